@@ -1,0 +1,70 @@
+/**
+ * The native executor as JavaScript sees it. The one file that types and loads the addon.
+ *
+ * An `Executor` owns the regions `state`, `arena` and `io` of docs/engine.md and the bindings of region `weights`.
+ * Programs run off the main thread, one at a time; TypeScript validates, C++ asserts.
+ */
+import { createRequire } from "node:module";
+import { addonPath } from "./paths.ts";
+
+export type Backend = "cpu" | "reference" | "reference64";
+
+export interface ExecutorOptions {
+  backend: Backend;
+  /** Worker threads; results are the same for any number. 0: the cores that the cgroup grants. */
+  threads: number;
+  stateBytes: number;
+  arenaBytes: number;
+  ioBytes: number;
+  /** How many bindings region `weights` has. */
+  weights: number;
+  /** Fill dead buffers with NaN: results must not change. */
+  poison: boolean;
+}
+
+/** A byte range of a file to map read-only, or bytes in memory (kept alive by the executor). */
+export type WeightSource = { path: string; offset: number; bytes: number } | { data: Uint8Array };
+
+export interface Executor {
+  /** Views of native memory; valid until `close()`. */
+  readonly state: Uint8Array;
+  readonly io: Uint8Array;
+  bind(weight: number, source: WeightSource): void;
+  /** Checks a program (docs/engine.md) and returns its handle. Throws with the reason if it is not well formed. */
+  load(program: Uint8Array): number;
+  /** Executes a loaded program. Rejects when another one is running or a weight it needs is unbound. */
+  run(program: number): Promise<void>;
+  /** Highest arena byte that the programs run so far have used. */
+  arenaPeakBytes(): number;
+  close(): void;
+}
+
+export interface NativeInfo {
+  /** The instruction set that backend `cpu` uses here; part of what "the same bits" means. */
+  isa: "AVX512_BF16" | "AVX512" | "AVX2";
+  /** Cores granted: affinity and cgroup quota, at least 1. */
+  cores: number;
+  numericsVersion: number;
+}
+
+export interface Addon {
+  info(): NativeInfo;
+  createExecutor(options: ExecutorOptions): Executor;
+}
+
+let loaded: Addon | undefined;
+
+/** Loads the addon once. Throws with the build command when it has not been built. */
+export function addon(): Addon {
+  if (loaded) return loaded;
+  const require = createRequire(import.meta.url);
+  try {
+    loaded = require(addonPath) as Addon;
+  } catch (error) {
+    throw new Error(
+      `the native addon could not be loaded from ${addonPath}: build it with \`npm run build:native\`` +
+        ` (${error instanceof Error ? error.message : String(error)})`,
+    );
+  }
+  return loaded;
+}
