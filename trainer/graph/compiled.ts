@@ -4,8 +4,10 @@
  * All programs of a run share one list of weights, one state layout and one io layout; only the arena differs, and the
  * run reserves the largest. See docs/engine.md for the regions.
  */
+
+import type { MethodSettings, OptimizerSettings } from "../contract/effective.ts";
 import type { ModelConfig } from "../contract/model.ts";
-import type { MethodSettings, OptimizerSettings, Precision } from "../contract/settings.ts";
+import type { Precision } from "../contract/settings.ts";
 
 export type DataType = "F32" | "BF16" | "I32" | "U32" | "U8" | "F64";
 export type Storage = "F32" | "BF16" | "NF4";
@@ -47,7 +49,11 @@ export interface StateTensor extends NamedTensor {
   /** Byte offset in region `state`. */
   offset: number;
   /** For a parameter: how it starts. `base` copies the checkpoint's tensor of the same name. */
-  initial?: { kind: "zeros" } | { kind: "kaimingUniform"; a: number } | { kind: "normal"; std: number } | { kind: "base" };
+  initial?:
+    | { kind: "zeros" }
+    | { kind: "kaimingUniform"; a: number }
+    | { kind: "normal"; std: number }
+    | { kind: "base" };
 }
 
 export interface IoTensor extends NamedTensor {

@@ -1,0 +1,139 @@
+/**
+ * Settings with every default applied: what the trainer runs and the operator shows. Pure; a number here is a number.
+ */
+import type { DataFormat, Precision, TrainingSpec } from "./settings.ts";
+
+export interface LoraSettings {
+  rank: number;
+  alpha: number;
+  dropout: number;
+  targetModules: readonly string[];
+  rankStabilized: boolean;
+}
+
+export type MethodSettings = ({ kind: "lora" } & LoraSettings) | { kind: "full" };
+
+export interface OptimizerSettings {
+  type: "AdamW";
+  weightDecay: number;
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+}
+
+export interface DatasetSettings {
+  sources: readonly { uri: string; format: DataFormat }[];
+  validation: { kind: "none" } | { kind: "fraction"; fraction: number } | { kind: "source"; uri: string };
+  maxSequenceLength: number;
+  packing: boolean;
+  trainOn: "Responses" | "LastResponse" | "All";
+  maxBadFraction: number;
+}
+
+export interface TrainingSettings {
+  length: { kind: "epochs"; epochs: number } | { kind: "steps"; steps: number };
+  /** Packed rows of an optimiser step. */
+  rowsPerStep: number;
+  learningRate: number;
+  schedule: { type: "Constant" | "Linear" | "Cosine"; warmupRatio: number };
+  optimizer: OptimizerSettings;
+  /** 0: not clipped. */
+  maxGradNorm: number;
+  seed: number;
+  precision: Precision;
+  /** Absent: ten times a run. */
+  evaluateEverySteps: number | undefined;
+  /** Evaluations without improvement; absent: never stops early. */
+  patience: number | undefined;
+  keep: "Best" | "Last";
+  checkpoint: { everySteps: number; keep: number };
+}
+
+export interface EvaluationSettings {
+  testUri: string;
+  maxNewTokens: number;
+}
+
+export interface EffectiveSettings {
+  baseModel: { uri: string };
+  dataset: DatasetSettings;
+  method: MethodSettings;
+  training: TrainingSettings;
+  evaluation: EvaluationSettings | undefined;
+}
+
+/** Applies the defaults that settings.ts documents. */
+export function effectiveSettings(spec: TrainingSpec): EffectiveSettings {
+  const dataset = effectiveDataset(spec.dataset);
+  return {
+    baseModel: { uri: spec.baseModel.uri },
+    dataset,
+    method: effectiveMethod(spec.method),
+    training: effectiveTraining(spec, dataset),
+    evaluation: spec.evaluation && {
+      testUri: spec.evaluation.test.uri,
+      maxNewTokens: spec.evaluation.maxNewTokens ?? 16,
+    },
+  };
+}
+
+function effectiveDataset(dataset: TrainingSpec["dataset"]): DatasetSettings {
+  const { validation } = dataset;
+  return {
+    sources: dataset.sources.map(({ uri, format }) => ({ uri, format: format ?? "Auto" })),
+    validation:
+      validation?.uri !== undefined
+        ? { kind: "source", uri: validation.uri }
+        : validation?.fraction !== undefined
+          ? { kind: "fraction", fraction: Number(validation.fraction) }
+          : { kind: "none" },
+    maxSequenceLength: dataset.maxSequenceLength ?? 1024,
+    packing: dataset.packing ?? true,
+    trainOn: dataset.trainOn ?? "Responses",
+    maxBadFraction: Number(dataset.badRows?.maxFraction ?? "0"),
+  };
+}
+
+function effectiveMethod(method: TrainingSpec["method"]): MethodSettings {
+  if (method.lora === undefined) return { kind: "full" };
+  const rank = method.lora.rank ?? 16;
+  return {
+    kind: "lora",
+    rank,
+    alpha: method.lora.alpha ?? 2 * rank,
+    dropout: Number(method.lora.dropout ?? "0"),
+    targetModules: method.lora.targetModules ?? ["all-linear"],
+    rankStabilized: method.lora.rankStabilized ?? false,
+  };
+}
+
+function effectiveTraining(spec: TrainingSpec, dataset: DatasetSettings): TrainingSettings {
+  const training = spec.training ?? {};
+  const optimizer = training.optimizer;
+  return {
+    length:
+      training.maxSteps !== undefined
+        ? { kind: "steps", steps: training.maxSteps }
+        : { kind: "epochs", epochs: Number(training.epochs ?? "1") },
+    rowsPerStep: training.batchTokens === undefined ? 16 : Math.ceil(training.batchTokens / dataset.maxSequenceLength),
+    learningRate: Number(training.learningRate ?? (spec.method.lora ? "2e-4" : "2e-5")),
+    schedule: {
+      type: training.learningRateSchedule?.type ?? "Cosine",
+      warmupRatio: Number(training.learningRateSchedule?.warmupRatio ?? "0.03"),
+    },
+    optimizer: {
+      type: "AdamW",
+      weightDecay: Number(optimizer?.weightDecay ?? "0.01"),
+      beta1: Number(optimizer?.beta1 ?? "0.9"),
+      beta2: Number(optimizer?.beta2 ?? "0.999"),
+      epsilon: Number(optimizer?.epsilon ?? "1e-8"),
+    },
+    maxGradNorm: Number(training.maxGradNorm ?? "1"),
+    seed: training.seed ?? 42,
+    precision: training.precision ?? "BF16",
+    evaluateEverySteps: training.evaluation?.everySteps,
+    patience: training.earlyStopping?.patience,
+    keep: training.keep ?? (dataset.validation.kind === "none" ? "Last" : "Best"),
+    checkpoint: { everySteps: training.checkpoint?.everySteps ?? 100, keep: training.checkpoint?.keep ?? 2 },
+  };
+}

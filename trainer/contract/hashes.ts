@@ -1,0 +1,113 @@
+/**
+ * Names of work by its content (docs/architecture.md, "Hashes"). Pure; golden vectors in hashes.test.ts never change:
+ * a changed hash would train finished work again.
+ *
+ * - `prepareKey`: what prepare reads. - `specHash`: effective settings without pins. - `runHash`: with pins.
+ * Placement, checkpoint cadence, limits and images are in none of them; the length of a packed row is.
+ */
+import { createHash } from "node:crypto";
+import { canonicalDecimal } from "./decimal.ts";
+import { effectiveSettings } from "./effective.ts";
+import type { Pins } from "./runFile.ts";
+import type { TrainingSpec } from "./settings.ts";
+
+export const hashVersion = 1;
+
+type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
+
+/** JSON with sorted keys and no undefined members (RFC 8785 for the values used here: strings, integers, decimals as strings). */
+export function canonicalJson(value: Json): string {
+  if (value === null || typeof value !== "object") return JSON.stringify(value);
+  if (isList(value)) return `[${value.map(canonicalJson).join(",")}]`;
+  const members = Object.entries(value)
+    .filter((entry): entry is [string, Json] => entry[1] !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`);
+  return `{${members.join(",")}}`;
+}
+
+function isList(value: Json): value is readonly Json[] {
+  return Array.isArray(value);
+}
+
+const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+
+/** A number of the effective settings in the one spelling of its value. */
+const number = (value: number) => canonicalDecimal(String(value));
+
+function inputs(spec: TrainingSpec): Json {
+  const { baseModel, dataset, evaluation } = effectiveSettings(spec);
+  const { validation } = dataset;
+  return {
+    base: baseModel.uri,
+    sources: dataset.sources.map(({ uri, format }) => ({ uri, format })),
+    validation:
+      validation.kind === "fraction"
+        ? { fraction: number(validation.fraction) }
+        : validation.kind === "source"
+          ? { uri: validation.uri }
+          : null,
+    maxSequenceLength: dataset.maxSequenceLength,
+    packing: dataset.packing,
+    trainOn: dataset.trainOn,
+    maxBadFraction: number(dataset.maxBadFraction),
+    test: evaluation ? evaluation.testUri : null,
+  };
+}
+
+/** 64 hex digits. Two specs with the same key ask prepare for the same bytes. */
+export function prepareKey(spec: TrainingSpec): string {
+  return sha256(canonicalJson({ hashVersion, kind: "prepare", inputs: inputs(spec) }));
+}
+
+function settings(spec: TrainingSpec): Json {
+  const { method, training, evaluation, dataset } = effectiveSettings(spec);
+  return {
+    method:
+      method.kind === "lora"
+        ? {
+            kind: "lora",
+            rank: method.rank,
+            alpha: method.alpha,
+            dropout: number(method.dropout),
+            targetModules: [...new Set(method.targetModules)].sort(),
+            rankStabilized: method.rankStabilized,
+          }
+        : { kind: "full" },
+    length:
+      training.length.kind === "epochs" ? { epochs: number(training.length.epochs) } : { steps: training.length.steps },
+    rowsPerStep: training.rowsPerStep,
+    rowTokens: dataset.maxSequenceLength,
+    learningRate: number(training.learningRate),
+    schedule: { type: training.schedule.type, warmupRatio: number(training.schedule.warmupRatio) },
+    optimizer: {
+      type: training.optimizer.type,
+      weightDecay: number(training.optimizer.weightDecay),
+      beta1: number(training.optimizer.beta1),
+      beta2: number(training.optimizer.beta2),
+      epsilon: number(training.optimizer.epsilon),
+    },
+    maxGradNorm: number(training.maxGradNorm),
+    seed: training.seed,
+    precision: training.precision,
+    evaluateEverySteps: training.evaluateEverySteps ?? null,
+    patience: training.patience ?? null,
+    keep: training.keep,
+    maxNewTokens: evaluation?.maxNewTokens ?? null,
+  };
+}
+
+/** 64 hex digits: the settings and where their inputs are named, without pins. */
+export function specHash(spec: TrainingSpec): string {
+  return sha256(canonicalJson({ hashVersion, kind: "spec", inputs: inputs(spec), settings: settings(spec) }));
+}
+
+/** 64 hex digits: the settings and the pinned content of their inputs. The same hash is never trained twice. */
+export function runHash(spec: TrainingSpec, pins: Pins): string {
+  const content = {
+    base: pins.baseDigest,
+    dataset: pins.datasetDigest,
+    evaluationSet: pins.evaluationSetDigest ?? null,
+  };
+  return sha256(canonicalJson({ hashVersion, kind: "run", content, settings: settings(spec) }));
+}

@@ -1,0 +1,55 @@
+/** Progress is the trainer's log: one JSON line a report on standard output, the last one is the state. */
+import { z } from "zod";
+
+const finite = z.number().min(-1e30).max(1e30);
+const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+
+export const progressLine = z.object({
+  /** What the process is doing; a word for a person. */
+  phase: z.enum([
+    "Fetching",
+    "Tokenizing",
+    "Staging",
+    "Loading",
+    "EvaluatingBefore",
+    "Training",
+    "EvaluatingAfter",
+    "Saving",
+    "Merging",
+    "Verifying",
+  ]),
+  /** Work done and to do in this phase, in `unit`s. */
+  done: count,
+  total: count,
+  unit: z.enum(["bytes", "rows", "examples", "steps", "tensors"]),
+  time: z.iso.datetime(),
+  epoch: finite.optional(),
+  loss: finite.optional(),
+  evalLoss: finite.optional(),
+  learningRate: finite.optional(),
+  tokensPerSecond: finite.optional(),
+  gradNorm: finite.optional(),
+  peakBytes: count.optional(),
+  /** Step of the newest durable checkpoint. */
+  lastCheckpoint: count.optional(),
+  estimatedSecondsLeft: finite.optional(),
+});
+
+export type Progress = z.infer<typeof progressLine>;
+
+/** Reads a log line; undefined when it is not a progress line. */
+export function parseProgress(line: string): Progress | undefined {
+  if (!line.startsWith('{"phase"') || line.length > 2048) return undefined;
+  try {
+    const parsed = progressLine.safeParse(JSON.parse(line));
+    return parsed.success ? parsed.data : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** `phase` first, so that `parseProgress` can tell a progress line by its beginning. */
+export function formatProgress(progress: Progress): string {
+  const { phase, ...rest } = progress;
+  return JSON.stringify({ phase, ...rest });
+}

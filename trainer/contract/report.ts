@@ -1,0 +1,113 @@
+/**
+ * What a trainer pod says at its end: an envelope under 3.5 KiB in the termination message (the kubelet keeps 4,096
+ * bytes), the full text in the store as report.json. Everything here comes out of a pod and is read as untrusted.
+ */
+import { z } from "zod";
+import { modelConfig } from "./model.ts";
+
+const sha256 = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+const finite = z.number().min(-1e30).max(1e30);
+const text = (max: number) => z.string().max(max);
+
+/** What prepare pinned and counted. */
+export const prepareFigures = z.object({
+  prepareKey: text(80),
+  baseRevision: text(128),
+  baseDigest: sha256,
+  datasetDigest: sha256,
+  evaluationSetDigest: sha256.optional(),
+  model: modelConfig,
+  /** How the base's tensors are stored. */
+  baseDataType: z.enum(["F32", "BF16"]),
+  baseBytes: count,
+  dataset: z.object({
+    examples: count,
+    validationExamples: count,
+    testExamples: count,
+    tokens: count,
+    trainedTokens: count,
+    /** Packed rows of `maxSequenceLength` tokens. */
+    rows: count,
+    truncatedExamples: count,
+    duplicateExamples: count,
+    badRows: count,
+  }),
+});
+
+export const exactMatch = z.object({
+  /** Share in 0..1 of the test examples whose greedy answer is the reference. */
+  exactMatch: z.number().min(0).max(1),
+  examples: count,
+  /** Share of the commonest reference answer: what always saying it would score. */
+  majorityShare: z.number().min(0).max(1),
+});
+
+export const trainFigures = z.object({
+  runHash: text(80),
+  steps: count,
+  bestStep: count,
+  loss: finite,
+  evalLoss: finite.optional(),
+  evaluationBefore: exactMatch.optional(),
+  evaluationAfter: exactMatch.optional(),
+  trainableParameters: count,
+  totalParameters: count,
+  trainedTokens: count,
+  tokensPerSecond: finite,
+  seconds: finite,
+  predictedPeakBytes: count,
+  measuredPeakBytes: count,
+  resumes: count,
+  adapterDigest: sha256,
+  adapterBytes: count,
+  numericsVersion: count,
+  isa: text(32),
+});
+
+export const exportFigures = z.object({
+  name: text(63),
+  digest: sha256,
+  sizeBytes: count,
+  shards: count,
+  /** Base+adapter against the merged model that was read back, on held-out prompts. */
+  maxLogitDifference: finite,
+  klDivergence: finite,
+});
+
+const outcome = z.enum(["Succeeded", "Stopped", "Failed"]);
+
+const envelopeBase = {
+  v: z.literal(1),
+  outcome,
+  /** CamelCase, for a condition's reason. */
+  reason: z.string().regex(/^[A-Za-z][A-Za-z0-9]{0,63}$/),
+  message: text(1024),
+  reportDigest: sha256.optional(),
+};
+
+/** The termination message. */
+export const envelope = z.discriminatedUnion("stage", [
+  z.object({ ...envelopeBase, stage: z.literal("Prepare"), figures: prepareFigures.optional() }),
+  z.object({ ...envelopeBase, stage: z.literal("Train"), figures: trainFigures.optional() }),
+  z.object({ ...envelopeBase, stage: z.literal("Export"), figures: exportFigures.optional() }),
+]);
+
+export type Envelope = z.infer<typeof envelope>;
+export type PrepareFigures = z.infer<typeof prepareFigures>;
+export type TrainFigures = z.infer<typeof trainFigures>;
+export type ExportFigures = z.infer<typeof exportFigures>;
+export type ExactMatch = z.infer<typeof exactMatch>;
+
+export const envelopeLimitBytes = 3584;
+
+/** Reads a termination message; undefined when it is not one of ours (cut, empty, hostile). */
+export function parseEnvelope(message: string): Envelope | undefined {
+  if (message.length > 4096) return undefined;
+  try {
+    const parsed = envelope.safeParse(JSON.parse(message));
+    return parsed.success ? parsed.data : undefined;
+  } catch {
+    return undefined;
+  }
+}

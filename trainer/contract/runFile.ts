@@ -1,0 +1,61 @@
+/**
+ * The run file: all that a trainer process is told. Everything is resolved, nothing is looked up in the cluster; the
+ * operator puts it into a pod-template annotation, the command line writes it itself.
+ */
+import { z } from "zod";
+import { exportEntry, storeUri, trainingSpec } from "./settings.ts";
+
+const hex = (length: number) => z.string().regex(new RegExp(`^[0-9a-f]{${length}}$`));
+const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+
+/** Pins: what the run's inputs are, by content. */
+export const pins = z.strictObject({
+  prepareKey: hex(64),
+  baseRevision: z.string().max(128),
+  baseDigest: digest,
+  datasetDigest: digest,
+  evaluationSetDigest: digest.optional(),
+});
+export type Pins = z.infer<typeof pins>;
+
+const common = {
+  version: z.literal(1),
+  /** `<artifacts.uri>/<namespace>`: the only place the process writes to. */
+  artifactRoot: storeUri,
+};
+
+export const prepareFile = z.strictObject({
+  ...common,
+  stage: z.literal("Prepare"),
+  prepareKey: hex(64),
+  baseModel: trainingSpec.shape.baseModel,
+  dataset: trainingSpec.shape.dataset,
+  evaluation: trainingSpec.shape.evaluation,
+});
+
+export const trainFile = z.strictObject({
+  ...common,
+  stage: z.literal("Train"),
+  runHash: hex(64),
+  specHash: hex(64),
+  pins,
+  spec: trainingSpec,
+});
+
+export const exportFile = z.strictObject({
+  ...common,
+  stage: z.literal("Export"),
+  runHash: hex(64),
+  /** Digest of the adapter's manifest: what is merged is what was trained. */
+  adapterDigest: digest,
+  baseDigest: digest,
+  evaluationSetDigest: digest.optional(),
+  export: exportEntry,
+});
+
+export const runFile = z.discriminatedUnion("stage", [prepareFile, trainFile, exportFile]);
+
+export type PrepareFile = z.infer<typeof prepareFile>;
+export type TrainFile = z.infer<typeof trainFile>;
+export type ExportFile = z.infer<typeof exportFile>;
+export type RunFile = z.infer<typeof runFile>;

@@ -1,0 +1,267 @@
+/**
+ * The settings of a training, defined once: the CustomResourceDefinitions, the run file, the command line and the
+ * planner all read these schemas. Defaults are stated in the descriptions and applied by `effective.ts` on reading,
+ * never written into a user's object.
+ */
+import { z } from "zod";
+import { decimal } from "./decimal.ts";
+
+const dnsLabel = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
+/** `pvc://claim/path`, or outside a cluster `file:///path`. No user information, no `..`. */
+export const storeUri = z
+  .string()
+  .min(8)
+  .max(1024)
+  .regex(
+    /^(pvc:\/\/[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?(\/[A-Za-z0-9._=+@-]+)*\/?|file:\/\/(\/[A-Za-z0-9._=+@-]+)+\/?)$/,
+    "must be pvc://CLAIM/PATH (or, outside a cluster, file:///PATH) with letters, digits and ._=+@- in each part of the path",
+  )
+  .refine((uri) => !/\/\.{1,2}(\/|$)/.test(uri), { message: "must not contain . or .. as a part of the path" });
+
+export const baseModel = z
+  .strictObject({
+    uri: storeUri.meta({
+      description:
+        "Where the base model lies, in Hugging Face layout (config.json, *.safetensors, tokenizer.json, tokenizer_config.json): pvc://CLAIM/PATH.",
+    }),
+  })
+  .meta({ description: "The model to fine-tune." });
+
+export const dataFormat = z.enum(["Auto", "Messages", "PromptCompletion", "Text"]);
+
+export const dataSource = z
+  .strictObject({
+    uri: storeUri.meta({ description: "A .jsonl file: pvc://CLAIM/PATH." }),
+    format: dataFormat.optional().meta({
+      description:
+        "Auto (default) looks at the fields of the first row. Messages: {messages: [{role, content}]}; PromptCompletion: {prompt, completion}; Text: {text}.",
+    }),
+  })
+  .meta({ description: "One source of examples." });
+
+export const dataset = z
+  .strictObject({
+    sources: z.array(dataSource).min(1).max(16).meta({ description: "Read in order." }),
+    validation: z
+      .strictObject({
+        fraction: decimal("Share of the examples held out, chosen by the hash of their normalised text.", {
+          min: 0,
+          max: 0.5,
+        }).optional(),
+        uri: storeUri.optional().meta({ description: "A .jsonl file of its own for validation." }),
+      })
+      .refine((v) => (v.fraction === undefined) !== (v.uri === undefined), {
+        message: "exactly one of fraction and uri must be set",
+      })
+      .optional()
+      .meta({ description: "Examples for the validation loss: a fraction of the sources, or a file. Default: none." }),
+    maxSequenceLength: z.int().min(16).max(131072).optional().meta({
+      description:
+        "Tokens of a packed row; longer examples are truncated and counted. Default 1024, at most the model's context.",
+    }),
+    packing: z.boolean().optional().meta({
+      description: "Put several examples into a row, each seeing itself alone. Default true.",
+    }),
+    trainOn: z.enum(["Responses", "LastResponse", "All"]).optional().meta({
+      description:
+        "Which tokens carry loss: every answer of the assistant (Responses, default), the last one, or all tokens.",
+    }),
+    badRows: z
+      .strictObject({
+        maxFraction: decimal("Share of unreadable rows that is skipped and counted.", { min: 0, max: 1 }),
+      })
+      .optional()
+      .meta({
+        description:
+          "Tolerance for rows that cannot be read. Default 0: the first bad row is an error with its file and line.",
+      }),
+  })
+  .meta({ description: "What to train on." });
+
+export const loraSettings = z
+  .strictObject({
+    rank: z.int().min(1).max(512).optional().meta({ description: "r, the inner dimension of the update. Default 16." }),
+    alpha: z
+      .int()
+      .min(1)
+      .max(4096)
+      .optional()
+      .meta({ description: "The update is scaled by alpha/rank. Default 2·rank." }),
+    dropout: decimal("Dropout on the adapter's input. Default 0.", { min: 0, max: 0.9 }).optional(),
+    targetModules: z
+      .array(
+        z
+          .string()
+          .min(1)
+          .max(64)
+          .regex(/^(all-linear|[A-Za-z0-9_.]+)$/),
+      )
+      .min(1)
+      .max(32)
+      .optional()
+      .meta({
+        description:
+          "Linear layers to adapt, by the last part of their name (q_proj, down_proj, …), or all-linear (default).",
+      }),
+    rankStabilized: z.boolean().optional().meta({
+      description: "rsLoRA: scale by alpha/√rank instead of alpha/rank. Default false.",
+    }),
+  })
+  .meta({ description: "LoRA (Hu et al. 2021): a trained low-rank update beside each frozen matrix." });
+
+export const fullSettings = z.strictObject({}).meta({ description: "Train every weight of the model." });
+
+/** Exactly one member. */
+export const method = z
+  .strictObject({ lora: loraSettings.optional(), full: fullSettings.optional() })
+  .refine((m) => (m.lora === undefined) !== (m.full === undefined), {
+    message: "exactly one method must be set: lora or full",
+  })
+  .meta({ description: "How to train: exactly one member." });
+
+export const precision = z.enum(["BF16", "F32"]);
+export type Precision = z.infer<typeof precision>;
+
+export const training = z
+  .strictObject({
+    epochs: decimal("Passes over the data. Default 1, unless maxSteps is set.", {
+      exclusiveMin: 0,
+      max: 1000,
+    }).optional(),
+    maxSteps: z.int().min(1).max(10_000_000).optional().meta({ description: "Optimiser steps, instead of epochs." }),
+    batchTokens: z.int().min(16).max(16_777_216).optional().meta({
+      description: "Tokens of an optimiser step, a multiple of maxSequenceLength (rounded up). Default 16 rows.",
+    }),
+    learningRate: decimal("Peak learning rate. Default 2e-4 for lora, 2e-5 for full.", {
+      exclusiveMin: 0,
+      max: 10,
+    }).optional(),
+    learningRateSchedule: z
+      .strictObject({
+        type: z
+          .enum(["Constant", "Linear", "Cosine"])
+          .meta({ description: "Shape after the warm-up; Linear and Cosine fall to 0." }),
+        warmupRatio: decimal("Share of the steps that warm up linearly. Default 0.03.", {
+          min: 0,
+          max: 0.5,
+        }).optional(),
+      })
+      .optional()
+      .meta({ description: "Default Cosine with warmupRatio 0.03." }),
+    optimizer: z
+      .strictObject({
+        type: z.enum(["AdamW"]).meta({ description: "AdamW (Loshchilov & Hutter 2019)." }),
+        weightDecay: decimal("Decoupled weight decay, on matrices alone. Default 0.01.", { min: 0, max: 1 }).optional(),
+        beta1: decimal("Default 0.9.", { min: 0, max: 0.9999 }).optional(),
+        beta2: decimal("Default 0.999.", { min: 0, max: 0.99999 }).optional(),
+        epsilon: decimal("Default 1e-8.", { exclusiveMin: 0, max: 1 }).optional(),
+      })
+      .optional()
+      .meta({ description: "Default AdamW." }),
+    maxGradNorm: decimal("Clip the gradient's global norm to this; 0 does not clip. Default 1.0.", {
+      min: 0,
+      max: 1e6,
+    }).optional(),
+    seed: z
+      .int()
+      .min(0)
+      .max(4_294_967_295)
+      .optional()
+      .meta({ description: "Of initial weights, order and dropout. Default 42." }),
+    precision: precision.optional().meta({
+      description: "Arithmetic of the forward and backward pass: BF16 with F32 sums (default), or all F32.",
+    }),
+    evaluation: z
+      .strictObject({
+        everySteps: z.int().min(1).max(1_000_000).meta({ description: "Steps between validation losses." }),
+      })
+      .optional()
+      .meta({
+        description: "When to compute the validation loss. Default: ten times a run, if there is validation data.",
+      }),
+    earlyStopping: z
+      .strictObject({
+        patience: z
+          .int()
+          .min(1)
+          .max(1000)
+          .meta({ description: "Evaluations without improvement before the run stops." }),
+      })
+      .optional()
+      .meta({ description: "Stop when the validation loss no longer improves. Default: never." }),
+    keep: z.enum(["Best", "Last"]).optional().meta({
+      description:
+        "Which weights become the Adapter: those of the lowest validation loss, or the last. Default Best with validation data, else Last.",
+    }),
+    checkpoint: z
+      .strictObject({
+        everySteps: z
+          .int()
+          .min(1)
+          .max(1_000_000)
+          .optional()
+          .meta({ description: "Steps between checkpoints. Default 100." }),
+        keep: z.int().min(2).max(20).optional().meta({ description: "Checkpoints kept. Default 2." }),
+      })
+      .optional()
+      .meta({ description: "Where a stopped run goes on from." }),
+  })
+  .refine((t) => t.epochs === undefined || t.maxSteps === undefined, { message: "set epochs or maxSteps, not both" })
+  .meta({ description: "The optimisation." });
+
+export const evaluation = z
+  .strictObject({
+    test: z
+      .strictObject({ uri: storeUri })
+      .meta({ description: "Held-out examples: a .jsonl file in chat or prompt–completion form." }),
+    metrics: z
+      .array(z.enum(["ExactMatch"]))
+      .min(1)
+      .max(1)
+      .meta({
+        description:
+          "ExactMatch: share of examples whose greedy answer equals the reference after trimming white space.",
+      }),
+    maxNewTokens: z.int().min(1).max(512).optional().meta({ description: "Longest answer. Default 16." }),
+  })
+  .meta({ description: "A task figure on held-out data, before and after the training." });
+
+export const mergedExport = z
+  .strictObject({
+    dtype: z.enum(["BF16", "F32"]).optional().meta({ description: "Type of the written weights. Default BF16." }),
+    maxShardBytes: z
+      .int()
+      .min(1_000_000)
+      .max(50_000_000_000)
+      .optional()
+      .meta({ description: "Largest shard. Default 5 GB." }),
+  })
+  .meta({ description: "Base and adapter in one model: sharded safetensors in Hugging Face layout." });
+
+export const exportEntry = z
+  .strictObject({
+    name: z
+      .string()
+      .min(1)
+      .max(20)
+      .regex(dnsLabel)
+      .meta({ description: "Name of this export; its directory under the run." }),
+    merged: mergedExport,
+  })
+  .meta({ description: "One form in which the result is written, read back and verified." });
+
+export const exportList = z.array(exportEntry).max(8).meta({ description: "What to write beside the adapter itself." });
+
+/** What a training is, apart from where it runs and where it writes. */
+export const trainingSpec = z.strictObject({
+  baseModel,
+  dataset,
+  method,
+  training: training.optional(),
+  evaluation: evaluation.optional(),
+});
+
+export type TrainingSpec = z.infer<typeof trainingSpec>;
+export type ExportEntry = z.infer<typeof exportEntry>;
+export type DataFormat = z.infer<typeof dataFormat>;
