@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { canonicalJson, prepareKey, runHash, specHash } from "./hashes.ts";
+import type { Pins } from "./runFile.ts";
+import type { TrainingSpec } from "./settings.ts";
+
+const minimal: TrainingSpec = {
+  baseModel: { uri: "pvc://models/base" },
+  dataset: { sources: [{ uri: "pvc://data/train.jsonl" }] },
+  method: { lora: {} },
+};
+
+const everything: TrainingSpec = {
+  baseModel: { uri: "pvc://models/base" },
+  dataset: {
+    sources: [{ uri: "pvc://data/a.jsonl", format: "Messages" }, { uri: "pvc://data/b.jsonl" }],
+    validation: { fraction: "0.02" },
+    maxSequenceLength: 512,
+    packing: false,
+    trainOn: "All",
+    badRows: { maxFraction: "0.01" },
+  },
+  method: { full: {} },
+  training: { maxSteps: 100, batchTokens: 8192, learningRate: "3e-4", seed: 7, precision: "F32", maxGradNorm: "0" },
+  evaluation: { test: { uri: "pvc://data/test.jsonl" }, metrics: ["ExactMatch"], maxNewTokens: 8 },
+};
+
+const pins: Pins = {
+  prepareKey: "0".repeat(64),
+  baseRevision: "r",
+  baseDigest: `sha256:${"1".repeat(64)}`,
+  datasetDigest: `sha256:${"2".repeat(64)}`,
+};
+
+// Golden vectors. They never change: another value here would train everybody's finished work again.
+test("the hashes of version 1 are what they were", () => {
+  assert.equal(prepareKey(minimal), "d0f4775669168f502948ea41a9c224c0fe604c313f56265ff68dfba9d42e16cc");
+  assert.equal(specHash(minimal), "a131b3902c2130c1c592c70cc3f0db7d78163e9a4127e4b30192b63d93c65b30");
+  assert.equal(runHash(minimal, pins), "15e450b8e7f6c87c1f8e4e966b9b104305b3c7f9e2f590adc3d8e233be7cf55e");
+  assert.equal(prepareKey(everything), "c5664fe8f7e5a2afd8a7243596df2a59c26549765e8e0b5585d2e9a29314b19b");
+  assert.equal(specHash(everything), "5eddc6c7601eaaa878b2f55787f13f25b70dee0af87c0e54f70537f4a5785b7f");
+  assert.equal(runHash(everything, pins), "4a88d9da07fe45113d4affd1cfe64a9b79de593c3f78a390850585729d7d9a55");
+});
+
+test("a default that is spelt out, or a decimal spelt otherwise, is the same work", () => {
+  const spelt: TrainingSpec = {
+    ...minimal,
+    method: { lora: { rank: 16, alpha: 32, dropout: "0.0", targetModules: ["all-linear"], rankStabilized: false } },
+    training: { epochs: "1.0", learningRate: "0.0002", seed: 42, precision: "BF16" },
+  };
+  assert.equal(runHash(spelt, pins), runHash(minimal, pins));
+  assert.equal(specHash(spelt), specHash(minimal));
+});
+
+test("the cadence of checkpoints is not what a run is", () => {
+  const often: TrainingSpec = { ...minimal, training: { checkpoint: { everySteps: 5, keep: 3 } } };
+  assert.equal(runHash(often, pins), runHash(minimal, pins));
+});
+
+test("what the training depends on changes the run", () => {
+  const edits: TrainingSpec[] = [
+    { ...minimal, method: { lora: { rank: 8 } } },
+    { ...minimal, method: { full: {} } },
+    { ...minimal, training: { learningRate: "3e-4" } },
+    { ...minimal, training: { seed: 43 } },
+    { ...minimal, dataset: { ...minimal.dataset, maxSequenceLength: 512 } },
+  ];
+  const hashes = [minimal, ...edits].map((spec) => runHash(spec, pins));
+  assert.equal(new Set(hashes).size, hashes.length);
+  assert.notEqual(runHash(minimal, { ...pins, datasetDigest: `sha256:${"3".repeat(64)}` }), hashes[0]);
+});
+
+test("a learning-rate edit asks prepare for nothing new; another row length does", () => {
+  assert.equal(prepareKey({ ...minimal, training: { learningRate: "3e-4" } }), prepareKey(minimal));
+  assert.notEqual(
+    prepareKey({ ...minimal, dataset: { ...minimal.dataset, maxSequenceLength: 512 } }),
+    prepareKey(minimal),
+  );
+});
+
+test("the order of target modules does not matter, that of data sources does", () => {
+  const targets = (names: string[]): TrainingSpec => ({ ...minimal, method: { lora: { targetModules: names } } });
+  assert.equal(specHash(targets(["q_proj", "v_proj"])), specHash(targets(["v_proj", "q_proj", "q_proj"])));
+  const reversed: TrainingSpec = {
+    ...everything,
+    dataset: { ...everything.dataset, sources: [...everything.dataset.sources].reverse() },
+  };
+  assert.notEqual(prepareKey(reversed), prepareKey(everything));
+});
+
+test("canonical JSON sorts keys, drops what is undefined and keeps null", () => {
+  assert.equal(
+    canonicalJson({ b: [1, "x", null], a: undefined, A: { d: true, c: false } }),
+    '{"A":{"c":false,"d":true},"b":[1,"x",null]}',
+  );
+});
