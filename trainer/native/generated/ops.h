@@ -1,0 +1,523 @@
+// Generated from trainer/ops/*/op.ts by `node tools/node24.mjs trainer/ops/generate.ts`. Do not edit.
+//
+// The opcodes, and for each op a struct that names its operands and attributes. An operand that may be absent is a
+// pointer, null when it is; all others are references. A struct is built from a Call that the loader has checked
+// against `opTable` (counts, and -1 only where `optional` has the operand's bit set).
+#pragma once
+
+#include <cstdint>
+
+#include "../runtime/call.h"
+
+namespace luthier {
+
+enum class Opcode : int32_t {
+  embed = 1,
+  embedBackward = 2,
+  rmsNorm = 3,
+  rmsNormBackward = 4,
+  linear = 5,
+  linearInput = 6,
+  gradWeight = 7,
+  rope = 8,
+  attention = 9,
+  attentionBackward = 10,
+  glu = 11,
+  gluBackward = 12,
+  gatherRows = 13,
+  scatterRows = 14,
+  linearCrossEntropy = 15,
+  dropout = 16,
+  cast = 17,
+  add = 18,
+  fill = 19,
+  sumSquares = 20,
+  clip = 21,
+  adamw = 22,
+  cacheAppend = 23,
+  attentionCached = 24,
+  argmax = 25,
+  release = 26,
+};
+
+inline constexpr int32_t opcodeCount = 26;  // opcodes run from 1 to this
+
+// What the loader checks an instruction against. operandCount -1: any number.
+struct OpInfo {
+  const char* name;
+  int32_t operandCount;
+  uint32_t optional;          // bit i: operand i may be absent
+  int32_t attributeCount;
+  const char* operands;       // names, separated by spaces
+  const char* attributes;     // names with :i (an i32) or :f (the bits of an f32), separated by spaces
+};
+
+inline constexpr OpInfo opTable[opcodeCount] = {
+    {"embed", 3, 0x0, 0, "ids weight y", ""},
+    {"embedBackward", 3, 0x0, 0, "ids dy dWeight", ""},
+    {"rmsNorm", 6, 0x24, 1, "x weight residual y rstd sum", "eps:f"},
+    {"rmsNormBackward", 7, 0x30, 0, "dy h weight rstd dSum dWeight dx", ""},
+    {"linear", 7, 0x3c, 1, "x w tailX tailW bias residual y", "tailScale:f"},
+    {"linearInput", 6, 0x1c, 1, "dy w tailX tailW add dx", "tailScale:f"},
+    {"gradWeight", 3, 0x0, 1, "dy x dW", "scale:f"},
+    {"rope", 4, 0x0, 3, "x cos sin y", "heads:i headDim:i sign:i"},
+    {"attention", 6, 0x0, 4, "q k v segmentStart o lse", "heads:i kvHeads:i headDim:i scale:f"},
+    {"attentionBackward", 10, 0x0, 4, "q k v o lse dO segmentStart dq dk dv", "heads:i kvHeads:i headDim:i scale:f"},
+    {"glu", 3, 0x0, 1, "gate up y", "activation:i"},
+    {"gluBackward", 5, 0x0, 1, "dy gate up dGate dUp", "activation:i"},
+    {"gatherRows", 3, 0x0, 0, "x index y", ""},
+    {"scatterRows", 3, 0x0, 0, "dy index dx", ""},
+    {"linearCrossEntropy", 8, 0xa0, 0, "h w target lossWeight loss dW nll dh", ""},
+    {"dropout", 4, 0x0, 2, "x rowKey rngKey y", "p:f tensorId:i"},
+    {"cast", 2, 0x0, 1, "x y", "scale:f"},
+    {"add", 3, 0x0, 0, "a b y", ""},
+    {"fill", 1, 0x0, 1, "y", "value:f"},
+    {"sumSquares", 2, 0x0, 0, "x total", ""},
+    {"clip", 3, 0x0, 1, "total norm factor", "maxNorm:f"},
+    {"adamw", 6, 0x0, 5, "grad factor hyper theta m v", "beta1:f beta2:f eps:f weightDecay:f learningRateScale:f"},
+    {"cacheAppend", 6, 0x0, 0, "k v slot position cacheK cacheV", ""},
+    {"attentionCached", 6, 0x0, 4, "q cacheK cacheV slot position o", "heads:i kvHeads:i headDim:i scale:f"},
+    {"argmax", 2, 0x0, 0, "x index", ""},
+    {"release", -1, 0x0, 0, "", ""},
+};
+
+struct Embed {
+  const Tensor& ids;
+  const Tensor& weight;
+  const Tensor& y;
+
+  explicit Embed(const Call& call)
+      : ids(*call.operands[0]),
+        weight(*call.operands[1]),
+        y(*call.operands[2]) {}
+};
+
+struct EmbedBackward {
+  const Tensor& ids;
+  const Tensor& dy;
+  const Tensor& dWeight;
+
+  explicit EmbedBackward(const Call& call)
+      : ids(*call.operands[0]),
+        dy(*call.operands[1]),
+        dWeight(*call.operands[2]) {}
+};
+
+struct RmsNorm {
+  const Tensor& x;
+  const Tensor& weight;
+  const Tensor* residual;
+  const Tensor& y;
+  const Tensor& rstd;
+  const Tensor* sum;
+  float eps;
+
+  explicit RmsNorm(const Call& call)
+      : x(*call.operands[0]),
+        weight(*call.operands[1]),
+        residual(call.operands[2]),
+        y(*call.operands[3]),
+        rstd(*call.operands[4]),
+        sum(call.operands[5]),
+        eps(call.real(0)) {}
+};
+
+struct RmsNormBackward {
+  const Tensor& dy;
+  const Tensor& h;
+  const Tensor& weight;
+  const Tensor& rstd;
+  const Tensor* dSum;
+  const Tensor* dWeight;
+  const Tensor& dx;
+
+  explicit RmsNormBackward(const Call& call)
+      : dy(*call.operands[0]),
+        h(*call.operands[1]),
+        weight(*call.operands[2]),
+        rstd(*call.operands[3]),
+        dSum(call.operands[4]),
+        dWeight(call.operands[5]),
+        dx(*call.operands[6]) {}
+};
+
+struct Linear {
+  const Tensor& x;
+  const Tensor& w;
+  const Tensor* tailX;
+  const Tensor* tailW;
+  const Tensor* bias;
+  const Tensor* residual;
+  const Tensor& y;
+  float tailScale;
+
+  explicit Linear(const Call& call)
+      : x(*call.operands[0]),
+        w(*call.operands[1]),
+        tailX(call.operands[2]),
+        tailW(call.operands[3]),
+        bias(call.operands[4]),
+        residual(call.operands[5]),
+        y(*call.operands[6]),
+        tailScale(call.real(0)) {}
+};
+
+struct LinearInput {
+  const Tensor& dy;
+  const Tensor& w;
+  const Tensor* tailX;
+  const Tensor* tailW;
+  const Tensor* add;
+  const Tensor& dx;
+  float tailScale;
+
+  explicit LinearInput(const Call& call)
+      : dy(*call.operands[0]),
+        w(*call.operands[1]),
+        tailX(call.operands[2]),
+        tailW(call.operands[3]),
+        add(call.operands[4]),
+        dx(*call.operands[5]),
+        tailScale(call.real(0)) {}
+};
+
+struct GradWeight {
+  const Tensor& dy;
+  const Tensor& x;
+  const Tensor& dW;
+  float scale;
+
+  explicit GradWeight(const Call& call)
+      : dy(*call.operands[0]),
+        x(*call.operands[1]),
+        dW(*call.operands[2]),
+        scale(call.real(0)) {}
+};
+
+struct Rope {
+  const Tensor& x;
+  const Tensor& cos;
+  const Tensor& sin;
+  const Tensor& y;
+  int32_t heads;
+  int32_t headDim;
+  int32_t sign;
+
+  explicit Rope(const Call& call)
+      : x(*call.operands[0]),
+        cos(*call.operands[1]),
+        sin(*call.operands[2]),
+        y(*call.operands[3]),
+        heads(call.integer(0)),
+        headDim(call.integer(1)),
+        sign(call.integer(2)) {}
+};
+
+struct Attention {
+  const Tensor& q;
+  const Tensor& k;
+  const Tensor& v;
+  const Tensor& segmentStart;
+  const Tensor& o;
+  const Tensor& lse;
+  int32_t heads;
+  int32_t kvHeads;
+  int32_t headDim;
+  float scale;
+
+  explicit Attention(const Call& call)
+      : q(*call.operands[0]),
+        k(*call.operands[1]),
+        v(*call.operands[2]),
+        segmentStart(*call.operands[3]),
+        o(*call.operands[4]),
+        lse(*call.operands[5]),
+        heads(call.integer(0)),
+        kvHeads(call.integer(1)),
+        headDim(call.integer(2)),
+        scale(call.real(3)) {}
+};
+
+struct AttentionBackward {
+  const Tensor& q;
+  const Tensor& k;
+  const Tensor& v;
+  const Tensor& o;
+  const Tensor& lse;
+  const Tensor& dO;
+  const Tensor& segmentStart;
+  const Tensor& dq;
+  const Tensor& dk;
+  const Tensor& dv;
+  int32_t heads;
+  int32_t kvHeads;
+  int32_t headDim;
+  float scale;
+
+  explicit AttentionBackward(const Call& call)
+      : q(*call.operands[0]),
+        k(*call.operands[1]),
+        v(*call.operands[2]),
+        o(*call.operands[3]),
+        lse(*call.operands[4]),
+        dO(*call.operands[5]),
+        segmentStart(*call.operands[6]),
+        dq(*call.operands[7]),
+        dk(*call.operands[8]),
+        dv(*call.operands[9]),
+        heads(call.integer(0)),
+        kvHeads(call.integer(1)),
+        headDim(call.integer(2)),
+        scale(call.real(3)) {}
+};
+
+struct Glu {
+  const Tensor& gate;
+  const Tensor& up;
+  const Tensor& y;
+  int32_t activation;
+
+  explicit Glu(const Call& call)
+      : gate(*call.operands[0]),
+        up(*call.operands[1]),
+        y(*call.operands[2]),
+        activation(call.integer(0)) {}
+};
+
+struct GluBackward {
+  const Tensor& dy;
+  const Tensor& gate;
+  const Tensor& up;
+  const Tensor& dGate;
+  const Tensor& dUp;
+  int32_t activation;
+
+  explicit GluBackward(const Call& call)
+      : dy(*call.operands[0]),
+        gate(*call.operands[1]),
+        up(*call.operands[2]),
+        dGate(*call.operands[3]),
+        dUp(*call.operands[4]),
+        activation(call.integer(0)) {}
+};
+
+struct GatherRows {
+  const Tensor& x;
+  const Tensor& index;
+  const Tensor& y;
+
+  explicit GatherRows(const Call& call)
+      : x(*call.operands[0]),
+        index(*call.operands[1]),
+        y(*call.operands[2]) {}
+};
+
+struct ScatterRows {
+  const Tensor& dy;
+  const Tensor& index;
+  const Tensor& dx;
+
+  explicit ScatterRows(const Call& call)
+      : dy(*call.operands[0]),
+        index(*call.operands[1]),
+        dx(*call.operands[2]) {}
+};
+
+struct LinearCrossEntropy {
+  const Tensor& h;
+  const Tensor& w;
+  const Tensor& target;
+  const Tensor& lossWeight;
+  const Tensor& loss;
+  const Tensor* dW;
+  const Tensor& nll;
+  const Tensor* dh;
+
+  explicit LinearCrossEntropy(const Call& call)
+      : h(*call.operands[0]),
+        w(*call.operands[1]),
+        target(*call.operands[2]),
+        lossWeight(*call.operands[3]),
+        loss(*call.operands[4]),
+        dW(call.operands[5]),
+        nll(*call.operands[6]),
+        dh(call.operands[7]) {}
+};
+
+struct Dropout {
+  const Tensor& x;
+  const Tensor& rowKey;
+  const Tensor& rngKey;
+  const Tensor& y;
+  float p;
+  int32_t tensorId;
+
+  explicit Dropout(const Call& call)
+      : x(*call.operands[0]),
+        rowKey(*call.operands[1]),
+        rngKey(*call.operands[2]),
+        y(*call.operands[3]),
+        p(call.real(0)),
+        tensorId(call.integer(1)) {}
+};
+
+struct Cast {
+  const Tensor& x;
+  const Tensor& y;
+  float scale;
+
+  explicit Cast(const Call& call)
+      : x(*call.operands[0]),
+        y(*call.operands[1]),
+        scale(call.real(0)) {}
+};
+
+struct Add {
+  const Tensor& a;
+  const Tensor& b;
+  const Tensor& y;
+
+  explicit Add(const Call& call)
+      : a(*call.operands[0]),
+        b(*call.operands[1]),
+        y(*call.operands[2]) {}
+};
+
+struct Fill {
+  const Tensor& y;
+  float value;
+
+  explicit Fill(const Call& call)
+      : y(*call.operands[0]),
+        value(call.real(0)) {}
+};
+
+struct SumSquares {
+  const Tensor& x;
+  const Tensor& total;
+
+  explicit SumSquares(const Call& call)
+      : x(*call.operands[0]),
+        total(*call.operands[1]) {}
+};
+
+struct Clip {
+  const Tensor& total;
+  const Tensor& norm;
+  const Tensor& factor;
+  float maxNorm;
+
+  explicit Clip(const Call& call)
+      : total(*call.operands[0]),
+        norm(*call.operands[1]),
+        factor(*call.operands[2]),
+        maxNorm(call.real(0)) {}
+};
+
+struct Adamw {
+  const Tensor& grad;
+  const Tensor& factor;
+  const Tensor& hyper;
+  const Tensor& theta;
+  const Tensor& m;
+  const Tensor& v;
+  float beta1;
+  float beta2;
+  float eps;
+  float weightDecay;
+  float learningRateScale;
+
+  explicit Adamw(const Call& call)
+      : grad(*call.operands[0]),
+        factor(*call.operands[1]),
+        hyper(*call.operands[2]),
+        theta(*call.operands[3]),
+        m(*call.operands[4]),
+        v(*call.operands[5]),
+        beta1(call.real(0)),
+        beta2(call.real(1)),
+        eps(call.real(2)),
+        weightDecay(call.real(3)),
+        learningRateScale(call.real(4)) {}
+};
+
+struct CacheAppend {
+  const Tensor& k;
+  const Tensor& v;
+  const Tensor& slot;
+  const Tensor& position;
+  const Tensor& cacheK;
+  const Tensor& cacheV;
+
+  explicit CacheAppend(const Call& call)
+      : k(*call.operands[0]),
+        v(*call.operands[1]),
+        slot(*call.operands[2]),
+        position(*call.operands[3]),
+        cacheK(*call.operands[4]),
+        cacheV(*call.operands[5]) {}
+};
+
+struct AttentionCached {
+  const Tensor& q;
+  const Tensor& cacheK;
+  const Tensor& cacheV;
+  const Tensor& slot;
+  const Tensor& position;
+  const Tensor& o;
+  int32_t heads;
+  int32_t kvHeads;
+  int32_t headDim;
+  float scale;
+
+  explicit AttentionCached(const Call& call)
+      : q(*call.operands[0]),
+        cacheK(*call.operands[1]),
+        cacheV(*call.operands[2]),
+        slot(*call.operands[3]),
+        position(*call.operands[4]),
+        o(*call.operands[5]),
+        heads(call.integer(0)),
+        kvHeads(call.integer(1)),
+        headDim(call.integer(2)),
+        scale(call.real(3)) {}
+};
+
+struct Argmax {
+  const Tensor& x;
+  const Tensor& index;
+
+  explicit Argmax(const Call& call)
+      : x(*call.operands[0]),
+        index(*call.operands[1]) {}
+};
+
+// X(name, Struct) for every op that computes something.
+#define LUTHIER_OPS(X) \
+  X(embed, Embed) \
+  X(embedBackward, EmbedBackward) \
+  X(rmsNorm, RmsNorm) \
+  X(rmsNormBackward, RmsNormBackward) \
+  X(linear, Linear) \
+  X(linearInput, LinearInput) \
+  X(gradWeight, GradWeight) \
+  X(rope, Rope) \
+  X(attention, Attention) \
+  X(attentionBackward, AttentionBackward) \
+  X(glu, Glu) \
+  X(gluBackward, GluBackward) \
+  X(gatherRows, GatherRows) \
+  X(scatterRows, ScatterRows) \
+  X(linearCrossEntropy, LinearCrossEntropy) \
+  X(dropout, Dropout) \
+  X(cast, Cast) \
+  X(add, Add) \
+  X(fill, Fill) \
+  X(sumSquares, SumSquares) \
+  X(clip, Clip) \
+  X(adamw, Adamw) \
+  X(cacheAppend, CacheAppend) \
+  X(attentionCached, AttentionCached) \
+  X(argmax, Argmax)
+
+}  // namespace luthier
