@@ -1,0 +1,95 @@
+/**
+ * One stage of the pipeline as it is seen: its bar, its loss as a curve, its speed and what is left. Fed with the
+ * trainer's progress lines, wherever they come from (this process or a pod's log). Pure apart from its own memory.
+ */
+import type { Progress } from "../../trainer/contract/progress.ts";
+import { bar } from "./bar.ts";
+import { formatBytes, formatCount, formatDuration, formatFigure } from "./format.ts";
+import type { Block } from "./screen.ts";
+import { sparkline } from "./sparkline.ts";
+import { clip } from "./table.ts";
+
+const phaseTexts: Record<Progress["phase"], string> = {
+  Fetching: "reading the base model",
+  Tokenizing: "tokenising the data",
+  Staging: "staging the inputs",
+  Loading: "loading the model",
+  EvaluatingBefore: "evaluating before",
+  Training: "training",
+  EvaluatingAfter: "evaluating after",
+  Saving: "saving",
+  Merging: "merging",
+  Verifying: "verifying by reading back",
+};
+
+export interface StageView extends Block {
+  add(progress: Progress): void;
+  readonly latest: Progress | undefined;
+}
+
+/** `heading` is what stands above the bar: a word for the state and the name of what is shown. */
+export function createStageView(heading: () => string): StageView {
+  const losses = new Map<number, number>();
+  let latest: Progress | undefined;
+  let evalLoss: number | undefined;
+  return {
+    get latest() {
+      return latest;
+    },
+    add(progress) {
+      latest = progress;
+      evalLoss = progress.evalLoss ?? evalLoss;
+      if (progress.phase === "Training" && progress.loss !== undefined) losses.set(progress.done, progress.loss);
+    },
+    lines(columns) {
+      const first = clip(heading(), columns);
+      if (latest === undefined) return [first];
+      const curve = curveLine([...losses.values()], evalLoss, columns);
+      return [first, barLine(latest, columns), ...(curve === undefined ? [] : [curve])];
+    },
+    summary: () => (latest === undefined ? heading() : `${heading()}: ${summaryOf(latest, evalLoss)}`),
+  };
+}
+
+function barLine(progress: Progress, columns: number): string {
+  const width = Math.max(10, Math.min(30, columns - 60));
+  return clip(
+    `  ${bar(shareOf(progress), width)} ${percent(progress)}  ${phaseTexts[progress.phase]}  ${details(progress).join(" · ")}`,
+    columns,
+  );
+}
+
+function curveLine(losses: readonly number[], evalLoss: number | undefined, columns: number): string | undefined {
+  if (losses.length < 2) return undefined;
+  const [first, last] = [losses[0] ?? 0, losses.at(-1) ?? 0];
+  const validation = evalLoss === undefined ? "" : ` · validation ${formatFigure(evalLoss)}`;
+  const text = `loss ${formatFigure(first)} → ${formatFigure(last)}${validation}`;
+  return clip(`  ${sparkline(losses, Math.max(10, Math.min(60, columns - text.length - 4)))}  ${text}`, columns);
+}
+
+function summaryOf(progress: Progress, evalLoss: number | undefined): string {
+  const loss = progress.loss === undefined ? [] : [`loss ${formatFigure(progress.loss)}`];
+  const validation = evalLoss === undefined ? [] : [`validation ${formatFigure(evalLoss)}`];
+  return [
+    `${phaseTexts[progress.phase]} ${percent(progress).trim()}`,
+    ...details(progress),
+    ...loss,
+    ...validation,
+  ].join(" · ");
+}
+
+function details(progress: Progress): string[] {
+  const parts = [amount(progress)];
+  if (progress.tokensPerSecond !== undefined) parts.push(`${formatCount(progress.tokensPerSecond)} tokens/s`);
+  if (progress.estimatedSecondsLeft !== undefined && progress.done < progress.total) {
+    parts.push(`${formatDuration(progress.estimatedSecondsLeft)} left`);
+  }
+  return parts;
+}
+
+function amount({ done, total, unit }: Progress): string {
+  return unit === "bytes" ? `${formatBytes(done)} of ${formatBytes(total)}` : `${unit} ${done}/${total}`;
+}
+
+const shareOf = ({ done, total }: Progress) => (total === 0 ? 1 : done / total);
+const percent = (progress: Progress) => `${String(Math.floor(shareOf(progress) * 100)).padStart(3)} %`;

@@ -1,0 +1,31 @@
+/** Columns that line up, for a terminal. Pure; widths count code points without colour codes. */
+import { stripVTControlCharacters } from "node:util";
+
+export function displayWidth(text: string): number {
+  return [...stripVTControlCharacters(text)].length;
+}
+
+/** Rows of cells, two spaces between columns; columns whose index is in `right` are right-aligned. */
+export function table(rows: readonly (readonly string[])[], right: readonly number[] = []): string[] {
+  const columns = Math.max(0, ...rows.map((row) => row.length));
+  const widths = Array.from({ length: columns }, (_, column) =>
+    Math.max(...rows.map((row) => displayWidth(row[column] ?? ""))),
+  );
+  return rows.map((row) =>
+    row
+      .map((cell, column) => align(cell, widths[column] ?? 0, right.includes(column)))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+function align(cell: string, width: number, right: boolean): string {
+  const space = " ".repeat(width - displayWidth(cell));
+  return right ? space + cell : cell + space;
+}
+
+/** The text in at most `width` columns; what is cut off is shown as "…". Only for text without colour codes. */
+export function clip(text: string, width: number): string {
+  const points = [...text];
+  return points.length <= width ? text : `${points.slice(0, Math.max(0, width - 1)).join("")}…`;
+}

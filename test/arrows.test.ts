@@ -1,0 +1,131 @@
+/**
+ * The arrows of docs/architecture.md: which room may import which. A new room needs no line here unless it is to be
+ * kept apart from another.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type ImportGraph, importsOf, reachable, readImports, readSource } from "./imports.ts";
+
+interface Arrow {
+  readonly says: string;
+  /** The files that the rule is about; tests may reach further. */
+  readonly of: RegExp;
+  /** Of these targets … */
+  readonly among: RegExp;
+  /** … only these are allowed. */
+  readonly only?: RegExp;
+}
+
+const ours = /^(operator|trainer|cli|demo|test|tools|images)\//;
+const pureFile =
+  /^operator\/(finetunejob|finetunerun|adapter)\/(decide|hash|runFile|pins|fit|promotion|exports|status|attempts)\.ts$/;
+
+const arrows: readonly Arrow[] = [
+  {
+    says: "operator imports of the trainer only the contract and the planner",
+    of: /^operator\//,
+    among: ours,
+    only: /^operator\/|^trainer\/contract\/|^trainer\/plan\.ts$/,
+  },
+  { says: "trainer imports nothing of operator or cli", of: /^trainer\//, among: /^(operator|cli|demo|test)\// },
+  { says: "nothing but the demo's runner imports cli", of: /^(operator|trainer|tools|images)\//, among: /^cli\// },
+  {
+    says: "operator/runtime imports no sibling",
+    of: /^operator\/runtime\//,
+    among: ours,
+    only: /^operator\/runtime\//,
+  },
+  {
+    says: "graph and ops know no model and no method",
+    of: /^trainer\/(graph|ops)\//,
+    among: ours,
+    only: /^trainer\/(graph|ops|contract)\//,
+  },
+  {
+    says: "models know graph, ops and contract",
+    of: /^trainer\/models\//,
+    among: ours,
+    only: /^trainer\/(models|graph|ops|contract)\//,
+  },
+  {
+    says: "methods know graph, ops and contract",
+    of: /^trainer\/methods\//,
+    among: ours,
+    only: /^trainer\/(methods|graph|ops|contract)\//,
+  },
+  {
+    says: "native knows programs alone",
+    of: /^trainer\/native\//,
+    among: ours,
+    only: /^trainer\/native\/|^tools\//,
+  },
+  {
+    says: "the contract stands on itself",
+    of: /^trainer\/contract\//,
+    among: ours,
+    only: /^trainer\/contract\//,
+  },
+  {
+    says: "the files that decide do no I/O",
+    of: pureFile,
+    among: /^node:|^@kubernetes\/|^undici$|^operator\/runtime\//,
+    only: /^node:crypto$|^operator\/runtime\/(conditions|objects|types|clock)\.ts$/,
+  },
+];
+
+/** "FILE imports TARGET" for every import that the arrow forbids. */
+function broken(graph: ImportGraph, { of, among, only }: Arrow): string[] {
+  return [...graph].flatMap(([file, targets]) =>
+    !of.test(file) || isTestCode(file)
+      ? []
+      : targets
+          .filter((target) => among.test(target) && only?.test(target) !== true)
+          .map((target) => `${file} imports ${target}`),
+  );
+}
+
+const isTestCode = (file: string) => /\.test\.ts$|\/testing(\/|\.ts$)/.test(file);
+
+const graph = readImports();
+
+for (const arrow of arrows) {
+  test(arrow.says, () => assert.deepEqual(broken(graph, arrow), []));
+}
+
+test("the planner and the operator reach no native code", () => {
+  for (const entry of ["trainer/plan.ts", "operator/main.ts"]) {
+    const native = [...reachable(graph, entry)].filter((file) => file.startsWith("trainer/native/"));
+    assert.ok(graph.has(entry), `${entry} exists`);
+    assert.deepEqual(native, [], `${entry} reaches native code`);
+  }
+});
+
+test("one file loads native code", () => {
+  const loaders = [...graph.keys()].filter(
+    (file) => /^(operator|trainer|cli)\//.test(file) && /\b(createRequire|dlopen)\b/.test(readSource(file)),
+  );
+  assert.deepEqual(loaders, ["trainer/native/addon.ts"]);
+});
+
+test("an arrow that is broken is found, in each form an import has", () => {
+  const source = [
+    'import { a } from "../../trainer/graph/build.ts";',
+    'export type { B } from "../runtime/client.ts";',
+    'const c = await import("../../trainer/native/addon.ts");',
+    'const w = new Worker(new URL("./planWorker.ts", import.meta.url));',
+    '// import { d } from "../../cli/main.ts";',
+  ].join("\n");
+  const targets = importsOf("operator/finetunejob/decide.ts", source);
+  assert.deepEqual(targets, [
+    "trainer/graph/build.ts",
+    "operator/runtime/client.ts",
+    "trainer/native/addon.ts",
+    "operator/finetunejob/planWorker.ts",
+  ]);
+  const world: ImportGraph = new Map([["operator/finetunejob/decide.ts", targets]]);
+  const found = arrows.filter((arrow) => broken(world, arrow).length > 0).map(({ says }) => says);
+  assert.deepEqual(found, [
+    "operator imports of the trainer only the contract and the planner",
+    "the files that decide do no I/O",
+  ]);
+});
