@@ -1,0 +1,91 @@
+/**
+ * Makes the base model's training text: node tools/node24.mjs demo/base/corpus.ts
+ * Reads the public-domain corpora (demo/data/corpora.ts) and writes text.jsonl ({text}) and chat.jsonl ({messages}) into
+ * .luthier/base/. Of the e-mails only the train split is read, and no label of theirs is written.
+ * The same packages give the same bytes.
+ */
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { normaliseSpace } from "../data/clean.ts";
+import { corpusDirectory } from "../data/corpora.ts";
+import { mailAsText, splitOf } from "../data/example.ts";
+import { type LabelledMail, readMailCorpus } from "../data/mails.ts";
+import {
+  type ChatDocument,
+  centuryOfSpeech,
+  continuation,
+  kindOfText,
+  opening,
+  passages,
+  subjectLine,
+  type TextDocument,
+} from "./passages.ts";
+import { workDirectory } from "./paths.ts";
+
+interface Documents {
+  text: TextDocument[];
+  chat: ChatDocument[];
+}
+
+/** Characters of a text in a question about it: as long as an e-mail of the data set. */
+const shownCharacters = 600;
+
+async function readTexts(directory: string, wanted: RegExp): Promise<{ name: string; text: string }[]> {
+  const names = (await readdir(directory)).filter((name) => wanted.test(name)).sort();
+  return Promise.all(
+    names.map(async (name) => ({
+      name,
+      text: normaliseSpace(await readFile(path.join(directory, name), "utf8")).replace(/\n/g, " "),
+    })),
+  );
+}
+
+async function speeches(): Promise<Documents> {
+  const directory = path.join(await corpusDirectory("sotu"), "data");
+  const all = (await readTexts(directory, /^\d{4}_.*\.txt$/)).flatMap(({ name, text }) =>
+    passages(text).map((passage) => ({ year: Number(name.slice(0, 4)), passage })),
+  );
+  const chat = all.flatMap(({ year, passage }, index) => {
+    const shown = opening(passage, shownCharacters);
+    if (index % 4 === 0) return continuation("speech", passage);
+    if (index % 4 === 2) return [index % 8 === 2 ? kindOfText("speech", shown) : centuryOfSpeech(year, shown)];
+    return [];
+  });
+  return { text: all.map(({ passage }) => ({ text: passage })), chat };
+}
+
+async function novel(): Promise<Documents> {
+  const directory = path.join(await corpusDirectory("moby-dick"), "data");
+  const all = (await readTexts(directory, /^(?:chapter_\d+|epilogue)\.txt$/)).flatMap(({ text }) => passages(text));
+  const chat = all.flatMap((passage, index) =>
+    index % 2 === 0 ? continuation("novel", passage) : [kindOfText("novel", opening(passage, shownCharacters))],
+  );
+  return { text: all.map((passage) => ({ text: passage })), chat };
+}
+
+function emails(mails: readonly LabelledMail[]): Documents {
+  const train = mails.filter(({ digest }) => splitOf(digest) === "train").map(({ mail }) => mail);
+  const chat = train.flatMap((mail, index) => [
+    ...subjectLine(mail.subject, mail.body),
+    ...(index % 2 === 0 ? continuation("e-mail", mailAsText(mail)) : []),
+    ...(index % 4 === 1 ? [kindOfText("e-mail", mailAsText(mail))] : []),
+  ]);
+  return { text: train.map((mail) => ({ text: mailAsText(mail) })), chat };
+}
+
+async function writeLines(name: string, documents: readonly (TextDocument | ChatDocument)[]): Promise<void> {
+  const lines = documents.map((document) => `${JSON.stringify(document)}\n`).join("");
+  await writeFile(path.join(workDirectory, name), lines);
+  process.stdout.write(`${name}: ${documents.length} documents, ${Buffer.byteLength(lines)} bytes\n`);
+}
+
+await mkdir(workDirectory, { recursive: true });
+const parts = [await speeches(), await novel(), emails((await readMailCorpus()).mails)];
+await writeLines(
+  "text.jsonl",
+  parts.flatMap(({ text }) => text),
+);
+await writeLines(
+  "chat.jsonl",
+  parts.flatMap(({ chat }) => chat),
+);
