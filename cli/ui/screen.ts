@@ -26,7 +26,7 @@ export interface Screen {
 
 /** Columns that everything here assumes at least and at most. */
 const widest = 110;
-const logIntervalMs = 4000;
+const logIntervalMs = 5000;
 
 interface Target {
   readonly isTTY?: boolean;

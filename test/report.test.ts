@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type TestEvent, tap } from "node:test/reporters";
+import { inTurn } from "./report.ts";
+
+const note = (message: string): TestEvent => ({
+  type: "test:diagnostic",
+  data: { nesting: 0, message, level: "info" },
+});
+
+function passed(name: string): TestEvent {
+  return { type: "test:pass", data: { name, nesting: 0, testNumber: 1, details: { duration_ms: 1 } } };
+}
+
+function failed(name: string, failureType: string): TestEvent {
+  const error: Error = Object.assign(new Error(name), { failureType });
+  return {
+    type: "test:fail",
+    data: {
+      name,
+      nesting: 0,
+      testNumber: 1,
+      file: "/x.test.ts",
+      line: 7,
+      column: 1,
+      details: { duration_ms: 1, error },
+    },
+  };
+}
+
+async function* run(...events: TestEvent[]): AsyncGenerator<TestEvent> {
+  yield* events;
+}
+
+test("two runs close with one summary, its figures added", async () => {
+  const first = () =>
+    run(passed("a"), { type: "test:plan", data: { nesting: 0, count: 1 } }, note("tests 1"), note("pass 1"));
+  const second = () =>
+    run(passed("b"), { type: "test:plan", data: { nesting: 0, count: 1 } }, note("tests 1"), note("pass 1"));
+  let text = "";
+  for await (const chunk of tap(inTurn([first, second]))) text += chunk;
+  assert.match(text, /ok 1 - a(.|\n)*ok \d - b(.|\n)*\n1\.\.2\n# tests 2\n# pass 2\n$/);
+});
+
+test("what failed is named before the summary, once", async () => {
+  const events = () => run(failed("inner", "testCodeFailure"), failed("outer", "subtestsFailed"), note("fail 2"));
+  const messages: string[] = [];
+  for await (const event of inTurn([events])) if (event.type === "test:diagnostic") messages.push(event.data.message);
+  assert.deepEqual(messages, ["failed: inner (/x.test.ts:7)", "fail 2"]);
+});
