@@ -1,0 +1,164 @@
+/**
+ * Verbs on Kubernetes objects over the transport: raw JSON in, raw JSON out, nothing cached.
+ */
+import { isNotFound } from "./errors.ts";
+import { isRecord, type KubeObject, pathOf, type Resource, readObject } from "./objects.ts";
+import type { Transport } from "./transport.ts";
+
+export interface Page<T> {
+  items: T[];
+  resourceVersion: string;
+  continueToken: string;
+}
+
+export interface ListOptions {
+  namespace?: string | undefined;
+  labelSelector?: string | undefined;
+  limit?: number;
+  continueToken?: string;
+  resourceVersion?: string;
+  signal?: AbortSignal | undefined;
+}
+
+interface At {
+  namespace: string;
+  name: string;
+}
+
+export class Client {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /** The object as the server has it now; undefined when there is none. */
+  async get<T extends KubeObject>(resource: Resource<T>, at: At): Promise<T | undefined> {
+    try {
+      return readObject(resource, await this.#transport.json({ method: "GET", path: pathOf(resource, at) }));
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async list<T extends KubeObject>(resource: Resource<T>, options: ListOptions): Promise<Page<T>> {
+    const answer = await this.#transport.json({
+      method: "GET",
+      path: pathOf(resource, { namespace: options.namespace }),
+      query: {
+        labelSelector: options.labelSelector,
+        limit: options.limit,
+        continue: options.continueToken,
+        resourceVersion: options.resourceVersion,
+      },
+      signal: options.signal,
+    });
+    if (!isRecord(answer) || !isRecord(answer.metadata))
+      throw new Error(`the list of ${resource.plural} is not a list`);
+    const items = Array.isArray(answer.items) ? answer.items : [];
+    return {
+      items: items.map((item) => readObject(resource, item)),
+      resourceVersion: String(answer.metadata.resourceVersion ?? ""),
+      continueToken: String(answer.metadata.continue ?? ""),
+    };
+  }
+
+  /** Throws `ApiError` AlreadyExists: with a name that says what it is, that is an answer, not an accident. */
+  async create<T extends KubeObject>(resource: Resource<T>, object: T): Promise<T> {
+    const path = pathOf(resource, { namespace: object.metadata.namespace });
+    return readObject(resource, await this.#transport.json({ method: "POST", path, body: object }));
+  }
+
+  async replace<T extends KubeObject>(resource: Resource<T>, object: T): Promise<T> {
+    const path = pathOf(resource, { namespace: object.metadata.namespace, name: object.metadata.name });
+    return readObject(resource, await this.#transport.json({ method: "PUT", path, body: object }));
+  }
+
+  /** Server-side apply of a full intent, by one field manager. With `metadata.resourceVersion` a stale writer gets 409. */
+  async apply<T extends KubeObject>(
+    resource: Resource<T>,
+    object: KubeObject,
+    options: { manager: string; subresource?: "status" },
+  ): Promise<T> {
+    const { namespace, name } = object.metadata;
+    const path = pathOf(resource, {
+      namespace,
+      name,
+      ...(options.subresource === undefined ? {} : { subresource: options.subresource }),
+    });
+    const answer = await this.#transport.json({
+      method: "PATCH",
+      path,
+      query: { fieldManager: options.manager, force: true },
+      contentType: "application/apply-patch+yaml",
+      body: object,
+    });
+    return readObject(resource, answer);
+  }
+
+  async mergePatch<T extends KubeObject>(resource: Resource<T>, at: At, patch: unknown): Promise<T> {
+    const answer = await this.#transport.json({
+      method: "PATCH",
+      path: pathOf(resource, at),
+      contentType: "application/merge-patch+json",
+      body: patch,
+    });
+    return readObject(resource, answer);
+  }
+
+  /** Deletes this very object (by uid); done already is done. */
+  async delete(
+    resource: Resource<KubeObject>,
+    object: KubeObject,
+    propagationPolicy: "Foreground" | "Background" = "Background",
+  ): Promise<void> {
+    const { namespace, name, uid } = object.metadata;
+    const body = {
+      apiVersion: "v1",
+      kind: "DeleteOptions",
+      propagationPolicy,
+      ...(uid === undefined ? {} : { preconditions: { uid } }),
+    };
+    try {
+      await this.#transport.json({ method: "DELETE", path: pathOf(resource, { namespace, name }), body });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  /** The last lines of a container's log. */
+  async log(at: At, options: { container: string; tailLines: number; limitBytes: number }): Promise<string> {
+    const path = `/api/v1/namespaces/${encodeURIComponent(at.namespace)}/pods/${encodeURIComponent(at.name)}/log`;
+    return this.#transport.text({ method: "GET", path, query: options });
+  }
+
+  /** One line an event of a watch. */
+  watch(
+    resource: Resource<KubeObject>,
+    options: {
+      namespace?: string | undefined;
+      labelSelector?: string | undefined;
+      resourceVersion: string;
+      timeoutSeconds: number;
+      silenceMs: number;
+      signal: AbortSignal;
+    },
+  ): AsyncGenerator<string> {
+    return this.#transport.lines(
+      {
+        method: "GET",
+        path: pathOf(resource, { namespace: options.namespace }),
+        query: {
+          watch: true,
+          allowWatchBookmarks: true,
+          resourceVersion: options.resourceVersion,
+          labelSelector: options.labelSelector,
+          timeoutSeconds: options.timeoutSeconds,
+        },
+        signal: options.signal,
+      },
+      options.silenceMs,
+    );
+  }
+}

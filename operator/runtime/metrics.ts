@@ -1,0 +1,99 @@
+/**
+ * Prometheus metrics under controller-runtime's names, so that existing dashboards and alerts work.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { QueueObserver } from "./workqueue.ts";
+
+const seconds = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60];
+
+export class ControllerMetrics {
+  readonly registry = new Registry();
+  readonly #total = new Counter({
+    name: "controller_runtime_reconcile_total",
+    help: "Total number of reconciliations per controller",
+    labelNames: ["controller", "result"],
+    registers: [this.registry],
+  });
+  readonly #errors = new Counter({
+    name: "controller_runtime_reconcile_errors_total",
+    help: "Total number of reconciliation errors per controller",
+    labelNames: ["controller"],
+    registers: [this.registry],
+  });
+  readonly #terminal = new Counter({
+    name: "controller_runtime_terminal_reconcile_errors_total",
+    help: "Total number of terminal reconciliation errors per controller",
+    labelNames: ["controller"],
+    registers: [this.registry],
+  });
+  readonly #time = new Histogram({
+    name: "controller_runtime_reconcile_time_seconds",
+    help: "Length of time per reconciliation per controller",
+    labelNames: ["controller"],
+    buckets: seconds,
+    registers: [this.registry],
+  });
+  readonly #depth = new Gauge({
+    name: "workqueue_depth",
+    help: "Current depth of workqueue",
+    labelNames: ["name"],
+    registers: [this.registry],
+  });
+  readonly #adds = new Counter({
+    name: "workqueue_adds_total",
+    help: "Total number of adds handled by workqueue",
+    labelNames: ["name"],
+    registers: [this.registry],
+  });
+  readonly #retries = new Counter({
+    name: "workqueue_retries_total",
+    help: "Total number of retries handled by workqueue",
+    labelNames: ["name"],
+    registers: [this.registry],
+  });
+  readonly #waits = new Histogram({
+    name: "workqueue_queue_duration_seconds",
+    help: "How long in seconds an item stays in workqueue before being requested",
+    labelNames: ["name"],
+    buckets: seconds,
+    registers: [this.registry],
+  });
+  readonly #requests = new Counter({
+    name: "rest_client_requests_total",
+    help: "Number of HTTP requests, partitioned by status code and method",
+    labelNames: ["code", "method"],
+    registers: [this.registry],
+  });
+  readonly leader = new Gauge({
+    name: "leader_election_master_status",
+    help: "1 if this process is the leader",
+    labelNames: ["name"],
+    registers: [this.registry],
+  });
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  reconciled(controller: string, kind: string, duration: number): void {
+    const result =
+      kind === "success" || kind === "stopped" ? "success" : kind === "requeueAfter" ? "requeue_after" : "error";
+    this.#total.inc({ controller, result });
+    this.#time.observe({ controller }, duration);
+    if (result === "error") this.#errors.inc({ controller });
+    if (kind === "terminal") this.#terminal.inc({ controller });
+  }
+
+  responded(method: string, code: number): void {
+    this.#requests.inc({ method, code: String(code) });
+  }
+
+  queue(name: string): QueueObserver {
+    return {
+      depth: (length) => this.#depth.set({ name }, length),
+      added: () => this.#adds.inc({ name }),
+      retried: () => this.#retries.inc({ name }),
+      waited: (duration) => this.#waits.observe({ name }, duration),
+    };
+  }
+}

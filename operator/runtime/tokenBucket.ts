@@ -1,0 +1,25 @@
+/** A token bucket: `rate` calls a second, `burst` at once; callers wait in order. */
+export class TokenBucket {
+  readonly #rate: number;
+  readonly #burst: number;
+  #tokens: number;
+  #at = performance.now();
+
+  constructor(rate: number, burst: number) {
+    this.#rate = rate;
+    this.#burst = burst;
+    this.#tokens = burst;
+  }
+
+  /** Resolves when the call may go out. */
+  take(signal?: AbortSignal): Promise<void> {
+    const now = performance.now();
+    this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#at) / 1000) * this.#rate) - 1;
+    this.#at = now;
+    if (this.#tokens >= 0) return Promise.resolve();
+    const waitMs = (-this.#tokens / this.#rate) * 1000;
+    return new Promise((resolve, reject) => {
+      setTimeout(() => (signal?.aborted ? reject(signal.reason) : resolve()), waitMs);
+    });
+  }
+}

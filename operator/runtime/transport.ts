@@ -1,0 +1,193 @@
+/**
+ * HTTP to the API server: kubeconfig and authentication come from @kubernetes/client-node, the connections are one
+ * shared pool, and the rate is bounded. 429 and 503 are retried with the server's Retry-After and jitter for every
+ * verb (the server did nothing); other 5xx and lost connections only for reads, since a write may have happened.
+ */
+import type { RequestOptions } from "node:https";
+import type { KubeConfig } from "@kubernetes/client-node";
+import { Agent, type Dispatcher, ProxyAgent, request as send } from "undici";
+import { ApiError, apiError, WritesStoppedError } from "./errors.ts";
+import { TokenBucket } from "./tokenBucket.ts";
+
+export interface Call {
+  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  path: string;
+  query?: Record<string, string | number | boolean | undefined>;
+  body?: unknown;
+  contentType?: string;
+  signal?: AbortSignal | undefined;
+}
+
+export interface TransportOptions {
+  userAgent: string;
+  /** Requests a second, sustained; watches count once. Default 50. */
+  requestsPerSecond?: number;
+  /** Requests at once above the rate. Default 100. */
+  burst?: number;
+  onResponse?: (method: string, code: number) => void;
+}
+
+const requestTimeoutMs = 30_000;
+const credentialsAgeMs = 60_000;
+const maxAttempts = 6;
+
+interface Credentials {
+  readAt: number;
+  authorization: string | undefined;
+  tls: string;
+}
+
+export class Transport {
+  readonly #config: KubeConfig;
+  readonly #server: URL;
+  readonly #options: TransportOptions;
+  readonly #bucket: TokenBucket;
+  #credentials: Credentials | undefined;
+  #dispatcher: Dispatcher | undefined;
+  #writesStopped = false;
+
+  constructor(config: KubeConfig, options: TransportOptions) {
+    const cluster = config.getCurrentCluster();
+    if (cluster === null) throw new Error("the kubeconfig's current context names no cluster");
+    this.#config = config;
+    this.#server = new URL(cluster.server.endsWith("/") ? cluster.server : `${cluster.server}/`);
+    this.#options = options;
+    this.#bucket = new TokenBucket(options.requestsPerSecond ?? 50, options.burst ?? 100);
+  }
+
+  /** From now on only reads pass: what a lost leader must do at once. */
+  stopWrites(): void {
+    this.#writesStopped = true;
+  }
+
+  async json(call: Call): Promise<unknown> {
+    const text = await this.text(call);
+    return text === "" ? undefined : JSON.parse(text);
+  }
+
+  /** Throws `ApiError` for an answer that is not 2xx. */
+  async text(call: Call): Promise<string> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const response = await this.#send(call, requestTimeoutMs);
+        return await response.body.text();
+      } catch (error) {
+        const delay = retryDelayMs(call.method, error, attempt);
+        if (delay === undefined || call.signal?.aborted) throw error;
+        await sleep(delay, call.signal);
+      }
+    }
+  }
+
+  /** Streams the answer's lines; ends with an error when nothing came for `silenceMs`. */
+  async *lines(call: Call, silenceMs: number): AsyncGenerator<string> {
+    const response = await this.#send(call, silenceMs);
+    let rest = "";
+    for await (const chunk of response.body.setEncoding("utf8")) {
+      const parts = (rest + String(chunk)).split("\n");
+      rest = parts.pop() ?? "";
+      for (const line of parts) if (line !== "") yield line;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#dispatcher?.close();
+  }
+
+  async #send(call: Call, timeoutMs: number): Promise<Dispatcher.ResponseData> {
+    await this.#bucket.take(call.signal);
+    const { authorization } = await this.#refreshCredentials();
+    if (this.#writesStopped && call.method !== "GET") throw new WritesStoppedError();
+    const response = await send(this.#url(call), {
+      dispatcher: this.#dispatcher!,
+      method: call.method,
+      headers: {
+        accept: "application/json, */*",
+        "user-agent": this.#options.userAgent,
+        ...(authorization === undefined ? {} : { authorization }),
+        ...(call.body === undefined ? {} : { "content-type": call.contentType ?? "application/json" }),
+      },
+      body: call.body === undefined ? null : JSON.stringify(call.body),
+      signal: call.signal ?? null,
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
+    });
+    this.#options.onResponse?.(call.method, response.statusCode);
+    if (response.statusCode < 300) return response;
+    const retryAfter = response.headers["retry-after"];
+    throw apiError(
+      response.statusCode,
+      await response.body.text(),
+      typeof retryAfter === "string" ? retryAfter : undefined,
+    );
+  }
+
+  #url({ path, query }: Call): URL {
+    const url = new URL(path.replace(/^\//, ""), this.#server);
+    for (const [name, value] of Object.entries(query ?? {})) {
+      if (value !== undefined) url.searchParams.set(name, String(value));
+    }
+    return url;
+  }
+
+  /** Tokens and client certificates rotate: they are read again every minute, the pool is renewed when TLS changed. */
+  async #refreshCredentials(): Promise<Credentials> {
+    if (this.#credentials && Date.now() - this.#credentials.readAt < credentialsAgeMs) return this.#credentials;
+    const options: RequestOptions = {};
+    await this.#config.applyToHTTPSOptions(options);
+    const { ca, cert, key, rejectUnauthorized, servername } = options;
+    const tls = JSON.stringify([ca, cert, key, rejectUnauthorized, servername].map((part) => String(part ?? "")));
+    if (this.#credentials?.tls !== tls) {
+      const previous = this.#dispatcher;
+      this.#dispatcher = this.#newDispatcher({
+        ...(ca === undefined ? {} : { ca }),
+        ...(cert === undefined ? {} : { cert }),
+        ...(key === undefined ? {} : { key }),
+        ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }),
+        ...(servername === undefined ? {} : { servername }),
+      });
+      void previous?.close();
+    }
+    this.#credentials = { readAt: Date.now(), authorization: authorizationOf(options), tls };
+    return this.#credentials;
+  }
+
+  #newDispatcher(tls: Pick<RequestOptions, "ca" | "cert" | "key" | "rejectUnauthorized" | "servername">): Dispatcher {
+    const proxy = this.#config.getCurrentCluster()?.proxyUrl;
+    if (proxy !== undefined) return new ProxyAgent({ uri: proxy, requestTls: tls });
+    return new Agent({ connections: 64, connect: { ...tls, keepAlive: true, keepAliveInitialDelay: 30_000 } });
+  }
+}
+
+function authorizationOf({ headers, auth }: RequestOptions): string | undefined {
+  if (typeof auth === "string") return `Basic ${Buffer.from(auth).toString("base64")}`;
+  const header = headers && !Array.isArray(headers) ? Reflect.get(headers, "Authorization") : undefined;
+  return typeof header === "string" ? header : undefined;
+}
+
+/** How long to wait before the next attempt; undefined when there is none. Exported for its table. */
+export function retryDelayMs(method: Call["method"], error: unknown, attempt: number): number | undefined {
+  if (attempt >= maxAttempts || error instanceof WritesStoppedError) return undefined;
+  const refused = error instanceof ApiError && (error.status === 429 || error.status === 503);
+  const failedRead = method === "GET" && !(error instanceof ApiError && error.status < 500);
+  if (!refused && !failedRead) return undefined;
+  const asked = error instanceof ApiError ? error.retryAfterMs : undefined;
+  const backoff = Math.min(100 * 2 ** (attempt - 1), 5_000);
+  return (asked ?? backoff) + Math.random() * backoff;
+}
+
+/** Resolves after `ms`; rejects when `signal` fires. */
+export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", stop);
+      resolve();
+    }, ms);
+    signal?.addEventListener("abort", stop, { once: true });
+  });
+}

@@ -1,0 +1,120 @@
+/**
+ * A work queue with client-go's semantics: a key waits once however often it is added; a key that is being worked on is
+ * never given out twice, and is queued again when it was added meanwhile; failures back off per key, 5 ms to 1,000 s.
+ */
+
+export interface QueueObserver {
+  depth(length: number): void;
+  added(): void;
+  retried(): void;
+  /** Seconds between a key's add and its get. */
+  waited(seconds: number): void;
+}
+
+const baseDelayMs = 5;
+const maxDelayMs = 1_000_000;
+/** setTimeout's limit is 2³¹ − 1 ms. */
+const maxTimerMs = 2_147_483_647;
+
+interface Waiting {
+  timer: NodeJS.Timeout;
+  at: number;
+}
+
+export class WorkQueue {
+  readonly #order: string[] = [];
+  readonly #dirty = new Set<string>();
+  readonly #processing = new Set<string>();
+  readonly #failures = new Map<string, number>();
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #addedAt = new Map<string, number>();
+  readonly #getters: ((key: string | undefined) => void)[] = [];
+  readonly #observer: QueueObserver | undefined;
+  #shutDown = false;
+
+  constructor(observer?: QueueObserver) {
+    this.#observer = observer;
+  }
+
+  get length(): number {
+    return this.#order.length;
+  }
+
+  add(key: string): void {
+    if (this.#shutDown || this.#dirty.has(key)) return;
+    this.#dirty.add(key);
+    this.#addedAt.set(key, performance.now());
+    this.#observer?.added();
+    if (!this.#processing.has(key)) this.#enqueue(key);
+  }
+
+  /** Adds the key after a delay; of several delays the earliest counts. */
+  addAfter(key: string, delayMs: number): void {
+    if (this.#shutDown) return;
+    const at = Date.now() + delayMs;
+    const waiting = this.#waiting.get(key);
+    if (waiting && waiting.at <= at) return;
+    clearTimeout(waiting?.timer);
+    const fire = () => {
+      this.#waiting.delete(key);
+      this.add(key);
+    };
+    this.#waiting.set(key, { at, timer: setTimeout(fire, Math.min(Math.max(delayMs, 0), maxTimerMs)) });
+  }
+
+  /** Adds the key after its back-off, which doubles with each failure until `forget`. */
+  addRateLimited(key: string): void {
+    const failures = this.#failures.get(key) ?? 0;
+    this.#failures.set(key, failures + 1);
+    this.#observer?.retried();
+    this.addAfter(key, Math.min(baseDelayMs * 2 ** failures, maxDelayMs));
+  }
+
+  forget(key: string): void {
+    this.#failures.delete(key);
+  }
+
+  failures(key: string): number {
+    return this.#failures.get(key) ?? 0;
+  }
+
+  /** The next key, when there is one; undefined after shutDown once the queue is empty. `done` must follow. */
+  get(): Promise<string | undefined> {
+    const key = this.#order.shift();
+    if (key !== undefined) return Promise.resolve(this.#take(key));
+    if (this.#shutDown) return Promise.resolve(undefined);
+    return new Promise((resolve) => this.#getters.push(resolve));
+  }
+
+  done(key: string): void {
+    this.#processing.delete(key);
+    if (this.#dirty.has(key)) this.#enqueue(key);
+  }
+
+  /** Nothing is taken in any more; waiting delays are dropped; what is queued is still given out. */
+  shutDown(): void {
+    this.#shutDown = true;
+    for (const { timer } of this.#waiting.values()) clearTimeout(timer);
+    this.#waiting.clear();
+    for (const getter of this.#getters.splice(0)) getter(undefined);
+  }
+
+  #enqueue(key: string): void {
+    const getter = this.#getters.shift();
+    if (getter) {
+      getter(this.#take(key));
+      return;
+    }
+    this.#order.push(key);
+    this.#observer?.depth(this.#order.length);
+  }
+
+  #take(key: string): string {
+    this.#dirty.delete(key);
+    this.#processing.add(key);
+    this.#observer?.waited((performance.now() - (this.#addedAt.get(key) ?? performance.now())) / 1000);
+    this.#addedAt.delete(key);
+    this.#observer?.depth(this.#order.length);
+    return key;
+  }
+}
