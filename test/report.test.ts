@@ -13,20 +13,13 @@ function passed(name: string): TestEvent {
 }
 
 function failed(name: string, failureType: string): TestEvent {
-  const error: Error = Object.assign(new Error(name), { failureType });
-  return {
-    type: "test:fail",
-    data: {
-      name,
-      nesting: 0,
-      testNumber: 1,
-      file: "/x.test.ts",
-      line: 7,
-      column: 1,
-      details: { duration_ms: 1, error },
-    },
-  };
+  const error = Object.assign(new Error(name), { cause: new Error(name), failureType });
+  const at = { file: "/x.test.ts", line: 7, column: 1 };
+  const data: Failure["data"] = { name, nesting: 0, testNumber: 1, details: { duration_ms: 1, error }, ...at };
+  return { type: "test:fail", data };
 }
+
+type Failure = Extract<TestEvent, { type: "test:fail" }>;
 
 async function* run(...events: TestEvent[]): AsyncGenerator<TestEvent> {
   yield* events;
