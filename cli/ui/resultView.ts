@@ -1,0 +1,89 @@
+/** What came out of a training, as a person reads it: the same lines for a run in this process and in a cluster. Pure. */
+import type { ExactMatch } from "../../trainer/contract/report.ts";
+import { formatBytes, formatCount, formatDuration, formatFigure, formatShare } from "./format.ts";
+import { table } from "./table.ts";
+
+export interface TrainingResult {
+  readonly steps: number;
+  readonly bestStep: number;
+  readonly loss: number;
+  readonly evalLoss?: number | undefined;
+  readonly evaluationBefore?: ExactMatch | undefined;
+  readonly evaluationAfter?: ExactMatch | undefined;
+  readonly trainableParameters: number;
+  readonly totalParameters: number;
+  readonly tokensPerSecond: number;
+  readonly seconds: number;
+  readonly predictedPeakBytes: number;
+  readonly measuredPeakBytes: number;
+  readonly resumes: number;
+}
+
+export interface ExportResult {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly shards: number;
+  readonly maxLogitDifference: number;
+  readonly klDivergence: number;
+}
+
+export interface Outcome {
+  readonly title: string;
+  readonly training: TrainingResult;
+  readonly exports: readonly ExportResult[];
+  /** Where things are: a label and a path. */
+  readonly places: readonly (readonly [string, string])[];
+}
+
+export function outcomeLines({ title, training, exports, places }: Outcome): string[] {
+  return [
+    title,
+    "",
+    ...indented(evaluationTable(training)),
+    ...indented(table([...trainingRows(training), ...exports.map(exportRow)])),
+    "",
+    ...indented(table(places)),
+  ];
+}
+
+const indented = (lines: readonly string[]) => lines.map((line) => (line === "" ? "" : `  ${line}`));
+
+function evaluationTable({ evaluationBefore: before, evaluationAfter: after }: TrainingResult): string[] {
+  if (after === undefined) return [];
+  const rows = [
+    ["", "before", "after", "always the commonest answer"],
+    [
+      "exact match",
+      before === undefined ? "–" : formatShare(before.exactMatch),
+      formatShare(after.exactMatch),
+      formatShare(after.majorityShare),
+    ],
+  ];
+  return [...table(rows, [1, 2, 3]), `on ${after.examples} held-out examples`, ""];
+}
+
+function trainingRows(training: TrainingResult): string[][] {
+  const { steps, bestStep, seconds, tokensPerSecond, resumes } = training;
+  const resumed = resumes === 0 ? "" : `, resumed ${resumes} time${resumes === 1 ? "" : "s"}`;
+  const validation = training.evalLoss === undefined ? "" : `, validation ${formatFigure(training.evalLoss)}`;
+  return [
+    [
+      "steps",
+      `${steps} (kept: step ${bestStep}) in ${formatDuration(seconds)}, ${formatCount(tokensPerSecond)} tokens/s${resumed}`,
+    ],
+    ["loss", `${formatFigure(training.loss)}${validation}`],
+    ["trained", `${formatCount(training.trainableParameters)} of ${formatCount(training.totalParameters)} parameters`],
+    [
+      "memory",
+      `${formatBytes(training.measuredPeakBytes)} at most, ${formatBytes(training.predictedPeakBytes)} predicted`,
+    ],
+  ];
+}
+
+function exportRow({ name, sizeBytes, shards, maxLogitDifference, klDivergence }: ExportResult): string[] {
+  return [
+    `export ${name}`,
+    `${formatBytes(sizeBytes)} in ${shards} shard${shards === 1 ? "" : "s"}; read back, logits differ by at most ` +
+      `${formatFigure(maxLogitDifference)} (KL ${formatFigure(klDivergence)})`,
+  ];
+}
