@@ -1,0 +1,3 @@
+module luthier.dev/test/cluster/pause
+
+go 1.24.0

