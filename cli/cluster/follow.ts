@@ -1,0 +1,98 @@
+/**
+ * Follows one FineTuneJob to its end: the job's status for its state, the working pod's log for the figures. Polls once
+ * a second; a cluster that does not answer for a while is waited for.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { labels, managedBy } from "../../operator/api/names.ts";
+import { ApiError } from "../../operator/runtime/errors.ts";
+import { parseProgress } from "../../trainer/contract/progress.ts";
+import { UsageError } from "../arguments.ts";
+import type { Screen } from "../ui/screen.ts";
+import { createStageView, type StageView } from "../ui/stageView.ts";
+import { type Adapter, adapters, type Connection, type FineTuneJob, fineTuneJobs, type Pod, pods } from "./connect.ts";
+import { activePod, type Standing, standingOf, waitingFor } from "./world.ts";
+
+const pollMs = 1000;
+/** A training's log line comes once a second at most; more than that is read so that no loss is missed. */
+const logTail = { tailLines: 400, limitBytes: 400_000 };
+const trainer = "trainer";
+
+export type Ending = Exclude<Standing, { kind: "going" }>;
+
+/** The job's end. Throws `UsageError` when there is no such job, and what `signal` was aborted with. */
+export async function follow(
+  connection: Connection,
+  name: string,
+  screen: Screen,
+  signal: AbortSignal,
+): Promise<{ ending: Ending; job: FineTuneJob }> {
+  const views = new Map<string, StageView>();
+  for (;;) {
+    signal.throwIfAborted();
+    const seen = await look(connection, name);
+    if (seen === undefined) {
+      screen.show(line(`${name}: the cluster does not answer; asking again`));
+    } else {
+      const standing = standingOf(seen.job);
+      if (standing.kind !== "going") {
+        screen.clear();
+        return { ending: standing, job: seen.job };
+      }
+      show(name, standing, seen, views, screen);
+    }
+    await sleep(pollMs, undefined, { signal });
+  }
+}
+
+interface Look {
+  readonly job: FineTuneJob;
+  readonly pod: Pod | undefined;
+  readonly log: string;
+}
+
+/** Undefined while the cluster cannot be reached. */
+async function look({ client, namespace }: Connection, name: string): Promise<Look | undefined> {
+  try {
+    const job = await client.get(fineTuneJobs, { namespace, name });
+    if (job === undefined) throw new UsageError(`there is no FineTuneJob ${name} in namespace ${namespace}`);
+    const page = await client.list(pods, { namespace, labelSelector: `${labels.managedBy}=${managedBy}` });
+    const pod = activePod(job, page.items);
+    return { job, pod, log: pod?.status?.phase === "Running" ? await readLog({ client, namespace }, pod) : "" };
+  } catch (error) {
+    if (error instanceof UsageError || (error instanceof ApiError && error.status < 500)) throw error;
+    return undefined;
+  }
+}
+
+/** A pod may end between the list and this: then there is no log to read. */
+async function readLog({ client, namespace }: Pick<Connection, "client" | "namespace">, pod: Pod): Promise<string> {
+  return client.log({ namespace, name: pod.metadata.name }, { container: trainer, ...logTail }).catch(() => "");
+}
+
+function show(
+  name: string,
+  standing: Standing & { kind: "going" },
+  { pod, log }: Look,
+  views: Map<string, StageView>,
+  screen: Screen,
+): void {
+  const detail = (pod && waitingFor(pod)) ?? standing.message;
+  if (pod === undefined || log === "") {
+    screen.show(line(`${name}: ${standing.state}${detail === "" ? "" : ` (${detail})`}`));
+    return;
+  }
+  const view = views.get(pod.metadata.name) ?? createStageView(() => `${name}: ${standing.state}`);
+  views.set(pod.metadata.name, view);
+  for (const progress of log.split("\n").map(parseProgress)) if (progress !== undefined) view.add(progress);
+  screen.show(view);
+}
+
+const line = (text: string) => ({ lines: () => [text], summary: () => text });
+
+/** The Adapter that a ready job promoted. */
+export async function promotedAdapter({ client, namespace }: Connection, job: FineTuneJob): Promise<Adapter> {
+  const name = job.status?.promotedAdapterRef?.name;
+  const adapter = name === undefined ? undefined : await client.get(adapters, { namespace, name });
+  if (adapter === undefined) throw new UsageError(`FineTuneJob ${job.metadata.name} has no promoted Adapter`);
+  return adapter;
+}

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { labels } from "../../operator/api/names.ts";
+import type { FineTuneJob, Pod } from "./connect.ts";
+import { activePod, standingOf, waitingFor } from "./world.ts";
+
+const time = "2026-01-01T00:00:00Z";
+
+function aJob(status: FineTuneJob["status"] = {}, generation = 2): FineTuneJob {
+  return {
+    apiVersion: "luthier.dev/v1alpha1",
+    kind: "FineTuneJob",
+    metadata: { name: "spam-filter", generation },
+    spec: {
+      baseModel: { uri: "pvc://models/base" },
+      dataset: { sources: [{ uri: "pvc://data/train.jsonl" }] },
+      method: { lora: {} },
+      placement: { gpusPerNode: 0 },
+      artifacts: { uri: "pvc://artifacts/luthier" },
+    },
+    status,
+  };
+}
+
+const condition = (type: string, status: "True" | "False", message = "") => ({
+  type,
+  status,
+  reason: "Because",
+  message,
+  lastTransitionTime: time,
+});
+
+const standings: [string, FineTuneJob, ReturnType<typeof standingOf>][] = [
+  ["a job nobody has seen", aJob(), { kind: "going", state: "Pending", message: "the operator has not seen it yet" }],
+  [
+    "a job at work",
+    aJob({ observedGeneration: 2, state: "Training", conditions: [condition("Reconciling", "True", "step 3 of 9")] }),
+    { kind: "going", state: "Training", message: "step 3 of 9" },
+  ],
+  ["a ready job", aJob({ observedGeneration: 2, conditions: [condition("Ready", "True")] }), { kind: "ready" }],
+  [
+    "a job that was ready before its last edit",
+    aJob({ observedGeneration: 1, state: "Ready", conditions: [condition("Ready", "True")] }),
+    { kind: "going", state: "Ready", message: "the operator has not seen it yet" },
+  ],
+  [
+    "a job that cannot go on",
+    aJob({
+      observedGeneration: 2,
+      conditions: [condition("Stalled", "True", "rank is 0"), condition("Ready", "False")],
+    }),
+    { kind: "failed", reason: "Because", message: "rank is 0" },
+  ],
+];
+for (const [name, job, expected] of standings) {
+  test(`${name}: ${expected.kind}`, () => assert.deepEqual(standingOf(job), expected));
+}
+
+function aPod(name: string, phase: string, label: Record<string, string>, created = time): Pod {
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name, labels: label, creationTimestamp: created },
+    status: { phase },
+  };
+}
+
+test("the newest living pod of the job or of its run is the one at work", () => {
+  const job = aJob({ currentRunRef: { name: "run-1", uid: "u" } });
+  const mine = { [labels.job]: "spam-filter" };
+  const pods = [
+    aPod("prepare", "Succeeded", mine),
+    aPod("train-1", "Failed", { [labels.run]: "run-1" }),
+    aPod("train-2", "Running", { [labels.run]: "run-1" }, "2026-01-01T00:01:00Z"),
+    aPod("foreign", "Running", { [labels.job]: "another" }, "2026-01-01T00:02:00Z"),
+  ];
+  assert.equal(activePod(job, pods)?.metadata.name, "train-2");
+  assert.equal(activePod(aJob(), [aPod("foreign", "Running", { [labels.job]: "another" })]), undefined);
+});
+
+test("a pod that waits says why", () => {
+  const pod = aPod("train", "Pending", {});
+  assert.equal(waitingFor(pod), "its pod is being started");
+  pod.status = {
+    phase: "Pending",
+    conditions: [{ type: "PodScheduled", status: "False", message: "0/1 nodes have enough memory" }],
+  };
+  assert.equal(waitingFor(pod), "its pod waits: 0/1 nodes have enough memory");
+  assert.equal(waitingFor(aPod("train", "Running", {})), undefined);
+});

@@ -1,0 +1,58 @@
+/**
+ * What a FineTuneJob and its pods say about how it stands. Pure: the words of the live view and whether it is over.
+ */
+import type { Condition } from "../../operator/api/common.ts";
+import { labels } from "../../operator/api/names.ts";
+import type { KubeObject } from "../../operator/runtime/objects.ts";
+import type { FineTuneJob, Pod } from "./connect.ts";
+
+export type Standing =
+  | { readonly kind: "going"; readonly state: string; readonly message: string }
+  | { readonly kind: "ready" }
+  | { readonly kind: "failed"; readonly reason: string; readonly message: string };
+
+interface WithConditions extends KubeObject {
+  status?: { observedGeneration?: number | undefined; conditions?: Condition[] | undefined };
+}
+
+export function conditionOf({ status }: WithConditions, type: string): Condition | undefined {
+  return status?.conditions?.find((condition) => condition.type === type);
+}
+
+/** A condition that speaks of an older generation says nothing about this one. */
+export function standingOf(job: FineTuneJob): Standing {
+  const current = job.status?.observedGeneration === job.metadata.generation;
+  const stalled = conditionOf(job, "Stalled");
+  const ready = conditionOf(job, "Ready");
+  if (current && stalled?.status === "True") {
+    return { kind: "failed", reason: stalled.reason, message: stalled.message };
+  }
+  if (current && ready?.status === "True") return { kind: "ready" };
+  const reconciling = conditionOf(job, "Reconciling");
+  const message = current ? (reconciling?.message ?? ready?.message ?? "") : "the operator has not seen it yet";
+  return { kind: "going", state: job.status?.state ?? "Pending", message };
+}
+
+/** The pod that works for the job now: of its own stages or of the run it shares; the newest that has not ended. */
+export function activePod(job: FineTuneJob, pods: readonly Pod[]): Pod | undefined {
+  const run = job.status?.currentRunRef?.name;
+  const adapter = job.status?.currentRunRef?.adapterName;
+  const its = ({ metadata }: Pod) =>
+    metadata.labels?.[labels.job] === job.metadata.name ||
+    (run !== undefined && metadata.labels?.[labels.run] === run) ||
+    (adapter !== undefined && metadata.labels?.[labels.adapter] === adapter);
+  return pods
+    .filter(its)
+    .filter(({ status }) => status?.phase === "Running" || status?.phase === "Pending")
+    .sort((a, b) => (a.metadata.creationTimestamp ?? "").localeCompare(b.metadata.creationTimestamp ?? ""))
+    .at(-1);
+}
+
+/** Why a pod does not run yet, in the cluster's own words. */
+export function waitingFor({ status }: Pod): string | undefined {
+  if (status?.phase !== "Pending") return undefined;
+  const waiting = status.containerStatuses?.map(({ state }) => state?.waiting).find((state) => state !== undefined);
+  const blocked = status.conditions?.find(({ status: value, message }) => value === "False" && message !== undefined);
+  const text = waiting?.message ?? waiting?.reason ?? blocked?.message;
+  return text === undefined ? "its pod is being started" : `its pod waits: ${text}`;
+}

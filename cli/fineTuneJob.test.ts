@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, test } from "node:test";
+import { UsageError } from "./arguments.ts";
+import { loadFineTuneJob, localPath, localPlaces, readClaims, trainingSpecOf } from "./fineTuneJob.ts";
+import { ManifestError } from "./manifest.ts";
+
+const directory = mkdtempSync(path.join(tmpdir(), "luthier-cli-"));
+after(() => rmSync(directory, { recursive: true }));
+
+function manifest(text: string): string {
+  const file = path.join(directory, "job.yaml");
+  writeFileSync(file, text);
+  return file;
+}
+
+const good = `apiVersion: luthier.dev/v1alpha1
+kind: FineTuneJob
+metadata: {name: spam-filter, labels: {team: mail}}
+spec:
+  baseModel: {uri: pvc://models/base}
+  dataset:
+    sources: [{uri: pvc://data/train.jsonl}]
+  method: {lora: {rank: 8}}
+  placement: {gpusPerNode: 0}
+  artifacts: {uri: pvc://artifacts/luthier}
+`;
+
+test("a manifest gives the settings that the trainer gets", () => {
+  const job = loadFineTuneJob(manifest(good));
+  assert.deepEqual(trainingSpecOf(job), {
+    baseModel: { uri: "pvc://models/base" },
+    dataset: { sources: [{ uri: "pvc://data/train.jsonl" }] },
+    method: { lora: { rank: 8 } },
+  });
+});
+
+test("a name over 40 characters is refused, as in the cluster", () => {
+  const file = manifest(good.replace("spam-filter", "a".repeat(41)));
+  assert.throws(() => loadFineTuneJob(file), ManifestError);
+});
+
+test("a claim without a directory is named with the flag that gives it one", () => {
+  const job = loadFineTuneJob(manifest(good));
+  assert.throws(
+    () => localPlaces(job, readClaims([`models=${directory}`]), undefined),
+    (error) =>
+      error instanceof UsageError &&
+      error.message.includes("--claim data=DIR --claim artifacts=DIR") &&
+      error.message.includes("claim data (spec.dataset.sources[0].uri: pvc://data/train.jsonl)"),
+  );
+});
+
+test("an output directory stands for the artifacts' claim alone", () => {
+  const job = loadFineTuneJob(manifest(good));
+  const claims = readClaims([`models=${directory}`, `data=${directory}`]);
+  const places = localPlaces(job, claims, "/tmp/out");
+  assert.equal(localPath(`${places.artifactRoot}/runs`, places.claims), "/tmp/out/default/runs");
+  assert.equal(localPath("pvc://data/train.jsonl", places.claims), path.join(directory, "train.jsonl"));
+});
+
+test("the namespace of the manifest is a directory of its own", () => {
+  const job = loadFineTuneJob(manifest(good.replace("name: spam-filter", "name: spam-filter, namespace: mail")));
+  const claims = readClaims([`models=${directory}`, `data=${directory}`, `artifacts=${directory}`]);
+  assert.equal(localPlaces(job, claims, undefined).artifactRoot, "pvc://artifacts/luthier/mail");
+});
+
+for (const text of ["models", "=x", "models=/no/such/directory"]) {
+  test(`--claim ${text} is refused`, () => assert.throws(() => readClaims([text]), UsageError));
+}

@@ -1,0 +1,119 @@
+/** A FineTuneJob manifest as the command line reads it: the operator's own schema, and where its claims lie here. */
+import { readFileSync, statSync } from "node:fs";
+import path from "node:path";
+import { z } from "zod";
+import { fineTuneJobSpec } from "../operator/api/fineTuneJob.ts";
+import { group, version } from "../operator/api/names.ts";
+import type { TrainingSpec } from "../trainer/contract/settings.ts";
+import { storeLayout } from "../trainer/contract/storeLayout.ts";
+import { UsageError } from "./arguments.ts";
+import { readManifest } from "./manifest.ts";
+
+const dnsLabel = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+
+const manifestSchema = z.strictObject({
+  apiVersion: z.literal(`${group}/${version}`),
+  kind: z.literal("FineTuneJob"),
+  metadata: z
+    .object({
+      name: z.string().max(40).regex(dnsLabel, "must be a DNS label of at most 40 characters"),
+      namespace: z.string().max(63).regex(dnsLabel, "must be a DNS label").optional(),
+    })
+    .loose(),
+  spec: fineTuneJobSpec,
+});
+
+export type FineTuneJobManifest = z.infer<typeof manifestSchema>;
+
+/** Reads and checks a manifest. Throws `ManifestError` for what is in it, `UsageError` when there is no such file. */
+export function loadFineTuneJob(file: string): FineTuneJobManifest {
+  return readManifest(file, readText(file), "FineTuneJob", manifestSchema);
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw new UsageError(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** What of a job the training depends on. */
+export function trainingSpecOf({ spec }: FineTuneJobManifest): TrainingSpec {
+  const { baseModel, dataset, method, training, evaluation } = spec;
+  return { baseModel, dataset, method, ...(training && { training }), ...(evaluation && { evaluation }) };
+}
+
+/** Claims by name, from `--claim NAME=DIR`. */
+export function readClaims(given: readonly string[]): Map<string, string> {
+  return new Map(given.map(readClaim));
+}
+
+function readClaim(text: string): [string, string] {
+  const [name = "", ...rest] = text.split("=");
+  const directory = path.resolve(rest.join("="));
+  if (name === "" || rest.length === 0) throw new UsageError(`--claim is NAME=DIR, not ${JSON.stringify(text)}`);
+  if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new UsageError(`--claim ${text}: ${directory} is not a directory`);
+  }
+  return [name, directory];
+}
+
+/** Stands for `--output-dir` among the claims. */
+const outputClaim = "luthier-output-directory";
+
+export interface LocalPlaces {
+  readonly claims: ReadonlyMap<string, string>;
+  /** `<artifacts.uri>/<namespace>`. */
+  readonly artifactRoot: string;
+}
+
+/** Where a job's URIs lie on this machine. Throws `UsageError` that says which claim has no directory yet. */
+export function localPlaces(
+  job: FineTuneJobManifest,
+  claims: ReadonlyMap<string, string>,
+  outputDirectory: string | undefined,
+): LocalPlaces {
+  const artifactsUri = outputDirectory === undefined ? job.spec.artifacts.uri : `pvc://${outputClaim}`;
+  const all = new Map(claims);
+  if (outputDirectory !== undefined) all.set(outputClaim, path.resolve(outputDirectory));
+  requireClaims([...inputUris(job), ["spec.artifacts.uri", artifactsUri]], all);
+  return { claims: all, artifactRoot: storeLayout.root(artifactsUri, job.metadata.namespace ?? "default") };
+}
+
+function requireClaims(uris: readonly (readonly [string, string])[], claims: ReadonlyMap<string, string>): void {
+  const missing = new Map<string, string>();
+  for (const [field, uri] of uris) {
+    const claim = claimOf(uri);
+    if (claim !== undefined && !claims.has(claim) && !missing.has(claim)) missing.set(claim, `${field}: ${uri}`);
+  }
+  if (missing.size === 0) return;
+  const flags = [...missing.keys()].map((claim) => `--claim ${claim}=DIR`).join(" ");
+  const where = [...missing].map(([claim, at]) => `  claim ${claim} (${at})`).join("\n");
+  throw new UsageError(`outside a cluster a claim is a directory; say which: ${flags}\n${where}`);
+}
+
+function inputUris({ spec }: FineTuneJobManifest): (readonly [string, string])[] {
+  const { baseModel, dataset, evaluation } = spec;
+  return [
+    ["spec.baseModel.uri", baseModel.uri] as const,
+    ...dataset.sources.map(({ uri }, index) => [`spec.dataset.sources[${index}].uri`, uri] as const),
+    ...optional("spec.dataset.validation.uri", dataset.validation?.uri),
+    ...optional("spec.evaluation.test.uri", evaluation?.test.uri),
+  ];
+}
+
+const optional = (field: string, uri: string | undefined) => (uri === undefined ? [] : [[field, uri] as const]);
+
+export function claimOf(uri: string): string | undefined {
+  return /^pvc:\/\/([^/]+)/.exec(uri)?.[1];
+}
+
+/** The path on this machine of a URI whose claim is mapped. */
+export function localPath(uri: string, claims: ReadonlyMap<string, string>): string {
+  const claim = claimOf(uri);
+  if (claim === undefined) return new URL(uri).pathname;
+  const directory = claims.get(claim);
+  if (directory === undefined) throw new UsageError(`claim ${claim} has no directory: --claim ${claim}=DIR`);
+  return path.join(directory, ...uri.slice(`pvc://${claim}`.length).split("/"));
+}
