@@ -6,13 +6,13 @@ import { z } from "zod";
 
 const decimalPattern = /^-?(0|[1-9][0-9]{0,15})(\.[0-9]{1,16})?([eE][-+]?[0-9]{1,2})?$/;
 
-interface DecimalBounds {
+export interface DecimalBounds {
   min?: number;
   max?: number;
   exclusiveMin?: number;
 }
 
-/** A decimal as a string, within bounds. */
+/** A decimal as a string, within bounds; they are also metadata, since a refinement leaves no trace in JSON Schema. */
 export function decimal(description: string, bounds: DecimalBounds = {}) {
   return z
     .string()
@@ -22,6 +22,7 @@ export function decimal(description: string, bounds: DecimalBounds = {}) {
     .refine((text) => within(Number(text), bounds), { message: `must be ${boundsText(bounds)}` })
     .meta({
       description: `${description} A decimal as a string${boundsText(bounds) ? `, ${boundsText(bounds)}` : ""}.`,
+      decimalBounds: bounds,
     });
 }
 
@@ -33,7 +34,7 @@ function within(value: number, { min, max, exclusiveMin }: DecimalBounds): boole
   );
 }
 
-function boundsText({ min, max, exclusiveMin }: DecimalBounds): string {
+export function boundsText({ min, max, exclusiveMin }: DecimalBounds): string {
   const parts: string[] = [];
   if (min !== undefined) parts.push(`at least ${min}`);
   if (exclusiveMin !== undefined) parts.push(`above ${exclusiveMin}`);

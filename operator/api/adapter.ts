@@ -1,0 +1,67 @@
+/**
+ * Adapter: one immutable revision of a result. It stands alone: deleting its FineTuneJob keeps it. What was measured is
+ * in its spec, because a status is lost when objects are restored from a backup.
+ */
+import { z } from "zod";
+import { exportList, storeUri } from "../../trainer/contract/settings.ts";
+import { count, digest, figure, hash64, resolvedPlacement, results, statusCommon, text } from "./common.ts";
+
+/** May change, and takes effect with the next export. */
+const adapterExecution = z
+  .strictObject({
+    trainerImage: text(512).min(1).meta({ description: "The image that exports." }),
+    placement: resolvedPlacement.optional(),
+    ttlSecondsAfterFinished: z.int().min(60).max(31_536_000).optional(),
+  })
+  .meta({ description: "Where and with what the export pods run." });
+
+export const adapterSpec = z.strictObject({
+  revision: z.int().min(1).max(1_000_000).meta({ description: "Counts the Adapters of one FineTuneJob." }),
+  format: z.enum(["PEFT", "Full"]).meta({ description: "PEFT: adapter weights; Full: all weights of a model." }),
+  baseModel: z.strictObject({ uri: storeUri, revision: text(128), digest }),
+  source: z.strictObject({ uri: storeUri, digest }).meta({ description: "Where the weights are." }),
+  provenance: z
+    .strictObject({
+      runName: text(63),
+      runHash: hash64,
+      specHash: hash64,
+      hashVersion: z.int().min(1).max(1000),
+      prepareKey: hash64,
+      baseDigest: digest,
+      datasetDigest: digest,
+      evaluationSetDigest: digest.optional(),
+      trainerImage: text(512),
+      numericsVersion: count,
+    })
+    .meta({ description: "What it was made of." }),
+  results: results.optional(),
+  artifactRoot: storeUri,
+  execution: adapterExecution,
+  exports: exportList.optional(),
+});
+export type AdapterSpec = z.infer<typeof adapterSpec>;
+
+export const exportStatus = z.object({
+  name: text(63),
+  key: z.string().length(16).meta({ description: "Hash of what was asked for." }),
+  jobName: text(63),
+  state: z.enum(["Pending", "Running", "Ready", "Failed"]),
+  uri: text(1200).optional(),
+  digest: digest.optional(),
+  sizeBytes: count.optional(),
+  shards: count.optional(),
+  verified: z
+    .object({ maxLogitDifference: figure, klDivergence: figure })
+    .optional()
+    .meta({ description: "Base and adapter against what was read back." }),
+  reason: text(64).optional(),
+  message: text(1024).optional(),
+});
+export type ExportStatus = z.infer<typeof exportStatus>;
+
+export const adapterStatus = z.object({
+  ...statusCommon,
+  state: text(32).optional(),
+  exports: z.array(exportStatus).max(8).optional(),
+});
+export type AdapterStatus = z.infer<typeof adapterStatus>;

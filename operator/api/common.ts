@@ -1,0 +1,159 @@
+/**
+ * Schemas that the three kinds share. What a user writes is strict: a typo is refused, never dropped.
+ */
+import { z } from "zod";
+import { decimal } from "../../trainer/contract/decimal.ts";
+
+export const text = (max: number) => z.string().max(max);
+export const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+export const hash64 = z
+  .string()
+  .length(64)
+  .regex(/^[0-9a-f]{64}$/);
+export const digest = z
+  .string()
+  .length(71)
+  .regex(/^sha256:[0-9a-f]{64}$/);
+export const time = z.string().max(40).meta({ format: "date-time" });
+/** A measured number. Kubernetes objects hold no floating-point numbers. */
+export const figure = z.string().max(40);
+
+const name = z
+  .string()
+  .min(1)
+  .max(253)
+  .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/);
+
+const quantityPattern = /^([0-9]+|[0-9]+\.[0-9]+|\.[0-9]+)(([KMGTPE]i)|[numkMGTPE]|([eE]-?[0-9]+))?$/;
+
+/** A resource quantity: 2, "500m", "8Gi". */
+export const quantity = z
+  .union([z.int().min(0), z.string().max(32).regex(quantityPattern)])
+  .meta({ "x-kubernetes-int-or-string": true, pattern: quantityPattern.source });
+
+const resourceList = z.strictObject({
+  cpu: quantity.optional(),
+  memory: quantity.optional(),
+  "ephemeral-storage": quantity.optional(),
+});
+
+export const resources = z
+  .strictObject({ requests: resourceList.optional(), limits: resourceList.optional() })
+  .meta({ description: "Compute resources of the container, as in a pod." });
+
+const nodeSelector = z
+  .record(z.string().max(317), z.string().max(63))
+  .meta({ description: "Labels a node must have.", maxProperties: 32 });
+
+const toleration = z.strictObject({
+  key: text(317).optional(),
+  operator: z.enum(["Exists", "Equal"]).optional(),
+  value: text(63).optional(),
+  effect: z.enum(["NoSchedule", "PreferNoSchedule", "NoExecute"]).optional(),
+  tolerationSeconds: z.int().min(0).max(2_147_483_647).optional(),
+});
+
+const tolerations = z.array(toleration).max(32).meta({ description: "Taints that are tolerated." });
+
+const podPlacement = {
+  nodeSelector: nodeSelector.optional(),
+  tolerations: tolerations.optional(),
+  priorityClassName: name.optional().meta({ description: "PriorityClass of the pods." }),
+  runtimeClassName: name.optional().meta({ description: "RuntimeClass of the pods." }),
+  serviceAccountName: name.optional().meta({
+    description: "ServiceAccount of the pods (its token is never mounted). Default: the namespace's default.",
+  }),
+  imagePullSecrets: z
+    .array(z.strictObject({ name }))
+    .max(8)
+    .optional()
+    .meta({ description: "Secrets for pulling the trainer's image." }),
+};
+
+/** A placement with nothing left to decide: what a pod is rendered from. */
+export const resolvedPlacement = z
+  .strictObject({ resources: resources.optional(), ...podPlacement })
+  .meta({ description: "Where and with what the pods run." });
+
+export const placement = z
+  .strictObject({
+    gpusPerNode: z.int().min(0).max(64).meta({
+      description: "GPUs of a node that a training takes. This release trains on CPUs: 0 is the only value it accepts.",
+    }),
+    resources: resources.optional().meta({
+      description:
+        "Resources of the training pod. A run must fit into limits.memory; without it, into the largest node's allocatable memory.",
+    }),
+    ...podPlacement,
+  })
+  .meta({ description: "Where and with what the training runs." });
+
+export const helpers = z
+  .strictObject({
+    resources: resources.optional(),
+    nodeSelector: nodeSelector.optional().meta({ description: "Labels a node must have. Default: placement's." }),
+    tolerations: tolerations.optional().meta({ description: "Taints that are tolerated. Default: placement's." }),
+  })
+  .meta({ description: "Where and with what the prepare and export pods run. They need no GPU." });
+
+export type Placement = z.infer<typeof placement>;
+export type ResolvedPlacement = z.infer<typeof resolvedPlacement>;
+export type Helpers = z.infer<typeof helpers>;
+export type Resources = z.infer<typeof resources>;
+
+export const condition = z.object({
+  type: text(64),
+  status: z.enum(["True", "False", "Unknown"]),
+  observedGeneration: count.optional(),
+  lastTransitionTime: time,
+  reason: text(64),
+  message: text(2048),
+});
+export type Condition = z.infer<typeof condition>;
+
+export const statusCommon = {
+  observedGeneration: count.optional().meta({ description: "The generation of the spec that this status speaks of." }),
+  conditions: z.array(condition).max(16).optional(),
+};
+
+export const progress = z.object({
+  phase: text(32),
+  steps: text(40).meta({ description: "Done and to do, in the phase's unit." }),
+  loss: figure.optional(),
+  evalLoss: figure.optional(),
+  tokensPerSecond: figure.optional(),
+  estimatedCompletionTime: time.optional(),
+  updatedAt: time,
+});
+export type ProgressStatus = z.infer<typeof progress>;
+
+const share = decimal("A share.", { min: 0, max: 1 });
+
+/** A task figure on held-out examples. */
+export const evaluationResult = z.object({
+  before: share.optional().meta({ description: "Exact match of the base model." }),
+  after: share.optional().meta({ description: "Exact match with the adapter." }),
+  majorityShare: share.optional().meta({ description: "What always giving the commonest answer would score." }),
+  examples: count.optional(),
+});
+
+/** What a finished training measured. */
+export const results = z.object({
+  steps: count,
+  bestStep: count,
+  loss: figure,
+  evalLoss: figure.optional(),
+  evaluation: evaluationResult.optional(),
+  trainableParameters: count,
+  totalParameters: count,
+  trainedTokens: count,
+  tokensPerSecond: figure,
+  seconds: figure,
+  predictedPeakBytes: count,
+  measuredPeakBytes: count,
+  resumes: count,
+  adapterDigest: digest,
+  adapterBytes: count,
+  numericsVersion: count,
+});
+export type Results = z.infer<typeof results>;

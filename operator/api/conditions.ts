@@ -1,0 +1,57 @@
+/**
+ * Conditions by Kubernetes' conventions. Pure. `lastTransitionTime` moves only when a condition's status does.
+ * Ready, Reconciling and Stalled follow kstatus: Reconciling and Stalled are present only while they are True.
+ */
+import { timestamp } from "../runtime/clock.ts";
+import type { Condition } from "./common.ts";
+
+export interface ConditionUpdate {
+  type: string;
+  status: "True" | "False" | "Unknown";
+  /** CamelCase. */
+  reason: string;
+  message: string;
+}
+
+export function findCondition(conditions: readonly Condition[] | undefined, type: string): Condition | undefined {
+  return conditions?.find((condition) => condition.type === type);
+}
+
+/** The conditions after an update: those named are set, `absent` ones are dropped, others stay as they are. */
+export function updateConditions(
+  previous: readonly Condition[] | undefined,
+  updates: readonly ConditionUpdate[],
+  options: { generation: number | undefined; now: Date },
+): Condition[] {
+  const updated = updates.map((update) => setCondition(findCondition(previous, update.type), update, options));
+  const kept = (previous ?? []).filter(
+    ({ type }) => !updates.some((update) => update.type === type) && !transient(type),
+  );
+  return [...kept, ...updated].sort((a, b) => (a.type < b.type ? -1 : 1));
+}
+
+const transient = (type: string) => type === "Reconciling" || type === "Stalled";
+
+function setCondition(
+  previous: Condition | undefined,
+  { type, status, reason, message }: ConditionUpdate,
+  { generation, now }: { generation: number | undefined; now: Date },
+): Condition {
+  return {
+    type,
+    status,
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+    lastTransitionTime: previous?.status === status ? previous.lastTransitionTime : timestamp(now),
+    reason,
+    message: message.slice(0, 2048),
+  };
+}
+
+/** What tools are told: it is ready, it is being worked on, or it will not get further by itself. */
+export type Verdict = "Ready" | "Reconciling" | "Stalled";
+
+/** Ready, and Reconciling or Stalled beside it, with one reason and message. */
+export function verdict(kind: Verdict, reason: string, message: string): ConditionUpdate[] {
+  const ready: ConditionUpdate = { type: "Ready", status: kind === "Ready" ? "True" : "False", reason, message };
+  return kind === "Ready" ? [ready] : [ready, { type: kind, status: "True", reason, message }];
+}

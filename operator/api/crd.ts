@@ -1,0 +1,195 @@
+/**
+ * CustomResourceDefinitions from the zod schemas. Pure. Structural: zod's JSON Schema without what Kubernetes has no
+ * word for; what zod refines in code (decimal bounds, where a URI may point, exactly one of several) becomes CEL with the
+ * same words, so that a wrong manifest is refused at admission with field and reason.
+ */
+import { z } from "zod";
+import { boundsText, type DecimalBounds } from "../../trainer/contract/decimal.ts";
+import { storeUri } from "../../trainer/contract/settings.ts";
+import { isRecord } from "../runtime/objects.ts";
+import { group, version } from "./names.ts";
+
+export interface Rule {
+  rule: string;
+  message: string;
+  /** Field below the rule's, named in the error. */
+  fieldPath?: string;
+}
+
+export interface PrinterColumn {
+  name: string;
+  type: "string" | "integer" | "date";
+  jsonPath: string;
+  description: string;
+  /** 0 is always shown, 1 with -o wide. */
+  priority?: number;
+}
+
+export interface CrdOptions {
+  kind: string;
+  plural: string;
+  shortName: string;
+  description: string;
+  spec: z.ZodType;
+  status: z.ZodType;
+  columns: readonly PrinterColumn[];
+  /** CEL by path: "" is the root, "spec.dataset.sources[]" an item. */
+  rules: Readonly<Record<string, readonly Rule[]>>;
+  /** Keys of list maps, or "set", by path; every other list is atomic. */
+  lists: Readonly<Record<string, readonly string[] | "set">>;
+}
+
+type Schema = Record<string, unknown>;
+
+export function customResourceDefinition(options: CrdOptions): Schema {
+  const { kind, plural, shortName, description, spec, status, columns } = options;
+  const schema: Schema = {
+    type: "object",
+    description,
+    required: ["spec"],
+    properties: {
+      apiVersion: { type: "string" },
+      kind: { type: "string" },
+      metadata: { type: "object" },
+      spec: structural(jsonSchema(spec), "spec", options),
+      status: structural(jsonSchema(status), "status", options),
+    },
+    ...validations(options.rules[""]),
+  };
+  return {
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    metadata: { name: `${plural}.${group}` },
+    spec: {
+      group,
+      scope: "Namespaced",
+      names: {
+        kind,
+        listKind: `${kind}List`,
+        plural,
+        singular: kind.toLowerCase(),
+        shortNames: [shortName],
+        categories: ["luthier"],
+      },
+      versions: [
+        {
+          name: version,
+          served: true,
+          storage: true,
+          subresources: { status: {} },
+          additionalPrinterColumns: columns.map((column) => ({ ...column })),
+          schema: { openAPIV3Schema: schema },
+        },
+      ],
+    },
+  };
+}
+
+function jsonSchema(schema: z.ZodType): Schema {
+  return z.toJSONSchema(schema, { target: "openapi-3.0", io: "input" });
+}
+
+/** A JSON Schema of zod as Kubernetes takes it. */
+function structural(schema: Schema, path: string, options: CrdOptions): Schema {
+  if (schema["x-kubernetes-int-or-string"] === true) return intOrString(schema);
+  const result: Schema = {};
+  for (const key of kept) if (schema[key] !== undefined) result[key] = schema[key];
+  if (schema.type === "integer") result.format = "int64";
+  const rules = [...(options.rules[path] ?? []), ...stringRules(schema)];
+  if (isRecord(schema.properties)) {
+    result.properties = mapValues(schema.properties, (key, member) => structural(member, `${path}.${key}`, options));
+  } else if (isRecord(schema.additionalProperties)) {
+    result.additionalProperties = structural(schema.additionalProperties, `${path}{}`, options);
+  }
+  if (isRecord(schema.items)) {
+    result.items = structural(schema.items, `${path}[]`, options);
+    Object.assign(result, listType(options.lists[path]));
+  }
+  if (isDecimal(schema) || schema.pattern === storeUriPattern) delete result.pattern;
+  return { ...result, ...validations(rules) };
+}
+
+const kept = [
+  "type",
+  "description",
+  "format",
+  "enum",
+  "pattern",
+  "required",
+  "minLength",
+  "maxLength",
+  "minimum",
+  "maximum",
+  "minItems",
+  "maxItems",
+  "maxProperties",
+  "nullable",
+];
+
+const storeUriPattern = jsonSchema(storeUri).pattern;
+
+function intOrString(schema: Schema): Schema {
+  return {
+    "x-kubernetes-int-or-string": true,
+    anyOf: [{ type: "integer" }, { type: "string" }],
+    pattern: schema.pattern,
+    maxLength: 32,
+  };
+}
+
+function listType(list: readonly string[] | "set" | undefined): Schema {
+  if (list === undefined) return { "x-kubernetes-list-type": "atomic" };
+  if (list === "set") return { "x-kubernetes-list-type": "set" };
+  return { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list };
+}
+
+function validations(rules: readonly Rule[] | undefined): Schema {
+  return rules === undefined || rules.length === 0
+    ? {}
+    : { "x-kubernetes-validations": rules.map((rule) => ({ ...rule })) };
+}
+
+/** Strings whose form and bounds the schema language has no words for. */
+function stringRules(schema: Schema): Rule[] {
+  if (schema.pattern === storeUriPattern) return uriRules;
+  return isDecimal(schema) ? decimalRules(schema.decimalBounds, String(schema.pattern)) : [];
+}
+
+const uriRules: Rule[] = [
+  {
+    rule: "self.matches('^pvc://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(/[A-Za-z0-9._=+@-]+)*/?$')",
+    message:
+      "must be pvc://CLAIM/PATH, a path on a PersistentVolumeClaim of this namespace, with letters, digits and ._=+@- in each part (other stores are not supported yet; file:// only works outside a cluster)",
+  },
+  { rule: "!self.matches('/[.]{1,2}(/|$)')", message: "must not contain . or .. as a part of the path" },
+];
+
+function isDecimal(schema: Schema): schema is Schema & { decimalBounds: DecimalBounds } {
+  return isRecord(schema.decimalBounds);
+}
+
+function decimalRules(bounds: DecimalBounds, pattern: string): Rule[] {
+  const literal = (value: number) => (Number.isInteger(value) && value < 1e15 ? `${value}.0` : String(value));
+  const terms = [
+    ...(bounds.min === undefined ? [] : [`double(self) >= ${literal(bounds.min)}`]),
+    ...(bounds.exclusiveMin === undefined ? [] : [`double(self) > ${literal(bounds.exclusiveMin)}`]),
+    ...(bounds.max === undefined ? [] : [`double(self) <= ${literal(bounds.max)}`]),
+  ];
+  const form = `self.matches('${pattern.replaceAll("\\", "\\\\")}')`;
+  const text = boundsText(bounds);
+  return [
+    {
+      rule: [form, ...terms].join(" && "),
+      message: `must be a decimal number as a string${text ? `, ${text}` : ""}, such as "0.05" or "2e-4"`,
+    },
+  ];
+}
+
+function mapValues(record: Record<string, unknown>, map: (key: string, value: Schema) => Schema): Schema {
+  return Object.fromEntries(
+    Object.entries(record).map(([key, value]) => {
+      if (!isRecord(value)) throw new Error(`not a schema: ${key}`);
+      return [key, map(key, value)];
+    }),
+  );
+}

@@ -1,0 +1,110 @@
+/**
+ * FineTuneJob: what the user wants. Its spec is the contract's settings and where, with what and how long to run.
+ * No default is written into a spec: defaults are documented here, applied on reading, and visible in the FineTuneRun.
+ */
+import { z } from "zod";
+import { modelConfig } from "../../trainer/contract/model.ts";
+import { prepareFigures } from "../../trainer/contract/report.ts";
+import { exportList, storeUri, trainingSpec } from "../../trainer/contract/settings.ts";
+import { count, digest, figure, hash64, helpers, placement, progress, statusCommon, text, time } from "./common.ts";
+
+export const fineTuneJobSpec = z
+  .strictObject({
+    ...trainingSpec.shape,
+    placement,
+    helpers: helpers.optional(),
+    artifacts: z
+      .strictObject({
+        uri: storeUri.meta({
+          description:
+            "The store for everything that is produced: pvc://CLAIM/PATH. Below it each namespace has a directory of its own.",
+        }),
+      })
+      .meta({ description: "Where checkpoints, adapters and exports are kept." }),
+    adapter: z
+      .strictObject({ exports: exportList.optional() })
+      .optional()
+      .meta({ description: "What the Adapter should have beside the adapter itself. Changing it trains nothing." }),
+    suspend: z.boolean().optional().meta({
+      description: "Stop after a checkpoint and give the resources back; false goes on from there. Default false.",
+    }),
+    activeDeadlineSeconds: z.int().min(1).max(31_536_000).optional().meta({
+      description: "Longest time of running, summed over attempts. Default: none.",
+    }),
+    backoffLimit: z.int().min(0).max(20).optional().meta({
+      description: "Crashes without a new checkpoint before the run counts as failed. Default 3.",
+    }),
+    ttlSecondsAfterFinished: z.int().min(60).max(31_536_000).optional().meta({
+      description: "How long finished batch Jobs and their logs are kept. Default 604800 (a week).",
+    }),
+  })
+  .meta({ description: "What to fine-tune, on what and how." });
+export type FineTuneJobSpec = z.infer<typeof fineTuneJobSpec>;
+
+const modelFacts = z.object({
+  ...modelConfig.shape,
+  ropeTheta: figure,
+  rmsNormEps: figure,
+});
+
+/** What prepare found: enough to plan other settings on the same inputs without another pod. */
+export const inputs = z.object({
+  model: modelFacts,
+  baseDataType: prepareFigures.shape.baseDataType,
+  baseBytes: count,
+  dataset: prepareFigures.shape.dataset,
+});
+export type Inputs = z.infer<typeof inputs>;
+
+export const pinsStatus = z.object({
+  prepareKey: hash64,
+  baseRevision: text(128),
+  baseDigest: digest,
+  datasetDigest: digest,
+  evaluationSetDigest: digest.optional(),
+});
+
+export const planStatus = z.object({
+  key: hash64.meta({ description: "Hash of what was planned." }),
+  trainableParameters: count,
+  totalParameters: count,
+  predictedPeakBytes: count,
+  availableBytes: count.optional(),
+  microRows: count,
+  recomputedBlocks: count,
+  steps: count,
+  fits: z.boolean(),
+  nearestFit: text(512).optional().meta({ description: "The nearest settings that fit." }),
+});
+export type PlanStatus = z.infer<typeof planStatus>;
+
+export const prepareStatus = z.object({
+  key: hash64,
+  requestedAt: text(64).optional(),
+  jobName: text(63),
+  outcome: z.enum(["Running", "Succeeded", "Failed"]),
+  reason: text(64).optional(),
+  message: text(2048).optional(),
+});
+export type PrepareStatus = z.infer<typeof prepareStatus>;
+
+export const fineTuneJobStatus = z.object({
+  ...statusCommon,
+  state: text(32).optional().meta({ description: "The word a person would say." }),
+  prepare: prepareStatus.optional(),
+  pins: pinsStatus.optional().meta({ description: "What the inputs are, by content." }),
+  inputs: inputs.optional(),
+  plan: planStatus.optional(),
+  currentRunRef: z
+    .object({
+      name: text(63),
+      uid: text(64),
+      adapterName: text(63).optional().meta({ description: "The Adapter that was made of this run." }),
+    })
+    .optional(),
+  promotedAdapterRef: z.object({ name: text(63) }).optional(),
+  progress: progress.optional(),
+  handledRequest: text(64).optional().meta({ description: "The luthier.dev/requested-at that was acted on." }),
+  checkedAt: time.optional().meta({ description: "When the inputs were last looked at." }),
+});
+export type FineTuneJobStatus = z.infer<typeof fineTuneJobStatus>;

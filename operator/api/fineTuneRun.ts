@@ -1,0 +1,57 @@
+/**
+ * FineTuneRun: one run, a fact. Named by the hash of what matters to the training, so its name is the mutex in its
+ * namespace. Everything but `execution` is immutable. It outlives its batch Jobs; deleting a failed one tries again
+ * from its last checkpoint.
+ */
+import { z } from "zod";
+import { pins } from "../../trainer/contract/runFile.ts";
+import { storeUri, trainingSpec } from "../../trainer/contract/settings.ts";
+import { count, hash64, placement, progress, results, statusCommon, text, time } from "./common.ts";
+import { fineTuneJobSpec } from "./fineTuneJob.ts";
+
+export const execution = z
+  .strictObject({
+    placement,
+    activeDeadlineSeconds: fineTuneJobSpec.shape.activeDeadlineSeconds,
+    backoffLimit: fineTuneJobSpec.shape.backoffLimit,
+    ttlSecondsAfterFinished: fineTuneJobSpec.shape.ttlSecondsAfterFinished,
+  })
+  .meta({ description: "Where and how long it runs: may change, and takes effect with the next attempt." });
+
+export const fineTuneRunSpec = z.strictObject({
+  runHash: hash64,
+  specHash: hash64,
+  hashVersion: z.int().min(1).max(1000),
+  pins,
+  settings: trainingSpec.meta({ description: "The settings of the training with every default written out." }),
+  trainerImage: text(512).min(1),
+  artifactRoot: storeUri,
+  execution,
+});
+export type FineTuneRunSpec = z.infer<typeof fineTuneRunSpec>;
+
+export const attempt = z.object({
+  number: z.int().min(1).max(1_000_000),
+  jobName: text(63),
+  jobUID: text(64).optional().meta({ description: "Absent: about to be created." }),
+  startedAt: time,
+  endedAt: time.optional(),
+  outcome: z.enum(["Succeeded", "Stopped", "Failed", "Lost"]).optional(),
+  reason: text(64).optional(),
+  message: text(1024).optional(),
+  exitCode: z.int().min(0).max(255).optional(),
+  checkpointStep: count.optional().meta({ description: "Step of the newest checkpoint seen in this attempt." }),
+});
+export type Attempt = z.infer<typeof attempt>;
+
+export const fineTuneRunStatus = z.object({
+  ...statusCommon,
+  state: text(32).optional(),
+  attempts: z.array(attempt).max(32).optional(),
+  crashes: count.optional().meta({ description: "Attempts that ended badly since the last new checkpoint." }),
+  runningSeconds: count.optional().meta({ description: "Time of running in attempts that have ended." }),
+  progress: progress.optional(),
+  lastCheckpointStep: count.optional(),
+  results: results.optional(),
+});
+export type FineTuneRunStatus = z.infer<typeof fineTuneRunStatus>;

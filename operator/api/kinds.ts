@@ -1,0 +1,173 @@
+/**
+ * The three kinds: their schemas, the rules across fields that admission enforces, and their columns.
+ */
+import type { KubeObject, Resource } from "../runtime/objects.ts";
+import { type AdapterSpec, type AdapterStatus, adapterSpec, adapterStatus } from "./adapter.ts";
+import type { CrdOptions, Rule } from "./crd.ts";
+import { type FineTuneJobSpec, type FineTuneJobStatus, fineTuneJobSpec, fineTuneJobStatus } from "./fineTuneJob.ts";
+import { type FineTuneRunSpec, type FineTuneRunStatus, fineTuneRunSpec, fineTuneRunStatus } from "./fineTuneRun.ts";
+import { group, version } from "./names.ts";
+
+/** As the API server has them. Specs are read again through their schemas before they are believed. */
+export type FineTuneJob = KubeObject & { spec: FineTuneJobSpec; status?: FineTuneJobStatus };
+export type FineTuneRun = KubeObject & { spec: FineTuneRunSpec; status?: FineTuneRunStatus };
+export type Adapter = KubeObject & { spec: AdapterSpec; status?: AdapterStatus };
+
+export const fineTuneJobs: Resource<FineTuneJob> = { group, version, plural: "finetunejobs", kind: "FineTuneJob" };
+export const fineTuneRuns: Resource<FineTuneRun> = { group, version, plural: "finetuneruns", kind: "FineTuneRun" };
+export const adapters: Resource<Adapter> = { group, version, plural: "adapters", kind: "Adapter" };
+
+const immutable: Rule = { rule: "self == oldSelf", message: "is immutable: it says what was done" };
+
+const method: Rule = {
+  rule: "has(self.lora) != has(self.full)",
+  message: "exactly one method must be set: lora or full",
+};
+const validation: Rule = {
+  rule: "has(self.fraction) != has(self.uri)",
+  message: "exactly one of fraction and uri must be set",
+};
+const training: Rule = {
+  rule: "!(has(self.epochs) && has(self.maxSteps))",
+  message: "set epochs or maxSteps, not both",
+};
+
+const needsValidation = (has: string, field: string): Rule => ({
+  rule: `!has(self.training) || !${has} || has(self.dataset.validation)`,
+  message: `${field} needs dataset.validation: set dataset.validation.fraction or dataset.validation.uri`,
+  fieldPath: `.training`,
+});
+
+const settingsRules = (at: string) => ({
+  [`${at}.method`]: [method],
+  [`${at}.dataset.validation`]: [validation],
+  [`${at}.training`]: [training],
+});
+
+const column = (
+  name: string,
+  jsonPath: string,
+  description: string,
+  type: "string" | "integer" | "date" = "string",
+) => ({
+  name,
+  type,
+  jsonPath,
+  description,
+});
+const wide = { priority: 1 };
+const conditionColumn = (name: string, type: string) =>
+  column(name, `.status.conditions[?(@.type=="${type}")].status`, `Whether the condition ${type} holds.`);
+const reasonColumn = (type: string) => ({
+  ...column("MESSAGE", `.status.conditions[?(@.type=="${type}")].message`, "What is going on."),
+  ...wide,
+});
+const age = column("AGE", ".metadata.creationTimestamp", "Time since creation.", "date");
+
+const fineTuneJobKind: CrdOptions = {
+  kind: "FineTuneJob",
+  plural: "finetunejobs",
+  shortName: "ftj",
+  description: "A fine-tuning: what to train on what. Its results are Adapters.",
+  spec: fineTuneJobSpec,
+  status: fineTuneJobStatus,
+  columns: [
+    conditionColumn("READY", "Ready"),
+    column("STATE", ".status.state", "What it is doing."),
+    column("STEPS", ".status.progress.steps", "Work done and to do."),
+    column("LOSS", ".status.progress.loss", "Training loss."),
+    column("ADAPTER", ".status.promotedAdapterRef.name", "The promoted Adapter."),
+    age,
+    reasonColumn("Ready"),
+  ],
+  rules: {
+    "": [
+      {
+        rule: "self.metadata.name.size() <= 40",
+        message: "metadata.name must be at most 40 characters: names of Jobs and Adapters are made from it",
+      },
+      {
+        rule: "!self.metadata.name.contains('.')",
+        message: "metadata.name must not contain a dot: names of Jobs and Adapters are made from it",
+      },
+    ],
+    spec: [
+      needsValidation("has(self.training.evaluation)", "training.evaluation"),
+      needsValidation("has(self.training.earlyStopping)", "training.earlyStopping"),
+      needsValidation("(has(self.training.keep) && self.training.keep == 'Best')", "training.keep: Best"),
+    ],
+    ...settingsRules("spec"),
+    "spec.placement.gpusPerNode": [{ rule: "self == 0", message: "must be 0: this release trains on CPUs only" }],
+  },
+  lists: {
+    "spec.adapter.exports": ["name"],
+    "spec.method.lora.targetModules": "set",
+    "spec.placement.imagePullSecrets": ["name"],
+    "status.conditions": ["type"],
+  },
+};
+
+const fineTuneRunKind: CrdOptions = {
+  kind: "FineTuneRun",
+  plural: "finetuneruns",
+  shortName: "ftr",
+  description: "One training, named by the hash of what matters to it. Made by the operator.",
+  spec: fineTuneRunSpec,
+  status: fineTuneRunStatus,
+  columns: [
+    conditionColumn("SUCCEEDED", "Succeeded"),
+    column("STATE", ".status.state", "What it is doing."),
+    column("STEPS", ".status.progress.steps", "Work done and to do."),
+    column("LOSS", ".status.progress.loss", "Training loss."),
+    age,
+    reasonColumn("Succeeded"),
+  ],
+  rules: {
+    spec: ["runHash", "specHash", "hashVersion", "pins", "settings", "trainerImage", "artifactRoot"].map((field) => ({
+      rule: `self.${field} == oldSelf.${field}`,
+      message: `${field} ${immutable.message}`,
+    })),
+    ...settingsRules("spec.settings"),
+  },
+  lists: {
+    "spec.settings.method.lora.targetModules": "set",
+    "spec.execution.placement.imagePullSecrets": ["name"],
+    "status.conditions": ["type"],
+    "status.attempts": ["number"],
+  },
+};
+
+const adapterKind: CrdOptions = {
+  kind: "Adapter",
+  plural: "adapters",
+  shortName: "adp",
+  description: "One immutable revision of a fine-tuning's result. Outlives the FineTuneJob.",
+  spec: adapterSpec,
+  status: adapterStatus,
+  columns: [
+    column("JOB", `.metadata.labels.luthier\\.dev/finetunejob`, "The FineTuneJob that made it."),
+    column("REV", ".spec.revision", "Counts the Adapters of one FineTuneJob.", "integer"),
+    column("EVALLOSS", ".spec.results.evalLoss", "Validation loss."),
+    column("PROMOTED", `.metadata.annotations.luthier\\.dev/promoted-at`, "When it was last promoted.", "date"),
+    conditionColumn("READY", "Ready"),
+    { ...column("BEFORE", ".spec.results.evaluation.before", "Exact match of the base model."), ...wide },
+    { ...column("AFTER", ".spec.results.evaluation.after", "Exact match with the adapter."), ...wide },
+    { ...column("SOURCE", ".spec.source.uri", "Where the weights are."), ...wide },
+    age,
+  ],
+  rules: {
+    spec: ["revision", "format", "baseModel", "source", "provenance", "artifactRoot"].map((field) => ({
+      rule: `self.${field} == oldSelf.${field}`,
+      message: `${field} ${immutable.message}`,
+    })),
+    "spec.results": [immutable],
+  },
+  lists: {
+    "spec.exports": ["name"],
+    "spec.execution.placement.imagePullSecrets": ["name"],
+    "status.conditions": ["type"],
+    "status.exports": ["name"],
+  },
+};
+
+export const kinds: readonly CrdOptions[] = [fineTuneJobKind, fineTuneRunKind, adapterKind];

@@ -1,0 +1,74 @@
+/**
+ * A training's settings with every default written out, in the form a user writes them: what a FineTuneRun shows and
+ * what the trainer is given. Pure; the hash of the result is the hash of what it was made of.
+ */
+import { effectiveSettings } from "../../trainer/contract/effective.ts";
+import type { TrainingSpec } from "../../trainer/contract/settings.ts";
+
+export function withDefaults(spec: TrainingSpec): TrainingSpec {
+  const effective = effectiveSettings(spec);
+  const { dataset, training, method } = effective;
+  return {
+    ...trainingPart(spec),
+    dataset: {
+      ...spec.dataset,
+      sources: dataset.sources.map((source) => ({ ...source })),
+      maxSequenceLength: dataset.maxSequenceLength,
+      packing: dataset.packing,
+      trainOn: dataset.trainOn,
+      badRows: { maxFraction: spec.dataset.badRows?.maxFraction ?? "0" },
+    },
+    method:
+      method.kind === "full"
+        ? { full: {} }
+        : {
+            lora: {
+              rank: method.rank,
+              alpha: method.alpha,
+              dropout: spec.method.lora?.dropout ?? "0",
+              targetModules: [...method.targetModules],
+              rankStabilized: method.rankStabilized,
+            },
+          },
+    training: {
+      ...(training.length.kind === "steps"
+        ? { maxSteps: training.length.steps }
+        : { epochs: spec.training?.epochs ?? "1" }),
+      batchTokens: training.rowsPerStep * dataset.maxSequenceLength,
+      learningRate: spec.training?.learningRate ?? String(training.learningRate),
+      learningRateSchedule: {
+        type: training.schedule.type,
+        warmupRatio: spec.training?.learningRateSchedule?.warmupRatio ?? String(training.schedule.warmupRatio),
+      },
+      optimizer: {
+        type: training.optimizer.type,
+        weightDecay: spec.training?.optimizer?.weightDecay ?? String(training.optimizer.weightDecay),
+        beta1: spec.training?.optimizer?.beta1 ?? String(training.optimizer.beta1),
+        beta2: spec.training?.optimizer?.beta2 ?? String(training.optimizer.beta2),
+        epsilon: spec.training?.optimizer?.epsilon ?? String(training.optimizer.epsilon),
+      },
+      maxGradNorm: spec.training?.maxGradNorm ?? String(training.maxGradNorm),
+      seed: training.seed,
+      precision: training.precision,
+      ...(training.evaluateEverySteps === undefined ? {} : { evaluation: { everySteps: training.evaluateEverySteps } }),
+      ...(training.patience === undefined ? {} : { earlyStopping: { patience: training.patience } }),
+      keep: training.keep,
+      checkpoint: training.checkpoint,
+    },
+    ...(spec.evaluation === undefined
+      ? {}
+      : { evaluation: { ...spec.evaluation, maxNewTokens: spec.evaluation.maxNewTokens ?? 16 } }),
+  };
+}
+
+/** The part of a FineTuneJob's spec that the contract knows. */
+export function trainingPart<T extends TrainingSpec>(spec: T): TrainingSpec {
+  const { baseModel, dataset, method, training, evaluation } = spec;
+  return {
+    baseModel,
+    dataset,
+    method,
+    ...(training === undefined ? {} : { training }),
+    ...(evaluation === undefined ? {} : { evaluation }),
+  };
+}
