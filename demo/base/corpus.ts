@@ -1,10 +1,9 @@
 /**
- * Makes the base model's training text: node tools/node24.mjs demo/base/corpus.ts
- * Reads the public-domain corpora (demo/data/corpora.ts) and writes text.jsonl ({text}) and chat.jsonl ({messages}) into
- * .luthier/base/. Of the e-mails only the train split is read, and no label of theirs is written.
+ * The base model's training text: reads the public-domain corpora (demo/data/corpora.ts) and writes text.jsonl ({text})
+ * and chat.jsonl ({messages}). Of the e-mails only the train split is used, and no label of theirs is written.
  * The same packages give the same bytes.
  */
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { normaliseSpace } from "../data/clean.ts";
 import { corpusDirectory } from "../data/corpora.ts";
@@ -20,7 +19,6 @@ import {
   subjectLine,
   type TextDocument,
 } from "./passages.ts";
-import { workDirectory } from "./paths.ts";
 
 interface Documents {
   text: TextDocument[];
@@ -73,19 +71,19 @@ function emails(mails: readonly LabelledMail[]): Documents {
   return { text: train.map((mail) => ({ text: mailAsText(mail) })), chat };
 }
 
-async function writeLines(name: string, documents: readonly (TextDocument | ChatDocument)[]): Promise<void> {
-  const lines = documents.map((document) => `${JSON.stringify(document)}\n`).join("");
-  await writeFile(path.join(workDirectory, name), lines);
-  process.stdout.write(`${name}: ${documents.length} documents, ${Buffer.byteLength(lines)} bytes\n`);
+async function writeLines(file: string, documents: readonly (TextDocument | ChatDocument)[]): Promise<void> {
+  await writeFile(file, documents.map((document) => `${JSON.stringify(document)}\n`).join(""));
 }
 
-await mkdir(workDirectory, { recursive: true });
-const parts = [await speeches(), await novel(), emails((await readMailCorpus()).mails)];
-await writeLines(
-  "text.jsonl",
-  parts.flatMap(({ text }) => text),
-);
-await writeLines(
-  "chat.jsonl",
-  parts.flatMap(({ chat }) => chat),
-);
+/** Writes text.jsonl and chat.jsonl into `directory`, which exists. */
+export async function writeCorpus(directory: string): Promise<void> {
+  const parts = [await speeches(), await novel(), emails((await readMailCorpus()).mails)];
+  await writeLines(
+    path.join(directory, "text.jsonl"),
+    parts.flatMap(({ text }) => text),
+  );
+  await writeLines(
+    path.join(directory, "chat.jsonl"),
+    parts.flatMap(({ chat }) => chat),
+  );
+}
