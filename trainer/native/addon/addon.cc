@@ -1,0 +1,206 @@
+// The addon: Executor and info() as trainer/native/addon.ts types them.
+//
+// A run happens on the executor's own thread and resolves a promise; JavaScript's thread only posts it. Every native
+// exception becomes a JavaScript one here. The views `state` and `io` are detached on close().
+#include <napi.h>
+
+#include <memory>
+#include <string>
+
+#include "../runtime/cores.h"
+#include "../runtime/error.h"
+#include "../runtime/executor.h"
+#include "driver.h"
+
+namespace luthier {
+namespace {
+
+constexpr int numericsVersion = 1;
+
+template <class Action>
+auto guarded(Napi::Env env, Action action) -> decltype(action()) {
+  try {
+    return action();
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw Napi::Error::New(env, error.what());
+  }
+}
+
+int64_t integerField(const Napi::Object& object, const char* name, double highest) {
+  const Napi::Value value = object.Get(name);
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
+  if (!(number >= 0 && number <= highest) || number != static_cast<double>(static_cast<int64_t>(number))) {
+    throw Error(std::string(name) + " must be an integer from 0 to " + std::to_string(static_cast<int64_t>(highest)));
+  }
+  return static_cast<int64_t>(number);
+}
+
+ExecutorOptions readOptions(const Napi::Value& value) {
+  if (!value.IsObject()) throw Error("createExecutor takes an object of options");
+  const auto object = value.As<Napi::Object>();
+  constexpr double bytes = 9007199254740991.0;
+  ExecutorOptions o;
+  if (!object.Get("backend").IsString()) throw Error("backend must be a string");
+  o.backend = backendFromName(object.Get("backend").As<Napi::String>());
+  o.threads = static_cast<int>(integerField(object, "threads", 1024));
+  o.stateBytes = integerField(object, "stateBytes", bytes);
+  o.arenaBytes = integerField(object, "arenaBytes", bytes);
+  o.ioBytes = integerField(object, "ioBytes", bytes);
+  o.weights = static_cast<int32_t>(integerField(object, "weights", 1 << 24));
+  if (!object.Get("poison").IsBoolean()) throw Error("poison must be a boolean");
+  o.poison = object.Get("poison").As<Napi::Boolean>();
+  return o;
+}
+
+class ExecutorObject final : public Napi::ObjectWrap<ExecutorObject> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "Executor",
+                       {InstanceAccessor<&ExecutorObject::state>("state"), InstanceAccessor<&ExecutorObject::io>("io"),
+                        InstanceMethod<&ExecutorObject::bind>("bind"), InstanceMethod<&ExecutorObject::load>("load"),
+                        InstanceMethod<&ExecutorObject::run>("run"), InstanceMethod<&ExecutorObject::close>("close"),
+                        InstanceMethod<&ExecutorObject::arenaPeakBytes>("arenaPeakBytes"),
+                        InstanceMethod<&ExecutorObject::scratchBytes>("scratchBytes")});
+  }
+
+  explicit ExecutorObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ExecutorObject>(info) {
+    guarded(info.Env(), [&] {
+      driver_ = std::make_shared<Driver>(readOptions(info[0]));
+      state_ = Napi::Persistent(view(info.Env(), driver_->executor().state()));
+      io_ = Napi::Persistent(view(info.Env(), driver_->executor().io()));
+    });
+  }
+
+ private:
+  // The view keeps the driver, hence the mapping, alive.
+  Napi::Object view(Napi::Env env, const Mapping& mapping) {
+    if (mapping.bytes() == 0) return Napi::Uint8Array::New(env, 0);
+    auto* keeper = new std::shared_ptr<Driver>(driver_);  // handed to the finaliser, which frees it
+    const auto length = static_cast<size_t>(mapping.bytes());
+    const auto buffer = Napi::ArrayBuffer::New(env, mapping.data(), length, [](Napi::Env, void*, std::shared_ptr<Driver>* kept) {
+      delete kept;
+    }, keeper);
+    return Napi::Uint8Array::New(env, length, buffer, 0);
+  }
+
+  Driver& open() {
+    if (!driver_) throw Error("the executor is closed");
+    return *driver_;
+  }
+
+  Driver& idle() {
+    Driver& driver = open();
+    if (driver.running()) throw Error("a program is running");
+    return driver;
+  }
+
+  Napi::Value state(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value { open(); return state_.Value(); });
+  }
+
+  Napi::Value io(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value { open(); return io_.Value(); });
+  }
+
+  void bind(const Napi::CallbackInfo& info) {
+    guarded(info.Env(), [&] {
+      if (!info[0].IsNumber() || !info[1].IsObject()) throw Error("bind takes a weight's index and a source");
+      idle().executor().bind(info[0].As<Napi::Number>().Int32Value(), weightBytes(info[1].As<Napi::Object>()));
+    });
+  }
+
+  static WeightBytes weightBytes(const Napi::Object& source) {
+    if (source.Get("path").IsString()) {
+      const std::string path = source.Get("path").As<Napi::String>();
+      constexpr double bytes = 9007199254740991.0;
+      auto mapping = std::make_shared<Mapping>(
+          Mapping::file(path, integerField(source, "offset", bytes), integerField(source, "bytes", bytes)));
+      const Mapping& mapped = *mapping;
+      return {mapped.data(), mapped.bytes(), std::move(mapping)};
+    }
+    const Napi::Value data = source.Get("data");
+    if (!data.IsTypedArray()) throw Error("a weight's source is { path, offset, bytes } or { data: Uint8Array }");
+    const auto array = data.As<Napi::Uint8Array>();
+    auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(data.As<Napi::Object>()));
+    return {array.Data(), static_cast<int64_t>(array.ByteLength()), std::move(kept)};
+  }
+
+  Napi::Value load(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      if (!info[0].IsTypedArray()) throw Error("load takes a program's bytes as a Uint8Array");
+      const auto bytes = info[0].As<Napi::Uint8Array>();
+      return Napi::Number::New(info.Env(), idle().executor().load({bytes.Data(), bytes.ByteLength()}));
+    });
+  }
+
+  Napi::Value run(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      if (!info[0].IsNumber()) throw Error("run takes a program's handle");
+      return idle().run(info.Env(), info[0].As<Napi::Number>().Int32Value());
+    });
+  }
+
+  Napi::Value arenaPeakBytes(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      return Napi::Number::New(info.Env(), static_cast<double>(open().executor().arenaPeakBytes()));
+    });
+  }
+
+  Napi::Value scratchBytes(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      return Napi::Number::New(info.Env(), static_cast<double>(idle().executor().scratchBytes()));
+    });
+  }
+
+  void close(const Napi::CallbackInfo& info) {
+    guarded(info.Env(), [&] {
+      if (!driver_) return;
+      idle();
+      for (Napi::ObjectReference* reference : {&state_, &io_}) {
+        const auto array = reference->Value().As<Napi::Uint8Array>();
+        if (array.ByteLength() > 0) array.ArrayBuffer().Detach();
+        reference->Reset();
+      }
+      driver_.reset();
+    });
+  }
+
+  std::shared_ptr<Driver> driver_;
+  Napi::ObjectReference state_, io_;
+};
+
+Napi::Value info(const Napi::CallbackInfo& call) {
+  return guarded(call.Env(), [&]() -> Napi::Value {
+    auto object = Napi::Object::New(call.Env());
+    object.Set("isa", isaName(chooseIsa()));
+    object.Set("cores", grantedCores());
+    object.Set("numericsVersion", numericsVersion);
+    return object;
+  });
+}
+
+// The class is each environment's own, so that the addon works in worker threads too.
+struct AddonData {
+  Napi::FunctionReference executor;
+};
+
+Napi::Value createExecutor(const Napi::CallbackInfo& call) {
+  return call.Env().GetInstanceData<AddonData>()->executor.New({call[0]});
+}
+
+Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  auto data = std::make_unique<AddonData>();
+  data->executor = Napi::Persistent(ExecutorObject::define(env));
+  env.SetInstanceData(data.release());  // Node deletes it with the environment
+  exports.Set("info", Napi::Function::New(env, info, "info"));
+  exports.Set("createExecutor", Napi::Function::New(env, createExecutor, "createExecutor"));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(luthier, initialise)
+
+}  // namespace luthier

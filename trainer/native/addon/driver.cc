@@ -1,0 +1,64 @@
+#include "driver.h"
+
+#include <memory>
+
+namespace luthier {
+
+struct Driver::Request {
+  Driver& driver;
+  int32_t program;
+  Napi::Promise::Deferred deferred;
+  Napi::ThreadSafeFunction settle;
+  std::string error;  // empty: it went well
+};
+
+Driver::Driver(const ExecutorOptions& options) : executor_(options), thread_([this] { work(); }) {}
+
+Driver::~Driver() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+}
+
+Napi::Value Driver::run(Napi::Env env, int32_t program) {
+  auto settle = Napi::ThreadSafeFunction::New(env, Napi::Function::New(env, [](const Napi::CallbackInfo&) {}), "luthier run", 0, 1);
+  auto request = std::make_unique<Request>(Request{*this, program, Napi::Promise::Deferred::New(env), settle, {}});
+  const Napi::Promise promise = request->deferred.Promise();
+  running_ = true;
+  {
+    const std::lock_guard lock(mutex_);
+    posted_ = request.release();  // comes back in finish()
+  }
+  changed_.notify_one();
+  return promise;
+}
+
+void Driver::work() {
+  for (;;) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return posted_ || stopping_; });
+    if (!posted_) return;
+    Request* request = std::exchange(posted_, nullptr);
+    lock.unlock();
+    try {
+      executor_.run(request->program);
+    } catch (const std::exception& error) {
+      request->error = error.what();
+    }
+    Napi::ThreadSafeFunction settle = request->settle;
+    settle.BlockingCall(request, [](Napi::Env env, Napi::Function, Request* done) { done->driver.finish(env, *done); });
+    settle.Release();
+  }
+}
+
+void Driver::finish(Napi::Env env, Request& request) {
+  const std::unique_ptr<Request> owned(&request);
+  running_ = false;
+  if (owned->error.empty()) owned->deferred.Resolve(env.Undefined());
+  else owned->deferred.Reject(Napi::Error::New(env, owned->error).Value());
+}
+
+}  // namespace luthier

@@ -1,0 +1,44 @@
+// The thread that runs an executor's programs, so that JavaScript's thread never waits for one.
+//
+// One program at a time: `run` is called only while `running()` is false. A run's end is delivered on JavaScript's
+// thread, where its promise settles.
+#pragma once
+
+#include <napi.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "../runtime/executor.h"
+
+namespace luthier {
+
+class Driver {
+ public:
+  explicit Driver(const ExecutorOptions& options);
+  ~Driver();
+  Driver(const Driver&) = delete;
+  Driver& operator=(const Driver&) = delete;
+
+  Executor& executor() { return executor_; }
+  bool running() const { return running_; }
+  Napi::Value run(Napi::Env env, int32_t program);
+
+ private:
+  struct Request;
+
+  void work();
+  void finish(Napi::Env env, Request& request);
+
+  Executor executor_;
+  bool running_ = false;  // JavaScript's thread alone reads and writes it
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  Request* posted_ = nullptr;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace luthier

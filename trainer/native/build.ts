@@ -1,0 +1,102 @@
+/**
+ * Builds the native part with CMake: `luthier.node` and `luthier-exec` (paths.ts says where they land).
+ *
+ * Nothing is done when the digest of all inputs (sources, compiler, flags) is that of the last build. With
+ * `--sanitize` it builds `luthier-exec` alone, with AddressSanitizer and UndefinedBehaviorSanitizer, beside the rest.
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { buildDirectory, nativeRoot } from "./paths.ts";
+
+interface Variant {
+  directory: string;
+  cmakeFlags: string[];
+  outputs: string[];
+}
+
+const variants: Record<"release" | "sanitize", Variant> = {
+  release: { directory: buildDirectory, cmakeFlags: [], outputs: ["luthier.node", "luthier-exec"] },
+  sanitize: {
+    directory: join(buildDirectory, "sanitize"),
+    cmakeFlags: ["-DLUTHIER_SANITIZE=ON"],
+    outputs: ["luthier-exec"],
+  },
+};
+
+/** Where node-addon-api and node-api-headers are installed. */
+function nodeModules(): string {
+  const require = createRequire(import.meta.url);
+  return dirname(dirname(require.resolve("node-addon-api/package.json")));
+}
+
+function toolVersion(command: string, aptPackage: string): string {
+  const result = spawnSync(command, ["--version"], { encoding: "utf8" });
+  if (result.status === 0) return result.stdout;
+  throw new Error(`${command} was not found, and the native build needs it: \`apt-get install ${aptPackage}\``);
+}
+
+function compiler(): string {
+  return process.env["CXX"] ?? "g++";
+}
+
+/** Throws unless the compiler knows C++20 and the instruction sets of the kernels. */
+function checkCompiler(): string {
+  const version = toolVersion(compiler(), "g++");
+  const flags = ["-std=c++20", "-march=x86-64-v4", "-mavx512bf16", "-x", "c++", "-fsyntax-only", "-"];
+  const probe = spawnSync(compiler(), flags, { input: "#include <span>\nint main() {}\n", encoding: "utf8" });
+  if (probe.status === 0) return version;
+  throw new Error(
+    `${compiler()} cannot compile C++20 for x86-64-v4: install g++ 12 or newer (\`apt-get install g++\`) or set CXX\n` +
+      probe.stderr,
+  );
+}
+
+function inputFiles(): string[] {
+  const native = globSync("{CMakeLists.txt,{addon,exec,runtime,generated,cpu}/**/*}", { cwd: nativeRoot });
+  const ops = globSync("*/*.{h,cc}", { cwd: join(nativeRoot, "../ops") }).map((path) => join("../ops", path));
+  return [...native, ...ops].filter((path) => /\.(h|cc|txt)$/.test(path)).sort();
+}
+
+function digestOf(toolchain: string[]): string {
+  const hash = createHash("sha256");
+  for (const text of toolchain) hash.update(text).update("\0");
+  for (const path of inputFiles()) hash.update(path).update("\0").update(readFileSync(join(nativeRoot, path)));
+  return hash.digest("hex");
+}
+
+function run(command: string, args: string[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: "inherit" });
+    child.on("error", reject);
+    child.on("exit", (code) => (code === 0 ? resolve() : reject(new Error(`${command} ${args[0]} failed (${code})`))));
+  });
+}
+
+/** Builds what is out of date; resolves to true when something was built. */
+export async function buildNative(name: "release" | "sanitize" = "release"): Promise<boolean> {
+  const variant = variants[name];
+  const toolchain = [checkCompiler(), toolVersion("cmake", "cmake"), toolVersion("ninja", "ninja-build")];
+  const digest = digestOf([...toolchain, ...variant.cmakeFlags]);
+  const stamp = join(variant.directory, "inputs.sha256");
+  const present = variant.outputs.every((output) => existsSync(join(variant.directory, output)));
+  if (present && existsSync(stamp) && readFileSync(stamp, "utf8") === digest) return false;
+  mkdirSync(variant.directory, { recursive: true });
+  const configure = ["-S", nativeRoot, "-B", variant.directory, "-G", "Ninja", `-DLUTHIER_NODE_MODULES=${nodeModules()}`];
+  await run("cmake", [...configure, `-DCMAKE_CXX_COMPILER=${compiler()}`, "-DCMAKE_BUILD_TYPE=Release", "--log-level=NOTICE", ...variant.cmakeFlags]);
+  await run("cmake", ["--build", variant.directory]);
+  writeFileSync(stamp, digest);
+  return true;
+}
+
+if (import.meta.main) {
+  try {
+    const built = await buildNative(process.argv.includes("--sanitize") ? "sanitize" : "release");
+    console.log(built ? "native build: done" : "native build: up to date");
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  }
+}

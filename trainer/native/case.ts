@@ -1,0 +1,74 @@
+/**
+ * Writes cases for `luthier-exec` (docs/engine.md, "Cases"): a program, the bytes it starts from, what to compare.
+ */
+import type { DataType } from "../graph/compiled.ts";
+import { dataTypeCodes, longWords, regionCodes } from "./program.ts";
+
+export interface CaseFill {
+  region: "state" | "io";
+  offset: number;
+  bytes: Uint8Array;
+}
+
+export interface CaseCheck {
+  name: string;
+  region: "state" | "io";
+  dtype: DataType;
+  offset: number;
+  /** Elements. */
+  count: number;
+  /** Allowed Euclidean norm of the difference over that of the expected values. */
+  relative: number;
+  /** Allowed root mean square of the difference; enough when the relative bound is not met. */
+  absolute: number;
+}
+
+export interface Case {
+  program: Uint8Array;
+  arenaBytes: number;
+  stateBytes: number;
+  ioBytes: number;
+  /** How often the program runs, one after another. */
+  runs: number;
+  weights: readonly Uint8Array[];
+  fills: readonly CaseFill[];
+  checks: readonly CaseCheck[];
+}
+
+const magic = 0x4348544c;
+const version = 1;
+
+const words = (...values: number[]): Uint8Array => new Uint8Array(Int32Array.from(values).buffer);
+const reals = (...values: number[]): Uint8Array => new Uint8Array(Float32Array.from(values).buffer);
+
+/** A length in bytes, then the bytes, padded to whole words. */
+const block = (bytes: Uint8Array): Uint8Array[] => [
+  words(...longWords(bytes.length)),
+  bytes,
+  new Uint8Array((4 - (bytes.length % 4)) % 4),
+];
+
+const fillParts = ({ region, offset, bytes }: CaseFill): Uint8Array[] => [
+  words(regionCodes[region], ...longWords(offset)),
+  ...block(bytes),
+];
+
+const checkParts = (check: CaseCheck): Uint8Array[] => [
+  words(regionCodes[check.region], dataTypeCodes[check.dtype], ...longWords(check.offset), ...longWords(check.count)),
+  reals(check.relative, check.absolute),
+  ...block(new TextEncoder().encode(check.name)),
+];
+
+export function encodeCase(c: Case): Uint8Array {
+  const sizes = [c.arenaBytes, c.stateBytes, c.ioBytes].flatMap(longWords);
+  return Buffer.concat([
+    words(magic, version, c.runs, ...sizes),
+    ...block(c.program),
+    words(c.weights.length),
+    ...c.weights.flatMap(block),
+    words(c.fills.length),
+    ...c.fills.flatMap(fillParts),
+    words(c.checks.length),
+    ...c.checks.flatMap(checkParts),
+  ]);
+}

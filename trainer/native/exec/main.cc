@@ -1,0 +1,111 @@
+// luthier-exec: runs cases without Node, on one backend or on two that are compared.
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "../runtime/error.h"
+#include "compare.h"
+
+namespace luthier {
+namespace {
+
+constexpr const char* help = R"(usage: luthier-exec [options] CASE...
+
+Runs each case (a program, the bytes it starts from, what to compare; docs/engine.md, "Cases").
+
+  --backend NAME   cpu, reference or reference64 (default: cpu)
+  --against NAME   run on this backend too, and compare every checked tensor with it
+  --bitwise        ask for equal bits instead of the case's tolerances
+  --threads N      worker threads of --backend (default: the cores granted); --against runs with one
+  --poison         fill dead memory with NaN while running on --backend
+  --isa NAME       AVX2, AVX512 or AVX512_BF16 for the cpu backend (default: the best here)
+  --time           print how long each run of the program took
+  --help           this text
+
+Exit status: 0 all cases ran and agree, 1 a comparison failed, 2 a case or an option is wrong.
+)";
+
+struct Options {
+  RunOptions run{Backend::cpu, 0, false};
+  std::optional<Backend> against;
+  bool bitwise = false, time = false, help = false;
+  std::vector<std::string> cases;
+};
+
+int threadsFrom(const std::string& text) {
+  char* end = nullptr;
+  const long threads = std::strtol(text.c_str(), &end, 10);
+  if (text.empty() || *end != '\0' || threads < 1 || threads > 1024) throw Error("--threads takes a number from 1 to 1024, not " + text);
+  return static_cast<int>(threads);
+}
+
+Options parseOptions(int count, char** values) {
+  Options o;
+  for (int i = 1; i < count; ++i) {
+    const std::string name = values[i];
+    const auto value = [&]() -> std::string {
+      if (++i >= count) throw Error(name + " takes a value");
+      return values[i];
+    };
+    if (name == "--backend") o.run.backend = backendFromName(value());
+    else if (name == "--against") o.against = backendFromName(value());
+    else if (name == "--threads") o.run.threads = threadsFrom(value());
+    else if (name == "--isa") setenv("LUTHIER_ISA", value().c_str(), 1);
+    else if (name == "--poison") o.run.poison = true;
+    else if (name == "--bitwise") o.bitwise = true;
+    else if (name == "--time") o.time = true;
+    else if (name == "--help") o.help = true;
+    else if (name.starts_with("-")) throw Error("unknown option " + name + "; see --help");
+    else o.cases.push_back(name);
+  }
+  if (!o.help && o.cases.empty()) throw Error("no case given; see --help");
+  return o;
+}
+
+void printTimes(std::vector<double> seconds) {
+  std::sort(seconds.begin(), seconds.end());
+  std::printf("  runs %zu  fastest %.6f s  median %.6f s\n", seconds.size(), seconds.front(), seconds[seconds.size() / 2]);
+}
+
+bool runOne(const Options& o, const std::string& path) {
+  const Case c = readCase(path);
+  const CaseResult actual = runCase(c, o.run);
+  std::printf("%s\n", path.c_str());
+  if (o.time && !actual.seconds.empty()) printTimes(actual.seconds);
+  if (!o.against) return true;
+  const CaseResult expected = runCase(c, {*o.against, 1, false});
+  bool good = true;
+  for (size_t i = 0; i < c.checks.size(); ++i) {
+    const Difference d = compare(c.checks[i], actual.outputs[i], expected.outputs[i]);
+    const bool passed = o.bitwise ? d.identical : d.within;
+    good = good && passed;
+    std::printf("  %s  %s  relative %.3g  rms %.3g\n", passed ? "ok  " : "FAIL", c.checks[i].name.c_str(), d.relative, d.rootMeanSquare);
+  }
+  return good;
+}
+
+int run(int count, char** values) {
+  const Options o = parseOptions(count, values);
+  if (o.help) {
+    std::fputs(help, stdout);
+    return 0;
+  }
+  bool good = true;
+  for (const std::string& path : o.cases) good = runOne(o, path) && good;
+  return good ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace luthier
+
+int main(int count, char** values) {
+  try {
+    return luthier::run(count, values);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "luthier-exec: %s\n", error.what());
+    return 2;
+  }
+}

@@ -1,0 +1,114 @@
+#include "executor.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "error.h"
+#include "inputs.h"
+
+namespace luthier {
+namespace {
+
+const KernelTable& kernelsOf(Backend backend) {
+  switch (backend) {
+    case Backend::cpu: return cpuKernels(chooseIsa());
+    case Backend::reference: return referenceKernels();
+    case Backend::reference64: return reference64Kernels();
+  }
+  throw Error("unknown backend");
+}
+
+}  // namespace
+
+Backend backendFromName(const std::string& name) {
+  if (name == "cpu") return Backend::cpu;
+  if (name == "reference") return Backend::reference;
+  if (name == "reference64") return Backend::reference64;
+  throw Error("unknown backend " + name + ": use cpu, reference or reference64");
+}
+
+Executor::Executor(const ExecutorOptions& o)
+    : kernels_(kernelsOf(o.backend)),
+      limits_{o.arenaBytes, o.stateBytes, o.ioBytes, o.weights, o.backend != Backend::cpu},
+      poison_(o.poison),
+      state_(Mapping::anonymous(o.stateBytes, "state")),
+      arena_(Mapping::anonymous(o.arenaBytes, "arena")),
+      io_(Mapping::anonymous(o.ioBytes, "io")),
+      weights_(static_cast<size_t>(o.weights)),
+      pool_(o.threads > 0 ? o.threads : grantedCores()) {}
+
+void Executor::bind(int32_t weight, WeightBytes bytes) {
+  if (weight < 0 || weight >= limits_.weightCount) {
+    throw Error("weight " + std::to_string(weight) + " is not among the " + std::to_string(limits_.weightCount));
+  }
+  weights_[static_cast<size_t>(weight)] = std::move(bytes);
+}
+
+int32_t Executor::load(std::span<const uint8_t> bytes) {
+  Loaded loaded{parseProgram(bytes, limits_), {}, {}};
+  loaded.tensors.resize(loaded.program.tensors.size());
+  for (const int32_t operand : loaded.program.operands) {
+    loaded.operands.push_back(operand < 0 ? nullptr : &loaded.tensors[static_cast<size_t>(operand)]);
+  }
+  programs_.push_back(std::move(loaded));
+  return static_cast<int32_t>(programs_.size()) - 1;
+}
+
+void Executor::run(int32_t program) {
+  if (program < 0 || program >= static_cast<int32_t>(programs_.size())) throw Error("no program " + std::to_string(program) + " is loaded");
+  Loaded& loaded = programs_[static_cast<size_t>(program)];
+  resolve(loaded);
+  if (poison_) std::memset(arena_.data(), 0xff, static_cast<size_t>(arena_.bytes()));
+  arenaPeak_ = std::max(arenaPeak_, loaded.program.arenaPeak());
+  for (const Instruction& instruction : loaded.program.instructions) execute(loaded, instruction);
+}
+
+void Executor::resolve(Loaded& loaded) const {
+  for (size_t i = 0; i < loaded.tensors.size(); ++i) {
+    loaded.tensors[i] = resolved(loaded.program.tensors[i], static_cast<int64_t>(i));
+  }
+}
+
+Tensor Executor::resolved(const TensorRecord& record, int64_t index) const {
+  Tensor t = record.layout;
+  switch (record.region) {
+    case Region::state: t.data = state_.data() + record.offset; break;
+    case Region::arena: t.data = arena_.data() + record.offset; break;
+    case Region::io: t.data = io_.data() + record.offset; break;
+    case Region::weights:
+      t.data = weight(record.bindings[0], record.bytes(), index);
+      if (record.bindings[1] >= 0) t.absmax = weight(record.bindings[1], record.absmaxBytes(), index);
+      if (record.bindings[2] >= 0) t.nestedAbsmax = weight(record.bindings[2], record.nestedBytes(), index);
+  }
+  return t;
+}
+
+uint8_t* Executor::weight(int32_t binding, int64_t bytes, int64_t tensor) const {
+  const WeightBytes& bound = weights_[static_cast<size_t>(binding)];
+  if (!bound.data) throw Error("weight " + std::to_string(binding) + " is not bound");
+  if (bound.bytes < bytes) {
+    throw Error("weight " + std::to_string(binding) + " has " + std::to_string(bound.bytes) + " bytes; tensor " +
+                std::to_string(tensor) + " of the program needs " + std::to_string(bytes));
+  }
+  return const_cast<uint8_t*>(bound.data);  // mapped read-only: parseProgram lets no instruction write it
+}
+
+void Executor::execute(const Loaded& loaded, const Instruction& instruction) {
+  if (instruction.opcode == Opcode::release) return poison_ ? poison(loaded, instruction) : void();
+  const Call call{loaded.operands.data() + instruction.firstOperand, instruction.operandCount,
+                  loaded.program.attributes.data() + instruction.firstAttribute};
+  checkInputs(instruction.opcode, call);
+  kernels_.of[static_cast<int32_t>(instruction.opcode) - 1](call, pool_);
+}
+
+// All bits set is NaN in F32, BF16 and F64.
+void Executor::poison(const Loaded& loaded, const Instruction& release) const {
+  for (int32_t i = 0; i < release.operandCount; ++i) {
+    const auto index = static_cast<size_t>(loaded.program.operands[static_cast<size_t>(release.firstOperand + i)]);
+    const Tensor& t = loaded.tensors[index];
+    const auto rowBytes = static_cast<size_t>(t.cols() * bytesOf(t.dtype));
+    for (int64_t row = 0; row < t.rows(); ++row) std::memset(t.data + row * t.stride * bytesOf(t.dtype), 0xff, rowBytes);
+  }
+}
+
+}  // namespace luthier

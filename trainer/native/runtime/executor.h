@@ -1,0 +1,76 @@
+// The executor: regions, weight bindings and loaded programs of one run on one backend.
+//
+// `run` executes a program on the calling thread and the pool's; the caller sees to it that one runs at a time and that
+// nobody binds or loads meanwhile. The regions' bytes belong to whoever calls between runs.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernels.h"
+#include "memory.h"
+#include "pool.h"
+#include "program.h"
+
+namespace luthier {
+
+enum class Backend { cpu, reference, reference64 };
+
+// Throws an Error that lists the names.
+Backend backendFromName(const std::string& name);
+
+struct ExecutorOptions {
+  Backend backend = Backend::cpu;
+  int threads = 0;  // 0: the granted cores
+  int64_t stateBytes = 0, arenaBytes = 0, ioBytes = 0;
+  int32_t weights = 0;
+  bool poison = false;
+};
+
+// Bytes of a weight: `data` of `bytes`, kept alive by `keeper`.
+struct WeightBytes {
+  const uint8_t* data = nullptr;
+  int64_t bytes = 0;
+  std::shared_ptr<void> keeper;
+};
+
+class Executor {
+ public:
+  explicit Executor(const ExecutorOptions& options);
+
+  const Mapping& state() const { return state_; }
+  const Mapping& io() const { return io_; }
+
+  void bind(int32_t weight, WeightBytes bytes);
+  int32_t load(std::span<const uint8_t> program);
+  void run(int32_t program);  // throws an Error; the regions then hold what had been computed until then
+
+  int64_t arenaPeakBytes() const { return arenaPeak_; }
+  int64_t scratchBytes() const { return pool_.scratchBytes(); }
+
+ private:
+  struct Loaded {
+    Program program;
+    std::vector<Tensor> tensors;           // resolved; addresses are stable
+    std::vector<const Tensor*> operands;   // as program.operands, null where absent
+  };
+
+  void resolve(Loaded& loaded) const;
+  Tensor resolved(const TensorRecord& record, int64_t index) const;
+  uint8_t* weight(int32_t binding, int64_t bytes, int64_t tensor) const;
+  void execute(const Loaded& loaded, const Instruction& instruction);
+  void poison(const Loaded& loaded, const Instruction& release) const;
+
+  const KernelTable& kernels_;
+  ProgramLimits limits_;
+  bool poison_;
+  Mapping state_, arena_, io_;
+  std::vector<WeightBytes> weights_;
+  std::deque<Loaded> programs_;
+  int64_t arenaPeak_ = 0;
+  Pool pool_;
+};
+
+}  // namespace luthier

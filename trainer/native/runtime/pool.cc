@@ -1,0 +1,85 @@
+#include "pool.h"
+
+#include <algorithm>
+
+namespace luthier {
+namespace {
+
+constexpr int spins = 4000;  // about 40 µs
+
+uint8_t* grow(Mapping& scratch, int64_t bytes) {
+  if (scratch.bytes() < bytes) {
+    scratch = Mapping();
+    scratch = Mapping::anonymous(std::max<int64_t>(bytes + bytes / 4, 1 << 16), "scratch");
+  }
+  return scratch.data();
+}
+
+}  // namespace
+
+Pool::Pool(int threads) : scratch_(static_cast<size_t>(threads) + 1) {
+  for (int32_t thread = 1; thread < threads; ++thread) {
+    threads_.emplace_back([this, thread] { work(thread); });
+  }
+}
+
+Pool::~Pool() {
+  stopping_ = true;
+  round_.fetch_add(1);
+  round_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void Pool::run(int64_t count, Task task, void* argument) {
+  if (threads_.empty() || count < 2) {
+    for (int64_t i = 0; i < count; ++i) task(argument, i, 0);
+    return;
+  }
+  task_ = task;
+  argument_ = argument;
+  count_ = count;
+  next_.store(0, std::memory_order_relaxed);
+  busy_.store(static_cast<int32_t>(threads_.size()), std::memory_order_relaxed);
+  round_.fetch_add(1, std::memory_order_release);
+  round_.notify_all();
+  pull(0);
+  for (int i = 0; busy_.load(std::memory_order_acquire) != 0; ++i) {
+    if (i < spins) __builtin_ia32_pause();
+    else std::this_thread::yield();
+  }
+}
+
+void Pool::pull(int32_t thread) {
+  for (int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < count_;) task_(argument_, i, thread);
+}
+
+uint32_t Pool::waitForNext(uint32_t seen) const {
+  for (int i = 0; i < spins; ++i) {
+    const uint32_t round = round_.load(std::memory_order_acquire);
+    if (round != seen) return round;
+    __builtin_ia32_pause();
+  }
+  round_.wait(seen, std::memory_order_acquire);
+  return round_.load(std::memory_order_acquire);
+}
+
+void Pool::work(int32_t thread) {
+  for (uint32_t seen = 0;;) {
+    seen = waitForNext(seen);
+    if (stopping_) return;
+    pull(thread);
+    busy_.fetch_sub(1, std::memory_order_release);
+  }
+}
+
+uint8_t* Pool::threadScratch(int32_t thread, int64_t bytes) { return grow(scratch_[static_cast<size_t>(thread)], bytes); }
+
+uint8_t* Pool::sharedScratch(int64_t bytes) { return grow(scratch_.back(), bytes); }
+
+int64_t Pool::scratchBytes() const {
+  int64_t bytes = 0;
+  for (const Mapping& scratch : scratch_) bytes += scratch.bytes();
+  return bytes;
+}
+
+}  // namespace luthier

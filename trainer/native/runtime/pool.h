@@ -1,0 +1,45 @@
+// The thread pool: the calling thread and `threads - 1` others pull tasks from one counter.
+//
+// Between calls the others spin briefly and then sleep, since a cgroup's quota pays for spinning.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+#include "memory.h"
+#include "workers.h"
+
+namespace luthier {
+
+class Pool final : public Workers {
+ public:
+  explicit Pool(int threads);
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  void run(int64_t count, Task task, void* argument) override;
+  uint8_t* threadScratch(int32_t thread, int64_t bytes) override;
+  uint8_t* sharedScratch(int64_t bytes) override;
+
+  int64_t scratchBytes() const;
+
+ private:
+  void work(int32_t thread);
+  void pull(int32_t thread);
+  uint32_t waitForNext(uint32_t seen) const;
+
+  Task task_ = nullptr;
+  void* argument_ = nullptr;
+  int64_t count_ = 0;
+  std::atomic<int64_t> next_{0};
+  std::atomic<int32_t> busy_{0};
+  std::atomic<uint32_t> round_{0};
+  std::atomic<bool> stopping_{false};
+  std::vector<Mapping> scratch_;  // one a thread, then the shared one
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace luthier

@@ -1,0 +1,48 @@
+// A tensor as kernels see it: where its bytes are and how they are laid out. Plain data, no ownership.
+//
+// Rows are all dimensions but the last, flattened; `stride` elements lie between the starts of two rows, and a row's
+// elements are contiguous. NF4 tensors have no strides: `data` are packed nibbles (high nibble first) over the
+// flattened matrix, `absmax` one scale per 64 elements (docs/engine.md).
+// Kernel translation units include this header, so it stays free of the standard library's templates.
+#pragma once
+
+#include <cstdint>
+
+namespace luthier {
+
+enum class DType : int32_t { f32 = 0, bf16 = 1, i32 = 2, u32 = 3, u8 = 4, f64 = 5 };
+enum class Storage : int32_t { dense = 0, nf4 = 1 };
+enum class Region : int32_t { weights = 0, state = 1, arena = 2, io = 3 };
+
+inline constexpr int32_t dtypeCount = 6;
+
+constexpr int64_t bytesOf(DType dtype) {
+  constexpr int64_t sizes[dtypeCount] = {4, 2, 4, 4, 1, 8};
+  return sizes[static_cast<int32_t>(dtype)];
+}
+
+struct Tensor {
+  DType dtype;
+  Storage storage;
+  int32_t rank;
+  int64_t dims[4];
+  int64_t stride;
+  uint8_t* data;
+  const uint8_t* absmax;        // NF4: F32 scales, or their U8 codes when `nestedAbsmax` is there
+  const uint8_t* nestedAbsmax;  // NF4 with double quantisation: F32 scales of blocks of 256, then the offset
+
+  int64_t count() const { return dims[0] * dims[1] * dims[2] * dims[3]; }
+  int64_t cols() const { return dims[rank - 1]; }
+  int64_t rows() const { return count() / cols(); }
+  bool contiguous() const { return rank == 1 || stride == cols(); }
+
+  template <class T>
+  T* row(int64_t index) const {
+    return reinterpret_cast<T*>(data) + index * stride;
+  }
+};
+
+inline constexpr int64_t nf4Block = 64;
+inline constexpr int64_t nf4NestedBlock = 256;
+
+}  // namespace luthier

@@ -1,0 +1,40 @@
+// Attention of row t over cache[slot[t]][0..position[t]]; slot −1 gives zeros.
+#pragma once
+
+#include "../../native/generated/ops.h"
+#include "../../native/runtime/reference.h"
+#include "../attention/reference.h"
+namespace luthier::reference {
+
+template <class Real>
+void attentionCachedRow(const AttentionCached& op, int64_t t, int64_t head) {
+  const int64_t D = op.headDim, kvHead = head / (op.heads / op.kvHeads);
+  const int64_t base = integerAt(op.slot, t) * op.cacheK.dims[1], end = base + integerAt(op.position, t);
+  const auto score = [&](int64_t s) {
+    return static_cast<Real>(op.scale) * scoreAt<Real>(op.q, op.cacheK, t, head, s, kvHead, D);
+  };
+  Real highest = score(base);
+  for (int64_t s = base + 1; s <= end; ++s) highest = std::fmax(highest, score(s));
+  Real total = 0;
+  for (int64_t s = base; s <= end; ++s) total += std::exp(score(s) - highest);
+  for (int64_t i = 0; i < D; ++i) {
+    Real sum = 0;
+    for (int64_t s = base; s <= end; ++s) sum += std::exp(score(s) - highest) * get<Real>(op.cacheV, s, kvHead * D + i);
+    put<Real>(op.o, t, head * D + i, sum / total);
+  }
+}
+
+template <class Real>
+void attentionCached(const AttentionCached& op) {
+  for (int64_t t = 0; t < op.q.rows(); ++t) {
+    for (int64_t head = 0; head < op.heads; ++head) {
+      if (integerAt(op.slot, t) >= 0) {
+        attentionCachedRow<Real>(op, t, head);
+        continue;
+      }
+      for (int64_t i = head * op.headDim; i < (head + 1) * op.headDim; ++i) put<Real>(op.o, t, i, Real(0));
+    }
+  }
+}
+
+}  // namespace luthier::reference

@@ -1,0 +1,29 @@
+// h = x + residual (as stored, when it is stored); y = h · rstd · weight, rstd = 1/√(mean h² + eps).
+#pragma once
+
+#include "../../native/generated/ops.h"
+#include "../../native/runtime/reference.h"
+
+namespace luthier::reference {
+
+template <class Real>
+void rmsNorm(const RmsNorm& op) {
+  const int64_t d = op.x.cols();
+  const auto h = [&](int64_t t, int64_t c) {
+    const Real sum = get<Real>(op.x, t, c) + (op.residual ? get<Real>(*op.residual, t, c) : Real(0));
+    return op.sum ? rounded<Real>(*op.sum, sum) : sum;
+  };
+  for (int64_t t = 0; t < op.x.rows(); ++t) {
+    Real squares = 0;
+    for (int64_t c = 0; c < d; ++c) squares += h(t, c) * h(t, c);
+    const Real rstd = Real(1) / std::sqrt(squares / static_cast<Real>(d) + static_cast<Real>(op.eps));
+    put<Real>(op.rstd, t, rstd);
+    for (int64_t c = 0; c < d; ++c) {
+      const Real value = h(t, c);  // before y is written: y may be x
+      put<Real>(op.y, t, c, value * rstd * get<Real>(op.weight, c));
+      if (op.sum) put<Real>(*op.sum, t, c, value);
+    }
+  }
+}
+
+}  // namespace luthier::reference

@@ -1,0 +1,25 @@
+// Rotates (x[i], x[i+D/2]) of each head by the row's angles; sign −1 rotates back. y may be x.
+#pragma once
+
+#include "../../native/generated/ops.h"
+#include "../../native/runtime/reference.h"
+
+namespace luthier::reference {
+
+template <class Real>
+void rope(const Rope& op) {
+  const int64_t half = op.headDim / 2;
+  for (int64_t t = 0; t < op.x.rows(); ++t) {
+    for (int64_t head = 0; head < op.heads; ++head) {
+      for (int64_t i = 0; i < half; ++i) {
+        const int64_t low = head * op.headDim + i, high = low + half;
+        const Real a = get<Real>(op.x, t, low), b = get<Real>(op.x, t, high);
+        const Real cos = get<Real>(op.cos, t, i), sin = static_cast<Real>(op.sign) * get<Real>(op.sin, t, i);
+        put<Real>(op.y, t, low, a * cos - b * sin);
+        put<Real>(op.y, t, high, b * cos + a * sin);
+      }
+    }
+  }
+}
+
+}  // namespace luthier::reference
