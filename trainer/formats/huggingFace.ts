@@ -1,0 +1,109 @@
+/**
+ * A model in Hugging Face's layout: which files belong to it, and where each tensor lies. Nothing but safetensors is ever
+ * opened for weights: `.bin`, `.pt` and `.pkl` can hold code.
+ */
+import { z } from "zod";
+import { corrupt, invalid } from "../failure.ts";
+import {
+  readSafetensorsHeader,
+  SafetensorsError,
+  type SafetensorsHeader,
+  type SafetensorsType,
+  type TensorEntry,
+} from "./safetensors.ts";
+import { indexFile } from "./shards.ts";
+
+export const tokenizerFiles = [
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "added_tokens.json",
+  "chat_template.jinja",
+];
+
+const companions = ["config.json", "generation_config.json", ...tokenizerFiles, "LICENSE", "LICENSE.txt", "LICENSE.md"];
+const required = ["config.json", "tokenizer.json", "tokenizer_config.json"];
+
+const weightIndex = z.object({
+  weight_map: z.record(z.string().max(512), z.string().regex(/^[A-Za-z0-9._-]+\.safetensors$/)),
+});
+
+/** Access to the files of one model, by their names. */
+export interface ModelFiles {
+  has(name: string): boolean;
+  bytes(name: string): number;
+  read(name: string, range?: { start: number; end: number }): Promise<Uint8Array>;
+}
+
+/** Names of the files that make up the model in a directory with the files `present`; `index` is the text of its index. */
+export function modelFileNames(present: readonly string[], index: string | undefined): string[] {
+  const absent = required.find((name) => !present.includes(name));
+  if (absent) {
+    throw invalid(
+      "BaseModelIncomplete",
+      `the base model has no ${absent}; it needs ${required.join(", ")} and safetensors`,
+    );
+  }
+  const weights = index === undefined ? ["model.safetensors"] : [...new Set(Object.values(readIndex(index)))].sort();
+  const lost = weights.find((name) => !present.includes(name));
+  if (lost) throw invalid("BaseModelIncomplete", `the base model has no ${lost}; weights must be safetensors`);
+  const names = [...companions.filter((name) => present.includes(name)), ...weights];
+  return index === undefined ? names : [...names, indexFile];
+}
+
+function readIndex(text: string): Record<string, string> {
+  const parsed = weightIndex.safeParse(parseJson(indexFile, text));
+  if (!parsed.success) throw invalid("BaseModelInvalid", `${indexFile}: ${z.prettifyError(parsed.error)}`);
+  return parsed.data.weight_map;
+}
+
+/** Parses a file of the base model; its name goes into the error. */
+export function parseJson(name: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw invalid("BaseModelInvalid", `${name}: not JSON (${error instanceof Error ? error.message : String(error)})`);
+  }
+}
+
+export interface PlacedTensor extends TensorEntry {
+  file: string;
+}
+
+/** Every tensor of the model by name. Throws a failure that names the file and the fault. */
+export async function readTensorTable(
+  names: readonly string[],
+  files: ModelFiles,
+): Promise<ReadonlyMap<string, PlacedTensor>> {
+  const table = new Map<string, PlacedTensor>();
+  for (const file of names.filter((name) => name.endsWith(".safetensors"))) {
+    const header = await headerOf(file, files);
+    for (const tensor of header.tensors.values()) {
+      if (table.has(tensor.name)) throw corrupt("BaseModelCorrupt", `${tensor.name} is in two files of the base model`);
+      table.set(tensor.name, { ...tensor, file });
+    }
+  }
+  return table;
+}
+
+async function headerOf(file: string, files: ModelFiles): Promise<SafetensorsHeader> {
+  try {
+    return await readSafetensorsHeader(files.bytes(file), (start, end) => files.read(file, { start, end }));
+  } catch (error) {
+    if (error instanceof SafetensorsError) throw corrupt("BaseModelCorrupt", `${file}: ${error.message}`);
+    throw error;
+  }
+}
+
+/** The one type in which all tensors are stored. Throws for types the trainer does not read, and for a mixture. */
+export function storedType(table: ReadonlyMap<string, PlacedTensor>): "F32" | "BF16" {
+  const types = new Map<SafetensorsType, string>();
+  for (const { dtype, name } of table.values()) types.set(dtype, name);
+  const [type] = types.keys();
+  if (types.size === 1 && (type === "F32" || type === "BF16")) return type;
+  const found = [...types].map(([dtype, name]) => `${dtype} (${name})`).join(", ");
+  throw invalid(
+    "BaseModelUnsupported",
+    `the base model's tensors are ${found || "none"}; convert it to BF16 or F32 throughout`,
+  );
+}

@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { appendFile, rm, utimes, writeFile } from "node:fs/promises";
+import { type TestContext, test } from "node:test";
+import { prepareKey } from "../contract/hashes.ts";
+import type { PrepareFile } from "../contract/runFile.ts";
+import type { TrainingSpec } from "../contract/settings.ts";
+import { datasetManifest, getManifest } from "../data/manifests.ts";
+import { PackedDataset } from "../data/packedDataset.ts";
+import { Objects } from "../stores/objects.ts";
+import { temporaryDirectory, testContext } from "../testing/temporary.ts";
+import { writeTinyModel } from "../testing/tinyModel.ts";
+import { runPrepare } from "./prepare.ts";
+
+const chat = (question: string, answer: string) =>
+  JSON.stringify({
+    messages: [
+      { role: "user", content: question },
+      { role: "assistant", content: answer },
+    ],
+  });
+
+async function place(t: TestContext, dataset: Partial<TrainingSpec["dataset"]> = {}) {
+  const directory = await temporaryDirectory(t);
+  await writeTinyModel(`${directory}/base`);
+  const rows = Array.from({ length: 40 }, (_, i) => chat(`is ${i} even?`, i % 2 ? "no" : "yes"));
+  await writeFile(`${directory}/train.jsonl`, `${rows.join("\n")}\n`);
+  await writeFile(`${directory}/test.jsonl`, `${chat("is 99 even?", "no")}\n`);
+  const spec: TrainingSpec = {
+    baseModel: { uri: `file://${directory}/base` },
+    dataset: { sources: [{ uri: `file://${directory}/train.jsonl` }], maxSequenceLength: 128, ...dataset },
+    method: { lora: {} },
+    evaluation: { test: { uri: `file://${directory}/test.jsonl` }, metrics: ["ExactMatch"] },
+  };
+  const artifactRoot = `file://${directory}/artifacts`;
+  const file: PrepareFile = {
+    version: 1,
+    stage: "Prepare",
+    artifactRoot,
+    prepareKey: prepareKey(spec),
+    baseModel: spec.baseModel,
+    dataset: spec.dataset,
+    evaluation: spec.evaluation,
+  };
+  const context = testContext(directory);
+  return { directory, file, context, objects: new Objects(context.stores, artifactRoot) };
+}
+
+test("inputs are staged, pinned and counted, and not read again while they stay", async (t) => {
+  const { file, context, objects, directory } = await place(t, { validation: { fraction: "0.2" } });
+  const first = await runPrepare(file, context);
+  assert.equal(first.reused, false);
+  const { dataset, baseDataType, datasetDigest } = first.figures;
+  assert.equal(dataset.examples + dataset.validationExamples, 40);
+  assert.ok(dataset.validationExamples > 0);
+  assert.equal(dataset.testExamples, 1);
+  assert.equal(baseDataType, "BF16");
+  const manifest = await getManifest(objects, datasetDigest, datasetManifest);
+  const train = new PackedDataset(await objects.read(manifest.train.digest));
+  assert.deepEqual([train.rowCount, train.exampleCount], [dataset.rows, dataset.examples]);
+
+  assert.equal((await runPrepare(file, context)).reused, true);
+  await appendFile(`${directory}/train.jsonl`, `${chat("is 41 even?", "no")}\n`);
+  const moved = await runPrepare(file, context);
+  assert.notEqual(moved.figures.datasetDigest, datasetDigest);
+  assert.equal(moved.figures.baseDigest, first.figures.baseDigest);
+});
+
+test("the same content gives the same pins, whatever its time and place", async (t) => {
+  const [one, two] = [await place(t), await place(t)];
+  await utimes(`${two.directory}/train.jsonl`, 1, 1);
+  const [a, b] = [await runPrepare(one.file, one.context), await runPrepare(two.file, two.context)];
+  assert.equal(a.figures.baseDigest, b.figures.baseDigest);
+  assert.equal(a.figures.evaluationSetDigest, b.figures.evaluationSetDigest);
+});
+
+test("an object that was lost is staged again", async (t) => {
+  const { file, context, objects } = await place(t);
+  const { figures } = await runPrepare(file, context);
+  await rm(await objects.localFile(figures.datasetDigest));
+  assert.equal((await runPrepare(file, context)).reused, false);
+  await objects.verify(figures.datasetDigest);
+});
+
+test("a bad row is named by file and line, or counted within the tolerance", async (t) => {
+  const strict = await place(t);
+  await appendFile(`${strict.directory}/train.jsonl`, '{"messages": 3}\nnot json\n');
+  await assert.rejects(runPrepare(strict.file, strict.context), (error: Error) => {
+    assert.match(error.message, /train\.jsonl:41: messages: .*badRows/);
+    return "code" in error && error.code === 20;
+  });
+  const lenient = await place(t, { badRows: { maxFraction: "0.05" } });
+  await appendFile(`${lenient.directory}/train.jsonl`, "not json\n\n");
+  assert.equal((await runPrepare(lenient.file, lenient.context)).figures.dataset.badRows, 1);
+  await appendFile(`${lenient.directory}/train.jsonl`, "not json\n".repeat(5));
+  await assert.rejects(runPrepare(lenient.file, lenient.context), { code: 20, reason: "TooManyBadRows" });
+});
+
+test("copies and truncations are counted", async (t) => {
+  const { file, context, directory } = await place(t);
+  await appendFile(`${directory}/train.jsonl`, `${chat("IS 1  EVEN?", "no")}\n${chat("a", "b".repeat(300))}\n`);
+  const { dataset } = (await runPrepare(file, context)).figures;
+  assert.deepEqual([dataset.duplicateExamples, dataset.truncatedExamples], [1, 1]);
+});
+
+const wrong: [string, (directory: string, file: PrepareFile) => Promise<unknown>, object][] = [
+  ["a missing source", (d) => rm(`${d}/train.jsonl`), { code: 23, reason: "SourceMissing" }],
+  ["a missing base", (d) => rm(`${d}/base`, { recursive: true }), { code: 23, reason: "BaseModelMissing" }],
+  ["a base without a tokenizer", (d) => rm(`${d}/base/tokenizer.json`), { code: 20, reason: "BaseModelIncomplete" }],
+  ["cut weights", (d) => writeFile(`${d}/base/model.safetensors`, "cut"), { code: 23, reason: "BaseModelCorrupt" }],
+  [
+    "another architecture",
+    (d) => writeFile(`${d}/base/config.json`, "{}"),
+    { code: 20, reason: "BaseModelUnsupported" },
+  ],
+  ["no examples", (d) => writeFile(`${d}/train.jsonl`, "\n"), { code: 20, reason: "NoExamples" }],
+];
+
+for (const [what, spoil, expected] of wrong) {
+  test(`says what is wrong: ${what}`, async (t) => {
+    const { directory, file, context } = await place(t);
+    await spoil(directory, file);
+    await assert.rejects(runPrepare(file, context), expected);
+  });
+}
+
+test("rows longer than the model's context are refused", async (t) => {
+  const { file, context } = await place(t, { maxSequenceLength: 512 });
+  await assert.rejects(runPrepare(file, context), { code: 20, reason: "SequenceTooLong" });
+});

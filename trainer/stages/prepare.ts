@@ -1,0 +1,246 @@
+/**
+ * Prepare: pins what a training reads. The base model, the packed data set and the evaluation set become objects of the
+ * artifact store; their digests, and what was counted, are the result. Inputs are listed before and after: what changed
+ * in between is read again. Prepared already, with inputs that have not moved, nothing is read at all.
+ */
+import { createHash } from "node:crypto";
+import type { DatasetSettings } from "../contract/effective.ts";
+import { effectiveSettings } from "../contract/effective.ts";
+import type { PrepareFigures } from "../contract/report.ts";
+import type { PrepareFile } from "../contract/runFile.ts";
+import { storeLayout } from "../contract/storeLayout.ts";
+import type { Codec } from "../data/encode.ts";
+import { type PreparedManifest, preparedManifest, putManifest } from "../data/manifests.ts";
+import { corrupt, invalid } from "../failure.ts";
+import { storedType } from "../formats/huggingFace.ts";
+import { ProgressReporter, type ProgressUpdate } from "../progressReporter.ts";
+import { Objects, type StagedObject } from "../stores/objects.ts";
+import { type Entry, MissingFileError } from "../stores/store.ts";
+import type { BaseModel } from "./base.ts";
+import { type StageContext, throwIfStopped } from "./context.ts";
+import { packDataset, readDataset } from "./readDataset.ts";
+import { readQuestions } from "./readQuestions.ts";
+import { stageBase } from "./stageBase.ts";
+
+const attempts = 3;
+
+export interface PrepareResult {
+  figures: PrepareFigures;
+  /** True when everything was in place. */
+  reused: boolean;
+}
+
+export async function runPrepare(file: PrepareFile, context: StageContext): Promise<PrepareResult> {
+  const preparation = new Preparation(file, context);
+  try {
+    return await preparation.run();
+  } catch (error) {
+    if (error instanceof MissingFileError) throw corrupt("SourceMissing", error.message);
+    throw error;
+  } finally {
+    preparation.progress.close();
+  }
+}
+
+class Preparation {
+  readonly progress: ProgressReporter;
+  readonly #file: PrepareFile;
+  readonly #context: StageContext;
+  readonly #objects: Objects;
+  readonly #settings: DatasetSettings;
+  /** Everything that the result stands for; the fast path asks for each. */
+  #staged: StagedObject[] = [];
+
+  constructor(file: PrepareFile, context: StageContext) {
+    this.#file = file;
+    this.#context = context;
+    this.#objects = new Objects(context.stores, file.artifactRoot);
+    const { baseModel, dataset } = file;
+    this.#settings = effectiveSettings({ baseModel, dataset, method: { full: {} } }).dataset;
+    this.progress = new ProgressReporter(context.onProgress);
+  }
+
+  async run(): Promise<PrepareResult> {
+    let fingerprint = await this.#fingerprint();
+    const known = await this.#known(fingerprint);
+    if (known) return { figures: known.figures, reused: true };
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      this.#staged = [];
+      const figures = await this.#stage();
+      const after = await this.#fingerprint();
+      if (after === fingerprint) {
+        await this.#commit({ kind: "prepared", version: 1, fingerprint, objects: this.#staged, figures });
+        return { figures, reused: false };
+      }
+      this.#context.log("inputs changed while they were read; reading them again");
+      fingerprint = after;
+    }
+    throw corrupt("InputsMoving", `the inputs changed during each of ${attempts} readings; write to them less often`);
+  }
+
+  async #stage(): Promise<PrepareFigures> {
+    const { file: base, model, bytes } = await this.#base();
+    const config = await model.config();
+    if (this.#settings.maxSequenceLength > config.contextLength) {
+      throw invalid(
+        "SequenceTooLong",
+        `dataset.maxSequenceLength ${this.#settings.maxSequenceLength} is over the base model's context of ${config.contextLength}`,
+      );
+    }
+    const baseDataType = storedType(await model.tensors());
+    const codec = await model.codec();
+    const dataset = await this.#dataset(codec, config.vocabSize);
+    const questions = this.#file.evaluation && (await this.#questions(codec, config.contextLength));
+    return {
+      prepareKey: this.#file.prepareKey,
+      baseRevision: base.digest,
+      baseDigest: base.digest,
+      datasetDigest: dataset.staged.digest,
+      ...(questions && { evaluationSetDigest: questions.staged.digest }),
+      model: config,
+      baseDataType,
+      baseBytes: bytes,
+      dataset: { ...dataset.counts, testExamples: questions?.count ?? 0 },
+    };
+  }
+
+  async #base(): Promise<{ file: StagedObject; model: BaseModel; bytes: number }> {
+    const { stores, signal } = this.#context;
+    const report = (done: number, total: number) => {
+      throwIfStopped(signal);
+      this.#report({ phase: "Fetching", done, total, unit: "bytes" });
+    };
+    const { model, bytes } = await stageBase(this.#file.baseModel.uri, stores, this.#objects, report);
+    for (const { digest, bytes: size } of model.manifest.files) this.#staged.push({ digest, bytes: size });
+    return { file: this.#keep(await putManifest(this.#objects, model.manifest)), model, bytes };
+  }
+
+  async #dataset(codec: Codec, vocabSize: number) {
+    const settings = this.#settings;
+    const { stores, signal } = this.#context;
+    const onBytes = await this.#tokenizing(this.#dataFiles());
+    const read = await readDataset({ stores, codec, settings, onBytes, signal });
+    if (read.train.length === 0) throw invalid("NoExamples", "the sources hold no example to train on");
+    refuseForeignTokens(read.train.concat(read.validation), vocabSize);
+    this.#report({ phase: "Staging", done: 0, total: read.train.length, unit: "examples" });
+    const train = packDataset(read.train, settings);
+    const validation = read.validation.length === 0 ? undefined : packDataset(read.validation, settings);
+    if (settings.validation.kind !== "none" && !validation) {
+      throw invalid("NoExamples", "no example was held out for validation: raise dataset.validation.fraction");
+    }
+    const sources = settings.sources.map(({ uri }) => uri);
+    if (settings.validation.kind === "source") sources.push(settings.validation.uri);
+    const staged = await putManifest(this.#objects, {
+      kind: "dataset",
+      version: 1,
+      train: this.#keep(await this.#objects.putBytes(train.bytes)),
+      ...(validation && { validation: this.#keep(await this.#objects.putBytes(validation.bytes)) }),
+      sources,
+    });
+    this.#report({ phase: "Staging", done: read.train.length, total: read.train.length, unit: "examples" });
+    return {
+      staged: this.#keep(staged),
+      counts: {
+        examples: read.train.length,
+        validationExamples: read.validation.length,
+        tokens: train.tokens,
+        trainedTokens: train.trainedTokens,
+        rows: train.rows,
+        ...read.counts,
+      },
+    };
+  }
+
+  async #questions(codec: Codec, contextLength: number): Promise<{ staged: StagedObject; count: number }> {
+    const { stores, signal } = this.#context;
+    const uri = this.#file.evaluation!.test.uri;
+    const options = { stores, codec, settings: this.#settings, onBytes: await this.#tokenizing([uri]), signal };
+    const manifest = await readQuestions(uri, contextLength, options);
+    return { staged: this.#keep(await putManifest(this.#objects, manifest)), count: manifest.questions.length };
+  }
+
+  /** Of all inputs' names, sizes and times: cheap to make, and it moves when any of them does. */
+  async #fingerprint(): Promise<string> {
+    const { baseModel, evaluation } = this.#file;
+    const hash = createHash("sha256");
+    const note = (...facts: (string | number)[]) => hash.update(`${facts.join("\0")}\n`);
+    for (const entry of await this.#context.stores.of(baseModel.uri).list(baseModel.uri)) {
+      note(baseModel.uri, entry.path, entry.bytes, entry.version);
+    }
+    for (const uri of [...this.#dataFiles(), ...(evaluation ? [evaluation.test.uri] : [])]) {
+      const entry = await this.#stat(uri);
+      note(uri, entry.bytes, entry.version);
+    }
+    return `sha256:${hash.digest("hex")}`;
+  }
+
+  /** What an earlier prepare left, if it is whole and its inputs have not moved. */
+  async #known(fingerprint: string): Promise<PreparedManifest | undefined> {
+    const uri = this.#manifestUri();
+    const store = this.#context.stores.of(uri);
+    if (!(await store.stat(uri))) return undefined;
+    const parsed = preparedManifest.safeParse(parseOrUndefined(await store.read(uri)));
+    if (!parsed.success || parsed.data.fingerprint !== fingerprint) return undefined;
+    for (const object of parsed.data.objects) if (!(await this.#objects.has(object))) return undefined;
+    return parsed.data;
+  }
+
+  async #commit(manifest: PreparedManifest): Promise<void> {
+    const uri = this.#manifestUri();
+    await this.#context.stores.of(uri).write(uri, Buffer.from(JSON.stringify(manifest)));
+  }
+
+  #manifestUri(): string {
+    return `${storeLayout.prepared(this.#file.artifactRoot, this.#file.prepareKey)}/manifest.json`;
+  }
+
+  #keep(object: StagedObject): StagedObject {
+    this.#staged.push(object);
+    return object;
+  }
+
+  #dataFiles(): string[] {
+    const { sources, validation } = this.#settings;
+    return [...sources.map(({ uri }) => uri), ...(validation.kind === "source" ? [validation.uri] : [])];
+  }
+
+  async #stat(uri: string): Promise<Entry> {
+    const entry = await this.#context.stores.of(uri).stat(uri);
+    if (!entry) throw new MissingFileError(uri);
+    return entry;
+  }
+
+  /** Reports the reading of `files`; the result takes the sizes of what was read. */
+  async #tokenizing(files: readonly string[]): Promise<(bytes: number) => void> {
+    let total = 0;
+    for (const uri of files) total += (await this.#stat(uri)).bytes;
+    let done = 0;
+    return (bytes) => {
+      done = Math.min(total, done + bytes);
+      this.#report({ phase: "Tokenizing", done, total, unit: "bytes" });
+    };
+  }
+
+  #report(update: ProgressUpdate): void {
+    this.progress.report(update);
+  }
+}
+
+function refuseForeignTokens(examples: readonly { tokens: Uint32Array }[], vocabSize: number): void {
+  for (const { tokens } of examples) {
+    const foreign = tokens.find((token) => token >= vocabSize);
+    if (foreign === undefined) continue;
+    throw invalid(
+      "TokenizerMismatch",
+      `the tokenizer gives token ${foreign}, the model's vocabulary has ${vocabSize}: they do not belong together`,
+    );
+  }
+}
+
+function parseOrUndefined(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString("utf8"));
+  } catch {
+    return undefined;
+  }
+}

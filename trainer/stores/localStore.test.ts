@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { test } from "node:test";
+import { temporaryDirectory } from "../testing/temporary.ts";
+import { digestOf, Objects } from "./objects.ts";
+import { MissingFileError } from "./store.ts";
+import { Stores } from "./stores.ts";
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+test("a claim is a directory: by name, or as it is mapped", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const stores = new Stores({
+    claimsRoot: `${directory}/claims`,
+    claims: new Map([["mapped", `${directory}/elsewhere`]]),
+  });
+  await stores.of("pvc://plain/a").write("pvc://plain/a/b.txt", bytes("plain"));
+  await stores.of("pvc://mapped/a").write("pvc://mapped/b.txt", bytes("mapped"));
+  assert.deepEqual(await readdir(`${directory}/claims/plain/a`), ["b.txt"]);
+  assert.deepEqual(await readdir(`${directory}/elsewhere`), ["b.txt"]);
+  assert.throws(() => stores.of("s3://bucket/x"), /known are file:\/\/ and pvc:\/\//);
+  await assert.rejects(stores.of("pvc://a/x").read("pvc://a/../../etc/passwd"), /not of the form/);
+});
+
+test("reads ranges, streams, lists in order, and says what is missing", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const uri = `file://${directory}`;
+  const store = new Stores().of(uri);
+  await store.write(`${uri}/z/b`, bytes("0123456789"));
+  await store.write(`${uri}/a`, bytes("x"));
+  await writeFile(`${directory}/z/.luthier-tmp-left-by-a-crash`, "half");
+  assert.equal(Buffer.from(await store.read(`${uri}/z/b`, { start: 2, end: 5 })).toString(), "234");
+  await assert.rejects(store.read(`${uri}/z/b`, { start: 8, end: 12 }), /ends at byte 10/);
+  assert.deepEqual(
+    (await store.list(uri)).map(({ path }) => path),
+    ["a", "z/b"],
+  );
+  assert.deepEqual(await store.list(`${uri}/none`), []);
+  await assert.rejects(store.read(`${uri}/none`), MissingFileError);
+  await assert.rejects(store.read(`${uri}/z`), MissingFileError);
+  assert.equal(await store.stat(`${uri}/a/below-a-file`), undefined);
+});
+
+test("create is won once", async (t) => {
+  const uri = `file://${await temporaryDirectory(t)}/epoch-1`;
+  const store = new Stores().of(uri);
+  const results = await Promise.all(["a", "b", "c"].map((text) => store.create(uri, bytes(text))));
+  assert.equal(results.filter(Boolean).length, 1);
+});
+
+test("a failed write leaves what was there, and nothing else", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const uri = `file://${directory}/f`;
+  const store = new Stores().of(uri);
+  await store.write(uri, bytes("old"));
+  async function* broken() {
+    yield bytes("new");
+    throw new Error("the source broke");
+  }
+  await assert.rejects(store.write(uri, broken()), /broke/);
+  assert.equal(Buffer.from(await store.read(uri)).toString(), "old");
+  assert.deepEqual(await readdir(directory), ["f"]);
+});
+
+test("a directory is committed whole", async (t) => {
+  const uri = `file://${await temporaryDirectory(t)}`;
+  const store = new Stores().of(uri);
+  await store.write(`${uri}/step-1.tmp/state`, bytes("new"));
+  await store.write(`${uri}/step-1/stale`, bytes("stale"));
+  await store.commitDirectory(`${uri}/step-1.tmp`, `${uri}/step-1`);
+  assert.deepEqual(
+    (await store.list(uri)).map(({ path }) => path),
+    ["step-1/state"],
+  );
+});
+
+test("an object is found by its digest, and an altered one is refused", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const objects = new Objects(new Stores(), `file://${directory}`);
+  await mkdir(`${directory}/in`);
+  await writeFile(`${directory}/in/f`, "content");
+  const staged = await objects.putFile(`file://${directory}/in/f`);
+  assert.deepEqual(staged, { digest: digestOf(bytes("content")), bytes: 7 });
+  assert.equal(Buffer.from(await objects.read(staged.digest)).toString(), "content");
+  await writeFile(await objects.localFile(staged.digest), "cOntent");
+  await assert.rejects(objects.read(staged.digest), { code: 23, reason: "ObjectCorrupt" });
+  await assert.rejects(objects.verify(staged.digest), { code: 23, reason: "ObjectCorrupt" });
+  await assert.rejects(objects.read(digestOf(bytes("other"))), { code: 23, reason: "ObjectMissing" });
+});

@@ -1,0 +1,53 @@
+/**
+ * A store holds files under URIs. One implementation a scheme; callers know URIs alone (`storeLayout` makes them).
+ *
+ * Invariants that every implementation keeps: a file is seen whole or not at all; what was written is durable when the
+ * promise resolves; `create` and `commitDirectory` are atomic.
+ */
+
+/** A file: its path relative to what was listed, with `/`, its size, and a value that moves when its content may have. */
+export interface Entry {
+  path: string;
+  bytes: number;
+  version: string;
+}
+
+export interface ByteRange {
+  /** First byte. */
+  start: number;
+  /** One past the last byte. */
+  end: number;
+}
+
+export type Content = Uint8Array | AsyncIterable<Uint8Array>;
+
+export interface Store {
+  /** Size and version of the file at `uri`; undefined when there is none. */
+  stat(uri: string): Promise<Entry | undefined>;
+  /** All of a file, or a range of it. Throws `MissingFileError` when there is none; a short range is an error. */
+  read(uri: string, range?: ByteRange): Promise<Uint8Array>;
+  /** A file's bytes in chunks. Throws `MissingFileError` when there is none. */
+  stream(uri: string): AsyncIterable<Uint8Array>;
+  /** Files below a directory, in order of their paths; none when there is no such directory. */
+  list(uri: string): Promise<Entry[]>;
+  /** Puts a file in place, replacing one that was there. */
+  write(uri: string, content: Content): Promise<void>;
+  /** Puts a file in place if there is none; false when there was one. */
+  create(uri: string, content: Uint8Array): Promise<boolean>;
+  /** Makes the directory `from` appear whole as `to`, replacing one that was there. */
+  commitDirectory(from: string, to: string): Promise<void>;
+  /** Removes a file, or a directory with all below it; content that is not there is removed already. */
+  remove(uri: string): Promise<void>;
+  /** A file on this machine with the same bytes, for mapping into memory. */
+  localFile(uri: string): Promise<string>;
+}
+
+export class MissingFileError extends Error {
+  readonly uri: string;
+
+  constructor(uri: string) {
+    super(`${uri}: there is no such file`);
+    this.name = "MissingFileError";
+    this.uri = uri;
+  }
+}
