@@ -8,6 +8,7 @@
 import type { MethodSettings, OptimizerSettings } from "../contract/effective.ts";
 import type { ModelConfig } from "../contract/model.ts";
 import type { Precision } from "../contract/settings.ts";
+import type { SiteRecord } from "../models/builder.ts";
 
 export type DataType = "F32" | "BF16" | "I32" | "U32" | "U8" | "F64";
 export type Storage = "F32" | "BF16" | "NF4";
@@ -17,17 +18,19 @@ export interface CompileSpec {
   model: ModelConfig;
   /** How the base's weights are stored: that of norms and embeddings, and that of the linear layers. */
   storage: { dense: "F32" | "BF16"; linear: Storage; doubleQuantization: boolean };
-  method: MethodSettings;
+  /** `none`: the base alone, for evaluation and generation; it has no parameters and no program `micro`. */
+  method: MethodSettings | { kind: "none" };
   optimizer: OptimizerSettings;
   /** 0: no clipping. */
   maxGradNorm: number;
-  precision: Precision;
+  /** F64: for finite differences on the double reference. */
+  precision: Precision | "F64";
   /** Tokens of a packed row, and packed rows of a micro-batch: T = rowTokens · microRows. */
   rowTokens: number;
   microRows: number;
   /** Blocks, counted from the bottom, whose activations are computed again in the backward pass. */
   recomputedBlocks: number;
-  /** KV cache for greedy decoding; absent: no generation programs. */
+  /** KV cache for decoding, and the longest chunk of a prefill; absent: no generation programs. */
   generation?: { slots: number; capacity: number; prefillTokens: number };
 }
 
@@ -62,18 +65,27 @@ export interface IoTensor extends NamedTensor {
 }
 
 /**
- * Which program: its stage and the buckets of its static shape.
- * - `begin`: zero gradients and loss, before the micro-batches of a step
- * - `derive`: φ from θ
- * - `micro`: forward and backward of one micro-batch, gradients and loss accumulate
- * - `optimise`: pull back, clip, update
- * - `evaluate`: forward alone; loss and nll
- * - `generate`: T tokens through the cache, `rows` logits rows → argmax
+ * Which program: its stage and the buckets of its static shape. T = rowTokens · microRows, R = trainedRows.
+ *
+ * - `begin`: zero gradients and the state scalar `loss`, before the micro-batches of a step (or of an evaluation).
+ * - `derive`: φ from θ; after every change of θ, before `micro`, `evaluate` and `generate`.
+ * - `micro`: forward and backward of one micro-batch; gradients and `loss` accumulate.
+ *   In: ids I32[T], cos and sin F32[T, D/2] (rows of `ropeTable` by position in the example), segmentStart I32[T] (the row
+ *   of the micro-batch where the token's example starts), trainedRow I32[R] (rows whose next token is trained; −1: none),
+ *   target I32[R], lossWeight F32[R] (0: none); with dropout rowKey U32[T, 2] = (example, position) and
+ *   rngKey U32[2] = (seed, step). Out: nll F32[R].
+ * - `optimise`: the gradient's norm, clipping, update. In: hyper F32[3] = (learning rate, 1 − β₁ᵗ, √(1 − β₂ᵗ)).
+ *   The state scalars gradientSquares F64, gradientNorm F32 and clipFactor F32 are its figures.
+ * - `evaluate`: `micro` without backward and dropout: same inputs but for the keys; `loss` accumulates. Out: nll.
+ * - `generate`: T = tokens through the cache, for the rows `row` I32[slots] (−1: zeros) the logits F32[slots, V] and
+ *   their argmax next I32[slots]. In: ids, cos, sin, slot I32[T] (−1: padding), position I32[T], row.
+ *
+ * A short micro-batch is padded: ids 0, segmentStart the row itself, trainedRow −1, target 0, lossWeight 0.
  */
 export type ProgramKey =
   | { stage: "begin" | "derive" | "optimise" }
   | { stage: "micro" | "evaluate"; trainedRows: number }
-  | { stage: "generate"; tokens: number; rows: number };
+  | { stage: "generate"; tokens: number };
 
 export interface Program {
   key: ProgramKey;
@@ -95,6 +107,8 @@ export interface Compiled {
   /** Buckets for R and T: the smallest program that holds them. */
   trainedRowBuckets: readonly number[];
   generateTokenBuckets: readonly number[];
+  /** The model's linear layers, and what the method does with them. */
+  sites: readonly SiteRecord[];
   /** The program of a key; the same key gives the same bytes. */
   program(key: ProgramKey): Program;
 }

@@ -1,0 +1,170 @@
+/**
+ * Compiles a run: declares its tensors by building the model once, lays out what all programs share, then builds,
+ * differentiates, chooses what to recompute, lays out and emits each program. Pure and deterministic: the same spec gives
+ * the same bytes. `docs/engine.md` is the language it emits.
+ */
+import { methodOf } from "../methods/index.ts";
+import type { SiteRecord } from "../models/builder.ts";
+import type { Compiled, CompileSpec, DataType, Program, ProgramKey } from "./compiled.ts";
+import { emit, type Location } from "./emit.ts";
+import type { Graph } from "./graph.ts";
+import { layOut } from "./layout.ts";
+import { bindWeights, layOutIo, layOutState, type StateLayout, type WeightTable } from "./memory.ts";
+import { recompute } from "./recompute.ts";
+import {
+  beginGraph,
+  deriveGraph,
+  evaluateGraph,
+  generateGraph,
+  microGraph,
+  optimiseGraph,
+  type StageParts,
+  sitesOf,
+} from "./stages.ts";
+import { bytesOf, type Tensor } from "./tensor.ts";
+import { Variables } from "./variables.ts";
+
+/** A spec that cannot be compiled; the message names what is wrong and the way out. */
+export class CompileError extends Error {}
+
+const activationTypes: Record<CompileSpec["precision"], DataType> = { BF16: "BF16", F32: "F32", F64: "F64" };
+
+export function compile(spec: CompileSpec): Compiled {
+  check(spec);
+  const parts: StageParts = {
+    config: spec.model,
+    method: methodOf(spec.method),
+    variables: new Variables(spec.storage, activationTypes[spec.precision]),
+  };
+  const sites = declare(parts, spec);
+  const shared: Shared = { weights: bindWeights(parts.variables), state: layOutState(parts.variables) };
+  const programs = new Map<string, Program>();
+  const program = (key: ProgramKey): Program => {
+    const name = JSON.stringify(key);
+    const made = programs.get(name) ?? build(spec, parts, shared, key);
+    programs.set(name, made);
+    return made;
+  };
+  const keys = programKeys(spec);
+  return {
+    weights: shared.weights.weights,
+    state: shared.state.tensors,
+    stateBytes: shared.state.bytes,
+    ioBytes: Math.max(...keys.map((key) => ioBytesOf(program(key)))),
+    arenaBytes: Math.max(...keys.map((key) => program(key).arenaBytes)),
+    trainedRowBuckets: trainedRowBuckets(spec),
+    generateTokenBuckets: generateTokenBuckets(spec),
+    sites,
+    program,
+  };
+}
+
+interface Shared {
+  readonly weights: WeightTable;
+  readonly state: StateLayout;
+}
+
+function check({ model, rowTokens, microRows, recomputedBlocks, generation }: CompileSpec): void {
+  const refuse = (message: string) => {
+    throw new CompileError(message);
+  };
+  const counts = { rowTokens, microRows, ...generation };
+  for (const [name, value] of Object.entries(counts)) {
+    if (!Number.isInteger(value) || value < 1) refuse(`${name} must be a whole number from 1, and is ${value}`);
+  }
+  if (!Number.isInteger(recomputedBlocks) || recomputedBlocks < 0 || recomputedBlocks > model.layers) {
+    refuse(`recomputedBlocks must be from 0 to the model's ${model.layers} layers, and is ${recomputedBlocks}`);
+  }
+}
+
+/** Builds the model once, so that every tensor of the run is known, and asks the method whether it fits. */
+function declare(parts: StageParts, spec: CompileSpec): readonly SiteRecord[] {
+  const sites = sitesOf(parts);
+  const names = sites.map(({ name }) => name);
+  const refusal = parts.method.check(spec.model, spec.storage, names);
+  if (refusal !== undefined) throw new CompileError(refusal);
+  if (spec.generation) generateGraph(parts, { ...spec.generation, tokens: 1 });
+  parts.variables.seal();
+  return sites;
+}
+
+function build(spec: CompileSpec, parts: StageParts, shared: Shared, key: ProgramKey): Program {
+  const graph = graphOf(spec, parts, key);
+  const recomputed = new Set(Array.from({ length: spec.recomputedBlocks }, (_, block) => block));
+  const nodes = key.stage === "micro" ? recompute(graph.nodes, recomputed) : graph.nodes;
+  const io = layOutIo(graph);
+  const arena = layOut(nodes, new Set(graph.outputs.values()));
+  const locate = (tensor: Tensor): Location => {
+    const offset = arena.offsets.get(tensor);
+    if (offset !== undefined) return { region: "arena", offset };
+    const location =
+      io.locations.get(tensor) ?? shared.state.locations.get(tensor) ?? shared.weights.locations.get(tensor);
+    if (!location) throw new Error(`${tensor.name} is read before anything writes it`);
+    return location;
+  };
+  const bytes = emit({
+    nodes,
+    released: arena.released,
+    locate,
+    arenaBytes: arena.bytes,
+    stateBytes: shared.state.bytes,
+    ioBytes: io.bytes,
+    weightCount: shared.weights.weights.length,
+  });
+  return { key, bytes, io: io.io, arenaBytes: arena.bytes, flops: flopsOf(nodes, spec, key) };
+}
+
+function graphOf(spec: CompileSpec, parts: StageParts, key: ProgramKey): Graph {
+  const tokens = spec.rowTokens * spec.microRows;
+  switch (key.stage) {
+    case "begin":
+      return beginGraph(parts);
+    case "derive":
+      return deriveGraph(parts);
+    case "micro":
+      if (spec.method.kind === "none") throw new CompileError("method none trains nothing: it has no program `micro`");
+      return microGraph(parts, tokens, key.trainedRows);
+    case "optimise":
+      return optimiseGraph(parts, spec.optimizer, spec.maxGradNorm);
+    case "evaluate":
+      return evaluateGraph(parts, tokens, key.trainedRows);
+    case "generate":
+      if (!spec.generation) throw new CompileError("this run has no generation: set `generation` in its spec");
+      return generateGraph(parts, { ...spec.generation, tokens: key.tokens });
+  }
+}
+
+function flopsOf(nodes: Graph["nodes"], spec: CompileSpec, key: ProgramKey): number {
+  const keys = key.stage === "generate" ? (spec.generation?.capacity ?? 0) : spec.rowTokens;
+  return nodes.reduce((sum, { op, operands }) => sum + op.flops(operands, { keys }), 0);
+}
+
+/** Every program that the run can ask for. */
+function programKeys(spec: CompileSpec): ProgramKey[] {
+  const losses = spec.method.kind === "none" ? (["evaluate"] as const) : (["micro", "evaluate"] as const);
+  return [
+    { stage: "begin" },
+    { stage: "derive" },
+    { stage: "optimise" },
+    ...losses.flatMap((stage) => trainedRowBuckets(spec).map((trainedRows) => ({ stage, trainedRows }))),
+    ...generateTokenBuckets(spec).map((tokens) => ({ stage: "generate", tokens }) as const),
+  ];
+}
+
+const ioBytesOf = ({ io }: Program): number =>
+  Math.max(64, ...[...io.values()].map((tensor) => tensor.offset + bytesOf(tensor)));
+
+/** Eighths, a quarter, half and all of a micro-batch's tokens: at most twice the work that the trained rows need. */
+function trainedRowBuckets({ rowTokens, microRows }: CompileSpec): number[] {
+  const tokens = rowTokens * microRows;
+  const sizes = [8, 4, 2, 1].map((share) => Math.min(tokens, Math.ceil(tokens / share / 16) * 16));
+  return [...new Set(sizes)];
+}
+
+/** One token per slot for decoding, then chunks of a prefill. */
+function generateTokenBuckets({ generation }: CompileSpec): number[] {
+  if (!generation) return [];
+  const { slots, prefillTokens } = generation;
+  const between = [16, 64, 256].filter((tokens) => tokens > slots && tokens < prefillTokens);
+  return [...new Set([slots, ...between, Math.max(slots, prefillTokens)])];
+}

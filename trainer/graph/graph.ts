@@ -1,0 +1,122 @@
+/**
+ * The graph of one program: nodes in the order in which they run. Building it is all that models, methods and the
+ * backward of ops do. Every value is written by one node, except tensors that nodes accumulate into.
+ */
+
+import type { DataType } from "./compiled.ts";
+import { type AnyOp, type Attributes, isOptional, type Operands, plain } from "./op.ts";
+import { isFloating, type Tensor, type TensorFacts } from "./tensor.ts";
+
+export interface Node {
+  readonly op: AnyOp;
+  /** Inputs and accumulated tensors, by plain name. */
+  readonly operands: Operands;
+  readonly outputs: Operands;
+  readonly attributes: Attributes;
+  /** The repeated block that the node computes or differentiates; undefined outside of them. */
+  readonly block: number | undefined;
+  readonly backward: boolean;
+}
+
+export interface Place {
+  readonly block: number | undefined;
+  readonly backward: boolean;
+}
+
+export class Graph {
+  readonly nodes: Node[] = [];
+  /** Inputs that JavaScript writes and outputs that it reads, by name. */
+  readonly inputs = new Map<string, Tensor>();
+  readonly outputs = new Map<string, Tensor>();
+  readonly #differentiable: Set<Tensor>;
+  #place: Place = { block: undefined, backward: false };
+  #made = 0;
+
+  /** @param trainable the tensors to which the gradient is wanted; what depends on them is differentiable. */
+  constructor(trainable: Iterable<Tensor> = []) {
+    this.#differentiable = new Set(trainable);
+  }
+
+  input(name: string, dtype: DataType, shape: readonly number[]): Tensor {
+    const existing = this.inputs.get(name);
+    if (existing) return existing;
+    const tensor: Tensor = { name, role: "input", dtype, storage: "dense", shape };
+    this.inputs.set(name, tensor);
+    return tensor;
+  }
+
+  /** Gives a computed tensor a place in region io, where JavaScript reads it by this name. */
+  output(name: string, tensor: Tensor): void {
+    this.outputs.set(name, tensor);
+  }
+
+  isDifferentiable(tensor: Tensor): boolean {
+    return this.#differentiable.has(tensor);
+  }
+
+  /** Runs `build` with every node it adds marked as of this place. */
+  within<T>(place: Partial<Place>, build: () => T): T {
+    const outer = this.#place;
+    this.#place = { ...outer, ...place };
+    try {
+      return build();
+    } finally {
+      this.#place = outer;
+    }
+  }
+
+  add(op: AnyOp, operands: Operands, attributes: Attributes, wanted: readonly string[]): Operands {
+    const facts = op.infer(operands, attributes);
+    const names = op.outputs.filter((name) => !isOptional(name) || wanted.includes(plain(name))).map(plain);
+    const made = (name: string) => {
+      const inferred = facts[name];
+      if (!inferred) throw new Error(`${op.name}: ${name} does not follow from the operands; give it with into()`);
+      return this.activation(`${op.name}.${name}`, inferred);
+    };
+    const outputs = Object.fromEntries(names.map((name) => [name, made(name)]));
+    this.#push(op, operands, outputs, attributes);
+    return outputs;
+  }
+
+  addInto(op: AnyOp, operands: Operands, attributes: Attributes, outputs: Operands): void {
+    const facts = op.infer(operands, attributes);
+    for (const [name, tensor] of Object.entries(outputs)) {
+      const expected = facts[name];
+      if (tensor && expected && tensor.shape.join() !== expected.shape.join()) {
+        throw new Error(`${op.name}: ${name} is [${expected.shape}], but ${tensor.name} is [${tensor.shape}]`);
+      }
+    }
+    this.#push(op, operands, outputs, attributes);
+  }
+
+  /** A value of this program alone, not written yet. */
+  activation(name: string, { dtype, shape }: TensorFacts): Tensor {
+    this.#made += 1;
+    return { name: `${name}#${this.#made}`, role: "activation", dtype, storage: "dense", shape };
+  }
+
+  #push(op: AnyOp, operands: Operands, outputs: Operands, attributes: Attributes): void {
+    this.nodes.push({ op, operands, outputs, attributes, ...this.#place });
+    if (this.#place.backward) return;
+    const depends = op.inputs.some((name) => {
+      const tensor = operands[plain(name)];
+      return tensor !== undefined && this.isDifferentiable(tensor);
+    });
+    if (!depends) return;
+    for (const tensor of tensorsOf(outputs)) if (isFloating(tensor)) this.#differentiable.add(tensor);
+  }
+}
+
+export function tensorsOf(operands: Operands): Tensor[] {
+  return Object.values(operands).filter((tensor) => tensor !== undefined);
+}
+
+/** What a node reads, accumulated tensors among it. */
+export const readsOf = (node: Node): Tensor[] => tensorsOf(node.operands);
+
+/** A node with its tensors replaced. */
+export function mapTensors(node: Node, replace: (tensor: Tensor) => Tensor): Node {
+  const mapped = (operands: Operands): Operands =>
+    Object.fromEntries(Object.entries(operands).map(([name, tensor]) => [name, tensor && replace(tensor)]));
+  return { ...node, operands: mapped(node.operands), outputs: mapped(node.outputs) };
+}

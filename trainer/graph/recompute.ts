@@ -1,0 +1,52 @@
+/**
+ * Recomputes activations instead of keeping them: the forward nodes of a block that its backward reads are cloned in
+ * front of that backward, so that between the two passes only the block's input stays. Same nodes on same inputs: the
+ * results are the same to the bit.
+ */
+import { mapTensors, type Node, readsOf, tensorsOf } from "./graph.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** Nodes of a program with forward and backward → the same program with these blocks computed again. */
+export function recompute(nodes: readonly Node[], blocks: ReadonlySet<number>): Node[] {
+  const producers = new Map<Tensor, Node>();
+  for (const node of nodes) {
+    if (node.backward || node.block === undefined || !blocks.has(node.block)) continue;
+    for (const output of tensorsOf(node.outputs)) producers.set(output, node);
+  }
+  const replays = new Map<number, ReadonlyMap<Tensor, Tensor>>();
+  return nodes.flatMap((node) => {
+    const { block } = node;
+    if (!node.backward || block === undefined || !blocks.has(block)) return [node];
+    const known = replays.get(block);
+    if (known) return [mapTensors(node, (tensor) => known.get(tensor) ?? tensor)];
+    const clones = replay(neededNodes(nodes, block, producers), block);
+    replays.set(block, clones.renamed);
+    return [...clones.nodes, mapTensors(node, (tensor) => clones.renamed.get(tensor) ?? tensor)];
+  });
+}
+
+/** The block's forward nodes, in their order, on which its backward depends. */
+function neededNodes(nodes: readonly Node[], block: number, producers: ReadonlyMap<Tensor, Node>): Node[] {
+  const needed = new Set<Node>();
+  const require = (tensor: Tensor): void => {
+    const producer = producers.get(tensor);
+    if (!producer || producer.block !== block || needed.has(producer)) return;
+    needed.add(producer);
+    for (const read of readsOf(producer)) require(read);
+  };
+  for (const node of nodes) if (node.backward && node.block === block) for (const read of readsOf(node)) require(read);
+  return nodes.filter((node) => needed.has(node));
+}
+
+function replay(forward: readonly Node[], block: number): { nodes: Node[]; renamed: Map<Tensor, Tensor> } {
+  const renamed = new Map<Tensor, Tensor>();
+  for (const node of forward) {
+    for (const output of tensorsOf(node.outputs)) renamed.set(output, { ...output, name: `${output.name} again` });
+  }
+  const nodes = forward.map((node) => ({
+    ...mapTensors(node, (tensor) => renamed.get(tensor) ?? tensor),
+    backward: true,
+    block,
+  }));
+  return { nodes, renamed };
+}

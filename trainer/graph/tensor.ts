@@ -1,0 +1,56 @@
+/**
+ * A symbolic tensor: what a value is, never where it lies. Identity is the object; two graphs of one run share the
+ * tensors of weights and state. Role, data type and storage are three separate facts: a frozen NF4 matrix and a
+ * trainable F32 one differ in all three, and no rule may infer one from another.
+ */
+import type { DataType } from "./compiled.ts";
+
+/** Where a value comes from and how long it lives. */
+export type Role =
+  | "frozen"
+  | "parameter"
+  | "derived"
+  | "gradient"
+  | "moment1"
+  | "moment2"
+  | "scalar"
+  | "cache"
+  | "input"
+  | "activation";
+
+export type TensorStorage = "dense" | "NF4";
+
+export interface TensorFacts {
+  readonly dtype: DataType;
+  /** Rows first: [tokens, width], [out, in], [n]. */
+  readonly shape: readonly number[];
+}
+
+export interface Tensor extends TensorFacts {
+  readonly name: string;
+  readonly role: Role;
+  readonly storage: TensorStorage;
+}
+
+const bytesOfType: Record<DataType, number> = { F32: 4, BF16: 2, I32: 4, U32: 4, U8: 1, F64: 8 };
+
+export const elementsOf = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
+
+/** Bytes of a dense tensor. */
+export const bytesOf = ({ dtype, shape }: TensorFacts): number => elementsOf(shape) * bytesOfType[dtype];
+
+/** Every offset of a program is a multiple of this. */
+export const alignment = 64;
+
+export const aligned = (bytes: number): number => Math.ceil(bytes / alignment) * alignment;
+
+/** Elements of the last dimension. */
+export const widthOf = (tensor: TensorFacts): number => tensor.shape[tensor.shape.length - 1] ?? 1;
+
+/** All dimensions but the last, flattened. */
+export const rowsOf = (tensor: TensorFacts): number => elementsOf(tensor.shape) / widthOf(tensor);
+
+export const isFloating = ({ dtype }: TensorFacts): boolean => dtype === "F32" || dtype === "BF16" || dtype === "F64";
+
+/** The type of statistics and other sums beside activations: F32, or F64 under the double reference. */
+export const sumType = ({ dtype }: TensorFacts): DataType => (dtype === "F64" ? "F64" : "F32");

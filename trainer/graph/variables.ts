@@ -1,0 +1,130 @@
+/**
+ * The tensors that all programs of a run share: bindings of frozen weights, and parameters with what belongs to them.
+ * A model asks for them by name while its graph is built; the first build declares, every later one finds the same.
+ */
+import type { CompileSpec, DataType, StateTensor } from "./compiled.ts";
+import type { Accumulator } from "./op.ts";
+import { type Role, rowsOf, type Tensor, type TensorStorage } from "./tensor.ts";
+
+export type Initial = NonNullable<StateTensor["initial"]>;
+
+export interface Parameter {
+  readonly theta: Tensor;
+  /** What forward and backward read: scale · θ in the activation type; θ itself where that is the same. */
+  readonly phi: Tensor;
+  readonly scale: number;
+  readonly initial: Initial;
+  readonly gradient: Tensor;
+  readonly moment1: Tensor;
+  readonly moment2: Tensor;
+}
+
+export interface FrozenWeight {
+  readonly tensor: Tensor;
+  /** What is bound, in the order of the tensor's bindings: the data, or the nibbles, absmax and nested absmax. */
+  readonly parts: readonly { name: string; dtype: DataType; shape: readonly number[] }[];
+}
+
+export const nf4Block = 64;
+export const nf4NestedBlock = 256;
+
+export class Variables {
+  readonly frozen = new Map<string, FrozenWeight>();
+  readonly parameters = new Map<string, Parameter>();
+  readonly caches = new Map<string, Tensor>();
+  readonly loss = state("loss", "scalar", "F64", [1]);
+  readonly gradientSquares = state("gradientSquares", "scalar", "F64", [1]);
+  readonly gradientNorm = state("gradientNorm", "scalar", "F32", [1]);
+  readonly clipFactor = state("clipFactor", "scalar", "F32", [1]);
+  readonly activationType: DataType;
+  readonly #storage: CompileSpec["storage"];
+  #sealed = false;
+
+  constructor(storage: CompileSpec["storage"], activationType: DataType) {
+    this.#storage = storage;
+    this.activationType = activationType;
+  }
+
+  /** From now on a new name is a mistake: programs of one run would disagree about the layout of state. */
+  seal(): void {
+    this.#sealed = true;
+  }
+
+  /** A tensor of the base, stored as norms and embeddings are, or as the linear layers are. */
+  weight(name: string, shape: readonly number[], kind: "dense" | "linear"): Tensor {
+    return this.#declare(this.frozen, name, () => frozenWeight(name, shape, kind, this.#storage)).tensor;
+  }
+
+  /** What the graph reads of a trained tensor: φ = scale · θ. */
+  parameter(name: string, shape: readonly number[], initial: Initial, scale = 1): Tensor {
+    return this.#declare(this.parameters, name, () => this.#parameter(name, shape, initial, scale)).phi;
+  }
+
+  cache(name: string, shape: readonly number[]): Tensor {
+    return this.#declare(this.caches, name, () => state(name, "cache", this.activationType, shape));
+  }
+
+  /** For each φ, where its gradient accumulates: dθ = scale · dφ. */
+  accumulators(): Map<Tensor, Accumulator> {
+    return new Map([...this.parameters.values()].map(({ phi, gradient, scale }) => [phi, { gradient, scale }]));
+  }
+
+  #parameter(name: string, shape: readonly number[], initial: Initial, scale: number): Parameter {
+    const theta = state(name, "parameter", "F32", shape);
+    const same = this.activationType === "F32" && scale === 1;
+    return {
+      theta,
+      phi: same ? theta : state(name, "derived", this.activationType, shape),
+      scale,
+      initial,
+      gradient: state(name, "gradient", "F32", shape),
+      moment1: state(name, "moment1", "F32", shape),
+      moment2: state(name, "moment2", "F32", shape),
+    };
+  }
+
+  #declare<T>(known: Map<string, T>, name: string, make: () => T): T {
+    const existing = known.get(name);
+    if (existing) return existing;
+    if (this.#sealed) throw new Error(`${name} is new to this run: its programs must share one set of tensors`);
+    const made = make();
+    known.set(name, made);
+    return made;
+  }
+}
+
+function state(name: string, role: Role, dtype: DataType, shape: readonly number[]): Tensor {
+  return { name, role, dtype, storage: "dense", shape };
+}
+
+function frozenWeight(
+  name: string,
+  shape: readonly number[],
+  kind: "dense" | "linear",
+  storage: CompileSpec["storage"],
+): FrozenWeight {
+  const stored = kind === "linear" ? storage.linear : storage.dense;
+  const frozen = (dtype: DataType, how: TensorStorage): Tensor => ({
+    name,
+    role: "frozen",
+    dtype,
+    storage: how,
+    shape,
+  });
+  if (stored !== "NF4") return { tensor: frozen(stored, "dense"), parts: [{ name, dtype: stored, shape }] };
+  return { tensor: frozen("U8", "NF4"), parts: nf4Parts(name, shape, storage.doubleQuantization) };
+}
+
+function nf4Parts(name: string, shape: readonly number[], nested: boolean): FrozenWeight["parts"] {
+  const elements = rowsOf({ dtype: "U8", shape }) * (shape[shape.length - 1] ?? 1);
+  const blocks = Math.ceil(elements / nf4Block);
+  const packed = { name, dtype: "U8", shape: [Math.ceil(elements / 2)] } as const;
+  if (!nested) return [packed, { name: `${name}.absmax`, dtype: "F32", shape: [blocks] }];
+  // One scale per block of absmax codes, and the offset as the last element.
+  const scales = Math.ceil(blocks / nf4NestedBlock) + 1;
+  return [
+    packed,
+    { name: `${name}.absmax`, dtype: "U8", shape: [blocks] },
+    { name: `${name}.nested_absmax`, dtype: "F32", shape: [scales] },
+  ];
+}

@@ -1,0 +1,159 @@
+/**
+ * What a model file writes with: layers by the checkpoint's names, on symbolic tensors. The same model text gives the
+ * training step, the evaluation and the generation; what differs (attention over segments or over the cache, the head)
+ * is decided here by the mode.
+ */
+import type { ModelConfig } from "../contract/model.ts";
+import type { Graph } from "../graph/graph.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import { widthOf } from "../graph/tensor.ts";
+import type { Variables } from "../graph/variables.ts";
+import type { BaseLinear, BoundMethod, LinearSite } from "../methods/method.ts";
+import { attention } from "../ops/attention/op.ts";
+import { attentionCached } from "../ops/attentionCached/op.ts";
+import { cacheAppend } from "../ops/cacheAppend/op.ts";
+import { dropout } from "../ops/dropout/op.ts";
+import { embed } from "../ops/embed/op.ts";
+import { activations, glu } from "../ops/glu/op.ts";
+import { linear } from "../ops/linear/op.ts";
+import { rmsNorm } from "../ops/rmsNorm/op.ts";
+import { rope } from "../ops/rope/op.ts";
+
+export type Mode =
+  | { kind: "train" | "evaluate"; tokens: number }
+  | { kind: "generate"; tokens: number; slots: number; capacity: number };
+
+/** A linear layer of the model and what became of it; for `plan --explain`. */
+export interface SiteRecord {
+  readonly name: string;
+  readonly in: number;
+  readonly out: number;
+  /** Trained tensors beside the base's matrix. */
+  readonly trained: readonly string[];
+  /** Whether they are part of the same `linear` op. */
+  readonly fused: boolean;
+}
+
+export interface BuilderParts {
+  readonly config: ModelConfig;
+  readonly graph: Graph;
+  readonly variables: Variables;
+  readonly method: BoundMethod;
+  readonly mode: Mode;
+}
+
+export class ModelBuilder {
+  readonly config: ModelConfig;
+  readonly graph: Graph;
+  readonly mode: Mode;
+  readonly sites: SiteRecord[] = [];
+  readonly #variables: Variables;
+  readonly #method: BoundMethod;
+  readonly #dropped = new Map<Tensor, Tensor>();
+
+  constructor({ config, graph, variables, method, mode }: BuilderParts) {
+    this.config = config;
+    this.graph = graph;
+    this.mode = mode;
+    this.#variables = variables;
+    this.#method = method;
+  }
+
+  /** Every node that `build` adds belongs to the repeated block of this number. */
+  block<T>(index: number, build: () => T): T {
+    return this.graph.within({ block: index }, build);
+  }
+
+  /** A tensor of the checkpoint: frozen, or a parameter where the method trains it. */
+  weight(name: string, shape: readonly number[], kind: "dense" | "linear"): Tensor {
+    return this.#method.trains(name)
+      ? this.#variables.parameter(name, shape, { kind: "base" })
+      : this.#variables.weight(name, shape, kind);
+  }
+
+  /** [tokens, d] */
+  embed(name: string, rows: number, width: number): Tensor {
+    const { tokens } = this.mode;
+    const ids = this.graph.input("ids", "I32", [tokens]);
+    const y = this.graph.activation("embed.y", { dtype: this.#variables.activationType, shape: [tokens, width] });
+    embed.into(this.graph, { ids, weight: this.weight(name, [rows, width], "dense") }, {}, { y });
+    return y;
+  }
+
+  rmsNorm(x: Tensor, name: string): Tensor {
+    const weight = this.weight(`${name}.weight`, [widthOf(x)], "dense");
+    return rmsNorm.node(this.graph, { x, weight }, { eps: this.config.rmsNormEps }).y;
+  }
+
+  /** A site that the method may rewrite. x [T, in] → [T, out] */
+  linear(x: Tensor, name: string, out: number, { residual }: { residual?: Tensor } = {}): Tensor {
+    const trained: string[] = [];
+    let fused = true;
+    const width = widthOf(x);
+    const base: BaseLinear = (from, { lowRank } = {}) => {
+      fused = trained.length === 0 || lowRank !== undefined;
+      const w = this.weight(`${name}.weight`, [out, width], "linear");
+      const tailX = lowRank && linear.node(this.graph, { x: lowRank.from, w: lowRank.a }, { tailScale: 1 }).y;
+      return linear.node(this.graph, { x: from, w, tailX, tailW: lowRank?.b, residual }, { tailScale: 1 }).y;
+    };
+    const y = this.#method.linear(this.#site(name, width, out, trained), x, base);
+    this.sites.push({ name, in: width, out, trained, fused });
+    return y;
+  }
+
+  #site(name: string, width: number, out: number, trained: string[]): LinearSite {
+    return {
+      name,
+      in: width,
+      out,
+      trainable: (parameter, shape, initial, scale) => {
+        trained.push(parameter);
+        return this.#variables.parameter(`${name}.${parameter}`, shape, initial, scale);
+      },
+      dropout: (x, p) => this.#dropout(x, p),
+    };
+  }
+
+  #dropout(x: Tensor, p: number): Tensor {
+    if (p === 0 || this.mode.kind !== "train") return x;
+    const known = this.#dropped.get(x);
+    if (known) return known;
+    const rowKey = this.graph.input("rowKey", "U32", [this.mode.tokens, 2]);
+    const rngKey = this.graph.input("rngKey", "U32", [2]);
+    const { y } = dropout.node(this.graph, { x, rowKey, rngKey }, { p, tensorId: this.#dropped.size });
+    this.#dropped.set(x, y);
+    return y;
+  }
+
+  /** Turns each head by the token's position. x [T, heads·D] */
+  rope(x: Tensor, heads: number): Tensor {
+    const { headDim } = this.config;
+    const shape = [this.mode.tokens, headDim / 2];
+    const cos = this.graph.input("cos", "F32", shape);
+    const sin = this.graph.input("sin", "F32", shape);
+    return rope.node(this.graph, { x, cos, sin }, { heads, headDim, sign: 1 }).y;
+  }
+
+  /** Causal attention inside a segment, or over the cache when generating. q [T, H·D] · k, v [T, G·D] → [T, H·D] */
+  attention(layer: number, q: Tensor, k: Tensor, v: Tensor): Tensor {
+    const { heads, kvHeads, headDim } = this.config;
+    const attributes = { heads, kvHeads, headDim, scale: 1 / Math.sqrt(headDim) };
+    const { mode, graph } = this;
+    if (mode.kind !== "generate") {
+      const segmentStart = graph.input("segmentStart", "I32", [mode.tokens]);
+      return attention.node(graph, { q, k, v, segmentStart }, attributes).o;
+    }
+    const slot = graph.input("slot", "I32", [mode.tokens]);
+    const position = graph.input("position", "I32", [mode.tokens]);
+    const shape = [mode.slots, mode.capacity, kvHeads * headDim];
+    const cacheK = this.#variables.cache(`cache.${layer}.k`, shape);
+    const cacheV = this.#variables.cache(`cache.${layer}.v`, shape);
+    cacheAppend.node(graph, { k, v, slot, position, cacheK, cacheV }, {});
+    return attentionCached.node(graph, { q, cacheK, cacheV, slot, position }, attributes).o;
+  }
+
+  /** silu(gate) · up */
+  swiGlu(gate: Tensor, up: Tensor): Tensor {
+    return glu.node(this.graph, { gate, up }, { activation: activations.silu }).y;
+  }
+}

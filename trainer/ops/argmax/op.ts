@@ -1,0 +1,10 @@
+/** The lowest index among a row's largest values. x [R, V] → index i32[R]. */
+import { defineOp } from "../../graph/op.ts";
+import { facts, matrix } from "../shapes.ts";
+
+export const argmax = defineOp({
+  name: "argmax",
+  inputs: ["x"],
+  outputs: ["index"],
+  infer: ({ x }) => ({ index: facts("I32", matrix("argmax", "x", x)[0]) }),
+});

@@ -1,0 +1,34 @@
+/**
+ * Causal attention inside segments: row t sees the keys segmentStart[t]..t of its own row range; query head h uses the
+ * key–value head ⌊h·G/H⌋ (Ainslie et al. 2023).
+ * q [T, H·D] · k, v [T, G·D] · segmentStart i32[T] → o [T, H·D], lse [T, H] (log-sum-exp of the scores, for the backward).
+ */
+import { defineOp } from "../../graph/op.ts";
+import { sumType } from "../../graph/tensor.ts";
+import { attentionBackward } from "../attentionBackward/op.ts";
+import { expectShape, facts, like } from "../shapes.ts";
+
+export const attention = defineOp({
+  name: "attention",
+  inputs: ["q", "k", "v", "segmentStart"],
+  outputs: ["o", "lse"],
+  attributes: { heads: "i32", kvHeads: "i32", headDim: "i32", scale: "f32" },
+  infer({ q, k, v, segmentStart }, { heads, kvHeads, headDim }) {
+    const tokens = q.shape[0] ?? 0;
+    expectShape("attention", "q", q, [tokens, heads * headDim]);
+    expectShape("attention", "k", k, [tokens, kvHeads * headDim]);
+    expectShape("attention", "v", v, [tokens, kvHeads * headDim]);
+    expectShape("attention", "segmentStart", segmentStart, [tokens]);
+    return { o: like(q), lse: facts(sumType(q), tokens, heads) };
+  },
+  backward({ graph, operands: { q, k, v, segmentStart }, outputs: { o, lse }, attributes, gradient, contribute }) {
+    const dO = gradient("o");
+    if (!dO) return;
+    const { dq, dk, dv } = attentionBackward.node(graph, { q, k, v, o, lse, dO, segmentStart }, attributes);
+    contribute("q", { kind: "tensor", tensor: dq });
+    contribute("k", { kind: "tensor", tensor: dk });
+    contribute("v", { kind: "tensor", tensor: dv });
+  },
+  /** Two products over half of the keys of a full row. */
+  flops: ({ q }, { keys }) => 2 * 2 * ((q.shape[0] ?? 0) * (q.shape[1] ?? 0)) * (keys / 2),
+});

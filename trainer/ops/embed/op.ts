@@ -1,0 +1,17 @@
+/** A row of the embedding per id. ids i32[T], weight [V, d] → y [T, d] in the program's activation type, not the weight's. */
+import { defineOp } from "../../graph/op.ts";
+import { embedBackward } from "../embedBackward/op.ts";
+
+export const embed = defineOp({
+  name: "embed",
+  inputs: ["ids", "weight"],
+  outputs: ["y"],
+  infer: () => ({}),
+  backward({ graph, operands: { ids }, gradient, accumulator }) {
+    const dy = gradient("y");
+    const weight = accumulator("weight");
+    if (!dy || !weight) return;
+    if (weight.scale !== 1) throw new Error("embedBackward cannot scale: an embedding's φ must be θ, unscaled");
+    embedBackward.node(graph, { ids, dy, dWeight: weight.gradient }, {});
+  },
+});

@@ -1,0 +1,68 @@
+/** Every op, in the order of docs/engine.md: an opcode is a place in this list, from 1. New ops go to the end. */
+import type { AnyOp } from "../graph/op.ts";
+import { adamw } from "./adamw/op.ts";
+import { add } from "./add/op.ts";
+import { argmax } from "./argmax/op.ts";
+import { attention } from "./attention/op.ts";
+import { attentionBackward } from "./attentionBackward/op.ts";
+import { attentionCached } from "./attentionCached/op.ts";
+import { cacheAppend } from "./cacheAppend/op.ts";
+import { cast } from "./cast/op.ts";
+import { clip } from "./clip/op.ts";
+import { dropout } from "./dropout/op.ts";
+import { embed } from "./embed/op.ts";
+import { embedBackward } from "./embedBackward/op.ts";
+import { fill } from "./fill/op.ts";
+import { gatherRows } from "./gatherRows/op.ts";
+import { glu } from "./glu/op.ts";
+import { gluBackward } from "./gluBackward/op.ts";
+import { gradWeight } from "./gradWeight/op.ts";
+import { linear } from "./linear/op.ts";
+import { linearCrossEntropy } from "./linearCrossEntropy/op.ts";
+import { linearInput } from "./linearInput/op.ts";
+import { release } from "./release/op.ts";
+import { rmsNorm } from "./rmsNorm/op.ts";
+import { rmsNormBackward } from "./rmsNormBackward/op.ts";
+import { rope } from "./rope/op.ts";
+import { scatterRows } from "./scatterRows/op.ts";
+import { sumSquares } from "./sumSquares/op.ts";
+
+/** An op that computes something, or `release`, which takes any tensors. */
+export type ListedOp = AnyOp | typeof release;
+
+export const ops: readonly ListedOp[] = [
+  embed,
+  embedBackward,
+  rmsNorm,
+  rmsNormBackward,
+  linear,
+  linearInput,
+  gradWeight,
+  rope,
+  attention,
+  attentionBackward,
+  glu,
+  gluBackward,
+  gatherRows,
+  scatterRows,
+  linearCrossEntropy,
+  dropout,
+  cast,
+  add,
+  fill,
+  sumSquares,
+  clip,
+  adamw,
+  cacheAppend,
+  attentionCached,
+  argmax,
+  release,
+];
+
+const opcodes: ReadonlyMap<string, number> = new Map(ops.map((op, index) => [op.name, index + 1]));
+
+export function opcodeOf(op: ListedOp): number {
+  const opcode = opcodes.get(op.name);
+  if (opcode === undefined) throw new Error(`op ${op.name} is not in the list of ops (trainer/ops/index.ts)`);
+  return opcode;
+}

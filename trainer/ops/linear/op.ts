@@ -1,0 +1,63 @@
+/**
+ * y = x·wᵀ + tailScale · tailX·tailWᵀ + bias + residual.
+ * x [T, in] · w [out, in] · tailX [T, r] · tailW [out, r] · bias [out] · residual [T, out] → y [T, out].
+ *
+ * The tail shares the accumulators of the main product: a low-rank update costs r/in more and no pass over y.
+ */
+import type { Graph } from "../../graph/graph.ts";
+import { type Accumulator, defineOp } from "../../graph/op.ts";
+import { rowsOf, type Tensor, widthOf } from "../../graph/tensor.ts";
+import { add } from "../add/op.ts";
+import { castTo } from "../cast/op.ts";
+import { gradWeight } from "../gradWeight/op.ts";
+import { expectShape, facts, matrix } from "../shapes.ts";
+
+export const linear = defineOp({
+  name: "linear",
+  inputs: ["x", "w", "tailX?", "tailW?", "bias?", "residual?"],
+  outputs: ["y"],
+  attributes: { tailScale: "f32" },
+  infer({ x, w, tailX, tailW, bias, residual }) {
+    const [tokens, width] = matrix("linear", "x", x);
+    const [out] = matrix("linear", "w", w);
+    expectShape("linear", "w", w, [out, width]);
+    if ((tailX === undefined) !== (tailW === undefined)) throw new Error("linear: tailX and tailW come together");
+    if (tailX && tailW) {
+      expectShape("linear", "tailX", tailX, [tokens, widthOf(tailW)]);
+      expectShape("linear", "tailW", tailW, [out, widthOf(tailX)]);
+    }
+    expectShape("linear", "bias", bias, [out]);
+    expectShape("linear", "residual", residual, [tokens, out]);
+    return { y: facts(x.dtype, tokens, out) };
+  },
+  backward({ graph, operands, attributes: { tailScale }, gradient, accumulator, contribute }) {
+    const dy = gradient("y");
+    if (!dy) return;
+    const { x, w, tailX, tailW } = operands;
+    if (accumulator("bias")) throw new Error("linear: a trained bias has no gradient op");
+    contribute("residual", { kind: "tensor", tensor: dy });
+    if (tailX && tailW) {
+      accumulate(graph, dy, tailX, accumulator("tailW"), tailScale);
+      contribute("tailX", { kind: "product", dy, w: tailW, scale: tailScale });
+    }
+    accumulate(graph, dy, x, accumulator("w"), 1);
+    contribute("x", { kind: "product", dy, w, scale: 1 });
+  },
+  expand(graph, { x, w, tailX, tailW, bias, residual }, { tailScale }): { y: Tensor } {
+    let { y } = linear.node(graph, { x, w, bias }, { tailScale: 1 });
+    if (tailX && tailW) {
+      const tail = linear.node(graph, { x: tailX, w: tailW }, { tailScale: 1 }).y;
+      y = add.node(graph, { a: y, b: castTo(graph, tail, tail.dtype, tailScale) }, {}).y;
+    }
+    return { y: residual ? add.node(graph, { a: y, b: residual }, {}).y : y };
+  },
+  flops({ x, w, tailX }) {
+    const [out = 0, width = 0] = w.shape;
+    return 2 * rowsOf(x) * out * (width + (tailX ? widthOf(tailX) : 0));
+  },
+});
+
+/** dw += scale · dyᵀ·x, if w trains. */
+function accumulate(graph: Graph, dy: Tensor, x: Tensor, into: Accumulator | undefined, scale: number): void {
+  if (into) gradWeight.node(graph, { dy, x, dW: into.gradient }, { scale: into.scale * scale });
+}

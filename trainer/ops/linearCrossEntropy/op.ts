@@ -1,0 +1,33 @@
+/**
+ * loss += Σ_r lossWeight[r] · nll[r], nll = logsumexp(h·wᵀ) − (h·wᵀ)[target], the vocabulary in chunks: the logits are
+ * never all in memory. Gradients come from the same pass: dh is of the weighted loss, dW accumulates.
+ * h [R, d] · w [V, d] · target i32[R] · lossWeight F32[R] · loss F64[1] · dW F32[V, d] → nll F32[R], dh [R, d].
+ */
+import { defineOp } from "../../graph/op.ts";
+import { rowsOf } from "../../graph/tensor.ts";
+import { expectShape, facts, like, matrix } from "../shapes.ts";
+
+export const linearCrossEntropy = defineOp({
+  name: "linearCrossEntropy",
+  inputs: ["h", "w", "target", "lossWeight"],
+  accumulates: ["loss", "dW?"],
+  outputs: ["nll", "dh?"],
+  isLoss: true,
+  infer({ h, w, target, lossWeight, dW }) {
+    const [rows, width] = matrix("linearCrossEntropy", "h", h);
+    expectShape("linearCrossEntropy", "w", w, [w.shape[0] ?? 0, width]);
+    expectShape("linearCrossEntropy", "dW", dW, w.shape);
+    expectShape("linearCrossEntropy", "target", target, [rows]);
+    expectShape("linearCrossEntropy", "lossWeight", lossWeight, [rows]);
+    return { nll: facts("F32", rows), dh: like(h) };
+  },
+  backward({ outputs: { dh }, wants, contribute }) {
+    if (!wants("h")) return;
+    if (!dh) throw new Error("linearCrossEntropy: its input is trained, yet dh was not asked for");
+    contribute("h", { kind: "tensor", tensor: dh });
+  },
+  flops({ h, w, dW }) {
+    const product = 2 * rowsOf(h) * (w.shape[0] ?? 0) * (w.shape[1] ?? 0);
+    return product * (dW ? 3 : 1);
+  },
+});

@@ -1,0 +1,18 @@
+/**
+ * With n = h · rstd: dx = rstd · (dy·weight − n · mean(dy·weight·n)) + dSum; dWeight += Σ_t dy · n.
+ * dy, h, dSum, dx [T, d] · weight [d] · rstd [T] · dWeight F32[d].
+ */
+import { defineOp } from "../../graph/op.ts";
+import { expectShape, like } from "../shapes.ts";
+
+export const rmsNormBackward = defineOp({
+  name: "rmsNormBackward",
+  inputs: ["dy", "h", "weight", "rstd", "dSum?"],
+  accumulates: ["dWeight?"],
+  outputs: ["dx"],
+  infer({ dy, h, dSum }) {
+    expectShape("rmsNormBackward", "h", h, dy.shape);
+    expectShape("rmsNormBackward", "dSum", dSum, dy.shape);
+    return { dx: like(dy) };
+  },
+});
