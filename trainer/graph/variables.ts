@@ -112,7 +112,8 @@ function frozenWeight(
     shape,
   });
   if (stored !== "NF4") return { tensor: frozen(stored, "dense"), parts: [{ name, dtype: stored, shape }] };
-  return { tensor: frozen("U8", "NF4"), parts: nf4Parts(name, shape, storage.doubleQuantization) };
+  // An NF4 tensor is of the type that its codes stand for.
+  return { tensor: frozen("F32", "NF4"), parts: nf4Parts(name, shape, storage.doubleQuantization) };
 }
 
 function nf4Parts(name: string, shape: readonly number[], nested: boolean): FrozenWeight["parts"] {
