@@ -67,6 +67,16 @@ test("the namespace of the manifest is a directory of its own", () => {
   assert.equal(localPlaces(job, claims, undefined).artifactRoot, "pvc://artifacts/luthier/mail");
 });
 
-for (const text of ["models", "=x", "models=/no/such/directory"]) {
+test("an input's directory must be there, the store's is made when something is written", () => {
+  const job = loadFineTuneJob(manifest(good));
+  const claims = (data: string) => readClaims([`models=${directory}`, `data=${data}`, "artifacts=/no/such/directory"]);
+  assert.doesNotThrow(() => localPlaces(job, claims(directory), undefined));
+  assert.throws(
+    () => localPlaces(job, claims("/no/such/directory"), undefined),
+    /spec\.dataset\.sources\[0\]\.uri: claim data lies at \/no\/such\/directory, which is not a directory/,
+  );
+});
+
+for (const text of ["models", "=x"]) {
   test(`--claim ${text} is refused`, () => assert.throws(() => readClaims([text]), UsageError));
 }

@@ -51,12 +51,8 @@ export function readClaims(given: readonly string[]): Map<string, string> {
 
 function readClaim(text: string): [string, string] {
   const [name = "", ...rest] = text.split("=");
-  const directory = path.resolve(rest.join("="));
   if (name === "" || rest.length === 0) throw new UsageError(`--claim is NAME=DIR, not ${JSON.stringify(text)}`);
-  if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new UsageError(`--claim ${text}: ${directory} is not a directory`);
-  }
-  return [name, directory];
+  return [name, path.resolve(rest.join("="))];
 }
 
 /** Stands for `--output-dir` among the claims. */
@@ -77,7 +73,9 @@ export function localPlaces(
   const artifactsUri = outputDirectory === undefined ? job.spec.artifacts.uri : `pvc://${outputClaim}`;
   const all = new Map(claims);
   if (outputDirectory !== undefined) all.set(outputClaim, path.resolve(outputDirectory));
-  requireClaims([...inputUris(job), ["spec.artifacts.uri", artifactsUri]], all);
+  const inputs = inputUris(job);
+  requireClaims([...inputs, ["spec.artifacts.uri", artifactsUri]], all);
+  requireDirectories(inputs, all);
   return { claims: all, artifactRoot: storeLayout.root(artifactsUri, job.metadata.namespace ?? "default") };
 }
 
@@ -91,6 +89,15 @@ function requireClaims(uris: readonly (readonly [string, string])[], claims: Rea
   const flags = [...missing.keys()].map((claim) => `--claim ${claim}=DIR`).join(" ");
   const where = [...missing].map(([claim, at]) => `  claim ${claim} (${at})`).join("\n");
   throw new UsageError(`outside a cluster a claim is a directory; say which: ${flags}\n${where}`);
+}
+
+/** What is read must be there; what is written to is made. */
+function requireDirectories(inputs: readonly (readonly [string, string])[], claims: ReadonlyMap<string, string>): void {
+  for (const [field, uri] of inputs) {
+    const directory = claims.get(claimOf(uri) ?? "");
+    if (directory === undefined || statSync(directory, { throwIfNoEntry: false })?.isDirectory()) continue;
+    throw new UsageError(`${field}: claim ${claimOf(uri)} lies at ${directory}, which is not a directory`);
+  }
 }
 
 function inputUris({ spec }: FineTuneJobManifest): (readonly [string, string])[] {

@@ -1,22 +1,9 @@
 /** A cluster as the command line reaches it: by kubeconfig, reading only. */
 import { KubeConfig } from "@kubernetes/client-node";
-import type { AdapterSpec, AdapterStatus } from "../../operator/api/adapter.ts";
-import type { FineTuneJobSpec, FineTuneJobStatus } from "../../operator/api/fineTuneJob.ts";
-import { group, version } from "../../operator/api/names.ts";
 import { Client } from "../../operator/runtime/client.ts";
 import type { KubeObject, Resource } from "../../operator/runtime/objects.ts";
 import { Transport } from "../../operator/runtime/transport.ts";
 import { UsageError } from "../arguments.ts";
-
-export interface FineTuneJob extends KubeObject {
-  spec: FineTuneJobSpec;
-  status?: FineTuneJobStatus;
-}
-
-export interface Adapter extends KubeObject {
-  spec: AdapterSpec;
-  status?: AdapterStatus;
-}
 
 export interface Pod extends KubeObject {
   status?: {
@@ -36,8 +23,6 @@ export interface PersistentVolume extends KubeObject {
 
 const core = (plural: string, kind: string) => ({ group: "", version: "v1", plural, kind });
 
-export const fineTuneJobs: Resource<FineTuneJob> = { group, version, plural: "finetunejobs", kind: "FineTuneJob" };
-export const adapters: Resource<Adapter> = { group, version, plural: "adapters", kind: "Adapter" };
 export const pods: Resource<Pod> = core("pods", "Pod");
 export const claims: Resource<PersistentVolumeClaim> = core("persistentvolumeclaims", "PersistentVolumeClaim");
 export const volumes: Resource<PersistentVolume> = core("persistentvolumes", "PersistentVolume");

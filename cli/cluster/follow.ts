@@ -3,13 +3,14 @@
  * a second; a cluster that does not answer for a while is waited for.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { type Adapter, adapters, type FineTuneJob, fineTuneJobs } from "../../operator/api/kinds.ts";
 import { labels, managedBy } from "../../operator/api/names.ts";
 import { ApiError } from "../../operator/runtime/errors.ts";
 import { parseProgress } from "../../trainer/contract/progress.ts";
 import { UsageError } from "../arguments.ts";
 import type { Screen } from "../ui/screen.ts";
 import { createStageView, type StageView } from "../ui/stageView.ts";
-import { type Adapter, adapters, type Connection, type FineTuneJob, fineTuneJobs, type Pod, pods } from "./connect.ts";
+import { type Connection, type Pod, pods } from "./connect.ts";
 import { activePod, type Standing, standingOf, waitingFor } from "./world.ts";
 
 const pollMs = 1000;

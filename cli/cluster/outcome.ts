@@ -1,8 +1,8 @@
 /** The outcome of a job of a cluster, read from its Adapter: the decimals of Kubernetes objects as numbers again. */
 import type { Results } from "../../operator/api/common.ts";
+import type { Adapter } from "../../operator/api/kinds.ts";
 import type { ExactMatch } from "../../trainer/contract/report.ts";
 import type { ExportResult, Outcome, TrainingResult } from "../ui/resultView.ts";
-import type { Adapter } from "./connect.ts";
 
 /** `places` says where the files of the adapter and its exports are for this reader. */
 export function outcomeOf(adapter: Adapter, places: Outcome["places"]): Outcome | undefined {

@@ -2,9 +2,10 @@
  * What a FineTuneJob and its pods say about how it stands. Pure: the words of the live view and whether it is over.
  */
 import type { Condition } from "../../operator/api/common.ts";
+import type { FineTuneJob } from "../../operator/api/kinds.ts";
 import { labels } from "../../operator/api/names.ts";
 import type { KubeObject } from "../../operator/runtime/objects.ts";
-import type { FineTuneJob, Pod } from "./connect.ts";
+import type { Pod } from "./connect.ts";
 
 export type Standing =
   | { readonly kind: "going"; readonly state: string; readonly message: string }

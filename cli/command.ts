@@ -1,0 +1,48 @@
+/** What every command of the command line shares: its shape, its streams, how it is stopped, and its exit code. */
+import type { Arguments, Usage } from "./arguments.ts";
+import { createScreen, type Screen } from "./ui/screen.ts";
+
+export interface Command {
+  readonly usage: Usage;
+  /** The exit code. */
+  run(args: Arguments, session: Session): Promise<number>;
+}
+
+export interface Session {
+  /** Progress and words for a person: standard error. */
+  readonly screen: Screen;
+  /** Results: standard output. */
+  write(text: string): void;
+  /** Aborted by the first Ctrl-C or SIGTERM; the second one ends the process at once. */
+  readonly signal: AbortSignal;
+}
+
+/** 128 + SIGINT, as shells count. */
+const interrupted = 130;
+
+export function createSession(): Session {
+  const controller = new AbortController();
+  const screen = createScreen();
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    process.on(name, () => {
+      if (controller.signal.aborted) process.exit(interrupted);
+      controller.abort(new Interrupted());
+      screen.print("stopping at the next safe point; the same command goes on from there (again: stop at once)");
+    });
+  }
+  return { screen, write: (text) => process.stdout.write(text), signal: controller.signal };
+}
+
+export class Interrupted extends Error {}
+
+/** Options that several commands have, in the same words everywhere. */
+export const commonOptions = {
+  output: { value: "FORMAT", short: "o", help: "text (default) or json: the result on standard output" },
+  kubeconfig: { value: "FILE", help: "the cluster; default: $KUBECONFIG, else ~/.kube/config" },
+  namespace: { value: "NAME", short: "n", help: "default: that of the kubeconfig's context" },
+  claim: { value: "NAME=DIR", repeated: true, help: "where the claim pvc://NAME lies on this machine; repeatable" },
+  threads: { value: "N", help: "worker threads; default: the cores granted" },
+  help: { short: "h", help: "this text" },
+} as const;
+
+export const outputFormats = ["text", "json"] as const;

@@ -1,0 +1,123 @@
+/**
+ * `luthier run`: a FineTuneJob's manifest, through the same stages as in a cluster, in this process. Interrupted, the
+ * same command goes on from the last checkpoint; finished, it finds its result and trains nothing.
+ */
+import { Stores } from "../../trainer/stores/stores.ts";
+import { type Arguments, choiceOf, integerOf, optionOf } from "../arguments.ts";
+import { type Command, commonOptions, outputFormats, type Session } from "../command.ts";
+import {
+  type FineTuneJobManifest,
+  type LocalPlaces,
+  loadFineTuneJob,
+  localPath,
+  localPlaces,
+  readClaims,
+  trainingSpecOf,
+} from "../fineTuneJob.ts";
+import { type PipelineResult, type PipelineWatcher, runPipeline } from "../pipeline.ts";
+import { formatDuration } from "../ui/format.ts";
+import { type Outcome, outcomeLines } from "../ui/resultView.ts";
+import { styled } from "../ui/screen.ts";
+import { createStageView } from "../ui/stageView.ts";
+
+const usage = {
+  command: "luthier run",
+  positionals: ["MANIFEST"],
+  summary: "Trains what a FineTuneJob manifest asks for, in this process and without a cluster.",
+  details: [
+    "The manifest is the one that `kubectl apply` takes. Its claims are directories here:",
+    "  luthier run job.yaml --claim models=./models --claim data=./data --output-dir ./out",
+    "Ctrl-C stops at the next step with a checkpoint; the same command goes on from it.",
+  ],
+  options: {
+    claim: commonOptions.claim,
+    "output-dir": { value: "DIR", help: "write here instead of the manifest's spec.artifacts.uri" },
+    threads: commonOptions.threads,
+    output: commonOptions.output,
+    help: commonOptions.help,
+  },
+};
+
+export const runCommand: Command = { usage, run };
+
+async function run(args: Arguments, session: Session): Promise<number> {
+  const format = choiceOf(args, "output", outputFormats, "text");
+  const threads = integerOf(args, "threads", 1, 1024, 0);
+  const job = loadFineTuneJob(args.positionals[0] ?? "");
+  const places = localPlaces(job, readClaims(args.values.get("claim") ?? []), optionOf(args, "output-dir"));
+  const result = await runJob(job, places, threads, session);
+  if (format === "json") session.write(`${JSON.stringify(resultJson(result, places), null, 2)}\n`);
+  else session.write(`\n${outcomeLines(outcomeOf(job, result, places)).join("\n")}\n`);
+  return 0;
+}
+
+/** Also what the demo does on a machine without root. */
+export async function runJob(
+  job: FineTuneJobManifest,
+  places: LocalPlaces,
+  threads: number,
+  session: Session,
+): Promise<PipelineResult> {
+  const pipelineJob = {
+    spec: trainingSpecOf(job),
+    exports: job.spec.adapter?.exports ?? [],
+    artifactRoot: places.artifactRoot,
+  };
+  return await runPipeline(pipelineJob, watcherOf(job.metadata.name, places, threads, session));
+}
+
+function watcherOf(name: string, { claims }: LocalPlaces, threads: number, session: Session): PipelineWatcher {
+  const { screen, signal } = session;
+  const stores = new Stores({ claims });
+  let started = 0;
+  return {
+    begin(stage) {
+      started = Date.now();
+      const view = createStageView(() => `${name}: ${stage}`);
+      screen.show(view);
+      return {
+        stores,
+        threads,
+        signal,
+        log: (line) => screen.print(`  ${line}`),
+        onProgress(progress) {
+          view.add(progress);
+          screen.show(view);
+        },
+      };
+    },
+    end(stage, reused) {
+      screen.clear();
+      const time = formatDuration((Date.now() - started) / 1000);
+      screen.print(`${styled("green", "✓")} ${stage.padEnd(20)} ${reused ? "done before" : time}`);
+    },
+    prepared({ dataset }) {
+      const held = `${dataset.validationExamples} for validation, ${dataset.testExamples} for the test`;
+      screen.print(`  ${dataset.examples} examples (${held}), ${dataset.tokens} tokens in ${dataset.rows} packed rows`);
+      if (dataset.truncatedExamples > 0) screen.print(`  ${dataset.truncatedExamples} examples are truncated`);
+      if (dataset.badRows > 0) screen.print(`  ${dataset.badRows} unreadable rows are skipped`);
+    },
+  };
+}
+
+export function outcomeOf(job: FineTuneJobManifest, result: PipelineResult, { claims }: LocalPlaces): Outcome {
+  return {
+    title: `${job.metadata.name} is trained`,
+    training: result.train,
+    exports: result.exports,
+    places: [
+      ["adapter", localPath(result.adapter, claims)],
+      ...result.exports.map(({ name, uri }) => [name, localPath(uri, claims)] as const),
+    ],
+  };
+}
+
+function resultJson({ runHash, adapter, prepare, train, exports }: PipelineResult, { claims }: LocalPlaces) {
+  return {
+    runHash,
+    adapterDirectory: localPath(adapter, claims),
+    dataset: prepare.dataset,
+    training: train,
+    exports: exports.map(({ uri, ...figures }) => ({ ...figures, directory: localPath(uri, claims) })),
+  };
+}

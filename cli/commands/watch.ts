@@ -1,0 +1,108 @@
+/** `luthier watch`: how FineTuneJobs of a cluster stand; one by name until it has ended, or all of a namespace. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { type FineTuneJob, fineTuneJobs } from "../../operator/api/kinds.ts";
+import { exitCode } from "../../trainer/contract/exitCodes.ts";
+import { type Arguments, choiceOf, optionOf } from "../arguments.ts";
+import { type Connection, connect } from "../cluster/connect.ts";
+import { follow, promotedAdapter } from "../cluster/follow.ts";
+import { outcomeOf } from "../cluster/outcome.ts";
+import { conditionOf } from "../cluster/world.ts";
+import { type Command, commonOptions, Interrupted, outputFormats, type Session } from "../command.ts";
+import { outcomeLines } from "../ui/resultView.ts";
+import { table } from "../ui/table.ts";
+
+const usage = {
+  command: "luthier watch",
+  positionals: ["NAME?"],
+  summary: "Follows FineTuneJobs of a cluster: state, progress, loss, speed and time left.",
+  details: [
+    "With NAME it ends when that job is ready (exit code 0) or cannot go on (20), and prints the result.",
+    "Without NAME it lists all jobs of the namespace until Ctrl-C; without a terminal, once.",
+  ],
+  options: {
+    kubeconfig: commonOptions.kubeconfig,
+    namespace: commonOptions.namespace,
+    output: commonOptions.output,
+    help: commonOptions.help,
+  },
+};
+
+export const watchCommand: Command = { usage, run };
+
+const listEveryMs = 2000;
+
+async function run(args: Arguments, session: Session): Promise<number> {
+  const format = choiceOf(args, "output", outputFormats, "text");
+  const connection = connect(optionOf(args, "kubeconfig"), optionOf(args, "namespace"));
+  try {
+    const [name] = args.positionals;
+    if (name === undefined) return await watchAll(connection, format, session);
+    return await watchOne(connection, name, format, session);
+  } finally {
+    await connection.close();
+  }
+}
+
+async function watchOne(
+  connection: Connection,
+  name: string,
+  format: (typeof outputFormats)[number],
+  session: Session,
+): Promise<number> {
+  const { ending, job } = await follow(connection, name, session.screen, session.signal);
+  if (ending.kind === "failed") {
+    if (format === "json") session.write(`${JSON.stringify({ name, ...ending })}\n`);
+    else session.screen.print(`${name} cannot go on: ${ending.reason}: ${ending.message}`);
+    return exitCode.invalid;
+  }
+  const adapter = await promotedAdapter(connection, job);
+  const places = [
+    ["adapter", adapter.spec.source.uri] as const,
+    ...(adapter.status?.exports ?? []).map(({ name: entry, uri = "" }) => [entry, uri] as const),
+  ];
+  const outcome = outcomeOf(adapter, places);
+  if (format === "json") session.write(`${JSON.stringify({ name, kind: ending.kind, adapter }, null, 2)}\n`);
+  else session.write(`${outcome === undefined ? `${name} is ready` : outcomeLines(outcome).join("\n")}\n`);
+  return exitCode.done;
+}
+
+async function watchAll(
+  { client, namespace }: Connection,
+  format: (typeof outputFormats)[number],
+  { screen, signal, write }: Session,
+): Promise<number> {
+  for (;;) {
+    const { items } = await client.list(fineTuneJobs, { namespace });
+    if (format === "json") {
+      write(`${JSON.stringify(items, null, 2)}\n`);
+      return exitCode.done;
+    }
+    const lines = items.length === 0 ? [`no FineTuneJobs in namespace ${namespace}`] : table(rowsOf(items));
+    if (!screen.isTerminal) {
+      write(`${lines.join("\n")}\n`);
+      return exitCode.done;
+    }
+    screen.show({ lines: () => lines, summary: () => "" });
+    if (!(await pause(signal))) return exitCode.done;
+  }
+}
+
+/** False when the user has had enough. */
+async function pause(signal: AbortSignal): Promise<boolean> {
+  return await sleep(listEveryMs, true, { signal }).catch((error) => {
+    if (signal.reason instanceof Interrupted) return false;
+    throw error;
+  });
+}
+
+function rowsOf(jobs: readonly FineTuneJob[]): string[][] {
+  const row = (job: FineTuneJob) => [
+    job.metadata.name,
+    conditionOf(job, "Ready")?.status ?? "Unknown",
+    job.status?.state ?? "Pending",
+    job.status?.progress?.steps ?? "",
+    job.status?.progress?.loss ?? "",
+    job.status?.promotedAdapterRef?.name ?? "",
+  ];
+  return [["NAME", "READY", "STATE", "STEPS", "LOSS", "ADAPTER"], ...jobs.map(row)];
+}

@@ -1,0 +1,81 @@
+/**
+ * `luthier`: the people's door. Finds the command, gives it its arguments, and turns what it throws into a message and an
+ * exit code. Results go to standard output, everything else to standard error.
+ */
+import { exitCode } from "../trainer/contract/exitCodes.ts";
+import { messageOf, StageFailure } from "../trainer/failure.ts";
+import { helpText, readArguments, UsageError } from "./arguments.ts";
+import { type Command, createSession, Interrupted, type Session } from "./command.ts";
+import { runCommand } from "./commands/run.ts";
+import { watchCommand } from "./commands/watch.ts";
+import { ManifestError } from "./manifest.ts";
+import { didYouMean } from "./nearest.ts";
+import { table } from "./ui/table.ts";
+
+const commands: ReadonlyMap<string, Command> = new Map([
+  ["run", runCommand],
+  ["watch", watchCommand],
+]);
+
+const crash = 1;
+const wrongUsage = 2;
+
+function overview(): string {
+  const rows = [...commands].map(([name, { usage }]) => [`  ${name}`, usage.summary]);
+  return [
+    "luthier COMMAND [ARGUMENT…]: fine-tunes language models",
+    "",
+    ...table(rows),
+    "",
+    "`luthier COMMAND --help` says more. Exit codes:",
+    ...table([
+      ["  0", "done"],
+      ["  1", "an error of luthier's own"],
+      ["  2", "the command line is wrong"],
+      ["  10", "stopped on request; the same command goes on from the last checkpoint"],
+      ["  20", "the manifest, the settings or the data are wrong; the message says where"],
+      ["  21", "the training diverged, or an export differs from what was trained"],
+      ["  22", "out of memory, although planned"],
+      ["  23", "an input is corrupt or missing"],
+      ["  24", "a store cannot be reached"],
+    ]),
+    "",
+  ].join("\n");
+}
+
+async function main([name, ...argv]: readonly string[], session: Session): Promise<number> {
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    const command = commands.get(argv[0] ?? "");
+    session.write(command === undefined ? overview() : helpText(command.usage));
+    return name === undefined ? wrongUsage : exitCode.done;
+  }
+  const command = commands.get(name);
+  if (command === undefined) {
+    throw new UsageError(`there is no command ${name}${didYouMean(name, [...commands.keys()])}; luthier --help`);
+  }
+  if (argv.includes("--help") || argv.includes("-h")) {
+    session.write(helpText(command.usage));
+    return exitCode.done;
+  }
+  return await command.run(readArguments(command.usage, argv), session);
+}
+
+/** What went wrong, in words, and the exit code that says so to a program. */
+function explain(error: unknown, signal: AbortSignal): { text: string; code: number } {
+  if (error instanceof UsageError) return { text: error.message, code: wrongUsage };
+  if (error instanceof ManifestError) return { text: error.message, code: exitCode.invalid };
+  if (error instanceof StageFailure) return { text: `${error.reason}: ${error.message}`, code: error.code };
+  if (signal.reason instanceof Interrupted) return { text: "stopped", code: exitCode.stopped };
+  return { text: messageOf(error), code: crash };
+}
+
+const session = createSession();
+try {
+  process.exitCode = await main(process.argv.slice(2), session);
+} catch (error) {
+  const { text, code } = explain(error, session.signal);
+  session.screen.clear();
+  session.screen.print(`luthier: ${text}`);
+  if (code === crash && process.env["LUTHIER_DEBUG"] && error instanceof Error) session.screen.print(error.stack);
+  process.exitCode = code;
+}
