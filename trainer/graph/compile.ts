@@ -22,7 +22,7 @@ import {
   type StageParts,
   sitesOf,
 } from "./stages.ts";
-import { bytesOf, type Tensor } from "./tensor.ts";
+import { aligned, bytesOf, type Tensor } from "./tensor.ts";
 import { Variables } from "./variables.ts";
 
 /** A spec that cannot be compiled; the message names what is wrong and the way out. */
@@ -153,7 +153,7 @@ function programKeys(spec: CompileSpec): ProgramKey[] {
 }
 
 const ioBytesOf = ({ io }: Program): number =>
-  Math.max(64, ...[...io.values()].map((tensor) => tensor.offset + bytesOf(tensor)));
+  Math.max(0, ...[...io.values()].map((tensor) => tensor.offset + aligned(bytesOf(tensor))));
 
 /** Eighths, a quarter, half and all of a micro-batch's tokens: at most twice the work that the trained rows need. */
 function trainedRowBuckets({ rowTokens, microRows }: CompileSpec): number[] {
