@@ -76,6 +76,6 @@ try {
   const { text, code } = explain(error, session.signal);
   session.screen.clear();
   session.screen.print(`luthier: ${text}`);
-  if (code === crash && process.env["LUTHIER_DEBUG"] && error instanceof Error) session.screen.print(error.stack);
+  if (code === crash && process.env.LUTHIER_DEBUG && error instanceof Error) session.screen.print(error.stack);
   process.exitCode = code;
 }

@@ -1,31 +1,20 @@
 /** A cluster as the command line reaches it: by kubeconfig, reading only. */
-import { KubeConfig } from "@kubernetes/client-node";
+import { KubeConfig, type V1PersistentVolume, type V1PersistentVolumeClaim } from "@kubernetes/client-node";
 import { Client } from "../../operator/runtime/client.ts";
-import type { KubeObject, Resource } from "../../operator/runtime/objects.ts";
+import type { Resource, WireObject } from "../../operator/runtime/objects.ts";
 import { Transport } from "../../operator/runtime/transport.ts";
 import { UsageError } from "../arguments.ts";
 
-export interface Pod extends KubeObject {
-  status?: {
-    phase?: string;
-    conditions?: { type: string; status: string; reason?: string; message?: string }[];
-    containerStatuses?: { name: string; state?: { waiting?: { reason?: string; message?: string } } }[];
-  };
-}
-
-export interface PersistentVolumeClaim extends KubeObject {
-  spec: { volumeName?: string };
-}
-
-export interface PersistentVolume extends KubeObject {
-  spec: { hostPath?: { path: string }; local?: { path: string } };
-}
+export type PersistentVolumeClaim = WireObject<V1PersistentVolumeClaim>;
+export type PersistentVolume = WireObject<V1PersistentVolume>;
 
 const core = (plural: string, kind: string) => ({ group: "", version: "v1", plural, kind });
 
-export const pods: Resource<Pod> = core("pods", "Pod");
-export const claims: Resource<PersistentVolumeClaim> = core("persistentvolumeclaims", "PersistentVolumeClaim");
-export const volumes: Resource<PersistentVolume> = core("persistentvolumes", "PersistentVolume");
+export const persistentVolumeClaims: Resource<PersistentVolumeClaim> = core(
+  "persistentvolumeclaims",
+  "PersistentVolumeClaim",
+);
+export const persistentVolumes: Resource<PersistentVolume> = core("persistentvolumes", "PersistentVolume");
 
 export interface Connection {
   readonly client: Client;

@@ -5,18 +5,19 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Adapter, adapters, type FineTuneJob, fineTuneJobs } from "../../operator/api/kinds.ts";
 import { labels, managedBy } from "../../operator/api/names.ts";
+import { containerName } from "../../operator/jobs/render.ts";
+import { type Pod, pods } from "../../operator/jobs/resources.ts";
 import { ApiError } from "../../operator/runtime/errors.ts";
 import { parseProgress } from "../../trainer/contract/progress.ts";
 import { UsageError } from "../arguments.ts";
 import type { Screen } from "../ui/screen.ts";
 import { createStageView, type StageView } from "../ui/stageView.ts";
-import { type Connection, type Pod, pods } from "./connect.ts";
+import type { Connection } from "./connect.ts";
 import { activePod, type Standing, standingOf, waitingFor } from "./world.ts";
 
 const pollMs = 1000;
 /** A training's log line comes once a second at most; more than that is read so that no loss is missed. */
 const logTail = { tailLines: 400, limitBytes: 400_000 };
-const trainer = "trainer";
 
 export type Ending = Exclude<Standing, { kind: "going" }>;
 
@@ -67,7 +68,7 @@ async function look({ client, namespace }: Connection, name: string): Promise<Lo
 
 /** A pod may end between the list and this: then there is no log to read. */
 async function readLog({ client, namespace }: Pick<Connection, "client" | "namespace">, pod: Pod): Promise<string> {
-  return client.log({ namespace, name: pod.metadata.name }, { container: trainer, ...logTail }).catch(() => "");
+  return client.log({ namespace, name: pod.metadata.name }, { container: containerName, ...logTail }).catch(() => "");
 }
 
 function show(

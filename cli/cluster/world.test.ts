@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { FineTuneJob } from "../../operator/api/kinds.ts";
 import { labels } from "../../operator/api/names.ts";
-import type { Pod } from "./connect.ts";
+import type { Pod } from "../../operator/jobs/resources.ts";
 import { activePod, standingOf, waitingFor } from "./world.ts";
 
 const time = "2026-01-01T00:00:00Z";

@@ -4,8 +4,8 @@
 import type { Condition } from "../../operator/api/common.ts";
 import type { FineTuneJob } from "../../operator/api/kinds.ts";
 import { labels } from "../../operator/api/names.ts";
+import type { Pod } from "../../operator/jobs/resources.ts";
 import type { KubeObject } from "../../operator/runtime/objects.ts";
-import type { Pod } from "./connect.ts";
 
 export type Standing =
   | { readonly kind: "going"; readonly state: string; readonly message: string }
