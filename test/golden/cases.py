@@ -1,0 +1,167 @@
+"""Full fine-tuning, LoRA and QLoRA: `data/CASE.safetensors` (tensors) and `data/CASE.json` (settings and curves).
+
+Tensors: `logits` F64 [tokens of step 0, vocabulary] · `initial/NAME` F32 · `gradient/NAME` F64 · `update-EPS/NAME` F32,
+the change after 20 steps of AdamW at that epsilon, taken in F64 and rounded once.
+"""
+
+import json
+import shutil
+
+import bitsandbytes as bnb
+import torch
+from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+from safetensors.torch import save_file
+from transformers import BitsAndBytesConfig
+
+from tiny_llama import DATA, load_base
+from training import BETAS, STEPS, WARMUP_STEPS, WEIGHT_DECAY, distance, forward_backward, train, trainable, worst
+
+EPSILONS = ("1e-5", "1e-8")
+
+FULL = {"learning_rate": 1e-2, "max_grad_norm": 1.0}
+LORA = {"learning_rate": 1e-2, "max_grad_norm": 1.0}
+ALL_LINEAR = {"rank": 4, "alpha": 12, "rankStabilized": False, "targetModules": ["all-linear"]}
+RANK_STABILIZED = {"rank": 4, "alpha": 6, "rankStabilized": True, "targetModules": ["all-linear"]}
+SUBSET = {"rank": 3, "alpha": 5, "rankStabilized": True, "targetModules": ["q_proj", "v_proj", "down_proj"]}
+
+CASES = {
+    "full-untied": {"tied": False, "schedule": "Linear", **FULL},
+    "full-tied": {"tied": True, "schedule": "Cosine", **FULL},
+    "lora-all-linear": {"tied": False, "schedule": "Cosine", "lora": ALL_LINEAR, **LORA},
+    "lora-subset": {"tied": True, "schedule": "Linear", "lora": SUBSET, "fresh": True, **LORA},
+    "qlora-nf4": {"tied": False, "schedule": "Cosine", "lora": RANK_STABILIZED, "nf4": "plain", **LORA},
+    "qlora-nf4-double": {"tied": False, "schedule": "Linear", "lora": ALL_LINEAR, "nf4": "double", **LORA},
+}
+
+
+def lora_config(lora: dict) -> LoraConfig:
+    targets = lora["targetModules"]
+    return LoraConfig(
+        r=lora["rank"],
+        lora_alpha=lora["alpha"],
+        lora_dropout=0.0,
+        use_rslora=lora["rankStabilized"],
+        target_modules="all-linear" if targets == ["all-linear"] else targets,
+        task_type="CAUSAL_LM",
+    )
+
+
+def with_lora(model, case: dict):
+    """PEFT's LoRA. `fresh` keeps PEFT's start (B = 0); else B is random too, so that A has a gradient at once."""
+    torch.manual_seed(13)
+    model = get_peft_model(model, lora_config(case["lora"]))
+    if not case.get("fresh"):
+        with torch.no_grad():
+            for name, p in model.named_parameters():
+                if "lora_B" in name:
+                    p.normal_(std=0.1)
+    return model
+
+
+def quantized_base(case: dict):
+    return load_base(
+        case["tied"],
+        quantization_config=BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=case["nf4"] == "double",
+            bnb_4bit_compute_dtype=torch.float32,
+        ),
+        device_map="cpu",
+    )
+
+
+def dequantized_base(case: dict):
+    """The same function as the NF4 base in plain matrices: each linear weight is what bitsandbytes restores, in F32."""
+    plain, quantized = load_base(case["tied"]), quantized_base(case)
+    modules = dict(plain.named_modules())
+    for name, module in quantized.named_modules():
+        if isinstance(module, bnb.nn.Linear4bit):
+            values = bnb.functional.dequantize_4bit(module.weight.data, module.weight.quant_state)
+            modules[name].weight.data.copy_(values)
+    return plain
+
+
+def build(case: dict, dtype):
+    """The model of a case. In F32 an NF4 case is PEFT's real QLoRA; in F64 it is LoRA on the restored weights."""
+    if "nf4" in case and dtype == torch.float32:
+        base = prepare_model_for_kbit_training(quantized_base(case), use_gradient_checkpointing=False)
+        return with_lora(base, case).train()  # evaluation mode would repack the nibbles for inference
+    base = dequantized_base(case) if "nf4" in case else load_base(case["tied"])
+    return (with_lora(base, case) if "lora" in case else base).to(dtype).train()
+
+
+def write_case(name: str) -> None:
+    case = CASES[name]
+    exact, field = (forward_backward(build(case, dtype)) for dtype in (torch.float64, torch.float32))
+    tensors = {"logits": exact["logits"].contiguous()}
+    tensors |= {f"initial/{n}": p.detach().clone() for n, p in trainable(build(case, torch.float32)).items()}
+    tensors |= {f"gradient/{n}": g for n, g in exact["gradients"].items()}
+    settings = {
+        "base": "base-tied" if case["tied"] else "base-untied",
+        "nf4": case.get("nf4"),
+        "method": {"kind": "lora", "dropout": 0, **case["lora"]} if "lora" in case else {"kind": "full"},
+        "schedule": {"type": case["schedule"], "warmupSteps": WARMUP_STEPS, "steps": STEPS},
+        "learningRate": case["learning_rate"],
+        "maxGradNorm": case["max_grad_norm"],
+        "weightDecay": WEIGHT_DECAY,
+        "betas": BETAS,
+    }
+    result = {"settings": settings, "loss": exact["loss"], "field": field_distance(exact, field), "training": {}}
+    for epsilon in EPSILONS:
+        options = {k: case[k] for k in ("learning_rate", "schedule", "max_grad_norm")} | {"epsilon": float(epsilon)}
+        exact_run, field_run = (train(build(case, dtype), **options) for dtype in (torch.float64, torch.float32))
+        tensors |= {f"update-{epsilon}/{n}": u.float() for n, u in exact_run["update"].items()}
+        curves = {k: exact_run[k] for k in ("losses", "learningRates", "gradNorms")}
+        result["training"][epsilon] = {**curves, "fieldUpdate": worst(field_run["update"], exact_run["update"])}
+    save_file(tensors, DATA / f"{name}.safetensors")
+    (DATA / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    print(name, result["loss"], result["field"], {e: t["fieldUpdate"] for e, t in result["training"].items()})
+
+
+def field_distance(exact: dict, field: dict) -> dict:
+    """How far F32 in PyTorch, PEFT and bitsandbytes is from the same mathematics in F64."""
+    return {
+        "logits": distance(field["logits"], exact["logits"]),
+        "loss": abs(field["loss"] / exact["loss"] - 1),
+        "gradient": worst(field["gradients"], exact["gradients"]),
+    }
+
+
+def write_quantized_bases() -> None:
+    """The NF4 bases of the QLoRA cases as transformers saves them: bitsandbytes' own bytes."""
+    for name in ("plain", "double"):
+        directory = DATA / f"base-nf4-{name}"
+        shutil.rmtree(directory, ignore_errors=True)
+        quantized_base({"tied": False, "nf4": name}).save_pretrained(directory)
+        (directory / "generation_config.json").unlink(missing_ok=True)
+
+
+def write_adapter() -> None:
+    """`data/peft-adapter`: LoRA trained in F32 and saved by PEFT, and the F64 logits that base and adapter give."""
+    case = CASES["lora-all-linear"]
+    model = build(case, torch.float32)
+    train(model, learning_rate=1e-2, schedule="Cosine", epsilon=1e-8, max_grad_norm=1.0)
+    directory = DATA / "peft-adapter"
+    shutil.rmtree(directory, ignore_errors=True)
+    model.save_pretrained(directory)
+    (directory / "README.md").unlink(missing_ok=True)
+    config = json.loads((directory / "adapter_config.json").read_text())
+    config["base_model_name_or_path"] = "base-untied"
+    config["target_modules"].sort()  # a set: its order is chance
+    (directory / "adapter_config.json").write_text(json.dumps(config, indent=1) + "\n")
+    save_file({"logits": forward_backward(model.double())["logits"]}, directory / "logits.safetensors")
+
+
+def write_curve() -> None:
+    """`data/curve-bf16.json`: 200 steps of LoRA on the base rounded to BF16, in F64 and as PEFT trains it in BF16."""
+    case = CASES["lora-all-linear"]
+    options = {"learning_rate": 1e-3, "schedule": "Cosine", "epsilon": 1e-8, "max_grad_norm": 1.0, "steps": 200}
+    rounded = lambda: load_base(case["tied"], torch.bfloat16)
+    exact = train(with_lora(rounded().float(), case).double(), **options)
+    field = train(with_lora(rounded(), case), **options)
+    curve = {"exact": exact["losses"], "field": field["losses"], "learningRates": exact["learningRates"]}
+    curve["maxGradNorm"] = options["max_grad_norm"]
+    (DATA / "curve-bf16.json").write_text(json.dumps(curve) + "\n")
+    gaps = [abs(a - b) for a, b in zip(curve["exact"], curve["field"])]
+    print("curve", curve["exact"][0], curve["exact"][-1], "field: worst", max(gaps), "mean", sum(gaps) / len(gaps))

@@ -1,0 +1,45 @@
+"""Loads an adapter that our trainer wrote into PEFT and compares what base and adapter say.
+
+DIR holds adapter_config.json, adapter_model.safetensors and `logits.safetensors` (`logits` [tokens of step 0, vocabulary]
+as our side computed them for the base `base-untied`). RESULT also names the adapter's digest: a test holds that our
+writer still writes these bytes, so the verdict stays true without Python.
+"""
+
+import hashlib
+import json
+import pathlib
+
+import peft
+import torch
+import transformers
+from peft.utils import load_peft_weights, set_peft_model_state_dict
+from safetensors.torch import load_file
+
+from tiny_llama import load_base
+from training import distance, forward_backward
+
+BOUND = 1e-5
+
+
+def check(directory: str, result_path: str) -> int:
+    path = pathlib.Path(directory)
+    model = peft.PeftModel.from_pretrained(load_base(tied=False), path, is_trainable=True)
+    loaded = set_peft_model_state_dict(model, load_peft_weights(path))
+    missing = [key for key in loaded.missing_keys if "lora_" in key]
+    ours = load_file(path / "logits.safetensors")["logits"]
+    logits_distance = distance(ours, forward_backward(model.double())["logits"])
+    result = {
+        "files": {name: digest(path / name) for name in ("adapter_config.json", "adapter_model.safetensors")},
+        "missingKeys": missing,
+        "unexpectedKeys": list(loaded.unexpected_keys),
+        "logitsDistance": logits_distance,
+        "bound": BOUND,
+        "versions": {m.__name__: m.__version__ for m in (torch, transformers, peft)},
+    }
+    pathlib.Path(result_path).write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result, indent=1))
+    return int(bool(missing or loaded.unexpected_keys) or not logits_distance <= BOUND)
+
+
+def digest(path: pathlib.Path) -> str:
+    return "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()

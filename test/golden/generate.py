@@ -1,0 +1,46 @@
+"""Writes the goldens beside it (data/), or judges an adapter that our trainer wrote. See README.md.
+
+  python generate.py                              all goldens
+  python generate.py check-adapter DIR RESULT     DIR in PEFT: keys, logits; the verdict goes to RESULT (JSON)
+"""
+
+import sys
+
+import torch
+import transformers
+
+import cases
+import check_adapter
+import nf4
+import tiny_llama
+
+
+def all_goldens() -> None:
+    tiny_llama.DATA.mkdir(exist_ok=True)
+    for tied in (False, True):
+        tiny_llama.write_base(tied)
+    tiny_llama.write_rows()
+    nf4.write()
+    cases.write_quantized_bases()
+    for name in cases.CASES:
+        cases.write_case(name)
+    cases.write_adapter()
+    cases.write_curve()
+
+
+def main(arguments: list) -> int:
+    torch.set_num_threads(1)  # one order of sums
+    torch.use_deterministic_algorithms(True)
+    transformers.utils.logging.disable_progress_bar()
+    tiny_llama.keep_double_precision()
+    match arguments:
+        case []:
+            return all_goldens() or 0
+        case ["check-adapter", directory, result]:
+            return check_adapter.check(directory, result)
+    print(__doc__)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,89 @@
+"""NF4 as bitsandbytes' CPU path does it: `data/nf4.safetensors`, per tensor T
+
+  T/input (F32 or BF16) · T/packed (U8) · T/absmax (F32) · T/values (F32, restored)
+  T/nested_codes (U8) · T/nested_absmax (F32) · T/offset (F32 [1]) · T/nested_values (F32, restored with double quantisation)
+
+and `map/nf4` (16 codes), `map/nested` (256 codes). Also `data/rope.safetensors`: cosines and sines as transformers
+computes them, at positions where single precision shows.
+"""
+
+import bitsandbytes.functional as bnb
+import torch
+from safetensors.torch import save_file
+from transformers import LlamaConfig
+from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
+
+from tiny_llama import DATA
+
+CODES = bnb.get_4bit_type("nf4", device="cpu")
+
+
+def normal(*shape, seed: int, scale: float = 1.0) -> torch.Tensor:
+    return scale * torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def midpoints(scale: float) -> torch.Tensor:
+    """Blocks whose values lie on the thresholds between codes and one float beside them, scaled by `scale`."""
+    middle = (CODES[:-1] + CODES[1:]) / 2
+    infinity = torch.tensor(float("inf"))
+    values = torch.cat([middle, torch.nextafter(middle, infinity), torch.nextafter(middle, -infinity), CODES])
+    block = torch.zeros(64)
+    block[: len(values)] = values  # 61 values, among them ±1: the block's largest
+    return block * scale
+
+
+def inputs() -> dict:
+    tiny = torch.finfo(torch.float32).tiny
+    smallest = torch.tensor(1e-45)  # the smallest denormal
+    rows = normal(40, 64, seed=2)
+    rows[3] = 0
+    rows[7] = -0.0
+    rows[20, :] = rows[20, 0]  # a constant block
+    rows[21, :] = -3.5
+    spread = 10.0 ** torch.linspace(-37, 37, 40).reshape(40, 1)
+    return {
+        "normal": normal(300, 64, seed=1),  # 300 blocks: two nested blocks, the second short
+        "bf16": normal(64, 80, seed=3, scale=0.02).bfloat16(),
+        "zero-and-constant": rows,
+        "all-zero": torch.zeros(3, 64),
+        "midpoints": torch.stack([midpoints(s) for s in (1.0, 3.0, 0.1, 1e-20, 7e18, 2.0**-120)]),
+        "extremes": normal(40, 64, seed=4) * spread / 4,  # absmax from 1e-38 to 1e37
+        "denormal": torch.stack([normal(64, seed=5) * tiny / 8, torch.full((64,), smallest), normal(64, seed=6) * tiny]),
+        "odd": normal(7, 33, seed=8),  # 231 elements: a short last block, an odd number of nibbles
+        "short": normal(1, 6, seed=9),
+        "one": torch.tensor([[0.25]]),
+    }
+
+
+def write() -> None:
+    tensors = {"map/nf4": CODES, "map/nested": bnb.create_dynamic_map()}
+    for name, value in inputs().items():
+        packed, state = bnb.quantize_4bit(value, blocksize=64, quant_type="nf4")
+        packed2, nested = bnb.quantize_4bit(value, blocksize=64, quant_type="nf4", compress_statistics=True)
+        assert torch.equal(packed, packed2)
+        restored = lambda s: bnb.dequantize_4bit(packed, s).float().contiguous()
+        state.dtype = nested.dtype = torch.float32
+        tensors |= {
+            f"{name}/input": value,
+            f"{name}/packed": packed.reshape(-1),
+            f"{name}/absmax": state.absmax,
+            f"{name}/values": restored(state),
+            f"{name}/nested_codes": nested.absmax,
+            f"{name}/nested_absmax": nested.state2.absmax,
+            f"{name}/offset": nested.offset.reshape(1),
+            f"{name}/nested_values": restored(nested),
+        }
+    save_file({k: v.clone().contiguous() for k, v in tensors.items()}, DATA / "nf4.safetensors")
+    write_rope()
+
+
+def write_rope() -> None:
+    """`theta-T/cos` and `theta-T/sin`, F32 [positions, 32], for head width 64."""
+    positions = torch.tensor([0, 1, 2, 31, 511, 1023, 4095, 32767, 131071])
+    tensors = {"positions": positions.int()}
+    for theta in (10000.0, 500000.0):
+        config = LlamaConfig(hidden_size=64, num_attention_heads=1, head_dim=64, rope_theta=theta)
+        cos, sin = LlamaRotaryEmbedding(config)(torch.zeros(1), positions[None])
+        tensors[f"theta-{int(theta)}/cos"] = cos[0, :, :32].contiguous()
+        tensors[f"theta-{int(theta)}/sin"] = sin[0, :, :32].contiguous()
+    save_file(tensors, DATA / "rope.safetensors")

@@ -1,0 +1,115 @@
+"""The tiny Llamas that every golden starts from, the rows they train on, and their reference in double precision.
+
+Sizes are deliberately no multiples of a vector's width where the architecture allows it (vocabulary 99, feed-forward 80).
+Initial weights are large (deviation 0.2) so that softmax, SiLU and the norms work far from their linear range.
+"""
+
+import json
+import pathlib
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+from transformers.models.llama import modeling_llama
+
+HERE = pathlib.Path(__file__).resolve().parent
+DATA = HERE / "data"
+
+VOCABULARY = 99
+ROW_TOKENS = 32
+ROWS = 8
+
+
+def config(tied: bool) -> LlamaConfig:
+    return LlamaConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=32,
+        intermediate_size=80,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=8,
+        max_position_embeddings=64,
+        rms_norm_eps=1e-5,
+        rope_theta=10000.0,
+        tie_word_embeddings=tied,
+        bos_token_id=1,
+        eos_token_id=2,
+    )
+
+
+def base_directory(tied: bool) -> pathlib.Path:
+    return DATA / ("base-tied" if tied else "base-untied")
+
+
+def write_base(tied: bool) -> None:
+    generator = torch.Generator().manual_seed(7 if tied else 5)
+    model = LlamaForCausalLM(config(tied))
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            noise = torch.randn(weight.shape, generator=generator)
+            weight.copy_(1 + 0.1 * noise if weight.dim() == 1 else 0.2 * noise)
+    model.save_pretrained(base_directory(tied))
+    (base_directory(tied) / "generation_config.json").unlink(missing_ok=True)
+
+
+def load_base(tied: bool, dtype=torch.float32, **options) -> LlamaForCausalLM:
+    return LlamaForCausalLM.from_pretrained(base_directory(tied), dtype=dtype, attn_implementation="sdpa", **options)
+
+
+def write_rows() -> None:
+    """Rows of two sequences; some end in padding, which is not written. A trained token is one that carries loss."""
+    generator = torch.Generator().manual_seed(11)
+    draw = lambda low, high: int(torch.randint(low, high, (1,), generator=generator))
+    rows = []
+    for row in range(ROWS):
+        first = draw(9, 20)
+        second = ROW_TOKENS - first - (draw(1, 6) if row % 2 else 0)
+        rows.append([sequence(length, generator) for length in (first, second)])
+    (DATA / "rows.json").write_text(json.dumps({"rowTokens": ROW_TOKENS, "rows": rows}) + "\n")
+
+
+def sequence(length: int, generator: torch.Generator) -> dict:
+    ids = torch.randint(3, VOCABULARY, (length,), generator=generator)
+    trained = torch.rand(length, generator=generator) < 0.7
+    trained[0] = False  # nothing predicts the first token
+    trained[-1] = True
+    return {"ids": ids.tolist(), "trained": trained.int().tolist()}
+
+
+def read_rows() -> list:
+    return json.loads((DATA / "rows.json").read_text())["rows"]
+
+
+def step_rows(rows: list, step: int) -> list:
+    """The two rows of optimiser step `step`, counted from 0."""
+    return [rows[(2 * step) % ROWS], rows[(2 * step + 1) % ROWS]]
+
+
+def logits_of(model, row: list) -> list:
+    """Logits of each sequence of a row, alone and unpadded: packing is our side's affair."""
+    return [model(input_ids=torch.tensor([s["ids"]])).logits[0] for s in row]
+
+
+def loss_of(model, rows: list) -> torch.Tensor:
+    """Mean over the trained tokens of the whole step, in the model's precision or F32, whichever is wider."""
+    total, count = 0.0, 0
+    for row in rows:
+        for logits, s in zip(logits_of(model, row), row):
+            mask = torch.tensor(s["trained"][1:], dtype=torch.bool)
+            wide = logits[:-1].to(torch.promote_types(logits.dtype, torch.float32))
+            nll = torch.nn.functional.cross_entropy(wide, torch.tensor(s["ids"][1:]), reduction="none")
+            total = total + nll[mask].sum()
+            count += int(mask.sum())
+    return total / count
+
+
+def keep_double_precision() -> None:
+    """transformers' RMSNorm computes in F32 whatever it is given; in double it must not. Other types are untouched."""
+    original = modeling_llama.LlamaRMSNorm.forward
+
+    def forward(self, x):
+        if x.dtype != torch.float64:
+            return original(self, x)
+        return self.weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.variance_epsilon))
+
+    modeling_llama.LlamaRMSNorm.forward = forward

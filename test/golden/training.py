@@ -1,0 +1,76 @@
+"""One training by the field's own code (transformers, PEFT, torch.optim.AdamW), and what a golden keeps of it.
+
+Each quantity is computed in F64, which is the golden, and in F32, of which only the distance to F64 is kept: it says how
+far the field's own single precision is from the truth.
+"""
+
+import torch
+from transformers import get_cosine_schedule_with_warmup, get_linear_schedule_with_warmup
+
+from tiny_llama import logits_of, loss_of, read_rows, step_rows
+
+STEPS = 20
+WARMUP_STEPS = 2
+WEIGHT_DECAY = 0.01
+BETAS = (0.9, 0.999)
+SCHEDULES = {"Linear": get_linear_schedule_with_warmup, "Cosine": get_cosine_schedule_with_warmup}
+
+
+def trainable(model) -> dict:
+    """Trainable parameters by the name a checkpoint gives them."""
+    named = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    return {name.replace(".default.", "."): p for name, p in named.items()}
+
+
+def forward_backward(model) -> dict:
+    """Logits, loss and gradients of step 0, before any update."""
+    rows = step_rows(read_rows(), 0)
+    model.zero_grad()
+    loss = loss_of(model, rows)
+    loss.backward()
+    gradients = {name: p.grad.clone() for name, p in trainable(model).items()}
+    model.zero_grad()
+    with torch.no_grad():
+        logits = torch.cat([piece for row in rows for piece in logits_of(model, row)])
+    return {"logits": logits, "loss": loss.item(), "gradients": gradients}
+
+
+def train(model, *, learning_rate: float, schedule: str, epsilon: float, max_grad_norm: float, steps: int = STEPS) -> dict:
+    """`steps` optimiser steps. Weight decay on matrices alone. Returns the update of each parameter and the curves."""
+    rows = read_rows()
+    parameters = trainable(model)
+    start = {name: p.detach().clone() for name, p in parameters.items()}
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": [p for p in parameters.values() if p.dim() > 1], "weight_decay": WEIGHT_DECAY},
+            {"params": [p for p in parameters.values() if p.dim() == 1], "weight_decay": 0.0},
+        ],
+        lr=learning_rate,
+        betas=BETAS,
+        eps=epsilon,
+        foreach=False,
+    )
+    scheduler = SCHEDULES[schedule](optimizer, WARMUP_STEPS, steps)
+    curves = {"losses": [], "learningRates": [], "gradNorms": []}
+    for step in range(steps):
+        optimizer.zero_grad()
+        loss = loss_of(model, step_rows(rows, step))
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(parameters.values(), max_grad_norm, foreach=False)
+        curves["learningRates"].append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+        curves["losses"].append(loss.item())
+        curves["gradNorms"].append(norm.item())
+    return {"update": {name: p.detach() - start[name] for name, p in parameters.items()}, **curves}
+
+
+def distance(a: torch.Tensor, b: torch.Tensor) -> float:
+    """‖a − b‖ / ‖b‖; ‖a‖ where b is zero."""
+    a, b = a.double(), b.double()
+    scale = b.norm().item()
+    return (a - b).norm().item() / scale if scale > 0 else a.norm().item()
+
+
+def worst(a: dict, b: dict) -> float:
+    return max(distance(a[name], b[name]) for name in b)
