@@ -5,9 +5,8 @@
  */
 import { methodOf } from "../methods/index.ts";
 import type { SiteRecord } from "../models/builder.ts";
-import type { Place } from "../native/program.ts";
 import type { Compiled, CompileSpec, DataType, Program, ProgramKey } from "./compiled.ts";
-import { emit } from "./emit.ts";
+import { emit, type Location } from "./emit.ts";
 import type { Graph } from "./graph.ts";
 import { layOut } from "./layout.ts";
 import { bindWeights, layOutIo, layOutState, type StateLayout, type WeightTable } from "./memory.ts";
@@ -95,7 +94,7 @@ function build(spec: CompileSpec, parts: StageParts, shared: Shared, key: Progra
   const nodes = key.stage === "micro" ? recompute(graph.nodes, recomputed) : graph.nodes;
   const io = layOutIo(graph);
   const arena = layOut(nodes, new Set(graph.outputs.values()));
-  const locate = (tensor: Tensor): Place => {
+  const locate = (tensor: Tensor): Location => {
     const offset = arena.offsets.get(tensor);
     if (offset !== undefined) return { region: "arena", offset };
     const location =

@@ -1,35 +1,29 @@
 /** Regions that are not the arena: bindings of weights, the layout of state, the layout of one program's io. Pure. */
-import type { Place } from "../native/program.ts";
 import type { IoTensor, StateRole, StateTensor, Weight } from "./compiled.ts";
+import type { Location } from "./emit.ts";
 import type { Graph } from "./graph.ts";
 import { aligned, bytesOf, type Tensor } from "./tensor.ts";
 import type { Initial, Variables } from "./variables.ts";
 
 export interface WeightTable {
   readonly weights: readonly Weight[];
-  readonly locations: ReadonlyMap<Tensor, Place>;
+  readonly locations: ReadonlyMap<Tensor, Location>;
 }
 
 /** One binding for each part of each frozen tensor, in the order in which the model names them. */
 export function bindWeights(variables: Variables): WeightTable {
   const weights: Weight[] = [];
-  const locations = new Map<Tensor, Place>();
+  const locations = new Map<Tensor, Location>();
   for (const { tensor, parts } of variables.frozen.values()) {
     const bindings = parts.map((part) => weights.push({ ...part, binding: weights.length }) - 1);
-    locations.set(tensor, weightPlace(bindings));
+    locations.set(tensor, { region: "weights", bindings: [bindings[0] ?? -1, bindings[1] ?? -1, bindings[2] ?? -1] });
   }
   return { weights, locations };
 }
 
-/** Of the data alone, or of the nibbles, absmax and perhaps the nested absmax. */
-function weightPlace([data = -1, absmax, nestedAbsmax]: readonly number[]): Place {
-  if (absmax === undefined) return { region: "weights", binding: data };
-  return { region: "weights", packed: data, absmax, ...(nestedAbsmax !== undefined && { nestedAbsmax }) };
-}
-
 export interface StateLayout {
   readonly tensors: readonly StateTensor[];
-  readonly locations: ReadonlyMap<Tensor, Place>;
+  readonly locations: ReadonlyMap<Tensor, Location>;
   readonly bytes: number;
 }
 
@@ -51,7 +45,7 @@ export function layOutState(variables: Variables): StateLayout {
 }
 
 function place(entries: readonly [StateRole, Tensor][], initials: ReadonlyMap<Tensor, Initial>): StateLayout {
-  const locations = new Map<Tensor, Place>();
+  const locations = new Map<Tensor, Location>();
   let bytes = 0;
   const tensors = entries.map(([role, tensor]): StateTensor => {
     const offset = bytes;
@@ -66,13 +60,13 @@ function place(entries: readonly [StateRole, Tensor][], initials: ReadonlyMap<Te
 
 export interface IoLayout {
   readonly io: ReadonlyMap<string, IoTensor>;
-  readonly locations: ReadonlyMap<Tensor, Place>;
+  readonly locations: ReadonlyMap<Tensor, Location>;
   readonly bytes: number;
 }
 
 export function layOutIo(graph: Graph): IoLayout {
   const io = new Map<string, IoTensor>();
-  const locations = new Map<Tensor, Place>();
+  const locations = new Map<Tensor, Location>();
   let bytes = 0;
   for (const [name, tensor] of [...graph.inputs, ...graph.outputs]) {
     io.set(name, { name, dtype: tensor.dtype, shape: tensor.shape, offset: bytes });

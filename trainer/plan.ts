@@ -1,0 +1,216 @@
+/**
+ * What a training will take, before it runs: parameters, memory to the byte, micro-batch, what is recomputed, steps. Pure;
+ * no native code. It runs the run's own compiler, and the run compiles the spec that is returned here, so that a plan and
+ * its run cannot disagree.
+ */
+import type { EffectiveSettings } from "./contract/effective.ts";
+import type { ModelConfig } from "./contract/model.ts";
+import { CompileError, compile } from "./graph/compile.ts";
+import type { Compiled, CompileSpec, StateRole } from "./graph/compiled.ts";
+import { aligned, bytesOf, elementsOf } from "./graph/tensor.ts";
+import type { SiteRecord } from "./models/builder.ts";
+import { stepsOfRun } from "./training/order.ts";
+
+export interface PlanInput {
+  settings: EffectiveSettings;
+  model: ModelConfig;
+  /** How the base's tensors are stored. */
+  baseDataType: "F32" | "BF16";
+  dataset: { rows: number; testExamples: number };
+  /** Memory that the training process may use. */
+  availableBytes: number;
+}
+
+export interface PlannedMemory {
+  /** The base's tensors, mapped from its files. */
+  weights: number;
+  parameters: number;
+  /** Parameters as the forward pass reads them, where that differs. */
+  derived: number;
+  gradients: number;
+  moments: number;
+  /** Keys and values, while answers are generated. */
+  cache: number;
+  activations: number;
+  io: number;
+  /** The process itself: Node, the tokenizer, the data in flight, the scratch of threads. */
+  process: number;
+}
+
+export interface Plan {
+  trainableParameters: number;
+  totalParameters: number;
+  memory: PlannedMemory;
+  /** The sum of `memory`. */
+  predictedPeakBytes: number;
+  /** Packed rows of a micro-batch. */
+  microRows: number;
+  /** Blocks, from the bottom, whose activations are computed again in the backward pass. */
+  recomputedBlocks: number;
+  steps: number;
+  /** Floating-point operations of a step's matrix products and attention. */
+  flopsPerStep: number;
+  fits: boolean;
+  /** When it does not fit: the smallest change that does. */
+  nearestFit?: { change: string; predictedPeakBytes: number };
+  /** What the run compiles. */
+  spec: CompileSpec;
+  sites: readonly SiteRecord[];
+}
+
+/** Throws `PlanError` when the settings cannot be planned for this model at all. */
+export class PlanError extends Error {}
+
+/** Beyond this many tokens a larger micro-batch only costs memory on a CPU. */
+const enoughTokens = 4096;
+const generationSlots = 16;
+const prefillTokens = 256;
+/** Measured: Node with the addon, tokenizer and a data set in flight (docs/performance.md). */
+export const processBytes = 256 * 2 ** 20;
+
+export function plan(input: PlanInput): Plan {
+  try {
+    const chosen = choose(input);
+    if (chosen.fits) return chosen;
+    const nearest = nearestFit(input);
+    return nearest ? { ...chosen, nearestFit: nearest } : chosen;
+  } catch (error) {
+    if (error instanceof CompileError) throw new PlanError(error.message);
+    throw error;
+  }
+}
+
+/** The fewest micro-batches without recomputing; if one row does not fit so, the least recomputing with which it does. */
+function choose(input: PlanInput): Plan {
+  for (const microRows of microRowChoices(input.settings)) {
+    const made = evaluate(input, microRows, 0);
+    if (made.fits) return made;
+  }
+  return leastRecompute(input);
+}
+
+/** Rows of a micro-batch, each with a different number of micro-batches a step, most rows first. */
+function microRowChoices({ training, dataset }: EffectiveSettings): number[] {
+  const { rowsPerStep } = training;
+  const most = Math.max(1, Math.min(rowsPerStep, Math.floor(enoughTokens / dataset.maxSequenceLength)));
+  const batches = (rows: number) => Math.ceil(rowsPerStep / rows);
+  const even = Array.from({ length: most }, (_, index) => Math.ceil(rowsPerStep / batches(most - index)));
+  return [...new Set(even)];
+}
+
+/** One row a micro-batch; memory falls with every recomputed block, so the least is found by bisection. */
+function leastRecompute(input: PlanInput): Plan {
+  let most = evaluate(input, 1, input.model.layers);
+  let tooFew = 0;
+  while (most.fits && most.recomputedBlocks - tooFew > 1) {
+    const middle = evaluate(input, 1, (most.recomputedBlocks + tooFew) >> 1);
+    if (middle.fits) most = middle;
+    else tooFew = middle.recomputedBlocks;
+  }
+  return most;
+}
+
+export function specOf({ settings, model, baseDataType, dataset }: Omit<PlanInput, "availableBytes">): CompileSpec {
+  const { training, evaluation, dataset: data, method } = settings;
+  const capacity = Math.min(model.contextLength, data.maxSequenceLength + (evaluation?.maxNewTokens ?? 0));
+  const slots = Math.max(1, Math.min(generationSlots, dataset.testExamples));
+  return {
+    model,
+    storage: { dense: baseDataType, linear: baseDataType, doubleQuantization: false },
+    method,
+    optimizer: training.optimizer,
+    maxGradNorm: training.maxGradNorm,
+    precision: training.precision,
+    rowTokens: data.maxSequenceLength,
+    microRows: 1,
+    recomputedBlocks: 0,
+    ...(evaluation && { generation: { slots, capacity, prefillTokens: Math.min(prefillTokens, capacity) } }),
+  };
+}
+
+function evaluate(input: PlanInput, microRows: number, recomputedBlocks: number): Plan {
+  const spec: CompileSpec = { ...specOf(input), microRows, recomputedBlocks };
+  const compiled = compile(spec);
+  const memory = memoryOf(compiled);
+  const predictedPeakBytes = Object.values(memory).reduce((sum, bytes) => sum + bytes, 0);
+  const { training } = input.settings;
+  const tokens = spec.rowTokens * microRows;
+  const microFlops = compiled.program({ stage: "micro", trainedRows: tokens }).flops;
+  return {
+    ...parameterCounts(compiled, input.model),
+    memory,
+    predictedPeakBytes,
+    microRows,
+    recomputedBlocks,
+    steps: stepsOfRun(training, input.dataset.rows),
+    flopsPerStep: (microFlops / microRows) * training.rowsPerStep,
+    fits: predictedPeakBytes <= input.availableBytes,
+    spec,
+    sites: compiled.sites,
+  };
+}
+
+/** The regions of a compiled run, to the byte. */
+export function memoryOf({ weights, state, arenaBytes, ioBytes }: Compiled): PlannedMemory {
+  const ofRole = (...roles: StateRole[]) =>
+    state.filter(({ role }) => roles.includes(role)).reduce((sum, tensor) => sum + aligned(bytesOf(tensor)), 0);
+  return {
+    weights: weights.reduce((sum, weight) => sum + bytesOf(weight), 0),
+    parameters: ofRole("parameter"),
+    derived: ofRole("derived"),
+    gradients: ofRole("gradient", "scalar"),
+    moments: ofRole("moment1", "moment2"),
+    cache: ofRole("cache"),
+    activations: arenaBytes,
+    io: ioBytes,
+    process: processBytes,
+  };
+}
+
+function parameterCounts({ state, sites }: Compiled, model: ModelConfig) {
+  const trainable = state.filter(({ role }) => role === "parameter");
+  const trainableParameters = trainable.reduce((sum, { shape }) => sum + elementsOf(shape), 0);
+  const beside = trainable.filter(({ initial }) => initial?.kind !== "base");
+  const base = baseParameters(model, sites);
+  return {
+    trainableParameters,
+    totalParameters: base + beside.reduce((sum, { shape }) => sum + elementsOf(shape), 0),
+  };
+}
+
+/** Linear layers, embeddings and norms of the base. */
+function baseParameters(model: ModelConfig, sites: readonly SiteRecord[]): number {
+  const { vocabSize, hiddenSize, layers, tieWordEmbeddings } = model;
+  const linear = sites.reduce((sum, site) => sum + site.in * site.out, 0);
+  return linear + vocabSize * hiddenSize * (tieWordEmbeddings ? 1 : 2) + hiddenSize * (2 * layers + 1);
+}
+
+/** Half the row length, again and again, then LoRA in place of training every weight. */
+function nearestFit(input: PlanInput): { change: string; predictedPeakBytes: number } | undefined {
+  for (const { change, settings } of smallerSettings(input.settings)) {
+    const made = leastRecompute({ ...input, settings });
+    if (made.fits) return { change, predictedPeakBytes: made.predictedPeakBytes };
+  }
+  return undefined;
+}
+
+function* smallerSettings(settings: EffectiveSettings): Generator<{ change: string; settings: EffectiveSettings }> {
+  const shorter = (length: number): EffectiveSettings => ({
+    ...settings,
+    dataset: { ...settings.dataset, maxSequenceLength: length },
+  });
+  for (let length = settings.dataset.maxSequenceLength >> 1; length >= 128; length >>= 1) {
+    yield { change: `dataset.maxSequenceLength: ${length}`, settings: shorter(length) };
+  }
+  if (settings.method.kind === "full") {
+    const method = {
+      kind: "lora",
+      rank: 16,
+      alpha: 32,
+      dropout: 0,
+      targetModules: ["all-linear"],
+      rankStabilized: false,
+    } as const;
+    yield { change: "method.lora in place of method.full", settings: { ...settings, method } };
+  }
+}
