@@ -1,0 +1,93 @@
+/**
+ * `npm test`: makes the machine ready, then runs every test of the repository under node:test, with one summary at the
+ * end. `-- --no-cluster` leaves out what needs root. Names of test files run those alone.
+ */
+import { globSync } from "node:fs";
+import path from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { run } from "node:test";
+import { spec, tap } from "node:test/reporters";
+import { helpText, readArguments, UsageError } from "../cli/arguments.ts";
+import { createScreen } from "../cli/ui/screen.ts";
+import { runStages, type Stage } from "../cli/ui/stages.ts";
+import { clusterStages, nativeStages, repository } from "../demo/machine.ts";
+import { inTurn } from "./report.ts";
+
+const usage = {
+  command: "npm test --",
+  positionals: [],
+  summary: "Sets the machine up, then runs types, lint, generated files, arrows, unit, native and end-to-end tests.",
+  options: {
+    "no-cluster": { help: "leave out the tests that need root and a real cluster" },
+    only: { value: "GLOB", repeated: true, help: "only test files that match; repeatable" },
+    help: { short: "h", help: "this text" },
+  },
+} as const;
+
+/** Tests on a real cluster: they need root, and one runs at a time. */
+const clusterTests = /^test\/(e2e|cluster|gitops|faults)\/|\.cluster\.test\.ts$/;
+
+interface Selection {
+  readonly unit: readonly string[];
+  readonly cluster: readonly string[];
+}
+
+function selectTests(globs: readonly string[], withCluster: boolean): Selection {
+  const files = globSync(globs.length === 0 ? ["{operator,trainer,cli,demo,tools,images,test}/**/*.test.ts"] : globs, {
+    cwd: repository,
+    exclude: (name) => /(^|\/)(node_modules|build)$/.test(name),
+  }).sort();
+  const cluster = files.filter((file) => clusterTests.test(file));
+  return { unit: files.filter((file) => !clusterTests.test(file)), cluster: withCluster ? cluster : [] };
+}
+
+/** Unit tests two at a time; the native ones use every core by themselves. */
+const unitConcurrency = 2;
+const unitTimeoutMs = 10 * 60_000;
+const clusterTimeoutMs = 30 * 60_000;
+
+async function runTests({ unit, cluster }: Selection): Promise<boolean> {
+  let passed = true;
+  const start = (files: readonly string[], concurrency: number, timeout: number) => () => {
+    const stream = run({ files: files.map((file) => path.join(repository, file)), concurrency, timeout });
+    stream.on("test:fail", () => {
+      passed = false;
+    });
+    return stream;
+  };
+  const runs = [
+    ...(unit.length === 0 ? [] : [start(unit, unitConcurrency, unitTimeoutMs)]),
+    ...(cluster.length === 0 ? [] : [start(cluster, 1, clusterTimeoutMs)]),
+  ];
+  const events = inTurn(runs);
+  const report = process.stdout.isTTY ? Readable.from(events).compose(new spec()) : Readable.from(tap(events));
+  await pipeline(report, process.stdout, { end: false });
+  return passed;
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const args = readArguments(usage, argv);
+  if (args.switches.has("help")) {
+    process.stdout.write(helpText(usage));
+    return 0;
+  }
+  const withCluster = !args.switches.has("no-cluster");
+  if (withCluster && process.getuid?.() !== 0) {
+    throw new UsageError(
+      "the end-to-end tests start a real cluster and need root: run as root, or leave them out with `npm test -- --no-cluster`",
+    );
+  }
+  const stages: readonly Stage[] = withCluster ? [...nativeStages, ...clusterStages] : nativeStages;
+  await runStages(createScreen(), stages);
+  const selected = selectTests(args.values.get("only") ?? [], withCluster);
+  if (selected.unit.length + selected.cluster.length === 0) throw new UsageError("no test file matches");
+  return (await runTests(selected)) ? 0 : 1;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`npm test: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+}
