@@ -12,7 +12,9 @@ export const USER_ID = 65532;
 
 /** Nothing at run time reads these. */
 const UNNEEDED = [
-  ...["etc/apt", "etc/hostname", "etc/resolv.conf", "tmp", "usr/lib/x86_64-linux-gnu/gconv", "usr/share/ca-certificates"],
+  ...["etc/apt", "etc/hostname", "etc/resolv.conf", "tmp", "usr/share/ca-certificates", "usr/share/gcc"],
+  ...["usr/bin/mawk", "usr/bin/openssl", "usr/bin/tini-static"],
+  ...["engines-3", "gconv", "libcrypto.so.3", "libssl.so.3", "ossl-modules"].map((name) => `usr/lib/x86_64-linux-gnu/${name}`),
   ...["usr/share/doc", "usr/share/info", "usr/share/lintian", "usr/share/locale", "usr/share/man", "var/cache", "var/lib/apt", "var/log"],
 ];
 

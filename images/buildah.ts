@@ -7,7 +7,7 @@ import { type CommandOptions, run } from "../tools/setup/command.ts";
 /** Runs buildah as root without a container runtime of its own (chroot isolation); resolves with stdout. */
 export async function buildah(args: readonly string[], options: CommandOptions = {}): Promise<string> {
   const storage = path.join(cacheRoot(), "buildah");
-  const env = { ...process.env, ...options.env, BUILDAH_ISOLATION: "chroot", STORAGE_DRIVER: "vfs" };
+  const env = { ...process.env, ...options.env, BUILDAH_ISOLATION: "chroot" };
   const where = ["--root", path.join(storage, "root"), "--runroot", path.join(storage, "run")];
   return (await run("buildah", [...where, ...args], { ...options, env })).stdout;
 }

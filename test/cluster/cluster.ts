@@ -10,12 +10,12 @@ import { fileURLToPath } from "node:url";
 import { recipeDigest } from "../../tools/setup/cache.ts";
 import { CommandError, run, tail } from "../../tools/setup/command.ts";
 import { type OnProgress, withHeartbeat } from "../../tools/setup/progress.ts";
-import { type Binaries, buildBinaries } from "./binaries.ts";
 import { identities, writeCertificates } from "./certificates.ts";
 import { CONTAINERD_SOCKET, type Component, components, directAddresses, kubeconfig, serverUrl } from "./components.ts";
 import { configurationFiles } from "./configuration.ts";
 import { DNS_SERVICE_ADDRESS, type Network, NODE_NAME, type Paths, pathsOf } from "./layout.ts";
 import { pauseImage } from "./pause.ts";
+import { buildPrograms } from "./programs.ts";
 import { findSandbox, readNetwork, runInside, type Sandbox, spawnInside, startSandbox, stopSandbox } from "./sandbox.ts";
 
 const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
@@ -54,13 +54,13 @@ export interface ClusterOptions {
  */
 export async function startCluster({ name, onProgress = () => {} }: ClusterOptions): Promise<Cluster> {
   const paths = pathsOf(REPOSITORY, name);
-  const binaries = await buildBinaries(onProgress);
-  const running = await runningCluster(name, paths, binaries);
+  const programs = await buildPrograms(onProgress);
+  const running = await runningCluster(name, paths, programs);
   if (running !== undefined) return running;
   return withHeartbeat(onProgress, async (report) => {
     await discard(paths);
     try {
-      return await boot(name, paths, binaries, report);
+      return await boot(name, paths, programs, report);
     } catch (error) {
       // The logs stay for whoever looks into it; the next start throws them away.
       await stopSandbox(paths);
@@ -73,8 +73,8 @@ export async function startCluster({ name, onProgress = () => {} }: ClusterOptio
 export async function findCluster(name: string): Promise<Cluster | undefined> {
   const paths = pathsOf(REPOSITORY, name);
   if (!existsSync(paths.ready)) return undefined;
-  const stored: unknown = JSON.parse(readFileSync(paths.ready, "utf8"));
-  return isBinaries(stored) ? runningCluster(name, paths, stored) : undefined;
+  const [programs] = readFileSync(paths.ready, "utf8").split("\n");
+  return programs === undefined ? undefined : runningCluster(name, paths, programs);
 }
 
 /** Ends the cluster of that name, however far it had come, and removes all that it put on the machine. */
@@ -87,17 +87,17 @@ async function discard(paths: Paths): Promise<void> {
   rmSync(paths.state, { recursive: true, force: true });
 }
 
-async function runningCluster(name: string, paths: Paths, binaries: Binaries): Promise<Cluster | undefined> {
+async function runningCluster(name: string, paths: Paths, programs: string): Promise<Cluster | undefined> {
   const sandbox = findSandbox(paths.state);
   const network = readNetwork(paths);
   if (sandbox === undefined || network === undefined || !existsSync(paths.ready)) return undefined;
-  if (readFileSync(paths.ready, "utf8") !== recipe(paths, network, binaries)) return undefined;
-  const cluster = handle(name, paths, network, sandbox, binaries);
+  if (readFileSync(paths.ready, "utf8") !== recipe(paths, network, programs)) return undefined;
+  const cluster = handle(name, paths, network, sandbox, programs);
   const answers = await nodeIsReady(cluster).catch(() => false);
   return answers ? cluster : undefined;
 }
 
-async function boot(name: string, paths: Paths, binaries: Binaries, report: OnProgress): Promise<Cluster> {
+async function boot(name: string, paths: Paths, programs: string, report: OnProgress): Promise<Cluster> {
   const at = (fraction: number, message: string) => report({ stage: STAGE, message, fraction });
   at(0, "namespaces and network");
   mkdirSync(paths.state, { recursive: true });
@@ -107,16 +107,16 @@ async function boot(name: string, paths: Paths, binaries: Binaries, report: OnPr
   const failed = new AbortController();
   const start = (component: Component) => {
     const log = path.join(paths.logs, `${component.name}.log`);
-    const program = path.resolve(binaries.kubernetes, component.program);
+    const program = path.resolve(programs, component.program);
     spawnInside(sandbox, program, component.args, log, (status) => {
       failed.abort(new Error(`${component.name} ended (${status}). The end of ${log}:\n${tail(readFileSync(log, "utf8").trim(), 15)}`));
     });
   };
   at(0.2, "etcd, API server, controllers, scheduler, containerd, kubelet, proxy");
   components(paths, network).forEach(start);
-  const cluster = handle(name, paths, network, sandbox, binaries);
+  const cluster = handle(name, paths, network, sandbox, programs);
   await until("containerd", failed.signal, 30, () => runInside(sandbox, "ctr", [...address(), "version"]).then(() => true));
-  await cluster.loadImage(await pauseImage(binaries.pause));
+  await cluster.loadImage(await pauseImage(programs));
   at(0.4, "waiting for the API server");
   await until("the API server", failed.signal, 120, async () => (await cluster.kubectl(["get", "--raw=/readyz"])) === "ok");
   at(0.7, "waiting for the node");
@@ -125,7 +125,7 @@ async function boot(name: string, paths: Paths, binaries: Binaries, report: OnPr
     cluster.kubectl(["get", "serviceaccount", "default"]).then(() => true),
   );
   await cluster.kubectl(["apply", "-f", "-"], unansweredDns());
-  writeFileSync(paths.ready, recipe(paths, network, binaries));
+  writeFileSync(paths.ready, recipe(paths, network, programs));
   at(1, `ready: ${paths.kubeconfig}`);
   return cluster;
 }
@@ -145,8 +145,9 @@ async function writeFiles(paths: Paths, network: Network): Promise<void> {
   }
 }
 
-function handle(name: string, paths: Paths, network: Network, sandbox: Sandbox, binaries: Binaries): Cluster {
-  const programs = { kubectl: path.join(binaries.kubernetes, "kubectl"), helm: path.join(binaries.helm, "helm") };
+function handle(name: string, paths: Paths, network: Network, sandbox: Sandbox, programs: string): Cluster {
+  const kubectl = path.join(programs, "kubectl");
+  const helm = path.join(programs, "helm");
   const direct = [process.env.NO_PROXY, directAddresses(network)].filter(Boolean).join(",");
   const env = { ...process.env, KUBECONFIG: paths.kubeconfig, NO_PROXY: direct, no_proxy: direct };
   const call = async (program: string, args: readonly string[], stdin = "") =>
@@ -156,10 +157,10 @@ function handle(name: string, paths: Paths, network: Network, sandbox: Sandbox, 
     kubeconfig: paths.kubeconfig,
     auditLog: paths.auditLog,
     logs: paths.logs,
-    programs,
+    programs: { kubectl, helm },
     hostAddress: network.hostAddress,
-    kubectl: (args, stdin) => call(programs.kubectl, args, stdin),
-    helm: (args, stdin) => call(programs.helm, args, stdin),
+    kubectl: (args, stdin) => call(kubectl, args, stdin),
+    helm: (args, stdin) => call(helm, args, stdin),
     loadImage: async (archive) => {
       await runInside(sandbox, "ctr", [...address(), "--namespace", "k8s.io", "images", "import", path.resolve(archive)]);
     },
@@ -210,11 +211,7 @@ function unansweredDns(): string {
 }
 
 /** What a running cluster was started from: where its programs are, and the digest of arguments and configuration. */
-function recipe(paths: Paths, network: Network, binaries: Binaries): string {
+function recipe(paths: Paths, network: Network, programs: string): string {
   const digest = recipeDigest([JSON.stringify([components(paths, network), configurationFiles(paths, network)])]);
-  return JSON.stringify({ ...binaries, digest });
-}
-
-function isBinaries(value: unknown): value is Binaries {
-  return typeof value === "object" && value !== null && "kubernetes" in value && "helm" in value && "pause" in value;
+  return `${programs}\n${digest}\n`;
 }

@@ -1,4 +1,4 @@
-// The image of the pod sandbox: the one static program of binaries/pause, packed by buildah, kept in the cache.
+// The image of the pod sandbox: the one static program of programs/pause, packed by buildah, kept in the cache.
 
 import path from "node:path";
 import { cached } from "../../tools/setup/cache.ts";

