@@ -48,10 +48,10 @@ function setCondition(
 }
 
 /** What tools are told: it is ready, it is being worked on, or it will not get further by itself. */
-export type Verdict = "Ready" | "Reconciling" | "Stalled";
+export type Verdict = "Ready" | "Reconciling" | "Stalled" | "Waiting";
 
-/** Ready, and Reconciling or Stalled beside it, with one reason and message. */
+/** Ready, and Reconciling or Stalled beside it, with one reason and message. Waiting: for a person, nothing is wrong. */
 export function verdict(kind: Verdict, reason: string, message: string): ConditionUpdate[] {
   const ready: ConditionUpdate = { type: "Ready", status: kind === "Ready" ? "True" : "False", reason, message };
-  return kind === "Ready" ? [ready] : [ready, { type: kind, status: "True", reason, message }];
+  return kind === "Ready" || kind === "Waiting" ? [ready] : [ready, { type: kind, status: "True", reason, message }];
 }

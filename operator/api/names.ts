@@ -23,4 +23,6 @@ export const annotations = {
   requestedAt: `${group}/requested-at`,
   /** On an Adapter: when it was last promoted. */
   promotedAt: `${group}/promoted-at`,
+  /** On an Adapter: names of the exports that its FineTuneJob asked for; others are left alone. */
+  jobExports: `${group}/job-exports`,
 } as const;

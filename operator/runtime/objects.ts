@@ -34,13 +34,13 @@ export interface KubeObject {
   metadata: ObjectMeta;
 }
 
-/** A type of the client library as JSON has it: dates are strings. */
+/** A type of the client library as JSON has it: dates are strings, and what may be absent may be undefined. */
 export type Wire<T> = T extends Date
   ? string
   : T extends readonly (infer Item)[]
     ? Wire<Item>[]
     : T extends object
-      ? { [K in keyof T]: Wire<T[K]> }
+      ? { [K in keyof T]: object extends Pick<T, K> ? Wire<T[K]> | undefined : Wire<T[K]> }
       : T;
 
 /** A whole object of the client library as it is read from the API server. */

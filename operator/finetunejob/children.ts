@@ -1,0 +1,169 @@
+/** What a FineTuneJob makes: its prepare Job, its FineTuneRun, its Adapters. Pure; names follow from content. */
+import { createHash } from "node:crypto";
+import { hashVersion } from "../../trainer/contract/hashes.ts";
+import { storeLayout } from "../../trainer/contract/storeLayout.ts";
+import type { AdapterSpec } from "../api/adapter.ts";
+import type { Results } from "../api/common.ts";
+import type { FineTuneJobSpec } from "../api/fineTuneJob.ts";
+import type { FineTuneRunSpec } from "../api/fineTuneRun.ts";
+import { type Adapter, adapters, type FineTuneJob, type FineTuneRun, fineTuneRuns } from "../api/kinds.ts";
+import { labels, managedBy } from "../api/names.ts";
+import { trainingPart, withDefaults } from "../api/settings.ts";
+import { claimMounts } from "../jobs/claims.ts";
+import { defaultBackoffLimit, defaultTtlSeconds, helperPlacement } from "../jobs/placement.ts";
+import { renderJob } from "../jobs/render.ts";
+import type { Job } from "../jobs/resources.ts";
+import { apiVersionOf, type KubeObject, ownerReference } from "../runtime/objects.ts";
+import type { Wanted } from "./world.ts";
+
+export function artifactRoot(spec: FineTuneJobSpec, namespace: string): string {
+  return storeLayout.root(spec.artifacts.uri, namespace);
+}
+
+/** One name for one look at one set of inputs. ≤ 40 + 14 characters. */
+export function prepareName(job: FineTuneJob, { prepareKey, request }: Pick<Wanted, "prepareKey" | "request">): string {
+  const look = createHash("sha256")
+    .update(`${prepareKey}\n${request ?? ""}`)
+    .digest("hex");
+  return `${job.metadata.name}-prep-${look.slice(0, 8)}`;
+}
+
+export function prepareJob(job: FineTuneJob, wanted: Wanted, trainerImage: string): Job {
+  const { spec } = wanted;
+  const { baseModel, dataset, evaluation } = withDefaults(trainingPart(spec));
+  const root = artifactRoot(spec, job.metadata.namespace ?? "");
+  return renderJob({
+    name: prepareName(job, wanted),
+    owner: job,
+    labels: { [labels.job]: job.metadata.name },
+    runFile: {
+      version: 1,
+      stage: "Prepare",
+      artifactRoot: root,
+      prepareKey: wanted.prepareKey,
+      baseModel,
+      dataset,
+      evaluation,
+    },
+    claims: claimMounts({ read: inputUris(spec), write: root }),
+    image: trainerImage,
+    placement: helperPlacement(spec.placement, spec.helpers),
+    backoffLimit: defaultBackoffLimit,
+    ttlSecondsAfterFinished: spec.ttlSecondsAfterFinished ?? defaultTtlSeconds,
+  });
+}
+
+function inputUris({ baseModel, dataset, evaluation }: FineTuneJobSpec): string[] {
+  const { validation } = dataset;
+  return [
+    baseModel.uri,
+    ...dataset.sources.map(({ uri }) => uri),
+    ...(validation?.uri === undefined ? [] : [validation.uri]),
+    ...(evaluation === undefined ? [] : [evaluation.test.uri]),
+  ];
+}
+
+/** The name is the mutex: the same content is never trained twice in a namespace. */
+export function runName(hash: string): string {
+  return `run-${hash.slice(0, 16)}`;
+}
+
+export function executionOf(spec: FineTuneJobSpec): FineTuneRunSpec["execution"] {
+  const { placement, activeDeadlineSeconds, backoffLimit, ttlSecondsAfterFinished } = spec;
+  return {
+    placement,
+    ...(activeDeadlineSeconds === undefined ? {} : { activeDeadlineSeconds }),
+    ...(backoffLimit === undefined ? {} : { backoffLimit }),
+    ...(ttlSecondsAfterFinished === undefined ? {} : { ttlSecondsAfterFinished }),
+  };
+}
+
+export function fineTuneRun(
+  job: FineTuneJob,
+  { spec, specHash }: Wanted,
+  content: Pick<FineTuneRunSpec, "runHash" | "pins" | "trainerImage">,
+): KubeObject & { spec: FineTuneRunSpec } {
+  const { namespace = "" } = job.metadata;
+  return {
+    apiVersion: apiVersionOf(fineTuneRuns),
+    kind: fineTuneRuns.kind,
+    metadata: {
+      name: runName(content.runHash),
+      namespace,
+      labels: { [labels.managedBy]: managedBy, [labels.specHash]: specHash.slice(0, 16) },
+      ownerReferences: [ownerReference(job, { controller: false })],
+    },
+    spec: {
+      ...content,
+      specHash,
+      hashVersion,
+      settings: withDefaults(trainingPart(spec)),
+      artifactRoot: artifactRoot(spec, namespace),
+      execution: executionOf(spec),
+    },
+  };
+}
+
+/** ≤ 40 + 9 characters. */
+export function adapterName(job: FineTuneJob, hash: string): string {
+  return `${job.metadata.name}-${hash.slice(0, 8)}`;
+}
+
+/** The Adapter of a finished run. It has no owner: what was learnt outlives the wish. */
+export function adapterOf(
+  job: FineTuneJob,
+  run: FineTuneRun,
+  options: { results: Results; revision: number; spec: FineTuneJobSpec },
+): KubeObject & { spec: AdapterSpec } {
+  const { pins, settings, artifactRoot: root, runHash, specHash, trainerImage } = run.spec;
+  const { results, revision, spec } = options;
+  const { evaluationSetDigest } = pins;
+  return {
+    apiVersion: apiVersionOf(adapters),
+    kind: adapters.kind,
+    metadata: {
+      name: adapterName(job, runHash),
+      namespace: job.metadata.namespace ?? "",
+      labels: {
+        [labels.managedBy]: managedBy,
+        [labels.job]: job.metadata.name,
+        [labels.run]: run.metadata.name,
+        [labels.specHash]: specHash.slice(0, 16),
+      },
+    },
+    spec: {
+      revision,
+      format: settings.method.full ? "Full" : "PEFT",
+      baseModel: { uri: settings.baseModel.uri, revision: pins.baseRevision, digest: pins.baseDigest },
+      source: { uri: storeLayout.adapter(storeLayout.run(root, runHash)), digest: results.adapterDigest },
+      provenance: {
+        runName: run.metadata.name,
+        runHash,
+        specHash,
+        hashVersion: run.spec.hashVersion,
+        prepareKey: pins.prepareKey,
+        baseDigest: pins.baseDigest,
+        datasetDigest: pins.datasetDigest,
+        ...(evaluationSetDigest === undefined ? {} : { evaluationSetDigest }),
+        trainerImage,
+        numericsVersion: results.numericsVersion,
+      },
+      results,
+      artifactRoot: root,
+      execution: adapterExecution(spec, trainerImage),
+    },
+  };
+}
+
+export function adapterExecution(spec: FineTuneJobSpec, trainerImage: string): AdapterSpec["execution"] {
+  const { ttlSecondsAfterFinished } = spec;
+  return {
+    trainerImage,
+    placement: helperPlacement(spec.placement, spec.helpers),
+    ...(ttlSecondsAfterFinished === undefined ? {} : { ttlSecondsAfterFinished }),
+  };
+}
+
+export function nextRevision(existing: readonly Adapter[]): number {
+  return Math.max(0, ...existing.map(({ spec }) => spec.revision)) + 1;
+}

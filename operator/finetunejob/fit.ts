@@ -1,0 +1,44 @@
+/** Will it fit? What the planner is asked, and its answer in words. Pure. */
+import { createHash } from "node:crypto";
+import { canonicalJson } from "../../trainer/contract/hashes.ts";
+import type { Pins } from "../../trainer/contract/runFile.ts";
+import type { FineTuneJobSpec, PlanStatus } from "../api/fineTuneJob.ts";
+import { trainingPart, withDefaults } from "../api/settings.ts";
+import { bytesText, quantityBytes } from "../jobs/quantity.ts";
+import type { Node } from "../jobs/resources.ts";
+
+/** The memory that the user allows; undefined: whatever a node has. */
+export function memoryLimit(spec: FineTuneJobSpec): number | undefined {
+  return quantityBytes(spec.placement.resources?.limits?.memory);
+}
+
+/** Of the nodes that a pod of this job may use, the largest memory. */
+export function largestNode(
+  nodes: readonly Node[],
+  nodeSelector: Readonly<Record<string, string>> = {},
+): number | undefined {
+  const sizes = nodes
+    .filter(({ metadata }) => Object.entries(nodeSelector).every(([key, value]) => metadata.labels?.[key] === value))
+    .map(({ status }) => quantityBytes(status?.allocatable?.memory))
+    .filter((bytes) => bytes !== undefined);
+  return sizes.length === 0 ? undefined : Math.max(...sizes);
+}
+
+/** Names what is planned: the same key has the same answer. */
+export function planKey(spec: FineTuneJobSpec, pins: Pins): string {
+  const asked = [withDefaults(trainingPart(spec)), pins, memoryLimit(spec) ?? null];
+  return createHash("sha256")
+    .update(canonicalJson(JSON.parse(JSON.stringify(asked))))
+    .digest("hex");
+}
+
+export function fitMessage({ predictedPeakBytes, availableBytes, fits, nearestFit }: PlanStatus): string {
+  const needs = `The run needs ${bytesText(predictedPeakBytes)} of memory`;
+  if (availableBytes === undefined) return `${needs}; no node is known to compare that with.`;
+  if (fits) return `${needs} of ${bytesText(availableBytes)}.`;
+  const advice =
+    nearestFit === undefined
+      ? "No batch is small enough: raise placement.resources.limits.memory."
+      : `The nearest settings that fit: ${nearestFit}.`;
+  return `${needs}, and ${bytesText(availableBytes)} are available. ${advice}`;
+}

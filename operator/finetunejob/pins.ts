@@ -1,0 +1,52 @@
+/** From what prepare reported to pins and facts in status, and back for the planner. Pure. */
+
+import type { ModelConfig } from "../../trainer/contract/model.ts";
+import type { Envelope, PrepareFigures } from "../../trainer/contract/report.ts";
+import type { Pins } from "../../trainer/contract/runFile.ts";
+import type { FineTuneJobStatus, Inputs } from "../api/fineTuneJob.ts";
+import type { Wanted } from "./world.ts";
+
+/** The figures of a successful envelope about these very inputs; undefined otherwise. */
+export function prepareFiguresOf(envelope: Envelope | undefined, prepareKey: string): PrepareFigures | undefined {
+  if (envelope?.stage !== "Prepare" || envelope.outcome !== "Succeeded") return undefined;
+  return envelope.figures?.prepareKey === prepareKey ? envelope.figures : undefined;
+}
+
+export function pinsOf({
+  prepareKey,
+  baseRevision,
+  baseDigest,
+  datasetDigest,
+  evaluationSetDigest,
+}: PrepareFigures): Pins {
+  return {
+    prepareKey,
+    baseRevision,
+    baseDigest,
+    datasetDigest,
+    ...(evaluationSetDigest === undefined ? {} : { evaluationSetDigest }),
+  };
+}
+
+export function inputsOf({ model, baseDataType, baseBytes, dataset }: PrepareFigures): Inputs {
+  return {
+    model: { ...model, ropeTheta: String(model.ropeTheta), rmsNormEps: String(model.rmsNormEps) },
+    baseDataType,
+    baseBytes,
+    dataset,
+  };
+}
+
+export function modelOf({ model }: Inputs): ModelConfig {
+  return { ...model, ropeTheta: Number(model.ropeTheta), rmsNormEps: Number(model.rmsNormEps) };
+}
+
+/** Are the inputs of the wanted spec pinned, with no newer look asked for? */
+export function currentPins(
+  status: FineTuneJobStatus | undefined,
+  { prepareKey, request }: Pick<Wanted, "prepareKey" | "request">,
+): { pins: Pins; inputs: Inputs } | undefined {
+  const { pins, inputs } = status ?? {};
+  if (pins?.prepareKey !== prepareKey || inputs === undefined || request !== undefined) return undefined;
+  return { pins, inputs };
+}

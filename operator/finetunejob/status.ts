@@ -1,0 +1,20 @@
+/** Words and figures of a FineTuneJob's status that come from its children. Pure. */
+import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
+import type { Adapter, FineTuneRun } from "../api/kinds.ts";
+
+/** The run's progress as the job's; the run's controller has thinned it already. */
+export function mirrorProgress(status: FineTuneJobStatus, run: FineTuneRun | undefined): FineTuneJobStatus {
+  const progress = run?.status?.progress;
+  return progress === undefined ? status : { ...status, progress };
+}
+
+/** What a person wants to hear at the end: did it get better? */
+export function settledMessage({ metadata, spec }: Adapter): string {
+  const { evaluation, evalLoss } = spec.results ?? {};
+  const done = `Adapter ${metadata.name} is ready`;
+  if (evaluation?.after !== undefined) {
+    const { before = "?", after, majorityShare = "?", examples } = evaluation;
+    return `${done}: exact match ${before} → ${after} on ${examples} held-out examples (always the commonest answer: ${majorityShare}).`;
+  }
+  return evalLoss === undefined ? `${done}.` : `${done}: validation loss ${evalLoss}.`;
+}

@@ -1,0 +1,59 @@
+/** What a FineTuneJob's decision may look at, and what it may ask for. */
+import type { ExportEntry } from "../../trainer/contract/settings.ts";
+import type { AdapterSpec } from "../api/adapter.ts";
+import type { FineTuneJobSpec, FineTuneJobStatus, PlanStatus } from "../api/fineTuneJob.ts";
+import type { FineTuneRunSpec } from "../api/fineTuneRun.ts";
+import type { Adapter, FineTuneJob, FineTuneRun } from "../api/kinds.ts";
+import type { ObservedJob } from "../jobs/observe.ts";
+import type { Job } from "../jobs/resources.ts";
+import type { KubeObject } from "../runtime/objects.ts";
+
+/** A spec that was read through its schema, with the names of its work. */
+export interface Wanted {
+  spec: FineTuneJobSpec;
+  prepareKey: string;
+  specHash: string;
+  /** The pending `luthier.dev/requested-at`, while it was not acted on. */
+  request: string | undefined;
+}
+
+export type Plan = { kind: "planned"; plan: PlanStatus } | { kind: "failed"; message: string };
+
+export interface World {
+  job: FineTuneJob;
+  now: Date;
+  /** Or why the spec cannot be read. */
+  wanted: Wanted | { issue: string };
+  trainerImage: string;
+  /** All Adapters of this FineTuneJob's name. */
+  adapters: readonly Adapter[];
+  /** The run that status.currentRunRef names, if it is still that one. */
+  currentRun: FineTuneRun | undefined;
+  /** The prepare Job of the wanted inputs; read only while they are not pinned. */
+  prepare: ObservedJob | undefined;
+  /** Prepare Jobs of other inputs that still run. */
+  stalePrepares: readonly Job[];
+  /** Present when the pins are current. */
+  plan: Plan | undefined;
+  /** Hash of the wanted run; present when the pins are current. */
+  runHash: string | undefined;
+  /** What has the wanted run's name. */
+  run: FineTuneRun | undefined;
+}
+
+export type Action =
+  | { kind: "createPrepare"; job: Job }
+  | { kind: "deleteJob"; job: Job }
+  | { kind: "createRun"; run: KubeObject & { spec: FineTuneRunSpec } }
+  | { kind: "ownRun"; run: FineTuneRun }
+  | { kind: "updateExecution"; run: FineTuneRun; execution: FineTuneRunSpec["execution"] }
+  | { kind: "createAdapter"; adapter: KubeObject & { spec: AdapterSpec } }
+  | { kind: "applyExports"; adapter: string; exports: readonly ExportEntry[]; execution: AdapterSpec["execution"] }
+  | { kind: "promote"; adapter: string };
+
+export interface Decision {
+  /** The whole status that should be. */
+  status: FineTuneJobStatus;
+  actions: readonly Action[];
+  requeueAfterMs?: number | undefined;
+}

@@ -1,0 +1,258 @@
+/**
+ * What a FineTuneRun should do, given what is. Pure; the order of the steps is their priority, the first that applies
+ * decides. Invariants: an attempt is in status before its Job exists; a finished run never starts again; nothing is
+ * created while a Job of the run is left.
+ */
+import { type ConditionUpdate, updateConditions, type Verdict, verdict } from "../api/conditions.ts";
+import type { FineTuneRunStatus } from "../api/fineTuneRun.ts";
+import { deadlineExceeded, type Failure, needsAttention } from "../jobs/outcome.ts";
+import { defaultBackoffLimit } from "../jobs/placement.ts";
+import { progressDueInMs, progressStatus } from "../jobs/progress.ts";
+import { type AttemptEnd, afterFailure, endAttempt, planAttempt, secondsLeft, withAttempt } from "./attempts.ts";
+import { trainJob } from "./job.ts";
+import { resultsOf, trainFiguresOf } from "./results.ts";
+import type { Decision, World } from "./world.ts";
+
+type Step = (world: World) => Decision | undefined;
+
+export function decide(world: World): Decision {
+  const observed = { ...world, run: { ...world.run, status: withProgress(world) } };
+  for (const step of steps) {
+    const decision = step(observed);
+    if (decision) return decision;
+  }
+  throw new Error("no step decided: the last one always does");
+}
+
+/** Until the first progress line, and while something of another owner is in the way. */
+const soonMs = 3_000;
+const stopReason = "StopRequested";
+
+const finished: Step = ({ run }) => {
+  const over = run.status?.conditions?.some(({ type, status }) => type === "Succeeded" && status !== "Unknown");
+  return over || run.metadata.deletionTimestamp !== undefined ? { status: run.status ?? {}, actions: [] } : undefined;
+};
+
+/** A Job of our name that is not ours: one of a deleted run of the same name, on its way out. */
+const foreignJob: Step = (world) =>
+  world.attempt?.state.kind === "Foreign"
+    ? {
+        ...say(
+          world,
+          "Reconciling",
+          "Pending",
+          "JobNameTaken",
+          `Job ${world.attempt.record.jobName} belongs to something else; waiting until it is gone.`,
+        ),
+        requeueAfterMs: soonMs,
+      }
+    : undefined;
+
+const attemptSucceeded: Step = (world) => {
+  const { state } = world.attempt ?? {};
+  if (state?.kind !== "Succeeded") return undefined;
+  const figures = trainFiguresOf(state.envelope, world.run.spec.runHash);
+  if (figures === undefined) return reportLost(world, state.endedAt);
+  const message = state.envelope?.message || "The training is done.";
+  const ended = close(world, {
+    outcome: "Succeeded",
+    reason: "Completed",
+    message,
+    exitCode: 0,
+    endedAt: state.endedAt,
+  });
+  return say(world, "Ready", "Succeeded", "Completed", message, { ...ended, results: resultsOf(figures) }, "True");
+};
+
+/** The Job completed and its words are lost. The next attempt finds the finished run in the store and reports again. */
+function reportLost(world: World, endedAt: string | undefined): Decision {
+  const message = "The Job completed but its report was lost; asking the store.";
+  const failure = { reason: "ReportLost", message, exitCode: 0, retryable: true, exhausted: false };
+  return retryOrFail(world, failure, "Lost", endedAt);
+}
+
+const attemptFailed: Step = (world) => {
+  const { state } = world.attempt ?? {};
+  return state?.kind === "Failed" ? retryOrFail(world, state.failure, "Failed", state.endedAt) : undefined;
+};
+
+function retryOrFail(
+  world: World,
+  failure: Failure,
+  outcome: "Failed" | "Lost",
+  endedAt: string | undefined,
+): Decision {
+  const { reason, message, exitCode } = failure;
+  const ended = close(world, { outcome, reason, message, exitCode, endedAt });
+  const backoffLimit = world.run.spec.execution.backoffLimit ?? defaultBackoffLimit;
+  const { retry, crashes } = afterFailure(ended, failure, backoffLimit);
+  const status = { ...ended, crashes };
+  if (retry)
+    return say(world, "Reconciling", "Pending", reason, `${message} Trying again from the last checkpoint.`, status);
+  return say(world, "Stalled", "Failed", reason, message, status, "False");
+}
+
+/** The Job is gone without a result: we asked for that, or somebody deleted it. */
+const attemptGone: Step = (world) => {
+  const { attempt } = world;
+  if (attempt === undefined || attempt.state.kind !== "Absent") return undefined;
+  if (attempt.record.reason === stopReason) {
+    return pause(world, close(world, { outcome: "Stopped", reason: stopReason, message: "Stopped on request." }));
+  }
+  if (attempt.record.jobUID !== undefined) {
+    const message = `Job ${attempt.record.jobName} was deleted; going on from the last checkpoint.`;
+    return say(
+      world,
+      "Reconciling",
+      "Pending",
+      "JobDeleted",
+      message,
+      close(world, { outcome: "Lost", reason: "JobDeleted", message }),
+    );
+  }
+  // Planned and never created: not an attempt if nobody wants it any more.
+  const unwanted = world.wantedBy.length === 0;
+  return unwanted
+    ? pause(world, close(world, { outcome: "Stopped", reason: stopReason, message: "Not started." }))
+    : undefined;
+};
+
+/** Nobody wants it now: the Job is deleted, its pod writes a checkpoint first. */
+const stop: Step = (world) => {
+  const { attempt, run, wantedBy } = world;
+  if (wantedBy.length > 0 || attempt?.job === undefined) return undefined;
+  const status = withAttempt(run.status ?? {}, { reason: stopReason, jobUID: attempt.job.metadata.uid });
+  const deleting = attempt.state.kind === "Deleting";
+  return {
+    ...say(world, "Reconciling", "Stopping", "Stopping", "Writing a checkpoint and giving the resources back.", status),
+    actions: deleting ? [] : [{ kind: "deleteJob", job: attempt.job }],
+  };
+};
+
+const deleting: Step = (world) =>
+  world.attempt?.state.kind === "Deleting"
+    ? say(world, "Reconciling", "Stopping", "Stopping", "Waiting until the Job that is being deleted is gone.")
+    : undefined;
+
+const running: Step = (world) => {
+  const { attempt, run, now } = world;
+  if (attempt?.state.kind !== "Running") return undefined;
+  const status = withAttempt(run.status ?? {}, { jobUID: attempt.job?.metadata.uid });
+  const { progress } = status;
+  const message = progress ? phaseText(progress.phase) : "The training pod is running.";
+  return {
+    ...say(world, "Reconciling", "Training", "Training", message, status),
+    requeueAfterMs: progress === undefined ? soonMs : Math.max(progressDueInMs(progress, now), 1_000),
+  };
+};
+
+const pending: Step = (world) => {
+  const { attempt, run } = world;
+  if (attempt?.state.kind !== "Pending") return undefined;
+  const { reason, message } = attempt.state;
+  const state = reason === "Queued" || needsAttention(reason) ? "Queued" : "Pending";
+  return say(
+    world,
+    "Reconciling",
+    state,
+    reason,
+    message,
+    withAttempt(run.status ?? {}, { jobUID: attempt.job?.metadata.uid }),
+  );
+};
+
+/** The attempt is recorded and has no Job yet. */
+const start: Step = (world) => {
+  const { attempt, run } = world;
+  if (attempt === undefined) return undefined;
+  const { jobName, number } = attempt.record;
+  const left = secondsLeft(run.status ?? {}, run.spec.execution.activeDeadlineSeconds);
+  if (left !== undefined && left <= 0) {
+    return retryOrFail(world, { ...deadlineExceeded, exitCode: undefined, exhausted: false }, "Failed", undefined);
+  }
+  return {
+    ...say(world, "Reconciling", "Pending", "Pending", `Creating Job ${jobName}.`),
+    actions: [{ kind: "createJob", job: trainJob(run, jobName, left), attempt: number }],
+  };
+};
+
+const unwanted: Step = (world) => (world.wantedBy.length === 0 ? pause(world, world.run.status ?? {}) : undefined);
+
+const nextAttempt: Step = (world) => {
+  const status = planAttempt(world.run.status ?? {}, world.run.metadata.name, world.now);
+  return say(world, "Reconciling", "Pending", "Pending", "Starting the training.", status);
+};
+
+const steps: readonly Step[] = [
+  finished,
+  foreignJob,
+  attemptSucceeded,
+  attemptFailed,
+  attemptGone,
+  stop,
+  deleting,
+  running,
+  pending,
+  start,
+  unwanted,
+  nextAttempt,
+];
+
+function pause(world: World, status: FineTuneRunStatus): Decision {
+  const message = "No FineTuneJob wants it now: suspended, edited to other settings, or deleted.";
+  return say(world, "Waiting", "Stopped", "NotWanted", message, status);
+}
+
+function close({ run, now }: World, end: AttemptEnd): FineTuneRunStatus {
+  return endAttempt(run.status ?? {}, end, now);
+}
+
+/** A decision that does nothing but say how things are. */
+function say(
+  { run, now }: World,
+  kind: Verdict,
+  state: string,
+  reason: string,
+  message: string,
+  status: FineTuneRunStatus = run.status ?? {},
+  succeeded: "True" | "False" | "Unknown" = "Unknown",
+): Decision {
+  const { generation } = run.metadata;
+  const updates: ConditionUpdate[] = [
+    ...verdict(kind, reason, message),
+    { type: "Succeeded", status: succeeded, reason, message },
+  ];
+  return {
+    status: {
+      ...status,
+      ...(generation === undefined ? {} : { observedGeneration: generation }),
+      state,
+      conditions: updateConditions(run.status?.conditions, updates, { generation, now }),
+    },
+    actions: [],
+  };
+}
+
+function withProgress({ run, progress, now }: World): FineTuneRunStatus {
+  const status = run.status ?? {};
+  if (progress === undefined) return status;
+  const step = progress.lastCheckpoint;
+  const next = { ...status, progress: progressStatus(progress, status.progress, now) };
+  if (step === undefined) return next;
+  return {
+    ...withAttempt(next, { checkpointStep: step }),
+    lastCheckpointStep: Math.max(step, status.lastCheckpointStep ?? 0),
+  };
+}
+
+const phaseTexts: Readonly<Record<string, string>> = {
+  Loading: "Loading the base model and the data.",
+  EvaluatingBefore: "Evaluating the base model.",
+  Training: "Training.",
+  EvaluatingAfter: "Evaluating the result.",
+  Saving: "Saving the result.",
+};
+
+function phaseText(phase: string): string {
+  return phaseTexts[phase] ?? `${phase}.`;
+}

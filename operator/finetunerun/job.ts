@@ -1,0 +1,36 @@
+/** The batch Job of one attempt. Pure: a run file with everything resolved, and the artifact claim alone. */
+import type { TrainFile } from "../../trainer/contract/runFile.ts";
+import type { FineTuneRun } from "../api/kinds.ts";
+import { labels } from "../api/names.ts";
+import { claimMounts } from "../jobs/claims.ts";
+import { defaultBackoffLimit, defaultTtlSeconds, trainPlacement } from "../jobs/placement.ts";
+import { renderJob } from "../jobs/render.ts";
+import type { Job } from "../jobs/resources.ts";
+
+export function trainJob(run: FineTuneRun, jobName: string, activeDeadlineSeconds: number | undefined): Job {
+  const { spec } = run;
+  return renderJob({
+    name: jobName,
+    owner: run,
+    labels: { [labels.run]: run.metadata.name },
+    runFile: trainFile(run),
+    claims: claimMounts({ read: [], write: spec.artifactRoot }),
+    image: spec.trainerImage,
+    placement: trainPlacement(spec.execution.placement),
+    backoffLimit: spec.execution.backoffLimit ?? defaultBackoffLimit,
+    activeDeadlineSeconds,
+    ttlSecondsAfterFinished: spec.execution.ttlSecondsAfterFinished ?? defaultTtlSeconds,
+  });
+}
+
+function trainFile({ spec }: FineTuneRun): TrainFile {
+  return {
+    version: 1,
+    stage: "Train",
+    artifactRoot: spec.artifactRoot,
+    runHash: spec.runHash,
+    specHash: spec.specHash,
+    pins: spec.pins,
+    spec: spec.settings,
+  };
+}

@@ -1,0 +1,43 @@
+/** What a training reported, as the API shows it. Pure; figures that do not belong to this run are not taken. */
+import type { Envelope, ExactMatch, TrainFigures } from "../../trainer/contract/report.ts";
+import type { Results } from "../api/common.ts";
+import { figureText } from "../jobs/progress.ts";
+
+/** The figures of a successful envelope of this very run; undefined otherwise. */
+export function trainFiguresOf(envelope: Envelope | undefined, runHash: string): TrainFigures | undefined {
+  if (envelope?.stage !== "Train" || envelope.outcome !== "Succeeded") return undefined;
+  return envelope.figures?.runHash === runHash ? envelope.figures : undefined;
+}
+
+export function resultsOf(figures: TrainFigures): Results {
+  const evaluation = evaluationOf(figures.evaluationBefore, figures.evaluationAfter);
+  return {
+    steps: figures.steps,
+    bestStep: figures.bestStep,
+    loss: figureText(figures.loss),
+    ...(figures.evalLoss === undefined ? {} : { evalLoss: figureText(figures.evalLoss) }),
+    ...(evaluation === undefined ? {} : { evaluation }),
+    trainableParameters: figures.trainableParameters,
+    totalParameters: figures.totalParameters,
+    trainedTokens: figures.trainedTokens,
+    tokensPerSecond: figureText(figures.tokensPerSecond),
+    seconds: figureText(figures.seconds),
+    predictedPeakBytes: figures.predictedPeakBytes,
+    measuredPeakBytes: figures.measuredPeakBytes,
+    resumes: figures.resumes,
+    adapterDigest: figures.adapterDigest,
+    adapterBytes: figures.adapterBytes,
+    numericsVersion: figures.numericsVersion,
+  };
+}
+
+function evaluationOf(before: ExactMatch | undefined, after: ExactMatch | undefined): Results["evaluation"] {
+  const any = after ?? before;
+  if (any === undefined) return undefined;
+  return {
+    ...(before === undefined ? {} : { before: figureText(before.exactMatch) }),
+    ...(after === undefined ? {} : { after: figureText(after.exactMatch) }),
+    majorityShare: figureText(any.majorityShare),
+    examples: any.examples,
+  };
+}

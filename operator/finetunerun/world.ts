@@ -1,0 +1,34 @@
+/** What a FineTuneRun's decision may look at, and what it may ask for. */
+import type { Progress } from "../../trainer/contract/progress.ts";
+import type { Attempt, FineTuneRunStatus } from "../api/fineTuneRun.ts";
+import type { FineTuneRun } from "../api/kinds.ts";
+import type { JobState } from "../jobs/outcome.ts";
+import type { Job } from "../jobs/resources.ts";
+
+export interface World {
+  run: FineTuneRun;
+  now: Date;
+  /** FineTuneJobs whose current run this is and that are not suspended. */
+  wantedBy: readonly string[];
+  /** The newest attempt, while it has not ended. */
+  attempt: CurrentAttempt | undefined;
+  /** Read just now from the pod's log, when it was due. */
+  progress: Progress | undefined;
+}
+
+export interface CurrentAttempt {
+  record: Attempt;
+  job: Job | undefined;
+  /** `Foreign`: a Job of our name that belongs to something else. */
+  state: JobState | { kind: "Foreign" };
+}
+
+export type Action = { kind: "createJob"; job: Job; attempt: number } | { kind: "deleteJob"; job: Job };
+
+export interface Decision {
+  /** The whole status that should be. */
+  status: FineTuneRunStatus;
+  /** Carried out before the status is written; a created Job's uid goes into it. */
+  actions: readonly Action[];
+  requeueAfterMs?: number | undefined;
+}

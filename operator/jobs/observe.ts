@@ -1,0 +1,59 @@
+/** Reads a Job and its pods as one state. I/O: what the caches lack is asked of the API server before it counts as absent. */
+import type { Progress } from "../../trainer/contract/progress.ts";
+import type { Client } from "../runtime/client.ts";
+import type { KubeObject } from "../runtime/objects.ts";
+import type { Store } from "../runtime/store.ts";
+import { type JobState, jobState } from "./outcome.ts";
+import { lastProgress } from "./progress.ts";
+import { containerName } from "./render.ts";
+import { batchJobs, type Job, type Pod, pods } from "./resources.ts";
+
+export interface JobObserver {
+  client: Client;
+  jobs: Store<Job, "owner">;
+  pods: Store<Pod, "job">;
+}
+
+export interface ObservedJob {
+  job: Job | undefined;
+  state: JobState | { kind: "Foreign" };
+}
+
+export async function observeJob(observer: JobObserver, owner: KubeObject, name: string): Promise<ObservedJob> {
+  const namespace = owner.metadata.namespace ?? "";
+  const job = observer.jobs.get(`${namespace}/${name}`) ?? (await observer.client.get(batchJobs, { namespace, name }));
+  if (job === undefined) return { job, state: { kind: "Absent" } };
+  const ours = job.metadata.ownerReferences?.some(({ uid }) => uid === owner.metadata.uid);
+  if (!ours) return { job, state: { kind: "Foreign" } };
+  const state = jobState(job, observer.pods.byIndex("job", `${namespace}/${name}`));
+  if (!lacksWords(state)) return { job, state };
+  // The Job's end may be seen before its pod's: ask before the words count as lost.
+  const { items } = await observer.client.list(pods, {
+    namespace,
+    labelSelector: `batch.kubernetes.io/job-name=${name}`,
+  });
+  return { job, state: jobState(job, items) };
+}
+
+function lacksWords(state: JobState): boolean {
+  switch (state.kind) {
+    case "Succeeded":
+      return state.envelope === undefined;
+    case "Failed":
+      return state.failure.exitCode === undefined;
+    default:
+      return false;
+  }
+}
+
+/** The last progress line of a pod's log; undefined when there is none, or the log cannot be read now. */
+export async function readProgress(client: Client, pod: Pod): Promise<Progress | undefined> {
+  const { name, namespace = "" } = pod.metadata;
+  try {
+    const log = await client.log({ namespace, name }, { container: containerName, tailLines: 5, limitBytes: 16_384 });
+    return lastProgress(log);
+  } catch {
+    // The container is starting or gone; the next look will tell.
+    return undefined;
+  }
+}

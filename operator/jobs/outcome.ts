@@ -1,0 +1,139 @@
+/**
+ * What a batch Job and its pods say, read as one state. Pure. The words of a pod (its termination message) are untrusted:
+ * they are taken through the contract's schema, and a lost message is a state of its own.
+ */
+import { type Envelope, parseEnvelope } from "../../trainer/contract/report.ts";
+import { killed } from "./render.ts";
+import type { Job, Pod } from "./resources.ts";
+
+export type JobState =
+  | { kind: "Absent" }
+  | { kind: "Deleting" }
+  /** Created, but no container runs; the reason is the pod's. */
+  | { kind: "Pending"; reason: string; message: string }
+  | { kind: "Running"; pod: Pod }
+  /** `envelope` is undefined when the message was lost. */
+  | { kind: "Succeeded"; envelope: Envelope | undefined; endedAt: string | undefined }
+  | { kind: "Failed"; failure: Failure; endedAt: string | undefined };
+
+export interface Failure {
+  /** CamelCase, for a condition. */
+  reason: string;
+  message: string;
+  exitCode: number | undefined;
+  /** Trying again may help. */
+  retryable: boolean;
+  /** The Job made all its own attempts. */
+  exhausted: boolean;
+}
+
+export function jobState(job: Job | undefined, pods: readonly Pod[]): JobState {
+  if (job === undefined) return { kind: "Absent" };
+  const complete = jobCondition(job, "Complete");
+  const failed = jobCondition(job, "Failed");
+  if (complete) return { kind: "Succeeded", envelope: lastEnvelope(pods), endedAt: complete.lastTransitionTime };
+  if (failed) return { kind: "Failed", failure: failureOf(failed, pods), endedAt: failed.lastTransitionTime };
+  if (job.metadata.deletionTimestamp !== undefined) return { kind: "Deleting" };
+  const running = pods.find((pod) => pod.status?.phase === "Running" && pod.metadata.deletionTimestamp === undefined);
+  if (running) return { kind: "Running", pod: running };
+  return { kind: "Pending", ...pendingReason(job, pods) };
+}
+
+function jobCondition(job: Job, type: string) {
+  return job.status?.conditions?.find((condition) => condition.type === type && condition.status === "True");
+}
+
+interface Terminated {
+  exitCode: number;
+  reason: string;
+  message: string;
+  finishedAt: string;
+}
+
+/** How the trainer's containers ended, the latest first. */
+function terminations(pods: readonly Pod[]): Terminated[] {
+  return pods
+    .flatMap((pod) => pod.status?.containerStatuses ?? [])
+    .flatMap(({ state }) => (state?.terminated ? [state.terminated] : []))
+    .map(({ exitCode, reason, message, finishedAt }) => ({
+      exitCode,
+      reason: reason ?? "",
+      message: message ?? "",
+      finishedAt: finishedAt ?? "",
+    }))
+    .sort((a, b) => (a.finishedAt < b.finishedAt ? 1 : -1));
+}
+
+function lastEnvelope(pods: readonly Pod[]): Envelope | undefined {
+  const succeeded = terminations(pods).find(({ exitCode }) => exitCode === 0);
+  return succeeded && parseEnvelope(succeeded.message);
+}
+
+type Condition = NonNullable<NonNullable<NonNullable<Job["status"]>["conditions"]>[number]>;
+
+function failureOf(condition: Condition, pods: readonly Pod[]): Failure {
+  const last = terminations(pods).find(({ exitCode }) => exitCode !== 0);
+  const envelope = last && parseEnvelope(last.message);
+  const exhausted = condition.reason === "BackoffLimitExceeded";
+  const exitCode = last?.exitCode;
+  if (condition.reason === "DeadlineExceeded") return { ...deadlineExceeded, exitCode, exhausted };
+  if (last?.reason === "OOMKilled") return { ...hostMemoryExceeded, exitCode, exhausted };
+  const retryable = exitCode === undefined || !isFinal(exitCode);
+  const words = envelope ? { reason: envelope.reason, message: envelope.message } : crash(condition, last);
+  return { ...words, exitCode, retryable, exhausted };
+}
+
+export const deadlineExceeded = {
+  reason: "DeadlineExceeded",
+  message:
+    "It ran longer than spec.activeDeadlineSeconds. Raise it and delete the FineTuneRun to go on from the last checkpoint.",
+  retryable: false,
+};
+
+const hostMemoryExceeded = {
+  reason: "HostMemoryExceeded",
+  message:
+    "The trainer needed more memory than its limit (or the node) has. Raise resources.limits.memory, or lower training.batchTokens or dataset.maxSequenceLength.",
+  retryable: false,
+};
+
+/** A container that ended without a word of ours. */
+function crash(condition: Condition, last: Terminated | undefined): { reason: string; message: string } {
+  if (last === undefined) {
+    return {
+      reason: condition.reason ?? "JobFailed",
+      message: condition.message ?? "The Job failed and left no pod to ask.",
+    };
+  }
+  const words = last.message === "" ? "it left no message" : `its last words: ${last.message.slice(-500)}`;
+  return {
+    reason: last.exitCode === killed ? "Killed" : "Crashed",
+    message: `The trainer ended with exit code ${last.exitCode}${last.reason ? ` (${last.reason})` : ""}; ${words}.`,
+  };
+}
+
+const isFinal = (code: number) => code === 12 || (code >= 20 && code <= 23);
+
+/** Why no container runs, in words that say what to do. */
+function pendingReason(job: Job, pods: readonly Pod[]): { reason: string; message: string } {
+  if (job.spec?.suspend === true) return { reason: "Queued", message: "The Job is suspended by a queue." };
+  const pod = pods.find(({ metadata }) => metadata.deletionTimestamp === undefined) ?? pods[0];
+  if (pod === undefined) return { reason: "Pending", message: "Waiting for the Job's pod." };
+  const unscheduled = pod.status?.conditions?.find(({ type, status }) => type === "PodScheduled" && status === "False");
+  if (unscheduled) {
+    return {
+      reason: unscheduled.reason ?? "Unschedulable",
+      message: `No node takes the pod: ${unscheduled.message ?? ""}`,
+    };
+  }
+  const waiting = pod.status?.containerStatuses?.find(({ state }) => state?.waiting)?.state?.waiting;
+  if (waiting?.reason !== undefined && waiting.reason !== "ContainerCreating") {
+    return { reason: waiting.reason, message: `Pod ${pod.metadata.name}: ${waiting.message ?? waiting.reason}` };
+  }
+  return { reason: "Pending", message: `Pod ${pod.metadata.name} is starting.` };
+}
+
+/** A pending state that will not pass by itself soon. */
+export function needsAttention(reason: string): boolean {
+  return !["Pending", "Queued"].includes(reason);
+}

@@ -1,0 +1,50 @@
+/** The trainer's progress as a status shows it. Pure. */
+import { type Progress, parseProgress } from "../../trainer/contract/progress.ts";
+import type { ProgressStatus } from "../api/common.ts";
+import { timestamp } from "../runtime/clock.ts";
+
+/** Least time between two writes of moving numbers; transitions are written at once. */
+export const progressIntervalMs = 30_000;
+
+/** The last progress line of a log's tail. */
+export function lastProgress(log: string): Progress | undefined {
+  return log
+    .split("\n")
+    .reverse()
+    .map(parseProgress)
+    .find((progress) => progress !== undefined);
+}
+
+export function progressStatus(progress: Progress, previous: ProgressStatus | undefined, now: Date): ProgressStatus {
+  const { loss, evalLoss, tokensPerSecond, estimatedSecondsLeft } = progress;
+  return {
+    phase: progress.phase,
+    steps: `${progress.done}/${progress.total}`,
+    // A line may leave out what has not changed.
+    ...member("loss", loss === undefined ? previous?.loss : figureText(loss)),
+    ...member("evalLoss", evalLoss === undefined ? previous?.evalLoss : figureText(evalLoss)),
+    ...member("tokensPerSecond", tokensPerSecond === undefined ? undefined : figureText(tokensPerSecond)),
+    ...member(
+      "estimatedCompletionTime",
+      estimatedSecondsLeft === undefined || estimatedSecondsLeft < 0 || estimatedSecondsLeft > 1e9
+        ? undefined
+        : timestamp(new Date(now.getTime() + estimatedSecondsLeft * 1000)),
+    ),
+    updatedAt: timestamp(now),
+  };
+}
+
+/** Milliseconds until moving numbers may be written again; 0 when they may now. */
+export function progressDueInMs(previous: ProgressStatus | undefined, now: Date): number {
+  if (previous === undefined) return 0;
+  return Math.max(0, Date.parse(previous.updatedAt) + progressIntervalMs - now.getTime());
+}
+
+/** A measured number in four significant digits. */
+export function figureText(value: number): string {
+  return String(Number(value.toPrecision(4)));
+}
+
+function member<K extends string>(key: K, value: string | undefined): { [key in K]?: string } {
+  return value === undefined ? {} : ({ [key]: value } as { [key in K]?: string });
+}

@@ -1,0 +1,160 @@
+/**
+ * The one renderer of batch Jobs and their pods. Pure. Pods are restricted (non-root, read-only root, no capability, no
+ * token, default seccomp), see their run file through a downward API volume and the claims they need, and nothing else.
+ *
+ * A Job is created once and never re-applied. What a pod's exit code means to the Job is `podFailurePolicy`; the order of
+ * its rules matters, the first that matches decides.
+ */
+import { stringify } from "yaml";
+import { exitCode } from "../../trainer/contract/exitCodes.ts";
+import type { RunFile } from "../../trainer/contract/runFile.ts";
+import type { ResolvedPlacement } from "../api/common.ts";
+import { annotations, labels, managedBy } from "../api/names.ts";
+import { type KubeObject, ownerReference } from "../runtime/objects.ts";
+import type { ClaimMount } from "./claims.ts";
+import type { Job } from "./resources.ts";
+
+export interface TrainerJob {
+  name: string;
+  owner: KubeObject;
+  /** Labels beside managed-by and stage, on the Job and its pods. */
+  labels: Record<string, string>;
+  runFile: RunFile;
+  claims: readonly ClaimMount[];
+  image: string;
+  placement: ResolvedPlacement;
+  backoffLimit: number;
+  activeDeadlineSeconds?: number | undefined;
+  ttlSecondsAfterFinished: number;
+}
+
+/** uid and gid of the trainer's image. */
+const trainerUser = 65532;
+export const containerName = "trainer";
+/** Time for a last checkpoint after SIGTERM. */
+const terminationGracePeriodSeconds = 120;
+const runDirectory = "/luthier/run";
+const claimsDirectory = "/luthier/claims";
+
+export function renderJob(job: TrainerJob): Job {
+  const stage = job.runFile.stage.toLowerCase();
+  const allLabels = { ...job.labels, [labels.managedBy]: managedBy, [labels.stage]: stage };
+  return {
+    apiVersion: "batch/v1",
+    kind: "Job",
+    metadata: {
+      name: job.name,
+      ...(job.owner.metadata.namespace === undefined ? {} : { namespace: job.owner.metadata.namespace }),
+      labels: allLabels,
+      ownerReferences: [ownerReference(job.owner, { controller: true })],
+    },
+    spec: {
+      completions: 1,
+      parallelism: 1,
+      backoffLimit: job.backoffLimit,
+      podReplacementPolicy: "Failed",
+      podFailurePolicy: podFailurePolicy(),
+      ttlSecondsAfterFinished: job.ttlSecondsAfterFinished,
+      ...(job.activeDeadlineSeconds === undefined ? {} : { activeDeadlineSeconds: job.activeDeadlineSeconds }),
+      template: {
+        metadata: { labels: allLabels, annotations: { [annotations.runFile]: stringify(job.runFile) } },
+        spec: podSpec(job, stage),
+      },
+    },
+  };
+}
+
+type PodSpec = NonNullable<NonNullable<Job["spec"]>["template"]["spec"]>;
+
+function podSpec(job: TrainerJob, stage: string): PodSpec {
+  const { resources, ...where } = job.placement;
+  return {
+    restartPolicy: "Never",
+    terminationGracePeriodSeconds,
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    securityContext: {
+      runAsNonRoot: true,
+      runAsUser: trainerUser,
+      runAsGroup: trainerUser,
+      fsGroup: trainerUser,
+      fsGroupChangePolicy: "OnRootMismatch",
+      seccompProfile: { type: "RuntimeDefault" },
+    },
+    ...where,
+    containers: [
+      {
+        name: containerName,
+        image: job.image,
+        imagePullPolicy: "IfNotPresent",
+        args: [stage, "--run-file", `${runDirectory}/run.yaml`],
+        ...(resources === undefined ? {} : { resources: resourceStrings(resources) }),
+        terminationMessagePolicy: "File",
+        securityContext: {
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ["ALL"] },
+        },
+        volumeMounts: [
+          { name: "run", mountPath: runDirectory, readOnly: true },
+          { name: "tmp", mountPath: "/tmp" },
+          ...job.claims.map(({ claim, readOnly }, index) => ({
+            name: `claim-${index}`,
+            mountPath: `${claimsDirectory}/${claim}`,
+            readOnly,
+          })),
+        ],
+      },
+    ],
+    volumes: [
+      {
+        name: "run",
+        downwardAPI: {
+          items: [{ path: "run.yaml", fieldRef: { fieldPath: `metadata.annotations['${annotations.runFile}']` } }],
+        },
+      },
+      { name: "tmp", emptyDir: {} },
+      ...job.claims.map(({ claim, readOnly }, index) => ({
+        name: `claim-${index}`,
+        persistentVolumeClaim: { claimName: claim, readOnly },
+      })),
+    ],
+  };
+}
+
+/** `Wire` quantities are strings. */
+function resourceStrings({ requests, limits }: NonNullable<ResolvedPlacement["resources"]>) {
+  const strings = (list: Record<string, string | number | undefined>) =>
+    Object.fromEntries(Object.entries(list).map(([name, quantity]) => [name, String(quantity)]));
+  return {
+    ...(requests === undefined ? {} : { requests: strings(requests) }),
+    ...(limits === undefined ? {} : { limits: strings(limits) }),
+  };
+}
+
+function podFailurePolicy(): NonNullable<NonNullable<Job["spec"]>["podFailurePolicy"]> {
+  return {
+    rules: [
+      { action: "Ignore", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] },
+      { action: "Ignore", onExitCodes: exitCodes(exitCode.stopped, exitCode.peerLost) },
+      {
+        action: "FailJob",
+        onExitCodes: exitCodes(
+          exitCode.superseded,
+          exitCode.invalid,
+          exitCode.diverged,
+          exitCode.outOfDeviceMemory,
+          exitCode.inputCorrupt,
+          killed,
+        ),
+      },
+    ],
+  };
+}
+
+/** 128 + SIGKILL: out of memory, or killed from outside; the operator looks which. */
+export const killed = 137;
+
+function exitCodes(...values: number[]) {
+  return { containerName, operator: "In", values };
+}

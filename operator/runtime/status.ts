@@ -1,0 +1,30 @@
+/** Status writes: full intent by server-side apply, refused when the object moved on, left out when nothing changed. */
+import { isDeepStrictEqual } from "node:util";
+import type { Client } from "./client.ts";
+import type { KubeObject, Resource } from "./objects.ts";
+
+/** Writes `status` if it differs from what `object` has; says whether it did. Throws ApiError 409 for a stale object. */
+export async function writeStatus<T extends KubeObject & { status?: object }>(
+  client: Client,
+  resource: Resource<T>,
+  object: T,
+  status: object,
+  manager: string,
+): Promise<boolean> {
+  const wanted: unknown = JSON.parse(JSON.stringify(status));
+  if (isDeepStrictEqual(object.status ?? {}, wanted)) return false;
+  const { apiVersion, kind, metadata } = object;
+  const { name, namespace, resourceVersion } = metadata;
+  const intent = {
+    apiVersion,
+    kind,
+    metadata: {
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+    },
+    status: wanted,
+  };
+  await client.apply(resource, intent, { manager, subresource: "status" });
+  return true;
+}
