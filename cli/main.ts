@@ -6,6 +6,7 @@ import { exitCode } from "../trainer/contract/exitCodes.ts";
 import { messageOf, StageFailure } from "../trainer/failure.ts";
 import { helpText, readArguments, UsageError } from "./arguments.ts";
 import { type Command, createSession, Interrupted, type Session } from "./command.ts";
+import { planCommand } from "./commands/plan.ts";
 import { runCommand } from "./commands/run.ts";
 import { watchCommand } from "./commands/watch.ts";
 import { ManifestError } from "./manifest.ts";
@@ -14,6 +15,7 @@ import { table } from "./ui/table.ts";
 
 const commands: ReadonlyMap<string, Command> = new Map([
   ["run", runCommand],
+  ["plan", planCommand],
   ["watch", watchCommand],
 ]);
 

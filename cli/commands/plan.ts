@@ -1,0 +1,127 @@
+/**
+ * `luthier plan`: what a FineTuneJob will take, by the compiler that its run will use. Prepares the inputs (they are
+ * counted, not guessed) and trains nothing.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir, totalmem } from "node:os";
+import path from "node:path";
+import { quantityBytes } from "../../operator/jobs/quantity.ts";
+import { effectiveSettings } from "../../trainer/contract/effective.ts";
+import { exitCode } from "../../trainer/contract/exitCodes.ts";
+import { type Plan, PlanError, plan } from "../../trainer/plan.ts";
+import { BaseModel } from "../../trainer/stages/base.ts";
+import { runPrepare } from "../../trainer/stages/prepare.ts";
+import { Objects } from "../../trainer/stores/objects.ts";
+import { Stores } from "../../trainer/stores/stores.ts";
+import { type Arguments, choiceOf, optionOf, UsageError } from "../arguments.ts";
+import { type Command, commonOptions, outputFormats, type Session } from "../command.ts";
+import {
+  type FineTuneJobManifest,
+  type LocalPlaces,
+  loadFineTuneJob,
+  localPlaces,
+  readClaims,
+  trainingSpecOf,
+} from "../fineTuneJob.ts";
+import { prepareFile } from "../pipeline.ts";
+import { readSample } from "../sample.ts";
+import { planLines } from "../ui/planView.ts";
+import { createStageView } from "../ui/stageView.ts";
+
+const usage = {
+  command: "luthier plan",
+  positionals: ["MANIFEST"],
+  summary: "Says what a FineTuneJob will take: parameters, memory, steps; and shows one example with what is learnt.",
+  details: [
+    "The memory to fit into is --memory, else the manifest's spec.placement.resources.limits.memory, else this machine's.",
+    "Exit code 20 when it does not fit; the message names the nearest setting that does.",
+  ],
+  options: {
+    claim: commonOptions.claim,
+    "output-dir": {
+      value: "DIR",
+      help: "keep the prepared inputs here, so that `luthier run` with the same DIR reuses them",
+    },
+    memory: { value: "SIZE", help: "for example 8Gi" },
+    output: commonOptions.output,
+    help: commonOptions.help,
+  },
+};
+
+export const planCommand: Command = { usage, run };
+
+async function run(args: Arguments, session: Session): Promise<number> {
+  const format = choiceOf(args, "output", outputFormats, "text");
+  const job = loadFineTuneJob(args.positionals[0] ?? "");
+  const available = availableBytes(job, optionOf(args, "memory"));
+  const kept = optionOf(args, "output-dir");
+  const directory = kept ?? mkdtempSync(path.join(tmpdir(), "luthier-plan-"));
+  try {
+    const places = localPlaces(job, readClaims(args.values.get("claim") ?? []), directory);
+    const { made, sample } = await planJob(job, places, available, session);
+    if (format === "json")
+      session.write(`${JSON.stringify({ ...made, availableBytes: available, sample }, null, 2)}\n`);
+    else session.write(`${[...planLines(made, available), ...sampleLines(sample)].join("\n")}\n`);
+    return made.fits ? exitCode.done : exitCode.invalid;
+  } finally {
+    if (kept === undefined) rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+async function planJob(
+  job: FineTuneJobManifest,
+  { claims, artifactRoot }: LocalPlaces,
+  available: number,
+  { screen, signal }: Session,
+): Promise<{ made: Plan; sample: string | undefined }> {
+  const spec = trainingSpecOf(job);
+  const stores = new Stores({ claims });
+  const view = createStageView(() => `${job.metadata.name}: counting the inputs`);
+  const onProgress = (progress: Parameters<typeof view.add>[0]) => {
+    view.add(progress);
+    screen.show(view);
+  };
+  const log = (line: string) => screen.print(line);
+  const { figures } = await runPrepare(prepareFile({ spec, artifactRoot }), {
+    stores,
+    onProgress,
+    log,
+    signal,
+    threads: 0,
+  });
+  screen.clear();
+  const settings = effectiveSettings(spec);
+  const { model, baseDataType, dataset } = figures;
+  const base = await BaseModel.open(stores, new Objects(stores, artifactRoot), figures.baseDigest);
+  const sample = await readSample(stores, settings.dataset, await base.codec());
+  return { made: planOrRefuse({ settings, model, baseDataType, dataset, availableBytes: available }), sample };
+}
+
+function planOrRefuse(input: Parameters<typeof plan>[0]): Plan {
+  try {
+    return plan(input);
+  } catch (error) {
+    if (error instanceof PlanError) throw new UsageError(`these settings cannot be planned: ${error.message}`);
+    throw error;
+  }
+}
+
+function availableBytes(job: FineTuneJobManifest, given: string | undefined): number {
+  if (given === undefined) {
+    return quantityBytes(job.spec.placement.resources?.limits?.memory) ?? machineBytes();
+  }
+  const bytes = quantityBytes(given);
+  if (bytes === undefined) throw new UsageError(`--memory is a size such as 8Gi, not ${JSON.stringify(given)}`);
+  return bytes;
+}
+
+/** The machine's memory, or what its control group allows of it. */
+function machineBytes(): number {
+  const constrained = process.constrainedMemory();
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
+}
+
+function sampleLines(sample: string | undefined): string[] {
+  if (sample === undefined) return [];
+  return ["", "one example; what is learnt stands between ⟦ and ⟧", ...sample.split("\n").map((line) => `  ${line}`)];
+}
