@@ -18,9 +18,14 @@ type Product = Placed & { kind: "product" };
 /** A tail is kept beside the main product's panel, so its rows must be few. */
 const longestTail = 512;
 
-export function differentiate(graph: Graph, accumulators: ReadonlyMap<Tensor, Accumulator>): void {
+/** @returns the gradient of an input of the graph that trains without being a parameter, formed when asked for. */
+export function differentiate(
+  graph: Graph,
+  accumulators: ReadonlyMap<Tensor, Accumulator>,
+): (input: Tensor) => Tensor | undefined {
   const sweep = new Sweep(graph, accumulators);
   for (const node of [...graph.nodes].reverse()) sweep.visit(node);
+  return (input) => sweep.sum(input);
 }
 
 class Sweep {
@@ -36,7 +41,7 @@ class Sweep {
   visit(node: Node): void {
     const gradients = new Map<string, Tensor>();
     for (const [name, output] of Object.entries(node.outputs)) {
-      const gradient = output && this.#sum(output);
+      const gradient = output && this.sum(output);
       if (gradient) gradients.set(name, gradient);
     }
     const depends = node.op.inputs.some((name) => this.#wants(node, plain(name)) || this.#trains(node, plain(name)));
@@ -76,7 +81,7 @@ class Sweep {
   }
 
   /** The whole gradient of a tensor, once all its consumers have been visited. */
-  #sum(tensor: Tensor): Tensor | undefined {
+  sum(tensor: Tensor): Tensor | undefined {
     const contributions = this.#contributions.get(tensor) ?? [];
     this.#contributions.delete(tensor);
     let sum: Tensor | undefined;

@@ -47,6 +47,8 @@ export class Graph {
 
   /** Gives a computed tensor a place in region io, where JavaScript reads it by this name. */
   output(name: string, tensor: Tensor): void {
+    const placed = tensor.role !== "activation" || [...this.outputs.values()].includes(tensor);
+    if (placed) throw new Error(`${tensor.name} has a place already: output ${name} would be a second one`);
     this.outputs.set(name, tensor);
   }
 

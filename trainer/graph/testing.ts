@@ -1,0 +1,315 @@
+/**
+ * For tests: runs a graph or a compiled run on the executor, and compares gradients with finite differences.
+ * Values are plain arrays of numbers by name; randomness is a small generator with a fixed seed.
+ */
+import assert from "node:assert/strict";
+import { addon, type Backend, type Executor } from "../native/addon.ts";
+import { cast } from "../ops/cast/op.ts";
+import type { Compiled, CompileSpec, DataType, IoTensor, ProgramKey, StateRole } from "./compiled.ts";
+import { differentiate } from "./differentiate.ts";
+import { emit } from "./emit.ts";
+import { Graph, type Node } from "./graph.ts";
+import { layOut } from "./layout.ts";
+import { layOutIo } from "./memory.ts";
+import { defineOp } from "./op.ts";
+import { elementsOf, type Tensor } from "./tensor.ts";
+
+export type Numbers = Float32Array | Float64Array | Int32Array | Uint32Array;
+export type Values = Readonly<Record<string, ArrayLike<number>>>;
+
+/** Numbers in (−0.5, 0.5), the same for the same seed. */
+export function randoms(seed: number): () => number {
+  let state = seed >>> 0 || 1;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return (state + 0.5) / 2 ** 32 - 0.5;
+  };
+}
+
+export const randomValues = (count: number, seed: number): Float64Array => {
+  const random = randoms(seed);
+  return Float64Array.from({ length: count }, () => random());
+};
+
+const views = { F32: Float32Array, F64: Float64Array, I32: Int32Array, U32: Uint32Array } as const;
+
+/** A typed view of a tensor in a region. BF16 is read and written by no test directly. */
+export function viewOf(region: Uint8Array, dtype: DataType, shape: readonly number[], offset: number): Numbers {
+  assert(dtype in views, `no view of ${dtype}`);
+  const View = views[dtype as keyof typeof views];
+  return new View(region.buffer as ArrayBuffer, region.byteOffset + offset, elementsOf(shape));
+}
+
+const ioView = (executor: Executor, { dtype, shape, offset }: IoTensor): Numbers =>
+  viewOf(executor.io, dtype, shape, offset);
+
+/** Runs nodes whose every leaf is an io tensor: the values in, the named outputs out. */
+export class GraphRunner {
+  readonly #executor: Executor;
+  readonly #io: ReadonlyMap<string, IoTensor>;
+  readonly #handle: number;
+
+  constructor(graph: Graph, nodes: readonly Node[] = graph.nodes, backend: Backend = "reference64") {
+    const io = layOutIo(graph);
+    const arena = layOut(nodes, new Set(graph.outputs.values()));
+    const locate = (tensor: Tensor) => {
+      const offset = arena.offsets.get(tensor);
+      const location = offset === undefined ? io.locations.get(tensor) : ({ region: "arena", offset } as const);
+      assert(location, `${tensor.name} has no place`);
+      return location;
+    };
+    const sizes = { arenaBytes: arena.bytes, stateBytes: 0, ioBytes: io.bytes };
+    const bytes = emit({ nodes, released: arena.released, locate, weightCount: 0, ...sizes });
+    this.#executor = addon().createExecutor({ backend, threads: 1, weights: 0, poison: true, ...sizes });
+    this.#io = io.io;
+    this.#handle = this.#executor.load(bytes);
+  }
+
+  /** What is not among `values` is zero. */
+  async run(values: Values): Promise<Record<string, Float64Array>> {
+    for (const [name, tensor] of this.#io) ioView(this.#executor, tensor).set(values[name] ?? []);
+    for (const [name, tensor] of this.#io) if (!(name in values)) ioView(this.#executor, tensor).fill(0);
+    await this.#executor.run(this.#handle);
+    const read = [...this.#io].map(([name, tensor]) => [name, Float64Array.from(ioView(this.#executor, tensor))]);
+    return Object.fromEntries(read);
+  }
+
+  close(): void {
+    this.#executor.close();
+  }
+}
+
+/** Stands for whatever uses an output: its gradient is given. Differentiated, never emitted. */
+const probe = defineOp({
+  name: "probe",
+  inputs: ["y", "dy"],
+  outputs: [],
+  isLoss: true,
+  infer: () => ({}),
+  backward: ({ operands: { dy }, contribute }) => contribute("y", { kind: "tensor", tensor: dy }),
+});
+
+export interface GradientCheck {
+  /** Differentiated inputs that are activations, and those that are parameters, by shape. */
+  readonly inputs: Readonly<Record<string, readonly number[]>>;
+  readonly parameters?: Readonly<Record<string, readonly number[]>>;
+  /** Inputs that are not differentiated. */
+  readonly constants?: Readonly<
+    Record<string, { dtype: DataType; shape: readonly number[]; values: ArrayLike<number> }>
+  >;
+  build(graph: Graph, tensors: Readonly<Record<string, Tensor>>): Readonly<Record<string, Tensor>>;
+}
+
+/** Asserts that the backward of what `build` makes agrees with central differences in double precision. */
+export async function assertGradients(check: GradientCheck): Promise<void> {
+  const { parameters = {}, constants = {} } = check;
+  const trained = { ...check.inputs, ...parameters };
+  const tensors: Record<string, Tensor> = {};
+  for (const [name, shape] of Object.entries(trained)) {
+    tensors[name] = { name, role: "input", dtype: "F64", storage: "dense", shape };
+  }
+  const graph = new Graph(Object.values(tensors));
+  const leaf = (name: string, shape: readonly number[], dtype: DataType = "F64") => graph.input(name, dtype, shape);
+  for (const [name, tensor] of Object.entries(tensors)) graph.inputs.set(name, tensor);
+  for (const [name, { dtype, shape }] of Object.entries(constants)) tensors[name] = leaf(name, shape, dtype);
+  const gradientOf = (name: string) => leaf(`gradient ${name}`, trained[name] ?? []);
+  const outputs = check.build(graph, tensors);
+  const accumulators = new Map(
+    Object.keys(parameters).map((name) => [tensors[name]!, { gradient: gradientOf(name), scale: 1 }]),
+  );
+  for (const [name, y] of Object.entries(outputs)) {
+    graph.output(name, y);
+    probe.node(graph, { y, dy: leaf(`dy ${name}`, y.shape) }, {});
+  }
+  const gradient = differentiate(graph, accumulators);
+  for (const name of Object.keys(check.inputs)) {
+    const made = gradient(tensors[name]!);
+    assert(made, `nothing arrives at ${name}`);
+    graph.output(`gradient ${name}`, copyOf(graph, made));
+  }
+  const nodes = graph.nodes.filter(({ op }) => op !== probe);
+  const runner = new GraphRunner(graph, nodes);
+  try {
+    await compare(runner, graph, trained, constants, Object.keys(outputs));
+  } finally {
+    runner.close();
+  }
+}
+
+/** One gradient can be that of several tensors, or be given: each output needs a place of its own. */
+function copyOf(graph: Graph, tensor: Tensor): Tensor {
+  const y = graph.activation("copy", tensor);
+  cast.into(graph, { x: tensor }, { scale: 1 }, { y });
+  return y;
+}
+
+async function compare(
+  runner: GraphRunner,
+  graph: Graph,
+  trained: Readonly<Record<string, readonly number[]>>,
+  constants: NonNullable<GradientCheck["constants"]>,
+  outputs: readonly string[],
+): Promise<void> {
+  const values: Record<string, ArrayLike<number>> = {};
+  for (const [name, { values: given }] of Object.entries(constants)) values[name] = given;
+  let seed = 1;
+  for (const [name, shape] of Object.entries(trained)) values[name] = randomValues(elementsOf(shape), seed++);
+  for (const name of outputs) {
+    const dy = graph.inputs.get(`dy ${name}`);
+    values[`dy ${name}`] = randomValues(elementsOf(dy?.shape ?? []), seed++);
+  }
+  const loss = (made: Record<string, Float64Array>) =>
+    sum(outputs.map((name) => dot(made[name]!, values[`dy ${name}`]!)));
+  const analytic = await runner.run(values);
+  for (const name of Object.keys(trained)) {
+    const numeric = await centralDifferences(values[name]!, async (moved) =>
+      loss(await runner.run({ ...values, [name]: moved })),
+    );
+    const error = relativeError(analytic[`gradient ${name}`]!, numeric);
+    assert(error < 1e-6, `the gradient of ${name} is off by ${error}`);
+  }
+}
+
+export async function centralDifferences(
+  at: ArrayLike<number>,
+  loss: (moved: Float64Array) => Promise<number>,
+): Promise<Float64Array> {
+  const step = 1e-5;
+  const gradient = new Float64Array(at.length);
+  for (let index = 0; index < at.length; index++) {
+    const moved = (by: number) => Float64Array.from(at, (value, other) => (other === index ? value + by : value));
+    gradient[index] = ((await loss(moved(step))) - (await loss(moved(-step)))) / (2 * step);
+  }
+  return gradient;
+}
+
+const sum = (terms: readonly number[]): number => terms.reduce((total, term) => total + term, 0);
+const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
+  sum(Array.from(a, (value, index) => value * (b[index] ?? 0)));
+
+/** ‖a − b‖ / ‖b‖ */
+export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  assert.equal(a.length, b.length);
+  const difference = Array.from(a, (value, index) => value - (b[index] ?? 0));
+  return Math.sqrt(dot(difference, difference) / (dot(b, b) || 1));
+}
+
+/** A model small enough for double precision and finite differences, with every shape different. */
+export const tinyModel: CompileSpec["model"] = {
+  family: "llama",
+  vocabSize: 29,
+  hiddenSize: 24,
+  intermediateSize: 40,
+  layers: 2,
+  heads: 4,
+  kvHeads: 2,
+  headDim: 8,
+  contextLength: 64,
+  ropeTheta: 10_000,
+  rmsNormEps: 1e-5,
+  tieWordEmbeddings: true,
+};
+
+export const tinyLora = {
+  kind: "lora",
+  rank: 3,
+  alpha: 5,
+  dropout: 0,
+  targetModules: ["all-linear"],
+  rankStabilized: false,
+} as const;
+
+export const aSpec = (changes: Partial<CompileSpec> = {}): CompileSpec => ({
+  model: tinyModel,
+  storage: { dense: "F32", linear: "F32", doubleQuantization: false },
+  method: { kind: "full" },
+  optimizer: { type: "AdamW", weightDecay: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+  maxGradNorm: 1,
+  precision: "F32",
+  rowTokens: 12,
+  microRows: 1,
+  recomputedBlocks: 0,
+  ...changes,
+});
+
+export interface RunOptions {
+  backend?: Backend;
+  poison?: boolean;
+  threads?: number;
+}
+
+/** A compiled run with random weights and parameters, the same for the same names and shapes. */
+export class TestRun {
+  readonly compiled: Compiled;
+  readonly #executor: Executor;
+  readonly #handles = new Map<string, number>();
+
+  constructor(compiled: Compiled, { backend = "reference", poison = true, threads = 1 }: RunOptions = {}) {
+    const { stateBytes, arenaBytes, ioBytes } = compiled;
+    this.compiled = compiled;
+    const weights = compiled.weights.length;
+    this.#executor = addon().createExecutor({ backend, threads, poison, stateBytes, arenaBytes, ioBytes, weights });
+    for (const { name, dtype, shape, binding } of compiled.weights) {
+      assert.equal(dtype, "F32", "tests use F32 weights");
+      this.#executor.bind(binding, { data: new Uint8Array(startOf(name, shape).buffer) });
+    }
+    for (const { role, name, shape } of compiled.state)
+      if (role === "parameter") this.floats(role, name).set(startOf(name, shape));
+  }
+
+  /** A view of an F32 tensor of the state. */
+  floats(role: StateRole, name: string): Float32Array {
+    const tensor = this.compiled.state.find((other) => other.role === role && other.name === name);
+    assert(tensor?.dtype === "F32", `no F32 ${role} ${name}`);
+    return viewOf(this.#executor.state, tensor.dtype, tensor.shape, tensor.offset) as Float32Array;
+  }
+
+  names(role: StateRole): string[] {
+    return this.compiled.state.filter((tensor) => tensor.role === role).map(({ name }) => name);
+  }
+
+  get loss(): number {
+    const { offset } = this.compiled.state.find(({ name }) => name === "loss")!;
+    return viewOf(this.#executor.state, "F64", [1], offset)[0] ?? Number.NaN;
+  }
+
+  /** All gradients, copied. */
+  gradients(): Map<string, Float32Array> {
+    return new Map(this.names("gradient").map((name) => [name, this.floats("gradient", name).slice()]));
+  }
+
+  /** Of `values` the program takes its inputs; → its io afterwards. */
+  async run(key: ProgramKey, values: Values = {}): Promise<Record<string, Float64Array>> {
+    const program = this.compiled.program(key);
+    const name = JSON.stringify(key);
+    const handle = this.#handles.get(name) ?? this.#executor.load(program.bytes);
+    this.#handles.set(name, handle);
+    for (const tensor of program.io.values()) ioView(this.#executor, tensor).set(values[tensor.name] ?? []);
+    await this.#executor.run(handle);
+    return Object.fromEntries(
+      [...program.io].map(([io, tensor]) => [io, Float64Array.from(ioView(this.#executor, tensor))]),
+    );
+  }
+
+  /** Gradients of one step: zeroed, derived, then micro-batch after micro-batch. */
+  async step(batches: readonly (Values & { trainedRows: number })[]): Promise<number> {
+    await this.run({ stage: "begin" });
+    await this.run({ stage: "derive" });
+    for (const { trainedRows, ...values } of batches as readonly { trainedRows: number }[]) {
+      await this.run({ stage: "micro", trainedRows }, values as Values);
+    }
+    return this.loss;
+  }
+
+  close(): void {
+    this.#executor.close();
+  }
+}
+
+/** Norm weights near one, everything else around zero; by name, so that runs of different methods agree. */
+export function startOf(name: string, shape: readonly number[]): Float32Array {
+  const seed = [...name].reduce((hash, letter) => (Math.imul(hash, 31) + letter.charCodeAt(0)) >>> 0, 7);
+  const random = randoms(seed);
+  const spread = shape.length === 1 ? 0.2 : (1 / Math.sqrt(shape[1] ?? 1)) * 2;
+  return Float32Array.from({ length: elementsOf(shape) }, () => random() * spread + (shape.length === 1 ? 1 : 0));
+}

@@ -1,0 +1,9 @@
+import { test } from "node:test";
+import { assertGradients } from "../../graph/testing.ts";
+import { castTo } from "./op.ts";
+
+test("cast: the gradient is scaled as the value is", () =>
+  assertGradients({
+    inputs: { x: [3, 4] },
+    build: (graph, { x }) => ({ y: castTo(graph, x!, "F64", 1.75) }),
+  }));

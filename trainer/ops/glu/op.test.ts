@@ -1,0 +1,9 @@
+import { test } from "node:test";
+import { assertGradients } from "../../graph/testing.ts";
+import { activations, glu } from "./op.ts";
+
+test("glu: gradients of gate and up", () =>
+  assertGradients({
+    inputs: { gate: [4, 6], up: [4, 6] },
+    build: (graph, { gate, up }) => glu.node(graph, { gate: gate!, up: up! }, { activation: activations.silu }),
+  }));

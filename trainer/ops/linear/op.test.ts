@@ -1,0 +1,31 @@
+import { test } from "node:test";
+import { assertGradients } from "../../graph/testing.ts";
+import { linear } from "./op.ts";
+
+const inputs = { x: [5, 7] };
+
+test("linear: gradients of input and matrix", () =>
+  assertGradients({
+    inputs,
+    parameters: { w: [6, 7] },
+    build: (graph, { x, w }) => linear.node(graph, { x: x!, w: w! }, { tailScale: 1 }),
+  }));
+
+test("linear: gradients through a scaled tail and a residual", () =>
+  assertGradients({
+    inputs: { ...inputs, tailX: [5, 3], residual: [5, 6] },
+    parameters: { w: [6, 7], tailW: [6, 3] },
+    build: (graph, { x, w, tailX, tailW, residual }) =>
+      linear.node(graph, { x: x!, w: w!, tailX, tailW, residual }, { tailScale: 0.7 }),
+  }));
+
+test("linear: an input that several linears read gets the sum of their gradients", () =>
+  assertGradients({
+    inputs,
+    parameters: { a: [3, 7], b: [6, 3], w: [6, 7], v: [4, 7] },
+    build: (graph, { x, a, b, w, v }) => {
+      const tailX = linear.node(graph, { x: x!, w: a! }, { tailScale: 1 }).y;
+      const first = linear.node(graph, { x: x!, w: w!, tailX, tailW: b }, { tailScale: 1 }).y;
+      return { first, second: linear.node(graph, { x: x!, w: v! }, { tailScale: 1 }).y };
+    },
+  }));

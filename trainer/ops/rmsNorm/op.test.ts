@@ -1,0 +1,30 @@
+import { test } from "node:test";
+import { assertGradients } from "../../graph/testing.ts";
+import { rmsNorm } from "./op.ts";
+
+test("rmsNorm: gradients of input and weight", () =>
+  assertGradients({
+    inputs: { x: [5, 7] },
+    parameters: { weight: [7] },
+    build: (graph, { x, weight }) => ({ y: rmsNorm.node(graph, { x: x!, weight: weight! }, { eps: 1e-3 }).y }),
+  }));
+
+test("rmsNorm: gradients through its sum with a residual, which others read too", () =>
+  assertGradients({
+    inputs: { x: [5, 7], residual: [5, 7] },
+    parameters: { weight: [7] },
+    build: (graph, { x, weight, residual }) => {
+      const { y, sum } = rmsNorm.node(graph, { x: x!, weight: weight!, residual }, { eps: 1e-3 }, ["sum"]);
+      return { y, sum: sum! };
+    },
+  }));
+
+test("rmsNorm: two norms of one tensor add up", () =>
+  assertGradients({
+    inputs: { x: [3, 7] },
+    parameters: { a: [7], b: [7] },
+    build: (graph, { x, a, b }) => ({
+      first: rmsNorm.node(graph, { x: x!, weight: a! }, { eps: 1e-3 }).y,
+      second: rmsNorm.node(graph, { x: x!, weight: b! }, { eps: 1e-3 }).y,
+    }),
+  }));
