@@ -23,7 +23,7 @@ import {
   readClaims,
   trainingSpecOf,
 } from "../fineTuneJob.ts";
-import { prepareFile } from "../pipeline.ts";
+import { prepareFile } from "../runFiles.ts";
 import { readSample } from "../sample.ts";
 import { planLines } from "../ui/planView.ts";
 import { createStageView } from "../ui/stageView.ts";

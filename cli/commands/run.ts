@@ -58,12 +58,9 @@ export async function runJob(
   threads: number,
   session: Session,
 ): Promise<PipelineResult> {
-  const pipelineJob = {
-    spec: trainingSpecOf(job),
-    exports: job.spec.adapter?.exports ?? [],
-    artifactRoot: places.artifactRoot,
-  };
-  return await runPipeline(pipelineJob, watcherOf(job.metadata.name, places, threads, session));
+  const local = { spec: trainingSpecOf(job), artifactRoot: places.artifactRoot };
+  const watcher = watcherOf(job.metadata.name, places, threads, session);
+  return await runPipeline(local, job.spec.adapter?.exports ?? [], watcher);
 }
 
 function watcherOf(name: string, { claims }: LocalPlaces, threads: number, session: Session): PipelineWatcher {
