@@ -34,7 +34,10 @@ export function buildImages({ onProgress = () => {}, base }: BuildOptions = {}):
     const archive = base === undefined ? await baseArchive(report) : undefined;
     const tag = contentTag(base ?? path.basename(path.dirname(archive ?? "")));
     const entry = await cached("images", tag, (work) => build(work, tag, archive, base, report));
-    const image = (target: Target): Image => ({ name: nameOf(target, tag), archive: path.join(entry, `${target}.tar`) });
+    const image = (target: Target): Image => ({
+      name: nameOf(target, tag),
+      archive: path.join(entry, `${target}.tar`),
+    });
     return { operator: image("operator"), trainer: image("trainer") };
   });
 }
@@ -43,7 +46,13 @@ function nameOf(target: Target, tag: string): string {
   return `localhost/luthier-${target}:${tag}`;
 }
 
-async function build(work: string, tag: string, archive: string | undefined, base: string | undefined, report: OnProgress): Promise<void> {
+async function build(
+  work: string,
+  tag: string,
+  archive: string | undefined,
+  base: string | undefined,
+  report: OnProgress,
+): Promise<void> {
   const context = path.join(work, "context");
   mkdirSync(context);
   report({ stage: STAGE, message: "laying out Node, packages, sources and addon", fraction: 0 });
@@ -53,7 +62,20 @@ async function build(work: string, tag: string, archive: string | undefined, bas
   for (const [index, target] of TARGETS.entries()) {
     report({ stage: STAGE, message: target, fraction: (index + 1) / (TARGETS.length + 1) });
     const name = nameOf(target, tag);
-    await buildah(["build", ...from, "--layers", "--build-arg", `BASE=${baseName}`, "--target", target, "--file", CONTAINERFILE, "--tag", name, context]);
+    await buildah([
+      "build",
+      ...from,
+      "--layers",
+      "--build-arg",
+      `BASE=${baseName}`,
+      "--target",
+      target,
+      "--file",
+      CONTAINERFILE,
+      "--tag",
+      name,
+      context,
+    ]);
     await buildah(["push", name, `docker-archive:${path.join(work, `${target}.tar`)}:${name}`]);
   }
   // The archives are what is kept; layers of earlier sources would only pile up.

@@ -34,7 +34,8 @@ export function filesOf(target: Target): ImageFile[] {
       .map((name) => ({ source: path.join(REPOSITORY, name), destination: name })),
   );
   if (target === "trainer") {
-    if (!existsSync(addonPath)) throw new Error(`the native addon is not built (${addonPath}); build it: npm run build:native`);
+    if (!existsSync(addonPath))
+      throw new Error(`the native addon is not built (${addonPath}); build it: npm run build:native`);
     files.push({ source: addonPath, destination: "trainer/native/build/luthier.node" });
   }
   return files.sort((a, b) => (a.destination < b.destination ? -1 : 1));
@@ -53,7 +54,11 @@ function packagesOf(target: Target): string[] {
 
 /** The tag of both images: a digest over everything in either. `base` names what they stand on. */
 export function contentTag(base: string): string {
-  const parts: (string | Uint8Array)[] = [base, process.version, readFileSync(new URL("Containerfile", import.meta.url))];
+  const parts: (string | Uint8Array)[] = [
+    base,
+    process.version,
+    readFileSync(new URL("Containerfile", import.meta.url)),
+  ];
   for (const target of TARGETS) {
     for (const { source, destination } of filesOf(target)) parts.push(destination, readFileSync(source));
     for (const name of packagesOf(target)) parts.push(name, readFileSync(path.join(REPOSITORY, name, "package.json")));
@@ -75,11 +80,14 @@ export async function layOutContext(directory: string): Promise<void> {
   chmodSync(node, 0o755);
 }
 
-/** A package's own files: packages nested in it are copied for themselves, if they are needed. */
+/** A package's own files without types and source maps; packages nested in it are copied for themselves, if needed. */
 function copyPackage(name: string, destination: string): void {
   const source = path.join(REPOSITORY, name);
   const nested = path.join(source, "node_modules");
-  cpSync(source, destination, { recursive: true, filter: (file) => file !== nested });
+  cpSync(source, destination, {
+    recursive: true,
+    filter: (file) => file !== nested && !/\.(d\.[cm]?ts|map)$/.test(file),
+  });
 }
 
 function copy(source: string, destination: string): void {

@@ -16,7 +16,12 @@ const DAYS = "365";
 
 /** Everyone who shows a certificate in the cluster. `admin` is the kubeconfig's. */
 export function identities(nodeAddress: string): Identity[] {
-  const kubernetes = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"];
+  const kubernetes = [
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+  ];
   return [
     {
       name: "kube-apiserver",
@@ -43,7 +48,15 @@ export function identities(nodeAddress: string): Identity[] {
 export async function writeCertificates(directory: string, everyone: readonly Identity[]): Promise<void> {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const file = (name: string) => path.join(directory, name);
-  await openssl(["req", "-x509", ...newKey(file("ca.key")), "-out", file("ca.crt"), "-subj", "/CN=luthier-test-cluster"]);
+  await openssl([
+    "req",
+    "-x509",
+    ...newKey(file("ca.key")),
+    "-out",
+    file("ca.crt"),
+    "-subj",
+    "/CN=luthier-test-cluster",
+  ]);
   await Promise.all([
     openssl(["genrsa", "-out", file("service-account.key"), "2048"]),
     ...everyone.map(({ name, subject, alternativeNames }) =>

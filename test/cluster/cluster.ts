@@ -16,7 +16,15 @@ import { configurationFiles } from "./configuration.ts";
 import { DNS_SERVICE_ADDRESS, type Network, NODE_NAME, type Paths, pathsOf } from "./layout.ts";
 import { pauseImage } from "./pause.ts";
 import { buildPrograms } from "./programs.ts";
-import { findSandbox, readNetwork, runInside, type Sandbox, spawnInside, startSandbox, stopSandbox } from "./sandbox.ts";
+import {
+  findSandbox,
+  readNetwork,
+  runInside,
+  type Sandbox,
+  spawnInside,
+  startSandbox,
+  stopSandbox,
+} from "./sandbox.ts";
 
 const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
 const STAGE = "start cluster";
@@ -109,16 +117,27 @@ async function boot(name: string, paths: Paths, programs: string, report: OnProg
     const log = path.join(paths.logs, `${component.name}.log`);
     const program = path.resolve(programs, component.program);
     spawnInside(sandbox, program, component.args, log, (status) => {
-      failed.abort(new Error(`${component.name} ended (${status}). The end of ${log}:\n${tail(readFileSync(log, "utf8").trim(), 15)}`));
+      failed.abort(
+        new Error(
+          `${component.name} ended (${status}). The end of ${log}:\n${tail(readFileSync(log, "utf8").trim(), 15)}`,
+        ),
+      );
     });
   };
   at(0.2, "etcd, API server, controllers, scheduler, containerd, kubelet, proxy");
   components(paths, network).forEach(start);
   const cluster = handle(name, paths, network, sandbox, programs);
-  await until("containerd", failed.signal, 30, () => runInside(sandbox, "ctr", [...address(), "version"]).then(() => true));
+  await until("containerd", failed.signal, 30, () =>
+    runInside(sandbox, "ctr", [...address(), "version"]).then(() => true),
+  );
   await cluster.loadImage(await pauseImage(programs));
   at(0.4, "waiting for the API server");
-  await until("the API server", failed.signal, 120, async () => (await cluster.kubectl(["get", "--raw=/readyz"])) === "ok");
+  await until(
+    "the API server",
+    failed.signal,
+    120,
+    async () => (await cluster.kubectl(["get", "--raw=/readyz"])) === "ok",
+  );
   at(0.7, "waiting for the node");
   await until("the node", failed.signal, 120, () => nodeIsReady(cluster));
   await until("the default service account", failed.signal, 60, () =>
@@ -162,7 +181,14 @@ function handle(name: string, paths: Paths, network: Network, sandbox: Sandbox, 
     kubectl: (args, stdin) => call(kubectl, args, stdin),
     helm: (args, stdin) => call(helm, args, stdin),
     loadImage: async (archive) => {
-      await runInside(sandbox, "ctr", [...address(), "--namespace", "k8s.io", "images", "import", path.resolve(archive)]);
+      await runInside(sandbox, "ctr", [
+        ...address(),
+        "--namespace",
+        "k8s.io",
+        "images",
+        "import",
+        path.resolve(archive),
+      ]);
     },
     stop: () => stopCluster(name),
   };
@@ -174,7 +200,10 @@ function address(): string[] {
 
 async function nodeIsReady(cluster: Cluster): Promise<boolean> {
   const condition = '{.status.conditions[?(@.type=="Ready")].status}';
-  return (await cluster.kubectl(["get", "node", NODE_NAME, "-o", `jsonpath=${condition}`, "--request-timeout=5s"])) === "True";
+  return (
+    (await cluster.kubectl(["get", "node", NODE_NAME, "-o", `jsonpath=${condition}`, "--request-timeout=5s"])) ===
+    "True"
+  );
 }
 
 /** Asks until the answer is yes; an error counts as no. Gives up when a component has ended or time is over. */

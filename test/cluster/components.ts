@@ -1,14 +1,7 @@
 // What runs in a cluster: each program's arguments, as a pure function of paths and addresses. Order is start order.
 
 import path from "node:path";
-import {
-  API_PORT,
-  API_SERVICE_ADDRESS,
-  type Network,
-  NODE_NAME,
-  type Paths,
-  SERVICE_RANGE,
-} from "./layout.ts";
+import { API_PORT, API_SERVICE_ADDRESS, type Network, NODE_NAME, type Paths, SERVICE_RANGE } from "./layout.ts";
 
 export interface Component {
   readonly name: string;

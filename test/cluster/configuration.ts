@@ -37,7 +37,11 @@ function auditPolicy() {
     omitStages: ["RequestReceived"],
     omitManagedFields: true,
     rules: [
-      { level: "Request", verbs: ["create", "update", "patch", "delete"], resources: [{ group: "luthier.dev" }, { group: "batch" }] },
+      {
+        level: "Request",
+        verbs: ["create", "update", "patch", "delete"],
+        resources: [{ group: "luthier.dev" }, { group: "batch" }],
+      },
       { level: "Metadata" },
     ],
   };
@@ -100,7 +104,12 @@ function kubelet(paths: Paths, network: Network) {
     volumePluginDir: path.join(paths.state, "volume-plugins"),
     // Images come from files, not from a registry: one that is collected could not be fetched again.
     imageGCHighThresholdPercent: 100,
-    evictionHard: { "memory.available": "100Mi", "nodefs.available": "1%", "nodefs.inodesFree": "1%", "imagefs.available": "1%" },
+    evictionHard: {
+      "memory.available": "100Mi",
+      "nodefs.available": "1%",
+      "nodefs.inodesFree": "1%",
+      "imagefs.available": "1%",
+    },
   };
 }
 

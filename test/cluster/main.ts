@@ -22,7 +22,9 @@ async function main(): Promise<void> {
       return stopCluster(name);
     case "status": {
       const cluster = await findCluster(name);
-      console.log(cluster === undefined ? `${name}: not running` : `${name}: running, kubeconfig ${cluster.kubeconfig}`);
+      console.log(
+        cluster === undefined ? `${name}: not running` : `${name}: running, kubeconfig ${cluster.kubeconfig}`,
+      );
       return;
     }
     default:

@@ -1,8 +1,8 @@
 // The image of the pod sandbox: the one static program of programs/pause, packed by buildah, kept in the cache.
 
 import path from "node:path";
-import { cached } from "../../tools/setup/cache.ts";
 import { buildah } from "../../images/buildah.ts";
+import { cached } from "../../tools/setup/cache.ts";
 import { PAUSE_IMAGE } from "./configuration.ts";
 
 /** Path of an archive that holds PAUSE_IMAGE. */

@@ -36,7 +36,8 @@ async function build(go: string, flags: string, out: string, report: OnProgress)
   let compiled = 0;
   const onLine = (line: string) => {
     compiled++;
-    if (compiled % 20 === 1) report({ stage: STAGE, message: `compiling ${line}`, fraction: Math.min(0.99, compiled / total) });
+    if (compiled % 20 === 1)
+      report({ stage: STAGE, message: `compiling ${line}`, fraction: Math.min(0.99, compiled / total) });
   };
   const args = ["build", "-v", "-trimpath", "-ldflags", flags, "-o", `${out}/`, ...PACKAGES];
   await run(go, args, { ...options, onLine });
@@ -50,5 +51,11 @@ export function linkerFlags(goMod: string): string {
   const [, version, major, minor] = /\bk8s\.io\/kubernetes (v(\d+)\.(\d+)\.\d+)/.exec(goMod) ?? [];
   if (version === undefined) throw new Error("programs/go.mod does not require k8s.io/kubernetes");
   const set = (variable: string, value: string | undefined) => `-X k8s.io/component-base/version.${variable}=${value}`;
-  return ["-s -w", set("gitVersion", version), set("gitMajor", major), set("gitMinor", minor), set("gitTreeState", "clean")].join(" ");
+  return [
+    "-s -w",
+    set("gitVersion", version),
+    set("gitMajor", major),
+    set("gitMinor", minor),
+    set("gitTreeState", "clean"),
+  ].join(" ");
 }

@@ -31,7 +31,8 @@ export function runningSandboxes(): Sandbox[] {
   for (const entry of readdirSync("/proc")) {
     if (!/^\d+$/.test(entry)) continue;
     const [shell, script, state, ...rest] = readProc(`/proc/${entry}/cmdline`).split("\0");
-    if (!shell?.endsWith("bash") || path.basename(script ?? "") !== "sandbox.sh" || !state || rest.join("") !== "") continue;
+    if (!shell?.endsWith("bash") || path.basename(script ?? "") !== "sandbox.sh" || !state || rest.join("") !== "")
+      continue;
     if (isFirstOfItsNamespace(entry)) found.push({ pid: Number(entry), state });
   }
   return found;
@@ -72,7 +73,8 @@ export async function stopSandbox(paths: Paths): Promise<void> {
 export function readNetwork(paths: Paths): Network | undefined {
   if (!existsSync(paths.network)) return undefined;
   const stored: unknown = JSON.parse(readFileSync(paths.network, "utf8"));
-  if (typeof stored !== "object" || stored === null || !("index" in stored) || typeof stored.index !== "number") return undefined;
+  if (typeof stored !== "object" || stored === null || !("index" in stored) || typeof stored.index !== "number")
+    return undefined;
   return networkOf(stored.index);
 }
 
@@ -113,7 +115,12 @@ async function launch(paths: Paths): Promise<Sandbox> {
   const child = spawn(
     "unshare",
     // Slave: what the machine unmounts is unmounted inside as well, and nothing from inside comes out.
-    [...["--mount", "--net", "--pid", "--fork", "--mount-proc", "--propagation", "slave", "--"], "/bin/bash", SCRIPT, paths.state],
+    [
+      ...["--mount", "--net", "--pid", "--fork", "--mount-proc", "--propagation", "slave", "--"],
+      "/bin/bash",
+      SCRIPT,
+      paths.state,
+    ],
     { cwd: "/", env: CLEAN_ENVIRONMENT, detached: true, stdio: ["ignore", output, output] },
   );
   let ended = false;
@@ -138,7 +145,18 @@ async function connect(sandbox: Sandbox): Promise<Network> {
     const network = networkOf(index);
     if (existsSync(`/sys/class/net/${network.hostInterface}`)) continue;
     try {
-      await ip("link", "add", network.hostInterface, "type", "veth", "peer", "name", "eth0", "netns", String(sandbox.pid));
+      await ip(
+        "link",
+        "add",
+        network.hostInterface,
+        "type",
+        "veth",
+        "peer",
+        "name",
+        "eth0",
+        "netns",
+        String(sandbox.pid),
+      );
     } catch (error) {
       if (error instanceof CommandError && error.stderr.includes("File exists")) continue;
       throw error;

