@@ -3,6 +3,7 @@
  * Values are plain arrays of numbers by name; randomness is a small generator with a fixed seed.
  */
 import assert from "node:assert/strict";
+import { ropeTable } from "../models/rope.ts";
 import { addon, type Backend, type Executor } from "../native/addon.ts";
 import { cast } from "../ops/cast/op.ts";
 import type { Compiled, CompileSpec, DataType, IoTensor, ProgramKey, StateRole } from "./compiled.ts";
@@ -291,13 +292,12 @@ export class TestRun {
     );
   }
 
-  /** Gradients of one step: zeroed, derived, then micro-batch after micro-batch. */
-  async step(batches: readonly (Values & { trainedRows: number })[]): Promise<number> {
+  /** Gradients of one step: zeroed, derived, then micro-batch after micro-batch. → the loss */
+  async step(batches: readonly Values[]): Promise<number> {
     await this.run({ stage: "begin" });
     await this.run({ stage: "derive" });
-    for (const { trainedRows, ...values } of batches as readonly { trainedRows: number }[]) {
-      await this.run({ stage: "micro", trainedRows }, values as Values);
-    }
+    const trainedRows = this.compiled.trainedRowBuckets.at(-1) ?? 0;
+    for (const values of batches) await this.run({ stage: "micro", trainedRows }, values);
     return this.loss;
   }
 
@@ -312,4 +312,35 @@ export function startOf(name: string, shape: readonly number[]): Float32Array {
   const random = randoms(seed);
   const spread = shape.length === 1 ? 0.2 : (1 / Math.sqrt(shape[1] ?? 1)) * 2;
   return Float32Array.from({ length: elementsOf(shape) }, () => random() * spread + (shape.length === 1 ? 1 : 0));
+}
+
+export interface Example {
+  /** Names the example in the random keys, wherever it lies. */
+  readonly id: number;
+  readonly tokens: readonly number[];
+}
+
+/** Examples one after the other in the rows of a micro-batch, each token but the first a target of weight `weight`. */
+export function batchOf(examples: readonly Example[], tokens: number, weight: number): Values {
+  const { cos, sin, width } = ropeTable(tinyModel, tokens);
+  const rows = examples.flatMap(({ id, tokens: ids }, index) => {
+    const start = examples.slice(0, index).reduce((sum, example) => sum + example.tokens.length, 0);
+    return ids.map((token, position) => ({ token, position, start, id, next: ids[position + 1] }));
+  });
+  assert(rows.length <= tokens, "the examples do not fit");
+  const trained = rows.flatMap(({ next }, row) => (next === undefined ? [] : [{ row, next }]));
+  const fill = <T>(count: number, of: (index: number) => T) => Array.from({ length: count }, (_, index) => of(index));
+  const angles = (table: Float32Array) =>
+    fill(tokens * width, (i) => table[(rows[Math.floor(i / width)]?.position ?? 0) * width + (i % width)] ?? 0);
+  return {
+    ids: fill(tokens, (row) => rows[row]?.token ?? 0),
+    segmentStart: fill(tokens, (row) => rows[row]?.start ?? row),
+    cos: angles(cos),
+    sin: angles(sin),
+    trainedRow: fill(tokens, (index) => trained[index]?.row ?? -1),
+    target: fill(tokens, (index) => trained[index]?.next ?? 0),
+    lossWeight: fill(tokens, (index) => (trained[index] ? weight : 0)),
+    rowKey: fill(tokens, (row) => [rows[row]?.id ?? 0, rows[row]?.position ?? 0]).flat(),
+    rngKey: [11, 3],
+  };
 }

@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { compile } from "./compile.ts";
+import type { CompileSpec } from "./compiled.ts";
+import { aSpec, batchOf, type Example, type RunOptions, randoms, relativeError, TestRun, tinyLora } from "./testing.ts";
+
+const examples: readonly Example[] = [
+  { id: 4, tokens: [3, 17, 28, 3, 9] },
+  { id: 9, tokens: [1, 5, 5, 12, 20, 7] },
+];
+const weight = 1 / 9;
+const lora = { ...tinyLora, dropout: 0.25 };
+const methods: Record<string, CompileSpec["method"]> = {
+  full: { kind: "full" },
+  lora: tinyLora,
+  "lora with dropout": lora,
+};
+
+/** Loss and gradients of one step. */
+async function stepOf(changes: Partial<CompileSpec>, batches: readonly (readonly Example[])[], options?: RunOptions) {
+  const run = new TestRun(compile(aSpec(changes)), options);
+  const { rowTokens, microRows } = aSpec(changes);
+  const loss = await run.step(batches.map((batch) => batchOf(batch, rowTokens * microRows, weight)));
+  const gradients = run.gradients();
+  run.close();
+  return { loss, gradients };
+}
+
+for (const [name, method] of Object.entries(methods)) {
+  for (const tieWordEmbeddings of [true, false]) {
+    test(`${name}, ${tieWordEmbeddings ? "tied" : "untied"} embeddings: every gradient agrees with finite differences`, async () => {
+      const model = { ...aSpec().model, tieWordEmbeddings };
+      const run = new TestRun(compile(aSpec({ model, method, precision: "F64" })), { backend: "reference64" });
+      const batch = batchOf(examples, 12, weight);
+      await run.step([batch]);
+      const gradients = run.gradients();
+      for (const [parameter, gradient] of gradients) {
+        const error = await directionalError(run, batch, parameter, gradient);
+        assert(error < 1e-6, `${parameter}: off by ${error}`);
+      }
+      run.close();
+    });
+  }
+}
+
+/** |difference quotient along a random direction − gradient · direction| over the norms of both. */
+async function directionalError(run: TestRun, batch: ReturnType<typeof batchOf>, name: string, gradient: Float32Array) {
+  const theta = run.floats("parameter", name);
+  const start = theta.slice();
+  const random = randoms(name.length);
+  const direction = gradient.map(() => (random() > 0 ? 2 ** -13 : -(2 ** -13)));
+  const lossAt = async (sign: number) => {
+    theta.set(start.map((value, index) => value + sign * (direction[index] ?? 0)));
+    return { loss: await run.step([batch]), at: theta.slice() };
+  };
+  const up = await lossAt(1);
+  const down = await lossAt(-1);
+  theta.set(start);
+  const moved = up.at.map((value, index) => value - (down.at[index] ?? 0));
+  const expected = moved.reduce((sum, by, index) => sum + by * (gradient[index] ?? 0), 0);
+  const norms = Math.hypot(...moved) * Math.hypot(...gradient);
+  assert(norms > 0, `${name} gets no gradient`);
+  return Math.abs(up.loss - down.loss - expected) / norms;
+}
+
+for (const [name, method] of Object.entries(methods)) {
+  test(`${name}: recomputing any number of blocks gives the same bits, in less memory`, async () => {
+    const kept = await stepOf({ method }, [examples]);
+    for (const recomputedBlocks of [1, 2]) {
+      assert.deepEqual(await stepOf({ method, recomputedBlocks }, [examples]), kept);
+    }
+    const arena = (recomputedBlocks: number) => {
+      const compiled = compile(aSpec({ method, recomputedBlocks, microRows: 4 }));
+      return compiled.program({ stage: "micro", trainedRows: 48 }).arenaBytes;
+    };
+    assert(arena(2) < 0.8 * arena(0), `${arena(2)} of ${arena(0)} bytes`);
+  });
+
+  test(`${name}: filling dead buffers with NaN changes no bit`, async () => {
+    const clean = await stepOf({ method, recomputedBlocks: 1 }, [examples], { poison: false });
+    assert.deepEqual(await stepOf({ method, recomputedBlocks: 1 }, [examples], { poison: true }), clean);
+  });
+
+  test(`${name}: packed examples and examples in micro-batches of their own have the same gradient`, async () => {
+    const packed = await stepOf({ method }, [examples]);
+    const alone = await stepOf(
+      { method },
+      examples.map((example) => [example]),
+    );
+    const together = await stepOf({ method, microRows: 2 }, [[...examples].reverse()]);
+    for (const other of [alone, together]) {
+      assert(Math.abs(other.loss - packed.loss) < 1e-6 * packed.loss);
+      for (const [parameter, gradient] of packed.gradients) {
+        const error = relativeError(other.gradients.get(parameter)!, gradient);
+        assert(error < 1e-6, `${parameter}: ${error}`);
+      }
+    }
+  });
+
+  test(`${name}: the cpu backend agrees with the reference, in F32 closely and in BF16 within its rounding`, async () => {
+    const expected = await stepOf({ method }, [examples]);
+    for (const [precision, bound] of [
+      ["F32", 1e-5],
+      ["BF16", 0.06],
+    ] as const) {
+      const made = await stepOf({ method, precision }, [examples], { backend: "cpu" });
+      assert(Math.abs(made.loss - expected.loss) < bound * expected.loss);
+      for (const [parameter, gradient] of expected.gradients) {
+        const error = relativeError(made.gradients.get(parameter)!, gradient);
+        assert(error < bound, `${precision} ${parameter}: ${error}`);
+      }
+    }
+  });
+}
+
+test("training lowers the loss of what it trains on", async () => {
+  for (const method of [methods.full!, tinyLora]) {
+    const run = new TestRun(compile(aSpec({ method })));
+    const batch = batchOf(examples, 12, weight);
+    const before = await run.step([batch]);
+    for (let step = 1; step <= 30; step++) {
+      await run.run({ stage: "optimise" }, { hyper: [0.01, 1 - 0.9 ** step, Math.sqrt(1 - 0.999 ** step)] });
+      await run.step([batch]);
+    }
+    assert(run.loss < before / 2, `${method.kind}: ${before} to ${run.loss}`);
+    run.close();
+  }
+});
+
+test("the loss of an evaluation is that of training without dropout", async () => {
+  const run = new TestRun(compile(aSpec({ method: tinyLora })));
+  const batch = batchOf(examples, 12, weight);
+  const trained = await run.step([batch]);
+  await run.run({ stage: "begin" });
+  await run.run({ stage: "evaluate", trainedRows: 12 }, batch);
+  assert.equal(run.loss, trained);
+  run.close();
+});
+
+test("the same spec compiles to the same bytes", () => {
+  const bytes = () => compile(aSpec({ method: lora })).program({ stage: "micro", trainedRows: 12 }).bytes;
+  assert.deepEqual(bytes(), bytes());
+});
+
+test("what cannot be compiled is refused with the way out", () => {
+  const unknown = { ...tinyLora, targetModules: ["q_proj", "w_proj"] };
+  assert.throws(() => compile(aSpec({ method: unknown })), /"w_proj" is no linear layer.*q_proj, k_proj.*all-linear/);
+  const storage = { dense: "F32", linear: "NF4", doubleQuantization: true } as const;
+  assert.throws(() => compile(aSpec({ storage })), /NF4 cannot hold: use a base in BF16/);
+  assert.throws(() => compile(aSpec({ recomputedBlocks: 3 })), /0 to the model's 2 layers, and is 3/);
+});
