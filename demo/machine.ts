@@ -3,15 +3,40 @@
  * that a second run, or one after Ctrl-C, goes straight on.
  */
 import path from "node:path";
-import { fileURLToPath } from "node:url";
+import type { Screen } from "../cli/ui/screen.ts";
 import type { Report, Stage } from "../cli/ui/stages.ts";
 import { buildImages } from "../images/build.ts";
 import { buildPrograms } from "../test/cluster/programs.ts";
 import { run } from "../tools/setup/command.ts";
+import type { Purpose } from "../tools/setup/packages.ts";
+import { describeSetup, planSetup, type SetupPlan, setUp } from "../tools/setup/setup.ts";
+import { repository } from "./places.ts";
 
-export const repository = fileURLToPath(new URL("..", import.meta.url));
+/** What a machine is made ready for. */
+export type Readiness = "native" | "cluster";
 
-export const nativeBuild: Stage = {
+const purposes: Record<Readiness, readonly Purpose[]> = {
+  native: ["native"],
+  cluster: ["native", "cluster", "images"],
+};
+
+/** Looks at the machine, says what stands in the way and what will be installed, and gives the stages that do it. */
+export async function machineStages(readiness: Readiness, screen: Screen): Promise<Stage[]> {
+  const plan = await planSetup(purposes[readiness]);
+  for (const line of describeSetup(plan)) screen.print(line);
+  const native = [systemPackages(plan), nativeBuild];
+  return readiness === "native" ? native : [...native, clusterPrograms, images];
+}
+
+const systemPackages = (plan: SetupPlan): Stage => ({
+  title: "system packages",
+  async run(report) {
+    await setUp(plan, report);
+    return plan.packages.length === 0 ? "all there" : `${plan.packages.length} installed`;
+  },
+});
+
+const nativeBuild: Stage = {
   title: "native executor (C++20)",
   async run(report) {
     report({ message: "configuring" });
@@ -32,7 +57,7 @@ export function compilerProgress(line: string): Parameters<Report>[0] {
 
 const shortened = (step: string) => step.replace(/^(Building|Linking) CXX \w+( \w+)? .*?([^/]+)$/, "$1 $3");
 
-export const clusterPrograms: Stage = {
+const clusterPrograms: Stage = {
   title: "Kubernetes, etcd and Helm, from source",
   async run(report) {
     await buildPrograms(report);
@@ -40,13 +65,10 @@ export const clusterPrograms: Stage = {
   },
 };
 
-export const images: Stage = {
+const images: Stage = {
   title: "images of operator and trainer",
   async run(report) {
     await buildImages({ onProgress: report });
     return undefined;
   },
 };
-
-export const nativeStages: readonly Stage[] = [nativeBuild];
-export const clusterStages: readonly Stage[] = [clusterPrograms, images];

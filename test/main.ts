@@ -10,8 +10,9 @@ import { run } from "node:test";
 import { spec, tap } from "node:test/reporters";
 import { helpText, readArguments, UsageError } from "../cli/arguments.ts";
 import { createScreen } from "../cli/ui/screen.ts";
-import { runStages, type Stage } from "../cli/ui/stages.ts";
-import { clusterStages, nativeStages, repository } from "../demo/machine.ts";
+import { runStages } from "../cli/ui/stages.ts";
+import { machineStages } from "../demo/machine.ts";
+import { repository } from "../demo/places.ts";
 import { inTurn } from "./report.ts";
 
 const usage = {
@@ -78,8 +79,8 @@ async function main(argv: readonly string[]): Promise<number> {
       "the end-to-end tests start a real cluster and need root: run as root, or leave them out with `npm test -- --no-cluster`",
     );
   }
-  const stages: readonly Stage[] = withCluster ? [...nativeStages, ...clusterStages] : nativeStages;
-  await runStages(createScreen(), stages);
+  const screen = createScreen();
+  await runStages(screen, await machineStages(withCluster ? "cluster" : "native", screen));
   const selected = selectTests(args.values.get("only") ?? [], withCluster);
   if (selected.unit.length + selected.cluster.length === 0) throw new UsageError("no test file matches");
   return (await runTests(selected)) ? 0 : 1;

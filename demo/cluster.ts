@@ -1,0 +1,132 @@
+/**
+ * The demo on a real cluster of this machine: from a fresh Debian to a ready Adapter. Every stage is idempotent, so an
+ * interrupted demo is gone on with by starting it again.
+ */
+import { cpSync } from "node:fs";
+import path from "node:path";
+import { connect } from "../cli/cluster/connect.ts";
+import { follow, promotedAdapter } from "../cli/cluster/follow.ts";
+import { outcomeOf } from "../cli/cluster/outcome.ts";
+import type { Session } from "../cli/command.ts";
+import { loadFineTuneJob, localPath } from "../cli/fineTuneJob.ts";
+import { outcomeLines } from "../cli/ui/resultView.ts";
+import { runStages, type Stage } from "../cli/ui/stages.ts";
+import { buildImages } from "../images/build.ts";
+import type { Adapter } from "../operator/api/kinds.ts";
+import { type Cluster, startCluster } from "../test/cluster/cluster.ts";
+import { provideDirectory } from "../test/cluster/volume.ts";
+import { machineStages } from "./machine.ts";
+import { demo, repository } from "./places.ts";
+
+const namespace = "default";
+const operatorNamespace = "luthier-system";
+
+export async function clusterDemo(session: Session): Promise<void> {
+  const { screen, signal, write } = session;
+  screen.print(
+    "Luthier's demo: a real Kubernetes on this machine, and a small model that learns to tell spam from ham.",
+  );
+  screen.print("Everything it starts is removed by `npm run demo:down`; installed packages and the cache stay.\n");
+  const started: { cluster?: Cluster } = {};
+  await runStages(screen, [...(await machineStages("cluster", screen)), ...clusterStages(started)]);
+  const { cluster } = started;
+  if (cluster === undefined) throw new Error("the cluster did not start");
+  const { name } = loadFineTuneJob(demo.manifest).metadata;
+  screen.print(`\nluthier watch ${name}`);
+  const connection = connect(cluster.kubeconfig, namespace);
+  try {
+    const { ending, job } = await follow(connection, name, screen, signal);
+    if (ending.kind === "failed") throw new Error(`${name}: ${ending.reason}: ${ending.message}`);
+    const adapter = await promotedAdapter(connection, job);
+    const outcome = outcomeOf(adapter, placesOf(adapter));
+    write(`\n${outcome === undefined ? adapter.metadata.name : outcomeLines(outcome).join("\n")}\n`);
+    write(`\n${nextSteps(cluster, adapter.metadata.name).join("\n")}\n`);
+  } finally {
+    await connection.close();
+  }
+}
+
+function clusterStages(started: { cluster?: Cluster }): Stage[] {
+  const cluster = () => {
+    if (started.cluster === undefined) throw new Error("the cluster is not started");
+    return started.cluster;
+  };
+  return [
+    {
+      title: "cluster: control plane and node",
+      async run(report) {
+        started.cluster = await startCluster({ name: demo.clusterName, onProgress: report });
+        return undefined;
+      },
+    },
+    {
+      title: "operator: the Helm chart",
+      run: (report) => installOperator(cluster(), (message) => report({ message })),
+    },
+    { title: "base model and data on a volume", run: () => provideVolumes(cluster()) },
+    {
+      title: "kubectl apply -f demo/quickstart.yaml",
+      run: async () => (await cluster().kubectl(["apply", "-n", namespace, "-f", demo.manifest])).trim(),
+    },
+  ];
+}
+
+async function installOperator(cluster: Cluster, say: (message: string) => void): Promise<undefined> {
+  const { operator, trainer } = await buildImages();
+  for (const image of [operator, trainer]) {
+    say(`loading ${image.name}`);
+    await cluster.loadImage(image.archive);
+  }
+  say("helm upgrade --install luthier charts/luthier");
+  const values = [`image.operator=${operator.name}`, `image.trainer=${trainer.name}`];
+  await cluster.helm([
+    ...["upgrade", "--install", "luthier", path.join(repository, "charts/luthier")],
+    ...["--namespace", operatorNamespace, "--create-namespace", "--wait", "--timeout", "3m"],
+    ...values.flatMap((value) => ["--set", value]),
+  ]);
+  return undefined;
+}
+
+/**
+ * The pods' user owns what a volume holds, so the checkout's files are copied; with their times, since prepare tells by
+ * them whether its inputs have moved.
+ */
+async function provideVolumes(cluster: Cluster): Promise<undefined> {
+  for (const part of ["base/model", "data"]) {
+    cpSync(path.join(demo.inputs, part), path.join(demo.clusterInputs, part), {
+      recursive: true,
+      preserveTimestamps: true,
+    });
+  }
+  await provideDirectory(cluster, { namespace, claim: demo.inputsClaim, directory: demo.clusterInputs });
+  await provideDirectory(cluster, { namespace, claim: demo.storeClaim, directory: demo.clusterStore });
+  return undefined;
+}
+
+export const clusterClaims: ReadonlyMap<string, string> = new Map([
+  [demo.inputsClaim, demo.clusterInputs],
+  [demo.storeClaim, demo.clusterStore],
+]);
+
+function placesOf({ spec, status }: Adapter): [string, string][] {
+  const exports = status?.exports ?? [];
+  return [
+    ["adapter", localPath(spec.source.uri, clusterClaims)],
+    ...exports.flatMap(({ name, uri }): [string, string][] =>
+      uri === undefined ? [] : [[name, localPath(uri, clusterClaims)]],
+    ),
+  ];
+}
+
+function nextSteps({ kubeconfig, programs }: Cluster, adapter: string): string[] {
+  const file = path.relative(process.cwd(), kubeconfig);
+  const kubectl = path.relative(process.cwd(), programs.kubectl);
+  return [
+    "Look further:",
+    `  ${kubectl} --kubeconfig ${file} get finetunejobs,finetuneruns,adapters`,
+    `  ${kubectl} --kubeconfig ${file} describe finetunejob spam-or-ham`,
+    `  npx luthier chat --adapter ${adapter} --kubeconfig ${file}`,
+    "Stop it:",
+    "  npm run demo:down",
+  ];
+}

@@ -1,0 +1,20 @@
+/** Names and directories of the demo, with and without a cluster. */
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const repository = fileURLToPath(new URL("..", import.meta.url));
+
+const state = path.join(repository, ".luthier/demo");
+
+export const demo = {
+  clusterName: "demo",
+  manifest: path.join(repository, "demo/quickstart.yaml"),
+  /** What demo/quickstart.yaml reads lies here below the same paths as in its claim. */
+  inputs: path.join(repository, "demo"),
+  inputsClaim: "demo-inputs",
+  storeClaim: "demo-store",
+  /** Copies for the pods' user; the checkout's own files keep their owner. */
+  clusterInputs: path.join(state, "inputs"),
+  clusterStore: path.join(state, "store"),
+  localStore: path.join(repository, ".luthier/demo-store"),
+} as const;
