@@ -43,11 +43,11 @@ export function decide(world: World): Decision {
 
 /** A promoted Adapter that a person deleted stays deleted, and no other takes its place. */
 const adapterDeleted: Step = (world) => {
-  const { job, currentRun, adapters, wanted } = world;
+  const { job, currentRun, adapters, wanted, run } = world;
   const name = job.status?.currentRunRef?.adapterName;
-  const { request } = wanted;
-  if (name === undefined || currentRun?.spec.specHash !== wanted.specHash || request !== undefined) return undefined;
-  if (adapters.some(({ metadata }) => metadata.name === name)) return undefined;
+  if (name === undefined || currentRun === undefined || wanted.request !== undefined) return undefined;
+  const wantedStill = currentRun.spec.specHash === wanted.specHash || run?.metadata.uid === currentRun.metadata.uid;
+  if (!wantedStill || adapters.some(({ metadata }) => metadata.name === name)) return undefined;
   const { promotedAdapterRef: _, ...status } = job.status ?? {};
   const message = `Adapter ${name} was deleted. To make it again from the store, delete FineTuneRun ${currentRun.metadata.name}; it is trained anew only if the store has lost it.`;
   return say(world, "Stalled", "Deleted", "PromotedAdapterDeleted", message, { status });

@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:http";
 import type { ControllerMetrics } from "./metrics.ts";
 
 export interface Health {
-  /** Alive: the event loop answers. */
+  /** May it be given work? /healthz needs no word: that it answers is the answer. */
   ready(): boolean;
 }
 

@@ -1,0 +1,90 @@
+/** Reconciles Adapters: gather → decide → apply. */
+import type { AdapterStatus } from "../api/adapter.ts";
+import { adapterSpec } from "../api/adapter.ts";
+import { findCondition } from "../api/conditions.ts";
+import { type Adapter, adapters } from "../api/kinds.ts";
+import type { Caches } from "../caches.ts";
+import { observeJob } from "../jobs/observe.ts";
+import { batchJobs } from "../jobs/resources.ts";
+import type { Client } from "../runtime/client.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Result } from "../runtime/controller.ts";
+import { isAlreadyExists } from "../runtime/errors.ts";
+import type { EventRecorder } from "../runtime/events.ts";
+import { writeStatus } from "../runtime/status.ts";
+import { decide } from "./decide.ts";
+import { exportJobName, exportKey } from "./exports.ts";
+import type { ExportWorld, World } from "./world.ts";
+
+const manager = "luthier-adapter";
+
+export class AdapterReconciler {
+  readonly #client: Client;
+  readonly #caches: Caches;
+  readonly #events: EventRecorder;
+  readonly #clock: Clock;
+
+  constructor(options: { client: Client; caches: Caches; events: EventRecorder; clock: Clock }) {
+    this.#client = options.client;
+    this.#caches = options.caches;
+    this.#events = options.events;
+    this.#clock = options.clock;
+  }
+
+  async reconcile(key: string): Promise<Result> {
+    const adapter = this.#caches.adapters.get(key);
+    if (adapter === undefined) return {};
+    const { status, actions } = decide(await this.#gather(adapter));
+    for (const action of actions) {
+      if (action.kind === "deleteJob") await this.#client.delete(batchJobs, action.job, "Background");
+      else await this.#client.create(batchJobs, action.job).catch(unlessAlreadyExists);
+    }
+    await writeStatus(this.#client, adapters, adapter, status, manager);
+    await this.#tell(adapter, status);
+    return {};
+  }
+
+  async #gather(adapter: Adapter): Promise<World> {
+    const parsed = adapterSpec.safeParse(adapter.spec);
+    const world = { adapter, now: this.#clock(), exports: [], staleJobs: [] };
+    if (!parsed.success) {
+      const issue = parsed.error.issues.map(({ path, message }) => `spec.${path.join(".")}: ${message}`).join("; ");
+      return { ...world, spec: { issue } };
+    }
+    const exports = await Promise.all((parsed.data.exports ?? []).map((entry) => this.#export(adapter, entry)));
+    const names = new Set(exports.map(({ key }) => exportJobName(key)));
+    const staleJobs = this.#caches.jobs
+      .byIndex("owner", adapter.metadata.uid ?? "")
+      .filter(({ metadata }) => !names.has(metadata.name) && metadata.deletionTimestamp === undefined);
+    return { ...world, spec: parsed.data, exports, staleJobs };
+  }
+
+  async #export(adapter: Adapter, entry: ExportWorld["entry"]): Promise<ExportWorld> {
+    const key = exportKey(adapter, entry);
+    const before = adapter.status?.exports?.find((one) => one.key === key);
+    // What is finished needs no Job any more.
+    if (before?.state === "Ready" || before?.state === "Failed")
+      return { entry, key, job: undefined, state: { kind: "Absent" } };
+    return {
+      entry,
+      key,
+      ...(await observeJob({ client: this.#client, ...this.#caches }, adapter, exportJobName(key))),
+    };
+  }
+
+  async #tell(adapter: Adapter, { conditions, state = "Reconcile" }: AdapterStatus): Promise<void> {
+    const before = findCondition(adapter.status?.conditions, "Ready");
+    const after = findCondition(conditions, "Ready");
+    if (after === undefined || before?.reason === after.reason) return;
+    const type = findCondition(conditions, "Stalled") ? "Warning" : "Normal";
+    await this.#events.record(
+      adapter,
+      { type, reason: after.reason, action: state, message: after.message },
+      this.#clock(),
+    );
+  }
+}
+
+function unlessAlreadyExists(error: unknown): void {
+  if (!isAlreadyExists(error)) throw error;
+}

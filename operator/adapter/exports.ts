@@ -1,0 +1,113 @@
+/** One export of an Adapter: its name, its Job, and its state from what the Job says. Pure. */
+import { createHash } from "node:crypto";
+import { canonicalJson } from "../../trainer/contract/hashes.ts";
+import type { ExportFigures } from "../../trainer/contract/report.ts";
+import type { ExportFile } from "../../trainer/contract/runFile.ts";
+import type { ExportEntry } from "../../trainer/contract/settings.ts";
+import { storeLayout } from "../../trainer/contract/storeLayout.ts";
+import type { AdapterSpec, ExportStatus } from "../api/adapter.ts";
+import type { Adapter } from "../api/kinds.ts";
+import { annotations, labels } from "../api/names.ts";
+import { claimMounts } from "../jobs/claims.ts";
+import { defaultBackoffLimit, defaultTtlSeconds } from "../jobs/placement.ts";
+import { figureText } from "../jobs/progress.ts";
+import { renderJob } from "../jobs/render.ts";
+import type { Job } from "../jobs/resources.ts";
+import type { ExportWorld } from "./world.ts";
+
+/** Names what is asked for; `luthier.dev/requested-at` on the Adapter asks for everything again. */
+export function exportKey(adapter: Adapter, entry: ExportEntry): string {
+  const request = adapter.metadata.annotations?.[annotations.requestedAt] ?? "";
+  const asked = canonicalJson(JSON.parse(JSON.stringify(entry)));
+  return createHash("sha256").update(`${adapter.metadata.uid}\n${request}\n${asked}`).digest("hex").slice(0, 16);
+}
+
+export const exportJobName = (key: string) => `export-${key}`;
+
+export function exportJob(
+  adapter: Adapter,
+  spec: AdapterSpec,
+  { entry, key }: Pick<ExportWorld, "entry" | "key">,
+): Job {
+  const { execution, artifactRoot } = spec;
+  const job = adapter.metadata.labels?.[labels.job];
+  return renderJob({
+    name: exportJobName(key),
+    owner: adapter,
+    labels: { [labels.adapter]: adapter.metadata.name, ...(job === undefined ? {} : { [labels.job]: job }) },
+    runFile: exportFile(spec, entry),
+    claims: claimMounts({ read: [], write: artifactRoot }),
+    image: execution.trainerImage,
+    placement: execution.placement ?? {},
+    backoffLimit: defaultBackoffLimit,
+    ttlSecondsAfterFinished: execution.ttlSecondsAfterFinished ?? defaultTtlSeconds,
+  });
+}
+
+function exportFile({ artifactRoot, provenance, source, baseModel }: AdapterSpec, entry: ExportEntry): ExportFile {
+  const { runHash, evaluationSetDigest } = provenance;
+  return {
+    version: 1,
+    stage: "Export",
+    artifactRoot,
+    runHash,
+    adapterDigest: source.digest,
+    baseDigest: baseModel.digest,
+    ...(evaluationSetDigest === undefined ? {} : { evaluationSetDigest }),
+    export: entry,
+  };
+}
+
+/** The state of one export. What is finished is remembered in status: its Job may be gone since. */
+export function exportStatus(before: ExportStatus | undefined, world: ExportWorld, spec: AdapterSpec): ExportStatus {
+  const { entry, key, state } = world;
+  if (before?.key === key && (before.state === "Ready" || before.state === "Failed")) return before;
+  const status = { name: entry.name, key, jobName: exportJobName(key) };
+  switch (state.kind) {
+    case "Absent":
+    case "Deleting":
+      return { ...status, state: "Pending" };
+    case "Foreign":
+      return {
+        ...status,
+        state: "Failed",
+        reason: "NameConflict",
+        message: `Job ${status.jobName} is not this Adapter's.`,
+      };
+    case "Pending":
+      return { ...status, state: "Pending", reason: state.reason, message: state.message };
+    case "Running":
+      return { ...status, state: "Running" };
+    case "Failed":
+      return {
+        ...status,
+        state: "Failed",
+        reason: state.failure.reason,
+        message: state.failure.message.slice(0, 1024),
+      };
+    case "Succeeded": {
+      const { envelope } = state;
+      const figures = envelope?.stage === "Export" && envelope.outcome === "Succeeded" ? envelope.figures : undefined;
+      if (figures?.name === entry.name) return { ...status, ...ready(figures, spec) };
+      // Its words are lost: the Job is made again, and finds what it wrote.
+      return { ...status, state: "Pending", reason: "ReportLost", message: "The report was lost; asking again." };
+    }
+  }
+}
+
+function ready(
+  figures: ExportFigures,
+  { artifactRoot, provenance }: AdapterSpec,
+): Omit<ExportStatus, "name" | "key" | "jobName"> {
+  return {
+    state: "Ready",
+    uri: storeLayout.export(storeLayout.run(artifactRoot, provenance.runHash), figures.name),
+    digest: figures.digest,
+    sizeBytes: figures.sizeBytes,
+    shards: figures.shards,
+    verified: {
+      maxLogitDifference: figureText(figures.maxLogitDifference),
+      klDivergence: figureText(figures.klDivergence),
+    },
+  };
+}

@@ -1,0 +1,29 @@
+/** What an Adapter's decision may look at, and what it may ask for. */
+import type { ExportEntry } from "../../trainer/contract/settings.ts";
+import type { AdapterSpec, AdapterStatus } from "../api/adapter.ts";
+import type { Adapter } from "../api/kinds.ts";
+import type { ObservedJob } from "../jobs/observe.ts";
+import type { Job } from "../jobs/resources.ts";
+
+export interface ExportWorld extends ObservedJob {
+  entry: ExportEntry;
+  /** Hash of what is asked for. */
+  key: string;
+}
+
+export interface World {
+  adapter: Adapter;
+  now: Date;
+  /** Or why the spec cannot be read. */
+  spec: AdapterSpec | { issue: string };
+  exports: readonly ExportWorld[];
+  /** Jobs of exports that are asked for no longer. */
+  staleJobs: readonly Job[];
+}
+
+export type Action = { kind: "createJob"; job: Job } | { kind: "deleteJob"; job: Job };
+
+export interface Decision {
+  status: AdapterStatus;
+  actions: readonly Action[];
+}

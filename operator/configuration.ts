@@ -1,0 +1,85 @@
+/** The operator's configuration from flags and environment. Pure. */
+import { parseArgs } from "node:util";
+
+export interface Configuration {
+  /** The image of prepare, train and export pods. */
+  trainerImage: string;
+  /** Undefined: all namespaces. */
+  namespace: string | undefined;
+  /** Undefined: this process leads without asking. */
+  leaderElection: { namespace: string; name: string } | undefined;
+  /** Who this process is, in the Lease and in Events. */
+  identity: string;
+  /** Port of /healthz, /readyz and /metrics. */
+  port: number;
+  logLevel: string;
+}
+
+export const help = `luthier-operator: turns FineTuneJobs into trained, exported and verified Adapters
+
+Usage: node operator/main.ts --trainer-image IMAGE [OPTIONS]
+
+Outside a cluster the API server comes from KUBECONFIG (or ~/.kube/config).
+
+  --trainer-image IMAGE     image of the prepare, train and export pods   LUTHIER_TRAINER_IMAGE
+  --namespace NAME          watch this namespace only (default: all)      LUTHIER_NAMESPACE
+  --leader-elect            lead only while holding the Lease             LUTHIER_LEADER_ELECT=true
+  --lease-namespace NAME    where the Lease is (default: POD_NAMESPACE, else default)
+  --port PORT               /healthz, /readyz, /metrics (default 8080)    LUTHIER_PORT
+  --log-level LEVEL         trace debug info warn error (default info)    LUTHIER_LOG_LEVEL
+  --help                    this text
+`;
+
+const logLevels = ["trace", "debug", "info", "warn", "error"];
+
+export class UsageError extends Error {}
+
+/** Flags win over the environment. Throws `UsageError` with what is wrong; undefined when help was asked for. */
+export function readConfiguration(argv: readonly string[], env: NodeJS.ProcessEnv): Configuration | undefined {
+  const flags = readFlags(argv);
+  if (flags.help) return undefined;
+  const trainerImage = flags["trainer-image"] ?? env.LUTHIER_TRAINER_IMAGE ?? "";
+  if (trainerImage === "")
+    throw new UsageError("--trainer-image (or LUTHIER_TRAINER_IMAGE) is needed: the image that trains");
+  const leads = flags["leader-elect"] ?? env.LUTHIER_LEADER_ELECT === "true";
+  const leaseNamespace = flags["lease-namespace"] ?? env.POD_NAMESPACE ?? "default";
+  return {
+    trainerImage,
+    namespace: (flags.namespace ?? env.LUTHIER_NAMESPACE) || undefined,
+    leaderElection: leads ? { namespace: leaseNamespace, name: "luthier-operator" } : undefined,
+    identity: `${env.POD_NAME ?? env.HOSTNAME ?? "luthier-operator"}-${process.pid}`,
+    port: readPort(flags.port ?? env.LUTHIER_PORT ?? "8080"),
+    logLevel: readLevel(flags["log-level"] ?? env.LUTHIER_LOG_LEVEL ?? "info"),
+  };
+}
+
+function readFlags(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      options: {
+        "trainer-image": { type: "string" },
+        namespace: { type: "string" },
+        "leader-elect": { type: "boolean" },
+        "lease-namespace": { type: "string" },
+        port: { type: "string" },
+        "log-level": { type: "string" },
+        help: { type: "boolean" },
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function readPort(text: string): number {
+  const port = Number(text);
+  if (text === "" || !Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new UsageError(`--port: ${text} is not a port`);
+  return port;
+}
+
+function readLevel(text: string): string {
+  if (!logLevels.includes(text)) throw new UsageError(`--log-level: ${text} is none of ${logLevels.join(", ")}`);
+  return text;
+}

@@ -1,0 +1,133 @@
+/**
+ * Reconciles FineTuneJobs: gather → decide → apply. Actions first, then the status, once. Every action is one that may
+ * be done twice: names follow from content, and AlreadyExists is an answer.
+ */
+import { findCondition } from "../api/conditions.ts";
+import { adapters, type FineTuneJob, fineTuneJobs, fineTuneRuns } from "../api/kinds.ts";
+import { annotations } from "../api/names.ts";
+import { batchJobs } from "../jobs/resources.ts";
+import { type Clock, timestamp } from "../runtime/clock.ts";
+import type { Result } from "../runtime/controller.ts";
+import { isAlreadyExists, isNotFound } from "../runtime/errors.ts";
+import type { EventRecorder } from "../runtime/events.ts";
+import { apiVersionOf, type KubeObject, ownerReference } from "../runtime/objects.ts";
+import { writeStatus } from "../runtime/status.ts";
+import { decide } from "./decide.ts";
+import { type Gatherer, gather } from "./gather.ts";
+import type { Action, Decision } from "./world.ts";
+
+const manager = "luthier-finetunejob";
+
+export class FineTuneJobReconciler {
+  readonly #gatherer: Gatherer;
+  readonly #events: EventRecorder;
+  readonly #clock: Clock;
+
+  constructor(options: Gatherer & { events: EventRecorder; clock: Clock }) {
+    this.#gatherer = options;
+    this.#events = options.events;
+    this.#clock = options.clock;
+  }
+
+  async reconcile(key: string): Promise<Result> {
+    const job = this.#gatherer.caches.fineTuneJobs.get(key);
+    if (job === undefined) return {};
+    const decision = decide(await gather(this.#gatherer, job, this.#clock()));
+    for (const action of decision.actions) await this.#apply(job, action);
+    await writeStatus(this.#gatherer.client, fineTuneJobs, job, decision.status, manager);
+    await this.#tell(job, decision);
+    return { requeueAfterMs: decision.requeueAfterMs };
+  }
+
+  async #apply(job: FineTuneJob, action: Action): Promise<void> {
+    const { client } = this.#gatherer;
+    const { namespace = "" } = job.metadata;
+    switch (action.kind) {
+      case "createPrepare":
+        return once(client.create(batchJobs, action.job));
+      case "deleteJob":
+        return client.delete(batchJobs, action.job, "Background");
+      case "createRun":
+        return this.#createRun(job, action);
+      case "ownRun":
+        await client.apply(
+          fineTuneRuns,
+          partial(action.run, { metadata: { ownerReferences: [ownerReference(job, { controller: false })] } }),
+          {
+            // One manager an owner: each brings its own reference and leaves the others'.
+            manager: `${manager}-${job.metadata.uid}`,
+          },
+        );
+        return;
+      case "updateExecution":
+        await client.apply(fineTuneRuns, partial(action.run, { spec: { execution: action.execution } }), { manager });
+        return;
+      case "createAdapter":
+        return once(client.create(adapters, action.adapter));
+      case "applyExports":
+        await client.apply(
+          adapters,
+          {
+            apiVersion: apiVersionOf(adapters),
+            kind: adapters.kind,
+            metadata: {
+              name: action.adapter,
+              namespace,
+              annotations: { [annotations.jobExports]: action.exports.map(({ name }) => name).join(",") },
+            },
+            ...{ spec: { exports: action.exports, execution: action.execution } },
+          },
+          { manager },
+        );
+        return;
+      case "promote":
+        await client.mergePatch(
+          adapters,
+          { namespace, name: action.adapter },
+          {
+            metadata: { annotations: { [annotations.promotedAt]: timestamp(this.#clock()) } },
+          },
+        );
+        return;
+    }
+  }
+
+  /** A run may cost hours: the FineTuneJob is read once more, uncached, before it is made. */
+  async #createRun(job: FineTuneJob, { run }: Action & { kind: "createRun" }): Promise<void> {
+    const { client } = this.#gatherer;
+    const { namespace = "", name } = job.metadata;
+    const current = await client.get(fineTuneJobs, { namespace, name });
+    if (current?.metadata.uid !== job.metadata.uid || current?.metadata.generation !== job.metadata.generation) return;
+    await once(client.create(fineTuneRuns, run));
+  }
+
+  /** One Event for each transition. */
+  async #tell(job: FineTuneJob, { status }: Decision): Promise<void> {
+    const before = findCondition(job.status?.conditions, "Ready");
+    const after = findCondition(status.conditions, "Ready");
+    if (after === undefined || before?.reason === after.reason) return;
+    const stalled = findCondition(status.conditions, "Stalled") !== undefined;
+    const { reason, message } = after;
+    await this.#events.record(
+      job,
+      { type: stalled ? "Warning" : "Normal", reason, action: status.state ?? "Reconcile", message },
+      this.#clock(),
+    );
+  }
+}
+
+/** Done already is done; deleted meanwhile shows in the next reconcile. */
+async function once(write: Promise<unknown>): Promise<void> {
+  try {
+    await write;
+  } catch (error) {
+    if (!isAlreadyExists(error) && !isNotFound(error)) throw error;
+  }
+}
+
+/** The part of an object that one manager applies. */
+function partial(object: KubeObject, part: { metadata?: Partial<KubeObject["metadata"]>; spec?: unknown }): KubeObject {
+  const { name, namespace = "" } = object.metadata;
+  const { metadata, ...rest } = part;
+  return { apiVersion: object.apiVersion, kind: object.kind, metadata: { name, namespace, ...metadata }, ...rest };
+}

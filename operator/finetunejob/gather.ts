@@ -1,0 +1,121 @@
+/** Reads all that a FineTuneJob's decision may look at. I/O; no decision is taken here. */
+import { prepareKey, runHash, specHash } from "../../trainer/contract/hashes.ts";
+import { fineTuneJobSpec } from "../api/fineTuneJob.ts";
+import { type Adapter, adapters, type FineTuneJob, type FineTuneRun, fineTuneRuns } from "../api/kinds.ts";
+import { annotations, labels } from "../api/names.ts";
+import { trainingPart } from "../api/settings.ts";
+import type { Caches } from "../caches.ts";
+import { observeJob } from "../jobs/observe.ts";
+import { jobState } from "../jobs/outcome.ts";
+import { nodes } from "../jobs/resources.ts";
+import type { Client } from "../runtime/client.ts";
+import { prepareName, runName } from "./children.ts";
+import { largestNode, memoryLimit, planKey } from "./fit.ts";
+import { currentPins } from "./pins.ts";
+import type { Planner } from "./planner.ts";
+import type { Plan, Wanted, World } from "./world.ts";
+
+export interface Gatherer {
+  client: Client;
+  caches: Caches;
+  planner: Planner;
+  trainerImage: string;
+}
+
+export async function gather(gatherer: Gatherer, job: FineTuneJob, now: Date): Promise<World> {
+  const wanted = readWanted(job);
+  const { trainerImage } = gatherer;
+  const base = {
+    job,
+    now,
+    wanted,
+    trainerImage,
+    adapters: await adaptersOf(gatherer, job),
+    currentRun: currentRunOf(gatherer, job),
+    prepare: undefined,
+    stalePrepares: [],
+    plan: undefined,
+    runHash: undefined,
+    run: undefined,
+  };
+  if ("issue" in wanted) return base;
+  const stalePrepares = runningPrepares(gatherer, job, prepareName(job, wanted));
+  const known = currentPins(job.status, wanted);
+  if (known === undefined) {
+    const prepare = await observeJob({ client: gatherer.client, ...gatherer.caches }, job, prepareName(job, wanted));
+    return { ...base, stalePrepares, prepare };
+  }
+  const hash = runHash(trainingPart(wanted.spec), known.pins);
+  return {
+    ...base,
+    stalePrepares,
+    plan: await planOf(gatherer, job, wanted, known),
+    runHash: hash,
+    run: await findRun(gatherer, job, runName(hash)),
+  };
+}
+
+function readWanted(job: FineTuneJob): World["wanted"] {
+  const parsed = fineTuneJobSpec.safeParse(job.spec);
+  if (!parsed.success) {
+    const issue = parsed.error.issues.map(({ path, message }) => `spec.${path.join(".")}: ${message}`).join("; ");
+    return { issue };
+  }
+  const training = trainingPart(parsed.data);
+  const asked = job.metadata.annotations?.[annotations.requestedAt];
+  const request = asked === job.status?.handledRequest ? undefined : asked;
+  return { spec: parsed.data, prepareKey: prepareKey(training), specHash: specHash(training), request };
+}
+
+/** Absence counts only if the API server says so: the cache may not have seen an Adapter that was just made. */
+async function adaptersOf({ client, caches }: Gatherer, job: FineTuneJob): Promise<Adapter[]> {
+  const { namespace = "", name } = job.metadata;
+  const known = caches.adapters.byIndex("job", `${namespace}/${name}`);
+  const current = job.status?.currentRunRef?.adapterName;
+  if (current === undefined || known.some(({ metadata }) => metadata.name === current)) return known;
+  const found = await client.get(adapters, { namespace, name: current });
+  return found?.metadata.labels?.[labels.job] === name ? [...known, found] : known;
+}
+
+function currentRunOf({ caches }: Gatherer, job: FineTuneJob): FineTuneRun | undefined {
+  const ref = job.status?.currentRunRef;
+  const run = ref && caches.fineTuneRuns.get(`${job.metadata.namespace}/${ref.name}`);
+  return run?.metadata.uid === ref?.uid ? run : undefined;
+}
+
+async function findRun({ client, caches }: Gatherer, job: FineTuneJob, name: string): Promise<FineTuneRun | undefined> {
+  const { namespace = "" } = job.metadata;
+  return caches.fineTuneRuns.get(`${namespace}/${name}`) ?? (await client.get(fineTuneRuns, { namespace, name }));
+}
+
+function runningPrepares({ caches }: Gatherer, job: FineTuneJob, except: string) {
+  return caches.jobs
+    .byIndex("owner", job.metadata.uid ?? "")
+    .filter(({ metadata }) => metadata.name !== except && metadata.deletionTimestamp === undefined)
+    .filter((one) => !["Succeeded", "Failed"].includes(jobState(one, []).kind));
+}
+
+/** The plan in status if it is of this question and fits; a plan that does not fit is judged again by the nodes of now. */
+async function planOf(
+  gatherer: Gatherer,
+  job: FineTuneJob,
+  { spec }: Wanted,
+  { pins, inputs }: NonNullable<ReturnType<typeof currentPins>>,
+): Promise<Plan> {
+  const key = planKey(spec, pins);
+  const before = job.status?.plan;
+  if (before?.key === key && before.fits) return { kind: "planned", plan: before };
+  const availableBytes = memoryLimit(spec) ?? largestNode(await allNodes(gatherer.client), spec.placement.nodeSelector);
+  return gatherer.planner.plan(key, { spec, inputs, availableBytes });
+}
+
+async function allNodes(client: Client) {
+  const first = await client.list(nodes, { limit: 500 });
+  const found = [...first.items];
+  for (let { continueToken } = first; continueToken !== ""; ) {
+    const page = await client.list(nodes, { limit: 500, continueToken });
+    found.push(...page.items);
+    continueToken = page.continueToken;
+  }
+  return found;
+}

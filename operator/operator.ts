@@ -1,0 +1,102 @@
+/**
+ * The operator put together: caches, three controllers, and which change wakes which object.
+ */
+import type { KubeConfig } from "@kubernetes/client-node";
+import type { Logger } from "pino";
+import { AdapterReconciler } from "./adapter/controller.ts";
+import { labels, managedBy } from "./api/names.ts";
+import { type Caches, newCaches, newReflectors } from "./caches.ts";
+import type { Configuration } from "./configuration.ts";
+import { FineTuneJobReconciler } from "./finetunejob/controller.ts";
+import { Planner } from "./finetunejob/planner.ts";
+import { FineTuneRunReconciler } from "./finetunerun/controller.ts";
+import { Client } from "./runtime/client.ts";
+import { systemClock } from "./runtime/clock.ts";
+import { Controller, type Result } from "./runtime/controller.ts";
+import { EventRecorder } from "./runtime/events.ts";
+import { LeaderElector } from "./runtime/leader.ts";
+import { Manager } from "./runtime/manager.ts";
+import { ControllerMetrics } from "./runtime/metrics.ts";
+import { type KubeObject, keyOf } from "./runtime/objects.ts";
+import { Transport } from "./runtime/transport.ts";
+
+const workers = 4;
+
+export interface Operator {
+  manager: Manager;
+  metrics: ControllerMetrics;
+}
+
+export function newOperator(kubeConfig: KubeConfig, configuration: Configuration, log: Logger): Operator {
+  const metrics = new ControllerMetrics();
+  const transport = new Transport(kubeConfig, {
+    userAgent: managedBy,
+    onResponse: (method, code) => metrics.responded(method, code),
+  });
+  const client = new Client(transport);
+  const caches = newCaches();
+  const clock = systemClock;
+  const { trainerImage, identity, namespace } = configuration;
+  const events = new EventRecorder({ client, component: managedBy, instance: identity, log });
+  const controller = (name: string, reconciler: { reconcile(key: string): Promise<Result> }) =>
+    new Controller({ name, workers, metrics, log, reconcile: (key) => reconciler.reconcile(key) });
+  const controllers = {
+    jobs: controller(
+      "finetunejob",
+      new FineTuneJobReconciler({ client, caches, planner: new Planner(), trainerImage, events, clock }),
+    ),
+    runs: controller("finetunerun", new FineTuneRunReconciler({ client, caches, clock })),
+    adapters: controller("adapter", new AdapterReconciler({ client, caches, events, clock })),
+  };
+  wake(caches, controllers);
+  const { leaderElection } = configuration;
+  const manager = new Manager({
+    name: managedBy,
+    reflectors: newReflectors(caches, client, namespace, log),
+    controllers: Object.values(controllers),
+    elector: leaderElection && new LeaderElector({ client, ...leaderElection, identity, log }),
+    transport,
+    metrics,
+    log,
+  });
+  return { manager, metrics };
+}
+
+/** Which change wakes which object. */
+function wake(caches: Caches, controllers: { jobs: Controller; runs: Controller; adapters: Controller }): void {
+  const { jobs, runs, adapters } = controllers;
+  caches.fineTuneJobs.onChange((change) => {
+    jobs.queue.add(keyOf(change.object));
+    // A run runs while a job wants it: the one it names now and the one it named before.
+    for (const job of change.type === "Modified" ? [change.object, change.previous] : [change.object]) {
+      const name = job.status?.currentRunRef?.name;
+      if (name !== undefined) runs.queue.add(`${job.metadata.namespace}/${name}`);
+    }
+  });
+  caches.fineTuneRuns.onChange(({ object }) => {
+    runs.queue.add(keyOf(object));
+    wakeOwners(object, "FineTuneJob", jobs);
+  });
+  caches.adapters.onChange(({ object }) => {
+    adapters.queue.add(keyOf(object));
+    const job = object.metadata.labels?.[labels.job];
+    if (job !== undefined) jobs.queue.add(`${object.metadata.namespace}/${job}`);
+  });
+  const wakeJobOwners = (job: KubeObject) => {
+    wakeOwners(job, "FineTuneJob", jobs);
+    wakeOwners(job, "FineTuneRun", runs);
+    wakeOwners(job, "Adapter", adapters);
+  };
+  caches.jobs.onChange(({ object }) => wakeJobOwners(object));
+  caches.pods.onChange(({ object }) => {
+    const name = object.metadata.labels?.["batch.kubernetes.io/job-name"];
+    const job = name === undefined ? undefined : caches.jobs.get(`${object.metadata.namespace}/${name}`);
+    if (job) wakeJobOwners(job);
+  });
+}
+
+function wakeOwners(object: KubeObject, kind: string, controller: Controller): void {
+  for (const owner of object.metadata.ownerReferences ?? []) {
+    if (owner.kind === kind) controller.queue.add(`${object.metadata.namespace}/${owner.name}`);
+  }
+}
