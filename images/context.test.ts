@@ -1,0 +1,18 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isRunTimeSource } from "./context.ts";
+
+const names: [string, boolean][] = [
+  ["operator/main.ts", true],
+  ["trainer/contract/golden.json", true],
+  ["cli/luthier.mjs", true],
+  ["trainer/graph/layOut.test.ts", false],
+  ["trainer/native/runtime/gemm.cc", false],
+  ["trainer/native/build/luthier.node", false],
+  ["trainer/native/build/compile_commands.json", false],
+  ["operator/node_modules/zod/index.ts", false],
+  ["trainer/testing/builders.ts", false],
+];
+for (const [name, included] of names) {
+  test(`${name} is ${included ? "" : "not "}in an image`, () => assert.equal(isRunTimeSource(name), included));
+}

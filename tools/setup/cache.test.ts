@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, test } from "node:test";
+import { cached, cacheRoot, recipeDigest } from "./cache.ts";
+
+let root = "";
+beforeEach(() => {
+  root = mkdtempSync(path.join(tmpdir(), "luthier-cache-"));
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+test("the cache lies where the environment says, most specific first", () => {
+  assert.equal(cacheRoot({ LUTHIER_CACHE: "/a", XDG_CACHE_HOME: "/b" }), "/a");
+  assert.equal(cacheRoot({ XDG_CACHE_HOME: "/b" }), "/b/luthier");
+  assert.match(cacheRoot({}), /\/\.cache\/luthier$/);
+});
+
+test("an entry is made once", async () => {
+  let made = 0;
+  const make = async (directory: string) => {
+    made++;
+    writeFileSync(path.join(directory, "file"), "content");
+  };
+  await cached("kind", "key", make, root);
+  const entry = await cached("kind", "key", make, root);
+  assert.equal(readFileSync(path.join(entry, "file"), "utf8"), "content");
+  assert.equal(made, 1);
+});
+
+test("an entry whose making fails does not exist, and is made the next time", async () => {
+  const broken = async (directory: string) => {
+    writeFileSync(path.join(directory, "half"), "");
+    throw new Error("interrupted");
+  };
+  await assert.rejects(cached("kind", "key", broken, root), /interrupted/);
+  const entry = await cached(
+    "kind",
+    "key",
+    async (directory) => writeFileSync(path.join(directory, "whole"), ""),
+    root,
+  );
+  assert.ok(existsSync(path.join(entry, "whole")) && !existsSync(path.join(entry, "half")));
+});
+
+test("what a killed process left is swept away", async () => {
+  // Process numbers end at 2^22 on Linux, so no process has this one.
+  const abandoned = path.join(root, "kind/key.making-99999999");
+  mkdirSync(abandoned, { recursive: true });
+  await cached("kind", "key", async () => {}, root);
+  assert.ok(!existsSync(abandoned));
+});
+
+test("a digest depends on where one part ends and the next begins", () => {
+  assert.notEqual(recipeDigest(["ab", "c"]), recipeDigest(["a", "bc"]));
+});

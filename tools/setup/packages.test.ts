@@ -1,0 +1,16 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isProgram, missingPackages } from "./packages.ts";
+
+test("packages are missing by their programs, each once, in order", () => {
+  const present = new Set(["cmake", "c++", "/usr/bin/containerd", "runc", "ip", "openssl", "strip"]);
+  const missing = missingPackages(["native", "cluster", "images"], (proof) => present.has(proof));
+  assert.deepEqual(missing, ["ninja-build", "containernetworking-plugins", "nftables", "buildah", "mmdebstrap"]);
+});
+
+test("a program is found on the search path, at its path, and in the administrator's folders", () => {
+  assert.ok(isProgram("sh"));
+  assert.ok(isProgram("/bin/sh"));
+  assert.ok(!isProgram("/etc/passwd"), "not executable");
+  assert.ok(!isProgram("no-such-program-here"));
+});
