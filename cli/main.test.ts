@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const directory = mkdtempSync(path.join(tmpdir(), "luthier-main-"));
+after(() => rmSync(directory, { recursive: true }));
+
+function luthier(...args: string[]) {
+  const main = fileURLToPath(new URL("main.ts", import.meta.url));
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: "utf8", cwd: directory });
+  return { status, stdout, stderr };
+}
+
+test("the overview names every command and every exit code", () => {
+  const { status, stdout } = luthier("--help");
+  assert.equal(status, 0);
+  for (const word of ["run", "plan", "chat", "watch"]) assert.match(stdout, new RegExp(`^ {2}${word} +\\S`, "m"));
+  for (const code of [0, 1, 2, 10, 20, 21, 22, 23, 24]) assert.match(stdout, new RegExp(`^ {2}${code} +\\S`, "m"));
+});
+
+for (const command of ["run", "plan", "chat", "watch"]) {
+  test(`luthier ${command} --help says how to use it`, () => {
+    const { status, stdout } = luthier(command, "--help");
+    assert.equal(status, 0);
+    assert.match(stdout, new RegExp(`^luthier ${command}`));
+  });
+}
+
+const refused: [string, string[], number, RegExp][] = [
+  ["no command", [], 2, /^$/],
+  ["an unknown command", ["plon"], 2, /there is no command plon \(did you mean plan\?\)/],
+  ["an unknown option", ["run", "job.yaml", "--clam", "a=b"], 2, /has no option --clam \(did you mean --claim\?\)/],
+  ["a file that is not there", ["run", "no.yaml"], 2, /no\.yaml cannot be read/],
+  ["a kubeconfig that is not there", ["watch", "--kubeconfig", "no.conf"], 2, /the kubeconfig cannot be read/],
+];
+for (const [name, args, code, message] of refused) {
+  test(`${name} ends with exit code ${code} and says what is wrong`, () => {
+    const { status, stderr } = luthier(...args);
+    assert.equal(status, code);
+    assert.match(stderr, message);
+  });
+}
+
+test("a wrong manifest ends with exit code 20, the field and its line", () => {
+  const text =
+    "apiVersion: luthier.dev/v1alpha1\nkind: FineTuneJob\nmetadata: {name: a}\nspec: {baseModel: {uri: ftp://x}}\n";
+  writeFileSync(path.join(directory, "job.yaml"), text);
+  const { status, stdout, stderr } = luthier("run", "job.yaml");
+  assert.equal(status, 20);
+  assert.equal(stdout, "");
+  assert.match(stderr, /job\.yaml:4:\d+: spec\.baseModel\.uri: must be pvc:/);
+  assert.match(stderr, /job\.yaml:4:\d+: spec\.method: is missing/);
+});
+
+test("without a terminal nothing holds a control code", () => {
+  const { stdout, stderr } = luthier("run", "--help");
+  assert.ok(!`${stdout}${stderr}`.includes("\u001b"));
+});
