@@ -1,0 +1,52 @@
+{{- define "luthier.name" -}}
+{{- if contains "luthier" .Release.Name }}{{ .Release.Name | trunc 50 | trimSuffix "-" }}{{ else }}{{ printf "%s-luthier" (.Release.Name | trunc 42 | trimSuffix "-") }}{{ end }}
+{{- end }}
+
+{{- define "luthier.selector" -}}
+app.kubernetes.io/name: luthier
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: operator
+{{- end }}
+
+{{- define "luthier.labels" -}}
+{{ include "luthier.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{/* registry/repository@digest, or :tag; called with (dict "image" … "chart" .Chart). */}}
+{{- define "luthier.image" -}}
+{{- $name := .image.repository }}
+{{- if .image.registry }}{{ $name = printf "%s/%s" .image.registry $name }}{{ end }}
+{{- if .image.digest }}{{ printf "%s@%s" $name .image.digest }}{{ else }}{{ printf "%s:%s" $name (.image.tag | default .chart.AppVersion) }}{{ end }}
+{{- end }}
+
+{{/* What the operator may do in the namespaces that it watches, by verb. */}}
+{{- define "luthier.rules" -}}
+- apiGroups: [luthier.dev]
+  resources: [finetunejobs]
+  verbs: [get, list, watch]
+- apiGroups: [luthier.dev]
+  resources: [finetunejobs/status, finetuneruns/status, adapters/status]
+  verbs: [patch]
+- apiGroups: [luthier.dev]
+  resources: [finetuneruns, adapters]
+  verbs: [get, list, watch, create, patch]
+# To put itself behind an owner that blocks deletion (OwnerReferencesPermissionEnforcement).
+- apiGroups: [luthier.dev]
+  resources: [finetunejobs/finalizers, finetuneruns/finalizers, adapters/finalizers]
+  verbs: [update]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch, create, delete]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [pods/log]
+  verbs: [get]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create]
+{{- end }}
