@@ -78,13 +78,19 @@ async function installOperator(cluster: Cluster, say: (message: string) => void)
     await cluster.loadImage(image.archive);
   }
   say("helm upgrade --install luthier charts/luthier");
-  const values = [`image.operator=${operator.name}`, `image.trainer=${trainer.name}`];
+  const values = [...imageValues("operator", operator.name), ...imageValues("trainer", trainer.name)];
   await cluster.helm([
     ...["upgrade", "--install", "luthier", path.join(repository, "charts/luthier")],
     ...["--namespace", operatorNamespace, "--create-namespace", "--wait", "--timeout", "3m"],
     ...values.flatMap((value) => ["--set", value]),
   ]);
   return undefined;
+}
+
+/** The chart's values for an image by its whole name. Pure. */
+export function imageValues(which: "operator" | "trainer", name: string): string[] {
+  const [, registry = "", repository = "", tag = ""] = /^([^/]+)\/(.+):([^:/]+)$/.exec(name) ?? [];
+  return [`registry=${registry}`, `repository=${repository}`, `tag=${tag}`].map((value) => `images.${which}.${value}`);
 }
 
 /**
