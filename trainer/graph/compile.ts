@@ -29,14 +29,19 @@ export class CompileError extends Error {}
 
 const activationTypes: Record<CompileSpec["precision"], DataType> = { BF16: "BF16", F32: "F32", F64: "F64" };
 
-export function compile(spec: CompileSpec): Compiled {
+/** The model, the method and the variables that a run's graphs are built from. */
+export function declare(spec: CompileSpec): { parts: StageParts; sites: readonly SiteRecord[] } {
   check(spec);
   const parts: StageParts = {
     config: spec.model,
     method: methodOf(spec.method),
     variables: new Variables(spec.storage, activationTypes[spec.precision]),
   };
-  const sites = declare(parts, spec);
+  return { parts, sites: declareTensors(parts, spec) };
+}
+
+export function compile(spec: CompileSpec): Compiled {
+  const { parts, sites } = declare(spec);
   const shared: Shared = { weights: bindWeights(parts.variables), state: layOutState(parts.variables) };
   const programs = new Map<string, Program>();
   const program = (key: ProgramKey): Program => {
@@ -78,7 +83,7 @@ function check({ model, rowTokens, microRows, recomputedBlocks, generation }: Co
 }
 
 /** Builds the model once, so that every tensor of the run is known, and asks the method whether it fits. */
-function declare(parts: StageParts, spec: CompileSpec): readonly SiteRecord[] {
+function declareTensors(parts: StageParts, spec: CompileSpec): readonly SiteRecord[] {
   const sites = sitesOf(parts);
   const names = sites.map(({ name }) => name);
   const refusal = parts.method.check(spec.model, spec.storage, names);

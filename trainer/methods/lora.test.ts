@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { compile } from "../graph/compile.ts";
+import { aSpec, batchOf, relativeError, TestRun, tinyLora } from "../graph/testing.ts";
+import { methodOf } from "./index.ts";
+import { isTarget, scaleOf } from "./lora.ts";
+
+test("a merged model is the model with its adapter", async () => {
+  const adapted = new TestRun(compile(aSpec({ method: tinyLora, precision: "F64" })), { backend: "reference64" });
+  const merged = new TestRun(compile(aSpec({ precision: "F64" })), { backend: "reference64" });
+  const method = methodOf(tinyLora);
+  for (const { name, in: width, out } of adapted.compiled.sites) {
+    const parameter = (part: string) => adapted.floats("parameter", `${name}.${part}`);
+    const site = { name, in: width, out, parameter };
+    const w = merged.floats("parameter", `${name}.weight`);
+    for (let row = 0; row < out; row += 5) {
+      const delta = method.delta(site, row, Math.min(row + 5, out));
+      assert(delta);
+      for (const [index, value] of delta.entries()) w[row * width + index] = w[row * width + index]! + value;
+    }
+  }
+  const batch = batchOf([{ id: 0, tokens: [3, 17, 28, 3, 9, 11] }], 12, 1);
+  const nllOf = async (run: TestRun) => {
+    await run.run({ stage: "derive" });
+    const made = await run.run({ stage: "evaluate", trainedRows: 12 }, batch);
+    return made.nll!.subarray(0, 5);
+  };
+  assert(relativeError(await nllOf(merged), await nllOf(adapted)) < 1e-6);
+  adapted.close();
+  merged.close();
+});
+
+test("targets are the last parts of a layer's name, or all linear layers", () => {
+  const q = "model.layers.11.self_attn.q_proj";
+  assert(isTarget(q, ["q_proj"]));
+  assert(isTarget(q, ["k_proj", "self_attn.q_proj"]));
+  assert(isTarget(q, ["all-linear"]));
+  assert(!isTarget(q, ["proj", "mlp.q_proj", "k_proj"]));
+});
+
+test("the update's scale is α/r, and α/√r when rank-stabilised", () => {
+  assert.equal(scaleOf({ ...tinyLora, rank: 16, alpha: 32 }), 2);
+  assert.equal(scaleOf({ ...tinyLora, rank: 16, alpha: 32, rankStabilized: true }), 8);
+});
+
+test("only targeted layers train", () => {
+  const method = { ...tinyLora, targetModules: ["q_proj", "v_proj"] };
+  const compiled = compile(aSpec({ method }));
+  const trained = compiled.state.filter(({ role }) => role === "parameter").map(({ name }) => name);
+  assert.deepEqual(
+    trained,
+    [0, 1].flatMap((layer) =>
+      ["q_proj", "v_proj"].flatMap((site) =>
+        ["A", "B"].map((part) => `model.layers.${layer}.self_attn.${site}.lora_${part}.weight`),
+      ),
+    ),
+  );
+});
