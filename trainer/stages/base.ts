@@ -52,6 +52,11 @@ export class BaseModel implements ModelFiles {
     onFile(files.length, files.length);
   }
 
+  /** Names of the files that are not weights: configuration, tokenizer, licence. */
+  companions(): string[] {
+    return this.manifest.files.map(({ path }) => path).filter((path) => !/\.safetensors(\.index\.json)?$/.test(path));
+  }
+
   async text(name: string): Promise<string> {
     return Buffer.from(await this.read(name)).toString("utf8");
   }

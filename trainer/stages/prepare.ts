@@ -155,7 +155,9 @@ class Preparation {
     const { stores, signal } = this.#context;
     const uri = this.#file.evaluation!.test.uri;
     const options = { stores, codec, settings: this.#settings, onBytes: await this.#tokenizing([uri]), signal };
-    const manifest = await readQuestions(uri, contextLength, options);
+    // One position of the context stays for the answer's first token.
+    const maxTokens = Math.min(this.#settings.maxSequenceLength, contextLength - 1);
+    const manifest = await readQuestions(uri, maxTokens, options);
     return { staged: this.#keep(await putManifest(this.#objects, manifest)), count: manifest.questions.length };
   }
 

@@ -1,0 +1,36 @@
+/** The task figure ExactMatch: the share of held-out questions whose greedy answer is the reference, white space trimmed. */
+import type { ExactMatch } from "../contract/report.ts";
+import type { EvaluationManifest } from "../data/manifests.ts";
+import type { Tokenizer } from "../data/tokenizer.ts";
+import type { CacheForward } from "./cacheForward.ts";
+import { greedyAnswers } from "./greedy.ts";
+
+type Questions = EvaluationManifest["questions"];
+
+/** Answers every question and compares. */
+export async function evaluateExactMatch(
+  forward: CacheForward,
+  questions: Questions,
+  tokenizer: Tokenizer,
+  maxNewTokens: number,
+  onAnswer: (done: number) => void,
+): Promise<ExactMatch> {
+  const prompts = questions.map(({ prompt }) => prompt);
+  const answers = await greedyAnswers(forward, prompts, { maxNewTokens, endToken: tokenizer.eosId, onAnswer });
+  return exactMatch(
+    answers.map((answer) => tokenizer.decode(answer)),
+    questions.map(({ reference }) => reference),
+  );
+}
+
+/** Compares answers with their references. Pure. */
+export function exactMatch(answers: readonly string[], references: readonly string[]): ExactMatch {
+  const matches = references.filter((reference, index) => answers[index]?.trim() === reference.trim()).length;
+  const counts = Map.groupBy(references, (reference) => reference.trim());
+  const commonest = Math.max(...[...counts.values()].map((group) => group.length));
+  return {
+    exactMatch: matches / references.length,
+    examples: references.length,
+    majorityShare: commonest / references.length,
+  };
+}

@@ -1,0 +1,71 @@
+/** Greedy answers to many prompts: every slot works on one, and takes the next when it is done. */
+import type { CacheForward, CacheToken } from "./cacheForward.ts";
+
+export interface GreedyOptions {
+  maxNewTokens: number;
+  endToken: number;
+  /** Called after each answer; may throw to stop. */
+  onAnswer: (done: number) => void;
+}
+
+interface Work {
+  prompt: number;
+  /** Tokens that are not in the cache yet. */
+  pending: readonly number[];
+  position: number;
+  answer: number[];
+}
+
+/** The likeliest answer of each prompt (1..capacity−1 tokens), without its end token. */
+export async function greedyAnswers(
+  forward: CacheForward,
+  prompts: readonly (readonly number[])[],
+  options: GreedyOptions,
+): Promise<number[][]> {
+  const answers: number[][] = prompts.map(() => []);
+  const queue = prompts.keys();
+  const slots: (Work | undefined)[] = Array.from({ length: forward.shape.slots });
+  let done = 0;
+  for (;;) {
+    fill(slots, queue, prompts);
+    if (slots.every((work) => work === undefined)) return answers;
+    const next = await forward.run(takeTokens(slots, forward.maxTokens));
+    for (const [slot, work] of slots.entries()) {
+      if (!work || work.pending.length > 0) continue;
+      if (!continues(work, next[slot]!, forward.shape.capacity, options)) {
+        answers[work.prompt] = work.answer;
+        slots[slot] = undefined;
+        options.onAnswer(++done);
+      }
+    }
+  }
+}
+
+function fill(slots: (Work | undefined)[], queue: Iterator<number>, prompts: readonly (readonly number[])[]): void {
+  for (const [slot, work] of slots.entries()) {
+    if (work) continue;
+    const next = queue.next();
+    if (next.done) return;
+    slots[slot] = { prompt: next.value, pending: prompts[next.value]!, position: 0, answer: [] };
+  }
+}
+
+/** Pending tokens of the slots in turn, as many as a call takes. */
+function takeTokens(slots: readonly (Work | undefined)[], limit: number): CacheToken[] {
+  const taken: CacheToken[] = [];
+  for (const [slot, work] of slots.entries()) {
+    if (!work) continue;
+    const count = Math.min(work.pending.length, limit - taken.length);
+    for (const token of work.pending.slice(0, count)) taken.push({ token, slot, position: work.position++ });
+    work.pending = work.pending.slice(count);
+  }
+  return taken;
+}
+
+/** Appends the token that followed; false when the answer is complete. */
+function continues(work: Work, token: number, capacity: number, { maxNewTokens, endToken }: GreedyOptions): boolean {
+  if (token === endToken) return false;
+  work.answer.push(token);
+  work.pending = [token];
+  return work.answer.length < maxNewTokens && work.position < capacity;
+}

@@ -1,0 +1,98 @@
+/**
+ * A directory with a manifest: its files by digest. It exists when its manifest is there and every file has its digest,
+ * and not before. Written under a temporary name and committed whole.
+ */
+import { z } from "zod";
+import { corrupt } from "../failure.ts";
+import { digestOf } from "./objects.ts";
+import type { Stores } from "./stores.ts";
+
+export const manifestFile = "manifest.json";
+
+export const fileList = z.array(
+  z.strictObject({
+    path: z.string().max(255),
+    digest: z.string().regex(/^sha256:[0-9a-f]{64}$/),
+    bytes: z.int().min(0),
+  }),
+);
+export type FileList = z.infer<typeof fileList>;
+
+/** Collects files for a directory. */
+export class DirectoryWriter {
+  readonly #stores: Stores;
+  readonly #uri: string;
+  readonly #temporary: string;
+  readonly #files: FileList = [];
+
+  private constructor(stores: Stores, uri: string) {
+    this.#stores = stores;
+    this.#uri = uri;
+    this.#temporary = `${uri}.tmp`;
+  }
+
+  /** Begins anew: what an earlier writer left under the temporary name is removed. */
+  static async begin(stores: Stores, uri: string): Promise<DirectoryWriter> {
+    const writer = new DirectoryWriter(stores, uri);
+    await stores.of(uri).remove(writer.#temporary);
+    return writer;
+  }
+
+  async write(path: string, content: Uint8Array): Promise<void> {
+    await this.#stores.of(this.#uri).write(`${this.#temporary}/${path}`, content);
+    this.#files.push({ path, digest: digestOf(content), bytes: content.length });
+  }
+
+  get bytes(): number {
+    return this.#files.reduce((sum, file) => sum + file.bytes, 0);
+  }
+
+  /** Writes the manifest, last, and lets the directory appear. Returns the manifest's digest. */
+  async commit(facts: Readonly<Record<string, unknown>>, beforeCommit: () => Promise<void>): Promise<string> {
+    const files = this.#files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
+    const manifest = Buffer.from(`${JSON.stringify({ ...facts, files }, null, 1)}\n`);
+    const store = this.#stores.of(this.#uri);
+    await store.write(`${this.#temporary}/${manifestFile}`, manifest);
+    await beforeCommit();
+    await store.commitDirectory(this.#temporary, this.#uri);
+    return digestOf(manifest);
+  }
+}
+
+export interface OpenDirectory<T> {
+  manifest: T;
+  /** Of the manifest: stands for every byte of the directory. */
+  digest: string;
+}
+
+/** Reads a directory's manifest; undefined when there is none or it is not one of `schema`. Files are not read. */
+export async function readManifest<T>(
+  stores: Stores,
+  uri: string,
+  schema: z.ZodType<T>,
+): Promise<OpenDirectory<T> | undefined> {
+  const store = stores.of(uri);
+  if (!(await store.stat(`${uri}/${manifestFile}`))) return undefined;
+  const bytes = await store.read(`${uri}/${manifestFile}`);
+  const parsed = schema.safeParse(parseOrUndefined(bytes));
+  return parsed.success ? { manifest: parsed.data, digest: digestOf(bytes) } : undefined;
+}
+
+function parseOrUndefined(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString("utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+/** A file of a directory, its digest checked. Throws a failure when it is absent or altered. */
+export async function readListed(stores: Stores, uri: string, files: FileList, path: string): Promise<Uint8Array> {
+  const listed = files.find((file) => file.path === path);
+  if (!listed) throw corrupt("FileMissing", `${uri}: its manifest names no ${path}`);
+  const bytes = await stores.of(uri).read(`${uri}/${path}`);
+  if (digestOf(bytes) !== listed.digest) {
+    throw corrupt("FileCorrupt", `${uri}/${path}: does not have the digest that its manifest names`);
+  }
+  return bytes;
+}

@@ -1,0 +1,100 @@
+/**
+ * The result of a training as a directory: for LoRA in PEFT's layout, for full fine-tuning a whole model in Hugging
+ * Face's. Its manifest's digest is the result's name for everyone after.
+ */
+import { z } from "zod";
+import type { MethodSettings } from "../contract/effective.ts";
+import { toBfloat16 } from "../formats/bfloat16.ts";
+import { adapterConfig, adapterConfigFile, adapterWeightsFile, peftKey } from "../formats/peft.ts";
+import { encodeSafetensors, type TensorData } from "../formats/safetensorsWriter.ts";
+import { indexFile, shardIndex, shardTensors } from "../formats/shards.ts";
+import type { BaseModel } from "../stages/base.ts";
+import { DirectoryWriter, fileList } from "../stores/directory.ts";
+import type { Stores } from "../stores/stores.ts";
+import type { Parameters } from "./checkpoint.ts";
+import type { Engine } from "./engine.ts";
+
+const lora = z.strictObject({
+  kind: z.literal("lora"),
+  rank: z.int(),
+  alpha: z.number(),
+  dropout: z.number(),
+  targetModules: z.array(z.string()),
+  rankStabilized: z.boolean(),
+});
+
+export const adapterManifest = z.strictObject({
+  kind: z.literal("adapter"),
+  version: z.literal(1),
+  runHash: z.string(),
+  baseDigest: z.string(),
+  method: z.discriminatedUnion("kind", [lora, z.strictObject({ kind: z.literal("full") })]),
+  files: fileList,
+});
+export type AdapterManifest = z.infer<typeof adapterManifest>;
+
+const maxShardBytes = 5_000_000_000;
+
+export interface AdapterFacts {
+  runHash: string;
+  baseDigest: string;
+  baseUri: string;
+  method: MethodSettings;
+}
+
+/** Writes the adapter directory whole; returns the digest of its manifest and the size of its files. */
+export async function writeAdapter(
+  stores: Stores,
+  uri: string,
+  result: { engine: Engine; parameters: Parameters; base: BaseModel; baseDataType: "F32" | "BF16" },
+  facts: AdapterFacts,
+  beforeCommit: () => Promise<void>,
+): Promise<{ digest: string; bytes: number }> {
+  const { runHash, baseDigest, method } = facts;
+  const writer = await DirectoryWriter.begin(stores, uri);
+  if (method.kind === "lora") await writeLora(writer, result.engine, result.parameters, method, facts.baseUri);
+  else await writeModel(writer, result.engine, result.parameters, result.base, result.baseDataType);
+  const digest = await writer.commit({ kind: "adapter", version: 1, runHash, baseDigest, method }, beforeCommit);
+  return { digest, bytes: writer.bytes };
+}
+
+async function writeLora(
+  writer: DirectoryWriter,
+  engine: Engine,
+  parameters: Parameters,
+  method: Extract<MethodSettings, { kind: "lora" }>,
+  baseUri: string,
+): Promise<void> {
+  const tensors = engine.stateOf("parameter").map(({ name, shape }): TensorData => {
+    return { name: peftKey(name), dtype: "F32", shape, data: bytesOf(parameters.get(name)!) };
+  });
+  await writer.write(adapterWeightsFile, encodeSafetensors(tensors));
+  const trained = engine.compiled.sites.filter((site) => site.trained.length > 0);
+  const modules = trained.map(({ name }) => name.slice(name.lastIndexOf(".") + 1));
+  await writer.write(adapterConfigFile, Buffer.from(adapterConfig(method, modules, baseUri)));
+}
+
+/** The trained model, stored as its base is. */
+async function writeModel(
+  writer: DirectoryWriter,
+  engine: Engine,
+  parameters: Parameters,
+  base: BaseModel,
+  dtype: "F32" | "BF16",
+): Promise<void> {
+  const facts = engine.stateOf("parameter").map(({ name, shape }) => ({ name, shape, dtype }));
+  const shards = shardTensors(facts, maxShardBytes);
+  for (const { file, tensors } of shards) {
+    const data = tensors.map((tensor): TensorData => {
+      const values = parameters.get(tensor.name)!;
+      return { ...tensor, data: bytesOf(dtype === "F32" ? values : toBfloat16(values)) };
+    });
+    await writer.write(file, encodeSafetensors(data));
+  }
+  const index = shardIndex(shards);
+  if (index) await writer.write(indexFile, Buffer.from(index));
+  for (const name of base.companions()) await writer.write(name, await base.read(name));
+}
+
+const bytesOf = (values: Float32Array | Uint16Array) =>
+  new Uint8Array(values.buffer, values.byteOffset, values.byteLength);

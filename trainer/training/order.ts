@@ -1,0 +1,69 @@
+/**
+ * Which rows an optimiser step trains on. The order is a fact of the run (seed, rows, rows per step), never of memory,
+ * threads or restarts: the rows of each epoch are shuffled, epochs follow one another, steps cut that sequence. Pure.
+ */
+import type { TrainingSettings } from "../contract/effective.ts";
+import { philox } from "./philox.ts";
+
+/** Tells this use of the seed from others. */
+const shuffleKey = 0x5368756c;
+
+/** The rows 0..count−1 in the order of an epoch: Fisher–Yates with one Philox word a swap. */
+export function shuffledRows(count: number, epoch: number, seed: number): Uint32Array {
+  const rows = Uint32Array.from({ length: count }, (_, row) => row);
+  for (let last = count - 1; last > 0; last--) {
+    const [word] = philox([last, epoch, 0, 0], [seed, shuffleKey]);
+    const other = Math.floor((word * (last + 1)) / 2 ** 32);
+    [rows[last], rows[other]] = [rows[other]!, rows[last]!];
+  }
+  return rows;
+}
+
+type Length = Pick<TrainingSettings, "length" | "rowsPerStep">;
+
+/** Rows that the whole run trains on; a row counts each time. */
+export function rowsOfRun({ length, rowsPerStep }: Length, rows: number): number {
+  return length.kind === "steps" ? length.steps * rowsPerStep : Math.max(1, Math.ceil(length.epochs * rows));
+}
+
+/** Optimiser steps of the run; the last one may have fewer rows than the others. */
+export function stepsOfRun(settings: Length, rows: number): number {
+  return Math.ceil(rowsOfRun(settings, rows) / settings.rowsPerStep);
+}
+
+export class RowOrder {
+  readonly steps: number;
+  readonly #settings: Length & { seed: number };
+  readonly #rows: number;
+  readonly #total: number;
+  #epoch = -1;
+  #shuffled: Uint32Array = new Uint32Array();
+
+  constructor(settings: Length & { seed: number }, rows: number) {
+    this.#settings = settings;
+    this.#rows = rows;
+    this.#total = rowsOfRun(settings, rows);
+    this.steps = stepsOfRun(settings, rows);
+  }
+
+  /** Rows of step 1..steps. */
+  rowsOfStep(step: number): number[] {
+    const start = (step - 1) * this.#settings.rowsPerStep;
+    const end = Math.min(start + this.#settings.rowsPerStep, this.#total);
+    return Array.from({ length: end - start }, (_, index) => this.#rowAt(start + index));
+  }
+
+  /** Epochs done after a step, as a fraction. */
+  epochsAfter(step: number): number {
+    return Math.min(step * this.#settings.rowsPerStep, this.#total) / this.#rows;
+  }
+
+  #rowAt(index: number): number {
+    const epoch = Math.floor(index / this.#rows);
+    if (epoch !== this.#epoch) {
+      this.#epoch = epoch;
+      this.#shuffled = shuffledRows(this.#rows, epoch, this.#settings.seed);
+    }
+    return this.#shuffled[index % this.#rows]!;
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * `report.json`: everything about a finished run, written last. Who finds it with the run's hash and the adapter it names
+ * has nothing left to train.
+ */
+import { z } from "zod";
+import { type TrainFigures, trainFigures } from "../contract/report.ts";
+import { storeLayout } from "../contract/storeLayout.ts";
+import { corrupt } from "../failure.ts";
+import { readManifest } from "../stores/directory.ts";
+import { digestOf } from "../stores/objects.ts";
+import type { Stores } from "../stores/stores.ts";
+import { adapterManifest } from "./adapter.ts";
+
+const trainReport = z.looseObject({
+  v: z.literal(1),
+  kind: z.literal("train"),
+  runHash: z.string(),
+  figures: trainFigures,
+});
+
+export interface WrittenReport {
+  figures: TrainFigures;
+  digest: string;
+}
+
+/** The report of a finished run; undefined when it is not finished. Throws a failure when its adapter is gone. */
+export async function finishedReport(stores: Stores, run: string, runHash: string): Promise<WrittenReport | undefined> {
+  const uri = storeLayout.report(run);
+  if (!(await stores.of(uri).stat(uri))) return undefined;
+  const bytes = await stores.of(uri).read(uri);
+  const parsed = trainReport.safeParse(JSON.parse(Buffer.from(bytes).toString("utf8")));
+  if (!parsed.success || parsed.data.runHash !== runHash) {
+    throw corrupt("ReportInvalid", `${uri}: is not the report of this run; remove it to train again`);
+  }
+  const adapter = await readManifest(stores, storeLayout.adapter(run), adapterManifest);
+  if (adapter?.digest !== parsed.data.figures.adapterDigest) {
+    throw corrupt(
+      "AdapterMissing",
+      `${storeLayout.adapter(run)}: the adapter that ${uri} names is not there any more; remove the report to train again`,
+    );
+  }
+  return { figures: parsed.data.figures, digest: digestOf(bytes) };
+}
+
+/** Writes the report; `details` are for people and tools, `figures` are part of the contract. */
+export async function writeReport(
+  stores: Stores,
+  run: string,
+  figures: TrainFigures,
+  details: Readonly<Record<string, unknown>>,
+): Promise<WrittenReport> {
+  const uri = storeLayout.report(run);
+  const report = { v: 1, kind: "train", runHash: figures.runHash, figures, ...details };
+  const bytes = Buffer.from(`${JSON.stringify(report, null, 1)}\n`);
+  await stores.of(uri).write(uri, bytes);
+  return { figures, digest: digestOf(bytes) };
+}

@@ -1,0 +1,146 @@
+/**
+ * The training loop of a run, from its newest checkpoint or from the start: steps, validation, early stopping, the best
+ * weights, checkpoints. Everything that decides a bit of the result is in `LoopState` and the engine's state; a run that
+ * was stopped anywhere and goes on gives the same bytes.
+ */
+import type { EffectiveSettings } from "../contract/effective.ts";
+import type { PackedDataset } from "../data/packedDataset.ts";
+import { stopped } from "../failure.ts";
+import type { CheckpointFacts, Checkpoints, LoopState, Parameters } from "./checkpoint.ts";
+import type { Metrics } from "./metrics.ts";
+import { RowOrder } from "./order.ts";
+import { type StepFigures, type StepParts, trainStep } from "./step.ts";
+import { validationLoss } from "./validation.ts";
+import type { WriterEpoch } from "./writerEpoch.ts";
+
+export interface TrainingRun {
+  parts: StepParts;
+  settings: EffectiveSettings["training"];
+  validation: PackedDataset | undefined;
+  checkpoints: Checkpoints;
+  facts: CheckpointFacts;
+  epoch: WriterEpoch;
+  metrics: Metrics;
+  signal: AbortSignal;
+  log: (line: string) => void;
+}
+
+export interface TrainingResult {
+  state: LoopState;
+  /** What becomes the adapter: the best or the last. */
+  parameters: Parameters;
+}
+
+/** Steps between validations. */
+export const evaluationInterval = (settings: EffectiveSettings["training"], steps: number) =>
+  settings.evaluateEverySteps ?? Math.max(1, Math.ceil(steps / 10));
+
+export class TrainingLoop {
+  readonly #run: TrainingRun;
+  readonly #order: RowOrder;
+  #state: LoopState;
+  /** Undefined while the best parameters are the engine's own. */
+  #best: Parameters | undefined;
+  #savedStep: number;
+
+  /** `state.step` steps are done and in the engine; 0 for a new run. */
+  constructor(run: TrainingRun, state: LoopState, best: Parameters | undefined) {
+    this.#run = run;
+    this.#state = state;
+    this.#best = best;
+    this.#savedStep = state.step;
+    this.#order = new RowOrder(run.settings, run.parts.dataset.rowCount);
+  }
+
+  /** Trains to the end. Stopped on request, it throws that failure after a durable checkpoint. */
+  async train(): Promise<TrainingResult> {
+    while (!this.#isComplete()) {
+      if (this.#run.signal.aborted) await this.#stop();
+      await this.#step(this.#state.step + 1);
+      if (this.#isCheckpointDue()) await this.save();
+    }
+    // What follows (evaluation, writing the adapter) may be stopped too: the last step is not done twice.
+    if (this.#state.step > this.#savedStep) await this.save();
+    const { keep } = this.#run.settings;
+    const parameters = keep === "Best" && this.#best ? this.#best : this.#snapshot();
+    return { state: this.#state, parameters };
+  }
+
+  /** Writes a checkpoint of where the loop stands. */
+  async save(): Promise<void> {
+    const { checkpoints, facts, epoch, parts, settings, metrics } = this.#run;
+    await epoch.check();
+    await metrics.flush();
+    await checkpoints.save(parts.engine, this.#state, this.#best, facts, () => epoch.check());
+    await checkpoints.prune(settings.checkpoint.keep);
+    this.#savedStep = this.#state.step;
+  }
+
+  #isComplete(): boolean {
+    const { step, evaluationsWithoutImprovement } = this.#state;
+    const { patience } = this.#run.settings;
+    return step >= this.#order.steps || (patience !== undefined && evaluationsWithoutImprovement >= patience);
+  }
+
+  #isCheckpointDue(): boolean {
+    return this.#state.step % this.#run.settings.checkpoint.everySteps === 0;
+  }
+
+  async #stop(): Promise<never> {
+    if (this.#state.step > this.#savedStep) await this.save();
+    throw stopped(`stopped on request after step ${this.#state.step} of ${this.#order.steps}`);
+  }
+
+  async #step(step: number): Promise<void> {
+    const started = performance.now();
+    const figures = await trainStep(this.#run.parts, step, this.#order.rowsOfStep(step));
+    const seconds = (performance.now() - started) / 1000;
+    this.#state = {
+      ...this.#state,
+      step,
+      loss: figures.loss,
+      trainedTokens: this.#state.trainedTokens + figures.trainedTokens,
+      tokens: this.#state.tokens + figures.tokens,
+      seconds: this.#state.seconds + seconds,
+    };
+    if (this.#isEvaluationDue(step)) await this.#evaluate();
+    this.#report(figures, seconds);
+  }
+
+  #isEvaluationDue(step: number): boolean {
+    if (!this.#run.validation) return false;
+    return step === this.#order.steps || step % evaluationInterval(this.#run.settings, this.#order.steps) === 0;
+  }
+
+  async #evaluate(): Promise<void> {
+    const { parts, validation, settings } = this.#run;
+    const evalLoss = await validationLoss(parts.engine, validation!, parts.shape, parts.rope, () => {});
+    const { step, bestEvalLoss } = this.#state;
+    const improved = bestEvalLoss === undefined || evalLoss < bestEvalLoss;
+    if (improved && settings.keep === "Best") this.#best = this.#snapshot();
+    this.#state = {
+      ...this.#state,
+      evalLoss,
+      ...(improved && { bestStep: step, bestEvalLoss: evalLoss }),
+      evaluationsWithoutImprovement: improved ? 0 : this.#state.evaluationsWithoutImprovement + 1,
+    };
+  }
+
+  #report(figures: StepFigures, seconds: number): void {
+    const { step, evalLoss } = this.#state;
+    this.#run.metrics.step({
+      figures,
+      step,
+      steps: this.#order.steps,
+      epoch: this.#order.epochsAfter(step),
+      evalLoss: this.#isEvaluationDue(step) ? evalLoss : undefined,
+      lastCheckpoint: this.#savedStep,
+      seconds,
+    });
+  }
+
+  #snapshot(): Parameters {
+    const { engine } = this.#run.parts;
+    return new Map(engine.stateOf("parameter").map(({ name }) => [name, engine.floats("parameter", name).slice()]));
+  }
+}

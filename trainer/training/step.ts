@@ -1,0 +1,78 @@
+/**
+ * One optimiser step: gradients of all its rows accumulate, the loss is the mean over all its trained tokens, then one
+ * update. Their number is known before the first backward pass, so how rows are divided into micro-batches changes
+ * nothing that is promised.
+ */
+import type { TrainingSettings } from "../contract/effective.ts";
+import type { PackedDataset } from "../data/packedDataset.ts";
+import { diverged } from "../failure.ts";
+import type { RopeTable } from "../models/rope.ts";
+import { type Batch, type BatchShape, makeBatch, partition } from "./batch.ts";
+import type { Engine } from "./engine.ts";
+import { hyperOf, learningRate } from "./schedule.ts";
+
+export interface StepParts {
+  engine: Engine;
+  dataset: PackedDataset;
+  shape: BatchShape;
+  rope: RopeTable;
+  settings: TrainingSettings;
+  /** Steps of the run. */
+  steps: number;
+  /** Names an example for a person: its file and line. */
+  nameOf: (example: number) => string;
+}
+
+export interface StepFigures {
+  /** Nats a trained token. */
+  loss: number;
+  gradNorm: number;
+  learningRate: number;
+  trainedTokens: number;
+  tokens: number;
+}
+
+/** Trains on `rows` as step 1..steps. Throws a failure when the loss is not finite or the gradient is zero. */
+export async function trainStep(parts: StepParts, step: number, rows: readonly number[]): Promise<StepFigures> {
+  const { engine, dataset, shape, rope, settings, steps } = parts;
+  const trainedTokens = rows.reduce((sum, row) => sum + dataset.trainedTokens(row), 0);
+  const rngKey = Uint32Array.of(settings.seed, step);
+  let tokens = 0;
+  await engine.run({ stage: "begin" });
+  for (const part of partition(rows, shape.microRows)) {
+    const batch = makeBatch(dataset, part, 1 / trainedTokens, shape, rope);
+    const key = { stage: "micro", trainedRows: batch.trainedRows } as const;
+    await engine.run(key, { ...batch.inputs, rngKey });
+    if (!Number.isFinite(engine.scalar("loss"))) throw notFinite(parts, step, batch, engine.output(key, "nll"));
+    tokens += batch.tokens;
+  }
+  const loss = engine.scalar("loss");
+  const rate = learningRate(settings, step, steps);
+  await engine.run({ stage: "optimise" }, { hyper: hyperOf(rate, step, settings.optimizer) });
+  const gradNorm = engine.scalar("gradientNorm");
+  checkGradient(parts, step, rows, gradNorm);
+  await engine.run({ stage: "derive" });
+  return { loss, gradNorm, learningRate: rate, trainedTokens, tokens };
+}
+
+function notFinite({ nameOf }: StepParts, step: number, batch: Batch, nll: Float32Array) {
+  const at = Math.max(
+    0,
+    batch.trained.findIndex((_, row) => !Number.isFinite(nll[row])),
+  );
+  const token = batch.trained[at]!;
+  return diverged(
+    "LossNotFinite",
+    `step ${step}: the loss is not finite, first at token ${token.position} of ${nameOf(token.example)}; lower training.learningRate`,
+  );
+}
+
+function checkGradient({ dataset, nameOf }: StepParts, step: number, rows: readonly number[], norm: number): void {
+  const first = nameOf(dataset.rowStart[rows[0]!]!);
+  if (!Number.isFinite(norm)) {
+    throw diverged("GradientNotFinite", `step ${step}: the gradient is not finite; its rows begin with ${first}`);
+  }
+  if (norm === 0) {
+    throw diverged("GradientZero", `step ${step}: the gradient is exactly zero; its rows begin with ${first}`);
+  }
+}
