@@ -12,7 +12,7 @@ import { emit } from "./emit.ts";
 import { Graph, type Node } from "./graph.ts";
 import { layOut } from "./layout.ts";
 import { layOutIo } from "./memory.ts";
-import { defineOp } from "./op.ts";
+import { type AnyOp, defineOp, type Operands } from "./op.ts";
 import { elementsOf, type Tensor } from "./tensor.ts";
 
 export type Numbers = Float32Array | Float64Array | Int32Array | Uint32Array;
@@ -343,4 +343,34 @@ export function batchOf(examples: readonly Example[], tokens: number, weight: nu
     rowKey: fill(tokens, (row) => [rows[row]?.id ?? 0, rows[row]?.position ?? 0]).flat(),
     rngKey: [11, 3],
   };
+}
+
+/** Asserts that a composite is what its `expand()` says, on random inputs in double precision. */
+export async function assertExpands(
+  op: AnyOp,
+  inputs: Readonly<Record<string, readonly number[]>>,
+  attributes: Readonly<Record<string, number>>,
+  wanted: readonly string[] = [],
+): Promise<void> {
+  const made = await Promise.all(
+    [false, true].map(async (expanded) => {
+      const graph = new Graph();
+      const tensors = Object.entries(inputs).map(([name, shape]) => [name, graph.input(name, "F64", shape)]);
+      const operands: Operands = Object.fromEntries(tensors);
+      const outputs = expanded ? op.expand?.(graph, operands, attributes) : graph.add(op, operands, attributes, wanted);
+      assert(outputs, `${op.name} has no expand()`);
+      for (const [name, tensor] of Object.entries(outputs)) if (tensor) graph.output(name, tensor);
+      const runner = new GraphRunner(graph);
+      const values = Object.entries(inputs).map(([name, shape], i) => [name, randomValues(elementsOf(shape), i + 1)]);
+      const result = await runner.run(Object.fromEntries(values));
+      runner.close();
+      return { outputs: Object.keys(outputs), result };
+    }),
+  );
+  const [fused, plain] = made;
+  assert.deepEqual(fused?.outputs.sort(), plain?.outputs.sort());
+  for (const name of fused?.outputs ?? []) {
+    const error = relativeError(fused?.result[name] ?? [], plain?.result[name] ?? []);
+    assert(error < 1e-12, `${op.name}.${name}: ${error}`);
+  }
 }

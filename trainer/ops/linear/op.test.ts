@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { assertGradients } from "../../graph/testing.ts";
+import { assertExpands, assertGradients } from "../../graph/testing.ts";
 import { linear } from "./op.ts";
 
 const inputs = { x: [5, 7] };
@@ -29,3 +29,10 @@ test("linear: an input that several linears read gets the sum of their gradients
       return { first, second: linear.node(graph, { x: x!, w: v! }, { tailScale: 1 }).y };
     },
   }));
+
+test("linear: the composite is the sum of its products, bias and residual", () =>
+  assertExpands(
+    linear,
+    { x: [5, 7], w: [6, 7], tailX: [5, 3], tailW: [6, 3], bias: [6], residual: [5, 6] },
+    { tailScale: 0.7 },
+  ));

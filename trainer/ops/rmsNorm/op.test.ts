@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { assertGradients } from "../../graph/testing.ts";
+import { assertExpands, assertGradients } from "../../graph/testing.ts";
 import { rmsNorm } from "./op.ts";
 
 test("rmsNorm: gradients of input and weight", () =>
@@ -28,3 +28,6 @@ test("rmsNorm: two norms of one tensor add up", () =>
       second: rmsNorm.node(graph, { x: x!, weight: b! }, { eps: 1e-3 }).y,
     }),
   }));
+
+test("rmsNorm: with a residual it is the norm of the sum", () =>
+  assertExpands(rmsNorm, { x: [5, 7], weight: [7], residual: [5, 7] }, { eps: 1e-3 }, ["sum"]));

@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type EffectiveSettings, effectiveSettings } from "./contract/effective.ts";
+import type { TrainingSpec } from "./contract/settings.ts";
+import { compile } from "./graph/compile.ts";
+import { PlanError, type PlanInput, plan } from "./plan.ts";
+
+const model: PlanInput["model"] = {
+  family: "llama",
+  vocabSize: 1000,
+  hiddenSize: 128,
+  intermediateSize: 384,
+  layers: 6,
+  heads: 4,
+  kvHeads: 2,
+  headDim: 32,
+  contextLength: 1024,
+  ropeTheta: 10_000,
+  rmsNormEps: 1e-5,
+  tieWordEmbeddings: true,
+};
+
+function settings(changes: Partial<TrainingSpec> = {}): EffectiveSettings {
+  return effectiveSettings({
+    baseModel: { uri: "pvc://base/model" },
+    dataset: { sources: [{ uri: "pvc://data/train.jsonl" }], maxSequenceLength: 512 },
+    method: { lora: {} },
+    evaluation: { test: { uri: "pvc://data/test.jsonl" } },
+    ...changes,
+  });
+}
+
+const planned = (changes: Partial<PlanInput> = {}) =>
+  plan({
+    settings: settings(),
+    model,
+    baseDataType: "BF16",
+    dataset: { rows: 100, testExamples: 50 },
+    availableBytes: 8e9,
+    ...changes,
+  });
+
+test("the predicted peak is what the compiler lays out, to the byte", () => {
+  const { spec, memory, predictedPeakBytes } = planned();
+  const { weights, stateBytes, arenaBytes, ioBytes } = compile(spec);
+  assert.equal(memory.parameters + memory.derived + memory.gradients + memory.moments + memory.cache, stateBytes);
+  assert.equal(memory.activations, arenaBytes);
+  assert.equal(memory.io, ioBytes);
+  assert.equal(memory.weights, 2 * weights.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b), 0));
+  assert.equal(predictedPeakBytes, memory.weights + stateBytes + arenaBytes + ioBytes + memory.process);
+});
+
+test("parameters are counted as the paper counts them", () => {
+  const base = 1000 * 128 + 6 * (128 * (128 + 64 + 64 + 128) + 3 * 128 * 384) + 13 * 128;
+  const lora = 6 * 16 * (4 * 128 + 128 + 64 + 64 + 128 + 3 * (128 + 384));
+  assert.deepEqual([planned().trainableParameters, planned().totalParameters], [lora, base + lora]);
+  const full = planned({ settings: settings({ method: { full: {} } }) });
+  assert.deepEqual([full.trainableParameters, full.totalParameters], [base, base]);
+});
+
+test("steps follow from rows, epochs and the rows of a step, or are given", () => {
+  assert.equal(planned().steps, 7);
+  assert.equal(planned({ settings: settings({ training: { epochs: "2.5" } }) }).steps, 16);
+  assert.equal(planned({ settings: settings({ training: { maxSteps: 40 } }) }).steps, 40);
+});
+
+test("with less memory the micro-batch shrinks first, then blocks are recomputed, then it says what would fit", () => {
+  const ample = planned();
+  assert.deepEqual([ample.microRows, ample.recomputedBlocks, ample.fits], [8, 0, true]);
+  const seen: string[] = [];
+  for (let available = ample.predictedPeakBytes; ; available -= 2e6) {
+    const made = planned({ availableBytes: available });
+    seen.push(`${made.microRows}/${made.recomputedBlocks}`);
+    if (!made.fits) {
+      assert.equal(made.nearestFit?.change, "dataset.maxSequenceLength: 256");
+      assert(made.nearestFit.predictedPeakBytes <= available);
+      break;
+    }
+    assert(made.predictedPeakBytes <= available);
+  }
+  const steps = [...new Set(seen)];
+  assert.equal(steps[0], "8/0");
+  assert(steps.includes("1/0"), steps.join(" "));
+  assert.equal(steps.at(-1), "1/6", "everything recomputed before giving up");
+  const recomputed = steps.map((step) => Number(step.split("/")[1]));
+  assert.deepEqual(
+    recomputed,
+    [...recomputed].sort((a, b) => a - b),
+  );
+});
+
+test("a micro-batch divides a step's rows evenly", () => {
+  const tenRows = settings({ training: { batchTokens: 10 * 512 } });
+  assert.equal(planned({ settings: tenRows }).microRows, 5, "two of five, not eight and two");
+});
+
+test("settings that cannot be trained are refused with the way out", () => {
+  const wrong = settings({ method: { lora: { targetModules: ["c_attn"] } } });
+  assert.throws(
+    () => planned({ settings: wrong }),
+    (error) => error instanceof PlanError && /c_attn.*q_proj/.test(error.message),
+  );
+});
