@@ -63,7 +63,7 @@ export class PlanError extends Error {}
 
 /** Beyond this many tokens a larger micro-batch only costs memory on a CPU. */
 const enoughTokens = 4096;
-const generationSlots = 16;
+const mostSlots = 16;
 const prefillTokens = 256;
 /** Measured: Node with the addon, tokenizer and a data set in flight (docs/performance.md). */
 export const processBytes = 256 * 2 ** 20;
@@ -110,10 +110,9 @@ function leastRecompute(input: PlanInput): Plan {
   return most;
 }
 
-export function specOf({ settings, model, baseDataType, dataset }: Omit<PlanInput, "availableBytes">): CompileSpec {
+function specOf(input: PlanInput): CompileSpec {
+  const { settings, model, baseDataType } = input;
   const { training, evaluation, dataset: data, method } = settings;
-  const capacity = Math.min(model.contextLength, data.maxSequenceLength + (evaluation?.maxNewTokens ?? 0));
-  const slots = Math.max(1, Math.min(generationSlots, dataset.testExamples));
   return {
     model,
     storage: { dense: baseDataType, linear: baseDataType, doubleQuantization: false },
@@ -124,8 +123,17 @@ export function specOf({ settings, model, baseDataType, dataset }: Omit<PlanInpu
     rowTokens: data.maxSequenceLength,
     microRows: 1,
     recomputedBlocks: 0,
-    ...(evaluation && { generation: { slots, capacity, prefillTokens: Math.min(prefillTokens, capacity) } }),
+    ...(evaluation && { generation: generationOf(input, data.maxSequenceLength + evaluation.maxNewTokens) }),
   };
+}
+
+/** Answers are generated side by side, as many as an eighth of the memory can cache. */
+function generationOf({ model, settings, dataset, availableBytes }: PlanInput, longest: number) {
+  const capacity = Math.min(model.contextLength, longest);
+  const elements = 2 * model.layers * capacity * model.kvHeads * model.headDim;
+  const affordable = Math.floor(availableBytes / 8 / (elements * (settings.training.precision === "BF16" ? 2 : 4)));
+  const slots = Math.max(1, Math.min(mostSlots, dataset.testExamples, affordable));
+  return { slots, capacity, prefillTokens: Math.min(prefillTokens, capacity) };
 }
 
 function evaluate(input: PlanInput, microRows: number, recomputedBlocks: number): Plan {

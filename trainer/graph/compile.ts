@@ -107,16 +107,20 @@ function build(spec: CompileSpec, parts: StageParts, shared: Shared, key: Progra
     if (!location) throw new Error(`${tensor.name} is read before anything writes it`);
     return location;
   };
-  const bytes = emit({
-    nodes,
-    released: arena.released,
-    locate,
+  const sizes = { arenaBytes: arena.bytes, stateBytes: shared.state.bytes, ioBytes: io.bytes };
+  const weightCount = shared.weights.weights.length;
+  let emitted: Uint8Array | undefined;
+  return {
+    key,
+    // A planner asks for many programs' memory and flops, and for no one's bytes.
+    get bytes() {
+      emitted ??= emit({ nodes, released: arena.released, locate, weightCount, ...sizes });
+      return emitted;
+    },
+    io: io.io,
     arenaBytes: arena.bytes,
-    stateBytes: shared.state.bytes,
-    ioBytes: io.bytes,
-    weightCount: shared.weights.weights.length,
-  });
-  return { key, bytes, io: io.io, arenaBytes: arena.bytes, flops: flopsOf(nodes, spec, key) };
+    flops: flopsOf(nodes, spec, key),
+  };
 }
 
 function graphOf(spec: CompileSpec, parts: StageParts, key: ProgramKey): Graph {

@@ -89,7 +89,7 @@ export type ProgramKey =
 
 export interface Program {
   key: ProgramKey;
-  bytes: Uint8Array;
+  readonly bytes: Uint8Array;
   /** Inputs and outputs by name, with their offsets in region io. */
   io: ReadonlyMap<string, IoTensor>;
   arenaBytes: number;
