@@ -1,32 +1,21 @@
 // The images' base, made on this machine from the packages of its own distribution: no image registry is needed, and
-// what the machine compiles runs in it, because the C library is the same. About 8 MB: no shell, no package manager.
+// what the machine compiles runs in it, because the C library is the same. No shell, no package manager; no certificates
+// either, because Node brings its own (NODE_EXTRA_CA_CERTS adds to them).
 
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { cached, recipeDigest } from "../tools/setup/cache.ts";
 import { run } from "../tools/setup/command.ts";
 import type { OnProgress } from "../tools/setup/progress.ts";
 
-export const PACKAGES = ["base-files", "libc6", "libgcc-s1", "libstdc++6", "tini", "ca-certificates"];
+export const PACKAGES = ["base-files", "libc6", "libgcc-s1", "libstdc++6", "tini"];
 export const USER_ID = 65532;
 
 /** Nothing at run time reads these. */
 const UNNEEDED = [
-  ...["etc/apt", "etc/hostname", "etc/resolv.conf", "tmp", "usr/share/ca-certificates", "usr/share/gcc"],
-  ...["usr/bin/mawk", "usr/bin/openssl", "usr/bin/tini-static"],
-  ...["engines-3", "gconv", "libcrypto.so.3", "libssl.so.3", "ossl-modules"].map(
-    (name) => `usr/lib/x86_64-linux-gnu/${name}`,
-  ),
-  ...[
-    "usr/share/doc",
-    "usr/share/info",
-    "usr/share/lintian",
-    "usr/share/locale",
-    "usr/share/man",
-    "var/cache",
-    "var/lib/apt",
-    "var/log",
-  ],
+  ...["etc/apt", "etc/hostname", "etc/resolv.conf", "tmp", "usr/bin/mawk", "usr/bin/tini-static"],
+  ...["usr/lib/x86_64-linux-gnu/gconv", "var/cache", "var/lib/apt", "var/log"],
+  ...["doc", "gcc", "info", "lintian", "locale", "man"].map((name) => `usr/share/${name}`),
 ];
 
 /** Path of a tar file with the base's root directory. */
@@ -65,15 +54,7 @@ export function codenameOf(osRelease: string): string {
 }
 
 async function extractPackages(codename: string, root: string): Promise<void> {
-  const [targets, settings] = await Promise.all([
-    run("apt-get", [
-      "indextargets",
-      "--format",
-      "$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)",
-      "Created-By: Packages",
-    ]),
-    run("apt-config", ["dump", "--format", '%F "%v";%n', "Acquire"]),
-  ]);
+  const settings = await run("apt-config", ["dump", "--format", '%F "%v";%n', "Acquire"]);
   await run(
     "mmdebstrap",
     [
@@ -81,8 +62,19 @@ async function extractPackages(codename: string, root: string): Promise<void> {
       ...downloadSettings(settings.stdout).map((setting) => `--aptopt=${setting}`),
       ...[codename, root, "-"],
     ],
-    { stdin: sourcesList(targets.stdout) },
+    { stdin: await machineSources() },
   );
+}
+
+async function machineSources(): Promise<string> {
+  const format = "$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)";
+  const ask = async () =>
+    sourcesList((await run("apt-get", ["indextargets", "--format", format, "Created-By: Packages"])).stdout);
+  const sources = await ask();
+  if (sources !== "") return sources;
+  // Where the lists of packages were cleared away apt does not know whose repositories they are.
+  await run("apt-get", ["update"]);
+  return ask();
 }
 
 /** The machine's own mirrors, as one-line sources; repositories of others than the distribution are left out. mmdebstrap finds the keys. */
@@ -92,7 +84,7 @@ export function sourcesList(indexTargets: string): string {
     if (origin !== "Debian" && origin !== "Ubuntu") return [];
     return [`deb ${uri} ${release} ${component}`];
   });
-  return [...new Set(lines), ""].join("\n");
+  return [...new Set(lines)].map((line) => `${line}\n`).join("");
 }
 
 /** The machine's own proxies, certificates and allowances for stale mirrors, from `apt-config dump`. */
@@ -103,13 +95,8 @@ export function downloadSettings(dump: string): string[] {
 }
 
 function finish(root: string): void {
-  const authorities = path.join(root, "usr/share/ca-certificates/mozilla");
-  const bundle = readdirSync(authorities)
-    .sort()
-    .map((name) => readFileSync(path.join(authorities, name), "utf8"));
   for (const name of UNNEEDED) rmSync(path.join(root, name), { recursive: true, force: true });
-  for (const name of ["tmp", "etc/ssl/certs", "home/luthier"]) mkdirSync(path.join(root, name), { recursive: true });
-  writeFileSync(path.join(root, "etc/ssl/certs/ca-certificates.crt"), bundle.join(""));
+  for (const name of ["tmp", "home/luthier"]) mkdirSync(path.join(root, name), { recursive: true });
   writeFileSync(path.join(root, "etc/passwd"), passwd());
   writeFileSync(path.join(root, "etc/group"), `root:x:0:\nluthier:x:${USER_ID}:\n`);
 }

@@ -4,7 +4,7 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { cached } from "../tools/setup/cache.ts";
+import { cached, pruneCache } from "../tools/setup/cache.ts";
 import { type OnProgress, withHeartbeat } from "../tools/setup/progress.ts";
 import { baseArchive } from "./base.ts";
 import { buildah } from "./buildah.ts";
@@ -12,6 +12,8 @@ import { contentTag, layOutContext, TARGETS, type Target } from "./context.ts";
 
 const CONTAINERFILE = fileURLToPath(new URL("Containerfile", import.meta.url));
 const STAGE = "build images";
+/** Every change of a source makes a pair of 290 MB; a few for other checkouts and for going back. */
+const ARCHIVES_KEPT = 3;
 
 export interface Image {
   /** The name pods use: localhost/luthier-operator:0123456789abcdef. */
@@ -34,6 +36,7 @@ export function buildImages({ onProgress = () => {}, base }: BuildOptions = {}):
     const archive = base === undefined ? await baseArchive(report) : undefined;
     const tag = contentTag(base ?? path.basename(path.dirname(archive ?? "")));
     const entry = await cached("images", tag, (work) => build(work, tag, archive, base, report));
+    pruneCache("images", ARCHIVES_KEPT);
     const image = (target: Target): Image => ({
       name: nameOf(target, tag),
       archive: path.join(entry, `${target}.tar`),

@@ -1,9 +1,18 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
-import { cached, cacheRoot, recipeDigest } from "./cache.ts";
+import { cached, cacheRoot, pruneCache, recipeDigest } from "./cache.ts";
 
 let root = "";
 beforeEach(() => {
@@ -50,6 +59,15 @@ test("what a killed process left is swept away", async () => {
   mkdirSync(abandoned, { recursive: true });
   await cached("kind", "key", async () => {}, root);
   assert.ok(!existsSync(abandoned));
+});
+
+test("pruning keeps the newest entries", async () => {
+  for (const [age, key] of ["new", "older", "oldest"].entries()) {
+    const entry = await cached("kind", key, async () => {}, root);
+    utimesSync(entry, 1000 - age, 1000 - age);
+  }
+  pruneCache("kind", 2, root);
+  assert.deepEqual(readdirSync(path.join(root, "kind")).sort(), ["new", "older"]);
 });
 
 test("a digest depends on where one part ends and the next begins", () => {

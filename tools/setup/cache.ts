@@ -2,7 +2,7 @@
 // Entries are keyed by a digest of their recipe, so a second clone of the repository on the same machine is warm.
 
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import path from "node:path";
 
@@ -41,6 +41,15 @@ export async function cached(
     rmSync(work, { recursive: true, force: true });
   }
   return entry;
+}
+
+/** Keeps the `keep` entries of a kind that were made last, for kinds whose entries are large and soon out of date. */
+export function pruneCache(kind: string, keep: number, root: string = cacheRoot()): void {
+  const directory = path.join(root, kind);
+  const made = (name: string) => statSync(path.join(directory, name)).mtimeMs;
+  const entries = readdirSync(directory).filter((name) => !name.includes(".making-"));
+  const newestFirst = entries.sort((a, b) => made(b) - made(a));
+  for (const name of newestFirst.slice(keep)) rmSync(path.join(directory, name), { recursive: true });
 }
 
 /** Removes the unfinished work of processes that are gone. */

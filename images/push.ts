@@ -1,0 +1,17 @@
+// Sends a built image to a registry, under the same last part of its name and the same tag.
+
+import type { Image } from "./build.ts";
+import { buildah } from "./buildah.ts";
+
+/** The image's name in the registry. Credentials are those of `buildah login`. */
+export async function pushImage(image: Image, prefix: string): Promise<string> {
+  const name = nameIn(prefix, image.name);
+  const id = (await buildah(["pull", `docker-archive:${image.archive}`])).trim().split("\n").at(-1) ?? "";
+  await buildah(["push", id, `docker://${name}`]);
+  return name;
+}
+
+/** "registry.example/team", "localhost/luthier-operator:ab" → "registry.example/team/luthier-operator:ab". */
+export function nameIn(prefix: string, localName: string): string {
+  return `${prefix.replace(/\/+$/, "")}/${localName.slice(localName.lastIndexOf("/") + 1)}`;
+}
