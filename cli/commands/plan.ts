@@ -9,9 +9,8 @@ import { quantityBytes } from "../../operator/jobs/quantity.ts";
 import { effectiveSettings } from "../../trainer/contract/effective.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
 import { type Plan, PlanError, plan } from "../../trainer/plan.ts";
-import { BaseModel } from "../../trainer/stages/base.ts";
 import { runPrepare } from "../../trainer/stages/prepare.ts";
-import { Objects } from "../../trainer/stores/objects.ts";
+import { StoredModel } from "../../trainer/stages/storedModel.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
 import { type Arguments, choiceOf, optionOf, UsageError } from "../arguments.ts";
 import { type Command, commonOptions, outputFormats, type Session } from "../command.ts";
@@ -92,7 +91,7 @@ async function planJob(
   screen.clear();
   const settings = effectiveSettings(spec);
   const { model, baseDataType, dataset } = figures;
-  const base = await BaseModel.open(stores, new Objects(stores, artifactRoot), figures.baseDigest);
+  const base = await StoredModel.inDirectory(stores, spec.baseModel.uri);
   const sample = await readSample(stores, settings.dataset, await base.codec());
   return { made: planOrRefuse({ settings, model, baseDataType, dataset, availableBytes: available }), sample };
 }
