@@ -25,6 +25,7 @@ def all_goldens() -> None:
     for name in cases.CASES:
         cases.write_case(name)
     cases.write_adapter()
+    cases.write_schedules()
     cases.write_curve()
 
 

@@ -10,8 +10,8 @@ from transformers import get_cosine_schedule_with_warmup, get_linear_schedule_wi
 from tiny_llama import logits_of, loss_of, read_rows, step_rows
 
 STEPS = 20
-WARMUP_STEPS = 2
 WEIGHT_DECAY = 0.01
+WARMUP_STEPS = 4
 BETAS = (0.9, 0.999)
 SCHEDULES = {"Linear": get_linear_schedule_with_warmup, "Cosine": get_cosine_schedule_with_warmup}
 
@@ -50,7 +50,7 @@ def train(model, *, learning_rate: float, schedule: str, epsilon: float, max_gra
         eps=epsilon,
         foreach=False,
     )
-    scheduler = SCHEDULES[schedule](optimizer, WARMUP_STEPS, steps)
+    scheduler = warmed_up(optimizer, schedule, steps)
     curves = {"losses": [], "learningRates": [], "gradNorms": []}
     for step in range(steps):
         optimizer.zero_grad()
@@ -63,6 +63,29 @@ def train(model, *, learning_rate: float, schedule: str, epsilon: float, max_gra
         curves["losses"].append(loss.item())
         curves["gradNorms"].append(norm.item())
     return {"update": {name: p.detach() - start[name] for name, p in parameters.items()}, **curves}
+
+
+def warmed_up(optimizer, schedule: str, steps: int):
+    """transformers' schedule, except that the warm-up begins at its first rate above 0: no step is wasted."""
+    after = SCHEDULES[schedule](optimizer, WARMUP_STEPS, steps).lr_lambdas[0]
+    rate = lambda step: (step + 1) / WARMUP_STEPS if step < WARMUP_STEPS else after(step)
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+
+
+def schedules() -> list:
+    """Learning rates of 20 steps at peak 1 by transformers' schedules, with and without warm-up."""
+    result = []
+    for name, make in SCHEDULES.items():
+        for warmup in (0, 5):
+            optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+            scheduler = make(optimizer, warmup, STEPS)
+            rates = []
+            for _ in range(STEPS):
+                rates.append(optimizer.param_groups[0]["lr"])
+                optimizer.step()
+                scheduler.step()
+            result.append({"type": name, "warmupSteps": warmup, "rates": rates})
+    return result
 
 
 def distance(a: torch.Tensor, b: torch.Tensor) -> float:

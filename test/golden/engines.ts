@@ -1,0 +1,116 @@
+/** A golden's case on our engine: compiled, bound to the golden's base, parameters where the golden starts. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { compile } from "../../trainer/graph/compile.ts";
+import type { CompileSpec } from "../../trainer/graph/compiled.ts";
+import { ropeTable } from "../../trainer/models/rope.ts";
+import type { Backend } from "../../trainer/native/addon.ts";
+import type { BatchShape } from "../../trainer/training/batch.ts";
+import { Engine } from "../../trainer/training/engine.ts";
+import type { StepParts } from "../../trainer/training/step.ts";
+import { modelConfigOf, tensorsOf } from "../support/modelDirectory.ts";
+import { type Epsilon, type GoldenCase, goldenPath, readDataset } from "./goldens.ts";
+import { writeNf4Base } from "./nf4Base.ts";
+
+/** How a case is computed. */
+export interface Variant {
+  backend: Backend;
+  precision: CompileSpec["precision"];
+  epsilon?: Epsilon;
+  microRows?: number;
+  recomputedBlocks?: number;
+  threads?: number;
+}
+
+export const slots = 4;
+
+export interface GoldenRun extends StepParts, Disposable {}
+
+/** Opens a case; dispose of it to give its memory back. */
+export async function openCase(golden: GoldenCase, variant: Variant): Promise<GoldenRun> {
+  const { settings } = golden;
+  const model = modelConfigOf(goldenPath(settings.base));
+  const dataset = readDataset();
+  const spec = specOf(golden, variant, model, dataset.rowTokens);
+  const compiled = compile(spec);
+  const engine = new Engine(compiled, { threads: variant.threads ?? 2, backend: variant.backend });
+  await bindBase(engine, golden);
+  for (const name of golden.tensors.names("initial/")) {
+    engine.floats("parameter", ourName(name)).set(golden.tensors.values(`initial/${name}`));
+  }
+  await engine.run({ stage: "derive" });
+  const shape: BatchShape = { ...spec, trainedRowBuckets: compiled.trainedRowBuckets };
+  return {
+    engine,
+    dataset,
+    shape,
+    rope: ropeTable(model, dataset.rowTokens),
+    settings: trainingOf(golden, spec),
+    steps: settings.steps,
+    nameOf: (example) => `example ${example}`,
+    [Symbol.dispose]: () => engine.close(),
+  };
+}
+
+async function bindBase(engine: Engine, { settings }: GoldenCase): Promise<void> {
+  if (settings.nf4 === null) return await bindDirectory(engine, goldenPath(settings.base));
+  const made = mkdtempSync(path.join(tmpdir(), "luthier-golden-"));
+  try {
+    writeNf4Base(`base-nf4-${settings.nf4}`, made);
+    await bindDirectory(engine, made);
+  } finally {
+    rmSync(made, { recursive: true }); // what is bound stays mapped
+  }
+}
+
+async function bindDirectory(engine: Engine, directory: string): Promise<void> {
+  const base = await tensorsOf(directory);
+  await engine.bind(base);
+  await engine.initialise(base, 0);
+}
+
+/** PEFT puts its wrapper's name in front of the model's own. */
+export const ourName = (name: string): string => name.replace(/^base_model\.model\./, "");
+
+function specOf(
+  { settings }: GoldenCase,
+  { precision, epsilon, microRows, recomputedBlocks }: Variant,
+  model: CompileSpec["model"],
+  rowTokens: number,
+): CompileSpec {
+  const [beta1, beta2] = settings.betas;
+  return {
+    model,
+    storage: {
+      dense: "F32",
+      linear: settings.nf4 === null ? "F32" : "NF4",
+      doubleQuantization: settings.nf4 === "double",
+    },
+    method: settings.method,
+    optimizer: { type: "AdamW", weightDecay: settings.weightDecay, beta1, beta2, epsilon: Number(epsilon ?? "1e-8") },
+    maxGradNorm: settings.maxGradNorm,
+    precision,
+    rowTokens,
+    microRows: microRows ?? 2,
+    recomputedBlocks: recomputedBlocks ?? 0,
+    generation: { slots, capacity: rowTokens, prefillTokens: 2 * rowTokens },
+  };
+}
+
+function trainingOf({ settings }: GoldenCase, spec: CompileSpec): StepParts["settings"] {
+  return {
+    length: { kind: "steps", steps: settings.steps },
+    rowsPerStep: 2,
+    learningRate: settings.learningRate,
+    schedule: { type: settings.schedule, warmupRatio: settings.warmupSteps / settings.steps },
+    optimizer: spec.optimizer,
+    maxGradNorm: settings.maxGradNorm,
+    seed: 0,
+    precision: "F32",
+    evaluateEverySteps: undefined,
+    patience: undefined,
+    keep: "Last",
+    checkpoint: { everySteps: 100, keep: 2 },
+  };
+}

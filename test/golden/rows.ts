@@ -1,0 +1,22 @@
+/** The goldens' rows as a packed data set of the trainer's. */
+import { encodeDataset, PackedDataset } from "../../trainer/data/packedDataset.ts";
+
+export type RowOfSequences = readonly { ids: readonly number[]; trained: readonly number[] }[];
+
+export function packRowsOf({ rows, rowTokens }: { rows: readonly RowOfSequences[]; rowTokens: number }): PackedDataset {
+  const examples = rows.flat().map(({ ids, trained }, line) => ({
+    tokens: Uint32Array.from(ids),
+    trained: Uint8Array.from(trained),
+    source: 0,
+    line: line + 1,
+  }));
+  let next = 0;
+  const indices = rows.map((row) => row.map(() => next++));
+  return new PackedDataset(encodeDataset(examples, indices, rowTokens));
+}
+
+/** Rows of optimiser step 1, 2, …: two at a time, from the first again after the last. */
+export const rowsOfStep = (step: number, rows: number): [number, number] => [
+  (2 * (step - 1)) % rows,
+  (2 * (step - 1) + 1) % rows,
+];
