@@ -1,4 +1,9 @@
-/** The angles of rotary position embedding, computed in double and rounded once; the host fills cos and sin rows from these. */
+/**
+ * The angles of rotary position embedding; the host fills cos and sin rows from these.
+ *
+ * Models were trained, and are served, with angles rounded to single precision: at position 100,000 that moves a cosine by
+ * 1e-3. So frequency and angle are rounded where transformers rounds them; cos and sin are those of the rounded angle.
+ */
 import type { ModelConfig } from "../contract/model.ts";
 
 export interface RopeTable {
@@ -15,10 +20,11 @@ export function ropeTable(model: Pick<ModelConfig, "headDim" | "ropeTheta">, pos
   const cos = new Float32Array(positions * width);
   const sin = new Float32Array(positions * width);
   for (let i = 0; i < width; i++) {
-    const frequency = model.ropeTheta ** ((-2 * i) / model.headDim);
+    const frequency = Math.fround(1 / Math.fround(model.ropeTheta ** Math.fround((2 * i) / model.headDim)));
     for (let position = 0; position < positions; position++) {
-      cos[position * width + i] = Math.cos(position * frequency);
-      sin[position * width + i] = Math.sin(position * frequency);
+      const angle = Math.fround(position * frequency);
+      cos[position * width + i] = Math.cos(angle);
+      sin[position * width + i] = Math.sin(angle);
     }
   }
   return { width, cos, sin };
