@@ -111,9 +111,11 @@ export class Engine {
     await this.#executor.run(handle);
   }
 
-  /** A copy of an F32 output of the program that ran last. */
+  /** A copy of an output of the program that ran last; F64, as programs in double precision give it, is rounded to F32. */
   output(key: ProgramKey, name: "nll" | "logits"): Float32Array {
-    return floatsOf(this.#output(key, name).slice());
+    const bytes = this.#output(key, name).slice();
+    const wide = this.#load(key).program.io.get(name)?.dtype === "F64";
+    return wide ? Float32Array.from(new Float64Array(bytes.buffer)) : floatsOf(bytes);
   }
 
   /** The tokens that `generate` found likeliest. */
