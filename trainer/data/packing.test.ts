@@ -9,7 +9,10 @@ test("longest first, each into the fullest row that holds it", () => {
 
 test("every example is in exactly one row, and no row overflows", () => {
   let state = 7;
-  const random = (limit: number) => (state = (state * 48271) % 2147483647) % limit;
+  const random = (limit: number) => {
+    state = (state * 48271) % 2147483647;
+    return state % limit;
+  };
   const lengths = Uint32Array.from({ length: 2000 }, () => 1 + random(150));
   const rows = packRows(lengths, 300);
   assert.deepEqual(

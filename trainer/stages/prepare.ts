@@ -16,11 +16,11 @@ import { storedType } from "../formats/huggingFace.ts";
 import { ProgressReporter, type ProgressUpdate } from "../progressReporter.ts";
 import { Objects, type StagedObject } from "../stores/objects.ts";
 import { type Entry, MissingFileError } from "../stores/store.ts";
-import type { BaseModel } from "./base.ts";
 import { type StageContext, throwIfStopped } from "./context.ts";
 import { packDataset, readDataset } from "./readDataset.ts";
 import { readQuestions } from "./readQuestions.ts";
 import { stageBase } from "./stageBase.ts";
+import type { StoredModel } from "./storedModel.ts";
 
 const attempts = 3;
 
@@ -104,15 +104,15 @@ class Preparation {
     };
   }
 
-  async #base(): Promise<{ file: StagedObject; model: BaseModel; bytes: number }> {
+  async #base(): Promise<{ file: StagedObject; model: StoredModel; bytes: number }> {
     const { stores, signal } = this.#context;
     const report = (done: number, total: number) => {
       throwIfStopped(signal);
       this.#report({ phase: "Fetching", done, total, unit: "bytes" });
     };
-    const { model, bytes } = await stageBase(this.#file.baseModel.uri, stores, this.#objects, report);
-    for (const { digest, bytes: size } of model.manifest.files) this.#staged.push({ digest, bytes: size });
-    return { file: this.#keep(await putManifest(this.#objects, model.manifest)), model, bytes };
+    const { manifest, model, bytes } = await stageBase(this.#file.baseModel.uri, stores, this.#objects, report);
+    for (const { digest, bytes: size } of manifest.files) this.#staged.push({ digest, bytes: size });
+    return { file: this.#keep(await putManifest(this.#objects, manifest)), model, bytes };
   }
 
   async #dataset(codec: Codec, vocabSize: number) {

@@ -8,11 +8,7 @@ import { exitCode } from "../contract/exitCodes.ts";
 import type { ExactMatch, TrainFigures } from "../contract/report.ts";
 import type { TrainFile } from "../contract/runFile.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
-import type { Codec } from "../data/encode.ts";
-import { datasetManifest, type EvaluationManifest, evaluationManifest, getManifest } from "../data/manifests.ts";
-import { PackedDataset } from "../data/packedDataset.ts";
 import { invalid, StageFailure } from "../failure.ts";
-import { storedType } from "../formats/huggingFace.ts";
 import { CacheForward } from "../generation/cacheForward.ts";
 import { evaluateExactMatch } from "../generation/exactMatch.ts";
 import { compile } from "../graph/compile.ts";
@@ -23,13 +19,13 @@ import { ProgressReporter } from "../progressReporter.ts";
 import { Objects } from "../stores/objects.ts";
 import { type AdapterFacts, writeAdapter } from "../training/adapter.ts";
 import { Checkpoints, type LoopState, type Parameters } from "../training/checkpoint.ts";
-import { type BaseTensors, Engine } from "../training/engine.ts";
+import { Engine } from "../training/engine.ts";
 import { Metrics } from "../training/metrics.ts";
 import { finishedReport, writeReport } from "../training/report.ts";
 import { TrainingLoop, type TrainingResult } from "../training/run.ts";
 import { WriterEpoch } from "../training/writerEpoch.ts";
-import { BaseModel } from "./base.ts";
 import { type StageContext, throwIfStopped } from "./context.ts";
+import { nameOfExample, readTrainInputs, type TrainInputs } from "./trainInputs.ts";
 
 export interface TrainResult {
   figures: TrainFigures;
@@ -49,18 +45,6 @@ export async function runTrain(file: TrainFile, context: StageContext): Promise<
   } finally {
     training.close();
   }
-}
-
-/** What the store holds of the run's inputs. */
-interface RunInputs {
-  base: BaseModel;
-  tensors: BaseTensors;
-  baseDataType: "F32" | "BF16";
-  codec: Codec;
-  train: PackedDataset;
-  validation: PackedDataset | undefined;
-  sources: readonly string[];
-  questions: EvaluationManifest["questions"] | undefined;
 }
 
 class Training {
@@ -114,7 +98,7 @@ class Training {
       rope,
       settings: this.#settings.training,
       steps: planned.steps,
-      nameOf: (example: number) => nameOf(inputs, example),
+      nameOf: (example: number) => nameOfExample(inputs, example),
     };
     const { training: settings } = this.#settings;
     const { validation } = inputs;
@@ -132,30 +116,14 @@ class Training {
     return written;
   }
 
-  async #inputs(): Promise<RunInputs> {
-    const { pins } = this.#file;
-    const { stores, signal } = this.#context;
-    const base = await BaseModel.open(stores, this.#objects, pins.baseDigest);
-    await base.verify((done, total) => {
-      throwIfStopped(signal);
+  async #inputs(): Promise<TrainInputs> {
+    return await readTrainInputs(this.#context.stores, this.#objects, this.#file.pins, (done, total) => {
+      throwIfStopped(this.#context.signal);
       this.#progress.report({ phase: "Loading", done, total, unit: "tensors" });
     });
-    const table = await base.tensors();
-    const dataset = await getManifest(this.#objects, pins.datasetDigest, datasetManifest);
-    const questions = this.#settings.evaluation && pins.evaluationSetDigest;
-    return {
-      base,
-      tensors: { table, localFile: (name) => base.localFile(name), read: (name, range) => base.read(name, range) },
-      baseDataType: storedType(table),
-      codec: await base.codec(),
-      train: new PackedDataset(await this.#objects.read(dataset.train.digest)),
-      validation: dataset.validation && new PackedDataset(await this.#objects.read(dataset.validation.digest)),
-      sources: dataset.sources,
-      questions: questions ? (await getManifest(this.#objects, questions, evaluationManifest)).questions : undefined,
-    };
   }
 
-  async #plan(inputs: RunInputs): Promise<Plan> {
+  async #plan(inputs: TrainInputs): Promise<Plan> {
     const availableBytes = availableMemory();
     const model = await inputs.base.config();
     const { baseDataType, train, questions } = inputs;
@@ -180,7 +148,7 @@ class Training {
     );
   }
 
-  async #open(planned: Plan, inputs: RunInputs): Promise<Engine> {
+  async #open(planned: Plan, inputs: TrainInputs): Promise<Engine> {
     const engine = new Engine(compile(planned.spec), { threads: this.#context.threads });
     this.#engine = engine;
     await engine.bind(inputs.tensors);
@@ -190,7 +158,7 @@ class Training {
   /** The newest checkpoint's state, or the beginning. */
   async #start(
     engine: Engine,
-    inputs: RunInputs,
+    inputs: TrainInputs,
     checkpoints: Checkpoints,
     facts: { runHash: string; numericsVersion: number; isa: string },
     evaluate: () => Promise<ExactMatch | undefined>,
@@ -215,7 +183,7 @@ class Training {
 
   async #evaluate(
     planned: Plan,
-    { questions, codec }: RunInputs,
+    { questions, codec }: TrainInputs,
     rope: RopeTable,
     phase: "EvaluatingBefore" | "EvaluatingAfter",
   ): Promise<ExactMatch | undefined> {
@@ -233,7 +201,7 @@ class Training {
 
   async #finish(
     planned: Plan,
-    inputs: RunInputs,
+    inputs: TrainInputs,
     result: TrainingResult,
     evaluationAfter: ExactMatch | undefined,
     epoch: WriterEpoch,
@@ -319,10 +287,6 @@ const beginning: LoopState = {
   resumes: 0,
   bitwise: true,
 };
-
-function nameOf({ train, sources }: RunInputs, example: number): string {
-  return `${sources[train.source[example]!] ?? "a source"}:${train.line[example]}`;
-}
 
 function planOrFail(input: PlanInput): Plan {
   try {

@@ -2,6 +2,7 @@
  * A directory with a manifest: its files by digest. It exists when its manifest is there and every file has its digest,
  * and not before. Written under a temporary name and committed whole.
  */
+import { createHash } from "node:crypto";
 import { z } from "zod";
 import { corrupt } from "../failure.ts";
 import { digestOf } from "./objects.ts";
@@ -41,6 +42,26 @@ export class DirectoryWriter {
   async write(path: string, content: Uint8Array): Promise<void> {
     await this.#stores.of(this.#uri).write(`${this.#temporary}/${path}`, content);
     this.#files.push({ path, digest: digestOf(content), bytes: content.length });
+  }
+
+  /** Writes a file that is too large for memory. */
+  async writeStream(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    const hash = createHash("sha256");
+    let bytes = 0;
+    async function* hashed() {
+      for await (const chunk of chunks) {
+        hash.update(chunk);
+        bytes += chunk.length;
+        yield chunk;
+      }
+    }
+    await this.#stores.of(this.#uri).write(`${this.#temporary}/${path}`, hashed());
+    this.#files.push({ path, digest: `sha256:${hash.digest("hex")}`, bytes });
+  }
+
+  /** Where the files are until the directory is committed: for reading them back. */
+  get temporaryUri(): string {
+    return this.#temporary;
   }
 
   get bytes(): number {

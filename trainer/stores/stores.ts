@@ -42,6 +42,6 @@ function claimPath(uri: string, { claims, claimsRoot }: StoreOptions): string {
   if (claim === "" || parts.some((part) => part === "." || part === "..")) {
     throw invalid("InvalidUri", `${uri}: not of the form pvc://CLAIM/PATH`);
   }
-  const root = claimsRoot ?? process.env["LUTHIER_CLAIMS"] ?? "/luthier/claims";
+  const root = claimsRoot ?? process.env.LUTHIER_CLAIMS ?? "/luthier/claims";
   return path.join(claims?.get(claim) ?? path.join(root, claim), ...parts);
 }

@@ -8,7 +8,7 @@ import { toBfloat16 } from "../formats/bfloat16.ts";
 import { adapterConfig, adapterConfigFile, adapterWeightsFile, peftKey } from "../formats/peft.ts";
 import { encodeSafetensors, type TensorData } from "../formats/safetensorsWriter.ts";
 import { indexFile, shardIndex, shardTensors } from "../formats/shards.ts";
-import type { BaseModel } from "../stages/base.ts";
+import type { StoredModel } from "../stages/storedModel.ts";
 import { DirectoryWriter, fileList } from "../stores/directory.ts";
 import type { Stores } from "../stores/stores.ts";
 import type { Parameters } from "./checkpoint.ts";
@@ -28,6 +28,7 @@ export const adapterManifest = z.strictObject({
   version: z.literal(1),
   runHash: z.string(),
   baseDigest: z.string(),
+  baseUri: z.string(),
   method: z.discriminatedUnion("kind", [lora, z.strictObject({ kind: z.literal("full") })]),
   files: fileList,
 });
@@ -46,15 +47,18 @@ export interface AdapterFacts {
 export async function writeAdapter(
   stores: Stores,
   uri: string,
-  result: { engine: Engine; parameters: Parameters; base: BaseModel; baseDataType: "F32" | "BF16" },
+  result: { engine: Engine; parameters: Parameters; base: StoredModel; baseDataType: "F32" | "BF16" },
   facts: AdapterFacts,
   beforeCommit: () => Promise<void>,
 ): Promise<{ digest: string; bytes: number }> {
-  const { runHash, baseDigest, method } = facts;
+  const { runHash, baseDigest, baseUri, method } = facts;
   const writer = await DirectoryWriter.begin(stores, uri);
-  if (method.kind === "lora") await writeLora(writer, result.engine, result.parameters, method, facts.baseUri);
+  if (method.kind === "lora") await writeLora(writer, result.engine, result.parameters, method, baseUri);
   else await writeModel(writer, result.engine, result.parameters, result.base, result.baseDataType);
-  const digest = await writer.commit({ kind: "adapter", version: 1, runHash, baseDigest, method }, beforeCommit);
+  const digest = await writer.commit(
+    { kind: "adapter", version: 1, runHash, baseDigest, baseUri, method },
+    beforeCommit,
+  );
   return { digest, bytes: writer.bytes };
 }
 
@@ -79,7 +83,7 @@ async function writeModel(
   writer: DirectoryWriter,
   engine: Engine,
   parameters: Parameters,
-  base: BaseModel,
+  base: StoredModel,
   dtype: "F32" | "BF16",
 ): Promise<void> {
   const facts = engine.stateOf("parameter").map(({ name, shape }) => ({ name, shape, dtype }));

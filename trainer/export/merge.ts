@@ -1,0 +1,62 @@
+/**
+ * Merging: W + ΔW, in F32, rounded once. W are the base's own 16- or 32-bit weights; ΔW is what the method says
+ * (`delta`). Tensor by tensor, so memory is bounded by the largest of them.
+ */
+import { fromBfloat16, toBfloat16 } from "../formats/bfloat16.ts";
+import type { PlacedTensor } from "../formats/huggingFace.ts";
+import type { TensorFacts } from "../formats/safetensorsWriter.ts";
+import type { BoundMethod } from "../methods/method.ts";
+
+/** The trained tensors of an adapter by their names, `<module>.<parameter>`. */
+export type AdapterTensors = ReadonlyMap<string, Float32Array>;
+
+/** Tensors of the merged model: the base's names and shapes in another type. */
+export function mergedFacts(table: ReadonlyMap<string, PlacedTensor>, dtype: "F32" | "BF16"): TensorFacts[] {
+  return [...table.values()].map(({ name, shape }) => ({ name, shape, dtype }));
+}
+
+/** A tensor's bytes of the base as F32, plus what the adapter adds, in place. */
+export function mergeTensor(
+  tensor: Pick<PlacedTensor, "name" | "shape" | "dtype">,
+  bytes: Uint8Array,
+  method: BoundMethod,
+  adapter: AdapterTensors,
+): Float32Array {
+  const values = asFloats(bytes, tensor.dtype);
+  const site = tensor.name.replace(/\.weight$/, "");
+  const [out = 0, width = 0] = tensor.shape;
+  if (tensor.shape.length !== 2 || !isTrained(site, adapter)) return values;
+  const delta = method.delta(
+    { name: site, in: width, out, parameter: (name) => parameterOf(adapter, `${site}.${name}`) },
+    0,
+    out,
+  );
+  if (!delta) throw new Error(`${site} has trained tensors, and its method adds nothing to it`);
+  for (let i = 0; i < values.length; i++) values[i]! += delta[i]!;
+  return values;
+}
+
+/** F32 values as the bytes of a type, rounded to the nearest. */
+export function encodeValues(values: Float32Array, dtype: "F32" | "BF16"): Uint8Array {
+  const stored = dtype === "F32" ? values : toBfloat16(values);
+  return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
+}
+
+/** Bytes of a stored tensor as F32; a copy. */
+export function asFloats(bytes: Uint8Array, dtype: string): Float32Array {
+  const copy = new Uint8Array(bytes);
+  if (dtype === "F32") return new Float32Array(copy.buffer);
+  if (dtype === "BF16") return fromBfloat16(new Uint16Array(copy.buffer));
+  throw new Error(`${dtype} is not a type of weights here`);
+}
+
+function isTrained(site: string, adapter: AdapterTensors): boolean {
+  for (const name of adapter.keys()) if (name.startsWith(`${site}.`)) return true;
+  return false;
+}
+
+function parameterOf(adapter: AdapterTensors, name: string): Float32Array {
+  const values = adapter.get(name);
+  if (!values) throw new Error(`the adapter has no ${name}`);
+  return values;
+}

@@ -1,0 +1,75 @@
+/** README.md of an exported model: the facts of its making. Pure. */
+import type { TrainFigures } from "../contract/report.ts";
+import type { AdapterManifest } from "../training/adapter.ts";
+import type { Comparison } from "./verify.ts";
+
+export interface CardFacts {
+  name: string;
+  dtype: "F32" | "BF16";
+  adapter: AdapterManifest;
+  /** Of the training; undefined when its report is not there. */
+  training: TrainFigures | undefined;
+  comparison: Comparison;
+  prompts: number;
+}
+
+export function modelCard({ name, dtype, adapter, training, comparison, prompts }: CardFacts): string {
+  const lines = [
+    "---",
+    "library_name: transformers",
+    "pipeline_tag: text-generation",
+    "---",
+    `# ${name}`,
+    "",
+    `Fine-tuned with Luthier from the base model \`${adapter.baseUri}\` (\`${adapter.baseDigest}\`).`,
+    "",
+    "| | |",
+    "|---|---|",
+    ...rows(methodFacts(adapter)),
+    ...rows(training ? trainingFacts(training) : []),
+    ...rows([
+      ["Weights", `${dtype}, merged with the base in F32 and rounded once`],
+      [
+        "Verified",
+        `read back and compared with base and adapter on ${prompts} prompts: largest logit difference ` +
+          `${comparison.maxLogitDifference.toPrecision(3)} (largest logit ${comparison.largestLogit.toPrecision(3)}), ` +
+          `KL ${comparison.klDivergence.toExponential(2)} nats`,
+      ],
+      ["Run", `\`${adapter.runHash}\``],
+    ]),
+    "",
+  ];
+  return lines.join("\n");
+}
+
+type Fact = [string, string];
+
+const rows = (facts: readonly Fact[]) => facts.map(([what, value]) => `| ${what} | ${value} |`);
+
+function methodFacts({ method }: AdapterManifest): Fact[] {
+  if (method.kind === "full") return [["Method", "full fine-tuning"]];
+  const { rank, alpha, dropout, targetModules, rankStabilized } = method;
+  const scaling = rankStabilized ? ", rank-stabilised" : "";
+  const text = `LoRA, rank ${rank}, alpha ${alpha}${scaling}, dropout ${dropout}, on ${targetModules.join(", ")}`;
+  return [["Method", text]];
+}
+
+function trainingFacts(figures: TrainFigures): Fact[] {
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+  const { evaluationBefore: before, evaluationAfter: after, evalLoss } = figures;
+  const facts: Fact[] = [
+    [
+      "Training",
+      `${figures.steps} steps, ${figures.trainedTokens} trained tokens, loss ${figures.loss.toPrecision(4)}`,
+    ],
+  ];
+  if (evalLoss !== undefined) facts.push(["Validation loss", evalLoss.toPrecision(4)]);
+  if (before && after) {
+    const share = `always answering the commonest would score ${percent(after.majorityShare)}`;
+    facts.push([
+      "Exact match, held out",
+      `${percent(before.exactMatch)} before, ${percent(after.exactMatch)} after, on ${after.examples} examples (${share})`,
+    ]);
+  }
+  return facts;
+}

@@ -1,0 +1,138 @@
+/**
+ * Verification of an export: the same prompts through base + adapter and through the model that was read back from disk,
+ * both in F32 arithmetic, and their next-token distributions compared. What remains is the rounding of the written
+ * weights; a wrong scale, a lost tensor or a swapped name moves the logits by orders of magnitude more.
+ */
+
+import type { ModelConfig } from "../contract/model.ts";
+import { CacheForward } from "../generation/cacheForward.ts";
+import { compile } from "../graph/compile.ts";
+import type { CompileSpec } from "../graph/compiled.ts";
+import { ropeTable } from "../models/rope.ts";
+import { type BaseTensors, Engine } from "../training/engine.ts";
+import type { AdapterTensors } from "./merge.ts";
+
+export interface ModelToRun {
+  model: ModelConfig;
+  tensors: BaseTensors;
+  dataType: "F32" | "BF16";
+  method: CompileSpec["method"];
+  adapter: AdapterTensors;
+}
+
+const slots = 8;
+const prefillTokens = 256;
+
+/** The logits after each prompt (1 or more tokens each), in F32 arithmetic. */
+export async function logitsOf(
+  model: ModelToRun,
+  prompts: readonly (readonly number[])[],
+  threads: number,
+  onPrompt: (done: number) => void,
+): Promise<Float32Array[]> {
+  const capacity = Math.max(...prompts.map((prompt) => prompt.length));
+  const shape = { slots, capacity, prefillTokens: Math.min(prefillTokens, Math.max(slots, capacity)) };
+  const engine = new Engine(compile(specOf(model, shape)), { threads });
+  try {
+    await engine.bind(model.tensors);
+    for (const [name, values] of model.adapter) engine.floats("parameter", name).set(values);
+    await engine.run({ stage: "derive" });
+    const forward = new CacheForward(engine, shape, ropeTable(model.model, capacity));
+    const logits: Float32Array[] = [];
+    for (const prompt of prompts) {
+      await prefill(forward, prompt);
+      logits.push(forward.logits(0));
+      onPrompt(logits.length);
+    }
+    return logits;
+  } finally {
+    engine.close();
+  }
+}
+
+async function prefill(forward: CacheForward, prompt: readonly number[]): Promise<void> {
+  for (let start = 0; start < prompt.length; start += forward.maxTokens) {
+    const part = prompt.slice(start, start + forward.maxTokens);
+    await forward.run(part.map((token, index) => ({ token, slot: 0, position: start + index })));
+  }
+}
+
+function specOf(
+  { model, dataType, method }: ModelToRun,
+  generation: NonNullable<CompileSpec["generation"]>,
+): CompileSpec {
+  return {
+    model,
+    storage: { dense: dataType, linear: dataType, doubleQuantization: false },
+    method,
+    optimizer: { type: "AdamW", weightDecay: 0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+    maxGradNorm: 0,
+    precision: "F32",
+    rowTokens: 16,
+    microRows: 1,
+    recomputedBlocks: 0,
+    generation,
+  };
+}
+
+export interface Comparison {
+  /** Largest difference of two logits. */
+  maxLogitDifference: number;
+  /** Mean over the prompts of KL(expected ‖ found), in nats. */
+  klDivergence: number;
+  /** Largest |logit| that was expected: the scale of the differences. */
+  largestLogit: number;
+}
+
+/** Compares next-token distributions. Pure. */
+export function compareLogits(expected: readonly Float32Array[], found: readonly Float32Array[]): Comparison {
+  let maxLogitDifference = 0;
+  let largestLogit = 0;
+  let klDivergence = 0;
+  for (const [index, wanted] of expected.entries()) {
+    const got = found[index]!;
+    for (const [token, logit] of wanted.entries()) {
+      maxLogitDifference = maxOf(maxLogitDifference, Math.abs(logit - got[token]!));
+      largestLogit = maxOf(largestLogit, Math.abs(logit));
+    }
+    klDivergence += divergence(wanted, got) / expected.length;
+  }
+  return { maxLogitDifference, klDivergence, largestLogit };
+}
+
+/** Math.max that keeps a NaN apart from "no difference". */
+const maxOf = (a: number, b: number) => (Number.isNaN(b) ? Number.POSITIVE_INFINITY : Math.max(a, b));
+
+/** KL(p ‖ q) of two softmaxes, in nats. */
+function divergence(p: Float32Array, q: Float32Array): number {
+  const [zp, zq] = [logSumExp(p), logSumExp(q)];
+  let sum = 0;
+  for (const [token, logit] of p.entries()) {
+    const logP = logit - zp;
+    sum += Math.exp(logP) * (logP - (q[token]! - zq));
+  }
+  return Math.max(0, sum);
+}
+
+function logSumExp(values: Float32Array): number {
+  const top = values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  return top + Math.log(values.reduce((sum, value) => sum + Math.exp(value - top), 0));
+}
+
+/**
+ * What a faithful export stays within: for F32 the order of sums alone (W + sBA against Wx + sB(Ax)); for BF16 the
+ * rounding of each weight to 8 bits, 2⁻⁹ of it at most, random from weight to weight.
+ */
+export const bounds = {
+  F32: { logitShare: 1e-3, klDivergence: 1e-6 },
+  BF16: { logitShare: 0.05, klDivergence: 0.02 },
+} as const;
+
+/** Why a comparison is not that of a faithful export; undefined when it is. */
+export function refusalOf(comparison: Comparison, dtype: "F32" | "BF16"): string | undefined {
+  const { maxLogitDifference, klDivergence, largestLogit } = comparison;
+  const limit = bounds[dtype].logitShare * Math.max(1, largestLogit);
+  if (!(maxLogitDifference <= limit)) return `logits differ by ${maxLogitDifference}, over ${limit}`;
+  if (klDivergence <= bounds[dtype].klDivergence) return undefined;
+  return `the next-token distributions diverge by ${klDivergence} nats, over ${bounds[dtype].klDivergence}`;
+}

@@ -1,0 +1,267 @@
+/**
+ * Export: base and adapter as one model in Hugging Face's layout, written, read back and compared before it appears.
+ * An export that is there already, of the same adapter, is the result.
+ */
+import { z } from "zod";
+import type { ExportFigures, TrainFigures } from "../contract/report.ts";
+import { type ExportFile, exportFile } from "../contract/runFile.ts";
+import { storeLayout } from "../contract/storeLayout.ts";
+import { evaluationManifest, getManifest } from "../data/manifests.ts";
+import { type AdapterSource, readAdapter } from "../export/adapterSource.ts";
+import { encodeValues, mergedFacts, mergeTensor } from "../export/merge.ts";
+import { modelCard } from "../export/modelCard.ts";
+import { type Comparison, compareLogits, logitsOf, type ModelToRun, refusalOf } from "../export/verify.ts";
+import { diverged } from "../failure.ts";
+import { type PlacedTensor, parseJson, storedType } from "../formats/huggingFace.ts";
+import type { TensorFacts } from "../formats/safetensorsWriter.ts";
+import { encodeHeader } from "../formats/safetensorsWriter.ts";
+import { indexFile, type Shard, shardIndex, shardTensors } from "../formats/shards.ts";
+import { methodOf } from "../methods/index.ts";
+import type { BoundMethod } from "../methods/method.ts";
+import { ProgressReporter } from "../progressReporter.ts";
+import { DirectoryWriter, fileList, readManifest } from "../stores/directory.ts";
+import { Objects } from "../stores/objects.ts";
+import { finishedReport } from "../training/report.ts";
+import { type StageContext, throwIfStopped } from "./context.ts";
+import { StoredModel } from "./storedModel.ts";
+import { tensorsOf, verifiedBase } from "./trainInputs.ts";
+
+export interface ExportResult {
+  figures: ExportFigures;
+  /** Of the export's manifest. */
+  reportDigest: string;
+  reused: boolean;
+}
+
+const exportManifest = z.strictObject({
+  kind: z.literal("export"),
+  version: z.literal(1),
+  runHash: z.string(),
+  adapterDigest: z.string(),
+  baseDigest: z.string(),
+  export: exportFile.shape.export,
+  verification: z.strictObject({
+    prompts: z.int(),
+    maxLogitDifference: z.number(),
+    klDivergence: z.number(),
+    largestLogit: z.number(),
+  }),
+  files: fileList,
+});
+
+const usualShardBytes = 5_000_000_000;
+const mostPrompts = 16;
+const mostPromptTokens = 512;
+
+export async function runExport(file: ExportFile, context: StageContext): Promise<ExportResult> {
+  const uri = storeLayout.export(storeLayout.run(file.artifactRoot, file.runHash), file.export.name);
+  const known = await finishedExport(file, context, uri);
+  if (known) return { ...known, reused: true };
+  const work = new Export(file, context, uri);
+  try {
+    await work.run();
+  } finally {
+    work.progress.close();
+  }
+  const written = await finishedExport(file, context, uri);
+  if (!written) throw new Error(`${uri}: the export that was just committed cannot be read`);
+  return { ...written, reused: false };
+}
+
+/** The figures of an export of this adapter with these settings; undefined when there is none. */
+async function finishedExport(file: ExportFile, { stores }: StageContext, uri: string) {
+  const found = await readManifest(stores, uri, exportManifest);
+  if (!found || found.manifest.adapterDigest !== file.adapterDigest) return undefined;
+  if (JSON.stringify(found.manifest.export) !== JSON.stringify(exportFile.shape.export.parse(file.export)))
+    return undefined;
+  const { files, verification } = found.manifest;
+  const figures: ExportFigures = {
+    name: file.export.name,
+    digest: found.digest,
+    sizeBytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+    shards: files.filter(({ path }) => path.endsWith(".safetensors")).length,
+    maxLogitDifference: verification.maxLogitDifference,
+    klDivergence: verification.klDivergence,
+  };
+  return { figures, reportDigest: found.digest };
+}
+
+/** What is merged: a model's tensors, and what is added to them. */
+interface Source {
+  base: StoredModel;
+  table: ReadonlyMap<string, PlacedTensor>;
+  adapter: AdapterSource;
+  method: BoundMethod;
+}
+
+class Export {
+  readonly progress: ProgressReporter;
+  readonly #file: ExportFile;
+  readonly #context: StageContext;
+  readonly #uri: string;
+  readonly #run: string;
+  readonly #objects: Objects;
+  readonly #dtype: "F32" | "BF16";
+
+  constructor(file: ExportFile, context: StageContext, uri: string) {
+    this.#file = file;
+    this.#context = context;
+    this.#uri = uri;
+    this.#run = storeLayout.run(file.artifactRoot, file.runHash);
+    this.#objects = new Objects(context.stores, file.artifactRoot);
+    this.#dtype = file.export.merged.dtype ?? "BF16";
+    this.progress = new ProgressReporter(context.onProgress);
+  }
+
+  async run(): Promise<void> {
+    const { stores } = this.#context;
+    const source = await this.#source();
+    const writer = await DirectoryWriter.begin(stores, this.#uri);
+    await this.#writeWeights(writer, source);
+    await this.#writeCompanions(writer, source.base);
+    const { comparison, prompts } = await this.#verify(source, writer.temporaryUri);
+    await writer.write("README.md", Buffer.from(await this.#card(source, comparison, prompts)));
+    const { runHash, adapterDigest, baseDigest } = this.#file;
+    const verification = { prompts, ...comparison };
+    const facts = { runHash, adapterDigest, baseDigest, export: this.#file.export, verification };
+    await writer.commit({ kind: "export", version: 1, ...facts }, async () => throwIfStopped(this.#context.signal));
+  }
+
+  /** For method full the adapter's directory is the model, and nothing is added. */
+  async #source(): Promise<Source> {
+    const { stores } = this.#context;
+    const adapter = await readAdapter(stores, storeLayout.adapter(this.#run), this.#file.adapterDigest);
+    const { method } = adapter.manifest;
+    const base =
+      method.kind === "full"
+        ? await StoredModel.inDirectory(stores, adapter.uri)
+        : await verifiedBase(stores, this.#objects, this.#file.baseDigest, (done, total) =>
+            this.#report("Loading", done, total),
+          );
+    const bound = methodOf(method.kind === "full" ? { kind: "none" } : method);
+    return { base, table: await base.tensors(), adapter, method: bound };
+  }
+
+  async #writeWeights(writer: DirectoryWriter, source: Source): Promise<void> {
+    const facts = mergedFacts(source.table, this.#dtype);
+    const shards = shardTensors(facts, this.#file.export.merged.maxShardBytes ?? usualShardBytes);
+    let done = 0;
+    const onTensor = () => this.#report("Merging", ++done, facts.length);
+    for (const shard of shards) await writer.writeStream(shard.file, this.#shardBytes(shard, source, onTensor));
+    const index = shardIndex(shards);
+    if (index) await writer.write(indexFile, Buffer.from(index));
+  }
+
+  async *#shardBytes(shard: Shard<TensorFacts>, source: Source, onTensor: () => void): AsyncIterable<Uint8Array> {
+    yield encodeHeader(shard.tensors, { format: "pt" });
+    for (const { name } of shard.tensors) {
+      throwIfStopped(this.#context.signal);
+      const tensor = source.table.get(name)!;
+      const bytes = await source.base.read(tensor.file, tensor);
+      yield encodeValues(mergeTensor(tensor, bytes, source.method, source.adapter.tensors), this.#dtype);
+      onTensor();
+    }
+  }
+
+  async #writeCompanions(writer: DirectoryWriter, base: StoredModel): Promise<void> {
+    for (const name of base.companions()) {
+      const content = name === "config.json" ? this.#config(await base.text(name)) : await base.read(name);
+      await writer.write(name, content);
+    }
+  }
+
+  /** The base's configuration with the type that the weights now have. */
+  #config(text: string): Uint8Array {
+    const config = Object(parseJson("config.json", text));
+    const type = this.#dtype === "F32" ? "float32" : "bfloat16";
+    const field = "dtype" in config && !("torch_dtype" in config) ? "dtype" : "torch_dtype";
+    return Buffer.from(`${JSON.stringify({ ...config, [field]: type }, null, 2)}\n`);
+  }
+
+  /** Reads the written model back and compares it with base and adapter. Throws a failure when they differ. */
+  async #verify(source: Source, written: string): Promise<{ comparison: Comparison; prompts: number }> {
+    const { stores, threads } = this.#context;
+    const merged = await StoredModel.inDirectory(stores, written);
+    const prompts = await this.#prompts(merged);
+    const onPrompt = (offset: number) => (done: number) => {
+      throwIfStopped(this.#context.signal);
+      this.#report("Verifying", offset + done, 2 * prompts.length, "examples");
+    };
+    const expected = await logitsOf(await originalOf(source), prompts, threads, onPrompt(0));
+    const found = await logitsOf(await readBack(merged), prompts, threads, onPrompt(prompts.length));
+    const comparison = compareLogits(expected, found);
+    const refusal = refusalOf(comparison, this.#dtype);
+    if (refusal)
+      throw diverged("VerificationFailed", `${this.#uri}: the model that was read back is another one: ${refusal}`);
+    return { comparison, prompts: prompts.length };
+  }
+
+  /** Held-out prompts where there are some; else the beginning of each of a few texts. */
+  async #prompts(model: StoredModel): Promise<number[][]> {
+    const { evaluationSetDigest } = this.#file;
+    if (evaluationSetDigest) {
+      const { questions } = await getManifest(this.#objects, evaluationSetDigest, evaluationManifest);
+      return questions.slice(0, mostPrompts).map(({ prompt }) => prompt.slice(-mostPromptTokens));
+    }
+    const { tokenizer } = await model.codec();
+    return plainTexts.map((text) => tokenizer.encode(text));
+  }
+
+  async #card({ adapter }: Source, comparison: Comparison, prompts: number): Promise<string> {
+    return modelCard({
+      name: this.#file.export.name,
+      dtype: this.#dtype,
+      adapter: adapter.manifest,
+      training: await this.#trainFigures(),
+      comparison,
+      prompts,
+    });
+  }
+
+  async #trainFigures(): Promise<TrainFigures | undefined> {
+    return (await finishedReport(this.#context.stores, this.#run, this.#file.runHash))?.figures;
+  }
+
+  #report(
+    phase: "Loading" | "Merging" | "Verifying",
+    done: number,
+    total: number,
+    unit: "tensors" | "examples" = "tensors",
+  ) {
+    this.progress.report({ phase, done, total, unit });
+  }
+}
+
+/** Base and adapter, as they were trained. */
+async function originalOf({ base, table, adapter }: Source): Promise<ModelToRun> {
+  const { method } = adapter.manifest;
+  return {
+    model: await base.config(),
+    tensors: tensorsOf(base, table),
+    dataType: storedType(table),
+    method: method.kind === "full" ? { kind: "none" } : method,
+    adapter: adapter.tensors,
+  };
+}
+
+async function readBack(merged: StoredModel): Promise<ModelToRun> {
+  const table = await merged.tensors();
+  return {
+    model: await merged.config(),
+    tensors: tensorsOf(merged, table),
+    dataType: storedType(table),
+    method: { kind: "none" },
+    adapter: new Map(),
+  };
+}
+
+const plainTexts = [
+  "The quick brown fox jumps over the lazy dog.",
+  "In the beginning there was",
+  "1, 2, 3, 4, 5,",
+  "Question: what is the capital of France? Answer:",
+  "function add(a, b) { return",
+  "Dear Sir or Madam,",
+  "Once upon a time, in a village by the sea, there lived",
+  "To whom it may concern: the meeting is moved to",
+];

@@ -1,0 +1,80 @@
+/**
+ * What a stage came to: the exit code and the envelope, from its result or from what it threw. A failure that is not one
+ * of ours is a crash: exit code 1, its text in the message.
+ */
+import { createHash } from "node:crypto";
+import { exitCode } from "../contract/exitCodes.ts";
+import { type Envelope, envelopeLimitBytes } from "../contract/report.ts";
+import type { RunFile } from "../contract/runFile.ts";
+import { messageOf, StageFailure } from "../failure.ts";
+import type { StageContext } from "./context.ts";
+import { runExport } from "./export.ts";
+import { runPrepare } from "./prepare.ts";
+import { runTrain } from "./train.ts";
+
+export interface Outcome {
+  /** An `ExitCode`, or 1 for a crash. */
+  code: number;
+  envelope: Envelope;
+}
+
+const crashCode = 1;
+
+/** Does the stage of a run file. Never throws. */
+export async function runStage(file: RunFile, context: StageContext): Promise<Outcome> {
+  try {
+    return { code: exitCode.done, envelope: bounded(await succeed(file, context)) };
+  } catch (error) {
+    if (!(error instanceof StageFailure)) {
+      context.log(error instanceof Error && error.stack ? error.stack : String(error));
+    }
+    return failureOutcome(file.stage, error);
+  }
+}
+
+async function succeed(file: RunFile, context: StageContext): Promise<Envelope> {
+  const done = { v: 1, outcome: "Succeeded" } as const;
+  switch (file.stage) {
+    case "Prepare": {
+      const { figures, reused } = await runPrepare(file, context);
+      const { examples, rows } = figures.dataset;
+      const message = `${examples} examples in ${rows} rows${reused ? ", prepared before" : ""}`;
+      return { ...done, stage: "Prepare", reason: reused ? "AlreadyPrepared" : "Prepared", message, figures };
+    }
+    case "Train": {
+      const { figures, reportDigest, reused } = await runTrain(file, context);
+      const message = `${figures.steps} steps, loss ${figures.loss.toPrecision(4)}${reused ? ", trained before" : ""}`;
+      return { ...done, stage: "Train", reason: reused ? "AlreadyTrained" : "Trained", message, figures, reportDigest };
+    }
+    case "Export": {
+      const { figures, reportDigest, reused } = await runExport(file, context);
+      const message = `${figures.sizeBytes} bytes, logits within ${figures.maxLogitDifference.toPrecision(3)}`;
+      return {
+        ...done,
+        stage: "Export",
+        reason: reused ? "AlreadyExported" : "Exported",
+        message,
+        figures,
+        reportDigest,
+      };
+    }
+  }
+}
+
+/** The outcome of a stage that threw `error`. */
+export function failureOutcome(stage: RunFile["stage"], error: unknown): Outcome {
+  const code = error instanceof StageFailure ? error.code : crashCode;
+  const reason = error instanceof StageFailure ? error.reason : "Crashed";
+  const outcome = code === exitCode.stopped ? "Stopped" : "Failed";
+  return { code, envelope: bounded({ v: 1, stage, outcome, reason, message: messageOf(error) }) };
+}
+
+/** Cuts the message so that the whole envelope stays within its bytes. */
+function bounded(envelope: Envelope): Envelope {
+  const size = (message: string) => Buffer.byteLength(JSON.stringify({ ...envelope, message }));
+  let message = envelope.message.slice(0, 1024);
+  while (message.length > 0 && size(message) > envelopeLimitBytes) message = message.slice(0, -64);
+  return { ...envelope, message };
+}
+
+export const sha256Of = (text: string) => `sha256:${createHash("sha256").update(text).digest("hex")}`;

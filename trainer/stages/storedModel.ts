@@ -1,0 +1,118 @@
+/**
+ * A model in Hugging Face's layout, wherever its files lie: staged as objects by their digests, or in a directory. Its
+ * configuration, its tokenizer and template, its tensors.
+ */
+import { type ModelConfig, readModelConfig, UnsupportedModelError } from "../contract/model.ts";
+import { ChatTemplate, templateText } from "../data/chatTemplate.ts";
+import type { Codec } from "../data/encode.ts";
+import { type BaseManifest, baseManifest, getManifest } from "../data/manifests.ts";
+import { Tokenizer } from "../data/tokenizer.ts";
+import { corrupt, invalid } from "../failure.ts";
+import {
+  type ModelFiles,
+  modelFileNames,
+  type PlacedTensor,
+  parseJson,
+  readTensorTable,
+} from "../formats/huggingFace.ts";
+import { indexFile } from "../formats/shards.ts";
+import type { Digest, Objects } from "../stores/objects.ts";
+import type { Stores } from "../stores/stores.ts";
+
+export interface StoredFile {
+  uri: string;
+  bytes: number;
+}
+
+export class StoredModel implements ModelFiles {
+  readonly #stores: Stores;
+  readonly #files: ReadonlyMap<string, StoredFile>;
+
+  constructor(stores: Stores, files: ReadonlyMap<string, StoredFile>) {
+    this.#stores = stores;
+    this.#files = files;
+  }
+
+  /** The base model with this digest. */
+  static async staged(stores: Stores, objects: Objects, digest: Digest): Promise<StoredModel> {
+    return StoredModel.ofManifest(stores, objects, await getManifest(objects, digest, baseManifest));
+  }
+
+  static ofManifest(stores: Stores, objects: Objects, manifest: BaseManifest): StoredModel {
+    const located = manifest.files.map(
+      ({ path, digest, bytes }) => [path, { uri: objects.uri(digest), bytes }] as const,
+    );
+    return new StoredModel(stores, new Map(located));
+  }
+
+  /** The model in a directory; files that do not belong to one are left out. */
+  static async inDirectory(stores: Stores, uri: string): Promise<StoredModel> {
+    const store = stores.of(uri);
+    const listed = new Map((await store.list(uri)).map(({ path, bytes }) => [path, bytes]));
+    if (listed.size === 0) throw corrupt("ModelMissing", `${uri}: there is no such directory, or it is empty`);
+    const at = (name: string) => `${uri.replace(/\/+$/, "")}/${name}`;
+    const index = listed.has(indexFile) ? Buffer.from(await store.read(at(indexFile))).toString("utf8") : undefined;
+    const names = modelFileNames([...listed.keys()], index).sort();
+    return new StoredModel(stores, new Map(names.map((name) => [name, { uri: at(name), bytes: listed.get(name)! }])));
+  }
+
+  /** Names of all files, sorted. */
+  names(): string[] {
+    return [...this.#files.keys()];
+  }
+
+  /** Names of the files that are not weights: configuration, tokenizer, licence. */
+  companions(): string[] {
+    return this.names().filter((name) => !/\.safetensors(\.index\.json)?$/.test(name));
+  }
+
+  has(name: string): boolean {
+    return this.#files.has(name);
+  }
+
+  bytes(name: string): number {
+    return this.file(name).bytes;
+  }
+
+  file(name: string): StoredFile {
+    const file = this.#files.get(name);
+    if (!file) throw corrupt("ModelCorrupt", `the model has no ${name}`);
+    return file;
+  }
+
+  async read(name: string, range?: { start: number; end: number }): Promise<Uint8Array> {
+    const { uri } = this.file(name);
+    return await this.#stores.of(uri).read(uri, range);
+  }
+
+  /** A file on this machine with these bytes. */
+  async localFile(name: string): Promise<string> {
+    const { uri } = this.file(name);
+    return await this.#stores.of(uri).localFile(uri);
+  }
+
+  async text(name: string): Promise<string> {
+    return Buffer.from(await this.read(name)).toString("utf8");
+  }
+
+  async config(): Promise<ModelConfig> {
+    try {
+      return readModelConfig(parseJson("config.json", await this.text("config.json")));
+    } catch (error) {
+      if (error instanceof UnsupportedModelError) throw invalid("BaseModelUnsupported", error.message);
+      throw error;
+    }
+  }
+
+  async codec(): Promise<Codec> {
+    const config = await this.text("tokenizer_config.json");
+    const tokenizer = new Tokenizer(await this.text("tokenizer.json"), config);
+    const file = this.has("chat_template.jinja") ? await this.text("chat_template.jinja") : undefined;
+    const template = templateText(parseJson("tokenizer_config.json", config), file);
+    return { tokenizer, template: template === undefined ? undefined : new ChatTemplate(template, tokenizer.special) };
+  }
+
+  async tensors(): Promise<ReadonlyMap<string, PlacedTensor>> {
+    return await readTensorTable(this.names(), this);
+  }
+}

@@ -1,0 +1,79 @@
+/** What the artifact store holds of a run's inputs: read by the pins, every digest checked. */
+import type { Pins } from "../contract/runFile.ts";
+import type { Codec } from "../data/encode.ts";
+import {
+  baseManifest,
+  datasetManifest,
+  type EvaluationManifest,
+  evaluationManifest,
+  getManifest,
+} from "../data/manifests.ts";
+import { PackedDataset } from "../data/packedDataset.ts";
+import { type PlacedTensor, storedType } from "../formats/huggingFace.ts";
+import type { Objects } from "../stores/objects.ts";
+import type { Stores } from "../stores/stores.ts";
+import type { BaseTensors } from "../training/engine.ts";
+import { StoredModel } from "./storedModel.ts";
+
+export interface TrainInputs {
+  base: StoredModel;
+  tensors: BaseTensors;
+  baseDataType: "F32" | "BF16";
+  codec: Codec;
+  train: PackedDataset;
+  validation: PackedDataset | undefined;
+  sources: readonly string[];
+  questions: EvaluationManifest["questions"] | undefined;
+}
+
+/** Reads everything once. `onFile(done, total)` hears of the base's files, and may throw to stop. */
+export async function readTrainInputs(
+  stores: Stores,
+  objects: Objects,
+  pins: Pins,
+  onFile: (done: number, total: number) => void,
+): Promise<TrainInputs> {
+  const base = await verifiedBase(stores, objects, pins.baseDigest, onFile);
+  const table = await base.tensors();
+  const dataset = await getManifest(objects, pins.datasetDigest, datasetManifest);
+  const questions = pins.evaluationSetDigest;
+  return {
+    base,
+    tensors: tensorsOf(base, table),
+    baseDataType: storedType(table),
+    codec: await base.codec(),
+    train: new PackedDataset(await objects.read(dataset.train.digest)),
+    validation: dataset.validation && new PackedDataset(await objects.read(dataset.validation.digest)),
+    sources: dataset.sources,
+    questions:
+      questions === undefined ? undefined : (await getManifest(objects, questions, evaluationManifest)).questions,
+  };
+}
+
+/** The staged base model, each of its files read once and compared with its digest. */
+export async function verifiedBase(
+  stores: Stores,
+  objects: Objects,
+  digest: string,
+  onFile: (done: number, total: number) => void,
+): Promise<StoredModel> {
+  const manifest = await getManifest(objects, digest, baseManifest);
+  for (const [index, file] of manifest.files.entries()) {
+    onFile(index, manifest.files.length);
+    await objects.verify(file.digest);
+  }
+  onFile(manifest.files.length, manifest.files.length);
+  return StoredModel.ofManifest(stores, objects, manifest);
+}
+
+/** A model's tensors as the engine binds them. */
+export const tensorsOf = (model: StoredModel, table: ReadonlyMap<string, PlacedTensor>): BaseTensors => ({
+  table,
+  localFile: (name) => model.localFile(name),
+  read: (name, range) => model.read(name, range),
+});
+
+/** File and line of an example of the training set. */
+export function nameOfExample({ train, sources }: TrainInputs, example: number): string {
+  return `${sources[train.source[example]!] ?? "a source"}:${train.line[example]}`;
+}
