@@ -57,7 +57,7 @@ const arrows: readonly Arrow[] = [
     says: "native knows programs alone",
     of: /^trainer\/native\//,
     among: ours,
-    only: /^trainer\/native\/|^tools\//,
+    only: /^trainer\/native\/|^tools\/|^trainer\/graph\/(compiled|emit)\.ts$/,
   },
   {
     says: "the contract stands on itself",

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type EffectiveSettings, effectiveSettings } from "./contract/effective.ts";
 import type { TrainingSpec } from "./contract/settings.ts";
-import { compile } from "./graph/compile.ts";
+import { compile } from "./compile/compile.ts";
 import { PlanError, type PlanInput, plan } from "./plan.ts";
 
 const model: PlanInput["model"] = {

@@ -3,12 +3,13 @@
  * no native code. It runs the run's own compiler, and the run compiles the spec that is returned here, so that a plan and
  * its run cannot disagree.
  */
+
+import { CompileError, compile } from "./compile/compile.ts";
 import type { EffectiveSettings } from "./contract/effective.ts";
 import type { ModelConfig } from "./contract/model.ts";
-import { CompileError, compile } from "./graph/compile.ts";
 import type { Compiled, CompileSpec, StateRole } from "./graph/compiled.ts";
+import type { SiteRecord } from "./graph/site.ts";
 import { aligned, bytesOf, elementsOf } from "./graph/tensor.ts";
-import type { SiteRecord } from "./models/builder.ts";
 import { stepsOfRun } from "./training/order.ts";
 
 export interface PlanInput {

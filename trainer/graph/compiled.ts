@@ -8,7 +8,7 @@
 import type { MethodSettings, OptimizerSettings } from "../contract/effective.ts";
 import type { ModelConfig } from "../contract/model.ts";
 import type { Precision } from "../contract/settings.ts";
-import type { SiteRecord } from "../models/builder.ts";
+import type { SiteRecord } from "./site.ts";
 
 export type DataType = "F32" | "BF16" | "I32" | "U32" | "U8" | "F64";
 export type Storage = "F32" | "BF16" | "NF4";

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { declare } from "../compile/compile.ts";
+import { microGraph } from "../compile/stages.ts";
 import { add } from "../ops/add/op.ts";
 import { glu } from "../ops/glu/op.ts";
 import { gluBackward } from "../ops/gluBackward/op.ts";
-import { declare } from "./compile.ts";
 import type { CompileSpec } from "./compiled.ts";
 import { Graph, type Node, readsOf, tensorsOf } from "./graph.ts";
 import { layOut } from "./layout.ts";
 import { recompute } from "./recompute.ts";
-import { microGraph } from "./stages.ts";
 import { aligned, alignment, bytesOf, type Tensor } from "./tensor.ts";
 import { aSpec, tinyLora } from "./testing.ts";
 

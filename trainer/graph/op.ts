@@ -54,6 +54,8 @@ export interface Accumulator {
 }
 
 export interface CostFacts {
+  /** Names of the outputs that are there. */
+  readonly outputs: readonly string[];
   /** Keys that a query can see at most: the length of a packed row or of the cache. */
   readonly keys: number;
 }

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { declare } from "./compile.ts";
+import { declare } from "../compile/compile.ts";
+import { microGraph } from "../compile/stages.ts";
 import { type Node, readsOf, tensorsOf } from "./graph.ts";
 import { recompute } from "./recompute.ts";
-import { microGraph } from "./stages.ts";
 import type { Tensor } from "./tensor.ts";
 import { aSpec, tinyLora } from "./testing.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { compile } from "../graph/compile.ts";
+import { compile } from "../compile/compile.ts";
 import { aSpec, batchOf, relativeError, TestRun, tinyLora } from "../graph/testing.ts";
 import { methodOf } from "./index.ts";
 import { isTarget, scaleOf } from "./lora.ts";

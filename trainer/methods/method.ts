@@ -5,28 +5,8 @@
 import type { MethodSettings } from "../contract/effective.ts";
 import type { ModelConfig } from "../contract/model.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
+import type { BaseLinear, LinearSite, SiteRewriter } from "../graph/site.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import type { Initial } from "../graph/variables.ts";
-
-/** y = x·Wᵀ + from·Aᵀ·Bᵀ. a [r, in] · b [out, r]. */
-export interface LowRank {
-  readonly from: Tensor;
-  readonly a: Tensor;
-  readonly b: Tensor;
-}
-
-export type BaseLinear = (x: Tensor, beside?: { lowRank?: LowRank }) => Tensor;
-
-/** A linear layer of the model, by the checkpoint's own name without `.weight`. */
-export interface LinearSite {
-  readonly name: string;
-  readonly in: number;
-  readonly out: number;
-  /** scale · θ, for a trained θ named `<site>.<name>`. */
-  trainable(name: string, shape: readonly number[], initial: Initial, scale?: number): Tensor;
-  /** Dropout with one mask per input tensor: layers that read the same x share it. Not active outside of training. */
-  dropout(x: Tensor, p: number): Tensor;
-}
 
 /** A linear layer as merging sees it: its name and the trained tensors by their own names. */
 export interface TrainedSite {
@@ -61,10 +41,8 @@ export function defineMethod<const Kind extends string>(
 }
 
 /** A method with its settings filled in: what the builder of a model calls. */
-export interface BoundMethod {
+export interface BoundMethod extends SiteRewriter {
   check(model: ModelConfig, storage: CompileSpec["storage"], sites: readonly string[]): string | undefined;
-  trains(name: string): boolean;
-  linear(site: LinearSite, x: Tensor, base: BaseLinear): Tensor;
   delta(site: TrainedSite, first: number, last: number): Float32Array | undefined;
 }
 

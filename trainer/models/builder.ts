@@ -5,10 +5,10 @@
  */
 import type { ModelConfig } from "../contract/model.ts";
 import type { Graph } from "../graph/graph.ts";
+import type { BaseLinear, LinearSite, SiteRecord, SiteRewriter } from "../graph/site.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { widthOf } from "../graph/tensor.ts";
 import type { Variables } from "../graph/variables.ts";
-import type { BaseLinear, BoundMethod, LinearSite } from "../methods/method.ts";
 import { attention } from "../ops/attention/op.ts";
 import { attentionCached } from "../ops/attentionCached/op.ts";
 import { cacheAppend } from "../ops/cacheAppend/op.ts";
@@ -23,22 +23,11 @@ export type Mode =
   | { kind: "train" | "evaluate"; tokens: number }
   | { kind: "generate"; tokens: number; slots: number; capacity: number };
 
-/** A linear layer of the model and what became of it; for `plan --explain`. */
-export interface SiteRecord {
-  readonly name: string;
-  readonly in: number;
-  readonly out: number;
-  /** Trained tensors beside the base's matrix. */
-  readonly trained: readonly string[];
-  /** Whether they are part of the same `linear` op. */
-  readonly fused: boolean;
-}
-
 export interface BuilderParts {
   readonly config: ModelConfig;
   readonly graph: Graph;
   readonly variables: Variables;
-  readonly method: BoundMethod;
+  readonly method: SiteRewriter;
   readonly mode: Mode;
 }
 
@@ -48,7 +37,7 @@ export class ModelBuilder {
   readonly mode: Mode;
   readonly sites: SiteRecord[] = [];
   readonly #variables: Variables;
-  readonly #method: BoundMethod;
+  readonly #method: SiteRewriter;
   readonly #dropped = new Map<Tensor, Tensor>();
 
   constructor({ config, graph, variables, method, mode }: BuilderParts) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { compile } from "../graph/compile.ts";
+import { compile } from "../compile/compile.ts";
 import { aSpec, batchOf, type Example, relativeError, TestRun, tinyModel } from "../graph/testing.ts";
 
 /** Llama in plain loops over one sequence, written from the paper: what every other road must agree with. */

@@ -26,8 +26,8 @@ export const linearCrossEntropy = defineOp({
     if (!dh) throw new Error("linearCrossEntropy: its input is trained, yet dh was not asked for");
     contribute("h", { kind: "tensor", tensor: dh });
   },
-  flops({ h, w, dW }) {
+  flops({ h, w, dW }, { outputs }) {
     const product = 2 * rowsOf(h) * (w.shape[0] ?? 0) * (w.shape[1] ?? 0);
-    return product * (dW ? 3 : 1);
+    return product * (1 + (dW ? 1 : 0) + (outputs.includes("dh") ? 1 : 0));
   },
 });

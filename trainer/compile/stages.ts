@@ -7,8 +7,13 @@
 
 import type { OptimizerSettings } from "../contract/effective.ts";
 import type { ModelConfig } from "../contract/model.ts";
+import { differentiate } from "../graph/differentiate.ts";
+import { Graph } from "../graph/graph.ts";
+import type { SiteRecord } from "../graph/site.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import type { Variables } from "../graph/variables.ts";
 import type { BoundMethod } from "../methods/method.ts";
-import { type BuilderParts, type Mode, ModelBuilder, type SiteRecord } from "../models/builder.ts";
+import { type BuilderParts, type Mode, ModelBuilder } from "../models/builder.ts";
 import { type Decoder, llama } from "../models/llama.ts";
 import { adamw } from "../ops/adamw/op.ts";
 import { argmax } from "../ops/argmax/op.ts";
@@ -19,10 +24,6 @@ import { gatherRows } from "../ops/gatherRows/op.ts";
 import { linear } from "../ops/linear/op.ts";
 import { linearCrossEntropy } from "../ops/linearCrossEntropy/op.ts";
 import { sumSquares } from "../ops/sumSquares/op.ts";
-import { differentiate } from "./differentiate.ts";
-import { Graph } from "./graph.ts";
-import type { Tensor } from "./tensor.ts";
-import type { Variables } from "./variables.ts";
 
 export interface StageParts {
   readonly config: ModelConfig;

@@ -1,8 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { CompileSpec } from "../graph/compiled.ts";
+import {
+  aSpec,
+  batchOf,
+  type Example,
+  type RunOptions,
+  randoms,
+  relativeError,
+  TestRun,
+  tinyLora,
+} from "../graph/testing.ts";
 import { compile } from "./compile.ts";
-import type { CompileSpec } from "./compiled.ts";
-import { aSpec, batchOf, type Example, type RunOptions, randoms, relativeError, TestRun, tinyLora } from "./testing.ts";
 
 const examples: readonly Example[] = [
   { id: 4, tokens: [3, 17, 28, 3, 9] },
@@ -112,6 +121,35 @@ for (const [name, method] of Object.entries(methods)) {
     }
   });
 }
+
+test("every mixture of stored type and precision trains, on the cpu as on the reference", async () => {
+  for (const stored of ["F32", "BF16"] as const) {
+    for (const precision of ["F32", "BF16"] as const) {
+      const storage = { dense: stored, linear: stored, doubleQuantization: false };
+      const changes = { storage, precision, method: tinyLora };
+      const expected = await stepOf(changes, [examples]);
+      const made = await stepOf(changes, [examples], { backend: "cpu" });
+      const bound = precision === "F32" ? 1e-5 : 0.05;
+      for (const [parameter, gradient] of expected.gradients) {
+        const error = relativeError(made.gradients.get(parameter)!, gradient);
+        assert(error < bound, `${stored} in ${precision}, ${parameter}: ${error}`);
+      }
+    }
+  }
+});
+
+test("on the cpu neither threads nor recomputing nor poison change a bit", async () => {
+  for (const method of [{ kind: "full" } as const, lora]) {
+    const changes = { method, precision: "BF16", rowTokens: 150, microRows: 2 } as const;
+    const long = Array.from({ length: 9 }, (_, id) => ({
+      id,
+      tokens: Array.from({ length: 30 }, (__, i) => (id * 7 + i * 3) % 29),
+    }));
+    const expected = await stepOf(changes, [long], { backend: "cpu", threads: 1, poison: false });
+    const other = { backend: "cpu", threads: 2, poison: true } as const;
+    assert.deepEqual(await stepOf({ ...changes, recomputedBlocks: 1 }, [long], other), expected);
+  }
+});
 
 test("training lowers the loss of what it trains on", async () => {
   for (const method of [methods.full!, tinyLora]) {

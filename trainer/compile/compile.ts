@@ -3,14 +3,17 @@
  * differentiates, chooses what to recompute, lays out and emits each program. Pure and deterministic: the same spec gives
  * the same bytes. `docs/engine.md` is the language it emits.
  */
+
+import type { Compiled, CompileSpec, DataType, Program, ProgramKey } from "../graph/compiled.ts";
+import { emit, type Location } from "../graph/emit.ts";
+import type { Graph } from "../graph/graph.ts";
+import { layOut } from "../graph/layout.ts";
+import { bindWeights, layOutIo, layOutState, type StateLayout, type WeightTable } from "../graph/memory.ts";
+import { recompute } from "../graph/recompute.ts";
+import type { SiteRecord } from "../graph/site.ts";
+import { aligned, bytesOf, type Tensor } from "../graph/tensor.ts";
+import { Variables } from "../graph/variables.ts";
 import { methodOf } from "../methods/index.ts";
-import type { SiteRecord } from "../models/builder.ts";
-import type { Compiled, CompileSpec, DataType, Program, ProgramKey } from "./compiled.ts";
-import { emit, type Location } from "./emit.ts";
-import type { Graph } from "./graph.ts";
-import { layOut } from "./layout.ts";
-import { bindWeights, layOutIo, layOutState, type StateLayout, type WeightTable } from "./memory.ts";
-import { recompute } from "./recompute.ts";
 import {
   beginGraph,
   deriveGraph,
@@ -21,8 +24,6 @@ import {
   type StageParts,
   sitesOf,
 } from "./stages.ts";
-import { aligned, bytesOf, type Tensor } from "./tensor.ts";
-import { Variables } from "./variables.ts";
 
 /** A spec that cannot be compiled; the message names what is wrong and the way out. */
 export class CompileError extends Error {}
@@ -145,7 +146,9 @@ function graphOf(spec: CompileSpec, parts: StageParts, key: ProgramKey): Graph {
 
 function flopsOf(nodes: Graph["nodes"], spec: CompileSpec, key: ProgramKey): number {
   const keys = key.stage === "generate" ? (spec.generation?.capacity ?? 0) : spec.rowTokens;
-  return nodes.reduce((sum, { op, operands }) => sum + op.flops(operands, { keys }), 0);
+  return nodes.reduce((sum, { op, operands, outputs }) => {
+    return sum + op.flops(operands, { keys, outputs: Object.keys(outputs) });
+  }, 0);
 }
 
 /** Every program that the run can ask for. */
