@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { compile } from "../../trainer/graph/compile.ts";
+import { compile } from "../../trainer/compile/compile.ts";
 import type { CompileSpec } from "../../trainer/graph/compiled.ts";
 import { ropeTable } from "../../trainer/models/rope.ts";
 import type { Backend } from "../../trainer/native/addon.ts";

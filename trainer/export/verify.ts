@@ -4,9 +4,9 @@
  * weights; a wrong scale, a lost tensor or a swapped name moves the logits by orders of magnitude more.
  */
 
+import { compile } from "../compile/compile.ts";
 import type { ModelConfig } from "../contract/model.ts";
 import { CacheForward } from "../generation/cacheForward.ts";
-import { compile } from "../graph/compile.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
 import { ropeTable } from "../models/rope.ts";
 import { type BaseTensors, Engine } from "../training/engine.ts";

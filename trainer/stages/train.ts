@@ -3,6 +3,7 @@
  * report and nothing is done; an unfinished one goes on from its newest checkpoint.
  */
 import { totalmem } from "node:os";
+import { compile } from "../compile/compile.ts";
 import { type EffectiveSettings, effectiveSettings } from "../contract/effective.ts";
 import { exitCode } from "../contract/exitCodes.ts";
 import type { ExactMatch, TrainFigures } from "../contract/report.ts";
@@ -11,7 +12,6 @@ import { storeLayout } from "../contract/storeLayout.ts";
 import { invalid, StageFailure } from "../failure.ts";
 import { CacheForward } from "../generation/cacheForward.ts";
 import { evaluateExactMatch } from "../generation/exactMatch.ts";
-import { compile } from "../graph/compile.ts";
 import { type RopeTable, ropeTable } from "../models/rope.ts";
 import { addon } from "../native/addon.ts";
 import { type Plan, PlanError, type PlanInput, plan } from "../plan.ts";
