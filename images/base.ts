@@ -2,7 +2,7 @@
 // what the machine compiles runs in it, because the C library is the same. No shell, no package manager; no certificates
 // either, because Node brings its own (NODE_EXTRA_CA_CERTS adds to them).
 
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { cached, recipeDigest } from "../tools/setup/cache.ts";
 import { run } from "../tools/setup/command.ts";
@@ -13,22 +13,27 @@ export const USER_ID = 65532;
 
 /** Nothing at run time reads these. */
 const UNNEEDED = [
-  ...["etc/apt", "etc/hostname", "etc/resolv.conf", "tmp", "usr/bin/mawk", "usr/bin/tini-static"],
+  ...["dev", "etc/apt", "etc/hostname", "etc/resolv.conf", "tmp", "usr/bin/mawk", "usr/bin/tini-static"],
   ...["usr/lib/x86_64-linux-gnu/gconv", "var/cache", "var/lib/apt", "var/log"],
   ...["doc", "gcc", "info", "lintian", "locale", "man"].map((name) => `usr/share/${name}`),
 ];
+
+/** The layout that all three releases have, and which not every base-files brings by itself. */
+const MERGED_USR = 'for name in bin lib lib64 sbin; do mkdir -p "$1/usr/$name"; ln -s "usr/$name" "$1/$name"; done';
 
 /** Path of a tar file with the base's root directory. */
 export async function baseArchive(onProgress: OnProgress): Promise<string> {
   const codename = codenameOf(readFileSync("/etc/os-release", "utf8"));
   const entry = await cached(
     "image-base",
-    `${codename}-${recipeDigest([...PACKAGES, ...UNNEEDED, passwd()])}`,
+    `${codename}-${recipeDigest([...PACKAGES, ...UNNEEDED, MERGED_USR, passwd()])}`,
     async (work) => {
       onProgress({ stage: "image base", message: `packages of ${codename}: ${PACKAGES.join(" ")}` });
       const root = path.join(work, "root");
       await extractPackages(codename, root);
       finish(root);
+      // Proof that loader and C library found their places.
+      await run("chroot", [root, "/usr/bin/tini", "--version"]);
       await run("tar", [
         "--create",
         "--sort=name",
@@ -58,7 +63,7 @@ async function extractPackages(codename: string, root: string): Promise<void> {
   await run(
     "mmdebstrap",
     [
-      ...["--variant=extract", "--format=directory", `--include=${PACKAGES.join(",")}`],
+      ...["--variant=extract", "--format=directory", `--include=${PACKAGES.join(",")}`, `--setup-hook=${MERGED_USR}`],
       ...downloadSettings(settings.stdout).map((setting) => `--aptopt=${setting}`),
       ...[codename, root, "-"],
     ],
@@ -96,7 +101,10 @@ export function downloadSettings(dump: string): string[] {
 
 function finish(root: string): void {
   for (const name of UNNEEDED) rmSync(path.join(root, name), { recursive: true, force: true });
-  for (const name of ["tmp", "home/luthier"]) mkdirSync(path.join(root, name), { recursive: true });
+  for (const name of ["dev", "home/luthier"]) mkdirSync(path.join(root, name), { recursive: true });
+  mkdirSync(path.join(root, "tmp"));
+  // By itself: mkdir's mode is cut by the process's umask.
+  chmodSync(path.join(root, "tmp"), 0o1777);
   writeFileSync(path.join(root, "etc/passwd"), passwd());
   writeFileSync(path.join(root, "etc/group"), `root:x:0:\nluthier:x:${USER_ID}:\n`);
 }

@@ -14,6 +14,7 @@ import { identities, writeCertificates } from "./certificates.ts";
 import { CONTAINERD_SOCKET, type Component, components, directAddresses, kubeconfig, serverUrl } from "./components.ts";
 import { configurationFiles } from "./configuration.ts";
 import { DNS_SERVICE_ADDRESS, type Network, NODE_NAME, type Paths, pathsOf } from "./layout.ts";
+import { withLock } from "./lock.ts";
 import { pauseImage } from "./pause.ts";
 import { buildPrograms } from "./programs.ts";
 import {
@@ -63,12 +64,12 @@ export interface ClusterOptions {
 export async function startCluster({ name, onProgress = () => {} }: ClusterOptions): Promise<Cluster> {
   const paths = pathsOf(REPOSITORY, name);
   const programs = await buildPrograms(onProgress);
-  const running = await runningCluster(name, paths, programs);
-  if (running !== undefined) return running;
-  return withHeartbeat(onProgress, async (report) => {
+  return withLock(paths.lock, `cluster "${name}"`, async () => {
+    const running = await runningCluster(name, paths, programs);
+    if (running !== undefined) return running;
     await discard(paths);
     try {
-      return await boot(name, paths, programs, report);
+      return await withHeartbeat(onProgress, (report) => boot(name, paths, programs, report));
     } catch (error) {
       // The logs stay for whoever looks into it; the next start throws them away.
       await stopSandbox(paths);
@@ -87,7 +88,8 @@ export async function findCluster(name: string): Promise<Cluster | undefined> {
 
 /** Ends the cluster of that name, however far it had come, and removes all that it put on the machine. */
 export async function stopCluster(name: string): Promise<void> {
-  await discard(pathsOf(REPOSITORY, name));
+  const paths = pathsOf(REPOSITORY, name);
+  await withLock(paths.lock, `cluster "${name}"`, () => discard(paths));
 }
 
 async function discard(paths: Paths): Promise<void> {

@@ -43,6 +43,8 @@ export function networkOf(index: number): Network {
 export interface Paths {
   /** Holds everything below; removed by `down`. */
   readonly state: string;
+  /** Beside the state, because it is held while the state is removed. */
+  readonly lock: string;
   readonly logs: string;
   readonly auditLog: string;
   readonly kubeconfig: string;
@@ -63,6 +65,7 @@ export function pathsOf(repository: string, name: string): Paths {
   const state = path.join(repository, ".luthier/cluster", name);
   return {
     state,
+    lock: `${state}.lock`,
     logs: path.join(state, "logs"),
     auditLog: path.join(state, "logs/audit.log"),
     kubeconfig: path.join(state, "kubeconfig"),

@@ -20,48 +20,42 @@ export async function provideDirectory(cluster: Cluster, volume: DirectoryVolume
   const directory = path.resolve(volume.directory);
   mkdirSync(directory, { recursive: true });
   handOver(directory);
-  await cluster.kubectl(["apply", "-f", "-"], JSON.stringify(volumeManifest({ ...volume, directory })));
+  await cluster.kubectl(
+    ["apply", "-f", "-"],
+    JSON.stringify({ apiVersion: "v1", kind: "List", items: Object.values(volumeManifests({ ...volume, directory })) }),
+  );
   await cluster.kubectl([
     ...["--namespace", volume.namespace, "wait", `persistentvolumeclaim/${volume.claim}`],
     ...["--for=jsonpath={.status.phase}=Bound", "--timeout=60s"],
   ]);
 }
 
-/** Both manifests as one list. Pure; `directory` absolute. */
-export function volumeManifest({ namespace, claim, directory, accessMode = "ReadWriteMany" }: DirectoryVolume) {
+/** Both manifests. Pure; `directory` absolute. */
+export function volumeManifests({ namespace, claim, directory, accessMode = "ReadWriteMany" }: DirectoryVolume) {
   const name = `${namespace}-${claim}`;
   const shared = { accessModes: [accessMode], storageClassName: "" };
+  const onTheNode = { key: "kubernetes.io/hostname", operator: "In", values: [NODE_NAME] };
   return {
-    apiVersion: "v1",
-    kind: "List",
-    items: [
-      {
-        apiVersion: "v1",
-        kind: "PersistentVolume",
-        metadata: { name },
-        spec: {
-          ...shared,
-          // Nothing enforces it: the directory's disk is the limit.
-          capacity: { storage: "100Gi" },
-          persistentVolumeReclaimPolicy: "Retain",
-          claimRef: { namespace, name: claim },
-          local: { path: directory },
-          nodeAffinity: {
-            required: {
-              nodeSelectorTerms: [
-                { matchExpressions: [{ key: "kubernetes.io/hostname", operator: "In", values: [NODE_NAME] }] },
-              ],
-            },
-          },
-        },
+    volume: {
+      apiVersion: "v1",
+      kind: "PersistentVolume",
+      metadata: { name },
+      spec: {
+        ...shared,
+        // Nothing enforces it: the directory's disk is the limit.
+        capacity: { storage: "100Gi" },
+        persistentVolumeReclaimPolicy: "Retain",
+        claimRef: { namespace, name: claim },
+        local: { path: directory },
+        nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [onTheNode] }] } },
       },
-      {
-        apiVersion: "v1",
-        kind: "PersistentVolumeClaim",
-        metadata: { namespace, name: claim },
-        spec: { ...shared, volumeName: name, resources: { requests: { storage: "1Gi" } } },
-      },
-    ],
+    },
+    claim: {
+      apiVersion: "v1",
+      kind: "PersistentVolumeClaim",
+      metadata: { namespace, name: claim },
+      spec: { ...shared, volumeName: name, resources: { requests: { storage: "1Gi" } } },
+    },
   };
 }
 

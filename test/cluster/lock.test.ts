@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, test } from "node:test";
+import { withLock } from "./lock.ts";
+
+let directory = "";
+let file = "";
+beforeEach(() => {
+  directory = mkdtempSync(path.join(tmpdir(), "luthier-lock-"));
+  file = path.join(directory, "below/demo.lock");
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+test("a held lock is refused by name of its holder, and free again afterwards", async () => {
+  await withLock(file, "cluster demo", async () => {
+    await assert.rejects(
+      withLock(file, "cluster demo", async () => {}),
+      new RegExp(`cluster demo is being started or stopped by process ${process.pid}`),
+    );
+  });
+  assert.equal(await withLock(file, "cluster demo", async () => "done"), "done");
+});
+
+test("a lock is given back when the work fails", async () => {
+  await assert.rejects(
+    withLock(file, "cluster demo", async () => Promise.reject(new Error("no"))),
+    /no/,
+  );
+  assert.ok(!existsSync(file));
+});
+
+test("the lock of a process that is gone, or whose number is another's now, counts for nothing", async () => {
+  await withLock(file, "cluster demo", async () => {});
+  for (const stale of ["99999999 5", `${process.pid} 1`, ""]) {
+    writeFileSync(file, stale);
+    assert.equal(await withLock(file, "cluster demo", async () => "mine"), "mine");
+  }
+});
