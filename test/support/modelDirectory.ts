@@ -1,5 +1,5 @@
 /** A model in Hugging Face layout in a directory of this machine, as the engine binds it. */
-import { readFileSync, readdirSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { type ModelConfig, readModelConfig } from "../../trainer/contract/model.ts";
 import { type ModelFiles, readTensorTable } from "../../trainer/formats/huggingFace.ts";

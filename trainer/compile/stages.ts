@@ -102,10 +102,11 @@ export function optimiseGraph({ variables }: StageParts, optimizer: OptimizerSet
   clip.into(graph, { total }, { maxNorm: maxGradNorm }, { norm, factor });
   const hyper = graph.input("hyper", "F32", [3]);
   const { beta1, beta2, epsilon: eps, weightDecay } = optimizer;
+  const rule = { oneMinusBeta1: 1 - beta1, beta2, oneMinusBeta2: 1 - beta2, eps, learningRateScale: 1 };
   for (const { theta, gradient, moment1, moment2 } of parameters) {
     const decay = theta.shape.length > 1 ? weightDecay : 0;
     const operands = { grad: gradient, factor, hyper, theta, m: moment1, v: moment2 };
-    adamw.node(graph, operands, { beta1, beta2, eps, weightDecay: decay, learningRateScale: 1 });
+    adamw.node(graph, operands, { ...rule, weightDecay: decay });
   }
   return graph;
 }

@@ -75,7 +75,7 @@ inline constexpr OpInfo opTable[opcodeCount] = {
     {"fill", 1, 0x0, 0, 1, "y", "value:f"},
     {"sumSquares", 2, 0x0, 1, 0, "x total", ""},
     {"clip", 3, 0x0, 1, 1, "total norm factor", "maxNorm:f"},
-    {"adamw", 6, 0x0, 3, 5, "grad factor hyper theta m v", "beta1:f beta2:f eps:f weightDecay:f learningRateScale:f"},
+    {"adamw", 6, 0x0, 3, 6, "grad factor hyper theta m v", "oneMinusBeta1:f beta2:f oneMinusBeta2:f eps:f weightDecay:f learningRateScale:f"},
     {"cacheAppend", 6, 0x0, 4, 0, "k v slot position cacheK cacheV", ""},
     {"attentionCached", 6, 0x0, 5, 4, "q cacheK cacheV slot position o", "heads:i kvHeads:i headDim:i scale:f"},
     {"argmax", 2, 0x0, 1, 0, "x index", ""},
@@ -422,8 +422,9 @@ struct Adamw {
   const Tensor& theta;
   const Tensor& m;
   const Tensor& v;
-  float beta1;
+  float oneMinusBeta1;
   float beta2;
+  float oneMinusBeta2;
   float eps;
   float weightDecay;
   float learningRateScale;
@@ -435,11 +436,12 @@ struct Adamw {
         theta(*call.operands[3]),
         m(*call.operands[4]),
         v(*call.operands[5]),
-        beta1(call.real(0)),
+        oneMinusBeta1(call.real(0)),
         beta2(call.real(1)),
-        eps(call.real(2)),
-        weightDecay(call.real(3)),
-        learningRateScale(call.real(4)) {}
+        oneMinusBeta2(call.real(2)),
+        eps(call.real(3)),
+        weightDecay(call.real(4)),
+        learningRateScale(call.real(5)) {}
 };
 
 struct CacheAppend {

@@ -15,7 +15,8 @@ test("adamw: three steps are those of the published algorithm, decay and clippin
   const of = (name: string, size: number) => graph.input(name, "F64", [size]);
   const operands = { grad: of("grad", count), factor: of("factor", 1), hyper: of("hyper", 3) };
   const state = { theta: of("theta", count), m: of("m", count), v: of("v", count) };
-  const attributes = { beta1, beta2, eps, weightDecay: 0.1, learningRateScale: 0.5 };
+  const rule = { oneMinusBeta1: 1 - beta1, beta2, oneMinusBeta2: 1 - beta2 };
+  const attributes = { ...rule, eps, weightDecay: 0.1, learningRateScale: 0.5 };
   adamw.node(graph, { ...operands, ...state }, attributes);
   const runner = new GraphRunner(graph);
   let made: Record<string, Float64Array> = { theta: randomValues(count, 1) };

@@ -1,6 +1,7 @@
 /**
  * One step of AdamW (Loshchilov & Hutter 2019) in the order of torch.optim.AdamW: decoupled decay, moments, update, of
  * the gradient times `factor` (clipping). hyper = (learning rate, 1 − β₁ᵗ, √(1 − β₂ᵗ)), computed in double by the caller.
+ * 1 − β is given beside β: taken from a β rounded to F32 it would be off by 1e-5 for β₂ = 0.999.
  * grad, theta, m, v F32 of one shape · factor F32[1] · hyper F32[3].
  */
 import { defineOp } from "../../graph/op.ts";
@@ -11,7 +12,14 @@ export const adamw = defineOp({
   inputs: ["grad", "factor", "hyper"],
   accumulates: ["theta", "m", "v"],
   outputs: [],
-  attributes: { beta1: "f32", beta2: "f32", eps: "f32", weightDecay: "f32", learningRateScale: "f32" },
+  attributes: {
+    oneMinusBeta1: "f32",
+    beta2: "f32",
+    oneMinusBeta2: "f32",
+    eps: "f32",
+    weightDecay: "f32",
+    learningRateScale: "f32",
+  },
   infer({ grad, hyper, theta, m, v }) {
     expectShape("adamw", "hyper", hyper, [3]);
     expectShape("adamw", "theta", theta, grad.shape);
