@@ -1,10 +1,11 @@
-/** A trained adapter, read from its directory with every digest checked. */
+/** A trained adapter, read from its directory: our own with every digest checked, or any of PEFT's layout. */
+import type { LoraSettings } from "../contract/effective.ts";
 import { corrupt } from "../failure.ts";
-import { adapterWeightsFile, peftKey } from "../formats/peft.ts";
-import { fileList, readListed, readManifest } from "../stores/directory.ts";
+import { adapterConfigFile, adapterWeightsFile, peftKey, readAdapterConfig } from "../formats/peft.ts";
+import { decodeTensors } from "../formats/safetensors.ts";
+import { readListed, readManifest } from "../stores/directory.ts";
 import type { Stores } from "../stores/stores.ts";
 import { type AdapterManifest, adapterManifest } from "../training/adapter.ts";
-import { decodeTensors } from "../training/checkpoint.ts";
 import { type AdapterTensors, asFloats } from "./merge.ts";
 
 export interface AdapterSource {
@@ -15,21 +16,43 @@ export interface AdapterSource {
 }
 
 /** Throws a failure when it is not the adapter whose manifest has this digest, or not whole. */
-export async function readAdapter(stores: Stores, uri: string, digest: string | undefined): Promise<AdapterSource> {
+export async function readAdapter(stores: Stores, uri: string, digest: string): Promise<AdapterSource> {
   const found = await readManifest(stores, uri, adapterManifest);
   if (!found) throw corrupt("AdapterMissing", `${uri}: there is no adapter, or its manifest.json is not one of ours`);
-  if (digest !== undefined && found.digest !== digest) {
+  if (found.digest !== digest) {
     throw corrupt("AdapterCorrupt", `${uri}: the adapter's digest is ${found.digest}, ${digest} expected`);
   }
   const { manifest } = found;
-  if (manifest.method.kind === "full") {
-    for (const { path } of manifest.files) await readListed(stores, uri, manifest.files, path);
-    return { uri, manifest, tensors: new Map() };
+  if (manifest.method.kind === "lora") {
+    const bytes = await readListed(stores, uri, manifest.files, adapterWeightsFile);
+    return { uri, manifest, tensors: loraTensors(bytes) };
   }
-  const bytes = await readListed(stores, uri, fileList.parse(manifest.files), adapterWeightsFile);
+  for (const { path } of manifest.files) await readListed(stores, uri, manifest.files, path);
+  return { uri, manifest, tensors: new Map() };
+}
+
+export interface PeftAdapter {
+  settings: LoraSettings;
+  tensors: AdapterTensors;
+}
+
+/** A LoRA adapter in PEFT's layout, whoever wrote it; undefined when the directory holds none. */
+export async function readPeftAdapter(stores: Stores, uri: string): Promise<PeftAdapter | undefined> {
+  const store = stores.of(uri);
+  if (!(await store.stat(`${uri}/${adapterConfigFile}`))) return undefined;
+  const config = Buffer.from(await store.read(`${uri}/${adapterConfigFile}`)).toString("utf8");
+  return {
+    settings: readAdapterConfig(config),
+    tensors: loraTensors(await store.read(`${uri}/${adapterWeightsFile}`)),
+  };
+}
+
+/** Tensors of adapter_model.safetensors by our names, in F32. */
+function loraTensors(bytes: Uint8Array): AdapterTensors {
   const prefix = peftKey("");
-  const tensors = [...decodeTensors(bytes)].map(
-    ([name, data]) => [name.slice(prefix.length), asFloats(data, "F32")] as const,
-  );
-  return { uri, manifest, tensors: new Map(tensors) };
+  const named = [...decodeTensors(bytes)].map(([key, { dtype, data }]) => {
+    if (!key.startsWith(prefix)) throw corrupt("AdapterCorrupt", `${adapterWeightsFile}: key ${key} is not PEFT's`);
+    return [key.slice(prefix.length), asFloats(data, dtype)] as const;
+  });
+  return new Map(named);
 }

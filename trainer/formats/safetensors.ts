@@ -47,14 +47,25 @@ export type ReadRange = (start: number, end: number) => Promise<Uint8Array>;
 
 /** Reads the header of a file of `fileBytes`. Throws `SafetensorsError` that says what is wrong. */
 export async function readSafetensorsHeader(fileBytes: number, read: ReadRange): Promise<SafetensorsHeader> {
+  const end = headerEnd(await read(0, Math.min(8, fileBytes)), fileBytes);
+  return parseHeader(await read(8, end), end, fileBytes);
+}
+
+/** One past the header, from the first eight bytes of a file. */
+function headerEnd(prefix: Uint8Array, fileBytes: number): number {
   if (fileBytes < 10) throw new SafetensorsError(`only ${fileBytes} bytes, too short for a header`);
-  const prefix = await read(0, 8);
   const length = new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true);
   if (length > BigInt(maxHeaderBytes) || length > BigInt(fileBytes - 8)) {
     throw new SafetensorsError(`a header of ${length} bytes does not fit (file ${fileBytes} bytes, limit 100 MB)`);
   }
-  const headerEnd = 8 + Number(length);
-  return parseHeader(await read(8, headerEnd), headerEnd, fileBytes);
+  return 8 + Number(length);
+}
+
+/** The tensors of a whole file in memory, as views. Throws `SafetensorsError`. */
+export function decodeTensors(file: Uint8Array): ReadonlyMap<string, { dtype: SafetensorsType; data: Uint8Array }> {
+  const end = headerEnd(file.subarray(0, 8), file.length);
+  const { tensors } = parseHeader(file.subarray(8, end), end, file.length);
+  return new Map([...tensors.values()].map((t) => [t.name, { dtype: t.dtype, data: file.subarray(t.start, t.end) }]));
 }
 
 /** The header's JSON; `dataStart` is where tensors begin. */

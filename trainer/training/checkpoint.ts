@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { exactMatch } from "../contract/report.ts";
 import { messageOf } from "../failure.ts";
-import { parseHeader } from "../formats/safetensors.ts";
+import { decodeTensors } from "../formats/safetensors.ts";
 import { encodeSafetensors, type TensorData } from "../formats/safetensorsWriter.ts";
 import type { StateRole } from "../graph/compiled.ts";
 import { DirectoryWriter, fileList, readListed, readManifest } from "../stores/directory.ts";
@@ -181,14 +181,8 @@ async function readTensors(
   files: z.infer<typeof fileList>,
   path: string,
 ): Promise<ReadonlyMap<string, Uint8Array>> {
-  return decodeTensors(await readListed(stores, uri, files, path));
-}
-
-/** Tensors of a safetensors file in memory, as views. */
-export function decodeTensors(bytes: Uint8Array): ReadonlyMap<string, Uint8Array> {
-  const headerBytes = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
-  const { tensors } = parseHeader(bytes.subarray(8, 8 + headerBytes), 8 + headerBytes, bytes.length);
-  return new Map([...tensors.values()].map(({ name, start, end }) => [name, bytes.subarray(start, end)]));
+  const tensors = decodeTensors(await readListed(stores, uri, files, path));
+  return new Map([...tensors].map(([name, { data }]) => [name, data]));
 }
 
 const floatsOf = (bytes: Uint8Array) => new Float32Array(new Uint8Array(bytes).buffer);

@@ -1,0 +1,134 @@
+/**
+ * A conversation with a model: the model's own template, greedy or sampled answers, token by token. What a new prompt has
+ * in common with the tokens in the cache is not computed again.
+ */
+
+import { compile } from "../compile/compile.ts";
+import { exitCode } from "../contract/exitCodes.ts";
+import type { Codec } from "../data/encode.ts";
+import { encodePrompt } from "../data/encode.ts";
+import type { Message } from "../data/example.ts";
+import type { PeftAdapter } from "../export/adapterSource.ts";
+import { StageFailure } from "../failure.ts";
+import { storedType } from "../formats/huggingFace.ts";
+import { ropeTable } from "../models/rope.ts";
+import type { StoredModel } from "../stages/storedModel.ts";
+import { tensorsOf } from "../stages/trainInputs.ts";
+import { Engine } from "../training/engine.ts";
+import { CacheForward } from "./cacheForward.ts";
+import { sampleToken } from "./sample.ts";
+
+export interface ChatOptions {
+  model: StoredModel;
+  /** LoRA on top of the model; absent: the model as it is. */
+  adapter?: PeftAdapter;
+  /** Worker threads; 0: as many as the cores granted. */
+  threads: number;
+  /** Tokens of a conversation, at most the model's context. Default: 4096. */
+  capacity?: number;
+}
+
+export interface AnswerOptions {
+  maxNewTokens: number;
+  /** 0: always the likeliest token. */
+  temperature: number;
+  seed: number;
+  signal: AbortSignal;
+}
+
+const usualCapacity = 4096;
+const prefillTokens = 256;
+
+export class Chat {
+  readonly #engine: Engine;
+  readonly #forward: CacheForward;
+  readonly #codec: Codec;
+  /** Tokens whose keys and values are in the cache, by position. */
+  #cached: number[] = [];
+
+  private constructor(engine: Engine, forward: CacheForward, codec: Codec) {
+    this.#engine = engine;
+    this.#forward = forward;
+    this.#codec = codec;
+  }
+
+  /** Loads the model. Throws a failure that says what is wrong with it. */
+  static async open({ model, adapter, threads, capacity: wanted }: ChatOptions): Promise<Chat> {
+    const config = await model.config();
+    const table = await model.tensors();
+    const capacity = Math.min(config.contextLength, wanted ?? usualCapacity);
+    const shape = { slots: 1, capacity, prefillTokens: Math.min(prefillTokens, capacity) };
+    const dataType = storedType(table);
+    const compiled = compile({
+      model: config,
+      storage: { dense: dataType, linear: dataType, doubleQuantization: false },
+      method: adapter ? { kind: "lora", ...adapter.settings } : { kind: "none" },
+      optimizer: { type: "AdamW", weightDecay: 0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+      maxGradNorm: 0,
+      precision: "BF16",
+      rowTokens: 1,
+      microRows: 1,
+      recomputedBlocks: 0,
+      generation: shape,
+    });
+    const engine = new Engine(compiled, { threads });
+    await engine.bind(tensorsOf(model, table));
+    for (const [name, values] of adapter?.tensors ?? []) engine.floats("parameter", name).set(values);
+    await engine.run({ stage: "derive" });
+    return new Chat(engine, new CacheForward(engine, shape, ropeTable(config, capacity)), await model.codec());
+  }
+
+  /** The answer to a conversation, in pieces of text as they come. Throws a failure when it is too long. */
+  async *answer(messages: readonly Message[], options: AnswerOptions): AsyncIterable<string> {
+    const { tokenizer } = this.#codec;
+    const prompt = [...encodePrompt(messages, this.#codec)];
+    const { capacity } = this.#forward.shape;
+    if (prompt.length >= capacity) {
+      throw new StageFailure(
+        exitCode.invalid,
+        "TooLong",
+        `the conversation has ${prompt.length} tokens, ${capacity} fit`,
+      );
+    }
+    const answer: number[] = [];
+    let text = "";
+    let next = await this.#feed(prompt, options, 0);
+    while (next !== tokenizer.eosId && answer.length < options.maxNewTokens && !options.signal.aborted) {
+      answer.push(next);
+      const longer = tokenizer.decode(answer);
+      // A character may need several tokens: until then the text ends with a replacement character.
+      if (!longer.endsWith("\ufffd")) {
+        yield longer.slice(text.length);
+        text = longer;
+      }
+      if (prompt.length + answer.length >= capacity) return;
+      next = await this.#feed([...prompt, ...answer], options, answer.length);
+    }
+  }
+
+  close(): void {
+    this.#engine.close();
+  }
+
+  /** Brings the cache to `tokens` and chooses the one after them. */
+  async #feed(tokens: readonly number[], options: AnswerOptions, index: number): Promise<number> {
+    // The last token always runs, since its logits are wanted.
+    let position = Math.min(commonPrefix(this.#cached, tokens), tokens.length - 1);
+    this.#cached = [...tokens];
+    let likeliest = -1;
+    while (position < tokens.length) {
+      const part = tokens.slice(position, position + this.#forward.maxTokens);
+      const start = position;
+      const next = await this.#forward.run(part.map((token, i) => ({ token, slot: 0, position: start + i })));
+      likeliest = next[0]!;
+      position += part.length;
+    }
+    if (options.temperature === 0) return likeliest;
+    return sampleToken(this.#forward.logits(0), options.temperature, options.seed, index);
+  }
+}
+
+function commonPrefix(a: readonly number[], b: readonly number[]): number {
+  const differs = a.findIndex((token, index) => token !== b[index]);
+  return differs < 0 ? Math.min(a.length, b.length) : differs;
+}
