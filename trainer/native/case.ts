@@ -2,7 +2,7 @@
  * Writes cases for `luthier-exec` (docs/engine.md, "Cases"): a program, the bytes it starts from, what to compare.
  */
 import type { DataType } from "../graph/compiled.ts";
-import { dataTypeCodes, longWords, regionCodes } from "./program.ts";
+import { dataTypeCode, regionCode } from "../graph/emit.ts";
 
 export interface CaseFill {
   region: "state" | "io";
@@ -38,6 +38,9 @@ export interface Case {
 const magic = 0x4348544c;
 const version = 1;
 
+/** Low and high word of a byte count. */
+const longWords = (bytes: number): [number, number] => [bytes % 2 ** 32, Math.floor(bytes / 2 ** 32)];
+
 const words = (...values: number[]): Uint8Array => new Uint8Array(Int32Array.from(values).buffer);
 const reals = (...values: number[]): Uint8Array => new Uint8Array(Float32Array.from(values).buffer);
 
@@ -49,12 +52,12 @@ const block = (bytes: Uint8Array): Uint8Array[] => [
 ];
 
 const fillParts = ({ region, offset, bytes }: CaseFill): Uint8Array[] => [
-  words(regionCodes[region], ...longWords(offset)),
+  words(regionCode[region], ...longWords(offset)),
   ...block(bytes),
 ];
 
 const checkParts = (check: CaseCheck): Uint8Array[] => [
-  words(regionCodes[check.region], dataTypeCodes[check.dtype], ...longWords(check.offset), ...longWords(check.count)),
+  words(regionCode[check.region], dataTypeCode[check.dtype], ...longWords(check.offset), ...longWords(check.count)),
   reals(check.relative, check.absolute),
   ...block(new TextEncoder().encode(check.name)),
 ];

@@ -1,8 +1,25 @@
-// The cpu backend: for each op the kernel of the instruction set that was chosen.
+// The cpu backend: cpu/kernels.cc as compiled for each instruction set.
 #include "kernels.h"
 
 namespace luthier {
 
-const KernelTable& cpuKernels(Isa) { return referenceKernels(); }
+namespace avx2 {
+extern const KernelTable kernels;
+}
+namespace avx512 {
+extern const KernelTable kernels;
+}
+namespace avx512Bf16 {
+extern const KernelTable kernels;
+}
+
+const KernelTable& cpuKernels(Isa isa) {
+  switch (isa) {
+    case Isa::avx512Bf16: return avx512Bf16::kernels;
+    case Isa::avx512: return avx512::kernels;
+    case Isa::avx2: break;
+  }
+  return avx2::kernels;
+}
 
 }  // namespace luthier

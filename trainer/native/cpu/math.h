@@ -1,0 +1,46 @@
+// exp and log of our own, so that the bits do not depend on a C library.
+#pragma once
+
+#include "lanes.h"
+
+namespace luthier::LUTHIER_ISA {
+
+// Within 2 ulp for |x| ≤ 87; 0 below −87, the value at 88 above it. exp(x) = 2ⁿ·exp(r), r = x − n·ln 2, |r| ≤ ln 2 / 2;
+// Taylor's series to r⁷ leaves 2e-9.
+inline F exponential(F x) {
+  const F clamped = lowest(highest(x, all(-87.0f)), all(88.0f));
+  const F n = nearestInteger(clamped * all(1.44269504088896341f));
+  const F high = fma(n, all(-0.693359375f), clamped);
+  const F r = fma(n, all(2.12194440e-4f), high);
+  F p = all(1.0f / 5040);
+  p = fma(p, r, all(1.0f / 720));
+  p = fma(p, r, all(1.0f / 120));
+  p = fma(p, r, all(1.0f / 24));
+  p = fma(p, r, all(1.0f / 6));
+  p = fma(p, r, all(0.5f));
+  p = fma(p, r, all(1.0f));
+  p = fma(p, r, all(1.0f));
+  return whereLess(x, all(-87.0f), zero(), timesPowerOf2(p, n));
+}
+
+inline F sigmoid(F x) { return all(1.0f) / (all(1.0f) + exponential(zero() - x)); }
+
+// Natural logarithm of a positive normal number, in double: ln(m·2ᵉ) = e·ln 2 + 2·atanh((m−1)/(m+1)), √½ ≤ m < √2.
+inline double logarithm(double x) {
+  uint64_t bits;
+  __builtin_memcpy(&bits, &x, sizeof bits);
+  int64_t exponent = static_cast<int64_t>(bits >> 52) - 1022;
+  bits = (bits & 0x000fffffffffffffull) | 0x3fe0000000000000ull;
+  double m;
+  __builtin_memcpy(&m, &bits, sizeof m);  // in [½, 1)
+  if (m < 0.70710678118654752) {
+    m *= 2;
+    exponent -= 1;
+  }
+  const double z = (m - 1) / (m + 1), square = z * z;
+  double series = 0;
+  for (int k = 19; k >= 1; k -= 2) series = series * square + 1.0 / k;
+  return static_cast<double>(exponent) * 0.69314718055994531 + 2 * z * series;
+}
+
+}  // namespace luthier::LUTHIER_ISA

@@ -1,0 +1,198 @@
+// Operands of matrix products, brought into the order in which the micro-kernel reads them.
+//
+// A product's K dimension runs in *units* of 32 bits: one F32, or two BF16 that are neighbours along K (an odd K is
+// filled with zero). A panel is up to four vectors of columns wide, [unit][column]; rows of the left operand are read
+// in place where their type allows it. Conversion (F32 ↔ BF16) happens while packing, so no converted copy of a weight
+// exists.
+#pragma once
+
+#include "tasks.h"
+
+namespace luthier::LUTHIER_ISA {
+
+struct ComputeF32 {
+  static constexpr int64_t perUnit = 1;
+  static constexpr DType dtype = DType::f32;
+  static F multiplyAdd(F sum, U a, U b) { return fma(floatsOf(a), floatsOf(b), sum); }
+};
+
+#ifdef __AVX512BF16__
+struct ComputeBf16 {
+  static constexpr int64_t perUnit = 2;
+  static constexpr DType dtype = DType::bf16;
+  static F multiplyAdd(F sum, U a, U b) {
+    return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(b), reinterpret_cast<__m512bh>(a));
+  }
+};
+#endif
+
+// body(Compute{}) with the arithmetic that products of this activation type use here.
+template <class Body>
+inline void withCompute([[maybe_unused]] DType activation, Body body) {
+#ifdef __AVX512BF16__
+  if (activation == DType::bf16) return body(ComputeBf16{});
+#endif
+  body(ComputeF32{});
+}
+
+// A dense matrix, or a block of one, by its first element.
+template <class T>
+struct Dense {
+  const T* data;
+  int64_t stride;
+
+  Dense block(int64_t row, int64_t col) const { return {data + row * stride + col, stride}; }
+
+  F floats(int64_t row, int64_t col, int64_t count) const {
+    const T* from = data + row * stride + col;
+    if (count >= lanes) return load(from, Whole{});
+    return count > 0 ? load(from, Part{count}) : zero();
+  }
+};
+
+template <class T>
+inline Dense<T> dense(const Tensor& t) {
+  return {t.row<T>(0), t.stride};
+}
+
+// body(matrix) with the tensor as the matrix type that its storage and data type ask for.
+template <class Body>
+inline void withSource(const Tensor& t, Body body) {
+  if (t.dtype == DType::bf16) body(dense<uint16_t>(t));
+  else body(dense<float>(t));
+}
+
+// `lanes` units of one row, from column k on; `count` elements are left of the row.
+inline U unitsAlong(ComputeF32, const auto& matrix, int64_t row, int64_t k, int64_t count) {
+  return wordsOf(matrix.floats(row, k, count));
+}
+
+// `lanes` units across `count` columns from column col on, for K = k; rows behind `last` are zero.
+inline U unitsAcross(ComputeF32, const auto& matrix, int64_t k, int64_t, int64_t col, int64_t count) {
+  return wordsOf(matrix.floats(k, col, count));
+}
+
+#ifdef __AVX512BF16__
+inline U unitsAlong(ComputeBf16, const Dense<uint16_t>& matrix, int64_t row, int64_t k, int64_t count) {
+  const uint16_t* from = matrix.data + row * matrix.stride + k;
+  if (count >= 2 * lanes) return _mm512_loadu_si512(from);
+  return _mm512_maskz_loadu_epi16((__mmask32{1} << count) - 1, from);
+}
+
+inline U unitsAlong(ComputeBf16, const auto& matrix, int64_t row, int64_t k, int64_t count) {
+  const F low = matrix.floats(row, k, count), high = matrix.floats(row, k + lanes, count - lanes);
+  return reinterpret_cast<U>(_mm512_cvtne2ps_pbh(high, low));
+}
+
+inline __m256i bitsOf(const Dense<uint16_t>& matrix, int64_t row, int64_t col, int64_t count) {
+  const uint16_t* from = matrix.data + row * matrix.stride + col;
+  return count >= lanes ? loadBits(from, Whole{}) : loadBits(from, Part{count});
+}
+
+inline __m256i bitsOf(const auto& matrix, int64_t row, int64_t col, int64_t count) {
+  return narrowed(matrix.floats(row, col, count));
+}
+
+inline U unitsAcross(ComputeBf16, const auto& matrix, int64_t k, int64_t last, int64_t col, int64_t count) {
+  const U first = _mm512_cvtepu16_epi32(bitsOf(matrix, k, col, count));
+  if (k + 1 > last) return first;
+  return _mm512_or_si512(first, _mm512_slli_epi32(_mm512_cvtepu16_epi32(bitsOf(matrix, k + 1, col, count)), 16));
+}
+#endif
+
+template <class C>
+constexpr int64_t unitsOf(int64_t elements) {
+  return ceilDivide(elements, C::perUnit);
+}
+
+// A panel from a matrix whose rows are the panel's columns: to[unit][column] for K in [k, k + depth), `width` columns,
+// the rest up to `vectors` vectors zero.
+template <class C>
+inline void packAlong(const auto& matrix, int64_t width, int64_t k, int64_t depth, int64_t vectors, uint32_t* to) {
+  const int64_t units = unitsOf<C>(depth);
+  for (int64_t group = 0; group < vectors; ++group) {
+    for (int64_t unit = 0; unit < units; unit += lanes) {
+      U rows[lanes];
+      for (int64_t i = 0; i < lanes; ++i) {
+        const int64_t row = group * lanes + i, at = unit * C::perUnit;
+        rows[i] = row < width ? unitsAlong(C{}, matrix, row, k + at, depth - at) : noWords();
+      }
+      transpose(rows);
+      const int64_t count = smaller(lanes, units - unit);
+      for (int64_t i = 0; i < count; ++i) storeWords(to + ((unit + i) * vectors + group) * lanes, rows[i]);
+    }
+  }
+}
+
+// A panel from a matrix whose columns are the panel's columns.
+template <class C>
+inline void packAcross(const auto& matrix, int64_t width, int64_t k, int64_t depth, int64_t vectors, uint32_t* to) {
+  const int64_t units = unitsOf<C>(depth), last = k + depth - 1;
+  for (int64_t unit = 0; unit < units; ++unit) {
+    for (int64_t group = 0; group < vectors; ++group) {
+      const int64_t count = width - group * lanes;
+      const U words = count > 0 ? unitsAcross(C{}, matrix, k + unit * C::perUnit, last, group * lanes, count) : noWords();
+      storeWords(to + (unit * vectors + group) * lanes, words);
+    }
+  }
+}
+
+// The left operand: where the unit of row 0 and K = 0 is, and the steps to the next row and the next unit.
+struct LeftRows {
+  const uint8_t* data;
+  int64_t rowBytes, unitBytes;
+
+  LeftRows at(int64_t row, int64_t unit) const { return {data + row * rowBytes + unit * unitBytes, rowBytes, unitBytes}; }
+};
+
+// Whether rows of this type can be read in place: the right type, and no half unit at a row's end.
+template <class C>
+constexpr bool readsInPlace(DType dtype, int64_t depth) {
+  return dtype == C::dtype && depth % C::perUnit == 0;
+}
+
+template <class C, class T>
+inline LeftRows inPlace(const Dense<T>& matrix) {
+  return {reinterpret_cast<const uint8_t*>(matrix.data), matrix.stride * static_cast<int64_t>(sizeof(T)), 4};
+}
+
+// Rows converted into `to`, [row][unit].
+template <class C>
+inline LeftRows converted(const auto& matrix, int64_t rows, int64_t depth, uint32_t* to) {
+  const int64_t stride = roundUp(unitsOf<C>(depth), lanes);
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t unit = 0; unit < stride; unit += lanes) {
+      storeWords(to + row * stride + unit, unitsAlong(C{}, matrix, row, unit * C::perUnit, depth - unit * C::perUnit));
+    }
+  }
+  return {reinterpret_cast<const uint8_t*>(to), stride * 4, 4};
+}
+
+// The words that `converted` needs.
+template <class C>
+constexpr int64_t convertedWords(int64_t rows, int64_t depth) {
+  return rows * roundUp(unitsOf<C>(depth), lanes);
+}
+
+// Consecutive buffers in scratch, each on a cache line.
+class Carver {
+ public:
+  explicit Carver(uint8_t* at) : at_(at) {}
+
+  template <class T>
+  T* take(int64_t count) {
+    T* taken = reinterpret_cast<T*>(at_);
+    at_ += bytes<T>(count);
+    return taken;
+  }
+
+  template <class T>
+  static constexpr int64_t bytes(int64_t count) {
+    return roundUp(count * static_cast<int64_t>(sizeof(T)), 64);
+  }
+
+ private:
+  uint8_t* at_;
+};
+
+}  // namespace luthier::LUTHIER_ISA

@@ -1,0 +1,170 @@
+// linearCrossEntropy on the CPU: one pass over the vocabulary in chunks of 1,024, with a running softmax.
+//
+// For each chunk: its logits; each row's new maximum m and Σ exp(logit − m) without the target; dh's numerator
+// Σ exp(logit − m)·W, rescaled when m grows. The target is kept apart, so that 1 − p of a confident row has full
+// precision also in BF16: dh = lossWeight · (numerator / sum − (others / sum)·W[target]).
+// Only dW needs the finished sums: a second pass forms the logits again.
+#pragma once
+
+#include "../../native/cpu/math.h"
+#include "../../native/cpu/product.h"
+#include "../../native/generated/ops.h"
+#include "../gradWeight/cpu.h"
+
+namespace luthier::LUTHIER_ISA {
+
+inline constexpr int64_t vocabularyChunk = 1024;
+
+inline Tensor matrixView(DType dtype, int64_t rows, int64_t cols, int64_t stride, void* data) {
+  return {dtype, Storage::dense, 2, {rows, cols, 1, 1}, stride, static_cast<uint8_t*>(data), nullptr, nullptr};
+}
+
+// Rows [first, first + rows) of a matrix.
+inline Tensor rowsView(const Tensor& t, int64_t first, int64_t rows) {
+  return matrixView(t.dtype, rows, t.cols(), t.stride, t.data + first * t.stride * bytesOf(t.dtype));
+}
+
+// What is known of a row while the vocabulary passes by.
+struct RowSums {
+  float highest, others, target;  // m; Σ exp(logit − m) without the target; the target's logit
+};
+
+class CrossEntropy {
+ public:
+  CrossEntropy(const LinearCrossEntropy& op, Workers& workers) : op_(op), workers_(workers), rows_(op.h.rows()), width_(op.h.cols()) {
+    const int64_t size = bytesOf(op.h.dtype), chunk = vocabularyChunk;
+    Carver shared(workers.sharedScratch(Carver::bytes<RowSums>(rows_) + Carver::bytes<float>(rows_ * chunk) +
+                                        Carver::bytes<uint8_t>(rows_ * chunk * size) + Carver::bytes<float>(rows_ * width_)));
+    sums_ = shared.take<RowSums>(rows_);
+    logits_ = shared.take<float>(rows_ * chunk);
+    weights_ = shared.take<uint8_t>(rows_ * chunk * size);
+    numerator_ = shared.take<float>(rows_ * width_);
+  }
+
+  void run() {
+    forPieces(workers_, rows_, 16, [&](int64_t first, int64_t last) {
+      for (int64_t r = first; r < last; ++r) sums_[r] = {-__builtin_inff(), 0, 0};
+      __builtin_memset(numerator_ + first * width_, 0, static_cast<size_t>((last - first) * width_) * 4);
+    });
+    const int64_t V = op_.w.rows();
+    for (int64_t v = 0; v < V; v += vocabularyChunk) passChunk(v, smaller(vocabularyChunk, V - v));
+    finishRows();
+    for (int64_t v = 0; op_.dW && v < V; v += vocabularyChunk) weightGradient(v, smaller(vocabularyChunk, V - v));
+  }
+
+ private:
+  Tensor chunkLogits(int64_t v, int64_t count) const {
+    const Tensor w = rowsView(op_.w, v, count), logits = matrixView(DType::f32, rows_, count, vocabularyChunk, logits_);
+    product<true>({op_.h, w, nullptr, nullptr, 0, nullptr, nullptr, logits}, workers_);
+    return logits;
+  }
+
+  void passChunk(int64_t v, int64_t count) {
+    chunkLogits(v, count);
+    const Tensor weights = matrixView(op_.h.dtype, rows_, count, vocabularyChunk, weights_);
+    forPieces(workers_, rows_, 16, [&](int64_t first, int64_t last) {
+      for (int64_t r = first; r < last; ++r) passRow(r, v, count, weights);
+    });
+    if (!op_.dh) return;
+    const Tensor numerator = matrixView(DType::f32, rows_, width_, width_, numerator_);
+    product<false>({weights, rowsView(op_.w, v, count), nullptr, nullptr, 0, nullptr, &numerator, numerator}, workers_);
+  }
+
+  void passRow(int64_t r, int64_t v, int64_t count, const Tensor& weights) {
+    float* logits = logits_ + r * vocabularyChunk;
+    RowSums& row = sums_[r];
+    const int64_t target = indexAt(op_.target, r) - v;
+    F top = all(row.highest);
+    forLanes(count, [&](int64_t i, auto n) { top = highest(load(logits + i, n, -__builtin_inff()), top); });
+    const float m = highestOf(top), shrink = shrinkage(row.highest, m);
+    if (target >= 0 && target < count) {
+      row.target = logits[target];
+      logits[target] = -__builtin_inff();
+    }
+    F sum = zero();
+    forLanes(count, [&](int64_t i, auto n) {
+      const F weight = only(exponential(load(logits + i, n) - all(m)), n);
+      if (op_.dh) storeAny(weights, r, i, weight, n);
+      sum = sum + weight;
+    });
+    row.others = row.others * shrink + sumOf(sum);
+    row.highest = m;
+    if (op_.dh && shrink != 1) {
+      float* numerator = numerator_ + r * width_;
+      forLanes(width_, [&](int64_t i, auto n) { store(numerator + i, load(numerator + i, n) * all(shrink), n); });
+    }
+  }
+
+  static float shrinkage(float before, float now) {
+    return before == now ? 1.0f : firstLane(exponential(all(before - now)));
+  }
+
+  static float firstLane(F value) {
+    float values[lanes];
+    store(values, value, Whole{});
+    return values[0];
+  }
+
+  // nll, the loss in row order, dh.
+  void finishRows() {
+    forPieces(workers_, rows_, 16, [&](int64_t first, int64_t last) {
+      for (int64_t r = first; r < last; ++r) finishRow(r);
+    });
+    double loss;
+    __builtin_memcpy(&loss, op_.loss.data, sizeof loss);
+    for (int64_t r = 0; r < rows_; ++r) loss += static_cast<double>(floatAt(op_.lossWeight, r) * floatAt(op_.nll, r));
+    __builtin_memcpy(op_.loss.data, &loss, sizeof loss);
+  }
+
+  void finishRow(int64_t r) {
+    const float weight = floatAt(op_.lossWeight, r);
+    if (weight == 0) {
+      putFloat(op_.nll, r, 0);
+      if (op_.dh) forLanes(width_, [&](int64_t i, auto n) { storeAny(*op_.dh, r, i, zero(), n); });
+      return;
+    }
+    const RowSums& row = sums_[r];
+    const float total = row.others + firstLane(exponential(all(row.target - row.highest)));
+    putFloat(op_.nll, r, static_cast<float>(logarithm(static_cast<double>(total))) + (row.highest - row.target));
+    if (!op_.dh) return;
+    const F scale = all(weight / total), pull = all(weight * row.others / total);
+    const int64_t target = indexAt(op_.target, r);
+    forLanes(width_, [&](int64_t i, auto n) {
+      const F numerator = load(numerator_ + r * width_ + i, n);
+      storeAny(*op_.dh, r, i, numerator * scale - pull * loadAny(op_.w, target, i, n), n);
+    });
+  }
+
+  // dW[v..] += (lossWeight · (p − target))ᵀ · h.
+  void weightGradient(int64_t v, int64_t count) {
+    const Tensor logits = chunkLogits(v, count);
+    forPieces(workers_, rows_, 16, [&](int64_t first, int64_t last) {
+      for (int64_t r = first; r < last; ++r) logitGradient(r, v, count);
+    });
+    gradWeight(GradProduct{logits, op_.h, rowsView(*op_.dW, v, count), 1}, workers_);
+  }
+
+  void logitGradient(int64_t r, int64_t v, int64_t count) {
+    float* logits = logits_ + r * vocabularyChunk;
+    const RowSums& row = sums_[r];
+    const float weight = floatAt(op_.lossWeight, r);
+    if (weight == 0) return static_cast<void>(__builtin_memset(logits, 0, static_cast<size_t>(count) * 4));
+    const float total = row.others + firstLane(exponential(all(row.target - row.highest)));
+    const F scale = all(weight / total), m = all(row.highest);
+    forLanes(count, [&](int64_t i, auto n) { store(logits + i, exponential(load(logits + i, n) - m) * scale, n); });
+    const int64_t target = indexAt(op_.target, r) - v;
+    if (target >= 0 && target < count) logits[target] = -weight * row.others / total;
+  }
+
+  const LinearCrossEntropy& op_;
+  Workers& workers_;
+  int64_t rows_, width_;
+  RowSums* sums_;
+  float* logits_;
+  uint8_t* weights_;
+  float* numerator_;
+};
+
+inline void linearCrossEntropy(const LinearCrossEntropy& op, Workers& workers) { CrossEntropy(op, workers).run(); }
+
+}  // namespace luthier::LUTHIER_ISA
