@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { initialValues } from "./initial.ts";
+import { philox, word } from "./philox.ts";
+
+/** Known answers of Random123 (kat_vectors, philox4x32 with 10 rounds). */
+const known: [Parameters<typeof philox>[0], Parameters<typeof philox>[1], number[]][] = [
+  [
+    [0, 0, 0, 0],
+    [0, 0],
+    [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8],
+  ],
+  [
+    [0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff],
+    [0xffffffff, 0xffffffff],
+    [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd],
+  ],
+  [
+    [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344],
+    [0xa4093822, 0x299f31d0],
+    [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1],
+  ],
+];
+
+test("Philox4x32-10 gives the published words", () => {
+  for (const [counter, key, expected] of known) assert.deepEqual(philox(counter, key), expected);
+});
+
+test("a word is the same however it is reached", () => {
+  const [a, b, c, d] = philox([2, 0, 5, 0], [1, 9]);
+  assert.deepEqual(
+    [8, 9, 10, 11].map((index) => word(index, 5, [1, 9])),
+    [a, b, c, d],
+  );
+});
+
+test("a parameter's start follows from its name and the seed, within its bound", () => {
+  const tensor = { name: "a.lora_A.weight", shape: [64, 256] };
+  const initial = { kind: "kaimingUniform", a: Math.sqrt(5) } as const;
+  const values = initialValues(tensor, initial, 7);
+  assert.deepEqual(values, initialValues(tensor, initial, 7));
+  assert.notDeepEqual(values, initialValues(tensor, initial, 8));
+  assert.notDeepEqual(values, initialValues({ ...tensor, name: "b.lora_A.weight" }, initial, 7));
+  const bound = 1 / Math.sqrt(256);
+  assert.ok(values.every((value) => Math.abs(value) <= bound));
+  assert.ok(Math.max(...values) > 0.99 * bound);
+  const deviation = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
+  assert.ok(Math.abs(deviation - bound / Math.sqrt(3)) < 0.02 * bound);
+});
+
+test("normal values have the deviation that was asked for", () => {
+  const values = initialValues({ name: "w", shape: [100, 100] }, { kind: "normal", std: 0.02 }, 1);
+  const deviation = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
+  assert.ok(Math.abs(deviation - 0.02) < 0.0005, String(deviation));
+});
