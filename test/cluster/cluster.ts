@@ -11,7 +11,16 @@ import { recipeDigest } from "../../tools/setup/cache.ts";
 import { CommandError, run, tail } from "../../tools/setup/command.ts";
 import { type OnProgress, withHeartbeat } from "../../tools/setup/progress.ts";
 import { identities, writeCertificates } from "./certificates.ts";
-import { CONTAINERD_SOCKET, type Component, components, directAddresses, kubeconfig, serverUrl } from "./components.ts";
+import {
+  CONTAINERD_SOCKET,
+  type Component,
+  containerd,
+  controlPlane,
+  directAddresses,
+  kubeconfig,
+  nodeAgents,
+  serverUrl,
+} from "./components.ts";
 import { configurationFiles } from "./configuration.ts";
 import { DNS_SERVICE_ADDRESS, type Network, NODE_NAME, type Paths, pathsOf } from "./layout.ts";
 import { withLock } from "./lock.ts";
@@ -126,13 +135,14 @@ async function boot(name: string, paths: Paths, programs: string, report: OnProg
       );
     });
   };
-  at(0.2, "etcd, API server, controllers, scheduler, containerd, kubelet, proxy");
-  components(paths, network).forEach(start);
+  at(0.2, "etcd, API server, controllers, scheduler, containerd");
+  for (const component of [...controlPlane(paths, network), containerd(paths)]) start(component);
   const cluster = handle(name, paths, network, sandbox, programs);
   await until("containerd", failed.signal, 30, () =>
     runInside(sandbox, "ctr", [...address(), "version"]).then(() => true),
   );
   await cluster.loadImage(await pauseImage(programs));
+  for (const component of nodeAgents(paths, network)) start(component);
   at(0.4, "waiting for the API server");
   await until(
     "the API server",
@@ -243,6 +253,7 @@ function unansweredDns(): string {
 
 /** What a running cluster was started from: where its programs are, and the digest of arguments and configuration. */
 function recipe(paths: Paths, network: Network, programs: string): string {
-  const digest = recipeDigest([JSON.stringify([components(paths, network), configurationFiles(paths, network)])]);
+  const everything = [...controlPlane(paths, network), containerd(paths), ...nodeAgents(paths, network)];
+  const digest = recipeDigest([JSON.stringify([everything, configurationFiles(paths, network)])]);
   return `${programs}\n${digest}\n`;
 }

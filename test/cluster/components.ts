@@ -1,4 +1,4 @@
-// What runs in a cluster: each program's arguments, as a pure function of paths and addresses. Order is start order.
+// What runs in a cluster: each program's arguments, as a pure function of paths and addresses.
 
 import path from "node:path";
 import { API_PORT, API_SERVICE_ADDRESS, type Network, NODE_NAME, type Paths, SERVICE_RANGE } from "./layout.ts";
@@ -13,12 +13,8 @@ export interface Component {
 const ISSUER = "https://kubernetes.default.svc.cluster.local";
 export const CONTAINERD_SOCKET = "/run/containerd/containerd.sock";
 
-/** Starts with etcd; the node's programs come last. */
-export function components(paths: Paths, network: Network): Component[] {
-  return [...controlPlane(paths, network), ...node(paths, network)];
-}
-
-function controlPlane(paths: Paths, network: Network): Component[] {
+/** etcd first; the others wait for it and for the API server by themselves. */
+export function controlPlane(paths: Paths, network: Network): Component[] {
   const certificate = (name: string) => path.join(paths.certificates, name);
   const kubeconfig = (name: string) => path.join(paths.configuration, `${name}.kubeconfig`);
   return [
@@ -83,10 +79,15 @@ function controlPlane(paths: Paths, network: Network): Component[] {
   ];
 }
 
-function node(paths: Paths, network: Network): Component[] {
+export function containerd(paths: Paths): Component {
+  const configuration = path.join(paths.configuration, "containerd.toml");
+  return { name: "containerd", program: "/usr/bin/containerd", args: ["--config", configuration] };
+}
+
+/** To be started when containerd answers: the kubelet gives up where it does not. */
+export function nodeAgents(paths: Paths, network: Network): Component[] {
   const configuration = (name: string) => path.join(paths.configuration, name);
   return [
-    { name: "containerd", program: "/usr/bin/containerd", args: ["--config", configuration("containerd.toml")] },
     {
       name: "kubelet",
       program: "kubelet",
