@@ -71,7 +71,7 @@ export const processBytes = 256 * 2 ** 20;
 
 export function plan(input: PlanInput): Plan {
   try {
-    const chosen = choose(input);
+    const chosen = describe(input, choose(input));
     if (chosen.fits) return chosen;
     const nearest = nearestFit(input);
     return nearest ? { ...chosen, nearestFit: nearest } : chosen;
@@ -81,10 +81,24 @@ export function plan(input: PlanInput): Plan {
   }
 }
 
+interface Candidate {
+  readonly spec: CompileSpec;
+  readonly compiled: Compiled;
+  readonly fits: boolean;
+}
+
+function candidate(input: PlanInput, microRows: number, recomputedBlocks: number): Candidate {
+  const spec: CompileSpec = { ...specOf(input), microRows, recomputedBlocks };
+  const compiled = compile(spec);
+  // Laying out the arena is most of the work, and needless where weights and state alone are too much.
+  const fits = fixedBytes(compiled) <= input.availableBytes && sum(memoryOf(compiled)) <= input.availableBytes;
+  return { spec, compiled, fits };
+}
+
 /** The fewest micro-batches without recomputing; if one row does not fit so, the least recomputing with which it does. */
-function choose(input: PlanInput): Plan {
+function choose(input: PlanInput): Candidate {
   for (const microRows of microRowChoices(input.settings)) {
-    const made = evaluate(input, microRows, 0);
+    const made = candidate(input, microRows, 0);
     if (made.fits) return made;
   }
   return leastRecompute(input);
@@ -100,15 +114,15 @@ function microRowChoices({ training, dataset }: EffectiveSettings): number[] {
 }
 
 /** One row a micro-batch; memory falls with every recomputed block, so the least is found by bisection. */
-function leastRecompute(input: PlanInput): Plan {
-  let most = evaluate(input, 1, input.model.layers);
+function leastRecompute(input: PlanInput): Candidate {
+  let least = candidate(input, 1, input.model.layers);
   let tooFew = 0;
-  while (most.fits && most.recomputedBlocks - tooFew > 1) {
-    const middle = evaluate(input, 1, (most.recomputedBlocks + tooFew) >> 1);
-    if (middle.fits) most = middle;
-    else tooFew = middle.recomputedBlocks;
+  while (least.fits && least.spec.recomputedBlocks - tooFew > 1) {
+    const middle = candidate(input, 1, (least.spec.recomputedBlocks + tooFew) >> 1);
+    if (middle.fits) least = middle;
+    else tooFew = middle.spec.recomputedBlocks;
   }
-  return most;
+  return least;
 }
 
 function specOf(input: PlanInput): CompileSpec {
@@ -137,34 +151,36 @@ function generationOf({ model, settings, dataset, availableBytes }: PlanInput, l
   return { slots, capacity, prefillTokens: Math.min(prefillTokens, capacity) };
 }
 
-function evaluate(input: PlanInput, microRows: number, recomputedBlocks: number): Plan {
-  const spec: CompileSpec = { ...specOf(input), microRows, recomputedBlocks };
-  const compiled = compile(spec);
+function describe(input: PlanInput, { spec, compiled, fits }: Candidate): Plan {
   const memory = memoryOf(compiled);
-  const predictedPeakBytes = Object.values(memory).reduce((sum, bytes) => sum + bytes, 0);
   const { training } = input.settings;
-  const tokens = spec.rowTokens * microRows;
-  const microFlops = compiled.program({ stage: "micro", trainedRows: tokens }).flops;
+  const trainedRows = spec.rowTokens * spec.microRows;
+  const { flops } = compiled.program({ stage: "micro", trainedRows });
   return {
     ...parameterCounts(compiled, input.model),
     memory,
-    predictedPeakBytes,
-    microRows,
-    recomputedBlocks,
+    predictedPeakBytes: sum(memory),
+    microRows: spec.microRows,
+    recomputedBlocks: spec.recomputedBlocks,
     steps: stepsOfRun(training, input.dataset.rows),
-    flopsPerStep: (microFlops / microRows) * training.rowsPerStep,
-    fits: predictedPeakBytes <= input.availableBytes,
+    flopsPerStep: (flops / spec.microRows) * training.rowsPerStep,
+    fits,
     spec,
     sites: compiled.sites,
   };
 }
 
+const sum = (memory: PlannedMemory): number => Object.values(memory).reduce((total, bytes) => total + bytes, 0);
+
+const fixedBytes = ({ weights, stateBytes }: Compiled): number =>
+  weights.reduce((total, weight) => total + bytesOf(weight), stateBytes + processBytes);
+
 /** The regions of a compiled run, to the byte. */
-export function memoryOf({ weights, state, arenaBytes, ioBytes }: Compiled): PlannedMemory {
+function memoryOf({ weights, state, arenaBytes, ioBytes }: Compiled): PlannedMemory {
   const ofRole = (...roles: StateRole[]) =>
-    state.filter(({ role }) => roles.includes(role)).reduce((sum, tensor) => sum + aligned(bytesOf(tensor)), 0);
+    state.filter(({ role }) => roles.includes(role)).reduce((total, tensor) => total + aligned(bytesOf(tensor)), 0);
   return {
-    weights: weights.reduce((sum, weight) => sum + bytesOf(weight), 0),
+    weights: weights.reduce((total, weight) => total + bytesOf(weight), 0),
     parameters: ofRole("parameter"),
     derived: ofRole("derived"),
     gradients: ofRole("gradient", "scalar"),
@@ -178,27 +194,27 @@ export function memoryOf({ weights, state, arenaBytes, ioBytes }: Compiled): Pla
 
 function parameterCounts({ state, sites }: Compiled, model: ModelConfig) {
   const trainable = state.filter(({ role }) => role === "parameter");
-  const trainableParameters = trainable.reduce((sum, { shape }) => sum + elementsOf(shape), 0);
+  const trainableParameters = trainable.reduce((total, { shape }) => total + elementsOf(shape), 0);
   const beside = trainable.filter(({ initial }) => initial?.kind !== "base");
   const base = baseParameters(model, sites);
   return {
     trainableParameters,
-    totalParameters: base + beside.reduce((sum, { shape }) => sum + elementsOf(shape), 0),
+    totalParameters: base + beside.reduce((total, { shape }) => total + elementsOf(shape), 0),
   };
 }
 
 /** Linear layers, embeddings and norms of the base. */
 function baseParameters(model: ModelConfig, sites: readonly SiteRecord[]): number {
   const { vocabSize, hiddenSize, layers, tieWordEmbeddings } = model;
-  const linear = sites.reduce((sum, site) => sum + site.in * site.out, 0);
+  const linear = sites.reduce((total, site) => total + site.in * site.out, 0);
   return linear + vocabSize * hiddenSize * (tieWordEmbeddings ? 1 : 2) + hiddenSize * (2 * layers + 1);
 }
 
 /** Half the row length, again and again, then LoRA in place of training every weight. */
 function nearestFit(input: PlanInput): { change: string; predictedPeakBytes: number } | undefined {
   for (const { change, settings } of smallerSettings(input.settings)) {
-    const made = leastRecompute({ ...input, settings });
-    if (made.fits) return { change, predictedPeakBytes: made.predictedPeakBytes };
+    const { fits, compiled } = leastRecompute({ ...input, settings });
+    if (fits) return { change, predictedPeakBytes: sum(memoryOf(compiled)) };
   }
   return undefined;
 }

@@ -56,8 +56,12 @@ export function compile(spec: CompileSpec): Compiled {
     weights: shared.weights.weights,
     state: shared.state.tensors,
     stateBytes: shared.state.bytes,
-    ioBytes: Math.max(...keys.map((key) => ioBytesOf(program(key)))),
-    arenaBytes: Math.max(...keys.map((key) => program(key).arenaBytes)),
+    get ioBytes() {
+      return Math.max(...keys.map((key) => ioBytesOf(program(key))));
+    },
+    get arenaBytes() {
+      return Math.max(...keys.map((key) => program(key).arenaBytes));
+    },
     trainedRowBuckets: trainedRowBuckets(spec),
     generateTokenBuckets: generateTokenBuckets(spec),
     sites,

@@ -101,9 +101,9 @@ export interface Compiled {
   weights: readonly Weight[];
   state: readonly StateTensor[];
   stateBytes: number;
-  ioBytes: number;
-  /** The largest arena of any program this run can ask for. */
-  arenaBytes: number;
+  /** The largest io and the largest arena of any program this run can ask for; reading them builds all of these. */
+  readonly ioBytes: number;
+  readonly arenaBytes: number;
   /** Buckets for R and T: the smallest program that holds them. */
   trainedRowBuckets: readonly number[];
   generateTokenBuckets: readonly number[];

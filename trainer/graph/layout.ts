@@ -85,41 +85,71 @@ function inPlaceSource(
 /** Largest first; each into the smallest gap, between those alive at the same time, that holds it. */
 function place(buffers: readonly Buffer[]): { offsets: Map<Tensor, number>; bytes: number } {
   const order = [...buffers].sort((a, b) => b.bytes - a.bytes || a.first - b.first);
-  const placed: (Buffer & { offset: number })[] = [];
+  const placed = new PlacedBuffers(buffers.length);
   const offsets = new Map<Tensor, number>();
   let bytes = 0;
   for (const buffer of order) {
-    const offset = bestFit(
-      buffer.bytes,
-      placed.filter((other) => other.first <= buffer.last && buffer.first <= other.last),
-    );
-    const at = { ...buffer, offset };
-    placed.splice(insertionPoint(placed, offset), 0, at);
+    const offset = placed.bestFit(buffer);
+    placed.insert(buffer, offset);
     for (const tensor of buffer.tensors) offsets.set(tensor, offset);
     bytes = Math.max(bytes, offset + buffer.bytes);
   }
   return { offsets, bytes };
 }
 
-/** @param neighbours in the order of their offsets */
-function bestFit(bytes: number, neighbours: readonly { offset: number; bytes: number }[]): number {
-  let end = 0;
-  let best: { offset: number; slack: number } | undefined;
-  for (const neighbour of neighbours) {
-    const slack = neighbour.offset - end - bytes;
-    if (slack >= 0 && (best === undefined || slack < best.slack)) best = { offset: end, slack };
-    end = Math.max(end, neighbour.offset + neighbour.bytes);
-  }
-  return best?.offset ?? end;
-}
+/** Placed buffers in the order of their offsets; plain columns, since the search is quadratic in tens of thousands. */
+class PlacedBuffers {
+  readonly #first: Int32Array;
+  readonly #last: Int32Array;
+  readonly #offset: Float64Array;
+  readonly #end: Float64Array;
+  #count = 0;
 
-function insertionPoint(placed: readonly { offset: number }[], offset: number): number {
-  let low = 0;
-  let high = placed.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((placed[middle]?.offset ?? 0) <= offset) low = middle + 1;
-    else high = middle;
+  constructor(capacity: number) {
+    this.#first = new Int32Array(capacity);
+    this.#last = new Int32Array(capacity);
+    this.#offset = new Float64Array(capacity);
+    this.#end = new Float64Array(capacity);
   }
-  return low;
+
+  /** The offset of the smallest gap that holds the buffer, among those alive with it; above all of them if none does. */
+  bestFit({ bytes, first, last }: Buffer): number {
+    let top = 0;
+    let best = -1;
+    let leastSlack = Number.POSITIVE_INFINITY;
+    for (let index = 0; index < this.#count; index++) {
+      if (this.#first[index]! > last || this.#last[index]! < first) continue;
+      const slack = this.#offset[index]! - top - bytes;
+      if (slack >= 0 && slack < leastSlack) {
+        best = top;
+        leastSlack = slack;
+      }
+      top = Math.max(top, this.#end[index]!);
+    }
+    return best < 0 ? top : best;
+  }
+
+  insert({ bytes, first, last }: Buffer, offset: number): void {
+    const at = this.#behind(offset);
+    for (const column of [this.#first, this.#last, this.#offset, this.#end]) {
+      column.copyWithin(at + 1, at, this.#count);
+    }
+    this.#first[at] = first;
+    this.#last[at] = last;
+    this.#offset[at] = offset;
+    this.#end[at] = offset + bytes;
+    this.#count += 1;
+  }
+
+  /** The first index whose offset is larger. */
+  #behind(offset: number): number {
+    let low = 0;
+    let high = this.#count;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#offset[middle]! <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
 }
