@@ -13,7 +13,7 @@ from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
 from safetensors.torch import save_file
 from transformers import BitsAndBytesConfig
 
-from tiny_llama import DATA, load_base
+from tiny_llama import BASES, DATA, load_base
 from training import BETAS, STEPS, WARMUP_STEPS, WEIGHT_DECAY, distance, forward_backward, schedules, train, trainable, worst
 
 EPSILONS = ("1e-5", "1e-8")
@@ -27,12 +27,12 @@ SUBSET = {"rank": 3, "alpha": 5, "rankStabilized": True, "targetModules": ["q_pr
 # Rates and seeds for which 20 steps are well posed: no element of a gradient so near zero that the order of sums decides
 # its update, and the field's own F32 stays within 8e-6 of F64.
 CASES = {
-    "full-untied": {"tied": False, "schedule": "Linear", **FULL},
-    "full-tied": {"tied": True, "schedule": "Cosine", **FULL},
-    "lora-all-linear": {"tied": False, "schedule": "Cosine", "lora": ALL_LINEAR, **LORA},
-    "lora-subset": {"tied": True, "schedule": "Linear", "lora": SUBSET, "fresh": True, **LORA},
-    "qlora-nf4": {"tied": False, "schedule": "Cosine", "lora": RANK_STABILIZED, "nf4": "plain", "seed": 23, **LORA},
-    "qlora-nf4-double": {"tied": False, "schedule": "Linear", "lora": ALL_LINEAR, "nf4": "double", **LORA},
+    "full-untied": {"base": "untied", "schedule": "Linear", **FULL},
+    "full-tied": {"base": "tied", "schedule": "Cosine", **FULL},
+    "lora-all-linear": {"base": "untied", "schedule": "Cosine", "lora": ALL_LINEAR, **LORA},
+    "lora-subset": {"base": "tied", "schedule": "Linear", "lora": SUBSET, "fresh": True, **LORA},
+    "qlora-nf4": {"base": "wide", "schedule": "Cosine", "lora": RANK_STABILIZED, "nf4": "plain", "seed": 23, **LORA},
+    "qlora-nf4-double": {"base": "wide", "schedule": "Linear", "lora": ALL_LINEAR, "nf4": "double", **LORA},
 }
 
 
@@ -62,7 +62,7 @@ def with_lora(model, case: dict):
 
 def quantized_base(case: dict):
     return load_base(
-        case["tied"],
+        case["base"],
         quantization_config=BitsAndBytesConfig(
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
@@ -75,7 +75,7 @@ def quantized_base(case: dict):
 
 def dequantized_base(case: dict):
     """The same function as the NF4 base in plain matrices: each linear weight is what bitsandbytes restores, in F32."""
-    plain, quantized = load_base(case["tied"]), quantized_base(case)
+    plain, quantized = load_base(case["base"]), quantized_base(case)
     modules = dict(plain.named_modules())
     for name, module in quantized.named_modules():
         if isinstance(module, bnb.nn.Linear4bit):
@@ -89,7 +89,7 @@ def build(case: dict, dtype):
     if "nf4" in case and dtype == torch.float32:
         base = prepare_model_for_kbit_training(quantized_base(case), use_gradient_checkpointing=False)
         return with_lora(base, case).train()  # evaluation mode would repack the nibbles for inference
-    base = dequantized_base(case) if "nf4" in case else load_base(case["tied"])
+    base = dequantized_base(case) if "nf4" in case else load_base(case["base"])
     return (with_lora(base, case) if "lora" in case else base).to(dtype).train()
 
 
@@ -100,7 +100,7 @@ def write_case(name: str) -> None:
     tensors |= {f"initial/{n}": p.detach().clone() for n, p in trainable(build(case, torch.float32)).items()}
     tensors |= {f"gradient/{n}": g for n, g in exact["gradients"].items()}
     settings = {
-        "base": "base-tied" if case["tied"] else "base-untied",
+        "base": f"base-nf4-{case['nf4']}" if "nf4" in case else BASES[case["base"]].name,
         "nf4": case.get("nf4"),
         "method": {"kind": "lora", "dropout": 0, **case["lora"]} if "lora" in case else {"kind": "full"},
         "schedule": case["schedule"],
@@ -137,7 +137,7 @@ def write_quantized_bases() -> None:
     for name in ("plain", "double"):
         directory = DATA / f"base-nf4-{name}"
         shutil.rmtree(directory, ignore_errors=True)
-        quantized_base({"tied": False, "nf4": name}).save_pretrained(directory)
+        quantized_base({"base": "wide", "nf4": name}).save_pretrained(directory)
         (directory / "generation_config.json").unlink(missing_ok=True)
 
 
@@ -165,7 +165,7 @@ def write_curve() -> None:
     """`data/curve-bf16.json`: 200 steps of LoRA on the base rounded to BF16, in F64 and as PEFT trains it in BF16."""
     case = CASES["lora-all-linear"]
     options = {"learning_rate": 1e-3, "schedule": "Cosine", "epsilon": 1e-8, "max_grad_norm": 1.0, "steps": 200}
-    rounded = lambda: load_base(case["tied"], torch.bfloat16)
+    rounded = lambda: load_base(case["base"], torch.bfloat16)
     exact = train(with_lora(rounded().float(), case).double(), **options)
     field = train(with_lora(rounded(), case), **options)
     curve = {"exact": exact["losses"], "field": field["losses"], "learningRates": exact["learningRates"]}

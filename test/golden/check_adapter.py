@@ -23,7 +23,7 @@ BOUND = 1e-5
 
 def check(directory: str, result_path: str) -> int:
     path = pathlib.Path(directory)
-    model = peft.PeftModel.from_pretrained(load_base(tied=False), path, is_trainable=True)
+    model = peft.PeftModel.from_pretrained(load_base("untied"), path, is_trainable=True)
     loaded = set_peft_model_state_dict(model, load_peft_weights(path))
     missing = [key for key in loaded.missing_keys if "lora_" in key]
     ours = load_file(path / "logits.safetensors")["logits"]

@@ -57,7 +57,7 @@ async function bindBase(engine: Engine, { settings }: GoldenCase): Promise<void>
   if (settings.nf4 === null) return await bindDirectory(engine, goldenPath(settings.base));
   const made = mkdtempSync(path.join(tmpdir(), "luthier-golden-"));
   try {
-    writeNf4Base(`base-nf4-${settings.nf4}`, made);
+    writeNf4Base(settings.base, made);
     await bindDirectory(engine, made);
   } finally {
     rmSync(made, { recursive: true }); // what is bound stays mapped

@@ -28,7 +28,7 @@ const curves = z.strictObject({
 
 const caseFile = z.strictObject({
   settings: z.strictObject({
-    base: z.enum(["base-untied", "base-tied"]),
+    base: z.string(),
     nf4: z.enum(["plain", "double"]).nullable(),
     method: z.discriminatedUnion("kind", [lora, z.strictObject({ kind: z.literal("full") })]),
     schedule: z.enum(["Linear", "Cosine"]),

@@ -1,11 +1,13 @@
 """The tiny Llamas that every golden starts from, the rows they train on, and their reference in double precision.
 
 Sizes are deliberately no multiples of a vector's width where the architecture allows it (vocabulary 99, feed-forward 80).
-Initial weights are large (deviation 0.2) so that softmax, SiLU and the norms work far from their linear range.
+The base that is quantised is wider, since bitsandbytes' CPU kernel restores wrong values where a matrix's width is no
+multiple of its block of 64. Initial weights are large (deviation 0.2) so that softmax, SiLU and the norms work far from their linear range.
 """
 
 import json
 import pathlib
+import tempfile
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -19,41 +21,47 @@ ROW_TOKENS = 32
 ROWS = 8
 
 
-def config(tied: bool) -> LlamaConfig:
+# Where each base lies. The wide one is only a step on the way to NF4 and is not kept.
+BASES = {
+    "untied": DATA / "base-untied",
+    "tied": DATA / "base-tied",
+    "wide": pathlib.Path(tempfile.gettempdir()) / "luthier-golden-base-wide",
+}
+SEEDS = {"untied": 5, "tied": 7, "wide": 9}
+
+
+def config(base: str) -> LlamaConfig:
+    hidden, feed_forward = (64, 128) if base == "wide" else (32, 80)
     return LlamaConfig(
         vocab_size=VOCABULARY,
-        hidden_size=32,
-        intermediate_size=80,
+        hidden_size=hidden,
+        intermediate_size=feed_forward,
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
-        head_dim=8,
+        head_dim=hidden // 4,
         max_position_embeddings=64,
         rms_norm_eps=1e-5,
         rope_theta=10000.0,
-        tie_word_embeddings=tied,
+        tie_word_embeddings=base == "tied",
         bos_token_id=1,
         eos_token_id=2,
     )
 
 
-def base_directory(tied: bool) -> pathlib.Path:
-    return DATA / ("base-tied" if tied else "base-untied")
-
-
-def write_base(tied: bool) -> None:
-    generator = torch.Generator().manual_seed(7 if tied else 5)
-    model = LlamaForCausalLM(config(tied))
+def write_base(base: str) -> None:
+    generator = torch.Generator().manual_seed(SEEDS[base])
+    model = LlamaForCausalLM(config(base))
     with torch.no_grad():
         for name, weight in model.named_parameters():
             noise = torch.randn(weight.shape, generator=generator)
             weight.copy_(1 + 0.1 * noise if weight.dim() == 1 else 0.2 * noise)
-    model.save_pretrained(base_directory(tied))
-    (base_directory(tied) / "generation_config.json").unlink(missing_ok=True)
+    model.save_pretrained(BASES[base])
+    (BASES[base] / "generation_config.json").unlink(missing_ok=True)
 
 
-def load_base(tied: bool, dtype=torch.float32, **options) -> LlamaForCausalLM:
-    return LlamaForCausalLM.from_pretrained(base_directory(tied), dtype=dtype, attn_implementation="sdpa", **options)
+def load_base(base: str, dtype=torch.float32, **options) -> LlamaForCausalLM:
+    return LlamaForCausalLM.from_pretrained(BASES[base], dtype=dtype, attn_implementation="sdpa", **options)
 
 
 def write_rows() -> None:
