@@ -91,7 +91,7 @@ export class Transport {
   }
 
   async close(): Promise<void> {
-    await this.#dispatcher?.close();
+    await this.#dispatcher?.destroy();
   }
 
   async #send(call: Call, timeoutMs: number): Promise<Dispatcher.ResponseData> {

@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { test } from "node:test";
+import { KubeConfig } from "@kubernetes/client-node";
+import { pino } from "pino";
+import { Client } from "./client.ts";
+import type { KubeObject, Resource } from "./objects.ts";
+import { Reflector } from "./reflector.ts";
+import { Store } from "./store.ts";
+import { sleep, Transport } from "./transport.ts";
+
+const things: Resource<KubeObject> = { group: "test", version: "v1", plural: "things", kind: "Thing" };
+const thing = (name: string, resourceVersion: string) => ({ metadata: { name, namespace: "ns", resourceVersion } });
+const event = (type: string, object: object) => `${JSON.stringify({ type, object })}\n`;
+
+type Watch = (query: URLSearchParams, response: ServerResponse) => void;
+
+/** A reflector against a server that lists `lists` in turn and answers its watches in turn. */
+async function reflect(
+  lists: readonly (readonly object[])[],
+  watches: readonly Watch[],
+  until: (store: Store<KubeObject>) => boolean,
+): Promise<{ names: string[]; watchedFrom: string[]; lists: number }> {
+  const watchedFrom: string[] = [];
+  let listed = 0;
+  const server = createServer((request: IncomingMessage, response: ServerResponse) => {
+    const query = new URL(request.url ?? "", "http://x").searchParams;
+    if (query.get("watch") !== "true") {
+      const items = lists[Math.min(listed++, lists.length - 1)];
+      response.end(JSON.stringify({ metadata: { resourceVersion: `${listed * 100}` }, items }));
+      return;
+    }
+    const watch = watches[watchedFrom.push(query.get("resourceVersion") ?? "") - 1];
+    if (watch) watch(query, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  const config = new KubeConfig();
+  config.loadFromClusterAndUser({ name: "c", server: `http://127.0.0.1:${address.port}`, skipTLSVerify: false }, { name: "u" });
+  const transport = new Transport(config, { userAgent: "test" });
+  const store = new Store<KubeObject>({});
+  const reflector = new Reflector({
+    client: new Client(transport),
+    resource: things,
+    store,
+    log: pino({ level: "silent" }),
+  });
+  const stop = new AbortController();
+  const running = reflector.run(stop.signal);
+  await reflector.synced;
+  for (let waited = 0; !until(store) && waited < 5_000; waited += 20) await sleep(20);
+  stop.abort();
+  await running;
+  server.closeAllConnections();
+  server.close();
+  await transport.close();
+  return {
+    names: store
+      .values()
+      .map(({ metadata }) => metadata.name)
+      .sort(),
+    watchedFrom,
+    lists: listed,
+  };
+}
+
+test("a watch that is cut resumes where it was and lists nothing again", async () => {
+  const cut: Watch = (_, response) => {
+    response.write(event("ADDED", thing("b", "101")));
+    response.write(event("BOOKMARK", { metadata: { resourceVersion: "150" } }), () => response.destroy());
+  };
+  const rest: Watch = (_, response) => response.write(event("ADDED", thing("c", "151")));
+  const result = await reflect([[thing("a", "1")]], [cut, rest], (store) => store.size === 3);
+  assert.deepEqual(result, { names: ["a", "b", "c"], watchedFrom: ["100", "150"], lists: 1 });
+});
+
+test("410 Gone means one new list, and what it lacks is deleted", async () => {
+  const gone: Watch = (_, response) => response.end(event("ERROR", { kind: "Status", code: 410, reason: "Expired" }));
+  const quiet: Watch = (_, response) => response.writeHead(200).flushHeaders();
+  const result = await reflect(
+    [[thing("a", "1"), thing("b", "2")], [thing("b", "2")]],
+    [gone, quiet],
+    (store) => store.size === 1,
+  );
+  assert.deepEqual(result.names, ["b"]);
+  assert.equal(result.lists, 2);
+});
+
+test("a frame that is cut in the middle is not taken, and comes again", async () => {
+  const torn: Watch = (_, response) => response.end('{"type":"ADDED","object":{"metadata":{"na\n');
+  const whole: Watch = (_, response) => response.write(event("ADDED", thing("b", "101")));
+  const result = await reflect([[thing("a", "1")]], [torn, whole], (store) => store.size === 2);
+  assert.deepEqual(result.names, ["a", "b"]);
+  assert.deepEqual(result.watchedFrom.slice(0, 2), ["100", "100"]);
+});
+
+test("a deleted object leaves the store", async () => {
+  const watch: Watch = (_, response) => response.write(event("DELETED", thing("a", "101")));
+  const result = await reflect([[thing("a", "1"), thing("b", "2")]], [watch], (store) => store.size === 1);
+  assert.deepEqual(result.names, ["b"]);
+});

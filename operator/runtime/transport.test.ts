@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { createServer, type RequestListener } from "node:http";
+import { test } from "node:test";
+import { KubeConfig } from "@kubernetes/client-node";
+import { ApiError, isAlreadyExists, isConflict, WritesStoppedError } from "./errors.ts";
+import { retryDelayMs, Transport } from "./transport.ts";
+
+/** An HTTP server in place of the API server: faults that a healthy one does not show. */
+async function against(listener: RequestListener, use: (transport: Transport) => Promise<void>): Promise<void> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  const config = new KubeConfig();
+  config.loadFromClusterAndUser(
+    { name: "c", server: `http://127.0.0.1:${address.port}`, skipTLSVerify: false },
+    { name: "u", token: "secret" },
+  );
+  const transport = new Transport(config, { userAgent: "test" });
+  try {
+    await use(transport);
+  } finally {
+    await transport.close();
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+const tooMany = (retryAfterMs?: number) => new ApiError(429, "TooManyRequests", "", retryAfterMs);
+const retries = [
+  { name: "429 is retried for a write", method: "POST", error: tooMany(), retried: true },
+  { name: "503 is retried for a write", method: "PATCH", error: new ApiError(503, "", ""), retried: true },
+  {
+    name: "500 of a write is not: it may have happened",
+    method: "POST",
+    error: new ApiError(500, "", ""),
+    retried: false,
+  },
+  { name: "500 of a read is", method: "GET", error: new ApiError(500, "", ""), retried: true },
+  { name: "404 is an answer", method: "GET", error: new ApiError(404, "NotFound", ""), retried: false },
+  { name: "a lost connection of a read is", method: "GET", error: new Error("ECONNRESET"), retried: true },
+  { name: "a lost connection of a write is not", method: "POST", error: new Error("ECONNRESET"), retried: false },
+  { name: "stopped writes stay stopped", method: "GET", error: new WritesStoppedError(), retried: false },
+] as const;
+
+for (const { name, method, error, retried } of retries) {
+  test(name, () => assert.equal(retryDelayMs(method, error, 1) !== undefined, retried));
+}
+
+test("the server's Retry-After is waited for", () => {
+  assert.ok((retryDelayMs("POST", tooMany(2000), 1) ?? 0) >= 2000);
+});
+
+test("requests carry the token and are retried until the server is free", async () => {
+  let calls = 0;
+  const listener: RequestListener = (request, response) => {
+    assert.equal(request.headers.authorization, "Bearer secret");
+    calls++;
+    if (calls < 3) response.writeHead(429, { "retry-after": "0" }).end("busy");
+    else response.end('{"ok":true}');
+  };
+  await against(listener, async (transport) => {
+    assert.deepEqual(await transport.json({ method: "POST", path: "/x", body: {} }), { ok: true });
+  });
+  assert.equal(calls, 3);
+});
+
+test("a Status object becomes an error with its reason", async () => {
+  const status = { kind: "Status", reason: "AlreadyExists", message: "x exists" };
+  await against(
+    (_, response) => response.writeHead(409).end(JSON.stringify(status)),
+    async (transport) => {
+      const error = await transport.json({ method: "POST", path: "/x", body: {} }).catch((thrown: unknown) => thrown);
+      assert.ok(isAlreadyExists(error) && !isConflict(error));
+    },
+  );
+});
+
+test("after stopWrites nothing is written and reads go on", async () => {
+  const methods: (string | undefined)[] = [];
+  const listener: RequestListener = (request, response) => {
+    methods.push(request.method);
+    response.end("{}");
+  };
+  await against(listener, async (transport) => {
+    transport.stopWrites();
+    await assert.rejects(transport.json({ method: "DELETE", path: "/x" }), WritesStoppedError);
+    await transport.json({ method: "GET", path: "/x" });
+  });
+  assert.deepEqual(methods, ["GET"]);
+});
+
+test("a silent stream ends with an error", async () => {
+  await against(
+    (_, response) => response.writeHead(200).write('{"a":1}\n'),
+    async (transport) => {
+      const lines: string[] = [];
+      await assert.rejects(async () => {
+        for await (const line of transport.lines({ method: "GET", path: "/watch" }, 200)) lines.push(line);
+      });
+      assert.deepEqual(lines, ['{"a":1}']);
+    },
+  );
+});
