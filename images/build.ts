@@ -7,10 +7,12 @@ import { fileURLToPath } from "node:url";
 import { cached, pruneCache } from "../tools/setup/cache.ts";
 import { type OnProgress, withHeartbeat } from "../tools/setup/progress.ts";
 import { baseArchive } from "./base.ts";
-import { buildah } from "./buildah.ts";
+import { type Buildah, buildahIn } from "./buildah.ts";
 import { contentTag, layOutContext, TARGETS, type Target } from "./context.ts";
 
 const CONTAINERFILE = fileURLToPath(new URL("Containerfile", import.meta.url));
+/** As in the Containerfile. */
+const BASE_NAME = "localhost/luthier-base";
 const STAGE = "build images";
 /** Every change of a source makes a pair of 290 MB; a few for other checkouts and for going back. */
 const ARCHIVES_KEPT = 3;
@@ -33,9 +35,9 @@ export interface BuildOptions {
 /** Both images; throws when the native addon is not built or a tool is missing. */
 export function buildImages({ onProgress = () => {}, base }: BuildOptions = {}): Promise<Images> {
   return withHeartbeat(onProgress, async (report) => {
-    const archive = base === undefined ? await baseArchive(report) : undefined;
-    const tag = contentTag(base ?? path.basename(path.dirname(archive ?? "")));
-    const entry = await cached("images", tag, (work) => build(work, tag, archive, base, report));
+    const standOn = base ?? (await baseArchive(report));
+    const tag = contentTag(base ?? path.basename(path.dirname(standOn)));
+    const entry = await cached("images", tag, (work) => build(work, tag, standOn, report));
     pruneCache("images", ARCHIVES_KEPT);
     const image = (target: Target): Image => ({
       name: nameOf(target, tag),
@@ -49,49 +51,40 @@ function nameOf(target: Target, tag: string): string {
   return `localhost/luthier-${target}:${tag}`;
 }
 
-async function build(
-  work: string,
-  tag: string,
-  archive: string | undefined,
-  base: string | undefined,
-  report: OnProgress,
-): Promise<void> {
+/** Fills `work` with an archive for each target. `base`: the name of an image, or the path of base.ts's archive. */
+async function build(work: string, tag: string, base: string, report: OnProgress): Promise<void> {
   const context = path.join(work, "context");
+  const storage = path.join(work, "storage");
+  const buildah = buildahIn(storage);
   mkdirSync(context);
   report({ stage: STAGE, message: "laying out Node, packages, sources and addon", fraction: 0 });
   await layOutContext(context);
-  const from = archive === undefined ? ["--pull=missing"] : ["--pull=never"];
-  const baseName = base ?? (await importBase(archive ?? ""));
+  const from = path.isAbsolute(base) ? await importBase(buildah, base) : base;
   for (const [index, target] of TARGETS.entries()) {
     report({ stage: STAGE, message: target, fraction: (index + 1) / (TARGETS.length + 1) });
     const name = nameOf(target, tag);
-    await buildah([
-      "build",
-      ...from,
+    const options = [
       "--layers",
       "--build-arg",
-      `BASE=${baseName}`,
+      `BASE=${from}`,
       "--target",
       target,
       "--file",
       CONTAINERFILE,
       "--tag",
       name,
-      context,
-    ]);
-    await buildah(["push", name, `docker-archive:${path.join(work, `${target}.tar`)}:${name}`]);
+    ];
+    await buildah("build", "--pull=missing", ...options, context);
+    await buildah("push", name, `docker-archive:${path.join(work, `${target}.tar`)}:${name}`);
   }
-  // The archives are what is kept; layers of earlier sources would only pile up.
-  await buildah(["rmi", "--all", "--force"]);
-  rmSync(context, { recursive: true });
+  for (const directory of [context, storage]) rmSync(directory, { recursive: true });
 }
 
 /** The base archive as an image of buildah's; its name. */
-async function importBase(archive: string): Promise<string> {
-  const name = `localhost/luthier-base:${path.basename(path.dirname(archive))}`;
-  const context = path.dirname(archive);
-  const file = path.join(context, "Containerfile");
+async function importBase(buildah: Buildah, archive: string): Promise<string> {
+  const directory = path.dirname(archive);
+  const file = path.join(directory, "Containerfile");
   writeFileSync(file, `FROM scratch\nADD ${path.basename(archive)} /\n`);
-  await buildah(["build", "--file", file, "--tag", name, context]);
-  return name;
+  await buildah("build", "--file", file, "--tag", BASE_NAME, directory);
+  return BASE_NAME;
 }

@@ -1,13 +1,15 @@
-// buildah with a storage of its own in the cache: the machine's images and containers are neither seen nor touched.
+// buildah, with a storage of its own for each piece of work: the machine's images are neither seen nor touched, builds
+// run side by side, and removing the directory removes everything. Its mounts are made in a namespace that ends with it.
 
 import path from "node:path";
-import { cacheRoot } from "../tools/setup/cache.ts";
-import { type CommandOptions, run } from "../tools/setup/command.ts";
+import { run } from "../tools/setup/command.ts";
 
-/** Runs buildah as root without a container runtime of its own (chroot isolation); resolves with stdout. */
-export async function buildah(args: readonly string[], options: CommandOptions = {}): Promise<string> {
-  const storage = path.join(cacheRoot(), "buildah");
-  const env = { ...process.env, ...options.env, BUILDAH_ISOLATION: "chroot" };
-  const where = ["--root", path.join(storage, "root"), "--runroot", path.join(storage, "run")];
-  return (await run("buildah", [...where, ...args], { ...options, env })).stdout;
+/** One call of buildah; resolves with its stdout. */
+export type Buildah = (...args: readonly string[]) => Promise<string>;
+
+/** buildah as root, without a container runtime (chroot isolation), on images kept below `directory`. */
+export function buildahIn(directory: string): Buildah {
+  const env = { ...process.env, BUILDAH_ISOLATION: "chroot" };
+  const storage = ["--root", path.join(directory, "root"), "--runroot", path.join(directory, "run")];
+  return async (...args) => (await run("unshare", ["--mount", "--", "buildah", ...storage, ...args], { env })).stdout;
 }

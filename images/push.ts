@@ -1,13 +1,22 @@
 // Sends a built image to a registry, under the same last part of its name and the same tag.
 
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import type { Image } from "./build.ts";
-import { buildah } from "./buildah.ts";
+import { buildahIn } from "./buildah.ts";
 
 /** The image's name in the registry. Credentials are those of `buildah login`. */
 export async function pushImage(image: Image, prefix: string): Promise<string> {
   const name = nameIn(prefix, image.name);
-  const id = (await buildah(["pull", `docker-archive:${image.archive}`])).trim().split("\n").at(-1) ?? "";
-  await buildah(["push", id, `docker://${name}`]);
+  const storage = mkdtempSync(path.join(tmpdir(), "luthier-push-"));
+  try {
+    const buildah = buildahIn(storage);
+    const id = (await buildah("pull", `docker-archive:${image.archive}`)).trim().split("\n").at(-1) ?? "";
+    await buildah("push", id, `docker://${name}`);
+  } finally {
+    rmSync(storage, { recursive: true });
+  }
   return name;
 }
 
