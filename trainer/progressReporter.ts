@@ -1,30 +1,33 @@
 /**
- * Progress lines at a steady pace: at most one a second within a phase, and the last one again when nothing was said for
+ * Progress lines at a steady pace: within a phase at most one in an interval (a second by default), and the last one again when nothing was said for
  * five seconds, so that a silent log means a dead process.
  */
 import type { Progress } from "./contract/progress.ts";
 
 export type ProgressUpdate = Omit<Progress, "time">;
 
-const leastMilliseconds = 1000;
-const mostMilliseconds = 5000;
+const usualInterval = 1000;
+const heartbeatMilliseconds = 5000;
 
 export class ProgressReporter {
   readonly #emit: (progress: Progress) => void;
   readonly #heartbeat: NodeJS.Timeout;
+  readonly #interval: number;
   #last: ProgressUpdate | undefined;
   #emittedAt = 0;
 
-  constructor(emit: (progress: Progress) => void) {
+  /** `interval` in milliseconds. */
+  constructor(emit: (progress: Progress) => void, interval = usualInterval) {
     this.#emit = emit;
-    this.#heartbeat = setInterval(() => this.#repeat(), leastMilliseconds);
+    this.#interval = interval;
+    this.#heartbeat = setInterval(() => this.#repeat(), usualInterval);
     this.#heartbeat.unref();
   }
 
   report(update: ProgressUpdate): void {
     const isNew = update.phase !== this.#last?.phase || update.done === update.total;
     this.#last = update;
-    if (isNew || Date.now() - this.#emittedAt >= leastMilliseconds) this.#send(update);
+    if (isNew || Date.now() - this.#emittedAt >= this.#interval) this.#send(update);
   }
 
   close(): void {
@@ -32,7 +35,7 @@ export class ProgressReporter {
   }
 
   #repeat(): void {
-    if (this.#last && Date.now() - this.#emittedAt >= mostMilliseconds) this.#send(this.#last);
+    if (this.#last && Date.now() - this.#emittedAt >= heartbeatMilliseconds) this.#send(this.#last);
   }
 
   #send(update: ProgressUpdate): void {

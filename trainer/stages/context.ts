@@ -6,6 +6,8 @@ import type { Stores } from "../stores/stores.ts";
 export interface StageContext {
   stores: Stores;
   onProgress: (progress: Progress) => void;
+  /** Least time between two reports of a phase, in milliseconds. Default 1000. */
+  progressInterval?: number;
   /** A line for a person. */
   log: (line: string) => void;
   /** Aborted: stop at the next safe point, with what was done so far durable. */

@@ -110,7 +110,7 @@ class Export {
     this.#run = storeLayout.run(file.artifactRoot, file.runHash);
     this.#objects = new Objects(context.stores, file.artifactRoot);
     this.#dtype = file.export.merged.dtype ?? "BF16";
-    this.progress = new ProgressReporter(context.onProgress);
+    this.progress = new ProgressReporter(context.onProgress, context.progressInterval);
   }
 
   async run(): Promise<void> {

@@ -57,7 +57,7 @@ class Preparation {
     this.#objects = new Objects(context.stores, file.artifactRoot);
     const { baseModel, dataset } = file;
     this.#settings = effectiveSettings({ baseModel, dataset, method: { full: {} } }).dataset;
-    this.progress = new ProgressReporter(context.onProgress);
+    this.progress = new ProgressReporter(context.onProgress, context.progressInterval);
   }
 
   async run(): Promise<PrepareResult> {

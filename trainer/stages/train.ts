@@ -62,7 +62,7 @@ class Training {
     this.#run = run;
     this.#objects = new Objects(context.stores, file.artifactRoot);
     this.#settings = effectiveSettings(file.spec);
-    this.#progress = new ProgressReporter(context.onProgress);
+    this.#progress = new ProgressReporter(context.onProgress, context.progressInterval);
   }
 
   close(): void {

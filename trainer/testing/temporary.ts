@@ -25,6 +25,7 @@ export function testContext(directory: string, changes: Partial<StageContext> = 
   return {
     stores: new Stores({ claimsRoot: directory }),
     onProgress: (line) => progress.push(line),
+    progressInterval: 0,
     log: () => {},
     signal: controller.signal,
     threads: 1,

@@ -1,0 +1,251 @@
+/** Trainings from their run files to their artifacts, on the native executor. */
+import assert from "node:assert/strict";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { type TestContext, test } from "node:test";
+import type { Progress } from "../contract/progress.ts";
+import { readPeftAdapter } from "../export/adapterSource.ts";
+import { StageFailure } from "../failure.ts";
+import { decodeTensors } from "../formats/safetensors.ts";
+import { Chat } from "../generation/chat.ts";
+import { type TinyOptions, TinyTraining } from "../testing/tinyTraining.ts";
+import { runExport } from "./export.ts";
+import { StoredModel } from "./storedModel.ts";
+import { runTrain } from "./train.ts";
+
+/** Trains to the end, stopping the process whenever `stopAt` has been reached, and going on. */
+async function trainInParts(training: TinyTraining, stopsAfterSteps: readonly number[], threads = 1) {
+  const file = await training.trainFile();
+  for (const step of stopsAfterSteps) {
+    const context = { ...training.context(), threads };
+    const controller = new AbortController();
+    const onProgress = ({ phase, done }: Progress) => {
+      if (phase === "Training" && done >= step) controller.abort();
+    };
+    await assert.rejects(runTrain(file, { ...context, onProgress, signal: controller.signal }), { code: 10 });
+  }
+  return await runTrain(file, { ...training.context(), threads });
+}
+
+const task: TinyOptions = { training: { maxSteps: 60, batchTokens: 512, learningRate: "2e-2" } };
+
+test("LoRA learns a task, is exported, read back and can be talked to", async (t) => {
+  const training = await TinyTraining.make(t, task);
+  const context = training.context();
+  const { figures } = await runTrain(await training.trainFile(), context);
+  assert.equal(figures.evaluationBefore!.exactMatch, 0);
+  assert.equal(figures.evaluationAfter!.exactMatch, 1);
+  assert.equal(figures.evaluationAfter!.majorityShare, 0.5);
+  // ln 259 = 5.6 is chance.
+  assert.ok(figures.evalLoss! < 4, String(figures.evalLoss));
+
+  const merged = await runExport(
+    await training.exportFile(figures.adapterDigest, { maxShardBytes: 1_000_000 }),
+    context,
+  );
+  assert.ok(merged.figures.maxLogitDifference > 0 && merged.figures.maxLogitDifference < 0.1);
+  assert.equal(
+    (await runExport(await training.exportFile(figures.adapterDigest, { maxShardBytes: 1_000_000 }), context)).reused,
+    true,
+  );
+
+  const path = await training.runPath();
+  const base = await StoredModel.inDirectory(context.stores, `file://${training.directory}/base`);
+  const adapter = await readPeftAdapter(context.stores, `file://${path}/adapter`);
+  const exported = await StoredModel.inDirectory(context.stores, `file://${path}/exports/merged`);
+  assert.deepEqual(await answersOf({ model: base, adapter: adapter! }), ["yes", "no"]);
+  assert.deepEqual(await answersOf({ model: exported }), ["yes", "no"]);
+});
+
+async function answersOf(options: Pick<Parameters<typeof Chat.open>[0], "model" | "adapter">): Promise<string[]> {
+  const chat = await Chat.open({ ...options, threads: 1 });
+  const sampling = { maxNewTokens: 8, temperature: 0, seed: 1, signal: new AbortController().signal };
+  try {
+    const answers: string[] = [];
+    for (const content of ["even 950", "odd 951"]) {
+      let answer = "";
+      for await (const piece of chat.answer([{ role: "user", content }], sampling)) answer += piece;
+      answers.push(answer);
+    }
+    return answers;
+  } finally {
+    chat.close();
+  }
+}
+
+test("full fine-tuning learns the task too; its result is a model, exported as it is", async (t) => {
+  const training = await TinyTraining.make(t, { ...task, method: { full: {} }, shape: { tied: false } });
+  const context = training.context();
+  const { figures } = await runTrain(await training.trainFile(), context);
+  assert.equal(figures.evaluationAfter!.exactMatch, 1);
+  assert.equal(figures.trainableParameters, figures.totalParameters);
+  const merged = await runExport(await training.exportFile(figures.adapterDigest, {}), context);
+  assert.equal(merged.figures.maxLogitDifference, 0);
+});
+
+test("a run that was stopped anywhere, and went on, gives the same bytes", async (t) => {
+  for (const method of [{ lora: { rank: 4, dropout: "0.1" } }, { full: {} }]) {
+    const options = {
+      method,
+      training: { maxSteps: 12, batchTokens: 256, learningRate: "1e-2", checkpoint: { everySteps: 3 } },
+    };
+    const [atOnce, inParts] = [await TinyTraining.make(t, options), await TinyTraining.make(t, options)];
+    const whole = await trainInParts(atOnce, []);
+    const parts = await trainInParts(inParts, [2, 5, 11]);
+    assert.equal(parts.figures.resumes, 3);
+    assert.deepEqual(await filesOf(inParts), await filesOf(atOnce));
+    assert.deepEqual(
+      [parts.figures.loss, parts.figures.evalLoss, parts.figures.bestStep, parts.figures.trainedTokens],
+      [whole.figures.loss, whole.figures.evalLoss, whole.figures.bestStep, whole.figures.trainedTokens],
+    );
+  }
+});
+
+/** Digests of the adapter's files; its configuration names the base's URI, which is another one here. */
+async function filesOf(training: TinyTraining): Promise<unknown> {
+  const manifest = JSON.parse(await readFile(`${await training.runPath()}/adapter/manifest.json`, "utf8"));
+  return manifest.files.filter(({ path }: { path: string }) => path !== "adapter_config.json");
+}
+
+test("the number of threads changes no bit", async (t) => {
+  const [one, two] = [await TinyTraining.make(t), await TinyTraining.make(t)];
+  await trainInParts(one, [], 1);
+  await trainInParts(two, [], 2);
+  assert.deepEqual(await weightsOf(one), await weightsOf(two));
+});
+
+async function weightsOf(training: TinyTraining): Promise<Buffer> {
+  return await readFile(`${await training.runPath()}/adapter/adapter_model.safetensors`);
+}
+
+test("a finished run is not trained again, and a missing adapter is said", async (t) => {
+  const training = await TinyTraining.make(t);
+  const file = await training.trainFile();
+  const first = await runTrain(file, training.context());
+  const context = training.context();
+  const again = await runTrain(file, context);
+  assert.deepEqual([again.reused, again.figures, again.reportDigest], [true, first.figures, first.reportDigest]);
+  assert.deepEqual(context.progress, []);
+  await rm(`${await training.runPath()}/adapter`, { recursive: true });
+  await assert.rejects(runTrain(file, training.context()), { code: 23, reason: "AdapterMissing" });
+});
+
+test("a damaged checkpoint is passed over for the one before it, and the bytes are the same", async (t) => {
+  const options = { training: { maxSteps: 10, batchTokens: 256, learningRate: "1e-2", checkpoint: { everySteps: 2 } } };
+  const [whole, damaged] = [await TinyTraining.make(t, options), await TinyTraining.make(t, options)];
+  await trainInParts(whole, []);
+  await stopAfter(damaged, 7);
+  const checkpoints = `${await damaged.runPath()}/checkpoints`;
+  assert.deepEqual((await readdir(checkpoints)).sort(), ["step-6", "step-7"]);
+  const state = await readFile(`${checkpoints}/step-7/state.safetensors`);
+  state[state.length - 100]! ^= 1;
+  await writeFile(`${checkpoints}/step-7/state.safetensors`, state);
+  const words: string[] = [];
+  await runTrain(await damaged.trainFile(), { ...damaged.context(), log: (line) => words.push(line) });
+  assert.match(words.join("\n"), /step-7: cannot be used[^]*going on after step 6/);
+  assert.deepEqual(await weightsOf(whole), await weightsOf(damaged));
+});
+
+async function stopAfter(training: TinyTraining, step: number): Promise<void> {
+  const controller = new AbortController();
+  const onProgress = ({ phase, done }: Progress) => phase === "Training" && done >= step && controller.abort();
+  await assert.rejects(
+    runTrain(await training.trainFile(), { ...training.context(), onProgress, signal: controller.signal }),
+    { code: 10, reason: "Stopped" },
+  );
+}
+
+test("a writer that was replaced stops itself before it commits", async (t) => {
+  const training = await TinyTraining.make(t, {
+    training: { maxSteps: 8, batchTokens: 64, checkpoint: { everySteps: 2 } },
+  });
+  const path = await training.runPath();
+  const onProgress = ({ phase, done }: Progress) => {
+    if (phase === "Training" && done === 1) void writeFile(`${path}/epochs/epoch-9`, "{}");
+  };
+  await assert.rejects(runTrain(await training.trainFile(), { ...training.context(), onProgress }), {
+    code: 12,
+    reason: "Superseded",
+  });
+  assert.equal((await readdir(path)).includes("report.json"), false);
+});
+
+test("early stopping ends a run that no longer improves, with the best weights", async (t) => {
+  const training = await TinyTraining.make(t, {
+    training: {
+      maxSteps: 400,
+      batchTokens: 256,
+      learningRate: "5e-2",
+      evaluation: { everySteps: 2 },
+      earlyStopping: { patience: 2 },
+    },
+  });
+  const { figures } = await runTrain(await training.trainFile(), training.context());
+  assert.ok(figures.steps < 400 && figures.bestStep === figures.steps - 4, `${figures.bestStep} of ${figures.steps}`);
+});
+
+test("the curve has a line for each step, also of a run in parts", async (t) => {
+  const training = await TinyTraining.make(t);
+  await trainInParts(training, [4, 9]);
+  const lines = (await readFile(`${await training.runPath()}/metrics.jsonl`, "utf8")).trim().split("\n");
+  assert.deepEqual(
+    lines.map((line) => JSON.parse(line).done),
+    Array.from({ length: 12 }, (_, index) => index + 1),
+  );
+});
+
+/** A training whose base has a final norm of other values. */
+async function withFinalNorm(t: TestContext, byte: number): Promise<TinyTraining> {
+  const training = await TinyTraining.make(t);
+  const path = `${training.directory}/base/model.safetensors`;
+  const file = await readFile(path);
+  decodeTensors(file).get("model.norm.weight")!.data.fill(byte);
+  await writeFile(path, file);
+  return training;
+}
+
+test("a loss that is not finite stops the run and names the example", async (t) => {
+  const training = await withFinalNorm(t, 0xff);
+  await assert.rejects(runTrain(await training.trainFile(), training.context()), (error) => {
+    assert.ok(error instanceof StageFailure);
+    assert.deepEqual([error.code, error.reason], [21, "LossNotFinite"]);
+    assert.match(error.message, /step 1: .* of file:\/\/.*train\.jsonl:\d+/);
+    return true;
+  });
+});
+
+test("a gradient that is exactly zero stops the run", async (t) => {
+  const training = await withFinalNorm(t, 0);
+  await assert.rejects(runTrain(await training.trainFile(), training.context()), { code: 21, reason: "GradientZero" });
+});
+
+test("an altered object is found before it is trained on", async (t) => {
+  const training = await TinyTraining.make(t);
+  const file = await training.trainFile();
+  const objects = `${training.directory}/artifacts/objects`;
+  const sizes = await Promise.all(
+    (await readdir(objects)).map(async (name) => ({ name, bytes: await readFile(`${objects}/${name}`) })),
+  );
+  for (const { name, bytes } of sizes) {
+    const altered = Buffer.from(bytes);
+    altered[bytes.length >> 1]! ^= 1;
+    await writeFile(`${objects}/${name}`, altered);
+    await assert.rejects(runTrain(file, training.context()), { code: 23 }, name);
+    await writeFile(`${objects}/${name}`, bytes);
+  }
+});
+
+test("an export of an altered adapter is refused", async (t) => {
+  const training = await TinyTraining.make(t);
+  const { figures } = await runTrain(await training.trainFile(), training.context());
+  const path = `${await training.runPath()}/adapter/adapter_model.safetensors`;
+  const bytes = await readFile(path);
+  bytes[bytes.length - 1]! ^= 1;
+  await writeFile(path, bytes);
+  await assert.rejects(runExport(await training.exportFile(figures.adapterDigest, {}), training.context()), {
+    code: 23,
+  });
+  await assert.rejects(runExport(await training.exportFile(`sha256:${"0".repeat(64)}`, {}), training.context()), {
+    code: 23,
+    reason: "AdapterCorrupt",
+  });
+});

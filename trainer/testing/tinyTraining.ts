@@ -1,0 +1,135 @@
+/**
+ * A whole training small enough for a test: a tiny base, a task that it learns in seconds (is the first word odd or
+ * even?), a place for artifacts. Builders of the run files of its stages.
+ */
+import { writeFile } from "node:fs/promises";
+import type { TestContext } from "node:test";
+import { prepareKey, runHash, specHash } from "../contract/hashes.ts";
+import type { ExportFile, Pins, PrepareFile, TrainFile } from "../contract/runFile.ts";
+import type { ExportEntry, TrainingSpec } from "../contract/settings.ts";
+import { storeLayout } from "../contract/storeLayout.ts";
+import { runPrepare } from "../stages/prepare.ts";
+import { type TestStage, temporaryDirectory, testContext } from "./temporary.ts";
+import { type TinyShape, writeTinyModel } from "./tinyModel.ts";
+
+export interface TinyOptions {
+  shape?: Partial<TinyShape>;
+  method?: TrainingSpec["method"];
+  training?: NonNullable<TrainingSpec["training"]>;
+  dataset?: Partial<TrainingSpec["dataset"]>;
+  examples?: number;
+}
+
+export class TinyTraining {
+  readonly directory: string;
+  readonly spec: TrainingSpec;
+  readonly artifactRoot: string;
+  pins: Pins | undefined;
+
+  private constructor(directory: string, spec: TrainingSpec) {
+    this.directory = directory;
+    this.spec = spec;
+    this.artifactRoot = `file://${directory}/artifacts`;
+  }
+
+  /** Writes base and data. */
+  static async make(t: TestContext, options: TinyOptions = {}): Promise<TinyTraining> {
+    const directory = await temporaryDirectory(t);
+    const shape = { hiddenSize: 32, intermediateSize: 64, layers: 2, heads: 2, kvHeads: 1, contextLength: 64 };
+    await writeTinyModel(`${directory}/base`, { ...shape, ...options.shape });
+    await writeFile(`${directory}/train.jsonl`, rowsOf(0, options.examples ?? 60));
+    await writeFile(`${directory}/test.jsonl`, rowsOf(900, 8));
+    return new TinyTraining(directory, specOf(directory, options));
+  }
+
+  context(): TestStage {
+    return testContext(this.directory);
+  }
+
+  prepareFile(): PrepareFile {
+    const { baseModel, dataset, evaluation } = this.spec;
+    return {
+      version: 1,
+      stage: "Prepare",
+      artifactRoot: this.artifactRoot,
+      prepareKey: prepareKey(this.spec),
+      baseModel,
+      dataset,
+      evaluation,
+    };
+  }
+
+  /** Prepares, once. */
+  async prepare(): Promise<Pins> {
+    if (this.pins) return this.pins;
+    const { figures } = await runPrepare(this.prepareFile(), this.context());
+    const { baseRevision, baseDigest, datasetDigest, evaluationSetDigest } = figures;
+    const optional = evaluationSetDigest === undefined ? {} : { evaluationSetDigest };
+    this.pins = { prepareKey: figures.prepareKey, baseRevision, baseDigest, datasetDigest, ...optional };
+    return this.pins;
+  }
+
+  /** A run of its own under `artifactRoot`; another root trains the same run again. */
+  async trainFile(): Promise<TrainFile> {
+    const pins = await this.prepare();
+    const { artifactRoot, spec } = this;
+    return {
+      version: 1,
+      stage: "Train",
+      artifactRoot,
+      runHash: runHash(spec, pins),
+      specHash: specHash(spec),
+      pins,
+      spec,
+    };
+  }
+
+  async exportFile(adapterDigest: string, merged: ExportEntry["merged"], name = "merged"): Promise<ExportFile> {
+    const { pins, runHash: hash, artifactRoot } = await this.trainFile();
+    const { baseDigest, evaluationSetDigest } = pins;
+    const optional = evaluationSetDigest === undefined ? {} : { evaluationSetDigest };
+    return {
+      version: 1,
+      stage: "Export",
+      artifactRoot,
+      runHash: hash,
+      adapterDigest,
+      baseDigest,
+      ...optional,
+      export: { name, merged },
+    };
+  }
+
+  /** The run's directory on this machine. */
+  async runPath(): Promise<string> {
+    const { artifactRoot, runHash: hash } = await this.trainFile();
+    return storeLayout.run(artifactRoot, hash).slice("file://".length);
+  }
+}
+
+function rowsOf(first: number, count: number): string {
+  const rows = Array.from({ length: count }, (_, index) => {
+    const odd = index % 2 === 1;
+    const messages = [
+      { role: "user", content: `${odd ? "odd" : "even"} ${first + index}` },
+      { role: "assistant", content: odd ? "no" : "yes" },
+    ];
+    return `${JSON.stringify({ messages })}\n`;
+  });
+  return rows.join("");
+}
+
+function specOf(directory: string, { method, training, dataset }: TinyOptions): TrainingSpec {
+  return {
+    baseModel: { uri: `file://${directory}/base` },
+    dataset: {
+      sources: [{ uri: `file://${directory}/train.jsonl` }],
+      validation: { fraction: "0.2" },
+      maxSequenceLength: 64,
+      ...dataset,
+    },
+    method: method ?? { lora: { rank: 4 } },
+    training: { maxSteps: 12, batchTokens: 256, learningRate: "1e-2", ...training },
+    evaluation: { test: { uri: `file://${directory}/test.jsonl` }, metrics: ["ExactMatch"], maxNewTokens: 4 },
+  };
+}
