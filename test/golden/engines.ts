@@ -1,8 +1,9 @@
 /** A golden's case on our engine: compiled, bound to the golden's base, parameters where the golden starts. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { compile } from "../../trainer/compile/compile.ts";
+import { encodeSafetensors } from "../../trainer/formats/safetensorsWriter.ts";
 import type { CompileSpec } from "../../trainer/graph/compiled.ts";
 import { ropeTable } from "../../trainer/models/rope.ts";
 import type { Backend } from "../../trainer/native/addon.ts";
@@ -10,8 +11,8 @@ import type { BatchShape } from "../../trainer/training/batch.ts";
 import { Engine } from "../../trainer/training/engine.ts";
 import type { StepParts } from "../../trainer/training/step.ts";
 import { modelConfigOf, tensorsOf } from "../support/modelDirectory.ts";
-import { type Epsilon, type GoldenCase, goldenPath, readDataset } from "./goldens.ts";
-import { writeNf4Base } from "./nf4Base.ts";
+import { bfloat16Base, nf4Base } from "./bases.ts";
+import { type Epsilon, type GoldenCase, goldenPath, readDataset, Tensors } from "./goldens.ts";
 
 /** How a case is computed. */
 export interface Variant {
@@ -35,7 +36,7 @@ export async function openCase(golden: GoldenCase, variant: Variant): Promise<Go
   const spec = specOf(golden, variant, model, dataset.rowTokens);
   const compiled = compile(spec);
   const engine = new Engine(compiled, { threads: variant.threads ?? 2, backend: variant.backend });
-  await bindBase(engine, golden);
+  await bindBase(engine, golden, variant);
   for (const name of golden.tensors.names("initial/")) {
     engine.floats("parameter", ourName(name)).set(golden.tensors.values(`initial/${name}`));
   }
@@ -53,11 +54,14 @@ export async function openCase(golden: GoldenCase, variant: Variant): Promise<Go
   };
 }
 
-async function bindBase(engine: Engine, { settings }: GoldenCase): Promise<void> {
-  if (settings.nf4 === null) return await bindDirectory(engine, goldenPath(settings.base));
+/** Binds the golden's base; in BF16 rounded, in NF4 as bitsandbytes wrote it, both rewritten for our engine. */
+async function bindBase(engine: Engine, { settings }: GoldenCase, { precision }: Variant): Promise<void> {
+  if (settings.nf4 === null && precision !== "BF16") return await bindDirectory(engine, goldenPath(settings.base));
   const made = mkdtempSync(path.join(tmpdir(), "luthier-golden-"));
   try {
-    writeNf4Base(settings.base, made);
+    const source = new Tensors(`${settings.base}/model.safetensors`);
+    const tensors = settings.nf4 === null ? bfloat16Base(source) : nf4Base(source);
+    writeFileSync(path.join(made, "model.safetensors"), encodeSafetensors(tensors));
     await bindDirectory(engine, made);
   } finally {
     rmSync(made, { recursive: true }); // what is bound stays mapped
@@ -83,8 +87,8 @@ function specOf(
   return {
     model,
     storage: {
-      dense: "F32",
-      linear: settings.nf4 === null ? "F32" : "NF4",
+      dense: precision === "BF16" ? "BF16" : "F32",
+      linear: settings.nf4 !== null ? "NF4" : precision === "BF16" ? "BF16" : "F32",
       doubleQuantization: settings.nf4 === "double",
     },
     method: settings.method,

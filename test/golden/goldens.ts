@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { packRowsOf, type RowOfSequences } from "./rows.ts";
 import { elementBytes, parseHeader, type TensorEntry } from "../../trainer/formats/safetensors.ts";
+import { packRowsOf, type RowOfSequences } from "./rows.ts";
 
 export const goldenPath = (name: string) => fileURLToPath(new URL(`./data/${name}`, import.meta.url));
 
@@ -53,16 +53,15 @@ export interface GoldenCase extends z.infer<typeof caseFile> {
   tensors: Tensors;
 }
 
-export const caseNames = [
-  "full-untied",
-  "full-tied",
-  "lora-all-linear",
-  "lora-subset",
-  "qlora-nf4",
-  "qlora-nf4-double",
-] as const;
+export type CaseName =
+  | "full-untied"
+  | "full-tied"
+  | "lora-all-linear"
+  | "lora-subset"
+  | "qlora-nf4"
+  | "qlora-nf4-double";
 
-export const readCase = (name: (typeof caseNames)[number]): GoldenCase => ({
+export const readCase = (name: CaseName): GoldenCase => ({
   name,
   ...json(`${name}.json`, caseFile),
   tensors: new Tensors(`${name}.safetensors`),

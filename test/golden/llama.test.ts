@@ -1,63 +1,8 @@
-/**
- * Our engine against PyTorch, transformers, PEFT and bitsandbytes: logits and loss within 1e-5 relative, each gradient
- * within 1e-5 of its norm, 20 steps of AdamW within 1e-5 (epsilon 1e-5) and 2e-4 (epsilon 1e-8) of each update's norm.
- * The references are F64; at epsilon 1e-8 another order of sums alone moves an update by 1e-5.
- */
-import assert from "node:assert/strict";
-import { describe, test } from "node:test";
-import { caseNames, type Epsilon, type GoldenCase, readCase } from "./goldens.ts";
-import { openCase, ourName, type Variant } from "./engines.ts";
-import { distance, forwardBackward, logits, train, type Values } from "./measure.ts";
+/** Full fine-tuning and LoRA against PyTorch, transformers and PEFT. */
+import { holdCases, onCpu, onCpuOtherwise, onReference } from "./holdCases.ts";
 
-const bounds = { logits: 1e-5, loss: 1e-5, gradient: 1e-5, update: { "1e-5": 1e-5, "1e-8": 2e-4 } };
-
-const variants: Record<string, Variant> = {
-  "cpu in F32": { backend: "cpu", precision: "F32" },
-  "cpu in F32, a row at a time, a block recomputed": {
-    backend: "cpu",
-    precision: "F32",
-    microRows: 1,
-    recomputedBlocks: 1,
-  },
-  "the reference in F64": { backend: "reference64", precision: "F64" },
-};
-
-for (const name of caseNames) {
-  for (const [title, variant] of Object.entries(variants)) {
-    describe(`${name} on ${title}`, () => compare(readCase(name), variant));
-  }
-}
-
-function compare(golden: GoldenCase, variant: Variant): void {
-  test("gives the logits, the loss and every gradient of PEFT", async () => {
-    using run = await openCase(golden, variant);
-    within(distance(await logits(run), golden.tensors.values("logits")), bounds.logits, "logits");
-    within(Math.abs((await forwardBackward(run)) / golden.loss - 1), bounds.loss, "loss");
-    const ours = new Map(run.engine.stateOf("gradient").map(({ name }) => [name, run.engine.floats("gradient", name)]));
-    sameTensors(ours, golden, "gradient/", bounds.gradient);
-  });
-  for (const epsilon of ["1e-5", "1e-8"] as const) trains(golden, { ...variant, epsilon }, epsilon);
-}
-
-function trains(golden: GoldenCase, variant: Variant, epsilon: Epsilon): void {
-  test(`trains 20 steps to the same parameters, epsilon ${epsilon}`, async () => {
-    using run = await openCase(golden, variant);
-    const { losses, updates } = await train(run);
-    const expected = Float64Array.from(golden.training[epsilon]!.losses);
-    within(distance(Float64Array.from(losses), expected), bounds.update[epsilon], "losses");
-    sameTensors(updates, golden, `update-${epsilon}/`, bounds.update[epsilon]);
-  });
-}
-
-/** The same names on both sides, and each tensor within the bound. */
-function sameTensors(ours: ReadonlyMap<string, Values>, { tensors }: GoldenCase, prefix: string, bound: number): void {
-  const names = tensors.names(prefix);
-  assert.deepEqual([...ours.keys()].sort(), names.map(ourName).sort());
-  for (const name of names) {
-    within(distance(ours.get(ourName(name))!, tensors.values(prefix + name)), bound, prefix + name);
-  }
-}
-
-function within(value: number, bound: number, what: string): void {
-  assert.ok(value <= bound, `${what} is ${value.toExponential(2)} away, ${bound.toExponential(0)} allowed`);
-}
+holdCases(["full-untied", "full-tied", "lora-all-linear", "lora-subset"], {
+  "cpu in F32": onCpu,
+  "cpu in F32, a row at a time, a block recomputed, one thread": onCpuOtherwise,
+  "the reference in F64": onReference,
+});

@@ -34,7 +34,11 @@ export async function forwardBackward({ engine, dataset, shape, rope }: GoldenRu
 
 /** Logits [tokens, vocabulary] of step 1's rows, an example after the other, decoded token by token through the cache. */
 export async function logits({ engine, dataset, shape, rope }: GoldenRun): Promise<Float32Array> {
-  const cache = new CacheForward(engine, { slots, capacity: shape.rowTokens, prefillTokens: 2 * shape.rowTokens }, rope);
+  const cache = new CacheForward(
+    engine,
+    { slots, capacity: shape.rowTokens, prefillTokens: 2 * shape.rowTokens },
+    rope,
+  );
   const rows = rowsOfStep(1, dataset.rowCount);
   const [first, last] = [dataset.rowStart[rows[0]]!, dataset.rowStart[rows[1] + 1]!];
   const examples = Array.from({ length: last - first }, (_, index) =>
@@ -42,7 +46,9 @@ export async function logits({ engine, dataset, shape, rope }: GoldenRun): Promi
   );
   const found: Float32Array[][] = examples.map(() => []);
   for (let position = 0; position < Math.max(...examples.map(({ length }) => length)); position++) {
-    const tokens = examples.flatMap((ids, slot) => (position < ids.length ? [{ token: ids[position]!, slot, position }] : []));
+    const tokens = examples.flatMap((ids, slot) =>
+      position < ids.length ? [{ token: ids[position]!, slot, position }] : [],
+    );
     await cache.run(tokens);
     for (const { slot } of tokens) found[slot]!.push(cache.logits(slot));
   }

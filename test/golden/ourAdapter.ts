@@ -24,8 +24,15 @@ export async function writtenFiles(run: GoldenRun): Promise<ReadonlyMap<string, 
   try {
     const stores = new Stores();
     const { method } = readCase("lora-all-linear").settings;
-    const parameters = new Map(run.engine.stateOf("parameter").map(({ name }) => [name, run.engine.floats("parameter", name)]));
-    const result = { engine: run.engine, parameters, base: new StoredModel(stores, new Map()), baseDataType: "F32" } as const;
+    const parameters = new Map(
+      run.engine.stateOf("parameter").map(({ name }) => [name, run.engine.floats("parameter", name)]),
+    );
+    const result = {
+      engine: run.engine,
+      parameters,
+      base: new StoredModel(stores, new Map()),
+      baseDataType: "F32",
+    } as const;
     const facts = { runHash: "0".repeat(64), baseDigest: `sha256:${"0".repeat(64)}`, baseUri: "base-untied", method };
     const directory = path.join(made, "adapter");
     await writeAdapter(stores, pathToFileURL(directory).href, result, facts, async () => {});
