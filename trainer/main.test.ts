@@ -1,0 +1,168 @@
+/** The trainer as a process: arguments, exit codes, the envelope, signals, metrics. */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { readFile, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
+import { createInterface } from "node:readline";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { stringify } from "yaml";
+import { type Progress, parseProgress } from "./contract/progress.ts";
+import { type Envelope, envelopeLimitBytes, parseEnvelope } from "./contract/report.ts";
+import type { RunFile } from "./contract/runFile.ts";
+import { TinyTraining } from "./testing/tinyTraining.ts";
+
+const main = fileURLToPath(new URL("./main.ts", import.meta.url));
+
+interface Ended {
+  code: number | null;
+  progress: Progress[];
+  errors: string;
+  envelope: Envelope | undefined;
+}
+
+/** Runs the trainer; `during` sees the process and each progress line. */
+async function trainer(
+  directory: string,
+  argv: readonly string[],
+  during: (child: ChildProcess, progress: Progress) => void = () => {},
+): Promise<Ended> {
+  const log = `${directory}/termination-log`;
+  await writeFile(log, "");
+  const env = { ...process.env, TERMINATION_LOG: log };
+  const child = spawn(process.execPath, [main, ...argv], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const progress: Progress[] = [];
+  createInterface({ input: child.stdout! }).on("line", (line) => {
+    const parsed = parseProgress(line);
+    assert.ok(parsed, `not a progress line: ${line}`);
+    progress.push(parsed);
+    during(child, parsed);
+  });
+  let errors = "";
+  child.stderr!.on("data", (text) => {
+    errors += text;
+  });
+  const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
+  const message = await readFile(log, "utf8");
+  assert.ok(message.length <= envelopeLimitBytes);
+  return { code, progress, errors, envelope: parseEnvelope(message) };
+}
+
+async function runFileOf(training: TinyTraining, file: RunFile): Promise<string> {
+  const path = `${training.directory}/run.yaml`;
+  await writeFile(path, stringify(file));
+  return path;
+}
+
+test("prepare, train and export as processes", async (t) => {
+  const training = await TinyTraining.make(t);
+  const run = async (command: string, file: RunFile) => {
+    const ended = await trainer(training.directory, [
+      command,
+      "--run-file",
+      await runFileOf(training, file),
+      "--threads",
+      "1",
+    ]);
+    assert.equal(ended.code, 0, ended.errors);
+    assert.equal(ended.envelope!.outcome, "Succeeded");
+    assert.ok(ended.progress.length > 0);
+    return ended.envelope!;
+  };
+  const prepared = await run("prepare", training.prepareFile());
+  assert.ok(prepared.stage === "Prepare" && prepared.figures!.dataset.examples > 0);
+  const trained = await run("train", await training.trainFile());
+  assert.ok(trained.stage === "Train" && trained.figures!.evaluationAfter);
+  const exported = await run("export", await training.exportFile(trained.figures!.adapterDigest, {}));
+  assert.ok(exported.stage === "Export" && exported.figures!.sizeBytes > 0);
+});
+
+test("SIGTERM leaves a checkpoint and exit code 10; SIGKILL leaves what was durable; the bytes are those of one go", async (t) => {
+  const options = {
+    training: { maxSteps: 400, batchTokens: 512, learningRate: "1e-2", checkpoint: { everySteps: 7 } },
+  };
+  const [whole, killed] = [await TinyTraining.make(t, options), await TinyTraining.make(t, options)];
+  const start = async (training: TinyTraining, during?: Parameters<typeof trainer>[2]) =>
+    await trainer(
+      training.directory,
+      ["train", "--run-file", await runFileOf(training, await training.trainFile())],
+      during,
+    );
+  const once = (signal: NodeJS.Signals) => {
+    let sent = false;
+    return (child: ChildProcess, { phase }: Progress) => {
+      if (phase !== "Training" || sent) return;
+      sent = true;
+      child.kill(signal);
+    };
+  };
+  const stopped = await start(killed, once("SIGTERM"));
+  assert.equal(stopped.code, 10, stopped.errors);
+  assert.equal(stopped.envelope!.outcome, "Stopped");
+  const dead = await start(killed, once("SIGKILL"));
+  assert.deepEqual([dead.code, dead.envelope], [null, undefined]);
+  const finished = await start(killed);
+  assert.equal(finished.code, 0, finished.errors);
+  assert.match(finished.errors, /going on after step/);
+  assert.equal((await start(whole)).code, 0);
+  const weights = async (training: TinyTraining) =>
+    readFile(`${await training.runPath()}/adapter/adapter_model.safetensors`);
+  assert.deepEqual(await weights(killed), await weights(whole));
+});
+
+test("a wrong run file ends with 20 and names the field", async (t) => {
+  const training = await TinyTraining.make(t);
+  const file = { ...training.prepareFile(), prepareKey: "short" };
+  const { code, envelope } = await trainer(training.directory, [
+    "prepare",
+    "--run-file",
+    await runFileOf(training, file),
+  ]);
+  assert.equal(code, 20);
+  assert.deepEqual([envelope!.outcome, envelope!.reason], ["Failed", "InvalidRunFile"]);
+  assert.match(envelope!.message, /prepareKey/);
+});
+
+test("a run file for another stage, and arguments that are wrong, are refused", async (t) => {
+  const training = await TinyTraining.make(t);
+  const path = await runFileOf(training, training.prepareFile());
+  assert.equal((await trainer(training.directory, ["train", "--run-file", path])).envelope!.reason, "InvalidRunFile");
+  for (const argv of [
+    [],
+    ["prepare"],
+    ["fly", "--run-file", path],
+    ["prepare", "--run-file", path, "--threads", "many"],
+  ]) {
+    const { code, errors } = await trainer(training.directory, argv);
+    assert.equal(code, 20, argv.join(" "));
+    assert.ok(errors.length > 0);
+  }
+});
+
+test("metrics are served while a stage runs", async (t) => {
+  const training = await TinyTraining.make(t, { training: { maxSteps: 2000, batchTokens: 512 } });
+  const port = await freePort();
+  const argv = [
+    "train",
+    "--run-file",
+    await runFileOf(training, await training.trainFile()),
+    "--metrics-port",
+    String(port),
+  ];
+  let metrics: Promise<string> | undefined;
+  const { code } = await trainer(training.directory, argv, (child, { phase, done }) => {
+    if (phase !== "Training" || done < 1 || metrics) return;
+    metrics = fetch(`http://127.0.0.1:${port}/metrics`).then((response) => response.text());
+    void metrics.finally(() => child.kill("SIGTERM"));
+  });
+  assert.equal(code, 10);
+  assert.match(await metrics!, /luthier_training_loss\{stage="Train"\} [0-9.]+/);
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0);
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
