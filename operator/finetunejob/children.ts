@@ -7,7 +7,7 @@ import type { Results } from "../api/common.ts";
 import type { FineTuneJobSpec } from "../api/fineTuneJob.ts";
 import type { FineTuneRunSpec } from "../api/fineTuneRun.ts";
 import { type Adapter, adapters, type FineTuneJob, type FineTuneRun, fineTuneRuns } from "../api/kinds.ts";
-import { labels, managedBy } from "../api/names.ts";
+import { annotations, labels, managedBy } from "../api/names.ts";
 import { trainingPart, withDefaults } from "../api/settings.ts";
 import { claimMounts } from "../jobs/claims.ts";
 import { defaultBackoffLimit, defaultTtlSeconds, helperPlacement } from "../jobs/placement.ts";
@@ -130,6 +130,7 @@ export function adapterOf(
         [labels.run]: run.metadata.name,
         [labels.specHash]: specHash.slice(0, 16),
       },
+      annotations: { [annotations.jobExports]: exportNames(spec) },
     },
     spec: {
       revision,
@@ -151,9 +152,36 @@ export function adapterOf(
       results,
       artifactRoot: root,
       execution: adapterExecution(spec, trainerImage),
+      exports: spec.adapter?.exports ?? [],
     },
   };
 }
+
+/**
+ * The whole Adapter as its FineTuneJob wants it now. With the uid, an Adapter that was deleted meanwhile stays deleted;
+ * exports that others added are theirs and not in it.
+ */
+export function adapterWithExports(adapter: Adapter, spec: FineTuneJobSpec): KubeObject & { spec: AdapterSpec } {
+  const { name, namespace = "", uid, labels: own = {} } = adapter.metadata;
+  return {
+    apiVersion: apiVersionOf(adapters),
+    kind: adapters.kind,
+    metadata: {
+      name,
+      namespace,
+      ...(uid === undefined ? {} : { uid }),
+      labels: Object.fromEntries(Object.values(labels).flatMap((label) => (own[label] ? [[label, own[label]]] : []))),
+      annotations: { [annotations.jobExports]: exportNames(spec) },
+    },
+    spec: {
+      ...adapter.spec,
+      execution: adapterExecution(spec, adapter.spec.execution.trainerImage),
+      exports: spec.adapter?.exports ?? [],
+    },
+  };
+}
+
+const exportNames = (spec: FineTuneJobSpec) => (spec.adapter?.exports ?? []).map(({ name }) => name).join(",");
 
 export function adapterExecution(spec: FineTuneJobSpec, trainerImage: string): AdapterSpec["execution"] {
   const { ttlSecondsAfterFinished } = spec;

@@ -10,7 +10,7 @@ import { type Clock, timestamp } from "../runtime/clock.ts";
 import type { Result } from "../runtime/controller.ts";
 import { isAlreadyExists, isNotFound } from "../runtime/errors.ts";
 import type { EventRecorder } from "../runtime/events.ts";
-import { apiVersionOf, type KubeObject, ownerReference } from "../runtime/objects.ts";
+import { type KubeObject, ownerReference } from "../runtime/objects.ts";
 import { writeStatus } from "../runtime/status.ts";
 import { decide } from "./decide.ts";
 import { type Gatherer, gather } from "./gather.ts";
@@ -62,23 +62,8 @@ export class FineTuneJobReconciler {
       case "updateExecution":
         await client.apply(fineTuneRuns, partial(action.run, { spec: { execution: action.execution } }), { manager });
         return;
-      case "createAdapter":
-        return once(client.create(adapters, action.adapter));
-      case "applyExports":
-        await client.apply(
-          adapters,
-          {
-            apiVersion: apiVersionOf(adapters),
-            kind: adapters.kind,
-            metadata: {
-              name: action.adapter,
-              namespace,
-              annotations: { [annotations.jobExports]: action.exports.map(({ name }) => name).join(",") },
-            },
-            ...{ spec: { exports: action.exports, execution: action.execution } },
-          },
-          { manager },
-        );
+      case "applyAdapter":
+        await client.apply(adapters, action.adapter, { manager });
         return;
       case "promote":
         await client.mergePatch(

@@ -3,7 +3,7 @@
  * decides. The road: inputs pinned → fits → run → Adapter → exports → Ready. Settings that were trained before go
  * straight to their Adapter.
  */
-import { isDeepStrictEqual } from "node:util";
+import { canonicalJson } from "../../trainer/contract/hashes.ts";
 import { type ConditionUpdate, findCondition, updateConditions, type Verdict, verdict } from "../api/conditions.ts";
 import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
 import type { Adapter, FineTuneRun } from "../api/kinds.ts";
@@ -14,6 +14,7 @@ import {
   adapterExecution,
   adapterName,
   adapterOf,
+  adapterWithExports,
   artifactRoot,
   executionOf,
   fineTuneRun,
@@ -237,7 +238,7 @@ const runSucceeded: Step = (world) => {
   return say(world, "Reconciling", "Exporting", "AdapterCreated", `Adapter ${name} is made of ${run.metadata.name}.`, {
     status,
     actions: [
-      { kind: "createAdapter", adapter },
+      { kind: "applyAdapter", adapter },
       { kind: "promote", adapter: name },
     ],
     conditions: [
@@ -331,18 +332,17 @@ function exportsUpdate({ wanted }: Readable, adapter: Adapter): Action[] {
   const execution = adapterExecution(wanted.spec, adapter.spec.execution.trainerImage);
   const ours = (adapter.metadata.annotations?.[annotations.jobExports] ?? "").split(",").filter((name) => name !== "");
   const present = (adapter.spec.exports ?? []).filter(({ name }) => ours.includes(name));
-  const same =
-    isDeepStrictEqual(byName(present), byName(exports)) &&
-    isDeepStrictEqual(plain(adapter.spec.execution), plain(execution));
-  return same ? [] : [{ kind: "applyExports", adapter: adapter.metadata.name, exports, execution }];
+  const same = sameJson(byName(present), byName(exports)) && sameJson(adapter.spec.execution, execution);
+  return same ? [] : [{ kind: "applyAdapter", adapter: adapterWithExports(adapter, wanted.spec) }];
 }
 
 const byName = <T extends { name: string }>(entries: readonly T[]) =>
-  plain([...entries].sort((a, b) => (a.name < b.name ? -1 : 1)));
+  [...entries].sort((a, b) => (a.name < b.name ? -1 : 1));
 
-/** As it is after a way over the wire: without undefined members. */
-function plain(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value));
+/** Equal once they are on the wire: the order of members and undefined ones do not count. */
+function sameJson(a: unknown, b: unknown): boolean {
+  const text = (value: unknown) => canonicalJson(JSON.parse(JSON.stringify(value)));
+  return text(a) === text(b);
 }
 
 /** Of several FineTuneJobs that share a run, the first owner places it. */
@@ -350,7 +350,7 @@ function placementUpdate({ job, wanted }: Readable, run: FineTuneRun): Action[] 
   const [first] = run.metadata.ownerReferences ?? [];
   if (first !== undefined && first.uid !== job.metadata.uid) return [];
   const execution = executionOf(wanted.spec);
-  const same = isDeepStrictEqual(plain(run.spec.execution), plain(execution));
+  const same = sameJson(run.spec.execution, execution);
   return same ? [] : [{ kind: "updateExecution", run, execution }];
 }
 

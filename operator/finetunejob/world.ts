@@ -1,5 +1,4 @@
 /** What a FineTuneJob's decision may look at, and what it may ask for. */
-import type { ExportEntry } from "../../trainer/contract/settings.ts";
 import type { AdapterSpec } from "../api/adapter.ts";
 import type { FineTuneJobSpec, FineTuneJobStatus, PlanStatus } from "../api/fineTuneJob.ts";
 import type { FineTuneRunSpec } from "../api/fineTuneRun.ts";
@@ -47,8 +46,8 @@ export type Action =
   | { kind: "createRun"; run: KubeObject & { spec: FineTuneRunSpec } }
   | { kind: "ownRun"; run: FineTuneRun }
   | { kind: "updateExecution"; run: FineTuneRun; execution: FineTuneRunSpec["execution"] }
-  | { kind: "createAdapter"; adapter: KubeObject & { spec: AdapterSpec } }
-  | { kind: "applyExports"; adapter: string; exports: readonly ExportEntry[]; execution: AdapterSpec["execution"] }
+  /** Creates it, or brings its exports and their execution to what is in here. */
+  | { kind: "applyAdapter"; adapter: KubeObject & { spec: AdapterSpec } }
   | { kind: "promote"; adapter: string };
 
 export interface Decision {

@@ -10,7 +10,7 @@ import { defaultBackoffLimit } from "../jobs/placement.ts";
 import { progressDueInMs, progressStatus } from "../jobs/progress.ts";
 import { type AttemptEnd, afterFailure, endAttempt, planAttempt, secondsLeft, withAttempt } from "./attempts.ts";
 import { trainJob } from "./job.ts";
-import { resultsOf, trainFiguresOf } from "./results.ts";
+import { finalProgress, resultsOf, trainFiguresOf } from "./results.ts";
 import type { Decision, World } from "./world.ts";
 
 type Step = (world: World) => Decision | undefined;
@@ -61,7 +61,9 @@ const attemptSucceeded: Step = (world) => {
     exitCode: 0,
     endedAt: state.endedAt,
   });
-  return say(world, "Ready", "Succeeded", "Completed", message, { ...ended, results: resultsOf(figures) }, "True");
+  const results = resultsOf(figures);
+  const status = { ...ended, results, progress: finalProgress(results, world.now) };
+  return say(world, "Ready", "Succeeded", "Completed", message, status, "True");
 };
 
 /** The Job completed and its words are lost. The next attempt finds the finished run in the store and reports again. */

@@ -1,7 +1,8 @@
 /** What a training reported, as the API shows it. Pure; figures that do not belong to this run are not taken. */
 import type { Envelope, ExactMatch, TrainFigures } from "../../trainer/contract/report.ts";
-import type { Results } from "../api/common.ts";
+import type { ProgressStatus, Results } from "../api/common.ts";
 import { figureText } from "../jobs/progress.ts";
+import { timestamp } from "../runtime/clock.ts";
 
 /** The figures of a successful envelope of this very run; undefined otherwise. */
 export function trainFiguresOf(envelope: Envelope | undefined, runHash: string): TrainFigures | undefined {
@@ -28,6 +29,19 @@ export function resultsOf(figures: TrainFigures): Results {
     adapterDigest: figures.adapterDigest,
     adapterBytes: figures.adapterBytes,
     numericsVersion: figures.numericsVersion,
+  };
+}
+
+/** What the columns show when all is done. */
+export function finalProgress(results: Results, now: Date): ProgressStatus {
+  const { steps, loss, evalLoss, tokensPerSecond } = results;
+  return {
+    phase: "Done",
+    steps: `${steps}/${steps}`,
+    loss,
+    ...(evalLoss === undefined ? {} : { evalLoss }),
+    tokensPerSecond,
+    updatedAt: timestamp(now),
   };
 }
 

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { test } from "node:test";
-import { KubeConfig } from "@kubernetes/client-node";
 import { pino } from "pino";
+import { withServer } from "../testing/server.ts";
 import { Client } from "./client.ts";
 import type { KubeObject, Resource } from "./objects.ts";
 import { Reflector } from "./reflector.ts";
 import { Store } from "./store.ts";
-import { sleep, Transport } from "./transport.ts";
+import { sleep } from "./transport.ts";
 
 const things: Resource<KubeObject> = { group: "test", version: "v1", plural: "things", kind: "Thing" };
 const thing = (name: string, resourceVersion: string) => ({ metadata: { name, namespace: "ns", resourceVersion } });
@@ -23,38 +23,26 @@ async function reflect(
 ): Promise<{ names: string[]; watchedFrom: string[]; lists: number }> {
   const watchedFrom: string[] = [];
   let listed = 0;
-  const server = createServer((request: IncomingMessage, response: ServerResponse) => {
+  const listener = (request: IncomingMessage, response: ServerResponse) => {
     const query = new URL(request.url ?? "", "http://x").searchParams;
     if (query.get("watch") !== "true") {
       const items = lists[Math.min(listed++, lists.length - 1)];
       response.end(JSON.stringify({ metadata: { resourceVersion: `${listed * 100}` }, items }));
       return;
     }
-    const watch = watches[watchedFrom.push(query.get("resourceVersion") ?? "") - 1];
-    if (watch) watch(query, response);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  const config = new KubeConfig();
-  config.loadFromClusterAndUser({ name: "c", server: `http://127.0.0.1:${address.port}`, skipTLSVerify: false }, { name: "u" });
-  const transport = new Transport(config, { userAgent: "test" });
+    watches[watchedFrom.push(query.get("resourceVersion") ?? "") - 1]?.(query, response);
+  };
   const store = new Store<KubeObject>({});
-  const reflector = new Reflector({
-    client: new Client(transport),
-    resource: things,
-    store,
-    log: pino({ level: "silent" }),
+  await withServer(listener, async (transport) => {
+    const log = pino({ level: "silent" });
+    const reflector = new Reflector({ client: new Client(transport), resource: things, store, log });
+    const stop = new AbortController();
+    const running = reflector.run(stop.signal);
+    await reflector.synced;
+    for (let waited = 0; !until(store) && waited < 5_000; waited += 20) await sleep(20);
+    stop.abort();
+    await running;
   });
-  const stop = new AbortController();
-  const running = reflector.run(stop.signal);
-  await reflector.synced;
-  for (let waited = 0; !until(store) && waited < 5_000; waited += 20) await sleep(20);
-  stop.abort();
-  await running;
-  server.closeAllConnections();
-  server.close();
-  await transport.close();
   return {
     names: store
       .values()

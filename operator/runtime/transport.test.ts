@@ -1,30 +1,9 @@
 import assert from "node:assert/strict";
-import { createServer, type RequestListener } from "node:http";
+import type { RequestListener } from "node:http";
 import { test } from "node:test";
-import { KubeConfig } from "@kubernetes/client-node";
+import { withServer } from "../testing/server.ts";
 import { ApiError, isAlreadyExists, isConflict, WritesStoppedError } from "./errors.ts";
-import { retryDelayMs, Transport } from "./transport.ts";
-
-/** An HTTP server in place of the API server: faults that a healthy one does not show. */
-async function against(listener: RequestListener, use: (transport: Transport) => Promise<void>): Promise<void> {
-  const server = createServer(listener);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  const config = new KubeConfig();
-  config.loadFromClusterAndUser(
-    { name: "c", server: `http://127.0.0.1:${address.port}`, skipTLSVerify: false },
-    { name: "u", token: "secret" },
-  );
-  const transport = new Transport(config, { userAgent: "test" });
-  try {
-    await use(transport);
-  } finally {
-    await transport.close();
-    server.closeAllConnections();
-    server.close();
-  }
-}
+import { retryDelayMs } from "./transport.ts";
 
 const tooMany = (retryAfterMs?: number) => new ApiError(429, "TooManyRequests", "", retryAfterMs);
 const retries = [
@@ -59,7 +38,7 @@ test("requests carry the token and are retried until the server is free", async 
     if (calls < 3) response.writeHead(429, { "retry-after": "0" }).end("busy");
     else response.end('{"ok":true}');
   };
-  await against(listener, async (transport) => {
+  await withServer(listener, async (transport) => {
     assert.deepEqual(await transport.json({ method: "POST", path: "/x", body: {} }), { ok: true });
   });
   assert.equal(calls, 3);
@@ -67,7 +46,7 @@ test("requests carry the token and are retried until the server is free", async 
 
 test("a Status object becomes an error with its reason", async () => {
   const status = { kind: "Status", reason: "AlreadyExists", message: "x exists" };
-  await against(
+  await withServer(
     (_, response) => response.writeHead(409).end(JSON.stringify(status)),
     async (transport) => {
       const error = await transport.json({ method: "POST", path: "/x", body: {} }).catch((thrown: unknown) => thrown);
@@ -82,7 +61,7 @@ test("after stopWrites nothing is written and reads go on", async () => {
     methods.push(request.method);
     response.end("{}");
   };
-  await against(listener, async (transport) => {
+  await withServer(listener, async (transport) => {
     transport.stopWrites();
     await assert.rejects(transport.json({ method: "DELETE", path: "/x" }), WritesStoppedError);
     await transport.json({ method: "GET", path: "/x" });
@@ -91,7 +70,7 @@ test("after stopWrites nothing is written and reads go on", async () => {
 });
 
 test("a silent stream ends with an error", async () => {
-  await against(
+  await withServer(
     (_, response) => response.writeHead(200).write('{"a":1}\n'),
     async (transport) => {
       const lines: string[] = [];
