@@ -4,10 +4,9 @@
  * from its last checkpoint.
  */
 import { z } from "zod";
-import { pins } from "../../trainer/contract/runFile.ts";
 import { storeUri, trainingSpec } from "../../trainer/contract/settings.ts";
 import { count, hash64, placement, progress, results, statusCommon, text, time } from "./common.ts";
-import { fineTuneJobSpec } from "./fineTuneJob.ts";
+import { fineTuneJobSpec, pinsStatus } from "./fineTuneJob.ts";
 
 export const execution = z
   .strictObject({
@@ -22,7 +21,7 @@ export const fineTuneRunSpec = z.strictObject({
   runHash: hash64,
   specHash: hash64,
   hashVersion: z.int().min(1).max(1000),
-  pins,
+  pins: z.strictObject(pinsStatus.shape),
   settings: trainingSpec.meta({ description: "The settings of the training with every default written out." }),
   trainerImage: text(512).min(1),
   artifactRoot: storeUri,

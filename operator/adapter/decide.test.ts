@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { prepareKey } from "../../trainer/contract/hashes.ts";
+import type { Envelope } from "../../trainer/contract/report.ts";
+import { findCondition } from "../api/conditions.ts";
+import type { Adapter } from "../api/kinds.ts";
+import { trainingPart } from "../api/settings.ts";
+import { jobState } from "../jobs/outcome.ts";
+import {
+  aBatchJob,
+  aJob,
+  anAdapter,
+  anEnvelope,
+  aPod,
+  aRun,
+  aSpec,
+  now,
+  pinnedStatus,
+  succeeded,
+} from "../testing/builders.ts";
+import { decide } from "./decide.ts";
+import { exportKey } from "./exports.ts";
+import type { ExportWorld, World } from "./world.ts";
+
+const merged = { name: "merged", merged: {} };
+const spec = aSpec({ adapter: { exports: [merged] } });
+const job = aJob(spec, pinnedStatus(prepareKey(trainingPart(spec))));
+const adapter: Adapter = { ...anAdapter(job, succeeded(aRun(job))), status: {} };
+
+function aWorld(state: ExportWorld["state"], of: Adapter = adapter): World {
+  const batchJob = state.kind === "Absent" ? undefined : aBatchJob();
+  const exports = [{ entry: merged, key: exportKey(of, merged), job: batchJob, state }];
+  return { adapter: of, now, spec: of.spec, exports, staleJobs: [] };
+}
+
+const figures = {
+  name: "merged",
+  digest: `sha256:${"b".repeat(64)}`,
+  sizeBytes: 7,
+  shards: 1,
+  maxLogitDifference: 0.01,
+  klDivergence: 1e-6,
+};
+const written = (change: Partial<Envelope> = {}) =>
+  jobState(aBatchJob({ type: "Complete" }), [
+    aPod({ exitCode: 0, message: anEnvelope({ stage: "Export", figures, ...change } as Envelope) }),
+  ]);
+
+test("an export that has no Job gets one, and the Adapter is not ready", () => {
+  const { actions, status } = decide(aWorld({ kind: "Absent" }));
+  assert.deepEqual(
+    actions.map(({ kind }) => kind),
+    ["createJob"],
+  );
+  assert.equal(findCondition(status.conditions, "Ready")?.status, "False");
+});
+
+test("an export is ready with what its comparison measured, where the layout says and not the pod", () => {
+  const { status, actions } = decide(aWorld(written()));
+  assert.deepEqual(actions, []);
+  assert.equal(findCondition(status.conditions, "Ready")?.status, "True");
+  assert.deepEqual(status.exports?.[0]?.verified, { maxLogitDifference: "0.01", klDivergence: "0.000001" });
+  assert.match(status.exports?.[0]?.uri ?? "", /^pvc:\/\/store\/team\/runs\/[0-9a-f]{64}\/exports\/merged$/);
+});
+
+test("what is finished needs no Job any more", () => {
+  const { status } = decide(aWorld(written()));
+  const later = decide(aWorld({ kind: "Absent" }, { ...adapter, status }));
+  assert.deepEqual([later.actions, later.status], [[], status]);
+});
+
+test("a failed export stalls the Adapter and is not tried again by itself", () => {
+  const message = anEnvelope({
+    stage: "Export",
+    outcome: "Failed",
+    reason: "VerificationFailed",
+    message: "logits differ",
+  });
+  const { status } = decide(
+    aWorld(jobState(aBatchJob({ type: "Failed", reason: "PodFailurePolicy" }), [aPod({ exitCode: 21, message })])),
+  );
+  assert.equal(findCondition(status.conditions, "Stalled")?.reason, "VerificationFailed");
+  assert.deepEqual(decide(aWorld({ kind: "Absent" }, { ...adapter, status })).actions, []);
+});
+
+test("a report of another export is not believed, and is asked for again", () => {
+  const { status, actions } = decide(aWorld(written({ figures: { ...figures, name: "gguf" } } as Partial<Envelope>)));
+  assert.equal(status.exports?.[0]?.state, "Pending");
+  assert.deepEqual(
+    actions.map(({ kind }) => kind),
+    ["deleteJob"],
+  );
+});
+
+test("an edited entry is another export", () => {
+  assert.notEqual(exportKey(adapter, merged), exportKey(adapter, { ...merged, merged: { dtype: "F32" } }));
+});
+
+test("an Adapter without exports is ready", () => {
+  const { status } = decide({ ...aWorld({ kind: "Absent" }), exports: [] });
+  assert.equal(findCondition(status.conditions, "Ready")?.status, "True");
+});

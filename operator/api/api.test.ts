@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { describe, test } from "node:test";
+import { runHash, specHash } from "../../trainer/contract/hashes.ts";
+import { isRecord } from "../runtime/objects.ts";
+import { aSpec, now, pinnedStatus } from "../testing/builders.ts";
+import { updateConditions, verdict } from "./conditions.ts";
+import { customResourceDefinition } from "./crd.ts";
+import { generatedFiles } from "./generate.ts";
+import { kinds } from "./kinds.ts";
+import { trainingPart, withDefaults } from "./settings.ts";
+
+const repository = path.resolve(import.meta.dirname, "../..");
+
+for (const [name, content] of generatedFiles()) {
+  test(`${name} is what the schemas say`, async () => {
+    assert.equal(await readFile(path.join(repository, name), "utf8"), content, "run npm run crds");
+  });
+}
+
+/** Every schema below a definition's, with its path. */
+function* schemas(schema: unknown, at: string): Generator<[string, Record<string, unknown>]> {
+  if (!isRecord(schema)) return;
+  yield [at, schema];
+  if (isRecord(schema.properties)) {
+    for (const [name, member] of Object.entries(schema.properties)) yield* schemas(member, `${at}.${name}`);
+  }
+  yield* schemas(schema.items, `${at}[]`);
+  yield* schemas(schema.additionalProperties, `${at}{}`);
+}
+
+describe("definitions", () => {
+  const all = kinds.flatMap((kind) => [...schemas(partsOf(customResourceDefinition(kind)), kind.kind)]);
+
+  test("bound every string, number and list, and default nothing", () => {
+    for (const [at, schema] of all) {
+      if (schema.type === "string") assert.ok(schema.maxLength ?? schema.enum, `${at} has no maxLength`);
+      if (schema.type === "integer") assert.ok(schema.maximum !== undefined, `${at} has no maximum`);
+      if (schema.type === "array") assert.ok(schema.maxItems !== undefined, `${at} has no maxItems`);
+      if (schema.type === "array") assert.ok(schema["x-kubernetes-list-type"], `${at} has no list type`);
+      if (schema.additionalProperties) assert.ok(schema.maxProperties, `${at} has no maxProperties`);
+      assert.equal(schema.default, undefined, `${at} has a default`);
+    }
+  });
+
+  test("know no field that is not in a schema of ours: every rule and list key has its path", () => {
+    const paths = new Set(all.map(([at]) => at));
+    for (const { kind, rules, lists } of kinds) {
+      for (const at of [...Object.keys(rules), ...Object.keys(lists)]) {
+        assert.ok(at === "" || paths.has(`${kind}.${at}`), `${kind}: ${at}`);
+      }
+    }
+  });
+});
+
+/** spec and status of a definition, without what every object has. */
+function partsOf(definition: Record<string, unknown>): unknown {
+  const { spec } = definition;
+  const versions = isRecord(spec) && Array.isArray(spec.versions) ? spec.versions : [];
+  const { properties } = versions[0].schema.openAPIV3Schema;
+  return { properties: { spec: properties.spec, status: properties.status } };
+}
+
+describe("defaults written out", () => {
+  const specs = [
+    aSpec(),
+    aSpec({ method: { full: {} } }),
+    aSpec({
+      dataset: { sources: [{ uri: "pvc://a/b.jsonl" }], validation: { fraction: "0.02" } },
+      training: { epochs: "3", batchTokens: 10_000 },
+    }),
+    aSpec({
+      training: {
+        maxSteps: 7,
+        earlyStopping: { patience: 2 },
+        optimizer: { type: "AdamW", beta2: "0.95" },
+        learningRate: "2e-4",
+      },
+    }),
+    aSpec({ evaluation: { test: { uri: "pvc://a/t.jsonl" }, metrics: ["ExactMatch"] } }),
+  ];
+  const pins = pinnedStatus("0".repeat(64)).pins!;
+  for (const [index, spec] of specs.entries()) {
+    test(`change no hash (${index})`, () => {
+      const training = trainingPart(spec);
+      assert.equal(specHash(withDefaults(training)), specHash(training));
+      assert.equal(runHash(withDefaults(training), pins), runHash(training, pins));
+    });
+  }
+});
+
+describe("conditions", () => {
+  const at = (seconds: number) => ({ generation: 1, now: new Date(now.getTime() + seconds * 1000) });
+
+  test("their time moves only with their status", () => {
+    const first = updateConditions(undefined, verdict("Reconciling", "A", ""), at(0));
+    const second = updateConditions(first, verdict("Reconciling", "B", ""), at(60));
+    assert.equal(second[0]?.lastTransitionTime, first[0]?.lastTransitionTime);
+    const third = updateConditions(second, verdict("Ready", "C", ""), at(120));
+    assert.notEqual(third.find(({ type }) => type === "Ready")?.lastTransitionTime, first[0]?.lastTransitionTime);
+  });
+
+  test("Reconciling and Stalled are there only while they are true; others stay", () => {
+    const fits = { type: "Fits", status: "True", reason: "Fits", message: "" } as const;
+    const first = updateConditions(undefined, [fits, ...verdict("Stalled", "A", "")], at(0));
+    const second = updateConditions(first, verdict("Ready", "B", ""), at(1));
+    assert.deepEqual(
+      second.map(({ type }) => type),
+      ["Fits", "Ready"],
+    );
+  });
+});

@@ -1,0 +1,228 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { prepareKey } from "../../trainer/contract/hashes.ts";
+import { findCondition } from "../api/conditions.ts";
+import type { FineTuneRunStatus } from "../api/fineTuneRun.ts";
+import { trainingPart } from "../api/settings.ts";
+import { jobState } from "../jobs/outcome.ts";
+import {
+  aBatchJob,
+  aJob,
+  anEnvelope,
+  aPod,
+  aRun,
+  aSpec,
+  now,
+  pinnedStatus,
+  trainFigures,
+} from "../testing/builders.ts";
+import { currentAttempt } from "./attempts.ts";
+import { decide } from "./decide.ts";
+import type { CurrentAttempt, Decision, World } from "./world.ts";
+
+type State = CurrentAttempt["state"];
+const spec = aSpec({ backoffLimit: 1, activeDeadlineSeconds: 1000 });
+const job = aJob(spec, pinnedStatus(prepareKey(trainingPart(spec))));
+
+function aWorld(status: FineTuneRunStatus = {}, change: Partial<World> = {}): World {
+  return { run: aRun(job, status), now, wantedBy: ["bot"], attempt: undefined, progress: undefined, ...change };
+}
+
+/** A world whose first attempt is in `state`. */
+function attempted(state: State, change: Partial<World> = {}, status: FineTuneRunStatus = {}): World {
+  const record = { number: 1, jobName: "run-1", jobUID: "batch-uid", startedAt: "2026-01-02T03:00:00Z" };
+  const attempts = status.attempts ?? [record];
+  const batchJob = state.kind === "Absent" ? undefined : aBatchJob();
+  return aWorld({ ...status, attempts }, { attempt: { record: attempts.at(-1)!, job: batchJob, state }, ...change });
+}
+
+const ended = (condition: { type: "Complete" | "Failed"; reason?: string }, ...pods: Parameters<typeof aPod>[0][]) =>
+  jobState(aBatchJob(condition), pods.map(aPod));
+const running = () => jobState(aBatchJob(), [aPod({ running: true })]);
+const actions = (decision: Decision) => decision.actions.map(({ kind }) => kind);
+const succeeded = ({ status }: Decision) => findCondition(status.conditions, "Succeeded");
+
+describe("starting", () => {
+  test("an attempt is in status before its Job is made", () => {
+    const first = decide(aWorld());
+    assert.deepEqual(actions(first), []);
+    const planned = currentAttempt(first.status);
+    assert.equal(planned?.jobUID, undefined);
+    const second = decide(
+      aWorld(first.status, { attempt: { record: planned!, job: undefined, state: { kind: "Absent" } } }),
+    );
+    assert.deepEqual(actions(second), ["createJob"]);
+    assert.deepEqual(second.status.attempts, first.status.attempts);
+  });
+
+  test("nothing starts while no FineTuneJob wants it", () => {
+    const decision = decide(aWorld({}, { wantedBy: [] }));
+    assert.deepEqual([actions(decision), decision.status.attempts], [[], undefined]);
+  });
+
+  test("nothing starts while a Job of a deleted run has our name", () => {
+    const decision = decide(attempted({ kind: "Foreign" }));
+    assert.deepEqual(actions(decision), []);
+    assert.ok(decision.requeueAfterMs);
+  });
+
+  test("a finished run never starts again", () => {
+    const decision = decide(attempted(ended({ type: "Complete" }, { exitCode: 0, message: success() })));
+    const later = decide(aWorld(decision.status));
+    assert.deepEqual([actions(later), later.status], [[], decision.status]);
+  });
+});
+
+function success(): string {
+  return anEnvelope({ stage: "Train", figures: trainFigures(aRun(job).spec.runHash) });
+}
+
+describe("ending", () => {
+  test("a report of this run is its result", () => {
+    const decision = decide(attempted(ended({ type: "Complete" }, { exitCode: 0, message: success() })));
+    assert.equal(succeeded(decision)?.status, "True");
+    assert.equal(decision.status.results?.loss, "0.1235");
+    assert.equal(decision.status.progress?.steps, "60/60");
+    assert.equal(decision.status.attempts?.[0]?.outcome, "Succeeded");
+  });
+
+  test("a report of another run is not believed", () => {
+    const message = anEnvelope({ stage: "Train", figures: trainFigures("0".repeat(64)) });
+    assert.equal(
+      succeeded(decide(attempted(ended({ type: "Complete" }, { exitCode: 0, message }))))?.status,
+      "Unknown",
+    );
+  });
+
+  test("a lost report is asked for again, and not for ever", () => {
+    const lost = ended({ type: "Complete" }, { exitCode: 0, message: "cut" });
+    const first = decide(attempted(lost));
+    assert.equal(succeeded(first)?.status, "Unknown");
+    const second = decide(attempted(lost, {}, { crashes: 1 }));
+    assert.deepEqual([succeeded(second)?.status, succeeded(second)?.reason], ["False", "ReportLost"]);
+  });
+
+  const failures = [
+    {
+      name: "wrong data are final",
+      pod: {
+        exitCode: 20,
+        message: anEnvelope({ stage: "Train", outcome: "Failed", reason: "NoTrainedTokens", message: "row 3" }),
+      },
+      reason: "NoTrainedTokens",
+      final: true,
+    },
+    { name: "divergence is final", pod: { exitCode: 21 }, reason: "Crashed", final: true },
+    {
+      name: "a container that ran out of memory is not retried blindly",
+      pod: { exitCode: 137, reason: "OOMKilled" },
+      reason: "HostMemoryExceeded",
+      final: true,
+    },
+    {
+      name: "a container that was killed is tried again",
+      pod: { exitCode: 137, reason: "Error" },
+      reason: "Killed",
+      final: false,
+    },
+  ];
+  for (const { name, pod, reason, final } of failures) {
+    test(name, () => {
+      const decision = decide(attempted(ended({ type: "Failed", reason: "PodFailurePolicy" }, pod)));
+      assert.deepEqual(
+        [succeeded(decision)?.status, succeeded(decision)?.reason],
+        [final ? "False" : "Unknown", reason],
+      );
+    });
+  }
+
+  test("crashes that spent the Job's retries end the run", () => {
+    const decision = decide(attempted(ended({ type: "Failed", reason: "BackoffLimitExceeded" }, { exitCode: 1 })));
+    assert.equal(succeeded(decision)?.status, "False");
+  });
+
+  test("unless a checkpoint moved on", () => {
+    const decision = decide(
+      attempted(ended({ type: "Failed", reason: "BackoffLimitExceeded" }, { exitCode: 1 }), {
+        progress: {
+          phase: "Training",
+          done: 20,
+          total: 60,
+          unit: "steps",
+          time: now.toISOString(),
+          lastCheckpoint: 20,
+        },
+      }),
+    );
+    assert.deepEqual([succeeded(decision)?.status, decision.status.crashes], ["Unknown", 0]);
+  });
+
+  test("a Job that somebody deleted is an attempt that ended, and the next one goes on", () => {
+    const decision = decide(attempted({ kind: "Absent" }));
+    assert.equal(decision.status.attempts?.[0]?.outcome, "Lost");
+    const next = decide(aWorld(decision.status));
+    assert.equal(currentAttempt(next.status)?.jobName.endsWith("-2"), true);
+  });
+
+  test("the deadline counts the running of all attempts", () => {
+    const before = {
+      number: 1,
+      jobName: "run-1",
+      jobUID: "u",
+      startedAt: "2026-01-02T02:00:00Z",
+      endedAt: "2026-01-02T02:16:40Z",
+    };
+    const record = { number: 2, jobName: "run-2", startedAt: "2026-01-02T03:00:00Z" };
+    const decision = decide(attempted({ kind: "Absent" }, {}, { attempts: [before, record], runningSeconds: 1000 }));
+    assert.equal(succeeded(decision)?.reason, "DeadlineExceeded");
+  });
+});
+
+describe("stopping and resuming", () => {
+  test("a run that nobody wants is stopped after a checkpoint, once", () => {
+    const decision = decide(attempted(running(), { wantedBy: [] }));
+    assert.deepEqual(actions(decision), ["deleteJob"]);
+    const again = decide(attempted({ kind: "Deleting" }, { wantedBy: [] }, decision.status));
+    assert.deepEqual([actions(again), again.status.state], [[], "Stopping"]);
+    const gone = decide(attempted({ kind: "Absent" }, { wantedBy: [] }, again.status));
+    assert.deepEqual(
+      [gone.status.state, gone.status.attempts?.[0]?.outcome, gone.status.crashes],
+      ["Stopped", "Stopped", undefined],
+    );
+  });
+
+  test("wanted again it starts a new attempt", () => {
+    const record = {
+      number: 1,
+      jobName: "run-1",
+      jobUID: "u",
+      startedAt: "2026-01-02T03:00:00Z",
+      endedAt: "2026-01-02T03:01:00Z",
+    };
+    const next = decide(aWorld({ attempts: [record] }));
+    assert.equal(currentAttempt(next.status)?.number, 2);
+  });
+});
+
+describe("telling", () => {
+  test("progress is taken over and looked for again after 30 s", () => {
+    const progress = {
+      phase: "Training" as const,
+      done: 5,
+      total: 60,
+      unit: "steps" as const,
+      time: now.toISOString(),
+      loss: 1.23456,
+    };
+    const decision = decide(attempted(running(), { progress }));
+    assert.deepEqual([decision.status.progress?.steps, decision.status.progress?.loss], ["5/60", "1.235"]);
+    assert.equal(decision.requeueAfterMs, 30_000);
+  });
+
+  test("an unschedulable pod says why", () => {
+    const state = jobState(aBatchJob(), [aPod({ unschedulable: "0/1 nodes are available: insufficient memory" })]);
+    const decision = decide(attempted(state));
+    assert.match(succeeded(decision)?.message ?? "", /insufficient memory/);
+    assert.equal(decision.status.state, "Queued");
+  });
+});

@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { parse } from "yaml";
+import { prepareKey } from "../../trainer/contract/hashes.ts";
+import { runFile } from "../../trainer/contract/runFile.ts";
+import { annotations } from "../api/names.ts";
+import { trainingPart } from "../api/settings.ts";
+import { prepareJob } from "../finetunejob/children.ts";
+import { trainJob } from "../finetunerun/job.ts";
+import { aBatchJob, aJob, aPod, aRun, aSpec, image, now, pinnedStatus } from "../testing/builders.ts";
+import { claimMounts } from "./claims.ts";
+import { jobState } from "./outcome.ts";
+import { helperPlacement } from "./placement.ts";
+import { lastProgress, progressStatus } from "./progress.ts";
+import { bytesText, quantityBytes } from "./quantity.ts";
+import type { Job } from "./resources.ts";
+
+const spec = aSpec({ helpers: { nodeSelector: { disk: "big" } } });
+const key = prepareKey(trainingPart(spec));
+const job = aJob(spec, pinnedStatus(key));
+const wanted = { spec, prepareKey: key, specHash: "0".repeat(64), request: undefined };
+const pod = (one: Job) => one.spec!.template.spec!;
+
+describe("a rendered Job", () => {
+  const train = trainJob(aRun(job), "run-1", 100);
+  const prepare = prepareJob(job, wanted, image);
+
+  test("holds a run file that the trainer reads", () => {
+    for (const one of [train, prepare]) {
+      const file: unknown = parse(one.spec!.template.metadata!.annotations![annotations.runFile]!);
+      assert.equal(runFile.safeParse(file).success, true);
+    }
+  });
+
+  test("runs restricted pods without a token", () => {
+    for (const one of [train, prepare]) {
+      const { securityContext, automountServiceAccountToken, containers } = pod(one);
+      assert.equal(automountServiceAccountToken, false);
+      assert.equal(securityContext?.runAsNonRoot, true);
+      assert.equal(securityContext?.seccompProfile?.type, "RuntimeDefault");
+      const container = containers[0]!.securityContext!;
+      assert.equal(container.readOnlyRootFilesystem, true);
+      assert.equal(container.allowPrivilegeEscalation, false);
+      assert.deepEqual(container.capabilities?.drop, ["ALL"]);
+    }
+  });
+
+  test("mounts the sources for reading in prepare alone, and the store for writing", () => {
+    const mounts = (one: Job) =>
+      pod(one)
+        .containers[0]!.volumeMounts!.filter(({ name }) => name.startsWith("claim-"))
+        .map(({ mountPath, readOnly }) => [mountPath, readOnly]);
+    assert.deepEqual(mounts(train), [["/luthier/claims/store", false]]);
+    assert.deepEqual(mounts(prepare), [
+      ["/luthier/claims/store", false],
+      ["/luthier/claims/inputs", true],
+    ]);
+  });
+
+  test("ignores disruptions and stops, and fails at once for what retrying cannot help", () => {
+    const rules = train.spec!.podFailurePolicy!.rules;
+    assert.deepEqual(
+      rules.map(({ action }) => action),
+      ["Ignore", "Ignore", "FailJob"],
+    );
+    assert.deepEqual(rules[1]?.onExitCodes?.values, [10, 11]);
+    assert.deepEqual(rules[2]?.onExitCodes?.values, [12, 20, 21, 22, 23, 137]);
+  });
+
+  test("goes where the training goes unless helpers say otherwise", () => {
+    assert.deepEqual(pod(prepare).nodeSelector, { disk: "big" });
+    const place = { gpusPerNode: 0, nodeSelector: { disk: "small" }, resources: { limits: { memory: "1Gi" } } };
+    assert.deepEqual(helperPlacement(place, undefined), { nodeSelector: { disk: "small" } });
+  });
+
+  test("never copies labels of its owner", () => {
+    assert.deepEqual(
+      Object.keys(prepare.metadata.labels ?? {}).filter((label) => label.includes("argocd")),
+      [],
+    );
+  });
+});
+
+describe("a Job's state", () => {
+  const cases = [
+    { name: "no Job", job: undefined, pods: [], kind: "Absent" },
+    { name: "no pod yet", job: aBatchJob(), pods: [], kind: "Pending" },
+    {
+      name: "an image that cannot be pulled",
+      job: aBatchJob(),
+      pods: [aPod({ waiting: "ImagePullBackOff" })],
+      kind: "Pending",
+      reason: "ImagePullBackOff",
+    },
+    {
+      name: "suspended by a queue",
+      job: { ...aBatchJob(), spec: { suspend: true } as Job["spec"] },
+      pods: [],
+      kind: "Pending",
+      reason: "Queued",
+    },
+    { name: "running", job: aBatchJob(), pods: [aPod({ running: true })], kind: "Running" },
+    {
+      name: "on its way out",
+      job: { ...aBatchJob(), metadata: { ...aBatchJob().metadata, deletionTimestamp: "x" } },
+      pods: [aPod({ running: true })],
+      kind: "Deleting",
+    },
+    { name: "complete", job: aBatchJob({ type: "Complete" }), pods: [], kind: "Succeeded" },
+    { name: "failed", job: aBatchJob({ type: "Failed" }), pods: [], kind: "Failed" },
+  ];
+  for (const { name, job: one, pods, kind, reason } of cases) {
+    test(`${name} is ${kind}`, () => {
+      const state = jobState(one, pods);
+      assert.equal(state.kind, kind);
+      if (reason) assert.equal(state.kind === "Pending" && state.reason, reason);
+    });
+  }
+});
+
+test("a claim that is written and read is mounted once, for writing", () => {
+  assert.deepEqual(claimMounts({ read: ["pvc://b/x", "pvc://a/y", "pvc://b/z"], write: "pvc://a" }), [
+    { claim: "a", readOnly: false },
+    { claim: "b", readOnly: true },
+  ]);
+});
+
+test("quantities in bytes", () => {
+  const cases: [string | number, number | undefined][] = [
+    ["2Gi", 2 ** 31],
+    ["1.5k", 1500],
+    [500, 500],
+    ["1e9", 1e9],
+    ["100m", 0],
+    ["lots", undefined],
+  ];
+  for (const [quantity, bytes] of cases) assert.equal(quantityBytes(quantity), bytes);
+  assert.equal(bytesText(1.5 * 2 ** 30), "1.50 GiB");
+});
+
+test("the last progress line counts, whatever is around it, and keeps the loss when it has none", () => {
+  const line = (done: number, rest = "") =>
+    `{"phase":"Training","done":${done},"total":60,"unit":"steps","time":"2026-01-02T03:04:05Z"${rest}}`;
+  const progress = lastProgress([line(1), line(2, ',"loss":2'), "not ours", '{"phase":"Training","done":'].join("\n"));
+  assert.equal(progress?.done, 2);
+  const status = progressStatus(progress!, undefined, now);
+  assert.equal(progressStatus(lastProgress(line(3))!, status, now).loss, "2");
+});
