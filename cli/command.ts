@@ -19,13 +19,18 @@ export interface Session {
 
 /** 128 + SIGINT, as shells count. */
 const interrupted = 130;
+/** One wish to stop often arrives twice: from the terminal or a supervisor, and from the launcher or npm that pass it on. */
+const sameWishMs = 1000;
 
 export function createSession(): Session {
   const controller = new AbortController();
   const screen = createScreen();
+  let askedAt = Number.POSITIVE_INFINITY;
   for (const name of ["SIGINT", "SIGTERM"] as const) {
     process.on(name, () => {
-      if (controller.signal.aborted) process.exit(interrupted);
+      if (Date.now() - askedAt > sameWishMs) process.exit(interrupted);
+      if (controller.signal.aborted) return;
+      askedAt = Date.now();
       controller.abort(new Interrupted());
       screen.print("stopping at the next safe point; the same command goes on from there (again: stop at once)");
     });

@@ -6,6 +6,7 @@ import { exitCode } from "../trainer/contract/exitCodes.ts";
 import { messageOf, StageFailure } from "../trainer/failure.ts";
 import { helpText, readArguments, UsageError } from "./arguments.ts";
 import { type Command, createSession, Interrupted, type Session } from "./command.ts";
+import { chatCommand } from "./commands/chat.ts";
 import { planCommand } from "./commands/plan.ts";
 import { runCommand } from "./commands/run.ts";
 import { watchCommand } from "./commands/watch.ts";
@@ -16,6 +17,7 @@ import { table } from "./ui/table.ts";
 const commands: ReadonlyMap<string, Command> = new Map([
   ["run", runCommand],
   ["plan", planCommand],
+  ["chat", chatCommand],
   ["watch", watchCommand],
 ]);
 

@@ -1,0 +1,102 @@
+/** `luthier chat`: a talk with a model, an adapter, or an Adapter of a cluster. */
+import { readFileSync } from "node:fs";
+import { adapters } from "../../operator/api/kinds.ts";
+import { exitCode } from "../../trainer/contract/exitCodes.ts";
+import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../arguments.ts";
+import { claimDirectories } from "../cluster/claimDirectories.ts";
+import { connect } from "../cluster/connect.ts";
+import { type Command, commonOptions, outputFormats, type Session } from "../command.ts";
+import { converse, type Speaker } from "../conversation.ts";
+import { readClaims } from "../fineTuneJob.ts";
+import { type OpenSpeaker, type SpeakerOptions, speakerOfAdapter, speakerOfDirectory } from "../speaker.ts";
+
+const usage = {
+  command: "luthier chat",
+  positionals: ["DIR?"],
+  summary:
+    "Talks with a model: a directory in Hugging Face's layout, an adapter with its base, or an Adapter of a cluster.",
+  details: [
+    "  luthier chat ./out/merged",
+    "  luthier chat ./out/adapter --base ./models/base --prompt 'Hello'",
+    "  luthier chat --adapter NAME --kubeconfig FILE",
+    "The volumes of a cluster's Adapter must be directories of this machine, or mounted here (--claim).",
+  ],
+  options: {
+    base: { value: "DIR", help: "the model that DIR's adapter is for" },
+    adapter: { value: "NAME", help: "an Adapter of a cluster instead of DIR" },
+    kubeconfig: commonOptions.kubeconfig,
+    namespace: commonOptions.namespace,
+    claim: commonOptions.claim,
+    prompt: { value: "TEXT", help: "one question, one answer; - reads the question from standard input" },
+    "max-tokens": { value: "N", help: "longest answer (default 256)" },
+    temperature: {
+      value: "T",
+      help: "0 (default): always the likeliest word; above: at random, more so with a higher T",
+    },
+    seed: { value: "N", help: "for answers at random (default 42)" },
+    threads: commonOptions.threads,
+    output: commonOptions.output,
+    help: commonOptions.help,
+  },
+};
+
+export const chatCommand: Command = { usage, run };
+
+async function run(args: Arguments, session: Session): Promise<number> {
+  const format = choiceOf(args, "output", outputFormats, "text");
+  const prompt = optionOf(args, "prompt");
+  if (format === "json" && prompt === undefined) throw new UsageError("--output json needs --prompt TEXT");
+  const speaker = await openSpeaker(args, {
+    threads: integerOf(args, "threads", 1, 1024, 0),
+    maxNewTokens: integerOf(args, "max-tokens", 1, 1_000_000, 256),
+    temperature: temperatureOf(optionOf(args, "temperature")),
+    seed: integerOf(args, "seed", 0, 2 ** 32 - 1, 42),
+  });
+  try {
+    if (prompt === undefined) await converse(speaker.speak, process.stdin, process.stdout, session.signal);
+    else await answerOnce(speaker.speak, prompt === "-" ? readFileSync(0, "utf8") : prompt, format, session);
+    return exitCode.done;
+  } finally {
+    speaker.close();
+  }
+}
+
+async function openSpeaker(args: Arguments, options: SpeakerOptions): Promise<OpenSpeaker> {
+  const [directory] = args.positionals;
+  const name = optionOf(args, "adapter");
+  if ((directory === undefined) === (name === undefined)) {
+    throw new UsageError("say either a directory or --adapter NAME; luthier chat --help");
+  }
+  if (directory !== undefined) return await speakerOfDirectory(directory, optionOf(args, "base"), options);
+  const connection = connect(optionOf(args, "kubeconfig"), optionOf(args, "namespace"));
+  try {
+    const { client, namespace } = connection;
+    const adapter = await client.get(adapters, { namespace, name: name ?? "" });
+    if (adapter === undefined) throw new UsageError(`there is no Adapter ${name} in namespace ${namespace}`);
+    const uris = [adapter.spec.artifactRoot, adapter.spec.source.uri];
+    const claims = await claimDirectories(connection, uris, readClaims(args.values.get("claim") ?? []));
+    return await speakerOfAdapter(adapter, claims, options);
+  } finally {
+    await connection.close();
+  }
+}
+
+function temperatureOf(given: string | undefined): number {
+  const temperature = Number(given ?? "0");
+  if (given !== "" && temperature >= 0 && temperature <= 10) return temperature;
+  throw new UsageError(`--temperature is a number from 0 to 10, not ${JSON.stringify(given)}`);
+}
+
+async function answerOnce(
+  speak: Speaker,
+  prompt: string,
+  format: (typeof outputFormats)[number],
+  { write, signal }: Session,
+): Promise<void> {
+  let answer = "";
+  for await (const piece of speak([{ role: "user", content: prompt }], signal)) {
+    answer += piece;
+    if (format === "text") write(piece);
+  }
+  write(format === "text" ? "\n" : `${JSON.stringify({ prompt, answer })}\n`);
+}

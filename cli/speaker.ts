@@ -1,0 +1,75 @@
+/** Models that can be talked to, by where they lie: a directory, or an Adapter of a cluster whose store is on this machine. */
+import { existsSync } from "node:fs";
+import path from "node:path";
+import type { Adapter } from "../operator/api/kinds.ts";
+import { readPeftAdapter } from "../trainer/export/adapterSource.ts";
+import { adapterConfigFile } from "../trainer/formats/peft.ts";
+import { Chat, type ChatOptions } from "../trainer/generation/chat.ts";
+import { StoredModel } from "../trainer/stages/storedModel.ts";
+import { Objects } from "../trainer/stores/objects.ts";
+import { Stores } from "../trainer/stores/stores.ts";
+import { UsageError } from "./arguments.ts";
+import type { Speaker } from "./conversation.ts";
+
+export interface SpeakerOptions {
+  readonly threads: number;
+  readonly maxNewTokens: number;
+  /** 0: always the likeliest token. */
+  readonly temperature: number;
+  readonly seed: number;
+}
+
+export interface OpenSpeaker {
+  readonly speak: Speaker;
+  close(): void;
+}
+
+/** A model in Hugging Face's layout, or an adapter in PEFT's on top of the model in `baseDirectory`. */
+export async function speakerOfDirectory(
+  directory: string,
+  baseDirectory: string | undefined,
+  options: SpeakerOptions,
+): Promise<OpenSpeaker> {
+  const isAdapter = existsSync(path.join(directory, adapterConfigFile));
+  if (isAdapter && baseDirectory === undefined) {
+    throw new UsageError(`${directory} holds an adapter: say which model it is for, --base DIR`);
+  }
+  if (!isAdapter && baseDirectory !== undefined) {
+    throw new UsageError(`${directory} holds no adapter (${adapterConfigFile}), so --base has no meaning`);
+  }
+  const claims = new Map([
+    ["model", path.resolve(baseDirectory ?? directory)],
+    ["adapter", path.resolve(directory)],
+  ]);
+  const stores = new Stores({ claims });
+  const model = await StoredModel.inDirectory(stores, "pvc://model");
+  const adapter = isAdapter ? await readPeftAdapter(stores, "pvc://adapter") : undefined;
+  return await open(model, adapter, options);
+}
+
+/** What the store holds of an Adapter: the very base that it was trained on, and its weights. */
+export async function speakerOfAdapter(
+  { spec }: Adapter,
+  claims: ReadonlyMap<string, string>,
+  options: SpeakerOptions & { readonly withoutAdapter?: boolean },
+): Promise<OpenSpeaker> {
+  const stores = new Stores({ claims });
+  if (spec.format === "Full" && !options.withoutAdapter) {
+    return await open(await StoredModel.inDirectory(stores, spec.source.uri), undefined, options);
+  }
+  const base = await StoredModel.staged(stores, new Objects(stores, spec.artifactRoot), spec.baseModel.digest);
+  const adapter = options.withoutAdapter ? undefined : await readPeftAdapter(stores, spec.source.uri);
+  return await open(base, adapter, options);
+}
+
+async function open(
+  model: StoredModel,
+  adapter: ChatOptions["adapter"],
+  { threads, ...sampling }: SpeakerOptions,
+): Promise<OpenSpeaker> {
+  const chat = await Chat.open({ model, threads, ...(adapter && { adapter }) });
+  return {
+    speak: (messages, signal) => chat.answer(messages, { ...sampling, signal }),
+    close: () => chat.close(),
+  };
+}
