@@ -1,0 +1,238 @@
+/**
+ * What every end-to-end test stands on: a real cluster with the chart installed, and namespaces with a small model, data
+ * and a store behind claims. Everything is done as a user does it, by kubectl; what happened is counted from the API
+ * server's audit log.
+ */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { imageValues } from "../../demo/cluster.ts";
+import { buildImages } from "../../images/build.ts";
+import type { Condition } from "../../operator/api/common.ts";
+import { writeTinyModel } from "../../trainer/testing/tinyModel.ts";
+import { type Cluster, startCluster } from "../cluster/cluster.ts";
+import { provideDirectory } from "../cluster/volume.ts";
+
+export const operatorNamespace = "luthier-system";
+const chart = path.resolve(import.meta.dirname, "../../charts/luthier");
+
+/** An object as kubectl prints it. */
+export interface Seen {
+  metadata: {
+    name: string;
+    uid: string;
+    resourceVersion: string;
+    annotations?: Record<string, string>;
+    ownerReferences?: { uid: string }[];
+  };
+  spec: Record<string, unknown>;
+  status?: { state?: string; conditions?: Condition[]; [field: string]: unknown };
+}
+
+export interface Written {
+  verb: string;
+  resource: string;
+  subresource: string | undefined;
+  name: string;
+  user: string;
+}
+
+export class Bench {
+  readonly cluster: Cluster;
+  readonly directory: string;
+
+  constructor(cluster: Cluster, directory: string) {
+    this.cluster = cluster;
+    this.directory = directory;
+  }
+
+  /** Starts the cluster, loads the images, installs the chart. */
+  static async start(): Promise<Bench> {
+    const cluster = await startCluster({ name: "e2e" });
+    const images = await buildImages();
+    for (const image of [images.operator, images.trainer]) await cluster.loadImage(image.archive);
+    const bench = new Bench(cluster, mkdtempSync(path.join(tmpdir(), "luthier-e2e-")));
+    await writeInputs(path.join(bench.directory, "inputs"));
+    await bench.install([
+      ...imageValues("operator", images.operator.name),
+      ...imageValues("trainer", images.trainer.name),
+    ]);
+    return bench;
+  }
+
+  async stop(): Promise<void> {
+    await this.cluster.stop();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  async install(values: readonly string[], ...more: string[]): Promise<void> {
+    await this.cluster.helm([
+      ...["upgrade", "--install", "luthier", chart, "--namespace", operatorNamespace, "--create-namespace"],
+      ...["--wait", "--timeout", "3m", ...values.flatMap((value) => ["--set", value]), ...more],
+    ]);
+  }
+
+  /** A namespace of its own, with the claims `inputs` and `store`. */
+  async namespace(name: string): Promise<Team> {
+    await this.cluster.kubectl(["create", "namespace", name]);
+    await this.cluster.kubectl(["label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted"]);
+    const store = path.join(this.directory, name);
+    await provideDirectory(this.cluster, {
+      namespace: name,
+      claim: "inputs",
+      directory: path.join(this.directory, "inputs"),
+    });
+    await provideDirectory(this.cluster, { namespace: name, claim: "store", directory: store });
+    return new Team(this.cluster, name, store);
+  }
+
+  /** Ends the operator as a power cut does; the Deployment starts it anew. */
+  async killOperator(): Promise<void> {
+    await this.cluster.kubectl([
+      ...["--namespace", operatorNamespace, "delete", "pod", "-l", "app.kubernetes.io/component=operator"],
+      ...["--grace-period=0", "--force", "--wait=false"],
+    ]);
+  }
+}
+
+/** What one namespace is asked and told. */
+export class Team {
+  readonly #cluster: Cluster;
+  readonly name: string;
+  /** The directory behind the claim `store`. */
+  readonly store: string;
+
+  constructor(cluster: Cluster, name: string, store: string) {
+    this.#cluster = cluster;
+    this.name = name;
+    this.store = store;
+  }
+
+  kubectl(...args: string[]): Promise<string> {
+    return this.#cluster.kubectl(["--namespace", this.name, ...args]);
+  }
+
+  apply(manifest: object): Promise<string> {
+    return this.#cluster.kubectl(["--namespace", this.name, "apply", "-f", "-"], JSON.stringify(manifest));
+  }
+
+  async get(kind: string, name: string): Promise<Seen | undefined> {
+    const text = await this.kubectl("get", kind, name, "--ignore-not-found", "-o", "json");
+    return text === "" ? undefined : JSON.parse(text);
+  }
+
+  async list(kind: string, ...more: string[]): Promise<Seen[]> {
+    return JSON.parse(await this.kubectl("get", kind, "-o", "json", ...more)).items;
+  }
+
+  /** The FineTuneJob as soon as `holds`; otherwise an error that shows how it was last. */
+  async until(name: string, what: string, holds: (job: Seen) => boolean, seconds = 120): Promise<Seen> {
+    let last: Seen | undefined;
+    for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(300)) {
+      last = await this.get("finetunejob", name);
+      if (last !== undefined && holds(last)) return last;
+    }
+    throw new Error(`${name} was not ${what} within ${seconds} s: ${JSON.stringify(last?.status, null, 1)}`);
+  }
+
+  untilReady(name: string, seconds?: number): Promise<Seen> {
+    return this.until(name, "Ready", (job) => condition(job, "Ready")?.status === "True", seconds);
+  }
+
+  untilStalled(name: string, seconds?: number): Promise<Condition> {
+    return this.until(name, "Stalled", (job) => condition(job, "Stalled") !== undefined, seconds).then(
+      (job) => condition(job, "Stalled")!,
+    );
+  }
+
+  /** Until its training has made some steps. */
+  untilTraining(name: string): Promise<Seen> {
+    return this.until(name, "training", (job) => {
+      const progress = job.status?.progress as { phase?: string; steps?: string } | undefined;
+      return job.status?.state === "Training" && progress?.phase === "Training";
+    });
+  }
+
+  /** Writes that the API server carried out in this namespace, oldest first. */
+  written(): Written[] {
+    return readFileSync(this.#cluster.auditLog, "utf8")
+      .split("\n")
+      .filter((line) => line.includes(`"namespace":"${this.name}"`))
+      .map((line) => JSON.parse(line))
+      .filter(({ stage, responseStatus }) => stage === "ResponseComplete" && responseStatus?.code < 300)
+      .filter(({ verb }) => ["create", "update", "patch", "delete"].includes(verb))
+      .map(({ verb, objectRef, user, responseStatus }) => ({
+        verb: verb === "patch" && responseStatus.code === 201 ? "create" : verb,
+        resource: objectRef.resource,
+        subresource: objectRef.subresource,
+        name: objectRef.name ?? "",
+        user: user.username,
+      }));
+  }
+
+  /** How many objects of a kind were made here, ever. */
+  created(resource: string): number {
+    return this.written().filter((one) => one.verb === "create" && one.resource === resource && !one.subresource)
+      .length;
+  }
+}
+
+export function condition({ status }: Seen, type: string): Condition | undefined {
+  return status?.conditions?.find((one) => one.type === type);
+}
+
+/** A FineTuneJob on the small model; `change` replaces members of its spec. */
+export function manifest(
+  name: string,
+  change: Record<string, unknown> = {},
+): object & { spec: Record<string, unknown> } {
+  return {
+    apiVersion: "luthier.dev/v1alpha1",
+    kind: "FineTuneJob",
+    metadata: { name },
+    spec: {
+      baseModel: { uri: "pvc://inputs/model" },
+      dataset: { sources: [{ uri: "pvc://inputs/train.jsonl" }], maxSequenceLength: 128 },
+      method: { lora: { rank: 4 } },
+      training: { maxSteps: 20, batchTokens: 512, learningRate: "1e-2", checkpoint: { everySteps: 5 } },
+      placement: { gpusPerNode: 0, resources: { limits: { memory: "1Gi" } } },
+      artifacts: { uri: "pvc://store" },
+      ...change,
+    },
+  };
+}
+
+/** Settings whose training lasts long enough to disturb it. */
+export const long = { maxSteps: 400, batchTokens: 2048, learningRate: "1e-2", checkpoint: { everySteps: 10 } };
+
+async function writeInputs(directory: string): Promise<void> {
+  mkdirSync(directory, { recursive: true });
+  await writeTinyModel(path.join(directory, "model"));
+  writeFileSync(path.join(directory, "train.jsonl"), parity(0, 400));
+  writeFileSync(path.join(directory, "test.jsonl"), parity(1000, 1040));
+  writeFileSync(path.join(directory, "bad.jsonl"), `${parity(0, 6)}{"messages": [\n${parity(6, 9)}`);
+  mkdirSync(path.join(directory, "gpt2"), { recursive: true });
+  writeFileSync(path.join(directory, "gpt2/config.json"), JSON.stringify({ model_type: "gpt2", vocab_size: 10 }));
+}
+
+/** Examples that ask whether numbers are odd or even. */
+function parity(from: number, to: number): string {
+  const row = (number: number) => ({
+    messages: [
+      { role: "user", content: `Is ${number} odd or even?` },
+      { role: "assistant", content: number % 2 === 0 ? "even" : "odd" },
+    ],
+  });
+  return Array.from({ length: to - from }, (_, index) => `${JSON.stringify(row(from + index))}\n`).join("");
+}
+
+/** What a command that fails says. */
+export async function refusal(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  throw new Error("it was accepted");
+}

@@ -1,0 +1,108 @@
+/** A run's life when it is disturbed: nothing is trained twice, and nothing that was trained is lost. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { type Bench, long, manifest, type Seen, type Team } from "./bench.ts";
+
+const digestOf = (adapter: Seen | undefined) => (adapter?.spec.source as { digest: string } | undefined)?.digest;
+const promoted = (job: Seen) => (job.status?.promotedAdapterRef as { name: string } | undefined)?.name;
+const resumes = (run: Seen | undefined) => (run?.status?.results as { resumes: number } | undefined)?.resumes;
+
+export function lifeTests(bench: () => Bench): void {
+  let undisturbed: string | undefined;
+
+  test("an undisturbed run, for comparison", async () => {
+    const team = await bench().namespace("calm");
+    await team.apply(manifest("job", { training: long }));
+    await team.untilReady("job", 240);
+    undisturbed = digestOf((await team.list("adapters"))[0]);
+    assert.ok(undisturbed);
+  });
+
+  test("the operator killed three times in a run: one run, one training, one Adapter", async () => {
+    const team = await bench().namespace("killed");
+    await team.apply(manifest("job", { training: long }));
+    await bench().killOperator();
+    await team.until("job", "prepared", ({ status }) => status?.pins !== undefined);
+    await bench().killOperator();
+    await team.untilTraining("job");
+    await bench().killOperator();
+    await team.untilReady("job", 240);
+    assert.deepEqual([team.created("finetuneruns"), team.created("adapters"), team.created("jobs")], [1, 1, 2]);
+    assert.equal(digestOf((await team.list("adapters"))[0]), undisturbed);
+  });
+
+  test("the training pod deleted in the middle: it resumes, to the same bytes", async () => {
+    const team = await bench().namespace("evicted");
+    await team.apply(manifest("job", { training: long }));
+    await team.untilTraining("job");
+    await team.kubectl("delete", "pod", "-l", "luthier.dev/stage=train", "--wait=false");
+    await team.untilReady("job", 240);
+    const [run] = await team.list("finetuneruns");
+    assert.equal(resumes(run), 1);
+    assert.equal(digestOf((await team.list("adapters"))[0]), undisturbed);
+    assert.equal(team.created("jobs"), 2);
+  });
+
+  describe("suspend", () => {
+    let team: Team;
+
+    test("gives the resources back after a checkpoint", async () => {
+      team = await bench().namespace("suspended");
+      await team.apply(manifest("job", { training: long }));
+      await team.untilTraining("job");
+      await team.apply(manifest("job", { training: long, suspend: true }));
+      await team.until("job", "suspended", ({ status }) => status?.state === "Suspended");
+      assert.deepEqual(await team.list("pods", "--field-selector=status.phase=Running"), []);
+    });
+
+    test("and goes on from there, to the same bytes", async () => {
+      await team.apply(manifest("job", { training: long }));
+      await team.untilReady("job", 240);
+      const [run] = await team.list("finetuneruns");
+      assert.equal(resumes(run), 1);
+      assert.equal(digestOf((await team.list("adapters"))[0]), undisturbed);
+    });
+  });
+
+  describe("edits", () => {
+    let team: Team;
+    let first: Seen;
+
+    test("of how a number is written train nothing", async () => {
+      team = await bench().namespace("edits");
+      await team.apply(manifest("job"));
+      first = await team.untilReady("job");
+      const training = { maxSteps: 20, batchTokens: 512, learningRate: "0.010", checkpoint: { everySteps: 7 } };
+      await team.apply(manifest("job", { training }));
+      await team.until("job", "observed", ({ status }) => status?.observedGeneration === 2);
+      await team.untilReady("job");
+      assert.equal(team.created("finetuneruns"), 1);
+    });
+
+    test("of exports reach the Adapter and train nothing", async () => {
+      await team.apply(manifest("job", { adapter: { exports: [{ name: "merged", merged: {} }] } }));
+      await team.until("job", "observed", ({ status }) => status?.observedGeneration === 3);
+      await team.untilReady("job");
+      const [adapter] = await team.list("adapters");
+      assert.equal((adapter?.status?.exports as unknown[]).length, 1);
+      assert.equal(team.created("finetuneruns"), 1);
+    });
+
+    test("of a learning rate train anew, without another prepare", async () => {
+      await team.apply(manifest("job", { training: { maxSteps: 20, batchTokens: 512, learningRate: "2e-2" } }));
+      await team.until("job", "another Adapter's", (job) => promoted(job) !== promoted(first));
+      await team.untilReady("job");
+      assert.deepEqual([team.created("finetuneruns"), team.created("adapters")], [2, 2]);
+      const prepares = (await team.list("jobs")).filter(({ metadata }) => metadata.name.startsWith("job-prep-"));
+      assert.equal(prepares.length, 1);
+    });
+
+    test("that are taken back promote the first Adapter again, without a pod", async () => {
+      const jobs = team.created("jobs");
+      await team.apply(manifest("job"));
+      await team.until("job", "the first Adapter's", (job) => promoted(job) === promoted(first), 20);
+      await team.untilReady("job", 20);
+      assert.equal(team.created("jobs"), jobs);
+    });
+  });
+}

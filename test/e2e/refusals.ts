@@ -1,0 +1,156 @@
+/** Wrong input: refused at admission where the schema can know it, else a condition that says what to do. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { type Bench, condition, manifest, refusal, type Team } from "./bench.ts";
+
+const dataset = { sources: [{ uri: "pvc://inputs/train.jsonl" }], maxSequenceLength: 128 };
+
+/** Members of the spec that are wrong, and what the API server says. */
+const refused: readonly { name: string; wrong: Record<string, unknown>; says: RegExp }[] = [
+  { name: "a typo in a field", wrong: { training: { maxStep: 3 } }, says: /unknown field "spec\.training\.maxStep"/ },
+  { name: "no method", wrong: { method: {} }, says: /spec\.method.*exactly one method must be set: lora or full/ },
+  { name: "two methods", wrong: { method: { lora: {}, full: {} } }, says: /spec\.method.*exactly one method/ },
+  {
+    name: "epochs and maxSteps",
+    wrong: { training: { epochs: "1", maxSteps: 3 } },
+    says: /spec\.training.*set epochs or maxSteps, not both/,
+  },
+  {
+    name: "a learning rate that is none",
+    wrong: { training: { learningRate: "fast" } },
+    says: /spec\.training\.learningRate.*decimal number/,
+  },
+  {
+    name: "a dropout out of bounds",
+    wrong: { method: { lora: { dropout: "1.5" } } },
+    says: /spec\.method\.lora\.dropout.*at most 0\.9/,
+  },
+  {
+    name: "a rank of zero",
+    wrong: { method: { lora: { rank: 0 } } },
+    says: /spec\.method\.lora\.rank.*greater than or equal to 1/,
+  },
+  {
+    name: "a file of the node",
+    wrong: { baseModel: { uri: "file:///etc/passwd" } },
+    says: /spec\.baseModel\.uri.*must be pvc:\/\/CLAIM\/PATH/,
+  },
+  {
+    name: "a way out of the claim",
+    wrong: { baseModel: { uri: "pvc://inputs/../other" } },
+    says: /spec\.baseModel\.uri.*must not contain/,
+  },
+  {
+    name: "both kinds of validation",
+    wrong: { dataset: { ...dataset, validation: { fraction: "0.1", uri: "pvc://inputs/test.jsonl" } } },
+    says: /spec\.dataset\.validation.*exactly one of fraction and uri/,
+  },
+  {
+    name: "early stopping without validation",
+    wrong: { training: { earlyStopping: { patience: 2 } } },
+    says: /spec\.training.*earlyStopping needs dataset\.validation/,
+  },
+  { name: "GPUs", wrong: { placement: { gpusPerNode: 1 } }, says: /spec\.placement\.gpusPerNode.*CPUs only/ },
+  {
+    name: "two exports of one name",
+    wrong: {
+      adapter: {
+        exports: [
+          { name: "a", merged: {} },
+          { name: "a", merged: {} },
+        ],
+      },
+    },
+    says: /spec\.adapter\.exports.*Duplicate value/,
+  },
+  { name: "no data", wrong: { dataset: { sources: [] } }, says: /spec\.dataset\.sources.*at least 1/ },
+];
+
+/** Manifests that only a look at the world can know to be wrong. */
+const stalled: readonly { name: string; change: Record<string, unknown>; reason: RegExp; says: RegExp }[] = [
+  {
+    name: "a file that is missing",
+    change: { dataset: { ...dataset, sources: [{ uri: "pvc://inputs/none.jsonl" }] } },
+    reason: /./,
+    says: /none\.jsonl/,
+  },
+  {
+    name: "a bad row",
+    change: { dataset: { ...dataset, sources: [{ uri: "pvc://inputs/bad.jsonl" }] } },
+    reason: /./,
+    says: /bad\.jsonl.*7/,
+  },
+  {
+    name: "an architecture that is not known",
+    change: { baseModel: { uri: "pvc://inputs/gpt2" } },
+    reason: /./,
+    says: /gpt2/,
+  },
+  {
+    name: "a run that does not fit",
+    change: { placement: { gpusPerNode: 0, resources: { limits: { memory: "200Mi" } } } },
+    reason: /DoesNotFit/,
+    says: /needs .* 200\.0 MiB are available/,
+  },
+];
+
+export function refusalTests(bench: () => Bench): void {
+  let team: Team;
+
+  describe("refused at admission", () => {
+    test("a namespace", async () => {
+      team = await bench().namespace("refusals");
+    });
+
+    for (const { name, wrong, says } of refused) {
+      test(name, async () => {
+        assert.match(await refusal(team.apply(manifest("wrong", wrong))), says);
+      });
+    }
+
+    test("a name that leaves no room for its children's", async () => {
+      assert.match(await refusal(team.apply(manifest("n".repeat(41)))), /metadata\.name must be at most 40 characters/);
+    });
+
+    test("a change of what a run was made of", async () => {
+      await team.apply(manifest("n".repeat(40), { training: { maxSteps: 2 } }));
+      await team.untilReady("n".repeat(40), 120);
+      const [run] = await team.list("finetuneruns");
+      const patch = JSON.stringify({ spec: { trainerImage: "other" } });
+      const said = await refusal(team.kubectl("patch", "ftr", run!.metadata.name, "--type=merge", "-p", patch));
+      assert.match(said, /trainerImage is immutable/);
+    });
+  });
+
+  describe("told in a condition", () => {
+    for (const [index, { name, change, reason, says }] of stalled.entries()) {
+      test(name, async () => {
+        await team.apply(manifest(`stalled-${index}`, change));
+        const said = await team.untilStalled(`stalled-${index}`);
+        assert.match(said.reason, reason);
+        assert.match(said.message, says);
+      });
+    }
+
+    test("a claim that is missing", async () => {
+      await team.apply(manifest("claimless", { baseModel: { uri: "pvc://nowhere/model" } }));
+      const job = await team.until("claimless", "queued", ({ status }) => status?.state === "Queued");
+      assert.match(condition(job, "Ready")?.message ?? "", /nowhere.*not found/);
+    });
+
+    test("one Event tells of each, and nothing loops", async () => {
+      const events = await team.kubectl(
+        "get",
+        "events.v1.events.k8s.io",
+        "-o",
+        "jsonpath={range .items[*]}{.regarding.name} {.type}{'\\n'}{end}",
+      );
+      for (const index of stalled.keys()) {
+        assert.equal(events.split("\n").filter((line) => line === `stalled-${index} Warning`).length, 1);
+      }
+      const before = team.written().length;
+      await new Promise((resolve) => setTimeout(resolve, 10_000));
+      assert.equal(team.written().length, before);
+    });
+  });
+}

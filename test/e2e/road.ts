@@ -1,0 +1,79 @@
+/** The road: from kubectl apply to a verified export, and what stays when things are deleted. */
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+import { type Bench, condition, manifest, type Team } from "./bench.ts";
+
+const exports = { exports: [{ name: "merged", merged: { dtype: "BF16" } }] };
+
+export function roadTests(bench: () => Bench): void {
+  let team: Team;
+
+  test("a FineTuneJob becomes a verified Adapter", async () => {
+    team = await bench().namespace("road");
+    const evaluation = { test: { uri: "pvc://inputs/test.jsonl" }, metrics: ["ExactMatch"], maxNewTokens: 8 };
+    await team.apply(manifest("parity", { evaluation, adapter: exports }));
+    const job = await team.untilReady("parity", 240);
+    const [adapter, ...others] = await team.list("adapters");
+    assert.deepEqual(others, []);
+    assert.equal(condition(adapter!, "Ready")?.status, "True");
+    const [merged] = adapter?.status?.exports as {
+      state: string;
+      uri: string;
+      verified: { maxLogitDifference: string };
+    }[];
+    assert.equal(merged?.state, "Ready");
+    assert.ok(Number(merged?.verified.maxLogitDifference) < 1);
+    const files = path.join(team.store, merged!.uri.replace("pvc://store/", ""));
+    assert.ok(existsSync(path.join(files, "config.json")), files);
+    assert.match(condition(job, "Ready")?.message ?? "", /exact match .* → .* on 40 held-out examples/);
+  });
+
+  test("it took three Jobs, one run and one Adapter", () => {
+    assert.deepEqual([team.created("jobs"), team.created("finetuneruns"), team.created("adapters")], [3, 1, 1]);
+  });
+
+  test("its columns say what a person wants to know", async () => {
+    assert.match(await team.kubectl("get", "ftj"), /parity\s+True\s+Ready\s+20\/20\s+[0-9.]+\s+parity-[0-9a-f]{8}/);
+    assert.match(await team.kubectl("get", "ftr"), /run-[0-9a-f]{16}\s+True\s+Succeeded\s+20\/20/);
+    assert.match(await team.kubectl("get", "adapters"), /parity-[0-9a-f]{8}\s+parity\s+1/);
+  });
+
+  test("a second apply and a restarted operator write nothing", async () => {
+    const versions = async () =>
+      (await Promise.all(["finetunejobs", "finetuneruns", "adapters"].map((kind) => team.list(kind))))
+        .flat()
+        .map(({ metadata }) => metadata.resourceVersion);
+    const before = await versions();
+    await bench().killOperator();
+    await bench().cluster.kubectl([
+      "--namespace",
+      "luthier-system",
+      "rollout",
+      "status",
+      "deployment/luthier",
+      "--timeout=90s",
+    ]);
+    await new Promise((resolve) => setTimeout(resolve, 20_000));
+    assert.deepEqual(await versions(), before);
+  });
+
+  test("an Adapter that a person deletes stays deleted; deleting its run brings it back without training", async () => {
+    const [adapter] = await team.list("adapters");
+    await team.kubectl("delete", "adapter", adapter!.metadata.name);
+    assert.equal((await team.untilStalled("parity")).reason, "PromotedAdapterDeleted");
+    const [run] = await team.list("finetuneruns");
+    await team.kubectl("delete", "finetunerun", run!.metadata.name);
+    await team.untilReady("parity", 120);
+    const [restored] = await team.list("adapters");
+    const digest = (seen: typeof adapter) => (seen?.spec.source as { digest: string }).digest;
+    assert.equal(digest(restored), digest(adapter));
+  });
+
+  test("deleting the FineTuneJob takes its run and Jobs, and keeps the Adapter", async () => {
+    await team.kubectl("delete", "finetunejob", "parity", "--wait");
+    await team.kubectl("wait", "--for=delete", "finetunerun", "--all", "--timeout=60s");
+    assert.equal((await team.list("adapters")).length, 1);
+  });
+}
