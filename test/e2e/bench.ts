@@ -10,25 +10,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { imageValues } from "../../demo/cluster.ts";
 import { buildImages } from "../../images/build.ts";
 import type { Condition } from "../../operator/api/common.ts";
+import { findCondition } from "../../operator/api/conditions.ts";
+import type { Adapter, FineTuneJob, FineTuneRun } from "../../operator/api/kinds.ts";
+import type { KubeObject } from "../../operator/runtime/objects.ts";
 import { writeTinyModel } from "../../trainer/testing/tinyModel.ts";
 import { type Cluster, startCluster } from "../cluster/cluster.ts";
 import { provideDirectory } from "../cluster/volume.ts";
 
 export const operatorNamespace = "luthier-system";
 const chart = path.resolve(import.meta.dirname, "../../charts/luthier");
-
-/** An object as kubectl prints it. */
-export interface Seen {
-  metadata: {
-    name: string;
-    uid: string;
-    resourceVersion: string;
-    annotations?: Record<string, string>;
-    ownerReferences?: { uid: string }[];
-  };
-  spec: Record<string, unknown>;
-  status?: { state?: string; conditions?: Condition[]; [field: string]: unknown };
-}
 
 export interface Written {
   verb: string;
@@ -117,26 +107,44 @@ export class Team {
     return this.#cluster.kubectl(["--namespace", this.name, "apply", "-f", "-"], JSON.stringify(manifest));
   }
 
-  async get(kind: string, name: string): Promise<Seen | undefined> {
-    const text = await this.kubectl("get", kind, name, "--ignore-not-found", "-o", "json");
-    return text === "" ? undefined : JSON.parse(text);
+  async #read<T>(...args: string[]): Promise<T[]> {
+    const { items } = JSON.parse(await this.kubectl("get", "-o", "json", ...args));
+    return items;
   }
 
-  async list(kind: string, ...more: string[]): Promise<Seen[]> {
-    return JSON.parse(await this.kubectl("get", kind, "-o", "json", ...more)).items;
+  list(kind: string, ...more: string[]): Promise<KubeObject[]> {
+    return this.#read<KubeObject>(kind, ...more);
+  }
+
+  adapters(): Promise<Adapter[]> {
+    return this.#read<Adapter>("adapters");
+  }
+
+  runs(): Promise<FineTuneRun[]> {
+    return this.#read<FineTuneRun>("finetuneruns");
+  }
+
+  /** The one Adapter of this namespace. */
+  async adapter(): Promise<Adapter> {
+    return only(await this.adapters());
+  }
+
+  /** The one run of this namespace. */
+  async run(): Promise<FineTuneRun> {
+    return only(await this.runs());
   }
 
   /** The FineTuneJob as soon as `holds`; otherwise an error that shows how it was last. */
-  async until(name: string, what: string, holds: (job: Seen) => boolean, seconds = 120): Promise<Seen> {
-    let last: Seen | undefined;
+  async until(name: string, what: string, holds: (job: FineTuneJob) => boolean, seconds = 120): Promise<FineTuneJob> {
+    let last: FineTuneJob | undefined;
     for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(300)) {
-      last = await this.get("finetunejob", name);
+      [last] = await this.#read<FineTuneJob>("finetunejobs", `--field-selector=metadata.name=${name}`);
       if (last !== undefined && holds(last)) return last;
     }
     throw new Error(`${name} was not ${what} within ${seconds} s: ${JSON.stringify(last?.status, null, 1)}`);
   }
 
-  untilReady(name: string, seconds?: number): Promise<Seen> {
+  untilReady(name: string, seconds?: number): Promise<FineTuneJob> {
     return this.until(name, "Ready", (job) => condition(job, "Ready")?.status === "True", seconds);
   }
 
@@ -147,11 +155,12 @@ export class Team {
   }
 
   /** Until its training has made some steps. */
-  untilTraining(name: string): Promise<Seen> {
-    return this.until(name, "training", (job) => {
-      const progress = job.status?.progress as { phase?: string; steps?: string } | undefined;
-      return job.status?.state === "Training" && progress?.phase === "Training";
-    });
+  untilTraining(name: string): Promise<FineTuneJob> {
+    return this.until(
+      name,
+      "training",
+      ({ status }) => status?.state === "Training" && status.progress?.phase === "Training",
+    );
   }
 
   /** Writes that the API server carried out in this namespace, oldest first. */
@@ -178,15 +187,18 @@ export class Team {
   }
 }
 
-export function condition({ status }: Seen, type: string): Condition | undefined {
-  return status?.conditions?.find((one) => one.type === type);
+export function condition({ status }: { status?: { conditions?: Condition[] | undefined } }, type: string) {
+  return findCondition(status?.conditions, type);
+}
+
+function only<T>(items: readonly T[]): T {
+  const [item, ...others] = items;
+  if (item === undefined || others.length > 0) throw new Error(`one was expected, there are ${items.length}`);
+  return item;
 }
 
 /** A FineTuneJob on the small model; `change` replaces members of its spec. */
-export function manifest(
-  name: string,
-  change: Record<string, unknown> = {},
-): object & { spec: Record<string, unknown> } {
+export function manifest(name: string, change: Record<string, unknown> = {}): object {
   return {
     apiVersion: "luthier.dev/v1alpha1",
     kind: "FineTuneJob",

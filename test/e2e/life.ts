@@ -1,11 +1,12 @@
 /** A run's life when it is disturbed: nothing is trained twice, and nothing that was trained is lost. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type Bench, long, manifest, type Seen, type Team } from "./bench.ts";
+import type { FineTuneJob } from "../../operator/api/kinds.ts";
+import { type Bench, long, manifest, type Team } from "./bench.ts";
 
-const digestOf = (adapter: Seen | undefined) => (adapter?.spec.source as { digest: string } | undefined)?.digest;
-const promoted = (job: Seen) => (job.status?.promotedAdapterRef as { name: string } | undefined)?.name;
-const resumes = (run: Seen | undefined) => (run?.status?.results as { resumes: number } | undefined)?.resumes;
+const digest = async (team: Team) => (await team.adapter()).spec.source.digest;
+const resumes = async (team: Team) => (await team.run()).status?.results?.resumes;
+const promoted = ({ status }: FineTuneJob) => status?.promotedAdapterRef?.name;
 
 export function lifeTests(bench: () => Bench): void {
   let undisturbed: string | undefined;
@@ -14,7 +15,7 @@ export function lifeTests(bench: () => Bench): void {
     const team = await bench().namespace("calm");
     await team.apply(manifest("job", { training: long }));
     await team.untilReady("job", 240);
-    undisturbed = digestOf((await team.list("adapters"))[0]);
+    undisturbed = await digest(team);
     assert.ok(undisturbed);
   });
 
@@ -28,7 +29,7 @@ export function lifeTests(bench: () => Bench): void {
     await bench().killOperator();
     await team.untilReady("job", 240);
     assert.deepEqual([team.created("finetuneruns"), team.created("adapters"), team.created("jobs")], [1, 1, 2]);
-    assert.equal(digestOf((await team.list("adapters"))[0]), undisturbed);
+    assert.equal(await digest(team), undisturbed);
   });
 
   test("the training pod deleted in the middle: it resumes, to the same bytes", async () => {
@@ -37,9 +38,8 @@ export function lifeTests(bench: () => Bench): void {
     await team.untilTraining("job");
     await team.kubectl("delete", "pod", "-l", "luthier.dev/stage=train", "--wait=false");
     await team.untilReady("job", 240);
-    const [run] = await team.list("finetuneruns");
-    assert.equal(resumes(run), 1);
-    assert.equal(digestOf((await team.list("adapters"))[0]), undisturbed);
+    assert.equal(await resumes(team), 1);
+    assert.equal(await digest(team), undisturbed);
     assert.equal(team.created("jobs"), 2);
   });
 
@@ -58,15 +58,14 @@ export function lifeTests(bench: () => Bench): void {
     test("and goes on from there, to the same bytes", async () => {
       await team.apply(manifest("job", { training: long }));
       await team.untilReady("job", 240);
-      const [run] = await team.list("finetuneruns");
-      assert.equal(resumes(run), 1);
-      assert.equal(digestOf((await team.list("adapters"))[0]), undisturbed);
+      assert.equal(await resumes(team), 1);
+      assert.equal(await digest(team), undisturbed);
     });
   });
 
   describe("edits", () => {
     let team: Team;
-    let first: Seen;
+    let first: FineTuneJob;
 
     test("of how a number is written train nothing", async () => {
       team = await bench().namespace("edits");
@@ -83,8 +82,7 @@ export function lifeTests(bench: () => Bench): void {
       await team.apply(manifest("job", { adapter: { exports: [{ name: "merged", merged: {} }] } }));
       await team.until("job", "observed", ({ status }) => status?.observedGeneration === 3);
       await team.untilReady("job");
-      const [adapter] = await team.list("adapters");
-      assert.equal((adapter?.status?.exports as unknown[]).length, 1);
+      assert.equal((await team.adapter()).status?.exports?.length, 1);
       assert.equal(team.created("finetuneruns"), 1);
     });
 

@@ -115,9 +115,9 @@ export function refusalTests(bench: () => Bench): void {
     test("a change of what a run was made of", async () => {
       await team.apply(manifest("n".repeat(40), { training: { maxSteps: 2 } }));
       await team.untilReady("n".repeat(40), 120);
-      const [run] = await team.list("finetuneruns");
+      const run = await team.run();
       const patch = JSON.stringify({ spec: { trainerImage: "other" } });
-      const said = await refusal(team.kubectl("patch", "ftr", run!.metadata.name, "--type=merge", "-p", patch));
+      const said = await refusal(team.kubectl("patch", "ftr", run.metadata.name, "--type=merge", "-p", patch));
       assert.match(said, /trainerImage is immutable/);
     });
   });

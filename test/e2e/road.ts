@@ -15,17 +15,12 @@ export function roadTests(bench: () => Bench): void {
     const evaluation = { test: { uri: "pvc://inputs/test.jsonl" }, metrics: ["ExactMatch"], maxNewTokens: 8 };
     await team.apply(manifest("parity", { evaluation, adapter: exports }));
     const job = await team.untilReady("parity", 240);
-    const [adapter, ...others] = await team.list("adapters");
-    assert.deepEqual(others, []);
-    assert.equal(condition(adapter!, "Ready")?.status, "True");
-    const [merged] = adapter?.status?.exports as {
-      state: string;
-      uri: string;
-      verified: { maxLogitDifference: string };
-    }[];
+    const adapter = await team.adapter();
+    assert.equal(condition(adapter, "Ready")?.status, "True");
+    const merged = adapter.status?.exports?.[0];
     assert.equal(merged?.state, "Ready");
-    assert.ok(Number(merged?.verified.maxLogitDifference) < 1);
-    const files = path.join(team.store, merged!.uri.replace("pvc://store/", ""));
+    assert.ok(Number(merged?.verified?.maxLogitDifference) < 1);
+    const files = path.join(team.store, (merged?.uri ?? "").replace("pvc://store/", ""));
     assert.ok(existsSync(path.join(files, "config.json")), files);
     assert.match(condition(job, "Ready")?.message ?? "", /exact match .* → .* on 40 held-out examples/);
   });
@@ -60,15 +55,12 @@ export function roadTests(bench: () => Bench): void {
   });
 
   test("an Adapter that a person deletes stays deleted; deleting its run brings it back without training", async () => {
-    const [adapter] = await team.list("adapters");
-    await team.kubectl("delete", "adapter", adapter!.metadata.name);
+    const { metadata, spec } = await team.adapter();
+    await team.kubectl("delete", "adapter", metadata.name);
     assert.equal((await team.untilStalled("parity")).reason, "PromotedAdapterDeleted");
-    const [run] = await team.list("finetuneruns");
-    await team.kubectl("delete", "finetunerun", run!.metadata.name);
+    await team.kubectl("delete", "finetunerun", (await team.run()).metadata.name);
     await team.untilReady("parity", 120);
-    const [restored] = await team.list("adapters");
-    const digest = (seen: typeof adapter) => (seen?.spec.source as { digest: string }).digest;
-    assert.equal(digest(restored), digest(adapter));
+    assert.equal((await team.adapter()).spec.source.digest, spec.source.digest);
   });
 
   test("deleting the FineTuneJob takes its run and Jobs, and keeps the Adapter", async () => {
