@@ -104,7 +104,7 @@ export function spawnInside(
 }
 
 function entry(sandbox: Sandbox): string[] {
-  return ["--target", String(sandbox.pid), "--mount", "--net", "--pid", "--"];
+  return ["--target", String(sandbox.pid), "--mount", "--net", "--pid", "--root", "--"];
 }
 
 async function launch(paths: Paths): Promise<Sandbox> {
