@@ -248,6 +248,16 @@ describe("Adapter", () => {
     assert.equal(decision.status.promotedAdapterRef?.name, old.metadata.name);
   });
 
+  test("data that moved are trained on: an Adapter of the same settings on older data is not enough", () => {
+    const before = aJob(aSpec(), pinnedStatus(prepareKey(trainingPart(aSpec()))));
+    const adapter = anAdapter(before, succeeded(aRun(before)), { promotedAt: "2026-01-01T00:00:00Z" });
+    const { pins, inputs } = before.status!;
+    const moved = aJob(aSpec(), { inputs: inputs!, pins: { ...pins!, datasetDigest: `sha256:${"9".repeat(64)}` } });
+    const hash = runHash(trainingPart(aSpec()), moved.status!.pins!);
+    const decision = decide(aWorld(moved, { adapters: [adapter], plan: plan(true), runHash: hash }));
+    assert.deepEqual(actions(decision), ["createRun"]);
+  });
+
   test("a job restored without status finds its Adapter: no pod, no write to it", () => {
     const before = aJob(aSpec(), pinnedStatus(prepareKey(trainingPart(aSpec()))));
     const adapter = anAdapter(before, succeeded(aRun(before)), { promotedAt: "2026-01-01T00:00:00Z" });

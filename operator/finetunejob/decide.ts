@@ -23,7 +23,7 @@ import {
   prepareName,
 } from "./children.ts";
 import { fitMessage } from "./fit.ts";
-import { currentPins, inputsOf, pinsOf, prepareFiguresOf } from "./pins.ts";
+import { currentPins, inputsOf, knownAdapter, pinsOf, prepareFiguresOf } from "./pins.ts";
 import { mirrorProgress, settledMessage } from "./status.ts";
 import type { Action, Decision, Wanted, World } from "./world.ts";
 
@@ -54,13 +54,9 @@ const adapterDeleted: Step = (world) => {
   return say(world, "Stalled", "Deleted", "PromotedAdapterDeleted", message, { status });
 };
 
-/** These settings were trained before: no pod is needed. */
+/** This was trained before: no pod is needed. */
 const promoteKnown: Step = (world) => {
-  const { wanted, adapters } = world;
-  if (wanted.request !== undefined) return undefined;
-  const known = adapters
-    .filter(({ spec, metadata }) => spec.provenance.specHash === wanted.specHash && !metadata.deletionTimestamp)
-    .sort((a, b) => b.spec.revision - a.spec.revision)[0];
+  const known = knownAdapter(world);
   return known && settle(world, known);
 };
 

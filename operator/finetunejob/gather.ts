@@ -11,7 +11,7 @@ import { nodes } from "../jobs/resources.ts";
 import type { Client } from "../runtime/client.ts";
 import { prepareName, runName } from "./children.ts";
 import { largestNode, memoryLimit, planKey } from "./fit.ts";
-import { currentPins } from "./pins.ts";
+import { currentPins, knownAdapter } from "./pins.ts";
 import type { Planner } from "./planner.ts";
 import type { Plan, Wanted, World } from "./world.ts";
 
@@ -46,10 +46,11 @@ export async function gather(gatherer: Gatherer, job: FineTuneJob, now: Date): P
     return { ...base, stalePrepares, prepare };
   }
   const hash = runHash(trainingPart(wanted.spec), known.pins);
+  const trained = knownAdapter({ wanted, runHash: hash, adapters: base.adapters }) !== undefined;
   return {
     ...base,
     stalePrepares,
-    plan: await planOf(gatherer, job, wanted, known),
+    plan: trained ? undefined : await planOf(gatherer, job, wanted, known),
     runHash: hash,
     run: await findRun(gatherer, job, runName(hash)),
   };

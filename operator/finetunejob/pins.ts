@@ -4,6 +4,7 @@ import type { ModelConfig } from "../../trainer/contract/model.ts";
 import type { Envelope, PrepareFigures } from "../../trainer/contract/report.ts";
 import type { Pins } from "../../trainer/contract/runFile.ts";
 import type { FineTuneJobStatus, Inputs } from "../api/fineTuneJob.ts";
+import type { Adapter } from "../api/kinds.ts";
 import type { Wanted } from "./world.ts";
 
 /** The figures of a successful envelope about these very inputs; undefined otherwise. */
@@ -49,4 +50,26 @@ export function currentPins(
   const { pins, inputs } = status ?? {};
   if (pins?.prepareKey !== prepareKey || inputs === undefined || request !== undefined) return undefined;
   return { pins, inputs };
+}
+
+/**
+ * The newest Adapter of what is wanted. While the inputs are pinned it must be of those very inputs; without pins (a
+ * restored job, or one whose inputs were edited back) its settings, with where their inputs are named, are enough.
+ */
+export function knownAdapter({
+  wanted,
+  runHash,
+  adapters,
+}: {
+  wanted: Pick<Wanted, "specHash" | "request">;
+  runHash: string | undefined;
+  adapters: readonly Adapter[];
+}): Adapter | undefined {
+  if (wanted.request !== undefined) return undefined;
+  return adapters
+    .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+    .filter(({ spec: { provenance } }) =>
+      runHash === undefined ? provenance.specHash === wanted.specHash : provenance.runHash === runHash,
+    )
+    .sort((a, b) => b.spec.revision - a.spec.revision)[0];
 }

@@ -32,7 +32,7 @@ export interface World {
   prepare: ObservedJob | undefined;
   /** Prepare Jobs of other inputs that still run. */
   stalePrepares: readonly Job[];
-  /** Present when the pins are current. */
+  /** Present when the pins are current and nothing is known to be trained. */
   plan: Plan | undefined;
   /** Hash of the wanted run; present when the pins are current. */
   runHash: string | undefined;

@@ -29,8 +29,12 @@ const soonMs = 3_000;
 const stopReason = "StopRequested";
 
 const finished: Step = ({ run }) => {
-  const over = run.status?.conditions?.some(({ type, status }) => type === "Succeeded" && status !== "Unknown");
-  return over || run.metadata.deletionTimestamp !== undefined ? { status: run.status ?? {}, actions: [] } : undefined;
+  const { status = {}, metadata } = run;
+  const over = status.conditions?.some(({ type, status: is }) => type === "Succeeded" && is !== "Unknown");
+  if (!over && metadata.deletionTimestamp === undefined) return undefined;
+  // A changed execution means nothing to it any more; that it was seen is still said.
+  const observedGeneration = metadata.generation;
+  return { status: observedGeneration === undefined ? status : { ...status, observedGeneration }, actions: [] };
 };
 
 /** A Job of our name that is not ours: one of a deleted run of the same name, on its way out. */
