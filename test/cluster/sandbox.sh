@@ -8,17 +8,17 @@ set -euo pipefail
 state=$1
 
 # Sockets, network namespaces and container state: gone with the namespace.
-mount -t tmpfs -o mode=755 tmpfs /run
+mount --no-mtab -t tmpfs -o mode=755 tmpfs /run
 
 # Paths that the kubelet, the runtime or the network plug-ins do not let one choose.
-mount --bind "$state/var-log" /var/log
-mount --bind "$state/kubelet" /var/lib/kubelet
-mount --bind "$state/cni" /var/lib/cni
+mount --no-mtab --bind "$state/var-log" /var/log
+mount --no-mtab --bind "$state/kubelet" /var/lib/kubelet
+mount --no-mtab --bind "$state/cni" /var/lib/cni
 
 # The kubelet insists on these kernel settings; it is shown files that have them, and the machine keeps its own.
 for file in "$state"/sysctl/*; do
   setting="/proc/sys/$(basename "$file" | tr . /)"
-  if [ -e "$setting" ]; then mount --bind "$file" "$setting"; fi
+  if [ -e "$setting" ]; then mount --no-mtab --bind "$file" "$setting"; fi
 done
 
 ip link set lo up
