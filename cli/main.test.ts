@@ -47,7 +47,7 @@ for (const [name, args, code, message] of refused) {
 
 test("a wrong manifest ends with exit code 20, the field and its line", () => {
   const text =
-    "apiVersion: luthier.dev/v1alpha1\nkind: FineTuneJob\nmetadata: {name: a}\nspec: {baseModel: {uri: ftp://x}}\n";
+    "apiVersion: luthier.dev/v1alpha1\nkind: FineTuneJob\nmetadata: {name: a}\nspec: {baseModel: {uri: 'ftp://somewhere/x'}}\n";
   writeFileSync(path.join(directory, "job.yaml"), text);
   const { status, stdout, stderr } = luthier("run", "job.yaml");
   assert.equal(status, 20);
