@@ -63,7 +63,11 @@ function inputFiles(): string[] {
 function digestOf(toolchain: string[]): string {
   const hash = createHash("sha256");
   for (const text of toolchain) hash.update(text).update("\0");
-  for (const path of inputFiles()) hash.update(path).update("\0").update(readFileSync(join(nativeRoot, path)));
+  for (const path of inputFiles())
+    hash
+      .update(path)
+      .update("\0")
+      .update(readFileSync(join(nativeRoot, path)));
   return hash.digest("hex");
 }
 
@@ -84,8 +88,22 @@ export async function buildNative(name: "release" | "sanitize" = "release"): Pro
   const present = variant.outputs.every((output) => existsSync(join(variant.directory, output)));
   if (present && existsSync(stamp) && readFileSync(stamp, "utf8") === digest) return false;
   mkdirSync(variant.directory, { recursive: true });
-  const configure = ["-S", nativeRoot, "-B", variant.directory, "-G", "Ninja", `-DLUTHIER_NODE_MODULES=${nodeModules()}`];
-  await run("cmake", [...configure, `-DCMAKE_CXX_COMPILER=${compiler()}`, "-DCMAKE_BUILD_TYPE=Release", "--log-level=NOTICE", ...variant.cmakeFlags]);
+  const configure = [
+    "-S",
+    nativeRoot,
+    "-B",
+    variant.directory,
+    "-G",
+    "Ninja",
+    `-DLUTHIER_NODE_MODULES=${nodeModules()}`,
+  ];
+  await run("cmake", [
+    ...configure,
+    `-DCMAKE_CXX_COMPILER=${compiler()}`,
+    "-DCMAKE_BUILD_TYPE=Release",
+    "--log-level=NOTICE",
+    ...variant.cmakeFlags,
+  ]);
   await run("cmake", ["--build", variant.directory]);
   writeFileSync(stamp, digest);
   return true;

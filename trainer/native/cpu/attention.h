@@ -32,26 +32,34 @@ constexpr int64_t panelsWords(int64_t width, int64_t units) { return roundUp(wid
 
 constexpr int64_t panelVectorsAt(int64_t width, int64_t col) { return smaller(panelVectors, ceilDivide(width - col, lanes)); }
 
+// What packAllAlong and packAllAcross made.
+struct Panels {
+  const uint32_t* words;
+  int64_t width, units;
+};
+
 template <class C>
-inline void packAllAlong(const auto& matrix, int64_t width, int64_t depth, uint32_t* to) {
+inline Panels packAllAlong(const auto& matrix, int64_t width, int64_t depth, uint32_t* to) {
   for (int64_t col = 0; col < width; col += panelWidth) {
     packAlong<C>(matrix.block(col, 0), smaller(panelWidth, width - col), 0, depth, panelVectorsAt(width, col), to + col * unitsOf<C>(depth));
   }
+  return {to, width, unitsOf<C>(depth)};
 }
 
 template <class C>
-inline void packAllAcross(const auto& matrix, int64_t width, int64_t depth, uint32_t* to) {
+inline Panels packAllAcross(const auto& matrix, int64_t width, int64_t depth, uint32_t* to) {
   for (int64_t col = 0; col < width; col += panelWidth) {
     packAcross<C>(matrix.block(0, col), smaller(panelWidth, width - col), 0, depth, panelVectorsAt(width, col), to + col * unitsOf<C>(depth));
   }
+  return {to, width, unitsOf<C>(depth)};
 }
 
-// Columns [0, width) of a · panels that hold `panelUnits` of K, of which the first `units` count; outFor(col) gives
-// each panel's output.
+// The first `width` columns (whole panels) and `units` of K of a · panels; outFor(col) gives each panel's output.
 template <class C, class OutFor>
-inline void multiplyAll(const LeftRows& a, int64_t rows, const uint32_t* panels, int64_t width, int64_t panelUnits, int64_t units, OutFor outFor) {
+inline void multiplyAll(const LeftRows& a, int64_t rows, const Panels& panels, int64_t width, int64_t units, OutFor outFor) {
   for (int64_t col = 0; col < width; col += panelWidth) {
-    multiply<C>(a, rows, panels + col * panelUnits, panelVectorsAt(width, col), units, noTail, outFor(col));
+    const uint32_t* panel = panels.words + col * panels.units;
+    multiply<C>(a, rows, panel, panelVectorsAt(panels.width, col), units, noTail, outFor(col));
   }
 }
 

@@ -55,17 +55,16 @@ class AttentionTask {
   // Rows [first, last) of the segment.
   void run(int64_t first, int64_t last) {
     const int64_t D = op_.headDim, kvHead = head_ / (op_.heads / op_.kvHeads);
-    packAllAlong<C>(headOf<T>(op_.k, segment_.first, kvHead, D), last, D, keys_);
-    packAllAcross<C>(headOf<T>(op_.v, segment_.first, kvHead, D), D, last, values_);
-    valueUnits_ = unitsOf<C>(last);
-    for (int64_t row = first; row < last; row += queryStrip) strip(row, smaller(queryStrip, last - row));
+    const Panels keys = packAllAlong<C>(headOf<T>(op_.k, segment_.first, kvHead, D), last, D, keys_);
+    const Panels values = packAllAcross<C>(headOf<T>(op_.v, segment_.first, kvHead, D), D, last, values_);
+    for (int64_t row = first; row < last; row += queryStrip) strip(row, smaller(queryStrip, last - row), keys, values);
   }
 
  private:
-  void strip(int64_t row, int64_t rows) {
-    const int64_t D = op_.headDim, keys = row + rows, stride = roundUp(keys, panelWidth);
+  void strip(int64_t row, int64_t rows, const Panels& keys, const Panels& values) {
+    const int64_t D = op_.headDim, seen = row + rows, stride = roundUp(seen, panelWidth);
     const LeftRows q = headRows<C>(headOf<T>(op_.q, segment_.first + row, head_, D), op_.q.dtype, rows, D, query_);
-    multiplyAll<C>(q, rows, keys_, keys, unitsOf<C>(D), unitsOf<C>(D), [&](int64_t col) { return ToFloats{scores_ + col, stride, false}; });
+    multiplyAll<C>(q, rows, keys, seen, keys.units, [&](int64_t col) { return ToFloats{scores_ + col, stride, false}; });
     float inverses[queryStrip];
     for (int64_t i = 0; i < rows; ++i) {
       const int64_t t = segment_.first + row + i, from = indexAt(op_.segmentStart, t) - segment_.first;
@@ -74,7 +73,7 @@ class AttentionTask {
       op_.lse.row<float>(t)[head_] = softmax.lse;
     }
     const LeftRows p = headRows<C>(Dense<float>{scores_, stride}, DType::f32, rows, stride, left_);
-    multiplyAll<C>(p, rows, values_, D, valueUnits_, unitsOf<C>(keys), [&](int64_t col) {
+    multiplyAll<C>(p, rows, values, D, unitsOf<C>(seen), [&](int64_t col) {
       return ToRows{op_.o, segment_.first + row, head_ * D + col, (head_ + 1) * D, inverses};
     });
   }
@@ -82,7 +81,6 @@ class AttentionTask {
   const Attention& op_;
   int64_t head_;
   Segment segment_;
-  int64_t valueUnits_ = 0;
   uint32_t *keys_, *values_, *left_, *query_;
   float* scores_;
 };

@@ -18,9 +18,9 @@ class AttentionBackwardTask {
       : op_(op), kvHead_(kvHead), segment_(segment), D_(op.headDim), wide_(roundUp(op.headDim, lanes)) {
     Carver carver(scratch);
     const int64_t n = roundUp(segment.rows(), panelWidth), strip = backwardStrip;
-    keysAlong_ = carver.take<uint32_t>(panelsWords(n, unitsOf<C>(D_)));
-    keysAcross_ = carver.take<uint32_t>(panelsWords(D_, unitsOf<C>(n)));
-    valuesAlong_ = carver.take<uint32_t>(panelsWords(n, unitsOf<C>(D_)));
+    keysAlongWords_ = carver.take<uint32_t>(panelsWords(n, unitsOf<C>(D_)));
+    keysAcrossWords_ = carver.take<uint32_t>(panelsWords(D_, unitsOf<C>(n)));
+    valuesAlongWords_ = carver.take<uint32_t>(panelsWords(n, unitsOf<C>(D_)));
     weights_ = carver.take<float>(strip * n);
     gradients_ = carver.take<float>(strip * n);
     left_ = carver.take<uint32_t>(strip * n);
@@ -40,9 +40,9 @@ class AttentionBackwardTask {
   void run() {
     const int64_t n = segment_.rows(), group = op_.heads / op_.kvHeads;
     const Dense<T> k = headOf<T>(op_.k, segment_.first, kvHead_, D_), v = headOf<T>(op_.v, segment_.first, kvHead_, D_);
-    packAllAlong<C>(k, n, D_, keysAlong_);
-    packAllAcross<C>(k, D_, n, keysAcross_);
-    packAllAlong<C>(v, n, D_, valuesAlong_);
+    keysAlong_ = packAllAlong<C>(k, n, D_, keysAlongWords_);
+    keysAcross_ = packAllAcross<C>(k, D_, n, keysAcrossWords_);
+    valuesAlong_ = packAllAlong<C>(v, n, D_, valuesAlongWords_);
     __builtin_memset(dk_, 0, static_cast<size_t>(n * wide_) * 4);
     __builtin_memset(dv_, 0, static_cast<size_t>(n * wide_) * 4);
     for (int64_t head = kvHead_ * group; head < (kvHead_ + 1) * group; ++head) {
@@ -63,13 +63,13 @@ class AttentionBackwardTask {
     const auto into = [&](float* to) {
       return [=](int64_t col) { return ToFloats{to + col, stride, false}; };
     };
-    multiplyAll<C>(headRows<C>(q, op_.q.dtype, rows, D_, query_), rows, keysAlong_, keys, units, units, into(weights_));
-    multiplyAll<C>(headRows<C>(dO, op_.q.dtype, rows, D_, query_), rows, valuesAlong_, keys, units, units, into(gradients_));
+    multiplyAll<C>(headRows<C>(q, op_.q.dtype, rows, D_, query_), rows, keysAlong_, keys, units, into(weights_));
+    multiplyAll<C>(headRows<C>(dO, op_.q.dtype, rows, D_, query_), rows, valuesAlong_, keys, units, into(gradients_));
     for (int64_t i = 0; i < rows; ++i) scoreGradient(head, row + i, weights_ + i * stride, gradients_ + i * stride, stride);
     addTransposed(weights_, rows, keys, stride, dO, dv_);
     addTransposed(gradients_, rows, keys, stride, q, dk_);
     const LeftRows dS = headRows<C>(Dense<float>{gradients_, stride}, DType::f32, rows, stride, left_);
-    multiplyAll<C>(dS, rows, keysAcross_, D_, unitsOf<C>(segment_.rows()), unitsOf<C>(keys), [&](int64_t col) {
+    multiplyAll<C>(dS, rows, keysAcross_, D_, unitsOf<C>(keys), [&](int64_t col) {
       return ToRows{op_.dq, t, head * D_ + col, (head + 1) * D_, nullptr};
     });
   }
@@ -93,16 +93,17 @@ class AttentionBackwardTask {
   void addTransposed(const float* matrix, int64_t rows, int64_t keys, int64_t stride, const Dense<T>& right, float* sums) {
     const int64_t vectors = ceilDivide(keys, lanes);
     packAcross<C>(Dense<float>{matrix, stride}, keys, 0, rows, vectors, left_);
-    packAllAcross<C>(right, D_, rows, panel_);
+    const Panels panels = packAllAcross<C>(right, D_, rows, panel_);
     const LeftRows a{reinterpret_cast<const uint8_t*>(left_), 4, vectors * lanes * 4};
-    multiplyAll<C>(a, keys, panel_, D_, unitsOf<C>(rows), unitsOf<C>(rows), [&](int64_t col) { return ToFloats{sums + col, wide_, true}; });
+    multiplyAll<C>(a, keys, panels, D_, panels.units, [&](int64_t col) { return ToFloats{sums + col, wide_, true}; });
   }
 
   const AttentionBackward& op_;
   int64_t kvHead_;
   Segment segment_;
   int64_t D_, wide_;
-  uint32_t *keysAlong_, *keysAcross_, *valuesAlong_, *left_, *query_, *panel_;
+  uint32_t *keysAlongWords_, *keysAcrossWords_, *valuesAlongWords_, *left_, *query_, *panel_;
+  Panels keysAlong_{}, keysAcross_{}, valuesAlong_{};
   float *weights_, *gradients_, *dk_, *dv_;
 };
 

@@ -4,43 +4,48 @@
 #include "../../native/generated/ops.h"
 #include "../../native/runtime/reference.h"
 #include "../attention/reference.h"
+
+#include <vector>
 namespace luthier::reference {
 
+// The gradients of one key–value head, row-major [T, D], until they are rounded into their tensors.
 template <class Real>
-void attentionBackwardRow(const AttentionBackward& op, int64_t t, int64_t head) {
+struct KeyValueGradient {
+  std::vector<Real> dk, dv;
+};
+
+template <class Real>
+void attentionBackwardRow(const AttentionBackward& op, int64_t t, int64_t head, KeyValueGradient<Real>& sums) {
   const int64_t D = op.headDim, kvHead = head / (op.heads / op.kvHeads);
-  const Real scale = static_cast<Real>(op.scale);
+  std::vector<Real> dq(static_cast<size_t>(D));
   Real delta = 0;
   for (int64_t i = head * D; i < (head + 1) * D; ++i) delta += get<Real>(op.dO, t, i) * get<Real>(op.o, t, i);
   for (int64_t s = integerAt(op.segmentStart, t); s <= t; ++s) {
-    const Real score = scale * scoreAt<Real>(op.q, op.k, t, head, s, kvHead, D);
+    const Real score = static_cast<Real>(op.scale) * scoreAt<Real>(op.q, op.k, t, head, s, kvHead, D);
     const Real p = std::exp(score - get<Real>(op.lse, t, head));
-    const Real dP = scoreAt<Real>(op.dO, op.v, t, head, s, kvHead, D);
-    const Real dS = scale * p * (dP - delta);
+    const Real dS = static_cast<Real>(op.scale) * p * (scoreAt<Real>(op.dO, op.v, t, head, s, kvHead, D) - delta);
     for (int64_t i = 0; i < D; ++i) {
-      const int64_t q = head * D + i, k = kvHead * D + i;
-      accumulate<Real>(op.dv, s, k, p * get<Real>(op.dO, t, q));
-      accumulate<Real>(op.dq, t, q, dS * get<Real>(op.k, s, k));
-      accumulate<Real>(op.dk, s, k, dS * get<Real>(op.q, t, q));
+      sums.dv[s * D + i] += p * get<Real>(op.dO, t, head * D + i);
+      dq[i] += dS * get<Real>(op.k, s, kvHead * D + i);
+      sums.dk[s * D + i] += dS * get<Real>(op.q, t, head * D + i);
     }
   }
+  for (int64_t i = 0; i < D; ++i) put<Real>(op.dq, t, head * D + i, dq[i]);
 }
 
-template <class Real>
-void zero(const Tensor& x) {
-  for (int64_t t = 0; t < x.rows(); ++t) {
-    for (int64_t c = 0; c < x.cols(); ++c) put<Real>(x, t, c, Real(0));
-  }
-}
-
-// Sums accumulate in the stored type here: exact in F32 and F64 programs, the ones that are compared closely.
 template <class Real>
 void attentionBackward(const AttentionBackward& op) {
-  zero<Real>(op.dq);
-  zero<Real>(op.dk);
-  zero<Real>(op.dv);
-  for (int64_t t = 0; t < op.q.rows(); ++t) {
-    for (int64_t head = 0; head < op.heads; ++head) attentionBackwardRow<Real>(op, t, head);
+  const int64_t T = op.q.rows(), D = op.headDim, group = op.heads / op.kvHeads;
+  for (int64_t kvHead = 0; kvHead < op.kvHeads; ++kvHead) {
+    const std::vector<Real> zeros(static_cast<size_t>(T * D));
+    KeyValueGradient<Real> sums{zeros, zeros};
+    for (int64_t head = kvHead * group; head < (kvHead + 1) * group; ++head) {
+      for (int64_t t = 0; t < T; ++t) attentionBackwardRow<Real>(op, t, head, sums);
+    }
+    for (int64_t i = 0; i < T * D; ++i) {
+      put<Real>(op.dk, i / D, kvHead * D + i % D, sums.dk[i]);
+      put<Real>(op.dv, i / D, kvHead * D + i % D, sums.dv[i]);
+    }
   }
 }
 
