@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { compile } from "./compile/compile.ts";
 import { type EffectiveSettings, effectiveSettings } from "./contract/effective.ts";
 import type { TrainingSpec } from "./contract/settings.ts";
-import { compile } from "./compile/compile.ts";
 import { PlanError, type PlanInput, plan } from "./plan.ts";
 
 const model: PlanInput["model"] = {
@@ -66,7 +66,7 @@ test("steps follow from rows, epochs and the rows of a step, or are given", () =
 
 test("with less memory the micro-batch shrinks first, then blocks are recomputed, then it says what would fit", () => {
   const ample = planned();
-  assert.deepEqual([ample.microRows, ample.recomputedBlocks, ample.fits], [8, 0, true]);
+  assert.deepEqual([ample.microRows, ample.recomputedBlocks, ample.fits], [4, 0, true]);
   const seen: string[] = [];
   for (let available = ample.predictedPeakBytes; ; available -= 1e7) {
     const made = planned({ availableBytes: available });
@@ -79,7 +79,7 @@ test("with less memory the micro-batch shrinks first, then blocks are recomputed
     assert(made.predictedPeakBytes <= available);
   }
   const steps = [...new Set(seen)];
-  assert.equal(steps[0], "8/0");
+  assert.equal(steps[0], "4/0");
   assert(steps.includes("1/0"), steps.join(" "));
   assert.equal(steps.at(-1), "1/6", "everything recomputed before giving up");
   const recomputed = steps.map((step) => Number(step.split("/")[1]));
@@ -90,8 +90,8 @@ test("with less memory the micro-batch shrinks first, then blocks are recomputed
 });
 
 test("a micro-batch divides a step's rows evenly", () => {
-  const tenRows = settings({ training: { batchTokens: 10 * 512 } });
-  assert.equal(planned({ settings: tenRows }).microRows, 5, "two of five, not eight and two");
+  const sixRows = settings({ training: { batchTokens: 6 * 512 } });
+  assert.equal(planned({ settings: sixRows }).microRows, 3, "two of three, not four and two");
 });
 
 test("settings that cannot be trained are refused with the way out", () => {

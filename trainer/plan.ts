@@ -62,11 +62,11 @@ export interface Plan {
 /** Throws `PlanError` when the settings cannot be planned for this model at all. */
 export class PlanError extends Error {}
 
-/** Beyond this many tokens a larger micro-batch only costs memory on a CPU. */
-const enoughTokens = 4096;
+/** Beyond this many tokens a larger micro-batch only costs memory on a CPU: its matrices are past the caches already. */
+const enoughTokens = 2048;
 const mostSlots = 16;
 const prefillTokens = 256;
-/** Measured: Node with the addon, tokenizer and a data set in flight (docs/performance.md). */
+/** Node with the addon, the tokenizer and a data set in flight: measured 130 to 230 MiB. */
 export const processBytes = 256 * 2 ** 20;
 
 export function plan(input: PlanInput): Plan {
