@@ -24,7 +24,7 @@ import {
 } from "./children.ts";
 import { fitMessage } from "./fit.ts";
 import { currentPins, inputsOf, knownAdapter, pinsOf, prepareFiguresOf } from "./pins.ts";
-import { mirrorProgress, settledMessage } from "./status.ts";
+import { mirrorProgress, sentence, settledMessage } from "./status.ts";
 import type { Action, Decision, Wanted, World } from "./world.ts";
 
 /** A world whose spec could be read. */
@@ -158,7 +158,7 @@ function pin(world: Readable, figures: NonNullable<ReturnType<typeof prepareFigu
 
 function stalledPrepare(world: Readable, reason: string, message: string, status: FineTuneJobStatus): Decision {
   const hint = `Mend that and change the spec, or, if what lies under the same URI was mended, annotate: ${annotations.requestedAt}=$(date +%s).`;
-  return say(world, "Stalled", "Failed", reason, `${message} ${hint}`, {
+  return say(world, "Stalled", "Failed", reason, `${sentence(message)} ${hint}`, {
     status,
     conditions: [{ type: "InputsResolved", status: "False", reason, message }],
   });
@@ -248,7 +248,7 @@ const runFailed: Step = (world) => {
   if (run === undefined || !succeeded(run, "False")) return undefined;
   const failure = findCondition(run.status?.conditions, "Succeeded");
   const reason = failure?.reason ?? "Failed";
-  const message = `${failure?.message ?? ""} To try again from the last checkpoint, delete FineTuneRun ${run.metadata.name}.`;
+  const message = `${sentence(failure?.message ?? "")} To try again from the last checkpoint, delete FineTuneRun ${run.metadata.name}.`;
   return say(world, "Stalled", "Failed", reason, message, {
     status: mirrorProgress(job.status ?? {}, run),
     conditions: [{ type: "LastRunSucceeded", status: "False", reason, message }],

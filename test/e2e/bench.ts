@@ -216,7 +216,7 @@ export function manifest(name: string, change: Record<string, unknown> = {}): ob
 }
 
 /** Settings whose training lasts long enough to disturb it. */
-export const long = { maxSteps: 400, batchTokens: 2048, learningRate: "1e-2", checkpoint: { everySteps: 10 } };
+export const long = { maxSteps: 200, batchTokens: 2048, learningRate: "1e-2", checkpoint: { everySteps: 10 } };
 
 async function writeInputs(directory: string): Promise<void> {
   mkdirSync(directory, { recursive: true });
@@ -224,9 +224,18 @@ async function writeInputs(directory: string): Promise<void> {
   writeFileSync(path.join(directory, "train.jsonl"), parity(0, 400));
   writeFileSync(path.join(directory, "test.jsonl"), parity(1000, 1040));
   writeFileSync(path.join(directory, "bad.jsonl"), `${parity(0, 6)}{"messages": [\n${parity(6, 9)}`);
-  mkdirSync(path.join(directory, "gpt2"), { recursive: true });
-  writeFileSync(path.join(directory, "gpt2/config.json"), JSON.stringify({ model_type: "gpt2", vocab_size: 10 }));
+  await writeTinyModel(path.join(directory, "gpt2"));
+  writeFileSync(path.join(directory, "gpt2/config.json"), JSON.stringify({ model_type: "gpt2", ...gpt2Shape }));
 }
+
+const gpt2Shape = {
+  vocab_size: 259,
+  hidden_size: 64,
+  intermediate_size: 128,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  max_position_embeddings: 256,
+};
 
 /** Examples that ask whether numbers are odd or even. */
 function parity(from: number, to: number): string {
