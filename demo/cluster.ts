@@ -9,12 +9,14 @@ import { follow, promotedAdapter } from "../cli/cluster/follow.ts";
 import { outcomeOf } from "../cli/cluster/outcome.ts";
 import type { Session } from "../cli/command.ts";
 import { loadFineTuneJob, localPath } from "../cli/fineTuneJob.ts";
+import { speakerOfAdapter } from "../cli/speaker.ts";
 import { outcomeLines } from "../cli/ui/resultView.ts";
 import { runStages, type Stage } from "../cli/ui/stages.ts";
 import { buildImages } from "../images/build.ts";
 import type { Adapter } from "../operator/api/kinds.ts";
 import { type Cluster, startCluster } from "../test/cluster/cluster.ts";
 import { provideDirectory } from "../test/cluster/volume.ts";
+import { beforeAndAfter, speakerOptions } from "./beforeAfter.ts";
 import { machineStages } from "./machine.ts";
 import { demo, repository } from "./places.ts";
 
@@ -40,6 +42,13 @@ export async function clusterDemo(session: Session): Promise<void> {
     const adapter = await promotedAdapter(connection, job);
     const outcome = outcomeOf(adapter, placesOf(adapter));
     write(`\n${outcome === undefined ? adapter.metadata.name : outcomeLines(outcome).join("\n")}\n`);
+    const talk = await beforeAndAfter(
+      demo.testFile,
+      () => speakerOfAdapter(adapter, clusterClaims, { ...speakerOptions, withoutAdapter: true }),
+      () => speakerOfAdapter(adapter, clusterClaims, speakerOptions),
+      signal,
+    );
+    write(`\n${talk.join("\n")}\n`);
     write(`\n${nextSteps(cluster, adapter.metadata.name).join("\n")}\n`);
   } finally {
     await connection.close();
@@ -109,7 +118,7 @@ async function provideVolumes(cluster: Cluster): Promise<undefined> {
   return undefined;
 }
 
-export const clusterClaims: ReadonlyMap<string, string> = new Map([
+const clusterClaims: ReadonlyMap<string, string> = new Map([
   [demo.inputsClaim, demo.clusterInputs],
   [demo.storeClaim, demo.clusterStore],
 ]);

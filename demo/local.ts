@@ -1,9 +1,12 @@
 /** The demo without a cluster: the quickstart's manifest through the same stages, in this process. */
+import path from "node:path";
 import type { Session } from "../cli/command.ts";
 import { outcomeOf, runJob } from "../cli/commands/run.ts";
-import { loadFineTuneJob, localPlaces } from "../cli/fineTuneJob.ts";
+import { loadFineTuneJob, localPath, localPlaces } from "../cli/fineTuneJob.ts";
+import { speakerOfDirectory } from "../cli/speaker.ts";
 import { outcomeLines } from "../cli/ui/resultView.ts";
 import { runStages } from "../cli/ui/stages.ts";
+import { beforeAndAfter, speakerOptions } from "./beforeAfter.ts";
 import { machineStages } from "./machine.ts";
 import { demo } from "./places.ts";
 
@@ -13,11 +16,21 @@ const claims = new Map<string, string>([
 ]);
 
 export async function localDemo(session: Session): Promise<void> {
-  const { screen, write } = session;
+  const { screen, signal, write } = session;
   await runStages(screen, await machineStages("native", screen));
   const job = loadFineTuneJob(demo.manifest);
   const places = localPlaces(job, claims, undefined);
   screen.print(`\nluthier run demo/quickstart.yaml: ${job.metadata.name}, in this process`);
   const result = await runJob(job, places, 0, session);
   write(`\n${outcomeLines(outcomeOf(job, result, places)).join("\n")}\n`);
+  const adapter = localPath(result.adapter, places.claims);
+  const talk = await beforeAndAfter(
+    demo.testFile,
+    () => speakerOfDirectory(demo.baseModel, undefined, speakerOptions),
+    () => speakerOfDirectory(adapter, demo.baseModel, speakerOptions),
+    signal,
+  );
+  write(`\n${talk.join("\n")}\n`);
+  const here = (directory: string) => path.relative(process.cwd(), directory);
+  write(`\nTalk to it:\n  npx luthier chat ${here(adapter)} --base ${here(demo.baseModel)}\n`);
 }

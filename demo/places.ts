@@ -11,6 +11,8 @@ export const demo = {
   manifest: path.join(repository, "demo/quickstart.yaml"),
   /** What demo/quickstart.yaml reads lies here below the same paths as in its claim. */
   inputs: path.join(repository, "demo"),
+  testFile: path.join(repository, "demo/data/test.jsonl"),
+  baseModel: path.join(repository, "demo/base/model"),
   inputsClaim: "demo-inputs",
   storeClaim: "demo-store",
   /** Copies for the pods' user; the checkout's own files keep their owner. */
