@@ -22,6 +22,7 @@ import { ProgressReporter } from "../progressReporter.ts";
 import { DirectoryWriter, fileList, readManifest } from "../stores/directory.ts";
 import { Objects } from "../stores/objects.ts";
 import { finishedReport } from "../training/report.ts";
+import { classified } from "./classify.ts";
 import { type StageContext, throwIfStopped } from "./context.ts";
 import { StoredModel } from "./storedModel.ts";
 import { tensorsOf, verifiedBase } from "./trainInputs.ts";
@@ -54,18 +55,24 @@ const mostPrompts = 16;
 const mostPromptTokens = 512;
 
 export async function runExport(file: ExportFile, context: StageContext): Promise<ExportResult> {
-  const uri = storeLayout.export(storeLayout.run(file.artifactRoot, file.runHash), file.export.name);
-  const known = await finishedExport(file, context, uri);
-  if (known) return { ...known, reused: true };
+  return await classified(async () => {
+    const uri = storeLayout.export(storeLayout.run(file.artifactRoot, file.runHash), file.export.name);
+    const known = await finishedExport(file, context, uri);
+    if (known) return { ...known, reused: true };
+    await writeExport(file, context, uri);
+    const written = await finishedExport(file, context, uri);
+    if (!written) throw new Error(`${uri}: the export that was just committed cannot be read`);
+    return { ...written, reused: false };
+  });
+}
+
+async function writeExport(file: ExportFile, context: StageContext, uri: string): Promise<void> {
   const work = new Export(file, context, uri);
   try {
     await work.run();
   } finally {
     work.progress.close();
   }
-  const written = await finishedExport(file, context, uri);
-  if (!written) throw new Error(`${uri}: the export that was just committed cannot be read`);
-  return { ...written, reused: false };
 }
 
 /** The figures of an export of this adapter with these settings; undefined when there is none. */

@@ -2,7 +2,6 @@
  * What a stage came to: the exit code and the envelope, from its result or from what it threw. A failure that is not one
  * of ours is a crash: exit code 1, its text in the message.
  */
-import { createHash } from "node:crypto";
 import { exitCode } from "../contract/exitCodes.ts";
 import { type Envelope, envelopeLimitBytes } from "../contract/report.ts";
 import type { RunFile } from "../contract/runFile.ts";
@@ -76,5 +75,3 @@ function bounded(envelope: Envelope): Envelope {
   while (message.length > 0 && size(message) > envelopeLimitBytes) message = message.slice(0, -64);
   return { ...envelope, message };
 }
-
-export const sha256Of = (text: string) => `sha256:${createHash("sha256").update(text).digest("hex")}`;

@@ -103,7 +103,7 @@ test("copies and truncations are counted", async (t) => {
 });
 
 const wrong: [string, (directory: string, file: PrepareFile) => Promise<unknown>, object][] = [
-  ["a missing source", (d) => rm(`${d}/train.jsonl`), { code: 23, reason: "SourceMissing" }],
+  ["a missing source", (d) => rm(`${d}/train.jsonl`), { code: 23, reason: "FileMissing" }],
   ["a missing base", (d) => rm(`${d}/base`, { recursive: true }), { code: 23, reason: "ModelMissing" }],
   ["a base without a tokenizer", (d) => rm(`${d}/base/tokenizer.json`), { code: 20, reason: "BaseModelIncomplete" }],
   ["cut weights", (d) => writeFile(`${d}/base/model.safetensors`, "cut"), { code: 23, reason: "BaseModelCorrupt" }],

@@ -16,6 +16,7 @@ import { storedType } from "../formats/huggingFace.ts";
 import { ProgressReporter, type ProgressUpdate } from "../progressReporter.ts";
 import { Objects, type StagedObject } from "../stores/objects.ts";
 import { type Entry, MissingFileError } from "../stores/store.ts";
+import { classified } from "./classify.ts";
 import { type StageContext, throwIfStopped } from "./context.ts";
 import { packDataset, readDataset } from "./readDataset.ts";
 import { readQuestions } from "./readQuestions.ts";
@@ -33,10 +34,7 @@ export interface PrepareResult {
 export async function runPrepare(file: PrepareFile, context: StageContext): Promise<PrepareResult> {
   const preparation = new Preparation(file, context);
   try {
-    return await preparation.run();
-  } catch (error) {
-    if (error instanceof MissingFileError) throw corrupt("SourceMissing", error.message);
-    throw error;
+    return await classified(() => preparation.run());
   } finally {
     preparation.progress.close();
   }

@@ -2,30 +2,30 @@
  * Train: from pins to an adapter. Everything is read from the artifact store by digest. A finished run is found by its
  * report and nothing is done; an unfinished one goes on from its newest checkpoint.
  */
-import { totalmem } from "node:os";
 import { compile } from "../compile/compile.ts";
 import { type EffectiveSettings, effectiveSettings } from "../contract/effective.ts";
-import { exitCode } from "../contract/exitCodes.ts";
 import type { ExactMatch, TrainFigures } from "../contract/report.ts";
 import type { TrainFile } from "../contract/runFile.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
-import { invalid, StageFailure } from "../failure.ts";
 import { CacheForward } from "../generation/cacheForward.ts";
 import { evaluateExactMatch } from "../generation/exactMatch.ts";
 import { type RopeTable, ropeTable } from "../models/rope.ts";
 import { addon } from "../native/addon.ts";
-import { type Plan, PlanError, type PlanInput, plan } from "../plan.ts";
+import type { Plan } from "../plan.ts";
 import { ProgressReporter } from "../progressReporter.ts";
 import { Objects } from "../stores/objects.ts";
-import { type AdapterFacts, writeAdapter } from "../training/adapter.ts";
+import { writeAdapter } from "../training/adapter.ts";
 import { Checkpoints, type LoopState, type Parameters } from "../training/checkpoint.ts";
 import { Engine } from "../training/engine.ts";
+import { figuresOf } from "../training/figures.ts";
 import { Metrics } from "../training/metrics.ts";
-import { finishedReport, writeReport } from "../training/report.ts";
+import { finishedReport, type WrittenReport, writeReport } from "../training/report.ts";
 import { TrainingLoop, type TrainingResult } from "../training/run.ts";
 import { WriterEpoch } from "../training/writerEpoch.ts";
+import { classified } from "./classify.ts";
 import { type StageContext, throwIfStopped } from "./context.ts";
 import { nameOfExample, readTrainInputs, type TrainInputs } from "./trainInputs.ts";
+import { planHere } from "./trainPlan.ts";
 
 export interface TrainResult {
   figures: TrainFigures;
@@ -35,240 +35,193 @@ export interface TrainResult {
 }
 
 export async function runTrain(file: TrainFile, context: StageContext): Promise<TrainResult> {
-  const run = storeLayout.run(file.artifactRoot, file.runHash);
-  const finished = await finishedReport(context.stores, run, file.runHash);
-  if (finished) return { figures: finished.figures, reportDigest: finished.digest, reused: true };
-  const training = new Training(file, context, run);
+  return await classified(async () => {
+    const run = storeLayout.run(file.artifactRoot, file.runHash);
+    const finished = await finishedReport(context.stores, run, file.runHash);
+    const { figures, digest } = finished ?? (await train(file, context, run));
+    return { figures, reportDigest: digest, reused: finished !== undefined };
+  });
+}
+
+async function train(file: TrainFile, context: StageContext, run: string): Promise<WrittenReport> {
+  const progress = new ProgressReporter(context.onProgress, context.progressInterval);
+  const settings = effectiveSettings(file.spec);
   try {
-    const { figures, digest } = await training.run();
-    return { figures, reportDigest: digest, reused: false };
+    const epoch = await WriterEpoch.take(context.stores, run);
+    const inputs = await readInputs(file, context, progress);
+    const plan = await planHere(settings, inputs, context.log);
+    const engine = new Engine(compile(plan.spec), { threads: context.threads });
+    try {
+      await engine.bind(inputs.tensors);
+      return await new Training({ file, context, run, progress, settings, epoch, inputs, plan, engine }).run();
+    } finally {
+      engine.close();
+    }
   } finally {
-    training.close();
+    progress.close();
   }
 }
 
+async function readInputs(file: TrainFile, context: StageContext, progress: ProgressReporter): Promise<TrainInputs> {
+  const objects = new Objects(context.stores, file.artifactRoot);
+  return await readTrainInputs(context.stores, objects, file.pins, (done, total) => {
+    throwIfStopped(context.signal);
+    progress.report({ phase: "Loading", done, total, unit: "tensors" });
+  });
+}
+
+/** All that a training works with, opened. */
+interface Opened {
+  file: TrainFile;
+  context: StageContext;
+  /** URI of the run's directory. */
+  run: string;
+  progress: ProgressReporter;
+  settings: EffectiveSettings;
+  epoch: WriterEpoch;
+  inputs: TrainInputs;
+  plan: Plan;
+  engine: Engine;
+}
+
 class Training {
-  readonly #file: TrainFile;
-  readonly #context: StageContext;
-  readonly #run: string;
-  readonly #objects: Objects;
-  readonly #settings: EffectiveSettings;
-  readonly #progress: ProgressReporter;
-  #engine: Engine | undefined;
+  readonly #opened: Opened;
+  readonly #rope: RopeTable;
+  readonly #target = addon().info();
+  readonly #checkpoints: Checkpoints;
+  readonly #metrics: Metrics;
 
-  constructor(file: TrainFile, context: StageContext, run: string) {
-    this.#file = file;
-    this.#context = context;
-    this.#run = run;
-    this.#objects = new Objects(context.stores, file.artifactRoot);
-    this.#settings = effectiveSettings(file.spec);
-    this.#progress = new ProgressReporter(context.onProgress, context.progressInterval);
+  constructor(opened: Opened) {
+    const { context, run, progress } = opened;
+    const { model, rowTokens, generation } = opened.plan.spec;
+    this.#opened = opened;
+    this.#rope = ropeTable(model, Math.max(rowTokens, generation?.capacity ?? 0));
+    this.#checkpoints = new Checkpoints(context.stores, storeLayout.checkpoints(run));
+    this.#metrics = new Metrics(context.stores, storeLayout.metrics(run), progress);
   }
 
-  close(): void {
-    this.#progress.close();
-    this.#engine?.close();
+  async run(): Promise<WrittenReport> {
+    const start = await this.#start();
+    await this.#metrics.resume(start.state.step);
+    const result = await this.#loop(start.state, start.best).train();
+    await this.#use(result.parameters);
+    const evaluationAfter = await this.#evaluate("EvaluatingAfter");
+    const report = await this.#finish(result, evaluationAfter);
+    await this.#checkpoints.clear();
+    return report;
   }
 
-  async run() {
-    const { stores, signal, log } = this.#context;
-    const { runHash } = this.#file;
-    const epoch = await WriterEpoch.take(stores, this.#run);
-    const inputs = await this.#inputs();
-    const planned = await this.#plan(inputs);
-    const engine = await this.#open(planned, inputs);
-    const rope = ropeTable(
-      planned.spec.model,
-      Math.max(planned.spec.rowTokens, planned.spec.generation?.capacity ?? 0),
-    );
-    const { numericsVersion, isa } = addon().info();
-    const facts = { runHash, writerEpoch: epoch.number, numericsVersion, isa };
-    const checkpoints = new Checkpoints(stores, storeLayout.checkpoints(this.#run));
-    const metrics = new Metrics(stores, storeLayout.metrics(this.#run), this.#progress);
-    const start = await this.#start(engine, inputs, checkpoints, facts, () =>
-      this.#evaluate(planned, inputs, rope, "EvaluatingBefore"),
-    );
-    await metrics.resume(start.state.step);
-    const { rowTokens, microRows } = planned.spec;
-    const { trainedRowBuckets } = engine.compiled;
-    const parts = {
-      engine,
-      dataset: inputs.train,
-      shape: { rowTokens, microRows, trainedRowBuckets },
-      rope,
-      settings: this.#settings.training,
-      steps: planned.steps,
-      nameOf: (example: number) => nameOfExample(inputs, example),
-    };
-    const { training: settings } = this.#settings;
-    const { validation } = inputs;
-    const loop = new TrainingLoop(
-      { parts, settings, validation, checkpoints, facts, epoch, metrics, signal, log },
-      start.state,
-      start.best,
-    );
-    const result = await loop.train();
-    await this.#use(engine, result.parameters);
-    const evaluationAfter = await this.#evaluate(planned, inputs, rope, "EvaluatingAfter");
-    const written = await this.#finish(planned, inputs, result, evaluationAfter, epoch);
-    await metrics.flush();
-    await checkpoints.clear();
-    return written;
-  }
-
-  async #inputs(): Promise<TrainInputs> {
-    return await readTrainInputs(this.#context.stores, this.#objects, this.#file.pins, (done, total) => {
-      throwIfStopped(this.#context.signal);
-      this.#progress.report({ phase: "Loading", done, total, unit: "tensors" });
-    });
-  }
-
-  async #plan(inputs: TrainInputs): Promise<Plan> {
-    const availableBytes = availableMemory();
-    const model = await inputs.base.config();
-    const { baseDataType, train, questions } = inputs;
-    const dataset = { rows: train.rowCount, testExamples: questions?.length ?? 0 };
-    const planned = planOrFail({ settings: this.#settings, model, baseDataType, dataset, availableBytes });
-    if (train.rowTokens !== planned.spec.rowTokens) {
-      throw invalid(
-        "PinsMismatch",
-        `the pinned data set has rows of ${train.rowTokens} tokens, the run file says ${planned.spec.rowTokens}`,
-      );
-    }
-    this.#context.log(
-      `plan: ${planned.steps} steps, ${planned.trainableParameters} of ${planned.totalParameters} parameters trained, ` +
-        `${planned.microRows} rows a micro-batch, ${megabytes(planned.predictedPeakBytes)} of ${megabytes(availableBytes)}`,
-    );
-    if (planned.fits) return planned;
-    const way = planned.nearestFit ? `; ${planned.nearestFit.change} would fit` : "";
-    throw new StageFailure(
-      exitCode.outOfDeviceMemory,
-      "DoesNotFit",
-      `the training needs ${megabytes(planned.predictedPeakBytes)}, ${megabytes(availableBytes)} are available${way}`,
-    );
-  }
-
-  async #open(planned: Plan, inputs: TrainInputs): Promise<Engine> {
-    const engine = new Engine(compile(planned.spec), { threads: this.#context.threads });
-    this.#engine = engine;
-    await engine.bind(inputs.tensors);
-    return engine;
+  get #facts() {
+    const { numericsVersion, isa } = this.#target;
+    const { file, epoch } = this.#opened;
+    return { runHash: file.runHash, writerEpoch: epoch.number, numericsVersion, isa };
   }
 
   /** The newest checkpoint's state, or the beginning. */
-  async #start(
-    engine: Engine,
-    inputs: TrainInputs,
-    checkpoints: Checkpoints,
-    facts: { runHash: string; numericsVersion: number; isa: string },
-    evaluate: () => Promise<ExactMatch | undefined>,
-  ): Promise<{ state: LoopState; best: Parameters | undefined }> {
-    const { log } = this.#context;
-    const loaded = await checkpoints.load(engine, facts, log);
-    if (!loaded) await engine.initialise(inputs.tensors, this.#settings.training.seed);
+  async #start(): Promise<{ state: LoopState; best: Parameters | undefined }> {
+    const { engine, inputs, settings, context } = this.#opened;
+    const loaded = await this.#checkpoints.load(engine, this.#facts, context.log);
+    if (!loaded) await engine.initialise(inputs.tensors, settings.training.seed);
     await engine.run({ stage: "derive" });
     if (!loaded) {
-      const evaluationBefore = await evaluate();
+      const evaluationBefore = await this.#evaluate("EvaluatingBefore");
       return { state: { ...beginning, ...(evaluationBefore && { evaluationBefore }) }, best: undefined };
     }
-    log(`going on after step ${loaded.state.step}${loaded.state.bitwise ? "" : ", on another target: not bitwise"}`);
-    return { ...loaded, state: { ...loaded.state, resumes: loaded.state.resumes + 1 } };
+    const { state, best } = loaded;
+    context.log(`going on after step ${state.step}${state.bitwise ? "" : ", on another target: not bitwise"}`);
+    return { state: { ...state, resumes: state.resumes + 1 }, best };
+  }
+
+  #loop(state: LoopState, best: Parameters | undefined): TrainingLoop {
+    const { engine, inputs, plan, settings, context, epoch } = this.#opened;
+    const { rowTokens, microRows } = plan.spec;
+    const parts = {
+      engine,
+      dataset: inputs.train,
+      shape: { rowTokens, microRows, trainedRowBuckets: engine.compiled.trainedRowBuckets },
+      rope: this.#rope,
+      settings: settings.training,
+      steps: plan.steps,
+      nameOf: (example: number) => nameOfExample(inputs, example),
+    };
+    const run = {
+      parts,
+      settings: settings.training,
+      validation: inputs.validation,
+      checkpoints: this.#checkpoints,
+      facts: this.#facts,
+      epoch,
+      metrics: this.#metrics,
+      signal: context.signal,
+    };
+    return new TrainingLoop(run, state, best);
   }
 
   /** Puts parameters into the engine. */
-  async #use(engine: Engine, parameters: Parameters): Promise<void> {
+  async #use(parameters: Parameters): Promise<void> {
+    const { engine } = this.#opened;
     for (const [name, values] of parameters) engine.floats("parameter", name).set(values);
     await engine.run({ stage: "derive" });
   }
 
-  async #evaluate(
-    planned: Plan,
-    { questions, codec }: TrainInputs,
-    rope: RopeTable,
-    phase: "EvaluatingBefore" | "EvaluatingAfter",
-  ): Promise<ExactMatch | undefined> {
-    const { generation } = planned.spec;
-    if (!questions || !generation) return undefined;
+  /** The task figure with the parameters that are in the engine; undefined when none was asked for. */
+  async #evaluate(phase: "EvaluatingBefore" | "EvaluatingAfter"): Promise<ExactMatch | undefined> {
+    const { engine, inputs, plan, settings, context, progress } = this.#opened;
+    const { questions, codec } = inputs;
+    const { generation } = plan.spec;
+    if (!questions || !generation || !settings.evaluation) return undefined;
     const onAnswer = (done: number) => {
-      throwIfStopped(this.#context.signal);
-      this.#progress.report({ phase, done, total: questions.length, unit: "examples" });
+      throwIfStopped(context.signal);
+      progress.report({ phase, done, total: questions.length, unit: "examples" });
     };
     onAnswer(0);
-    const forward = new CacheForward(this.#engine!, generation, rope);
-    const { maxNewTokens } = this.#settings.evaluation!;
+    const forward = new CacheForward(engine, generation, this.#rope);
+    const { maxNewTokens } = settings.evaluation;
     return await evaluateExactMatch(forward, questions, codec.tokenizer, maxNewTokens, onAnswer);
   }
 
+  /** Writes the adapter, the curve and, last, the report. */
   async #finish(
-    planned: Plan,
-    inputs: TrainInputs,
-    result: TrainingResult,
+    { parameters, state }: TrainingResult,
     evaluationAfter: ExactMatch | undefined,
-    epoch: WriterEpoch,
-  ) {
-    const { stores } = this.#context;
-    const { pins, runHash } = this.#file;
-    this.#progress.report({ phase: "Saving", done: 0, total: 1, unit: "steps" });
-    const facts: AdapterFacts = {
-      runHash,
-      baseDigest: pins.baseDigest,
-      baseUri: this.#settings.baseModel.uri,
-      method: this.#settings.method,
+  ): Promise<WrittenReport> {
+    const { file, context, run, progress, settings, epoch, inputs, plan, engine } = this.#opened;
+    progress.report({ phase: "Saving", done: 0, total: 1, unit: "steps" });
+    const { base, baseDataType } = inputs;
+    const facts = {
+      runHash: file.runHash,
+      baseDigest: file.pins.baseDigest,
+      baseUri: settings.baseModel.uri,
+      method: settings.method,
     };
-    const what = {
-      engine: this.#engine!,
-      parameters: result.parameters,
-      base: inputs.base,
-      baseDataType: inputs.baseDataType,
-    };
-    const adapter = await writeAdapter(stores, storeLayout.adapter(this.#run), what, facts, () => epoch.check());
-    const figures = this.#figures(planned, result, evaluationAfter, adapter);
-    const report = await writeReport(stores, this.#run, figures, this.#details(planned, result, epoch));
-    this.#progress.report({ phase: "Saving", done: 1, total: 1, unit: "steps" });
+    const result = { engine, parameters, base, baseDataType };
+    const adapter = await writeAdapter(context.stores, storeLayout.adapter(run), result, facts, () => epoch.check());
+    await this.#metrics.flush();
+    const figures = figuresOf({
+      runHash: file.runHash,
+      plan,
+      state,
+      keep: settings.training.keep,
+      evaluationAfter,
+      adapter,
+      measuredPeakBytes: process.resourceUsage().maxRSS * 1024,
+      target: this.#target,
+    });
+    const report = await writeReport(context.stores, run, figures, this.#details(state));
+    progress.report({ phase: "Saving", done: 1, total: 1, unit: "steps" });
     return report;
   }
 
-  #figures(
-    planned: Plan,
-    { state }: TrainingResult,
-    evaluationAfter: ExactMatch | undefined,
-    adapter: { digest: string; bytes: number },
-  ): TrainFigures {
-    const { numericsVersion, isa } = addon().info();
-    const best = this.#settings.training.keep === "Best" && state.bestEvalLoss !== undefined;
-    const evalLoss = best ? state.bestEvalLoss : state.evalLoss;
+  /** What the report holds beside the figures. */
+  #details(state: LoopState) {
+    const { file, settings, plan, engine, epoch } = this.#opened;
+    const { memory, microRows, recomputedBlocks, flopsPerStep } = plan;
     return {
-      runHash: this.#file.runHash,
-      steps: state.step,
-      bestStep: best ? state.bestStep : state.step,
-      loss: state.loss,
-      ...(evalLoss !== undefined && { evalLoss }),
-      ...(state.evaluationBefore && { evaluationBefore: state.evaluationBefore }),
-      ...(evaluationAfter && { evaluationAfter }),
-      trainableParameters: planned.trainableParameters,
-      totalParameters: planned.totalParameters,
-      trainedTokens: state.trainedTokens,
-      tokensPerSecond: state.seconds === 0 ? 0 : state.tokens / state.seconds,
-      seconds: state.seconds,
-      predictedPeakBytes: planned.predictedPeakBytes,
-      measuredPeakBytes: process.resourceUsage().maxRSS * 1024,
-      resumes: state.resumes,
-      adapterDigest: adapter.digest,
-      adapterBytes: adapter.bytes,
-      numericsVersion,
-      isa,
-    };
-  }
-
-  #details(planned: Plan, { state }: TrainingResult, epoch: WriterEpoch) {
-    const { pins, specHash } = this.#file;
-    const { memory, microRows, recomputedBlocks, flopsPerStep } = planned;
-    return {
-      specHash,
-      pins,
-      settings: this.#settings,
+      specHash: file.specHash,
+      pins: file.pins,
+      settings,
       plan: { memory, microRows, recomputedBlocks, flopsPerStep },
-      enginePeakBytes: this.#engine!.peakBytes(),
+      enginePeakBytes: engine.peakBytes(),
       bitwise: state.bitwise,
       writerEpoch: epoch.number,
       finishedAt: new Date().toISOString(),
@@ -287,20 +240,3 @@ const beginning: LoopState = {
   resumes: 0,
   bitwise: true,
 };
-
-function planOrFail(input: PlanInput): Plan {
-  try {
-    return plan(input);
-  } catch (error) {
-    if (error instanceof PlanError) throw invalid("PlanImpossible", error.message);
-    throw error;
-  }
-}
-
-/** Memory that this process may use: the machine's, or less where a cgroup says so. */
-export function availableMemory(): number {
-  const limit = process.constrainedMemory();
-  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
-}
-
-const megabytes = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;

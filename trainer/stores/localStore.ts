@@ -6,7 +6,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { type FileHandle, link, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { type ByteRange, type Content, type Entry, MissingFileError, type Store } from "./store.ts";
 
@@ -58,19 +58,23 @@ export class LocalStore implements Store {
 
   async create(uri: string, content: Uint8Array): Promise<boolean> {
     const target = this.#pathOf(uri);
-    let created = true;
-    await withTemporary(target, content, async (temporary) => {
-      // link fails when the name is taken, and the name appears with all its bytes.
-      created = await link(temporary, target).then(
-        () => true,
-        (error: NodeJS.ErrnoException) => {
-          if (error.code === "EEXIST") return false;
-          throw error;
-        },
-      );
-      await rm(temporary);
-    });
-    return created;
+    await mkdir(path.dirname(target), { recursive: true });
+    let handle: FileHandle;
+    try {
+      // Exclusive: of all who try, one makes the name. A crash here leaves the name without its content.
+      handle = await open(target, "wx");
+    } catch (error) {
+      if (codeOf(error) === "EEXIST") return false;
+      throw error;
+    }
+    try {
+      await handle.writeFile(content);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await syncDirectory(path.dirname(target));
+    return true;
   }
 
   async commitDirectory(from: string, to: string): Promise<void> {
@@ -106,10 +110,9 @@ export class LocalStore implements Store {
   }
 }
 
-function isAbsent(error: unknown): boolean {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return code === "ENOENT" || code === "ENOTDIR";
-}
+const codeOf = (error: unknown) => (error instanceof Error && "code" in error ? error.code : undefined);
+
+const isAbsent = (error: unknown) => codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR";
 
 async function entryAt(file: string, name: string): Promise<Entry | undefined> {
   try {

@@ -1,8 +1,8 @@
 /**
  * A store holds files under URIs. One implementation a scheme; callers know URIs alone (`storeLayout` makes them).
  *
- * Invariants that every implementation keeps: a file is seen whole or not at all; what was written is durable when the
- * promise resolves; `create` and `commitDirectory` are atomic.
+ * Invariants that every implementation keeps: what `write` and `commitDirectory` put in place is seen whole or not at all,
+ * and what was written is durable when the promise resolves.
  */
 
 /** A file: its path relative to what was listed, with `/`, its size, and a value that moves when its content may have. */
@@ -32,7 +32,7 @@ export interface Store {
   list(uri: string): Promise<Entry[]>;
   /** Puts a file in place, replacing one that was there. */
   write(uri: string, content: Content): Promise<void>;
-  /** Puts a file in place if there is none; false when there was one. */
+  /** Makes a file if there is none; false when there is one. Of several who try, one succeeds; its name is what counts. */
   create(uri: string, content: Uint8Array): Promise<boolean>;
   /** Makes the directory `from` appear whole as `to`, replacing one that was there. */
   commitDirectory(from: string, to: string): Promise<void>;

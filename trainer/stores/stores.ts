@@ -12,6 +12,8 @@ export interface StoreOptions {
   /** Directories of claims by name; the others lie under `claimsRoot`. */
   claims?: ReadonlyMap<string, string>;
   claimsRoot?: string;
+  /** Stores by scheme ("file:"), beside or in place of the usual ones. */
+  schemes?: ReadonlyMap<string, Store>;
 }
 
 export class Stores {
@@ -21,6 +23,7 @@ export class Stores {
     this.#byScheme = new Map<string, Store>([
       ["file:", new LocalStore(fileURLToPath)],
       ["pvc:", new LocalStore((uri) => claimPath(uri, options))],
+      ...(options.schemes ?? []),
     ]);
   }
 

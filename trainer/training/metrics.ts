@@ -9,6 +9,8 @@ import type { StepFigures } from "./step.ts";
 
 /** Lines kept of a run: from there on, only every n-th step has one. */
 const maxLines = 10_000;
+const now = () => performance.now() / 1000;
+
 /** Steps over which speed is averaged. */
 const window = 20;
 
@@ -27,7 +29,7 @@ export class Metrics {
   readonly #uri: string;
   readonly #reporter: ProgressReporter;
   #lines: string[] = [];
-  #recent: { tokens: number; seconds: number }[] = [];
+  #recent: { tokens: number; seconds: number; at: number }[] = [];
   #evalLoss: number | undefined;
 
   constructor(stores: Stores, uri: string, reporter: ProgressReporter) {
@@ -49,7 +51,7 @@ export class Metrics {
 
   step(report: StepReport): void {
     const { step, steps, figures } = report;
-    this.#recent = [...this.#recent, { tokens: figures.tokens, seconds: report.seconds }].slice(-window);
+    this.#recent = [...this.#recent, { tokens: figures.tokens, seconds: report.seconds, at: now() }].slice(-window);
     this.#evalLoss = report.evalLoss ?? this.#evalLoss;
     const line = this.#line(report);
     const every = Math.ceil(steps / maxLines);
@@ -65,6 +67,11 @@ export class Metrics {
   async flush(): Promise<void> {
     const text = this.#lines.map((line) => `${line}\n`).join("");
     await this.#stores.of(this.#uri).write(this.#uri, Buffer.from(text));
+  }
+
+  /** Of the last steps, validations and checkpoints among them included. */
+  #secondsAStep(): number {
+    return (this.#recent.at(-1)!.at - this.#recent[0]!.at) / (this.#recent.length - 1);
   }
 
   #line({ figures, step, steps, epoch, lastCheckpoint }: StepReport): Progress {
@@ -84,7 +91,7 @@ export class Metrics {
       gradNorm: figures.gradNorm,
       peakBytes: process.resourceUsage().maxRSS * 1024,
       lastCheckpoint,
-      estimatedSecondsLeft: ((steps - step) * seconds) / this.#recent.length,
+      ...(this.#recent.length > 1 && { estimatedSecondsLeft: (steps - step) * this.#secondsAStep() }),
     };
   }
 }

@@ -22,7 +22,6 @@ export interface TrainingRun {
   epoch: WriterEpoch;
   metrics: Metrics;
   signal: AbortSignal;
-  log: (line: string) => void;
 }
 
 export interface TrainingResult {

@@ -1,0 +1,65 @@
+/** The plan of a run on this machine: what it compiles, or why it cannot run here. */
+import { totalmem } from "node:os";
+import type { EffectiveSettings } from "../contract/effective.ts";
+import { exitCode } from "../contract/exitCodes.ts";
+import { invalid, StageFailure } from "../failure.ts";
+import { type Plan, PlanError, type PlanInput, plan } from "../plan.ts";
+import type { TrainInputs } from "./trainInputs.ts";
+
+/** Plans against the memory that this process may use. Throws a failure that says what would fit. */
+export async function planHere(
+  settings: EffectiveSettings,
+  inputs: TrainInputs,
+  log: (line: string) => void,
+): Promise<Plan> {
+  const { baseDataType, train, questions } = inputs;
+  const planned = planOrFail({
+    settings,
+    model: await inputs.base.config(),
+    baseDataType,
+    dataset: { rows: train.rowCount, testExamples: questions?.length ?? 0 },
+    availableBytes: availableMemory(),
+  });
+  if (train.rowTokens !== planned.spec.rowTokens) {
+    throw invalid(
+      "PinsMismatch",
+      `the pinned data set has rows of ${train.rowTokens} tokens, the run file says ${planned.spec.rowTokens}`,
+    );
+  }
+  log(summary(planned));
+  if (!planned.fits) throw doesNotFit(planned);
+  return planned;
+}
+
+function planOrFail(input: PlanInput): Plan {
+  try {
+    return plan(input);
+  } catch (error) {
+    if (error instanceof PlanError) throw invalid("PlanImpossible", error.message);
+    throw error;
+  }
+}
+
+function summary({ steps, trainableParameters, totalParameters, microRows, predictedPeakBytes }: Plan): string {
+  return (
+    `plan: ${steps} steps, ${trainableParameters} of ${totalParameters} parameters trained, ` +
+    `${microRows} rows a micro-batch, ${mebibytes(predictedPeakBytes)} of ${mebibytes(availableMemory())}`
+  );
+}
+
+function doesNotFit({ predictedPeakBytes, nearestFit }: Plan): StageFailure {
+  const way = nearestFit ? `; ${nearestFit.change} would fit` : "";
+  return new StageFailure(
+    exitCode.outOfDeviceMemory,
+    "DoesNotFit",
+    `the training needs ${mebibytes(predictedPeakBytes)}, ${mebibytes(availableMemory())} are available${way}`,
+  );
+}
+
+/** Memory that this process may use, in bytes: the machine's, or less where a cgroup says so. */
+function availableMemory(): number {
+  const limit = process.constrainedMemory();
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+}
+
+const mebibytes = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;

@@ -1,0 +1,61 @@
+/** A store that stops working at a chosen write, as a process does that is killed there: before it, or after it. */
+import type { ByteRange, Content, Entry, Store } from "../stores/store.ts";
+
+export class Crash extends Error {}
+
+export class CrashingStore implements Store {
+  readonly #inner: Store;
+  readonly #crashAt: number;
+  /** Writes so far: everything that changes the store. */
+  writes = 0;
+
+  /** Write number `crashAt`, from 0, fails before anything is changed, and all after it. */
+  constructor(inner: Store, crashAt: number) {
+    this.#inner = inner;
+    this.#crashAt = crashAt;
+  }
+
+  async stat(uri: string): Promise<Entry | undefined> {
+    return await this.#inner.stat(uri);
+  }
+
+  async read(uri: string, range?: ByteRange): Promise<Uint8Array> {
+    return await this.#inner.read(uri, range);
+  }
+
+  stream(uri: string): AsyncIterable<Uint8Array> {
+    return this.#inner.stream(uri);
+  }
+
+  async list(uri: string): Promise<Entry[]> {
+    return await this.#inner.list(uri);
+  }
+
+  async localFile(uri: string): Promise<string> {
+    return await this.#inner.localFile(uri);
+  }
+
+  async write(uri: string, content: Content): Promise<void> {
+    this.#count();
+    await this.#inner.write(uri, content);
+  }
+
+  async create(uri: string, content: Uint8Array): Promise<boolean> {
+    this.#count();
+    return await this.#inner.create(uri, content);
+  }
+
+  async commitDirectory(from: string, to: string): Promise<void> {
+    this.#count();
+    await this.#inner.commitDirectory(from, to);
+  }
+
+  async remove(uri: string): Promise<void> {
+    this.#count();
+    await this.#inner.remove(uri);
+  }
+
+  #count(): void {
+    if (this.writes++ >= this.#crashAt) throw new Crash(`crashed at write ${this.#crashAt}`);
+  }
+}
