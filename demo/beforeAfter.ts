@@ -60,8 +60,9 @@ async function answers(
   try {
     const said: string[] = [];
     for (const { prompt } of questions) {
-      const pieces = await Array.fromAsync(speaker.speak([{ role: "user", content: prompt }], signal));
-      said.push(pieces.join(""));
+      let answer = "";
+      for await (const piece of speaker.speak([{ role: "user", content: prompt }], signal)) answer += piece;
+      said.push(answer);
     }
     return said;
   } finally {
