@@ -118,7 +118,7 @@ export const statusCommon = {
 
 export const progress = z.object({
   phase: text(32),
-  steps: text(40).meta({ description: "Done and to do, in the phase's unit." }),
+  steps: text(40).optional().meta({ description: "Optimiser steps done and to do." }),
   loss: figure.optional(),
   evalLoss: figure.optional(),
   tokensPerSecond: figure.optional(),

@@ -63,10 +63,12 @@ export class FineTuneRunReconciler {
       .sort();
   }
 
-  /** Asks the pod's log when moving numbers may be written again, and once more when an attempt has ended. */
+  /** Asks the pod's log: while it trains as seldom as its numbers may be written, and once more at its end. */
   async #progress(run: FineTuneRun, attempt: World["attempt"], now: Date) {
-    if (attempt?.state.kind === "Running" && progressDueInMs(run.status?.progress, now) === 0) {
-      return readProgress(this.#client, attempt.state.pod);
+    if (attempt?.state.kind === "Running") {
+      const { progress } = run.status ?? {};
+      const due = progress?.phase !== "Training" || progressDueInMs(progress, now) === 0;
+      return due ? readProgress(this.#client, attempt.state.pod) : undefined;
     }
     if (attempt?.state.kind !== "Succeeded" && attempt?.state.kind !== "Failed") return undefined;
     const [last] = this.#caches.pods

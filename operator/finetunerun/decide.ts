@@ -7,7 +7,7 @@ import { type ConditionUpdate, updateConditions, type Verdict, verdict } from ".
 import type { FineTuneRunStatus } from "../api/fineTuneRun.ts";
 import { deadlineExceeded, type Failure, needsAttention } from "../jobs/outcome.ts";
 import { defaultBackoffLimit } from "../jobs/placement.ts";
-import { progressDueInMs, progressStatus } from "../jobs/progress.ts";
+import { isNews, lookAgainInMs, progressStatus } from "../jobs/progress.ts";
 import { type AttemptEnd, afterFailure, endAttempt, planAttempt, secondsLeft, withAttempt } from "./attempts.ts";
 import { trainJob } from "./job.ts";
 import { finalProgress, resultsOf, trainFiguresOf } from "./results.ts";
@@ -24,7 +24,7 @@ export function decide(world: World): Decision {
   throw new Error("no step decided: the last one always does");
 }
 
-/** Until the first progress line, and while something of another owner is in the way. */
+/** While something of another owner is in the way. */
 const soonMs = 3_000;
 const stopReason = "StopRequested";
 
@@ -148,7 +148,7 @@ const running: Step = (world) => {
   const message = progress ? phaseText(progress.phase) : "The training pod is running.";
   return {
     ...say(world, "Reconciling", "Training", "Training", message, status),
-    requeueAfterMs: progress === undefined ? soonMs : Math.max(progressDueInMs(progress, now), 1_000),
+    requeueAfterMs: lookAgainInMs(progress, now),
   };
 };
 
@@ -239,9 +239,10 @@ function say(
   };
 }
 
-function withProgress({ run, progress, now }: World): FineTuneRunStatus {
+function withProgress({ run, attempt, progress, now }: World): FineTuneRunStatus {
   const status = run.status ?? {};
   if (progress === undefined) return status;
+  if (attempt?.state.kind === "Running" && !isNews(progress, status.progress, now)) return status;
   const step = progress.lastCheckpoint;
   const next = { ...status, progress: progressStatus(progress, status.progress, now) };
   if (step === undefined) return next;

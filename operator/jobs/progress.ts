@@ -19,8 +19,8 @@ export function progressStatus(progress: Progress, previous: ProgressStatus | un
   const { loss, evalLoss, tokensPerSecond, estimatedSecondsLeft } = progress;
   return {
     phase: progress.phase,
-    steps: `${progress.done}/${progress.total}`,
     // A line may leave out what has not changed.
+    ...member("steps", progress.unit === "steps" ? `${progress.done}/${progress.total}` : previous?.steps),
     ...member("loss", loss === undefined ? previous?.loss : figureText(loss)),
     ...member("evalLoss", evalLoss === undefined ? previous?.evalLoss : figureText(evalLoss)),
     ...member("tokensPerSecond", tokensPerSecond === undefined ? undefined : figureText(tokensPerSecond)),
@@ -38,6 +38,19 @@ export function progressStatus(progress: Progress, previous: ProgressStatus | un
 export function progressDueInMs(previous: ProgressStatus | undefined, now: Date): number {
   if (previous === undefined) return 0;
   return Math.max(0, Date.parse(previous.updatedAt) + progressIntervalMs - now.getTime());
+}
+
+/** Is this line news: another phase, or numbers after a while? */
+export function isNews(progress: Progress, previous: ProgressStatus | undefined, now: Date): boolean {
+  return progress.phase !== previous?.phase || progressDueInMs(previous, now) === 0;
+}
+
+/** Phases before and after the steps are short: their end is looked for often. */
+const lookMs = 3_000;
+
+/** When to look at the log again. */
+export function lookAgainInMs(previous: ProgressStatus | undefined, now: Date): number {
+  return previous?.phase === "Training" ? Math.max(progressDueInMs(previous, now), 1_000) : lookMs;
 }
 
 /** A measured number in four significant digits. */
