@@ -14,7 +14,7 @@ import { findCondition } from "../../operator/api/conditions.ts";
 import type { Adapter, FineTuneJob, FineTuneRun } from "../../operator/api/kinds.ts";
 import type { KubeObject } from "../../operator/runtime/objects.ts";
 import { writeTinyModel } from "../../trainer/testing/tinyModel.ts";
-import { type Cluster, startCluster } from "../cluster/cluster.ts";
+import { type Cluster, startCluster, stopCluster } from "../cluster/cluster.ts";
 import { provideDirectory } from "../cluster/volume.ts";
 
 export const operatorNamespace = "luthier-system";
@@ -37,8 +37,10 @@ export class Bench {
     this.directory = directory;
   }
 
-  /** Starts the cluster, loads the images, installs the chart. */
+  /** Starts a new cluster, loads the images, installs the chart. */
   static async start(): Promise<Bench> {
+    // What an interrupted run left is of no use.
+    await stopCluster("e2e");
     const cluster = await startCluster({ name: "e2e" });
     const images = await buildImages();
     for (const image of [images.operator, images.trainer]) await cluster.loadImage(image.archive);
