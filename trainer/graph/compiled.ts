@@ -28,7 +28,10 @@ export interface CompileSpec {
   /** Tokens of a packed row, and packed rows of a micro-batch: T = rowTokens · microRows. */
   rowTokens: number;
   microRows: number;
-  /** Blocks, counted from the bottom, whose activations are computed again in the backward pass. */
+  /**
+   * Blocks, counted from the bottom, whose activations are computed again in the backward pass. From 1 on, the blocks
+   * above do so with what is cheap: norms, gates, dropout.
+   */
   recomputedBlocks: number;
   /** KV cache for decoding, and the longest chunk of a prefill; absent: no generation programs. */
   generation?: { slots: number; capacity: number; prefillTokens: number };

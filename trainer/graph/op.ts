@@ -77,6 +77,8 @@ interface Definition<In extends string, Acc extends string, Out extends string, 
     attributes: Readonly<Record<Att, number>>,
   ): Partial<Record<Plain<Out>, TensorFacts>>;
   backward?(at: BackwardContext<In, Acc, Out, Att>): void;
+  /** Bound by memory, not by arithmetic: its result is computed again rather than kept once memory is short. */
+  readonly cheap?: boolean;
   /** A node whose backward starts the sweep: the gradient of the loss itself is 1. */
   readonly isLoss?: boolean;
   /** The same value from simpler ops: what a composite means, and how it is tested. */
@@ -97,6 +99,7 @@ export interface AnyOp {
   readonly outputs: readonly string[];
   readonly attributes: Readonly<Record<string, AttributeType>>;
   readonly inPlace: readonly (readonly [string, string])[];
+  readonly cheap: boolean;
   readonly isLoss: boolean;
   infer(operands: Operands, attributes: Attributes): Partial<Record<string, TensorFacts>>;
   backward?(at: BackwardContext<string, string, string, string>): void;
@@ -127,12 +130,13 @@ export function defineOp<
   const Acc extends string = never,
   const Att extends string = never,
 >(definition: Definition<In, Acc, Out, Att>): Op<In, Acc, Out, Att> {
-  const { accumulates = [], inPlace = [], isLoss = false, flops } = definition;
+  const { accumulates = [], inPlace = [], cheap = false, isLoss = false, flops } = definition;
   const attributeTypes: Readonly<Record<string, AttributeType>> = definition.attributes ?? {};
   const op: Op<In, Acc, Out, Att> = {
     ...(definition as Definition<string, string, string, string>),
     accumulates,
     inPlace,
+    cheap,
     isLoss,
     attributes: attributeTypes,
     flops: (operands, cost) => flops?.(operands as Named<In | Acc, Tensor>, cost) ?? 0,

@@ -28,13 +28,28 @@ test("of a recomputed block only its output is kept, as the next one's input", (
 
 test("a recomputed block runs again once, right before its backward, without what its backward does not read", () => {
   const made = recompute(nodes, new Set([1]));
-  const clones = made.filter((node) => node.backward && node.block === 1 && node.op.name === "attention");
-  assert.equal(clones.length, 1);
-  const forward = nodes.filter(({ backward, block }) => !backward && block === 1).length;
-  assert(made.length < nodes.length + forward, "the last linear of a block is not needed again");
-  assert(made.length > nodes.length);
+  const inBlock = (node: Node) => node.block === 1;
+  const clones = made.filter(inBlock).length - nodes.filter(inBlock).length;
+  const forward = nodes.filter((node) => inBlock(node) && !node.backward).length;
+  assert.equal(clones, forward - 1, "all but the last linear of the block");
+  assert.equal(made.filter((node) => inBlock(node) && node.op.name === "attention").length, 2);
 });
 
-test("blocks that are kept stay as they are", () => {
+test("where nothing is recomputed everything stays as it is", () => {
   assert.deepEqual(recompute(nodes, new Set()), nodes);
+});
+
+test("a block above the recomputed ones computes norms and gates again, and no product", () => {
+  const made = recompute(nodes, new Set([0]));
+  const forwardOps = (block: number) =>
+    made
+      .filter((node) => node.backward && node.block === block)
+      .filter(({ op }) => /^(linear|rope|attention|rmsNorm|glu)$/.test(op.name));
+  const again = forwardOps(1).filter(({ outputs }) =>
+    Object.values(outputs).some((tensor) => tensor?.name.endsWith("again")),
+  );
+  assert.deepEqual(
+    again.map(({ op }) => op.name),
+    ["rmsNorm", "rmsNorm", "glu"],
+  );
 });

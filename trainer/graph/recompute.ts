@@ -1,22 +1,25 @@
 /**
- * Recomputes activations instead of keeping them: the forward nodes of a block that its backward reads are cloned in
- * front of that backward, so that between the two passes only the block's input stays. Same nodes on same inputs: the
- * results are the same to the bit.
+ * Recomputes activations instead of keeping them: forward nodes whose results are not kept are cloned in front of the
+ * backward of their block. Same nodes on same inputs: the results are the same to the bit.
+ *
+ * Two save-sets are on the hull of (bytes, time): everything, and block inputs alone. Between them lies one more, since
+ * ops bound by memory (norms, gates, dropout) cost next to nothing to compute again.
  */
 import { mapTensors, type Node, readsOf, tensorsOf } from "./graph.ts";
 import type { Tensor } from "./tensor.ts";
 
-/** Nodes of a program with forward and backward → the same program with these blocks computed again. */
+/** With no block recomputed everything is kept; else these blocks keep their inputs, the others all but cheap results. */
 export function recompute(nodes: readonly Node[], blocks: ReadonlySet<number>): Node[] {
+  if (blocks.size === 0) return [...nodes];
+  const dropped = (node: Node) =>
+    !node.backward && node.block !== undefined && (blocks.has(node.block) || node.op.cheap);
   const producers = new Map<Tensor, Node>();
-  for (const node of nodes) {
-    if (node.backward || node.block === undefined || !blocks.has(node.block)) continue;
-    for (const output of tensorsOf(node.outputs)) producers.set(output, node);
-  }
+  for (const node of nodes)
+    if (dropped(node)) for (const output of tensorsOf(node.outputs)) producers.set(output, node);
   const replays = new Map<number, ReadonlyMap<Tensor, Tensor>>();
   return nodes.flatMap((node) => {
     const { block } = node;
-    if (!node.backward || block === undefined || !blocks.has(block)) return [node];
+    if (!node.backward || block === undefined) return [node];
     const known = replays.get(block);
     if (known) return [mapTensors(node, (tensor) => known.get(tensor) ?? tensor)];
     const clones = replay(neededNodes(nodes, block, producers), block);

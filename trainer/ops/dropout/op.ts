@@ -12,6 +12,7 @@ export const dropout = defineOp({
   inputs: ["x", "rowKey", "rngKey"],
   outputs: ["y"],
   attributes: { p: "f32", tensorId: "i32" },
+  cheap: true,
   infer({ x, rowKey, rngKey }) {
     expectShape("dropout", "rowKey", rowKey, [x.shape[0] ?? 0, 2]);
     expectShape("dropout", "rngKey", rngKey, [2]);

@@ -10,6 +10,7 @@ export const glu = defineOp({
   inputs: ["gate", "up"],
   outputs: ["y"],
   attributes: { activation: "i32" },
+  cheap: true,
   infer({ gate, up }) {
     expectShape("glu", "up", up, gate.shape);
     return { y: like(gate) };

@@ -13,6 +13,7 @@ export const rmsNorm = defineOp({
   inputs: ["x", "weight", "residual?"],
   outputs: ["y", "rstd", "sum?"],
   attributes: { eps: "f32" },
+  cheap: true,
   infer({ x, weight, residual }) {
     expectShape("rmsNorm", "weight", weight, [widthOf(x)]);
     expectShape("rmsNorm", "residual", residual, x.shape);
