@@ -30,6 +30,8 @@ export interface PlannedMemory {
   derived: number;
   gradients: number;
   moments: number;
+  /** A copy of the best parameters so far, where `training.keep` is Best. */
+  best: number;
   /** Keys and values, while answers are generated. */
   cache: number;
   activations: number;
@@ -91,7 +93,8 @@ function candidate(input: PlanInput, microRows: number, recomputedBlocks: number
   const spec: CompileSpec = { ...specOf(input), microRows, recomputedBlocks };
   const compiled = compile(spec);
   // Laying out the arena is most of the work, and needless where weights and state alone are too much.
-  const fits = fixedBytes(compiled) <= input.availableBytes && sum(memoryOf(compiled)) <= input.availableBytes;
+  const fits =
+    fixedBytes(compiled) <= input.availableBytes && sum(memoryOf(compiled, input.settings)) <= input.availableBytes;
   return { spec, compiled, fits };
 }
 
@@ -152,7 +155,7 @@ function generationOf({ model, settings, dataset, availableBytes }: PlanInput, l
 }
 
 function describe(input: PlanInput, { spec, compiled, fits }: Candidate): Plan {
-  const memory = memoryOf(compiled);
+  const memory = memoryOf(compiled, input.settings);
   const { training } = input.settings;
   const trainedRows = spec.rowTokens * spec.microRows;
   const { flops } = compiled.program({ stage: "micro", trainedRows });
@@ -175,8 +178,11 @@ const sum = (memory: PlannedMemory): number => Object.values(memory).reduce((tot
 const fixedBytes = ({ weights, stateBytes }: Compiled): number =>
   weights.reduce((total, weight) => total + bytesOf(weight), stateBytes + processBytes);
 
-/** The regions of a compiled run, to the byte. */
-function memoryOf({ weights, state, arenaBytes, ioBytes }: Compiled): PlannedMemory {
+/** The regions of a compiled run, to the byte, and what the process holds beside them. */
+function memoryOf(
+  { weights, state, arenaBytes, ioBytes }: Compiled,
+  { training, dataset }: Pick<EffectiveSettings, "training" | "dataset">,
+): PlannedMemory {
   const ofRole = (...roles: StateRole[]) =>
     state.filter(({ role }) => roles.includes(role)).reduce((total, tensor) => total + aligned(bytesOf(tensor)), 0);
   return {
@@ -185,6 +191,7 @@ function memoryOf({ weights, state, arenaBytes, ioBytes }: Compiled): PlannedMem
     derived: ofRole("derived"),
     gradients: ofRole("gradient", "scalar"),
     moments: ofRole("moment1", "moment2"),
+    best: training.keep === "Best" && dataset.validation.kind !== "none" ? ofRole("parameter") : 0,
     cache: ofRole("cache"),
     activations: arenaBytes,
     io: ioBytes,
@@ -214,7 +221,7 @@ function baseParameters(model: ModelConfig, sites: readonly SiteRecord[]): numbe
 function nearestFit(input: PlanInput): { change: string; predictedPeakBytes: number } | undefined {
   for (const { change, settings } of smallerSettings(input.settings)) {
     const { fits, compiled } = leastRecompute({ ...input, settings });
-    if (fits) return { change, predictedPeakBytes: sum(memoryOf(compiled)) };
+    if (fits) return { change, predictedPeakBytes: sum(memoryOf(compiled, settings)) };
   }
   return undefined;
 }

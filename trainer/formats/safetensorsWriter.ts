@@ -36,16 +36,21 @@ export function encodeHeader(tensors: readonly TensorFacts[], metadata: Readonly
 
 export const byName = (a: TensorFacts, b: TensorFacts) => (a.name < b.name ? -1 : 1);
 
-/** A whole file in memory: adapters and checkpoints. */
-export function encodeSafetensors(
+/** A file's bytes, tensor by tensor: nothing is copied. */
+export function* safetensorsChunks(
   tensors: readonly TensorData[],
   metadata: Readonly<Record<string, string>> = { format: "pt" },
-): Uint8Array {
+): Iterable<Uint8Array> {
   const sorted = [...tensors].sort(byName);
+  yield encodeHeader(sorted, metadata);
   for (const tensor of sorted) {
     if (tensor.data.length !== tensorBytes(tensor)) {
       throw new Error(`${tensor.name}: ${tensor.data.length} bytes given, ${tensorBytes(tensor)} by its shape`);
     }
+    yield tensor.data;
   }
-  return Buffer.concat([encodeHeader(sorted, metadata), ...sorted.map(({ data }) => data)]);
 }
+
+/** A whole file in memory. */
+export const encodeSafetensors = (tensors: readonly TensorData[]): Uint8Array =>
+  Buffer.concat([...safetensorsChunks(tensors)]);

@@ -154,7 +154,7 @@ class Export {
     const shards = shardTensors(facts, this.#file.export.merged.maxShardBytes ?? usualShardBytes);
     let done = 0;
     const onTensor = () => this.#report("Merging", ++done, facts.length);
-    for (const shard of shards) await writer.writeStream(shard.file, this.#shardBytes(shard, source, onTensor));
+    for (const shard of shards) await writer.writeChunks(shard.file, this.#shardBytes(shard, source, onTensor));
     const index = shardIndex(shards);
     if (index) await writer.write(indexFile, Buffer.from(index));
   }

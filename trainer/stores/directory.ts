@@ -44,8 +44,8 @@ export class DirectoryWriter {
     this.#files.push({ path, digest: digestOf(content), bytes: content.length });
   }
 
-  /** Writes a file that is too large for memory. */
-  async writeStream(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  /** Writes a file in chunks: it need not fit into memory. */
+  async writeChunks(path: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
     const hash = createHash("sha256");
     let bytes = 0;
     async function* hashed() {
@@ -109,11 +109,26 @@ function parseOrUndefined(bytes: Uint8Array): unknown {
 
 /** A file of a directory, its digest checked. Throws a failure when it is absent or altered. */
 export async function readListed(stores: Stores, uri: string, files: FileList, path: string): Promise<Uint8Array> {
-  const listed = files.find((file) => file.path === path);
-  if (!listed) throw corrupt("FileMissing", `${uri}: its manifest names no ${path}`);
+  const { digest } = listed(uri, files, path);
   const bytes = await stores.of(uri).read(`${uri}/${path}`);
-  if (digestOf(bytes) !== listed.digest) {
-    throw corrupt("FileCorrupt", `${uri}/${path}: does not have the digest that its manifest names`);
-  }
+  if (digestOf(bytes) !== digest) throw altered(uri, path);
   return bytes;
 }
+
+/** Reads a file of a directory once and compares its digest; returns its size. Throws as `readListed` does. */
+export async function verifyListed(stores: Stores, uri: string, files: FileList, path: string): Promise<number> {
+  const { digest, bytes } = listed(uri, files, path);
+  const hash = createHash("sha256");
+  for await (const chunk of stores.of(uri).stream(`${uri}/${path}`)) hash.update(chunk);
+  if (`sha256:${hash.digest("hex")}` !== digest) throw altered(uri, path);
+  return bytes;
+}
+
+function listed(uri: string, files: FileList, path: string) {
+  const file = files.find((entry) => entry.path === path);
+  if (!file) throw corrupt("FileMissing", `${uri}: its manifest names no ${path}`);
+  return file;
+}
+
+const altered = (uri: string, path: string) =>
+  corrupt("FileCorrupt", `${uri}/${path}: does not have the digest that its manifest names`);

@@ -6,7 +6,7 @@ import { z } from "zod";
 import type { MethodSettings } from "../contract/effective.ts";
 import { toBfloat16 } from "../formats/bfloat16.ts";
 import { adapterConfig, adapterConfigFile, adapterWeightsFile, peftKey } from "../formats/peft.ts";
-import { encodeSafetensors, type TensorData } from "../formats/safetensorsWriter.ts";
+import { encodeHeader, safetensorsChunks, type TensorData, type TensorFacts } from "../formats/safetensorsWriter.ts";
 import { indexFile, shardIndex, shardTensors } from "../formats/shards.ts";
 import type { StoredModel } from "../stages/storedModel.ts";
 import { DirectoryWriter, fileList } from "../stores/directory.ts";
@@ -72,7 +72,7 @@ async function writeLora(
   const tensors = engine.stateOf("parameter").map(({ name, shape }): TensorData => {
     return { name: peftKey(name), dtype: "F32", shape, data: bytesOf(parameters.get(name)!) };
   });
-  await writer.write(adapterWeightsFile, encodeSafetensors(tensors));
+  await writer.writeChunks(adapterWeightsFile, safetensorsChunks(tensors));
   const trained = engine.compiled.sites.filter((site) => site.trained.length > 0);
   const modules = trained.map(({ name }) => name.slice(name.lastIndexOf(".") + 1));
   await writer.write(adapterConfigFile, Buffer.from(adapterConfig(method, modules, baseUri)));
@@ -89,15 +89,23 @@ async function writeModel(
   const facts = engine.stateOf("parameter").map(({ name, shape }) => ({ name, shape, dtype }));
   const shards = shardTensors(facts, maxShardBytes);
   for (const { file, tensors } of shards) {
-    const data = tensors.map((tensor): TensorData => {
-      const values = parameters.get(tensor.name)!;
-      return { ...tensor, data: bytesOf(dtype === "F32" ? values : toBfloat16(values)) };
-    });
-    await writer.write(file, encodeSafetensors(data));
+    await writer.writeChunks(file, shardChunks(tensors, parameters, dtype));
   }
   const index = shardIndex(shards);
   if (index) await writer.write(indexFile, Buffer.from(index));
   for (const name of base.companions()) await writer.write(name, await base.read(name));
+}
+
+function* shardChunks(
+  tensors: readonly TensorFacts[],
+  parameters: Parameters,
+  dtype: "F32" | "BF16",
+): Iterable<Uint8Array> {
+  yield encodeHeader(tensors, { format: "pt" });
+  for (const { name } of tensors) {
+    const values = parameters.get(name)!;
+    yield bytesOf(dtype === "F32" ? values : toBfloat16(values));
+  }
 }
 
 const bytesOf = (values: Float32Array | Uint16Array) =>

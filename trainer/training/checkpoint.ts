@@ -6,10 +6,10 @@
 import { z } from "zod";
 import { exactMatch } from "../contract/report.ts";
 import { messageOf } from "../failure.ts";
-import { decodeTensors } from "../formats/safetensors.ts";
-import { encodeSafetensors, type TensorData } from "../formats/safetensorsWriter.ts";
+import { type ReadRange, readSafetensorsHeader, type SafetensorsHeader } from "../formats/safetensors.ts";
+import { safetensorsChunks, type TensorData } from "../formats/safetensorsWriter.ts";
 import type { StateRole } from "../graph/compiled.ts";
-import { DirectoryWriter, fileList, readListed, readManifest } from "../stores/directory.ts";
+import { DirectoryWriter, fileList, readManifest, verifyListed } from "../stores/directory.ts";
 import type { Stores } from "../stores/stores.ts";
 import type { Engine } from "./engine.ts";
 
@@ -75,8 +75,8 @@ export class Checkpoints {
     beforeCommit: () => Promise<void>,
   ): Promise<void> {
     const writer = await DirectoryWriter.begin(this.#stores, `${this.#uri}/step-${state.step}`);
-    await writer.write("state.safetensors", encodeSafetensors(savedTensors(engine), {}));
-    if (best) await writer.write("best.safetensors", encodeParameters(engine, best));
+    await writer.writeChunks("state.safetensors", safetensorsChunks(savedTensors(engine), {}));
+    if (best) await writer.writeChunks("best.safetensors", safetensorsChunks(parameterTensors(engine, best), {}));
     await writer.commit({ kind: "checkpoint", version: 1, ...facts, state }, beforeCommit);
   }
 
@@ -133,14 +133,14 @@ export class Checkpoints {
     const found = await readManifest(this.#stores, uri, checkpointManifest);
     if (!found || found.manifest.runHash !== facts.runHash) return undefined;
     const { state, files, numericsVersion, isa } = found.manifest;
-    const saved = await readTensors(this.#stores, uri, files, "state.safetensors");
+    const saved = await SavedFile.open(this.#stores, uri, files, "state.safetensors");
     const hasBest = files.some(({ path }) => path === "best.safetensors");
-    const best = hasBest ? await readTensors(this.#stores, uri, files, "best.safetensors") : undefined;
-    restore(engine, saved);
+    const best = hasBest ? await SavedFile.open(this.#stores, uri, files, "best.safetensors") : undefined;
+    await restore(engine, saved);
     const same = numericsVersion === facts.numericsVersion && isa === facts.isa;
     return {
       state: { ...state, bitwise: state.bitwise && same },
-      best: best && new Map([...best].map(([name, bytes]) => [name, floatsOf(bytes)])),
+      best: best && (await readParameters(engine, best)),
     };
   }
 }
@@ -156,33 +156,57 @@ function savedTensors(engine: Engine): TensorData[] {
   );
 }
 
-function encodeParameters(engine: Engine, parameters: Parameters): Uint8Array {
-  const tensors = engine.stateOf("parameter").map(({ name, shape }): TensorData => {
+function parameterTensors(engine: Engine, parameters: Parameters): TensorData[] {
+  return engine.stateOf("parameter").map(({ name, shape }): TensorData => {
     const values = parameters.get(name)!;
     return { name, dtype: "F32", shape, data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
   });
-  return encodeSafetensors(tensors, {});
 }
 
-/** All or nothing: sizes are compared before the first byte is copied. */
-function restore(engine: Engine, saved: ReadonlyMap<string, Uint8Array>): void {
+/** A safetensors file of a checkpoint, its digest checked; tensors are read one by one. */
+class SavedFile {
+  readonly #read: ReadRange;
+  readonly #tensors: SafetensorsHeader["tensors"];
+
+  private constructor(read: ReadRange, tensors: SafetensorsHeader["tensors"]) {
+    this.#read = read;
+    this.#tensors = tensors;
+  }
+
+  static async open(stores: Stores, uri: string, files: z.infer<typeof fileList>, path: string): Promise<SavedFile> {
+    const bytes = await verifyListed(stores, uri, files, path);
+    const read = (start: number, end: number) => stores.of(uri).read(`${uri}/${path}`, { start, end });
+    return new SavedFile(read, (await readSafetensorsHeader(bytes, read)).tensors);
+  }
+
+  /** Throws when the tensor is not there with this size. */
+  check(name: string, bytes: number): void {
+    const tensor = this.#tensors.get(name);
+    if (!tensor || tensor.end - tensor.start !== bytes) throw new Error(`${name} is absent or of another size`);
+  }
+
+  async into(name: string, target: Uint8Array): Promise<void> {
+    this.check(name, target.length);
+    const { start, end } = this.#tensors.get(name)!;
+    target.set(await this.#read(start, end));
+  }
+}
+
+/** All or nothing: every name and size is compared before the first byte is copied. */
+async function restore(engine: Engine, saved: SavedFile): Promise<void> {
   const targets = savedRoles.flatMap((role) =>
     engine.stateOf(role).map(({ name }) => ({ name: `${role}.${name}`, target: engine.bytes(role, name) })),
   );
-  for (const { name, target } of targets) {
-    if (saved.get(name)?.length !== target.length) throw new Error(`${name} is absent or of another size`);
+  for (const { name, target } of targets) saved.check(name, target.length);
+  for (const { name, target } of targets) await saved.into(name, target);
+}
+
+async function readParameters(engine: Engine, saved: SavedFile): Promise<Parameters> {
+  const parameters = new Map<string, Float32Array>();
+  for (const { name } of engine.stateOf("parameter")) {
+    const values = new Float32Array(engine.floats("parameter", name).length);
+    await saved.into(name, new Uint8Array(values.buffer));
+    parameters.set(name, values);
   }
-  for (const { name, target } of targets) target.set(saved.get(name)!);
+  return parameters;
 }
-
-async function readTensors(
-  stores: Stores,
-  uri: string,
-  files: z.infer<typeof fileList>,
-  path: string,
-): Promise<ReadonlyMap<string, Uint8Array>> {
-  const tensors = decodeTensors(await readListed(stores, uri, files, path));
-  return new Map([...tensors].map(([name, { data }]) => [name, data]));
-}
-
-const floatsOf = (bytes: Uint8Array) => new Float32Array(new Uint8Array(bytes).buffer);

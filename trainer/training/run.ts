@@ -61,7 +61,7 @@ export class TrainingLoop {
     // What follows (evaluation, writing the adapter) may be stopped too: the last step is not done twice.
     if (this.#state.step > this.#savedStep) await this.save();
     const { keep } = this.#run.settings;
-    const parameters = keep === "Best" && this.#best ? this.#best : this.#snapshot();
+    const parameters = keep === "Best" && this.#best ? this.#best : this.#current();
     return { state: this.#state, parameters };
   }
 
@@ -138,8 +138,14 @@ export class TrainingLoop {
     });
   }
 
-  #snapshot(): Parameters {
+  /** Views of the engine's parameters. */
+  #current(): Parameters {
     const { engine } = this.#run.parts;
-    return new Map(engine.stateOf("parameter").map(({ name }) => [name, engine.floats("parameter", name).slice()]));
+    return new Map(engine.stateOf("parameter").map(({ name }) => [name, engine.floats("parameter", name)]));
+  }
+
+  /** A copy that later steps do not touch. */
+  #snapshot(): Parameters {
+    return new Map([...this.#current()].map(([name, values]) => [name, values.slice()]));
   }
 }
