@@ -1,17 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CompileSpec } from "../graph/compiled.ts";
-import {
-  aSpec,
-  batchOf,
-  type Example,
-  type RunOptions,
-  randoms,
-  relativeError,
-  TestRun,
-  tinyLora,
-} from "../graph/testing.ts";
+import { randoms, relativeError } from "../graph/testing.ts";
 import { compile } from "./compile.ts";
+import { aSpec, batchOf, type Example, type RunOptions, TestRun, tinyLora } from "./testing.ts";
 
 const examples: readonly Example[] = [
   { id: 4, tokens: [3, 17, 28, 3, 9] },

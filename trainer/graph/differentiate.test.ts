@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { declare } from "../compile/compile.ts";
 import { microGraph } from "../compile/stages.ts";
+import { aSpec, tinyLora } from "../compile/testing.ts";
 import type { CompileSpec } from "./compiled.ts";
 import type { Node } from "./graph.ts";
 import { plain } from "./op.ts";
-import { aSpec, tinyLora } from "./testing.ts";
 
 const nodesOf = (method: CompileSpec["method"]) => microGraph(declare(aSpec({ method })).parts, 12, 12).nodes;
 

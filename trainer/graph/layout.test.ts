@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { declare } from "../compile/compile.ts";
 import { microGraph } from "../compile/stages.ts";
+import { aSpec, tinyLora } from "../compile/testing.ts";
 import { add } from "../ops/add/op.ts";
 import { glu } from "../ops/glu/op.ts";
 import { gluBackward } from "../ops/gluBackward/op.ts";
@@ -10,7 +11,6 @@ import { Graph, type Node, readsOf, tensorsOf } from "./graph.ts";
 import { layOut } from "./layout.ts";
 import { recompute } from "./recompute.ts";
 import { aligned, alignment, bytesOf, type Tensor } from "./tensor.ts";
-import { aSpec, tinyLora } from "./testing.ts";
 
 const spec = (method: CompileSpec["method"]) => aSpec({ method, rowTokens: 64, precision: "BF16" });
 const nothing: ReadonlySet<Tensor> = new Set();

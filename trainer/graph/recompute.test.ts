@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { declare } from "../compile/compile.ts";
 import { microGraph } from "../compile/stages.ts";
+import { aSpec, tinyLora } from "../compile/testing.ts";
 import { type Node, readsOf, tensorsOf } from "./graph.ts";
 import { recompute } from "./recompute.ts";
 import type { Tensor } from "./tensor.ts";
-import { aSpec, tinyLora } from "./testing.ts";
 
 const { nodes } = microGraph(declare(aSpec({ method: tinyLora })).parts, 12, 12);
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compile } from "../compile/compile.ts";
-import { aSpec, batchOf, type Example, relativeError, TestRun, tinyModel } from "../graph/testing.ts";
+import { aSpec, batchOf, type Example, TestRun, tinyModel } from "../compile/testing.ts";
+import { relativeError } from "../graph/testing.ts";
 
 /** Llama in plain loops over one sequence, written from the paper: what every other road must agree with. */
 class PlainLlama {
