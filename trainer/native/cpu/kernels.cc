@@ -1,5 +1,6 @@
 // The cpu backend of one instruction set: CMakeLists.txt compiles this file once for each, with LUTHIER_ISA its name.
 #include "../runtime/kernels.h"
+#include "peak.h"
 
 #include "../../ops/adamw/cpu.h"
 #include "../../ops/add/cpu.h"
@@ -32,7 +33,7 @@ namespace luthier::LUTHIER_ISA {
 extern const KernelTable kernels;
 
 #define LUTHIER_ENTRY(name, Struct) [](const Call& call, Workers& workers) { name(Struct(call), workers); },
-const KernelTable kernels = {{LUTHIER_OPS(LUTHIER_ENTRY) nullptr}};
+const KernelTable kernels = {{LUTHIER_OPS(LUTHIER_ENTRY) nullptr}, registerPeak};
 #undef LUTHIER_ENTRY
 
 }  // namespace luthier::LUTHIER_ISA

@@ -1,5 +1,6 @@
 // luthier-exec: runs cases without Node, on one backend or on two that are compared.
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
@@ -23,6 +24,7 @@ Runs each case (a program, the bytes it starts from, what to compare; docs/engin
   --poison         fill dead memory with NaN while running on --backend
   --isa NAME       AVX2, AVX512 or AVX512_BF16 for the cpu backend (default: the best here)
   --time           print how long each run of the program took
+  --peak           print the multiply-adds that registers alone allow (cpu backend), then run the cases
   --help           this text
 
 Exit status: 0 all cases ran and agree, 1 a comparison failed, 2 a case or an option is wrong.
@@ -31,7 +33,7 @@ Exit status: 0 all cases ran and agree, 1 a comparison failed, 2 a case or an op
 struct Options {
   RunOptions run{Backend::cpu, 0, false};
   std::optional<Backend> against;
-  bool bitwise = false, time = false, help = false;
+  bool bitwise = false, time = false, peak = false, help = false;
   std::vector<std::string> cases;
 };
 
@@ -57,17 +59,33 @@ Options parseOptions(int count, char** values) {
     else if (name == "--poison") o.run.poison = true;
     else if (name == "--bitwise") o.bitwise = true;
     else if (name == "--time") o.time = true;
+    else if (name == "--peak") o.peak = true;
     else if (name == "--help") o.help = true;
     else if (name.starts_with("-")) throw Error("unknown option " + name + "; see --help");
     else o.cases.push_back(name);
   }
-  if (!o.help && o.cases.empty()) throw Error("no case given; see --help");
+  if (!o.help && !o.peak && o.cases.empty()) throw Error("no case given; see --help");
   return o;
 }
 
 void printTimes(std::vector<double> seconds) {
   std::sort(seconds.begin(), seconds.end());
   std::printf("  runs %zu  fastest %.6f s  median %.6f s\n", seconds.size(), seconds.front(), seconds[seconds.size() / 2]);
+}
+
+// The best of several, in 10⁹ operations a second.
+void printPeak(int threads) {
+  Pool pool(threads > 0 ? threads : grantedCores());
+  for (const DType activation : {DType::f32, DType::bf16}) {
+    double best = 0;
+    for (int i = 0; i < 8; ++i) {
+      const auto start = std::chrono::steady_clock::now();
+      const double operations = cpuKernels(chooseIsa()).registerPeak(activation, pool, 16);
+      const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+      best = std::max(best, operations / seconds.count() / 1e9);
+    }
+    std::printf("peak %s %.0f GFLOP/s\n", activation == DType::f32 ? "F32" : "BF16", best);
+  }
 }
 
 bool runOne(const Options& o, const std::string& path) {
@@ -93,6 +111,7 @@ int run(int count, char** values) {
     std::fputs(help, stdout);
     return 0;
   }
+  if (o.peak) printPeak(o.run.threads);
   bool good = true;
   for (const std::string& path : o.cases) good = runOne(o, path) && good;
   return good ? 0 : 1;

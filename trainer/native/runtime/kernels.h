@@ -11,6 +11,9 @@ using Kernel = void (*)(const Call& call, Workers& workers);
 
 struct KernelTable {
   Kernel of[opcodeCount];  // by opcode - 1; null for release
+  // Runs tasks of multiply-adds between registers, in the arithmetic that products of this activation type use, and
+  // returns the operations done; null where there is no such notion.
+  double (*registerPeak)(DType activation, Workers& workers, int64_t tasks);
 };
 
 const KernelTable& referenceKernels();    // single precision

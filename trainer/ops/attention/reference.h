@@ -4,6 +4,8 @@
 #include "../../native/generated/ops.h"
 #include "../../native/runtime/reference.h"
 
+#include <vector>
+
 namespace luthier::reference {
 
 template <class Real>
@@ -13,23 +15,33 @@ Real scoreAt(const Tensor& q, const Tensor& k, int64_t t, int64_t qHead, int64_t
   return sum;
 }
 
+// In place: scores → exp(score − highest), and their sum and the highest.
+template <class Real>
+struct Softmax {
+  Real highest, total;
+};
+
+template <class Real>
+Softmax<Real> exponentials(std::vector<Real>& scores) {
+  Softmax<Real> softmax{scores[0], 0};
+  for (const Real score : scores) softmax.highest = std::fmax(softmax.highest, score);
+  for (Real& score : scores) softmax.total += score = std::exp(score - softmax.highest);
+  return softmax;
+}
+
 template <class Real>
 void attentionRow(const Attention& op, int64_t t, int64_t head) {
   const int64_t D = op.headDim, kvHead = head / (op.heads / op.kvHeads), start = integerAt(op.segmentStart, t);
-  const auto score = [&](int64_t s) {
-    return static_cast<Real>(op.scale) * scoreAt<Real>(op.q, op.k, t, head, s, kvHead, D);
-  };
-  Real highest = score(start);
-  for (int64_t s = start + 1; s <= t; ++s) highest = std::fmax(highest, score(s));
-  Real total = 0;
-  for (int64_t s = start; s <= t; ++s) total += std::exp(score(s) - highest);
-  const Real lse = highest + std::log(total);
-  put<Real>(op.lse, t, head, lse);
-  for (int64_t i = 0; i < D; ++i) put<Real>(op.o, t, head * D + i, Real(0));
+  std::vector<Real> weights;
+  for (int64_t s = start; s <= t; ++s) {
+    weights.push_back(static_cast<Real>(op.scale) * scoreAt<Real>(op.q, op.k, t, head, s, kvHead, D));
+  }
+  const Softmax<Real> softmax = exponentials(weights);
+  put<Real>(op.lse, t, head, softmax.highest + std::log(softmax.total));
   for (int64_t i = 0; i < D; ++i) {
     Real sum = 0;
-    for (int64_t s = start; s <= t; ++s) sum += std::exp(score(s) - lse) * get<Real>(op.v, s, kvHead * D + i);
-    put<Real>(op.o, t, head * D + i, sum);
+    for (int64_t s = start; s <= t; ++s) sum += weights[s - start] * get<Real>(op.v, s, kvHead * D + i);
+    put<Real>(op.o, t, head * D + i, sum / softmax.total);
   }
 }
 

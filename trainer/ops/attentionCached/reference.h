@@ -8,19 +8,17 @@ namespace luthier::reference {
 
 template <class Real>
 void attentionCachedRow(const AttentionCached& op, int64_t t, int64_t head) {
-  const int64_t D = op.headDim, kvHead = head / (op.heads / op.kvHeads);
-  const int64_t base = integerAt(op.slot, t) * op.cacheK.dims[1], end = base + integerAt(op.position, t);
-  const auto score = [&](int64_t s) {
-    return static_cast<Real>(op.scale) * scoreAt<Real>(op.q, op.cacheK, t, head, s, kvHead, D);
-  };
-  Real highest = score(base);
-  for (int64_t s = base + 1; s <= end; ++s) highest = std::fmax(highest, score(s));
-  Real total = 0;
-  for (int64_t s = base; s <= end; ++s) total += std::exp(score(s) - highest);
+  const int64_t D = op.headDim, kvHead = head / (op.heads / op.kvHeads), keys = integerAt(op.position, t) + 1;
+  const int64_t base = integerAt(op.slot, t) * op.cacheK.dims[1];
+  std::vector<Real> weights;
+  for (int64_t s = 0; s < keys; ++s) {
+    weights.push_back(static_cast<Real>(op.scale) * scoreAt<Real>(op.q, op.cacheK, t, head, base + s, kvHead, D));
+  }
+  const Softmax<Real> softmax = exponentials(weights);
   for (int64_t i = 0; i < D; ++i) {
     Real sum = 0;
-    for (int64_t s = base; s <= end; ++s) sum += std::exp(score(s) - highest) * get<Real>(op.cacheV, s, kvHead * D + i);
-    put<Real>(op.o, t, head * D + i, sum / total);
+    for (int64_t s = 0; s < keys; ++s) sum += weights[s] * get<Real>(op.cacheV, base + s, kvHead * D + i);
+    put<Real>(op.o, t, head * D + i, sum / softmax.total);
   }
 }
 
