@@ -170,10 +170,10 @@ function programKeys(spec: CompileSpec): ProgramKey[] {
 const ioBytesOf = ({ io }: Program): number =>
   Math.max(0, ...[...io.values()].map((tensor) => tensor.offset + aligned(bytesOf(tensor))));
 
-/** Eighths, a quarter, half and all of a micro-batch's tokens: at most twice the work that the trained rows need. */
+/** Shares of a micro-batch's tokens: fine where most are trained and the head is dear, coarse where few are. */
 function trainedRowBuckets({ rowTokens, microRows }: CompileSpec): number[] {
   const tokens = rowTokens * microRows;
-  const sizes = [8, 4, 2, 1].map((share) => Math.min(tokens, Math.ceil(tokens / share / 16) * 16));
+  const sizes = [128, 32, 8, 4, 2, 1].map((share) => Math.min(tokens, Math.ceil(tokens / share / 16) * 16));
   return [...new Set(sizes)];
 }
 
