@@ -48,10 +48,10 @@ const nativeBuild: Stage = {
   },
 };
 
-/** ninja counts its steps: "[12/40] Building …". Pure. */
+/** ninja counts the steps that are done: "[12/40] Building …"; until the first, there are CMake's words. Pure. */
 export function compilerProgress(line: string): Parameters<Report>[0] {
   const [, done, total, rest] = /^\[(\d+)\/(\d+)\] (.*)$/.exec(line) ?? [];
-  if (done === undefined || total === undefined) return { message: line };
+  if (done === undefined || total === undefined) return { message: line.startsWith("-- ") ? "compiling" : line };
   return { message: shortened(rest ?? ""), fraction: Number(done) / Number(total) };
 }
 
