@@ -25,6 +25,18 @@ export const fineTuneJobSpec = z
       .strictObject({ exports: exportList.optional() })
       .optional()
       .meta({ description: "What the Adapter should have beside the adapter itself. Changing it trains nothing." }),
+    promotion: z
+      .strictObject({
+        adapterRef: z
+          .strictObject({ name: text(63).min(1) })
+          .optional()
+          .meta({
+            description:
+              "Promote this Adapter of this FineTuneJob, whatever the settings are: a roll-back, or a pin. While it is set nothing is trained.",
+          }),
+      })
+      .optional()
+      .meta({ description: "Which Adapter counts. Default: that of the spec's settings, as soon as it is trained." }),
     suspend: z.boolean().optional().meta({
       description: "Stop after a checkpoint and give the resources back; false goes on from there. Default false.",
     }),

@@ -248,6 +248,18 @@ describe("Adapter", () => {
     assert.equal(decision.status.promotedAdapterRef?.name, old.metadata.name);
   });
 
+  test("a person's choice is promoted whatever the settings are, and nothing is trained", () => {
+    const before = aJob(aSpec(), pinnedStatus(prepareKey(trainingPart(aSpec()))));
+    const old = anAdapter(before, succeeded(aRun(before)), { promotedAt: "2026-01-01T00:00:00Z" });
+    const spec = (name: string) => aSpec({ method: { lora: { rank: 4 } }, promotion: { adapterRef: { name } } });
+    const decision = decide(aWorld(aJob(spec(old.metadata.name)), { adapters: [old] }));
+    assert.equal(decision.status.promotedAdapterRef?.name, old.metadata.name);
+    assert.ok(!actions(decision).includes("createPrepare"));
+    const wrong = decide(aWorld(aJob(spec("none")), { adapters: [old] }));
+    assert.equal(stalled(wrong)?.reason, "AdapterNotFound");
+    assert.ok(stalled(wrong)?.message.includes(old.metadata.name));
+  });
+
   test("data that moved are trained on: an Adapter of the same settings on older data is not enough", () => {
     const before = aJob(aSpec(), pinnedStatus(prepareKey(trainingPart(aSpec()))));
     const adapter = anAdapter(before, succeeded(aRun(before)), { promotedAt: "2026-01-01T00:00:00Z" });

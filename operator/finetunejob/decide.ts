@@ -42,6 +42,17 @@ export function decide(world: World): Decision {
   throw new Error("no step decided: the last one always does");
 }
 
+/** A person chose: that Adapter is promoted, and nothing is trained until the choice is taken back. */
+const pinnedAdapter: Step = (world) => {
+  const chosen = world.wanted.spec.promotion?.adapterRef?.name;
+  if (chosen === undefined) return undefined;
+  const adapter = world.adapters.find(({ metadata }) => metadata.name === chosen && !metadata.deletionTimestamp);
+  if (adapter) return settle(world, adapter);
+  const names = world.adapters.map(({ metadata }) => metadata.name).sort();
+  const message = `spec.promotion.adapterRef: this FineTuneJob has no Adapter ${chosen}. It has: ${names.join(", ") || "none"}.`;
+  return say(world, "Stalled", "Failed", "AdapterNotFound", message);
+};
+
 /** A promoted Adapter that a person deleted stays deleted, and no other takes its place. */
 const adapterDeleted: Step = (world) => {
   const { job, currentRun, adapters, wanted, run } = world;
@@ -271,6 +282,7 @@ const runGoesOn: Step = (world) => {
 };
 
 const steps: readonly Step[] = [
+  pinnedAdapter,
   adapterDeleted,
   promoteKnown,
   suspended,

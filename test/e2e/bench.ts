@@ -19,6 +19,10 @@ import { provideDirectory } from "../cluster/volume.ts";
 
 export const operatorNamespace = "luthier-system";
 const chart = path.resolve(import.meta.dirname, "../../charts/luthier");
+const definitions = path.resolve(import.meta.dirname, "../../crds");
+
+/** Other work on the machine may make everything several times slower. */
+const patienceSeconds = 300;
 
 export interface Written {
   verb: string;
@@ -31,25 +35,27 @@ export interface Written {
 export class Bench {
   readonly cluster: Cluster;
   readonly directory: string;
+  readonly trainerImage: string;
 
-  constructor(cluster: Cluster, directory: string) {
-    this.cluster = cluster;
-    this.directory = directory;
+  constructor(options: Pick<Bench, "cluster" | "directory" | "trainerImage">) {
+    this.cluster = options.cluster;
+    this.directory = options.directory;
+    this.trainerImage = options.trainerImage;
   }
 
-  /** Starts a new cluster, loads the images, installs the chart. */
-  static async start(): Promise<Bench> {
+  /** Starts a new cluster and loads the images. With `operator` the chart is installed, else its definitions alone. */
+  static async start({ name = "e2e", operator = true } = {}): Promise<Bench> {
     // What an interrupted run left is of no use.
-    await stopCluster("e2e");
-    const cluster = await startCluster({ name: "e2e" });
+    await stopCluster(name);
+    const cluster = await startCluster({ name });
     const images = await buildImages();
     for (const image of [images.operator, images.trainer]) await cluster.loadImage(image.archive);
-    const bench = new Bench(cluster, mkdtempSync(path.join(tmpdir(), "luthier-e2e-")));
-    await writeInputs(path.join(bench.directory, "inputs"));
-    await bench.install([
-      ...imageValues("operator", images.operator.name),
-      ...imageValues("trainer", images.trainer.name),
-    ]);
+    const directory = mkdtempSync(path.join(tmpdir(), "luthier-e2e-"));
+    const bench = new Bench({ cluster, directory, trainerImage: images.trainer.name });
+    await writeInputs(path.join(directory, "inputs"));
+    const values = [...imageValues("operator", images.operator.name), ...imageValues("trainer", images.trainer.name)];
+    if (operator) await bench.install(values);
+    else await cluster.kubectl(["apply", "--server-side", "-f", definitions]);
     return bench;
   }
 
@@ -137,7 +143,12 @@ export class Team {
   }
 
   /** The FineTuneJob as soon as `holds`; otherwise an error that shows how it was last. */
-  async until(name: string, what: string, holds: (job: FineTuneJob) => boolean, seconds = 120): Promise<FineTuneJob> {
+  async until(
+    name: string,
+    what: string,
+    holds: (job: FineTuneJob) => boolean,
+    seconds = patienceSeconds,
+  ): Promise<FineTuneJob> {
     let last: FineTuneJob | undefined;
     for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(300)) {
       [last] = await this.#read<FineTuneJob>("finetunejobs", `--field-selector=metadata.name=${name}`);

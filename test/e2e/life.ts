@@ -14,7 +14,7 @@ export function lifeTests(bench: () => Bench): void {
   test("an undisturbed run, for comparison", async () => {
     const team = await bench().namespace("calm");
     await team.apply(manifest("job", { training: long }));
-    await team.untilReady("job", 240);
+    await team.untilReady("job");
     undisturbed = await digest(team);
     assert.ok(undisturbed);
   });
@@ -27,7 +27,7 @@ export function lifeTests(bench: () => Bench): void {
     await bench().killOperator();
     await team.untilTraining("job");
     await bench().killOperator();
-    await team.untilReady("job", 240);
+    await team.untilReady("job");
     assert.deepEqual([team.created("finetuneruns"), team.created("adapters"), team.created("jobs")], [1, 1, 2]);
     assert.equal(await digest(team), undisturbed);
   });
@@ -37,7 +37,7 @@ export function lifeTests(bench: () => Bench): void {
     await team.apply(manifest("job", { training: long }));
     await team.untilTraining("job");
     await team.kubectl("delete", "pod", "-l", "luthier.dev/stage=train", "--wait=false");
-    await team.untilReady("job", 240);
+    await team.untilReady("job");
     assert.equal(await resumes(team), 1);
     assert.equal(await digest(team), undisturbed);
     assert.equal(team.created("jobs"), 2);
@@ -57,7 +57,7 @@ export function lifeTests(bench: () => Bench): void {
 
     test("and goes on from there, to the same bytes", async () => {
       await team.apply(manifest("job", { training: long }));
-      await team.untilReady("job", 240);
+      await team.untilReady("job");
       assert.equal(await resumes(team), 1);
       assert.equal(await digest(team), undisturbed);
     });
@@ -98,8 +98,8 @@ export function lifeTests(bench: () => Bench): void {
     test("that are taken back promote the first Adapter again, without a pod", async () => {
       const jobs = team.created("jobs");
       await team.apply(manifest("job"));
-      await team.until("job", "the first Adapter's", (job) => promoted(job) === promoted(first), 20);
-      await team.untilReady("job", 20);
+      await team.until("job", "the first Adapter's", (job) => promoted(job) === promoted(first));
+      await team.untilReady("job");
       assert.equal(team.created("jobs"), jobs);
     });
   });

@@ -114,7 +114,7 @@ export function refusalTests(bench: () => Bench): void {
 
     test("a change of what a run was made of", async () => {
       await team.apply(manifest("n".repeat(40), { training: { maxSteps: 2 } }));
-      await team.untilReady("n".repeat(40), 120);
+      await team.untilReady("n".repeat(40));
       const run = await team.run();
       const patch = JSON.stringify({ spec: { trainerImage: "other" } });
       const said = await refusal(team.kubectl("patch", "ftr", run.metadata.name, "--type=merge", "-p", patch));

@@ -14,7 +14,7 @@ export function roadTests(bench: () => Bench): void {
     team = await bench().namespace("road");
     const evaluation = { test: { uri: "pvc://inputs/test.jsonl" }, metrics: ["ExactMatch"], maxNewTokens: 8 };
     await team.apply(manifest("parity", { evaluation, adapter: exports }));
-    const job = await team.untilReady("parity", 240);
+    const job = await team.untilReady("parity");
     const adapter = await team.adapter();
     assert.equal(condition(adapter, "Ready")?.status, "True");
     const merged = adapter.status?.exports?.[0];
@@ -59,7 +59,7 @@ export function roadTests(bench: () => Bench): void {
     await team.kubectl("delete", "adapter", metadata.name);
     assert.equal((await team.untilStalled("parity")).reason, "PromotedAdapterDeleted");
     await team.kubectl("delete", "finetunerun", (await team.run()).metadata.name);
-    await team.untilReady("parity", 120);
+    await team.untilReady("parity");
     assert.equal((await team.adapter()).spec.source.digest, spec.source.digest);
   });
 
