@@ -1,0 +1,44 @@
+/**
+ * `npm run bench`: how fast the trainer is here, as tokens a second and as a share of the machine's register-only peak;
+ * `-- --peers` runs PyTorch, PEFT and bitsandbytes beside it. Timings want a machine that does nothing else.
+ */
+import { helpText, integerOf, readArguments, UsageError } from "../../cli/arguments.ts";
+import { createScreen } from "../../cli/ui/screen.ts";
+import { runStages } from "../../cli/ui/stages.ts";
+import { machineStages } from "../../demo/machine.ts";
+import { benchTrainer } from "./trainer.ts";
+
+const usage = {
+  command: "npm run bench --",
+  positionals: [],
+  summary: "Measures training on a Llama of 135 M parameters: LoRA of rank 16 on F32, BF16 and NF4.",
+  options: {
+    peers: { help: "the same training by PyTorch, PEFT and bitsandbytes, in the same run" },
+    steps: { value: "N", help: "timed steps of each (default 5)" },
+    write: { help: "put the table into docs/performance.md" },
+    help: { short: "h", help: "this text" },
+  },
+} as const;
+
+async function main(): Promise<void> {
+  const args = readArguments(usage, process.argv.slice(2));
+  if (args.switches.has("help")) {
+    process.stdout.write(`${helpText(usage)}\n`);
+    return;
+  }
+  const screen = createScreen();
+  await runStages(screen, await machineStages("native", screen));
+  await benchTrainer({
+    peers: args.switches.has("peers"),
+    steps: integerOf(args, "steps", 1, 1000, 5),
+    write: args.switches.has("write"),
+    onLine: (line) => process.stdout.write(`${line}\n`),
+  });
+}
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+}

@@ -1,0 +1,92 @@
+/** Our trainer's optimiser steps on the measured shape, in one process, timed one by one. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { compile } from "../../trainer/compile/compile.ts";
+import type { CompileSpec } from "../../trainer/graph/compiled.ts";
+import { ropeTable } from "../../trainer/models/rope.ts";
+import { Engine } from "../../trainer/training/engine.ts";
+import { type StepParts, trainStep } from "../../trainer/training/step.ts";
+import { tensorsOf } from "../support/modelDirectory.ts";
+import { type Format, model, randomDataset, rows, rowTokens, specOf, writeRandomBase } from "./shape.ts";
+
+export interface Measured {
+  /** Of each step, by the clock on the wall. */
+  secondsPerStep: readonly number[];
+  /** Of each step, summed over cores: what it costs on a machine that has other things to do. */
+  coreSecondsPerStep: readonly number[];
+  /** Memory: ours counts mapped weights, state, io and the arena's high-water mark; a peer's is its resident set. */
+  peakBytes: number;
+}
+
+export interface OurMeasurement extends Measured {
+  /** Floating-point operations a token: matrix products and attention, forward and backward. */
+  flopsPerToken: number;
+}
+
+export const tokensPerStep = rows * rowTokens;
+
+export async function measureOurs(format: Format, threads: number, steps: number): Promise<OurMeasurement> {
+  const spec = specOf(format);
+  const compiled = compile(spec);
+  const directory = mkdtempSync(path.join(tmpdir(), "luthier-bench-"));
+  const engine = new Engine(compiled, { threads });
+  try {
+    writeRandomBase(directory, compiled.weights);
+    const base = await tensorsOf(directory);
+    await engine.bind(base);
+    await engine.initialise(base, 1);
+    await engine.run({ stage: "derive" });
+    const parts = partsOf(engine, spec, steps);
+    const wall: number[] = [];
+    const processor: number[] = [];
+    for (let step = 1; step <= steps + 1; step++) {
+      const [start, used] = [performance.now(), coreSeconds()];
+      await trainStep(parts, step, [0, 1]);
+      wall.push((performance.now() - start) / 1000);
+      processor.push(coreSeconds() - used);
+    }
+    const trainedRows = compiled.trainedRowBuckets.find((bucket) => bucket >= rows * (rowTokens - 1))!;
+    const { flops } = compiled.program({ stage: "micro", trainedRows });
+    // The first step also compiles and touches memory for the first time.
+    return {
+      secondsPerStep: wall.slice(1),
+      coreSecondsPerStep: processor.slice(1),
+      peakBytes: engine.peakBytes(),
+      flopsPerToken: flops / tokensPerStep,
+    };
+  } finally {
+    engine.close();
+    rmSync(directory, { recursive: true });
+  }
+}
+
+function coreSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
+function partsOf(engine: Engine, spec: CompileSpec, steps: number): StepParts {
+  return {
+    engine,
+    dataset: randomDataset(),
+    shape: { rowTokens, microRows: rows, trainedRowBuckets: engine.compiled.trainedRowBuckets },
+    rope: ropeTable(model, rowTokens),
+    settings: {
+      length: { kind: "steps", steps: steps + 1 },
+      rowsPerStep: rows,
+      learningRate: 2e-4,
+      schedule: { type: "Constant", warmupRatio: 0 },
+      optimizer: spec.optimizer,
+      maxGradNorm: spec.maxGradNorm,
+      seed: 1,
+      precision: spec.precision === "F32" ? "F32" : "BF16",
+      evaluateEverySteps: undefined,
+      patience: undefined,
+      keep: "Last",
+      checkpoint: { everySteps: 1000, keep: 2 },
+    },
+    steps: steps + 1,
+    nameOf: (example) => `example ${example}`,
+  };
+}

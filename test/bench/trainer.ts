@@ -1,0 +1,120 @@
+/**
+ * Tokens a second of the trainer on the 135 M shape, its share of the register-only peak of the same run, and beside it
+ * the same training by PyTorch, PEFT and bitsandbytes.
+ *
+ * Two figures each: by the wall (the fastest step: other work on the machine can only slow one down), and by processor time
+ * (tokens a core-second times cores), which says what a machine with nothing else to do would give.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import { fileURLToPath } from "node:url";
+import { table } from "../../cli/ui/table.ts";
+import { addon } from "../../trainer/native/addon.ts";
+import { type Peak, PeakProbe } from "./peak.ts";
+import { measurePeer, type PeerMeasurement, peerPython } from "./peers.ts";
+import { type Format, formats } from "./shape.ts";
+import { type Measured, measureOurs, type OurMeasurement, tokensPerStep } from "./throughput.ts";
+
+export interface TrainerBenchOptions {
+  peers: boolean;
+  /** Timed steps; one more comes before them. */
+  steps: number;
+  /** Write the table into docs/performance.md. */
+  write: boolean;
+  onLine: (line: string) => void;
+}
+
+export interface Comparison {
+  format: Format;
+  peak: Peak;
+  ours: OurMeasurement;
+  peer: PeerMeasurement | undefined;
+}
+
+export async function benchTrainer({ peers, steps, write, onLine }: TrainerBenchOptions): Promise<void> {
+  const { cores, isa } = addon().info();
+  if (peers) onLine("peers: PyTorch, PEFT and bitsandbytes (the first time downloads 3 GB)");
+  const python = peers ? await peerPython(onLine) : undefined;
+  using probe = await PeakProbe.build();
+  const results: Comparison[] = [];
+  for (const format of formats) {
+    onLine(`${format}: ours, ${steps} steps on ${cores} cores`);
+    const peak = await probe.measure(cores);
+    const ours = await measureOurs(format, cores, steps);
+    if (python) onLine(`${format}: peers, ${steps} steps`);
+    const peer = python ? await measurePeer(python, format, cores, steps) : undefined;
+    results.push({ format, peak, ours, peer });
+    for (const line of plainTable(results.slice(-1), cores)) onLine(line);
+  }
+  const heading = `${os.cpus()[0]?.model ?? "unknown processor"}, ${cores} cores, ${isa}; load ${os.loadavg()[0]?.toFixed(1)}`;
+  for (const line of [heading, ...plainTable(results, cores)]) onLine(line);
+  if (write) writeTable(markdown(heading, results, cores));
+}
+
+const headings = [
+  "base",
+  "tokens/s",
+  "of peak",
+  "by core time",
+  "of peak",
+  "memory",
+  "peers tokens/s",
+  "by core time",
+  "memory",
+];
+
+/** Columns as in `headings`. */
+function cells({ format, peak, ours, peer }: Comparison, cores: number): string[] {
+  const gigaflops = peak[format === "F32" ? "F32" : "BF16"];
+  const share = (rate: number) => `${((100 * rate * ours.flopsPerToken) / gigaflops / 1e9).toFixed(0)} %`;
+  const rates = (measured: Measured) => [wallRate(measured), coreRate(measured, cores)] as const;
+  const [wall, core] = rates(ours);
+  const [peerWall, peerCore] = peer ? rates(peer).map((rate) => rate.toFixed(0)) : ["–", "–"];
+  const memory = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
+  return [
+    format,
+    wall.toFixed(0),
+    share(wall),
+    core.toFixed(0),
+    share(core),
+    memory(ours.peakBytes),
+    peerWall ?? "–",
+    peerCore ?? "–",
+    peer ? memory(peer.peakBytes) : "–",
+  ];
+}
+
+export const wallRate = ({ secondsPerStep }: Measured): number => tokensPerStep / Math.min(...secondsPerStep);
+
+export const coreRate = ({ coreSecondsPerStep }: Measured, cores: number): number =>
+  (cores * tokensPerStep) / Math.min(...coreSecondsPerStep);
+
+const plainTable = (results: readonly Comparison[], cores: number): string[] =>
+  table([headings, ...results.map((result) => cells(result, cores))], headings.map((_, column) => column).slice(1));
+
+function markdown(heading: string, results: readonly Comparison[], cores: number): string {
+  const row = (values: readonly string[]) => `| ${values.join(" | ")} |`;
+  const versions = results.find(({ peer }) => peer)?.peer?.versions ?? {};
+  const peers = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  const peaks = results.map(({ format, peak }) => `${format} ${peak[format === "F32" ? "F32" : "BF16"].toFixed(0)}`);
+  return [
+    `${heading}. Register-only peak in GFLOP/s beside each: ${peaks.join(", ")}.`,
+    ...(peers.length > 0 ? [`Peers: ${peers.join(", ")}.`] : []),
+    "",
+    row(headings),
+    row(headings.map((_, column) => (column === 0 ? "---" : "--:"))),
+    ...results.map((result) => row(cells(result, cores))),
+  ].join("\n");
+}
+
+const begin = "<!-- throughput: begin (npm run bench) -->";
+const end = "<!-- throughput: end -->";
+
+/** Replaces what stands between the marks of docs/performance.md. */
+function writeTable(text: string): void {
+  const file = fileURLToPath(new URL("../../docs/performance.md", import.meta.url));
+  const page = readFileSync(file, "utf8");
+  const [from, to] = [page.indexOf(begin), page.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`docs/performance.md has lost its marks ${begin} … ${end}`);
+  writeFileSync(file, `${page.slice(0, from + begin.length)}\n\n${text}\n\n${page.slice(to)}`);
+}
