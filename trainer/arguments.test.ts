@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { readArguments } from "./arguments.ts";
+
+test("arguments are read with their defaults", () => {
+  assert.deepEqual(readArguments(["train", "--run-file", "run.yaml"]), {
+    stage: "Train",
+    runFile: "run.yaml",
+    claims: new Map(),
+    threads: 0,
+    metricsPort: undefined,
+    terminationLog: undefined,
+  });
+  const all = [
+    "prepare",
+    "--run-file",
+    "f",
+    "--claim",
+    "a=/x",
+    "--claim",
+    "b=/y=z",
+    "--threads",
+    "3",
+    "--metrics-port",
+    "9",
+  ];
+  const read = readArguments(all);
+  assert.deepEqual(
+    read?.claims,
+    new Map([
+      ["a", "/x"],
+      ["b", "/y=z"],
+    ]),
+  );
+  assert.deepEqual([read?.stage, read?.threads, read?.metricsPort], ["Prepare", 3, 9]);
+  assert.equal(readArguments(["--help"]), undefined);
+});
+
+const wrong: [string[], RegExp][] = [
+  [[], /one of prepare, train and export/],
+  [["fly", "--run-file", "f"], /one of prepare/],
+  [["train", "export", "--run-file", "f"], /one of prepare/],
+  [["toString", "--run-file", "f"], /one of prepare/],
+  [["train"], /--run-file/],
+  [["train", "--run-file", "f", "--claim", "a"], /--claim a: not NAME=DIRECTORY/],
+  [["train", "--run-file", "f", "--threads", "many"], /--threads many/],
+  [["train", "--run-file", "f", "--metrics-port", "65536"], /--metrics-port 65536/],
+  [["train", "--run-file", "f", "--fast"], /--fast/],
+];
+
+for (const [argv, reason] of wrong) {
+  test(`refuses ${JSON.stringify(argv)}`, () => {
+    assert.throws(
+      () => readArguments(argv),
+      (error: Error) => reason.test(error.message) && "code" in error && error.code === 20,
+    );
+  });
+}

@@ -1,0 +1,80 @@
+/** The arguments of the trainer's process. Pure. */
+import { parseArgs } from "node:util";
+import type { RunFile } from "./contract/runFile.ts";
+import { invalid, messageOf } from "./failure.ts";
+
+export const help = `Usage: trainer/main.ts (prepare | train | export) --run-file FILE [OPTION…]
+
+  --run-file FILE          what to do (contract/runFile.ts), as YAML or JSON
+  --claim NAME=DIRECTORY   where pvc://NAME lies; else $LUTHIER_CLAIMS/NAME, else /luthier/claims/NAME
+  --threads N              worker threads; 0, the default, takes the cores granted
+  --metrics-port N         serve Prometheus metrics on this port
+  --termination-log FILE   where the envelope is written; else $TERMINATION_LOG, else /dev/termination-log if there is one
+  --help
+`;
+
+const stages = { prepare: "Prepare", train: "Train", export: "Export" } as const;
+
+export interface Arguments {
+  stage: RunFile["stage"];
+  runFile: string;
+  claims: ReadonlyMap<string, string>;
+  /** 0: the cores granted. */
+  threads: number;
+  metricsPort: number | undefined;
+  terminationLog: string | undefined;
+}
+
+/** What the process was told; undefined when help was asked for. Throws a failure that names the argument. */
+export function readArguments(argv: readonly string[]): Arguments | undefined {
+  const { values, positionals } = parse(argv);
+  if (values.help) return undefined;
+  const [command] = positionals;
+  if (positionals.length !== 1 || !isCommand(command)) throw wrong("say one of prepare, train and export; see --help");
+  if (values["run-file"] === undefined) throw wrong("--run-file FILE is needed");
+  return {
+    stage: stages[command],
+    runFile: values["run-file"],
+    claims: new Map((values.claim ?? []).map(readClaim)),
+    threads: readNumber("--threads", values.threads, 1024) ?? 0,
+    metricsPort: readNumber("--metrics-port", values["metrics-port"], 65535),
+    terminationLog: values["termination-log"],
+  };
+}
+
+const wrong = (message: string) => invalid("InvalidArguments", message);
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        "run-file": { type: "string" },
+        claim: { type: "string", multiple: true },
+        threads: { type: "string" },
+        "metrics-port": { type: "string" },
+        "termination-log": { type: "string" },
+        help: { type: "boolean" },
+      },
+    });
+  } catch (error) {
+    throw wrong(messageOf(error));
+  }
+}
+
+const isCommand = (word: string | undefined): word is keyof typeof stages =>
+  word !== undefined && Object.hasOwn(stages, word);
+
+function readClaim(text: string): [string, string] {
+  const at = text.indexOf("=");
+  if (at < 1 || at === text.length - 1) throw wrong(`--claim ${text}: not NAME=DIRECTORY`);
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+function readNumber(name: string, text: string | undefined, max: number): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (text !== "" && Number.isInteger(value) && value >= 0 && value <= max) return value;
+  throw wrong(`${name} ${text}: not a whole number from 0 to ${max}`);
+}
