@@ -6,6 +6,7 @@ import { helpText, integerOf, readArguments, UsageError } from "../../cli/argume
 import { createScreen } from "../../cli/ui/screen.ts";
 import { runStages } from "../../cli/ui/stages.ts";
 import { machineStages } from "../../demo/machine.ts";
+import { type Format, formats } from "./shape.ts";
 import { benchTrainer } from "./trainer.ts";
 
 const usage = {
@@ -14,11 +15,18 @@ const usage = {
   summary: "Measures training on a Llama of 135 M parameters: LoRA of rank 16 on F32, BF16 and NF4.",
   options: {
     peers: { help: "the same training by PyTorch, PEFT and bitsandbytes, in the same run" },
+    base: { value: "TYPE", repeated: true, help: "F32, BF16 or NF4 alone; repeatable (default all)" },
     steps: { value: "N", help: "timed steps of each (default 5)" },
     write: { help: "put the table into docs/performance.md" },
     help: { short: "h", help: "this text" },
   },
 } as const;
+
+function chosen(names: readonly string[] | undefined): readonly Format[] {
+  const unknown = names?.find((name) => !formats.some((format) => format === name));
+  if (unknown !== undefined) throw new UsageError(`--base ${unknown}: must be ${formats.join(", ")}`);
+  return names ? formats.filter((format) => names.includes(format)) : formats;
+}
 
 async function main(): Promise<void> {
   const args = readArguments(usage, process.argv.slice(2));
@@ -29,6 +37,7 @@ async function main(): Promise<void> {
   const screen = createScreen();
   await runStages(screen, await machineStages("native", screen));
   await benchTrainer({
+    formats: chosen(args.values.get("base")),
     peers: args.switches.has("peers"),
     steps: integerOf(args, "steps", 1, 1000, 5),
     write: args.switches.has("write"),

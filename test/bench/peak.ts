@@ -27,7 +27,7 @@ export class PeakProbe implements Disposable {
     const directory = mkdtempSync(path.join(tmpdir(), "luthier-peak-"));
     const program = path.join(directory, "peak");
     const source = fileURLToPath(new URL("peak.cc", import.meta.url));
-    await run(process.env["CXX"] ?? "g++", ["-O3", "-march=native", "-std=c++20", "-pthread", source, "-o", program]);
+    await run(process.env.CXX ?? "g++", ["-O3", "-march=native", "-std=c++20", "-pthread", source, "-o", program]);
     return new PeakProbe(directory, program);
   }
 

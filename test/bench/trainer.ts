@@ -12,10 +12,11 @@ import { table } from "../../cli/ui/table.ts";
 import { addon } from "../../trainer/native/addon.ts";
 import { type Peak, PeakProbe } from "./peak.ts";
 import { measurePeer, type PeerMeasurement, peerPython } from "./peers.ts";
-import { type Format, formats } from "./shape.ts";
+import type { Format } from "./shape.ts";
 import { type Measured, measureOurs, type OurMeasurement, tokensPerStep } from "./throughput.ts";
 
 export interface TrainerBenchOptions {
+  formats: readonly Format[];
   peers: boolean;
   /** Timed steps; one more comes before them. */
   steps: number;
@@ -31,7 +32,7 @@ export interface Comparison {
   peer: PeerMeasurement | undefined;
 }
 
-export async function benchTrainer({ peers, steps, write, onLine }: TrainerBenchOptions): Promise<void> {
+export async function benchTrainer({ formats, peers, steps, write, onLine }: TrainerBenchOptions): Promise<void> {
   const { cores, isa } = addon().info();
   if (peers) onLine("peers: PyTorch, PEFT and bitsandbytes (the first time downloads 3 GB)");
   const python = peers ? await peerPython(onLine) : undefined;
