@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CompileSpec } from "../graph/compiled.ts";
+import { aligned } from "../graph/tensor.ts";
 import { randoms, relativeError } from "../graph/testing.ts";
 import { compile } from "./compile.ts";
 import { aSpec, batchOf, type Example, type RunOptions, TestRun, tinyLora } from "./testing.ts";
@@ -165,6 +166,28 @@ test("the loss of an evaluation is that of training without dropout", async () =
   await run.run({ stage: "evaluate", trainedRows: 12 }, batch);
   assert.equal(run.loss, trained);
   run.close();
+});
+
+test("a step uses the arena that was predicted, to the last aligned byte", async () => {
+  for (const recomputedBlocks of [0, 2]) {
+    const run = new TestRun(compile(aSpec({ method: lora, recomputedBlocks })), { backend: "cpu" });
+    await run.step([batchOf(examples, 12, weight)]);
+    const { arenaBytes } = run.compiled;
+    assert.equal(aligned(run.arenaPeakBytes), arenaBytes);
+    run.close();
+  }
+});
+
+test("NF4 weights bind their nibbles, absmax and nested absmax; what is not linear stays dense", () => {
+  const storage = { dense: "BF16", linear: "NF4", doubleQuantization: true } as const;
+  const { weights } = compile(aSpec({ storage, method: tinyLora }));
+  const bound = new Map(weights.map(({ name, dtype, shape }) => [name, `${dtype} ${shape}`]));
+  const down = "model.layers.0.mlp.down_proj.weight";
+  assert.equal(bound.get(down), "U8 480");
+  assert.equal(bound.get(`${down}.absmax`), "U8 15");
+  assert.equal(bound.get(`${down}.nested_absmax`), "F32 2", "one scale, and the offset");
+  assert.equal(bound.get("model.embed_tokens.weight"), "BF16 29,24");
+  assert.equal(bound.get("model.norm.weight"), "BF16 24");
 });
 
 test("the same spec compiles to the same bytes", () => {

@@ -89,6 +89,11 @@ export class TestRun {
     return viewOf(this.#executor.state, "F64", [1], offset)[0] ?? Number.NaN;
   }
 
+  /** The highest byte of the arena that was used so far. */
+  get arenaPeakBytes(): number {
+    return this.#executor.arenaPeakBytes();
+  }
+
   /** All gradients, copied. */
   gradients(): Map<string, Float32Array> {
     return new Map(this.names("gradient").map((name) => [name, this.floats("gradient", name).slice()]));
