@@ -10,7 +10,7 @@ import os from "node:os";
 import { fileURLToPath } from "node:url";
 import { table } from "../../cli/ui/table.ts";
 import { addon } from "../../trainer/native/addon.ts";
-import { type Peak, PeakProbe } from "./peak.ts";
+import { measurePeak, type Peak } from "./peak.ts";
 import { measurePeer, type PeerMeasurement, peerPython } from "./peers.ts";
 import type { Format } from "./shape.ts";
 import { type Measured, measureOurs, type OurMeasurement, tokensPerStep } from "./throughput.ts";
@@ -36,11 +36,10 @@ export async function benchTrainer({ formats, peers, steps, write, onLine }: Tra
   const { cores, isa } = addon().info();
   if (peers) onLine("peers: PyTorch, PEFT and bitsandbytes (the first time downloads 3 GB)");
   const python = peers ? await peerPython(onLine) : undefined;
-  using probe = await PeakProbe.build();
   const results: Comparison[] = [];
   for (const format of formats) {
     onLine(`${format}: ours, ${steps} steps on ${cores} cores`);
-    const peak = await probe.measure(cores);
+    const peak = await measurePeak(cores);
     const ours = await measureOurs(format, cores, steps);
     if (python) onLine(`${format}: peers, ${steps} steps`);
     const peer = python ? await measurePeer(python, format, cores, steps) : undefined;
