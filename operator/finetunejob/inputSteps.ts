@@ -1,0 +1,112 @@
+/** The steps until a FineTuneJob's inputs are pinned: a prepare Job reads, digests and stages them. Pure. */
+import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
+import { annotations } from "../api/names.ts";
+import { needsAttention } from "../jobs/outcome.ts";
+import { timestamp } from "../runtime/clock.ts";
+import { prepareJob, prepareName } from "./children.ts";
+import { currentPins, inputsOf, pinsOf, prepareFiguresOf } from "./pins.ts";
+import { nameConflict, type Readable, type Step, say } from "./say.ts";
+import { sentence } from "./status.ts";
+import type { Decision } from "./world.ts";
+
+/** What failed is not tried again by itself: the same inputs have the same fault. */
+export const prepareFailed: Step = (world) => {
+  const { job, wanted } = world;
+  const { prepare } = job.status ?? {};
+  if (pinned(world) || prepare?.outcome !== "Failed" || prepare.jobName !== prepareName(job, wanted)) return undefined;
+  return stalledPrepare(world, prepare.reason ?? "PrepareFailed", prepare.message ?? "", job.status ?? {});
+};
+
+/** The inputs are not pinned yet: a prepare Job is asked for them. */
+export const prepare: Step = (world) => {
+  if (pinned(world)) return undefined;
+  const { job, wanted, trainerImage } = world;
+  const { job: batchJob, state } = world.prepare ?? { job: undefined, state: { kind: "Absent" as const } };
+  const running = withPrepare(world, { outcome: "Running" });
+  switch (state.kind) {
+    case "Absent":
+      return say(
+        world,
+        "Reconciling",
+        "Preparing",
+        "ResolvingInputs",
+        "Creating the Job that reads the base model and the data.",
+        {
+          status: running,
+          actions: [{ kind: "createPrepare", job: prepareJob(job, wanted, trainerImage) }],
+        },
+      );
+    case "Foreign":
+      return nameConflict(world, `Job ${prepareName(job, wanted)}`);
+    case "Deleting":
+      return say(world, "Reconciling", "Preparing", "ResolvingInputs", "Waiting until an earlier Job is gone.", {
+        status: running,
+      });
+    case "Pending": {
+      const queued = needsAttention(state.reason);
+      const reason = queued ? state.reason : "ResolvingInputs";
+      return say(world, "Reconciling", queued ? "Queued" : "Preparing", reason, state.message, { status: running });
+    }
+    case "Running":
+      return say(world, "Reconciling", "Preparing", "ResolvingInputs", "Reading the base model and the data.", {
+        status: running,
+      });
+    case "Succeeded": {
+      const figures = prepareFiguresOf(state.envelope, wanted.prepareKey);
+      if (figures) return pin(world, figures);
+      // Its words are lost. Asking again is cheap: what was staged is found in the store.
+      const message = "The report of the prepare Job was lost; asking again.";
+      return say(world, "Reconciling", "Preparing", "ReportLost", message, {
+        status: running,
+        actions: batchJob ? [{ kind: "deleteJob", job: batchJob }] : [],
+      });
+    }
+    case "Failed": {
+      const { reason, message } = state.failure;
+      return stalledPrepare(world, reason, message, withPrepare(world, { outcome: "Failed", reason, message }));
+    }
+  }
+};
+
+function pin(world: Readable, figures: NonNullable<ReturnType<typeof prepareFiguresOf>>): Decision {
+  const request = world.job.metadata.annotations?.[annotations.requestedAt];
+  const status: FineTuneJobStatus = {
+    ...withPrepare(world, { outcome: "Succeeded" }),
+    pins: pinsOf(figures),
+    inputs: inputsOf(figures),
+    checkedAt: timestamp(world.now),
+    ...(request === undefined ? {} : { handledRequest: request }),
+  };
+  const { examples, tokens, rows } = figures.dataset;
+  const message = `${examples} examples, ${tokens} tokens in ${rows} rows.`;
+  return say(world, "Reconciling", "Planning", "InputsResolved", message, {
+    status,
+    conditions: [{ type: "InputsResolved", status: "True", reason: "Pinned", message }],
+  });
+}
+
+function stalledPrepare(world: Readable, reason: string, message: string, status: FineTuneJobStatus): Decision {
+  const hint = `Mend that and change the spec, or, if what lies under the same URI was mended, annotate: ${annotations.requestedAt}=$(date +%s).`;
+  return say(world, "Stalled", "Failed", reason, `${sentence(message)} ${hint}`, {
+    status,
+    conditions: [{ type: "InputsResolved", status: "False", reason, message }],
+  });
+}
+
+function withPrepare(
+  { job, wanted }: Readable,
+  result: { outcome: "Running" | "Succeeded" | "Failed"; reason?: string; message?: string },
+): FineTuneJobStatus {
+  const { request, prepareKey } = wanted;
+  return {
+    ...job.status,
+    prepare: {
+      key: prepareKey,
+      ...(request === undefined ? {} : { requestedAt: request }),
+      jobName: prepareName(job, wanted),
+      ...result,
+    },
+  };
+}
+
+const pinned = ({ job, wanted }: Readable) => currentPins(job.status, wanted) !== undefined;

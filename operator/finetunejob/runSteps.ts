@@ -1,0 +1,144 @@
+/** The steps from pinned inputs to a finished run: does it fit, whose run is it, how does it go. Pure. */
+import { type ConditionUpdate, findCondition } from "../api/conditions.ts";
+import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
+import type { FineTuneRun } from "../api/kinds.ts";
+import { settle } from "./adapterSteps.ts";
+import { adapterName, adapterOf, artifactRoot, executionOf, fineTuneRun, nextRevision } from "./children.ts";
+import { fitMessage } from "./fit.ts";
+import { currentPins } from "./pins.ts";
+import { sameJson } from "./sameJson.ts";
+import { nameConflict, type Readable, type Step, say } from "./say.ts";
+import { mirrorProgress, sentence } from "./status.ts";
+import type { Action } from "./world.ts";
+
+export const doesNotFit: Step = (world) => {
+  const { plan } = world;
+  if (plan === undefined) throw new Error("pinned inputs without a plan");
+  if (plan.kind === "failed") return say(world, "Stalled", "Failed", "PlanFailed", plan.message);
+  if (plan.plan.fits) return undefined;
+  const message = fitMessage(plan.plan);
+  return {
+    ...say(world, "Stalled", "DoesNotFit", "DoesNotFit", message, {
+      status: { ...world.job.status, plan: plan.plan },
+      conditions: [{ type: "Fits", status: "False", reason: "DoesNotFit", message }],
+    }),
+    // Without a limit it is judged by the nodes, and those may grow.
+    requeueAfterMs: world.wanted.spec.placement.resources?.limits?.memory === undefined ? 300_000 : undefined,
+  };
+};
+
+export const needsRun: Step = (world) => {
+  const { job, run, wanted, runHash, trainerImage } = world;
+  const known = currentPins(job.status, wanted);
+  if (run !== undefined || runHash === undefined || known === undefined) return undefined;
+  return say(world, "Reconciling", "Pending", "Starting", "Creating the FineTuneRun.", {
+    ...fits(world),
+    actions: [{ kind: "createRun", run: fineTuneRun(job, wanted, { runHash, pins: known.pins, trainerImage }) }],
+  });
+};
+
+export const runConflict: Step = (world) => {
+  const { run, runHash, wanted, job } = world;
+  if (run === undefined) return undefined;
+  if (run.spec.runHash !== runHash) return nameConflict(world, `FineTuneRun ${run.metadata.name}`);
+  const root = artifactRoot(wanted.spec, job.metadata.namespace ?? "");
+  if (run.spec.artifactRoot === root) return undefined;
+  const message = `FineTuneRun ${run.metadata.name} trains the same with artifacts under ${run.spec.artifactRoot}. Set spec.artifacts.uri to the same store, or delete that run to train here.`;
+  return say(world, "Stalled", "Failed", "ArtifactsElsewhere", message);
+};
+
+/** The wanted run is there and is not ours yet, or not as we place it. */
+export const adoptRun: Step = (world) => {
+  const { job, run, wanted } = world;
+  if (run === undefined) return undefined;
+  const { ownerReferences = [], uid = "" } = run.metadata;
+  const owned = ownerReferences.some((owner) => owner.uid === job.metadata.uid);
+  if (owned && job.status?.currentRunRef?.uid === uid) return undefined;
+  const status = { ...fits(world).status, currentRunRef: { name: run.metadata.name, uid } };
+  const { progress: _, ...fresh } = status;
+  return say(world, "Reconciling", "Pending", "Starting", `FineTuneRun ${run.metadata.name} is this job's run.`, {
+    status: fresh,
+    actions: [
+      ...(owned ? [] : [{ kind: "ownRun" as const, run }]),
+      ...(wanted.spec.suspend ? [] : placementUpdate(world, run)),
+    ],
+  });
+};
+
+export const runSucceeded: Step = (world) => {
+  const { job, run, adapters, wanted } = world;
+  const { results } = run?.status ?? {};
+  if (run === undefined || !succeeded(run, "True") || results === undefined) return undefined;
+  const name = adapterName(job, run.spec.runHash);
+  const existing = adapters.find(({ metadata }) => metadata.name === name);
+  if (existing) return settle(world, existing);
+  const status = {
+    ...mirrorProgress(job.status ?? {}, run),
+    currentRunRef: { name: run.metadata.name, uid: run.metadata.uid ?? "", adapterName: name },
+    promotedAdapterRef: { name },
+  };
+  const adapter = adapterOf(job, run, { results, revision: nextRevision(adapters), spec: wanted.spec });
+  return say(world, "Reconciling", "Exporting", "AdapterCreated", `Adapter ${name} is made of ${run.metadata.name}.`, {
+    status,
+    actions: [
+      { kind: "applyAdapter", adapter },
+      { kind: "promote", adapter: name },
+    ],
+    conditions: [
+      { type: "LastRunSucceeded", status: "True", reason: "Completed", message: `${run.metadata.name} succeeded.` },
+    ],
+  });
+};
+
+export const runFailed: Step = (world) => {
+  const { job, run } = world;
+  if (run === undefined || !succeeded(run, "False")) return undefined;
+  const failure = findCondition(run.status?.conditions, "Succeeded");
+  const reason = failure?.reason ?? "Failed";
+  const message = `${sentence(failure?.message ?? "")} To try again from the last checkpoint, delete FineTuneRun ${run.metadata.name}.`;
+  return say(world, "Stalled", "Failed", reason, message, {
+    status: mirrorProgress(job.status ?? {}, run),
+    conditions: [{ type: "LastRunSucceeded", status: "False", reason, message }],
+  });
+};
+
+export const runGoesOn: Step = (world) => {
+  const { job, run } = world;
+  if (run === undefined) return undefined;
+  const ready = findCondition(run.status?.conditions, "Ready");
+  const state = run.status?.state ?? "Pending";
+  return say(
+    world,
+    "Reconciling",
+    state === "Stopped" ? "Pending" : state,
+    ready?.reason ?? "Starting",
+    ready?.message ?? "The run is starting.",
+    { status: mirrorProgress(job.status ?? {}, run), actions: placementUpdate(world, run) },
+  );
+};
+
+/** Of several FineTuneJobs that share a run, the first owner places it. */
+function placementUpdate({ job, wanted }: Readable, run: FineTuneRun): Action[] {
+  const [first] = run.metadata.ownerReferences ?? [];
+  if (first !== undefined && first.uid !== job.metadata.uid) return [];
+  const execution = executionOf(wanted.spec);
+  const same = sameJson(run.spec.execution, execution);
+  return same ? [] : [{ kind: "updateExecution", run, execution }];
+}
+
+const succeeded = (run: FineTuneRun, status: "True" | "False") =>
+  findCondition(run.status?.conditions, "Succeeded")?.status === status;
+
+/** The plan that fits, in status and as a condition. */
+function fits(world: Readable): { status: FineTuneJobStatus; conditions: ConditionUpdate[] } {
+  const { plan, job } = world;
+  if (plan?.kind !== "planned") return { status: job.status ?? {}, conditions: [] };
+  const known = plan.plan.availableBytes !== undefined;
+  const condition: ConditionUpdate = {
+    type: "Fits",
+    status: known ? "True" : "Unknown",
+    reason: known ? "Fits" : "NoNodeKnown",
+    message: fitMessage(plan.plan),
+  };
+  return { status: { ...job.status, plan: plan.plan }, conditions: [condition] };
+}

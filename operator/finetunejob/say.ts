@@ -1,0 +1,47 @@
+/** How the steps of a decision speak: a status with its conditions, and what to do. Pure. */
+import { type ConditionUpdate, updateConditions, type Verdict, verdict } from "../api/conditions.ts";
+import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
+import type { Action, Decision, Wanted, World } from "./world.ts";
+
+/** A world whose spec could be read. */
+export type Readable = World & { wanted: Wanted };
+
+/** One check: the decision if it applies. */
+export type Step = (world: Readable) => Decision | undefined;
+
+export interface Saying {
+  status?: FineTuneJobStatus;
+  actions?: readonly Action[];
+  conditions?: readonly ConditionUpdate[];
+}
+
+export function say(
+  world: World,
+  kind: Verdict,
+  state: string,
+  reason: string,
+  message: string,
+  saying: Saying = {},
+): Decision {
+  const { job, now } = world;
+  const { generation } = job.metadata;
+  return {
+    status: {
+      ...(saying.status ?? job.status),
+      ...(generation === undefined ? {} : { observedGeneration: generation }),
+      state,
+      conditions: updateConditions(
+        job.status?.conditions,
+        [...(saying.conditions ?? []), ...verdict(kind, reason, message)],
+        { generation, now },
+      ),
+    },
+    actions: saying.actions ?? [],
+  };
+}
+
+/** Something else has a name that is ours by its content. */
+export function nameConflict(world: World, what: string): Decision {
+  const message = `${what} exists and is not this job's. It is never taken over: delete it, or rename this FineTuneJob.`;
+  return say(world, "Stalled", "Failed", "NameConflict", message);
+}
