@@ -92,10 +92,15 @@ interface Candidate {
 function candidate(input: PlanInput, microRows: number, recomputedBlocks: number): Candidate {
   const spec: CompileSpec = { ...specOf(input), microRows, recomputedBlocks };
   const compiled = compile(spec);
-  // Laying out the arena is most of the work, and needless where weights and state alone are too much.
-  const fits =
-    fixedBytes(compiled) <= input.availableBytes && sum(memoryOf(compiled, input.settings)) <= input.availableBytes;
-  return { spec, compiled, fits };
+  return { spec, compiled, fits: fits(input, compiled, spec.rowTokens * microRows) };
+}
+
+/** Laying out arenas is most of the work: what is too much without them, or with the largest alone, needs no others. */
+function fits({ availableBytes, settings }: PlanInput, compiled: Compiled, trainedRows: number): boolean {
+  const fixed = fixedBytes(compiled);
+  if (fixed > availableBytes) return false;
+  if (fixed + compiled.program({ stage: "micro", trainedRows }).arenaBytes > availableBytes) return false;
+  return sum(memoryOf(compiled, settings)) <= availableBytes;
 }
 
 /** The fewest micro-batches without recomputing; if one row does not fit so, the least recomputing with which it does. */
