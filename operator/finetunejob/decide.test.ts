@@ -39,6 +39,7 @@ function aWorld(job: FineTuneJob = aJob(), change: Partial<World> = {}): World {
     plan: undefined,
     runHash: undefined,
     run: undefined,
+    adapterNameTaken: false,
     ...change,
   };
 }
@@ -225,6 +226,11 @@ describe("Adapter", () => {
     assert.ok(action?.kind === "applyAdapter");
     assert.equal(action.adapter.spec.results?.evaluation?.after, "0.95");
     assert.equal(decision.status.currentRunRef?.adapterName, action.adapter.metadata.name);
+  });
+
+  test("an Adapter of our name that is not ours is never taken over", () => {
+    const decision = decide(withRun(({ run }) => ({ run: succeeded(run!), adapterNameTaken: true })));
+    assert.deepEqual([actions(decision), stalled(decision)?.reason], [[], "NameConflict"]);
   });
 
   test("a settled job does nothing and is Ready, with what a person wants to hear", () => {

@@ -9,7 +9,7 @@ import { observeJob } from "../jobs/observe.ts";
 import { jobState } from "../jobs/outcome.ts";
 import { nodes } from "../jobs/resources.ts";
 import type { Client } from "../runtime/client.ts";
-import { prepareName, runName } from "./children.ts";
+import { adapterName, prepareName, runName } from "./children.ts";
 import { largestNode, memoryLimit, planKey } from "./fit.ts";
 import { currentPins, knownAdapter } from "./pins.ts";
 import type { Planner } from "./planner.ts";
@@ -37,6 +37,7 @@ export async function gather(gatherer: Gatherer, job: FineTuneJob, now: Date): P
     plan: undefined,
     runHash: undefined,
     run: undefined,
+    adapterNameTaken: false,
   };
   if ("issue" in wanted) return base;
   const stalePrepares = runningPrepares(gatherer, job, prepareName(job, wanted));
@@ -53,7 +54,14 @@ export async function gather(gatherer: Gatherer, job: FineTuneJob, now: Date): P
     plan: trained ? undefined : await planOf(gatherer, job, wanted, known),
     runHash: hash,
     run: await findRun(gatherer, job, runName(hash)),
+    adapterNameTaken: isTaken(gatherer, job, adapterName(job, hash)),
   };
+}
+
+function isTaken({ caches }: Gatherer, job: FineTuneJob, name: string): boolean {
+  const { namespace, name: jobName } = job.metadata;
+  const found = caches.adapters.get(`${namespace}/${name}`);
+  return found !== undefined && found.metadata.labels?.[labels.job] !== jobName;
 }
 
 function readWanted(job: FineTuneJob): World["wanted"] {

@@ -72,6 +72,7 @@ export const runSucceeded: Step = (world) => {
   const name = adapterName(job, run.spec.runHash);
   const existing = adapters.find(({ metadata }) => metadata.name === name);
   if (existing) return settle(world, existing);
+  if (world.adapterNameTaken) return nameConflict(world, `Adapter ${name}`);
   const status = {
     ...mirrorProgress(job.status ?? {}, run),
     currentRunRef: { name: run.metadata.name, uid: run.metadata.uid ?? "", adapterName: name },

@@ -38,6 +38,8 @@ export interface World {
   runHash: string | undefined;
   /** What has the wanted run's name. */
   run: FineTuneRun | undefined;
+  /** The name of the Adapter to be made belongs to one that is not this job's. */
+  adapterNameTaken: boolean;
 }
 
 export type Action =

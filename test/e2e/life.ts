@@ -1,7 +1,7 @@
 /** A run's life when it is disturbed: nothing is trained twice, and nothing that was trained is lost. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { FineTuneJob } from "../../operator/api/kinds.ts";
+import type { Adapter, FineTuneJob } from "../../operator/api/kinds.ts";
 import { type Bench, long, manifest, type Team } from "./bench.ts";
 
 const digest = async (team: Team) => (await team.adapter()).spec.source.digest;
@@ -101,6 +101,29 @@ export function lifeTests(bench: () => Bench): void {
       await team.until("job", "the first Adapter's", (job) => promoted(job) === promoted(first));
       await team.untilReady("job");
       assert.equal(team.created("jobs"), jobs);
+    });
+
+    test("another FineTuneJob that wants the same gets an Adapter of its own on the same bytes", async () => {
+      const runs = team.created("finetuneruns");
+      await team.apply(manifest("twin"));
+      const twin = await team.untilReady("twin");
+      assert.equal(team.created("finetuneruns"), runs);
+      const digestOf = (name: string | undefined, all: Adapter[]) =>
+        all.find(({ metadata }) => metadata.name === name)?.spec.source.digest;
+      const adapters = await team.adapters();
+      assert.equal(digestOf(promoted(twin), adapters), digestOf(promoted(first), adapters));
+      assert.notEqual(promoted(twin), promoted(first));
+    });
+
+    test("a choice of an Adapter is promoted, and a name that is none is told", async () => {
+      const chosen = (await team.adapters()).find(
+        ({ metadata }) => metadata.name.startsWith("job-") && metadata.name !== promoted(first),
+      );
+      const choose = (name: string) => manifest("job", { promotion: { adapterRef: { name } } });
+      await team.apply(choose(chosen?.metadata.name ?? ""));
+      await team.until("job", "the chosen Adapter's", (job) => promoted(job) === chosen?.metadata.name);
+      await team.apply(choose("none"));
+      assert.equal((await team.untilStalled("job")).reason, "AdapterNotFound");
     });
   });
 }
