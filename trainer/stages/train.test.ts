@@ -106,6 +106,24 @@ async function filesOf(training: TinyTraining): Promise<unknown> {
   return manifest.files.filter(({ path }: { path: string }) => path !== "adapter_config.json");
 }
 
+test("a validation that was cut short is done again", async (t) => {
+  const options = { training: { maxSteps: 6, batchTokens: 256, evaluation: { everySteps: 2 } } };
+  const [whole, cut] = [await TinyTraining.make(t, options), await TinyTraining.make(t, options)];
+  const expected = await trainInParts(whole, []);
+  // A signal that is given right after step 4, whose validation is next.
+  await stopAfter(cut, 4);
+  const state = JSON.parse(await readFile(`${await cut.runPath()}/checkpoints/step-4/manifest.json`, "utf8")).state;
+  assert.deepEqual([state.step, state.evaluatedStep], [4, 2]);
+  const { figures } = await runTrain(await cut.trainFile(), cut.context());
+  assert.deepEqual([figures.evalLoss, figures.bestStep], [expected.figures.evalLoss, expected.figures.bestStep]);
+  assert.deepEqual(await evalLosses(cut), await evalLosses(whole));
+});
+
+async function evalLosses(training: TinyTraining): Promise<[number, number | undefined][]> {
+  const lines = (await readFile(`${await training.runPath()}/metrics.jsonl`, "utf8")).trim().split("\n");
+  return lines.map((line) => JSON.parse(line)).map(({ done, evalLoss }) => [done, evalLoss]);
+}
+
 test("the number of threads changes no bit", async (t) => {
   const [one, two] = [await TinyTraining.make(t), await TinyTraining.make(t)];
   await trainInParts(one, [], 1);

@@ -232,6 +232,7 @@ class Training {
 const beginning: LoopState = {
   step: 0,
   loss: 0,
+  evaluatedStep: 0,
   bestStep: 0,
   evaluationsWithoutImprovement: 0,
   trainedTokens: 0,

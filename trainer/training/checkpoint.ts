@@ -21,6 +21,8 @@ export const loopState = z.strictObject({
   /** Of the last step, in nats a token. */
   loss: z.number(),
   evalLoss: z.number().optional(),
+  /** The step whose validation loss that is; a step whose validation was cut short is validated again. */
+  evaluatedStep: z.int().min(0),
   bestStep: z.int().min(0),
   bestEvalLoss: z.number().optional(),
   evaluationsWithoutImprovement: z.int().min(0),

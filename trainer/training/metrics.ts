@@ -19,7 +19,6 @@ export interface StepReport {
   step: number;
   steps: number;
   epoch: number;
-  evalLoss: number | undefined;
   lastCheckpoint: number;
   seconds: number;
 }
@@ -28,7 +27,9 @@ export class Metrics {
   readonly #stores: Stores;
   readonly #uri: string;
   readonly #reporter: ProgressReporter;
-  #lines: string[] = [];
+  #lines: Progress[] = [];
+  /** The last step's, whether or not it is among the lines. */
+  #latest: Progress | undefined;
   #recent: { tokens: number; seconds: number; at: number }[] = [];
   #evalLoss: number | undefined;
 
@@ -45,28 +46,40 @@ export class Metrics {
     const text = Buffer.from(await store.read(this.#uri)).toString("utf8");
     const earlier = text.split("\n").flatMap((line) => parseProgress(line) ?? []);
     const kept = earlier.filter(({ done }) => done <= step);
-    this.#lines = kept.map(formatProgress);
+    this.#lines = kept;
+    this.#latest = kept.at(-1);
     this.#evalLoss = kept.findLast(({ evalLoss }) => evalLoss !== undefined)?.evalLoss;
   }
 
   step(report: StepReport): void {
     const { step, steps, figures } = report;
     this.#recent = [...this.#recent, { tokens: figures.tokens, seconds: report.seconds, at: now() }].slice(-window);
-    this.#evalLoss = report.evalLoss ?? this.#evalLoss;
     const line = this.#line(report);
-    const every = Math.ceil(steps / maxLines);
-    if (step % every === 0 || step === steps || report.evalLoss !== undefined) {
-      const { evalLoss, ...rest } = line;
-      // In the file a validation loss stands where it was computed; listeners hear the newest.
-      this.#lines.push(formatProgress({ ...rest, ...(report.evalLoss !== undefined && { evalLoss }) }));
-    }
+    this.#latest = line;
+    if (step % Math.ceil(steps / maxLines) === 0 || step === steps) this.#lines.push(line);
+    this.#reporter.report(this.#heard(line));
+  }
+
+  /** The validation loss after a step: it belongs to that step's line. */
+  evaluated(step: number, evalLoss: number): void {
+    this.#evalLoss = evalLoss;
+    if (this.#latest?.done !== step) return;
+    const line = { ...this.#latest, evalLoss };
+    if (this.#lines.at(-1)?.done === step) this.#lines.pop();
+    this.#lines.push(line);
+    this.#latest = line;
     this.#reporter.report(line);
   }
 
   /** Writes the curve so far. */
   async flush(): Promise<void> {
-    const text = this.#lines.map((line) => `${line}\n`).join("");
+    const text = this.#lines.map((line) => `${formatProgress(line)}\n`).join("");
     await this.#stores.of(this.#uri).write(this.#uri, Buffer.from(text));
+  }
+
+  /** Listeners hear the newest validation loss with every line; in the file it stands where it was computed. */
+  #heard(line: Progress): Progress {
+    return { ...line, ...(this.#evalLoss !== undefined && { evalLoss: this.#evalLoss }) };
   }
 
   /** Of the last steps, validations and checkpoints among them included. */
@@ -85,7 +98,6 @@ export class Metrics {
       time: new Date().toISOString(),
       epoch,
       loss: figures.loss,
-      ...(this.#evalLoss !== undefined && { evalLoss: this.#evalLoss }),
       learningRate: figures.learningRate,
       tokensPerSecond: tokens / seconds,
       gradNorm: figures.gradNorm,

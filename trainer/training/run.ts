@@ -34,6 +34,9 @@ export interface TrainingResult {
 export const evaluationInterval = (settings: EffectiveSettings["training"], steps: number) =>
   settings.evaluateEverySteps ?? Math.max(1, Math.ceil(steps / 10));
 
+/** Thrown and caught here alone. */
+const interrupted = new Error("interrupted");
+
 export class TrainingLoop {
   readonly #run: TrainingRun;
   readonly #order: RowOrder;
@@ -53,20 +56,36 @@ export class TrainingLoop {
 
   /** Trains to the end. Stopped on request, it throws that failure after a durable checkpoint. */
   async train(): Promise<TrainingResult> {
-    while (!this.#isComplete()) {
-      if (this.#run.signal.aborted) await this.#stop();
-      await this.#step(this.#state.step + 1);
-      if (this.#isCheckpointDue()) await this.save();
+    try {
+      await this.#toTheEnd();
+    } catch (error) {
+      if (error !== interrupted) throw error;
+      await this.#stop();
     }
-    // What follows (evaluation, writing the adapter) may be stopped too: the last step is not done twice.
-    if (this.#state.step > this.#savedStep) await this.save();
     const { keep } = this.#run.settings;
     const parameters = keep === "Best" && this.#best ? this.#best : this.#current();
     return { state: this.#state, parameters };
   }
 
+  async #toTheEnd(): Promise<void> {
+    for (;;) {
+      if (this.#isEvaluationDue()) await this.#evaluate();
+      const complete = this.#isComplete();
+      // After the last step too: the task figure and the adapter follow, and may be stopped.
+      if (complete || this.#isCheckpointDue()) await this.save();
+      if (complete) return;
+      await this.#step(this.#state.step + 1);
+    }
+  }
+
+  /** Between the parts of a step and of a validation; what is left of them is done again after a stop. */
+  readonly #interrupt = (): void => {
+    if (this.#run.signal.aborted) throw interrupted;
+  };
+
   /** Writes a checkpoint of where the loop stands. */
   async save(): Promise<void> {
+    if (this.#savedStep === this.#state.step) return;
     const { checkpoints, facts, epoch, parts, settings, metrics } = this.#run;
     await epoch.check();
     await metrics.flush();
@@ -86,13 +105,13 @@ export class TrainingLoop {
   }
 
   async #stop(): Promise<never> {
-    if (this.#state.step > this.#savedStep) await this.save();
+    await this.save();
     throw stopped(`stopped on request after step ${this.#state.step} of ${this.#order.steps}`);
   }
 
   async #step(step: number): Promise<void> {
     const started = performance.now();
-    const figures = await trainStep(this.#run.parts, step, this.#order.rowsOfStep(step));
+    const figures = await trainStep(this.#run.parts, step, this.#order.rowsOfStep(step), this.#interrupt);
     const seconds = (performance.now() - started) / 1000;
     this.#state = {
       ...this.#state,
@@ -102,37 +121,38 @@ export class TrainingLoop {
       tokens: this.#state.tokens + figures.tokens,
       seconds: this.#state.seconds + seconds,
     };
-    if (this.#isEvaluationDue(step)) await this.#evaluate();
     this.#report(figures, seconds);
   }
 
-  #isEvaluationDue(step: number): boolean {
-    if (!this.#run.validation) return false;
+  #isEvaluationDue(): boolean {
+    const { step, evaluatedStep } = this.#state;
+    if (!this.#run.validation || evaluatedStep === step) return false;
     return step === this.#order.steps || step % evaluationInterval(this.#run.settings, this.#order.steps) === 0;
   }
 
   async #evaluate(): Promise<void> {
     const { parts, validation, settings } = this.#run;
-    const evalLoss = await validationLoss(parts.engine, validation!, parts.shape, parts.rope, () => {});
+    const evalLoss = await validationLoss(parts.engine, validation!, parts.shape, parts.rope, this.#interrupt);
     const { step, bestEvalLoss } = this.#state;
     const improved = bestEvalLoss === undefined || evalLoss < bestEvalLoss;
     if (improved && settings.keep === "Best") this.#best = this.#snapshot();
     this.#state = {
       ...this.#state,
+      evaluatedStep: step,
       evalLoss,
       ...(improved && { bestStep: step, bestEvalLoss: evalLoss }),
       evaluationsWithoutImprovement: improved ? 0 : this.#state.evaluationsWithoutImprovement + 1,
     };
+    this.#run.metrics.evaluated(step, evalLoss);
   }
 
   #report(figures: StepFigures, seconds: number): void {
-    const { step, evalLoss } = this.#state;
+    const { step } = this.#state;
     this.#run.metrics.step({
       figures,
       step,
       steps: this.#order.steps,
       epoch: this.#order.epochsAfter(step),
-      evalLoss: this.#isEvaluationDue(step) ? evalLoss : undefined,
       lastCheckpoint: this.#savedStep,
       seconds,
     });

@@ -32,14 +32,23 @@ export interface StepFigures {
   tokens: number;
 }
 
-/** Trains on `rows` as step 1..steps. Throws a failure when the loss is not finite or the gradient is zero. */
-export async function trainStep(parts: StepParts, step: number, rows: readonly number[]): Promise<StepFigures> {
+/**
+ * Trains on `rows` as step 1..steps. Throws a failure when the loss is not finite or the gradient is zero.
+ * `interrupt` is called before each micro-batch and may throw: the parameters are then those before the step.
+ */
+export async function trainStep(
+  parts: StepParts,
+  step: number,
+  rows: readonly number[],
+  interrupt: () => void = () => {},
+): Promise<StepFigures> {
   const { engine, dataset, shape, rope, settings, steps } = parts;
   const trainedTokens = rows.reduce((sum, row) => sum + dataset.trainedTokens(row), 0);
   const rngKey = Uint32Array.of(settings.seed, step);
   let tokens = 0;
   await engine.run({ stage: "begin" });
   for (const part of partition(rows, shape.microRows)) {
+    interrupt();
     const batch = makeBatch(dataset, part, 1 / trainedTokens, shape, rope);
     const key = { stage: "micro", trainedRows: batch.trainedRows } as const;
     await engine.run(key, { ...batch.inputs, rngKey });
