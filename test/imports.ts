@@ -47,13 +47,13 @@ export function reachable(graph: ImportGraph, file: string): ReadonlySet<string>
   return seen;
 }
 
-/** Tests, and the files that tests alone import. */
+/** Tests, kits for tests and benchmarks by their names, and the files that these alone import. */
 export function testCode(graph: ImportGraph): ReadonlySet<string> {
   const importers = new Map<string, string[]>();
   for (const [file, targets] of graph) {
     for (const target of targets) importers.set(target, [...(importers.get(target) ?? []), file]);
   }
-  const tests = new Set([...graph.keys()].filter((file) => file.endsWith(".test.ts")));
+  const tests = new Set([...graph.keys()].filter((file) => /\.test\.ts$|\/(testing|bench)(\/|\.ts$)/.test(file)));
   for (let before = -1; before !== tests.size; ) {
     before = tests.size;
     for (const [file, by] of importers) if (by.every((importer) => tests.has(importer))) tests.add(file);
