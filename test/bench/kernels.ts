@@ -1,22 +1,22 @@
 /**
  * How fast the matrix products and attention are, beside what registers alone allow in the same run:
- * `node tools/node24.mjs trainer/native/bench.ts [--threads N]`. Shapes are those of a 135 M-parameter Llama shape
+ * `node tools/node24.mjs test/bench/kernels.ts [--threads N]`. Shapes are those of a 135 M-parameter Llama shape
  * (hidden 576, 9 heads, 3 key–value heads, FFN 1536, vocabulary 49,152) at 2 × 512 tokens.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { DataType } from "../graph/compiled.ts";
-import { attention } from "../ops/attention/op.ts";
-import { attentionBackward } from "../ops/attentionBackward/op.ts";
-import { gradWeight } from "../ops/gradWeight/op.ts";
-import { linear } from "../ops/linear/op.ts";
-import { linearCrossEntropy } from "../ops/linearCrossEntropy/op.ts";
-import { linearInput } from "../ops/linearInput/op.ts";
-import { type OpCase, opCase, type TestOperand, uniform } from "../ops/testing.ts";
-import { buildNative } from "./build.ts";
-import { executorPath } from "./paths.ts";
+import type { DataType } from "../../trainer/graph/compiled.ts";
+import { buildNative } from "../../trainer/native/build.ts";
+import { executorPath } from "../../trainer/native/paths.ts";
+import { attention } from "../../trainer/ops/attention/op.ts";
+import { attentionBackward } from "../../trainer/ops/attentionBackward/op.ts";
+import { gradWeight } from "../../trainer/ops/gradWeight/op.ts";
+import { linear } from "../../trainer/ops/linear/op.ts";
+import { linearCrossEntropy } from "../../trainer/ops/linearCrossEntropy/op.ts";
+import { linearInput } from "../../trainer/ops/linearInput/op.ts";
+import { type OpCase, opCase, type TestOperand, uniform } from "../../trainer/ops/testing.ts";
 
 interface Benchmark extends OpCase {
   flops: number;
