@@ -87,3 +87,51 @@ test("copies that differ in case and spaces are held out together", () => {
   );
   assert.ok(Math.abs(share.length / 4000 - 0.1) < 0.02, String(share.length));
 });
+
+test("in any conversation, every trained token is an answer's, and every answer's token is trained", () => {
+  let state = 11;
+  const random = (limit: number) => {
+    state = (state * 48271) % 2147483647;
+    return state % limit;
+  };
+  const pieces = ["yes", " ", "\n", "é", "日本", "<b>", "{{x}}", "assistant\n", "?", "  two  "];
+  const words = () => Array.from({ length: 1 + random(6) }, () => pieces[random(pieces.length)]).join("");
+  for (let round = 0; round < 200; round++) {
+    const turns = 1 + random(4);
+    const messages = Array.from({ length: 2 * turns }, (_, i) => ({
+      role: i % 2 === 0 ? "user" : "assistant",
+      content: words(),
+    }));
+    const answers = messages.filter(({ role }) => role === "assistant").map(({ content }) => `${content}$`);
+    assert.equal(learnt({ kind: "messages", messages }, "Responses"), byteText(answers.join("")));
+    assert.equal(learnt({ kind: "messages", messages }, "LastResponse"), byteText(answers.at(-1)!));
+  }
+});
+
+/** As the tests' tokenizer decodes one byte at a time: what is not ASCII becomes replacement characters. */
+const byteText = (text: string) =>
+  [...Buffer.from(text)].map((byte) => (byte < 128 ? String.fromCharCode(byte) : "\ufffd")).join("");
+
+test("a tokenizer or a template that cannot be used is refused by name", () => {
+  const config = tinyTokenizerConfig();
+  const make = (tokenizerJson: unknown, settings: object) => () =>
+    new Tokenizer(JSON.stringify(tokenizerJson), JSON.stringify(settings));
+  const metaspace = { type: "Metaspace", replacement: "\u2581", prepend_scheme: "always", split: true };
+  const vocab = { "\u2581a": 0, a: 1, "\u2581": 2, "<|im_end|>": 3, "<|pad|>": 4 };
+  const spaced = { ...tinyTokenizerJson(), pre_tokenizer: metaspace };
+  const cases: [() => unknown, RegExp][] = [
+    [() => new Tokenizer("{", JSON.stringify(config)), /tokenizer\.json: not JSON/],
+    [() => new Tokenizer(JSON.stringify(tinyTokenizerJson()), "[]"), /tokenizer_config\.json/],
+    [make(tinyTokenizerJson(), { ...config, eos_token: null }), /eos_token is not set/],
+    [make(tinyTokenizerJson(), { ...config, eos_token: "</s>" }), /no token "<\/s>"/],
+    [make({ model: { type: "Unknown" } }, config), /tokenizer\.json: cannot be used/],
+    [
+      make({ ...spaced, model: { ...spaced.model, vocab, merges: [] }, added_tokens: [] }, config),
+      /a space before every/,
+    ],
+    [() => codecWith("{% for %}"), /cannot be parsed/],
+    [() => codecWith("x".repeat(1_000_001)), /1000001 characters/],
+  ];
+  for (const [attempt, reason] of cases) assert.throws(attempt, reason);
+  assert.throws(() => codecWith("{{ raise_exception('no') }}").template!.render([], false), /refuses it/);
+});

@@ -56,7 +56,9 @@ export class Tokenizer {
 
   /** Text of tokens, special ones left out. */
   decode(ids: readonly number[]): string {
-    return ids.length === 0 ? "" : this.#tokenizer.decode([...ids], { skip_special_tokens: true });
+    if (ids.length === 0) return "";
+    // Spaces before punctuation are part of the text: an answer is compared with its reference as it is.
+    return this.#tokenizer.decode([...ids], { skip_special_tokens: true, clean_up_tokenization_spaces: false });
   }
 
   #idOf(content: string): number {
