@@ -21,13 +21,18 @@ export type PlanAnswer =
   | { kind: "planned"; figures: Figures; nearestFit: TrainerPlan["nearestFit"] }
   | { kind: "failed"; message: string };
 
-const timeLimitMs = 30_000;
+const usualTimeLimitMs = 30_000;
 const memoryLimitMb = 1024;
 const remembered = 512;
 
 export class Planner {
   readonly #answers = new Map<string, Promise<PlanAnswer>>();
+  readonly #timeLimitMs: number;
   #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: { timeLimitMs?: number } = {}) {
+    this.#timeLimitMs = options.timeLimitMs ?? usualTimeLimitMs;
+  }
 
   /** `availableBytes` undefined: nothing to compare with, so it counts as fitting. */
   async plan(
@@ -59,7 +64,7 @@ export class Planner {
   #ask(key: string, question: PlanQuestion): Promise<PlanAnswer> {
     const known = this.#answers.get(key);
     if (known) return known;
-    const answer = this.#last.then(() => inWorker(question));
+    const answer = this.#last.then(() => inWorker(question, this.#timeLimitMs));
     this.#last = answer;
     this.#answers.set(key, answer);
     const [oldest] = this.#answers.keys();
@@ -69,7 +74,7 @@ export class Planner {
 }
 
 /** Never rejects: what goes wrong in there is an answer. */
-function inWorker(question: PlanQuestion): Promise<PlanAnswer> {
+function inWorker(question: PlanQuestion, timeLimitMs: number): Promise<PlanAnswer> {
   return new Promise((resolve) => {
     const worker = new Worker(new URL("./planWorker.ts", import.meta.url), {
       workerData: question,

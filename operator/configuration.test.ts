@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { readConfiguration, UsageError } from "./configuration.ts";
+
+const image = ["--trainer-image", "trainer:1"];
+
+test("flags win over the environment", () => {
+  const env = { LUTHIER_TRAINER_IMAGE: "other:1", LUTHIER_PORT: "9000", LUTHIER_NAMESPACE: "" };
+  const configuration = readConfiguration([...image, "--namespace", "team"], env);
+  assert.deepEqual(
+    [configuration?.trainerImage, configuration?.port, configuration?.namespace],
+    ["trainer:1", 9000, "team"],
+  );
+});
+
+test("an empty namespace in the environment means all", () => {
+  assert.equal(readConfiguration(image, { LUTHIER_NAMESPACE: "" })?.namespace, undefined);
+});
+
+test("the Lease is where the pod is", () => {
+  const configuration = readConfiguration(image, { LUTHIER_LEADER_ELECT: "true", POD_NAMESPACE: "luthier-system" });
+  assert.deepEqual(configuration?.leaderElection, { namespace: "luthier-system", name: "luthier-operator" });
+  assert.equal(readConfiguration(image, {})?.leaderElection, undefined);
+});
+
+const wrong: readonly { name: string; argv: string[]; says: RegExp }[] = [
+  { name: "no image", argv: [], says: /--trainer-image/ },
+  { name: "an unknown flag", argv: [...image, "--trainer"], says: /--trainer/ },
+  { name: "a port that is none", argv: [...image, "--port", "http"], says: /http is not a port/ },
+  { name: "a level that is none", argv: [...image, "--log-level", "loud"], says: /loud is none of/ },
+];
+for (const { name, argv, says } of wrong) {
+  test(`${name} is refused`, () => {
+    assert.throws(
+      () => readConfiguration(argv, {}),
+      (error) => error instanceof UsageError && says.test(error.message),
+    );
+  });
+}
+
+test("help needs nothing else", () => {
+  assert.equal(readConfiguration(["--help"], {}), undefined);
+});

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { prepareKey } from "../../trainer/contract/hashes.ts";
+import { trainingPart } from "../api/settings.ts";
+import type { Node } from "../jobs/resources.ts";
+import { aSpec, pinnedStatus } from "../testing/builders.ts";
+import { fitMessage, largestNode, memoryLimit, planKey } from "./fit.ts";
+import { Planner } from "./planner.ts";
+
+const node = (memory: string, labels: Record<string, string> = {}): Node => ({
+  apiVersion: "v1",
+  kind: "Node",
+  metadata: { name: memory, labels },
+  status: { allocatable: { memory } },
+});
+const spec = aSpec();
+const { pins, inputs } = pinnedStatus(prepareKey(trainingPart(spec)));
+
+test("a run may use its limit, else the largest node that its selector takes", () => {
+  assert.equal(memoryLimit(spec), 2 ** 31);
+  assert.equal(largestNode([node("1Gi"), node("4Gi"), node("8Gi", { disk: "slow" })], {}), 8 * 2 ** 30);
+  assert.equal(largestNode([node("1Gi"), node("8Gi", { disk: "slow" })], { disk: "slow" }), 8 * 2 ** 30);
+  assert.equal(largestNode([node("1Gi")], { disk: "slow" }), undefined);
+});
+
+test("the trainer's own planner answers, in a thread of its own", async () => {
+  const planner = new Planner();
+  const ask = (availableBytes: number) => planner.plan(planKey(spec, pins!), { spec, inputs: inputs!, availableBytes });
+  const roomy = await ask(2 ** 31);
+  assert.ok(roomy.kind === "planned" && roomy.plan.fits && roomy.plan.steps > 0);
+  const tight = await ask(300 * 2 ** 20);
+  assert.ok(tight.kind === "planned" && tight.plan.predictedPeakBytes > 256 * 2 ** 20);
+  const tiny = await ask(10 * 2 ** 20);
+  assert.ok(tiny.kind === "planned" && !tiny.plan.fits);
+  assert.match(fitMessage(tiny.plan), /needs .* MiB of memory, and 10\.0 MiB are available/);
+});
+
+test("settings that the model cannot take are an answer, not a crash", async () => {
+  const wrong = aSpec({ method: { lora: { targetModules: ["no_such_layer"] } } });
+  const plan = await new Planner().plan(planKey(wrong, pins!), {
+    spec: wrong,
+    inputs: inputs!,
+    availableBytes: 2 ** 31,
+  });
+  assert.ok(plan.kind === "failed");
+  assert.match(plan.message, /no_such_layer/);
+});
+
+test("a hostile model configuration costs an answer", async () => {
+  const hostile = { ...inputs!, model: { ...inputs!.model, layers: 512, vocabSize: 1_000_000, hiddenSize: 65_536 } };
+  const plan = await new Planner({ timeLimitMs: 2_000 }).plan("k", { spec, inputs: hostile, availableBytes: 2 ** 31 });
+  assert.ok(plan.kind === "failed" || !plan.plan.fits);
+});
