@@ -13,10 +13,9 @@ export interface Component {
 const ISSUER = "https://kubernetes.default.svc.cluster.local";
 export const CONTAINERD_SOCKET = "/run/containerd/containerd.sock";
 
-/** etcd first; the others wait for it and for the API server by themselves. */
-export function controlPlane(paths: Paths, network: Network): Component[] {
+/** The API server waits for etcd by itself. */
+export function apiServer(paths: Paths, network: Network): Component[] {
   const certificate = (name: string) => path.join(paths.certificates, name);
-  const kubeconfig = (name: string) => path.join(paths.configuration, `${name}.kubeconfig`);
   return [
     {
       name: "etcd",
@@ -58,6 +57,14 @@ export function controlPlane(paths: Paths, network: Network): Component[] {
         `--audit-policy-file=${path.join(paths.configuration, "audit-policy.yaml")}`,
       ],
     },
+  ];
+}
+
+/** To be started when the API server is ready: these give up where it stays silent or has no roles yet. */
+export function controllers(paths: Paths): Component[] {
+  const certificate = (name: string) => path.join(paths.certificates, name);
+  const kubeconfig = (name: string) => path.join(paths.configuration, `${name}.kubeconfig`);
+  return [
     {
       name: "kube-controller-manager",
       program: "kube-controller-manager",
@@ -84,7 +91,7 @@ export function containerd(paths: Paths): Component {
   return { name: "containerd", program: "/usr/bin/containerd", args: ["--config", configuration] };
 }
 
-/** To be started when containerd answers: the kubelet gives up where it does not. */
+/** To be started when containerd and the API server answer. */
 export function nodeAgents(paths: Paths, network: Network): Component[] {
   const configuration = (name: string) => path.join(paths.configuration, name);
   return [
@@ -140,4 +147,9 @@ export function serverUrl(network: Network): string {
 /** What no proxy may stand before: the cluster's own addresses. */
 export function directAddresses(network: Network): string {
   return [network.nodeAddress, API_SERVICE_ADDRESS, "198.18.0.0/15", "127.0.0.1", "localhost"].join(",");
+}
+
+/** Everything that runs in a cluster. */
+export function allComponents(paths: Paths, network: Network): Component[] {
+  return [...apiServer(paths, network), containerd(paths), ...controllers(paths), ...nodeAgents(paths, network)];
 }

@@ -15,6 +15,7 @@ import { provideDirectory } from "./volume.ts";
 
 const NAME = "lifecycle";
 const BESIDE = "lifecycle-beside";
+const STATE = fileURLToPath(new URL(`../../.luthier/cluster/${NAME}`, import.meta.url));
 const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
 
 after(async () => {
@@ -25,7 +26,7 @@ after(async () => {
 test("a cluster runs a restricted pod of our image on a claimed directory, and leaves no trace", async () => {
   const { trainer } = await buildImages();
   await stopCluster(NAME);
-  const before = await gatherTraces();
+  const before = await gatherTraces(STATE);
   const directory = mkdtempSync(path.join(tmpdir(), "luthier-volume-"));
   const cluster = await startCluster({ name: NAME });
   await cluster.loadImage(trainer.archive);
@@ -56,11 +57,11 @@ test("a cluster runs a restricted pod of our image on a claimed directory, and l
   assert.equal(await findCluster(NAME), undefined);
   assert.ok(!existsSync(cluster.kubeconfig));
   rmSync(directory, { recursive: true });
-  assert.deepEqual(differences(before, await gatherTraces()), []);
+  assert.deepEqual(differences(before, await gatherTraces(STATE)), []);
 });
 
 test("a start that was killed is made good by the next one", async () => {
-  await killAt(/waiting for the API server/);
+  await killAt(/waiting for etcd, the API server/);
   assert.equal(await findCluster(NAME), undefined);
   const cluster = await startCluster({ name: NAME });
   assert.match(await cluster.helm(["list"]), /NAME\s+NAMESPACE/);

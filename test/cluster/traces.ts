@@ -33,11 +33,11 @@ const DIRECTORIES = [
   "/usr/libexec",
   "/etc/cni",
 ];
-const PROGRAMS = /(^|\/)(etcd|kube\S*|containerd\S*|runc|pause|nsenter|unshare)( |$)/;
 
 export type Traces = Readonly<Record<string, readonly string[]>>;
 
-export async function gatherTraces(): Promise<Traces> {
+/** `state`: the state directory of the cluster that is looked for. */
+export async function gatherTraces(state: string): Promise<Traces> {
   const lines = async (command: string, ...args: string[]) => (await run(command, args)).stdout.trim().split("\n");
   return {
     interfaces: readdirSync("/sys/class/net"),
@@ -54,7 +54,7 @@ export async function gatherTraces(): Promise<Traces> {
     files: DIRECTORIES.filter(existsSync).flatMap((directory) =>
       readdirSync(directory).map((name) => path.join(directory, name)),
     ),
-    processes: processes(),
+    processes: processesOf(state),
   };
 }
 
@@ -94,13 +94,17 @@ function luthierGroups(mountPoint: string): string[] {
     .map((name) => path.join(mountPoint, name));
 }
 
-function processes(): string[] {
+/**
+ * Those that hold the sandbox from outside. What ran inside it needs no list: its process namespace cannot outlive its
+ * first process, and its control group could not be removed while a process of a pod was in it.
+ */
+function processesOf(state: string): string[] {
   return readdirSync("/proc")
     .filter((entry) => /^\d+$/.test(entry))
     .flatMap((pid) => {
       try {
         const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
-        return PROGRAMS.test(command.split(" ")[0] ?? "") ? [`${pid} ${command.slice(0, 100)}`] : [];
+        return `${command}/`.includes(`${state}/`) ? [`${pid} ${command.slice(0, 100)}`] : [];
       } catch {
         return [];
       }

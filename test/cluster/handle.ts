@@ -1,0 +1,71 @@
+// What a caller holds of a running cluster: its files, its programs, and the few things everybody does with it.
+
+import path from "node:path";
+import { run } from "../../tools/setup/command.ts";
+import { CONTAINERD_SOCKET, directAddresses } from "./components.ts";
+import { type Network, NODE_NAME, type Paths } from "./layout.ts";
+import { runInside, type Sandbox } from "./sandbox.ts";
+
+export interface Cluster {
+  readonly name: string;
+  /** Path of an admin kubeconfig; works from this machine as it is. */
+  readonly kubeconfig: string;
+  /** Path of the API server's audit log: one JSON event a line. */
+  readonly auditLog: string;
+  /** Directory with one log file a component. */
+  readonly logs: string;
+  /** Absolute paths of the programs that fit this cluster. */
+  readonly programs: { readonly kubectl: string; readonly helm: string };
+  /** The machine's address as the pods reach it: for servers that run outside the cluster. */
+  readonly hostAddress: string;
+  /** Runs kubectl as the administrator; resolves with stdout, rejects with CommandError. */
+  kubectl(args: readonly string[], stdin?: string): Promise<string>;
+  /** Runs helm as the administrator; resolves with stdout, rejects with CommandError. */
+  helm(args: readonly string[], stdin?: string): Promise<string>;
+  /** Imports an OCI or docker archive; the image names in it are then usable in pods. */
+  loadImage(archive: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Where a cluster is and what it was started with. */
+export interface Place {
+  readonly name: string;
+  readonly paths: Paths;
+  readonly network: Network;
+  readonly sandbox: Sandbox;
+  /** Directory of the built programs. */
+  readonly programs: string;
+}
+
+export function clusterAt({ name, paths, network, sandbox, programs }: Place, stop: () => Promise<void>): Cluster {
+  const kubectl = path.join(programs, "kubectl");
+  const helm = path.join(programs, "helm");
+  const direct = [process.env.NO_PROXY, directAddresses(network)].filter(Boolean).join(",");
+  const env = { ...process.env, KUBECONFIG: paths.kubeconfig, NO_PROXY: direct, no_proxy: direct };
+  const call = async (program: string, args: readonly string[], stdin = "") =>
+    (await run(program, args, { env, stdin })).stdout;
+  return {
+    name,
+    kubeconfig: paths.kubeconfig,
+    auditLog: paths.auditLog,
+    logs: paths.logs,
+    programs: { kubectl, helm },
+    hostAddress: network.hostAddress,
+    kubectl: (args, stdin) => call(kubectl, args, stdin),
+    helm: (args, stdin) => call(helm, args, stdin),
+    loadImage: async (archive) => {
+      await containerdClient(sandbox, "--namespace", "k8s.io", "images", "import", path.resolve(archive));
+    },
+    stop,
+  };
+}
+
+/** Runs ctr, containerd's own client; resolves with stdout. */
+export async function containerdClient(sandbox: Sandbox, ...args: readonly string[]): Promise<string> {
+  return (await runInside(sandbox, "ctr", ["--address", CONTAINERD_SOCKET, ...args])).stdout;
+}
+
+export async function nodeIsReady(cluster: Cluster): Promise<boolean> {
+  const condition = 'jsonpath={.status.conditions[?(@.type=="Ready")].status}';
+  return (await cluster.kubectl(["get", "node", NODE_NAME, "-o", condition, "--request-timeout=10s"])) === "True";
+}
