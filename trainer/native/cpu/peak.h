@@ -8,7 +8,7 @@ namespace luthier::LUTHIER_ISA {
 // Runs `count` tasks of independent multiply-adds and returns the floating-point operations done.
 template <class C>
 inline double registerProducts(Workers& workers, int64_t count) {
-  constexpr int64_t repeats = 200000;
+  constexpr int64_t repeats = 25000;
   constexpr int chains = panelVectors * tileRows<static_cast<int>(panelVectors)>();
   auto* sink = reinterpret_cast<float*>(workers.sharedScratch(count * lanes * 4));
   forTasks(workers, count, [&](int64_t task, int32_t) {
