@@ -43,5 +43,6 @@ export function say(
 /** Something else has a name that is ours by its content. */
 export function nameConflict(world: World, what: string): Decision {
   const message = `${what} exists and is not this job's. It is never taken over: delete it, or rename this FineTuneJob.`;
-  return say(world, "Stalled", "Failed", "NameConflict", message);
+  // Nobody tells when a foreign object goes.
+  return { ...say(world, "Stalled", "Failed", "NameConflict", message), requeueAfterMs: 60_000 };
 }
