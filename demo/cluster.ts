@@ -11,7 +11,7 @@ import type { Session } from "../cli/command.ts";
 import { loadFineTuneJob, localPath } from "../cli/fineTuneJob.ts";
 import { speakerOfAdapter } from "../cli/speaker.ts";
 import { outcomeLines } from "../cli/ui/resultView.ts";
-import { runStages, type Stage } from "../cli/ui/stages.ts";
+import { type Report, runStages, type Stage } from "../cli/ui/stages.ts";
 import { buildImages } from "../images/build.ts";
 import type { Adapter } from "../operator/api/kinds.ts";
 import { type Cluster, startCluster } from "../test/cluster/cluster.ts";
@@ -80,8 +80,9 @@ function clusterStages(started: { cluster?: Cluster }): Stage[] {
   ];
 }
 
-async function installOperator(cluster: Cluster, say: (message: string) => void): Promise<undefined> {
-  const { operator, trainer } = await buildImages();
+async function installOperator(cluster: Cluster, report: Report): Promise<undefined> {
+  const say = (message: string) => report({ message });
+  const { operator, trainer } = await buildImages({ onProgress: report });
   for (const image of [operator, trainer]) {
     say(`loading ${image.name}`);
     await cluster.loadImage(image.archive);
