@@ -14,6 +14,7 @@ import { type PreparedManifest, preparedManifest, putManifest } from "../data/ma
 import { corrupt, invalid } from "../failure.ts";
 import { storedType } from "../formats/huggingFace.ts";
 import { ProgressReporter, type ProgressUpdate } from "../progressReporter.ts";
+import { jsonOf } from "../stores/directory.ts";
 import { Objects, type StagedObject } from "../stores/objects.ts";
 import { type Entry, MissingFileError } from "../stores/store.ts";
 import { classified } from "./classify.ts";
@@ -179,7 +180,7 @@ class Preparation {
     const uri = this.#manifestUri();
     const store = this.#context.stores.of(uri);
     if (!(await store.stat(uri))) return undefined;
-    const parsed = preparedManifest.safeParse(parseOrUndefined(await store.read(uri)));
+    const parsed = preparedManifest.safeParse(jsonOf(await store.read(uri)));
     if (!parsed.success || parsed.data.fingerprint !== fingerprint) return undefined;
     for (const object of parsed.data.objects) if (!(await this.#objects.has(object))) return undefined;
     return parsed.data;
@@ -234,13 +235,5 @@ function refuseForeignTokens(examples: readonly { tokens: Uint32Array }[], vocab
       "TokenizerMismatch",
       `the tokenizer gives token ${foreign}, the model's vocabulary has ${vocabSize}: they do not belong together`,
     );
-  }
-}
-
-function parseOrUndefined(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(bytes).toString("utf8"));
-  } catch {
-    return undefined;
   }
 }

@@ -145,6 +145,8 @@ test("a finished run is not trained again, and a missing adapter is said", async
   assert.deepEqual(context.progress, []);
   await rm(`${await training.runPath()}/adapter`, { recursive: true });
   await assert.rejects(runTrain(file, training.context()), { code: 23, reason: "AdapterMissing" });
+  await writeFile(`${await training.runPath()}/report.json`, "cut");
+  await assert.rejects(runTrain(file, training.context()), { code: 23, reason: "ReportInvalid" });
 });
 
 test("a damaged checkpoint is passed over for the one before it, and the bytes are the same", async (t) => {
@@ -159,7 +161,7 @@ test("a damaged checkpoint is passed over for the one before it, and the bytes a
   await writeFile(`${checkpoints}/step-7/state.safetensors`, state);
   const words: string[] = [];
   await runTrain(await damaged.trainFile(), { ...damaged.context(), log: (line) => words.push(line) });
-  assert.match(words.join("\n"), /step-7: cannot be used[\s\S]*going on after step 6/);
+  assert.match(words.join("\n"), /step-7: does not count[\s\S]*going on after step 6/);
   assert.deepEqual(await weightsOf(whole), await weightsOf(damaged));
 });
 

@@ -113,8 +113,8 @@ class Training {
 
   get #facts() {
     const { numericsVersion, isa } = this.#target;
-    const { file, epoch } = this.#opened;
-    return { runHash: file.runHash, writerEpoch: epoch.number, numericsVersion, isa };
+    const { file, epoch, plan } = this.#opened;
+    return { runHash: file.runHash, writerEpoch: epoch.number, numericsVersion, isa, microRows: plan.microRows };
   }
 
   /** The newest checkpoint's state, or the beginning. */
@@ -128,7 +128,9 @@ class Training {
       return { state: { ...beginning, ...(evaluationBefore && { evaluationBefore }) }, best: undefined };
     }
     const { state, best } = loaded;
-    context.log(`going on after step ${state.step}${state.bitwise ? "" : ", on another target: not bitwise"}`);
+    context.log(
+      `going on after step ${state.step}${state.bitwise ? "" : ", on another target or micro-batch: not bitwise"}`,
+    );
     return { state: { ...state, resumes: state.resumes + 1 }, best };
   }
 

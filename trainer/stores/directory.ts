@@ -95,11 +95,12 @@ export async function readManifest<T>(
   const store = stores.of(uri);
   if (!(await store.stat(`${uri}/${manifestFile}`))) return undefined;
   const bytes = await store.read(`${uri}/${manifestFile}`);
-  const parsed = schema.safeParse(parseOrUndefined(bytes));
+  const parsed = schema.safeParse(jsonOf(bytes));
   return parsed.success ? { manifest: parsed.data, digest: digestOf(bytes) } : undefined;
 }
 
-function parseOrUndefined(bytes: Uint8Array): unknown {
+/** The JSON value in `bytes`; undefined when they hold none. */
+export function jsonOf(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(Buffer.from(bytes).toString("utf8"));
   } catch {

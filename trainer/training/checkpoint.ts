@@ -4,12 +4,19 @@
  * nothing has to point at it. What a run does after a checkpoint follows from its bytes and the run file alone.
  */
 import { z } from "zod";
+import { exitCode } from "../contract/exitCodes.ts";
 import { exactMatch } from "../contract/report.ts";
-import { messageOf } from "../failure.ts";
-import { type ReadRange, readSafetensorsHeader, type SafetensorsHeader } from "../formats/safetensors.ts";
+import { corrupt, StageFailure } from "../failure.ts";
+import {
+  type ReadRange,
+  readSafetensorsHeader,
+  SafetensorsError,
+  type SafetensorsHeader,
+} from "../formats/safetensors.ts";
 import { safetensorsChunks, type TensorData } from "../formats/safetensorsWriter.ts";
 import type { StateRole } from "../graph/compiled.ts";
 import { DirectoryWriter, fileList, readManifest, verifyListed } from "../stores/directory.ts";
+import { MissingFileError } from "../stores/store.ts";
 import type { Stores } from "../stores/stores.ts";
 import type { Engine } from "./engine.ts";
 
@@ -32,7 +39,7 @@ export const loopState = z.strictObject({
   /** Of training, over all attempts. */
   seconds: z.number().min(0),
   resumes: z.int().min(0),
-  /** False once it went on with another instruction set or numerics version. */
+  /** False once it went on with another instruction set, numerics version or micro-batch: sums then round otherwise. */
   bitwise: z.boolean(),
   evaluationBefore: exactMatch.optional(),
 });
@@ -45,6 +52,7 @@ const checkpointManifest = z.strictObject({
   writerEpoch: z.int(),
   numericsVersion: z.int(),
   isa: z.string(),
+  microRows: z.int(),
   state: loopState,
   files: fileList,
 });
@@ -54,6 +62,8 @@ export interface CheckpointFacts {
   writerEpoch: number;
   numericsVersion: number;
   isa: string;
+  /** Rows of a micro-batch. */
+  microRows: number;
 }
 
 /** Parameters by name: a copy that later steps do not touch. */
@@ -84,22 +94,19 @@ export class Checkpoints {
 
   /**
    * Loads the newest checkpoint that counts into the engine; undefined when there is none. One that does not count is
-   * reported through `log` and passed over.
+   * reported through `log` and removed, so that it is not among those that are kept. Throws when the store cannot be read.
    */
   async load(
     engine: Engine,
-    facts: Pick<CheckpointFacts, "runHash" | "numericsVersion" | "isa">,
+    facts: CheckpointFacts,
     log: (line: string) => void,
   ): Promise<{ state: LoopState; best: Parameters | undefined } | undefined> {
     for (const step of (await this.steps()).reverse()) {
       const uri = `${this.#uri}/step-${step}`;
-      try {
-        const loaded = await this.#loadFrom(uri, engine, facts);
-        if (loaded) return loaded;
-        log(`${uri}: not a checkpoint of this run, passed over`);
-      } catch (error) {
-        log(`${uri}: cannot be used, passed over: ${messageOf(error)}`);
-      }
+      const loaded = await this.#loadFrom(uri, engine, facts).catch(reasonOf);
+      if (typeof loaded !== "string") return loaded;
+      log(`${uri}: does not count and is removed: ${loaded}`);
+      await this.#remove(step);
     }
     return undefined;
   }
@@ -131,20 +138,29 @@ export class Checkpoints {
     await store.remove(`${this.#uri}/step-${step}`);
   }
 
-  async #loadFrom(uri: string, engine: Engine, facts: Pick<CheckpointFacts, "runHash" | "numericsVersion" | "isa">) {
+  async #loadFrom(uri: string, engine: Engine, facts: CheckpointFacts) {
     const found = await readManifest(this.#stores, uri, checkpointManifest);
-    if (!found || found.manifest.runHash !== facts.runHash) return undefined;
-    const { state, files, numericsVersion, isa } = found.manifest;
+    if (!found || found.manifest.runHash !== facts.runHash) return "not a checkpoint of this run";
+    const { state, files } = found.manifest;
     const saved = await SavedFile.open(this.#stores, uri, files, "state.safetensors");
     const hasBest = files.some(({ path }) => path === "best.safetensors");
     const best = hasBest ? await SavedFile.open(this.#stores, uri, files, "best.safetensors") : undefined;
     await restore(engine, saved);
-    const same = numericsVersion === facts.numericsVersion && isa === facts.isa;
+    const same = (["numericsVersion", "isa", "microRows"] as const).every(
+      (fact) => found.manifest[fact] === facts[fact],
+    );
     return {
       state: { ...state, bitwise: state.bitwise && same },
       best: best && (await readParameters(engine, best)),
     };
   }
+}
+
+/** Why a checkpoint does not count. What is no fault of its bytes is thrown on: it may be readable another time. */
+function reasonOf(error: unknown): string {
+  const isCorrupt = error instanceof StageFailure && error.code === exitCode.inputCorrupt;
+  if (isCorrupt || error instanceof SafetensorsError || error instanceof MissingFileError) return error.message;
+  throw error;
 }
 
 function savedTensors(engine: Engine): TensorData[] {
@@ -184,7 +200,8 @@ class SavedFile {
   /** Throws when the tensor is not there with this size. */
   check(name: string, bytes: number): void {
     const tensor = this.#tensors.get(name);
-    if (!tensor || tensor.end - tensor.start !== bytes) throw new Error(`${name} is absent or of another size`);
+    if (!tensor || tensor.end - tensor.start !== bytes)
+      throw corrupt("CheckpointCorrupt", `${name} is absent or of another size`);
   }
 
   async into(name: string, target: Uint8Array): Promise<void> {

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { type TrainFigures, trainFigures } from "../contract/report.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
 import { corrupt } from "../failure.ts";
-import { readManifest } from "../stores/directory.ts";
+import { jsonOf, readManifest } from "../stores/directory.ts";
 import { digestOf } from "../stores/objects.ts";
 import type { Stores } from "../stores/stores.ts";
 import { adapterManifest } from "./adapter.ts";
@@ -28,7 +28,7 @@ export async function finishedReport(stores: Stores, run: string, runHash: strin
   const uri = storeLayout.report(run);
   if (!(await stores.of(uri).stat(uri))) return undefined;
   const bytes = await stores.of(uri).read(uri);
-  const parsed = trainReport.safeParse(JSON.parse(Buffer.from(bytes).toString("utf8")));
+  const parsed = trainReport.safeParse(jsonOf(bytes));
   if (!parsed.success || parsed.data.runHash !== runHash) {
     throw corrupt("ReportInvalid", `${uri}: is not the report of this run; remove it to train again`);
   }
