@@ -10,11 +10,11 @@ export interface CurvePoint {
   evalLoss: number | undefined;
 }
 
-/** One point for each `steps` steps, from the "Training" lines of metrics.jsonl. */
+/** One point for each `steps` steps, the last for what is left, from the "Training" lines of metrics.jsonl. */
 export function reduceMetrics(lines: readonly Progress[], steps: number): CurvePoint[] {
   const groups = Map.groupBy(
     lines.filter(({ phase, loss, evalLoss }) => phase === "Training" && (loss ?? evalLoss) !== undefined),
-    ({ done }) => Math.ceil(Math.max(1, done) / steps) * steps,
+    ({ done, total }) => Math.min(total, Math.ceil(Math.max(1, done) / steps) * steps),
   );
   return [...groups].map(([step, group]) => ({
     step,
