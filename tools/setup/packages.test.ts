@@ -5,7 +5,14 @@ import { isProgram, missingPackages } from "./packages.ts";
 test("packages are missing by their programs, each once, in order", () => {
   const present = new Set(["cmake", "c++", "/usr/bin/containerd", "runc", "ip", "openssl", "strip"]);
   const missing = missingPackages(["native", "cluster", "images"], (proof) => present.has(proof));
-  assert.deepEqual(missing, ["ninja-build", "containernetworking-plugins", "nftables", "buildah", "mmdebstrap"]);
+  assert.deepEqual(missing, [
+    "ninja-build",
+    "containernetworking-plugins",
+    "nftables",
+    "buildah",
+    "netavark",
+    "mmdebstrap",
+  ]);
 });
 
 test("a program is found on the search path, at its path, and in the administrator's folders", () => {

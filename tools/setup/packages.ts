@@ -16,6 +16,12 @@ export interface SystemPackage {
   readonly proof: string;
 }
 
+/** buildah of Debian 13 does not start without netavark, which it needs only for networks that are not used here. */
+const BUILDAH: readonly SystemPackage[] = [
+  { name: "buildah", proof: "buildah" },
+  { name: "netavark", proof: "/usr/lib/podman/netavark" },
+];
+
 export const PACKAGES: Readonly<Record<Purpose, readonly SystemPackage[]>> = {
   native: [
     { name: "cmake", proof: "cmake" },
@@ -31,13 +37,9 @@ export const PACKAGES: Readonly<Record<Purpose, readonly SystemPackage[]>> = {
     { name: "iproute2", proof: "ip" },
     { name: "openssl", proof: "openssl" },
     // Packs the pause image.
-    { name: "buildah", proof: "buildah" },
+    ...BUILDAH,
   ],
-  images: [
-    { name: "buildah", proof: "buildah" },
-    { name: "mmdebstrap", proof: "mmdebstrap" },
-    { name: "binutils", proof: "strip" },
-  ],
+  images: [...BUILDAH, { name: "mmdebstrap", proof: "mmdebstrap" }, { name: "binutils", proof: "strip" }],
 };
 
 /** Where system programs are, for users whose search path leaves the administrator's out. */
