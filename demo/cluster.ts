@@ -70,7 +70,7 @@ function clusterStages(started: { cluster?: Cluster }): Stage[] {
     },
     {
       title: "operator: the Helm chart",
-      run: (report) => installOperator(cluster(), (message) => report({ message })),
+      run: (report) => installOperator(cluster(), report),
     },
     { title: "base model and data on a volume", run: () => provideVolumes(cluster()) },
     {
