@@ -36,6 +36,8 @@ export interface Executor {
   run(program: number): Promise<void>;
   /** Highest arena byte that the programs run so far have used. */
   arenaPeakBytes(): number;
+  /** Bytes that kernels hold beside the regions; grows to what the largest program run so far needed. */
+  scratchBytes(): number;
   close(): void;
 }
 
@@ -47,8 +49,17 @@ export interface NativeInfo {
   numericsVersion: number;
 }
 
+/** A matrix in NF4, as bytes to bind: `packed` and `absmax` (F32, or U8 codes with `nestedAbsmax`, F32). */
+export interface Nf4Matrix {
+  packed: Uint8Array;
+  absmax: Uint8Array;
+  nestedAbsmax?: Uint8Array;
+}
+
 export interface Addon {
   info(): NativeInfo;
+  /** Quantises row-major values to NF4, bit-equal to bitsandbytes on a CPU (runtime/quantize.h). */
+  quantizeNf4(values: Uint8Array, dtype: "F32" | "BF16", doubleQuantization: boolean): Nf4Matrix;
   createExecutor(options: ExecutorOptions): Executor;
 }
 

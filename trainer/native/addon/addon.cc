@@ -4,12 +4,15 @@
 // exception becomes a JavaScript one here. The views `state` and `io` are detached on close().
 #include <napi.h>
 
+#include <cstring>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "../runtime/cores.h"
 #include "../runtime/error.h"
 #include "../runtime/executor.h"
+#include "../runtime/quantize.h"
 #include "driver.h"
 
 namespace luthier {
@@ -181,6 +184,33 @@ Napi::Value info(const Napi::CallbackInfo& call) {
   });
 }
 
+template <class T>
+Napi::Value bytesOf(Napi::Env env, const std::vector<T>& values) {
+  const auto bytes = values.size() * sizeof(T);
+  auto array = Napi::Uint8Array::New(env, bytes);
+  if (bytes > 0) std::memcpy(array.Data(), values.data(), bytes);
+  return array;
+}
+
+Napi::Value quantize(const Napi::CallbackInfo& call) {
+  return guarded(call.Env(), [&]() -> Napi::Value {
+    if (!call[0].IsTypedArray() || !call[1].IsString() || !call[2].IsBoolean()) {
+      throw Error("quantizeNf4 takes the values' bytes, their data type and whether to quantise twice");
+    }
+    const auto values = call[0].As<Napi::Uint8Array>();
+    const std::string type = call[1].As<Napi::String>();
+    if (type != "F32" && type != "BF16") throw Error("quantizeNf4 takes F32 or BF16, not " + type);
+    const int64_t size = type == "F32" ? 4 : 2, count = static_cast<int64_t>(values.ByteLength()) / size;
+    if (count < 1 || count * size != static_cast<int64_t>(values.ByteLength())) throw Error("quantizeNf4: not a whole number of values");
+    const Nf4Matrix matrix = quantizeNf4(values.Data(), type == "F32" ? DType::f32 : DType::bf16, count, call[2].As<Napi::Boolean>());
+    auto object = Napi::Object::New(call.Env());
+    object.Set("packed", bytesOf(call.Env(), matrix.packed));
+    object.Set("absmax", matrix.absmax.empty() ? bytesOf(call.Env(), matrix.absmaxCodes) : bytesOf(call.Env(), matrix.absmax));
+    if (!matrix.nestedAbsmax.empty()) object.Set("nestedAbsmax", bytesOf(call.Env(), matrix.nestedAbsmax));
+    return object;
+  });
+}
+
 // The class is each environment's own, so that the addon works in worker threads too.
 struct AddonData {
   Napi::FunctionReference executor;
@@ -195,6 +225,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   data->executor = Napi::Persistent(ExecutorObject::define(env));
   env.SetInstanceData(data.release());  // Node deletes it with the environment
   exports.Set("info", Napi::Function::New(env, info, "info"));
+  exports.Set("quantizeNf4", Napi::Function::New(env, quantize, "quantizeNf4"));
   exports.Set("createExecutor", Napi::Function::New(env, createExecutor, "createExecutor"));
   return exports;
 }

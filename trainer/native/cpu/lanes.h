@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "../runtime/bf16.h"
+#include "../runtime/nf4.h"
 
 namespace luthier::LUTHIER_ISA {
 
@@ -70,6 +71,9 @@ inline __m256i narrowed(F value) {
 
 inline void store(uint16_t* to, F value, Whole) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), narrowed(value)); }
 inline void store(uint16_t* to, F value, Part p) { _mm256_mask_storeu_epi16(to, maskOf(p), narrowed(value)); }
+
+// The NF4 values of 16 codes, a byte each.
+inline F codeValues(__m128i codes) { return _mm512_permutexvar_ps(_mm512_cvtepu8_epi32(codes), _mm512_loadu_ps(nf4Codes)); }
 
 inline U wordsOf(F value) { return _mm512_castps_si512(value); }
 inline F floatsOf(U words) { return _mm512_castsi512_ps(words); }
@@ -180,6 +184,14 @@ inline void store(uint16_t* to, F value, Whole) { _mm_storeu_si128(reinterpret_c
 inline void store(uint16_t* to, F value, Part p) {
   const __m128i bits = narrowed(value);
   __builtin_memcpy(to, &bits, static_cast<size_t>(p.count) * 2);
+}
+
+// The NF4 values of the first 8 codes, a byte each.
+inline F codeValues(__m128i codes) {
+  const U indices = _mm256_cvtepu8_epi32(codes);
+  const F low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(nf4Codes), indices);
+  const F high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(nf4Codes + 8), indices);
+  return _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(indices, 28)));
 }
 
 inline U wordsOf(F value) { return _mm256_castps_si256(value); }

@@ -6,6 +6,7 @@
 // exists.
 #pragma once
 
+#include "../runtime/nf4.h"
 #include "tasks.h"
 
 namespace luthier::LUTHIER_ISA {
@@ -55,10 +56,56 @@ inline Dense<T> dense(const Tensor& t) {
   return {t.row<T>(0), t.stride};
 }
 
+// An NF4 matrix or a block of one; its values are restored as they are read.
+struct Nf4 {
+  const Tensor& tensor;
+  int64_t row0, col0;
+
+  Nf4 block(int64_t row, int64_t col) const { return {tensor, row0 + row, col0 + col}; }
+
+  F floats(int64_t row, int64_t col, int64_t count) const {
+    if (count <= 0) return zero();
+    const int64_t element = (row0 + row) * tensor.cols() + col0 + col;
+    if (count >= lanes && element % lanes == 0) return codes(element) * all(absmax(element / nf4Block));
+    float values[lanes] = {};
+    for (int64_t i = 0; i < smaller(count, lanes); ++i) values[i] = value(element + i);
+    return load(values, Whole{});
+  }
+
+ private:
+  // `lanes` codes of one block, from a whole vector's boundary.
+  F codes(int64_t element) const {
+    uint64_t bytes = 0;
+    __builtin_memcpy(&bytes, tensor.data + element / 2, lanes / 2);
+    const __m128i pairs = _mm_cvtsi64_si128(static_cast<long long>(bytes)), mask = _mm_set1_epi8(15);
+    return codeValues(_mm_unpacklo_epi8(_mm_and_si128(_mm_srli_epi16(pairs, 4), mask), _mm_and_si128(pairs, mask)));
+  }
+
+  float value(int64_t element) const {
+    const int pair = tensor.data[element / 2];
+    return nf4Codes[element % 2 == 0 ? pair >> 4 : pair & 15] * absmax(element / nf4Block);
+  }
+
+  // Restored as runtime/nf4.h does: a rounded product, a rounded sum.
+  float absmax(int64_t block) const {
+    if (!tensor.nestedAbsmax) return floatAt(tensor.absmax, block);
+    const int64_t blocks = ceilDivide(tensor.count(), nf4Block);
+    const float product = nf4DynamicMap[tensor.absmax[block]] * floatAt(tensor.nestedAbsmax, block / nf4NestedBlock);
+    return product + floatAt(tensor.nestedAbsmax, ceilDivide(blocks, nf4NestedBlock));
+  }
+
+  static float floatAt(const uint8_t* from, int64_t index) {
+    float number;
+    __builtin_memcpy(&number, from + 4 * index, sizeof number);
+    return number;
+  }
+};
+
 // body(matrix) with the tensor as the matrix type that its storage and data type ask for.
 template <class Body>
 inline void withSource(const Tensor& t, Body body) {
-  if (t.dtype == DType::bf16) body(dense<uint16_t>(t));
+  if (t.storage == Storage::nf4) body(Nf4{t, 0, 0});
+  else if (t.dtype == DType::bf16) body(dense<uint16_t>(t));
   else body(dense<float>(t));
 }
 

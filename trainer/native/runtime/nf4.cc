@@ -14,9 +14,10 @@ std::array<float, 256> dynamicMap() {
   for (int i = 0; i < 7; ++i) {
     const int steps = 1 << i;
     const auto boundary = [&](int k) {
-      // torch.linspace is symmetric: the upper half counts down from the end.
+      // torch.linspace: the upper half counts down from the end, each with one rounding.
       const float step = (1.0f - 0.1f) / static_cast<float>(steps);
-      return k < (steps + 1) / 2 ? 0.1f + step * static_cast<float>(k) : 1.0f - step * static_cast<float>(steps - k);
+      if (k < (steps + 1) / 2) return std::fma(step, static_cast<float>(k), 0.1f);
+      return std::fma(-step, static_cast<float>(steps - k), 1.0f);
     };
     for (int k = 0; k < steps; ++k) {
       const float middle = (boundary(k) + boundary(k + 1)) / 2.0f;

@@ -1,0 +1,25 @@
+// Quantising a matrix to NF4, bit-equal to what bitsandbytes does on a CPU (0.50): blocks of 64 of the flattened matrix,
+// and, when asked, double quantisation of the absmax in blocks of 256.
+//
+// One thing differs on purpose: the offset that double quantisation subtracts, the mean of all absmax, is summed in
+// double and rounded once. torch sums it in F32 in an order that depends on its machine's vectors.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "tensor.h"
+
+namespace luthier {
+
+struct Nf4Matrix {
+  std::vector<uint8_t> packed;        // two codes a byte, the high nibble first; padded to a whole byte
+  std::vector<float> absmax;          // one a block of 64; empty when double-quantised
+  std::vector<uint8_t> absmaxCodes;   // double-quantised: one a block of 64
+  std::vector<float> nestedAbsmax;    // double-quantised: one a block of 256 blocks, then the offset
+};
+
+// `count` values of type F32 or BF16.
+Nf4Matrix quantizeNf4(const uint8_t* values, DType dtype, int64_t count, bool doubleQuantization);
+
+}  // namespace luthier
