@@ -69,7 +69,9 @@ export class Transport {
   async text(call: Call): Promise<string> {
     for (let attempt = 1; ; attempt++) {
       try {
-        const response = await this.#send(call, requestTimeoutMs);
+        const limit = AbortSignal.timeout(requestTimeoutMs);
+        const signal = call.signal ? AbortSignal.any([call.signal, limit]) : limit;
+        const response = await this.#send({ ...call, signal }, requestTimeoutMs);
         return await response.body.text();
       } catch (error) {
         const delay = retryDelayMs(call.method, error, attempt);
@@ -154,8 +156,13 @@ export class Transport {
 
   #newDispatcher(tls: Pick<RequestOptions, "ca" | "cert" | "key" | "rejectUnauthorized" | "servername">): Dispatcher {
     const proxy = this.#config.getCurrentCluster()?.proxyUrl;
-    if (proxy !== undefined) return new ProxyAgent({ uri: proxy, requestTls: tls });
-    return new Agent({ connections: 64, connect: { ...tls, keepAlive: true, keepAliveInitialDelay: 30_000 } });
+    if (proxy !== undefined) return new ProxyAgent({ uri: proxy, requestTls: tls, allowH2: false });
+    // HTTP/1.1: over HTTP/2 undici loses the body of a DELETE, and with it how to delete.
+    return new Agent({
+      allowH2: false,
+      connections: 64,
+      connect: { ...tls, keepAlive: true, keepAliveInitialDelay: 30_000 },
+    });
   }
 }
 
