@@ -190,6 +190,9 @@ describe("run", () => {
           ...run!,
           status: {
             state: "Training",
+            conditions: [
+              { type: "Ready", status: "False", reason: "Training", message: "words", lastTransitionTime: "x" },
+            ],
             progress: { phase: "Training", steps: "5/60", updatedAt: "2026-01-02T03:04:00Z" },
           },
         },

@@ -106,16 +106,15 @@ export const runFailed: Step = (world) => {
 export const runGoesOn: Step = (world) => {
   const { job, run } = world;
   if (run === undefined) return undefined;
-  const ready = findCondition(run.status?.conditions, "Ready");
-  const state = run.status?.state ?? "Pending";
-  return say(
-    world,
-    "Reconciling",
-    state === "Stopped" ? "Pending" : state,
-    ready?.reason ?? "Starting",
-    ready?.message ?? "The run is starting.",
-    { status: mirrorProgress(job.status ?? {}, run), actions: placementUpdate(world, run) },
-  );
+  const status = mirrorProgress(job.status ?? {}, run);
+  const actions = placementUpdate(world, run);
+  const { state = "Pending", conditions } = run.status ?? {};
+  const ready = findCondition(conditions, "Ready");
+  // The run has not seen yet that it is wanted.
+  if (ready === undefined || state === "Stopped") {
+    return say(world, "Reconciling", "Pending", "Starting", "The run is starting.", { status, actions });
+  }
+  return say(world, "Reconciling", state, ready.reason, ready.message, { status, actions });
 };
 
 /** Of several FineTuneJobs that share a run, the first owner places it. */
