@@ -54,6 +54,10 @@ const indices = (count: number, behind: number, lowest = 0): TestOperand => {
   return { dtype: "I32", shape: [count], values };
 };
 
+/** A matrix's values as a frozen weight of this storage. */
+const frozen = ({ nf4, weights }: LinearShape, act: Activation, shape: readonly number[]): TestOperand =>
+  nf4 ? { ...asWeight(random("F32", shape)), nf4 } : asWeight(random(weights ?? act, shape));
+
 const asWeight = (operand: TestOperand): TestOperand => ({ ...operand, weight: true });
 
 const make = (
@@ -77,6 +81,7 @@ interface LinearShape {
   rank?: number;
   /** Data type of the weights: that of the activations if absent. */
   weights?: Activation;
+  nf4?: "single" | "double";
   extras?: boolean;
 }
 
@@ -91,13 +96,16 @@ const linearShapes: readonly LinearShape[] = [
   { tokens: 550, width: 64, out: 20 },
   { tokens: 9, width: 48, out: 80, rank: 4, weights: "BF16" },
   { tokens: 9, width: 48, out: 80, rank: 4, weights: "F32" },
+  { tokens: 19, width: 192, out: 70, rank: 8, nf4: "single" },
+  { tokens: 3, width: 1150, out: 130, nf4: "double" },
+  { tokens: 4, width: 37, out: 21, nf4: "double" },
 ];
 
 function linearCase(act: Activation, shape: LinearShape): OpCase {
   const { tokens, width, out, rank, weights = act, extras = false } = shape;
   const tail = rank && { tailX: random(act, [tokens, rank]), tailW: random("F32", [out, rank]) };
   const added = extras && { bias: random(weights, [out]), residual: random(act, [tokens, out]) };
-  const w = asWeight(random(weights, [out, width]));
+  const w = frozen(shape, act, [out, width]);
   const operands = {
     x: random(act, [tokens, width]),
     w,
@@ -109,10 +117,10 @@ function linearCase(act: Activation, shape: LinearShape): OpCase {
 }
 
 function linearInputCase(act: Activation, shape: LinearShape): OpCase {
-  const { tokens, width, out, rank, weights = act, extras = false } = shape;
+  const { tokens, width, out, rank, extras = false } = shape;
   const tail = rank && { tailX: random(act, [tokens, rank]), tailW: random("F32", [rank, width]) };
   const added = extras && { add: random(act, [tokens, width]) };
-  const w = asWeight(random(weights, [out, width]));
+  const w = frozen(shape, act, [out, width]);
   const operands = {
     dy: random(act, [tokens, out]),
     w,

@@ -8,6 +8,7 @@ import type { DataType } from "../graph/compiled.ts";
 import { emit } from "../graph/emit.ts";
 import { type AnyOp, operandNames, plain } from "../graph/op.ts";
 import { aligned, bytesOf, elementsOf, type Tensor } from "../graph/tensor.ts";
+import { addon } from "../native/addon.ts";
 import { type CaseCheck, type CaseFill, encodeCase } from "../native/case.ts";
 
 export interface TestOperand {
@@ -16,6 +17,8 @@ export interface TestOperand {
   /** Row-major; absent: zeros. */
   values?: readonly number[];
   weight?: boolean;
+  /** A weight in NF4 storage, its absmax quantised too or not; dtype is F32. */
+  nf4?: "single" | "double";
 }
 
 export interface OpCase {
@@ -75,18 +78,32 @@ export function bytesOfValues(dtype: DataType, values: readonly number[]): Uint8
 interface Placed extends TestOperand {
   name: string;
   tensor: Tensor;
-  /** In region io, or the binding of a weight. */
+  /** In region io, or the first binding of a weight. */
   at: number;
+}
+
+/** The bytes to bind: of the values, or of packed nibbles, absmax and nested absmax. */
+function weightBytes({ dtype, values = [], nf4 }: TestOperand): Uint8Array[] {
+  const bytes = bytesOfValues(dtype, values);
+  if (!nf4) return [bytes];
+  const { packed, absmax, nestedAbsmax } = addon().quantizeNf4(bytes, "F32", nf4 === "double");
+  return nestedAbsmax ? [packed, absmax, nestedAbsmax] : [packed, absmax];
+}
+
+function bindings({ at, nf4 }: Placed): readonly [number, number, number] {
+  if (!nf4) return [at, -1, -1];
+  return [at, at + 1, nf4 === "double" ? at + 2 : -1];
 }
 
 function place(operands: Record<string, TestOperand>): { placed: Placed[]; ioBytes: number; weights: Uint8Array[] } {
   let ioBytes = 0;
   const weights: Uint8Array[] = [];
   const placed = Object.entries(operands).map(([name, operand]) => {
-    const { dtype, shape, weight = false, values = [] } = operand;
-    const tensor: Tensor = { name, role: weight ? "frozen" : "input", dtype, storage: "dense", shape };
+    const { dtype, shape, weight = false, nf4 } = operand;
+    const storage = nf4 ? "NF4" : "dense";
+    const tensor: Tensor = { name, role: weight ? "frozen" : "input", dtype, storage, shape };
     const at = weight ? weights.length : ioBytes;
-    if (weight) weights.push(bytesOfValues(dtype, values));
+    if (weight) weights.push(...weightBytes(operand));
     else ioBytes += aligned(bytesOf(tensor));
     return { ...operand, name, tensor, at };
   });
@@ -107,7 +124,7 @@ export function opCase({ op, attributes, operands, relative, absolute = 0, runs 
     locate(tensor) {
       const operand = locations.get(tensor);
       if (!operand) throw new Error(`${op.name}: ${tensor.name} has no place`);
-      if (operand.weight) return { region: "weights", bindings: [operand.at, -1, -1] };
+      if (operand.weight) return { region: "weights", bindings: bindings(operand) };
       return { region: "io", offset: operand.at };
     },
     arenaBytes: 0,
