@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { modelFileNames, readTensorTable, storedType } from "./huggingFace.ts";
+import { encodeSafetensors, type TensorData } from "./safetensorsWriter.ts";
+
+const usual = ["config.json", "tokenizer.json", "tokenizer_config.json"];
+
+test("a model is its configuration, tokenizer and the weights that the index names, and nothing else", () => {
+  const present = [...usual, "model.safetensors", "pytorch_model.bin", "README.md", "chat_template.jinja"];
+  const names = modelFileNames(present, undefined);
+  assert.deepEqual(names.sort(), [...usual, "chat_template.jinja", "model.safetensors"].sort());
+  const index = JSON.stringify({ weight_map: { a: "x-1.safetensors", b: "x-2.safetensors", c: "x-1.safetensors" } });
+  const sharded = modelFileNames([...usual, "x-1.safetensors", "x-2.safetensors", "x-3.safetensors"], index);
+  assert.deepEqual(
+    sharded.filter((name) => !usual.includes(name)),
+    ["x-1.safetensors", "x-2.safetensors", "model.safetensors.index.json"],
+  );
+});
+
+const refused: [string, string[], string | undefined, RegExp][] = [
+  ["no tokenizer", ["config.json", "model.safetensors"], undefined, /no tokenizer\.json/],
+  ["weights that can hold code alone", [...usual, "pytorch_model.bin"], undefined, /no model\.safetensors/],
+  ["a shard that is not there", usual, '{"weight_map":{"a":"x.safetensors"}}', /no x\.safetensors/],
+  ["an index out of the directory", usual, '{"weight_map":{"a":"../x.safetensors"}}', /weight_map/],
+  ["an index to other files", usual, '{"weight_map":{"a":"x.bin"}}', /weight_map/],
+  ["an index that is not JSON", usual, "{", /index\.json: not JSON/],
+];
+
+for (const [what, present, index, reason] of refused) {
+  test(`refuses ${what}`, () => {
+    assert.throws(() => modelFileNames(present, index), reason);
+  });
+}
+
+const tensor = (name: string, dtype: "F32" | "F16" | "BF16"): TensorData => ({
+  name,
+  dtype,
+  shape: [2],
+  data: new Uint8Array(dtype === "F32" ? 8 : 4),
+});
+
+async function tableOf(files: Readonly<Record<string, Uint8Array>>) {
+  return await readTensorTable(Object.keys(files), {
+    has: (name) => name in files,
+    bytes: (name) => files[name]!.length,
+    read: async (name, range) => files[name]!.subarray(range?.start, range?.end),
+  });
+}
+
+test("tensors are found in their files; two of one name, cut files and mixed types are refused", async () => {
+  const [one, two] = [encodeSafetensors([tensor("a", "BF16")]), encodeSafetensors([tensor("b", "BF16")])];
+  const table = await tableOf({ "1.safetensors": one, "2.safetensors": two });
+  assert.equal(table.get("b")!.file, "2.safetensors");
+  assert.equal(storedType(table), "BF16");
+  await assert.rejects(tableOf({ "1.safetensors": one, "2.safetensors": one }), {
+    code: 23,
+    message: /a is in two files/,
+  });
+  await assert.rejects(tableOf({ "1.safetensors": one.subarray(0, 70) }), { code: 23, message: /1\.safetensors: / });
+  const half = await tableOf({ "1.safetensors": encodeSafetensors([tensor("a", "F16")]) });
+  assert.throws(() => storedType(half), /F16 \(a\); convert it to BF16 or F32/);
+  const mixed = await tableOf({ "1.safetensors": encodeSafetensors([tensor("a", "F32"), tensor("b", "BF16")]) });
+  assert.throws(() => storedType(mixed), { code: 20 });
+});

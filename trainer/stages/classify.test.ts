@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { invalid } from "../failure.ts";
+import { MissingFileError } from "../stores/store.ts";
+import { classified } from "./classify.ts";
+import { failureOutcome } from "./outcome.ts";
+
+const systemError = (code: string) => Object.assign(new Error(`${code}: something happened`), { code });
+
+const cases: [unknown, number, string][] = [
+  [invalid("BadRow", "a row"), 20, "BadRow"],
+  [new MissingFileError("pvc://a/b"), 23, "FileMissing"],
+  [systemError("ENOSPC"), 24, "StoreFull"],
+  [systemError("EIO"), 24, "StoreUnreachable"],
+  [systemError("EACCES"), 24, "StoreUnreachable"],
+  [new TypeError("a fault of ours"), 1, "Crashed"],
+  ["not even an error", 1, "Crashed"],
+];
+
+for (const [error, code, reason] of cases) {
+  test(`${error} ends with ${code} ${reason}`, async () => {
+    const thrown = await classified(() => Promise.reject(error)).catch((caught: unknown) => caught);
+    const outcome = failureOutcome("Train", thrown);
+    assert.deepEqual([outcome.code, outcome.envelope.reason, outcome.envelope.outcome], [code, reason, "Failed"]);
+  });
+}
+
+test("an envelope stays within its bytes, whatever the message is made of", () => {
+  const { envelope } = failureOutcome("Prepare", invalid("BadRow", "\u0000\u{1f600}".repeat(3000)));
+  assert.ok(Buffer.byteLength(JSON.stringify(envelope)) <= 3584);
+  assert.ok(envelope.message.length > 100);
+});
