@@ -138,11 +138,16 @@ class ExecutorObject final : public Napi::ObjectWrap<ExecutorObject> {
     });
   }
 
+  // Everything that is wrong with a run rejects its promise.
   Napi::Value run(const Napi::CallbackInfo& info) {
-    return guarded(info.Env(), [&]() -> Napi::Value {
+    try {
       if (!info[0].IsNumber()) throw Error("run takes a program's handle");
       return idle().run(info.Env(), info[0].As<Napi::Number>().Int32Value());
-    });
+    } catch (const Error& error) {
+      const auto deferred = Napi::Promise::Deferred::New(info.Env());
+      deferred.Reject(Napi::Error::New(info.Env(), error.what()).Value());
+      return deferred.Promise();
+    }
   }
 
   Napi::Value arenaPeakBytes(const Napi::CallbackInfo& info) {

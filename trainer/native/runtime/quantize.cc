@@ -6,6 +6,7 @@
 
 #include "nf4.h"
 #include "reference.h"
+#include "torchMean.h"
 
 namespace luthier {
 namespace {
@@ -53,17 +54,16 @@ class DynamicCodes {
 // absmax → codes and scales of 256 blocks each, the offset last.
 void quantizeScales(Nf4Matrix& matrix) {
   static const DynamicCodes codes;
-  double sum = 0;
-  for (const float scale : matrix.absmax) sum += static_cast<double>(scale);
   const auto count = static_cast<int64_t>(matrix.absmax.size());
-  const auto offset = static_cast<float>(sum / static_cast<double>(count));
+  const float offset = torchMean(matrix.absmax.data(), count);
   for (int64_t first = 0; first < count; first += nf4NestedBlock) {
     const int64_t last = std::min(first + nf4NestedBlock, count);
     float scale = 0;
     for (int64_t i = first; i < last; ++i) scale = std::max(scale, std::fabs(matrix.absmax[i] - offset));
     matrix.nestedAbsmax.push_back(scale);
     for (int64_t i = first; i < last; ++i) {
-      matrix.absmaxCodes.push_back(codes.of(scale > 0 ? (matrix.absmax[i] - offset) / scale : 0.0f));
+      // Blocks that are all alike have scale 0, under which every code means the offset: bitsandbytes writes the first.
+      matrix.absmaxCodes.push_back(scale > 0 ? codes.of((matrix.absmax[i] - offset) / scale) : 0);
     }
   }
   matrix.nestedAbsmax.push_back(offset);

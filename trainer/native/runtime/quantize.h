@@ -1,8 +1,5 @@
 // Quantising a matrix to NF4, bit-equal to what bitsandbytes does on a CPU (0.50): blocks of 64 of the flattened matrix,
 // and, when asked, double quantisation of the absmax in blocks of 256.
-//
-// One thing differs on purpose: the offset that double quantisation subtracts, the mean of all absmax, is summed in
-// double and rounded once. torch sums it in F32 in an order that depends on its machine's vectors.
 #pragma once
 
 #include <cstdint>

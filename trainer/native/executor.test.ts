@@ -1,0 +1,218 @@
+/**
+ * The executor as JavaScript sees it: programs that are not well formed are refused with the reason, data that points
+ * outside is an error and no crash, one program runs at a time, closing detaches the views.
+ */
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { before, suite, test } from "node:test";
+import { emit } from "../graph/emit.ts";
+import type { Node } from "../graph/graph.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import { embed } from "../ops/embed/op.ts";
+import { uniform } from "../ops/testing.ts";
+import { addon, type Backend, type Executor, type ExecutorOptions } from "./addon.ts";
+import { buildNative } from "./build.ts";
+
+const tokens = 4;
+const width = 8;
+const vocabulary = 5;
+
+const tensor = (name: string, dtype: Tensor["dtype"], shape: number[], role: Tensor["role"]): Tensor => ({
+  name,
+  role,
+  dtype,
+  storage: "dense",
+  shape,
+});
+
+/** y = weight[ids]: ids at 0 and y at 64 in io, the weight binding 0. */
+function embedProgram(): Uint8Array {
+  const ids = tensor("ids", "I32", [tokens], "input");
+  const weight = tensor("weight", "F32", [vocabulary, width], "frozen");
+  const y = tensor("y", "F32", [tokens, width], "input");
+  const node: Node = { op: embed, operands: { ids, weight }, outputs: { y }, attributes: {}, block: undefined, backward: false };
+  return emit({
+    nodes: [node],
+    released: [],
+    locate: (t) =>
+      t === weight ? { region: "weights", bindings: [0, -1, -1] } : { region: "io", offset: t === ids ? 0 : 64 },
+    arenaBytes: 0,
+    stateBytes: 0,
+    ioBytes: 64 + 4 * tokens * width,
+    weightCount: 1,
+  });
+}
+
+const options = (over: Partial<ExecutorOptions> = {}): ExecutorOptions => ({
+  backend: "cpu",
+  threads: 2,
+  stateBytes: 64,
+  arenaBytes: 64,
+  ioBytes: 256,
+  weights: 1,
+  poison: false,
+  ...over,
+});
+
+const weightValues = Float32Array.from({ length: vocabulary * width }, (_, i) => i);
+
+function open(over: Partial<ExecutorOptions> = {}): Executor {
+  const executor = addon().createExecutor(options(over));
+  if ((over.weights ?? 1) > 0) executor.bind(0, { data: new Uint8Array(weightValues.buffer) });
+  return executor;
+}
+
+const idsOf = (executor: Executor): Int32Array => new Int32Array(executor.io.buffer, 0, tokens);
+const outputOf = (executor: Executor): number[] => [...new Float32Array(executor.io.buffer, 64, tokens * width)];
+
+/** The program with one 32-bit word replaced. */
+function withWord(index: number, value: number): Uint8Array {
+  const words = new Int32Array(embedProgram().slice().buffer);
+  words[index] = value;
+  return new Uint8Array(words.buffer);
+}
+
+before(() => buildNative());
+
+suite("a program runs", () => {
+  for (const backend of ["cpu", "reference", "reference64"] as const satisfies readonly Backend[]) {
+    test(`on ${backend}`, async () => {
+      const executor = open({ backend });
+      idsOf(executor).set([4, 0, 2, 2]);
+      await executor.run(executor.load(embedProgram()));
+      const rows = [4, 0, 2, 2].flatMap((id) => [...weightValues.slice(id * width, (id + 1) * width)]);
+      assert.deepEqual(outputOf(executor), rows);
+      executor.close();
+    });
+  }
+
+  test("from a weight mapped out of a file, at an offset that no type is aligned to", async () => {
+    const path = join(tmpdir(), `luthier-weight-${process.pid}`);
+    writeFileSync(path, Buffer.concat([Buffer.alloc(13), Buffer.from(weightValues.buffer)]));
+    const executor = open();
+    executor.bind(0, { path, offset: 13, bytes: weightValues.byteLength });
+    idsOf(executor).set([1, 1, 1, 1]);
+    await executor.run(executor.load(embedProgram()));
+    assert.deepEqual(outputOf(executor).slice(0, width), [...weightValues.slice(width, 2 * width)]);
+    assert.throws(() => executor.bind(0, { path, offset: 14, bytes: weightValues.byteLength }), /are not in it/);
+    assert.throws(() => executor.bind(0, { path: `${path}-none`, offset: 0, bytes: 1 }), /cannot open/);
+    executor.close();
+  });
+});
+
+suite("what is wrong is an error", () => {
+  // Header 12 words; tensors ids (12..23), weight (24..35), y (36..47); the instruction from 48.
+  const refusals: [string, Uint8Array, RegExp][] = [
+    ["no bytes", new Uint8Array(0), /magic LTHP is missing/],
+    ["half a word", embedProgram().slice(0, -1), /whole number of 32-bit words/],
+    ["another magic", withWord(0, 1), /magic LTHP is missing/],
+    ["a later version", withWord(1, 2), /program version 2/],
+    ["a negative count", withWord(2, -3), /counts do not add up/],
+    ["too many instructions", withWord(3, 2), /ends early|unknown opcode/],
+    ["a truncated program", embedProgram().slice(0, -4), /counts do not add up/],
+    ["more io than there is", withWord(9, 1000), /needs 1000 bytes of io, the executor has 256/],
+    ["more weights than there are", withWord(11, 2), /names 2 weights, the executor has 1/],
+    ["an unknown region", withWord(12, 9), /tensor 0: unknown region 9/],
+    ["an unknown data type", withWord(13, 77), /tensor 0: unknown data type 77/],
+    ["an unknown storage", withWord(14, 5), /tensor 0: unknown storage 5/],
+    ["rank 0", withWord(15, 0), /rank 0 is not 1 to 4/],
+    ["a negative dimension", withWord(16, -4), /dimension 0 is -4/],
+    ["a tensor beyond its region", withWord(40, 1 << 20), /tensor 2: reaches beyond its region/],
+    ["an offset beyond its region", withWord(45, 1 << 16), /tensor 2: reaches beyond its region/],
+    ["a misaligned offset", withWord(45, 66), /tensor 2: misaligned offset 66/],
+    ["a row stride shorter than a row", withWord(44, 3), /tensor 2: the row stride is shorter/],
+    ["a binding that is not there", withWord(33, 7), /weight binding 7 is not among the 1/],
+    ["an unknown opcode", withWord(48, 999), /unknown opcode 999/],
+    ["a missing operand", withWord(49, 2), /embed: takes 3 operands, has 2/],
+    ["an attribute too many", withWord(50, 1), /embed: takes 0 attributes, has 1/],
+    ["an operand that is no tensor", withWord(51, 5), /operand 0 is tensor 5, which does not exist/],
+    ["an absent operand that is needed", withWord(52, -1), /operand 1 is tensor -1/],
+    ["a weight that is written", withWord(53, 1), /embed.*(weight|V|T)/],
+    ["indices of another type", withWord(13, 0), /embed: ids: data type F32/],
+    ["shapes that do not fit", withWord(41, 7), /embed: y: dimension d is 7, not 8|row stride/],
+  ];
+  for (const [what, program, reason] of refusals) {
+    test(`a program with ${what}`, () => {
+      const executor = open();
+      assert.throws(() => executor.load(program), reason);
+      executor.close();
+    });
+  }
+
+  test("any words at all are refused or run, and never crash", async () => {
+    const executor = open();
+    const next = uniform(11);
+    const interesting = [-1, 0, 1, 2, 3, 64, 2 ** 31 - 1, -(2 ** 31), 0x7f800000];
+    for (let round = 0; round < 3000; round += 1) {
+      const words = new Int32Array(embedProgram().slice().buffer);
+      for (let changes = 1 + Math.floor(next() * 3); changes > 0; changes -= 1) {
+        words[Math.floor(next() * words.length)] = interesting[Math.floor(next() * interesting.length)]!;
+      }
+      idsOf(executor).fill(0);
+      try {
+        await executor.run(executor.load(new Uint8Array(words.buffer)));
+      } catch (error) {
+        assert(error instanceof Error && error.message.length > 10);
+      }
+    }
+    executor.close();
+  });
+
+  test("an id outside of the vocabulary rejects the run with op and row", async () => {
+    const executor = open();
+    const program = executor.load(embedProgram());
+    idsOf(executor).set([0, 1, 5, 0]);
+    await assert.rejects(executor.run(program), /embed: index 5 at row 2 of operand 0 is not 0 to 4/);
+    idsOf(executor).set([0, 1, 4, 0]);
+    await executor.run(program);
+    executor.close();
+  });
+
+  test("a weight that is not bound, or too short", async () => {
+    const executor = addon().createExecutor(options());
+    const program = executor.load(embedProgram());
+    await assert.rejects(executor.run(program), /weight 0 is not bound/);
+    executor.bind(0, { data: new Uint8Array(12) });
+    await assert.rejects(executor.run(program), /weight 0 has 12 bytes; tensor 1 of the program needs 160/);
+    assert.throws(() => executor.bind(1, { data: new Uint8Array(12) }), /weight 1 is not among the 1/);
+    executor.close();
+  });
+
+  test("a handle that no program has", async () => {
+    const executor = open();
+    await assert.rejects(executor.run(3), /no program 3 is loaded/);
+    executor.close();
+  });
+
+  test("options that make no sense", () => {
+    assert.throws(() => addon().createExecutor(options({ backend: "gpu" as Backend })), /unknown backend gpu/);
+    assert.throws(() => addon().createExecutor(options({ threads: -1 })), /threads must be an integer/);
+    assert.throws(() => addon().createExecutor(options({ arenaBytes: 2 ** 52 })), /no memory for .* bytes of arena/);
+  });
+});
+
+suite("one at a time", () => {
+  test("a second run while one is running is refused, and so are load, bind and close", async () => {
+    const executor = open();
+    const program = executor.load(embedProgram());
+    const first = executor.run(program);
+    const second = executor.run(program);
+    assert.throws(() => executor.load(embedProgram()), /a program is running/);
+    assert.throws(() => executor.close(), /a program is running/);
+    await assert.rejects(second, /a program is running/);
+    await first;
+    executor.close();
+  });
+
+  test("closing detaches the views and ends the executor", () => {
+    const executor = open();
+    const { io } = executor;
+    executor.close();
+    assert.equal(io.byteLength, 0);
+    assert.throws(() => executor.io, /the executor is closed/);
+    assert.throws(() => executor.load(embedProgram()), /the executor is closed/);
+    executor.close();
+  });
+});
