@@ -71,7 +71,7 @@ test("killed before and after each write of a life, the operator comes to the sa
   operator.start();
   const adapter = { exports: [{ name: "merged", merged: {} }] };
   await team.apply(manifest("job", { training: { maxSteps: 3, batchTokens: 512 }, adapter }));
-  await team.untilReady("job", 420);
+  await team.untilReady("job", 1200);
   t.diagnostic(`${proxy.cuts.length} cuts, ${operator.starts} starts`);
   assert.ok(proxy.cuts.some((cut) => cut.startsWith("after")) && proxy.cuts.length > 20, proxy.cuts.join("\n"));
   assert.equal(operator.starts, proxy.cuts.length + 1);
