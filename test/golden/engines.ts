@@ -35,7 +35,7 @@ export async function openCase(golden: GoldenCase, variant: Variant): Promise<Go
   const dataset = readDataset();
   const spec = specOf(golden, variant, model, dataset.rowTokens);
   const compiled = compile(spec);
-  const engine = new Engine(compiled, { threads: variant.threads ?? 2, backend: variant.backend });
+  const engine = new Engine(compiled, { threads: variant.threads ?? 1, backend: variant.backend });
   await bindBase(engine, golden, variant);
   for (const name of golden.tensors.names("initial/")) {
     engine.floats("parameter", ourName(name)).set(golden.tensors.values(`initial/${name}`));

@@ -17,7 +17,7 @@ export const onCpuOtherwise: Variant = {
   precision: "F32",
   microRows: 1,
   recomputedBlocks: 1,
-  threads: 1,
+  threads: 2,
 };
 export const onReference: Variant = { backend: "reference64", precision: "F64" };
 

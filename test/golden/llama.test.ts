@@ -3,6 +3,6 @@ import { holdCases, onCpu, onCpuOtherwise, onReference } from "./holdCases.ts";
 
 holdCases(["full-untied", "full-tied", "lora-all-linear", "lora-subset"], {
   "cpu in F32": onCpu,
-  "cpu in F32, a row at a time, a block recomputed, one thread": onCpuOtherwise,
+  "cpu in F32, a row at a time, a block recomputed, two threads": onCpuOtherwise,
   "the reference in F64": onReference,
 });

@@ -1,4 +1,8 @@
 /** LoRA on NF4 bases that bitsandbytes wrote, against PEFT. */
-import { holdCases, onReference } from "./holdCases.ts";
+import { holdCases, onCpu, onCpuOtherwise, onReference } from "./holdCases.ts";
 
-holdCases(["qlora-nf4", "qlora-nf4-double"], { "the reference in F64": onReference });
+holdCases(["qlora-nf4", "qlora-nf4-double"], {
+  "cpu in F32": onCpu,
+  "cpu in F32, a row at a time, a block recomputed, two threads": onCpuOtherwise,
+  "the reference in F64": onReference,
+});
