@@ -1,6 +1,6 @@
 /** Trainings from their run files to their artifacts, on the native executor. */
 import assert from "node:assert/strict";
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { type TestContext, test } from "node:test";
 import type { Progress } from "../contract/progress.ts";
 import { readPeftAdapter } from "../export/adapterSource.ts";
@@ -173,6 +173,17 @@ async function stopAfter(training: TinyTraining, step: number): Promise<void> {
     { code: 10, reason: "Stopped" },
   );
 }
+
+test("half a checkpoint of a killed process is cleared away by the next one", async (t) => {
+  const training = await TinyTraining.make(t, {
+    training: { maxSteps: 6, batchTokens: 64, checkpoint: { everySteps: 2 } },
+  });
+  const checkpoints = `${await training.runPath()}/checkpoints`;
+  await mkdir(`${checkpoints}/step-3.tmp`, { recursive: true });
+  await writeFile(`${checkpoints}/step-3.tmp/state.safetensors`, "half");
+  await stopAfter(training, 4);
+  assert.deepEqual((await readdir(checkpoints)).sort(), ["step-2", "step-4"]);
+});
 
 test("a writer that was replaced stops itself before it commits", async (t) => {
   const training = await TinyTraining.make(t, {

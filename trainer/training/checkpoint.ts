@@ -111,9 +111,12 @@ export class Checkpoints {
     return undefined;
   }
 
-  /** Removes all but the newest `keep`. */
+  /** Removes all but the newest `keep`, and what a killed process left half-written. To be called while none is written. */
   async prune(keep: number): Promise<void> {
     for (const step of (await this.steps()).slice(0, -keep)) await this.#remove(step);
+    const store = this.#stores.of(this.#uri);
+    for (const step of await this.#stepsOf(/^step-([0-9]+)\.tmp\//))
+      await store.remove(`${this.#uri}/step-${step}.tmp`);
   }
 
   /** Removes every checkpoint: the run is complete. */
@@ -123,12 +126,14 @@ export class Checkpoints {
 
   /** Steps with a manifest, rising. */
   async steps(): Promise<number[]> {
+    return await this.#stepsOf(/^step-([0-9]+)\/manifest\.json$/);
+  }
+
+  /** Steps whose directory holds a file that matches, rising. */
+  async #stepsOf(pattern: RegExp): Promise<number[]> {
     const entries = await this.#stores.of(this.#uri).list(this.#uri);
-    const names = entries.map(({ path }) => /^step-([0-9]+)\/manifest\.json$/.exec(path)?.[1]);
-    return names
-      .filter((name) => name !== undefined)
-      .map(Number)
-      .sort((a, b) => a - b);
+    const names = entries.map(({ path }) => pattern.exec(path)?.[1]).filter((name) => name !== undefined);
+    return [...new Set(names)].map(Number).sort((a, b) => a - b);
   }
 
   async #remove(step: number): Promise<void> {
