@@ -58,7 +58,7 @@ void Executor::run(int32_t program) {
   if (program < 0 || program >= static_cast<int32_t>(programs_.size())) throw Error("no program " + std::to_string(program) + " is loaded");
   Loaded& loaded = programs_[static_cast<size_t>(program)];
   resolve(loaded);
-  if (poison_) std::memset(arena_.data(), 0xff, static_cast<size_t>(arena_.bytes()));
+  if (poison_ && arena_.bytes() > 0) std::memset(arena_.data(), 0xff, static_cast<size_t>(arena_.bytes()));
   arenaPeak_ = std::max(arenaPeak_, loaded.program.arenaPeak());
   for (const Instruction& instruction : loaded.program.instructions) execute(loaded, instruction);
 }

@@ -6,6 +6,7 @@ namespace luthier {
 namespace {
 
 constexpr int spins = 4000;  // about 40 µs
+constexpr uint32_t open = 1u << 31;
 
 uint8_t* grow(Mapping& scratch, int64_t bytes) {
   if (scratch.bytes() < bytes) {
@@ -39,11 +40,12 @@ void Pool::run(int64_t count, Task task, void* argument) {
   argument_ = argument;
   count_ = count;
   next_.store(0, std::memory_order_relaxed);
-  busy_.store(static_cast<int32_t>(threads_.size()), std::memory_order_relaxed);
+  gate_.store(open, std::memory_order_release);
   round_.fetch_add(1, std::memory_order_release);
   round_.notify_all();
   pull(0);
-  for (int i = 0; busy_.load(std::memory_order_acquire) != 0; ++i) {
+  gate_.fetch_and(~open, std::memory_order_relaxed);
+  for (int i = 0; gate_.load(std::memory_order_acquire) != 0; ++i) {
     if (i < spins) __builtin_ia32_pause();
     else std::this_thread::yield();
   }
@@ -51,6 +53,14 @@ void Pool::run(int64_t count, Task task, void* argument) {
 
 void Pool::pull(int32_t thread) {
   for (int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < count_;) task_(argument_, i, thread);
+}
+
+bool Pool::enter() {
+  uint32_t gate = gate_.load(std::memory_order_relaxed);
+  while ((gate & open) != 0) {
+    if (gate_.compare_exchange_weak(gate, gate + 1, std::memory_order_acquire, std::memory_order_relaxed)) return true;
+  }
+  return false;
 }
 
 uint32_t Pool::waitForNext(uint32_t seen) const {
@@ -67,8 +77,9 @@ void Pool::work(int32_t thread) {
   for (uint32_t seen = 0;;) {
     seen = waitForNext(seen);
     if (stopping_) return;
+    if (!enter()) continue;
     pull(thread);
-    busy_.fetch_sub(1, std::memory_order_release);
+    gate_.fetch_sub(1, std::memory_order_release);
   }
 }
 

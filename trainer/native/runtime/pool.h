@@ -1,5 +1,7 @@
 // The thread pool: the calling thread and `threads - 1` others pull tasks from one counter.
 //
+// A round of tasks has a gate: a thread that comes while it is open counts itself in, pulls, and counts itself out. The
+// caller closes it when no task is left and waits for those inside alone, never for a thread that is still asleep.
 // Between calls the others spin briefly and then sleep, since a cgroup's quota pays for spinning.
 #pragma once
 
@@ -29,13 +31,14 @@ class Pool final : public Workers {
  private:
   void work(int32_t thread);
   void pull(int32_t thread);
+  bool enter();
   uint32_t waitForNext(uint32_t seen) const;
 
   Task task_ = nullptr;
   void* argument_ = nullptr;
   int64_t count_ = 0;
   std::atomic<int64_t> next_{0};
-  std::atomic<int32_t> busy_{0};
+  std::atomic<uint32_t> gate_{0};  // `open`, and how many others are inside
   std::atomic<uint32_t> round_{0};
   std::atomic<bool> stopping_{false};
   std::vector<Mapping> scratch_;  // one a thread, then the shared one
