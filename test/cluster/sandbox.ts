@@ -63,14 +63,22 @@ export async function stopSandbox(paths: Paths): Promise<void> {
   const sandbox = findSandbox(paths.state);
   if (sandbox !== undefined) await kill(sandbox.pid);
   const network = readNetwork(paths);
-  if (network !== undefined) {
+  if (network !== undefined && !isTaken(network, paths)) {
     if (existsSync(`/sys/class/net/${network.hostInterface}`)) await removeLink(network.hostInterface);
     await removeCgroup(network.cgroup);
   }
   if (runningSandboxes().length === 0) for (const directory of MOUNT_POINTS) removeMountPoint(directory);
 }
 
-export function readNetwork(paths: Paths): Network | undefined {
+/** A cluster that was killed may have lost its number to one that runs now. */
+function isTaken({ index }: Network, { state }: Paths): boolean {
+  return runningSandboxes().some(
+    (other) =>
+      other.state !== state && readNetwork({ network: path.join(other.state, "network.json") })?.index === index,
+  );
+}
+
+export function readNetwork(paths: Pick<Paths, "network">): Network | undefined {
   if (!existsSync(paths.network)) return undefined;
   const stored: unknown = JSON.parse(readFileSync(paths.network, "utf8"));
   if (typeof stored !== "object" || stored === null || !("index" in stored) || typeof stored.index !== "number")
