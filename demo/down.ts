@@ -1,6 +1,8 @@
 /** `npm run demo:down`: ends the demo's cluster and removes all that it put on the machine. */
 import { rmSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { createScreen } from "../cli/ui/screen.ts";
+import { runStages } from "../cli/ui/stages.ts";
 import { stopCluster } from "../test/cluster/cluster.ts";
 import { cacheRoot } from "../tools/setup/cache.ts";
 import { messageOf } from "../trainer/failure.ts";
@@ -19,9 +21,17 @@ async function main(): Promise<void> {
     return;
   }
   if (process.getuid?.() !== 0) throw new Error("the demo's cluster belongs to root: run this as root");
-  process.stderr.write("ending the demo's cluster …\n");
-  await stopCluster(demo.clusterName);
-  for (const directory of [demo.clusterInputs, demo.clusterStore]) rmSync(directory, { recursive: true, force: true });
+  await runStages(createScreen(), [
+    {
+      title: "end the demo's cluster",
+      async run(report) {
+        report({ message: "a training that runs writes its checkpoint first" });
+        await stopCluster(demo.clusterName);
+        rmSync(demo.clusterState, { recursive: true, force: true });
+        return undefined;
+      },
+    },
+  ]);
   process.stdout.write(`The demo's cluster is gone. Installed packages and the cache (${cacheRoot()}) stay.\n`);
 }
 

@@ -16,6 +16,7 @@ export const demo = {
   inputsClaim: "demo-inputs",
   storeClaim: "demo-store",
   /** Copies for the pods' user; the checkout's own files keep their owner. */
+  clusterState: state,
   clusterInputs: path.join(state, "inputs"),
   clusterStore: path.join(state, "store"),
   localStore: path.join(repository, ".luthier/demo-store"),
