@@ -25,7 +25,7 @@ async function main(): Promise<void> {
     {
       title: "end the demo's cluster",
       async run(report) {
-        report({ message: "a training that runs writes its checkpoint first" });
+        report({ message: "processes, network, mounts, control groups, volumes" });
         await stopCluster(demo.clusterName);
         rmSync(demo.clusterState, { recursive: true, force: true });
         return undefined;
