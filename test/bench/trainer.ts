@@ -41,10 +41,10 @@ export async function benchTrainer({ formats, peers, steps, write, onLine }: Tra
     onLine(`${format}: ours, ${steps} steps on ${cores} cores`);
     const peak = await measurePeak(cores);
     const ours = await measureOurs(format, cores, steps);
+    onLine(`${format}: ours ${wallRate(ours).toFixed(0)} tokens/s, ${coreRate(ours, cores).toFixed(0)} by core time`);
     if (python) onLine(`${format}: peers, ${steps} steps`);
     const peer = python ? await measurePeer(python, format, cores, steps) : undefined;
     results.push({ format, peak, ours, peer });
-    for (const line of plainTable(results.slice(-1), cores)) onLine(line);
   }
   const heading = `${os.cpus()[0]?.model ?? "unknown processor"}, ${cores} cores, ${isa}; load ${os.loadavg()[0]?.toFixed(1)}`;
   for (const line of [heading, ...plainTable(results, cores)]) onLine(line);
