@@ -25,20 +25,33 @@ constexpr int tileRows() {
 }
 
 template <class C, int MR, int NR>
-inline __attribute__((always_inline)) void addProducts(const LeftRows& a, const uint32_t* panel, int64_t units, F (&sums)[MR][NR]) {
+inline __attribute__((always_inline)) void addProducts(const LeftRows& a, const uint32_t* panel, int64_t units, F (&results)[MR][NR]) {
+  // Copies, so that the compiler keeps every sum in a register for the whole loop.
+  F sums[MR][NR];
+#pragma GCC unroll 16
+  for (int i = 0; i < MR; ++i) {
+#pragma GCC unroll 4
+    for (int j = 0; j < NR; ++j) sums[i][j] = results[i][j];
+  }
   const uint8_t* left = a.data;
+  const int64_t rowBytes = a.rowBytes, unitBytes = a.unitBytes;
   for (int64_t unit = 0; unit < units; ++unit) {
     U right[NR];
 #pragma GCC unroll 4
     for (int j = 0; j < NR; ++j) right[j] = loadWords(panel + j * lanes);
 #pragma GCC unroll 16
     for (int i = 0; i < MR; ++i) {
-      const U word = broadcastWord(left + i * a.rowBytes);
+      const U word = broadcastWord(left + i * rowBytes);
 #pragma GCC unroll 4
       for (int j = 0; j < NR; ++j) sums[i][j] = C::multiplyAdd(sums[i][j], word, right[j]);
     }
-    left += a.unitBytes;
+    left += unitBytes;
     panel += NR * lanes;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < MR; ++i) {
+#pragma GCC unroll 4
+    for (int j = 0; j < NR; ++j) results[i][j] = sums[i][j];
   }
 }
 
