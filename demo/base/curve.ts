@@ -57,6 +57,7 @@ export function curveSvg(points: readonly CurvePoint[]): string {
   );
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">`,
+    "<title>Loss of the base model's training over its steps</title>",
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
     ...grid,
     `<polyline fill="none" stroke="#36c" stroke-width="1.5" points="${line}"/>`,
