@@ -39,7 +39,7 @@ function toolVersion(command: string, aptPackage: string): string {
 }
 
 function compiler(): string {
-  return process.env["CXX"] ?? "g++";
+  return process.env.CXX ?? "g++";
 }
 
 /** Throws unless the compiler knows C++20 and the instruction sets of the kernels. */

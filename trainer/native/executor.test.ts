@@ -32,7 +32,14 @@ function embedProgram(): Uint8Array {
   const ids = tensor("ids", "I32", [tokens], "input");
   const weight = tensor("weight", "F32", [vocabulary, width], "frozen");
   const y = tensor("y", "F32", [tokens, width], "input");
-  const node: Node = { op: embed, operands: { ids, weight }, outputs: { y }, attributes: {}, block: undefined, backward: false };
+  const node: Node = {
+    op: embed,
+    operands: { ids, weight },
+    outputs: { y },
+    attributes: {},
+    block: undefined,
+    backward: false,
+  };
   return emit({
     nodes: [node],
     released: [],

@@ -2,7 +2,6 @@
 import { fileURLToPath } from "node:url";
 
 export const nativeRoot = fileURLToPath(new URL(".", import.meta.url));
-export const buildDirectory =
-  process.env["LUTHIER_NATIVE_BUILD"] ?? fileURLToPath(new URL("./build/", import.meta.url));
+export const buildDirectory = process.env.LUTHIER_NATIVE_BUILD ?? fileURLToPath(new URL("./build/", import.meta.url));
 export const addonPath = `${buildDirectory}/luthier.node`;
 export const executorPath = `${buildDirectory}/luthier-exec`;
