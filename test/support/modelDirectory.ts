@@ -1,5 +1,5 @@
 /** A model in Hugging Face layout in a directory of this machine, as the engine binds it. */
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs";
 import path from "node:path";
 import { type ModelConfig, readModelConfig } from "../../trainer/contract/model.ts";
 import { type ModelFiles, readTensorTable } from "../../trainer/formats/huggingFace.ts";
@@ -11,17 +11,30 @@ export const modelConfigOf = (directory: string): ModelConfig =>
 /** The tensors of every safetensors file in `directory`. */
 export async function tensorsOf(directory: string): Promise<BaseTensors> {
   const names = readdirSync(directory);
-  const read = async (name: string, range?: { start: number; end: number }) =>
-    readFileSync(path.join(directory, name)).subarray(range?.start, range?.end);
+  const size = (name: string) => statSync(path.join(directory, name)).size;
+  const read = async (name: string, { start, end } = { start: 0, end: size(name) }) =>
+    readRange(path.join(directory, name), start, end);
   const files: ModelFiles = {
     has: (name) => names.includes(name),
-    bytes: (name) => statSync(path.join(directory, name)).size,
+    bytes: size,
     read,
   };
   return {
     table: await readTensorTable(names, files),
     localFile: async (name) => path.join(directory, name),
-    // A copy: what is bound must not move, and typed views need its start to be aligned.
-    read: async (name, range) => Uint8Array.from(await read(name, range)),
+    read,
   };
+}
+
+/** Bytes [start, end) of a file, in memory of their own. */
+function readRange(file: string, start: number, end: number): Uint8Array {
+  const bytes = new Uint8Array(end - start);
+  const descriptor = openSync(file, "r");
+  try {
+    const count = readSync(descriptor, bytes, 0, bytes.length, start);
+    if (count !== bytes.length) throw new Error(`${file}: ${count} bytes from ${start} on, ${bytes.length} expected`);
+    return bytes;
+  } finally {
+    closeSync(descriptor);
+  }
 }
