@@ -72,7 +72,10 @@ function clusterStages(started: { cluster?: Cluster }): Stage[] {
       title: "operator: the Helm chart",
       run: (report) => installOperator(cluster(), report),
     },
-    { title: "base model and data on a volume", run: () => provideVolumes(cluster()) },
+    {
+      title: "base model and data on a volume",
+      run: () => provideVolumes(cluster(), { namespace, inputs: demo.clusterInputs, store: demo.clusterStore }),
+    },
     {
       title: "kubectl apply -f demo/quickstart.yaml",
       run: async () => (await cluster().kubectl(["apply", "-n", namespace, "-f", demo.manifest])).trim(),
@@ -107,16 +110,20 @@ export function imageValues(which: "operator" | "trainer", name: string): string
  * The pods' user owns what a volume holds, so the checkout's files are copied; with their times, since prepare tells by
  * them whether its inputs have moved.
  */
-async function provideVolumes(cluster: Cluster): Promise<undefined> {
+export async function provideVolumes(cluster: Cluster, { namespace, inputs, store }: Volumes): Promise<undefined> {
   for (const part of ["base/model", "data"]) {
-    cpSync(path.join(demo.inputs, part), path.join(demo.clusterInputs, part), {
-      recursive: true,
-      preserveTimestamps: true,
-    });
+    cpSync(path.join(demo.inputs, part), path.join(inputs, part), { recursive: true, preserveTimestamps: true });
   }
-  await provideDirectory(cluster, { namespace, claim: demo.inputsClaim, directory: demo.clusterInputs });
-  await provideDirectory(cluster, { namespace, claim: demo.storeClaim, directory: demo.clusterStore });
+  await provideDirectory(cluster, { namespace, claim: demo.inputsClaim, directory: inputs });
+  await provideDirectory(cluster, { namespace, claim: demo.storeClaim, directory: store });
   return undefined;
+}
+
+interface Volumes {
+  readonly namespace: string;
+  /** Directories of this machine behind the two claims of the quickstart. */
+  readonly inputs: string;
+  readonly store: string;
 }
 
 const clusterClaims: ReadonlyMap<string, string> = new Map([

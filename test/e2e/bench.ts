@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { imageValues } from "../../demo/cluster.ts";
+import { imageValues, provideVolumes } from "../../demo/cluster.ts";
 import { buildImages } from "../../images/build.ts";
 import type { Condition } from "../../operator/api/common.ts";
 import { findCondition } from "../../operator/api/conditions.ts";
@@ -73,8 +73,7 @@ export class Bench {
 
   /** A namespace of its own, with the claims `inputs` and `store`. */
   async namespace(name: string): Promise<Team> {
-    await this.cluster.kubectl(["create", "namespace", name]);
-    await this.cluster.kubectl(["label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted"]);
+    await this.#createNamespace(name);
     const store = path.join(this.directory, name);
     await provideDirectory(this.cluster, {
       namespace: name,
@@ -83,6 +82,19 @@ export class Bench {
     });
     await provideDirectory(this.cluster, { namespace: name, claim: "store", directory: store });
     return new Team(this.cluster, name, store);
+  }
+
+  /** A namespace of its own, with the claims of demo/quickstart.yaml and what the demo puts behind them. */
+  async demoNamespace(name: string): Promise<Team> {
+    await this.#createNamespace(name);
+    const [inputs, store] = [path.join(this.directory, `${name}-inputs`), path.join(this.directory, name)];
+    await provideVolumes(this.cluster, { namespace: name, inputs, store });
+    return new Team(this.cluster, name, store);
+  }
+
+  async #createNamespace(name: string): Promise<void> {
+    await this.cluster.kubectl(["create", "namespace", name]);
+    await this.cluster.kubectl(["label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted"]);
   }
 
   /** Ends the operator as a power cut does; the Deployment starts it anew. */

@@ -6,6 +6,7 @@ import { after, before, describe } from "node:test";
 import { Bench } from "./bench.ts";
 import { chartTests } from "./chart.ts";
 import { lifeTests } from "./life.ts";
+import { quickstartTests } from "./quickstart.ts";
 import { refusalTests } from "./refusals.ts";
 import { roadTests } from "./road.ts";
 
@@ -20,6 +21,7 @@ before(async () => {
 });
 after(() => bench?.stop());
 
+describe("the quickstart", () => quickstartTests(started));
 describe("the road", () => roadTests(started));
 describe("wrong input", () => refusalTests(started));
 describe("a disturbed life", () => lifeTests(started));
