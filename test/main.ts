@@ -27,7 +27,7 @@ const usage = {
 } as const;
 
 /** Tests on a real cluster: they need root, and one runs at a time. */
-const clusterTests = /^test\/(e2e|gitops|faults)\/|\.cluster\.test\.ts$/;
+const clusterTests = /^test\/(e2e|faults)\/|\.cluster\.test\.ts$/;
 
 interface Selection {
   readonly unit: readonly string[];
