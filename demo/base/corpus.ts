@@ -1,12 +1,12 @@
 /**
- * The base model's training text: reads the public-domain corpora (demo/data/corpora.ts) and writes text.jsonl ({text})
+ * The base model's training text: reads the public-domain corpora (demo/corpora) and writes text.jsonl ({text})
  * and chat.jsonl ({messages}). Of the e-mails only the train split is used, and no label of theirs is written.
  * The same packages give the same bytes.
  */
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { corpusDirectory } from "../corpora/corpora.ts";
 import { normaliseSpace } from "../data/clean.ts";
-import { corpusDirectory } from "../data/corpora.ts";
 import { mailAsText, splitOf } from "../data/example.ts";
 import { type LabelledMail, readMailCorpus } from "../data/mails.ts";
 import {

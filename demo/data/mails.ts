@@ -4,8 +4,8 @@
  */
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
+import { corpusDirectory } from "../corpora/corpora.ts";
 import { cleanMail, exclusion } from "./clean.ts";
-import { corpusDirectory } from "./corpora.ts";
 import { withoutNearDuplicates } from "./duplicates.ts";
 import { type Label, mailAsText, textDigest } from "./example.ts";
 import { type MailText, readMail } from "./mail.ts";
