@@ -37,17 +37,27 @@ export interface TrainResult {
 export async function runTrain(file: TrainFile, context: StageContext): Promise<TrainResult> {
   return await classified(async () => {
     const run = storeLayout.run(file.artifactRoot, file.runHash);
-    const finished = await finishedReport(context.stores, run, file.runHash);
-    const { figures, digest } = finished ?? (await train(file, context, run));
-    return { figures, reportDigest: digest, reused: finished !== undefined };
+    const known = () => finishedReport(context.stores, run, file.runHash);
+    let finished = await known();
+    if (finished) return resultOf(finished, true);
+    const epoch = await WriterEpoch.take(context.stores, run);
+    // The writer before may have finished, and cleared its checkpoints, since the first look.
+    finished = await known();
+    if (finished) return resultOf(finished, true);
+    return resultOf(await train(file, context, run, epoch), false);
   });
 }
 
-async function train(file: TrainFile, context: StageContext, run: string): Promise<WrittenReport> {
+const resultOf = ({ figures, digest }: WrittenReport, reused: boolean): TrainResult => ({
+  figures,
+  reportDigest: digest,
+  reused,
+});
+
+async function train(file: TrainFile, context: StageContext, run: string, epoch: WriterEpoch): Promise<WrittenReport> {
   const progress = new ProgressReporter(context.onProgress, context.progressInterval);
   const settings = effectiveSettings(file.spec);
   try {
-    const epoch = await WriterEpoch.take(context.stores, run);
     const inputs = await readInputs(file, context, progress);
     const plan = await planHere(settings, inputs, context.log);
     const engine = new Engine(compile(plan.spec), { threads: context.threads });

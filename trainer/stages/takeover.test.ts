@@ -1,0 +1,31 @@
+/** Two processes with one run: the one that is replaced leaves to the other what is its, and nothing is done twice. */
+import assert from "node:assert/strict";
+import { readdir, writeFile } from "node:fs/promises";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { LocalStore } from "../stores/localStore.ts";
+import type { Store } from "../stores/store.ts";
+import { Stores } from "../stores/stores.ts";
+import { TinyTraining } from "../testing/tinyTraining.ts";
+import { runTrain } from "./train.ts";
+
+const small = { training: { maxSteps: 4, batchTokens: 128, checkpoint: { everySteps: 2 } }, examples: 20 };
+
+const storesWith = (store: Store) => new Stores({ schemes: new Map([["file:", store]]) });
+
+test("a run that another process finishes while this one begins is not trained again", async (t) => {
+  const tiny = await TinyTraining.make(t, small);
+  const file = await tiny.trainFile();
+  const finishOther = () => runTrain(file, tiny.context());
+  class LateStore extends LocalStore {
+    override async create(uri: string, content: Uint8Array): Promise<boolean> {
+      await finishOther();
+      return await super.create(uri, content);
+    }
+  }
+  const late = { ...tiny.context(), stores: storesWith(new LateStore(fileURLToPath)) };
+  const result = await runTrain(file, late);
+  assert.equal(result.reused, true);
+  assert.deepEqual(late.progress, []);
+  assert.equal(result.reportDigest, (await finishOther()).reportDigest);
+});
