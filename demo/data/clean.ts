@@ -1,8 +1,8 @@
 /**
  * From a message's subject and visible text to what the model is shown. Pure.
  * E-mail addresses, links, telephone numbers, network addresses and long identifiers in their usual forms become neutral
- * tokens such as [email]; one that is cut off or grouped unusually can stay. Invariants: quoted lines, signatures and mailing-list footers are gone; one line break at most
- * between lines; the excerpt ends at a word.
+ * tokens such as [email]; one that is cut off or grouped unusually can stay. Invariants: quoted lines, signatures and
+ * mailing-list footers are gone; one line break at most between lines; the excerpt ends at a word.
  */
 import type { MailText } from "./mail.ts";
 
