@@ -4,7 +4,7 @@ import { readdir, writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { LocalStore } from "../stores/localStore.ts";
-import type { Store } from "../stores/store.ts";
+import type { Content, Store } from "../stores/store.ts";
 import { Stores } from "../stores/stores.ts";
 import { TinyTraining } from "../testing/tinyTraining.ts";
 import { runTrain } from "./train.ts";
@@ -28,4 +28,28 @@ test("a run that another process finishes while this one begins is not trained a
   assert.equal(result.reused, true);
   assert.deepEqual(late.progress, []);
   assert.equal(result.reportDigest, (await finishOther()).reportDigest);
+});
+
+test("a writer that is replaced after its adapter leaves report and checkpoints to the other", async (t) => {
+  for (const moment of ["adapter", "report.json"]) {
+    const tiny = await TinyTraining.make(t, small);
+    const file = await tiny.trainFile();
+    const path = await tiny.runPath();
+    const takeOver = () => writeFile(`${path}/epochs/epoch-9`, "{}");
+    class ReplacedStore extends LocalStore {
+      override async commitDirectory(from: string, to: string): Promise<void> {
+        await super.commitDirectory(from, to);
+        if (to.endsWith(`/${moment}`)) await takeOver();
+      }
+
+      override async write(uri: string, content: Content): Promise<void> {
+        await super.write(uri, content);
+        if (uri.endsWith(`/${moment}`)) await takeOver();
+      }
+    }
+    const replaced = { ...tiny.context(), stores: storesWith(new ReplacedStore(fileURLToPath)) };
+    await assert.rejects(runTrain(file, replaced), { code: 12, reason: "Superseded" });
+    assert.deepEqual((await readdir(`${path}/checkpoints`)).sort(), ["step-2", "step-4"]);
+    assert.equal((await readdir(path)).includes("report.json"), moment === "report.json");
+  }
 });

@@ -117,6 +117,8 @@ class Training {
     await this.#use(result.parameters);
     const evaluationAfter = await this.#evaluate("EvaluatingAfter");
     const report = await this.#finish(result, evaluationAfter);
+    // They are the next writer's, if there is one.
+    await this.#opened.epoch.check();
     await this.#checkpoints.clear();
     return report;
   }
@@ -219,6 +221,7 @@ class Training {
       measuredPeakBytes: process.resourceUsage().maxRSS * 1024,
       target: this.#target,
     });
+    await epoch.check();
     const report = await writeReport(context.stores, run, figures, this.#details(state));
     progress.report({ phase: "Saving", done: 1, total: 1, unit: "steps" });
     return report;
