@@ -124,6 +124,16 @@ class Export {
     const { stores } = this.#context;
     const source = await this.#source();
     const writer = await DirectoryWriter.begin(stores, this.#uri);
+    try {
+      await this.#write(writer, source);
+    } catch (error) {
+      // Why it failed matters, not whether it could be tidied up.
+      await writer.discard().catch(() => {});
+      throw error;
+    }
+  }
+
+  async #write(writer: DirectoryWriter, source: Source): Promise<void> {
     await this.#writeWeights(writer, source);
     await this.#writeCompanions(writer, source.base);
     const { comparison, prompts } = await this.#verify(source, writer.temporaryUri);

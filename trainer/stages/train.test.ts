@@ -179,8 +179,8 @@ test("half a checkpoint of a killed process is cleared away by the next one", as
     training: { maxSteps: 6, batchTokens: 64, checkpoint: { everySteps: 2 } },
   });
   const checkpoints = `${await training.runPath()}/checkpoints`;
-  await mkdir(`${checkpoints}/step-3.tmp`, { recursive: true });
-  await writeFile(`${checkpoints}/step-3.tmp/state.safetensors`, "half");
+  await mkdir(`${checkpoints}/step-3.tmp-1-killed`, { recursive: true });
+  await writeFile(`${checkpoints}/step-3.tmp-1-killed/state.safetensors`, "half");
   await stopAfter(training, 4);
   assert.deepEqual((await readdir(checkpoints)).sort(), ["step-2", "step-4"]);
 });

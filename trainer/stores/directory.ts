@@ -1,10 +1,11 @@
 /**
  * A directory with a manifest: its files by digest. It exists when its manifest is there and every file has its digest,
- * and not before. Written under a temporary name and committed whole.
+ * and not before. Written under a temporary name of the writer's own and committed whole: two writers do not mix.
  */
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { z } from "zod";
-import { corrupt } from "../failure.ts";
+import { exitCode } from "../contract/exitCodes.ts";
+import { corrupt, StageFailure } from "../failure.ts";
 import { digestOf } from "./objects.ts";
 import type { Stores } from "./stores.ts";
 
@@ -19,6 +20,12 @@ export const fileList = z.array(
 );
 export type FileList = z.infer<typeof fileList>;
 
+/** How long a directory may take to write, in milliseconds; what is older was left behind by a killed process. */
+const longestWrite = 6 * 3_600_000;
+
+/** What follows a directory's name in a temporary one: when it was begun, and a part that nobody else has. */
+const temporarySuffix = /^\.tmp-([0-9]+)-[^/]+/;
+
 /** Collects files for a directory. */
 export class DirectoryWriter {
   readonly #stores: Stores;
@@ -29,14 +36,16 @@ export class DirectoryWriter {
   private constructor(stores: Stores, uri: string) {
     this.#stores = stores;
     this.#uri = uri;
-    this.#temporary = `${uri}.tmp`;
+    this.#temporary = `${uri}.tmp-${Date.now()}-${randomUUID()}`;
   }
 
-  /** Begins anew: what an earlier writer left under the temporary name is removed. */
-  static async begin(stores: Stores, uri: string): Promise<DirectoryWriter> {
-    const writer = new DirectoryWriter(stores, uri);
-    await stores.of(uri).remove(writer.#temporary);
-    return writer;
+  /**
+   * Begins anew, and removes what killed writers of this directory left behind: what is too old to be another's work, or
+   * all of it when the caller is `alone`, the holder of the run's writer epoch.
+   */
+  static async begin(stores: Stores, uri: string, { alone = false } = {}): Promise<DirectoryWriter> {
+    await removeLeftovers(stores, uri, alone ? Number.POSITIVE_INFINITY : Date.now() - longestWrite);
+    return new DirectoryWriter(stores, uri);
   }
 
   async write(path: string, content: Uint8Array): Promise<void> {
@@ -75,10 +84,38 @@ export class DirectoryWriter {
     const store = this.#stores.of(this.#uri);
     await store.write(`${this.#temporary}/${manifestFile}`, manifest);
     await beforeCommit();
+    for (const { path, bytes } of files) {
+      const written = await store.stat(`${this.#temporary}/${path}`);
+      if (written?.bytes !== bytes) throw lost(this.#uri, path);
+    }
     await store.commitDirectory(this.#temporary, this.#uri);
     return digestOf(manifest);
   }
+
+  /** Removes what was written so far. */
+  async discard(): Promise<void> {
+    await this.#stores.of(this.#uri).remove(this.#temporary);
+  }
 }
+
+/** Removes the temporary directories of `uri` that were begun before a time, in milliseconds. */
+async function removeLeftovers(stores: Stores, uri: string, before: number): Promise<void> {
+  const store = stores.of(uri);
+  const [parent, name] = [uri.slice(0, uri.lastIndexOf("/")), uri.slice(uri.lastIndexOf("/") + 1)];
+  const leftovers = new Set<string>();
+  for (const { path } of await store.list(parent)) {
+    const [suffix, begun] = (path.startsWith(name) && temporarySuffix.exec(path.slice(name.length))) || [];
+    if (suffix !== undefined && Number(begun) < before) leftovers.add(suffix);
+  }
+  for (const suffix of leftovers) await store.remove(`${uri}${suffix}`);
+}
+
+const lost = (uri: string, path: string) =>
+  new StageFailure(
+    exitCode.storeUnreachable,
+    "WriteLost",
+    `${uri}/${path}: was removed or cut by someone else while it was being written`,
+  );
 
 export interface OpenDirectory<T> {
   manifest: T;

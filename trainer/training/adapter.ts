@@ -52,7 +52,7 @@ export async function writeAdapter(
   beforeCommit: () => Promise<void>,
 ): Promise<{ digest: string; bytes: number }> {
   const { runHash, baseDigest, baseUri, method } = facts;
-  const writer = await DirectoryWriter.begin(stores, uri);
+  const writer = await DirectoryWriter.begin(stores, uri, { alone: true });
   if (method.kind === "lora") await writeLora(writer, result.engine, result.parameters, method, baseUri);
   else await writeModel(writer, result.engine, result.parameters, result.base, result.baseDataType);
   const digest = await writer.commit(

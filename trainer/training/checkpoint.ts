@@ -86,7 +86,7 @@ export class Checkpoints {
     facts: CheckpointFacts,
     beforeCommit: () => Promise<void>,
   ): Promise<void> {
-    const writer = await DirectoryWriter.begin(this.#stores, `${this.#uri}/step-${state.step}`);
+    const writer = await DirectoryWriter.begin(this.#stores, `${this.#uri}/step-${state.step}`, { alone: true });
     await writer.writeChunks("state.safetensors", safetensorsChunks(savedTensors(engine), {}));
     if (best) await writer.writeChunks("best.safetensors", safetensorsChunks(parameterTensors(engine, best), {}));
     await writer.commit({ kind: "checkpoint", version: 1, ...facts, state }, beforeCommit);
@@ -115,8 +115,8 @@ export class Checkpoints {
   async prune(keep: number): Promise<void> {
     for (const step of (await this.steps()).slice(0, -keep)) await this.#remove(step);
     const store = this.#stores.of(this.#uri);
-    for (const step of await this.#stepsOf(/^step-([0-9]+)\.tmp\//))
-      await store.remove(`${this.#uri}/step-${step}.tmp`);
+    const half = await this.#matching(/^step-[0-9]+\.tmp-[^/]+/);
+    for (const name of new Set(half)) await store.remove(`${this.#uri}/${name}`);
   }
 
   /** Removes every checkpoint: the run is complete. */
@@ -126,14 +126,14 @@ export class Checkpoints {
 
   /** Steps with a manifest, rising. */
   async steps(): Promise<number[]> {
-    return await this.#stepsOf(/^step-([0-9]+)\/manifest\.json$/);
+    const manifests = await this.#matching(/^step-[0-9]+(?=\/manifest\.json$)/);
+    return manifests.map((name) => Number(name.slice("step-".length))).sort((a, b) => a - b);
   }
 
-  /** Steps whose directory holds a file that matches, rising. */
-  async #stepsOf(pattern: RegExp): Promise<number[]> {
+  /** What `pattern` matches of the paths of files here. */
+  async #matching(pattern: RegExp): Promise<string[]> {
     const entries = await this.#stores.of(this.#uri).list(this.#uri);
-    const names = entries.map(({ path }) => pattern.exec(path)?.[1]).filter((name) => name !== undefined);
-    return [...new Set(names)].map(Number).sort((a, b) => a - b);
+    return entries.flatMap(({ path }) => pattern.exec(path)?.[0] ?? []);
   }
 
   async #remove(step: number): Promise<void> {
