@@ -165,6 +165,25 @@ test("a damaged checkpoint is passed over for the one before it, and the bytes a
   assert.deepEqual(await weightsOf(whole), await weightsOf(damaged));
 });
 
+test("a checkpoint of another release is refused by name, and kept", async (t) => {
+  const training = await TinyTraining.make(t, { training: { maxSteps: 6, batchTokens: 64 } });
+  await stopAfter(training, 3);
+  const manifest = `${await training.runPath()}/checkpoints/step-3/manifest.json`;
+  const known = JSON.parse(await readFile(manifest, "utf8"));
+  for (const change of [{ version: 2 }, { scheduler: "of a later release" }, { runHash: "of another run" }]) {
+    const written = JSON.stringify({ ...known, ...change });
+    await writeFile(manifest, written);
+    await assert.rejects(runTrain(await training.trainFile(), training.context()), {
+      code: 20,
+      reason: "CheckpointUnknown",
+      message: /step-3: .*(version|scheduler|runHash).*remove it/,
+    });
+    assert.equal(await readFile(manifest, "utf8"), written);
+  }
+  await writeFile(manifest, JSON.stringify(known));
+  assert.equal((await runTrain(await training.trainFile(), training.context())).figures.resumes, 1);
+});
+
 async function stopAfter(training: TinyTraining, step: number): Promise<void> {
   const controller = new AbortController();
   const onProgress = ({ phase, done }: Progress) => phase === "Training" && done >= step && controller.abort();

@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { exitCode } from "../contract/exitCodes.ts";
 import { exactMatch } from "../contract/report.ts";
-import { corrupt, StageFailure } from "../failure.ts";
+import { corrupt, invalid, StageFailure } from "../failure.ts";
 import {
   type ReadRange,
   readSafetensorsHeader,
@@ -93,8 +93,9 @@ export class Checkpoints {
   }
 
   /**
-   * Loads the newest checkpoint that counts into the engine; undefined when there is none. One that does not count is
-   * reported through `log` and removed, so that it is not among those that are kept. Throws when the store cannot be read.
+   * Loads the newest checkpoint that counts into the engine; undefined when there is none. One whose bytes are damaged is
+   * reported through `log` and removed, so that it is not among those that are kept. One that is whole and not understood
+   * is left, and a failure names it. Throws when the store cannot be read.
    */
   async load(
     engine: Engine,
@@ -144,21 +145,32 @@ export class Checkpoints {
   }
 
   async #loadFrom(uri: string, engine: Engine, facts: CheckpointFacts) {
-    const found = await readManifest(this.#stores, uri, checkpointManifest);
-    if (!found || found.manifest.runHash !== facts.runHash) return "not a checkpoint of this run";
-    const { state, files } = found.manifest;
+    const found = await readManifest(this.#stores, uri, z.looseObject({}));
+    if (!found) return "its manifest is not JSON";
+    const manifest = understood(uri, found.manifest, facts.runHash);
+    const { state, files } = manifest;
     const saved = await SavedFile.open(this.#stores, uri, files, "state.safetensors");
     const hasBest = files.some(({ path }) => path === "best.safetensors");
     const best = hasBest ? await SavedFile.open(this.#stores, uri, files, "best.safetensors") : undefined;
     await restore(engine, saved);
-    const same = (["numericsVersion", "isa", "microRows"] as const).every(
-      (fact) => found.manifest[fact] === facts[fact],
-    );
+    const same = (["numericsVersion", "isa", "microRows"] as const).every((fact) => manifest[fact] === facts[fact]);
     return {
       state: { ...state, bitwise: state.bitwise && same },
       best: best && (await readParameters(engine, best)),
     };
   }
+}
+
+/** The manifest of a checkpoint of this run; hours of work of another release are not this one's to throw away. */
+function understood(uri: string, manifest: unknown, runHash: string) {
+  const parsed = checkpointManifest.extend({ runHash: z.literal(runHash) }).safeParse(manifest);
+  if (parsed.success) return parsed.data;
+  const words = z.prettifyError(parsed.error).replaceAll(/\s*\n\s*/g, " ");
+  throw invalid(
+    "CheckpointUnknown",
+    `${uri}: a checkpoint that this release does not understand (${words}): go on with the trainer that wrote it, ` +
+      "or remove it to train without it",
+  );
 }
 
 /** Why a checkpoint does not count. What is no fault of its bytes is thrown on: it may be readable another time. */
