@@ -142,8 +142,7 @@ function placesOf({ spec, status }: Adapter): [string, string][] {
 }
 
 function nextSteps({ kubeconfig, programs }: Cluster, adapter: string): string[] {
-  const file = path.relative(process.cwd(), kubeconfig);
-  const kubectl = path.relative(process.cwd(), programs.kubectl);
+  const [file, kubectl] = [kubeconfig, programs.kubectl].map(shortPath);
   return [
     "Look further:",
     `  ${kubectl} --kubeconfig ${file} get finetunejobs,finetuneruns,adapters`,
@@ -152,4 +151,10 @@ function nextSteps({ kubeconfig, programs }: Cluster, adapter: string): string[]
     "Stop it:",
     "  npm run demo:down",
   ];
+}
+
+/** Relative to where the person stands, if it lies below. */
+function shortPath(file: string): string {
+  const relative = path.relative(process.cwd(), file);
+  return relative.startsWith("..") ? file : relative;
 }
