@@ -1,6 +1,6 @@
 /**
  * Export: base and adapter as one model in Hugging Face's layout, written, read back and compared before it appears.
- * An export that is there already, of the same adapter, is the result.
+ * An export that is there already and whole, of the same adapter, is the result.
  */
 import { z } from "zod";
 import type { ExportFigures, TrainFigures } from "../contract/report.ts";
@@ -19,7 +19,7 @@ import { indexFile, type Shard, shardIndex, shardTensors } from "../formats/shar
 import { methodOf } from "../methods/index.ts";
 import type { BoundMethod } from "../methods/method.ts";
 import { ProgressReporter } from "../progressReporter.ts";
-import { DirectoryWriter, fileList, readManifest } from "../stores/directory.ts";
+import { DirectoryWriter, damageOf, type FileList, fileList, readManifest } from "../stores/directory.ts";
 import { Objects } from "../stores/objects.ts";
 import { finishedReport } from "../training/report.ts";
 import { classified } from "./classify.ts";
@@ -58,12 +58,19 @@ export async function runExport(file: ExportFile, context: StageContext): Promis
   return await classified(async () => {
     const uri = storeLayout.export(storeLayout.run(file.artifactRoot, file.runHash), file.export.name);
     const known = await finishedExport(file, context, uri);
-    if (known) return { ...known, reused: true };
+    if (known && (await isWhole(known.files, context, uri))) return { ...known.result, reused: true };
     await writeExport(file, context, uri);
     const written = await finishedExport(file, context, uri);
     if (!written) throw new Error(`${uri}: the export that was just committed cannot be read`);
-    return { ...written, reused: false };
+    return { ...written.result, reused: false };
   });
+}
+
+/** Whether an export's files are those that its manifest names; says what is wrong with them. */
+async function isWhole(files: FileList, { stores, log }: StageContext, uri: string): Promise<boolean> {
+  const damage = await damageOf(stores, uri, files);
+  if (damage) log(`${damage}; the export is written again`);
+  return damage === undefined;
 }
 
 async function writeExport(file: ExportFile, context: StageContext, uri: string): Promise<void> {
@@ -75,7 +82,7 @@ async function writeExport(file: ExportFile, context: StageContext, uri: string)
   }
 }
 
-/** The figures of an export of this adapter with these settings; undefined when there is none. */
+/** The figures and the files of an export of this adapter with these settings; undefined when there is none. */
 async function finishedExport(file: ExportFile, { stores }: StageContext, uri: string) {
   const found = await readManifest(stores, uri, exportManifest);
   if (!found || found.manifest.adapterDigest !== file.adapterDigest) return undefined;
@@ -90,7 +97,7 @@ async function finishedExport(file: ExportFile, { stores }: StageContext, uri: s
     maxLogitDifference: verification.maxLogitDifference,
     klDivergence: verification.klDivergence,
   };
-  return { figures, reportDigest: found.digest };
+  return { result: { figures, reportDigest: found.digest }, files };
 }
 
 /** What is merged: a model's tensors, and what is added to them. */

@@ -135,7 +135,7 @@ async function weightsOf(training: TinyTraining): Promise<Buffer> {
   return await readFile(`${await training.runPath()}/adapter/adapter_model.safetensors`);
 }
 
-test("a finished run is not trained again, and a missing adapter is said", async (t) => {
+test("a finished run is not trained again, and a damaged or missing adapter is said", async (t) => {
   const training = await TinyTraining.make(t);
   const file = await training.trainFile();
   const first = await runTrain(file, training.context());
@@ -143,6 +143,10 @@ test("a finished run is not trained again, and a missing adapter is said", async
   const again = await runTrain(file, context);
   assert.deepEqual([again.reused, again.figures, again.reportDigest], [true, first.figures, first.reportDigest]);
   assert.deepEqual(context.progress, []);
+  const weights = `${await training.runPath()}/adapter/adapter_model.safetensors`;
+  const content = await readFile(weights);
+  await writeFile(weights, content.fill(0, content.length - 4));
+  await assert.rejects(runTrain(file, training.context()), { code: 23, reason: "AdapterCorrupt" });
   await rm(`${await training.runPath()}/adapter`, { recursive: true });
   await assert.rejects(runTrain(file, training.context()), { code: 23, reason: "AdapterMissing" });
   await writeFile(`${await training.runPath()}/report.json`, "cut");
@@ -298,4 +302,23 @@ test("an export of an altered adapter is refused", async (t) => {
     code: 23,
     reason: "AdapterCorrupt",
   });
+});
+
+test("an export that was damaged since is written again, an intact one is not", async (t) => {
+  const training = await TinyTraining.make(t);
+  const { figures } = await runTrain(await training.trainFile(), training.context());
+  const file = await training.exportFile(figures.adapterDigest, {});
+  const first = await runExport(file, training.context());
+  const [directory] = await readdir(`${await training.runPath()}/exports`);
+  const weights = `${await training.runPath()}/exports/${directory}/model.safetensors`;
+  const content = await readFile(weights);
+  const altered = Buffer.from(content);
+  altered[altered.length - 1]! ^= 1;
+  for (const damage of [() => rm(weights), () => writeFile(weights, altered)]) {
+    await damage();
+    const again = await runExport(file, training.context());
+    assert.deepEqual([again.reused, again.figures], [false, first.figures]);
+    assert.deepEqual(await readFile(weights), content);
+  }
+  assert.equal((await runExport(file, training.context())).reused, true);
 });

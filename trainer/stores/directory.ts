@@ -7,6 +7,7 @@ import { z } from "zod";
 import { exitCode } from "../contract/exitCodes.ts";
 import { corrupt, StageFailure } from "../failure.ts";
 import { digestOf } from "./objects.ts";
+import { MissingFileError } from "./store.ts";
 import type { Stores } from "./stores.ts";
 
 export const manifestFile = "manifest.json";
@@ -160,6 +161,20 @@ export async function verifyListed(stores: Stores, uri: string, files: FileList,
   for await (const chunk of stores.of(uri).stream(`${uri}/${path}`)) hash.update(chunk);
   if (`sha256:${hash.digest("hex")}` !== digest) throw altered(uri, path);
   return bytes;
+}
+
+/** What is wrong with the files of a directory: the first that is absent or altered; undefined when it is whole. */
+export async function damageOf(stores: Stores, uri: string, files: FileList): Promise<string | undefined> {
+  for (const { path } of files) {
+    try {
+      await verifyListed(stores, uri, files, path);
+    } catch (error) {
+      const isDamage = error instanceof StageFailure && error.code === exitCode.inputCorrupt;
+      if (isDamage || error instanceof MissingFileError) return error.message;
+      throw error;
+    }
+  }
+  return undefined;
 }
 
 function listed(uri: string, files: FileList, path: string) {

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { type TrainFigures, trainFigures } from "../contract/report.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
 import { corrupt } from "../failure.ts";
-import { jsonOf, readManifest } from "../stores/directory.ts";
+import { damageOf, jsonOf, readManifest } from "../stores/directory.ts";
 import { digestOf } from "../stores/objects.ts";
 import type { Stores } from "../stores/stores.ts";
 import { adapterManifest } from "./adapter.ts";
@@ -23,7 +23,7 @@ export interface WrittenReport {
   digest: string;
 }
 
-/** The report of a finished run; undefined when it is not finished. Throws a failure when its adapter is gone. */
+/** The report of a finished run; undefined when it is not finished. Throws a failure when its adapter is gone or damaged. */
 export async function finishedReport(stores: Stores, run: string, runHash: string): Promise<WrittenReport | undefined> {
   const uri = storeLayout.report(run);
   if (!(await stores.of(uri).stat(uri))) return undefined;
@@ -33,12 +33,14 @@ export async function finishedReport(stores: Stores, run: string, runHash: strin
     throw corrupt("ReportInvalid", `${uri}: is not the report of this run; remove it to train again`);
   }
   const adapter = await readManifest(stores, storeLayout.adapter(run), adapterManifest);
-  if (adapter?.digest !== parsed.data.figures.adapterDigest) {
+  if (!adapter || adapter.digest !== parsed.data.figures.adapterDigest) {
     throw corrupt(
       "AdapterMissing",
       `${storeLayout.adapter(run)}: the adapter that ${uri} names is not there any more; remove the report to train again`,
     );
   }
+  const damage = await damageOf(stores, storeLayout.adapter(run), adapter.manifest.files);
+  if (damage) throw corrupt("AdapterCorrupt", `${damage}; remove ${uri} to train again`);
   return { figures: parsed.data.figures, digest: digestOf(bytes) };
 }
 
