@@ -8,6 +8,7 @@ import { connect } from "../cluster/connect.ts";
 import { type Command, commonOptions, outputFormats, type Session } from "../command.ts";
 import { converse, type Speaker } from "../conversation.ts";
 import { readClaims } from "../fineTuneJob.ts";
+import { ensureNative } from "../nativeBuild.ts";
 import { type OpenSpeaker, type SpeakerOptions, speakerOfAdapter, speakerOfDirectory } from "../speaker.ts";
 
 const usage = {
@@ -46,6 +47,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
   const format = choiceOf(args, "output", outputFormats, "text");
   const prompt = optionOf(args, "prompt");
   if (format === "json" && prompt === undefined) throw new UsageError("--output json needs --prompt TEXT");
+  await ensureNative(session.screen);
   const speaker = await openSpeaker(args, {
     threads: integerOf(args, "threads", 1, 1024, 0),
     maxNewTokens: integerOf(args, "max-tokens", 1, 1_000_000, 256),

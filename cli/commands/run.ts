@@ -14,6 +14,7 @@ import {
   readClaims,
   trainingSpecOf,
 } from "../fineTuneJob.ts";
+import { ensureNative } from "../nativeBuild.ts";
 import { type PipelineResult, type PipelineWatcher, runPipeline } from "../pipeline.ts";
 import { formatDuration } from "../ui/format.ts";
 import { type Outcome, outcomeLines } from "../ui/resultView.ts";
@@ -45,6 +46,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
   const threads = integerOf(args, "threads", 1, 1024, 0);
   const job = loadFineTuneJob(args.positionals[0] ?? "");
   const places = localPlaces(job, readClaims(args.values.get("claim") ?? []), optionOf(args, "output-dir"));
+  await ensureNative(session.screen);
   const result = await runJob(job, places, threads, session);
   if (format === "json") session.write(`${JSON.stringify(resultJson(result, places), null, 2)}\n`);
   else session.write(`\n${outcomeLines(outcomeOf(job, result, places)).join("\n")}\n`);
