@@ -30,7 +30,7 @@ export async function clusterDemo(session: Session): Promise<void> {
   );
   screen.print("Everything it starts is removed by `npm run demo:down`; installed packages and the cache stay.\n");
   const started: { cluster?: Cluster } = {};
-  await runStages(screen, [...(await machineStages("cluster", screen)), ...clusterStages(started)]);
+  await runStages(screen, [...(await machineStages("cluster", screen)), ...clusterStages(started)], { signal });
   const { cluster } = started;
   if (cluster === undefined) throw new Error("the cluster did not start");
   const { name } = loadFineTuneJob(demo.manifest).metadata;
@@ -154,12 +154,6 @@ function nextSteps({ kubeconfig, programs }: Cluster, adapter: string): string[]
 }
 
 /** Relative to where the person stands, if it lies below. */
-function shortPath(file: string): string {
-  const relative = path.relative(process.cwd(), file);
-  return relative.startsWith("..") ? file : relative;
-}
-
-/** From here, unless it lies elsewhere. */
 function shortPath(file: string): string {
   const relative = path.relative(process.cwd(), file);
   return relative.startsWith("..") ? file : relative;
