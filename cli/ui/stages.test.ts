@@ -35,3 +35,17 @@ test("a stage that fails ends the list with its error", async () => {
   await assert.rejects(runStages(screen, [failing, never]), /no disk/);
   assert.match(written.join(""), /✗ +1\/2 {2}breaks/);
 });
+
+test("a stop between two stages is heard before the next one starts", async () => {
+  const stopping = new AbortController();
+  const stops = {
+    title: "stops",
+    run: async () => {
+      stopping.abort(new Error("asked to stop"));
+      return undefined;
+    },
+  };
+  const never = { title: "after", run: async () => assert.fail("ran after a stop") };
+  const screen = createScreen({ write: () => true });
+  await assert.rejects(runStages(screen, [stops, never], { signal: stopping.signal }), /asked to stop/);
+});

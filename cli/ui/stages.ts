@@ -24,8 +24,20 @@ export interface Stage {
 
 const refreshMs = 500;
 
-export async function runStages(screen: Screen, stages: readonly Stage[], now: () => number = Date.now): Promise<void> {
+export interface StagesOptions {
+  /** Aborted: no further stage starts, and its reason is thrown. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds, as Date.now. */
+  readonly now?: () => number;
+}
+
+export async function runStages(
+  screen: Screen,
+  stages: readonly Stage[],
+  { signal, now = Date.now }: StagesOptions = {},
+): Promise<void> {
   for (const [index, stage] of stages.entries()) {
+    signal?.throwIfAborted();
     await runStage(screen, stage, `${index + 1}/${stages.length}`, now);
   }
 }

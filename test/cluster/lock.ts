@@ -1,7 +1,7 @@
 // One process at a time starts or stops a cluster of one name. The lock names its holder by process number and start
 // time, so that one whose holder is gone, however it ended, counts for nothing.
 
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
 /** Runs `work` alone; throws at once when another process holds the lock. */
@@ -11,8 +11,20 @@ export async function withLock<T>(file: string, what: string, work: () => Promis
   try {
     return await work();
   } finally {
-    rmSync(file, { force: true });
+    setAside(file, holder);
   }
+}
+
+/** Removes the lock that `holder` left, and no other: a new one that took its place meanwhile is put back. */
+function setAside(file: string, holder: string): void {
+  const aside = `${file}.${process.pid}`;
+  try {
+    renameSync(file, aside);
+  } catch {
+    return; // somebody else removed it
+  }
+  if (readIfThere(aside) !== holder) linkSync(aside, file);
+  rmSync(aside, { force: true });
 }
 
 function take(file: string, what: string): void {
@@ -29,8 +41,20 @@ function take(file: string, what: string): void {
     if (holder !== "" && holder === identity(pid)) {
       throw new Error(`${what} is being started or stopped by process ${pid}: wait until it is done`);
     }
-    rmSync(file, { force: true });
+    setAside(file, holder);
   }
+}
+
+/** Removes the lock that `holder` left, and no other: a new one that took its place meanwhile is put back. */
+function setAside(file: string, holder: string): void {
+  const aside = `${file}.${process.pid}`;
+  try {
+    renameSync(file, aside);
+  } catch {
+    return; // somebody else removed it
+  }
+  if (readIfThere(aside) !== holder) linkSync(aside, file);
+  rmSync(aside, { force: true });
 }
 
 /** A process number can be used again, a number with its start time cannot (field 22 of proc(5)'s stat). */
