@@ -41,7 +41,7 @@ export async function runPipeline(
   for (const entry of exportEntries) {
     const what = exportFile(job, file, train, entry);
     const figures = await watched(watcher, `export ${entry.name}`, (context) => runExport(what, context));
-    exports.push({ ...figures, uri: storeLayout.export(run, entry.name) });
+    exports.push({ ...figures, uri: storeLayout.export(run, entry) });
   }
   return { runHash: file.runHash, adapter: storeLayout.adapter(run), prepare, train, exports };
 }

@@ -47,21 +47,21 @@ async function writeInitialModel(): Promise<void> {
   await writeFile(path.join(initial, "model.safetensors"), initialWeights(seed));
 }
 
-/** The run's directory in the store: the only one there with the export that pretrain.yaml names. */
-async function runDirectory(): Promise<string> {
+/** The export that pretrain.yaml names, in the only run of the store that has it. */
+async function exportDirectory(): Promise<string> {
   const found: string[] = [];
-  for await (const file of glob("store/*/runs/*/exports/model/config.json", { cwd: work })) found.push(file);
+  for await (const file of glob("store/*/runs/*/exports/model-*/config.json", { cwd: work })) found.push(file);
   const [only] = found;
   if (only === undefined || found.length > 1) {
     throw new Error(`.luthier/base/store holds ${found.length} finished runs, not one; remove it and start again`);
   }
-  return path.join(work, path.dirname(only), "../..");
+  return path.join(work, path.dirname(only));
 }
 
-async function copyModel(run: string): Promise<void> {
+async function copyModel(exported: string): Promise<void> {
   await mkdir(model, { recursive: true });
   const files = ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"];
-  for (const file of files) await copyFile(path.join(run, "exports/model", file), path.join(model, file));
+  for (const file of files) await copyFile(path.join(exported, file), path.join(model, file));
 }
 
 async function writeCurve(run: string): Promise<void> {
@@ -83,7 +83,7 @@ say("3/4 the training, from random weights");
 await writeInitialModel();
 await command(path.join(root, "cli/luthier.mjs"), "run", path.join(here, "pretrain.yaml"), "--claim", `base=${work}`);
 say("4/4 the model and its curve");
-const run = await runDirectory();
-await copyModel(run);
-await writeCurve(run);
+const exported = await exportDirectory();
+await copyModel(exported);
+await writeCurve(path.join(exported, "../.."));
 say(`done: ${path.relative(process.cwd(), model)}`);

@@ -60,7 +60,10 @@ test("an export is ready with what its comparison measured, where the layout say
   assert.deepEqual(actions, []);
   assert.equal(findCondition(status.conditions, "Ready")?.status, "True");
   assert.deepEqual(status.exports?.[0]?.verified, { maxLogitDifference: "0.01", klDivergence: "0.000001" });
-  assert.match(status.exports?.[0]?.uri ?? "", /^pvc:\/\/store\/team\/runs\/[0-9a-f]{64}\/exports\/merged$/);
+  assert.match(
+    status.exports?.[0]?.uri ?? "",
+    /^pvc:\/\/store\/team\/runs\/[0-9a-f]{64}\/exports\/merged-[0-9a-f]{8}$/,
+  );
 });
 
 test("what is finished needs no Job any more", () => {

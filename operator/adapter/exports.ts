@@ -88,7 +88,7 @@ export function exportStatus(before: ExportStatus | undefined, world: ExportWorl
     case "Succeeded": {
       const { envelope } = state;
       const figures = envelope?.stage === "Export" && envelope.outcome === "Succeeded" ? envelope.figures : undefined;
-      if (figures?.name === entry.name) return { ...status, ...ready(figures, spec) };
+      if (figures?.name === entry.name) return { ...status, ...ready(figures, entry, spec) };
       // Its words are lost: the Job is made again, and finds what it wrote.
       return { ...status, state: "Pending", reason: "ReportLost", message: "The report was lost; asking again." };
     }
@@ -97,11 +97,12 @@ export function exportStatus(before: ExportStatus | undefined, world: ExportWorl
 
 function ready(
   figures: ExportFigures,
+  entry: ExportEntry,
   { artifactRoot, provenance }: AdapterSpec,
 ): Omit<ExportStatus, "name" | "key" | "jobName"> {
   return {
     state: "Ready",
-    uri: storeLayout.export(storeLayout.run(artifactRoot, provenance.runHash), figures.name),
+    uri: storeLayout.export(storeLayout.run(artifactRoot, provenance.runHash), entry),
     digest: figures.digest,
     sizeBytes: figures.sizeBytes,
     shards: figures.shards,

@@ -4,6 +4,10 @@
  * Objects are content-addressed; a directory with a manifest (`manifest.json`, written last) exists when its manifest is
  * valid, and not before.
  */
+import { createHash } from "node:crypto";
+import { canonicalJson } from "./hashes.ts";
+import type { ExportEntry } from "./settings.ts";
+
 export const storeLayout = {
   root: (artifactsUri: string, namespace: string) => `${artifactsUri.replace(/\/+$/, "")}/${namespace}`,
   object: (root: string, sha256Hex: string) => `${root}/objects/${sha256Hex}`,
@@ -11,7 +15,10 @@ export const storeLayout = {
   run: (root: string, runHash: string) => `${root}/runs/${runHash}`,
   checkpoints: (run: string) => `${run}/checkpoints`,
   adapter: (run: string) => `${run}/adapter`,
-  export: (run: string, name: string) => `${run}/exports/${name}`,
+  /** The same settings share a directory; others of the same name, of another job with this run, have their own. */
+  export: (run: string, entry: ExportEntry) => `${run}/exports/${entry.name}-${hashOf(entry)}`,
   metrics: (run: string) => `${run}/metrics.jsonl`,
   report: (run: string) => `${run}/report.json`,
 } as const;
+
+const hashOf = (entry: ExportEntry) => createHash("sha256").update(canonicalJson(entry)).digest("hex").slice(0, 8);

@@ -56,7 +56,7 @@ const mostPromptTokens = 512;
 
 export async function runExport(file: ExportFile, context: StageContext): Promise<ExportResult> {
   return await classified(async () => {
-    const uri = storeLayout.export(storeLayout.run(file.artifactRoot, file.runHash), file.export.name);
+    const uri = storeLayout.export(storeLayout.run(file.artifactRoot, file.runHash), file.export);
     const known = await finishedExport(file, context, uri);
     if (known && (await isWhole(known.files, context, uri))) return { ...known.result, reused: true };
     await writeExport(file, context, uri);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { type TestContext, test } from "node:test";
 import type { Progress } from "../contract/progress.ts";
+import { storeLayout } from "../contract/storeLayout.ts";
 import { readPeftAdapter } from "../export/adapterSource.ts";
 import { StageFailure } from "../failure.ts";
 import { decodeTensors } from "../formats/safetensors.ts";
@@ -38,20 +39,18 @@ test("LoRA learns a task, is exported, read back and can be talked to", async (t
   // ln 259 = 5.6 is chance.
   assert.ok(figures.evalLoss! < 4, String(figures.evalLoss));
 
-  const merged = await runExport(
-    await training.exportFile(figures.adapterDigest, { maxShardBytes: 1_000_000 }),
-    context,
-  );
+  const exportFile = await training.exportFile(figures.adapterDigest, { maxShardBytes: 1_000_000 });
+  const merged = await runExport(exportFile, context);
   assert.ok(merged.figures.maxLogitDifference > 0 && merged.figures.maxLogitDifference < 0.1);
-  assert.equal(
-    (await runExport(await training.exportFile(figures.adapterDigest, { maxShardBytes: 1_000_000 }), context)).reused,
-    true,
-  );
+  assert.equal((await runExport(exportFile, context)).reused, true);
 
   const path = await training.runPath();
   const base = await StoredModel.inDirectory(context.stores, `file://${training.directory}/base`);
   const adapter = await readPeftAdapter(context.stores, `file://${path}/adapter`);
-  const exported = await StoredModel.inDirectory(context.stores, `file://${path}/exports/merged`);
+  const exported = await StoredModel.inDirectory(
+    context.stores,
+    storeLayout.export(`file://${path}`, exportFile.export),
+  );
   assert.deepEqual(await answersOf({ model: base, adapter: adapter! }), ["yes", "no"]);
   assert.deepEqual(await answersOf({ model: exported }), ["yes", "no"]);
 });
@@ -321,4 +320,14 @@ test("an export that was damaged since is written again, an intact one is not", 
     assert.deepEqual(await readFile(weights), content);
   }
   assert.equal((await runExport(file, training.context())).reused, true);
+});
+
+test("two exports of one name with other settings lie beside each other", async (t) => {
+  const training = await TinyTraining.make(t);
+  const { figures } = await runTrain(await training.trainFile(), training.context());
+  const exported = async (dtype: "F32" | "BF16") =>
+    await runExport(await training.exportFile(figures.adapterDigest, { dtype }), training.context());
+  const [exact, rounded] = [await exported("F32"), await exported("BF16")];
+  assert.notEqual(exact.figures.digest, rounded.figures.digest);
+  assert.deepEqual(await exported("F32"), { ...exact, reused: true });
 });
