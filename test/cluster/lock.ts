@@ -11,20 +11,8 @@ export async function withLock<T>(file: string, what: string, work: () => Promis
   try {
     return await work();
   } finally {
-    setAside(file, holder);
+    rmSync(file, { force: true });
   }
-}
-
-/** Removes the lock that `holder` left, and no other: a new one that took its place meanwhile is put back. */
-function setAside(file: string, holder: string): void {
-  const aside = `${file}.${process.pid}`;
-  try {
-    renameSync(file, aside);
-  } catch {
-    return; // somebody else removed it
-  }
-  if (readIfThere(aside) !== holder) linkSync(aside, file);
-  rmSync(aside, { force: true });
 }
 
 function take(file: string, what: string): void {
