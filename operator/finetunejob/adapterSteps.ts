@@ -3,7 +3,7 @@ import { findCondition } from "../api/conditions.ts";
 import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
 import type { Adapter } from "../api/kinds.ts";
 import { annotations } from "../api/names.ts";
-import { adapterExecution, adapterWithExports } from "./children.ts";
+import { adapterExecution, adapterWithExports, artifactRoot } from "./children.ts";
 import { knownAdapter } from "./pins.ts";
 import { sameJson } from "./sameJson.ts";
 import { type Readable, type Step, say } from "./say.ts";
@@ -36,8 +36,16 @@ export const adapterDeleted: Step = (world) => {
 /** This was trained before: no pod is needed. */
 export const promoteKnown: Step = (world) => {
   const known = knownAdapter(world);
-  return known && settle(world, known);
+  return known && (adapterElsewhere(world, known) ?? settle(world, known));
 };
+
+/** It was trained into another store than is asked for now: neither promoted from there nor trained again unasked. */
+function adapterElsewhere(world: Readable, { metadata, spec }: Adapter): Decision | undefined {
+  const { wanted, job } = world;
+  if (spec.artifactRoot === artifactRoot(wanted.spec, job.metadata.namespace ?? "")) return undefined;
+  const message = `Adapter ${metadata.name} is the same, with artifacts under ${spec.artifactRoot}. Set spec.artifacts.uri to the same store, or, to train here, annotate: ${annotations.requestedAt}=$(date +%s), and then delete that Adapter and FineTuneRun ${spec.provenance.runName}.`;
+  return say(world, "Stalled", "Failed", "ArtifactsElsewhere", message);
+}
 
 /** There is an Adapter for what is wanted: promote it, keep its exports as the spec says, tell how it stands. */
 export function settle(world: Readable, adapter: Adapter): Decision {

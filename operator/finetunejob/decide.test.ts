@@ -287,6 +287,17 @@ describe("Adapter", () => {
     assert.equal(ready(decision)?.status, "True");
   });
 
+  test("an edit of the store is not answered with what lies in the old one, unless a person chose that Adapter", () => {
+    const before = aJob(aSpec(), pinnedStatus(prepareKey(trainingPart(aSpec()))));
+    const adapter = anAdapter(before, succeeded(aRun(before)), { promotedAt: "2026-01-01T00:00:00Z" });
+    const moved = aSpec({ artifacts: { uri: "pvc://other" } });
+    const elsewhere = decide(pinned({ adapters: [adapter] }, moved));
+    assert.deepEqual([actions(elsewhere), stalled(elsewhere)?.reason], [[], "ArtifactsElsewhere"]);
+    assert.match(stalled(elsewhere)?.message ?? "", /pvc:\/\/store\/team/);
+    const chosen = { ...moved, promotion: { adapterRef: { name: adapter.metadata.name } } };
+    assert.equal(ready(decide(pinned({ adapters: [adapter] }, chosen)))?.status, "True");
+  });
+
   test("an edit of exports reaches the promoted Adapter and trains nothing", () => {
     const world = withRun(({ job, run }) => ({
       adapters: [anAdapter(job, succeeded(run!), { promotedAt: "2026-01-02T03:00:00Z" })],
