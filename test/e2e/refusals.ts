@@ -71,25 +71,25 @@ const stalled: readonly { name: string; change: Record<string, unknown>; reason:
   {
     name: "a file that is missing",
     change: { dataset: { ...dataset, sources: [{ uri: "pvc://inputs/none.jsonl" }] } },
-    reason: /./,
+    reason: /^FileMissing$/,
     says: /none\.jsonl/,
   },
   {
     name: "a bad row",
     change: { dataset: { ...dataset, sources: [{ uri: "pvc://inputs/bad.jsonl" }] } },
-    reason: /./,
+    reason: /^BadRow$/,
     says: /bad\.jsonl.*7/,
   },
   {
     name: "an architecture that is not known",
     change: { baseModel: { uri: "pvc://inputs/gpt2" } },
-    reason: /./,
+    reason: /^BaseModelUnsupported$/,
     says: /gpt2/,
   },
   {
     name: "a run that does not fit",
     change: { placement: { gpusPerNode: 0, resources: { limits: { memory: "200Mi" } } } },
-    reason: /DoesNotFit/,
+    reason: /^DoesNotFit$/,
     says: /needs .* 200\.0 MiB are available/,
   },
 ];
