@@ -68,9 +68,16 @@ export function failureOutcome(stage: RunFile["stage"], error: unknown): Outcome
   return { code, envelope: bounded({ v: 1, stage, outcome, reason, message: messageOf(error) }) };
 }
 
-/** Cuts the message so that the whole envelope stays within its bytes. */
-function bounded(envelope: Envelope): Envelope {
+/**
+ * Keeps the whole envelope within its bytes: cuts the message, and leaves out figures that are too large by themselves,
+ * for an envelope that the kubelet cuts says nothing at all.
+ */
+export function bounded(envelope: Envelope): Envelope {
   const size = (message: string) => Buffer.byteLength(JSON.stringify({ ...envelope, message }));
+  if (envelope.figures && size("") > envelopeLimitBytes) {
+    const message = `${envelope.message} (the figures are too large to be reported; they are in the artifact store)`;
+    return bounded({ ...envelope, figures: undefined, message });
+  }
   let message = envelope.message.slice(0, 1024);
   while (message.length > 0 && size(message) > envelopeLimitBytes) message = message.slice(0, -64);
   return { ...envelope, message };
