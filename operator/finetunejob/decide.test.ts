@@ -153,6 +153,14 @@ describe("fit", () => {
   });
 });
 
+describe("a planner that broke", () => {
+  test("is waited for and asked again", () => {
+    const decision = decide(pinned({ plan: { kind: "failed", message: "took too long", retryAfterMs: 60_000 } }));
+    assert.deepEqual([actions(decision), stalled(decision), decision.requeueAfterMs], [[], undefined, 60_000]);
+    assert.match(ready(decision)?.message ?? "", /took too long\. Trying again/);
+  });
+});
+
 describe("run", () => {
   test("a run that fits is made, named by its hash, and its owner is this job", () => {
     const world = pinned();

@@ -44,10 +44,32 @@ test("settings that the model cannot take are an answer, not a crash", async () 
   });
   assert.ok(plan.kind === "failed");
   assert.match(plan.message, /no_such_layer/);
+  assert.equal(plan.retryAfterMs, undefined);
 });
 
 test("a hostile model configuration costs an answer", async () => {
   const hostile = { ...inputs!, model: { ...inputs!.model, layers: 512, vocabSize: 1_000_000, hiddenSize: 65_536 } };
   const plan = await new Planner({ timeLimitMs: 2_000 }).plan("k", { spec, inputs: hostile, availableBytes: 2 ** 31 });
   assert.ok(plan.kind === "failed" || !plan.plan.fits);
+});
+
+test("a planner that took too long is asked again after a back-off that doubles, and not before", async () => {
+  let now = 0;
+  const options = { timeLimitMs: 0, clock: () => new Date(now) };
+  const planner = new Planner(options);
+  const delay = async () => {
+    const plan = await planner.plan("k", { spec, inputs: inputs!, availableBytes: 2 ** 31 });
+    assert.ok(plan.kind === "failed");
+    return plan.retryAfterMs;
+  };
+  const expected = [
+    { at: 0, delay: 60_000 },
+    { at: 59_000, delay: 1_000 },
+    { at: 60_000, delay: 120_000 },
+    { at: 180_000, delay: 240_000 },
+  ];
+  for (const one of expected) {
+    now = one.at;
+    assert.equal(await delay(), one.delay);
+  }
 });

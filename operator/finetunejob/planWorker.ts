@@ -21,7 +21,7 @@ function answer(question: PlanQuestion): PlanAnswer {
       nearestFit,
     };
   } catch (error) {
-    return { kind: "failed", message: error instanceof Error ? error.message : String(error) };
+    return { kind: "refused", message: error instanceof Error ? error.message : String(error) };
   }
 }
 

@@ -1,5 +1,6 @@
 /**
  * Asks the trainer's planner, in a worker thread with a time and memory limit, one at a time, and remembers the answers.
+ * A refusal is an answer; a planner that took too long or broke is asked again, after a back-off that doubles.
  */
 import { Worker } from "node:worker_threads";
 import { effectiveSettings } from "../../trainer/contract/effective.ts";
@@ -7,6 +8,7 @@ import type { PlanInput, Plan as TrainerPlan } from "../../trainer/plan.ts";
 import type { FineTuneJobSpec, Inputs } from "../api/fineTuneJob.ts";
 import { trainingPart } from "../api/settings.ts";
 import { bytesText } from "../jobs/quantity.ts";
+import { type Clock, systemClock } from "../runtime/clock.ts";
 import { modelOf } from "./pins.ts";
 import type { Plan } from "./world.ts";
 
@@ -19,19 +21,33 @@ type Figures = Pick<
 
 export type PlanAnswer =
   | { kind: "planned"; figures: Figures; nearestFit: TrainerPlan["nearestFit"] }
-  | { kind: "failed"; message: string };
+  | { kind: "refused"; message: string }
+  /** No answer, and another time there may be one. */
+  | { kind: "broken"; message: string };
 
+interface Remembered {
+  answer: Promise<PlanAnswer>;
+  /** Times that the planner broke on this question. */
+  breaks: number;
+  /** When to ask again, in ms since the epoch; not while the answer is awaited or stands. */
+  askAgainAt: number;
+}
+
+const baseRetryMs = 60_000;
+const maxRetryMs = 3_600_000;
 const usualTimeLimitMs = 30_000;
 const memoryLimitMb = 1024;
 const remembered = 512;
 
 export class Planner {
-  readonly #answers = new Map<string, Promise<PlanAnswer>>();
+  readonly #answers = new Map<string, Remembered>();
   readonly #timeLimitMs: number;
+  readonly #clock: Clock;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(options: { timeLimitMs?: number } = {}) {
+  constructor(options: { timeLimitMs?: number; clock?: Clock } = {}) {
     this.#timeLimitMs = options.timeLimitMs ?? usualTimeLimitMs;
+    this.#clock = options.clock ?? systemClock;
   }
 
   /** `availableBytes` undefined: nothing to compare with, so it counts as fitting. */
@@ -39,14 +55,18 @@ export class Planner {
     key: string,
     { spec, inputs, availableBytes }: { spec: FineTuneJobSpec; inputs: Inputs; availableBytes: number | undefined },
   ): Promise<Plan> {
-    const answer = await this.#ask(`${key} ${availableBytes}`, {
+    const asked = this.#ask(`${key} ${availableBytes}`, {
       settings: effectiveSettings(trainingPart(spec)),
       model: modelOf(inputs),
       baseDataType: inputs.baseDataType,
       dataset: { rows: inputs.dataset.rows, testExamples: inputs.dataset.testExamples },
       availableBytes: availableBytes ?? Number.MAX_SAFE_INTEGER,
     });
-    if (answer.kind === "failed") return answer;
+    const answer = await asked.answer;
+    if (answer.kind === "refused") return { kind: "failed", message: answer.message };
+    if (answer.kind === "broken") {
+      return { kind: "failed", message: answer.message, retryAfterMs: asked.askAgainAt - this.#now() };
+    }
     const { figures, nearestFit } = answer;
     return {
       kind: "planned",
@@ -61,17 +81,28 @@ export class Planner {
     };
   }
 
-  #ask(key: string, question: PlanQuestion): Promise<PlanAnswer> {
+  #ask(key: string, question: PlanQuestion): Remembered {
     const known = this.#answers.get(key);
-    if (known) return known;
+    if (known && this.#now() < known.askAgainAt) return known;
     const answer = this.#last.then(() => inWorker(question, this.#timeLimitMs));
-    this.#last = answer;
-    this.#answers.set(key, answer);
+    const asked = { answer, breaks: known?.breaks ?? 0, askAgainAt: Number.POSITIVE_INFINITY };
+    asked.answer = answer.then((given) => {
+      if (given.kind === "broken") asked.askAgainAt = this.#now() + retryDelayMs(asked.breaks++);
+      return given;
+    });
+    this.#last = asked.answer;
+    this.#answers.set(key, asked);
     const [oldest] = this.#answers.keys();
     if (this.#answers.size > remembered && oldest !== undefined) this.#answers.delete(oldest);
-    return answer;
+    return asked;
+  }
+
+  #now(): number {
+    return this.#clock().getTime();
   }
 }
+
+const retryDelayMs = (breaks: number) => Math.min(baseRetryMs * 2 ** breaks, maxRetryMs);
 
 /** Never rejects: what goes wrong in there is an answer. */
 function inWorker(question: PlanQuestion, timeLimitMs: number): Promise<PlanAnswer> {
@@ -85,7 +116,7 @@ function inWorker(question: PlanQuestion, timeLimitMs: number): Promise<PlanAnsw
       resolve(answer);
       void worker.terminate();
     };
-    const fail = (message: string) => end({ kind: "failed", message });
+    const fail = (message: string) => end({ kind: "broken", message });
     const timer = setTimeout(() => fail(`the plan took longer than ${timeLimitMs / 1000} s`), timeLimitMs);
     worker.once("message", end);
     worker.once("error", (error) =>

@@ -9,12 +9,12 @@ import { currentPins } from "./pins.ts";
 import { sameJson } from "./sameJson.ts";
 import { nameConflict, type Readable, type Step, say } from "./say.ts";
 import { mirrorProgress, sentence } from "./status.ts";
-import type { Action } from "./world.ts";
+import type { Action, Decision, Plan } from "./world.ts";
 
 export const doesNotFit: Step = (world) => {
   const { plan } = world;
   if (plan === undefined) throw new Error("pinned inputs without a plan");
-  if (plan.kind === "failed") return say(world, "Stalled", "Failed", "PlanFailed", plan.message);
+  if (plan.kind === "failed") return planFailed(world, plan);
   if (plan.plan.fits) return undefined;
   const message = fitMessage(plan.plan);
   return {
@@ -26,6 +26,13 @@ export const doesNotFit: Step = (world) => {
     requeueAfterMs: world.wanted.spec.placement.resources?.limits?.memory === undefined ? 300_000 : undefined,
   };
 };
+
+/** Refused settings stay refused; a planner that broke is asked again. */
+function planFailed(world: Readable, { message, retryAfterMs }: Plan & { kind: "failed" }): Decision {
+  if (retryAfterMs === undefined) return say(world, "Stalled", "Failed", "PlanFailed", message);
+  const words = `${sentence(message)} Trying again later.`;
+  return { ...say(world, "Reconciling", "Planning", "PlanFailed", words), requeueAfterMs: retryAfterMs };
+}
 
 export const needsRun: Step = (world) => {
   const { job, run, wanted, runHash, trainerImage } = world;

@@ -16,7 +16,8 @@ export interface Wanted {
   request: string | undefined;
 }
 
-export type Plan = { kind: "planned"; plan: PlanStatus } | { kind: "failed"; message: string };
+/** `retryAfterMs`: the planner broke, and is asked again then; without it the settings are refused. */
+export type Plan = { kind: "planned"; plan: PlanStatus } | { kind: "failed"; message: string; retryAfterMs?: number };
 
 export interface World {
   job: FineTuneJob;
