@@ -95,6 +95,26 @@ test("a report of another export is not believed, and is asked for again", () =>
   );
 });
 
+test("a report that is lost each time is not asked for for ever; one Job counts once", () => {
+  let status: Adapter["status"] = {};
+  for (const { uid, state, does } of [
+    { uid: "1", state: "Pending", does: ["deleteJob"] },
+    { uid: "1", state: "Pending", does: ["deleteJob"] },
+    { uid: "2", state: "Pending", does: ["deleteJob"] },
+    { uid: "3", state: "Pending", does: ["deleteJob"] },
+    { uid: "4", state: "Failed", does: [] },
+  ]) {
+    const gone = decide(aWorld({ kind: "Absent" }, { ...adapter, status }));
+    const world = aWorld(jobState(aBatchJob({ type: "Complete" }), []), { ...adapter, status: gone.status });
+    const [one] = world.exports;
+    const job = { ...aBatchJob(), metadata: { ...aBatchJob().metadata, uid } };
+    const decision = decide({ ...world, exports: [{ ...one!, job }] });
+    assert.deepEqual([decision.status.exports?.[0]?.state, decision.actions.map(({ kind }) => kind)], [state, does]);
+    status = decision.status;
+  }
+  assert.match(findCondition(status?.conditions, "Stalled")?.message ?? "", /registry\.example\/luthier-trainer:1/);
+});
+
 test("an edited entry is another export", () => {
   assert.notEqual(exportKey(adapter, merged), exportKey(adapter, { ...merged, merged: { dtype: "F32" } }));
 });

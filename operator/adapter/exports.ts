@@ -9,6 +9,7 @@ import type { AdapterSpec, ExportStatus } from "../api/adapter.ts";
 import type { Adapter } from "../api/kinds.ts";
 import { annotations, labels } from "../api/names.ts";
 import { claimMounts } from "../jobs/claims.ts";
+import { hopelessMessage, isHopeless, reportLost, withLostReport } from "../jobs/lostReports.ts";
 import { defaultBackoffLimit, defaultTtlSeconds } from "../jobs/placement.ts";
 import { figureText } from "../jobs/progress.ts";
 import { renderJob } from "../jobs/render.ts";
@@ -62,7 +63,9 @@ function exportFile({ artifactRoot, provenance, source, baseModel }: AdapterSpec
 export function exportStatus(before: ExportStatus | undefined, world: ExportWorld, spec: AdapterSpec): ExportStatus {
   const { entry, key, state } = world;
   if (before?.key === key && (before.state === "Ready" || before.state === "Failed")) return before;
-  const status = { name: entry.name, key, jobName: exportJobName(key) };
+  const named = { name: entry.name, key, jobName: exportJobName(key) };
+  const lost = before?.key === key ? before.lostReports : undefined;
+  const status = { ...named, ...(lost === undefined ? {} : { lostReports: lost }) };
   switch (state.kind) {
     case "Absent":
     case "Deleting":
@@ -88,11 +91,22 @@ export function exportStatus(before: ExportStatus | undefined, world: ExportWorl
     case "Succeeded": {
       const { envelope } = state;
       const figures = envelope?.stage === "Export" && envelope.outcome === "Succeeded" ? envelope.figures : undefined;
-      if (figures?.name === entry.name) return { ...status, ...ready(figures, entry, spec) };
-      // Its words are lost: the Job is made again, and finds what it wrote.
-      return { ...status, state: "Pending", reason: "ReportLost", message: "The report was lost; asking again." };
+      if (figures?.name === entry.name) return { ...named, ...ready(figures, entry, spec) };
+      return { ...named, ...lostExport(withLostReport(lost, world.job), spec) };
     }
   }
+}
+
+/** Its words are lost: the Job is made again, and finds what it wrote. */
+function lostExport(
+  lostReports: string[],
+  { execution }: AdapterSpec,
+): Pick<ExportStatus, "state" | "reason" | "message" | "lostReports"> {
+  const lost = { reason: reportLost, lostReports };
+  if (!isHopeless(lostReports)) return { ...lost, state: "Pending", message: "The report was lost; asking again." };
+  const words = hopelessMessage(lostReports, execution.trainerImage);
+  const message = `${words} When that is mended, annotate this Adapter: ${annotations.requestedAt}=$(date +%s).`;
+  return { ...lost, state: "Failed", message };
 }
 
 function ready(

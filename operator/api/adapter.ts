@@ -4,7 +4,17 @@
  */
 import { z } from "zod";
 import { exportList, storeUri } from "../../trainer/contract/settings.ts";
-import { count, digest, figure, hash64, resolvedPlacement, results, statusCommon, text } from "./common.ts";
+import {
+  count,
+  digest,
+  figure,
+  hash64,
+  lostReports,
+  resolvedPlacement,
+  results,
+  statusCommon,
+  text,
+} from "./common.ts";
 
 /** May change, and takes effect with the next export. */
 const adapterExecution = z
@@ -56,6 +66,7 @@ export const exportStatus = z.object({
     .meta({ description: "Base and adapter against what was read back." }),
   reason: text(64).optional(),
   message: text(1024).optional(),
+  lostReports: lostReports.optional(),
 });
 export type ExportStatus = z.infer<typeof exportStatus>;
 

@@ -116,6 +116,12 @@ export const statusCommon = {
   conditions: z.array(condition).max(16).optional(),
 };
 
+/** Jobs that completed without a report that could be read: named, so that each counts once. */
+export const lostReports = z
+  .array(text(64))
+  .max(32)
+  .meta({ description: "UIDs of Jobs that completed and whose report could not be read." });
+
 export const progress = z.object({
   phase: text(32),
   steps: text(40).optional().meta({ description: "Optimiser steps done and to do." }),

@@ -6,7 +6,19 @@ import { z } from "zod";
 import { modelConfig } from "../../trainer/contract/model.ts";
 import { prepareFigures } from "../../trainer/contract/report.ts";
 import { exportList, storeUri, trainingSpec } from "../../trainer/contract/settings.ts";
-import { count, digest, figure, hash64, helpers, placement, progress, statusCommon, text, time } from "./common.ts";
+import {
+  count,
+  digest,
+  figure,
+  hash64,
+  helpers,
+  lostReports,
+  placement,
+  progress,
+  statusCommon,
+  text,
+  time,
+} from "./common.ts";
 
 export const fineTuneJobSpec = z
   .strictObject({
@@ -97,6 +109,7 @@ export const prepareStatus = z.object({
   outcome: z.enum(["Running", "Succeeded", "Failed"]),
   reason: text(64).optional(),
   message: text(2048).optional(),
+  lostReports: lostReports.optional(),
 });
 export type PrepareStatus = z.infer<typeof prepareStatus>;
 

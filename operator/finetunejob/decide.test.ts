@@ -112,6 +112,28 @@ describe("inputs", () => {
     assert.deepEqual(actions(decision), ["deleteJob"]);
   });
 
+  test("a report that is lost each time is not asked for for ever; one Job counts once, a new look starts anew", () => {
+    let status: FineTuneJob["status"] = {};
+    const see = (uid: string, change: Partial<World["wanted"]> = {}) => {
+      const absent = decide(aWorld(aJob(aSpec(), status), { prepare: { job: undefined, state: { kind: "Absent" } } }));
+      const world = aWorld(aJob(aSpec(), absent.status));
+      const state = jobState(aBatchJob({ type: "Complete" }), []);
+      const job = { ...aBatchJob(), metadata: { ...aBatchJob().metadata, uid } };
+      return decide({ ...world, wanted: { ...world.wanted, ...change } as World["wanted"], prepare: { job, state } });
+    };
+    for (const uid of ["1", "1", "2", "3"]) {
+      const decision = see(uid);
+      assert.deepEqual([actions(decision), ready(decision)?.reason], [["deleteJob"], "ReportLost"]);
+      status = decision.status;
+    }
+    const last = see("4");
+    assert.deepEqual([actions(last), stalled(last)?.reason], [[], "ReportLost"]);
+    assert.ok(stalled(last)?.message.includes(image));
+    status = last.status;
+    const again = see("5", { request: "now" });
+    assert.deepEqual([actions(again), again.status.prepare?.lostReports], [["deleteJob"], ["5"]]);
+  });
+
   test("bad data stall the job with the trainer's words, and stay so when the Job is gone", () => {
     const message = anEnvelope({
       stage: "Prepare",

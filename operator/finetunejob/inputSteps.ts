@@ -1,7 +1,9 @@
 /** The steps until a FineTuneJob's inputs are pinned: a prepare Job reads, digests and stages them. Pure. */
-import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
+import type { FineTuneJobStatus, PrepareStatus } from "../api/fineTuneJob.ts";
 import { annotations } from "../api/names.ts";
+import { hopelessMessage, isHopeless, reportLost, withLostReport } from "../jobs/lostReports.ts";
 import { needsAttention } from "../jobs/outcome.ts";
+import type { Job } from "../jobs/resources.ts";
 import { timestamp } from "../runtime/clock.ts";
 import { prepareJob, prepareName } from "./children.ts";
 import { currentPins, inputsOf, pinsOf, prepareFiguresOf } from "./pins.ts";
@@ -22,7 +24,7 @@ export const prepare: Step = (world) => {
   if (pinned(world)) return undefined;
   const { job, wanted, trainerImage } = world;
   const { job: batchJob, state } = world.prepare ?? { job: undefined, state: { kind: "Absent" as const } };
-  const running = withPrepare(world, { outcome: "Running" });
+  const running = withPrepare(world, { outcome: "Running", lostReports: lostReportsOf(world) });
   switch (state.kind) {
     case "Absent":
       return say(
@@ -53,13 +55,7 @@ export const prepare: Step = (world) => {
       });
     case "Succeeded": {
       const figures = prepareFiguresOf(state.envelope, wanted.prepareKey);
-      if (figures) return pin(world, figures);
-      // Its words are lost. Asking again is cheap: what was staged is found in the store.
-      const message = "The report of the prepare Job was lost; asking again.";
-      return say(world, "Reconciling", "Preparing", "ReportLost", message, {
-        status: running,
-        actions: batchJob ? [{ kind: "deleteJob", job: batchJob }] : [],
-      });
+      return figures ? pin(world, figures) : lostPrepare(world, batchJob);
     }
     case "Failed": {
       const { reason, message } = state.failure;
@@ -85,6 +81,27 @@ function pin(world: Readable, figures: NonNullable<ReturnType<typeof prepareFigu
   });
 }
 
+/** Its words are lost. Asking again is cheap: what was staged is found in the store. */
+function lostPrepare(world: Readable, batchJob: Job | undefined): Decision {
+  const lostReports = withLostReport(lostReportsOf(world), batchJob);
+  if (isHopeless(lostReports)) {
+    const failure = { reason: reportLost, message: hopelessMessage(lostReports, world.trainerImage) };
+    const status = withPrepare(world, { outcome: "Failed", ...failure, lostReports });
+    return stalledPrepare(world, failure.reason, failure.message, status);
+  }
+  const message = "The report of the prepare Job was lost; asking again.";
+  return say(world, "Reconciling", "Preparing", reportLost, message, {
+    status: withPrepare(world, { outcome: "Running", lostReports }),
+    actions: batchJob ? [{ kind: "deleteJob", job: batchJob }] : [],
+  });
+}
+
+/** Those of this very look at the inputs. */
+function lostReportsOf({ job, wanted }: Readable): string[] | undefined {
+  const { prepare } = job.status ?? {};
+  return prepare?.jobName === prepareName(job, wanted) ? prepare.lostReports : undefined;
+}
+
 function stalledPrepare(world: Readable, reason: string, message: string, status: FineTuneJobStatus): Decision {
   const hint = `Mend that and change the spec, or, if what lies under the same URI was mended, annotate: ${annotations.requestedAt}=$(date +%s).`;
   return say(world, "Stalled", "Failed", reason, `${sentence(message)} ${hint}`, {
@@ -95,7 +112,7 @@ function stalledPrepare(world: Readable, reason: string, message: string, status
 
 function withPrepare(
   { job, wanted }: Readable,
-  result: { outcome: "Running" | "Succeeded" | "Failed"; reason?: string; message?: string },
+  { lostReports, ...result }: Pick<PrepareStatus, "outcome" | "reason" | "message" | "lostReports">,
 ): FineTuneJobStatus {
   const { request, prepareKey } = wanted;
   return {
@@ -105,6 +122,7 @@ function withPrepare(
       ...(request === undefined ? {} : { requestedAt: request }),
       jobName: prepareName(job, wanted),
       ...result,
+      ...(lostReports === undefined ? {} : { lostReports }),
     },
   };
 }
