@@ -1,7 +1,7 @@
 /**
  * Verification of an export: the same prompts through base + adapter and through the model that was read back from disk,
  * both in F32 arithmetic, and their next-token distributions compared. What remains is the rounding of the written
- * weights; a wrong scale, a lost tensor or a swapped name moves the logits by orders of magnitude more.
+ * weights. An adapter may do less than those bounds allow for, so what it does to the base is looked for by itself.
  */
 
 import { compile } from "../compile/compile.ts";
@@ -127,6 +127,38 @@ export const bounds = {
   F32: { logitShare: 1e-3, klDivergence: 1e-6 },
   BF16: { logitShare: 0.05, klDivergence: 0.02 },
 } as const;
+
+/** Effects up to this share of the largest logit are of the size of rounding, and cannot be told from it. */
+const roundingShare = { F32: 1e-4, BF16: 5e-3 } as const;
+
+/** How far from 1 the share of the effect may be; a lost adapter is 1 away, a doubled scale about as much. */
+const effectTolerance = 0.5;
+
+/**
+ * Why the adapter's effect is not in the model that was found; undefined when it is, or too small to be seen. With
+ * δ = expected − base over all logits, (found − base)·δ / δ·δ is the share of it that is there; rounding is not along δ.
+ */
+export function effectRefusal(
+  base: readonly Float32Array[],
+  expected: readonly Float32Array[],
+  found: readonly Float32Array[],
+  dtype: "F32" | "BF16",
+): string | undefined {
+  const effect = compareLogits(expected, base);
+  if (effect.maxLogitDifference <= roundingShare[dtype] * Math.max(1, effect.largestLogit)) return undefined;
+  let [along, whole] = [0, 0];
+  for (const [index, logits] of base.entries()) {
+    for (const [token, logit] of logits.entries()) {
+      const delta = expected[index]![token]! - logit;
+      along += (found[index]![token]! - logit) * delta;
+      whole += delta * delta;
+    }
+  }
+  const share = along / whole;
+  if (Math.abs(share - 1) <= effectTolerance) return undefined;
+  const way = dtype === "BF16" ? "; if it was rounded away, export with dtype F32" : "";
+  return `${share.toPrecision(3)} times the adapter's effect on the logits is in it${way}`;
+}
 
 /** Why a comparison is not that of a faithful export; undefined when it is. */
 export function refusalOf(comparison: Comparison, dtype: "F32" | "BF16"): string | undefined {

@@ -10,7 +10,14 @@ import { evaluationManifest, getManifest } from "../data/manifests.ts";
 import { type AdapterSource, readAdapter } from "../export/adapterSource.ts";
 import { encodeValues, mergedFacts, mergeTensor } from "../export/merge.ts";
 import { modelCard } from "../export/modelCard.ts";
-import { type Comparison, compareLogits, logitsOf, type ModelToRun, refusalOf } from "../export/verify.ts";
+import {
+  type Comparison,
+  compareLogits,
+  effectRefusal,
+  logitsOf,
+  type ModelToRun,
+  refusalOf,
+} from "../export/verify.ts";
 import { diverged } from "../failure.ts";
 import { type PlacedTensor, parseJson, storedType } from "../formats/huggingFace.ts";
 import type { TensorFacts } from "../formats/safetensorsWriter.ts";
@@ -207,14 +214,21 @@ class Export {
     const { stores, threads } = this.#context;
     const merged = await StoredModel.inDirectory(stores, written);
     const prompts = await this.#prompts(merged);
-    const onPrompt = (offset: number) => (done: number) => {
-      throwIfStopped(this.#context.signal);
-      this.#report("Verifying", offset + done, 2 * prompts.length, "examples");
-    };
-    const expected = await logitsOf(await originalOf(source), prompts, threads, onPrompt(0));
-    const found = await logitsOf(await readBack(merged), prompts, threads, onPrompt(prompts.length));
+    const original = await originalOf(source);
+    const models = [original, await readBack(merged)];
+    // What is trained in full is the model itself: there is nothing beside it that could be lost.
+    if (original.adapter.size > 0) models.push({ ...original, method: { kind: "none" }, adapter: new Map() });
+    const logits: Float32Array[][] = [];
+    for (const [index, model] of models.entries()) {
+      const onPrompt = (done: number) => {
+        throwIfStopped(this.#context.signal);
+        this.#report("Verifying", index * prompts.length + done, models.length * prompts.length, "examples");
+      };
+      logits.push(await logitsOf(model, prompts, threads, onPrompt));
+    }
+    const [expected = [], found = [], base] = logits;
     const comparison = compareLogits(expected, found);
-    const refusal = refusalOf(comparison, this.#dtype);
+    const refusal = refusalOf(comparison, this.#dtype) ?? (base && effectRefusal(base, expected, found, this.#dtype));
     if (refusal)
       throw diverged("VerificationFailed", `${this.#uri}: the model that was read back is another one: ${refusal}`);
     return { comparison, prompts: prompts.length };
