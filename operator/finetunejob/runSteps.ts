@@ -2,6 +2,7 @@
 import { type ConditionUpdate, findCondition } from "../api/conditions.ts";
 import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
 import type { FineTuneRun } from "../api/kinds.ts";
+import { annotations } from "../api/names.ts";
 import { settle } from "./adapterSteps.ts";
 import { adapterName, adapterOf, artifactRoot, executionOf, fineTuneRun, nextRevision } from "./children.ts";
 import { fitMessage } from "./fit.ts";
@@ -50,7 +51,7 @@ export const runConflict: Step = (world) => {
   if (run.spec.runHash !== runHash) return nameConflict(world, `FineTuneRun ${run.metadata.name}`);
   const root = artifactRoot(wanted.spec, job.metadata.namespace ?? "");
   if (run.spec.artifactRoot === root) return undefined;
-  const message = `FineTuneRun ${run.metadata.name} trains the same with artifacts under ${run.spec.artifactRoot}. Set spec.artifacts.uri to the same store, or delete that run to train here.`;
+  const message = `FineTuneRun ${run.metadata.name} trains the same with artifacts under ${run.spec.artifactRoot}. Set spec.artifacts.uri to the same store, or, to train here, annotate: ${annotations.requestedAt}=$(date +%s), and then delete that run.`;
   return say(world, "Stalled", "Failed", "ArtifactsElsewhere", message);
 };
 
