@@ -53,7 +53,8 @@ export const fineTuneJobSpec = z
       description: "Stop after a checkpoint and give the resources back; false goes on from there. Default false.",
     }),
     activeDeadlineSeconds: z.int().min(1).max(31_536_000).optional().meta({
-      description: "Longest time of running, summed over attempts. Default: none.",
+      description:
+        "Longest time of the attempts, summed. The time of an attempt goes from its start to its end, so waiting for a node, an image or a claim counts; between attempts, as while spec.suspend is set, none does. Default: none.",
     }),
     backoffLimit: z.int().min(0).max(20).optional().meta({
       description: "Crashes without a new checkpoint before the run counts as failed. Default 3.",

@@ -48,7 +48,7 @@ export const fineTuneRunStatus = z.object({
   state: text(32).optional(),
   attempts: z.array(attempt).max(32).optional(),
   crashes: count.optional().meta({ description: "Attempts that ended badly since the last new checkpoint." }),
-  runningSeconds: count.optional().meta({ description: "Time of running in attempts that have ended." }),
+  runningSeconds: count.optional().meta({ description: "Time of the attempts that have ended, waiting included." }),
   progress: progress.optional(),
   lastCheckpointStep: count.optional(),
   results: results.optional(),

@@ -34,7 +34,7 @@ export interface AttemptEnd {
   endedAt?: string | undefined;
 }
 
-/** Closes the newest attempt and adds its time to the run's. */
+/** Closes the newest attempt and adds its time to the run's: as a Job's own deadline, with the waiting for a pod in it. */
 export function endAttempt(status: FineTuneRunStatus, end: AttemptEnd, now: Date): FineTuneRunStatus {
   const started = status.attempts?.at(-1)?.startedAt;
   const endedAt = end.endedAt ?? timestamp(now);
@@ -67,7 +67,7 @@ function checkpointMoved({ attempts = [] }: FineTuneRunStatus): boolean {
   return (attempts.at(-1)?.checkpointStep ?? 0) > before;
 }
 
-/** Seconds of running that are left; undefined when there is no limit. */
+/** Seconds of attempts that are left; undefined when there is no limit. */
 export function secondsLeft(status: FineTuneRunStatus, activeDeadlineSeconds: number | undefined): number | undefined {
   return activeDeadlineSeconds === undefined ? undefined : activeDeadlineSeconds - (status.runningSeconds ?? 0);
 }

@@ -164,7 +164,7 @@ describe("ending", () => {
     assert.equal(currentAttempt(next.status)?.jobName.endsWith("-2"), true);
   });
 
-  test("the deadline counts the running of all attempts", () => {
+  test("the deadline counts all attempts", () => {
     const before = {
       number: 1,
       jobName: "run-1",
@@ -175,6 +175,13 @@ describe("ending", () => {
     const record = { number: 2, jobName: "run-2", startedAt: "2026-01-02T03:00:00Z" };
     const decision = decide(attempted({ kind: "Absent" }, {}, { attempts: [before, record], runningSeconds: 1000 }));
     assert.equal(succeeded(decision)?.reason, "DeadlineExceeded");
+    assert.match(succeeded(decision)?.message ?? "", /waiting included/);
+  });
+
+  test("an attempt that only waited counts from its start, as for its Job's own deadline", () => {
+    const waited = decide(attempted(ended({ type: "Failed", reason: "DeadlineExceeded" })));
+    assert.equal(waited.status.runningSeconds, 240);
+    assert.equal(succeeded(waited)?.reason, "DeadlineExceeded");
   });
 });
 

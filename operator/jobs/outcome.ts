@@ -86,7 +86,7 @@ function failureOf(condition: Condition, pods: readonly Pod[]): Failure {
 export const deadlineExceeded = {
   reason: "DeadlineExceeded",
   message:
-    "It ran longer than spec.activeDeadlineSeconds. Raise it and delete the FineTuneRun to go on from the last checkpoint.",
+    "Its attempts, waiting included, took longer than spec.activeDeadlineSeconds. Raise it and delete the FineTuneRun to go on from the last checkpoint.",
   retryable: false,
 };
 
