@@ -35,7 +35,7 @@ test("an adapter that is lost, or added twice, is refused even where it does les
       1,
       () => {},
     );
-  const small = 0.1;
+  const small = 0.2;
   const [without, expected, twice] = [await logits(0), await logits(small), await logits(2 * small)];
   for (const found of [without, twice]) {
     assert.equal(refusalOf(compareLogits(expected, found), "BF16"), undefined);

@@ -129,7 +129,7 @@ export const bounds = {
 } as const;
 
 /** Effects up to this share of the largest logit are of the size of rounding, and cannot be told from it. */
-const roundingShare = { F32: 1e-4, BF16: 5e-3 } as const;
+const roundingShare = { F32: 1e-4, BF16: 2e-2 } as const;
 
 /** How far from 1 the share of the effect may be; a lost adapter is 1 away, a doubled scale about as much. */
 const effectTolerance = 0.5;
