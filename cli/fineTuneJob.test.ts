@@ -37,6 +37,33 @@ test("a manifest gives the settings that the trainer gets", () => {
   });
 });
 
+const onNf4 = (text: string) =>
+  text.replace("{uri: pvc://models/base}", "{uri: pvc://models/base, quantization: {type: NF4}}");
+
+test("a quantised base is adapted, and may be merged as it was trained on", () => {
+  const job = loadFineTuneJob(
+    manifest(`${onNf4(good)}  adapter: {exports: [{name: a, merged: {base: Dequantized}}, {name: b, merged: {}}]}\n`),
+  );
+  assert.deepEqual(trainingSpecOf(job).baseModel, { uri: "pvc://models/base", quantization: { type: "NF4" } });
+});
+
+const quantisedWrongly: [string, string, RegExp][] = [
+  [
+    "full on NF4",
+    onNf4(good).replace("lora: {rank: 8}", "full: {}"),
+    /job\.yaml:5:.*quantization: method\.full.*method\.lora/,
+  ],
+  ["another type", onNf4(good).replace("NF4", "FP4"), /spec\.baseModel\.quantization\.type/],
+  [
+    "dequantising what was not quantised",
+    `${good}  adapter: {exports: [{name: a, merged: {base: Dequantized}}]}\n`,
+    /spec\.adapter\.exports: merged\.base: Dequantized needs baseModel\.quantization/,
+  ],
+];
+for (const [what, text, says] of quantisedWrongly) {
+  test(`refused with its place: ${what}`, () => assert.throws(() => loadFineTuneJob(manifest(text)), says));
+}
+
 test("a name over 40 characters is refused, as in the cluster", () => {
   const file = manifest(good.replace("spam-filter", "a".repeat(41)));
   assert.throws(() => loadFineTuneJob(file), ManifestError);

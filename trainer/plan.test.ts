@@ -50,6 +50,31 @@ test("the predicted peak is what the compiler lays out, to the byte", () => {
   assert.equal(predictedPeakBytes, memory.weights + stateBytes + arenaBytes + ioBytes + memory.best + memory.process);
 });
 
+test("an NF4 base is planned to the byte, scales and their scales included", () => {
+  const onNf4 = (doubleQuantization: boolean) => {
+    const quantization = { type: "NF4", doubleQuantization } as const;
+    return planned({ settings: settings({ baseModel: { uri: "pvc://base/model", quantization } }) });
+  };
+  const elements = [128 * 128, 64 * 128, 64 * 128, 128 * 128, 384 * 128, 384 * 128, 384 * 128];
+  const dense = 2 * (1000 * 128 + 13 * 128);
+  const sum = (bytes: (n: number) => number) => dense + 6 * elements.reduce((total, n) => total + bytes(n), 0);
+  assert.equal(
+    onNf4(false).memory.weights,
+    sum((n) => n / 2 + 4 * (n / 64)),
+  );
+  const scales = (n: number) => Math.ceil(n / 64 / 256) + 1;
+  assert.equal(
+    onNf4(true).memory.weights,
+    sum((n) => n / 2 + n / 64 + 4 * scales(n)),
+  );
+  const [{ memory, ...nf4 }, plain] = [onNf4(true), planned()];
+  assert.deepEqual({ ...memory, weights: 0 }, { ...plain.memory, weights: 0 });
+  assert.deepEqual(
+    [nf4.trainableParameters, nf4.totalParameters, nf4.spec.storage.linear],
+    [plain.trainableParameters, plain.totalParameters, "NF4"],
+  );
+});
+
 test("parameters are counted as the paper counts them", () => {
   const base = 1000 * 128 + 6 * (128 * (128 + 64 + 64 + 128) + 3 * 128 * 384) + 13 * 128;
   const lora = 6 * 16 * (4 * 128 + 128 + 64 + 64 + 128 + 3 * (128 + 384));

@@ -15,7 +15,7 @@ import { stepsOfRun } from "./training/order.ts";
 export interface PlanInput {
   settings: EffectiveSettings;
   model: ModelConfig;
-  /** How the base's tensors are stored. */
+  /** How the base's tensors are stored, but for linear layers that the settings quantise. */
   baseDataType: "F32" | "BF16";
   dataset: { rows: number; testExamples: number };
   /** Memory that the training process may use. */
@@ -138,7 +138,7 @@ function specOf(input: PlanInput): CompileSpec {
   const { training, evaluation, dataset: data, method } = settings;
   return {
     model,
-    storage: { dense: baseDataType, linear: baseDataType, doubleQuantization: false },
+    storage: storageOf(settings.baseModel, baseDataType),
     method,
     optimizer: training.optimizer,
     maxGradNorm: training.maxGradNorm,
@@ -148,6 +148,11 @@ function specOf(input: PlanInput): CompileSpec {
     recomputedBlocks: 0,
     ...(evaluation && { generation: generationOf(input, data.maxSequenceLength + evaluation.maxNewTokens) }),
   };
+}
+
+function storageOf({ quantization }: EffectiveSettings["baseModel"], dense: "F32" | "BF16"): CompileSpec["storage"] {
+  if (quantization === undefined) return { dense, linear: dense, doubleQuantization: false };
+  return { dense, linear: quantization.type, doubleQuantization: quantization.doubleQuantization };
 }
 
 /** Answers are generated side by side, as many as an eighth of the memory can cache. */
@@ -222,7 +227,7 @@ function baseParameters(model: ModelConfig, sites: readonly SiteRecord[]): numbe
   return linear + vocabSize * hiddenSize * (tieWordEmbeddings ? 1 : 2) + hiddenSize * (2 * layers + 1);
 }
 
-/** Half the row length, again and again, then LoRA in place of training every weight. */
+/** Half the row length, again and again, then LoRA in place of training every weight, or a quantised base under LoRA. */
 function nearestFit(input: PlanInput): { change: string; predictedPeakBytes: number } | undefined {
   for (const { change, settings } of smallerSettings(input.settings)) {
     const { fits, compiled } = leastRecompute({ ...input, settings });
@@ -238,6 +243,13 @@ function* smallerSettings(settings: EffectiveSettings): Generator<{ change: stri
   });
   for (let length = settings.dataset.maxSequenceLength >> 1; length >= 128; length >>= 1) {
     yield { change: `dataset.maxSequenceLength: ${length}`, settings: shorter(length) };
+  }
+  if (settings.method.kind === "lora" && settings.baseModel.quantization === undefined) {
+    const quantization = { type: "NF4", doubleQuantization: true } as const;
+    yield {
+      change: "baseModel.quantization.type: NF4",
+      settings: { ...settings, baseModel: { ...settings.baseModel, quantization } },
+    };
   }
   if (settings.method.kind === "full") {
     const method = {

@@ -16,7 +16,8 @@ import {
 } from "../fineTuneJob.ts";
 import { ensureNative } from "../nativeBuild.ts";
 import { type PipelineResult, type PipelineWatcher, runPipeline } from "../pipeline.ts";
-import { formatDuration } from "../ui/format.ts";
+import { formatBytes, formatDuration } from "../ui/format.ts";
+import { storageText } from "../ui/planView.ts";
 import { type Outcome, outcomeLines } from "../ui/resultView.ts";
 import { styled } from "../ui/screen.ts";
 import { createStageView } from "../ui/stageView.ts";
@@ -90,9 +91,14 @@ function watcherOf(name: string, { claims }: LocalPlaces, threads: number, sessi
       const time = formatDuration((Date.now() - started) / 1000);
       screen.print(`${styled("green", "✓")} ${stage.padEnd(20)} ${reused ? "done before" : time}`);
     },
-    prepared({ dataset }) {
+    prepared({ dataset, baseDataType, baseBytes, quantized }) {
       const held = `${dataset.validationExamples} for validation, ${dataset.testExamples} for the test`;
       screen.print(`  ${dataset.examples} examples (${held}), ${dataset.tokens} tokens in ${dataset.rows} packed rows`);
+      if (quantized) {
+        const { type, doubleQuantization, bytes } = quantized;
+        const storage = storageText({ dense: baseDataType, linear: type, doubleQuantization });
+        screen.print(`  base: ${storage}; ${formatBytes(bytes)}, of ${formatBytes(baseBytes)}`);
+      }
       if (dataset.truncatedExamples > 0) screen.print(`  ${dataset.truncatedExamples} examples are truncated`);
       if (dataset.badRows > 0) screen.print(`  ${dataset.badRows} unreadable rows are skipped`);
     },

@@ -25,6 +25,7 @@ export function planLines(plan: Plan, availableBytes: number): string[] {
         "parameters",
         `${formatCount(trainableParameters)} trained of ${formatCount(totalParameters)} (${formatShare(trainableParameters / totalParameters)})`,
       ],
+      ["base", storageText(plan.spec.storage)],
       ["steps", `${plan.steps}, ${formatCount(plan.flopsPerStep)}FLOP each`],
       ["micro-batch", `${plan.microRows} rows of ${plan.spec.rowTokens} tokens`],
       ["recomputed", `${plan.recomputedBlocks} of ${plan.spec.model.layers} blocks in the backward pass`],
@@ -36,6 +37,13 @@ export function planLines(plan: Plan, availableBytes: number): string[] {
     "",
     fitText(plan, predictedPeakBytes, availableBytes),
   ];
+}
+
+/** How a base is stored while it is trained on. */
+export function storageText({ dense, linear, doubleQuantization }: Plan["spec"]["storage"]): string {
+  if (linear === dense) return `in ${dense}`;
+  const twice = doubleQuantization ? ", double quantisation" : "";
+  return `linear layers in ${linear}${twice}; embeddings and norms in ${dense}`;
 }
 
 function adaptedText(sites: Plan["sites"]): string {

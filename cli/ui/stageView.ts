@@ -13,6 +13,7 @@ const phaseTexts: Record<Progress["phase"], string> = {
   Fetching: "reading the base model",
   Tokenizing: "tokenising the data",
   Staging: "staging the inputs",
+  Quantizing: "quantising the base model",
   Loading: "loading the model",
   EvaluatingBefore: "evaluating before",
   Training: "training",

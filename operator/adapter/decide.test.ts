@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { parse } from "yaml";
 import { prepareKey } from "../../trainer/contract/hashes.ts";
 import type { Envelope } from "../../trainer/contract/report.ts";
+import { exportFile } from "../../trainer/contract/runFile.ts";
 import { findCondition } from "../api/conditions.ts";
 import type { Adapter } from "../api/kinds.ts";
+import { annotations } from "../api/names.ts";
 import { trainingPart } from "../api/settings.ts";
 import { jobState } from "../jobs/outcome.ts";
 import {
@@ -19,7 +22,7 @@ import {
   succeeded,
 } from "../testing/builders.ts";
 import { decide } from "./decide.ts";
-import { exportKey } from "./exports.ts";
+import { exportJob, exportKey } from "./exports.ts";
 import type { ExportWorld, World } from "./world.ts";
 
 const merged = { name: "merged", merged: {} };
@@ -45,6 +48,17 @@ const written = (change: Partial<Envelope> = {}) =>
   jobState(aBatchJob({ type: "Complete" }), [
     aPod({ exitCode: 0, message: anEnvelope({ stage: "Export", figures, ...change } as Envelope) }),
   ]);
+
+for (const base of ["Original", "Dequantized"] as const) {
+  test(`an export is told what to merge with: ${base}, and by the digest of what was trained on`, () => {
+    const entry = { name: "merged", merged: { base } };
+    const key = exportKey(adapter, entry);
+    const asked = exportJob(adapter, adapter.spec, { entry, key });
+    const file = exportFile.parse(parse(asked.spec?.template.metadata?.annotations?.[annotations.runFile] ?? ""));
+    assert.deepEqual([file.export, file.baseDigest], [entry, job.status!.pins!.baseDigest]);
+    assert.notEqual(key, exportKey(adapter, merged));
+  });
+}
 
 test("an export that has no Job gets one, and the Adapter is not ready", () => {
   const { actions, status } = decide(aWorld({ kind: "Absent" }));

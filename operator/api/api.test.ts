@@ -7,6 +7,7 @@ import { isRecord } from "../runtime/objects.ts";
 import { aSpec, now, pinnedStatus } from "../testing/builders.ts";
 import { updateConditions, verdict } from "./conditions.ts";
 import { customResourceDefinition } from "./crd.ts";
+import { type FineTuneJobSpec, fineTuneJobSpec } from "./fineTuneJob.ts";
 import { generatedFiles } from "./generate.ts";
 import { kinds } from "./kinds.ts";
 import { trainingPart, withDefaults } from "./settings.ts";
@@ -66,6 +67,8 @@ describe("defaults written out", () => {
   const specs = [
     aSpec(),
     aSpec({ method: { full: {} } }),
+    aSpec({ baseModel: { uri: "pvc://inputs/model", quantization: { type: "NF4" } } }),
+    aSpec({ baseModel: { uri: "pvc://inputs/model", quantization: { type: "NF4", doubleQuantization: false } } }),
     aSpec({
       dataset: { sources: [{ uri: "pvc://a/b.jsonl" }], validation: { fraction: "0.02" } },
       training: { epochs: "3", batchTokens: 10_000 },
@@ -87,6 +90,34 @@ describe("defaults written out", () => {
       assert.equal(specHash(withDefaults(training)), specHash(training));
       assert.equal(runHash(withDefaults(training), pins), runHash(training, pins));
     });
+  }
+});
+
+test("a quantised base shows whether it is quantised twice", () => {
+  const shown = (doubleQuantization?: boolean) => {
+    const quantization = { type: "NF4" as const, ...(doubleQuantization === undefined ? {} : { doubleQuantization }) };
+    return withDefaults(trainingPart(aSpec({ baseModel: { uri: "pvc://inputs/model", quantization } }))).baseModel;
+  };
+  const uri = "pvc://inputs/model";
+  assert.deepEqual(shown(), { uri, quantization: { type: "NF4", doubleQuantization: true } });
+  assert.deepEqual(shown(false), { uri, quantization: { type: "NF4", doubleQuantization: false } });
+  assert.deepEqual(withDefaults(trainingPart(aSpec())).baseModel, { uri });
+});
+
+describe("what is quantised", () => {
+  const quantized = { uri: "pvc://inputs/model", quantization: { type: "NF4" as const } };
+  const dequantized = { exports: [{ name: "a", merged: { base: "Dequantized" as const } }] };
+  const original = { exports: [{ name: "a", merged: { base: "Original" as const } }] };
+  const specs: [string, Partial<FineTuneJobSpec>, boolean][] = [
+    ["is adapted", { baseModel: quantized }, true],
+    ["is not trained itself", { baseModel: quantized, method: { full: {} } }, false],
+    ["may be merged as it was trained on", { baseModel: quantized, adapter: dequantized }, true],
+    ["may be merged as it was before", { baseModel: quantized, adapter: original }, true],
+    ["is not made of what was not", { adapter: dequantized }, false],
+    ["need not be: Original is what there is", { adapter: original }, true],
+  ];
+  for (const [what, change, accepted] of specs) {
+    test(what, () => assert.equal(fineTuneJobSpec.safeParse(aSpec(change)).success, accepted));
   }
 });
 

@@ -5,7 +5,13 @@
 import { z } from "zod";
 import { modelConfig } from "../../trainer/contract/model.ts";
 import { prepareFigures } from "../../trainer/contract/report.ts";
-import { exportList, storeUri, trainingSpec } from "../../trainer/contract/settings.ts";
+import {
+  exportList,
+  quantizedIsFrozen,
+  quantizedIsFrozenIssue,
+  storeUri,
+  trainingSpec,
+} from "../../trainer/contract/settings.ts";
 import {
   count,
   digest,
@@ -63,6 +69,13 @@ export const fineTuneJobSpec = z
       description: "How long finished batch Jobs and their logs are kept. Default 604800 (a week).",
     }),
   })
+  .refine(quantizedIsFrozen, quantizedIsFrozenIssue)
+  .refine(
+    ({ baseModel, adapter }) =>
+      baseModel.quantization !== undefined ||
+      (adapter?.exports ?? []).every(({ merged }) => merged.base !== "Dequantized"),
+    { message: "merged.base: Dequantized needs baseModel.quantization", path: ["adapter", "exports"] },
+  )
   .meta({ description: "What to fine-tune, on what and how." });
 export type FineTuneJobSpec = z.infer<typeof fineTuneJobSpec>;
 
@@ -77,6 +90,7 @@ export const inputs = z.object({
   model: modelFacts,
   baseDataType: prepareFigures.shape.baseDataType,
   baseBytes: count,
+  quantized: prepareFigures.shape.quantized,
   dataset: prepareFigures.shape.dataset,
 });
 export type Inputs = z.infer<typeof inputs>;

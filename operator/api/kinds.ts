@@ -1,6 +1,7 @@
 /**
  * The three kinds: their schemas, the rules across fields that admission enforces, and their columns.
  */
+import { quantizedIsFrozenIssue } from "../../trainer/contract/settings.ts";
 import type { KubeObject, Resource } from "../runtime/objects.ts";
 import { type AdapterSpec, type AdapterStatus, adapterSpec, adapterStatus } from "./adapter.ts";
 import type { CrdOptions, Rule } from "./crd.ts";
@@ -37,6 +38,19 @@ const needsValidation = (has: string, field: string): Rule => ({
   message: `${field} needs dataset.validation: set dataset.validation.fraction or dataset.validation.uri`,
   fieldPath: `.training`,
 });
+
+const quantizedIsFrozen: Rule = {
+  rule: "!has(self.baseModel.quantization) || !has(self.method.full)",
+  message: quantizedIsFrozenIssue.message,
+  fieldPath: ".baseModel.quantization",
+};
+const dequantized: Rule = {
+  rule:
+    "has(self.baseModel.quantization) || !has(self.adapter) || !has(self.adapter.exports) || " +
+    "self.adapter.exports.all(e, !has(e.merged.base) || e.merged.base != 'Dequantized')",
+  message: "merged.base: Dequantized needs baseModel.quantization",
+  fieldPath: ".adapter.exports",
+};
 
 const settingsRules = (at: string) => ({
   [`${at}.method`]: [method],
@@ -95,6 +109,8 @@ const fineTuneJobKind: CrdOptions = {
       needsValidation("has(self.training.evaluation)", "training.evaluation"),
       needsValidation("has(self.training.earlyStopping)", "training.earlyStopping"),
       needsValidation("(has(self.training.keep) && self.training.keep == 'Best')", "training.keep: Best"),
+      quantizedIsFrozen,
+      dequantized,
     ],
     ...settingsRules("spec"),
     "spec.placement.gpusPerNode": [{ rule: "self == 0", message: "must be 0: this release trains on CPUs only" }],
@@ -127,6 +143,7 @@ const fineTuneRunKind: CrdOptions = {
       rule: `self.${field} == oldSelf.${field}`,
       message: `${field} ${immutable.message}`,
     })),
+    "spec.settings": [quantizedIsFrozen],
     ...settingsRules("spec.settings"),
   },
   lists: {

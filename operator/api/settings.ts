@@ -10,6 +10,7 @@ export function withDefaults(spec: TrainingSpec): TrainingSpec {
   const { dataset, training, method } = effective;
   return {
     ...trainingPart(spec),
+    baseModel: { ...spec.baseModel, ...effective.baseModel },
     dataset: {
       ...spec.dataset,
       sources: dataset.sources.map((source) => ({ ...source })),

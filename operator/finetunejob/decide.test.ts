@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { parse } from "yaml";
 import { prepareKey, runHash, specHash } from "../../trainer/contract/hashes.ts";
+import { prepareFile } from "../../trainer/contract/runFile.ts";
 import { findCondition } from "../api/conditions.ts";
 import type { FineTuneJobSpec } from "../api/fineTuneJob.ts";
 import type { FineTuneJob } from "../api/kinds.ts";
+import { annotations } from "../api/names.ts";
 import { trainingPart } from "../api/settings.ts";
 import { jobState } from "../jobs/outcome.ts";
 import {
@@ -100,6 +103,30 @@ describe("inputs", () => {
     const decision = decide({ ...world, prepare: { job, state: jobState(job, [aPod({ exitCode: 0, message })]) } });
     assert.equal(decision.status.pins?.prepareKey, key);
     assert.equal(decision.status.inputs?.model.ropeTheta, "10000");
+  });
+
+  test("a quantised base is asked for with every default, and what it takes is in status", () => {
+    const spec = aSpec({ baseModel: { uri: "pvc://inputs/model", quantization: { type: "NF4" } } });
+    const world = aWorld(aJob(spec));
+    const [create] = decide(world).actions;
+    assert.ok(create?.kind === "createPrepare");
+    const asked = create.job.spec?.template.metadata?.annotations?.[annotations.runFile] ?? "";
+    const file = prepareFile.parse(parse(asked));
+    assert.deepEqual(file.baseModel.quantization, { type: "NF4", doubleQuantization: true });
+    assert.equal(file.prepareKey, prepareKey(trainingPart(spec)));
+
+    const quantized = { type: "NF4", doubleQuantization: true, bytes: 300_000 } as const;
+    const figures = { ...prepareFigures(file.prepareKey), quantized };
+    const job = aBatchJob({ type: "Complete" });
+    const state = jobState(job, [aPod({ exitCode: 0, message: anEnvelope({ stage: "Prepare", figures }) })]);
+    assert.deepEqual(decide({ ...world, prepare: { job, state } }).status.inputs?.quantized, quantized);
+  });
+
+  test("quantising the base of pinned inputs prepares again", () => {
+    const before = pinned().job;
+    const spec = aSpec({ baseModel: { ...before.spec.baseModel, quantization: { type: "NF4" } } });
+    const decision = decide(aWorld({ ...before, spec }));
+    assert.deepEqual(actions(decision), ["createPrepare"]);
   });
 
   test("a report about other inputs is not believed", () => {

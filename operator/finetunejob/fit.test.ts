@@ -35,6 +35,27 @@ test("the trainer's own planner answers, in a thread of its own", async () => {
   assert.match(fitMessage(tiny.plan), /needs .* MiB of memory, and 10\.0 MiB are available/);
 });
 
+test("a quantised base is planned as what it takes: half a byte a weight, and its scales", async () => {
+  const planned = async (quantization?: { type: "NF4"; doubleQuantization?: boolean }) => {
+    const on = aSpec({ baseModel: { uri: "pvc://inputs/model", ...(quantization && { quantization }) } });
+    const made = await new Planner().plan(planKey(on, pins!), { spec: on, inputs: inputs!, availableBytes: 2 ** 31 });
+    assert.ok(made.kind === "planned");
+    return made.plan.predictedPeakBytes;
+  };
+  // Two blocks with heads of 64, 32, 32, 64 rows and a feed-forward of 128.
+  const weights = [64 * 64, 32 * 64, 32 * 64, 64 * 64, 128 * 64, 128 * 64, 128 * 64];
+  const saved = (bytes: (n: number) => number) => 2 * weights.reduce((sum, n) => sum + 2 * n - bytes(n), 0);
+  const plain = await planned();
+  assert.equal(
+    plain - (await planned({ type: "NF4", doubleQuantization: false })),
+    saved((n) => n / 2 + n / 16),
+  );
+  assert.equal(
+    plain - (await planned({ type: "NF4" })),
+    saved((n) => n / 2 + n / 64 + 8),
+  );
+});
+
 test("settings that the model cannot take are an answer, not a crash", async () => {
   const wrong = aSpec({ method: { lora: { targetModules: ["no_such_layer"] } } });
   const plan = await new Planner().plan(planKey(wrong, pins!), {

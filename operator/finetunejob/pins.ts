@@ -29,11 +29,12 @@ export function pinsOf({
   };
 }
 
-export function inputsOf({ model, baseDataType, baseBytes, dataset }: PrepareFigures): Inputs {
+export function inputsOf({ model, baseDataType, baseBytes, quantized, dataset }: PrepareFigures): Inputs {
   return {
     model: { ...model, ropeTheta: String(model.ropeTheta), rmsNormEps: String(model.rmsNormEps) },
     baseDataType,
     baseBytes,
+    ...(quantized === undefined ? {} : { quantized }),
     dataset,
   };
 }

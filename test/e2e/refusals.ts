@@ -50,6 +50,16 @@ const refused: readonly { name: string; wrong: Record<string, unknown>; says: Re
     wrong: { training: { earlyStopping: { patience: 2 } } },
     says: /spec\.training.*earlyStopping needs dataset\.validation/,
   },
+  {
+    name: "full fine-tuning of a quantised base",
+    wrong: { baseModel: { uri: "pvc://inputs/model", quantization: { type: "NF4" } }, method: { full: {} } },
+    says: /spec\.baseModel\.quantization.*method\.full trains the base's own weights/,
+  },
+  {
+    name: "dequantising what was not quantised",
+    wrong: { adapter: { exports: [{ name: "a", merged: { base: "Dequantized" } }] } },
+    says: /spec\.adapter\.exports.*Dequantized needs baseModel\.quantization/,
+  },
   { name: "GPUs", wrong: { placement: { gpusPerNode: 1 } }, says: /spec\.placement\.gpusPerNode.*CPUs only/ },
   {
     name: "two exports of one name",

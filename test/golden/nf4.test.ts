@@ -1,6 +1,7 @@
 /** NF4 as bitsandbytes' CPU path writes and restores it: the same bytes and the same values, bit for bit. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { dequantizeNf4 } from "../../trainer/formats/nf4.ts";
 import { emit } from "../../trainer/graph/emit.ts";
 import type { Tensor } from "../../trainer/graph/tensor.ts";
 import { addon, type Backend } from "../../trainer/native/addon.ts";
@@ -56,6 +57,21 @@ for (const backend of ["cpu", "reference"] as const) {
     }
   });
 }
+
+describe("merging restores bitsandbytes' values", () => {
+  for (const name of names) {
+    const count = golden.entry(`${name}/input`).shape.reduce((product, dim) => product * dim, 1);
+    test(name, () => {
+      const parts = { packed: golden.bytes(`${name}/packed`), absmax: golden.bytes(`${name}/absmax`) };
+      sameValues(dequantizeNf4(parts, count), golden.values(`${name}/values`));
+    });
+    test(`${name}, double quantisation`, () => {
+      const absmax = golden.bytes(`${name}/nested_codes`);
+      const parts = { packed: golden.bytes(`${name}/packed`), absmax, nestedAbsmax: nestedScales(name) };
+      sameValues(dequantizeNf4(parts, count), golden.values(`${name}/nested_values`));
+    });
+  }
+});
 
 function sameValues(ours: Float32Array, expected: Float32Array | Float64Array): void {
   assert.equal(ours.length, expected.length);

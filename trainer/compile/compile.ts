@@ -4,6 +4,7 @@
  * the same bytes. `docs/engine.md` is the language it emits.
  */
 
+import type { ModelConfig } from "../contract/model.ts";
 import type { Compiled, CompileSpec, DataType, Program, ProgramKey } from "../graph/compiled.ts";
 import { emit, type Location } from "../graph/emit.ts";
 import type { Graph } from "../graph/graph.ts";
@@ -39,6 +40,12 @@ export function declare(spec: CompileSpec): { parts: StageParts; sites: readonly
     variables: new Variables(spec.storage, activationTypes[spec.precision]),
   };
   return { parts, sites: declareTensors(parts, spec) };
+}
+
+/** The linear layers of a model: where a method may work, and what may be quantised. */
+export function linearLayers(config: ModelConfig): readonly SiteRecord[] {
+  const storage = { dense: "F32", linear: "F32", doubleQuantization: false } as const;
+  return sitesOf({ config, method: methodOf({ kind: "none" }), variables: new Variables(storage, "F32") });
 }
 
 export function compile(spec: CompileSpec): Compiled {

@@ -54,8 +54,14 @@ export interface EvaluationSettings {
   maxNewTokens: number;
 }
 
+export interface QuantizationSettings {
+  type: "NF4";
+  doubleQuantization: boolean;
+}
+
 export interface EffectiveSettings {
-  baseModel: { uri: string };
+  /** Without `quantization` the base is held as it is stored. */
+  baseModel: { uri: string; quantization?: QuantizationSettings };
   dataset: DatasetSettings;
   method: MethodSettings;
   training: TrainingSettings;
@@ -66,7 +72,7 @@ export interface EffectiveSettings {
 export function effectiveSettings(spec: TrainingSpec): EffectiveSettings {
   const dataset = effectiveDataset(spec.dataset);
   return {
-    baseModel: { uri: spec.baseModel.uri },
+    baseModel: effectiveBase(spec.baseModel),
     dataset,
     method: effectiveMethod(spec.method),
     training: effectiveTraining(spec, dataset),
@@ -74,6 +80,14 @@ export function effectiveSettings(spec: TrainingSpec): EffectiveSettings {
       testUri: spec.evaluation.test.uri,
       maxNewTokens: spec.evaluation.maxNewTokens ?? 16,
     },
+  };
+}
+
+export function effectiveBase({ uri, quantization }: TrainingSpec["baseModel"]): EffectiveSettings["baseModel"] {
+  if (quantization === undefined) return { uri };
+  return {
+    uri,
+    quantization: { type: quantization.type, doubleQuantization: quantization.doubleQuantization ?? true },
   };
 }
 

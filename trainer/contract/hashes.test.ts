@@ -42,6 +42,26 @@ test("the hashes of version 1 are what they were", () => {
   assert.equal(runHash(everything, pins), "4a88d9da07fe45113d4affd1cfe64a9b79de593c3f78a390850585729d7d9a55");
 });
 
+const onNf4 = (quantization: NonNullable<TrainingSpec["baseModel"]["quantization"]>): TrainingSpec => ({
+  ...minimal,
+  baseModel: { ...minimal.baseModel, quantization },
+});
+
+test("the hashes of a training on NF4 are what they were", () => {
+  const spec = onNf4({ type: "NF4" });
+  assert.equal(prepareKey(spec), "2bc6c916d071f10cee27daa64cee6aeee8655be1c21957e6d5a862afedbfbba2");
+  assert.equal(specHash(spec), "dc5f62b62cb78213b52bbaf4e4a3bcf9903d1df31e391e7addaabe731f6c4e6a");
+  assert.equal(runHash(spec, pins), "b8f29d16f1ada620a32e83c409508474d743b44ca2852372e7e3793987f867bd");
+});
+
+test("quantising the base, once or twice, is other work from the inputs on", () => {
+  const [once, twice] = [onNf4({ type: "NF4", doubleQuantization: false }), onNf4({ type: "NF4" })];
+  for (const hash of [prepareKey, specHash, (spec: TrainingSpec) => runHash(spec, pins)]) {
+    assert.equal(new Set([minimal, once, twice].map(hash)).size, 3);
+    assert.equal(hash(onNf4({ type: "NF4", doubleQuantization: true })), hash(twice));
+  }
+});
+
 test("a default that is spelt out, or a decimal spelt otherwise, is the same work", () => {
   const spelt: TrainingSpec = {
     ...minimal,

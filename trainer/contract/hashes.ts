@@ -7,7 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import { canonicalDecimal } from "./decimal.ts";
-import { effectiveSettings } from "./effective.ts";
+import { effectiveBase, effectiveSettings } from "./effective.ts";
 import type { Pins } from "./runFile.ts";
 import type { TrainingSpec } from "./settings.ts";
 
@@ -35,11 +35,18 @@ const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
 /** A number of the effective settings in the one spelling of its value. */
 const number = (value: number) => canonicalDecimal(String(value));
 
+/** Left out for a base that is not quantised: the hashes are older than the field. */
+function quantizationOf(spec: TrainingSpec): { quantization?: Json } {
+  const { quantization } = effectiveBase(spec.baseModel);
+  return quantization === undefined ? {} : { quantization: { ...quantization } };
+}
+
 function inputs(spec: TrainingSpec): Json {
   const { baseModel, dataset, evaluation } = effectiveSettings(spec);
   const { validation } = dataset;
   return {
     base: baseModel.uri,
+    ...quantizationOf(spec),
     sources: dataset.sources.map(({ uri, format }) => ({ uri, format })),
     validation:
       validation.kind === "fraction"
@@ -106,6 +113,7 @@ export function specHash(spec: TrainingSpec): string {
 export function runHash(spec: TrainingSpec, pins: Pins): string {
   const content = {
     base: pins.baseDigest,
+    ...quantizationOf(spec),
     dataset: pins.datasetDigest,
     evaluationSet: pins.evaluationSetDigest ?? null,
   };

@@ -10,6 +10,7 @@ export const progressLine = z.object({
     "Fetching",
     "Tokenizing",
     "Staging",
+    "Quantizing",
     "Loading",
     "EvaluatingBefore",
     "Training",

@@ -18,9 +18,11 @@ export const prepareFigures = z.object({
   datasetDigest: sha256,
   evaluationSetDigest: sha256.optional(),
   model: modelConfig,
-  /** How the base's tensors are stored. */
+  /** How the base's tensors are stored; where its linear layers were quantised, all others. */
   baseDataType: z.enum(["F32", "BF16"]),
   baseBytes: count,
+  /** The base that is trained on, where its linear layers were quantised; `baseDigest` is its digest. */
+  quantized: z.object({ type: z.enum(["NF4"]), doubleQuantization: z.boolean(), bytes: count }).optional(),
   dataset: z.object({
     examples: count,
     validationExamples: count,

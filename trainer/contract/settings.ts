@@ -19,12 +19,27 @@ export const storeUri = z
   )
   .refine((uri) => !/\/\.{1,2}(\/|$)/.test(uri), { message: "must not contain . or .. as a part of the path" });
 
+export const quantization = z
+  .strictObject({
+    type: z.enum(["NF4"]).meta({
+      description: "NF4 (Dettmers et al. 2023): 4 bits a weight and a scale for 64 of them.",
+    }),
+    doubleQuantization: z.boolean().optional().meta({
+      description: "Keep the scales in 8 bits too: 0.516 bytes a weight in place of 0.5625. Default true.",
+    }),
+  })
+  .meta({
+    description:
+      "How the base's linear layers are held while an adapter is trained on them: method.lora on an NF4 base is QLoRA. Default: as the base model stores them.",
+  });
+
 export const baseModel = z
   .strictObject({
     uri: storeUri.meta({
       description:
         "Where the base model lies, in Hugging Face layout (config.json, *.safetensors, tokenizer.json, tokenizer_config.json): pvc://CLAIM/PATH.",
     }),
+    quantization: quantization.optional(),
   })
   .meta({ description: "The model to fine-tune." });
 
@@ -111,6 +126,16 @@ export const loraSettings = z
   .meta({ description: "LoRA (Hu et al. 2021): a trained low-rank update beside each frozen matrix." });
 
 export const fullSettings = z.strictObject({}).meta({ description: "Train every weight of the model." });
+
+/** A quantised base cannot be trained, only adapted. */
+export function quantizedIsFrozen(spec: { baseModel: z.infer<typeof baseModel>; method: z.infer<typeof method> }) {
+  return spec.baseModel.quantization === undefined || spec.method.full === undefined;
+}
+export const quantizedIsFrozenIssue = {
+  message:
+    "method.full trains the base's own weights, which NF4 cannot hold: leave quantization out, or set method.lora",
+  path: ["baseModel", "quantization"],
+};
 
 /** Exactly one member. */
 export const method = z
@@ -229,7 +254,13 @@ export const evaluation = z
 
 export const mergedExport = z
   .strictObject({
-    dtype: z.enum(["BF16", "F32"]).optional().meta({ description: "Type of the written weights. Default BF16." }),
+    base: z.enum(["Original", "Dequantized"]).optional().meta({
+      description:
+        "What the adapter is added to. Original (default): the base model's own weights. Dequantized: the values that its quantised weights stand for, as the adapter was trained on them; needs baseModel.quantization.",
+    }),
+    dtype: z.enum(["BF16", "F32"]).optional().meta({
+      description: "Type of the written weights. Default BF16, for base Dequantized F32.",
+    }),
     maxShardBytes: z
       .int()
       .min(1_000_000)
@@ -254,13 +285,15 @@ export const exportEntry = z
 export const exportList = z.array(exportEntry).max(8).meta({ description: "What to write beside the adapter itself." });
 
 /** What a training is, apart from where it runs and where it writes. */
-export const trainingSpec = z.strictObject({
-  baseModel,
-  dataset,
-  method,
-  training: training.optional(),
-  evaluation: evaluation.optional(),
-});
+export const trainingSpec = z
+  .strictObject({
+    baseModel,
+    dataset,
+    method,
+    training: training.optional(),
+    evaluation: evaluation.optional(),
+  })
+  .refine(quantizedIsFrozen, quantizedIsFrozenIssue);
 
 export type TrainingSpec = z.infer<typeof trainingSpec>;
 export type ExportEntry = z.infer<typeof exportEntry>;

@@ -12,6 +12,8 @@ export const storeLayout = {
   root: (artifactsUri: string, namespace: string) => `${artifactsUri.replace(/\/+$/, "")}/${namespace}`,
   object: (root: string, sha256Hex: string) => `${root}/objects/${sha256Hex}`,
   prepared: (root: string, prepareKey: string) => `${root}/prepared/${prepareKey}`,
+  /** Which objects hold a base's quantised shards; `how` names the quantisation. */
+  quantized: (root: string, baseSha256Hex: string, how: string) => `${root}/quantized/${baseSha256Hex}-${how}.json`,
   run: (root: string, runHash: string) => `${root}/runs/${runHash}`,
   checkpoints: (run: string) => `${run}/checkpoints`,
   adapter: (run: string) => `${run}/adapter`,

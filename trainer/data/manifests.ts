@@ -15,6 +15,8 @@ export const baseManifest = z.strictObject({
   kind: z.literal("base"),
   version: z.literal(1),
   files: z.array(z.strictObject({ path: z.string().max(255), digest, bytes })).min(1),
+  /** A base whose linear layers are in NF4: digest of the manifest of the base that it was made from. */
+  original: digest.optional(),
 });
 
 export const datasetManifest = z.strictObject({

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { toBfloat16 } from "../formats/bfloat16.ts";
 import { adapterConfig, readAdapterConfig } from "../formats/peft.ts";
 import { methodOf } from "../methods/index.ts";
-import { encodeValues, mergeTensor } from "./merge.ts";
+import { asFloats, encodeValues, mergeTensor } from "./merge.ts";
 import { compareLogits, refusalOf } from "./verify.ts";
 
 const settings = { rank: 2, alpha: 8, dropout: 0, targetModules: ["all-linear"], rankStabilized: false };
@@ -16,8 +16,7 @@ test("a merged matrix is W + s·B·A, rounded once", () => {
     ["m.q_proj.lora_A.weight", Float32Array.of(1, 0, 1, 0, 1, 0)],
     ["m.q_proj.lora_B.weight", Float32Array.of(0.5, 0, 0, 0.001)],
   ]);
-  const bytes = new Uint8Array(toBfloat16(w).buffer);
-  const merged = mergeTensor({ name: "m.q_proj.weight", shape: [2, 3], dtype: "BF16" }, bytes, lora, adapter);
+  const merged = mergeTensor({ name: "m.q_proj.weight", shape: [2, 3] }, w, lora, adapter);
   assert.deepEqual(
     [...merged].map((v) => Number(v.toFixed(6))),
     [3, 2, 5, 4, 5.004, 6],
@@ -27,7 +26,7 @@ test("a merged matrix is W + s·B·A, rounded once", () => {
 
 test("what the adapter does not train stays as it is, to the byte", () => {
   const bytes = new Uint8Array(toBfloat16(Float32Array.of(0.1, -2.5, 3e-5)).buffer);
-  const merged = mergeTensor({ name: "model.norm.weight", shape: [3], dtype: "BF16" }, bytes, lora, new Map());
+  const merged = mergeTensor({ name: "model.norm.weight", shape: [3] }, asFloats(bytes, "BF16"), lora, new Map());
   assert.deepEqual(encodeValues(merged, "BF16"), bytes);
 });
 

@@ -1,28 +1,21 @@
 /**
- * Merging: W + ΔW, in F32, rounded once. W are the base's own 16- or 32-bit weights; ΔW is what the method says
- * (`delta`). Tensor by tensor, so memory is bounded by the largest of them.
+ * Merging: W + ΔW, in F32, rounded once. W are the base's own 16- or 32-bit weights, or the values that its NF4 weights
+ * stand for; ΔW is what the method says (`delta`). Tensor by tensor, so memory is bounded by the largest of them.
  */
 import { fromBfloat16, toBfloat16 } from "../formats/bfloat16.ts";
-import type { PlacedTensor } from "../formats/huggingFace.ts";
 import type { TensorFacts } from "../formats/safetensorsWriter.ts";
 import type { BoundMethod } from "../methods/method.ts";
 
 /** The trained tensors of an adapter by their names, `<module>.<parameter>`. */
 export type AdapterTensors = ReadonlyMap<string, Float32Array>;
 
-/** Tensors of the merged model: the base's names and shapes in another type. */
-export function mergedFacts(table: ReadonlyMap<string, PlacedTensor>, dtype: "F32" | "BF16"): TensorFacts[] {
-  return [...table.values()].map(({ name, shape }) => ({ name, shape, dtype }));
-}
-
-/** A tensor's bytes of the base as F32, plus what the adapter adds, in place. */
+/** Values of a tensor of the base, plus what the adapter adds, in place. */
 export function mergeTensor(
-  tensor: Pick<PlacedTensor, "name" | "shape" | "dtype">,
-  bytes: Uint8Array,
+  tensor: Pick<TensorFacts, "name" | "shape">,
+  values: Float32Array,
   method: BoundMethod,
   adapter: AdapterTensors,
 ): Float32Array {
-  const values = asFloats(bytes, tensor.dtype);
   const site = tensor.name.replace(/\.weight$/, "");
   const [out = 0, width = 0] = tensor.shape;
   if (tensor.shape.length !== 2 || !isTrained(site, adapter)) return values;

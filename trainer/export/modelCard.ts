@@ -6,6 +6,8 @@ import type { Comparison } from "./verify.ts";
 export interface CardFacts {
   name: string;
   dtype: "F32" | "BF16";
+  /** What the adapter was merged with. */
+  base: "Original" | "Dequantized";
   adapter: AdapterManifest;
   /** Of the training; undefined when its report is not there. */
   training: TrainFigures | undefined;
@@ -13,7 +15,7 @@ export interface CardFacts {
   prompts: number;
 }
 
-export function modelCard({ name, dtype, adapter, training, comparison, prompts }: CardFacts): string {
+export function modelCard({ name, dtype, base, adapter, training, comparison, prompts }: CardFacts): string {
   const lines = [
     "---",
     "library_name: transformers",
@@ -28,7 +30,10 @@ export function modelCard({ name, dtype, adapter, training, comparison, prompts 
     ...rows(methodFacts(adapter)),
     ...rows(training ? trainingFacts(training) : []),
     ...rows([
-      ["Weights", `${dtype}, merged with the base in F32 and rounded once`],
+      [
+        "Weights",
+        `${dtype}, merged with the ${base === "Original" ? "base" : "base's NF4 weights, dequantised,"} in F32 and rounded once`,
+      ],
       [
         "Verified",
         `read back and compared with base and adapter on ${prompts} prompts: largest logit difference ` +

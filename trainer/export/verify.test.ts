@@ -1,7 +1,7 @@
 /** Verification of exports with the logits of a real model, whose adapter does little. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { storedType } from "../formats/huggingFace.ts";
+import { storageOf } from "../formats/nf4.ts";
 import { StoredModel } from "../stages/storedModel.ts";
 import { runTrain } from "../stages/train.ts";
 import { tensorsOf } from "../stages/trainInputs.ts";
@@ -24,7 +24,7 @@ test("an adapter that is lost, or added twice, is refused even where it does les
   const { method } = adapter.manifest;
   assert.ok(method.kind === "lora");
   const table = await base.tensors();
-  const model = { model: await base.config(), tensors: tensorsOf(base, table), dataType: storedType(table), method };
+  const model = { model: await base.config(), tensors: tensorsOf(base, table), storage: storageOf(table), method };
   const logits = async (scale: number) =>
     await logitsOf(
       { ...model, adapter: scaled(adapter.tensors, scale) },

@@ -15,7 +15,7 @@ import type { AdapterTensors } from "./merge.ts";
 export interface ModelToRun {
   model: ModelConfig;
   tensors: BaseTensors;
-  dataType: "F32" | "BF16";
+  storage: CompileSpec["storage"];
   method: CompileSpec["method"];
   adapter: AdapterTensors;
 }
@@ -58,12 +58,12 @@ async function prefill(forward: CacheForward, prompt: readonly number[]): Promis
 }
 
 function specOf(
-  { model, dataType, method }: ModelToRun,
+  { model, storage, method }: ModelToRun,
   generation: NonNullable<CompileSpec["generation"]>,
 ): CompileSpec {
   return {
     model,
-    storage: { dense: dataType, linear: dataType, doubleQuantization: false },
+    storage,
     method,
     optimizer: { type: "AdamW", weightDecay: 0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
     maxGradNorm: 0,

@@ -10,7 +10,7 @@ import { encodePrompt } from "../data/encode.ts";
 import type { Message } from "../data/example.ts";
 import type { PeftAdapter } from "../export/adapterSource.ts";
 import { StageFailure } from "../failure.ts";
-import { storedType } from "../formats/huggingFace.ts";
+import { storageOf } from "../formats/nf4.ts";
 import { ropeTable } from "../models/rope.ts";
 import type { StoredModel } from "../stages/storedModel.ts";
 import { tensorsOf } from "../stages/trainInputs.ts";
@@ -58,10 +58,9 @@ export class Chat {
     const table = await model.tensors();
     const capacity = Math.min(config.contextLength, wanted ?? usualCapacity);
     const shape = { slots: 1, capacity, prefillTokens: Math.min(prefillTokens, capacity) };
-    const dataType = storedType(table);
     const compiled = compile({
       model: config,
-      storage: { dense: dataType, linear: dataType, doubleQuantization: false },
+      storage: storageOf(table),
       method: adapter ? { kind: "lora", ...adapter.settings } : { kind: "none" },
       optimizer: { type: "AdamW", weightDecay: 0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
       maxGradNorm: 0,

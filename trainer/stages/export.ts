@@ -6,9 +6,10 @@ import { z } from "zod";
 import type { ExportFigures, TrainFigures } from "../contract/report.ts";
 import { type ExportFile, exportFile } from "../contract/runFile.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
-import { evaluationManifest, getManifest } from "../data/manifests.ts";
+import { baseManifest, evaluationManifest, getManifest } from "../data/manifests.ts";
 import { type AdapterSource, readAdapter } from "../export/adapterSource.ts";
-import { encodeValues, mergedFacts, mergeTensor } from "../export/merge.ts";
+import { encodeValues, mergeTensor } from "../export/merge.ts";
+import { MergeBase } from "../export/mergeBase.ts";
 import { modelCard } from "../export/modelCard.ts";
 import {
   type Comparison,
@@ -18,8 +19,9 @@ import {
   type ModelToRun,
   refusalOf,
 } from "../export/verify.ts";
-import { diverged } from "../failure.ts";
-import { type PlacedTensor, parseJson, storedType } from "../formats/huggingFace.ts";
+import { diverged, invalid } from "../failure.ts";
+import { parseJson } from "../formats/huggingFace.ts";
+import { storageOf } from "../formats/nf4.ts";
 import type { TensorFacts } from "../formats/safetensorsWriter.ts";
 import { encodeHeader } from "../formats/safetensorsWriter.ts";
 import { indexFile, type Shard, shardIndex, shardTensors } from "../formats/shards.ts";
@@ -109,8 +111,7 @@ async function finishedExport(file: ExportFile, { stores }: StageContext, uri: s
 
 /** What is merged: a model's tensors, and what is added to them. */
 interface Source {
-  base: StoredModel;
-  table: ReadonlyMap<string, PlacedTensor>;
+  base: MergeBase;
   adapter: AdapterSource;
   method: BoundMethod;
 }
@@ -130,7 +131,8 @@ class Export {
     this.#uri = uri;
     this.#run = storeLayout.run(file.artifactRoot, file.runHash);
     this.#objects = new Objects(context.stores, file.artifactRoot);
-    this.#dtype = file.export.merged.dtype ?? "BF16";
+    const { base, dtype } = file.export.merged;
+    this.#dtype = dtype ?? (base === "Dequantized" ? "F32" : "BF16");
     this.progress = new ProgressReporter(context.onProgress, context.progressInterval);
   }
 
@@ -149,7 +151,7 @@ class Export {
 
   async #write(writer: DirectoryWriter, source: Source): Promise<void> {
     await this.#writeWeights(writer, source);
-    await this.#writeCompanions(writer, source.base);
+    await this.#writeCompanions(writer, source.base.model);
     const { comparison, prompts } = await this.#verify(source, writer.temporaryUri);
     await writer.write("README.md", Buffer.from(await this.#card(source, comparison, prompts)));
     const { runHash, adapterDigest, baseDigest } = this.#file;
@@ -163,18 +165,29 @@ class Export {
     const { stores } = this.#context;
     const adapter = await readAdapter(stores, storeLayout.adapter(this.#run), this.#file.adapterDigest);
     const { method } = adapter.manifest;
-    const base =
+    const digest = await this.#baseDigest();
+    const model =
       method.kind === "full"
         ? await StoredModel.inDirectory(stores, adapter.uri)
-        : await verifiedBase(stores, this.#objects, this.#file.baseDigest, (done, total) =>
-            this.#report("Loading", done, total),
-          );
+        : await verifiedBase(stores, this.#objects, digest, (done, total) => this.#report("Loading", done, total));
     const bound = methodOf(method.kind === "full" ? { kind: "none" } : method);
-    return { base, table: await base.tensors(), adapter, method: bound };
+    return { base: await MergeBase.of(model), adapter, method: bound };
+  }
+
+  /** The base that was trained on, or the original that it was quantised from. */
+  async #baseDigest(): Promise<string> {
+    const { baseDigest, export: entry } = this.#file;
+    const { original } = await getManifest(this.#objects, baseDigest, baseManifest);
+    if (entry.merged.base !== "Dequantized") return original ?? baseDigest;
+    if (original !== undefined) return baseDigest;
+    throw invalid(
+      "BaseNotQuantized",
+      `export ${entry.name}: merged.base is Dequantized, and the base was not quantised: leave it out`,
+    );
   }
 
   async #writeWeights(writer: DirectoryWriter, source: Source): Promise<void> {
-    const facts = mergedFacts(source.table, this.#dtype);
+    const facts = source.base.tensors.map(({ name, shape }) => ({ name, shape, dtype: this.#dtype }));
     const shards = shardTensors(facts, this.#file.export.merged.maxShardBytes ?? usualShardBytes);
     let done = 0;
     const onTensor = () => this.#report("Merging", ++done, facts.length);
@@ -185,11 +198,10 @@ class Export {
 
   async *#shardBytes(shard: Shard<TensorFacts>, source: Source, onTensor: () => void): AsyncIterable<Uint8Array> {
     yield encodeHeader(shard.tensors, { format: "pt" });
-    for (const { name } of shard.tensors) {
+    for (const tensor of shard.tensors) {
       throwIfStopped(this.#context.signal);
-      const tensor = source.table.get(name)!;
-      const bytes = await source.base.read(tensor.file, tensor);
-      yield encodeValues(mergeTensor(tensor, bytes, source.method, source.adapter.tensors), this.#dtype);
+      const values = await source.base.values(tensor);
+      yield encodeValues(mergeTensor(tensor, values, source.method, source.adapter.tensors), this.#dtype);
       onTensor();
     }
   }
@@ -215,7 +227,7 @@ class Export {
     const merged = await StoredModel.inDirectory(stores, written);
     const prompts = await this.#prompts(merged);
     const original = await originalOf(source);
-    const models = [original, await readBack(merged)];
+    const models = [original, await toRun(merged)];
     // What is trained in full is the model itself: there is nothing beside it that could be lost.
     if (original.adapter.size > 0) models.push({ ...original, method: { kind: "none" }, adapter: new Map() });
     const logits: Float32Array[][] = [];
@@ -249,6 +261,7 @@ class Export {
     return modelCard({
       name: this.#file.export.name,
       dtype: this.#dtype,
+      base: this.#file.export.merged.base ?? "Original",
       adapter: adapter.manifest,
       training: await this.#trainFigures(),
       comparison,
@@ -270,24 +283,19 @@ class Export {
   }
 }
 
-/** Base and adapter, as they were trained. */
-async function originalOf({ base, table, adapter }: Source): Promise<ModelToRun> {
+/** The adapter beside the very base that it is merged with. */
+async function originalOf({ base, adapter }: Source): Promise<ModelToRun> {
   const { method } = adapter.manifest;
-  return {
-    model: await base.config(),
-    tensors: tensorsOf(base, table),
-    dataType: storedType(table),
-    method: method.kind === "full" ? { kind: "none" } : method,
-    adapter: adapter.tensors,
-  };
+  const ran = method.kind === "full" ? ({ kind: "none" } as const) : method;
+  return { ...(await toRun(base.model)), method: ran, adapter: adapter.tensors };
 }
 
-async function readBack(merged: StoredModel): Promise<ModelToRun> {
-  const table = await merged.tensors();
+async function toRun(model: StoredModel): Promise<ModelToRun> {
+  const table = await model.tensors();
   return {
-    model: await merged.config(),
-    tensors: tensorsOf(merged, table),
-    dataType: storedType(table),
+    model: await model.config(),
+    tensors: tensorsOf(model, table),
+    storage: storageOf(table),
     method: { kind: "none" },
     adapter: new Map(),
   };

@@ -1,15 +1,18 @@
 import assert from "node:assert/strict";
-import { appendFile, rm, utimes, writeFile } from "node:fs/promises";
+import { appendFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { type TestContext, test } from "node:test";
 import { prepareKey } from "../contract/hashes.ts";
 import type { PrepareFile } from "../contract/runFile.ts";
 import type { TrainingSpec } from "../contract/settings.ts";
-import { datasetManifest, getManifest } from "../data/manifests.ts";
+import { baseManifest, datasetManifest, getManifest } from "../data/manifests.ts";
 import { PackedDataset } from "../data/packedDataset.ts";
+import { storageOf } from "../formats/nf4.ts";
+import { addon } from "../native/addon.ts";
 import { Objects } from "../stores/objects.ts";
 import { temporaryDirectory, testContext } from "../testing/temporary.ts";
 import { writeTinyModel } from "../testing/tinyModel.ts";
 import { runPrepare } from "./prepare.ts";
+import { StoredModel } from "./storedModel.ts";
 
 const chat = (question: string, answer: string) =>
   JSON.stringify({
@@ -100,6 +103,66 @@ test("copies and truncations are counted", async (t) => {
   await appendFile(`${directory}/train.jsonl`, `${chat("IS 1  EVEN?", "no")}\n${chat("a", "b".repeat(300))}\n`);
   const { dataset } = (await runPrepare(file, context)).figures;
   assert.deepEqual([dataset.duplicateExamples, dataset.truncatedExamples], [1, 1]);
+});
+
+async function quantizedPlace(t: TestContext, doubleQuantization: boolean) {
+  const made = await place(t);
+  const { file } = made;
+  const baseModel = { ...file.baseModel, quantization: { type: "NF4" as const, doubleQuantization } };
+  const key = prepareKey({ baseModel, dataset: file.dataset, method: { lora: {} }, evaluation: file.evaluation });
+  return { ...made, quantized: { ...file, baseModel, prepareKey: key } };
+}
+
+for (const doubleQuantization of [true, false]) {
+  test(`a base is quantised to NF4${doubleQuantization ? " twice" : ""} and staged beside the original`, async (t) => {
+    const { file, quantized, context, objects } = await quantizedPlace(t, doubleQuantization);
+    const [plain, { figures }] = [await runPrepare(file, context), await runPrepare(quantized, context)];
+    assert.equal(figures.baseRevision, plain.figures.baseDigest);
+    assert.notEqual(figures.baseDigest, plain.figures.baseDigest);
+    assert.equal(figures.baseDataType, "BF16");
+    assert.deepEqual({ ...figures.quantized, bytes: 0 }, { type: "NF4", doubleQuantization, bytes: 0 });
+    assert.ok(figures.quantized!.bytes < plain.figures.baseBytes);
+
+    const manifest = await getManifest(objects, figures.baseDigest, baseManifest);
+    assert.equal(manifest.original, plain.figures.baseDigest);
+    const staged = StoredModel.ofManifest(context.stores, objects, manifest);
+    const original = await StoredModel.staged(context.stores, objects, plain.figures.baseDigest);
+    assert.deepEqual(await staged.config(), await original.config());
+    const [made, source] = [await tensorsOf(staged), await tensorsOf(original)];
+    const expected = [...source].flatMap(([name, bytes]): [string, Uint8Array][] => {
+      if (!name.includes("_proj")) return [[name, bytes]];
+      const { packed, absmax, nestedAbsmax } = addon().quantizeNf4(bytes, "BF16", doubleQuantization);
+      const nested: [string, Uint8Array][] = nestedAbsmax ? [[`${name}.nested_absmax`, nestedAbsmax]] : [];
+      return [[name, packed], [`${name}.absmax`, absmax], ...nested];
+    });
+    assert.deepEqual(made, new Map(expected));
+    assert.deepEqual(storageOf(await staged.tensors()), { dense: "BF16", linear: "NF4", doubleQuantization });
+  });
+}
+
+async function tensorsOf(model: StoredModel): Promise<Map<string, Uint8Array>> {
+  const all = new Map<string, Uint8Array>();
+  for (const tensor of (await model.tensors()).values()) {
+    all.set(tensor.name, new Uint8Array(await model.read(tensor.file, tensor)));
+  }
+  return all;
+}
+
+test("a base is quantised once: other data reads what is there, and what was lost is made again to the same bytes", async (t) => {
+  const { quantized, context, objects, directory } = await quantizedPlace(t, true);
+  const { baseDigest } = (await runPrepare(quantized, context)).figures;
+  const [shard] = (await getManifest(objects, baseDigest, baseManifest)).files.slice(-1);
+  const path = await objects.localFile(shard!.digest);
+  const written = (await stat(path)).mtimeMs;
+  await appendFile(`${directory}/train.jsonl`, `${chat("is 41 even?", "no")}\n`);
+  assert.equal((await runPrepare(quantized, context)).figures.baseDigest, baseDigest);
+  assert.equal((await stat(path)).mtimeMs, written);
+  await rm(path);
+  assert.equal((await runPrepare(quantized, context)).figures.baseDigest, baseDigest);
+  await objects.verify(shard!.digest);
+  await rm(`${directory}/artifacts/quantized`, { recursive: true });
+  await appendFile(`${directory}/train.jsonl`, `${chat("is 42 even?", "yes")}\n`);
+  assert.equal((await runPrepare(quantized, context)).figures.baseDigest, baseDigest);
 });
 
 const wrong: [string, (directory: string, file: PrepareFile) => Promise<unknown>, object][] = [

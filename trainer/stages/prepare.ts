@@ -5,12 +5,12 @@
  */
 import { createHash } from "node:crypto";
 import type { DatasetSettings } from "../contract/effective.ts";
-import { effectiveSettings } from "../contract/effective.ts";
+import { effectiveBase, effectiveSettings } from "../contract/effective.ts";
 import type { PrepareFigures } from "../contract/report.ts";
 import type { PrepareFile } from "../contract/runFile.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
 import type { Codec } from "../data/encode.ts";
-import { type PreparedManifest, preparedManifest, putManifest } from "../data/manifests.ts";
+import { type BaseManifest, type PreparedManifest, preparedManifest, putManifest } from "../data/manifests.ts";
 import { corrupt, invalid } from "../failure.ts";
 import { storedType } from "../formats/huggingFace.ts";
 import { ProgressReporter, type ProgressUpdate } from "../progressReporter.ts";
@@ -19,10 +19,10 @@ import { Objects, type StagedObject } from "../stores/objects.ts";
 import { type Entry, MissingFileError } from "../stores/store.ts";
 import { classified } from "./classify.ts";
 import { type StageContext, throwIfStopped } from "./context.ts";
+import { quantizeBase } from "./quantizeBase.ts";
 import { packDataset, readDataset } from "./readDataset.ts";
 import { readQuestions } from "./readQuestions.ts";
-import { stageBase } from "./stageBase.ts";
-import type { StoredModel } from "./storedModel.ts";
+import { type StagedBase, stageBase } from "./stageBase.ts";
 
 const attempts = 3;
 
@@ -78,7 +78,8 @@ class Preparation {
   }
 
   async #stage(): Promise<PrepareFigures> {
-    const { file: base, model, bytes } = await this.#base();
+    const original = await this.#base();
+    const { model, bytes } = original;
     const config = await model.config();
     if (this.#settings.maxSequenceLength > config.contextLength) {
       throw invalid(
@@ -87,31 +88,51 @@ class Preparation {
       );
     }
     const baseDataType = storedType(await model.tensors());
+    const quantized = await this.#quantized(original);
     const codec = await model.codec();
     const dataset = await this.#dataset(codec, config.vocabSize);
     const questions = this.#file.evaluation && (await this.#questions(codec, config.contextLength));
     return {
       prepareKey: this.#file.prepareKey,
-      baseRevision: base.digest,
-      baseDigest: base.digest,
+      baseRevision: original.digest,
+      baseDigest: quantized?.digest ?? original.digest,
       datasetDigest: dataset.staged.digest,
       ...(questions && { evaluationSetDigest: questions.staged.digest }),
       model: config,
       baseDataType,
       baseBytes: bytes,
+      ...(quantized && { quantized: quantized.figures }),
       dataset: { ...dataset.counts, testExamples: questions?.count ?? 0 },
     };
   }
 
-  async #base(): Promise<{ file: StagedObject; model: StoredModel; bytes: number }> {
+  async #base(): Promise<StagedBase & { digest: string }> {
     const { stores, signal } = this.#context;
     const report = (done: number, total: number) => {
       throwIfStopped(signal);
       this.#report({ phase: "Fetching", done, total, unit: "bytes" });
     };
-    const { manifest, model, bytes } = await stageBase(this.#file.baseModel.uri, stores, this.#objects, report);
-    for (const { digest, bytes: size } of manifest.files) this.#staged.push({ digest, bytes: size });
-    return { file: this.#keep(await putManifest(this.#objects, manifest)), model, bytes };
+    const staged = await stageBase(this.#file.baseModel.uri, stores, this.#objects, report);
+    return { ...staged, digest: await this.#keepBase(staged.manifest) };
+  }
+
+  /** The base that is trained on, where it is another one than the original. */
+  async #quantized(original: StagedBase & { digest: string }) {
+    const { quantization } = effectiveBase(this.#file.baseModel);
+    if (quantization === undefined) return undefined;
+    const { stores, signal } = this.#context;
+    const onTensor = (done: number, total: number) => {
+      throwIfStopped(signal);
+      this.#report({ phase: "Quantizing", done, total, unit: "tensors" });
+    };
+    const [objects, { artifactRoot }] = [this.#objects, this.#file];
+    const made = await quantizeBase({ stores, objects, artifactRoot, original, quantization, onTensor });
+    return { digest: await this.#keepBase(made.manifest), figures: { ...quantization, bytes: made.bytes } };
+  }
+
+  async #keepBase(manifest: BaseManifest): Promise<string> {
+    for (const { digest, bytes } of manifest.files) this.#keep({ digest, bytes });
+    return this.#keep(await putManifest(this.#objects, manifest)).digest;
   }
 
   async #dataset(codec: Codec, vocabSize: number) {

@@ -3,11 +3,13 @@ import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { type TestContext, test } from "node:test";
 import type { Progress } from "../contract/progress.ts";
+import type { ExportEntry } from "../contract/settings.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
 import { readPeftAdapter } from "../export/adapterSource.ts";
 import { StageFailure } from "../failure.ts";
 import { decodeTensors } from "../formats/safetensors.ts";
 import { Chat } from "../generation/chat.ts";
+import { Objects } from "../stores/objects.ts";
 import { type TinyOptions, TinyTraining } from "../testing/tinyTraining.ts";
 import { runExport } from "./export.ts";
 import { StoredModel } from "./storedModel.ts";
@@ -55,6 +57,62 @@ test("LoRA learns a task, is exported, read back and can be talked to", async (t
   assert.deepEqual(await answersOf({ model: exported }), ["yes", "no"]);
 });
 
+test("QLoRA learns the task on an NF4 base; it is merged into the original weights, and into those it was trained on", async (t) => {
+  const training = await TinyTraining.make(t, { ...task, quantization: { type: "NF4" } });
+  const context = training.context();
+  const { figures } = await runTrain(await training.trainFile(), context);
+  assert.deepEqual([figures.evaluationBefore!.exactMatch, figures.evaluationAfter!.exactMatch], [0, 1]);
+
+  const { baseDigest, baseRevision } = await training.prepare();
+  assert.notEqual(baseDigest, baseRevision);
+  const objects = new Objects(context.stores, training.artifactRoot);
+  const original = await StoredModel.staged(context.stores, objects, baseRevision);
+  const quantized = await StoredModel.staged(context.stores, objects, baseDigest);
+  const path = await training.runPath();
+  const adapter = (await readPeftAdapter(context.stores, `file://${path}/adapter`))!;
+  const exported = async (name: string, merged: ExportEntry["merged"]) => {
+    const { figures: made } = await runExport(await training.exportFile(figures.adapterDigest, merged, name), context);
+    const uri = storeLayout.export(`file://${path}`, { name, merged });
+    return { made, uri, model: await StoredModel.inDirectory(context.stores, uri) };
+  };
+  const entries = [
+    { base: "Original", dtype: "F32", from: original, bound: 1e-3 },
+    { base: "Original", dtype: "BF16", from: original, bound: 0.1 },
+    { base: "Dequantized", dtype: "F32", from: quantized, bound: 1e-3 },
+    { base: "Dequantized", dtype: "BF16", from: quantized, bound: 0.1 },
+  ] as const;
+  for (const { base, dtype, from, bound } of entries) {
+    const { made, model } = await exported(`${base}-${dtype}`.toLowerCase(), { base, dtype });
+    assert.ok(made.maxLogitDifference < bound, `${base} ${dtype}: ${made.maxLogitDifference}`);
+    assert.deepEqual(await weightFacts(model), await weightFacts(original, dtype));
+    assert.deepEqual(await answersOf({ model }), await answersOf({ model: from, adapter }));
+  }
+  const [ofDequantized, ofOriginal] = [await exported("d", { base: "Dequantized" }), await exported("o", {})];
+  assert.ok((await weightFacts(ofDequantized.model)).every(([, dtype]) => dtype === "F32"));
+  assert.ok((await weightFacts(ofOriginal.model)).every(([, dtype]) => dtype === "BF16"));
+  const card = await readFile(new URL(`${ofDequantized.uri}/README.md`), "utf8");
+  assert.match(card, /F32, merged with the base's NF4 weights, dequantised, in F32/);
+});
+
+/** Names, types and shapes of a model's tensors; `dtype` in place of their own. */
+async function weightFacts(model: StoredModel, dtype?: string) {
+  const facts = [...(await model.tensors()).values()].map((tensor) => {
+    return [tensor.name, dtype ?? tensor.dtype, tensor.shape] as const;
+  });
+  return facts.sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+test("what was not quantised cannot be dequantised, and a base that is stored otherwise than the settings say is refused", async (t) => {
+  const training = await TinyTraining.make(t, { training: { maxSteps: 1 } });
+  const file = await training.trainFile();
+  const { figures } = await runTrain(file, training.context());
+  const entry = await training.exportFile(figures.adapterDigest, { base: "Dequantized" });
+  await assert.rejects(runExport(entry, training.context()), { code: 20, reason: "BaseNotQuantized" });
+  const baseModel = { ...file.spec.baseModel, quantization: { type: "NF4" as const } };
+  const other = { ...file, runHash: "0".repeat(64), spec: { ...file.spec, baseModel } };
+  await assert.rejects(runTrain(other, training.context()), { code: 20, reason: "PinsMismatch" });
+});
+
 async function answersOf(options: Pick<Parameters<typeof Chat.open>[0], "model" | "adapter">): Promise<string[]> {
   const chat = await Chat.open({ ...options, threads: 1 });
   const sampling = { maxNewTokens: 8, temperature: 0, seed: 1, signal: new AbortController().signal };
@@ -82,9 +140,14 @@ test("full fine-tuning learns the task too; its result is a model, exported as i
 });
 
 test("a run that was stopped anywhere, and went on, gives the same bytes", async (t) => {
-  for (const method of [{ lora: { rank: 4, dropout: "0.1" } }, { full: {} }]) {
+  const cases: TinyOptions[] = [
+    { method: { lora: { rank: 4, dropout: "0.1" } } },
+    { method: { lora: { rank: 4, dropout: "0.1" } }, quantization: { type: "NF4" } },
+    { method: { full: {} } },
+  ];
+  for (const one of cases) {
     const options = {
-      method,
+      ...one,
       training: { maxSteps: 12, batchTokens: 256, learningRate: "1e-2", checkpoint: { everySteps: 3 } },
     };
     const [atOnce, inParts] = [await TinyTraining.make(t, options), await TinyTraining.make(t, options)];

@@ -201,14 +201,14 @@ class Training {
   ): Promise<WrittenReport> {
     const { file, context, run, progress, settings, epoch, inputs, plan, engine } = this.#opened;
     progress.report({ phase: "Saving", done: 0, total: 1, unit: "steps" });
-    const { base, baseDataType } = inputs;
+    const { base, storage } = inputs;
     const facts = {
       runHash: file.runHash,
       baseDigest: file.pins.baseDigest,
       baseUri: settings.baseModel.uri,
       method: settings.method,
     };
-    const result = { engine, parameters, base, baseDataType };
+    const result = { engine, parameters, base, baseDataType: storage.dense };
     const adapter = await writeAdapter(context.stores, storeLayout.adapter(run), result, facts, () => epoch.check());
     await this.#metrics.flush();
     const figures = figuresOf({

@@ -9,7 +9,9 @@ import {
   getManifest,
 } from "../data/manifests.ts";
 import { PackedDataset } from "../data/packedDataset.ts";
-import { type PlacedTensor, storedType } from "../formats/huggingFace.ts";
+import type { PlacedTensor } from "../formats/huggingFace.ts";
+import { storageOf } from "../formats/nf4.ts";
+import type { CompileSpec } from "../graph/compiled.ts";
 import type { Objects } from "../stores/objects.ts";
 import type { Stores } from "../stores/stores.ts";
 import type { BaseTensors } from "../training/engine.ts";
@@ -18,7 +20,7 @@ import { StoredModel } from "./storedModel.ts";
 export interface TrainInputs {
   base: StoredModel;
   tensors: BaseTensors;
-  baseDataType: "F32" | "BF16";
+  storage: CompileSpec["storage"];
   codec: Codec;
   train: PackedDataset;
   validation: PackedDataset | undefined;
@@ -40,7 +42,7 @@ export async function readTrainInputs(
   return {
     base,
     tensors: tensorsOf(base, table),
-    baseDataType: storedType(table),
+    storage: storageOf(table),
     codec: await base.codec(),
     train: new PackedDataset(await objects.read(dataset.train.digest)),
     validation: dataset.validation && new PackedDataset(await objects.read(dataset.validation.digest)),

@@ -3,6 +3,7 @@ import { totalmem } from "node:os";
 import type { EffectiveSettings } from "../contract/effective.ts";
 import { exitCode } from "../contract/exitCodes.ts";
 import { invalid, StageFailure } from "../failure.ts";
+import type { CompileSpec } from "../graph/compiled.ts";
 import { type Plan, PlanError, type PlanInput, plan } from "../plan.ts";
 import type { TrainInputs } from "./trainInputs.ts";
 
@@ -12,11 +13,11 @@ export async function planHere(
   inputs: TrainInputs,
   log: (line: string) => void,
 ): Promise<Plan> {
-  const { baseDataType, train, questions } = inputs;
+  const { storage, train, questions } = inputs;
   const planned = planOrFail({
     settings,
     model: await inputs.base.config(),
-    baseDataType,
+    baseDataType: storage.dense,
     dataset: { rows: train.rowCount, testExamples: questions?.length ?? 0 },
     availableBytes: availableMemory(),
   });
@@ -24,6 +25,12 @@ export async function planHere(
     throw invalid(
       "PinsMismatch",
       `the pinned data set has rows of ${train.rowTokens} tokens, the run file says ${planned.spec.rowTokens}`,
+    );
+  }
+  if (JSON.stringify(storage) !== JSON.stringify(planned.spec.storage)) {
+    throw invalid(
+      "PinsMismatch",
+      `the pinned base's linear layers are stored in ${storageText(storage)}, the run file says ${storageText(planned.spec.storage)}`,
     );
   }
   log(summary(planned));
@@ -55,6 +62,9 @@ function doesNotFit({ predictedPeakBytes, nearestFit }: Plan): StageFailure {
     `the training needs ${mebibytes(predictedPeakBytes)}, ${mebibytes(availableMemory())} are available${way}`,
   );
 }
+
+const storageText = ({ linear, doubleQuantization }: CompileSpec["storage"]) =>
+  doubleQuantization ? `${linear}, quantised twice` : linear;
 
 /** Memory that this process may use, in bytes: the machine's, or less where a cgroup says so. */
 function availableMemory(): number {

@@ -40,8 +40,16 @@ export class Objects {
   }
 
   async putBytes(bytes: Uint8Array): Promise<StagedObject> {
-    const staged = { digest: digestOf(bytes), bytes: bytes.length };
-    if (!(await this.has(staged))) await this.#stores.of(this.#root).write(this.uri(staged.digest), bytes);
+    return await this.putChunks([bytes]);
+  }
+
+  /** One object of all chunks, one after another. */
+  async putChunks(chunks: readonly Uint8Array[]): Promise<StagedObject> {
+    const hash = createHash("sha256");
+    for (const chunk of chunks) hash.update(chunk);
+    const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    const staged = { digest: `sha256:${hash.digest("hex")}`, bytes };
+    if (!(await this.has(staged))) await this.#stores.of(this.#root).write(this.uri(staged.digest), inOrder(chunks));
     return staged;
   }
 
@@ -79,6 +87,10 @@ export class Objects {
     );
     if (staged.digest !== digest) throw altered(this.uri(digest));
   }
+}
+
+async function* inOrder(chunks: readonly Uint8Array[]): AsyncIterable<Uint8Array> {
+  yield* chunks;
 }
 
 async function digestStream(

@@ -14,6 +14,7 @@ import { type TinyShape, writeTinyModel } from "./tinyModel.ts";
 
 export interface TinyOptions {
   shape?: Partial<TinyShape>;
+  quantization?: TrainingSpec["baseModel"]["quantization"];
   method?: TrainingSpec["method"];
   training?: NonNullable<TrainingSpec["training"]>;
   dataset?: Partial<TrainingSpec["dataset"]>;
@@ -119,9 +120,9 @@ function rowsOf(first: number, count: number): string {
   return rows.join("");
 }
 
-function specOf(directory: string, { method, training, dataset }: TinyOptions): TrainingSpec {
+function specOf(directory: string, { quantization, method, training, dataset }: TinyOptions): TrainingSpec {
   return {
-    baseModel: { uri: `file://${directory}/base` },
+    baseModel: { uri: `file://${directory}/base`, ...(quantization && { quantization }) },
     dataset: {
       sources: [{ uri: `file://${directory}/train.jsonl` }],
       validation: { fraction: "0.2" },

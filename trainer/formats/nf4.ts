@@ -1,0 +1,94 @@
+/**
+ * Models whose linear layers are in NF4 (Dettmers et al. 2023), as prepare stages them: for a matrix `name` its nibbles
+ * under `name` (U8, flat), its scales under `name.absmax` (F32, or U8 codes) and, quantised twice, the scales of those
+ * codes under `name.nested_absmax` (F32, the offset last). Blocks are of 64 weights and of 256 scales; values are restored
+ * bit for bit as bitsandbytes and trainer/native/runtime/nf4.h restore them. Pure.
+ */
+import type { CompileSpec } from "../graph/compiled.ts";
+import { type PlacedTensor, storedType } from "./huggingFace.ts";
+
+const block = 64;
+const nestedBlock = 256;
+
+/** The nibbles and scales of a matrix. */
+export interface Nf4Parts {
+  packed: Uint8Array;
+  /** F32, or a code a block where `nestedAbsmax` is there. */
+  absmax: Uint8Array;
+  nestedAbsmax?: Uint8Array;
+}
+
+export const absmaxName = (name: string) => `${name}.absmax`;
+export const nestedAbsmaxName = (name: string) => `${name}.nested_absmax`;
+
+/** How a model's tensors are stored. Throws for types that the trainer does not read, and for other mixtures. */
+export function storageOf(table: ReadonlyMap<string, PlacedTensor>): CompileSpec["storage"] {
+  const quantized = [...table.keys()].filter((name) => table.has(absmaxName(name)));
+  const parts = new Set(quantized.flatMap((name) => [name, absmaxName(name), nestedAbsmaxName(name)]));
+  const dense = storedType(new Map([...table].filter(([name]) => !parts.has(name))));
+  if (quantized.length === 0) return { dense, linear: dense, doubleQuantization: false };
+  const doubleQuantization = quantized.some((name) => table.has(nestedAbsmaxName(name)));
+  return { dense, linear: "NF4", doubleQuantization };
+}
+
+const codes = Float32Array.of(
+  -1,
+  -0.6961928009986877,
+  -0.5250730514526367,
+  -0.39491748809814453,
+  -0.28444138169288635,
+  -0.18477343022823334,
+  -0.09105003625154495,
+  0,
+  0.07958029955625534,
+  0.16093020141124725,
+  0.24611230194568634,
+  0.33791524171829224,
+  0.44070982933044434,
+  0.5626170039176941,
+  0.7229568362236023,
+  1,
+);
+
+/** The `count` values that a matrix stands for. */
+export function dequantizeNf4({ packed, absmax, nestedAbsmax }: Nf4Parts, count: number): Float32Array {
+  const scales = nestedAbsmax ? restoredScales(absmax, floats(nestedAbsmax)) : floats(absmax);
+  const values = new Float32Array(count);
+  for (let i = 0; i < count; i++) {
+    const pair = packed[i >> 1]!;
+    values[i] = codes[i % 2 === 0 ? pair >> 4 : pair & 15]! * scales[Math.floor(i / block)]!;
+  }
+  return values;
+}
+
+/** code · scale + offset, each rounded. */
+function restoredScales(absmaxCodes: Uint8Array, nested: Float32Array): Float32Array {
+  const offset = nested.at(-1)!;
+  return Float32Array.from(absmaxCodes, (code, index) => {
+    return Math.fround(dynamicMap[code]! * nested[Math.floor(index / nestedBlock)]!) + offset;
+  });
+}
+
+/** The signed dynamic map: ±10^(i−6) × midpoints of linspace(0.1, 1, 2^i + 1) for i = 0..6, plus 0 and 1, in F32 steps. */
+const dynamicMap: Float32Array = makeDynamicMap();
+
+function makeDynamicMap(): Float32Array {
+  const { fround } = Math;
+  const values = [0, 1];
+  for (let i = 0; i < 7; i++) {
+    const steps = 2 ** i;
+    const step = fround(fround(1 - fround(0.1)) / steps);
+    // As torch.linspace: the upper half counts down from the end. The product is exact in double, so each is one rounding.
+    const boundary = (k: number) => fround(k < (steps + 1) >> 1 ? step * k + fround(0.1) : 1 - step * (steps - k));
+    for (let k = 0; k < steps; k++) {
+      const middle = fround(fround(boundary(k) + boundary(k + 1)) / 2);
+      const value = fround(fround(10 ** (i - 6)) * middle);
+      values.push(value, -value);
+    }
+  }
+  return Float32Array.from(values).sort();
+}
+
+function floats(bytes: Uint8Array): Float32Array {
+  return new Float32Array(new Uint8Array(bytes).buffer);
+}

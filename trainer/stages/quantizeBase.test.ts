@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import type { BaseManifest } from "../data/manifests.ts";
+import { Objects } from "../stores/objects.ts";
+import { temporaryDirectory, testContext } from "../testing/temporary.ts";
+import { writeTinyModel } from "../testing/tinyModel.ts";
+import { type QuantizeOptions, quantizeBase } from "./quantizeBase.ts";
+import { stageBase } from "./stageBase.ts";
+import { StoredModel } from "./storedModel.ts";
+
+/** A model that remembers where in its weights it was read. */
+class WatchedModel extends StoredModel {
+  readonly starts: number[] = [];
+
+  override async read(name: string, range?: { start: number; end: number }): Promise<Uint8Array> {
+    // Below byte 9 lies the header.
+    if (range && range.start > 8) this.starts.push(range.start);
+    return await super.read(name, range);
+  }
+}
+
+async function place(t: TestContext, change: Partial<QuantizeOptions> = {}) {
+  const directory = await temporaryDirectory(t);
+  await writeTinyModel(`${directory}/base`);
+  const { stores } = testContext(directory);
+  const artifactRoot = `file://${directory}/artifacts`;
+  const objects = new Objects(stores, artifactRoot);
+  const { manifest, bytes } = await stageBase(`file://${directory}/base`, stores, objects, () => {});
+  const model = new WatchedModel(stores, located(manifest, objects));
+  const options: QuantizeOptions = {
+    stores,
+    objects,
+    artifactRoot,
+    original: { manifest, model, bytes, digest: `sha256:${"0".repeat(64)}` },
+    quantization: { type: "NF4", doubleQuantization: true },
+    shardBytes: 40_000,
+    onTensor: () => {},
+    ...change,
+  };
+  return { options, model };
+}
+
+const located = ({ files }: BaseManifest, objects: Objects) =>
+  new Map(files.map(({ path, digest, bytes }) => [path, { uri: objects.uri(digest), bytes }]));
+
+test("quantising that was stopped goes on without doing anything twice, to the same digests", async (t) => {
+  const [{ options: once }, { options, model }] = [await place(t), await place(t)];
+  const whole = await quantizeBase(once);
+  const onTensor = (done: number) => {
+    if (done > 8) throw new Error("stopped");
+  };
+  await assert.rejects(quantizeBase({ ...options, onTensor }), /stopped/);
+  const before = model.starts.length;
+  assert.ok(before > 0);
+  assert.deepEqual(await quantizeBase(options), whole);
+  assert.ok(model.starts.length > before);
+  assert.equal(new Set(model.starts).size, model.starts.length, "a tensor was read twice");
+  await quantizeBase(options);
+  assert.equal(model.starts.length, (await model.tensors()).size, "what is done was done again");
+});
+
+test("almost all of a shard can be mapped: only the scales of scales lie between cache lines", async (t) => {
+  const { options } = await place(t, { shardBytes: 1_000_000 });
+  const { manifest } = await quantizeBase(options);
+  const made = StoredModel.ofManifest(options.stores, options.objects, manifest);
+  for (const { name, start, end } of (await made.tensors()).values()) {
+    if ((end - start) % 64 === 0) assert.equal(start % 64, 0, name);
+  }
+});
+
+test("half a note is no note", async (t) => {
+  const { options, model } = await place(t);
+  const whole = await quantizeBase(options);
+  const [note] = await options.stores.of(options.artifactRoot).list(`${options.artifactRoot}/quantized`);
+  await options.stores
+    .of(options.artifactRoot)
+    .write(`${options.artifactRoot}/quantized/${note!.path}`, Buffer.from("{"));
+  const before = model.starts.length;
+  assert.deepEqual(await quantizeBase(options), whole);
+  assert.equal(model.starts.length, 2 * before);
+});
