@@ -45,6 +45,14 @@ describe("definitions", () => {
     }
   });
 
+  test("say of every rule what is wrong: without a message a person reads the rule", () => {
+    for (const [at, schema] of all) {
+      const validations = schema["x-kubernetes-validations"];
+      if (!Array.isArray(validations)) continue;
+      for (const { rule, message } of validations) assert.ok(message, `${at}: ${rule}`);
+    }
+  });
+
   test("know no field that is not in a schema of ours: every rule and list key has its path", () => {
     const paths = new Set(all.map(([at]) => at));
     for (const { kind, rules, lists } of kinds) {

@@ -69,7 +69,7 @@ export const fineTuneJobSpec = z
       description: "How long finished batch Jobs and their logs are kept. Default 604800 (a week).",
     }),
   })
-  .refine(quantizedIsFrozen, quantizedIsFrozenIssue)
+  .refine(quantizedIsFrozen, quantizedIsFrozenIssue())
   .refine(
     ({ baseModel, adapter }) =>
       baseModel.quantization !== undefined ||

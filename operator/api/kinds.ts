@@ -41,7 +41,7 @@ const needsValidation = (has: string, field: string): Rule => ({
 
 const quantizedIsFrozen: Rule = {
   rule: "!has(self.baseModel.quantization) || !has(self.method.full)",
-  message: quantizedIsFrozenIssue.message,
+  message: quantizedIsFrozenIssue().message,
   fieldPath: ".baseModel.quantization",
 };
 const dequantized: Rule = {

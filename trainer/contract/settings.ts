@@ -131,11 +131,12 @@ export const fullSettings = z.strictObject({}).meta({ description: "Train every 
 export function quantizedIsFrozen(spec: { baseModel: z.infer<typeof baseModel>; method: z.infer<typeof method> }) {
   return spec.baseModel.quantization === undefined || spec.method.full === undefined;
 }
-export const quantizedIsFrozenIssue = {
+/** Made anew for each use: zod takes the message out of the object that it is given. */
+export const quantizedIsFrozenIssue = () => ({
   message:
     "method.full trains the base's own weights, which NF4 cannot hold: leave quantization out, or set method.lora",
   path: ["baseModel", "quantization"],
-};
+});
 
 /** Exactly one member. */
 export const method = z
@@ -293,7 +294,7 @@ export const trainingSpec = z
     training: training.optional(),
     evaluation: evaluation.optional(),
   })
-  .refine(quantizedIsFrozen, quantizedIsFrozenIssue);
+  .refine(quantizedIsFrozen, quantizedIsFrozenIssue());
 
 export type TrainingSpec = z.infer<typeof trainingSpec>;
 export type ExportEntry = z.infer<typeof exportEntry>;
