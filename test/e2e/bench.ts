@@ -241,7 +241,7 @@ export function manifest(name: string, change: Record<string, unknown> = {}): ob
 }
 
 /** Settings whose training lasts long enough to disturb it. */
-export const long = { maxSteps: 600, batchTokens: 2048, learningRate: "1e-2", checkpoint: { everySteps: 10 } };
+export const long = { maxSteps: 1200, batchTokens: 2048, learningRate: "1e-2", checkpoint: { everySteps: 10 } };
 
 async function writeInputs(directory: string): Promise<void> {
   mkdirSync(directory, { recursive: true });
