@@ -1,33 +1,30 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parse } from "yaml";
-import { prepareKey } from "../../trainer/contract/hashes.ts";
 import type { Envelope } from "../../trainer/contract/report.ts";
 import { exportFile } from "../../trainer/contract/runFile.ts";
-import { findCondition } from "../api/conditions.ts";
 import type { Adapter } from "../api/kinds.ts";
 import { annotations } from "../api/names.ts";
-import { trainingPart } from "../api/settings.ts";
 import { jobState } from "../jobs/outcome.ts";
 import {
   aBatchJob,
-  aJob,
   anAdapter,
   anEnvelope,
+  aPinnedJob,
   aPod,
   aRun,
   aSpec,
   now,
-  pinnedStatus,
   succeeded,
 } from "../testing/builders.ts";
+import { actions, ready, stalled } from "../testing/worlds.ts";
 import { decide } from "./decide.ts";
 import { exportJob, exportKey } from "./exports.ts";
 import type { ExportWorld, World } from "./world.ts";
 
 const merged = { name: "merged", merged: {} };
 const spec = aSpec({ adapter: { exports: [merged] } });
-const job = aJob(spec, pinnedStatus(prepareKey(trainingPart(spec))));
+const job = aPinnedJob(spec);
 const adapter: Adapter = { ...anAdapter(job, succeeded(aRun(job))), status: {} };
 
 function aWorld(state: ExportWorld["state"], of: Adapter = adapter): World {
@@ -61,18 +58,15 @@ for (const base of ["Original", "Dequantized"] as const) {
 }
 
 test("an export that has no Job gets one, and the Adapter is not ready", () => {
-  const { actions, status } = decide(aWorld({ kind: "Absent" }));
-  assert.deepEqual(
-    actions.map(({ kind }) => kind),
-    ["createJob"],
-  );
-  assert.equal(findCondition(status.conditions, "Ready")?.status, "False");
+  const decision = decide(aWorld({ kind: "Absent" }));
+  assert.deepEqual([actions(decision), ready(decision)?.status], [["createJob"], "False"]);
 });
 
 test("an export is ready with what its comparison measured, where the layout says and not the pod", () => {
-  const { status, actions } = decide(aWorld(written()));
-  assert.deepEqual(actions, []);
-  assert.equal(findCondition(status.conditions, "Ready")?.status, "True");
+  const decision = decide(aWorld(written()));
+  const { status } = decision;
+  assert.deepEqual(actions(decision), []);
+  assert.equal(ready({ status })?.status, "True");
   assert.deepEqual(status.exports?.[0]?.verified, { maxLogitDifference: "0.01", klDivergence: "0.000001" });
   assert.match(
     status.exports?.[0]?.uri ?? "",
@@ -96,17 +90,13 @@ test("a failed export stalls the Adapter and is not tried again by itself", () =
   const { status } = decide(
     aWorld(jobState(aBatchJob({ type: "Failed", reason: "PodFailurePolicy" }), [aPod({ exitCode: 21, message })])),
   );
-  assert.equal(findCondition(status.conditions, "Stalled")?.reason, "VerificationFailed");
+  assert.equal(stalled({ status })?.reason, "VerificationFailed");
   assert.deepEqual(decide(aWorld({ kind: "Absent" }, { ...adapter, status })).actions, []);
 });
 
 test("a report of another export is not believed, and is asked for again", () => {
-  const { status, actions } = decide(aWorld(written({ figures: { ...figures, name: "gguf" } } as Partial<Envelope>)));
-  assert.equal(status.exports?.[0]?.state, "Pending");
-  assert.deepEqual(
-    actions.map(({ kind }) => kind),
-    ["deleteJob"],
-  );
+  const decision = decide(aWorld(written({ figures: { ...figures, name: "gguf" } } as Partial<Envelope>)));
+  assert.deepEqual([decision.status.exports?.[0]?.state, actions(decision)], ["Pending", ["deleteJob"]]);
 });
 
 test("a report that is lost each time is not asked for for ever; one Job counts once", () => {
@@ -123,10 +113,10 @@ test("a report that is lost each time is not asked for for ever; one Job counts 
     const [one] = world.exports;
     const job = { ...aBatchJob(), metadata: { ...aBatchJob().metadata, uid } };
     const decision = decide({ ...world, exports: [{ ...one!, job }] });
-    assert.deepEqual([decision.status.exports?.[0]?.state, decision.actions.map(({ kind }) => kind)], [state, does]);
+    assert.deepEqual([decision.status.exports?.[0]?.state, actions(decision)], [state, does]);
     status = decision.status;
   }
-  assert.match(findCondition(status?.conditions, "Stalled")?.message ?? "", /registry\.example\/luthier-trainer:1/);
+  assert.match(stalled({ status: status ?? {} })?.message ?? "", /registry\.example\/luthier-trainer:1/);
 });
 
 test("an edited entry is another export", () => {
@@ -135,5 +125,5 @@ test("an edited entry is another export", () => {
 
 test("an Adapter without exports is ready", () => {
   const { status } = decide({ ...aWorld({ kind: "Absent" }), exports: [] });
-  assert.equal(findCondition(status.conditions, "Ready")?.status, "True");
+  assert.equal(ready({ status })?.status, "True");
 });

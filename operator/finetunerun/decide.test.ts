@@ -1,28 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { prepareKey } from "../../trainer/contract/hashes.ts";
-import { findCondition } from "../api/conditions.ts";
 import type { FineTuneRunStatus } from "../api/fineTuneRun.ts";
-import { trainingPart } from "../api/settings.ts";
 import { jobState } from "../jobs/outcome.ts";
-import {
-  aBatchJob,
-  aJob,
-  anEnvelope,
-  aPod,
-  aRun,
-  aSpec,
-  now,
-  pinnedStatus,
-  trainFigures,
-} from "../testing/builders.ts";
+import { aBatchJob, anEnvelope, aPinnedJob, aPod, aRun, aSpec, now, trainFigures } from "../testing/builders.ts";
+import { actions, conditionOf } from "../testing/worlds.ts";
 import { currentAttempt } from "./attempts.ts";
 import { decide } from "./decide.ts";
 import type { CurrentAttempt, Decision, World } from "./world.ts";
 
 type State = CurrentAttempt["state"];
 const spec = aSpec({ backoffLimit: 1, activeDeadlineSeconds: 1000 });
-const job = aJob(spec, pinnedStatus(prepareKey(trainingPart(spec))));
+const job = aPinnedJob(spec);
 
 function aWorld(status: FineTuneRunStatus = {}, change: Partial<World> = {}): World {
   return { run: aRun(job, status), now, wantedBy: ["bot"], attempt: undefined, progress: undefined, ...change };
@@ -39,8 +27,7 @@ function attempted(state: State, change: Partial<World> = {}, status: FineTuneRu
 const ended = (condition: { type: "Complete" | "Failed"; reason?: string }, ...pods: Parameters<typeof aPod>[0][]) =>
   jobState(aBatchJob(condition), pods.map(aPod));
 const running = () => jobState(aBatchJob(), [aPod({ running: true })]);
-const actions = (decision: Decision) => decision.actions.map(({ kind }) => kind);
-const succeeded = ({ status }: Decision) => findCondition(status.conditions, "Succeeded");
+const succeeded = (decision: Decision) => conditionOf(decision, "Succeeded");
 
 describe("starting", () => {
   test("an attempt is in status before its Job is made", () => {

@@ -1,5 +1,5 @@
 /** Builders for tests: a world in words. Everything they make is what the API server would hold. */
-import { runHash, specHash } from "../../trainer/contract/hashes.ts";
+import { prepareKey, runHash, specHash } from "../../trainer/contract/hashes.ts";
 import type { Envelope, PrepareFigures, TrainFigures } from "../../trainer/contract/report.ts";
 import type { Results } from "../api/common.ts";
 import type { FineTuneJobSpec } from "../api/fineTuneJob.ts";
@@ -34,6 +34,11 @@ export function aJob(spec: FineTuneJobSpec = aSpec(), status?: FineTuneJob["stat
     spec,
     ...(status === undefined ? {} : { status }),
   };
+}
+
+/** A job whose inputs are pinned. */
+export function aPinnedJob(spec: FineTuneJobSpec = aSpec()): FineTuneJob {
+  return aJob(spec, pinnedStatus(prepareKey(trainingPart(spec))));
 }
 
 export function prepareFigures(prepareKey: string): PrepareFigures {

@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { parse } from "yaml";
+import { prepareKey } from "../../trainer/contract/hashes.ts";
+import { prepareFile } from "../../trainer/contract/runFile.ts";
+import type { FineTuneJob } from "../api/kinds.ts";
+import { annotations } from "../api/names.ts";
+import { trainingPart } from "../api/settings.ts";
+import { jobState } from "../jobs/outcome.ts";
+import { aBatchJob, aJob, anEnvelope, aPod, aSpec, image, prepareFigures } from "../testing/builders.ts";
+import { actions, aWorld, pinned, ready, stalled } from "../testing/worlds.ts";
+import { decide } from "./decide.ts";
+import type { World } from "./world.ts";
+
+describe("inputs", () => {
+  test("a new job asks a prepare Job for its inputs", () => {
+    const decision = decide(aWorld());
+    assert.deepEqual(actions(decision), ["createPrepare"]);
+    assert.equal(decision.status.state, "Preparing");
+  });
+
+  test("a prepare Job that runs is left alone", () => {
+    const prepare = { job: aBatchJob(), state: jobState(aBatchJob(), [aPod({ running: true })]) };
+    assert.deepEqual(actions(decide(aWorld(aJob(), { prepare }))), []);
+  });
+
+  test("what it reports is pinned", () => {
+    const world = aWorld();
+    const key = prepareKey(trainingPart(world.job.spec));
+    const message = anEnvelope({ stage: "Prepare", figures: prepareFigures(key) });
+    const job = aBatchJob({ type: "Complete" });
+    const decision = decide({ ...world, prepare: { job, state: jobState(job, [aPod({ exitCode: 0, message })]) } });
+    assert.equal(decision.status.pins?.prepareKey, key);
+    assert.equal(decision.status.inputs?.model.ropeTheta, "10000");
+  });
+
+  test("a quantised base is asked for with every default, and what it takes is in status", () => {
+    const spec = aSpec({ baseModel: { uri: "pvc://inputs/model", quantization: { type: "NF4" } } });
+    const world = aWorld(aJob(spec));
+    const [create] = decide(world).actions;
+    assert.ok(create?.kind === "createPrepare");
+    const asked = create.job.spec?.template.metadata?.annotations?.[annotations.runFile] ?? "";
+    const file = prepareFile.parse(parse(asked));
+    assert.deepEqual(file.baseModel.quantization, { type: "NF4", doubleQuantization: true });
+    assert.equal(file.prepareKey, prepareKey(trainingPart(spec)));
+
+    const quantized = { type: "NF4", doubleQuantization: true, bytes: 300_000 } as const;
+    const figures = { ...prepareFigures(file.prepareKey), quantized };
+    const job = aBatchJob({ type: "Complete" });
+    const state = jobState(job, [aPod({ exitCode: 0, message: anEnvelope({ stage: "Prepare", figures }) })]);
+    assert.deepEqual(decide({ ...world, prepare: { job, state } }).status.inputs?.quantized, quantized);
+  });
+
+  test("quantising the base of pinned inputs prepares again", () => {
+    const before = pinned().job;
+    const spec = aSpec({ baseModel: { ...before.spec.baseModel, quantization: { type: "NF4" } } });
+    const decision = decide(aWorld({ ...before, spec }));
+    assert.deepEqual(actions(decision), ["createPrepare"]);
+  });
+
+  test("a report about other inputs is not believed", () => {
+    const message = anEnvelope({ stage: "Prepare", figures: prepareFigures("f".repeat(64)) });
+    const job = aBatchJob({ type: "Complete" });
+    const decision = decide(
+      aWorld(aJob(), { prepare: { job, state: jobState(job, [aPod({ exitCode: 0, message })]) } }),
+    );
+    assert.equal(decision.status.pins, undefined);
+    assert.deepEqual(actions(decision), ["deleteJob"]);
+  });
+
+  test("a report that is lost each time is not asked for for ever; one Job counts once, a new look starts anew", () => {
+    let status: FineTuneJob["status"] = {};
+    const see = (uid: string, change: Partial<World["wanted"]> = {}) => {
+      const absent = decide(aWorld(aJob(aSpec(), status), { prepare: { job: undefined, state: { kind: "Absent" } } }));
+      const world = aWorld(aJob(aSpec(), absent.status));
+      const state = jobState(aBatchJob({ type: "Complete" }), []);
+      const job = { ...aBatchJob(), metadata: { ...aBatchJob().metadata, uid } };
+      return decide({ ...world, wanted: { ...world.wanted, ...change } as World["wanted"], prepare: { job, state } });
+    };
+    for (const uid of ["1", "1", "2", "3"]) {
+      const decision = see(uid);
+      assert.deepEqual([actions(decision), ready(decision)?.reason], [["deleteJob"], "ReportLost"]);
+      status = decision.status;
+    }
+    const last = see("4");
+    assert.deepEqual([actions(last), stalled(last)?.reason], [[], "ReportLost"]);
+    assert.ok(stalled(last)?.message.includes(image));
+    status = last.status;
+    const again = see("5", { request: "now" });
+    assert.deepEqual([actions(again), again.status.prepare?.lostReports], [["deleteJob"], ["5"]]);
+  });
+
+  test("bad data stall the job with the trainer's words, and stay so when the Job is gone", () => {
+    const message = anEnvelope({
+      stage: "Prepare",
+      outcome: "Failed",
+      reason: "BadRow",
+      message: "train.jsonl:7: not JSON",
+    });
+    const job = aBatchJob({ type: "Failed", reason: "PodFailurePolicy" });
+    const first = decide(aWorld(aJob(), { prepare: { job, state: jobState(job, [aPod({ exitCode: 20, message })]) } }));
+    assert.match(stalled(first)?.message ?? "", /train\.jsonl:7/);
+    const later = decide(
+      aWorld(aJob(aSpec(), first.status), { prepare: { job: undefined, state: { kind: "Absent" } } }),
+    );
+    assert.equal(stalled(later)?.reason, "BadRow");
+    assert.deepEqual(actions(later), []);
+  });
+
+  test("a prepare Job of other inputs that still runs is deleted", () => {
+    assert.deepEqual(actions(decide(aWorld(aJob(), { stalePrepares: [aBatchJob()] }))), ["deleteJob", "createPrepare"]);
+  });
+
+  test("a foreign Job under our name is never taken over", () => {
+    const decision = decide(aWorld(aJob(), { prepare: { job: aBatchJob(), state: { kind: "Foreign" } } }));
+    assert.equal(stalled(decision)?.reason, "NameConflict");
+  });
+});

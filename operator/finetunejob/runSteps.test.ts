@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { aRun, failed } from "../testing/builders.ts";
+import { actions, aPlan, conditionOf, pinned, ready, stalled, withRun } from "../testing/worlds.ts";
+import { decide } from "./decide.ts";
+
+describe("fit", () => {
+  test("a run that does not fit is not made, and the nearest settings that do are named", () => {
+    const decision = decide(pinned({ plan: aPlan(false) }));
+    assert.deepEqual(actions(decision), []);
+    assert.match(stalled(decision)?.message ?? "", /maxSequenceLength: 256/);
+    assert.equal(conditionOf(decision, "Fits")?.status, "False");
+  });
+
+  test("settings that cannot be planned stall with the planner's words", () => {
+    const decision = decide(pinned({ plan: { kind: "failed", message: "no linear layer is named q_prj" } }));
+    assert.match(stalled(decision)?.message ?? "", /q_prj/);
+  });
+});
+
+describe("a planner that broke", () => {
+  test("is waited for and asked again", () => {
+    const decision = decide(pinned({ plan: { kind: "failed", message: "took too long", retryAfterMs: 60_000 } }));
+    assert.deepEqual([actions(decision), stalled(decision), decision.requeueAfterMs], [[], undefined, 60_000]);
+    assert.match(ready(decision)?.message ?? "", /took too long\. Trying again/);
+  });
+});
+
+describe("run", () => {
+  test("a run that fits is made, named by its hash, and its owner is this job", () => {
+    const world = pinned();
+    const [action] = decide(world).actions;
+    assert.ok(action?.kind === "createRun");
+    assert.equal(action.run.metadata.name, `run-${world.runHash?.slice(0, 16)}`);
+    assert.equal(action.run.metadata.ownerReferences?.[0]?.uid, "job-uid");
+    assert.equal(action.run.spec.settings.method.lora?.alpha, 16);
+  });
+
+  test("a run that another job made is shared", () => {
+    const other = aRun(pinned().job);
+    const run = { ...other, metadata: { ...other.metadata, ownerReferences: [] } };
+    const decision = decide(pinned({ run }));
+    assert.ok(actions(decision).includes("ownRun"));
+    assert.deepEqual(decision.status.currentRunRef, { name: run.metadata.name, uid: "run-uid" });
+  });
+
+  test("a run of our name and another hash is a conflict", () => {
+    const run = aRun(pinned().job);
+    const foreign = { ...run, spec: { ...run.spec, runHash: "0".repeat(64) } };
+    assert.equal(stalled(decide(pinned({ run: foreign })))?.reason, "NameConflict");
+  });
+
+  test("a failed run is not tried again by itself", () => {
+    const decision = decide(withRun(({ run }) => ({ run: failed(run!) })));
+    assert.deepEqual(actions(decision), []);
+    assert.match(stalled(decision)?.message ?? "", /delete FineTuneRun/);
+  });
+
+  test("a run that goes on is mirrored", () => {
+    const decision = decide(
+      withRun(({ run }) => ({
+        run: {
+          ...run!,
+          status: {
+            state: "Training",
+            conditions: [
+              { type: "Ready", status: "False", reason: "Training", message: "words", lastTransitionTime: "x" },
+            ],
+            progress: { phase: "Training", steps: "5/60", updatedAt: "2026-01-02T03:04:00Z" },
+          },
+        },
+      })),
+    );
+    assert.equal(decision.status.state, "Training");
+    assert.equal(decision.status.progress?.steps, "5/60");
+  });
+
+  test("new limits reach the run and nothing is trained anew", () => {
+    const decision = decide(
+      withRun(({ run }) => ({
+        run: { ...run!, spec: { ...run!.spec, execution: { placement: { gpusPerNode: 0 } } } },
+      })),
+    );
+    assert.deepEqual(actions(decision), ["updateExecution"]);
+  });
+});

@@ -1,0 +1,72 @@
+/** Builders for tests: what the decision about a FineTuneJob looks at, and how a decision is read. */
+import { prepareKey, runHash, specHash } from "../../trainer/contract/hashes.ts";
+import type { Condition } from "../api/common.ts";
+import { findCondition } from "../api/conditions.ts";
+import type { FineTuneJobSpec } from "../api/fineTuneJob.ts";
+import type { FineTuneJob } from "../api/kinds.ts";
+import { trainingPart } from "../api/settings.ts";
+import { planKey } from "../finetunejob/fit.ts";
+import type { World } from "../finetunejob/world.ts";
+import { aJob, aPinnedJob, aRun, aSpec, image, now } from "./builders.ts";
+
+/** A job that was just applied, and whatever `change` says. */
+export function aWorld(job: FineTuneJob = aJob(), change: Partial<World> = {}): World {
+  const training = trainingPart(job.spec);
+  return {
+    job,
+    now,
+    wanted: { spec: job.spec, prepareKey: prepareKey(training), specHash: specHash(training), request: undefined },
+    trainerImage: image,
+    adapters: [],
+    currentRun: undefined,
+    prepare: undefined,
+    stalePrepares: [],
+    plan: undefined,
+    runHash: undefined,
+    run: undefined,
+    adapterNameTaken: false,
+    ...change,
+  };
+}
+
+/** The planner's answer about `job`, whose inputs are pinned. */
+export function aPlan(fits: boolean, job: FineTuneJob = aPinnedJob()): NonNullable<World["plan"]> {
+  return {
+    kind: "planned",
+    plan: {
+      key: planKey(job.spec, job.status!.pins!),
+      ...{ trainableParameters: 1, totalParameters: 2, microRows: 1, recomputedBlocks: 0, steps: 3 },
+      predictedPeakBytes: 3 * 2 ** 30,
+      availableBytes: fits ? 4 * 2 ** 30 : 2 * 2 ** 30,
+      fits,
+      ...(fits ? {} : { nearestFit: "dataset.maxSequenceLength: 256 (needs 1.5 GiB)" }),
+    },
+  };
+}
+
+/** A job whose inputs are pinned and whose run fits. */
+export function pinned(change: Partial<World> = {}, spec: FineTuneJobSpec = aSpec()): World {
+  const job = aPinnedJob(spec);
+  const hash = runHash(trainingPart(spec), job.status!.pins!);
+  return aWorld(job, { plan: aPlan(true, job), runHash: hash, ...change });
+}
+
+/** A job whose run is its own and in status. */
+export function withRun(change: (world: World) => Partial<World> = () => ({})): World {
+  const world = pinned();
+  const run = aRun(world.job);
+  const owned = {
+    ...world.job,
+    status: { ...world.job.status, currentRunRef: { name: run.metadata.name, uid: "run-uid" } },
+  };
+  const base = { ...world, job: owned, run, currentRun: run };
+  return { ...base, ...change(base) };
+}
+
+type Decision = { actions: readonly { kind: string }[]; status: { conditions?: Condition[] | undefined } };
+
+export const actions = (decision: Pick<Decision, "actions">) => decision.actions.map(({ kind }) => kind);
+export const conditionOf = ({ status }: Pick<Decision, "status">, type: string) =>
+  findCondition(status.conditions, type);
+export const ready = (decision: Pick<Decision, "status">) => conditionOf(decision, "Ready");
+export const stalled = (decision: Pick<Decision, "status">) => conditionOf(decision, "Stalled");
