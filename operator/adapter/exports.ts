@@ -1,6 +1,7 @@
 /** One export of an Adapter: its name, its Job, and its state from what the Job says. Pure. */
 import { createHash } from "node:crypto";
 import { canonicalJson } from "../../trainer/contract/hashes.ts";
+import { locationsOf } from "../../trainer/contract/locations.ts";
 import type { ExportFigures } from "../../trainer/contract/report.ts";
 import type { ExportFile } from "../../trainer/contract/runFile.ts";
 import type { ExportEntry } from "../../trainer/contract/settings.ts";
@@ -45,12 +46,14 @@ export function exportJob(
   });
 }
 
-function exportFile({ artifactRoot, provenance, source, baseModel }: AdapterSpec, entry: ExportEntry): ExportFile {
+function exportFile(spec: AdapterSpec, entry: ExportEntry): ExportFile {
+  const { artifactRoot, provenance, source, baseModel, execution } = spec;
   const { runHash, evaluationSetDigest } = provenance;
   return {
     version: 1,
     stage: "Export",
     artifactRoot,
+    locations: locationsOf([{ ...execution.artifacts, uri: artifactRoot }]),
     runHash,
     adapterDigest: source.digest,
     baseDigest: baseModel.digest,

@@ -3,7 +3,8 @@
  * in its spec, because a status is lost when objects are restored from a backup.
  */
 import { z } from "zod";
-import { exportList, storeUri } from "../../trainer/contract/settings.ts";
+import { artifactsUri, modelUri } from "../../trainer/contract/locations.ts";
+import { exportList } from "../../trainer/contract/settings.ts";
 import {
   count,
   digest,
@@ -15,6 +16,7 @@ import {
   statusCommon,
   text,
 } from "./common.ts";
+import { artifactsAccess } from "./fineTuneRun.ts";
 
 /** May change, and takes effect with the next export. */
 const adapterExecution = z
@@ -22,14 +24,15 @@ const adapterExecution = z
     trainerImage: text(512).min(1).meta({ description: "The image that exports." }),
     placement: resolvedPlacement.optional(),
     ttlSecondsAfterFinished: z.int().min(60).max(31_536_000).optional(),
+    artifacts: artifactsAccess.optional(),
   })
   .meta({ description: "Where and with what the export pods run." });
 
 export const adapterSpec = z.strictObject({
   revision: z.int().min(1).max(1_000_000).meta({ description: "Counts the Adapters of one FineTuneJob." }),
   format: z.enum(["PEFT", "Full"]).meta({ description: "PEFT: adapter weights; Full: all weights of a model." }),
-  baseModel: z.strictObject({ uri: storeUri, revision: text(128), digest }),
-  source: z.strictObject({ uri: storeUri, digest }).meta({ description: "Where the weights are." }),
+  baseModel: z.strictObject({ uri: modelUri, revision: text(128), digest }),
+  source: z.strictObject({ uri: artifactsUri, digest }).meta({ description: "Where the weights are." }),
   provenance: z
     .strictObject({
       runName: text(63),
@@ -45,7 +48,7 @@ export const adapterSpec = z.strictObject({
     })
     .meta({ description: "What it was made of." }),
   results: results.optional(),
-  artifactRoot: storeUri,
+  artifactRoot: artifactsUri,
   execution: adapterExecution,
   exports: exportList.optional(),
 });

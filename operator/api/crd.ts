@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { boundsText, type DecimalBounds } from "../../trainer/contract/decimal.ts";
-import { storeUri } from "../../trainer/contract/settings.ts";
+import { uriForms } from "../../trainer/contract/locations.ts";
 import { isRecord } from "../runtime/objects.ts";
 import { group, version } from "./names.ts";
 
@@ -105,7 +105,7 @@ function structural(schema: Schema, path: string, options: CrdOptions): Schema {
     result.items = structural(schema.items, `${path}[]`, options);
     Object.assign(result, listType(options.lists[path]));
   }
-  if (isDecimal(schema) || schema.pattern === storeUriPattern) delete result.pattern;
+  if (rules.length > (options.rules[path]?.length ?? 0)) delete result.pattern;
   return { ...result, ...validations(rules) };
 }
 
@@ -125,8 +125,6 @@ const kept = [
   "maxProperties",
   "nullable",
 ];
-
-const storeUriPattern = jsonSchema(storeUri).pattern;
 
 function intOrString(schema: Schema): Schema {
   return {
@@ -151,16 +149,13 @@ function validations(rules: readonly Rule[] | undefined): Schema {
 
 /** Strings whose form and bounds the schema language has no words for. */
 function stringRules(schema: Schema): Rule[] {
-  if (schema.pattern === storeUriPattern) return uriRules;
+  const form = uriForms.find(({ pattern }) => new RegExp(pattern).source === schema.pattern);
+  if (form) return uriRules(form);
   return isDecimal(schema) ? decimalRules(schema.decimalBounds, String(schema.pattern)) : [];
 }
 
-const uriRules: Rule[] = [
-  {
-    rule: "self.matches('^pvc://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(/[A-Za-z0-9._=+@-]+)*/?$')",
-    message:
-      "must be pvc://CLAIM/PATH, a path on a PersistentVolumeClaim of this namespace, with letters, digits and ._=+@- in each part (other stores are not supported yet; file:// only works outside a cluster)",
-  },
+const uriRules = ({ clusterPattern, clusterMessage }: (typeof uriForms)[number]): Rule[] => [
+  { rule: `self.matches('${clusterPattern}')`, message: clusterMessage },
   { rule: "!self.matches('/[.]{1,2}(/|$)')", message: "must not contain . or .. as a part of the path" },
 ];
 

@@ -3,13 +3,13 @@
  * No default is written into a spec: defaults are documented here, applied on reading, and visible in the FineTuneRun.
  */
 import { z } from "zod";
+import { access, accessIsRemote, accessIsRemoteIssue, artifactsUri } from "../../trainer/contract/locations.ts";
 import { modelConfig } from "../../trainer/contract/model.ts";
 import { prepareFigures } from "../../trainer/contract/report.ts";
 import {
   exportList,
   quantizedIsFrozen,
   quantizedIsFrozenIssue,
-  storeUri,
   trainingSpec,
 } from "../../trainer/contract/settings.ts";
 import {
@@ -33,11 +33,13 @@ export const fineTuneJobSpec = z
     helpers: helpers.optional(),
     artifacts: z
       .strictObject({
-        uri: storeUri.meta({
+        uri: artifactsUri.meta({
           description:
-            "The store for everything that is produced: pvc://CLAIM/PATH. Below it each namespace has a directory of its own.",
+            "The store for everything that is produced: pvc://CLAIM/PATH or s3://BUCKET/PATH. Below it each namespace has a directory of its own.",
         }),
+        ...access,
       })
+      .refine(accessIsRemote, accessIsRemoteIssue())
       .meta({ description: "Where checkpoints, adapters and exports are kept." }),
     adapter: z
       .strictObject({ exports: exportList.optional() })
@@ -103,6 +105,11 @@ export const pinsStatus = z.object({
   evaluationSetDigest: digest.optional(),
 });
 
+/** Pins of a FineTuneJob, which know where what they name was staged. */
+const stagedPins = pinsStatus.extend({
+  store: text(1800).optional().meta({ description: "The artifact store that they were staged in." }),
+});
+
 export const planStatus = z.object({
   key: hash64.meta({ description: "Hash of what was planned." }),
   trainableParameters: count,
@@ -132,7 +139,7 @@ export const fineTuneJobStatus = z.object({
   ...statusCommon,
   state: text(32).optional().meta({ description: "The word a person would say." }),
   prepare: prepareStatus.optional(),
-  pins: pinsStatus.optional().meta({ description: "What the inputs are, by content." }),
+  pins: stagedPins.optional().meta({ description: "What the inputs are, by content." }),
   inputs: inputs.optional(),
   plan: planStatus.optional(),
   currentRunRef: z

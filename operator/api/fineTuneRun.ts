@@ -4,9 +4,15 @@
  * from its last checkpoint.
  */
 import { z } from "zod";
-import { storeUri, trainingSpec } from "../../trainer/contract/settings.ts";
+import { access, artifactsUri } from "../../trainer/contract/locations.ts";
+import { trainingSpec } from "../../trainer/contract/settings.ts";
 import { count, hash64, placement, progress, results, statusCommon, text, time } from "./common.ts";
 import { fineTuneJobSpec, pinsStatus } from "./fineTuneJob.ts";
+
+/** May change: endpoints move, Secrets are renamed. */
+export const artifactsAccess = z
+  .strictObject(access)
+  .meta({ description: "How the artifact store is reached, where it is a remote one." });
 
 export const execution = z
   .strictObject({
@@ -14,6 +20,10 @@ export const execution = z
     activeDeadlineSeconds: fineTuneJobSpec.shape.activeDeadlineSeconds,
     backoffLimit: fineTuneJobSpec.shape.backoffLimit,
     ttlSecondsAfterFinished: fineTuneJobSpec.shape.ttlSecondsAfterFinished,
+    artifacts: artifactsAccess.optional(),
+    scratchBytes: count.optional().meta({
+      description: "Local space that the pod needs for what it fetches from a remote store.",
+    }),
   })
   .meta({ description: "Where and how long it runs: may change, and takes effect with the next attempt." });
 
@@ -24,7 +34,7 @@ export const fineTuneRunSpec = z.strictObject({
   pins: z.strictObject(pinsStatus.shape),
   settings: trainingSpec.meta({ description: "The settings of the training with every default written out." }),
   trainerImage: text(512).min(1),
-  artifactRoot: storeUri,
+  artifactRoot: artifactsUri,
   execution,
 });
 export type FineTuneRunSpec = z.infer<typeof fineTuneRunSpec>;

@@ -1,6 +1,7 @@
 /**
  * The three kinds: their schemas, the rules across fields that admission enforces, and their columns.
  */
+import { accessIsRemoteIssue } from "../../trainer/contract/locations.ts";
 import { quantizedIsFrozenIssue } from "../../trainer/contract/settings.ts";
 import type { KubeObject, Resource } from "../runtime/objects.ts";
 import { type AdapterSpec, type AdapterStatus, adapterSpec, adapterStatus } from "./adapter.ts";
@@ -52,9 +53,22 @@ const dequantized: Rule = {
   fieldPath: ".adapter.exports",
 };
 
+const accessIsRemote = (has = "true"): Rule => ({
+  rule: `(!has(self.endpoint) && !has(self.secretRef)) || (${has} && (self.uri.startsWith('s3://') || self.uri.startsWith('hf://')))`,
+  message: accessIsRemoteIssue().message,
+});
+const revisionIsOfHub: Rule = {
+  rule: "!has(self.revision) || self.uri.startsWith('hf://')",
+  message: "revision goes with a uri of hf://: leave it out",
+  fieldPath: ".revision",
+};
+
 const settingsRules = (at: string) => ({
+  [`${at}.baseModel`]: [accessIsRemote(), revisionIsOfHub],
+  [`${at}.dataset.sources[]`]: [accessIsRemote()],
+  [`${at}.evaluation.test`]: [accessIsRemote()],
   [`${at}.method`]: [method],
-  [`${at}.dataset.validation`]: [validation],
+  [`${at}.dataset.validation`]: [validation, accessIsRemote("has(self.uri)")],
   [`${at}.training`]: [training],
 });
 
@@ -113,6 +127,7 @@ const fineTuneJobKind: CrdOptions = {
       dequantized,
     ],
     ...settingsRules("spec"),
+    "spec.artifacts": [accessIsRemote()],
     "spec.placement.gpusPerNode": [{ rule: "self == 0", message: "must be 0: this release trains on CPUs only" }],
   },
   lists: {

@@ -10,10 +10,14 @@ export function withDefaults(spec: TrainingSpec): TrainingSpec {
   const { dataset, training, method } = effective;
   return {
     ...trainingPart(spec),
-    baseModel: { ...spec.baseModel, ...effective.baseModel },
+    baseModel: { ...withoutSecret(spec.baseModel), ...effective.baseModel },
     dataset: {
       ...spec.dataset,
-      sources: dataset.sources.map((source) => ({ ...source })),
+      sources: dataset.sources.map((source, index) => {
+        const { endpoint } = spec.dataset.sources[index] ?? {};
+        return { ...source, ...(endpoint === undefined ? {} : { endpoint }) };
+      }),
+      ...(spec.dataset.validation === undefined ? {} : { validation: withoutSecret(spec.dataset.validation) }),
       maxSequenceLength: dataset.maxSequenceLength,
       packing: dataset.packing,
       trainOn: dataset.trainOn,
@@ -58,8 +62,19 @@ export function withDefaults(spec: TrainingSpec): TrainingSpec {
     },
     ...(spec.evaluation === undefined
       ? {}
-      : { evaluation: { ...spec.evaluation, maxNewTokens: spec.evaluation.maxNewTokens ?? 16 } }),
+      : {
+          evaluation: {
+            ...spec.evaluation,
+            test: withoutSecret(spec.evaluation.test),
+            maxNewTokens: spec.evaluation.maxNewTokens ?? 16,
+          },
+        }),
   };
+}
+
+/** A run reads what was staged; with whose credentials that came is not a fact of it. */
+function withoutSecret<T extends { secretRef?: unknown }>({ secretRef: _, ...rest }: T): Omit<T, "secretRef"> {
+  return rest;
 }
 
 /** The part of a FineTuneJob's spec that the contract knows. */

@@ -1,10 +1,11 @@
 /** What a FineTuneJob makes: its prepare Job, its FineTuneRun, its Adapters. Pure; names follow from content. */
 import { createHash } from "node:crypto";
 import { hashVersion } from "../../trainer/contract/hashes.ts";
+import { inputLocations, locationsOf, remoteScheme } from "../../trainer/contract/locations.ts";
 import { storeLayout } from "../../trainer/contract/storeLayout.ts";
 import type { AdapterSpec } from "../api/adapter.ts";
 import type { Results } from "../api/common.ts";
-import type { FineTuneJobSpec } from "../api/fineTuneJob.ts";
+import type { FineTuneJobSpec, Inputs } from "../api/fineTuneJob.ts";
 import type { FineTuneRunSpec } from "../api/fineTuneRun.ts";
 import { type Adapter, adapters, type FineTuneJob, type FineTuneRun, fineTuneRuns } from "../api/kinds.ts";
 import { annotations, labels, managedBy } from "../api/names.ts";
@@ -14,16 +15,20 @@ import { defaultBackoffLimit, defaultTtlSeconds, helperPlacement } from "../jobs
 import { renderJob } from "../jobs/render.ts";
 import type { Job } from "../jobs/resources.ts";
 import { apiVersionOf, type KubeObject, ownerReference } from "../runtime/objects.ts";
+import { storeName } from "./pins.ts";
 import type { Wanted } from "./world.ts";
 
 export function artifactRoot(spec: FineTuneJobSpec, namespace: string): string {
   return storeLayout.root(spec.artifacts.uri, namespace);
 }
 
-/** One name for one look at one set of inputs. ≤ 40 + 14 characters. */
-export function prepareName(job: FineTuneJob, { prepareKey, request }: Pick<Wanted, "prepareKey" | "request">): string {
+/** One name for one look at one set of inputs, to be staged in one store. ≤ 40 + 14 characters. */
+export function prepareName(
+  job: FineTuneJob,
+  { spec, prepareKey, request }: Pick<Wanted, "spec" | "prepareKey" | "request">,
+): string {
   const look = createHash("sha256")
-    .update(`${prepareKey}\n${request ?? ""}`)
+    .update(`${prepareKey}\n${request ?? ""}\n${storeName(job, spec)}`)
     .digest("hex");
   return `${job.metadata.name}-prep-${look.slice(0, 8)}`;
 }
@@ -40,6 +45,7 @@ export function prepareJob(job: FineTuneJob, wanted: Wanted, trainerImage: strin
       version: 1,
       stage: "Prepare",
       artifactRoot: root,
+      locations: [...inputLocations(spec), ...locationsOf([{ ...spec.artifacts, uri: root }])],
       prepareKey: wanted.prepareKey,
       baseModel,
       dataset,
@@ -68,15 +74,27 @@ export function runName(hash: string): string {
   return `run-${hash.slice(0, 16)}`;
 }
 
-export function executionOf(spec: FineTuneJobSpec): FineTuneRunSpec["execution"] {
+export function executionOf(spec: FineTuneJobSpec, inputs: Inputs | undefined): FineTuneRunSpec["execution"] {
   const { placement, activeDeadlineSeconds, backoffLimit, ttlSecondsAfterFinished } = spec;
   return {
     placement,
     ...(activeDeadlineSeconds === undefined ? {} : { activeDeadlineSeconds }),
     ...(backoffLimit === undefined ? {} : { backoffLimit }),
     ...(ttlSecondsAfterFinished === undefined ? {} : { ttlSecondsAfterFinished }),
+    ...artifactsAccess(spec),
+    ...(inputs === undefined || remoteScheme(spec.artifacts.uri) === undefined
+      ? {}
+      : { scratchBytes: scratchBytes(inputs) }),
   };
 }
+
+function artifactsAccess({ artifacts: { uri: _, ...access } }: FineTuneJobSpec) {
+  return Object.keys(access).length === 0 ? {} : { artifacts: access };
+}
+
+/** The base that is trained on, and room for tokenizer and configuration. */
+const scratchBytes = ({ baseBytes, quantized }: Inputs) =>
+  Math.ceil((1.1 * (quantized?.bytes ?? baseBytes)) / 2 ** 20 + 64) * 2 ** 20;
 
 export function fineTuneRun(
   job: FineTuneJob,
@@ -99,7 +117,7 @@ export function fineTuneRun(
       hashVersion,
       settings: withDefaults(trainingPart(spec)),
       artifactRoot: artifactRoot(spec, namespace),
-      execution: executionOf(spec),
+      execution: executionOf(spec, job.status?.inputs),
     },
   };
 }
@@ -189,6 +207,7 @@ export function adapterExecution(spec: FineTuneJobSpec, trainerImage: string): A
     trainerImage,
     placement: helperPlacement(spec.placement, spec.helpers),
     ...(ttlSecondsAfterFinished === undefined ? {} : { ttlSecondsAfterFinished }),
+    ...artifactsAccess(spec),
   };
 }
 

@@ -41,7 +41,7 @@ export async function gather(gatherer: Gatherer, job: FineTuneJob, now: Date): P
   };
   if ("issue" in wanted) return base;
   const stalePrepares = runningPrepares(gatherer, job, prepareName(job, wanted));
-  const known = currentPins(job.status, wanted);
+  const known = currentPins(job, wanted);
   if (known === undefined) {
     const prepare = await observeJob({ client: gatherer.client, ...gatherer.caches }, job, prepareName(job, wanted));
     return { ...base, stalePrepares, prepare };

@@ -8,7 +8,7 @@ import { annotations } from "../api/names.ts";
 import { trainingPart } from "../api/settings.ts";
 import { jobState } from "../jobs/outcome.ts";
 import { aBatchJob, aJob, anEnvelope, aPod, aSpec, image, prepareFigures } from "../testing/builders.ts";
-import { actions, aWorld, pinned, ready, stalled } from "../testing/worlds.ts";
+import { actions, aPlan, aWorld, pinned, ready, stalled } from "../testing/worlds.ts";
 import { decide } from "./decide.ts";
 import type { World } from "./world.ts";
 
@@ -32,6 +32,17 @@ describe("inputs", () => {
     const decision = decide({ ...world, prepare: { job, state: jobState(job, [aPod({ exitCode: 0, message })]) } });
     assert.equal(decision.status.pins?.prepareKey, key);
     assert.equal(decision.status.inputs?.model.ropeTheta, "10000");
+  });
+
+  test("pins count in the store that they were staged in: another one is prepared for", () => {
+    const message = anEnvelope({ stage: "Prepare", figures: prepareFigures(prepareKey(trainingPart(aSpec()))) });
+    const job = aBatchJob({ type: "Complete" });
+    const staged = decide(aWorld(aJob(), { prepare: { job, state: jobState(job, [aPod({ exitCode: 0, message })]) } }));
+    assert.equal(staged.status.pins?.store, "pvc://store/team");
+    const moved = aWorld(aJob(aSpec({ artifacts: { uri: "pvc://elsewhere" } }), staged.status));
+    assert.deepEqual(actions(decide(moved)), ["createPrepare"]);
+    const back = aWorld(aJob(aSpec(), staged.status), { plan: aPlan(true), runHash: "1".repeat(64) });
+    assert.deepEqual(actions(decide(back)), ["createRun"]);
   });
 
   test("a quantised base is asked for with every default, and what it takes is in status", () => {

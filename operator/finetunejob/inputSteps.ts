@@ -6,7 +6,7 @@ import { needsAttention } from "../jobs/outcome.ts";
 import type { Job } from "../jobs/resources.ts";
 import { timestamp } from "../runtime/clock.ts";
 import { prepareJob, prepareName } from "./children.ts";
-import { currentPins, inputsOf, pinsOf, prepareFiguresOf } from "./pins.ts";
+import { currentPins, inputsOf, pinsOf, prepareFiguresOf, storeName } from "./pins.ts";
 import { nameConflict, type Readable, type Step, say } from "./say.ts";
 import { sentence } from "./status.ts";
 import type { Decision } from "./world.ts";
@@ -68,7 +68,7 @@ function pin(world: Readable, figures: NonNullable<ReturnType<typeof prepareFigu
   const request = world.job.metadata.annotations?.[annotations.requestedAt];
   const status: FineTuneJobStatus = {
     ...withPrepare(world, { outcome: "Succeeded" }),
-    pins: pinsOf(figures),
+    pins: { ...pinsOf(figures), store: storeName(world.job, world.wanted.spec) },
     inputs: inputsOf(figures),
     checkedAt: timestamp(world.now),
     ...(request === undefined ? {} : { handledRequest: request }),
@@ -127,4 +127,4 @@ function withPrepare(
   };
 }
 
-const pinned = ({ job, wanted }: Readable) => currentPins(job.status, wanted) !== undefined;
+const pinned = ({ job, wanted }: Readable) => currentPins(job, wanted) !== undefined;

@@ -3,8 +3,9 @@
 import type { ModelConfig } from "../../trainer/contract/model.ts";
 import type { Envelope, PrepareFigures } from "../../trainer/contract/report.ts";
 import type { Pins } from "../../trainer/contract/runFile.ts";
-import type { FineTuneJobStatus, Inputs } from "../api/fineTuneJob.ts";
-import type { Adapter } from "../api/kinds.ts";
+import { storeLayout } from "../../trainer/contract/storeLayout.ts";
+import type { FineTuneJobSpec, Inputs } from "../api/fineTuneJob.ts";
+import type { Adapter, FineTuneJob } from "../api/kinds.ts";
 import type { Wanted } from "./world.ts";
 
 /** The figures of a successful envelope about these very inputs; undefined otherwise. */
@@ -43,14 +44,22 @@ export function modelOf({ model }: Inputs): ModelConfig {
   return { ...model, ropeTheta: Number(model.ropeTheta), rmsNormEps: Number(model.rmsNormEps) };
 }
 
-/** Are the inputs of the wanted spec pinned, with no newer look asked for? */
+/** Are the inputs of the wanted spec pinned, in the store that it names, with no newer look asked for? */
 export function currentPins(
-  status: FineTuneJobStatus | undefined,
-  { prepareKey, request }: Pick<Wanted, "prepareKey" | "request">,
+  job: Pick<FineTuneJob, "metadata" | "status">,
+  { spec, prepareKey, request }: Pick<Wanted, "spec" | "prepareKey" | "request">,
 ): { pins: Pins; inputs: Inputs } | undefined {
-  const { pins, inputs } = status ?? {};
-  if (pins?.prepareKey !== prepareKey || inputs === undefined || request !== undefined) return undefined;
-  return { pins, inputs };
+  const { pins: staged, inputs } = job.status ?? {};
+  if (staged?.prepareKey !== prepareKey || inputs === undefined || request !== undefined) return undefined;
+  // Pins of a release that did not record their store are taken to be in the one that is named.
+  const { store = storeName(job, spec), ...pins } = staged;
+  return store === storeName(job, spec) ? { pins, inputs } : undefined;
+}
+
+/** Tells artifact stores apart: the same URI at another endpoint is another store. */
+export function storeName({ metadata }: Pick<FineTuneJob, "metadata">, { artifacts }: FineTuneJobSpec): string {
+  const root = storeLayout.root(artifacts.uri, metadata.namespace ?? "");
+  return artifacts.endpoint === undefined ? root : `${root} at ${artifacts.endpoint}`;
 }
 
 /**

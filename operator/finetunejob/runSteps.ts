@@ -37,7 +37,7 @@ function planFailed(world: Readable, { message, retryAfterMs }: Plan & { kind: "
 
 export const needsRun: Step = (world) => {
   const { job, run, wanted, runHash, trainerImage } = world;
-  const known = currentPins(job.status, wanted);
+  const known = currentPins(job, wanted);
   if (run !== undefined || runHash === undefined || known === undefined) return undefined;
   return say(world, "Reconciling", "Pending", "Starting", "Creating the FineTuneRun.", {
     ...fits(world),
@@ -129,7 +129,7 @@ export const runGoesOn: Step = (world) => {
 function placementUpdate({ job, wanted }: Readable, run: FineTuneRun): Action[] {
   const [first] = run.metadata.ownerReferences ?? [];
   if (first !== undefined && first.uid !== job.metadata.uid) return [];
-  const execution = executionOf(wanted.spec);
+  const execution = executionOf(wanted.spec, job.status?.inputs);
   const same = sameJson(run.spec.execution, execution);
   return same ? [] : [{ kind: "updateExecution", run, execution }];
 }

@@ -1,4 +1,5 @@
 /** The batch Job of one attempt. Pure: a run file with everything resolved, and the artifact claim alone. */
+import { locationsOf } from "../../trainer/contract/locations.ts";
 import type { TrainFile } from "../../trainer/contract/runFile.ts";
 import type { FineTuneRun } from "../api/kinds.ts";
 import { labels } from "../api/names.ts";
@@ -16,6 +17,7 @@ export function trainJob(run: FineTuneRun, jobName: string, activeDeadlineSecond
     runFile: trainFile(run),
     claims: claimMounts({ read: [], write: spec.artifactRoot }),
     image: spec.trainerImage,
+    scratchBytes: spec.execution.scratchBytes,
     placement: trainPlacement(spec.execution.placement),
     backoffLimit: spec.execution.backoffLimit ?? defaultBackoffLimit,
     activeDeadlineSeconds,
@@ -28,6 +30,7 @@ function trainFile({ spec }: FineTuneRun): TrainFile {
     version: 1,
     stage: "Train",
     artifactRoot: spec.artifactRoot,
+    locations: locationsOf([{ ...spec.execution.artifacts, uri: spec.artifactRoot }]),
     runHash: spec.runHash,
     specHash: spec.specHash,
     pins: spec.pins,

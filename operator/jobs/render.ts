@@ -1,6 +1,7 @@
 /**
  * The one renderer of batch Jobs and their pods. Pure. Pods are restricted (non-root, read-only root, no capability, no
- * token, default seccomp), see their run file through a downward API volume and the claims they need, and nothing else.
+ * token, default seccomp), see their run file through a downward API volume, the claims that they need and the Secrets of
+ * the stores that they reach, and nothing else.
  *
  * A Job is created once and never re-applied. What a pod's exit code means to the Job is `podFailurePolicy`; the order of
  * its rules matters, the first that matches decides.
@@ -13,6 +14,7 @@ import { annotations, labels, managedBy } from "../api/names.ts";
 import { type KubeObject, ownerReference } from "../runtime/objects.ts";
 import type { ClaimMount } from "./claims.ts";
 import type { Job } from "./resources.ts";
+import { type SecretMount, secretMounts, secretVolume } from "./secrets.ts";
 
 export interface TrainerJob {
   name: string;
@@ -21,6 +23,8 @@ export interface TrainerJob {
   labels: Record<string, string>;
   runFile: RunFile;
   claims: readonly ClaimMount[];
+  /** Local space for what is fetched from a remote store, in bytes. */
+  scratchBytes?: number | undefined;
   image: string;
   placement: ResolvedPlacement;
   backoffLimit: number;
@@ -35,6 +39,8 @@ export const containerName = "trainer";
 const terminationGracePeriodSeconds = 120;
 const runDirectory = "/luthier/run";
 const claimsDirectory = "/luthier/claims";
+const secretsDirectory = "/luthier/secrets";
+const scratchDirectory = "/luthier/scratch";
 
 export function renderJob(job: TrainerJob): Job {
   const stage = job.runFile.stage.toLowerCase();
@@ -68,6 +74,7 @@ type PodSpec = NonNullable<NonNullable<Job["spec"]>["template"]["spec"]>;
 
 function podSpec(job: TrainerJob, stage: string): PodSpec {
   const { resources, ...where } = job.placement;
+  const secrets = secretMounts(job.runFile.locations).map((mount, index) => ({ name: `secret-${index}`, mount }));
   return {
     restartPolicy: "Never",
     terminationGracePeriodSeconds,
@@ -88,7 +95,7 @@ function podSpec(job: TrainerJob, stage: string): PodSpec {
         image: job.image,
         imagePullPolicy: "IfNotPresent",
         args: [stage, "--run-file", `${runDirectory}/run.yaml`],
-        ...(resources === undefined ? {} : { resources: resourceStrings(resources) }),
+        ...resourcesOf(resources, job.scratchBytes),
         terminationMessagePolicy: "File",
         securityContext: {
           allowPrivilegeEscalation: false,
@@ -98,11 +105,13 @@ function podSpec(job: TrainerJob, stage: string): PodSpec {
         volumeMounts: [
           { name: "run", mountPath: runDirectory, readOnly: true },
           { name: "tmp", mountPath: "/tmp" },
+          { name: "scratch", mountPath: scratchDirectory },
           ...job.claims.map(({ claim, readOnly }, index) => ({
             name: `claim-${index}`,
             mountPath: `${claimsDirectory}/${claim}`,
             readOnly,
           })),
+          ...secrets.map(({ name, mount }) => secretMount(name, mount)),
         ],
       },
     ],
@@ -114,12 +123,30 @@ function podSpec(job: TrainerJob, stage: string): PodSpec {
         },
       },
       { name: "tmp", emptyDir: {} },
+      { name: "scratch", emptyDir: job.scratchBytes === undefined ? {} : { sizeLimit: String(job.scratchBytes) } },
       ...job.claims.map(({ claim, readOnly }, index) => ({
         name: `claim-${index}`,
         persistentVolumeClaim: { claimName: claim, readOnly },
       })),
+      ...secrets.map(({ name, mount }) => secretVolume(name, mount)),
     ],
   };
+}
+
+const secretMount = (name: string, { secret }: SecretMount) => ({
+  name,
+  mountPath: `${secretsDirectory}/${secret}`,
+  readOnly: true,
+});
+
+/** What was asked for, and the local space unless it is among that: a node must have it. */
+function resourcesOf(resources: ResolvedPlacement["resources"], scratchBytes: number | undefined) {
+  const storage = "ephemeral-storage";
+  const isGiven = resources?.requests?.[storage] !== undefined || resources?.limits?.[storage] !== undefined;
+  if (scratchBytes === undefined || isGiven)
+    return resources === undefined ? {} : { resources: resourceStrings(resources) };
+  const requests = { ...resources?.requests, [storage]: String(scratchBytes) };
+  return { resources: resourceStrings({ ...resources, requests }) };
 }
 
 /** `Wire` quantities are strings. */

@@ -61,7 +61,7 @@ export interface QuantizationSettings {
 
 export interface EffectiveSettings {
   /** Without `quantization` the base is held as it is stored. */
-  baseModel: { uri: string; quantization?: QuantizationSettings };
+  baseModel: { uri: string; revision?: string; quantization?: QuantizationSettings };
   dataset: DatasetSettings;
   method: MethodSettings;
   training: TrainingSettings;
@@ -83,10 +83,12 @@ export function effectiveSettings(spec: TrainingSpec): EffectiveSettings {
   };
 }
 
-export function effectiveBase({ uri, quantization }: TrainingSpec["baseModel"]): EffectiveSettings["baseModel"] {
-  if (quantization === undefined) return { uri };
+export function effectiveBase(base: TrainingSpec["baseModel"]): EffectiveSettings["baseModel"] {
+  const { uri, quantization } = base;
+  const named = uri.startsWith("hf://") ? { uri, revision: base.revision ?? "main" } : { uri };
+  if (quantization === undefined) return named;
   return {
-    uri,
+    ...named,
     quantization: { type: quantization.type, doubleQuantization: quantization.doubleQuantization ?? true },
   };
 }

@@ -114,3 +114,12 @@ test("canonical JSON sorts keys, drops what is undefined and keeps null", () => 
     '{"A":{"c":false,"d":true},"b":[1,"x",null]}',
   );
 });
+
+test("the same name elsewhere is other content: revision and endpoint are in the keys, and main is the default", () => {
+  const at = (baseModel: TrainingSpec["baseModel"]) => prepareKey({ ...minimal, baseModel });
+  const hub = { uri: "hf://acme/model" };
+  assert.equal(at(hub), at({ ...hub, revision: "main" }));
+  const keys = [at(hub), at({ ...hub, revision: "v1" }), at({ ...hub, endpoint: "https://mirror.example" })];
+  assert.equal(new Set(keys).size, 3);
+  assert.equal(at({ ...hub, secretRef: { name: "token" } }), at(hub));
+});

@@ -46,19 +46,25 @@ function inputs(spec: TrainingSpec): Json {
   const { validation } = dataset;
   return {
     base: baseModel.uri,
+    // The same name elsewhere is other content; members that are absent leave the hashes as they were without them.
+    revision: baseModel.revision,
+    endpoint: spec.baseModel.endpoint,
     ...quantizationOf(spec),
-    sources: dataset.sources.map(({ uri, format }) => ({ uri, format })),
+    sources: dataset.sources.map(({ uri, format }, index) => {
+      return { uri, format, endpoint: spec.dataset.sources[index]?.endpoint };
+    }),
     validation:
       validation.kind === "fraction"
         ? { fraction: number(validation.fraction) }
         : validation.kind === "source"
-          ? { uri: validation.uri }
+          ? { uri: validation.uri, endpoint: spec.dataset.validation?.endpoint }
           : null,
     maxSequenceLength: dataset.maxSequenceLength,
     packing: dataset.packing,
     trainOn: dataset.trainOn,
     maxBadFraction: number(dataset.maxBadFraction),
     test: evaluation ? evaluation.testUri : null,
+    testEndpoint: spec.evaluation?.test.endpoint,
   };
 }
 

@@ -3,7 +3,8 @@
  * operator puts it into a pod-template annotation, the command line writes it itself.
  */
 import { z } from "zod";
-import { exportEntry, storeUri, trainingSpec } from "./settings.ts";
+import { artifactsUri, location } from "./locations.ts";
+import { exportEntry, trainingSpec } from "./settings.ts";
 
 const hex = (length: number) => z.string().regex(new RegExp(`^[0-9a-f]{${length}}$`));
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
@@ -21,7 +22,9 @@ export type Pins = z.infer<typeof pins>;
 const common = {
   version: z.literal(1),
   /** `<artifacts.uri>/<namespace>`: the only place the process writes to. */
-  artifactRoot: storeUri,
+  artifactRoot: artifactsUri,
+  /** How the remote stores of this stage are reached; what is not in here is reached by the environment's credentials. */
+  locations: z.array(location).max(32).optional(),
 };
 
 export const prepareFile = z.strictObject({
@@ -51,6 +54,8 @@ export const exportFile = z.strictObject({
   baseDigest: digest,
   evaluationSetDigest: digest.optional(),
   export: exportEntry,
+  /** Where the export is written. Default: below the run, in the artifact store. */
+  destination: artifactsUri.optional(),
 });
 
 export const runFile = z.discriminatedUnion("stage", [prepareFile, trainFile, exportFile]);

@@ -5,19 +5,9 @@
  */
 import { z } from "zod";
 import { decimal } from "./decimal.ts";
+import { access, accessIsRemote, accessIsRemoteIssue, dataUri, modelUri } from "./locations.ts";
 
 const dnsLabel = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
-
-/** `pvc://claim/path`, or outside a cluster `file:///path`. No user information, no `..`. */
-export const storeUri = z
-  .string()
-  .min(8)
-  .max(1024)
-  .regex(
-    /^(pvc:\/\/[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?(\/[A-Za-z0-9._=+@-]+)*\/?|file:\/\/(\/[A-Za-z0-9._=+@-]+)+\/?)$/,
-    "must be pvc://CLAIM/PATH (or, outside a cluster, file:///PATH) with letters, digits and ._=+@- in each part of the path",
-  )
-  .refine((uri) => !/\/\.{1,2}(\/|$)/.test(uri), { message: "must not contain . or .. as a part of the path" });
 
 export const quantization = z
   .strictObject({
@@ -35,11 +25,26 @@ export const quantization = z
 
 export const baseModel = z
   .strictObject({
-    uri: storeUri.meta({
+    uri: modelUri.meta({
       description:
-        "Where the base model lies, in Hugging Face layout (config.json, *.safetensors, tokenizer.json, tokenizer_config.json): pvc://CLAIM/PATH.",
+        "Where the base model lies, in Hugging Face layout (config.json, *.safetensors, tokenizer.json, tokenizer_config.json): pvc://CLAIM/PATH, s3://BUCKET/PATH or hf://ORGANISATION/MODEL.",
     }),
+    revision: z
+      .string()
+      .min(1)
+      .max(128)
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._/-]*$/)
+      .optional()
+      .meta({
+        description: "hf:// only: a branch, a tag or a commit; prepare pins the commit that it is then. Default main.",
+      }),
+    ...access,
     quantization: quantization.optional(),
+  })
+  .refine(accessIsRemote, accessIsRemoteIssue())
+  .refine((base) => base.revision === undefined || base.uri.startsWith("hf://"), {
+    message: "revision goes with a uri of hf://: leave it out",
+    path: ["revision"],
   })
   .meta({ description: "The model to fine-tune." });
 
@@ -47,12 +52,17 @@ export const dataFormat = z.enum(["Auto", "Messages", "PromptCompletion", "Text"
 
 export const dataSource = z
   .strictObject({
-    uri: storeUri.meta({ description: "A .jsonl file: pvc://CLAIM/PATH." }),
+    uri: dataUri.meta({
+      description:
+        "A .jsonl file: pvc://CLAIM/PATH, s3://BUCKET/PATH or hf://datasets/ORGANISATION/NAME[@REVISION]/PATH.",
+    }),
+    ...access,
     format: dataFormat.optional().meta({
       description:
         "Auto (default) looks at the fields of the first row. Messages: {messages: [{role, content}]}; PromptCompletion: {prompt, completion}; Text: {text}.",
     }),
   })
+  .refine(accessIsRemote, accessIsRemoteIssue())
   .meta({ description: "One source of examples." });
 
 export const dataset = z
@@ -64,8 +74,10 @@ export const dataset = z
           min: 0,
           max: 0.5,
         }).optional(),
-        uri: storeUri.optional().meta({ description: "A .jsonl file of its own for validation." }),
+        uri: dataUri.optional().meta({ description: "A .jsonl file of its own for validation." }),
+        ...access,
       })
+      .refine(accessIsRemote, accessIsRemoteIssue())
       .refine((v) => (v.fraction === undefined) !== (v.uri === undefined), {
         message: "exactly one of fraction and uri must be set",
       })
@@ -239,7 +251,8 @@ export const training = z
 export const evaluation = z
   .strictObject({
     test: z
-      .strictObject({ uri: storeUri })
+      .strictObject({ uri: dataUri, ...access })
+      .refine(accessIsRemote, accessIsRemoteIssue())
       .meta({ description: "Held-out examples: a .jsonl file in chat or prompt–completion form." }),
     metrics: z
       .array(z.enum(["ExactMatch"]))

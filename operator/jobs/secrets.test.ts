@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { prepareKey } from "../../trainer/contract/hashes.ts";
+import { trainingPart, withDefaults } from "../api/settings.ts";
+import { prepareJob } from "../finetunejob/children.ts";
+import { trainJob } from "../finetunerun/job.ts";
+import { aJob, aRun, aSpec, image, pinnedStatus } from "../testing/builders.ts";
+import type { Job } from "./resources.ts";
+import { secretMounts } from "./secrets.ts";
+
+const spec = aSpec({
+  baseModel: { uri: "hf://acme/model", secretRef: { name: "hub" } },
+  dataset: { sources: [{ uri: "s3://data/train.jsonl", secretRef: { name: "s3" } }] },
+  artifacts: { uri: "s3://store", endpoint: "https://s3.example", secretRef: { name: "s3" } },
+});
+const key = prepareKey(trainingPart(spec));
+const job = aJob(spec, pinnedStatus(key));
+const prepare = prepareJob(job, { spec, prepareKey: key, specHash: "0".repeat(64), request: undefined }, image);
+const train = trainJob(aRun(job), "run-1", undefined);
+
+const pod = (one: Job) => one.spec!.template.spec!;
+const secrets = (one: Job) =>
+  pod(one)
+    .containers[0]!.volumeMounts!.filter(({ name }) => name.startsWith("secret-"))
+    .map(({ mountPath }) => mountPath);
+
+describe("Secrets", () => {
+  test("are mounted where they are needed: those of the inputs in prepare alone", () => {
+    assert.deepEqual(secrets(prepare), ["/luthier/secrets/hub", "/luthier/secrets/s3"]);
+    assert.deepEqual(secrets(train), ["/luthier/secrets/s3"]);
+  });
+
+  test("give keys of fixed names; without the needed ones the pod waits", () => {
+    const volume = pod(train).volumes!.find(({ name }) => name === "secret-0");
+    const sources = volume!.projected!.sources!.map(({ secret }) => ({
+      optional: secret!.optional,
+      keys: secret!.items!.map((item) => item.key),
+    }));
+    assert.deepEqual(sources, [
+      { optional: false, keys: ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] },
+      { optional: true, keys: ["AWS_SESSION_TOKEN"] },
+      { optional: true, keys: ["AWS_REGION"] },
+      { optional: true, keys: ["AWS_ENDPOINT_URL"] },
+    ]);
+  });
+
+  test("of one store are one mount, and none for what needs none", () => {
+    const secretRef = { name: "both" };
+    const mounts = secretMounts([{ uri: "s3://a", secretRef }, { uri: "hf://a/b", secretRef }, { uri: "s3://public" }]);
+    assert.deepEqual(
+      mounts.map(({ secret, required }) => [secret, required]),
+      [["both", ["HF_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]]],
+    );
+  });
+
+  test("are no fact of a run, and neither is the way to its store", () => {
+    const run = aRun(job);
+    assert.equal(JSON.stringify(withDefaults(trainingPart(spec))).includes("secretRef"), false);
+    assert.deepEqual(run.spec.execution.artifacts, { endpoint: "https://s3.example", secretRef: { name: "s3" } });
+    const renamed = aSpec({ ...spec, baseModel: { uri: "hf://acme/model", secretRef: { name: "other" } } });
+    assert.equal(prepareKey(trainingPart(renamed)), key);
+  });
+});
+
+test("a run whose inputs are fetched asks for the local space that they need", () => {
+  const { volumes, containers } = pod(train);
+  const scratch = volumes!.find(({ name }) => name === "scratch")?.emptyDir?.sizeLimit;
+  assert.equal(scratch, String(66 * 2 ** 20));
+  assert.equal(containers[0]!.resources?.requests?.["ephemeral-storage"], scratch);
+  const onClaim = pod(trainJob(aRun(aJob(aSpec(), pinnedStatus(key))), "run-1", undefined));
+  assert.deepEqual(onClaim.volumes!.find(({ name }) => name === "scratch")?.emptyDir, {});
+  assert.equal(onClaim.containers[0]!.resources?.requests, undefined);
+});

@@ -1,0 +1,40 @@
+/**
+ * Which Secrets a pod mounts for the stores that it reaches. Pure; the operator reads none. Only keys with a fixed name
+ * are mounted, as files that follow the Secret when it is rotated; those that a store cannot do without are not optional,
+ * so that a pod waits for a Secret that is missing and says so.
+ */
+import { type Location, remoteScheme, secretKeys } from "../../trainer/contract/locations.ts";
+
+export interface SecretMount {
+  secret: string;
+  required: readonly string[];
+  optional: readonly string[];
+}
+
+/** One mount a Secret, with the keys of every store that it is for. */
+export function secretMounts(locations: readonly Location[] = []): SecretMount[] {
+  const schemes = new Map<string, Set<keyof typeof secretKeys>>();
+  for (const { uri, secretRef } of locations) {
+    const scheme = remoteScheme(uri);
+    if (secretRef === undefined || scheme === undefined) continue;
+    schemes.set(secretRef.name, (schemes.get(secretRef.name) ?? new Set()).add(scheme));
+  }
+  return [...schemes]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([secret, set]) => ({
+      secret,
+      required: [...set].sort().flatMap((scheme) => [...secretKeys[scheme].required]),
+      optional: [...set].sort().flatMap((scheme) => [...secretKeys[scheme].optional]),
+    }));
+}
+
+/** Readable by the trainer's group alone. */
+const mode = 0o440;
+
+export function secretVolume(name: string, { secret, required, optional }: SecretMount) {
+  const source = (keys: readonly string[], isOptional: boolean) => ({
+    secret: { name: secret, optional: isOptional, items: keys.map((key) => ({ key, path: key })) },
+  });
+  const sources = [source(required, false), ...optional.map((key) => source([key], true))];
+  return { name, projected: { defaultMode: mode, sources } };
+}
