@@ -21,6 +21,8 @@ import { type KubeObject, keyOf } from "./runtime/objects.ts";
 import { Transport } from "./runtime/transport.ts";
 
 const workers = 4;
+/** An attempt at the Lease is short and is made anew by the elector, not below it. */
+const leaseCalls = { requestTimeoutMs: 5_000, maxAttempts: 1 };
 
 export interface Operator {
   manager: Manager;
@@ -29,10 +31,11 @@ export interface Operator {
 
 export function newOperator(kubeConfig: KubeConfig, configuration: Configuration, log: Logger): Operator {
   const metrics = new ControllerMetrics();
-  const transport = new Transport(kubeConfig, {
+  const calls = {
     userAgent: managedBy,
-    onResponse: (method, code) => metrics.responded(method, code),
-  });
+    onResponse: (method: string, code: number) => metrics.responded(method, code),
+  };
+  const transport = new Transport(kubeConfig, calls);
   const client = new Client(transport);
   const caches = newCaches();
   const clock = systemClock;
@@ -50,11 +53,19 @@ export function newOperator(kubeConfig: KubeConfig, configuration: Configuration
   };
   wake(caches, controllers);
   const { leaderElection } = configuration;
+  const elector =
+    leaderElection &&
+    new LeaderElector({
+      client: new Client(new Transport(kubeConfig, { ...calls, ...leaseCalls })),
+      ...leaderElection,
+      identity,
+      log,
+    });
   const manager = new Manager({
     name: managedBy,
     reflectors: newReflectors(caches, client, namespace, log),
     controllers: Object.values(controllers),
-    elector: leaderElection && new LeaderElector({ client, ...leaderElection, identity, log }),
+    elector,
     transport,
     metrics,
     log,

@@ -4,17 +4,17 @@ import { adapterSpec } from "../api/adapter.ts";
 import { findCondition } from "../api/conditions.ts";
 import { type Adapter, adapters } from "../api/kinds.ts";
 import type { Caches } from "../caches.ts";
+import { askAgainInMs, createJobOf, jobRefused, type Refused } from "../jobs/create.ts";
 import { observeJob } from "../jobs/observe.ts";
 import { batchJobs } from "../jobs/resources.ts";
 import type { Client } from "../runtime/client.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Result } from "../runtime/controller.ts";
-import { isAlreadyExists } from "../runtime/errors.ts";
 import type { EventRecorder } from "../runtime/events.ts";
 import { writeStatus } from "../runtime/status.ts";
 import { decide } from "./decide.ts";
 import { exportJobName, exportKey } from "./exports.ts";
-import type { ExportWorld, World } from "./world.ts";
+import type { Decision, ExportWorld, World } from "./world.ts";
 
 const manager = "luthier-adapter";
 
@@ -34,14 +34,26 @@ export class AdapterReconciler {
   async reconcile(key: string): Promise<Result> {
     const adapter = this.#caches.adapters.get(key);
     if (adapter === undefined) return {};
-    const { status, actions } = decide(await this.#gather(adapter));
-    for (const action of actions) {
-      if (action.kind === "deleteJob") await this.#client.delete(batchJobs, action.job, "Background");
-      else await this.#client.create(batchJobs, action.job).catch(unlessAlreadyExists);
-    }
+    const world = await this.#gather(adapter);
+    const decision = decide(world);
+    const refused = await this.#apply(adapter, decision);
+    const { status } = refused.size === 0 ? decision : decide(withRefusals(world, refused));
     await writeStatus(this.#client, adapters, adapter, status, manager);
     await this.#tell(adapter, status);
-    return {};
+    return { requeueAfterMs: refused.size === 0 ? undefined : askAgainInMs(jobRefused) };
+  }
+
+  /** Carries out the actions; returns the Jobs, by name, that the API server refuses. */
+  async #apply(adapter: Adapter, { actions }: Decision): Promise<Map<string, Refused>> {
+    const refused = new Map<string, Refused>();
+    for (const action of actions) {
+      if (action.kind === "deleteJob") await this.#client.delete(batchJobs, action.job, "Background");
+      else {
+        const created = await createJobOf(this.#client, adapters, adapter, action.job);
+        if (created.kind === "Refused") refused.set(action.job.metadata.name, created);
+      }
+    }
+    return refused;
   }
 
   async #gather(adapter: Adapter): Promise<World> {
@@ -85,6 +97,10 @@ export class AdapterReconciler {
   }
 }
 
-function unlessAlreadyExists(error: unknown): void {
-  if (!isAlreadyExists(error)) throw error;
+function withRefusals(world: World, refused: ReadonlyMap<string, Refused>): World {
+  const exports = world.exports.map((one) => {
+    const state = refused.get(exportJobName(one.key))?.state;
+    return state === undefined ? one : { ...one, state };
+  });
+  return { ...world, exports };
 }

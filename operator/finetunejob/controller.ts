@@ -5,6 +5,7 @@
 import { findCondition } from "../api/conditions.ts";
 import { adapters, type FineTuneJob, fineTuneJobs, fineTuneRuns } from "../api/kinds.ts";
 import { annotations } from "../api/names.ts";
+import { createJobOf, type Refused } from "../jobs/create.ts";
 import { batchJobs } from "../jobs/resources.ts";
 import { type Clock, timestamp } from "../runtime/clock.ts";
 import type { Result } from "../runtime/controller.ts";
@@ -32,35 +33,43 @@ export class FineTuneJobReconciler {
   async reconcile(key: string): Promise<Result> {
     const job = this.#gatherer.caches.fineTuneJobs.get(key);
     if (job === undefined) return {};
-    const decision = decide(await gather(this.#gatherer, job, this.#clock()));
-    for (const action of decision.actions) await this.#apply(job, action);
+    const world = await gather(this.#gatherer, job, this.#clock());
+    let decision = decide(world);
+    for (const action of decision.actions) {
+      const refused = await this.#apply(job, action);
+      if (refused) decision = decide({ ...world, prepare: { job: undefined, state: refused.state } });
+    }
     await writeStatus(this.#gatherer.client, fineTuneJobs, job, decision.status, manager);
     await this.#tell(job, decision);
     return { requeueAfterMs: decision.requeueAfterMs };
   }
 
-  async #apply(job: FineTuneJob, action: Action): Promise<void> {
+  /** Carries out one action; says when the API server refuses the prepare Job. */
+  async #apply(job: FineTuneJob, action: Action): Promise<Refused | undefined> {
     const { client } = this.#gatherer;
     const { namespace = "" } = job.metadata;
     switch (action.kind) {
-      case "createPrepare":
-        return once(client.create(batchJobs, action.job));
+      case "createPrepare": {
+        const created = await createJobOf(client, fineTuneJobs, job, action.job);
+        return created.kind === "Refused" ? created : undefined;
+      }
       case "deleteJob":
-        return client.delete(batchJobs, action.job, "Background");
+        await client.delete(batchJobs, action.job, "Background");
+        return;
       case "createRun":
-        return this.#createRun(job, action);
+        await this.#createRun(job, action);
+        return;
       case "ownRun":
         await client.apply(
           fineTuneRuns,
-          partial(action.run, { metadata: { ownerReferences: [ownerReference(job, { controller: false })] } }),
-          {
-            // One manager an owner: each brings its own reference and leaves the others'.
-            manager: `${manager}-${job.metadata.uid}`,
-          },
+          partial(action.run, { ownerReferences: [ownerReference(job, { controller: false })] }),
+          // One manager an owner: each brings its own reference and leaves the others'.
+          { manager: `${manager}-${job.metadata.uid}` },
         );
         return;
       case "updateExecution":
-        await client.apply(fineTuneRuns, partial(action.run, { spec: { execution: action.execution } }), { manager });
+        // Server-side apply would leave what the run was created with: a limit that was taken back would stay.
+        await client.replaceAt(fineTuneRuns, action.run, "/spec/execution", action.execution);
         return;
       case "applyAdapter":
         await client.apply(adapters, action.adapter, { manager });
@@ -111,8 +120,7 @@ async function once(write: Promise<unknown>): Promise<void> {
 }
 
 /** The part of an object that one manager applies. */
-function partial(object: KubeObject, part: { metadata?: Partial<KubeObject["metadata"]>; spec?: unknown }): KubeObject {
+function partial(object: KubeObject, metadata: Partial<KubeObject["metadata"]>): KubeObject {
   const { name, namespace = "" } = object.metadata;
-  const { metadata, ...rest } = part;
-  return { apiVersion: object.apiVersion, kind: object.kind, metadata: { name, namespace, ...metadata }, ...rest };
+  return { apiVersion: object.apiVersion, kind: object.kind, metadata: { name, namespace, ...metadata } };
 }

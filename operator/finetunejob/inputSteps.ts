@@ -1,6 +1,7 @@
 /** The steps until a FineTuneJob's inputs are pinned: a prepare Job reads, digests and stages them. Pure. */
 import type { FineTuneJobStatus, PrepareStatus } from "../api/fineTuneJob.ts";
 import { annotations } from "../api/names.ts";
+import { askAgainInMs } from "../jobs/create.ts";
 import { hopelessMessage, isHopeless, reportLost, withLostReport } from "../jobs/lostReports.ts";
 import { needsAttention } from "../jobs/outcome.ts";
 import type { Job } from "../jobs/resources.ts";
@@ -47,7 +48,10 @@ export const prepare: Step = (world) => {
     case "Pending": {
       const queued = needsAttention(state.reason);
       const reason = queued ? state.reason : "ResolvingInputs";
-      return say(world, "Reconciling", queued ? "Queued" : "Preparing", reason, state.message, { status: running });
+      return {
+        ...say(world, "Reconciling", queued ? "Queued" : "Preparing", reason, state.message, { status: running }),
+        requeueAfterMs: askAgainInMs(state.reason),
+      };
     }
     case "Running":
       return say(world, "Reconciling", "Preparing", "ResolvingInputs", "Reading the base model and the data.", {

@@ -1,21 +1,22 @@
 /**
- * Reconciles FineTuneRuns: gather → decide → apply. The status is written once, after the actions; an attempt that the
- * actions belong to is in it since the reconcile before.
+ * Reconciles FineTuneRuns: gather → decide → apply. The status is written once, after the action; an attempt that the
+ * action belongs to is in it since the reconcile before.
  */
 
 import { type FineTuneRun, fineTuneJobs, fineTuneRuns } from "../api/kinds.ts";
 import type { Caches } from "../caches.ts";
+import { createJobOf } from "../jobs/create.ts";
 import { observeJob, readProgress } from "../jobs/observe.ts";
 import { progressDueInMs } from "../jobs/progress.ts";
 import { batchJobs, type Job } from "../jobs/resources.ts";
 import type { Client } from "../runtime/client.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Result } from "../runtime/controller.ts";
-import { isAlreadyExists } from "../runtime/errors.ts";
+import { StaleError } from "../runtime/errors.ts";
 import { writeStatus } from "../runtime/status.ts";
 import { currentAttempt, withAttempt } from "./attempts.ts";
 import { decide } from "./decide.ts";
-import type { Action, Decision, World } from "./world.ts";
+import type { Decision, World } from "./world.ts";
 
 const manager = "luthier-finetunerun";
 
@@ -35,9 +36,9 @@ export class FineTuneRunReconciler {
     if (run === undefined) return {};
     const world = await this.#gather(run);
     const decision = decide(world);
-    const status = await this.#apply(world, decision);
+    const { status, requeueAfterMs } = await this.#apply(world, decision);
     await writeStatus(this.#client, fineTuneRuns, run, status, manager);
-    return { requeueAfterMs: decision.requeueAfterMs };
+    return { requeueAfterMs };
   }
 
   async #gather(run: FineTuneRun): Promise<World> {
@@ -77,42 +78,38 @@ export class FineTuneRunReconciler {
     return last && readProgress(this.#client, last);
   }
 
-  async #apply(world: World, { actions, status }: Decision): Promise<Decision["status"]> {
-    let next = status;
-    for (const action of actions) {
-      switch (action.kind) {
-        case "createJob": {
-          const job = await this.#start(world, action);
-          if (job) next = withAttempt(next, { jobUID: job.metadata.uid });
-          break;
-        }
-        case "deleteJob":
-          await this.#client.delete(batchJobs, action.job, "Foreground");
-          break;
-      }
-    }
-    return next;
-  }
-
-  /** Creates the attempt's Job, after a look at the API server itself: caches may be old, and a training is dear. */
-  async #start({ run, wantedBy }: World, { job, attempt }: Action & { kind: "createJob" }): Promise<Job | undefined> {
-    const namespace = run.metadata.namespace ?? "";
-    const current = await this.#client.get(fineTuneRuns, { namespace, name: run.metadata.name });
-    if (current?.metadata.uid !== run.metadata.uid) return undefined;
-    const planned = currentAttempt(current?.status);
-    if (planned?.number !== attempt || planned.jobUID !== undefined) return undefined;
-    if (!(await this.#stillWanted(namespace, wantedBy[0], run.metadata.uid))) return undefined;
-    try {
-      return await this.#client.create(batchJobs, job);
-    } catch (error) {
-      if (!isAlreadyExists(error)) throw error;
-      return undefined;
+  /** Carries out the actions; returns the decision as they turned out. */
+  async #apply(world: World, decision: Decision): Promise<Decision> {
+    const [action] = decision.actions;
+    switch (action?.kind) {
+      case undefined:
+        return decision;
+      case "deleteJob":
+        await this.#client.delete(batchJobs, action.job, "Foreground");
+        return decision;
+      case "createJob":
+        return this.#start(world, decision, action.job);
     }
   }
 
-  async #stillWanted(namespace: string, name: string | undefined, uid: string | undefined): Promise<boolean> {
+  /** Creates the attempt's Job if it is wanted still: asked of the API server, since a training is dear. */
+  async #start(world: World, decision: Decision, job: Job): Promise<Decision> {
+    const { run, attempt, wantedBy } = world;
+    if (!(await this.#stillWanted(run, wantedBy[0]))) throw new StaleError(`${wantedBy[0]} wants no run any more`);
+    const created = await createJobOf(this.#client, fineTuneRuns, run, job);
+    switch (created.kind) {
+      case "Created":
+        return { ...decision, status: withAttempt(decision.status, { jobUID: created.job.metadata.uid }) };
+      case "Exists":
+        return decision;
+      case "Refused":
+        return decide({ ...world, attempt: attempt && { ...attempt, state: created.state } });
+    }
+  }
+
+  async #stillWanted({ metadata }: FineTuneRun, name: string | undefined): Promise<boolean> {
     if (name === undefined) return false;
-    const job = await this.#client.get(fineTuneJobs, { namespace, name });
-    return job !== undefined && job.spec.suspend !== true && job.status?.currentRunRef?.uid === uid;
+    const job = await this.#client.get(fineTuneJobs, { namespace: metadata.namespace ?? "", name });
+    return job !== undefined && job.spec.suspend !== true && job.status?.currentRunRef?.uid === metadata.uid;
   }
 }

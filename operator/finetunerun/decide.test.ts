@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { FineTuneRunStatus } from "../api/fineTuneRun.ts";
 import { jobState } from "../jobs/outcome.ts";
+import { timestamp } from "../runtime/clock.ts";
 import { aBatchJob, anEnvelope, aPinnedJob, aPod, aRun, aSpec, now, trainFigures } from "../testing/builders.ts";
 import { actions, conditionOf } from "../testing/worlds.ts";
 import { currentAttempt } from "./attempts.ts";
@@ -151,6 +152,22 @@ describe("ending", () => {
     assert.equal(currentAttempt(next.status)?.jobName.endsWith("-2"), true);
   });
 
+  test("but not for ever, unless a checkpoint moves on in between", () => {
+    const last = decide(attempted({ kind: "Absent" }, {}, { crashes: 1 }));
+    assert.deepEqual([succeeded(last)?.status, succeeded(last)?.reason], ["False", "JobDeleted"]);
+    const record = { number: 1, jobName: "run-1", jobUID: "u", startedAt: "2026-01-02T03:00:00Z", checkpointStep: 10 };
+    const moved = decide(attempted({ kind: "Absent" }, {}, { crashes: 1, attempts: [record] }));
+    assert.deepEqual([succeeded(moved)?.status, moved.status.crashes], ["Unknown", 0]);
+  });
+
+  test("a container that is killed each time, without a checkpoint, ends the run after backoffLimit", () => {
+    const killed = ended({ type: "Failed", reason: "PodFailurePolicy" }, { exitCode: 137, reason: "Error" });
+    const [first, second] = [decide(attempted(killed)), decide(attempted(killed, {}, { crashes: 1 }))];
+    assert.deepEqual([succeeded(first)?.status, first.status.crashes], ["Unknown", 1]);
+    assert.deepEqual([succeeded(second)?.status, succeeded(second)?.reason], ["False", "Killed"]);
+    assert.equal(second.status.attempts?.at(-1)?.exitCode, 137);
+  });
+
   test("the deadline counts all attempts", () => {
     const before = {
       number: 1,
@@ -185,6 +202,14 @@ describe("stopping and resuming", () => {
     );
   });
 
+  test("one whose Job is gone before the stop was recorded was stopped, not lost", () => {
+    const decision = decide(attempted({ kind: "Absent" }, { wantedBy: [] }));
+    assert.deepEqual(
+      [decision.status.state, decision.status.attempts?.[0]?.outcome, decision.status.crashes],
+      ["Stopped", "Stopped", undefined],
+    );
+  });
+
   test("wanted again it starts a new attempt", () => {
     const record = {
       number: 1,
@@ -211,6 +236,26 @@ describe("telling", () => {
     const decision = decide(attempted(running(), { progress }));
     assert.deepEqual([decision.status.progress?.steps, decision.status.progress?.loss], ["5/60", "1.235"]);
     assert.equal(decision.requeueAfterMs, 30_000);
+  });
+
+  test("the same line again is not told as news", () => {
+    const line = { phase: "Training" as const, done: 5, total: 60, unit: "steps" as const, time: "", loss: 1.5 };
+    const first = decide(attempted(running(), { progress: line }));
+    const later = new Date(now.getTime() + 120_000);
+    const world = { ...attempted(running(), { progress: line }, first.status), now: later };
+    assert.deepEqual(decide(world).status, first.status);
+    const further = decide({ ...world, progress: { ...line, done: 6 } });
+    assert.equal(further.status.progress?.updatedAt, timestamp(later));
+  });
+
+  test("a Job that the API server refuses is told, is no attempt yet, and is tried again", () => {
+    const record = { number: 1, jobName: "run-1", startedAt: "2026-01-02T03:00:00Z" };
+    const refused = { kind: "Pending", reason: "JobRefused", message: "exceeded quota" } as const;
+    const world = aWorld({ attempts: [record] }, { attempt: { record, job: undefined, state: refused } });
+    const decision = decide(world);
+    assert.deepEqual([decision.status.state, decision.requeueAfterMs], ["Queued", 60_000]);
+    assert.match(succeeded(decision)?.message ?? "", /exceeded quota/);
+    assert.deepEqual(decision.status.attempts, [record]);
   });
 
   test("an unschedulable pod says why", () => {

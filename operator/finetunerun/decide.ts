@@ -5,6 +5,8 @@
  */
 import { type ConditionUpdate, updateConditions, type Verdict, verdict } from "../api/conditions.ts";
 import type { FineTuneRunStatus } from "../api/fineTuneRun.ts";
+import { askAgainInMs } from "../jobs/create.ts";
+import { reportLost } from "../jobs/lostReports.ts";
 import { deadlineExceeded, type Failure, needsAttention } from "../jobs/outcome.ts";
 import { defaultBackoffLimit } from "../jobs/placement.ts";
 import { isNews, lookAgainInMs, progressStatus } from "../jobs/progress.ts";
@@ -56,7 +58,7 @@ const attemptSucceeded: Step = (world) => {
   const { state } = world.attempt ?? {};
   if (state?.kind !== "Succeeded") return undefined;
   const figures = trainFiguresOf(state.envelope, world.run.spec.runHash);
-  if (figures === undefined) return reportLost(world, state.endedAt);
+  if (figures === undefined) return lost(world, state.endedAt);
   const message = state.envelope?.message || "The training is done.";
   const ended = close(world, {
     outcome: "Succeeded",
@@ -71,9 +73,9 @@ const attemptSucceeded: Step = (world) => {
 };
 
 /** The Job completed and its words are lost. The next attempt finds the finished run in the store and reports again. */
-function reportLost(world: World, endedAt: string | undefined): Decision {
-  const message = "The Job completed but its report was lost; asking the store.";
-  const failure = { reason: "ReportLost", message, exitCode: 0, retryable: true, exhausted: false };
+function lost(world: World, endedAt: string | undefined): Decision {
+  const message = `The Job completed and left no report that this operator can read (trainer image ${world.run.spec.trainerImage}).`;
+  const failure = { reason: reportLost, message, exitCode: 0, retryable: true, exhausted: false };
   return retryOrFail(world, failure, "Lost", endedAt);
 }
 
@@ -100,27 +102,17 @@ function retryOrFail(
 
 /** The Job is gone without a result: we asked for that, or somebody deleted it. */
 const attemptGone: Step = (world) => {
-  const { attempt } = world;
+  const { attempt, wantedBy } = world;
   if (attempt === undefined || attempt.state.kind !== "Absent") return undefined;
-  if (attempt.record.reason === stopReason) {
-    return pause(world, close(world, { outcome: "Stopped", reason: stopReason, message: "Stopped on request." }));
+  const { jobName, jobUID, reason } = attempt.record;
+  if (reason === stopReason || wantedBy.length === 0) {
+    const message = jobUID === undefined ? "Not started." : "Stopped on request.";
+    return pause(world, close(world, { outcome: "Stopped", reason: stopReason, message }));
   }
-  if (attempt.record.jobUID !== undefined) {
-    const message = `Job ${attempt.record.jobName} was deleted; going on from the last checkpoint.`;
-    return say(
-      world,
-      "Reconciling",
-      "Pending",
-      "JobDeleted",
-      message,
-      close(world, { outcome: "Lost", reason: "JobDeleted", message }),
-    );
-  }
-  // Planned and never created: not an attempt if nobody wants it any more.
-  const unwanted = world.wantedBy.length === 0;
-  return unwanted
-    ? pause(world, close(world, { outcome: "Stopped", reason: stopReason, message: "Not started." }))
-    : undefined;
+  if (jobUID === undefined) return undefined;
+  // Whoever deletes it may do so again and again: without a new checkpoint that counts as a crash does.
+  const failure = { reason: "JobDeleted", message: `Job ${jobName} was deleted.`, exitCode: undefined };
+  return retryOrFail(world, { ...failure, retryable: true, exhausted: false }, "Lost", undefined);
 };
 
 /** Nobody wants it now: the Job is deleted, its pod writes a checkpoint first. */
@@ -157,28 +149,22 @@ const pending: Step = (world) => {
   if (attempt?.state.kind !== "Pending") return undefined;
   const { reason, message } = attempt.state;
   const state = reason === "Queued" || needsAttention(reason) ? "Queued" : "Pending";
-  return say(
-    world,
-    "Reconciling",
-    state,
-    reason,
-    message,
-    withAttempt(run.status ?? {}, { jobUID: attempt.job?.metadata.uid }),
-  );
+  const status = attempt.job ? withAttempt(run.status ?? {}, { jobUID: attempt.job.metadata.uid }) : run.status;
+  return { ...say(world, "Reconciling", state, reason, message, status), requeueAfterMs: askAgainInMs(reason) };
 };
 
 /** The attempt is recorded and has no Job yet. */
 const start: Step = (world) => {
   const { attempt, run } = world;
   if (attempt === undefined) return undefined;
-  const { jobName, number } = attempt.record;
+  const { jobName } = attempt.record;
   const left = secondsLeft(run.status ?? {}, run.spec.execution.activeDeadlineSeconds);
   if (left !== undefined && left <= 0) {
     return retryOrFail(world, { ...deadlineExceeded, exitCode: undefined, exhausted: false }, "Failed", undefined);
   }
   return {
     ...say(world, "Reconciling", "Pending", "Pending", `Creating Job ${jobName}.`),
-    actions: [{ kind: "createJob", job: trainJob(run, jobName, left), attempt: number }],
+    actions: [{ kind: "createJob", job: trainJob(run, jobName, left) }],
   };
 };
 

@@ -23,12 +23,12 @@ export interface CurrentAttempt {
   state: JobState | { kind: "Foreign" };
 }
 
-export type Action = { kind: "createJob"; job: Job; attempt: number } | { kind: "deleteJob"; job: Job };
+export type Action = { kind: "createJob"; job: Job } | { kind: "deleteJob"; job: Job };
 
 export interface Decision {
   /** The whole status that should be. */
   status: FineTuneRunStatus;
-  /** Carried out before the status is written; a created Job's uid goes into it. */
-  actions: readonly Action[];
+  /** One at most, carried out before the status is written; a created Job's uid goes into it. */
+  actions: readonly [] | readonly [Action];
   requeueAfterMs?: number | undefined;
 }

@@ -7,7 +7,7 @@ import { annotations } from "../api/names.ts";
 import { trainingPart } from "../api/settings.ts";
 import { prepareJob } from "../finetunejob/children.ts";
 import { trainJob } from "../finetunerun/job.ts";
-import { aBatchJob, aJob, aPod, aRun, aSpec, image, now, pinnedStatus } from "../testing/builders.ts";
+import { aBatchJob, aJob, anEnvelope, aPod, aRun, aSpec, image, now, pinnedStatus } from "../testing/builders.ts";
 import { claimMounts } from "./claims.ts";
 import { jobState } from "./outcome.ts";
 import { helperPlacement } from "./placement.ts";
@@ -116,6 +116,52 @@ describe("a Job's state", () => {
       if (reason) assert.equal(state.kind === "Pending" && state.reason, reason);
     });
   }
+});
+
+describe("a failed Job", () => {
+  const policy = (code: number) => ({
+    type: "Failed" as const,
+    reason: "PodFailurePolicy",
+    message: `Container trainer for pod team/pod failed with exit code ${code} matching FailJob rule at index 2`,
+  });
+  const limit = { type: "Failed" as const, reason: "BackoffLimitExceeded" };
+  const failure = (condition: Parameters<typeof aBatchJob>[0], ...pods: Parameters<typeof aPod>[0][]) => {
+    const state = jobState(aBatchJob(condition), pods.map(aPod));
+    assert.equal(state.kind, "Failed");
+    return state.kind === "Failed" ? state.failure : assert.fail();
+  };
+
+  for (const code of [12, 20, 21, 22, 23]) {
+    test(`by exit code ${code} is not tried again, whether its pod is still there or gone`, () => {
+      for (const pods of [[{ exitCode: code }], []]) {
+        const { exitCode, retryable } = failure(policy(code), ...pods);
+        assert.deepEqual([exitCode, retryable], [code, false]);
+      }
+    });
+  }
+
+  test("by a kill is tried again, unless it was for memory", () => {
+    assert.equal(failure(policy(137), { exitCode: 137, reason: "Error" }).retryable, true);
+    assert.equal(failure(policy(137)).retryable, true);
+    const memory = failure(policy(137), { exitCode: 137, reason: "OOMKilled" });
+    assert.deepEqual([memory.reason, memory.retryable], ["HostMemoryExceeded", false]);
+  });
+
+  test("by crashes and a store that cannot be reached has spent its own retries", () => {
+    for (const code of [1, 24, 139]) {
+      const { retryable, exhausted } = failure(limit, { exitCode: code });
+      assert.deepEqual([retryable, exhausted], [true, true]);
+    }
+  });
+
+  test("is told by the pod that failed it, not by one that was stopped later", () => {
+    const words = (reason: string) => anEnvelope({ stage: "Train", outcome: "Failed", reason, message: "words" });
+    const pods = [
+      { exitCode: 10, message: words("Stopped"), finishedAt: "2026-01-02T03:03:30Z" },
+      { exitCode: 20, message: words("NoTrainedTokens") },
+    ];
+    assert.equal(failure(policy(20), ...pods).reason, "NoTrainedTokens");
+  });
 });
 
 test("a claim that is written and read is mounted once, for writing", () => {

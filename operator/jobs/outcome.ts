@@ -72,15 +72,24 @@ function lastEnvelope(pods: readonly Pod[]): Envelope | undefined {
 type Condition = NonNullable<NonNullable<NonNullable<Job["status"]>["conditions"]>[number]>;
 
 function failureOf(condition: Condition, pods: readonly Pod[]): Failure {
-  const last = terminations(pods).find(({ exitCode }) => exitCode !== 0);
+  const decisive = decisiveExitCode(condition);
+  const last = terminations(pods).find(({ exitCode }) =>
+    decisive === undefined ? exitCode !== 0 : exitCode === decisive,
+  );
   const envelope = last && parseEnvelope(last.message);
   const exhausted = condition.reason === "BackoffLimitExceeded";
-  const exitCode = last?.exitCode;
+  const exitCode = last?.exitCode ?? decisive;
   if (condition.reason === "DeadlineExceeded") return { ...deadlineExceeded, exitCode, exhausted };
   if (last?.reason === "OOMKilled") return { ...hostMemoryExceeded, exitCode, exhausted };
   const retryable = exitCode === undefined || !isFinal(exitCode);
   const words = envelope ? { reason: envelope.reason, message: envelope.message } : crash(condition, last);
   return { ...words, exitCode, retryable, exhausted };
+}
+
+/** The exit code that failed the Job by its `podFailurePolicy`: its condition says so even when the pod is gone. */
+function decisiveExitCode({ reason, message }: Condition): number | undefined {
+  const [, code] = (reason === "PodFailurePolicy" && /failed with exit code (\d+) /.exec(message ?? "")) || [];
+  return code === undefined ? undefined : Number(code);
 }
 
 export const deadlineExceeded = {

@@ -1,4 +1,5 @@
 /** The trainer's progress as a status shows it. Pure. */
+import { isDeepStrictEqual } from "node:util";
 import { type Progress, parseProgress } from "../../trainer/contract/progress.ts";
 import type { ProgressStatus } from "../api/common.ts";
 import { timestamp } from "../runtime/clock.ts";
@@ -40,17 +41,20 @@ export function progressDueInMs(previous: ProgressStatus | undefined, now: Date)
   return Math.max(0, Date.parse(previous.updatedAt) + progressIntervalMs - now.getTime());
 }
 
-/** Is this line news: another phase, or numbers after a while? */
+/** Is this line news: another phase, or, after a while, other numbers? The same line again says nothing new. */
 export function isNews(progress: Progress, previous: ProgressStatus | undefined, now: Date): boolean {
-  return progress.phase !== previous?.phase || progressDueInMs(previous, now) === 0;
+  if (progress.phase !== previous?.phase) return true;
+  const { updatedAt: _, estimatedCompletionTime: __, ...before } = previous;
+  const { updatedAt: ___, estimatedCompletionTime: ____, ...after } = progressStatus(progress, previous, now);
+  return progressDueInMs(previous, now) === 0 && !isDeepStrictEqual(before, after);
 }
 
 /** Phases before and after the steps are short: their end is looked for often. */
 const lookMs = 3_000;
 
-/** When to look at the log again. */
+/** When to look at the log again; often too when a line is overdue. */
 export function lookAgainInMs(previous: ProgressStatus | undefined, now: Date): number {
-  return previous?.phase === "Training" ? Math.max(progressDueInMs(previous, now), 1_000) : lookMs;
+  return previous?.phase === "Training" ? Math.max(progressDueInMs(previous, now), lookMs) : lookMs;
 }
 
 /** A measured number in four significant digits. */

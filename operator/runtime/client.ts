@@ -107,6 +107,21 @@ export class Client {
     return readObject(resource, answer);
   }
 
+  /** Replaces what is at `path` (a JSON pointer) of this very object (by uid), whoever wrote it before. */
+  async replaceAt<T extends KubeObject>(resource: Resource<T>, object: T, path: string, value: unknown): Promise<T> {
+    const { namespace, name, uid } = object.metadata;
+    const answer = await this.#transport.json({
+      method: "PATCH",
+      path: pathOf(resource, { namespace, name }),
+      contentType: "application/json-patch+json",
+      body: [
+        { op: "test", path: "/metadata/uid", value: uid },
+        { op: "replace", path, value },
+      ],
+    });
+    return readObject(resource, answer);
+  }
+
   /** Deletes this very object (by uid); done already is done. */
   async delete(
     resource: Resource<KubeObject>,

@@ -35,6 +35,7 @@ export class Controller {
   constructor(options: ControllerOptions) {
     this.#options = options;
     this.queue = new WorkQueue(options.metrics.queue(options.name));
+    options.metrics.workers(options.name, options.workers, () => this.queue.running());
   }
 
   get name(): string {

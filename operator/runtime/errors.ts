@@ -21,6 +21,9 @@ export class ApiError extends Error {
 /** Reconciling this object again cannot help until it changes. */
 export class TerminalError extends Error {}
 
+/** A decision was taken on an object that has changed since: the newer one is on its way. */
+export class StaleError extends Error {}
+
 /** Leadership is lost or the process is ending: nothing may be written any more. */
 export class WritesStoppedError extends Error {
   constructor() {
@@ -30,8 +33,10 @@ export class WritesStoppedError extends Error {
 
 export const isNotFound = (error: unknown) => error instanceof ApiError && error.status === 404;
 export const isAlreadyExists = (error: unknown) => error instanceof ApiError && error.reason === "AlreadyExists";
+/** Our view was old. */
 export const isConflict = (error: unknown) =>
-  error instanceof ApiError && error.status === 409 && error.reason !== "AlreadyExists";
+  error instanceof StaleError ||
+  (error instanceof ApiError && error.status === 409 && error.reason !== "AlreadyExists");
 export const isGone = (error: unknown) => error instanceof ApiError && error.status === 410;
 /** The namespace is being deleted: nothing can be created in it. */
 export const isNamespaceTerminating = (error: unknown) =>

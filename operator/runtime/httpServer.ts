@@ -10,7 +10,7 @@ export interface Health {
 /** Listens on `port` of every address; 0 takes a free port. */
 export async function serveHttp(port: number, health: Health, metrics: ControllerMetrics): Promise<Server> {
   const server = createServer(async (request, response) => {
-    switch (request.url) {
+    switch (request.url?.split("?")[0]) {
       case "/healthz":
         response.writeHead(200).end("ok\n");
         return;

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import { claim, type Lease } from "./leader.ts";
+import type { RequestListener } from "node:http";
+import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { pino } from "pino";
+import { withServer } from "../testing/server.ts";
+import { Client } from "./client.ts";
+import { claim, LeaderElector, type Lease } from "./leader.ts";
 
 const lease = (holderIdentity: string): Lease => ({
   apiVersion: "coordination.k8s.io/v1",
@@ -25,3 +30,103 @@ const cases = [
 for (const { name, expected, ...observed } of cases) {
   test(name, () => assert.equal(claim(observed, "me"), expected));
 }
+
+/** One Lease behind HTTP, as the API server keeps it: a write with an old version is refused. */
+class LeaseServer {
+  lease: Lease | undefined;
+  #version = 0;
+  /** While it is silent it takes requests and never answers. */
+  silent = false;
+
+  put(lease: Lease): void {
+    this.lease = { ...lease, metadata: { ...lease.metadata, resourceVersion: `${++this.#version}` } };
+  }
+
+  readonly listener: RequestListener = async (request, response) => {
+    if (this.silent) return;
+    if (request.method === "GET") {
+      response.writeHead(this.lease ? 200 : 404).end(JSON.stringify(this.lease ?? {}));
+      return;
+    }
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const written: Lease = JSON.parse(Buffer.concat(chunks).toString());
+    const current = written.metadata.resourceVersion === this.lease?.metadata.resourceVersion;
+    if (current) this.put(written);
+    response.writeHead(current ? 200 : 409).end(JSON.stringify(this.lease));
+  };
+}
+
+const times = { leaseDurationMs: 1_000, renewDeadlineMs: 400, retryPeriodMs: 50 };
+
+async function withElectors(
+  use: (server: LeaseServer, elector: (identity: string) => LeaderElector) => Promise<void>,
+): Promise<void> {
+  const server = new LeaseServer();
+  await withServer(server.listener, (transport) => {
+    const common = { client: new Client(transport), namespace: "n", name: "l", log: pino({ level: "silent" }), times };
+    return use(server, (identity) => new LeaderElector({ ...common, identity }));
+  });
+}
+
+const patient = () => AbortSignal.timeout(5_000);
+
+describe("an elector", () => {
+  test("holds while it can renew, and is lost soon after it cannot", () =>
+    withElectors(async (server, elector) => {
+      const me = elector("me");
+      await me.acquire(patient());
+      const held = me.hold(patient());
+      await sleep(600);
+      assert.ok(me.holds());
+      server.silent = true;
+      const started = performance.now();
+      assert.equal(await held, "lost");
+      assert.ok(!me.holds() && performance.now() - started < 900);
+    }));
+
+  test("that stood still for longer than the deadline holds nothing, before it has looked", () =>
+    withElectors(async (_, elector) => {
+      const me = elector("me");
+      await me.acquire(patient());
+      const end = performance.now() + 500;
+      // As a stopped process: nothing runs meanwhile, timers neither.
+      while (performance.now() < end);
+      assert.equal(me.holds(), false);
+    }));
+
+  test("that sees another hold the Lease is lost at once", () =>
+    withElectors(async (server, elector) => {
+      const me = elector("me");
+      await me.acquire(patient());
+      const held = me.hold(patient());
+      server.put(lease("other"));
+      const started = performance.now();
+      assert.equal(await held, "lost");
+      assert.ok(performance.now() - started < 300);
+    }));
+
+  test("takes over what is not renewed, not sooner than the lease lasts", () =>
+    withElectors(async (server, elector) => {
+      await elector("old").acquire(patient());
+      const started = performance.now();
+      await elector("new").acquire(patient());
+      assert.ok(performance.now() - started > 900);
+      assert.equal(server.lease?.spec?.holderIdentity, "new");
+      assert.equal(server.lease?.spec?.leaseTransitions, 1);
+    }));
+
+  test("gives the Lease back when it is stopped, so that the next need not wait", () =>
+    withElectors(async (server, elector) => {
+      const me = elector("me");
+      await me.acquire(patient());
+      const stop = new AbortController();
+      const held = me.hold(stop.signal);
+      stop.abort();
+      assert.equal(await held, "released");
+      assert.equal(server.lease?.spec?.holderIdentity, "");
+      const started = performance.now();
+      await elector("next").acquire(patient());
+      assert.ok(performance.now() - started < 300);
+    }));
+});

@@ -1,14 +1,15 @@
 /**
  * Leader election on a Lease, as client-go does it: durations are measured on this process's own clock from the moment
  * a change of the Lease was seen, so that clocks may differ. A leader that could not renew within the renew deadline,
- * which is shorter than the lease, is one no longer.
+ * which is shorter than the lease, is one no longer; `holds` says so at every moment, also to a process that was
+ * stopped for a while and does not know it yet. Its client is its own, so that nothing stands in line before a renewal.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { V1Lease } from "@kubernetes/client-node";
 import type { Logger } from "pino";
 import type { Client } from "./client.ts";
 import { isAlreadyExists, isConflict } from "./errors.ts";
 import type { Resource, WireObject } from "./objects.ts";
-import { sleep } from "./transport.ts";
 
 export type Lease = WireObject<V1Lease>;
 export const leases: Resource<Lease> = {
@@ -18,9 +19,17 @@ export const leases: Resource<Lease> = {
   kind: "Lease",
 };
 
-const leaseDurationMs = 15_000;
-const renewDeadlineMs = 10_000;
-const retryPeriodMs = 2_000;
+export interface ElectionTimes {
+  /** How long others leave an unchanged Lease alone. */
+  leaseDurationMs: number;
+  /** Time without a renewal after which the holder gives up; shorter than the lease. */
+  renewDeadlineMs: number;
+  /** Between two attempts. */
+  retryPeriodMs: number;
+}
+
+/** client-go's. */
+export const usualTimes: ElectionTimes = { leaseDurationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 2_000 };
 
 /** What to do about the Lease, given what is known of it. */
 export type Claim = "create" | "renew" | "takeOver" | "wait";
@@ -36,7 +45,7 @@ export function claim({ lease, unchangedMs }: Observed, identity: string): Claim
   if (lease === undefined) return "create";
   const holder = lease.spec?.holderIdentity ?? "";
   if (holder === identity) return "renew";
-  const durationMs = (lease.spec?.leaseDurationSeconds ?? leaseDurationMs / 1000) * 1000;
+  const durationMs = (lease.spec?.leaseDurationSeconds ?? usualTimes.leaseDurationMs / 1000) * 1000;
   return holder === "" || unchangedMs > durationMs ? "takeOver" : "wait";
 }
 
@@ -46,51 +55,70 @@ export interface ElectorOptions {
   name: string;
   identity: string;
   log: Logger;
+  times?: ElectionTimes;
 }
+
+/** What an attempt at the Lease came to. `unknown`: the server gave no answer. */
+type Answer = "held" | "taken" | "unknown";
 
 export class LeaderElector {
   readonly #options: ElectorOptions;
+  readonly #times: ElectionTimes;
   #seen = { version: "", at: performance.now() };
+  /** When the last attempt that succeeded was begun. */
+  #renewedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ElectorOptions) {
     this.#options = options;
+    this.#times = options.times ?? usualTimes;
+  }
+
+  /** Is the Lease surely ours at this moment? */
+  holds(): boolean {
+    return this.#leftMs() > 0;
   }
 
   /** Resolves when this process leads. */
   async acquire(signal: AbortSignal): Promise<void> {
-    while (!(await this.#attempt())) await sleep(retryPeriodMs * (1 + Math.random() * 0.2), signal);
+    while ((await this.#attempt()) !== "held") {
+      await sleep(this.#times.retryPeriodMs * (1 + Math.random() * 0.2), undefined, { signal });
+    }
   }
 
   /** Renews until the signal fires (then gives the Lease back) or leadership is lost (then resolves with "lost"). */
   async hold(signal: AbortSignal): Promise<"released" | "lost"> {
-    let renewedAt = performance.now();
     for (;;) {
-      await sleep(retryPeriodMs, signal).catch(() => {});
+      await sleep(this.#times.retryPeriodMs, undefined, { signal }).catch(() => {});
       if (signal.aborted) {
         await this.#release();
         return "released";
       }
-      const left = renewDeadlineMs - (performance.now() - renewedAt);
-      if (await withTimeout(this.#attempt(), left)) renewedAt = performance.now();
-      else if (performance.now() - renewedAt >= renewDeadlineMs) return "lost";
+      const answer = await within(this.#attempt(), this.#leftMs());
+      if (answer === "taken" || !this.holds()) return "lost";
     }
   }
 
-  async #attempt(): Promise<boolean> {
+  #leftMs(): number {
+    return this.#renewedAt + this.#times.renewDeadlineMs - performance.now();
+  }
+
+  async #attempt(): Promise<Answer> {
     const { client, namespace, name, identity, log } = this.#options;
+    const begun = performance.now();
     try {
       const lease = await client.get(leases, { namespace, name });
       const version = lease?.metadata.resourceVersion ?? "";
       if (version !== this.#seen.version) this.#seen = { version, at: performance.now() };
       const decision = claim({ lease, unchangedMs: performance.now() - this.#seen.at }, identity);
-      if (decision === "wait") return false;
+      if (decision === "wait") return "taken";
       const wanted = this.#lease(lease, decision);
       await (decision === "create" ? client.create(leases, wanted) : client.replace(leases, wanted));
-      return true;
+      this.#renewedAt = begun;
+      return "held";
     } catch (error) {
       if (!isConflict(error) && !isAlreadyExists(error))
         log.warn({ error }, "leader election: the Lease could not be written");
-      return false;
+      return "unknown";
     }
   }
 
@@ -104,7 +132,7 @@ export class LeaderElector {
       metadata: current?.metadata ?? { namespace, name },
       spec: {
         holderIdentity: identity,
-        leaseDurationSeconds: leaseDurationMs / 1000,
+        leaseDurationSeconds: Math.ceil(this.#times.leaseDurationMs / 1000),
         renewTime: now,
         acquireTime: decision === "renew" ? (current?.spec?.acquireTime ?? now) : now,
         leaseTransitions: decision === "takeOver" ? transitions + 1 : transitions,
@@ -124,13 +152,10 @@ export class LeaderElector {
   }
 }
 
-/** The promise's answer, or false when it takes longer. */
-async function withTimeout(promise: Promise<boolean>, ms: number): Promise<boolean> {
+/** The promise's answer, or `unknown` when it takes longer. */
+async function within(promise: Promise<Answer>, ms: number): Promise<Answer> {
   const timeout = new AbortController();
-  const late = sleep(Math.max(ms, 0), timeout.signal).then(
-    () => false,
-    () => false,
-  );
+  const late = sleep(Math.max(ms, 0), "unknown" as const, { signal: timeout.signal }).catch(() => "unknown" as const);
   const answer = await Promise.race([promise, late]);
   timeout.abort();
   return answer;

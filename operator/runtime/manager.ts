@@ -2,8 +2,8 @@
  * The life of a controller process: fill the caches, become the leader, reconcile, drain.
  *
  * Order: reflectors and health run from the start; controllers start when every cache is filled and this process leads;
- * a signal drains them (no new work, the running reconciles end), then gives the Lease back. Lost leadership stops all
- * writes at once and ends with "lost": the caller exits.
+ * a signal drains them (what is queued is done, nothing new is taken), then stops all writes and gives the Lease back.
+ * Lost leadership stops all writes at once and ends with "lost": the caller exits.
  */
 import type { Logger } from "pino";
 import type { Controller } from "./controller.ts";
@@ -50,11 +50,14 @@ export class Manager {
       if (signal.aborted) return "stopped";
       this.#synced = true;
       log.info("caches are filled");
-      if (elector && !(await acquired(elector, signal))) return "stopped";
+      if (elector) {
+        if (!(await acquired(elector, signal))) return "stopped";
+        transport.writeOnlyWhile(() => elector.holds());
+      }
       metrics.leader.set({ name }, 1);
       for (const controller of controllers) controller.start();
       log.info({ controllers: controllers.map((controller) => controller.name) }, "reconciling");
-      return await this.#lead(signal, aborted);
+      return await this.#lead(aborted);
     } finally {
       transport.stopWrites();
       watching.abort();
@@ -62,19 +65,21 @@ export class Manager {
     }
   }
 
-  async #lead(signal: AbortSignal, aborted: Promise<void>): Promise<"stopped" | "lost"> {
+  async #lead(aborted: Promise<void>): Promise<"stopped" | "lost"> {
     const { name, controllers, elector, log, transport, metrics } = this.#options;
     const releasing = new AbortController();
     const held = elector?.hold(releasing.signal);
     const end = await Promise.race([aborted.then(() => "stopped" as const), ...(held ? [held] : [])]);
     metrics.leader.set({ name }, 0);
-    if (end === "lost" && !signal.aborted) {
+    if (end === "lost") {
       transport.stopWrites();
       log.error("leadership is lost");
       return "lost";
     }
     log.info("draining");
     await withDeadline(Promise.all(controllers.map((controller) => controller.drain())), drainMs);
+    // What has not ended by now must not write beside the next leader.
+    transport.stopWrites();
     releasing.abort();
     await held;
     return "stopped";

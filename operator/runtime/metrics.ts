@@ -6,6 +6,13 @@ import type { QueueObserver } from "./workqueue.ts";
 
 const seconds = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60];
 
+/** What a controller is working on: its name, how many workers it has, and the age of each piece of work in seconds. */
+interface Working {
+  readonly name: string;
+  readonly workers: number;
+  readonly ages: () => number[];
+}
+
 export class ControllerMetrics {
   readonly registry = new Registry();
   readonly #total = new Counter({
@@ -58,6 +65,14 @@ export class ControllerMetrics {
     buckets: seconds,
     registers: [this.registry],
   });
+  readonly #works = new Histogram({
+    name: "workqueue_work_duration_seconds",
+    help: "How long in seconds processing an item from workqueue takes",
+    labelNames: ["name"],
+    buckets: seconds,
+    registers: [this.registry],
+  });
+  readonly #working: Working[] = [];
   readonly #requests = new Counter({
     name: "rest_client_requests_total",
     help: "Number of HTTP requests, partitioned by status code and method",
@@ -73,6 +88,46 @@ export class ControllerMetrics {
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
+    const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
+    this.#atScrape(
+      "controller_runtime_max_concurrent_reconciles",
+      "Workers per controller",
+      "controller",
+      (one) => one.workers,
+    );
+    this.#atScrape(
+      "controller_runtime_active_workers",
+      "Workers at work per controller",
+      "controller",
+      (one) => one.ages().length,
+    );
+    this.#atScrape("workqueue_unfinished_work_seconds", "Seconds of work in progress per workqueue", "name", (one) =>
+      sum(one.ages()),
+    );
+    this.#atScrape(
+      "workqueue_longest_running_processor_seconds",
+      "Age of the oldest work in progress per workqueue",
+      "name",
+      (one) => Math.max(0, ...one.ages()),
+    );
+  }
+
+  /** A gauge for each controller, measured when it is asked for. */
+  #atScrape(name: string, help: string, label: "controller" | "name", measure: (one: Working) => number): void {
+    const working = this.#working;
+    new Gauge({
+      name,
+      help,
+      labelNames: [label],
+      registers: [this.registry],
+      collect() {
+        for (const one of working) this.set({ [label]: one.name }, measure(one));
+      },
+    });
+  }
+
+  workers(name: string, workers: number, ages: () => number[]): void {
+    this.#working.push({ name, workers, ages });
   }
 
   reconciled(controller: string, kind: string, duration: number): void {
@@ -94,6 +149,7 @@ export class ControllerMetrics {
       added: () => this.#adds.inc({ name }),
       retried: () => this.#retries.inc({ name }),
       waited: (duration) => this.#waits.observe({ name }, duration),
+      worked: (duration) => this.#works.observe({ name }, duration),
     };
   }
 }

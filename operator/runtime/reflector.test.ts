@@ -1,25 +1,27 @@
 import assert from "node:assert/strict";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
 import { withServer } from "../testing/server.ts";
 import { Client } from "./client.ts";
 import type { KubeObject, Resource } from "./objects.ts";
 import { Reflector } from "./reflector.ts";
 import { Store } from "./store.ts";
-import { sleep } from "./transport.ts";
 
 const things: Resource<KubeObject> = { group: "test", version: "v1", plural: "things", kind: "Thing" };
 const thing = (name: string, resourceVersion: string) => ({ metadata: { name, namespace: "ns", resourceVersion } });
 const event = (type: string, object: object) => `${JSON.stringify({ type, object })}\n`;
 
 type Watch = (query: URLSearchParams, response: ServerResponse) => void;
+const quiet: Watch = (_, response) => response.writeHead(200).flushHeaders();
 
-/** A reflector against a server that lists `lists` in turn and answers its watches in turn. */
+/** A reflector against a server that lists `lists` in turn and answers its watches in turn, the last one for ever. */
 async function reflect(
   lists: readonly (readonly object[])[],
   watches: readonly Watch[],
-  until: (store: Store<KubeObject>) => boolean,
+  until: (store: Store<KubeObject>, watches: number) => boolean,
+  silenceMs = 90_000,
 ): Promise<{ names: string[]; watchedFrom: string[]; lists: number }> {
   const watchedFrom: string[] = [];
   let listed = 0;
@@ -30,16 +32,17 @@ async function reflect(
       response.end(JSON.stringify({ metadata: { resourceVersion: `${listed * 100}` }, items }));
       return;
     }
-    watches[watchedFrom.push(query.get("resourceVersion") ?? "") - 1]?.(query, response);
+    const index = watchedFrom.push(query.get("resourceVersion") ?? "") - 1;
+    watches[Math.min(index, watches.length - 1)]?.(query, response);
   };
   const store = new Store<KubeObject>({});
   await withServer(listener, async (transport) => {
     const log = pino({ level: "silent" });
-    const reflector = new Reflector({ client: new Client(transport), resource: things, store, log });
+    const reflector = new Reflector({ client: new Client(transport), resource: things, store, silenceMs, log });
     const stop = new AbortController();
     const running = reflector.run(stop.signal);
     await reflector.synced;
-    for (let waited = 0; !until(store) && waited < 5_000; waited += 20) await sleep(20);
+    for (let waited = 0; !until(store, watchedFrom.length) && waited < 5_000; waited += 20) await sleep(20);
     stop.abort();
     await running;
   });
@@ -65,7 +68,6 @@ test("a watch that is cut resumes where it was and lists nothing again", async (
 
 test("410 Gone means one new list, and what it lacks is deleted", async () => {
   const gone: Watch = (_, response) => response.end(event("ERROR", { kind: "Status", code: 410, reason: "Expired" }));
-  const quiet: Watch = (_, response) => response.writeHead(200).flushHeaders();
   const result = await reflect(
     [[thing("a", "1"), thing("b", "2")], [thing("b", "2")]],
     [gone, quiet],
@@ -87,4 +89,33 @@ test("a deleted object leaves the store", async () => {
   const watch: Watch = (_, response) => response.write(event("DELETED", thing("a", "101")));
   const result = await reflect([[thing("a", "1"), thing("b", "2")]], [watch], (store) => store.size === 1);
   assert.deepEqual(result.names, ["b"]);
+});
+
+test("a watch that is silent for too long is taken for broken and resumed", async () => {
+  const news: Watch = (_, response) => response.write(event("ADDED", thing("b", "101")));
+  const result = await reflect([[thing("a", "1")]], [quiet, news], (store) => store.size === 2, 100);
+  assert.deepEqual(result, { names: ["a", "b"], watchedFrom: ["100", "100"], lists: 1 });
+});
+
+test("errors of a busy server are waited out, and nothing is listed again", async () => {
+  const busy: Watch = (_, response) => response.writeHead(503).end();
+  const news: Watch = (_, response) => response.write(event("ADDED", thing("b", "101")));
+  const result = await reflect([[thing("a", "1")]], [busy, busy, news], (store) => store.size === 2);
+  assert.deepEqual(result, { names: ["a", "b"], watchedFrom: ["100", "100", "100"], lists: 1 });
+});
+
+test("a watch that the server refuses means a new list", async () => {
+  const refused: Watch = (_, response) => response.writeHead(403).end();
+  const lists = [[thing("a", "1")], [thing("b", "2")]];
+  const result = await reflect(lists, [refused, quiet], (_, watches) => watches === 2);
+  assert.deepEqual(result, { names: ["b"], watchedFrom: ["100", "200"], lists: 2 });
+});
+
+test("watches that end at once with nothing are not opened ever faster", async () => {
+  const empty: Watch = (_, response) => response.end();
+  const started = performance.now();
+  const result = await reflect([[thing("a", "1")]], [empty], (_, watches) => watches === 4);
+  assert.equal(result.lists, 1);
+  // Half of 200, 400 and 800 ms at the least.
+  assert.ok(performance.now() - started >= 700);
 });

@@ -1,21 +1,22 @@
 /**
  * Keeps a store equal to what the API server has: a paginated list, then a watch with bookmarks.
  *
- * A watch that ends or breaks is resumed where it was; 410 Gone means one new list; a watch that is silent for 90 s
- * (bookmarks come every minute) counts as broken. It never gives up and never throws; it ends with its signal.
+ * A watch that ends or breaks is resumed where it was; one that the server refuses (410 Gone, above all) means one new
+ * list; a watch that is silent for 90 s (bookmarks come every minute) counts as broken. What fails again and again is
+ * tried with a back-off that only news resets. It never gives up and never throws; it ends with its signal.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Client } from "./client.ts";
 import { ApiError, isGone } from "./errors.ts";
 import { isRecord, type KubeObject, keyOf, type Resource, readObject } from "./objects.ts";
 import type { Store } from "./store.ts";
-import { sleep } from "./transport.ts";
 
 const pageSize = 500;
-const silenceMs = 90_000;
+const usualSilenceMs = 90_000;
 const maxBackoffMs = 30_000;
-
-type State = { kind: "list" } | { kind: "watch"; resourceVersion: string };
+/** A watch that ends sooner than this and brought nothing is a failure, whatever the server calls it. */
+const shortWatchMs = 1_000;
 
 export interface ReflectorOptions<T extends KubeObject> {
   client: Client;
@@ -23,6 +24,8 @@ export interface ReflectorOptions<T extends KubeObject> {
   store: Pick<Store<T>, "set" | "delete" | "replace">;
   namespace?: string | undefined;
   labelSelector?: string | undefined;
+  /** Longest time without a word of a watch. Default 90 s. */
+  silenceMs?: number;
   log: Logger;
 }
 
@@ -31,6 +34,8 @@ export class Reflector<T extends KubeObject> {
   readonly synced: Promise<void>;
   readonly #options: ReflectorOptions<T>;
   #markSynced: () => void = () => {};
+  /** Where the next watch starts; undefined: a list comes first. */
+  #version: string | undefined;
   #failures = 0;
 
   constructor(options: ReflectorOptions<T>) {
@@ -41,24 +46,23 @@ export class Reflector<T extends KubeObject> {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    let state: State = { kind: "list" };
     while (!signal.aborted) {
       try {
-        state = state.kind === "list" ? await this.#list(signal) : await this.#watch(state.resourceVersion, signal);
-        this.#failures = 0;
+        if (this.#version === undefined) await this.#list(signal);
+        else await this.#watch(this.#version, signal);
       } catch (error) {
         if (signal.aborted) return;
-        state = nextState(state, error);
+        if (isRefused(error, this.#failures)) this.#version = undefined;
         await this.#backOff(error, signal);
       }
     }
   }
 
-  async #list(signal: AbortSignal): Promise<State> {
+  async #list(signal: AbortSignal): Promise<void> {
     const { client, resource, store, namespace, labelSelector } = this.#options;
     const objects: T[] = [];
     let continueToken = "";
-    for (;;) {
+    do {
       const page = await client.list(resource, {
         namespace,
         labelSelector,
@@ -68,37 +72,32 @@ export class Reflector<T extends KubeObject> {
       });
       objects.push(...page.items);
       continueToken = page.continueToken;
-      if (continueToken !== "") continue;
-      store.replace(objects);
-      this.#markSynced();
-      return { kind: "watch", resourceVersion: page.resourceVersion };
-    }
+      if (continueToken === "") this.#version = page.resourceVersion;
+    } while (continueToken !== "");
+    store.replace(objects);
+    this.#markSynced();
   }
 
-  /** Follows one watch to its end; returns where the next one starts. */
-  async #watch(from: string, signal: AbortSignal): Promise<State> {
-    const { client, resource, namespace, labelSelector } = this.#options;
-    let resourceVersion = from;
-    const timeoutSeconds = Math.round(300 + Math.random() * 300);
+  /** Follows one watch to its end. */
+  async #watch(from: string, signal: AbortSignal): Promise<void> {
+    const { client, resource, namespace, labelSelector, silenceMs = usualSilenceMs } = this.#options;
+    const started = performance.now();
+    let events = 0;
     const lines = client.watch(resource, {
       namespace,
       labelSelector,
-      resourceVersion,
-      timeoutSeconds,
+      resourceVersion: from,
+      timeoutSeconds: Math.round(300 + Math.random() * 300),
       silenceMs,
       signal,
     });
-    try {
-      for await (const line of lines) {
-        resourceVersion = this.#take(readWatchEvent(line)) ?? resourceVersion;
-        this.#failures = 0;
-      }
-    } catch (error) {
-      if (signal.aborted || isGone(error)) throw error;
-      this.#options.log.debug({ error, resource: resource.plural }, "watch ended early; resuming");
-      await this.#backOff(error, signal);
+    for await (const line of lines) {
+      this.#version = this.#take(readWatchEvent(line)) ?? this.#version;
+      this.#failures = 0;
+      events++;
     }
-    return { kind: "watch", resourceVersion };
+    if (events === 0 && performance.now() - started < shortWatchMs) throw new Error("the watch ended at once");
+    this.#failures = 0;
   }
 
   #take({ type, object }: WatchEvent): string | undefined {
@@ -118,7 +117,7 @@ export class Reflector<T extends KubeObject> {
     const { log, resource } = this.#options;
     if (!isGone(error) && this.#failures > 1)
       log.warn({ error, resource: resource.plural }, "list or watch failed; trying again");
-    await sleep(delay, signal).catch(() => {});
+    await sleep(delay, undefined, { signal }).catch(() => {});
   }
 }
 
@@ -144,6 +143,8 @@ function watchError(status: Record<string, unknown>): ApiError {
   return new ApiError(code, String(status.reason ?? ""), String(status.message ?? "the watch ended with an error"));
 }
 
-function nextState(state: State, error: unknown): State {
-  return isGone(error) ? { kind: "list" } : state;
+/** The server will not go on from there: it says so, or answers with errors again and again. Busy is neither. */
+function isRefused(error: unknown, failures: number): boolean {
+  if (!(error instanceof ApiError) || error.status === 429) return false;
+  return error.status < 500 || failures >= 5;
 }

@@ -1,4 +1,6 @@
 /** A token bucket: `rate` calls a second, `burst` at once; callers wait in order. */
+import { setTimeout as sleep } from "node:timers/promises";
+
 export class TokenBucket {
   readonly #rate: number;
   readonly #burst: number;
@@ -11,15 +13,11 @@ export class TokenBucket {
     this.#tokens = burst;
   }
 
-  /** Resolves when the call may go out. */
-  take(signal?: AbortSignal): Promise<void> {
+  /** Resolves when the call may go out; rejects as soon as the signal fires. */
+  async take(signal?: AbortSignal): Promise<void> {
     const now = performance.now();
     this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#at) / 1000) * this.#rate) - 1;
     this.#at = now;
-    if (this.#tokens >= 0) return Promise.resolve();
-    const waitMs = (-this.#tokens / this.#rate) * 1000;
-    return new Promise((resolve, reject) => {
-      setTimeout(() => (signal?.aborted ? reject(signal.reason) : resolve()), waitMs);
-    });
+    if (this.#tokens < 0) await sleep((-this.#tokens / this.#rate) * 1000, undefined, { signal });
   }
 }

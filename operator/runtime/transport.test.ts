@@ -3,6 +3,7 @@ import type { RequestListener } from "node:http";
 import { test } from "node:test";
 import { withServer } from "../testing/server.ts";
 import { ApiError, isAlreadyExists, isConflict, WritesStoppedError } from "./errors.ts";
+import { TokenBucket } from "./tokenBucket.ts";
 import { retryDelayMs } from "./transport.ts";
 
 const tooMany = (retryAfterMs?: number) => new ApiError(429, "TooManyRequests", "", retryAfterMs);
@@ -28,6 +29,10 @@ for (const { name, method, error, retried } of retries) {
 
 test("the server's Retry-After is waited for", () => {
   assert.ok((retryDelayMs("POST", tooMany(2000), 1) ?? 0) >= 2000);
+});
+
+test("a Retry-After of an hour is left to the caller's own back-off", () => {
+  assert.equal(retryDelayMs("POST", tooMany(3_600_000), 1), undefined);
 });
 
 test("requests carry the token and are retried until the server is free", async () => {
@@ -67,6 +72,31 @@ test("after stopWrites nothing is written and reads go on", async () => {
     await transport.json({ method: "GET", path: "/x" });
   });
   assert.deepEqual(methods, ["GET"]);
+});
+
+test("whether this process may write is asked right before each write, and before each retry of it", async () => {
+  const methods: (string | undefined)[] = [];
+  let leads = true;
+  const listener: RequestListener = (request, response) => {
+    methods.push(request.method);
+    leads = false;
+    response.writeHead(429, { "retry-after": "0" }).end();
+  };
+  await withServer(listener, async (transport) => {
+    transport.writeOnlyWhile(() => leads);
+    await assert.rejects(transport.json({ method: "PATCH", path: "/x", body: {} }), WritesStoppedError);
+  });
+  assert.deepEqual(methods, ["PATCH"]);
+});
+
+test("a burst passes at once and the rest at the rate; whoever gives up waiting is told so at once", async () => {
+  const bucket = new TokenBucket(100, 2);
+  const started = performance.now();
+  await Promise.all(Array.from({ length: 12 }, () => bucket.take()));
+  const took = performance.now() - started;
+  assert.ok(took > 90 && took < 1_000, `${took} ms`);
+  const slow = new TokenBucket(0.01, 0);
+  await assert.rejects(slow.take(AbortSignal.timeout(20)));
 });
 
 test("a silent stream ends with an error", async () => {

@@ -2,8 +2,10 @@
  * HTTP to the API server: kubeconfig and authentication come from @kubernetes/client-node, the connections are one
  * shared pool, and the rate is bounded. 429 and 503 are retried with the server's Retry-After and jitter for every
  * verb (the server did nothing); other 5xx and lost connections only for reads, since a write may have happened.
+ * Whether this process may still write is asked right before each write is sent.
  */
 import type { RequestOptions } from "node:https";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { KubeConfig } from "@kubernetes/client-node";
 import { Agent, type Dispatcher, ProxyAgent, request as send } from "undici";
 import { ApiError, apiError, WritesStoppedError } from "./errors.ts";
@@ -24,12 +26,18 @@ export interface TransportOptions {
   requestsPerSecond?: number;
   /** Requests at once above the rate. Default 100. */
   burst?: number;
+  /** Longest time of one attempt. Default 30 s. */
+  requestTimeoutMs?: number;
+  /** Attempts at one call, the first included. Default 6. */
+  maxAttempts?: number;
   onResponse?: (method: string, code: number) => void;
 }
 
-const requestTimeoutMs = 30_000;
+const usualTimeoutMs = 30_000;
+const usualAttempts = 6;
 const credentialsAgeMs = 60_000;
-const maxAttempts = 6;
+/** A server that asks for more patience than this is left to the work queue's back-off. */
+const longestRetryAfterMs = 30_000;
 
 interface Credentials {
   readAt: number;
@@ -44,7 +52,7 @@ export class Transport {
   readonly #bucket: TokenBucket;
   #credentials: Credentials | undefined;
   #dispatcher: Dispatcher | undefined;
-  #writesStopped = false;
+  #mayWrite = () => true;
 
   constructor(config: KubeConfig, options: TransportOptions) {
     const cluster = config.getCurrentCluster();
@@ -55,9 +63,14 @@ export class Transport {
     this.#bucket = new TokenBucket(options.requestsPerSecond ?? 50, options.burst ?? 100);
   }
 
+  /** From now on a write is sent only while `holds` is true at that moment. */
+  writeOnlyWhile(holds: () => boolean): void {
+    this.#mayWrite = holds;
+  }
+
   /** From now on only reads pass: what a lost leader must do at once. */
   stopWrites(): void {
-    this.#writesStopped = true;
+    this.#mayWrite = () => false;
   }
 
   async json(call: Call): Promise<unknown> {
@@ -67,6 +80,7 @@ export class Transport {
 
   /** Throws `ApiError` for an answer that is not 2xx. */
   async text(call: Call): Promise<string> {
+    const { requestTimeoutMs = usualTimeoutMs, maxAttempts = usualAttempts } = this.#options;
     for (let attempt = 1; ; attempt++) {
       try {
         const limit = AbortSignal.timeout(requestTimeoutMs);
@@ -74,9 +88,9 @@ export class Transport {
         const response = await this.#send({ ...call, signal }, requestTimeoutMs);
         return await response.body.text();
       } catch (error) {
-        const delay = retryDelayMs(call.method, error, attempt);
+        const delay = attempt < maxAttempts ? retryDelayMs(call.method, error, attempt) : undefined;
         if (delay === undefined || call.signal?.aborted) throw error;
-        await sleep(delay, call.signal);
+        await sleep(delay, undefined, { signal: call.signal });
       }
     }
   }
@@ -99,7 +113,7 @@ export class Transport {
   async #send(call: Call, timeoutMs: number): Promise<Dispatcher.ResponseData> {
     await this.#bucket.take(call.signal);
     const { authorization } = await this.#refreshCredentials();
-    if (this.#writesStopped && call.method !== "GET") throw new WritesStoppedError();
+    if (call.method !== "GET" && !this.#mayWrite()) throw new WritesStoppedError();
     const response = await send(this.#url(call), {
       dispatcher: this.#dispatcher!,
       method: call.method,
@@ -116,6 +130,8 @@ export class Transport {
     });
     this.#options.onResponse?.(call.method, response.statusCode);
     if (response.statusCode < 300) return response;
+    // Refused credentials may have been replaced on disk since they were read.
+    if (response.statusCode === 401) this.#forgetCredentials();
     const retryAfter = response.headers["retry-after"];
     throw apiError(
       response.statusCode,
@@ -154,6 +170,10 @@ export class Transport {
     return this.#credentials;
   }
 
+  #forgetCredentials(): void {
+    if (this.#credentials) this.#credentials = { ...this.#credentials, readAt: Number.NEGATIVE_INFINITY };
+  }
+
   #newDispatcher(tls: Pick<RequestOptions, "ca" | "cert" | "key" | "rejectUnauthorized" | "servername">): Dispatcher {
     const proxy = this.#config.getCurrentCluster()?.proxyUrl;
     if (proxy !== undefined) return new ProxyAgent({ uri: proxy, requestTls: tls, allowH2: false });
@@ -174,27 +194,12 @@ function authorizationOf({ headers, auth }: RequestOptions): string | undefined 
 
 /** How long to wait before the next attempt; undefined when there is none. Exported for its table. */
 export function retryDelayMs(method: Call["method"], error: unknown, attempt: number): number | undefined {
-  if (attempt >= maxAttempts || error instanceof WritesStoppedError) return undefined;
+  if (error instanceof WritesStoppedError) return undefined;
   const refused = error instanceof ApiError && (error.status === 429 || error.status === 503);
   const failedRead = method === "GET" && !(error instanceof ApiError && error.status < 500);
   if (!refused && !failedRead) return undefined;
   const asked = error instanceof ApiError ? error.retryAfterMs : undefined;
+  if (asked !== undefined && asked > longestRetryAfterMs) return undefined;
   const backoff = Math.min(100 * 2 ** (attempt - 1), 5_000);
   return (asked ?? backoff) + Math.random() * backoff;
-}
-
-/** Resolves after `ms`; rejects when `signal` fires. */
-export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason);
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", stop);
-      resolve();
-    }, ms);
-    signal?.addEventListener("abort", stop, { once: true });
-  });
 }

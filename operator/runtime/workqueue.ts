@@ -9,6 +9,8 @@ export interface QueueObserver {
   retried(): void;
   /** Seconds between a key's add and its get. */
   waited(seconds: number): void;
+  /** Seconds between a key's get and its done. */
+  worked(seconds: number): void;
 }
 
 const baseDelayMs = 5;
@@ -24,7 +26,8 @@ interface Waiting {
 export class WorkQueue {
   readonly #order: string[] = [];
   readonly #dirty = new Set<string>();
-  readonly #processing = new Set<string>();
+  /** Keys that are being worked on, and since when. */
+  readonly #processing = new Map<string, number>();
   readonly #failures = new Map<string, number>();
   readonly #waiting = new Map<string, Waiting>();
   readonly #addedAt = new Map<string, number>();
@@ -38,6 +41,12 @@ export class WorkQueue {
 
   get length(): number {
     return this.#order.length;
+  }
+
+  /** Seconds since each key that is being worked on was taken. */
+  running(): number[] {
+    const now = performance.now();
+    return [...this.#processing.values()].map((since) => (now - since) / 1000);
   }
 
   add(key: string): void {
@@ -87,7 +96,9 @@ export class WorkQueue {
   }
 
   done(key: string): void {
+    const since = this.#processing.get(key);
     this.#processing.delete(key);
+    if (since !== undefined) this.#observer?.worked((performance.now() - since) / 1000);
     if (this.#dirty.has(key)) this.#enqueue(key);
   }
 
@@ -111,8 +122,9 @@ export class WorkQueue {
 
   #take(key: string): string {
     this.#dirty.delete(key);
-    this.#processing.add(key);
-    this.#observer?.waited((performance.now() - (this.#addedAt.get(key) ?? performance.now())) / 1000);
+    const now = performance.now();
+    this.#processing.set(key, now);
+    this.#observer?.waited((now - (this.#addedAt.get(key) ?? now)) / 1000);
     this.#addedAt.delete(key);
     this.#observer?.depth(this.#order.length);
     return key;

@@ -176,7 +176,7 @@ export function anAdapter(
   };
 }
 
-export function aBatchJob(condition?: { type: "Complete" | "Failed"; reason?: string }): Job {
+export function aBatchJob(condition?: { type: "Complete" | "Failed"; reason?: string; message?: string }): Job {
   return {
     apiVersion: "batch/v1",
     kind: "Job",
@@ -190,17 +190,19 @@ export function aBatchJob(condition?: { type: "Complete" | "Failed"; reason?: st
 type Pods = {
   running?: boolean;
   exitCode?: number;
+  finishedAt?: string;
   reason?: string;
   message?: string;
   unschedulable?: string;
   waiting?: string;
 };
 
-export function aPod({ running = false, exitCode, reason, message, unschedulable, waiting }: Pods): Pod {
+export function aPod({ running = false, exitCode, finishedAt = "2026-01-02T03:03:00Z", ...pod }: Pods): Pod {
+  const { reason, message, unschedulable, waiting } = pod;
   const terminated =
     exitCode === undefined
       ? undefined
-      : { exitCode, finishedAt: "2026-01-02T03:03:00Z", ...(reason && { reason }), ...(message && { message }) };
+      : { exitCode, finishedAt, ...(reason && { reason }), ...(message && { message }) };
   const state = terminated ? { terminated } : waiting ? { waiting: { reason: waiting, message: "because" } } : {};
   return {
     apiVersion: "v1",
