@@ -10,6 +10,12 @@ test("personal addresses, links, telephone numbers and identifiers become neutra
     ["see http://example.org/a?b=c#d.", "see [url]"],
     ["at www.example.com/now and at example.co.uk", "at [url] and at [url]"],
     ["call 1-800-555-0199 or (555) 555-0123", "call [phone] or [phone]"],
+    ["call 555-555-0199-4321 now", "call [phone] now"],
+    ["Tlf: 0312. 555 0150/ Fax: 0312. 555 0147", "Tlf: [phone]/ Fax: [phone]"],
+    ["Phone: + 45 45 55 01 00, TEL:(+225) 0155 0100.", "Phone: [phone], TEL:[phone]."],
+    ["write to jane.roe@ or (webmaster@*) or to joe@", "write to [email] or ([email]*) or to [email]"],
+    ["at 427-3 Example Street, Suite 319, Springfield, NH 03063 or", "at [address], Suite 319, [address] or"],
+    ["24, Example Road, Banbury, OX99 9ZZ, P.O. Box 101", "[address], Banbury, [address]"],
     ["from host 192.168.10.1 again", "from host [address] again"],
     ["order 20020912345678 of 1999", "order [id] of 1999"],
     ["key 7c53336b37003a9286aba55d2945844c here", "key [id] here"],
@@ -18,7 +24,7 @@ test("personal addresses, links, telephone numbers and identifiers become neutra
 });
 
 test("prices, percentages, years and plain words stay", () => {
-  const text = "Save $3,500.00, that is 45% of the 1999 price. Ask us at 5pm";
+  const text = "Save $3,500.00, that is 45% of the 1999 price. Ask us at 5pm on DVD drive 3. @@ 4 lines @(#)$Id";
   assert.equal(neutralise(text), text);
 });
 

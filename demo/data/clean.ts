@@ -1,8 +1,8 @@
 /**
  * From a message's subject and visible text to what the model is shown. Pure.
- * E-mail addresses, links, telephone numbers, network addresses and long identifiers in their usual forms become neutral
- * tokens such as [email]; one that is cut off or grouped unusually can stay. Invariants: quoted lines, signatures and
- * mailing-list footers are gone; one line break at most between lines; the excerpt ends at a word.
+ * E-mail addresses (cut off ones too), links, telephone numbers, network and postal addresses and long identifiers become
+ * neutral tokens such as [email]. Invariants: quoted lines, signatures and mailing-list footers are gone; one line break
+ * at most between lines; the excerpt ends at a word.
  */
 import type { MailText } from "./mail.ts";
 
@@ -13,13 +13,23 @@ export const subjectCharacters = 120;
 const neutralTokens: readonly [RegExp, string][] = [
   [/\b(?:https?|ftp|mailto|news):[^\s<>"')]+/gi, "[url]"],
   [/\bwww\.[^\s<>"')]+/gi, "[url]"],
-  [/[\w.+=%-]+@[\w-]+(?:\.[\w-]+)*/g, "[email]"],
+  [/[\w.+=%-]+@(?:[\w-]+(?:\.[\w-]+)*|(?=[\s*,;:>)]|$))/g, "[email]"],
   [
     /\b(?:[a-z0-9-]+\.)+(?:com|net|org|edu|gov|info|biz|co\.uk|ie|de|fr|cn|kr|ru)(?:\/[^\s<>"')]*)?(?![\w.])/gi,
     "[url]",
   ],
   [/\b\d{1,3}(?:\.\d{1,3}){3}\b/g, "[address]"],
-  [/(?<![\w$])(?:\+?\d{1,3}[ .-]?)?(?:\(\d{2,4}\)|\d{3})[ .-]?\d{3,4}[ .-]\d{3,4}(?!\w)/g, "[phone]"],
+  [/(?<![\w$])(?:\+?\d{1,3}[ .-]?)?(?:\(\d{2,4}\)|\d{3})[ .-]?\d{3,4}[ .-]\d{3,4}(?:[ .-]\d{2,5})*(?!\w)/g, "[phone]"],
+  // However its digits are grouped, a number behind one of these words is a telephone's.
+  [/\b(tele?phone|tel|tlf|phone|ph|fax|mobile|cell)\b(\s?[:.=]?\s?)[ (+]*\d[\d ()+./-]{3,}\d/gi, "$1$2[phone]"],
+  // House number and street; post-office box; town, state and ZIP code; British postcode.
+  [
+    /\b\d{1,5}(?:-\d{1,3})?,? (?:(?:\d{1,3}(?:st|nd|rd|th)|[A-Z][\w.]*) ){1,3}?(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Drive|Lane|Court|Way)\b\.?/g,
+    "[address]",
+  ],
+  [/\bp\. ?o\. ?box \d+/gi, "[address]"],
+  [/\b[A-Z][a-z]+(?: [A-Z][a-z]+)?,? ?[A-Z]{2},? \d{5}(?:-\d{4})?\b/g, "[address]"],
+  [/\b[A-Z]{1,2}\d{1,2}[A-Z]? \d[A-Z]{2}\b/g, "[address]"],
   [/\b(?=[a-z_-]*\d)[\da-z_-]{16,}\b/gi, "[id]"],
   [/\b[0-9a-f]{8}(?:-?[0-9a-f]{4,})+\b/gi, "[id]"],
   [/\b\d{7,}\b/g, "[id]"],
