@@ -4,7 +4,7 @@ import { adapterSpec } from "../api/adapter.ts";
 import { findCondition } from "../api/conditions.ts";
 import { type Adapter, adapters } from "../api/kinds.ts";
 import type { Caches } from "../caches.ts";
-import { askAgainInMs, createJobOf, jobRefused, type Refused } from "../jobs/create.ts";
+import { createJobOf, type Refused } from "../jobs/create.ts";
 import { observeJob } from "../jobs/observe.ts";
 import { batchJobs } from "../jobs/resources.ts";
 import type { Client } from "../runtime/client.ts";
@@ -37,10 +37,10 @@ export class AdapterReconciler {
     const world = await this.#gather(adapter);
     const decision = decide(world);
     const refused = await this.#apply(adapter, decision);
-    const { status } = refused.size === 0 ? decision : decide(withRefusals(world, refused));
+    const { status, requeueAfterMs } = refused.size === 0 ? decision : decide(withRefusals(world, refused));
     await writeStatus(this.#client, adapters, adapter, status, manager);
     await this.#tell(adapter, status);
-    return { requeueAfterMs: refused.size === 0 ? undefined : askAgainInMs(jobRefused) };
+    return { requeueAfterMs };
   }
 
   /** Carries out the actions; returns the Jobs, by name, that the API server refuses. */
@@ -80,7 +80,7 @@ export class AdapterReconciler {
     return {
       entry,
       key,
-      ...(await observeJob({ client: this.#client, ...this.#caches }, adapter, exportJobName(key))),
+      ...(await observeJob({ client: this.#client, clock: this.#clock, ...this.#caches }, adapter, exportJobName(key))),
     };
   }
 

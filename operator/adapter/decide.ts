@@ -4,33 +4,75 @@
  */
 
 import type { AdapterSpec, ExportStatus } from "../api/adapter.ts";
-import { updateConditions, type Verdict, verdict } from "../api/conditions.ts";
+import { type ConditionUpdate, updateConditions, type Verdict, verdict } from "../api/conditions.ts";
+import { type DeclaredStep, ready, reconciling, stalled } from "../api/outcome.ts";
 import { exportJob, exportStatus } from "./exports.ts";
 import type { Action, Decision, World } from "./world.ts";
+
+type Step = (world: World, exports: readonly ExportStatus[]) => Decision | undefined;
+
+const exportFailed: Step = (world, exports) => {
+  const failed = exports.find(({ state }) => state === "Failed");
+  if (failed === undefined) return undefined;
+  const message = `Export ${failed.name}: ${failed.message ?? ""}`;
+  return say(world, "Stalled", "Failed", failed.reason ?? "ExportFailed", message, exports);
+};
+
+const exporting: Step = (world, exports) => {
+  const unfinished = exports.find(({ state }) => state !== "Ready");
+  if (unfinished === undefined) return undefined;
+  const message = `Export ${unfinished.name}: ${unfinished.message ?? "writing, reading back and comparing."}`;
+  return say(world, "Reconciling", "Exporting", unfinished.reason ?? "Exporting", message, exports);
+};
+
+const exported: Step = (world, exports) => {
+  const message =
+    exports.length === 0 ? "The adapter is in the store." : `${exports.length} exports are written and verified.`;
+  return say(world, "Ready", "Ready", "Exported", message, exports);
+};
+
+/** In order; what is made or deleted follows from each export by itself. */
+export const road: readonly DeclaredStep<Step>[] = [
+  {
+    name: "exportFailed",
+    when: "an export failed; it is not tried again by itself, and the others go on",
+    outcomes: [stalled("Failed", "* the export's")],
+    step: exportFailed,
+  },
+  {
+    name: "exporting",
+    when: "an export is not written and compared yet",
+    outcomes: [reconciling("Exporting", "Exporting"), reconciling("Exporting", "* the pod's")],
+    step: exporting,
+  },
+  {
+    name: "exported",
+    when: "else: every export was written, read back and compared",
+    outcomes: [ready("Ready", "Exported")],
+    step: exported,
+  },
+];
 
 export function decide(world: World): Decision {
   const { adapter, spec } = world;
   if (adapter.metadata.deletionTimestamp !== undefined) return { status: adapter.status ?? {}, actions: [] };
   if ("issue" in spec)
-    return say(world, "Stalled", "Invalid", "InvalidSpec", spec.issue, adapter.status?.exports ?? [], []);
+    return say(world, "Stalled", "Invalid", "InvalidSpec", spec.issue, adapter.status?.exports ?? []);
   const exports = world.exports.map((one) => exportStatus(statusOf(world, one.entry.name), one, spec));
   const actions = [
     ...world.staleJobs.map((job) => ({ kind: "deleteJob" as const, job })),
     ...jobActions(world, spec, exports),
   ];
-  const failed = exports.find(({ state }) => state === "Failed");
-  if (failed) {
-    const message = `Export ${failed.name}: ${failed.message ?? ""}`;
-    return say(world, "Stalled", "Failed", failed.reason ?? "ExportFailed", message, exports, actions);
+  for (const { step } of road) {
+    const decision = step(world, exports);
+    if (decision) return { ...decision, actions, requeueAfterMs: lookAgainInMs(world) };
   }
-  const unfinished = exports.find(({ state }) => state !== "Ready");
-  if (unfinished) {
-    const message = `Export ${unfinished.name}: ${unfinished.message ?? "writing, reading back and comparing."}`;
-    return say(world, "Reconciling", "Exporting", unfinished.reason ?? "Exporting", message, exports, actions);
-  }
-  const message =
-    exports.length === 0 ? "The adapter is in the store." : `${exports.length} exports are written and verified.`;
-  return say(world, "Ready", "Ready", "Exported", message, exports, actions);
+  throw new Error("no step decided: the last one always does");
+}
+
+function lookAgainInMs({ exports }: World): number | undefined {
+  const waits = exports.flatMap(({ state }) => (state.kind === "Pending" ? (state.lookAgainInMs ?? []) : []));
+  return waits.length === 0 ? undefined : Math.min(...waits);
 }
 
 /** Jobs to create for exports that have none, and to delete where the report was lost. */
@@ -46,6 +88,17 @@ function statusOf({ adapter }: World, name: string): ExportStatus | undefined {
   return adapter.status?.exports?.find((one) => one.name === name);
 }
 
+/** Whether the adapter's bytes are those that were trained, as far as an export has read them. */
+function verified(exports: readonly ExportStatus[]): ConditionUpdate {
+  const type = "Verified";
+  const lost = exports.find(({ reason = "" }) => /^Adapter(Missing|Corrupt)$/.test(reason));
+  if (lost) return { type, status: "False", reason: lost.reason ?? "", message: lost.message ?? "" };
+  const written = exports.filter(({ state }) => state === "Ready").length;
+  if (written === 0) return { type, status: "Unknown", reason: "NotRead", message: "No export has read it back yet." };
+  const message = `Read with its digest; the logits of ${written} of ${exports.length} exports were compared with its own.`;
+  return { type, status: "True", reason: "Verified", message };
+}
+
 function say(
   { adapter, now }: World,
   kind: Verdict,
@@ -53,11 +106,10 @@ function say(
   reason: string,
   message: string,
   exports: readonly ExportStatus[],
-  actions: readonly Action[],
 ): Decision {
   const { generation } = adapter.metadata;
-  const exported = kind === "Ready" ? "True" : "False";
-  const updates = [...verdict(kind, reason, message), { type: "Exported", status: exported, reason, message } as const];
+  const written: ConditionUpdate = { type: "Exported", status: kind === "Ready" ? "True" : "False", reason, message };
+  const updates = [...verdict(kind, reason, message), written, verified(exports)];
   return {
     status: {
       ...(generation === undefined ? {} : { observedGeneration: generation }),
@@ -65,6 +117,6 @@ function say(
       conditions: updateConditions(adapter.status?.conditions, updates, { generation, now }),
       ...(exports.length === 0 ? {} : { exports: [...exports] }),
     },
-    actions,
+    actions: [],
   };
 }

@@ -15,6 +15,7 @@ import { defaultBackoffLimit, defaultTtlSeconds } from "../jobs/placement.ts";
 import { figureText } from "../jobs/progress.ts";
 import { renderJob } from "../jobs/render.ts";
 import type { Job } from "../jobs/resources.ts";
+import { sentence } from "../jobs/sentence.ts";
 import type { ExportWorld } from "./world.ts";
 
 /** Names what is asked for; `luthier.dev/requested-at` on the Adapter asks for everything again. */
@@ -84,13 +85,15 @@ export function exportStatus(before: ExportStatus | undefined, world: ExportWorl
       return { ...status, state: "Pending", reason: state.reason, message: state.message };
     case "Running":
       return { ...status, state: "Running" };
-    case "Failed":
+    case "Failed": {
+      const { reason, message } = state.failure;
       return {
         ...status,
         state: "Failed",
-        reason: state.failure.reason,
-        message: state.failure.message.slice(0, 1024),
+        reason,
+        message: `${sentence(message)} ${wayOut(reason, spec)}`.slice(0, 1024),
       };
+    }
     case "Succeeded": {
       const { envelope } = state;
       const figures = envelope?.stage === "Export" && envelope.outcome === "Succeeded" ? envelope.figures : undefined;
@@ -98,6 +101,16 @@ export function exportStatus(before: ExportStatus | undefined, world: ExportWorl
       return { ...named, ...lostExport(withLostReport(lost, world.job), spec) };
     }
   }
+}
+
+const again = `annotate this Adapter: ${annotations.requestedAt}=$(date +%s)`;
+
+/** What a person can do about an export that failed. */
+function wayOut(reason: string, { provenance }: AdapterSpec): string {
+  if (/^Adapter(Missing|Corrupt)$/.test(reason)) {
+    return `Nothing is trained again unasked: bring the files back and ${again}; or, to train it anew, remove report.json beside them if it is left, and delete this Adapter and FineTuneRun ${provenance.runName}.`;
+  }
+  return `To try again, ${again}.`;
 }
 
 /** Its words are lost: the Job is made again, and finds what it wrote. */
@@ -108,7 +121,7 @@ function lostExport(
   const lost = { reason: reportLost, lostReports };
   if (!isHopeless(lostReports)) return { ...lost, state: "Pending", message: "The report was lost; asking again." };
   const words = hopelessMessage(lostReports, execution.trainerImage);
-  const message = `${words} When that is mended, annotate this Adapter: ${annotations.requestedAt}=$(date +%s).`;
+  const message = `${words} When that is mended, ${again}.`;
   return { ...lost, state: "Failed", message };
 }
 

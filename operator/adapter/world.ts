@@ -26,4 +26,5 @@ export type Action = { kind: "createJob"; job: Job } | { kind: "deleteJob"; job:
 export interface Decision {
   status: AdapterStatus;
   actions: readonly Action[];
+  requeueAfterMs?: number | undefined;
 }

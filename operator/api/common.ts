@@ -3,6 +3,7 @@
  */
 import { z } from "zod";
 import { decimal } from "../../trainer/contract/decimal.ts";
+import { affinity } from "./affinity.ts";
 
 export const text = (max: number) => z.string().max(max);
 export const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -58,6 +59,7 @@ const tolerations = z.array(toleration).max(32).meta({ description: "Taints that
 const podPlacement = {
   nodeSelector: nodeSelector.optional(),
   tolerations: tolerations.optional(),
+  affinity: affinity.optional().meta({ description: "Which nodes and neighbours are needed or preferred." }),
   priorityClassName: name.optional().meta({ description: "PriorityClass of the pods." }),
   runtimeClassName: name.optional().meta({ description: "RuntimeClass of the pods." }),
   serviceAccountName: name.optional().meta({
@@ -93,6 +95,7 @@ export const helpers = z
     resources: resources.optional(),
     nodeSelector: nodeSelector.optional().meta({ description: "Labels a node must have. Default: placement's." }),
     tolerations: tolerations.optional().meta({ description: "Taints that are tolerated. Default: placement's." }),
+    affinity: affinity.optional().meta({ description: "Which nodes and neighbours are needed. Default: placement's." }),
   })
   .meta({ description: "Where and with what the prepare and export pods run. They need no GPU." });
 

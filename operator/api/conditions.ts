@@ -42,7 +42,7 @@ function setCondition(
     status,
     ...(generation === undefined ? {} : { observedGeneration: generation }),
     lastTransitionTime: previous?.status === status ? previous.lastTransitionTime : timestamp(now),
-    reason,
+    reason: reason.slice(0, 64),
     message: message.slice(0, 2048),
   };
 }

@@ -62,6 +62,32 @@ const revisionIsOfHub: Rule = {
   message: "revision goes with a uri of hf://: leave it out",
   fieldPath: ".revision",
 };
+const compute = ["cpu", "memory", "ephemeral-storage"].map((resource): Rule => {
+  const of = (list: string) => `self.${list}.${resource.replaceAll("-", "__dash__")}`;
+  const absent = ["requests", "limits"].map((list) => `!has(self.${list}) || !has(${of(list)})`).join(" || ");
+  const [request, limit] = ["requests", "limits"].map((list) => `quantity(string(${of(list)}))`);
+  return {
+    rule: `${absent} || ${request}.compareTo(${limit}) <= 0`,
+    message: `requests.${resource} must be at most limits.${resource}`,
+  };
+});
+
+const toleration: readonly Rule[] = [
+  {
+    rule: "has(self.operator) && self.operator == 'Exists' ? !has(self.value) || self.value == '' : has(self.key) && self.key != ''",
+    message: "operator Exists takes no value, and Equal (the default) needs a key",
+  },
+  {
+    rule: "!has(self.tolerationSeconds) || has(self.effect) && self.effect == 'NoExecute'",
+    message: "tolerationSeconds needs effect NoExecute",
+  },
+];
+
+/** What Kubernetes itself would refuse of a pod, refused where a person writes it. */
+const placementRules = (at: string) => ({
+  [`${at}.resources`]: compute,
+  [`${at}.tolerations[]`]: toleration,
+});
 
 const settingsRules = (at: string) => ({
   [`${at}.baseModel`]: [accessIsRemote(), revisionIsOfHub],
@@ -128,6 +154,8 @@ const fineTuneJobKind: CrdOptions = {
     ],
     ...settingsRules("spec"),
     "spec.artifacts": [accessIsRemote()],
+    ...placementRules("spec.placement"),
+    ...placementRules("spec.helpers"),
     "spec.placement.gpusPerNode": [{ rule: "self == 0", message: "must be 0: this release trains on CPUs only" }],
   },
   lists: {
@@ -154,6 +182,13 @@ const fineTuneRunKind: CrdOptions = {
     reasonColumn("Succeeded"),
   ],
   rules: {
+    "": [
+      {
+        rule: "self.metadata.name == 'run-' + self.spec.runHash.substring(0, 16)",
+        message:
+          "metadata.name must be run- and the first 16 digits of spec.runHash: the name keeps a run from being made twice",
+      },
+    ],
     spec: ["runHash", "specHash", "hashVersion", "pins", "settings", "trainerImage", "artifactRoot"].map((field) => ({
       rule: `self.${field} == oldSelf.${field}`,
       message: `${field} ${immutable.message}`,
@@ -188,10 +223,18 @@ const adapterKind: CrdOptions = {
     age,
   ],
   rules: {
-    spec: ["revision", "format", "baseModel", "source", "provenance", "artifactRoot"].map((field) => ({
-      rule: `self.${field} == oldSelf.${field}`,
-      message: `${field} ${immutable.message}`,
-    })),
+    "": [
+      {
+        rule: "self.metadata.name.size() <= 63",
+        message: "metadata.name must be at most 63 characters: it becomes a label of the export Jobs",
+      },
+    ],
+    spec: ["revision", "format", "baseModel", "source", "provenance", "artifactRoot"]
+      .map((field) => ({
+        rule: `self.${field} == oldSelf.${field}`,
+        message: `${field} ${immutable.message}`,
+      }))
+      .concat({ rule: "has(self.results) == has(oldSelf.results)", message: `results ${immutable.message}` }),
     "spec.results": [immutable],
   },
   lists: {

@@ -7,7 +7,7 @@ import { adapters, type FineTuneJob, fineTuneJobs, fineTuneRuns } from "../api/k
 import { annotations } from "../api/names.ts";
 import { createJobOf, type Refused } from "../jobs/create.ts";
 import { batchJobs } from "../jobs/resources.ts";
-import { type Clock, timestamp } from "../runtime/clock.ts";
+import { timestamp } from "../runtime/clock.ts";
 import type { Result } from "../runtime/controller.ts";
 import { isAlreadyExists, isNotFound } from "../runtime/errors.ts";
 import type { EventRecorder } from "../runtime/events.ts";
@@ -22,18 +22,16 @@ const manager = "luthier-finetunejob";
 export class FineTuneJobReconciler {
   readonly #gatherer: Gatherer;
   readonly #events: EventRecorder;
-  readonly #clock: Clock;
 
-  constructor(options: Gatherer & { events: EventRecorder; clock: Clock }) {
+  constructor(options: Gatherer & { events: EventRecorder }) {
     this.#gatherer = options;
     this.#events = options.events;
-    this.#clock = options.clock;
   }
 
   async reconcile(key: string): Promise<Result> {
     const job = this.#gatherer.caches.fineTuneJobs.get(key);
     if (job === undefined) return {};
-    const world = await gather(this.#gatherer, job, this.#clock());
+    const world = await gather(this.#gatherer, job);
     let decision = decide(world);
     for (const action of decision.actions) {
       const refused = await this.#apply(job, action);
@@ -79,7 +77,7 @@ export class FineTuneJobReconciler {
           adapters,
           { namespace, name: action.adapter },
           {
-            metadata: { annotations: { [annotations.promotedAt]: timestamp(this.#clock()) } },
+            metadata: { annotations: { [annotations.promotedAt]: timestamp(this.#gatherer.clock()) } },
           },
         );
         return;
@@ -105,7 +103,7 @@ export class FineTuneJobReconciler {
     await this.#events.record(
       job,
       { type: stalled ? "Warning" : "Normal", reason, action: status.state ?? "Reconcile", message },
-      this.#clock(),
+      this.#gatherer.clock(),
     );
   }
 }

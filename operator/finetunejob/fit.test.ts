@@ -18,9 +18,11 @@ const { pins, inputs } = pinnedStatus(prepareKey(trainingPart(spec)));
 
 test("a run may use its limit, else the largest node that its selector takes", () => {
   assert.equal(memoryLimit(spec), 2 ** 31);
-  assert.equal(largestNode([node("1Gi"), node("4Gi"), node("8Gi", { disk: "slow" })], {}), 8 * 2 ** 30);
-  assert.equal(largestNode([node("1Gi"), node("8Gi", { disk: "slow" })], { disk: "slow" }), 8 * 2 ** 30);
-  assert.equal(largestNode([node("1Gi")], { disk: "slow" }), undefined);
+  const slow = node("8Gi", { disk: "slow" });
+  const on = (nodeSelector: Record<string, string> = {}) => ({ gpusPerNode: 0, nodeSelector });
+  assert.equal(largestNode([node("1Gi"), node("4Gi"), slow], on()), 8 * 2 ** 30);
+  assert.equal(largestNode([node("1Gi"), slow], on({ disk: "slow" })), 8 * 2 ** 30);
+  assert.equal(largestNode([node("1Gi")], on({ disk: "slow" })), undefined);
 });
 
 test("the trainer's own planner answers, in a thread of its own", async () => {

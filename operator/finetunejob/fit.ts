@@ -2,8 +2,11 @@
 import { createHash } from "node:crypto";
 import { canonicalJson } from "../../trainer/contract/hashes.ts";
 import type { Pins } from "../../trainer/contract/runFile.ts";
+import type { Placement } from "../api/common.ts";
 import type { FineTuneJobSpec, PlanStatus } from "../api/fineTuneJob.ts";
 import { trainingPart, withDefaults } from "../api/settings.ts";
+import { takes } from "../jobs/nodes.ts";
+import { trainPlacement } from "../jobs/placement.ts";
 import { bytesText, quantityBytes } from "../jobs/quantity.ts";
 import type { Node } from "../jobs/resources.ts";
 
@@ -12,13 +15,10 @@ export function memoryLimit(spec: FineTuneJobSpec): number | undefined {
   return quantityBytes(spec.placement.resources?.limits?.memory);
 }
 
-/** Of the nodes that a pod of this job may use, the largest memory. */
-export function largestNode(
-  nodes: readonly Node[],
-  nodeSelector: Readonly<Record<string, string>> = {},
-): number | undefined {
+/** Of the nodes that a training of this job may use, the largest memory. */
+export function largestNode(nodes: readonly Node[], placement: Placement): number | undefined {
   const sizes = nodes
-    .filter(({ metadata }) => Object.entries(nodeSelector).every(([key, value]) => metadata.labels?.[key] === value))
+    .filter((node) => takes(node, trainPlacement(placement)))
     .map(({ status }) => quantityBytes(status?.allocatable?.memory))
     .filter((bytes) => bytes !== undefined);
   return sizes.length === 0 ? undefined : Math.max(...sizes);

@@ -2,16 +2,17 @@
 import { prepareKey, runHash, specHash } from "../../trainer/contract/hashes.ts";
 import { fineTuneJobSpec } from "../api/fineTuneJob.ts";
 import { type Adapter, adapters, type FineTuneJob, type FineTuneRun, fineTuneRuns } from "../api/kinds.ts";
-import { annotations, labels } from "../api/names.ts";
+import { labels } from "../api/names.ts";
 import { trainingPart } from "../api/settings.ts";
 import type { Caches } from "../caches.ts";
 import { observeJob } from "../jobs/observe.ts";
 import { jobState } from "../jobs/outcome.ts";
 import { nodes } from "../jobs/resources.ts";
 import type { Client } from "../runtime/client.ts";
+import type { Clock } from "../runtime/clock.ts";
 import { adapterName, prepareName, runName } from "./children.ts";
 import { largestNode, memoryLimit, planKey } from "./fit.ts";
-import { currentPins, knownAdapter } from "./pins.ts";
+import { currentPins, dueLook, knownAdapter } from "./pins.ts";
 import type { Planner } from "./planner.ts";
 import type { Plan, Wanted, World } from "./world.ts";
 
@@ -20,10 +21,13 @@ export interface Gatherer {
   caches: Caches;
   planner: Planner;
   trainerImage: string;
+  clock: Clock;
 }
 
-export async function gather(gatherer: Gatherer, job: FineTuneJob, now: Date): Promise<World> {
-  const wanted = readWanted(job);
+export async function gather(gatherer: Gatherer, job: FineTuneJob): Promise<World> {
+  const now = gatherer.clock();
+  const currentRun = currentRunOf(gatherer, job);
+  const wanted = readWanted(job, currentRun);
   const { trainerImage } = gatherer;
   const base = {
     job,
@@ -31,7 +35,7 @@ export async function gather(gatherer: Gatherer, job: FineTuneJob, now: Date): P
     wanted,
     trainerImage,
     adapters: await adaptersOf(gatherer, job),
-    currentRun: currentRunOf(gatherer, job),
+    currentRun,
     prepare: undefined,
     stalePrepares: [],
     plan: undefined,
@@ -43,7 +47,7 @@ export async function gather(gatherer: Gatherer, job: FineTuneJob, now: Date): P
   const stalePrepares = runningPrepares(gatherer, job, prepareName(job, wanted));
   const known = currentPins(job, wanted);
   if (known === undefined) {
-    const prepare = await observeJob({ client: gatherer.client, ...gatherer.caches }, job, prepareName(job, wanted));
+    const prepare = await observeJob({ ...gatherer, ...gatherer.caches }, job, prepareName(job, wanted));
     return { ...base, stalePrepares, prepare };
   }
   const hash = runHash(trainingPart(wanted.spec), known.pins);
@@ -64,16 +68,16 @@ function isTaken({ caches }: Gatherer, job: FineTuneJob, name: string): boolean 
   return found !== undefined && found.metadata.labels?.[labels.job] !== jobName;
 }
 
-function readWanted(job: FineTuneJob): World["wanted"] {
+function readWanted(job: FineTuneJob, currentRun: FineTuneRun | undefined): World["wanted"] {
   const parsed = fineTuneJobSpec.safeParse(job.spec);
   if (!parsed.success) {
     const issue = parsed.error.issues.map(({ path, message }) => `spec.${path.join(".")}: ${message}`).join("; ");
     return { issue };
   }
   const training = trainingPart(parsed.data);
-  const asked = job.metadata.annotations?.[annotations.requestedAt];
-  const request = asked === job.status?.handledRequest ? undefined : asked;
-  return { spec: parsed.data, prepareKey: prepareKey(training), specHash: specHash(training), request };
+  const hash = specHash(training);
+  const request = dueLook(job, currentRun, hash);
+  return { spec: parsed.data, prepareKey: prepareKey(training), specHash: hash, request };
 }
 
 /** Absence counts only if the API server says so: the cache may not have seen an Adapter that was just made. */
@@ -114,7 +118,7 @@ async function planOf(
   const key = planKey(spec, pins);
   const before = job.status?.plan;
   if (before?.key === key && before.fits) return { kind: "planned", plan: before };
-  const availableBytes = memoryLimit(spec) ?? largestNode(await allNodes(gatherer.client), spec.placement.nodeSelector);
+  const availableBytes = memoryLimit(spec) ?? largestNode(await allNodes(gatherer.client), spec.placement);
   return gatherer.planner.plan(key, { spec, inputs, availableBytes });
 }
 

@@ -1,15 +1,15 @@
 /** The steps until a FineTuneJob's inputs are pinned: a prepare Job reads, digests and stages them. Pure. */
 import type { FineTuneJobStatus, PrepareStatus } from "../api/fineTuneJob.ts";
 import { annotations } from "../api/names.ts";
-import { askAgainInMs } from "../jobs/create.ts";
 import { hopelessMessage, isHopeless, reportLost, withLostReport } from "../jobs/lostReports.ts";
-import { needsAttention } from "../jobs/outcome.ts";
 import type { Job } from "../jobs/resources.ts";
+import { sentence } from "../jobs/sentence.ts";
+import { needsAttention } from "../jobs/waiting.ts";
 import { timestamp } from "../runtime/clock.ts";
 import { prepareJob, prepareName } from "./children.ts";
+import { inputsMessage } from "./facts.ts";
 import { currentPins, inputsOf, pinsOf, prepareFiguresOf, storeName } from "./pins.ts";
 import { nameConflict, type Readable, type Step, say } from "./say.ts";
-import { sentence } from "./status.ts";
 import type { Decision } from "./world.ts";
 
 /** What failed is not tried again by itself: the same inputs have the same fault. */
@@ -50,7 +50,7 @@ export const prepare: Step = (world) => {
       const reason = queued ? state.reason : "ResolvingInputs";
       return {
         ...say(world, "Reconciling", queued ? "Queued" : "Preparing", reason, state.message, { status: running }),
-        requeueAfterMs: askAgainInMs(state.reason),
+        requeueAfterMs: state.lookAgainInMs,
       };
     }
     case "Running":
@@ -69,7 +69,7 @@ export const prepare: Step = (world) => {
 };
 
 function pin(world: Readable, figures: NonNullable<ReturnType<typeof prepareFiguresOf>>): Decision {
-  const request = world.job.metadata.annotations?.[annotations.requestedAt];
+  const { request } = world.wanted;
   const status: FineTuneJobStatus = {
     ...withPrepare(world, { outcome: "Succeeded" }),
     pins: { ...pinsOf(figures), store: storeName(world.job, world.wanted.spec) },
@@ -77,12 +77,7 @@ function pin(world: Readable, figures: NonNullable<ReturnType<typeof prepareFigu
     checkedAt: timestamp(world.now),
     ...(request === undefined ? {} : { handledRequest: request }),
   };
-  const { examples, tokens, rows } = figures.dataset;
-  const message = `${examples} examples, ${tokens} tokens in ${rows} rows.`;
-  return say(world, "Reconciling", "Planning", "InputsResolved", message, {
-    status,
-    conditions: [{ type: "InputsResolved", status: "True", reason: "Pinned", message }],
-  });
+  return say(world, "Reconciling", "Planning", "InputsResolved", inputsMessage(figures), { status });
 }
 
 /** Its words are lost. Asking again is cheap: what was staged is found in the store. */
@@ -108,10 +103,7 @@ function lostReportsOf({ job, wanted }: Readable): string[] | undefined {
 
 function stalledPrepare(world: Readable, reason: string, message: string, status: FineTuneJobStatus): Decision {
   const hint = `Mend that and change the spec, or, if what lies under the same URI was mended, annotate: ${annotations.requestedAt}=$(date +%s).`;
-  return say(world, "Stalled", "Failed", reason, `${sentence(message)} ${hint}`, {
-    status,
-    conditions: [{ type: "InputsResolved", status: "False", reason, message }],
-  });
+  return say(world, "Stalled", "Failed", reason, `${sentence(message)} ${hint}`, { status });
 }
 
 function withPrepare(

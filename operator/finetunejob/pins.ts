@@ -4,8 +4,10 @@ import type { ModelConfig } from "../../trainer/contract/model.ts";
 import type { Envelope, PrepareFigures } from "../../trainer/contract/report.ts";
 import type { Pins } from "../../trainer/contract/runFile.ts";
 import { storeLayout } from "../../trainer/contract/storeLayout.ts";
+import { findCondition } from "../api/conditions.ts";
 import type { FineTuneJobSpec, Inputs } from "../api/fineTuneJob.ts";
-import type { Adapter, FineTuneJob } from "../api/kinds.ts";
+import type { Adapter, FineTuneJob, FineTuneRun } from "../api/kinds.ts";
+import { annotations } from "../api/names.ts";
 import type { Wanted } from "./world.ts";
 
 /** The figures of a successful envelope about these very inputs; undefined otherwise. */
@@ -42,6 +44,28 @@ export function inputsOf({ model, baseDataType, baseBytes, quantized, dataset }:
 
 export function modelOf({ model }: Inputs): ModelConfig {
   return { ...model, ropeTheta: Number(model.ropeTheta), rmsNormEps: Number(model.rmsNormEps) };
+}
+
+/** Characters of a request that count: as many as a status keeps. */
+const longestRequest = 64;
+
+/** The look at the inputs that a person asks for and that was not done yet. */
+export function askedLook({ metadata, status }: FineTuneJob): string | undefined {
+  const asked = metadata.annotations?.[annotations.requestedAt]?.slice(0, longestRequest);
+  return asked === status?.handledRequest ? undefined : asked;
+}
+
+/**
+ * The look to do now. It waits for a run of these very settings until that has failed or has its Adapter: data that move
+ * faster than a run lasts starve none. However often it is asked for meanwhile, it is done once.
+ */
+export function dueLook(job: FineTuneJob, currentRun: FineTuneRun | undefined, specHash: string): string | undefined {
+  return currentRun?.spec.specHash === specHash && !isOver(job, currentRun) ? undefined : askedLook(job);
+}
+
+function isOver({ status }: FineTuneJob, run: FineTuneRun): boolean {
+  const succeeded = findCondition(run.status?.conditions, "Succeeded")?.status;
+  return succeeded === "False" || (succeeded === "True" && status?.currentRunRef?.adapterName !== undefined);
 }
 
 /** Are the inputs of the wanted spec pinned, in the store that it names, with no newer look asked for? */

@@ -1,15 +1,16 @@
 /** The steps from pinned inputs to a finished run: does it fit, whose run is it, how does it go. Pure. */
-import { type ConditionUpdate, findCondition } from "../api/conditions.ts";
+import { findCondition } from "../api/conditions.ts";
 import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
 import type { FineTuneRun } from "../api/kinds.ts";
 import { annotations } from "../api/names.ts";
+import { sentence } from "../jobs/sentence.ts";
 import { settle } from "./adapterSteps.ts";
 import { adapterName, adapterOf, artifactRoot, executionOf, fineTuneRun, nextRevision } from "./children.ts";
 import { fitMessage } from "./fit.ts";
-import { currentPins } from "./pins.ts";
+import { askedLook, currentPins } from "./pins.ts";
 import { sameJson } from "./sameJson.ts";
 import { nameConflict, type Readable, type Step, say } from "./say.ts";
-import { mirrorProgress, sentence } from "./status.ts";
+import { mirrorProgress } from "./status.ts";
 import type { Action, Decision, Plan } from "./world.ts";
 
 export const doesNotFit: Step = (world) => {
@@ -17,12 +18,8 @@ export const doesNotFit: Step = (world) => {
   if (plan === undefined) throw new Error("pinned inputs without a plan");
   if (plan.kind === "failed") return planFailed(world, plan);
   if (plan.plan.fits) return undefined;
-  const message = fitMessage(plan.plan);
   return {
-    ...say(world, "Stalled", "DoesNotFit", "DoesNotFit", message, {
-      status: { ...world.job.status, plan: plan.plan },
-      conditions: [{ type: "Fits", status: "False", reason: "DoesNotFit", message }],
-    }),
+    ...say(world, "Stalled", "DoesNotFit", "DoesNotFit", fitMessage(plan.plan), { status: withPlan(world) }),
     // Without a limit it is judged by the nodes, and those may grow.
     requeueAfterMs: world.wanted.spec.placement.resources?.limits?.memory === undefined ? 300_000 : undefined,
   };
@@ -40,7 +37,7 @@ export const needsRun: Step = (world) => {
   const known = currentPins(job, wanted);
   if (run !== undefined || runHash === undefined || known === undefined) return undefined;
   return say(world, "Reconciling", "Pending", "Starting", "Creating the FineTuneRun.", {
-    ...fits(world),
+    status: withPlan(world),
     actions: [{ kind: "createRun", run: fineTuneRun(job, wanted, { runHash, pins: known.pins, trainerImage }) }],
   });
 };
@@ -62,10 +59,10 @@ export const adoptRun: Step = (world) => {
   const { ownerReferences = [], uid = "" } = run.metadata;
   const owned = ownerReferences.some((owner) => owner.uid === job.metadata.uid);
   if (owned && job.status?.currentRunRef?.uid === uid) return undefined;
-  const status = { ...fits(world).status, currentRunRef: { name: run.metadata.name, uid } };
-  const { progress: _, ...fresh } = status;
+  const { progress: _, ...before } = withPlan(world);
+  const status = { ...before, currentRunRef: { name: run.metadata.name, uid } };
   return say(world, "Reconciling", "Pending", "Starting", `FineTuneRun ${run.metadata.name} is this job's run.`, {
-    status: fresh,
+    status,
     actions: [
       ...(owned ? [] : [{ kind: "ownRun" as const, run }]),
       ...(wanted.spec.suspend ? [] : placementUpdate(world, run)),
@@ -104,12 +101,17 @@ export const runFailed: Step = (world) => {
   if (run === undefined || !succeeded(run, "False")) return undefined;
   const failure = findCondition(run.status?.conditions, "Succeeded");
   const reason = failure?.reason ?? "Failed";
-  const message = `${sentence(failure?.message ?? "")} To try again from the last checkpoint, delete FineTuneRun ${run.metadata.name}.`;
+  const message = `${sentence(failure?.message ?? "")} ${wayOut(reason, run.metadata.name)}`;
   return say(world, "Stalled", "Failed", reason, message, {
     status: mirrorProgress(job.status ?? {}, run),
     conditions: [{ type: "LastRunSucceeded", status: "False", reason, message }],
   });
 };
+
+function wayOut(reason: string, run: string): string {
+  if (!reason.startsWith("Object")) return `To try again from the last checkpoint, delete FineTuneRun ${run}.`;
+  return `To stage the inputs again, annotate: ${annotations.requestedAt}=$(date +%s); then delete FineTuneRun ${run}.`;
+}
 
 export const runGoesOn: Step = (world) => {
   const { job, run } = world;
@@ -122,7 +124,8 @@ export const runGoesOn: Step = (world) => {
   if (ready === undefined || state === "Stopped") {
     return say(world, "Reconciling", "Pending", "Starting", "The run is starting.", { status, actions });
   }
-  return say(world, "Reconciling", state, ready.reason, ready.message, { status, actions });
+  const look = askedLook(job) === undefined ? "" : " The inputs are looked at again when it is done.";
+  return say(world, "Reconciling", state, ready.reason, `${ready.message}${look}`, { status, actions });
 };
 
 /** Of several FineTuneJobs that share a run, the first owner places it. */
@@ -137,16 +140,7 @@ function placementUpdate({ job, wanted }: Readable, run: FineTuneRun): Action[] 
 const succeeded = (run: FineTuneRun, status: "True" | "False") =>
   findCondition(run.status?.conditions, "Succeeded")?.status === status;
 
-/** The plan that fits, in status and as a condition. */
-function fits(world: Readable): { status: FineTuneJobStatus; conditions: ConditionUpdate[] } {
-  const { plan, job } = world;
-  if (plan?.kind !== "planned") return { status: job.status ?? {}, conditions: [] };
-  const known = plan.plan.availableBytes !== undefined;
-  const condition: ConditionUpdate = {
-    type: "Fits",
-    status: known ? "True" : "Unknown",
-    reason: known ? "Fits" : "NoNodeKnown",
-    message: fitMessage(plan.plan),
-  };
-  return { status: { ...job.status, plan: plan.plan }, conditions: [condition] };
+/** The status with the plan of what is wanted. */
+function withPlan({ plan, job }: Readable): FineTuneJobStatus {
+  return plan?.kind === "planned" ? { ...job.status, plan: plan.plan } : { ...job.status };
 }

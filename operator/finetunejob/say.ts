@@ -1,6 +1,7 @@
 /** How the steps of a decision speak: a status with its conditions, and what to do. Pure. */
 import { type ConditionUpdate, updateConditions, type Verdict, verdict } from "../api/conditions.ts";
 import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
+import { facts, withoutStalePlan } from "./facts.ts";
 import type { Action, Decision, Wanted, World } from "./world.ts";
 
 /** A world whose spec could be read. */
@@ -12,6 +13,7 @@ export type Step = (world: Readable) => Decision | undefined;
 export interface Saying {
   status?: FineTuneJobStatus;
   actions?: readonly Action[];
+  /** Beside what is known of the settings (facts.ts). */
   conditions?: readonly ConditionUpdate[];
 }
 
@@ -25,16 +27,15 @@ export function say(
 ): Decision {
   const { job, now } = world;
   const { generation } = job.metadata;
+  const status = withoutStalePlan(world, saying.status ?? job.status ?? {});
+  const said = [...(saying.conditions ?? []), ...verdict(kind, reason, message)];
+  const known = facts(world, status).filter(({ type }) => !said.some((one) => one.type === type));
   return {
     status: {
-      ...(saying.status ?? job.status),
+      ...status,
       ...(generation === undefined ? {} : { observedGeneration: generation }),
       state,
-      conditions: updateConditions(
-        job.status?.conditions,
-        [...(saying.conditions ?? []), ...verdict(kind, reason, message)],
-        { generation, now },
-      ),
+      conditions: updateConditions(job.status?.conditions, [...known, ...said], { generation, now }),
     },
     actions: saying.actions ?? [],
   };

@@ -18,8 +18,3 @@ export function settledMessage({ metadata, spec }: Adapter): string {
   }
   return evalLoss === undefined ? `${done}.` : `${done}: validation loss ${evalLoss}.`;
 }
-
-/** Another's words with a full stop, so that more may follow. */
-export function sentence(words: string): string {
-  return words === "" || /[.!?]$/.test(words) ? words : `${words}.`;
-}

@@ -12,7 +12,7 @@ export interface Wanted {
   spec: FineTuneJobSpec;
   prepareKey: string;
   specHash: string;
-  /** The pending `luthier.dev/requested-at`, while it was not acted on. */
+  /** The `luthier.dev/requested-at` to act on now. */
   request: string | undefined;
 }
 

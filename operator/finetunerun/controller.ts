@@ -46,7 +46,7 @@ export class FineTuneRunReconciler {
     const record = currentAttempt(run.status);
     const attempt = record && {
       record,
-      ...(await observeJob({ client: this.#client, ...this.#caches }, run, record.jobName)),
+      ...(await observeJob({ client: this.#client, clock: this.#clock, ...this.#caches }, run, record.jobName)),
     };
     return { run, now, wantedBy: this.#wantedBy(run), attempt, progress: await this.#progress(run, attempt, now) };
   }

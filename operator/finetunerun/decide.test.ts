@@ -250,7 +250,12 @@ describe("telling", () => {
 
   test("a Job that the API server refuses is told, is no attempt yet, and is tried again", () => {
     const record = { number: 1, jobName: "run-1", startedAt: "2026-01-02T03:00:00Z" };
-    const refused = { kind: "Pending", reason: "JobRefused", message: "exceeded quota" } as const;
+    const refused = {
+      kind: "Pending",
+      reason: "JobRefused",
+      message: "exceeded quota",
+      lookAgainInMs: 60_000,
+    } as const;
     const world = aWorld({ attempts: [record] }, { attempt: { record, job: undefined, state: refused } });
     const decision = decide(world);
     assert.deepEqual([decision.status.state, decision.requeueAfterMs], ["Queued", 60_000]);

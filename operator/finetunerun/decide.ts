@@ -1,228 +1,122 @@
 /**
  * What a FineTuneRun should do, given what is. Pure; the order of the steps is their priority, the first that applies
- * decides. Invariants: an attempt is in status before its Job exists; a finished run never starts again; nothing is
- * created while a Job of the run is left.
+ * decides; docs/states.md is printed from here. Invariants: an attempt is in status before its Job exists; a finished run
+ * never starts again; nothing is created while a Job of the run is left.
  */
-import { type ConditionUpdate, updateConditions, type Verdict, verdict } from "../api/conditions.ts";
 import type { FineTuneRunStatus } from "../api/fineTuneRun.ts";
-import { askAgainInMs } from "../jobs/create.ts";
-import { reportLost } from "../jobs/lostReports.ts";
-import { deadlineExceeded, type Failure, needsAttention } from "../jobs/outcome.ts";
-import { defaultBackoffLimit } from "../jobs/placement.ts";
-import { isNews, lookAgainInMs, progressStatus } from "../jobs/progress.ts";
-import { type AttemptEnd, afterFailure, endAttempt, planAttempt, secondsLeft, withAttempt } from "./attempts.ts";
-import { trainJob } from "./job.ts";
-import { finalProgress, resultsOf, trainFiguresOf } from "./results.ts";
-import type { Decision, World } from "./world.ts";
-
-type Step = (world: World) => Decision | undefined;
-
-export function decide(world: World): Decision {
-  const observed = { ...world, run: { ...world.run, status: withProgress(world) } };
-  for (const step of steps) {
-    const decision = step(observed);
-    if (decision) return decision;
-  }
-  throw new Error("no step decided: the last one always does");
-}
-
-/** While something of another owner is in the way. */
-const soonMs = 3_000;
-const stopReason = "StopRequested";
-
-const finished: Step = ({ run }) => {
-  const { status = {}, metadata } = run;
-  const over = status.conditions?.some(({ type, status: is }) => type === "Succeeded" && is !== "Unknown");
-  if (!over && metadata.deletionTimestamp === undefined) return undefined;
-  // A changed execution means nothing to it any more; that it was seen is still said.
-  const observedGeneration = metadata.generation;
-  return { status: observedGeneration === undefined ? status : { ...status, observedGeneration }, actions: [] };
-};
-
-/** A Job of our name that is not ours: one of a deleted run of the same name, on its way out. */
-const foreignJob: Step = (world) =>
-  world.attempt?.state.kind === "Foreign"
-    ? {
-        ...say(
-          world,
-          "Reconciling",
-          "Pending",
-          "JobNameTaken",
-          `Job ${world.attempt.record.jobName} belongs to something else; waiting until it is gone.`,
-        ),
-        requeueAfterMs: soonMs,
-      }
-    : undefined;
-
-const attemptSucceeded: Step = (world) => {
-  const { state } = world.attempt ?? {};
-  if (state?.kind !== "Succeeded") return undefined;
-  const figures = trainFiguresOf(state.envelope, world.run.spec.runHash);
-  if (figures === undefined) return lost(world, state.endedAt);
-  const message = state.envelope?.message || "The training is done.";
-  const ended = close(world, {
-    outcome: "Succeeded",
-    reason: "Completed",
-    message,
-    exitCode: 0,
-    endedAt: state.endedAt,
-  });
-  const results = resultsOf(figures);
-  const status = { ...ended, results, progress: finalProgress(results, world.now) };
-  return say(world, "Ready", "Succeeded", "Completed", message, status, "True");
-};
-
-/** The Job completed and its words are lost. The next attempt finds the finished run in the store and reports again. */
-function lost(world: World, endedAt: string | undefined): Decision {
-  const message = `The Job completed and left no report that this operator can read (trainer image ${world.run.spec.trainerImage}).`;
-  const failure = { reason: reportLost, message, exitCode: 0, retryable: true, exhausted: false };
-  return retryOrFail(world, failure, "Lost", endedAt);
-}
-
-const attemptFailed: Step = (world) => {
-  const { state } = world.attempt ?? {};
-  return state?.kind === "Failed" ? retryOrFail(world, state.failure, "Failed", state.endedAt) : undefined;
-};
-
-function retryOrFail(
-  world: World,
-  failure: Failure,
-  outcome: "Failed" | "Lost",
-  endedAt: string | undefined,
-): Decision {
-  const { reason, message, exitCode } = failure;
-  const ended = close(world, { outcome, reason, message, exitCode, endedAt });
-  const backoffLimit = world.run.spec.execution.backoffLimit ?? defaultBackoffLimit;
-  const { retry, crashes } = afterFailure(ended, failure, backoffLimit);
-  const status = { ...ended, crashes };
-  if (retry)
-    return say(world, "Reconciling", "Pending", reason, `${message} Trying again from the last checkpoint.`, status);
-  return say(world, "Stalled", "Failed", reason, message, status, "False");
-}
-
-/** The Job is gone without a result: we asked for that, or somebody deleted it. */
-const attemptGone: Step = (world) => {
-  const { attempt, wantedBy } = world;
-  if (attempt === undefined || attempt.state.kind !== "Absent") return undefined;
-  const { jobName, jobUID, reason } = attempt.record;
-  if (reason === stopReason || wantedBy.length === 0) {
-    const message = jobUID === undefined ? "Not started." : "Stopped on request.";
-    return pause(world, close(world, { outcome: "Stopped", reason: stopReason, message }));
-  }
-  if (jobUID === undefined) return undefined;
-  // Whoever deletes it may do so again and again: without a new checkpoint that counts as a crash does.
-  const failure = { reason: "JobDeleted", message: `Job ${jobName} was deleted.`, exitCode: undefined };
-  return retryOrFail(world, { ...failure, retryable: true, exhausted: false }, "Lost", undefined);
-};
-
-/** Nobody wants it now: the Job is deleted, its pod writes a checkpoint first. */
-const stop: Step = (world) => {
-  const { attempt, run, wantedBy } = world;
-  if (wantedBy.length > 0 || attempt?.job === undefined) return undefined;
-  const status = withAttempt(run.status ?? {}, { reason: stopReason, jobUID: attempt.job.metadata.uid });
-  const deleting = attempt.state.kind === "Deleting";
-  return {
-    ...say(world, "Reconciling", "Stopping", "Stopping", "Writing a checkpoint and giving the resources back.", status),
-    actions: deleting ? [] : [{ kind: "deleteJob", job: attempt.job }],
-  };
-};
-
-const deleting: Step = (world) =>
-  world.attempt?.state.kind === "Deleting"
-    ? say(world, "Reconciling", "Stopping", "Stopping", "Waiting until the Job that is being deleted is gone.")
-    : undefined;
-
-const running: Step = (world) => {
-  const { attempt, run, now } = world;
-  if (attempt?.state.kind !== "Running") return undefined;
-  const status = withAttempt(run.status ?? {}, { jobUID: attempt.job?.metadata.uid });
-  const { progress } = status;
-  const message = progress ? phaseText(progress.phase) : "The training pod is running.";
-  return {
-    ...say(world, "Reconciling", "Training", "Training", message, status),
-    requeueAfterMs: lookAgainInMs(progress, now),
-  };
-};
-
-const pending: Step = (world) => {
-  const { attempt, run } = world;
-  if (attempt?.state.kind !== "Pending") return undefined;
-  const { reason, message } = attempt.state;
-  const state = reason === "Queued" || needsAttention(reason) ? "Queued" : "Pending";
-  const status = attempt.job ? withAttempt(run.status ?? {}, { jobUID: attempt.job.metadata.uid }) : run.status;
-  return { ...say(world, "Reconciling", state, reason, message, status), requeueAfterMs: askAgainInMs(reason) };
-};
-
-/** The attempt is recorded and has no Job yet. */
-const start: Step = (world) => {
-  const { attempt, run } = world;
-  if (attempt === undefined) return undefined;
-  const { jobName } = attempt.record;
-  const left = secondsLeft(run.status ?? {}, run.spec.execution.activeDeadlineSeconds);
-  if (left !== undefined && left <= 0) {
-    return retryOrFail(world, { ...deadlineExceeded, exitCode: undefined, exhausted: false }, "Failed", undefined);
-  }
-  return {
-    ...say(world, "Reconciling", "Pending", "Pending", `Creating Job ${jobName}.`),
-    actions: [{ kind: "createJob", job: trainJob(run, jobName, left) }],
-  };
-};
-
-const unwanted: Step = (world) => (world.wantedBy.length === 0 ? pause(world, world.run.status ?? {}) : undefined);
-
-const nextAttempt: Step = (world) => {
-  const status = planAttempt(world.run.status ?? {}, world.run.metadata.name, world.now);
-  return say(world, "Reconciling", "Pending", "Pending", "Starting the training.", status);
-};
-
-const steps: readonly Step[] = [
-  finished,
-  foreignJob,
-  attemptSucceeded,
+import { type DeclaredStep, ready, reconciling, stalled, waiting } from "../api/outcome.ts";
+import { isNews, progressStatus } from "../jobs/progress.ts";
+import { withAttempt } from "./attempts.ts";
+import type { Step } from "./say.ts";
+import {
   attemptFailed,
   attemptGone,
-  stop,
+  attemptSucceeded,
   deleting,
-  running,
-  pending,
-  start,
-  unwanted,
+  finished,
+  foreignJob,
   nextAttempt,
+  pending,
+  running,
+  start,
+  stop,
+  unwanted,
+} from "./steps.ts";
+import type { Decision, World } from "./world.ts";
+
+/** After an attempt that failed: another follows, or the run has failed. */
+const failed = [
+  reconciling("Pending", "* the trainer's or the Job's"),
+  stalled("Failed", "* the trainer's or the Job's"),
 ];
 
-function pause(world: World, status: FineTuneRunStatus): Decision {
-  const message = "No FineTuneJob wants it now: suspended, edited to other settings, or deleted.";
-  return say(world, "Waiting", "Stopped", "NotWanted", message, status);
+export const road: readonly DeclaredStep<Step>[] = [
+  {
+    name: "finished",
+    when: "it succeeded or failed before, or is being deleted: nothing is done any more",
+    outcomes: [],
+    step: finished,
+  },
+  {
+    name: "foreignJob",
+    when: "the attempt's Job name belongs to something else: a deleted run's Job on its way out",
+    outcomes: [reconciling("Pending", "JobNameTaken")],
+    step: foreignJob,
+  },
+  {
+    name: "attemptSucceeded",
+    when: "the attempt's Job completed: its report is the result; a lost report is asked for by another attempt",
+    outcomes: [ready("Succeeded", "Completed"), ...failed],
+    step: attemptSucceeded,
+  },
+  {
+    name: "attemptFailed",
+    when: "the attempt's Job failed: another follows, unless that cannot help or too many crashed without a new checkpoint",
+    outcomes: failed,
+    step: attemptFailed,
+  },
+  {
+    name: "attemptGone",
+    when: "the attempt's Job is gone without a result: stopped by us, or deleted by somebody",
+    outcomes: [waiting("Stopped", "NotWanted"), reconciling("Pending", "JobDeleted"), stalled("Failed", "JobDeleted")],
+    step: attemptGone,
+  },
+  {
+    name: "stop",
+    when: "no FineTuneJob wants it now: its Job is deleted, after a checkpoint",
+    outcomes: [reconciling("Stopping", "Stopping")],
+    step: stop,
+  },
+  {
+    name: "deleting",
+    when: "its Job is being deleted",
+    outcomes: [reconciling("Stopping", "Stopping")],
+    step: deleting,
+  },
+  {
+    name: "running",
+    when: "its pod runs",
+    outcomes: [reconciling("Training", "Training")],
+    step: running,
+  },
+  {
+    name: "pending",
+    when: "its pod cannot run yet",
+    outcomes: [reconciling("Pending", "* the pod's"), reconciling("Queued", "* the pod's")],
+    step: pending,
+  },
+  {
+    name: "start",
+    when: "an attempt is recorded and has no Job: the Job is made",
+    outcomes: [reconciling("Pending", "Pending"), stalled("Failed", "DeadlineExceeded")],
+    step: start,
+  },
+  {
+    name: "unwanted",
+    when: "no FineTuneJob wants it now",
+    outcomes: [waiting("Stopped", "NotWanted")],
+    step: unwanted,
+  },
+  {
+    name: "nextAttempt",
+    when: "else: the next attempt is recorded",
+    outcomes: [reconciling("Pending", "Pending")],
+    step: nextAttempt,
+  },
+];
+
+export function decide(world: World): Decision {
+  return decideBy(world).decision;
 }
 
-function close({ run, now }: World, end: AttemptEnd): FineTuneRunStatus {
-  return endAttempt(run.status ?? {}, end, now);
-}
-
-/** A decision that does nothing but say how things are. */
-function say(
-  { run, now }: World,
-  kind: Verdict,
-  state: string,
-  reason: string,
-  message: string,
-  status: FineTuneRunStatus = run.status ?? {},
-  succeeded: "True" | "False" | "Unknown" = "Unknown",
-): Decision {
-  const { generation } = run.metadata;
-  const updates: ConditionUpdate[] = [
-    ...verdict(kind, reason, message),
-    { type: "Succeeded", status: succeeded, reason, message },
-  ];
-  return {
-    status: {
-      ...status,
-      ...(generation === undefined ? {} : { observedGeneration: generation }),
-      state,
-      conditions: updateConditions(run.status?.conditions, updates, { generation, now }),
-    },
-    actions: [],
-  };
+/** The decision, and the step that takes it. */
+export function decideBy(world: World): { by: DeclaredStep<Step>; decision: Decision } {
+  const observed = { ...world, run: { ...world.run, status: withProgress(world) } };
+  for (const by of road) {
+    const decision = by.step(observed);
+    if (decision) return { by, decision };
+  }
+  throw new Error("no step decided: the last one always does");
 }
 
 function withProgress({ run, attempt, progress, now }: World): FineTuneRunStatus {
@@ -236,16 +130,4 @@ function withProgress({ run, attempt, progress, now }: World): FineTuneRunStatus
     ...withAttempt(next, { checkpointStep: step }),
     lastCheckpointStep: Math.max(step, status.lastCheckpointStep ?? 0),
   };
-}
-
-const phaseTexts: Readonly<Record<string, string>> = {
-  Loading: "Loading the base model and the data.",
-  EvaluatingBefore: "Evaluating the base model.",
-  Training: "Training.",
-  EvaluatingAfter: "Evaluating the result.",
-  Saving: "Saving the result.",
-};
-
-function phaseText(phase: string): string {
-  return phaseTexts[phase] ?? `${phase}.`;
 }

@@ -34,14 +34,12 @@ export async function createJob(client: Client, job: Job): Promise<Created> {
     if (isAlreadyExists(error)) return { kind: "Exists" };
     if (!isRefusal(error)) throw error;
     const message = `The API server refuses Job ${job.metadata.name}: ${error.message}`;
-    return { kind: "Refused", state: { kind: "Pending", reason: jobRefused, message } };
+    return { kind: "Refused", state: { kind: "Pending", reason: "JobRefused", message, lookAgainInMs: askAgainInMs } };
   }
 }
 
-export const jobRefused = "JobRefused";
-
-/** When to ask again: quotas change without a word to us. Undefined for what its own events tell. */
-export const askAgainInMs = (reason: string) => (reason === jobRefused ? 60_000 : undefined);
+/** Quotas and policies change without a word to us. */
+const askAgainInMs = 60_000;
 
 /** The server understood and said no: asking the same again at once cannot help. */
 function isRefusal(error: unknown): error is ApiError {

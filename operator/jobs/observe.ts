@@ -1,17 +1,21 @@
 /** Reads a Job and its pods as one state. I/O: what the caches lack is asked of the API server before it counts as absent. */
 import type { Progress } from "../../trainer/contract/progress.ts";
 import type { Client } from "../runtime/client.ts";
+import type { Clock } from "../runtime/clock.ts";
 import type { KubeObject } from "../runtime/objects.ts";
 import type { Store } from "../runtime/store.ts";
 import { type JobState, jobState } from "./outcome.ts";
 import { lastProgress } from "./progress.ts";
 import { containerName } from "./render.ts";
 import { batchJobs, type Job, type Pod, pods } from "./resources.ts";
+import { isUnexplained, warned } from "./waiting.ts";
+import { newestWarning } from "./warnings.ts";
 
 export interface JobObserver {
   client: Client;
   jobs: Store<Job, "owner">;
   pods: Store<Pod, "job">;
+  clock: Clock;
 }
 
 export interface ObservedJob {
@@ -25,7 +29,9 @@ export async function observeJob(observer: JobObserver, owner: KubeObject, name:
   if (job === undefined) return { job, state: { kind: "Absent" } };
   const ours = job.metadata.ownerReferences?.some(({ uid }) => uid === owner.metadata.uid);
   if (!ours) return { job, state: { kind: "Foreign" } };
-  const state = jobState(job, observer.pods.byIndex("job", `${namespace}/${name}`));
+  const known = observer.pods.byIndex("job", `${namespace}/${name}`);
+  const state = jobState(job, known);
+  if (state.kind === "Pending") return { job, state: await explained(observer, job, known, state) };
   if (!lacksWords(state)) return { job, state };
   // The Job's end may be seen before its pod's: ask before the words count as lost.
   const { items } = await observer.client.list(pods, {
@@ -33,6 +39,25 @@ export async function observeJob(observer: JobObserver, owner: KubeObject, name:
     labelSelector: `batch.kubernetes.io/job-name=${name}`,
   });
   return { job, state: jobState(job, items) };
+}
+
+/** Longer than a pod usually needs to start. */
+const patienceMs = 10_000;
+const lookAgainInMs = 10_000;
+
+/** A waiting that explains nothing for a while is what the newest warning says. */
+async function explained(
+  { client, clock }: JobObserver,
+  job: Job,
+  known: readonly Pod[],
+  state: JobState & { kind: "Pending" },
+): Promise<JobState> {
+  if (!isUnexplained(state)) return state;
+  const subject = known.find(({ metadata }) => metadata.deletionTimestamp === undefined) ?? job;
+  const waitedMs = clock().getTime() - Date.parse(subject.metadata.creationTimestamp ?? "");
+  if (!(waitedMs >= patienceMs)) return { ...state, lookAgainInMs };
+  const warning = await newestWarning(client, subject);
+  return { ...state, ...(warning === undefined ? {} : warned(warning)), lookAgainInMs };
 }
 
 function lacksWords(state: JobState): boolean {

@@ -5,12 +5,14 @@
 import { type Envelope, parseEnvelope } from "../../trainer/contract/report.ts";
 import { killed } from "./render.ts";
 import type { Job, Pod } from "./resources.ts";
+import { onNode, type Waiting, whyWaiting } from "./waiting.ts";
 
 export type JobState =
   | { kind: "Absent" }
-  | { kind: "Deleting" }
-  /** Created, but no container runs; the reason is the pod's. */
-  | { kind: "Pending"; reason: string; message: string }
+  /** `waiting`: what keeps it from ending. */
+  | { kind: "Deleting"; waiting?: Waiting | undefined }
+  /** Created, but no container is known to run; the reason is the pod's. */
+  | { kind: "Pending"; reason: string; message: string; lookAgainInMs?: number }
   | { kind: "Running"; pod: Pod }
   /** `envelope` is undefined when the message was lost. */
   | { kind: "Succeeded"; envelope: Envelope | undefined; endedAt: string | undefined }
@@ -33,10 +35,11 @@ export function jobState(job: Job | undefined, pods: readonly Pod[]): JobState {
   const failed = jobCondition(job, "Failed");
   if (complete) return { kind: "Succeeded", envelope: lastEnvelope(pods), endedAt: complete.lastTransitionTime };
   if (failed) return { kind: "Failed", failure: failureOf(failed, pods), endedAt: failed.lastTransitionTime };
-  if (job.metadata.deletionTimestamp !== undefined) return { kind: "Deleting" };
   const running = pods.find((pod) => pod.status?.phase === "Running" && pod.metadata.deletionTimestamp === undefined);
-  if (running) return { kind: "Running", pod: running };
-  return { kind: "Pending", ...pendingReason(job, pods) };
+  if (job.metadata.deletionTimestamp !== undefined)
+    return { kind: "Deleting", waiting: pods.map(onNode).find(Boolean) };
+  if (running && onNode(running) === undefined) return { kind: "Running", pod: running };
+  return { kind: "Pending", ...whyWaiting(job, pods) };
 }
 
 function jobCondition(job: Job, type: string) {
@@ -122,27 +125,3 @@ function crash(condition: Condition, last: Terminated | undefined): { reason: st
 }
 
 const isFinal = (code: number) => code === 12 || (code >= 20 && code <= 23);
-
-/** Why no container runs, in words that say what to do. */
-function pendingReason(job: Job, pods: readonly Pod[]): { reason: string; message: string } {
-  if (job.spec?.suspend === true) return { reason: "Queued", message: "The Job is suspended by a queue." };
-  const pod = pods.find(({ metadata }) => metadata.deletionTimestamp === undefined) ?? pods[0];
-  if (pod === undefined) return { reason: "Pending", message: "Waiting for the Job's pod." };
-  const unscheduled = pod.status?.conditions?.find(({ type, status }) => type === "PodScheduled" && status === "False");
-  if (unscheduled) {
-    return {
-      reason: unscheduled.reason ?? "Unschedulable",
-      message: `No node takes the pod: ${unscheduled.message ?? ""}`,
-    };
-  }
-  const waiting = pod.status?.containerStatuses?.find(({ state }) => state?.waiting)?.state?.waiting;
-  if (waiting?.reason !== undefined && waiting.reason !== "ContainerCreating") {
-    return { reason: waiting.reason, message: `Pod ${pod.metadata.name}: ${waiting.message ?? waiting.reason}` };
-  }
-  return { reason: "Pending", message: `Pod ${pod.metadata.name} is starting.` };
-}
-
-/** A pending state that will not pass by itself soon. */
-export function needsAttention(reason: string): boolean {
-  return !["Pending", "Queued"].includes(reason);
-}

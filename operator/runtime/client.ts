@@ -14,6 +14,7 @@ export interface Page<T> {
 export interface ListOptions {
   namespace?: string | undefined;
   labelSelector?: string | undefined;
+  fieldSelector?: string;
   limit?: number;
   continueToken?: string;
   resourceVersion?: string;
@@ -48,6 +49,7 @@ export class Client {
       path: pathOf(resource, { namespace: options.namespace }),
       query: {
         labelSelector: options.labelSelector,
+        fieldSelector: options.fieldSelector,
         limit: options.limit,
         continue: options.continueToken,
         resourceVersion: options.resourceVersion,

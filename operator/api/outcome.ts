@@ -1,0 +1,27 @@
+/** What a decision may say, declared beside the step that says it: docs/states.md is printed from it, and tests hold it. */
+import type { Verdict } from "./conditions.ts";
+
+export interface Outcome {
+  verdict: Verdict;
+  /** `status.state`. */
+  state: string;
+  /** Of the condition Ready; with a `*` at its head it is another's, and who says it follows. */
+  reason: string;
+}
+
+/** One check of a decision: when it applies, what it may then say, and the check itself. */
+export interface DeclaredStep<Step> {
+  name: string;
+  when: string;
+  outcomes: readonly Outcome[];
+  step: Step;
+}
+
+const outcome =
+  (verdict: Verdict) =>
+  (state: string, reason: string): Outcome => ({ verdict, state, reason });
+
+export const ready = outcome("Ready");
+export const reconciling = outcome("Reconciling");
+export const stalled = outcome("Stalled");
+export const waiting = outcome("Waiting");

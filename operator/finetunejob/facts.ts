@@ -1,0 +1,70 @@
+/**
+ * The conditions that say what is known of the wanted settings, whatever is being done: InputsResolved, Fits,
+ * LastRunSucceeded. Pure. They follow from the status that is about to be written, so an edit can leave none of them
+ * speaking of other settings, and each is there from the first visit on.
+ */
+import type { Condition } from "../api/common.ts";
+import { type ConditionUpdate, findCondition } from "../api/conditions.ts";
+import type { FineTuneJobStatus, Inputs } from "../api/fineTuneJob.ts";
+import { prepareName } from "./children.ts";
+import { fitMessage, planKey } from "./fit.ts";
+import { currentPins } from "./pins.ts";
+import type { World } from "./world.ts";
+
+export function facts(world: World, status: FineTuneJobStatus): ConditionUpdate[] {
+  return [inputsResolved(world, status), fits(world, status), lastRunSucceeded(status.conditions)];
+}
+
+/** What is wanted, seen with `status`: a request that it handles is none any more. */
+function settled<T extends { request: string | undefined }>(wanted: T, status: FineTuneJobStatus): T {
+  return wanted.request === status.handledRequest ? { ...wanted, request: undefined } : wanted;
+}
+
+/** The status without a plan of other settings. */
+export function withoutStalePlan({ job, wanted }: World, status: FineTuneJobStatus): FineTuneJobStatus {
+  const { plan, ...rest } = status;
+  if (plan === undefined || "issue" in wanted) return status;
+  const known = currentPins({ ...job, status }, settled(wanted, status));
+  return known && plan.key === planKey(wanted.spec, known.pins) ? status : rest;
+}
+
+function inputsResolved({ job, wanted }: World, status: FineTuneJobStatus): ConditionUpdate {
+  const type = "InputsResolved";
+  if ("issue" in wanted) return unknown(type, "InvalidSpec", "The spec cannot be read.");
+  const { prepare } = status;
+  const known = currentPins({ ...job, status }, settled(wanted, status));
+  if (known) return { type, status: "True", reason: "Pinned", message: inputsMessage(known.inputs) };
+  if (prepare?.outcome === "Failed" && prepare.jobName === prepareName(job, wanted)) {
+    const { reason = "PrepareFailed", message = "" } = prepare;
+    return { type, status: "False", reason, message };
+  }
+  return unknown(type, "NotResolved", "What the inputs of these settings are was not read yet.");
+}
+
+export function inputsMessage({ dataset }: Pick<Inputs, "dataset">): string {
+  return `${dataset.examples} examples, ${dataset.tokens} tokens in ${dataset.rows} rows.`;
+}
+
+function fits({ plan: asked }: World, { plan }: FineTuneJobStatus): ConditionUpdate {
+  const type = "Fits";
+  if (asked?.kind === "failed") return unknown(type, "PlanFailed", asked.message);
+  if (plan === undefined) return unknown(type, "NotPlanned", "These settings were not planned yet.");
+  const message = fitMessage(plan);
+  if (plan.availableBytes === undefined) return unknown(type, "NoNodeKnown", message);
+  return plan.fits
+    ? { type, status: "True", reason: "Fits", message }
+    : { type, status: "False", reason: "DoesNotFit", message };
+}
+
+/** Of the run that ended last; a step that sees one end says so. */
+function lastRunSucceeded(conditions: readonly Condition[] | undefined): ConditionUpdate {
+  const before = findCondition(conditions, "LastRunSucceeded");
+  return before ?? unknown("LastRunSucceeded", "NoRunEnded", "No run of this FineTuneJob was seen to end.");
+}
+
+const unknown = (type: string, reason: string, message: string): ConditionUpdate => ({
+  type,
+  status: "Unknown",
+  reason,
+  message,
+});

@@ -1,0 +1,43 @@
+/** How the steps of a FineTuneRun's decision speak: a status with its conditions. Pure. */
+import { type ConditionUpdate, updateConditions, type Verdict, verdict } from "../api/conditions.ts";
+import type { FineTuneRunStatus } from "../api/fineTuneRun.ts";
+import { type AttemptEnd, endAttempt } from "./attempts.ts";
+import type { Decision, World } from "./world.ts";
+
+/** One check: the decision if it applies. */
+export type Step = (world: World) => Decision | undefined;
+
+export function pause(world: World, status: FineTuneRunStatus): Decision {
+  const message = "No FineTuneJob wants it now: suspended, edited to other settings, or deleted.";
+  return say(world, "Waiting", "Stopped", "NotWanted", message, status);
+}
+
+export function close({ run, now }: World, end: AttemptEnd): FineTuneRunStatus {
+  return endAttempt(run.status ?? {}, end, now);
+}
+
+/** A decision that does nothing but say how things are. */
+export function say(
+  { run, now }: World,
+  kind: Verdict,
+  state: string,
+  reason: string,
+  message: string,
+  status: FineTuneRunStatus = run.status ?? {},
+  succeeded: "True" | "False" | "Unknown" = "Unknown",
+): Decision {
+  const { generation } = run.metadata;
+  const updates: ConditionUpdate[] = [
+    ...verdict(kind, reason, message),
+    { type: "Succeeded", status: succeeded, reason, message },
+  ];
+  return {
+    status: {
+      ...status,
+      ...(generation === undefined ? {} : { observedGeneration: generation }),
+      state,
+      conditions: updateConditions(run.status?.conditions, updates, { generation, now }),
+    },
+    actions: [],
+  };
+}

@@ -1,0 +1,187 @@
+/** The steps of a FineTuneRun: each looks at one way its newest attempt can be. Pure; decide.ts has their order. */
+import { reportLost } from "../jobs/lostReports.ts";
+import { deadlineExceeded, type Failure } from "../jobs/outcome.ts";
+import { defaultBackoffLimit } from "../jobs/placement.ts";
+import { lookAgainInMs } from "../jobs/progress.ts";
+import { sentence } from "../jobs/sentence.ts";
+import { needsAttention } from "../jobs/waiting.ts";
+import { afterFailure, planAttempt, secondsLeft, withAttempt } from "./attempts.ts";
+import { trainJob } from "./job.ts";
+import { finalProgress, resultsOf, trainFiguresOf } from "./results.ts";
+import { close, pause, type Step, say } from "./say.ts";
+import type { Decision, World } from "./world.ts";
+
+/** While something of another owner is in the way. */
+const soonMs = 3_000;
+const stopReason = "StopRequested";
+
+export const finished: Step = ({ run }) => {
+  const { status = {}, metadata } = run;
+  const over = status.conditions?.some(({ type, status: is }) => type === "Succeeded" && is !== "Unknown");
+  if (!over && metadata.deletionTimestamp === undefined) return undefined;
+  // A changed execution means nothing to it any more; that it was seen is still said.
+  const observedGeneration = metadata.generation;
+  return { status: observedGeneration === undefined ? status : { ...status, observedGeneration }, actions: [] };
+};
+
+/** A Job of our name that is not ours: one of a deleted run of the same name, on its way out. */
+export const foreignJob: Step = (world) =>
+  world.attempt?.state.kind === "Foreign"
+    ? {
+        ...say(
+          world,
+          "Reconciling",
+          "Pending",
+          "JobNameTaken",
+          `Job ${world.attempt.record.jobName} belongs to something else; waiting until it is gone.`,
+        ),
+        requeueAfterMs: soonMs,
+      }
+    : undefined;
+
+export const attemptSucceeded: Step = (world) => {
+  const { state } = world.attempt ?? {};
+  if (state?.kind !== "Succeeded") return undefined;
+  const figures = trainFiguresOf(state.envelope, world.run.spec.runHash);
+  if (figures === undefined) return lost(world, state.endedAt);
+  const message = state.envelope?.message || "The training is done.";
+  const ended = close(world, {
+    outcome: "Succeeded",
+    reason: "Completed",
+    message,
+    exitCode: 0,
+    endedAt: state.endedAt,
+  });
+  const results = resultsOf(figures);
+  const status = { ...ended, results, progress: finalProgress(results, world.now) };
+  return say(world, "Ready", "Succeeded", "Completed", message, status, "True");
+};
+
+/** The Job completed and its words are lost. The next attempt finds the finished run in the store and reports again. */
+function lost(world: World, endedAt: string | undefined): Decision {
+  const message = `The Job completed and left no report that this operator can read (trainer image ${world.run.spec.trainerImage}).`;
+  const failure = { reason: reportLost, message, exitCode: 0, retryable: true, exhausted: false };
+  return retryOrFail(world, failure, "Lost", endedAt);
+}
+
+export const attemptFailed: Step = (world) => {
+  const { state } = world.attempt ?? {};
+  return state?.kind === "Failed" ? retryOrFail(world, state.failure, "Failed", state.endedAt) : undefined;
+};
+
+function retryOrFail(
+  world: World,
+  failure: Failure,
+  outcome: "Failed" | "Lost",
+  endedAt: string | undefined,
+): Decision {
+  const { reason, message, exitCode } = failure;
+  const ended = close(world, { outcome, reason, message, exitCode, endedAt });
+  const backoffLimit = world.run.spec.execution.backoffLimit ?? defaultBackoffLimit;
+  const { retry, crashes } = afterFailure(ended, failure, backoffLimit);
+  const status = { ...ended, crashes };
+  if (retry)
+    return say(
+      world,
+      "Reconciling",
+      "Pending",
+      reason,
+      `${sentence(message)} Trying again from the last checkpoint.`,
+      status,
+    );
+  return say(world, "Stalled", "Failed", reason, message, status, "False");
+}
+
+/** The Job is gone without a result: we asked for that, or somebody deleted it. */
+export const attemptGone: Step = (world) => {
+  const { attempt, wantedBy } = world;
+  if (attempt === undefined || attempt.state.kind !== "Absent") return undefined;
+  const { jobName, jobUID, reason } = attempt.record;
+  if (reason === stopReason || wantedBy.length === 0) {
+    const message = jobUID === undefined ? "Not started." : "Stopped on request.";
+    return pause(world, close(world, { outcome: "Stopped", reason: stopReason, message }));
+  }
+  if (jobUID === undefined) return undefined;
+  // Whoever deletes it may do so again and again: without a new checkpoint that counts as a crash does.
+  const failure = { reason: "JobDeleted", message: `Job ${jobName} was deleted.`, exitCode: undefined };
+  return retryOrFail(world, { ...failure, retryable: true, exhausted: false }, "Lost", undefined);
+};
+
+/** Nobody wants it now: the Job is deleted, its pod writes a checkpoint first. */
+export const stop: Step = (world) => {
+  const { attempt, run, wantedBy } = world;
+  if (wantedBy.length > 0 || attempt?.job === undefined) return undefined;
+  const status = withAttempt(run.status ?? {}, { reason: stopReason, jobUID: attempt.job.metadata.uid });
+  const deleting = attempt.state.kind === "Deleting";
+  const words = waitingWords(world) ?? "Writing a checkpoint and giving the resources back.";
+  return {
+    ...say(world, "Reconciling", "Stopping", "Stopping", words, status),
+    actions: deleting ? [] : [{ kind: "deleteJob", job: attempt.job }],
+  };
+};
+
+export const deleting: Step = (world) => {
+  if (world.attempt?.state.kind !== "Deleting") return undefined;
+  const words = waitingWords(world) ?? "Waiting until the Job that is being deleted is gone.";
+  return say(world, "Reconciling", "Stopping", "Stopping", words);
+};
+
+/** What keeps a Job from ending. */
+const waitingWords = ({ attempt }: World) =>
+  attempt?.state.kind === "Deleting" ? attempt.state.waiting?.message : undefined;
+
+export const running: Step = (world) => {
+  const { attempt, run, now } = world;
+  if (attempt?.state.kind !== "Running") return undefined;
+  const status = withAttempt(run.status ?? {}, { jobUID: attempt.job?.metadata.uid });
+  const { progress } = status;
+  const message = progress ? phaseText(progress.phase) : "The training pod is running.";
+  return {
+    ...say(world, "Reconciling", "Training", "Training", message, status),
+    requeueAfterMs: lookAgainInMs(progress, now),
+  };
+};
+
+export const pending: Step = (world) => {
+  const { attempt, run } = world;
+  if (attempt?.state.kind !== "Pending") return undefined;
+  const { reason, message, lookAgainInMs } = attempt.state;
+  const state = reason === "Queued" || needsAttention(reason) ? "Queued" : "Pending";
+  const status = attempt.job ? withAttempt(run.status ?? {}, { jobUID: attempt.job.metadata.uid }) : run.status;
+  return { ...say(world, "Reconciling", state, reason, message, status), requeueAfterMs: lookAgainInMs };
+};
+
+/** The attempt is recorded and has no Job yet. */
+export const start: Step = (world) => {
+  const { attempt, run } = world;
+  if (attempt === undefined) return undefined;
+  const { jobName } = attempt.record;
+  const left = secondsLeft(run.status ?? {}, run.spec.execution.activeDeadlineSeconds);
+  if (left !== undefined && left <= 0) {
+    return retryOrFail(world, { ...deadlineExceeded, exitCode: undefined, exhausted: false }, "Failed", undefined);
+  }
+  return {
+    ...say(world, "Reconciling", "Pending", "Pending", `Creating Job ${jobName}.`),
+    actions: [{ kind: "createJob", job: trainJob(run, jobName, left) }],
+  };
+};
+
+export const unwanted: Step = (world) =>
+  world.wantedBy.length === 0 ? pause(world, world.run.status ?? {}) : undefined;
+
+export const nextAttempt: Step = (world) => {
+  const status = planAttempt(world.run.status ?? {}, world.run.metadata.name, world.now);
+  return say(world, "Reconciling", "Pending", "Pending", "Starting the training.", status);
+};
+
+const phaseTexts: Readonly<Record<string, string>> = {
+  Loading: "Loading the base model and the data.",
+  EvaluatingBefore: "Evaluating the base model.",
+  Training: "Training.",
+  EvaluatingAfter: "Evaluating the result.",
+  Saving: "Saving the result.",
+};
+
+function phaseText(phase: string): string {
+  return phaseTexts[phase] ?? `${phase}.`;
+}

@@ -1,0 +1,130 @@
+/**
+ * Why no container of a Job runs, in words that say what a person should do. Pure. A pod's own words come first; what only
+ * Events tell (a mount that fails, a pod that cannot be made) is asked of them by observe.ts and worded here too.
+ */
+import { parseEnvelope } from "../../trainer/contract/report.ts";
+import type { Job, Pod } from "./resources.ts";
+import { sentence } from "./sentence.ts";
+
+export interface Waiting {
+  /** CamelCase, for a condition. */
+  reason: string;
+  message: string;
+}
+
+/** A waiting that explains nothing: it ends by itself, or Events know more. */
+const unexplained = "Pending";
+
+export function whyWaiting(job: Job, pods: readonly Pod[]): Waiting {
+  if (job.spec?.suspend === true) return { reason: "Queued", message: "The Job is suspended by a queue." };
+  const live = pods.filter(({ status }) => status?.phase !== "Failed" && status?.phase !== "Succeeded");
+  const pod = live.find(({ metadata }) => metadata.deletionTimestamp === undefined) ?? live[0];
+  if (pod !== undefined) return onNode(pod) ?? ofPod(pod);
+  return afterFailures(pods) ?? { reason: unexplained, message: "Waiting for the Job's pod." };
+}
+
+/** A pod whose node does not answer, as far as the pod shows it. */
+export function onNode({ metadata, spec, status }: Pod): Waiting | undefined {
+  const is = (type: string, value: string) => status?.conditions?.find((one) => one.type === type)?.status === value;
+  // Nothing else makes a running pod without a readiness probe unready: its node stopped to report.
+  const silent = status?.phase === "Running" && is("Ready", "False") && is("ContainersReady", "True");
+  const evicted = status?.conditions?.some(({ reason }) => reason === "DeletionByTaintManager") === true;
+  if (!silent && !evicted) return undefined;
+  const node = spec?.nodeName ?? "its node";
+  return {
+    reason: "NodeLost",
+    message: `Node ${node} does not answer, or may not run pod ${metadata.name} any more. The pod is replaced when it is known to have ended: if the node does not come back, kubectl delete node ${node}; the run then goes on from its last checkpoint.`,
+  };
+}
+
+function ofPod({ metadata, status }: Pod): Waiting {
+  if (metadata.deletionTimestamp !== undefined) {
+    return { reason: unexplained, message: `Pod ${metadata.name} is ending; another takes its place.` };
+  }
+  const unscheduled = status?.conditions?.find((one) => one.type === "PodScheduled" && one.status === "False");
+  if (unscheduled) {
+    const { reason = "Unschedulable", message = "" } = unscheduled;
+    return worded(reason, `No node takes the pod: ${message}`);
+  }
+  const waiting = status?.containerStatuses?.find(({ state }) => state?.waiting)?.state?.waiting;
+  if (waiting?.reason !== undefined && waiting.reason !== "ContainerCreating") {
+    return worded(waiting.reason, `Pod ${metadata.name}: ${waiting.message ?? waiting.reason}`);
+  }
+  return { reason: unexplained, message: `Pod ${metadata.name} is starting.` };
+}
+
+/** The Job makes another pod after a while; what ended the last one is said meanwhile. */
+function afterFailures(pods: readonly Pod[]): Waiting | undefined {
+  const ended = pods
+    .flatMap(({ status }) => status?.containerStatuses ?? [])
+    .flatMap(({ state }) => (state?.terminated ? [state.terminated] : []))
+    .sort((a, b) => ((a.finishedAt ?? "") < (b.finishedAt ?? "") ? 1 : -1));
+  const [last] = ended;
+  if (last === undefined) return undefined;
+  const envelope = parseEnvelope(last.message ?? "");
+  const words = envelope ? `${envelope.reason}: ${envelope.message}` : `it left exit code ${last.exitCode}`;
+  return { reason: "Retrying", message: `The last pod failed, and another follows: ${words}` };
+}
+
+/** A warning about a Job or a pod, with the way out. */
+export function warned({ reason, message }: Waiting): Waiting {
+  return worded(reason, message);
+}
+
+/** Ways out by what the words say; the first that matches is added. */
+const waysOut: readonly { reason: RegExp; says?: RegExp; wayOut: string }[] = [
+  {
+    reason: /^(Unschedulable|SchedulingGated)$/,
+    says: /persistentvolumeclaim "[^"]+" not found/,
+    wayOut: "Create that claim in this namespace, or mend the URI that names it; the pod then starts by itself.",
+  },
+  {
+    reason: /^Unschedulable$/,
+    says: /unbound immediate PersistentVolumeClaims|volume node affinity conflict/,
+    wayOut: "See what keeps the claim from its volume: kubectl describe pvc.",
+  },
+  {
+    reason: /^Unschedulable$/,
+    wayOut:
+      "It starts by itself when one does: lower placement.resources, mend placement's selectors and tolerations, or add a node.",
+  },
+  {
+    reason: /^(ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImageNeverPull)$/,
+    wayOut:
+      "Mend the chart's images.trainer, or, where the registry wants credentials, name a Secret in placement.imagePullSecrets.",
+  },
+  {
+    reason: /^FailedMount$/,
+    says: /secret "[^"]+" not found/,
+    wayOut: "Create that Secret in this namespace; the pod then starts by itself.",
+  },
+  {
+    reason: /^FailedAttachVolume$/,
+    says: /Multi-Attach/,
+    wayOut:
+      "The claim is in use on another node: wait for the pod there, or choose that node in placement.nodeSelector.",
+  },
+  {
+    reason: /^FailedCreate$/,
+    says: /exceeded quota/,
+    wayOut: "Raise the namespace's quota, or lower placement.resources.",
+  },
+  {
+    reason: /^FailedCreate$/,
+    says: /serviceaccount "[^"]+" not found/,
+    wayOut: "Create that ServiceAccount, or leave placement.serviceAccountName out.",
+  },
+];
+
+function worded(reason: string, message: string): Waiting {
+  const words = sentence(message);
+  const way = waysOut.find((one) => one.reason.test(reason) && one.says?.test(message) !== false);
+  return { reason, message: way === undefined ? words : `${words} ${way.wayOut}` };
+}
+
+export const isUnexplained = ({ reason }: Waiting) => reason === unexplained;
+
+/** A waiting that will not pass by itself soon. */
+export function needsAttention(reason: string): boolean {
+  return ![unexplained, "Queued", "Retrying"].includes(reason);
+}
