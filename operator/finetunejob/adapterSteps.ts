@@ -27,7 +27,8 @@ export const adapterDeleted: Step = (world) => {
   const name = job.status?.currentRunRef?.adapterName;
   if (name === undefined || currentRun === undefined || wanted.request !== undefined) return undefined;
   const wantedStill = currentRun.spec.specHash === wanted.specHash || run?.metadata.uid === currentRun.metadata.uid;
-  if (!wantedStill || adapters.some(({ metadata }) => metadata.name === name)) return undefined;
+  const there = adapters.some(({ metadata }) => metadata.name === name && metadata.deletionTimestamp === undefined);
+  if (!wantedStill || there) return undefined;
   const { promotedAdapterRef: _, ...status } = job.status ?? {};
   const message = `Adapter ${name} was deleted. To make it again from the store, delete FineTuneRun ${currentRun.metadata.name}; it is trained anew only if the store has lost it.`;
   return say(world, "Stalled", "Deleted", "PromotedAdapterDeleted", message, { status });

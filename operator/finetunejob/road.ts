@@ -91,7 +91,11 @@ export const road: readonly DeclaredStep<Step>[] = [
   {
     name: "runSucceeded",
     when: "the run succeeded: its Adapter is made and promoted",
-    outcomes: [...settled, reconciling("Exporting", "AdapterCreated"), stalled("Failed", "NameConflict")],
+    outcomes: [
+      reconciling("Exporting", "AdapterCreated"),
+      reconciling("Exporting", "AdapterDeleting"),
+      stalled("Failed", "NameConflict"),
+    ],
     step: runSucceeded,
   },
   {

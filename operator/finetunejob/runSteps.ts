@@ -4,7 +4,6 @@ import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
 import type { FineTuneRun } from "../api/kinds.ts";
 import { annotations } from "../api/names.ts";
 import { sentence } from "../jobs/sentence.ts";
-import { settle } from "./adapterSteps.ts";
 import { adapterName, adapterOf, artifactRoot, executionOf, fineTuneRun, nextRevision } from "./children.ts";
 import { fitMessage } from "./fit.ts";
 import { askedLook, currentPins } from "./pins.ts";
@@ -75,9 +74,13 @@ export const runSucceeded: Step = (world) => {
   const { results } = run?.status ?? {};
   if (run === undefined || !succeeded(run, "True") || results === undefined) return undefined;
   const name = adapterName(job, run.spec.runHash);
+  // One of this run would have been known before: it is on its way out, or of another hash that begins alike.
   const existing = adapters.find(({ metadata }) => metadata.name === name);
-  if (existing) return settle(world, existing);
-  if (world.adapterNameTaken) return nameConflict(world, `Adapter ${name}`);
+  if (existing?.metadata.deletionTimestamp !== undefined) {
+    const message = `Waiting until Adapter ${name}, which is being deleted, is gone.`;
+    return say(world, "Reconciling", "Exporting", "AdapterDeleting", message);
+  }
+  if (existing || world.adapterNameTaken) return nameConflict(world, `Adapter ${name}`);
   const status = {
     ...mirrorProgress(job.status ?? {}, run),
     currentRunRef: { name: run.metadata.name, uid: run.metadata.uid ?? "", adapterName: name },

@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { FineTuneJob } from "../api/kinds.ts";
+import { annotations } from "../api/names.ts";
+import { jobState } from "../jobs/outcome.ts";
+import { aBatchJob, aJob, anEnvelope, aPinnedJob, aPod, aRun, aSpec, failed, succeeded } from "../testing/builders.ts";
+import { actions, aPlan, aWorld, conditionOf, pinned, withRun } from "../testing/worlds.ts";
+import { decide } from "./decide.ts";
+import { askedLook, dueLook } from "./pins.ts";
+import type { World } from "./world.ts";
+
+const known = ["InputsResolved", "Fits", "LastRunSucceeded"];
+const statuses = (world: World) => {
+  const { status } = decide(world);
+  return known.map((type) => conditionOf({ status }, type)?.status);
+};
+
+describe("what is known of the settings", () => {
+  test("is Unknown at the first visit, and there", () => {
+    assert.deepEqual(statuses(aWorld()), ["Unknown", "Unknown", "Unknown"]);
+  });
+
+  test("follows the road", () => {
+    assert.deepEqual(statuses(pinned()), ["True", "True", "Unknown"]);
+    assert.deepEqual(statuses(pinned({ plan: aPlan(false) })), ["True", "False", "Unknown"]);
+    assert.deepEqual(statuses(withRun(({ run }) => ({ run: succeeded(run!) }))), ["True", "Unknown", "True"]);
+    assert.deepEqual(statuses(withRun(({ run }) => ({ run: failed(run!) }))), ["True", "Unknown", "False"]);
+  });
+
+  test("an edit of the data leaves nothing that speaks of the data before", () => {
+    const before = decide(pinned()).status;
+    const spec = aSpec({ dataset: { sources: [{ uri: "pvc://inputs/other.jsonl" }] } });
+    const decision = decide(aWorld(aJob(spec, before)));
+    assert.equal(conditionOf({ status: before }, "Fits")?.status, "True");
+    assert.equal(conditionOf(decision, "InputsResolved")?.status, "Unknown");
+    assert.equal(conditionOf(decision, "Fits")?.status, "Unknown");
+    assert.equal(decision.status.plan, undefined);
+  });
+
+  test("inputs that cannot be read are not resolved, in the trainer's words", () => {
+    const message = anEnvelope({ stage: "Prepare", outcome: "Failed", reason: "BadRow", message: "train.jsonl:7" });
+    const state = jobState(aBatchJob({ type: "Failed" }), [aPod({ exitCode: 20, message })]);
+    const { status } = decide(aWorld(aJob(), { prepare: { job: aBatchJob(), state } }));
+    const condition = conditionOf({ status }, "InputsResolved");
+    assert.deepEqual([condition?.status, condition?.reason, condition?.message], ["False", "BadRow", "train.jsonl:7"]);
+  });
+
+  test("without a node to compare with, a run may fit and goes on", () => {
+    const plan = aPlan(true);
+    assert.ok(plan.kind === "planned");
+    const { availableBytes: _, ...unknown } = plan.plan;
+    const decision = decide(pinned({ plan: { ...plan, plan: unknown } }));
+    const fits = conditionOf(decision, "Fits");
+    assert.deepEqual([fits?.status, fits?.reason, actions(decision)], ["Unknown", "NoNodeKnown", ["createRun"]]);
+  });
+});
+
+describe("a look at the inputs that is asked for during a run", () => {
+  const asking = (job: FineTuneJob, value: string): FineTuneJob => ({
+    ...job,
+    metadata: { ...job.metadata, annotations: { [annotations.requestedAt]: value } },
+  });
+  const job = aPinnedJob();
+  const run = aRun(job);
+  const { specHash } = run.spec;
+  const withAdapter = {
+    ...job,
+    status: { ...job.status, currentRunRef: { name: "r", uid: "u", adapterName: "bot-1" } },
+  };
+
+  test("waits until the run has its Adapter or has failed; data that move quickly starve none", () => {
+    assert.equal(dueLook(asking(job, "1"), run, specHash), undefined);
+    assert.equal(dueLook(asking(job, "2"), run, specHash), undefined);
+    assert.equal(dueLook(asking(job, "2"), succeeded(run), specHash), undefined);
+    assert.equal(dueLook(asking(withAdapter, "2"), succeeded(run), specHash), "2");
+    assert.equal(dueLook(asking(job, "2"), failed(run), specHash), "2");
+  });
+
+  test("does not wait for a run of other settings, nor for none", () => {
+    assert.equal(dueLook(asking(job, "1"), run, "0".repeat(64)), "1");
+    assert.equal(dueLook(asking(job, "1"), undefined, specHash), "1");
+  });
+
+  test("is said meanwhile, and is not counted as done", () => {
+    const conditions = [
+      { type: "Ready", status: "False" as const, reason: "Training", message: "Training.", lastTransitionTime: "x" },
+    ];
+    const world = withRun((base) => ({
+      job: asking(base.job, "1"),
+      run: { ...base.run!, status: { state: "Training", conditions } },
+    }));
+    const decision = decide(world);
+    assert.match(conditionOf(decision, "Ready")?.message ?? "", /^Training\. The inputs are looked at again/);
+    assert.equal(askedLook({ ...world.job, status: decision.status }), "1");
+  });
+
+  test("counts as many characters as a status keeps", () => {
+    assert.equal(askedLook(asking(job, "x".repeat(1000)))?.length, 64);
+  });
+});

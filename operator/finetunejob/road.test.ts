@@ -1,0 +1,118 @@
+import { prepareKey } from "../../trainer/contract/hashes.ts";
+import type { FineTuneJobSpec } from "../api/fineTuneJob.ts";
+import type { Adapter } from "../api/kinds.ts";
+import { trainingPart } from "../api/settings.ts";
+import { jobState } from "../jobs/outcome.ts";
+import {
+  aBatchJob,
+  aJob,
+  anAdapter,
+  anEnvelope,
+  aPinnedJob,
+  aPod,
+  aRun,
+  aSpec,
+  failed,
+  prepareFigures,
+  succeeded,
+} from "../testing/builders.ts";
+import { roadTests } from "../testing/declared.ts";
+import { aPlan, aWorld, pinned, withRun } from "../testing/worlds.ts";
+import { decideBy } from "./decide.ts";
+import { road } from "./road.ts";
+import type { Readable } from "./say.ts";
+import type { World } from "./world.ts";
+
+const before = aPinnedJob();
+const adapter = anAdapter(before, succeeded(aRun(before)), { promotedAt: "2026-01-02T03:00:00Z" });
+const exporting = { ...adapter, metadata: { ...adapter.metadata, generation: 2 } };
+const exportFailed: Adapter = {
+  ...adapter,
+  status: {
+    observedGeneration: 1,
+    conditions: ["Ready", "Stalled"].map((type) => ({
+      type,
+      status: type === "Ready" ? "False" : "True",
+      reason: "VerificationFailed",
+      message: "words",
+      lastTransitionTime: "2026-01-02T03:00:00Z",
+    })),
+  },
+};
+const deleting = (one: Adapter): Adapter => ({ ...one, metadata: { ...one.metadata, deletionTimestamp: "x" } });
+const settled = [adapter, exporting, exportFailed];
+
+const wanting = (spec: FineTuneJobSpec, change: Partial<World> = {}) => aWorld(aJob(spec), change);
+const chosen = (name: string) => aSpec({ promotion: { adapterRef: { name } } });
+const suspended = (world: World): World => {
+  const spec = aSpec({ suspend: true });
+  return { ...world, job: { ...world.job, spec }, wanted: { ...world.wanted, spec } as Readable["wanted"] };
+};
+
+const deleted = withRun(({ run, job }) => ({
+  run: succeeded(run!),
+  currentRun: succeeded(run!),
+  job: {
+    ...job,
+    status: { ...job.status, currentRunRef: { ...job.status!.currentRunRef!, adapterName: "bot-1" } },
+  },
+}));
+
+const preparing = (state: NonNullable<World["prepare"]>["state"], job = aBatchJob()) =>
+  aWorld(aJob(), { prepare: { job, state } });
+const complete = (message: string) => jobState(aBatchJob({ type: "Complete" }), [aPod({ exitCode: 0, message })]);
+const key = prepareKey(trainingPart(aSpec()));
+const pinsFound = complete(anEnvelope({ stage: "Prepare", figures: prepareFigures(key) }));
+const unreadable = jobState(aBatchJob({ type: "Failed" }), [
+  aPod({ exitCode: 20, message: anEnvelope({ stage: "Prepare", outcome: "Failed", reason: "BadRow" }) }),
+]);
+const failedBefore = decideBy(preparing(unreadable) as Readable).decision.status;
+
+const foreignRun = (change: Partial<ReturnType<typeof aRun>["spec"]>) =>
+  withRun(({ run }) => ({ run: { ...run!, spec: { ...run!.spec, ...change } } }));
+const mirrored = {
+  state: "Training",
+  conditions: [{ type: "Ready", status: "False" as const, reason: "Training", message: "", lastTransitionTime: "x" }],
+};
+
+const worlds: Record<string, World[]> = {
+  pinnedAdapter: [
+    ...settled.map((one) => wanting(chosen(one.metadata.name), { adapters: [one] })),
+    wanting(chosen("none"), { adapters: [adapter] }),
+  ],
+  adapterDeleted: [deleted],
+  promoteKnown: [
+    ...settled.map((one) => wanting(aSpec(), { adapters: [one] })),
+    wanting(aSpec({ artifacts: { uri: "pvc://other" } }), { adapters: [adapter] }),
+  ],
+  suspended: [
+    suspended(withRun(({ run }) => ({ currentRun: { ...run!, status: { state: "Training" } } }))),
+    suspended(withRun(({ run }) => ({ currentRun: { ...run!, status: { state: "Stopped" } } }))),
+  ],
+  prepareFailed: [aWorld(aJob(aSpec(), failedBefore), { prepare: { job: undefined, state: { kind: "Absent" } } })],
+  prepare: [
+    preparing({ kind: "Absent" }),
+    preparing(jobState(aBatchJob(), [aPod({ unschedulable: "no room" })])),
+    preparing(pinsFound),
+    preparing(complete("cut")),
+    preparing({ kind: "Foreign" }),
+    preparing(unreadable),
+  ],
+  doesNotFit: [
+    pinned({ plan: aPlan(false) }),
+    pinned({ plan: { kind: "failed", message: "no such layer" } }),
+    pinned({ plan: { kind: "failed", message: "took too long", retryAfterMs: 1 } }),
+  ],
+  needsRun: [pinned()],
+  runConflict: [foreignRun({ runHash: "0".repeat(64) }), foreignRun({ artifactRoot: "pvc://other/team" })],
+  adoptRun: [pinned({ run: aRun(before) })],
+  runSucceeded: [
+    withRun(({ run }) => ({ run: succeeded(run!), adapters: [deleting(adapter)] })),
+    withRun(({ run }) => ({ run: succeeded(run!) })),
+    withRun(({ run }) => ({ run: succeeded(run!), adapterNameTaken: true })),
+  ],
+  runFailed: [withRun(({ run }) => ({ run: failed(run!) }))],
+  runGoesOn: [withRun(), withRun(({ run }) => ({ run: { ...run!, status: mirrored } }))],
+};
+
+roadTests(road, worlds, (world) => decideBy(world as Readable));

@@ -1,0 +1,61 @@
+import type { FineTuneRunStatus } from "../api/fineTuneRun.ts";
+import { jobState } from "../jobs/outcome.ts";
+import { aBatchJob, anEnvelope, aPinnedJob, aPod, aRun, aSpec, now, trainFigures } from "../testing/builders.ts";
+import { roadTests } from "../testing/declared.ts";
+import { decideBy, road } from "./decide.ts";
+import type { CurrentAttempt, World } from "./world.ts";
+
+const job = aPinnedJob(aSpec({ backoffLimit: 1, activeDeadlineSeconds: 1000 }));
+const record = { number: 1, jobName: "run-1", startedAt: "2026-01-02T03:00:00Z" };
+
+function aWorld(change: Partial<World> = {}, status: FineTuneRunStatus = {}): World {
+  return { run: aRun(job, status), now, wantedBy: ["bot"], attempt: undefined, progress: undefined, ...change };
+}
+
+/** A world whose first attempt has a Job in `state`. */
+function attempted(state: CurrentAttempt["state"], change: Partial<World> = {}, status: FineTuneRunStatus = {}): World {
+  const started = { ...record, jobUID: "batch-uid" };
+  const batchJob = state.kind === "Absent" ? undefined : aBatchJob();
+  const attempt = { record: started, job: batchJob, state };
+  return aWorld({ attempt, ...change }, { attempts: [started], ...status });
+}
+
+const planned = (change: Partial<World> = {}, status: FineTuneRunStatus = {}) =>
+  aWorld(
+    { attempt: { record, job: undefined, state: { kind: "Absent" } }, ...change },
+    { attempts: [record], ...status },
+  );
+
+const complete = (message: string) => jobState(aBatchJob({ type: "Complete" }), [aPod({ exitCode: 0, message })]);
+const success = complete(anEnvelope({ stage: "Train", figures: trainFigures(aRun(job).spec.runHash) }));
+const crashed = jobState(aBatchJob({ type: "Failed", reason: "PodFailurePolicy" }), [aPod({ exitCode: 137 })]);
+const invalid = jobState(aBatchJob({ type: "Failed", reason: "PodFailurePolicy" }), [aPod({ exitCode: 20 })]);
+const running = jobState(aBatchJob(), [aPod({ running: true })]);
+
+const worlds: Record<string, World[]> = {
+  attemptSucceeded: [attempted(success), attempted(complete("cut")), attempted(complete("cut"), {}, { crashes: 1 })],
+  attemptFailed: [attempted(crashed), attempted(invalid)],
+  foreignJob: [attempted({ kind: "Foreign" })],
+  attemptGone: [
+    attempted({ kind: "Absent" }, { wantedBy: [] }),
+    attempted({ kind: "Absent" }),
+    attempted({ kind: "Absent" }, {}, { crashes: 1 }),
+  ],
+  stop: [attempted(running, { wantedBy: [] })],
+  deleting: [attempted({ kind: "Deleting" })],
+  running: [attempted(running)],
+  pending: [
+    attempted(jobState(aBatchJob(), [])),
+    attempted(jobState(aBatchJob(), [aPod({ unschedulable: "no room" })])),
+  ],
+  start: [planned(), planned({}, { runningSeconds: 1000 })],
+  unwanted: [aWorld({ wantedBy: [] })],
+  nextAttempt: [aWorld()],
+};
+
+// What is over is left as it is, so it says nothing of its own.
+roadTests(
+  road.filter(({ name }) => name !== "finished"),
+  worlds,
+  decideBy,
+);

@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { aBatchJob, anEnvelope, aPod } from "../testing/builders.ts";
+import { jobState } from "./outcome.ts";
+import type { Pod } from "./resources.ts";
+import { needsAttention, warned, whyWaiting } from "./waiting.ts";
+
+type Conditions = readonly { type: string; status: string; reason?: string }[];
+
+function withConditions(pod: Pod, conditions: Conditions, deletionTimestamp?: string): Pod {
+  const metadata = { ...pod.metadata, ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }) };
+  const spec = { nodeName: "node-7", containers: [] };
+  return { ...pod, metadata, spec, status: { ...pod.status, conditions: conditions.map((one) => ({ ...one })) } };
+}
+
+const running = aPod({ running: true });
+const silent = [
+  { type: "Ready", status: "False" },
+  { type: "ContainersReady", status: "True" },
+];
+const evicted = [{ type: "DisruptionTarget", status: "True", reason: "DeletionByTaintManager" }];
+const full = anEnvelope({ stage: "Train", outcome: "Failed", reason: "StoreFull", message: "no space left" });
+
+describe("a Job whose pod does not run says why and what to do", () => {
+  const cases: { name: string; pods: Pod[]; reason: string; says: RegExp }[] = [
+    { name: "no pod yet", pods: [], reason: "Pending", says: /Waiting for the Job's pod/ },
+    {
+      name: "no node has room",
+      pods: [aPod({ unschedulable: "0/1 nodes are available: 1 Insufficient memory." })],
+      reason: "Unschedulable",
+      says: /Insufficient memory\. It starts by itself when one does: lower placement\.resources/,
+    },
+    {
+      name: "its claim is missing",
+      pods: [aPod({ unschedulable: '0/1 nodes are available: persistentvolumeclaim "nowhere" not found' })],
+      reason: "Unschedulable",
+      says: /"nowhere" not found\. Create that claim in this namespace/,
+    },
+    {
+      name: "its image cannot be pulled",
+      pods: [aPod({ waiting: "ImagePullBackOff" })],
+      reason: "ImagePullBackOff",
+      says: /because\. Mend the chart's images\.trainer, or.*imagePullSecrets/,
+    },
+    {
+      name: "its node does not answer",
+      pods: [withConditions(running, silent)],
+      reason: "NodeLost",
+      says: /Node node-7 does not answer.*kubectl delete node node-7/,
+    },
+    {
+      name: "its pod was evicted from a node that does not answer",
+      pods: [withConditions(running, evicted, "2026-01-02T03:00:00Z")],
+      reason: "NodeLost",
+      says: /kubectl delete node node-7/,
+    },
+    {
+      name: "its pod is ending",
+      pods: [withConditions(running, [{ type: "Ready", status: "True" }], "2026-01-02T03:00:00Z")],
+      reason: "Pending",
+      says: /is ending; another takes its place/,
+    },
+    {
+      name: "its last pod failed and another follows",
+      pods: [aPod({ exitCode: 24, message: full })],
+      reason: "Retrying",
+      says: /another follows: StoreFull: no space left/,
+    },
+  ];
+  for (const { name, pods, reason, says } of cases) {
+    test(name, () => {
+      const state = jobState(aBatchJob(), pods);
+      assert.ok(state.kind === "Pending");
+      assert.equal(state.reason, reason);
+      assert.match(state.message, says);
+    });
+  }
+
+  test("a Job that cannot end says what keeps it", () => {
+    const deleted = {
+      ...aBatchJob(),
+      metadata: { ...aBatchJob().metadata, deletionTimestamp: "2026-01-02T03:00:00Z" },
+    };
+    const state = jobState(deleted, [withConditions(running, evicted, "2026-01-02T03:00:00Z")]);
+    assert.ok(state.kind === "Deleting");
+    assert.match(state.waiting?.message ?? "", /kubectl delete node node-7/);
+  });
+
+  test("a pod that trains on a node that answers is running", () => {
+    const well = silent.map(({ type }) => ({ type, status: "True" }));
+    assert.equal(jobState(aBatchJob(), [withConditions(running, well)]).kind, "Running");
+  });
+});
+
+describe("what only Events tell gets a way out", () => {
+  const cases = [
+    { reason: "FailedMount", message: 'MountVolume.SetUp failed: secret "hub" not found', says: /Create that Secret/ },
+    { reason: "FailedAttachVolume", message: "Multi-Attach error for volume", says: /in use on another node/ },
+    {
+      reason: "FailedCreate",
+      message: "pods is forbidden: exceeded quota: small",
+      says: /Raise the namespace's quota/,
+    },
+    { reason: "FailedCreate", message: 'serviceaccount "bot" not found', says: /Create that ServiceAccount/ },
+    { reason: "SomethingElse", message: "as it is", says: /^as it is\.$/ },
+  ];
+  for (const { reason, message, says } of cases) {
+    test(`${reason}: ${message}`, () => assert.match(warned({ reason, message }).message, says));
+  }
+});
+
+test("a queue and a retry pass by themselves; the rest needs a person", () => {
+  assert.equal(
+    whyWaiting({ ...aBatchJob(), spec: { suspend: true } } as ReturnType<typeof aBatchJob>, []).reason,
+    "Queued",
+  );
+  assert.deepEqual(["Pending", "Queued", "Retrying", "NodeLost", "FailedMount"].map(needsAttention), [
+    false,
+    false,
+    false,
+    true,
+    true,
+  ]);
+});
