@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { markTrained } from "./sample.ts";
+import { markTrained, stretchesOf } from "./sample.ts";
 
 const words = ["Is", " it", " spam?", " yes", "<end>"];
 const decode = (ids: readonly number[]) => ids.map((id) => words[id]).join("");
@@ -13,6 +13,6 @@ const cases: [string, number[], string][] = [
 for (const [name, trained, expected] of cases) {
   test(`${name} is marked where it is learnt`, () => {
     const encoded = { tokens: Uint32Array.from([0, 1, 2, 3, 4]), trained: Uint8Array.from(trained) };
-    assert.equal(markTrained(encoded, decode), expected);
+    assert.equal(markTrained(stretchesOf(encoded, decode)), expected);
   });
 }

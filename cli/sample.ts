@@ -1,43 +1,97 @@
-/** One example of a data set as the model will see it, with the tokens that it learns marked. */
+/** Examples of a data set as the model will see them, with the tokens that it learns marked. */
 import type { DatasetSettings } from "../trainer/contract/effective.ts";
-import { type Codec, type Encoded, encodeExample, truncate } from "../trainer/data/encode.ts";
-import { detectFormat, readExample } from "../trainer/data/example.ts";
-import { isBlank, lines, parseLine } from "../trainer/data/jsonl.ts";
+import { type Codec, type Encoded, encodeExample } from "../trainer/data/encode.ts";
+import { readBatch } from "../trainer/data/rowBatch.ts";
+import { readSource } from "../trainer/stages/readSource.ts";
 import type { Stores } from "../trainer/stores/stores.ts";
+import { styled } from "./ui/screen.ts";
+
+/** A stretch of text that is learnt as a whole, or not at all. */
+export interface Stretch {
+  readonly text: string;
+  readonly trained: boolean;
+}
+
+export interface Sample {
+  readonly uri: string;
+  readonly line: number;
+  /** One, or more where the template renders earlier turns otherwise once more turns follow. */
+  readonly sequences: readonly (readonly Stretch[])[];
+}
 
 /** Around what is learnt; visible without colours too. */
-export const marks = { open: "⟦", close: "⟧" } as const;
+const marks = { open: "⟦", close: "⟧" } as const;
 
-/** The first example of the first source; undefined when it has none. */
-export async function readSample(stores: Stores, settings: DatasetSettings, codec: Codec): Promise<string | undefined> {
-  const [source] = settings.sources;
-  if (source === undefined) return undefined;
-  for await (const line of lines(stores.of(source.uri).stream(source.uri), source.uri)) {
-    if (isBlank(line)) continue;
-    const row = parseLine(line);
-    const example = readExample(row, source.format === "Auto" ? detectFormat(row) : source.format);
-    const encoded = encodeExample(example, settings.trainOn, codec);
-    const limit = settings.maxSequenceLength;
-    return markTrained(encoded.tokens.length > limit ? truncate(encoded, limit) : encoded, (ids) => decode(ids, codec));
+/** The first examples of the sources that can be used. */
+export async function readSamples(
+  stores: Stores,
+  settings: DatasetSettings,
+  codec: Codec,
+  count: number,
+  signal: AbortSignal,
+): Promise<Sample[]> {
+  const samples: Sample[] = [];
+  const options = { trainOn: settings.trainOn, maxTokens: settings.maxSequenceLength };
+  const display = (ids: readonly number[]) => codec.tokenizer.display(ids);
+  for (const { uri, ...file } of settings.sources) {
+    if (samples.length === count) break;
+    for await (const { batch } of readSource({ uri, ...file }, stores, signal)) {
+      if (batch === undefined) continue;
+      readBatch(batch, (example, line) => {
+        if (samples.length === count) return;
+        const { sequences } = encodeExample(example, options, codec);
+        samples.push({ uri, line, sequences: sequences.map((sequence) => stretchesOf(sequence, display)) });
+      });
+      if (samples.length === count) break;
+    }
   }
-  return undefined;
+  return samples;
 }
 
-/** The tokenizer leaves special tokens out; the end of an answer is one that matters. */
-function decode(ids: readonly number[], { tokenizer }: Codec): string {
-  const ends = ids.at(-1) === tokenizer.eosId;
-  return tokenizer.decode(ids) + (ends ? tokenizer.special.eosToken : "");
-}
-
-/** Text with the trained stretches between marks. Pure. */
-export function markTrained({ tokens, trained }: Encoded, decodeTokens: (ids: readonly number[]) => string): string {
-  let text = "";
+/** Pure. */
+export function stretchesOf({ tokens, trained }: Encoded, decode: (ids: readonly number[]) => string): Stretch[] {
+  const stretches: Stretch[] = [];
   for (let start = 0; start < tokens.length; ) {
     let end = start + 1;
     while (end < tokens.length && trained[end] === trained[start]) end += 1;
-    const piece = decodeTokens([...tokens.subarray(start, end)]);
-    text += trained[start] === 1 ? `${marks.open}${piece}${marks.close}` : piece;
+    stretches.push({ text: decode([...tokens.subarray(start, end)]), trained: trained[start] === 1 });
     start = end;
   }
-  return text;
+  return stretches;
+}
+
+/** What is learnt between marks, and in colour where standard output shows colours. */
+export function markTrained(stretches: readonly Stretch[]): string {
+  const colour = (text: string) => styled("green", text, process.stdout);
+  const marked = ({ text, trained }: Stretch) =>
+    // Line by line: a colour ends where the line does.
+    trained ? `${marks.open}${text.split("\n").map(colour).join("\n")}${marks.close}` : text;
+  return stretches.map(marked).join("");
+}
+
+/** Longest text of a sample on a screen. */
+const shownCharacters = 2000;
+
+export function sampleLines(samples: readonly Sample[]): string[] {
+  return samples.flatMap(({ sequences, uri, line }) => [
+    "",
+    `${nameOf(uri)}:${line}${sequences.length > 1 ? `, learnt as ${sequences.length} sequences` : ""}; what is learnt stands between ⟦ and ⟧`,
+    ...sequences.flatMap((stretches, index) => [
+      ...(index > 0 ? ["  ·"] : []),
+      ...markTrained(shortened(stretches))
+        .split("\n")
+        .map((text) => `  ${text}`),
+    ]),
+  ]);
+}
+
+const nameOf = (uri: string) => uri.slice(uri.lastIndexOf("/") + 1);
+
+/** Long stretches lose their middle. */
+function shortened(stretches: readonly Stretch[]): Stretch[] {
+  const share = Math.max(80, Math.floor(shownCharacters / stretches.length));
+  return stretches.map(({ text, trained }) => ({
+    trained,
+    text: text.length <= share ? text : `${text.slice(0, share / 2)} … ${text.slice(-share / 2)}`,
+  }));
 }

@@ -23,7 +23,7 @@ import {
   trainingSpecOf,
 } from "../fineTuneJob.ts";
 import { prepareFile } from "../runFiles.ts";
-import { readSample } from "../sample.ts";
+import { readSamples, type Sample, sampleLines } from "../sample.ts";
 import { planLines } from "../ui/planView.ts";
 import { createStageView } from "../ui/stageView.ts";
 
@@ -57,10 +57,10 @@ async function run(args: Arguments, session: Session): Promise<number> {
   const directory = kept ?? mkdtempSync(path.join(tmpdir(), "luthier-plan-"));
   try {
     const places = localPlaces(job, readClaims(args.values.get("claim") ?? []), directory);
-    const { made, sample } = await planJob(job, places, available, session);
+    const { made, samples } = await planJob(job, places, available, session);
     if (format === "json")
-      session.write(`${JSON.stringify({ ...made, availableBytes: available, sample }, null, 2)}\n`);
-    else session.write(`${[...planLines(made, available), ...sampleLines(sample)].join("\n")}\n`);
+      session.write(`${JSON.stringify({ ...made, availableBytes: available, samples }, null, 2)}\n`);
+    else session.write(`${[...planLines(made, available), ...sampleLines(samples)].join("\n")}\n`);
     return made.fits ? exitCode.done : exitCode.invalid;
   } finally {
     if (kept === undefined) rmSync(directory, { recursive: true, force: true });
@@ -72,7 +72,7 @@ async function planJob(
   { claims, artifactRoot }: LocalPlaces,
   available: number,
   { screen, signal }: Session,
-): Promise<{ made: Plan; sample: string | undefined }> {
+): Promise<{ made: Plan; samples: Sample[] }> {
   const spec = trainingSpecOf(job);
   const stores = new Stores({ claims });
   const view = createStageView(() => `${job.metadata.name}: counting the inputs`);
@@ -92,8 +92,8 @@ async function planJob(
   const settings = effectiveSettings(spec);
   const { model, baseDataType, dataset } = figures;
   const base = await StoredModel.inDirectory(stores, spec.baseModel.uri);
-  const sample = await readSample(stores, settings.dataset, await base.codec());
-  return { made: planOrRefuse({ settings, model, baseDataType, dataset, availableBytes: available }), sample };
+  const samples = await readSamples(stores, settings.dataset, await base.codec(), 1, signal);
+  return { made: planOrRefuse({ settings, model, baseDataType, dataset, availableBytes: available }), samples };
 }
 
 function planOrRefuse(input: Parameters<typeof plan>[0]): Plan {
@@ -118,9 +118,4 @@ function availableBytes(job: FineTuneJobManifest, given: string | undefined): nu
 function machineBytes(): number {
   const constrained = process.constrainedMemory();
   return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
-}
-
-function sampleLines(sample: string | undefined): string[] {
-  if (sample === undefined) return [];
-  return ["", "one example; what is learnt stands between ⟦ and ⟧", ...sample.split("\n").map((line) => `  ${line}`)];
 }

@@ -2,7 +2,12 @@
  * The three kinds: their schemas, the rules across fields that admission enforces, and their columns.
  */
 import { accessIsRemoteIssue } from "../../trainer/contract/locations.ts";
-import { quantizedIsFrozenIssue } from "../../trainer/contract/settings.ts";
+import {
+  columnsFitIssue,
+  formatFields,
+  quantizedIsFrozenIssue,
+  readingIssue,
+} from "../../trainer/contract/settings.ts";
 import type { KubeObject, Resource } from "../runtime/objects.ts";
 import { type AdapterSpec, type AdapterStatus, adapterSpec, adapterStatus } from "./adapter.ts";
 import type { CrdOptions, Rule } from "./crd.ts";
@@ -29,6 +34,26 @@ const validation: Rule = {
   rule: "has(self.fraction) != has(self.uri)",
   message: "exactly one of fraction and uri must be set",
 };
+const reading: Rule = {
+  rule: "has(self.uri) || (!has(self.format) && !has(self.columns))",
+  message: readingIssue().message,
+};
+
+/** Each column that is named belongs to the format that is named. */
+const columnsFit: Rule = {
+  rule: `!has(self.columns) || !has(self.format) || self.format == 'Auto' || (${columnTerms().join(" && ")})`,
+  message: columnsFitIssue().message,
+  fieldPath: ".columns",
+};
+
+function columnTerms(): string[] {
+  const fields = new Set<string>(Object.values(formatFields).flat());
+  return [...fields].map((field) => {
+    const formats = Object.entries(formatFields).filter(([, known]) => known.some((name) => name === field));
+    return `(!has(self.columns.${field}) || self.format in [${formats.map(([name]) => `'${name}'`).join(", ")}])`;
+  });
+}
+
 const training: Rule = {
   rule: "!(has(self.epochs) && has(self.maxSteps))",
   message: "set epochs or maxSteps, not both",
@@ -91,10 +116,10 @@ const placementRules = (at: string) => ({
 
 const settingsRules = (at: string) => ({
   [`${at}.baseModel`]: [accessIsRemote(), revisionIsOfHub],
-  [`${at}.dataset.sources[]`]: [accessIsRemote()],
-  [`${at}.evaluation.test`]: [accessIsRemote()],
+  [`${at}.dataset.sources[]`]: [columnsFit, accessIsRemote()],
+  [`${at}.evaluation.test`]: [columnsFit, accessIsRemote()],
   [`${at}.method`]: [method],
-  [`${at}.dataset.validation`]: [validation, accessIsRemote("has(self.uri)")],
+  [`${at}.dataset.validation`]: [validation, reading, columnsFit, accessIsRemote("has(self.uri)")],
   [`${at}.training`]: [training],
 });
 

@@ -13,10 +13,7 @@ export function withDefaults(spec: TrainingSpec): TrainingSpec {
     baseModel: { ...withoutSecret(spec.baseModel), ...effective.baseModel },
     dataset: {
       ...spec.dataset,
-      sources: dataset.sources.map((source, index) => {
-        const { endpoint } = spec.dataset.sources[index] ?? {};
-        return { ...source, ...(endpoint === undefined ? {} : { endpoint }) };
-      }),
+      sources: spec.dataset.sources.map((source) => ({ ...withoutSecret(source), format: source.format ?? "Auto" })),
       ...(spec.dataset.validation === undefined ? {} : { validation: withoutSecret(spec.dataset.validation) }),
       maxSequenceLength: dataset.maxSequenceLength,
       packing: dataset.packing,

@@ -2,10 +2,11 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import path from "node:path";
 import type { ModelConfig } from "../../trainer/contract/model.ts";
-import { encodeDataset, PackedDataset } from "../../trainer/data/packedDataset.ts";
+import { PackedDataset } from "../../trainer/data/packedDataset.ts";
 import { toBfloat16 } from "../../trainer/formats/bfloat16.ts";
 import { byName, encodeHeader, type TensorFacts, tensorBytes } from "../../trainer/formats/safetensorsWriter.ts";
 import type { CompileSpec, DataType, Weight } from "../../trainer/graph/compiled.ts";
+import { encodeDataset } from "../../trainer/testing/memoryDataset.ts";
 
 export type Format = "F32" | "BF16" | "NF4";
 export const formats: readonly Format[] = ["F32", "BF16", "NF4"];

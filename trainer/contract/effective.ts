@@ -1,7 +1,7 @@
 /**
  * Settings with every default applied: what the trainer runs and the operator shows. Pure; a number here is a number.
  */
-import type { DataFormat, Precision, TrainingSpec } from "./settings.ts";
+import type { Columns, DataFormat, Precision, TrainingSpec } from "./settings.ts";
 
 export interface LoraSettings {
   rank: number;
@@ -21,9 +21,21 @@ export interface OptimizerSettings {
   epsilon: number;
 }
 
+/** A file of examples and what its rows look like; `columns` holds only the fields that the data call otherwise. */
+export interface DataFile {
+  uri: string;
+  format: DataFormat;
+  columns: Columns;
+}
+
+export interface SourceSettings extends DataFile {
+  /** How often an epoch sees each example. */
+  weight: number;
+}
+
 export interface DatasetSettings {
-  sources: readonly { uri: string; format: DataFormat }[];
-  validation: { kind: "none" } | { kind: "fraction"; fraction: number } | { kind: "source"; uri: string };
+  sources: readonly SourceSettings[];
+  validation: { kind: "none" } | { kind: "fraction"; fraction: number } | { kind: "source"; file: DataFile };
   maxSequenceLength: number;
   packing: boolean;
   trainOn: "Responses" | "LastResponse" | "All";
@@ -50,7 +62,7 @@ export interface TrainingSettings {
 }
 
 export interface EvaluationSettings {
-  testUri: string;
+  test: DataFile;
   maxNewTokens: number;
 }
 
@@ -77,7 +89,7 @@ export function effectiveSettings(spec: TrainingSpec): EffectiveSettings {
     method: effectiveMethod(spec.method),
     training: effectiveTraining(spec, dataset),
     evaluation: spec.evaluation && {
-      testUri: spec.evaluation.test.uri,
+      test: dataFile(spec.evaluation.test),
       maxNewTokens: spec.evaluation.maxNewTokens ?? 16,
     },
   };
@@ -96,10 +108,10 @@ export function effectiveBase(base: TrainingSpec["baseModel"]): EffectiveSetting
 function effectiveDataset(dataset: TrainingSpec["dataset"]): DatasetSettings {
   const { validation } = dataset;
   return {
-    sources: dataset.sources.map(({ uri, format }) => ({ uri, format: format ?? "Auto" })),
+    sources: dataset.sources.map((source) => ({ ...dataFile(source), weight: Number(source.weight ?? "1") })),
     validation:
       validation?.uri !== undefined
-        ? { kind: "source", uri: validation.uri }
+        ? { kind: "source", file: dataFile({ ...validation, uri: validation.uri }) }
         : validation?.fraction !== undefined
           ? { kind: "fraction", fraction: Number(validation.fraction) }
           : { kind: "none" },
@@ -108,6 +120,12 @@ function effectiveDataset(dataset: TrainingSpec["dataset"]): DatasetSettings {
     trainOn: dataset.trainOn ?? "Responses",
     maxBadFraction: Number(dataset.badRows?.maxFraction ?? "0"),
   };
+}
+
+/** A field that is called what it is called anyway says nothing. */
+export function dataFile({ uri, format, columns }: TrainingSpec["dataset"]["sources"][number]): DataFile {
+  const renamed = Object.entries(columns ?? {}).filter(([field, name]) => name !== undefined && name !== field);
+  return { uri, format: format ?? "Auto", columns: Object.fromEntries(renamed) };
 }
 
 function effectiveMethod(method: TrainingSpec["method"]): MethodSettings {

@@ -7,7 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import { canonicalDecimal } from "./decimal.ts";
-import { effectiveBase, effectiveSettings } from "./effective.ts";
+import { type DataFile, effectiveBase, effectiveSettings } from "./effective.ts";
 import type { Pins } from "./runFile.ts";
 import type { TrainingSpec } from "./settings.ts";
 
@@ -41,6 +41,22 @@ function quantizationOf(spec: TrainingSpec): { quantization?: Json } {
   return quantization === undefined ? {} : { quantization: { ...quantization } };
 }
 
+/** Left out where the data name their fields as the format does: the hashes are older than the field. */
+const columnsOf = ({ columns }: DataFile): { columns?: Json } =>
+  Object.keys(columns).length === 0 ? {} : { columns: { ...columns } };
+
+/** How a file that the hashes knew by its URI alone is read, where that is said. */
+const readingOf = (file: DataFile): { format?: Json; columns?: Json } => ({
+  ...(file.format === "Auto" ? {} : { format: file.format }),
+  ...columnsOf(file),
+});
+
+/** A test set whose form is detected is its URI: the hashes are older than its other fields. */
+function testOf(file: DataFile): Json {
+  const reading = readingOf(file);
+  return Object.keys(reading).length === 0 ? file.uri : { uri: file.uri, ...reading };
+}
+
 function inputs(spec: TrainingSpec): Json {
   const { baseModel, dataset, evaluation } = effectiveSettings(spec);
   const { validation } = dataset;
@@ -50,20 +66,24 @@ function inputs(spec: TrainingSpec): Json {
     revision: baseModel.revision,
     endpoint: spec.baseModel.endpoint,
     ...quantizationOf(spec),
-    sources: dataset.sources.map(({ uri, format }, index) => {
-      return { uri, format, endpoint: spec.dataset.sources[index]?.endpoint };
-    }),
+    sources: dataset.sources.map((source, index) => ({
+      uri: source.uri,
+      format: source.format,
+      endpoint: spec.dataset.sources[index]?.endpoint,
+      ...columnsOf(source),
+      ...(source.weight === 1 ? {} : { weight: number(source.weight) }),
+    })),
     validation:
       validation.kind === "fraction"
         ? { fraction: number(validation.fraction) }
         : validation.kind === "source"
-          ? { uri: validation.uri, endpoint: spec.dataset.validation?.endpoint }
+          ? { uri: validation.file.uri, endpoint: spec.dataset.validation?.endpoint, ...readingOf(validation.file) }
           : null,
     maxSequenceLength: dataset.maxSequenceLength,
     packing: dataset.packing,
     trainOn: dataset.trainOn,
     maxBadFraction: number(dataset.maxBadFraction),
-    test: evaluation ? evaluation.testUri : null,
+    test: evaluation ? testOf(evaluation.test) : null,
     testEndpoint: spec.evaluation?.test.endpoint,
   };
 }

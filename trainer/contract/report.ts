@@ -34,6 +34,8 @@ export const prepareFigures = z.object({
     truncatedExamples: count,
     duplicateExamples: count,
     badRows: count,
+    /** Texts that are held out for validation or the test, and trained on all the same. */
+    leakedExamples: count.optional(),
   }),
 });
 

@@ -48,21 +48,80 @@ export const baseModel = z
   })
   .meta({ description: "The model to fine-tune." });
 
-export const dataFormat = z.enum(["Auto", "Messages", "PromptCompletion", "Text"]);
+export const dataFormat = z.enum(["Auto", "Messages", "ShareGPT", "Alpaca", "PromptCompletion", "Text"]);
+
+/** The fields that a row of each format has: what `columns` may rename. */
+export const formatFields = {
+  Messages: ["messages", "role", "content", "tools"],
+  ShareGPT: ["conversations", "from", "value", "system", "tools"],
+  Alpaca: ["instruction", "input", "output", "system"],
+  PromptCompletion: ["prompt", "completion"],
+  Text: ["text"],
+} as const;
+
+const column = z.string().min(1).max(128).optional();
+
+export const columns = z
+  .strictObject({
+    messages: column,
+    role: column,
+    content: column,
+    tools: column,
+    conversations: column,
+    from: column,
+    value: column,
+    system: column,
+    instruction: column,
+    input: column,
+    output: column,
+    prompt: column,
+    completion: column,
+    text: column,
+  })
+  .meta({
+    description:
+      "What the data call the fields of their format, where it is not the format's own name: {prompt: question, completion: answer}.",
+  });
+
+/** What every file of examples has: where it lies and what its rows look like. */
+const dataFile = {
+  uri: dataUri.meta({
+    description:
+      "A file of JSON lines, or one JSON array: pvc://CLAIM/PATH, s3://BUCKET/PATH or hf://datasets/ORGANISATION/NAME[@REVISION]/PATH.",
+  }),
+  ...access,
+  format: dataFormat.optional().meta({
+    description:
+      "Auto (default) looks at the fields of the first row. Messages: {messages: [{role, content}], tools}, as OpenAI's; ShareGPT: {conversations: [{from, value}]}; Alpaca: {instruction, input, output}; PromptCompletion: {prompt, completion}; Text: {text}.",
+  }),
+  columns: columns.optional(),
+};
+
+/** `columns` names fields of the format alone. What is detected is checked when it is read. */
+function columnsFit({ format, columns: given }: { format?: DataFormat | undefined; columns?: Columns | undefined }) {
+  if (format === undefined || format === "Auto" || given === undefined) return true;
+  const fields: readonly string[] = formatFields[format];
+  return Object.keys(given).every((field) => fields.includes(field));
+}
+/** Made anew for each use: zod takes the message out of the object that it is given. */
+export const columnsFitIssue = () => ({
+  message: "columns names a field that rows of this format do not have",
+  path: ["columns"],
+});
+
+/** Of a validation set that is a fraction of the sources. */
+export const readingIssue = () => ({ message: "format and columns describe the file at uri, which is not set" });
 
 export const dataSource = z
   .strictObject({
-    uri: dataUri.meta({
-      description:
-        "A .jsonl file: pvc://CLAIM/PATH, s3://BUCKET/PATH or hf://datasets/ORGANISATION/NAME[@REVISION]/PATH.",
-    }),
-    ...access,
-    format: dataFormat.optional().meta({
-      description:
-        "Auto (default) looks at the fields of the first row. Messages: {messages: [{role, content}]}; PromptCompletion: {prompt, completion}; Text: {text}.",
-    }),
+    ...dataFile,
+    weight: decimal(
+      "How often an epoch sees each example of this source: 2 is twice; 0.5 is every other one, chosen by the hash of its text; 2.5 is twice, and half of them once more. Default 1.",
+      { exclusiveMin: 0, max: 100 },
+    ).optional(),
   })
   .refine(accessIsRemote, accessIsRemoteIssue())
+  .refine(columnsFit, columnsFitIssue())
   .meta({ description: "One source of examples." });
 
 export const dataset = z
@@ -74,10 +133,14 @@ export const dataset = z
           min: 0,
           max: 0.5,
         }).optional(),
-        uri: dataUri.optional().meta({ description: "A .jsonl file of its own for validation." }),
-        ...access,
+        ...dataFile,
+        uri: dataUri
+          .optional()
+          .meta({ description: "A file of its own for validation, in any of the forms of a source." }),
       })
       .refine(accessIsRemote, accessIsRemoteIssue())
+      .refine(columnsFit, columnsFitIssue())
+      .refine((v) => v.uri !== undefined || (v.format === undefined && v.columns === undefined), readingIssue())
       .refine((v) => (v.fraction === undefined) !== (v.uri === undefined), {
         message: "exactly one of fraction and uri must be set",
       })
@@ -251,9 +314,10 @@ export const training = z
 export const evaluation = z
   .strictObject({
     test: z
-      .strictObject({ uri: dataUri, ...access })
+      .strictObject(dataFile)
       .refine(accessIsRemote, accessIsRemoteIssue())
-      .meta({ description: "Held-out examples: a .jsonl file in chat or prompt–completion form." }),
+      .refine(columnsFit, columnsFitIssue())
+      .meta({ description: "Held-out examples: conversations, or prompts and their completions." }),
     metrics: z
       .array(z.enum(["ExactMatch"]))
       .min(1)
@@ -312,3 +376,5 @@ export const trainingSpec = z
 export type TrainingSpec = z.infer<typeof trainingSpec>;
 export type ExportEntry = z.infer<typeof exportEntry>;
 export type DataFormat = z.infer<typeof dataFormat>;
+export type NamedFormat = Exclude<DataFormat, "Auto">;
+export type Columns = z.infer<typeof columns>;

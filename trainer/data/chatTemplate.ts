@@ -1,19 +1,23 @@
 /**
- * The model's own chat template. A Jinja text that is interpreted with the messages as its only input: it reaches no
- * code, no file and no network; a rendering that takes too long is ended.
+ * The model's own chat template. A Jinja text that is interpreted with a conversation as its only input: it reaches no
+ * code, no file, no network and no clock; a rendering that takes too long is ended. It sees what transformers gives it:
+ * `messages`, `tools` and `documents` (none where there are none), `add_generation_prompt`, the special tokens that the
+ * tokenizer has, `raise_exception` and `strftime_now`.
  */
-import { types } from "node:util";
-import { createContext, Script } from "node:vm";
-import { Template } from "@huggingface/jinja";
+import { Environment, Interpreter, parse, tokenize } from "@huggingface/jinja";
 import { z } from "zod";
-import { invalid, messageOf, StageFailure } from "../failure.ts";
-import { type Message, RowError } from "./example.ts";
+import { invalid, messageOf } from "../failure.ts";
+import { type Conversation, RowError } from "./example.ts";
+import { TimeLimitError, withinTime } from "./timeLimit.ts";
 import type { SpecialTokens } from "./tokenizer.ts";
+import { tooSlow } from "./tooSlow.ts";
 
 const maxTemplateLength = 1_000_000;
 /** Of one conversation, in milliseconds: usual templates take less than one. */
 const maxRenderTime = 5_000;
 const maxRenderedLength = 67_108_864;
+/** Of a `range`: usual templates loop over the messages. */
+const maxRange = 100_000;
 
 const named = z.array(z.object({ name: z.string(), template: z.string() }));
 const templateField = z.looseObject({ chat_template: z.union([z.string(), named]).nullish() });
@@ -28,67 +32,113 @@ export function templateText(tokenizerConfig: unknown, templateFile: string | un
   return chat_template?.find(({ name }) => name === "default")?.template;
 }
 
-/** Node ends what runs too long only below a script; this one does nothing but call. */
-const caller = new Script("work()");
-const scope = { work: () => {} };
-const context = createContext(scope);
-
-/** Does synchronous work, or throws the failure `TemplateTooSlow`. */
-function withinTime<T>(work: () => T): T {
-  const results: T[] = [];
-  scope.work = () => void results.push(work());
-  try {
-    caller.runInContext(context, { timeout: maxRenderTime });
-  } catch (error) {
-    // Not `instanceof`: it is an error of the script's own realm.
-    if (!(types.isNativeError(error) && "code" in error && error.code === "ERR_SCRIPT_EXECUTION_TIMEOUT")) throw error;
-    throw invalid(
-      "TemplateTooSlow",
-      `the chat template takes over ${maxRenderTime / 1000} seconds for one conversation; use a base with another one`,
+/** What every template finds, beside the conversation. */
+function globals(): Environment {
+  const environment = new Environment();
+  for (const [name, value] of [
+    ["false", false],
+    ["true", true],
+    ["none", null],
+  ] as const) {
+    environment.set(name, value);
+    environment.set(
+      name.replace(/^./, (letter) => letter.toUpperCase()),
+      value,
     );
   }
-  const [result] = results;
-  if (result === undefined) throw new Error("the work has no result");
-  return result;
+  environment.set("raise_exception", (message: unknown) => {
+    throw new RowError(String(message));
+  });
+  environment.set("range", boundedRange);
+  environment.set("strftime_now", fixedDate);
+  return environment;
+}
+
+function boundedRange(first: number, second?: number, step = 1): number[] {
+  const [start, end] = second === undefined ? [0, first] : [first, second];
+  const length = Math.max(0, Math.ceil((end - start) / step));
+  if (!(length <= maxRange)) throw new RowError(`a range of ${length} is over ${maxRange}`);
+  return Array.from({ length }, (_, index) => start + index * step);
+}
+
+/**
+ * A template that writes the date of today would make other tokens of the same data every day. Time stands still on the
+ * day that Llama 3's templates write where they are told none.
+ */
+function fixedDate(format: string): string {
+  const parts: Readonly<Record<string, string>> = {
+    "%Y": "2024",
+    "%m": "07",
+    "%d": "26",
+    "%b": "Jul",
+    "%B": "July",
+    "%a": "Fri",
+    "%A": "Friday",
+    "%H": "00",
+    "%M": "00",
+    "%S": "00",
+    "%%": "%",
+  };
+  return format.replace(/%./g, (code) => {
+    const part = parts[code];
+    if (part === undefined) throw new RowError(`strftime_now: ${code} is not known`);
+    return part;
+  });
 }
 
 export class ChatTemplate {
-  readonly #template: Template;
-  readonly #special: SpecialTokens;
+  readonly #program: ReturnType<typeof parse>;
+  readonly #globals = globals();
+  readonly #special: Readonly<Record<string, string>>;
 
   constructor(text: string, special: SpecialTokens) {
     if (text.length > maxTemplateLength) {
       throw invalid("TemplateInvalid", `the chat template has ${text.length} characters, over ${maxTemplateLength}`);
     }
     try {
-      this.#template = new Template(text);
+      this.#program = withinTime(maxRenderTime, () =>
+        parse(tokenize(text, { lstrip_blocks: true, trim_blocks: true })),
+      );
     } catch (error) {
       throw invalid("TemplateInvalid", `the chat template cannot be parsed: ${messageOf(error)}`);
     }
-    this.#special = special;
+    this.#special = specialInputs(special);
   }
 
   /** The conversation as text; with `prompt`, up to where the assistant begins to speak. Throws `RowError`. */
-  render(messages: readonly Message[], prompt: boolean): string {
+  render({ messages, tools }: Conversation, prompt: boolean): string {
+    const inputs = {
+      ...this.#special,
+      messages,
+      tools: tools ?? null,
+      documents: null,
+      add_generation_prompt: prompt,
+    };
     let text: string;
     try {
-      text = withinTime(() => this.#template.render(this.#inputs(messages, prompt)));
+      text = withinTime(maxRenderTime, () => this.#run(inputs));
     } catch (error) {
-      if (error instanceof StageFailure) throw error;
+      if (error instanceof TimeLimitError) throw tooSlow(`${error.message} for one conversation`);
       throw new RowError(`the chat template refuses it: ${messageOf(error)}`);
     }
     if (text.length > maxRenderedLength) throw new RowError(`the chat template makes ${text.length} characters of it`);
     return text;
   }
 
-  #inputs(messages: readonly Message[], prompt: boolean) {
-    return {
-      messages,
-      add_generation_prompt: prompt,
-      bos_token: this.#special.bosToken ?? "",
-      eos_token: this.#special.eosToken,
-      pad_token: this.#special.padToken ?? "",
-      unk_token: this.#special.unkToken ?? "",
-    };
+  #run(inputs: Readonly<Record<string, unknown>>): string {
+    const scope = new Environment(this.#globals);
+    for (const [name, value] of Object.entries(inputs)) scope.set(name, value);
+    const result = new Interpreter(scope).run(this.#program);
+    return String(result.value);
   }
+}
+
+/** A token that the tokenizer does not have is not defined, as in transformers. */
+function specialInputs({ bosToken, eosToken, padToken, unkToken }: SpecialTokens): Readonly<Record<string, string>> {
+  return {
+    ...(bosToken !== undefined && { bos_token: bosToken }),
+    eos_token: eosToken,
+    ...(padToken !== undefined && { pad_token: padToken }),
+    ...(unkToken !== undefined && { unk_token: unkToken }),
+  };
 }

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { chatMl, tinyTokenizerConfig, tinyTokenizerJson } from "../testing/tinyModel.ts";
 import { ChatTemplate } from "./chatTemplate.ts";
-import { type Codec, encodeExample, questionOf, truncate } from "./encode.ts";
-import { detectFormat, type Example, isHeldOut, RowError, readExample, textHash } from "./example.ts";
+import { type Codec, encodeExample, questionOf, type TrainOn } from "./encode.ts";
+import { copiesOf, type Example, isHeldOut, RowError, textHash } from "./example.ts";
 import { Tokenizer } from "./tokenizer.ts";
 
 const tokenizer = new Tokenizer(JSON.stringify(tinyTokenizerJson()), JSON.stringify(tinyTokenizerConfig()));
@@ -11,14 +11,24 @@ const codecWith = (template: string): Codec => ({ tokenizer, template: new ChatT
 const codec = codecWith(chatMl);
 
 const eos = 257;
-/** Text of the trained tokens, `$` for the end of sequence. */
-function learnt(example: Example, trainOn: "Responses" | "LastResponse" | "All", using = codec): string {
-  const { tokens, trained } = encodeExample(example, trainOn, using);
-  const kept = [...tokens].filter((_, index) => trained[index] === 1);
-  return kept.map((id) => (id === eos ? "$" : tokenizer.decode([id]))).join("");
+const whole = Number.POSITIVE_INFINITY;
+/** Text of the trained tokens, `$` for the end of sequence; sequences apart by `|`. */
+function learnt(example: Example, trainOn: TrainOn, using = codec): string {
+  const { sequences } = encodeExample(example, { trainOn, maxTokens: whole }, using);
+  const texts = sequences.map(({ tokens, trained }) => {
+    const kept = [...tokens].filter((_, index) => trained[index] === 1);
+    return kept.map((id) => (id === eos ? "$" : tokenizer.decode([id]))).join("");
+  });
+  return texts.join("|");
 }
 
-const conversation: Example = {
+/** Text of each sequence, special tokens and all. */
+const texts = (example: Example, trainOn: TrainOn, using = codec) =>
+  encodeExample(example, { trainOn, maxTokens: whole }, using).sequences.map(({ tokens }) =>
+    tokenizer.display([...tokens]),
+  );
+
+const conversation: Extract<Example, { kind: "messages" }> = {
   kind: "messages",
   messages: [
     { role: "system", content: "be brief" },
@@ -32,14 +42,14 @@ const conversation: Example = {
 test("answers and their ends are learnt, and nothing else", () => {
   assert.equal(learnt(conversation, "Responses"), "yes$no$");
   assert.equal(learnt(conversation, "LastResponse"), "no$");
-  assert.equal(learnt(conversation, "All").replace(/\n/g, "|").slice(0, 20), "system|be brief$|use");
+  assert.equal(learnt(conversation, "All").replace(/\n/g, "~").slice(0, 20), "system~be brief$~use");
   assert.equal(learnt({ kind: "promptCompletion", prompt: "2+2=", completion: "4" }, "Responses"), "4$");
   assert.equal(learnt({ kind: "text", text: "abc" }, "Responses"), "bc$");
 });
 
 test("a whole conversation is encoded as its rendering", () => {
-  const { tokens } = encodeExample(conversation, "All", codec);
-  assert.deepEqual([...tokens], tokenizer.encode(codec.template!.render(conversation.messages, false)));
+  const { sequences } = encodeExample(conversation, { trainOn: "All", maxTokens: whole }, codec);
+  assert.deepEqual([...sequences[0]!.tokens], tokenizer.encode(codec.template!.render(conversation, false)));
 });
 
 test("an answer learns to stop where the template writes no end", () => {
@@ -50,32 +60,62 @@ test("an answer learns to stop where the template writes no end", () => {
   assert.equal(learnt(one, "Responses", plain), "yes\n$");
 });
 
-test("a template that alters earlier turns is refused", () => {
-  const forgetful = codecWith(
-    "{{ messages | length }}{% for m in messages %}{{ m.content }}{{ eos_token }}{% endfor %}",
+/** Thoughts are written for the last answer alone, as Qwen 3 does. */
+const forgetful = codecWith(
+  "{% for m in messages %}{{ '<|im_start|>' + m.role + ':' }}" +
+    "{% if m.role == 'assistant' and loop.last %}(thinks){% endif %}{{ m.content }}<|im_end|>{% endfor %}" +
+    "{% if add_generation_prompt %}<|im_start|>assistant:{% endif %}",
+);
+
+test("where a template alters earlier turns, each answer is learnt in the context in which it is asked for", () => {
+  assert.equal(learnt(conversation, "Responses", forgetful), "(thinks)yes$|(thinks)no$");
+  assert.equal(learnt(conversation, "LastResponse", forgetful), "(thinks)no$");
+  const [first, second] = texts(conversation, "Responses", forgetful);
+  assert.match(first!, /assistant:\(thinks\)yes<\|im_end\|>$/);
+  assert.match(second!, /assistant:yes<\|im_end\|><\|im_start\|>user:two\?/);
+  const [all, ...others] = texts(conversation, "All", forgetful);
+  assert.equal(all, forgetful.template!.render(conversation, false));
+  assert.deepEqual(others, []);
+});
+
+test("an answer that does not begin as the template asks for it is refused", () => {
+  const thinking = codecWith(
+    "{% for m in messages %}{{ m.content }}{% endfor %}{% if add_generation_prompt %}<think>{% endif %}",
   );
-  assert.throws(() => encodeExample(conversation, "Responses", forgetful), /not certain/);
+  assert.throws(() => encodeExample(conversation, { trainOn: "Responses", maxTokens: whole }, thinking), /not certain/);
+});
+
+test("an answer of weight 0 is seen and not learnt", () => {
+  assert.equal(learnt({ ...conversation, untrained: [2] }, "Responses"), "no$");
+  assert.equal(learnt({ ...conversation, untrained: [2] }, "All").includes("yes"), false);
+  assert.throws(() => learnt({ ...conversation, untrained: [4] }, "LastResponse"), /no token of it would be learnt/);
+  assert.throws(() => learnt({ ...conversation, untrained: [2] }, "All", forgetful), /weight 0/);
+});
+
+test("a turn ends with its own special token where that is not the end of sequence", () => {
+  const gemma = codecWith(
+    "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|pad|>\n' }}{% endfor %}" +
+      "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",
+  );
+  assert.equal(learnt(conversation, "Responses", gemma), "yesno$");
+  const [text] = texts(conversation, "Responses", gemma);
+  assert.ok(text!.endsWith("no<|pad|><|im_end|>"));
 });
 
 test("an example without an answer is an error, also after truncation", () => {
   const question: Example = { kind: "messages", messages: [{ role: "user", content: "hello?" }] };
-  assert.throws(() => encodeExample(question, "Responses", codec), RowError);
-  const whole = encodeExample({ kind: "promptCompletion", prompt: "0123456789", completion: "ab" }, "Responses", codec);
-  assert.deepEqual([...truncate(whole, 11).trained], [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
-  assert.throws(() => truncate(whole, 10), /begins after 10 tokens/);
+  assert.throws(() => learnt(question, "Responses"), RowError);
+  const example: Example = { kind: "promptCompletion", prompt: "0123456789", completion: "ab" };
+  const cut = encodeExample(example, { trainOn: "Responses", maxTokens: 11 }, codec);
+  assert.deepEqual([...cut.sequences[0]!.trained], [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+  assert.equal(cut.truncated, true);
+  assert.throws(() => encodeExample(example, { trainOn: "Responses", maxTokens: 10 }, codec), /begins after 10 tokens/);
 });
 
 test("a question is the conversation up to the answer", () => {
   const { prompt, reference } = questionOf(conversation, codec);
   assert.equal(reference, "no");
   assert.ok(tokenizer.decode([...prompt]).endsWith("assistant\n"));
-});
-
-test("rows are read by their fields, and faults are named", () => {
-  assert.equal(detectFormat({ prompt: "a", completion: "b" }), "PromptCompletion");
-  assert.throws(() => detectFormat({ question: "a" }), /cannot be detected/);
-  assert.throws(() => readExample({ messages: [{ role: "user", content: 3 }] }, "Messages"), /messages\.0\.content/);
-  assert.throws(() => readExample({ messages: [{ role: "tool", content: "x" }] }, "Messages"), /messages\.0\.role/);
 });
 
 test("copies that differ in case and spaces are held out together", () => {
@@ -86,6 +126,19 @@ test("copies that differ in case and spaces are held out together", () => {
     isHeldOut(hash, 0.1),
   );
   assert.ok(Math.abs(share.length / 4000 - 0.1) < 0.02, String(share.length));
+});
+
+test("a weight is how often an epoch sees an example; its fraction is a share of them, chosen by their text", () => {
+  const hashes = Array.from({ length: 4000 }, (_, i) => textHash({ kind: "text", text: `t${i}` }));
+  assert.ok(hashes.every((hash) => copiesOf(hash, 1) === 1 && copiesOf(hash, 3) === 3));
+  const copies = hashes.map((hash) => copiesOf(hash, 2.25));
+  assert.ok(copies.every((count) => count === 2 || count === 3));
+  assert.ok(Math.abs(copies.filter((count) => count === 3).length / 4000 - 0.25) < 0.03);
+  const kept = hashes.filter((hash) => copiesOf(hash, 0.5) === 1);
+  assert.ok(
+    kept.every((hash) => copiesOf(hash, 0.75) === 1),
+    "a larger share holds the smaller one",
+  );
 });
 
 test("in any conversation, every trained token is an answer's, and every answer's token is trained", () => {
@@ -133,5 +186,5 @@ test("a tokenizer or a template that cannot be used is refused by name", () => {
     [() => codecWith("x".repeat(1_000_001)), /1000001 characters/],
   ];
   for (const [attempt, reason] of cases) assert.throws(attempt, reason);
-  assert.throws(() => codecWith("{{ raise_exception('no') }}").template!.render([], false), /refuses it/);
+  assert.throws(() => codecWith("{{ raise_exception('no') }}").template!.render({ messages: [] }, false), /refuses it/);
 });

@@ -2,18 +2,30 @@
  * Examples as tokens, and which of them carry loss. Pure.
  *
  * An answer's tokens are found by rendering prefixes: the conversation up to the turn with the generation prompt, then
- * with the turn; what the second adds, up to and with the end-of-sequence token, is the answer. Turns are encoded one by
- * one, as they are when the model is asked. A template that renders a turn otherwise once more turns follow is refused.
+ * with the turn; what the second adds, up to and with the token that ends the turn, is the answer. So an answer is learnt
+ * in the very context in which the model will be asked for it, encoded as it is encoded then.
+ *
+ * Where the context of an answer begins with all that came before, the conversation stays one sequence. Some templates
+ * render earlier turns otherwise once more turns follow (Qwen 3 leaves out what was thought, Mistral moves the system
+ * message to the last question): there the answer begins a sequence of its own. Each answer is learnt once, in either case.
  */
 import type { DatasetSettings } from "../contract/effective.ts";
 import type { ChatTemplate } from "./chatTemplate.ts";
-import { type Example, type Message, RowError } from "./example.ts";
+import { type Conversation, type Example, RowError } from "./example.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
+/** Tokens that are seen together, and by nothing else. */
 export interface Encoded {
   tokens: Uint32Array;
   /** 1 where the token is to be learnt, i.e. predicted from those before it; never the first. */
   trained: Uint8Array;
+}
+
+export interface EncodedExample {
+  /** At least one, each with something to learn. */
+  sequences: Encoded[];
+  /** Whether something was cut off. */
+  truncated: boolean;
 }
 
 export interface Codec {
@@ -22,98 +34,178 @@ export interface Codec {
   template: ChatTemplate | undefined;
 }
 
+export type TrainOn = DatasetSettings["trainOn"];
+
+export interface EncodeOptions {
+  trainOn: TrainOn;
+  /** Of a sequence; what is longer is cut. */
+  maxTokens: number;
+}
+
 interface Piece {
   text: string;
   trained: boolean;
 }
 
-type TrainOn = DatasetSettings["trainOn"];
-
-/** Encodes an example whole. Throws `RowError` for one with nothing to learn. */
-export function encodeExample(example: Example, trainOn: TrainOn, codec: Codec): Encoded {
-  const pieces = piecesOf(example, trainOn, codec);
+/** Throws `RowError` for an example with nothing to learn. */
+export function encodeExample(example: Example, options: EncodeOptions, codec: Codec): EncodedExample {
   const leading = example.kind === "messages" ? [] : codec.tokenizer.leadingIds;
-  const encoded = pieces.map(({ text }) => codec.tokenizer.encode(text));
-  const tokens = Uint32Array.from([leading, ...encoded].flat());
-  const trained = new Uint8Array(tokens.length);
-  let position = leading.length;
-  for (const [index, ids] of encoded.entries()) {
-    if (pieces[index]!.trained) trained.fill(1, position, position + ids.length);
-    position += ids.length;
-  }
-  trained.fill(0, 0, 1);
-  requireTrained(trained, "no token of it would be learnt: it has no answer");
-  return { tokens, trained };
+  const given = piecesOf(example, options.trainOn, codec);
+  const encoded = given.map((pieces) => encodePieces(pieces, leading, options.maxTokens, codec.tokenizer));
+  const sequences = encoded.filter(({ trained }) => trained.includes(1));
+  const truncated = encoded.some((sequence) => sequence.truncated);
+  if (sequences.length > 0) return { sequences, truncated };
+  throw new RowError(
+    truncated
+      ? `no token of it would be learnt: its answer begins after ${options.maxTokens} tokens`
+      : "no token of it would be learnt: it has no answer",
+  );
 }
 
-/** The first `limit` tokens. Throws `RowError` when nothing to learn is left. */
-export function truncate({ tokens, trained }: Encoded, limit: number): Encoded {
-  const cut = { tokens: tokens.subarray(0, limit), trained: trained.subarray(0, limit) };
-  requireTrained(cut.trained, `no token of it would be learnt: its answer begins after ${limit} tokens`);
-  return cut;
-}
-
-function requireTrained(trained: Uint8Array, reason: string): void {
-  if (!trained.includes(1)) throw new RowError(reason);
-}
-
-function piecesOf(example: Example, trainOn: TrainOn, codec: Codec): Piece[] {
+/** The sequences of an example, in pieces of text. */
+function piecesOf(example: Example, trainOn: TrainOn, codec: Codec): Piece[][] {
   const { eosToken } = codec.tokenizer.special;
   switch (example.kind) {
     case "messages":
-      return conversationPieces(example.messages, trainOn, codec);
+      return conversationPieces(example, trainOn, codec);
     case "promptCompletion":
       return [
-        { text: example.prompt, trained: trainOn === "All" },
-        { text: example.completion + eosToken, trained: true },
+        [
+          { text: example.prompt, trained: trainOn === "All" },
+          { text: example.completion + eosToken, trained: true },
+        ],
       ];
     case "text":
-      return [{ text: example.text + eosToken, trained: true }];
+      return [[{ text: example.text + eosToken, trained: true }]];
   }
 }
 
-function conversationPieces(messages: readonly Message[], trainOn: TrainOn, codec: Codec): Piece[] {
-  const template = requireTemplate(codec);
-  const answers = messages.flatMap(({ role }, index) => (role === "assistant" ? [index] : []));
-  const pieces: Piece[] = [];
-  let done = "";
-  for (const index of answers) {
-    const prompt = template.render(messages.slice(0, index), true);
-    const answered = template.render(messages.slice(0, index + 1), false);
-    const context = rest(prompt, done, index);
-    const turn = rest(answered, prompt, index);
-    const end = endOfAnswer(turn, codec.tokenizer.special.eosToken);
-    const learnt = trainOn !== "LastResponse" || index === answers.at(-1);
-    pieces.push({ text: context, trained: trainOn === "All" }, { text: turn.slice(0, end), trained: learnt });
-    done = prompt + turn.slice(0, end);
+/** Each piece is encoded by itself; what is over the limit is cut. */
+function encodePieces(
+  pieces: readonly Piece[],
+  leading: readonly number[],
+  limit: number,
+  tokenizer: Tokenizer,
+): Encoded & { truncated: boolean } {
+  const ids = [...leading];
+  const learnt: [number, number][] = [];
+  let truncated = false;
+  for (const { text, trained } of pieces) {
+    const start = ids.length;
+    if (start < limit) tokenizer.append(text, ids);
+    else truncated ||= text !== "";
+    if (trained) learnt.push([start, ids.length]);
   }
-  const tail = trainOn === "All" ? rest(template.render(messages, false), done, messages.length - 1) : "";
-  if (tail !== "") pieces.push({ text: tail, trained: true });
-  const { eosToken } = codec.tokenizer.special;
-  // A template that writes no end-of-sequence token after the last answer: the model must learn to stop all the same.
-  if (!(done + tail).trimEnd().endsWith(eosToken)) pieces.push({ text: eosToken, trained: true });
-  return pieces;
+  truncated ||= ids.length > limit;
+  const tokens = new Uint32Array(ids.length > limit ? ids.slice(0, limit) : ids);
+  const trained = new Uint8Array(tokens.length);
+  for (const [start, end] of learnt) trained.fill(1, start, end);
+  // Nothing comes before the first token that it could be predicted from.
+  trained.fill(0, 0, 1);
+  return { tokens, trained, truncated };
 }
+
+type Messages = Extract<Example, { kind: "messages" }>;
+
+/** An answer and all that the model sees before it. */
+interface Answer {
+  prompt: string;
+  text: string;
+  learnt: boolean;
+}
+
+function conversationPieces(example: Messages, trainOn: TrainOn, codec: Codec): Piece[][] {
+  const template = requireTemplate(codec);
+  const indices = example.messages.flatMap(({ role }, index) => (role === "assistant" ? [index] : []));
+  const chosen = trainOn === "LastResponse" ? indices.slice(-1) : indices;
+  const sequences = chained(chosen.map((index) => answerAt(example, index, template, codec.tokenizer)));
+  const { eosToken } = codec.tokenizer.special;
+  if (trainOn === "All") return [withEnd(wholePieces(example, sequences, template), eosToken)];
+  return sequences.map((answers) => withEnd(answerPieces(answers, false), eosToken));
+}
+
+/** Throws `RowError` when the answer's begin is not certain. */
+function answerAt(
+  { messages, tools, untrained }: Messages,
+  index: number,
+  template: ChatTemplate,
+  tokenizer: Tokenizer,
+): Answer {
+  const upTo = (end: number): Conversation => ({ messages: messages.slice(0, end), ...(tools && { tools }) });
+  const prompt = template.render(upTo(index), true);
+  const answered = template.render(upTo(index + 1), false);
+  if (!answered.startsWith(prompt)) {
+    throw new RowError(
+      `the chat template does not begin the answer messages[${index}] as it asks for one: what to learn is not certain`,
+    );
+  }
+  const turn = answered.slice(prompt.length);
+  return { prompt, text: turn.slice(0, endOfAnswer(turn, tokenizer)), learnt: untrained?.includes(index) !== true };
+}
+
+/**
+ * One past the token that ends the turn: the end-of-sequence token, or another special one (Gemma's <end_of_turn>) if
+ * white space alone comes after it. Past the turn where the template writes none.
+ */
+function endOfAnswer(turn: string, { special, specialTexts }: Tokenizer): number {
+  const at = turn.lastIndexOf(special.eosToken);
+  if (at >= 0) return at + special.eosToken.length;
+  const written = turn.trimEnd();
+  return specialTexts.some((text) => written.endsWith(text)) ? written.length : turn.length;
+}
+
+/** Answers of one sequence each: as long as the context of the next begins with all that came before. */
+function chained(answers: readonly Answer[]): Answer[][] {
+  const sequences: Answer[][] = [];
+  let done: string | undefined;
+  for (const answer of answers) {
+    if (done !== undefined && answer.prompt.startsWith(done)) sequences.at(-1)!.push(answer);
+    else sequences.push([answer]);
+    done = answer.prompt + answer.text;
+  }
+  return sequences;
+}
+
+/** Contexts and answers, one after the other. */
+function answerPieces(answers: readonly Answer[], contextTrained: boolean): Piece[] {
+  let done = 0;
+  return answers.flatMap(({ prompt, text, learnt }) => {
+    const context = prompt.slice(done);
+    done = prompt.length + text.length;
+    return [
+      { text: context, trained: contextTrained },
+      { text, trained: learnt },
+    ];
+  });
+}
+
+/** The conversation as the template renders it whole, everything learnt but what the data say. */
+function wholePieces(example: Messages, sequences: readonly Answer[][], template: ChatTemplate): Piece[] {
+  const whole = template.render(example, false);
+  const [answers = [], ...others] = sequences;
+  const pieces = answerPieces(answers, true);
+  const done = textOf(pieces);
+  if (others.length === 0 && whole.startsWith(done))
+    return [...pieces, { text: whole.slice(done.length), trained: true }];
+  if (example.untrained) {
+    throw new RowError("an answer has weight 0, and the chat template renders it otherwise once more turns follow");
+  }
+  return [{ text: whole, trained: true }];
+}
+
+/** A template that writes no end of sequence after the last answer: the model must learn to stop all the same. */
+function withEnd(pieces: readonly Piece[], eosToken: string): Piece[] {
+  const learnt = pieces.at(-1)?.trained === true;
+  return textOf(pieces).trimEnd().endsWith(eosToken) ? [...pieces] : [...pieces, { text: eosToken, trained: learnt }];
+}
+
+const textOf = (pieces: readonly Piece[]) => pieces.map(({ text }) => text).join("");
 
 function requireTemplate({ template }: Codec): ChatTemplate {
   if (template) return template;
   throw new RowError(
     "is a conversation, and the base model has no chat template (tokenizer_config.json, chat_template)",
   );
-}
-
-/** What `text` adds to `prefix`. */
-function rest(text: string, prefix: string, turn: number): string {
-  if (text.startsWith(prefix)) return text.slice(prefix.length);
-  throw new RowError(
-    `the chat template renders the turns before messages[${turn}] otherwise once it follows: what to learn is not certain`,
-  );
-}
-
-/** One past the end-of-sequence token, or past the answer where the template writes none. */
-function endOfAnswer(turn: string, eosToken: string): number {
-  const at = turn.lastIndexOf(eosToken);
-  return at < 0 ? turn.length : at + eosToken.length;
 }
 
 export interface Question {
@@ -132,15 +224,19 @@ export function questionOf(example: Example, codec: Codec): Question {
       return { prompt: Uint32Array.from(prompt), reference: example.completion };
     }
     case "messages": {
-      const last = example.messages.at(-1)!;
-      if (last.role !== "assistant")
+      const { messages, tools } = example;
+      const last = messages.at(-1)!;
+      if (last.role !== "assistant") {
         throw new RowError("its last message is not the assistant's: there is no reference");
-      return { prompt: encodePrompt(example.messages.slice(0, -1), codec), reference: last.content };
+      }
+      if (last.content === null) throw new RowError("its last answer calls tools: there is no text to compare with");
+      const asked = { messages: messages.slice(0, -1), ...(tools && { tools }) };
+      return { prompt: encodePrompt(asked, codec), reference: last.content };
     }
   }
 }
 
 /** A conversation up to where the assistant begins to speak. Throws `RowError`. */
-export function encodePrompt(messages: readonly Message[], codec: Codec): Uint32Array {
-  return Uint32Array.from(codec.tokenizer.encode(requireTemplate(codec).render(messages, true)));
+export function encodePrompt(conversation: Conversation, codec: Codec): Uint32Array {
+  return Uint32Array.from(codec.tokenizer.encode(requireTemplate(codec).render(conversation, true)));
 }

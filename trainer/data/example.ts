@@ -1,78 +1,55 @@
 /**
- * An example as a person wrote it, in one of three shapes, and how a row of JSON becomes one. Pure.
- * A row that does not fit is an error with its reason, never a guess.
+ * An example as it is trained on: a conversation, a prompt with its completion, or a text; and what makes two of them
+ * copies. `rows.ts` reads them from rows of data. Pure.
  */
 import { createHash } from "node:crypto";
-import { z } from "zod";
-import type { DataFormat } from "../contract/settings.ts";
 
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
+export interface JsonObject {
+  readonly [key: string]: JsonValue;
+}
+
+/** An answer that asks for tools to be called; `arguments` as an object, which is what chat templates expect. */
+export interface ToolCall {
+  readonly id?: string;
+  readonly type: "function";
+  readonly function: { readonly name: string; readonly arguments: JsonObject };
+}
+
+/** A turn, with the names that chat templates know. */
 export interface Message {
-  role: string;
-  content: string;
+  readonly role: string;
+  /** Null where an answer consists of tool calls alone. */
+  readonly content: string | null;
+  readonly name?: string;
+  readonly reasoning_content?: string;
+  readonly tool_calls?: readonly ToolCall[];
+  readonly tool_call_id?: string;
+}
+
+export interface Conversation {
+  readonly messages: readonly Message[];
+  /** Descriptions of the functions that may be called. */
+  readonly tools?: readonly JsonObject[];
 }
 
 export type Example =
-  | { kind: "messages"; messages: readonly Message[] }
+  | (Conversation & {
+      kind: "messages";
+      /** Indices of answers that carry no loss, where the data say so. */
+      untrained?: readonly number[];
+    })
   | { kind: "promptCompletion"; prompt: string; completion: string }
   | { kind: "text"; text: string };
 
 /** Why a row cannot be used; file and line are added by who reads it. */
 export class RowError extends Error {}
 
-const text = z.string().max(16_777_216);
-
-const rows = {
-  Messages: z.object({
-    messages: z
-      .array(z.object({ role: z.enum(["system", "user", "assistant"]), content: text }))
-      .min(1)
-      .max(4096),
-  }),
-  PromptCompletion: z.object({ prompt: text, completion: text.min(1) }),
-  Text: z.object({ text: text.min(1) }),
-};
-
-type NamedFormat = Exclude<DataFormat, "Auto">;
-
-/** The format whose fields a row has. */
-export function detectFormat(row: unknown): NamedFormat {
-  const has = (field: string) => typeof row === "object" && row !== null && field in row;
-  if (has("messages")) return "Messages";
-  if (has("prompt") && has("completion")) return "PromptCompletion";
-  if (has("text")) return "Text";
-  throw new RowError("has none of the fields messages, prompt and completion, or text: its format cannot be detected");
-}
-
-/** Reads a row in a format. Throws `RowError`. */
-export function readExample(row: unknown, format: NamedFormat): Example {
-  switch (format) {
-    case "Messages": {
-      const { messages } = check(rows.Messages, row);
-      return { kind: "messages", messages };
-    }
-    case "PromptCompletion": {
-      const { prompt, completion } = check(rows.PromptCompletion, row);
-      return { kind: "promptCompletion", prompt, completion };
-    }
-    case "Text":
-      return { kind: "text", text: check(rows.Text, row).text };
-  }
-}
-
-function check<T>(schema: z.ZodType<T>, row: unknown): T {
-  const parsed = schema.safeParse(row);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
-  throw new RowError(`${issue.path.join(".") || "the row"}: ${issue.message}`);
-}
-
 /** All words of an example, in lower case, Unicode NFKC, with single spaces: what makes two examples copies. */
 export function normalisedText(example: Example): string {
-  const words = (parts: readonly string[]) =>
-    parts.map((part) => part.normalize("NFKC").toLowerCase().replace(/\s+/gu, " ").trim()).join("\n");
   switch (example.kind) {
     case "messages":
-      return words(example.messages.map(({ role, content }) => `${role}: ${content}`));
+      return words([...toolLines(example), ...example.messages.flatMap(messageLines)]);
     case "promptCompletion":
       return words([example.prompt, example.completion]);
     case "text":
@@ -80,12 +57,37 @@ export function normalisedText(example: Example): string {
   }
 }
 
-/** SHA-256 of the normalised text. */
-export function textHash(example: Example): Buffer {
-  return createHash("sha256").update(normalisedText(example)).digest();
+const words = (parts: readonly string[]) =>
+  parts.map((part) => part.normalize("NFKC").toLowerCase().replace(/\s+/gu, " ").trim()).join("\n");
+
+const toolLines = ({ tools }: Conversation) => (tools === undefined ? [] : [`tools: ${JSON.stringify(tools)}`]);
+
+function messageLines({ role, content, reasoning_content, tool_calls }: Message): string[] {
+  return [
+    ...(reasoning_content === undefined ? [] : [`reasoning: ${reasoning_content}`]),
+    `${role}: ${content ?? ""}`,
+    ...(tool_calls ?? []).map((call) => `calls: ${JSON.stringify(call.function)}`),
+  ];
+}
+
+/** The first 128 bits of the SHA-256 of the normalised text, as 32-bit numbers. Each is used for another thing. */
+export type TextHash = readonly [heldOut: number, copies: number, keyHigh: number, keyLow: number];
+
+export function textHash(example: Example): TextHash {
+  const digest = createHash("sha256").update(normalisedText(example)).digest();
+  return [digest.readUInt32BE(0), digest.readUInt32BE(4), digest.readUInt32BE(8), digest.readUInt32BE(12)];
 }
 
 /** Whether the example with this hash is held out for validation: the hash's first 32 bits as a share of 2³². */
-export function isHeldOut(hash: Buffer, fraction: number): boolean {
-  return hash.readUInt32BE(0) < fraction * 2 ** 32;
+export function isHeldOut([bits]: TextHash, fraction: number): boolean {
+  return bits < fraction * 2 ** 32;
+}
+
+/**
+ * How often an epoch sees the example with this hash in a source of this weight: the whole part of the weight, and once
+ * more for the share of examples that its fraction says, by the hash's second 32 bits (the first decide what is held out).
+ */
+export function copiesOf([, bits]: TextHash, weight: number): number {
+  const whole = Math.floor(weight);
+  return whole + (bits < (weight - whole) * 2 ** 32 ? 1 : 0);
 }

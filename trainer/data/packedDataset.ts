@@ -11,43 +11,69 @@
  *
  * Examples are stored in the order of the rows, so a row's tokens are contiguous. Bounds are checked on opening.
  */
-import { corrupt } from "../failure.ts";
-import type { Encoded } from "./encode.ts";
+import { corrupt, invalid } from "../failure.ts";
+import { trainedBit } from "./encodeBatch.ts";
+import type { PackedRows } from "./packing.ts";
 
-export interface StagedExample extends Encoded {
-  source: number;
-  line: number;
+/** Examples that are packed, wherever their tokens are kept. All arrays are [examples]. */
+export interface Sequences {
+  readonly lengths: Uint32Array;
+  readonly sources: Uint32Array;
+  readonly lines: Uint32Array;
+  /** Reads an example's tokens, `trainedBit` where they carry loss; `into` has its length. */
+  read(example: number, into: Uint32Array): void;
 }
 
 const magic = 0x4448544c;
 const version = 1;
 const headerWords = 16;
+const chunkBytes = 1 << 20;
 
-/** Encodes `rows` (lists of indices into `examples`, as `packRows` gives them). */
-export function encodeDataset(
-  examples: readonly StagedExample[],
-  rows: readonly (readonly number[])[],
-  rowTokens: number,
-): Uint8Array {
-  const order = rows.flat();
-  const stored = order.map((index) => examples[index]!);
-  const words = [
-    header(rowTokens, rows.length, order.length, sum(stored)),
-    starts(rows.map((row) => row.length)),
-    starts(stored.map(({ tokens }) => tokens.length)),
-    Uint32Array.from(order),
-    Uint32Array.from(stored, ({ source }) => source),
-    Uint32Array.from(stored, ({ line }) => line),
-    concatenate(
-      stored.map(({ tokens }) => tokens),
-      new Uint32Array(sum(stored)),
-    ),
-  ];
-  const trained = concatenate(
-    stored.map((example) => example.trained),
-    new Uint8Array(sum(stored)),
-  );
-  return aligned([...words.map(bytesOf), trained]);
+/** The object of a packed data set, chunk by chunk; each time it is iterated the same bytes. */
+export class PackedObject implements Iterable<Uint8Array> {
+  readonly #sequences: Sequences;
+  readonly #rows: PackedRows;
+  readonly #rowTokens: number;
+
+  constructor(sequences: Sequences, rows: PackedRows, rowTokens: number) {
+    this.#sequences = sequences;
+    this.#rows = rows;
+    this.#rowTokens = rowTokens;
+  }
+
+  *[Symbol.iterator](): Generator<Uint8Array> {
+    const { lengths, sources, lines } = this.#sequences;
+    const { order, starts } = this.#rows;
+    const inOrder = (values: Uint32Array) => Uint32Array.from(order, (example) => values[example]!);
+    const exampleStart = sums(inOrder(lengths));
+    const tokenCount = exampleStart.at(-1)!;
+    yield* section([bytesOf(header(this.#rowTokens, starts.length - 1, order.length, tokenCount))]);
+    yield* section([bytesOf(starts)]);
+    yield* section([bytesOf(exampleStart)]);
+    yield* section([bytesOf(order)]);
+    yield* section([bytesOf(inOrder(sources))]);
+    yield* section([bytesOf(inOrder(lines))]);
+    yield* section(this.#tokens((words) => bytesOf(words.map((word) => word & ~trainedBit))));
+    yield* section(this.#tokens((words) => Uint8Array.from(words, (word) => word >>> 31)));
+  }
+
+  /** The words of all examples in order, in chunks of many, as `encode` makes them. */
+  *#tokens(encode: (words: Uint32Array) => Uint8Array): Generator<Uint8Array> {
+    const { lengths, read } = this.#sequences;
+    let words = new Uint32Array(chunkBytes / 4);
+    let filled = 0;
+    for (const example of this.#rows.order) {
+      const length = lengths[example]!;
+      if (length > words.length - filled && filled > 0) {
+        yield encode(words.subarray(0, filled));
+        filled = 0;
+      }
+      if (length > words.length) words = new Uint32Array(length);
+      read(example, words.subarray(filled, filled + length));
+      filled += length;
+    }
+    if (filled > 0) yield encode(words.subarray(0, filled));
+  }
 }
 
 const header = (rowTokens: number, rowCount: number, exampleCount: number, tokenCount: number) =>
@@ -61,34 +87,29 @@ const header = (rowTokens: number, rowCount: number, exampleCount: number, token
     5: tokenCount,
   });
 
-const sum = (examples: readonly StagedExample[]) => examples.reduce((total, { tokens }) => total + tokens.length, 0);
-
-function starts(lengths: readonly number[]): Uint32Array {
-  const result = new Uint32Array(lengths.length + 1);
-  for (const [index, length] of lengths.entries()) result[index + 1] = result[index]! + length;
-  return result;
-}
-
-function concatenate<T extends Uint32Array | Uint8Array>(parts: readonly T[], into: T): T {
-  let position = 0;
-  for (const part of parts) {
-    into.set(part, position);
-    position += part.length;
+/** 0, and the sum up to each value. Throws a failure for what 32 bits cannot count. */
+function sums(values: Uint32Array): Uint32Array {
+  const result = new Uint32Array(values.length + 1);
+  let total = 0;
+  for (const [index, value] of values.entries()) {
+    total += value;
+    result[index + 1] = total;
   }
-  return into;
+  if (total > 0xffff_ffff) throw invalid("DatasetTooLarge", `the data set has ${total} tokens, over 4,294,967,295`);
+  return result;
 }
 
 const bytesOf = (words: Uint32Array) => new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
 const align = (bytes: number) => Math.ceil(bytes / 64) * 64;
 
-function aligned(sections: readonly Uint8Array[]): Uint8Array {
-  const result = new Uint8Array(sections.reduce((total, section) => total + align(section.length), 0));
-  let position = 0;
-  for (const section of sections) {
-    result.set(section, position);
-    position += align(section.length);
+/** Chunks, and zeros up to the next section. */
+function* section(chunks: Iterable<Uint8Array>): Generator<Uint8Array> {
+  let bytes = 0;
+  for (const chunk of chunks) {
+    bytes += chunk.length;
+    yield chunk;
   }
-  return result;
+  if (align(bytes) > bytes) yield new Uint8Array(align(bytes) - bytes);
 }
 
 export class PackedDataset {
@@ -158,5 +179,12 @@ export class PackedDataset {
 export function countOnes(flags: Uint8Array): number {
   let count = 0;
   for (const flag of flags) count += flag;
+  return count;
+}
+
+/** Of words with `trainedBit`. */
+export function countTrained(words: Uint32Array): number {
+  let count = 0;
+  for (const word of words) count += word >>> 31;
   return count;
 }

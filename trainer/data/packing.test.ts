@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encodeDataset, PackedDataset } from "./packedDataset.ts";
-import { oneEach, packRows } from "./packing.ts";
+import { encodeRows } from "../testing/memoryDataset.ts";
+import { PackedDataset } from "./packedDataset.ts";
+import { oneEach, type PackedRows, packRows } from "./packing.ts";
+
+const listed = ({ order, starts }: PackedRows) =>
+  Array.from({ length: starts.length - 1 }, (_, row) => [...order.subarray(starts[row]!, starts[row + 1]!)]);
 
 test("longest first, each into the fullest row that holds it", () => {
-  assert.deepEqual(packRows(Uint32Array.of(3, 7, 5, 2, 5, 10), 10), [[5], [1, 0], [2, 4], [3]]);
+  assert.deepEqual(listed(packRows(Uint32Array.of(3, 7, 5, 2, 5, 10), 10)), [[5], [1, 0], [2, 4], [3]]);
 });
 
 test("every example is in exactly one row, and no row overflows", () => {
@@ -14,7 +18,7 @@ test("every example is in exactly one row, and no row overflows", () => {
     return state % limit;
   };
   const lengths = Uint32Array.from({ length: 2000 }, () => 1 + random(150));
-  const rows = packRows(lengths, 300);
+  const rows = listed(packRows(lengths, 300));
   assert.deepEqual(
     rows.flat().sort((a, b) => a - b),
     Array.from(lengths, (_, i) => i),
@@ -34,7 +38,7 @@ const example = (length: number, line: number) => ({
 
 test("a data set read back has the same rows, tokens and origins", () => {
   const examples = [example(3, 1), example(8, 2), example(5, 3)];
-  const dataset = new PackedDataset(encodeDataset(examples, packRows(Uint32Array.of(3, 8, 5), 10), 10));
+  const dataset = new PackedDataset(encodeRows(examples, packRows(Uint32Array.of(3, 8, 5), 10), 10));
   assert.equal(dataset.rowCount, 2);
   assert.deepEqual([...dataset.exampleId], [1, 2, 0]);
   assert.deepEqual([...dataset.line], [2, 3, 1]);
@@ -44,7 +48,7 @@ test("a data set read back has the same rows, tokens and origins", () => {
 });
 
 test("a cut or altered data set is refused", () => {
-  const bytes = encodeDataset([example(3, 1), example(8, 2)], oneEach(Uint32Array.of(3, 8)), 10);
+  const bytes = encodeRows([example(3, 1), example(8, 2)], oneEach(Uint32Array.of(3, 8)), 10);
   assert.throws(() => new PackedDataset(bytes.subarray(0, bytes.length - 64)), /another size/);
   assert.throws(() => new PackedDataset(bytes.subarray(0, 10)), /version/);
   const altered = bytes.slice();

@@ -1,51 +1,88 @@
 /**
  * Packs examples into rows of a fixed capacity: best fit decreasing (longest first, each into the fullest row that still
- * holds it; equal lengths in order of examples). Pure, O(n log capacity), the same on every machine.
+ * holds it; equal lengths in order of examples). Pure, O(n log capacity), the same on every machine; about thirty bytes an
+ * example.
  */
 
-/** Examples of each row, in the order in which they are laid. `lengths[i]` is in 1..capacity. */
-export function packRows(lengths: Uint32Array, capacity: number): number[][] {
-  const rows: number[][] = [];
-  const open = new RoomIndex(capacity);
-  for (const example of longestFirst(lengths)) {
+export interface PackedRows {
+  /** Examples, row after row, in the order in which they are laid. */
+  readonly order: Uint32Array;
+  /** Where each row begins in `order`, and the end. */
+  readonly starts: Uint32Array;
+}
+
+/** `lengths[i]` is in 1..capacity. */
+export function packRows(lengths: Uint32Array, capacity: number): PackedRows {
+  const rowOf = new Uint32Array(lengths.length);
+  const open = new RoomIndex(capacity, lengths.length);
+  const placing = longestFirst(lengths, capacity);
+  let rows = 0;
+  for (const example of placing) {
     const length = lengths[example]!;
     const room = open.smallestAtLeast(length);
-    const row = room === undefined ? rows.push([]) - 1 : open.take(room);
-    rows[row]!.push(example);
+    const row = room === undefined ? rows++ : open.take(room);
+    rowOf[example] = row;
     open.put((room ?? capacity) - length, row);
   }
-  return rows;
+  return byRow(placing, rowOf, rows);
 }
 
 /** A row for each example: no packing. */
-export const oneEach = (lengths: Uint32Array): number[][] => Array.from(lengths, (_, example) => [example]);
+export const oneEach = (lengths: Uint32Array): PackedRows => ({
+  order: Uint32Array.from(lengths, (_, example) => example),
+  starts: Uint32Array.from({ length: lengths.length + 1 }, (_, row) => row),
+});
 
-function longestFirst(lengths: Uint32Array): Uint32Array {
-  const order = Uint32Array.from(lengths, (_, index) => index);
-  return order.sort((a, b) => lengths[b]! - lengths[a]! || a - b);
+/** Sorted by counting: stable, so equal lengths stay in order. */
+function longestFirst(lengths: Uint32Array, capacity: number): Uint32Array {
+  const next = new Uint32Array(capacity + 2);
+  // Those of length l come after all that are longer.
+  for (const length of lengths) next[capacity - length + 1]!++;
+  for (let i = 1; i < next.length; i++) next[i]! += next[i - 1]!;
+  const order = new Uint32Array(lengths.length);
+  for (const [example, length] of lengths.entries()) order[next[capacity - length]!++] = example;
+  return order;
 }
+
+function byRow(placing: Uint32Array, rowOf: Uint32Array, rows: number): PackedRows {
+  const starts = new Uint32Array(rows + 1);
+  for (const row of rowOf) starts[row + 1]!++;
+  for (let row = 0; row < rows; row++) starts[row + 1]! += starts[row]!;
+  const next = starts.slice(0, rows);
+  const order = new Uint32Array(placing.length);
+  for (const example of placing) order[next[rowOf[example]!]!++] = example;
+  return { order, starts };
+}
+
+const none = 0xffff_ffff;
 
 /** Rows by the room that is left in them; a binary tree says where the smallest sufficient room is. */
 class RoomIndex {
   readonly #leaves: number;
   /** Heap-ordered: how many rows lie below each node. */
   readonly #counts: Uint32Array;
-  readonly #rows: number[][];
+  /** The row that was last put to each room; each row names the one that was put there before it. */
+  readonly #last: Uint32Array;
+  readonly #before: Uint32Array;
 
-  constructor(capacity: number) {
+  constructor(capacity: number, mostRows: number) {
     this.#leaves = 2 ** Math.ceil(Math.log2(capacity + 1));
     this.#counts = new Uint32Array(2 * this.#leaves);
-    this.#rows = Array.from({ length: capacity + 1 }, () => []);
+    this.#last = new Uint32Array(capacity + 1).fill(none);
+    this.#before = new Uint32Array(mostRows);
   }
 
   put(room: number, row: number): void {
-    this.#rows[room]!.push(row);
+    this.#before[row] = this.#last[room]!;
+    this.#last[room] = row;
     this.#add(room, 1);
   }
 
   take(room: number): number {
     this.#add(room, -1);
-    return this.#rows[room]!.pop()!;
+    const row = this.#last[room]!;
+    this.#last[room] = this.#before[row]!;
+    return row;
   }
 
   smallestAtLeast(room: number): number | undefined {

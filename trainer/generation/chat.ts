@@ -80,7 +80,7 @@ export class Chat {
   /** The answer to a conversation, in pieces of text as they come. Throws a failure when it is too long. */
   async *answer(messages: readonly Message[], options: AnswerOptions): AsyncIterable<string> {
     const { tokenizer } = this.#codec;
-    const prompt = [...encodePrompt(messages, this.#codec)];
+    const prompt = [...encodePrompt({ messages }, this.#codec)];
     const { capacity } = this.#forward.shape;
     if (prompt.length >= capacity) {
       throw new StageFailure(

@@ -4,13 +4,15 @@
  * in between is read again. Prepared already, with inputs that have not moved, nothing is read at all.
  */
 import { createHash } from "node:crypto";
+import { availableParallelism } from "node:os";
 import type { DatasetSettings } from "../contract/effective.ts";
-import { effectiveBase, effectiveSettings } from "../contract/effective.ts";
+import { dataFile, effectiveBase, effectiveSettings } from "../contract/effective.ts";
 import type { PrepareFigures } from "../contract/report.ts";
 import type { PrepareFile } from "../contract/runFile.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
-import type { Codec } from "../data/encode.ts";
+import { type CodecTexts, codecOf } from "../data/codec.ts";
 import { type BaseManifest, type PreparedManifest, preparedManifest, putManifest } from "../data/manifests.ts";
+import { SeenTexts } from "../data/splits.ts";
 import { corrupt, invalid } from "../failure.ts";
 import { storedType } from "../formats/huggingFace.ts";
 import { ProgressReporter, type ProgressUpdate } from "../progressReporter.ts";
@@ -20,9 +22,10 @@ import { type Entry, MissingFileError } from "../stores/store.ts";
 import { classified } from "./classify.ts";
 import { type StageContext, throwIfStopped } from "./context.ts";
 import { quantizeBase } from "./quantizeBase.ts";
-import { packDataset, readDataset } from "./readDataset.ts";
+import { dataFilesOf } from "./readDataset.ts";
 import { readQuestions } from "./readQuestions.ts";
 import { type StagedBase, stageBase } from "./stageBase.ts";
+import { stageDataset } from "./stageDataset.ts";
 
 const attempts = 3;
 
@@ -89,9 +92,10 @@ class Preparation {
     }
     const baseDataType = storedType(await model.tensors());
     const quantized = await this.#quantized(original);
-    const codec = await model.codec();
-    const dataset = await this.#dataset(codec, config.vocabSize);
-    const questions = this.#file.evaluation && (await this.#questions(codec, config.contextLength));
+    const texts = await model.codecTexts();
+    const seen = new SeenTexts();
+    const dataset = await this.#dataset(texts, config.vocabSize, seen);
+    const questions = await this.#questions(texts, config.contextLength, seen);
     return {
       prepareKey: this.#file.prepareKey,
       baseRevision: original.digest,
@@ -102,7 +106,7 @@ class Preparation {
       baseDataType,
       baseBytes: bytes,
       ...(quantized && { quantized: quantized.figures }),
-      dataset: { ...dataset.counts, testExamples: questions?.count ?? 0 },
+      dataset: { ...dataset.counts, testExamples: questions?.count ?? 0, leakedExamples: seen.leaked() },
     };
   }
 
@@ -135,49 +139,31 @@ class Preparation {
     return this.#keep(await putManifest(this.#objects, manifest)).digest;
   }
 
-  async #dataset(codec: Codec, vocabSize: number) {
+  async #dataset(texts: CodecTexts, vocabSize: number, seen: SeenTexts) {
     const settings = this.#settings;
-    const { stores, signal } = this.#context;
-    const onBytes = await this.#tokenizing(this.#dataFiles());
-    const read = await readDataset({ stores, codec, settings, onBytes, signal });
-    if (read.train.length === 0) throw invalid("NoExamples", "the sources hold no example to train on");
-    refuseForeignTokens(read.train.concat(read.validation), vocabSize);
-    this.#report({ phase: "Staging", done: 0, total: read.train.length, unit: "examples" });
-    const train = packDataset(read.train, settings);
-    const validation = read.validation.length === 0 ? undefined : packDataset(read.validation, settings);
-    if (settings.validation.kind !== "none" && !validation) {
-      throw invalid("NoExamples", "no example was held out for validation: raise dataset.validation.fraction");
-    }
-    const sources = settings.sources.map(({ uri }) => uri);
-    if (settings.validation.kind === "source") sources.push(settings.validation.uri);
-    const staged = await putManifest(this.#objects, {
-      kind: "dataset",
-      version: 1,
-      train: this.#keep(await this.#objects.putBytes(train.bytes)),
-      ...(validation && { validation: this.#keep(await this.#objects.putBytes(validation.bytes)) }),
-      sources,
+    const { stores, signal, threads } = this.#context;
+    const reading = await this.#tokenizing(this.#dataFiles());
+    const made = await stageDataset({
+      ...{ stores, texts, settings, vocabSize, seen, signal, ...reading },
+      threads: threads === 0 ? availableParallelism() : threads,
+      objects: this.#objects,
+      onStaging: (done, total) => this.#report({ phase: "Staging", done, total, unit: "examples" }),
     });
-    this.#report({ phase: "Staging", done: read.train.length, total: read.train.length, unit: "examples" });
-    return {
-      staged: this.#keep(staged),
-      counts: {
-        examples: read.train.length,
-        validationExamples: read.validation.length,
-        tokens: train.tokens,
-        trainedTokens: train.trainedTokens,
-        rows: train.rows,
-        ...read.counts,
-      },
-    };
+    for (const object of made.objects) this.#keep(object);
+    return { staged: this.#keep(await putManifest(this.#objects, made.manifest)), counts: made.counts };
   }
 
-  async #questions(codec: Codec, contextLength: number): Promise<{ staged: StagedObject; count: number }> {
+  async #questions(texts: CodecTexts, contextLength: number, seen: SeenTexts) {
+    const { evaluation } = this.#file;
+    if (evaluation === undefined) return undefined;
     const { stores, signal } = this.#context;
-    const uri = this.#file.evaluation!.test.uri;
-    const options = { stores, codec, settings: this.#settings, onBytes: await this.#tokenizing([uri]), signal };
+    const { maxSequenceLength, maxBadFraction } = this.#settings;
+    const file = dataFile(evaluation.test);
+    const { onBytes } = await this.#tokenizing([file.uri]);
     // One position of the context stays for the answer's first token.
-    const maxTokens = Math.min(this.#settings.maxSequenceLength, contextLength - 1);
-    const manifest = await readQuestions(uri, maxTokens, options);
+    const maxTokens = Math.min(maxSequenceLength, contextLength - 1);
+    const codec = codecOf(texts);
+    const manifest = await readQuestions(file, { stores, codec, maxTokens, maxBadFraction, onBytes, seen, signal });
     return { staged: this.#keep(await putManifest(this.#objects, manifest)), count: manifest.questions.length };
   }
 
@@ -222,8 +208,7 @@ class Preparation {
   }
 
   #dataFiles(): string[] {
-    const { sources, validation } = this.#settings;
-    return [...sources.map(({ uri }) => uri), ...(validation.kind === "source" ? [validation.uri] : [])];
+    return dataFilesOf(this.#settings).map(({ uri }) => uri);
   }
 
   async #stat(uri: string): Promise<Entry> {
@@ -232,29 +217,19 @@ class Preparation {
     return entry;
   }
 
-  /** Reports the reading of `files`; the result takes the sizes of what was read. */
-  async #tokenizing(files: readonly string[]): Promise<(bytes: number) => void> {
-    let total = 0;
-    for (const uri of files) total += (await this.#stat(uri)).bytes;
+  /** Reports the reading of `files`; `onBytes` takes the sizes of what was read. */
+  async #tokenizing(files: readonly string[]): Promise<{ totalBytes: number; onBytes: (bytes: number) => void }> {
+    let totalBytes = 0;
+    for (const uri of files) totalBytes += (await this.#stat(uri)).bytes;
     let done = 0;
-    return (bytes) => {
-      done = Math.min(total, done + bytes);
-      this.#report({ phase: "Tokenizing", done, total, unit: "bytes" });
+    const onBytes = (bytes: number) => {
+      done = Math.min(totalBytes, done + bytes);
+      this.#report({ phase: "Tokenizing", done, total: totalBytes, unit: "bytes" });
     };
+    return { totalBytes, onBytes };
   }
 
   #report(update: ProgressUpdate): void {
     this.progress.report(update);
-  }
-}
-
-function refuseForeignTokens(examples: readonly { tokens: Uint32Array }[], vocabSize: number): void {
-  for (const { tokens } of examples) {
-    const foreign = tokens.find((token) => token >= vocabSize);
-    if (foreign === undefined) continue;
-    throw invalid(
-      "TokenizerMismatch",
-      `the tokenizer gives token ${foreign}, the model's vocabulary has ${vocabSize}: they do not belong together`,
-    );
   }
 }

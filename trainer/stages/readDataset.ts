@@ -1,159 +1,150 @@
 /**
- * Reads sources of examples to encoded, packed data sets: bad rows within their tolerance, truncation and copies counted,
- * validation held out by the hash of the text.
+ * Reads sources of examples to sequences of tokens: bad rows within their tolerance, truncation and copies counted,
+ * validation held out by the hash of the text. What is read comes in the order of the sources and their rows, whichever
+ * threads encoded it, so that its digest is the same everywhere. Memory does not grow with the text.
  */
-import type { DatasetSettings } from "../contract/effective.ts";
-import type { DataFormat } from "../contract/settings.ts";
-import { type Codec, type Encoded, encodeExample, truncate } from "../data/encode.ts";
-import { detectFormat, type Example, isHeldOut, RowError, readExample, textHash } from "../data/example.ts";
-import { isBlank, lines, parseLine } from "../data/jsonl.ts";
-import { countOnes, encodeDataset, type StagedExample } from "../data/packedDataset.ts";
-import { oneEach, packRows } from "../data/packing.ts";
+import type { DataFile, DatasetSettings } from "../contract/effective.ts";
+import type { CodecTexts } from "../data/codec.ts";
+import type { EncodedBatch } from "../data/encodeBatch.ts";
+import { type Encoder, openEncoder } from "../data/encoders.ts";
+import { copiesOf, isHeldOut, type TextHash } from "../data/example.ts";
+import type { SeenTexts } from "../data/splits.ts";
 import { invalid } from "../failure.ts";
 import type { Stores } from "../stores/stores.ts";
-import { throwIfStopped } from "./context.ts";
+import { BadRows, readSource, type SourceBatch } from "./readSource.ts";
 
-export interface ReadOptions {
+export interface ReadDatasetOptions {
   stores: Stores;
-  codec: Codec;
+  texts: CodecTexts;
   settings: DatasetSettings;
-  /** Hears of the size of every line that was read. */
+  /** Of the model: a token beyond it is refused. */
+  vocabSize: number;
+  /** Size of all sources. */
+  totalBytes: number;
+  /** Hears of what was read, in bytes. */
   onBytes: (bytes: number) => void;
+  /** Takes the texts of every split. */
+  seen: SeenTexts;
   signal: AbortSignal;
+  /** Threads that encode. */
+  threads: number;
+}
+
+export interface ReadExample {
+  split: "train" | "validation";
+  source: number;
+  line: number;
+  /** How often an epoch sees it; 0: not at all. */
+  copies: number;
+  /** Tokens with `trainedBit`; views that are valid during the call alone. */
+  sequences: readonly Uint32Array[];
 }
 
 export interface ReadCounts {
+  examples: number;
+  validationExamples: number;
   truncatedExamples: number;
   duplicateExamples: number;
   badRows: number;
 }
 
-export interface ReadDataset {
-  train: StagedExample[];
-  validation: StagedExample[];
-  counts: ReadCounts;
-}
-
-/** A row of a source, read and not yet encoded. */
-interface SourceRow {
-  example: Example;
-  source: number;
-  line: number;
-}
-
-export interface Source {
-  uri: string;
-  format: DataFormat;
+/** The files of a data set, in the order in which examples name them. */
+export function dataFilesOf({ sources, validation }: DatasetSettings): DataFile[] {
+  return [...sources, ...(validation.kind === "source" ? [validation.file] : [])];
 }
 
 /** Reads, encodes and splits all sources. Throws a failure that names file, line and reason. */
-export async function readDataset(options: ReadOptions): Promise<ReadDataset> {
-  const { settings } = options;
-  const { validation } = settings;
-  const reader = new RowReader(options);
-  const result: ReadDataset = { train: [], validation: [], counts: reader.counts };
-  const heldOutFrom = settings.sources.length;
-  const sources: Source[] = [...settings.sources];
-  if (validation.kind === "source") sources.push({ uri: validation.uri, format: "Auto" });
-  const seen = new Set<string>();
-  for await (const { example, source, line } of reader.rows(sources)) {
-    const encoded = reader.encode(example, source, line);
-    if (!encoded) continue;
-    const hash = textHash(example);
-    const key = hash.toString("base64");
-    if (seen.has(key)) reader.counts.duplicateExamples++;
-    seen.add(key);
-    const heldOut = source === heldOutFrom || (validation.kind === "fraction" && isHeldOut(hash, validation.fraction));
-    result[heldOut ? "validation" : "train"].push({ ...encoded, source, line });
+export async function readDataset(
+  options: ReadDatasetOptions,
+  onExample: (example: ReadExample) => void,
+): Promise<ReadCounts> {
+  const { settings, texts, totalBytes, threads } = options;
+  const encoding = { trainOn: settings.trainOn, maxTokens: settings.maxSequenceLength };
+  const encoder = openEncoder(texts, encoding, totalBytes, threads);
+  try {
+    return await new Reading(options, onExample).run(encoder);
+  } finally {
+    await encoder.close();
   }
-  reader.finish();
-  return result;
 }
 
-/** Packs and encodes examples; the rows are as long as the settings say. */
-export function packDataset(examples: readonly StagedExample[], settings: DatasetSettings) {
-  const lengths = Uint32Array.from(examples, ({ tokens }) => tokens.length);
-  const rows = settings.packing ? packRows(lengths, settings.maxSequenceLength) : oneEach(lengths);
-  return {
-    bytes: encodeDataset(examples, rows, settings.maxSequenceLength),
-    rows: rows.length,
-    tokens: lengths.reduce((total, length) => total + length, 0),
-    trainedTokens: examples.reduce((total, { trained }) => total + countOnes(trained), 0),
-  };
+interface Asked extends SourceBatch {
+  source: number;
+  encoded: Promise<EncodedBatch> | undefined;
 }
 
-/** Reads rows under a tolerance for bad ones. */
-export class RowReader {
-  readonly counts: ReadCounts = { truncatedExamples: 0, duplicateExamples: 0, badRows: 0 };
-  readonly #options: ReadOptions;
-  readonly #uris: string[] = [];
-  #rows = 0;
-  #firstFault = "";
+class Reading {
+  readonly #options: ReadDatasetOptions;
+  readonly #onExample: (example: ReadExample) => void;
+  readonly #files: readonly DataFile[];
+  readonly #badRows: BadRows;
+  readonly #counts = { examples: 0, validationExamples: 0, truncatedExamples: 0, duplicateExamples: 0 };
 
-  constructor(options: ReadOptions) {
+  constructor(options: ReadDatasetOptions, onExample: (example: ReadExample) => void) {
     this.#options = options;
+    this.#onExample = onExample;
+    this.#files = dataFilesOf(options.settings);
+    this.#badRows = new BadRows(options.settings.maxBadFraction);
   }
 
-  /** Rows of all sources, in order. */
-  async *rows(sources: readonly Source[]): AsyncIterable<SourceRow> {
-    for (const [source, { uri, format }] of sources.entries()) {
-      this.#uris[source] = uri;
-      yield* this.#rowsOf(source, uri, format);
+  /** Batches are asked for ahead, and taken in order. */
+  async run(encoder: Encoder): Promise<ReadCounts> {
+    const asked: Asked[] = [];
+    const { stores, signal } = this.#options;
+    for (const [source, file] of this.#files.entries()) {
+      for await (const read of readSource(file, stores, signal)) {
+        const encoded = read.batch && encoder.encode(read.batch);
+        // It is looked at in its turn; until then a failure is nobody's.
+        encoded?.catch(() => {});
+        asked.push({ ...read, source, encoded });
+        if (asked.length >= encoder.window) await this.#take(asked.shift()!);
+      }
+    }
+    for (const one of asked) await this.#take(one);
+    this.#badRows.judge();
+    return { ...this.#counts, badRows: this.#badRows.count };
+  }
+
+  async #take({ source, encoded, faults, rows, bytes }: Asked): Promise<void> {
+    const batch = await encoded;
+    this.#badRows.add(this.#files[source]!.uri, rows, [...(batch?.faults ?? []), ...faults]);
+    if (batch) this.#addBatch(batch, source);
+    this.#options.onBytes(bytes);
+  }
+
+  #addBatch(batch: EncodedBatch, source: number): void {
+    const { vocabSize } = this.#options;
+    if (batch.highestToken >= vocabSize) {
+      throw invalid(
+        "TokenizerMismatch",
+        `the tokenizer gives token ${batch.highestToken}, the model's vocabulary has ${vocabSize}: they do not belong together`,
+      );
+    }
+    let [sequence, word] = [0, 0];
+    for (const [row, line] of batch.lines.entries()) {
+      const sequences: Uint32Array[] = [];
+      for (const end = sequence + batch.sequences[row]!; sequence < end; sequence++) {
+        const length = batch.lengths[sequence]!;
+        sequences.push(batch.words.subarray(word, word + length));
+        word += length;
+      }
+      const [a = 0, b = 0, c = 0, d = 0] = batch.hashes.subarray(4 * row, 4 * row + 4);
+      this.#addExample([a, b, c, d], source, line, sequences, batch.truncated[row] === 1);
     }
   }
 
-  /** Tokens of an example, cut to a row's length; undefined for a bad one. */
-  encode(example: Example, source: number, line: number): Encoded | undefined {
-    const { settings, codec } = this.#options;
-    return this.tolerating(source, line, () => {
-      const encoded = encodeExample(example, settings.trainOn, codec);
-      if (encoded.tokens.length <= settings.maxSequenceLength) return encoded;
-      const cut = truncate(encoded, settings.maxSequenceLength);
-      this.counts.truncatedExamples++;
-      return cut;
-    });
-  }
-
-  /** Runs `read`; a `RowError` of it is counted, and is a failure at once when no bad row is allowed. */
-  tolerating<T>(source: number, line: number, read: () => T): T | undefined {
-    try {
-      return read();
-    } catch (error) {
-      if (!(error instanceof RowError)) throw error;
-      this.counts.badRows++;
-      const fault = `${this.#uris[source]}:${line}: ${error.message}`;
-      if (this.#firstFault === "") this.#firstFault = fault;
-      if (this.#options.settings.maxBadFraction === 0) throw badRow(fault);
-      return undefined;
+  #addExample(hash: TextHash, source: number, line: number, sequences: Uint32Array[], truncated: boolean): void {
+    const { settings, seen } = this.#options;
+    const { validation, sources } = settings;
+    const given = sources[source];
+    const heldOut = given === undefined || (validation.kind === "fraction" && isHeldOut(hash, validation.fraction));
+    const split = heldOut ? "validation" : "train";
+    const copies = heldOut ? 1 : copiesOf(hash, given.weight);
+    if (copies > 0) {
+      if (seen.add(hash, split)) this.#counts.duplicateExamples++;
+      if (truncated) this.#counts.truncatedExamples++;
+      this.#counts[heldOut ? "validationExamples" : "examples"]++;
     }
-  }
-
-  /** Judges the share of bad rows, once all are read. */
-  finish(): void {
-    const { maxBadFraction } = this.#options.settings;
-    if (this.counts.badRows <= maxBadFraction * this.#rows) return;
-    throw invalid(
-      "TooManyBadRows",
-      `${this.counts.badRows} of ${this.#rows} rows are bad, over dataset.badRows.maxFraction ${maxBadFraction}; the first: ${this.#firstFault}`,
-    );
-  }
-
-  async *#rowsOf(source: number, uri: string, format: DataFormat): AsyncIterable<SourceRow> {
-    let named = format;
-    for await (const line of lines(this.#options.stores.of(uri).stream(uri), uri)) {
-      throwIfStopped(this.#options.signal);
-      this.#options.onBytes(line.bytes.length + 1);
-      if (isBlank(line)) continue;
-      this.#rows++;
-      const example = this.tolerating(source, line.number, () => {
-        const row = parseLine(line);
-        if (named === "Auto") named = detectFormat(row);
-        return readExample(row, named);
-      });
-      if (example) yield { example, source, line: line.number };
-    }
+    this.#onExample({ split, source, line, copies, sequences });
   }
 }
-
-const badRow = (fault: string) =>
-  invalid("BadRow", `${fault}; mend the row, or allow some bad rows with dataset.badRows.maxFraction`);

@@ -1,26 +1,51 @@
 /** Reads the evaluation set: held-out examples as questions with their reference answers. */
-import { questionOf } from "../data/encode.ts";
-import { RowError } from "../data/example.ts";
+import type { DataFile } from "../contract/effective.ts";
+import { type Codec, type Question, questionOf } from "../data/encode.ts";
+import { type Example, RowError, textHash } from "../data/example.ts";
 import type { EvaluationManifest } from "../data/manifests.ts";
+import { readBatch } from "../data/rowBatch.ts";
+import type { SeenTexts } from "../data/splits.ts";
 import { invalid } from "../failure.ts";
-import { type ReadOptions, RowReader } from "./readDataset.ts";
+import type { Stores } from "../stores/stores.ts";
+import { BadRows, readSource } from "./readSource.ts";
 
-/** Throws a failure that names file, line and reason; a prompt has at most `maxTokens` tokens. */
-export async function readQuestions(uri: string, maxTokens: number, options: ReadOptions): Promise<EvaluationManifest> {
-  const reader = new RowReader(options);
+export interface ReadQuestionsOptions {
+  stores: Stores;
+  codec: Codec;
+  /** Of a prompt. */
+  maxTokens: number;
+  maxBadFraction: number;
+  onBytes: (bytes: number) => void;
+  seen: SeenTexts;
+  signal: AbortSignal;
+}
+
+/** Throws a failure that names file, line and reason. */
+export async function readQuestions(file: DataFile, options: ReadQuestionsOptions): Promise<EvaluationManifest> {
+  const badRows = new BadRows(options.maxBadFraction);
   const questions: EvaluationManifest["questions"] = [];
-  for await (const { example, source, line } of reader.rows([{ uri, format: "Auto" }])) {
-    const question = reader.tolerating(source, line, () => {
-      const { prompt, reference } = questionOf(example, options.codec);
-      if (prompt.length === 0) throw new RowError("its prompt is empty");
-      if (prompt.length <= maxTokens) return { prompt: [...prompt], reference, line };
-      throw new RowError(
-        `its prompt has ${prompt.length} tokens, at most ${maxTokens} fit (dataset.maxSequenceLength, the model's context)`,
-      );
-    });
-    if (question) questions.push(question);
+  for await (const { batch, faults, rows, bytes } of readSource(file, options.stores, options.signal)) {
+    const unusable = batch
+      ? readBatch(batch, (example, line) => {
+          const { prompt, reference } = askable(example, options);
+          questions.push({ prompt: [...prompt], reference, line });
+          options.seen.add(textHash(example), "test");
+        })
+      : [];
+    badRows.add(file.uri, rows, [...faults, ...unusable]);
+    options.onBytes(bytes);
   }
-  reader.finish();
-  if (questions.length === 0) throw invalid("NoExamples", `${uri}: holds no example to evaluate`);
+  badRows.judge();
+  if (questions.length === 0) throw invalid("NoExamples", `${file.uri}: holds no example to evaluate`);
   return { kind: "evaluation", version: 1, questions };
+}
+
+function askable(example: Example, { codec, maxTokens }: ReadQuestionsOptions): Question {
+  const question = questionOf(example, codec);
+  const { length } = question.prompt;
+  if (length === 0) throw new RowError("its prompt is empty");
+  if (length <= maxTokens) return question;
+  throw new RowError(
+    `its prompt has ${length} tokens, at most ${maxTokens} fit (dataset.maxSequenceLength, the model's context)`,
+  );
 }

@@ -3,10 +3,9 @@
  * configuration, its tokenizer and template, its tensors.
  */
 import { type ModelConfig, readModelConfig, UnsupportedModelError } from "../contract/model.ts";
-import { ChatTemplate, templateText } from "../data/chatTemplate.ts";
+import { type CodecTexts, codecOf } from "../data/codec.ts";
 import type { Codec } from "../data/encode.ts";
 import { type BaseManifest, baseManifest, getManifest } from "../data/manifests.ts";
-import { Tokenizer } from "../data/tokenizer.ts";
 import { corrupt, invalid } from "../failure.ts";
 import {
   type ModelFiles,
@@ -105,11 +104,15 @@ export class StoredModel implements ModelFiles {
   }
 
   async codec(): Promise<Codec> {
-    const config = await this.text("tokenizer_config.json");
-    const tokenizer = new Tokenizer(await this.text("tokenizer.json"), config);
-    const file = this.has("chat_template.jinja") ? await this.text("chat_template.jinja") : undefined;
-    const template = templateText(parseJson("tokenizer_config.json", config), file);
-    return { tokenizer, template: template === undefined ? undefined : new ChatTemplate(template, tokenizer.special) };
+    return codecOf(await this.codecTexts());
+  }
+
+  async codecTexts(): Promise<CodecTexts> {
+    return {
+      tokenizer: await this.text("tokenizer.json"),
+      config: await this.text("tokenizer_config.json"),
+      template: this.has("chat_template.jinja") ? await this.text("chat_template.jinja") : undefined,
+    };
   }
 
   async tensors(): Promise<ReadonlyMap<string, PlacedTensor>> {

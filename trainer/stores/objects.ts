@@ -43,11 +43,14 @@ export class Objects {
     return await this.putChunks([bytes]);
   }
 
-  /** One object of all chunks, one after another. */
-  async putChunks(chunks: readonly Uint8Array[]): Promise<StagedObject> {
+  /** One object of all chunks, one after another; they are iterated twice, and must be the same both times. */
+  async putChunks(chunks: Iterable<Uint8Array>): Promise<StagedObject> {
     const hash = createHash("sha256");
-    for (const chunk of chunks) hash.update(chunk);
-    const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    let bytes = 0;
+    for (const chunk of chunks) {
+      hash.update(chunk);
+      bytes += chunk.length;
+    }
     const staged = { digest: `sha256:${hash.digest("hex")}`, bytes };
     if (!(await this.has(staged))) await this.#stores.of(this.#root).write(this.uri(staged.digest), inOrder(chunks));
     return staged;
@@ -89,7 +92,7 @@ export class Objects {
   }
 }
 
-async function* inOrder(chunks: readonly Uint8Array[]): AsyncIterable<Uint8Array> {
+async function* inOrder(chunks: Iterable<Uint8Array>): AsyncIterable<Uint8Array> {
   yield* chunks;
 }
 

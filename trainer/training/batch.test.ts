@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encodeDataset, PackedDataset } from "../data/packedDataset.ts";
+import { PackedDataset } from "../data/packedDataset.ts";
 import { ropeTable } from "../models/rope.ts";
+import { encodeDataset } from "../testing/memoryDataset.ts";
 import { makeBatch, partition } from "./batch.ts";
 
 /** Rows of 8 tokens: [3 + 4 tokens], [5 tokens]. In each example all but the first two tokens are learnt. */

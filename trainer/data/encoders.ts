@@ -1,0 +1,116 @@
+/**
+ * Where batches are encoded: in this thread, or in others beside each other. Either gives the same bytes in the same
+ * order. A thread has bounds of its own for memory, so that a template or a row that asks for more ends with a failure
+ * and not with the process.
+ */
+import { Worker } from "node:worker_threads";
+import { invalid, StageFailure } from "../failure.ts";
+import { type CodecTexts, codecOf } from "./codec.ts";
+import type { EncodeOptions } from "./encode.ts";
+import { type EncodedBatch, encodeBatch } from "./encodeBatch.ts";
+import type { RowBatch } from "./rowBatch.ts";
+
+export interface Encoder {
+  /** Batches that are best asked for before the first is awaited. */
+  readonly window: number;
+  encode(batch: RowBatch): Promise<EncodedBatch>;
+  close(): Promise<void>;
+}
+
+/** Starting a thread takes as long as encoding some megabytes. */
+const worthThreadsBytes = 8 * 2 ** 20;
+
+/** For about so many bytes of rows; `threads` is how many may be busy. Throws a failure for a model that cannot be used. */
+export function openEncoder(texts: CodecTexts, options: EncodeOptions, bytes: number, threads: number): Encoder {
+  if (bytes >= worthThreadsBytes) return new ThreadEncoder(texts, options, threads);
+  const codec = codecOf(texts);
+  return {
+    window: 1,
+    encode: async (batch) => encodeBatch(batch, options, codec),
+    close: async () => {},
+  };
+}
+
+export interface EncodeTask {
+  id: number;
+  batch: RowBatch;
+}
+
+export type EncodeReply = { id: number } & (
+  | { encoded: EncodedBatch }
+  | { failure: { code: StageFailure["code"]; reason: string; message: string } }
+);
+
+export interface EncodeThreadData {
+  texts: CodecTexts;
+  options: EncodeOptions;
+}
+
+/** Of a thread, in MiB: a tokenizer of 256,000 words takes about 300. */
+const threadMemory = { maxOldGenerationSizeMb: 768, maxYoungGenerationSizeMb: 32 };
+
+interface Waiting {
+  resolve(encoded: EncodedBatch): void;
+  reject(error: unknown): void;
+}
+
+interface Thread {
+  worker: Worker;
+  waiting: Map<number, Waiting>;
+}
+
+class ThreadEncoder implements Encoder {
+  readonly window: number;
+  readonly #threads: Thread[];
+  #next = 0;
+  /** Set once a thread has ended by itself: nothing more comes. */
+  #broken: unknown;
+
+  constructor(texts: CodecTexts, options: EncodeOptions, threads: number) {
+    this.window = 3 * threads;
+    this.#threads = Array.from({ length: threads }, () => this.#start({ texts, options }));
+  }
+
+  encode(batch: RowBatch): Promise<EncodedBatch> {
+    if (this.#broken !== undefined) return Promise.reject(this.#broken);
+    const id = this.#next++;
+    const { worker, waiting } = this.#threads.reduce((a, b) => (b.waiting.size < a.waiting.size ? b : a));
+    const { promise, resolve, reject } = Promise.withResolvers<EncodedBatch>();
+    waiting.set(id, { resolve, reject });
+    const task: EncodeTask = { id, batch };
+    worker.postMessage(task, [batch.bytes.buffer, batch.ends.buffer, batch.lines.buffer]);
+    return promise;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
+  }
+
+  #start(workerData: EncodeThreadData): Thread {
+    const worker = new Worker(new URL("./encodeThread.ts", import.meta.url), {
+      workerData,
+      resourceLimits: threadMemory,
+    });
+    const thread: Thread = { worker, waiting: new Map() };
+    worker.on("message", (reply: EncodeReply) => {
+      const waiting = thread.waiting.get(reply.id);
+      thread.waiting.delete(reply.id);
+      if ("encoded" in reply) waiting?.resolve(reply.encoded);
+      else waiting?.reject(new StageFailure(reply.failure.code, reply.failure.reason, reply.failure.message));
+    });
+    worker.on("error", (error) => {
+      this.#broken = failureOf(error);
+      for (const { reject } of thread.waiting.values()) reject(this.#broken);
+      thread.waiting.clear();
+    });
+    return thread;
+  }
+}
+
+function failureOf(error: unknown): unknown {
+  if (!(error instanceof Error && "code" in error && error.code === "ERR_WORKER_OUT_OF_MEMORY")) return error;
+  return invalid(
+    "EncodingTooLarge",
+    `the base model's chat template or tokenizer takes over ${threadMemory.maxOldGenerationSizeMb} MiB for a row; use a base with another one, or shorter rows`,
+  );
+}

@@ -1,0 +1,74 @@
+/**
+ * The parts of Hugging Face's libraries that are used here, as they are typed by themselves. Their own declarations
+ * import each other without file endings, which Node's module resolution does not find: all of it would be `any`.
+ */
+declare module "@huggingface/jinja" {
+  export interface Program {
+    readonly type: "Program";
+  }
+  export function tokenize(
+    source: string,
+    options: { lstrip_blocks: boolean; trim_blocks: boolean },
+  ): readonly object[];
+  export function parse(tokens: readonly object[]): Program;
+  /** Names and their values; what it does not have is looked for in its parent. */
+  export class Environment {
+    constructor(parent?: Environment);
+    /** Throws when the name has a value here. */
+    set(name: string, value: unknown): unknown;
+  }
+  export class Interpreter {
+    constructor(environment: Environment);
+    run(program: Program): { readonly value: unknown };
+  }
+}
+
+declare module "@huggingface/tokenizers" {
+  export interface AddedToken {
+    readonly content: string;
+    readonly id: number;
+    readonly lstrip: boolean;
+    readonly rstrip: boolean;
+    readonly special: boolean;
+    readonly normalized: boolean;
+  }
+
+  export class PreTokenizer {
+    pre_tokenize(text: string): string[];
+  }
+
+  export class ByteLevelPreTokenizer extends PreTokenizer {
+    readonly config: object;
+    readonly add_prefix_space: boolean;
+    readonly use_regex: boolean;
+    readonly pattern: RegExp;
+    constructor(config: object);
+  }
+
+  export class SplitPreTokenizer extends PreTokenizer {
+    readonly config: { readonly behavior?: string; readonly invert?: boolean };
+    readonly pattern: RegExp | null;
+  }
+
+  export class SequencePreTokenizer extends PreTokenizer {
+    readonly tokenizers: readonly (PreTokenizer | null)[];
+  }
+
+  interface Model {
+    readonly fuse_unk: boolean;
+    readonly unk_token_id?: number;
+    encode(words: readonly string[]): string[];
+  }
+
+  export class Tokenizer {
+    readonly normalizer: ((text: string) => string) | null;
+    readonly pre_tokenizer: PreTokenizer | null;
+    readonly model: Model;
+    constructor(tokenizer: object, config: object);
+    /** An id is undefined for a token that is not in the vocabulary where there is no unknown token. */
+    encode(text: string, options: { add_special_tokens: boolean }): { ids: (number | undefined)[]; tokens: string[] };
+    decode(ids: number[], options: { skip_special_tokens: boolean; clean_up_tokenization_spaces: boolean }): string;
+    token_to_id(token: string): number | undefined;
+    get_added_tokens_decoder(): ReadonlyMap<number, AddedToken>;
+  }
+}

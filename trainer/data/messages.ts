@@ -1,0 +1,126 @@
+/**
+ * Conversations in OpenAI's form: roles, contents, tool calls and their results, descriptions of tools. What the form
+ * allows and a text model cannot be trained on (pictures, sound, the older function calls) is refused by name. Pure.
+ */
+import { z } from "zod";
+import { type JsonObject, type JsonValue, type Message, RowError, type ToolCall } from "./example.ts";
+import { parseStrictly } from "./strictJson.ts";
+
+const longText = z.string().max(16_777_216);
+const shortText = z.string().max(256);
+
+const call = z.object({
+  id: shortText.nullish(),
+  type: z.literal("function").optional(),
+  function: z.object({ name: shortText.min(1), arguments: z.unknown() }),
+});
+
+const message = z.object({
+  role: z.enum(["system", "developer", "user", "assistant", "tool"]),
+  content: z.union([longText, z.array(z.looseObject({ type: z.string() })).max(64)]).nullish(),
+  name: shortText.nullish(),
+  reasoning_content: longText.nullish(),
+  tool_calls: z.array(call).max(256).nullish(),
+  tool_call_id: shortText.nullish(),
+  weight: z.union([z.literal(0), z.literal(1)]).nullish(),
+  function_call: z.null({ error: "is of an older form: write tool_calls" }).optional(),
+  refusal: z.null({ error: "is not an answer to train on" }).optional(),
+  audio: z.null({ error: "cannot be trained on: text alone can" }).optional(),
+});
+
+type Given = z.infer<typeof message>;
+
+/** Reads the messages of a row. Throws `RowError` that names the message and its member. */
+export function messagesOf(given: readonly unknown[]): { messages: Message[]; untrained: number[] } {
+  const untrained: number[] = [];
+  const messages = given.map((element, index) => {
+    const parsed = message.safeParse(element);
+    if (!parsed.success) throw new RowError(issueOf(parsed.error, `messages.${index}`));
+    if (parsed.data.weight === 0) untrained.push(index);
+    return messageOf(parsed.data, `messages.${index}`);
+  });
+  return { messages, untrained };
+}
+
+function issueOf(error: z.ZodError, at: string): string {
+  const issue = error.issues[0]!;
+  return `${[at, ...issue.path].join(".")}: ${issue.message}`;
+}
+
+function messageOf(given: Given, at: string): Message {
+  const { role, name, reasoning_content, tool_call_id } = given;
+  const calls = (given.tool_calls ?? []).map((one, index) => callOf(one, `${at}.tool_calls.${index}`));
+  if (calls.length > 0 && role !== "assistant") throw new RowError(`${at}.tool_calls: only an answer calls tools`);
+  return {
+    // The newer name of the same role.
+    role: role === "developer" ? "system" : role,
+    content: contentOf(given, calls.length > 0, at),
+    ...(typeof name === "string" && { name }),
+    ...(typeof reasoning_content === "string" && { reasoning_content }),
+    ...(calls.length > 0 && { tool_calls: calls }),
+    ...(typeof tool_call_id === "string" && { tool_call_id }),
+  };
+}
+
+function contentOf({ content }: Given, callsTools: boolean, at: string): string | null {
+  if (typeof content === "string") return content;
+  if (content === undefined || content === null) {
+    if (callsTools) return null;
+    throw new RowError(`${at}.content: is missing`);
+  }
+  const [part, ...others] = content;
+  const other = content.find(({ type }) => type !== "text");
+  if (other) throw new RowError(`${at}.content: a part of type ${JSON.stringify(other.type)} cannot be trained on`);
+  if (part === undefined || others.length > 0 || typeof part.text !== "string") {
+    throw new RowError(`${at}.content: must be a text, or one part with a text; how parts are joined is not certain`);
+  }
+  return part.text;
+}
+
+function callOf(given: z.infer<typeof call>, at: string): ToolCall {
+  const { name, arguments: written } = given.function;
+  const value = typeof written === "string" ? parseStrictly(written, `${at}.function.arguments`) : written;
+  return {
+    ...(typeof given.id === "string" && { id: given.id }),
+    type: "function",
+    function: { name, arguments: objectOf(value ?? {}, `${at}.function.arguments`) },
+  };
+}
+
+/** ShareGPT's calls: the text is JSON, {name, arguments} or a list of them. */
+export function toolCallsOf(written: string, at: string): ToolCall[] {
+  const value = parseStrictly(written, at);
+  const calls: unknown[] = Array.isArray(value) ? value : [value];
+  return calls.map((one, index) => {
+    const parsed = call.shape.function.safeParse(one);
+    if (!parsed.success) throw new RowError(issueOf(parsed.error, Array.isArray(value) ? `${at}.${index}` : at));
+    return callOf({ function: parsed.data }, at);
+  });
+}
+
+/** The tools of a row: a list of objects, or the same as JSON in a text, as tables without nesting keep it. */
+export function toolsOf(given: unknown): JsonObject[] {
+  if (given === undefined || given === null || given === "") return [];
+  const list = typeof given === "string" ? parseStrictly(given, "tools") : given;
+  if (!Array.isArray(list) || list.length > 1024) throw new RowError("tools: must be a list of at most 1024 tools");
+  return list.map((tool, index) => objectOf(tool, `tools.${index}`));
+}
+
+function objectOf(value: unknown, at: string): JsonObject {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new RowError(`${at}: must be an object`);
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, jsonOf(member, at)]));
+}
+
+/** Depth is bounded by who parsed the row. An integer beyond 2⁵³ would be written into the example as another one. */
+function jsonOf(value: unknown, at: string): JsonValue {
+  if (value === null || typeof value === "string" || typeof value === "boolean") return value;
+  if (typeof value === "number") {
+    if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
+      throw new RowError(`${at}: holds a number beyond 2⁵³, which would be altered: write it as a text`);
+    }
+    return value;
+  }
+  if (Array.isArray(value)) return value.map((element) => jsonOf(element, at));
+  return objectOf(value, at);
+}

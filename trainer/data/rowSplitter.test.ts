@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { maxRowBytes, RowSplitter } from "./rowSplitter.ts";
+
+/** Rows of a file that comes in these chunks: line and text. */
+function read(...chunks: (string | Uint8Array)[]): [number, string][] {
+  const splitter = new RowSplitter("f");
+  const rows = [...chunks.flatMap((chunk) => splitter.push(Buffer.from(chunk))), ...splitter.end()];
+  return rows.map(({ line, bytes, tooLong }) => [line, tooLong ? "too long" : Buffer.from(bytes).toString().trim()]);
+}
+
+/** The same, however the file is cut into two chunks, and byte by byte. */
+function readInPieces(text: string): [number, string][] {
+  const whole = read(text);
+  const bytes = Buffer.from(text);
+  for (let at = 0; at <= bytes.length; at++) assert.deepEqual(read(bytes.subarray(0, at), bytes.subarray(at)), whole);
+  assert.deepEqual(read(...Array.from(bytes, (byte) => Uint8Array.of(byte))), whole);
+  return whole;
+}
+
+test("lines are the same however the file is cut into chunks", () => {
+  assert.deepEqual(readInPieces('{"a":1}\n\n \t\r\n{"b":"é"}\nlast'), [
+    [1, '{"a":1}'],
+    [4, '{"b":"é"}'],
+    [5, "last"],
+  ]);
+  assert.deepEqual(readInPieces('\ufeff{"a":1}\r\n'), [[1, '{"a":1}']]);
+  assert.deepEqual(read("a\n"), [[1, "a"]]);
+  assert.deepEqual(read(), []);
+  assert.deepEqual(read(" \n"), []);
+});
+
+test("elements of a list are rows, on the lines where they begin", () => {
+  const text = '\ufeff\n[\n {"a": [1, {"b": "]},[\\"\\\\"}]},\n\n{"c":\n2}, "x,y", 3\n]\n';
+  assert.deepEqual(readInPieces(text), [
+    [3, '{"a": [1, {"b": "]},[\\"\\\\"}]}'],
+    [5, '{"c":\n2}'],
+    [6, '"x,y"'],
+    [6, "3"],
+  ]);
+  assert.deepEqual(readInPieces("[]"), []);
+  assert.deepEqual(readInPieces("[1,,2]"), [
+    [1, "1"],
+    [1, ""],
+    [1, "2"],
+  ]);
+});
+
+test("a list that is cut, or followed by something, is refused with its line", () => {
+  assert.throws(() => read('[{"a":1},\n{"b"'), { code: 20, message: /^f:2: the list has no end/ });
+  assert.throws(() => read("[1]\n[2]"), { code: 20, message: /^f:2: something comes after/ });
+});
+
+test("a row without end is given up at once and passed over, and what comes after it is read", () => {
+  const chunk = Buffer.alloc(1 << 20, "x");
+  const endless = new RowSplitter("f");
+  let given = 0;
+  for (let i = 0; i < 64; i++) given += endless.push(chunk).length;
+  assert.equal(given, 1);
+  const long = Array.from({ length: maxRowBytes / chunk.length + 1 }, () => chunk);
+  assert.deepEqual(read("1\n", ...long, "\n3\n"), [
+    [1, "1"],
+    [2, "too long"],
+    [3, "3"],
+  ]);
+  assert.deepEqual(read('[1,\n"', ...long, '"\n,3]'), [
+    [1, "1"],
+    [2, "too long"],
+    [3, "3"],
+  ]);
+});

@@ -1,0 +1,103 @@
+/**
+ * JSON as data to train on: what `JSON.parse` would silently settle is refused. An object with the same key twice (which
+ * of the two is meant?), half of a surrogate pair, nesting without bound, bytes that are not UTF-8. Time is linear.
+ */
+import { RowError } from "./example.ts";
+
+/** Deeper than any example; what walks over a value may recurse this far. */
+export const maxDepth = 64;
+
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** The value of a line or an element of a list. Throws `RowError`. */
+export function parseRow(bytes: Uint8Array): unknown {
+  let text: string;
+  try {
+    text = decoder.decode(bytes);
+  } catch {
+    throw new RowError("is not UTF-8");
+  }
+  return parse(text, "");
+}
+
+/** The value of a text that is JSON inside of a row; `at` names it in errors. */
+export function parseStrictly(text: string, at: string): unknown {
+  return parse(text, `${at}: `);
+}
+
+function parse(text: string, at: string): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new RowError(`${at}is not JSON (${shortened(error instanceof Error ? error.message : String(error))})`);
+  }
+  // Escapes are the only way into a string for what UTF-8 cannot hold.
+  const surrogates = /\\u[dD][89a-fA-F]/.test(text);
+  checkStructure(text, at, surrogates);
+  return value;
+}
+
+/** V8 quotes the text it could not read, however long. */
+const shortened = (message: string) => (message.length <= 160 ? message : `${message.slice(0, 160)}…`);
+
+const quote = 0x22;
+const backslash = 0x5c;
+const openBrace = 0x7b;
+const closeBrace = 0x7d;
+const openBracket = 0x5b;
+const closeBracket = 0x5d;
+const colon = 0x3a;
+
+/** Walks over JSON that is known to be well formed: keys of each object once, whole characters, nesting within bounds. */
+function checkStructure(text: string, at: string, surrogates: boolean): void {
+  /** Keys so far of each open object; undefined for a list. */
+  const open: (Set<string> | undefined)[] = [];
+  for (let i = 0; i < text.length; i++) {
+    switch (text.charCodeAt(i)) {
+      case quote: {
+        const start = i + 1;
+        i = endOfString(text, start);
+        if (surrogates) requireWhole(text.slice(start - 1, i + 1), at);
+        const keys = open.at(-1);
+        if (keys && followedByColon(text, i + 1)) addKey(keys, text.slice(start, i), at);
+        break;
+      }
+      case openBrace:
+      case openBracket:
+        open.push(text.charCodeAt(i) === openBrace ? new Set() : undefined);
+        if (open.length > maxDepth) throw new RowError(`${at}is nested deeper than ${maxDepth}`);
+        break;
+      case closeBrace:
+      case closeBracket:
+        open.pop();
+        break;
+    }
+  }
+}
+
+function requireWhole(written: string, at: string): void {
+  if (String(JSON.parse(written)).isWellFormed()) return;
+  throw new RowError(`${at}holds half of a surrogate pair: a character is missing`);
+}
+
+/** Index of the quote that ends a string. */
+function endOfString(text: string, start: number): number {
+  for (let end = text.indexOf('"', start); ; end = text.indexOf('"', end + 1)) {
+    let before = end - 1;
+    while (text.charCodeAt(before) === backslash && before >= start) before--;
+    if ((end - before) % 2 === 1) return end;
+  }
+}
+
+function followedByColon(text: string, from: number): boolean {
+  let i = from;
+  while (text.charCodeAt(i) <= 0x20) i++;
+  return text.charCodeAt(i) === colon;
+}
+
+function addKey(keys: Set<string>, written: string, at: string): void {
+  const key = written.includes("\\") ? String(JSON.parse(`"${written}"`)) : written;
+  if (keys.has(key)) throw new RowError(`${at}has the key ${JSON.stringify(shortened(key))} twice in one object`);
+  keys.add(key);
+}

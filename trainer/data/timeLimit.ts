@@ -1,0 +1,36 @@
+/**
+ * Bounds the time of synchronous work that runs what came with a model: a chat template, or the patterns of a tokenizer,
+ * which can loop for ever. Node ends what runs too long only below a script; the one here does nothing but call.
+ */
+import { types } from "node:util";
+import { createContext, Script } from "node:vm";
+
+/** The work did not end in time. */
+export class TimeLimitError extends Error {}
+
+const caller = new Script("work()");
+const scope = { work: () => {} };
+const context = createContext(scope);
+let running = false;
+
+/**
+ * Does synchronous work and gives its result, or throws `TimeLimitError`. Within another limit the work only counts
+ * towards that one: a watch costs some hundred microseconds, so many short pieces of work share one.
+ */
+export function withinTime<T>(milliseconds: number, work: () => T): T {
+  if (running) return work();
+  const results: T[] = [];
+  scope.work = () => void results.push(work());
+  running = true;
+  try {
+    caller.runInContext(context, { timeout: Math.ceil(milliseconds) });
+  } catch (error) {
+    // Not `instanceof`: it is an error of the script's own realm.
+    if (!(types.isNativeError(error) && "code" in error && error.code === "ERR_SCRIPT_EXECUTION_TIMEOUT")) throw error;
+    throw new TimeLimitError(`did not end within ${milliseconds / 1000} seconds`);
+  } finally {
+    running = false;
+  }
+  if (results.length === 0) throw new Error("the work has no result");
+  return results[0]!;
+}

@@ -1,0 +1,128 @@
+/**
+ * A source of examples as batches of rows, while it streams; and the judgement of rows that cannot be used. The format of
+ * a source is that of its first readable row, where it is not named.
+ */
+import type { DataFile } from "../contract/effective.ts";
+import { RowError } from "../data/example.ts";
+import { batchOf, type Fault, type RowBatch, tooLong } from "../data/rowBatch.ts";
+import { type RawRow, RowSplitter } from "../data/rowSplitter.ts";
+import { detectFormat, type RowFormat, strayColumns } from "../data/rows.ts";
+import { parseRow } from "../data/strictJson.ts";
+import { invalid } from "../failure.ts";
+import type { Stores } from "../stores/stores.ts";
+import { throwIfStopped } from "./context.ts";
+
+/** Rows are read together up to so many bytes. */
+const batchBytes = 1 << 18;
+const batchRows = 4096;
+
+export interface SourceBatch {
+  /** Absent when no row of it can be read. */
+  readonly batch: RowBatch | undefined;
+  /** Found before the rows are read. */
+  readonly faults: readonly Fault[];
+  readonly rows: number;
+  /** Of the file, since the batch before. */
+  readonly bytes: number;
+}
+
+export async function* readSource(file: DataFile, stores: Stores, signal: AbortSignal): AsyncIterable<SourceBatch> {
+  const splitter = new RowSplitter(file.uri);
+  const collector = new Collector(file);
+  for await (const chunk of stores.of(file.uri).stream(file.uri)) {
+    throwIfStopped(signal);
+    collector.bytes += chunk.length;
+    yield* collector.add(splitter.push(chunk));
+  }
+  yield* collector.add(splitter.end());
+  yield collector.take();
+}
+
+class Collector {
+  /** Of the file, not yet in a batch. */
+  bytes = 0;
+  readonly #file: DataFile;
+  #format: RowFormat | undefined;
+  #rows: RawRow[] = [];
+  #rowBytes = 0;
+  #faults: Fault[] = [];
+
+  constructor(file: DataFile) {
+    this.#file = file;
+    if (file.format !== "Auto") this.#format = { format: file.format, columns: file.columns };
+  }
+
+  *add(rows: readonly RawRow[]): Generator<SourceBatch> {
+    for (const row of rows) {
+      const fault = row.tooLong ? tooLong(row) : this.#detect(row);
+      if (fault) this.#faults.push(fault);
+      else this.#rows.push(row);
+      this.#rowBytes += row.bytes.length;
+      if (fault || this.#rowBytes >= batchBytes || this.#rows.length >= batchRows) yield this.take();
+    }
+  }
+
+  take(): SourceBatch {
+    const [rows, faults, bytes] = [this.#rows, this.#faults, this.bytes];
+    this.#rows = [];
+    this.#faults = [];
+    this.#rowBytes = 0;
+    this.bytes = 0;
+    const batch = rows.length > 0 && this.#format ? batchOf(rows, this.#format) : undefined;
+    return { batch, faults, rows: rows.length + faults.length, bytes };
+  }
+
+  /** Finds the format by the first row that has one; a row before it is a fault. */
+  #detect({ line, bytes }: RawRow): Fault | undefined {
+    if (this.#format) return undefined;
+    const { uri, columns } = this.#file;
+    try {
+      const format = detectFormat(parseRow(bytes), columns);
+      const [stray] = strayColumns(this.#file, format);
+      if (stray !== undefined) {
+        throw invalid(
+          "ColumnUnknown",
+          `${uri}: its rows are ${format}, which have no field ${stray}: take it out of columns`,
+        );
+      }
+      this.#format = { format, columns };
+      return undefined;
+    } catch (error) {
+      if (error instanceof RowError) return { line, reason: error.message };
+      throw error;
+    }
+  }
+}
+
+/** Counts rows that cannot be used, and judges them by the tolerance. */
+export class BadRows {
+  count = 0;
+  readonly #maxFraction: number;
+  #rows = 0;
+  #firstFault = "";
+
+  constructor(maxFraction: number) {
+    this.#maxFraction = maxFraction;
+  }
+
+  /** Faults in any order. Throws a failure at once when none is allowed. */
+  add(uri: string, rows: number, faults: readonly Fault[]): void {
+    this.#rows += rows;
+    if (faults.length === 0) return;
+    const first = faults.reduce((a, b) => (b.line < a.line ? b : a));
+    const named = `${uri}:${first.line}: ${first.reason}`;
+    if (this.#firstFault === "") this.#firstFault = named;
+    this.count += faults.length;
+    if (this.#maxFraction > 0) return;
+    throw invalid("BadRow", `${named}; mend the row, or allow some bad rows with dataset.badRows.maxFraction`);
+  }
+
+  /** Judges the share of bad rows, once all are read. */
+  judge(): void {
+    if (this.count <= this.#maxFraction * this.#rows) return;
+    throw invalid(
+      "TooManyBadRows",
+      `${this.count} of ${this.#rows} rows are bad, over dataset.badRows.maxFraction ${this.#maxFraction}; the first: ${this.#firstFault}`,
+    );
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * A data set from its sources to packed objects of the store. Tokens wait on disk until their places in the rows are
+ * known, so memory is bounded by the number of examples and not by their text.
+ */
+
+import type { PrepareFigures } from "../contract/report.ts";
+import type { DatasetManifest } from "../data/manifests.ts";
+import { countTrained, PackedObject, type Sequences } from "../data/packedDataset.ts";
+import { oneEach, packRows } from "../data/packing.ts";
+import { Spool } from "../data/spool.ts";
+import { invalid } from "../failure.ts";
+import type { Objects, StagedObject } from "../stores/objects.ts";
+import { dataFilesOf, type ReadDatasetOptions, readDataset } from "./readDataset.ts";
+
+export interface StageDatasetOptions extends ReadDatasetOptions {
+  objects: Objects;
+  /** Examples packed and written, of how many. */
+  onStaging: (done: number, total: number) => void;
+}
+
+export interface StagedDataset {
+  manifest: DatasetManifest;
+  objects: StagedObject[];
+  counts: Omit<PrepareFigures["dataset"], "testExamples" | "leakedExamples">;
+}
+
+export async function stageDataset(options: StageDatasetOptions): Promise<StagedDataset> {
+  const spools = { train: new Spool(), validation: new Spool() };
+  try {
+    return await stage(options, spools);
+  } finally {
+    spools.train.close();
+    spools.validation.close();
+  }
+}
+
+async function stage(
+  options: StageDatasetOptions,
+  { train, validation }: { train: Spool; validation: Spool },
+): Promise<StagedDataset> {
+  const { settings } = options;
+  let trainedTokens = 0;
+  const counts = await readDataset(options, ({ split, source, line, copies, sequences }) => {
+    for (const words of sequences) {
+      (split === "train" ? train : validation).add(words, source, line, copies);
+      if (split === "train") trainedTokens += copies * countTrained(words);
+    }
+  });
+  if (counts.examples === 0) throw invalid("NoExamples", "the sources hold no example to train on");
+  if (settings.validation.kind !== "none" && validation.count === 0) {
+    throw invalid("NoExamples", "no example was held out for validation: raise dataset.validation.fraction");
+  }
+  const total = counts.examples + counts.validationExamples;
+  options.onStaging(0, total);
+  const packed = await put(train.sequences(), options);
+  options.onStaging(counts.examples, total);
+  const held = validation.count === 0 ? undefined : await put(validation.sequences(), options);
+  options.onStaging(total, total);
+  return {
+    manifest: {
+      kind: "dataset",
+      version: 1,
+      train: packed.object,
+      ...(held && { validation: held.object }),
+      sources: dataFilesOf(settings).map(({ uri }) => uri),
+    },
+    objects: [packed.object, ...(held ? [held.object] : [])],
+    counts: { ...counts, tokens: packed.tokens, trainedTokens, rows: packed.rows },
+  };
+}
+
+/** Packs sequences and stages them; the rows are as long as the settings say. */
+async function put(sequences: Sequences, { settings, objects }: StageDatasetOptions) {
+  const { lengths } = sequences;
+  const rows = settings.packing ? packRows(lengths, settings.maxSequenceLength) : oneEach(lengths);
+  return {
+    object: await objects.putChunks(new PackedObject(sequences, rows, settings.maxSequenceLength)),
+    rows: rows.starts.length - 1,
+    tokens: lengths.reduce((total, length) => total + length, 0),
+  };
+}
