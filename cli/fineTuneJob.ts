@@ -4,6 +4,7 @@ import path from "node:path";
 import { z } from "zod";
 import { fineTuneJobSpec } from "../operator/api/fineTuneJob.ts";
 import { group, version } from "../operator/api/names.ts";
+import { inputLocations, type Location, locationsOf } from "../trainer/contract/locations.ts";
 import type { TrainingSpec } from "../trainer/contract/settings.ts";
 import { storeLayout } from "../trainer/contract/storeLayout.ts";
 import { UsageError } from "./arguments.ts";
@@ -62,6 +63,8 @@ export interface LocalPlaces {
   readonly claims: ReadonlyMap<string, string>;
   /** `<artifacts.uri>/<namespace>`. */
   readonly artifactRoot: string;
+  /** How what is not on this machine is reached; credentials are the environment's. */
+  readonly locations: readonly Location[];
 }
 
 /** Where a job's URIs lie on this machine. Throws `UsageError` that says which claim has no directory yet. */
@@ -76,7 +79,9 @@ export function localPlaces(
   const inputs = inputUris(job);
   requireClaims([...inputs, ["spec.artifacts.uri", artifactsUri]], all);
   requireDirectories(inputs, all);
-  return { claims: all, artifactRoot: storeLayout.root(artifactsUri, job.metadata.namespace ?? "default") };
+  const artifactRoot = storeLayout.root(artifactsUri, job.metadata.namespace ?? "default");
+  const locations = [...inputLocations(job.spec), ...locationsOf([{ ...job.spec.artifacts, uri: artifactRoot }])];
+  return { claims: all, artifactRoot, locations };
 }
 
 function requireClaims(uris: readonly (readonly [string, string])[], claims: ReadonlyMap<string, string>): void {
@@ -116,10 +121,10 @@ export function claimOf(uri: string): string | undefined {
   return /^pvc:\/\/([^/]+)/.exec(uri)?.[1];
 }
 
-/** The path on this machine of a URI whose claim is mapped. */
+/** The path on this machine of a URI, whose claim is mapped; the URI itself where it is of another machine. */
 export function localPath(uri: string, claims: ReadonlyMap<string, string>): string {
   const claim = claimOf(uri);
-  if (claim === undefined) return new URL(uri).pathname;
+  if (claim === undefined) return uri.startsWith("file:") ? new URL(uri).pathname : uri;
   const directory = claims.get(claim);
   if (directory === undefined) throw new UsageError(`claim ${claim} has no directory: --claim ${claim}=DIR`);
   return path.join(directory, ...uri.slice(`pvc://${claim}`.length).split("/"));

@@ -2,10 +2,12 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import type { Adapter } from "../operator/api/kinds.ts";
-import { readPeftAdapter } from "../trainer/export/adapterSource.ts";
+import { locationsOf } from "../trainer/contract/locations.ts";
+import { readAdapter, readPeftAdapter } from "../trainer/export/adapterSource.ts";
 import { adapterConfigFile } from "../trainer/formats/peft.ts";
 import { Chat, type ChatOptions } from "../trainer/generation/chat.ts";
-import { StoredModel } from "../trainer/stages/storedModel.ts";
+import { localModel, StoredModel } from "../trainer/stages/storedModel.ts";
+import { verifiedBase } from "../trainer/stages/trainInputs.ts";
 import { Objects } from "../trainer/stores/objects.ts";
 import { Stores } from "../trainer/stores/stores.ts";
 import { UsageError } from "./arguments.ts";
@@ -53,11 +55,14 @@ export async function speakerOfAdapter(
   claims: ReadonlyMap<string, string>,
   options: SpeakerOptions & { readonly withoutAdapter?: boolean },
 ): Promise<OpenSpeaker> {
-  const stores = new Stores({ claims });
+  const locations = locationsOf([{ ...spec.execution.artifacts, uri: spec.artifactRoot }]);
+  const stores = new Stores({ claims, locations });
   if (spec.format === "Full" && !options.withoutAdapter) {
-    return await open(await StoredModel.inDirectory(stores, spec.source.uri), undefined, options);
+    const { uri, manifest } = await readAdapter(stores, spec.source.uri, spec.source.digest);
+    return await open(await localModel(stores, uri, manifest.files), undefined, options);
   }
-  const base = await StoredModel.staged(stores, new Objects(stores, spec.artifactRoot), spec.baseModel.digest);
+  const objects = new Objects(stores, spec.artifactRoot);
+  const base = await verifiedBase(stores, objects, spec.baseModel.digest, () => {});
   const adapter = options.withoutAdapter ? undefined : await readPeftAdapter(stores, spec.source.uri);
   return await open(base, adapter, options);
 }

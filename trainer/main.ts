@@ -55,7 +55,8 @@ async function run(args: Arguments, signal: AbortSignal): Promise<Outcome> {
       metrics?.observe(progress);
     };
     const { claims, threads } = args;
-    return await runStage(file, { stores: new Stores({ claims }), onProgress, log, signal, threads });
+    const stores = new Stores({ claims, locations: file.locations ?? [] });
+    return await runStage(file, { stores, onProgress, log, signal, threads });
   } catch (error) {
     return failureOutcome(args.stage, error);
   } finally {

@@ -3,6 +3,7 @@
  * five seconds, so that a silent log means a dead process.
  */
 import type { Progress } from "./contract/progress.ts";
+import { Pace } from "./pace.ts";
 
 export type ProgressUpdate = Omit<Progress, "time">;
 
@@ -15,6 +16,7 @@ export class ProgressReporter {
   readonly #interval: number;
   #last: ProgressUpdate | undefined;
   #emittedAt = 0;
+  #pace = new Pace();
 
   /** `interval` in milliseconds. */
   constructor(emit: (progress: Progress) => void, interval = usualInterval) {
@@ -25,7 +27,9 @@ export class ProgressReporter {
   }
 
   report(update: ProgressUpdate): void {
-    const isNew = update.phase !== this.#last?.phase || update.done === update.total;
+    const isBegin = update.phase !== this.#last?.phase;
+    const isNew = isBegin || update.done === update.total;
+    if (isBegin) this.#pace = new Pace();
     this.#last = update;
     if (isNew || Date.now() - this.#emittedAt >= this.#interval) this.#send(update);
   }
@@ -40,6 +44,9 @@ export class ProgressReporter {
 
   #send(update: ProgressUpdate): void {
     this.#emittedAt = Date.now();
-    this.#emit({ ...update, time: new Date().toISOString() });
+    this.#pace.add(this.#emittedAt, update.done);
+    const left = update.estimatedSecondsLeft ?? this.#pace.secondsLeft(update.total);
+    const estimate = left === undefined ? {} : { estimatedSecondsLeft: left };
+    this.#emit({ ...update, ...estimate, time: new Date().toISOString() });
   }
 }

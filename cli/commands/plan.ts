@@ -11,6 +11,7 @@ import { exitCode } from "../../trainer/contract/exitCodes.ts";
 import { type Plan, PlanError, plan } from "../../trainer/plan.ts";
 import { runPrepare } from "../../trainer/stages/prepare.ts";
 import { StoredModel } from "../../trainer/stages/storedModel.ts";
+import { Objects } from "../../trainer/stores/objects.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
 import { type Arguments, choiceOf, optionOf, UsageError } from "../arguments.ts";
 import { type Command, commonOptions, outputFormats, type Session } from "../command.ts";
@@ -69,12 +70,12 @@ async function run(args: Arguments, session: Session): Promise<number> {
 
 async function planJob(
   job: FineTuneJobManifest,
-  { claims, artifactRoot }: LocalPlaces,
+  { claims, artifactRoot, locations }: LocalPlaces,
   available: number,
   { screen, signal }: Session,
 ): Promise<{ made: Plan; samples: Sample[] }> {
   const spec = trainingSpecOf(job);
-  const stores = new Stores({ claims });
+  const stores = new Stores({ claims, locations });
   const view = createStageView(() => `${job.metadata.name}: counting the inputs`);
   const onProgress = (progress: Parameters<typeof view.add>[0]) => {
     view.add(progress);
@@ -91,7 +92,7 @@ async function planJob(
   screen.clear();
   const settings = effectiveSettings(spec);
   const { model, baseDataType, dataset } = figures;
-  const base = await StoredModel.inDirectory(stores, spec.baseModel.uri);
+  const base = await StoredModel.staged(stores, new Objects(stores, artifactRoot), figures.baseDigest);
   const samples = await readSamples(stores, settings.dataset, await base.codec(), 1, signal);
   return { made: planOrRefuse({ settings, model, baseDataType, dataset, availableBytes: available }), samples };
 }

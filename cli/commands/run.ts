@@ -29,6 +29,7 @@ const usage = {
   details: [
     "The manifest is the one that `kubectl apply` takes. Its claims are directories here:",
     "  luthier run job.yaml --claim models=./models --claim data=./data --output-dir ./out",
+    "For s3:// and hf:// the credentials are the environment's: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, …, HF_TOKEN.",
     "Ctrl-C stops at the next step with a checkpoint; the same command goes on from it.",
   ],
   options: {
@@ -66,9 +67,14 @@ export async function runJob(
   return await runPipeline(local, job.spec.adapter?.exports ?? [], watcher);
 }
 
-function watcherOf(name: string, { claims }: LocalPlaces, threads: number, session: Session): PipelineWatcher {
+function watcherOf(
+  name: string,
+  { claims, locations }: LocalPlaces,
+  threads: number,
+  session: Session,
+): PipelineWatcher {
   const { screen, signal } = session;
-  const stores = new Stores({ claims });
+  const stores = new Stores({ claims, locations });
   let started = 0;
   return {
     begin(stage) {

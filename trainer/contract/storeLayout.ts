@@ -11,6 +11,10 @@ import type { ExportEntry } from "./settings.ts";
 export const storeLayout = {
   root: (artifactsUri: string, namespace: string) => `${artifactsUri.replace(/\/+$/, "")}/${namespace}`,
   object: (root: string, sha256Hex: string) => `${root}/objects/${sha256Hex}`,
+  /** What is being staged and has no digest yet. */
+  incoming: (root: string, name: string) => `${root}/incoming/${name}`,
+  /** Which objects hold the files of an input, by its URI. */
+  staged: (root: string, uri: string) => `${root}/staged/${createHash("sha256").update(uri).digest("hex")}.json`,
   prepared: (root: string, prepareKey: string) => `${root}/prepared/${prepareKey}`,
   /** Which objects hold a base's quantised shards; `how` names the quantisation. */
   quantized: (root: string, baseSha256Hex: string, how: string) => `${root}/quantized/${baseSha256Hex}-${how}.json`,

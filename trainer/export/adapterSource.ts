@@ -27,7 +27,6 @@ export async function readAdapter(stores: Stores, uri: string, digest: string): 
     const bytes = await readListed(stores, uri, manifest.files, adapterWeightsFile);
     return { uri, manifest, tensors: loraTensors(bytes) };
   }
-  for (const { path } of manifest.files) await readListed(stores, uri, manifest.files, path);
   return { uri, manifest, tensors: new Map() };
 }
 

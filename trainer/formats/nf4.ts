@@ -21,6 +21,12 @@ export interface Nf4Parts {
 export const absmaxName = (name: string) => `${name}.absmax`;
 export const nestedAbsmaxName = (name: string) => `${name}.nested_absmax`;
 
+/** Elements of each part of a matrix of `count` weights; `absmax` is also the number of codes that stand for them. */
+export function nf4Sizes(count: number): { packed: number; absmax: number; nestedAbsmax: number } {
+  const absmax = Math.ceil(count / block);
+  return { packed: Math.ceil(count / 2), absmax, nestedAbsmax: Math.ceil(absmax / nestedBlock) + 1 };
+}
+
 /** How a model's tensors are stored. Throws for types that the trainer does not read, and for other mixtures. */
 export function storageOf(table: ReadonlyMap<string, PlacedTensor>): CompileSpec["storage"] {
   const quantized = [...table.keys()].filter((name) => table.has(absmaxName(name)));

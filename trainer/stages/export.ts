@@ -33,7 +33,7 @@ import { Objects } from "../stores/objects.ts";
 import { finishedReport } from "../training/report.ts";
 import { classified } from "./classify.ts";
 import { type StageContext, throwIfStopped } from "./context.ts";
-import { StoredModel } from "./storedModel.ts";
+import { localModel, type StoredModel } from "./storedModel.ts";
 import { tensorsOf, verifiedBase } from "./trainInputs.ts";
 
 export interface ExportResult {
@@ -65,7 +65,7 @@ const mostPromptTokens = 512;
 
 export async function runExport(file: ExportFile, context: StageContext): Promise<ExportResult> {
   return await classified(async () => {
-    const uri = storeLayout.export(storeLayout.run(file.artifactRoot, file.runHash), file.export);
+    const uri = exportUri(file);
     const known = await finishedExport(file, context, uri);
     if (known && (await isWhole(known.files, context, uri))) return { ...known.result, reused: true };
     await writeExport(file, context, uri);
@@ -74,6 +74,10 @@ export async function runExport(file: ExportFile, context: StageContext): Promis
     return { ...written.result, reused: false };
   });
 }
+
+/** Where an export is written: where it was told to, or below its run. */
+export const exportUri = ({ destination, artifactRoot, runHash, export: entry }: ExportFile): string =>
+  destination?.replace(/\/+$/, "") ?? storeLayout.export(storeLayout.run(artifactRoot, runHash), entry);
 
 /** Whether an export's files are those that its manifest names; says what is wrong with them. */
 async function isWhole(files: FileList, { stores, log }: StageContext, uri: string): Promise<boolean> {
@@ -152,7 +156,7 @@ class Export {
   async #write(writer: DirectoryWriter, source: Source): Promise<void> {
     await this.#writeWeights(writer, source);
     await this.#writeCompanions(writer, source.base.model);
-    const { comparison, prompts } = await this.#verify(source, writer.temporaryUri);
+    const { comparison, prompts } = await this.#verify(source, await this.#readBack(writer));
     await writer.write("README.md", Buffer.from(await this.#card(source, comparison, prompts)));
     const { runHash, adapterDigest, baseDigest } = this.#file;
     const verification = { prompts, ...comparison };
@@ -168,8 +172,10 @@ class Export {
     const digest = await this.#baseDigest();
     const model =
       method.kind === "full"
-        ? await StoredModel.inDirectory(stores, adapter.uri)
-        : await verifiedBase(stores, this.#objects, digest, (done, total) => this.#report("Loading", done, total));
+        ? await localModel(stores, adapter.uri, adapter.manifest.files)
+        : await verifiedBase(stores, this.#objects, digest, (done, total) =>
+            this.#report("Loading", done, total, "bytes"),
+          );
     const bound = methodOf(method.kind === "full" ? { kind: "none" } : method);
     return { base: await MergeBase.of(model), adapter, method: bound };
   }
@@ -221,10 +227,14 @@ class Export {
     return Buffer.from(`${JSON.stringify({ ...config, [field]: type }, null, 2)}\n`);
   }
 
-  /** Reads the written model back and compares it with base and adapter. Throws a failure when they differ. */
-  async #verify(source: Source, written: string): Promise<{ comparison: Comparison; prompts: number }> {
-    const { stores, threads } = this.#context;
-    const merged = await StoredModel.inDirectory(stores, written);
+  /** The model as the store gives it back, every byte compared with what was written. */
+  async #readBack({ temporaryUri, files }: DirectoryWriter): Promise<StoredModel> {
+    return await localModel(this.#context.stores, temporaryUri, files);
+  }
+
+  /** Compares what was read back with base and adapter. Throws a failure when they differ. */
+  async #verify(source: Source, merged: StoredModel): Promise<{ comparison: Comparison; prompts: number }> {
+    const { threads } = this.#context;
     const prompts = await this.#prompts(merged);
     const original = await originalOf(source);
     const models = [original, await toRun(merged)];
@@ -277,7 +287,7 @@ class Export {
     phase: "Loading" | "Merging" | "Verifying",
     done: number,
     total: number,
-    unit: "tensors" | "examples" = "tensors",
+    unit: "tensors" | "examples" | "bytes" = "tensors",
   ) {
     this.progress.report({ phase, done, total, unit });
   }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { appendFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { prepareKey } from "../contract/hashes.ts";
 import type { PrepareFile } from "../contract/runFile.ts";
 import type { TrainingSpec } from "../contract/settings.ts";
@@ -79,9 +80,9 @@ test("the same content gives the same pins, whatever its time and place", async 
 test("an object that was lost is staged again", async (t) => {
   const { file, context, objects } = await place(t);
   const { figures } = await runPrepare(file, context);
-  await rm(await objects.localFile(figures.datasetDigest));
+  await rm(fileURLToPath(await objects.localCopy(figures.datasetDigest)));
   assert.equal((await runPrepare(file, context)).reused, false);
-  await objects.verify(figures.datasetDigest);
+  await objects.localCopy(figures.datasetDigest);
 });
 
 test("a bad row is named by file and line, or counted within the tolerance", async (t) => {
@@ -152,14 +153,14 @@ test("a base is quantised once: other data reads what is there, and what was los
   const { quantized, context, objects, directory } = await quantizedPlace(t, true);
   const { baseDigest } = (await runPrepare(quantized, context)).figures;
   const [shard] = (await getManifest(objects, baseDigest, baseManifest)).files.slice(-1);
-  const path = await objects.localFile(shard!.digest);
+  const path = fileURLToPath(await objects.localCopy(shard!.digest));
   const written = (await stat(path)).mtimeMs;
   await appendFile(`${directory}/train.jsonl`, `${chat("is 41 even?", "no")}\n`);
   assert.equal((await runPrepare(quantized, context)).figures.baseDigest, baseDigest);
   assert.equal((await stat(path)).mtimeMs, written);
   await rm(path);
   assert.equal((await runPrepare(quantized, context)).figures.baseDigest, baseDigest);
-  await objects.verify(shard!.digest);
+  await objects.localCopy(shard!.digest);
   await rm(`${directory}/artifacts/quantized`, { recursive: true });
   await appendFile(`${directory}/train.jsonl`, `${chat("is 42 even?", "yes")}\n`);
   assert.equal((await runPrepare(quantized, context)).figures.baseDigest, baseDigest);

@@ -52,17 +52,22 @@ class Preparation {
   readonly #settings: DatasetSettings;
   /** Everything that the result stands for; the fast path asks for each. */
   #staged: StagedObject[] = [];
+  /** Where the base model is, at the revision that it has now. */
+  #baseAt: { uri: string; revision: string | undefined };
 
   constructor(file: PrepareFile, context: StageContext) {
     this.#file = file;
     this.#context = context;
     this.#objects = new Objects(context.stores, file.artifactRoot);
     const { baseModel, dataset } = file;
+    this.#baseAt = { uri: baseModel.uri, revision: undefined };
     this.#settings = effectiveSettings({ baseModel, dataset, method: { full: {} } }).dataset;
     this.progress = new ProgressReporter(context.onProgress, context.progressInterval);
   }
 
   async run(): Promise<PrepareResult> {
+    const { uri, revision } = this.#file.baseModel;
+    this.#baseAt = await this.#context.stores.pinned(uri, revision);
     let fingerprint = await this.#fingerprint();
     const known = await this.#known(fingerprint);
     if (known) return { figures: known.figures, reused: true };
@@ -98,7 +103,7 @@ class Preparation {
     const questions = await this.#questions(texts, config.contextLength, seen);
     return {
       prepareKey: this.#file.prepareKey,
-      baseRevision: original.digest,
+      baseRevision: this.#baseAt.revision ?? original.digest,
       baseDigest: quantized?.digest ?? original.digest,
       datasetDigest: dataset.staged.digest,
       ...(questions && { evaluationSetDigest: questions.staged.digest }),
@@ -112,11 +117,12 @@ class Preparation {
 
   async #base(): Promise<StagedBase & { digest: string }> {
     const { stores, signal } = this.#context;
-    const report = (done: number, total: number) => {
+    const onBytes = (done: number, total: number) => {
       throwIfStopped(signal);
       this.#report({ phase: "Fetching", done, total, unit: "bytes" });
     };
-    const staged = await stageBase(this.#file.baseModel.uri, stores, this.#objects, report);
+    const { artifactRoot } = this.#file;
+    const staged = await stageBase(this.#baseAt.uri, { stores, objects: this.#objects, artifactRoot, onBytes });
     return { ...staged, digest: await this.#keepBase(staged.manifest) };
   }
 
@@ -169,11 +175,12 @@ class Preparation {
 
   /** Of all inputs' names, sizes and times: cheap to make, and it moves when any of them does. */
   async #fingerprint(): Promise<string> {
-    const { baseModel, evaluation } = this.#file;
+    const { evaluation } = this.#file;
+    const { uri: base } = this.#baseAt;
     const hash = createHash("sha256");
     const note = (...facts: (string | number)[]) => hash.update(`${facts.join("\0")}\n`);
-    for (const entry of await this.#context.stores.of(baseModel.uri).list(baseModel.uri)) {
-      note(baseModel.uri, entry.path, entry.bytes, entry.version);
+    for (const entry of await this.#context.stores.of(base).list(base)) {
+      note(base, entry.path, entry.bytes, entry.version);
     }
     for (const uri of [...this.#dataFiles(), ...(evaluation ? [evaluation.test.uri] : [])]) {
       const entry = await this.#stat(uri);

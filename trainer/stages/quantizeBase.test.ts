@@ -25,7 +25,8 @@ async function place(t: TestContext, change: Partial<QuantizeOptions> = {}) {
   const { stores } = testContext(directory);
   const artifactRoot = `file://${directory}/artifacts`;
   const objects = new Objects(stores, artifactRoot);
-  const { manifest, bytes } = await stageBase(`file://${directory}/base`, stores, objects, () => {});
+  const staging = { stores, objects, artifactRoot, onBytes: () => {} };
+  const { manifest, bytes } = await stageBase(`file://${directory}/base`, staging);
   const model = new WatchedModel(stores, located(manifest, objects));
   const options: QuantizeOptions = {
     stores,
@@ -41,9 +42,13 @@ async function place(t: TestContext, change: Partial<QuantizeOptions> = {}) {
 }
 
 const located = ({ files }: BaseManifest, objects: Objects) =>
-  new Map(files.map(({ path, digest, bytes }) => [path, { uri: objects.uri(digest), bytes }]));
+  new Map(
+    files.map(({ path, digest, bytes }) => {
+      return [path, { uri: objects.uri(digest), entry: { path, bytes, version: digest, modifiedAt: 0 } }];
+    }),
+  );
 
-test("quantising that was stopped goes on without doing anything twice, to the same digests", async (t) => {
+test("quantising that was stopped goes on with the shard that was cut short, to the same digests", async (t) => {
   const [{ options: once }, { options, model }] = [await place(t), await place(t)];
   const whole = await quantizeBase(once);
   const onTensor = (done: number) => {
@@ -54,9 +59,12 @@ test("quantising that was stopped goes on without doing anything twice, to the s
   assert.ok(before > 0);
   assert.deepEqual(await quantizeBase(options), whole);
   assert.ok(model.starts.length > before);
-  assert.equal(new Set(model.starts).size, model.starts.length, "a tensor was read twice");
+  const all = model.starts.length;
+  // Of the shard that was cut short.
+  const twice = all - new Set(model.starts).size;
+  assert.ok(twice > 0 && twice < 8, `${twice} tensors were read twice`);
   await quantizeBase(options);
-  assert.equal(model.starts.length, (await model.tensors()).size, "what is done was done again");
+  assert.equal(model.starts.length, all, "what is done was done again");
 });
 
 test("almost all of a shard can be mapped: only the scales of scales lie between cache lines", async (t) => {

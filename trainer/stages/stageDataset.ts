@@ -74,7 +74,7 @@ async function put(sequences: Sequences, { settings, objects }: StageDatasetOpti
   const { lengths } = sequences;
   const rows = settings.packing ? packRows(lengths, settings.maxSequenceLength) : oneEach(lengths);
   return {
-    object: await objects.putChunks(new PackedObject(sequences, rows, settings.maxSequenceLength)),
+    object: await objects.putStream(new PackedObject(sequences, rows, settings.maxSequenceLength)),
     rows: rows.starts.length - 1,
     tokens: lengths.reduce((total, length) => total + length, 0),
   };

@@ -15,12 +15,15 @@ import {
   readTensorTable,
 } from "../formats/huggingFace.ts";
 import { indexFile } from "../formats/shards.ts";
+import { type FileList, localListed } from "../stores/directory.ts";
 import type { Digest, Objects } from "../stores/objects.ts";
+import type { Entry } from "../stores/store.ts";
 import type { Stores } from "../stores/stores.ts";
 
 export interface StoredFile {
   uri: string;
-  bytes: number;
+  /** As its store lists it. */
+  entry: Entry;
 }
 
 export class StoredModel implements ModelFiles {
@@ -38,21 +41,24 @@ export class StoredModel implements ModelFiles {
   }
 
   static ofManifest(stores: Stores, objects: Objects, manifest: BaseManifest): StoredModel {
-    const located = manifest.files.map(
-      ({ path, digest, bytes }) => [path, { uri: objects.uri(digest), bytes }] as const,
-    );
+    const located = manifest.files.map(({ path, digest, bytes }) => {
+      return [
+        path,
+        { uri: objects.uri(digest), entry: { path, bytes, version: digest, modifiedAt: 0, digest } },
+      ] as const;
+    });
     return new StoredModel(stores, new Map(located));
   }
 
   /** The model in a directory; files that do not belong to one are left out. */
   static async inDirectory(stores: Stores, uri: string): Promise<StoredModel> {
     const store = stores.of(uri);
-    const listed = new Map((await store.list(uri)).map(({ path, bytes }) => [path, bytes]));
+    const listed = new Map((await store.list(uri)).map((entry) => [entry.path, entry]));
     if (listed.size === 0) throw corrupt("ModelMissing", `${uri}: there is no such directory, or it is empty`);
     const at = (name: string) => `${uri.replace(/\/+$/, "")}/${name}`;
     const index = listed.has(indexFile) ? Buffer.from(await store.read(at(indexFile))).toString("utf8") : undefined;
     const names = modelFileNames([...listed.keys()], index).sort();
-    return new StoredModel(stores, new Map(names.map((name) => [name, { uri: at(name), bytes: listed.get(name)! }])));
+    return new StoredModel(stores, new Map(names.map((name) => [name, { uri: at(name), entry: listed.get(name)! }])));
   }
 
   /** Names of all files, sorted. */
@@ -70,7 +76,7 @@ export class StoredModel implements ModelFiles {
   }
 
   bytes(name: string): number {
-    return this.file(name).bytes;
+    return this.file(name).entry.bytes;
   }
 
   file(name: string): StoredFile {
@@ -84,10 +90,19 @@ export class StoredModel implements ModelFiles {
     return await this.#stores.of(uri).read(uri, range);
   }
 
-  /** A file on this machine with these bytes. */
+  /** The same model in files of this machine, for mapping: `localCopy` gives the URI of one with a file's bytes. */
+  async onThisMachine(localCopy: (file: StoredFile) => Promise<string>): Promise<StoredModel> {
+    const files = new Map<string, StoredFile>();
+    for (const [name, file] of this.#files) files.set(name, { ...file, uri: await localCopy(file) });
+    return new StoredModel(this.#stores, files);
+  }
+
+  /** The path of a file of this machine. */
   async localFile(name: string): Promise<string> {
     const { uri } = this.file(name);
-    return await this.#stores.of(uri).localFile(uri);
+    const file = await this.#stores.of(uri).localFile(uri);
+    if (file === undefined) throw new Error(`${uri} is mapped and was not fetched`);
+    return file;
   }
 
   async text(name: string): Promise<string> {
@@ -118,4 +133,10 @@ export class StoredModel implements ModelFiles {
   async tensors(): Promise<ReadonlyMap<string, PlacedTensor>> {
     return await readTensorTable(this.names(), this);
   }
+}
+
+/** The model in a directory in files of this machine, each compared with its digest in `files`. */
+export async function localModel(stores: Stores, uri: string, files: FileList): Promise<StoredModel> {
+  const model = await StoredModel.inDirectory(stores, uri);
+  return await model.onThisMachine(async ({ entry }) => (await localListed(stores, uri, files, entry.path)).local);
 }

@@ -76,7 +76,7 @@ async function readInputs(file: TrainFile, context: StageContext, progress: Prog
   const objects = new Objects(context.stores, file.artifactRoot);
   return await readTrainInputs(context.stores, objects, file.pins, (done, total) => {
     throwIfStopped(context.signal);
-    progress.report({ phase: "Loading", done, total, unit: "tensors" });
+    progress.report({ phase: "Loading", done, total, unit: "bytes" });
   });
 }
 

@@ -28,14 +28,14 @@ export interface TrainInputs {
   questions: EvaluationManifest["questions"] | undefined;
 }
 
-/** Reads everything once. `onFile(done, total)` hears of the base's files, and may throw to stop. */
+/** Reads everything once. `onBytes(done, total)` hears of the base's bytes, and may throw to stop. */
 export async function readTrainInputs(
   stores: Stores,
   objects: Objects,
   pins: Pins,
-  onFile: (done: number, total: number) => void,
+  onBytes: (done: number, total: number) => void,
 ): Promise<TrainInputs> {
-  const base = await verifiedBase(stores, objects, pins.baseDigest, onFile);
+  const base = await verifiedBase(stores, objects, pins.baseDigest, onBytes);
   const table = await base.tensors();
   const dataset = await getManifest(objects, pins.datasetDigest, datasetManifest);
   const questions = pins.evaluationSetDigest;
@@ -52,20 +52,24 @@ export async function readTrainInputs(
   };
 }
 
-/** The staged base model, each of its files read once and compared with its digest. */
+/** The staged base model in files of this machine, each of them read once and compared with its digest. */
 export async function verifiedBase(
   stores: Stores,
   objects: Objects,
   digest: string,
-  onFile: (done: number, total: number) => void,
+  onBytes: (done: number, total: number) => void,
 ): Promise<StoredModel> {
   const manifest = await getManifest(objects, digest, baseManifest);
-  for (const [index, file] of manifest.files.entries()) {
-    onFile(index, manifest.files.length);
-    await objects.verify(file.digest);
-  }
-  onFile(manifest.files.length, manifest.files.length);
-  return StoredModel.ofManifest(stores, objects, manifest);
+  const total = manifest.files.reduce((sum, { bytes }) => sum + bytes, 0);
+  let done = 0;
+  onBytes(done, total);
+  const base = StoredModel.ofManifest(stores, objects, manifest);
+  return await base.onThisMachine(({ entry }) =>
+    objects.localCopy(entry.digest!, (bytes) => {
+      done += bytes;
+      onBytes(Math.min(done, total), total);
+    }),
+  );
 }
 
 /** A model's tensors as the engine binds them. */

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { exitCode } from "../contract/exitCodes.ts";
 import { corrupt, StageFailure } from "../failure.ts";
 import { digestOf } from "./objects.ts";
+import { compared, localCopy } from "./scratch.ts";
 import { MissingFileError } from "./store.ts";
 import type { Stores } from "./stores.ts";
 
@@ -72,6 +73,11 @@ export class DirectoryWriter {
   /** Where the files are until the directory is committed: for reading them back. */
   get temporaryUri(): string {
     return this.#temporary;
+  }
+
+  /** What was written so far, by digest. */
+  get files(): FileList {
+    return this.#files;
   }
 
   get bytes(): number {
@@ -154,13 +160,23 @@ export async function readListed(stores: Stores, uri: string, files: FileList, p
   return bytes;
 }
 
-/** Reads a file of a directory once and compares its digest; returns its size. Throws as `readListed` does. */
-export async function verifyListed(stores: Stores, uri: string, files: FileList, path: string): Promise<number> {
+/** A file of a directory as one of this machine, its digest checked: its URI and size. Throws as `readListed` does. */
+export async function localListed(
+  stores: Stores,
+  uri: string,
+  files: FileList,
+  path: string,
+): Promise<{ local: string; bytes: number }> {
   const { digest, bytes } = listed(uri, files, path);
-  const hash = createHash("sha256");
-  for await (const chunk of stores.of(uri).stream(`${uri}/${path}`)) hash.update(chunk);
-  if (`sha256:${hash.digest("hex")}` !== digest) throw altered(uri, path);
-  return bytes;
+  const local = await localCopy(stores, { uri: `${uri}/${path}`, digest }, () => altered(uri, path));
+  return { local, bytes };
+}
+
+/** Reads a file of a directory once and compares its digest. Throws as `readListed` does. */
+async function verifyListed(stores: Stores, uri: string, files: FileList, path: string): Promise<void> {
+  const { digest } = listed(uri, files, path);
+  const chunks = compared(stores.of(uri).stream(`${uri}/${path}`), digest, () => altered(uri, path));
+  for await (const _ of chunks);
 }
 
 /** What is wrong with the files of a directory: the first that is absent or altered; undefined when it is whole. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { temporaryDirectory } from "../testing/temporary.ts";
 import { digestOf, Objects } from "./objects.ts";
 import { MissingFileError } from "./store.ts";
@@ -18,7 +19,7 @@ test("a claim is a directory: by name, or as it is mapped", async (t) => {
   await stores.of("pvc://mapped/a").write("pvc://mapped/b.txt", bytes("mapped"));
   assert.deepEqual(await readdir(`${directory}/claims/plain/a`), ["b.txt"]);
   assert.deepEqual(await readdir(`${directory}/elsewhere`), ["b.txt"]);
-  assert.throws(() => stores.of("s3://bucket/x"), /known are file:\/\/ and pvc:\/\//);
+  assert.throws(() => stores.of("gs://bucket/x"), /known are file:\/\/, pvc:\/\/, s3:\/\/, hf:\/\//);
   await assert.rejects(stores.of("pvc://a/x").read("pvc://a/../../etc/passwd"), /not of the form/);
 });
 
@@ -75,15 +76,32 @@ test("a directory is committed whole", async (t) => {
 });
 
 test("an object is found by its digest, and an altered one is refused", async (t) => {
-  const directory = await temporaryDirectory(t);
-  const objects = new Objects(new Stores(), `file://${directory}`);
-  await mkdir(`${directory}/in`);
-  await writeFile(`${directory}/in/f`, "content");
-  const staged = await objects.putFile(`file://${directory}/in/f`);
+  const objects = new Objects(new Stores(), `file://${await temporaryDirectory(t)}`);
+  const staged = await objects.putStream(chunksOf("cont", "ent"));
   assert.deepEqual(staged, { digest: digestOf(bytes("content")), bytes: 7 });
   assert.equal(Buffer.from(await objects.read(staged.digest)).toString(), "content");
-  await writeFile(await objects.localFile(staged.digest), "cOntent");
+  await writeFile(fileURLToPath(await objects.localCopy(staged.digest)), "cOntent");
   await assert.rejects(objects.read(staged.digest), { code: 23, reason: "ObjectCorrupt" });
-  await assert.rejects(objects.verify(staged.digest), { code: 23, reason: "ObjectCorrupt" });
+  await assert.rejects(objects.localCopy(staged.digest), { code: 23, reason: "ObjectCorrupt" });
   await assert.rejects(objects.read(digestOf(bytes("other"))), { code: 23, reason: "ObjectMissing" });
 });
+
+test("what does not have the digest that it should have never appears, and what breaks off leaves nothing", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const objects = new Objects(new Stores(), `file://${directory}`);
+  const expected = { digest: digestOf(bytes("content")), wrong: () => new Error("another") };
+  await assert.rejects(objects.putStream(chunksOf("cOntent"), expected), /another/);
+  assert.equal(await objects.has({ digest: expected.digest, bytes: 7 }), false);
+  async function* broken() {
+    yield bytes("cont");
+    throw new Error("the source broke");
+  }
+  await assert.rejects(objects.putStream(broken()), /broke/);
+  assert.deepEqual(await readdir(`${directory}/objects`), []);
+  assert.deepEqual(await readdir(`${directory}/incoming`), []);
+  assert.equal((await objects.putStream(chunksOf("content"), expected)).bytes, 7);
+});
+
+async function* chunksOf(...texts: string[]) {
+  for (const text of texts) yield bytes(text);
+}

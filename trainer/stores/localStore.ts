@@ -88,6 +88,13 @@ export class LocalStore implements Store {
     await syncDirectory(path.dirname(target));
   }
 
+  async move(from: string, to: string): Promise<void> {
+    const [source, target] = [this.#pathOf(from), this.#pathOf(to)];
+    await mkdir(path.dirname(target), { recursive: true });
+    await rename(source, target);
+    await syncDirectory(path.dirname(target));
+  }
+
   async remove(uri: string): Promise<void> {
     await rm(this.#pathOf(uri), { recursive: true, force: true });
   }
@@ -118,7 +125,12 @@ async function entryAt(file: string, name: string): Promise<Entry | undefined> {
   try {
     const facts = await stat(file, { bigint: true });
     if (!facts.isFile()) return undefined;
-    return { path: name, bytes: Number(facts.size), version: `${facts.size}-${facts.mtimeNs}` };
+    return {
+      path: name,
+      bytes: Number(facts.size),
+      version: `${facts.size}-${facts.mtimeNs}`,
+      modifiedAt: Number(facts.mtimeMs),
+    };
   } catch (error) {
     if (isAbsent(error)) return undefined;
     throw error;

@@ -2,10 +2,11 @@
  * Content-addressed objects: `<root>/objects/<sha256>`. An object's name is its digest, so it is written once, shared by
  * all runs of a namespace, and checked whenever it is read in full.
  */
-import { createHash, type Hash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { storeLayout } from "../contract/storeLayout.ts";
 import { corrupt } from "../failure.ts";
-import { MissingFileError } from "./store.ts";
+import { compared, localCopy } from "./scratch.ts";
+import { MissingFileError, type Store } from "./store.ts";
 import type { Stores } from "./stores.ts";
 
 /** `sha256:` and 64 hex digits. */
@@ -35,85 +36,82 @@ export class Objects {
 
   /** Whether the object is there with this size. */
   async has({ digest, bytes }: StagedObject): Promise<boolean> {
-    const entry = await this.#stores.of(this.#root).stat(this.uri(digest));
+    const entry = await this.#store.stat(this.uri(digest));
     return entry?.bytes === bytes;
   }
 
+  /** Stages bytes in memory. */
   async putBytes(bytes: Uint8Array): Promise<StagedObject> {
-    return await this.putChunks([bytes]);
-  }
-
-  /** One object of all chunks, one after another; they are iterated twice, and must be the same both times. */
-  async putChunks(chunks: Iterable<Uint8Array>): Promise<StagedObject> {
-    const hash = createHash("sha256");
-    let bytes = 0;
-    for (const chunk of chunks) {
-      hash.update(chunk);
-      bytes += chunk.length;
-    }
-    const staged = { digest: `sha256:${hash.digest("hex")}`, bytes };
-    if (!(await this.has(staged))) await this.#stores.of(this.#root).write(this.uri(staged.digest), inOrder(chunks));
+    const staged = { digest: digestOf(bytes), bytes: bytes.length };
+    if (!(await this.has(staged))) await this.#store.write(this.uri(staged.digest), bytes);
     return staged;
   }
 
   /**
-   * Stages the file at `uri`: read once for its digest and, unless the object is there already, once more to copy it.
-   * A file that changes in between is refused. `onBytes` hears of every chunk of the first reading.
+   * Stages chunks, read once. `expected` is the digest where it is known: what has another one never appears, and `wrong`
+   * says so. Where it is not, they are written under a name of their own first.
    */
-  async putFile(uri: string, onBytes: (bytes: number) => void = () => {}): Promise<StagedObject> {
-    const source = this.#stores.of(uri);
-    const staged = await digestStream(source.stream(uri), onBytes);
-    if (await this.has(staged)) return staged;
-    const copied = createHash("sha256");
-    await this.#stores.of(this.#root).write(this.uri(staged.digest), hashing(source.stream(uri), copied));
-    if (`sha256:${copied.digest("hex")}` === staged.digest) return staged;
-    await this.#stores.of(this.#root).remove(this.uri(staged.digest));
-    throw corrupt("InputChanged", `${uri}: changed while it was read; run again when nothing writes to it`);
+  async putStream(chunks: Chunks, expected?: { digest: Digest; wrong: () => Error }): Promise<StagedObject> {
+    const count = new Count(chunks);
+    if (expected) {
+      await this.#store.write(this.uri(expected.digest), compared(count, expected.digest, expected.wrong));
+      return count.staged();
+    }
+    const incoming = storeLayout.incoming(this.#root, `${Date.now()}-${randomUUID()}`);
+    try {
+      await this.#store.write(incoming, count);
+      const staged = count.staged();
+      if (await this.has(staged)) await this.#store.remove(incoming);
+      else await this.#store.move(incoming, this.uri(staged.digest));
+      return staged;
+    } catch (error) {
+      // Why it failed matters, not whether it could be tidied up.
+      await this.#store.remove(incoming).catch(() => {});
+      throw error;
+    }
   }
 
   /** All bytes of an object, its digest checked. */
   async read(digest: Digest): Promise<Uint8Array> {
-    const bytes = await this.#stores.of(this.#root).read(this.uri(digest)).catch(missing(digest));
+    const bytes = await this.#store.read(this.uri(digest)).catch(missing(digest));
     if (digestOf(bytes) !== digest) throw altered(this.uri(digest));
     return bytes;
   }
 
-  /** A file on this machine with the object's bytes; its digest is checked by `verify`. */
-  async localFile(digest: Digest): Promise<string> {
-    return await this.#stores.of(this.#root).localFile(this.uri(digest)).catch(missing(digest));
+  /** The URI of a file on this machine with the object's bytes, its digest checked. */
+  async localCopy(digest: Digest, onBytes?: (bytes: number) => void): Promise<string> {
+    const uri = this.uri(digest);
+    return await localCopy(this.#stores, { uri, digest }, () => altered(uri), onBytes).catch(missing(digest));
   }
 
-  /** Reads an object once and compares its digest. */
-  async verify(digest: Digest): Promise<void> {
-    const staged = await digestStream(this.#stores.of(this.#root).stream(this.uri(digest)), () => {}).catch(
-      missing(digest),
-    );
-    if (staged.digest !== digest) throw altered(this.uri(digest));
+  get #store(): Store {
+    return this.#stores.of(this.#root);
   }
 }
 
-async function* inOrder(chunks: Iterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  yield* chunks;
-}
+type Chunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
-async function digestStream(
-  chunks: AsyncIterable<Uint8Array>,
-  onBytes: (bytes: number) => void,
-): Promise<StagedObject> {
-  const hash = createHash("sha256");
-  let bytes = 0;
-  for await (const chunk of chunks) {
-    hash.update(chunk);
-    bytes += chunk.length;
-    onBytes(chunk.length);
+/** Chunks that are counted and digested as they pass. */
+class Count implements AsyncIterable<Uint8Array> {
+  readonly #chunks: Chunks;
+  readonly #hash = createHash("sha256");
+  #bytes = 0;
+
+  constructor(chunks: Chunks) {
+    this.#chunks = chunks;
   }
-  return { digest: `sha256:${hash.digest("hex")}`, bytes };
-}
 
-async function* hashing(chunks: AsyncIterable<Uint8Array>, hash: Hash): AsyncIterable<Uint8Array> {
-  for await (const chunk of chunks) {
-    hash.update(chunk);
-    yield chunk;
+  async *[Symbol.asyncIterator]() {
+    for await (const chunk of this.#chunks) {
+      this.#hash.update(chunk);
+      this.#bytes += chunk.length;
+      yield chunk;
+    }
+  }
+
+  /** Of all that passed; to be asked once, at the end. */
+  staged(): StagedObject {
+    return { digest: `sha256:${this.#hash.digest("hex")}`, bytes: this.#bytes };
   }
 }
 

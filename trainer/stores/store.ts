@@ -10,6 +10,10 @@ export interface Entry {
   path: string;
   bytes: number;
   version: string;
+  /** In milliseconds since 1970; 0 where the store does not say. */
+  modifiedAt: number;
+  /** `sha256:…`, where the store says so before the file is read. */
+  digest?: string;
 }
 
 export interface ByteRange {
@@ -36,10 +40,15 @@ export interface Store {
   create(uri: string, content: Uint8Array): Promise<boolean>;
   /** Makes the directory `from` appear whole as `to`, replacing one that was there. */
   commitDirectory(from: string, to: string): Promise<void>;
+  /** Gives a file another name, replacing one that was there. */
+  move(from: string, to: string): Promise<void>;
   /** Removes a file, or a directory with all below it; content that is not there is removed already. */
   remove(uri: string): Promise<void>;
-  /** A file on this machine with the same bytes, for mapping into memory. */
-  localFile(uri: string): Promise<string>;
+  /**
+   * The file on this machine that it is, for mapping into memory; undefined where files of this store have to be fetched
+   * (`localCopy` does that). Throws `MissingFileError` when there is none.
+   */
+  localFile(uri: string): Promise<string | undefined>;
 }
 
 export class MissingFileError extends Error {

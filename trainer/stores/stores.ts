@@ -1,25 +1,45 @@
 /**
  * Which store a URI belongs to, by its scheme. `pvc://CLAIM/PATH` is the directory where the claim is mounted:
- * `/luthier/claims/CLAIM` in a pod, or what `--claim CLAIM=DIRECTORY` says.
+ * `/luthier/claims/CLAIM` in a pod, or what `--claim CLAIM=DIRECTORY` says. How a remote store is reached is said for the
+ * URIs below one (`locations`): its endpoint, and the Secret that is mounted at `/luthier/secrets/NAME`.
  */
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Location } from "../contract/locations.ts";
 import { invalid } from "../failure.ts";
+import { CredentialSource } from "./credentials.ts";
+import { type Patience, usualPatience } from "./http.ts";
+import { atRevision, HubStore } from "./hubStore.ts";
 import { LocalStore } from "./localStore.ts";
+import { S3Store } from "./s3Store.ts";
+import { Scratch } from "./scratch.ts";
 import type { Store } from "./store.ts";
 
 export interface StoreOptions {
   /** Directories of claims by name; the others lie under `claimsRoot`. */
   claims?: ReadonlyMap<string, string>;
   claimsRoot?: string;
+  /** How remote stores are reached; the longest URI that matches counts. */
+  locations?: readonly Location[];
+  secretsRoot?: string;
+  /** Local space for what has to be fetched. */
+  scratch?: string;
+  patience?: Patience;
   /** Stores by scheme ("file:"), beside or in place of the usual ones. */
   schemes?: ReadonlyMap<string, Store>;
 }
 
 export class Stores {
+  readonly scratch: Scratch;
+  readonly #options: StoreOptions;
   readonly #byScheme: ReadonlyMap<string, Store>;
+  /** Remote stores that were opened, by scheme, bucket and location. */
+  readonly #remote = new Map<string, S3Store | HubStore>();
 
   constructor(options: StoreOptions = {}) {
+    this.#options = options;
+    this.scratch = new Scratch(options.scratch);
     this.#byScheme = new Map<string, Store>([
       ["file:", new LocalStore(fileURLToPath)],
       ["pvc:", new LocalStore((uri) => claimPath(uri, options))],
@@ -32,9 +52,55 @@ export class Stores {
     const scheme = /^[a-z0-9]+:/.exec(uri)?.[0] ?? "";
     const store = this.#byScheme.get(scheme);
     if (store) return store;
-    const known = [...this.#byScheme.keys()].map((name) => `${name}//`).join(" and ");
+    if (scheme === "s3:" || scheme === "hf:") return this.#remoteStore(scheme, uri);
+    const known = [...this.#byScheme.keys(), "s3:", "hf:"].map((name) => `${name}//`).join(", ");
     throw invalid("UnknownStore", `${uri}: no store of this kind; known are ${known}`);
   }
+
+  /** The URI of what a model's URI is at this moment, and the revision that it then has; undefined where there are none. */
+  async pinned(uri: string, revision: string | undefined): Promise<{ uri: string; revision: string | undefined }> {
+    const store = this.of(uri);
+    if (!(store instanceof HubStore)) return { uri, revision: undefined };
+    const commit = await store.commitOf(atRevision(uri, revision ?? "main"));
+    return { uri: atRevision(uri, commit), revision: commit };
+  }
+
+  #remoteStore(scheme: "s3:" | "hf:", uri: string): Store {
+    const location = (this.#options.locations ?? [])
+      .filter((one) => isBelow(uri, one.uri))
+      .sort((a, b) => b.uri.length - a.uri.length)[0];
+    const bucket = scheme === "s3:" ? bucketOf(uri) : "";
+    const key = JSON.stringify([scheme, bucket, location?.endpoint, location?.secretRef?.name]);
+    const known = this.#remote.get(key);
+    if (known) return known;
+    const options = {
+      endpoint: location?.endpoint,
+      credentials: this.#credentials(location),
+      patience: this.#options.patience ?? usualPatience,
+    };
+    const store = scheme === "s3:" ? new S3Store({ ...options, bucket }) : new HubStore(options);
+    this.#remote.set(key, store);
+    return store;
+  }
+
+  /** The mounted Secret's; outside a cluster, where none is mounted, the environment's. */
+  #credentials(location: Location | undefined): CredentialSource {
+    const root = this.#options.secretsRoot ?? process.env.LUTHIER_SECRETS ?? "/luthier/secrets";
+    const directory = location?.secretRef && path.join(root, location.secretRef.name);
+    return new CredentialSource(directory && existsSync(directory) ? directory : undefined);
+  }
+}
+
+/** A location's own URI, or one below it; of a repository of the hub, at any revision. */
+const isBelow = (uri: string, location: string) => {
+  const base = location.replace(/\/+$/, "");
+  return uri === base || uri.startsWith(`${base}/`) || uri.startsWith(`${base}@`);
+};
+
+function bucketOf(uri: string): string {
+  const bucket = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/|$)/.exec(uri)?.[1];
+  if (bucket === undefined) throw invalid("InvalidUri", `${uri}: not of the form s3://BUCKET/PATH`);
+  return bucket;
 }
 
 const claimUri = /^pvc:\/\/([^/]+)((?:\/[^/]+)*)\/?$/;

@@ -31,7 +31,7 @@ export class CrashingStore implements Store {
     return await this.#inner.list(uri);
   }
 
-  async localFile(uri: string): Promise<string> {
+  async localFile(uri: string): Promise<string | undefined> {
     return await this.#inner.localFile(uri);
   }
 
@@ -48,6 +48,11 @@ export class CrashingStore implements Store {
   async commitDirectory(from: string, to: string): Promise<void> {
     this.#count();
     await this.#inner.commitDirectory(from, to);
+  }
+
+  async move(from: string, to: string): Promise<void> {
+    this.#count();
+    await this.#inner.move(from, to);
   }
 
   async remove(uri: string): Promise<void> {

@@ -9,6 +9,7 @@ import type { ExportFile, Pins, PrepareFile, TrainFile } from "../contract/runFi
 import type { ExportEntry, TrainingSpec } from "../contract/settings.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
 import { runPrepare } from "../stages/prepare.ts";
+import type { Stores } from "../stores/stores.ts";
 import { type TestStage, temporaryDirectory, testContext } from "./temporary.ts";
 import { type TinyShape, writeTinyModel } from "./tinyModel.ts";
 
@@ -19,6 +20,8 @@ export interface TinyOptions {
   training?: NonNullable<TrainingSpec["training"]>;
   dataset?: Partial<TrainingSpec["dataset"]>;
   examples?: number;
+  /** Where artifacts go, and the stores that reach it. Default: a directory of the test's. */
+  artifacts?: { root: string; stores: Stores };
 }
 
 export class TinyTraining {
@@ -26,11 +29,13 @@ export class TinyTraining {
   readonly spec: TrainingSpec;
   readonly artifactRoot: string;
   pins: Pins | undefined;
+  readonly #stores: Stores | undefined;
 
-  private constructor(directory: string, spec: TrainingSpec) {
+  private constructor(directory: string, spec: TrainingSpec, artifacts: TinyOptions["artifacts"]) {
     this.directory = directory;
     this.spec = spec;
-    this.artifactRoot = `file://${directory}/artifacts`;
+    this.artifactRoot = artifacts?.root ?? `file://${directory}/artifacts`;
+    this.#stores = artifacts?.stores;
   }
 
   /** Writes base and data. */
@@ -40,11 +45,11 @@ export class TinyTraining {
     await writeTinyModel(`${directory}/base`, { ...shape, ...options.shape });
     await writeFile(`${directory}/train.jsonl`, rowsOf(0, options.examples ?? 60));
     await writeFile(`${directory}/test.jsonl`, rowsOf(900, 8));
-    return new TinyTraining(directory, specOf(directory, options));
+    return new TinyTraining(directory, specOf(directory, options), options.artifacts);
   }
 
   context(): TestStage {
-    return testContext(this.directory);
+    return testContext(this.directory, this.#stores && { stores: this.#stores });
   }
 
   prepareFile(): PrepareFile {

@@ -1,0 +1,93 @@
+/**
+ * A proxy in front of a real S3 server that breaks exchanges: before the server hears of a request, after it has done what
+ * was asked and before the client hears of that, in the middle of an answer, or with other bytes than were stored.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse, request as send } from "node:http";
+import type { AddressInfo } from "node:net";
+import { buffer } from "node:stream/consumers";
+
+export type Fault =
+  /** An answer of the proxy's own; the server hears nothing. */
+  | { kind: "answer"; status: number; body?: string }
+  /** The connection is reset before the server hears of the request. */
+  | { kind: "reset" }
+  /** The server does what was asked, and the client never hears of it. */
+  | { kind: "lost" }
+  /** The answer breaks off after so many bytes. */
+  | { kind: "cut"; after: number }
+  /** The answer stops after so many bytes and the connection stays. */
+  | { kind: "silent"; after: number }
+  /** One bit of the answer's body is another. */
+  | { kind: "flip" };
+
+export interface Seen {
+  method: string;
+  /** With its query. */
+  path: string;
+  headers: IncomingMessage["headers"];
+}
+
+export interface FaultProxy {
+  endpoint: string;
+  /** Every request that came, in order. */
+  seen: Seen[];
+  /** What happens to a request; undefined lets it pass. */
+  decide: (request: Seen) => Fault | undefined;
+  close(): void;
+}
+
+export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
+  // Who goes away while it sends is not answered.
+  const server = createServer((request, response) => void handle(request, response).catch(() => response.destroy()));
+  const proxy: FaultProxy = { endpoint: "", seen: [], decide: () => undefined, close: () => end(server) };
+  const handle = async (request: IncomingMessage, response: ServerResponse) => {
+    const body = await buffer(request);
+    const seen = { method: request.method ?? "", path: request.url ?? "", headers: request.headers };
+    proxy.seen.push(seen);
+    const fault = proxy.decide(seen);
+    if (fault?.kind === "answer") response.writeHead(fault.status).end(fault.body ?? "");
+    else if (fault?.kind === "reset") request.socket.resetAndDestroy();
+    else forward(upstream, request, body, response, fault);
+  };
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  proxy.endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return proxy;
+}
+
+/** Headers go on as they are: the signature covers the host that the client meant. */
+function forward(
+  upstream: string,
+  { method, url, headers, socket }: IncomingMessage,
+  body: Buffer,
+  response: ServerResponse,
+  fault: Fault | undefined,
+): void {
+  const onward = send(new URL(url ?? "/", upstream), { method, headers }, (answer) => {
+    void buffer(answer).then((content) => {
+      if (fault?.kind === "lost") return socket.resetAndDestroy();
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      finish(response, content, fault);
+    });
+  });
+  onward.on("error", () => response.destroy());
+  onward.end(body);
+}
+
+function finish(response: ServerResponse, content: Buffer, fault: Fault | undefined): void {
+  switch (fault?.kind) {
+    case "cut":
+      response.write(content.subarray(0, fault.after), () => response.destroy());
+      return;
+    case "silent":
+      response.write(content.subarray(0, fault.after));
+      return;
+    case "flip":
+      if (content.length > 0) content[content.length >> 1]! ^= 1;
+  }
+  response.end(content);
+}
+
+function end(server: Server): void {
+  server.closeAllConnections();
+  server.close();
+}

@@ -1,0 +1,46 @@
+/**
+ * Notes of what was staged already: the object of each file or shard, kept in the store and written after each one. So
+ * neither a prepare that was stopped nor a later one of the same input does it again. Notes that cannot be read, or whose
+ * object is gone, count as none.
+ */
+import { z } from "zod";
+import { jsonOf } from "../stores/directory.ts";
+import type { Objects, StagedObject } from "../stores/objects.ts";
+import type { Stores } from "../stores/stores.ts";
+
+const notes = z.record(
+  z.string(),
+  z.strictObject({ digest: z.string().regex(/^sha256:[0-9a-f]{64}$/), bytes: z.int().min(0) }),
+);
+
+export class StagedNotes {
+  readonly #stores: Stores;
+  readonly #objects: Objects;
+  readonly #uri: string;
+  readonly #notes: Map<string, StagedObject>;
+
+  private constructor(stores: Stores, objects: Objects, uri: string, known: Map<string, StagedObject>) {
+    this.#stores = stores;
+    this.#objects = objects;
+    this.#uri = uri;
+    this.#notes = known;
+  }
+
+  static async open(stores: Stores, objects: Objects, uri: string): Promise<StagedNotes> {
+    const store = stores.of(uri);
+    const parsed = notes.safeParse((await store.stat(uri)) ? jsonOf(await store.read(uri)) : {});
+    return new StagedNotes(stores, objects, uri, new Map(parsed.success ? Object.entries(parsed.data) : []));
+  }
+
+  /** What was noted under a name, if its object is still there. */
+  async known(name: string): Promise<StagedObject | undefined> {
+    const noted = this.#notes.get(name);
+    return noted && (await this.#objects.has(noted)) ? noted : undefined;
+  }
+
+  async note(name: string, staged: StagedObject): Promise<StagedObject> {
+    this.#notes.set(name, staged);
+    await this.#stores.of(this.#uri).write(this.#uri, Buffer.from(JSON.stringify(Object.fromEntries(this.#notes))));
+    return staged;
+  }
+}

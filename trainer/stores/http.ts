@@ -1,0 +1,182 @@
+/**
+ * HTTP to a store: one exchange, and patience around it. What may pass (a broken connection, silence, 408, 429, 5xx) is a
+ * `Transient`, tried again with growing pauses until a time is over; everything else is the caller's to judge. Redirects
+ * are never followed here: who follows one decides what it may carry along.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { exitCode } from "../contract/exitCodes.ts";
+import { messageOf, StageFailure } from "../failure.ts";
+
+export interface Patience {
+  /** How long a step that makes no headway is tried again, in milliseconds. */
+  totalMs: number;
+  firstPauseMs: number;
+  longestPauseMs: number;
+  /** The longest silence within an exchange. */
+  silenceMs: number;
+}
+
+/** A rotated Secret takes a minute or two until it is in a pod. */
+export const usualPatience: Patience = {
+  totalMs: 180_000,
+  firstPauseMs: 250,
+  longestPauseMs: 15_000,
+  silenceMs: 60_000,
+};
+
+/** Something that may pass. */
+export class Transient extends Error {
+  /** What the server asked for. */
+  readonly pauseMs: number | undefined;
+
+  constructor(message: string, options: ErrorOptions & { pauseMs?: number | undefined } = {}) {
+    super(message, options);
+    this.pauseMs = options.pauseMs;
+  }
+}
+
+/** Counts what goes wrong between two steps ahead, and pauses before the next try. */
+export class Retries {
+  readonly #uri: string;
+  readonly #patience: Patience;
+  #failures = 0;
+  #since = 0;
+
+  constructor(uri: string, patience: Patience) {
+    this.#uri = uri;
+    this.#patience = patience;
+  }
+
+  /** There was headway: patience begins anew. */
+  moved(): void {
+    this.#failures = 0;
+  }
+
+  /** Returns when it is time to try again. Throws what is not transient, and the failure when the time is over. */
+  async after(error: unknown): Promise<void> {
+    if (!(error instanceof Transient)) throw error;
+    if (this.#failures++ === 0) this.#since = Date.now();
+    const { firstPauseMs, longestPauseMs, totalMs } = this.#patience;
+    const usual = Math.min(longestPauseMs, firstPauseMs * 2 ** (this.#failures - 1)) * (0.5 + Math.random() / 2);
+    const pause = Math.max(usual, Math.min(error.pauseMs ?? 0, longestPauseMs));
+    const spent = Date.now() - this.#since;
+    if (spent + pause > totalMs) throw unreachable(this.#uri, error, this.#failures, spent);
+    await sleep(pause);
+  }
+}
+
+const unreachable = (uri: string, error: Error, failures: number, spentMs: number) =>
+  new StageFailure(
+    exitCode.storeUnreachable,
+    "StoreUnreachable",
+    `${uri}: ${error.message} (tried ${failures} times in ${Math.ceil(spentMs / 1000)} s)`,
+    { cause: error },
+  );
+
+/** Does `work` until it succeeds, or fails with what is not transient, or patience is over. */
+export async function patiently<T>(uri: string, patience: Patience, work: () => Promise<T>): Promise<T> {
+  const retries = new Retries(uri, patience);
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      await retries.after(error);
+    }
+  }
+}
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  /** Throws `Transient` where it breaks off. To be read once. */
+  body(): AsyncIterable<Uint8Array>;
+  /** Gives the connection back without reading. */
+  discard(): Promise<void>;
+}
+
+const transientStatus = (status: number) => status === 408 || status === 429 || status >= 500;
+
+/** Sends a request and waits for the head of its answer. Throws `Transient`. */
+export async function exchange(request: Request, { silenceMs }: Patience): Promise<Answer> {
+  const controller = new AbortController();
+  const waited = watch(controller, silenceMs);
+  let response: Response;
+  try {
+    response = await fetch(request, { redirect: "manual", signal: controller.signal });
+  } catch (error) {
+    throw new Transient(`no answer: ${causeOf(error)}`, { cause: error });
+  } finally {
+    waited.end();
+  }
+  const { status, headers } = response;
+  const answer = {
+    status,
+    headers,
+    body: () => chunksOf(response, controller, silenceMs),
+    discard: async () => controller.abort(),
+  };
+  if (!transientStatus(status)) return answer;
+  const words = await textOf(answer).catch(() => "");
+  throw new Transient(`answered ${status} ${shortened(words)}`.trim(), { pauseMs: retryAfterMs(headers) });
+}
+
+/** A server that has gone silent ends the exchange. */
+function watch(controller: AbortController, silenceMs: number): { end(): void } {
+  const seconds = silenceMs / 1000;
+  const timer = setTimeout(() => controller.abort(new Error(`silent for ${seconds} s`)), silenceMs);
+  return { end: () => clearTimeout(timer) };
+}
+
+async function* chunksOf(
+  response: Response,
+  controller: AbortController,
+  silenceMs: number,
+): AsyncIterable<Uint8Array> {
+  const reader = response.body?.getReader();
+  if (!reader) return;
+  try {
+    for (;;) {
+      // Only the server's silence counts, not the time that the reader takes.
+      const waited = watch(controller, silenceMs);
+      const { done, value } = await reader.read().finally(waited.end);
+      if (done) return;
+      yield value;
+    }
+  } catch (error) {
+    throw new Transient(`the answer broke off: ${causeOf(error)}`, { cause: error });
+  } finally {
+    controller.abort();
+  }
+}
+
+/** fetch says "fetch failed" and puts the reason into the cause. */
+function causeOf(error: unknown): string {
+  const { cause } = error instanceof Error ? error : { cause: undefined };
+  if (!(cause instanceof Error)) return messageOf(error);
+  return "code" in cause && !cause.message ? String(cause.code) : cause.message;
+}
+
+function retryAfterMs(headers: Headers): number | undefined {
+  const seconds = Number(headers.get("retry-after") ?? Number.NaN);
+  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
+}
+
+/** Answers that are not file contents are short. */
+const longestText = 64 * 1024 * 1024;
+
+export async function bytesOf(answer: Answer): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of answer.body()) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > longestText)
+      throw new StageFailure(exitCode.storeUnreachable, "StoreUnreachable", "an answer without end");
+  }
+  return Buffer.concat(chunks);
+}
+
+export const textOf = async (answer: Answer) => Buffer.from(await bytesOf(answer)).toString("utf8");
+
+/** Words of a server, for a message: one line of them. */
+export const shortened = (words: string) => words.replaceAll(/\s+/g, " ").trim().slice(0, 200);

@@ -1,0 +1,158 @@
+/**
+ * Requests to one bucket of S3 or a store like it: signed (Signature Version 4), sent with patience, refusals told in
+ * words. Requests that are refused for their credentials are signed anew with those that are there by then.
+ */
+import { AwsV4Signer } from "aws4fetch";
+import { exitCode } from "../contract/exitCodes.ts";
+import { invalid, StageFailure } from "../failure.ts";
+import type { CredentialSource, Credentials } from "./credentials.ts";
+import { type Answer, bytesOf, exchange, type Patience, patiently, Transient } from "./http.ts";
+import { errorOf, type S3Error } from "./s3Xml.ts";
+
+export interface S3Request {
+  method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
+  /** Of the object; absent for the bucket. */
+  key?: string;
+  query?: Readonly<Record<string, string>>;
+  headers?: Readonly<Record<string, string>>;
+  body?: Uint8Array<ArrayBuffer>;
+}
+
+export interface S3Answer {
+  status: number;
+  headers: Headers;
+  text: string;
+}
+
+export interface S3Options {
+  bucket: string;
+  /** Before the credentials' own. */
+  endpoint: string | undefined;
+  credentials: CredentialSource;
+  patience: Patience;
+}
+
+/** SHA-256 of nothing. */
+const emptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+const firstByte = { range: "bytes=0-0" };
+
+/** Refusals that newer credentials or another moment mend. */
+const passing = new Set(["ExpiredToken", "TokenRefreshRequired", "RequestTimeTooSkewed", "RequestExpired"]);
+const busy = new Set([
+  "SlowDown",
+  "InternalError",
+  "ServiceUnavailable",
+  "RequestTimeout",
+  "OperationAborted",
+  "ConditionalRequestConflict",
+]);
+
+export class S3Requests {
+  readonly patience: Patience;
+  readonly #options: S3Options;
+  /** Where the store says that the bucket is. */
+  #region: string | undefined;
+
+  constructor(options: S3Options) {
+    this.#options = options;
+    this.patience = options.patience;
+  }
+
+  uriOf(key: string): string {
+    return `s3://${this.#options.bucket}/${key}`;
+  }
+
+  /** Sends a request until it has an answer whose status is expected, and reads that. */
+  async call(request: S3Request, expected: readonly number[]): Promise<S3Answer> {
+    return await patiently(this.uriOf(request.key ?? ""), this.patience, async () => {
+      const answer = await this.#send(request, expected);
+      const text = Buffer.from(await bytesOf(answer)).toString("utf8");
+      const failure = answer.status === 200 && request.method !== "GET" ? errorOf(text) : undefined;
+      if (failure) throw new Transient(`answered ${failure.code}: ${failure.message}`);
+      return { status: answer.status, headers: answer.headers, text };
+    });
+  }
+
+  /** Sends a request once and leaves its answer to be read. Throws `Transient` where another try may help. */
+  async open(request: S3Request, expected: readonly number[]): Promise<Answer> {
+    return await this.#send(request, expected);
+  }
+
+  async #send(request: S3Request, expected: readonly number[]): Promise<Answer> {
+    for (let renewed = false; ; renewed = true) {
+      const answer = await exchange(await this.#signed(request), this.patience);
+      if (expected.includes(answer.status)) return answer;
+      const error = errorOf(Buffer.from(await bytesOf(answer)).toString("utf8"));
+      if (!renewed && (await this.#mended(answer))) continue;
+      // An answer to HEAD has no words.
+      if (request.method === "HEAD") return await this.#send({ ...request, method: "GET", headers: firstByte }, []);
+      throw this.#refusal(request, answer.status, error);
+    }
+  }
+
+  /** Whether the same request may succeed now: with other credentials, or in the bucket's own region. */
+  async #mended({ status, headers }: Answer): Promise<boolean> {
+    const region = headers.get("x-amz-bucket-region");
+    if (region !== null && region !== this.#regionOf(await this.#options.credentials.get())) {
+      this.#region = region;
+      return true;
+    }
+    return (status === 400 || status === 401 || status === 403) && (await this.#options.credentials.renew());
+  }
+
+  #refusal({ key = "" }: S3Request, status: number, error: S3Error | undefined): Error {
+    const uri = this.uriOf(key);
+    const { code = "", message = "" } = error ?? {};
+    const words = `${status}${code && ` ${code}`}${message && `: ${message}`}`;
+    if (status < 300) return new Transient("it was refused and is not any more");
+    if (code === "NoSuchBucket") return invalid("BucketMissing", `${uri}: there is no such bucket`);
+    if (passing.has(code)) return new Transient(`the credentials are refused (${words})`);
+    if (busy.has(code)) return new Transient(`answered ${words}`);
+    if (status === 401 || status === 403) return denied(uri, words);
+    return new StageFailure(exitCode.storeUnreachable, "StoreRefused", `${uri}: the store answered ${words}`);
+  }
+
+  async #signed({ method, key, query = {}, headers = {}, body }: S3Request): Promise<Request> {
+    const credentials = await this.#options.credentials.get();
+    const url = this.#url(credentials, key);
+    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+    const [accessKeyId, secretAccessKey] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map((n) =>
+      credentials.get(n),
+    );
+    const sessionToken = credentials.get("AWS_SESSION_TOKEN");
+    const all = new Headers({ "x-amz-content-sha256": emptyHash, ...headers });
+    // Bytes as they are stored: no compression on the way, which would hide their number.
+    const plain = { "accept-encoding": "identity" };
+    const rest = { method, ...(body !== undefined && { body }) };
+    if (accessKeyId === undefined || secretAccessKey === undefined) {
+      return new Request(url, { ...rest, headers: { ...Object.fromEntries(all), ...plain } });
+    }
+    const signer = new AwsV4Signer({
+      ...{ url: url.href, method, headers: all, service: "s3", region: this.#regionOf(credentials) },
+      ...{ accessKeyId, secretAccessKey, ...(sessionToken !== undefined && { sessionToken }) },
+    });
+    const signed = await signer.sign();
+    return new Request(signed.url, { ...rest, headers: { ...Object.fromEntries(signed.headers), ...plain } });
+  }
+
+  #regionOf(credentials: Credentials): string {
+    return this.#region ?? credentials.get("AWS_REGION") ?? credentials.get("AWS_DEFAULT_REGION") ?? "us-east-1";
+  }
+
+  /** In the path of an endpoint of its own; at AWS as a host, unless dots would break its certificate. */
+  #url(credentials: Credentials, key: string | undefined): URL {
+    const { bucket, endpoint = credentials.get("AWS_ENDPOINT_URL") } = this.#options;
+    const at = key === undefined ? "" : `/${key.split("/").map(encodeURIComponent).join("/")}`;
+    if (endpoint !== undefined) return new URL(`${endpoint.replace(/\/+$/, "")}/${bucket}${at}`);
+    const host = `s3.${this.#regionOf(credentials)}.amazonaws.com`;
+    return new URL(bucket.includes(".") ? `https://${host}/${bucket}${at}` : `https://${bucket}.${host}${at || "/"}`);
+  }
+}
+
+const denied = (uri: string, words: string) =>
+  new StageFailure(
+    exitCode.storeUnreachable,
+    "AccessDenied",
+    `${uri}: access is denied (${words}); look at secretRef and the keys of its Secret, or at AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`,
+  );

@@ -1,0 +1,172 @@
+/**
+ * A store in a bucket of S3 or of a store like it. Keys are the paths of the URIs; a directory is a prefix.
+ *
+ * An object appears whole with its last request. A directory is committed by copies within the store, its manifest last:
+ * the manifest is the commit, and without it there is no directory. What is created exclusively has `If-None-Match: *`;
+ * whether the store honours that is tried once.
+ */
+import { exitCode } from "../contract/exitCodes.ts";
+import { StageFailure } from "../failure.ts";
+import { Transient } from "./http.ts";
+import { resumed } from "./resumed.ts";
+import { type S3Options, S3Requests } from "./s3Requests.ts";
+import { copy, put, upload } from "./s3Upload.ts";
+import { element, elements } from "./s3Xml.ts";
+import { type ByteRange, type Content, type Entry, MissingFileError, type Store } from "./store.ts";
+
+/** The last file that a directory gets. */
+const commitFile = "manifest.json";
+
+const requestsAtATime = 8;
+
+export class S3Store implements Store {
+  readonly #bucket: string;
+  readonly #requests: S3Requests;
+  #createsExclusively = false;
+
+  constructor(options: S3Options) {
+    this.#bucket = options.bucket;
+    this.#requests = new S3Requests(options);
+  }
+
+  async stat(uri: string): Promise<Entry | undefined> {
+    const key = keyOf(uri);
+    if (key === "") return undefined;
+    const { status, headers } = await this.#requests.call({ method: "HEAD", key }, [200, 404]);
+    if (status === 404) return undefined;
+    const [bytes, version] = [Number(headers.get("content-length")), headers.get("etag") ?? ""];
+    return {
+      path: key.slice(key.lastIndexOf("/") + 1),
+      bytes,
+      version,
+      modifiedAt: timeOf(headers.get("last-modified")),
+    };
+  }
+
+  async read(uri: string, range?: ByteRange): Promise<Uint8Array> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of this.#bytes(uri, range)) chunks.push(chunk);
+    return Buffer.concat(chunks);
+  }
+
+  stream(uri: string): AsyncIterable<Uint8Array> {
+    return this.#bytes(uri, undefined);
+  }
+
+  async list(uri: string): Promise<Entry[]> {
+    const key = keyOf(uri);
+    const prefix = key === "" ? "" : `${key}/`;
+    const entries: Entry[] = [];
+    let token: string | undefined;
+    do {
+      const query = { "list-type": "2", prefix, ...(token && { "continuation-token": token }) };
+      const { text } = await this.#requests.call({ method: "GET", query }, [200]);
+      for (const item of elements(text, "Contents")) entries.push(entryOf(item, prefix));
+      token = element(text, "NextContinuationToken");
+    } while (token !== undefined);
+    return entries.filter(({ path }) => path !== "" && !path.endsWith("/")).sort((a, b) => (a.path < b.path ? -1 : 1));
+  }
+
+  async write(uri: string, content: Content): Promise<void> {
+    await upload(this.#requests, keyOf(uri), content);
+  }
+
+  async create(uri: string, content: Uint8Array): Promise<boolean> {
+    const once = () => put(this.#requests, keyOf(uri), Buffer.from(content), { "if-none-match": "*" });
+    if ((await once()) === 412) return false;
+    if (!this.#createsExclusively && (await once()) !== 412) throw createsTwice(uri);
+    this.#createsExclusively = true;
+    return true;
+  }
+
+  async commitDirectory(from: string, to: string): Promise<void> {
+    // What is in the way stops being a directory first.
+    await this.remove(`${to}/${commitFile}`);
+    const files = await this.list(from);
+    const stale = new Set((await this.list(to)).map(({ path }) => path));
+    const [last, others] = [files.filter(isCommit), files.filter((entry) => !isCommit(entry))];
+    await inTurns(others, (file) => this.#copy(`${from}/${file.path}`, file.bytes, `${to}/${file.path}`));
+    for (const { path } of files) stale.delete(path);
+    await inTurns([...stale], (path) => this.#delete(keyOf(`${to}/${path}`)));
+    for (const file of last) await this.#copy(`${from}/${file.path}`, file.bytes, `${to}/${file.path}`);
+    await this.remove(from);
+  }
+
+  async move(from: string, to: string): Promise<void> {
+    const entry = await this.stat(from);
+    if (!entry) throw new MissingFileError(from);
+    await this.#copy(from, entry.bytes, to);
+    await this.#delete(keyOf(from));
+  }
+
+  async remove(uri: string): Promise<void> {
+    const files = await this.list(uri);
+    const key = keyOf(uri);
+    await inTurns([...files.map(({ path }) => `${key}/${path}`), key], (one) => this.#delete(one));
+  }
+
+  async localFile(): Promise<undefined> {
+    return undefined;
+  }
+
+  #bytes(uri: string, range: ByteRange | undefined): AsyncIterable<Uint8Array> {
+    const key = keyOf(uri);
+    return resumed({
+      uri,
+      range,
+      patience: this.#requests.patience,
+      get: async (headers) => {
+        const answer = await this.#requests.open({ method: "GET", key, headers }, [200, 206, 404, 412, 416]);
+        if (answer.status === 404) throw await this.#missing(uri, answer);
+        if (answer.status === 416) throw new MissingFileError(uri);
+        return answer;
+      },
+    });
+  }
+
+  /** Some stores answer 404 for a moment when they are overrun; those that do say so in the document. */
+  async #missing(uri: string, answer: { discard(): Promise<void> }): Promise<Error> {
+    await answer.discard();
+    return (await this.stat(uri)) ? new Transient("answered 404 for a file that is there") : new MissingFileError(uri);
+  }
+
+  async #copy(from: string, bytes: number, to: string): Promise<void> {
+    await copy(this.#requests, { key: keyOf(from), bytes, bucket: this.#bucket }, keyOf(to));
+  }
+
+  async #delete(key: string): Promise<void> {
+    await this.#requests.call({ method: "DELETE", key }, [200, 204, 404]);
+  }
+}
+
+const isCommit = ({ path }: Entry) => path === commitFile;
+
+const keyOf = (uri: string) => uri.replace(/^s3:\/\/[^/]+\/?/, "").replace(/\/+$/, "");
+
+function entryOf(xml: string, prefix: string): Entry {
+  const key = element(xml, "Key") ?? "";
+  const text = (name: string) => element(xml, name) ?? "";
+  return {
+    path: key.slice(prefix.length),
+    bytes: Number(text("Size")),
+    version: text("ETag"),
+    modifiedAt: timeOf(text("LastModified")),
+  };
+}
+
+const timeOf = (text: string | null) => Date.parse(text ?? "") || 0;
+
+async function inTurns<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const queue = [...items];
+  const worker = async () => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(requestsAtATime, items.length) }, worker));
+}
+
+const createsTwice = (uri: string) =>
+  new StageFailure(
+    exitCode.invalid,
+    "StoreUnsuitable",
+    `${uri}: the store made the same object twice although asked not to (If-None-Match: *), so two trainings of one run could mix; use a store that honours it`,
+  );
