@@ -7,7 +7,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { DataType } from "../../trainer/graph/compiled.ts";
+import type { DataType } from "../../trainer/graph/tensor.ts";
 import { buildNative } from "../../trainer/native/build.ts";
 import { executorPath } from "../../trainer/native/paths.ts";
 import { attention } from "../../trainer/ops/attention/op.ts";

@@ -5,7 +5,8 @@ import type { ModelConfig } from "../../trainer/contract/model.ts";
 import { PackedDataset } from "../../trainer/data/packedDataset.ts";
 import { toBfloat16 } from "../../trainer/formats/bfloat16.ts";
 import { byName, encodeHeader, type TensorFacts, tensorBytes } from "../../trainer/formats/safetensorsWriter.ts";
-import type { CompileSpec, DataType, Weight } from "../../trainer/graph/compiled.ts";
+import type { CompileSpec, Weight } from "../../trainer/graph/compiled.ts";
+import type { DataType } from "../../trainer/graph/tensor.ts";
 import { encodeDataset } from "../../trainer/testing/memoryDataset.ts";
 
 export type Format = "F32" | "BF16" | "NF4";

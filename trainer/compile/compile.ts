@@ -5,14 +5,14 @@
  */
 
 import type { ModelConfig } from "../contract/model.ts";
-import type { Compiled, CompileSpec, DataType, Program, ProgramKey } from "../graph/compiled.ts";
+import type { Compiled, CompileSpec, Program, ProgramKey } from "../graph/compiled.ts";
 import { emit, type Location } from "../graph/emit.ts";
 import type { Graph } from "../graph/graph.ts";
 import { layOut } from "../graph/layout.ts";
 import { bindWeights, layOutIo, layOutState, type StateLayout, type WeightTable } from "../graph/memory.ts";
 import { recompute } from "../graph/recompute.ts";
 import type { SiteRecord } from "../graph/site.ts";
-import { aligned, bytesOf, type Tensor } from "../graph/tensor.ts";
+import { aligned, bytesOf, type DataType, type Tensor } from "../graph/tensor.ts";
 import { Variables } from "../graph/variables.ts";
 import { methodOf } from "../methods/index.ts";
 import {

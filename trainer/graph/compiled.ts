@@ -9,8 +9,8 @@ import type { MethodSettings, OptimizerSettings } from "../contract/effective.ts
 import type { ModelConfig } from "../contract/model.ts";
 import type { Precision } from "../contract/settings.ts";
 import type { SiteRecord } from "./site.ts";
+import type { DataType, Initial } from "./tensor.ts";
 
-export type DataType = "F32" | "BF16" | "I32" | "U32" | "U8" | "F64";
 export type Storage = "F32" | "BF16" | "NF4";
 
 /** Everything that a run's programs are made from. */
@@ -54,12 +54,8 @@ export interface StateTensor extends NamedTensor {
   role: StateRole;
   /** Byte offset in region `state`. */
   offset: number;
-  /** For a parameter: how it starts. `base` copies the checkpoint's tensor of the same name. */
-  initial?:
-    | { kind: "zeros" }
-    | { kind: "kaimingUniform"; a: number }
-    | { kind: "normal"; std: number }
-    | { kind: "base" };
+  /** For a parameter. */
+  initial?: Initial;
 }
 
 export interface IoTensor extends NamedTensor {

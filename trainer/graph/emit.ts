@@ -3,10 +3,9 @@
  */
 import { opcodeOf } from "../ops/index.ts";
 import { release } from "../ops/release/op.ts";
-import type { DataType } from "./compiled.ts";
 import type { Node } from "./graph.ts";
 import { operandNames, plain } from "./op.ts";
-import { type Tensor, widthOf } from "./tensor.ts";
+import { type DataType, type Tensor, widthOf } from "./tensor.ts";
 
 export const programMagic = 0x5048544c;
 export const programVersion = 1;

@@ -3,9 +3,8 @@
  * backward of ops do. Every value is written by one node, except tensors that nodes accumulate into.
  */
 
-import type { DataType } from "./compiled.ts";
-import { type AnyOp, type Attributes, isOptional, type Operands, plain } from "./op.ts";
-import { isFloating, type Tensor, type TensorFacts } from "./tensor.ts";
+import { type AnyOp, type Attributes, isOptional, type NodeBuilder, type Operands, plain } from "./op.ts";
+import { type DataType, isFloating, type Tensor, type TensorFacts } from "./tensor.ts";
 
 export interface Node {
   readonly op: AnyOp;
@@ -23,7 +22,7 @@ export interface Place {
   readonly backward: boolean;
 }
 
-export class Graph {
+export class Graph implements NodeBuilder {
   readonly nodes: Node[] = [];
   /** Inputs that JavaScript writes and outputs that it reads, by name. */
   readonly inputs = new Map<string, Tensor>();

@@ -2,8 +2,8 @@
 import type { IoTensor, StateRole, StateTensor, Weight } from "./compiled.ts";
 import type { Location } from "./emit.ts";
 import type { Graph } from "./graph.ts";
-import { aligned, bytesOf, type Tensor } from "./tensor.ts";
-import type { Initial, Variables } from "./variables.ts";
+import { aligned, bytesOf, type Initial, type Tensor } from "./tensor.ts";
+import type { Variables } from "./variables.ts";
 
 export interface WeightTable {
   readonly weights: readonly Weight[];

@@ -5,10 +5,19 @@
  * Operands are listed as docs/engine.md lists them: inputs, then tensors that are accumulated into, then outputs. A
  * name ending in `?` may be absent; an optional output is made only when asked for.
  */
-import type { Graph } from "./graph.ts";
 import type { Tensor, TensorFacts } from "./tensor.ts";
 
 export type AttributeType = "i32" | "f32";
+
+/** What a graph is to the ops on it: nodes are added, values are named. */
+export interface NodeBuilder {
+  /** Adds a node, and returns its outputs: those that are always there and the optional ones that are wanted. */
+  add(op: AnyOp, operands: Operands, attributes: Attributes, wanted: readonly string[]): Operands;
+  /** Adds a node that writes tensors which exist already. */
+  addInto(op: AnyOp, operands: Operands, attributes: Attributes, outputs: Operands): void;
+  /** A value of this program alone, not written yet. */
+  activation(name: string, facts: TensorFacts): Tensor;
+}
 
 export type Operands = Readonly<Record<string, Tensor | undefined>>;
 export type Attributes = Readonly<Record<string, number>>;
@@ -33,7 +42,7 @@ export type Contribution =
 
 /** What the backward of one node may see and do. */
 export interface BackwardContext<In extends string, Acc extends string, Out extends string, Att extends string> {
-  readonly graph: Graph;
+  readonly graph: NodeBuilder;
   readonly operands: Named<In | Acc, Tensor>;
   readonly outputs: Named<Out, Tensor>;
   readonly attributes: Readonly<Record<Att, number>>;
@@ -83,7 +92,7 @@ interface Definition<In extends string, Acc extends string, Out extends string, 
   readonly isLoss?: boolean;
   /** The same value from simpler ops: what a composite means, and how it is tested. */
   expand?(
-    graph: Graph,
+    graph: NodeBuilder,
     operands: Named<In | Acc, Tensor>,
     attributes: Readonly<Record<Att, number>>,
   ): Partial<Record<Plain<Out>, Tensor>>;
@@ -103,21 +112,21 @@ export interface AnyOp {
   readonly isLoss: boolean;
   infer(operands: Operands, attributes: Attributes): Partial<Record<string, TensorFacts>>;
   backward?(at: BackwardContext<string, string, string, string>): void;
-  expand?(graph: Graph, operands: Operands, attributes: Attributes): Operands;
+  expand?(graph: NodeBuilder, operands: Operands, attributes: Attributes): Operands;
   flops(operands: Operands, cost: CostFacts): number;
 }
 
 export interface Op<In extends string, Acc extends string, Out extends string, Att extends string> extends AnyOp {
   /** Adds a node to the graph and returns its outputs. */
   node(
-    graph: Graph,
+    graph: NodeBuilder,
     operands: Named<In | Acc, Tensor>,
     attributes: Readonly<Record<Att, number>>,
     wanted?: readonly Optional<Out>[],
   ): Named<Out, Tensor>;
   /** The same with outputs that exist already: state or io. */
   into(
-    graph: Graph,
+    graph: NodeBuilder,
     operands: Named<In | Acc, Tensor>,
     attributes: Readonly<Record<Att, number>>,
     outputs: Named<Out, Tensor>,

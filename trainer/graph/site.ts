@@ -2,8 +2,7 @@
  * A linear layer as the seam between a model and a method: the model offers it, the method says what stands there. Both
  * know this file and not each other.
  */
-import type { Tensor } from "./tensor.ts";
-import type { Initial } from "./variables.ts";
+import type { Initial, Tensor } from "./tensor.ts";
 
 /** y = x·Wᵀ + from·Aᵀ·Bᵀ. a [r, in] · b [out, r]. */
 export interface LowRank {

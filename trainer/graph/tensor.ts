@@ -3,7 +3,8 @@
  * tensors of weights and state. Role, data type and storage are three separate facts: a frozen NF4 matrix and a
  * trainable F32 one differ in all three, and no rule may infer one from another.
  */
-import type { DataType } from "./compiled.ts";
+
+export type DataType = "F32" | "BF16" | "I32" | "U32" | "U8" | "F64";
 
 /** Where a value comes from and how long it lives. */
 export type Role =
@@ -19,6 +20,13 @@ export type Role =
   | "activation";
 
 export type TensorStorage = "dense" | "NF4";
+
+/** How a parameter starts. `base` copies the checkpoint's tensor of the same name. */
+export type Initial =
+  | { kind: "zeros" }
+  | { kind: "kaimingUniform"; a: number }
+  | { kind: "normal"; std: number }
+  | { kind: "base" };
 
 export interface TensorFacts {
   readonly dtype: DataType;

@@ -5,14 +5,14 @@
 import assert from "node:assert/strict";
 import { addon, type Backend, type Executor } from "../native/addon.ts";
 import { cast } from "../ops/cast/op.ts";
-import type { DataType, IoTensor } from "./compiled.ts";
+import type { IoTensor } from "./compiled.ts";
 import { differentiate } from "./differentiate.ts";
 import { emit } from "./emit.ts";
 import { Graph, type Node } from "./graph.ts";
 import { layOut } from "./layout.ts";
 import { layOutIo } from "./memory.ts";
 import { type AnyOp, defineOp, type Operands } from "./op.ts";
-import { elementsOf, type Tensor } from "./tensor.ts";
+import { type DataType, elementsOf, type Tensor } from "./tensor.ts";
 
 export type Numbers = Float32Array | Float64Array | Int32Array | Uint32Array;
 export type Values = Readonly<Record<string, ArrayLike<number>>>;

@@ -2,11 +2,9 @@
  * The tensors that all programs of a run share: bindings of frozen weights, and parameters with what belongs to them.
  * A model asks for them by name while its graph is built; the first build declares, every later one finds the same.
  */
-import type { CompileSpec, DataType, StateTensor } from "./compiled.ts";
+import type { CompileSpec } from "./compiled.ts";
 import type { Accumulator } from "./op.ts";
-import { type Role, rowsOf, type Tensor, type TensorStorage } from "./tensor.ts";
-
-export type Initial = NonNullable<StateTensor["initial"]>;
+import { type DataType, type Initial, type Role, rowsOf, type Tensor, type TensorStorage } from "./tensor.ts";
 
 export interface Parameter {
   readonly theta: Tensor;

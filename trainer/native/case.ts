@@ -1,8 +1,8 @@
 /**
  * Writes cases for `luthier-exec` (docs/engine.md, "Cases"): a program, the bytes it starts from, what to compare.
  */
-import type { DataType } from "../graph/compiled.ts";
 import { dataTypeCode, regionCode } from "../graph/emit.ts";
+import type { DataType } from "../graph/tensor.ts";
 
 export interface CaseFill {
   region: "state" | "io";

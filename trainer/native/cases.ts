@@ -3,8 +3,8 @@
  *
  * A list, so that tests, sanitizer runs and other machines use the same ones.
  */
-import type { DataType } from "../graph/compiled.ts";
 import type { AnyOp } from "../graph/op.ts";
+import type { DataType } from "../graph/tensor.ts";
 import { adamw } from "../ops/adamw/op.ts";
 import { add } from "../ops/add/op.ts";
 import { argmax } from "../ops/argmax/op.ts";

@@ -1,6 +1,5 @@
 /** Checks that operands fit together, with a message that names op, operand and both shapes. */
-import type { DataType } from "../graph/compiled.ts";
-import type { Tensor, TensorFacts } from "../graph/tensor.ts";
+import type { DataType, Tensor, TensorFacts } from "../graph/tensor.ts";
 
 export function expectShape(op: string, operand: string, tensor: Tensor | undefined, shape: readonly number[]): void {
   if (tensor && tensor.shape.join() !== shape.join()) {

@@ -4,10 +4,9 @@
  * Everything lies in region io, except operands marked `weight`, which are bound as frozen weights. Every floating-point
  * operand that the op writes is compared.
  */
-import type { DataType } from "../graph/compiled.ts";
 import { emit } from "../graph/emit.ts";
 import { type AnyOp, operandNames, plain } from "../graph/op.ts";
-import { aligned, bytesOf, elementsOf, type Tensor } from "../graph/tensor.ts";
+import { aligned, bytesOf, type DataType, elementsOf, type Tensor } from "../graph/tensor.ts";
 import { addon } from "../native/addon.ts";
 import { type CaseCheck, type CaseFill, encodeCase } from "../native/case.ts";
 

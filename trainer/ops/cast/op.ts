@@ -1,8 +1,6 @@
 /** y = scale · x in the type of y, of one shape. */
-import type { DataType } from "../../graph/compiled.ts";
-import type { Graph } from "../../graph/graph.ts";
-import { defineOp } from "../../graph/op.ts";
-import type { Tensor } from "../../graph/tensor.ts";
+import { defineOp, type NodeBuilder } from "../../graph/op.ts";
+import type { DataType, Tensor } from "../../graph/tensor.ts";
 
 export const cast = defineOp({
   name: "cast",
@@ -17,7 +15,7 @@ export const cast = defineOp({
 });
 
 /** scale · x in another type; x itself where that changes nothing. */
-export function castTo(graph: Graph, x: Tensor, dtype: DataType, scale = 1): Tensor {
+export function castTo(graph: NodeBuilder, x: Tensor, dtype: DataType, scale = 1): Tensor {
   if (x.dtype === dtype && scale === 1) return x;
   const y = graph.activation("cast.y", { dtype, shape: x.shape });
   cast.into(graph, { x }, { scale }, { y });

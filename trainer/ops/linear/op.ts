@@ -4,8 +4,7 @@
  *
  * The tail shares the accumulators of the main product: a low-rank update costs r/in more and no pass over y.
  */
-import type { Graph } from "../../graph/graph.ts";
-import { type Accumulator, defineOp } from "../../graph/op.ts";
+import { type Accumulator, defineOp, type NodeBuilder } from "../../graph/op.ts";
 import { rowsOf, type Tensor, widthOf } from "../../graph/tensor.ts";
 import { add } from "../add/op.ts";
 import { castTo } from "../cast/op.ts";
@@ -58,6 +57,6 @@ export const linear = defineOp({
 });
 
 /** dw += scale · dyᵀ·x, if w trains. */
-function accumulate(graph: Graph, dy: Tensor, x: Tensor, into: Accumulator | undefined, scale: number): void {
+function accumulate(graph: NodeBuilder, dy: Tensor, x: Tensor, into: Accumulator | undefined, scale: number): void {
   if (into) gradWeight.node(graph, { dy, x, dW: into.gradient }, { scale: into.scale * scale });
 }
