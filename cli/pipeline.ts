@@ -4,12 +4,12 @@
  */
 import type { ExportFigures, PrepareFigures, TrainFigures } from "../trainer/contract/report.ts";
 import type { ExportEntry } from "../trainer/contract/settings.ts";
+import { exportFile, pinsOf, prepareFile, type StagedJob, trainFile } from "../trainer/contract/stageFiles.ts";
 import { storeLayout } from "../trainer/contract/storeLayout.ts";
 import type { StageContext } from "../trainer/stages/context.ts";
 import { runExport } from "../trainer/stages/export.ts";
 import { runPrepare } from "../trainer/stages/prepare.ts";
 import { runTrain } from "../trainer/stages/train.ts";
-import { exportFile, type LocalJob, prepareFile, trainFile } from "./runFiles.ts";
 
 /** Who watches: told before each stage what it is, and after it whether its work was there already. */
 export interface PipelineWatcher {
@@ -28,18 +28,19 @@ export interface PipelineResult {
 }
 
 export async function runPipeline(
-  job: LocalJob,
+  job: StagedJob,
   exportEntries: readonly ExportEntry[],
   watcher: PipelineWatcher,
 ): Promise<PipelineResult> {
   const prepare = await watched(watcher, "prepare", (context) => runPrepare(prepareFile(job), context));
   watcher.prepared(prepare);
-  const file = trainFile(job, prepare);
+  const file = trainFile(job, pinsOf(prepare));
   const train = await watched(watcher, "train", (context) => runTrain(file, context));
   const run = storeLayout.run(job.artifactRoot, file.runHash);
   const exports: PipelineResult["exports"][number][] = [];
+  const source = { ...job, ...file.pins, runHash: file.runHash, adapterDigest: train.adapterDigest };
   for (const entry of exportEntries) {
-    const what = exportFile(job, file, train, entry);
+    const what = exportFile(source, entry);
     const figures = await watched(watcher, `export ${entry.name}`, (context) => runExport(what, context));
     exports.push({ ...figures, uri: storeLayout.export(run, entry) });
   }

@@ -8,6 +8,7 @@ import path from "node:path";
 import { quantityBytes } from "../../operator/jobs/quantity.ts";
 import { effectiveSettings } from "../../trainer/contract/effective.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
+import { prepareFile } from "../../trainer/contract/stageFiles.ts";
 import { type Plan, PlanError, plan } from "../../trainer/plan.ts";
 import { runPrepare } from "../../trainer/stages/prepare.ts";
 import { StoredModel } from "../../trainer/stages/storedModel.ts";
@@ -23,7 +24,6 @@ import {
   readClaims,
   trainingSpecOf,
 } from "../fineTuneJob.ts";
-import { prepareFile } from "../runFiles.ts";
 import { readSamples, type Sample, sampleLines } from "../sample.ts";
 import { planLines } from "../ui/planView.ts";
 import { createStageView } from "../ui/stageView.ts";

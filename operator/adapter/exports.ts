@@ -3,8 +3,8 @@ import { createHash } from "node:crypto";
 import { canonicalJson } from "../../trainer/contract/hashes.ts";
 import { locationsOf } from "../../trainer/contract/locations.ts";
 import type { ExportFigures } from "../../trainer/contract/report.ts";
-import type { ExportFile } from "../../trainer/contract/runFile.ts";
 import type { ExportEntry } from "../../trainer/contract/settings.ts";
+import { type ExportSource, exportFile } from "../../trainer/contract/stageFiles.ts";
 import { storeLayout } from "../../trainer/contract/storeLayout.ts";
 import type { AdapterSpec, ExportStatus } from "../api/adapter.ts";
 import type { Adapter } from "../api/kinds.ts";
@@ -38,7 +38,7 @@ export function exportJob(
     name: exportJobName(key),
     owner: adapter,
     labels: { [labels.adapter]: adapter.metadata.name, ...(job === undefined ? {} : { [labels.job]: job }) },
-    runFile: exportFile(spec, entry),
+    runFile: exportFile(sourceOf(spec), entry),
     claims: claimMounts({ read: [], write: artifactRoot }),
     image: execution.trainerImage,
     placement: execution.placement ?? {},
@@ -47,19 +47,16 @@ export function exportJob(
   });
 }
 
-function exportFile(spec: AdapterSpec, entry: ExportEntry): ExportFile {
+function sourceOf(spec: AdapterSpec): ExportSource {
   const { artifactRoot, provenance, source, baseModel, execution } = spec;
   const { runHash, evaluationSetDigest } = provenance;
   return {
-    version: 1,
-    stage: "Export",
     artifactRoot,
     locations: locationsOf([{ ...execution.artifacts, uri: artifactRoot }]),
     runHash,
     adapterDigest: source.digest,
     baseDigest: baseModel.digest,
-    ...(evaluationSetDigest === undefined ? {} : { evaluationSetDigest }),
-    export: entry,
+    evaluationSetDigest,
   };
 }
 

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { hashVersion } from "../../trainer/contract/hashes.ts";
 import { inputLocations, locationsOf, remoteScheme } from "../../trainer/contract/locations.ts";
+import { prepareFile } from "../../trainer/contract/stageFiles.ts";
 import { storeLayout } from "../../trainer/contract/storeLayout.ts";
 import type { AdapterSpec } from "../api/adapter.ts";
 import type { Results } from "../api/common.ts";
@@ -35,22 +36,16 @@ export function prepareName(
 
 export function prepareJob(job: FineTuneJob, wanted: Wanted, trainerImage: string): Job {
   const { spec } = wanted;
-  const { baseModel, dataset, evaluation } = withDefaults(trainingPart(spec));
   const root = artifactRoot(spec, job.metadata.namespace ?? "");
   return renderJob({
     name: prepareName(job, wanted),
     owner: job,
     labels: { [labels.job]: job.metadata.name },
-    runFile: {
-      version: 1,
-      stage: "Prepare",
+    runFile: prepareFile({
+      spec: withDefaults(trainingPart(spec)),
       artifactRoot: root,
       locations: [...inputLocations(spec), ...locationsOf([{ ...spec.artifacts, uri: root }])],
-      prepareKey: wanted.prepareKey,
-      baseModel,
-      dataset,
-      evaluation,
-    },
+    }),
     claims: claimMounts({ read: inputUris(spec), write: root }),
     image: trainerImage,
     placement: helperPlacement(spec.placement, spec.helpers),

@@ -1,4 +1,5 @@
 /** The steps until a FineTuneJob's inputs are pinned: a prepare Job reads, digests and stages them. Pure. */
+import { pinsOf } from "../../trainer/contract/stageFiles.ts";
 import type { FineTuneJobStatus, PrepareStatus } from "../api/fineTuneJob.ts";
 import { annotations } from "../api/names.ts";
 import { hopelessMessage, isHopeless, reportLost, withLostReport } from "../jobs/lostReports.ts";
@@ -8,7 +9,7 @@ import { needsAttention } from "../jobs/waiting.ts";
 import { timestamp } from "../runtime/clock.ts";
 import { prepareJob, prepareName } from "./children.ts";
 import { inputsMessage } from "./facts.ts";
-import { currentPins, inputsOf, pinsOf, prepareFiguresOf, storeName } from "./pins.ts";
+import { currentPins, inputsOf, prepareFiguresOf, storeName } from "./pins.ts";
 import { nameConflict, type Readable, type Step, say } from "./say.ts";
 import type { Decision } from "./world.ts";
 

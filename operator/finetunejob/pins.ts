@@ -16,22 +16,6 @@ export function prepareFiguresOf(envelope: Envelope | undefined, prepareKey: str
   return envelope.figures?.prepareKey === prepareKey ? envelope.figures : undefined;
 }
 
-export function pinsOf({
-  prepareKey,
-  baseRevision,
-  baseDigest,
-  datasetDigest,
-  evaluationSetDigest,
-}: PrepareFigures): Pins {
-  return {
-    prepareKey,
-    baseRevision,
-    baseDigest,
-    datasetDigest,
-    ...(evaluationSetDigest === undefined ? {} : { evaluationSetDigest }),
-  };
-}
-
 export function inputsOf({ model, baseDataType, baseBytes, quantized, dataset }: PrepareFigures): Inputs {
   return {
     model: { ...model, ropeTheta: String(model.ropeTheta), rmsNormEps: String(model.rmsNormEps) },

@@ -1,13 +1,14 @@
 /** Builders for tests: a world in words. Everything they make is what the API server would hold. */
 import { prepareKey, runHash, specHash } from "../../trainer/contract/hashes.ts";
 import type { Envelope, PrepareFigures, TrainFigures } from "../../trainer/contract/report.ts";
+import { pinsOf } from "../../trainer/contract/stageFiles.ts";
 import type { Results } from "../api/common.ts";
 import type { FineTuneJobSpec } from "../api/fineTuneJob.ts";
 import type { Adapter, FineTuneJob, FineTuneRun } from "../api/kinds.ts";
 import { annotations } from "../api/names.ts";
 import { trainingPart } from "../api/settings.ts";
 import { adapterOf, fineTuneRun } from "../finetunejob/children.ts";
-import { inputsOf, pinsOf } from "../finetunejob/pins.ts";
+import { inputsOf } from "../finetunejob/pins.ts";
 import { resultsOf } from "../finetunerun/results.ts";
 import type { Job, Pod } from "../jobs/resources.ts";
 

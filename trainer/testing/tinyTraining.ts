@@ -4,9 +4,9 @@
  */
 import { writeFile } from "node:fs/promises";
 import type { TestContext } from "node:test";
-import { prepareKey, runHash, specHash } from "../contract/hashes.ts";
 import type { ExportFile, Pins, PrepareFile, TrainFile } from "../contract/runFile.ts";
 import type { ExportEntry, TrainingSpec } from "../contract/settings.ts";
+import { exportFile, pinsOf, prepareFile, trainFile } from "../contract/stageFiles.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
 import { runPrepare } from "../stages/prepare.ts";
 import type { Stores } from "../stores/stores.ts";
@@ -53,57 +53,23 @@ export class TinyTraining {
   }
 
   prepareFile(): PrepareFile {
-    const { baseModel, dataset, evaluation } = this.spec;
-    return {
-      version: 1,
-      stage: "Prepare",
-      artifactRoot: this.artifactRoot,
-      prepareKey: prepareKey(this.spec),
-      baseModel,
-      dataset,
-      evaluation,
-    };
+    return prepareFile(this);
   }
 
   /** Prepares, once. */
   async prepare(): Promise<Pins> {
-    if (this.pins) return this.pins;
-    const { figures } = await runPrepare(this.prepareFile(), this.context());
-    const { baseRevision, baseDigest, datasetDigest, evaluationSetDigest } = figures;
-    const optional = evaluationSetDigest === undefined ? {} : { evaluationSetDigest };
-    this.pins = { prepareKey: figures.prepareKey, baseRevision, baseDigest, datasetDigest, ...optional };
+    this.pins ??= pinsOf((await runPrepare(this.prepareFile(), this.context())).figures);
     return this.pins;
   }
 
   /** A run of its own under `artifactRoot`; another root trains the same run again. */
   async trainFile(): Promise<TrainFile> {
-    const pins = await this.prepare();
-    const { artifactRoot, spec } = this;
-    return {
-      version: 1,
-      stage: "Train",
-      artifactRoot,
-      runHash: runHash(spec, pins),
-      specHash: specHash(spec),
-      pins,
-      spec,
-    };
+    return trainFile(this, await this.prepare());
   }
 
   async exportFile(adapterDigest: string, merged: ExportEntry["merged"], name = "merged"): Promise<ExportFile> {
-    const { pins, runHash: hash, artifactRoot } = await this.trainFile();
-    const { baseDigest, evaluationSetDigest } = pins;
-    const optional = evaluationSetDigest === undefined ? {} : { evaluationSetDigest };
-    return {
-      version: 1,
-      stage: "Export",
-      artifactRoot,
-      runHash: hash,
-      adapterDigest,
-      baseDigest,
-      ...optional,
-      export: { name, merged },
-    };
+    const { pins, runHash, artifactRoot } = await this.trainFile();
+    return exportFile({ artifactRoot, runHash, adapterDigest, ...pins }, { name, merged });
   }
 
   /** The run's directory on this machine. */

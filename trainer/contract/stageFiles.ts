@@ -1,0 +1,76 @@
+/** What each stage of a training is told: the run files that the operator, the command line and tests hand out. Pure. */
+import { prepareKey, runHash, specHash } from "./hashes.ts";
+import type { Location } from "./locations.ts";
+import type { PrepareFigures } from "./report.ts";
+import type { ExportFile, Pins, PrepareFile, TrainFile } from "./runFile.ts";
+import type { ExportEntry, TrainingSpec } from "./settings.ts";
+
+export interface StagedJob {
+  readonly spec: TrainingSpec;
+  /** `<artifacts.uri>/<namespace>`. */
+  readonly artifactRoot: string;
+  /** How remote stores are reached. */
+  readonly locations?: Location[];
+}
+
+export function prepareFile({ spec, artifactRoot, locations }: StagedJob): PrepareFile {
+  const { baseModel, dataset, evaluation } = spec;
+  return {
+    version: 1,
+    stage: "Prepare",
+    artifactRoot,
+    ...(locations && { locations }),
+    prepareKey: prepareKey(spec),
+    baseModel,
+    dataset,
+    ...(evaluation && { evaluation }),
+  };
+}
+
+/** What a run is pinned to, of what prepare found. */
+export function pinsOf(prepared: PrepareFigures): Pins {
+  const { baseRevision, baseDigest, datasetDigest, evaluationSetDigest } = prepared;
+  return {
+    prepareKey: prepared.prepareKey,
+    baseRevision,
+    baseDigest,
+    datasetDigest,
+    ...(evaluationSetDigest !== undefined && { evaluationSetDigest }),
+  };
+}
+
+export function trainFile({ spec, artifactRoot, locations }: StagedJob, pins: Pins): TrainFile {
+  return {
+    version: 1,
+    stage: "Train",
+    artifactRoot,
+    ...(locations && { locations }),
+    runHash: runHash(spec, pins),
+    specHash: specHash(spec),
+    pins,
+    spec,
+  };
+}
+
+/** What an export stands on: a run, its adapter, and what both were made from. */
+export interface ExportSource extends Pick<Pins, "baseDigest" | "evaluationSetDigest"> {
+  readonly artifactRoot: string;
+  readonly locations?: Location[];
+  readonly runHash: string;
+  readonly adapterDigest: string;
+}
+
+export function exportFile(source: ExportSource, entry: ExportEntry): ExportFile {
+  const { artifactRoot, locations, runHash: hash, adapterDigest, baseDigest, evaluationSetDigest } = source;
+  return {
+    version: 1,
+    stage: "Export",
+    artifactRoot,
+    ...(locations && { locations }),
+    runHash: hash,
+    adapterDigest,
+    baseDigest,
+    ...(evaluationSetDigest !== undefined && { evaluationSetDigest }),
+    export: entry,
+  };
+}
