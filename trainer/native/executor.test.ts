@@ -200,6 +200,10 @@ suite("what is wrong is an error", () => {
   });
 });
 
+test("values of a type that no weight has are not quantised", () => {
+  assert.throws(() => addon().quantizeNf4(new Uint8Array(8), "F64" as "F32", false), /takes F32 or BF16, not F64/);
+});
+
 suite("one at a time", () => {
   test("a second run while one is running is refused, and so are load, bind and close", async () => {
     const executor = open();
