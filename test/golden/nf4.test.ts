@@ -118,8 +118,9 @@ async function restored(backend: Backend, shape: readonly number[], parts: Uint8
     ioBytes,
     weightCount: parts.length,
   });
-  const sizes = { stateBytes: 0, arenaBytes: 0, ioBytes, weights: parts.length };
-  const executor = addon().createExecutor({ backend, threads: 1, poison: false, ...sizes });
+  const sizes = { stateBytes: 0, arenaBytes: 0, ioBytes, threadScratchBytes: 0, sharedScratchBytes: 0 };
+  const options = { backend, threads: 1, poison: false, weights: parts.length };
+  const executor = addon().createExecutor({ ...options, ...sizes });
   try {
     for (const [binding, data] of parts.entries()) executor.bind(binding, { data });
     const io = new Float32Array(executor.io.buffer, executor.io.byteOffset, width * (width + out));

@@ -8,6 +8,7 @@
 import type { MethodSettings, OptimizerSettings } from "../contract/effective.ts";
 import type { ModelConfig } from "../contract/model.ts";
 import type { Precision } from "../contract/settings.ts";
+import type { Scratch } from "./op.ts";
 import type { SiteRecord } from "./site.ts";
 import type { DataType, Initial } from "./tensor.ts";
 
@@ -92,6 +93,8 @@ export interface Program {
   /** Inputs and outputs by name, with their offsets in region io. */
   io: ReadonlyMap<string, IoTensor>;
   arenaBytes: number;
+  /** What its kernels work in beside the regions, at most. */
+  scratch: Scratch;
   /** Floating-point operations of the matrix products and attention, for shares of peak. */
   flops: number;
 }
@@ -103,6 +106,8 @@ export interface Compiled {
   /** The largest io and the largest arena of any program this run can ask for; reading them builds all of these. */
   readonly ioBytes: number;
   readonly arenaBytes: number;
+  /** The most that any of them needs, for each thread and for all together. */
+  readonly scratch: Scratch;
   /** Buckets for R and T: the smallest program that holds them. */
   trainedRowBuckets: readonly number[];
   generateTokenBuckets: readonly number[];

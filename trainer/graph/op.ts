@@ -69,6 +69,19 @@ export interface CostFacts {
   readonly keys: number;
 }
 
+/** Memory that a kernel works in beside its operands: bytes for each thread, and for all together. */
+export interface Scratch {
+  readonly thread: number;
+  readonly shared: number;
+}
+
+export const noScratch: Scratch = { thread: 0, shared: 0 };
+
+export const moreScratch = (a: Scratch, b: Scratch): Scratch => ({
+  thread: Math.max(a.thread, b.thread),
+  shared: Math.max(a.shared, b.shared),
+});
+
 interface Definition<In extends string, Acc extends string, Out extends string, Att extends string> {
   readonly name: string;
   readonly inputs: readonly In[];
@@ -98,6 +111,8 @@ interface Definition<In extends string, Acc extends string, Out extends string, 
   ): Partial<Record<Plain<Out>, Tensor>>;
   /** Floating-point operations of its matrix products. */
   flops?(operands: Named<In | Acc, Tensor>, cost: CostFacts): number;
+  /** What its kernel on the cpu takes at most, whatever the instruction set. */
+  scratch?(operands: Named<In | Acc, Tensor>, cost: CostFacts, attributes: Readonly<Record<Att, number>>): Scratch;
 }
 
 /** An op without the types of its operands: what the passes work with. */
@@ -114,6 +129,7 @@ export interface AnyOp {
   backward?(at: BackwardContext<string, string, string, string>): void;
   expand?(graph: NodeBuilder, operands: Operands, attributes: Attributes): Operands;
   flops(operands: Operands, cost: CostFacts): number;
+  scratch(operands: Operands, cost: CostFacts, attributes: Attributes): Scratch;
 }
 
 export interface Op<In extends string, Acc extends string, Out extends string, Att extends string> extends AnyOp {
@@ -139,7 +155,7 @@ export function defineOp<
   const Acc extends string = never,
   const Att extends string = never,
 >(definition: Definition<In, Acc, Out, Att>): Op<In, Acc, Out, Att> {
-  const { accumulates = [], inPlace = [], cheap = false, isLoss = false, flops } = definition;
+  const { accumulates = [], inPlace = [], cheap = false, isLoss = false, flops, scratch } = definition;
   const attributeTypes: Readonly<Record<string, AttributeType>> = definition.attributes ?? {};
   const op: Op<In, Acc, Out, Att> = {
     ...(definition as Definition<string, string, string, string>),
@@ -149,6 +165,7 @@ export function defineOp<
     isLoss,
     attributes: attributeTypes,
     flops: (operands, cost) => flops?.(operands as Named<In | Acc, Tensor>, cost) ?? 0,
+    scratch: (operands, cost, given) => scratch?.(operands as Named<In | Acc, Tensor>, cost, given) ?? noScratch,
     node: (graph, operands, attributes, wanted = []) =>
       graph.add(op, operands, attributes, wanted) as Named<Out, Tensor>,
     into: (graph, operands, attributes, outputs) => graph.addInto(op, operands, attributes, outputs),

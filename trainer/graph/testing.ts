@@ -60,7 +60,8 @@ export class GraphRunner {
     };
     const sizes = { arenaBytes: arena.bytes, stateBytes: 0, ioBytes: io.bytes };
     const bytes = emit({ nodes, released: arena.released, locate, weightCount: 0, ...sizes });
-    this.#executor = addon().createExecutor({ backend, threads: 1, weights: 0, poison: true, ...sizes });
+    const scratch = { threadScratchBytes: 0, sharedScratchBytes: 0 };
+    this.#executor = addon().createExecutor({ backend, threads: 1, weights: 0, poison: true, ...scratch, ...sizes });
     this.#io = io.io;
     this.#handle = this.#executor.load(bytes);
   }

@@ -16,6 +16,9 @@ export interface ExecutorOptions {
   stateBytes: number;
   arenaBytes: number;
   ioBytes: number;
+  /** Scratch that the programs were planned with, for each thread and for all together. */
+  threadScratchBytes: number;
+  sharedScratchBytes: number;
   /** How many bindings region `weights` has. */
   weights: number;
   /** Fill dead buffers with NaN: results must not change. */
@@ -36,7 +39,7 @@ export interface Executor {
   run(program: number): Promise<void>;
   /** Highest arena byte that the programs run so far have used. */
   arenaPeakBytes(): number;
-  /** Bytes that kernels hold beside the regions; grows to what the largest program run so far needed. */
+  /** Bytes that kernels hold beside the regions: what was planned, or more where a program needed more. */
   scratchBytes(): number;
   close(): void;
 }

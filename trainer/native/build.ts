@@ -2,13 +2,13 @@
  * Builds the native part with CMake: `luthier.node` and `luthier-exec` (paths.ts says where they land).
  *
  * Nothing is done when the digest of all inputs (sources, compiler, flags) is that of the last build. With
- * `--sanitize` it builds `luthier-exec` alone, with AddressSanitizer and UndefinedBehaviorSanitizer, beside the rest.
+ * `--sanitize` it builds both with AddressSanitizer and UndefinedBehaviorSanitizer, beside the rest.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { buildDirectory, nativeRoot } from "./paths.ts";
 
 interface Variant {
@@ -22,7 +22,7 @@ const variants: Record<"release" | "sanitize", Variant> = {
   sanitize: {
     directory: join(buildDirectory, "sanitize"),
     cmakeFlags: ["-DLUTHIER_SANITIZE=ON"],
-    outputs: ["luthier-exec"],
+    outputs: ["luthier.node", "luthier-exec"],
   },
 };
 
@@ -79,8 +79,24 @@ function run(command: string, args: string[]): Promise<void> {
   });
 }
 
-/** Builds what is out of date; resolves to true when something was built. */
+/** CMake refuses a build directory that it configured for other sources: those of a checkout that was copied or moved. */
+function forgetOtherSources(directory: string): void {
+  const cache = join(directory, "CMakeCache.txt");
+  if (
+    !existsSync(cache) ||
+    readFileSync(cache, "utf8").includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${resolve(nativeRoot)}\n`)
+  )
+    return;
+  rmSync(cache);
+  rmSync(join(directory, "CMakeFiles"), { recursive: true, force: true });
+}
+
+/**
+ * Builds what is out of date; resolves to true when something was built. A directory that LUTHIER_NATIVE_BUILD names is
+ * taken as it is.
+ */
 export async function buildNative(name: "release" | "sanitize" = "release"): Promise<boolean> {
+  if (process.env.LUTHIER_NATIVE_BUILD !== undefined) return false;
   const variant = variants[name];
   const toolchain = [checkCompiler(), toolVersion("cmake", "cmake"), toolVersion("ninja", "ninja-build")];
   const digest = digestOf([...toolchain, ...variant.cmakeFlags]);
@@ -88,6 +104,7 @@ export async function buildNative(name: "release" | "sanitize" = "release"): Pro
   const present = variant.outputs.every((output) => existsSync(join(variant.directory, output)));
   if (present && existsSync(stamp) && readFileSync(stamp, "utf8") === digest) return false;
   mkdirSync(variant.directory, { recursive: true });
+  forgetOtherSources(variant.directory);
   const configure = [
     "-S",
     nativeRoot,

@@ -2,6 +2,7 @@
  * Writes cases for `luthier-exec` (docs/engine.md, "Cases"): a program, the bytes it starts from, what to compare.
  */
 import { dataTypeCode, regionCode } from "../graph/emit.ts";
+import type { Scratch } from "../graph/op.ts";
 import type { DataType } from "../graph/tensor.ts";
 
 export interface CaseFill {
@@ -28,6 +29,7 @@ export interface Case {
   arenaBytes: number;
   stateBytes: number;
   ioBytes: number;
+  scratch: Scratch;
   /** How often the program runs, one after another. */
   runs: number;
   weights: readonly Uint8Array[];
@@ -36,7 +38,7 @@ export interface Case {
 }
 
 const magic = 0x4348544c;
-const version = 1;
+const version = 2;
 
 /** Low and high word of a byte count. */
 const longWords = (bytes: number): [number, number] => [bytes % 2 ** 32, Math.floor(bytes / 2 ** 32)];
@@ -63,7 +65,7 @@ const checkParts = (check: CaseCheck): Uint8Array[] => [
 ];
 
 export function encodeCase(c: Case): Uint8Array {
-  const sizes = [c.arenaBytes, c.stateBytes, c.ioBytes].flatMap(longWords);
+  const sizes = [c.arenaBytes, c.stateBytes, c.ioBytes, c.scratch.thread, c.scratch.shared].flatMap(longWords);
   return Buffer.concat([
     words(magic, version, c.runs, ...sizes),
     ...block(c.program),

@@ -58,6 +58,8 @@ const options = (over: Partial<ExecutorOptions> = {}): ExecutorOptions => ({
   stateBytes: 64,
   arenaBytes: 64,
   ioBytes: 256,
+  threadScratchBytes: 0,
+  sharedScratchBytes: 0,
   weights: 1,
   poison: false,
   ...over,

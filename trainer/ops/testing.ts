@@ -131,6 +131,7 @@ export function opCase({ op, attributes, operands, relative, absolute = 0, runs 
     ioBytes,
     weightCount: weights.length,
   });
+  const scratch = op.scratch(tensors, { keys: Number.POSITIVE_INFINITY, outputs: Object.keys(tensors) }, attributes);
   const written = [...op.accumulates, ...op.outputs].map(plain);
   const fills = placed.flatMap(({ weight, values, dtype, at }): CaseFill[] =>
     weight || !values ? [] : [{ region: "io", offset: at, bytes: bytesOfValues(dtype, values) }],
@@ -140,5 +141,5 @@ export function opCase({ op, attributes, operands, relative, absolute = 0, runs 
       ? [{ name: `${op.name}.${name}`, region: "io", dtype, offset: at, count: elementsOf(shape), relative, absolute }]
       : [],
   );
-  return encodeCase({ program, arenaBytes: 0, stateBytes: 0, ioBytes, runs, weights, fills, checks });
+  return encodeCase({ program, arenaBytes: 0, stateBytes: 0, ioBytes, scratch, runs, weights, fills, checks });
 }

@@ -51,6 +51,8 @@ ExecutorOptions readOptions(const Napi::Value& value) {
   o.stateBytes = integerField(object, "stateBytes", bytes);
   o.arenaBytes = integerField(object, "arenaBytes", bytes);
   o.ioBytes = integerField(object, "ioBytes", bytes);
+  o.threadScratchBytes = integerField(object, "threadScratchBytes", bytes);
+  o.sharedScratchBytes = integerField(object, "sharedScratchBytes", bytes);
   o.weights = static_cast<int32_t>(integerField(object, "weights", 1 << 24));
   if (!object.Get("poison").IsBoolean()) throw Error("poison must be a boolean");
   o.poison = object.Get("poison").As<Napi::Boolean>();

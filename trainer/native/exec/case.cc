@@ -10,7 +10,7 @@ namespace luthier {
 namespace {
 
 constexpr int32_t magic = 0x4348544C;
-constexpr int32_t version = 1;
+constexpr int32_t version = 2;
 
 class Reader {
  public:
@@ -105,9 +105,10 @@ Case readCase(const std::string& path) {
   if (const int32_t v = in.word(); v != version) throw Error(path + " is a case of version " + std::to_string(v));
   Case c;
   c.runs = in.count("runs");
-  c.arenaBytes = in.longWord();
-  c.stateBytes = in.longWord();
-  c.ioBytes = in.longWord();
+  for (int64_t* size : {&c.arenaBytes, &c.stateBytes, &c.ioBytes, &c.threadScratchBytes, &c.sharedScratchBytes}) {
+    *size = in.longWord();
+    if (*size < 0) throw Error(path + " has a region of negative size");
+  }
   c.program = in.block();
   for (int32_t left = in.count("weights"); left > 0; --left) c.weights.push_back(in.block());
   for (int32_t left = in.count("fills"); left > 0; --left) c.fills.push_back(readFill(in, c));

@@ -27,6 +27,7 @@ struct CaseCheck {
 struct Case {
   std::vector<uint8_t> program;
   int64_t arenaBytes = 0, stateBytes = 0, ioBytes = 0;
+  int64_t threadScratchBytes = 0, sharedScratchBytes = 0;  // that a kernel may take at most
   int32_t runs = 1;  // the program runs this often, one after another, on the same regions
   std::vector<std::vector<uint8_t>> weights;
   std::vector<CaseFill> fills;

@@ -22,7 +22,8 @@ uint8_t* regionData(const Executor& executor, Region region) {
 
 CaseResult runCase(const Case& c, const RunOptions& options) {
   Executor executor({options.backend, options.threads, c.stateBytes, c.arenaBytes, c.ioBytes,
-                     static_cast<int32_t>(c.weights.size()), options.poison});
+                     static_cast<int32_t>(c.weights.size()), c.threadScratchBytes, c.sharedScratchBytes, options.poison});
+  const int64_t planned = executor.scratchBytes();
   for (size_t i = 0; i < c.weights.size(); ++i) {
     executor.bind(static_cast<int32_t>(i), {c.weights[i].data(), static_cast<int64_t>(c.weights[i].size()), nullptr});
   }
@@ -36,6 +37,7 @@ CaseResult runCase(const Case& c, const RunOptions& options) {
     executor.run(program);
     result.seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
+  result.scratchBeyondPlan = executor.scratchBytes() - planned;
   for (const CaseCheck& check : c.checks) {
     const uint8_t* from = regionData(executor, check.region) + check.offset;
     result.outputs.emplace_back(from, from + check.count * bytesOf(check.dtype));

@@ -18,6 +18,7 @@ struct RunOptions {
 struct CaseResult {
   std::vector<std::vector<uint8_t>> outputs;  // one a check
   std::vector<double> seconds;                // one a run
+  int64_t scratchBeyondPlan = 0;              // bytes that kernels took beside what the case says
 };
 
 CaseResult runCase(const Case& c, const RunOptions& options);

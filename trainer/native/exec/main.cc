@@ -94,9 +94,13 @@ bool runOne(const Options& o, const std::string& path) {
   const CaseResult actual = runCase(c, o.run);
   std::printf("%s\n", path.c_str());
   if (o.time && !actual.seconds.empty()) printTimes(actual.seconds);
-  if (!o.against) return true;
+  if (actual.scratchBeyondPlan > 0) {
+    std::printf("  FAIL  scratch  %lld bytes more than the case plans\n", static_cast<long long>(actual.scratchBeyondPlan));
+  }
+  const bool planned = actual.scratchBeyondPlan == 0;
+  if (!o.against) return planned;
   const CaseResult expected = runCase(c, {*o.against, 1, false});
-  bool good = true;
+  bool good = planned;
   for (size_t i = 0; i < c.checks.size(); ++i) {
     const Difference d = compare(c.checks[i], actual.outputs[i], expected.outputs[i]);
     const bool passed = o.bitwise ? d.identical : d.within;
@@ -106,6 +110,16 @@ bool runOne(const Options& o, const std::string& path) {
   return good;
 }
 
+// A case that is wrong is said, and the next one runs.
+int statusOf(const Options& o, const std::string& path) {
+  try {
+    return runOne(o, path) ? 0 : 1;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "luthier-exec: %s: %s\n", path.c_str(), error.what());
+    return 2;
+  }
+}
+
 int run(int count, char** values) {
   const Options o = parseOptions(count, values);
   if (o.help) {
@@ -113,9 +127,9 @@ int run(int count, char** values) {
     return 0;
   }
   if (o.peak) printPeak(o.run.threads);
-  bool good = true;
-  for (const std::string& path : o.cases) good = runOne(o, path) && good;
-  return good ? 0 : 1;
+  int status = 0;
+  for (const std::string& path : o.cases) status = std::max(status, statusOf(o, path));
+  return status;
 }
 
 }  // namespace

@@ -1,10 +1,12 @@
 #include "executor.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "error.h"
 #include "inputs.h"
+#include "sanitize.h"
 
 namespace luthier {
 namespace {
@@ -17,6 +19,32 @@ const KernelTable& kernelsOf(Backend backend) {
   }
   throw Error("unknown backend");
 }
+
+// While it lives, of these regions only the operands may be touched (under AddressSanitizer).
+class OperandsAlone {
+ public:
+  OperandsAlone(const std::array<const Mapping*, 3>& regions, const Call& call) : regions_(regions) {
+    for (const Mapping* region : regions_) forbid(region->data(), wholePages(region->bytes()));
+    for (int32_t i = 0; i < call.operandCount; ++i) {
+      if (call.operands[i]) allowRows(*call.operands[i]);
+    }
+  }
+  ~OperandsAlone() {
+    for (const Mapping* region : regions_) allow(region->data(), wholePages(region->bytes()));
+  }
+  OperandsAlone(const OperandsAlone&) = delete;
+  OperandsAlone& operator=(const OperandsAlone&) = delete;
+
+ private:
+  static void allowRows(const Tensor& t) {
+    if (t.storage != Storage::dense) return;  // a weight: in none of the regions
+    const int64_t rowBytes = t.cols() * bytesOf(t.dtype), strideBytes = t.stride * bytesOf(t.dtype);
+    if (t.contiguous()) return allow(t.data, t.rows() * rowBytes);
+    for (int64_t row = 0; row < t.rows(); ++row) allow(t.data + row * strideBytes, rowBytes);
+  }
+
+  std::array<const Mapping*, 3> regions_;
+};
 
 }  // namespace
 
@@ -35,7 +63,7 @@ Executor::Executor(const ExecutorOptions& o)
       arena_(Mapping::anonymous(o.arenaBytes, "arena")),
       io_(Mapping::anonymous(o.ioBytes, "io")),
       weights_(static_cast<size_t>(o.weights)),
-      pool_(o.threads > 0 ? o.threads : grantedCores()) {}
+      pool_(o.threads > 0 ? o.threads : grantedCores(), o.threadScratchBytes, o.sharedScratchBytes) {}
 
 void Executor::bind(int32_t weight, WeightBytes bytes) {
   if (weight < 0 || weight >= limits_.weightCount) {
@@ -98,6 +126,9 @@ void Executor::execute(const Loaded& loaded, const Instruction& instruction) {
   const Call call{loaded.operands.data() + instruction.firstOperand, instruction.operandCount,
                   loaded.program.attributes.data() + instruction.firstAttribute};
   checkInputs(instruction.opcode, call);
+#ifdef __SANITIZE_ADDRESS__
+  const OperandsAlone touched({&state_, &arena_, &io_}, call);
+#endif
   kernels_.of[static_cast<int32_t>(instruction.opcode) - 1](call, pool_);
 }
 

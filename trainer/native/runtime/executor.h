@@ -26,6 +26,8 @@ struct ExecutorOptions {
   int threads = 0;  // 0: the granted cores
   int64_t stateBytes = 0, arenaBytes = 0, ioBytes = 0;
   int32_t weights = 0;
+  // Scratch that the programs were planned with, for each thread and for all together.
+  int64_t threadScratchBytes = 0, sharedScratchBytes = 0;
   bool poison = false;
 };
 
@@ -48,6 +50,7 @@ class Executor {
   void run(int32_t program);  // throws an Error; the regions then hold what had been computed until then
 
   int64_t arenaPeakBytes() const { return arenaPeak_; }
+  // What was planned, or more where a kernel took more.
   int64_t scratchBytes() const { return pool_.scratchBytes(); }
 
  private:

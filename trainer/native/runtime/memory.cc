@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "error.h"
+#include "sanitize.h"
 
 namespace luthier {
 namespace {
@@ -30,7 +31,9 @@ class Descriptor {
 }  // namespace
 
 Mapping::~Mapping() {
-  if (base_) munmap(base_, length_);
+  if (!base_) return;
+  allow(static_cast<const uint8_t*>(base_), wholePages(static_cast<int64_t>(length_)));
+  munmap(base_, length_);
 }
 
 Mapping Mapping::anonymous(int64_t bytes, const char* what) {

@@ -1,6 +1,6 @@
 #include "pool.h"
 
-#include <algorithm>
+#include "sanitize.h"
 
 namespace luthier {
 namespace {
@@ -11,14 +11,18 @@ constexpr uint32_t open = 1u << 31;
 uint8_t* grow(Mapping& scratch, int64_t bytes) {
   if (scratch.bytes() < bytes) {
     scratch = Mapping();
-    scratch = Mapping::anonymous(std::max<int64_t>(bytes + bytes / 4, 1 << 16), "scratch");
+    scratch = Mapping::anonymous(bytes, "scratch");
   }
+  allow(scratch.data(), bytes);
+  forbid(scratch.data() + bytes, scratch.bytes() - bytes);
   return scratch.data();
 }
 
 }  // namespace
 
-Pool::Pool(int threads) : scratch_(static_cast<size_t>(threads) + 1) {
+Pool::Pool(int threads, int64_t threadBytes, int64_t sharedBytes) : scratch_(static_cast<size_t>(threads) + 1) {
+  for (int32_t thread = 0; thread < threads; ++thread) threadScratch(thread, threadBytes);
+  sharedScratch(sharedBytes);
   for (int32_t thread = 1; thread < threads; ++thread) {
     threads_.emplace_back([this, thread] { work(thread); });
   }

@@ -17,7 +17,8 @@ namespace luthier {
 
 class Pool final : public Workers {
  public:
-  explicit Pool(int threads);
+  // Scratch of `threadBytes` for each thread and `sharedBytes` for all is reserved; what needs more gets more.
+  explicit Pool(int threads, int64_t threadBytes = 0, int64_t sharedBytes = 0);
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;

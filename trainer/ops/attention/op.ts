@@ -6,6 +6,7 @@
 import { defineOp } from "../../graph/op.ts";
 import { sumType } from "../../graph/tensor.ts";
 import { attentionBackward } from "../attentionBackward/op.ts";
+import { attentionSizes, stripRows, wordBytes } from "../scratch.ts";
 import { expectShape, facts, like } from "../shapes.ts";
 
 export const attention = defineOp({
@@ -31,4 +32,11 @@ export const attention = defineOp({
   },
   /** Two products over half of the keys of a full row. */
   flops: ({ q }, { keys }) => 2 * 2 * ((q.shape[0] ?? 0) * (q.shape[1] ?? 0)) * (keys / 2),
+  /** Keys and values of a segment, a strip's scores in both types and its queries; the lists of segments and blocks. */
+  scratch({ q }, { keys: most }, { headDim }) {
+    const tokens = q.shape[0] ?? 0;
+    const { keys, width } = attentionSizes(tokens, most, headDim);
+    const strips = [stripRows * keys, stripRows * keys, stripRows * width];
+    return { thread: wordBytes(keys * headDim, width * keys, ...strips), shared: wordBytes(4 * tokens, 8 * tokens) };
+  },
 });

@@ -3,6 +3,7 @@
  * gives zeros. q [T, H·D] · cacheK, cacheV [slots, capacity, G·D] · slot, position i32[T] → o [T, H·D].
  */
 import { defineOp } from "../../graph/op.ts";
+import { wordBytes } from "../scratch.ts";
 import { expectShape, like } from "../shapes.ts";
 
 export const attentionCached = defineOp({
@@ -18,4 +19,5 @@ export const attentionCached = defineOp({
     return { o: like(q) };
   },
   flops: ({ q }, { keys }) => 2 * 2 * ((q.shape[0] ?? 0) * (q.shape[1] ?? 0)) * (keys / 2),
+  scratch: ({ cacheK }) => ({ thread: wordBytes(cacheK.shape[1] ?? 0), shared: 0 }),
 });

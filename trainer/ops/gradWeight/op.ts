@@ -1,6 +1,7 @@
 /** dW += scale · dyᵀ·x, token chunks in order. dy [T, out] · x [T, in] · dW F32[out, in]. */
 import { defineOp } from "../../graph/op.ts";
 import { rowsOf, widthOf } from "../../graph/tensor.ts";
+import { gradientScratch } from "../scratch.ts";
 import { expectShape } from "../shapes.ts";
 
 export const gradWeight = defineOp({
@@ -14,4 +15,5 @@ export const gradWeight = defineOp({
     return {};
   },
   flops: ({ dy, x }) => 2 * rowsOf(dy) * widthOf(dy) * widthOf(x),
+  scratch: () => gradientScratch,
 });

@@ -9,6 +9,7 @@ import { rowsOf, type Tensor, widthOf } from "../../graph/tensor.ts";
 import { add } from "../add/op.ts";
 import { castTo } from "../cast/op.ts";
 import { gradWeight } from "../gradWeight/op.ts";
+import { productScratch } from "../scratch.ts";
 import { expectShape, facts, matrix } from "../shapes.ts";
 
 export const linear = defineOp({
@@ -54,6 +55,7 @@ export const linear = defineOp({
     const [out = 0, width = 0] = w.shape;
     return 2 * rowsOf(x) * out * (width + (tailX ? widthOf(tailX) : 0));
   },
+  scratch: ({ x, tailX }) => productScratch(rowsOf(x), widthOf(x), tailX && widthOf(tailX)),
 });
 
 /** dw += scale · dyᵀ·x, if w trains. */

@@ -6,6 +6,7 @@ import { defineOp } from "../../graph/op.ts";
 import { rowsOf, type Tensor, widthOf } from "../../graph/tensor.ts";
 import { add as addition } from "../add/op.ts";
 import { castTo } from "../cast/op.ts";
+import { productScratch } from "../scratch.ts";
 import { expectShape, facts, matrix } from "../shapes.ts";
 
 export const linearInput = defineOp({
@@ -37,4 +38,5 @@ export const linearInput = defineOp({
     const [out = 0, width = 0] = w.shape;
     return 2 * rowsOf(dy) * width * (out + (tailX ? widthOf(tailX) : 0));
   },
+  scratch: ({ dy, tailX }) => productScratch(rowsOf(dy), widthOf(dy), tailX && widthOf(tailX)),
 });

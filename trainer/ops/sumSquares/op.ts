@@ -1,5 +1,7 @@
 /** total += Σ x². x of any shape · total F64[1]. */
 import { defineOp } from "../../graph/op.ts";
+import { rowsOf } from "../../graph/tensor.ts";
+import { wordBytes } from "../scratch.ts";
 
 export const sumSquares = defineOp({
   name: "sumSquares",
@@ -7,4 +9,6 @@ export const sumSquares = defineOp({
   accumulates: ["total"],
   outputs: [],
   infer: () => ({}),
+  /** A sum in double a row. */
+  scratch: ({ x }) => ({ thread: 0, shared: wordBytes(2 * rowsOf(x)) }),
 });

@@ -1,0 +1,41 @@
+/** The loss over a vocabulary, with and without its gradients. */
+import { linearCrossEntropy } from "../../ops/linearCrossEntropy/op.ts";
+import type { OpCase, TestOperand } from "../../ops/testing.ts";
+import { type Activation, asWeight, empty, indices, make, random } from "./operands.ts";
+
+export function crossEntropyCases(act: Activation): OpCase[] {
+  return (
+    [
+      [1, 4, 3],
+      [7, 33, 1025],
+      [70, 64, 2100],
+    ] as const
+  ).flatMap(([R, d, V]) => {
+    const h = random(act, [R, d]);
+    const lossWeight: TestOperand = {
+      dtype: "F32",
+      shape: [R],
+      values: Array.from({ length: R }, (_, r) => (r % 3 === 1 ? 0 : 0.1 + r / 100)),
+    };
+    const inputs = {
+      h,
+      w: asWeight(random(act, [V, d], 0.5)),
+      target: indices(R, V),
+      lossWeight,
+      loss: { dtype: "F64" as const, shape: [1], values: [0.5] },
+    };
+    const nll = empty("F32", [R]);
+    const label = `${R}×${d}×${V}`;
+    return [
+      make(linearCrossEntropy, `${label} loss alone`, act, {}, { ...inputs, nll }),
+      make(linearCrossEntropy, `${label} dh`, act, {}, { ...inputs, nll, dh: empty(act, [R, d]) }),
+      make(
+        linearCrossEntropy,
+        `${label} dh and dW`,
+        act,
+        {},
+        { ...inputs, dW: random("F32", [V, d]), nll, dh: empty(act, [R, d]) },
+      ),
+    ];
+  });
+}

@@ -1,0 +1,28 @@
+// Under AddressSanitizer an instruction may touch its operands and no other byte of the regions, and a kernel no more
+// scratch than it asked for. In other builds all of this is nothing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
+
+namespace luthier {
+
+inline int64_t wholePages(int64_t bytes) { return (bytes + 4095) / 4096 * 4096; }
+
+inline void forbid([[maybe_unused]] const uint8_t* from, [[maybe_unused]] int64_t bytes) {
+#ifdef __SANITIZE_ADDRESS__
+  if (bytes > 0) __asan_poison_memory_region(from, static_cast<size_t>(bytes));
+#endif
+}
+
+inline void allow([[maybe_unused]] const uint8_t* from, [[maybe_unused]] int64_t bytes) {
+#ifdef __SANITIZE_ADDRESS__
+  if (bytes > 0) __asan_unpoison_memory_region(from, static_cast<size_t>(bytes));
+#endif
+}
+
+}  // namespace luthier

@@ -1,0 +1,35 @@
+/**
+ * What the cpu kernels of matrix products work in, as `trainer/native/cpu` carves it: bounds over all instruction sets,
+ * those with the widest vectors (16 floats) and panels (64 columns). `luthier-exec` fails a case that takes more.
+ */
+import type { Scratch } from "../graph/op.ts";
+import { aligned } from "../graph/tensor.ts";
+
+const panel = 64;
+export const lanes = 16;
+const rowBlock = 512;
+const depthBlock = 512;
+
+export const roundUp = (count: number, step: number): number => Math.ceil(count / step) * step;
+
+/** Bytes of buffers of 32-bit words, each on a cache line. */
+export const wordBytes = (...counts: number[]): number => counts.reduce((sum, words) => sum + aligned(4 * words), 0);
+
+/** [rows, depth]·[depth, any] + [rows, rank]·[rank, any]: panels of the right side, rows of the left, partial sums. */
+export function productScratch(rows: number, depth: number, rank = 0): Scratch {
+  const block = roundUp(Math.ceil(rows / Math.ceil(rows / rowBlock)), 12);
+  const deep = Math.min(depth, depthBlock);
+  const right = [panel * deep, panel * rank];
+  const left = [block * roundUp(deep, lanes), block * roundUp(rank, lanes)];
+  return { thread: wordBytes(...right, ...left, block * panel), shared: 0 };
+}
+
+/** A block of 192 rows and a panel of the gradient, over 512 tokens at a time. */
+export const gradientScratch: Scratch = { thread: wordBytes(512 * 192, 512 * panel), shared: 0 };
+
+/** Of attention in strips of 48 queries: the keys that a head sees, and its width, in whole panels and vectors. */
+export const stripRows = 48;
+export const attentionSizes = (tokens: number, keys: number, headDim: number) => ({
+  keys: roundUp(Math.min(tokens, keys), panel),
+  width: roundUp(headDim, lanes),
+});
