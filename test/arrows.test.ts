@@ -91,8 +91,13 @@ for (const arrow of arrows) {
   test(arrow.says, () => assert.deepEqual(broken(graph, arrow), []));
 }
 
-test("no file of the trainer imports itself, by whatever way round", () => {
-  const inCircles = [...graph.keys()].filter((file) => file.startsWith("trainer/") && reachable(graph, file).has(file));
+test("no file imports itself, by whatever way round", () => {
+  // A thread's first file is started, not imported; it may know what its starter says to it.
+  const started = /(Thread|Worker)\.ts$/;
+  const imports: ImportGraph = new Map(
+    [...graph].map(([file, targets]) => [file, targets.filter((t) => !started.test(t))]),
+  );
+  const inCircles = [...imports.keys()].filter((file) => reachable(imports, file).has(file));
   assert.deepEqual(inCircles, []);
 });
 

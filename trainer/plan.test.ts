@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { compile } from "./compile/compile.ts";
 import { type EffectiveSettings, effectiveSettings } from "./contract/effective.ts";
 import type { TrainingSpec } from "./contract/settings.ts";
-import { PlanError, type PlanInput, plan } from "./plan.ts";
+import { lowerHull, PlanError, type PlanInput, plan, recomputeFrontier } from "./plan.ts";
 
 const model: PlanInput["model"] = {
   family: "llama",
@@ -30,24 +30,28 @@ function settings(changes: Partial<TrainingSpec> = {}): EffectiveSettings {
   });
 }
 
-const planned = (changes: Partial<PlanInput> = {}) =>
-  plan({
-    settings: settings(),
-    model,
-    baseDataType: "BF16",
-    dataset: { rows: 100, testExamples: 50 },
-    availableBytes: 8e9,
-    ...changes,
-  });
+const planned = (changes: Partial<PlanInput> = {}) => plan(inputWith(changes));
+
+const inputWith = (changes: Partial<PlanInput> = {}): PlanInput => ({
+  settings: settings(),
+  model,
+  baseDataType: "BF16",
+  dataset: { rows: 100, examples: 400, tokens: 50_000, validationExamples: 40, testExamples: 50 },
+  availableBytes: 8e9,
+  threads: 2,
+  ...changes,
+});
 
 test("the predicted peak is what the compiler lays out, to the byte", () => {
   const { spec, memory, predictedPeakBytes } = planned();
-  const { weights, stateBytes, arenaBytes, ioBytes } = compile(spec);
+  const { weights, stateBytes, arenaBytes, ioBytes, scratch } = compile(spec);
   assert.equal(memory.parameters + memory.derived + memory.gradients + memory.moments + memory.cache, stateBytes);
   assert.equal(memory.activations, arenaBytes);
   assert.equal(memory.io, ioBytes);
   assert.equal(memory.weights, 2 * weights.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b), 0));
-  assert.equal(predictedPeakBytes, memory.weights + stateBytes + arenaBytes + ioBytes + memory.best + memory.process);
+  assert.equal(memory.scratch, 2 * scratch.thread + scratch.shared);
+  const beside = memory.best + memory.data + memory.process;
+  assert.equal(predictedPeakBytes, memory.weights + stateBytes + arenaBytes + ioBytes + memory.scratch + beside);
 });
 
 test("an NF4 base is planned to the byte, scales and their scales included", () => {
@@ -113,6 +117,34 @@ test("with less memory the micro-batch shrinks first, then blocks are recomputed
     recomputed,
     [...recomputed].sort((a, b) => a - b),
   );
+});
+
+test("the frontier of recomputing trades memory for arithmetic, each block at a better price than the next", () => {
+  const input = inputWith();
+  const frontier = recomputeFrontier(input, plan(input));
+  assert(frontier.length > 2);
+  // What the topmost block computed is needed next: computing it again saves nothing.
+  assert.deepEqual([frontier[0]?.recomputedBlocks, frontier.at(-1)?.recomputedBlocks], [0, 5]);
+  const prices = frontier.slice(1).map((choice, i) => {
+    const before = frontier[i]!;
+    const saved = before.predictedPeakBytes - choice.predictedPeakBytes;
+    assert(saved > 0 && choice.flopsPerStep > before.flopsPerStep);
+    return (choice.flopsPerStep - before.flopsPerStep) / saved;
+  });
+  assert.deepEqual(
+    prices,
+    prices.toSorted((a, b) => a - b),
+  );
+  const choice = (recomputedBlocks: number, predictedPeakBytes: number, flopsPerStep: number) => ({
+    recomputedBlocks,
+    predictedPeakBytes,
+    flopsPerStep,
+  });
+  const dear = choice(1, 90, 19);
+  assert.deepEqual(lowerHull([choice(0, 100, 10), dear, choice(2, 60, 20), choice(3, 60, 30)]), [
+    choice(0, 100, 10),
+    choice(2, 60, 20),
+  ]);
 });
 
 test("a micro-batch divides a step's rows evenly", () => {

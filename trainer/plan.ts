@@ -7,37 +7,18 @@
 import { CompileError, compile } from "./compile/compile.ts";
 import type { EffectiveSettings } from "./contract/effective.ts";
 import type { ModelConfig } from "./contract/model.ts";
-import type { Compiled, CompileSpec, StateRole } from "./graph/compiled.ts";
+import type { Compiled, CompileSpec } from "./graph/compiled.ts";
 import type { SiteRecord } from "./graph/site.ts";
-import { aligned, bytesOf, elementsOf } from "./graph/tensor.ts";
+import { elementsOf } from "./graph/tensor.ts";
+import { fixedBytes, type MemoryFacts, memoryOf, type PlannedMemory, peakOf } from "./planning/memory.ts";
 import { stepsOfRun } from "./training/order.ts";
 
-export interface PlanInput {
-  settings: EffectiveSettings;
+export interface PlanInput extends MemoryFacts {
   model: ModelConfig;
   /** How the base's tensors are stored, but for linear layers that the settings quantise. */
   baseDataType: "F32" | "BF16";
-  dataset: { rows: number; testExamples: number };
   /** Memory that the training process may use. */
   availableBytes: number;
-}
-
-export interface PlannedMemory {
-  /** The base's tensors, mapped from its files. */
-  weights: number;
-  parameters: number;
-  /** Parameters as the forward pass reads them, where that differs. */
-  derived: number;
-  gradients: number;
-  moments: number;
-  /** A copy of the best parameters so far, where `training.keep` is Best. */
-  best: number;
-  /** Keys and values, while answers are generated. */
-  cache: number;
-  activations: number;
-  io: number;
-  /** The process itself: Node, the tokenizer, the data in flight, the scratch of threads. */
-  process: number;
 }
 
 export interface Plan {
@@ -68,9 +49,6 @@ export class PlanError extends Error {}
 const enoughTokens = 2048;
 const mostSlots = 16;
 const prefillTokens = 256;
-/** Node with the addon, the tokenizer and a data set in flight: measured 130 to 230 MiB. */
-export const processBytes = 256 * 2 ** 20;
-
 export function plan(input: PlanInput): Plan {
   try {
     const chosen = describe(input, choose(input));
@@ -81,6 +59,52 @@ export function plan(input: PlanInput): Plan {
     if (error instanceof CompileError) throw new PlanError(error.message);
     throw error;
   }
+}
+
+export interface RecomputeChoice {
+  recomputedBlocks: number;
+  predictedPeakBytes: number;
+  flopsPerStep: number;
+}
+
+/** Numbers of blocks that are looked at, evenly spread, beside the planned one. */
+const frontierChoices = 12;
+
+/**
+ * What recomputing would save and cost at a plan's micro-batch: the choices that no mixture of two others beats, from the
+ * most memory to the least.
+ */
+export function recomputeFrontier(input: PlanInput, { microRows, recomputedBlocks }: Plan): RecomputeChoice[] {
+  const { layers } = input.model;
+  const spread = Array.from({ length: frontierChoices + 1 }, (_, i) => Math.round((i * layers) / frontierChoices));
+  const counts = [...new Set([...spread, Math.min(1, layers), recomputedBlocks])].sort((a, b) => a - b);
+  const choices = counts.map((count) => {
+    const { predictedPeakBytes, flopsPerStep } = describe(input, candidate(input, microRows, count));
+    return { recomputedBlocks: count, predictedPeakBytes, flopsPerStep };
+  });
+  return lowerHull(choices);
+}
+
+/** Points by falling memory, none above the line between two others (Andrew 1979, the lower half). */
+export function lowerHull(choices: readonly RecomputeChoice[]): RecomputeChoice[] {
+  const sorted = choices.toSorted(
+    (a, b) => a.predictedPeakBytes - b.predictedPeakBytes || a.flopsPerStep - b.flopsPerStep,
+  );
+  const hull: RecomputeChoice[] = [];
+  for (const point of sorted) {
+    const previous = hull.at(-1);
+    // More memory has to buy something.
+    if (previous && point.flopsPerStep >= previous.flopsPerStep) continue;
+    while (hull.length > 1 && !isBelow(hull.at(-1)!, hull.at(-2)!, point)) hull.pop();
+    hull.push(point);
+  }
+  return hull.reverse();
+}
+
+function isBelow(point: RecomputeChoice, from: RecomputeChoice, to: RecomputeChoice): boolean {
+  const share =
+    (point.predictedPeakBytes - from.predictedPeakBytes) / (to.predictedPeakBytes - from.predictedPeakBytes);
+  return point.flopsPerStep < from.flopsPerStep + share * (to.flopsPerStep - from.flopsPerStep);
 }
 
 interface Candidate {
@@ -96,11 +120,12 @@ function candidate(input: PlanInput, microRows: number, recomputedBlocks: number
 }
 
 /** Laying out arenas is most of the work: what is too much without them, or with the largest alone, needs no others. */
-function fits({ availableBytes, settings }: PlanInput, compiled: Compiled, trainedRows: number): boolean {
-  const fixed = fixedBytes(compiled);
+function fits(input: PlanInput, compiled: Compiled, trainedRows: number): boolean {
+  const { availableBytes } = input;
+  const fixed = fixedBytes(compiled, input.dataset);
   if (fixed > availableBytes) return false;
   if (fixed + compiled.program({ stage: "micro", trainedRows }).arenaBytes > availableBytes) return false;
-  return sum(memoryOf(compiled, settings)) <= availableBytes;
+  return peakOf(memoryOf(compiled, input)) <= availableBytes;
 }
 
 /** The fewest micro-batches without recomputing; if one row does not fit so, the least recomputing with which it does. */
@@ -165,14 +190,14 @@ function generationOf({ model, settings, dataset, availableBytes }: PlanInput, l
 }
 
 function describe(input: PlanInput, { spec, compiled, fits }: Candidate): Plan {
-  const memory = memoryOf(compiled, input.settings);
+  const memory = memoryOf(compiled, input);
   const { training } = input.settings;
   const trainedRows = spec.rowTokens * spec.microRows;
   const { flops } = compiled.program({ stage: "micro", trainedRows });
   return {
     ...parameterCounts(compiled, input.model),
     memory,
-    predictedPeakBytes: sum(memory),
+    predictedPeakBytes: peakOf(memory),
     microRows: spec.microRows,
     recomputedBlocks: spec.recomputedBlocks,
     steps: stepsOfRun(training, input.dataset.rows),
@@ -180,32 +205,6 @@ function describe(input: PlanInput, { spec, compiled, fits }: Candidate): Plan {
     fits,
     spec,
     sites: compiled.sites,
-  };
-}
-
-const sum = (memory: PlannedMemory): number => Object.values(memory).reduce((total, bytes) => total + bytes, 0);
-
-const fixedBytes = ({ weights, stateBytes }: Compiled): number =>
-  weights.reduce((total, weight) => total + bytesOf(weight), stateBytes + processBytes);
-
-/** The regions of a compiled run, to the byte, and what the process holds beside them. */
-function memoryOf(
-  { weights, state, arenaBytes, ioBytes }: Compiled,
-  { training, dataset }: Pick<EffectiveSettings, "training" | "dataset">,
-): PlannedMemory {
-  const ofRole = (...roles: StateRole[]) =>
-    state.filter(({ role }) => roles.includes(role)).reduce((total, tensor) => total + aligned(bytesOf(tensor)), 0);
-  return {
-    weights: weights.reduce((total, weight) => total + bytesOf(weight), 0),
-    parameters: ofRole("parameter"),
-    derived: ofRole("derived"),
-    gradients: ofRole("gradient", "scalar"),
-    moments: ofRole("moment1", "moment2"),
-    best: training.keep === "Best" && dataset.validation.kind !== "none" ? ofRole("parameter") : 0,
-    cache: ofRole("cache"),
-    activations: arenaBytes,
-    io: ioBytes,
-    process: processBytes,
   };
 }
 
@@ -231,7 +230,7 @@ function baseParameters(model: ModelConfig, sites: readonly SiteRecord[]): numbe
 function nearestFit(input: PlanInput): { change: string; predictedPeakBytes: number } | undefined {
   for (const { change, settings } of smallerSettings(input.settings)) {
     const { fits, compiled } = leastRecompute({ ...input, settings });
-    if (fits) return { change, predictedPeakBytes: sum(memoryOf(compiled, settings)) };
+    if (fits) return { change, predictedPeakBytes: peakOf(memoryOf(compiled, { ...input, settings })) };
   }
   return undefined;
 }

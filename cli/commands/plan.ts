@@ -3,18 +3,18 @@
  * counted, not guessed) and trains nothing.
  */
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir, totalmem } from "node:os";
+import { availableParallelism, tmpdir, totalmem } from "node:os";
 import path from "node:path";
-import { quantityBytes } from "../../operator/jobs/quantity.ts";
+import { quantity, quantityBytes } from "../../operator/jobs/quantity.ts";
 import { effectiveSettings } from "../../trainer/contract/effective.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
 import { prepareFile } from "../../trainer/contract/stageFiles.ts";
-import { type Plan, PlanError, plan } from "../../trainer/plan.ts";
+import { type Plan, PlanError, type PlanInput, plan, recomputeFrontier } from "../../trainer/plan.ts";
 import { runPrepare } from "../../trainer/stages/prepare.ts";
 import { StoredModel } from "../../trainer/stages/storedModel.ts";
 import { Objects } from "../../trainer/stores/objects.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
-import { type Arguments, choiceOf, optionOf, UsageError } from "../arguments.ts";
+import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../arguments.ts";
 import { type Command, commonOptions, outputFormats, type Session } from "../command.ts";
 import {
   type FineTuneJobManifest,
@@ -34,6 +34,7 @@ const usage = {
   summary: "Says what a FineTuneJob will take: parameters, memory, steps; and shows one example with what is learnt.",
   details: [
     "The memory to fit into is --memory, else the manifest's spec.placement.resources.limits.memory, else this machine's.",
+    "The cores are --threads, else the manifest's spec.placement.resources.limits.cpu, else this machine's.",
     "Exit code 20 when it does not fit; the message names the nearest setting that does.",
   ],
   options: {
@@ -43,6 +44,8 @@ const usage = {
       help: "keep the prepared inputs here, so that `luthier run` with the same DIR reuses them",
     },
     memory: { value: "SIZE", help: "for example 8Gi" },
+    threads: commonOptions.threads,
+    explain: { help: "also memory to the byte, what recomputing would save and cost, and each linear layer" },
     output: commonOptions.output,
     help: commonOptions.help,
   },
@@ -53,27 +56,32 @@ export const planCommand: Command = { usage, run };
 async function run(args: Arguments, session: Session): Promise<number> {
   const format = choiceOf(args, "output", outputFormats, "text");
   const job = loadFineTuneJob(args.positionals[0] ?? "");
-  const available = availableBytes(job, optionOf(args, "memory"));
+  const machine = {
+    availableBytes: availableBytes(job, optionOf(args, "memory")),
+    threads: integerOf(args, "threads", 1, 1024, 0) || threadsOf(job),
+  };
   const kept = optionOf(args, "output-dir");
   const directory = kept ?? mkdtempSync(path.join(tmpdir(), "luthier-plan-"));
   try {
     const places = localPlaces(job, readClaims(args.values.get("claim") ?? []), directory);
-    const { made, samples } = await planJob(job, places, available, session);
-    if (format === "json")
-      session.write(`${JSON.stringify({ ...made, availableBytes: available, samples }, null, 2)}\n`);
-    else session.write(`${[...planLines(made, available), ...sampleLines(samples)].join("\n")}\n`);
+    const { input, samples } = await inputOf(job, places, machine, session);
+    const made = planOrRefuse(input);
+    const frontier = args.switches.has("explain") ? recomputeFrontier(input, made) : undefined;
+    if (format === "json") session.write(`${JSON.stringify({ ...made, ...machine, frontier, samples }, null, 2)}\n`);
+    else session.write(`${[...planLines(made, input, frontier), ...sampleLines(samples)].join("\n")}\n`);
     return made.fits ? exitCode.done : exitCode.invalid;
   } finally {
     if (kept === undefined) rmSync(directory, { recursive: true, force: true });
   }
 }
 
-async function planJob(
+/** What the planner is asked: the inputs are counted first. */
+async function inputOf(
   job: FineTuneJobManifest,
   { claims, artifactRoot, locations }: LocalPlaces,
-  available: number,
+  machine: Pick<PlanInput, "availableBytes" | "threads">,
   { screen, signal }: Session,
-): Promise<{ made: Plan; samples: Sample[] }> {
+): Promise<{ input: PlanInput; samples: Sample[] }> {
   const spec = trainingSpecOf(job);
   const stores = new Stores({ claims, locations });
   const view = createStageView(() => `${job.metadata.name}: counting the inputs`);
@@ -94,10 +102,10 @@ async function planJob(
   const { model, baseDataType, dataset } = figures;
   const base = await StoredModel.staged(stores, new Objects(stores, artifactRoot), figures.baseDigest);
   const samples = await readSamples(stores, settings.dataset, await base.codec(), 1, signal);
-  return { made: planOrRefuse({ settings, model, baseDataType, dataset, availableBytes: available }), samples };
+  return { input: { settings, model, baseDataType, dataset, ...machine }, samples };
 }
 
-function planOrRefuse(input: Parameters<typeof plan>[0]): Plan {
+function planOrRefuse(input: PlanInput): Plan {
   try {
     return plan(input);
   } catch (error) {
@@ -113,6 +121,11 @@ function availableBytes(job: FineTuneJobManifest, given: string | undefined): nu
   const bytes = quantityBytes(given);
   if (bytes === undefined) throw new UsageError(`--memory is a size such as 8Gi, not ${JSON.stringify(given)}`);
   return bytes;
+}
+
+function threadsOf(job: FineTuneJobManifest): number {
+  const cores = quantity(job.spec.placement.resources?.limits?.cpu);
+  return cores === undefined ? availableParallelism() : Math.max(1, Math.ceil(cores));
 }
 
 /** The machine's memory, or what its control group allows of it. */

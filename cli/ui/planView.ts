@@ -1,5 +1,5 @@
 /** What a training will take, as a person reads it. Pure. */
-import type { Plan } from "../../trainer/plan.ts";
+import type { Plan, PlanInput, RecomputeChoice } from "../../trainer/plan.ts";
 import { formatBytes, formatCount, formatShare } from "./format.ts";
 import { table } from "./table.ts";
 
@@ -13,10 +13,17 @@ const memoryTexts: Record<keyof Plan["memory"], string> = {
   cache: "keys and values while answers are generated",
   activations: "activations",
   io: "inputs and outputs",
+  scratch: "what kernels work in, on all threads",
+  data: "packed data sets",
   process: "the process itself",
 };
 
-export function planLines(plan: Plan, availableBytes: number): string[] {
+/** `frontier` is given where everything is to be explained. */
+export function planLines(
+  plan: Plan,
+  { availableBytes, threads }: Pick<PlanInput, "availableBytes" | "threads">,
+  frontier?: readonly RecomputeChoice[],
+): string[] {
   const { trainableParameters, totalParameters, predictedPeakBytes, sites } = plan;
   const fused = sites.filter((site) => site.trained.length > 0);
   return [
@@ -32,9 +39,10 @@ export function planLines(plan: Plan, availableBytes: number): string[] {
       ...(fused.length === 0 ? [] : [["adapted", adaptedText(fused)]]),
     ]),
     "",
-    "memory",
-    ...table(memoryRows(plan), [1]).map((line) => `  ${line}`),
+    `memory, with ${threads} threads`,
+    ...indented(table(memoryRows(plan, frontier !== undefined), [1, 2])),
     "",
+    ...(frontier ? [...frontierLines(plan, frontier), "", ...siteLines(plan), ""] : []),
     fitText(plan, predictedPeakBytes, availableBytes),
   ];
 }
@@ -52,7 +60,36 @@ function adaptedText(sites: Plan["sites"]): string {
   return `${sites.length} linear layers, ${apart}`;
 }
 
-function memoryRows({ memory, predictedPeakBytes }: Plan): string[][] {
+const indented = (lines: readonly string[]) => lines.map((line) => `  ${line}`);
+
+/** What recomputing would save and cost, the planned choice marked. */
+function frontierLines(plan: Plan, frontier: readonly RecomputeChoice[]): string[] {
+  const { predictedPeakBytes, flopsPerStep, recomputedBlocks, spec } = plan;
+  const planned = { recomputedBlocks, predictedPeakBytes, flopsPerStep };
+  const others = frontier.filter((choice) => choice.recomputedBlocks !== recomputedBlocks);
+  const rows = [...others, planned]
+    .toSorted((a, b) => a.recomputedBlocks - b.recomputedBlocks)
+    .map((choice) => [
+      `${choice.recomputedBlocks} of ${spec.model.layers} blocks`,
+      formatBytes(choice.predictedPeakBytes),
+      `${formatCount(choice.flopsPerStep)}FLOP a step`,
+      choice === planned ? "planned" : "",
+    ]);
+  return ["recomputed in the backward pass", ...indented(table(rows, [0, 1, 2]))];
+}
+
+/** Each linear layer: its matrix, what is trained beside it, and whether that is part of the same operation. */
+function siteLines({ sites, spec }: Plan): string[] {
+  const rows = sites.map(({ name, out, in: width, trained, fused }) => [
+    name,
+    `${out} × ${width}`,
+    spec.storage.linear,
+    trained.length === 0 ? "" : `${trained.join(", ")} ${fused ? "(fused)" : "(not fused)"}`,
+  ]);
+  return ["linear layers", ...indented(table(rows, [1]))];
+}
+
+function memoryRows({ memory, predictedPeakBytes }: Plan, toTheByte: boolean): string[][] {
   const rows = [
     [memoryTexts.weights, memory.weights],
     [memoryTexts.parameters, memory.parameters],
@@ -63,10 +100,13 @@ function memoryRows({ memory, predictedPeakBytes }: Plan): string[][] {
     [memoryTexts.activations, memory.activations],
     [memoryTexts.cache, memory.cache],
     [memoryTexts.io, memory.io],
+    [memoryTexts.scratch, memory.scratch],
+    [memoryTexts.data, memory.data],
     [memoryTexts.process, memory.process],
     ["together", predictedPeakBytes],
   ] as const;
-  return rows.filter(([, bytes]) => bytes > 0).map(([text, bytes]) => [text, formatBytes(bytes)]);
+  const exact = (bytes: number) => (toTheByte ? [bytes.toLocaleString("en-US")] : []);
+  return rows.filter(([, bytes]) => bytes > 0).map(([text, bytes]) => [text, formatBytes(bytes), ...exact(bytes)]);
 }
 
 function fitText({ fits, nearestFit }: Plan, peak: number, available: number): string {

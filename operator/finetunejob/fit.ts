@@ -7,13 +7,22 @@ import type { FineTuneJobSpec, PlanStatus } from "../api/fineTuneJob.ts";
 import { trainingPart, withDefaults } from "../api/settings.ts";
 import { takes } from "../jobs/nodes.ts";
 import { trainPlacement } from "../jobs/placement.ts";
-import { bytesText, quantityBytes } from "../jobs/quantity.ts";
+import { bytesText, quantity, quantityBytes } from "../jobs/quantity.ts";
 import type { Node } from "../jobs/resources.ts";
 
 /** The memory that the user allows; undefined: whatever a node has. */
 export function memoryLimit(spec: FineTuneJobSpec): number | undefined {
   return quantityBytes(spec.placement.resources?.limits?.memory);
 }
+
+/** Cores that the user allows the training; undefined: all that a node has. */
+export function coreLimit(spec: FineTuneJobSpec): number | undefined {
+  const cores = quantity(spec.placement.resources?.limits?.cpu);
+  return cores === undefined ? undefined : Math.max(1, Math.ceil(cores));
+}
+
+/** Without a limit. Each core more takes a few MiB to work in. */
+export const assumedCores = 16;
 
 /** Of the nodes that a training of this job may use, the largest memory. */
 export function largestNode(nodes: readonly Node[], placement: Placement): number | undefined {
@@ -26,7 +35,7 @@ export function largestNode(nodes: readonly Node[], placement: Placement): numbe
 
 /** Names what is planned: the same key has the same answer. */
 export function planKey(spec: FineTuneJobSpec, pins: Pins): string {
-  const asked = [withDefaults(trainingPart(spec)), pins, memoryLimit(spec) ?? null];
+  const asked = [withDefaults(trainingPart(spec)), pins, memoryLimit(spec) ?? null, coreLimit(spec) ?? null];
   return createHash("sha256")
     .update(canonicalJson(JSON.parse(JSON.stringify(asked))))
     .digest("hex");

@@ -9,6 +9,7 @@ import type { FineTuneJobSpec, Inputs } from "../api/fineTuneJob.ts";
 import { trainingPart } from "../api/settings.ts";
 import { bytesText } from "../jobs/quantity.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
+import { assumedCores, coreLimit } from "./fit.ts";
 import { modelOf } from "./pins.ts";
 import type { Plan } from "./world.ts";
 
@@ -59,8 +60,9 @@ export class Planner {
       settings: effectiveSettings(trainingPart(spec)),
       model: modelOf(inputs),
       baseDataType: inputs.baseDataType,
-      dataset: { rows: inputs.dataset.rows, testExamples: inputs.dataset.testExamples },
+      dataset: inputs.dataset,
       availableBytes: availableBytes ?? Number.MAX_SAFE_INTEGER,
+      threads: coreLimit(spec) ?? assumedCores,
     });
     const answer = await asked.answer;
     if (answer.kind === "refused") return { kind: "failed", message: answer.message };

@@ -1,4 +1,4 @@
-/** Kubernetes quantities of memory. */
+/** Kubernetes quantities of memory and cores. */
 
 const units: Readonly<Record<string, number>> = {
   "": 1,
@@ -18,12 +18,18 @@ const units: Readonly<Record<string, number>> = {
 };
 
 /** Bytes of a quantity ("8Gi", "1e9", 500), rounded down; undefined when it is none. */
-export function quantityBytes(quantity: string | number | undefined): number | undefined {
-  if (quantity === undefined) return undefined;
-  const match = /^([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:([KMGTPE]i|[mkMGTPE])|[eE](-?[0-9]+))?$/.exec(String(quantity));
+export function quantityBytes(text: string | number | undefined): number | undefined {
+  const bytes = quantity(text);
+  return bytes === undefined ? undefined : Math.floor(bytes);
+}
+
+/** The number that a quantity stands for ("1500m": 1.5); undefined when it is none. */
+export function quantity(text: string | number | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const match = /^([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:([KMGTPE]i|[mkMGTPE])|[eE](-?[0-9]+))?$/.exec(String(text));
   if (!match) return undefined;
   const [, digits = "0", unit = "", exponent = "0"] = match;
-  return Math.floor(Number(digits) * (units[unit] ?? 1) * 10 ** Number(exponent));
+  return Number(digits) * (units[unit] ?? 1) * 10 ** Number(exponent);
 }
 
 /** Bytes as a person reads them: "1.4 GiB". */

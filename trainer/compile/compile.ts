@@ -10,6 +10,7 @@ import { emit, type Location } from "../graph/emit.ts";
 import type { Graph } from "../graph/graph.ts";
 import { layOut } from "../graph/layout.ts";
 import { bindWeights, layOutIo, layOutState, type StateLayout, type WeightTable } from "../graph/memory.ts";
+import { moreScratch, noScratch } from "../graph/op.ts";
 import { recompute } from "../graph/recompute.ts";
 import type { SiteRecord } from "../graph/site.ts";
 import { aligned, bytesOf, type DataType, type Tensor } from "../graph/tensor.ts";
@@ -68,6 +69,9 @@ export function compile(spec: CompileSpec): Compiled {
     },
     get arenaBytes() {
       return Math.max(...keys.map((key) => program(key).arenaBytes));
+    },
+    get scratch() {
+      return keys.map((key) => program(key).scratch).reduce(moreScratch);
     },
     trainedRowBuckets: trainedRowBuckets(spec),
     generateTokenBuckets: generateTokenBuckets(spec),
@@ -131,7 +135,7 @@ function build(spec: CompileSpec, parts: StageParts, shared: Shared, key: Progra
     },
     io: io.io,
     arenaBytes: arena.bytes,
-    flops: flopsOf(nodes, spec, key),
+    ...costsOf(nodes, spec, key),
   };
 }
 
@@ -155,11 +159,15 @@ function graphOf(spec: CompileSpec, parts: StageParts, key: ProgramKey): Graph {
   }
 }
 
-function flopsOf(nodes: Graph["nodes"], spec: CompileSpec, key: ProgramKey): number {
+function costsOf(nodes: Graph["nodes"], spec: CompileSpec, key: ProgramKey): Pick<Program, "flops" | "scratch"> {
   const keys = key.stage === "generate" ? (spec.generation?.capacity ?? 0) : spec.rowTokens;
-  return nodes.reduce((sum, { op, operands, outputs }) => {
-    return sum + op.flops(operands, { keys, outputs: Object.keys(outputs) });
-  }, 0);
+  let [flops, scratch] = [0, noScratch];
+  for (const { op, operands, outputs, attributes } of nodes) {
+    const cost = { keys, outputs: Object.keys(outputs) };
+    flops += op.flops(operands, cost);
+    scratch = moreScratch(scratch, op.scratch(operands, cost, attributes));
+  }
+  return { flops, scratch };
 }
 
 /** Every program that the run can ask for. */

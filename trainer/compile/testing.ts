@@ -60,10 +60,17 @@ export class TestRun {
   readonly #handles = new Map<string, number>();
 
   constructor(compiled: Compiled, { backend = "reference", poison = true, threads = 1 }: RunOptions = {}) {
-    const { stateBytes, arenaBytes, ioBytes } = compiled;
+    const { stateBytes, arenaBytes, ioBytes, scratch } = compiled;
     this.compiled = compiled;
     const weights = compiled.weights.length;
-    this.#executor = addon().createExecutor({ backend, threads, poison, stateBytes, arenaBytes, ioBytes, weights });
+    const sizes = {
+      stateBytes,
+      arenaBytes,
+      ioBytes,
+      threadScratchBytes: scratch.thread,
+      sharedScratchBytes: scratch.shared,
+    };
+    this.#executor = addon().createExecutor({ backend, threads, poison, weights, ...sizes });
     for (const { name, dtype, shape, binding } of compiled.weights) {
       const values = startOf(name, shape);
       const stored = dtype === "BF16" ? toBfloat16(values) : values;
@@ -92,6 +99,10 @@ export class TestRun {
   /** The highest byte of the arena that was used so far. */
   get arenaPeakBytes(): number {
     return this.#executor.arenaPeakBytes();
+  }
+
+  get scratchBytes(): number {
+    return this.#executor.scratchBytes();
   }
 
   /** All gradients, copied. */

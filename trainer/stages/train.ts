@@ -59,8 +59,9 @@ async function train(file: TrainFile, context: StageContext, run: string, epoch:
   const settings = effectiveSettings(file.spec);
   try {
     const inputs = await readInputs(file, context, progress);
-    const plan = await planHere(settings, inputs, context.log);
-    const engine = new Engine(compile(plan.spec), { threads: context.threads });
+    const threads = context.threads || addon().info().cores;
+    const plan = await planHere(settings, inputs, { log: context.log, threads });
+    const engine = new Engine(compile(plan.spec), { threads });
     try {
       await engine.bind(inputs.tensors);
       return await new Training({ file, context, run, progress, settings, epoch, inputs, plan, engine }).run();

@@ -11,15 +11,22 @@ import type { TrainInputs } from "./trainInputs.ts";
 export async function planHere(
   settings: EffectiveSettings,
   inputs: TrainInputs,
-  log: (line: string) => void,
+  { log, threads }: { log: (line: string) => void; threads: number },
 ): Promise<Plan> {
-  const { storage, train, questions } = inputs;
+  const { storage, train, validation, questions } = inputs;
   const planned = planOrFail({
     settings,
     model: await inputs.base.config(),
     baseDataType: storage.dense,
-    dataset: { rows: train.rowCount, testExamples: questions?.length ?? 0 },
+    dataset: {
+      rows: train.rowCount,
+      examples: train.exampleCount,
+      tokens: train.tokens.length,
+      validationExamples: validation?.exampleCount ?? 0,
+      testExamples: questions?.length ?? 0,
+    },
     availableBytes: availableMemory(),
+    threads,
   });
   if (train.rowTokens !== planned.spec.rowTokens) {
     throw invalid(

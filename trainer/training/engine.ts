@@ -12,6 +12,15 @@ import { addon, type Backend, type Executor } from "../native/addon.ts";
 import type { Inputs } from "./batch.ts";
 import { initialValues } from "./initial.ts";
 
+/** Bytes of each region, and what kernels work in beside them. */
+export interface EngineMemory {
+  weights: number;
+  state: number;
+  arena: number;
+  io: number;
+  scratch: number;
+}
+
 export interface EngineOptions {
   threads: number;
   backend?: Backend;
@@ -123,10 +132,16 @@ export class Engine {
     return new Int32Array(this.#output(key, "next").slice().buffer);
   }
 
-  /** Bytes in use at most so far: mapped weights, state, io and the arena's high-water mark. */
+  /** Bytes in use at most so far. */
   peakBytes(): number {
+    return Object.values(this.memory()).reduce((total, bytes) => total + bytes, 0);
+  }
+
+  /** The same by region: the arena's are its high-water mark. */
+  memory(): EngineMemory {
     const { stateBytes, ioBytes } = this.compiled;
-    return this.weightBytes + stateBytes + ioBytes + this.#executor.arenaPeakBytes();
+    const [arena, scratch] = [this.#executor.arenaPeakBytes(), this.#executor.scratchBytes()];
+    return { weights: this.weightBytes, state: stateBytes, arena, io: ioBytes, scratch };
   }
 
   close(): void {
@@ -169,7 +184,7 @@ const bytesOf = (dtype: keyof typeof sizes, shape: readonly number[]) =>
 const floatsOf = (bytes: Uint8Array) => new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
 
 function createExecutor(compiled: Compiled, { threads, backend, poison }: EngineOptions): Executor {
-  const { stateBytes, arenaBytes, ioBytes, weights } = compiled;
+  const { stateBytes, arenaBytes, ioBytes, weights, scratch } = compiled;
   try {
     return addon().createExecutor({
       backend: backend ?? "cpu",
@@ -177,6 +192,8 @@ function createExecutor(compiled: Compiled, { threads, backend, poison }: Engine
       stateBytes,
       arenaBytes,
       ioBytes,
+      threadScratchBytes: scratch.thread,
+      sharedScratchBytes: scratch.shared,
       weights: weights.length,
       poison: poison ?? false,
     });
