@@ -42,6 +42,8 @@ declare module "@huggingface/tokenizers" {
     readonly add_prefix_space: boolean;
     readonly use_regex: boolean;
     readonly pattern: RegExp;
+    /** The character that stands for each byte. */
+    readonly byte_encoder: Readonly<Record<number, string>>;
     constructor(config: object);
   }
 
@@ -55,6 +57,8 @@ declare module "@huggingface/tokenizers" {
   }
 
   interface Model {
+    /** Of tokenizer.json. */
+    readonly config: object;
     readonly fuse_unk: boolean;
     readonly unk_token_id?: number;
     encode(words: readonly string[]): string[];

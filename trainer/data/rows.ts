@@ -79,6 +79,8 @@ function fieldsOf(row: Row, columns: Columns): Fields {
 }
 
 const longText = z.string().max(16_777_216);
+const textOrNone = longText.nullish();
+const turnList = z.array(z.unknown()).min(1).max(1024);
 
 function text(fields: Fields, field: keyof Columns): string {
   return check(longText, fields(field), field);
@@ -86,7 +88,7 @@ function text(fields: Fields, field: keyof Columns): string {
 
 /** Absent, null and "" are the same here: Alpaca's rows write a missing input in all three ways. */
 function optionalText(fields: Fields, field: keyof Columns): string {
-  return check(longText.nullish(), fields(field), field) ?? "";
+  return check(textOrNone, fields(field), field) ?? "";
 }
 
 function filled(value: string, field: string): string {
@@ -109,7 +111,7 @@ function openAi(fields: Fields, columns: Columns): Example {
 
 /** The elements of a list with some of their members under other names. */
 function renamed(list: unknown, field: string, names: Readonly<Record<string, string>>): unknown[] {
-  const elements = check(z.array(z.unknown()).min(1).max(1024), list, field);
+  const elements = check(turnList, list, field);
   const changes = Object.entries(names).filter(([name, own]) => name !== own);
   if (changes.length === 0) return elements;
   return elements.map((element) => {

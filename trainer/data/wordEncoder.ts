@@ -10,30 +10,40 @@ import {
   SplitPreTokenizer,
   type Tokenizer,
 } from "@huggingface/tokenizers";
+import { ByteMerges } from "./byteMerges.ts";
 import { RowError } from "./example.ts";
+import { maxKnownLength, WordTable } from "./wordTable.ts";
 
-/** Words whose ids are kept; then all are forgotten. About 20 MB. */
-const maxKnownWords = 100_000;
-/** Longer words are rare, and would fill the memory. */
-const maxKnownLength = 64;
+/** Words whose ids are kept: so many of the newest, and as many of those before. About 30 MB. */
+const maxKnownWords = 1 << 17;
 /** Merging is what takes long: a word of this length takes about a second, and no text has one. */
 const maxWordLength = 262_144;
 
-/** Words of a text, in order and without gaps. */
-type Split = (text: string) => readonly string[];
 type Stage = PreTokenizer | null;
+
+/** How texts become words. */
+interface Splitting {
+  /** Matches one word after the other without gaps, for most texts; undefined where there is no such pattern. */
+  readonly pattern: RegExp | undefined;
+  /** Words of any text. */
+  split(text: string): readonly string[];
+}
 
 export class WordEncoder {
   readonly #library: Tokenizer;
-  readonly #split: Split;
+  readonly #splitting: Splitting;
   readonly #byteLevel: ByteLevelPreTokenizer;
+  readonly #merges: ByteMerges | undefined;
   readonly #addedTokens: RegExp | undefined;
-  readonly #known = new Map<string, readonly number[]>();
+  #known = new WordTable(maxKnownWords);
+  /** What was known before; what is met of it is known anew. */
+  #older: WordTable | undefined;
 
-  private constructor(library: Tokenizer, split: Split, byteLevel: ByteLevelPreTokenizer) {
+  private constructor(library: Tokenizer, splitting: Splitting, byteLevel: ByteLevelPreTokenizer) {
     this.#library = library;
-    this.#split = split;
+    this.#splitting = splitting;
     this.#byteLevel = byteLevel;
+    this.#merges = ByteMerges.of(library.model.config, library, byteLevel);
     this.#addedTokens = anyOf([...library.get_added_tokens_decoder().values()].map(({ content }) => content));
   }
 
@@ -41,18 +51,14 @@ export class WordEncoder {
   static of(library: Tokenizer): WordEncoder | undefined {
     const stages = stagesOf(library);
     const last = stages.at(-1);
-    if (!(last instanceof ByteLevelPreTokenizer) || last.add_prefix_space || library.model.fuse_unk) {
-      return undefined;
-    }
+    if (!(last instanceof ByteLevelPreTokenizer) || last.add_prefix_space || library.model.fuse_unk) return undefined;
     const added = [...library.get_added_tokens_decoder().values()];
     const plain = added.every(
       ({ lstrip, rstrip, normalized }) => !lstrip && !rstrip && !(normalized && library.normalizer),
     );
     if (!plain) return undefined;
-    const splits = stages.slice(0, -1).map(splitOf);
-    if (last.use_regex) splits.push(covering(last.pattern, (text) => text.match(last.pattern) ?? []));
     const byteLevel = new ByteLevelPreTokenizer({ ...last.config, use_regex: false });
-    return new WordEncoder(library, (text) => splits.reduce<readonly string[]>(splitEach, [text]), byteLevel);
+    return new WordEncoder(library, splittingOf(stages.slice(0, -1), last), byteLevel);
   }
 
   /** Appends the ids of a text. Throws `RowError` for what cannot be encoded. */
@@ -68,22 +74,46 @@ export class WordEncoder {
     this.#encodeWords(done === 0 ? text : text.slice(done), ids);
   }
 
-  #encodeWords(text: string, ids: number[]): void {
-    if (text === "") return;
+  #encodeWords(given: string, ids: number[]): void {
+    if (given === "") return;
     const { normalizer } = this.#library;
-    for (const word of this.#split(normalizer ? normalizer(text) : text)) {
-      for (const id of this.#known.get(word) ?? this.#encodeWord(word)) ids.push(id);
-    }
+    const text = normalizer ? normalizer(given) : given;
+    const before = ids.length;
+    if (this.#encodeMatches(text, ids)) return;
+    ids.length = before;
+    for (const word of this.#splitting.split(text)) this.#encodeWord(word, 0, word.length, ids);
   }
 
-  #encodeWord(word: string): readonly number[] {
+  /** False when the pattern's matches are not the whole text. */
+  #encodeMatches(text: string, ids: number[]): boolean {
+    const { pattern } = this.#splitting;
+    if (pattern === undefined) return false;
+    for (let start = 0; start < text.length; start = pattern.lastIndex) {
+      pattern.lastIndex = start;
+      if (!pattern.test(text) || pattern.lastIndex === start) return false;
+      this.#encodeWord(text, start, pattern.lastIndex, ids);
+    }
+    return true;
+  }
+
+  #encodeWord(text: string, start: number, end: number, ids: number[]): void {
+    const usual = end - start <= maxKnownLength;
+    if (usual && this.#known.append(text, start, end, ids)) return;
+    const word = text.slice(start, end);
+    const found: number[] = [];
+    if (!(usual && this.#older?.append(word, 0, word.length, found))) this.#merge(word, found);
+    for (const id of found) ids.push(id);
+    if (this.#known.size === this.#known.capacity) {
+      this.#older = this.#known;
+      this.#known = new WordTable(maxKnownWords);
+    }
+    this.#known.add(word, found);
+  }
+
+  #merge(word: string, ids: number[]): void {
+    if (this.#merges?.append(word, ids)) return;
     if (word.length > maxWordLength) throw new RowError(`has a word of ${word.length} characters`);
-    const ids = this.#library.model.encode(this.#byteLevel.pre_tokenize(word)).map((token) => this.#idOf(token));
-    if (word.length > maxKnownLength) return ids;
-    if (this.#known.size >= maxKnownWords) this.#known.clear();
-    // A copy: a part of a text would keep the whole text in memory.
-    this.#known.set(Buffer.from(word).toString(), ids);
-    return ids;
+    for (const token of this.#library.model.encode(this.#byteLevel.pre_tokenize(word))) ids.push(this.#idOf(token));
   }
 
   #idOf(token: string): number {
@@ -98,26 +128,28 @@ function stagesOf({ pre_tokenizer }: Tokenizer): readonly Stage[] {
   return [pre_tokenizer];
 }
 
-function splitOf(stage: Stage): Split {
-  if (!stage) return (text) => [text];
-  const split: Split = (text) => stage.pre_tokenize(text);
-  const isolates =
-    stage instanceof SplitPreTokenizer && !stage.config.invert && !/removed/i.test(stage.config.behavior ?? "");
-  return isolates && stage.pattern ? covering(stage.pattern, split) : split;
-}
-
-/** Usual patterns match all of a text; then their matches are its words, and finding them is the faster way. */
-function covering(pattern: RegExp, split: Split): Split {
-  return (text) => {
-    const matches: readonly string[] = text.match(pattern) ?? [];
-    let length = 0;
-    for (const match of matches) length += match.length;
-    return length === text.length && !matches.includes("") ? matches : split(text);
+/** The stages before the byte level, and the pattern that the byte level may have of its own. */
+function splittingOf(stages: readonly Stage[], byteLevel: ByteLevelPreTokenizer): Splitting {
+  const steps: ((text: string) => readonly string[])[] = stages.map(
+    (stage) => (text) => (stage ? stage.pre_tokenize(text) : [text]),
+  );
+  const patterns = stages.map(patternOf);
+  if (byteLevel.use_regex) {
+    steps.push((text) => text.match(byteLevel.pattern) ?? []);
+    patterns.push(byteLevel.pattern);
+  }
+  const [pattern] = patterns;
+  return {
+    pattern: patterns.length === 1 && pattern ? new RegExp(pattern.source, "uy") : undefined,
+    split: (text) => steps.reduce<readonly string[]>((words, step) => words.flatMap(step), [text]),
   };
 }
 
-function splitEach(words: readonly string[], split: Split): readonly string[] {
-  return words.length === 1 ? split(words[0]!) : words.flatMap((word) => split(word));
+/** Of a stage whose words are what its pattern matches and what lies between. */
+function patternOf(stage: Stage): RegExp | undefined {
+  if (!(stage instanceof SplitPreTokenizer) || stage.pattern === null) return undefined;
+  if (stage.config.invert || /removed/i.test(stage.config.behavior ?? "") || stage.pattern.ignoreCase) return undefined;
+  return stage.pattern;
 }
 
 /** Finds the longest of these texts that begins somewhere; undefined for none. */
