@@ -4,10 +4,11 @@
  * `messages`, `tools` and `documents` (none where there are none), `add_generation_prompt`, the special tokens that the
  * tokenizer has, `raise_exception` and `strftime_now`.
  */
-import { Environment, Interpreter, parse, tokenize } from "@huggingface/jinja";
+import { Environment, parse, tokenize } from "@huggingface/jinja";
 import { z } from "zod";
 import { invalid, messageOf } from "../failure.ts";
 import { type Conversation, RowError } from "./example.ts";
+import { PythonInterpreter } from "./jinja.ts";
 import { TimeLimitError, withinTime } from "./timeLimit.ts";
 import type { SpecialTokens } from "./tokenizer.ts";
 import { tooSlow } from "./tooSlow.ts";
@@ -128,7 +129,7 @@ export class ChatTemplate {
   #run(inputs: Readonly<Record<string, unknown>>): string {
     const scope = new Environment(this.#globals);
     for (const [name, value] of Object.entries(inputs)) scope.set(name, value);
-    const result = new Interpreter(scope).run(this.#program);
+    const result = new PythonInterpreter(scope).run(this.#program);
     return String(result.value);
   }
 }

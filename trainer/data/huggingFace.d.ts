@@ -11,15 +11,39 @@ declare module "@huggingface/jinja" {
     options: { lstrip_blocks: boolean; trim_blocks: boolean },
   ): readonly object[];
   export function parse(tokens: readonly object[]): Program;
-  /** Names and their values; what it does not have is looked for in its parent. */
+  export interface RuntimeValue {
+    /** A string, a number, a boolean, null, undefined, a Map or a list of runtime values, or a function. */
+    readonly value: unknown;
+  }
   export class Environment {
+    /** What it does not have is looked for in its parent. */
     constructor(parent?: Environment);
-    /** Throws when the name has a value here. */
-    set(name: string, value: unknown): unknown;
+    /** Gives the value as the language has it. Throws when the name has a value here. */
+    set(name: string, value: unknown): RuntimeValue;
+  }
+  export interface Node {
+    readonly type: string;
+  }
+  export interface Operation extends Node {
+    readonly operator: { readonly value: string };
+    readonly left: Node;
+    readonly right: Node;
+  }
+  export interface Call extends Node {
+    /** A member of an object, or a name, which has none of these. */
+    readonly callee: Node & {
+      readonly object?: Node;
+      readonly property?: Node & { readonly value?: unknown };
+      readonly computed?: boolean;
+    };
+    readonly args: readonly Node[];
   }
   export class Interpreter {
     constructor(environment: Environment);
-    run(program: Program): { readonly value: unknown };
+    run(program: Program): RuntimeValue;
+    evaluate(node: Node, scope: Environment): RuntimeValue;
+    evaluateBinaryExpression(node: Operation, scope: Environment): RuntimeValue;
+    evaluateCallExpression(node: Call, scope: Environment): RuntimeValue;
   }
 }
 

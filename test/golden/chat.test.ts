@@ -1,0 +1,121 @@
+/**
+ * Chat templates against transformers, and the loss mask against an independent definition (chat.py): of every answer,
+ * what it adds to its own prompt up to the mark that ends it, in exactly the context in which the model is asked for it.
+ */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { codecOf } from "../../trainer/data/codec.ts";
+import { type Codec, type Encoded, encodeExample, type TrainOn } from "../../trainer/data/encode.ts";
+import { type Example, RowError } from "../../trainer/data/example.ts";
+import { readExample } from "../../trainer/data/rows.ts";
+import { Tokenizer } from "../../trainer/data/tokenizer.ts";
+import { tinyTokenizerJson } from "../../trainer/testing/tinyModel.ts";
+
+const read = (name: string) => readFileSync(fileURLToPath(new URL(name, import.meta.url)), "utf8");
+const json = <T>(name: string, schema: z.ZodType<T>): T => schema.parse(JSON.parse(read(`data/chat/${name}`)));
+
+const answer = z.strictObject({ index: z.number(), prompt: z.string(), answer: z.string() });
+const rendered = z.strictObject({ conversation: z.string(), whole: z.string(), answers: z.array(answer) });
+const refused = z.strictObject({ conversation: z.string(), refused: z.string() });
+const familyFile = z.object({
+  special: z.record(z.string(), z.string()),
+  tokens: z.array(z.string()),
+  cases: z.array(z.union([rendered, refused])),
+});
+
+type Answer = z.infer<typeof answer>;
+
+const rows = json("conversations.json", z.array(z.looseObject({ name: z.string() })));
+const conversationOf = (name: string) => {
+  const example = readExample(
+    rows.find((row) => row.name === name),
+    { format: "Messages", columns: {} },
+  );
+  assert.equal(example.kind, "messages");
+  return example as Extract<Example, { kind: "messages" }>;
+};
+
+/** A token a byte, and the family's marks. */
+function codecOfFamily(name: string, tokens: readonly string[], special: Readonly<Record<string, string>>): Codec {
+  const tokenizer = tinyTokenizerJson();
+  const vocab: [string, number][] = Object.entries(tokenizer.model.vocab).slice(0, 256);
+  const added = tokens.map((content, index) => ({ ...tokenizer.added_tokens[0]!, content, id: 256 + index }));
+  const model = { ...tokenizer.model, vocab: Object.fromEntries([...vocab, ...tokens.map((t, i) => [t, 256 + i])]) };
+  return codecOf({
+    tokenizer: JSON.stringify({ ...tokenizer, model, added_tokens: added }),
+    config: JSON.stringify(special),
+    template: read(`templates/${name}.jinja`),
+  });
+}
+
+/** Contexts and texts of the trained stretches of a sequence. */
+function stretches({ tokens, trained }: Encoded, codec: Codec): { prompt: string; answer: string }[] {
+  const text = (start: number, end: number) => codec.tokenizer.display([...tokens.subarray(start, end)]);
+  const found: { prompt: string; answer: string }[] = [];
+  for (let start = trained.indexOf(1); start >= 0; ) {
+    const stop = trained.indexOf(0, start);
+    const end = stop < 0 ? tokens.length : stop;
+    found.push({ prompt: text(0, start), answer: text(start, end) });
+    start = trained.indexOf(1, end);
+  }
+  return found;
+}
+
+for (const name of ["chatml", "llama3", "qwen2.5", "qwen3", "mistral", "gemma"]) {
+  const { special, tokens, cases } = json(`${name}.json`, familyFile);
+  const codec = codecOfFamily(name, tokens, special);
+  const eos = codec.tokenizer.special.eosToken;
+  /** Where the family's turns end otherwise, the end of sequence follows the last of them. */
+  const withoutEnd = (text: string) => (text.endsWith(eos) && name === "gemma" ? text.slice(0, -eos.length) : text);
+  const learnt = (example: Example, trainOn: TrainOn) =>
+    encodeExample(example, { trainOn, maxTokens: Number.POSITIVE_INFINITY }, codec).sequences.flatMap((sequence) =>
+      stretches(sequence, codec).map(({ prompt, answer }) => ({ prompt, answer: withoutEnd(answer) })),
+    );
+  const expected = ({ prompt, answer }: Answer) => ({ prompt, answer });
+
+  describe(name, () => {
+    for (const one of cases) {
+      const example = conversationOf(one.conversation);
+      if ("refused" in one) {
+        test(`${one.conversation}: refused, as by transformers`, () => {
+          assert.throws(() => encodeExample(example, { trainOn: "All", maxTokens: 1e6 }, codec), RowError);
+        });
+        continue;
+      }
+      test(`${one.conversation}: rendered as transformers does, each answer learnt once where it is asked for`, () => {
+        const { messages, tools } = example;
+        assert.equal(codec.template!.render(example, false), one.whole);
+        for (const { index, prompt } of one.answers) {
+          const asked = { messages: messages.slice(0, index), ...(tools && { tools }) };
+          assert.equal(codec.template!.render(asked, true), prompt);
+        }
+        if (one.answers.length === 0) assert.throws(() => learnt(example, "Responses"), /it has no answer/);
+        else {
+          assert.deepEqual(learnt(example, "Responses"), one.answers.map(expected));
+          assert.deepEqual(learnt(example, "LastResponse"), one.answers.slice(-1).map(expected));
+        }
+        const all = encodeExample(example, { trainOn: "All", maxTokens: 1e6 }, codec).sequences;
+        assert.equal(all.length, 1);
+        assert.ok(all[0]!.trained.subarray(1).every((flag) => flag === 1));
+        const text = codec.tokenizer.display([...all[0]!.tokens]);
+        assert.ok(text === one.whole || text === one.whole + eos, text);
+      });
+    }
+  });
+}
+
+const tokenizerFile = z.object({
+  tokenizer: z.looseObject({}),
+  encodings: z.array(z.object({ text: z.string(), ids: z.array(z.number()) })),
+});
+
+for (const kind of ["gpt2", "llama3", "qwen"]) {
+  test(`texts are encoded as the tokenizers library does: a tokenizer like ${kind}'s`, () => {
+    const { tokenizer, encodings } = json(`tokenizer-${kind}.json`, tokenizerFile);
+    const ours = new Tokenizer(JSON.stringify(tokenizer), JSON.stringify({ eos_token: "<|im_end|>" }));
+    for (const { text, ids } of [...encodings, ...encodings]) assert.deepEqual(ours.encode(text), ids, text);
+  });
+}
