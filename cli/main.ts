@@ -7,6 +7,8 @@ import { messageOf, StageFailure } from "../trainer/failure.ts";
 import { helpText, readArguments, UsageError } from "./arguments.ts";
 import { type Command, createSession, Interrupted, type Session } from "./command.ts";
 import { chatCommand } from "./commands/chat.ts";
+import { exportCommand } from "./commands/export.ts";
+import { gcCommand } from "./commands/gc.ts";
 import { planCommand } from "./commands/plan.ts";
 import { runCommand } from "./commands/run.ts";
 import { watchCommand } from "./commands/watch.ts";
@@ -19,6 +21,8 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ["plan", planCommand],
   ["chat", chatCommand],
   ["watch", watchCommand],
+  ["export", exportCommand],
+  ["gc", gcCommand],
 ]);
 
 const crash = 1;

@@ -19,6 +19,8 @@ export const storeLayout = {
   /** Which objects hold a base's quantised shards; `how` names the quantisation. */
   quantized: (root: string, baseSha256Hex: string, how: string) => `${root}/quantized/${baseSha256Hex}-${how}.json`,
   run: (root: string, runHash: string) => `${root}/runs/${runHash}`,
+  /** What the run's inputs are: the objects that it needs. */
+  pins: (run: string) => `${run}/pins.json`,
   checkpoints: (run: string) => `${run}/checkpoints`,
   adapter: (run: string) => `${run}/adapter`,
   /** The same settings share a directory; others of the same name, of another job with this run, have their own. */

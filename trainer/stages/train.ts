@@ -41,11 +41,18 @@ export async function runTrain(file: TrainFile, context: StageContext): Promise<
     let finished = await known();
     if (finished) return resultOf(finished, true);
     const epoch = await WriterEpoch.take(context.stores, run);
+    await writePins(file, context, run);
     // The writer before may have finished, and cleared its checkpoints, since the first look.
     finished = await known();
     if (finished) return resultOf(finished, true);
     return resultOf(await train(file, context, run, epoch), false);
   });
+}
+
+/** Says which objects the run needs, for whoever clears the store. */
+async function writePins({ pins }: TrainFile, { stores }: StageContext, run: string): Promise<void> {
+  const uri = storeLayout.pins(run);
+  if (!(await stores.of(uri).stat(uri))) await stores.of(uri).write(uri, Buffer.from(JSON.stringify(pins)));
 }
 
 const resultOf = ({ figures, digest }: WrittenReport, reused: boolean): TrainResult => ({

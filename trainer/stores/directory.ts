@@ -110,7 +110,7 @@ async function removeLeftovers(stores: Stores, uri: string, before: number): Pro
   const store = stores.of(uri);
   const [parent, name] = [uri.slice(0, uri.lastIndexOf("/")), uri.slice(uri.lastIndexOf("/") + 1)];
   const leftovers = new Set<string>();
-  for (const { path } of await store.list(parent)) {
+  for (const { path } of await store.list(parent, `${name}.tmp-`)) {
     const [suffix, begun] = (path.startsWith(name) && temporarySuffix.exec(path.slice(name.length))) || [];
     if (suffix !== undefined && Number(begun) < before) leftovers.add(suffix);
   }

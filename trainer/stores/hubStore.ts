@@ -89,12 +89,12 @@ export class HubStore implements Store {
     throw corrupt("DigestMismatch", `${uri}: its bytes do not have the digest that the hub gives for them`);
   }
 
-  async list(uri: string): Promise<Entry[]> {
+  async list(uri: string, beginning = ""): Promise<Entry[]> {
     const { path } = repositoryOf(uri);
     const prefix = path === "" ? "" : `${path}/`;
     const files = await this.#tree(uri);
     return files
-      .filter((file) => file.path.startsWith(prefix))
+      .filter((file) => file.path.startsWith(`${prefix}${beginning}`))
       .map(({ blob: _, ...entry }) => ({ ...entry, path: entry.path.slice(prefix.length) }));
   }
 

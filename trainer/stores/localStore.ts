@@ -41,10 +41,12 @@ export class LocalStore implements Store {
     yield* createReadStream("", { fd: handle, highWaterMark: 1 << 20 });
   }
 
-  async list(uri: string): Promise<Entry[]> {
+  async list(uri: string, beginning = ""): Promise<Entry[]> {
     const root = this.#pathOf(uri);
+    const tops = beginning === "" ? [""] : (await namesIn(root)).filter((name) => name.startsWith(beginning));
+    const files = await Promise.all(tops.map((top) => filesAt(root, top)));
     const entries: Entry[] = [];
-    for (const file of await filesBelow(root)) {
+    for (const file of files.flat()) {
       const entry = await entryAt(path.join(root, file), file);
       if (entry) entries.push(entry);
     }
@@ -135,6 +137,21 @@ async function entryAt(file: string, name: string): Promise<Entry | undefined> {
     if (isAbsent(error)) return undefined;
     throw error;
   }
+}
+
+async function namesIn(root: string): Promise<string[]> {
+  try {
+    return await readdir(root);
+  } catch (error) {
+    if (isAbsent(error)) return [];
+    throw error;
+  }
+}
+
+/** A file of `root`, or the files below a directory of it, relative to `root`. */
+async function filesAt(root: string, top: string): Promise<string[]> {
+  if (top !== "" && (await entryAt(path.join(root, top), top))) return [top];
+  return (await filesBelow(path.join(root, top))).map((file) => path.join(top, file));
 }
 
 async function filesBelow(root: string): Promise<string[]> {

@@ -53,15 +53,16 @@ export class S3Store implements Store {
     return this.#bytes(uri, undefined);
   }
 
-  async list(uri: string): Promise<Entry[]> {
+  async list(uri: string, beginning = ""): Promise<Entry[]> {
     const key = keyOf(uri);
-    const prefix = key === "" ? "" : `${key}/`;
+    const directory = key === "" ? "" : `${key}/`;
+    const prefix = `${directory}${beginning}`;
     const entries: Entry[] = [];
     let token: string | undefined;
     do {
       const query = { "list-type": "2", prefix, ...(token && { "continuation-token": token }) };
       const { text } = await this.#requests.call({ method: "GET", query }, [200]);
-      for (const item of elements(text, "Contents")) entries.push(entryOf(item, prefix));
+      for (const item of elements(text, "Contents")) entries.push(entryOf(item, directory));
       token = element(text, "NextContinuationToken");
     } while (token !== undefined);
     return entries.filter(({ path }) => path !== "" && !path.endsWith("/")).sort((a, b) => (a.path < b.path ? -1 : 1));
@@ -143,11 +144,11 @@ const isCommit = ({ path }: Entry) => path === commitFile;
 
 const keyOf = (uri: string) => uri.replace(/^s3:\/\/[^/]+\/?/, "").replace(/\/+$/, "");
 
-function entryOf(xml: string, prefix: string): Entry {
+function entryOf(xml: string, directory: string): Entry {
   const key = element(xml, "Key") ?? "";
   const text = (name: string) => element(xml, name) ?? "";
   return {
-    path: key.slice(prefix.length),
+    path: key.slice(directory.length),
     bytes: Number(text("Size")),
     version: text("ETag"),
     modifiedAt: timeOf(text("LastModified")),

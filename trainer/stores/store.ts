@@ -32,8 +32,11 @@ export interface Store {
   read(uri: string, range?: ByteRange): Promise<Uint8Array>;
   /** A file's bytes in chunks. Throws `MissingFileError` when there is none. */
   stream(uri: string): AsyncIterable<Uint8Array>;
-  /** Files below a directory, in order of their paths; none when there is no such directory. */
-  list(uri: string): Promise<Entry[]>;
+  /**
+   * Files below a directory, in order of their paths; none when there is no such directory. With `beginning`, of those
+   * alone whose path begins with it: what lies beside them is not looked at.
+   */
+  list(uri: string, beginning?: string): Promise<Entry[]>;
   /** Puts a file in place, replacing one that was there. */
   write(uri: string, content: Content): Promise<void>;
   /** Makes a file if there is none; false when there is one. Of several who try, one succeeds; its name is what counts. */

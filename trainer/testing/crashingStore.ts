@@ -27,8 +27,8 @@ export class CrashingStore implements Store {
     return this.#inner.stream(uri);
   }
 
-  async list(uri: string): Promise<Entry[]> {
-    return await this.#inner.list(uri);
+  async list(uri: string, beginning?: string): Promise<Entry[]> {
+    return await this.#inner.list(uri, beginning);
   }
 
   async localFile(uri: string): Promise<string | undefined> {

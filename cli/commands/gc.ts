@@ -1,0 +1,111 @@
+/**
+ * `luthier gc`: says what nobody needs any more in an artifact store, and removes it when told to. It errs on the side of
+ * keeping: only what is old and not referred to goes, and with a cluster what none of its objects names.
+ */
+import { adapters, type FineTuneJob, fineTuneJobs, fineTuneRuns } from "../../operator/api/kinds.ts";
+import { classified } from "../../trainer/stages/classify.ts";
+import { findGarbage, type Garbage, type Live, removeGarbage } from "../../trainer/stores/garbage.ts";
+import { Stores } from "../../trainer/stores/stores.ts";
+import { type Arguments, choiceOf, integerOf, optionOf } from "../arguments.ts";
+import { type Connection, connect } from "../cluster/connect.ts";
+import { type Command, commonOptions, outputFormats, type Session } from "../command.ts";
+import { readClaims } from "../fineTuneJob.ts";
+import { placeOf } from "../places.ts";
+import { formatBytes } from "../ui/format.ts";
+import { table } from "../ui/table.ts";
+
+const usage = {
+  command: "luthier gc",
+  positionals: ["STORE"],
+  summary: "Shows what nobody needs any more in an artifact store, and removes it with --delete.",
+  details: [
+    "STORE is the directory or URI of one namespace's artifacts: spec.artifacts.uri, a slash, the namespace.",
+    "Of it, objects that no run and no prepared input refers to, and what killed processes left unfinished. With --cluster",
+    "also runs and prepared inputs that no FineTuneJob, FineTuneRun or Adapter of that namespace names.",
+    "  luthier gc s3://models/luthier/team --cluster --namespace team",
+  ],
+  options: {
+    delete: { help: "remove it; without this it is only shown" },
+    days: { value: "N", help: "only what is older than so many days; default: 7" },
+    cluster: { help: "ask the cluster which runs and inputs are named" },
+    kubeconfig: commonOptions.kubeconfig,
+    namespace: commonOptions.namespace,
+    claim: commonOptions.claim,
+    output: commonOptions.output,
+    help: commonOptions.help,
+  },
+} as const;
+
+export const gcCommand: Command = { usage, run };
+
+const dayMs = 86_400_000;
+
+async function run(args: Arguments, session: Session): Promise<number> {
+  const format = choiceOf(args, "output", outputFormats, "text");
+  const days = integerOf(args, "days", 0, 3650, 7);
+  const { uri: root, claims } = placeOf(args.positionals[0] ?? "", "luthier-artifacts");
+  const stores = new Stores({ claims: new Map([...readClaims(args.values.get("claim") ?? []), ...claims]) });
+  const live = args.switches.has("cluster") ? await liveOf(args) : undefined;
+  const options = { stores, root, before: Date.now() - days * dayMs, live };
+  const { garbage, unknownRun } = await classified(() => findGarbage(options));
+  const removed: Garbage[] = [];
+  if (args.switches.has("delete")) {
+    const onRemoved = (one: Garbage) => {
+      session.signal.throwIfAborted();
+      removed.push(one);
+    };
+    await classified(() => removeGarbage(options, garbage, onRemoved));
+  }
+  const bytes = garbage.reduce((sum, one) => sum + one.bytes, 0);
+  if (format === "json") {
+    session.write(
+      `${JSON.stringify({ garbage, bytes, removed: removed.length, ...(unknownRun && { unknownRun }) }, null, 2)}\n`,
+    );
+    return 0;
+  }
+  if (unknownRun) session.screen.print(`run ${unknownRun} does not say what it needs: no object is taken for garbage`);
+  session.write(`${lines(garbage, bytes, args.switches.has("delete")).join("\n")}\n`);
+  return 0;
+}
+
+function lines(garbage: readonly Garbage[], bytes: number, deleted: boolean): string[] {
+  if (garbage.length === 0) return ["nothing to remove"];
+  const rows = garbage.map(({ path, bytes: size, reason }) => [`  ${path}`, formatBytes(size), reason]);
+  const end = deleted ? "removed" : "could be removed: the same command with --delete does it";
+  return [
+    ...table(rows, [1]),
+    `${garbage.length} ${garbage.length === 1 ? "file" : "files"}, ${formatBytes(bytes)}: ${end}`,
+  ];
+}
+
+async function liveOf(args: Arguments): Promise<Live> {
+  const connection = connect(optionOf(args, "kubeconfig"), optionOf(args, "namespace"));
+  try {
+    return await namedIn(connection);
+  } finally {
+    await connection.close();
+  }
+}
+
+async function namedIn({ client, namespace }: Connection): Promise<Live> {
+  const [jobs, runs, made] = [
+    (await client.list(fineTuneJobs, { namespace })).items,
+    (await client.list(fineTuneRuns, { namespace })).items,
+    (await client.list(adapters, { namespace })).items,
+  ];
+  const pins = [
+    ...jobs.flatMap(({ status }: FineTuneJob) => status?.pins ?? []),
+    ...runs.map(({ spec }) => spec.pins),
+    ...made.map(({ spec }) => spec.provenance),
+  ];
+  const digests = pins.flatMap(({ baseDigest, datasetDigest, evaluationSetDigest }) => [
+    baseDigest,
+    datasetDigest,
+    ...(evaluationSetDigest === undefined ? [] : [evaluationSetDigest]),
+  ]);
+  return {
+    runHashes: new Set([...runs.map(({ spec }) => spec.runHash), ...made.map(({ spec }) => spec.provenance.runHash)]),
+    prepareKeys: new Set(pins.map(({ prepareKey }) => prepareKey)),
+    digests: new Set(digests),
+  };
+}

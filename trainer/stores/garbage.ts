@@ -1,0 +1,176 @@
+/**
+ * What nobody needs any more in an artifact store (`<artifacts.uri>/<namespace>`): objects that neither a prepared input nor
+ * a run refers to, and what killed writers left. With `live`, from a cluster, also the runs and prepared inputs that no
+ * FineTuneJob, FineTuneRun or Adapter names. Only what is old is looked at: who stages something now refers to it later.
+ *
+ * Nothing is guessed: where a run does not say what it needs, no object is garbage.
+ */
+import { z } from "zod";
+import { jsonOf } from "./directory.ts";
+import { Objects } from "./objects.ts";
+import type { Entry } from "./store.ts";
+import type { Stores } from "./stores.ts";
+
+/** What a cluster's objects name. */
+export interface Live {
+  runHashes: ReadonlySet<string>;
+  prepareKeys: ReadonlySet<string>;
+  /** Digests of pins. */
+  digests: ReadonlySet<string>;
+}
+
+export interface Garbage {
+  /** Relative to the store's root. */
+  path: string;
+  bytes: number;
+  reason:
+    | "an object that nothing refers to"
+    | "a run that nothing names"
+    | "an input that nothing names"
+    | "unfinished";
+}
+
+export interface GarbageOptions {
+  stores: Stores;
+  /** `<artifacts.uri>/<namespace>`. */
+  root: string;
+  /** Files that changed after this are left alone; in milliseconds. */
+  before: number;
+  live?: Live | undefined;
+}
+
+export interface FoundGarbage {
+  garbage: Garbage[];
+  /** A run that does not say what it needs, if there is one: then no object was judged. */
+  unknownRun: string | undefined;
+}
+
+export async function findGarbage(options: GarbageOptions): Promise<FoundGarbage> {
+  const { stores, root, before, live } = options;
+  const entries = await stores.of(root).list(root);
+  const groups = groupsOf(entries);
+  const isLive = { runs: live?.runHashes, prepared: live?.prepareKeys };
+  const dead = [...groups.values()].filter(
+    ({ kind, name, newest }) => newest < before && isLive[kind]?.has(name) === false,
+  );
+  const kept = [...groups.values()].filter((group) => !dead.includes(group));
+  const references = new References(options);
+  for (const digest of live?.digests ?? []) await references.add(digest);
+  let unknownRun: string | undefined;
+  for (const group of kept) if (!(await references.addOf(group))) unknownRun = group.name;
+  const old = entries.filter(({ modifiedAt }) => modifiedAt > 0 && modifiedAt < before);
+  const deadFiles = new Map(dead.flatMap((group) => group.files.map((file) => [file, group.kind] as const)));
+  const garbage = old.flatMap(({ path, bytes }): Garbage[] => {
+    const kind = deadFiles.get(path);
+    if (kind !== undefined) return [{ path, bytes, reason: deadReasons[kind] }];
+    if (isUnfinished(path)) return [{ path, bytes, reason: "unfinished" }];
+    const digest = objectDigest(path);
+    const isNeeded = digest === undefined || unknownRun !== undefined || references.has(digest);
+    return isNeeded ? [] : [{ path, bytes, reason: "an object that nothing refers to" }];
+  });
+  return { garbage, unknownRun };
+}
+
+/** Removes what is garbage now as it was then, and calls `onRemoved` for each; what came to be needed since stays. */
+export async function removeGarbage(
+  options: GarbageOptions,
+  found: readonly Garbage[],
+  onRemoved: (one: Garbage) => void,
+): Promise<void> {
+  const { stores, root } = options;
+  const still = new Set((await findGarbage(options)).garbage.map(({ path }) => path));
+  // A manifest goes before its files: half a directory must not look whole.
+  const order = (path: string) => (path.endsWith("/manifest.json") ? 0 : 1);
+  for (const one of found.toSorted((a, b) => order(a.path) - order(b.path))) {
+    if (!still.has(one.path)) continue;
+    await stores.of(root).remove(`${root}/${one.path}`);
+    onRemoved(one);
+  }
+}
+
+interface Group {
+  kind: "runs" | "prepared";
+  /** Its hash or key. */
+  name: string;
+  files: string[];
+  newest: number;
+}
+
+const deadReasons = { runs: "a run that nothing names", prepared: "an input that nothing names" } as const;
+
+function groupsOf(entries: readonly Entry[]): Map<string, Group> {
+  const groups = new Map<string, Group>();
+  for (const { path, modifiedAt } of entries) {
+    const [, kind, name = ""] = /^(runs|prepared)\/([0-9a-f]{64})\//.exec(path) ?? [];
+    if (kind !== "runs" && kind !== "prepared") continue;
+    const group = groups.get(`${kind}/${name}`) ?? { kind, name, files: [], newest: 0 };
+    group.files.push(path);
+    group.newest = Math.max(group.newest, modifiedAt);
+    groups.set(`${kind}/${name}`, group);
+  }
+  return groups;
+}
+
+const isUnfinished = (path: string) => /^incoming\//.test(path) || /\.tmp-[0-9]+-[^/]+\//.test(path);
+
+const objectDigest = (path: string) => {
+  const [, hex] = /^objects\/([0-9a-f]{64})$/.exec(path) ?? [];
+  return hex === undefined ? undefined : `sha256:${hex}`;
+};
+
+const digestsIn = (text: string) => text.match(/sha256:[0-9a-f]{64}/g) ?? [];
+
+const pinned = z.looseObject({
+  baseDigest: z.string(),
+  datasetDigest: z.string(),
+  evaluationSetDigest: z.string().optional(),
+});
+const withPins = z.union([pinned, z.looseObject({ pins: pinned }).transform(({ pins }) => pins)]);
+
+/** Digests that something refers to, followed through the manifests that pins name. */
+class References {
+  readonly #options: GarbageOptions;
+  readonly #objects: Objects;
+  readonly #found = new Set<string>();
+
+  constructor(options: GarbageOptions) {
+    this.#options = options;
+    this.#objects = new Objects(options.stores, options.root);
+  }
+
+  has(digest: string): boolean {
+    return this.#found.has(digest);
+  }
+
+  /** A pin: the manifest that it names, what that lists, and the original of a quantised base. */
+  async add(digest: string): Promise<void> {
+    if (this.#found.has(digest)) return;
+    this.#found.add(digest);
+    const bytes = await this.#objects.read(digest).catch(() => undefined);
+    if (bytes === undefined) return;
+    const { original } = Object(jsonOf(bytes));
+    for (const one of digestsIn(Buffer.from(bytes).toString("utf8"))) if (one !== original) this.#found.add(one);
+    if (typeof original === "string") await this.add(original);
+  }
+
+  /** What a run or a prepared input refers to; false when it does not say. */
+  async addOf({ kind, name, files }: Group): Promise<boolean> {
+    if (kind === "prepared") {
+      for (const digest of digestsIn(await this.#text(`prepared/${name}/manifest.json`))) this.#found.add(digest);
+      return true;
+    }
+    const saying = ["pins.json", "report.json"]
+      .map((file) => `runs/${name}/${file}`)
+      .find((file) => files.includes(file));
+    const parsed = withPins.safeParse(saying && jsonOf(Buffer.from(await this.#text(saying))));
+    if (!parsed.success) return false;
+    const { baseDigest, datasetDigest, evaluationSetDigest } = parsed.data;
+    for (const digest of [baseDigest, datasetDigest, evaluationSetDigest]) if (digest) await this.add(digest);
+    return true;
+  }
+
+  async #text(path: string): Promise<string> {
+    const { stores, root } = this.#options;
+    return Buffer.from(await stores.of(root).read(`${root}/${path}`)).toString("utf8");
+  }
+}
