@@ -45,10 +45,10 @@ test("programs built from Go modules", () => {
   );
 });
 
-/** The programs of a go.mod's `tool` lines. */
+/** The programs of a go.mod's `tool` lines, alone or in a block. */
 function toolsOf(goMod: string): string[] {
-  const block = /^tool \(([^)]*)\)$/m.exec(goMod)?.[1] ?? "";
-  return block.split("\n").flatMap((line) => line.trim() || []);
+  const words = [...goMod.matchAll(/^tool (?:\(([^)]*)\)|(\S+))$/gm)].map(([, block, one]) => block ?? one ?? "");
+  return words.flatMap((text) => text.split("\n")).flatMap((line) => line.trim() || []);
 }
 
 /** "a/b/c" may be of the modules "a/b/c", "a/b" or "a". */

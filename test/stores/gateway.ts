@@ -3,29 +3,20 @@
  * one bucket and one account.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { cached, recipeDigest } from "../../tools/setup/cache.ts";
-import { run } from "../../tools/setup/command.ts";
-import { findGo } from "../../tools/setup/go.ts";
+import { buildGoPrograms } from "../../tools/setup/goPrograms.ts";
 import { CredentialSource } from "../../trainer/stores/credentials.ts";
 import { usualPatience } from "../../trainer/stores/http.ts";
 import { S3Requests } from "../../trainer/stores/s3Requests.ts";
 
-const module = fileURLToPath(new URL("programs", import.meta.url));
-
 /** Path of the server's program. The first build takes a minute. */
 async function buildGateway(): Promise<string> {
-  const files = ["go.mod", "go.sum"].map((name) => readFileSync(path.join(module, name), "utf8"));
-  const directory = await cached("gateway", recipeDigest(files), async (work) => {
-    const go = await findGo(() => {});
-    const env = { ...process.env, CGO_ENABLED: "0", GOTOOLCHAIN: "local", GOWORK: "off" };
-    await run(go, ["build", "-trimpath", "-ldflags", "-s -w", "-o", `${work}/`, "tool"], { cwd: module, env });
-  });
-  return path.join(directory, "versitygw");
+  const directory = fileURLToPath(new URL("programs", import.meta.url));
+  return path.join(await buildGoPrograms({ kind: "gateway", directory }, () => {}), "versitygw");
 }
 
 export interface Gateway {

@@ -1,0 +1,53 @@
+// Programs of a pinned Go module, built once into the cache. The cache key is the module's files and the build's flags, so a
+// change of a version rebuilds and nothing else does. Modules are fetched as `go env` says.
+
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { cached, recipeDigest } from "./cache.ts";
+import { run } from "./command.ts";
+import { findGo } from "./go.ts";
+import { type OnProgress, withHeartbeat } from "./progress.ts";
+
+export interface GoModule {
+  /** Names the cache entry and the stage. */
+  readonly kind: string;
+  /** Where its go.mod lies. */
+  readonly directory: string;
+  /** What is built; `tool` (the default alone) stands for the module's tool lines. */
+  readonly packages?: readonly string[];
+  /** Sources of the module's own that the programs are made of. */
+  readonly sources?: readonly string[];
+  readonly linkerFlags?: string;
+}
+
+/** Directory with the programs; `finish` may rename what was built. */
+export async function buildGoPrograms(
+  module: GoModule,
+  onProgress: OnProgress,
+  finish: (directory: string) => void = () => {},
+): Promise<string> {
+  const { directory, kind, sources = [], linkerFlags = "-s -w" } = module;
+  const files = ["go.mod", "go.sum", ...sources].map((file) => readFileSync(path.join(directory, file), "utf8"));
+  return cached(kind, recipeDigest([...files, linkerFlags]), async (work) => {
+    const go = await findGo(onProgress);
+    await withHeartbeat(onProgress, (report) => build(go, { ...module, linkerFlags }, work, report));
+    finish(work);
+  });
+}
+
+async function build(go: string, module: GoModule, out: string, onProgress: OnProgress): Promise<void> {
+  const { directory, kind, packages = ["tool"], linkerFlags = "" } = module;
+  const report = (message: string, fraction: number) => onProgress({ stage: `build ${kind}`, message, fraction });
+  report("fetching Go modules", 0);
+  const env = { ...process.env, CGO_ENABLED: "0", GOTOOLCHAIN: "local", GOWORK: "off" };
+  const listed = await run(go, ["list", "-deps", ...packages], { cwd: directory, env });
+  const total = listed.stdout.trim().split("\n").length;
+  let compiled = 0;
+  const onLine = (line: string) => {
+    compiled++;
+    if (compiled % 20 === 1) report(`compiling ${line}`, Math.min(0.99, compiled / total));
+  };
+  const args = ["build", "-v", "-trimpath", "-ldflags", linkerFlags, "-o", `${out}/`, ...packages];
+  await run(go, args, { cwd: directory, env, onLine });
+  report("done", 1);
+}
