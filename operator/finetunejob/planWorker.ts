@@ -1,5 +1,5 @@
 /** One plan in a thread of its own: a hostile model configuration can neither stall nor exhaust the operator. */
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort } from "node:worker_threads";
 import { plan } from "../../trainer/plan.ts";
 import type { PlanAnswer, PlanQuestion } from "./planner.ts";
 
@@ -25,5 +25,4 @@ function answer(question: PlanQuestion): PlanAnswer {
   }
 }
 
-const question: PlanQuestion = workerData;
-parentPort?.postMessage(answer(question));
+parentPort?.on("message", (question: PlanQuestion) => parentPort?.postMessage(answer(question)));

@@ -1,8 +1,7 @@
 /**
- * Asks the trainer's planner, in a worker thread with a time and memory limit, one at a time, and remembers the answers.
+ * Asks the trainer's planner, in a thread of its own (planThread.ts), one at a time, and remembers the answers.
  * A refusal is an answer; a planner that took too long or broke is asked again, after a back-off that doubles.
  */
-import { Worker } from "node:worker_threads";
 import { effectiveSettings } from "../../trainer/contract/effective.ts";
 import type { PlanInput, Plan as TrainerPlan } from "../../trainer/plan.ts";
 import type { FineTuneJobSpec, Inputs } from "../api/fineTuneJob.ts";
@@ -11,6 +10,7 @@ import { bytesText } from "../jobs/quantity.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { assumedCores, coreLimit } from "./fit.ts";
 import { modelOf } from "./pins.ts";
+import { PlanThread } from "./planThread.ts";
 import type { Plan } from "./world.ts";
 
 export type PlanQuestion = PlanInput;
@@ -37,17 +37,16 @@ interface Remembered {
 const baseRetryMs = 60_000;
 const maxRetryMs = 3_600_000;
 const usualTimeLimitMs = 30_000;
-const memoryLimitMb = 1024;
 const remembered = 512;
 
 export class Planner {
   readonly #answers = new Map<string, Remembered>();
-  readonly #timeLimitMs: number;
+  readonly #thread: PlanThread;
   readonly #clock: Clock;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: { timeLimitMs?: number; clock?: Clock } = {}) {
-    this.#timeLimitMs = options.timeLimitMs ?? usualTimeLimitMs;
+    this.#thread = new PlanThread(options.timeLimitMs ?? usualTimeLimitMs);
     this.#clock = options.clock ?? systemClock;
   }
 
@@ -86,7 +85,7 @@ export class Planner {
   #ask(key: string, question: PlanQuestion): Remembered {
     const known = this.#answers.get(key);
     if (known && this.#now() < known.askAgainAt) return known;
-    const answer = this.#last.then(() => inWorker(question, this.#timeLimitMs));
+    const answer = this.#last.then(() => this.#thread.ask(question));
     const asked = { answer, breaks: known?.breaks ?? 0, askAgainAt: Number.POSITIVE_INFINITY };
     asked.answer = answer.then((given) => {
       if (given.kind === "broken") asked.askAgainAt = this.#now() + retryDelayMs(asked.breaks++);
@@ -105,25 +104,3 @@ export class Planner {
 }
 
 const retryDelayMs = (breaks: number) => Math.min(baseRetryMs * 2 ** breaks, maxRetryMs);
-
-/** Never rejects: what goes wrong in there is an answer. */
-function inWorker(question: PlanQuestion, timeLimitMs: number): Promise<PlanAnswer> {
-  return new Promise((resolve) => {
-    const worker = new Worker(new URL("./planWorker.ts", import.meta.url), {
-      workerData: question,
-      resourceLimits: { maxOldGenerationSizeMb: memoryLimitMb },
-    });
-    const end = (answer: PlanAnswer) => {
-      clearTimeout(timer);
-      resolve(answer);
-      void worker.terminate();
-    };
-    const fail = (message: string) => end({ kind: "broken", message });
-    const timer = setTimeout(() => fail(`the plan took longer than ${timeLimitMs / 1000} s`), timeLimitMs);
-    worker.once("message", end);
-    worker.once("error", (error) =>
-      fail(`the planner failed: ${error instanceof Error ? error.message : String(error)}`),
-    );
-    worker.once("exit", (code) => fail(`the planner ended with code ${code}`));
-  });
-}

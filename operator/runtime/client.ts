@@ -144,10 +144,10 @@ export class Client {
     }
   }
 
-  /** The last lines of a container's log. */
+  /** The last lines of a container's log. A kubelet that does not answer is not waited for: nobody needs it to. */
   async log(at: At, options: { container: string; tailLines: number; limitBytes: number }): Promise<string> {
     const path = `/api/v1/namespaces/${encodeURIComponent(at.namespace)}/pods/${encodeURIComponent(at.name)}/log`;
-    return this.#transport.text({ method: "GET", path, query: options });
+    return this.#transport.text({ method: "GET", path, query: options, requestTimeoutMs: 5_000, maxAttempts: 1 });
   }
 
   /** One line an event of a watch. */

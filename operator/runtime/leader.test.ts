@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import type { RequestListener } from "node:http";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
+import { LeaseServer } from "../testing/leaseServer.ts";
 import { withServer } from "../testing/server.ts";
 import { Client } from "./client.ts";
 import { claim, LeaderElector, type Lease } from "./leader.ts";
@@ -29,32 +29,6 @@ const cases = [
 
 for (const { name, expected, ...observed } of cases) {
   test(name, () => assert.equal(claim(observed, "me"), expected));
-}
-
-/** One Lease behind HTTP, as the API server keeps it: a write with an old version is refused. */
-class LeaseServer {
-  lease: Lease | undefined;
-  #version = 0;
-  /** While it is silent it takes requests and never answers. */
-  silent = false;
-
-  put(lease: Lease): void {
-    this.lease = { ...lease, metadata: { ...lease.metadata, resourceVersion: `${++this.#version}` } };
-  }
-
-  readonly listener: RequestListener = async (request, response) => {
-    if (this.silent) return;
-    if (request.method === "GET") {
-      response.writeHead(this.lease ? 200 : 404).end(JSON.stringify(this.lease ?? {}));
-      return;
-    }
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk);
-    const written: Lease = JSON.parse(Buffer.concat(chunks).toString());
-    const current = written.metadata.resourceVersion === this.lease?.metadata.resourceVersion;
-    if (current) this.put(written);
-    response.writeHead(current ? 200 : 409).end(JSON.stringify(this.lease));
-  };
 }
 
 const times = { leaseDurationMs: 1_000, renewDeadlineMs: 400, retryPeriodMs: 50 };

@@ -119,3 +119,27 @@ test("watches that end at once with nothing are not opened ever faster", async (
   // Half of 200, 400 and 800 ms at the least.
   assert.ok(performance.now() - started >= 700);
 });
+
+test("a list in pages is one list, and counts when its last page is there", async () => {
+  const asked: (string | null)[] = [];
+  const listener = (request: IncomingMessage, response: ServerResponse) => {
+    const query = new URL(request.url ?? "", "http://x").searchParams;
+    if (query.get("watch") === "true") return quiet(query, response);
+    asked.push(query.get("continue"));
+    const last = query.get("continue") === "next";
+    const metadata = { resourceVersion: "7", ...(last ? {} : { continue: "next" }) };
+    response.end(JSON.stringify({ metadata, items: [thing(last ? "b" : "a", "1")] }));
+  };
+  const store = new Store<KubeObject>({});
+  const stop = new AbortController();
+  await withServer(listener, async (transport) => {
+    const log = pino({ level: "silent" });
+    const reflector = new Reflector({ client: new Client(transport), resource: things, store, log });
+    const running = reflector.run(stop.signal);
+    await reflector.synced;
+    assert.equal(store.size, 2);
+    stop.abort();
+    await running;
+  });
+  assert.deepEqual(asked, [null, "next"]);
+});

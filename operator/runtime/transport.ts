@@ -18,6 +18,9 @@ export interface Call {
   body?: unknown;
   contentType?: string;
   signal?: AbortSignal | undefined;
+  /** Less patience than the transport's usual. */
+  requestTimeoutMs?: number;
+  maxAttempts?: number;
 }
 
 export interface TransportOptions {
@@ -53,6 +56,7 @@ export class Transport {
   #credentials: Credentials | undefined;
   #dispatcher: Dispatcher | undefined;
   #mayWrite = () => true;
+  #closed = false;
 
   constructor(config: KubeConfig, options: TransportOptions) {
     const cluster = config.getCurrentCluster();
@@ -80,7 +84,7 @@ export class Transport {
 
   /** Throws `ApiError` for an answer that is not 2xx. */
   async text(call: Call): Promise<string> {
-    const { requestTimeoutMs = usualTimeoutMs, maxAttempts = usualAttempts } = this.#options;
+    const { requestTimeoutMs = usualTimeoutMs, maxAttempts = usualAttempts } = { ...this.#options, ...call };
     for (let attempt = 1; ; attempt++) {
       try {
         const limit = AbortSignal.timeout(requestTimeoutMs);
@@ -89,7 +93,7 @@ export class Transport {
         return await response.body.text();
       } catch (error) {
         const delay = attempt < maxAttempts ? retryDelayMs(call.method, error, attempt) : undefined;
-        if (delay === undefined || call.signal?.aborted) throw error;
+        if (delay === undefined || this.#closed || call.signal?.aborted) throw error;
         await sleep(delay, undefined, { signal: call.signal });
       }
     }
@@ -107,6 +111,7 @@ export class Transport {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     await this.#dispatcher?.destroy();
   }
 

@@ -1,0 +1,63 @@
+/**
+ * The thread that the planner runs in, with a time and a memory limit: a hostile model cannot starve the operator's own
+ * loop. It is started for the first question and kept for the next ones, since starting it costs ten times a plan; it is
+ * ended when it is late, broken, or idle.
+ */
+import { Worker } from "node:worker_threads";
+import type { PlanAnswer, PlanQuestion } from "./planner.ts";
+
+const memoryLimitMb = 1024;
+const idleMs = 30_000;
+
+export class PlanThread {
+  readonly #timeLimitMs: number;
+  #worker: Worker | undefined;
+  #idle: NodeJS.Timeout | undefined;
+
+  constructor(timeLimitMs: number) {
+    this.#timeLimitMs = timeLimitMs;
+  }
+
+  /** One question at a time. Never rejects: what goes wrong in there is an answer. */
+  ask(question: PlanQuestion): Promise<PlanAnswer> {
+    clearTimeout(this.#idle);
+    const worker = this.#worker ?? this.#start();
+    this.#worker = worker;
+    return new Promise((resolve) => {
+      const end = (answer: PlanAnswer) => {
+        clearTimeout(timer);
+        worker.off("message", end).off("error", broke).off("exit", exited);
+        if (answer.kind === "broken") this.#stop();
+        else this.#idle = setTimeout(() => this.#stop(), idleMs).unref();
+        resolve(answer);
+      };
+      const fail = (message: string) => end({ kind: "broken", message });
+      const late = () => fail(`the plan took longer than ${this.#timeLimitMs / 1000} s`);
+      const broke = (error: unknown) => fail(`the planner failed: ${error instanceof Error ? error.message : error}`);
+      const exited = (code: number) => fail(`the planner ended with code ${code}`);
+      const timer = setTimeout(late, this.#timeLimitMs);
+      worker.on("message", end).on("error", broke).on("exit", exited);
+      worker.postMessage(question);
+    });
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL("./planWorker.ts", import.meta.url), {
+      resourceLimits: { maxOldGenerationSizeMb: memoryLimitMb },
+    });
+    // While it is asked, the time limit keeps the process alive; else nothing need.
+    worker.unref();
+    // Between two questions too it may end.
+    worker.on("error", () => this.#forget(worker)).on("exit", () => this.#forget(worker));
+    return worker;
+  }
+
+  #stop(): void {
+    void this.#worker?.terminate();
+    this.#worker = undefined;
+  }
+
+  #forget(worker: Worker): void {
+    if (this.#worker === worker) this.#worker = undefined;
+  }
+}

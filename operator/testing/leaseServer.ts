@@ -1,0 +1,29 @@
+/** A server of one Lease, for the times that a healthy API server does not have: it can fall silent. */
+import type { RequestListener } from "node:http";
+import type { Lease } from "../runtime/leader.ts";
+
+/** One Lease behind HTTP, as the API server keeps it: a write with an old version is refused. */
+export class LeaseServer {
+  lease: Lease | undefined;
+  #version = 0;
+  /** While it is silent it takes requests and never answers. */
+  silent = false;
+
+  put(lease: Lease): void {
+    this.lease = { ...lease, metadata: { ...lease.metadata, resourceVersion: `${++this.#version}` } };
+  }
+
+  readonly listener: RequestListener = async (request, response) => {
+    if (this.silent) return;
+    if (request.method === "GET") {
+      response.writeHead(this.lease ? 200 : 404).end(JSON.stringify(this.lease ?? {}));
+      return;
+    }
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const written: Lease = JSON.parse(Buffer.concat(chunks).toString());
+    const current = written.metadata.resourceVersion === this.lease?.metadata.resourceVersion;
+    if (current) this.put(written);
+    response.writeHead(current ? 200 : 409).end(JSON.stringify(this.lease));
+  };
+}
