@@ -3,7 +3,7 @@
  * and a store behind claims. Everything is done as a user does it, by kubectl; what happened is counted from the API
  * server's audit log.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -30,6 +30,8 @@ export interface Written {
   subresource: string | undefined;
   name: string;
   user: string;
+  /** When the request came in, to the microsecond, as text that sorts. */
+  at: string;
 }
 
 export class Bench {
@@ -74,14 +76,14 @@ export class Bench {
   /** A namespace of its own, with the claims `inputs` and `store`. */
   async namespace(name: string): Promise<Team> {
     await this.#createNamespace(name);
-    const store = path.join(this.directory, name);
+    const { store } = this.team(name);
     await provideDirectory(this.cluster, {
       namespace: name,
       claim: "inputs",
       directory: path.join(this.directory, "inputs"),
     });
     await provideDirectory(this.cluster, { namespace: name, claim: "store", directory: store });
-    return new Team(this.cluster, name, store);
+    return this.team(name);
   }
 
   /** A namespace of its own, with the claims of demo/quickstart.yaml and what the demo puts behind them. */
@@ -90,6 +92,11 @@ export class Bench {
     const [inputs, store] = [path.join(this.directory, `${name}-inputs`), path.join(this.directory, name)];
     await provideVolumes(this.cluster, { namespace: name, inputs, store });
     return new Team(this.cluster, name, store);
+  }
+
+  /** What is asked and told in a namespace that is there. */
+  team(name: string): Team {
+    return new Team(this.cluster, name, path.join(this.directory, name));
   }
 
   async #createNamespace(name: string): Promise<void> {
@@ -125,6 +132,13 @@ export class Team {
 
   apply(manifest: object): Promise<string> {
     return this.#cluster.kubectl(["--namespace", this.name, "apply", "-f", "-"], JSON.stringify(manifest));
+  }
+
+  /** Through the eviction API, as a drained node or a preempting scheduler does it. */
+  evict(pod: string): Promise<string> {
+    const path = `/api/v1/namespaces/${this.name}/pods/${pod}/eviction`;
+    const eviction = { apiVersion: "policy/v1", kind: "Eviction", metadata: { name: pod, namespace: this.name } };
+    return this.#cluster.kubectl(["create", "--raw", path, "-f", "-"], JSON.stringify(eviction));
   }
 
   async #read<T>(...args: string[]): Promise<T[]> {
@@ -190,18 +204,24 @@ export class Team {
 
   /** Writes that the API server carried out in this namespace, oldest first. */
   written(): Written[] {
+    return this.carriedOut().filter(({ verb }) => ["create", "update", "patch", "delete"].includes(verb));
+  }
+
+  /** Requests of this namespace that were answered well, oldest first; watches when they began. */
+  carriedOut(): Written[] {
     return readFileSync(this.#cluster.auditLog, "utf8")
       .split("\n")
       .filter((line) => line.includes(`"namespace":"${this.name}"`))
       .map((line) => JSON.parse(line))
-      .filter(({ stage, responseStatus }) => stage === "ResponseComplete" && responseStatus?.code < 300)
-      .filter(({ verb }) => ["create", "update", "patch", "delete"].includes(verb))
-      .map(({ verb, objectRef, user, responseStatus }) => ({
+      .filter(({ stage, verb }) => stage === (verb === "watch" ? "ResponseStarted" : "ResponseComplete"))
+      .filter(({ responseStatus }) => responseStatus?.code < 300)
+      .map(({ verb, objectRef, user, responseStatus, requestReceivedTimestamp }) => ({
         verb: verb === "patch" && responseStatus.code === 201 ? "create" : verb,
         resource: objectRef.resource,
         subresource: objectRef.subresource,
         name: objectRef.name ?? "",
         user: user.username,
+        at: requestReceivedTimestamp,
       }));
   }
 
@@ -209,6 +229,24 @@ export class Team {
   created(resource: string): number {
     return this.written().filter((one) => one.verb === "create" && one.resource === resource && !one.subresource)
       .length;
+  }
+}
+
+/** Ends the processes of a pod by SIGKILL, as the kernel does; they run on this machine. */
+export function killProcessesOf({ metadata }: KubeObject): void {
+  const ours = readdirSync("/proc").filter((entry) => /^\d+$/.test(entry) && isOfPod(entry, metadata.uid ?? ""));
+  if (ours.length === 0) throw new Error(`no process of pod ${metadata.name} is found in /proc`);
+  for (const pid of ours) process.kill(Number(pid), "SIGKILL");
+}
+
+/** Its processes are in a control group named after it; the pause program that holds its namespaces is left alone. */
+function isOfPod(pid: string, uid: string): boolean {
+  try {
+    const [program = ""] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+    return readFileSync(`/proc/${pid}/cgroup`, "utf8").includes(`pod${uid}`) && program.endsWith("node");
+  } catch {
+    // It has just ended.
+    return false;
   }
 }
 

@@ -1,0 +1,164 @@
+/**
+ * A proxy in front of the real API server that spoils what goes through it, by a plan (plans.ts): it ends its client at a
+ * write, before the write went out or after it was done and before the client heard of it; it answers in the server's
+ * place; or it touches the object that is about to be written, so that the real server finds the writer's view old.
+ */
+import { createHash } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { Agent, request as send } from "node:https";
+import { buffer } from "node:stream/consumers";
+import { KubeConfig } from "@kubernetes/client-node";
+
+export type Fault =
+  | { kind: "cut"; when: "before" | "after" }
+  /** `done`: the request is carried out, and its answer is replaced. */
+  | { kind: "answer"; status: number; done: boolean; retryAfterSeconds?: number }
+  | { kind: "touch" };
+
+export interface Asked {
+  method: string;
+  path: string;
+  /** The same for the same write after a restart: times and versions in it do not count. */
+  identity: string;
+}
+
+export type Plan = (asked: Asked) => Fault | undefined;
+
+export interface FaultProxy {
+  /** The text of a kubeconfig that leads through the proxy. */
+  kubeconfig: string;
+  /** Every fault there was, in order: "cut before POST …/jobs". */
+  faults: string[];
+  close(): void;
+}
+
+interface Upstream {
+  server: string;
+  agent: Agent;
+}
+
+/** `end` ends the client; a request that is cut is never answered. */
+export async function startFaultProxy(kubeconfig: string, plan: Plan, end: () => void): Promise<FaultProxy> {
+  const upstream = await upstreamOf(kubeconfig);
+  const faults: string[] = [];
+  const server = createServer(async (request, response) => {
+    const body = await buffer(request);
+    const asked = { ...lineOf(request), identity: identify(request, body) };
+    const fault = plan(asked);
+    if (fault) faults.push(`${faultText(fault)} ${asked.method} ${asked.path}`);
+    await spoil(fault, { upstream, request, body, response, end });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { kubeconfig: kubeconfigOf(server), faults, close: () => close(server, upstream.agent) };
+}
+
+interface Exchange {
+  upstream: Upstream;
+  request: IncomingMessage;
+  body: Buffer;
+  response: ServerResponse;
+  end: () => void;
+}
+
+async function spoil(fault: Fault | undefined, exchange: Exchange): Promise<void> {
+  switch (fault?.kind) {
+    case undefined:
+      return forward(exchange);
+    case "cut":
+      return fault.when === "before" ? exchange.end() : forward(exchange, exchange.end);
+    case "answer":
+      return fault.done ? forward(exchange, () => answer(exchange.response, fault)) : answer(exchange.response, fault);
+    case "touch":
+      await touch(exchange);
+      return forward(exchange);
+  }
+}
+
+const faultText = (fault: Fault) =>
+  fault.kind === "cut"
+    ? `cut ${fault.when}`
+    : fault.kind === "touch"
+      ? "touched before"
+      : `${fault.status}${fault.done ? " after" : " instead of"}`;
+
+function answer(response: ServerResponse, { status, retryAfterSeconds }: Fault & { kind: "answer" }): void {
+  response.writeHead(status, retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) });
+  response.end(JSON.stringify({ kind: "Status", code: status, reason: "Spoilt", message: "a fault was put here" }));
+}
+
+/** Another writer, as a person or a GitOps controller is: an annotation moves the object's version. */
+async function touch({ upstream, request }: Exchange): Promise<void> {
+  const path = lineOf(request).path.replace(/\/status$/, "");
+  const patch = JSON.stringify({
+    metadata: { annotations: { "test.luthier.dev/touched": String(performance.now()) } },
+  });
+  const headers = { "content-type": "application/merge-patch+json", "user-agent": "toucher" };
+  await new Promise<void>((resolve, reject) => {
+    const onward = send(new URL(path, upstream.server), { agent: upstream.agent, method: "PATCH", headers }, (done) =>
+      done.resume().on("end", resolve),
+    );
+    onward.on("error", reject).end(patch);
+  });
+}
+
+function lineOf({ method = "", url = "" }: IncomingMessage): { method: string; path: string } {
+  return { method, path: url.split("?")[0] ?? "" };
+}
+
+async function upstreamOf(kubeconfig: string): Promise<Upstream> {
+  const config = new KubeConfig();
+  config.loadFromFile(kubeconfig);
+  const options: ConstructorParameters<typeof Agent>[0] = {};
+  await config.applyToHTTPSOptions(options);
+  const { ca, cert, key } = options;
+  const server = config.getCurrentCluster()?.server;
+  if (server === undefined) throw new Error(`${kubeconfig} names no cluster`);
+  return { server, agent: new Agent({ keepAlive: true, ca, cert, key }) };
+}
+
+function identify({ method, url }: IncomingMessage, body: Buffer): string {
+  const text = body
+    .toString("utf8")
+    .replaceAll(/\d{4}-\d\d-\d\dT[0-9:.]+Z/g, "")
+    .replaceAll(/"(resourceVersion|uid)":"[^"]*"/g, "");
+  return createHash("sha256").update(`${method} ${url}\n${text}`).digest("hex");
+}
+
+/** Hands the request on and its answer back; or calls `instead` once the request is carried out. */
+function forward({ upstream: { server, agent }, request, body, response }: Exchange, instead?: () => void): void {
+  const { host: _, authorization: __, ...headers } = request.headers;
+  const onward = send(new URL(request.url ?? "/", server), { agent, method: request.method, headers }, (answer) => {
+    if (instead) {
+      answer.resume().on("end", instead);
+      return;
+    }
+    response.writeHead(answer.statusCode ?? 502, answer.headers);
+    answer.pipe(response);
+    // A watch: its first bytes are the headers, which would wait for more.
+    response.flushHeaders();
+  });
+  onward.on("error", () => response.destroy());
+  response.on("close", () => onward.destroy());
+  onward.end(body);
+}
+
+function kubeconfigOf(server: Server): string {
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("the proxy has no port");
+  return JSON.stringify({
+    apiVersion: "v1",
+    kind: "Config",
+    "current-context": "proxy",
+    clusters: [
+      { name: "proxy", cluster: { server: `http://127.0.0.1:${address.port}`, "insecure-skip-tls-verify": true } },
+    ],
+    users: [{ name: "proxy", user: {} }],
+    contexts: [{ name: "proxy", context: { cluster: "proxy", user: "proxy" } }],
+  });
+}
+
+function close(server: Server, agent: Agent): void {
+  server.closeAllConnections();
+  server.close();
+  agent.destroy();
+}
