@@ -1,160 +1,70 @@
 /**
- * `npm run soak`: kills a training again and again, at random but seeded times, and goes on with it; whatever the
- * schedule, the adapter that comes out must have the bytes of the run that nobody disturbed.
+ * `npm run soak`: what is too long for `npm test`. A training killed by many schedules; the operator ended at every one of
+ * its writes, throttled and contended; two hundred FineTuneJobs at once.
  */
-import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
-import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
-import { parseDocument } from "yaml";
 import { helpText, integerOf, readArguments, UsageError } from "../../cli/arguments.ts";
 import { createScreen } from "../../cli/ui/screen.ts";
 import { runStages, type Stage } from "../../cli/ui/stages.ts";
-import { machineStages } from "../../demo/machine.ts";
-import { demo, repository } from "../../demo/places.ts";
-import { type Kill, killSchedule } from "./schedule.ts";
+import { machineStages, type Readiness } from "../../demo/machine.ts";
+import { loadStages } from "./load.ts";
+import { operatorStages } from "./operator.ts";
+import { trainingStages } from "./training.ts";
 
 const usage = {
   command: "npm run soak --",
-  positionals: [],
-  summary: "Kills and resumes a training by random schedules; every one must give the same adapter to the bit.",
+  positionals: ["WHAT?"],
+  summary: "Breaks one thing for a long time: training (default), operator or load.",
+  details: [
+    "  training   kills and resumes a training by random schedules; every one must give the same adapter to the bit",
+    "  operator   one life of a FineTuneJob each: the operator ended before and after every write; every API request",
+    "             throttled with a chance of 1, 10 and 30 %; every second write preceded by another writer's",
+    "  load       many FineTuneJobs at once on nodes that kwok plays; then what the operator does when all is settled",
+  ],
   options: {
-    schedules: { value: "N", help: "how many (default 200)" },
-    seed: { value: "N", help: "the first schedule's seed (default 1); with --schedules 1 it repeats one" },
+    schedules: { value: "N", help: "training: how many schedules (default 200)" },
+    jobs: { value: "N", help: "load: how many FineTuneJobs (default 200)" },
+    idle: { value: "SECONDS", help: "load: how long to watch the settled operator (default 300)" },
+    seed: { value: "N", help: "training: the first schedule's; operator: of the faults (default 1)" },
     help: { short: "h", help: "this text" },
   },
 } as const;
 
-/** Restarts that a schedule may take before the run counts as stuck. */
-const mostStarts = 50;
+interface Soak {
+  readiness: Readiness;
+  stages: Stage[];
+  close(): void | Promise<void>;
+}
 
-class Soak {
-  readonly #directory = mkdtempSync(path.join(tmpdir(), "luthier-soak-"));
-  readonly #manifest = path.join(this.#directory, "job.yaml");
-  readonly #store = path.join(this.#directory, "store");
-
-  constructor() {
-    mkdirSync(this.#store);
-    writeFileSync(this.#manifest, shortManifest(readFileSync(demo.manifest, "utf8")));
-  }
-
-  close(): void {
-    rmSync(this.#directory, { recursive: true, force: true });
-  }
-
-  /** The adapter's digest and how long it took, undisturbed; the inputs are prepared once, before. */
-  async undisturbed(): Promise<{ digest: string; ms: number }> {
-    await this.#toTheEnd([]);
-    this.#forgetRuns();
-    const started = Date.now();
-    await this.#toTheEnd([]);
-    return { digest: this.#digest(), ms: Date.now() - started };
-  }
-
-  /** The adapter's digest after the kills, and how often it was started. */
-  async disturbed(kills: readonly Kill[]): Promise<{ digest: string; starts: number }> {
-    this.#forgetRuns();
-    const starts = await this.#toTheEnd(kills);
-    return { digest: this.#digest(), starts };
-  }
-
-  async #toTheEnd(kills: readonly Kill[]): Promise<number> {
-    for (let start = 1; start <= mostStarts; start += 1) {
-      const { status, output } = await this.#start(kills[start - 1]);
-      if (status === 0) return start;
-      // 10: stopped with a checkpoint; null: killed. Anything else is a failure of its own.
-      if (status !== 10 && status !== null) throw new Error(`luthier run ended with ${status}:\n${output}`);
+function soakOf(argv: readonly string[]): Soak | undefined {
+  const args = readArguments(usage, argv);
+  if (args.switches.has("help")) return undefined;
+  const seed = integerOf(args, "seed", 0, 2 ** 31, 1);
+  const [what = "training"] = args.positionals;
+  switch (what) {
+    case "training":
+      return { readiness: "native", ...trainingStages(seed, integerOf(args, "schedules", 1, 100_000, 200)) };
+    case "operator":
+      return { readiness: "cluster", ...operatorStages(seed) };
+    case "load": {
+      const jobs = integerOf(args, "jobs", 1, 5_000, 200);
+      return { readiness: "cluster", ...loadStages({ jobs, idleSeconds: integerOf(args, "idle", 1, 86_400, 300) }) };
     }
-    throw new Error(`not finished after ${mostStarts} starts`);
+    default:
+      throw new UsageError(`${JSON.stringify(what)} is none of training, operator, load`);
   }
-
-  #start(kill: Kill | undefined): Promise<{ status: number | null; output: string }> {
-    const claims = ["--claim", `${demo.inputsClaim}=${demo.inputs}`, "--claim", `${demo.storeClaim}=${this.#store}`];
-    const child = spawn(process.execPath, [path.join(repository, "cli/main.ts"), "run", this.#manifest, ...claims]);
-    const chunks: Buffer[] = [];
-    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => chunks.push(chunk));
-    const timer = kill && setTimeout(() => child.kill(kill.signal), kill.afterMs);
-    return new Promise((resolve, reject) => {
-      child.on("error", reject);
-      child.on("close", (status) => {
-        clearTimeout(timer);
-        resolve({ status, output: Buffer.concat(chunks).toString() });
-      });
-    });
-  }
-
-  #forgetRuns(): void {
-    for (const runs of globSync("*/runs", { cwd: this.#store }))
-      rmSync(path.join(this.#store, runs), { recursive: true });
-  }
-
-  #digest(): string {
-    const files = globSync("*/runs/*/adapter/adapter_model.safetensors", { cwd: this.#store });
-    const [file] = files;
-    if (file === undefined || files.length > 1) throw new Error(`${files.length} adapters where one should be`);
-    return createHash("sha256")
-      .update(readFileSync(path.join(this.#store, file)))
-      .digest("hex");
-  }
-}
-
-/** The quickstart, cut to a few seconds: few steps, a checkpoint every two, no evaluation and no export. */
-export function shortManifest(quickstart: string): string {
-  const job = parseDocument(quickstart);
-  job.deleteIn(["spec", "training", "epochs"]);
-  job.deleteIn(["spec", "evaluation"]);
-  job.deleteIn(["spec", "adapter"]);
-  job.setIn(["spec", "training", "maxSteps"], 12);
-  job.setIn(["spec", "training", "batchTokens"], 1024);
-  job.setIn(["spec", "training", "checkpoint"], { everySteps: 2, keep: 2 });
-  return job.toString();
-}
-
-function soakStages(soak: Soak, first: number, count: number): Stage[] {
-  let expected = { digest: "", ms: 0 };
-  return [
-    {
-      title: "the undisturbed run",
-      async run(report) {
-        report({ message: "training" });
-        expected = await soak.undisturbed();
-        return expected.digest.slice(0, 16);
-      },
-    },
-    {
-      title: `${count} schedules of kills`,
-      async run(report) {
-        let starts = 0;
-        for (let done = 0; done < count; done += 1) {
-          const seed = first + done;
-          report({ message: `seed ${seed}, ${starts} starts so far`, fraction: done / count });
-          const result = await soak.disturbed(killSchedule(seed, expected.ms));
-          if (result.digest !== expected.digest) {
-            throw new Error(`seed ${seed} gives another adapter: ${result.digest}, undisturbed ${expected.digest}`);
-          }
-          starts += result.starts;
-        }
-        return `all the same bytes, ${starts} starts`;
-      },
-    },
-  ];
 }
 
 async function main(argv: readonly string[]): Promise<void> {
-  const args = readArguments(usage, argv);
-  if (args.switches.has("help")) {
+  const soak = soakOf(argv);
+  if (soak === undefined) {
     process.stdout.write(helpText(usage));
     return;
   }
-  const count = integerOf(args, "schedules", 1, 100_000, 200);
-  const first = integerOf(args, "seed", 0, 2 ** 31, 1);
   const screen = createScreen();
-  const soak = new Soak();
   try {
-    await runStages(screen, [...(await machineStages("native", screen)), ...soakStages(soak, first, count)]);
+    await runStages(screen, [...(await machineStages(soak.readiness, screen)), ...soak.stages]);
   } finally {
-    soak.close();
+    await soak.close();
   }
 }
 
