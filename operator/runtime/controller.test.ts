@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
+import { until } from "../testing/until.ts";
 import { Controller, type Result } from "./controller.ts";
 import { ApiError, StaleError, TerminalError, WritesStoppedError } from "./errors.ts";
 import { ControllerMetrics } from "./metrics.ts";
@@ -11,7 +12,7 @@ const aController = (reconcile: (key: string) => Promise<Result>, workers = 2, m
   new Controller({ name: "thing", workers, reconcile, metrics: measured, log: pino({ level: "silent" }) });
 
 /** How often a key is reconciled whose first reconcile throws `error`, and what of it is counted. */
-async function afterThrowing(error: unknown): Promise<{ calls: number; metrics: string }> {
+async function afterThrowing(error: unknown, expected: number): Promise<{ calls: number; metrics: string }> {
   let calls = 0;
   const measured = metrics();
   const controller = aController(
@@ -24,6 +25,8 @@ async function afterThrowing(error: unknown): Promise<{ calls: number; metrics: 
   );
   controller.start();
   controller.queue.add("ns/a");
+  await until("as many tries as expected", () => calls >= expected);
+  // One too many would come after 5 ms.
   await sleep(50);
   await controller.drain();
   return { calls, metrics: await measured.registry.metrics() };
@@ -43,12 +46,12 @@ const errors = [
 ];
 for (const { name, error, calls } of errors) {
   test(`${name} means ${calls === 1 ? "no" : "another"} try`, async () => {
-    assert.equal((await afterThrowing(error)).calls, calls);
+    assert.equal((await afterThrowing(error, calls)).calls, calls);
   });
 }
 
 test("each outcome is counted under controller-runtime's words", async () => {
-  const counted = (await afterThrowing(new TerminalError("x"))).metrics;
+  const counted = (await afterThrowing(new TerminalError("x"), 1)).metrics;
   assert.match(counted, /controller_runtime_reconcile_total\{controller="thing",result="error"\} 1/);
   assert.match(counted, /controller_runtime_terminal_reconcile_errors_total\{controller="thing"\} 1/);
   assert.match(counted, /workqueue_work_duration_seconds_count\{name="thing"\} 1/);
@@ -61,7 +64,7 @@ test("work in progress shows while it lasts", async () => {
   const controller = aController(() => release.promise.then(() => ({})), 2, measured);
   controller.start();
   controller.queue.add("ns/a");
-  await sleep(20);
+  await until("at work", () => controller.queue.running().length === 1);
   assert.match(await measured.registry.metrics(), /controller_runtime_active_workers\{controller="thing"\} 1/);
   release.resolve();
   await controller.drain();
@@ -86,7 +89,7 @@ test("a key is with one worker at a time, however often it is added, and once mo
     await sleep(1);
   }
   added.resolve();
-  await sleep(20);
+  await until("worked on again", () => calls === 2);
   await controller.drain();
   assert.deepEqual([most, calls], [1, 2]);
 });
@@ -96,7 +99,8 @@ test("an object is looked at again when it asked for that, and not after it sett
   const controller = aController(async () => (++calls < 3 ? { requeueAfterMs: 5 } : {}));
   controller.start();
   controller.queue.add("ns/a");
-  await sleep(60);
+  await until("looked at three times", () => calls === 3);
+  await sleep(50);
   await controller.drain();
   assert.equal(calls, 3);
 });
@@ -110,7 +114,7 @@ test("draining waits for what is running and takes nothing new", async () => {
   });
   controller.start();
   controller.queue.add("ns/a");
-  await sleep(5);
+  await until("at work", () => controller.queue.running().length === 1);
   const drained = controller.drain();
   controller.queue.add("ns/b");
   await drained;

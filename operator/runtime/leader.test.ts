@@ -31,7 +31,7 @@ for (const { name, expected, ...observed } of cases) {
   test(name, () => assert.equal(claim(observed, "me"), expected));
 }
 
-const times = { leaseDurationMs: 1_000, renewDeadlineMs: 400, retryPeriodMs: 50 };
+const times = { leaseDurationMs: 3_000, renewDeadlineMs: 1_500, retryPeriodMs: 50 };
 
 async function withElectors(
   use: (server: LeaseServer, elector: (identity: string) => LeaderElector) => Promise<void>,
@@ -43,7 +43,7 @@ async function withElectors(
   });
 }
 
-const patient = () => AbortSignal.timeout(5_000);
+const patient = () => AbortSignal.timeout(15_000);
 
 describe("an elector", () => {
   test("holds while it can renew, and is lost soon after it cannot", () =>
@@ -51,19 +51,19 @@ describe("an elector", () => {
       const me = elector("me");
       await me.acquire(patient());
       const held = me.hold(patient());
-      await sleep(600);
+      await sleep(2_000);
       assert.ok(me.holds());
       server.silent = true;
       const started = performance.now();
       assert.equal(await held, "lost");
-      assert.ok(!me.holds() && performance.now() - started < 900);
+      assert.ok(!me.holds() && performance.now() - started < 2_500);
     }));
 
   test("that stood still for longer than the deadline holds nothing, before it has looked", () =>
     withElectors(async (_, elector) => {
       const me = elector("me");
       await me.acquire(patient());
-      const end = performance.now() + 500;
+      const end = performance.now() + 1_600;
       // As a stopped process: nothing runs meanwhile, timers neither.
       while (performance.now() < end);
       assert.equal(me.holds(), false);
@@ -77,7 +77,7 @@ describe("an elector", () => {
       server.put(lease("other"));
       const started = performance.now();
       assert.equal(await held, "lost");
-      assert.ok(performance.now() - started < 300);
+      assert.ok(performance.now() - started < 1_000);
     }));
 
   test("takes over what is not renewed, not sooner than the lease lasts", () =>
@@ -85,7 +85,7 @@ describe("an elector", () => {
       await elector("old").acquire(patient());
       const started = performance.now();
       await elector("new").acquire(patient());
-      assert.ok(performance.now() - started > 900);
+      assert.ok(performance.now() - started > 2_900);
       assert.equal(server.lease?.spec?.holderIdentity, "new");
       assert.equal(server.lease?.spec?.leaseTransitions, 1);
     }));
@@ -101,6 +101,6 @@ describe("an elector", () => {
       assert.equal(server.lease?.spec?.holderIdentity, "");
       const started = performance.now();
       await elector("next").acquire(patient());
-      assert.ok(performance.now() - started < 300);
+      assert.ok(performance.now() - started < 1_500);
     }));
 });

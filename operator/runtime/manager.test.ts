@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
 import { LeaseServer } from "../testing/leaseServer.ts";
 import { withServer } from "../testing/server.ts";
+import { until } from "../testing/until.ts";
 import { Client } from "./client.ts";
 import { Controller, type Result } from "./controller.ts";
 import { LeaderElector } from "./leader.ts";
@@ -12,7 +13,7 @@ import { ControllerMetrics } from "./metrics.ts";
 import type { Transport } from "./transport.ts";
 
 const log = pino({ level: "silent" });
-const times = { leaseDurationMs: 1_000, renewDeadlineMs: 300, retryPeriodMs: 30 };
+const times = { leaseDurationMs: 4_000, renewDeadlineMs: 2_000, retryPeriodMs: 30 };
 
 interface Scene {
   lease: LeaseServer;
@@ -66,7 +67,7 @@ test("nothing is reconciled before every cache is filled and the Lease is held",
     await sleep(50);
     assert.deepEqual([calls, manager.ready(), lease.lease], [0, false, undefined]);
     fill();
-    await sleep(100);
+    await until("reconciled", () => calls === 1);
     assert.deepEqual([calls, manager.ready(), lease.lease?.spec?.holderIdentity], [1, true, "me"]);
     stop.abort();
     assert.equal(await ended, "stopped");
@@ -87,7 +88,7 @@ test("asked to end, it lets the running reconcile end, stops writes, and only th
     const ended = manager.run(stop.signal);
     fill();
     controller.queue.add("ns/a");
-    await sleep(100);
+    await until("at work", () => controller.queue.running().length === 1);
     stop.abort();
     assert.equal(await ended, "stopped");
     assert.deepEqual([seen, holder()], [["me"], ""]);
@@ -101,7 +102,7 @@ test("a leader that cannot renew ends as lost, and nothing is written from the m
     async ({ lease, fill, manager, write }) => {
       const ended = manager.run(AbortSignal.timeout(10_000));
       fill();
-      await sleep(100);
+      await until("leading", () => lease.lease !== undefined);
       await write().catch((error: unknown) => assert.doesNotMatch(String(error), /no longer the leader/));
       lease.silent = true;
       assert.equal(await ended, "lost");
