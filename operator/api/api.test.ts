@@ -7,6 +7,7 @@ import { isRecord } from "../runtime/objects.ts";
 import { aSpec, now, pinnedStatus } from "../testing/builders.ts";
 import { updateConditions, verdict } from "./conditions.ts";
 import { customResourceDefinition } from "./crd.ts";
+import { descriptions } from "./descriptions.ts";
 import { type FineTuneJobSpec, fineTuneJobSpec } from "./fineTuneJob.ts";
 import { generatedFiles } from "./generate.ts";
 import { kinds } from "./kinds.ts";
@@ -43,6 +44,22 @@ describe("definitions", () => {
       if (schema.additionalProperties) assert.ok(schema.maxProperties, `${at} has no maxProperties`);
       assert.equal(schema.default, undefined, `${at} has a default`);
     }
+  });
+
+  test("describe every field", () => {
+    for (const [at, schema] of all) {
+      const isField = !/[\]}]$/.test(at) && !/affinity\./i.test(at) && at.includes(".");
+      if (isField) assert.ok(schema.description, `${at} is not described`);
+    }
+  });
+
+  test("describe no field that there is not", () => {
+    const paths = all.map(([at]) => at.replaceAll("[]", ""));
+    const isThere = (key: string) => paths.some((at) => `.${at}`.endsWith(`.${key}`));
+    assert.deepEqual(
+      Object.keys(descriptions).filter((key) => !isThere(key)),
+      [],
+    );
   });
 
   test("say of every rule what is wrong: without a message a person reads the rule", () => {

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { boundsText, type DecimalBounds } from "../../trainer/contract/decimal.ts";
 import { uriForms } from "../../trainer/contract/locations.ts";
 import { isRecord } from "../runtime/objects.ts";
+import { descriptionOf } from "./descriptions.ts";
 import { group, version } from "./names.ts";
 
 export interface Rule {
@@ -91,8 +92,9 @@ function jsonSchema(schema: z.ZodType): Schema {
 
 /** A JSON Schema of zod as Kubernetes takes it. */
 function structural(schema: Schema, path: string, options: CrdOptions): Schema {
-  if (schema["x-kubernetes-int-or-string"] === true) return intOrString(schema);
-  const result: Schema = {};
+  const description = schema.description ?? descriptionOf(path);
+  if (schema["x-kubernetes-int-or-string"] === true) return { description, ...intOrString(schema) };
+  const result: Schema = isField(path) && description !== undefined ? { description } : {};
   for (const key of kept) if (schema[key] !== undefined) result[key] = schema[key];
   if (schema.type === "integer") result.format = "int64";
   const rules = [...(options.rules[path] ?? []), ...stringRules(schema)];
@@ -108,6 +110,9 @@ function structural(schema: Schema, path: string, options: CrdOptions): Schema {
   if (rules.length > (options.rules[path]?.length ?? 0)) delete result.pattern;
   return { ...result, ...validations(rules) };
 }
+
+/** Items of lists and values of maps have no name to be described by. */
+const isField = (path: string) => !/[\]}]$/.test(path);
 
 const kept = [
   "type",
