@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { aRun, failed } from "../testing/builders.ts";
+import { prepareKey, specHash } from "../../trainer/contract/hashes.ts";
+import { trainingPart } from "../api/settings.ts";
+import { aPinnedJob, aRun, aSpec, failed } from "../testing/builders.ts";
 import { actions, aPlan, conditionOf, pinned, ready, stalled, withRun } from "../testing/worlds.ts";
 import { decide } from "./decide.ts";
+import type { World } from "./world.ts";
 
 describe("fit", () => {
   test("a run that does not fit is not made, and the nearest settings that do are named", () => {
@@ -48,6 +51,32 @@ describe("run", () => {
     const run = aRun(pinned().job);
     const foreign = { ...run, spec: { ...run.spec, runHash: "0".repeat(64) } };
     assert.equal(stalled(decide(pinned({ run: foreign })))?.reason, "NameConflict");
+  });
+
+  test("settings that turn out wrong during a run of those before leave it and the promoted Adapter alone", () => {
+    const before = withRun(({ job }) => ({
+      job: { ...job, status: { ...job.status, promotedAdapterRef: { name: "bot-1" } } },
+    }));
+    const spec = aSpec({ method: { lora: { targetModules: ["q_prj"] } } });
+    const training = trainingPart(spec);
+    const wanted = { spec, prepareKey: prepareKey(training), specHash: specHash(training), request: undefined };
+    const plan: World["plan"] = { kind: "failed", message: "no linear layer is named q_prj" };
+    const decision = decide({ ...before, job: { ...before.job, spec }, wanted, run: undefined, plan });
+    assert.deepEqual([actions(decision), stalled(decision)?.reason], [[], "PlanFailed"]);
+    assert.deepEqual(
+      [decision.status.currentRunRef?.uid, decision.status.promotedAdapterRef?.name],
+      ["run-uid", "bot-1"],
+    );
+  });
+
+  test("the same in two namespaces is two runs, in two directories of the store", () => {
+    const [here, there] = ["team", "other"].map((namespace) => {
+      const job = aPinnedJob();
+      return aRun({ ...job, metadata: { ...job.metadata, namespace } });
+    });
+    assert.equal(here?.metadata.name, there?.metadata.name);
+    assert.deepEqual([here?.metadata.namespace, there?.metadata.namespace], ["team", "other"]);
+    assert.deepEqual([here?.spec.artifactRoot, there?.spec.artifactRoot], ["pvc://store/team", "pvc://store/other"]);
   });
 
   test("a failed run is not tried again by itself", () => {

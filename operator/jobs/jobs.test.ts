@@ -3,11 +3,26 @@ import { describe, test } from "node:test";
 import { parse } from "yaml";
 import { prepareKey } from "../../trainer/contract/hashes.ts";
 import { runFile } from "../../trainer/contract/runFile.ts";
+import { exportJob } from "../adapter/exports.ts";
 import { annotations } from "../api/names.ts";
 import { trainingPart } from "../api/settings.ts";
 import { prepareJob } from "../finetunejob/children.ts";
 import { trainJob } from "../finetunerun/job.ts";
-import { aBatchJob, aJob, anEnvelope, aPod, aRun, aSpec, image, now, pinnedStatus } from "../testing/builders.ts";
+import { timestamp } from "../runtime/clock.ts";
+import {
+  aBatchJob,
+  aJob,
+  anAdapter,
+  anEnvelope,
+  aPinnedJob,
+  aPod,
+  aRun,
+  aSpec,
+  image,
+  now,
+  pinnedStatus,
+  succeeded,
+} from "../testing/builders.ts";
 import { claimMounts } from "./claims.ts";
 import { jobState } from "./outcome.ts";
 import { helperPlacement } from "./placement.ts";
@@ -73,11 +88,69 @@ describe("a rendered Job", () => {
     assert.deepEqual(helperPlacement(place, undefined), { nodeSelector: { disk: "small" } });
   });
 
-  test("never copies labels of its owner", () => {
-    assert.deepEqual(
-      Object.keys(prepare.metadata.labels ?? {}).filter((label) => label.includes("argocd")),
-      [],
-    );
+  test("takes the whole placement as it is written", () => {
+    const { requests, limits } = { requests: { cpu: 2, memory: "1Gi" }, limits: { memory: "2Gi" } };
+    const where = {
+      nodeSelector: { disk: "fast" },
+      tolerations: [{ key: "team", operator: "Exists" as const, effect: "NoSchedule" as const }],
+      affinity: {
+        nodeAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: {
+            nodeSelectorTerms: [{ matchExpressions: [{ key: "zone", operator: "In" as const, values: ["a"] }] }],
+          },
+        },
+        podAntiAffinity: {
+          preferredDuringSchedulingIgnoredDuringExecution: [
+            {
+              weight: 10,
+              podAffinityTerm: { topologyKey: "kubernetes.io/hostname", labelSelector: { matchLabels: { a: "b" } } },
+            },
+          ],
+        },
+      },
+      priorityClassName: "low",
+      runtimeClassName: "kata",
+      serviceAccountName: "trainer",
+      imagePullSecrets: [{ name: "registry" }],
+    };
+    const placed = aPinnedJob(aSpec({ placement: { gpusPerNode: 0, resources: { requests, limits }, ...where } }));
+    const rendered = pod(trainJob(aRun(placed), "run-1", undefined));
+    for (const [field, value] of Object.entries(where))
+      assert.deepEqual(rendered[field as keyof typeof rendered], value);
+    assert.deepEqual(rendered.containers[0]?.resources, { requests: { cpu: "2", memory: "1Gi" }, limits });
+    const helper = pod(prepareJob(placed, { ...wanted, spec: placed.spec }, image));
+    for (const [field, value] of Object.entries(where)) assert.deepEqual(helper[field as keyof typeof helper], value);
+    assert.equal(helper.containers[0]?.resources, undefined);
+  });
+
+  test("no child has a finalizer, or a label or annotation of its owner", () => {
+    const tracked = {
+      ...job,
+      metadata: {
+        ...job.metadata,
+        finalizers: ["resources-finalizer.argocd.argoproj.io"],
+        labels: { "app.kubernetes.io/instance": "argo", "kustomize.toolkit.fluxcd.io/name": "flux" },
+        annotations: { "argocd.argoproj.io/tracking-id": "argo" },
+      },
+    };
+    const run = { ...aRun(tracked), metadata: { ...aRun(tracked).metadata, ...tracked.metadata } };
+    const adapter = anAdapter(tracked, succeeded(run));
+    const entry = { name: "merged", merged: {} };
+    const marked = {
+      ...adapter,
+      metadata: { ...adapter.metadata, labels: { ...adapter.metadata.labels, ...tracked.metadata.labels } },
+    };
+    const children = [
+      prepareJob(tracked, wanted, image),
+      aRun(tracked),
+      trainJob(run, "run-1", undefined),
+      adapter,
+      exportJob(marked, marked.spec, { entry, key: "0".repeat(16) }),
+    ];
+    for (const { metadata } of children) {
+      assert.equal(metadata.finalizers, undefined);
+      assert.doesNotMatch(JSON.stringify([metadata.labels, metadata.annotations]), /argo|flux|instance/);
+    }
   });
 });
 
@@ -182,6 +255,11 @@ test("quantities in bytes", () => {
   ];
   for (const [quantity, bytes] of cases) assert.equal(quantityBytes(quantity), bytes);
   assert.equal(bytesText(1.5 * 2 ** 30), "1.50 GiB");
+});
+
+test("progress carries the time at which it was received, whatever the pod's clock says", () => {
+  const line = { phase: "Training", done: 1, total: 2, unit: "steps", time: "1999-01-01T00:00:00Z" } as const;
+  assert.equal(progressStatus(line, undefined, now).updatedAt, timestamp(now));
 });
 
 test("the last progress line counts, whatever is around it, and keeps the loss when it has none", () => {

@@ -76,6 +76,22 @@ describe("a Job whose pod does not run says why and what to do", () => {
     });
   }
 
+  test("an image that is pulled again and again is one state", () => {
+    const waits = (reason: string, message: string) => {
+      const pod = aPod({ waiting: reason });
+      const [container] = pod.status!.containerStatuses!;
+      const state = { waiting: { reason, message } };
+      return whyWaiting(aBatchJob(), [
+        { ...pod, status: { ...pod.status, containerStatuses: [{ ...container!, state }] } },
+      ]);
+    };
+    const failed = waits("ErrImagePull", 'failed to pull image "x"');
+    assert.deepEqual(
+      waits("ImagePullBackOff", 'Back-off pulling image "x": ErrImagePull: failed to pull image "x"'),
+      failed,
+    );
+  });
+
   test("a Job that cannot end says what keeps it", () => {
     const deleted = {
       ...aBatchJob(),
@@ -95,6 +111,7 @@ describe("a Job whose pod does not run says why and what to do", () => {
 describe("what only Events tell gets a way out", () => {
   const cases = [
     { reason: "FailedMount", message: 'MountVolume.SetUp failed: secret "hub" not found', says: /Create that Secret/ },
+    { reason: "FailedMount", message: "references non-existent secret key: HF_TOKEN", says: /Add that key/ },
     { reason: "FailedAttachVolume", message: "Multi-Attach error for volume", says: /in use on another node/ },
     {
       reason: "FailedCreate",

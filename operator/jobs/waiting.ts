@@ -48,10 +48,16 @@ function ofPod({ metadata, status }: Pod): Waiting {
   }
   const waiting = status?.containerStatuses?.find(({ state }) => state?.waiting)?.state?.waiting;
   if (waiting?.reason !== undefined && waiting.reason !== "ContainerCreating") {
-    return worded(waiting.reason, `Pod ${metadata.name}: ${waiting.message ?? waiting.reason}`);
+    const reason = waiting.reason === "ErrImagePull" ? imageBackOff : waiting.reason;
+    const message = (waiting.message ?? waiting.reason).replace(backOffWords, "");
+    return worded(reason, `Pod ${metadata.name}: ${message}`);
   }
   return { reason: unexplained, message: `Pod ${metadata.name} is starting.` };
 }
+
+/** The kubelet says by turns that a pull failed and that it waits for the next: that is one state, told once. */
+const imageBackOff = "ImagePullBackOff";
+const backOffWords = /^Back-off pulling image "[^"]*": (ErrImagePull: )?/;
 
 /** The Job makes another pod after a while; what ended the last one is said meanwhile. */
 function afterFailures(pods: readonly Pod[]): Waiting | undefined {
@@ -89,7 +95,7 @@ const waysOut: readonly { reason: RegExp; says?: RegExp; wayOut: string }[] = [
       "It starts by itself when one does: lower placement.resources, mend placement's selectors and tolerations, or add a node.",
   },
   {
-    reason: /^(ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImageNeverPull)$/,
+    reason: /^(ImagePullBackOff|InvalidImageName|ErrImageNeverPull)$/,
     wayOut:
       "Mend the chart's images.trainer, or, where the registry wants credentials, name a Secret in placement.imagePullSecrets.",
   },
@@ -97,6 +103,11 @@ const waysOut: readonly { reason: RegExp; says?: RegExp; wayOut: string }[] = [
     reason: /^FailedMount$/,
     says: /secret "[^"]+" not found/,
     wayOut: "Create that Secret in this namespace; the pod then starts by itself.",
+  },
+  {
+    reason: /^FailedMount$/,
+    says: /non-existent secret key/,
+    wayOut: "Add that key to the Secret; the pod then starts by itself.",
   },
   {
     reason: /^FailedAttachVolume$/,

@@ -19,8 +19,11 @@ export async function newestWarning(client: Client, { metadata }: KubeObject): P
   // A pod that has a node was refused by none since.
   const telling = items.filter(({ reason }) => reason !== "FailedScheduling");
   const [newest] = telling.sort((a, b) => (seenAt(a) < seenAt(b) ? 1 : -1));
-  return newest && { reason: newest.reason ?? "Warning", message: newest.message ?? "" };
+  return newest && { reason: newest.reason ?? "Warning", message: (newest.message ?? "").replace(combined, "") };
 }
+
+/** What a recorder puts before a message that it has sent often. */
+const combined = /^\(combined from similar events\): /;
 
 function seenAt({ series, lastTimestamp, eventTime, metadata }: Event): string {
   return series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? metadata.creationTimestamp ?? "";

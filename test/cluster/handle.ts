@@ -24,6 +24,8 @@ export interface Cluster {
   helm(args: readonly string[], stdin?: string): Promise<string>;
   /** Imports an OCI or docker archive; the image names in it are then usable in pods. */
   loadImage(archive: string): Promise<void>;
+  /** Runs a command among the node's processes and mounts; resolves with stdout, rejects with CommandError. */
+  onNode(command: string, ...args: readonly string[]): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -56,6 +58,7 @@ export function clusterAt({ name, paths, network, sandbox, programs }: Place, st
     loadImage: async (archive) => {
       await containerdClient(sandbox, "--namespace", "k8s.io", "images", "import", path.resolve(archive));
     },
+    onNode: async (command, ...args) => (await runInside(sandbox, command, args)).stdout,
     stop,
   };
 }

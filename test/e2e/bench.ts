@@ -22,7 +22,7 @@ const chart = path.resolve(import.meta.dirname, "../../charts/luthier");
 const definitions = path.resolve(import.meta.dirname, "../../crds");
 
 /** Other work on the machine may make everything several times slower. */
-const patienceSeconds = 300;
+const patienceSeconds = 600;
 
 export interface Written {
   verb: string;
@@ -200,6 +200,15 @@ export class Team {
       "training",
       ({ status }) => status?.state === "Training" && status.progress?.phase === "Training",
     );
+  }
+
+  /** Until the FineTuneRun of that name is in `state`. */
+  async untilRun(name: string | undefined, state: string): Promise<void> {
+    for (const end = Date.now() + patienceSeconds * 1000; Date.now() < end; await sleep(300)) {
+      const run = (await this.runs()).find(({ metadata }) => metadata.name === name);
+      if (run?.status?.state === state) return;
+    }
+    throw new Error(`${name} was not ${state} within ${patienceSeconds} s`);
   }
 
   /** Writes that the API server carried out in this namespace, oldest first. */

@@ -9,6 +9,7 @@ import { lifeTests } from "./life.ts";
 import { quickstartTests } from "./quickstart.ts";
 import { refusalTests } from "./refusals.ts";
 import { roadTests } from "./road.ts";
+import { worldTests } from "./world.ts";
 
 let bench: Bench | undefined;
 const started = () => {
@@ -24,5 +25,6 @@ after(() => bench?.stop());
 describe("the quickstart", () => quickstartTests(started));
 describe("the road", () => roadTests(started));
 describe("wrong input", () => refusalTests(started));
+describe("a wrong state of the world", () => worldTests(started));
 describe("a disturbed life", () => lifeTests(started));
 describe("the chart", () => chartTests(started));

@@ -1,7 +1,9 @@
 /** Wrong input: refused at admission where the schema can know it, else a condition that says what to do. */
 import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import { describe, test } from "node:test";
-import { type Bench, condition, manifest, refusal, type Team } from "./bench.ts";
+import { type Bench, manifest, refusal, type Team } from "./bench.ts";
 
 const dataset = { sources: [{ uri: "pvc://inputs/train.jsonl" }], maxSequenceLength: 128 };
 
@@ -73,6 +75,16 @@ const refused: readonly { name: string; wrong: Record<string, unknown>; says: Re
     },
     says: /spec\.adapter\.exports.*Duplicate value/,
   },
+  {
+    name: "a request above its limit",
+    wrong: { placement: { gpusPerNode: 0, resources: { requests: { memory: "2Gi" }, limits: { memory: "1000Mi" } } } },
+    says: /spec\.placement\.resources.*requests\.memory must be at most limits\.memory/,
+  },
+  {
+    name: "a toleration that no pod may have",
+    wrong: { placement: { gpusPerNode: 0, tolerations: [{ key: "a", operator: "Exists", value: "b" }] } },
+    says: /spec\.placement\.tolerations.*operator Exists takes no value/,
+  },
   { name: "no data", wrong: { dataset: { sources: [] } }, says: /spec\.dataset\.sources.*at least 1/ },
 ];
 
@@ -129,23 +141,29 @@ export function refusalTests(bench: () => Bench): void {
       const patch = JSON.stringify({ spec: { trainerImage: "other" } });
       const said = await refusal(team.kubectl("patch", "ftr", run.metadata.name, "--type=merge", "-p", patch));
       assert.match(said, /trainerImage is immutable/);
+      const adapter = (await team.adapter()).metadata.name;
+      const removed = JSON.stringify([{ op: "remove", path: "/spec/results" }]);
+      const refused = await refusal(team.kubectl("patch", "adapter", adapter, "--type=json", "-p", removed));
+      assert.match(refused, /results is immutable/);
+    });
+
+    test("a run by another name than its hash's", async () => {
+      const { apiVersion, kind, spec } = await team.run();
+      const twin = { apiVersion, kind, metadata: { name: "run-mine" }, spec };
+      assert.match(await refusal(team.apply(twin)), /metadata\.name must be run- and the first 16 digits/);
     });
   });
 
   describe("told in a condition", () => {
-    for (const [index, { name, change, reason, says }] of stalled.entries()) {
-      test(name, async () => {
-        await team.apply(manifest(`stalled-${index}`, change));
-        const said = await team.untilStalled(`stalled-${index}`);
-        assert.match(said.reason, reason);
-        assert.match(said.message, says);
-      });
-    }
-
-    test("a claim that is missing", async () => {
-      await team.apply(manifest("claimless", { baseModel: { uri: "pvc://nowhere/model" } }));
-      const job = await team.until("claimless", "queued", ({ status }) => status?.state === "Queued");
-      assert.match(condition(job, "Ready")?.message ?? "", /nowhere.*not found/);
+    describe("each in its own words", { concurrency: 8 }, () => {
+      for (const [index, { name, change, reason, says }] of stalled.entries()) {
+        test(name, async () => {
+          await team.apply(manifest(`stalled-${index}`, change));
+          const said = await team.untilStalled(`stalled-${index}`);
+          assert.match(said.reason, reason);
+          assert.match(said.message, says);
+        });
+      }
     });
 
     test("one Event tells of each, and nothing loops", async () => {
@@ -161,6 +179,14 @@ export function refusalTests(bench: () => Bench): void {
       const before = team.written().length;
       await new Promise((resolve) => setTimeout(resolve, 10_000));
       assert.equal(team.written().length, before);
+    });
+
+    test("mended under the same URI, it is looked at again when a person asks", async () => {
+      const bad = stalled.findIndex(({ name }) => name === "a bad row");
+      const file = path.join(bench().directory, "inputs/bad.jsonl");
+      writeFileSync(file, readFileSync(path.join(bench().directory, "inputs/test.jsonl")));
+      await team.kubectl("annotate", "finetunejob", `stalled-${bad}`, "luthier.dev/requested-at=mended");
+      await team.untilReady(`stalled-${bad}`);
     });
   });
 }

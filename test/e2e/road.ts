@@ -1,10 +1,11 @@
 /** The road: from kubectl apply to a verified export, and what stays when things are deleted. */
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { type Bench, condition, manifest, type Team } from "./bench.ts";
 
+const evaluation = { test: { uri: "pvc://inputs/test.jsonl" }, metrics: ["ExactMatch"], maxNewTokens: 8 };
 const exports = { exports: [{ name: "merged", merged: { dtype: "BF16" } }] };
 
 export function roadTests(bench: () => Bench): void {
@@ -12,7 +13,6 @@ export function roadTests(bench: () => Bench): void {
 
   test("a FineTuneJob becomes a verified Adapter", async () => {
     team = await bench().namespace("road");
-    const evaluation = { test: { uri: "pvc://inputs/test.jsonl" }, metrics: ["ExactMatch"], maxNewTokens: 8 };
     await team.apply(manifest("parity", { evaluation, adapter: exports }));
     const job = await team.untilReady("parity");
     const adapter = await team.adapter();
@@ -67,5 +67,33 @@ export function roadTests(bench: () => Bench): void {
     await team.kubectl("delete", "finetunejob", "parity", "--wait");
     await team.kubectl("wait", "--for=delete", "finetunerun", "--all", "--timeout=60s");
     assert.equal((await team.list("adapters")).length, 1);
+  });
+
+  test("made anew, with another uid, it finds its Adapter and runs no pod", async () => {
+    const jobs = team.created("jobs");
+    await team.apply(manifest("parity", { evaluation, adapter: exports }));
+    await team.untilReady("parity");
+    assert.deepEqual([team.created("jobs"), (await team.list("adapters")).length], [jobs, 1]);
+  });
+
+  test("without its status, as after a restore, it comes to the same without a pod", async () => {
+    const jobs = team.created("jobs");
+    const without = JSON.stringify([{ op: "remove", path: "/status" }]);
+    await team.kubectl("patch", "finetunejob", "parity", "--subresource=status", "--type=json", "-p", without);
+    await team.untilReady("parity");
+    assert.equal(team.created("jobs"), jobs);
+  });
+
+  test("a store that lost the adapter is found at the next use, and nothing is trained again for it", async () => {
+    const { spec } = await team.adapter();
+    const runs = team.created("finetuneruns");
+    rmSync(path.join(team.store, spec.source.uri.replace("pvc://store/", "")), { recursive: true });
+    const more = { exports: [...exports.exports, { name: "again", merged: { dtype: "F32" } }] };
+    await team.apply(manifest("parity", { evaluation, adapter: more }));
+    const said = await team.untilStalled("parity");
+    assert.equal(said.reason, "AdapterMissing");
+    assert.match(said.message, /Nothing is trained again unasked/);
+    assert.equal(condition(await team.adapter(), "Verified")?.status, "False");
+    assert.equal(team.created("finetuneruns"), runs);
   });
 }

@@ -22,5 +22,6 @@ function classify(error: unknown): unknown {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (error instanceof StageFailure || !unreachable.has(code)) return error;
   const reason = code === "ENOSPC" || code === "EDQUOT" ? "StoreFull" : "StoreUnreachable";
-  return new StageFailure(exitCode.storeUnreachable, reason, messageOf(error), { cause: error });
+  const wayOut = reason === "StoreFull" ? ". Make room on the store's volume, or make it larger." : "";
+  return new StageFailure(exitCode.storeUnreachable, reason, messageOf(error) + wayOut, { cause: error });
 }
