@@ -18,7 +18,7 @@ interface PackageFile {
   readonly devDependencies?: Readonly<Record<string, string>>;
 }
 
-const manifests = globSync("{package.json,{operator,trainer,cli}/package.json,demo/**/package.json}", {
+const manifests = globSync("{package.json,{operator,trainer,cli,.dagger}/package.json,demo/**/package.json}", {
   cwd: root,
   exclude: (name) => name.endsWith("node_modules"),
 });

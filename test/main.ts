@@ -35,10 +35,13 @@ interface Selection {
 }
 
 function selectTests(globs: readonly string[], withCluster: boolean): Selection {
-  const files = globSync(globs.length === 0 ? ["{operator,trainer,cli,demo,tools,images,test}/**/*.test.ts"] : globs, {
-    cwd: repository,
-    exclude: (name) => /(^|\/)(node_modules|build)$/.test(name),
-  }).sort();
+  const files = globSync(
+    globs.length === 0 ? ["{operator,trainer,cli,demo,tools,images,test,.dagger}/**/*.test.ts"] : globs,
+    {
+      cwd: repository,
+      exclude: (name) => /(^|\/)(node_modules|build)$/.test(name),
+    },
+  ).sort();
   const cluster = files.filter((file) => clusterTests.test(file));
   return { unit: files.filter((file) => !clusterTests.test(file)), cluster: withCluster ? cluster : [] };
 }
