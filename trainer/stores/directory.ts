@@ -87,7 +87,7 @@ export class DirectoryWriter {
   /** Writes the manifest, last, and lets the directory appear. Returns the manifest's digest. */
   async commit(facts: Readonly<Record<string, unknown>>, beforeCommit: () => Promise<void>): Promise<string> {
     const files = this.#files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
-    const manifest = Buffer.from(`${JSON.stringify({ ...facts, files }, null, 1)}\n`);
+    const manifest = Buffer.from(`${JSON.stringify(sealed({ ...facts, files }), null, 1)}\n`);
     const store = this.#stores.of(this.#uri);
     await store.write(`${this.#temporary}/${manifestFile}`, manifest);
     await beforeCommit();
@@ -110,7 +110,7 @@ async function removeLeftovers(stores: Stores, uri: string, before: number): Pro
   const store = stores.of(uri);
   const [parent, name] = [uri.slice(0, uri.lastIndexOf("/")), uri.slice(uri.lastIndexOf("/") + 1)];
   const leftovers = new Set<string>();
-  for (const { path } of await store.list(parent, `${name}.tmp-`)) {
+  for (const { path } of await store.list(parent, `${name}.tmp-`, { unfinished: true })) {
     const [suffix, begun] = (path.startsWith(name) && temporarySuffix.exec(path.slice(name.length))) || [];
     if (suffix !== undefined && Number(begun) < before) leftovers.add(suffix);
   }
@@ -139,8 +139,20 @@ export async function readManifest<T>(
   const store = stores.of(uri);
   if (!(await store.stat(`${uri}/${manifestFile}`))) return undefined;
   const bytes = await store.read(`${uri}/${manifestFile}`);
-  const parsed = schema.safeParse(jsonOf(bytes));
+  const parsed = schema.safeParse(unsealed(jsonOf(bytes)));
   return parsed.success ? { manifest: parsed.data, digest: digestOf(bytes) } : undefined;
+}
+
+/** With a digest of itself: a manifest or a report whose bits are wrong is known by itself. */
+export const sealed = (manifest: Readonly<Record<string, unknown>>) => ({ ...manifest, seal: sealOf(manifest) });
+
+const sealOf = (manifest: object) => digestOf(Buffer.from(JSON.stringify(manifest)));
+
+/** What was sealed, without its seal; undefined when that is not of these words. The previous release wrote none. */
+export function unsealed(manifest: unknown): unknown {
+  if (typeof manifest !== "object" || manifest === null || !("seal" in manifest)) return manifest;
+  const { seal, ...rest } = manifest;
+  return seal === sealOf(rest) ? rest : undefined;
 }
 
 /** The JSON value in `bytes`; undefined when they hold none. */

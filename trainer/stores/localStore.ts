@@ -8,7 +8,7 @@ import { randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
-import { type ByteRange, type Content, type Entry, MissingFileError, type Store } from "./store.ts";
+import { type ByteRange, type Content, type Entry, type ListOptions, MissingFileError, type Store } from "./store.ts";
 
 const temporaryPrefix = ".luthier-tmp-";
 
@@ -41,10 +41,10 @@ export class LocalStore implements Store {
     yield* createReadStream("", { fd: handle, highWaterMark: 1 << 20 });
   }
 
-  async list(uri: string, beginning = ""): Promise<Entry[]> {
+  async list(uri: string, beginning = "", { unfinished = false }: ListOptions = {}): Promise<Entry[]> {
     const root = this.#pathOf(uri);
     const tops = beginning === "" ? [""] : (await namesIn(root)).filter((name) => name.startsWith(beginning));
-    const files = await Promise.all(tops.map((top) => filesAt(root, top)));
+    const files = await Promise.all(tops.map((top) => filesAt(root, top, unfinished)));
     const entries: Entry[] = [];
     for (const file of files.flat()) {
       const entry = await entryAt(path.join(root, file), file);
@@ -149,16 +149,16 @@ async function namesIn(root: string): Promise<string[]> {
 }
 
 /** A file of `root`, or the files below a directory of it, relative to `root`. */
-async function filesAt(root: string, top: string): Promise<string[]> {
+async function filesAt(root: string, top: string, unfinished: boolean): Promise<string[]> {
   if (top !== "" && (await entryAt(path.join(root, top), top))) return [top];
-  return (await filesBelow(path.join(root, top))).map((file) => path.join(top, file));
+  return (await filesBelow(path.join(root, top), unfinished)).map((file) => path.join(top, file));
 }
 
-async function filesBelow(root: string): Promise<string[]> {
+async function filesBelow(root: string, unfinished: boolean): Promise<string[]> {
   try {
     const entries = await readdir(root, { recursive: true, withFileTypes: true });
     return entries
-      .filter((entry) => !entry.isDirectory() && !entry.name.startsWith(temporaryPrefix))
+      .filter((entry) => !entry.isDirectory() && (unfinished || !entry.name.startsWith(temporaryPrefix)))
       .map((entry) => path.relative(root, path.join(entry.parentPath, entry.name)));
   } catch (error) {
     if (isAbsent(error)) return [];

@@ -25,6 +25,11 @@ export interface ByteRange {
 
 export type Content = Uint8Array | AsyncIterable<Uint8Array>;
 
+export interface ListOptions {
+  /** Also what killed writers left half-written. */
+  unfinished?: boolean;
+}
+
 export interface Store {
   /** Size and version of the file at `uri`; undefined when there is none. */
   stat(uri: string): Promise<Entry | undefined>;
@@ -36,7 +41,7 @@ export interface Store {
    * Files below a directory, in order of their paths; none when there is no such directory. With `beginning`, of those
    * alone whose path begins with it: what lies beside them is not looked at.
    */
-  list(uri: string, beginning?: string): Promise<Entry[]>;
+  list(uri: string, beginning?: string, options?: ListOptions): Promise<Entry[]>;
   /** Puts a file in place, replacing one that was there. */
   write(uri: string, content: Content): Promise<void>;
   /** Makes a file if there is none; false when there is one. Of several who try, one succeeds; its name is what counts. */

@@ -1,5 +1,5 @@
 /** A store that stops working at a chosen write, as a process does that is killed there: before it, or after it. */
-import type { ByteRange, Content, Entry, Store } from "../stores/store.ts";
+import type { ByteRange, Content, Entry, ListOptions, Store } from "../stores/store.ts";
 
 export class Crash extends Error {}
 
@@ -27,8 +27,8 @@ export class CrashingStore implements Store {
     return this.#inner.stream(uri);
   }
 
-  async list(uri: string, beginning?: string): Promise<Entry[]> {
-    return await this.#inner.list(uri, beginning);
+  async list(uri: string, beginning?: string, options?: ListOptions): Promise<Entry[]> {
+    return await this.#inner.list(uri, beginning, options);
   }
 
   async localFile(uri: string): Promise<string | undefined> {

@@ -112,12 +112,17 @@ export class Checkpoints {
     return undefined;
   }
 
-  /** Removes all but the newest `keep`, and what a killed process left half-written. To be called while none is written. */
+  /**
+   * Removes all but the newest `keep`, and what a killed process left half-written or half-removed. To be called while
+   * none is written.
+   */
   async prune(keep: number): Promise<void> {
-    for (const step of (await this.steps()).slice(0, -keep)) await this.#remove(step);
+    const steps = await this.steps();
+    for (const step of steps.slice(0, -keep)) await this.#remove(step);
+    const kept = steps.slice(-keep).map((step) => `step-${step}`);
+    const found = new Set(await this.#matching(/^step-[0-9]+(\.tmp-[^/]+)?(?=\/)/));
     const store = this.#stores.of(this.#uri);
-    const half = await this.#matching(/^step-[0-9]+\.tmp-[^/]+/);
-    for (const name of new Set(half)) await store.remove(`${this.#uri}/${name}`);
+    for (const name of found) if (!kept.includes(name)) await store.remove(`${this.#uri}/${name}`);
   }
 
   /** Removes every checkpoint: the run is complete. */
@@ -133,7 +138,7 @@ export class Checkpoints {
 
   /** What `pattern` matches of the paths of files here. */
   async #matching(pattern: RegExp): Promise<string[]> {
-    const entries = await this.#stores.of(this.#uri).list(this.#uri);
+    const entries = await this.#stores.of(this.#uri).list(this.#uri, "", { unfinished: true });
     return entries.flatMap(({ path }) => pattern.exec(path)?.[0] ?? []);
   }
 
@@ -146,7 +151,7 @@ export class Checkpoints {
 
   async #loadFrom(uri: string, engine: Engine, facts: CheckpointFacts) {
     const found = await readManifest(this.#stores, uri, z.looseObject({}));
-    if (!found) return "its manifest is not JSON";
+    if (!found) return "its manifest is not JSON, or altered";
     const manifest = understood(uri, found.manifest, facts.runHash);
     const { state, files } = manifest;
     const saved = await SavedFile.open(this.#stores, uri, files, "state.safetensors");

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { type TrainFigures, trainFigures } from "../contract/report.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
 import { corrupt } from "../failure.ts";
-import { damageOf, jsonOf, readManifest } from "../stores/directory.ts";
+import { damageOf, jsonOf, readManifest, sealed, unsealed } from "../stores/directory.ts";
 import { digestOf } from "../stores/objects.ts";
 import type { Stores } from "../stores/stores.ts";
 import { adapterManifest } from "./adapter.ts";
@@ -28,9 +28,9 @@ export async function finishedReport(stores: Stores, run: string, runHash: strin
   const uri = storeLayout.report(run);
   if (!(await stores.of(uri).stat(uri))) return undefined;
   const bytes = await stores.of(uri).read(uri);
-  const parsed = trainReport.safeParse(jsonOf(bytes));
+  const parsed = trainReport.safeParse(unsealed(jsonOf(bytes)));
   if (!parsed.success || parsed.data.runHash !== runHash) {
-    throw corrupt("ReportInvalid", `${uri}: is not the report of this run; remove it to train again`);
+    throw corrupt("ReportInvalid", `${uri}: is not the report of this run, or altered; remove it to train again`);
   }
   const adapter = await readManifest(stores, storeLayout.adapter(run), adapterManifest);
   if (!adapter || adapter.digest !== parsed.data.figures.adapterDigest) {
@@ -52,7 +52,7 @@ export async function writeReport(
   details: Readonly<Record<string, unknown>>,
 ): Promise<WrittenReport> {
   const uri = storeLayout.report(run);
-  const report = { v: 1, kind: "train", runHash: figures.runHash, figures, ...details };
+  const report = sealed({ v: 1, kind: "train", runHash: figures.runHash, figures, ...details });
   const bytes = Buffer.from(`${JSON.stringify(report, null, 1)}\n`);
   await stores.of(uri).write(uri, bytes);
   return { figures, digest: digestOf(bytes) };
