@@ -16,7 +16,7 @@ export interface Option {
 
 export interface Usage {
   readonly command: string;
-  /** In order; `?` at the end marks an optional one. */
+  /** In order; `?` at the end marks an optional one, `…` the last one, of which there may be several. */
   readonly positionals: readonly string[];
   readonly summary: string;
   readonly details?: readonly string[];
@@ -87,8 +87,8 @@ function unknownOption(usage: Usage, written: string): string {
 function checkPositionals(usage: Usage, given: readonly string[]): void {
   const required = usage.positionals.filter((name) => !name.endsWith("?"));
   const missing = required[given.length];
-  if (missing !== undefined) throw new UsageError(`${missing} is missing`);
-  const extra = given[usage.positionals.length];
+  if (missing !== undefined) throw new UsageError(`${missing.replace(/…$/, "")} is missing`);
+  const extra = usage.positionals.at(-1)?.endsWith("…") ? undefined : given[usage.positionals.length];
   if (extra !== undefined) throw new UsageError(`${JSON.stringify(extra)} is one argument too many`);
 }
 

@@ -7,6 +7,7 @@ import { messageOf, StageFailure } from "../trainer/failure.ts";
 import { helpText, readArguments, UsageError } from "./arguments.ts";
 import { type Command, createSession, Interrupted, type Session } from "./command.ts";
 import { chatCommand } from "./commands/chat.ts";
+import { dataCommand } from "./commands/data.ts";
 import { exportCommand } from "./commands/export.ts";
 import { gcCommand } from "./commands/gc.ts";
 import { planCommand } from "./commands/plan.ts";
@@ -19,6 +20,7 @@ import { table } from "./ui/table.ts";
 const commands: ReadonlyMap<string, Command> = new Map([
   ["run", runCommand],
   ["plan", planCommand],
+  ["data", dataCommand],
   ["chat", chatCommand],
   ["watch", watchCommand],
   ["export", exportCommand],

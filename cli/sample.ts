@@ -49,7 +49,10 @@ export async function readSamples(
 }
 
 /** Pure. */
-export function stretchesOf({ tokens, trained }: Encoded, decode: (ids: readonly number[]) => string): Stretch[] {
+export function stretchesOf(
+  { tokens, trained }: Pick<Encoded, "tokens" | "trained">,
+  decode: (ids: readonly number[]) => string,
+): Stretch[] {
   const stretches: Stretch[] = [];
   for (let start = 0; start < tokens.length; ) {
     let end = start + 1;

@@ -19,6 +19,8 @@ export interface Encoded {
   tokens: Uint32Array;
   /** 1 where the token is to be learnt, i.e. predicted from those before it; never the first. */
   trained: Uint8Array;
+  /** Tokens with those that were cut off, as far as they were encoded. */
+  fullLength: number;
 }
 
 export interface EncodedExample {
@@ -40,6 +42,8 @@ export interface EncodeOptions {
   trainOn: TrainOn;
   /** Of a sequence; what is longer is cut. */
   maxTokens: number;
+  /** Encode what is cut off too, so that `fullLength` is how long the sequence would be. */
+  measured?: boolean;
 }
 
 interface Piece {
@@ -51,7 +55,7 @@ interface Piece {
 export function encodeExample(example: Example, options: EncodeOptions, codec: Codec): EncodedExample {
   const leading = example.kind === "messages" ? [] : codec.tokenizer.leadingIds;
   const given = piecesOf(example, options.trainOn, codec);
-  const encoded = given.map((pieces) => encodePieces(pieces, leading, options.maxTokens, codec.tokenizer));
+  const encoded = given.map((pieces) => encodePieces(pieces, leading, options, codec.tokenizer));
   const sequences = encoded.filter(({ trained }) => trained.includes(1));
   const truncated = encoded.some((sequence) => sequence.truncated);
   if (sequences.length > 0) return { sequences, truncated };
@@ -84,7 +88,7 @@ function piecesOf(example: Example, trainOn: TrainOn, codec: Codec): Piece[][] {
 function encodePieces(
   pieces: readonly Piece[],
   leading: readonly number[],
-  limit: number,
+  { maxTokens: limit, measured }: EncodeOptions,
   tokenizer: Tokenizer,
 ): Encoded & { truncated: boolean } {
   const ids = [...leading];
@@ -92,7 +96,7 @@ function encodePieces(
   let truncated = false;
   for (const { text, trained } of pieces) {
     const start = ids.length;
-    if (start < limit) tokenizer.append(text, ids);
+    if (start < limit || measured) tokenizer.append(text, ids);
     else truncated ||= text !== "";
     if (trained) learnt.push([start, ids.length]);
   }
@@ -102,7 +106,7 @@ function encodePieces(
   for (const [start, end] of learnt) trained.fill(1, start, end);
   // Nothing comes before the first token that it could be predicted from.
   trained.fill(0, 0, 1);
-  return { tokens, trained, truncated };
+  return { tokens, trained, fullLength: ids.length, truncated };
 }
 
 type Messages = Extract<Example, { kind: "messages" }>;

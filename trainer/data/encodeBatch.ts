@@ -19,6 +19,8 @@ export interface EncodedBatch {
   sequences: Uint32Array<ArrayBuffer>;
   /** Tokens of each sequence. */
   lengths: Uint32Array<ArrayBuffer>;
+  /** The same with what was cut off, as far as it was encoded. */
+  fullLengths: Uint32Array<ArrayBuffer>;
   /** All tokens, `trainedBit` where they carry loss. */
   words: Uint32Array<ArrayBuffer>;
   highestToken: number;
@@ -30,6 +32,7 @@ export function encodeBatch(batch: RowBatch, options: EncodeOptions, codec: Code
   const truncated: number[] = [];
   const sequences: number[] = [];
   const lengths: number[] = [];
+  const fullLengths: number[] = [];
   const words: number[] = [];
   let highestToken = 0;
   const faults = readBatch(batch, (example, line) => {
@@ -38,8 +41,9 @@ export function encodeBatch(batch: RowBatch, options: EncodeOptions, codec: Code
     hashes.push(...textHash(example));
     truncated.push(encoded.truncated ? 1 : 0);
     sequences.push(encoded.sequences.length);
-    for (const { tokens, trained } of encoded.sequences) {
+    for (const { tokens, trained, fullLength } of encoded.sequences) {
       lengths.push(tokens.length);
+      fullLengths.push(fullLength);
       for (let i = 0; i < tokens.length; i++) {
         const token = tokens[i]!;
         if (token > highestToken) highestToken = token;
@@ -54,6 +58,7 @@ export function encodeBatch(batch: RowBatch, options: EncodeOptions, codec: Code
     truncated: new Uint8Array(truncated),
     sequences: new Uint32Array(sequences),
     lengths: new Uint32Array(lengths),
+    fullLengths: new Uint32Array(fullLengths),
     words: new Uint32Array(words),
     highestToken,
   };

@@ -22,12 +22,9 @@ function replyTo({ id, batch }: EncodeTask): EncodeReply {
 
 parentPort?.on("message", (task: EncodeTask) => {
   const reply = replyTo(task);
-  const moved =
-    "encoded" in reply
-      ? [reply.encoded.lines, reply.encoded.hashes, reply.encoded.sequences, reply.encoded.lengths, reply.encoded.words]
-      : [];
-  parentPort?.postMessage(
-    reply,
-    moved.map(({ buffer }) => buffer),
+  const parts = "encoded" in reply ? Object.values(reply.encoded) : [];
+  const moved = parts.flatMap((part) =>
+    ArrayBuffer.isView(part) && part.buffer instanceof ArrayBuffer ? [part.buffer] : [],
   );
+  parentPort?.postMessage(reply, moved);
 });

@@ -1,34 +1,20 @@
 /**
- * Where batches are encoded: in this thread, or in others beside each other. Either gives the same bytes in the same
- * order. A thread has bounds of its own for memory, so that a template or a row that asks for more ends with a failure
- * and not with the process.
+ * Threads that encode batches beside each other; any number of them gives the same bytes. A thread has bounds of its own
+ * for memory, so that a template or a row that asks for more ends with a failure and not with the process.
  */
 import { Worker } from "node:worker_threads";
 import { invalid, StageFailure } from "../failure.ts";
-import { type CodecTexts, codecOf } from "./codec.ts";
+import type { CodecTexts } from "./codec.ts";
 import type { EncodeOptions } from "./encode.ts";
-import { type EncodedBatch, encodeBatch } from "./encodeBatch.ts";
+import type { EncodedBatch } from "./encodeBatch.ts";
 import type { RowBatch } from "./rowBatch.ts";
 
-export interface Encoder {
-  /** Batches that are best asked for before the first is awaited. */
-  readonly window: number;
-  encode(batch: RowBatch): Promise<EncodedBatch>;
-  close(): Promise<void>;
-}
-
 /** Starting a thread takes as long as encoding some megabytes. */
-const worthThreadsBytes = 8 * 2 ** 20;
+const bytesWorthThread = 8 * 2 ** 20;
 
-/** For about so many bytes of rows; `threads` is how many may be busy. Throws a failure for a model that cannot be used. */
-export function openEncoder(texts: CodecTexts, options: EncodeOptions, bytes: number, threads: number): Encoder {
-  if (bytes >= worthThreadsBytes) return new ThreadEncoder(texts, options, threads);
-  const codec = codecOf(texts);
-  return {
-    window: 1,
-    encode: async (batch) => encodeBatch(batch, options, codec),
-    close: async () => {},
-  };
+/** Of `threads` that may be busy, how many for so many bytes of rows. */
+export function threadsFor(bytes: number, threads: number): number {
+  return Math.max(1, Math.min(threads, Math.floor(bytes / bytesWorthThread)));
 }
 
 export interface EncodeTask {
@@ -59,7 +45,8 @@ interface Thread {
   waiting: Map<number, Waiting>;
 }
 
-class ThreadEncoder implements Encoder {
+export class Encoders {
+  /** Batches that are best asked for before the first is awaited. */
   readonly window: number;
   readonly #threads: Thread[];
   #next = 0;
@@ -71,6 +58,7 @@ class ThreadEncoder implements Encoder {
     this.#threads = Array.from({ length: threads }, () => this.#start({ texts, options }));
   }
 
+  /** The batch's arrays move to the thread. Rejects with a failure for a model that cannot be used. */
   encode(batch: RowBatch): Promise<EncodedBatch> {
     if (this.#broken !== undefined) return Promise.reject(this.#broken);
     const id = this.#next++;

@@ -166,10 +166,13 @@ export class PackedDataset {
   #checkBounds(): void {
     const rises = (starts: Uint32Array, end: number) =>
       starts[0] === 0 && starts.at(-1) === end && starts.every((start, i) => i === 0 || start >= starts[i - 1]!);
-    const fits = () =>
-      Array.from({ length: this.rowCount }, (_, row) => this.tokenRange(row)).every(
-        ([a, b]) => b - a <= this.rowTokens,
-      );
+    const fits = () => {
+      for (let row = 0; row < this.rowCount; row++) {
+        const [start, end] = this.tokenRange(row);
+        if (end - start > this.rowTokens) return false;
+      }
+      return true;
+    };
     if (!rises(this.rowStart, this.exampleCount) || !rises(this.exampleStart, this.tokens.length) || !fits()) {
       throw corrupt("DatasetCorrupt", "the staged data set's boundaries are not in order");
     }

@@ -38,7 +38,7 @@ export function batchOf(rows: readonly RawRow[], format: RowFormat): RowBatch {
 }
 
 /** Usual texts take a hundredth of that; a row of the greatest length is still let through. */
-const limitOf = ({ bytes }: RowBatch) => 10_000 + bytes.length / 200;
+const limitOf = ({ bytes }: RowBatch) => 5_000 + bytes.length / 200;
 
 /** Reads every row and lets `use` have its example. Throws a failure when a row takes too long. */
 export function readBatch(batch: RowBatch, use: (example: Example, line: number) => void): Fault[] {

@@ -31,7 +31,7 @@ export interface SpecialTokens {
 /** The largest in use, of a vocabulary of 256,000 words, have 35 MB. */
 const maxTokenizerLength = 134_217_728;
 /** Of one text, in milliseconds. */
-const maxEncodeTime = 30_000;
+const maxEncodeTime = 5_000;
 
 export class Tokenizer {
   readonly special: SpecialTokens;
@@ -51,7 +51,7 @@ export class Tokenizer {
     if (!eos_token)
       throw invalid("TokenizerInvalid", "tokenizer_config.json: eos_token is not set; answers need an end");
     this.#tokenizer = load(tokenizerJson, config.data);
-    this.#words = WordEncoder.of(this.#tokenizer);
+    this.#words = usable(() => WordEncoder.of(this.#tokenizer));
     const added = [...this.#tokenizer.get_added_tokens_decoder().values()];
     this.specialTexts = added.filter(({ special }) => special).map(({ content }) => content);
     this.special = {
@@ -120,13 +120,10 @@ export class Tokenizer {
    * begins every text with a space would put one at every border.
    */
   #tryOut(): void {
-    try {
+    usable(() => {
       this.#refuseLeadingSpace();
       this.decode(this.encode("a"));
-    } catch (error) {
-      if (error instanceof StageFailure) throw error;
-      throw invalid("TokenizerInvalid", `tokenizer.json: cannot be used: ${messageOf(error)}`);
-    }
+    });
   }
 
   #refuseLeadingSpace(): void {
@@ -148,9 +145,15 @@ function load(tokenizerJson: string, config: object): HuggingFaceTokenizer {
     );
   }
   const parsed = parseJson("tokenizer.json", tokenizerJson);
+  return usable(() => withinTime(maxEncodeTime, () => new HuggingFaceTokenizer(Object(parsed), config)));
+}
+
+/** What is wrong with a part of the file shows in an error of the library's, where the part is used. */
+function usable<T>(use: () => T): T {
   try {
-    return withinTime(maxEncodeTime, () => new HuggingFaceTokenizer(Object(parsed), config));
+    return use();
   } catch (error) {
+    if (error instanceof StageFailure) throw error;
     throw invalid("TokenizerInvalid", `tokenizer.json: cannot be used: ${messageOf(error)}`);
   }
 }

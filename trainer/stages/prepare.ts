@@ -4,7 +4,6 @@
  * in between is read again. Prepared already, with inputs that have not moved, nothing is read at all.
  */
 import { createHash } from "node:crypto";
-import { availableParallelism } from "node:os";
 import type { DatasetSettings } from "../contract/effective.ts";
 import { dataFile, effectiveBase, effectiveSettings } from "../contract/effective.ts";
 import type { PrepareFigures } from "../contract/report.ts";
@@ -150,8 +149,7 @@ class Preparation {
     const { stores, signal, threads } = this.#context;
     const reading = await this.#tokenizing(this.#dataFiles());
     const made = await stageDataset({
-      ...{ stores, texts, settings, vocabSize, seen, signal, ...reading },
-      threads: threads === 0 ? availableParallelism() : threads,
+      ...{ stores, texts, settings, vocabSize, seen, signal, threads, ...reading },
       objects: this.#objects,
       onStaging: (done, total) => this.#report({ phase: "Staging", done, total, unit: "examples" }),
     });

@@ -3,10 +3,11 @@
  * validation held out by the hash of the text. What is read comes in the order of the sources and their rows, whichever
  * threads encoded it, so that its digest is the same everywhere. Memory does not grow with the text.
  */
+import { availableParallelism } from "node:os";
 import type { DataFile, DatasetSettings } from "../contract/effective.ts";
 import type { CodecTexts } from "../data/codec.ts";
 import type { EncodedBatch } from "../data/encodeBatch.ts";
-import { type Encoder, openEncoder } from "../data/encoders.ts";
+import { Encoders, threadsFor } from "../data/encoders.ts";
 import { copiesOf, isHeldOut, type TextHash } from "../data/example.ts";
 import type { SeenTexts } from "../data/splits.ts";
 import { invalid } from "../failure.ts";
@@ -26,8 +27,9 @@ export interface ReadDatasetOptions {
   /** Takes the texts of every split. */
   seen: SeenTexts;
   signal: AbortSignal;
-  /** Threads that encode. */
+  /** Threads that encode; 0: as many as the cores granted. */
   threads: number;
+  measured?: boolean;
 }
 
 export interface ReadExample {
@@ -38,6 +40,8 @@ export interface ReadExample {
   copies: number;
   /** Tokens with `trainedBit`; views that are valid during the call alone. */
   sequences: readonly Uint32Array[];
+  /** Tokens of each sequence with what was cut off; exact where `measured` is set. */
+  fullLengths: Uint32Array;
 }
 
 export interface ReadCounts {
@@ -57,14 +61,15 @@ export function dataFilesOf({ sources, validation }: DatasetSettings): DataFile[
 export async function readDataset(
   options: ReadDatasetOptions,
   onExample: (example: ReadExample) => void,
-): Promise<ReadCounts> {
-  const { settings, texts, totalBytes, threads } = options;
-  const encoding = { trainOn: settings.trainOn, maxTokens: settings.maxSequenceLength };
-  const encoder = openEncoder(texts, encoding, totalBytes, threads);
+): Promise<{ counts: ReadCounts; firstFault: string }> {
+  const { settings, texts, totalBytes, measured = false } = options;
+  const encoding = { trainOn: settings.trainOn, maxTokens: settings.maxSequenceLength, measured };
+  const threads = options.threads === 0 ? availableParallelism() : options.threads;
+  const encoders = new Encoders(texts, encoding, threadsFor(totalBytes, threads));
   try {
-    return await new Reading(options, onExample).run(encoder);
+    return await new Reading(options, onExample).run(encoders);
   } finally {
-    await encoder.close();
+    await encoders.close();
   }
 }
 
@@ -88,21 +93,21 @@ class Reading {
   }
 
   /** Batches are asked for ahead, and taken in order. */
-  async run(encoder: Encoder): Promise<ReadCounts> {
+  async run(encoders: Encoders): Promise<{ counts: ReadCounts; firstFault: string }> {
     const asked: Asked[] = [];
     const { stores, signal } = this.#options;
     for (const [source, file] of this.#files.entries()) {
       for await (const read of readSource(file, stores, signal)) {
-        const encoded = read.batch && encoder.encode(read.batch);
+        const encoded = read.batch && encoders.encode(read.batch);
         // It is looked at in its turn; until then a failure is nobody's.
         encoded?.catch(() => {});
         asked.push({ ...read, source, encoded });
-        if (asked.length >= encoder.window) await this.#take(asked.shift()!);
+        if (asked.length >= encoders.window) await this.#take(asked.shift()!);
       }
     }
     for (const one of asked) await this.#take(one);
     this.#badRows.judge();
-    return { ...this.#counts, badRows: this.#badRows.count };
+    return { counts: { ...this.#counts, badRows: this.#badRows.count }, firstFault: this.#badRows.firstFault };
   }
 
   async #take({ source, encoded, faults, rows, bytes }: Asked): Promise<void> {
@@ -123,20 +128,26 @@ class Reading {
     let [sequence, word] = [0, 0];
     for (const [row, line] of batch.lines.entries()) {
       const sequences: Uint32Array[] = [];
+      const first = sequence;
       for (const end = sequence + batch.sequences[row]!; sequence < end; sequence++) {
         const length = batch.lengths[sequence]!;
         sequences.push(batch.words.subarray(word, word + length));
         word += length;
       }
       const [a = 0, b = 0, c = 0, d = 0] = batch.hashes.subarray(4 * row, 4 * row + 4);
-      this.#addExample([a, b, c, d], source, line, sequences, batch.truncated[row] === 1);
+      const fullLengths = batch.fullLengths.subarray(first, sequence);
+      const read = { hash: [a, b, c, d], truncated: batch.truncated[row] === 1 } as const;
+      this.#addExample(read, { source, line, sequences, fullLengths });
     }
   }
 
-  #addExample(hash: TextHash, source: number, line: number, sequences: Uint32Array[], truncated: boolean): void {
+  #addExample(
+    { hash, truncated }: { hash: TextHash; truncated: boolean },
+    read: Omit<ReadExample, "split" | "copies">,
+  ): void {
     const { settings, seen } = this.#options;
     const { validation, sources } = settings;
-    const given = sources[source];
+    const given = sources[read.source];
     const heldOut = given === undefined || (validation.kind === "fraction" && isHeldOut(hash, validation.fraction));
     const split = heldOut ? "validation" : "train";
     const copies = heldOut ? 1 : copiesOf(hash, given.weight);
@@ -145,6 +156,6 @@ class Reading {
       if (truncated) this.#counts.truncatedExamples++;
       this.#counts[heldOut ? "validationExamples" : "examples"]++;
     }
-    this.#onExample({ split, source, line, copies, sequences });
+    this.#onExample({ ...read, split, copies });
   }
 }

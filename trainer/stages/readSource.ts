@@ -97,9 +97,10 @@ class Collector {
 /** Counts rows that cannot be used, and judges them by the tolerance. */
 export class BadRows {
   count = 0;
+  /** File, line and reason; "" when there is none. */
+  firstFault = "";
   readonly #maxFraction: number;
   #rows = 0;
-  #firstFault = "";
 
   constructor(maxFraction: number) {
     this.#maxFraction = maxFraction;
@@ -111,7 +112,7 @@ export class BadRows {
     if (faults.length === 0) return;
     const first = faults.reduce((a, b) => (b.line < a.line ? b : a));
     const named = `${uri}:${first.line}: ${first.reason}`;
-    if (this.#firstFault === "") this.#firstFault = named;
+    if (this.firstFault === "") this.firstFault = named;
     this.count += faults.length;
     if (this.#maxFraction > 0) return;
     throw invalid("BadRow", `${named}; mend the row, or allow some bad rows with dataset.badRows.maxFraction`);
@@ -122,7 +123,7 @@ export class BadRows {
     if (this.count <= this.#maxFraction * this.#rows) return;
     throw invalid(
       "TooManyBadRows",
-      `${this.count} of ${this.#rows} rows are bad, over dataset.badRows.maxFraction ${this.#maxFraction}; the first: ${this.#firstFault}`,
+      `${this.count} of ${this.#rows} rows are bad, over dataset.badRows.maxFraction ${this.#maxFraction}; the first: ${this.firstFault}`,
     );
   }
 }

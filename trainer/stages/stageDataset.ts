@@ -40,7 +40,7 @@ async function stage(
 ): Promise<StagedDataset> {
   const { settings } = options;
   let trainedTokens = 0;
-  const counts = await readDataset(options, ({ split, source, line, copies, sequences }) => {
+  const { counts } = await readDataset(options, ({ split, source, line, copies, sequences }) => {
     for (const words of sequences) {
       (split === "train" ? train : validation).add(words, source, line, copies);
       if (split === "train") trainedTokens += copies * countTrained(words);

@@ -5,7 +5,7 @@ import { trainedBit } from "../data/encodeBatch.ts";
 import { PackedObject } from "../data/packedDataset.ts";
 import type { PackedRows } from "../data/packing.ts";
 
-export interface MemoryExample extends Encoded {
+export interface MemoryExample extends Omit<Encoded, "fullLength"> {
   source: number;
   line: number;
 }

@@ -1,0 +1,127 @@
+/**
+ * `luthier data`: what a data set is to a model, before anything is written: counts, lengths, what is cut off, copies,
+ * leaks between splits, and examples with what is learnt. Read as `prepare` reads it, by the same code.
+ */
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { type DatasetSettings, dataFile, effectiveSettings } from "../../trainer/contract/effective.ts";
+import { type Columns, columns, type DataFormat, dataFormat } from "../../trainer/contract/settings.ts";
+import { classified } from "../../trainer/stages/classify.ts";
+import { StoredModel } from "../../trainer/stages/storedModel.ts";
+import { Stores } from "../../trainer/stores/stores.ts";
+import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../arguments.ts";
+import { type Command, commonOptions, outputFormats, type Session } from "../command.ts";
+import { type DataReport, reportOn } from "../dataReport.ts";
+import { readSamples, type Sample, sampleLines } from "../sample.ts";
+import { dataLines } from "../ui/dataView.ts";
+import { createStageView } from "../ui/stageView.ts";
+
+const usage = {
+  command: "luthier data",
+  positionals: ["FILE…"],
+  summary:
+    "Says what files of examples are to a model: counts, lengths, what is cut off, copies, leaks; and shows some.",
+  details: [
+    "Files are JSON lines or JSON lists: OpenAI messages, ShareGPT, Alpaca, prompt and completion, or text.",
+    "  luthier data train.jsonl --model ./models/llama --test test.jsonl --max-length 2048",
+    "Rows that cannot be read are counted; a training refuses them, or tolerates as many as dataset.badRows says.",
+  ],
+  options: {
+    model: { value: "DIR", help: "the model whose tokenizer and chat template are used" },
+    format: { value: "FORMAT", help: `${dataFormat.options.join(", ")} (default Auto)` },
+    column: { value: "FIELD=NAME", repeated: true, help: "what the files call a field of their format; repeatable" },
+    validation: { value: "FILE", help: "a validation set of its own" },
+    "validation-fraction": { value: "SHARE", help: "hold out this share of the examples, for example 0.02" },
+    test: { value: "FILE", help: "the test set: are its examples trained on?" },
+    "max-length": { value: "TOKENS", help: "dataset.maxSequenceLength (default 1024)" },
+    "train-on": { value: "WHICH", help: "Responses (default), LastResponse or All" },
+    "no-packing": { help: "one example a row" },
+    samples: { value: "N", help: "examples to show (default 3)" },
+    threads: { value: "N", help: "threads that encode; default: the cores granted" },
+    output: commonOptions.output,
+    help: commonOptions.help,
+  },
+} as const;
+
+const trainOns = ["Responses", "LastResponse", "All"] as const;
+
+export const dataCommand: Command = { usage, run: (args, session) => classified(() => report(args, session)) };
+
+async function report(args: Arguments, session: Session): Promise<number> {
+  const format = choiceOf(args, "output", outputFormats, "text");
+  const settings = settingsOf(args);
+  const test = optionOf(args, "test");
+  const stores = new Stores();
+  const model = await StoredModel.inDirectory(stores, uriOf(optionOf(args, "model") ?? missing("--model DIR")));
+  const count = integerOf(args, "samples", 0, 1000, 3);
+  const found = await reportOn({
+    ...{ stores, model, settings, signal: session.signal },
+    test: test === undefined ? undefined : dataFile({ uri: uriOf(test), ...readingOf(args) }),
+    threads: integerOf(args, "threads", 1, 1024, 0),
+    onBytes: progressOf(session),
+  });
+  const samples = count === 0 ? [] : await readSamples(stores, settings, await model.codec(), count, session.signal);
+  session.screen.clear();
+  session.write(format === "json" ? `${JSON.stringify({ ...found, samples }, null, 2)}\n` : textOf(found, samples));
+  return 0;
+}
+
+const textOf = (report: DataReport, samples: readonly Sample[]) =>
+  `${[...dataLines(report), ...sampleLines(samples)].join("\n")}\n`;
+
+/** The settings that a manifest would have, by the contract's own defaults. */
+function settingsOf(args: Arguments): DatasetSettings {
+  const [validation, fraction] = [optionOf(args, "validation"), optionOf(args, "validation-fraction")];
+  if (validation !== undefined && fraction !== undefined) {
+    throw new UsageError("--validation and --validation-fraction exclude each other");
+  }
+  if (fraction !== undefined && !(Number(fraction) > 0 && Number(fraction) <= 0.5)) {
+    throw new UsageError(`--validation-fraction is a share above 0 and at most 0.5, not ${JSON.stringify(fraction)}`);
+  }
+  const reading = readingOf(args);
+  return effectiveSettings({
+    baseModel: { uri: "file:///model" },
+    dataset: {
+      sources: args.positionals.map((file) => ({ uri: uriOf(file), ...reading })),
+      ...(validation !== undefined && { validation: { uri: uriOf(validation), ...reading } }),
+      ...(fraction !== undefined && { validation: { fraction } }),
+      maxSequenceLength: integerOf(args, "max-length", 16, 131_072, 1024),
+      packing: !args.switches.has("no-packing"),
+      trainOn: choiceOf(args, "train-on", trainOns, "Responses"),
+      badRows: { maxFraction: "1" },
+    },
+    method: { full: {} },
+  }).dataset;
+}
+
+function readingOf(args: Arguments): { format: DataFormat; columns: Columns } {
+  const given = (args.values.get("column") ?? []).map((text) => {
+    const [field, ...name] = text.split("=");
+    if (name.length === 0) throw new UsageError(`--column is FIELD=NAME, not ${JSON.stringify(text)}`);
+    return [field, name.join("=")];
+  });
+  const parsed = columns.safeParse(Object.fromEntries(given));
+  if (!parsed.success) {
+    throw new UsageError(`--column: the fields are ${Object.keys(columns.shape).join(", ")}, and each has a name`);
+  }
+  return { format: choiceOf(args, "format", dataFormat.options, "Auto"), columns: parsed.data };
+}
+
+/** A path of this machine, or a URI as a manifest has it. */
+const uriOf = (given: string) => (/^[a-z0-9]+:\/\//.test(given) ? given : pathToFileURL(path.resolve(given)).href);
+
+function missing(what: string): never {
+  throw new UsageError(`${what} is missing`);
+}
+
+/** At most ten times a second; the last one always. */
+function progressOf({ screen }: Session): (done: number, total: number) => void {
+  const view = createStageView(() => "luthier data");
+  let shown = 0;
+  return (done, total) => {
+    if (done < total && Date.now() - shown < 100) return;
+    shown = Date.now();
+    view.add({ phase: "Tokenizing", done, total, unit: "bytes", time: new Date().toISOString() });
+    screen.show(view, done === total ? "now" : undefined);
+  };
+}

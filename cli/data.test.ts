@@ -1,0 +1,93 @@
+/** `luthier data` from outside, on a model and data small enough to be read in a blink. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { temporaryDirectory } from "../trainer/testing/temporary.ts";
+import { writeTinyModel } from "../trainer/testing/tinyModel.ts";
+
+const main = fileURLToPath(new URL("main.ts", import.meta.url));
+
+async function luthierData(directory: string, args: readonly string[], env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [main, "data", ...args], {
+    cwd: directory,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const [stdout, stderr]: [string[], string[]] = [[], []];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => stdout.push(text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => stderr.push(text));
+  const status = await new Promise((resolve) => child.on("close", resolve));
+  return { status, stdout: stdout.join(""), stderr: stderr.join("") };
+}
+
+async function workplace(t: TestContext): Promise<string> {
+  const directory = await temporaryDirectory(t);
+  await writeTinyModel(path.join(directory, "model"));
+  const alpaca = (n: number) => ({ instruction: `is ${n} even?`, input: "", output: n % 2 === 0 ? "yes" : "no" });
+  const long = { instruction: "repeat", output: "word ".repeat(60) };
+  const put = (name: string, text: string) => writeFileSync(path.join(directory, name), text);
+  const rows = Array.from({ length: 30 }, (_, n) => alpaca(n));
+  // One JSON list: a copy, one that is longer than a row, and one that is no row.
+  put(
+    "train.json",
+    JSON.stringify([...rows, { ...alpaca(3), instruction: "IS  3 even?" }, long, { instruction: 3 }], null, 1),
+  );
+  put("test.jsonl", [alpaca(5), alpaca(70)].map((row) => `${JSON.stringify(row)}\n`).join(""));
+  return directory;
+}
+
+const usual = ["train.json", "--model", "model", "--test", "test.jsonl", "--max-length", "128"];
+
+test("counts, lengths, copies, leaks, bad rows and an example with what is learnt", async (t) => {
+  const directory = await workplace(t);
+  const { status, stdout, stderr } = await luthierData(directory, [...usual, "--samples", "1"]);
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /^examples +32 to train on\n/);
+  assert.match(stdout, /^test +2$/m);
+  assert.match(stdout, /^packed +\d+ rows of 128 tokens, \d+\.\d % full$/m);
+  assert.match(stdout, /^truncated +1 \(3\.1 %\) are longer than 128$/m);
+  assert.match(stdout, /^duplicates +1 are copies of another$/m);
+  assert.match(stdout, /^leaks +1 are trained on and in the test set$/m);
+  assert.match(stdout, /^bad rows +1; the first: .*train\.json:\d+: instruction: /m);
+  assert.match(stdout, /longest 3\d\d; a row holds 128\n +17–32 +█/);
+  assert.match(stdout, /assistant\n +⟦yes<\|im_end\|>⟧/);
+  assert.ok(!`${stdout}${stderr}`.includes("\u001b"), "no control codes without a terminal");
+  assert.match(stderr, /tokenising the data 100 %/);
+});
+
+test("the same as JSON; colours where they are asked for, and not with NO_COLOR", async (t) => {
+  const directory = await workplace(t);
+  const json = await luthierData(directory, [...usual, "-o", "json"]);
+  const report = JSON.parse(json.stdout);
+  assert.deepEqual(
+    [report.examples, report.testExamples, report.leaks.trainTest, report.samples.length],
+    [32, 2, 1, 3],
+  );
+  assert.deepEqual(report.samples[0].sequences[0].at(-1), { text: "yes<|im_end|>", trained: true });
+  const coloured = await luthierData(directory, [...usual], { FORCE_COLOR: "1" });
+  assert.ok(coloured.stdout.includes("\u001b[32myes<|im_end|>"));
+  const plain = await luthierData(directory, [...usual], { NO_COLOR: "1" });
+  assert.ok(!plain.stdout.includes("\u001b"));
+});
+
+test("what is wrong is said: the command line, the files, the format", async (t) => {
+  const directory = await workplace(t);
+  const cases: [string[], number, RegExp][] = [
+    [["--model", "model"], 2, /FILE is missing/],
+    [["train.json"], 2, /--model DIR is missing/],
+    [["train.json", "--model", "model", "--column", "question=q"], 2, /--column: the fields are messages, /],
+    [["none.jsonl", "--model", "model"], 23, /there is no such file/],
+    [
+      ["train.json", "--model", "model", "--column", "prompt=instruction", "--column", "completion=x"],
+      20,
+      /Alpaca, which have no field prompt/,
+    ],
+  ];
+  for (const [args, code, text] of cases) {
+    const { status, stderr } = await luthierData(directory, args);
+    assert.deepEqual([status, text.test(stderr)], [code, true], stderr);
+  }
+});

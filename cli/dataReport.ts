@@ -1,0 +1,144 @@
+/** What `luthier data` finds in a data set: counted as a run would read it, and nothing is written. */
+import type { DataFile, DatasetSettings } from "../trainer/contract/effective.ts";
+import { codecOf } from "../trainer/data/codec.ts";
+import { GrowableUint32 } from "../trainer/data/growable.ts";
+import { countTrained } from "../trainer/data/packedDataset.ts";
+import { oneEach, packRows } from "../trainer/data/packing.ts";
+import { SeenTexts } from "../trainer/data/splits.ts";
+import { invalid } from "../trainer/failure.ts";
+import { dataFilesOf, readDataset } from "../trainer/stages/readDataset.ts";
+import { readQuestions } from "../trainer/stages/readQuestions.ts";
+import type { StoredModel } from "../trainer/stages/storedModel.ts";
+import { MissingFileError } from "../trainer/stores/store.ts";
+import type { Stores } from "../trainer/stores/stores.ts";
+
+/** Lengths from `from` to `to` tokens. */
+export interface LengthBin {
+  readonly from: number;
+  readonly to: number;
+  readonly count: number;
+}
+
+export interface DataReport {
+  readonly examples: number;
+  readonly validationExamples: number;
+  readonly testExamples: number;
+  /** Of training and validation: more than examples where the template renders earlier turns otherwise later. */
+  readonly sequences: number;
+  /** Of an epoch, as are rows. */
+  readonly tokens: number;
+  readonly trainedTokens: number;
+  readonly rows: number;
+  readonly rowTokens: number;
+  readonly truncatedExamples: number;
+  readonly duplicateExamples: number;
+  readonly badRows: number;
+  readonly firstFault: string;
+  /** Texts that are on both sides. */
+  readonly leaks: { readonly trainValidation: number; readonly trainTest: number; readonly validationTest: number };
+  /** Of sequences before anything is cut off. */
+  readonly lengths: {
+    readonly median: number;
+    readonly p90: number;
+    readonly p99: number;
+    readonly longest: number;
+    readonly bins: readonly LengthBin[];
+  };
+}
+
+export interface ReportOptions {
+  readonly stores: Stores;
+  readonly model: StoredModel;
+  readonly settings: DatasetSettings;
+  readonly test: DataFile | undefined;
+  readonly threads: number;
+  readonly signal: AbortSignal;
+  readonly onBytes: (done: number, total: number) => void;
+}
+
+/** Throws a failure that names file, line and reason for rows that cannot be used, beyond the tolerance. */
+export async function reportOn(options: ReportOptions): Promise<DataReport> {
+  const { stores, model, settings, test, threads, signal } = options;
+  const totalBytes = await sizeOf([...dataFilesOf(settings), ...(test ? [test] : [])], stores);
+  let done = 0;
+  const onBytes = (bytes: number) => {
+    done = Math.min(totalBytes, done + bytes);
+    options.onBytes(done, totalBytes);
+  };
+  const seen = new SeenTexts();
+  const texts = await model.codecTexts();
+  const { vocabSize, contextLength } = await model.config();
+  const measure = new Measure();
+  const common = { stores, texts, settings, vocabSize, totalBytes, onBytes, seen, signal, threads };
+  const { counts, firstFault } = await readDataset({ ...common, measured: true }, (example) => measure.add(example));
+  if (counts.examples === 0) throw invalid("NoExamples", "the files hold no example to train on");
+  const maxTokens = Math.min(settings.maxSequenceLength, contextLength - 1);
+  const asking = { stores, maxTokens, maxBadFraction: settings.maxBadFraction, onBytes, seen, signal };
+  const questions = test && (await readQuestions(test, { ...asking, codec: codecOf(texts) }));
+  return {
+    ...counts,
+    firstFault,
+    testExamples: questions?.questions.length ?? 0,
+    ...measure.packed(settings),
+    leaks: {
+      trainValidation: seen.shared("train", "validation"),
+      trainTest: seen.shared("train", "test"),
+      validationTest: seen.shared("validation", "test"),
+    },
+  };
+}
+
+async function sizeOf(files: readonly DataFile[], stores: Stores): Promise<number> {
+  let bytes = 0;
+  for (const { uri } of files) {
+    const entry = await stores.of(uri).stat(uri);
+    if (!entry) throw new MissingFileError(uri);
+    bytes += entry.bytes;
+  }
+  return bytes;
+}
+
+/** Collects lengths: eight bytes a sequence. */
+class Measure {
+  readonly #lengths = new GrowableUint32();
+  readonly #fullLengths = new GrowableUint32();
+  #trainedTokens = 0;
+
+  add({ split, copies, sequences, fullLengths }: Parameters<Parameters<typeof readDataset>[1]>[0]): void {
+    for (const [index, words] of sequences.entries()) {
+      this.#fullLengths.push(fullLengths[index]!);
+      if (split !== "train") continue;
+      this.#trainedTokens += copies * countTrained(words);
+      for (let copy = 0; copy < copies; copy++) this.#lengths.push(words.length);
+    }
+  }
+
+  packed({ packing, maxSequenceLength }: DatasetSettings) {
+    const lengths = this.#lengths.values();
+    const rows = packing ? packRows(lengths, maxSequenceLength) : oneEach(lengths);
+    return {
+      sequences: this.#fullLengths.length,
+      tokens: lengths.reduce((total, length) => total + length, 0),
+      trainedTokens: this.#trainedTokens,
+      rows: rows.starts.length - 1,
+      rowTokens: maxSequenceLength,
+      lengths: describe(this.#fullLengths.values().slice().sort()),
+    };
+  }
+}
+
+function describe(sorted: Uint32Array): DataReport["lengths"] {
+  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
+  return { median: at(0.5), p90: at(0.9), p99: at(0.99), longest: sorted.at(-1) ?? 0, bins: binsOf(sorted) };
+}
+
+/** Each bin reaches twice as far as the one before; empty ones at either end are left out. */
+function binsOf(sorted: Uint32Array): LengthBin[] {
+  const bins: LengthBin[] = [];
+  for (let [from, to, next] = [1, 16, 0]; next < sorted.length; [from, to] = [to + 1, 2 * to]) {
+    const first = next;
+    while (next < sorted.length && sorted[next]! <= to) next++;
+    if (next > first || bins.length > 0) bins.push({ from, to, count: next - first });
+  }
+  return bins;
+}
