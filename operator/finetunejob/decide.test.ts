@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { aJob, anAdapter, aSpec, now, succeeded } from "../testing/builders.ts";
-import { actions, aWorld, stalled, withRun } from "../testing/worlds.ts";
+import { actions, aWorld, ready, stalled, withRun } from "../testing/worlds.ts";
 import { decide } from "./decide.ts";
+import type { World } from "./world.ts";
 
 test("a suspended job keeps its run and makes nothing", () => {
   const world = withRun();
@@ -11,6 +12,20 @@ test("a suspended job keeps its run and makes nothing", () => {
   const decision = decide({ ...suspended, currentRun: { ...world.run!, status: { state: "Stopped" } } });
   assert.deepEqual([actions(decision), decision.status.state], [[], "Suspended"]);
   assert.equal(decision.status.currentRunRef?.uid, "run-uid");
+});
+
+test("a job is suspended when nothing of it runs any more, and says what keeps it", () => {
+  const spec = aSpec({ suspend: true });
+  const preparing = (kind: "Deleting" | "Absent") =>
+    decide(aWorld(aJob(spec), { prepare: { job: undefined, state: { kind } } })).status.state;
+  assert.deepEqual([preparing("Deleting"), preparing("Absent")], ["Suspending", "Suspended"]);
+  const words = "Node a does not answer.";
+  const conditions = [
+    { type: "Ready", status: "False" as const, reason: "Stopping", message: words, lastTransitionTime: "x" },
+  ];
+  const world = withRun(({ run }) => ({ currentRun: { ...run!, status: { state: "Stopping", conditions } } }));
+  const wanted = { ...world.wanted, spec } as World["wanted"];
+  assert.equal(ready(decide({ ...world, wanted }))?.message, words);
 });
 
 test("a spec that cannot be read stalls with its field", () => {

@@ -42,10 +42,10 @@ export const prepare: Step = (world) => {
       );
     case "Foreign":
       return nameConflict(world, `Job ${prepareName(job, wanted)}`);
-    case "Deleting":
-      return say(world, "Reconciling", "Preparing", "ResolvingInputs", "Waiting until an earlier Job is gone.", {
-        status: running,
-      });
+    case "Deleting": {
+      const words = state.waiting?.message ?? "Waiting until an earlier Job is gone.";
+      return say(world, "Reconciling", "Preparing", "ResolvingInputs", words, { status: running });
+    }
     case "Pending": {
       const queued = needsAttention(state.reason);
       const reason = queued ? state.reason : "ResolvingInputs";
