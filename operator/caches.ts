@@ -44,13 +44,25 @@ export function newReflectors(caches: Caches, client: Client, namespace: string 
   const watch = <T extends KubeObject>(
     resource: Resource<T>,
     store: Pick<Store<T>, "set" | "delete" | "replace">,
-    selector?: string,
-  ) => new Reflector({ client, resource, store, namespace, labelSelector: selector, log });
+    of: { labelSelector?: string; keep?: (object: T) => T } = {},
+  ) => new Reflector({ client, resource, store, namespace, log, ...of });
   return [
     watch(fineTuneJobs, caches.fineTuneJobs),
     watch(fineTuneRuns, caches.fineTuneRuns),
     watch(adapters, caches.adapters),
-    watch(batchJobs, caches.jobs, labelSelector),
-    watch(pods, caches.pods, labelSelector),
+    watch(batchJobs, caches.jobs, { labelSelector, keep: withoutTemplate }),
+    watch(pods, caches.pods, { labelSelector, keep: withoutSpec }),
   ];
+}
+
+/** A Job's template is only ever written: the run file in it is most of a Job's bytes. */
+function withoutTemplate(job: Job): Job {
+  return job.spec === undefined ? job : { ...job, spec: { ...job.spec, template: {} } };
+}
+
+/** Of a pod's spec only the node is read, and of its annotations none. */
+function withoutSpec(pod: Pod): Pod {
+  const { annotations: _, ...metadata } = pod.metadata;
+  const { nodeName } = pod.spec ?? {};
+  return { ...pod, metadata, spec: { containers: [], ...(nodeName === undefined ? {} : { nodeName }) } };
 }

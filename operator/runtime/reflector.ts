@@ -24,6 +24,8 @@ export interface ReflectorOptions<T extends KubeObject> {
   store: Pick<Store<T>, "set" | "delete" | "replace">;
   namespace?: string | undefined;
   labelSelector?: string | undefined;
+  /** What of an object is kept; by default all of it. */
+  keep?: (object: T) => T;
   /** Longest time without a word of a watch. Default 90 s. */
   silenceMs?: number;
   log: Logger;
@@ -74,7 +76,8 @@ export class Reflector<T extends KubeObject> {
       continueToken = page.continueToken;
       if (continueToken === "") this.#version = page.resourceVersion;
     } while (continueToken !== "");
-    store.replace(objects);
+    const { keep = (object: T) => object } = this.#options;
+    store.replace(objects.map(keep));
     this.#markSynced();
   }
 
@@ -101,13 +104,13 @@ export class Reflector<T extends KubeObject> {
   }
 
   #take({ type, object }: WatchEvent): string | undefined {
-    const { resource, store } = this.#options;
+    const { resource, store, keep = (whole: T) => whole } = this.#options;
     if (type === "ERROR") throw watchError(object);
     const version = isRecord(object.metadata) ? object.metadata.resourceVersion : undefined;
     if (type !== "BOOKMARK") {
       const read = readObject(resource, object);
       if (type === "DELETED") store.delete(keyOf(read));
-      else store.set(read);
+      else store.set(keep(read));
     }
     return typeof version === "string" ? version : undefined;
   }

@@ -79,18 +79,22 @@ class Load {
     return `${(written.length / count).toFixed(1)} a FineTuneJob: ${each.join(", ")}`;
   }
 
-  /** Times from a FineTuneJob's creation to that of its first Job, which is the operator's part, and of that Job's pod. */
-  delays(): string {
-    const written = this.team.written().filter(({ verb, subresource }) => verb === "create" && !subresource);
-    const applied = new Map(
-      written.filter(({ resource }) => resource === "finetunejobs").map(({ name, at }) => [name, at]),
-    );
-    const until = (resource: string) =>
-      [...applied].map(([name, at]) => {
-        const first = written.find((one) => one.resource === resource && one.name.startsWith(`${name}-prep-`));
-        return first === undefined ? Number.NaN : (Date.parse(first.at) - Date.parse(at)) / 1000;
+  /**
+   * Times from a FineTuneJob's creation to that of its first Job, which is the operator's part, and of that Job's pod,
+   * which is known to the second.
+   */
+  async delays(): Promise<string> {
+    const made = this.team.written().filter(({ verb, subresource }) => verb === "create" && !subresource);
+    const times = (resource: string) =>
+      made.filter((one) => one.resource === resource).map(({ name, at }): [string, string] => [name, at]);
+    const pods = (await this.team.list("pods", "-l", "luthier.dev/stage=prepare")).map(({ metadata }) => metadata);
+    const podTimes = pods.map(({ name, creationTimestamp = "" }): [string, string] => [name, creationTimestamp]);
+    const since = (later: readonly [string, string][]) =>
+      times("finetunejobs").map(([name, at]) => {
+        const [, first = ""] = later.find(([other]) => other.startsWith(`${name}-prep-`)) ?? [];
+        return (Date.parse(first) - Date.parse(at)) / 1000;
       });
-    return `to its Job ${spread(until("jobs"))}, to its Pod ${spread(until("pods"))}`;
+    return `to its Job ${spread(since(times("jobs")))}, to its Pod ${spread(since(podTimes))}`;
   }
 
   usage(): string {
@@ -179,7 +183,7 @@ export function loadStages({ jobs, idleSeconds }: LoadOptions): { stages: Stage[
       },
     },
     { title: `${jobs} FineTuneJobs to Ready`, run: (report) => started().settle(jobs, report) },
-    { title: "from apply", run: async () => started().delays() },
+    { title: "from apply", run: () => started().delays() },
     { title: "writes of the operator", run: async () => started().writes(jobs) },
     { title: "the operator", run: async () => started().usage() },
     { title: "settled", run: (report) => started().idle(idleSeconds, report) },
