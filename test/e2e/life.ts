@@ -1,12 +1,35 @@
 /** A run's life when it is disturbed: nothing is trained twice, and nothing that was trained is lost. */
 import assert from "node:assert/strict";
+import { globSync } from "node:fs";
+import path from "node:path";
 import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Adapter, FineTuneJob } from "../../operator/api/kinds.ts";
-import { type Bench, long, manifest, type Team } from "./bench.ts";
+import type { KubeObject } from "../../operator/runtime/objects.ts";
+import { type Bench, killProcessesOf, long, manifest, type Team } from "./bench.ts";
 
 const digest = async (team: Team) => (await team.adapter()).spec.source.digest;
 const resumes = async (team: Team) => (await team.run()).status?.results?.resumes;
+const attempts = async (team: Team) =>
+  (await team.run()).status?.attempts?.map(({ outcome, exitCode, reason }) =>
+    outcome === "Succeeded" ? outcome : `${outcome} ${exitCode} ${reason}`,
+  );
 const promoted = ({ status }: FineTuneJob) => status?.promotedAdapterRef?.name;
+
+async function trainingPod(team: Team): Promise<KubeObject> {
+  const [pod] = await team.list("pods", "-l", "luthier.dev/stage=train", "--field-selector=status.phase=Running");
+  return pod ?? assert.fail("no training pod runs");
+}
+
+/** A kill before the first checkpoint would only begin anew, and show nothing. */
+async function untilCheckpoint(team: Team): Promise<void> {
+  const { metadata, spec } = await team.run();
+  const checkpoints = path.join(team.store, team.name, "runs", spec.runHash, "checkpoints");
+  for (const end = Date.now() + 60_000; Date.now() < end; await sleep(50)) {
+    if (globSync("step-*/manifest.json", { cwd: checkpoints }).length > 0) return;
+  }
+  throw new Error(`${metadata.name} wrote no checkpoint to ${checkpoints} within 60 s`);
+}
 
 export function lifeTests(bench: () => Bench): void {
   let undisturbed: string | undefined;
@@ -19,28 +42,48 @@ export function lifeTests(bench: () => Bench): void {
     assert.ok(undisturbed);
   });
 
-  test("the operator killed three times in a run: one run, one training, one Adapter", async () => {
-    const team = await bench().namespace("killed");
-    await team.apply(manifest("job", { training: long }));
+  test("the operator killed at five moments of a life: one run, one training, one Adapter", async () => {
+    const team = await bench().namespace("restarted");
+    await team.apply(manifest("job", { training: long, adapter: { exports: [{ name: "merged", merged: {} }] } }));
+    await bench().killOperator();
+    await team.until("job", "preparing", ({ status }) => status?.prepare !== undefined);
     await bench().killOperator();
     await team.until("job", "prepared", ({ status }) => status?.pins !== undefined);
     await bench().killOperator();
     await team.untilTraining("job");
     await bench().killOperator();
+    await team.until("job", "given an Adapter", ({ status }) => status?.promotedAdapterRef !== undefined);
+    await bench().killOperator();
     await team.untilReady("job");
-    assert.deepEqual([team.created("finetuneruns"), team.created("adapters"), team.created("jobs")], [1, 1, 2]);
+    const made = ["finetuneruns", "adapters", "jobs", "pods"].map((kind) => team.created(kind));
+    assert.deepEqual(made, [1, 1, 3, 3]);
+    assert.deepEqual(await attempts(team), ["Succeeded"]);
     assert.equal(await digest(team), undisturbed);
   });
 
-  test("the training pod deleted in the middle: it resumes, to the same bytes", async () => {
+  test("the training pod evicted in the middle: the same Job resumes, to the same bytes", async () => {
     const team = await bench().namespace("evicted");
     await team.apply(manifest("job", { training: long }));
     await team.untilTraining("job");
-    await team.kubectl("delete", "pod", "-l", "luthier.dev/stage=train", "--wait=false");
+    await team.evict((await trainingPod(team)).metadata.name);
     await team.untilReady("job");
     assert.equal(await resumes(team), 1);
+    assert.deepEqual(await attempts(team), ["Succeeded"]);
     assert.equal(await digest(team), undisturbed);
     assert.equal(team.created("jobs"), 2);
+  });
+
+  test("the trainer killed in the middle, with no time for a word: another attempt resumes, to the same bytes", async () => {
+    const team = await bench().namespace("killed");
+    await team.apply(manifest("job", { training: long }));
+    await team.untilTraining("job");
+    await untilCheckpoint(team);
+    killProcessesOf(await trainingPod(team));
+    await team.untilReady("job");
+    assert.deepEqual(await attempts(team), ["Failed 137 Killed", "Succeeded"]);
+    assert.equal(await resumes(team), 1);
+    assert.equal(await digest(team), undisturbed);
+    assert.equal(team.created("jobs"), 3);
   });
 
   describe("suspend", () => {
@@ -48,9 +91,11 @@ export function lifeTests(bench: () => Bench): void {
 
     test("gives the resources back after a checkpoint", async () => {
       team = await bench().namespace("suspended");
-      await team.apply(manifest("job", { training: long }));
+      const limits = { activeDeadlineSeconds: 3600 };
+      await team.apply(manifest("job", { training: long, ...limits }));
       await team.untilTraining("job");
-      await team.apply(manifest("job", { training: long, suspend: true }));
+      assert.equal((await team.run()).spec.execution.activeDeadlineSeconds, 3600);
+      await team.apply(manifest("job", { training: long, ...limits, suspend: true }));
       await team.until("job", "suspended", ({ status }) => status?.state === "Suspended");
       assert.deepEqual(await team.list("pods", "--field-selector=status.phase=Running"), []);
     });
@@ -60,6 +105,10 @@ export function lifeTests(bench: () => Bench): void {
       await team.untilReady("job");
       assert.equal(await resumes(team), 1);
       assert.equal(await digest(team), undisturbed);
+    });
+
+    test("a limit that was taken out of the FineTuneJob is out of its run", async () => {
+      assert.equal((await team.run()).spec.execution.activeDeadlineSeconds, undefined);
     });
   });
 

@@ -166,6 +166,18 @@ export function refusalTests(bench: () => Bench): void {
       }
     });
 
+    test("a quota that lets no Job in: told in the API server's words, and over when it is", async () => {
+      const crowded = await bench().namespace("crowded");
+      await crowded.kubectl("create", "quota", "none", "--hard=count/jobs.batch=0");
+      await crowded.apply(manifest("job"));
+      const job = await crowded.until("job", "refused", (one) => condition(one, "Ready")?.reason === "JobRefused");
+      assert.match(condition(job, "Ready")?.message ?? "", /exceeded quota: none/);
+      await crowded.kubectl("delete", "quota", "none");
+      // It is asked again every minute; a change of the job asks at once.
+      await crowded.kubectl("label", "finetunejob", "job", "hurry=yes");
+      await crowded.until("job", "prepared", ({ status }) => status?.pins !== undefined);
+    });
+
     test("one Event tells of each, and nothing loops", async () => {
       const events = await team.kubectl(
         "get",
