@@ -1,11 +1,13 @@
 /**
  * `npm run bench`: how fast the trainer is here, as tokens a second and as a share of the machine's register-only peak;
- * `-- --peers` runs PyTorch, PEFT and bitsandbytes beside it. Timings want a machine that does nothing else.
+ * `-- --peers` runs PyTorch, PEFT and bitsandbytes beside it. `-- --data MB` measures how data are prepared instead.
+ * Timings want a machine that does nothing else.
  */
-import { helpText, integerOf, readArguments, UsageError } from "../../cli/arguments.ts";
+import { helpText, integerOf, optionOf, readArguments, UsageError } from "../../cli/arguments.ts";
 import { createScreen } from "../../cli/ui/screen.ts";
 import { runStages } from "../../cli/ui/stages.ts";
 import { machineStages } from "../../demo/machine.ts";
+import { benchData } from "./data.ts";
 import { type Format, formats } from "./shape.ts";
 import { benchTrainer } from "./trainer.ts";
 
@@ -17,6 +19,12 @@ const usage = {
     peers: { help: "the same training by PyTorch, PEFT and bitsandbytes, in the same run" },
     base: { value: "TYPE", repeated: true, help: "F32, BF16 or NF4 alone; repeatable (default all)" },
     steps: { value: "N", help: "timed steps of each (default 5)" },
+    data: {
+      value: "MB",
+      help: "instead: prepare so many megabytes of conversations, with their throughput and memory",
+    },
+    model: { value: "DIR", help: "with --data: whose tokenizer and template (default the demo's base)" },
+    threads: { value: "N", help: "with --data: threads that encode (default the cores granted)" },
     write: { help: "put the table into docs/performance.md" },
     help: { short: "h", help: "this text" },
   },
@@ -33,6 +41,12 @@ async function main(): Promise<void> {
   if (args.switches.has("help")) {
     process.stdout.write(`${helpText(usage)}\n`);
     return;
+  }
+  const megabytes = integerOf(args, "data", 1, 1_000_000, 0);
+  if (megabytes > 0) {
+    const onLine = (line: string) => process.stdout.write(`${line}\n`);
+    const threads = integerOf(args, "threads", 1, 1024, 0);
+    return await benchData({ megabytes, model: optionOf(args, "model"), threads, onLine });
   }
   const screen = createScreen();
   await runStages(screen, await machineStages("native", screen));

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { codecOf } from "../../trainer/data/codec.ts";
 import { type Codec, type Encoded, encodeExample, type TrainOn } from "../../trainer/data/encode.ts";
-import { type Example, RowError } from "../../trainer/data/example.ts";
+import { type Example, type Message, RowError } from "../../trainer/data/example.ts";
 import { readExample } from "../../trainer/data/rows.ts";
 import { Tokenizer } from "../../trainer/data/tokenizer.ts";
 import { tinyTokenizerJson } from "../../trainer/testing/tinyModel.ts";
@@ -22,6 +22,7 @@ const rendered = z.strictObject({ conversation: z.string(), whole: z.string(), a
 const refused = z.strictObject({ conversation: z.string(), refused: z.string() });
 const familyFile = z.object({
   special: z.record(z.string(), z.string()),
+  end: z.string(),
   tokens: z.array(z.string()),
   cases: z.array(z.union([rendered, refused])),
 });
@@ -65,7 +66,7 @@ function stretches({ tokens, trained }: Encoded, codec: Codec): { prompt: string
 }
 
 for (const name of ["chatml", "llama3", "qwen2.5", "qwen3", "mistral", "gemma"]) {
-  const { special, tokens, cases } = json(`${name}.json`, familyFile);
+  const { special, end, tokens, cases } = json(`${name}.json`, familyFile);
   const codec = codecOfFamily(name, tokens, special);
   const eos = codec.tokenizer.special.eosToken;
   /** Where the family's turns end otherwise, the end of sequence follows the last of them. */
@@ -77,6 +78,23 @@ for (const name of ["chatml", "llama3", "qwen2.5", "qwen3", "mistral", "gemma"])
   const expected = ({ prompt, answer }: Answer) => ({ prompt, answer });
 
   describe(name, () => {
+    test("of random conversations every answer is learnt once, in its own context, and nothing else is", () => {
+      const random = generator(23);
+      for (let round = 0; round < 60; round++) {
+        const example = randomConversation(random, name !== "gemma" && name !== "chatml");
+        const definition = example.messages.flatMap(({ role }, index) => {
+          if (role !== "assistant") return [];
+          const prompt = codec.template!.render({ messages: example.messages.slice(0, index) }, true);
+          const turn = codec.template!.render({ messages: example.messages.slice(0, index + 1) }, false);
+          assert.ok(turn.startsWith(prompt));
+          const text = turn.slice(prompt.length);
+          return [{ prompt, answer: text.slice(0, text.lastIndexOf(end) + end.length) }];
+        });
+        assert.deepEqual(learnt(example, "Responses"), definition);
+        assert.deepEqual(learnt(example, "LastResponse"), definition.slice(-1));
+      }
+    });
+
     for (const one of cases) {
       const example = conversationOf(one.conversation);
       if ("refused" in one) {
@@ -105,6 +123,48 @@ for (const name of ["chatml", "llama3", "qwen2.5", "qwen3", "mistral", "gemma"])
       });
     }
   });
+}
+
+/** A conversation of one to five turns, now and then with a system message, thoughts, or a call and its result. */
+function randomConversation(
+  random: (limit: number) => number,
+  withTools: boolean,
+): Extract<Example, { kind: "messages" }> {
+  const pieces = [
+    "yes",
+    " ",
+    "\n",
+    "é",
+    "日本",
+    "<b>",
+    "{{x}}",
+    "assistant\n",
+    "?",
+    "  two  ",
+    "<think>",
+    "</think>\n",
+    "model",
+  ];
+  const words = () => Array.from({ length: 1 + random(6) }, () => pieces[random(pieces.length)]).join("");
+  const messages: Message[] = random(3) === 0 ? [{ role: "system", content: words() }] : [];
+  for (let turns = 1 + random(5); turns > 0; turns--) {
+    messages.push({ role: "user", content: words() });
+    if (withTools && random(3) === 0) {
+      const call = { id: "abcdefgh1", type: "function", function: { name: "f", arguments: { x: words() } } } as const;
+      messages.push({ role: "assistant", content: "", tool_calls: [call] });
+      messages.push({ role: "tool", content: words(), tool_call_id: "abcdefgh1" });
+    }
+    messages.push({ role: "assistant", content: words(), ...(random(3) === 0 && { reasoning_content: words() }) });
+  }
+  return { kind: "messages", messages };
+}
+
+function generator(seed: number): (limit: number) => number {
+  let state = seed;
+  return (limit) => {
+    state = (state * 48271) % 2147483647;
+    return state % limit;
+  };
 }
 
 const tokenizerFile = z.object({

@@ -1,5 +1,5 @@
 /** A batch of rows as sequences of tokens, in flat arrays that move between threads without being copied. */
-import { type Codec, type EncodeOptions, encodeExample } from "./encode.ts";
+import { type Codec, type Encoded, type EncodeOptions, encodeExample } from "./encode.ts";
 import { textHash } from "./example.ts";
 import { type Fault, type RowBatch, readBatch } from "./rowBatch.ts";
 
@@ -31,35 +31,38 @@ export function encodeBatch(batch: RowBatch, options: EncodeOptions, codec: Code
   const hashes: number[] = [];
   const truncated: number[] = [];
   const sequences: number[] = [];
-  const lengths: number[] = [];
-  const fullLengths: number[] = [];
-  const words: number[] = [];
-  let highestToken = 0;
+  const all: Encoded[] = [];
   const faults = readBatch(batch, (example, line) => {
     const encoded = encodeExample(example, options, codec);
     lines.push(line);
     hashes.push(...textHash(example));
     truncated.push(encoded.truncated ? 1 : 0);
     sequences.push(encoded.sequences.length);
-    for (const { tokens, trained, fullLength } of encoded.sequences) {
-      lengths.push(tokens.length);
-      fullLengths.push(fullLength);
-      for (let i = 0; i < tokens.length; i++) {
-        const token = tokens[i]!;
-        if (token > highestToken) highestToken = token;
-        words.push(trained[i] === 1 ? token + trainedBit : token);
-      }
-    }
+    all.push(...encoded.sequences);
   });
+  const { words, highestToken } = wordsOf(all);
   return {
     faults,
     lines: new Uint32Array(lines),
     hashes: new Uint32Array(hashes),
     truncated: new Uint8Array(truncated),
     sequences: new Uint32Array(sequences),
-    lengths: new Uint32Array(lengths),
-    fullLengths: new Uint32Array(fullLengths),
-    words: new Uint32Array(words),
+    lengths: Uint32Array.from(all, ({ tokens }) => tokens.length),
+    fullLengths: Uint32Array.from(all, ({ fullLength }) => fullLength),
+    words,
     highestToken,
   };
+}
+
+function wordsOf(sequences: readonly Encoded[]): Pick<EncodedBatch, "words" | "highestToken"> {
+  const words = new Uint32Array(sequences.reduce((total, { tokens }) => total + tokens.length, 0));
+  let [at, highestToken] = [0, 0];
+  for (const { tokens, trained } of sequences) {
+    for (let i = 0; i < tokens.length; i++) {
+      const token = tokens[i]!;
+      if (token > highestToken) highestToken = token;
+      words[at++] = trained[i] === 1 ? token + trainedBit : token;
+    }
+  }
+  return { words, highestToken };
 }

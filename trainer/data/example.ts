@@ -57,8 +57,13 @@ export function normalisedText(example: Example): string {
   }
 }
 
-const words = (parts: readonly string[]) =>
-  parts.map((part) => part.normalize("NFKC").toLowerCase().replace(/\s+/gu, " ").trim()).join("\n");
+const words = (parts: readonly string[]) => parts.map(normalised).join("\n");
+
+function normalised(text: string): string {
+  // ASCII is its own normal form, and to find that out is quick.
+  const composed = /[^\0-\x7f]/.test(text) ? text.normalize("NFKC") : text;
+  return composed.toLowerCase().replace(/\s+/g, " ").trim();
+}
 
 const toolLines = ({ tools }: Conversation) => (tools === undefined ? [] : [`tools: ${JSON.stringify(tools)}`]);
 

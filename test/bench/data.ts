@@ -1,0 +1,53 @@
+/**
+ * How fast a data set is prepared, and in how much memory: conversations through the demo's tokenizer and template to
+ * packed rows in a store, by the code and in the threads of a real preparation.
+ */
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { z } from "zod";
+import { formatBytes, formatCount } from "../../cli/ui/format.ts";
+import { writeConversations } from "./dataFile.ts";
+
+const runner = fileURLToPath(new URL("dataRun.ts", import.meta.url));
+const demoModel = fileURLToPath(new URL("../../demo/base/model", import.meta.url));
+
+const resultSchema = z.object({
+  seconds: z.number(),
+  coreSeconds: z.number(),
+  peakBytes: z.number(),
+  dataset: z.object({ examples: z.number(), tokens: z.number(), rows: z.number() }),
+});
+
+export interface DataBench {
+  readonly megabytes: number;
+  /** A directory in Hugging Face layout; the demo's base otherwise. */
+  readonly model: string | undefined;
+  /** 0: as many as the cores granted. */
+  readonly threads: number;
+  readonly onLine: (line: string) => void;
+}
+
+export async function benchData({ megabytes, model, threads, onLine }: DataBench): Promise<void> {
+  const directory = mkdtempSync(path.join(tmpdir(), "luthier-bench-"));
+  try {
+    const source = path.join(directory, "conversations.jsonl");
+    writeConversations(source, megabytes * 1e6);
+    const args = [runner, source, path.resolve(model ?? demoModel), path.join(directory, "store"), String(threads)];
+    const { stdout } = await promisify(execFile)(process.execPath, args);
+    const { seconds, coreSeconds, peakBytes, dataset } = resultSchema.parse(JSON.parse(stdout));
+    onLine(
+      `data         ${megabytes} MB of JSON lines, ${dataset.examples} conversations, ${formatCount(dataset.tokens)} tokens`,
+    );
+    onLine(
+      `throughput   ${(megabytes / seconds).toFixed(1)} MB/s; ${(megabytes / coreSeconds).toFixed(1)} MB for each second of a core`,
+    );
+    onLine(`memory       ${formatBytes(peakBytes)} resident at most`);
+    onLine(`result       ${dataset.rows} rows of 512 tokens, staged in ${seconds.toFixed(1)} s`);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
