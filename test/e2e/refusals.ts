@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
-import { type Bench, manifest, refusal, type Team } from "./bench.ts";
+import { type Bench, condition, manifest, refusal, type Team } from "./bench.ts";
 
 const dataset = { sources: [{ uri: "pvc://inputs/train.jsonl" }], maxSequenceLength: 128 };
 
