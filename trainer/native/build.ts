@@ -2,7 +2,8 @@
  * Builds the native part with CMake: `luthier.node` and `luthier-exec` (paths.ts says where they land).
  *
  * Nothing is done when the digest of all inputs (sources, compiler, flags) is that of the last build; `nativeIsBuilt`
- * looks at the sources alone and needs no compiler. With `--sanitize` it builds both with AddressSanitizer and UndefinedBehaviorSanitizer, beside the rest.
+ * looks at the sources alone and needs no compiler. With `--sanitize` it builds both with AddressSanitizer and
+ * UndefinedBehaviorSanitizer, beside the rest.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
