@@ -92,7 +92,7 @@ const CHECKS: readonly Check[] = [
       ? undefined
       : error(
           `control groups lack ${absent.join(", ")}`,
-          `mount them (in a container: ${CONTAINER}), ${WITHOUT_CLUSTER}`,
+          `mount them writable below /sys/fs/cgroup (in a container: ${CONTAINER}), ${WITHOUT_CLUSTER}`,
         );
   },
 
