@@ -4,7 +4,7 @@ import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { totalmem } from "node:os";
 import path from "node:path";
 import { CommandError, run } from "./command.ts";
-import { type Filesystem, filesystemsOf, type SpaceNeed } from "./space.ts";
+import { type Filesystem, filesystemsOf, nearestExisting, type SpaceNeed } from "./space.ts";
 
 export interface MachineFacts {
   readonly root: boolean;
@@ -27,14 +27,14 @@ export interface MachineFacts {
   readonly routes: readonly { readonly destination: string; readonly interface: string }[];
   /** Absolute path of this checkout. */
   readonly checkout: string;
-  /** What is in it and may not be written to by this user. */
+  /** What is to be written to in it, and may not be by this user. */
   readonly foreign: readonly string[];
 }
 
 /** The controllers that the kubelet limits pods by, where there are any of them. */
 const HANDED_ON = ["cpu", "cpuset", "memory", "pids", "hugetlb", "io"];
-/** What is written to in a checkout, relative to it. */
-const WRITTEN = [".luthier", ".luthier/demo-store", ".luthier/cluster", "trainer/native/build", "node_modules"];
+/** Where the demo writes in a checkout, relative to it. */
+const WRITTEN = [".luthier", ".luthier/demo-store"];
 
 export async function gatherFacts(checkout: string, needs: readonly SpaceNeed[]): Promise<MachineFacts> {
   const release = parseAssignments(readIfThere("/etc/os-release"));
@@ -52,7 +52,7 @@ export async function gatherFacts(checkout: string, needs: readonly SpaceNeed[])
     cgroupIsNested: cgroupIsNested(readIfThere("/proc/mounts"), (file) => readIfThere(file)),
     routes: parseRoutes(readIfThere("/proc/net/route")),
     checkout,
-    foreign: WRITTEN.map((name) => path.join(checkout, name)).filter((file) => existsSync(file) && !isWritable(file)),
+    foreign: foreignDirectories(checkout, needs),
   };
 }
 
@@ -108,6 +108,12 @@ function memoryLimit(): number {
     .map((file) => Number(readIfThere(file).trim() || Number.POSITIVE_INFINITY))
     .filter((limit) => limit > 0);
   return Math.min(totalmem(), ...limits);
+}
+
+function foreignDirectories(checkout: string, needs: readonly SpaceNeed[]): string[] {
+  const below = needs.map(({ directory }) => directory).filter((directory) => directory.startsWith(`${checkout}/`));
+  const written = [...WRITTEN.map((name) => path.join(checkout, name)), ...below].map(nearestExisting);
+  return [...new Set(written)].filter((directory) => !isWritable(directory));
 }
 
 function isWritable(file: string): boolean {

@@ -18,17 +18,17 @@ export interface Filesystem {
 }
 
 export function filesystemsOf(needs: readonly SpaceNeed[]): Filesystem[] {
-  const groups = Map.groupBy(needs, ({ directory }) => statSync(nearest(directory)).dev);
+  const groups = Map.groupBy(needs, ({ directory }) => statSync(nearestExisting(directory)).dev);
   return [...groups.values()].map((group) => ({ freeBytes: freeBytes(group[0]?.directory ?? "/"), needs: group }));
 }
 
 function freeBytes(directory: string): number {
-  const { bavail, bsize } = statfsSync(nearest(directory));
+  const { bavail, bsize } = statfsSync(nearestExisting(directory));
   return bavail * bsize;
 }
 
 /** The directory itself, or the nearest above it that exists already. */
-function nearest(directory: string): string {
+export function nearestExisting(directory: string): string {
   let existing = path.resolve(directory);
   while (!existsSync(existing)) existing = path.dirname(existing);
   return existing;
