@@ -41,9 +41,7 @@ const usage = {
   },
 };
 
-const onInterrupt = "stopping with a checkpoint; the same command goes on from there (again: stop at once)";
-
-export const runCommand: Command = { usage, run, onInterrupt };
+export const runCommand: Command = { usage, run };
 
 async function run(args: Arguments, session: Session): Promise<number> {
   const format = choiceOf(args, "output", outputFormats, "text");

@@ -9,7 +9,6 @@ import { outcomeOf } from "../cluster/outcome.ts";
 import { conditionOf } from "../cluster/world.ts";
 import { type Command, commonOptions, Interrupted, outputFormats, type Session } from "../command.ts";
 import { outcomeLines } from "../ui/resultView.ts";
-import { textBlock } from "../ui/screen.ts";
 import { table } from "../ui/table.ts";
 
 const usage = {
@@ -28,9 +27,7 @@ const usage = {
   },
 };
 
-const onInterrupt = "no longer watching; what runs in the cluster goes on";
-
-export const watchCommand: Command = { usage, run, onInterrupt };
+export const watchCommand: Command = { usage, run };
 
 const listEveryMs = 2000;
 
@@ -85,7 +82,7 @@ async function watchAll(
       write(`${lines.join("\n")}\n`);
       return exitCode.done;
     }
-    screen.show(textBlock(lines));
+    screen.show({ lines: () => lines, summary: () => "" });
     if (!(await pause(signal))) return exitCode.done;
   }
 }

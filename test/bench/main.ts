@@ -9,6 +9,7 @@ import { runStages } from "../../cli/ui/stages.ts";
 import { machineStages } from "../../demo/machine.ts";
 import { benchData } from "./data.ts";
 import { type Format, formats } from "./shape.ts";
+import { benchStaging } from "./staging.ts";
 import { benchTrainer } from "./trainer.ts";
 
 const usage = {
@@ -25,6 +26,7 @@ const usage = {
     },
     model: { value: "DIR", help: "with --data: whose tokenizer and template (default the demo's base)" },
     threads: { value: "N", help: "with --data: threads that encode (default the cores granted)" },
+    staging: { help: "instead: stage a base model of a hub, with throughput and memory" },
     write: { help: "put the table into docs/performance.md" },
     help: { short: "h", help: "this text" },
   },
@@ -50,6 +52,10 @@ async function main(): Promise<void> {
   }
   const screen = createScreen();
   await runStages(screen, await machineStages("native", screen));
+  if (args.switches.has("staging")) {
+    await benchStaging((line) => process.stdout.write(`${line}\n`));
+    return;
+  }
   await benchTrainer({
     formats: chosen(args.values.get("base")),
     peers: args.switches.has("peers"),

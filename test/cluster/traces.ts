@@ -50,10 +50,7 @@ export async function gatherTraces(state: string): Promise<Traces> {
     firewall: await lines("nft", "list", "ruleset"),
     mounts: readFileSync("/proc/mounts", "utf8").split("\n"),
     settings: SETTINGS.flatMap((name) => readSettings(path.join("/proc/sys", name))),
-    cgroups: hierarchies(readFileSync("/proc/mounts", "utf8")).flatMap(({ mountPoint, version }) => [
-      ...luthierGroups(mountPoint),
-      ...(version === 2 ? readSettings(path.join(mountPoint, "cgroup.subtree_control")) : []),
-    ]),
+    cgroups: hierarchies(readFileSync("/proc/mounts", "utf8")).flatMap(({ mountPoint }) => luthierGroups(mountPoint)),
     files: DIRECTORIES.filter(existsSync).flatMap((directory) =>
       readdirSync(directory).map((name) => path.join(directory, name)),
     ),

@@ -13,10 +13,11 @@ import { CredentialSource } from "../../trainer/stores/credentials.ts";
 import { usualPatience } from "../../trainer/stores/http.ts";
 import { S3Requests } from "../../trainer/stores/s3Requests.ts";
 
+const directoryOfModule = fileURLToPath(new URL("programs", import.meta.url));
+
 /** Path of the server's program. The first build takes a minute. */
 async function buildGateway(): Promise<string> {
-  const directory = fileURLToPath(new URL("programs", import.meta.url));
-  return path.join(await buildGoPrograms({ kind: "gateway", directory }, () => {}), "versitygw");
+  return path.join(await buildGoPrograms({ kind: "gateway", directory: directoryOfModule }, () => {}), "versitygw");
 }
 
 export interface Gateway {

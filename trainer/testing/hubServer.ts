@@ -34,6 +34,10 @@ export class HubServer {
   readonly requests: HubRequest[] = [];
   fault: Fault = () => false;
   readonly #repositories: readonly HubRepository[];
+  /** What follows from the files, which do not change: a repository's commit and tree, and large files by digest. */
+  readonly #commits: ReadonlyMap<HubRepository, string>;
+  readonly #trees: ReadonlyMap<HubRepository, readonly TreeEntry[]>;
+  readonly #blobs: ReadonlyMap<string, Buffer>;
   readonly #hub: Server;
   readonly #storage: Server;
   readonly #pageFiles: number;
@@ -43,6 +47,14 @@ export class HubServer {
   private constructor(repositories: readonly HubRepository[], pageFiles: number) {
     this.#repositories = repositories;
     this.#pageFiles = pageFiles;
+    this.#commits = new Map(repositories.map((one) => [one, HubServer.commitOf(one)]));
+    const entries = (one: HubRepository) =>
+      Object.entries(one.files).map(([path, content]) => treeEntry(path, content));
+    this.#trees = new Map(repositories.map((one) => [one, entries(one)]));
+    const large = repositories.flatMap(({ files }) => Object.values(files).filter(({ length }) => length > smallBytes));
+    this.#blobs = new Map(
+      large.map((content) => [sha256(content), Buffer.from(content.buffer, content.byteOffset, content.length)]),
+    );
     this.#hub = createServer((request, response) => this.#answer("hub", request, response));
     this.#storage = createServer((request, response) => this.#answer("storage", request, response));
   }
@@ -86,7 +98,7 @@ export class HubServer {
     this.requests.push(request);
     const url = new URL(request.url, this.#endpoint);
     if (at === "storage") {
-      const content = this.#blob(url.pathname.slice(1));
+      const content = this.#blobs.get(url.pathname.slice(1));
       if (!this.fault(request, response, content)) sendContent(response, content, range, `"${url.pathname.slice(1)}"`);
       return;
     }
@@ -102,7 +114,7 @@ export class HubServer {
 
   #api(repository: HubRepository, url: URL, response: ServerResponse): void {
     const [, , , , , what, revision = ""] = url.pathname.split("/");
-    const commit = HubServer.commitOf(repository);
+    const commit = this.#commits.get(repository)!;
     const isKnown = ["main", "v1", "refs/pr/1", commit].includes(decodeURIComponent(revision));
     if (!isKnown) refuse(response, 404, "RevisionNotFound");
     else if (what === "revision") sendJson(response, { id: repository.name, sha: commit });
@@ -110,7 +122,7 @@ export class HubServer {
   }
 
   #tree(repository: HubRepository, url: URL, response: ServerResponse): void {
-    const all = Object.entries(repository.files).map(([path, content]) => treeEntry(path, content));
+    const all = this.#trees.get(repository)!;
     const from = Number(url.searchParams.get("cursor") ?? 0);
     if (from + this.#pageFiles < all.length) {
       url.searchParams.set("cursor", String(from + this.#pageFiles));
@@ -127,14 +139,12 @@ export class HubServer {
     const content = repository.files[path];
     if (content === undefined) refuse(response, 404, "EntryNotFound");
     else if (content.length > smallBytes)
-      response.writeHead(302, { location: `${this.#storageUrl}/${sha256(content)}` }).end();
+      response.writeHead(302, { location: `${this.#storageUrl}/${this.#digestOf(repository, path)}` }).end();
     else sendContent(response, Buffer.from(content), range, `"${blobOid(content)}"`);
   }
 
-  #blob(digest: string): Buffer | undefined {
-    const contents = this.#repositories.flatMap(({ files }) => Object.values(files));
-    const found = contents.find((content) => sha256(content) === digest);
-    return found && Buffer.from(found);
+  #digestOf(repository: HubRepository, path: string): string {
+    return this.#trees.get(repository)!.find((entry) => entry.path === path)!.lfs!.oid;
   }
 }
 
@@ -181,9 +191,17 @@ export function sendContent(
   response.writeHead(206, { "content-length": part.length, "content-range": extent, etag }).end(part);
 }
 
-function treeEntry(path: string, content: Uint8Array) {
-  const entry = { type: "file", path, size: content.length, oid: blobOid(content) };
-  return content.length <= smallBytes ? entry : { ...entry, lfs: { oid: sha256(content), size: content.length } };
+interface TreeEntry {
+  type: string;
+  path: string;
+  size: number;
+  oid: string;
+  lfs?: { oid: string; size: number };
+}
+
+function treeEntry(path: string, content: Uint8Array): TreeEntry {
+  const lfs = content.length <= smallBytes ? {} : { lfs: { oid: sha256(content), size: content.length } };
+  return { type: "file", path, size: content.length, oid: blobOid(content), ...lfs };
 }
 
 const sha256 = (content: Uint8Array) => createHash("sha256").update(content).digest("hex");
