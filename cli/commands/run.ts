@@ -106,6 +106,8 @@ function watcherOf(
         screen.print(`  base: ${storage}; ${formatBytes(bytes)}, of ${formatBytes(baseBytes)}`);
       }
       if (dataset.truncatedExamples > 0) screen.print(`  ${dataset.truncatedExamples} examples are truncated`);
+      const leaked = dataset.leakedExamples ?? 0;
+      if (leaked > 0) screen.print(`  ${leaked} held-out texts are trained on all the same: see luthier data`);
       if (dataset.badRows > 0) screen.print(`  ${dataset.badRows} unreadable rows are skipped`);
     },
   };
