@@ -4,6 +4,8 @@ import { createScreen, type Screen } from "./ui/screen.ts";
 
 export interface Command {
   readonly usage: Usage;
+  /** What its user reads on Ctrl-C: what stops, and what does not. */
+  readonly onInterrupt: string;
   /** The exit code. */
   run(args: Arguments, session: Session): Promise<number>;
 }
@@ -13,7 +15,7 @@ export interface Session {
   readonly screen: Screen;
   /** Results: standard output. */
   write(text: string): void;
-  /** Aborted by the first Ctrl-C or SIGTERM; the second one ends the process at once. */
+  /** Aborted by the first Ctrl-C, SIGTERM or hang-up; the second one ends the process at once. */
   readonly signal: AbortSignal;
 }
 
@@ -22,17 +24,20 @@ const interrupted = 130;
 /** One wish to stop often arrives twice: from the terminal or a supervisor, and from the launcher or npm that pass it on. */
 const sameWishMs = 1000;
 
-export function createSession(): Session {
+/** `onInterrupt` is said when `signal` is aborted. */
+export function createSession(onInterrupt: string): Session {
   const controller = new AbortController();
   const screen = createScreen();
   let askedAt = Number.POSITIVE_INFINITY;
-  for (const name of ["SIGINT", "SIGTERM"] as const) {
+  // The terminal may be gone (a hang-up), and a pipe's reader too: what is written then is lost, the work is not.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(name, () => {
       if (Date.now() - askedAt > sameWishMs) process.exit(interrupted);
       if (controller.signal.aborted) return;
       askedAt = Date.now();
       controller.abort(new Interrupted());
-      screen.print("stopping at the next safe point; the same command goes on from there (again: stop at once)");
+      screen.print(onInterrupt);
     });
   }
   return { screen, write: (text) => process.stdout.write(text), signal: controller.signal };

@@ -107,3 +107,11 @@ test("an input's directory must be there, the store's is made when something is 
 for (const text of ["models", "=x"]) {
   test(`--claim ${text} is refused`, () => assert.throws(() => readClaims([text]), UsageError));
 }
+
+test("a quantity that is none is refused in words", () => {
+  const text = good.replace("{gpusPerNode: 0}", "{gpusPerNode: 0, resources: {limits: {memory: 2GB}}}");
+  assert.throws(
+    () => loadFineTuneJob(manifest(text)),
+    /spec\.placement\.resources\.limits\.memory: must be a quantity such as 2Gi or 500M/,
+  );
+});

@@ -11,7 +11,11 @@ after(() => rmSync(directory, { recursive: true }));
 
 function luthier(...args: string[]) {
   const main = fileURLToPath(new URL("main.ts", import.meta.url));
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: "utf8", cwd: directory });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
+    encoding: "utf8",
+    cwd: directory,
+    env: { PATH: process.env.PATH, HOME: directory },
+  });
   return { status, stdout, stderr };
 }
 
@@ -21,6 +25,10 @@ test("the overview names every command and every exit code", () => {
   for (const word of ["run", "plan", "chat", "watch", "export", "gc"])
     assert.match(stdout, new RegExp(`^ {2}${word} +\\S`, "m"));
   for (const code of [0, 1, 2, 10, 20, 21, 22, 23, 24]) assert.match(stdout, new RegExp(`^ {2}${code} +\\S`, "m"));
+});
+
+test("--version says which one this is", () => {
+  assert.match(luthier("--version").stdout, /^luthier \d+\.\d+\.\d+\n$/);
 });
 
 for (const command of ["run", "plan", "chat", "watch", "export", "gc"]) {
@@ -36,6 +44,8 @@ const refused: [string, string[], number, RegExp][] = [
   ["an unknown command", ["plon"], 2, /there is no command plon \(did you mean plan\?\)/],
   ["an unknown option", ["run", "job.yaml", "--clam", "a=b"], 2, /has no option --clam \(did you mean --claim\?\)/],
   ["a file that is not there", ["run", "no.yaml"], 2, /no\.yaml cannot be read/],
+  ["chat with nothing to talk to", ["chat", "--temperature", "0"], 2, /say either a directory or --adapter NAME/],
+  ["watch without any kubeconfig", ["watch"], 2, /no kubeconfig was found.*--kubeconfig FILE/],
   ["a kubeconfig that is not there", ["watch", "--kubeconfig", "no.conf"], 2, /the kubeconfig cannot be read/],
 ];
 for (const [name, args, code, message] of refused) {

@@ -15,6 +15,7 @@ import { runCommand } from "./commands/run.ts";
 import { watchCommand } from "./commands/watch.ts";
 import { ManifestError } from "./manifest.ts";
 import { didYouMean } from "./nearest.ts";
+import manifest from "./package.json" with { type: "json" };
 import { table } from "./ui/table.ts";
 
 const commands: ReadonlyMap<string, Command> = new Map([
@@ -37,7 +38,7 @@ function overview(): string {
     "",
     ...table(rows),
     "",
-    "`luthier COMMAND --help` says more. Exit codes:",
+    "`luthier COMMAND --help` says more, `luthier --version` which one this is. Exit codes:",
     ...table([
       ["  0", "done"],
       ["  1", "an error of luthier's own"],
@@ -54,6 +55,10 @@ function overview(): string {
 }
 
 async function main([name, ...argv]: readonly string[], session: Session): Promise<number> {
+  if (name === "--version") {
+    session.write(`luthier ${manifest.version}\n`);
+    return exitCode.done;
+  }
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
     const command = commands.get(argv[0] ?? "");
     session.write(command === undefined ? overview() : helpText(command.usage));
@@ -70,18 +75,24 @@ async function main([name, ...argv]: readonly string[], session: Session): Promi
   return await command.run(readArguments(command.usage, argv), session);
 }
 
+const isDenied = (error: unknown) => error instanceof Error && "code" in error && error.code === "EACCES";
+const deniedHint =
+  'the file belongs to another user, perhaps to root who ran luthier here before: run it as that user, or sudo chown -R "$(id -un)" the folder';
+
 /** What went wrong, in words, and the exit code that says so to a program. */
 function explain(error: unknown, signal: AbortSignal): { text: string; code: number } {
   if (error instanceof UsageError) return { text: error.message, code: wrongUsage };
   if (error instanceof ManifestError) return { text: error.message, code: exitCode.invalid };
   if (error instanceof StageFailure) return { text: `${error.reason}: ${error.message}`, code: error.code };
   if (signal.reason instanceof Interrupted) return { text: "stopped", code: exitCode.stopped };
+  if (isDenied(error)) return { text: `${messageOf(error)}\n${deniedHint}`, code: crash };
   return { text: messageOf(error), code: crash };
 }
 
-const session = createSession();
+const argv = process.argv.slice(2);
+const session = createSession(commands.get(argv[0] ?? "")?.onInterrupt ?? "stopping");
 try {
-  process.exitCode = await main(process.argv.slice(2), session);
+  process.exitCode = await main(argv, session);
 } catch (error) {
   const { text, code } = explain(error, session.signal);
   session.screen.clear();

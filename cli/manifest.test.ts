@@ -71,7 +71,30 @@ const wrong: [string, string, { field: string; line: number; reason: RegExp }][]
     good.replace("lora: {rank: 8}", "lora: {rank: 8}\n    full: {}"),
     { field: "spec.method", line: 10, reason: /exactly one method/ },
   ],
-  ["no such kind", good.replace("FineTuneJob", "Job"), { field: "kind", line: 1, reason: /exactly one FineTuneJob/ }],
+  [
+    "no such kind",
+    good.replace("FineTuneJob", "Job"),
+    { field: "kind", line: 3, reason: /exactly one FineTuneJob, and holds Job \(line 3\)$/ },
+  ],
+  [
+    "a misspelt kind beside another",
+    `kind: Namespace\n---\n${good.replace("FineTuneJob", "FinetuneJob")}`,
+    {
+      field: "kind",
+      line: 5,
+      reason: /holds Namespace \(line 1\), FinetuneJob \(line 5\) \(did you mean FineTuneJob\?\)/,
+    },
+  ],
+  [
+    "two of the kind",
+    `${good}---\n${good}`,
+    {
+      field: "kind",
+      line: 16,
+      reason: /exactly one FineTuneJob, and holds FineTuneJob \(line 3\), FineTuneJob \(line 16\)$/,
+    },
+  ],
+  ["an empty file", "# nothing\n", { field: "kind", line: 1, reason: /holds nothing/ }],
   ["broken YAML", `${good}  - [`, { field: "", line: 13, reason: /./ }],
 ];
 for (const [name, text, expected] of wrong) {

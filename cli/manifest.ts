@@ -5,7 +5,7 @@
  */
 import { type Document, isNode, LineCounter, parseAllDocuments } from "yaml";
 import { z } from "zod";
-import { didYouMean } from "./nearest.ts";
+import { didYouMean, nearest } from "./nearest.ts";
 
 export interface ManifestProblem {
   /** `spec.training.learningRate`; empty for the document itself. */
@@ -56,7 +56,14 @@ export function readManifest<Schema extends z.ZodType>(
   const ofKind = documents.filter((document) => document.get("kind") === kind);
   const [document] = ofKind;
   if (document === undefined || ofKind.length > 1) {
-    return refuse([problemAt(0, "kind", `the file must hold exactly one ${kind}, and holds ${ofKind.length}`)]);
+    const held = documents.filter(({ contents }) => contents !== null);
+    const at = (one: Document) => offsetOf(one, ["kind"]);
+    const found = held.map((one) => ({
+      kind: String(one.get("kind") ?? "no kind"),
+      line: lines.linePos(at(one)).line,
+    }));
+    const meant = ofKind[1] ?? held.find((one) => nearest(String(one.get("kind")), [kind])) ?? held[0];
+    return refuse([problemAt(meant === undefined ? 0 : at(meant), "kind", kindReason(kind, found))]);
   }
   const parsed = schema.safeParse(document.toJS());
   if (parsed.success) return parsed.data;
@@ -65,6 +72,12 @@ export function readManifest<Schema extends z.ZodType>(
       problemAt(offsetOf(document, path), field, reason),
     ),
   );
+}
+
+function kindReason(kind: string, found: readonly { kind: string; line: number }[]): string {
+  const there = found.map((one) => `${one.kind} (line ${one.line})`).join(", ");
+  const meant = found.some((one) => one.kind !== kind && nearest(one.kind, [kind])) ? ` (did you mean ${kind}?)` : "";
+  return `the file must hold exactly one ${kind}, and holds ${there === "" ? "nothing" : there}${meant}`;
 }
 
 interface Finding {

@@ -1,8 +1,7 @@
 /** The native executor, built where it is not yet: with progress, and with the name of the package when a compiler is missing. */
-import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { run } from "../tools/setup/command.ts";
-import { addonPath } from "../trainer/native/paths.ts";
+import { nativeIsBuilt } from "../trainer/native/build.ts";
 import type { Screen } from "./ui/screen.ts";
 import { type Report, runStages, type Stage } from "./ui/stages.ts";
 
@@ -29,7 +28,7 @@ export function compilerProgress(line: string): Parameters<Report>[0] {
 
 const shortened = (step: string) => step.replace(/^(Building|Linking) CXX \w+( \w+)? .*?([^/]+)$/, "$1 $3");
 
-/** Builds the executor when there is none; one that is there is used as it is. */
+/** Builds the executor when there is none, or one of other sources (after `git pull`). */
 export async function ensureNative(screen: Screen): Promise<void> {
-  if (!existsSync(addonPath)) await runStages(screen, [nativeBuild]);
+  if (!nativeIsBuilt()) await runStages(screen, [nativeBuild]);
 }

@@ -30,7 +30,9 @@ export async function clusterDemo(session: Session): Promise<void> {
   );
   screen.print("Everything it starts is removed by `npm run demo:down`; installed packages and the cache stay.\n");
   const started: { cluster?: Cluster } = {};
-  await runStages(screen, [...(await machineStages("cluster", screen)), ...clusterStages(started)], { signal });
+  await runStages(screen, [...(await machineStages("cluster", screen, signal)), ...clusterStages(started, signal)], {
+    signal,
+  });
   const { cluster } = started;
   if (cluster === undefined) throw new Error("the cluster did not start");
   const { name } = loadFineTuneJob(demo.manifest).metadata;
@@ -55,7 +57,7 @@ export async function clusterDemo(session: Session): Promise<void> {
   }
 }
 
-function clusterStages(started: { cluster?: Cluster }): Stage[] {
+function clusterStages(started: { cluster?: Cluster }, signal: AbortSignal): Stage[] {
   const cluster = () => {
     if (started.cluster === undefined) throw new Error("the cluster is not started");
     return started.cluster;
@@ -64,7 +66,7 @@ function clusterStages(started: { cluster?: Cluster }): Stage[] {
     {
       title: "cluster: control plane and node",
       async run(report) {
-        started.cluster = await startCluster({ name: demo.clusterName, onProgress: report });
+        started.cluster = await startCluster({ name: demo.clusterName, onProgress: report, signal });
         return undefined;
       },
     },
@@ -90,6 +92,7 @@ async function installOperator(cluster: Cluster, report: Report): Promise<undefi
     say(`loading ${image.name}`);
     await cluster.loadImage(image.archive);
   }
+  await removeHalfInstalled(cluster);
   say("helm upgrade --install luthier charts/luthier");
   const values = [...imageValues("operator", operator.name), ...imageValues("trainer", trainer.name)];
   await cluster.helm([
@@ -98,6 +101,13 @@ async function installOperator(cluster: Cluster, report: Report): Promise<undefi
     ...values.flatMap((value) => ["--set", value]),
   ]);
   return undefined;
+}
+
+/** A helm that was interrupted leaves a release that no other helm touches. Definitions and Adapters stay. */
+async function removeHalfInstalled(cluster: Cluster): Promise<void> {
+  const inNamespace = ["--namespace", operatorNamespace];
+  const pending = await cluster.helm(["list", "--pending", "--short", ...inNamespace]);
+  if (pending.trim() !== "") await cluster.helm(["uninstall", "luthier", "--wait", ...inNamespace]);
 }
 
 /** The chart's values for an image by its whole name. Pure. */
@@ -143,12 +153,16 @@ function placesOf({ spec, status }: Adapter): [string, string][] {
 
 function nextSteps({ kubeconfig, programs }: Cluster, adapter: string): string[] {
   const [file, kubectl] = [kubeconfig, programs.kubectl].map(shortPath);
+  const proxied = process.env.https_proxy !== undefined;
   return [
     "Look further:",
+    ...(proxied
+      ? ["  export NO_PROXY=$NO_PROXY,198.18.0.0/15    # the cluster's addresses; a proxy does not reach them"]
+      : []),
     `  ${kubectl} --kubeconfig ${file} get finetunejobs,finetuneruns,adapters`,
     `  ${kubectl} --kubeconfig ${file} describe finetunejob spam-or-ham`,
     `  npx luthier chat --adapter ${adapter} --kubeconfig ${file}`,
-    "Stop it:",
+    `Stop it (this removes ${shortPath(demo.clusterState)} too, and with it the adapter and the merged model: copy what you want to keep):`,
     "  npm run demo:down",
   ];
 }

@@ -1,17 +1,21 @@
 /** `npm run demo:down`: ends the demo's cluster and removes all that it put on the machine. */
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
+import path from "node:path";
 import { parseArgs } from "node:util";
 import { createScreen } from "../cli/ui/screen.ts";
 import { runStages } from "../cli/ui/stages.ts";
-import { stopCluster } from "../test/cluster/cluster.ts";
+import { runningClusters, stopCluster } from "../test/cluster/cluster.ts";
 import { cacheRoot } from "../tools/setup/cache.ts";
+import { goCaches } from "../tools/setup/go.ts";
 import { messageOf } from "../trainer/failure.ts";
-import { demo } from "./places.ts";
+import { buildDirectory } from "../trainer/native/paths.ts";
+import { demo, repository } from "./places.ts";
 
 const help = `npm run demo:down
 
-Ends the demo's cluster: no process, mount, network interface, sysctl or firewall rule of it is left, and its volumes
-are removed. Installed packages and the cache stay.
+Ends the demo's cluster: no process, mount, network interface, sysctl or firewall rule of it is left. Its volumes are
+removed, and with them the adapter that it trained (${path.relative(repository, demo.clusterStore)}). Installed packages and caches stay; it
+says where they are.
 `;
 
 async function main(): Promise<void> {
@@ -21,6 +25,7 @@ async function main(): Promise<void> {
     return;
   }
   if (process.getuid?.() !== 0) throw new Error("the demo's cluster belongs to root: run this as root");
+  const hadStore = existsSync(demo.clusterStore);
   await runStages(createScreen(), [
     {
       title: "end the demo's cluster",
@@ -32,8 +37,35 @@ async function main(): Promise<void> {
       },
     },
   ]);
-  process.stdout.write(`The demo's cluster is gone. Installed packages and the cache (${cacheRoot()}) stay.\n`);
+  process.stdout.write(
+    `${[...goneLines(hadStore), ...otherClusterLines(runningClusters()), ...stayLines()].join("\n")}\n`,
+  );
 }
+
+function goneLines(hadStore: boolean): string[] {
+  const store = `, and with it the adapter in ${path.relative(repository, demo.clusterStore)}`;
+  return [`The demo's cluster is gone${hadStore ? store : ""}.`];
+}
+
+/** Tests may be running: theirs are not ended, but named. */
+function otherClusterLines(names: readonly string[]): string[] {
+  if (names.length === 0) return [];
+  const commands = names.map((name) => `  node tools/node24.mjs test/cluster/main.ts down --name ${name}`);
+  return ["Clusters of tests are running; to end them:", ...commands];
+}
+
+function stayLines(): string[] {
+  const { modules, compiled } = goCaches();
+  const places = [cacheRoot(), compiled, modules, buildDirectory, path.join(repository, "node_modules")];
+  return [
+    "Installed packages stay, and what makes the next run quick; to remove that:",
+    ...places.filter((place) => existsSync(place)).map((place) => `  ${removal(place, modules)}`),
+  ];
+}
+
+/** Go makes its modules read-only. */
+const removal = (place: string, modules: string) =>
+  `${place === modules ? `chmod -R u+w ${place} && ` : ""}rm -r ${place}`;
 
 try {
   await main();

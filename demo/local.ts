@@ -17,7 +17,7 @@ const claims = new Map<string, string>([
 
 export async function localDemo(session: Session): Promise<void> {
   const { screen, signal, write } = session;
-  await runStages(screen, await machineStages("native", screen), { signal });
+  await runStages(screen, await machineStages("native", screen, signal), { signal });
   const job = loadFineTuneJob(demo.manifest);
   const places = localPlaces(job, claims, undefined);
   screen.print(`\nluthier run demo/quickstart.yaml: ${job.metadata.name}, in this process`);

@@ -5,10 +5,13 @@
 import { nativeBuild } from "../cli/nativeBuild.ts";
 import type { Screen } from "../cli/ui/screen.ts";
 import type { Stage } from "../cli/ui/stages.ts";
-import { buildImages } from "../images/build.ts";
-import { buildPrograms } from "../test/cluster/programs.ts";
+import { buildImages, imageNeeds } from "../images/build.ts";
+import { buildPrograms, programNeeds } from "../test/cluster/programs.ts";
 import type { Purpose } from "../tools/setup/packages.ts";
 import { describeSetup, planSetup, type SetupPlan, setUp } from "../tools/setup/setup.ts";
+import type { SpaceNeed } from "../tools/setup/space.ts";
+import { nativeIsBuilt } from "../trainer/native/build.ts";
+import { buildDirectory } from "../trainer/native/paths.ts";
 
 /** What a machine is made ready for. */
 export type Readiness = "native" | "cluster";
@@ -18,13 +21,21 @@ const purposes: Record<Readiness, readonly Purpose[]> = {
   cluster: ["native", "cluster", "images"],
 };
 
-/** Looks at the machine, says what stands in the way and what will be installed, and gives the stages that do it. */
-export async function machineStages(readiness: Readiness, screen: Screen): Promise<Stage[]> {
-  const plan = await planSetup(purposes[readiness]);
+/**
+ * Looks at the machine, says what stands in the way, what will be installed and what will be written, and gives the
+ * stages that do it.
+ */
+export async function machineStages(readiness: Readiness, screen: Screen, signal?: AbortSignal): Promise<Stage[]> {
+  const programs = readiness === "native" ? [] : programNeeds();
+  const native = nativeIsBuilt() ? [] : [nativeNeed];
+  const images = readiness === "native" ? [] : imageNeeds();
+  const plan = await planSetup(purposes[readiness], [...native, ...programs, ...images], programs.length > 0);
   for (const line of describeSetup(plan)) screen.print(line);
-  const native = [systemPackages(plan), nativeBuild];
-  return readiness === "native" ? native : [...native, clusterPrograms, images];
+  const stages = [systemPackages(plan), nativeBuild];
+  return readiness === "native" ? stages : [...stages, clusterPrograms(signal), imageBuild];
 }
+
+const nativeNeed: SpaceNeed = { what: "the native executor", directory: buildDirectory, bytes: 100 * 2 ** 20 };
 
 const systemPackages = (plan: SetupPlan): Stage => ({
   title: "system packages",
@@ -34,15 +45,15 @@ const systemPackages = (plan: SetupPlan): Stage => ({
   },
 });
 
-const clusterPrograms: Stage = {
+const clusterPrograms = (signal: AbortSignal | undefined): Stage => ({
   title: "Kubernetes, etcd and Helm, from source",
   async run(report) {
-    await buildPrograms(report);
+    await buildPrograms(report, signal);
     return undefined;
   },
-};
+});
 
-const images: Stage = {
+const imageBuild: Stage = {
   title: "images of operator and trainer",
   async run(report) {
     await buildImages({ onProgress: report });

@@ -22,7 +22,7 @@ const usage = {
   },
 } as const;
 
-const session = createSession();
+const session = createSession("stopping; `npm run demo` goes on from here (again: stop at once)");
 const { screen, signal } = session;
 
 async function main(): Promise<void> {
@@ -40,6 +40,6 @@ try {
 } catch (error) {
   screen.clear();
   const stopped = signal.reason instanceof Interrupted;
-  screen.print(stopped ? "\nstopped; `npm run demo` goes on from here" : `\ndemo: ${messageOf(error)}`);
+  screen.print(stopped ? "stopped" : `\ndemo: ${messageOf(error)}`);
   process.exitCode = stopped ? 130 : error instanceof UsageError ? 2 : 1;
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { codenameOf, downloadSettings, sourcesList } from "./base.ts";
+import { codenameOf, downloadSettings, refuseSources, sourcesList } from "./base.ts";
 
 test("the release's codename is read from os-release", () => {
   assert.equal(codenameOf("ID=debian\nVERSION_CODENAME=bookworm\n"), "bookworm");
@@ -16,6 +16,15 @@ test("the distribution's repositories are used at the machine's own mirrors, oth
     "",
   ].join("\n");
   assert.equal(sourcesList(targets), "deb http://mirror.example/debian/ bookworm main\n");
+});
+
+test("where no repository is the distribution's, those there are are named", () => {
+  const targets = "Acme|https://apt.acme.example/debian/|bookworm|main\n|http://plain.example/|./|\n";
+  assert.equal(sourcesList(targets), "");
+  assert.throws(
+    () => refuseSources(targets),
+    /only https:\/\/apt\.acme\.example\/debian\/ \(Origin: Acme\), http:\/\/plain\.example\/ \(Origin: none\): add one/,
+  );
 });
 
 test("proxies and certificates of apt are kept, its other settings are not", () => {

@@ -2,7 +2,7 @@
 // what the machine compiles runs in it, because the C library is the same. No shell, no package manager; no certificates
 // either, because Node brings its own (NODE_EXTRA_CA_CERTS adds to them).
 
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { cached, recipeDigest } from "../tools/setup/cache.ts";
 import { run } from "../tools/setup/command.ts";
@@ -23,32 +23,27 @@ const MERGED_USR = 'for name in bin lib lib64 sbin; do mkdir -p "$1/usr/$name"; 
 
 /** Path of a tar file with the base's root directory. */
 export async function baseArchive(onProgress: OnProgress): Promise<string> {
-  const codename = codenameOf(readFileSync("/etc/os-release", "utf8"));
-  const entry = await cached(
-    "image-base",
-    `${codename}-${recipeDigest([...PACKAGES, ...UNNEEDED, MERGED_USR, passwd()])}`,
-    async (work) => {
-      onProgress({ stage: "image base", message: `packages of ${codename}: ${PACKAGES.join(" ")}` });
-      const root = path.join(work, "root");
-      await extractPackages(codename, root);
-      finish(root);
-      // Proof that loader and C library found their places.
-      await run("chroot", [root, "/usr/bin/tini", "--version"]);
-      await run("tar", [
-        "--create",
-        "--sort=name",
-        "--numeric-owner",
-        "--directory",
-        root,
-        "--file",
-        path.join(work, "base.tar"),
-        ".",
-      ]);
-      rmSync(root, { recursive: true });
-    },
-  );
+  const entry = await cached("image-base", baseKey(), async (work) => {
+    const codename = thisRelease();
+    onProgress({ stage: "image base", message: `packages of ${codename}: ${PACKAGES.join(" ")}` });
+    const root = path.join(work, "root");
+    await extractPackages(codename, root);
+    finish(root);
+    // Proof that loader and C library found their places.
+    await run("chroot", [root, "/usr/bin/tini", "--version"]);
+    const options = ["--create", "--sort=name", "--numeric-owner", "--directory", root];
+    await run("tar", [...options, "--file", path.join(work, "base.tar"), "."]);
+    rmSync(root, { recursive: true });
+  });
   return path.join(entry, "base.tar");
 }
+
+/** Says what is in the base, and names it in the cache. */
+export function baseKey(): string {
+  return `${thisRelease()}-${recipeDigest([...PACKAGES, ...UNNEEDED, MERGED_USR, passwd()])}`;
+}
+
+const thisRelease = () => codenameOf(readFileSync("/etc/os-release", "utf8"));
 
 /** From the text of /etc/os-release: bookworm, trixie, noble. */
 export function codenameOf(osRelease: string): string {
@@ -64,22 +59,32 @@ async function extractPackages(codename: string, root: string): Promise<void> {
     "mmdebstrap",
     [
       ...["--variant=extract", "--format=directory", `--include=${PACKAGES.join(",")}`, `--setup-hook=${MERGED_USR}`],
-      ...downloadSettings(settings.stdout).map((setting) => `--aptopt=${setting}`),
+      ...[...environmentSettings(), ...downloadSettings(settings.stdout)].map((setting) => `--aptopt=${setting}`),
       ...[codename, root, "-"],
     ],
     { stdin: await machineSources() },
   );
 }
 
+/** What apt is told outside of its own settings: the certificates of tools/networkEnvironment.mjs, passwords of mirrors. */
+function environmentSettings(env: NodeJS.ProcessEnv = process.env): string[] {
+  const settings: [string, string | undefined][] = [
+    ["Acquire::https::CAInfo", env.SSL_CERT_FILE],
+    ["Dir::Etc::netrc", "/etc/apt/auth.conf"],
+    ["Dir::Etc::netrcparts", "/etc/apt/auth.conf.d"],
+  ];
+  return settings.flatMap(([name, file]) => (file && existsSync(file) ? [`${name} "${file}";`] : []));
+}
+
 async function machineSources(): Promise<string> {
   const format = "$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)";
-  const ask = async () =>
-    sourcesList((await run("apt-get", ["indextargets", "--format", format, "Created-By: Packages"])).stdout);
-  const sources = await ask();
+  const ask = async () => (await run("apt-get", ["indextargets", "--format", format, "Created-By: Packages"])).stdout;
+  const sources = sourcesList(await ask());
   if (sources !== "") return sources;
   // Where the lists of packages were cleared away apt does not know whose repositories they are.
   await run("apt-get", ["update"]);
-  return ask();
+  const targets = await ask();
+  return sourcesList(targets) || refuseSources(targets);
 }
 
 /** The machine's own mirrors, as one-line sources; repositories of others than the distribution are left out. mmdebstrap finds the keys. */
@@ -90,6 +95,19 @@ export function sourcesList(indexTargets: string): string {
     return [`deb ${uri} ${release} ${component}`];
   });
   return [...new Set(lines)].map((line) => `${line}\n`).join("");
+}
+
+/** A mirror that signs for itself has a key that only its own line in the machine's sources names. */
+export function refuseSources(indexTargets: string): never {
+  const others = indexTargets.split("\n").flatMap((line) => {
+    const [origin, uri] = line.split("|");
+    return uri === undefined ? [] : [`${uri} (Origin: ${origin || "none"})`];
+  });
+  throw new Error(
+    "the images' base is made from the distribution's own packages, and apt knows no repository whose Origin is Debian or Ubuntu" +
+      `${others.length === 0 ? "" : `, but only ${[...new Set(others)].join(", ")}`}: ` +
+      "add one to apt's sources, or name an image to stand on (images/README.md, --base)",
+  );
 }
 
 /** The machine's own proxies, certificates and allowances for stale mirrors, from `apt-config dump`. */

@@ -1,12 +1,14 @@
 // Builds the operator's and the trainer's image and keeps them as archives in the cache, under a tag that says what is
 // in them; nothing is built where the archives are there already. Needs root and the packages of the "images" purpose.
 
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { cached, pruneCache } from "../tools/setup/cache.ts";
+import { cached, cacheRoot, pruneCache } from "../tools/setup/cache.ts";
 import { type OnProgress, withHeartbeat } from "../tools/setup/progress.ts";
-import { baseArchive } from "./base.ts";
+import type { SpaceNeed } from "../tools/setup/space.ts";
+import { nativeIsBuilt } from "../trainer/native/build.ts";
+import { baseArchive, baseKey } from "./base.ts";
 import { type Buildah, buildahIn } from "./buildah.ts";
 import { contentTag, layOutContext, TARGETS, type Target } from "./context.ts";
 
@@ -14,6 +16,9 @@ const CONTAINERFILE = fileURLToPath(new URL("Containerfile", import.meta.url));
 /** As in the Containerfile. */
 const BASE_NAME = "localhost/luthier-base";
 const STAGE = "build images";
+const KIND = "images";
+/** Both archives, and in between buildah's layers and what they are made of. */
+const IMAGES_BYTES = 2 ** 30;
 /** Every change of a source makes a pair of 290 MB; a few for other checkouts and for going back. */
 const ARCHIVES_KEPT = 3;
 
@@ -35,27 +40,48 @@ export interface BuildOptions {
 /** Both images; throws when the native addon is not built or a tool is missing. */
 export function buildImages({ onProgress = () => {}, base }: BuildOptions = {}): Promise<Images> {
   return withHeartbeat(onProgress, async (report) => {
-    const standOn = base ?? (await baseArchive(report));
-    const tag = contentTag(base ?? path.basename(path.dirname(standOn)));
-    const entry = await cached("images", tag, (work) => build(work, tag, standOn, report));
-    pruneCache("images", ARCHIVES_KEPT);
-    const image = (target: Target): Image => ({
-      name: nameOf(target, tag),
-      archive: path.join(entry, `${target}.tar`),
-    });
-    return { operator: image("operator"), trainer: image("trainer") };
+    if (process.getuid?.() !== 0)
+      throw new Error("building images needs root: sudo -E (it keeps proxies and certificates)");
+    // Named like an entry in the making, so that one that is left behind is swept away with those.
+    const storage = path.join(cacheRoot(), KIND, `storage.making-${process.pid}`);
+    try {
+      const buildah = buildahIn(storage);
+      const from = base === undefined ? await baseArchive(report) : await pull(buildah, base, report);
+      const tag = contentTag(base === undefined ? baseKey() : from);
+      const entry = await cached(KIND, tag, (work) => build(buildah, work, tag, from, report));
+      pruneCache(KIND, ARCHIVES_KEPT);
+      return { operator: imageIn(entry, "operator", tag), trainer: imageIn(entry, "trainer", tag) };
+    } finally {
+      rmSync(storage, { recursive: true, force: true });
+    }
   });
+}
+
+/** What building them on the default base will write, about; nothing where they are built. */
+export function imageNeeds(): SpaceNeed[] {
+  const directory = path.join(cacheRoot(), KIND);
+  // Without the addon there is no tag yet.
+  if (nativeIsBuilt() && existsSync(path.join(directory, contentTag(baseKey())))) return [];
+  return [{ what: "images of operator and trainer", directory, bytes: IMAGES_BYTES }];
+}
+
+function imageIn(entry: string, target: Target, tag: string): Image {
+  return { name: nameOf(target, tag), archive: path.join(entry, `${target}.tar`) };
+}
+
+/** The id of the image that the name means now: the same name may mean another one tomorrow. */
+async function pull(buildah: Buildah, name: string, report: OnProgress): Promise<string> {
+  report({ stage: STAGE, message: `fetching ${name}` });
+  return (await buildah("pull", name)).trim().split("\n").at(-1) ?? "";
 }
 
 function nameOf(target: Target, tag: string): string {
   return `localhost/luthier-${target}:${tag}`;
 }
 
-/** Fills `work` with an archive for each target. `base`: the name of an image, or the path of base.ts's archive. */
-async function build(work: string, tag: string, base: string, report: OnProgress): Promise<void> {
+/** Fills `work` with an archive for each target. `base`: the id of an image, or the path of base.ts's archive. */
+async function build(buildah: Buildah, work: string, tag: string, base: string, report: OnProgress): Promise<void> {
   const context = path.join(work, "context");
-  const storage = path.join(work, "storage");
-  const buildah = buildahIn(storage);
   mkdirSync(context);
   report({ stage: STAGE, message: "laying out Node, packages, sources and addon", fraction: 0 });
   await layOutContext(context);
@@ -74,10 +100,10 @@ async function build(work: string, tag: string, base: string, report: OnProgress
       "--tag",
       name,
     ];
-    await buildah("build", "--pull=missing", ...options, context);
+    await buildah("build", "--pull=never", ...options, context);
     await buildah("push", name, `docker-archive:${path.join(work, `${target}.tar`)}:${name}`);
   }
-  for (const directory of [context, storage]) rmSync(directory, { recursive: true });
+  rmSync(context, { recursive: true });
 }
 
 /** The base archive as an image of buildah's; its name. */

@@ -1,6 +1,7 @@
 /**
  * `npm test`: makes the machine ready, then runs every test of the repository under node:test, with one summary at the
- * end. `-- --no-cluster` leaves out what needs root. Names of test files run those alone.
+ * end. `-- --no-cluster` leaves out what needs root. Names of test files run those alone. Interrupted, it ends the
+ * clusters that tests have started.
  */
 import { globSync } from "node:fs";
 import path from "node:path";
@@ -9,10 +10,11 @@ import { pipeline } from "node:stream/promises";
 import { run } from "node:test";
 import { spec, tap } from "node:test/reporters";
 import { helpText, readArguments, UsageError } from "../cli/arguments.ts";
-import { createScreen } from "../cli/ui/screen.ts";
+import { createSession, Interrupted } from "../cli/command.ts";
 import { runStages } from "../cli/ui/stages.ts";
 import { machineStages } from "../demo/machine.ts";
-import { repository } from "../demo/places.ts";
+import { demo, repository } from "../demo/places.ts";
+import { runningClusters, stopCluster } from "./cluster/cluster.ts";
 import { inTurn } from "./report.ts";
 
 const usage = {
@@ -51,10 +53,10 @@ const unitConcurrency = 2;
 const unitTimeoutMs = 10 * 60_000;
 const clusterTimeoutMs = 30 * 60_000;
 
-async function runTests({ unit, cluster }: Selection): Promise<boolean> {
+async function runTests({ unit, cluster }: Selection, signal: AbortSignal): Promise<boolean> {
   let passed = true;
   const start = (files: readonly string[], concurrency: number, timeout: number) => () => {
-    const stream = run({ files: files.map((file) => path.join(repository, file)), concurrency, timeout });
+    const stream = run({ files: files.map((file) => path.join(repository, file)), concurrency, timeout, signal });
     stream.on("test:fail", () => {
       passed = false;
     });
@@ -82,16 +84,30 @@ async function main(argv: readonly string[]): Promise<number> {
       "the end-to-end tests start a real cluster and need root: run as root, or leave them out with `npm test -- --no-cluster`",
     );
   }
-  const screen = createScreen();
-  await runStages(screen, await machineStages(withCluster ? "cluster" : "native", screen));
+  await runStages(screen, await machineStages(withCluster ? "cluster" : "native", screen, signal), { signal });
   const selected = selectTests(args.values.get("only") ?? [], withCluster);
   if (selected.unit.length + selected.cluster.length === 0) throw new UsageError("no test file matches");
-  return (await runTests(selected)) ? 0 : 1;
+  return (await runTests(selected, signal)) ? 0 : 1;
 }
 
+/** What tests that were interrupted could not do themselves. The demo's cluster is a person's. */
+async function stopTestClusters(): Promise<void> {
+  for (const name of runningClusters().filter((name) => name !== demo.clusterName)) {
+    screen.print(`ending the cluster ${name}`);
+    await stopCluster(name);
+  }
+}
+
+const { screen, signal } = createSession("stopping; clusters of the tests are ended first (again: stop at once)");
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  process.stderr.write(`npm test: ${error instanceof Error ? error.message : String(error)}\n`);
+  if (!(signal.reason instanceof Interrupted)) {
+    process.stderr.write(`npm test: ${error instanceof Error ? error.message : String(error)}\n`);
+  }
   process.exitCode = error instanceof UsageError ? 2 : 1;
+}
+if (signal.aborted) {
+  await stopTestClusters();
+  process.exit(130);
 }

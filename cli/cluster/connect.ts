@@ -19,6 +19,8 @@ export const persistentVolumes: Resource<PersistentVolume> = core("persistentvol
 export interface Connection {
   readonly client: Client;
   readonly namespace: string;
+  /** The API server's URL. */
+  readonly server: string;
   close(): Promise<void>;
 }
 
@@ -31,11 +33,20 @@ export function connect(kubeconfig: string | undefined, namespace: string | unde
   } catch (error) {
     throw new UsageError(`the kubeconfig cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   }
+  const server = config.getCurrentCluster()?.server;
+  if (server === undefined) throw new UsageError("the kubeconfig has no current context with a cluster");
+  // What the library falls back to; nobody's cluster is there any more.
+  if (server === "http://localhost:8080") {
+    throw new UsageError(
+      "no kubeconfig was found: say which, --kubeconfig FILE or $KUBECONFIG (the default is ~/.kube/config)",
+    );
+  }
   const context = config.getContextObject(config.getCurrentContext());
   const transport = new Transport(config, { userAgent: "luthier" });
   return {
     client: new Client(transport),
     namespace: namespace ?? context?.namespace ?? "default",
+    server,
     close: () => transport.close(),
   };
 }

@@ -9,8 +9,9 @@ import { containerName } from "../../operator/jobs/render.ts";
 import { type Pod, pods } from "../../operator/jobs/resources.ts";
 import { ApiError } from "../../operator/runtime/errors.ts";
 import { parseProgress } from "../../trainer/contract/progress.ts";
+import { messageOf } from "../../trainer/failure.ts";
 import { UsageError } from "../arguments.ts";
-import type { Screen } from "../ui/screen.ts";
+import { type Screen, textBlock } from "../ui/screen.ts";
 import { createStageView, type StageView } from "../ui/stageView.ts";
 import type { Connection } from "./connect.ts";
 import { activePod, type Standing, standingOf, waitingFor } from "./world.ts";
@@ -32,8 +33,8 @@ export async function follow(
   for (;;) {
     signal.throwIfAborted();
     const seen = await look(connection, name);
-    if (seen === undefined) {
-      screen.show(line(`${name}: the cluster does not answer; asking again`));
+    if ("unreachable" in seen) {
+      screen.show(textBlock([`${name}: ${connection.server} does not answer (${seen.unreachable}); asking again`]));
     } else {
       const standing = standingOf(seen.job);
       if (standing.kind !== "going") {
@@ -52,8 +53,8 @@ interface Look {
   readonly log: string;
 }
 
-/** Undefined while the cluster cannot be reached. */
-async function look({ client, namespace }: Connection, name: string): Promise<Look | undefined> {
+/** How things are, or why the cluster cannot be reached. */
+async function look({ client, namespace }: Connection, name: string): Promise<Look | { unreachable: string }> {
   try {
     const job = await client.get(fineTuneJobs, { namespace, name });
     if (job === undefined) throw new UsageError(`there is no FineTuneJob ${name} in namespace ${namespace}`);
@@ -62,7 +63,7 @@ async function look({ client, namespace }: Connection, name: string): Promise<Lo
     return { job, pod, log: pod?.status?.phase === "Running" ? await readLog({ client, namespace }, pod) : "" };
   } catch (error) {
     if (error instanceof UsageError || (error instanceof ApiError && error.status < 500)) throw error;
-    return undefined;
+    return { unreachable: messageOf(error) };
   }
 }
 
@@ -80,7 +81,7 @@ function show(
 ): void {
   const detail = (pod && waitingFor(pod)) ?? standing.message;
   if (pod === undefined || log === "") {
-    screen.show(line(`${name}: ${standing.state}${detail === "" ? "" : ` (${detail})`}`));
+    screen.show(textBlock([`${name}: ${standing.state}${detail === "" ? "" : ` (${detail})`}`]));
     return;
   }
   const view = views.get(pod.metadata.name) ?? createStageView(() => `${name}: ${standing.state}`);
@@ -88,8 +89,6 @@ function show(
   for (const progress of log.split("\n").map(parseProgress)) if (progress !== undefined) view.add(progress);
   screen.show(view);
 }
-
-const line = (text: string) => ({ lines: () => [text], summary: () => text });
 
 /** The Adapter that a ready job promoted. */
 export async function promotedAdapter({ client, namespace }: Connection, job: FineTuneJob): Promise<Adapter> {

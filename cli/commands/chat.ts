@@ -41,19 +41,23 @@ const usage = {
   },
 };
 
-export const chatCommand: Command = { usage, run };
+export const chatCommand: Command = { usage, run, onInterrupt: "ending the talk" };
 
 async function run(args: Arguments, session: Session): Promise<number> {
   const format = choiceOf(args, "output", outputFormats, "text");
   const prompt = optionOf(args, "prompt");
   if (format === "json" && prompt === undefined) throw new UsageError("--output json needs --prompt TEXT");
-  await ensureNative(session.screen);
-  const speaker = await openSpeaker(args, {
+  const options = {
     threads: integerOf(args, "threads", 1, 1024, 0),
     maxNewTokens: integerOf(args, "max-tokens", 1, 1_000_000, 256),
     temperature: temperatureOf(optionOf(args, "temperature")),
     seed: integerOf(args, "seed", 0, 2 ** 32 - 1, 42),
-  });
+  };
+  if ((args.positionals[0] === undefined) === (optionOf(args, "adapter") === undefined)) {
+    throw new UsageError("say either a directory or --adapter NAME; luthier chat --help");
+  }
+  await ensureNative(session.screen);
+  const speaker = await openSpeaker(args, options);
   try {
     if (prompt === undefined) await converse(speaker.speak, process.stdin, process.stdout, session.signal);
     else await answerOnce(speaker.speak, prompt === "-" ? readFileSync(0, "utf8") : prompt, format, session);
@@ -65,15 +69,12 @@ async function run(args: Arguments, session: Session): Promise<number> {
 
 async function openSpeaker(args: Arguments, options: SpeakerOptions): Promise<OpenSpeaker> {
   const [directory] = args.positionals;
-  const name = optionOf(args, "adapter");
-  if ((directory === undefined) === (name === undefined)) {
-    throw new UsageError("say either a directory or --adapter NAME; luthier chat --help");
-  }
   if (directory !== undefined) return await speakerOfDirectory(directory, optionOf(args, "base"), options);
   const connection = connect(optionOf(args, "kubeconfig"), optionOf(args, "namespace"));
   try {
     const { client, namespace } = connection;
-    const adapter = await client.get(adapters, { namespace, name: name ?? "" });
+    const name = optionOf(args, "adapter") ?? "";
+    const adapter = await client.get(adapters, { namespace, name });
     if (adapter === undefined) throw new UsageError(`there is no Adapter ${name} in namespace ${namespace}`);
     const uris = [adapter.spec.artifactRoot, adapter.spec.source.uri];
     const claims = await claimDirectories(connection, uris, readClaims(args.values.get("claim") ?? []));

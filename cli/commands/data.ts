@@ -45,7 +45,11 @@ const usage = {
 
 const trainOns = ["Responses", "LastResponse", "All"] as const;
 
-export const dataCommand: Command = { usage, run: (args, session) => classified(() => report(args, session)) };
+export const dataCommand: Command = {
+  usage,
+  onInterrupt: "stopping",
+  run: (args, session) => classified(() => report(args, session)),
+};
 
 async function report(args: Arguments, session: Session): Promise<number> {
   const format = choiceOf(args, "output", outputFormats, "text");

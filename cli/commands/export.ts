@@ -45,7 +45,7 @@ const usage = {
   },
 } as const;
 
-export const exportCommand: Command = { usage, run };
+export const exportCommand: Command = { usage, run, onInterrupt: "stopping; an export that is not whole is not used" };
 
 async function run(args: Arguments, session: Session): Promise<number> {
   const format = choiceOf(args, "output", outputFormats, "text");

@@ -36,7 +36,7 @@ const usage = {
   },
 } as const;
 
-export const gcCommand: Command = { usage, run };
+export const gcCommand: Command = { usage, run, onInterrupt: "stopping; what was removed is removed" };
 
 const dayMs = 86_400_000;
 

@@ -9,6 +9,7 @@ import { quantity, quantityBytes } from "../../operator/jobs/quantity.ts";
 import { effectiveSettings } from "../../trainer/contract/effective.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
 import { prepareFile } from "../../trainer/contract/stageFiles.ts";
+import { invalid } from "../../trainer/failure.ts";
 import { type Plan, PlanError, type PlanInput, plan, recomputeFrontier } from "../../trainer/plan.ts";
 import { runPrepare } from "../../trainer/stages/prepare.ts";
 import { StoredModel } from "../../trainer/stages/storedModel.ts";
@@ -24,6 +25,7 @@ import {
   readClaims,
   trainingSpecOf,
 } from "../fineTuneJob.ts";
+import { ensureNative } from "../nativeBuild.ts";
 import { readSamples, type Sample, sampleLines } from "../sample.ts";
 import { planLines } from "../ui/planView.ts";
 import { createStageView } from "../ui/stageView.ts";
@@ -35,7 +37,7 @@ const usage = {
   details: [
     "The memory to fit into is --memory, else the manifest's spec.placement.resources.limits.memory, else this machine's.",
     "The cores are --threads, else the manifest's spec.placement.resources.limits.cpu, else this machine's.",
-    "Exit code 20 when it does not fit; the message names the nearest setting that does.",
+    "Exit code 20 when it does not fit or cannot be planned; the message names the nearest setting that does.",
   ],
   options: {
     claim: commonOptions.claim,
@@ -51,7 +53,7 @@ const usage = {
   },
 };
 
-export const planCommand: Command = { usage, run };
+export const planCommand: Command = { usage, run, onInterrupt: "stopping" };
 
 async function run(args: Arguments, session: Session): Promise<number> {
   const format = choiceOf(args, "output", outputFormats, "text");
@@ -64,6 +66,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
   const directory = kept ?? mkdtempSync(path.join(tmpdir(), "luthier-plan-"));
   try {
     const places = localPlaces(job, readClaims(args.values.get("claim") ?? []), directory);
+    await ensureNative(session.screen);
     const { input, samples } = await inputOf(job, places, machine, session);
     const made = planOrRefuse(input);
     const frontier = args.switches.has("explain") ? recomputeFrontier(input, made) : undefined;
@@ -109,7 +112,7 @@ function planOrRefuse(input: PlanInput): Plan {
   try {
     return plan(input);
   } catch (error) {
-    if (error instanceof PlanError) throw new UsageError(`these settings cannot be planned: ${error.message}`);
+    if (error instanceof PlanError) throw invalid("PlanImpossible", error.message);
     throw error;
   }
 }

@@ -41,7 +41,9 @@ const usage = {
   },
 };
 
-export const runCommand: Command = { usage, run };
+const onInterrupt = "stopping with a checkpoint; the same command goes on from there (again: stop at once)";
+
+export const runCommand: Command = { usage, run, onInterrupt };
 
 async function run(args: Arguments, session: Session): Promise<number> {
   const format = choiceOf(args, "output", outputFormats, "text");
@@ -117,7 +119,6 @@ export function outcomeOf(job: FineTuneJobManifest, result: PipelineResult, { cl
   return {
     title: `${job.metadata.name} is trained`,
     training: result.train,
-    sharedProcess: true,
     exports: result.exports,
     places: [
       ["adapter", localPath(result.adapter, claims)],

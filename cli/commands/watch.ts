@@ -9,6 +9,7 @@ import { outcomeOf } from "../cluster/outcome.ts";
 import { conditionOf } from "../cluster/world.ts";
 import { type Command, commonOptions, Interrupted, outputFormats, type Session } from "../command.ts";
 import { outcomeLines } from "../ui/resultView.ts";
+import { textBlock } from "../ui/screen.ts";
 import { table } from "../ui/table.ts";
 
 const usage = {
@@ -27,7 +28,9 @@ const usage = {
   },
 };
 
-export const watchCommand: Command = { usage, run };
+const onInterrupt = "no longer watching; what runs in the cluster goes on";
+
+export const watchCommand: Command = { usage, run, onInterrupt };
 
 const listEveryMs = 2000;
 
@@ -82,7 +85,7 @@ async function watchAll(
       write(`${lines.join("\n")}\n`);
       return exitCode.done;
     }
-    screen.show({ lines: () => lines, summary: () => "" });
+    screen.show(textBlock(lines));
     if (!(await pause(signal))) return exitCode.done;
   }
 }

@@ -5,7 +5,8 @@
  * Progress goes to standard error, so that standard output carries results alone.
  */
 import type { WriteStream } from "node:tty";
-import { styleText } from "node:util";
+import { stripVTControlCharacters, styleText } from "node:util";
+import { clip } from "./table.ts";
 
 export interface Block {
   /** For a terminal: lines no wider than `columns`. */
@@ -48,7 +49,8 @@ function terminalScreen(target: Target): Screen {
   return {
     isTerminal: true,
     print: (line = "") => redraw(shown, `${line}\n`),
-    show: (block) => redraw(block.lines(Math.min(widest, (target.columns ?? 80) - 1))),
+    // A terminal that does not know its width says 0.
+    show: (block) => redraw(block.lines(Math.min(widest, (target.columns || 80) - 1))),
     clear: () => redraw([]),
   };
 }
@@ -57,6 +59,12 @@ function terminalScreen(target: Target): Screen {
 export function frame(previous: number, lines: readonly string[], above = ""): string {
   const up = previous === 0 ? "" : `\x1b[${previous}A`;
   return `${up}\r\x1b[J${above}${lines.map((line) => `${line}\n`).join("")}`;
+}
+
+/** Lines from elsewhere, in as many rows: what does not fit is cut, what would break a line is a space. Pure. */
+export function textBlock(texts: readonly string[]): Block {
+  const lines = texts.map((text) => stripVTControlCharacters(text).replace(/\s*[\r\n]+\s*/g, " "));
+  return { lines: (columns) => lines.map((line) => clip(line, columns)), summary: () => lines.join("\n") };
 }
 
 function logScreen(target: Target, now: () => number): Screen {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bar } from "./bar.ts";
 import { formatBytes, formatCount, formatDuration, formatFigure, formatShare } from "./format.ts";
-import { createScreen, frame } from "./screen.ts";
+import { createScreen, frame, textBlock } from "./screen.ts";
 import { sparkline } from "./sparkline.ts";
 import { clip, displayWidth, table } from "./table.ts";
 
@@ -104,4 +104,17 @@ test("on a terminal a block is redrawn in place and printed lines go above it", 
   screen.clear();
   assert.deepEqual(written, ["\r\x1b[Jone\n", "\x1b[1A\r\x1b[Jnote\none\n", "\x1b[1A\r\x1b[J"]);
   assert.equal(frame(2, ["a", "b"]), "\x1b[2A\r\x1b[Ja\nb\n");
+});
+
+test("a message from elsewhere takes one row of a narrow terminal, and all its words in a log", () => {
+  const message = textBlock(["its pod waits:\n  0/1 nodes are available", "\x1b[31mshort"]);
+  assert.deepEqual(message.lines(20), ["its pod waits: 0/1 …", "short"]);
+  assert.equal(message.summary(), "its pod waits: 0/1 nodes are available\nshort");
+});
+
+test("a terminal that does not know its width is taken for one of 80 columns", () => {
+  const written: string[] = [];
+  const screen = createScreen({ isTTY: true, columns: 0, write: (text: string) => written.push(text) });
+  screen.show(textBlock(["x".repeat(100)]));
+  assert.equal([...(written[0] ?? "")].filter((letter) => letter === "x").length, 78);
 });

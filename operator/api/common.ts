@@ -29,7 +29,7 @@ const quantityPattern = /^([0-9]+|[0-9]+\.[0-9]+|\.[0-9]+)(([KMGTPE]i)|[numkMGTP
 
 /** A resource quantity: 2, "500m", "8Gi". */
 export const quantity = z
-  .union([z.int().min(0), z.string().max(32).regex(quantityPattern)])
+  .union([z.int().min(0), z.string().max(32).regex(quantityPattern, "must be a quantity such as 2Gi or 500M")])
   .meta({ "x-kubernetes-int-or-string": true, pattern: quantityPattern.source });
 
 const resourceList = z.strictObject({

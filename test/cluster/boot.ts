@@ -10,7 +10,7 @@ import { identities, writeCertificates } from "./certificates.ts";
 import { apiServer, type Component, containerd, controllers, kubeconfig, nodeAgents, serverUrl } from "./components.ts";
 import { configurationFiles } from "./configuration.ts";
 import { type Cluster, containerdClient, nodeIsReady, type Place } from "./handle.ts";
-import { DNS_SERVICE_ADDRESS, type Network, type Paths } from "./layout.ts";
+import { DNS_SERVICE_ADDRESS } from "./layout.ts";
 import { pauseImage } from "./pause.ts";
 import { spawnInside } from "./sandbox.ts";
 
@@ -19,12 +19,17 @@ const STAGE = "start cluster";
 const PATIENCE_S = 180;
 
 /** Brings the cluster up in its sandbox; resolves when pods can run. */
-export async function boot(place: Place, cluster: Cluster, report: OnProgress): Promise<void> {
-  const { paths, network, sandbox, programs } = place;
+export async function boot(
+  place: Place,
+  cluster: Cluster,
+  report: OnProgress,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { paths, sandbox, network, programs } = place;
   const at = (fraction: number, message: string) => report({ stage: STAGE, message, fraction });
   at(0.1, "certificates and configuration");
-  await writeFiles(paths, network);
-  const starter = new Starter(place);
+  await writeFiles(place);
+  const starter = new Starter(place, signal);
   try {
     at(0.2, "waiting for etcd, the API server and containerd");
     for (const component of [...apiServer(paths, network), containerd(paths)]) starter.start(component);
@@ -45,11 +50,13 @@ export async function boot(place: Place, cluster: Cluster, report: OnProgress): 
 /** Starts programs and listens, until it is done, for one that ends. */
 class Starter {
   readonly #place: Place;
+  readonly #signal: AbortSignal | undefined;
   #listening = true;
   #failure: Error | undefined;
 
-  constructor(place: Place) {
+  constructor(place: Place, signal: AbortSignal | undefined) {
     this.#place = place;
+    this.#signal = signal;
   }
 
   start({ name, program, args }: Component): void {
@@ -65,6 +72,7 @@ class Starter {
   /** Asks until the answer is yes; a command that fails counts as no. */
   async until(what: string, ask: () => Promise<boolean>): Promise<void> {
     await until(what, PATIENCE_S, () => {
+      this.#signal?.throwIfAborted();
       if (this.#failure !== undefined) throw this.#failure;
       return ask();
     });
@@ -89,10 +97,10 @@ export async function until(what: string, seconds: number, ask: () => Promise<bo
   throw new Error(`${what} did not become ready within ${seconds} s${last}`);
 }
 
-async function writeFiles(paths: Paths, network: Network): Promise<void> {
+async function writeFiles({ paths, network, snapshotter }: Place): Promise<void> {
   const everyone = identities(network.nodeAddress);
   await writeCertificates(paths.certificates, everyone);
-  for (const [name, content] of Object.entries(configurationFiles(paths, network))) {
+  for (const [name, content] of Object.entries(configurationFiles(paths, network, snapshotter))) {
     const file = path.join(paths.configuration, name);
     mkdirSync(path.dirname(file), { recursive: true });
     writeFileSync(file, content);

@@ -1,12 +1,25 @@
 // The control group that all pods of a cluster live under, in every hierarchy the machine has (v1 and v2).
 // It is made before the kubelet starts, which insists on it, and removed, with what is below, after the cluster ended.
+// Controllers of v2 that had to be enabled for it at the top are noted, and disabled again with the last cluster.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Controllers the kubelet and the runtime set limits through. */
 const CONTROLLERS = ["cpu", "cpuset", "memory", "pids", "hugetlb", "io"];
+
+/** Lines "FILE CONTROLLER"; forgotten, as they are, with the next boot. */
+const ENABLED = "/run/luthier-cgroup-controllers";
 
 interface Hierarchy {
   readonly mountPoint: string;
@@ -27,7 +40,8 @@ export function hierarchies(mounts: string): Hierarchy[] {
 
 export function makeCgroup(name: string): void {
   for (const { mountPoint, version } of ofThisMachine()) {
-    if (version === 2) enableControllers(mountPoint);
+    if (version === 2)
+      enableControllers(mountPoint, (file, controller) => appendFileSync(ENABLED, `${file} ${controller}\n`));
     mkdirSync(path.join(mountPoint, name), { recursive: true });
     if (version === 2) enableControllers(path.join(mountPoint, name));
   }
@@ -49,17 +63,33 @@ export async function removeCgroup(name: string): Promise<void> {
   }
 }
 
+/** Disables what `makeCgroup` enabled at the top; one that somebody uses by now stays. For when no cluster is left. */
+export function forgetControllers(): void {
+  if (!existsSync(ENABLED)) return;
+  for (const line of readFileSync(ENABLED, "utf8").trim().split("\n")) {
+    const [file = "", controller = ""] = line.split(" ");
+    try {
+      writeFileSync(file, `-${controller}`);
+    } catch {
+      // EBUSY: a group below hands it on.
+    }
+  }
+  rmSync(ENABLED);
+}
+
 function ofThisMachine(): Hierarchy[] {
   return hierarchies(readFileSync("/proc/mounts", "utf8"));
 }
 
-/** In v2 a controller must be enabled in the parent for its children to have it. Those that are enabled stay so. */
-function enableControllers(group: string): void {
+/** In v2 a controller must be enabled in the parent for its children to have it. */
+function enableControllers(group: string, note: (file: string, controller: string) => void = () => {}): void {
   const available = readFileSync(path.join(group, "cgroup.controllers"), "utf8").trim().split(" ");
   const file = path.join(group, "cgroup.subtree_control");
   const enabled = readFileSync(file, "utf8").trim().split(" ");
   for (const controller of CONTROLLERS) {
-    if (available.includes(controller) && !enabled.includes(controller)) writeFileSync(file, `+${controller}`);
+    if (!available.includes(controller) || enabled.includes(controller)) continue;
+    writeFileSync(file, `+${controller}`);
+    note(file, controller);
   }
 }
 

@@ -3,18 +3,19 @@
 //
 // A cluster is either running and answering, or it is started anew from nothing: there is no state in between to repair.
 
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { recipeDigest } from "../../tools/setup/cache.ts";
 import { type OnProgress, withHeartbeat } from "../../tools/setup/progress.ts";
 import { boot, until } from "./boot.ts";
 import { allComponents } from "./components.ts";
-import { configurationFiles } from "./configuration.ts";
+import { configurationFiles, type Snapshotter } from "./configuration.ts";
 import { type Cluster, clusterAt, nodeIsReady, type Place } from "./handle.ts";
 import { type Paths, pathsOf } from "./layout.ts";
 import { withLock } from "./lock.ts";
 import { buildPrograms } from "./programs.ts";
-import { findSandbox, readNetwork, startSandbox, stopSandbox } from "./sandbox.ts";
+import { findSandbox, readNetwork, runningSandboxes, startSandbox, stopSandbox } from "./sandbox.ts";
 
 export type { Cluster } from "./handle.ts";
 
@@ -26,19 +27,21 @@ export interface ClusterOptions {
   /** Clusters of different names (or checkouts) run side by side. */
   readonly name: string;
   readonly onProgress?: OnProgress;
+  /** Aborted: a start that goes on is given up. */
+  readonly signal?: AbortSignal;
 }
 
 /**
  * A running cluster of that name: the one that runs already, if it answers and was started from the same recipe,
  * else a new and empty one. Needs root and the packages of the "cluster" purpose (tools/setup).
  */
-export async function startCluster({ name, onProgress = () => {} }: ClusterOptions): Promise<Cluster> {
+export async function startCluster({ name, onProgress = () => {}, signal }: ClusterOptions): Promise<Cluster> {
   const paths = pathsOf(REPOSITORY, name);
-  const programs = await buildPrograms(onProgress);
+  const programs = await buildPrograms(onProgress, signal);
   return withLock(paths.lock, `cluster "${name}"`, () =>
     withHeartbeat(onProgress, async (report) => {
       report({ stage: "start cluster", message: "namespaces and network", fraction: 0 });
-      return (await runningCluster(name, paths, programs)) ?? startAnew(name, paths, programs, report);
+      return (await runningCluster(name, paths, programs)) ?? startAnew(name, paths, programs, report, signal);
     }),
   );
 }
@@ -57,13 +60,27 @@ export async function stopCluster(name: string): Promise<void> {
   await withLock(paths.lock, `cluster "${name}"`, () => discard(paths));
 }
 
-async function startAnew(name: string, paths: Paths, programs: string, report: OnProgress): Promise<Cluster> {
+/** Names of the clusters of this checkout that run now. */
+export function runningClusters(): string[] {
+  const directory = path.dirname(pathsOf(REPOSITORY, "any").state);
+  return runningSandboxes()
+    .filter(({ state }) => path.dirname(state) === directory)
+    .map(({ state }) => path.basename(state));
+}
+
+async function startAnew(
+  name: string,
+  paths: Paths,
+  programs: string,
+  report: OnProgress,
+  signal: AbortSignal | undefined,
+): Promise<Cluster> {
   await discard(paths);
   mkdirSync(paths.state, { recursive: true });
   try {
-    const place = { name, paths, programs, ...(await startSandbox(paths)) };
+    const place = { name, paths, programs, snapshotter: snapshotterFor(paths.state), ...(await startSandbox(paths)) };
     const cluster = clusterAt(place, () => stopCluster(name));
-    await boot(place, cluster, report);
+    await boot(place, cluster, report, signal);
     writeFileSync(paths.ready, recipe(place));
     report({ stage: "start cluster", message: `ready: ${paths.kubeconfig}`, fraction: 1 });
     return cluster;
@@ -78,7 +95,7 @@ async function runningCluster(name: string, paths: Paths, programs: string): Pro
   const sandbox = findSandbox(paths.state);
   const network = readNetwork(paths);
   if (sandbox === undefined || network === undefined || !existsSync(paths.ready)) return undefined;
-  const place = { name, paths, network, sandbox, programs };
+  const place = { name, paths, network, sandbox, programs, snapshotter: snapshotterFor(paths.state) };
   if (readFileSync(paths.ready, "utf8") !== recipe(place)) return undefined;
   const cluster = clusterAt(place, () => stopCluster(name));
   return until("the node", SILENCE_S, () => nodeIsReady(cluster)).then(
@@ -92,9 +109,14 @@ async function discard(paths: Paths): Promise<void> {
   rmSync(paths.state, { recursive: true, force: true });
 }
 
+/** The kernel stacks no overlay on an overlay (its magic number: statfs(2)). */
+function snapshotterFor(directory: string): Snapshotter {
+  return statfsSync(directory).type === 0x794c7630 ? "native" : "overlayfs";
+}
+
 /** What a running cluster was started from: where its programs are, and the digest of arguments and configuration. */
-function recipe({ paths, network, programs }: Place): string {
-  const parts = [allComponents(paths, network), configurationFiles(paths, network)];
+function recipe({ paths, network, programs, snapshotter }: Place): string {
+  const parts = [allComponents(paths, network), configurationFiles(paths, network, snapshotter)];
   const digest = recipeDigest([JSON.stringify(parts)]);
   return `${programs}\n${digest}\n`;
 }

@@ -17,11 +17,14 @@ export const KUBELET_SYSCTLS: Readonly<Record<string, string>> = {
   "kernel.keys.root_maxbytes": "25000000",
 };
 
+/** How containerd lays images out: in layers, or as whole copies where the state lies on an overlay itself (a container). */
+export type Snapshotter = "overlayfs" | "native";
+
 /** File name → content, all for the configuration directory. */
-export function configurationFiles(paths: Paths, network: Network): Record<string, string> {
+export function configurationFiles(paths: Paths, network: Network, snapshotter: Snapshotter): Record<string, string> {
   return {
     "audit-policy.yaml": json(auditPolicy()),
-    "containerd.toml": containerd(paths),
+    "containerd.toml": containerd(paths, snapshotter),
     "kubelet.yaml": json(kubelet(paths, network)),
     "kube-proxy.yaml": json(kubeProxy(paths, network)),
     "resolv.conf": "",
@@ -48,7 +51,7 @@ function auditPolicy() {
 }
 
 /** Version 2 of the format: read by containerd 1.6, 1.7 and 2. */
-function containerd(paths: Paths): string {
+function containerd(paths: Paths, snapshotter: Snapshotter): string {
   const cri = 'plugins."io.containerd.grpc.v1.cri"';
   return `version = 2
 root = ${JSON.stringify(paths.containerd)}
@@ -70,6 +73,9 @@ disable_apparmor = true
 [${cri}.cni]
 bin_dir = "/usr/lib/cni"
 conf_dir = ${JSON.stringify(path.join(paths.configuration, "cni"))}
+
+[${cri}.containerd]
+snapshotter = "${snapshotter}"
 
 [${cri}.containerd.runtimes.runc]
 runtime_type = "io.containerd.runc.v2"

@@ -3,6 +3,7 @@
 import path from "node:path";
 import { run } from "../../tools/setup/command.ts";
 import { CONTAINERD_SOCKET, directAddresses } from "./components.ts";
+import type { Snapshotter } from "./configuration.ts";
 import { type Network, NODE_NAME, type Paths } from "./layout.ts";
 import { runInside, type Sandbox } from "./sandbox.ts";
 
@@ -16,6 +17,8 @@ export interface Cluster {
   readonly logs: string;
   /** Absolute paths of the programs that fit this cluster. */
   readonly programs: { readonly kubectl: string; readonly helm: string };
+  /** A directory for whoever works with the cluster; goes with it. */
+  readonly scratch: string;
   /** The machine's address as the pods reach it: for servers that run outside the cluster. */
   readonly hostAddress: string;
   /** Runs kubectl as the administrator; resolves with stdout, rejects with CommandError. */
@@ -37,12 +40,16 @@ export interface Place {
   readonly sandbox: Sandbox;
   /** Directory of the built programs. */
   readonly programs: string;
+  readonly snapshotter: Snapshotter;
 }
 
-export function clusterAt({ name, paths, network, sandbox, programs }: Place, stop: () => Promise<void>): Cluster {
+export function clusterAt(
+  { name, paths, network, sandbox, programs, snapshotter }: Place,
+  stop: () => Promise<void>,
+): Cluster {
   const kubectl = path.join(programs, "kubectl");
   const helm = path.join(programs, "helm");
-  const direct = [process.env.NO_PROXY, directAddresses(network)].filter(Boolean).join(",");
+  const direct = [process.env.NO_PROXY ?? process.env.no_proxy, directAddresses(network)].filter(Boolean).join(",");
   const env = { ...process.env, KUBECONFIG: paths.kubeconfig, NO_PROXY: direct, no_proxy: direct };
   const call = async (program: string, args: readonly string[], stdin = "") =>
     (await run(program, args, { env, stdin })).stdout;
@@ -52,11 +59,13 @@ export function clusterAt({ name, paths, network, sandbox, programs }: Place, st
     auditLog: paths.auditLog,
     logs: paths.logs,
     programs: { kubectl, helm },
+    scratch: paths.scratch,
     hostAddress: network.hostAddress,
     kubectl: (args, stdin) => call(kubectl, args, stdin),
     helm: (args, stdin) => call(helm, args, stdin),
     loadImage: async (archive) => {
-      await containerdClient(sandbox, "--namespace", "k8s.io", "images", "import", path.resolve(archive));
+      const unpack = ["images", "import", "--snapshotter", snapshotter, path.resolve(archive)];
+      await containerdClient(sandbox, "--namespace", "k8s.io", ...unpack);
     },
     onNode: async (command, ...args) => (await runInside(sandbox, command, args)).stdout,
     stop,

@@ -52,6 +52,7 @@ export interface Paths {
   readonly configuration: string;
   readonly etcd: string;
   readonly containerd: string;
+  readonly scratch: string;
   /** The cluster's number, once it has one. */
   readonly network: string;
   /** Written last by `up`: the cluster answered, with the digest of what it was started from. */
@@ -73,6 +74,7 @@ export function pathsOf(repository: string, name: string): Paths {
     configuration: path.join(state, "configuration"),
     etcd: path.join(state, "etcd"),
     containerd: path.join(state, "containerd"),
+    scratch: path.join(state, "scratch"),
     network: path.join(state, "network.json"),
     ready: path.join(state, "ready"),
   };

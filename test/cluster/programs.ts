@@ -4,28 +4,46 @@
 import { readFileSync, renameSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { buildGoPrograms } from "../../tools/setup/goPrograms.ts";
+import { cacheRoot } from "../../tools/setup/cache.ts";
+import { goCaches } from "../../tools/setup/go.ts";
+import { buildGoPrograms, hasGoPrograms } from "../../tools/setup/goPrograms.ts";
 import type { OnProgress } from "../../tools/setup/progress.ts";
+import type { SpaceNeed } from "../../tools/setup/space.ts";
 
+const GIB = 2 ** 30;
 const beside = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
 /**
  * Directory with etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kube-proxy, kubectl, helm and
  * pause. The first build takes minutes: six on two free cores.
  */
-export function buildPrograms(onProgress: OnProgress): Promise<string> {
+export function buildPrograms(onProgress: OnProgress, signal?: AbortSignal): Promise<string> {
+  // Go names a program after its package, and etcd's is go.etcd.io/etcd/server.
+  const finish = (built: string) => renameSync(path.join(built, "server"), path.join(built, "etcd"));
+  return buildGoPrograms(kubernetes(), onProgress, { finish, signal });
+}
+
+/** What building them will write, about; nothing where they are built. */
+export function programNeeds(): SpaceNeed[] {
+  const module = kubernetes();
+  if (hasGoPrograms(module)) return [];
+  const { modules, compiled } = goCaches();
+  return [
+    { what: "Go modules of Kubernetes, etcd and Helm", directory: modules, bytes: 1.1 * GIB },
+    { what: "Go's build cache", directory: compiled, bytes: 3.3 * GIB },
+    { what: "the cluster's programs", directory: path.join(cacheRoot(), module.kind), bytes: 0.6 * GIB },
+  ];
+}
+
+function kubernetes() {
   const directory = beside("programs");
-  const module = {
+  return {
     kind: "cluster-programs",
     directory,
     packages: ["tool", "./pause"],
     sources: ["pause/main.go"],
     linkerFlags: linkerFlags(readFileSync(path.join(directory, "go.mod"), "utf8")),
   };
-  // Go names a program after its package, and etcd's is go.etcd.io/etcd/server.
-  return buildGoPrograms(module, onProgress, (built) =>
-    renameSync(path.join(built, "server"), path.join(built, "etcd")),
-  );
 }
 
 /** Path of kwok, which plays nodes and their pods. */

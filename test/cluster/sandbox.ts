@@ -9,7 +9,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { CommandError, type CommandResult, run } from "../../tools/setup/command.ts";
-import { makeCgroup, removeCgroup } from "./cgroups.ts";
+import { forgetControllers, makeCgroup, removeCgroup } from "./cgroups.ts";
 import { KUBELET_SYSCTLS } from "./configuration.ts";
 import { CLUSTER_LIMIT, type Network, networkOf, type Paths } from "./layout.ts";
 
@@ -67,7 +67,9 @@ export async function stopSandbox(paths: Paths): Promise<void> {
     if (existsSync(`/sys/class/net/${network.hostInterface}`)) await removeLink(network.hostInterface);
     await removeCgroup(network.cgroup);
   }
-  if (runningSandboxes().length === 0) for (const directory of MOUNT_POINTS) removeMountPoint(directory);
+  if (runningSandboxes().length > 0) return;
+  for (const directory of MOUNT_POINTS) removeMountPoint(directory);
+  forgetControllers();
 }
 
 /** A cluster that was killed may have lost its number to one that runs now. */

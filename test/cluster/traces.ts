@@ -50,7 +50,10 @@ export async function gatherTraces(state: string): Promise<Traces> {
     firewall: await lines("nft", "list", "ruleset"),
     mounts: readFileSync("/proc/mounts", "utf8").split("\n"),
     settings: SETTINGS.flatMap((name) => readSettings(path.join("/proc/sys", name))),
-    cgroups: hierarchies(readFileSync("/proc/mounts", "utf8")).flatMap(({ mountPoint }) => luthierGroups(mountPoint)),
+    cgroups: hierarchies(readFileSync("/proc/mounts", "utf8")).flatMap(({ mountPoint, version }) => [
+      ...luthierGroups(mountPoint),
+      ...(version === 2 ? readSettings(path.join(mountPoint, "cgroup.subtree_control")) : []),
+    ]),
     files: DIRECTORIES.filter(existsSync).flatMap((directory) =>
       readdirSync(directory).map((name) => path.join(directory, name)),
     ),

@@ -3,8 +3,7 @@
  * and a store behind claims. Everything is done as a user does it, by kubectl; what happened is counted from the API
  * server's audit log.
  */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { imageValues, provideVolumes } from "../../demo/cluster.ts";
@@ -52,7 +51,7 @@ export class Bench {
     const cluster = await startCluster({ name });
     const images = await buildImages();
     for (const image of [images.operator, images.trainer]) await cluster.loadImage(image.archive);
-    const directory = mkdtempSync(path.join(tmpdir(), "luthier-e2e-"));
+    const directory = cluster.scratch;
     const bench = new Bench({ cluster, directory, trainerImage: images.trainer.name });
     await writeInputs(path.join(directory, "inputs"));
     const values = [...imageValues("operator", images.operator.name), ...imageValues("trainer", images.trainer.name)];
@@ -61,9 +60,9 @@ export class Bench {
     return bench;
   }
 
+  /** Whatever a test has written in `directory` goes with the cluster. */
   async stop(): Promise<void> {
     await this.cluster.stop();
-    rmSync(this.directory, { recursive: true, force: true });
   }
 
   async install(values: readonly string[], ...more: string[]): Promise<void> {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cgroupControllers, gatherFacts, parseAssignments, parseRoutes } from "./facts.ts";
+import { cgroupControllers, cgroupIsNested, gatherFacts, parseAssignments, parseRoutes } from "./facts.ts";
+import { filesystemsOf } from "./space.ts";
 
 test("os-release is read with and without quotes", () => {
   const release = parseAssignments('PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\n');
@@ -23,9 +24,40 @@ test("controllers are found in version 1, in version 2 and in a mixture", () => 
   assert.deepEqual([...cgroupControllers(v2, () => "cpu memory pids\n")], ["cpu", "memory", "pids"]);
 });
 
+const mounts = "cgroup2 /sys/fs/cgroup cgroup2 rw,nsdelegate 0 0";
+const groups: [string, Record<string, string>, boolean][] = [
+  ["the machine's own", { controllers: "cpu memory", subtree_control: "", procs: "1" }, false],
+  ["a container's", { controllers: "cpu memory", subtree_control: "", procs: "1", type: "domain" }, true],
+  [
+    "a container's, handed on by its init",
+    { controllers: "cpu memory", subtree_control: "memory cpu", procs: "", type: "domain" },
+    false,
+  ],
+];
+for (const [name, files, nested] of groups) {
+  test(`a topmost control group that is ${name} is ${nested ? "" : "not "}in the way`, () => {
+    const read = (file: string) => files[file.replace("/sys/fs/cgroup/cgroup.", "")] ?? "";
+    assert.equal(cgroupIsNested(mounts, read), nested);
+  });
+}
+
+test("needs are summed by the filesystem that they are on", () => {
+  const [first, ...others] = filesystemsOf([
+    { what: "a", directory: "/no/such/directory", bytes: 1 },
+    { what: "b", directory: "/", bytes: 2 },
+    { what: "c", directory: "/proc/self", bytes: 3 },
+  ]);
+  assert.deepEqual(
+    first?.needs.map(({ what }) => what),
+    ["a", "b"],
+  );
+  assert.ok(first && first.freeBytes > 0);
+  assert.equal(others.length, 1);
+});
+
 test("this machine's facts can be gathered", async () => {
-  const facts = await gatherFacts(process.cwd());
+  const facts = await gatherFacts(process.cwd(), [{ what: "a", directory: process.cwd(), bytes: 1 }]);
   assert.equal(facts.architecture, process.arch);
   assert.ok(facts.memoryBytes > 2 ** 28 && facts.memoryBytes < 2 ** 50);
-  assert.ok(facts.freeBytes.cache > 0);
+  assert.ok((facts.filesystems[0]?.freeBytes ?? 0) > 0);
 });

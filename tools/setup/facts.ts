@@ -1,10 +1,10 @@
 // What a machine is, as far as the set-up's checks ask. Gathering changes nothing; judging is preflight.ts's part.
 
-import { existsSync, readFileSync, statfsSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { totalmem } from "node:os";
 import path from "node:path";
-import { cacheRoot } from "./cache.ts";
 import { CommandError, run } from "./command.ts";
+import { type Filesystem, filesystemsOf, nearestExisting, type SpaceNeed } from "./space.ts";
 
 export interface MachineFacts {
   readonly root: boolean;
@@ -14,20 +14,29 @@ export interface MachineFacts {
   /** Flags of the first processor in /proc/cpuinfo. */
   readonly cpuFlags: ReadonlySet<string>;
   readonly memoryBytes: number;
-  /** Free bytes where the cache and the checkout are. */
-  readonly freeBytes: { readonly cache: number; readonly checkout: number };
+  /** Where something is still to be written. */
+  readonly filesystems: readonly Filesystem[];
   readonly hasApt: boolean;
   /** Why namespaces cannot be made here; undefined where they can. */
   readonly namespaces: string | undefined;
   /** Controllers of control groups that are there, v1 or v2. */
   readonly cgroupControllers: ReadonlySet<string>;
+  /** True where v2's topmost group, as it is seen here, is a part of the machine's and holds processes (a container). */
+  readonly cgroupIsNested: boolean;
   /** Destinations of the routing table, with the interface each leaves by. */
   readonly routes: readonly { readonly destination: string; readonly interface: string }[];
   /** Absolute path of this checkout. */
   readonly checkout: string;
+  /** What is to be written to in it, and may not be by this user. */
+  readonly foreign: readonly string[];
 }
 
-export async function gatherFacts(checkout: string): Promise<MachineFacts> {
+/** The controllers that the kubelet limits pods by, where there are any of them. */
+const HANDED_ON = ["cpu", "cpuset", "memory", "pids", "hugetlb", "io"];
+/** Where the demo writes in a checkout, relative to it. */
+const WRITTEN = [".luthier", ".luthier/demo-store"];
+
+export async function gatherFacts(checkout: string, needs: readonly SpaceNeed[]): Promise<MachineFacts> {
   const release = parseAssignments(readIfThere("/etc/os-release"));
   const root = process.getuid?.() === 0;
   return {
@@ -36,12 +45,14 @@ export async function gatherFacts(checkout: string): Promise<MachineFacts> {
     architecture: process.arch,
     cpuFlags: new Set(/^flags\s*:\s*(.*)$/m.exec(readIfThere("/proc/cpuinfo"))?.[1]?.split(" ")),
     memoryBytes: memoryLimit(),
-    freeBytes: { cache: freeBytes(cacheRoot()), checkout: freeBytes(checkout) },
+    filesystems: filesystemsOf(needs),
     hasApt: existsSync("/usr/bin/apt-get"),
     namespaces: root ? await whyNoNamespaces() : "only root may make them",
     cgroupControllers: cgroupControllers(readIfThere("/proc/mounts"), (file) => readIfThere(file)),
+    cgroupIsNested: cgroupIsNested(readIfThere("/proc/mounts"), (file) => readIfThere(file)),
     routes: parseRoutes(readIfThere("/proc/net/route")),
     checkout,
+    foreign: foreignDirectories(checkout, needs),
   };
 }
 
@@ -75,6 +86,22 @@ export function cgroupControllers(mounts: string, read: (file: string) => string
   return found;
 }
 
+/**
+ * Controllers can be handed on only by a group without processes. The machine's topmost group is exempt and has no file
+ * `cgroup.type`; with a control group namespace of its own a container sees a group below it in that place.
+ */
+export function cgroupIsNested(mounts: string, read: (file: string) => string): boolean {
+  return mounts.split("\n").some((line) => {
+    const [, group, type] = line.split(" ");
+    if (type !== "cgroup2") return false;
+    const words = (name: string) => read(`${group}/${name}`).split(/\s+/).filter(Boolean);
+    const handedOn = new Set(words("cgroup.subtree_control"));
+    const available = new Set(words("cgroup.controllers"));
+    const missing = HANDED_ON.some((controller) => available.has(controller) && !handedOn.has(controller));
+    return missing && words("cgroup.type").length > 0 && words("cgroup.procs").length > 0;
+  });
+}
+
 /** The machine's memory, or the limit that this process's control group sets. */
 function memoryLimit(): number {
   const limits = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
@@ -83,12 +110,19 @@ function memoryLimit(): number {
   return Math.min(totalmem(), ...limits);
 }
 
-/** Of the nearest directory that exists already. */
-function freeBytes(directory: string): number {
-  let existing = path.resolve(directory);
-  while (!existsSync(existing)) existing = path.dirname(existing);
-  const { bavail, bsize } = statfsSync(existing);
-  return bavail * bsize;
+function foreignDirectories(checkout: string, needs: readonly SpaceNeed[]): string[] {
+  const below = needs.map(({ directory }) => directory).filter((directory) => directory.startsWith(`${checkout}/`));
+  const written = [...WRITTEN.map((name) => path.join(checkout, name)), ...below].map(nearestExisting);
+  return [...new Set(written)].filter((directory) => !isWritable(directory));
+}
+
+function isWritable(file: string): boolean {
+  try {
+    accessSync(file, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function whyNoNamespaces(): Promise<string | undefined> {

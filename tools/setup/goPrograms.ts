@@ -1,9 +1,9 @@
 // Programs of a pinned Go module, built once into the cache. The cache key is the module's files and the build's flags, so a
 // change of a version rebuilds and nothing else does. Modules are fetched as `go env` says.
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { cached, recipeDigest } from "./cache.ts";
+import { cached, cacheRoot, recipeDigest } from "./cache.ts";
 import { run } from "./command.ts";
 import { findGo } from "./go.ts";
 import { type OnProgress, withHeartbeat } from "./progress.ts";
@@ -20,27 +20,51 @@ export interface GoModule {
   readonly linkerFlags?: string;
 }
 
-/** Directory with the programs; `finish` may rename what was built. */
+export interface GoBuildOptions {
+  /** May rename what was built in the directory. */
+  readonly finish?: (directory: string) => void;
+  /** Aborted: the compiler is ended. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Directory with the programs. */
 export async function buildGoPrograms(
   module: GoModule,
   onProgress: OnProgress,
-  finish: (directory: string) => void = () => {},
+  { finish = () => {}, signal }: GoBuildOptions = {},
 ): Promise<string> {
-  const { directory, kind, sources = [], linkerFlags = "-s -w" } = module;
-  const files = ["go.mod", "go.sum", ...sources].map((file) => readFileSync(path.join(directory, file), "utf8"));
-  return cached(kind, recipeDigest([...files, linkerFlags]), async (work) => {
+  return cached(module.kind, keyOf(module), async (work) => {
     const go = await findGo(onProgress);
-    await withHeartbeat(onProgress, (report) => build(go, { ...module, linkerFlags }, work, report));
+    await withHeartbeat(onProgress, (report) => build(go, module, work, report, signal));
     finish(work);
   });
 }
 
-async function build(go: string, module: GoModule, out: string, onProgress: OnProgress): Promise<void> {
-  const { directory, kind, packages = ["tool"], linkerFlags = "" } = module;
+/** Whether they are built. */
+export function hasGoPrograms(module: GoModule): boolean {
+  return existsSync(path.join(cacheRoot(), module.kind, keyOf(module)));
+}
+
+function keyOf({ directory, sources = [], linkerFlags = stripped }: GoModule): string {
+  const files = ["go.mod", "go.sum", ...sources].map((file) => readFileSync(path.join(directory, file), "utf8"));
+  return recipeDigest([...files, linkerFlags]);
+}
+
+const stripped = "-s -w";
+
+async function build(
+  go: string,
+  module: GoModule,
+  out: string,
+  onProgress: OnProgress,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { directory, kind, packages = ["tool"], linkerFlags = stripped } = module;
   const report = (message: string, fraction: number) => onProgress({ stage: `build ${kind}`, message, fraction });
   report("fetching Go modules", 0);
   const env = { ...process.env, CGO_ENABLED: "0", GOTOOLCHAIN: "local", GOWORK: "off" };
-  const listed = await run(go, ["list", "-deps", ...packages], { cwd: directory, env });
+  const options = { cwd: directory, env, ...(signal && { signal }) };
+  const listed = await run(go, ["list", "-deps", ...packages], options);
   const total = listed.stdout.trim().split("\n").length;
   let compiled = 0;
   const onLine = (line: string) => {
@@ -48,6 +72,6 @@ async function build(go: string, module: GoModule, out: string, onProgress: OnPr
     if (compiled % 20 === 1) report(`compiling ${line}`, Math.min(0.99, compiled / total));
   };
   const args = ["build", "-v", "-trimpath", "-ldflags", linkerFlags, "-o", `${out}/`, ...packages];
-  await run(go, args, { cwd: directory, env, onLine });
+  await run(go, args, { ...options, onLine });
   report("done", 1);
 }

@@ -16,7 +16,7 @@ async function main(): Promise<void> {
   const unknown = positionals.find((name) => !(name in PACKAGES));
   if (unknown !== undefined) throw new Error(`"${unknown}" is no purpose; they are ${PURPOSES.join(", ")}`);
   const purposes = PURPOSES.filter((name) => positionals.length === 0 || positionals.includes(name));
-  const plan = await planSetup(purposes);
+  const plan = await planSetup(purposes, [], purposes.includes("cluster"));
   for (const line of describeSetup(plan)) console.log(line);
   if (!values.check) await setUp(plan, (progress) => console.error(formatProgress(progress)));
   if (plan.findings.some(({ severity }) => severity === "error")) process.exitCode = 1;

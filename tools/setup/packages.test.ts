@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { isProgram, missingPackages } from "./packages.ts";
 
 test("packages are missing by their programs, each once, in order", () => {
-  const present = new Set(["cmake", "c++", "/usr/bin/containerd", "runc", "ip", "openssl", "strip"]);
-  const missing = missingPackages(["native", "cluster", "images"], (proof) => present.has(proof));
+  const present = new Set(["cmake", "g++", "/usr/bin/containerd", "runc", "ip", "openssl", "strip"]);
+  const missing = missingPackages(["native", "cluster", "images"], (proof) => present.has(proof), "");
   assert.deepEqual(missing, [
     "ninja-build",
     "containernetworking-plugins",
@@ -13,6 +13,13 @@ test("packages are missing by their programs, each once, in order", () => {
     "netavark",
     "mmdebstrap",
   ]);
+});
+
+test("a compiler of one's own stands for g++", () => {
+  assert.deepEqual(
+    missingPackages(["native"], () => false, "clang++"),
+    ["cmake", "ninja-build"],
+  );
 });
 
 test("a program is found on the search path, at its path, and in the administrator's folders", () => {

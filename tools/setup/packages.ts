@@ -25,7 +25,7 @@ const BUILDAH: readonly SystemPackage[] = [
 export const PACKAGES: Readonly<Record<Purpose, readonly SystemPackage[]>> = {
   native: [
     { name: "cmake", proof: "cmake" },
-    { name: "g++", proof: "c++" },
+    { name: "g++", proof: "g++" },
     { name: "ninja-build", proof: "ninja" },
   ],
   go: [{ name: "python3-pip", proof: "pip3" }],
@@ -45,9 +45,13 @@ export const PACKAGES: Readonly<Record<Purpose, readonly SystemPackage[]>> = {
 /** Where system programs are, for users whose search path leaves the administrator's out. */
 const SYSTEM_PATH = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
-/** Names of the packages whose programs are not there, each once, in order. */
-export function missingPackages(purposes: readonly Purpose[], isPresent = isProgram): string[] {
-  const wanted = purposes.flatMap((purpose) => PACKAGES[purpose]);
+/** Names of the packages whose programs are not there, each once, in order. $CXX stands for the compiler, as in the build. */
+export function missingPackages(
+  purposes: readonly Purpose[],
+  isPresent = isProgram,
+  compiler = process.env.CXX,
+): string[] {
+  const wanted = purposes.flatMap((purpose) => PACKAGES[purpose]).filter(({ name }) => name !== "g++" || !compiler);
   return [...new Set(wanted.filter(({ proof }) => !isPresent(proof)).map(({ name }) => name))];
 }
 

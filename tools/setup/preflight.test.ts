@@ -5,6 +5,8 @@ import type { Purpose } from "./packages.ts";
 import { preflight } from "./preflight.ts";
 
 const GIB = 2 ** 30;
+const modules = { what: "Go modules", directory: "/home/go", bytes: GIB };
+const compiled = { what: "Go's build cache", directory: "/home/cache", bytes: 3 * GIB };
 
 function machine(changes: Partial<MachineFacts> = {}): MachineFacts {
   return {
@@ -13,12 +15,14 @@ function machine(changes: Partial<MachineFacts> = {}): MachineFacts {
     architecture: "x64",
     cpuFlags: new Set(["avx2", "fma"]),
     memoryBytes: 16 * GIB,
-    freeBytes: { cache: 40 * GIB, checkout: 40 * GIB },
+    filesystems: [{ freeBytes: 40 * GIB, needs: [modules, compiled] }],
     hasApt: true,
     namespaces: undefined,
     cgroupControllers: new Set(["cpu", "memory", "pids"]),
+    cgroupIsNested: false,
     routes: [{ destination: "0.0.0.0", interface: "eth0" }],
     checkout: "/home/someone/luthier",
+    foreign: [],
     ...changes,
   };
 }
@@ -34,11 +38,18 @@ const refused: [string, Partial<MachineFacts>, RegExp, RegExp][] = [
   ["no AVX2", { cpuFlags: new Set(["sse2", "fma"]) }, /AVX2/, /virtual machine/],
   ["little memory", { memoryBytes: 4 * GIB }, /4\.0 GiB of memory/, /--no-cluster/],
   [
-    "a full disk at the checkout",
-    { freeBytes: { cache: 40 * GIB, checkout: GIB } },
-    /1\.0 GiB free where the checkout/,
-    /larger disk/,
+    "less free than is still to be written",
+    { filesystems: [{ freeBytes: 3.5 * GIB, needs: [modules, compiled] }] },
+    /3\.5 GiB free, and 4\.0 GiB still to be written: Go modules, 1\.0 GiB in \/home\/go; Go's build cache, 3\.0 GiB/,
+    /LUTHIER_CACHE, GOCACHE and GOMODCACHE/,
   ],
+  [
+    "a checkout that root has worked in",
+    { foreign: ["/home/someone/luthier/.luthier"] },
+    /\.luthier belongs to another user/,
+    /sudo chown -R "\$\(id -un\)" \/home\/someone\/luthier/,
+  ],
+  ["a container's own control groups", { cgroupIsNested: true }, /hand controllers on/, /--privileged --cgroupns=host/],
   ["no root", { root: false, namespaces: "only root" }, /needs root/, /--local/],
   ["no namespaces", { namespaces: "unshare failed: Operation not permitted" }, /Operation not permitted/, /privileged/],
   ["no memory controller", { cgroupControllers: new Set(["cpu", "pids"]) }, /lack memory$/, /\/sys\/fs\/cgroup/],
@@ -65,6 +76,17 @@ test("without a cluster neither root nor namespaces nor much memory are asked fo
   assert.deepEqual(preflight(small, ["native"]), []);
 });
 
+test("images need root and nothing else that a cluster needs", () => {
+  const small = { memoryBytes: 2 * GIB, cgroupControllers: new Set<string>(), cgroupIsNested: true };
+  assert.deepEqual(preflight(machine(small), ["images"]), []);
+  const [finding] = preflight(machine({ root: false, namespaces: "only root" }), ["native", "images"]);
+  assert.equal(finding?.problem, "building images needs root");
+});
+
+test("a full disk is in nobody's way once everything is written", () => {
+  assert.deepEqual(preflight(machine({ filesystems: [] }), everything), []);
+});
+
 test("a running cluster's own route is not in its way", () => {
   assert.deepEqual(
     preflight(machine({ routes: [{ destination: "198.18.3.0", interface: "luthier3" }] }), everything),
@@ -72,9 +94,9 @@ test("a running cluster's own route is not in its way", () => {
   );
 });
 
-test("another distribution and a small disk for the cache are warnings, after the errors", () => {
+test("another distribution and no apt are warnings, after the errors", () => {
   const found = preflight(
-    machine({ distribution: { id: "fedora", version: "43" }, freeBytes: { cache: GIB, checkout: GIB } }),
+    machine({ distribution: { id: "fedora", version: "43" }, hasApt: false, root: false }),
     everything,
   );
   assert.deepEqual(

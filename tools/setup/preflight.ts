@@ -6,6 +6,7 @@
 
 import type { MachineFacts } from "./facts.ts";
 import type { Purpose } from "./packages.ts";
+import type { SpaceNeed } from "./space.ts";
 
 export interface Finding {
   readonly severity: "error" | "warning";
@@ -16,9 +17,6 @@ export interface Finding {
 type Check = (facts: MachineFacts, purposes: ReadonlySet<Purpose>) => Finding | undefined;
 
 const GIB = 2 ** 30;
-/** What a first run fills: Go's caches 6 GiB, programs and images 1 GiB, packages 1 GiB, and as much again to breathe. */
-const CACHE_NEED = 12 * GIB;
-const CHECKOUT_NEED = 2 * GIB;
 /** Linking the API server takes 2 GiB; the cluster, the operator and a training run take about 3. */
 const MEMORY_NEED = 6 * GIB;
 const RELEASES = ["debian 12", "debian 13", "ubuntu 24.04"];
@@ -52,36 +50,40 @@ const CHECKS: readonly Check[] = [
           `add memory, ${WITHOUT_CLUSTER}`,
         ),
 
-  ({ freeBytes: { cache } }, purposes) =>
-    !needsCluster(purposes) || cache >= CACHE_NEED
-      ? undefined
-      : warning(
-          `${gib(cache)} free for the cache; a first run fills up to ${gib(CACHE_NEED)}`,
-          "free some, or set LUTHIER_CACHE (and GOCACHE, GOMODCACHE) to a larger disk",
-        ),
-
-  ({ freeBytes: { checkout } }) =>
-    checkout >= CHECKOUT_NEED
+  ({ filesystems }) => {
+    const full = filesystems.find(({ freeBytes, needs }) => freeBytes < sum(needs));
+    return full === undefined
       ? undefined
       : error(
-          `${gib(checkout)} free where the checkout is; ${gib(CHECKOUT_NEED)} are needed`,
-          "free some, or clone to a larger disk",
+          `${gib(full.freeBytes)} free, and ${gib(sum(full.needs))} still to be written: ${full.needs.map(needText).join("; ")}`,
+          "free some, clone to a larger disk, or set LUTHIER_CACHE, GOCACHE and GOMODCACHE to one",
+        );
+  },
+
+  ({ foreign, checkout }) =>
+    foreign.length === 0
+      ? undefined
+      : error(
+          `${foreign.join(" and ")} ${foreign.length === 1 ? "belongs" : "belong"} to another user`,
+          `run the command as that user, or take the checkout over: sudo chown -R "$(id -un)" ${checkout}`,
         ),
 
   ({ root }, purposes) =>
-    root || !needsCluster(purposes)
+    root || !needsRoot(purposes)
       ? undefined
-      : error("a cluster needs root", `run the command as root, ${WITHOUT_CLUSTER}`),
+      : needsCluster(purposes)
+        ? error("a cluster needs root", `run the command as root, ${WITHOUT_CLUSTER}`)
+        : error("building images needs root", "run the command as root (sudo -E keeps proxies and certificates)"),
 
   ({ hasApt }) =>
     hasApt ? undefined : warning("there is no apt-get", "install the packages that are named below by your own means"),
 
   ({ namespaces, root }, purposes) =>
-    namespaces === undefined || !root || !needsCluster(purposes)
+    namespaces === undefined || !root || !needsRoot(purposes)
       ? undefined
       : error(
           `no namespaces can be made here: ${namespaces}`,
-          `use a virtual machine or a privileged container, ${WITHOUT_CLUSTER}`,
+          `use a virtual machine or a container (${CONTAINER}), ${WITHOUT_CLUSTER}`,
         ),
 
   ({ cgroupControllers }, purposes) => {
@@ -90,9 +92,17 @@ const CHECKS: readonly Check[] = [
       ? undefined
       : error(
           `control groups lack ${absent.join(", ")}`,
-          `mount them (in a container: --cgroupns=host and a writable /sys/fs/cgroup), ${WITHOUT_CLUSTER}`,
+          `mount them writable below /sys/fs/cgroup (in a container: ${CONTAINER}), ${WITHOUT_CLUSTER}`,
         );
   },
+
+  ({ cgroupIsNested }, purposes) =>
+    !cgroupIsNested || !needsCluster(purposes)
+      ? undefined
+      : error(
+          "this container has control groups of its own, which cannot hand controllers on to pods",
+          `start it with ${CONTAINER}, ${WITHOUT_CLUSTER}`,
+        ),
 
   ({ routes }, purposes) => {
     const taken = routes.find(
@@ -117,6 +127,7 @@ const CHECKS: readonly Check[] = [
   },
 ];
 
+const CONTAINER = "--privileged --cgroupns=host";
 const WITHOUT_CLUSTER = "or go without a cluster: npm run demo -- --local, npm test -- --no-cluster";
 
 /** All that stands against `purposes` on such a machine, errors first. */
@@ -127,7 +138,20 @@ export function preflight(facts: MachineFacts, purposes: readonly Purpose[]): Fi
 }
 
 function needsCluster(purposes: ReadonlySet<Purpose>): boolean {
+  return purposes.has("cluster");
+}
+
+function needsRoot(purposes: ReadonlySet<Purpose>): boolean {
   return purposes.has("cluster") || purposes.has("images");
+}
+
+function sum(needs: readonly SpaceNeed[]): number {
+  return needs.reduce((bytes, need) => bytes + need.bytes, 0);
+}
+
+/** "Go modules, 1.1 GiB in /root/go/pkg/mod". */
+export function needText({ what, directory, bytes }: SpaceNeed): string {
+  return `${what}, ${gib(bytes)} in ${directory}`;
 }
 
 function error(problem: string, remedy: string): Finding {

@@ -63,6 +63,8 @@ export interface Addon {
   info(): NativeInfo;
   /** Quantises row-major values to NF4, bit-equal to bitsandbytes on a CPU (runtime/quantize.h). */
   quantizeNf4(values: Uint8Array, dtype: "F32" | "BF16", doubleQuantization: boolean): Nf4Matrix;
+  /** A file's bytes, mapped: memory holds what is read of them. To be read alone: who writes to it ends the process. */
+  mapFile(path: string, bytes: number): Uint8Array;
   createExecutor(options: ExecutorOptions): Executor;
 }
 

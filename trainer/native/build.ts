@@ -1,8 +1,9 @@
 /**
  * Builds the native part with CMake: `luthier.node` and `luthier-exec` (paths.ts says where they land).
  *
- * Nothing is done when the digest of all inputs (sources, compiler, flags) is that of the last build. With
- * `--sanitize` it builds both with AddressSanitizer and UndefinedBehaviorSanitizer, beside the rest.
+ * Nothing is done when the digest of all inputs (sources, compiler, flags) is that of the last build; `nativeIsBuilt`
+ * looks at the sources alone and needs no compiler. With `--sanitize` it builds both with AddressSanitizer and
+ * UndefinedBehaviorSanitizer, beside the rest.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -39,7 +40,7 @@ function toolVersion(command: string, aptPackage: string): string {
 }
 
 function compiler(): string {
-  return process.env.CXX ?? "g++";
+  return process.env.CXX || "g++";
 }
 
 /** Throws unless the compiler knows C++20 and the instruction sets of the kernels. */
@@ -91,6 +92,17 @@ function forgetOtherSources(directory: string): void {
   rmSync(join(directory, "CMakeFiles"), { recursive: true, force: true });
 }
 
+/** True when what is built was built from the sources that are here, or is taken as it is. */
+export function nativeIsBuilt(): boolean {
+  const { directory, outputs } = variants.release;
+  const stamp = join(directory, sourcesStamp);
+  const present = outputs.every((output) => existsSync(join(directory, output)));
+  if (process.env.LUTHIER_NATIVE_BUILD !== undefined) return present;
+  return present && existsSync(stamp) && readFileSync(stamp, "utf8") === digestOf([]);
+}
+
+const sourcesStamp = "sources.sha256";
+
 /**
  * Builds what is out of date; resolves to true when something was built. A directory that LUTHIER_NATIVE_BUILD names is
  * taken as it is.
@@ -102,28 +114,26 @@ export async function buildNative(name: "release" | "sanitize" = "release"): Pro
   const digest = digestOf([...toolchain, ...variant.cmakeFlags]);
   const stamp = join(variant.directory, "inputs.sha256");
   const present = variant.outputs.every((output) => existsSync(join(variant.directory, output)));
-  if (present && existsSync(stamp) && readFileSync(stamp, "utf8") === digest) return false;
-  mkdirSync(variant.directory, { recursive: true });
-  forgetOtherSources(variant.directory);
-  const configure = [
-    "-S",
-    nativeRoot,
-    "-B",
-    variant.directory,
-    "-G",
-    "Ninja",
-    `-DLUTHIER_NODE_MODULES=${nodeModules()}`,
-  ];
+  const current = present && existsSync(stamp) && readFileSync(stamp, "utf8") === digest;
+  const sources = join(variant.directory, sourcesStamp);
+  if (!current) {
+    // A build that is interrupted leaves outputs that no stamp speaks for.
+    for (const file of [stamp, sources]) rmSync(file, { force: true });
+    await compile(variant);
+    writeFileSync(stamp, digest);
+  }
+  if (!current || !existsSync(sources)) writeFileSync(sources, digestOf([]));
+  return !current;
+}
+
+async function compile({ directory, cmakeFlags }: Variant): Promise<void> {
+  mkdirSync(directory, { recursive: true });
+  forgetOtherSources(directory);
   await run("cmake", [
-    ...configure,
-    `-DCMAKE_CXX_COMPILER=${compiler()}`,
-    "-DCMAKE_BUILD_TYPE=Release",
-    "--log-level=NOTICE",
-    ...variant.cmakeFlags,
+    ...["-S", nativeRoot, "-B", directory, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "--log-level=NOTICE"],
+    ...[`-DLUTHIER_NODE_MODULES=${nodeModules()}`, `-DCMAKE_CXX_COMPILER=${compiler()}`, ...cmakeFlags],
   ]);
-  await run("cmake", ["--build", variant.directory]);
-  writeFileSync(stamp, digest);
-  return true;
+  await run("cmake", ["--build", directory]);
 }
 
 if (import.meta.main) {

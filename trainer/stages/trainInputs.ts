@@ -12,7 +12,8 @@ import { PackedDataset } from "../data/packedDataset.ts";
 import type { PlacedTensor } from "../formats/huggingFace.ts";
 import { storageOf } from "../formats/nf4.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
-import type { Objects } from "../stores/objects.ts";
+import { addon } from "../native/addon.ts";
+import type { Objects, StagedObject } from "../stores/objects.ts";
 import type { Stores } from "../stores/stores.ts";
 import type { BaseTensors } from "../training/engine.ts";
 import { StoredModel } from "./storedModel.ts";
@@ -44,12 +45,20 @@ export async function readTrainInputs(
     tensors: tensorsOf(base, table),
     storage: storageOf(table),
     codec: await base.codec(),
-    train: new PackedDataset(await objects.read(dataset.train.digest)),
-    validation: dataset.validation && new PackedDataset(await objects.read(dataset.validation.digest)),
+    train: await mappedDataset(stores, objects, dataset.train),
+    validation: dataset.validation && (await mappedDataset(stores, objects, dataset.validation)),
     sources: dataset.sources,
     questions:
       questions === undefined ? undefined : (await getManifest(objects, questions, evaluationManifest)).questions,
   };
+}
+
+/** A data set where it lies on this machine: it may be larger than the memory. */
+async function mappedDataset(stores: Stores, objects: Objects, staged: StagedObject): Promise<PackedDataset> {
+  const uri = await objects.localCopy(staged.digest);
+  const file = await stores.of(uri).localFile(uri);
+  if (file === undefined) throw new Error(`${uri}: is not on this machine`);
+  return new PackedDataset(addon().mapFile(file, staged.bytes));
 }
 
 /** The staged base model in files of this machine, each of them read once and compared with its digest. */

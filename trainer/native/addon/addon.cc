@@ -218,6 +218,20 @@ Napi::Value quantize(const Napi::CallbackInfo& call) {
   });
 }
 
+// A file's bytes, mapped read-only for as long as the array is reachable.
+Napi::Value mapFile(const Napi::CallbackInfo& call) {
+  return guarded(call.Env(), [&]() -> Napi::Value {
+    if (!call[0].IsString() || !call[1].IsNumber()) throw Error("mapFile takes a path and the file's size in bytes");
+    const std::string path = call[0].As<Napi::String>();
+    auto mapping = std::make_unique<Mapping>(Mapping::file(path, 0, call[1].As<Napi::Number>().Int64Value()));
+    const auto length = static_cast<size_t>(mapping->bytes());
+    const auto buffer = Napi::ArrayBuffer::New(call.Env(), mapping->data(), length, [](Napi::Env, void*, Mapping* kept) { delete kept; },
+                                               mapping.get());
+    mapping.release();  // the buffer's finaliser has it now
+    return Napi::Uint8Array::New(call.Env(), length, buffer, 0);
+  });
+}
+
 // The class is each environment's own, so that the addon works in worker threads too.
 struct AddonData {
   Napi::FunctionReference executor;
@@ -233,6 +247,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(data.release());  // Node deletes it with the environment
   exports.Set("info", Napi::Function::New(env, info, "info"));
   exports.Set("quantizeNf4", Napi::Function::New(env, quantize, "quantizeNf4"));
+  exports.Set("mapFile", Napi::Function::New(env, mapFile, "mapFile"));
   exports.Set("createExecutor", Napi::Function::New(env, createExecutor, "createExecutor"));
   return exports;
 }
