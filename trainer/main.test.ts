@@ -73,9 +73,29 @@ test("prepare, train and export as processes", async (t) => {
   assert.ok(prepared.stage === "Prepare" && prepared.figures!.dataset.examples > 0);
   const trained = await run("train", await training.trainFile());
   assert.ok(trained.stage === "Train" && trained.figures!.evaluationAfter);
+  await hasHonestMemory(training, trained.figures!);
   const exported = await run("export", await training.exportFile(trained.figures!.adapterDigest, {}));
   assert.ok(exported.stage === "Export" && exported.figures!.sizeBytes > 0);
 });
+
+/** Of a process that trains and does nothing else: nothing takes more than was planned of it, nor half of that. */
+async function hasHonestMemory(
+  training: TinyTraining,
+  figures: { predictedPeakBytes: number; measuredPeakBytes: number },
+): Promise<void> {
+  const report = JSON.parse(await readFile(`${await training.runPath()}/report.json`, "utf8"));
+  const { memory } = report.plan;
+  const { engine, processPeakBytes } = report.measured;
+  const { parameters, derived, gradients, moments, cache } = memory;
+  assert.deepEqual(
+    [engine.weights, engine.state, engine.io, engine.scratch],
+    [memory.weights, parameters + derived + gradients + moments + cache, memory.io, memory.scratch],
+  );
+  assert.ok(engine.arena > 0 && engine.arena <= memory.activations);
+  assert.equal(processPeakBytes, figures.measuredPeakBytes);
+  const share = figures.measuredPeakBytes / figures.predictedPeakBytes;
+  assert.ok(share > 0.4 && share <= 1, `${share} of the predicted peak`);
+}
 
 test("SIGTERM leaves a checkpoint and exit code 10; SIGKILL leaves what was durable; the bytes are those of one go", async (t) => {
   const options = {

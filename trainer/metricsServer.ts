@@ -13,7 +13,7 @@ const gauges = {
   learningRate: ["luthier_training_learning_rate", "Learning rate of the last step."],
   tokensPerSecond: ["luthier_training_tokens_per_second", "Tokens processed a second."],
   gradNorm: ["luthier_training_gradient_norm", "Global norm of the last gradient, before clipping."],
-  peakBytes: ["luthier_engine_peak_bytes", "Most memory that the engine has used."],
+  peakBytes: ["luthier_engine_peak_bytes", "Most memory that the process has had resident in this stage."],
   lastCheckpoint: ["luthier_training_last_checkpoint_step", "Step of the newest durable checkpoint."],
 } as const;
 

@@ -119,6 +119,7 @@ export function outcomeOf(job: FineTuneJobManifest, result: PipelineResult, { cl
   return {
     title: `${job.metadata.name} is trained`,
     training: result.train,
+    sharedProcess: true,
     exports: result.exports,
     places: [
       ["adapter", localPath(result.adapter, claims)],

@@ -44,6 +44,12 @@ test("a training without a test set shows no evaluation", () => {
   assert.doesNotMatch(outcomeLines({ ...outcome, training: rest }).join("\n"), /exact match/);
 });
 
+test("a peak is told from one that the stages before have a part in", () => {
+  assert.match(outcomeLines(outcome).join("\n"), /memory +210 MiB at most, 210 MiB predicted\n/);
+  const shared = outcomeLines({ ...outcome, sharedProcess: true }).join("\n");
+  assert.match(shared, /memory +210 MiB at most with what preparing left; 210 MiB predicted for the training alone\n/);
+});
+
 test("a resumed training says so", () => {
   assert.match(outcomeLines({ ...outcome, training: { ...training, resumes: 2 } }).join("\n"), /resumed 2 times/);
 });

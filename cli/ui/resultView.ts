@@ -30,17 +30,19 @@ export interface ExportResult {
 export interface Outcome {
   readonly title: string;
   readonly training: TrainingResult;
+  /** One process did the stages before the training too. */
+  readonly sharedProcess?: boolean;
   readonly exports: readonly ExportResult[];
   /** Where things are: a label and a path. */
   readonly places: readonly (readonly [string, string])[];
 }
 
-export function outcomeLines({ title, training, exports, places }: Outcome): string[] {
+export function outcomeLines({ title, training, sharedProcess = false, exports, places }: Outcome): string[] {
   return [
     title,
     "",
     ...indented(evaluationTable(training)),
-    ...indented(table([...trainingRows(training), ...exports.map(exportRow)])),
+    ...indented(table([...trainingRows(training, sharedProcess), ...exports.map(exportRow)])),
     "",
     ...indented(table(places)),
   ];
@@ -62,7 +64,15 @@ function evaluationTable({ evaluationBefore: before, evaluationAfter: after }: T
   return [...table(rows, [1, 2, 3]), `on ${after.examples} held-out examples`, ""];
 }
 
-function trainingRows(training: TrainingResult): string[][] {
+/** A prediction is of a process that trains and does nothing else, as a pod's. */
+function memoryText({ measuredPeakBytes, predictedPeakBytes }: TrainingResult, sharedProcess: boolean): string {
+  const [measured, predicted] = [formatBytes(measuredPeakBytes), formatBytes(predictedPeakBytes)];
+  if (sharedProcess)
+    return `${measured} at most with what preparing left; ${predicted} predicted for the training alone`;
+  return `${measured} at most, ${predicted} predicted`;
+}
+
+function trainingRows(training: TrainingResult, sharedProcess: boolean): string[][] {
   const { steps, bestStep, seconds, tokensPerSecond, resumes } = training;
   const resumed = resumes === 0 ? "" : `, resumed ${resumes} time${resumes === 1 ? "" : "s"}`;
   const validation = training.evalLoss === undefined ? "" : `, validation ${formatFigure(training.evalLoss)}`;
@@ -73,10 +83,7 @@ function trainingRows(training: TrainingResult): string[][] {
     ],
     ["loss", `${formatFigure(training.loss)}${validation}`],
     ["trained", `${formatCount(training.trainableParameters)} of ${formatCount(training.totalParameters)} parameters`],
-    [
-      "memory",
-      `${formatBytes(training.measuredPeakBytes)} at most, ${formatBytes(training.predictedPeakBytes)} predicted`,
-    ],
+    ["memory", memoryText(training, sharedProcess)],
   ];
 }
 

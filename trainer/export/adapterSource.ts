@@ -2,7 +2,7 @@
 import type { LoraSettings } from "../contract/effective.ts";
 import { corrupt } from "../failure.ts";
 import { adapterConfigFile, adapterWeightsFile, peftKey, readAdapterConfig } from "../formats/peft.ts";
-import { decodeTensors } from "../formats/safetensors.ts";
+import { type DecodedTensor, decodeTensors, SafetensorsError } from "../formats/safetensors.ts";
 import { readListed, readManifest } from "../stores/directory.ts";
 import type { Stores } from "../stores/stores.ts";
 import { type AdapterManifest, adapterManifest } from "../training/adapter.ts";
@@ -25,7 +25,7 @@ export async function readAdapter(stores: Stores, uri: string, digest: string): 
   const { manifest } = found;
   if (manifest.method.kind === "lora") {
     const bytes = await readListed(stores, uri, manifest.files, adapterWeightsFile);
-    return { uri, manifest, tensors: loraTensors(bytes) };
+    return { uri, manifest, tensors: namedTensors(decodeOrFail(bytes)) };
   }
   return { uri, manifest, tensors: new Map() };
 }
@@ -40,16 +40,43 @@ export async function readPeftAdapter(stores: Stores, uri: string): Promise<Peft
   const store = stores.of(uri);
   if (!(await store.stat(`${uri}/${adapterConfigFile}`))) return undefined;
   const config = Buffer.from(await store.read(`${uri}/${adapterConfigFile}`)).toString("utf8");
-  return {
-    settings: readAdapterConfig(config),
-    tensors: loraTensors(await store.read(`${uri}/${adapterWeightsFile}`)),
-  };
+  const settings = readAdapterConfig(config);
+  return { settings, tensors: foreignTensors(await store.read(`${uri}/${adapterWeightsFile}`), settings) };
+}
+
+/** Tensors of an adapter that anyone may have written. Throws a failure that names the file, the tensor and the fault. */
+function foreignTensors(bytes: Uint8Array, { rank }: LoraSettings): AdapterTensors {
+  const wrong = (what: string) => corrupt("AdapterCorrupt", `${adapterWeightsFile}: ${what}`);
+  const decoded = decodeOrFail(bytes);
+  if (decoded.size === 0) throw wrong("has no tensors");
+  for (const [key, { dtype, shape }] of decoded) {
+    const [, site, side] = /^(.+)\.lora_([AB])\.weight$/.exec(key) ?? [];
+    if (site === undefined)
+      throw wrong(`key ${key} is none of LoRA's on linear layers (….lora_A.weight, ….lora_B.weight)`);
+    if (dtype !== "F32" && dtype !== "BF16") throw wrong(`${key} is ${dtype}; save it as F32 or BF16`);
+    const [rows, columns] = shape;
+    if (shape.length !== 2 || (side === "A" ? rows : columns) !== rank) {
+      throw wrong(`${key} has shape [${shape.join(", ")}], which does not fit r = ${rank} of ${adapterConfigFile}`);
+    }
+    const other = `${site}.lora_${side === "A" ? "B" : "A"}.weight`;
+    if (!decoded.has(other)) throw wrong(`${key} is there and ${other} is not`);
+  }
+  return namedTensors(decoded);
+}
+
+function decodeOrFail(bytes: Uint8Array): ReadonlyMap<string, DecodedTensor> {
+  try {
+    return decodeTensors(bytes);
+  } catch (error) {
+    if (error instanceof SafetensorsError) throw corrupt("AdapterCorrupt", `${adapterWeightsFile}: ${error.message}`);
+    throw error;
+  }
 }
 
 /** Tensors of adapter_model.safetensors by our names, in F32. */
-function loraTensors(bytes: Uint8Array): AdapterTensors {
+function namedTensors(decoded: ReadonlyMap<string, DecodedTensor>): AdapterTensors {
   const prefix = peftKey("");
-  const named = [...decodeTensors(bytes)].map(([key, { dtype, data }]) => {
+  const named = [...decoded].map(([key, { dtype, data }]) => {
     if (!key.startsWith(prefix)) throw corrupt("AdapterCorrupt", `${adapterWeightsFile}: key ${key} is not PEFT's`);
     return [key.slice(prefix.length), asFloats(data, dtype)] as const;
   });

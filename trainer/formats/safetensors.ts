@@ -61,11 +61,19 @@ function headerEnd(prefix: Uint8Array, fileBytes: number): number {
   return 8 + Number(length);
 }
 
+export interface DecodedTensor extends Pick<TensorEntry, "dtype" | "shape"> {
+  data: Uint8Array;
+}
+
 /** The tensors of a whole file in memory, as views. Throws `SafetensorsError`. */
-export function decodeTensors(file: Uint8Array): ReadonlyMap<string, { dtype: SafetensorsType; data: Uint8Array }> {
+export function decodeTensors(file: Uint8Array): ReadonlyMap<string, DecodedTensor> {
   const end = headerEnd(file.subarray(0, 8), file.length);
   const { tensors } = parseHeader(file.subarray(8, end), end, file.length);
-  return new Map([...tensors.values()].map((t) => [t.name, { dtype: t.dtype, data: file.subarray(t.start, t.end) }]));
+  return new Map(
+    [...tensors.values()].map(({ name, dtype, shape, start, end: behind }) => {
+      return [name, { dtype, shape, data: file.subarray(start, behind) }] as const;
+    }),
+  );
 }
 
 /** The header's JSON; `dataStart` is where tensors begin. */

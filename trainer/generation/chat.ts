@@ -9,7 +9,7 @@ import type { Codec } from "../data/encode.ts";
 import { encodePrompt } from "../data/encode.ts";
 import type { Message } from "../data/example.ts";
 import type { PeftAdapter } from "../export/adapterSource.ts";
-import { StageFailure } from "../failure.ts";
+import { corrupt, StageFailure } from "../failure.ts";
 import { storageOf } from "../formats/nf4.ts";
 import { ropeTable } from "../models/rope.ts";
 import type { StoredModel } from "../stages/storedModel.ts";
@@ -72,7 +72,7 @@ export class Chat {
     });
     const engine = new Engine(compiled, { threads });
     await engine.bind(tensorsOf(model, table));
-    for (const [name, values] of adapter?.tensors ?? []) engine.floats("parameter", name).set(values);
+    if (adapter) putAdapter(engine, adapter);
     await engine.run({ stage: "derive" });
     return new Chat(engine, new CacheForward(engine, shape, ropeTable(config, capacity)), await model.codec());
   }
@@ -130,4 +130,25 @@ export class Chat {
 function commonPrefix(a: readonly number[], b: readonly number[]): number {
   const differs = a.findIndex((token, index) => token !== b[index]);
   return differs < 0 ? Math.min(a.length, b.length) : differs;
+}
+
+/** The adapter's tensors as the model's parameters. Throws a failure that names one that is missing, or of another size. */
+export function putAdapter(engine: Engine, { tensors }: PeftAdapter): void {
+  const wanted = new Map(engine.stateOf("parameter").map(({ name, shape }) => [name, shape]));
+  const missing = [...wanted.keys()].find((name) => !tensors.has(name));
+  if (missing !== undefined)
+    throw corrupt("AdapterMismatch", `the adapter has no ${missing}, which its target_modules imply`);
+  for (const [name, values] of tensors) {
+    const shape = wanted.get(name);
+    if (!shape) throw corrupt("AdapterMismatch", `the adapter has ${name}, where this model has no such layer`);
+    const place = engine.floats("parameter", name);
+    if (place.length !== values.length) {
+      const expected = `[${shape.join(", ")}]`;
+      throw corrupt(
+        "AdapterMismatch",
+        `${name} of the adapter has ${values.length} numbers, this model takes ${expected}`,
+      );
+    }
+    place.set(values);
+  }
 }

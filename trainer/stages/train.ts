@@ -16,9 +16,10 @@ import { ProgressReporter } from "../progressReporter.ts";
 import { Objects } from "../stores/objects.ts";
 import { writeAdapter } from "../training/adapter.ts";
 import { Checkpoints, type LoopState, type Parameters } from "../training/checkpoint.ts";
-import { Engine } from "../training/engine.ts";
+import { Engine, type EngineMemory } from "../training/engine.ts";
 import { figuresOf } from "../training/figures.ts";
 import { Metrics } from "../training/metrics.ts";
+import { forgetPeak, peakBytes } from "../training/peakMemory.ts";
 import { finishedReport, type WrittenReport, writeReport } from "../training/report.ts";
 import { TrainingLoop, type TrainingResult } from "../training/run.ts";
 import { WriterEpoch } from "../training/writerEpoch.ts";
@@ -62,6 +63,7 @@ const resultOf = ({ figures, digest }: WrittenReport, reused: boolean): TrainRes
 });
 
 async function train(file: TrainFile, context: StageContext, run: string, epoch: WriterEpoch): Promise<WrittenReport> {
+  const residentAtStart = forgetPeak();
   const progress = new ProgressReporter(context.onProgress, context.progressInterval);
   const settings = effectiveSettings(file.spec);
   try {
@@ -71,7 +73,18 @@ async function train(file: TrainFile, context: StageContext, run: string, epoch:
     const engine = new Engine(compile(plan.spec), { threads });
     try {
       await engine.bind(inputs.tensors);
-      return await new Training({ file, context, run, progress, settings, epoch, inputs, plan, engine }).run();
+      return await new Training({
+        file,
+        context,
+        run,
+        progress,
+        settings,
+        epoch,
+        inputs,
+        plan,
+        engine,
+        residentAtStart,
+      }).run();
     } finally {
       engine.close();
     }
@@ -100,6 +113,8 @@ interface Opened {
   inputs: TrainInputs;
   plan: Plan;
   engine: Engine;
+  /** Bytes that the process held when it began. */
+  residentAtStart: number;
 }
 
 class Training {
@@ -226,30 +241,39 @@ class Training {
       keep: settings.training.keep,
       evaluationAfter,
       adapter,
-      measuredPeakBytes: process.resourceUsage().maxRSS * 1024,
+      measuredPeakBytes: peakBytes(),
       target: this.#target,
     });
     await epoch.check();
-    const report = await writeReport(context.stores, run, figures, this.#details(state));
+    const report = await writeReport(context.stores, run, figures, this.#details(state, figures.measuredPeakBytes));
     progress.report({ phase: "Saving", done: 1, total: 1, unit: "steps" });
     return report;
   }
 
   /** What the report holds beside the figures. */
-  #details(state: LoopState) {
-    const { file, settings, plan, engine, epoch } = this.#opened;
+  #details(state: LoopState, processPeakBytes: number) {
+    const { file, settings, plan, engine, epoch, residentAtStart } = this.#opened;
     const { memory, microRows, recomputedBlocks, flopsPerStep } = plan;
     return {
       specHash: file.specHash,
       pins: file.pins,
       settings,
       plan: { memory, microRows, recomputedBlocks, flopsPerStep },
-      enginePeakBytes: engine.peakBytes(),
+      measured: { residentAtStart, ...measuredMemory(engine.memory(), processPeakBytes) },
       bitwise: state.bitwise,
       writerEpoch: epoch.number,
       finishedAt: new Date().toISOString(),
     };
   }
+}
+
+/**
+ * The engine's regions as they were used, beside what was planned of each (the arena's high-water mark is that of the
+ * programs that ran), and what the process held beside them.
+ */
+function measuredMemory(engine: EngineMemory, processPeakBytes: number) {
+  const engineBytes = Object.values(engine).reduce((sum, bytes) => sum + bytes, 0);
+  return { processPeakBytes, engine, besideEngine: Math.max(0, processPeakBytes - engineBytes) };
 }
 
 const beginning: LoopState = {

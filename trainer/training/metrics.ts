@@ -5,6 +5,7 @@
 import { formatProgress, type Progress, parseProgress } from "../contract/progress.ts";
 import type { ProgressReporter } from "../progressReporter.ts";
 import type { Stores } from "../stores/stores.ts";
+import { peakBytes } from "./peakMemory.ts";
 import type { StepFigures } from "./step.ts";
 
 /** Lines kept of a run: from there on, only every n-th step has one. */
@@ -101,7 +102,7 @@ export class Metrics {
       learningRate: figures.learningRate,
       tokensPerSecond: tokens / seconds,
       gradNorm: figures.gradNorm,
-      peakBytes: process.resourceUsage().maxRSS * 1024,
+      peakBytes: peakBytes(),
       lastCheckpoint,
       ...(this.#recent.length > 1 && { estimatedSecondsLeft: (steps - step) * this.#secondsAStep() }),
     };
