@@ -107,6 +107,15 @@ describe("defaults written out", () => {
       },
     }),
     aSpec({ evaluation: { test: { uri: "pvc://a/t.jsonl" }, metrics: ["ExactMatch"] } }),
+    aSpec({
+      dataset: {
+        sources: [
+          { uri: "pvc://a/b.jsonl", weight: "0.50" },
+          { uri: "pvc://a/c.jsonl", columns: { prompt: "q" } },
+        ],
+        validation: { uri: "pvc://a/v.json", format: "ShareGPT" },
+      },
+    }),
   ];
   const pins = pinnedStatus("0".repeat(64)).pins!;
   for (const [index, spec] of specs.entries()) {

@@ -48,6 +48,18 @@ const refused: readonly { name: string; wrong: Record<string, unknown>; says: Re
     says: /spec\.dataset\.validation.*exactly one of fraction and uri/,
   },
   {
+    name: "a column of another format",
+    wrong: {
+      dataset: { ...dataset, sources: [{ ...dataset.sources[0], format: "Alpaca", columns: { prompt: "x" } }] },
+    },
+    says: /spec\.dataset\.sources\[0\]\.columns.*rows of this format do not have/,
+  },
+  {
+    name: "a weight of zero",
+    wrong: { dataset: { ...dataset, sources: [{ ...dataset.sources[0], weight: "0" }] } },
+    says: /spec\.dataset\.sources\[0\]\.weight.*above 0 and at most 100/,
+  },
+  {
     name: "early stopping without validation",
     wrong: { training: { earlyStopping: { patience: 2 } } },
     says: /spec\.training.*earlyStopping needs dataset\.validation/,

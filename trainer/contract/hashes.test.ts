@@ -108,6 +108,40 @@ test("the order of target modules does not matter, that of data sources does", (
   assert.notEqual(prepareKey(reversed), prepareKey(everything));
 });
 
+const mixed: TrainingSpec = {
+  ...minimal,
+  dataset: {
+    sources: [
+      { uri: "pvc://data/a.jsonl", format: "Alpaca", weight: "0.5" },
+      { uri: "pvc://data/b.jsonl", format: "PromptCompletion", columns: { prompt: "q", completion: "a" } },
+    ],
+    validation: { uri: "pvc://data/v.jsonl", format: "ShareGPT" },
+  },
+  evaluation: { test: { uri: "pvc://data/t.jsonl", columns: { text: "body" } }, metrics: ["ExactMatch"] },
+};
+
+test("the hashes of weighted sources and of columns are what they were", () => {
+  assert.equal(prepareKey(mixed), "f01e1ad83864a08571e137b266c8feb2be39b678aad8795655344bf62535a36c");
+  assert.equal(specHash(mixed), "ef73ceddc743c573fa2be17d3445b646d58de56c9a70119764368ad06b27eada");
+});
+
+test("a weight of 1, and a column that is called what it is called anyway, say nothing", () => {
+  const [source] = minimal.dataset.sources;
+  const dataset = { sources: [{ ...source!, weight: "1.0", columns: { text: "text" } }] };
+  assert.equal(prepareKey({ ...minimal, dataset }), prepareKey(minimal));
+  const test = { uri: "pvc://data/t.jsonl" };
+  const evaluation = (changes: object) => ({ test: { ...test, ...changes }, metrics: ["ExactMatch" as const] });
+  const tested = (changes: object) => prepareKey({ ...minimal, evaluation: evaluation(changes) });
+  assert.equal(tested({ format: "Auto", columns: {} }), tested({}));
+});
+
+test("another weight, format or column is other data", () => {
+  const [source] = minimal.dataset.sources;
+  const changes = [{}, { weight: "2" }, { weight: "0.5" }, { format: "Text" as const }, { columns: { text: "body" } }];
+  const keys = changes.map((change) => prepareKey({ ...minimal, dataset: { sources: [{ ...source!, ...change }] } }));
+  assert.equal(new Set(keys).size, changes.length);
+});
+
 test("canonical JSON sorts keys, drops what is undefined and keeps null", () => {
   assert.equal(
     canonicalJson({ b: [1, "x", null], a: undefined, A: { d: true, c: false } }),
