@@ -4,12 +4,13 @@
  */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { run } from "../../tools/setup/command.ts";
 import { runExport } from "../../trainer/stages/export.ts";
 import { runTrain } from "../../trainer/stages/train.ts";
 import { DirectoryWriter, damageOf, fileList, readListed, readManifest } from "../../trainer/stores/directory.ts";
@@ -263,6 +264,22 @@ describe("reading", () => {
     await assert.rejects(objects.localCopy(staged.digest), { code: 23, reason: "ObjectCorrupt" });
     proxy.decide = () => undefined;
     assert.match(await objects.localCopy(staged.digest), /^file:/);
+  });
+
+  test("into local space that is full ends with 24 and leaves nothing there; with room it goes on", async (t) => {
+    const scratch = await temporaryDirectory(t);
+    await run("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", scratch]);
+    try {
+      const { objects } = place({ scratch });
+      const staged = await objects.putBytes(randomBytes(3_000_000));
+      const fetched = objects.localCopy(staged.digest);
+      await assert.rejects(fetched, { code: 24, reason: "StoreFull", message: /local space .* is full/ });
+      assert.deepEqual(readdirSync(scratch), []);
+      await run("mount", ["-o", "remount,size=8m", scratch]);
+      assert.match(await objects.localCopy(staged.digest), /^file:/);
+    } finally {
+      await run("umount", [scratch]);
+    }
   });
 
   test("says that an object is gone", async () => {

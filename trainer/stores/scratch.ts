@@ -8,6 +8,8 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
+import { exitCode } from "../contract/exitCodes.ts";
+import { StageFailure } from "../failure.ts";
 import { LocalStore } from "./localStore.ts";
 import type { Stores } from "./stores.ts";
 
@@ -25,7 +27,10 @@ export class Scratch {
   async keep(digest: string, content: () => AsyncIterable<Uint8Array>, wrong: () => Error): Promise<string> {
     const file = path.join(this.#ownDirectory(), digest.slice("sha256:".length));
     if ((await this.#store.stat(file)) && (await digestIs(digest, this.#store.stream(file)))) return file;
-    await this.#store.write(file, compared(content(), digest, wrong));
+    await this.#store.write(file, compared(content(), digest, wrong)).catch((error: unknown) => {
+      const isFull = error instanceof Error && "code" in error && error.code === "ENOSPC";
+      throw isFull ? full(path.dirname(file), error) : error;
+    });
     return file;
   }
 
@@ -38,6 +43,14 @@ export class Scratch {
     return this.#directory;
   }
 }
+
+const full = (directory: string, cause: Error) =>
+  new StageFailure(
+    exitCode.storeUnreachable,
+    "StoreFull",
+    `${directory}: the local space for what is fetched is full; give the pod or the machine more (ephemeral-storage, $LUTHIER_SCRATCH)`,
+    { cause },
+  );
 
 /** Passes chunks on; their end is an error when they do not have the digest. */
 export async function* compared(
