@@ -95,7 +95,7 @@ function podSpec(job: TrainerJob, stage: string): PodSpec {
         image: job.image,
         imagePullPolicy: "IfNotPresent",
         args: [stage, "--run-file", `${runDirectory}/run.yaml`],
-        ...resourcesOf(resources, job.scratchBytes),
+        ...(resources === undefined ? {} : { resources: resourceStrings(resources) }),
         terminationMessagePolicy: "File",
         securityContext: {
           allowPrivilegeEscalation: false,
@@ -138,16 +138,6 @@ const secretMount = (name: string, { secret }: SecretMount) => ({
   mountPath: `${secretsDirectory}/${secret}`,
   readOnly: true,
 });
-
-/** What was asked for, and the local space unless it is among that: a node must have it. */
-function resourcesOf(resources: ResolvedPlacement["resources"], scratchBytes: number | undefined) {
-  const storage = "ephemeral-storage";
-  const isGiven = resources?.requests?.[storage] !== undefined || resources?.limits?.[storage] !== undefined;
-  if (scratchBytes === undefined || isGiven)
-    return resources === undefined ? {} : { resources: resourceStrings(resources) };
-  const requests = { ...resources?.requests, [storage]: String(scratchBytes) };
-  return { resources: resourceStrings({ ...resources, requests }) };
-}
 
 /** `Wire` quantities are strings. */
 function resourceStrings({ requests, limits }: NonNullable<ResolvedPlacement["resources"]>) {

@@ -9,6 +9,7 @@ import { lifeTests } from "./life.ts";
 import { quickstartTests } from "./quickstart.ts";
 import { refusalTests } from "./refusals.ts";
 import { roadTests } from "./road.ts";
+import { storeTests } from "./stores.ts";
 import { worldTests } from "./world.ts";
 
 let bench: Bench | undefined;
@@ -24,6 +25,7 @@ after(() => bench?.stop());
 
 describe("the quickstart", () => quickstartTests(started));
 describe("the road", () => roadTests(started));
+describe("remote stores", () => storeTests(started));
 describe("wrong input", () => refusalTests(started));
 describe("a wrong state of the world", () => worldTests(started));
 describe("a disturbed life", () => lifeTests(started));

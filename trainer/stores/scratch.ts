@@ -48,7 +48,7 @@ const full = (directory: string, cause: Error) =>
   new StageFailure(
     exitCode.storeUnreachable,
     "StoreFull",
-    `${directory}: the local space for what is fetched is full; give the pod or the machine more (ephemeral-storage, $LUTHIER_SCRATCH)`,
+    `${directory}: the local space for what is fetched is full; run it where there is more (a node with a larger disk; outside a cluster, $LUTHIER_SCRATCH)`,
     { cause },
   );
 
