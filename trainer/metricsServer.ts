@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { Progress } from "./contract/progress.ts";
 import type { RunFile } from "./contract/runFile.ts";
+import { messageOf } from "./failure.ts";
 
 const gauges = {
   done: ["luthier_phase_done", "Work done in the current phase, in its unit."],
@@ -34,7 +35,11 @@ export async function serveMetrics(port: number, file: RunFile): Promise<Metrics
   const byField = new Map(fields.map((field) => [field, makeGauge(field, registry)]));
   const server = createServer(async (request, response) => {
     if (request.url !== "/metrics") return void response.writeHead(404).end("metrics are at /metrics\n");
-    response.writeHead(200, { "content-type": registry.contentType }).end(await registry.metrics());
+    // A collector that throws must not end the training that it looks at.
+    await registry.metrics().then(
+      (text) => response.writeHead(200, { "content-type": registry.contentType }).end(text),
+      (error) => response.writeHead(500).end(`${messageOf(error)}\n`),
+    );
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);

@@ -3,7 +3,7 @@ import type { ExactMatch } from "../contract/report.ts";
 import type { EvaluationManifest } from "../data/manifests.ts";
 import type { Tokenizer } from "../data/tokenizer.ts";
 import type { CacheForward } from "./cacheForward.ts";
-import { greedyAnswers } from "./greedy.ts";
+import { type GreedyOptions, greedyAnswers } from "./greedy.ts";
 
 type Questions = EvaluationManifest["questions"];
 
@@ -12,11 +12,10 @@ export async function evaluateExactMatch(
   forward: CacheForward,
   questions: Questions,
   tokenizer: Tokenizer,
-  maxNewTokens: number,
-  onAnswer: (done: number) => void,
+  options: Omit<GreedyOptions, "endToken">,
 ): Promise<ExactMatch> {
   const prompts = questions.map(({ prompt }) => prompt);
-  const answers = await greedyAnswers(forward, prompts, { maxNewTokens, endToken: tokenizer.eosId, onAnswer });
+  const answers = await greedyAnswers(forward, prompts, { ...options, endToken: tokenizer.eosId });
   return exactMatch(
     answers.map((answer) => tokenizer.decode(answer)),
     questions.map(({ reference }) => reference),

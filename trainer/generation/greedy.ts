@@ -4,8 +4,10 @@ import type { CacheForward, CacheToken } from "./cacheForward.ts";
 export interface GreedyOptions {
   maxNewTokens: number;
   endToken: number;
-  /** Called after each answer; may throw to stop. */
+  /** Called after each answer. */
   onAnswer: (done: number) => void;
+  /** Called before each call of the model; may throw to stop. */
+  interrupt: () => void;
 }
 
 interface Work {
@@ -29,6 +31,7 @@ export async function greedyAnswers(
   for (;;) {
     fill(slots, queue, prompts);
     if (slots.every((work) => work === undefined)) return answers;
+    options.interrupt();
     const next = await forward.run(takeTokens(slots, forward.maxTokens));
     for (const [slot, work] of slots.entries()) {
       if (!work || work.pending.length > 0) continue;

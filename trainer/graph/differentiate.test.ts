@@ -3,9 +3,13 @@ import { test } from "node:test";
 import { declare } from "../compile/compile.ts";
 import { microGraph } from "../compile/stages.ts";
 import { aSpec, tinyLora } from "../compile/testing.ts";
+import { add } from "../ops/add/op.ts";
+import { linearCrossEntropy } from "../ops/linearCrossEntropy/op.ts";
 import type { CompileSpec } from "./compiled.ts";
-import type { Node } from "./graph.ts";
+import { differentiate } from "./differentiate.ts";
+import { Graph, type Node } from "./graph.ts";
 import { plain } from "./op.ts";
+import type { Tensor } from "./tensor.ts";
 
 const nodesOf = (method: CompileSpec["method"]) => microGraph(declare(aSpec({ method })).parts, 12, 12).nodes;
 
@@ -66,6 +70,21 @@ test("layers that read the same tensor share one dropout mask", () => {
     masks.map(({ attributes }) => attributes.tensorId),
     [0, 1, 2, 3, 4, 5, 6, 7],
   );
+});
+
+test("an op that would lose a parameter's gradient is refused when the graph is differentiated", () => {
+  const facts = { dtype: "F32", storage: "dense", shape: [2, 4] } as const;
+  const theta: Tensor = { ...facts, name: "theta", role: "parameter" };
+  const gradient: Tensor = { ...facts, name: "theta.gradient", role: "gradient" };
+  const accumulators = new Map([[theta, { gradient, scale: 1 }]]);
+  const graph = new Graph(accumulators.keys());
+  const h = add.node(graph, { a: graph.input("x", "F32", [2, 4]), b: theta }, {}).y;
+  const w = { ...facts, name: "w", role: "frozen", shape: [3, 4] } as const;
+  const target = graph.input("target", "I32", [2]);
+  const lossWeight = graph.input("lossWeight", "F32", [2]);
+  const loss = graph.input("loss", "F64", [1]);
+  linearCrossEntropy.node(graph, { h, w, target, lossWeight, loss }, {}, ["dh"]);
+  assert.throws(() => differentiate(graph, accumulators), /add forms no gradient of b, and theta is a parameter/);
 });
 
 test("every node reads only what is written before it", () => {

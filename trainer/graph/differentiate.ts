@@ -47,10 +47,28 @@ class Sweep {
     const depends = node.op.inputs.some((name) => this.#wants(node, plain(name)) || this.#trains(node, plain(name)));
     if (!depends || (gradients.size === 0 && !node.op.isLoss)) return;
     if (!node.op.backward) throw new Error(`${node.op.name} has no backward, and what trains depends on it`);
-    this.#graph.within({ block: node.block, backward: true }, () => node.op.backward?.(this.#context(node, gradients)));
+    const asked = new Set<string>();
+    const context = this.#context(node, gradients, asked);
+    this.#graph.within({ block: node.block, backward: true }, () => node.op.backward?.(context));
+    this.#checkParameters(node, asked);
   }
 
-  #context(node: Node, gradients: ReadonlyMap<string, Tensor>): BackwardContext<string, string, string, string> {
+  /** An op that never asks where a parameter's gradient goes, and does not take it as an operand, would lose it. */
+  #checkParameters({ op, operands }: Node, asked: ReadonlySet<string>): void {
+    for (const input of op.inputs.map(plain)) {
+      const tensor = operands[input];
+      const accumulator = tensor && this.#accumulators.get(tensor);
+      if (!accumulator || asked.has(input) || Object.values(operands).includes(accumulator.gradient)) continue;
+      throw new Error(`${op.name} forms no gradient of ${input}, and ${tensor.name} is a parameter`);
+    }
+  }
+
+  /** `asked` receives the inputs whose accumulator the op asks for. */
+  #context(
+    node: Node,
+    gradients: ReadonlyMap<string, Tensor>,
+    asked: Set<string>,
+  ): BackwardContext<string, string, string, string> {
     return {
       graph: this.#graph,
       // The definition's own types state which of them are there; infer has checked it when the node was made.
@@ -59,7 +77,10 @@ class Sweep {
       attributes: node.attributes,
       gradient: (output) => gradients.get(output),
       wants: (input) => this.#wants(node, input),
-      accumulator: (input) => this.#trains(node, input),
+      accumulator: (input) => {
+        asked.add(input);
+        return this.#trains(node, input);
+      },
       contribute: (input, contribution) => {
         const tensor = node.operands[input];
         if (!tensor || !this.#wants(node, input)) return;

@@ -3,6 +3,7 @@
  * outside is an error and no crash, one program runs at a time, closing detaches the views.
  */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,9 +12,12 @@ import { emit } from "../graph/emit.ts";
 import type { Node } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { embed } from "../ops/embed/op.ts";
+import { linearCrossEntropy } from "../ops/linearCrossEntropy/op.ts";
+import { scatterRows } from "../ops/scatterRows/op.ts";
 import { uniform } from "../ops/testing.ts";
 import { addon, type Backend, type Executor, type ExecutorOptions } from "./addon.ts";
 import { buildNative } from "./build.ts";
+import { executorPath } from "./paths.ts";
 
 const tokens = 4;
 const width = 8;
@@ -76,11 +80,31 @@ function open(over: Partial<ExecutorOptions> = {}): Executor {
 const idsOf = (executor: Executor): Int32Array => new Int32Array(executor.io.buffer, 0, tokens);
 const outputOf = (executor: Executor): number[] => [...new Float32Array(executor.io.buffer, 64, tokens * width)];
 
-/** The program with one 32-bit word replaced. */
-function withWord(index: number, value: number): Uint8Array {
+/** The program with 32-bit words replaced from `index` on. */
+function withWord(index: number, ...values: readonly number[]): Uint8Array {
   const words = new Int32Array(embedProgram().slice().buffer);
-  words[index] = value;
+  words.set(values, index);
   return new Uint8Array(words.buffer);
+}
+
+const operandOf = (name: string, dtype: Tensor["dtype"], shape: number[], offset: number) => ({
+  tensor: tensor(name, dtype, shape, "input"),
+  offset,
+});
+
+/** A program of one instruction, its operands at their offsets in 256 bytes of io. */
+function programOf(op: Node["op"], operands: readonly ReturnType<typeof operandOf>[]): Uint8Array {
+  const offsets = new Map(operands.map((operand) => [operand.tensor, operand.offset]));
+  const named = Object.fromEntries(operands.map((operand) => [operand.tensor.name, operand.tensor]));
+  return emit({
+    nodes: [{ op, operands: named, outputs: {}, attributes: {}, block: undefined, backward: false }],
+    released: [],
+    locate: (operand) => ({ region: "io", offset: offsets.get(operand)! }),
+    arenaBytes: 0,
+    stateBytes: 0,
+    ioBytes: 256,
+    weightCount: 0,
+  });
 }
 
 before(() => buildNative());
@@ -132,6 +156,12 @@ suite("what is wrong is an error", () => {
     ["an offset beyond its region", withWord(45, 1 << 16), /tensor 2: reaches beyond its region/],
     ["a misaligned offset", withWord(45, 66), /tensor 2: misaligned offset 66/],
     ["a row stride shorter than a row", withWord(44, 3), /tensor 2: the row stride is shorter/],
+    [
+      "more elements than 64 bits count",
+      withWord(39, 3, 1 << 21, 1 << 21, 1 << 22),
+      /tensor 2: more than 2\^42 elements/,
+    ],
+    ["rows that span more", withWord(40, 2 ** 31 - 1, 8, 1, 1, 2 ** 31 - 1), /tensor 2: its rows span more than 2\^42/],
     ["a binding that is not there", withWord(33, 7), /weight binding 7 is not among the 1/],
     ["an unknown opcode", withWord(48, 999), /unknown opcode 999/],
     ["a missing operand", withWord(49, 2), /embed: takes 3 operands, has 2/],
@@ -179,6 +209,41 @@ suite("what is wrong is an error", () => {
     executor.close();
   });
 
+  test("two rows that are scattered to one row", async () => {
+    const executor = open();
+    const scatter = programOf(scatterRows, [
+      operandOf("dy", "F32", [2, 4], 0),
+      operandOf("index", "I32", [2], 64),
+      operandOf("dx", "F32", [3, 4], 128),
+    ]);
+    const program = executor.load(scatter);
+    const index = new Int32Array(executor.io.buffer, 64, 2);
+    index.set([2, 2]);
+    await assert.rejects(executor.run(program), /scatterRows: two rows are written to row 2/);
+    for (const rows of [
+      [-1, -1],
+      [2, 0],
+    ]) {
+      index.set(rows);
+      await executor.run(program);
+    }
+    executor.close();
+  });
+
+  test("a loss that is written over the weights that say which targets count", () => {
+    const executor = open();
+    const overlapping = programOf(linearCrossEntropy, [
+      operandOf("h", "F32", [2, 4], 0),
+      operandOf("w", "F32", [3, 4], 64),
+      operandOf("target", "I32", [2], 128),
+      operandOf("lossWeight", "F32", [2], 144),
+      operandOf("loss", "F64", [1], 192),
+      operandOf("nll", "F32", [2], 140),
+    ]);
+    assert.throws(() => executor.load(overlapping), /linearCrossEntropy: writes over its inputs, operand 3/);
+    executor.close();
+  });
+
   test("a weight that is not bound, or too short", async () => {
     const executor = addon().createExecutor(options());
     const program = executor.load(embedProgram());
@@ -200,10 +265,35 @@ suite("what is wrong is an error", () => {
     assert.throws(() => addon().createExecutor(options({ threads: -1 })), /threads must be an integer/);
     assert.throws(() => addon().createExecutor(options({ arenaBytes: 2 ** 52 })), /no memory for .* bytes of arena/);
   });
+
+  test("threads that a limit does not allow end with an error, not with the process", () => {
+    // Each thread's stack takes 8 MiB of address space.
+    const { status, stderr } = spawnSync(
+      "sh",
+      ["-c", 'ulimit -v 2000000 && exec "$0" --peak --threads 1024', executorPath],
+      { encoding: "utf8" },
+    );
+    assert.equal(status, 2, stderr);
+    assert.match(stderr, /cannot start 1024 threads/);
+  });
 });
 
 test("values of a type that no weight has are not quantised", () => {
   assert.throws(() => addon().quantizeNf4(new Uint8Array(8), "F64" as "F32", false), /takes F32 or BF16, not F64/);
+});
+
+test("values that are not finite are not quantised", () => {
+  for (const [value, word] of [
+    [Number.NaN, "NaN"],
+    [Number.NEGATIVE_INFINITY, "infinite"],
+  ] as const) {
+    const values = new Float32Array(200).fill(0.5);
+    values[130] = value;
+    const bytes = new Uint8Array(values.buffer);
+    for (const double of [false, true]) {
+      assert.throws(() => addon().quantizeNf4(bytes, "F32", double), new RegExp(`element 130 is ${word}`));
+    }
+  }
 });
 
 suite("one at a time", () => {

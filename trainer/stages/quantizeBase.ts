@@ -8,6 +8,7 @@ import { linearLayers } from "../compile/compile.ts";
 import type { QuantizationSettings } from "../contract/effective.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
 import type { BaseManifest } from "../data/manifests.ts";
+import { corrupt, messageOf } from "../failure.ts";
 import type { PlacedTensor } from "../formats/huggingFace.ts";
 import { absmaxName, nestedAbsmaxName, nf4Sizes } from "../formats/nf4.ts";
 import { encodeHeader, type TensorData, type TensorFacts, tensorBytes } from "../formats/safetensorsWriter.ts";
@@ -103,10 +104,21 @@ function partsOf({ name, shape }: PlacedTensor, { doubleQuantization }: Quantiza
 
 const flat = (name: string, dtype: "U8" | "F32", elements: number): TensorFacts => ({ name, dtype, shape: [elements] });
 
+/** A value that is not finite has no code: a base that holds one is damaged. */
+function corruptUnless<T>(name: string, quantize: () => T): T {
+  try {
+    return quantize();
+  } catch (error) {
+    throw corrupt("BaseModelCorrupt", `${name} of the base model cannot be quantised: ${messageOf(error)}`);
+  }
+}
+
 function quantized(tensor: PlacedTensor, values: Uint8Array, how: QuantizationSettings): TensorData[] {
   const { name, dtype } = tensor;
   if (dtype !== "F32" && dtype !== "BF16") throw new Error(`${name} is ${dtype}, which is not quantised`);
-  const { packed, absmax, nestedAbsmax } = addon().quantizeNf4(values, dtype, how.doubleQuantization);
+  const { packed, absmax, nestedAbsmax } = corruptUnless(name, () =>
+    addon().quantizeNf4(values, dtype, how.doubleQuantization),
+  );
   const data = [packed, absmax, ...(nestedAbsmax ? [nestedAbsmax] : [])];
   return partsOf(tensor, how).map((facts, index) => {
     const part = data[index];

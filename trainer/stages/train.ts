@@ -207,14 +207,12 @@ class Training {
     const { questions, codec } = inputs;
     const { generation } = plan.spec;
     if (!questions || !generation || !settings.evaluation) return undefined;
-    const onAnswer = (done: number) => {
-      throwIfStopped(context.signal);
-      progress.report({ phase, done, total: questions.length, unit: "examples" });
-    };
+    const onAnswer = (done: number) => progress.report({ phase, done, total: questions.length, unit: "examples" });
     onAnswer(0);
     const forward = new CacheForward(engine, generation, this.#rope);
     const { maxNewTokens } = settings.evaluation;
-    return await evaluateExactMatch(forward, questions, codec.tokenizer, maxNewTokens, onAnswer);
+    const interrupt = () => throwIfStopped(context.signal);
+    return await evaluateExactMatch(forward, questions, codec.tokenizer, { maxNewTokens, onAnswer, interrupt });
   }
 
   /** Writes the adapter, the curve and, last, the report. */

@@ -114,10 +114,18 @@ export class Engine {
     const { program, handle } = this.#load(key);
     for (const tensor of program.io.values()) {
       const values = inputs[tensor.name];
-      if (values) this.#io(tensor).set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+      if (values) this.#write(key, tensor, values);
       else if (!outputs.has(tensor.name)) throw new Error(`program ${key.stage} needs input ${tensor.name}`);
     }
     await this.#executor.run(handle);
+  }
+
+  #write({ stage }: ProgramKey, tensor: IoTensor, values: Inputs[string] & object): void {
+    const room = this.#io(tensor);
+    if (room.byteLength !== values.byteLength) {
+      throw new Error(`program ${stage}: ${tensor.name} takes ${room.byteLength} bytes, not ${values.byteLength}`);
+    }
+    room.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   }
 
   /** A copy of an output of the program that ran last; F64, as programs in double precision give it, is rounded to F32. */

@@ -5,7 +5,7 @@
  */
 import type { EffectiveSettings } from "../contract/effective.ts";
 import type { PackedDataset } from "../data/packedDataset.ts";
-import { stopped } from "../failure.ts";
+import { diverged, stopped } from "../failure.ts";
 import type { CheckpointFacts, Checkpoints, LoopState, Parameters } from "./checkpoint.ts";
 import type { Metrics } from "./metrics.ts";
 import { RowOrder } from "./order.ts";
@@ -33,6 +33,12 @@ export interface TrainingResult {
 /** Steps between validations. */
 export const evaluationInterval = (settings: EffectiveSettings["training"], steps: number) =>
   settings.evaluateEverySteps ?? Math.max(1, Math.ceil(steps / 10));
+
+const validationNotFinite = (step: number) =>
+  diverged(
+    "LossNotFinite",
+    `the validation loss after step ${step} is not finite; lower training.learningRate, or look at the validation rows`,
+  );
 
 /** Thrown and caught here alone. */
 const interrupted = new Error("interrupted");
@@ -134,6 +140,7 @@ export class TrainingLoop {
     const { parts, validation, settings } = this.#run;
     const evalLoss = await validationLoss(parts.engine, validation!, parts.shape, parts.rope, this.#interrupt);
     const { step, bestEvalLoss } = this.#state;
+    if (!Number.isFinite(evalLoss)) throw validationNotFinite(step);
     const improved = bestEvalLoss === undefined || evalLoss < bestEvalLoss;
     if (improved && settings.keep === "Best") this.#best = this.#snapshot();
     this.#state = {

@@ -79,9 +79,15 @@ function notFinite({ nameOf }: StepParts, step: number, batch: Batch, nll: Float
 function checkGradient({ dataset, nameOf }: StepParts, step: number, rows: readonly number[], norm: number): void {
   const first = nameOf(dataset.rowStart[rows[0]!]!);
   if (!Number.isFinite(norm)) {
-    throw diverged("GradientNotFinite", `step ${step}: the gradient is not finite; its rows begin with ${first}`);
+    throw diverged(
+      "GradientNotFinite",
+      `step ${step}: the gradient is not finite; lower training.learningRate, or look at the rows that begin with ${first}`,
+    );
   }
   if (norm === 0) {
-    throw diverged("GradientZero", `step ${step}: the gradient is exactly zero; its rows begin with ${first}`);
+    throw diverged(
+      "GradientZero",
+      `step ${step}: the gradient is exactly zero, so nothing would be learnt; look at dataset.trainOn and at the rows that begin with ${first}`,
+    );
   }
 }

@@ -145,11 +145,17 @@ class ExecutorObject final : public Napi::ObjectWrap<ExecutorObject> {
     try {
       if (!info[0].IsNumber()) throw Error("run takes a program's handle");
       return idle().run(info.Env(), info[0].As<Napi::Number>().Int32Value());
-    } catch (const Error& error) {
-      const auto deferred = Napi::Promise::Deferred::New(info.Env());
-      deferred.Reject(Napi::Error::New(info.Env(), error.what()).Value());
-      return deferred.Promise();
+    } catch (const Napi::Error& error) {
+      return rejected(info.Env(), error);
+    } catch (const std::exception& error) {
+      return rejected(info.Env(), Napi::Error::New(info.Env(), error.what()));
     }
+  }
+
+  static Napi::Value rejected(Napi::Env env, const Napi::Error& error) {
+    const auto deferred = Napi::Promise::Deferred::New(env);
+    deferred.Reject(error.Value());
+    return deferred.Promise();
   }
 
   Napi::Value arenaPeakBytes(const Napi::CallbackInfo& info) {

@@ -5,7 +5,7 @@
 namespace luthier {
 
 struct Driver::Request {
-  Driver& driver;
+  std::shared_ptr<Driver> driver;
   int32_t program;
   Napi::Promise::Deferred deferred;
   Napi::ThreadSafeFunction settle;
@@ -25,7 +25,7 @@ Driver::~Driver() {
 
 Napi::Value Driver::run(Napi::Env env, int32_t program) {
   auto settle = Napi::ThreadSafeFunction::New(env, Napi::Function::New(env, [](const Napi::CallbackInfo&) {}), "luthier run", 0, 1);
-  auto request = std::make_unique<Request>(Request{*this, program, Napi::Promise::Deferred::New(env), settle, {}});
+  auto request = std::make_unique<Request>(Request{shared_from_this(), program, Napi::Promise::Deferred::New(env), settle, {}});
   const Napi::Promise promise = request->deferred.Promise();
   running_ = true;
   {
@@ -49,7 +49,11 @@ void Driver::work() {
       request->error = error.what();
     }
     Napi::ThreadSafeFunction settle = request->settle;
-    settle.BlockingCall(request, [](Napi::Env env, Napi::Function, Request* done) { done->driver.finish(env, *done); });
+    const napi_status delivered =
+        settle.BlockingCall(request, [](Napi::Env env, Napi::Function, Request* done) { done->driver->finish(env, *done); });
+    // Not delivered means that the environment is ending: what belongs to JavaScript must no longer be touched, and the
+    // request, with what it keeps, is left to the process's end.
+    if (delivered != napi_ok) return;
     settle.Release();
   }
 }

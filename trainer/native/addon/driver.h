@@ -1,5 +1,6 @@
 // The thread that runs an executor's programs, so that JavaScript's thread never waits for one.
 //
+// Always owned by a shared pointer: a run keeps its driver until its end is delivered, whoever else lets go of it.
 // One program at a time: `run` is called only while `running()` is false. A run's end is delivered on JavaScript's
 // thread, where its promise settles.
 #pragma once
@@ -7,6 +8,7 @@
 #include <napi.h>
 
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -15,7 +17,7 @@
 
 namespace luthier {
 
-class Driver {
+class Driver : public std::enable_shared_from_this<Driver> {
  public:
   explicit Driver(const ExecutorOptions& options);
   ~Driver();

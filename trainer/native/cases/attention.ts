@@ -55,6 +55,15 @@ function attentionCase(act: Activation, shape: AttentionShape, segmentStart: Tes
   return make(attention, JSON.stringify(shape), act, { heads, kvHeads, headDim, scale: headDim ** -0.5 }, operands);
 }
 
+/** A key that is not a number: the rows that see it are none either, those of before it and of other segments are whole. */
+function notANumberCase(act: Activation): OpCase {
+  const shape = { heads: 2, kvHeads: 1, headDim: 16, segments: [7, 5] };
+  const one = attentionCase(act, shape, segmentStarts(shape.segments));
+  const k = one.operands.k!;
+  const values = k.values!.map((value, index) => (index === 3 * shape.headDim ? Number.NaN : value));
+  return { ...one, name: `${one.name} with NaN`, operands: { ...one.operands, k: { ...k, values } } };
+}
+
 /** o and lse must belong to q, k and v: they are computed here, in double. */
 function attentionBackwardCase(act: Activation, shape: AttentionShape, segmentStart: TestOperand): OpCase {
   const { operands, attributes, name } = attentionCase(act, shape, segmentStart);
@@ -116,6 +125,7 @@ export function attentionCases(act: Activation): OpCase[] {
   const wide = attentionShapes[3]!;
   return [
     ...ofSegments,
+    notANumberCase(act),
     attentionCase(act, wide, windowStarts(100)),
     attentionBackwardCase(act, wide, windowStarts(100)),
   ];

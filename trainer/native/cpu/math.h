@@ -5,10 +5,11 @@
 
 namespace luthier::LUTHIER_ISA {
 
-// Within 2 ulp for |x| ≤ 87; 0 below −87, the value at 88 above it. exp(x) = 2ⁿ·exp(r), r = x − n·ln 2, |r| ≤ ln 2 / 2;
+// Within 2 ulp for |x| ≤ 87; 0 below −87, the value at 88 above it; NaN stays NaN (of two operands max and min give the
+// second where one is NaN). exp(x) = 2ⁿ·exp(r), r = x − n·ln 2, |r| ≤ ln 2 / 2;
 // Taylor's series to r⁷ leaves 2e-9.
 inline F exponential(F x) {
-  const F clamped = lowest(highest(x, all(-87.0f)), all(88.0f));
+  const F clamped = lowest(all(88.0f), highest(all(-87.0f), x));
   const F n = nearestInteger(clamped * all(1.44269504088896341f));
   const F high = fma(n, all(-0.693359375f), clamped);
   const F r = fma(n, all(2.12194440e-4f), high);
@@ -25,11 +26,12 @@ inline F exponential(F x) {
 
 inline F sigmoid(F x) { return all(1.0f) / (all(1.0f) + exponential(zero() - x)); }
 
-// Natural logarithm of a positive normal number, in double: ln(m·2ᵉ) = e·ln 2 + 2·atanh((m−1)/(m+1)), √½ ≤ m < √2.
+// Natural logarithm of a positive normal number, in double; infinity and NaN stay what they are: ln(m·2ᵉ) = e·ln 2 + 2·atanh((m−1)/(m+1)), √½ ≤ m < √2.
 inline double logarithm(double x) {
   uint64_t bits;
   __builtin_memcpy(&bits, &x, sizeof bits);
   int64_t exponent = static_cast<int64_t>(bits >> 52) - 1022;
+  if (exponent > 1024) return x;
   bits = (bits & 0x000fffffffffffffull) | 0x3fe0000000000000ull;
   double m;
   __builtin_memcpy(&m, &bits, sizeof m);  // in [½, 1)

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <sstream>
 
 #include "error.h"
 
@@ -33,6 +34,15 @@ double quotaV1(const std::string& directory) {
   return quota / period;
 }
 
+// Whether `list` ("cpu,cpuacct") has `name`; v1 mounts often join several controllers.
+bool hasController(const std::string& list, const std::string& name) {
+  std::istringstream names(list);
+  for (std::string one; std::getline(names, one, ',');) {
+    if (one == name) return true;
+  }
+  return false;
+}
+
 // The tightest quota from this process's cgroup up to the root; a container often sees its own as the root.
 double cgroupCores() {
   double cores = std::min(quotaV2("/sys/fs/cgroup"), quotaV1("/sys/fs/cgroup/cpu"));
@@ -41,7 +51,7 @@ double cgroupCores() {
     const size_t first = line.find(':'), second = line.find(':', first + 1);
     if (first == std::string::npos || second == std::string::npos) continue;
     const std::string controllers = line.substr(first + 1, second - first - 1);
-    if (!controllers.empty() && controllers.find("cpu") == std::string::npos) continue;
+    if (!controllers.empty() && !hasController(controllers, "cpu")) continue;
     for (std::string path = line.substr(second + 1); path.size() > 1; path.resize(path.find_last_of('/'))) {
       cores = std::min(cores, controllers.empty() ? quotaV2("/sys/fs/cgroup" + path) : quotaV1("/sys/fs/cgroup/cpu" + path));
     }
@@ -50,12 +60,11 @@ double cgroupCores() {
 }
 
 Isa bestIsa() {
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) {
-    throw Error("this processor has no AVX2 and FMA, which the cpu backend needs; use the reference backend");
+  // As CMakeLists.txt compiles the kernels: a level is all of its features, not the best known of them.
+  if (!__builtin_cpu_supports("x86-64-v3")) {
+    throw Error("this processor is not of the level x86-64-v3 (AVX2, FMA, BMI2 …), which the trainer needs: run on another node");
   }
-  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-  if (!avx512) return Isa::avx2;
+  if (!__builtin_cpu_supports("x86-64-v4")) return Isa::avx2;
   return __builtin_cpu_supports("avx512bf16") ? Isa::avx512Bf16 : Isa::avx512;
 }
 

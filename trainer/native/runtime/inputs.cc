@@ -1,7 +1,9 @@
 #include "inputs.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "error.h"
 #include "reference.h"
@@ -30,6 +32,24 @@ void within(Opcode opcode, const Call& call, int32_t operand, int64_t lowest, Be
   }
 }
 
+// Tasks write the rows that these name, so no two may be one.
+void distinct(Opcode opcode, std::vector<int64_t> rows) {
+  std::sort(rows.begin(), rows.end());
+  const auto twice = std::adjacent_find(rows.begin(), rows.end());
+  if (twice == rows.end()) return;
+  throw Error(std::string(opTable[static_cast<int32_t>(opcode) - 1].name) + ": two rows are written to row " + std::to_string(*twice));
+}
+
+// rowOf(row) of each row that is written; below 0: it is not.
+template <class RowOf>
+std::vector<int64_t> writtenRows(const Tensor& index, RowOf rowOf) {
+  std::vector<int64_t> rows;
+  for (int64_t row = 0; row < index.count(); ++row) {
+    if (const int64_t to = rowOf(row); to >= 0) rows.push_back(to);
+  }
+  return rows;
+}
+
 }  // namespace
 
 void checkInputs(Opcode opcode, const Call& call) {
@@ -48,11 +68,18 @@ void checkInputs(Opcode opcode, const Call& call) {
     case Opcode::embed: return within(opcode, call, 0, 0, rowsOf(1));
     case Opcode::embedBackward: return within(opcode, call, 0, 0, rowsOf(2));
     case Opcode::gatherRows: return within(opcode, call, 1, -1, rowsOf(0));
-    case Opcode::scatterRows: return within(opcode, call, 1, -1, rowsOf(2));
+    case Opcode::scatterRows:
+      within(opcode, call, 1, -1, rowsOf(2));
+      return distinct(opcode, writtenRows(*call.operands[1], [&](int64_t row) { return indexAt(*call.operands[1], row); }));
     case Opcode::linearCrossEntropy: return within(opcode, call, 2, 0, rowsOf(1), trained);
     case Opcode::attention: return within(opcode, call, 3, 0, ownRow);
     case Opcode::attentionBackward: return within(opcode, call, 6, 0, ownRow);
-    case Opcode::cacheAppend: return cachedRows(4, 2);
+    case Opcode::cacheAppend:
+      cachedRows(4, 2);
+      return distinct(opcode, writtenRows(*call.operands[2], [&](int64_t row) -> int64_t {
+        const int64_t slot = indexAt(*call.operands[2], row);
+        return slot < 0 ? -1 : slot * call.operands[4]->dims[1] + indexAt(*call.operands[3], row);
+      }));
     case Opcode::attentionCached: return cachedRows(1, 3);
     default: return;
   }

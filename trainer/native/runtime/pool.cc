@@ -1,5 +1,9 @@
 #include "pool.h"
 
+#include <system_error>
+#include <utility>
+
+#include "error.h"
 #include "sanitize.h"
 
 namespace luthier {
@@ -23,12 +27,19 @@ uint8_t* grow(Mapping& scratch, int64_t bytes) {
 Pool::Pool(int threads, int64_t threadBytes, int64_t sharedBytes) : scratch_(static_cast<size_t>(threads) + 1) {
   for (int32_t thread = 0; thread < threads; ++thread) threadScratch(thread, threadBytes);
   sharedScratch(sharedBytes);
-  for (int32_t thread = 1; thread < threads; ++thread) {
-    threads_.emplace_back([this, thread] { work(thread); });
+  try {
+    for (int32_t thread = 1; thread < threads; ++thread) {
+      threads_.emplace_back([this, thread] { work(thread); });
+    }
+  } catch (const std::system_error& error) {
+    end();
+    throw Error("cannot start " + std::to_string(threads) + " threads: " + error.what());
   }
 }
 
-Pool::~Pool() {
+Pool::~Pool() { end(); }
+
+void Pool::end() {
   stopping_ = true;
   round_.fetch_add(1);
   round_.notify_all();
@@ -53,10 +64,17 @@ void Pool::run(int64_t count, Task task, void* argument) {
     if (i < spins) __builtin_ia32_pause();
     else std::this_thread::yield();
   }
+  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
 void Pool::pull(int32_t thread) {
-  for (int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < count_;) task_(argument_, i, thread);
+  try {
+    for (int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < count_;) task_(argument_, i, thread);
+  } catch (...) {
+    next_.store(count_, std::memory_order_relaxed);
+    const std::lock_guard lock(failureMutex_);
+    if (!failure_) failure_ = std::current_exception();
+  }
 }
 
 bool Pool::enter() {

@@ -3,10 +3,13 @@
 // A round of tasks has a gate: a thread that comes while it is open counts itself in, pulls, and counts itself out. The
 // caller closes it when no task is left and waits for those inside alone, never for a thread that is still asleep.
 // Between calls the others spin briefly and then sleep, since a cgroup's quota pays for spinning.
+// A task that throws ends its round: no further task is started, and `run` throws the first exception on its own thread.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -32,6 +35,7 @@ class Pool final : public Workers {
  private:
   void work(int32_t thread);
   void pull(int32_t thread);
+  void end();
   bool enter();
   uint32_t waitForNext(uint32_t seen) const;
 
@@ -42,6 +46,8 @@ class Pool final : public Workers {
   std::atomic<uint32_t> gate_{0};  // `open`, and how many others are inside
   std::atomic<uint32_t> round_{0};
   std::atomic<bool> stopping_{false};
+  std::mutex failureMutex_;
+  std::exception_ptr failure_;  // the round's first
   std::vector<Mapping> scratch_;  // one a thread, then the shared one
   std::vector<std::thread> threads_;
 };

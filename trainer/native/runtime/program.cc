@@ -51,11 +51,13 @@ void readShape(Words& words, TensorRecord& t, const std::string& where) {
   for (int i = 0; i < 4; ++i) {
     const int32_t dim = t.layout.dims[i] = words.next();
     if (dim < 1 || (i >= rank && dim != 1)) throw Error(where + "dimension " + std::to_string(i) + " is " + std::to_string(dim));
+    if (dim > maxElements / count) throw Error(where + "more than 2^42 elements");
     count *= dim;
-    if (count > maxElements) throw Error(where + "more than 2^42 elements");
   }
   t.layout.stride = words.next();
-  if (t.layout.rank > 1 && t.layout.stride < t.layout.cols()) throw Error(where + "the row stride is shorter than a row");
+  if (t.layout.rank == 1) return;
+  if (t.layout.stride < t.layout.cols()) throw Error(where + "the row stride is shorter than a row");
+  if (t.layout.stride > maxElements / t.layout.rows()) throw Error(where + "its rows span more than 2^42 elements");
 }
 
 int32_t readBinding(Words& words, int32_t weightCount, bool optional, const std::string& where) {
@@ -144,7 +146,13 @@ void checkRegions(const Program& p, const ProgramLimits& limits) {
   }
 }
 
-// No instruction writes a weight, and none writes over the indices that it is reading.
+// What inputs.cc checks before an instruction runs, and what must hence stay as it was until the instruction ends: its
+// integers, and the weights that say which targets count.
+bool isChecked(Opcode opcode, int32_t operand, const Tensor& t) {
+  return t.dtype == DType::i32 || t.dtype == DType::u32 || (opcode == Opcode::linearCrossEntropy && operand == 3);
+}
+
+// No instruction writes a weight, and none writes over what was checked of its inputs.
 void checkWrites(const Program& program, const Instruction& instruction, const std::string& where) {
   const OpInfo& info = opTable[static_cast<int32_t>(instruction.opcode) - 1];
   const auto record = [&](int32_t operand) -> const TensorRecord* {
@@ -157,10 +165,10 @@ void checkWrites(const Program& program, const Instruction& instruction, const s
     if (written->region == Region::weights) throw Error(where + info.name + ": writes operand " + std::to_string(w) + ", a weight");
     for (int32_t r = 0; r < info.firstWritten; ++r) {
       const TensorRecord* read = record(r);
-      const bool index = read && (read->layout.dtype == DType::i32 || read->layout.dtype == DType::u32);
-      const bool apart = !index || read->region != written->region || read->offset + read->bytes() <= written->offset ||
+      const bool checked = read && isChecked(instruction.opcode, r, read->layout);
+      const bool apart = !checked || read->region != written->region || read->offset + read->bytes() <= written->offset ||
                          written->offset + written->bytes() <= read->offset;
-      if (!apart) throw Error(where + info.name + ": writes over its indices, operand " + std::to_string(r));
+      if (!apart) throw Error(where + info.name + ": writes over its inputs, operand " + std::to_string(r));
     }
   }
 }

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <string>
 
+#include "error.h"
 #include "nf4.h"
 #include "reference.h"
 #include "torchMean.h"
@@ -17,6 +19,13 @@ float valueAt(const uint8_t* values, DType dtype, int64_t index) {
   using namespace reference;
   if (dtype == DType::bf16) return floatFromBf16(loadAs<uint16_t>(values + 2 * index));
   return loadAs<float>(values + 4 * index);
+}
+
+// A scale that is not finite stands for nothing, and its code would lie outside of every table.
+float finiteAt(const uint8_t* values, DType dtype, int64_t index) {
+  const float value = valueAt(values, dtype, index);
+  if (std::isfinite(value)) return value;
+  throw Error("element " + std::to_string(index) + " is " + (std::isnan(value) ? "NaN" : "infinite"));
 }
 
 // The code whose interval between midpoints holds the value; a midpoint belongs to the lower code.
@@ -79,7 +88,7 @@ Nf4Matrix quantizeNf4(const uint8_t* values, DType dtype, int64_t count, bool do
     const int64_t last = std::min(first + nf4Block, count);
     const bool whole = last - first == nf4Block;
     float absmax = 0;
-    for (int64_t i = first; i < last; ++i) absmax = std::max(absmax, std::fabs(valueAt(values, dtype, i)));
+    for (int64_t i = first; i < last; ++i) absmax = std::max(absmax, std::fabs(finiteAt(values, dtype, i)));
     const float scale = std::max(absmax, smallestScale), inverse = 1.0f / scale;
     for (int64_t i = first; i < last; ++i) {
       const float value = valueAt(values, dtype, i), scaled = whole ? value * inverse : value / scale;
