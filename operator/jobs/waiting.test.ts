@@ -119,6 +119,12 @@ describe("what only Events tell gets a way out", () => {
       says: /Raise the namespace's quota/,
     },
     { reason: "FailedCreate", message: 'serviceaccount "bot" not found', says: /Create that ServiceAccount/ },
+    { reason: "FailedCreate", message: "no PriorityClass with name low was found", says: /Create that PriorityClass/ },
+    {
+      reason: "FailedCreate",
+      message: 'pod rejected: RuntimeClass "kata" not found',
+      says: /Create that RuntimeClass/,
+    },
     { reason: "SomethingElse", message: "as it is", says: /^as it is\.$/ },
   ];
   for (const { reason, message, says } of cases) {

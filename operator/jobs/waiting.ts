@@ -125,6 +125,16 @@ const waysOut: readonly { reason: RegExp; says?: RegExp; wayOut: string }[] = [
     says: /serviceaccount "[^"]+" not found/,
     wayOut: "Create that ServiceAccount, or leave placement.serviceAccountName out.",
   },
+  {
+    reason: /^FailedCreate$/,
+    says: /no PriorityClass with name/,
+    wayOut: "Create that PriorityClass, or leave placement.priorityClassName out.",
+  },
+  {
+    reason: /^FailedCreate$/,
+    says: /RuntimeClass "?[^ "]+"? not found/i,
+    wayOut: "Create that RuntimeClass, or leave placement.runtimeClassName out.",
+  },
 ];
 
 function worded(reason: string, message: string): Waiting {

@@ -27,6 +27,16 @@ const waiting: readonly { name: string; change: Record<string, unknown>; says: R
     says: /"models" not found.*Create that Secret in this namespace/,
   },
   {
+    name: "a PriorityClass that is missing",
+    change: { placement: { ...placement, priorityClassName: "low" } },
+    says: /no PriorityClass with name low.*Create that PriorityClass/,
+  },
+  {
+    name: "a RuntimeClass that is missing",
+    change: { placement: { ...placement, runtimeClassName: "kata" } },
+    says: /RuntimeClass.*kata.*Create that RuntimeClass/,
+  },
+  {
     name: "a ServiceAccount that is missing",
     change: { placement: { ...placement, serviceAccountName: "nobody" } },
     says: /serviceaccount "nobody" not found.*Create that ServiceAccount/,
