@@ -42,7 +42,7 @@ function helm(): Container {
   return dag
     .container()
     .from(goImage)
-    .withMountedCache("/root/go", dag.cacheVolume("luthier-go"))
+    .withMountedCache("/go/pkg/mod", dag.cacheVolume("luthier-go"))
     .withMountedCache("/root/.cache/go-build", dag.cacheVolume("luthier-go-build"))
     .withEnvVariable("GOBIN", "/usr/local/bin")
     .withExec(["go", "install", `helm.sh/helm/v4/cmd/helm@${helmVersion}`]);
