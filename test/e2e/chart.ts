@@ -1,7 +1,10 @@
 /** The chart by the real Helm: lint, upgrade, uninstall. */
 import assert from "node:assert/strict";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { test } from "node:test";
+import { describe, test } from "node:test";
+import { parseAllDocuments } from "yaml";
+import type { KubeObject } from "../../operator/runtime/objects.ts";
 import { type Bench, operatorNamespace, refusal } from "./bench.ts";
 
 const chart = path.resolve(import.meta.dirname, "../../charts/luthier");
@@ -43,15 +46,68 @@ export function chartTests(bench: () => Bench): void {
     assert.match(metrics, /leader_election_master_status\{name="luthier-operator"\} 1/);
   });
 
-  test("an upgrade keeps what is there, and an uninstall keeps definitions and Adapters", async () => {
-    const { cluster } = bench();
-    const count = async () =>
-      JSON.parse(await cluster.kubectl(["get", "adapters", "--all-namespaces", "-o", "json"])).items.length;
-    const before = await count();
-    await bench().install(["operator.logLevel=debug"], "--reuse-values");
-    assert.equal(await count(), before);
-    await cluster.helm(["uninstall", "luthier", "--namespace", operatorNamespace, "--wait"]);
-    assert.equal(await count(), before);
-    assert.match(await cluster.kubectl(["get", "crds", "-o", "name"]), /finetunejobs\.luthier\.dev/);
+  test("rendered for one namespace it has rights in that alone, and to list nodes", async () => {
+    const rendered = await bench().cluster.helm([
+      ...["template", "one", chart, "--kube-version=1.34.0", "--namespace=luthier", "--set=operator.namespace=team-a"],
+    ]);
+    const kinds = parseAllDocuments(rendered).map((document) => document.toJS());
+    const named = (kind: string) => kinds.filter((one) => one?.kind === kind).map(({ metadata }) => metadata);
+    assert.deepEqual(
+      named("ClusterRole").map(({ name }) => name),
+      ["one-luthier-nodes"],
+    );
+    assert.deepEqual(
+      named("Role").map(({ name, namespace }) => [name, namespace]),
+      [
+        ["one-luthier", "team-a"],
+        ["one-luthier-lease", "luthier"],
+      ],
+    );
   });
+
+  describe("its life", () => {
+    /** How many objects of a kind there are, and of which uids. */
+    const uids = async (kind: string): Promise<string[]> => {
+      const { items } = JSON.parse(await bench().cluster.kubectl(["get", kind, "--all-namespaces", "--output=json"]));
+      return items.map(({ metadata }: KubeObject) => metadata.uid ?? "").sort();
+    };
+    const objects = async () => Promise.all(["finetunejobs", "finetuneruns", "adapters"].map(uids));
+    /** Arguments and environment of the operator's container, and whether its definition knows `affinity`. */
+    const installed = async () => {
+      const { cluster } = bench();
+      const deployment = await cluster.kubectl(["-n", operatorNamespace, "get", "deployment/luthier", "--output=json"]);
+      const crd = await cluster.kubectl(["get", "crd", "finetunejobs.luthier.dev", "--output=json"]);
+      const { env } = JSON.parse(deployment).spec.template.spec.containers[0];
+      const level = env.find(({ name }: { name: string }) => name === "LUTHIER_LOG_LEVEL").value;
+      return { level, knowsAffinity: crd.includes('"affinity"') };
+    };
+    let before: string[][];
+
+    test("an upgrade changes values and definitions, and keeps what is there", async () => {
+      before = await objects();
+      assert.ok(before.flat().length > 10);
+      const old = olderChart(path.join(bench().directory, "chart"));
+      await bench().cluster.helm(["upgrade", "luthier", old, "-n", operatorNamespace, "--reuse-values"]);
+      assert.deepEqual(await installed(), { level: "info", knowsAffinity: false });
+      await bench().install(["operator.logLevel=debug"], "--reuse-values");
+      assert.deepEqual(await installed(), { level: "debug", knowsAffinity: true });
+      assert.deepEqual(await objects(), before);
+    });
+
+    test("an uninstall leaves definitions and objects, and takes the rest", async () => {
+      const { cluster } = bench();
+      await cluster.helm(["uninstall", "luthier", "--namespace", operatorNamespace, "--wait"]);
+      assert.deepEqual(await objects(), before);
+      const left = await cluster.kubectl(["get", "deployments,services,roles,clusterroles", "-A", "-o", "name"]);
+      assert.doesNotMatch(left, /luthier/);
+    });
+  });
+}
+
+/** The chart as an earlier release had it: a definition that lacks a field. */
+function olderChart(directory: string): string {
+  cpSync(chart, directory, { recursive: true });
+  const file = path.join(directory, "templates/crds/finetunejobs.yaml");
+  writeFileSync(file, readFileSync(file, "utf8").replaceAll(/^( +)affinity:\n(?:\1 +.*\n)+/gm, ""));
+  return directory;
 }
