@@ -94,6 +94,40 @@ test("QLoRA learns the task on an NF4 base; it is merged into the original weigh
   assert.match(card, /F32, merged with the base's NF4 weights, dequantised, in F32/);
 });
 
+test("a merged model in shards has an index that names every tensor's file, the base's companions, and a card with the figures", async (t) => {
+  const training = await TinyTraining.make(t, {
+    shape: { hiddenSize: 192, intermediateSize: 384, heads: 4, kvHeads: 2, layers: 2, tied: false },
+    training: { maxSteps: 2, batchTokens: 128 },
+    examples: 20,
+  });
+  const context = training.context();
+  const { figures } = await runTrain(await training.trainFile(), context);
+  const file = await training.exportFile(figures.adapterDigest, { maxShardBytes: 1_000_000, dtype: "F32" });
+  const { figures: exported } = await runExport(file, context);
+  assert.ok(exported.shards >= 3, `${exported.shards} shards`);
+  const uri = storeLayout.export(`file://${await training.runPath()}`, file.export);
+  const directory = new URL(`${uri}/`);
+  const names = (await readdir(directory)).sort();
+  const shards = names.filter((name) => name.endsWith(".safetensors"));
+  assert.equal(shards.length, exported.shards);
+  const companions = ["README.md", "config.json", "manifest.json", "tokenizer.json", "tokenizer_config.json"];
+  assert.deepEqual(
+    names.filter((name) => !shards.includes(name)),
+    [...companions, "model.safetensors.index.json"].sort(),
+  );
+  const index = JSON.parse(await readFile(new URL("model.safetensors.index.json", directory), "utf8"));
+  const stored = await (await StoredModel.inDirectory(context.stores, uri)).tensors();
+  const placed = Object.fromEntries([...stored.values()].map((tensor) => [tensor.name, tensor.file]));
+  assert.deepEqual(index.weight_map, placed);
+  const bytes = [...stored.values()].reduce((sum, { start, end }) => sum + end - start, 0);
+  assert.equal(index.metadata.total_size, bytes);
+  const config = JSON.parse(await readFile(new URL("config.json", directory), "utf8"));
+  assert.equal(config.torch_dtype ?? config.dtype, "float32");
+  const card = await readFile(new URL("README.md", directory), "utf8");
+  assert.match(card, /LoRA, rank 4/);
+  assert.ok(card.includes(`largest logit difference ${exported.maxLogitDifference.toPrecision(3)} `), card);
+});
+
 /** Names, types and shapes of a model's tensors; `dtype` in place of their own. */
 async function weightFacts(model: StoredModel, dtype?: string) {
   const facts = [...(await model.tensors()).values()].map((tensor) => {
