@@ -87,9 +87,15 @@ function artifactsAccess({ artifacts: { uri: _, ...access } }: FineTuneJobSpec) 
   return Object.keys(access).length === 0 ? {} : { artifacts: access };
 }
 
-/** The base that is trained on, and room for tokenizer and configuration. */
-const scratchBytes = ({ baseBytes, quantized }: Inputs) =>
-  Math.ceil((1.1 * (quantized?.bytes ?? baseBytes)) / 2 ** 20 + 64) * 2 ** 20;
+/**
+ * What a training fetches: the base that is trained on and the packed data, and room for tokenizer and configuration. A
+ * packed token takes 5 bytes, an example 20; those of the validation may be twice as long as the others.
+ */
+function scratchBytes({ baseBytes, quantized, dataset }: Inputs): number {
+  const { tokens, examples, validationExamples } = dataset;
+  const packed = (5 * tokens + 20 * examples) * (1 + (2 * validationExamples) / Math.max(1, examples));
+  return Math.ceil((1.1 * ((quantized?.bytes ?? baseBytes) + packed)) / 2 ** 20 + 64) * 2 ** 20;
+}
 
 export function fineTuneRun(
   job: FineTuneJob,

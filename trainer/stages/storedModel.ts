@@ -138,5 +138,5 @@ export class StoredModel implements ModelFiles {
 /** The model in a directory in files of this machine, each compared with its digest in `files`. */
 export async function localModel(stores: Stores, uri: string, files: FileList): Promise<StoredModel> {
   const model = await StoredModel.inDirectory(stores, uri);
-  return await model.onThisMachine(async ({ entry }) => (await localListed(stores, uri, files, entry.path)).local);
+  return await model.onThisMachine(({ entry }) => localListed(stores, uri, files, entry.path));
 }

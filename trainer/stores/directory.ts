@@ -172,23 +172,18 @@ export async function readListed(stores: Stores, uri: string, files: FileList, p
   return bytes;
 }
 
-/** A file of a directory as one of this machine, its digest checked: its URI and size. Throws as `readListed` does. */
-export async function localListed(
-  stores: Stores,
-  uri: string,
-  files: FileList,
-  path: string,
-): Promise<{ local: string; bytes: number }> {
-  const { digest, bytes } = listed(uri, files, path);
-  const local = await localCopy(stores, { uri: `${uri}/${path}`, digest }, () => altered(uri, path));
-  return { local, bytes };
+/** A file of a directory as one of this machine, its digest checked: its URI. Throws as `readListed` does. */
+export async function localListed(stores: Stores, uri: string, files: FileList, path: string): Promise<string> {
+  const { digest } = listed(uri, files, path);
+  return await localCopy(stores, { uri: `${uri}/${path}`, digest }, () => altered(uri, path));
 }
 
-/** Reads a file of a directory once and compares its digest. Throws as `readListed` does. */
-async function verifyListed(stores: Stores, uri: string, files: FileList, path: string): Promise<void> {
-  const { digest } = listed(uri, files, path);
+/** Reads a file of a directory once and compares its digest; returns its size. Throws as `readListed` does. */
+export async function verifyListed(stores: Stores, uri: string, files: FileList, path: string): Promise<number> {
+  const { digest, bytes } = listed(uri, files, path);
   const chunks = compared(stores.of(uri).stream(`${uri}/${path}`), digest, () => altered(uri, path));
   for await (const _ of chunks);
+  return bytes;
 }
 
 /** What is wrong with the files of a directory: the first that is absent or altered; undefined when it is whole. */

@@ -15,7 +15,7 @@ import {
 } from "../formats/safetensors.ts";
 import { safetensorsChunks, type TensorData } from "../formats/safetensorsWriter.ts";
 import type { StateRole } from "../graph/compiled.ts";
-import { DirectoryWriter, fileList, localListed, readManifest } from "../stores/directory.ts";
+import { DirectoryWriter, fileList, readManifest, verifyListed } from "../stores/directory.ts";
 import { MissingFileError } from "../stores/store.ts";
 import type { Stores } from "../stores/stores.ts";
 import type { Engine } from "./engine.ts";
@@ -214,8 +214,9 @@ class SavedFile {
   }
 
   static async open(stores: Stores, uri: string, files: z.infer<typeof fileList>, path: string): Promise<SavedFile> {
-    const { local, bytes } = await localListed(stores, uri, files, path);
-    const read = (start: number, end: number) => stores.of(local).read(local, { start, end });
+    // Not by a local copy: it may be larger than what a pod has room for.
+    const bytes = await verifyListed(stores, uri, files, path);
+    const read = (start: number, end: number) => stores.of(uri).read(`${uri}/${path}`, { start, end });
     return new SavedFile(read, (await readSafetensorsHeader(bytes, read)).tensors);
   }
 
