@@ -63,7 +63,7 @@ Executor::Executor(const ExecutorOptions& o)
       arena_(Mapping::anonymous(o.arenaBytes, "arena")),
       io_(Mapping::anonymous(o.ioBytes, "io")),
       weights_(static_cast<size_t>(o.weights)),
-      pool_(o.threads > 0 ? o.threads : grantedCores(), o.threadScratchBytes, o.sharedScratchBytes) {}
+      pool_(o.threads > 0 ? o.threads : grantedCores(), o.threadScratchBytes, o.sharedScratchBytes, o.poison) {}
 
 void Executor::bind(int32_t weight, WeightBytes bytes) {
   if (weight < 0 || weight >= limits_.weightCount) {

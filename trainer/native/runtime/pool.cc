@@ -1,5 +1,6 @@
 #include "pool.h"
 
+#include <cstring>
 #include <system_error>
 #include <utility>
 
@@ -12,19 +13,10 @@ namespace {
 constexpr int spins = 4000;  // about 40 µs
 constexpr uint32_t open = 1u << 31;
 
-uint8_t* grow(Mapping& scratch, int64_t bytes) {
-  if (scratch.bytes() < bytes) {
-    scratch = Mapping();
-    scratch = Mapping::anonymous(bytes, "scratch");
-  }
-  allow(scratch.data(), bytes);
-  forbid(scratch.data() + bytes, scratch.bytes() - bytes);
-  return scratch.data();
-}
-
 }  // namespace
 
-Pool::Pool(int threads, int64_t threadBytes, int64_t sharedBytes) : scratch_(static_cast<size_t>(threads) + 1) {
+Pool::Pool(int threads, int64_t threadBytes, int64_t sharedBytes, bool poison)
+    : poison_(poison), scratch_(static_cast<size_t>(threads) + 1) {
   for (int32_t thread = 0; thread < threads; ++thread) threadScratch(thread, threadBytes);
   sharedScratch(sharedBytes);
   try {
@@ -105,9 +97,20 @@ void Pool::work(int32_t thread) {
   }
 }
 
-uint8_t* Pool::threadScratch(int32_t thread, int64_t bytes) { return grow(scratch_[static_cast<size_t>(thread)], bytes); }
+uint8_t* Pool::handOut(Mapping& scratch, int64_t bytes) const {
+  if (scratch.bytes() < bytes) {
+    scratch = Mapping();
+    scratch = Mapping::anonymous(bytes, "scratch");
+  }
+  allow(scratch.data(), bytes);
+  forbid(scratch.data() + bytes, scratch.bytes() - bytes);
+  if (poison_ && bytes > 0) std::memset(scratch.data(), 0xff, static_cast<size_t>(bytes));
+  return scratch.data();
+}
 
-uint8_t* Pool::sharedScratch(int64_t bytes) { return grow(scratch_.back(), bytes); }
+uint8_t* Pool::threadScratch(int32_t thread, int64_t bytes) { return handOut(scratch_[static_cast<size_t>(thread)], bytes); }
+
+uint8_t* Pool::sharedScratch(int64_t bytes) { return handOut(scratch_.back(), bytes); }
 
 int64_t Pool::scratchBytes() const {
   int64_t bytes = 0;

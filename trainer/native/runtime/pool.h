@@ -21,7 +21,8 @@ namespace luthier {
 class Pool final : public Workers {
  public:
   // Scratch of `threadBytes` for each thread and `sharedBytes` for all is reserved; what needs more gets more.
-  explicit Pool(int threads, int64_t threadBytes = 0, int64_t sharedBytes = 0);
+  // With `poison` it is full of NaN whenever it is asked for.
+  explicit Pool(int threads, int64_t threadBytes = 0, int64_t sharedBytes = 0, bool poison = false);
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -33,6 +34,7 @@ class Pool final : public Workers {
   int64_t scratchBytes() const;
 
  private:
+  uint8_t* handOut(Mapping& scratch, int64_t bytes) const;
   void work(int32_t thread);
   void pull(int32_t thread);
   void end();
@@ -48,6 +50,7 @@ class Pool final : public Workers {
   std::atomic<bool> stopping_{false};
   std::mutex failureMutex_;
   std::exception_ptr failure_;  // the round's first
+  bool poison_;
   std::vector<Mapping> scratch_;  // one a thread, then the shared one
   std::vector<std::thread> threads_;
 };
