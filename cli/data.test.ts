@@ -76,9 +76,7 @@ test("the same as JSON; colours where they are asked for, and not with NO_COLOR"
 test("what is wrong is said: the command line, the files, the format", async (t) => {
   const directory = await workplace(t);
   const cases: [string[], number, RegExp][] = [
-    [["--model", "model"], 2, /FILE is missing/],
     [["train.json"], 2, /--model DIR is missing/],
-    [["train.json", "--model", "model", "--column", "question=q"], 2, /--column: the fields are messages, /],
     [["none.jsonl", "--model", "model"], 23, /there is no such file/],
     [
       ["train.json", "--model", "model", "--column", "prompt=instruction", "--column", "completion=x"],
