@@ -1,7 +1,8 @@
 /**
  * A proxy in front of the real API server that spoils what goes through it, by a plan (plans.ts): it ends its client at a
  * write, before the write went out or after it was done and before the client heard of it; it answers in the server's
- * place; or it touches the object that is about to be written, so that the real server finds the writer's view old.
+ * place; it touches the object that is about to be written, so that the real server finds the writer's view old; or it
+ * breaks a stream off, in the middle of a frame as it comes, or lets it fall silent.
  */
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -13,11 +14,14 @@ export type Fault =
   | { kind: "cut"; when: "before" | "after" }
   /** `done`: the request is carried out, and its answer is replaced. */
   | { kind: "answer"; status: number; done: boolean; retryAfterSeconds?: number }
-  | { kind: "touch" };
+  | { kind: "touch" }
+  /** Of a watch: after this time nothing more passes; `silent`: and the client is not told. */
+  | { kind: "tear"; afterMs: number; silent: boolean };
 
 export interface Asked {
   method: string;
   path: string;
+  watch: boolean;
   /** The same for the same write after a restart: times and versions in it do not count. */
   identity: string;
 }
@@ -65,21 +69,34 @@ async function spoil(fault: Fault | undefined, exchange: Exchange): Promise<void
     case undefined:
       return forward(exchange);
     case "cut":
-      return fault.when === "before" ? exchange.end() : forward(exchange, exchange.end);
+      return fault.when === "before" ? exchange.end() : forward(exchange, once(exchange.end));
     case "answer":
-      return fault.done ? forward(exchange, () => answer(exchange.response, fault)) : answer(exchange.response, fault);
+      return fault.done
+        ? forward(
+            exchange,
+            once(() => answer(exchange.response, fault)),
+          )
+        : answer(exchange.response, fault);
     case "touch":
       await touch(exchange);
       return forward(exchange);
+    case "tear":
+      return forward(exchange, torn(fault));
   }
 }
 
-const faultText = (fault: Fault) =>
-  fault.kind === "cut"
-    ? `cut ${fault.when}`
-    : fault.kind === "touch"
-      ? "touched before"
-      : `${fault.status}${fault.done ? " after" : " instead of"}`;
+function faultText(fault: Fault): string {
+  switch (fault.kind) {
+    case "cut":
+      return `cut ${fault.when}`;
+    case "touch":
+      return "touched before";
+    case "answer":
+      return `${fault.status}${fault.done ? " after" : " instead of"}`;
+    case "tear":
+      return fault.silent ? "silence of" : "end of";
+  }
+}
 
 function answer(response: ServerResponse, { status, retryAfterSeconds }: Fault & { kind: "answer" }): void {
   response.writeHead(status, retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) });
@@ -101,8 +118,9 @@ async function touch({ upstream, request }: Exchange): Promise<void> {
   });
 }
 
-function lineOf({ method = "", url = "" }: IncomingMessage): { method: string; path: string } {
-  return { method, path: url.split("?")[0] ?? "" };
+function lineOf({ method = "", url = "" }: IncomingMessage): Omit<Asked, "identity"> {
+  const [path = "", query] = url.split("?");
+  return { method, path, watch: new URLSearchParams(query).get("watch") === "true" };
 }
 
 async function upstreamOf(kubeconfig: string): Promise<Upstream> {
@@ -124,19 +142,34 @@ function identify({ method, url }: IncomingMessage, body: Buffer): string {
   return createHash("sha256").update(`${method} ${url}\n${text}`).digest("hex");
 }
 
-/** Hands the request on and its answer back; or calls `instead` once the request is carried out. */
-function forward({ upstream: { server, agent }, request, body, response }: Exchange, instead?: () => void): void {
+/** What becomes of an answer on its way to the client. */
+type Deliver = (answer: IncomingMessage, response: ServerResponse) => void;
+
+const whole: Deliver = (answer, response) => {
+  response.writeHead(answer.statusCode ?? 502, answer.headers);
+  answer.pipe(response);
+  // A watch: its first bytes are the headers, which would wait for more.
+  response.flushHeaders();
+};
+
+/** The answer is kept back; `then`, once the request is carried out. */
+const once =
+  (then: () => void): Deliver =>
+  (answer) => {
+    answer.resume().on("end", then);
+  };
+
+const torn =
+  ({ afterMs, silent }: Fault & { kind: "tear" }): Deliver =>
+  (answer, response) => {
+    whole(answer, response);
+    setTimeout(() => (silent ? answer.unpipe(response).resume() : response.destroy()), afterMs);
+  };
+
+function forward({ upstream: { server, agent }, request, body, response }: Exchange, deliver = whole): void {
   const { host: _, authorization: __, ...headers } = request.headers;
-  const onward = send(new URL(request.url ?? "/", server), { agent, method: request.method, headers }, (answer) => {
-    if (instead) {
-      answer.resume().on("end", instead);
-      return;
-    }
-    response.writeHead(answer.statusCode ?? 502, answer.headers);
-    answer.pipe(response);
-    // A watch: its first bytes are the headers, which would wait for more.
-    response.flushHeaders();
-  });
+  const options = { agent, method: request.method, headers };
+  const onward = send(new URL(request.url ?? "/", server), options, (answer) => deliver(answer, response));
   onward.on("error", () => response.destroy());
   response.on("close", () => onward.destroy());
   onward.end(body);

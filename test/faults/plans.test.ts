@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Asked, Fault, Plan } from "./faultProxy.ts";
-import { contend, cutWrites, throttle } from "./plans.ts";
+import { contend, cutWrites, tearWatches, throttle } from "./plans.ts";
 
-const write = (identity: string): Asked => ({ method: "PATCH", path: "/apis/luthier.dev/v1alpha1/x", identity });
-const read: Asked = { method: "GET", path: "/x", identity: "x" };
+const write = (identity: string): Asked => ({
+  method: "PATCH",
+  path: "/apis/luthier.dev/v1alpha1/x",
+  watch: false,
+  identity,
+});
+const read: Asked = { method: "GET", path: "/x", watch: false, identity: "x" };
 const cuts = (plan: Plan, identity: string, times = 4) =>
   Array.from({ length: times }, () => plan(write(identity))).map((fault) => fault?.kind === "cut" && fault.when);
 
@@ -40,4 +45,14 @@ test("contention is for writes to what can be in conflict", () => {
   assert.deepEqual(plan(write("a")), { kind: "touch" });
   assert.equal(plan({ ...write("a"), method: "POST" }), undefined);
   assert.equal(plan({ ...write("a"), path: "/apis/coordination.k8s.io/v1/x" }), undefined);
+});
+
+test("watches are torn and nothing else is; of those that fall silent there are few", () => {
+  const plan = tearWatches({ seed: 1, silent: true });
+  assert.equal(plan(read), undefined);
+  const faults = Array.from({ length: 8 }, () => plan({ ...read, watch: true }));
+  assert.deepEqual(
+    faults.map((fault) => fault?.kind === "tear" && fault.silent),
+    [true, true, true, true, true, false, false, false],
+  );
 });

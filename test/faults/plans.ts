@@ -42,6 +42,17 @@ export function contend({ seed, share }: { seed: number; share: number }): Plan 
   };
 }
 
+/** Every watch is broken off within a few seconds; `silent`: some fall silent instead, and nobody says so. */
+export function tearWatches({ seed, silent }: { seed: number; silent: boolean }): Plan {
+  let count = 0;
+  return ({ watch }) => {
+    if (!watch) return undefined;
+    const chance = uniform(`${seed} ${count++}`);
+    // Silence costs a minute and a half each: the first watch of each kind at most.
+    return { kind: "tear", afterMs: Math.floor(chance * 5_000), silent: silent && count <= 5 };
+  };
+}
+
 /** Uniform in [0, 1), always the same for the same words. */
 function uniform(words: string): number {
   return createHash("sha256").update(words).digest().readUInt32BE(0) / 2 ** 32;

@@ -17,7 +17,8 @@ const usage = {
   details: [
     "  training   kills and resumes a training by random schedules; every one must give the same adapter to the bit",
     "  operator   one life of a FineTuneJob each: the operator ended before and after every write; every API request",
-    "             throttled with a chance of 1, 10 and 30 %; every second write preceded by another writer's",
+    "             throttled with a chance of 1, 10 and 30 %; every watch torn, or silent; every second write preceded",
+    "             by another writer's",
     "  load       many FineTuneJobs at once on nodes that kwok plays; then what the operator does when all is settled",
   ],
   options: {

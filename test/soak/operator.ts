@@ -3,7 +3,7 @@ import type { Stage } from "../../cli/ui/stages.ts";
 import { Bench } from "../e2e/bench.ts";
 import type { Plan } from "../faults/faultProxy.ts";
 import { lead } from "../faults/life.ts";
-import { contend, cutWrites, throttle } from "../faults/plans.ts";
+import { contend, cutWrites, tearWatches, throttle } from "../faults/plans.ts";
 
 /** Throttled requests are waited for: a life at 30 % takes a multiple of a healthy one's time. */
 const patienceSeconds = 3_600;
@@ -28,6 +28,8 @@ const troubles: readonly Trouble[] = [
     plan: (seed) => cutWrites({ seed, share: 1 }),
   },
   ...[1, 10, 30].map(throttled),
+  { name: "torn", title: "every watch broken off within 5 s", plan: (seed) => tearWatches({ seed, silent: false }) },
+  { name: "silent", title: "the first watches fall silent", plan: (seed) => tearWatches({ seed, silent: true }) },
   { name: "contended", title: "half of the writes after another's", plan: (seed) => contend({ seed, share: 0.5 }) },
 ];
 
