@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -314,11 +314,15 @@ describe("reading", () => {
 
 test("credentials that expire in the middle are read again: what was written goes on", async () => {
   const secretsRoot = path.join(directory, "rotating");
-  mkdirSync(path.join(secretsRoot, "s3"), { recursive: true });
+  // As the kubelet does it: a new directory, and a link that is swapped.
   const set = (key: string) => {
+    const version = path.join(secretsRoot, "s3", `..${key}`);
+    mkdirSync(version, { recursive: true });
     for (const [name, value] of Object.entries({ ...account, AWS_ACCESS_KEY_ID: key })) {
-      writeFileSync(path.join(secretsRoot, "s3", name), value);
+      writeFileSync(path.join(version, name), value);
     }
+    symlinkSync(version, path.join(secretsRoot, "s3", "..new"));
+    renameSync(path.join(secretsRoot, "s3", "..new"), path.join(secretsRoot, "s3", "..data"));
   };
   set("old");
   const rotating = place({ secretsRoot });

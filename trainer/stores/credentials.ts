@@ -3,7 +3,7 @@
  * rotated, or the environment's. They are read when they are needed and again when they are refused; they are in no
  * message and in no log.
  */
-import { readFile } from "node:fs/promises";
+import { readFile, realpath } from "node:fs/promises";
 import path from "node:path";
 import { secretKeys } from "../contract/locations.ts";
 
@@ -37,16 +37,20 @@ export class CredentialSource {
   }
 
   async #read(): Promise<Credentials> {
-    const found = await Promise.all(names.map(async (name) => [name, await this.#value(name)] as const));
+    const directory = this.#directory && (await currentOf(this.#directory));
+    const found = await Promise.all(names.map(async (name) => [name, await valueOfKey(name, directory)] as const));
     return new Map(found.flatMap(([name, value]) => (value ? [[name, value] as const] : [])));
   }
+}
 
-  async #value(name: string): Promise<string | undefined> {
-    if (this.#directory === undefined) return process.env[name]?.trim();
-    // A key that a Secret does not have is a file that is not there.
-    return await readFile(path.join(this.#directory, name), "utf8").then(
-      (text) => text.trim(),
-      () => undefined,
-    );
-  }
+/** The kubelet swaps a whole directory: keys of two rotations are never mixed. */
+const currentOf = (directory: string) => realpath(path.join(directory, "..data")).catch(() => directory);
+
+async function valueOfKey(name: string, directory: string | undefined): Promise<string | undefined> {
+  if (directory === undefined) return process.env[name]?.trim();
+  // A key that a Secret does not have is a file that is not there.
+  return await readFile(path.join(directory, name), "utf8").then(
+    (text) => text.trim(),
+    () => undefined,
+  );
 }

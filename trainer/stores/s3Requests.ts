@@ -35,6 +35,9 @@ export interface S3Options {
 /** SHA-256 of nothing. */
 const emptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
+/** Times that a refused request is sent again because something changed. */
+const mostMendings = 3;
+
 const firstByte = { range: "bytes=0-0" };
 
 /** Refusals that newer credentials or another moment mend. */
@@ -80,11 +83,11 @@ export class S3Requests {
   }
 
   async #send(request: S3Request, expected: readonly number[]): Promise<Answer> {
-    for (let renewed = false; ; renewed = true) {
+    for (let mended = 0; ; mended++) {
       const answer = await exchange(await this.#signed(request), this.patience);
       if (expected.includes(answer.status)) return answer;
       const error = errorOf(Buffer.from(await bytesOf(answer)).toString("utf8"));
-      if (!renewed && (await this.#mended(answer))) continue;
+      if (mended < mostMendings && (await this.#mended(answer))) continue;
       // An answer to HEAD has no words.
       if (request.method === "HEAD") return await this.#send({ ...request, method: "GET", headers: firstByte }, []);
       throw this.#refusal(request, answer.status, error);
