@@ -112,6 +112,48 @@ export function lifeTests(bench: () => Bench): void {
     });
   });
 
+  describe("one run that is replaced, made to fail, and whose namespace is deleted", () => {
+    const other = { ...long, learningRate: "2e-2" };
+    let team: Team;
+    let first: string | undefined;
+
+    test("settings edited while it trains, then back: the run of before goes on", async () => {
+      team = await bench().namespace("changed");
+      await team.apply(manifest("job", { training: long }));
+      first = (await team.untilTraining("job")).status?.currentRunRef?.name;
+      await team.apply(manifest("job", { training: other }));
+      await team.untilRun(first, "Stopped");
+      await team.apply(manifest("job", { training: long }));
+      const back = ({ status }: FineTuneJob) => status?.currentRunRef?.name === first && status?.state === "Training";
+      await team.until("job", "training as before", back);
+    });
+
+    test("a failed run is not tried again by itself", async () => {
+      await team.apply(manifest("job", { training: long, activeDeadlineSeconds: 1 }));
+      await team.until("job", "observed", ({ metadata, status }) => status?.observedGeneration === metadata.generation);
+      await team.kubectl("delete", "jobs", "-l", `luthier.dev/finetunerun=${first}`);
+      const said = await team.untilStalled("job");
+      assert.deepEqual([said.reason, /delete FineTuneRun/.test(said.message)], ["DeadlineExceeded", true]);
+      await team.apply(manifest("job", { training: long }));
+      await team.until("job", "observed", ({ metadata, status }) => status?.observedGeneration === metadata.generation);
+      assert.equal((await team.untilStalled("job")).reason, "DeadlineExceeded");
+    });
+
+    test("deleted, it goes on from its checkpoint, to the same bytes", async () => {
+      await team.kubectl("delete", "finetunerun", first ?? "");
+      await team.untilReady("job");
+      const run = (await team.runs()).find(({ metadata }) => metadata.name === first);
+      assert.ok((run?.status?.results?.resumes ?? 0) >= 1);
+      assert.equal(await digest(team), undisturbed);
+    });
+
+    test("a namespace that is deleted with a training in it goes", async () => {
+      await team.apply(manifest("job", { training: other }));
+      await team.untilTraining("job");
+      await bench().cluster.kubectl(["delete", "namespace", "changed", "--wait", "--timeout=170s"]);
+    });
+  });
+
   describe("edits", () => {
     let team: Team;
     let first: FineTuneJob;
@@ -150,6 +192,14 @@ export function lifeTests(bench: () => Bench): void {
       await team.until("job", "the first Adapter's", (job) => promoted(job) === promoted(first));
       await team.untilReady("job");
       assert.equal(team.created("jobs"), jobs);
+    });
+
+    test("a look at inputs that did not move trains nothing", async () => {
+      const before = [team.created("finetuneruns"), team.created("adapters")];
+      await team.kubectl("annotate", "finetunejob", "job", "luthier.dev/requested-at=today");
+      await team.until("job", "looked at", ({ status }) => status?.handledRequest === "today");
+      await team.untilReady("job");
+      assert.deepEqual([team.created("finetuneruns"), team.created("adapters")], before);
     });
 
     test("another FineTuneJob that wants the same gets an Adapter of its own on the same bytes", async () => {

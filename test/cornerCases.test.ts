@@ -1,0 +1,47 @@
+/** docs/corner-cases.md names a test for each case, and each test that it names is there. */
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+import { readSource, root } from "./imports.ts";
+
+interface Row {
+  name: string;
+  answer: string;
+  tests: string;
+}
+
+const rows: Row[] = readSource("docs/corner-cases.md")
+  .split("\n")
+  .filter((line) => /^\| (?!Case +\||-)/.test(line))
+  .map((line) => {
+    const [name = "", answer = "", tests = ""] = line
+      .slice(2, -2)
+      .split(" | ")
+      .map((cell) => cell.trim());
+    return { name, answer, tests };
+  });
+
+/** `file`: "test", "test"; `file`: "test" */
+function namedTests({ tests }: Row): { file: string; name: string }[] {
+  return tests.split("; `").flatMap((part) => {
+    const [, file = "", names = ""] = /^`?([^`]+)`: (.*)$/.exec(part) ?? [];
+    return [...names.matchAll(/"([^"]+)"/g)].map(([, name = ""]) => ({ file, name }));
+  });
+}
+
+test("the page of corner cases has its rows", () => assert.ok(rows.length > 40));
+
+for (const row of rows) {
+  test(`corner case: ${row.name}`, () => {
+    const named = namedTests(row);
+    if (named.length === 0) {
+      assert.match(row.answer, /^Not yet reachable: /);
+      assert.equal(row.tests, "–");
+    }
+    for (const { file, name } of named) {
+      assert.ok(existsSync(path.join(root, file)), `${file} is there`);
+      assert.ok(readSource(file).includes(`"${name}"`), `${file} has no test "${name}"`);
+    }
+  });
+}
