@@ -1,7 +1,7 @@
-/** Every example of docs/examples is planned and trained, cut to two steps on a model that is small enough for a test. */
+/** The examples of the methods are planned, trained and exported, cut to two steps on a model that is small enough for a test. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -46,14 +46,8 @@ function shortened(text: string): string {
   return job.toString();
 }
 
-const examples = globSync("docs/examples/*.yaml", { cwd: root }).sort();
-
-test("there is an example of each method and of a quantised base", () => {
-  assert.deepEqual(
-    examples.map((file) => path.basename(file)),
-    ["full.yaml", "lora.yaml", "qlora.yaml"],
-  );
-});
+/** One of each method, and of a quantised base; demo/manifests.test.ts reads all that there are. */
+const examples = ["full", "lora", "qlora"].map((name) => `docs/examples/${name}.yaml`);
 
 for (const example of examples) {
   test(`${example} is planned, trained and exported`, async (t) => {
