@@ -55,6 +55,20 @@ describe("Adapter", () => {
     assert.ok(stalled(wrong)?.message.includes(old.metadata.name));
   });
 
+  test("a choice that names no Adapter lets go of a training under way, and keeps what is known of one that is over", () => {
+    const spec = aSpec({ promotion: { adapterRef: { name: "none" } } });
+    const refAfter = (adapterName?: string) => {
+      const world = withRun(({ run }) => ({ currentRun: { ...run!, status: { state: "Training" } } }));
+      const currentRunRef = { ...world.job.status!.currentRunRef!, ...(adapterName && { adapterName }) };
+      const job = { ...world.job, spec, status: { ...world.job.status, currentRunRef } };
+      const decision = decide({ ...world, job, wanted: { ...world.wanted, spec } } as World);
+      assert.equal(stalled(decision)?.reason, "AdapterNotFound");
+      return decision.status.currentRunRef;
+    };
+    assert.equal(refAfter(), undefined);
+    assert.equal(refAfter("bot-1")?.adapterName, "bot-1");
+  });
+
   test("data that moved are trained on: an Adapter of the same settings on older data is not enough", () => {
     const before = aPinnedJob();
     const adapter = anAdapter(before, succeeded(aRun(before)), { promotedAt: "2026-01-01T00:00:00Z" });

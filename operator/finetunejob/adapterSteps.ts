@@ -18,8 +18,14 @@ export const pinnedAdapter: Step = (world) => {
   if (adapter) return settle(world, adapter);
   const names = world.adapters.map(({ metadata }) => metadata.name).sort();
   const message = `spec.promotion.adapterRef: this FineTuneJob has no Adapter ${chosen}. It has: ${names.join(", ") || "none"}.`;
-  return say(world, "Stalled", "Failed", "AdapterNotFound", message);
+  return say(world, "Stalled", "Failed", "AdapterNotFound", message, { status: withoutTraining(world) });
 };
+
+/** A training under way stops when no job names its run; a run that has an Adapter is over, and says what was deleted. */
+function withoutTraining({ job }: Readable): FineTuneJobStatus {
+  const { currentRunRef, progress, ...rest } = job.status ?? {};
+  return currentRunRef?.adapterName === undefined ? rest : { ...rest, currentRunRef, ...(progress && { progress }) };
+}
 
 /** A promoted Adapter that a person deleted stays deleted, and no other takes its place. */
 export const adapterDeleted: Step = (world) => {
