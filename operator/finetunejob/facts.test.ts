@@ -23,7 +23,7 @@ describe("what is known of the settings", () => {
   test("follows the road", () => {
     assert.deepEqual(statuses(pinned()), ["True", "True", "Unknown"]);
     assert.deepEqual(statuses(pinned({ plan: aPlan(false) })), ["True", "False", "Unknown"]);
-    assert.deepEqual(statuses(withRun(({ run }) => ({ run: succeeded(run!) }))), ["True", "Unknown", "True"]);
+    assert.deepEqual(statuses(withRun(({ run }) => ({ run: succeeded(run!) }))), ["True", "True", "True"]);
     assert.deepEqual(statuses(withRun(({ run }) => ({ run: failed(run!) }))), ["True", "Unknown", "False"]);
   });
 

@@ -62,7 +62,7 @@ export const road: readonly DeclaredStep<Step>[] = [
   },
   {
     name: "doesNotFit",
-    when: "the planner says that the run does not fit, or gives no answer",
+    when: "the planner says that the run does not fit, or gives no answer, and no Job of it runs or succeeded",
     outcomes: [
       stalled("DoesNotFit", "DoesNotFit"),
       stalled("Failed", "PlanFailed"),

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { prepareKey, specHash } from "../../trainer/contract/hashes.ts";
 import { trainingPart } from "../api/settings.ts";
-import { aPinnedJob, aRun, aSpec, failed } from "../testing/builders.ts";
+import { aPinnedJob, aRun, aSpec, failed, succeeded } from "../testing/builders.ts";
 import { actions, aPlan, conditionOf, pinned, ready, stalled, withRun } from "../testing/worlds.ts";
 import { decide } from "./decide.ts";
 import type { World } from "./world.ts";
@@ -14,6 +14,42 @@ describe("fit", () => {
     assert.match(stalled(decision)?.message ?? "", /maxSequenceLength: 256/);
     assert.equal(conditionOf(decision, "Fits")?.status, "False");
   });
+
+  const record = { number: 1, jobName: "run-1", startedAt: "2026-01-02T03:00:00Z" };
+  const edited = [
+    {
+      name: "is waited for while it runs",
+      status: { state: "Training", attempts: [{ ...record, jobUID: "u" }] },
+      done: false,
+      state: "Pending",
+      does: [],
+    },
+    {
+      name: "becomes an Adapter when it is done",
+      status: { state: "Succeeded", attempts: [{ ...record, jobUID: "u", endedAt: "2026-01-02T03:03:00Z" }] },
+      done: true,
+      state: "Exporting",
+      does: ["applyAdapter", "promote"],
+    },
+    {
+      name: "that has no Job does not fit",
+      status: { attempts: [record] },
+      done: false,
+      state: "DoesNotFit",
+      does: [],
+    },
+  ];
+  for (const { name, status, done, state, does } of edited) {
+    test(`a run whose limit was lowered below its need ${name}`, () => {
+      const world = withRun(({ run }) => {
+        const so = { ...run!, status };
+        return { run: done ? succeeded(so) : so, plan: aPlan(false) };
+      });
+      const decision = decide(world);
+      assert.deepEqual([decision.status.state, actions(decision)], [state, does]);
+      assert.equal(conditionOf(decision, "Fits")?.status, "False");
+    });
+  }
 
   test("settings that cannot be planned stall with the planner's words", () => {
     const decision = decide(pinned({ plan: { kind: "failed", message: "no linear layer is named q_prj" } }));

@@ -3,6 +3,7 @@ import { findCondition } from "../api/conditions.ts";
 import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
 import type { FineTuneRun } from "../api/kinds.ts";
 import { annotations } from "../api/names.ts";
+import { currentAttempt } from "../finetunerun/attempts.ts";
 import { sentence } from "../jobs/sentence.ts";
 import { adapterName, adapterOf, artifactRoot, executionOf, fineTuneRun, nextRevision } from "./children.ts";
 import { fitMessage } from "./fit.ts";
@@ -15,6 +16,7 @@ import type { Action, Decision, Plan } from "./world.ts";
 export const doesNotFit: Step = (world) => {
   const { plan } = world;
   if (plan === undefined) throw new Error("pinned inputs without a plan");
+  if (isProven(world)) return undefined;
   if (plan.kind === "failed") return planFailed(world, plan);
   if (plan.plan.fits) return undefined;
   return {
@@ -23,6 +25,12 @@ export const doesNotFit: Step = (world) => {
     requeueAfterMs: world.wanted.spec.placement.resources?.limits?.memory === undefined ? 300_000 : undefined,
   };
 };
+
+/** What was trained, or is being trained, fits: a limit that was edited meanwhile counts for the next attempt. */
+function isProven({ run, runHash }: Readable): boolean {
+  if (run === undefined || run.spec.runHash !== runHash) return false;
+  return succeeded(run, "True") || currentAttempt(run.status)?.jobUID !== undefined;
+}
 
 /** Refused settings stay refused; a planner that broke is asked again. */
 function planFailed(world: Readable, { message, retryAfterMs }: Plan & { kind: "failed" }): Decision {
@@ -82,7 +90,7 @@ export const runSucceeded: Step = (world) => {
   }
   if (existing || world.adapterNameTaken) return nameConflict(world, `Adapter ${name}`);
   const status = {
-    ...mirrorProgress(job.status ?? {}, run),
+    ...mirrorProgress(withPlan(world), run),
     currentRunRef: { name: run.metadata.name, uid: run.metadata.uid ?? "", adapterName: name },
     promotedAdapterRef: { name },
   };
@@ -119,7 +127,7 @@ function wayOut(reason: string, run: string): string {
 export const runGoesOn: Step = (world) => {
   const { job, run } = world;
   if (run === undefined) return undefined;
-  const status = mirrorProgress(job.status ?? {}, run);
+  const status = mirrorProgress(withPlan(world), run);
   const actions = placementUpdate(world, run);
   const { state = "Pending", conditions } = run.status ?? {};
   const ready = findCondition(conditions, "Ready");
