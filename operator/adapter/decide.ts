@@ -26,8 +26,11 @@ const exporting: Step = (world, exports) => {
 };
 
 const exported: Step = (world, exports) => {
+  const { runName } = world.adapter.spec.provenance;
   const message =
-    exports.length === 0 ? "The adapter is in the store." : `${exports.length} exports are written and verified.`;
+    exports.length === 0
+      ? `It was written to the store by ${runName}; nothing has read it since.`
+      : `${exports.length} exports are written and verified.`;
   return say(world, "Ready", "Ready", "Exported", message, exports);
 };
 
