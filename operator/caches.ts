@@ -38,6 +38,18 @@ export function newCaches(): Caches {
   };
 }
 
+/** Names of the FineTuneJobs that want this run now. */
+export function wantedBy({ fineTuneJobs }: Pick<Caches, "fineTuneJobs">, { metadata: run }: FineTuneRun): string[] {
+  return fineTuneJobs
+    .byIndex("run", `${run.namespace}/${run.name}`)
+    .filter(
+      ({ metadata, spec, status }) =>
+        metadata.deletionTimestamp === undefined && spec.suspend !== true && status?.currentRunRef?.uid === run.uid,
+    )
+    .map(({ metadata }) => metadata.name)
+    .sort();
+}
+
 /** One reflector a cache. Without a namespace all of them are watched. */
 export function newReflectors(caches: Caches, client: Client, namespace: string | undefined, log: Logger) {
   const labelSelector = `${labels.managedBy}=${managedBy}`;

@@ -126,5 +126,8 @@ test("an edited entry is another export", () => {
 test("an Adapter without exports is ready, and nobody claims to have read it", () => {
   const { status } = decide({ ...aWorld({ kind: "Absent" }), exports: [] });
   assert.equal(ready({ status })?.status, "True");
-  assert.match(ready({ status })?.message ?? "", /^It was written to the store by run-[0-9a-f]{16}; nothing has read it/);
+  assert.match(
+    ready({ status })?.message ?? "",
+    /^It was written to the store by run-[0-9a-f]{16}; nothing has read it/,
+  );
 });

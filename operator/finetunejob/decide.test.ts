@@ -19,6 +19,8 @@ test("a job is suspended when nothing of it runs any more, and says what keeps i
   const preparing = (kind: "Deleting" | "Absent") =>
     decide(aWorld(aJob(spec), { prepare: { job: undefined, state: { kind } } })).status.state;
   assert.deepEqual([preparing("Deleting"), preparing("Absent")], ["Suspending", "Suspended"]);
+  const reading = decide(aWorld(aJob(spec), { prepare: { job: undefined, state: { kind: "Deleting" } } }));
+  assert.match(ready(reading)?.message ?? "", /^Stopping the Job that reads the inputs; it writes no checkpoint/);
   const words = "Node a does not answer.";
   const conditions = [
     { type: "Ready", status: "False" as const, reason: "Stopping", message: words, lastTransitionTime: "x" },
@@ -26,6 +28,21 @@ test("a job is suspended when nothing of it runs any more, and says what keeps i
   const world = withRun(({ run }) => ({ currentRun: { ...run!, status: { state: "Stopping", conditions } } }));
   const wanted = { ...world.wanted, spec } as World["wanted"];
   assert.equal(ready(decide({ ...world, wanted }))?.message, words);
+});
+
+test("a job is suspended though its run goes on for others, and says for whom", () => {
+  const spec = aSpec({ suspend: true });
+  for (const { state, runWantedBy, is, says } of [
+    { state: "Training", runWantedBy: ["twin"], is: "Suspended", says: /^FineTuneRun run-\w+ goes on for twin\./ },
+    { state: "Training", runWantedBy: [], is: "Suspending", says: /^Writing a checkpoint/ },
+    { state: "Stopped", runWantedBy: [], is: "Suspended", says: /^Set spec\.suspend to false to go on/ },
+    { state: "Succeeded", runWantedBy: ["twin"], is: "Suspended", says: /^Set spec\.suspend to false to go on/ },
+  ]) {
+    const world = withRun(({ run }) => ({ currentRun: { ...run!, status: { state } }, runWantedBy }));
+    const decision = decide({ ...world, wanted: { ...world.wanted, spec } as World["wanted"] });
+    assert.equal(decision.status.state, is);
+    assert.match(ready(decision)?.message ?? "", says);
+  }
 });
 
 test("a spec that cannot be read stalls with its field", () => {

@@ -4,7 +4,7 @@ import { fineTuneJobSpec } from "../api/fineTuneJob.ts";
 import { type Adapter, adapters, type FineTuneJob, type FineTuneRun, fineTuneRuns } from "../api/kinds.ts";
 import { labels } from "../api/names.ts";
 import { trainingPart } from "../api/settings.ts";
-import type { Caches } from "../caches.ts";
+import { type Caches, wantedBy } from "../caches.ts";
 import { observeJob } from "../jobs/observe.ts";
 import { jobState } from "../jobs/outcome.ts";
 import { nodes } from "../jobs/resources.ts";
@@ -36,6 +36,7 @@ export async function gather(gatherer: Gatherer, job: FineTuneJob): Promise<Worl
     trainerImage,
     adapters: await adaptersOf(gatherer, job),
     currentRun,
+    runWantedBy: currentRun ? wantedBy(gatherer.caches, currentRun).filter((name) => name !== job.metadata.name) : [],
     prepare: undefined,
     stalePrepares: [],
     plan: undefined,

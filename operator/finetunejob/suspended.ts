@@ -7,24 +7,37 @@ import { mirrorProgress } from "./status.ts";
 
 /** A person wants the resources back. What is trained already stays as it is. */
 export const suspended: Step = (world) => {
-  const { wanted, prepare, currentRun, job } = world;
+  const { wanted, prepare, currentRun, job, runWantedBy } = world;
   if (wanted.spec.suspend !== true) return undefined;
   const status = mirrorProgress(job.status ?? {}, currentRun);
   const actions =
     prepare?.job && isActive(prepare.state.kind) ? [{ kind: "deleteJob" as const, job: prepare.job }] : [];
-  if (actions.length > 0 || prepare?.state.kind === "Deleting" || isStopping(currentRun)) {
-    const message = stoppingWords(currentRun) ?? "Writing a checkpoint and giving the resources back.";
+  const shared = isLiving(currentRun) && runWantedBy.length > 0;
+  const stopping = isLiving(currentRun) && !shared;
+  if (actions.length > 0 || prepare?.state.kind === "Deleting" || stopping) {
+    const message = stopping ? stoppingWords(currentRun) : (deletingWords(prepare) ?? prepareStops);
     return say(world, "Reconciling", "Suspending", "Suspending", message, { status, actions });
   }
-  const message = "Set spec.suspend to false to go on from the last checkpoint.";
+  const message = shared
+    ? `FineTuneRun ${currentRun?.metadata.name} goes on for ${runWantedBy.join(", ")}. Set spec.suspend to false to share it again.`
+    : "Set spec.suspend to false to go on from the last checkpoint.";
   return say(world, "Waiting", "Suspended", "Suspended", message, { status });
 };
 
 const isActive = (kind: ObservedJob["state"]["kind"]) => kind === "Running" || kind === "Pending";
 
-const isStopping = (run: FineTuneRun | undefined) =>
+/** A run that has not ended and is not known to stand still. */
+const isLiving = (run: FineTuneRun | undefined) =>
   !["Stopped", "Succeeded", "Failed"].includes(run?.status?.state ?? "Stopped");
 
 /** The run knows what keeps its Job from ending. */
 const stoppingWords = (run: FineTuneRun | undefined) =>
-  run?.status?.state === "Stopping" ? findCondition(run.status.conditions, "Ready")?.message : undefined;
+  (run?.status?.state === "Stopping" ? findCondition(run.status.conditions, "Ready")?.message : undefined) ??
+  "Writing a checkpoint and giving the resources back.";
+
+/** What keeps a prepare Job from ending. */
+const deletingWords = (prepare: ObservedJob | undefined) =>
+  prepare?.state.kind === "Deleting" ? prepare.state.waiting?.message : undefined;
+
+const prepareStops =
+  "Stopping the Job that reads the inputs; it writes no checkpoint, and another reads them when spec.suspend is false.";

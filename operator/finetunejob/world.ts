@@ -29,6 +29,8 @@ export interface World {
   adapters: readonly Adapter[];
   /** The run that status.currentRunRef names, if it is still that one. */
   currentRun: FineTuneRun | undefined;
+  /** Names of the other FineTuneJobs that want the current run now. */
+  runWantedBy: readonly string[];
   /** The prepare Job of the wanted inputs; read only while they are not pinned. */
   prepare: ObservedJob | undefined;
   /** Prepare Jobs of other inputs that still run. */

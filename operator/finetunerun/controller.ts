@@ -4,7 +4,7 @@
  */
 
 import { type FineTuneRun, fineTuneJobs, fineTuneRuns } from "../api/kinds.ts";
-import type { Caches } from "../caches.ts";
+import { type Caches, wantedBy } from "../caches.ts";
 import { createJobOf } from "../jobs/create.ts";
 import { observeJob, readProgress } from "../jobs/observe.ts";
 import { progressDueInMs } from "../jobs/progress.ts";
@@ -48,20 +48,13 @@ export class FineTuneRunReconciler {
       record,
       ...(await observeJob({ client: this.#client, clock: this.#clock, ...this.#caches }, run, record.jobName)),
     };
-    return { run, now, wantedBy: this.#wantedBy(run), attempt, progress: await this.#progress(run, attempt, now) };
-  }
-
-  #wantedBy(run: FineTuneRun): string[] {
-    return this.#caches.fineTuneJobs
-      .byIndex("run", `${run.metadata.namespace}/${run.metadata.name}`)
-      .filter(
-        ({ metadata, spec, status }) =>
-          metadata.deletionTimestamp === undefined &&
-          spec.suspend !== true &&
-          status?.currentRunRef?.uid === run.metadata.uid,
-      )
-      .map(({ metadata }) => metadata.name)
-      .sort();
+    return {
+      run,
+      now,
+      wantedBy: wantedBy(this.#caches, run),
+      attempt,
+      progress: await this.#progress(run, attempt, now),
+    };
   }
 
   /** Asks the pod's log: while it trains as seldom as its numbers may be written, and once more at its end. */

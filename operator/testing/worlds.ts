@@ -19,6 +19,7 @@ export function aWorld(job: FineTuneJob = aJob(), change: Partial<World> = {}): 
     trainerImage: image,
     adapters: [],
     currentRun: undefined,
+    runWantedBy: [],
     prepare: undefined,
     stalePrepares: [],
     plan: undefined,
