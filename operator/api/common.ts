@@ -126,7 +126,7 @@ export const lostReports = z
   .meta({ description: "UIDs of Jobs that completed and whose report could not be read." });
 
 export const progress = z.object({
-  phase: text(32),
+  phase: text(32).optional(),
   steps: text(40).optional().meta({ description: "Optimiser steps done and to do." }),
   loss: figure.optional(),
   evalLoss: figure.optional(),

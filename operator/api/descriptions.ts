@@ -100,7 +100,7 @@ export const descriptions: Readonly<Record<string, string>> = {
   "currentRunRef.uid": "Its uid: a run of the same name that is made anew is another.",
   "promotedAdapterRef.name": "Its name.",
   progress: "How far the training is, at most twice a minute.",
-  phase: "What the trainer is doing.",
+  phase: "What the trainer is doing; only while it trains, as speed and time of completion.",
   loss: "Training loss in nats a token.",
   evalLoss: "Validation loss in nats a token.",
   tokensPerSecond: "Tokens through the model a second.",

@@ -47,8 +47,9 @@ export const prepare: Step = (world) => {
       return say(world, "Reconciling", "Preparing", "ResolvingInputs", words, { status: running });
     }
     case "Pending": {
-      const queued = needsAttention(state.reason);
-      const reason = queued ? state.reason : "ResolvingInputs";
+      const held = state.reason === "Queued";
+      const queued = held || needsAttention(state.reason);
+      const reason = held ? "HelperSuspended" : queued ? state.reason : "ResolvingInputs";
       return {
         ...say(world, "Reconciling", queued ? "Queued" : "Preparing", reason, state.message, { status: running }),
         requeueAfterMs: state.lookAgainInMs,

@@ -16,7 +16,7 @@ import {
   prepareFigures,
   succeeded,
 } from "../testing/builders.ts";
-import { roadTests } from "../testing/declared.ts";
+import { restTests, roadTests } from "../testing/declared.ts";
 import { aPlan, aWorld, pinned, withRun } from "../testing/worlds.ts";
 import { decideBy } from "./decide.ts";
 import { road } from "./road.ts";
@@ -93,6 +93,7 @@ const worlds: Record<string, World[]> = {
   prepare: [
     preparing({ kind: "Absent" }),
     preparing(jobState(aBatchJob(), [aPod({ unschedulable: "no room" })])),
+    preparing({ kind: "Pending", reason: "Queued", message: "The Job is suspended by a queue." }),
     preparing(pinsFound),
     preparing(complete("cut")),
     preparing({ kind: "Foreign" }),
@@ -116,3 +117,9 @@ const worlds: Record<string, World[]> = {
 };
 
 roadTests(road, worlds, (world) => decideBy(world as Readable));
+
+restTests(worlds, (world, progress) => {
+  const running = (run: World["run"]) => run && { ...run, status: { ...run.status, progress } };
+  const job = { ...world.job, status: { ...world.job.status, progress } };
+  return decideBy({ ...world, job, run: running(world.run), currentRun: running(world.currentRun) } as Readable);
+});

@@ -52,6 +52,7 @@ export const road: readonly DeclaredStep<Step>[] = [
     when: "the inputs are not pinned: a prepare Job reads, digests and stages them",
     outcomes: [
       reconciling("Preparing", "ResolvingInputs"),
+      reconciling("Queued", "HelperSuspended"),
       reconciling("Queued", "* the pod's"),
       reconciling("Planning", "InputsResolved"),
       reconciling("Preparing", "ReportLost"),

@@ -1,6 +1,7 @@
 /** How the steps of a decision speak: a status with its conditions, and what to do. Pure. */
 import { type ConditionUpdate, updateConditions, type Verdict, verdict } from "../api/conditions.ts";
 import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
+import { atRest } from "../jobs/progress.ts";
 import { facts, withoutStalePlan } from "./facts.ts";
 import type { Action, Decision, Wanted, World } from "./world.ts";
 
@@ -35,6 +36,7 @@ export function say(
       ...status,
       ...(generation === undefined ? {} : { observedGeneration: generation }),
       state,
+      ...(status.progress && state !== "Training" ? { progress: atRest(status.progress) } : {}),
       conditions: updateConditions(job.status?.conditions, [...known, ...said], { generation, now }),
     },
     actions: saying.actions ?? [],

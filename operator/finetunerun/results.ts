@@ -34,13 +34,11 @@ export function resultsOf(figures: TrainFigures): Results {
 
 /** What the columns show when all is done. */
 export function finalProgress(results: Results, now: Date): ProgressStatus {
-  const { steps, loss, evalLoss, tokensPerSecond } = results;
+  const { steps, loss, evalLoss } = results;
   return {
-    phase: "Done",
     steps: `${steps}/${steps}`,
     loss,
     ...(evalLoss === undefined ? {} : { evalLoss }),
-    tokensPerSecond,
     updatedAt: timestamp(now),
   };
 }

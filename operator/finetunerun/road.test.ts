@@ -1,7 +1,7 @@
 import type { FineTuneRunStatus } from "../api/fineTuneRun.ts";
 import { jobState } from "../jobs/outcome.ts";
 import { aBatchJob, anEnvelope, aPinnedJob, aPod, aRun, aSpec, now, trainFigures } from "../testing/builders.ts";
-import { roadTests } from "../testing/declared.ts";
+import { restTests, roadTests } from "../testing/declared.ts";
 import { decideBy, road } from "./decide.ts";
 import type { CurrentAttempt, World } from "./world.ts";
 
@@ -58,4 +58,8 @@ roadTests(
   road.filter(({ name }) => name !== "finished"),
   worlds,
   decideBy,
+);
+
+restTests(worlds, (world, progress) =>
+  decideBy({ ...world, run: { ...world.run, status: { ...world.run.status, progress } } }),
 );

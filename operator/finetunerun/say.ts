@@ -1,6 +1,7 @@
 /** How the steps of a FineTuneRun's decision speak: a status with its conditions. Pure. */
 import { type ConditionUpdate, updateConditions, type Verdict, verdict } from "../api/conditions.ts";
 import type { FineTuneRunStatus } from "../api/fineTuneRun.ts";
+import { atRest } from "../jobs/progress.ts";
 import { type AttemptEnd, endAttempt } from "./attempts.ts";
 import type { Decision, World } from "./world.ts";
 
@@ -36,6 +37,7 @@ export function say(
       ...status,
       ...(generation === undefined ? {} : { observedGeneration: generation }),
       state,
+      ...(status.progress && state !== "Training" ? { progress: atRest(status.progress) } : {}),
       conditions: updateConditions(run.status?.conditions, updates, { generation, now }),
     },
     actions: [],

@@ -135,7 +135,7 @@ export const running: Step = (world) => {
   if (attempt?.state.kind !== "Running") return undefined;
   const status = withAttempt(run.status ?? {}, { jobUID: attempt.job?.metadata.uid });
   const { progress } = status;
-  const message = progress ? phaseText(progress.phase) : "The training pod is running.";
+  const message = progress?.phase ? phaseText(progress.phase) : "The training pod is running.";
   return {
     ...say(world, "Reconciling", "Training", "Training", message, status),
     requeueAfterMs: lookAgainInMs(progress, now),

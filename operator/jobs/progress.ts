@@ -35,6 +35,11 @@ export function progressStatus(progress: Progress, previous: ProgressStatus | un
   };
 }
 
+/** What stays true when nothing trains: how far it came, and the losses there. */
+export function atRest({ phase: _, tokensPerSecond: __, estimatedCompletionTime: ___, ...rest }: ProgressStatus) {
+  return rest;
+}
+
 /** Milliseconds until moving numbers may be written again; 0 when they may now. */
 export function progressDueInMs(previous: ProgressStatus | undefined, now: Date): number {
   if (previous === undefined) return 0;

@@ -1,7 +1,7 @@
 /** Holds decisions to what their steps declare: a step says only what it declares, and each declared outcome is reached. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Condition } from "../api/common.ts";
+import type { Condition, ProgressStatus } from "../api/common.ts";
 import { findCondition, type Verdict } from "../api/conditions.ts";
 import type { DeclaredStep, Outcome } from "../api/outcome.ts";
 
@@ -43,6 +43,33 @@ export function roadTests<World>(
         return text(outcomeOf(by, decision));
       });
       assert.deepEqual([...new Set(reached)].sort(), step.outcomes.map(text).sort());
+    });
+  }
+}
+
+const moving = {
+  ...{ phase: "Training", steps: "5/60", loss: "1.5", tokensPerSecond: "100" },
+  estimatedCompletionTime: "2026-01-02T04:00:00Z",
+  updatedAt: "2026-01-02T03:04:00Z",
+};
+
+/** Phase, speed and time of completion are told while a training goes on, and by nothing else. */
+export function restTests<World>(
+  worlds: Readonly<Record<string, readonly World[]>>,
+  decideBy: (
+    world: World,
+    progress: ProgressStatus,
+  ) => { decision: { status: { state?: string | undefined; progress?: ProgressStatus | undefined } } },
+): void {
+  for (const [name, those] of Object.entries(worlds)) {
+    test(`${name} tells phase, speed and time of completion only in state Training`, () => {
+      for (const world of those) {
+        const { state, progress } = decideBy(world, moving).decision.status;
+        const { phase, tokensPerSecond, estimatedCompletionTime, steps } = progress ?? {};
+        const told = [phase, tokensPerSecond, estimatedCompletionTime].filter((one) => one !== undefined).length;
+        assert.equal(told, state === "Training" ? 3 : 0, state);
+        assert.equal(steps === undefined, progress === undefined);
+      }
     });
   }
 }
