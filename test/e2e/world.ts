@@ -4,7 +4,7 @@ import path from "node:path";
 import { describe, test } from "node:test";
 import { USER_ID } from "../../images/base.ts";
 import { provideDirectory } from "../cluster/volume.ts";
-import { type Bench, condition, manifest, type Team } from "./bench.ts";
+import { type Bench, condition, long, manifest, type Team } from "./bench.ts";
 
 const placement = { gpusPerNode: 0, resources: { limits: { memory: "1Gi" } } };
 const short = { maxSteps: 2, batchTokens: 512 };
@@ -80,10 +80,33 @@ export function worldTests(bench: () => Bench): void {
       await untilSays(team, "imageless", manifest("imageless", { training: short, adapter }), says);
     });
   });
+
+  test("a node that does not answer is named; when it answers again, the training is seen again", async () => {
+    await team.apply(manifest("silent", { training: { ...long, maxSteps: 100_000 } }));
+    await team.untilTraining("silent");
+    await signal(bench(), "kubelet", "STOP");
+    try {
+      await untilSaid(team, "silent", /Node \S+ does not answer.*kubectl delete node/);
+    } finally {
+      await signal(bench(), "kubelet", "CONT");
+    }
+    await team.untilTraining("silent");
+    await team.kubectl("delete", "finetunejob", "silent");
+  });
+}
+
+/** A signal to every process of that name on the node. */
+function signal({ cluster }: Bench, name: string, what: "STOP" | "CONT"): Promise<string> {
+  const each = `for p in /proc/[0-9]*; do [ "$(cat $p/comm 2>/dev/null)" != ${name} ] || kill -${what} "\${p#/proc/}"; done`;
+  return cluster.onNode("sh", "-c", each);
 }
 
 async function untilSays(team: Team, name: string, job: object, says: RegExp): Promise<void> {
   await team.apply(job);
+  await untilSaid(team, name, says);
+}
+
+async function untilSaid(team: Team, name: string, says: RegExp): Promise<void> {
   const found = await team.until(name, `saying ${says}`, (one) => says.test(condition(one, "Ready")?.message ?? ""));
   // It is waited for: nothing has failed.
   assert.equal(condition(found, "Stalled"), undefined);
