@@ -73,6 +73,8 @@ export function controllers(paths: Paths): Component[] {
         "--leader-elect=false",
         "--bind-address=127.0.0.1",
         "--use-service-account-credentials=true",
+        // A node that stops to answer is known sooner than after the usual 50 s.
+        "--node-monitor-grace-period=30s",
         `--service-account-private-key-file=${certificate("service-account.key")}`,
         `--root-ca-file=${certificate("ca.crt")}`,
         `--flex-volume-plugin-dir=${path.join(paths.state, "volume-plugins")}`,

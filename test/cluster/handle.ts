@@ -5,7 +5,7 @@ import { run } from "../../tools/setup/command.ts";
 import { CONTAINERD_SOCKET, directAddresses } from "./components.ts";
 import type { Snapshotter } from "./configuration.ts";
 import { type Network, NODE_NAME, type Paths } from "./layout.ts";
-import { runInside, type Sandbox } from "./sandbox.ts";
+import { runInside, type Sandbox, signalInside } from "./sandbox.ts";
 
 export interface Cluster {
   readonly name: string;
@@ -29,6 +29,9 @@ export interface Cluster {
   loadImage(archive: string): Promise<void>;
   /** Runs a command among the node's processes and mounts; resolves with stdout, rejects with CommandError. */
   onNode(command: string, ...args: readonly string[]): Promise<string>;
+  /** Stops a component of the cluster where it stands (SIGSTOP), or lets it go on. */
+  pause(component: string): void;
+  resume(component: string): void;
   stop(): Promise<void>;
 }
 
@@ -68,6 +71,8 @@ export function clusterAt(
       await containerdClient(sandbox, "--namespace", "k8s.io", ...unpack);
     },
     onNode: async (command, ...args) => (await runInside(sandbox, command, args)).stdout,
+    pause: (component) => signalInside(sandbox, path.resolve(programs, component), "SIGSTOP"),
+    resume: (component) => signalInside(sandbox, path.resolve(programs, component), "SIGCONT"),
     stop,
   };
 }

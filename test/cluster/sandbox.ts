@@ -113,6 +113,19 @@ export function spawnInside(
   child.unref();
 }
 
+/**
+ * A signal to a program that spawnInside started. nsenter waits for it outside, stops when it stops, and lets it go on when
+ * it goes on itself: one that stays stopped would keep the sandbox from ending, so both are told to go on.
+ */
+export function signalInside(sandbox: Sandbox, program: string, signal: "SIGSTOP" | "SIGCONT"): void {
+  const started = ["nsenter", ...entry(sandbox), program].join("\0");
+  const processes = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  const outside = processes.find((pid) => readProc(`/proc/${pid}/cmdline`).startsWith(`${started}\0`));
+  const inside = processes.find((pid) => /^PPid:\s+(\d+)$/m.exec(readProc(`/proc/${pid}/status`))?.[1] === outside);
+  if (outside === undefined || inside === undefined) throw new Error(`${program} does not run in this sandbox`);
+  for (const pid of signal === "SIGCONT" ? [outside, inside] : [inside]) process.kill(Number(pid), signal);
+}
+
 function entry(sandbox: Sandbox): string[] {
   return ["--target", String(sandbox.pid), "--mount", "--net", "--pid", "--root", "--"];
 }

@@ -10,7 +10,7 @@ import { quickstartTests } from "./quickstart.ts";
 import { refusalTests } from "./refusals.ts";
 import { roadTests } from "./road.ts";
 import { storeTests } from "./stores.ts";
-import { worldTests } from "./world.ts";
+import { silentNodeTests, worldTests } from "./world.ts";
 
 let bench: Bench | undefined;
 const started = () => {
@@ -23,10 +23,14 @@ before(async () => {
 });
 after(() => bench?.stop());
 
-describe("the quickstart", () => quickstartTests(started));
+// Side by side: the one computes, the others mostly wait, and none touches the operator.
+describe("in namespaces of their own", { concurrency: 3 }, () => {
+  describe("the quickstart", () => quickstartTests(started));
+  describe("wrong input", () => refusalTests(started));
+  describe("a wrong state of the world", () => worldTests(started));
+});
 describe("the road", () => roadTests(started));
 describe("remote stores", () => storeTests(started));
-describe("wrong input", () => refusalTests(started));
-describe("a wrong state of the world", () => worldTests(started));
+describe("a silent node", () => silentNodeTests(started));
 describe("a disturbed life", () => lifeTests(started));
 describe("the chart", () => chartTests(started));

@@ -80,25 +80,23 @@ export function worldTests(bench: () => Bench): void {
       await untilSays(team, "imageless", manifest("imageless", { training: short, adapter }), says);
     });
   });
+}
 
+/** Apart from the rest: while its node is silent, nothing else goes on either. */
+export function silentNodeTests(bench: () => Bench): void {
   test("a node that does not answer is named; when it answers again, the training is seen again", async () => {
+    const team = await bench().namespace("silent");
     await team.apply(manifest("silent", { training: { ...long, maxSteps: 100_000 } }));
     await team.untilTraining("silent");
-    await signal(bench(), "kubelet", "STOP");
+    bench().cluster.pause("kubelet");
     try {
       await untilSaid(team, "silent", /Node \S+ does not answer.*kubectl delete node/);
     } finally {
-      await signal(bench(), "kubelet", "CONT");
+      bench().cluster.resume("kubelet");
     }
     await team.untilTraining("silent");
     await team.kubectl("delete", "finetunejob", "silent");
   });
-}
-
-/** A signal to every process of that name on the node. */
-function signal({ cluster }: Bench, name: string, what: "STOP" | "CONT"): Promise<string> {
-  const each = `for p in /proc/[0-9]*; do [ "$(cat $p/comm 2>/dev/null)" != ${name} ] || kill -${what} "\${p#/proc/}"; done`;
-  return cluster.onNode("sh", "-c", each);
 }
 
 async function untilSays(team: Team, name: string, job: object, says: RegExp): Promise<void> {
