@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { CompileSpec } from "../graph/compiled.ts";
 import { aligned } from "../graph/tensor.ts";
 import { randoms, relativeError } from "../graph/testing.ts";
+import { levelsHere } from "../native/testing.ts";
 import { compile } from "./compile.ts";
 import { aSpec, batchOf, type Example, type RunOptions, TestRun, tinyLora } from "./testing.ts";
 
@@ -130,6 +131,61 @@ test("every mixture of stored type and precision trains, on the cpu as on the re
     }
   }
 });
+
+const lengths: readonly Example[] = [5, 31, 1, 17, 6].map((length, id) => ({
+  id,
+  tokens: Array.from({ length }, (_, position) => (7 * id + 5 * position + 3) % 29),
+}));
+
+/** The loss of every trained token, by example. */
+async function lossesOf(changes: Partial<CompileSpec>, batches: readonly (readonly Example[])[]) {
+  const spec = aSpec({ rowTokens: 64, ...changes });
+  const run = new TestRun(compile(spec), { backend: "cpu" });
+  const losses = new Map<number, readonly number[]>();
+  await run.run({ stage: "begin" });
+  await run.run({ stage: "derive" });
+  const key = { stage: "micro", trainedRows: run.compiled.trainedRowBuckets.at(-1) ?? 0 } as const;
+  for (const batch of batches) {
+    const { nll } = await run.run(key, batchOf(batch, spec.rowTokens * spec.microRows, weight));
+    let at = 0;
+    for (const { id, tokens } of batch) {
+      losses.set(id, [...nll!.slice(at, at + tokens.length - 1)]);
+      at += tokens.length - 1;
+    }
+  }
+  run.close();
+  return [...losses].sort(([a], [b]) => a - b);
+}
+
+for (const level of levelsHere()) {
+  test(`${level}: a token's loss is the same to the bit, whatever its example is packed with, and where`, async () => {
+    process.env.LUTHIER_ISA = level;
+    const bases = [
+      { dense: "F32", linear: "F32", doubleQuantization: false },
+      { dense: "BF16", linear: "BF16", doubleQuantization: false },
+      { dense: "BF16", linear: "NF4", doubleQuantization: true },
+    ] as const;
+    for (const storage of bases) {
+      const changes = { storage, method: lora, precision: storage.dense };
+      const packed = await lossesOf(changes, [lengths]);
+      assert(packed.flatMap(([, nll]) => nll).every((loss) => loss > 0));
+      for (const [how, other] of [
+        [
+          "alone",
+          await lossesOf(
+            changes,
+            lengths.map((example) => [example]),
+          ),
+        ],
+        ["in another order", await lossesOf(changes, [[...lengths].reverse()])],
+        ["in a larger micro-batch", await lossesOf({ ...changes, microRows: 3 }, [[...lengths].reverse()])],
+      ] as const) {
+        assert.deepEqual(other, packed, `${storage.linear}, ${how}`);
+      }
+    }
+    delete process.env.LUTHIER_ISA;
+  });
+}
 
 test("on the cpu neither threads nor recomputing nor poison change a bit", async () => {
   for (const method of [{ kind: "full" } as const, lora]) {
