@@ -22,7 +22,7 @@ function luthier(...args: string[]) {
 test("the overview names every command and every exit code", () => {
   const { status, stdout } = luthier("--help");
   assert.equal(status, 0);
-  for (const word of ["run", "plan", "chat", "watch", "export", "gc"])
+  for (const word of ["run", "plan", "data", "chat", "watch", "export", "gc"])
     assert.match(stdout, new RegExp(`^ {2}${word} +\\S`, "m"));
   for (const code of [0, 1, 2, 10, 20, 21, 22, 23, 24]) assert.match(stdout, new RegExp(`^ {2}${code} +\\S`, "m"));
 });
@@ -31,7 +31,7 @@ test("--version says which one this is", () => {
   assert.match(luthier("--version").stdout, /^luthier \d+\.\d+\.\d+\n$/);
 });
 
-for (const command of ["run", "plan", "chat", "watch", "export", "gc"]) {
+for (const command of ["run", "plan", "data", "chat", "watch", "export", "gc"]) {
   test(`luthier ${command} --help says how to use it`, () => {
     const { status, stdout } = luthier(command, "--help");
     assert.equal(status, 0);

@@ -161,7 +161,7 @@ function nextSteps({ kubeconfig, programs }: Cluster, adapter: string): string[]
       : []),
     `  ${kubectl} --kubeconfig ${file} get finetunejobs,finetuneruns,adapters`,
     `  ${kubectl} --kubeconfig ${file} describe finetunejob spam-or-ham`,
-    `  npx luthier chat --adapter ${adapter} --kubeconfig ${file}`,
+    `  npx --no-install luthier chat --adapter ${adapter} --kubeconfig ${file}`,
     `Stop it (this removes ${shortPath(demo.clusterState)} too, and with it the adapter and the merged model: copy what you want to keep):`,
     "  npm run demo:down",
   ];

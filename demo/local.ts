@@ -32,5 +32,5 @@ export async function localDemo(session: Session): Promise<void> {
   );
   write(`\n${talk.join("\n")}\n`);
   const here = (directory: string) => path.relative(process.cwd(), directory);
-  write(`\nTalk to it:\n  npx luthier chat ${here(adapter)} --base ${here(demo.baseModel)}\n`);
+  write(`\nTalk to it:\n  npx --no-install luthier chat ${here(adapter)} --base ${here(demo.baseModel)}\n`);
 }
