@@ -23,11 +23,14 @@ before(async () => {
 });
 after(() => bench?.stop());
 
+/** Tests in a part come one after the other, also in parts that run side by side. */
+const inOrder = { concurrency: 1 };
+
 // Side by side: the one computes, the others mostly wait, and none touches the operator.
 describe("in namespaces of their own", { concurrency: 3 }, () => {
-  describe("the quickstart", () => quickstartTests(started));
-  describe("wrong input", () => refusalTests(started));
-  describe("a wrong state of the world", () => worldTests(started));
+  describe("the quickstart", inOrder, () => quickstartTests(started));
+  describe("wrong input", inOrder, () => refusalTests(started));
+  describe("a wrong state of the world", inOrder, () => worldTests(started));
 });
 describe("the road", () => roadTests(started));
 describe("remote stores", () => storeTests(started));
