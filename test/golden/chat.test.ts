@@ -11,11 +11,14 @@ import { codecOf } from "../../trainer/data/codec.ts";
 import { type Codec, type Encoded, encodeExample, type TrainOn } from "../../trainer/data/encode.ts";
 import { type Example, type Message, RowError } from "../../trainer/data/example.ts";
 import { readExample } from "../../trainer/data/rows.ts";
+import { parseStrictly } from "../../trainer/data/strictJson.ts";
 import { Tokenizer } from "../../trainer/data/tokenizer.ts";
 import { tinyTokenizerJson } from "../../trainer/testing/tinyModel.ts";
 
 const read = (name: string) => readFileSync(fileURLToPath(new URL(name, import.meta.url)), "utf8");
 const json = <T>(name: string, schema: z.ZodType<T>): T => schema.parse(JSON.parse(read(`data/chat/${name}`)));
+
+const families = ["chatml", "llama3", "qwen2.5", "qwen3", "mistral-v3", "mistral-nemo", "gemma"];
 
 const answer = z.strictObject({ index: z.number(), prompt: z.string(), answer: z.string() });
 const rendered = z.strictObject({ conversation: z.string(), whole: z.string(), answers: z.array(answer) });
@@ -29,7 +32,10 @@ const familyFile = z.object({
 
 type Answer = z.infer<typeof answer>;
 
-const rows = json("conversations.json", z.array(z.looseObject({ name: z.string() })));
+/** Rows as they are read from a file of data: floats stay floats. */
+const rows = z
+  .array(z.looseObject({ name: z.string() }))
+  .parse(parseStrictly(read("data/chat/conversations.json"), "conversations"));
 const conversationOf = (name: string) => {
   const example = readExample(
     rows.find((row) => row.name === name),
@@ -65,7 +71,7 @@ function stretches({ tokens, trained }: Encoded, codec: Codec): { prompt: string
   return found;
 }
 
-for (const name of ["chatml", "llama3", "qwen2.5", "qwen3", "mistral", "gemma"]) {
+for (const name of families) {
   const { special, end, tokens, cases } = json(`${name}.json`, familyFile);
   const codec = codecOfFamily(name, tokens, special);
   const eos = codec.tokenizer.special.eosToken;
@@ -81,7 +87,11 @@ for (const name of ["chatml", "llama3", "qwen2.5", "qwen3", "mistral", "gemma"])
     test("of random conversations every answer is learnt once, in its own context, and nothing else is", () => {
       const random = generator(23);
       for (let round = 0; round < 60; round++) {
-        const example = randomConversation(random, name !== "gemma" && name !== "chatml");
+        const example = randomConversation(random, {
+          tools: name !== "gemma" && name !== "chatml",
+          // Nemo's own template writes the system message while it asks, and leaves it out once there is an answer.
+          system: name !== "mistral-nemo",
+        });
         const definition = example.messages.flatMap(({ role }, index) => {
           if (role !== "assistant") return [];
           const prompt = codec.template!.render({ messages: example.messages.slice(0, index) }, true);
@@ -128,7 +138,7 @@ for (const name of ["chatml", "llama3", "qwen2.5", "qwen3", "mistral", "gemma"])
 /** A conversation of one to five turns, now and then with a system message, thoughts, or a call and its result. */
 function randomConversation(
   random: (limit: number) => number,
-  withTools: boolean,
+  may: { tools: boolean; system: boolean },
 ): Extract<Example, { kind: "messages" }> {
   const pieces = [
     "yes",
@@ -146,10 +156,10 @@ function randomConversation(
     "model",
   ];
   const words = () => Array.from({ length: 1 + random(6) }, () => pieces[random(pieces.length)]).join("");
-  const messages: Message[] = random(3) === 0 ? [{ role: "system", content: words() }] : [];
+  const messages: Message[] = may.system && random(3) === 0 ? [{ role: "system", content: words() }] : [];
   for (let turns = 1 + random(5); turns > 0; turns--) {
     messages.push({ role: "user", content: words() });
-    if (withTools && random(3) === 0) {
+    if (may.tools && random(3) === 0) {
       const call = { id: "abcdefgh1", type: "function", function: { name: "f", arguments: { x: words() } } } as const;
       messages.push({ role: "assistant", content: "", tool_calls: [call] });
       messages.push({ role: "tool", content: words(), tool_call_id: "abcdefgh1" });

@@ -1,4 +1,10 @@
-"""The families whose formats templates/ holds, and conversations that are hard to render the same everywhere."""
+"""The families whose templates templates/ holds, and conversations that are hard to render the same everywhere."""
+
+MISTRAL = {
+    "special": {"bos_token": "<s>", "eos_token": "</s>"},
+    "end": "</s>",
+    "tokens": ["<s>", "</s>", "[INST]", "[/INST]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]", "[TOOL_CALLS]", "[TOOL_RESULTS]", "[/TOOL_RESULTS]"],
+}
 
 FAMILIES = {
     "chatml": {"special": {"eos_token": "<|im_end|>"}, "end": "<|im_end|>", "tokens": ["<|im_start|>", "<|im_end|>"]},
@@ -9,11 +15,8 @@ FAMILIES = {
     },
     "qwen2.5": {"special": {"eos_token": "<|im_end|>"}, "end": "<|im_end|>", "tokens": ["<|im_start|>", "<|im_end|>"]},
     "qwen3": {"special": {"eos_token": "<|im_end|>"}, "end": "<|im_end|>", "tokens": ["<|im_start|>", "<|im_end|>"]},
-    "mistral": {
-        "special": {"bos_token": "<s>", "eos_token": "</s>"},
-        "end": "</s>",
-        "tokens": ["<s>", "</s>", "[INST]", "[/INST]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]", "[TOOL_CALLS]", "[TOOL_RESULTS]", "[/TOOL_RESULTS]"],
-    },
+    "mistral-nemo": MISTRAL,
+    "mistral-v3": MISTRAL,
     "gemma": {
         "special": {"bos_token": "<bos>", "eos_token": "<eos>"},
         "end": "<end_of_turn>",
@@ -72,6 +75,10 @@ CONVERSATIONS = [
     {"name": "braces", "messages": [user("{{ messages }} {% raw %}"), answer("{# no #} \\n </s> [INST]")]},
     {"name": "marks in a text", "messages": [user("say <think>"), answer("<think>\nhm\n</think>\n\nwell"), user("and?"), answer("so")]},
     {"name": "same question twice", "messages": [system("s"), user("again"), answer("a"), user("again"), answer("b")]},
+    {"name": "two questions in a row", "messages": [user("1?"), user("2?"), answer("two")]},
+    {"name": "two answers in a row", "messages": [user("1?"), answer("one"), answer("and more"), user("2?"), answer("two")]},
+    {"name": "system in the middle", "messages": [system("Count."), user("1?"), answer("one"), system("Now in French."), user("2?"), answer("deux")]},
+    {"name": "begins with an answer", "messages": [answer("Hello!"), user("1?"), answer("one")]},
     {"name": "empty answer", "messages": [user("1?"), answer(""), user("2?"), answer("two")]},
     {
         "name": "thoughts",
@@ -124,4 +131,31 @@ CONVERSATIONS = [
             answer("Fog, then sun.", reasoning_content="Both are known."),
         ],
     },
+    {
+        "name": "results that read like numbers",
+        "tools": [CLOCK],
+        "messages": [
+            user("Time?"),
+            {"role": "assistant", "content": "", "tool_calls": [call("abcdefgh1", "clock", {"zone": None, "small": 1e-7, "whole": 2.0})]},
+            result("abcdefgh1", "42"),
+            answer("42."),
+            user("And now?"),
+            {"role": "assistant", "content": "", "tool_calls": [call("abcdefgh2", "clock", {})]},
+            result("abcdefgh2", "1.50"),
+            answer("1.5."),
+        ],
+    },
+    {
+        "name": "an answer and a call together, over two questions",
+        "tools": [WEATHER],
+        "messages": [
+            user("Weather?"),
+            {"role": "assistant", "content": "  I look. ", "tool_calls": [call("abcdefgh1", "weather", {"place": "Ulm"})]},
+            result("abcdefgh1", "fog\n"),
+            answer("<think>fog</think>Fog."),
+            user("<tool_response>no tool</tool_response>"),
+            answer("Indeed.", reasoning_content=""),
+        ],
+    },
+    {"name": "a call without an id", "tools": [CLOCK], "messages": [user("Time?"), {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "function": {"name": "clock", "arguments": {}}}]}]},
 ]

@@ -7,8 +7,8 @@
 import { Environment, parse, tokenize } from "@huggingface/jinja";
 import { z } from "zod";
 import { invalid, messageOf } from "../failure.ts";
-import { type Conversation, RowError } from "./example.ts";
-import { PythonInterpreter } from "./jinja.ts";
+import { type Conversation, type Message, RowError } from "./example.ts";
+import { PythonInterpreter, runtimeValue } from "./jinja.ts";
 import { TimeLimitError, withinTime } from "./timeLimit.ts";
 import type { SpecialTokens } from "./tokenizer.ts";
 import { tooSlow } from "./tooSlow.ts";
@@ -98,7 +98,8 @@ export class ChatTemplate {
     }
     try {
       this.#program = withinTime(maxRenderTime, () =>
-        parse(tokenize(text, { lstrip_blocks: true, trim_blocks: true })),
+        // Lines end as Jinja has them, whatever machine the file was written on.
+        parse(tokenize(text.replace(/\r\n?/g, "\n"), { lstrip_blocks: true, trim_blocks: true })),
       );
     } catch (error) {
       throw invalid("TemplateInvalid", `the chat template cannot be parsed: ${messageOf(error)}`);
@@ -110,7 +111,7 @@ export class ChatTemplate {
   render({ messages, tools }: Conversation, prompt: boolean): string {
     const inputs = {
       ...this.#special,
-      messages,
+      messages: messages.map(withThinking),
       tools: tools ?? null,
       documents: null,
       add_generation_prompt: prompt,
@@ -128,10 +129,16 @@ export class ChatTemplate {
 
   #run(inputs: Readonly<Record<string, unknown>>): string {
     const scope = new Environment(this.#globals);
-    for (const [name, value] of Object.entries(inputs)) scope.set(name, value);
+    for (const [name, value] of Object.entries(inputs)) scope.setVariable(name, runtimeValue(value));
     const result = new PythonInterpreter(scope).run(this.#program);
     return String(result.value);
   }
+}
+
+/** Templates of gpt-oss know what was thought by another name. */
+function withThinking(message: Message): object {
+  const { reasoning_content: thinking } = message;
+  return thinking === undefined ? message : { thinking, ...message };
 }
 
 /** A token that the tokenizer does not have is not defined, as in transformers. */

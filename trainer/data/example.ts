@@ -4,9 +4,25 @@
  */
 import { createHash } from "node:crypto";
 
-export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
+export type JsonValue = null | boolean | number | JsonFloat | string | readonly JsonValue[] | JsonObject;
 export interface JsonObject {
   readonly [key: string]: JsonValue;
+}
+
+/**
+ * A number that is written as a float and has no fraction, as 2.0. Python keeps it apart from the integer, and so templates
+ * write it as it stood.
+ */
+export class JsonFloat {
+  readonly value: number;
+
+  constructor(value: number) {
+    this.value = value;
+  }
+
+  toJSON(): number {
+    return this.value;
+  }
 }
 
 /** An answer that asks for tools to be called; `arguments` as an object, which is what chat templates expect. */

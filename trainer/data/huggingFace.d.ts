@@ -12,14 +12,18 @@ declare module "@huggingface/jinja" {
   ): readonly object[];
   export function parse(tokens: readonly object[]): Program;
   export interface RuntimeValue {
+    /** StringValue, IntegerValue, FloatValue, BooleanValue, NullValue, UndefinedValue, ArrayValue, ObjectValue, …. */
+    readonly type: string;
     /** A string, a number, a boolean, null, undefined, a Map or a list of runtime values, or a function. */
-    readonly value: unknown;
+    value: unknown;
   }
   export class Environment {
     /** What it does not have is looked for in its parent. */
     constructor(parent?: Environment);
     /** Gives the value as the language has it. Throws when the name has a value here. */
     set(name: string, value: unknown): RuntimeValue;
+    /** Gives a name another value. */
+    setVariable(name: string, value: RuntimeValue): RuntimeValue;
   }
   export interface Node {
     readonly type: string;
@@ -38,10 +42,25 @@ declare module "@huggingface/jinja" {
     };
     readonly args: readonly Node[];
   }
+  export interface Member extends Node {
+    readonly object: Node;
+    readonly property: Node & { readonly value?: unknown };
+  }
+  /** A name, or a call of one with arguments. */
+  export interface Filter extends Node {
+    readonly value?: string;
+    readonly callee?: Node & { readonly value?: string };
+    readonly args?: readonly Node[];
+  }
   export class Interpreter {
     constructor(environment: Environment);
     run(program: Program): RuntimeValue;
     evaluate(node: Node, scope: Environment): RuntimeValue;
+    evaluateBlock(statements: readonly Node[], scope: Environment): RuntimeValue;
+    evaluateMemberExpression(node: Member, scope: Environment): RuntimeValue;
+    applyFilter(operand: RuntimeValue, node: Filter, scope: Environment): RuntimeValue;
+    /** Those that have no name, and those that have one. */
+    evaluateArguments(args: readonly Node[], scope: Environment): [RuntimeValue[], Map<string, RuntimeValue>];
     evaluateBinaryExpression(node: Operation, scope: Environment): RuntimeValue;
     evaluateCallExpression(node: Call, scope: Environment): RuntimeValue;
   }

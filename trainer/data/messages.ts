@@ -3,7 +3,7 @@
  * allows and a text model cannot be trained on (pictures, sound, the older function calls) is refused by name. Pure.
  */
 import { z } from "zod";
-import { type JsonObject, type JsonValue, type Message, RowError, type ToolCall } from "./example.ts";
+import { JsonFloat, type JsonObject, type JsonValue, type Message, RowError, type ToolCall } from "./example.ts";
 import { parseStrictly } from "./strictJson.ts";
 
 const longText = z.string().max(16_777_216);
@@ -20,9 +20,14 @@ const message = z.object({
   content: z.union([longText, z.array(z.looseObject({ type: z.string() })).max(64)]).nullish(),
   name: shortText.nullish(),
   reasoning_content: longText.nullish(),
+  thinking: longText.nullish(),
+  reasoning: longText.nullish(),
   tool_calls: z.array(call).max(256).nullish(),
   tool_call_id: shortText.nullish(),
-  weight: z.union([z.literal(0), z.literal(1)]).nullish(),
+  weight: z.preprocess(
+    (value) => (value instanceof JsonFloat ? value.value : value),
+    z.union([z.literal(0), z.literal(1)]).nullish(),
+  ),
   function_call: z.null({ error: "is of an older form: write tool_calls" }).optional(),
   refusal: z.null({ error: "is not an answer to train on" }).optional(),
   audio: z.null({ error: "cannot be trained on: text alone can" }).optional(),
@@ -48,7 +53,9 @@ function issueOf(error: z.ZodError, at: string): string {
 }
 
 function messageOf(given: Given, at: string): Message {
-  const { role, name, reasoning_content, tool_call_id } = given;
+  const { role, name, tool_call_id } = given;
+  // One thing by the names that it has had, in transformers' order.
+  const reasoning = given.reasoning_content ?? given.thinking ?? given.reasoning;
   const calls = (given.tool_calls ?? []).map((one, index) => callOf(one, `${at}.tool_calls.${index}`));
   if (calls.length > 0 && role !== "assistant") throw new RowError(`${at}.tool_calls: only an answer calls tools`);
   return {
@@ -56,7 +63,7 @@ function messageOf(given: Given, at: string): Message {
     role: role === "developer" ? "system" : role,
     content: contentOf(given, calls.length > 0, at),
     ...(typeof name === "string" && { name }),
-    ...(typeof reasoning_content === "string" && { reasoning_content }),
+    ...(typeof reasoning === "string" && { reasoning_content: reasoning }),
     ...(calls.length > 0 && { tool_calls: calls }),
     ...(typeof tool_call_id === "string" && { tool_call_id }),
   };
@@ -107,7 +114,7 @@ export function toolsOf(given: unknown): JsonObject[] {
 }
 
 function objectOf(value: unknown, at: string): JsonObject {
-  if (typeof value !== "object" || value === null || Array.isArray(value))
+  if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof JsonFloat)
     throw new RowError(`${at}: must be an object`);
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, jsonOf(member, at)]));
 }
@@ -115,6 +122,7 @@ function objectOf(value: unknown, at: string): JsonObject {
 /** Depth is bounded by who parsed the row. An integer beyond 2⁵³ would be written into the example as another one. */
 function jsonOf(value: unknown, at: string): JsonValue {
   if (value === null || typeof value === "string" || typeof value === "boolean") return value;
+  if (value instanceof JsonFloat) return value;
   if (typeof value === "number") {
     if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
       throw new RowError(`${at}: holds a number beyond 2⁵³, which would be altered: write it as a text`);

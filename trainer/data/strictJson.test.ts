@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RowError } from "./example.ts";
+import { JsonFloat, RowError } from "./example.ts";
 import { maxDepth, parseRow, parseStrictly } from "./strictJson.ts";
 
 const row = (text: string) => parseRow(Buffer.from(text));
@@ -52,4 +52,13 @@ test("millions of quotes, backslashes and braces take linear time", () => {
 
 test("JSON inside of a row is named by its place", () => {
   assert.throws(() => parseStrictly("{", "tools"), /^Error: tools: is not JSON/);
+});
+
+test("a float without a fraction stays one", () => {
+  const found = row('{"a":[2.0, 2, -1.50, 1e3, 1.5e1],"b":"x: 2.0,","c":{"d":-0.0,"e":0.5}}');
+  assert.deepEqual(found, {
+    a: [new JsonFloat(2), 2, -1.5, new JsonFloat(1000), new JsonFloat(15)],
+    b: "x: 2.0,",
+    c: { d: new JsonFloat(-0), e: 0.5 },
+  });
 });
