@@ -19,10 +19,18 @@ export class PlanThread {
   }
 
   /** One question at a time. Never rejects: what goes wrong in there is an answer. */
-  ask(question: PlanQuestion): Promise<PlanAnswer> {
+  async ask(question: PlanQuestion): Promise<PlanAnswer> {
     clearTimeout(this.#idle);
-    const worker = this.#worker ?? this.#start();
-    this.#worker = worker;
+    try {
+      this.#worker ??= this.#start();
+      return await this.#answerOf(this.#worker, question);
+    } catch (error) {
+      // A thread is refused where the process already has all the threads or the memory that it may have.
+      return { kind: "broken", message: `the planner cannot be asked: ${messageOf(error)}` };
+    }
+  }
+
+  #answerOf(worker: Worker, question: PlanQuestion): Promise<PlanAnswer> {
     return new Promise((resolve) => {
       const end = (answer: PlanAnswer) => {
         clearTimeout(timer);
@@ -33,7 +41,7 @@ export class PlanThread {
       };
       const fail = (message: string) => end({ kind: "broken", message });
       const late = () => fail(`the plan took longer than ${this.#timeLimitMs / 1000} s`);
-      const broke = (error: unknown) => fail(`the planner failed: ${error instanceof Error ? error.message : error}`);
+      const broke = (error: unknown) => fail(`the planner failed: ${messageOf(error)}`);
       const exited = (code: number) => fail(`the planner ended with code ${code}`);
       const timer = setTimeout(late, this.#timeLimitMs);
       worker.on("message", end).on("error", broke).on("exit", exited);
@@ -61,3 +69,5 @@ export class PlanThread {
     if (this.#worker === worker) this.#worker = undefined;
   }
 }
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
