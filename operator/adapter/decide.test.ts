@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { parse } from "yaml";
 import type { Envelope } from "../../trainer/contract/report.ts";
 import { exportFile } from "../../trainer/contract/runFile.ts";
+import { adapterStatus } from "../api/adapter.ts";
 import type { Adapter } from "../api/kinds.ts";
 import { annotations } from "../api/names.ts";
 import { jobState } from "../jobs/outcome.ts";
@@ -93,6 +94,23 @@ test("a failed export stalls the Adapter and is not tried again by itself", () =
   assert.equal(stalled({ status })?.reason, "VerificationFailed");
   assert.deepEqual(decide(aWorld({ kind: "Absent" }, { ...adapter, status })).actions, []);
 });
+
+const long = "Words of an admission webhook. ".repeat(200);
+const longStates: ExportWorld["state"][] = [
+  { kind: "Pending", reason: "R".repeat(100), message: long },
+  {
+    kind: "Failed",
+    failure: { reason: "R".repeat(100), message: long, exitCode: 20, retryable: false, exhausted: false },
+    endedAt: undefined,
+  },
+];
+for (const state of longStates) {
+  test(`${state.kind} with more words than a status has room for is a status all the same`, () => {
+    const { status } = decide(aWorld(state));
+    assert.equal(adapterStatus.safeParse(status).error, undefined);
+    if (state.kind === "Failed") assert.match(ready({ status })?.message ?? "", /To try again, annotate this Adapter/);
+  });
+}
 
 test("a report of another export is not believed, and is asked for again", () => {
   const decision = decide(aWorld(written({ figures: { ...figures, name: "gguf" } } as Partial<Envelope>)));

@@ -7,6 +7,7 @@ import type { ExportEntry } from "../../trainer/contract/settings.ts";
 import { type ExportSource, exportFile } from "../../trainer/contract/stageFiles.ts";
 import { storeLayout } from "../../trainer/contract/storeLayout.ts";
 import type { AdapterSpec, ExportStatus } from "../api/adapter.ts";
+import { cut, longest } from "../api/common.ts";
 import type { Adapter } from "../api/kinds.ts";
 import { annotations, labels } from "../api/names.ts";
 import { claimMounts } from "../jobs/claims.ts";
@@ -79,7 +80,7 @@ export function exportStatus(before: ExportStatus | undefined, world: ExportWorl
         message: `Job ${status.jobName} is not this Adapter's.`,
       };
     case "Pending":
-      return { ...status, state: "Pending", reason: state.reason, message: state.message };
+      return { ...status, state: "Pending", ...said(state.reason, state.message) };
     case "Running":
       return { ...status, state: "Running" };
     case "Failed": {
@@ -87,8 +88,7 @@ export function exportStatus(before: ExportStatus | undefined, world: ExportWorl
       return {
         ...status,
         state: "Failed",
-        reason,
-        message: `${sentence(message)} ${wayOut(reason, spec)}`.slice(0, 1024),
+        ...said(reason, message, wayOut(reason, spec)),
       };
     }
     case "Succeeded": {
@@ -98,6 +98,13 @@ export function exportStatus(before: ExportStatus | undefined, world: ExportWorl
       return { ...named, ...lostExport(withLostReport(lost, world.job), spec) };
     }
   }
+}
+
+/** In the room that a status has; what a person can do is never what is cut off. */
+function said(reason: string, message: string, hint = ""): Pick<ExportStatus, "reason" | "message"> {
+  const room = longest.message - hint.length - 2;
+  const words = sentence(cut(message, room));
+  return { reason: cut(reason, longest.reason), message: hint === "" ? words : `${words} ${hint}` };
 }
 
 const again = `annotate this Adapter: ${annotations.requestedAt}=$(date +%s)`;

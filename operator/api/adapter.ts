@@ -10,6 +10,7 @@ import {
   digest,
   figure,
   hash64,
+  longest,
   lostReports,
   resolvedPlacement,
   results,
@@ -67,8 +68,8 @@ export const exportStatus = z.object({
     .object({ maxLogitDifference: figure, klDivergence: figure })
     .optional()
     .meta({ description: "Base and adapter against what was read back." }),
-  reason: text(64).optional(),
-  message: text(1024).optional(),
+  reason: text(longest.reason).optional(),
+  message: text(longest.message).optional(),
   lostReports: lostReports.optional(),
 });
 export type ExportStatus = z.infer<typeof exportStatus>;

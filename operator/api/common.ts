@@ -6,6 +6,12 @@ import { decimal } from "../../trainer/contract/decimal.ts";
 import { affinity } from "./affinity.ts";
 
 export const text = (max: number) => z.string().max(max);
+
+/** Characters of what a status says. A condition and a prepare Job's end have room for a long message. */
+export const longest = { reason: 64, message: 1024, longMessage: 2048 } as const;
+/** Others' words in the room that a field has: for one long member the API server refuses a whole status. */
+export const cut = (words: string, max: number) => words.slice(0, max).toWellFormed();
+
 export const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 export const hash64 = z
   .string()
@@ -109,8 +115,8 @@ export const condition = z.object({
   status: z.enum(["True", "False", "Unknown"]),
   observedGeneration: count.optional(),
   lastTransitionTime: time,
-  reason: text(64),
-  message: text(2048),
+  reason: text(longest.reason),
+  message: text(longest.longMessage),
 });
 export type Condition = z.infer<typeof condition>;
 

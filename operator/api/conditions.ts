@@ -3,7 +3,7 @@
  * Ready, Reconciling and Stalled follow kstatus: Reconciling and Stalled are present only while they are True.
  */
 import { timestamp } from "../runtime/clock.ts";
-import type { Condition } from "./common.ts";
+import { type Condition, cut, longest } from "./common.ts";
 
 export interface ConditionUpdate {
   type: string;
@@ -42,8 +42,8 @@ function setCondition(
     status,
     ...(generation === undefined ? {} : { observedGeneration: generation }),
     lastTransitionTime: previous?.status === status ? previous.lastTransitionTime : timestamp(now),
-    reason: reason.slice(0, 64),
-    message: message.slice(0, 2048),
+    reason: cut(reason, longest.reason),
+    message: cut(message, longest.longMessage),
   };
 }
 

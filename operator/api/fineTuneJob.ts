@@ -18,6 +18,7 @@ import {
   figure,
   hash64,
   helpers,
+  longest,
   lostReports,
   placement,
   progress,
@@ -129,8 +130,8 @@ export const prepareStatus = z.object({
   requestedAt: text(64).optional(),
   jobName: text(63),
   outcome: z.enum(["Running", "Succeeded", "Failed"]),
-  reason: text(64).optional(),
-  message: text(2048).optional(),
+  reason: text(longest.reason).optional(),
+  message: text(longest.longMessage).optional(),
   lostReports: lostReports.optional(),
 });
 export type PrepareStatus = z.infer<typeof prepareStatus>;

@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { access, artifactsUri } from "../../trainer/contract/locations.ts";
 import { trainingSpec } from "../../trainer/contract/settings.ts";
-import { count, hash64, placement, progress, results, statusCommon, text, time } from "./common.ts";
+import { count, hash64, longest, placement, progress, results, statusCommon, text, time } from "./common.ts";
 import { fineTuneJobSpec, pinsStatus } from "./fineTuneJob.ts";
 
 /** May change: endpoints move, Secrets are renamed. */
@@ -46,8 +46,8 @@ export const attempt = z.object({
   startedAt: time,
   endedAt: time.optional(),
   outcome: z.enum(["Succeeded", "Stopped", "Failed", "Lost"]).optional(),
-  reason: text(64).optional(),
-  message: text(1024).optional(),
+  reason: text(longest.reason).optional(),
+  message: text(longest.message).optional(),
   exitCode: z.int().min(0).max(255).optional(),
   checkpointStep: count.optional().meta({ description: "Step of the newest checkpoint seen in this attempt." }),
 });

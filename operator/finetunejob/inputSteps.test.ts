@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { parse } from "yaml";
 import { prepareKey } from "../../trainer/contract/hashes.ts";
 import { prepareFile } from "../../trainer/contract/runFile.ts";
+import { fineTuneJobStatus } from "../api/fineTuneJob.ts";
 import type { FineTuneJob } from "../api/kinds.ts";
 import { annotations } from "../api/names.ts";
 import { trainingPart } from "../api/settings.ts";
@@ -116,6 +117,19 @@ describe("inputs", () => {
     );
     assert.equal(stalled(later)?.reason, "BadRow");
     assert.deepEqual(actions(later), []);
+  });
+
+  test("more words than a status has room for are a status all the same", () => {
+    const failure = {
+      exitCode: 20,
+      retryable: false,
+      exhausted: false,
+      reason: "R".repeat(100),
+      message: "W".repeat(9999),
+    };
+    const prepare = { job: aBatchJob(), state: { kind: "Failed", failure, endedAt: undefined } as const };
+    const { status } = decide(aWorld(aJob(), { prepare }));
+    assert.equal(fineTuneJobStatus.safeParse(status).error, undefined);
   });
 
   test("a prepare Job of other inputs that still runs is deleted", () => {

@@ -1,5 +1,6 @@
 /** The steps until a FineTuneJob's inputs are pinned: a prepare Job reads, digests and stages them. Pure. */
 import { pinsOf } from "../../trainer/contract/stageFiles.ts";
+import { cut, longest } from "../api/common.ts";
 import type { FineTuneJobStatus, PrepareStatus } from "../api/fineTuneJob.ts";
 import { annotations } from "../api/names.ts";
 import { hopelessMessage, isHopeless, reportLost, withLostReport } from "../jobs/lostReports.ts";
@@ -64,7 +65,8 @@ export const prepare: Step = (world) => {
       return figures ? pin(world, figures) : lostPrepare(world, batchJob);
     }
     case "Failed": {
-      const { reason, message } = state.failure;
+      const reason = cut(state.failure.reason, longest.reason);
+      const message = cut(state.failure.message, longest.longMessage);
       return stalledPrepare(world, reason, message, withPrepare(world, { outcome: "Failed", reason, message }));
     }
   }

@@ -4,6 +4,7 @@ import type { ModelConfig } from "../../trainer/contract/model.ts";
 import type { Envelope, PrepareFigures } from "../../trainer/contract/report.ts";
 import type { Pins } from "../../trainer/contract/runFile.ts";
 import { storeLayout } from "../../trainer/contract/storeLayout.ts";
+import { cut } from "../api/common.ts";
 import { findCondition } from "../api/conditions.ts";
 import type { FineTuneJobSpec, Inputs } from "../api/fineTuneJob.ts";
 import type { Adapter, FineTuneJob, FineTuneRun } from "../api/kinds.ts";
@@ -35,8 +36,9 @@ const longestRequest = 64;
 
 /** The look at the inputs that a person asks for and that was not done yet. */
 export function askedLook({ metadata, status }: FineTuneJob): string | undefined {
-  const asked = metadata.annotations?.[annotations.requestedAt]?.slice(0, longestRequest);
-  return asked === status?.handledRequest ? undefined : asked;
+  const asked = metadata.annotations?.[annotations.requestedAt];
+  const counts = asked === undefined ? undefined : cut(asked, longestRequest);
+  return counts === status?.handledRequest ? undefined : counts;
 }
 
 /**

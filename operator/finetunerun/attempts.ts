@@ -2,6 +2,7 @@
  * The attempts of a run. Pure. An attempt is recorded in status before its Job is created, so that no crash of the
  * operator can start one that nobody knows of; a Job that is gone is an attempt that has ended, never one to repeat.
  */
+import { cut, longest } from "../api/common.ts";
 import type { Attempt, FineTuneRunStatus } from "../api/fineTuneRun.ts";
 import type { Failure } from "../jobs/outcome.ts";
 import { timestamp } from "../runtime/clock.ts";
@@ -41,8 +42,8 @@ export function endAttempt(status: FineTuneRunStatus, end: AttemptEnd, now: Date
   const seconds = started === undefined ? 0 : Math.max(0, (Date.parse(endedAt) - Date.parse(started)) / 1000);
   const ended = withAttempt(status, {
     outcome: end.outcome,
-    reason: end.reason,
-    message: end.message.slice(0, 1024),
+    reason: cut(end.reason, longest.reason),
+    message: cut(end.message, longest.message),
     endedAt,
     ...(end.exitCode === undefined ? {} : { exitCode: end.exitCode }),
   });

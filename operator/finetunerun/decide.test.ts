@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { FineTuneRunStatus } from "../api/fineTuneRun.ts";
+import { type FineTuneRunStatus, fineTuneRunStatus } from "../api/fineTuneRun.ts";
 import { jobState } from "../jobs/outcome.ts";
 import { timestamp } from "../runtime/clock.ts";
 import { aBatchJob, anEnvelope, aPinnedJob, aPod, aRun, aSpec, now, trainFigures } from "../testing/builders.ts";
@@ -66,6 +66,20 @@ function success(): string {
 }
 
 describe("ending", () => {
+  test("with more words than a status has room for, it is a status all the same", () => {
+    // Cut at 1,024 in the middle of the last character.
+    const failure = {
+      exitCode: 20,
+      retryable: false,
+      exhausted: false,
+      reason: "R".repeat(100),
+      message: "W🦙".repeat(999),
+    };
+    const { status } = decide(attempted({ kind: "Failed", failure, endedAt: undefined }));
+    assert.equal(fineTuneRunStatus.safeParse(status).error, undefined);
+    assert.ok(status.attempts?.[0]?.message?.isWellFormed());
+  });
+
   test("a report of this run is its result", () => {
     const decision = decide(attempted(ended({ type: "Complete" }, { exitCode: 0, message: success() })));
     assert.equal(succeeded(decision)?.status, "True");
