@@ -12,6 +12,9 @@ import type { KubeObject, Resource, WireObject } from "./objects.ts";
 type Event = WireObject<EventsV1Event>;
 const events: Resource<Event> = { group: "events.k8s.io", version: "v1", plural: "events", kind: "Event" };
 
+/** Bytes of UTF-8, as the API server counts them. */
+const longestNote = 1024;
+
 export interface Note {
   type: "Normal" | "Warning";
   /** CamelCase: why. */
@@ -56,7 +59,7 @@ export class EventRecorder {
       type: note.type,
       reason: note.reason,
       action: note.action,
-      note: note.message.slice(0, 1024),
+      note: cutBytes(note.message, longestNote),
       reportingController: this.#component,
       reportingInstance: this.#instance,
       regarding: {
@@ -71,4 +74,9 @@ export class EventRecorder {
       },
     };
   }
+}
+
+/** No part of a character stays at the end. */
+function cutBytes(text: string, bytes: number): string {
+  return new TextDecoder().decode(Buffer.from(text).subarray(0, bytes), { stream: true });
 }
