@@ -28,7 +28,7 @@ import { jobState } from "./outcome.ts";
 import { helperPlacement } from "./placement.ts";
 import { lastProgress, progressStatus } from "./progress.ts";
 import { bytesText, quantityBytes } from "./quantity.ts";
-import type { Job } from "./resources.ts";
+import type { Job, Pod } from "./resources.ts";
 
 const spec = aSpec({ helpers: { nodeSelector: { disk: "big" } } });
 const key = prepareKey(trainingPart(spec));
@@ -234,6 +234,31 @@ describe("a failed Job", () => {
       { exitCode: 20, message: words("NoTrainedTokens") },
     ];
     assert.equal(failure(policy(20), ...pods).reason, "NoTrainedTokens");
+  });
+});
+
+describe("a container that others put beside the trainer", () => {
+  const besides = (pod: Pod, exitCode: number): Pod => {
+    const terminated = { exitCode, finishedAt: "2026-01-02T03:03:59Z" };
+    const container = { name: "mesh", image, imageID: "", ready: false, restartCount: 0, state: { terminated } };
+    return { ...pod, status: { ...pod.status, containerStatuses: [...pod.status!.containerStatuses!, container] } };
+  };
+  const words = (outcome: "Succeeded" | "Failed", reason: string) => anEnvelope({ stage: "Train", outcome, reason });
+
+  test("does not take the trainer's report away by ending later", () => {
+    const pod = besides(aPod({ exitCode: 0, message: words("Succeeded", "Completed") }), 0);
+    const state = jobState(aBatchJob({ type: "Complete" }), [pod]);
+    assert.ok(state.kind === "Succeeded");
+    assert.equal(state.envelope?.reason, "Completed");
+  });
+
+  test("is not why the Job failed, or is tried again", () => {
+    const pod = besides(aPod({ exitCode: 24, message: words("Failed", "StoreUnreachable") }), 143);
+    const failed = jobState(aBatchJob({ type: "Failed", reason: "BackoffLimitExceeded" }), [pod]);
+    assert.ok(failed.kind === "Failed");
+    assert.deepEqual([failed.failure.reason, failed.failure.exitCode], ["StoreUnreachable", 24]);
+    const retried = jobState(aBatchJob(), [pod]);
+    assert.match(retried.kind === "Pending" ? retried.message : "", /StoreUnreachable/);
   });
 });
 

@@ -2,9 +2,11 @@
  * What a batch Job and its pods say, read as one state. Pure. The words of a pod (its termination message) are untrusted:
  * they are taken through the contract's schema, and a lost message is a state of its own.
  */
+import { finalExitCodes } from "../../trainer/contract/exitCodes.ts";
 import { type Envelope, parseEnvelope } from "../../trainer/contract/report.ts";
 import { killed } from "./render.ts";
 import type { Job, Pod } from "./resources.ts";
+import { type Terminated, terminations } from "./terminations.ts";
 import { onNode, type Waiting, whyWaiting } from "./waiting.ts";
 
 export type JobState =
@@ -44,27 +46,6 @@ export function jobState(job: Job | undefined, pods: readonly Pod[]): JobState {
 
 function jobCondition(job: Job, type: string) {
   return job.status?.conditions?.find((condition) => condition.type === type && condition.status === "True");
-}
-
-interface Terminated {
-  exitCode: number;
-  reason: string;
-  message: string;
-  finishedAt: string;
-}
-
-/** How the trainer's containers ended, the latest first. */
-function terminations(pods: readonly Pod[]): Terminated[] {
-  return pods
-    .flatMap((pod) => pod.status?.containerStatuses ?? [])
-    .flatMap(({ state }) => (state?.terminated ? [state.terminated] : []))
-    .map(({ exitCode, reason, message, finishedAt }) => ({
-      exitCode,
-      reason: reason ?? "",
-      message: message ?? "",
-      finishedAt: finishedAt ?? "",
-    }))
-    .sort((a, b) => (a.finishedAt < b.finishedAt ? 1 : -1));
 }
 
 function lastEnvelope(pods: readonly Pod[]): Envelope | undefined {
@@ -124,4 +105,4 @@ function crash(condition: Condition, last: Terminated | undefined): { reason: st
   };
 }
 
-const isFinal = (code: number) => code === 12 || (code >= 20 && code <= 23);
+const isFinal = (code: number) => finalExitCodes.some((final) => final === code);

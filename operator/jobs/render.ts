@@ -7,7 +7,7 @@
  * its rules matters, the first that matches decides.
  */
 import { stringify } from "yaml";
-import { exitCode } from "../../trainer/contract/exitCodes.ts";
+import { exitCode, finalExitCodes } from "../../trainer/contract/exitCodes.ts";
 import type { RunFile } from "../../trainer/contract/runFile.ts";
 import type { ResolvedPlacement } from "../api/common.ts";
 import { annotations, labels, managedBy } from "../api/names.ts";
@@ -154,17 +154,7 @@ function podFailurePolicy(): NonNullable<NonNullable<Job["spec"]>["podFailurePol
     rules: [
       { action: "Ignore", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] },
       { action: "Ignore", onExitCodes: exitCodes(exitCode.stopped, exitCode.peerLost) },
-      {
-        action: "FailJob",
-        onExitCodes: exitCodes(
-          exitCode.superseded,
-          exitCode.invalid,
-          exitCode.diverged,
-          exitCode.outOfDeviceMemory,
-          exitCode.inputCorrupt,
-          killed,
-        ),
-      },
+      { action: "FailJob", onExitCodes: exitCodes(...finalExitCodes, killed) },
     ],
   };
 }

@@ -5,6 +5,7 @@
 import { parseEnvelope } from "../../trainer/contract/report.ts";
 import type { Job, Pod } from "./resources.ts";
 import { sentence } from "./sentence.ts";
+import { terminations } from "./terminations.ts";
 
 export interface Waiting {
   /** CamelCase, for a condition. */
@@ -61,13 +62,9 @@ const backOffWords = /^Back-off pulling image "[^"]*": (ErrImagePull: )?/;
 
 /** The Job makes another pod after a while; what ended the last one is said meanwhile. */
 function afterFailures(pods: readonly Pod[]): Waiting | undefined {
-  const ended = pods
-    .flatMap(({ status }) => status?.containerStatuses ?? [])
-    .flatMap(({ state }) => (state?.terminated ? [state.terminated] : []))
-    .sort((a, b) => ((a.finishedAt ?? "") < (b.finishedAt ?? "") ? 1 : -1));
-  const [last] = ended;
+  const [last] = terminations(pods);
   if (last === undefined) return undefined;
-  const envelope = parseEnvelope(last.message ?? "");
+  const envelope = parseEnvelope(last.message);
   const words = envelope ? `${envelope.reason}: ${envelope.message}` : `it left exit code ${last.exitCode}`;
   return { reason: "Retrying", message: `The last pod failed, and another follows: ${words}` };
 }

@@ -16,4 +16,13 @@ export const exitCode = {
   storeUnreachable: 24,
 } as const;
 
+/** After these the same again ends the same. */
+export const finalExitCodes = [
+  exitCode.superseded,
+  exitCode.invalid,
+  exitCode.diverged,
+  exitCode.outOfDeviceMemory,
+  exitCode.inputCorrupt,
+] as const;
+
 export type ExitCode = (typeof exitCode)[keyof typeof exitCode];
