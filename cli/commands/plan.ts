@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir, totalmem } from "node:os";
 import path from "node:path";
-import { quantity, quantityBytes } from "../../operator/jobs/quantity.ts";
+import { quantity, quantityBytes } from "../../operator/api/quantity.ts";
 import { effectiveSettings } from "../../trainer/contract/effective.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
 import { prepareFile } from "../../trainer/contract/stageFiles.ts";

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { artifactsUri, modelUri } from "../../trainer/contract/locations.ts";
+import { distinct } from "../../trainer/contract/rules.ts";
 import { exportList } from "../../trainer/contract/settings.ts";
 import {
   count,
@@ -77,6 +78,6 @@ export type ExportStatus = z.infer<typeof exportStatus>;
 export const adapterStatus = z.object({
   ...statusCommon,
   state: text(32).optional(),
-  exports: z.array(exportStatus).max(8).optional(),
+  exports: distinct(z.array(exportStatus).max(8), "name").optional(),
 });
 export type AdapterStatus = z.infer<typeof adapterStatus>;

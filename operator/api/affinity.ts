@@ -1,5 +1,6 @@
 /** A pod's affinity as Kubernetes has it, every list and string bounded. */
 import { z } from "zod";
+import { entriesAtMost } from "../../trainer/contract/rules.ts";
 
 const label = z.string().max(317);
 const value = z.string().max(63);
@@ -29,7 +30,7 @@ const nodeAffinity = z.strictObject({
 });
 
 const labelSelector = z.strictObject({
-  matchLabels: z.record(label, value).meta({ maxProperties: 16 }).optional(),
+  matchLabels: entriesAtMost(z.record(label, value), 16).optional(),
   matchExpressions: terms(requirement(["In", "NotIn", "Exists", "DoesNotExist"])).optional(),
 });
 

@@ -70,12 +70,10 @@ describe("definitions", () => {
     }
   });
 
-  test("know no field that is not in a schema of ours: every rule and list key has its path", () => {
+  test("know no field that is not in a schema of ours: every rule has its path", () => {
     const paths = new Set(all.map(([at]) => at));
-    for (const { kind, rules, lists } of kinds) {
-      for (const at of [...Object.keys(rules), ...Object.keys(lists)]) {
-        assert.ok(at === "" || paths.has(`${kind}.${at}`), `${kind}: ${at}`);
-      }
+    for (const { kind, rules } of kinds) {
+      for (const at of Object.keys(rules)) assert.ok(at === "" || paths.has(`${kind}.${at}`), `${kind}: ${at}`);
     }
   });
 });

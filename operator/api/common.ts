@@ -3,7 +3,9 @@
  */
 import { z } from "zod";
 import { decimal } from "../../trainer/contract/decimal.ts";
+import { distinct, entriesAtMost, type Rule, ruled } from "../../trainer/contract/rules.ts";
 import { affinity } from "./affinity.ts";
+import { requestsWithinLimits, tolerationRules } from "./podRules.ts";
 
 export const text = (max: number) => z.string().max(max);
 
@@ -44,21 +46,25 @@ const resourceList = z.strictObject({
   "ephemeral-storage": quantity.optional(),
 });
 
-export const resources = z
-  .strictObject({ requests: resourceList.optional(), limits: resourceList.optional() })
-  .meta({ description: "Compute resources of the container, as in a pod." });
+export const resources = ruled(
+  z.strictObject({ requests: resourceList.optional(), limits: resourceList.optional() }),
+  ...requestsWithinLimits,
+).meta({ description: "Compute resources of the container, as in a pod." });
 
-const nodeSelector = z
-  .record(z.string().max(317), z.string().max(63))
-  .meta({ description: "Labels a node must have.", maxProperties: 32 });
-
-const toleration = z.strictObject({
-  key: text(317).optional(),
-  operator: z.enum(["Exists", "Equal"]).optional(),
-  value: text(63).optional(),
-  effect: z.enum(["NoSchedule", "PreferNoSchedule", "NoExecute"]).optional(),
-  tolerationSeconds: z.int().min(0).max(2_147_483_647).optional(),
+const nodeSelector = entriesAtMost(z.record(z.string().max(317), z.string().max(63)), 32).meta({
+  description: "Labels a node must have.",
 });
+
+const toleration = ruled(
+  z.strictObject({
+    key: text(317).optional(),
+    operator: z.enum(["Exists", "Equal"]).optional(),
+    value: text(63).optional(),
+    effect: z.enum(["NoSchedule", "PreferNoSchedule", "NoExecute"]).optional(),
+    tolerationSeconds: z.int().min(0).max(2_147_483_647).optional(),
+  }),
+  ...tolerationRules,
+);
 
 const tolerations = z.array(toleration).max(32).meta({ description: "Taints that are tolerated." });
 
@@ -71,11 +77,15 @@ const podPlacement = {
   serviceAccountName: name.optional().meta({
     description: "ServiceAccount of the pods (its token is never mounted). Default: the namespace's default.",
   }),
-  imagePullSecrets: z
-    .array(z.strictObject({ name }))
-    .max(8)
+  imagePullSecrets: distinct(z.array(z.strictObject({ name })).max(8), "name")
     .optional()
     .meta({ description: "Secrets for pulling the trainer's image." }),
+};
+
+const cpusOnly: Rule<number> = {
+  cel: "self == 0",
+  holds: (gpus) => gpus === 0,
+  message: "must be 0: this release trains on CPUs only",
 };
 
 /** A placement with nothing left to decide: what a pod is rendered from. */
@@ -85,7 +95,7 @@ export const resolvedPlacement = z
 
 export const placement = z
   .strictObject({
-    gpusPerNode: z.int().min(0).max(64).meta({
+    gpusPerNode: ruled(z.int().min(0).max(64), cpusOnly).meta({
       description: "GPUs of a node that a training takes. This release trains on CPUs: 0 is the only value it accepts.",
     }),
     resources: resources.optional().meta({
@@ -122,7 +132,7 @@ export type Condition = z.infer<typeof condition>;
 
 export const statusCommon = {
   observedGeneration: count.optional().meta({ description: "The generation of the spec that this status speaks of." }),
-  conditions: z.array(condition).max(16).optional(),
+  conditions: distinct(z.array(condition).max(16), "type").optional(),
 };
 
 /** Jobs that completed without a report that could be read: named, so that each counts once. */

@@ -1,21 +1,15 @@
 /**
  * CustomResourceDefinitions from the zod schemas. Pure. Structural: zod's JSON Schema without what Kubernetes has no
- * word for; what zod refines in code (decimal bounds, where a URI may point, exactly one of several) becomes CEL with the
+ * word for; what zod refines in code (rules across fields, decimal bounds, where a URI may point) becomes CEL with the
  * same words, so that a wrong manifest is refused at admission with field and reason.
  */
 import { z } from "zod";
 import { boundsText, type DecimalBounds } from "../../trainer/contract/decimal.ts";
 import { uriForms } from "../../trainer/contract/locations.ts";
+import { attached, type CelRule } from "../../trainer/contract/rules.ts";
 import { isRecord } from "../runtime/objects.ts";
 import { descriptionOf } from "./descriptions.ts";
 import { group, version } from "./names.ts";
-
-export interface Rule {
-  rule: string;
-  message: string;
-  /** Field below the rule's, named in the error. */
-  fieldPath?: string;
-}
 
 export interface PrinterColumn {
   name: string;
@@ -34,10 +28,8 @@ export interface CrdOptions {
   spec: z.ZodType;
   status: z.ZodType;
   columns: readonly PrinterColumn[];
-  /** CEL by path: "" is the root, "spec.dataset.sources[]" an item. */
-  rules: Readonly<Record<string, readonly Rule[]>>;
-  /** Keys of list maps, or "set", by path; every other list is atomic. */
-  lists: Readonly<Record<string, readonly string[] | "set">>;
+  /** CEL that is not in the schemas, by path: "" is the root. */
+  rules: Readonly<Record<string, readonly CelRule[]>>;
 }
 
 type Schema = Record<string, unknown>;
@@ -97,7 +89,8 @@ function structural(schema: Schema, path: string, options: CrdOptions): Schema {
   const result: Schema = isField(path) && description !== undefined ? { description } : {};
   for (const key of kept) if (schema[key] !== undefined) result[key] = schema[key];
   if (schema.type === "integer") result.format = "int64";
-  const rules = [...(options.rules[path] ?? []), ...stringRules(schema)];
+  const { rules = [], distinct } = attached.parse(schema);
+  const ofString = stringRules(schema);
   if (isRecord(schema.properties)) {
     result.properties = mapValues(schema.properties, (key, member) => structural(member, `${path}.${key}`, options));
   } else if (isRecord(schema.additionalProperties)) {
@@ -105,10 +98,10 @@ function structural(schema: Schema, path: string, options: CrdOptions): Schema {
   }
   if (isRecord(schema.items)) {
     result.items = structural(schema.items, `${path}[]`, options);
-    Object.assign(result, listType(options.lists[path]));
+    Object.assign(result, listType(distinct));
   }
-  if (rules.length > (options.rules[path]?.length ?? 0)) delete result.pattern;
-  return { ...result, ...validations(rules) };
+  if (ofString.length > 0) delete result.pattern;
+  return { ...result, ...validations([...(options.rules[path] ?? []), ...rules, ...ofString]) };
 }
 
 /** Items of lists and values of maps have no name to be described by. */
@@ -140,35 +133,35 @@ function intOrString(schema: Schema): Schema {
   };
 }
 
-function listType(list: readonly string[] | "set" | undefined): Schema {
-  if (list === undefined) return { "x-kubernetes-list-type": "atomic" };
-  if (list === "set") return { "x-kubernetes-list-type": "set" };
-  return { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list };
+/** Keys of a map, none of a set; every other list is atomic. */
+function listType(distinct: readonly string[] | undefined): Schema {
+  if (distinct === undefined) return { "x-kubernetes-list-type": "atomic" };
+  if (distinct.length === 0) return { "x-kubernetes-list-type": "set" };
+  return { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": distinct };
 }
 
-function validations(rules: readonly Rule[] | undefined): Schema {
-  return rules === undefined || rules.length === 0
-    ? {}
-    : { "x-kubernetes-validations": rules.map((rule) => ({ ...rule })) };
+function validations(rules: readonly CelRule[] = []): Schema {
+  if (rules.length === 0) return {};
+  return { "x-kubernetes-validations": rules.map(({ cel, ...said }) => ({ rule: cel, ...said })) };
 }
 
 /** Strings whose form and bounds the schema language has no words for. */
-function stringRules(schema: Schema): Rule[] {
+function stringRules(schema: Schema): CelRule[] {
   const form = uriForms.find(({ pattern }) => new RegExp(pattern).source === schema.pattern);
   if (form) return uriRules(form);
   return isDecimal(schema) ? decimalRules(schema.decimalBounds, String(schema.pattern)) : [];
 }
 
-const uriRules = ({ clusterPattern, clusterMessage }: (typeof uriForms)[number]): Rule[] => [
-  { rule: `self.matches('${clusterPattern}')`, message: clusterMessage },
-  { rule: "!self.matches('/[.]{1,2}(/|$)')", message: "must not contain . or .. as a part of the path" },
+const uriRules = ({ clusterPattern, clusterMessage }: (typeof uriForms)[number]): CelRule[] => [
+  { cel: `self.matches('${clusterPattern}')`, message: clusterMessage },
+  { cel: "!self.matches('/[.]{1,2}(/|$)')", message: "must not contain . or .. as a part of the path" },
 ];
 
 function isDecimal(schema: Schema): schema is Schema & { decimalBounds: DecimalBounds } {
   return isRecord(schema.decimalBounds);
 }
 
-function decimalRules(bounds: DecimalBounds, pattern: string): Rule[] {
+function decimalRules(bounds: DecimalBounds, pattern: string): CelRule[] {
   const literal = (value: number) => (Number.isInteger(value) && value < 1e15 ? `${value}.0` : String(value));
   const terms = [
     ...(bounds.min === undefined ? [] : [`double(self) >= ${literal(bounds.min)}`]),
@@ -179,7 +172,7 @@ function decimalRules(bounds: DecimalBounds, pattern: string): Rule[] {
   const text = boundsText(bounds);
   return [
     {
-      rule: [form, ...terms].join(" && "),
+      cel: [form, ...terms].join(" && "),
       message: `must be a decimal number as a string${text ? `, ${text}` : ""}, such as "0.05" or "2e-4"`,
     },
   ];

@@ -3,15 +3,12 @@
  * No default is written into a spec: defaults are documented here, applied on reading, and visible in the FineTuneRun.
  */
 import { z } from "zod";
-import { access, accessIsRemote, accessIsRemoteIssue, artifactsUri } from "../../trainer/contract/locations.ts";
+import { access, accessIsRemote, artifactsUri } from "../../trainer/contract/locations.ts";
 import { modelConfig } from "../../trainer/contract/model.ts";
 import { prepareFigures } from "../../trainer/contract/report.ts";
-import {
-  exportList,
-  quantizedIsFrozen,
-  quantizedIsFrozenIssue,
-  trainingSpec,
-} from "../../trainer/contract/settings.ts";
+import { type Rule, ruled } from "../../trainer/contract/rules.ts";
+import { type ExportEntry, exportList, trainingSpec } from "../../trainer/contract/settings.ts";
+import { specRules } from "../../trainer/contract/settingsRules.ts";
 import {
   count,
   digest,
@@ -27,21 +24,37 @@ import {
   time,
 } from "./common.ts";
 
-export const fineTuneJobSpec = z
-  .strictObject({
+interface Exported {
+  baseModel: { quantization?: unknown };
+  adapter?: { exports?: readonly ExportEntry[] | undefined } | undefined;
+}
+
+const dequantizedWasQuantized: Rule<Exported> = {
+  cel:
+    "has(self.baseModel.quantization) || !has(self.adapter) || !has(self.adapter.exports) || " +
+    "self.adapter.exports.all(e, !has(e.merged.base) || e.merged.base != 'Dequantized')",
+  holds: ({ baseModel, adapter }) =>
+    baseModel.quantization !== undefined ||
+    (adapter?.exports ?? []).every(({ merged }) => merged.base !== "Dequantized"),
+  message: "merged.base: Dequantized needs baseModel.quantization",
+  fieldPath: ".adapter.exports",
+};
+
+export const fineTuneJobSpec = ruled(
+  z.strictObject({
     ...trainingSpec.shape,
     placement,
     helpers: helpers.optional(),
-    artifacts: z
-      .strictObject({
+    artifacts: ruled(
+      z.strictObject({
         uri: artifactsUri.meta({
           description:
             "The store for everything that is produced: pvc://CLAIM/PATH or s3://BUCKET/PATH. Below it each namespace has a directory of its own.",
         }),
         ...access,
-      })
-      .refine(accessIsRemote, accessIsRemoteIssue())
-      .meta({ description: "Where checkpoints, adapters and exports are kept." }),
+      }),
+      accessIsRemote,
+    ).meta({ description: "Where checkpoints, adapters and exports are kept." }),
     adapter: z
       .strictObject({ exports: exportList.optional() })
       .optional()
@@ -71,15 +84,10 @@ export const fineTuneJobSpec = z
     ttlSecondsAfterFinished: z.int().min(60).max(31_536_000).optional().meta({
       description: "How long finished batch Jobs and their logs are kept. Default 604800 (a week).",
     }),
-  })
-  .refine(quantizedIsFrozen, quantizedIsFrozenIssue())
-  .refine(
-    ({ baseModel, adapter }) =>
-      baseModel.quantization !== undefined ||
-      (adapter?.exports ?? []).every(({ merged }) => merged.base !== "Dequantized"),
-    { message: "merged.base: Dequantized needs baseModel.quantization", path: ["adapter", "exports"] },
-  )
-  .meta({ description: "What to fine-tune, on what and how." });
+  }),
+  ...specRules,
+  dequantizedWasQuantized,
+).meta({ description: "What to fine-tune, on what and how." });
 export type FineTuneJobSpec = z.infer<typeof fineTuneJobSpec>;
 
 const modelFacts = z.object({

@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { access, artifactsUri } from "../../trainer/contract/locations.ts";
+import { distinct } from "../../trainer/contract/rules.ts";
 import { trainingSpec } from "../../trainer/contract/settings.ts";
 import { count, hash64, longest, placement, progress, results, statusCommon, text, time } from "./common.ts";
 import { fineTuneJobSpec, pinsStatus } from "./fineTuneJob.ts";
@@ -56,7 +57,7 @@ export type Attempt = z.infer<typeof attempt>;
 export const fineTuneRunStatus = z.object({
   ...statusCommon,
   state: text(32).optional(),
-  attempts: z.array(attempt).max(32).optional(),
+  attempts: distinct(z.array(attempt).max(32), "number").optional(),
   crashes: count.optional().meta({ description: "Attempts that ended badly since the last new checkpoint." }),
   runningSeconds: count.optional().meta({ description: "Time of the attempts that have ended, waiting included." }),
   progress: progress.optional(),

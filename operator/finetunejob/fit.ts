@@ -4,10 +4,10 @@ import { canonicalJson } from "../../trainer/contract/hashes.ts";
 import type { Pins } from "../../trainer/contract/runFile.ts";
 import type { Placement } from "../api/common.ts";
 import type { FineTuneJobSpec, PlanStatus } from "../api/fineTuneJob.ts";
+import { bytesText, quantity, quantityBytes } from "../api/quantity.ts";
 import { trainingPart, withDefaults } from "../api/settings.ts";
 import { takes } from "../jobs/nodes.ts";
 import { trainPlacement } from "../jobs/placement.ts";
-import { bytesText, quantity, quantityBytes } from "../jobs/quantity.ts";
 import type { Node } from "../jobs/resources.ts";
 
 /** The memory that the user allows; undefined: whatever a node has. */

@@ -5,8 +5,8 @@
 import { effectiveSettings } from "../../trainer/contract/effective.ts";
 import type { PlanInput, Plan as TrainerPlan } from "../../trainer/plan.ts";
 import type { FineTuneJobSpec, Inputs } from "../api/fineTuneJob.ts";
+import { bytesText } from "../api/quantity.ts";
 import { trainingPart } from "../api/settings.ts";
-import { bytesText } from "../jobs/quantity.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { assumedCores, coreLimit } from "./fit.ts";
 import { modelOf } from "./pins.ts";

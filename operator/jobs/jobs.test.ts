@@ -5,6 +5,7 @@ import { prepareKey } from "../../trainer/contract/hashes.ts";
 import { runFile } from "../../trainer/contract/runFile.ts";
 import { exportJob } from "../adapter/exports.ts";
 import { annotations } from "../api/names.ts";
+import { bytesText, quantityBytes } from "../api/quantity.ts";
 import { trainingPart } from "../api/settings.ts";
 import { prepareJob } from "../finetunejob/children.ts";
 import { trainJob } from "../finetunerun/job.ts";
@@ -27,7 +28,6 @@ import { claimMounts } from "./claims.ts";
 import { jobState } from "./outcome.ts";
 import { helperPlacement } from "./placement.ts";
 import { lastProgress, progressStatus } from "./progress.ts";
-import { bytesText, quantityBytes } from "./quantity.ts";
 import type { Job, Pod } from "./resources.ts";
 
 const spec = aSpec({ helpers: { nodeSelector: { disk: "big" } } });

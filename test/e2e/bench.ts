@@ -129,8 +129,8 @@ export class Team {
     return this.#cluster.kubectl(["--namespace", this.name, ...args]);
   }
 
-  apply(manifest: object): Promise<string> {
-    return this.#cluster.kubectl(["--namespace", this.name, "apply", "-f", "-"], JSON.stringify(manifest));
+  apply(manifest: object, ...more: string[]): Promise<string> {
+    return this.#cluster.kubectl(["--namespace", this.name, "apply", ...more, "-f", "-"], JSON.stringify(manifest));
   }
 
   /** Through the eviction API, as a drained node or a preempting scheduler does it. */

@@ -3,6 +3,7 @@
  * Patterns are written so that JavaScript and the API server (RE2) read them alike. No URI holds user information.
  */
 import { z } from "zod";
+import type { Rule } from "./rules.ts";
 
 const part = "[A-Za-z0-9._=+@-]+";
 const hubName = "[A-Za-z0-9][A-Za-z0-9._-]{0,95}";
@@ -45,7 +46,6 @@ export const uriForms: readonly UriForm[] = [modelForm, dataForm, artifactsForm]
 const uri = (form: UriForm) =>
   z
     .string()
-    .min(8)
     .max(1024)
     .regex(new RegExp(form.pattern), form.clusterMessage)
     .refine((text) => !/\/\.{1,2}(\/|$)/.test(text), { message: "must not contain . or .. as a part of the path" });
@@ -104,12 +104,19 @@ interface Accessed {
 }
 
 /** `endpoint` and `secretRef` mean something for remote stores alone. */
-export const accessIsRemote = ({ uri: text, endpoint: at, secretRef: secret }: Accessed) =>
-  (at === undefined && secret === undefined) || (text !== undefined && remoteScheme(text) !== undefined);
-/** Made anew for each use: zod takes the message out of the object that it is given. */
-export const accessIsRemoteIssue = () => ({
+export const accessIsRemote: Rule<Accessed> = {
+  cel: "(!has(self.endpoint) && !has(self.secretRef)) || (has(self.uri) && (self.uri.startsWith('s3://') || self.uri.startsWith('hf://')))",
+  holds: ({ uri: text, endpoint: at, secretRef: secret }) =>
+    (at === undefined && secret === undefined) || (text !== undefined && remoteScheme(text) !== undefined),
   message: "endpoint and secretRef go with a uri of s3:// or hf://: leave them out",
-});
+};
+
+export const revisionIsOfHub: Rule<{ uri: string; revision?: string | undefined }> = {
+  cel: "!has(self.revision) || self.uri.startsWith('hf://')",
+  holds: ({ uri: text, revision }) => revision === undefined || text.startsWith("hf://"),
+  message: "revision goes with a uri of hf://: leave it out",
+  fieldPath: ".revision",
+};
 
 /** How the store of everything below a URI is reached. */
 export const location = z.strictObject({

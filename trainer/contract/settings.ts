@@ -5,7 +5,9 @@
  */
 import { z } from "zod";
 import { decimal } from "./decimal.ts";
-import { access, accessIsRemote, accessIsRemoteIssue, dataUri, modelUri } from "./locations.ts";
+import { access, accessIsRemote, dataUri, modelUri, revisionIsOfHub } from "./locations.ts";
+import { distinct, ruled } from "./rules.ts";
+import { columnsFit, exactlyOneMethod, oneLength, specRules, validationRules } from "./settingsRules.ts";
 
 const dnsLabel = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
@@ -23,8 +25,8 @@ export const quantization = z
       "How the base's linear layers are held while an adapter is trained on them: method.lora on an NF4 base is QLoRA. Default: as the base model stores them.",
   });
 
-export const baseModel = z
-  .strictObject({
+export const baseModel = ruled(
+  z.strictObject({
     uri: modelUri.meta({
       description:
         "Where the base model lies, in Hugging Face layout (config.json, *.safetensors, tokenizer.json, tokenizer_config.json): pvc://CLAIM/PATH, s3://BUCKET/PATH or hf://ORGANISATION/MODEL.",
@@ -40,24 +42,12 @@ export const baseModel = z
       }),
     ...access,
     quantization: quantization.optional(),
-  })
-  .refine(accessIsRemote, accessIsRemoteIssue())
-  .refine((base) => base.revision === undefined || base.uri.startsWith("hf://"), {
-    message: "revision goes with a uri of hf://: leave it out",
-    path: ["revision"],
-  })
-  .meta({ description: "The model to fine-tune." });
+  }),
+  accessIsRemote,
+  revisionIsOfHub,
+).meta({ description: "The model to fine-tune." });
 
 export const dataFormat = z.enum(["Auto", "Messages", "ShareGPT", "Alpaca", "PromptCompletion", "Text"]);
-
-/** The fields that a row of each format has: what `columns` may rename. */
-export const formatFields = {
-  Messages: ["messages", "role", "content", "tools"],
-  ShareGPT: ["conversations", "from", "value", "system", "tools"],
-  Alpaca: ["instruction", "input", "output", "system"],
-  PromptCompletion: ["prompt", "completion"],
-  Text: ["text"],
-} as const;
 
 const column = z.string().min(1).max(128).optional();
 
@@ -97,38 +87,23 @@ const dataFile = {
   columns: columns.optional(),
 };
 
-/** `columns` names fields of the format alone. What is detected is checked when it is read. */
-function columnsFit({ format, columns: given }: { format?: DataFormat | undefined; columns?: Columns | undefined }) {
-  if (format === undefined || format === "Auto" || given === undefined) return true;
-  const fields: readonly string[] = formatFields[format];
-  return Object.keys(given).every((field) => fields.includes(field));
-}
-/** Made anew for each use: zod takes the message out of the object that it is given. */
-export const columnsFitIssue = () => ({
-  message: "columns names a field that rows of this format do not have",
-  path: ["columns"],
-});
-
-/** Of a validation set that is a fraction of the sources. */
-export const readingIssue = () => ({ message: "format and columns describe the file at uri, which is not set" });
-
-export const dataSource = z
-  .strictObject({
+export const dataSource = ruled(
+  z.strictObject({
     ...dataFile,
     weight: decimal(
       "How often an epoch sees each example of this source: 2 is twice; 0.5 is every other one, chosen by the hash of its text; 2.5 is twice, and half of them once more. Default 1.",
       { exclusiveMin: 0, max: 100 },
     ).optional(),
-  })
-  .refine(accessIsRemote, accessIsRemoteIssue())
-  .refine(columnsFit, columnsFitIssue())
-  .meta({ description: "One source of examples." });
+  }),
+  accessIsRemote,
+  columnsFit,
+).meta({ description: "One source of examples." });
 
 export const dataset = z
   .strictObject({
     sources: z.array(dataSource).min(1).max(16).meta({ description: "Read in order." }),
-    validation: z
-      .strictObject({
+    validation: ruled(
+      z.strictObject({
         fraction: decimal("Share of the examples held out, chosen by the hash of their normalised text.", {
           min: 0,
           max: 0.5,
@@ -137,13 +112,11 @@ export const dataset = z
         uri: dataUri
           .optional()
           .meta({ description: "A file of its own for validation, in any of the forms of a source." }),
-      })
-      .refine(accessIsRemote, accessIsRemoteIssue())
-      .refine(columnsFit, columnsFitIssue())
-      .refine((v) => v.uri !== undefined || (v.format === undefined && v.columns === undefined), readingIssue())
-      .refine((v) => (v.fraction === undefined) !== (v.uri === undefined), {
-        message: "exactly one of fraction and uri must be set",
-      })
+      }),
+      ...validationRules,
+      columnsFit,
+      accessIsRemote,
+    )
       .optional()
       .meta({ description: "Examples for the validation loss: a fraction of the sources, or a file. Default: none." }),
     maxSequenceLength: z.int().min(16).max(131072).optional().meta({
@@ -179,16 +152,18 @@ export const loraSettings = z
       .optional()
       .meta({ description: "The update is scaled by alpha/rank. Default 2·rank." }),
     dropout: decimal("Dropout on the adapter's input. Default 0.", { min: 0, max: 0.9 }).optional(),
-    targetModules: z
-      .array(
-        z
-          .string()
-          .min(1)
-          .max(64)
-          .regex(/^(all-linear|[A-Za-z0-9_.]+)$/),
-      )
-      .min(1)
-      .max(32)
+    targetModules: distinct(
+      z
+        .array(
+          z
+            .string()
+            .min(1)
+            .max(64)
+            .regex(/^(all-linear|[A-Za-z0-9_.]+)$/),
+        )
+        .min(1)
+        .max(32),
+    )
       .optional()
       .meta({
         description:
@@ -202,30 +177,19 @@ export const loraSettings = z
 
 export const fullSettings = z.strictObject({}).meta({ description: "Train every weight of the model." });
 
-/** A quantised base cannot be trained, only adapted. */
-export function quantizedIsFrozen(spec: { baseModel: z.infer<typeof baseModel>; method: z.infer<typeof method> }) {
-  return spec.baseModel.quantization === undefined || spec.method.full === undefined;
-}
-/** Made anew for each use: zod takes the message out of the object that it is given. */
-export const quantizedIsFrozenIssue = () => ({
-  message:
-    "method.full trains the base's own weights, which NF4 cannot hold: leave quantization out, or set method.lora",
-  path: ["baseModel", "quantization"],
-});
-
 /** Exactly one member. */
-export const method = z
-  .strictObject({ lora: loraSettings.optional(), full: fullSettings.optional() })
-  .refine((m) => (m.lora === undefined) !== (m.full === undefined), {
-    message: "exactly one method must be set: lora or full",
-  })
-  .meta({ description: "How to train: exactly one member." });
+export const method = ruled(
+  z.strictObject({ lora: loraSettings.optional(), full: fullSettings.optional() }),
+  exactlyOneMethod(["lora", "full"]),
+).meta({
+  description: "How to train: exactly one member.",
+});
 
 export const precision = z.enum(["BF16", "F32"]);
 export type Precision = z.infer<typeof precision>;
 
-export const training = z
-  .strictObject({
+export const training = ruled(
+  z.strictObject({
     epochs: decimal("Passes over the data. Default 1, unless maxSteps is set.", {
       exclusiveMin: 0,
       max: 1000,
@@ -307,17 +271,15 @@ export const training = z
       })
       .optional()
       .meta({ description: "Where a stopped run goes on from." }),
-  })
-  .refine((t) => t.epochs === undefined || t.maxSteps === undefined, { message: "set epochs or maxSteps, not both" })
-  .meta({ description: "The optimisation." });
+  }),
+  oneLength,
+).meta({ description: "The optimisation." });
 
 export const evaluation = z
   .strictObject({
-    test: z
-      .strictObject(dataFile)
-      .refine(accessIsRemote, accessIsRemoteIssue())
-      .refine(columnsFit, columnsFitIssue())
-      .meta({ description: "Held-out examples: conversations, or prompts and their completions." }),
+    test: ruled(z.strictObject(dataFile), accessIsRemote, columnsFit).meta({
+      description: "Held-out examples: conversations, or prompts and their completions.",
+    }),
     metrics: z
       .array(z.enum(["ExactMatch"]))
       .min(1)
@@ -360,18 +322,21 @@ export const exportEntry = z
   })
   .meta({ description: "One form in which the result is written, read back and verified." });
 
-export const exportList = z.array(exportEntry).max(8).meta({ description: "What to write beside the adapter itself." });
+export const exportList = distinct(z.array(exportEntry).max(8), "name").meta({
+  description: "What to write beside the adapter itself.",
+});
 
 /** What a training is, apart from where it runs and where it writes. */
-export const trainingSpec = z
-  .strictObject({
+export const trainingSpec = ruled(
+  z.strictObject({
     baseModel,
     dataset,
     method,
     training: training.optional(),
     evaluation: evaluation.optional(),
-  })
-  .refine(quantizedIsFrozen, quantizedIsFrozenIssue());
+  }),
+  ...specRules,
+);
 
 export type TrainingSpec = z.infer<typeof trainingSpec>;
 export type ExportEntry = z.infer<typeof exportEntry>;

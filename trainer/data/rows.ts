@@ -4,7 +4,8 @@
  */
 import { z } from "zod";
 import type { DataFile } from "../contract/effective.ts";
-import { type Columns, formatFields, type NamedFormat } from "../contract/settings.ts";
+import type { Columns, NamedFormat } from "../contract/settings.ts";
+import { formatFields } from "../contract/settingsRules.ts";
 import { type Example, type JsonObject, type Message, RowError } from "./example.ts";
 import { messagesOf, toolCallsOf, toolsOf } from "./messages.ts";
 

@@ -1,21 +1,17 @@
 /** Kubernetes quantities of memory and cores. */
 
-const units: Readonly<Record<string, number>> = {
-  "": 1,
-  m: 1e-3,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  P: 1e15,
-  E: 1e18,
-  Ki: 2 ** 10,
-  Mi: 2 ** 20,
-  Gi: 2 ** 30,
-  Ti: 2 ** 40,
-  Pi: 2 ** 50,
-  Ei: 2 ** 60,
+const decimalPowers: Readonly<Record<string, number>> = {
+  n: -9,
+  u: -6,
+  m: -3,
+  k: 3,
+  M: 6,
+  G: 9,
+  T: 12,
+  P: 15,
+  E: 18,
 };
+const binaryUnits = ["Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
 
 /** Bytes of a quantity ("8Gi", "1e9", 500), rounded down; undefined when it is none. */
 export function quantityBytes(text: string | number | undefined): number | undefined {
@@ -23,13 +19,17 @@ export function quantityBytes(text: string | number | undefined): number | undef
   return bytes === undefined ? undefined : Math.floor(bytes);
 }
 
-/** The number that a quantity stands for ("1500m": 1.5); undefined when it is none. */
+/**
+ * The number that a quantity stands for ("1500m": 1.5), rounded once, so that equal quantities give equal numbers
+ * ("700m" and "0.7"); undefined when it is none.
+ */
 export function quantity(text: string | number | undefined): number | undefined {
   if (text === undefined) return undefined;
-  const match = /^([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:([KMGTPE]i|[mkMGTPE])|[eE](-?[0-9]+))?$/.exec(String(text));
+  const match = /^([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:([KMGTPE]i)|([numkMGTPE])|[eE](-?[0-9]+))?$/.exec(String(text));
   if (!match) return undefined;
-  const [, digits = "0", unit = "", exponent = "0"] = match;
-  return Number(digits) * (units[unit] ?? 1) * 10 ** Number(exponent);
+  const [, digits = "0", binary = "", unit = "", exponent = "0"] = match;
+  const power = decimalPowers[unit] ?? Number(exponent);
+  return Number(`${digits}e${power}`) * 1024 ** (binaryUnits.indexOf(binary) + 1);
 }
 
 /** Bytes as a person reads them: "1.4 GiB". */

@@ -1,0 +1,207 @@
+/**
+ * Specs of FineTuneJobs that are wrong, and some that are right though they look it: what zod answers in
+ * `operator/api/rules.test.ts` and the API server in `test/e2e/refusals.ts`, so that both hold the same. Each replaces
+ * members of a spec that is right.
+ */
+
+interface WrongSpec {
+  name: string;
+  wrong: Record<string, unknown>;
+  /** The field that both name. */
+  field: string;
+  /** What both say of it; absent where Kubernetes has words of its own. */
+  message?: string;
+}
+
+const source = { uri: "pvc://inputs/train.jsonl" };
+const dataset = { sources: [source], maxSequenceLength: 128 };
+const validated = { ...dataset, validation: { fraction: "0.1" } };
+const sourced = (change: object) => ({ dataset: { ...dataset, sources: [{ ...source, ...change }] } });
+const placed = (change: object) => ({ placement: { gpusPerNode: 0, ...change } });
+const tolerating = (toleration: object) => placed({ tolerations: [toleration] });
+const labels = Object.fromEntries(Array.from({ length: 33 }, (_, index) => [`label-${index}`, "here"]));
+const quantized = { uri: "pvc://inputs/model", quantization: { type: "NF4" } };
+const twice = <T>(entry: T) => [entry, entry];
+const remoteAccess = "endpoint and secretRef go with a uri of s3:// or hf://: leave them out";
+const needsValidation = (field: string) =>
+  `${field} needs dataset.validation: set dataset.validation.fraction or dataset.validation.uri`;
+
+export const wrongSpecs: readonly WrongSpec[] = [
+  { name: "a typo in a field", wrong: { training: { maxStep: 3 } }, field: "spec.training.maxStep" },
+  { name: "no data", wrong: { dataset: { sources: [] } }, field: "spec.dataset.sources" },
+  { name: "a rank of zero", wrong: { method: { lora: { rank: 0 } } }, field: "spec.method.lora.rank" },
+  {
+    name: "no method",
+    wrong: { method: {} },
+    field: "spec.method",
+    message: "exactly one method must be set: lora or",
+  },
+  {
+    name: "two methods",
+    wrong: { method: { lora: {}, full: {} } },
+    field: "spec.method",
+    message: "exactly one method",
+  },
+  {
+    name: "epochs and maxSteps",
+    wrong: { training: { epochs: "1", maxSteps: 3 } },
+    field: "spec.training",
+    message: "set epochs or maxSteps, not both",
+  },
+  {
+    name: "a learning rate that is none",
+    wrong: { training: { learningRate: "fast" } },
+    field: "spec.training.learningRate",
+    message: "must be a decimal number",
+  },
+  {
+    name: "a dropout out of bounds",
+    wrong: { method: { lora: { dropout: "1.5" } } },
+    field: "spec.method.lora.dropout",
+    message: "at most 0.9",
+  },
+  {
+    name: "a weight of zero",
+    wrong: sourced({ weight: "0" }),
+    field: "spec.dataset.sources[0].weight",
+    message: "above 0 and at most 100",
+  },
+  {
+    name: "a claim without a name",
+    wrong: { baseModel: { uri: "pvc://" } },
+    field: "spec.baseModel.uri",
+    message: "must be pvc://CLAIM/PATH",
+  },
+  {
+    name: "a way out of the claim",
+    wrong: { baseModel: { uri: "pvc://inputs/../other" } },
+    field: "spec.baseModel.uri",
+    message: "must not contain . or .. as a part of the path",
+  },
+  {
+    name: "a revision of a claim",
+    wrong: { baseModel: { uri: "pvc://inputs/model", revision: "main" } },
+    field: "spec.baseModel.revision",
+    message: "revision goes with a uri of hf://: leave it out",
+  },
+  {
+    name: "credentials for a claim",
+    wrong: { artifacts: { uri: "pvc://store", secretRef: { name: "keys" } } },
+    field: "spec.artifacts",
+    message: remoteAccess,
+  },
+  {
+    name: "both kinds of validation",
+    wrong: { dataset: { ...dataset, validation: { fraction: "0.1", uri: "pvc://inputs/test.jsonl" } } },
+    field: "spec.dataset.validation",
+    message: "exactly one of fraction and uri must be set",
+  },
+  {
+    name: "a format of a fraction",
+    wrong: { dataset: { ...dataset, validation: { fraction: "0.1", format: "Text" } } },
+    field: "spec.dataset.validation",
+    message: "format and columns describe the file at uri, which is not set",
+  },
+  {
+    name: "a column of another format",
+    wrong: sourced({ format: "Alpaca", columns: { prompt: "x" } }),
+    field: "spec.dataset.sources[0].columns",
+    message: "columns names a field that rows of this format do not have",
+  },
+  {
+    name: "evaluation without validation",
+    wrong: { training: { evaluation: { everySteps: 2 } } },
+    field: "spec.training",
+    message: needsValidation("training.evaluation"),
+  },
+  {
+    name: "early stopping without validation",
+    wrong: { training: { earlyStopping: { patience: 2 } } },
+    field: "spec.training",
+    message: needsValidation("training.earlyStopping"),
+  },
+  {
+    name: "the best weights without validation",
+    wrong: { training: { keep: "Best" } },
+    field: "spec.training",
+    message: needsValidation("training.keep: Best"),
+  },
+  {
+    name: "full fine-tuning of a quantised base",
+    wrong: { baseModel: quantized, method: { full: {} } },
+    field: "spec.baseModel.quantization",
+    message:
+      "method.full trains the base's own weights, which NF4 cannot hold: leave quantization out, or set method.lora",
+  },
+  {
+    name: "dequantising what was not quantised",
+    wrong: { adapter: { exports: [{ name: "a", merged: { base: "Dequantized" } }] } },
+    field: "spec.adapter.exports",
+    message: "merged.base: Dequantized needs baseModel.quantization",
+  },
+  {
+    name: "two exports of one name",
+    wrong: { adapter: { exports: twice({ name: "a", merged: {} }) } },
+    field: "spec.adapter.exports[1]",
+  },
+  {
+    name: "a target module twice",
+    wrong: { method: { lora: { targetModules: twice("q_proj") } } },
+    field: "spec.method.lora.targetModules[1]",
+  },
+  {
+    name: "GPUs",
+    wrong: placed({ gpusPerNode: 1 }),
+    field: "spec.placement.gpusPerNode",
+    message: "must be 0: this release trains on CPUs only",
+  },
+  ...(
+    [
+      ["cpu", "1", "900m"],
+      ["memory", "2Gi", "1000Mi"],
+      ["ephemeral-storage", "1G", "1e8"],
+    ] as const
+  ).map(([resource, request, limit]) => ({
+    name: `a request of ${resource} above its limit`,
+    wrong: placed({ resources: { requests: { [resource]: request }, limits: { [resource]: limit } } }),
+    field: "spec.placement.resources",
+    message: `requests.${resource} must be at most limits.${resource}`,
+  })),
+  {
+    name: "a toleration of every value of one value",
+    wrong: tolerating({ key: "a", operator: "Exists", value: "b" }),
+    field: "spec.placement.tolerations[0]",
+    message: "operator Exists takes no value, and Equal (the default) needs a key",
+  },
+  {
+    name: "a toleration for a time of what evicts nothing",
+    wrong: tolerating({ key: "a", value: "b", effect: "NoSchedule", tolerationSeconds: 3 }),
+    field: "spec.placement.tolerations[0]",
+    message: "tolerationSeconds needs effect NoExecute",
+  },
+  {
+    name: "a pull secret twice",
+    wrong: placed({ imagePullSecrets: twice({ name: "a" }) }),
+    field: "imagePullSecrets[1]",
+  },
+  {
+    name: "more labels than a node selector has",
+    wrong: placed({ nodeSelector: labels }),
+    field: "placement.nodeSelector",
+  },
+];
+
+export const rightSpecs: readonly { name: string; right: Record<string, unknown> }[] = [
+  {
+    name: "a request that is its limit, spelt otherwise",
+    right: placed({ resources: { requests: { cpu: "700m", memory: "1Gi" }, limits: { cpu: "0.7", memory: 2 ** 30 } } }),
+  },
+  { name: "a toleration of everything", right: tolerating({ operator: "Exists" }) },
+  { name: "the best of what is validated", right: { dataset: validated, training: { keep: "Best" } } },
+  { name: "a claim of one letter", right: { artifacts: { uri: "pvc://s" } } },
+  {
+    name: "dequantising what was quantised",
+    right: { baseModel: quantized, adapter: { exports: [{ name: "a", merged: { base: "Dequantized" } }] } },
+  },
+  { name: "a column of a format that is found out", right: sourced({ columns: { prompt: "x" } }) },
+];

@@ -1,0 +1,71 @@
+/**
+ * Rules that the schema language has no words for: across fields, and inside lists and maps. Each is defined once, as a
+ * predicate that zod applies and as the CEL expression that the API server applies, with one message for both; the
+ * schema carries the expression as metadata, from which the CustomResourceDefinitions are generated. So the command line
+ * refuses what admission refuses, in the same words.
+ *
+ * `.meta()` and `.optional()` after these functions keep what they attach; another `.refine()` loses it.
+ */
+import { z } from "zod";
+
+/** What the API server is told. */
+export interface CelRule {
+  /** `self` is the value of the schema. */
+  cel: string;
+  message: string;
+  /** Field below the rule's, named in the error: ".adapter.exports". */
+  fieldPath?: string | undefined;
+}
+
+export interface Rule<Value> extends CelRule {
+  holds: (value: Value) => boolean;
+}
+
+/** `schema` with rules that its values must keep; all of them in one call. */
+export function ruled<Schema extends z.ZodType>(schema: Schema, ...rules: Rule<z.output<Schema>>[]): Schema {
+  let result = schema;
+  for (const { holds, message, fieldPath = "" } of rules) {
+    result = result.refine(holds, { message, path: fieldPath.split(".").slice(1) });
+  }
+  return result.meta({ rules: rules.map(({ holds: _, ...told }): CelRule => told) });
+}
+
+/** A list in which no two entries have the same `keys`; without keys, no two entries are equal strings. */
+export function distinct<List extends z.ZodType<readonly unknown[]>>(list: List, ...keys: string[]): List {
+  return list
+    .superRefine((items, context) => {
+      const seen = new Set<string>();
+      for (const [index, item] of items.entries()) {
+        const identity = JSON.stringify(keys.length === 0 ? item : keys.map((key) => memberOf(item, key)));
+        if (seen.has(identity)) context.addIssue({ code: "custom", path: [index], message: copyMessage(item, keys) });
+        seen.add(identity);
+      }
+    })
+    .meta({ distinct: keys });
+}
+
+function copyMessage(item: unknown, keys: readonly string[]): string {
+  if (keys.length === 0) return `${JSON.stringify(item)} is in the list already`;
+  return `an entry with ${keys.map((key) => `${key} ${JSON.stringify(memberOf(item, key))}`).join(", ")} is in the list already`;
+}
+
+const memberOf = (item: unknown, key: string): unknown =>
+  typeof item === "object" && item !== null ? Reflect.get(item, key) : undefined;
+
+/** A map with at most `maxProperties` entries. */
+export function entriesAtMost<Entries extends z.ZodType<Record<string, unknown>>>(
+  map: Entries,
+  maxProperties: number,
+): Entries {
+  return map
+    .refine((record) => Object.keys(record).length <= maxProperties, `must have at most ${maxProperties} entries`)
+    .meta({ maxProperties });
+}
+
+const celRule = z.object({ cel: z.string(), message: z.string(), fieldPath: z.string().optional() });
+
+/** What a JSON Schema made of a schema above still knows of it. */
+export const attached = z.object({
+  rules: z.array(celRule).optional(),
+  distinct: z.array(z.string()).optional(),
+});

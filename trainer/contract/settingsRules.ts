@@ -1,0 +1,116 @@
+/**
+ * The rules across the fields of a training's settings: what zod and the API server refuse alike (`rules.ts`). Each
+ * names the way out.
+ */
+import type { Rule } from "./rules.ts";
+
+/** The fields that a row of each format has: what `columns` may rename. */
+export const formatFields = {
+  Messages: ["messages", "role", "content", "tools"],
+  ShareGPT: ["conversations", "from", "value", "system", "tools"],
+  Alpaca: ["instruction", "input", "output", "system"],
+  PromptCompletion: ["prompt", "completion"],
+  Text: ["text"],
+} as const;
+
+type NamedFormat = keyof typeof formatFields;
+
+interface Reading {
+  format?: "Auto" | NamedFormat | undefined;
+  columns?: Record<string, string | undefined> | undefined;
+}
+
+/** `columns` names fields of the format alone. What is detected is checked when it is read. */
+export const columnsFit: Rule<Reading> = {
+  cel: `!has(self.columns) || !has(self.format) || self.format == 'Auto' || (${columnTerms().join(" && ")})`,
+  holds: ({ format, columns }) => {
+    if (format === undefined || format === "Auto" || columns === undefined) return true;
+    const fields: readonly string[] = formatFields[format];
+    return Object.keys(columns).every((field) => fields.includes(field));
+  },
+  message: "columns names a field that rows of this format do not have",
+  fieldPath: ".columns",
+};
+
+function columnTerms(): string[] {
+  const fields = new Set<string>(Object.values(formatFields).flat());
+  return [...fields].map((field) => {
+    const formats = Object.entries(formatFields).filter(([, known]) => known.some((name) => name === field));
+    return `(!has(self.columns.${field}) || self.format in [${formats.map(([name]) => `'${name}'`).join(", ")}])`;
+  });
+}
+
+interface Validation extends Reading {
+  fraction?: string | undefined;
+  uri?: string | undefined;
+}
+
+export const validationRules: readonly Rule<Validation>[] = [
+  {
+    cel: "has(self.fraction) != has(self.uri)",
+    holds: ({ fraction, uri }) => (fraction === undefined) !== (uri === undefined),
+    message: "exactly one of fraction and uri must be set",
+  },
+  {
+    cel: "has(self.uri) || (!has(self.format) && !has(self.columns))",
+    holds: ({ uri, format, columns }) => uri !== undefined || (format === undefined && columns === undefined),
+    message: "format and columns describe the file at uri, which is not set",
+  },
+];
+
+export const oneLength: Rule<{ epochs?: string | undefined; maxSteps?: number | undefined }> = {
+  cel: "!(has(self.epochs) && has(self.maxSteps))",
+  holds: ({ epochs, maxSteps }) => epochs === undefined || maxSteps === undefined,
+  message: "set epochs or maxSteps, not both",
+};
+
+/** Exactly one of the `members` of an object is set. */
+export function exactlyOneMethod<Member extends string>(
+  members: readonly Member[],
+): Rule<{ readonly [Name in Member]?: unknown }> {
+  return {
+    cel: `${members.map((name) => `(has(self.${name}) ? 1 : 0)`).join(" + ")} == 1`,
+    holds: (method) => members.filter((name) => method[name] !== undefined).length === 1,
+    message: `exactly one method must be set: ${members.join(" or ")}`,
+  };
+}
+
+interface Spec {
+  baseModel: { quantization?: unknown };
+  dataset: { validation?: unknown };
+  method: { full?: unknown };
+  training?: { evaluation?: unknown; earlyStopping?: unknown; keep?: "Best" | "Last" | undefined } | undefined;
+}
+type Training = NonNullable<Spec["training"]>;
+
+/** What is done with the validation loss needs one. */
+function needsValidation(field: string, cel: string, asks: (training: Training) => boolean): Rule<Spec> {
+  return {
+    cel: `!has(self.training) || !${cel} || has(self.dataset.validation)`,
+    holds: ({ training, dataset }) => training === undefined || !asks(training) || dataset.validation !== undefined,
+    message: `${field} needs dataset.validation: set dataset.validation.fraction or dataset.validation.uri`,
+    fieldPath: ".training",
+  };
+}
+
+/** Of `trainingSpec` and of whatever has its members. */
+export const specRules: readonly Rule<Spec>[] = [
+  needsValidation("training.evaluation", "has(self.training.evaluation)", ({ evaluation }) => evaluation !== undefined),
+  needsValidation(
+    "training.earlyStopping",
+    "has(self.training.earlyStopping)",
+    ({ earlyStopping }) => earlyStopping !== undefined,
+  ),
+  needsValidation(
+    "training.keep: Best",
+    "(has(self.training.keep) && self.training.keep == 'Best')",
+    ({ keep }) => keep === "Best",
+  ),
+  {
+    cel: "!has(self.baseModel.quantization) || !has(self.method.full)",
+    holds: ({ baseModel, method }) => baseModel.quantization === undefined || method.full === undefined,
+    message:
+      "method.full trains the base's own weights, which NF4 cannot hold: leave quantization out, or set method.lora",
+    fieldPath: ".baseModel.quantization",
+  },
+];
