@@ -17,8 +17,11 @@ interface Arrow {
 }
 
 const ours = /^(operator|trainer|cli|demo|test|tools|images)\//;
-const pureFile =
-  /^operator\/(finetunejob|finetunerun|adapter)\/(decide|hash|runFile|pins|fit|promotion|exports|status|attempts)\.ts$/;
+/** Of the rooms that decide, the files that do what is decided. `jobs/resources.ts` is the wire's types alone. */
+const does =
+  /^operator\/(finetunejob\/(controller|gather|planner|planThread|planWorker)|(finetunerun|adapter)\/controller|jobs\/(create|observe|resources|warnings))\.ts$/;
+/** Every other file of theirs. */
+const pureFile = new RegExp(`(?!${does.source})^operator/(finetunejob|finetunerun|adapter|jobs)/`);
 
 const arrows: readonly Arrow[] = [
   {
@@ -68,8 +71,9 @@ const arrows: readonly Arrow[] = [
   {
     says: "the files that decide do no I/O",
     of: pureFile,
-    among: /^node:|^@kubernetes\/|^undici$|^operator\/runtime\//,
-    only: /^node:crypto$|^operator\/runtime\/(conditions|objects|types|clock)\.ts$/,
+    among: new RegExp(`^node:|^@kubernetes/|^undici$|^operator/runtime/|${does.source}`),
+    // Of observe.ts the type of what was seen.
+    only: /^node:(crypto|util)$|^operator\/runtime\/(objects|clock)\.ts$|^operator\/jobs\/(observe|resources)\.ts$/,
   },
 ];
 
@@ -90,6 +94,21 @@ const graph = readImports();
 for (const arrow of arrows) {
   test(arrow.says, () => assert.deepEqual(broken(graph, arrow), []));
 }
+
+const readsClock = /\bsystemClock\b|\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bMath\.random\b|\brandomUUID\b/;
+
+test("the files that decide read no clock and draw no lots", () => {
+  const tests = testCode(graph);
+  const pure = [...graph.keys()].filter((file) => pureFile.test(file) && !tests.has(file));
+  for (const file of ["finetunejob/runSteps", "finetunerun/decide", "adapter/exports", "jobs/render"]) {
+    assert.ok(pure.includes(`operator/${file}.ts`), `${file} decides`);
+  }
+  assert.deepEqual(
+    pure.filter((file) => readsClock.test(readSource(file))),
+    [],
+  );
+  assert.ok(readsClock.test(readSource("operator/runtime/clock.ts")));
+});
 
 test("no file of the compiler imports itself, by whatever way round", () => {
   const compiler = [...graph.keys()].filter((file) => /^trainer\/(graph|ops|models|methods|compile)\//.test(file));
