@@ -12,7 +12,6 @@ import { type Codec, type Encoded, encodeExample, type TrainOn } from "../../tra
 import { type Example, type Message, RowError } from "../../trainer/data/example.ts";
 import { readExample } from "../../trainer/data/rows.ts";
 import { parseStrictly } from "../../trainer/data/strictJson.ts";
-import { Tokenizer } from "../../trainer/data/tokenizer.ts";
 import { tinyTokenizerJson } from "../../trainer/testing/tinyModel.ts";
 
 const read = (name: string) => readFileSync(fileURLToPath(new URL(name, import.meta.url)), "utf8");
@@ -175,17 +174,4 @@ function generator(seed: number): (limit: number) => number {
     state = (state * 48271) % 2147483647;
     return state % limit;
   };
-}
-
-const tokenizerFile = z.object({
-  tokenizer: z.looseObject({}),
-  encodings: z.array(z.object({ text: z.string(), ids: z.array(z.number()) })),
-});
-
-for (const kind of ["gpt2", "llama3", "qwen"]) {
-  test(`texts are encoded as the tokenizers library does: a tokenizer like ${kind}'s`, () => {
-    const { tokenizer, encodings } = json(`tokenizer-${kind}.json`, tokenizerFile);
-    const ours = new Tokenizer(JSON.stringify(tokenizer), JSON.stringify({ eos_token: "<|im_end|>" }));
-    for (const { text, ids } of [...encodings, ...encodings]) assert.deepEqual(ours.encode(text), ids, text);
-  });
 }

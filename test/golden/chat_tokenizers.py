@@ -1,4 +1,4 @@
-"""Tokenizers of the three byte-level kinds in use, trained on a page, and what the tokenizers library encodes."""
+"""Tokenizers of the kinds in use, trained on a page, and what the tokenizers library encodes."""
 
 import json
 
@@ -19,24 +19,46 @@ TEXTS = [
     "", " ", "a", "The quick brown fox", "it's IT'S they'll've", "1234567 12,345.67", "  two  spaces\n\n\n and lines \t\r\n",
     "Würde L'été e\u0301te\u0301 ﬁ Ǆ", "你好，世界。こんにちは Привет", "👍🏽👩‍👩‍👧 𝔘𝔫𝔦", "\u0000\u0001\ufeff\u200b\u00a0\u2028", "<|im_start|>user\nhi<|im_end|>\n",
     "<|im_end|>>><|im_end|", " <|im_start|> ", "x" * 300, "ab" * 70 + " end", "don't 'S", "\n\n  \n", "a\u0301\u0323", "Training tokenizer unantastbar",
+    "², ٣४ 12ab34 Ⅷ ½", "<|im_start|> The<|im_end|>The <|im_start|>", "▁The ▁ ▁▁", "<0x41> <unk>", "!!a..b?! (c)",
 ]
 
 
-def make(pre_tokenizer, normalizer=None, ignore_merges=False):
-    tokenizer = Tokenizer(models.BPE(ignore_merges=ignore_merges))
+def trained(pre_tokenizer, normalizer=None, bytes_too=False, **settings):
+    """A tokenizer with 600 tokens; with `bytes_too`, a token for each byte beside those."""
+    byte_tokens = [f"<0x{byte:02X}>" for byte in range(256)] if bytes_too else []
+    tokenizer = Tokenizer(models.BPE(byte_fallback=bytes_too, **settings))
     tokenizer.pre_tokenizer = pre_tokenizer
-    tokenizer.decoder = decoders.ByteLevel()
     if normalizer:
         tokenizer.normalizer = normalizer
     trainer = trainers.BpeTrainer(
-        vocab_size=600,
-        special_tokens=[AddedToken(text, special=True, normalized=False) for text in SPECIAL],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        vocab_size=600 + len(byte_tokens),
+        special_tokens=[AddedToken(text, special=True, normalized=False) for text in SPECIAL + byte_tokens],
+        initial_alphabet=[] if bytes_too else pre_tokenizers.ByteLevel.alphabet(),
+        limit_alphabet=60 if bytes_too else 1000,
         show_progress=False,
     )
     tokenizer.train_from_iterator(PAGE.split("\n"), trainer)
-    encodings = [{"text": text, "ids": tokenizer.encode(text, add_special_tokens=False).ids} for text in TEXTS]
-    return {"tokenizer": json.loads(tokenizer.to_str()), "encodings": encodings}
+    return tokenizer
+
+
+def changed(tokenizer, **parts):
+    """The same with other parts; the tokens of bytes are plain ones, as in the models' own files."""
+    file = {**json.loads(tokenizer.to_str()), **parts}
+    file["added_tokens"] = [token for token in file["added_tokens"] if not token["content"].startswith("<0x")]
+    return file
+
+
+def golden(file):
+    tokenizer = Tokenizer.from_str(json.dumps(file))
+    encoded = [(text, tokenizer.encode(text, add_special_tokens=False).ids) for text in TEXTS]
+    return [{"text": text, "ids": ids, "decoded": tokenizer.decode(ids, skip_special_tokens=False)} for text, ids in encoded]
+
+
+def make(pre_tokenizer, normalizer=None, ignore_merges=False):
+    tokenizer = trained(pre_tokenizer, normalizer, ignore_merges=ignore_merges)
+    tokenizer.decoder = decoders.ByteLevel()
+    file = json.loads(tokenizer.to_str())
+    return {"tokenizer": file, "encodings": golden(file)}
 
 
 def split(pattern):
@@ -48,9 +70,70 @@ def split(pattern):
     )
 
 
+SPACE = {"String": " "}
+FILL = {"type": "Replace", "pattern": SPACE, "content": "▁"}
+PREPEND = {"type": "Prepend", "prepend": "▁"}
+SHOW = {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}
+BYTES = [SHOW, {"type": "ByteFallback"}, {"type": "Fuse"}]
+STRIP = {"type": "Strip", "content": " ", "start": 1, "stop": 0}
+METASPACE = {"type": "Metaspace", "replacement": "▁"}
+
+
+def sequence(kind, *parts):
+    return {"type": "Sequence", kind: list(parts)}
+
+
+def variants(tokenizer, parts):
+    """One tokenizer with each of these parts in place of its own."""
+    file = changed(tokenizer)
+    return {
+        "tokenizer": file,
+        "variants": [{"name": name, "parts": part, "encodings": golden({**file, **part})} for name, part in parts.items()],
+    }
+
+
+def byte_fallback():
+    """As Llama 2's and Mistral's, Gemma's, and those with Metaspace."""
+    tokenizer = trained(pre_tokenizers.Metaspace(), bytes_too=True, unk_token=SPECIAL[0], fuse_unk=True)
+    plain = {"normalizer": sequence("normalizers", FILL), "pre_tokenizer": None, "decoder": sequence("decoders", *BYTES)}
+    stripped = {**plain, "decoder": sequence("decoders", *BYTES, STRIP)}
+    return variants(
+        tokenizer,
+        {
+            "Llama 2 and Mistral": {**stripped, "normalizer": sequence("normalizers", PREPEND, FILL)},
+            "Gemma": {**plain, "normalizer": FILL, "pre_tokenizer": {"type": "Split", "pattern": SPACE, "behavior": "MergedWithPrevious", "invert": False}},
+            "Metaspace, first": {**stripped, "normalizer": None, "pre_tokenizer": {**METASPACE, "prepend_scheme": "first", "split": False}},
+            "Metaspace, always, split": {**stripped, "normalizer": None, "pre_tokenizer": {**METASPACE, "prepend_scheme": "always", "split": True}},
+            "Metaspace, never, split": {**plain, "normalizer": None, "pre_tokenizer": {**METASPACE, "prepend_scheme": "never", "split": True}},
+        },
+    )
+
+
+def splits():
+    """Every behaviour of Split, and the stages beside it that are supported."""
+    tokenizer = trained(pre_tokenizers.ByteLevel(add_prefix_space=False))
+    tokenizer.decoder = decoders.ByteLevel()
+    level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
+    stages = {
+        f"Split, {behavior}{', inverted' if invert else ''}": {"type": "Split", "pattern": {"Regex": r"[aeiou]|\s"}, "behavior": behavior, "invert": invert}
+        for behavior in ["Isolated", "Removed", "Contiguous", "MergedWithPrevious", "MergedWithNext"]
+        for invert in [False, True]
+    }
+    stages["Split at a text"] = {"type": "Split", "pattern": {"String": "."}, "behavior": "Isolated", "invert": False}
+    stages["Digits, one by one"] = {"type": "Digits", "individual_digits": True}
+    stages["Digits together"] = {"type": "Digits", "individual_digits": False}
+    stages["Punctuation together"] = {"type": "Punctuation", "behavior": "Contiguous"}
+    return variants(
+        tokenizer,
+        {name: {"pre_tokenizer": sequence("pretokenizers", stage, level)} for name, stage in stages.items()},
+    )
+
+
 def goldens():
     return {
         "gpt2": make(pre_tokenizers.ByteLevel(add_prefix_space=False)),
         "llama3": make(split(LLAMA3), ignore_merges=True),
         "qwen": make(split(QWEN), normalizer=normalizers.NFC()),
+        "bytefallback": byte_fallback(),
+        "splits": splits(),
     }

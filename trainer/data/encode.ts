@@ -94,10 +94,12 @@ function encodePieces(
   const ids = [...leading];
   const learnt: [number, number][] = [];
   let truncated = false;
+  let before = "";
   for (const { text, trained } of pieces) {
     const start = ids.length;
-    if (start < limit || measured) tokenizer.append(text, ids);
+    if (start < limit || measured) tokenizer.append(text, ids, before);
     else truncated ||= text !== "";
+    before = text || before;
     if (trained) learnt.push([start, ids.length]);
   }
   truncated ||= ids.length > limit;

@@ -78,6 +78,17 @@ declare module "@huggingface/tokenizers" {
 
   export class PreTokenizer {
     pre_tokenize(text: string): string[];
+    /** What `pre_tokenize` does with one text. */
+    pre_tokenize_text: (text: string, options?: object) => string[];
+  }
+
+  export class DigitsPreTokenizer extends PreTokenizer {
+    readonly config: { readonly individual_digits?: boolean };
+  }
+
+  export class MetaspacePreTokenizer extends PreTokenizer {
+    /** One character. */
+    readonly replacement: string;
   }
 
   export class ByteLevelPreTokenizer extends PreTokenizer {
@@ -110,7 +121,7 @@ declare module "@huggingface/tokenizers" {
   export class Tokenizer {
     readonly normalizer: ((text: string) => string) | null;
     readonly pre_tokenizer: PreTokenizer | null;
-    readonly model: Model;
+    model: Model;
     constructor(tokenizer: object, config: object);
     /** An id is undefined for a token that is not in the vocabulary where there is no unknown token. */
     encode(text: string, options: { add_special_tokens: boolean }): { ids: (number | undefined)[]; tokens: string[] };

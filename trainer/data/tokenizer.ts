@@ -1,6 +1,9 @@
 /**
  * The model's own tokenizer (tokenizer.json, tokenizer_config.json), through @huggingface/tokenizers.
  * Special tokens come from the text alone: nothing is added around it.
+ *
+ * Tokenizers that come from SentencePiece put a space before a text, and after each special token. Where a text goes on
+ * in the middle of a line, there is none: `before` says what it goes on from.
  */
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { z } from "zod";
@@ -8,6 +11,8 @@ import { invalid, messageOf, StageFailure } from "../failure.ts";
 import { parseJson } from "../formats/huggingFace.ts";
 import { RowError } from "./example.ts";
 import { TimeLimitError, withinTime } from "./timeLimit.ts";
+import { readTokenizerFile, type Stage, stagesOf, type TokenizerFile } from "./tokenizerFile.ts";
+import { mendStages } from "./tokenizerStages.ts";
 import { tooSlow } from "./tooSlow.ts";
 import { WordEncoder } from "./wordEncoder.ts";
 
@@ -19,6 +24,7 @@ const tokenizerConfig = z.looseObject({
   pad_token: token.nullish(),
   unk_token: token.nullish(),
   add_bos_token: z.boolean().nullish(),
+  additional_special_tokens: z.array(token).nullish(),
 });
 
 export interface SpecialTokens {
@@ -41,18 +47,26 @@ export class Tokenizer {
   /** Contents of the tokens that the tokenizer calls special, beginnings and ends of turns among them. */
   readonly specialTexts: readonly string[];
   readonly #tokenizer: HuggingFaceTokenizer;
+  /** Encodes a text that goes on; undefined where that is no other thing. */
+  readonly #going: GoingOn | undefined;
+  readonly #added: readonly string[];
   readonly #words: WordEncoder | undefined;
 
   /** From the texts of the two files. Throws a failure that names the file. */
   constructor(tokenizerJson: string, tokenizerConfigJson: string) {
     const config = tokenizerConfig.safeParse(parseJson("tokenizer_config.json", tokenizerConfigJson));
     if (!config.success) throw invalid("TokenizerInvalid", `tokenizer_config.json: ${z.prettifyError(config.error)}`);
-    const { bos_token, eos_token, pad_token, unk_token, add_bos_token } = config.data;
+    const { bos_token, eos_token, pad_token, unk_token, add_bos_token, additional_special_tokens } = config.data;
     if (!eos_token)
       throw invalid("TokenizerInvalid", "tokenizer_config.json: eos_token is not set; answers need an end");
-    this.#tokenizer = load(tokenizerJson, config.data);
+    const file = read(tokenizerJson);
+    // Of the settings, this alone is one of the tokenizers library's; it is about what is left out when text is shown.
+    const settings = { additional_special_tokens: additional_special_tokens ?? [] };
+    this.#tokenizer = load(file, settings);
+    this.#going = goingOn(file, settings, this.#tokenizer);
     this.#words = usable(() => WordEncoder.of(this.#tokenizer));
     const added = [...this.#tokenizer.get_added_tokens_decoder().values()];
+    this.#added = added.map(({ content }) => content);
     this.specialTexts = added.filter(({ special }) => special).map(({ content }) => content);
     this.special = {
       bosToken: bos_token ?? undefined,
@@ -72,11 +86,13 @@ export class Tokenizer {
     return ids;
   }
 
-  /** Appends the ids of a text. Throws `RowError`. */
-  append(text: string, ids: number[]): void {
+  /** Appends the ids of a text that goes on from `before`. Throws `RowError`. */
+  append(text: string, ids: number[], before = ""): void {
     if (text === "") return;
     try {
-      withinTime(maxEncodeTime, () => (this.#words ? this.#words.encode(text, ids) : this.#appendWhole(text, ids)));
+      withinTime(maxEncodeTime, () =>
+        this.#words ? this.#words.encode(text, ids) : this.#appendWhole(text, ids, before),
+      );
     } catch (error) {
       if (error instanceof TimeLimitError) throw tooSlow(`${error.message} for one text`);
       if (error instanceof RowError || error instanceof StageFailure) throw error;
@@ -84,11 +100,20 @@ export class Tokenizer {
     }
   }
 
-  #appendWhole(text: string, ids: number[]): void {
-    for (const id of this.#tokenizer.encode(text, { add_special_tokens: false }).ids) {
-      if (id === undefined) throw new RowError("the tokenizer has no token for a part of it");
-      ids.push(id);
+  #appendWhole(text: string, ids: number[], before: string): void {
+    if (this.#going === undefined || before === "") {
+      appendIds(this.#tokenizer, text, ids);
+      return;
     }
+    const first = this.#going.spaceAfterTokens ? this.#beginningOf(text, before) : text.length;
+    appendIds(this.#going.tokenizer, text.slice(0, first), ids);
+    appendIds(this.#tokenizer, text.slice(first), ids);
+  }
+
+  /** Length of what goes on from `before`: after a token of its own, a text is as if it began there. */
+  #beginningOf(text: string, before: string): number {
+    if (this.#added.some((token) => before.endsWith(token))) return 0;
+    return Math.min(text.length, ...this.#added.map((token) => text.indexOf(token)).filter((at) => at >= 0));
   }
 
   /** Text of tokens, special ones left out. */
@@ -115,37 +140,75 @@ export class Tokenizer {
     return id;
   }
 
-  /**
-   * What is wrong with a part of the tokenizer shows when it is used. Turns are encoded one by one; a tokenizer that
-   * begins every text with a space would put one at every border.
-   */
+  /** What is wrong with a part of the tokenizer shows when it is used. */
   #tryOut(): void {
-    usable(() => {
-      this.#refuseLeadingSpace();
-      this.decode(this.encode("a"));
-    });
-  }
-
-  #refuseLeadingSpace(): void {
-    const first = withinTime(maxEncodeTime, () => this.#tokenizer.encode("a", { add_special_tokens: false }).tokens[0]);
-    if (first?.startsWith("\u2581")) {
-      throw invalid(
-        "TokenizerUnsupported",
-        "tokenizer.json: puts a space before every text (Metaspace with prepend_scheme); byte-level tokenizers are supported",
-      );
-    }
+    usable(() => this.decode(this.encode("a")));
   }
 }
 
-function load(tokenizerJson: string, config: object): HuggingFaceTokenizer {
+function appendIds(tokenizer: HuggingFaceTokenizer, text: string, ids: number[]): void {
+  for (const id of tokenizer.encode(text, { add_special_tokens: false }).ids) {
+    if (id === undefined) throw new RowError("the tokenizer has no token for a part of it");
+    ids.push(id);
+  }
+}
+
+function read(tokenizerJson: string): TokenizerFile {
   if (tokenizerJson.length > maxTokenizerLength) {
     throw invalid(
       "TokenizerInvalid",
       `tokenizer.json: has ${tokenizerJson.length} characters, over ${maxTokenizerLength}`,
     );
   }
-  const parsed = parseJson("tokenizer.json", tokenizerJson);
-  return usable(() => withinTime(maxEncodeTime, () => new HuggingFaceTokenizer(Object(parsed), config)));
+  return readTokenizerFile(parseJson("tokenizer.json", tokenizerJson));
+}
+
+function load(file: TokenizerFile, settings: object): HuggingFaceTokenizer {
+  return usable(() =>
+    withinTime(maxEncodeTime, () => {
+      const tokenizer = new HuggingFaceTokenizer(file, settings);
+      mendStages(tokenizer.pre_tokenizer, file.pre_tokenizer);
+      return tokenizer;
+    }),
+  );
+}
+
+interface GoingOn {
+  /** Puts no space before a text. */
+  tokenizer: HuggingFaceTokenizer;
+  /** Whether there is one after each token of its own, and not before the first text alone. */
+  spaceAfterTokens: boolean;
+}
+
+/** What encodes texts that go on, with the model of another; undefined where that one puts no space before a text. */
+function goingOn(file: TokenizerFile, settings: object, whole: HuggingFaceTokenizer): GoingOn | undefined {
+  const normalizers = stagesOf(file.normalizer, "normalizer", "normalizers").map(([, stage]) => stage);
+  const splits = stagesOf(file.pre_tokenizer, "pre_tokenizer", "pretokenizers").map(([, stage]) => stage);
+  const prepends = (stage: Stage) => stage.type === "Prepend";
+  const marks = (stage: Stage) => stage.type === "Metaspace" && stage.prepend_scheme !== "never";
+  if (!normalizers.some(prepends) && !splits.some(marks)) return undefined;
+  const index = file.added_tokens.findIndex(({ normalized, special }) => normalized ?? !special);
+  if (normalizers.some(prepends) && index >= 0) {
+    throw invalid(
+      "TokenizerUnsupported",
+      `tokenizer.json: added_tokens.${index}.normalized: is not supported: true where the normalizer puts a space before every text; set it to false`,
+    );
+  }
+  const tokenizer = load(
+    {
+      ...file,
+      normalizer: { type: "Sequence", normalizers: normalizers.filter((stage) => !prepends(stage)) },
+      pre_tokenizer: {
+        type: "Sequence",
+        pretokenizers: splits.map((stage) => (marks(stage) ? { ...stage, prepend_scheme: "never" } : stage)),
+      },
+      model: { ...file.model, vocab: {}, merges: [] },
+    },
+    settings,
+  );
+  tokenizer.model = whole.model;
+  const first = splits.some((stage) => marks(stage) && stage.prepend_scheme === "first");
+  return { tokenizer, spaceAfterTokens: !first };
 }
 
 /** What is wrong with a part of the file shows in an error of the library's, where the part is used. */

@@ -148,7 +148,7 @@ function splittingOf(stages: readonly Stage[], byteLevel: ByteLevelPreTokenizer)
 /** Of a stage whose words are what its pattern matches and what lies between. */
 function patternOf(stage: Stage): RegExp | undefined {
   if (!(stage instanceof SplitPreTokenizer) || stage.pattern === null) return undefined;
-  if (stage.config.invert || /removed/i.test(stage.config.behavior ?? "") || stage.pattern.ignoreCase) return undefined;
+  if (stage.config.invert || stage.config.behavior !== "Isolated" || stage.pattern.ignoreCase) return undefined;
   return stage.pattern;
 }
 

@@ -1,0 +1,56 @@
+/** Tokenizers of the kinds in use against the tokenizers library (chat_tokenizers.py): ids of texts, and texts of ids. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { z } from "zod";
+import { Tokenizer } from "../../trainer/data/tokenizer.ts";
+
+const encodings = z.array(z.object({ text: z.string(), ids: z.array(z.number()), decoded: z.string() }));
+const whole = z.object({ tokenizer: z.looseObject({}), encodings });
+const inParts = z.object({
+  tokenizer: z.looseObject({}),
+  variants: z.array(z.object({ name: z.string(), parts: z.looseObject({}), encodings })),
+});
+
+const read = (kind: string): unknown =>
+  JSON.parse(readFileSync(new URL(`data/chat/tokenizer-${kind}.json`, import.meta.url), "utf8"));
+const tokenizerOf = (file: object) => new Tokenizer(JSON.stringify(file), JSON.stringify({ eos_token: "<|im_end|>" }));
+
+const byteFallback = inParts.parse(read("bytefallback"));
+const kinds = [
+  ...["gpt2", "llama3", "qwen"].map((kind) => ({ name: kind, ...whole.parse(read(kind)) })),
+  ...[byteFallback, inParts.parse(read("splits"))].flatMap(({ tokenizer, variants }) =>
+    variants.map(({ name, parts, encodings }) => ({ name, tokenizer: { ...tokenizer, ...parts }, encodings })),
+  ),
+];
+
+for (const { name, tokenizer, encodings } of kinds) {
+  test(`texts are encoded and shown as the tokenizers library does it: ${name}`, () => {
+    const ours = tokenizerOf(tokenizer);
+    // Twice: words are remembered.
+    for (const { text, ids, decoded } of [...encodings, ...encodings]) {
+      assert.deepEqual(ours.encode(text), ids, JSON.stringify(text));
+      assert.equal(ours.display(ids), decoded);
+    }
+  });
+}
+
+for (const { name, parts } of byteFallback.variants) {
+  test(`a text that goes on is shown as if it had been encoded at once: ${name}`, () => {
+    const ours = tokenizerOf({ ...byteFallback.tokenizer, ...parts });
+    for (const { text } of byteFallback.variants[0]!.encodings) {
+      const characters = Array.from(text.slice(0, 60));
+      for (let cut = 0; cut <= characters.length; cut++) {
+        const [first, second] = [characters.slice(0, cut).join(""), characters.slice(cut).join("")];
+        const ids = ours.encode(first);
+        const start = ids.length;
+        ours.append(second, ids, first);
+        const atOnce = ours.encode(first + second);
+        // A token of its own that is cut in two is none, or another one.
+        if (!/<[^>]*$/.test(first) && !second.startsWith(">")) assert.equal(ours.display(ids), ours.display(atOnce));
+        if (first.endsWith("<|im_start|>")) assert.deepEqual(ids, atOnce);
+        if (first === "") assert.equal(start, 0);
+      }
+    }
+  });
+}
