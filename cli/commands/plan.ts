@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir, totalmem } from "node:os";
 import path from "node:path";
-import { quantity, quantityBytes } from "../../operator/api/quantity.ts";
+import { quantityBytes, quantityNumber } from "../../operator/api/quantity.ts";
 import { effectiveSettings } from "../../trainer/contract/effective.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
 import { prepareFile } from "../../trainer/contract/stageFiles.ts";
@@ -127,7 +127,7 @@ function availableBytes(job: FineTuneJobManifest, given: string | undefined): nu
 }
 
 function threadsOf(job: FineTuneJobManifest): number {
-  const cores = quantity(job.spec.placement.resources?.limits?.cpu);
+  const cores = quantityNumber(job.spec.placement.resources?.limits?.cpu);
   return cores === undefined ? availableParallelism() : Math.max(1, Math.ceil(cores));
 }
 

@@ -6,6 +6,7 @@ import { decimal } from "../../trainer/contract/decimal.ts";
 import { distinct, entriesAtMost, type Rule, ruled } from "../../trainer/contract/rules.ts";
 import { affinity } from "./affinity.ts";
 import { requestsWithinLimits, tolerationRules } from "./podRules.ts";
+import { quantityPattern } from "./quantity.ts";
 
 export const text = (max: number) => z.string().max(max);
 
@@ -32,8 +33,6 @@ const name = z
   .min(1)
   .max(253)
   .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/);
-
-const quantityPattern = /^([0-9]+|[0-9]+\.[0-9]+|\.[0-9]+)(([KMGTPE]i)|[numkMGTPE]|([eE]-?[0-9]+))?$/;
 
 /** A resource quantity: 2, "500m", "8Gi". */
 export const quantity = z

@@ -1,6 +1,6 @@
 /** What Kubernetes itself would refuse of a pod, refused where a person writes it. */
 import type { Rule } from "../../trainer/contract/rules.ts";
-import { quantity } from "./quantity.ts";
+import { quantityNumber } from "./quantity.ts";
 
 interface Resources {
   requests?: ResourceList | undefined;
@@ -17,7 +17,7 @@ export const requestsWithinLimits: readonly Rule<Resources>[] = compute.map((res
   return {
     cel: `${absent} || ${request}.compareTo(${limit}) <= 0`,
     holds: ({ requests, limits }) =>
-      (quantity(requests?.[resource]) ?? 0) <= (quantity(limits?.[resource]) ?? Number.POSITIVE_INFINITY),
+      (quantityNumber(requests?.[resource]) ?? 0) <= (quantityNumber(limits?.[resource]) ?? Number.POSITIVE_INFINITY),
     message: `requests.${resource} must be at most limits.${resource}`,
   };
 });

@@ -1,21 +1,14 @@
-/** Kubernetes quantities of memory and cores. */
+/** Kubernetes quantities of memory and cores: what may be written, and what it stands for. Pure. */
 
-const decimalPowers: Readonly<Record<string, number>> = {
-  n: -9,
-  u: -6,
-  m: -3,
-  k: 3,
-  M: 6,
-  G: 9,
-  T: 12,
-  P: 15,
-  E: 18,
-};
-const binaryUnits = ["Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+const powersOfTen: Readonly<Record<string, number>> = { n: -9, u: -6, m: -3, k: 3, M: 6, G: 9, T: 12, P: 15, E: 18 };
+const powersOfTwo: Readonly<Record<string, number>> = { Ki: 10, Mi: 20, Gi: 30, Ti: 40, Pi: 50, Ei: 60 };
+
+/** A number, then a unit of these tables or an exponent. */
+export const quantityPattern = /^([0-9]+|[0-9]+\.[0-9]+|\.[0-9]+)(([KMGTPE]i)|[numkMGTPE]|([eE]-?[0-9]+))?$/;
 
 /** Bytes of a quantity ("8Gi", "1e9", 500), rounded down; undefined when it is none. */
 export function quantityBytes(text: string | number | undefined): number | undefined {
-  const bytes = quantity(text);
+  const bytes = quantityNumber(text);
   return bytes === undefined ? undefined : Math.floor(bytes);
 }
 
@@ -23,13 +16,14 @@ export function quantityBytes(text: string | number | undefined): number | undef
  * The number that a quantity stands for ("1500m": 1.5), rounded once, so that equal quantities give equal numbers
  * ("700m" and "0.7"); undefined when it is none.
  */
-export function quantity(text: string | number | undefined): number | undefined {
+export function quantityNumber(text: string | number | undefined): number | undefined {
   if (text === undefined) return undefined;
-  const match = /^([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:([KMGTPE]i)|([numkMGTPE])|[eE](-?[0-9]+))?$/.exec(String(text));
-  if (!match) return undefined;
-  const [, digits = "0", binary = "", unit = "", exponent = "0"] = match;
-  const power = decimalPowers[unit] ?? Number(exponent);
-  return Number(`${digits}e${power}`) * 1024 ** (binaryUnits.indexOf(binary) + 1);
+  const [, digits, suffix = ""] = quantityPattern.exec(String(text)) ?? [];
+  if (digits === undefined) return undefined;
+  const twos = powersOfTwo[suffix];
+  if (twos !== undefined) return Number(digits) * 2 ** twos;
+  const tens = powersOfTen[suffix];
+  return Number(tens === undefined ? `${digits}${suffix}` : `${digits}e${tens}`);
 }
 
 /** Bytes as a person reads them: "1.4 GiB". */

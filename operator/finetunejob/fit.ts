@@ -4,7 +4,7 @@ import { canonicalJson } from "../../trainer/contract/hashes.ts";
 import type { Pins } from "../../trainer/contract/runFile.ts";
 import type { Placement } from "../api/common.ts";
 import type { FineTuneJobSpec, PlanStatus } from "../api/fineTuneJob.ts";
-import { bytesText, quantity, quantityBytes } from "../api/quantity.ts";
+import { bytesText, quantityBytes, quantityNumber } from "../api/quantity.ts";
 import { trainingPart, withDefaults } from "../api/settings.ts";
 import { takes } from "../jobs/nodes.ts";
 import { trainPlacement } from "../jobs/placement.ts";
@@ -17,7 +17,7 @@ export function memoryLimit(spec: FineTuneJobSpec): number | undefined {
 
 /** Cores that the user allows the training; undefined: all that a node has. */
 export function coreLimit(spec: FineTuneJobSpec): number | undefined {
-  const cores = quantity(spec.placement.resources?.limits?.cpu);
+  const cores = quantityNumber(spec.placement.resources?.limits?.cpu);
   return cores === undefined ? undefined : Math.max(1, Math.ceil(cores));
 }
 

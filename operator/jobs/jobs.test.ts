@@ -5,7 +5,6 @@ import { prepareKey } from "../../trainer/contract/hashes.ts";
 import { runFile } from "../../trainer/contract/runFile.ts";
 import { exportJob } from "../adapter/exports.ts";
 import { annotations } from "../api/names.ts";
-import { bytesText, quantityBytes } from "../api/quantity.ts";
 import { trainingPart } from "../api/settings.ts";
 import { prepareJob } from "../finetunejob/children.ts";
 import { trainJob } from "../finetunerun/job.ts";
@@ -267,19 +266,6 @@ test("a claim that is written and read is mounted once, for writing", () => {
     { claim: "a", readOnly: false },
     { claim: "b", readOnly: true },
   ]);
-});
-
-test("quantities in bytes", () => {
-  const cases: [string | number, number | undefined][] = [
-    ["2Gi", 2 ** 31],
-    ["1.5k", 1500],
-    [500, 500],
-    ["1e9", 1e9],
-    ["100m", 0],
-    ["lots", undefined],
-  ];
-  for (const [quantity, bytes] of cases) assert.equal(quantityBytes(quantity), bytes);
-  assert.equal(bytesText(1.5 * 2 ** 30), "1.50 GiB");
 });
 
 test("progress carries the time at which it was received, whatever the pod's clock says", () => {
