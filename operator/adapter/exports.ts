@@ -1,6 +1,6 @@
 /** One export of an Adapter: its name, its Job, and its state from what the Job says. Pure. */
 import { createHash } from "node:crypto";
-import { canonicalJson } from "../../trainer/contract/hashes.ts";
+import { canonicalExport } from "../../trainer/contract/hashes.ts";
 import { locationsOf } from "../../trainer/contract/locations.ts";
 import type { ExportFigures } from "../../trainer/contract/report.ts";
 import type { ExportEntry } from "../../trainer/contract/settings.ts";
@@ -22,8 +22,8 @@ import type { ExportWorld } from "./world.ts";
 /** Names what is asked for; `luthier.dev/requested-at` on the Adapter asks for everything again. */
 export function exportKey(adapter: Adapter, entry: ExportEntry): string {
   const request = adapter.metadata.annotations?.[annotations.requestedAt] ?? "";
-  const asked = canonicalJson(JSON.parse(JSON.stringify(entry)));
-  return createHash("sha256").update(`${adapter.metadata.uid}\n${request}\n${asked}`).digest("hex").slice(0, 16);
+  const asked = `${adapter.metadata.uid}\n${request}\n${canonicalExport(entry)}`;
+  return createHash("sha256").update(asked).digest("hex").slice(0, 16);
 }
 
 export const exportJobName = (key: string) => `export-${key}`;

@@ -1,7 +1,7 @@
 /**
  * Settings with every default applied: what the trainer runs and the operator shows. Pure; a number here is a number.
  */
-import type { Columns, DataFormat, Precision, TrainingSpec } from "./settings.ts";
+import type { Columns, DataFormat, ExportEntry, Precision, TrainingSpec } from "./settings.ts";
 
 export interface LoraSettings {
   rank: number;
@@ -78,6 +78,12 @@ export interface EffectiveSettings {
   method: MethodSettings;
   training: TrainingSettings;
   evaluation: EvaluationSettings | undefined;
+}
+
+export interface ExportSettings {
+  base: "Original" | "Dequantized";
+  dtype: "F32" | "BF16";
+  maxShardBytes: number;
 }
 
 /** Applies the defaults that settings.ts documents. */
@@ -170,4 +176,11 @@ function effectiveTraining(spec: TrainingSpec, dataset: DatasetSettings): Traini
     keep: training.keep ?? (dataset.validation.kind === "none" ? "Last" : "Best"),
     checkpoint: { everySteps: training.checkpoint?.everySteps ?? 100, keep: training.checkpoint?.keep ?? 2 },
   };
+}
+
+/** What was dequantised is in F32: rounded to BF16 it would no longer be what was trained on. */
+export function effectiveExport({ merged }: Pick<ExportEntry, "merged">): ExportSettings {
+  const base = merged.base ?? "Original";
+  const dtype = merged.dtype ?? (base === "Dequantized" ? "F32" : "BF16");
+  return { base, dtype, maxShardBytes: merged.maxShardBytes ?? 5_000_000_000 };
 }

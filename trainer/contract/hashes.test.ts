@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { canonicalJson, prepareKey, runHash, specHash } from "./hashes.ts";
 import type { Pins } from "./runFile.ts";
-import type { TrainingSpec } from "./settings.ts";
+import type { ExportEntry, TrainingSpec } from "./settings.ts";
+import { storeLayout } from "./storeLayout.ts";
 
 const minimal: TrainingSpec = {
   baseModel: { uri: "pvc://models/base" },
@@ -140,6 +141,24 @@ test("another weight, format or column is other data", () => {
   const changes = [{}, { weight: "2" }, { weight: "0.5" }, { format: "Text" as const }, { columns: { text: "body" } }];
   const keys = changes.map((change) => prepareKey({ ...minimal, dataset: { sources: [{ ...source!, ...change }] } }));
   assert.equal(new Set(keys).size, changes.length);
+});
+
+test("an export that writes its defaults out is the same export, in the directory that it had before", () => {
+  const place = (merged: ExportEntry["merged"]) => storeLayout.export("run", { name: "merged", merged });
+  const same: ExportEntry["merged"][] = [
+    {},
+    { base: "Original" },
+    { dtype: "BF16" },
+    { maxShardBytes: 5_000_000_000 },
+    { maxShardBytes: 5_000_000_000, dtype: "BF16", base: "Original" },
+  ];
+  for (const merged of same) assert.equal(place(merged), "run/exports/merged-e7131e20");
+  assert.equal(place({ base: "Dequantized" }), place({ base: "Dequantized", dtype: "F32" }));
+  const others: ExportEntry["merged"][] = [
+    ...[{}, { dtype: "F32" as const }, { maxShardBytes: 1_000_000 }, { base: "Dequantized" as const }],
+    { base: "Dequantized", dtype: "BF16" },
+  ];
+  assert.equal(new Set(others.map(place)).size, others.length);
 });
 
 test("canonical JSON sorts keys, drops what is undefined and keeps null", () => {

@@ -7,9 +7,9 @@
  */
 import { createHash } from "node:crypto";
 import { canonicalDecimal } from "./decimal.ts";
-import { type DataFile, effectiveBase, effectiveSettings } from "./effective.ts";
+import { type DataFile, effectiveBase, effectiveExport, effectiveSettings } from "./effective.ts";
 import type { Pins } from "./runFile.ts";
-import type { TrainingSpec } from "./settings.ts";
+import type { ExportEntry, TrainingSpec } from "./settings.ts";
 
 export const hashVersion = 1;
 
@@ -144,4 +144,18 @@ export function runHash(spec: TrainingSpec, pins: Pins): string {
     evaluationSet: pins.evaluationSetDigest ?? null,
   };
   return sha256(canonicalJson({ hashVersion, kind: "run", content, settings: settings(spec) }));
+}
+
+/** An export in its one spelling: what is as it is by default is left out, so a default that is written out says nothing. */
+export function canonicalExport({ name, merged }: ExportEntry): string {
+  const { base, dtype, maxShardBytes } = effectiveExport({ merged });
+  const usual = effectiveExport({ merged: { base } });
+  return canonicalJson({
+    name,
+    merged: {
+      ...(base === "Original" ? {} : { base }),
+      ...(dtype === usual.dtype ? {} : { dtype }),
+      ...(maxShardBytes === usual.maxShardBytes ? {} : { maxShardBytes }),
+    },
+  });
 }

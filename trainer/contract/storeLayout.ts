@@ -5,7 +5,7 @@
  * valid, and not before.
  */
 import { createHash } from "node:crypto";
-import { canonicalJson } from "./hashes.ts";
+import { canonicalExport } from "./hashes.ts";
 import type { ExportEntry } from "./settings.ts";
 
 export const storeLayout = {
@@ -29,4 +29,4 @@ export const storeLayout = {
   report: (run: string) => `${run}/report.json`,
 } as const;
 
-const hashOf = (entry: ExportEntry) => createHash("sha256").update(canonicalJson(entry)).digest("hex").slice(0, 8);
+const hashOf = (entry: ExportEntry) => createHash("sha256").update(canonicalExport(entry)).digest("hex").slice(0, 8);

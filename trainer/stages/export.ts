@@ -3,6 +3,8 @@
  * An export that is there already and whole, of the same adapter, is the result.
  */
 import { z } from "zod";
+import { type ExportSettings, effectiveExport } from "../contract/effective.ts";
+import { canonicalExport } from "../contract/hashes.ts";
 import type { ExportFigures, TrainFigures } from "../contract/report.ts";
 import { type ExportFile, exportFile } from "../contract/runFile.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
@@ -59,7 +61,6 @@ const exportManifest = z.strictObject({
   files: fileList,
 });
 
-const usualShardBytes = 5_000_000_000;
 const mostPrompts = 16;
 const mostPromptTokens = 512;
 
@@ -99,8 +100,7 @@ async function writeExport(file: ExportFile, context: StageContext, uri: string)
 async function finishedExport(file: ExportFile, { stores }: StageContext, uri: string) {
   const found = await readManifest(stores, uri, exportManifest);
   if (!found || found.manifest.adapterDigest !== file.adapterDigest) return undefined;
-  if (JSON.stringify(found.manifest.export) !== JSON.stringify(exportFile.shape.export.parse(file.export)))
-    return undefined;
+  if (canonicalExport(found.manifest.export) !== canonicalExport(file.export)) return undefined;
   const { files, verification } = found.manifest;
   const figures: ExportFigures = {
     name: file.export.name,
@@ -127,7 +127,7 @@ class Export {
   readonly #uri: string;
   readonly #run: string;
   readonly #objects: Objects;
-  readonly #dtype: "F32" | "BF16";
+  readonly #settings: ExportSettings;
 
   constructor(file: ExportFile, context: StageContext, uri: string) {
     this.#file = file;
@@ -135,8 +135,7 @@ class Export {
     this.#uri = uri;
     this.#run = storeLayout.run(file.artifactRoot, file.runHash);
     this.#objects = new Objects(context.stores, file.artifactRoot);
-    const { base, dtype } = file.export.merged;
-    this.#dtype = dtype ?? (base === "Dequantized" ? "F32" : "BF16");
+    this.#settings = effectiveExport(file.export);
     this.progress = new ProgressReporter(context.onProgress, context.progressInterval);
   }
 
@@ -184,7 +183,7 @@ class Export {
   async #baseDigest(): Promise<string> {
     const { baseDigest, export: entry } = this.#file;
     const { original } = await getManifest(this.#objects, baseDigest, baseManifest);
-    if (entry.merged.base !== "Dequantized") return original ?? baseDigest;
+    if (this.#settings.base === "Original") return original ?? baseDigest;
     if (original !== undefined) return baseDigest;
     throw invalid(
       "BaseNotQuantized",
@@ -193,8 +192,8 @@ class Export {
   }
 
   async #writeWeights(writer: DirectoryWriter, source: Source): Promise<void> {
-    const facts = source.base.tensors.map(({ name, shape }) => ({ name, shape, dtype: this.#dtype }));
-    const shards = shardTensors(facts, this.#file.export.merged.maxShardBytes ?? usualShardBytes);
+    const facts = source.base.tensors.map(({ name, shape }) => ({ name, shape, dtype: this.#settings.dtype }));
+    const shards = shardTensors(facts, this.#settings.maxShardBytes);
     let done = 0;
     const onTensor = () => this.#report("Merging", ++done, facts.length);
     for (const shard of shards) await writer.writeChunks(shard.file, this.#shardBytes(shard, source, onTensor));
@@ -207,7 +206,7 @@ class Export {
     for (const tensor of shard.tensors) {
       throwIfStopped(this.#context.signal);
       const values = await source.base.values(tensor);
-      yield encodeValues(mergeTensor(tensor, values, source.method, source.adapter.tensors), this.#dtype);
+      yield encodeValues(mergeTensor(tensor, values, source.method, source.adapter.tensors), this.#settings.dtype);
       onTensor();
     }
   }
@@ -222,7 +221,7 @@ class Export {
   /** The base's configuration with the type that the weights now have. */
   #config(text: string): Uint8Array {
     const config = Object(parseJson("config.json", text));
-    const type = this.#dtype === "F32" ? "float32" : "bfloat16";
+    const type = this.#settings.dtype === "F32" ? "float32" : "bfloat16";
     const field = "dtype" in config && !("torch_dtype" in config) ? "dtype" : "torch_dtype";
     return Buffer.from(`${JSON.stringify({ ...config, [field]: type }, null, 2)}\n`);
   }
@@ -250,7 +249,9 @@ class Export {
     }
     const [expected = [], found = [], base] = logits;
     const comparison = compareLogits(expected, found);
-    const refusal = refusalOf(comparison, this.#dtype) ?? (base && effectRefusal(base, expected, found, this.#dtype));
+    const refusal =
+      refusalOf(comparison, this.#settings.dtype) ??
+      (base && effectRefusal(base, expected, found, this.#settings.dtype));
     if (refusal)
       throw diverged("VerificationFailed", `${this.#uri}: the model that was read back is another one: ${refusal}`);
     return { comparison, prompts: prompts.length };
@@ -270,8 +271,8 @@ class Export {
   async #card({ adapter }: Source, comparison: Comparison, prompts: number): Promise<string> {
     return modelCard({
       name: this.#file.export.name,
-      dtype: this.#dtype,
-      base: this.#file.export.merged.base ?? "Original",
+      dtype: this.#settings.dtype,
+      base: this.#settings.base,
       adapter: adapter.manifest,
       training: await this.#trainFigures(),
       comparison,

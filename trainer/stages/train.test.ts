@@ -45,6 +45,11 @@ test("LoRA learns a task, is exported, read back and can be talked to", async (t
   const merged = await runExport(exportFile, context);
   assert.ok(merged.figures.maxLogitDifference > 0 && merged.figures.maxLogitDifference < 0.1);
   assert.equal((await runExport(exportFile, context)).reused, true);
+  const spelledOut = {
+    name: exportFile.export.name,
+    merged: { base: "Original", dtype: "BF16", maxShardBytes: 1_000_000 },
+  } as const;
+  assert.equal((await runExport({ ...exportFile, export: spelledOut }, context)).reused, true);
 
   const path = await training.runPath();
   const base = await StoredModel.inDirectory(context.stores, `file://${training.directory}/base`);
