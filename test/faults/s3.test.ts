@@ -85,6 +85,7 @@ describe("a bucket is a store", () => {
     assert.equal(Buffer.from(await store.read(`${root}/a`)).toString(), "xyz");
     assert.equal((await store.read(`${root}/empty`)).length, 0);
     await assert.rejects(store.read(`${root}/a`, { start: 1, end: 12 }), { code: 23, reason: "FileShort" });
+    await assert.rejects(store.read(`${root}/a`, { start: 7, end: 12 }), { code: 23, reason: "FileShort" });
     const listed = await store.list(root);
     assert.deepEqual(
       listed.map(({ path: name, bytes: size }) => [name, size]),
@@ -213,6 +214,27 @@ describe("a fault at a request", () => {
       assert.deepEqual(await life(broken), expected, `after request ${at}`);
     }
   });
+
+  for (const [what, refused] of [
+    ["its beginning", /\?uploads=/],
+    ["a part", /partNumber=/],
+  ] as const) {
+    test(`that ends an upload closes what it was read from: ${what}`, async () => {
+      const { store, root } = place();
+      proxy.decide = ({ path: name }) => (refused.test(name) ? { kind: "answer", status: 400 } : undefined);
+      let isOpen = false;
+      async function* endless() {
+        isOpen = true;
+        try {
+          for (;;) yield Buffer.alloc(1_000_000);
+        } finally {
+          isOpen = false;
+        }
+      }
+      await assert.rejects(store.write(`${root}/object`, endless()), { code: 24, reason: "StoreRefused" });
+      assert.equal(isOpen, false);
+    });
+  }
 
   const steps: [string, RegExp, Fault][] = [
     ["its beginning", /\?uploads=/, { kind: "lost" }],

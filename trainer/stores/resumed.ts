@@ -12,58 +12,83 @@ export interface Resumable {
   patience: Patience;
   /** Absent: all of it. */
   range?: ByteRange | undefined;
-  /** Asks for the file with these headers; the answer's status is 200, 206 or 412. */
+  /** Asks for the file with these headers; the answer's status is 200, 206, 412 or 416. */
   get(headers: Record<string, string>): Promise<Answer>;
 }
 
-export async function* resumed({ uri, patience, range, get }: Resumable): AsyncIterable<Uint8Array> {
+/** Where reading stands; `end`, one past the last byte, and the ETag are known from the first answer on. */
+interface Position {
+  at: number;
+  end: number | undefined;
+  etag: string | undefined;
+}
+
+/** What comes is never more than was asked for, and all of it, or it throws. */
+export async function* resumed(file: Resumable): AsyncIterable<Uint8Array> {
+  const { uri, patience, range } = file;
   const retries = new Retries(uri, patience);
-  let at = range?.start ?? 0;
-  let end = range?.end;
-  let etag: string | undefined;
-  while (end === undefined || at < end) {
+  const position: Position = { at: range?.start ?? 0, end: range?.end, etag: undefined };
+  while (position.end === undefined || position.at < position.end) {
     try {
-      const answer = await get(headersFrom(at, range?.end, etag));
-      if (answer.status === 412) throw changed(uri);
-      const found = extentOf(answer, uri, at);
-      if (range !== undefined && found.end < range.end) throw short(uri, found.end, range.end);
-      end ??= found.end;
-      etag ??= answer.headers.get("etag") ?? undefined;
+      const { answer, end } = await open(file, position);
+      position.end = end;
+      position.etag ??= answer.headers.get("etag") ?? undefined;
       for await (const chunk of answer.body()) {
         retries.moved();
-        at += chunk.length;
-        if (at > end) throw new Transient(`more bytes came than the ${end} that were said`);
+        // Nothing that a second try would mend: what it has sent so far may not be the file's either.
+        if (position.at + chunk.length > end) throw unsuitable(uri, `it sent more than the ${end} bytes that it said`);
+        position.at += chunk.length;
         yield chunk;
       }
-      if (at < end) throw new Transient(`the answer ended at byte ${at} of ${end}`);
-      if (at === end) return;
+      if (position.at < end) throw new Transient(`the answer ended at byte ${position.at} of ${end}`);
     } catch (error) {
       await retries.after(error);
     }
   }
 }
 
-function headersFrom(at: number, end: number | undefined, etag: string | undefined): Record<string, string> {
-  const range = at === 0 && end === undefined ? {} : { range: `bytes=${at}-${end === undefined ? "" : end - 1}` };
-  // Weak ETags do not stand for bytes.
-  return { ...range, ...(etag !== undefined && !etag.startsWith("W/") && { "if-match": etag }) };
+/** An answer that begins where reading stands and ends where it should. */
+async function open({ uri, range, get }: Resumable, position: Position): Promise<{ answer: Answer; end: number }> {
+  const answer = await get(headersFrom(position, range));
+  try {
+    if (answer.status === 412) throw changed(uri);
+    const end = endOf(answer, uri, position.at);
+    const wanted = position.end ?? end;
+    if (range === undefined && end !== wanted) throw changed(uri);
+    if (end < wanted) throw short(uri, end, wanted);
+    if (end > wanted) throw unsuitable(uri, `asked for the bytes before ${wanted}, it sends those before ${end}`);
+    return { answer, end };
+  } catch (error) {
+    await answer.discard();
+    throw error;
+  }
 }
 
-/** What an answer holds: it must begin where was asked. `end` is one past its last byte. */
-function extentOf({ status, headers }: Answer, uri: string, at: number): { end: number } {
+function headersFrom({ at, etag }: Position, range: ByteRange | undefined): Record<string, string> {
+  const asked =
+    at === 0 && range === undefined ? {} : { range: `bytes=${at}-${range === undefined ? "" : range.end - 1}` };
+  // Weak ETags do not stand for bytes.
+  return { ...asked, ...(etag !== undefined && !etag.startsWith("W/") && { "if-match": etag }) };
+}
+
+/** One past the last byte that an answer holds: it must begin where was asked. */
+function endOf({ status, headers }: Answer, uri: string, at: number): number {
+  const range = headers.get("content-range") ?? "";
   if (status === 206) {
-    const [, first, last] = /^bytes (\d+)-(\d+)\//.exec(headers.get("content-range") ?? "") ?? [];
-    if (Number(first) === at && last !== undefined) return { end: Number(last) + 1 };
+    const [, first, last] = /^bytes (\d+)-(\d+)\//.exec(range) ?? [];
+    if (Number(first) === at && last !== undefined) return Number(last) + 1;
+  } else if (status === 416) {
+    // The file ends before what was asked for.
+    return Number(/^bytes \*\/(\d+)$/.exec(range)?.[1] ?? at);
   } else if (at === 0) {
     const length = headers.get("content-length");
-    if (length !== null) return { end: Number(length) };
+    if (length !== null) return Number(length);
   }
-  throw new StageFailure(
-    exitCode.storeUnreachable,
-    "StoreUnsuitable",
-    `${uri}: the store does not answer ranges: asked from byte ${at}, it answered ${status}`,
-  );
+  throw unsuitable(uri, `asked from byte ${at}, it answered ${status}`);
 }
+
+const unsuitable = (uri: string, what: string) =>
+  new StageFailure(exitCode.storeUnreachable, "StoreUnsuitable", `${uri}: the store does not answer ranges: ${what}`);
 
 const changed = (uri: string) =>
   corrupt("InputChanged", `${uri}: changed while it was read; run again when nothing writes to it`);

@@ -119,7 +119,6 @@ export class S3Store implements Store {
       get: async (headers) => {
         const answer = await this.#requests.open({ method: "GET", key, headers }, [200, 206, 404, 412, 416]);
         if (answer.status === 404) throw await this.#missing(uri, answer);
-        if (answer.status === 416) throw new MissingFileError(uri);
         return answer;
       },
     });

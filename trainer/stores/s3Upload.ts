@@ -13,19 +13,21 @@ const partBytes = 16 * 1024 * 1024;
 const partsAtATime = 4;
 
 export async function upload(requests: S3Requests, key: string, content: Content): Promise<void> {
-  const pieces = piecesOf(content)[Symbol.asyncIterator]();
-  const first = await pieces.next();
-  const second = first.done ? first : await pieces.next();
-  if (second.done) {
-    await put(requests, key, first.done ? Buffer.alloc(0) : first.value);
-    return;
+  const pieces = piecesOf(content);
+  try {
+    const first = await pieces.next();
+    if (first.done) return void (await put(requests, key, Buffer.alloc(0)));
+    const second = await pieces.next();
+    if (second.done) return void (await put(requests, key, first.value));
+    await uploadParts(requests, key, { checked: true }, async function* () {
+      yield sendPart(requests, first.value);
+      yield sendPart(requests, second.value);
+      for await (const piece of pieces) yield sendPart(requests, piece);
+    });
+  } finally {
+    // What could not be sent all the same holds a file or a connection open.
+    await pieces.return(undefined);
   }
-  await uploadParts(requests, key, { checked: true }, async function* () {
-    yield sendPart(requests, first.value);
-    yield sendPart(requests, second.value);
-    for (let piece = await pieces.next(); !piece.done; piece = await pieces.next())
-      yield sendPart(requests, piece.value);
-  });
 }
 
 /** One request. With `condition` the status may be 412: it does not hold. */
@@ -147,7 +149,7 @@ async function severalAtATime<T, R>(
 }
 
 /** Content in pieces of `partBytes`, the last one shorter; copies, since a writer may use its chunks again. */
-async function* piecesOf(content: Content): AsyncIterable<Buffer<ArrayBuffer>> {
+async function* piecesOf(content: Content): AsyncGenerator<Buffer<ArrayBuffer>, undefined> {
   const chunks = content instanceof Uint8Array ? [content] : content;
   let pending: Uint8Array[] = [];
   let bytes = 0;

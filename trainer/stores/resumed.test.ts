@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, type TestContext, test } from "node:test";
+import { exchange } from "./http.ts";
+import { resumed } from "./resumed.ts";
+import type { ByteRange } from "./store.ts";
+
+const content = Buffer.from(Uint8Array.from({ length: 1000 }, (_, index) => index));
+const patience = { totalMs: 500, firstPauseMs: 1, longestPauseMs: 5, silenceMs: 500 };
+
+type Say = (response: ServerResponse, range: string | undefined) => void;
+
+/** What is read of a file of a server that answers so; `asked` are the ranges that it was asked for. */
+async function read(t: TestContext, range: ByteRange | undefined, say: Say) {
+  const asked: (string | undefined)[] = [];
+  const server = createServer(({ headers }, response) => {
+    asked.push(headers.range);
+    say(response, headers.range);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => server.close().closeAllConnections());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/f`;
+  const get = (headers: Record<string, string>) => exchange(new Request(url, { headers }), patience);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of resumed({ uri: "s3://b/f", patience, range, get })) chunks.push(chunk);
+  return { bytes: Buffer.concat(chunks), asked };
+}
+
+const whole: Say = (response) => response.writeHead(200, { "content-length": content.length }).end(content);
+
+/** An answer 206 that says it has these bytes, and sends others; without a length, as a proxy that streams. */
+const part =
+  (extent: string, bytes: Buffer): Say =>
+  (response) =>
+    response.writeHead(206, { "content-range": `bytes ${extent}` }).end(bytes);
+
+describe("a range is read whole", () => {
+  test("of a store that sends just that", async (t) => {
+    const { bytes, asked } = await read(t, { start: 10, end: 20 }, part("10-19/1000", content.subarray(10, 20)));
+    assert.deepEqual(bytes, content.subarray(10, 20));
+    assert.deepEqual(asked, ["bytes=10-19"]);
+  });
+
+  test("of a store without ranges whose file is no longer than that", async (t) => {
+    assert.deepEqual((await read(t, { start: 0, end: 1000 }, whole)).bytes, content);
+  });
+
+  test("where the connection breaks in the middle of it", async (t) => {
+    const { bytes, asked } = await read(t, { start: 10, end: 20 }, (response, range) => {
+      if (range !== "bytes=10-19") return part("13-19/1000", content.subarray(13, 20))(response, range);
+      response.writeHead(206, { "content-range": "bytes 10-19/1000", "content-length": 10 });
+      response.write(content.subarray(10, 13), () => response.destroy());
+    });
+    assert.deepEqual(bytes, content.subarray(10, 20));
+    assert.deepEqual(asked, ["bytes=10-19", "bytes=13-19"]);
+  });
+
+  test("or not at all: no bytes are nothing that was asked for", async (t) => {
+    assert.deepEqual(await read(t, { start: 5, end: 5 }, whole), { bytes: Buffer.alloc(0), asked: [] });
+  });
+});
+
+describe("what is not the range that was asked for is an error, and none is tried again", () => {
+  const unsuitable = { code: 24, reason: "StoreUnsuitable", message: /s3:\/\/b\/f: the store does not answer ranges/ };
+  const short = { code: 23, reason: "FileShort" };
+  const cases: [string, ByteRange, Say, object][] = [
+    ["the whole file", { start: 0, end: 8 }, whole, unsuitable],
+    ["the file from there to its end", { start: 10, end: 20 }, part("10-999/1000", content.subarray(10)), unsuitable],
+    ["another part", { start: 10, end: 20 }, part("0-9/1000", content.subarray(0, 10)), unsuitable],
+    ["more than it says", { start: 10, end: 20 }, part("10-19/1000", content.subarray(10)), unsuitable],
+    ["less, since the file ends", { start: 990, end: 1010 }, part("990-999/1000", content.subarray(990)), short],
+    [
+      "nothing, since the file ends before",
+      { start: 2000, end: 2010 },
+      (response) => response.writeHead(416, { "content-range": "bytes */1000" }).end(),
+      { ...short, message: /ends at byte 1000, 2010 expected/ },
+    ],
+  ];
+  for (const [what, range, say, failure] of cases) {
+    test(what, async (t) => {
+      let times = 0;
+      const once: Say = (response, asked) => {
+        times++;
+        say(response, asked);
+      };
+      await assert.rejects(read(t, range, once), failure);
+      assert.equal(times, 1);
+    });
+  }
+});
+
+test("a file that is of another length after a break has changed", async (t) => {
+  const say: Say = (response, range) => {
+    if (range !== undefined) return part("3-899/900", content.subarray(3, 900))(response, range);
+    response.writeHead(200, { "content-length": 1000 });
+    response.write(content.subarray(0, 3), () => response.destroy());
+  };
+  await assert.rejects(read(t, undefined, say), { code: 23, reason: "InputChanged" });
+});
+
+test("an empty file is read", async (t) => {
+  const { bytes } = await read(t, undefined, (response) => response.writeHead(200, { "content-length": 0 }).end());
+  assert.equal(bytes.length, 0);
+});
