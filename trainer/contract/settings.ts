@@ -220,7 +220,7 @@ export const training = ruled(
         weightDecay: decimal("Decoupled weight decay, on matrices alone. Default 0.01.", { min: 0, max: 1 }).optional(),
         beta1: decimal("Default 0.9.", { min: 0, max: 0.9999 }).optional(),
         beta2: decimal("Default 0.999.", { min: 0, max: 0.99999 }).optional(),
-        epsilon: decimal("Default 1e-8.", { exclusiveMin: 0, max: 1 }).optional(),
+        epsilon: decimal("Default 1e-8.", { min: 1e-30, max: 1 }).optional(),
       })
       .optional()
       .meta({ description: "Default AdamW." }),

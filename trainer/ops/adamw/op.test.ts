@@ -32,6 +32,21 @@ test("adamw: three steps are those of the published algorithm, decay and clippin
   for (const name of ["theta", "m", "v"] as const) assert(relativeError(made[name]!, plain[name]) < 1e-6, name);
 });
 
+test("adamw: where there was never a gradient nothing moves, with the smallest epsilon that settings take", async () => {
+  const graph = new Graph();
+  const of = (name: string, size: number) => graph.input(name, "F32", [size]);
+  const operands = { grad: of("grad", count), factor: of("factor", 1), hyper: of("hyper", 3) };
+  const state = { theta: of("theta", count), m: of("m", count), v: of("v", count) };
+  const rule = { oneMinusBeta1: 1 - beta1, beta2, oneMinusBeta2: 1 - beta2 };
+  adamw.node(graph, { ...operands, ...state }, { ...rule, eps: 1e-30, weightDecay: 0, learningRateScale: 1 });
+  const runner = new GraphRunner(graph);
+  const theta = Array(count).fill(2);
+  const zeros = { m: [], v: [], grad: [] };
+  const made = await runner.run({ theta, ...zeros, factor: [1], hyper: [rate, 1 - beta1, Math.sqrt(1 - beta2)] });
+  runner.close();
+  assert.deepEqual([...made.theta!], theta);
+});
+
 /** Loshchilov & Hutter 2019, algorithm 2, with a gradient scaled by 0.8, decay 0.1 and half of the rate. */
 function plainStep(state: { theta: number[]; m: number[]; v: number[] }, grad: ArrayLike<number>, step: number): void {
   for (let i = 0; i < count; i++) {
