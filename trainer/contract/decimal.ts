@@ -1,6 +1,7 @@
 /**
- * Decimals travel as strings ("2e-4"), since Kubernetes objects hold no floating-point numbers, and are equal when their
- * values are: "2e-4" = "0.0002" = "0.00020". Exact: no decimal passes through a binary fraction when compared.
+ * Decimals travel as strings ("2e-4"), since Kubernetes objects hold no floating-point numbers, and are read as the nearest
+ * double, which is what training computes with. Two are equal when their doubles are: "2e-4" = "0.0002" = "0.00020", and
+ * digits beyond a double's say nothing. A double stands for its shortest decimal: of up to 15 digits, the one written.
  */
 import { z } from "zod";
 
@@ -42,14 +43,26 @@ export function boundsText({ min, max, exclusiveMin }: DecimalBounds): string {
   return parts.join(" and ");
 }
 
-/** The one spelling of a decimal's value: digits without leading or trailing zeros, and a power of ten ("2e-4"; "0"). */
-export function canonicalDecimal(text: string): string {
-  if (!decimalPattern.test(text)) throw new Error(`not a decimal: ${JSON.stringify(text)}`);
-  const [mantissa = "", exponent = "0"] = text.toLowerCase().split("e");
-  const [whole = "", fraction = ""] = mantissa.replace("-", "").split(".");
-  const digits = (whole + fraction).replace(/^0+/, "");
-  const significant = digits.replace(/0+$/, "");
-  if (significant === "") return "0";
-  const power = Number(exponent) - fraction.length + (digits.length - significant.length);
-  return `${mantissa.startsWith("-") ? "-" : ""}${significant}${power === 0 ? "" : `e${power}`}`;
+/** A number as its shortest decimal, the one that reads as this very number: `digits` · 10^`power`, no zeros at the end. */
+function shortestDecimal(value: number): { digits: bigint; power: number } {
+  if (!Number.isFinite(value)) throw new Error(`not a decimal: ${value}`);
+  const [mantissa = "", exponent] = value.toExponential().split("e");
+  const [whole, fraction = ""] = mantissa.split(".");
+  return { digits: BigInt(`${whole}${fraction}`), power: Number(exponent) - fraction.length };
+}
+
+/** The one spelling of a finite number: digits without zeros at their ends, and a power of ten ("2e-4"; "0"). */
+export function canonicalDecimal(value: number): string {
+  const { digits, power } = shortestDecimal(value);
+  return power === 0 ? `${digits}` : `${digits}e${power}`;
+}
+
+/** value · factor, rounded up, of the decimal as it was written: 1.1 · 100 is 110, where the binary product is above. */
+export function ceilOfProduct(value: number, factor: number): number {
+  const { digits, power } = shortestDecimal(value);
+  const product = digits * BigInt(factor);
+  if (power >= 0) return Number(product * 10n ** BigInt(power));
+  const unit = 10n ** BigInt(-power);
+  // BigInt division cuts towards zero, which is up for what is negative.
+  return Number(product / unit + (product > 0n && product % unit !== 0n ? 1n : 0n));
 }

@@ -73,6 +73,13 @@ test("a default that is spelt out, or a decimal spelt otherwise, is the same wor
   assert.equal(specHash(spelt), specHash(minimal));
 });
 
+test("every decimal that a field takes has its place in the hash, however many digits its double has", () => {
+  const at = (learningRate: string) => specHash({ ...minimal, training: { learningRate } });
+  const long = ["3.1622776601683795e-4", "1.2345678901234567e-3", "0.0000000123456789", "1.1111111111111111e-99"];
+  assert.equal(new Set(long.map(at)).size, long.length);
+  assert.equal(at("3.1622776601683794e-4"), at("3.1622776601683795e-4"), "they are the same double");
+});
+
 test("the cadence of checkpoints is not what a run is", () => {
   const often: TrainingSpec = { ...minimal, training: { checkpoint: { everySteps: 5, keep: 3 } } };
   assert.equal(runHash(often, pins), runHash(minimal, pins));

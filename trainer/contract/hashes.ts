@@ -32,9 +32,6 @@ function isList(value: Json): value is readonly Json[] {
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
-/** A number of the effective settings in the one spelling of its value. */
-const number = (value: number) => canonicalDecimal(String(value));
-
 /** Left out for a base that is not quantised: the hashes are older than the field. */
 function quantizationOf(spec: TrainingSpec): { quantization?: Json } {
   const { quantization } = effectiveBase(spec.baseModel);
@@ -71,18 +68,18 @@ function inputs(spec: TrainingSpec): Json {
       format: source.format,
       endpoint: spec.dataset.sources[index]?.endpoint,
       ...columnsOf(source),
-      ...(source.weight === 1 ? {} : { weight: number(source.weight) }),
+      ...(source.weight === 1 ? {} : { weight: canonicalDecimal(source.weight) }),
     })),
     validation:
       validation.kind === "fraction"
-        ? { fraction: number(validation.fraction) }
+        ? { fraction: canonicalDecimal(validation.fraction) }
         : validation.kind === "source"
           ? { uri: validation.file.uri, endpoint: spec.dataset.validation?.endpoint, ...readingOf(validation.file) }
           : null,
     maxSequenceLength: dataset.maxSequenceLength,
     packing: dataset.packing,
     trainOn: dataset.trainOn,
-    maxBadFraction: number(dataset.maxBadFraction),
+    maxBadFraction: canonicalDecimal(dataset.maxBadFraction),
     test: evaluation ? testOf(evaluation.test) : null,
     testEndpoint: spec.evaluation?.test.endpoint,
   };
@@ -102,25 +99,27 @@ function settings(spec: TrainingSpec): Json {
             kind: "lora",
             rank: method.rank,
             alpha: method.alpha,
-            dropout: number(method.dropout),
+            dropout: canonicalDecimal(method.dropout),
             targetModules: [...new Set(method.targetModules)].sort(),
             rankStabilized: method.rankStabilized,
           }
         : { kind: "full" },
     length:
-      training.length.kind === "epochs" ? { epochs: number(training.length.epochs) } : { steps: training.length.steps },
+      training.length.kind === "epochs"
+        ? { epochs: canonicalDecimal(training.length.epochs) }
+        : { steps: training.length.steps },
     rowsPerStep: training.rowsPerStep,
     rowTokens: dataset.maxSequenceLength,
-    learningRate: number(training.learningRate),
-    schedule: { type: training.schedule.type, warmupRatio: number(training.schedule.warmupRatio) },
+    learningRate: canonicalDecimal(training.learningRate),
+    schedule: { type: training.schedule.type, warmupRatio: canonicalDecimal(training.schedule.warmupRatio) },
     optimizer: {
       type: training.optimizer.type,
-      weightDecay: number(training.optimizer.weightDecay),
-      beta1: number(training.optimizer.beta1),
-      beta2: number(training.optimizer.beta2),
-      epsilon: number(training.optimizer.epsilon),
+      weightDecay: canonicalDecimal(training.optimizer.weightDecay),
+      beta1: canonicalDecimal(training.optimizer.beta1),
+      beta2: canonicalDecimal(training.optimizer.beta2),
+      epsilon: canonicalDecimal(training.optimizer.epsilon),
     },
-    maxGradNorm: number(training.maxGradNorm),
+    maxGradNorm: canonicalDecimal(training.maxGradNorm),
     seed: training.seed,
     precision: training.precision,
     evaluateEverySteps: training.evaluateEverySteps ?? null,

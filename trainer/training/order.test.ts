@@ -44,6 +44,8 @@ test("lengths: epochs in rows, or steps", () => {
     [epochs(1, 16), 5, 5, 1],
     [epochs(0.5, 4), 10, 5, 2],
     [epochs(0.01, 4), 10, 1, 1],
+    [epochs(1.1, 10), 100, 110, 11],
+    [epochs(2.3, 10), 100, 230, 23],
     [{ length: { kind: "steps", steps: 7 }, rowsPerStep: 4 }, 3, 28, 7],
   ];
   for (const [settings, rows, expectedRows, expectedSteps] of cases) {

@@ -2,6 +2,7 @@
  * Which rows an optimiser step trains on. The order is a fact of the run (seed, rows, rows per step), never of memory,
  * threads or restarts: the rows of each epoch are shuffled, epochs follow one another, steps cut that sequence. Pure.
  */
+import { ceilOfProduct } from "../contract/decimal.ts";
 import type { TrainingSettings } from "../contract/effective.ts";
 import { philox } from "./philox.ts";
 
@@ -23,7 +24,7 @@ type Length = Pick<TrainingSettings, "length" | "rowsPerStep">;
 
 /** Rows that the whole run trains on; a row counts each time. */
 export function rowsOfRun({ length, rowsPerStep }: Length, rows: number): number {
-  return length.kind === "steps" ? length.steps * rowsPerStep : Math.max(1, Math.ceil(length.epochs * rows));
+  return length.kind === "steps" ? length.steps * rowsPerStep : Math.max(1, ceilOfProduct(length.epochs, rows));
 }
 
 /** Optimiser steps of the run; the last one may have fewer rows than the others. */
