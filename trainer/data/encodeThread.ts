@@ -4,7 +4,7 @@ import { StageFailure } from "../failure.ts";
 import { codecOf } from "./codec.ts";
 import type { Codec } from "./encode.ts";
 import { encodeBatch } from "./encodeBatch.ts";
-import type { EncodeReply, EncodeTask, EncodeThreadData } from "./encoders.ts";
+import type { EncodeReply, EncodeTask, EncodeThreadData } from "./encodeMessages.ts";
 
 const { texts, options }: EncodeThreadData = workerData;
 let codec: Codec | undefined;

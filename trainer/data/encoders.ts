@@ -7,6 +7,7 @@ import { invalid, StageFailure } from "../failure.ts";
 import type { CodecTexts } from "./codec.ts";
 import type { EncodeOptions } from "./encode.ts";
 import type { EncodedBatch } from "./encodeBatch.ts";
+import type { EncodeReply, EncodeTask, EncodeThreadData } from "./encodeMessages.ts";
 import type { RowBatch } from "./rowBatch.ts";
 
 /** Starting a thread takes as long as encoding some megabytes. */
@@ -15,21 +16,6 @@ const bytesWorthThread = 8 * 2 ** 20;
 /** Of `threads` that may be busy, how many for so many bytes of rows. */
 export function threadsFor(bytes: number, threads: number): number {
   return Math.max(1, Math.min(threads, Math.floor(bytes / bytesWorthThread)));
-}
-
-export interface EncodeTask {
-  id: number;
-  batch: RowBatch;
-}
-
-export type EncodeReply = { id: number } & (
-  | { encoded: EncodedBatch }
-  | { failure: { code: StageFailure["code"]; reason: string; message: string } }
-);
-
-export interface EncodeThreadData {
-  texts: CodecTexts;
-  options: EncodeOptions;
 }
 
 /** Of a thread, in MiB: a tokenizer of 256,000 words takes about 300. */

@@ -5,7 +5,8 @@
 import { z } from "zod";
 import { prepareFigures } from "../contract/report.ts";
 import { corrupt } from "../failure.ts";
-import type { Digest, Objects, StagedObject } from "../stores/objects.ts";
+import type { Digest } from "../stores/digest.ts";
+import type { Objects, StagedObject } from "../stores/objects.ts";
 
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 const bytes = z.int().min(0);

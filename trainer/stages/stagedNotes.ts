@@ -4,8 +4,8 @@
  * object is gone, count as none.
  */
 import { z } from "zod";
-import { jsonOf } from "../stores/directory.ts";
 import type { Objects, StagedObject } from "../stores/objects.ts";
+import { jsonOf } from "../stores/sealed.ts";
 import type { Stores } from "../stores/stores.ts";
 
 const notes = z.record(

@@ -15,8 +15,9 @@ import {
   readTensorTable,
 } from "../formats/huggingFace.ts";
 import { indexFile } from "../formats/shards.ts";
+import type { Digest } from "../stores/digest.ts";
 import { type FileList, localListed } from "../stores/directory.ts";
-import type { Digest, Objects } from "../stores/objects.ts";
+import type { Objects } from "../stores/objects.ts";
 import type { Entry } from "../stores/store.ts";
 import type { Stores } from "../stores/stores.ts";
 

@@ -6,8 +6,9 @@ import { createHash, randomUUID } from "node:crypto";
 import { z } from "zod";
 import { exitCode } from "../contract/exitCodes.ts";
 import { corrupt, StageFailure } from "../failure.ts";
-import { digestOf } from "./objects.ts";
-import { compared, localCopy } from "./scratch.ts";
+import { compared, digestOf } from "./digest.ts";
+import { localCopy } from "./localCopy.ts";
+import { jsonOf, sealed, unsealed } from "./sealed.ts";
 import { MissingFileError } from "./store.ts";
 import type { Stores } from "./stores.ts";
 
@@ -141,27 +142,6 @@ export async function readManifest<T>(
   const bytes = await store.read(`${uri}/${manifestFile}`);
   const parsed = schema.safeParse(unsealed(jsonOf(bytes)));
   return parsed.success ? { manifest: parsed.data, digest: digestOf(bytes) } : undefined;
-}
-
-/** With a digest of itself: a manifest or a report whose bits are wrong is known by itself. */
-export const sealed = (manifest: Readonly<Record<string, unknown>>) => ({ ...manifest, seal: sealOf(manifest) });
-
-const sealOf = (manifest: object) => digestOf(Buffer.from(JSON.stringify(manifest)));
-
-/** What was sealed, without its seal; undefined when that is not of these words. The previous release wrote none. */
-export function unsealed(manifest: unknown): unknown {
-  if (typeof manifest !== "object" || manifest === null || !("seal" in manifest)) return manifest;
-  const { seal, ...rest } = manifest;
-  return seal === sealOf(rest) ? rest : undefined;
-}
-
-/** The JSON value in `bytes`; undefined when they hold none. */
-export function jsonOf(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(bytes).toString("utf8"));
-  } catch {
-    return undefined;
-  }
 }
 
 /** A file of a directory, its digest checked. Throws a failure when it is absent or altered. */

@@ -6,8 +6,8 @@
  * Nothing is guessed: where a run does not say what it needs, no object is garbage.
  */
 import { z } from "zod";
-import { jsonOf } from "./directory.ts";
 import { Objects } from "./objects.ts";
+import { jsonOf } from "./sealed.ts";
 import type { Entry } from "./store.ts";
 import type { Stores } from "./stores.ts";
 

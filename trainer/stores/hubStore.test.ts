@@ -4,7 +4,7 @@ import { describe, type TestContext, test } from "node:test";
 import type { Location } from "../contract/locations.ts";
 import { type HubRepository, HubServer, sendContent } from "../testing/hubServer.ts";
 import { temporaryDirectory } from "../testing/temporary.ts";
-import { digestOf } from "./objects.ts";
+import { digestOf } from "./digest.ts";
 import { MissingFileError } from "./store.ts";
 import { Stores } from "./stores.ts";
 

@@ -8,9 +8,9 @@ import { z } from "zod";
 import { exitCode } from "../contract/exitCodes.ts";
 import { corrupt, invalid, StageFailure } from "../failure.ts";
 import type { CredentialSource } from "./credentials.ts";
-import { jsonOf } from "./directory.ts";
 import { type Answer, exchange, type Patience, patiently, shortened, textOf } from "./http.ts";
 import { resumed } from "./resumed.ts";
+import { jsonOf } from "./sealed.ts";
 import { type ByteRange, type Entry, MissingFileError, type Store } from "./store.ts";
 
 export interface HubOptions {

@@ -3,7 +3,8 @@ import { readdir, writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { temporaryDirectory } from "../testing/temporary.ts";
-import { digestOf, Objects } from "./objects.ts";
+import { digestOf } from "./digest.ts";
+import { Objects } from "./objects.ts";
 import { MissingFileError } from "./store.ts";
 import { Stores } from "./stores.ts";
 

@@ -5,20 +5,14 @@
 import { createHash, randomUUID } from "node:crypto";
 import { storeLayout } from "../contract/storeLayout.ts";
 import { corrupt } from "../failure.ts";
-import { compared, localCopy } from "./scratch.ts";
+import { compared, type Digest, digestOf } from "./digest.ts";
+import { localCopy } from "./localCopy.ts";
 import { MissingFileError, type Store } from "./store.ts";
 import type { Stores } from "./stores.ts";
-
-/** `sha256:` and 64 hex digits. */
-export type Digest = string;
 
 export interface StagedObject {
   digest: Digest;
   bytes: number;
-}
-
-export function digestOf(bytes: Uint8Array): Digest {
-  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 }
 
 export class Objects {

@@ -6,8 +6,9 @@ import { z } from "zod";
 import { type TrainFigures, trainFigures } from "../contract/report.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
 import { corrupt } from "../failure.ts";
-import { damageOf, jsonOf, readManifest, sealed, unsealed } from "../stores/directory.ts";
-import { digestOf } from "../stores/objects.ts";
+import { digestOf } from "../stores/digest.ts";
+import { damageOf, readManifest } from "../stores/directory.ts";
+import { jsonOf, sealed, unsealed } from "../stores/sealed.ts";
 import type { Stores } from "../stores/stores.ts";
 import { adapterManifest } from "./adapter.ts";
 
