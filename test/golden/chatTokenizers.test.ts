@@ -42,14 +42,13 @@ for (const { name, parts } of byteFallback.variants) {
       const characters = Array.from(text.slice(0, 60));
       for (let cut = 0; cut <= characters.length; cut++) {
         const [first, second] = [characters.slice(0, cut).join(""), characters.slice(cut).join("")];
-        const ids = ours.encode(first);
-        const start = ids.length;
-        ours.append(second, ids, first);
+        const begun = ours.encode(first);
+        const ids = [...begun, ...ours.encode(second, first)];
         const atOnce = ours.encode(first + second);
         // A token of its own that is cut in two is none, or another one.
         if (!/<[^>]*$/.test(first) && !second.startsWith(">")) assert.equal(ours.display(ids), ours.display(atOnce));
         if (first.endsWith("<|im_start|>")) assert.deepEqual(ids, atOnce);
-        if (first === "") assert.equal(start, 0);
+        if (first === "") assert.equal(begun.length, 0);
       }
     }
   });

@@ -4,6 +4,7 @@
  * words of a usual length; wordEncoder.test.ts holds the two to each other. Longer words are the library's.
  */
 import type { ByteLevelPreTokenizer, Tokenizer } from "@huggingface/tokenizers";
+import type { GrowableUint32 } from "./growable.ts";
 
 /** Finding the lowest pair takes a walk over the word. */
 const maxWordBytes = 128;
@@ -93,7 +94,7 @@ export class ByteMerges {
   }
 
   /** Appends a word's ids; false for one that is too long. */
-  append(word: string, ids: number[]): boolean {
+  append(word: string, ids: GrowableUint32): boolean {
     const { read, written } = this.#encoder.encodeInto(word, this.#utf8);
     if (read < word.length) return false;
     const whole = this.#whole?.(word);
@@ -105,7 +106,7 @@ export class ByteMerges {
     for (let i = 0; i + 1 < written; i++) this.#places[i] = this.#pairs.placeOf(this.#ids[i]!, this.#ids[i + 1]!);
     let length = written;
     for (let at = this.#lowest(length); at >= 0; at = this.#lowest(length)) length = this.#mergeAt(at, length);
-    for (let i = 0; i < length; i++) ids.push(this.#ids[i]!);
+    ids.append(this.#ids, 0, length);
     return true;
   }
 
@@ -121,8 +122,10 @@ export class ByteMerges {
 
   #mergeAt(at: number, length: number): number {
     this.#ids[at] = this.#pairs.merged[this.#places[at]!]!;
-    this.#ids.copyWithin(at + 1, at + 2, length);
-    this.#places.copyWithin(at + 1, at + 2, length - 1);
+    for (let i = at + 1; i + 1 < length; i++) {
+      this.#ids[i] = this.#ids[i + 1]!;
+      this.#places[i] = this.#places[i + 1]!;
+    }
     if (at > 0) this.#places[at - 1] = this.#pairs.placeOf(this.#ids[at - 1]!, this.#ids[at]!);
     if (at + 2 < length) this.#places[at] = this.#pairs.placeOf(this.#ids[at]!, this.#ids[at + 1]!);
     return length - 1;

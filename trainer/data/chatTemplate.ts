@@ -90,7 +90,6 @@ function fixedDate(format: string): string {
 export class ChatTemplate {
   readonly #program: ReturnType<typeof parse>;
   readonly #globals = globals();
-  readonly #special: Readonly<Record<string, string>>;
 
   constructor(text: string, special: SpecialTokens) {
     if (text.length > maxTemplateLength) {
@@ -104,34 +103,38 @@ export class ChatTemplate {
     } catch (error) {
       throw invalid("TemplateInvalid", `the chat template cannot be parsed: ${messageOf(error)}`);
     }
-    this.#special = specialInputs(special);
+    for (const [name, token] of Object.entries(specialInputs(special))) this.#globals.set(name, token);
   }
 
   /** The conversation as text; with `prompt`, up to where the assistant begins to speak. Throws `RowError`. */
-  render({ messages, tools }: Conversation, prompt: boolean): string {
-    const inputs = {
-      ...this.#special,
-      messages: messages.map(withThinking),
-      tools: tools ?? null,
-      documents: null,
-      add_generation_prompt: prompt,
+  render(conversation: Conversation, prompt: boolean): string {
+    return this.prefixesOf(conversation)(conversation.messages.length, prompt);
+  }
+
+  /** Renders the first `count` messages of a conversation as `render` does; what is common to all is made once. */
+  prefixesOf({ messages, tools }: Conversation): (count: number, prompt: boolean) => string {
+    const common = new Environment(this.#globals);
+    common.setVariable("tools", runtimeValue(tools ?? null));
+    common.set("documents", null);
+    const all = messages.map((message) => runtimeValue(withThinking(message)));
+    return (count, prompt) => {
+      const scope = new Environment(common);
+      scope.set("messages", []).value = all.slice(0, count);
+      scope.set("add_generation_prompt", prompt);
+      return this.#run(scope);
     };
+  }
+
+  #run(scope: Environment): string {
     let text: string;
     try {
-      text = withinTime(maxRenderTime, () => this.#run(inputs));
+      text = withinTime(maxRenderTime, () => String(new PythonInterpreter(scope).run(this.#program).value));
     } catch (error) {
       if (error instanceof TimeLimitError) throw tooSlow(`${error.message} for one conversation`);
       throw new RowError(`the chat template refuses it: ${messageOf(error)}`);
     }
     if (text.length > maxRenderedLength) throw new RowError(`the chat template makes ${text.length} characters of it`);
     return text;
-  }
-
-  #run(inputs: Readonly<Record<string, unknown>>): string {
-    const scope = new Environment(this.#globals);
-    for (const [name, value] of Object.entries(inputs)) scope.setVariable(name, runtimeValue(value));
-    const result = new PythonInterpreter(scope).run(this.#program);
-    return String(result.value);
   }
 }
 

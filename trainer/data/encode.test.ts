@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { chatMl, tinyTokenizerConfig, tinyTokenizerJson } from "../testing/tinyModel.ts";
 import { ChatTemplate } from "./chatTemplate.ts";
 import { type Codec, encodeExample, questionOf, type TrainOn } from "./encode.ts";
-import { copiesOf, type Example, isHeldOut, RowError, textHash } from "./example.ts";
+import { type Example, RowError } from "./example.ts";
 import { Tokenizer } from "./tokenizer.ts";
 
 const tokenizer = new Tokenizer(JSON.stringify(tinyTokenizerJson()), JSON.stringify(tinyTokenizerConfig()));
@@ -116,29 +116,6 @@ test("a question is the conversation up to the answer", () => {
   const { prompt, reference } = questionOf(conversation, codec);
   assert.equal(reference, "no");
   assert.ok(tokenizer.decode([...prompt]).endsWith("assistant\n"));
-});
-
-test("copies that differ in case and spaces are held out together", () => {
-  const a = textHash({ kind: "text", text: "Hello  World" });
-  const b = textHash({ kind: "text", text: "hello world\n" });
-  assert.deepEqual(a, b);
-  const share = Array.from({ length: 4000 }, (_, i) => textHash({ kind: "text", text: `t${i}` })).filter((hash) =>
-    isHeldOut(hash, 0.1),
-  );
-  assert.ok(Math.abs(share.length / 4000 - 0.1) < 0.02, String(share.length));
-});
-
-test("a weight is how often an epoch sees an example; its fraction is a share of them, chosen by their text", () => {
-  const hashes = Array.from({ length: 4000 }, (_, i) => textHash({ kind: "text", text: `t${i}` }));
-  assert.ok(hashes.every((hash) => copiesOf(hash, 1) === 1 && copiesOf(hash, 3) === 3));
-  const copies = hashes.map((hash) => copiesOf(hash, 2.25));
-  assert.ok(copies.every((count) => count === 2 || count === 3));
-  assert.ok(Math.abs(copies.filter((count) => count === 3).length / 4000 - 0.25) < 0.03);
-  const kept = hashes.filter((hash) => copiesOf(hash, 0.5) === 1);
-  assert.ok(
-    kept.every((hash) => copiesOf(hash, 0.75) === 1),
-    "a larger share holds the smaller one",
-  );
 });
 
 test("in any conversation, every trained token is an answer's, and every answer's token is trained", () => {

@@ -12,6 +12,7 @@
 import type { DatasetSettings } from "../contract/effective.ts";
 import type { ChatTemplate } from "./chatTemplate.ts";
 import { type Conversation, type Example, RowError } from "./example.ts";
+import { GrowableUint32 } from "./growable.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** Tokens that are seen together, and by nothing else. */
@@ -84,6 +85,9 @@ function piecesOf(example: Example, trainOn: TrainOn, codec: Codec): Piece[][] {
   }
 }
 
+/** Tokens of the sequence that is being encoded. */
+const reused = new GrowableUint32();
+
 /** Each piece is encoded by itself; what is over the limit is cut. */
 function encodePieces(
   pieces: readonly Piece[],
@@ -91,7 +95,9 @@ function encodePieces(
   { maxTokens: limit, measured }: EncodeOptions,
   tokenizer: Tokenizer,
 ): Encoded & { truncated: boolean } {
-  const ids = [...leading];
+  const ids = reused;
+  ids.length = 0;
+  for (const id of leading) ids.push(id);
   const learnt: [number, number][] = [];
   let truncated = false;
   let before = "";
@@ -103,7 +109,7 @@ function encodePieces(
     if (trained) learnt.push([start, ids.length]);
   }
   truncated ||= ids.length > limit;
-  const tokens = new Uint32Array(ids.length > limit ? ids.slice(0, limit) : ids);
+  const tokens = ids.values().slice(0, limit);
   const trained = new Uint8Array(tokens.length);
   for (const [start, end] of learnt) trained.fill(1, start, end);
   // Nothing comes before the first token that it could be predicted from.
@@ -113,10 +119,12 @@ function encodePieces(
 
 type Messages = Extract<Example, { kind: "messages" }>;
 
-/** An answer and all that the model sees before it. */
+/** An answer in the rendering that ends with it. */
 interface Answer {
-  prompt: string;
-  text: string;
+  /** The prompt, and then the turn. */
+  rendered: string;
+  start: number;
+  end: number;
   learnt: boolean;
 }
 
@@ -124,29 +132,32 @@ function conversationPieces(example: Messages, trainOn: TrainOn, codec: Codec): 
   const template = requireTemplate(codec);
   const indices = example.messages.flatMap(({ role }, index) => (role === "assistant" ? [index] : []));
   const chosen = trainOn === "LastResponse" ? indices.slice(-1) : indices;
-  const sequences = chained(chosen.map((index) => answerAt(example, index, template, codec.tokenizer)));
+  const render = template.prefixesOf(example);
+  const sequences = chained(chosen.map((index) => answerAt(example, index, render, codec.tokenizer)));
   const { eosToken } = codec.tokenizer.special;
-  if (trainOn === "All") return [withEnd(wholePieces(example, sequences, template), eosToken)];
+  if (trainOn === "All") {
+    return [withEnd(wholePieces(example, sequences, render(example.messages.length, false)), eosToken)];
+  }
   return sequences.map((answers) => withEnd(answerPieces(answers, false), eosToken));
 }
 
 /** Throws `RowError` when the answer's begin is not certain. */
 function answerAt(
-  { messages, tools, untrained }: Messages,
+  { untrained }: Messages,
   index: number,
-  template: ChatTemplate,
+  render: ReturnType<ChatTemplate["prefixesOf"]>,
   tokenizer: Tokenizer,
 ): Answer {
-  const upTo = (end: number): Conversation => ({ messages: messages.slice(0, end), ...(tools && { tools }) });
-  const prompt = template.render(upTo(index), true);
-  const answered = template.render(upTo(index + 1), false);
-  if (!answered.startsWith(prompt)) {
+  const prompt = render(index, true);
+  const rendered = render(index + 1, false);
+  if (!rendered.startsWith(prompt)) {
     throw new RowError(
       `the chat template does not begin the answer messages[${index}] as it asks for one: what to learn is not certain`,
     );
   }
-  const turn = answered.slice(prompt.length);
-  return { prompt, text: turn.slice(0, endOfAnswer(turn, tokenizer)), learnt: untrained?.includes(index) !== true };
+  const start = prompt.length;
+  const end = start + endOfAnswer(rendered.slice(start), tokenizer);
+  return { rendered, start, end, learnt: untrained?.includes(index) !== true };
 }
 
 /**
@@ -163,11 +174,12 @@ function endOfAnswer(turn: string, { special, specialTexts }: Tokenizer): number
 /** Answers of one sequence each: as long as the context of the next begins with all that came before. */
 function chained(answers: readonly Answer[]): Answer[][] {
   const sequences: Answer[][] = [];
-  let done: string | undefined;
+  let last: Answer | undefined;
   for (const answer of answers) {
-    if (done !== undefined && answer.prompt.startsWith(done)) sequences.at(-1)!.push(answer);
-    else sequences.push([answer]);
-    done = answer.prompt + answer.text;
+    if (last && last.end <= answer.start && answer.rendered.startsWith(last.rendered.slice(0, last.end))) {
+      sequences.at(-1)!.push(answer);
+    } else sequences.push([answer]);
+    last = answer;
   }
   return sequences;
 }
@@ -175,19 +187,18 @@ function chained(answers: readonly Answer[]): Answer[][] {
 /** Contexts and answers, one after the other. */
 function answerPieces(answers: readonly Answer[], contextTrained: boolean): Piece[] {
   let done = 0;
-  return answers.flatMap(({ prompt, text, learnt }) => {
-    const context = prompt.slice(done);
-    done = prompt.length + text.length;
+  return answers.flatMap(({ rendered, start, end, learnt }) => {
+    const context = rendered.slice(done, start);
+    done = end;
     return [
       { text: context, trained: contextTrained },
-      { text, trained: learnt },
+      { text: rendered.slice(start, end), trained: learnt },
     ];
   });
 }
 
-/** The conversation as the template renders it whole, everything learnt but what the data say. */
-function wholePieces(example: Messages, sequences: readonly Answer[][], template: ChatTemplate): Piece[] {
-  const whole = template.render(example, false);
+/** The conversation as the template renders it `whole`, everything learnt but what the data say. */
+function wholePieces(example: Messages, sequences: readonly Answer[][], whole: string): Piece[] {
   const [answers = [], ...others] = sequences;
   const pieces = answerPieces(answers, true);
   const done = textOf(pieces);
@@ -202,7 +213,16 @@ function wholePieces(example: Messages, sequences: readonly Answer[][], template
 /** A template that writes no end of sequence after the last answer: the model must learn to stop all the same. */
 function withEnd(pieces: readonly Piece[], eosToken: string): Piece[] {
   const learnt = pieces.at(-1)?.trained === true;
-  return textOf(pieces).trimEnd().endsWith(eosToken) ? [...pieces] : [...pieces, { text: eosToken, trained: learnt }];
+  return endsWith(pieces, eosToken) ? [...pieces] : [...pieces, { text: eosToken, trained: learnt }];
+}
+
+/** Whether the text ends with this one but for white space. */
+function endsWith(pieces: readonly Piece[], end: string): boolean {
+  let tail = "";
+  for (let i = pieces.length - 1; i >= 0 && tail.length < end.length; i--) {
+    tail = (pieces[i]!.text + tail).trimEnd();
+  }
+  return tail.endsWith(end);
 }
 
 const textOf = (pieces: readonly Piece[]) => pieces.map(({ text }) => text).join("");

@@ -1,7 +1,7 @@
 /** A batch of rows as sequences of tokens, in flat arrays that move between threads without being copied. */
 import { type Codec, type Encoded, type EncodeOptions, encodeExample } from "./encode.ts";
-import { textHash } from "./example.ts";
 import { type Fault, type RowBatch, readBatch } from "./rowBatch.ts";
+import { textHash } from "./textHash.ts";
 
 /** Set in a word whose token carries loss. Vocabularies end far below. */
 export const trainedBit = 0x8000_0000;

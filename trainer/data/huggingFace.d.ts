@@ -17,9 +17,14 @@ declare module "@huggingface/jinja" {
     /** A string, a number, a boolean, null, undefined, a Map or a list of runtime values, or a function. */
     value: unknown;
   }
+  export interface FunctionValue extends RuntimeValue {
+    value: (args: readonly { readonly value: unknown }[]) => RuntimeValue;
+  }
   export class Environment {
     /** What it does not have is looked for in its parent. */
     constructor(parent?: Environment);
+    /** A function takes what the values hold, and gives what becomes a value. */
+    set(name: string, value: (...args: never[]) => unknown): FunctionValue;
     /** Gives the value as the language has it. Throws when the name has a value here. */
     set(name: string, value: unknown): RuntimeValue;
     /** Gives a name another value. */
@@ -102,8 +107,13 @@ declare module "@huggingface/tokenizers" {
   }
 
   export class SplitPreTokenizer extends PreTokenizer {
-    readonly config: { readonly behavior?: string; readonly invert?: boolean };
+    readonly config: {
+      readonly behavior?: string;
+      readonly invert?: boolean;
+      readonly pattern?: { readonly Regex?: string };
+    };
     readonly pattern: RegExp | null;
+    constructor(config: object);
   }
 
   export class SequencePreTokenizer extends PreTokenizer {

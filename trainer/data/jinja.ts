@@ -18,7 +18,10 @@ import {
 import { JsonFloat, RowError } from "./example.ts";
 import { type JsonStyle, pythonJson, pythonText } from "./pythonText.ts";
 
-const make = (value: unknown): RuntimeValue => new Environment().set("value", value);
+/** What a function gives becomes a value of the language: the quickest way to make one. It makes None of undefined. */
+const identity = new Environment().set("identity", (value: unknown) => value);
+const nothing = new Environment().set("nothing", undefined);
+const make = (value: unknown): RuntimeValue => (value === undefined ? nothing : identity.value([{ value }]));
 const [yes, no] = [make(true), make(false)];
 
 /** A value of JSON as the language has it. A float stays one, also where it has no fraction. */

@@ -2,7 +2,7 @@
  * Which texts were read for what: counts copies, and texts that are on both sides of a split. A text is its hash's last
  * 64 bits, so that ten million examples take some 200 MB; two different ones meet by chance once in a million such sets.
  */
-import type { TextHash } from "./example.ts";
+import type { TextHash } from "./textHash.ts";
 
 export const splits = ["train", "validation", "test"] as const;
 export type SplitName = (typeof splits)[number];

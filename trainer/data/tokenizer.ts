@@ -10,6 +10,7 @@ import { z } from "zod";
 import { invalid, messageOf, StageFailure } from "../failure.ts";
 import { parseJson } from "../formats/huggingFace.ts";
 import { RowError } from "./example.ts";
+import { GrowableUint32 } from "./growable.ts";
 import { TimeLimitError, withinTime } from "./timeLimit.ts";
 import { readTokenizerFile, type Stage, stagesOf, type TokenizerFile } from "./tokenizerFile.ts";
 import { mendStages } from "./tokenizerStages.ts";
@@ -79,15 +80,15 @@ export class Tokenizer {
     this.#tryOut();
   }
 
-  /** Throws `RowError` for a text that cannot be encoded. */
-  encode(text: string): number[] {
-    const ids: number[] = [];
-    this.append(text, ids);
-    return ids;
+  /** Ids of a text that goes on from `before`. Throws `RowError` for one that cannot be encoded. */
+  encode(text: string, before = ""): number[] {
+    const ids = new GrowableUint32();
+    this.append(text, ids, before);
+    return [...ids.values()];
   }
 
-  /** Appends the ids of a text that goes on from `before`. Throws `RowError`. */
-  append(text: string, ids: number[], before = ""): void {
+  /** Appends what `encode` gives. Throws `RowError`. */
+  append(text: string, ids: GrowableUint32, before = ""): void {
     if (text === "") return;
     try {
       withinTime(maxEncodeTime, () =>
@@ -100,7 +101,7 @@ export class Tokenizer {
     }
   }
 
-  #appendWhole(text: string, ids: number[], before: string): void {
+  #appendWhole(text: string, ids: GrowableUint32, before: string): void {
     if (this.#going === undefined || before === "") {
       appendIds(this.#tokenizer, text, ids);
       return;
@@ -146,7 +147,7 @@ export class Tokenizer {
   }
 }
 
-function appendIds(tokenizer: HuggingFaceTokenizer, text: string, ids: number[]): void {
+function appendIds(tokenizer: HuggingFaceTokenizer, text: string, ids: GrowableUint32): void {
   for (const id of tokenizer.encode(text, { add_special_tokens: false }).ids) {
     if (id === undefined) throw new RowError("the tokenizer has no token for a part of it");
     ids.push(id);

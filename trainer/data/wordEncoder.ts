@@ -10,8 +10,11 @@ import {
   SplitPreTokenizer,
   type Tokenizer,
 } from "@huggingface/tokenizers";
+import { asciiWordEnds, undecided, type WordEnd } from "./asciiWords.ts";
 import { ByteMerges } from "./byteMerges.ts";
 import { RowError } from "./example.ts";
+import type { GrowableUint32 } from "./growable.ts";
+import { TextUnits } from "./textUnits.ts";
 import { maxKnownLength, WordTable } from "./wordTable.ts";
 
 /** Words whose ids are kept: so many of the newest, and as many of those before. About 30 MB. */
@@ -25,6 +28,8 @@ type Stage = PreTokenizer | null;
 interface Splitting {
   /** Matches one word after the other without gaps, for most texts; undefined where there is no such pattern. */
   readonly pattern: RegExp | undefined;
+  /** The same for words of ASCII, where the pattern is a known one. */
+  readonly asciiWordEnd: WordEnd | undefined;
   /** Words of any text. */
   split(text: string): readonly string[];
 }
@@ -35,6 +40,7 @@ export class WordEncoder {
   readonly #byteLevel: ByteLevelPreTokenizer;
   readonly #merges: ByteMerges | undefined;
   readonly #addedTokens: RegExp | undefined;
+  readonly #textUnits = new TextUnits();
   #known = new WordTable(maxKnownWords);
   /** What was known before; what is met of it is known anew. */
   #older: WordTable | undefined;
@@ -62,7 +68,7 @@ export class WordEncoder {
   }
 
   /** Appends the ids of a text. Throws `RowError` for what cannot be encoded. */
-  encode(text: string, ids: number[]): void {
+  encode(text: string, ids: GrowableUint32): void {
     let done = 0;
     if (this.#addedTokens) {
       for (const { 0: token, index } of text.matchAll(this.#addedTokens)) {
@@ -74,43 +80,50 @@ export class WordEncoder {
     this.#encodeWords(done === 0 ? text : text.slice(done), ids);
   }
 
-  #encodeWords(given: string, ids: number[]): void {
+  #encodeWords(given: string, ids: GrowableUint32): void {
     if (given === "") return;
     const { normalizer } = this.#library;
     const text = normalizer ? normalizer(given) : given;
     const before = ids.length;
     if (this.#encodeMatches(text, ids)) return;
     ids.length = before;
-    for (const word of this.#splitting.split(text)) this.#encodeWord(word, 0, word.length, ids);
+    for (const word of this.#splitting.split(text)) {
+      this.#encodeWord(word, this.#textUnits.of(word), 0, word.length, ids);
+    }
   }
 
   /** False when the pattern's matches are not the whole text. */
-  #encodeMatches(text: string, ids: number[]): boolean {
-    const { pattern } = this.#splitting;
+  #encodeMatches(text: string, ids: GrowableUint32): boolean {
+    const { pattern, asciiWordEnd } = this.#splitting;
     if (pattern === undefined) return false;
-    for (let start = 0; start < text.length; start = pattern.lastIndex) {
-      pattern.lastIndex = start;
-      if (!pattern.test(text) || pattern.lastIndex === start) return false;
-      this.#encodeWord(text, start, pattern.lastIndex, ids);
+    const units = this.#textUnits.of(text);
+    const { length } = text;
+    for (let start = 0, end: number; start < length; start = end) {
+      end = asciiWordEnd ? asciiWordEnd(units, start, length) : undecided;
+      if (end === undecided) {
+        pattern.lastIndex = start;
+        if (!pattern.test(text) || pattern.lastIndex === start) return false;
+        end = pattern.lastIndex;
+      }
+      this.#encodeWord(text, units, start, end, ids);
     }
     return true;
   }
 
-  #encodeWord(text: string, start: number, end: number, ids: number[]): void {
+  /** `units` are those of the text. */
+  #encodeWord(text: string, units: Uint16Array, start: number, end: number, ids: GrowableUint32): void {
     const usual = end - start <= maxKnownLength;
-    if (usual && this.#known.append(text, start, end, ids)) return;
-    const word = text.slice(start, end);
-    const found: number[] = [];
-    if (!(usual && this.#older?.append(word, 0, word.length, found))) this.#merge(word, found);
-    for (const id of found) ids.push(id);
+    if (usual && this.#known.append(units, start, end, ids)) return;
+    const before = ids.length;
+    if (!(usual && this.#older?.append(units, start, end, ids))) this.#merge(text.slice(start, end), ids);
     if (this.#known.size === this.#known.capacity) {
       this.#older = this.#known;
       this.#known = new WordTable(maxKnownWords);
     }
-    this.#known.add(word, found);
+    this.#known.add(units, start, end, ids.values().subarray(before));
   }
 
-  #merge(word: string, ids: number[]): void {
+  #merge(word: string, ids: GrowableUint32): void {
     if (this.#merges?.append(word, ids)) return;
     if (word.length > maxWordLength) throw new RowError(`has a word of ${word.length} characters`);
     for (const token of this.#library.model.encode(this.#byteLevel.pre_tokenize(word))) ids.push(this.#idOf(token));
@@ -136,20 +149,28 @@ function splittingOf(stages: readonly Stage[], byteLevel: ByteLevelPreTokenizer)
   const patterns = stages.map(patternOf);
   if (byteLevel.use_regex) {
     steps.push((text) => text.match(byteLevel.pattern) ?? []);
-    patterns.push(byteLevel.pattern);
+    patterns.push({ expression: byteLevel.pattern, written: byteLevel.pattern.source });
   }
-  const [pattern] = patterns;
+  const only = patterns.length === 1 ? patterns[0] : undefined;
   return {
-    pattern: patterns.length === 1 && pattern ? new RegExp(pattern.source, "uy") : undefined,
+    pattern: only && new RegExp(only.expression.source, "uy"),
+    asciiWordEnd: only && asciiWordEnds.get(only.written),
     split: (text) => steps.reduce<readonly string[]>((words, step) => words.flatMap(step), [text]),
   };
 }
 
+interface Pattern {
+  readonly expression: RegExp;
+  /** As tokenizer.json has it. */
+  readonly written: string;
+}
+
 /** Of a stage whose words are what its pattern matches and what lies between. */
-function patternOf(stage: Stage): RegExp | undefined {
+function patternOf(stage: Stage): Pattern | undefined {
   if (!(stage instanceof SplitPreTokenizer) || stage.pattern === null) return undefined;
-  if (stage.config.invert || stage.config.behavior !== "Isolated" || stage.pattern.ignoreCase) return undefined;
-  return stage.pattern;
+  const { invert, behavior, pattern } = stage.config;
+  if (invert || behavior !== "Isolated" || stage.pattern.ignoreCase) return undefined;
+  return { expression: stage.pattern, written: pattern?.Regex ?? "" };
 }
 
 /** Finds the longest of these texts that begins somewhere; undefined for none. */

@@ -1,14 +1,22 @@
 /**
  * Words and the ids of their tokens, found by the characters of a text where they stand: to ask for a word makes no
- * string. Open addressing; finding a word touches two places of memory, which is what it costs.
+ * string. Open addressing. What a word costs is the memory that is touched for it, so of a short word, which most are, all
+ * is in one place of 32 bytes; of others the characters, and ids that are many, are in a record.
  */
+import type { GrowableUint32 } from "./growable.ts";
 
-/** Longer words are rare. */
+/** Longer words are rare, and are not kept. */
 export const maxKnownLength = 64;
 /** Of a word, since a character has at most three bytes. */
 const maxIds = 3 * maxKnownLength;
-/** In `#places`, for each place: hash, where its record begins, characters, ids. 0 characters: it is free. */
-const placeWords = 4;
+
+/** A place: two words of key; characters, `inRecord` and ids in one word (0: the place is free); ids. */
+const placeWords = 8;
+const [second, counts, firstId] = [1, 2, 3];
+const idsInPlace = placeWords - firstId;
+/** The key of so many characters of ASCII is themselves. Of others it is their hash, and where their record begins. */
+const maxShortLength = 8;
+const inRecord = 0x80;
 
 export class WordTable {
   /** Words that fit. */
@@ -16,9 +24,15 @@ export class WordTable {
   size = 0;
   readonly #mask: number;
   readonly #places: Uint32Array;
-  /** Records: characters, two in a word, and then ids. */
+  /** Characters, two in a word, and then the ids that have no place. */
   #records: Uint32Array;
+  /** The same memory by characters. */
+  #characters: Uint16Array;
   #used = 0;
+  /** Of the word that was last looked for: its key, and its length with `inRecord`. */
+  #first = 0;
+  #second = 0;
+  #kind = 0;
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -26,54 +40,99 @@ export class WordTable {
     this.#mask = places - 1;
     this.#places = new Uint32Array(placeWords * places);
     this.#records = new Uint32Array(8 * capacity);
+    this.#characters = new Uint16Array(this.#records.buffer);
   }
 
-  /** Appends the ids of the word that `text` has from `start` to `end`; false when it is not known. */
-  append(text: string, start: number, end: number, ids: number[]): boolean {
-    const at = this.#find(text, start, end, hashOf(text, start, end));
-    if (this.#places[at + 2] === 0) return false;
-    const first = this.#places[at + 1]! + ((end - start + 1) >> 1);
-    const past = first + this.#places[at + 3]!;
-    for (let i = first; i < past; i++) ids.push(this.#records[i]!);
+  /** Appends the ids of the word that the text of `units` has from `start` to `end`; false when it is not known. */
+  append(units: Uint16Array, start: number, end: number, ids: GrowableUint32): boolean {
+    const at = this.#find(units, start, end);
+    const places = this.#places;
+    const count = places[at + counts]! >>> 8;
+    if (count === 0) return false;
+    if (count <= idsInPlace) {
+      ids.append(places, at + firstId, at + firstId + count);
+    } else {
+      const first = places[at + second]! + halves(end - start);
+      ids.append(this.#records, first, first + count);
+    }
     return true;
   }
 
   /** Keeps a word that is not known yet, if it is of a usual length and there is room. */
-  add(word: string, ids: readonly number[]): void {
-    const { length } = word;
-    if (this.size === this.capacity || length > maxKnownLength || ids.length > maxIds) return;
-    const hash = hashOf(word, 0, length);
-    const at = this.#find(word, 0, length, hash);
-    this.#places.set([hash, this.#used, length, ids.length], at);
-    this.#makeRoom(((length + 1) >> 1) + ids.length);
-    for (let i = 0; i < length; i += 2) {
-      // Past the end charCodeAt is NaN, and its bits are 0.
-      this.#records[this.#used++] = word.charCodeAt(i) | (word.charCodeAt(i + 1) << 16);
-    }
-    for (const id of ids) this.#records[this.#used++] = id;
+  add(units: Uint16Array, start: number, end: number, ids: Uint32Array): void {
+    const length = end - start;
+    if (this.size === this.capacity || length > maxKnownLength || ids.length > maxIds || ids.length === 0) return;
+    const at = this.#find(units, start, end);
+    const recorded = this.#kind > inRecord;
+    // A short word of many tokens is as rare as a long one.
+    if (!recorded && ids.length > idsInPlace) return;
+    this.#places.set([this.#first, recorded ? this.#used : this.#second, this.#kind | (ids.length << 8)], at);
+    const many = ids.length > idsInPlace;
+    if (!many) this.#places.set(ids, at + firstId);
+    if (recorded) this.#record(units.subarray(start, end), many ? ids : ids.subarray(0, 0));
     this.size++;
   }
 
   /** The place of a word, or the free one where it would be. */
-  #find(text: string, start: number, end: number, hash: number): number {
-    // The low bits of a product depend on the low bits of its factors alone.
-    let place = (hash ^ (hash >>> 15)) & this.#mask;
+  #find(units: Uint16Array, start: number, end: number): number {
+    const length = end - start;
+    if (length <= maxShortLength) {
+      let high = 0;
+      let low = 0;
+      let all = 0;
+      for (let i = start; i < end; i++) {
+        const unit = units[i]!;
+        all |= unit;
+        high = (high << 8) | (low >>> 24);
+        low = (low << 8) | unit;
+      }
+      if (all < 0x80) return this.#findShort(high >>> 0, low >>> 0, length);
+    }
+    return this.#findRecorded(units, start, end);
+  }
+
+  #findShort(high: number, low: number, length: number): number {
+    this.#first = high;
+    this.#second = low;
+    this.#kind = length;
+    const places = this.#places;
+    let place = placeOf(Math.imul(high, 0x9e3779b1) ^ Math.imul(low, 0x85ebca6b), this.#mask);
     for (;;) {
       const at = placeWords * place;
-      const length = this.#places[at + 2]!;
-      if (length === 0) return at;
-      if (this.#places[at] === hash && length === end - start && this.#isWord(at, text, start, end)) return at;
+      const kind = places[at + counts]! & 0xff;
+      if (kind === 0 || (places[at + second] === low && places[at] === high && kind === length)) return at;
       place = (place + 1) & this.#mask;
     }
   }
 
-  #isWord(at: number, text: string, start: number, end: number): boolean {
-    const first = this.#places[at + 1]!;
-    for (let i = 0; i < end - start; i++) {
-      const pair = this.#records[first + (i >> 1)]!;
-      if (((i & 1) === 0 ? pair & 0xffff : pair >>> 16) !== text.charCodeAt(start + i)) return false;
+  #findRecorded(units: Uint16Array, start: number, end: number): number {
+    const hash = hashOf(units, start, end);
+    const expected = (end - start) | inRecord;
+    this.#first = hash;
+    this.#kind = expected;
+    const places = this.#places;
+    let place = placeOf(hash, this.#mask);
+    for (;;) {
+      const at = placeWords * place;
+      const kind = places[at + counts]! & 0xff;
+      if (kind === 0 || (places[at] === hash && kind === expected && this.#isWord(at, units, start, end))) return at;
+      place = (place + 1) & this.#mask;
     }
+  }
+
+  #isWord(at: number, units: Uint16Array, start: number, end: number): boolean {
+    const characters = this.#characters;
+    const offset = 2 * this.#places[at + second]! - start;
+    for (let i = start; i < end; i++) if (characters[offset + i] !== units[i]) return false;
     return true;
+  }
+
+  #record(word: Uint16Array, ids: Uint32Array): void {
+    const words = halves(word.length);
+    this.#makeRoom(words + ids.length);
+    this.#characters.set(word, 2 * this.#used);
+    this.#records.set(ids, this.#used + words);
+    this.#used += words + ids.length;
   }
 
   #makeRoom(words: number): void {
@@ -81,12 +140,18 @@ export class WordTable {
     const larger = new Uint32Array(2 * this.#records.length);
     larger.set(this.#records);
     this.#records = larger;
+    this.#characters = new Uint16Array(larger.buffer);
   }
 }
 
+const halves = (characters: number) => (characters + 1) >> 1;
+
+/** The low bits of a product depend on the low bits of its factors alone. */
+const placeOf = (hash: number, mask: number) => (hash ^ (hash >>> 15)) & mask;
+
 /** FNV-1a over UTF-16 units. */
-function hashOf(text: string, start: number, end: number): number {
+function hashOf(units: Uint16Array, start: number, end: number): number {
   let hash = 0x811c9dc5;
-  for (let i = start; i < end; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ units[i]!, 0x01000193);
   return hash >>> 0;
 }
