@@ -45,7 +45,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
   const days = integerOf(args, "days", 0, 3650, 7);
   const { uri: root, claims } = placeOf(args.positionals[0] ?? "", "luthier-artifacts");
   const stores = new Stores({ claims: new Map([...readClaims(args.values.get("claim") ?? []), ...claims]) });
-  const live = args.switches.has("cluster") ? await liveOf(args) : undefined;
+  const live = args.switches.has("cluster") ? () => liveOf(args) : undefined;
   const options = { stores, root, before: Date.now() - days * dayMs, live };
   const { garbage, unknownRun } = await classified(() => findGarbage(options));
   const removed: Garbage[] = [];

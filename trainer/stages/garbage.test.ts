@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdir, rm, utimes } from "node:fs/promises";
+import { readdir, rm, utimes, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { storeLayout } from "../contract/storeLayout.ts";
@@ -22,6 +22,9 @@ async function place(t: TestContext) {
   await stores.of(root).write(storeLayout.incoming(root, "1-x"), Buffer.from("half"));
   await stores.of(root).write(`${await run(tiny)}/exports/a.tmp-1-x/model.safetensors`, Buffer.from("half"));
   const directory = root.slice("file://".length);
+  for (const at of ["objects", await tiny.runPath()]) {
+    await writeFile(path.resolve(directory, at, ".luthier-tmp-0a1b"), "of a writer that was killed");
+  }
   await age(directory);
   const options: GarbageOptions = { stores, root, before: now - 7 * dayMs };
   return { tiny, file, options, directory, rubbish: `objects/${rubbish.digest.slice("sha256:".length)}` };
@@ -35,24 +38,24 @@ async function age(directory: string): Promise<void> {
   }
 }
 
-const live = (change: Partial<Live> = {}): Live => ({
-  runHashes: new Set(),
-  prepareKeys: new Set(),
-  digests: new Set(),
-  ...change,
-});
+const live =
+  (change: Partial<Live> = {}) =>
+  async (): Promise<Live> => ({ runHashes: new Set(), prepareKeys: new Set(), digests: new Set(), ...change });
 
 test("what no run and no input refers to is garbage, and what was left unfinished; the rest stays whole", async (t) => {
   const { tiny, options, rubbish } = await place(t);
   const { garbage } = await findGarbage(options);
+  const name = path.basename(await tiny.runPath());
   assert.deepEqual(garbage.map((one) => one.path).sort(), [
     "incoming/1-x",
+    "objects/.luthier-tmp-0a1b",
     rubbish,
-    `runs/${(await tiny.runPath()).split("/").at(-1)}/exports/a.tmp-1-x/model.safetensors`,
+    `runs/${name}/.luthier-tmp-0a1b`,
+    `runs/${name}/exports/a.tmp-1-x/model.safetensors`,
   ]);
   const removed: string[] = [];
   await removeGarbage(options, garbage, (one) => removed.push(one.path));
-  assert.equal(removed.length, 3);
+  assert.equal(removed.length, 5);
   assert.deepEqual((await findGarbage(options)).garbage, []);
   assert.equal((await runTrain(await tiny.trainFile(), tiny.context())).reused, true);
 });
@@ -68,8 +71,8 @@ test("what is young is left alone, and so is what was put to use before it could
 });
 
 test("with a cluster, runs and inputs that it does not name go with their objects; those that it names stay", async (t) => {
-  const { file, options } = await place(t);
-  const paths = async (named: Live) => {
+  const { tiny, file, options } = await place(t);
+  const paths = async (named: () => Promise<Live>) => {
     const { garbage } = await findGarbage({ ...options, live: named });
     return new Set(garbage.map((one) => one.path.split("/")[0]));
   };
@@ -83,8 +86,14 @@ test("with a cluster, runs and inputs that it does not name go with their object
   const { baseDigest } = pins;
   const kept = (await findGarbage({ ...options, live: live({ digests: new Set([baseDigest]) }) })).garbage.length;
   assert.ok(kept < all - 3, "a base that is pinned keeps its files");
-  const { garbage } = await findGarbage({ ...options, live: live() });
-  await removeGarbage({ ...options, live: live() }, garbage, () => {});
+  let named: Partial<Live> = {};
+  const asking = { ...options, live: () => live(named)() };
+  const { garbage } = await findGarbage(asking);
+  named = { runHashes: new Set([runHash]), prepareKeys: new Set([pins.prepareKey]) };
+  await removeGarbage(asking, garbage, () => {});
+  assert.equal((await runTrain(file, tiny.context())).reused, true, "what is named by the time of the removal stays");
+  named = {};
+  await removeGarbage(asking, garbage, () => {});
   assert.deepEqual(await options.stores.of(options.root).list(`${options.root}/objects`), []);
 });
 

@@ -6,6 +6,7 @@
  * Nothing is guessed: where a run does not say what it needs, no object is garbage.
  */
 import { z } from "zod";
+import { temporaryPrefix } from "./localStore.ts";
 import { Objects } from "./objects.ts";
 import { jsonOf } from "./sealed.ts";
 import type { Entry } from "./store.ts";
@@ -36,7 +37,8 @@ export interface GarbageOptions {
   root: string;
   /** Files that changed after this are left alone; in milliseconds. */
   before: number;
-  live?: Live | undefined;
+  /** Asked each time that garbage is looked for, after the store is listed. */
+  live?: (() => Promise<Live>) | undefined;
 }
 
 export interface FoundGarbage {
@@ -46,8 +48,9 @@ export interface FoundGarbage {
 }
 
 export async function findGarbage(options: GarbageOptions): Promise<FoundGarbage> {
-  const { stores, root, before, live } = options;
-  const entries = await stores.of(root).list(root);
+  const { stores, root, before } = options;
+  const entries = await stores.of(root).list(root, "", { unfinished: true });
+  const live = await options.live?.();
   const groups = groupsOf(entries);
   const isLive = { runs: live?.runHashes, prepared: live?.prepareKeys };
   const dead = [...groups.values()].filter(
@@ -71,7 +74,10 @@ export async function findGarbage(options: GarbageOptions): Promise<FoundGarbage
   return { garbage, unknownRun };
 }
 
-/** Removes what is garbage now as it was then, and calls `onRemoved` for each; what came to be needed since stays. */
+/**
+ * Removes what is garbage now as it was then, and calls `onRemoved` for each. What came to be needed since stays: store
+ * and cluster are asked anew.
+ */
 export async function removeGarbage(
   options: GarbageOptions,
   found: readonly Garbage[],
@@ -111,7 +117,11 @@ function groupsOf(entries: readonly Entry[]): Map<string, Group> {
   return groups;
 }
 
-const isUnfinished = (path: string) => /^incoming\//.test(path) || /\.tmp-[0-9]+-[^/]+\//.test(path);
+/** What is on its way to be an object, a directory, or a file. */
+const isUnfinished = (path: string) =>
+  path.startsWith("incoming/") ||
+  /\.tmp-[0-9]+-[^/]+\//.test(path) ||
+  path.slice(path.lastIndexOf("/") + 1).startsWith(temporaryPrefix);
 
 const objectDigest = (path: string) => {
   const [, hex] = /^objects\/([0-9a-f]{64})$/.exec(path) ?? [];

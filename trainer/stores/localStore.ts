@@ -10,7 +10,8 @@ import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs
 import path from "node:path";
 import { type ByteRange, type Content, type Entry, type ListOptions, MissingFileError, type Store } from "./store.ts";
 
-const temporaryPrefix = ".luthier-tmp-";
+/** Of the names that files have until they are whole. */
+export const temporaryPrefix = ".luthier-tmp-";
 
 export class LocalStore implements Store {
   readonly #pathOf: (uri: string) => string;
