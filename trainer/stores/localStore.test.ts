@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { readdir, writeFile } from "node:fs/promises";
-import { test } from "node:test";
+import { type FileHandle, open, readdir, readlink, writeFile } from "node:fs/promises";
+import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { temporaryDirectory } from "../testing/temporary.ts";
 import { digestOf } from "./digest.ts";
@@ -74,6 +74,44 @@ test("a directory is committed whole", async (t) => {
     (await store.list(uri)).map(({ path }) => path),
     ["step-1/state"],
   );
+});
+
+/** Paths that are synced from now on, as they are at that moment. */
+async function watchSyncs(t: TestContext): Promise<Set<string>> {
+  const synced = new Set<string>();
+  const handle = await open("/dev/null");
+  await handle.close();
+  const { sync } = handle;
+  t.mock.method(Object.getPrototypeOf(handle), "sync", async function (this: FileHandle) {
+    await sync.call(this);
+    synced.add(await readlink(`/proc/self/fd/${this.fd}`));
+  });
+  return synced;
+}
+
+test("what is put in place is durable together with every directory that was made for it", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const uri = `file://${directory}`;
+  const store = new Stores().of(uri);
+  await store.write(`${uri}/from/file`, bytes("x"));
+  await store.write(`${uri}/source/file`, bytes("x"));
+  const placings: [string, (at: string) => Promise<unknown>][] = [
+    ["write", (at) => store.write(`${at}/file`, bytes("x"))],
+    ["create", (at) => store.create(`${at}/file`, bytes("x"))],
+    ["move", (at) => store.move(`${uri}/from/file`, `${at}/file`)],
+    ["commit", (at) => store.commitDirectory(`${uri}/source`, `${at}/d`)],
+  ];
+  const synced = await watchSyncs(t);
+  for (const [what, place] of placings) {
+    synced.clear();
+    await place(`${uri}/${what}/a/b`);
+    const made = ["", `/${what}`, `/${what}/a`, `/${what}/a/b`].map((below) => `${directory}${below}`);
+    assert.deepEqual(
+      made.filter((one) => !synced.has(one)),
+      [],
+      what,
+    );
+  }
 });
 
 test("an object is found by its digest, and an altered one is refused", async (t) => {

@@ -1,8 +1,8 @@
 /**
  * A store on a file system: `file://` and the mounted claims of `pvc://`.
  *
- * A write goes to a hidden sibling (`.luthier-tmp-…`), is synced, renamed into place, and the directory is synced; what a
- * crash leaves behind under such a name is never listed.
+ * A write goes to a hidden sibling (`.luthier-tmp-…`), is synced, renamed into place, and the directory is synced, with
+ * those above it that are new; what a crash leaves behind under such a name is never listed.
  */
 import { randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
@@ -61,7 +61,7 @@ export class LocalStore implements Store {
 
   async create(uri: string, content: Uint8Array): Promise<boolean> {
     const target = this.#pathOf(uri);
-    await mkdir(path.dirname(target), { recursive: true });
+    await makeDirectory(path.dirname(target));
     let handle: FileHandle;
     try {
       // Exclusive: of all who try, one makes the name. A crash here leaves the name without its content.
@@ -86,14 +86,14 @@ export class LocalStore implements Store {
     for (const directory of await directoriesBelow(source)) await syncDirectory(directory);
     // A directory in the way has no valid manifest, or the caller would not commit over it.
     await rm(target, { recursive: true, force: true });
-    await mkdir(path.dirname(target), { recursive: true });
+    await makeDirectory(path.dirname(target));
     await rename(source, target);
     await syncDirectory(path.dirname(target));
   }
 
   async move(from: string, to: string): Promise<void> {
     const [source, target] = [this.#pathOf(from), this.#pathOf(to)];
-    await mkdir(path.dirname(target), { recursive: true });
+    await makeDirectory(path.dirname(target));
     await rename(source, target);
     await syncDirectory(path.dirname(target));
   }
@@ -192,7 +192,7 @@ async function withTemporary(
   place: (temporary: string) => Promise<void>,
 ): Promise<void> {
   const directory = path.dirname(target);
-  await mkdir(directory, { recursive: true });
+  await makeDirectory(directory);
   const temporary = path.join(directory, `${temporaryPrefix}${randomUUID()}`);
   try {
     const handle = await open(temporary, "wx");
@@ -209,6 +209,15 @@ async function withTemporary(
     throw error;
   }
   await syncDirectory(directory);
+}
+
+/** Makes a directory and those above it that are not there; each that is new is durable in the one above it. */
+async function makeDirectory(directory: string): Promise<void> {
+  const first = await mkdir(directory, { recursive: true });
+  if (first === undefined) return;
+  for (let made = directory; made.length >= first.length; made = path.dirname(made)) {
+    await syncDirectory(path.dirname(made));
+  }
 }
 
 async function syncDirectory(directory: string): Promise<void> {
