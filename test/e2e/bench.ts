@@ -13,6 +13,7 @@ import { findCondition } from "../../operator/api/conditions.ts";
 import type { Adapter, FineTuneJob, FineTuneRun } from "../../operator/api/kinds.ts";
 import type { KubeObject } from "../../operator/runtime/objects.ts";
 import { writeTinyModel } from "../../trainer/testing/tinyModel.ts";
+import { type Asked, isCarriedOut, isWrite, readAuditLog } from "../cluster/auditLog.ts";
 import { type Cluster, startCluster, stopCluster } from "../cluster/cluster.ts";
 import { provideDirectory } from "../cluster/volume.ts";
 
@@ -22,16 +23,6 @@ const definitions = path.resolve(import.meta.dirname, "../../crds");
 
 /** Other work on the machine may make everything several times slower. */
 const patienceSeconds = 600;
-
-export interface Written {
-  verb: string;
-  resource: string;
-  subresource: string | undefined;
-  name: string;
-  user: string;
-  /** When the request came in, to the microsecond, as text that sorts. */
-  at: string;
-}
 
 export class Bench {
   readonly cluster: Cluster;
@@ -101,6 +92,16 @@ export class Bench {
   async #createNamespace(name: string): Promise<void> {
     await this.cluster.kubectl(["create", "namespace", name]);
     await this.cluster.kubectl(["label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted"]);
+  }
+
+  /** All that a user asked of the API server, about whatever and however it was answered. */
+  askedBy(user: string): Asked[] {
+    return readAuditLog(this.cluster.auditLog, `"username":"${user}"`).filter((one) => one.user === user);
+  }
+
+  /** All that the installed operator asked. */
+  askedByOperator(): Asked[] {
+    return this.askedBy(`system:serviceaccount:${operatorNamespace}:luthier`);
   }
 
   /** Ends the operator as a power cut does; the Deployment starts it anew. */
@@ -210,27 +211,16 @@ export class Team {
     throw new Error(`${name} was not ${state} within ${patienceSeconds} s`);
   }
 
-  /** Writes that the API server carried out in this namespace, oldest first. */
-  written(): Written[] {
-    return this.carriedOut().filter(({ verb }) => ["create", "update", "patch", "delete"].includes(verb));
+  /** All that anybody asked about this namespace, oldest first; what was refused, too. */
+  asked(): Asked[] {
+    return readAuditLog(this.#cluster.auditLog, `"namespace":"${this.name}"`).filter(
+      ({ namespace }) => namespace === this.name,
+    );
   }
 
-  /** Requests of this namespace that were answered well, oldest first; watches when they began. */
-  carriedOut(): Written[] {
-    return readFileSync(this.#cluster.auditLog, "utf8")
-      .split("\n")
-      .filter((line) => line.includes(`"namespace":"${this.name}"`))
-      .map((line) => JSON.parse(line))
-      .filter(({ stage, verb }) => stage === (verb === "watch" ? "ResponseStarted" : "ResponseComplete"))
-      .filter(({ responseStatus }) => responseStatus?.code < 300)
-      .map(({ verb, objectRef, user, responseStatus, requestReceivedTimestamp }) => ({
-        verb: verb === "patch" && responseStatus.code === 201 ? "create" : verb,
-        resource: objectRef.resource,
-        subresource: objectRef.subresource,
-        name: objectRef.name ?? "",
-        user: user.username,
-        at: requestReceivedTimestamp,
-      }));
+  /** Writes that the API server carried out in this namespace, oldest first. */
+  written(): Asked[] {
+    return this.asked().filter((one) => isWrite(one) && isCarriedOut(one));
   }
 
   /** How many objects of a kind were made here, ever. */

@@ -7,7 +7,8 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Bench, long, manifest, type Team, type Written } from "../e2e/bench.ts";
+import type { Asked } from "../cluster/auditLog.ts";
+import { type Bench, long, manifest, type Team } from "../e2e/bench.ts";
 import { OperatorProcess } from "./operatorProcess.ts";
 
 /** The Lease lasts 15 s and is asked for every 2 s; other work on the machine may make that longer. */
@@ -59,7 +60,7 @@ function inTurn(team: Team): void {
   assert.ok(by("first").length > 5 && by("second").length > 2, "each has written something");
 }
 
-const named = (writes: readonly Written[]) =>
+const named = (writes: readonly Asked[]) =>
   writes.map(({ verb, resource, name, at }) => `${at} ${verb} ${resource} ${name}`);
 
 /** An operator with a ServiceAccount of its name, which may do everything: its rights are not what is tested here. */

@@ -5,7 +5,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Report, Stage } from "../../cli/ui/stages.ts";
 import type { FineTuneJob } from "../../operator/api/kinds.ts";
-import { Bench, condition, manifest, type Team, type Written } from "../e2e/bench.ts";
+import { type Asked, counted, isCarriedOut, isWrite } from "../cluster/auditLog.ts";
+import { Bench, condition, manifest, type Team } from "../e2e/bench.ts";
 import { accountKubeconfig } from "../faults/leader.ts";
 import { OperatorProcess } from "../faults/operatorProcess.ts";
 import { onFakeNodes, startFakeNodes } from "./fakeNodes.ts";
@@ -71,7 +72,7 @@ class Load {
 
   /** Writes of the operator: how many a FineTuneJob, and of what. */
   writes(count: number): string {
-    const written = this.#byOperator(this.team.written()).filter(({ resource }) => resource !== "leases");
+    const written = this.#asked().filter((one) => isWrite(one) && isCarriedOut(one) && !isRenewal(one));
     const kinds = Map.groupBy(written, ({ resource, subresource }) =>
       [resource, subresource].filter(Boolean).join("/"),
     );
@@ -103,7 +104,7 @@ class Load {
     return `resident ${mib(residentBytes)} now, ${mib(peakBytes)} at most; ${cpuSeconds.toFixed(0)} s of processor`;
   }
 
-  /** Watches the settled operator; throws when it writes anything but its Lease. */
+  /** Watches the settled operator; throws when it asks for any write but of its Lease, be it refused, wherever it be. */
   async idle(seconds: number, report: Report): Promise<string> {
     report({ message: "letting things settle" });
     await sleep(settlingMs);
@@ -113,22 +114,22 @@ class Load {
       report({ message: "watching", fraction: second / seconds });
       await sleep(1_000);
     }
-    const since = this.#byOperator(this.team.carriedOut()).filter(({ at }) => at > from);
-    const [leases, others] = [since.filter(isLease), since.filter((one) => !isLease(one))];
-    const writes = others.filter(({ verb }) => !["get", "list", "watch"].includes(verb));
-    if (writes.length > 0)
-      throw new Error(`written while idle: ${writes.map((one) => `${one.verb} ${one.resource}`).join(", ")}`);
     const cpu = this.#operator.usage().cpuSeconds - before;
-    const reads = others.map(({ verb }) => verb);
-    return `no write in ${seconds} s but ${leases.filter(({ verb }) => verb === "update").length} renewals of the Lease; ${reads.length} reads (${[...new Set(reads)].join(", ") || "none"}); ${cpu.toFixed(1)} s of processor`;
+    const since = this.#asked().filter(({ at }) => at > from);
+    const others = since.filter((one) => !isRenewal(one));
+    const writes = others.filter(isWrite);
+    if (writes.length > 0) throw new Error(`written while idle: ${counted(writes)}`);
+    return `no write asked for in ${seconds} s but ${since.filter(isWrite).length} of the Lease; reads: ${counted(others) || "none"}; ${cpu.toFixed(1)} s of processor`;
   }
 
-  #byOperator(requests: readonly Written[]): Written[] {
-    return requests.filter(({ user }) => user === `system:serviceaccount:${namespace}:${account}`);
+  /** All that the operator asked, of whatever. */
+  #asked(): Asked[] {
+    return this.#bench.askedBy(`system:serviceaccount:${namespace}:${account}`);
   }
 }
 
-const isLease = ({ resource }: Written) => resource === "leases";
+/** Of the Lease, whether read or written. */
+const isRenewal = ({ resource, code }: Asked) => resource === "leases" && code < 300;
 
 function fineTuneJob(_: unknown, index: number): object {
   return manifest(`job-${index}`, {
