@@ -4,7 +4,6 @@
  * place; it touches the object that is about to be written, so that the real server finds the writer's view old; or it
  * breaks a stream off, in the middle of a frame as it comes, or lets it fall silent.
  */
-import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { Agent, request as send } from "node:https";
 import { buffer } from "node:stream/consumers";
@@ -22,8 +21,6 @@ export interface Asked {
   method: string;
   path: string;
   watch: boolean;
-  /** The same for the same write after a restart: times and versions in it do not count. */
-  identity: string;
 }
 
 export type Plan = (asked: Asked) => Fault | undefined;
@@ -47,7 +44,7 @@ export async function startFaultProxy(kubeconfig: string, plan: Plan, end: () =>
   const faults: string[] = [];
   const server = createServer(async (request, response) => {
     const body = await buffer(request);
-    const asked = { ...lineOf(request), identity: identify(request, body) };
+    const asked = lineOf(request);
     const fault = plan(asked);
     if (fault) faults.push(`${faultText(fault)} ${asked.method} ${asked.path}`);
     await spoil(fault, { upstream, request, body, response, end });
@@ -118,7 +115,7 @@ async function touch({ upstream, request }: Exchange): Promise<void> {
   });
 }
 
-function lineOf({ method = "", url = "" }: IncomingMessage): Omit<Asked, "identity"> {
+function lineOf({ method = "", url = "" }: IncomingMessage): Asked {
   const [path = "", query] = url.split("?");
   return { method, path, watch: new URLSearchParams(query).get("watch") === "true" };
 }
@@ -132,14 +129,6 @@ async function upstreamOf(kubeconfig: string): Promise<Upstream> {
   const server = config.getCurrentCluster()?.server;
   if (server === undefined) throw new Error(`${kubeconfig} names no cluster`);
   return { server, agent: new Agent({ keepAlive: true, ca, cert, key }) };
-}
-
-function identify({ method, url }: IncomingMessage, body: Buffer): string {
-  const text = body
-    .toString("utf8")
-    .replaceAll(/\d{4}-\d\d-\d\dT[0-9:.]+Z/g, "")
-    .replaceAll(/"(resourceVersion|uid)":"[^"]*"/g, "");
-  return createHash("sha256").update(`${method} ${url}\n${text}`).digest("hex");
 }
 
 /** What becomes of an answer on its way to the client. */

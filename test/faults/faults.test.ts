@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import { Bench } from "../e2e/bench.ts";
 import { stopTheLeader } from "./leader.ts";
 import { lead } from "./life.ts";
-import { cutWrites } from "./plans.ts";
+import { cutShare } from "./plans.ts";
 
 let bench: Bench;
 
@@ -17,7 +17,7 @@ before(async () => {
 after(() => bench?.stop());
 
 test("ended at a tenth of its writes, before or after, the operator comes to the same end", async (t) => {
-  const { faults, starts, seconds } = await lead(bench, "cut", cutWrites({ seed: 1, share: 0.1 }));
+  const { faults, starts, seconds } = await lead(bench, "cut", cutShare({ seed: 1, share: 0.1 }));
   t.diagnostic(`${faults.length} cuts, ${starts} starts, ${Math.round(seconds)} s`);
   assert.ok(faults.length > 0 && starts > 1, "nothing was cut: choose another seed");
 });

@@ -1,35 +1,58 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Asked, Fault, Plan } from "./faultProxy.ts";
-import { contend, cutWrites, tearWatches, throttle } from "./plans.ts";
+import { contend, cutAt, cutShare, listWrites, tearWatches, throttle, type Write } from "./plans.ts";
 
-const write = (identity: string): Asked => ({
+const write = (name: string, namespace = "team"): Asked => ({
   method: "PATCH",
-  path: "/apis/luthier.dev/v1alpha1/x",
+  path: `/apis/luthier.dev/v1alpha1/namespaces/${namespace}/finetunejobs/${name}`,
   watch: false,
-  identity,
 });
-const read: Asked = { method: "GET", path: "/x", watch: false, identity: "x" };
-const cuts = (plan: Plan, identity: string, times = 4) =>
-  Array.from({ length: times }, () => plan(write(identity))).map((fault) => fault?.kind === "cut" && fault.when);
+const read: Asked = { method: "GET", path: "/x", watch: false };
+const cuts = (plan: Plan, name: string, times = 4) =>
+  Array.from({ length: times }, () => plan(write(name))).map((fault) => fault?.kind === "cut" && fault.when);
 
-test("each write is cut once before and once after, then left alone; a read never", () => {
-  const plan = cutWrites({ seed: 1, share: 1 });
-  assert.deepEqual(cuts(plan, "a"), ["before", "after", false, false]);
-  assert.deepEqual(cuts(plan, "b"), ["before", "after", false, false]);
+test("each write is cut once before and once after; a read never", () => {
+  const plan = cutShare({ seed: 1, share: 1 });
+  // The second time it is carried out; the third is another write.
+  assert.deepEqual(cuts(plan, "a"), ["before", "after", "before", "after"]);
+  assert.deepEqual(cuts(plan, "b"), ["before", "after", "before", "after"]);
   assert.equal(plan(read), undefined);
+});
+
+test("one life's writes are cut one by one in others, whatever the namespace and hashes in names are", () => {
+  const writes: Write[] = [];
+  const list = listWrites((one) => writes.push(one));
+  for (const name of ["job", "run-0123456789abcdef", "job", "job"]) assert.equal(list(write(name)), undefined);
+  assert.equal(list(read), undefined);
+  assert.deepEqual(
+    writes.map(({ what, ordinal }) => [what.split("/").at(-1), ordinal]),
+    [
+      ["job", 0],
+      ["run-*", 0],
+      ["job", 1],
+      ["job", 2],
+    ],
+  );
+  const other = (plan: Plan) =>
+    ["job", "run-fedcba9876543210", "job", "job"].map((name) => {
+      const fault = plan(write(name, "other"));
+      return fault?.kind === "cut" && fault.when;
+    });
+  assert.deepEqual(other(cutAt(writes[1]!, "after")), [false, "after", false, false]);
+  assert.deepEqual(other(cutAt(writes[2]!, "before")), [false, false, "before", false]);
 });
 
 test("a share of the cuts is a share of all moments, the same for the same seed", () => {
   const all = (seed: number) => {
-    const plan = cutWrites({ seed, share: 0.1 });
+    const plan = cutShare({ seed, share: 0.1 });
     return Array.from({ length: 1000 }, (_, index) => cuts(plan, `${index}`, 2)).flat();
   };
   const first = all(1);
   assert.deepEqual(all(1), first);
   assert.notDeepEqual(all(2), first);
   const count = (when: string) => first.filter((one) => one === when).length;
-  for (const when of ["before", "after"]) assert.ok(count(when) > 70 && count(when) < 130, `${count(when)} ${when}`);
+  for (const when of ["before", "after"]) assert.ok(count(when) > 140 && count(when) < 260, `${count(when)} ${when}`);
 });
 
 test("throttling spoils its share of all requests, by every kind of answer", () => {

@@ -4,17 +4,67 @@ import type { Asked, Fault, Plan } from "./faultProxy.ts";
 
 const isWrite = ({ method }: Asked) => method !== "GET";
 
-/** The client ends before and after each distinct write; of all these moments a share is taken, by the seed. */
-export function cutWrites({ seed, share }: { seed: number; share: number }): Plan {
-  const pending = new Map<string, ("before" | "after")[]>();
-  const taken = (identity: string, when: string) => uniform(`${seed} ${identity} ${when}`) < share;
+/**
+ * A write of a life, named so that another life has it too: by what is done to which kind of object, and by how many such
+ * were carried out before it.
+ */
+export interface Write {
+  what: string;
+  ordinal: number;
+}
+
+type When = "before" | "after";
+export const whens: readonly When[] = ["before", "after"];
+
+const nameOf = ({ method, path }: Asked) =>
+  `${method} ${path.replace(/\/namespaces\/[^/]+/, "").replaceAll(/-[0-9a-f]{8,}(?=[-/]|$)/g, "-*")}`;
+
+/** Spoils nothing; hands over each write as it comes. */
+export function listWrites(add: (write: Write) => void): Plan {
+  const next = ordinals();
+  return (asked) => {
+    if (isWrite(asked)) add(next(asked).taken());
+    return undefined;
+  };
+}
+
+/** The client ends once, before or after this write. */
+export function cutAt({ what, ordinal }: Write, when: When): Plan {
+  return cuts((write, at) => at === when && write.ordinal === ordinal && write.what === what);
+}
+
+/** The client ends at a share of all moments, each write's before and after being one; which they are, the seed says. */
+export function cutShare({ seed, share }: { seed: number; share: number }): Plan {
+  return cuts(({ what, ordinal }, when) => uniform(`${seed} ${what} ${ordinal} ${when}`) < share);
+}
+
+/** At each moment that is chosen the client ends, the first time that it comes. */
+function cuts(chosen: (write: Write, when: When) => boolean): Plan {
+  const next = ordinals();
+  const done = new Set<string>();
   return (asked) => {
     if (!isWrite(asked)) return undefined;
-    const { identity } = asked;
-    const left = pending.get(identity) ?? (["before", "after"] as const).filter((when) => taken(identity, when));
-    pending.set(identity, left);
-    const when = left.shift();
-    return when && { kind: "cut", when };
+    const { write, taken } = next(asked);
+    const isNew = (when: When) => {
+      const moment = `${write.what} ${write.ordinal} ${when}`;
+      return chosen(write, when) && !done.has(moment) && done.add(moment);
+    };
+    if (isNew("before")) return { kind: "cut", when: "before" };
+    taken();
+    return isNew("after") ? { kind: "cut", when: "after" } : undefined;
+  };
+}
+
+/** Counts writes by name; one that does not go out is not `taken`, and its ordinal is that of the next. */
+function ordinals() {
+  const counts = new Map<string, number>();
+  return (asked: Asked) => {
+    const write: Write = { what: nameOf(asked), ordinal: counts.get(nameOf(asked)) ?? 0 };
+    const taken = () => {
+      counts.set(write.what, write.ordinal + 1);
+      return write;
+    };
+    return { write, taken };
   };
 }
 

@@ -16,9 +16,9 @@ const usage = {
   summary: "Breaks one thing for a long time: training (default), operator or load.",
   details: [
     "  training   kills and resumes a training by random schedules; every one must give the same adapter to the bit",
-    "  operator   one life of a FineTuneJob each: the operator ended before and after every write; every API request",
-    "             throttled with a chance of 1, 10 and 30 %; every watch torn, or silent; every second write preceded",
-    "             by another writer's",
+    "  operator   lives of a FineTuneJob: the operator ended before, or after, each of its writes, a life for each; before",
+    "             and after every write of one life; every API request throttled with a chance of 1, 10 and 30 %; every",
+    "             watch torn, or silent; every second write preceded by another writer's",
     "  load       many FineTuneJobs at once on nodes that kwok plays; then what the operator does when all is settled",
   ],
   options: {

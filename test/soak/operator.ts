@@ -1,12 +1,18 @@
-/** Lives of a FineTuneJob under faults, each on its own, all on one real cluster. */
-import type { Stage } from "../../cli/ui/stages.ts";
+/**
+ * Lives of a FineTuneJob under faults, on one real cluster. First one that nobody disturbs, whose writes are listed; then
+ * each of these writes has two lives of its own, one that is cut before it and one that is cut after it; then one life for
+ * each other trouble.
+ */
+import type { Report, Stage } from "../../cli/ui/stages.ts";
 import { Bench } from "../e2e/bench.ts";
 import type { Plan } from "../faults/faultProxy.ts";
-import { lead } from "../faults/life.ts";
-import { contend, cutWrites, tearWatches, throttle } from "../faults/plans.ts";
+import { type Lived, lead } from "../faults/life.ts";
+import { contend, cutAt, cutShare, listWrites, tearWatches, throttle, type Write, whens } from "../faults/plans.ts";
 
 /** Throttled requests are waited for: a life at 30 % takes a multiple of a healthy one's time. */
 const patienceSeconds = 3_600;
+/** Lives that are led at a time: most of one is waiting for its pods. */
+const atATime = 4;
 
 interface Trouble {
   name: string;
@@ -21,11 +27,10 @@ const throttled = (percent: number): Trouble => ({
 });
 
 const troubles: readonly Trouble[] = [
-  { name: "calm", title: "nothing, for comparison", plan: () => () => undefined },
   {
     name: "cut",
-    title: "ended before and after every write",
-    plan: (seed) => cutWrites({ seed, share: 1 }),
+    title: "ended before and after every write, in one life",
+    plan: (seed) => cutShare({ seed, share: 1 }),
   },
   ...[1, 10, 30].map(throttled),
   { name: "torn", title: "every watch broken off within 5 s", plan: (seed) => tearWatches({ seed, silent: false }) },
@@ -33,26 +38,101 @@ const troubles: readonly Trouble[] = [
   { name: "contended", title: "half of the writes after another's", plan: (seed) => contend({ seed, share: 0.5 }) },
 ];
 
+interface Moment {
+  write: Write;
+  when: (typeof whens)[number];
+}
+
+const momentText = ({ write: { what, ordinal }, when }: Moment) => `${when} ${what} no. ${ordinal + 1}`;
+
+class Lives {
+  #bench: Bench | undefined;
+  /** Of the undisturbed life, in order. */
+  readonly #writes: Write[] = [];
+
+  async start(): Promise<undefined> {
+    this.#bench = await Bench.start({ name: "soak", operator: false });
+    return undefined;
+  }
+
+  async stop(): Promise<void> {
+    await this.#bench?.stop();
+  }
+
+  async lead(name: string, plan: Plan): Promise<Lived> {
+    if (this.#bench === undefined) throw new Error("the cluster did not start");
+    const lived = await lead(this.#bench, name, plan, patienceSeconds);
+    await this.#bench.cluster.kubectl(["delete", "namespace", name, "--wait=false"]);
+    return lived;
+  }
+
+  async undisturbed(): Promise<string> {
+    const lived = await this.lead(
+      "calm",
+      listWrites((write) => this.#writes.push(write)),
+    );
+    return `${livedText(lived)}; ${this.#writes.length} of the writes are the operator's`;
+  }
+
+  /** Says how many of the moments there really were: how often a status is written depends on when its pods say what. */
+  async cutOneByOne(report: Report): Promise<string> {
+    const moments = this.#writes.flatMap((write) => whens.map((when) => ({ write, when })));
+    const left = [...moments.entries()];
+    const missed: string[] = [];
+    const work = async () => {
+      for (let next = left.shift(); next !== undefined; next = left.shift()) {
+        const [index, moment] = next;
+        const done = moments.length - left.length;
+        report({ message: momentText(moment), fraction: done / moments.length });
+        if (!(await this.#cutsAt(`cut-${index}`, moment))) missed.push(momentText(moment));
+      }
+    };
+    await Promise.all(Array.from({ length: atATime }, work));
+    const hit = moments.length - missed.length;
+    const rest = missed.length === 0 ? "" : `; not reached: ${missed.join(", ")}`;
+    return `${hit} of ${moments.length} moments, each in a life of its own${rest}`;
+  }
+
+  /** Did the life come to that moment? Its end is checked in any case. */
+  async #cutsAt(name: string, moment: Moment): Promise<boolean> {
+    try {
+      return (await this.lead(name, cutAt(moment.write, moment.when))).faults.length > 0;
+    } catch (error) {
+      throw new Error(`cut ${momentText(moment)}: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+}
+
+const livedText = ({ faults, starts, seconds, writes }: Lived) =>
+  `${faults.length} faults, ${starts} starts, ${writes} writes, ${Math.round(seconds)} s from apply to Ready`;
+
 export function operatorStages(seed: number): { stages: Stage[]; close(): Promise<void> } {
-  let bench: Bench | undefined;
-  const cluster: Stage = {
-    title: "a cluster with the definitions alone",
-    async run(report) {
-      report({ message: "starting" });
-      bench = await Bench.start({ name: "soak", operator: false });
-      return undefined;
-    },
-  };
-  const lives = troubles.map(
-    ({ name, title, plan }): Stage => ({
-      title,
-      async run(report) {
-        if (bench === undefined) throw new Error("the cluster did not start");
-        report({ message: "from apply to a verified export" });
-        const { faults, starts, seconds, writes } = await lead(bench, name, plan(seed), patienceSeconds);
-        return `${faults.length} faults, ${starts} starts, ${writes} writes, ${Math.round(seconds)} s from apply to Ready`;
+  const lives = new Lives();
+  const stages: Stage[] = [
+    {
+      title: "a cluster with the definitions alone",
+      run(report) {
+        report({ message: "starting" });
+        return lives.start();
       },
-    }),
-  );
-  return { stages: [cluster, ...lives], close: async () => bench?.stop() };
+    },
+    {
+      title: "nothing, for comparison",
+      run(report) {
+        report({ message: "from apply to a verified export" });
+        return lives.undisturbed();
+      },
+    },
+    { title: "ended before or after each of these writes", run: (report) => lives.cutOneByOne(report) },
+    ...troubles.map(
+      ({ name, title, plan }): Stage => ({
+        title,
+        async run(report) {
+          report({ message: "from apply to a verified export" });
+          return livedText(await lives.lead(name, plan(seed)));
+        },
+      }),
+    ),
+  ];
+  return { stages, close: () => lives.stop() };
 }
