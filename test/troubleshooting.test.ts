@@ -1,0 +1,33 @@
+/** docs/user-guide/troubleshooting.md names every reason that stalls an object or holds a pod back. */
+import assert from "node:assert/strict";
+import { globSync } from "node:fs";
+import { test } from "node:test";
+import { readSource, root } from "./imports.ts";
+
+/** How sources name a reason for a person: the failures of a stage, a step's declared outcome, what a Job waits for. */
+const reasons: readonly { files: string; says: RegExp }[] = [
+  {
+    // Of `chat`, which runs in no pod, a person reads on the spot.
+    files: "trainer/{contract,data,export,formats,stages,stores,training}/**/*.ts",
+    says: /\b(?:invalid|corrupt|diverged|StageFailure)\(\s*(?:exitCode\.\w+,\s*)?"(\w+)"/g,
+  },
+  { files: "trainer/*.ts", says: /\b(?:invalid|corrupt|StageFailure)\(\s*(?:exitCode\.(?!stopped)\w+,\s*)?"(\w+)"/g },
+  { files: "operator/{finetunejob,finetunerun,adapter}/*.ts", says: /\bstalled\("\w+", "(\w+)"\)/g },
+  { files: "operator/jobs/{outcome,waiting,create,lostReports}.ts", says: /\b(?:reason: |reportLost = )"(\w+)"/g },
+];
+
+const page = readSource("docs/user-guide/troubleshooting.md");
+
+for (const { files, says } of reasons) {
+  test(`troubleshooting names every reason of ${files}`, () => {
+    const sources = globSync(files, { cwd: root }).filter((file) => !file.endsWith(".test.ts"));
+    const said = new Set(
+      sources.flatMap((file) => [...readSource(file).matchAll(says)].map(([, reason = ""]) => reason)),
+    );
+    assert.ok(said.size > 2, `${[...said]}`);
+    assert.deepEqual(
+      [...said].filter((reason) => !page.includes(`\`${reason}\``)),
+      [],
+    );
+  });
+}
