@@ -81,7 +81,11 @@ function wake(caches: Caches, controllers: { jobs: Controller; runs: Controller;
     // A run runs while a job wants it: the one it names now and the one it named before.
     for (const job of change.type === "Modified" ? [change.object, change.previous] : [change.object]) {
       const name = job.status?.currentRunRef?.name;
-      if (name !== undefined) runs.queue.add(`${job.metadata.namespace}/${name}`);
+      if (name === undefined) continue;
+      const run = `${job.metadata.namespace}/${name}`;
+      runs.queue.add(run);
+      // Another may be the one now that places it.
+      for (const other of caches.fineTuneJobs.byIndex("run", run)) jobs.queue.add(keyOf(other));
     }
   });
   caches.fineTuneRuns.onChange(({ object }) => {

@@ -84,7 +84,8 @@ const podPlacement = {
 const cpusOnly: Rule<number> = {
   cel: "self == 0",
   holds: (gpus) => gpus === 0,
-  message: "must be 0: this release trains on CPUs only",
+  message:
+    "must be 0: this release has no trainer for GPUs; with 0 it trains on CPUs, within placement.resources.limits",
 };
 
 /** A placement with nothing left to decide: what a pod is rendered from. */

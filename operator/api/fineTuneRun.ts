@@ -25,6 +25,9 @@ export const execution = z
     scratchBytes: count.optional().meta({
       description: "Local space that the pod needs for what it fetches from a remote store.",
     }),
+    checkpointBytes: count.optional().meta({
+      description: "Size of a checkpoint: a pod that is asked to stop has time to write one.",
+    }),
   })
   .meta({ description: "Where and how long it runs: may change, and takes effect with the next attempt." });
 

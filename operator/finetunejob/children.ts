@@ -6,7 +6,7 @@ import { prepareFile } from "../../trainer/contract/stageFiles.ts";
 import { storeLayout } from "../../trainer/contract/storeLayout.ts";
 import type { AdapterSpec } from "../api/adapter.ts";
 import type { Results } from "../api/common.ts";
-import type { FineTuneJobSpec, Inputs } from "../api/fineTuneJob.ts";
+import type { FineTuneJobSpec, Inputs, PlanStatus } from "../api/fineTuneJob.ts";
 import type { FineTuneRunSpec } from "../api/fineTuneRun.ts";
 import { type Adapter, adapters, type FineTuneJob, type FineTuneRun, fineTuneRuns } from "../api/kinds.ts";
 import { annotations, labels, managedBy } from "../api/names.ts";
@@ -69,7 +69,10 @@ export function runName(hash: string): string {
   return `run-${hash.slice(0, 16)}`;
 }
 
-export function executionOf(spec: FineTuneJobSpec, inputs: Inputs | undefined): FineTuneRunSpec["execution"] {
+export function executionOf(
+  spec: FineTuneJobSpec,
+  { inputs, checkpointBytes }: { inputs: Inputs | undefined; checkpointBytes: number | undefined },
+): FineTuneRunSpec["execution"] {
   const { placement, activeDeadlineSeconds, backoffLimit, ttlSecondsAfterFinished } = spec;
   return {
     placement,
@@ -80,8 +83,12 @@ export function executionOf(spec: FineTuneJobSpec, inputs: Inputs | undefined): 
     ...(inputs === undefined || remoteScheme(spec.artifacts.uri) === undefined
       ? {}
       : { scratchBytes: scratchBytes(inputs) }),
+    ...(checkpointBytes === undefined ? {} : { checkpointBytes }),
   };
 }
+
+/** The parameters that are trained, their two moments and the best so far: four values of F32 each. */
+export const checkpointBytesOf = ({ trainableParameters }: PlanStatus) => 16 * trainableParameters;
 
 function artifactsAccess({ artifacts: { uri: _, ...access } }: FineTuneJobSpec) {
   return Object.keys(access).length === 0 ? {} : { artifacts: access };
@@ -100,7 +107,12 @@ function scratchBytes({ baseBytes, quantized, dataset }: Inputs): number {
 export function fineTuneRun(
   job: FineTuneJob,
   { spec, specHash }: Wanted,
-  content: Pick<FineTuneRunSpec, "runHash" | "pins" | "trainerImage">,
+  {
+    checkpointBytes,
+    ...content
+  }: Pick<FineTuneRunSpec, "runHash" | "pins" | "trainerImage"> & {
+    checkpointBytes: number | undefined;
+  },
 ): KubeObject & { spec: FineTuneRunSpec } {
   const { namespace = "" } = job.metadata;
   return {
@@ -118,7 +130,7 @@ export function fineTuneRun(
       hashVersion,
       settings: withDefaults(trainingPart(spec)),
       artifactRoot: artifactRoot(spec, namespace),
-      execution: executionOf(spec, job.status?.inputs),
+      execution: executionOf(spec, { inputs: job.status?.inputs, checkpointBytes }),
     },
   };
 }

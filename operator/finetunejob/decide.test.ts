@@ -34,7 +34,8 @@ test("a job is suspended though its run goes on for others, and says for whom", 
   const spec = aSpec({ suspend: true });
   for (const { state, runWantedBy, is, says } of [
     { state: "Training", runWantedBy: ["twin"], is: "Suspended", says: /^FineTuneRun run-\w+ goes on for twin\./ },
-    { state: "Training", runWantedBy: [], is: "Suspending", says: /^Writing a checkpoint/ },
+    { state: "Training", runWantedBy: [], is: "Suspending", says: /^Stopping: what was trained is written/ },
+    { state: "Queued", runWantedBy: [], is: "Suspending", says: /^Stopping: no pod of it runs/ },
     { state: "Stopped", runWantedBy: [], is: "Suspended", says: /^Set spec\.suspend to false to go on/ },
     { state: "Succeeded", runWantedBy: ["twin"], is: "Suspended", says: /^Set spec\.suspend to false to go on/ },
   ]) {

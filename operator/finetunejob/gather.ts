@@ -4,7 +4,7 @@ import { fineTuneJobSpec } from "../api/fineTuneJob.ts";
 import { type Adapter, adapters, type FineTuneJob, type FineTuneRun, fineTuneRuns } from "../api/kinds.ts";
 import { labels } from "../api/names.ts";
 import { trainingPart } from "../api/settings.ts";
-import { type Caches, wantedBy } from "../caches.ts";
+import { type Caches, placerOf, wantedBy } from "../caches.ts";
 import { observeJob } from "../jobs/observe.ts";
 import { jobState } from "../jobs/outcome.ts";
 import { nodes } from "../jobs/resources.ts";
@@ -42,6 +42,7 @@ export async function gather(gatherer: Gatherer, job: FineTuneJob): Promise<Worl
     plan: undefined,
     runHash: undefined,
     run: undefined,
+    placer: undefined,
     adapterNameTaken: false,
   };
   if ("issue" in wanted) return base;
@@ -52,13 +53,15 @@ export async function gather(gatherer: Gatherer, job: FineTuneJob): Promise<Worl
     return { ...base, stalePrepares, prepare };
   }
   const hash = runHash(trainingPart(wanted.spec), known.pins);
+  const run = await findRun(gatherer, job, runName(hash));
   const trained = knownAdapter({ wanted, runHash: hash, adapters: base.adapters }) !== undefined;
   return {
     ...base,
     stalePrepares,
     plan: trained ? undefined : await planOf(gatherer, job, wanted, known),
     runHash: hash,
-    run: await findRun(gatherer, job, runName(hash)),
+    run,
+    placer: run && placerOf(gatherer.caches, run),
     adapterNameTaken: isTaken(gatherer, job, adapterName(job, hash)),
   };
 }

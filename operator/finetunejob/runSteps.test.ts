@@ -140,12 +140,60 @@ describe("run", () => {
     assert.equal(decision.status.progress?.steps, "5/60");
   });
 
+  const otherwisePlaced = (run: World["run"]) => ({
+    ...run!,
+    spec: { ...run!.spec, execution: { placement: { gpusPerNode: 0 } } },
+  });
+
   test("new limits reach the run and nothing is trained anew", () => {
-    const decision = decide(
-      withRun(({ run }) => ({
-        run: { ...run!, spec: { ...run!.spec, execution: { placement: { gpusPerNode: 0 } } } },
-      })),
-    );
+    const decision = decide(withRun(({ run }) => ({ run: otherwisePlaced(run) })));
     assert.deepEqual(actions(decision), ["updateExecution"]);
+  });
+
+  describe("that several FineTuneJobs want is placed by the one that asked first, and the others say so", () => {
+    const conditions = [
+      { type: "Ready", status: "False" as const, reason: "Training", message: "Training.", lastTransitionTime: "x" },
+    ];
+    const training = (run: World["run"]) => ({ ...otherwisePlaced(run), status: { state: "Training", conditions } });
+    const others = / FineTuneJob twin asked for this run first: its placement and limits count\.$/;
+    const cases: { name: string; world: World; does: string[]; says: RegExp }[] = [
+      {
+        name: "this one asked first",
+        world: withRun(({ run }) => ({ run: training(run), placer: "bot" })),
+        does: ["updateExecution"],
+        says: /^Training\.$/,
+      },
+      {
+        name: "another asked first",
+        world: withRun(({ run }) => ({ run: training(run), placer: "twin" })),
+        does: [],
+        says: others,
+      },
+      {
+        name: "another asked first, and the run has not begun",
+        world: withRun(({ run }) => ({ run: otherwisePlaced(run), placer: "twin" })),
+        does: [],
+        says: others,
+      },
+      {
+        name: "this one comes to a run that another asked for",
+        world: pinned({ run: { ...training(aRun(pinned().job)) }, placer: "twin" }),
+        does: [],
+        says: others,
+      },
+      {
+        name: "this one comes to a run that nobody wants any more",
+        world: pinned({ run: { ...training(aRun(pinned().job)) } }),
+        does: ["updateExecution"],
+        says: /is this job's run\.$/,
+      },
+    ];
+    for (const { name, world, does, says } of cases) {
+      test(name, () => {
+        const decision = decide(world);
+        assert.deepEqual(actions(decision), does);
+        assert.match(ready(decision)?.message ?? "", says);
+      });
+    }
   });
 });

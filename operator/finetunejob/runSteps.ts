@@ -5,7 +5,15 @@ import type { FineTuneRun } from "../api/kinds.ts";
 import { annotations } from "../api/names.ts";
 import { currentAttempt } from "../finetunerun/attempts.ts";
 import { sentence } from "../jobs/sentence.ts";
-import { adapterName, adapterOf, artifactRoot, executionOf, fineTuneRun, nextRevision } from "./children.ts";
+import {
+  adapterName,
+  adapterOf,
+  artifactRoot,
+  checkpointBytesOf,
+  executionOf,
+  fineTuneRun,
+  nextRevision,
+} from "./children.ts";
 import { fitMessage } from "./fit.ts";
 import { askedLook, currentPins } from "./pins.ts";
 import { sameJson } from "./sameJson.ts";
@@ -40,12 +48,13 @@ function planFailed(world: Readable, { message, retryAfterMs }: Plan & { kind: "
 }
 
 export const needsRun: Step = (world) => {
-  const { job, run, wanted, runHash, trainerImage } = world;
+  const { job, run, wanted, runHash, trainerImage, plan } = world;
   const known = currentPins(job, wanted);
   if (run !== undefined || runHash === undefined || known === undefined) return undefined;
+  const content = { runHash, pins: known.pins, trainerImage, checkpointBytes: plannedBytes(plan) };
   return say(world, "Reconciling", "Pending", "Starting", "Creating the FineTuneRun.", {
     status: withPlan(world),
-    actions: [{ kind: "createRun", run: fineTuneRun(job, wanted, { runHash, pins: known.pins, trainerImage }) }],
+    actions: [{ kind: "createRun", run: fineTuneRun(job, wanted, content) }],
   });
 };
 
@@ -61,19 +70,17 @@ export const runConflict: Step = (world) => {
 
 /** The wanted run is there and is not ours yet, or not as we place it. */
 export const adoptRun: Step = (world) => {
-  const { job, run, wanted } = world;
+  const { job, run } = world;
   if (run === undefined) return undefined;
   const { ownerReferences = [], uid = "" } = run.metadata;
   const owned = ownerReferences.some((owner) => owner.uid === job.metadata.uid);
   if (owned && job.status?.currentRunRef?.uid === uid) return undefined;
   const { progress: _, ...before } = withPlan(world);
   const status = { ...before, currentRunRef: { name: run.metadata.name, uid } };
-  return say(world, "Reconciling", "Pending", "Starting", `FineTuneRun ${run.metadata.name} is this job's run.`, {
+  const message = `FineTuneRun ${run.metadata.name} is this job's run.${placedWords(world)}`;
+  return say(world, "Reconciling", "Pending", "Starting", message, {
     status,
-    actions: [
-      ...(owned ? [] : [{ kind: "ownRun" as const, run }]),
-      ...(wanted.spec.suspend ? [] : placementUpdate(world, run)),
-    ],
+    actions: [...(owned ? [] : [{ kind: "ownRun" as const, run }]), ...placementUpdate(world, run)],
   });
 };
 
@@ -133,20 +140,34 @@ export const runGoesOn: Step = (world) => {
   const ready = findCondition(conditions, "Ready");
   // The run has not seen yet that it is wanted.
   if (ready === undefined || state === "Stopped") {
-    return say(world, "Reconciling", "Pending", "Starting", "The run is starting.", { status, actions });
+    return say(world, "Reconciling", "Pending", "Starting", `The run is starting.${placedWords(world)}`, {
+      status,
+      actions,
+    });
   }
   const look = askedLook(job) === undefined ? "" : " The inputs are looked at again when it is done.";
-  return say(world, "Reconciling", state, ready.reason, `${ready.message}${look}`, { status, actions });
+  const message = `${ready.message}${placedWords(world)}${look}`;
+  return say(world, "Reconciling", state, ready.reason, message, { status, actions });
 };
 
-/** Of several FineTuneJobs that share a run, the first owner places it. */
-function placementUpdate({ job, wanted }: Readable, run: FineTuneRun): Action[] {
-  const [first] = run.metadata.ownerReferences ?? [];
-  if (first !== undefined && first.uid !== job.metadata.uid) return [];
-  const execution = executionOf(wanted.spec, job.status?.inputs);
+const isPlacedByOther = ({ placer, job }: Readable) => placer !== undefined && placer !== job.metadata.name;
+
+/** Whose placement and limits count, where they are not this job's own. */
+const placedWords = (world: Readable) =>
+  isPlacedByOther(world)
+    ? ` FineTuneJob ${world.placer} asked for this run first: its placement and limits count.`
+    : "";
+
+function placementUpdate(world: Readable, run: FineTuneRun): Action[] {
+  const { job, wanted, plan } = world;
+  if (isPlacedByOther(world)) return [];
+  const checkpointBytes = plannedBytes(plan) ?? run.spec.execution.checkpointBytes;
+  const execution = executionOf(wanted.spec, { inputs: job.status?.inputs, checkpointBytes });
   const same = sameJson(run.spec.execution, execution);
   return same ? [] : [{ kind: "updateExecution", run, execution }];
 }
+
+const plannedBytes = (plan: Plan | undefined) => (plan?.kind === "planned" ? checkpointBytesOf(plan.plan) : undefined);
 
 const succeeded = (run: FineTuneRun, status: "True" | "False") =>
   findCondition(run.status?.conditions, "Succeeded")?.status === status;

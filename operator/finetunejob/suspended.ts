@@ -1,6 +1,7 @@
 /** The step of `spec.suspend`. Pure. */
 import { findCondition } from "../api/conditions.ts";
 import type { FineTuneRun } from "../api/kinds.ts";
+import { stoppingWords } from "../finetunerun/say.ts";
 import type { ObservedJob } from "../jobs/observe.ts";
 import { type Step, say } from "./say.ts";
 import { mirrorProgress } from "./status.ts";
@@ -15,7 +16,7 @@ export const suspended: Step = (world) => {
   const shared = isLiving(currentRun) && runWantedBy.length > 0;
   const stopping = isLiving(currentRun) && !shared;
   if (actions.length > 0 || prepare?.state.kind === "Deleting" || stopping) {
-    const message = stopping ? stoppingWords(currentRun) : (deletingWords(prepare) ?? prepareStops);
+    const message = stopping ? wordsOf(currentRun) : (deletingWords(prepare) ?? prepareStops);
     return say(world, "Reconciling", "Suspending", "Suspending", message, { status, actions });
   }
   const message = shared
@@ -31,9 +32,9 @@ const isLiving = (run: FineTuneRun | undefined) =>
   !["Stopped", "Succeeded", "Failed"].includes(run?.status?.state ?? "Stopped");
 
 /** The run knows what keeps its Job from ending. */
-const stoppingWords = (run: FineTuneRun | undefined) =>
+const wordsOf = (run: FineTuneRun | undefined) =>
   (run?.status?.state === "Stopping" ? findCondition(run.status.conditions, "Ready")?.message : undefined) ??
-  "Writing a checkpoint and giving the resources back.";
+  stoppingWords(run?.status?.state === "Training");
 
 /** What keeps a prepare Job from ending. */
 const deletingWords = (prepare: ObservedJob | undefined) =>

@@ -41,6 +41,8 @@ export interface World {
   runHash: string | undefined;
   /** What has the wanted run's name. */
   run: FineTuneRun | undefined;
+  /** Of the FineTuneJobs that want that run now, the one that asked first: it places it. */
+  placer: string | undefined;
   /** The name of the Adapter to be made belongs to one that is not this job's. */
   adapterNameTaken: boolean;
 }

@@ -59,7 +59,15 @@ export function afterFailure(
   if (!failure.retryable) return { retry: false, crashes: status.crashes ?? 0 };
   if (checkpointMoved(status)) return { retry: true, crashes: 0 };
   const crashes = (status.crashes ?? 0) + (failure.exhausted ? backoffLimit + 1 : 1);
-  return { retry: crashes <= backoffLimit, crashes };
+  return { retry: crashes <= backoffLimit || endedUnseen(status), crashes };
+}
+
+/**
+ * What a Job did that is gone, or whose words are, may lie in the store whole: the next attempt looks there before anything
+ * else, so one is made whatever the limit is. It says what it found; another that is lost in its place says too little.
+ */
+function endedUnseen({ attempts = [] }: FineTuneRunStatus): boolean {
+  return attempts.at(-1)?.outcome === "Lost" && attempts.at(-2)?.outcome !== "Lost";
 }
 
 /** Did the newest attempt get further than those before? */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type FineTuneRunStatus, fineTuneRunStatus } from "../api/fineTuneRun.ts";
+import { type Attempt, type FineTuneRunStatus, fineTuneRunStatus } from "../api/fineTuneRun.ts";
 import { jobState } from "../jobs/outcome.ts";
 import { timestamp } from "../runtime/clock.ts";
 import { aBatchJob, anEnvelope, aPinnedJob, aPod, aRun, aSpec, now, trainFigures } from "../testing/builders.ts";
@@ -24,6 +24,12 @@ function attempted(state: State, change: Partial<World> = {}, status: FineTuneRu
   const batchJob = state.kind === "Absent" ? undefined : aBatchJob();
   return aWorld({ ...status, attempts }, { attempt: { record: attempts.at(-1)!, job: batchJob, state }, ...change });
 }
+
+const lostBefore: Attempt = {
+  ...{ number: 1, jobName: "run-1", jobUID: "lost-uid", outcome: "Lost" },
+  ...{ startedAt: "2026-01-02T02:58:00Z", endedAt: "2026-01-02T02:59:00Z" },
+};
+const current: Attempt = { number: 2, jobName: "run-2", jobUID: "batch-uid", startedAt: "2026-01-02T03:00:00Z" };
 
 const ended = (condition: { type: "Complete" | "Failed"; reason?: string }, ...pods: Parameters<typeof aPod>[0][]) =>
   jobState(aBatchJob(condition), pods.map(aPod));
@@ -100,8 +106,34 @@ describe("ending", () => {
     const lost = ended({ type: "Complete" }, { exitCode: 0, message: "cut" });
     const first = decide(attempted(lost));
     assert.equal(succeeded(first)?.status, "Unknown");
-    const second = decide(attempted(lost, {}, { crashes: 1 }));
+    const second = decide(attempted(lost, {}, { crashes: 1, attempts: [lostBefore, current] }));
     assert.deepEqual([succeeded(second)?.status, succeeded(second)?.reason], ["False", "ReportLost"]);
+  });
+
+  describe("an attempt that ended unseen may have done its work: the store is asked once, whatever backoffLimit says", () => {
+    const unforgiving = aPinnedJob(aSpec({ backoffLimit: 0 }));
+    const gone: State = { kind: "Absent" };
+    const unread = ended({ type: "Complete" }, { exitCode: 0, message: "cut" });
+    const crashed = ended({ type: "Failed", reason: "PodFailurePolicy" }, { exitCode: 137, reason: "Error" });
+    const failedBefore = { ...lostBefore, outcome: "Failed" as const };
+    const cases: { name: string; state: State; before: Attempt[]; is: string }[] = [
+      { name: "its Job was removed, by its TTL say, while nobody looked", state: gone, before: [], is: "Unknown" },
+      { name: "its report cannot be read", state: unread, before: [], is: "Unknown" },
+      { name: "its Job was removed after a crash", state: gone, before: [failedBefore], is: "Unknown" },
+      { name: "but the next one is removed too", state: gone, before: [lostBefore], is: "False" },
+      { name: "but the next one's report cannot be read either", state: unread, before: [lostBefore], is: "False" },
+      { name: "but the next one crashes", state: crashed, before: [lostBefore], is: "False" },
+      { name: "but it is known to have crashed", state: crashed, before: [], is: "False" },
+    ];
+    for (const { name, state, before, is } of cases) {
+      test(name, () => {
+        const attempts = [...before, current];
+        const world = attempted(state, {}, { attempts, ...(before.length > 0 ? { crashes: before.length } : {}) });
+        const decision = decide({ ...world, run: aRun(unforgiving, world.run.status) });
+        assert.equal(succeeded(decision)?.status, is);
+        if (is === "Unknown") assert.match(succeeded(decision)?.message ?? "", /Looking in the store for what it did/);
+      });
+    }
   });
 
   const failures = [
@@ -167,7 +199,7 @@ describe("ending", () => {
   });
 
   test("but not for ever, unless a checkpoint moves on in between", () => {
-    const last = decide(attempted({ kind: "Absent" }, {}, { crashes: 1 }));
+    const last = decide(attempted({ kind: "Absent" }, {}, { crashes: 1, attempts: [lostBefore, current] }));
     assert.deepEqual([succeeded(last)?.status, succeeded(last)?.reason], ["False", "JobDeleted"]);
     const record = { number: 1, jobName: "run-1", jobUID: "u", startedAt: "2026-01-02T03:00:00Z", checkpointStep: 10 };
     const moved = decide(attempted({ kind: "Absent" }, {}, { crashes: 1, attempts: [record] }));
@@ -196,6 +228,15 @@ describe("ending", () => {
     assert.match(succeeded(decision)?.message ?? "", /waiting included/);
   });
 
+  test("an attempt that ended unseen counts until it was last seen, however long nobody looked", () => {
+    const progress = { steps: "50/60", updatedAt: "2026-01-02T03:01:00Z" };
+    const lost = attempted({ kind: "Absent" }, { now: new Date("2026-01-03T00:00:00Z") }, { progress });
+    const decision = decide(lost);
+    assert.deepEqual([succeeded(decision)?.status, decision.status.runningSeconds], ["Unknown", 60]);
+    const before = { ...progress, updatedAt: "2026-01-02T02:00:00Z" };
+    assert.equal(decide(attempted({ kind: "Absent" }, {}, { progress: before })).status.runningSeconds, 245);
+  });
+
   test("an attempt that only waited counts from its start, as for its Job's own deadline", () => {
     const waited = decide(attempted(ended({ type: "Failed", reason: "DeadlineExceeded" })));
     assert.equal(waited.status.runningSeconds, 240);
@@ -215,6 +256,29 @@ describe("stopping and resuming", () => {
       ["Stopped", "Stopped", undefined],
     );
   });
+
+  for (const { name, state, says } of [
+    { name: "a running pod writes a checkpoint", state: running(), says: /written to a checkpoint first/ },
+    {
+      name: "a pod that runs while its Job goes writes a checkpoint",
+      state: { kind: "Deleting", podRuns: true },
+      says: /written to a checkpoint first/,
+    },
+    {
+      name: "a pod that waits for a node has nothing to write",
+      state: jobState(aBatchJob(), [aPod({ unschedulable: "no room" })]),
+      says: /no pod of it runs, so that there is nothing to write/,
+    },
+    {
+      name: "a Job without a pod has nothing to write",
+      state: { kind: "Deleting" },
+      says: /there is nothing to write/,
+    },
+  ] satisfies { name: string; state: State; says: RegExp }[]) {
+    test(`what is said while a run stops: ${name}`, () => {
+      assert.match(succeeded(decide(attempted(state, { wantedBy: [] })))?.message ?? "", says);
+    });
+  }
 
   test("one whose Job is gone before the stop was recorded was stopped, not lost", () => {
     const decision = decide(attempted({ kind: "Absent" }, { wantedBy: [] }));

@@ -18,6 +18,7 @@ export function trainJob(run: FineTuneRun, jobName: string, activeDeadlineSecond
     claims: claimMounts({ read: [], write: spec.artifactRoot }),
     image: spec.trainerImage,
     scratchBytes: spec.execution.scratchBytes,
+    checkpointBytes: spec.execution.checkpointBytes,
     placement: trainPlacement(spec.execution.placement),
     backoffLimit: spec.execution.backoffLimit ?? defaultBackoffLimit,
     activeDeadlineSeconds,

@@ -32,14 +32,17 @@ const crashed = jobState(aBatchJob({ type: "Failed", reason: "PodFailurePolicy" 
 const invalid = jobState(aBatchJob({ type: "Failed", reason: "PodFailurePolicy" }), [aPod({ exitCode: 20 })]);
 const running = jobState(aBatchJob(), [aPod({ running: true })]);
 
+const lost = { ...record, outcome: "Lost" as const, endedAt: "2026-01-02T03:01:00Z" };
+const lostAgain = { crashes: 1, attempts: [lost, { ...record, number: 2, jobUID: "batch-uid" }] };
+
 const worlds: Record<string, World[]> = {
-  attemptSucceeded: [attempted(success), attempted(complete("cut")), attempted(complete("cut"), {}, { crashes: 1 })],
+  attemptSucceeded: [attempted(success), attempted(complete("cut")), attempted(complete("cut"), {}, lostAgain)],
   attemptFailed: [attempted(crashed), attempted(invalid)],
   foreignJob: [attempted({ kind: "Foreign" })],
   attemptGone: [
     attempted({ kind: "Absent" }, { wantedBy: [] }),
     attempted({ kind: "Absent" }),
-    attempted({ kind: "Absent" }, {}, { crashes: 1 }),
+    attempted({ kind: "Absent" }, {}, lostAgain),
   ],
   stop: [attempted(running, { wantedBy: [] })],
   deleting: [attempted({ kind: "Deleting" })],

@@ -13,6 +13,12 @@ export function pause(world: World, status: FineTuneRunStatus): Decision {
   return say(world, "Waiting", "Stopped", "NotWanted", message, status);
 }
 
+export function stoppingWords(trains: boolean): string {
+  return trains
+    ? "Stopping: what was trained is written to a checkpoint first."
+    : "Stopping: no pod of it runs, so that there is nothing to write.";
+}
+
 export function close({ run, now }: World, end: AttemptEnd): FineTuneRunStatus {
   return endAttempt(run.status ?? {}, end, now);
 }

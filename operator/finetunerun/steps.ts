@@ -8,8 +8,8 @@ import { needsAttention } from "../jobs/waiting.ts";
 import { afterFailure, planAttempt, secondsLeft, withAttempt } from "./attempts.ts";
 import { trainJob } from "./job.ts";
 import { finalProgress, resultsOf, trainFiguresOf } from "./results.ts";
-import { close, pause, type Step, say } from "./say.ts";
-import type { Decision, World } from "./world.ts";
+import { close, pause, type Step, say, stoppingWords } from "./say.ts";
+import type { CurrentAttempt, Decision, World } from "./world.ts";
 
 /** While something of another owner is in the way. */
 const soonMs = 3_000;
@@ -69,6 +69,11 @@ export const attemptFailed: Step = (world) => {
   return state?.kind === "Failed" ? retryOrFail(world, state.failure, "Failed", state.endedAt) : undefined;
 };
 
+const next = {
+  Failed: "Trying again from the last checkpoint.",
+  Lost: "Looking in the store for what it did: a finished training is not repeated, another goes on from its last checkpoint.",
+};
+
 function retryOrFail(
   world: World,
   failure: Failure,
@@ -80,15 +85,7 @@ function retryOrFail(
   const backoffLimit = world.run.spec.execution.backoffLimit ?? defaultBackoffLimit;
   const { retry, crashes } = afterFailure(ended, failure, backoffLimit);
   const status = { ...ended, crashes };
-  if (retry)
-    return say(
-      world,
-      "Reconciling",
-      "Pending",
-      reason,
-      `${sentence(message)} Trying again from the last checkpoint.`,
-      status,
-    );
+  if (retry) return say(world, "Reconciling", "Pending", reason, `${sentence(message)} ${next[outcome]}`, status);
   return say(world, "Stalled", "Failed", reason, message, status, "False");
 }
 
@@ -104,8 +101,14 @@ export const attemptGone: Step = (world) => {
   if (jobUID === undefined) return undefined;
   // Whoever deletes it may do so again and again: without a new checkpoint that counts as a crash does.
   const failure = { reason: "JobDeleted", message: `Job ${jobName} was deleted.`, exitCode: undefined };
-  return retryOrFail(world, { ...failure, retryable: true, exhausted: false }, "Lost", undefined);
+  return retryOrFail(world, { ...failure, retryable: true, exhausted: false }, "Lost", lastSeen(world));
 };
+
+/** When the attempt last said something: nobody knows how long it went on, nor that it did. */
+function lastSeen({ run, attempt }: World): string | undefined {
+  const { updatedAt = "" } = run.status?.progress ?? {};
+  return Date.parse(updatedAt) > Date.parse(attempt?.record.startedAt ?? "") ? updatedAt : undefined;
+}
 
 /** Nobody wants it now: the Job is deleted, its pod writes a checkpoint first. */
 export const stop: Step = (world) => {
@@ -113,7 +116,7 @@ export const stop: Step = (world) => {
   if (wantedBy.length > 0 || attempt?.job === undefined) return undefined;
   const status = withAttempt(run.status ?? {}, { reason: stopReason, jobUID: attempt.job.metadata.uid });
   const deleting = attempt.state.kind === "Deleting";
-  const words = waitingWords(world) ?? "Writing a checkpoint and giving the resources back.";
+  const words = waitingWords(world) ?? stoppingWords(trains(attempt.state));
   return {
     ...say(world, "Reconciling", "Stopping", "Stopping", words, status),
     actions: deleting ? [] : [{ kind: "deleteJob", job: attempt.job }],
@@ -125,6 +128,13 @@ export const deleting: Step = (world) => {
   const words = waitingWords(world) ?? "Waiting until the Job that is being deleted is gone.";
   return say(world, "Reconciling", "Stopping", "Stopping", words);
 };
+
+/** Is there a pod that may have something to write? */
+function trains(state: CurrentAttempt["state"]): boolean {
+  return (
+    state.kind === "Running" || ((state.kind === "Pending" || state.kind === "Deleting") && state.podRuns === true)
+  );
+}
 
 /** What keeps a Job from ending. */
 const waitingWords = ({ attempt }: World) =>

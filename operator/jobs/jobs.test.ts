@@ -59,6 +59,16 @@ describe("a rendered Job", () => {
     }
   });
 
+  test("has time to write a checkpoint of its size when it is asked to stop", () => {
+    const seconds = (checkpointBytes: number) => {
+      const run = aRun(job);
+      const execution = { ...run.spec.execution, checkpointBytes };
+      return pod(trainJob({ ...run, spec: { ...run.spec, execution } }, "run-1", 100)).terminationGracePeriodSeconds;
+    };
+    assert.deepEqual([16, 4e9, 1e13].map(seconds), [120, 260, 3600]);
+    assert.equal(pod(prepare).terminationGracePeriodSeconds, 120);
+  });
+
   test("mounts the sources for reading in prepare alone, and the store for writing", () => {
     const mounts = (one: Job) =>
       pod(one)

@@ -11,10 +11,10 @@ import { onNode, type Waiting, whyWaiting } from "./waiting.ts";
 
 export type JobState =
   | { kind: "Absent" }
-  /** `waiting`: what keeps it from ending. */
-  | { kind: "Deleting"; waiting?: Waiting | undefined }
-  /** Created, but no container is known to run; the reason is the pod's. */
-  | { kind: "Pending"; reason: string; message: string; lookAgainInMs?: number }
+  /** `waiting`: what keeps it from ending. `podRuns`: a pod has not ended yet. */
+  | { kind: "Deleting"; podRuns?: boolean; waiting?: Waiting | undefined }
+  /** Created, but no container is known to run that is to go on; the reason is the pod's. `podRuns`: one is ending. */
+  | { kind: "Pending"; podRuns?: boolean; reason: string; message: string; lookAgainInMs?: number }
   | { kind: "Running"; pod: Pod }
   /** `envelope` is undefined when the message was lost. */
   | { kind: "Succeeded"; envelope: Envelope | undefined; endedAt: string | undefined }
@@ -37,11 +37,13 @@ export function jobState(job: Job | undefined, pods: readonly Pod[]): JobState {
   const failed = jobCondition(job, "Failed");
   if (complete) return { kind: "Succeeded", envelope: lastEnvelope(pods), endedAt: complete.lastTransitionTime };
   if (failed) return { kind: "Failed", failure: failureOf(failed, pods), endedAt: failed.lastTransitionTime };
-  const running = pods.find((pod) => pod.status?.phase === "Running" && pod.metadata.deletionTimestamp === undefined);
+  const alive = pods.filter(({ status }) => status?.phase === "Running");
+  const podRuns = alive.length > 0;
   if (job.metadata.deletionTimestamp !== undefined)
-    return { kind: "Deleting", waiting: pods.map(onNode).find(Boolean) };
+    return { kind: "Deleting", podRuns, waiting: pods.map(onNode).find(Boolean) };
+  const running = alive.find(({ metadata }) => metadata.deletionTimestamp === undefined);
   if (running && onNode(running) === undefined) return { kind: "Running", pod: running };
-  return { kind: "Pending", ...whyWaiting(job, pods) };
+  return { kind: "Pending", podRuns, ...whyWaiting(job, pods) };
 }
 
 function jobCondition(job: Job, type: string) {

@@ -25,6 +25,8 @@ export interface TrainerJob {
   claims: readonly ClaimMount[];
   /** Local space for what is fetched from a remote store, in bytes. */
   scratchBytes?: number | undefined;
+  /** Of what a pod writes when it is asked to stop. */
+  checkpointBytes?: number | undefined;
   image: string;
   placement: ResolvedPlacement;
   backoffLimit: number;
@@ -35,8 +37,6 @@ export interface TrainerJob {
 /** uid and gid of the trainer's image. */
 const trainerUser = 65532;
 export const containerName = "trainer";
-/** Time for a last checkpoint after SIGTERM. */
-const terminationGracePeriodSeconds = 120;
 const runDirectory = "/luthier/run";
 const claimsDirectory = "/luthier/claims";
 const secretsDirectory = "/luthier/secrets";
@@ -77,7 +77,7 @@ function podSpec(job: TrainerJob, stage: string): PodSpec {
   const secrets = secretMounts(job.runFile.locations).map((mount, index) => ({ name: `secret-${index}`, mount }));
   return {
     restartPolicy: "Never",
-    terminationGracePeriodSeconds,
+    terminationGracePeriodSeconds: secondsToStop(job.checkpointBytes),
     automountServiceAccountToken: false,
     enableServiceLinks: false,
     securityContext: {
@@ -131,6 +131,14 @@ function podSpec(job: TrainerJob, stage: string): PodSpec {
       ...secrets.map(({ name, mount }) => secretVolume(name, mount)),
     ],
   };
+}
+
+/** Slow for a bucket; docs/performance.md has what was measured. Bytes a second. */
+const slowStore = 20e6;
+
+/** Time after SIGTERM: to end the step, and to write a checkpoint. */
+function secondsToStop(checkpointBytes = 0): number {
+  return Math.min(3600, Math.max(120, 60 + Math.ceil(checkpointBytes / slowStore)));
 }
 
 const secretMount = (name: string, { secret }: SecretMount) => ({

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { aBatchJob, anEnvelope, aPod } from "../testing/builders.ts";
 import { jobState } from "./outcome.ts";
-import type { Pod } from "./resources.ts";
+import type { Job, Pod } from "./resources.ts";
 import { needsAttention, warned, whyWaiting } from "./waiting.ts";
 
 type Conditions = readonly { type: string; status: string; reason?: string }[];
@@ -13,6 +13,7 @@ function withConditions(pod: Pod, conditions: Conditions, deletionTimestamp?: st
   return { ...pod, metadata, spec, status: { ...pod.status, conditions: conditions.map((one) => ({ ...one })) } };
 }
 
+const suspended: Job = { ...aBatchJob(), spec: { suspend: true, template: {} } };
 const running = aPod({ running: true });
 const silent = [
   { type: "Ready", status: "False" },
@@ -22,8 +23,22 @@ const evicted = [{ type: "DisruptionTarget", status: "True", reason: "DeletionBy
 const full = anEnvelope({ stage: "Train", outcome: "Failed", reason: "StoreFull", message: "no space left" });
 
 describe("a Job whose pod does not run says why and what to do", () => {
-  const cases: { name: string; pods: Pod[]; reason: string; says: RegExp }[] = [
+  const cases: { name: string; job?: Job; pods: Pod[]; reason: string; says: RegExp }[] = [
     { name: "no pod yet", pods: [], reason: "Pending", says: /Waiting for the Job's pod/ },
+    {
+      name: "a queue holds it back",
+      job: suspended,
+      pods: [],
+      reason: "Queued",
+      says: /^Job job is suspended by a queue, or by who set its spec\.suspend\. It goes on when it is admitted/,
+    },
+    {
+      name: "a queue takes its place away",
+      job: suspended,
+      pods: [withConditions(running, [], "2026-01-02T03:00:00Z")],
+      reason: "Queued",
+      says: /Its pod is ending\./,
+    },
     {
       name: "no node has room",
       pods: [aPod({ unschedulable: "0/1 nodes are available: 1 Insufficient memory." })],
@@ -67,9 +82,9 @@ describe("a Job whose pod does not run says why and what to do", () => {
       says: /another follows: StoreFull: no space left/,
     },
   ];
-  for (const { name, pods, reason, says } of cases) {
+  for (const { name, job = aBatchJob(), pods, reason, says } of cases) {
     test(name, () => {
-      const state = jobState(aBatchJob(), pods);
+      const state = jobState(job, pods);
       assert.ok(state.kind === "Pending");
       assert.equal(state.reason, reason);
       assert.match(state.message, says);
@@ -124,6 +139,11 @@ describe("what only Events tell gets a way out", () => {
       reason: "FailedCreate",
       message: 'pod rejected: RuntimeClass "kata" not found',
       says: /Create that RuntimeClass/,
+    },
+    {
+      reason: "FailedCreate",
+      message: 'Error creating: pods "job-prep-0a1b2c3d-x7k2p" is forbidden: exceeded quota: small',
+      says: /^Error creating: pods "job-prep-0a1b2c3d-\*" is forbidden: exceeded quota: small\. Raise/,
     },
     { reason: "SomethingElse", message: "as it is", says: /^as it is\.$/ },
   ];

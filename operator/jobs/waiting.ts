@@ -17,11 +17,17 @@ export interface Waiting {
 const unexplained = "Pending";
 
 export function whyWaiting(job: Job, pods: readonly Pod[]): Waiting {
-  if (job.spec?.suspend === true) return { reason: "Queued", message: "The Job is suspended by a queue." };
+  if (job.spec?.suspend === true) return { reason: "Queued", message: suspendedWords(job, pods) };
   const live = pods.filter(({ status }) => status?.phase !== "Failed" && status?.phase !== "Succeeded");
   const pod = live.find(({ metadata }) => metadata.deletionTimestamp === undefined) ?? live[0];
   if (pod !== undefined) return onNode(pod) ?? ofPod(pod);
   return afterFailures(pods) ?? { reason: unexplained, message: "Waiting for the Job's pod." };
+}
+
+/** Nothing of ours sets a Job's `suspend`: queues do. */
+function suspendedWords({ metadata }: Job, pods: readonly Pod[]): string {
+  const ending = pods.some(({ status }) => status?.phase === "Running") ? " Its pod is ending." : "";
+  return `Job ${metadata.name} is suspended by a queue, or by who set its spec.suspend.${ending} It goes on when it is admitted, or that is false.`;
 }
 
 /** A pod whose node does not answer, as far as the pod shows it. */
@@ -71,8 +77,11 @@ function afterFailures(pods: readonly Pod[]): Waiting | undefined {
 
 /** A warning about a Job or a pod, with the way out. */
 export function warned({ reason, message }: Waiting): Waiting {
-  return worded(reason, message);
+  return worded(reason, message.replace(podToBe, '$1*"'));
 }
+
+/** A pod that cannot be made is tried under another name each time: that is one state, told once. */
+const podToBe = /(^Error creating: pods "[^"]+-)[a-z0-9]{5}"/;
 
 /** Ways out by what the words say; the first that matches is added. */
 const waysOut: readonly { reason: RegExp; says?: RegExp; wayOut: string }[] = [

@@ -116,7 +116,13 @@ export function aRun(job: FineTuneJob, status: FineTuneRun["status"] = {}): Fine
   const pins = job.status?.pins;
   if (pins === undefined) throw new Error("a run needs a job with pins");
   const wanted = { spec: job.spec, prepareKey: pins.prepareKey, specHash: specHash(training), request: undefined };
-  const run = fineTuneRun(job, wanted, { runHash: runHash(training, pins), pins, trainerImage: image });
+  const run = fineTuneRun(job, wanted, {
+    runHash: runHash(training, pins),
+    pins,
+    trainerImage: image,
+    // As of aPlan, which trains one parameter.
+    checkpointBytes: 16,
+  });
   return { ...run, metadata: { ...run.metadata, uid: "run-uid", resourceVersion: "1", generation: 1 }, status };
 }
 

@@ -153,7 +153,7 @@ export const wrongSpecs: readonly WrongSpec[] = [
     name: "GPUs",
     wrong: placed({ gpusPerNode: 1 }),
     field: "spec.placement.gpusPerNode",
-    message: "must be 0: this release trains on CPUs only",
+    message: "must be 0: this release has no trainer for GPUs; with 0 it trains on CPUs",
   },
   ...(
     [

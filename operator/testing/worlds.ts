@@ -25,6 +25,7 @@ export function aWorld(job: FineTuneJob = aJob(), change: Partial<World> = {}): 
     plan: undefined,
     runHash: undefined,
     run: undefined,
+    placer: undefined,
     adapterNameTaken: false,
     ...change,
   };
