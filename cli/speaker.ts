@@ -49,7 +49,7 @@ export async function speakerOfDirectory(
   return await open(model, adapter, options);
 }
 
-/** What the store holds of an Adapter: the very base that it was trained on, and its weights. */
+/** What the store holds of an Adapter: the very base that it was trained on, and its weights. Throws when either is altered. */
 export async function speakerOfAdapter(
   { spec }: Adapter,
   claims: ReadonlyMap<string, string>,
@@ -57,14 +57,15 @@ export async function speakerOfAdapter(
 ): Promise<OpenSpeaker> {
   const locations = locationsOf([{ ...spec.execution.artifacts, uri: spec.artifactRoot }]);
   const stores = new Stores({ claims, locations });
-  if (spec.format === "Full" && !options.withoutAdapter) {
-    const { uri, manifest } = await readAdapter(stores, spec.source.uri, spec.source.digest);
-    return await open(await localModel(stores, uri, manifest.files), undefined, options);
+  const base = () => verifiedBase(stores, new Objects(stores, spec.artifactRoot), spec.baseModel.digest, () => {});
+  if (options.withoutAdapter) return await open(await base(), undefined, options);
+  const { uri, manifest, tensors } = await readAdapter(stores, spec.source.uri, spec.source.digest);
+  switch (manifest.method.kind) {
+    case "full":
+      return await open(await localModel(stores, uri, manifest.files), undefined, options);
+    case "lora":
+      return await open(await base(), { settings: manifest.method, tensors }, options);
   }
-  const objects = new Objects(stores, spec.artifactRoot);
-  const base = await verifiedBase(stores, objects, spec.baseModel.digest, () => {});
-  const adapter = options.withoutAdapter ? undefined : await readPeftAdapter(stores, spec.source.uri);
-  return await open(base, adapter, options);
 }
 
 async function open(

@@ -11,6 +11,7 @@ import { StoredModel } from "../stages/storedModel.ts";
 import { Stores } from "../stores/stores.ts";
 import { temporaryDirectory } from "../testing/temporary.ts";
 import { writeTinyModel } from "../testing/tinyModel.ts";
+import { Engine } from "../training/engine.ts";
 import { readPeftAdapter } from "./adapterSource.ts";
 
 const rank = 2;
@@ -89,7 +90,7 @@ for (const [what, files, reason] of hostile) {
   });
 }
 
-test("an adapter of another model is refused by the tensor that does not fit", async (t) => {
+test("an adapter of another model is refused by the tensor that does not fit, and its memory is given back", async (t) => {
   const directory = await temporaryDirectory(t);
   await writeTinyModel(`${directory}/base`);
   const model = await StoredModel.inDirectory(new Stores(), `file://${directory}/base`);
@@ -98,12 +99,14 @@ test("an adapter of another model is refused by the tensor that does not fit", a
     return await Chat.open({ model, adapter: adapter!, threads: 1 });
   };
   (await open({})).close();
+  const close = t.mock.method(Engine.prototype, "close");
   await assert.rejects(
     open(withTensors(...pair(0, 32), ...pair(1))),
     /lora_A\.weight of the adapter has 64 numbers, .* \[2, 64\]/,
   );
   await assert.rejects(open(withTensors(...pair(0))), /the adapter has no model\.layers\.1/);
   await assert.rejects(open(withTensors(...pair(0), ...pair(1), ...pair(2))), /model\.layers\.2.* no such layer/);
+  assert.equal(close.mock.callCount(), 3);
   await assert.rejects(open(withConfig({ target_modules: ["no_proj"] })), /"no_proj" is no linear layer/);
 });
 

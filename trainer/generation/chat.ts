@@ -44,7 +44,7 @@ export class Chat {
   readonly #forward: CacheForward;
   readonly #codec: Codec;
   /** Tokens whose keys and values are in the cache, by position. */
-  #cached: number[] = [];
+  readonly #cached: number[] = [];
 
   private constructor(engine: Engine, forward: CacheForward, codec: Codec) {
     this.#engine = engine;
@@ -71,10 +71,15 @@ export class Chat {
       generation: shape,
     });
     const engine = new Engine(compiled, { threads });
-    await engine.bind(tensorsOf(model, table));
-    if (adapter) putAdapter(engine, adapter);
-    await engine.run({ stage: "derive" });
-    return new Chat(engine, new CacheForward(engine, shape, ropeTable(config, capacity)), await model.codec());
+    try {
+      await engine.bind(tensorsOf(model, table));
+      if (adapter) putAdapter(engine, adapter);
+      await engine.run({ stage: "derive" });
+      return new Chat(engine, new CacheForward(engine, shape, ropeTable(config, capacity)), await model.codec());
+    } catch (error) {
+      engine.close();
+      throw error;
+    }
   }
 
   /** The answer to a conversation, in pieces of text as they come. Throws a failure when it is too long. */
@@ -113,12 +118,14 @@ export class Chat {
   async #feed(tokens: readonly number[], options: AnswerOptions, index: number): Promise<number> {
     // The last token always runs, since its logits are wanted.
     let position = Math.min(commonPrefix(this.#cached, tokens), tokens.length - 1);
-    this.#cached = [...tokens];
     let likeliest = -1;
     while (position < tokens.length) {
+      // A call that fails may have written over what comes from here on.
+      this.#cached.length = position;
       const part = tokens.slice(position, position + this.#forward.maxTokens);
       const start = position;
       const next = await this.#forward.run(part.map((token, i) => ({ token, slot: 0, position: start + i })));
+      this.#cached.push(...part);
       likeliest = next[0]!;
       position += part.length;
     }

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import type { Message } from "../data/example.ts";
+import { StoredModel } from "../stages/storedModel.ts";
+import { Stores } from "../stores/stores.ts";
+import { temporaryDirectory } from "../testing/temporary.ts";
+import { writeTinyModel } from "../testing/tinyModel.ts";
+import { CacheForward } from "./cacheForward.ts";
+import { Chat } from "./chat.ts";
+
+async function open(t: TestContext): Promise<Chat> {
+  const directory = await temporaryDirectory(t);
+  await writeTinyModel(directory, { contextLength: 1024 });
+  const chat = await Chat.open({
+    model: await StoredModel.inDirectory(new Stores(), `file://${directory}`),
+    threads: 1,
+  });
+  t.after(() => chat.close());
+  return chat;
+}
+
+/** More than two calls of tokens, a token a byte. */
+const long: Message[] = [{ role: "user", content: "tell me more. ".repeat(45) }];
+const short: Message[] = [{ role: "user", content: "tell me more. tell me less." }];
+
+async function answer(chat: Chat, messages: Message[]): Promise<string> {
+  const options = { maxNewTokens: 12, temperature: 1, seed: 3, signal: new AbortController().signal };
+  let text = "";
+  for await (const piece of chat.answer(messages, options)) text += piece;
+  return text;
+}
+
+test("an answer is the same after another conversation, and after one that failed at any of its calls", async (t) => {
+  const expected = await answer(await open(t), short);
+  const chat = await open(t);
+  const { run } = CacheForward.prototype;
+  for (const failing of [1, 2, 3]) {
+    let calls = 0;
+    const mocked = t.mock.method(
+      CacheForward.prototype,
+      "run",
+      function (this: CacheForward, ...given: Parameters<typeof run>) {
+        if (++calls === failing) throw new Error("broken");
+        return run.apply(this, given);
+      },
+    );
+    await assert.rejects(answer(chat, long), /broken/);
+    mocked.mock.restore();
+    assert.equal(calls, failing);
+    await answer(chat, long);
+    assert.equal(await answer(chat, short), expected);
+  }
+});
