@@ -7,10 +7,10 @@ export function displayWidth(text: string): number {
 
 /** Rows of cells, two spaces between columns; columns whose index is in `right` are right-aligned. */
 export function table(rows: readonly (readonly string[])[], right: readonly number[] = []): string[] {
-  const columns = Math.max(0, ...rows.map((row) => row.length));
-  const widths = Array.from({ length: columns }, (_, column) =>
-    Math.max(...rows.map((row) => displayWidth(row[column] ?? ""))),
-  );
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, displayWidth(cell));
+  }
   return rows.map((row) =>
     row
       .map((cell, column) => align(cell, widths[column] ?? 0, right.includes(column)))

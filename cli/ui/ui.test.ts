@@ -84,6 +84,11 @@ test("a table lines its columns up and ignores colour codes", () => {
   assert.equal(clip("abc", 4), "abc");
 });
 
+test("a table may be as long as a store has files", () => {
+  const rows = Array.from({ length: 130_000 }, (_, index) => [String(index), "x"]);
+  assert.equal(table(rows, [0])[7], "     7  x");
+});
+
 const block = (text: string) => ({ lines: () => [text], summary: () => text });
 
 test("without a terminal a block is a plain line, at most one in five seconds", () => {

@@ -25,8 +25,8 @@ export async function evaluateExactMatch(
 /** Compares answers with their references. Pure. */
 export function exactMatch(answers: readonly string[], references: readonly string[]): ExactMatch {
   const matches = references.filter((reference, index) => answers[index]?.trim() === reference.trim()).length;
-  const counts = Map.groupBy(references, (reference) => reference.trim());
-  const commonest = Math.max(...[...counts.values()].map((group) => group.length));
+  const groups = Map.groupBy(references, (reference) => reference.trim());
+  const commonest = [...groups.values()].reduce((most, { length }) => Math.max(most, length), 0);
   return {
     exactMatch: matches / references.length,
     examples: references.length,

@@ -11,6 +11,11 @@ test("an exact match is the reference with white space trimmed, beside the share
   });
 });
 
+test("references may be many, and all of them different", () => {
+  const references = Array.from({ length: 130_000 }, (_, index) => `answer ${index}`);
+  assert.equal(exactMatch(references, references).majorityShare, 1 / 130_000);
+});
+
 test("sampling follows the distribution at the temperature, and is repeatable", () => {
   const logits = Float32Array.of(Math.log(0.7), Math.log(0.3), -40);
   const draw = (temperature: number) => Array.from({ length: 4000 }, (_, i) => sampleToken(logits, temperature, 5, i));
