@@ -11,7 +11,8 @@ const counting: Speaker = async function* (messages) {
 
 async function talk(input: string, speak: Speaker = counting): Promise<string> {
   const output = new PassThrough();
-  await converse(speak, Readable.from([input]), output, new AbortController().signal);
+  const { signal } = new AbortController();
+  await converse(speak, { input: Readable.from([input]), output, signal, interrupt: () => assert.fail() });
   return String(output.read() ?? "");
 }
 
@@ -34,4 +35,22 @@ test("the answer becomes part of the talk", async () => {
     { role: "assistant", content: "x" },
     { role: "user", content: "b" },
   ]);
+});
+
+test("Ctrl-C on a terminal ends an answer and the talk", async () => {
+  const controller = new AbortController();
+  const input = Object.assign(new PassThrough(), { isTTY: true });
+  const output = new PassThrough();
+  const speak: Speaker = async function* (_, signal) {
+    for (let word = 1; word <= 12 && !signal.aborted; word += 1) {
+      yield `word ${word} `;
+      if (word === 2) input.write("\x03");
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  input.write("hello\nand then\n");
+  await converse(speak, { input, output, signal: controller.signal, interrupt: () => controller.abort() });
+  const said = String(output.read());
+  assert.match(said, /word 2 /);
+  assert.doesNotMatch(said, /word 12|word 1 .*word 1 /s);
 });

@@ -12,15 +12,19 @@ export type Speaker = (messages: readonly Message[], signal: AbortSignal) => Asy
 
 const words = "/new starts over, /quit or Ctrl-D ends";
 
+export interface Talk {
+  readonly input: Readable & { isTTY?: boolean };
+  readonly output: Writable;
+  readonly signal: AbortSignal;
+  /** Is to abort `signal`: a terminal that is read key by key makes no SIGINT of Ctrl-C. */
+  interrupt(): void;
+}
+
 /** Reads questions until the input ends or `signal` is given. */
-export async function converse(
-  speak: Speaker,
-  input: Readable & { isTTY?: boolean },
-  output: Writable,
-  signal: AbortSignal,
-): Promise<void> {
+export async function converse(speak: Speaker, { input, output, signal, interrupt }: Talk): Promise<void> {
   const terminal = input.isTTY === true;
   const lines = createInterface({ input, output, terminal, prompt: "you > " });
+  lines.on("SIGINT", interrupt);
   signal.addEventListener("abort", () => lines.close(), { once: true });
   let open = true;
   lines.once("close", () => {

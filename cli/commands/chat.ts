@@ -6,7 +6,7 @@ import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../ar
 import { claimDirectories } from "../cluster/claimDirectories.ts";
 import { connect } from "../cluster/connect.ts";
 import { type Command, commonOptions, outputFormats, type Session } from "../command.ts";
-import { converse, type Speaker } from "../conversation.ts";
+import { converse, type Speaker, type Talk } from "../conversation.ts";
 import { readClaims } from "../fineTuneJob.ts";
 import { ensureNative } from "../nativeBuild.ts";
 import { type OpenSpeaker, type SpeakerOptions, speakerOfAdapter, speakerOfDirectory } from "../speaker.ts";
@@ -59,12 +59,22 @@ async function run(args: Arguments, session: Session): Promise<number> {
   await ensureNative(session.screen);
   const speaker = await openSpeaker(args, options);
   try {
-    if (prompt === undefined) await converse(speaker.speak, process.stdin, process.stdout, session.signal);
+    if (prompt === undefined) await converse(speaker.speak, talkOf(session));
     else await answerOnce(speaker.speak, prompt === "-" ? readFileSync(0, "utf8") : prompt, format, session);
     return exitCode.done;
   } finally {
     speaker.close();
   }
+}
+
+/** Ctrl-C in it is what Ctrl-C is elsewhere: the session says what stops, and a second one ends at once. */
+function talkOf({ signal }: Session): Talk {
+  return {
+    input: process.stdin,
+    output: process.stdout,
+    signal,
+    interrupt: () => process.kill(process.pid, "SIGINT"),
+  };
 }
 
 async function openSpeaker(args: Arguments, options: SpeakerOptions): Promise<OpenSpeaker> {
