@@ -31,6 +31,9 @@ const refusals: [readonly string[], RegExp][] = [
   [["a", "-x"], /^luthier run has no option -x$/],
   [["a", "--claim"], /^--claim needs a value: --claim NAME=DIR$/],
   [["a", "--claim", "--quiet"], /^--claim needs a value/],
+  [["a", "--output="], /^--output needs a value/],
+  [["a", "--output", ""], /^--output needs a value/],
+  [["a", ""], /^argument 2 is empty$/],
   [["a", "--quiet=yes"], /^--quiet takes no value$/],
   [["a", "--output", "json", "--output", "text"], /^--output is given twice$/],
 ];

@@ -72,7 +72,8 @@ interface OptionToken {
 }
 
 function optionValue(token: OptionToken, option: Option, seen: ReadonlyMap<string, readonly string[]>): string {
-  if (token.value === undefined || (token.value.startsWith("--") && token.inlineValue !== true)) {
+  // An empty one is a variable of the shell that is not set: as a path it would be the current directory.
+  if (!token.value || (token.value.startsWith("--") && token.inlineValue !== true)) {
     throw new UsageError(`--${token.name} needs a value: --${token.name} ${option.value}`);
   }
   if (option.repeated !== true && seen.has(token.name)) throw new UsageError(`--${token.name} is given twice`);
@@ -88,6 +89,8 @@ function checkPositionals(usage: Usage, given: readonly string[]): void {
   const required = usage.positionals.filter((name) => !name.endsWith("?"));
   const missing = required[given.length];
   if (missing !== undefined) throw new UsageError(`${missing.replace(/…$/, "")} is missing`);
+  const empty = given.indexOf("");
+  if (empty >= 0) throw new UsageError(`argument ${empty + 1} is empty`);
   const extra = usage.positionals.at(-1)?.endsWith("…") ? undefined : given[usage.positionals.length];
   if (extra !== undefined) throw new UsageError(`${JSON.stringify(extra)} is one argument too many`);
 }

@@ -80,6 +80,16 @@ test("a claim without a directory is named with the flag that gives it one", () 
   );
 });
 
+test("a claim is a name and a directory; an empty one is not the directory that luthier was called in", () => {
+  assert.deepEqual([...readClaims(["a=/x=y"])], [["a", "/x=y"]]);
+  for (const text of ["data=", "=/x", "data", ""]) {
+    assert.throws(
+      () => readClaims([text]),
+      (error) => error instanceof UsageError && /NAME=DIR/.test(error.message),
+    );
+  }
+});
+
 test("an output directory stands for the artifacts' claim alone", () => {
   const job = loadFineTuneJob(manifest(good));
   const claims = readClaims([`models=${directory}`, `data=${directory}`]);

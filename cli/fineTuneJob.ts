@@ -4,6 +4,7 @@ import path from "node:path";
 import { z } from "zod";
 import { fineTuneJobSpec } from "../operator/api/fineTuneJob.ts";
 import { group, version } from "../operator/api/names.ts";
+import { claimOption } from "../trainer/arguments.ts";
 import { inputLocations, type Location, locationsOf } from "../trainer/contract/locations.ts";
 import type { TrainingSpec } from "../trainer/contract/settings.ts";
 import { storeLayout } from "../trainer/contract/storeLayout.ts";
@@ -51,9 +52,9 @@ export function readClaims(given: readonly string[]): Map<string, string> {
 }
 
 function readClaim(text: string): [string, string] {
-  const [name = "", ...rest] = text.split("=");
-  if (name === "" || rest.length === 0) throw new UsageError(`--claim is NAME=DIR, not ${JSON.stringify(text)}`);
-  return [name, path.resolve(rest.join("="))];
+  const claim = claimOption(text);
+  if (claim === undefined) throw new UsageError(`--claim is NAME=DIR, not ${JSON.stringify(text)}`);
+  return [claim.name, path.resolve(claim.directory)];
 }
 
 /** Stands for `--output-dir` among the claims. */

@@ -43,6 +43,7 @@ const wrong: [string[], RegExp][] = [
   [["toString", "--run-file", "f"], /one of prepare/],
   [["train"], /--run-file/],
   [["train", "--run-file", "f", "--claim", "a"], /--claim a: not NAME=DIRECTORY/],
+  [["train", "--run-file", "f", "--claim", "a="], /--claim a=: not NAME=DIRECTORY/],
   [["train", "--run-file", "f", "--threads", "many"], /--threads many/],
   [["train", "--run-file", "f", "--metrics-port", "65536"], /--metrics-port 65536/],
   [["train", "--run-file", "f", "--fast"], /--fast/],

@@ -67,9 +67,15 @@ const isCommand = (word: string | undefined): word is keyof typeof stages =>
   word !== undefined && Object.hasOwn(stages, word);
 
 function readClaim(text: string): [string, string] {
+  const claim = claimOption(text);
+  if (claim === undefined) throw wrong(`--claim ${text}: not NAME=DIRECTORY`);
+  return [claim.name, claim.directory];
+}
+
+/** `NAME=DIRECTORY`; undefined where one of them is missing. */
+export function claimOption(text: string): { name: string; directory: string } | undefined {
   const at = text.indexOf("=");
-  if (at < 1 || at === text.length - 1) throw wrong(`--claim ${text}: not NAME=DIRECTORY`);
-  return [text.slice(0, at), text.slice(at + 1)];
+  return at < 1 || at === text.length - 1 ? undefined : { name: text.slice(0, at), directory: text.slice(at + 1) };
 }
 
 function readNumber(name: string, text: string | undefined, max: number): number | undefined {

@@ -96,7 +96,7 @@ async function openSpeaker(args: Arguments, options: SpeakerOptions): Promise<Op
 
 function temperatureOf(given: string | undefined): number {
   const temperature = Number(given ?? "0");
-  if (given !== "" && temperature >= 0 && temperature <= 10) return temperature;
+  if (temperature >= 0 && temperature <= 10) return temperature;
   throw new UsageError(`--temperature is a number from 0 to 10, not ${JSON.stringify(given)}`);
 }
 
