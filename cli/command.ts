@@ -1,4 +1,5 @@
 /** What every command of the command line shares: its shape, its streams, how it is stopped, and its exit code. */
+import { exitCode } from "../trainer/contract/exitCodes.ts";
 import type { Arguments, Usage } from "./arguments.ts";
 import { createScreen, type Screen } from "./ui/screen.ts";
 
@@ -19,8 +20,6 @@ export interface Session {
   readonly signal: AbortSignal;
 }
 
-/** 128 + SIGINT, as shells count. */
-const interrupted = 130;
 /** One wish to stop often arrives twice: from the terminal or a supervisor, and from the launcher or npm that pass it on. */
 const sameWishMs = 1000;
 
@@ -33,7 +32,7 @@ export function createSession(onInterrupt: string): Session {
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(name, () => {
-      if (Date.now() - askedAt > sameWishMs) process.exit(interrupted);
+      if (Date.now() - askedAt > sameWishMs) process.exit(exitCode.interrupted);
       if (controller.signal.aborted) return;
       askedAt = Date.now();
       controller.abort(new Interrupted());

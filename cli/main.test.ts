@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { exitCodeLines } from "../trainer/contract/exitCodes.ts";
 
 const directory = mkdtempSync(path.join(tmpdir(), "luthier-main-"));
 after(() => rmSync(directory, { recursive: true }));
@@ -24,7 +25,9 @@ test("the overview names every command and every exit code", () => {
   assert.equal(status, 0);
   for (const word of ["run", "plan", "data", "chat", "watch", "export", "gc"])
     assert.match(stdout, new RegExp(`^ {2}${word} +\\S`, "m"));
-  for (const code of [0, 1, 2, 10, 20, 21, 22, 23, 24]) assert.match(stdout, new RegExp(`^ {2}${code} +\\S`, "m"));
+  for (const { code, meaning } of exitCodeLines) {
+    assert.match(stdout, new RegExp(`^ {2}${code} +${meaning.slice(0, 20)}`, "m"));
+  }
 });
 
 test("--version says which one this is", () => {

@@ -2,7 +2,7 @@
  * `luthier`: the people's door. Finds the command, gives it its arguments, and turns what it throws into a message and an
  * exit code. Results go to standard output, everything else to standard error.
  */
-import { exitCode } from "../trainer/contract/exitCodes.ts";
+import { exitCode, exitCodeLines } from "../trainer/contract/exitCodes.ts";
 import { messageOf, StageFailure } from "../trainer/failure.ts";
 import { helpText, readArguments, UsageError } from "./arguments.ts";
 import { type Command, createSession, Interrupted, type Session } from "./command.ts";
@@ -28,9 +28,6 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ["gc", gcCommand],
 ]);
 
-const crash = 1;
-const wrongUsage = 2;
-
 function overview(): string {
   const rows = [...commands].map(([name, { usage }]) => [`  ${name}`, usage.summary]);
   return [
@@ -39,17 +36,7 @@ function overview(): string {
     ...table(rows),
     "",
     "`luthier COMMAND --help` says more, `luthier --version` which one this is. Exit codes:",
-    ...table([
-      ["  0", "done"],
-      ["  1", "an error of luthier's own"],
-      ["  2", "the command line is wrong"],
-      ["  10", "stopped on request; the same command goes on from the last checkpoint"],
-      ["  20", "the manifest, the settings or the data are wrong; the message says where"],
-      ["  21", "the training diverged, or an export differs from what was trained"],
-      ["  22", "out of memory, although planned"],
-      ["  23", "an input is corrupt or missing"],
-      ["  24", "a store cannot be reached"],
-    ]),
+    ...table(exitCodeLines.map(({ code, meaning }) => [`  ${code}`, meaning])),
     "",
   ].join("\n");
 }
@@ -62,7 +49,7 @@ async function main([name, ...argv]: readonly string[], session: Session): Promi
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
     const command = commands.get(argv[0] ?? "");
     session.write(command === undefined ? overview() : helpText(command.usage));
-    return name === undefined ? wrongUsage : exitCode.done;
+    return name === undefined ? exitCode.usage : exitCode.done;
   }
   const command = commands.get(name);
   if (command === undefined) {
@@ -81,12 +68,12 @@ const deniedHint =
 
 /** What went wrong, in words, and the exit code that says so to a program. */
 function explain(error: unknown, signal: AbortSignal): { text: string; code: number } {
-  if (error instanceof UsageError) return { text: error.message, code: wrongUsage };
+  if (error instanceof UsageError) return { text: error.message, code: exitCode.usage };
   if (error instanceof ManifestError) return { text: error.message, code: exitCode.invalid };
   if (error instanceof StageFailure) return { text: `${error.reason}: ${error.message}`, code: error.code };
   if (signal.reason instanceof Interrupted) return { text: "stopped", code: exitCode.stopped };
-  if (isDenied(error)) return { text: `${messageOf(error)}\n${deniedHint}`, code: crash };
-  return { text: messageOf(error), code: crash };
+  if (isDenied(error)) return { text: `${messageOf(error)}\n${deniedHint}`, code: exitCode.crashed };
+  return { text: messageOf(error), code: exitCode.crashed };
 }
 
 const argv = process.argv.slice(2);
@@ -97,6 +84,7 @@ try {
   const { text, code } = explain(error, session.signal);
   session.screen.clear();
   session.screen.print(`luthier: ${text}`);
-  if (code === crash && process.env.LUTHIER_DEBUG && error instanceof Error) session.screen.print(error.stack);
+  if (code === exitCode.crashed && process.env.LUTHIER_DEBUG && error instanceof Error)
+    session.screen.print(error.stack);
   process.exitCode = code;
 }

@@ -140,14 +140,19 @@ test("Ctrl-C stops with exit code 10, and the same command ends with the bytes o
   assert.equal(digests.size, 1);
 });
 
-test("a plan says what it takes and what is learnt, and that it does not fit with exit code 20", async (t) => {
+test("a plan says what it takes and what is learnt; what does not fit into the limits is neither planned nor run", async (t) => {
   const directory = await workplace(t, 10);
   const fits = await luthier(directory, ["plan", "job.yaml", ...withClaims]);
   assert.equal(fits.status, 0, fits.stderr);
   assert.match(fits.stdout, /^steps +10,/m);
   assert.match(fits.stdout, /^ +together +\d/m);
   assert.match(fits.stdout, /⟦yes<\|im_end\|>⟧/);
-  const small = await luthier(directory, ["plan", "job.yaml", ...withClaims, "--memory", "1Mi"]);
-  assert.equal(small.status, 20);
-  assert.match(small.stdout, /does not fit/);
+  const small = manifest(10).replace("gpusPerNode: 0", "gpusPerNode: 0, resources: {limits: {memory: 1Mi}}");
+  writeFileSync(path.join(directory, "job.yaml"), small);
+  const refused = await luthier(directory, ["plan", "job.yaml", ...withClaims]);
+  assert.equal(refused.status, 20);
+  assert.match(refused.stdout, /does not fit/);
+  const run = await luthier(directory, ["run", "job.yaml", ...withClaims]);
+  assert.equal(run.status, 20);
+  assert.match(run.stderr, /DoesNotFit: the training needs \d+ MiB, 1 MiB are available/);
 });

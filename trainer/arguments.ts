@@ -1,7 +1,8 @@
 /** The arguments of the trainer's process. Pure. */
 import { parseArgs } from "node:util";
+import { exitCode } from "./contract/exitCodes.ts";
 import type { RunFile } from "./contract/runFile.ts";
-import { invalid, messageOf } from "./failure.ts";
+import { messageOf, StageFailure } from "./failure.ts";
 
 export const help = `Usage: trainer/main.ts (prepare | train | export) --run-file FILE [OPTION…]
 
@@ -42,7 +43,7 @@ export function readArguments(argv: readonly string[]): Arguments | undefined {
   };
 }
 
-const wrong = (message: string) => invalid("InvalidArguments", message);
+const wrong = (message: string) => new StageFailure(exitCode.usage, "InvalidArguments", message);
 
 function parse(argv: readonly string[]) {
   try {

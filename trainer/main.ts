@@ -79,7 +79,7 @@ async function main(): Promise<number> {
     args = readArguments(process.argv.slice(2));
   } catch (error) {
     log(messageOf(error));
-    return exitCode.invalid;
+    return exitCode.usage;
   }
   if (!args) {
     process.stdout.write(help);

@@ -3,9 +3,9 @@
  * counted, not guessed) and trains nothing.
  */
 import { mkdtempSync, rmSync } from "node:fs";
-import { availableParallelism, tmpdir, totalmem } from "node:os";
+import { tmpdir } from "node:os";
 import path from "node:path";
-import { quantityBytes, quantityNumber } from "../../operator/api/quantity.ts";
+import { quantityBytes } from "../../operator/api/quantity.ts";
 import { effectiveSettings } from "../../trainer/contract/effective.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
 import { prepareFile } from "../../trainer/contract/stageFiles.ts";
@@ -25,6 +25,7 @@ import {
   readClaims,
   trainingSpecOf,
 } from "../fineTuneJob.ts";
+import { limitsOf } from "../limits.ts";
 import { ensureNative } from "../nativeBuild.ts";
 import { readSamples, type Sample, sampleLines } from "../sample.ts";
 import { planLines } from "../ui/planView.ts";
@@ -58,9 +59,10 @@ export const planCommand: Command = { usage, run, onInterrupt: "stopping" };
 async function run(args: Arguments, session: Session): Promise<number> {
   const format = choiceOf(args, "output", outputFormats, "text");
   const job = loadFineTuneJob(args.positionals[0] ?? "");
+  const limits = limitsOf(job);
   const machine = {
-    availableBytes: availableBytes(job, optionOf(args, "memory")),
-    threads: integerOf(args, "threads", 1, 1024, 0) || threadsOf(job),
+    availableBytes: memoryOf(optionOf(args, "memory")) ?? limits.memoryBytes,
+    threads: integerOf(args, "threads", 1, 1024, 0) || limits.threads,
   };
   const kept = optionOf(args, "output-dir");
   const directory = kept ?? mkdtempSync(path.join(tmpdir(), "luthier-plan-"));
@@ -117,22 +119,11 @@ function planOrRefuse(input: PlanInput): Plan {
   }
 }
 
-function availableBytes(job: FineTuneJobManifest, given: string | undefined): number {
-  if (given === undefined) {
-    return quantityBytes(job.spec.placement.resources?.limits?.memory) ?? machineBytes();
-  }
+/** Bytes of `--memory`. */
+function memoryOf(given: string | undefined): number | undefined {
   const bytes = quantityBytes(given);
-  if (bytes === undefined) throw new UsageError(`--memory is a size such as 8Gi, not ${JSON.stringify(given)}`);
+  if (given !== undefined && bytes === undefined) {
+    throw new UsageError(`--memory is a size such as 8Gi, not ${JSON.stringify(given)}`);
+  }
   return bytes;
-}
-
-function threadsOf(job: FineTuneJobManifest): number {
-  const cores = quantityNumber(job.spec.placement.resources?.limits?.cpu);
-  return cores === undefined ? availableParallelism() : Math.max(1, Math.ceil(cores));
-}
-
-/** The machine's memory, or what its control group allows of it. */
-function machineBytes(): number {
-  const constrained = process.constrainedMemory();
-  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
 }

@@ -14,6 +14,7 @@ import {
   readClaims,
   trainingSpecOf,
 } from "../fineTuneJob.ts";
+import { type Limits, limitsHere } from "../limits.ts";
 import { ensureNative } from "../nativeBuild.ts";
 import { type PipelineResult, type PipelineWatcher, runPipeline } from "../pipeline.ts";
 import { formatBytes, formatDuration } from "../ui/format.ts";
@@ -30,6 +31,8 @@ const usage = {
     "The manifest is the one that `kubectl apply` takes. Its claims are directories here:",
     "  luthier run job.yaml --claim models=./models --claim data=./data --output-dir ./out",
     "For s3:// and hf:// the credentials are the environment's: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, …, HF_TOKEN.",
+    "The memory to fit into and the cores are the manifest's spec.placement.resources.limits, as `luthier plan` has them;",
+    "this machine's where it has less or none are set.",
     "Ctrl-C stops at the next step with a checkpoint; the same command goes on from it.",
   ],
   options: {
@@ -57,7 +60,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
   return 0;
 }
 
-/** Also what the demo does on a machine without root. */
+/** Also what the demo does on a machine without root. `threads`: 0 for the manifest's or the machine's. */
 export async function runJob(
   job: FineTuneJobManifest,
   places: LocalPlaces,
@@ -65,14 +68,15 @@ export async function runJob(
   session: Session,
 ): Promise<PipelineResult> {
   const local = { spec: trainingSpecOf(job), artifactRoot: places.artifactRoot };
-  const watcher = watcherOf(job.metadata.name, places, threads, session);
+  const limits = limitsHere(job);
+  const watcher = watcherOf(job.metadata.name, places, { ...limits, threads: threads || limits.threads }, session);
   return await runPipeline(local, job.spec.adapter?.exports ?? [], watcher);
 }
 
 function watcherOf(
   name: string,
   { claims, locations }: LocalPlaces,
-  threads: number,
+  { memoryBytes, threads }: Limits,
   session: Session,
 ): PipelineWatcher {
   const { screen, signal } = session;
@@ -86,6 +90,7 @@ function watcherOf(
       return {
         stores,
         threads,
+        memoryLimit: memoryBytes,
         signal,
         log: (line) => screen.print(`  ${line}`),
         onProgress(progress) {

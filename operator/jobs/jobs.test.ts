@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { parse } from "yaml";
+import { finalExitCodes } from "../../trainer/contract/exitCodes.ts";
 import { prepareKey } from "../../trainer/contract/hashes.ts";
 import { runFile } from "../../trainer/contract/runFile.ts";
 import { exportJob } from "../adapter/exports.ts";
@@ -88,7 +89,7 @@ describe("a rendered Job", () => {
       ["Ignore", "Ignore", "FailJob"],
     );
     assert.deepEqual(rules[1]?.onExitCodes?.values, [10, 11]);
-    assert.deepEqual(rules[2]?.onExitCodes?.values, [12, 20, 21, 22, 23, 137]);
+    assert.deepEqual(rules[2]?.onExitCodes?.values, [2, 12, 20, 21, 22, 23, 137]);
   });
 
   test("goes where the training goes unless helpers say otherwise", () => {
@@ -213,7 +214,7 @@ describe("a failed Job", () => {
     return state.kind === "Failed" ? state.failure : assert.fail();
   };
 
-  for (const code of [12, 20, 21, 22, 23]) {
+  for (const code of finalExitCodes) {
     test(`by exit code ${code} is not tried again, whether its pod is still there or gone`, () => {
       for (const pods of [[{ exitCode: code }], []]) {
         const { exitCode, retryable } = failure(policy(code), ...pods);

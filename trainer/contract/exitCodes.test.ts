@@ -1,14 +1,24 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { exitCode } from "./exitCodes.ts";
+import { exitCode, exitCodeLines, finalExitCodes } from "./exitCodes.ts";
 
-test("every exit code has its line in the user guide", () => {
-  const page = readFileSync(new URL("../../docs/user-guide/stores.md", import.meta.url), "utf8");
-  const lines = [...page.matchAll(/^\| +(\d+) \| /gm)].map((match) => Number(match[1]));
-  // 1 is a crash; 2 and 130 are the command line's.
+test("every exit code has its line, in order", () => {
   assert.deepEqual(
-    lines,
-    [...Object.values(exitCode), 1, 2, 130].sort((a, b) => a - b),
+    exitCodeLines.map(({ code }) => code),
+    Object.values(exitCode),
   );
+});
+
+test("the user guide's table is these lines", () => {
+  const page = readFileSync(new URL("../../docs/user-guide/stores.md", import.meta.url), "utf8");
+  const rows = [...page.matchAll(/^\| +(\d+) \| (.*?) +\| (.*?) +\|$/gm)].map(([, ...cells]) => cells);
+  assert.deepEqual(
+    rows,
+    exitCodeLines.map(({ code, meaning, again }) => [String(code), meaning, again]),
+  );
+});
+
+test("what cannot end otherwise is not tried again", () => {
+  assert.deepEqual(finalExitCodes, [2, 12, 20, 21, 22, 23]);
 });

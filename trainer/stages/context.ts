@@ -14,6 +14,8 @@ export interface StageContext {
   signal: AbortSignal;
   /** Worker threads of the executor; 0: as many as the cores granted. */
   threads: number;
+  /** Bytes that a training may plan with, where that is less than this process may use. */
+  memoryLimit?: number;
 }
 
 /** Throws the failure of a stop on request once the signal is given. */

@@ -2,7 +2,7 @@
  * What a stage came to: the exit code and the envelope, from its result or from what it threw. A failure that is not one
  * of ours is a crash: exit code 1, its text in the message.
  */
-import { exitCode } from "../contract/exitCodes.ts";
+import { type ExitCode, exitCode } from "../contract/exitCodes.ts";
 import { type Envelope, envelopeLimitBytes } from "../contract/report.ts";
 import type { RunFile } from "../contract/runFile.ts";
 import { messageOf, StageFailure } from "../failure.ts";
@@ -12,12 +12,9 @@ import { runPrepare } from "./prepare.ts";
 import { runTrain } from "./train.ts";
 
 export interface Outcome {
-  /** An `ExitCode`, or 1 for a crash. */
-  code: number;
+  code: ExitCode;
   envelope: Envelope;
 }
-
-const crashCode = 1;
 
 /** Does the stage of a run file. Never throws. */
 export async function runStage(file: RunFile, context: StageContext): Promise<Outcome> {
@@ -62,7 +59,7 @@ async function succeed(file: RunFile, context: StageContext): Promise<Envelope> 
 
 /** The outcome of a stage that threw `error`. */
 export function failureOutcome(stage: RunFile["stage"], error: unknown): Outcome {
-  const code = error instanceof StageFailure ? error.code : crashCode;
+  const code = error instanceof StageFailure ? error.code : exitCode.crashed;
   const reason = error instanceof StageFailure ? error.reason : "Crashed";
   const outcome = code === exitCode.stopped ? "Stopped" : "Failed";
   return { code, envelope: bounded({ v: 1, stage, outcome, reason, message: messageOf(error) }) };

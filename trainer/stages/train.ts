@@ -69,7 +69,7 @@ async function train(file: TrainFile, context: StageContext, run: string, epoch:
   try {
     const inputs = await readInputs(file, context, progress);
     const threads = context.threads || addon().info().cores;
-    const plan = await planHere(settings, inputs, { log: context.log, threads });
+    const plan = await planHere(settings, inputs, { ...context, threads });
     const engine = new Engine(compile(plan.spec), { threads });
     try {
       await engine.bind(inputs.tensors);

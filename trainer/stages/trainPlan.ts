@@ -1,18 +1,19 @@
 /** The plan of a run on this machine: what it compiles, or why it cannot run here. */
 import { totalmem } from "node:os";
 import type { EffectiveSettings } from "../contract/effective.ts";
-import { exitCode } from "../contract/exitCodes.ts";
-import { invalid, StageFailure } from "../failure.ts";
+import { invalid, type StageFailure } from "../failure.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
 import { type Plan, PlanError, type PlanInput, plan } from "../plan.ts";
+import type { StageContext } from "./context.ts";
 import type { TrainInputs } from "./trainInputs.ts";
 
 /** Plans against the memory that this process may use. Throws a failure that says what would fit. */
 export async function planHere(
   settings: EffectiveSettings,
   inputs: TrainInputs,
-  { log, threads }: { log: (line: string) => void; threads: number },
+  { log, threads, memoryLimit = Number.POSITIVE_INFINITY }: Pick<StageContext, "log" | "threads" | "memoryLimit">,
 ): Promise<Plan> {
+  const availableBytes = Math.min(memoryLimit, memoryOfProcess());
   const { storage, train, validation, questions } = inputs;
   const planned = planOrFail({
     settings,
@@ -25,7 +26,7 @@ export async function planHere(
       validationExamples: validation?.exampleCount ?? 0,
       testExamples: questions?.length ?? 0,
     },
-    availableBytes: availableMemory(),
+    availableBytes,
     threads,
   });
   if (train.rowTokens !== planned.spec.rowTokens) {
@@ -40,8 +41,8 @@ export async function planHere(
       `the pinned base's linear layers are stored in ${storageText(storage)}, the run file says ${storageText(planned.spec.storage)}`,
     );
   }
-  log(summary(planned));
-  if (!planned.fits) throw doesNotFit(planned);
+  log(summary(planned, availableBytes));
+  if (!planned.fits) throw doesNotFit(planned, availableBytes);
   return planned;
 }
 
@@ -54,19 +55,19 @@ function planOrFail(input: PlanInput): Plan {
   }
 }
 
-function summary({ steps, trainableParameters, totalParameters, microRows, predictedPeakBytes }: Plan): string {
+function summary(planned: Plan, availableBytes: number): string {
+  const { steps, trainableParameters, totalParameters, microRows, predictedPeakBytes } = planned;
   return (
     `plan: ${steps} steps, ${trainableParameters} of ${totalParameters} parameters trained, ` +
-    `${microRows} rows a micro-batch, ${mebibytes(predictedPeakBytes)} of ${mebibytes(availableMemory())}`
+    `${microRows} rows a micro-batch, ${mebibytes(predictedPeakBytes)} of ${mebibytes(availableBytes)}`
   );
 }
 
-function doesNotFit({ predictedPeakBytes, nearestFit }: Plan): StageFailure {
+function doesNotFit({ predictedPeakBytes, nearestFit }: Plan, availableBytes: number): StageFailure {
   const way = nearestFit ? `; ${nearestFit.change} would fit` : "";
-  return new StageFailure(
-    exitCode.outOfDeviceMemory,
+  return invalid(
     "DoesNotFit",
-    `the training needs ${mebibytes(predictedPeakBytes)}, ${mebibytes(availableMemory())} are available${way}`,
+    `the training needs ${mebibytes(predictedPeakBytes)}, ${mebibytes(availableBytes)} are available${way}`,
   );
 }
 
@@ -74,7 +75,7 @@ const storageText = ({ linear, doubleQuantization }: CompileSpec["storage"]) =>
   doubleQuantization ? `${linear}, quantised twice` : linear;
 
 /** Memory that this process may use, in bytes: the machine's, or less where a cgroup says so. */
-function availableMemory(): number {
+function memoryOfProcess(): number {
   const limit = process.constrainedMemory();
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 }
