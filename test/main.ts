@@ -1,7 +1,7 @@
 /**
- * `npm test`: makes the machine ready, then runs every test of the repository under node:test, with one summary at the
- * end. `-- --no-cluster` leaves out what needs root. Names of test files run those alone. Interrupted, it ends the
- * clusters that tests have started.
+ * `npm test`: makes the machine ready for the tests that are chosen, by default all of the repository, and runs them under
+ * node:test, with one summary at the end. `-- --no-cluster` leaves out what needs root; `-- --only GLOB` runs some files
+ * alone. Interrupted, it ends the clusters that tests have started.
  */
 import { globSync } from "node:fs";
 import path from "node:path";
@@ -78,15 +78,15 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(helpText(usage));
     return 0;
   }
-  const withCluster = !args.switches.has("no-cluster");
-  if (withCluster && process.getuid?.() !== 0) {
+  const selected = selectTests(args.values.get("only") ?? [], !args.switches.has("no-cluster"));
+  const readiness = selected.cluster.length > 0 ? "cluster" : "native";
+  if (selected.unit.length + selected.cluster.length === 0) throw new UsageError("no test file matches");
+  if (readiness === "cluster" && process.getuid?.() !== 0) {
     throw new UsageError(
       "the end-to-end tests start a real cluster and need root: run as root, or leave them out with `npm test -- --no-cluster`",
     );
   }
-  await runStages(screen, await machineStages(withCluster ? "cluster" : "native", screen, signal), { signal });
-  const selected = selectTests(args.values.get("only") ?? [], withCluster);
-  if (selected.unit.length + selected.cluster.length === 0) throw new UsageError("no test file matches");
+  await runStages(screen, await machineStages(readiness, screen, signal), { signal });
   return (await runTests(selected, signal)) ? 0 : 1;
 }
 
