@@ -1,63 +1,67 @@
 /** Images, chart and release by Dagger: `npm run dagger -- COMMAND`. Thin over images/Containerfile and charts/luthier. */
-import { parseArgs } from "node:util";
 import { connection } from "@dagger.io/dagger";
+import { type Arguments, optionOf, UsageError } from "../cli/arguments.ts";
+import { helpOption, runScript } from "../cli/script.ts";
 import { exportChart, pushChart } from "./chart.ts";
 import { findEngine, noEngine } from "./engine.ts";
 import { publishImages } from "./images.ts";
 
-const help = `Usage: npm run dagger -- COMMAND [OPTIONS]
+const usage = {
+  command: "npm run dagger --",
+  positionals: ["images|chart|release"],
+  summary: "Builds what a release is made of, by a Dagger engine; without one it ends with 3.",
+  details: [
+    "  images   builds both images and publishes them below --push",
+    "  chart    packages the chart into --output",
+    "  release  images, and the chart that names them by digest, both to --push",
+  ],
+  options: {
+    version: { value: "VERSION", help: "of images and chart; always needed" },
+    push: { value: "PREFIX", help: "images, release: registry and path" },
+    output: { value: "DIR", help: "chart: where the package goes" },
+    debian: {
+      value: "IMAGE",
+      help: "what the images stand on: the release that compiled the addon (default debian:bookworm-slim)",
+    },
+    help: helpOption,
+  },
+} as const;
 
-  images  --push PREFIX --version VERSION     build both images and publish them below PREFIX
-  chart   --output DIRECTORY --version VERSION   package the chart
-  release --push PREFIX --version VERSION     images, and the chart that names them by digest
+const engineMissing = 3;
 
-  --debian IMAGE   what the images stand on: the release that compiled the addon (default debian:bookworm-slim)
-`;
-
-/** Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no engine. */
-async function main(): Promise<number> {
-  const work = workOf(process.argv.slice(2));
-  if (work === undefined) {
-    process.stderr.write(help);
-    return 2;
-  }
+await runScript(usage, async (args) => {
+  const work = workOf(args);
   if (!findEngine()) {
     process.stderr.write(`${noEngine}\n`);
-    return 3;
+    return engineMissing;
   }
   await connection(async () => console.log(await work()), { LogOutput: process.stderr });
-  return 0;
-}
+  return undefined;
+});
 
-/** What the command line asks for; undefined when it asks for nothing that there is. */
-function workOf(argv: readonly string[]): (() => Promise<string>) | undefined {
-  const { values, positionals } = parseArgs({
-    args: [...argv],
-    allowPositionals: true,
-    options: {
-      push: { type: "string" },
-      output: { type: "string" },
-      version: { type: "string" },
-      debian: { type: "string", default: "debian:bookworm-slim" },
-    },
-  });
-  const { push, output, version, debian } = values;
-  if (version === undefined) return undefined;
-  switch (positionals.join(" ")) {
-    case "images":
-      return push ? async () => Object.values(await publishImages(push, version, debian)).join("\n") : undefined;
-    case "chart":
-      return output ? () => exportChart(output, version) : undefined;
-    case "release":
-      return push ? async () => pushChart(push, version, await publishImages(push, version, debian)) : undefined;
+function workOf(args: Arguments): () => Promise<string> {
+  const needed = (name: keyof typeof usage.options) => {
+    const given = optionOf(args, name);
+    if (given === undefined) throw new UsageError(`--${name} is missing: ${usage.options[name].help}`);
+    return given;
+  };
+  const version = needed("version");
+  const debian = optionOf(args, "debian") ?? "debian:bookworm-slim";
+  const [what = ""] = args.positionals;
+  switch (what) {
+    case "images": {
+      const push = needed("push");
+      return async () => Object.values(await publishImages(push, version, debian)).join("\n");
+    }
+    case "chart": {
+      const output = needed("output");
+      return () => exportChart(output, version);
+    }
+    case "release": {
+      const push = needed("push");
+      return async () => pushChart(push, version, await publishImages(push, version, debian));
+    }
     default:
-      return undefined;
+      throw new UsageError(`${JSON.stringify(what)} is none of images, chart, release`);
   }
-}
-
-try {
-  process.exitCode = await main();
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
 }

@@ -16,7 +16,7 @@ export interface Option {
 
 export interface Usage {
   readonly command: string;
-  /** In order; `?` at the end marks an optional one, `…` the last one, of which there may be several. */
+  /** In order; `?` at the end marks an optional one, `…` (before it) the last one, of which there may be several. */
   readonly positionals: readonly string[];
   readonly summary: string;
   readonly details?: readonly string[];
@@ -91,7 +91,7 @@ function checkPositionals(usage: Usage, given: readonly string[]): void {
   if (missing !== undefined) throw new UsageError(`${missing.replace(/…$/, "")} is missing`);
   const empty = given.indexOf("");
   if (empty >= 0) throw new UsageError(`argument ${empty + 1} is empty`);
-  const extra = usage.positionals.at(-1)?.endsWith("…") ? undefined : given[usage.positionals.length];
+  const extra = usage.positionals.at(-1)?.includes("…") ? undefined : given[usage.positionals.length];
   if (extra !== undefined) throw new UsageError(`${JSON.stringify(extra)} is one argument too many`);
 }
 

@@ -1,46 +1,25 @@
 /** `npm run demo:down`: ends the demo's cluster and removes all that it put on the machine. */
 import { existsSync, rmSync } from "node:fs";
 import path from "node:path";
-import { parseArgs } from "node:util";
+import { helpOption, runScript } from "../cli/script.ts";
 import { createScreen } from "../cli/ui/screen.ts";
 import { runStages } from "../cli/ui/stages.ts";
 import { runningClusters, stopCluster } from "../test/cluster/cluster.ts";
 import { cacheRoot } from "../tools/setup/cache.ts";
 import { goCaches } from "../tools/setup/go.ts";
-import { messageOf } from "../trainer/failure.ts";
 import { buildDirectory } from "../trainer/native/paths.ts";
 import { demo, repository } from "./places.ts";
 
-const help = `npm run demo:down
-
-Ends the demo's cluster: no process, mount, network interface, sysctl or firewall rule of it is left. Its volumes are
-removed, and with them the adapter that it trained (${path.relative(repository, demo.clusterStore)}). Installed packages and caches stay; it
-says where they are.
-`;
-
-async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { help: { type: "boolean", short: "h" } } });
-  if (values.help) {
-    process.stdout.write(help);
-    return;
-  }
-  if (process.getuid?.() !== 0) throw new Error("the demo's cluster belongs to root: run this as root");
-  const hadStore = existsSync(demo.clusterStore);
-  await runStages(createScreen(), [
-    {
-      title: "end the demo's cluster",
-      async run(report) {
-        report({ message: "processes, network, mounts, control groups, volumes" });
-        await stopCluster(demo.clusterName);
-        rmSync(demo.clusterState, { recursive: true, force: true });
-        return undefined;
-      },
-    },
-  ]);
-  process.stdout.write(
-    `${[...goneLines(hadStore), ...otherClusterLines(runningClusters()), ...stayLines()].join("\n")}\n`,
-  );
-}
+const usage = {
+  command: "npm run demo:down --",
+  positionals: [],
+  summary: "Ends the demo's cluster: no process, mount, network interface, sysctl or firewall rule of it is left.",
+  details: [
+    `Its volumes are removed, and with them the adapter that it trained (${path.relative(repository, demo.clusterStore)}).`,
+    "Installed packages and caches stay; it says where they are.",
+  ],
+  options: { help: helpOption },
+} as const;
 
 function goneLines(hadStore: boolean): string[] {
   const store = `, and with it the adapter in ${path.relative(repository, demo.clusterStore)}`;
@@ -67,9 +46,22 @@ function stayLines(): string[] {
 const removal = (place: string, modules: string) =>
   `${place === modules ? `chmod -R u+w ${place} && ` : ""}rm -r ${place}`;
 
-try {
-  await main();
-} catch (error) {
-  process.stderr.write(`demo:down: ${messageOf(error)}\n`);
-  process.exitCode = 1;
-}
+await runScript(usage, async () => {
+  if (process.getuid?.() !== 0) throw new Error("the demo's cluster belongs to root: run this as root");
+  const hadStore = existsSync(demo.clusterStore);
+  await runStages(createScreen(), [
+    {
+      title: "end the demo's cluster",
+      async run(report) {
+        report({ message: "processes, network, mounts, control groups, volumes" });
+        await stopCluster(demo.clusterName);
+        rmSync(demo.clusterState, { recursive: true, force: true });
+        return undefined;
+      },
+    },
+  ]);
+  process.stdout.write(
+    `${[...goneLines(hadStore), ...otherClusterLines(runningClusters()), ...stayLines()].join("\n")}\n`,
+  );
+  return undefined;
+});

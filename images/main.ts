@@ -1,25 +1,30 @@
 // The images from the command line: node tools/node24.mjs images/main.ts [--base IMAGE] [--push REGISTRY/PREFIX]
 
-import { parseArgs } from "node:util";
+import { optionOf } from "../cli/arguments.ts";
+import { helpOption, runScript } from "../cli/script.ts";
 import { formatProgress } from "../tools/setup/progress.ts";
 import { buildImages } from "./build.ts";
 import { pushImage } from "./push.ts";
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { base: { type: "string" }, push: { type: "string" } } });
+const usage = {
+  command: "node tools/node24.mjs images/main.ts",
+  positionals: [],
+  summary: "Builds the images of operator and trainer (root); prints each name and its archive.",
+  options: {
+    base: { value: "IMAGE", help: "what they stand on (default: made here, of the packages of this machine's apt)" },
+    push: { value: "REGISTRY/PREFIX", help: "push them there too, and print the names that they have there" },
+    help: helpOption,
+  },
+} as const;
+
+await runScript(usage, async (args) => {
+  const [base, push] = [optionOf(args, "base"), optionOf(args, "push")];
   const images = await buildImages({
     onProgress: (progress) => console.error(formatProgress(progress)),
-    ...(values.base === undefined ? {} : { base: values.base }),
+    ...(base === undefined ? {} : { base }),
   });
   for (const image of [images.operator, images.trainer]) {
-    if (values.push === undefined) console.log(`${image.name}  ${image.archive}`);
-    else console.log(await pushImage(image, values.push));
+    console.log(push === undefined ? `${image.name}  ${image.archive}` : await pushImage(image, push));
   }
-}
-
-try {
-  await main();
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
-}
+  return undefined;
+});

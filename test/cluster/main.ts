@@ -1,40 +1,43 @@
 // The test cluster from the command line: node tools/node24.mjs test/cluster/main.ts up|down|status [--name NAME]
 
-import { parseArgs } from "node:util";
+import { optionOf, UsageError } from "../../cli/arguments.ts";
+import { helpOption, runScript } from "../../cli/script.ts";
 import { formatProgress } from "../../tools/setup/progress.ts";
 import { findCluster, startCluster, stopCluster } from "./cluster.ts";
 
-const USAGE = "usage: main.ts up|down|status [--name NAME]";
+const usage = {
+  command: "node tools/node24.mjs test/cluster/main.ts",
+  positionals: ["up|down|status"],
+  summary: "Starts, ends or looks for a real Kubernetes on this machine, in namespaces of its own (root).",
+  details: [
+    "up prints its kubeconfig. It needs the packages that `node tools/node24.mjs tools/setup/main.ts cluster` installs.",
+  ],
+  options: {
+    name: { value: "NAME", help: "which one: clusters of different names run side by side (default test)" },
+    help: helpOption,
+  },
+} as const;
 
-async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    options: { name: { type: "string", default: "test" } },
-    allowPositionals: true,
-  });
-  const { name } = values;
-  switch (positionals.join(" ")) {
+await runScript(usage, async (args) => {
+  const name = optionOf(args, "name") ?? "test";
+  const [what = ""] = args.positionals;
+  switch (what) {
     case "up": {
       const cluster = await startCluster({ name, onProgress: (progress) => console.error(formatProgress(progress)) });
       console.log(cluster.kubeconfig);
-      return;
+      return undefined;
     }
     case "down":
-      return stopCluster(name);
+      await stopCluster(name);
+      return undefined;
     case "status": {
       const cluster = await findCluster(name);
       console.log(
         cluster === undefined ? `${name}: not running` : `${name}: running, kubeconfig ${cluster.kubeconfig}`,
       );
-      return;
+      return undefined;
     }
     default:
-      throw new Error(USAGE);
+      throw new UsageError(`${JSON.stringify(what)} is none of up, down, status`);
   }
-}
-
-try {
-  await main();
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
-}
+});
