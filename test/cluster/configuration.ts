@@ -108,6 +108,9 @@ function kubelet(paths: Paths, network: Network) {
     clusterDNS: [DNS_SERVICE_ADDRESS],
     resolvConf: path.join(paths.configuration, "resolv.conf"),
     volumePluginDir: path.join(paths.state, "volume-plugins"),
+    // A program that is killed again and again, as tests do it, is not waited for longer each time.
+    featureGates: { KubeletCrashLoopBackOffMax: true },
+    crashLoopBackOff: { maxContainerRestartPeriod: "1s" },
     // Images come from files, not from a registry: one that is collected could not be fetched again.
     imageGCHighThresholdPercent: 100,
     evictionHard: {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, rmSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
+import { counted, isWrite } from "../cluster/auditLog.ts";
 import { type Bench, condition, manifest, type Team } from "./bench.ts";
 
 const evaluation = { test: { uri: "pvc://inputs/test.jsonl" }, metrics: ["ExactMatch"], maxNewTokens: 8 };
@@ -41,6 +42,8 @@ export function roadTests(bench: () => Bench): void {
         .flat()
         .map(({ metadata }) => metadata.resourceVersion);
     const before = await versions();
+    const from = new Date().toISOString();
+    await team.apply(manifest("parity", { evaluation, adapter: exports }));
     await bench().killOperator();
     await bench().cluster.kubectl([
       "--namespace",
@@ -52,6 +55,13 @@ export function roadTests(bench: () => Bench): void {
     ]);
     await new Promise((resolve) => setTimeout(resolve, 20_000));
     assert.deepEqual(await versions(), before);
+    // What was refused counts, too, and what is in no namespace.
+    const since = bench()
+      .askedByOperator()
+      .filter(({ at, resource }) => at > from && resource !== "leases");
+    assert.ok(since.length > 0, "it reads what there is");
+    const settled = [team.name, "refusals", "crowded", "world", "small", ""];
+    assert.equal(counted(since.filter((one) => isWrite(one) && settled.includes(one.namespace))), "");
   });
 
   test("an Adapter that a person deletes stays deleted; deleting its run brings it back without training", async () => {
