@@ -3,8 +3,8 @@
   T/input (F32 or BF16) · T/packed (U8) · T/absmax (F32) · T/values (F32, restored)
   T/nested_codes (U8) · T/nested_absmax (F32) · T/offset (F32 [1]) · T/nested_values (F32, restored with double quantisation)
 
-and `map/nf4` (16 codes), `map/nested` (256 codes). Also `data/rope.safetensors`: cosines and sines as transformers
-computes them, at positions where single precision shows.
+(the last four only where the mean of the scales is finite), and `map/nf4` (16 codes), `map/nested` (256 codes). Also
+`data/rope.safetensors`: cosines and sines as transformers computes them, at positions where single precision shows.
 """
 
 import bitsandbytes.functional as bnb
@@ -32,6 +32,18 @@ def midpoints(scale: float) -> torch.Tensor:
     return block * scale
 
 
+def below_infinity(dtype: torch.dtype) -> torch.Tensor:
+    """Blocks whose largest value is the type's largest, among values of its size, among tiny ones, and beside zeros."""
+    largest = torch.finfo(dtype).max
+    ordinary = normal(64, seed=10)
+    spread = ordinary / ordinary.abs().max() * largest
+    alternating = torch.tensor([largest, -largest]).repeat(32)
+    ramp = torch.linspace(-1, 1, 64) * largest
+    alone = torch.full((64,), 1e-30)
+    alone[17] = -largest
+    return torch.stack([spread, alternating, ramp, alone]).to(dtype)
+
+
 def inputs() -> dict:
     tiny = torch.finfo(torch.float32).tiny
     smallest = torch.tensor(1e-45)  # the smallest denormal
@@ -49,31 +61,42 @@ def inputs() -> dict:
         "midpoints": torch.stack([midpoints(s) for s in (1.0, 3.0, 0.1, 1e-20, 7e18, 2.0**-120)]),
         "extremes": normal(40, 64, seed=4) * spread / 4,  # absmax from 1e-38 to 1e37
         "denormal": torch.stack([normal(64, seed=5) * tiny / 8, torch.full((64,), smallest), normal(64, seed=6) * tiny]),
+        # Four such blocks: the sum of their scales overflows, so that there is no double quantisation of them.
+        "below-infinity": below_infinity(torch.float32),
+        "below-infinity-bf16": below_infinity(torch.bfloat16),
+        "one-below-infinity": torch.cat([below_infinity(torch.float32)[:1], normal(39, 64, seed=12)]),
         "odd": normal(7, 33, seed=8),  # 231 elements: a short last block, an odd number of nibbles
         "short": normal(1, 6, seed=9),
         "one": torch.tensor([[0.25]]),
     }
 
 
+def restored(value: torch.Tensor, packed: torch.Tensor, state) -> torch.Tensor:
+    state.dtype = torch.float32
+    # As one row: bitsandbytes' kernel is wrong where a row is no multiple of the block.
+    state.shape = torch.Size((1, value.numel()))
+    return bnb.dequantize_4bit(packed, state).reshape(value.shape).contiguous()
+
+
 def write() -> None:
     tensors = {"map/nf4": CODES, "map/nested": bnb.create_dynamic_map()}
     for name, value in inputs().items():
         packed, state = bnb.quantize_4bit(value, blocksize=64, quant_type="nf4")
-        packed2, nested = bnb.quantize_4bit(value, blocksize=64, quant_type="nf4", compress_statistics=True)
-        assert torch.equal(packed, packed2)
-        state.dtype = nested.dtype = torch.float32
-        # As one row: bitsandbytes' kernel is wrong where a row is no multiple of the block.
-        state.shape = nested.shape = torch.Size((1, value.numel()))
-        restored = lambda s: bnb.dequantize_4bit(packed, s).reshape(value.shape).contiguous()
         tensors |= {
             f"{name}/input": value,
             f"{name}/packed": packed.reshape(-1),
             f"{name}/absmax": state.absmax,
-            f"{name}/values": restored(state),
+            f"{name}/values": restored(value, packed, state),
+        }
+        if not state.absmax.mean().isfinite():
+            continue
+        packed2, nested = bnb.quantize_4bit(value, blocksize=64, quant_type="nf4", compress_statistics=True)
+        assert torch.equal(packed, packed2)
+        tensors |= {
             f"{name}/nested_codes": nested.absmax,
             f"{name}/nested_absmax": nested.state2.absmax,
             f"{name}/offset": nested.offset.reshape(1),
-            f"{name}/nested_values": restored(nested),
+            f"{name}/nested_values": restored(value, packed, nested),
         }
     save_file({k: v.clone().contiguous() for k, v in tensors.items()}, DATA / "nf4.safetensors")
     write_rope()

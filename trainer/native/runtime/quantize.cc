@@ -65,6 +65,7 @@ void quantizeScales(Nf4Matrix& matrix) {
   static const DynamicCodes codes;
   const auto count = static_cast<int64_t>(matrix.absmax.size());
   const float offset = torchMean(matrix.absmax.data(), count);
+  if (!std::isfinite(offset)) throw Error("its blocks are so large that the mean of their scales overflows: it cannot be quantised twice");
   for (int64_t first = 0; first < count; first += nf4NestedBlock) {
     const int64_t last = std::min(first + nf4NestedBlock, count);
     float scale = 0;
