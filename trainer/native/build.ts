@@ -58,7 +58,7 @@ function checkCompiler(): string {
 function inputFiles(): string[] {
   const native = globSync("{CMakeLists.txt,{addon,exec,runtime,generated,cpu}/**/*}", { cwd: nativeRoot });
   const ops = globSync("*/*.{h,cc}", { cwd: join(nativeRoot, "../ops") }).map((path) => join("../ops", path));
-  return [...native, ...ops].filter((path) => /\.(h|cc|txt)$/.test(path)).sort();
+  return [...native, ...ops].filter((path) => /\.(h|cc|txt|cmake)$/.test(path)).sort();
 }
 
 function digestOf(toolchain: string[]): string {

@@ -5,6 +5,8 @@
  */
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
+import { ops } from "../ops/index.ts";
+import { release } from "../ops/release/op.ts";
 import { opCase } from "../ops/testing.ts";
 import { buildNative } from "./build.ts";
 import { kernelCases } from "./cases/index.ts";
@@ -21,9 +23,10 @@ before(async () => {
 after(() => files.remove());
 
 suite("kernels", () => {
-  test("every op has a case", () => {
+  test("every op that computes has a case", () => {
+    const computing = ops.filter((op) => op !== release).map(({ name }) => name);
     const covered = new Set(cases.map(({ op }) => op.name));
-    assert.equal(covered.size, 25);
+    assert.deepEqual([...covered].sort(), computing.sort());
   });
 
   test("the reference in single precision agrees with double", () => {

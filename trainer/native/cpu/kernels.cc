@@ -33,7 +33,7 @@ namespace luthier::LUTHIER_ISA {
 extern const KernelTable kernels;
 
 #define LUTHIER_ENTRY(name, Struct) [](const Call& call, Workers& workers) { name(Struct(call), workers); },
-const KernelTable kernels = {{LUTHIER_OPS(LUTHIER_ENTRY) nullptr}, registerPeak};
+const KernelTable kernels = {{LUTHIER_OPS(LUTHIER_ENTRY) nullptr}, registerPeak, false};
 #undef LUTHIER_ENTRY
 
 }  // namespace luthier::LUTHIER_ISA

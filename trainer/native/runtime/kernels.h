@@ -14,6 +14,8 @@ struct KernelTable {
   // Runs tasks of multiply-adds between registers, in the arithmetic that products of this activation type use, and
   // returns the operations done; null where there is no such notion.
   double (*registerPeak)(DType activation, Workers& workers, int64_t tasks);
+  // Whether activations may be F64; else it is the type of sums alone.
+  bool computesF64;
 };
 
 const KernelTable& referenceKernels();    // single precision

@@ -5,7 +5,7 @@
 
 namespace luthier {
 
-inline constexpr float nf4Codes[16] = {
+constexpr float nf4Codes[16] = {
     -1.0f,
     -0.6961928009986877f,
     -0.5250730514526367f,

@@ -47,7 +47,7 @@ struct Program {
 struct ProgramLimits {
   int64_t arenaBytes, stateBytes, ioBytes;
   int32_t weightCount;
-  bool allowF64;  // the cpu backend computes in F32: F64 is for sums alone
+  bool allowF64;  // in activations; it is the type of sums everywhere
 };
 
 Program parseProgram(std::span<const uint8_t> bytes, const ProgramLimits& limits);

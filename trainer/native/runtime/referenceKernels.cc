@@ -33,6 +33,7 @@ namespace {
 template <class Real>
 KernelTable makeTable() {
   KernelTable table{};
+  table.computesF64 = true;
 #define LUTHIER_ENTRY(name, Struct)                           \
   table.of[static_cast<int32_t>(Opcode::name) - 1] =          \
       [](const Call& call, Workers&) { reference::name<Real>(Struct(call)); };

@@ -109,7 +109,7 @@ class Checker {
 
   void checkType(const Tensor& t, char type) {
     if (t.storage == Storage::nf4 && type != 'n') fail("NF4 is not accepted here");
-    if (t.dtype == DType::f64 && type != 'd' && type != '*' && !allowF64_) fail("F64, which the cpu backend does not compute in");
+    if (t.dtype == DType::f64 && type != 'd' && type != '*' && !allowF64_) fail("F64, which this backend does not compute in");
     const bool fits = type == '*'   ? true
                       : type == 'd' ? t.dtype == DType::f64
                       : type == 'i' ? t.dtype == DType::i32
