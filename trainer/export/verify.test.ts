@@ -17,7 +17,7 @@ const scaled = (tensors: AdapterTensors, scale: number): AdapterTensors =>
 
 test("an adapter that is lost, or added twice, is refused even where it does less than rounding may", async (t) => {
   const tiny = await TinyTraining.make(t, { training: { maxSteps: 4, batchTokens: 128, learningRate: "1e-2" } });
-  const { stores } = tiny.context();
+  const { stores, signal } = tiny.context();
   const { figures } = await runTrain(await tiny.trainFile(), tiny.context());
   const adapter = await readAdapter(stores, `file://${await tiny.runPath()}/adapter`, figures.adapterDigest);
   const base = await StoredModel.inDirectory(stores, `file://${tiny.directory}/base`);
@@ -32,8 +32,7 @@ test("an adapter that is lost, or added twice, is refused even where it does les
         [1, 2, 3],
         [70, 80],
       ],
-      1,
-      () => {},
+      { threads: 1, onPrompt: () => {}, signal },
     );
   const small = 0.2;
   const [without, expected, twice] = [await logits(0), await logits(small), await logits(2 * small)];

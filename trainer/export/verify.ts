@@ -20,15 +20,21 @@ export interface ModelToRun {
   adapter: AdapterTensors;
 }
 
+export interface VerifyOptions {
+  threads: number;
+  /** Called after each prompt. */
+  onPrompt: (done: number) => void;
+  signal: AbortSignal;
+}
+
 const slots = 8;
 const prefillTokens = 256;
 
-/** The logits after each prompt (1 or more tokens each), in F32 arithmetic. */
+/** The logits after each prompt (1 or more tokens each), in F32 arithmetic. Throws `Cancelled` once `signal` is given. */
 export async function logitsOf(
   model: ModelToRun,
   prompts: readonly (readonly number[])[],
-  threads: number,
-  onPrompt: (done: number) => void,
+  { threads, onPrompt, signal }: VerifyOptions,
 ): Promise<Float32Array[]> {
   const capacity = Math.max(...prompts.map((prompt) => prompt.length));
   const shape = { slots, capacity, prefillTokens: Math.min(prefillTokens, Math.max(slots, capacity)) };
@@ -40,7 +46,7 @@ export async function logitsOf(
     const forward = new CacheForward(engine, shape, ropeTable(model.model, capacity));
     const logits: Float32Array[] = [];
     for (const prompt of prompts) {
-      await prefill(forward, prompt);
+      await prefill(forward, prompt, signal);
       logits.push(forward.logits(0));
       onPrompt(logits.length);
     }
@@ -50,10 +56,11 @@ export async function logitsOf(
   }
 }
 
-async function prefill(forward: CacheForward, prompt: readonly number[]): Promise<void> {
+async function prefill(forward: CacheForward, prompt: readonly number[], signal: AbortSignal): Promise<void> {
   for (let start = 0; start < prompt.length; start += forward.maxTokens) {
     const part = prompt.slice(start, start + forward.maxTokens);
-    await forward.run(part.map((token, index) => ({ token, slot: 0, position: start + index })));
+    const tokens = part.map((token, index) => ({ token, slot: 0, position: start + index }));
+    await forward.run(tokens, signal);
   }
 }
 

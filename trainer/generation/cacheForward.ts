@@ -39,15 +39,15 @@ export class CacheForward {
 
   /**
    * Runs `tokens` (1..maxTokens) and returns the likeliest next token by slot: that after the slot's last token here.
-   * Slots without a token get −1.
+   * Slots without a token get −1. Throws `Cancelled` once `signal` is given: the cache then holds part of the tokens.
    */
-  async run(tokens: readonly CacheToken[]): Promise<Int32Array> {
+  async run(tokens: readonly CacheToken[], signal?: AbortSignal): Promise<Int32Array> {
     const bucket = this.#engine.compiled.generateTokenBuckets.find((size) => size >= tokens.length);
     if (bucket === undefined) throw new Error(`no program takes ${tokens.length} tokens`);
     const row = new Int32Array(this.shape.slots).fill(-1);
     for (const [index, { slot }] of tokens.entries()) row[slot] = index;
     this.#key = { stage: "generate", tokens: bucket };
-    await this.#engine.run(this.#key, { ...this.#inputs(tokens, bucket), row });
+    await this.#engine.run(this.#key, { ...this.#inputs(tokens, bucket), row }, signal);
     return this.#engine.next(this.#key).map((token, slot) => (row[slot] === -1 ? -1 : token));
   }
 

@@ -6,8 +6,7 @@ export interface GreedyOptions {
   endToken: number;
   /** Called after each answer. */
   onAnswer: (done: number) => void;
-  /** Called before each call of the model; may throw to stop. */
-  interrupt: () => void;
+  signal: AbortSignal;
 }
 
 interface Work {
@@ -18,7 +17,7 @@ interface Work {
   answer: number[];
 }
 
-/** The likeliest answer of each prompt (1..capacity−1 tokens), without its end token. */
+/** The likeliest answer of each prompt (1..capacity−1 tokens), without its end token. Throws `Cancelled` on the signal. */
 export async function greedyAnswers(
   forward: CacheForward,
   prompts: readonly (readonly number[])[],
@@ -31,8 +30,7 @@ export async function greedyAnswers(
   for (;;) {
     fill(slots, queue, prompts);
     if (slots.every((work) => work === undefined)) return answers;
-    options.interrupt();
-    const next = await forward.run(takeTokens(slots, forward.maxTokens));
+    const next = await forward.run(takeTokens(slots, forward.maxTokens), options.signal);
     for (const [slot, work] of slots.entries()) {
       if (!work || work.pending.length > 0) continue;
       if (!continues(work, next[slot]!, forward.shape.capacity, options)) {

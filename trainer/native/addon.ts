@@ -35,8 +35,13 @@ export interface Executor {
   bind(weight: number, source: WeightSource): void;
   /** Checks a program (docs/engine.md) and returns its handle. Throws with the reason if it is not well formed. */
   load(program: Uint8Array): number;
-  /** Executes a loaded program. Rejects when another one is running or a weight it needs is unbound. */
-  run(program: number): Promise<void>;
+  /**
+   * Executes a loaded program; false when `cancel()` ended it early. Rejects when another one is running or a weight it
+   * needs is unbound.
+   */
+  run(program: number): Promise<boolean>;
+  /** The program that is running starts no further instruction. Nothing where none is running. */
+  cancel(): void;
   /** Highest arena byte that the programs run so far have used. */
   arenaPeakBytes(): number;
   /** Bytes that kernels hold beside the regions: what was planned, or more where a program needed more. */

@@ -31,30 +31,36 @@ const tensor = (name: string, dtype: Tensor["dtype"], shape: number[], role: Ten
   shape,
 });
 
-/** y = weight[ids]: ids at 0 and y at 64 in io, the weight binding 0. */
-function embedProgram(): Uint8Array {
+/** weight[ids] to each of these offsets of io, one after the other: ids at 0, the weight binding 0. */
+function embedsProgram(offsets: readonly number[]): Uint8Array {
   const ids = tensor("ids", "I32", [tokens], "input");
   const weight = tensor("weight", "F32", [vocabulary, width], "frozen");
-  const y = tensor("y", "F32", [tokens, width], "input");
-  const node: Node = {
-    op: embed,
-    operands: { ids, weight },
-    outputs: { y },
-    attributes: {},
-    block: undefined,
-    backward: false,
-  };
+  const outputs = new Map(offsets.map((offset) => [offset, tensor("y", "F32", [tokens, width], "input")]));
+  const places = new Map([[ids, 0], ...[...outputs].map(([offset, y]) => [y, offset] as const)]);
+  const nodes = offsets.map(
+    (offset): Node => ({
+      op: embed,
+      operands: { ids, weight },
+      outputs: { y: outputs.get(offset) },
+      attributes: {},
+      block: undefined,
+      backward: false,
+    }),
+  );
   return emit({
-    nodes: [node],
+    nodes,
     released: [],
     locate: (t) =>
-      t === weight ? { region: "weights", bindings: [0, -1, -1] } : { region: "io", offset: t === ids ? 0 : 64 },
+      t === weight ? { region: "weights", bindings: [0, -1, -1] } : { region: "io", offset: places.get(t)! },
     arenaBytes: 0,
     stateBytes: 0,
-    ioBytes: 64 + 4 * tokens * width,
+    ioBytes: Math.max(...outputs.keys()) + 4 * tokens * width,
     weightCount: 1,
   });
 }
+
+/** One of them, at 64. */
+const embedProgram = (): Uint8Array => embedsProgram([64]);
 
 const options = (over: Partial<ExecutorOptions> = {}): ExecutorOptions => ({
   backend: "cpu",
@@ -307,6 +313,23 @@ suite("one at a time", () => {
     await assert.rejects(second, /a program is running/);
     await first;
     executor.close();
+  });
+
+  test("a program that is cancelled starts no further instruction, and runs whole the next time", async () => {
+    const executor = open({ ioBytes: 512 });
+    const program = executor.load(embedsProgram([...Array.from({ length: 300_000 }, () => 64), 192]));
+    idsOf(executor).set([4, 0, 2, 2]);
+    const last = new Float32Array(executor.io.buffer, 192, tokens * width);
+    executor.cancel(); // nothing runs, so nothing is cancelled
+    const running = executor.run(program);
+    executor.cancel();
+    assert.equal(await running, false);
+    assert.ok(last.every((value) => value === 0));
+    assert.equal(await executor.run(program), true);
+    assert.deepEqual([...last], outputOf(executor));
+    assert.ok(last.some((value) => value !== 0));
+    executor.close();
+    assert.throws(() => executor.cancel(), /the executor is closed/);
   });
 
   test("closing detaches the views and ends the executor", () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { invalid } from "../failure.ts";
 import { MissingFileError } from "../stores/store.ts";
+import { Cancelled } from "../training/engine.ts";
 import { classified } from "./classify.ts";
 import { failureOutcome } from "./outcome.ts";
 
@@ -13,6 +14,7 @@ const cases: [unknown, number, string][] = [
   [systemError("ENOSPC"), 24, "StoreFull"],
   [systemError("EIO"), 24, "StoreUnreachable"],
   [systemError("EACCES"), 24, "StoreUnreachable"],
+  [new Cancelled("program micro was cut short"), 10, "Stopped"],
   [new TypeError("a fault of ours"), 1, "Crashed"],
   ["not even an error", 1, "Crashed"],
 ];
@@ -21,7 +23,8 @@ for (const [error, code, reason] of cases) {
   test(`${error} ends with ${code} ${reason}`, async () => {
     const thrown = await classified(() => Promise.reject(error)).catch((caught: unknown) => caught);
     const outcome = failureOutcome("Train", thrown);
-    assert.deepEqual([outcome.code, outcome.envelope.reason, outcome.envelope.outcome], [code, reason, "Failed"]);
+    assert.deepEqual([outcome.code, outcome.envelope.reason], [code, reason]);
+    assert.equal(outcome.envelope.outcome, code === 10 ? "Stopped" : "Failed");
   });
 }
 

@@ -1,8 +1,9 @@
-/** Errors of stores and formats as the failures that the exit codes know; what is not known stays a crash. */
+/** Errors of stores, formats and the engine as the failures that the exit codes know; what is not known stays a crash. */
 import { exitCode } from "../contract/exitCodes.ts";
-import { corrupt, messageOf, StageFailure } from "../failure.ts";
+import { corrupt, messageOf, StageFailure, stopped } from "../failure.ts";
 import { SafetensorsError } from "../formats/safetensors.ts";
 import { MissingFileError } from "../stores/store.ts";
+import { Cancelled } from "../training/engine.ts";
 
 /** A file system that cannot be used now, and perhaps can later. */
 const unreachable = new Set(["EIO", "ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "ESTALE", "ENOTCONN", "EHOSTDOWN"]);
@@ -17,6 +18,7 @@ export async function classified<T>(work: () => Promise<T>): Promise<T> {
 }
 
 function classify(error: unknown): unknown {
+  if (error instanceof Cancelled) return stopped("stopped on request");
   if (error instanceof MissingFileError) return corrupt("FileMissing", error.message);
   if (error instanceof SafetensorsError) return corrupt("SafetensorsInvalid", error.message);
   const code = error instanceof Error && "code" in error ? String(error.code) : "";

@@ -233,7 +233,7 @@ class Export {
 
   /** Compares what was read back with base and adapter. Throws a failure when they differ. */
   async #verify(source: Source, merged: StoredModel): Promise<{ comparison: Comparison; prompts: number }> {
-    const { threads } = this.#context;
+    const { threads, signal } = this.#context;
     const prompts = await this.#prompts(merged);
     const original = await originalOf(source);
     const models = [original, await toRun(merged)];
@@ -241,11 +241,9 @@ class Export {
     if (original.adapter.size > 0) models.push({ ...original, method: { kind: "none" }, adapter: new Map() });
     const logits: Float32Array[][] = [];
     for (const [index, model] of models.entries()) {
-      const onPrompt = (done: number) => {
-        throwIfStopped(this.#context.signal);
+      const onPrompt = (done: number) =>
         this.#report("Verifying", index * prompts.length + done, models.length * prompts.length, "examples");
-      };
-      logits.push(await logitsOf(model, prompts, threads, onPrompt));
+      logits.push(await logitsOf(model, prompts, { threads, onPrompt, signal }));
     }
     const [expected = [], found = [], base] = logits;
     const comparison = compareLogits(expected, found);

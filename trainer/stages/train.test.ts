@@ -207,6 +207,28 @@ async function filesOf(training: TinyTraining): Promise<unknown> {
   return manifest.files.filter(({ path }: { path: string }) => path !== "adapter_config.json");
 }
 
+test("a stop within a micro-batch throws its step away, and the bytes are those of one go", async (t) => {
+  const options = {
+    shape: { hiddenSize: 128, intermediateSize: 256, heads: 4, kvHeads: 2 },
+    training: { maxSteps: 5, batchTokens: 4096, learningRate: "1e-2", checkpoint: { everySteps: 100 } },
+  };
+  const [whole, cut] = [await TinyTraining.make(t, options), await TinyTraining.make(t, options)];
+  await trainInParts(whole, []);
+  const controller = new AbortController();
+  // A step is one micro-batch here, and its forward and backward take nearly all of its time.
+  let before = 0;
+  const onProgress = ({ phase, done }: Progress) => {
+    if (phase !== "Training") return;
+    if (done === 3) setTimeout(() => controller.abort(), (performance.now() - before) / 2);
+    before = performance.now();
+  };
+  const stage = { ...cut.context(), onProgress, signal: controller.signal };
+  await assert.rejects(runTrain(await cut.trainFile(), stage), { code: 10, message: /after step 3 of 5/ });
+  assert.deepEqual(await readdir(`${await cut.runPath()}/checkpoints`), ["step-3"]);
+  await runTrain(await cut.trainFile(), cut.context());
+  assert.deepEqual(await weightsOf(cut), await weightsOf(whole));
+});
+
 test("a validation that was cut short is done again", async (t) => {
   const options = { training: { maxSteps: 6, batchTokens: 256, evaluation: { everySteps: 2 } } };
   const [whole, cut] = [await TinyTraining.make(t, options), await TinyTraining.make(t, options)];

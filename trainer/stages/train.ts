@@ -211,8 +211,8 @@ class Training {
     onAnswer(0);
     const forward = new CacheForward(engine, generation, this.#rope);
     const { maxNewTokens } = settings.evaluation;
-    const interrupt = () => throwIfStopped(context.signal);
-    return await evaluateExactMatch(forward, questions, codec.tokenizer, { maxNewTokens, onAnswer, interrupt });
+    const { signal } = context;
+    return await evaluateExactMatch(forward, questions, codec.tokenizer, { maxNewTokens, onAnswer, signal });
   }
 
   /** Writes the adapter, the curve and, last, the report. */

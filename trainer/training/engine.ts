@@ -39,6 +39,9 @@ interface Loaded {
   handle: number;
 }
 
+/** A program was given up because its signal was given. What it would have written is not to be read. */
+export class Cancelled extends Error {}
+
 export class Engine {
   readonly compiled: Compiled;
   readonly weightBytes: number;
@@ -109,15 +112,30 @@ export class Engine {
     return dtype === "F64" ? view.getFloat64(0, true) : view.getFloat32(0, true);
   }
 
-  /** Runs a program; of `inputs` it takes those it has. Throws when one of its inputs is missing. */
-  async run(key: ProgramKey, inputs: Inputs = {}): Promise<void> {
+  /**
+   * Runs a program; of `inputs` it takes those it has. Throws when one of its inputs is missing, and `Cancelled` once
+   * `signal` is given: before it starts, or between two of its instructions. Only what writes no parameter and no moment
+   * may be given a signal.
+   */
+  async run(key: ProgramKey, inputs: Inputs = {}, signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) throw new Cancelled(`program ${key.stage} was not started`);
     const { program, handle } = this.#load(key);
     for (const tensor of program.io.values()) {
       const values = inputs[tensor.name];
       if (values) this.#write(key, tensor, values);
       else if (!outputs.has(tensor.name)) throw new Error(`program ${key.stage} needs input ${tensor.name}`);
     }
-    await this.#executor.run(handle);
+    if (!(await this.#execute(handle, signal))) throw new Cancelled(`program ${key.stage} was cut short`);
+  }
+
+  async #execute(handle: number, signal: AbortSignal | undefined): Promise<boolean> {
+    const cancel = () => this.#executor.cancel();
+    signal?.addEventListener("abort", cancel);
+    try {
+      return await this.#executor.run(handle);
+    } finally {
+      signal?.removeEventListener("abort", cancel);
+    }
   }
 
   #write({ stage }: ProgramKey, tensor: IoTensor, values: Inputs[string] & object): void {
@@ -223,11 +241,13 @@ function baseTensor(base: BaseTensors, name: string, shape: readonly number[]): 
 }
 
 /** A tensor of the base in F32. */
-export async function baseValues(
+async function baseValues(
   base: BaseTensors,
   { name, shape }: { name: string; shape: readonly number[] },
 ): Promise<Float32Array> {
   const tensor = baseTensor(base, name, shape);
-  const bytes = new Uint8Array(await base.read(tensor.file, tensor));
-  return tensor.dtype === "F32" ? new Float32Array(bytes.buffer) : fromBfloat16(new Uint16Array(bytes.buffer));
+  const read = await base.read(tensor.file, tensor);
+  const bytes = read.byteOffset % 4 === 0 ? read : new Uint8Array(read);
+  if (tensor.dtype === "F32") return floatsOf(bytes);
+  return fromBfloat16(new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2));
 }

@@ -7,6 +7,7 @@ import type { EffectiveSettings } from "../contract/effective.ts";
 import type { PackedDataset } from "../data/packedDataset.ts";
 import { diverged, stopped } from "../failure.ts";
 import type { CheckpointFacts, Checkpoints, LoopState, Parameters } from "./checkpoint.ts";
+import { Cancelled } from "./engine.ts";
 import type { Metrics } from "./metrics.ts";
 import { RowOrder } from "./order.ts";
 import { type StepFigures, type StepParts, trainStep } from "./step.ts";
@@ -40,9 +41,6 @@ const validationNotFinite = (step: number) =>
     `the validation loss after step ${step} is not finite; lower training.learningRate, or look at the validation rows`,
   );
 
-/** Thrown and caught here alone. */
-const interrupted = new Error("interrupted");
-
 export class TrainingLoop {
   readonly #run: TrainingRun;
   readonly #order: RowOrder;
@@ -60,12 +58,15 @@ export class TrainingLoop {
     this.#order = new RowOrder(run.settings, run.parts.dataset.rowCount);
   }
 
-  /** Trains to the end. Stopped on request, it throws that failure after a durable checkpoint. */
+  /**
+   * Trains to the end. Stopped on request, it throws that failure after a durable checkpoint; the step or the validation
+   * that was under way is done again by who goes on.
+   */
   async train(): Promise<TrainingResult> {
     try {
       await this.#toTheEnd();
     } catch (error) {
-      if (error !== interrupted) throw error;
+      if (!(error instanceof Cancelled)) throw error;
       await this.#stop();
     }
     const { keep } = this.#run.settings;
@@ -83,11 +84,6 @@ export class TrainingLoop {
       await this.#step(this.#state.step + 1);
     }
   }
-
-  /** Between the parts of a step and of a validation; what is left of them is done again after a stop. */
-  readonly #interrupt = (): void => {
-    if (this.#run.signal.aborted) throw interrupted;
-  };
 
   /** Writes a checkpoint of where the loop stands. */
   async save(): Promise<void> {
@@ -117,7 +113,7 @@ export class TrainingLoop {
 
   async #step(step: number): Promise<void> {
     const started = performance.now();
-    const figures = await trainStep(this.#run.parts, step, this.#order.rowsOfStep(step), this.#interrupt);
+    const figures = await trainStep(this.#run.parts, step, this.#order.rowsOfStep(step), this.#run.signal);
     const seconds = (performance.now() - started) / 1000;
     this.#state = {
       ...this.#state,
@@ -137,8 +133,8 @@ export class TrainingLoop {
   }
 
   async #evaluate(): Promise<void> {
-    const { parts, validation, settings } = this.#run;
-    const evalLoss = await validationLoss(parts.engine, validation!, parts.shape, parts.rope, this.#interrupt);
+    const { parts, validation, settings, signal } = this.#run;
+    const evalLoss = await validationLoss(parts.engine, validation!, parts.shape, parts.rope, signal);
     const { step, bestEvalLoss } = this.#state;
     if (!Number.isFinite(evalLoss)) throw validationNotFinite(step);
     const improved = bestEvalLoss === undefined || evalLoss < bestEvalLoss;

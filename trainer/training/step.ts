@@ -33,14 +33,14 @@ export interface StepFigures {
 }
 
 /**
- * Trains on `rows` as step 1..steps. Throws a failure when the loss is not finite or the gradient is zero.
- * `interrupt` is called before each micro-batch and may throw: the parameters are then those before the step.
+ * Trains on `rows` as step 1..steps. Throws a failure when the loss is not finite or the gradient is zero, and
+ * `Cancelled` when `signal` is given during its micro-batches: parameters and moments are then those before the step.
  */
 export async function trainStep(
   parts: StepParts,
   step: number,
   rows: readonly number[],
-  interrupt: () => void = () => {},
+  signal?: AbortSignal,
 ): Promise<StepFigures> {
   const { engine, dataset, shape, rope, settings, steps } = parts;
   const trainedTokens = rows.reduce((sum, row) => sum + dataset.trainedTokens(row), 0);
@@ -48,10 +48,9 @@ export async function trainStep(
   let tokens = 0;
   await engine.run({ stage: "begin" });
   for (const part of partition(rows, shape.microRows)) {
-    interrupt();
     const batch = makeBatch(dataset, part, 1 / trainedTokens, shape, rope);
     const key = { stage: "micro", trainedRows: batch.trainedRows } as const;
-    await engine.run(key, { ...batch.inputs, rngKey });
+    await engine.run(key, { ...batch.inputs, rngKey }, signal);
     if (!Number.isFinite(engine.scalar("loss"))) throw notFinite(parts, step, batch, engine.output(key, "nll"));
     tokens += batch.tokens;
   }

@@ -4,21 +4,20 @@ import type { RopeTable } from "../models/rope.ts";
 import { type BatchShape, makeBatch, partition } from "./batch.ts";
 import type { Engine } from "./engine.ts";
 
-/** Runs every row once. `interrupt` is called before each batch and may throw. */
+/** Runs every row once. Throws `Cancelled` when `signal` is given. */
 export async function validationLoss(
   engine: Engine,
   dataset: PackedDataset,
   shape: BatchShape,
   rope: RopeTable,
-  interrupt: () => void,
+  signal: AbortSignal,
 ): Promise<number> {
   const rows = Array.from({ length: dataset.rowCount }, (_, row) => row);
   const trainedTokens = rows.reduce((sum, row) => sum + dataset.trainedTokens(row), 0);
   await engine.run({ stage: "begin" });
   for (const part of partition(rows, shape.microRows)) {
-    interrupt();
     const batch = makeBatch(dataset, part, 1 / trainedTokens, shape, rope);
-    await engine.run({ stage: "evaluate", trainedRows: batch.trainedRows }, batch.inputs);
+    await engine.run({ stage: "evaluate", trainedRows: batch.trainedRows }, batch.inputs, signal);
   }
   return engine.scalar("loss");
 }

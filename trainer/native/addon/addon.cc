@@ -65,7 +65,8 @@ class ExecutorObject final : public Napi::ObjectWrap<ExecutorObject> {
     return DefineClass(env, "Executor",
                        {InstanceAccessor<&ExecutorObject::state>("state"), InstanceAccessor<&ExecutorObject::io>("io"),
                         InstanceMethod<&ExecutorObject::bind>("bind"), InstanceMethod<&ExecutorObject::load>("load"),
-                        InstanceMethod<&ExecutorObject::run>("run"), InstanceMethod<&ExecutorObject::close>("close"),
+                        InstanceMethod<&ExecutorObject::run>("run"), InstanceMethod<&ExecutorObject::cancel>("cancel"),
+                        InstanceMethod<&ExecutorObject::close>("close"),
                         InstanceMethod<&ExecutorObject::arenaPeakBytes>("arenaPeakBytes"),
                         InstanceMethod<&ExecutorObject::scratchBytes>("scratchBytes")});
   }
@@ -150,6 +151,10 @@ class ExecutorObject final : public Napi::ObjectWrap<ExecutorObject> {
     } catch (const std::exception& error) {
       return rejected(info.Env(), Napi::Error::New(info.Env(), error.what()));
     }
+  }
+
+  void cancel(const Napi::CallbackInfo& info) {
+    guarded(info.Env(), [&] { open().cancel(); });
   }
 
   static Napi::Value rejected(Napi::Env env, const Napi::Error& error) {

@@ -9,7 +9,9 @@ struct Driver::Request {
   int32_t program;
   Napi::Promise::Deferred deferred;
   Napi::ThreadSafeFunction settle;
-  std::string error;  // empty: it went well
+  std::stop_token stop;
+  bool complete = false;
+  std::string error;  // empty: nothing went wrong
 };
 
 Driver::Driver(const ExecutorOptions& options) : executor_(options), thread_([this] { work(); }) {}
@@ -25,7 +27,9 @@ Driver::~Driver() {
 
 Napi::Value Driver::run(Napi::Env env, int32_t program) {
   auto settle = Napi::ThreadSafeFunction::New(env, Napi::Function::New(env, [](const Napi::CallbackInfo&) {}), "luthier run", 0, 1);
-  auto request = std::make_unique<Request>(Request{shared_from_this(), program, Napi::Promise::Deferred::New(env), settle, {}});
+  stop_ = std::stop_source();
+  auto request = std::make_unique<Request>(
+      Request{shared_from_this(), program, Napi::Promise::Deferred::New(env), settle, stop_.get_token(), false, {}});
   const Napi::Promise promise = request->deferred.Promise();
   running_ = true;
   {
@@ -44,7 +48,7 @@ void Driver::work() {
     Request* request = std::exchange(posted_, nullptr);
     lock.unlock();
     try {
-      executor_.run(request->program);
+      request->complete = executor_.run(request->program, request->stop);
     } catch (const std::exception& error) {
       request->error = error.what();
     }
@@ -61,7 +65,7 @@ void Driver::work() {
 void Driver::finish(Napi::Env env, Request& request) {
   const std::unique_ptr<Request> owned(&request);
   running_ = false;
-  if (owned->error.empty()) owned->deferred.Resolve(env.Undefined());
+  if (owned->error.empty()) owned->deferred.Resolve(Napi::Boolean::New(env, owned->complete));
   else owned->deferred.Reject(Napi::Error::New(env, owned->error).Value());
 }
 

@@ -2,7 +2,7 @@
 //
 // Always owned by a shared pointer: a run keeps its driver until its end is delivered, whoever else lets go of it.
 // One program at a time: `run` is called only while `running()` is false. A run's end is delivered on JavaScript's
-// thread, where its promise settles.
+// thread, where its promise settles: with true, or with false when `cancel` ended it early.
 #pragma once
 
 #include <napi.h>
@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <thread>
 
@@ -27,6 +28,8 @@ class Driver : public std::enable_shared_from_this<Driver> {
   Executor& executor() { return executor_; }
   bool running() const { return running_; }
   Napi::Value run(Napi::Env env, int32_t program);
+  // The program that is running starts no further instruction. Nothing where none is running.
+  void cancel() { stop_.request_stop(); }
 
  private:
   struct Request;
@@ -35,7 +38,9 @@ class Driver : public std::enable_shared_from_this<Driver> {
   void finish(Napi::Env env, Request& request);
 
   Executor executor_;
-  bool running_ = false;  // JavaScript's thread alone reads and writes it
+  // JavaScript's thread alone reads and writes these.
+  bool running_ = false;
+  std::stop_source stop_{std::nostopstate};  // of the newest run
   std::mutex mutex_;
   std::condition_variable changed_;
   Request* posted_ = nullptr;

@@ -57,7 +57,7 @@ Backend backendFromName(const std::string& name) {
 
 Executor::Executor(const ExecutorOptions& o)
     : kernels_(kernelsOf(o.backend)),
-      limits_{o.arenaBytes, o.stateBytes, o.ioBytes, o.weights, o.backend != Backend::cpu},
+      limits_{o.arenaBytes, o.stateBytes, o.ioBytes, o.weights, kernels_.computesF64},
       poison_(o.poison),
       state_(Mapping::anonymous(o.stateBytes, "state")),
       arena_(Mapping::anonymous(o.arenaBytes, "arena")),
@@ -82,13 +82,17 @@ int32_t Executor::load(std::span<const uint8_t> bytes) {
   return static_cast<int32_t>(programs_.size()) - 1;
 }
 
-void Executor::run(int32_t program) {
+bool Executor::run(int32_t program, const std::stop_token& stop) {
   if (program < 0 || program >= static_cast<int32_t>(programs_.size())) throw Error("no program " + std::to_string(program) + " is loaded");
   Loaded& loaded = programs_[static_cast<size_t>(program)];
   resolve(loaded);
   if (poison_ && arena_.bytes() > 0) std::memset(arena_.data(), 0xff, static_cast<size_t>(arena_.bytes()));
   arenaPeak_ = std::max(arenaPeak_, loaded.program.arenaPeak());
-  for (const Instruction& instruction : loaded.program.instructions) execute(loaded, instruction);
+  for (const Instruction& instruction : loaded.program.instructions) {
+    if (stop.stop_requested()) return false;
+    execute(loaded, instruction);
+  }
+  return true;
 }
 
 void Executor::resolve(Loaded& loaded) const {

@@ -6,6 +6,7 @@
 
 #include <deque>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -47,7 +48,9 @@ class Executor {
 
   void bind(int32_t weight, WeightBytes bytes);
   int32_t load(std::span<const uint8_t> program);
-  void run(int32_t program);  // throws an Error; the regions then hold what had been computed until then
+  // False when `stop` was requested before the last instruction began: no further one is started. Throws an Error. After
+  // either, the regions hold what had been computed until then.
+  bool run(int32_t program, const std::stop_token& stop = {});
 
   int64_t arenaPeakBytes() const { return arenaPeak_; }
   // What was planned, or more where a kernel took more.
