@@ -85,6 +85,8 @@ test("parameters are counted as the paper counts them", () => {
   assert.deepEqual([planned().trainableParameters, planned().totalParameters], [lora, base + lora]);
   const full = planned({ settings: settings({ method: { full: {} } }) });
   assert.deepEqual([full.trainableParameters, full.totalParameters], [base, base]);
+  const qwen3 = planned({ model: { ...model, family: "qwen3" } });
+  assert.deepEqual([qwen3.trainableParameters, qwen3.totalParameters], [lora, base + 6 * 2 * 32 + lora]);
 });
 
 test("steps follow from rows, epochs and the rows of a step, or are given", () => {

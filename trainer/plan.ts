@@ -195,7 +195,7 @@ function describe(input: PlanInput, { spec, compiled, fits }: Candidate): Plan {
   const trainedRows = spec.rowTokens * spec.microRows;
   const { flops } = compiled.program({ stage: "micro", trainedRows });
   return {
-    ...parameterCounts(compiled, input.model),
+    ...parameterCounts(compiled),
     memory,
     predictedPeakBytes: peakOf(memory),
     microRows: spec.microRows,
@@ -208,22 +208,14 @@ function describe(input: PlanInput, { spec, compiled, fits }: Candidate): Plan {
   };
 }
 
-function parameterCounts({ state, sites }: Compiled, model: ModelConfig) {
+function parameterCounts({ state, baseParameters }: Compiled) {
   const trainable = state.filter(({ role }) => role === "parameter");
   const trainableParameters = trainable.reduce((total, { shape }) => total + elementsOf(shape), 0);
   const beside = trainable.filter(({ initial }) => initial?.kind !== "base");
-  const base = baseParameters(model, sites);
   return {
     trainableParameters,
-    totalParameters: base + beside.reduce((total, { shape }) => total + elementsOf(shape), 0),
+    totalParameters: baseParameters + beside.reduce((total, { shape }) => total + elementsOf(shape), 0),
   };
-}
-
-/** Linear layers, embeddings and norms of the base. */
-function baseParameters(model: ModelConfig, sites: readonly SiteRecord[]): number {
-  const { vocabSize, hiddenSize, layers, tieWordEmbeddings } = model;
-  const linear = sites.reduce((total, site) => total + site.in * site.out, 0);
-  return linear + vocabSize * hiddenSize * (tieWordEmbeddings ? 1 : 2) + hiddenSize * (2 * layers + 1);
 }
 
 /** Half the row length, again and again, then LoRA in place of training every weight, or a quantised base under LoRA. */

@@ -31,6 +31,8 @@ CASES = {
     "full-tied": {"base": "tied", "schedule": "Cosine", **FULL},
     "lora-all-linear": {"base": "untied", "schedule": "Cosine", "lora": ALL_LINEAR, **LORA},
     "lora-subset": {"base": "tied", "schedule": "Linear", "lora": SUBSET, "fresh": True, **LORA},
+    "qwen3-full": {"base": "qwen3", "schedule": "Linear", **FULL},
+    "qwen3-lora": {"base": "qwen3", "schedule": "Cosine", "lora": ALL_LINEAR, **LORA},
     "qlora-nf4": {"base": "wide", "schedule": "Cosine", "lora": RANK_STABILIZED, "nf4": "plain", "seed": 23, **LORA},
     "qlora-nf4-double": {"base": "wide", "schedule": "Linear", "lora": ALL_LINEAR, "nf4": "double", **LORA},
 }

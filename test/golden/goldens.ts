@@ -58,6 +58,8 @@ export type CaseName =
   | "full-tied"
   | "lora-all-linear"
   | "lora-subset"
+  | "qwen3-full"
+  | "qwen3-lora"
   | "qlora-nf4"
   | "qlora-nf4-double";
 

@@ -1,4 +1,4 @@
-"""The tiny Llamas that every golden starts from, the rows they train on, and their reference in double precision.
+"""The tiny Llamas, and the Qwen3, that every golden starts from, the rows they train on, and their reference in double precision.
 
 Sizes are deliberately no multiples of a vector's width where the architecture allows it (vocabulary 99, feed-forward 80).
 The base that is quantised is wider, since bitsandbytes' CPU kernel restores wrong values where a matrix's width is no
@@ -10,8 +10,9 @@ import pathlib
 import tempfile
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
-from transformers.models.llama import modeling_llama
+from transformers import AutoModelForCausalLM, LlamaConfig, PretrainedConfig, Qwen3Config
+from transformers.models.llama.modeling_llama import LlamaRMSNorm
+from transformers.models.qwen3.modeling_qwen3 import Qwen3RMSNorm
 
 HERE = pathlib.Path(__file__).resolve().parent
 DATA = HERE / "data"
@@ -25,21 +26,23 @@ ROWS = 8
 BASES = {
     "untied": DATA / "base-untied",
     "tied": DATA / "base-tied",
+    "qwen3": DATA / "base-qwen3",
     "wide": pathlib.Path(tempfile.gettempdir()) / "luthier-golden-base-wide",
 }
-SEEDS = {"untied": 5, "tied": 7, "wide": 9}
+SEEDS = {"untied": 5, "tied": 7, "qwen3": 15, "wide": 9}
 
 
-def config(base: str) -> LlamaConfig:
+def config(base: str) -> PretrainedConfig:
     hidden, feed_forward = (64, 128) if base == "wide" else (32, 80)
-    return LlamaConfig(
+    family = Qwen3Config if base == "qwen3" else LlamaConfig
+    return family(
         vocab_size=VOCABULARY,
         hidden_size=hidden,
         intermediate_size=feed_forward,
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
-        head_dim=hidden // 4,
+        head_dim=12 if base == "qwen3" else hidden // 4,
         max_position_embeddings=64,
         rms_norm_eps=1e-5,
         rope_theta=10000.0,
@@ -51,7 +54,7 @@ def config(base: str) -> LlamaConfig:
 
 def write_base(base: str) -> None:
     generator = torch.Generator().manual_seed(SEEDS[base])
-    model = LlamaForCausalLM(config(base))
+    model = AutoModelForCausalLM.from_config(config(base))
     with torch.no_grad():
         for name, weight in model.named_parameters():
             noise = torch.randn(weight.shape, generator=generator)
@@ -60,8 +63,8 @@ def write_base(base: str) -> None:
     (BASES[base] / "generation_config.json").unlink(missing_ok=True)
 
 
-def load_base(base: str, dtype=torch.float32, **options) -> LlamaForCausalLM:
-    return LlamaForCausalLM.from_pretrained(BASES[base], dtype=dtype, attn_implementation="sdpa", **options)
+def load_base(base: str, dtype=torch.float32, **options):
+    return AutoModelForCausalLM.from_pretrained(BASES[base], dtype=dtype, attn_implementation="sdpa", **options)
 
 
 def write_rows() -> None:
@@ -113,11 +116,14 @@ def loss_of(model, rows: list) -> torch.Tensor:
 
 def keep_double_precision() -> None:
     """transformers' RMSNorm computes in F32 whatever it is given; in double it must not. Other types are untouched."""
-    original = modeling_llama.LlamaRMSNorm.forward
+    for norm in (LlamaRMSNorm, Qwen3RMSNorm):
+        norm.forward = in_given_precision(norm.forward)
 
+
+def in_given_precision(original):
     def forward(self, x):
         if x.dtype != torch.float64:
             return original(self, x)
         return self.weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.variance_epsilon))
 
-    modeling_llama.LlamaRMSNorm.forward = forward
+    return forward

@@ -13,7 +13,7 @@ import { bindWeights, layOutIo, layOutState, type StateLayout, type WeightTable 
 import { moreScratch, noScratch } from "../graph/op.ts";
 import { recompute } from "../graph/recompute.ts";
 import type { SiteRecord } from "../graph/site.ts";
-import { aligned, bytesOf, type DataType, type Tensor } from "../graph/tensor.ts";
+import { aligned, bytesOf, type DataType, elementsOf, type Tensor } from "../graph/tensor.ts";
 import { Variables } from "../graph/variables.ts";
 import { methodOf } from "../methods/index.ts";
 import {
@@ -73,11 +73,18 @@ export function compile(spec: CompileSpec): Compiled {
     get scratch() {
       return keys.map((key) => program(key).scratch).reduce(moreScratch);
     },
+    baseParameters: baseParameters(parts.variables),
     trainedRowBuckets: trainedRowBuckets(spec),
     generateTokenBuckets: generateTokenBuckets(spec),
     sites,
     program,
   };
+}
+
+function baseParameters({ frozen, parameters }: Variables): number {
+  const trained = [...parameters.values()].filter(({ initial }) => initial.kind === "base");
+  const tensors = [...[...frozen.values()].map(({ tensor }) => tensor), ...trained.map(({ theta }) => theta)];
+  return tensors.reduce((total, { shape }) => total + elementsOf(shape), 0);
 }
 
 interface Shared {

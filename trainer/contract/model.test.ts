@@ -37,8 +37,29 @@ test("a Llama config is read, defaults included", () => {
   assert.equal(readModelConfig(withoutGrouping).kvHeads, 4);
 });
 
+test("a Qwen3 config is read, its heads' width by itself", () => {
+  const { family, headDim, tieWordEmbeddings } = readModelConfig({
+    ...llama,
+    model_type: "qwen3",
+    architectures: ["Qwen3ForCausalLM"],
+    head_dim: 128,
+    attention_bias: false,
+    use_sliding_window: false,
+    sliding_window: null,
+    layer_types: ["full_attention", "full_attention"],
+    tie_word_embeddings: false,
+  });
+  assert.deepEqual([family, headDim, tieWordEmbeddings], ["qwen3", 128, false]);
+});
+
 for (const [what, change, expected] of [
-  ["another architecture", { model_type: "bert" }, /model_type "bert" is not supported; supported: llama/],
+  ["another architecture", { model_type: "bert" }, /model_type "bert" is not supported; supported: llama, qwen3/],
+  ["a sliding window", { use_sliding_window: true }, /use_sliding_window true/],
+  [
+    "a layer with a window",
+    { layer_types: ["full_attention", "sliding_attention"] },
+    /layer_types "sliding_attention" is not supported; supported: full_attention/,
+  ],
   ["another activation", { hidden_act: "gelu" }, /hidden_act "gelu"/],
   ["biases", { attention_bias: true }, /attention_bias true/],
   ["scaled rope", { rope_scaling: { rope_type: "llama3" } }, /rope_scaling/],

@@ -6,10 +6,14 @@ import { z } from "zod";
 
 const dimension = (max: number) => z.int().min(1).max(max);
 
-/** A Llama-shaped decoder: RMSNorm, RoPE, grouped-query attention, SwiGLU. */
+const families = ["llama", "qwen3"] as const;
+type Family = (typeof families)[number];
+const isFamily = (name: string): name is Family => families.some((family) => family === name);
+
+/** A Llama-shaped decoder: RMSNorm, RoPE, grouped-query attention, SwiGLU; Qwen3's norms q and k by head. */
 export const modelConfig = z
   .object({
-    family: z.enum(["llama"]),
+    family: z.enum(families),
     vocabSize: dimension(1_000_000),
     hiddenSize: dimension(65_536),
     intermediateSize: dimension(262_144),
@@ -37,14 +41,14 @@ export function readModelConfig(config: unknown): ModelConfig {
   if (!raw.success) throw new UnsupportedModelError(`config.json: ${issueText(raw.error)}`);
   const c = raw.data;
   const family = c.model_type ?? c.architectures?.[0] ?? "(none)";
-  if (family !== "llama") {
+  if (!isFamily(family)) {
     throw new UnsupportedModelError(
-      `config.json: model_type ${JSON.stringify(family)} is not supported; supported: llama`,
+      `config.json: model_type ${JSON.stringify(family)} is not supported; supported: ${families.join(", ")}`,
     );
   }
   refuseUnsupported(c);
   const parsed = modelConfig.safeParse({
-    family: "llama",
+    family,
     vocabSize: c.vocab_size,
     hiddenSize: c.hidden_size,
     intermediateSize: c.intermediate_size,
@@ -80,6 +84,8 @@ const rawConfig = z.object({
   hidden_act: z.string().max(64).optional(),
   attention_bias: z.boolean().optional(),
   mlp_bias: z.boolean().optional(),
+  use_sliding_window: z.boolean().optional(),
+  layer_types: z.array(z.string().max(64)).max(512).nullish(),
 });
 
 function refuseUnsupported(c: z.infer<typeof rawConfig>): void {
@@ -91,6 +97,9 @@ function refuseUnsupported(c: z.infer<typeof rawConfig>): void {
   if (c.hidden_act !== undefined && c.hidden_act !== "silu") refuse("hidden_act", c.hidden_act, "silu");
   if (c.attention_bias === true) refuse("attention_bias", true, "false");
   if (c.mlp_bias === true) refuse("mlp_bias", true, "false");
+  if (c.use_sliding_window === true) refuse("use_sliding_window", true, "false");
+  const layerType = c.layer_types?.find((type) => type !== "full_attention");
+  if (layerType !== undefined) refuse("layer_types", layerType, "full_attention");
   if (c.rope_scaling) refuse("rope_scaling", c.rope_scaling, "none");
   const ropeType = c.rope_parameters?.rope_type;
   if (ropeType !== undefined && ropeType !== "default") refuse("rope_parameters.rope_type", ropeType, "default");

@@ -111,6 +111,8 @@ export interface Compiled {
   /** Buckets for R and T: the smallest program that holds them. */
   trainedRowBuckets: readonly number[];
   generateTokenBuckets: readonly number[];
+  /** Elements of the base's tensors, trained or not; of a quantised one, what its codes stand for. */
+  readonly baseParameters: number;
   /** The model's linear layers, and what the method does with them. */
   sites: readonly SiteRecord[];
   /** The program of a key; the same key gives the same bytes. */

@@ -69,8 +69,9 @@ export class ModelBuilder {
     return y;
   }
 
-  rmsNorm(x: Tensor, name: string): Tensor {
-    const weight = this.weight(`${name}.weight`, [widthOf(x)], "dense");
+  /** Of whole rows, or of each group of `width` columns by itself. */
+  rmsNorm(x: Tensor, name: string, width = widthOf(x)): Tensor {
+    const weight = this.weight(`${name}.weight`, [width], "dense");
     return rmsNorm.node(this.graph, { x, weight }, { eps: this.config.rmsNormEps }).y;
   }
 

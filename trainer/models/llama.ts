@@ -1,5 +1,6 @@
 /**
  * Llama (Touvron et al. 2023): pre-norm blocks of grouped-query attention with RoPE and a SwiGLU feed-forward, RMSNorm.
+ * Qwen3 (Yang et al. 2025) is the same with each head of q and k normed before it is turned.
  * Names are the checkpoint's own, so loading, adapter keys and target patterns need no map.
  */
 import type { Tensor } from "../graph/tensor.ts";
@@ -23,15 +24,17 @@ export function llama(b: ModelBuilder): Decoder {
   return { hidden, head, norm: (rows) => b.rmsNorm(rows, "model.norm") };
 }
 
-function block(b: ModelBuilder, layer: number, x: Tensor): Tensor {
+function block(b: ModelBuilder, layer: number, input: Tensor): Tensor {
   const { hiddenSize: d, intermediateSize: f, heads, kvHeads, headDim } = b.config;
   const at = `model.layers.${layer}`;
 
-  const h = b.rmsNorm(x, `${at}.input_layernorm`);
-  const q = b.rope(b.linear(h, `${at}.self_attn.q_proj`, heads * headDim), heads);
-  const k = b.rope(b.linear(h, `${at}.self_attn.k_proj`, kvHeads * headDim), kvHeads);
+  const h = b.rmsNorm(input, `${at}.input_layernorm`);
+  const normed = (x: Tensor, name: string) =>
+    b.config.family === "qwen3" ? b.rmsNorm(x, `${at}.self_attn.${name}`, headDim) : x;
+  const q = b.rope(normed(b.linear(h, `${at}.self_attn.q_proj`, heads * headDim), "q_norm"), heads);
+  const k = b.rope(normed(b.linear(h, `${at}.self_attn.k_proj`, kvHeads * headDim), "k_norm"), kvHeads);
   const v = b.linear(h, `${at}.self_attn.v_proj`, kvHeads * headDim);
-  const attended = b.linear(b.attention(layer, q, k, v), `${at}.self_attn.o_proj`, d, { residual: x });
+  const attended = b.linear(b.attention(layer, q, k, v), `${at}.self_attn.o_proj`, d, { residual: input });
 
   const n = b.rmsNorm(attended, `${at}.post_attention_layernorm`);
   const gate = b.linear(n, `${at}.mlp.gate_proj`, f);

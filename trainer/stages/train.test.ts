@@ -133,6 +133,29 @@ test("a merged model in shards has an index that names every tensor's file, the 
   assert.ok(card.includes(`largest logit difference ${exported.maxLogitDifference.toPrecision(3)} `), card);
 });
 
+test("a Qwen3 is trained, by LoRA on NF4 and in full, and exported with every tensor of the base", async (t) => {
+  const ways: TinyOptions[] = [{ quantization: { type: "NF4" } }, { method: { full: {} } }];
+  for (const way of ways) {
+    const training = await TinyTraining.make(t, {
+      ...way,
+      shape: { family: "qwen3", headDim: 24 },
+      training: { maxSteps: 2, batchTokens: 128, learningRate: "1e-2" },
+      examples: 20,
+    });
+    const context = training.context();
+    const { figures } = await runTrain(await training.trainFile(), context);
+    const file = await training.exportFile(figures.adapterDigest, {});
+    await runExport(file, context);
+    const base = await StoredModel.inDirectory(context.stores, `file://${training.directory}/base`);
+    const uri = storeLayout.export(`file://${await training.runPath()}`, file.export);
+    const merged = await StoredModel.inDirectory(context.stores, uri);
+    assert.deepEqual(await merged.config(), await base.config());
+    assert.deepEqual(await weightFacts(merged), await weightFacts(base));
+    const norms = [...(await merged.tensors()).keys()].filter((name) => /\.[qk]_norm\.weight$/.test(name));
+    assert.equal(norms.length, 4);
+  }
+});
+
 /** Names, types and shapes of a model's tensors; `dtype` in place of their own. */
 async function weightFacts(model: StoredModel, dtype?: string) {
   const facts = [...(await model.tensors()).values()].map((tensor) => {

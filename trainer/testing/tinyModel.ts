@@ -1,5 +1,5 @@
 /**
- * A llama small enough to train in a test: random weights, a byte-level tokenizer without merges (a token a byte) and a
+ * A Llama or Qwen3 small enough to train in a test: random weights, a byte-level tokenizer without merges (a token a byte) and a
  * ChatML template. Written in Hugging Face layout, so that tests go through the same door as users.
  */
 import { mkdir, writeFile } from "node:fs/promises";
@@ -8,11 +8,14 @@ import { toBfloat16 } from "../formats/bfloat16.ts";
 import { encodeSafetensors, type TensorData } from "../formats/safetensorsWriter.ts";
 
 export interface TinyShape {
+  family: "llama" | "qwen3";
   hiddenSize: number;
   intermediateSize: number;
   layers: number;
   heads: number;
   kvHeads: number;
+  /** Default: the heads share the hidden size. */
+  headDim?: number;
   contextLength: number;
   tied: boolean;
   dtype: "F32" | "BF16";
@@ -20,6 +23,7 @@ export interface TinyShape {
 }
 
 const usual: TinyShape = {
+  family: "llama",
   hiddenSize: 64,
   intermediateSize: 128,
   layers: 2,
@@ -51,14 +55,15 @@ export async function writeTinyModel(directory: string, changes: Partial<TinySha
 
 function configOf(shape: TinyShape) {
   return {
-    architectures: ["LlamaForCausalLM"],
-    model_type: "llama",
+    architectures: [shape.family === "qwen3" ? "Qwen3ForCausalLM" : "LlamaForCausalLM"],
+    model_type: shape.family,
     vocab_size: tinyVocabSize,
     hidden_size: shape.hiddenSize,
     intermediate_size: shape.intermediateSize,
     num_hidden_layers: shape.layers,
     num_attention_heads: shape.heads,
     num_key_value_heads: shape.kvHeads,
+    head_dim: shape.headDim,
     max_position_embeddings: shape.contextLength,
     rope_theta: 10000,
     rms_norm_eps: 1e-6,
@@ -112,7 +117,7 @@ function byteCharacters(): string[] {
 
 function tensorsOf(shape: TinyShape): TensorData[] {
   const random = normals(shape.seed);
-  const headDim = shape.hiddenSize / shape.heads;
+  const headDim = shape.headDim ?? shape.hiddenSize / shape.heads;
   const { hiddenSize: d, intermediateSize: f } = shape;
   const matrix = (name: string, rows: number, columns: number): TensorData =>
     stored(
@@ -121,11 +126,15 @@ function tensorsOf(shape: TinyShape): TensorData[] {
       Float32Array.from({ length: rows * columns }, () => 0.08 * random()),
       shape.dtype,
     );
-  const norm = (name: string): TensorData => stored(name, [d], new Float32Array(d).fill(1), shape.dtype);
+  const norm = (name: string, width = d): TensorData =>
+    stored(name, [width], new Float32Array(width).fill(1), shape.dtype);
+  const headNorms = (at: string) =>
+    shape.family === "qwen3" ? ["q_norm", "k_norm"].map((name) => norm(`${at}.self_attn.${name}.weight`, headDim)) : [];
   const layers = Array.from({ length: shape.layers }, (_, layer) => {
     const at = `model.layers.${layer}`;
     return [
       norm(`${at}.input_layernorm.weight`),
+      ...headNorms(at),
       matrix(`${at}.self_attn.q_proj.weight`, shape.heads * headDim, d),
       matrix(`${at}.self_attn.k_proj.weight`, shape.kvHeads * headDim, d),
       matrix(`${at}.self_attn.v_proj.weight`, shape.kvHeads * headDim, d),

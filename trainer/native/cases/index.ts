@@ -10,7 +10,7 @@ import { linearCases } from "./linear.ts";
 import { crossEntropyCases } from "./loss.ts";
 import { type Activation, startAgain } from "./operands.ts";
 import { optimiserCases } from "./optimiser.ts";
-import { ropeCases, rowCases } from "./rows.ts";
+import { headNormCases, ropeCases, rowCases } from "./rows.ts";
 
 export function kernelCases(): OpCase[] {
   startAgain();
@@ -19,6 +19,7 @@ export function kernelCases(): OpCase[] {
     ...linearCases(act),
     ...attentionCases(act),
     ...rowCases(act),
+    ...headNormCases(act),
     ...ropeCases(act),
     ...crossEntropyCases(act),
     ...cacheCases(act),

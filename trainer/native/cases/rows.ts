@@ -97,6 +97,28 @@ export function rowCases(act: Activation): OpCase[] {
   });
 }
 
+/** Heads that are normed one by one. */
+export function headNormCases(act: Activation): OpCase[] {
+  return (
+    [
+      [3, 2, 8],
+      [70, 3, 34],
+    ] as const
+  ).flatMap(([T, heads, headDim]) => {
+    const shape = [T, heads * headDim];
+    const [x, y] = [() => random(act, shape), empty(act, shape)];
+    const weight = asWeight(random(act, [headDim]));
+    const rstd = empty("F32", [T * heads]);
+    const known = { ...rstd, values: normal([T * heads], 5).map((value) => Math.abs(value) + 0.5) };
+    const label = `${T}×${heads}×${headDim}`;
+    const dWeight = random("F32", [headDim]);
+    return [
+      make(rmsNorm, label, act, { eps: 1e-5 }, { x: x(), weight, residual: x(), y, rstd, sum: y }),
+      make(rmsNormBackward, label, act, {}, { dy: x(), h: x(), weight, rstd: known, dSum: x(), dWeight, dx: y }),
+    ];
+  });
+}
+
 export function ropeCases(act: Activation): OpCase[] {
   return (
     [

@@ -20,8 +20,8 @@ namespace {
 constexpr const char* signatures[opcodeCount] = {
     /* embed */ "i[T] w[V,d] a[T,d]",
     /* embedBackward */ "i[T] a[T,d] s[V,d]",
-    /* rmsNorm */ "a[T,d] w[d] a[T,d] a[T,d] s[T] a[T,d]",
-    /* rmsNormBackward */ "a[T,d] a[T,d] w[d] s[T] a[T,d] s[d] a[T,d]",
+    /* rmsNorm */ "a[T,n] w[d] a[T,n] a[T,n] s[R] a[T,n]",
+    /* rmsNormBackward */ "a[T,n] a[T,n] w[d] s[R] a[T,n] s[d] a[T,n]",
     /* linear */ "a[T,in] n[out,in] a[T,r] w[out,r] w[out] a[T,out] a[T,out]",
     /* linearInput */ "a[T,out] n[out,in] a[T,r] w[r,in] a[T,in] a[T,in]",
     /* gradWeight */ "a[T,out] a[T,in] s[out,in]",
@@ -163,7 +163,15 @@ void checkRest(Opcode opcode, const Call& call, const Checker& checker) {
   const auto together = [&](int32_t a, int32_t b) {
     if ((call.operands[a] == nullptr) != (call.operands[b] == nullptr)) checker.fail("tailX and tailW come together");
   };
+  const auto groups = [&](int32_t rows, int32_t weight, int32_t rstd) {
+    const Tensor& x = *call.operands[rows];
+    const int64_t width = call.operands[weight]->cols();
+    if (x.cols() % width != 0) checker.fail("rows of " + std::to_string(x.cols()) + " are not groups of " + std::to_string(width));
+    if (call.operands[rstd]->count() != x.rows() * (x.cols() / width)) checker.fail("rstd is not one a group");
+  };
   switch (opcode) {
+    case Opcode::rmsNorm: return groups(0, 1, 4);
+    case Opcode::rmsNormBackward: return groups(1, 2, 3);
     case Opcode::linear:
     case Opcode::linearInput: return together(2, 3);
     case Opcode::rope:

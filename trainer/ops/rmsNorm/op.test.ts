@@ -19,6 +19,13 @@ test("rmsNorm: gradients through its sum with a residual, which others read too"
     },
   }));
 
+test("rmsNorm: gradients where each head of a row is normed by itself", () =>
+  assertGradients({
+    inputs: { x: [5, 6] },
+    parameters: { weight: [3] },
+    build: (graph, { x, weight }) => ({ y: rmsNorm.node(graph, { x: x!, weight: weight! }, { eps: 1e-3 }).y }),
+  }));
+
 test("rmsNorm: two norms of one tensor add up", () =>
   assertGradients({
     inputs: { x: [3, 7] },

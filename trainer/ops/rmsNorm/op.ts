@@ -1,6 +1,7 @@
 /**
  * h = x + residual; y = h · rstd · weight, rstd = 1/√(mean(h²) + eps).        Zhang & Sennrich 2019
- * x [T, d] · weight [d] · residual [T, d] → y [T, d], rstd [T] (for the backward), sum = h [T, d] (with a residual).
+ * x [T, n] · weight [d] · residual [T, n] → y [T, n], rstd [T·n/d] (for the backward), sum = h [T, n] (with a residual).
+ * A row of n = d is normed whole, one of several heads of width d head by head, all by the same weight.
  */
 import { defineOp } from "../../graph/op.ts";
 import { rowsOf, sumType, type Tensor, widthOf } from "../../graph/tensor.ts";
@@ -15,9 +16,10 @@ export const rmsNorm = defineOp({
   attributes: { eps: "f32" },
   cheap: true,
   infer({ x, weight, residual }) {
-    expectShape("rmsNorm", "weight", weight, [widthOf(x)]);
+    const groups = widthOf(x) / widthOf(weight);
+    if (!Number.isInteger(groups)) expectShape("rmsNorm", "weight", weight, [widthOf(x)]);
     expectShape("rmsNorm", "residual", residual, x.shape);
-    return { y: like(x), rstd: facts(sumType(x), rowsOf(x)), sum: like(x) };
+    return { y: like(x), rstd: facts(sumType(x), rowsOf(x) * groups), sum: like(x) };
   },
   backward({ graph, operands: { x, weight, residual }, outputs: { rstd, sum }, gradient, accumulator, contribute }) {
     const dy = gradient("y");

@@ -1,6 +1,6 @@
 /**
- * With n = h · rstd: dx = rstd · (dy·weight − n · mean(dy·weight·n)) + dSum; dWeight += Σ_t dy · n.
- * dy, h, dSum, dx [T, d] · weight [d] · rstd [T] · dWeight F32[d].
+ * With u = h · rstd: dx = rstd · (dy·weight − u · mean(dy·weight·u)) + dSum; dWeight += Σ dy · u.
+ * dy, h, dSum, dx [T, n] · weight [d] · rstd [T·n/d] · dWeight F32[d]; the mean is over each group of width d.
  */
 import { defineOp } from "../../graph/op.ts";
 import { rowsOf, widthOf } from "../../graph/tensor.ts";
@@ -18,8 +18,8 @@ export const rmsNormBackward = defineOp({
     return { dx: like(dy) };
   },
   /** dWeight's sums of 64 tokens each. */
-  scratch({ h, dWeight }) {
+  scratch({ h, weight, dWeight }) {
     const pieces = Math.ceil(rowsOf(h) / 64);
-    return { thread: 0, shared: dWeight ? wordBytes(pieces * roundUp(widthOf(h), lanes)) : 0 };
+    return { thread: 0, shared: dWeight ? wordBytes(pieces * roundUp(widthOf(weight), lanes)) : 0 };
   },
 });

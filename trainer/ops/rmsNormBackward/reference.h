@@ -1,4 +1,5 @@
-// dx = rstd · (g − h · rstd² · mean(g·h)) + dSum with g = dy·weight; dWeight += Σ_t dy · h · rstd.
+// dx = rstd · (g − h · rstd² · mean(g·h)) + dSum with g = dy·weight; dWeight += Σ dy · h · rstd; the mean is over each
+// group of weight's width in a row.
 #pragma once
 
 #include "../../native/generated/ops.h"
@@ -8,16 +9,17 @@ namespace luthier::reference {
 
 template <class Real>
 void rmsNormBackward(const RmsNormBackward& op) {
-  const int64_t d = op.h.cols();
-  for (int64_t t = 0; t < op.h.rows(); ++t) {
-    const Real rstd = get<Real>(op.rstd, t);
+  const int64_t d = op.weight.cols(), groups = op.h.cols() / d;
+  for (int64_t i = 0; i < op.h.rows() * groups; ++i) {
+    const int64_t t = i / groups, first = i % groups * d;
+    const Real rstd = get<Real>(op.rstd, i);
     Real dot = 0;
-    for (int64_t c = 0; c < d; ++c) dot += get<Real>(op.dy, t, c) * get<Real>(op.weight, c) * get<Real>(op.h, t, c);
+    for (int64_t c = first; c < first + d; ++c) dot += get<Real>(op.dy, t, c) * get<Real>(op.weight, c - first) * get<Real>(op.h, t, c);
     const Real pull = dot / static_cast<Real>(d) * rstd * rstd;
-    for (int64_t c = 0; c < d; ++c) {
+    for (int64_t c = first; c < first + d; ++c) {
       const Real dy = get<Real>(op.dy, t, c), h = get<Real>(op.h, t, c);
-      if (op.dWeight) accumulate<Real>(*op.dWeight, 0, c, dy * h * rstd);
-      const Real dx = rstd * (dy * get<Real>(op.weight, c) - h * pull);
+      if (op.dWeight) accumulate<Real>(*op.dWeight, 0, c - first, dy * h * rstd);
+      const Real dx = rstd * (dy * get<Real>(op.weight, c - first) - h * pull);
       put<Real>(op.dx, t, c, dx + (op.dSum ? get<Real>(*op.dSum, t, c) : Real(0)));
     }
   }
