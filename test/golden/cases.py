@@ -31,6 +31,7 @@ CASES = {
     "full-tied": {"base": "tied", "schedule": "Cosine", **FULL},
     "lora-all-linear": {"base": "untied", "schedule": "Cosine", "lora": ALL_LINEAR, **LORA},
     "lora-subset": {"base": "tied", "schedule": "Linear", "lora": SUBSET, "fresh": True, **LORA},
+    "qwen2-lora": {"base": "qwen2", "schedule": "Linear", "lora": RANK_STABILIZED, **LORA},
     "qwen3-full": {"base": "qwen3", "schedule": "Linear", **FULL},
     "qwen3-lora": {"base": "qwen3", "schedule": "Cosine", "lora": ALL_LINEAR, **LORA},
     "qlora-nf4": {"base": "wide", "schedule": "Cosine", "lora": RANK_STABILIZED, "nf4": "plain", "seed": 23, **LORA},

@@ -58,6 +58,7 @@ export type CaseName =
   | "full-tied"
   | "lora-all-linear"
   | "lora-subset"
+  | "qwen2-lora"
   | "qwen3-full"
   | "qwen3-lora"
   | "qlora-nf4"

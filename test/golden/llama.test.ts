@@ -1,7 +1,10 @@
 /** Full fine-tuning and LoRA against PyTorch, transformers and PEFT. */
 import { holdCases, onCpu, onCpuOtherwise, onReference } from "./holdCases.ts";
 
-holdCases(["full-untied", "full-tied", "lora-all-linear", "lora-subset", "qwen3-full", "qwen3-lora"], {
+const cases = ["full-untied", "full-tied", "lora-all-linear", "lora-subset"] as const;
+const ofQwen = ["qwen2-lora", "qwen3-full", "qwen3-lora"] as const;
+
+holdCases([...cases, ...ofQwen], {
   "cpu in F32": onCpu,
   "cpu in F32, a row at a time, a block recomputed, two threads": onCpuOtherwise,
   "the reference in F64": onReference,

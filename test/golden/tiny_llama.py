@@ -1,4 +1,4 @@
-"""The tiny Llamas, and the Qwen3, that every golden starts from, the rows they train on, and their reference in double precision.
+"""The tiny Llamas, Qwen2 and Qwen3 that every golden starts from, the rows they train on, and their reference in double precision.
 
 Sizes are deliberately no multiples of a vector's width where the architecture allows it (vocabulary 99, feed-forward 80).
 The base that is quantised is wider, since bitsandbytes' CPU kernel restores wrong values where a matrix's width is no
@@ -10,8 +10,9 @@ import pathlib
 import tempfile
 
 import torch
-from transformers import AutoModelForCausalLM, LlamaConfig, PretrainedConfig, Qwen3Config
+from transformers import AutoModelForCausalLM, LlamaConfig, PretrainedConfig, Qwen2Config, Qwen3Config
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
+from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
 from transformers.models.qwen3.modeling_qwen3 import Qwen3RMSNorm
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -26,16 +27,17 @@ ROWS = 8
 BASES = {
     "untied": DATA / "base-untied",
     "tied": DATA / "base-tied",
+    "qwen2": DATA / "base-qwen2",
     "qwen3": DATA / "base-qwen3",
     "wide": pathlib.Path(tempfile.gettempdir()) / "luthier-golden-base-wide",
 }
-SEEDS = {"untied": 5, "tied": 7, "qwen3": 15, "wide": 9}
+SEEDS = {"untied": 5, "tied": 7, "qwen2": 17, "qwen3": 23, "wide": 9}
 
 
 def config(base: str) -> PretrainedConfig:
     hidden, feed_forward = (64, 128) if base == "wide" else (32, 80)
-    family = Qwen3Config if base == "qwen3" else LlamaConfig
-    return family(
+    families = {"qwen2": Qwen2Config, "qwen3": Qwen3Config}
+    return families.get(base, LlamaConfig)(
         vocab_size=VOCABULARY,
         hidden_size=hidden,
         intermediate_size=feed_forward,
@@ -116,7 +118,7 @@ def loss_of(model, rows: list) -> torch.Tensor:
 
 def keep_double_precision() -> None:
     """transformers' RMSNorm computes in F32 whatever it is given; in double it must not. Other types are untouched."""
-    for norm in (LlamaRMSNorm, Qwen3RMSNorm):
+    for norm in (LlamaRMSNorm, Qwen2RMSNorm, Qwen3RMSNorm):
         norm.forward = in_given_precision(norm.forward)
 
 

@@ -256,5 +256,7 @@ test("what cannot be compiled is refused with the way out", () => {
   assert.throws(() => compile(aSpec({ method: unknown })), /"w_proj" is no linear layer.*q_proj, k_proj.*all-linear/);
   const storage = { dense: "F32", linear: "NF4", doubleQuantization: true } as const;
   assert.throws(() => compile(aSpec({ storage })), /NF4 cannot hold: use a base in BF16/);
+  const model = { ...aSpec().model, family: "qwen2" } as const;
+  assert.throws(() => compile(aSpec({ model })), /full cannot train the biases of qwen2.*use method lora/);
   assert.throws(() => compile(aSpec({ recomputedBlocks: 3 })), /0 to the model's 2 layers, and is 3/);
 });

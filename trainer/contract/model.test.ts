@@ -53,7 +53,11 @@ test("a Qwen3 config is read, its heads' width by itself", () => {
 });
 
 for (const [what, change, expected] of [
-  ["another architecture", { model_type: "bert" }, /model_type "bert" is not supported; supported: llama, qwen3/],
+  [
+    "another architecture",
+    { model_type: "bert" },
+    /model_type "bert" is not supported; supported: llama, qwen2, qwen3/,
+  ],
   ["a sliding window", { use_sliding_window: true }, /use_sliding_window true/],
   [
     "a layer with a window",

@@ -6,11 +6,11 @@ import { z } from "zod";
 
 const dimension = (max: number) => z.int().min(1).max(max);
 
-const families = ["llama", "qwen3"] as const;
+const families = ["llama", "qwen2", "qwen3"] as const;
 type Family = (typeof families)[number];
 const isFamily = (name: string): name is Family => families.some((family) => family === name);
 
-/** A Llama-shaped decoder: RMSNorm, RoPE, grouped-query attention, SwiGLU; Qwen3's norms q and k by head. */
+/** A Llama-shaped decoder: RMSNorm, RoPE, grouped-query attention, SwiGLU; Qwen2's has biases, Qwen3's norms of heads. */
 export const modelConfig = z
   .object({
     family: z.enum(families),

@@ -31,6 +31,13 @@ export interface BuilderParts {
   readonly mode: Mode;
 }
 
+export interface LinearOptions {
+  /** [T, out], added to the result. */
+  readonly residual?: Tensor;
+  /** Whether the checkpoint has `<name>.bias`. */
+  readonly bias?: boolean;
+}
+
 export class ModelBuilder {
   readonly config: ModelConfig;
   readonly graph: Graph;
@@ -76,15 +83,17 @@ export class ModelBuilder {
   }
 
   /** A site that the method may rewrite. x [T, in] → [T, out] */
-  linear(x: Tensor, name: string, out: number, { residual }: { residual?: Tensor } = {}): Tensor {
+  linear(x: Tensor, name: string, out: number, { residual, bias }: LinearOptions = {}): Tensor {
     const trained: string[] = [];
     let fused = true;
     const width = widthOf(x);
     const base: BaseLinear = (from, { lowRank } = {}) => {
       fused = trained.length === 0 || lowRank !== undefined;
       const w = this.weight(`${name}.weight`, [out, width], "linear");
+      const offset = bias ? this.weight(`${name}.bias`, [out], "dense") : undefined;
       const tailX = lowRank && linear.node(this.graph, { x: lowRank.from, w: lowRank.a }, { tailScale: 1 }).y;
-      return linear.node(this.graph, { x: from, w, tailX, tailW: lowRank?.b, residual }, { tailScale: 1 }).y;
+      const operands = { x: from, w, tailX, tailW: lowRank?.b, bias: offset, residual };
+      return linear.node(this.graph, operands, { tailScale: 1 }).y;
     };
     const y = this.#method.linear(this.#site(name, width, out, trained), x, base);
     this.sites.push({ name, in: width, out, trained, fused });

@@ -1,8 +1,9 @@
 /**
  * Llama (Touvron et al. 2023): pre-norm blocks of grouped-query attention with RoPE and a SwiGLU feed-forward, RMSNorm.
- * Qwen3 (Yang et al. 2025) is the same with each head of q and k normed before it is turned.
+ * Qwen2 (Yang et al. 2024) adds biases to q, k and v; Qwen3 (2025) norms each head of q and k before it is turned.
  * Names are the checkpoint's own, so loading, adapter keys and target patterns need no map.
  */
+import type { ModelConfig } from "../contract/model.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { ModelBuilder } from "./builder.ts";
 
@@ -15,6 +16,13 @@ export interface Decoder {
   readonly head: Tensor;
 }
 
+/** What the families' attention has beside Llama's. */
+const attentionOf: Record<ModelConfig["family"], { readonly bias: boolean; readonly headNorms: boolean }> = {
+  llama: { bias: false, headNorms: false },
+  qwen2: { bias: true, headNorms: false },
+  qwen3: { bias: false, headNorms: true },
+};
+
 export function llama(b: ModelBuilder): Decoder {
   const { vocabSize, hiddenSize: d, layers, tieWordEmbeddings } = b.config;
   const embedding = "model.embed_tokens.weight";
@@ -25,15 +33,20 @@ export function llama(b: ModelBuilder): Decoder {
 }
 
 function block(b: ModelBuilder, layer: number, input: Tensor): Tensor {
-  const { hiddenSize: d, intermediateSize: f, heads, kvHeads, headDim } = b.config;
+  const { family, hiddenSize: d, intermediateSize: f, heads, kvHeads, headDim } = b.config;
+  const { bias, headNorms } = attentionOf[family];
   const at = `model.layers.${layer}`;
 
   const h = b.rmsNorm(input, `${at}.input_layernorm`);
-  const normed = (x: Tensor, name: string) =>
-    b.config.family === "qwen3" ? b.rmsNorm(x, `${at}.self_attn.${name}`, headDim) : x;
-  const q = b.rope(normed(b.linear(h, `${at}.self_attn.q_proj`, heads * headDim), "q_norm"), heads);
-  const k = b.rope(normed(b.linear(h, `${at}.self_attn.k_proj`, kvHeads * headDim), "k_norm"), kvHeads);
-  const v = b.linear(h, `${at}.self_attn.v_proj`, kvHeads * headDim);
+  const project = (name: string, count: number) =>
+    b.linear(h, `${at}.self_attn.${name}_proj`, count * headDim, { bias });
+  const turned = (name: string, count: number) => {
+    const x = project(name, count);
+    return b.rope(headNorms ? b.rmsNorm(x, `${at}.self_attn.${name}_norm`, headDim) : x, count);
+  };
+  const q = turned("q", heads);
+  const k = turned("k", kvHeads);
+  const v = project("v", kvHeads);
   const attended = b.linear(b.attention(layer, q, k, v), `${at}.self_attn.o_proj`, d, { residual: input });
 
   const n = b.rmsNorm(attended, `${at}.post_attention_layernorm`);

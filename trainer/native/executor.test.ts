@@ -317,7 +317,7 @@ suite("one at a time", () => {
 
   test("a program that is cancelled starts no further instruction, and runs whole the next time", async () => {
     const executor = open({ ioBytes: 512 });
-    const program = executor.load(embedsProgram([...Array.from({ length: 300_000 }, () => 64), 192]));
+    const program = executor.load(embedsProgram([...Array.from({ length: 100_000 }, () => 64), 192]));
     idsOf(executor).set([4, 0, 2, 2]);
     const last = new Float32Array(executor.io.buffer, 192, tokens * width);
     executor.cancel(); // nothing runs, so nothing is cancelled

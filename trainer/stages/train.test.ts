@@ -133,12 +133,16 @@ test("a merged model in shards has an index that names every tensor's file, the 
   assert.ok(card.includes(`largest logit difference ${exported.maxLogitDifference.toPrecision(3)} `), card);
 });
 
-test("a Qwen3 is trained, by LoRA on NF4 and in full, and exported with every tensor of the base", async (t) => {
-  const ways: TinyOptions[] = [{ quantization: { type: "NF4" } }, { method: { full: {} } }];
-  for (const way of ways) {
+test("Qwen2 and Qwen3 are trained, on NF4 or in full, and exported with every tensor of the base", async (t) => {
+  const qwen3 = { family: "qwen3", headDim: 24 } as const;
+  const ways: [TinyOptions, RegExp, number][] = [
+    [{ shape: { family: "qwen2" }, quantization: { type: "NF4" } }, /\.[qkv]_proj\.bias$/, 6],
+    [{ shape: qwen3, quantization: { type: "NF4" } }, /\.[qk]_norm\.weight$/, 4],
+    [{ shape: qwen3, method: { full: {} } }, /\.[qk]_norm\.weight$/, 4],
+  ];
+  for (const [way, own, count] of ways) {
     const training = await TinyTraining.make(t, {
       ...way,
-      shape: { family: "qwen3", headDim: 24 },
       training: { maxSteps: 2, batchTokens: 128, learningRate: "1e-2" },
       examples: 20,
     });
@@ -151,8 +155,7 @@ test("a Qwen3 is trained, by LoRA on NF4 and in full, and exported with every te
     const merged = await StoredModel.inDirectory(context.stores, uri);
     assert.deepEqual(await merged.config(), await base.config());
     assert.deepEqual(await weightFacts(merged), await weightFacts(base));
-    const norms = [...(await merged.tensors()).keys()].filter((name) => /\.[qk]_norm\.weight$/.test(name));
-    assert.equal(norms.length, 4);
+    assert.equal([...(await merged.tensors()).keys()].filter((name) => own.test(name)).length, count);
   }
 });
 
@@ -382,6 +385,24 @@ test("early stopping ends a run that no longer improves, with the best weights",
   });
   const { figures } = await runTrain(await training.trainFile(), training.context());
   assert.ok(figures.steps < 400 && figures.bestStep === figures.steps - 4, `${figures.bestStep} of ${figures.steps}`);
+});
+
+test("the adapter is the weights of the best validation or the last, as asked; another seed gives another", async (t) => {
+  const made = async (training: NonNullable<TinyOptions["training"]>) => {
+    const learningRateSchedule = { type: "Constant", warmupRatio: "0" } as const;
+    const common = { batchTokens: 256, learningRate: "5e-2", learningRateSchedule, evaluation: { everySteps: 2 } };
+    const tiny = await TinyTraining.make(t, { training: { ...common, ...training } });
+    const { figures } = await runTrain(await tiny.trainFile(), tiny.context());
+    return { figures, weights: await weightsOf(tiny) };
+  };
+  const stopping = { maxSteps: 400, earlyStopping: { patience: 2 } };
+  const best = await made({ ...stopping, keep: "Best" });
+  const { bestStep } = best.figures;
+  assert.ok(bestStep! < best.figures.steps);
+  const untilThen = await made({ maxSteps: bestStep!, keep: "Last" });
+  assert.deepEqual(best.weights, untilThen.weights);
+  assert.notDeepEqual((await made({ ...stopping, keep: "Last" })).weights, best.weights);
+  assert.notDeepEqual((await made({ maxSteps: bestStep!, keep: "Last", seed: 7 })).weights, untilThen.weights);
 });
 
 test("the curve has a line for each step, also of a run in parts", async (t) => {

@@ -1,5 +1,5 @@
 /**
- * A Llama or Qwen3 small enough to train in a test: random weights, a byte-level tokenizer without merges (a token a byte) and a
+ * A Llama or Qwen small enough to train in a test: random weights, a byte-level tokenizer without merges (a token a byte) and a
  * ChatML template. Written in Hugging Face layout, so that tests go through the same door as users.
  */
 import { mkdir, writeFile } from "node:fs/promises";
@@ -8,7 +8,7 @@ import { toBfloat16 } from "../formats/bfloat16.ts";
 import { encodeSafetensors, type TensorData } from "../formats/safetensorsWriter.ts";
 
 export interface TinyShape {
-  family: "llama" | "qwen3";
+  family: "llama" | "qwen2" | "qwen3";
   hiddenSize: number;
   intermediateSize: number;
   layers: number;
@@ -55,7 +55,7 @@ export async function writeTinyModel(directory: string, changes: Partial<TinySha
 
 function configOf(shape: TinyShape) {
   return {
-    architectures: [shape.family === "qwen3" ? "Qwen3ForCausalLM" : "LlamaForCausalLM"],
+    architectures: [`${shape.family[0]!.toUpperCase()}${shape.family.slice(1)}ForCausalLM`],
     model_type: shape.family,
     vocab_size: tinyVocabSize,
     hidden_size: shape.hiddenSize,
@@ -128,13 +128,17 @@ function tensorsOf(shape: TinyShape): TensorData[] {
     );
   const norm = (name: string, width = d): TensorData =>
     stored(name, [width], new Float32Array(width).fill(1), shape.dtype);
-  const headNorms = (at: string) =>
-    shape.family === "qwen3" ? ["q_norm", "k_norm"].map((name) => norm(`${at}.self_attn.${name}.weight`, headDim)) : [];
+  const extras = (at: string) => {
+    const widths = { q: shape.heads * headDim, k: shape.kvHeads * headDim, v: shape.kvHeads * headDim };
+    if (shape.family === "qwen3") return ["q", "k"].map((name) => norm(`${at}.self_attn.${name}_norm.weight`, headDim));
+    if (shape.family === "llama") return [];
+    return Object.entries(widths).map(([name, width]) => norm(`${at}.self_attn.${name}_proj.bias`, width));
+  };
   const layers = Array.from({ length: shape.layers }, (_, layer) => {
     const at = `model.layers.${layer}`;
     return [
       norm(`${at}.input_layernorm.weight`),
-      ...headNorms(at),
+      ...extras(at),
       matrix(`${at}.self_attn.q_proj.weight`, shape.heads * headDim, d),
       matrix(`${at}.self_attn.k_proj.weight`, shape.kvHeads * headDim, d),
       matrix(`${at}.self_attn.v_proj.weight`, shape.kvHeads * headDim, d),
