@@ -236,12 +236,12 @@ async function filesOf(training: TinyTraining): Promise<unknown> {
 test("a stop within a micro-batch throws its step away, and the bytes are those of one go", async (t) => {
   const options = {
     shape: { hiddenSize: 128, intermediateSize: 256, heads: 4, kvHeads: 2 },
-    training: { maxSteps: 5, batchTokens: 4096, learningRate: "1e-2", checkpoint: { everySteps: 100 } },
+    training: { maxSteps: 5, batchTokens: 2048, evaluation: { everySteps: 5 }, checkpoint: { everySteps: 100 } },
   };
   const [whole, cut] = [await TinyTraining.make(t, options), await TinyTraining.make(t, options)];
   await trainInParts(whole, []);
   const controller = new AbortController();
-  // A step is one micro-batch here, and its forward and backward take nearly all of its time.
+  // A step is one micro-batch, whose forward and backward take nearly all of its time.
   let before = 0;
   const onProgress = ({ phase, done }: Progress) => {
     if (phase !== "Training") return;
@@ -252,6 +252,8 @@ test("a stop within a micro-batch throws its step away, and the bytes are those 
   await assert.rejects(runTrain(await cut.trainFile(), stage), { code: 10, message: /after step 3 of 5/ });
   assert.deepEqual(await readdir(`${await cut.runPath()}/checkpoints`), ["step-3"]);
   await runTrain(await cut.trainFile(), cut.context());
+  const { plan } = JSON.parse(await readFile(`${await cut.runPath()}/report.json`, "utf8"));
+  assert.equal(plan.microRows, 2048 / 64);
   assert.deepEqual(await weightsOf(cut), await weightsOf(whole));
 });
 
