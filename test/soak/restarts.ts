@@ -1,5 +1,6 @@
 /** Starts a run again and again until it is done, killing it by a schedule: what the soak and its short test share. */
 import type { ChildProcess } from "node:child_process";
+import { exitCode } from "../../trainer/contract/exitCodes.ts";
 import type { Kill } from "./schedule.ts";
 
 /** Restarts that a schedule may take before the run counts as stuck. */
@@ -7,7 +8,7 @@ const mostStarts = 50;
 
 /**
  * How often it was started. A kill's time counts from the start of the process, or from what `since` matches in its
- * output. Throws when it ends in another way than done, stopped with a checkpoint, or killed.
+ * output. Throws when it ends in another way than done, stopped with a checkpoint, or by its kill.
  */
 export async function startUntilDone(
   start: () => ChildProcess,
@@ -15,18 +16,20 @@ export async function startUntilDone(
   since?: RegExp,
 ): Promise<number> {
   for (let starts = 1; starts <= mostStarts; starts += 1) {
-    const { status, output } = await ended(start(), kills[starts - 1], since);
-    if (status === 0) return starts;
-    if (status !== 10 && status !== null) throw new Error(`the run ended with ${status}:\n${output}`);
+    const kill = kills[starts - 1];
+    const { end, output } = await ended(start(), kill, since);
+    if (end === exitCode.done) return starts;
+    if (end !== exitCode.stopped && end !== kill?.signal) throw new Error(`the run ended with ${end}:\n${output}`);
   }
   throw new Error(`not finished after ${mostStarts} starts`);
 }
 
+/** Its exit code, or the signal that it died of. */
 function ended(
   child: ChildProcess,
   kill: Kill | undefined,
   since: RegExp = /^/,
-): Promise<{ status: number | null; output: string }> {
+): Promise<{ end: number | NodeJS.Signals | null; output: string }> {
   const chunks: Buffer[] = [];
   let timer: NodeJS.Timeout | undefined;
   const arm = (text: string) => {
@@ -41,9 +44,9 @@ function ended(
   arm("");
   return new Promise((resolve, reject) => {
     child.on("error", reject);
-    child.on("close", (status) => {
+    child.on("close", (status, signal) => {
       clearTimeout(timer);
-      resolve({ status, output: Buffer.concat(chunks).toString() });
+      resolve({ end: status ?? signal, output: Buffer.concat(chunks).toString() });
     });
   });
 }
