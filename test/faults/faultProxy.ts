@@ -42,13 +42,15 @@ interface Upstream {
 export async function startFaultProxy(kubeconfig: string, plan: Plan, end: () => void): Promise<FaultProxy> {
   const upstream = await upstreamOf(kubeconfig);
   const faults: string[] = [];
-  const server = createServer(async (request, response) => {
+  const handle = async (request: IncomingMessage, response: ServerResponse) => {
     const body = await buffer(request);
     const asked = lineOf(request);
     const fault = plan(asked);
     if (fault) faults.push(`${faultText(fault)} ${asked.method} ${asked.path}`);
     await spoil(fault, { upstream, request, body, response, end });
-  });
+  };
+  // Who is ended while it sends is not answered.
+  const server = createServer((request, response) => void handle(request, response).catch(() => response.destroy()));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return { kubeconfig: kubeconfigOf(server), faults, close: () => close(server, upstream.agent) };
 }
@@ -137,6 +139,8 @@ type Deliver = (answer: IncomingMessage, response: ServerResponse) => void;
 const whole: Deliver = (answer, response) => {
   response.writeHead(answer.statusCode ?? 502, answer.headers);
   answer.pipe(response);
+  // Where the server breaks off, so does the proxy.
+  answer.on("error", () => response.destroy());
   // A watch: its first bytes are the headers, which would wait for more.
   response.flushHeaders();
 };
@@ -144,8 +148,11 @@ const whole: Deliver = (answer, response) => {
 /** The answer is kept back; `then`, once the request is carried out. */
 const once =
   (then: () => void): Deliver =>
-  (answer) => {
-    answer.resume().on("end", then);
+  (answer, response) => {
+    answer
+      .resume()
+      .on("end", then)
+      .on("error", () => response.destroy());
   };
 
 const torn =

@@ -21,17 +21,17 @@ import { Stores } from "../../trainer/stores/stores.ts";
 import { temporaryDirectory } from "../../trainer/testing/temporary.ts";
 import { TinyTraining } from "../../trainer/testing/tinyTraining.ts";
 import { WriterEpoch } from "../../trainer/training/writerEpoch.ts";
-import { type Fault, type FaultProxy, type Seen, startFaultProxy } from "../stores/faultProxy.ts";
 import { account, type Gateway, startGateway } from "../stores/gateway.ts";
+import { type Seen, type StoreFault, type StoreProxy, startStoreProxy } from "../stores/storeProxy.ts";
 
 let directory: string;
 let gateway: Gateway;
-let proxy: FaultProxy;
+let proxy: StoreProxy;
 
 before(async () => {
   directory = mkdtempSync(path.join(tmpdir(), "luthier-s3-"));
   gateway = await startGateway(directory);
-  proxy = await startFaultProxy(gateway.endpoint);
+  proxy = await startStoreProxy(gateway.endpoint);
 });
 
 after(async () => {
@@ -170,11 +170,11 @@ async function life({ stores, root, objects }: ReturnType<typeof place>): Promis
 /** The same bytes each time. */
 const randomOf = (length: number) => Buffer.from(Uint8Array.from({ length }, (_, index) => (index * 7919) >> 5));
 
-const busy: Fault = { kind: "answer", status: 503, body: "<Error><Code>SlowDown</Code></Error>" };
+const busy: StoreFault = { kind: "answer", status: 503, body: "<Error><Code>SlowDown</Code></Error>" };
 const writes = ({ method }: Seen) => ["PUT", "POST", "DELETE"].includes(method);
 
 /** Each with the requests of a life that it is tried at, one at a time. */
-const once: readonly { fault: Fault; at: (request: Seen, index: number) => boolean }[] = [
+const once: readonly { fault: StoreFault; at: (request: Seen, index: number) => boolean }[] = [
   { fault: { kind: "reset" }, at: (_, index) => index % 4 === 0 },
   { fault: { kind: "lost" }, at: writes },
   { fault: busy, at: (_, index) => index % 4 === 2 },
@@ -237,7 +237,7 @@ describe("a fault at a request", () => {
     });
   }
 
-  const steps: [string, RegExp, Fault][] = [
+  const steps: [string, RegExp, StoreFault][] = [
     ["its beginning", /\?uploads=/, { kind: "lost" }],
     ["a part", /partNumber=1/, { kind: "reset" }],
     ["a part that arrived", /partNumber=2/, { kind: "lost" }],

@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse, r
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 
-export type Fault =
+export type StoreFault =
   /** An answer of the proxy's own; the server hears nothing. */
   | { kind: "answer"; status: number; body?: string }
   /** The connection is reset before the server hears of the request. */
@@ -27,19 +27,19 @@ export interface Seen {
   headers: IncomingMessage["headers"];
 }
 
-export interface FaultProxy {
+export interface StoreProxy {
   endpoint: string;
   /** Every request that came, in order. */
   seen: Seen[];
   /** What happens to a request; undefined lets it pass. */
-  decide: (request: Seen) => Fault | undefined;
+  decide: (request: Seen) => StoreFault | undefined;
   close(): void;
 }
 
-export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
+export async function startStoreProxy(upstream: string): Promise<StoreProxy> {
   // Who goes away while it sends is not answered.
   const server = createServer((request, response) => void handle(request, response).catch(() => response.destroy()));
-  const proxy: FaultProxy = { endpoint: "", seen: [], decide: () => undefined, close: () => end(server) };
+  const proxy: StoreProxy = { endpoint: "", seen: [], decide: () => undefined, close: () => end(server) };
   const handle = async (request: IncomingMessage, response: ServerResponse) => {
     const body = await buffer(request);
     const seen = { method: request.method ?? "", path: request.url ?? "", headers: request.headers };
@@ -60,20 +60,22 @@ function forward(
   { method, url, headers, socket }: IncomingMessage,
   body: Buffer,
   response: ServerResponse,
-  fault: Fault | undefined,
+  fault: StoreFault | undefined,
 ): void {
   const onward = send(new URL(url ?? "/", upstream), { method, headers }, (answer) => {
-    void buffer(answer).then((content) => {
+    const deliver = (content: Buffer) => {
       if (fault?.kind === "lost") return socket.resetAndDestroy();
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       finish(response, content, fault);
-    });
+    };
+    // Where the server breaks off, so does the proxy.
+    buffer(answer).then(deliver, () => response.destroy());
   });
   onward.on("error", () => response.destroy());
   onward.end(body);
 }
 
-function finish(response: ServerResponse, content: Buffer, fault: Fault | undefined): void {
+function finish(response: ServerResponse, content: Buffer, fault: StoreFault | undefined): void {
   switch (fault?.kind) {
     case "cut":
       response.write(content.subarray(0, fault.after), () => response.destroy());
