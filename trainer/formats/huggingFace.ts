@@ -41,7 +41,7 @@ export function modelFileNames(present: readonly string[], index: string | undef
   if (absent) {
     throw invalid(
       "BaseModelIncomplete",
-      `the base model has no ${absent}; it needs ${required.join(", ")} and safetensors`,
+      `the base model has no ${absent}; it needs ${required.join(", ")} and safetensors${packed(present)}`,
     );
   }
   const weights = index === undefined ? ["model.safetensors"] : [...new Set(Object.values(readIndex(index)))].sort();
@@ -49,6 +49,11 @@ export function modelFileNames(present: readonly string[], index: string | undef
   if (lost) throw invalid("BaseModelIncomplete", `the base model has no ${lost}; weights must be safetensors`);
   const names = [...companions.filter((name) => present.includes(name)), ...weights];
   return index === undefined ? names : [...names, indexFile];
+}
+
+function packed(present: readonly string[]): string {
+  const archive = present.find((name) => /\.(zip|tar|gz|tgz|bz2|xz|zst|7z|rar)$/i.test(name));
+  return archive === undefined ? "" : `; archives are not unpacked (${archive})`;
 }
 
 function readIndex(text: string): Record<string, string> {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { appendFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import { prepareKey } from "../contract/hashes.ts";
 import type { PrepareFile } from "../contract/runFile.ts";
 import type { TrainingSpec } from "../contract/settings.ts";
@@ -175,6 +176,30 @@ const wrong: [string, (directory: string, file: PrepareFile) => Promise<unknown>
     "another architecture",
     (d) => writeFile(`${d}/base/config.json`, "{}"),
     { code: 20, reason: "BaseModelUnsupported" },
+  ],
+  [
+    "a source that is compressed, before the base is read",
+    async (d) => {
+      await rm(`${d}/base/config.json`);
+      await writeFile(`${d}/train.jsonl`, gzipSync('{"text":"a"}\n'));
+    },
+    { code: 20, reason: "DataUnsupported", message: /train\.jsonl: is a gzip file; data are JSON lines/ },
+  ],
+  [
+    "a base that is an archive",
+    async (d) => {
+      await rm(`${d}/base`, { recursive: true });
+      await writeFile(`${d}/base`, "PK\u0003\u0004");
+    },
+    { code: 20, reason: "BaseModelUnsupported", message: /is a file; .* unpack/ },
+  ],
+  [
+    "a base that lies packed in its directory",
+    async (d) => {
+      await rm(`${d}/base/config.json`);
+      await writeFile(`${d}/base/model.tar.gz`, "");
+    },
+    { code: 20, reason: "BaseModelIncomplete", message: /archives are not unpacked \(model\.tar\.gz\)/ },
   ],
   ["no examples", (d) => writeFile(`${d}/train.jsonl`, "\n"), { code: 20, reason: "NoExamples" }],
 ];

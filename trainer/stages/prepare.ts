@@ -23,6 +23,7 @@ import { type StageContext, throwIfStopped } from "./context.ts";
 import { quantizeBase } from "./quantizeBase.ts";
 import { dataFilesOf } from "./readDataset.ts";
 import { readQuestions } from "./readQuestions.ts";
+import { requireRowsAt } from "./readSource.ts";
 import { type StagedBase, stageBase } from "./stageBase.ts";
 import { stageDataset } from "./stageDataset.ts";
 
@@ -85,6 +86,8 @@ class Preparation {
   }
 
   async #stage(): Promise<PrepareFigures> {
+    // Before a base of many gigabytes is fetched.
+    for (const uri of this.#rowFiles()) await requireRowsAt(uri, this.#context.stores);
     const original = await this.#base();
     const { model, bytes } = original;
     const config = await model.config();
@@ -173,14 +176,13 @@ class Preparation {
 
   /** Of all inputs' names, sizes and times: cheap to make, and it moves when any of them does. */
   async #fingerprint(): Promise<string> {
-    const { evaluation } = this.#file;
     const { uri: base } = this.#baseAt;
     const hash = createHash("sha256");
     const note = (...facts: (string | number)[]) => hash.update(`${facts.join("\0")}\n`);
     for (const entry of await this.#context.stores.of(base).list(base)) {
       note(base, entry.path, entry.bytes, entry.version);
     }
-    for (const uri of [...this.#dataFiles(), ...(evaluation ? [evaluation.test.uri] : [])]) {
+    for (const uri of this.#rowFiles()) {
       const entry = await this.#stat(uri);
       note(uri, entry.bytes, entry.version);
     }
@@ -214,6 +216,12 @@ class Preparation {
 
   #dataFiles(): string[] {
     return dataFilesOf(this.#settings).map(({ uri }) => uri);
+  }
+
+  /** Those of the data set, and the test set's. */
+  #rowFiles(): string[] {
+    const { evaluation } = this.#file;
+    return [...this.#dataFiles(), ...(evaluation ? [evaluation.test.uri] : [])];
   }
 
   async #stat(uri: string): Promise<Entry> {

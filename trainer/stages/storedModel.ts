@@ -55,7 +55,7 @@ export class StoredModel implements ModelFiles {
   static async inDirectory(stores: Stores, uri: string): Promise<StoredModel> {
     const store = stores.of(uri);
     const listed = new Map((await store.list(uri)).map((entry) => [entry.path, entry]));
-    if (listed.size === 0) throw corrupt("ModelMissing", `${uri}: there is no such directory, or it is empty`);
+    if (listed.size === 0) throw await noModel(stores, uri);
     const at = (name: string) => `${uri.replace(/\/+$/, "")}/${name}`;
     const index = listed.has(indexFile) ? Buffer.from(await store.read(at(indexFile))).toString("utf8") : undefined;
     const names = modelFileNames([...listed.keys()], index).sort();
@@ -134,6 +134,20 @@ export class StoredModel implements ModelFiles {
   async tensors(): Promise<ReadonlyMap<string, PlacedTensor>> {
     return await readTensorTable(this.names(), this);
   }
+}
+
+/** Why nothing is listed at a model's URI. */
+async function noModel(stores: Stores, uri: string): Promise<Error> {
+  const isFile =
+    (await stores
+      .of(uri)
+      .stat(uri)
+      .catch(() => undefined)) !== undefined;
+  if (!isFile) return corrupt("ModelMissing", `${uri}: there is no such directory, or it is empty`);
+  return invalid(
+    "BaseModelUnsupported",
+    `${uri}: is a file; a base model is a directory in Hugging Face layout (config.json, tokenizer.json, safetensors), not packed: unpack an archive first`,
+  );
 }
 
 /** The model in a directory in files of this machine, each compared with its digest in `files`. */
