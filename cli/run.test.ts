@@ -1,49 +1,14 @@
 /** `luthier run`, `plan` and `chat` from outside: a process each, on a model small enough to train in seconds. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { temporaryDirectory } from "../trainer/testing/temporary.ts";
 import { writeTinyModel } from "../trainer/testing/tinyModel.ts";
+import { luthier } from "./testing/process.ts";
 
-const main = fileURLToPath(new URL("main.ts", import.meta.url));
 const claims = ["models", "data", "store"];
-
-interface Ended {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs luthier in `directory`; SIGINT, as a Ctrl-C, comes as soon as `interruptWhen` says so. */
-function luthier(
-  directory: string,
-  args: readonly string[],
-  interruptWhen: () => boolean = () => false,
-): Promise<Ended> {
-  const child = spawn(process.execPath, [main, ...args], { cwd: directory, stdio: ["ignore", "pipe", "pipe"] });
-  let [stdout, stderr] = ["", ""];
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    stderr += text;
-  });
-  const watch = setInterval(() => {
-    if (!interruptWhen()) return;
-    clearInterval(watch);
-    child.kill("SIGINT");
-  }, 10);
-  return new Promise((resolve) =>
-    child.on("close", (status) => {
-      clearInterval(watch);
-      resolve({ status, stdout, stderr });
-    }),
-  );
-}
 
 const withClaims = claims.flatMap((name) => ["--claim", `${name}=${name}`]);
 
@@ -128,7 +93,9 @@ function hasSteps(directory: string): boolean {
 
 test("Ctrl-C stops with exit code 10, and the same command ends with the bytes of an undisturbed run", async (t) => {
   const [disturbed, undisturbed] = [await workplace(t, 300), await workplace(t, 300)];
-  const stopped = await luthier(disturbed, ["run", "job.yaml", ...withClaims], () => hasSteps(disturbed));
+  const stopped = await luthier(disturbed, ["run", "job.yaml", ...withClaims], {
+    interruptWhen: () => hasSteps(disturbed),
+  });
   assert.equal(stopped.status, 10, stopped.stderr);
   const digests = new Set<string>();
   for (const directory of [disturbed, undisturbed]) {
