@@ -10,6 +10,7 @@ import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { luthier } from "../../cli/testing/process.ts";
 import { run } from "../../tools/setup/command.ts";
 import { runExport } from "../../trainer/stages/export.ts";
 import { runTrain } from "../../trainer/stages/train.ts";
@@ -398,4 +399,26 @@ test("a training in a bucket is the same as one in a directory: interrupted, res
   );
   assert.ok(made.figures.maxLogitDifference < 1);
   assert.deepEqual(await damaged({ root, stores, store: stores.of(root), objects: new Objects(stores, root) }), []);
+  await exportsFromTheCommandLine(remote, trained.figures.runHash);
 });
+
+/** As a person does it: credentials and endpoint in the environment, adapter and target as URIs. */
+async function exportsFromTheCommandLine({ artifactRoot, directory: work }: TinyTraining, run: string): Promise<void> {
+  const to = `s3://${gateway.bucket}/models/tiny`;
+  const env = { ...account, AWS_ENDPOINT_URL: gateway.endpoint };
+  const command = ["export", `${artifactRoot}/runs/${run}/adapter`, "--to", to, "--output", "json"];
+  const ended = await luthier(work, command, { env });
+  assert.equal(ended.status, 0, ended.stderr);
+  const { place: written, reused, maxLogitDifference } = JSON.parse(ended.stdout);
+  assert.deepEqual([written, reused], [to, false]);
+  assert.ok(maxLogitDifference < 1);
+  assert.ok(!`${ended.stdout}${ended.stderr}`.includes(account.AWS_SECRET_ACCESS_KEY));
+  const locations = [{ uri: to, endpoint: gateway.endpoint, secretRef: { name: "s3" } }];
+  const stores = new Stores({ locations, secretsRoot: gateway.secretsRoot, patience });
+  const { files } = (await readManifest(stores, to, manifest))!.manifest;
+  assert.equal(await damageOf(stores, to, files), undefined);
+  assert.ok(["README.md", "config.json", "model.safetensors"].every((name) => files.some((one) => one.path === name)));
+  const wrong = await luthier(work, command, { env: { ...env, AWS_SECRET_ACCESS_KEY: "another" } });
+  assert.equal(wrong.status, 24, wrong.stderr);
+  assert.match(wrong.stderr, /AccessDenied/);
+}
