@@ -121,6 +121,21 @@ test("with less memory the micro-batch shrinks first, then blocks are recomputed
   );
 });
 
+test("the nearest settings that fit are planned as their own plan will be", () => {
+  // Logits are most of the memory: half the tokens need no recomputing at all.
+  const wide = (maxSequenceLength: number, availableBytes: number) => {
+    const dataset = { sources: [{ uri: "pvc://data/train.jsonl" }], maxSequenceLength };
+    const wideModel = { ...model, vocabSize: 32_000, layers: 2 };
+    return planned({ model: wideModel, availableBytes, settings: settings({ dataset, evaluation: undefined }) });
+  };
+  const available = wide(512, 1).predictedPeakBytes - 1;
+  const { nearestFit } = wide(512, available);
+  const nearest = wide(256, available);
+  assert.deepEqual([nearest.fits, nearest.recomputedBlocks], [true, 0]);
+  const { predictedPeakBytes } = nearest;
+  assert.deepEqual(nearestFit, { change: "dataset.maxSequenceLength: 256", predictedPeakBytes });
+});
+
 test("the frontier of recomputing trades memory for arithmetic, each block at a better price than the next", () => {
   const input = inputWith();
   const frontier = recomputeFrontier(input, plan(input));

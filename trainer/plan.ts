@@ -42,13 +42,19 @@ export interface Plan {
   sites: readonly SiteRecord[];
 }
 
-/** Throws `PlanError` when the settings cannot be planned for this model at all. */
-export class PlanError extends Error {}
-
 /** Beyond this many tokens a larger micro-batch only costs memory on a CPU: its matrices are past the caches already. */
 const enoughTokens = 2048;
 const mostSlots = 16;
 const prefillTokens = 256;
+
+/** Settings that cannot be planned for this model at all. */
+export class PlanError extends Error {}
+
+/**
+ * The plan of a run within `availableBytes`, all memory in bytes: the fewest micro-batches a step without recomputing; if
+ * one row a micro-batch does not fit so, the least recomputing with which it does. Where nothing fits it is the plan with
+ * the least memory, with `fits: false` and the nearest settings that fit. Throws `PlanError`.
+ */
 export function plan(input: PlanInput): Plan {
   try {
     const chosen = describe(input, choose(input));
@@ -146,7 +152,7 @@ function microRowChoices({ training, dataset }: EffectiveSettings): number[] {
   return [...new Set(even)];
 }
 
-/** One row a micro-batch; memory falls with every recomputed block, so the least is found by bisection. */
+/** One row a micro-batch, too much without recomputing; memory falls with every block, so the least is found by bisection. */
 function leastRecompute(input: PlanInput): Candidate {
   let least = candidate(input, 1, input.model.layers);
   let tooFew = 0;
@@ -218,11 +224,16 @@ function parameterCounts({ state, baseParameters }: Compiled) {
   };
 }
 
-/** Half the row length, again and again, then LoRA in place of training every weight, or a quantised base under LoRA. */
+/**
+ * Half the row length, again and again, then LoRA in place of training every weight, or a quantised base under LoRA: the
+ * first that fits, with the peak that its own plan has.
+ */
 function nearestFit(input: PlanInput): { change: string; predictedPeakBytes: number } | undefined {
   for (const { change, settings } of smallerSettings(input.settings)) {
-    const { fits, compiled } = leastRecompute({ ...input, settings });
-    if (fits) return { change, predictedPeakBytes: peakOf(memoryOf(compiled, { ...input, settings })) };
+    const changed = { ...input, settings };
+    // Most of those that are tried do not even fit so; choosing takes many times as long.
+    if (!candidate(changed, 1, input.model.layers).fits) continue;
+    return { change, predictedPeakBytes: peakOf(memoryOf(choose(changed).compiled, changed)) };
   }
   return undefined;
 }
