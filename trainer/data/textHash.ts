@@ -132,7 +132,10 @@ class NormalisedText {
   }
 }
 
-const normalised = (text: string) => text.normalize("NFKC").toLowerCase().replace(/\s+/g, " ").trim();
+/** White space that is not one blank already becomes one. */
+const gaps = /[^\S ]\s*| \s+/g;
+
+const normalised = (text: string) => text.normalize("NFKC").toLowerCase().replace(gaps, " ").trim();
 
 /** Memory for one text after the other. */
 const reused = new NormalisedText();

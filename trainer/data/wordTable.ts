@@ -1,7 +1,7 @@
 /**
  * Words and the ids of their tokens, found by the characters of a text where they stand: to ask for a word makes no
- * string. Open addressing. What a word costs is the memory that is touched for it, so of a short word, which most are, all
- * is in one place of 32 bytes; of others the characters, and ids that are many, are in a record.
+ * string. Open addressing. What a word costs is the memory that is touched for it, so of a short word that is one token,
+ * which most are, all is in one place of 16 bytes; of others the characters, and ids that are several, are in a record.
  */
 import type { GrowableUint32 } from "./growable.ts";
 
@@ -10,10 +10,12 @@ export const maxKnownLength = 64;
 /** Of a word, since a character has at most three bytes. */
 const maxIds = 3 * maxKnownLength;
 
-/** A place: two words of key; characters, `inRecord` and ids in one word (0: the place is free); ids. */
-const placeWords = 8;
-const [second, counts, firstId] = [1, 2, 3];
-const idsInPlace = placeWords - firstId;
+/**
+ * A place: two words of key; characters, `inRecord` and number of ids in one word (0: the place is free); the id, or where
+ * the record of several begins.
+ */
+const placeWords = 4;
+const [second, counts, idOrRecord] = [1, 2, 3];
 /** The key of so many characters of ASCII is themselves. Of others it is their hash, and where their record begins. */
 const maxShortLength = 8;
 const inRecord = 0x80;
@@ -24,7 +26,7 @@ export class WordTable {
   size = 0;
   readonly #mask: number;
   readonly #places: Uint32Array;
-  /** Characters, two in a word, and then the ids that have no place. */
+  /** Characters, two in a word, and ids. */
   #records: Uint32Array;
   /** The same memory by characters. */
   #characters: Uint16Array;
@@ -48,14 +50,9 @@ export class WordTable {
     const at = this.#find(units, start, end);
     const places = this.#places;
     const count = places[at + counts]! >>> 8;
-    if (count === 0) return false;
-    if (count <= idsInPlace) {
-      ids.append(places, at + firstId, at + firstId + count);
-    } else {
-      const first = places[at + second]! + halves(end - start);
-      ids.append(this.#records, first, first + count);
-    }
-    return true;
+    if (count === 1) ids.push(places[at + idOrRecord]!);
+    else if (count > 1) ids.append(this.#records, places[at + idOrRecord]!, places[at + idOrRecord]! + count);
+    return count > 0;
   }
 
   /** Keeps a word that is not known yet, if it is of a usual length and there is room. */
@@ -63,13 +60,10 @@ export class WordTable {
     const length = end - start;
     if (this.size === this.capacity || length > maxKnownLength || ids.length > maxIds || ids.length === 0) return;
     const at = this.#find(units, start, end);
-    const recorded = this.#kind > inRecord;
-    // A short word of many tokens is as rare as a long one.
-    if (!recorded && ids.length > idsInPlace) return;
-    this.#places.set([this.#first, recorded ? this.#used : this.#second, this.#kind | (ids.length << 8)], at);
-    const many = ids.length > idsInPlace;
-    if (!many) this.#places.set(ids, at + firstId);
-    if (recorded) this.#record(units.subarray(start, end), many ? ids : ids.subarray(0, 0));
+    this.#makeRoom(length + ids.length);
+    if (this.#kind > inRecord) this.#second = this.#recordCharacters(units.subarray(start, end));
+    const last = ids.length === 1 ? ids[0]! : this.#recordIds(ids);
+    this.#places.set([this.#first, this.#second, this.#kind | (ids.length << 8), last], at);
     this.size++;
   }
 
@@ -127,12 +121,19 @@ export class WordTable {
     return true;
   }
 
-  #record(word: Uint16Array, ids: Uint32Array): void {
-    const words = halves(word.length);
-    this.#makeRoom(words + ids.length);
-    this.#characters.set(word, 2 * this.#used);
-    this.#records.set(ids, this.#used + words);
-    this.#used += words + ids.length;
+  /** Where the record begins. */
+  #recordCharacters(word: Uint16Array): number {
+    const start = this.#used;
+    this.#characters.set(word, 2 * start);
+    this.#used += (word.length + 1) >> 1;
+    return start;
+  }
+
+  #recordIds(ids: Uint32Array): number {
+    const start = this.#used;
+    this.#records.set(ids, start);
+    this.#used += ids.length;
+    return start;
   }
 
   #makeRoom(words: number): void {
@@ -143,8 +144,6 @@ export class WordTable {
     this.#characters = new Uint16Array(larger.buffer);
   }
 }
-
-const halves = (characters: number) => (characters + 1) >> 1;
 
 /** The low bits of a product depend on the low bits of its factors alone. */
 const placeOf = (hash: number, mask: number) => (hash ^ (hash >>> 15)) & mask;
