@@ -1,0 +1,184 @@
+/** A training that is stopped, or whose checkpoints are damaged, goes on, to the bytes of one that nobody disturbed. */
+import assert from "node:assert/strict";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { test } from "node:test";
+import type { Progress } from "../contract/progress.ts";
+import { type TinyOptions, TinyTraining } from "../testing/tinyTraining.ts";
+import { runTrain } from "./train.ts";
+
+/** Trains to the end, stopping the process whenever `stopAt` has been reached, and going on. */
+async function trainInParts(training: TinyTraining, stopsAfterSteps: readonly number[], threads = 1) {
+  const file = await training.trainFile();
+  for (const step of stopsAfterSteps) {
+    const context = { ...training.context(), threads };
+    const controller = new AbortController();
+    const onProgress = ({ phase, done }: Progress) => {
+      if (phase === "Training" && done >= step) controller.abort();
+    };
+    await assert.rejects(runTrain(file, { ...context, onProgress, signal: controller.signal }), { code: 10 });
+  }
+  return await runTrain(file, { ...training.context(), threads });
+}
+
+test("a run that was stopped anywhere, and went on, gives the same bytes", async (t) => {
+  const cases: TinyOptions[] = [
+    { method: { lora: { rank: 4, dropout: "0.1" } } },
+    { method: { lora: { rank: 4, dropout: "0.1" } }, quantization: { type: "NF4" } },
+    { method: { full: {} } },
+  ];
+  for (const one of cases) {
+    const options = {
+      ...one,
+      training: { maxSteps: 12, batchTokens: 256, learningRate: "1e-2", checkpoint: { everySteps: 3 } },
+    };
+    const [atOnce, inParts] = [await TinyTraining.make(t, options), await TinyTraining.make(t, options)];
+    const whole = await trainInParts(atOnce, []);
+    const parts = await trainInParts(inParts, [2, 5, 11]);
+    assert.equal(parts.figures.resumes, 3);
+    assert.deepEqual(await filesOf(inParts), await filesOf(atOnce));
+    assert.deepEqual(
+      [parts.figures.loss, parts.figures.evalLoss, parts.figures.bestStep, parts.figures.trainedTokens],
+      [whole.figures.loss, whole.figures.evalLoss, whole.figures.bestStep, whole.figures.trainedTokens],
+    );
+  }
+});
+
+/** Digests of the adapter's files; its configuration names the base's URI, which is another one here. */
+async function filesOf(training: TinyTraining): Promise<unknown> {
+  const manifest = JSON.parse(await readFile(`${await training.runPath()}/adapter/manifest.json`, "utf8"));
+  return manifest.files.filter(({ path }: { path: string }) => path !== "adapter_config.json");
+}
+
+test("a stop within a micro-batch throws its step away, and the bytes are those of one go", async (t) => {
+  const options = {
+    shape: { hiddenSize: 128, intermediateSize: 256, heads: 4, kvHeads: 2 },
+    training: { maxSteps: 5, batchTokens: 2048, evaluation: { everySteps: 5 }, checkpoint: { everySteps: 100 } },
+  };
+  const [whole, cut] = [await TinyTraining.make(t, options), await TinyTraining.make(t, options)];
+  await trainInParts(whole, []);
+  const controller = new AbortController();
+  // A step is one micro-batch, whose forward and backward take nearly all of its time.
+  let before = 0;
+  const onProgress = ({ phase, done }: Progress) => {
+    if (phase !== "Training") return;
+    if (done === 3) setTimeout(() => controller.abort(), (performance.now() - before) / 2);
+    before = performance.now();
+  };
+  const stage = { ...cut.context(), onProgress, signal: controller.signal };
+  await assert.rejects(runTrain(await cut.trainFile(), stage), { code: 10, message: /after step 3 of 5/ });
+  assert.deepEqual(await readdir(`${await cut.runPath()}/checkpoints`), ["step-3"]);
+  await runTrain(await cut.trainFile(), cut.context());
+  const { plan } = JSON.parse(await readFile(`${await cut.runPath()}/report.json`, "utf8"));
+  assert.equal(plan.microRows, 2048 / 64);
+  assert.deepEqual(await weightsOf(cut), await weightsOf(whole));
+});
+
+test("a validation that was cut short is done again", async (t) => {
+  const options = { training: { maxSteps: 6, batchTokens: 256, evaluation: { everySteps: 2 } } };
+  const [whole, cut] = [await TinyTraining.make(t, options), await TinyTraining.make(t, options)];
+  const expected = await trainInParts(whole, []);
+  // A signal that is given right after step 4, whose validation is next.
+  await stopAfter(cut, 4);
+  const state = JSON.parse(await readFile(`${await cut.runPath()}/checkpoints/step-4/manifest.json`, "utf8")).state;
+  assert.deepEqual([state.step, state.evaluatedStep], [4, 2]);
+  const { figures } = await runTrain(await cut.trainFile(), cut.context());
+  assert.deepEqual([figures.evalLoss, figures.bestStep], [expected.figures.evalLoss, expected.figures.bestStep]);
+  assert.deepEqual(await evalLosses(cut), await evalLosses(whole));
+});
+
+async function evalLosses(training: TinyTraining): Promise<[number, number | undefined][]> {
+  const lines = (await readFile(`${await training.runPath()}/metrics.jsonl`, "utf8")).trim().split("\n");
+  return lines.map((line) => JSON.parse(line)).map(({ done, evalLoss }) => [done, evalLoss]);
+}
+
+test("the number of threads changes no bit", async (t) => {
+  const [one, two] = [await TinyTraining.make(t), await TinyTraining.make(t)];
+  await trainInParts(one, [], 1);
+  await trainInParts(two, [], 2);
+  assert.deepEqual(await weightsOf(one), await weightsOf(two));
+});
+
+async function weightsOf(training: TinyTraining): Promise<Buffer> {
+  return await readFile(`${await training.runPath()}/adapter/adapter_model.safetensors`);
+}
+
+test("a damaged checkpoint is passed over for the one before it, and the bytes are the same", async (t) => {
+  const options = { training: { maxSteps: 10, batchTokens: 256, learningRate: "1e-2", checkpoint: { everySteps: 2 } } };
+  const [whole, damaged] = [await TinyTraining.make(t, options), await TinyTraining.make(t, options)];
+  await trainInParts(whole, []);
+  await stopAfter(damaged, 7);
+  const checkpoints = `${await damaged.runPath()}/checkpoints`;
+  assert.deepEqual((await readdir(checkpoints)).sort(), ["step-6", "step-7"]);
+  const state = await readFile(`${checkpoints}/step-7/state.safetensors`);
+  state[state.length - 100]! ^= 1;
+  await writeFile(`${checkpoints}/step-7/state.safetensors`, state);
+  const words: string[] = [];
+  await runTrain(await damaged.trainFile(), { ...damaged.context(), log: (line) => words.push(line) });
+  assert.match(words.join("\n"), /step-7: does not count[\s\S]*going on after step 6/);
+  assert.deepEqual(await weightsOf(whole), await weightsOf(damaged));
+});
+
+test("a checkpoint of another release is refused by name, and kept", async (t) => {
+  const training = await TinyTraining.make(t, { training: { maxSteps: 6, batchTokens: 64 } });
+  await stopAfter(training, 3);
+  const manifest = `${await training.runPath()}/checkpoints/step-3/manifest.json`;
+  // The seal is over these very words: one of another release would have its own.
+  const { seal: _, ...known } = JSON.parse(await readFile(manifest, "utf8"));
+  for (const change of [{ version: 2 }, { scheduler: "of a later release" }, { runHash: "of another run" }]) {
+    const written = JSON.stringify({ ...known, ...change });
+    await writeFile(manifest, written);
+    await assert.rejects(runTrain(await training.trainFile(), training.context()), {
+      code: 20,
+      reason: "CheckpointUnknown",
+      message: /step-3: .*(version|scheduler|runHash).*remove it/,
+    });
+    assert.equal(await readFile(manifest, "utf8"), written);
+  }
+  await writeFile(manifest, JSON.stringify(known));
+  assert.equal((await runTrain(await training.trainFile(), training.context())).figures.resumes, 1);
+});
+
+async function stopAfter(training: TinyTraining, step: number): Promise<void> {
+  const controller = new AbortController();
+  const onProgress = ({ phase, done }: Progress) => phase === "Training" && done >= step && controller.abort();
+  await assert.rejects(
+    runTrain(await training.trainFile(), { ...training.context(), onProgress, signal: controller.signal }),
+    { code: 10, reason: "Stopped" },
+  );
+}
+
+test("half a checkpoint of a killed process is cleared away by the next one", async (t) => {
+  const training = await TinyTraining.make(t, {
+    training: { maxSteps: 6, batchTokens: 64, checkpoint: { everySteps: 2 } },
+  });
+  const checkpoints = `${await training.runPath()}/checkpoints`;
+  await mkdir(`${checkpoints}/step-3.tmp-1-killed`, { recursive: true });
+  await writeFile(`${checkpoints}/step-3.tmp-1-killed/state.safetensors`, "half");
+  await stopAfter(training, 4);
+  assert.deepEqual((await readdir(checkpoints)).sort(), ["step-2", "step-4"]);
+});
+
+test("a writer that was replaced stops itself before it commits", async (t) => {
+  const training = await TinyTraining.make(t, {
+    training: { maxSteps: 8, batchTokens: 64, checkpoint: { everySteps: 2 } },
+  });
+  const path = await training.runPath();
+  const onProgress = ({ phase, done }: Progress) => {
+    if (phase === "Training" && done === 1) void writeFile(`${path}/epochs/epoch-9`, "{}");
+  };
+  await assert.rejects(runTrain(await training.trainFile(), { ...training.context(), onProgress }), {
+    code: 12,
+    reason: "Superseded",
+  });
+  assert.equal((await readdir(path)).includes("report.json"), false);
+});
+
+test("the curve has a line for each step, also of a run in parts", async (t) => {
+  const training = await TinyTraining.make(t);
+  await trainInParts(training, [4, 9]);
+  const lines = (await readFile(`${await training.runPath()}/metrics.jsonl`, "utf8")).trim().split("\n");
+  assert.deepEqual(
+    lines.map((line) => JSON.parse(line).done),
+    Array.from({ length: 12 }, (_, index) => index + 1),
+  );
+});
