@@ -2,16 +2,19 @@
  * The stages that make a machine ready for the demo and the tests: each does nothing when its work is there already, so
  * that a second run, or one after Ctrl-C, goes straight on.
  */
+import path from "node:path";
 import { nativeBuild } from "../cli/nativeBuild.ts";
 import type { Screen } from "../cli/ui/screen.ts";
 import type { Stage } from "../cli/ui/stages.ts";
 import { buildImages, imageNeeds } from "../images/build.ts";
+import { clusterNeed, runningClusters } from "../test/cluster/cluster.ts";
 import { buildPrograms, programNeeds } from "../test/cluster/programs.ts";
 import type { Purpose } from "../tools/setup/packages.ts";
 import { describeSetup, planSetup, type SetupPlan, setUp } from "../tools/setup/setup.ts";
 import type { SpaceNeed } from "../tools/setup/space.ts";
 import { nativeIsBuilt } from "../trainer/native/build.ts";
 import { buildDirectory } from "../trainer/native/paths.ts";
+import { demo } from "./places.ts";
 
 /** What a machine is made ready for. */
 export type Readiness = "native" | "cluster";
@@ -26,16 +29,26 @@ const purposes: Record<Readiness, readonly Purpose[]> = {
  * stages that do it.
  */
 export async function machineStages(readiness: Readiness, screen: Screen, signal?: AbortSignal): Promise<Stage[]> {
-  const programs = readiness === "native" ? [] : programNeeds();
   const native = nativeIsBuilt() ? [] : [nativeNeed];
-  const images = readiness === "native" ? [] : imageNeeds();
-  const plan = await planSetup(purposes[readiness], [...native, ...programs, ...images], programs.length > 0);
+  const programs = readiness === "native" ? [] : programNeeds();
+  const needs =
+    readiness === "native" ? [...native, trainedNeed] : [...native, ...programs, ...imageNeeds(), ...clusterNeeds()];
+  const plan = await planSetup(purposes[readiness], needs, programs.length > 0);
   for (const line of describeSetup(plan)) screen.print(line);
   const stages = [systemPackages(plan), nativeBuild];
   return readiness === "native" ? stages : [...stages, clusterPrograms(signal), imageBuild];
 }
 
 const nativeNeed: SpaceNeed = { what: "the native executor", directory: buildDirectory, bytes: 100 * 2 ** 20 };
+
+const trainedNeed: SpaceNeed = {
+  what: "what is trained",
+  directory: path.dirname(demo.localStore),
+  bytes: 100 * 2 ** 20,
+};
+
+/** One that runs has written already. */
+const clusterNeeds = () => (runningClusters().length > 0 ? [] : [clusterNeed()]);
 
 const systemPackages = (plan: SetupPlan): Stage => ({
   title: "system packages",

@@ -8,6 +8,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { recipeDigest } from "../../tools/setup/cache.ts";
 import { type OnProgress, withHeartbeat } from "../../tools/setup/progress.ts";
+import type { SpaceNeed } from "../../tools/setup/space.ts";
 import { boot, until } from "./boot.ts";
 import { allComponents } from "./components.ts";
 import { configurationFiles, type Snapshotter } from "./configuration.ts";
@@ -58,6 +59,12 @@ export async function findCluster(name: string): Promise<Cluster | undefined> {
 export async function stopCluster(name: string): Promise<void> {
   const paths = pathsOf(REPOSITORY, name);
   await withLock(paths.lock, `cluster "${name}"`, () => discard(paths));
+}
+
+/** What a cluster writes: its images, unpacked, etcd, and what is behind its volumes. */
+export function clusterNeed(): SpaceNeed {
+  const { state } = pathsOf(REPOSITORY, "any");
+  return { what: "the cluster", directory: path.dirname(state), bytes: 2 * 2 ** 30 };
 }
 
 /** Names of the clusters of this checkout that run now. */

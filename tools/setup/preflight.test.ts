@@ -36,7 +36,7 @@ test("a machine with all that is needed has nothing against it", () => {
 const refused: [string, Partial<MachineFacts>, RegExp, RegExp][] = [
   ["another processor", { architecture: "arm64" }, /arm64/, /x86-64/],
   ["no AVX2", { cpuFlags: new Set(["sse2", "fma"]) }, /AVX2/, /virtual machine/],
-  ["little memory", { memoryBytes: 4 * GIB }, /4\.0 GiB of memory/, /--no-cluster/],
+  ["little memory", { memoryBytes: 4 * GIB }, /4\.0 GiB of memory; .* need 6 GiB/, /--no-cluster/],
   [
     "less free than is still to be written",
     { filesystems: [{ freeBytes: 3.5 * GIB, needs: [modules, compiled] }] },
@@ -70,6 +70,13 @@ for (const [name, changes, problem, remedy] of refused) {
     assert.deepEqual(rest, []);
   });
 }
+
+test("a machine's kernel keeps some of its memory: one of 6 GiB is enough for a cluster, one of 2 GiB without", () => {
+  assert.deepEqual(preflight(machine({ memoryBytes: 5.7 * GIB }), everything), []);
+  assert.deepEqual(preflight(machine({ memoryBytes: 1.9 * GIB }), ["native"]), []);
+  const [finding] = preflight(machine({ memoryBytes: GIB }), ["native"]);
+  assert.match(finding?.problem ?? "", /1\.0 GiB of memory; .* need 2 GiB/);
+});
 
 test("without a cluster neither root nor namespaces nor much memory are asked for", () => {
   const small = machine({ root: false, namespaces: "only root", memoryBytes: 2 * GIB, cgroupControllers: new Set() });

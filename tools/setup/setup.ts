@@ -24,8 +24,10 @@ const GO_BYTES = 400 * MIB;
 export interface SetupPlan {
   /** What stands in the way; with an error among them nothing can be installed or started. */
   readonly findings: readonly Finding[];
-  /** System packages that will be installed. */
+  /** System packages that are missing. */
   readonly packages: readonly string[];
+  /** Whether this user may install them. */
+  readonly root: boolean;
   /** What will be written besides. */
   readonly needs: readonly SpaceNeed[];
 }
@@ -43,23 +45,27 @@ export async function planSetup(
   const written = [...(fetchesGo ? [go] : []), ...needs];
   const installed = { what: "system packages", directory: "/usr", bytes: PACKAGES_BYTES };
   const facts = await gatherFacts(CHECKOUT, packages.length > 0 ? [installed, ...written] : written);
-  return { findings: preflight(facts, wanted), packages, needs: written };
+  return { findings: preflight(facts, wanted), packages, root: facts.root, needs: written };
 }
 
 /** The plan in words, a line each; nothing where there is nothing to say or do. */
-export function describeSetup({ findings, packages, needs }: SetupPlan): string[] {
-  const lines = findings.map(({ severity, problem, remedy }) => `${severity}: ${problem}.\n  ${remedy}.`);
-  if (packages.length > 0) lines.push(`will install with apt: ${packages.join(" ")}`);
-  return [...lines, ...needs.map((need) => `will write ${needText(need)}`)];
+export function describeSetup({ findings, packages, root, needs }: SetupPlan): string[] {
+  const absent = root ? "will install with apt" : "missing, and only root can install them";
+  return [
+    ...findings.map(findingText),
+    ...(packages.length > 0 ? [`${absent}: ${packages.join(" ")}`] : []),
+    ...needs.map((need) => `will write ${needText(need)}`),
+  ];
 }
+
+const findingText = ({ severity, problem, remedy }: Finding) => `${severity}: ${problem}.\n  ${remedy}.`;
 
 /** Carries the plan out; a plan with an error in it is refused with all of its errors. */
 export async function setUp(plan: SetupPlan, onProgress: OnProgress): Promise<void> {
   const errors = plan.findings.filter(({ severity }) => severity === "error");
-  if (errors.length > 0) throw new Error(describeSetup({ findings: errors, packages: [], needs: [] }).join("\n"));
-  const resumed = process.getuid?.() === 0 && existsSync(UNFINISHED);
-  if (plan.packages.length === 0 && !resumed) return;
-  if (process.getuid?.() !== 0) {
+  if (errors.length > 0) throw new Error(errors.map(findingText).join("\n"));
+  if (plan.packages.length === 0 && !(plan.root && existsSync(UNFINISHED))) return;
+  if (!plan.root) {
     throw new Error(
       `these packages are missing and only root can install them:\n  apt-get install ${plan.packages.join(" ")}`,
     );
