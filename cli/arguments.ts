@@ -100,6 +100,12 @@ export function optionOf(args: Arguments, name: string): string | undefined {
   return args.values.get(name)?.[0];
 }
 
+/** Refuses options that mean nothing without `needed`, which was not given. */
+export function refuseWithout(needed: string, args: Arguments, names: readonly string[]): void {
+  const given = names.find((name) => args.values.has(name) || args.switches.has(name));
+  if (given !== undefined) throw new UsageError(`--${given} goes with ${needed}: add that, or leave --${given} out`);
+}
+
 /** One of the words that an option allows; `fallback` when it is not given. */
 export function choiceOf<T extends string>(args: Arguments, name: string, allowed: readonly T[], fallback: T): T {
   const given = optionOf(args, name);

@@ -48,6 +48,24 @@ const refused: [string, string[], number, RegExp][] = [
   ["an unknown option", ["run", "job.yaml", "--clam", "a=b"], 2, /has no option --clam \(did you mean --claim\?\)/],
   ["a file that is not there", ["run", "no.yaml"], 2, /no\.yaml cannot be read/],
   ["chat with nothing to talk to", ["chat", "--temperature", "0"], 2, /say either a directory or --adapter NAME/],
+  [
+    "chat with a base for an Adapter",
+    ["chat", "--adapter", "a", "--base", "b"],
+    2,
+    /--base goes with DIR: add that, or/,
+  ],
+  [
+    "chat with a claim for a directory",
+    ["chat", "d", "--claim", "a=b"],
+    2,
+    /--claim goes with --adapter NAME: add that/,
+  ],
+  [
+    "gc in a namespace of no cluster",
+    ["gc", "d", "--namespace", "a"],
+    2,
+    /--namespace goes with --cluster: add that, or/,
+  ],
   ["watch without any kubeconfig", ["watch"], 2, /no kubeconfig was found.*--kubeconfig FILE/],
   ["a kubeconfig that is not there", ["watch", "--kubeconfig", "no.conf"], 2, /the kubeconfig cannot be read/],
 ];

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { adapters } from "../../operator/api/kinds.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
-import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../arguments.ts";
+import { type Arguments, choiceOf, integerOf, optionOf, refuseWithout, UsageError } from "../arguments.ts";
 import { claimDirectories } from "../cluster/claimDirectories.ts";
 import { connect } from "../cluster/connect.ts";
 import { type Command, commonOptions, outputFormats, type Session } from "../command.ts";
@@ -56,6 +56,8 @@ async function run(args: Arguments, session: Session): Promise<number> {
   if ((args.positionals[0] === undefined) === (optionOf(args, "adapter") === undefined)) {
     throw new UsageError("say either a directory or --adapter NAME; luthier chat --help");
   }
+  if (args.positionals[0] === undefined) refuseWithout("DIR", args, ["base"]);
+  else refuseWithout("--adapter NAME", args, ["kubeconfig", "namespace", "claim"]);
   await ensureNative(session.screen);
   const speaker = await openSpeaker(args, options);
   try {

@@ -6,7 +6,7 @@ import { adapters, type FineTuneJob, fineTuneJobs, fineTuneRuns } from "../../op
 import { classified } from "../../trainer/stages/classify.ts";
 import { findGarbage, type Garbage, type Live, removeGarbage } from "../../trainer/stores/garbage.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
-import { type Arguments, choiceOf, integerOf, optionOf } from "../arguments.ts";
+import { type Arguments, choiceOf, integerOf, optionOf, refuseWithout } from "../arguments.ts";
 import { type Connection, connect } from "../cluster/connect.ts";
 import { type Command, commonOptions, outputFormats, type Session } from "../command.ts";
 import { readClaims } from "../fineTuneJob.ts";
@@ -43,9 +43,11 @@ const dayMs = 86_400_000;
 async function run(args: Arguments, session: Session): Promise<number> {
   const format = choiceOf(args, "output", outputFormats, "text");
   const days = integerOf(args, "days", 0, 3650, 7);
+  const asksCluster = args.switches.has("cluster");
+  if (!asksCluster) refuseWithout("--cluster", args, ["kubeconfig", "namespace"]);
   const { uri: root, claims } = placeOf(args.positionals[0] ?? "", "luthier-artifacts");
   const stores = new Stores({ claims: new Map([...readClaims(args.values.get("claim") ?? []), ...claims]) });
-  const live = args.switches.has("cluster") ? () => liveOf(args) : undefined;
+  const live = asksCluster ? () => liveOf(args) : undefined;
   const options = { stores, root, before: Date.now() - days * dayMs, live };
   const { garbage, unknownRun } = await classified(() => findGarbage(options));
   const removed: Garbage[] = [];
