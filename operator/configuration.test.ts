@@ -23,6 +23,13 @@ test("the Lease is where the pod is", () => {
   assert.equal(readConfiguration(image, {})?.leaderElection, undefined);
 });
 
+test("operators of two namespaces lead side by side, of one they take turns", () => {
+  const lease = (namespace: string) =>
+    readConfiguration([...image, "--leader-elect", "--namespace", namespace], {})?.leaderElection?.name;
+  assert.equal(lease("team-a"), "luthier-operator-team-a");
+  assert.equal(lease(""), "luthier-operator");
+});
+
 const wrong: readonly { name: string; argv: string[]; says: RegExp }[] = [
   { name: "no image", argv: [], says: /--trainer-image/ },
   { name: "an unknown flag", argv: [...image, "--trainer"], says: /--trainer/ },

@@ -24,6 +24,7 @@ Outside a cluster the API server comes from KUBECONFIG (or ~/.kube/config).
   --trainer-image IMAGE     image of the prepare, train and export pods   LUTHIER_TRAINER_IMAGE
   --namespace NAME          watch this namespace only (default: all)      LUTHIER_NAMESPACE
   --leader-elect            lead only while holding the Lease             LUTHIER_LEADER_ELECT=true
+                            luthier-operator, or luthier-operator-NAME for one namespace
   --lease-namespace NAME    where the Lease is (default: POD_NAMESPACE, else default)
   --port PORT               /healthz, /readyz, /metrics (default 8080)    LUTHIER_PORT
   --log-level LEVEL         trace debug info warn error (default info)    LUTHIER_LOG_LEVEL
@@ -43,15 +44,20 @@ export function readConfiguration(argv: readonly string[], env: NodeJS.ProcessEn
     throw new UsageError("--trainer-image (or LUTHIER_TRAINER_IMAGE) is needed: the image that trains");
   const leads = flags["leader-elect"] ?? env.LUTHIER_LEADER_ELECT === "true";
   const leaseNamespace = flags["lease-namespace"] ?? env.POD_NAMESPACE ?? "default";
+  const namespace = (flags.namespace ?? env.LUTHIER_NAMESPACE) || undefined;
   return {
     trainerImage,
-    namespace: (flags.namespace ?? env.LUTHIER_NAMESPACE) || undefined,
-    leaderElection: leads ? { namespace: leaseNamespace, name: "luthier-operator" } : undefined,
+    namespace,
+    leaderElection: leads ? { namespace: leaseNamespace, name: leaseName(namespace) } : undefined,
     identity: `${env.POD_NAME ?? env.HOSTNAME ?? "luthier-operator"}-${process.pid}`,
     port: readPort(flags.port ?? env.LUTHIER_PORT ?? "8080"),
     logLevel: readLevel(flags["log-level"] ?? env.LUTHIER_LOG_LEVEL ?? "info"),
   };
 }
+
+/** Of what is watched: who watches the same takes turns, who watches something else leads there. The chart has it too. */
+const leaseName = (namespace: string | undefined) =>
+  namespace === undefined ? "luthier-operator" : `luthier-operator-${namespace}`;
 
 function readFlags(argv: readonly string[]) {
   try {

@@ -13,7 +13,10 @@ export function chartTests(bench: () => Bench): void {
   test("the chart lints, and a value that it does not know is refused", async () => {
     const { cluster } = bench();
     assert.match(await cluster.helm(["lint", "--strict", chart]), /0 chart\(s\) failed/);
-    assert.match(await refusal(cluster.helm(["template", chart, "--set", "operator.replica=2"])), /replica/);
+    const refused = async (values: string) => refusal(cluster.helm(["template", chart, "--set", values]));
+    assert.match(await refused("operator.replica=2"), /replica/);
+    const writers = "operator.replicas=2,operator.leaderElection=false";
+    assert.match(await refused(writers), /operator\.replicas above 1 needs operator\.leaderElection/);
   });
 
   test("the operator may do what it does and little more", async () => {
@@ -63,6 +66,7 @@ export function chartTests(bench: () => Bench): void {
         ["one-luthier-lease", "luthier"],
       ],
     );
+    assert.match(rendered, /resourceNames: \[luthier-operator-team-a\]/);
   });
 
   describe("its life", () => {
