@@ -1,0 +1,44 @@
+/**
+ * Data stream through prepare: a process of its own, with little heap, prepares a file that is larger than the memory it
+ * may take. Most of each row is a field that no format has, so that the file is large and the work small.
+ */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { closeSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { z } from "zod";
+import { temporaryDirectory } from "../trainer/testing/temporary.ts";
+import { writeConversations } from "./bench/dataFile.ts";
+
+const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+const result = z.object({ peakBytes: z.number(), dataset: z.object({ examples: z.number(), tokens: z.number() }) });
+
+/** What a process takes for a file of a megabyte is 200 MB; of that, the encoding thread's tokenizer is half. */
+const mostBytes = 320e6;
+const heapMegabytes = 64;
+
+test("a file of 400 MB is prepared in less memory than it has bytes, and in a small heap", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const source = `${directory}/rows.jsonl`;
+  writeRows(source, `${directory}/plain.jsonl`);
+  const { size } = statSync(source);
+  assert.ok(size > 1.2 * mostBytes, `${size} bytes`);
+  const args = [path("bench/dataRun.ts"), source, path("../demo/base/model"), `${directory}/store`, "1"];
+  const ran = await promisify(execFile)(process.execPath, [`--max-old-space-size=${heapMegabytes}`, ...args]);
+  const { peakBytes, dataset } = result.parse(JSON.parse(ran.stdout));
+  assert.ok(dataset.examples > 2000 && dataset.tokens > 1_000_000);
+  assert.ok(peakBytes < mostBytes, `${peakBytes} bytes resident at most`);
+});
+
+/** Conversations, each with a long field beside it. */
+function writeRows(target: string, plain: string): void {
+  writeConversations(plain, 6e6);
+  const filler = `"meta":"${"0123456789abcdef".repeat(7000)}",`;
+  const file = openSync(target, "w");
+  for (const row of readFileSync(plain, "utf8").split("\n")) {
+    if (row !== "") writeSync(file, `{${filler}${row.slice(1)}\n`);
+  }
+  closeSync(file);
+}
