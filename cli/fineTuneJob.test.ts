@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
+import { trainingPart } from "../operator/api/settings.ts";
 import { UsageError } from "./arguments.ts";
-import { loadFineTuneJob, localPath, localPlaces, readClaims, trainingSpecOf } from "./fineTuneJob.ts";
+import { loadFineTuneJob, localPath, localPlaces, readClaims } from "./fineTuneJob.ts";
 import { ManifestError } from "./manifest.ts";
 
 const directory = mkdtempSync(path.join(tmpdir(), "luthier-cli-"));
@@ -30,7 +31,7 @@ spec:
 
 test("a manifest gives the settings that the trainer gets", () => {
   const job = loadFineTuneJob(manifest(good));
-  assert.deepEqual(trainingSpecOf(job), {
+  assert.deepEqual(trainingPart(job.spec), {
     baseModel: { uri: "pvc://models/base" },
     dataset: { sources: [{ uri: "pvc://data/train.jsonl" }] },
     method: { lora: { rank: 8 } },
@@ -44,7 +45,7 @@ test("a quantised base is adapted, and may be merged as it was trained on", () =
   const job = loadFineTuneJob(
     manifest(`${onNf4(good)}  adapter: {exports: [{name: a, merged: {base: Dequantized}}, {name: b, merged: {}}]}\n`),
   );
-  assert.deepEqual(trainingSpecOf(job).baseModel, { uri: "pvc://models/base", quantization: { type: "NF4" } });
+  assert.deepEqual(trainingPart(job.spec).baseModel, { uri: "pvc://models/base", quantization: { type: "NF4" } });
 });
 
 const quantisedWrongly: [string, string, RegExp][] = [

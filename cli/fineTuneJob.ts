@@ -4,9 +4,9 @@ import path from "node:path";
 import { z } from "zod";
 import { fineTuneJobSpec } from "../operator/api/fineTuneJob.ts";
 import { group, version } from "../operator/api/names.ts";
+import { claimOf } from "../operator/jobs/claims.ts";
 import { claimOption } from "../trainer/arguments.ts";
 import { inputLocations, type Location, locationsOf } from "../trainer/contract/locations.ts";
-import type { TrainingSpec } from "../trainer/contract/settings.ts";
 import { storeLayout } from "../trainer/contract/storeLayout.ts";
 import { UsageError } from "./arguments.ts";
 import { readManifest } from "./manifest.ts";
@@ -38,12 +38,6 @@ function readText(file: string): string {
   } catch (error) {
     throw new UsageError(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   }
-}
-
-/** What of a job the training depends on. */
-export function trainingSpecOf({ spec }: FineTuneJobManifest): TrainingSpec {
-  const { baseModel, dataset, method, training, evaluation } = spec;
-  return { baseModel, dataset, method, ...(training && { training }), ...(evaluation && { evaluation }) };
 }
 
 /** Claims by name, from `--claim NAME=DIR`. */
@@ -117,10 +111,6 @@ function inputUris({ spec }: FineTuneJobManifest): (readonly [string, string])[]
 }
 
 const optional = (field: string, uri: string | undefined) => (uri === undefined ? [] : [[field, uri] as const]);
-
-export function claimOf(uri: string): string | undefined {
-  return /^pvc:\/\/([^/]+)/.exec(uri)?.[1];
-}
 
 /** The path on this machine of a URI, whose claim is mapped; the URI itself where it is of another machine. */
 export function localPath(uri: string, claims: ReadonlyMap<string, string>): string {

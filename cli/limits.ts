@@ -1,6 +1,7 @@
 /** What a training may take: what its manifest's limits say, on this machine or on another. */
-import { availableParallelism, totalmem } from "node:os";
-import { quantityBytes, quantityNumber } from "../operator/api/quantity.ts";
+import { availableParallelism } from "node:os";
+import { coreLimit, memoryLimit } from "../operator/finetunejob/fit.ts";
+import { memoryOfProcess } from "../trainer/stages/trainPlan.ts";
 import type { FineTuneJobManifest } from "./fineTuneJob.ts";
 
 export interface Limits {
@@ -10,12 +11,10 @@ export interface Limits {
 
 /** The manifest's `spec.placement.resources.limits`; what it does not limit is this machine's. */
 export function limitsOf(job: FineTuneJobManifest): Limits {
-  const { memory, cpu } = job.spec.placement.resources?.limits ?? {};
   const machine = machineLimits();
-  const cores = quantityNumber(cpu);
   return {
-    memoryBytes: quantityBytes(memory) ?? machine.memoryBytes,
-    threads: cores === undefined ? machine.threads : Math.max(1, Math.ceil(cores)),
+    memoryBytes: memoryLimit(job.spec) ?? machine.memoryBytes,
+    threads: coreLimit(job.spec) ?? machine.threads,
   };
 }
 
@@ -30,7 +29,5 @@ export function limitsHere(job: FineTuneJobManifest): Limits {
 
 /** The machine's memory and cores, or what its control group allows of them. */
 function machineLimits(): Limits {
-  const constrained = process.constrainedMemory();
-  const memoryBytes = constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
-  return { memoryBytes, threads: availableParallelism() };
+  return { memoryBytes: memoryOfProcess(), threads: availableParallelism() };
 }

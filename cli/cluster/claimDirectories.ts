@@ -3,8 +3,8 @@
  * network storage has no such directory; then `--claim NAME=DIR` says where it is mounted.
  */
 import { existsSync } from "node:fs";
+import { claimOf } from "../../operator/jobs/claims.ts";
 import { UsageError } from "../arguments.ts";
-import { claimOf } from "../fineTuneJob.ts";
 import { type Connection, type PersistentVolume, persistentVolumeClaims, persistentVolumes } from "./connect.ts";
 
 /** Directories of the claims that `uris` name: those in `given`, and for the others those of their volumes. */

@@ -14,7 +14,7 @@ import { UsageError } from "../arguments.ts";
 import { type Screen, textBlock } from "../ui/screen.ts";
 import { createStageView, type StageView } from "../ui/stageView.ts";
 import type { Connection } from "./connect.ts";
-import { activePod, type Standing, standingOf, waitingFor } from "./world.ts";
+import { activePod, type Standing, standingOf } from "./world.ts";
 
 const pollMs = 1000;
 /** A training's log line comes once a second at most; more than that is read so that no loss is missed. */
@@ -79,9 +79,8 @@ function show(
   views: Map<string, StageView>,
   screen: Screen,
 ): void {
-  const detail = (pod && waitingFor(pod)) ?? standing.message;
   if (pod === undefined || log === "") {
-    screen.show(textBlock([`${name}: ${standing.state}${detail === "" ? "" : ` (${detail})`}`]));
+    screen.show(textBlock([`${name}: ${standing.state}${standing.message === "" ? "" : ` (${standing.message})`}`]));
     return;
   }
   const view = views.get(pod.metadata.name) ?? createStageView(() => `${name}: ${standing.state}`);

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { FineTuneJob } from "../../operator/api/kinds.ts";
 import { labels } from "../../operator/api/names.ts";
 import type { Pod } from "../../operator/jobs/resources.ts";
-import { activePod, standingOf, waitingFor } from "./world.ts";
+import { activePod, standingOf } from "./world.ts";
 
 const time = "2026-01-01T00:00:00Z";
 
@@ -77,15 +77,4 @@ test("the newest living pod of the job or of its run is the one at work", () => 
   ];
   assert.equal(activePod(job, pods)?.metadata.name, "train-2");
   assert.equal(activePod(aJob(), [aPod("foreign", "Running", { [labels.job]: "another" })]), undefined);
-});
-
-test("a pod that waits says why", () => {
-  const pod = aPod("train", "Pending", {});
-  assert.equal(waitingFor(pod), "its pod is being started");
-  pod.status = {
-    phase: "Pending",
-    conditions: [{ type: "PodScheduled", status: "False", message: "0/1 nodes have enough memory" }],
-  };
-  assert.equal(waitingFor(pod), "its pod waits: 0/1 nodes have enough memory");
-  assert.equal(waitingFor(aPod("train", "Running", {})), undefined);
 });

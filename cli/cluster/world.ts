@@ -1,35 +1,27 @@
 /**
  * What a FineTuneJob and its pods say about how it stands. Pure: the words of the live view and whether it is over.
  */
-import type { Condition } from "../../operator/api/common.ts";
+import { findCondition } from "../../operator/api/conditions.ts";
 import type { FineTuneJob } from "../../operator/api/kinds.ts";
 import { labels } from "../../operator/api/names.ts";
 import type { Pod } from "../../operator/jobs/resources.ts";
-import type { KubeObject } from "../../operator/runtime/objects.ts";
 
 export type Standing =
   | { readonly kind: "going"; readonly state: string; readonly message: string }
   | { readonly kind: "ready" }
   | { readonly kind: "failed"; readonly reason: string; readonly message: string };
 
-interface WithConditions extends KubeObject {
-  status?: { observedGeneration?: number | undefined; conditions?: Condition[] | undefined };
-}
-
-export function conditionOf({ status }: WithConditions, type: string): Condition | undefined {
-  return status?.conditions?.find((condition) => condition.type === type);
-}
-
 /** A condition that speaks of an older generation says nothing about this one. */
 export function standingOf(job: FineTuneJob): Standing {
   const current = job.status?.observedGeneration === job.metadata.generation;
-  const stalled = conditionOf(job, "Stalled");
-  const ready = conditionOf(job, "Ready");
+  const conditions = job.status?.conditions;
+  const stalled = findCondition(conditions, "Stalled");
+  const ready = findCondition(conditions, "Ready");
   if (current && stalled?.status === "True") {
     return { kind: "failed", reason: stalled.reason, message: stalled.message };
   }
   if (current && ready?.status === "True") return { kind: "ready" };
-  const reconciling = conditionOf(job, "Reconciling");
+  const reconciling = findCondition(conditions, "Reconciling");
   const message = current ? (reconciling?.message ?? ready?.message ?? "") : "the operator has not seen it yet";
   return { kind: "going", state: job.status?.state ?? "Pending", message };
 }
@@ -47,13 +39,4 @@ export function activePod(job: FineTuneJob, pods: readonly Pod[]): Pod | undefin
     .filter(({ status }) => status?.phase === "Running" || status?.phase === "Pending")
     .sort((a, b) => (a.metadata.creationTimestamp ?? "").localeCompare(b.metadata.creationTimestamp ?? ""))
     .at(-1);
-}
-
-/** Why a pod does not run yet, in the cluster's own words. */
-export function waitingFor({ status }: Pod): string | undefined {
-  if (status?.phase !== "Pending") return undefined;
-  const waiting = status.containerStatuses?.map(({ state }) => state?.waiting).find((state) => state !== undefined);
-  const blocked = status.conditions?.find(({ status: value, message }) => value === "False" && message !== undefined);
-  const text = waiting?.message ?? waiting?.reason ?? blocked?.message;
-  return text === undefined ? "its pod is being started" : `its pod waits: ${text}`;
 }

@@ -12,6 +12,7 @@ import { Stores } from "../../trainer/stores/stores.ts";
 import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../arguments.ts";
 import { type Command, commonOptions, outputFormats, type Session } from "../command.ts";
 import { type DataReport, reportOn } from "../dataReport.ts";
+import { isUri } from "../places.ts";
 import { readSamples, type Sample, sampleLines } from "../sample.ts";
 import { dataLines } from "../ui/dataView.ts";
 import { createStageView } from "../ui/stageView.ts";
@@ -112,7 +113,7 @@ function readingOf(args: Arguments): { format: DataFormat; columns: Columns } {
 }
 
 /** A path of this machine, or a URI as a manifest has it. */
-const uriOf = (given: string) => (/^[a-z0-9]+:\/\//.test(given) ? given : pathToFileURL(path.resolve(given)).href);
+const uriOf = (given: string) => (isUri(given) ? given : pathToFileURL(path.resolve(given)).href);
 
 function missing(what: string): never {
   throw new UsageError(`${what} is missing`);

@@ -2,17 +2,19 @@
  * `luthier plan`: what a FineTuneJob will take, by the compiler that its run will use. Prepares the inputs (they are
  * counted, not guessed) and trains nothing.
  */
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { quantityBytes } from "../../operator/api/quantity.ts";
+import { trainingPart } from "../../operator/api/settings.ts";
 import { effectiveSettings } from "../../trainer/contract/effective.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
 import { prepareFile } from "../../trainer/contract/stageFiles.ts";
-import { invalid } from "../../trainer/failure.ts";
-import { type Plan, PlanError, type PlanInput, plan, recomputeFrontier } from "../../trainer/plan.ts";
+import { type PlanInput, recomputeFrontier } from "../../trainer/plan.ts";
 import { runPrepare } from "../../trainer/stages/prepare.ts";
 import { StoredModel } from "../../trainer/stages/storedModel.ts";
+import { planOrFail } from "../../trainer/stages/trainPlan.ts";
 import { Objects } from "../../trainer/stores/objects.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
 import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../arguments.ts";
@@ -23,7 +25,6 @@ import {
   loadFineTuneJob,
   localPlaces,
   readClaims,
-  trainingSpecOf,
 } from "../fineTuneJob.ts";
 import { limitsOf } from "../limits.ts";
 import { ensureNative } from "../nativeBuild.ts";
@@ -70,7 +71,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
     const places = localPlaces(job, readClaims(args.values.get("claim") ?? []), directory);
     await ensureNative(session.screen);
     const { input, samples } = await inputOf(job, places, machine, session);
-    const made = planOrRefuse(input);
+    const made = planOrFail(input);
     const frontier = args.switches.has("explain") ? recomputeFrontier(input, made) : undefined;
     if (format === "json") session.write(`${JSON.stringify({ ...made, ...machine, frontier, samples }, null, 2)}\n`);
     else session.write(`${[...planLines(made, input, frontier), ...sampleLines(samples)].join("\n")}\n`);
@@ -87,7 +88,7 @@ async function inputOf(
   machine: Pick<PlanInput, "availableBytes" | "threads">,
   { screen, signal }: Session,
 ): Promise<{ input: PlanInput; samples: Sample[] }> {
-  const spec = trainingSpecOf(job);
+  const spec = trainingPart(job.spec);
   const stores = new Stores({ claims, locations });
   const view = createStageView(() => `${job.metadata.name}: counting the inputs`);
   const onProgress = (progress: Parameters<typeof view.add>[0]) => {
@@ -108,15 +109,6 @@ async function inputOf(
   const base = await StoredModel.staged(stores, new Objects(stores, artifactRoot), figures.baseDigest);
   const samples = await readSamples(stores, settings.dataset, await base.codec(), 1, signal);
   return { input: { settings, model, baseDataType, dataset, ...machine }, samples };
-}
-
-function planOrRefuse(input: PlanInput): Plan {
-  try {
-    return plan(input);
-  } catch (error) {
-    if (error instanceof PlanError) throw invalid("PlanImpossible", error.message);
-    throw error;
-  }
 }
 
 /** Bytes of `--memory`. */

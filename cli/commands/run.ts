@@ -2,6 +2,7 @@
  * `luthier run`: a FineTuneJob's manifest, through the same stages as in a cluster, in this process. Interrupted, the
  * same command goes on from the last checkpoint; finished, it finds its result and trains nothing.
  */
+import { trainingPart } from "../../operator/api/settings.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
 import { type Arguments, choiceOf, integerOf, optionOf } from "../arguments.ts";
 import { type Command, commonOptions, outputFormats, type Session } from "../command.ts";
@@ -12,7 +13,6 @@ import {
   localPath,
   localPlaces,
   readClaims,
-  trainingSpecOf,
 } from "../fineTuneJob.ts";
 import { type Limits, limitsHere } from "../limits.ts";
 import { ensureNative } from "../nativeBuild.ts";
@@ -67,7 +67,7 @@ export async function runJob(
   threads: number,
   session: Session,
 ): Promise<PipelineResult> {
-  const local = { spec: trainingSpecOf(job), artifactRoot: places.artifactRoot };
+  const local = { spec: trainingPart(job.spec), artifactRoot: places.artifactRoot };
   const limits = limitsHere(job);
   const watcher = watcherOf(job.metadata.name, places, { ...limits, threads: threads || limits.threads }, session);
   return await runPipeline(local, job.spec.adapter?.exports ?? [], watcher);

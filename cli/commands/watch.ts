@@ -1,12 +1,13 @@
 /** `luthier watch`: how FineTuneJobs of a cluster stand; one by name until it has ended, or all of a namespace. */
+
 import { setTimeout as sleep } from "node:timers/promises";
+import { findCondition } from "../../operator/api/conditions.ts";
 import { type FineTuneJob, fineTuneJobs } from "../../operator/api/kinds.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
 import { type Arguments, choiceOf, optionOf } from "../arguments.ts";
 import { type Connection, connect } from "../cluster/connect.ts";
 import { follow, promotedAdapter } from "../cluster/follow.ts";
 import { outcomeOf } from "../cluster/outcome.ts";
-import { conditionOf } from "../cluster/world.ts";
 import { type Command, commonOptions, Interrupted, outputFormats, type Session } from "../command.ts";
 import { outcomeLines } from "../ui/resultView.ts";
 import { textBlock } from "../ui/screen.ts";
@@ -101,7 +102,7 @@ async function pause(signal: AbortSignal): Promise<boolean> {
 function rowsOf(jobs: readonly FineTuneJob[]): string[][] {
   const row = (job: FineTuneJob) => [
     job.metadata.name,
-    conditionOf(job, "Ready")?.status ?? "Unknown",
+    findCondition(job.status?.conditions, "Ready")?.status ?? "Unknown",
     job.status?.state ?? "Pending",
     job.status?.progress?.steps ?? "",
     job.status?.progress?.loss ?? "",

@@ -46,7 +46,8 @@ export async function planHere(
   return planned;
 }
 
-function planOrFail(input: PlanInput): Plan {
+/** The plan. Throws a failure where there is none. */
+export function planOrFail(input: PlanInput): Plan {
   try {
     return plan(input);
   } catch (error) {
@@ -75,7 +76,7 @@ const storageText = ({ linear, doubleQuantization }: CompileSpec["storage"]) =>
   doubleQuantization ? `${linear}, quantised twice` : linear;
 
 /** Memory that this process may use, in bytes: the machine's, or less where a cgroup says so. */
-function memoryOfProcess(): number {
+export function memoryOfProcess(): number {
   const limit = process.constrainedMemory();
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 }
