@@ -9,7 +9,7 @@ import { z } from "zod";
 import { type Arguments, help, readArguments } from "./arguments.ts";
 import { exitCode } from "./contract/exitCodes.ts";
 import { formatProgress, type Progress } from "./contract/progress.ts";
-import { type RunFile, runFile } from "./contract/runFile.ts";
+import { type RunFile, runFileSchema } from "./contract/runFile.ts";
 import { invalid, messageOf } from "./failure.ts";
 import { type MetricsServer, serveMetrics } from "./metricsServer.ts";
 import { failureOutcome, type Outcome, runStage } from "./stages/outcome.ts";
@@ -19,7 +19,7 @@ const log = (line: string) => process.stderr.write(`${line}\n`);
 
 /** Reads the run file of a stage. Throws a failure that names the field. */
 async function readRunFile({ runFile: path, stage }: Arguments): Promise<RunFile> {
-  const parsed = runFile.safeParse(parseYaml(await readText(path)));
+  const parsed = runFileSchema.safeParse(parseYaml(await readText(path)));
   if (!parsed.success) throw invalid("InvalidRunFile", `${path}: ${z.prettifyError(parsed.error)}`);
   if (parsed.data.stage === stage) return parsed.data;
   throw invalid("InvalidRunFile", `${path}: is for stage ${parsed.data.stage}, the command is for ${stage}`);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parse } from "yaml";
 import type { Envelope } from "../../trainer/contract/report.ts";
-import { exportFile } from "../../trainer/contract/runFile.ts";
+import { exportFileSchema } from "../../trainer/contract/runFile.ts";
 import { adapterStatus } from "../api/adapter.ts";
 import type { Adapter } from "../api/kinds.ts";
 import { annotations } from "../api/names.ts";
@@ -52,7 +52,7 @@ for (const base of ["Original", "Dequantized"] as const) {
     const entry = { name: "merged", merged: { base } };
     const key = exportKey(adapter, entry);
     const asked = exportJob(adapter, adapter.spec, { entry, key });
-    const file = exportFile.parse(parse(asked.spec?.template.metadata?.annotations?.[annotations.runFile] ?? ""));
+    const file = exportFileSchema.parse(parse(asked.spec?.template.metadata?.annotations?.[annotations.runFile] ?? ""));
     assert.deepEqual([file.export, file.baseDigest], [entry, job.status!.pins!.baseDigest]);
     assert.equal(key === exportKey(adapter, merged), base === "Original");
   });

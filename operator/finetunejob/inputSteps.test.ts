@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { parse } from "yaml";
 import { prepareKey } from "../../trainer/contract/hashes.ts";
-import { prepareFile } from "../../trainer/contract/runFile.ts";
+import { prepareFileSchema } from "../../trainer/contract/runFile.ts";
 import { fineTuneJobStatus } from "../api/fineTuneJob.ts";
 import type { FineTuneJob } from "../api/kinds.ts";
 import { annotations } from "../api/names.ts";
@@ -52,7 +52,7 @@ describe("inputs", () => {
     const [create] = decide(world).actions;
     assert.ok(create?.kind === "createPrepare");
     const asked = create.job.spec?.template.metadata?.annotations?.[annotations.runFile] ?? "";
-    const file = prepareFile.parse(parse(asked));
+    const file = prepareFileSchema.parse(parse(asked));
     assert.deepEqual(file.baseModel.quantization, { type: "NF4", doubleQuantization: true });
     assert.equal(file.prepareKey, prepareKey(trainingPart(spec)));
 

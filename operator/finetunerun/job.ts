@@ -14,7 +14,7 @@ export function trainJob(run: FineTuneRun, jobName: string, activeDeadlineSecond
     name: jobName,
     owner: run,
     labels: { [labels.run]: run.metadata.name },
-    runFile: trainFile(run),
+    runFile: runFileOf(run),
     claims: claimMounts({ read: [], write: spec.artifactRoot }),
     image: spec.trainerImage,
     scratchBytes: spec.execution.scratchBytes,
@@ -26,7 +26,8 @@ export function trainJob(run: FineTuneRun, jobName: string, activeDeadlineSecond
   });
 }
 
-function trainFile({ spec }: FineTuneRun): TrainFile {
+/** With the hashes that it was named by: another release may count in another way. */
+function runFileOf({ spec }: FineTuneRun): TrainFile {
   return {
     version: 1,
     stage: "Train",

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { parse } from "yaml";
 import { finalExitCodes } from "../../trainer/contract/exitCodes.ts";
 import { prepareKey } from "../../trainer/contract/hashes.ts";
-import { runFile } from "../../trainer/contract/runFile.ts";
+import { runFileSchema } from "../../trainer/contract/runFile.ts";
 import { exportJob } from "../adapter/exports.ts";
 import { annotations } from "../api/names.ts";
 import { trainingPart } from "../api/settings.ts";
@@ -43,7 +43,7 @@ describe("a rendered Job", () => {
   test("holds a run file that the trainer reads", () => {
     for (const one of [train, prepare]) {
       const file: unknown = parse(one.spec!.template.metadata!.annotations![annotations.runFile]!);
-      assert.equal(runFile.safeParse(file).success, true);
+      assert.equal(runFileSchema.safeParse(file).success, true);
     }
   });
 

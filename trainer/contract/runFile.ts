@@ -27,7 +27,7 @@ const common = {
   locations: z.array(location).max(32).optional(),
 };
 
-export const prepareFile = z.strictObject({
+export const prepareFileSchema = z.strictObject({
   ...common,
   stage: z.literal("Prepare"),
   prepareKey: hex(64),
@@ -36,7 +36,7 @@ export const prepareFile = z.strictObject({
   evaluation: trainingSpec.shape.evaluation,
 });
 
-export const trainFile = z.strictObject({
+export const trainFileSchema = z.strictObject({
   ...common,
   stage: z.literal("Train"),
   runHash: hex(64),
@@ -45,7 +45,7 @@ export const trainFile = z.strictObject({
   spec: trainingSpec,
 });
 
-export const exportFile = z.strictObject({
+export const exportFileSchema = z.strictObject({
   ...common,
   stage: z.literal("Export"),
   runHash: hex(64),
@@ -58,9 +58,9 @@ export const exportFile = z.strictObject({
   destination: artifactsUri.optional(),
 });
 
-export const runFile = z.discriminatedUnion("stage", [prepareFile, trainFile, exportFile]);
+export const runFileSchema = z.discriminatedUnion("stage", [prepareFileSchema, trainFileSchema, exportFileSchema]);
 
-export type PrepareFile = z.infer<typeof prepareFile>;
-export type TrainFile = z.infer<typeof trainFile>;
-export type ExportFile = z.infer<typeof exportFile>;
-export type RunFile = z.infer<typeof runFile>;
+export type PrepareFile = z.infer<typeof prepareFileSchema>;
+export type TrainFile = z.infer<typeof trainFileSchema>;
+export type ExportFile = z.infer<typeof exportFileSchema>;
+export type RunFile = z.infer<typeof runFileSchema>;

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { type ExportSettings, effectiveExport } from "../contract/effective.ts";
 import { canonicalExport } from "../contract/hashes.ts";
 import type { ExportFigures, TrainFigures } from "../contract/report.ts";
-import { type ExportFile, exportFile } from "../contract/runFile.ts";
+import { type ExportFile, exportFileSchema } from "../contract/runFile.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
 import { baseManifest, evaluationManifest, getManifest } from "../data/manifests.ts";
 import { type AdapterSource, readAdapter } from "../export/adapterSource.ts";
@@ -51,7 +51,7 @@ const exportManifest = z.strictObject({
   runHash: z.string(),
   adapterDigest: z.string(),
   baseDigest: z.string(),
-  export: exportFile.shape.export,
+  export: exportFileSchema.shape.export,
   verification: z.strictObject({
     prompts: z.int(),
     maxLogitDifference: z.number(),
