@@ -1,24 +1,18 @@
 /** Quantities as a person reads them. Pure. */
 
-/** "512 B", "9.4 MiB": binary prefixes, three digits at most. */
-export function formatBytes(bytes: number): string {
-  return scaled(bytes, 1024, ["B", "KiB", "MiB", "GiB", "TiB"]);
-}
+export { formatBytes } from "../../trainer/contract/bytes.ts";
+
+const prefixes = ["", " k", " M", " G", " T"];
 
 /** "950", "6.1 k", "12.4 M": decimal prefixes. */
 export function formatCount(count: number): string {
-  return scaled(count, 1000, ["", "k", "M", "G", "T"]).trim();
-}
-
-function scaled(value: number, base: number, units: readonly string[]): string {
-  let magnitude = 0;
-  let rest = value;
-  while (Math.abs(rest) >= base && magnitude < units.length - 1) {
-    rest /= base;
-    magnitude += 1;
+  let power = 0;
+  let value = count;
+  while (Math.abs(value) >= 1000 && power < prefixes.length - 1) {
+    value /= 1000;
+    power += 1;
   }
-  const digits = magnitude === 0 || Math.abs(rest) >= 100 ? 0 : 1;
-  return `${rest.toFixed(digits)} ${units[magnitude]}`;
+  return `${value.toFixed(power === 0 || Math.abs(value) >= 100 ? 0 : 1)}${prefixes[power]}`;
 }
 
 /** "48 s", "3 min 05 s", "2 h 07 min"; never negative. */

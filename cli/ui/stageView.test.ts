@@ -55,5 +55,5 @@ test("no line is wider than the terminal", () => {
 test("bytes are shown as bytes", () => {
   const view = createStageView(() => "Preparing");
   view.add(at({ phase: "Staging", unit: "bytes", done: 1024, total: 2048 }));
-  assert.match(view.summary(), /staging the inputs 50 % · 1\.0 KiB of 2\.0 KiB/);
+  assert.match(view.summary(), /staging the inputs 50 % · 1\.00 KiB of 2\.00 KiB/);
 });

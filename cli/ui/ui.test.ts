@@ -50,7 +50,9 @@ test("a sparkline of a long history keeps its width and its ends", () => {
 const quantities: [string, string][] = [
   [formatBytes(0), "0 B"],
   [formatBytes(1023), "1023 B"],
-  [formatBytes(9.4 * 1024 * 1024), "9.4 MiB"],
+  [formatBytes(1024), "1.00 KiB"],
+  [formatBytes(1.5 * 2 ** 30), "1.50 GiB"],
+  [formatBytes(9.4 * 1024 * 1024), "9.40 MiB"],
   [formatBytes(250 * 1024 ** 3), "250 GiB"],
   [formatCount(950), "950"],
   [formatCount(6_100), "6.1 k"],

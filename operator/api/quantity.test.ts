@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { quantity } from "./common.ts";
-import { bytesText, quantityBytes, quantityNumber } from "./quantity.ts";
+import { quantityBytes, quantityNumber } from "./quantity.ts";
 
 describe("a quantity that the schema takes is a number", () => {
   const numbers: [string | number, number][] = [
@@ -35,7 +35,6 @@ test("what is no quantity is refused by the schema, and no number", () => {
   }
 });
 
-test("bytes are whole, and read by a person", () => {
+test("bytes are whole", () => {
   assert.deepEqual(["2Gi", "100m", "1500m", "lots"].map(quantityBytes), [2 ** 31, 0, 1, undefined]);
-  assert.equal(bytesText(1.5 * 2 ** 30), "1.50 GiB");
 });

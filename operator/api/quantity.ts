@@ -25,15 +25,3 @@ export function quantityNumber(text: string | number | undefined): number | unde
   const tens = powersOfTen[suffix];
   return Number(tens === undefined ? `${digits}${suffix}` : `${digits}e${tens}`);
 }
-
-/** Bytes as a person reads them: "1.4 GiB". */
-export function bytesText(bytes: number): string {
-  const steps = ["B", "KiB", "MiB", "GiB", "TiB"];
-  let value = bytes;
-  let step = 0;
-  while (value >= 1024 && step < steps.length - 1) {
-    value /= 1024;
-    step++;
-  }
-  return `${step === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${steps[step]}`;
-}

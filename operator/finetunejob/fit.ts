@@ -1,10 +1,11 @@
 /** Will it fit? What the planner is asked, and its answer in words. Pure. */
 import { createHash } from "node:crypto";
+import { formatBytes } from "../../trainer/contract/bytes.ts";
 import { canonicalJson } from "../../trainer/contract/hashes.ts";
 import type { Pins } from "../../trainer/contract/runFile.ts";
 import type { Placement } from "../api/common.ts";
 import type { FineTuneJobSpec, PlanStatus } from "../api/fineTuneJob.ts";
-import { bytesText, quantityBytes, quantityNumber } from "../api/quantity.ts";
+import { quantityBytes, quantityNumber } from "../api/quantity.ts";
 import { trainingPart, withDefaults } from "../api/settings.ts";
 import { takes } from "../jobs/nodes.ts";
 import { trainPlacement } from "../jobs/placement.ts";
@@ -42,12 +43,12 @@ export function planKey(spec: FineTuneJobSpec, pins: Pins): string {
 }
 
 export function fitMessage({ predictedPeakBytes, availableBytes, fits, nearestFit }: PlanStatus): string {
-  const needs = `The run needs ${bytesText(predictedPeakBytes)} of memory`;
+  const needs = `The run needs ${formatBytes(predictedPeakBytes)} of memory`;
   if (availableBytes === undefined) return `${needs}; no node is known to compare that with.`;
-  if (fits) return `${needs} of ${bytesText(availableBytes)}.`;
+  if (fits) return `${needs} of ${formatBytes(availableBytes)}.`;
   const advice =
     nearestFit === undefined
       ? "No batch is small enough: raise placement.resources.limits.memory."
       : `The nearest settings that fit: ${nearestFit}.`;
-  return `${needs}, and ${bytesText(availableBytes)} are available. ${advice}`;
+  return `${needs}, and ${formatBytes(availableBytes)} are available. ${advice}`;
 }

@@ -2,10 +2,10 @@
  * Asks the trainer's planner, in a thread of its own (planThread.ts), one at a time, and remembers the answers.
  * A refusal is an answer; a planner that took too long or broke is asked again, after a back-off that doubles.
  */
+import { formatBytes } from "../../trainer/contract/bytes.ts";
 import { effectiveSettings } from "../../trainer/contract/effective.ts";
 import type { PlanInput, Plan as TrainerPlan } from "../../trainer/plan.ts";
 import type { FineTuneJobSpec, Inputs } from "../api/fineTuneJob.ts";
-import { bytesText } from "../api/quantity.ts";
 import { trainingPart } from "../api/settings.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { assumedCores, coreLimit } from "./fit.ts";
@@ -77,7 +77,7 @@ export class Planner {
         ...(availableBytes === undefined ? {} : { availableBytes }),
         ...(nearestFit === undefined
           ? {}
-          : { nearestFit: `${nearestFit.change} (needs ${bytesText(nearestFit.predictedPeakBytes)})` }),
+          : { nearestFit: `${nearestFit.change} (needs ${formatBytes(nearestFit.predictedPeakBytes)})` }),
       },
     };
   }

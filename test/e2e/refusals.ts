@@ -34,7 +34,7 @@ const stalled: readonly { name: string; change: Record<string, unknown>; reason:
     name: "a run that does not fit",
     change: { placement: { gpusPerNode: 0, resources: { limits: { memory: "200Mi" } } } },
     reason: /^DoesNotFit$/,
-    says: /needs .* 200\.0 MiB are available/,
+    says: /needs .* 200 MiB are available/,
   },
 ];
 

@@ -1,5 +1,6 @@
 /** The plan of a run on this machine: what it compiles, or why it cannot run here. */
 import { totalmem } from "node:os";
+import { formatBytes } from "../contract/bytes.ts";
 import type { EffectiveSettings } from "../contract/effective.ts";
 import { invalid, type StageFailure } from "../failure.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
@@ -60,7 +61,7 @@ function summary(planned: Plan, availableBytes: number): string {
   const { steps, trainableParameters, totalParameters, microRows, predictedPeakBytes } = planned;
   return (
     `plan: ${steps} steps, ${trainableParameters} of ${totalParameters} parameters trained, ` +
-    `${microRows} rows a micro-batch, ${mebibytes(predictedPeakBytes)} of ${mebibytes(availableBytes)}`
+    `${microRows} rows a micro-batch, ${formatBytes(predictedPeakBytes)} of ${formatBytes(availableBytes)}`
   );
 }
 
@@ -68,7 +69,7 @@ function doesNotFit({ predictedPeakBytes, nearestFit }: Plan, availableBytes: nu
   const way = nearestFit ? `; ${nearestFit.change} would fit` : "";
   return invalid(
     "DoesNotFit",
-    `the training needs ${mebibytes(predictedPeakBytes)}, ${mebibytes(availableBytes)} are available${way}`,
+    `the training needs ${formatBytes(predictedPeakBytes)}, ${formatBytes(availableBytes)} are available${way}`,
   );
 }
 
@@ -80,5 +81,3 @@ export function memoryOfProcess(): number {
   const limit = process.constrainedMemory();
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 }
-
-const mebibytes = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
