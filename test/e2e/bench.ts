@@ -106,8 +106,10 @@ export class Bench {
 
   /** Ends the operator's process by SIGKILL, with no time for a word; the kubelet starts it anew. */
   async killOperator(): Promise<void> {
-    const labels = ["-l", "app.kubernetes.io/component=operator"];
-    for (const pod of await this.team(operatorNamespace).list("pods", ...labels)) killProcessesOf(pod);
+    const pod = only(await this.team(operatorNamespace).list("pods", "-l", "app.kubernetes.io/component=operator"));
+    // It may be on its way back from the last time.
+    for (const end = Date.now() + 60_000; processesOf(pod).length === 0 && Date.now() < end; ) await sleep(100);
+    killProcessesOf(pod);
   }
 }
 
@@ -229,10 +231,14 @@ export class Team {
 }
 
 /** Ends the processes of a pod by SIGKILL, as the kernel does; they run on this machine. */
-export function killProcessesOf({ metadata }: KubeObject): void {
-  const ours = readdirSync("/proc").filter((entry) => /^\d+$/.test(entry) && isOfPod(entry, metadata.uid ?? ""));
-  if (ours.length === 0) throw new Error(`no process of pod ${metadata.name} is found in /proc`);
+export function killProcessesOf(pod: KubeObject): void {
+  const ours = processesOf(pod);
+  if (ours.length === 0) throw new Error(`no process of pod ${pod.metadata.name} is found in /proc`);
   for (const pid of ours) process.kill(Number(pid), "SIGKILL");
+}
+
+function processesOf({ metadata }: KubeObject): string[] {
+  return readdirSync("/proc").filter((entry) => /^\d+$/.test(entry) && isOfPod(entry, metadata.uid ?? ""));
 }
 
 /** Its processes are in a control group named after it; the pause program that holds its namespaces is left alone. */
