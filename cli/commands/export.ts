@@ -30,7 +30,8 @@ const usage = {
   details: [
     "ADAPTER is what a training wrote into its artifact store, …/runs/HASH/adapter: a directory, or its URI (s3://, pvc://).",
     "  luthier export out/default/runs/353e…/adapter --to s3://models/support-bot",
-    "For s3:// the credentials are the environment's: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, ….",
+    "For s3:// the credentials are the environment's (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, …), else those",
+    "of a profile in ~/.aws (AWS_PROFILE).",
     "A finished export is found and nothing is written; stopped, nothing half-written stays.",
   ],
   options: {

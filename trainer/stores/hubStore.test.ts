@@ -4,7 +4,9 @@ import { describe, type TestContext, test } from "node:test";
 import type { Location } from "../contract/locations.ts";
 import { type HubRepository, HubServer, sendContent } from "../testing/hubServer.ts";
 import { temporaryDirectory } from "../testing/temporary.ts";
+import { CredentialSource } from "./credentials.ts";
 import { digestOf } from "./digest.ts";
+import { HubStore } from "./hubStore.ts";
 import { MissingFileError } from "./store.ts";
 import { Stores } from "./stores.ts";
 
@@ -99,6 +101,21 @@ describe("a repository of the hub", () => {
     await assert.rejects(read(stores, `${uri}/config.json`), { code: 20, reason: "AccessDenied" });
     await setToken("new");
     assert.deepEqual(await read(stores, `${uri}/config.json`), bytes("{}"));
+  });
+
+  test("gets a saved token at the mirror of the environment, and not at an address that a manifest names", async (t) => {
+    const { hub } = await place(t, { repositories: [{ ...model, token: "saved" }] });
+    const home = await temporaryDirectory(t);
+    await writeFile(`${home}/token`, "saved\n");
+    const environment = { HF_TOKEN_PATH: `${home}/token`, HF_ENDPOINT: hub.endpoint };
+    const at = (endpoint: string | undefined) =>
+      new HubStore({ endpoint, credentials: new CredentialSource(undefined, environment), patience });
+    assert.equal(await at(undefined).commitOf(uri), HubServer.commitOf(model));
+    await assert.rejects(at(hub.endpoint).commitOf(uri), { code: 20, reason: "AccessDenied" });
+    assert.deepEqual(
+      hub.requests.map(({ authorization }) => authorization),
+      ["Bearer saved", undefined],
+    );
   });
 
   test("that is refused says what to do, and never the token", async (t) => {

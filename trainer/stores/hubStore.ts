@@ -187,7 +187,10 @@ export class HubStore implements Store {
   }
 
   async #follow(uri: string, first: URL, headers: Record<string, string>): Promise<Answer> {
-    const token = (await this.#options.credentials.get()).get("HF_TOKEN");
+    const credentials = await this.#options.credentials.get();
+    // What was saved for the hub is not shown to an address that a manifest names.
+    const saved = this.#options.endpoint === undefined ? credentials.get("HF_SAVED_TOKEN") : undefined;
+    const token = credentials.get("HF_TOKEN") ?? saved;
     let url = first;
     for (let hop = 0; hop <= mostRedirects; hop++) {
       const own = token !== undefined && url.origin === first.origin ? { authorization: `Bearer ${token}` } : {};
@@ -206,7 +209,8 @@ export class HubStore implements Store {
     const { kind, name, revision } = repositoryOf(uri);
     const [code, words] = [headers.get("x-error-code") ?? "", shortened(headers.get("x-error-message") ?? "")];
     const said = `the hub answered ${status}${words && `: ${words}`}`;
-    const token = "set secretRef to a Secret with the key HF_TOKEN (outside a cluster, the variable HF_TOKEN)";
+    const token =
+      "set secretRef to a Secret with the key HF_TOKEN (outside a cluster, the variable HF_TOKEN or the hub's own log-in)";
     if (code === "GatedRepo") {
       const page = `${kind === "datasets" ? "datasets/" : ""}${name}`;
       return invalid(

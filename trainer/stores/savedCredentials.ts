@@ -1,0 +1,67 @@
+/**
+ * Credentials that people saved on their machine for other programs: profiles of AWS' tools (~/.aws/credentials, ~/.aws/config;
+ * AWS_PROFILE says which), the token of the hub's log-in. Keys stand for each other's: a key of the environment is never
+ * joined with a secret of a file. Profiles that get their keys elsewhere (roles, single sign-on, processes) have none here.
+ */
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const keyNames = {
+  AWS_ACCESS_KEY_ID: "aws_access_key_id",
+  AWS_SECRET_ACCESS_KEY: "aws_secret_access_key",
+  AWS_SESSION_TOKEN: "aws_session_token",
+} as const;
+const settingNames = { AWS_REGION: "region", AWS_ENDPOINT_URL: "endpoint_url" } as const;
+
+/** By the names that the environment has for them; what the environment has itself is not among them. */
+export async function savedCredentials(environment: Environment): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  const home = environment.HOME ?? "";
+  const [profile, token] = await Promise.all([profileOf(environment, home), hubToken(environment, home)]);
+  const take = (names: Readonly<Record<string, string>>) => {
+    for (const [name, own] of Object.entries(names)) {
+      const value = profile.get(own);
+      if (value !== undefined && !environment[name]) found.set(name, value);
+    }
+  };
+  take(settingNames);
+  if (!environment.AWS_ACCESS_KEY_ID && !environment.AWS_SECRET_ACCESS_KEY) take(keyNames);
+  if (token !== undefined) found.set("HF_SAVED_TOKEN", token);
+  return found;
+}
+
+/** Settings of the profile, its credentials before its configuration. */
+async function profileOf(environment: Environment, home: string): Promise<ReadonlyMap<string, string>> {
+  const name = environment.AWS_PROFILE || "default";
+  const at = (file: string) => path.join(home, ".aws", file);
+  const [config, credentials] = await Promise.all([
+    textOf(environment.AWS_CONFIG_FILE || at("config")),
+    textOf(environment.AWS_SHARED_CREDENTIALS_FILE || at("credentials")),
+  ]);
+  const section = name === "default" ? name : `profile ${name}`;
+  return new Map([...sectionOf(config, section), ...sectionOf(credentials, name)]);
+}
+
+/** The settings of a section of an INI file; indented ones belong to the setting above them and are left out. */
+function sectionOf(text: string, section: string): [string, string][] {
+  const settings: [string, string][] = [];
+  let inside = false;
+  for (const line of text.split(/\r?\n/)) {
+    const header = /^\[\s*(.*?)\s*\]/.exec(line)?.[1]?.replace(/\s+/g, " ");
+    if (header !== undefined) inside = header === section;
+    const [, key, value] = /^([A-Za-z_]+)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
+    if (inside && key !== undefined && value) settings.push([key.toLowerCase(), value]);
+  }
+  return settings;
+}
+
+/** Where the hub's own tools keep it. */
+async function hubToken(environment: Environment, home: string): Promise<string | undefined> {
+  const cache = environment.XDG_CACHE_HOME || path.join(home, ".cache");
+  const file = environment.HF_TOKEN_PATH || path.join(environment.HF_HOME || path.join(cache, "huggingface"), "token");
+  return (await textOf(file)).trim() || undefined;
+}
+
+const textOf = (file: string) => readFile(file, "utf8").catch(() => "");
