@@ -4,6 +4,7 @@
  * which has a limit; a longer one is passed over without being kept.
  */
 import { invalid } from "../failure.ts";
+import { backslash, closeBrace, closeBracket, comma, lineFeed, openBrace, openBracket, quote } from "./jsonBytes.ts";
 
 /** Far more than fits the longest sequence. */
 export const maxRowBytes = 16 * 1024 * 1024;
@@ -23,14 +24,6 @@ interface Splitter {
   end(): RawRow[];
 }
 
-const lineFeed = 0x0a;
-const quote = 0x22;
-const backslash = 0x5c;
-const comma = 0x2c;
-const openBracket = 0x5b;
-const closeBracket = 0x5d;
-const openBrace = 0x7b;
-const closeBrace = 0x7d;
 /** EF BB BF before the first row. */
 const byteOrderMark = [0xef, 0xbb, 0xbf];
 

@@ -4,6 +4,7 @@
  * A float without a fraction (2.0) is a `JsonFloat`: it is not the integer that JavaScript makes of it.
  */
 import { JsonFloat, RowError } from "./example.ts";
+import { backslash, closeBrace, closeBracket, colon, openBrace, openBracket, quote } from "./jsonBytes.ts";
 
 /** Deeper than any example; what walks over a value may recurse this far. */
 export const maxDepth = 64;
@@ -49,14 +50,6 @@ function keepFloat(_key: string, value: unknown, { source }: { source?: string }
 
 /** V8 quotes the text it could not read, however long. */
 const shortened = (message: string) => (message.length <= 160 ? message : `${message.slice(0, 160)}…`);
-
-const quote = 0x22;
-const backslash = 0x5c;
-const openBrace = 0x7b;
-const closeBrace = 0x7d;
-const openBracket = 0x5b;
-const closeBracket = 0x5d;
-const colon = 0x3a;
 
 /** Walks over JSON that is known to be well formed: keys of each object once, whole characters, nesting within bounds. */
 function checkStructure(text: string, at: string, surrogates: boolean): void {
