@@ -152,7 +152,7 @@ function answerAt(
   const rendered = render(index + 1, false);
   if (!rendered.startsWith(prompt)) {
     throw new RowError(
-      `the chat template does not begin the answer messages[${index}] as it asks for one: what to learn is not certain`,
+      `the chat template does not begin the answer messages[${index}] as it asks for one, so what to learn is not certain (some leave the system message out once there is an answer: put it into the first question, or another chat_template.jinja beside the base)`,
     );
   }
   const start = prompt.length;

@@ -124,6 +124,10 @@ test("tokenizer.json that is garbage, cut or huge is refused by name", () => {
     "{",
     "[".repeat(100_000),
     `{"model": ${"1".repeat(1000)}}`,
+    JSON.stringify({ ...tinyTokenizerJson(), normalizer: 0 }).replace(
+      '"normalizer":0',
+      `"normalizer":${'{"type":"Sequence","normalizers":['.repeat(50_000)}${"]}".repeat(50_000)}`,
+    ),
     " ".repeat(134_217_729),
   ]) {
     assert.throws(() => new Tokenizer(text, config), isFailure);

@@ -161,7 +161,8 @@ function read(tokenizerJson: string): TokenizerFile {
       `tokenizer.json: has ${tokenizerJson.length} characters, over ${maxTokenizerLength}`,
     );
   }
-  return readTokenizerFile(parseJson("tokenizer.json", tokenizerJson));
+  const json = parseJson("tokenizer.json", tokenizerJson);
+  return usable(() => readTokenizerFile(json));
 }
 
 function load(file: TokenizerFile, settings: object): HuggingFaceTokenizer {
