@@ -2,23 +2,26 @@
  * A training's settings with every default written out, in the form a user writes them: what a FineTuneRun shows and
  * what the trainer is given. Pure; the hash of the result is the hash of what it was made of.
  */
-import { effectiveSettings } from "../../trainer/contract/effective.ts";
+import { dataFile, effectiveSettings } from "../../trainer/contract/effective.ts";
 import type { TrainingSpec } from "../../trainer/contract/settings.ts";
 
 export function withDefaults(spec: TrainingSpec): TrainingSpec {
   const effective = effectiveSettings(spec);
-  const { dataset, training, method } = effective;
+  const { dataset, training, method, evaluation } = effective;
   return {
     ...trainingPart(spec),
     baseModel: { ...withoutSecret(spec.baseModel), ...effective.baseModel },
     dataset: {
       ...spec.dataset,
-      sources: spec.dataset.sources.map((source) => ({ ...withoutSecret(source), format: source.format ?? "Auto" })),
+      sources: spec.dataset.sources.map((source) => ({
+        ...withoutSecret(source),
+        format: dataFile(source).format,
+      })),
       ...(spec.dataset.validation === undefined ? {} : { validation: withoutSecret(spec.dataset.validation) }),
       maxSequenceLength: dataset.maxSequenceLength,
       packing: dataset.packing,
       trainOn: dataset.trainOn,
-      badRows: { maxFraction: spec.dataset.badRows?.maxFraction ?? "0" },
+      badRows: { maxFraction: spec.dataset.badRows?.maxFraction ?? String(dataset.maxBadFraction) },
     },
     method:
       method.kind === "full"
@@ -27,7 +30,7 @@ export function withDefaults(spec: TrainingSpec): TrainingSpec {
             lora: {
               rank: method.rank,
               alpha: method.alpha,
-              dropout: spec.method.lora?.dropout ?? "0",
+              dropout: spec.method.lora?.dropout ?? String(method.dropout),
               targetModules: [...method.targetModules],
               rankStabilized: method.rankStabilized,
             },
@@ -35,7 +38,7 @@ export function withDefaults(spec: TrainingSpec): TrainingSpec {
     training: {
       ...(training.length.kind === "steps"
         ? { maxSteps: training.length.steps }
-        : { epochs: spec.training?.epochs ?? "1" }),
+        : { epochs: spec.training?.epochs ?? String(training.length.epochs) }),
       batchTokens: training.rowsPerStep * dataset.maxSequenceLength,
       learningRate: spec.training?.learningRate ?? String(training.learningRate),
       learningRateSchedule: {
@@ -57,13 +60,13 @@ export function withDefaults(spec: TrainingSpec): TrainingSpec {
       keep: training.keep,
       checkpoint: training.checkpoint,
     },
-    ...(spec.evaluation === undefined
+    ...(spec.evaluation === undefined || evaluation === undefined
       ? {}
       : {
           evaluation: {
             ...spec.evaluation,
             test: withoutSecret(spec.evaluation.test),
-            maxNewTokens: spec.evaluation.maxNewTokens ?? 16,
+            maxNewTokens: evaluation.maxNewTokens,
           },
         }),
   };
