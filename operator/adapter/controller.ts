@@ -1,7 +1,6 @@
 /** Reconciles Adapters: gather → decide → apply. */
-import type { AdapterStatus } from "../api/adapter.ts";
 import { adapterSpec } from "../api/adapter.ts";
-import { findCondition } from "../api/conditions.ts";
+import { specIssue } from "../api/issue.ts";
 import { type Adapter, adapters } from "../api/kinds.ts";
 import type { Caches } from "../caches.ts";
 import { createJobOf, type Refused } from "../jobs/create.ts";
@@ -12,6 +11,7 @@ import type { Clock } from "../runtime/clock.ts";
 import type { Result } from "../runtime/controller.ts";
 import type { EventRecorder } from "../runtime/events.ts";
 import { writeStatus } from "../runtime/status.ts";
+import { tellTransition } from "../transition.ts";
 import { decide } from "./decide.ts";
 import { exportJobName, exportKey } from "./exports.ts";
 import type { Decision, ExportWorld, World } from "./world.ts";
@@ -39,7 +39,7 @@ export class AdapterReconciler {
     const refused = await this.#apply(adapter, decision);
     const { status, requeueAfterMs } = refused.size === 0 ? decision : decide(withRefusals(world, refused));
     await writeStatus(this.#client, adapters, adapter, status, manager);
-    await this.#tell(adapter, status);
+    await tellTransition(this.#events, adapter, status, world.now);
     return { requeueAfterMs };
   }
 
@@ -59,10 +59,7 @@ export class AdapterReconciler {
   async #gather(adapter: Adapter): Promise<World> {
     const parsed = adapterSpec.safeParse(adapter.spec);
     const world = { adapter, now: this.#clock(), exports: [], staleJobs: [] };
-    if (!parsed.success) {
-      const issue = parsed.error.issues.map(({ path, message }) => `spec.${path.join(".")}: ${message}`).join("; ");
-      return { ...world, spec: { issue } };
-    }
+    if (!parsed.success) return { ...world, spec: { issue: specIssue(parsed.error) } };
     const exports = await Promise.all((parsed.data.exports ?? []).map((entry) => this.#export(adapter, entry)));
     const names = new Set(exports.map(({ key }) => exportJobName(key)));
     const staleJobs = this.#caches.jobs
@@ -82,18 +79,6 @@ export class AdapterReconciler {
       key,
       ...(await observeJob({ client: this.#client, clock: this.#clock, ...this.#caches }, adapter, exportJobName(key))),
     };
-  }
-
-  async #tell(adapter: Adapter, { conditions, state = "Reconcile" }: AdapterStatus): Promise<void> {
-    const before = findCondition(adapter.status?.conditions, "Ready");
-    const after = findCondition(conditions, "Ready");
-    if (after === undefined || before?.reason === after.reason) return;
-    const type = findCondition(conditions, "Stalled") ? "Warning" : "Normal";
-    await this.#events.record(
-      adapter,
-      { type, reason: after.reason, action: state, message: after.message },
-      this.#clock(),
-    );
   }
 }
 

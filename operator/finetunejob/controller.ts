@@ -2,7 +2,6 @@
  * Reconciles FineTuneJobs: gather → decide → apply. Actions first, then the status, once. Every action is one that may
  * be done twice: names follow from content, and AlreadyExists is an answer.
  */
-import { findCondition } from "../api/conditions.ts";
 import { adapters, type FineTuneJob, fineTuneJobs, fineTuneRuns } from "../api/kinds.ts";
 import { annotations } from "../api/names.ts";
 import { createJobOf, type Refused } from "../jobs/create.ts";
@@ -13,9 +12,10 @@ import { isAlreadyExists, isNotFound } from "../runtime/errors.ts";
 import type { EventRecorder } from "../runtime/events.ts";
 import { type KubeObject, ownerReference } from "../runtime/objects.ts";
 import { writeStatus } from "../runtime/status.ts";
+import { tellTransition } from "../transition.ts";
 import { decide } from "./decide.ts";
 import { type Gatherer, gather } from "./gather.ts";
-import type { Action, Decision } from "./world.ts";
+import type { Action } from "./world.ts";
 
 const manager = "luthier-finetunejob";
 
@@ -38,7 +38,7 @@ export class FineTuneJobReconciler {
       if (refused) decision = decide({ ...world, prepare: { job: undefined, state: refused.state } });
     }
     await writeStatus(this.#gatherer.client, fineTuneJobs, job, decision.status, manager);
-    await this.#tell(job, decision);
+    await tellTransition(this.#events, job, decision.status, world.now);
     return { requeueAfterMs: decision.requeueAfterMs };
   }
 
@@ -91,20 +91,6 @@ export class FineTuneJobReconciler {
     const current = await client.get(fineTuneJobs, { namespace, name });
     if (current?.metadata.uid !== job.metadata.uid || current?.metadata.generation !== job.metadata.generation) return;
     await once(client.create(fineTuneRuns, run));
-  }
-
-  /** One Event for each transition. */
-  async #tell(job: FineTuneJob, { status }: Decision): Promise<void> {
-    const before = findCondition(job.status?.conditions, "Ready");
-    const after = findCondition(status.conditions, "Ready");
-    if (after === undefined || before?.reason === after.reason) return;
-    const stalled = findCondition(status.conditions, "Stalled") !== undefined;
-    const { reason, message } = after;
-    await this.#events.record(
-      job,
-      { type: stalled ? "Warning" : "Normal", reason, action: status.state ?? "Reconcile", message },
-      this.#gatherer.clock(),
-    );
   }
 }
 

@@ -1,6 +1,7 @@
 /** Reads all that a FineTuneJob's decision may look at. I/O; no decision is taken here. */
 import { prepareKey, runHash, specHash } from "../../trainer/contract/hashes.ts";
 import { fineTuneJobSpec } from "../api/fineTuneJob.ts";
+import { specIssue } from "../api/issue.ts";
 import { type Adapter, adapters, type FineTuneJob, type FineTuneRun, fineTuneRuns } from "../api/kinds.ts";
 import { labels } from "../api/names.ts";
 import { trainingPart } from "../api/settings.ts";
@@ -74,10 +75,7 @@ function isTaken({ caches }: Gatherer, job: FineTuneJob, name: string): boolean 
 
 function readWanted(job: FineTuneJob, currentRun: FineTuneRun | undefined): World["wanted"] {
   const parsed = fineTuneJobSpec.safeParse(job.spec);
-  if (!parsed.success) {
-    const issue = parsed.error.issues.map(({ path, message }) => `spec.${path.join(".")}: ${message}`).join("; ");
-    return { issue };
-  }
+  if (!parsed.success) return { issue: specIssue(parsed.error) };
   const training = trainingPart(parsed.data);
   const hash = specHash(training);
   const request = dueLook(job, currentRun, hash);

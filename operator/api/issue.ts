@@ -1,0 +1,6 @@
+/** What is wrong with a spec that its schema refuses: each issue after its field. Pure. */
+import type { z } from "zod";
+
+export function specIssue({ issues }: z.ZodError): string {
+  return issues.map(({ path, message }) => `${["spec", ...path].join(".")}: ${message}`).join("; ");
+}
