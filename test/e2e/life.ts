@@ -6,7 +6,7 @@ import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Adapter, FineTuneJob } from "../../operator/api/kinds.ts";
 import type { KubeObject } from "../../operator/runtime/objects.ts";
-import { type Bench, killProcessesOf, long, manifest, type Team } from "./bench.ts";
+import { type Bench, condition, killProcessesOf, long, manifest, type Team } from "./bench.ts";
 
 const digest = async (team: Team) => (await team.adapter()).spec.source.digest;
 const resumes = async (team: Team) => (await team.run()).status?.results?.resumes;
@@ -16,9 +16,23 @@ const attempts = async (team: Team) =>
   );
 const promoted = ({ status }: FineTuneJob) => status?.promotedAdapterRef?.name;
 
+const failures = "jsonpath={.items[*].status.failed}";
+
 async function trainingPod(team: Team): Promise<KubeObject> {
   const [pod] = await team.list("pods", "-l", "luthier.dev/stage=train", "--field-selector=status.phase=Running");
   return pod ?? assert.fail("no training pod runs");
+}
+
+async function suspendJob(team: Team, suspend: boolean): Promise<void> {
+  const [job] = await team.list("jobs", "-l", "luthier.dev/stage=train");
+  await team.kubectl(
+    "patch",
+    "job",
+    job?.metadata.name ?? "",
+    "--type=merge",
+    "-p",
+    JSON.stringify({ spec: { suspend } }),
+  );
 }
 
 /** A kill before the first checkpoint would only begin anew, and show nothing. */
@@ -61,13 +75,22 @@ export function lifeTests(bench: () => Bench): void {
     assert.equal(await digest(team), undisturbed);
   });
 
-  test("the training pod evicted in the middle: the same Job resumes, to the same bytes", async () => {
+  test("its Job suspended by a queue, then its pod evicted: the same Job resumes each time, to the same bytes", async () => {
     const team = await bench().namespace("evicted");
     await team.apply(manifest("job", { training: long }));
     await team.untilTraining("job");
+    // As a queue takes a Job's place away, and gives it back.
+    await suspendJob(team, true);
+    const held = await team.until("job", "queued", ({ status }) => status?.state === "Queued");
+    assert.match(condition(held, "Ready")?.message ?? "", /is suspended by a queue/);
+    await team.kubectl("wait", "pods", "-l", "luthier.dev/stage=train", "--for=delete", "--timeout=120s");
+    await suspendJob(team, false);
+    await team.untilTraining("job");
     await team.evict((await trainingPod(team)).metadata.name);
     await team.untilReady("job");
-    assert.equal(await resumes(team), 1);
+    assert.equal(await resumes(team), 2);
+    // A stop with a checkpoint, which is exit code 10, is no failure; any other end would be one.
+    assert.equal(await team.kubectl("get", "jobs", "-l", "luthier.dev/stage=train", "-o", failures), "");
     assert.deepEqual(await attempts(team), ["Succeeded"]);
     assert.equal(await digest(team), undisturbed);
     assert.equal(team.created("jobs"), 2);
