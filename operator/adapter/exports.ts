@@ -16,7 +16,7 @@ import { defaultBackoffLimit, defaultTtlSeconds } from "../jobs/placement.ts";
 import { figureText } from "../jobs/progress.ts";
 import { renderJob } from "../jobs/render.ts";
 import type { Job } from "../jobs/resources.ts";
-import { sentence } from "../jobs/sentence.ts";
+import { withWayOut } from "../jobs/sentence.ts";
 import type { ExportWorld } from "./world.ts";
 
 /** Names what is asked for; `luthier.dev/requested-at` on the Adapter asks for everything again. */
@@ -88,7 +88,7 @@ export function exportStatus(before: ExportStatus | undefined, world: ExportWorl
       return {
         ...status,
         state: "Failed",
-        ...said(reason, message, wayOut(reason, spec)),
+        ...said(reason, withWayOut(message, wayOut(reason, spec))),
       };
     }
     case "Succeeded": {
@@ -100,12 +100,11 @@ export function exportStatus(before: ExportStatus | undefined, world: ExportWorl
   }
 }
 
-/** In the room that a status has; what a person can do is never what is cut off. */
-function said(reason: string, message: string, hint = ""): Pick<ExportStatus, "reason" | "message"> {
-  const room = longest.message - hint.length - 2;
-  const words = sentence(cut(message, room));
-  return { reason: cut(reason, longest.reason), message: hint === "" ? words : `${words} ${hint}` };
-}
+/** In the room that a status has. */
+const said = (reason: string, message: string): Pick<ExportStatus, "reason" | "message"> => ({
+  reason: cut(reason, longest.reason),
+  message: cut(message, longest.message),
+});
 
 const again = `annotate this Adapter: ${annotations.requestedAt}=$(date +%s)`;
 

@@ -5,7 +5,7 @@ import type { FineTuneJobStatus, PrepareStatus } from "../api/fineTuneJob.ts";
 import { annotations } from "../api/names.ts";
 import { hopelessMessage, isHopeless, reportLost, withLostReport } from "../jobs/lostReports.ts";
 import type { Job } from "../jobs/resources.ts";
-import { sentence } from "../jobs/sentence.ts";
+import { withWayOut } from "../jobs/sentence.ts";
 import { needsAttention } from "../jobs/waiting.ts";
 import { timestamp } from "../runtime/clock.ts";
 import { prepareJob, prepareName } from "./children.ts";
@@ -107,7 +107,7 @@ function lostReportsOf({ job, wanted }: Readable): string[] | undefined {
 
 function stalledPrepare(world: Readable, reason: string, message: string, status: FineTuneJobStatus): Decision {
   const hint = `Mend that and change the spec, or, if what lies under the same URI was mended, annotate: ${annotations.requestedAt}=$(date +%s).`;
-  return say(world, "Stalled", "Failed", reason, `${sentence(message)} ${hint}`, { status });
+  return say(world, "Stalled", "Failed", reason, withWayOut(message, hint, longest.longMessage), { status });
 }
 
 function withPrepare(

@@ -1,10 +1,11 @@
 /** The steps from pinned inputs to a finished run: does it fit, whose run is it, how does it go. Pure. */
+import { longest } from "../api/common.ts";
 import { findCondition } from "../api/conditions.ts";
 import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
 import type { FineTuneRun } from "../api/kinds.ts";
 import { annotations } from "../api/names.ts";
 import { currentAttempt } from "../finetunerun/attempts.ts";
-import { sentence } from "../jobs/sentence.ts";
+import { sentence, withWayOut } from "../jobs/sentence.ts";
 import {
   adapterName,
   adapterOf,
@@ -119,7 +120,7 @@ export const runFailed: Step = (world) => {
   if (run === undefined || !succeeded(run, "False")) return undefined;
   const failure = findCondition(run.status?.conditions, "Succeeded");
   const reason = failure?.reason ?? "Failed";
-  const message = `${sentence(failure?.message ?? "")} ${wayOut(reason, run.metadata.name)}`;
+  const message = withWayOut(failure?.message ?? "", wayOut(reason, run.metadata.name), longest.longMessage);
   return say(world, "Stalled", "Failed", reason, message, {
     status: mirrorProgress(job.status ?? {}, run),
     conditions: [{ type: "LastRunSucceeded", status: "False", reason, message }],

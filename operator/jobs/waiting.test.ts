@@ -145,6 +145,11 @@ describe("what only Events tell gets a way out", () => {
       message: 'Error creating: pods "job-prep-0a1b2c3d-x7k2p" is forbidden: exceeded quota: small',
       says: /^Error creating: pods "job-prep-0a1b2c3d-\*" is forbidden: exceeded quota: small\. Raise/,
     },
+    {
+      reason: "FailedMount",
+      message: `secret "x" not found${" and more".repeat(500)}`,
+      says: /^.{900,970} Create that Secret in this namespace; the pod then starts by itself\.$/,
+    },
     { reason: "SomethingElse", message: "as it is", says: /^as it is\.$/ },
   ];
   for (const { reason, message, says } of cases) {

@@ -4,7 +4,7 @@
  */
 import { parseEnvelope } from "../../trainer/contract/report.ts";
 import type { Job, Pod } from "./resources.ts";
-import { sentence } from "./sentence.ts";
+import { sentence, withWayOut } from "./sentence.ts";
 import { terminations } from "./terminations.ts";
 
 export interface Waiting {
@@ -144,9 +144,8 @@ const waysOut: readonly { reason: RegExp; says?: RegExp; wayOut: string }[] = [
 ];
 
 function worded(reason: string, message: string): Waiting {
-  const words = sentence(message);
   const way = waysOut.find((one) => one.reason.test(reason) && one.says?.test(message) !== false);
-  return { reason, message: way === undefined ? words : `${words} ${way.wayOut}` };
+  return { reason, message: way === undefined ? sentence(message) : withWayOut(message, way.wayOut) };
 }
 
 export const isUnexplained = ({ reason }: Waiting) => reason === unexplained;
