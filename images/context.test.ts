@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isRunTimeSource } from "./context.ts";
+import { reachable, readImports } from "../test/imports.ts";
+import { isRunTimeSource, TARGETS } from "./context.ts";
 
 const names: [string, boolean][] = [
   ["operator/main.ts", true],
@@ -12,7 +13,21 @@ const names: [string, boolean][] = [
   ["trainer/native/build/compile_commands.json", false],
   ["operator/node_modules/zod/index.ts", false],
   ["trainer/testing/builders.ts", false],
+  ["trainer/ops/testing.ts", false],
+  ["trainer/native/cases/case.ts", false],
 ];
 for (const [name, included] of names) {
   test(`${name} is ${included ? "" : "not "}in an image`, () => assert.equal(isRunTimeSource(name), included));
 }
+
+test("all that a program imports is in its image", () => {
+  const graph = readImports();
+  for (const target of TARGETS) {
+    const own = [...reachable(graph, `${target}/main.ts`)].filter((file) => graph.has(file));
+    assert.ok(own.length > 50);
+    assert.deepEqual(
+      own.filter((file) => !isRunTimeSource(file)),
+      [],
+    );
+  }
+});

@@ -41,10 +41,10 @@ export function filesOf(target: Target): ImageFile[] {
   return files.sort((a, b) => (a.destination < b.destination ? -1 : 1));
 }
 
-/** TypeScript and data that a program reads; no tests, no C++, nothing built or installed. */
+/** TypeScript and data that a program reads; no tests nor what only they use, no C++, nothing built or installed. */
 export function isRunTimeSource(name: string): boolean {
-  if (/(^|\/)(node_modules|build|golden|testing)\//.test(name)) return false;
-  return /\.(ts|mjs|json)$/.test(name) && !/\.test\.ts$/.test(name);
+  if (/(^|\/)(node_modules|build|golden|testing|cases)\//.test(name)) return false;
+  return /\.(ts|mjs|json)$/.test(name) && !/(\.test|\/testing)\.ts$/.test(name);
 }
 
 function packagesOf(target: Target): string[] {

@@ -8,7 +8,7 @@ import { emit } from "../graph/emit.ts";
 import { type AnyOp, operandNames, plain } from "../graph/op.ts";
 import { aligned, bytesOf, type DataType, elementsOf, type Tensor } from "../graph/tensor.ts";
 import { addon } from "../native/addon.ts";
-import { type CaseCheck, type CaseFill, encodeCase } from "../native/case.ts";
+import { type CaseCheck, type CaseFill, encodeCase } from "../native/cases/case.ts";
 
 export interface TestOperand {
   dtype: DataType;
