@@ -64,7 +64,7 @@ const arrows: readonly Arrow[] = [
     says: "native knows programs alone",
     of: /^trainer\/native\//,
     among: ours,
-    only: /^trainer\/native\/|^tools\/|^trainer\/graph\/(compiled|emit|tensor)\.ts$/,
+    only: /^trainer\/native\/|^tools\/|^trainer\/graph\/(compiled|emit|nf4|tensor)\.ts$/,
   },
   {
     says: "the contract stands on itself",

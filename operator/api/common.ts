@@ -3,6 +3,7 @@
  */
 import { z } from "zod";
 import { decimal } from "../../trainer/contract/decimal.ts";
+import { digest } from "../../trainer/contract/digest.ts";
 import { distinct, entriesAtMost, type Rule, ruled } from "../../trainer/contract/rules.ts";
 import { affinity } from "./affinity.ts";
 import { requestsWithinLimits, tolerationRules } from "./podRules.ts";
@@ -20,10 +21,7 @@ export const hash64 = z
   .string()
   .length(64)
   .regex(/^[0-9a-f]{64}$/);
-export const digest = z
-  .string()
-  .length(71)
-  .regex(/^sha256:[0-9a-f]{64}$/);
+export { digest };
 export const time = z.string().max(40).meta({ format: "date-time" });
 /** A measured number. Kubernetes objects hold no floating-point numbers. */
 export const figure = z.string().max(40);

@@ -3,9 +3,9 @@
  * bytes), the full text in the store as report.json. Everything here comes out of a pod and is read as untrusted.
  */
 import { z } from "zod";
+import { digest } from "./digest.ts";
 import { modelConfig } from "./model.ts";
 
-const sha256 = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 const finite = z.number().min(-1e30).max(1e30);
 const text = (max: number) => z.string().max(max);
@@ -14,9 +14,9 @@ const text = (max: number) => z.string().max(max);
 export const prepareFigures = z.object({
   prepareKey: text(80),
   baseRevision: text(128),
-  baseDigest: sha256,
-  datasetDigest: sha256,
-  evaluationSetDigest: sha256.optional(),
+  baseDigest: digest,
+  datasetDigest: digest,
+  evaluationSetDigest: digest.optional(),
   model: modelConfig,
   /** How the base's tensors are stored; where its linear layers were quantised, all others. */
   baseDataType: z.enum(["F32", "BF16"]),
@@ -63,7 +63,7 @@ export const trainFigures = z.object({
   predictedPeakBytes: count,
   measuredPeakBytes: count,
   resumes: count,
-  adapterDigest: sha256,
+  adapterDigest: digest,
   adapterBytes: count,
   numericsVersion: count,
   isa: text(32),
@@ -71,7 +71,7 @@ export const trainFigures = z.object({
 
 export const exportFigures = z.object({
   name: text(63),
-  digest: sha256,
+  digest,
   sizeBytes: count,
   shards: count,
   /** Base+adapter against the merged model that was read back, on held-out prompts. */
@@ -87,7 +87,7 @@ const envelopeBase = {
   /** CamelCase, for a condition's reason. */
   reason: z.string().regex(/^[A-Za-z][A-Za-z0-9]{0,63}$/),
   message: text(1024),
-  reportDigest: sha256.optional(),
+  reportDigest: digest.optional(),
 };
 
 /** The termination message. */

@@ -3,11 +3,11 @@
  * operator puts it into a pod-template annotation, the command line writes it itself.
  */
 import { z } from "zod";
+import { digest } from "./digest.ts";
 import { artifactsUri, location } from "./locations.ts";
 import { exportEntry, trainingSpec } from "./settings.ts";
 
 const hex = (length: number) => z.string().regex(new RegExp(`^[0-9a-f]{${length}}$`));
-const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 
 /** Pins: what the run's inputs are, by content. */
 export const pins = z.strictObject({

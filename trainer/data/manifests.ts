@@ -3,12 +3,12 @@
  * such an object is the pin: who knows it finds and checks every byte that it stands for.
  */
 import { z } from "zod";
+import { digest } from "../contract/digest.ts";
 import { prepareFigures } from "../contract/report.ts";
 import { corrupt } from "../failure.ts";
 import type { Digest } from "../stores/digest.ts";
 import type { Objects, StagedObject } from "../stores/objects.ts";
 
-const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 const bytes = z.int().min(0);
 const staged = z.strictObject({ digest, bytes });
 

@@ -5,8 +5,9 @@
 import { linearLayers } from "../compile/compile.ts";
 import { corrupt } from "../failure.ts";
 import type { PlacedTensor } from "../formats/huggingFace.ts";
-import { absmaxName, dequantizeNf4, nestedAbsmaxName } from "../formats/nf4.ts";
+import { dequantizeNf4 } from "../formats/nf4.ts";
 import type { TensorFacts } from "../formats/safetensorsWriter.ts";
+import { absmaxName, nestedAbsmaxName } from "../graph/nf4.ts";
 import type { StoredModel } from "../stages/storedModel.ts";
 import { asFloats } from "./merge.ts";
 

@@ -1,31 +1,10 @@
 /**
- * Models whose linear layers are in NF4 (Dettmers et al. 2023), as prepare stages them: for a matrix `name` its nibbles
- * under `name` (U8, flat), its scales under `name.absmax` (F32, or U8 codes) and, quantised twice, the scales of those
- * codes under `name.nested_absmax` (F32, the offset last). Blocks are of 64 weights and of 256 scales; values are restored
+ * Models whose linear layers are in NF4, as prepare stages them (graph/nf4.ts says how a matrix lies). Values are restored
  * bit for bit as bitsandbytes and trainer/native/runtime/nf4.h restore them. Pure.
  */
 import type { CompileSpec } from "../graph/compiled.ts";
+import { absmaxName, type Nf4Matrix, nestedAbsmaxName, nf4Block, nf4NestedBlock } from "../graph/nf4.ts";
 import { type PlacedTensor, storedType } from "./huggingFace.ts";
-
-const block = 64;
-const nestedBlock = 256;
-
-/** The nibbles and scales of a matrix. */
-export interface Nf4Parts {
-  packed: Uint8Array;
-  /** F32, or a code a block where `nestedAbsmax` is there. */
-  absmax: Uint8Array;
-  nestedAbsmax?: Uint8Array;
-}
-
-export const absmaxName = (name: string) => `${name}.absmax`;
-export const nestedAbsmaxName = (name: string) => `${name}.nested_absmax`;
-
-/** Elements of each part of a matrix of `count` weights; `absmax` is also the number of codes that stand for them. */
-export function nf4Sizes(count: number): { packed: number; absmax: number; nestedAbsmax: number } {
-  const absmax = Math.ceil(count / block);
-  return { packed: Math.ceil(count / 2), absmax, nestedAbsmax: Math.ceil(absmax / nestedBlock) + 1 };
-}
 
 /** How a model's tensors are stored. Throws for types that the trainer does not read, and for other mixtures. */
 export function storageOf(table: ReadonlyMap<string, PlacedTensor>): CompileSpec["storage"] {
@@ -57,12 +36,12 @@ const codes = Float32Array.of(
 );
 
 /** The `count` values that a matrix stands for. */
-export function dequantizeNf4({ packed, absmax, nestedAbsmax }: Nf4Parts, count: number): Float32Array {
+export function dequantizeNf4({ packed, absmax, nestedAbsmax }: Nf4Matrix, count: number): Float32Array {
   const scales = nestedAbsmax ? restoredScales(absmax, floats(nestedAbsmax)) : floats(absmax);
   const values = new Float32Array(count);
   for (let i = 0; i < count; i++) {
     const pair = packed[i >> 1]!;
-    values[i] = codes[i % 2 === 0 ? pair >> 4 : pair & 15]! * scales[Math.floor(i / block)]!;
+    values[i] = codes[i % 2 === 0 ? pair >> 4 : pair & 15]! * scales[Math.floor(i / nf4Block)]!;
   }
   return values;
 }
@@ -71,7 +50,7 @@ export function dequantizeNf4({ packed, absmax, nestedAbsmax }: Nf4Parts, count:
 function restoredScales(absmaxCodes: Uint8Array, nested: Float32Array): Float32Array {
   const offset = nested.at(-1)!;
   return Float32Array.from(absmaxCodes, (code, index) => {
-    return Math.fround(dynamicMap[code]! * nested[Math.floor(index / nestedBlock)]!) + offset;
+    return Math.fround(dynamicMap[code]! * nested[Math.floor(index / nf4NestedBlock)]!) + offset;
   });
 }
 

@@ -3,8 +3,9 @@
  * A model asks for them by name while its graph is built; the first build declares, every later one finds the same.
  */
 import type { CompileSpec } from "./compiled.ts";
+import { nf4Parts } from "./nf4.ts";
 import type { Accumulator } from "./op.ts";
-import { type DataType, type Initial, type Role, rowsOf, type Tensor, type TensorStorage } from "./tensor.ts";
+import type { DataType, Initial, Role, Tensor, TensorStorage } from "./tensor.ts";
 
 export interface Parameter {
   readonly theta: Tensor;
@@ -22,9 +23,6 @@ export interface FrozenWeight {
   /** What is bound, in the order of the tensor's bindings: the data, or the nibbles, absmax and nested absmax. */
   readonly parts: readonly { name: string; dtype: DataType; shape: readonly number[] }[];
 }
-
-export const nf4Block = 64;
-export const nf4NestedBlock = 256;
 
 export class Variables {
   readonly frozen = new Map<string, FrozenWeight>();
@@ -112,18 +110,4 @@ function frozenWeight(
   if (stored !== "NF4") return { tensor: frozen(stored, "dense"), parts: [{ name, dtype: stored, shape }] };
   // An NF4 tensor is of the type that its codes stand for.
   return { tensor: frozen("F32", "NF4"), parts: nf4Parts(name, shape, storage.doubleQuantization) };
-}
-
-function nf4Parts(name: string, shape: readonly number[], nested: boolean): FrozenWeight["parts"] {
-  const elements = rowsOf({ dtype: "U8", shape }) * (shape[shape.length - 1] ?? 1);
-  const blocks = Math.ceil(elements / nf4Block);
-  const packed = { name, dtype: "U8", shape: [Math.ceil(elements / 2)] } as const;
-  if (!nested) return [packed, { name: `${name}.absmax`, dtype: "F32", shape: [blocks] }];
-  // One scale per block of absmax codes, and the offset as the last element.
-  const scales = Math.ceil(blocks / nf4NestedBlock) + 1;
-  return [
-    packed,
-    { name: `${name}.absmax`, dtype: "U8", shape: [blocks] },
-    { name: `${name}.nested_absmax`, dtype: "F32", shape: [scales] },
-  ];
 }

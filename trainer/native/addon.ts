@@ -5,6 +5,7 @@
  * Programs run off the main thread, one at a time; TypeScript validates, C++ asserts.
  */
 import { createRequire } from "node:module";
+import type { Nf4Matrix } from "../graph/nf4.ts";
 import { addonPath } from "./paths.ts";
 
 export type Backend = "cpu" | "reference" | "reference64";
@@ -55,13 +56,6 @@ export interface NativeInfo {
   /** Cores granted: affinity and cgroup quota, at least 1. */
   cores: number;
   numericsVersion: number;
-}
-
-/** A matrix in NF4, as bytes to bind: `packed` and `absmax` (F32, or U8 codes with `nestedAbsmax`, F32). */
-export interface Nf4Matrix {
-  packed: Uint8Array;
-  absmax: Uint8Array;
-  nestedAbsmax?: Uint8Array;
 }
 
 export interface Addon {

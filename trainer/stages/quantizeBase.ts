@@ -10,9 +10,9 @@ import { storeLayout } from "../contract/storeLayout.ts";
 import type { BaseManifest } from "../data/manifests.ts";
 import { corrupt, messageOf } from "../failure.ts";
 import type { PlacedTensor } from "../formats/huggingFace.ts";
-import { absmaxName, nestedAbsmaxName, nf4Sizes } from "../formats/nf4.ts";
 import { encodeHeader, type TensorData, type TensorFacts, tensorBytes } from "../formats/safetensorsWriter.ts";
 import { type Shard, shardTensors } from "../formats/shards.ts";
+import { nf4Parts } from "../graph/nf4.ts";
 import { addon } from "../native/addon.ts";
 import type { Objects, StagedObject } from "../stores/objects.ts";
 import type { Stores } from "../stores/stores.ts";
@@ -96,13 +96,8 @@ async function* quantizedShard(
 
 /** What a linear layer's weight becomes, by shape alone. */
 function partsOf({ name, shape }: PlacedTensor, { doubleQuantization }: QuantizationSettings): TensorFacts[] {
-  const { packed, absmax, nestedAbsmax } = nf4Sizes(shape.reduce((product, dim) => product * dim, 1));
-  const scales = absmaxName(name);
-  if (!doubleQuantization) return [flat(name, "U8", packed), flat(scales, "F32", absmax)];
-  return [flat(name, "U8", packed), flat(scales, "U8", absmax), flat(nestedAbsmaxName(name), "F32", nestedAbsmax)];
+  return nf4Parts(name, shape, doubleQuantization);
 }
-
-const flat = (name: string, dtype: "U8" | "F32", elements: number): TensorFacts => ({ name, dtype, shape: [elements] });
 
 /** A value that is not finite has no code: a base that holds one is damaged. */
 function corruptUnless<T>(name: string, quantize: () => T): T {

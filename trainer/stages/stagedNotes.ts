@@ -4,14 +4,12 @@
  * object is gone, count as none.
  */
 import { z } from "zod";
+import { digest } from "../contract/digest.ts";
 import type { Objects, StagedObject } from "../stores/objects.ts";
 import { jsonOf } from "../stores/sealed.ts";
 import type { Stores } from "../stores/stores.ts";
 
-const notes = z.record(
-  z.string(),
-  z.strictObject({ digest: z.string().regex(/^sha256:[0-9a-f]{64}$/), bytes: z.int().min(0) }),
-);
+const notes = z.record(z.string(), z.strictObject({ digest, bytes: z.int().min(0) }));
 
 export class StagedNotes {
   readonly #stores: Stores;

@@ -4,6 +4,7 @@
  */
 import { createHash, randomUUID } from "node:crypto";
 import { z } from "zod";
+import { digest } from "../contract/digest.ts";
 import { exitCode } from "../contract/exitCodes.ts";
 import { corrupt, StageFailure } from "../failure.ts";
 import { compared, digestOf } from "./digest.ts";
@@ -17,7 +18,7 @@ export const manifestFile = "manifest.json";
 export const fileList = z.array(
   z.strictObject({
     path: z.string().max(255),
-    digest: z.string().regex(/^sha256:[0-9a-f]{64}$/),
+    digest,
     bytes: z.int().min(0),
   }),
 );

@@ -1,0 +1,42 @@
+/**
+ * How a matrix lies in NF4 (Dettmers et al. 2023): for a matrix `name` its nibbles under `name` (U8, flat), its scales under
+ * `name.absmax` (F32, or U8 codes) and, quantised twice, the scales of those codes under `name.nested_absmax` (F32, the
+ * offset last). The compiler binds these parts, prepare writes them, merging reads them. Pure.
+ */
+import { type DataType, elementsOf } from "./tensor.ts";
+
+/** Weights that have one scale. */
+export const nf4Block = 64;
+/** Codes of scales that have one scale of their own. */
+export const nf4NestedBlock = 256;
+
+export const absmaxName = (name: string) => `${name}.absmax`;
+export const nestedAbsmaxName = (name: string) => `${name}.nested_absmax`;
+
+/** A matrix as bytes: `packed` and `absmax` (F32, or U8 codes with `nestedAbsmax`, F32). */
+export interface Nf4Matrix {
+  packed: Uint8Array;
+  absmax: Uint8Array;
+  nestedAbsmax?: Uint8Array;
+}
+
+export interface Nf4Part {
+  readonly name: string;
+  readonly dtype: Extract<DataType, "U8" | "F32">;
+  readonly shape: readonly [number];
+}
+
+/** The parts of a matrix, in the order in which they are bound; `nested`: quantised twice. */
+export function nf4Parts(name: string, shape: readonly number[], nested: boolean): Nf4Part[] {
+  const elements = elementsOf(shape);
+  const blocks = Math.ceil(elements / nf4Block);
+  const packed: Nf4Part = { name, dtype: "U8", shape: [Math.ceil(elements / 2)] };
+  if (!nested) return [packed, { name: absmaxName(name), dtype: "F32", shape: [blocks] }];
+  // One scale per block of codes, and the offset as the last element.
+  const scales = Math.ceil(blocks / nf4NestedBlock) + 1;
+  return [
+    packed,
+    { name: absmaxName(name), dtype: "U8", shape: [blocks] },
+    { name: nestedAbsmaxName(name), dtype: "F32", shape: [scales] },
+  ];
+}
