@@ -3,6 +3,7 @@
  * on the executor whose tensors start at random values that follow from their names.
  */
 import assert from "node:assert/strict";
+import { toBfloat16 } from "../formats/bfloat16.ts";
 import type { Compiled, CompileSpec, ProgramKey, StateRole } from "../graph/compiled.ts";
 import { elementsOf } from "../graph/tensor.ts";
 import { ioView, randoms, type Values, viewOf } from "../graph/testing.ts";
@@ -136,10 +137,6 @@ export class TestRun {
     this.#executor.close();
   }
 }
-
-/** The upper half of each number's bits, cut: any BF16 numbers will do. */
-const toBfloat16 = (values: Float32Array): Uint16Array =>
-  Uint16Array.from(new Uint32Array(values.buffer), (bits) => bits >>> 16);
 
 /** Norm weights near one, everything else around zero; by name, so that runs of different methods agree. */
 export function startOf(name: string, shape: readonly number[]): Float32Array {

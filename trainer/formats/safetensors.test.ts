@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fromBfloat16, toBfloat16, toBfloat16Bits } from "./bfloat16.ts";
+import { fromBfloat16, toBfloat16 } from "./bfloat16.ts";
 import { readSafetensorsHeader, SafetensorsError } from "./safetensors.ts";
 import { encodeSafetensors } from "./safetensorsWriter.ts";
 import { shardIndex, shardTensors } from "./shards.ts";
@@ -66,7 +66,6 @@ test("BF16 rounds to the nearest, ties to even, and keeps infinities and NaN", (
     [Number.POSITIVE_INFINITY, 0x7f80],
     [3.4e38, 0x7f80],
   ];
-  for (const [value, bits] of cases) assert.equal(toBfloat16Bits(value), bits, String(value));
   const values = Float32Array.from(cases, ([value]) => value);
   assert.deepEqual(
     [...toBfloat16(values)],

@@ -4,6 +4,7 @@
  * Everything lies in region io, except operands marked `weight`, which are bound as frozen weights. Every floating-point
  * operand that the op writes is compared.
  */
+import { fromBfloat16, toBfloat16 } from "../formats/bfloat16.ts";
 import { emit } from "../graph/emit.ts";
 import { type AnyOp, operandNames, plain } from "../graph/op.ts";
 import { aligned, bytesOf, type DataType, elementsOf, type Tensor } from "../graph/tensor.ts";
@@ -51,22 +52,16 @@ export function normal(shape: readonly number[], seed: number, deviation = 1): n
   return Array.from({ length: elementsOf(shape) }, one);
 }
 
-/** The upper half of the nearest float's bits, ties to even. */
-function bf16Bits(values: readonly number[]): Uint16Array {
-  const bits = new Uint32Array(Float32Array.from(values).buffer);
-  return Uint16Array.from(bits, (word) => (word + 0x7fff + ((word >>> 16) & 1)) >>> 16);
-}
-
 /** The values as they read back from BF16. */
 export const bf16Rounded = (values: readonly number[]): number[] => [
-  ...new Float32Array(Uint32Array.from(bf16Bits(values), (half) => half << 16).buffer),
+  ...fromBfloat16(toBfloat16(Float32Array.from(values))),
 ];
 
 export function bytesOfValues(dtype: DataType, values: readonly number[]): Uint8Array {
   const arrays: Record<DataType, () => { buffer: ArrayBufferLike }> = {
     F32: () => Float32Array.from(values),
     F64: () => Float64Array.from(values),
-    BF16: () => bf16Bits(values),
+    BF16: () => toBfloat16(Float32Array.from(values)),
     I32: () => Int32Array.from(values),
     U32: () => Uint32Array.from(values),
     U8: () => Uint8Array.from(values),

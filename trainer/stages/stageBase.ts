@@ -6,6 +6,7 @@
 import { storeLayout } from "../contract/storeLayout.ts";
 import type { BaseManifest } from "../data/manifests.ts";
 import { corrupt } from "../failure.ts";
+import { counting } from "../stores/localCopy.ts";
 import type { Objects, StagedObject } from "../stores/objects.ts";
 import type { Entry } from "../stores/store.ts";
 import type { Stores } from "../stores/stores.ts";
@@ -88,12 +89,5 @@ async function stageFiles(
     // What moved while it was read is read again when the listing is compared.
     if (after?.version === entry.version) await notes.note(nameOf(file), staged);
     onStaged(file.path, staged);
-  }
-}
-
-async function* counting(chunks: AsyncIterable<Uint8Array>, onBytes: (bytes: number) => void) {
-  for await (const chunk of chunks) {
-    onBytes(chunk.length);
-    yield chunk;
   }
 }

@@ -21,7 +21,8 @@ export async function localCopy(
   return pathToFileURL(own).href;
 }
 
-async function* counting(chunks: AsyncIterable<Uint8Array>, onBytes: (bytes: number) => void) {
+/** Passes chunks on; `onBytes` hears of each one's bytes. */
+export async function* counting(chunks: AsyncIterable<Uint8Array>, onBytes: (bytes: number) => void) {
   for await (const chunk of chunks) {
     onBytes(chunk.length);
     yield chunk;

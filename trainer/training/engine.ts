@@ -8,6 +8,7 @@ import { corrupt, messageOf, StageFailure } from "../failure.ts";
 import { fromBfloat16 } from "../formats/bfloat16.ts";
 import type { PlacedTensor } from "../formats/huggingFace.ts";
 import type { Compiled, IoTensor, Program, ProgramKey, StateRole, StateTensor } from "../graph/compiled.ts";
+import { bytesOf } from "../graph/tensor.ts";
 import { addon, type Backend, type Executor } from "../native/addon.ts";
 import type { Inputs } from "./batch.ts";
 import { initialValues } from "./initial.ts";
@@ -54,7 +55,7 @@ export class Engine {
     this.compiled = compiled;
     this.#executor = createExecutor(compiled, options);
     this.#state = new Map(compiled.state.map((tensor) => [`${tensor.role}/${tensor.name}`, tensor]));
-    this.weightBytes = compiled.weights.reduce((sum, { dtype, shape }) => sum + bytesOf(dtype, shape), 0);
+    this.weightBytes = compiled.weights.reduce((sum, weight) => sum + bytesOf(weight), 0);
   }
 
   /** Binds every frozen weight to its bytes in the base. Throws a failure that names a tensor that does not fit. */
@@ -96,7 +97,7 @@ export class Engine {
   bytes(role: StateRole, name: string): Uint8Array {
     const tensor = this.#stateTensor(role, name);
     const start = tensor.offset;
-    return this.#executor.state.subarray(start, start + bytesOf(tensor.dtype, tensor.shape));
+    return this.#executor.state.subarray(start, start + bytesOf(tensor));
   }
 
   /** A view of an F32 state tensor. */
@@ -191,7 +192,7 @@ export class Engine {
   }
 
   #io(tensor: IoTensor): Uint8Array {
-    return this.#executor.io.subarray(tensor.offset, tensor.offset + bytesOf(tensor.dtype, tensor.shape));
+    return this.#executor.io.subarray(tensor.offset, tensor.offset + bytesOf(tensor));
   }
 
   #stateTensor(role: StateRole, name: string): StateTensor {
@@ -202,10 +203,6 @@ export class Engine {
 }
 
 const outputs = new Set(["nll", "logits", "next"]);
-const sizes = { F32: 4, BF16: 2, I32: 4, U32: 4, U8: 1, F64: 8 } as const;
-
-const bytesOf = (dtype: keyof typeof sizes, shape: readonly number[]) =>
-  shape.reduce((product, dim) => product * dim, sizes[dtype]);
 
 const floatsOf = (bytes: Uint8Array) => new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
 
