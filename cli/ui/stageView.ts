@@ -25,7 +25,6 @@ const phaseTexts: Record<Progress["phase"], string> = {
 
 export interface StageView extends Block {
   add(progress: Progress): void;
-  readonly latest: Progress | undefined;
 }
 
 /** `heading` is what stands above the bar: a word for the state and the name of what is shown. */
@@ -34,9 +33,6 @@ export function createStageView(heading: () => string): StageView {
   let latest: Progress | undefined;
   let evalLoss: number | undefined;
   return {
-    get latest() {
-      return latest;
-    },
     add(progress) {
       latest = progress;
       evalLoss = progress.evalLoss ?? evalLoss;

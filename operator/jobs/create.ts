@@ -27,7 +27,7 @@ export async function createJobOf<T extends KubeObject>(
   return createJob(client, job);
 }
 
-export async function createJob(client: Client, job: Job): Promise<Created> {
+async function createJob(client: Client, job: Job): Promise<Created> {
   try {
     return { kind: "Created", job: await client.create(batchJobs, job) };
   } catch (error) {

@@ -17,7 +17,6 @@ export interface ListOptions {
   fieldSelector?: string;
   limit?: number;
   continueToken?: string;
-  resourceVersion?: string;
   signal?: AbortSignal | undefined;
 }
 
@@ -52,7 +51,6 @@ export class Client {
         fieldSelector: options.fieldSelector,
         limit: options.limit,
         continue: options.continueToken,
-        resourceVersion: options.resourceVersion,
       },
       signal: options.signal,
     });

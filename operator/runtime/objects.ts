@@ -77,11 +77,6 @@ export function keyOf({ metadata }: KubeObject): string {
   return `${metadata.namespace ?? ""}/${metadata.name}`;
 }
 
-export function splitKey(key: string): { namespace: string; name: string } {
-  const slash = key.indexOf("/");
-  return { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
-}
-
 /**
  * Reads what the API server sent as an object of `resource`. The server validated it against its schema; a list leaves
  * `apiVersion` and `kind` out of its items, so they are put back.

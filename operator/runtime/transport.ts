@@ -25,10 +25,6 @@ export interface Call {
 
 export interface TransportOptions {
   userAgent: string;
-  /** Requests a second, sustained; watches count once. Default 50. */
-  requestsPerSecond?: number;
-  /** Requests at once above the rate. Default 100. */
-  burst?: number;
   /** Longest time of one attempt. Default 30 s. */
   requestTimeoutMs?: number;
   /** Attempts at one call, the first included. Default 6. */
@@ -36,6 +32,10 @@ export interface TransportOptions {
   onResponse?: (method: string, code: number) => void;
 }
 
+/** Sustained; a watch counts once. */
+const requestsPerSecond = 50;
+/** At once, above the rate. */
+const requestBurst = 100;
 const usualTimeoutMs = 30_000;
 const usualAttempts = 6;
 const credentialsAgeMs = 60_000;
@@ -64,7 +64,7 @@ export class Transport {
     this.#config = config;
     this.#server = new URL(cluster.server.endsWith("/") ? cluster.server : `${cluster.server}/`);
     this.#options = options;
-    this.#bucket = new TokenBucket(options.requestsPerSecond ?? 50, options.burst ?? 100);
+    this.#bucket = new TokenBucket(requestsPerSecond, requestBurst);
   }
 
   /** From now on a write is sent only while `holds` is true at that moment. */

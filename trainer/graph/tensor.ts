@@ -22,11 +22,7 @@ export type Role =
 export type TensorStorage = "dense" | "NF4";
 
 /** How a parameter starts. `base` copies the checkpoint's tensor of the same name. */
-export type Initial =
-  | { kind: "zeros" }
-  | { kind: "kaimingUniform"; a: number }
-  | { kind: "normal"; std: number }
-  | { kind: "base" };
+export type Initial = { kind: "zeros" } | { kind: "kaimingUniform"; a: number } | { kind: "base" };
 
 export interface TensorFacts {
   readonly dtype: DataType;

@@ -24,12 +24,6 @@ export function initialValues(
       const bound = Math.sqrt(6 / ((1 + initial.a ** 2) * (shape[1] ?? 1)));
       return values.map((_, index) => bound * (2 * uniform(index) - 1));
     }
-    case "normal":
-      // Box–Muller: two uniform numbers for one normal number.
-      return values.map((_, index) => {
-        const radius = Math.sqrt(-2 * Math.log(uniform(2 * index)));
-        return initial.std * radius * Math.cos(2 * Math.PI * uniform(2 * index + 1));
-      });
   }
 }
 
