@@ -20,6 +20,7 @@ TEXTS = [
     "Würde L'été e\u0301te\u0301 ﬁ Ǆ", "你好，世界。こんにちは Привет", "👍🏽👩‍👩‍👧 𝔘𝔫𝔦", "\u0000\u0001\ufeff\u200b\u00a0\u2028", "<|im_start|>user\nhi<|im_end|>\n",
     "<|im_end|>>><|im_end|", " <|im_start|> ", "x" * 300, "ab" * 70 + " end", "don't 'S", "\n\n  \n", "a\u0301\u0323", "Training tokenizer unantastbar",
     "², ٣४ 12ab34 Ⅷ ½", "<|im_start|> The<|im_end|>The <|im_start|>", "▁The ▁ ▁▁", "<0x41> <unk>", "!!a..b?! (c)",
+    "a \ufeffb\ufeff  \u0085c\u001c d", "\ufeff", "x\u2028\u2029 \u3000y",
 ]
 
 

@@ -100,7 +100,8 @@ declare module "@huggingface/tokenizers" {
     readonly config: object;
     readonly add_prefix_space: boolean;
     readonly use_regex: boolean;
-    readonly pattern: RegExp;
+    /** Where `use_regex` is set: what words are. */
+    pattern: RegExp;
     /** The character that stands for each byte. */
     readonly byte_encoder: Readonly<Record<number, string>>;
     constructor(config: object);
@@ -114,10 +115,21 @@ declare module "@huggingface/tokenizers" {
     };
     readonly pattern: RegExp | null;
     constructor(config: object);
+    constructor(config: object);
   }
 
   export class SequencePreTokenizer extends PreTokenizer {
     readonly tokenizers: readonly (PreTokenizer | null)[];
+  }
+
+  export class Decoder {}
+
+  export class SequenceDecoder extends Decoder {
+    readonly decoders: readonly (Decoder | null)[];
+  }
+
+  export class ByteFallbackDecoder extends Decoder {
+    text_decoder: { decode(bytes: Uint8Array): string };
   }
 
   interface Model {
@@ -131,6 +143,7 @@ declare module "@huggingface/tokenizers" {
   export class Tokenizer {
     readonly normalizer: ((text: string) => string) | null;
     readonly pre_tokenizer: PreTokenizer | null;
+    readonly decoder: Decoder | null;
     model: Model;
     constructor(tokenizer: object, config: object);
     /** An id is undefined for a token that is not in the vocabulary where there is no unknown token. */

@@ -13,7 +13,7 @@ import { RowError } from "./example.ts";
 import { GrowableUint32 } from "./growable.ts";
 import { TimeLimitError, withinTime } from "./timeLimit.ts";
 import { readTokenizerFile, type Stage, stagesOf, type TokenizerFile } from "./tokenizerFile.ts";
-import { mendStages } from "./tokenizerStages.ts";
+import { mendDecoder, mendStages } from "./tokenizerStages.ts";
 import { tooSlow } from "./tooSlow.ts";
 import { WordEncoder } from "./wordEncoder.ts";
 
@@ -170,6 +170,7 @@ function load(file: TokenizerFile, settings: object): HuggingFaceTokenizer {
     withinTime(maxEncodeTime, () => {
       const tokenizer = new HuggingFaceTokenizer(file, settings);
       mendStages(tokenizer.pre_tokenizer, file.pre_tokenizer);
+      mendDecoder(tokenizer.decoder);
       return tokenizer;
     }),
   );

@@ -1,12 +1,17 @@
 /**
- * How texts are split before they are merged, as the tokenizers library does it where @huggingface/tokenizers does not:
- * all behaviours of Split, digits of all scripts, Metaspace that splits. The stages of a tokenizer of theirs get these
- * ways of splitting; the goldens of test/golden/chat.test.ts hold them to the tokenizers library.
+ * How texts are split before they are merged, and how bytes become texts, as the tokenizers library does it where
+ * @huggingface/tokenizers does not: all behaviours of Split, digits and white space of all scripts, Metaspace that splits,
+ * a byte-order mark that is kept. The stages of a tokenizer of theirs get these ways; the goldens of
+ * test/golden/chatTokenizers.test.ts hold them to the tokenizers library.
  */
 import {
+  ByteFallbackDecoder,
+  ByteLevelPreTokenizer,
+  type Decoder,
   DigitsPreTokenizer,
   MetaspacePreTokenizer,
   type PreTokenizer,
+  SequenceDecoder,
   SequencePreTokenizer,
   SplitPreTokenizer,
 } from "@huggingface/tokenizers";
@@ -25,6 +30,8 @@ export function mendStages(stage: PreTokenizer | null, written: unknown): void {
   } else if (stage instanceof SplitPreTokenizer && stage.pattern !== null) {
     const { pattern, config } = stage;
     stage.pre_tokenize_text = (text) => splitBy(text, pattern, config.behavior ?? "Isolated", config.invert === true);
+  } else if (stage instanceof ByteLevelPreTokenizer) {
+    stage.pattern = readPattern(stage.pattern.source);
   } else if (stage instanceof DigitsPreTokenizer) {
     const behavior = stage.config.individual_digits ? "Isolated" : "Contiguous";
     stage.pre_tokenize_text = (text) => splitBy(text, /\p{N}/gu, behavior, false);
@@ -33,6 +40,30 @@ export function mendStages(stage: PreTokenizer | null, written: unknown): void {
     const space = new RegExp(RegExp.escape(stage.replacement), "gu");
     stage.pre_tokenize_text = (text, options) =>
       whole(text, options).flatMap((marked) => splitBy(marked, space, "MergedWithNext", false));
+  }
+}
+
+/** With the white space of Unicode, which is not JavaScript's: a byte-order mark is none. */
+function readPattern(written: string): RegExp {
+  const { pattern } = new SplitPreTokenizer({ pattern: { Regex: written }, behavior: "Isolated" });
+  if (pattern === null) throw new Error(`${written}: is no pattern`);
+  return pattern;
+}
+
+/** Gives the parts of a decoder their way from bytes to a text. */
+export function mendDecoder(decoder: Decoder | null): void {
+  if (decoder instanceof SequenceDecoder) for (const part of decoder.decoders) mendDecoder(part);
+  if (decoder instanceof ByteFallbackDecoder) decoder.text_decoder = { decode: textOfBytes };
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Bytes that are no UTF-8 are so many replacement characters. */
+function textOfBytes(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    return "\ufffd".repeat(bytes.length);
   }
 }
 

@@ -10,7 +10,7 @@ import {
   SplitPreTokenizer,
   type Tokenizer,
 } from "@huggingface/tokenizers";
-import { asciiWordEnds, undecided, type WordEnd } from "./asciiWords.ts";
+import { asciiWordEnds, gpt2Source, undecided, type WordEnd } from "./asciiWords.ts";
 import { ByteMerges } from "./byteMerges.ts";
 import { RowError } from "./example.ts";
 import type { GrowableUint32 } from "./growable.ts";
@@ -149,7 +149,7 @@ function splittingOf(stages: readonly Stage[], byteLevel: ByteLevelPreTokenizer)
   const patterns = stages.map(patternOf);
   if (byteLevel.use_regex) {
     steps.push((text) => text.match(byteLevel.pattern) ?? []);
-    patterns.push({ expression: byteLevel.pattern, written: byteLevel.pattern.source });
+    patterns.push({ expression: byteLevel.pattern, written: gpt2Source });
   }
   const only = patterns.length === 1 ? patterns[0] : undefined;
   return {
