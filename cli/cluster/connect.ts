@@ -4,6 +4,7 @@ import { Client } from "../../operator/runtime/client.ts";
 import type { Resource, WireObject } from "../../operator/runtime/objects.ts";
 import { Transport } from "../../operator/runtime/transport.ts";
 import { UsageError } from "../arguments.ts";
+import { type Environment, proxyOf } from "./proxy.ts";
 
 export type PersistentVolumeClaim = WireObject<V1PersistentVolumeClaim>;
 export type PersistentVolume = WireObject<V1PersistentVolume>;
@@ -24,8 +25,15 @@ export interface Connection {
   close(): Promise<void>;
 }
 
-/** `kubeconfig` and `namespace` as given, else `$KUBECONFIG` or `~/.kube/config`, and the context's namespace. */
-export function connect(kubeconfig: string | undefined, namespace: string | undefined): Connection {
+/**
+ * `kubeconfig` and `namespace` as given, else `$KUBECONFIG` or `~/.kube/config`, and the context's namespace. A proxy is
+ * the kubeconfig's `proxy-url`, else that of `environment`.
+ */
+export function connect(
+  kubeconfig: string | undefined,
+  namespace: string | undefined,
+  environment: Environment = process.env,
+): Connection {
   const config = new KubeConfig();
   try {
     if (kubeconfig === undefined) config.loadFromDefault();
@@ -40,6 +48,10 @@ export function connect(kubeconfig: string | undefined, namespace: string | unde
     throw new UsageError(
       "no kubeconfig was found: say which, --kubeconfig FILE or $KUBECONFIG (the default is ~/.kube/config)",
     );
+  }
+  const proxy = proxyOf(server, environment);
+  if (proxy !== undefined) {
+    config.clusters = config.clusters.map((cluster) => ({ ...cluster, proxyUrl: cluster.proxyUrl ?? proxy }));
   }
   const context = config.getContextObject(config.getCurrentContext());
   const transport = new Transport(config, { userAgent: "luthier" });
