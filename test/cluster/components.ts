@@ -75,6 +75,8 @@ export function controllers(paths: Paths): Component[] {
         "--use-service-account-credentials=true",
         // A node that stops to answer is known sooner than after the usual 50 s.
         "--node-monitor-grace-period=30s",
+        // A claim whose first binding meets a conflict is tried again soon, not after the usual 15 s.
+        "--pvclaimbinder-sync-period=1s",
         `--service-account-private-key-file=${certificate("service-account.key")}`,
         `--root-ca-file=${certificate("ca.crt")}`,
         `--flex-volume-plugin-dir=${path.join(paths.state, "volume-plugins")}`,

@@ -3,7 +3,8 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
-import { withLock } from "./lock.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { inTurn, withLock } from "./lock.ts";
 
 let directory = "";
 let file = "";
@@ -37,4 +38,18 @@ test("the lock of a process that is gone, or whose number is another's now, coun
     writeFileSync(file, stale);
     assert.equal(await withLock(file, "cluster demo", async () => "mine"), "mine");
   }
+});
+
+test("those who want it in turn have it one after the other", async () => {
+  const seen: string[] = [];
+  const work = (name: string) => async () => {
+    seen.push(`${name} begins`);
+    await sleep(5);
+    seen.push(`${name} ends`);
+  };
+  await Promise.all(["a", "b", "c"].map((name) => inTurn(file, work(name))));
+  assert.equal(seen.length, 6);
+  for (const [index, word] of seen.entries())
+    if (index % 2 === 0) assert.equal(seen[index + 1], word.replace("begins", "ends"));
+  assert.ok(!existsSync(file));
 });

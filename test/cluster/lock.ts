@@ -1,13 +1,26 @@
-// One process at a time starts or stops a cluster of one name. The lock names its holder by process number and start
-// time, so that one whose holder is gone, however it ended, counts for nothing.
+// One process at a time starts or stops a cluster of one name, or touches what all clusters of a machine share. A lock
+// names its holder by process number and start time, so that one whose holder is gone, however it ended, counts for nothing.
 
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** Runs `work` alone; throws at once when another process holds the lock. */
 export async function withLock<T>(file: string, what: string, work: () => Promise<T>): Promise<T> {
-  mkdirSync(path.dirname(file), { recursive: true });
-  take(file, what);
+  const holder = take(file);
+  if (holder !== undefined) {
+    throw new Error(`${what} is being started or stopped by process ${holder}: wait until it is done`);
+  }
+  return await holding(file, work);
+}
+
+/** Runs `work` alone, after whoever holds the lock. */
+export async function inTurn<T>(file: string, work: () => Promise<T>): Promise<T> {
+  while (take(file) !== undefined) await sleep(20);
+  return await holding(file, work);
+}
+
+async function holding<T>(file: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } finally {
@@ -15,21 +28,31 @@ export async function withLock<T>(file: string, what: string, work: () => Promis
   }
 }
 
-function take(file: string, what: string): void {
-  const me = identity(process.pid);
+/** Takes the lock, or tells the process that holds it. */
+function take(file: string): number | undefined {
+  mkdirSync(path.dirname(file), { recursive: true });
   for (let attempt = 0; ; attempt++) {
     try {
-      writeFileSync(file, me, { flag: "wx" });
-      return;
+      place(file);
+      return undefined;
     } catch (error) {
       if (!(error instanceof Error && "code" in error && error.code === "EEXIST") || attempt === 3) throw error;
     }
     const holder = readIfThere(file);
     const pid = Number(holder.split(" ")[0]);
-    if (holder !== "" && holder === identity(pid)) {
-      throw new Error(`${what} is being started or stopped by process ${pid}: wait until it is done`);
-    }
+    if (holder !== "" && holder === identity(pid)) return pid;
     setAside(file, holder);
+  }
+}
+
+/** The lock appears with its content: nobody finds it empty. */
+function place(file: string): void {
+  const beside = `${file}.${process.pid}`;
+  writeFileSync(beside, identity(process.pid));
+  try {
+    linkSync(beside, file);
+  } finally {
+    rmSync(beside);
   }
 }
 

@@ -12,10 +12,13 @@ import { CommandError, type CommandResult, run } from "../../tools/setup/command
 import { forgetControllers, makeCgroup, removeCgroup } from "./cgroups.ts";
 import { KUBELET_SYSCTLS } from "./configuration.ts";
 import { CLUSTER_LIMIT, type Network, networkOf, type Paths } from "./layout.ts";
+import { inTurn } from "./lock.ts";
 
 const SCRIPT = fileURLToPath(new URL("sandbox.sh", import.meta.url));
 /** Mount points that must exist on the machine; made when absent, with a marker, and removed with the last cluster. */
 const MOUNT_POINTS = ["/var/lib/kubelet", "/var/lib/cni"];
+/** Held while what all clusters share is made or removed: one that begins and another that ends would miss each other. */
+const SHARED_LOCK = "/run/lock/luthier-test-clusters";
 const MARKER = ".made-for-luthier-test-cluster";
 const CLEAN_ENVIRONMENT = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/root" };
 
@@ -50,12 +53,14 @@ export async function startSandbox(paths: Paths): Promise<{ sandbox: Sandbox; ne
   for (const [name, value] of Object.entries(KUBELET_SYSCTLS)) {
     writeFileSync(path.join(paths.state, "sysctl", name), `${value}\n`);
   }
-  for (const directory of MOUNT_POINTS) makeMountPoint(directory);
-  const sandbox = await launch(paths);
-  const network = await connect(sandbox);
-  writeFileSync(paths.network, JSON.stringify({ index: network.index }));
-  makeCgroup(network.cgroup);
-  return { sandbox, network };
+  return inTurn(SHARED_LOCK, async () => {
+    for (const directory of MOUNT_POINTS) makeMountPoint(directory);
+    const sandbox = await launch(paths);
+    const network = await connect(sandbox);
+    writeFileSync(paths.network, JSON.stringify({ index: network.index }));
+    makeCgroup(network.cgroup);
+    return { sandbox, network };
+  });
 }
 
 /** Ends everything inside, then removes what is not namespaced. Does nothing where nothing is left. */
@@ -67,9 +72,11 @@ export async function stopSandbox(paths: Paths): Promise<void> {
     if (existsSync(`/sys/class/net/${network.hostInterface}`)) await removeLink(network.hostInterface);
     await removeCgroup(network.cgroup);
   }
-  if (runningSandboxes().length > 0) return;
-  for (const directory of MOUNT_POINTS) removeMountPoint(directory);
-  forgetControllers();
+  await inTurn(SHARED_LOCK, async () => {
+    if (runningSandboxes().length > 0) return;
+    for (const directory of MOUNT_POINTS) removeMountPoint(directory);
+    forgetControllers();
+  });
 }
 
 /** A cluster that was killed may have lost its number to one that runs now. */
