@@ -10,20 +10,22 @@ import { goCaches } from "../tools/setup/go.ts";
 import { buildDirectory } from "../trainer/native/paths.ts";
 import { demo, repository } from "./places.ts";
 
+const store = path.join(demo.clusterState, "store");
+
 const usage = {
   command: "npm run demo:down --",
   positionals: [],
   summary: "Ends the demo's cluster: no process, mount, network interface, sysctl or firewall rule of it is left.",
   details: [
-    `Its volumes are removed, and with them the adapter that it trained (${path.relative(repository, demo.clusterStore)}).`,
+    `Its volumes are removed, and with them the adapter that it trained (${path.relative(repository, store)}).`,
     "Installed packages and caches stay; it says where they are.",
   ],
   options: { help: helpOption },
 } as const;
 
 function goneLines(hadStore: boolean): string[] {
-  const store = `, and with it the adapter in ${path.relative(repository, demo.clusterStore)}`;
-  return [`The demo's cluster is gone${hadStore ? store : ""}.`];
+  const lost = `, and with it the adapter in ${path.relative(repository, store)}`;
+  return [`The demo's cluster is gone${hadStore ? lost : ""}.`];
 }
 
 /** Tests may be running: theirs are not ended, but named. */
@@ -48,7 +50,7 @@ const removal = (place: string, modules: string) =>
 
 await runScript(usage, async () => {
   if (process.getuid?.() !== 0) throw new Error("the demo's cluster belongs to root: run this as root");
-  const hadStore = existsSync(demo.clusterStore);
+  const hadStore = existsSync(store);
   await runStages(createScreen(), [
     {
       title: "end the demo's cluster",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compilerProgress } from "../cli/nativeBuild.ts";
-import { imageValues } from "./cluster.ts";
+import { imageValues } from "./install.ts";
 
 const lines: [string, ReturnType<typeof compilerProgress>][] = [
   ["-- Build files have been written to: /x", { message: "compiling" }],

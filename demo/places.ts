@@ -4,8 +4,6 @@ import { fileURLToPath } from "node:url";
 
 export const repository = fileURLToPath(new URL("..", import.meta.url));
 
-const state = path.join(repository, ".luthier/demo");
-
 export const demo = {
   clusterName: "demo",
   manifest: path.join(repository, "demo/quickstart.yaml"),
@@ -15,9 +13,7 @@ export const demo = {
   baseModel: path.join(repository, "demo/base/model"),
   inputsClaim: "demo-inputs",
   storeClaim: "demo-store",
-  /** Copies for the pods' user; the checkout's own files keep their owner. */
-  clusterState: state,
-  clusterInputs: path.join(state, "inputs"),
-  clusterStore: path.join(state, "store"),
+  /** Copies for the pods' user, and what they produce; the checkout's own files keep their owner. */
+  clusterState: path.join(repository, ".luthier/demo"),
   localStore: path.join(repository, ".luthier/demo-store"),
 } as const;

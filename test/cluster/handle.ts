@@ -13,6 +13,8 @@ export interface Cluster {
   readonly kubeconfig: string;
   /** Path of the API server's audit log: one JSON event a line. */
   readonly auditLog: string;
+  /** The environment for programs that talk with it: its kubeconfig, and no proxy before its addresses. */
+  readonly environment: NodeJS.ProcessEnv;
   /** Directory with one log file a component. */
   readonly logs: string;
   /** Absolute paths of the programs that fit this cluster. */
@@ -60,6 +62,7 @@ export function clusterAt(
     name,
     kubeconfig: paths.kubeconfig,
     auditLog: paths.auditLog,
+    environment: env,
     logs: paths.logs,
     programs: { kubectl, helm },
     scratch: paths.scratch,

@@ -3,11 +3,14 @@
  * and a store behind claims. Everything is done as a user does it, by kubectl; what happened is counted from the API
  * server's audit log.
  */
+import { spawn } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { imageValues, provideVolumes } from "../../demo/cluster.ts";
-import { buildImages } from "../../images/build.ts";
+import { installOperator, loadImages, operatorNamespace } from "../../demo/install.ts";
+import type { Stand } from "../../demo/quickstart.ts";
 import type { Condition } from "../../operator/api/common.ts";
 import { findCondition } from "../../operator/api/conditions.ts";
 import type { Adapter, FineTuneJob, FineTuneRun } from "../../operator/api/kinds.ts";
@@ -17,8 +20,6 @@ import { type Asked, isCarriedOut, isWrite, readAuditLog } from "../cluster/audi
 import { type Cluster, startCluster, stopCluster } from "../cluster/cluster.ts";
 import { provideDirectory } from "../cluster/volume.ts";
 
-export const operatorNamespace = "luthier-system";
-const chart = path.resolve(import.meta.dirname, "../../charts/luthier");
 const definitions = path.resolve(import.meta.dirname, "../../crds");
 
 /** Other work on the machine may make everything several times slower. */
@@ -40,27 +41,17 @@ export class Bench {
     // What an interrupted run left is of no use.
     await stopCluster(name);
     const cluster = await startCluster({ name });
-    const images = await buildImages();
-    for (const image of [images.operator, images.trainer]) await cluster.loadImage(image.archive);
+    const images = await loadImages(cluster, () => {});
     const directory = cluster.scratch;
-    const bench = new Bench({ cluster, directory, trainerImage: images.trainer.name });
     await writeInputs(path.join(directory, "inputs"));
-    const values = [...imageValues("operator", images.operator.name), ...imageValues("trainer", images.trainer.name)];
-    if (operator) await bench.install(values);
+    if (operator) await installOperator(cluster, images, () => {});
     else await cluster.kubectl(["apply", "--server-side", "-f", definitions]);
-    return bench;
+    return new Bench({ cluster, directory, trainerImage: images.trainer.name });
   }
 
   /** Whatever a test has written in `directory` goes with the cluster. */
   async stop(): Promise<void> {
     await this.cluster.stop();
-  }
-
-  async install(values: readonly string[], ...more: string[]): Promise<void> {
-    await this.cluster.helm([
-      ...["upgrade", "--install", "luthier", chart, "--namespace", operatorNamespace, "--create-namespace"],
-      ...["--wait", "--timeout", "3m", ...values.flatMap((value) => ["--set", value]), ...more],
-    ]);
   }
 
   /** A namespace of its own, with the claims `inputs` and `store`. */
@@ -76,12 +67,10 @@ export class Bench {
     return this.team(name);
   }
 
-  /** A namespace of its own, with the claims of demo/quickstart.yaml and what the demo puts behind them. */
-  async demoNamespace(name: string): Promise<Team> {
+  /** A namespace of its own, as the demo needs it. */
+  async stand(name: string): Promise<Stand> {
     await this.#createNamespace(name);
-    const [inputs, store] = [path.join(this.directory, `${name}-inputs`), path.join(this.directory, name)];
-    await provideVolumes(this.cluster, { namespace: name, inputs, store });
-    return new Team(this.cluster, name, store);
+    return { cluster: this.cluster, namespace: name, state: path.join(this.directory, name) };
   }
 
   /** What is asked and told in a namespace that is there. */
@@ -169,16 +158,38 @@ export class Team {
   }
 
   /** The FineTuneJob as soon as `holds`; otherwise an error that shows how it was last. */
-  async until(
+  until(
     name: string,
     what: string,
     holds: (job: FineTuneJob) => boolean,
     seconds = patienceSeconds,
   ): Promise<FineTuneJob> {
-    let last: FineTuneJob | undefined;
-    for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(300)) {
-      [last] = await this.#read<FineTuneJob>("finetunejobs", `--field-selector=metadata.name=${name}`);
-      if (last !== undefined && holds(last)) return last;
+    return this.#watch<FineTuneJob>("finetunejobs", name, what, holds, seconds);
+  }
+
+  /** Asks by one `kubectl get --watch`: asking again and again would take a core of the machine. */
+  async #watch<T extends KubeObject & { status?: unknown }>(
+    kind: string,
+    name: string,
+    what: string,
+    holds: (one: T) => boolean,
+    seconds: number,
+  ): Promise<T> {
+    const args = ["get", kind, `--field-selector=metadata.name=${name}`, "--watch", "--output=json"];
+    const { programs, environment } = this.#cluster;
+    const kubectl = spawn(programs.kubectl, ["--namespace", this.name, ...args], {
+      env: environment,
+      stdio: ["ignore", "pipe", "inherit"],
+      timeout: seconds * 1000,
+    });
+    let last: T | undefined;
+    try {
+      for await (const one of objectsIn(kubectl.stdout)) {
+        last = one as T;
+        if (holds(last)) return last;
+      }
+    } finally {
+      kubectl.kill();
     }
     throw new Error(`${name} was not ${what} within ${seconds} s: ${JSON.stringify(last?.status, null, 1)}`);
   }
@@ -203,12 +214,14 @@ export class Team {
   }
 
   /** Until the FineTuneRun of that name is in `state`. */
-  async untilRun(name: string | undefined, state: string): Promise<void> {
-    for (const end = Date.now() + patienceSeconds * 1000; Date.now() < end; await sleep(300)) {
-      const run = (await this.runs()).find(({ metadata }) => metadata.name === name);
-      if (run?.status?.state === state) return;
-    }
-    throw new Error(`${name} was not ${state} within ${patienceSeconds} s`);
+  async untilRun(name: string, state: string): Promise<void> {
+    await this.#watch<FineTuneRun>(
+      "finetuneruns",
+      name,
+      state,
+      ({ status }) => status?.state === state,
+      patienceSeconds,
+    );
   }
 
   /** All that anybody asked about this namespace, oldest first; what was refused, too. */
@@ -227,6 +240,17 @@ export class Team {
   created(resource: string): number {
     return this.written().filter((one) => one.verb === "create" && one.resource === resource && !one.subresource)
       .length;
+  }
+}
+
+/** Objects that kubectl prints as they come: each ends with a line that is its closing brace alone. */
+async function* objectsIn(output: Readable): AsyncGenerator<unknown> {
+  let lines: string[] = [];
+  for await (const line of createInterface({ input: output })) {
+    lines.push(line);
+    if (line !== "}") continue;
+    yield JSON.parse(lines.join("\n"));
+    lines = [];
   }
 }
 

@@ -4,10 +4,9 @@ import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
 import { parseAllDocuments } from "yaml";
+import { chart, operatorNamespace, upgrade } from "../../demo/install.ts";
 import type { KubeObject } from "../../operator/runtime/objects.ts";
-import { type Bench, operatorNamespace, refusal } from "./bench.ts";
-
-const chart = path.resolve(import.meta.dirname, "../../charts/luthier");
+import { type Bench, refusal } from "./bench.ts";
 
 export function chartTests(bench: () => Bench): void {
   test("the chart lints, and a value that it does not know is refused", async () => {
@@ -93,7 +92,7 @@ export function chartTests(bench: () => Bench): void {
       const old = olderChart(path.join(bench().directory, "chart"));
       await bench().cluster.helm(["upgrade", "luthier", old, "-n", operatorNamespace, "--reuse-values"]);
       assert.deepEqual(await installed(), { level: "info", knowsAffinity: false });
-      await bench().install(["operator.logLevel=debug"], "--reuse-values");
+      await upgrade(bench().cluster, ["operator.logLevel=debug"], "--reuse-values");
       assert.deepEqual(await installed(), { level: "debug", knowsAffinity: true });
       assert.deepEqual(await objects(), before);
     });

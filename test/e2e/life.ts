@@ -46,14 +46,36 @@ async function untilCheckpoint(team: Team): Promise<void> {
 }
 
 export function lifeTests(bench: () => Bench): void {
-  let undisturbed: string | undefined;
+  let calm: Promise<string> | undefined;
+  /** The digest that a training comes to which nothing disturbs; it is trained when that is first asked. */
+  const undisturbed = () => (calm ??= leftAlone(bench()));
 
-  test("an undisturbed run, for comparison", async () => {
-    const team = await bench().namespace("calm");
-    await team.apply(manifest("job", { training: long }));
-    await team.untilReady("job");
-    undisturbed = await digest(team);
-    assert.ok(undisturbed);
+  describe("of the operator", { concurrency: 2 }, () => operatorTests(bench, undisturbed));
+  // Not beside the operator's end, which would be a second disturbance.
+  describe("of its own", { concurrency: 3 }, () => {
+    podTests(bench, undisturbed);
+    describe("suspend", inOrder, () => suspendTests(bench, undisturbed));
+    describe("one run that is replaced, made to fail, and whose namespace is deleted", inOrder, () =>
+      replacedTests(bench, undisturbed),
+    );
+    describe("edits", inOrder, () => editTests(bench));
+  });
+}
+
+const inOrder = { concurrency: 1 };
+
+async function leftAlone(bench: Bench): Promise<string> {
+  const team = await bench.namespace("calm");
+  await team.apply(manifest("job", { training: long }));
+  await team.untilReady("job");
+  return await digest(team);
+}
+
+type Undisturbed = () => Promise<string>;
+
+function operatorTests(bench: () => Bench, undisturbed: Undisturbed): void {
+  test("a run whose training nothing disturbs, for comparison", async () => {
+    assert.ok(await undisturbed());
   });
 
   test("the operator killed at five moments of a life: one run, one training, one Adapter", async () => {
@@ -72,9 +94,11 @@ export function lifeTests(bench: () => Bench): void {
     const made = ["finetuneruns", "adapters", "jobs", "pods"].map((kind) => team.created(kind));
     assert.deepEqual(made, [1, 1, 3, 3]);
     assert.deepEqual(await attempts(team), ["Succeeded"]);
-    assert.equal(await digest(team), undisturbed);
+    assert.equal(await digest(team), await undisturbed());
   });
+}
 
+function podTests(bench: () => Bench, undisturbed: Undisturbed): void {
   test("its Job suspended by a queue, then its pod evicted: the same Job resumes each time, to the same bytes", async () => {
     const team = await bench().namespace("evicted");
     await team.apply(manifest("job", { training: long }));
@@ -92,7 +116,7 @@ export function lifeTests(bench: () => Bench): void {
     // A stop with a checkpoint, which is exit code 10, is no failure; any other end would be one.
     assert.equal(await team.kubectl("get", "jobs", "-l", "luthier.dev/stage=train", "-o", failures), "");
     assert.deepEqual(await attempts(team), ["Succeeded"]);
-    assert.equal(await digest(team), undisturbed);
+    assert.equal(await digest(team), await undisturbed());
     assert.equal(team.created("jobs"), 2);
   });
 
@@ -105,147 +129,147 @@ export function lifeTests(bench: () => Bench): void {
     await team.untilReady("job");
     assert.deepEqual(await attempts(team), ["Failed 137 Killed", "Succeeded"]);
     assert.equal(await resumes(team), 1);
-    assert.equal(await digest(team), undisturbed);
+    assert.equal(await digest(team), await undisturbed());
     assert.equal(team.created("jobs"), 3);
   });
+}
 
-  describe("suspend", () => {
-    let team: Team;
+function suspendTests(bench: () => Bench, undisturbed: Undisturbed): void {
+  let team: Team;
 
-    test("gives the resources back after a checkpoint", async () => {
-      team = await bench().namespace("suspended");
-      const limits = { activeDeadlineSeconds: 3600 };
-      await team.apply(manifest("job", { training: long, ...limits }));
-      await team.untilTraining("job");
-      assert.equal((await team.run()).spec.execution.activeDeadlineSeconds, 3600);
-      await team.apply(manifest("job", { training: long, ...limits, suspend: true }));
-      await team.until("job", "suspended", ({ status }) => status?.state === "Suspended");
-      assert.deepEqual(await team.list("pods", "--field-selector=status.phase=Running"), []);
-    });
-
-    test("and goes on from there, to the same bytes", async () => {
-      await team.apply(manifest("job", { training: long }));
-      await team.untilReady("job");
-      assert.equal(await resumes(team), 1);
-      assert.equal(await digest(team), undisturbed);
-    });
-
-    test("a limit that was taken out of the FineTuneJob is out of its run", async () => {
-      assert.equal((await team.run()).spec.execution.activeDeadlineSeconds, undefined);
-    });
+  test("gives the resources back after a checkpoint", async () => {
+    team = await bench().namespace("suspended");
+    const limits = { activeDeadlineSeconds: 3600 };
+    await team.apply(manifest("job", { training: long, ...limits }));
+    await team.untilTraining("job");
+    assert.equal((await team.run()).spec.execution.activeDeadlineSeconds, 3600);
+    await team.apply(manifest("job", { training: long, ...limits, suspend: true }));
+    await team.until("job", "suspended", ({ status }) => status?.state === "Suspended");
+    assert.deepEqual(await team.list("pods", "--field-selector=status.phase=Running"), []);
   });
 
-  describe("one run that is replaced, made to fail, and whose namespace is deleted", () => {
-    const other = { ...long, learningRate: "2e-2" };
-    let team: Team;
-    let first: string | undefined;
-
-    test("settings edited while it trains, then back: the run of before goes on", async () => {
-      team = await bench().namespace("changed");
-      await team.apply(manifest("job", { training: long }));
-      first = (await team.untilTraining("job")).status?.currentRunRef?.name;
-      await team.apply(manifest("job", { training: other }));
-      await team.untilRun(first, "Stopped");
-      await team.apply(manifest("job", { training: long }));
-      const back = ({ status }: FineTuneJob) => status?.currentRunRef?.name === first && status?.state === "Training";
-      await team.until("job", "training as before", back);
-    });
-
-    test("a failed run is not tried again by itself", async () => {
-      await team.apply(manifest("job", { training: long, activeDeadlineSeconds: 1 }));
-      await team.until("job", "observed", ({ metadata, status }) => status?.observedGeneration === metadata.generation);
-      await team.kubectl("delete", "jobs", "-l", `luthier.dev/finetunerun=${first}`);
-      const said = await team.untilStalled("job");
-      assert.deepEqual([said.reason, /delete FineTuneRun/.test(said.message)], ["DeadlineExceeded", true]);
-      await team.apply(manifest("job", { training: long }));
-      await team.until("job", "observed", ({ metadata, status }) => status?.observedGeneration === metadata.generation);
-      assert.equal((await team.untilStalled("job")).reason, "DeadlineExceeded");
-    });
-
-    test("deleted, it goes on from its checkpoint, to the same bytes", async () => {
-      await team.kubectl("delete", "finetunerun", first ?? "");
-      await team.untilReady("job");
-      const run = (await team.runs()).find(({ metadata }) => metadata.name === first);
-      assert.ok((run?.status?.results?.resumes ?? 0) >= 1);
-      assert.equal(await digest(team), undisturbed);
-    });
-
-    test("a namespace that is deleted with a training in it goes", async () => {
-      await team.apply(manifest("job", { training: other }));
-      await team.untilTraining("job");
-      await bench().cluster.kubectl(["delete", "namespace", "changed", "--wait", "--timeout=170s"]);
-    });
+  test("and goes on from there, to the same bytes", async () => {
+    await team.apply(manifest("job", { training: long }));
+    await team.untilReady("job");
+    assert.equal(await resumes(team), 1);
+    assert.equal(await digest(team), await undisturbed());
   });
 
-  describe("edits", () => {
-    let team: Team;
-    let first: FineTuneJob;
+  test("a limit that was taken out of the FineTuneJob is out of its run", async () => {
+    assert.equal((await team.run()).spec.execution.activeDeadlineSeconds, undefined);
+  });
+}
 
-    test("of how a number is written train nothing", async () => {
-      team = await bench().namespace("edits");
-      await team.apply(manifest("job"));
-      first = await team.untilReady("job");
-      const training = { maxSteps: 20, batchTokens: 512, learningRate: "0.010", checkpoint: { everySteps: 7 } };
-      await team.apply(manifest("job", { training }));
-      await team.until("job", "observed", ({ status }) => status?.observedGeneration === 2);
-      await team.untilReady("job");
-      assert.equal(team.created("finetuneruns"), 1);
-    });
+function replacedTests(bench: () => Bench, undisturbed: Undisturbed): void {
+  const other = { ...long, learningRate: "2e-2" };
+  let team: Team;
+  let first: string;
 
-    test("of exports reach the Adapter and train nothing", async () => {
-      await team.apply(manifest("job", { adapter: { exports: [{ name: "merged", merged: {} }] } }));
-      await team.until("job", "observed", ({ status }) => status?.observedGeneration === 3);
-      await team.untilReady("job");
-      assert.equal((await team.adapter()).status?.exports?.length, 1);
-      assert.equal(team.created("finetuneruns"), 1);
-    });
+  test("settings edited while it trains, then back: the run of before goes on", async () => {
+    team = await bench().namespace("changed");
+    await team.apply(manifest("job", { training: long }));
+    first = (await team.untilTraining("job")).status?.currentRunRef?.name ?? "";
+    await team.apply(manifest("job", { training: other }));
+    await team.untilRun(first, "Stopped");
+    await team.apply(manifest("job", { training: long }));
+    const back = ({ status }: FineTuneJob) => status?.currentRunRef?.name === first && status?.state === "Training";
+    await team.until("job", "training as before", back);
+  });
 
-    test("of a learning rate train anew, without another prepare", async () => {
-      await team.apply(manifest("job", { training: { maxSteps: 20, batchTokens: 512, learningRate: "2e-2" } }));
-      await team.until("job", "another Adapter's", (job) => promoted(job) !== promoted(first));
-      await team.untilReady("job");
-      assert.deepEqual([team.created("finetuneruns"), team.created("adapters")], [2, 2]);
-      const prepares = (await team.list("jobs")).filter(({ metadata }) => metadata.name.startsWith("job-prep-"));
-      assert.equal(prepares.length, 1);
-    });
+  test("a failed run is not tried again by itself", async () => {
+    await team.apply(manifest("job", { training: long, activeDeadlineSeconds: 1 }));
+    await team.until("job", "observed", ({ metadata, status }) => status?.observedGeneration === metadata.generation);
+    await team.kubectl("delete", "jobs", "-l", `luthier.dev/finetunerun=${first}`);
+    const said = await team.untilStalled("job");
+    assert.deepEqual([said.reason, /delete FineTuneRun/.test(said.message)], ["DeadlineExceeded", true]);
+    await team.apply(manifest("job", { training: long }));
+    await team.until("job", "observed", ({ metadata, status }) => status?.observedGeneration === metadata.generation);
+    assert.equal((await team.untilStalled("job")).reason, "DeadlineExceeded");
+  });
 
-    test("that are taken back promote the first Adapter again, without a pod", async () => {
-      const jobs = team.created("jobs");
-      await team.apply(manifest("job"));
-      await team.until("job", "the first Adapter's", (job) => promoted(job) === promoted(first));
-      await team.untilReady("job");
-      assert.equal(team.created("jobs"), jobs);
-    });
+  test("deleted, it goes on from its checkpoint, to the same bytes", async () => {
+    await team.kubectl("delete", "finetunerun", first);
+    await team.untilReady("job");
+    const run = (await team.runs()).find(({ metadata }) => metadata.name === first);
+    assert.ok((run?.status?.results?.resumes ?? 0) >= 1);
+    assert.equal(await digest(team), await undisturbed());
+  });
 
-    test("a look at inputs that did not move trains nothing", async () => {
-      const before = [team.created("finetuneruns"), team.created("adapters")];
-      await team.kubectl("annotate", "finetunejob", "job", "luthier.dev/requested-at=today");
-      await team.until("job", "looked at", ({ status }) => status?.handledRequest === "today");
-      await team.untilReady("job");
-      assert.deepEqual([team.created("finetuneruns"), team.created("adapters")], before);
-    });
+  test("a namespace that is deleted with a training in it goes", async () => {
+    await team.apply(manifest("job", { training: other }));
+    await team.untilTraining("job");
+    await bench().cluster.kubectl(["delete", "namespace", "changed", "--wait", "--timeout=170s"]);
+  });
+}
 
-    test("another FineTuneJob that wants the same gets an Adapter of its own on the same bytes", async () => {
-      const runs = team.created("finetuneruns");
-      await team.apply(manifest("twin"));
-      const twin = await team.untilReady("twin");
-      assert.equal(team.created("finetuneruns"), runs);
-      const digestOf = (name: string | undefined, all: Adapter[]) =>
-        all.find(({ metadata }) => metadata.name === name)?.spec.source.digest;
-      const adapters = await team.adapters();
-      assert.equal(digestOf(promoted(twin), adapters), digestOf(promoted(first), adapters));
-      assert.notEqual(promoted(twin), promoted(first));
-    });
+function editTests(bench: () => Bench): void {
+  let team: Team;
+  let first: FineTuneJob;
 
-    test("a choice of an Adapter is promoted, and a name that is none is told", async () => {
-      const chosen = (await team.adapters()).find(
-        ({ metadata }) => metadata.name.startsWith("job-") && metadata.name !== promoted(first),
-      );
-      const choose = (name: string) => manifest("job", { promotion: { adapterRef: { name } } });
-      await team.apply(choose(chosen?.metadata.name ?? ""));
-      await team.until("job", "the chosen Adapter's", (job) => promoted(job) === chosen?.metadata.name);
-      await team.apply(choose("none"));
-      assert.equal((await team.untilStalled("job")).reason, "AdapterNotFound");
-    });
+  test("of how a number is written train nothing", async () => {
+    team = await bench().namespace("edits");
+    await team.apply(manifest("job"));
+    first = await team.untilReady("job");
+    const training = { maxSteps: 20, batchTokens: 512, learningRate: "0.010", checkpoint: { everySteps: 7 } };
+    await team.apply(manifest("job", { training }));
+    await team.until("job", "observed", ({ status }) => status?.observedGeneration === 2);
+    await team.untilReady("job");
+    assert.equal(team.created("finetuneruns"), 1);
+  });
+
+  test("of exports reach the Adapter and train nothing", async () => {
+    await team.apply(manifest("job", { adapter: { exports: [{ name: "merged", merged: {} }] } }));
+    await team.until("job", "observed", ({ status }) => status?.observedGeneration === 3);
+    await team.untilReady("job");
+    assert.equal((await team.adapter()).status?.exports?.length, 1);
+    assert.equal(team.created("finetuneruns"), 1);
+  });
+
+  test("of a learning rate train anew, without another prepare", async () => {
+    await team.apply(manifest("job", { training: { maxSteps: 20, batchTokens: 512, learningRate: "2e-2" } }));
+    await team.until("job", "another Adapter's", (job) => promoted(job) !== promoted(first));
+    await team.untilReady("job");
+    assert.deepEqual([team.created("finetuneruns"), team.created("adapters")], [2, 2]);
+    const prepares = (await team.list("jobs")).filter(({ metadata }) => metadata.name.startsWith("job-prep-"));
+    assert.equal(prepares.length, 1);
+  });
+
+  test("that are taken back promote the first Adapter again, without a pod", async () => {
+    const jobs = team.created("jobs");
+    await team.apply(manifest("job"));
+    await team.until("job", "the first Adapter's", (job) => promoted(job) === promoted(first));
+    await team.untilReady("job");
+    assert.equal(team.created("jobs"), jobs);
+  });
+
+  test("a look at inputs that did not move trains nothing", async () => {
+    const before = [team.created("finetuneruns"), team.created("adapters")];
+    await team.kubectl("annotate", "finetunejob", "job", "luthier.dev/requested-at=today");
+    await team.until("job", "looked at", ({ status }) => status?.handledRequest === "today");
+    await team.untilReady("job");
+    assert.deepEqual([team.created("finetuneruns"), team.created("adapters")], before);
+  });
+
+  test("another FineTuneJob that wants the same gets an Adapter of its own on the same bytes", async () => {
+    const runs = team.created("finetuneruns");
+    await team.apply(manifest("twin"));
+    const twin = await team.untilReady("twin");
+    assert.equal(team.created("finetuneruns"), runs);
+    const digestOf = (name: string | undefined, all: Adapter[]) =>
+      all.find(({ metadata }) => metadata.name === name)?.spec.source.digest;
+    const adapters = await team.adapters();
+    assert.equal(digestOf(promoted(twin), adapters), digestOf(promoted(first), adapters));
+    assert.notEqual(promoted(twin), promoted(first));
+  });
+
+  test("a choice of an Adapter is promoted, and a name that is none is told", async () => {
+    const chosen = (await team.adapters()).find(
+      ({ metadata }) => metadata.name.startsWith("job-") && metadata.name !== promoted(first),
+    );
+    const choose = (name: string) => manifest("job", { promotion: { adapterRef: { name } } });
+    await team.apply(choose(chosen?.metadata.name ?? ""));
+    await team.until("job", "the chosen Adapter's", (job) => promoted(job) === chosen?.metadata.name);
+    await team.apply(choose("none"));
+    assert.equal((await team.untilStalled("job")).reason, "AdapterNotFound");
   });
 }

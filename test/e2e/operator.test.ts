@@ -9,7 +9,7 @@ import { lifeTests } from "./life.ts";
 import { quickstartTests } from "./quickstart.ts";
 import { refusalTests } from "./refusals.ts";
 import { roadTests } from "./road.ts";
-import { storeTests } from "./stores.ts";
+import { sameBytesTest, storeTests } from "./stores.ts";
 import { silentNodeTests, worldTests } from "./world.ts";
 
 let bench: Bench | undefined;
@@ -26,14 +26,19 @@ after(() => bench?.stop());
 /** Tests in a part come one after the other, also in parts that run side by side. */
 const inOrder = { concurrency: 1 };
 
-// Side by side: the one computes, the others mostly wait, and none touches the operator.
-describe("in namespaces of their own", { concurrency: 3 }, () => {
+// Two trainings compute; beside them the parts that mostly wait. None of these disturbs another.
+describe("side by side", { concurrency: 3 }, () => {
   describe("the quickstart", inOrder, () => quickstartTests(started));
-  describe("wrong input", inOrder, () => refusalTests(started));
-  describe("a wrong state of the world", inOrder, () => worldTests(started));
+  describe("the quickstart without a claim", inOrder, () => storeTests(started));
+  describe("meanwhile", inOrder, () => {
+    describe("in namespaces of their own", { concurrency: 2 }, () => {
+      describe("wrong input", inOrder, () => refusalTests(started));
+      describe("a wrong state of the world", inOrder, () => worldTests(started));
+    });
+    describe("the road", inOrder, () => roadTests(started));
+    describe("a silent node", inOrder, () => silentNodeTests(started));
+  });
 });
-describe("the road", () => roadTests(started));
-describe("remote stores", () => storeTests(started));
-describe("a silent node", () => silentNodeTests(started));
+describe("two quickstarts", () => sameBytesTest(started));
 describe("a disturbed life", () => lifeTests(started));
 describe("the chart", () => chartTests(started));

@@ -1,24 +1,146 @@
-/** demo/quickstart.yaml as it is, by kubectl: a base model that cannot do the task learns it, and says so truly. */
+/**
+ * The demo's own code, from its volumes to its last line, in a namespace beside other tests: a base model that cannot do
+ * the task learns it, and what a person reads says so truly; beside it the command line, as it is typed.
+ */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Session } from "../../cli/command.ts";
+import { createScreen } from "../../cli/ui/screen.ts";
+import { runStages } from "../../cli/ui/stages.ts";
+import { firstOfEach } from "../../demo/beforeAfter.ts";
 import { demo } from "../../demo/places.ts";
-import type { Bench } from "./bench.ts";
+import { quickstartStages, showQuickstart } from "../../demo/quickstart.ts";
+import type { Bench, Team } from "./bench.ts";
+import { onTerminal, type Said, shell } from "./commandLine.ts";
+import { startTunnel } from "./tunnel.ts";
 
-/** A minute and a half on two free cores; other work on the machine makes it longer. */
-const patienceSeconds = 20 * 60;
+const job = "spam-or-ham";
+
+/** A session whose words are kept. */
+function keptSession() {
+  const kept = { progress: "", results: "" };
+  const target = { write: (text: string) => (kept.progress += text) };
+  const write = (text: string) => {
+    kept.results += text;
+  };
+  const session: Session = { screen: createScreen(target), write, signal: new AbortController().signal };
+  return { kept, session };
+}
 
 export function quickstartTests(bench: () => Bench): void {
-  test("the quickstart goes from kubectl apply to a ready Adapter that has learnt the task", async () => {
-    const team = await bench().demoNamespace("quickstart");
-    await team.kubectl("apply", "-f", demo.manifest);
-    await team.untilReady("spam-or-ham", patienceSeconds);
-    const { spec, status } = await team.adapter();
+  let team: Team;
+  let environment: NodeJS.ProcessEnv;
+  let progress: string;
+  let results: string;
+  /** What it answers to the held-out e-mails of the demo's table, in order. */
+  let answers: string[];
+  let watched: Said;
+  let interrupted: Said;
+  const luthier = (line: string) => `npx --no-install luthier ${line} --namespace quickstart`;
+  /** A line of the demo's last words, as it stands there. */
+  const advised = (what: RegExp) => results.split("\n").find((line) => what.test(line)) ?? assert.fail(results);
+
+  test("the demo goes from kubectl apply to its last line, watched from two terminals", async () => {
+    const stand = await bench().stand("quickstart");
+    team = bench().team(stand.namespace);
+    environment = stand.cluster.environment;
+    const { kept, session } = keptSession();
+    await runStages(
+      session.screen,
+      quickstartStages(() => stand),
+    );
+    const [patient, impatient] = [1, 2].map(() => onTerminal(luthier(`watch ${job}`), environment));
+    const ending = showQuickstart(stand, session);
+    while (!/steps \d+\/162/.test(impatient!.shown())) await sleep(100);
+    impatient!.interrupt();
+    interrupted = await impatient!.ended;
+    await ending;
+    watched = await patient!.ended;
+    ({ progress, results } = kept);
+  });
+
+  test("its stages and its live view say in a log how it stands", () => {
+    assert.match(progress, /✓\S* +1\/2 {2}base model and data on a volume .* s$/m);
+    assert.match(progress, /✓\S* +2\/2 {2}kubectl apply -f demo\/quickstart\.yaml .* finetunejob\S+ created$/m);
+    assert.match(progress, /^spam-or-ham: Preparing/m);
+    assert.match(
+      progress,
+      /^spam-or-ham: Training: training \d+ % · steps \d+\/162 · \S+ k? ?tokens\/s · .* left · loss [\d.]+/m,
+    );
+    assert.ok(!progress.includes("\x1b[J"), "nothing is redrawn where there is no terminal");
+  });
+
+  test("its last words are the figures, before and after, and held-out e-mails that it answers", () => {
+    const [, before, after, larger] = /exact match +([\d.]+) % +([\d.]+) % +([\d.]+) %/.exec(results) ?? [];
+    assert.ok(Number(before) <= Number(larger) && Number(after) > 90, results);
+    assert.match(results, /on 310 held-out examples/);
+    assert.match(results, /steps +162 \(kept: step \d+\)/);
+    assert.match(results, /export merged +[\d.]+ MiB in 1 shard; read back, logits differ by at most/);
+    answers = [...results.matchAll(/^.{44} {2}.*? {2,}(\S+) +(spam|ham)$/gm)].map(([, answer]) => answer ?? "");
+    assert.equal(answers.length, 4, results);
+    for (const answer of answers) assert.match(answer, /^(spam|ham)$/);
+    assert.doesNotMatch(results, /^.{44} {2}(spam|ham) /m, "before, it answers with neither");
+  });
+
+  test("its Adapter says the same, and its export is verified", async () => {
+    const { metadata, spec, status } = await team.adapter();
+    assert.match(results, new RegExp(`^Adapter ${metadata.name} is ready$`, "m"));
     assert.equal(status?.exports?.[0]?.state, "Ready");
-    const evaluation = spec.results?.evaluation;
-    assert.ok(evaluation);
-    const [before, after, larger] = [evaluation.before, evaluation.after, evaluation.majorityShare].map(Number);
-    assert.equal(evaluation.examples, 310);
-    assert.ok(before! <= larger!, `before ${before}, always the larger class ${larger}`);
-    assert.ok(after! > 0.9, `after ${after}, always the larger class ${larger}`);
+    assert.equal(spec.results?.evaluation?.examples, 310);
+  });
+
+  test("luthier watch draws a bar and the loss on a terminal, and ends with 0 and the same figures", () => {
+    assert.equal(watched.code, 0, watched.stdout);
+    assert.match(watched.stdout, /[█▏▎▍▌▋▊▉]+░+.* \d+ % {2}training {2}steps \d+\/162 · /);
+    assert.match(watched.stdout, /[▁▂▃▄▅▆▇█]{10,}.* loss [\d.]+ → [\d.]+/);
+    const figures = /exact match .*%/.exec(results)?.[0] ?? assert.fail(results);
+    assert.ok(watched.stdout.includes(figures), watched.stdout);
+  });
+
+  test("Ctrl-C ends the watching with 130, and nothing else", async () => {
+    assert.equal(interrupted.code, 130, interrupted.stdout);
+    assert.match(interrupted.stdout, /no longer watching; what runs in the cluster goes on/);
+    assert.equal((await team.run()).status?.results?.resumes, 0);
+  });
+
+  test("luthier watch lists what there is, and finds the cluster through a proxy as kubectl does", async () => {
+    const list = await shell(luthier("watch"), { environment });
+    assert.equal(list.code, 0, list.stderr);
+    assert.match(list.stdout, /^spam-or-ham +True +Ready +162\/162 +[\d.]+ +spam-or-ham-[0-9a-f]{8}$/m);
+    const tunnel = await startTunnel();
+    try {
+      const proxied = { ...environment, HTTPS_PROXY: tunnel.url, https_proxy: tunnel.url, NO_PROXY: "", no_proxy: "" };
+      const { code, stdout } = await shell(luthier(`watch ${job} --output json`), { environment: proxied });
+      assert.equal(code, 0);
+      assert.equal(JSON.parse(stdout).adapter.metadata.name, (await team.adapter()).metadata.name);
+      assert.ok(tunnel.connections() > 0);
+    } finally {
+      tunnel.close();
+    }
+  });
+
+  test("the commands that it advises do what it says", async () => {
+    const described = await shell(advised(/describe finetunejob/), { environment });
+    assert.match(described.stdout, /Type: +Ready/);
+    const objects = await shell(advised(/get finetunejobs/), { environment });
+    assert.match(objects.stdout, /^adapter\.luthier\.dev\/spam-or-ham-[0-9a-f]{8} /m);
+  });
+
+  test("luthier chat --adapter answers a question, a talk through a pipe, and a name that is none", async () => {
+    const chat = advised(/luthier chat --adapter/);
+    const questions = firstOfEach(readFileSync(demo.testFile, "utf8"));
+    for (const [index, { prompt }] of questions.entries()) {
+      const { code, stdout, stderr } = await shell(`${chat} --prompt -`, { environment, stdin: prompt });
+      assert.deepEqual([code, stdout], [0, `${answers[index]}\n`], stderr);
+    }
+    const line = questions[0]!.prompt.replace(/\s+/g, " ");
+    const talk = await shell(chat, { environment, stdin: `${line}\n/new\n${line}\n/quit\n` });
+    assert.equal(talk.code, 0, talk.stderr);
+    assert.match(talk.stdout, /^(spam|ham)\n\1\n$/);
+    const none = await shell(luthier("chat --adapter nobody --prompt x"), { environment });
+    assert.equal(none.code, 2);
+    assert.match(none.stderr, /there is no Adapter nobody in namespace quickstart/);
   });
 }

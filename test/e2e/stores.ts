@@ -1,11 +1,15 @@
 /**
- * Without a claim: a base of the hub, data and artifacts in a bucket. Both servers run on the host, the pods reach them by
- * its address, and each wants a Secret.
+ * The quickstart without a claim: its base from a hub, its data and artifacts in a bucket, nothing else changed. Both
+ * servers run on the host, the pods reach them by its address, and each wants a Secret.
  */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { after, test } from "node:test";
+import { parse } from "yaml";
+import { demo } from "../../demo/places.ts";
+import type { FineTuneJob } from "../../operator/api/kinds.ts";
+import { adapterWeightsFile } from "../../trainer/formats/peft.ts";
 import { digestOf } from "../../trainer/stores/digest.ts";
 import { damageOf, fileList } from "../../trainer/stores/directory.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
@@ -13,6 +17,7 @@ import { HubServer } from "../../trainer/testing/hubServer.ts";
 import { account, type Gateway, startGateway } from "../stores/gateway.ts";
 import { type Bench, condition, manifest, refusal, type Team } from "./bench.ts";
 
+const job = "spam-or-ham";
 const token = "hf_token-of-a-test";
 
 export function storeTests(bench: () => Bench): void {
@@ -30,46 +35,67 @@ export function storeTests(bench: () => Bench): void {
     const { cluster, directory } = bench();
     team = await bench().namespace("stores");
     gateway = await startGateway(path.join(directory, "s3"), cluster.hostAddress);
-    const model = path.join(directory, "inputs/model");
-    const files = Object.fromEntries(readdirSync(model).map((name) => [name, readFileSync(path.join(model, name))]));
-    hub = await HubServer.start([{ name: "acme/tiny", files, token }], { host: cluster.hostAddress });
+    const files = readdirSync(demo.baseModel).map((name) => [name, readFileSync(path.join(demo.baseModel, name))]);
+    const base = { name: "acme/tiny-mail", files: Object.fromEntries(files), token };
+    hub = await HubServer.start([base], { host: cluster.hostAddress });
     const bucket = `s3://${gateway.bucket}`;
     const locations = [{ uri: bucket, endpoint: gateway.endpoint, secretRef: { name: "s3" } }];
     stores = new Stores({ locations, secretsRoot: gateway.secretsRoot, scratch: path.join(directory, "scratch") });
-    await stores
-      .of(bucket)
-      .write(`${bucket}/data/train.jsonl`, readFileSync(path.join(directory, "inputs/train.jsonl")));
+    for (const name of ["train.jsonl", "validation.jsonl", "test.jsonl"]) {
+      await stores.of(bucket).write(`${bucket}/data/${name}`, readFileSync(path.join(demo.inputs, "data", name)));
+    }
   });
 
-  test("a Secret that is missing is said, and waited for", async () => {
-    const s3 = { endpoint: gateway.endpoint, secretRef: { name: "s3" } };
-    const change = {
-      baseModel: { uri: "hf://acme/tiny", revision: "v1", endpoint: hub.endpoint, secretRef: { name: "hub" } },
-      dataset: { sources: [{ uri: `s3://${gateway.bucket}/data/train.jsonl`, ...s3 }], maxSequenceLength: 128 },
-      training: { maxSteps: 4, batchTokens: 512, learningRate: "1e-2" },
-      artifacts: { uri: `s3://${gateway.bucket}/luthier`, ...s3 },
-      adapter: { exports: [{ name: "merged", merged: {} }] },
+  /** demo/quickstart.yaml with other URIs. */
+  function quickstart(): FineTuneJob {
+    const { spec, ...rest }: FineTuneJob = parse(readFileSync(demo.manifest, "utf8"));
+    const inBucket = (path: string) => ({
+      uri: `s3://${gateway.bucket}/${path}`,
+      endpoint: gateway.endpoint,
+      secretRef: { name: "s3" },
+    });
+    const moved = ({ uri, ...reading }: { uri: string }) => ({
+      ...reading,
+      ...inBucket(uri.replace(`pvc://${demo.inputsClaim}/`, "")),
+    });
+    const { baseModel, dataset, evaluation } = spec;
+    assert.ok(dataset.validation?.uri !== undefined && evaluation);
+    const hubModel = { uri: "hf://acme/tiny-mail", revision: "v1", endpoint: hub.endpoint, secretRef: { name: "hub" } };
+    return {
+      ...rest,
+      spec: {
+        ...spec,
+        baseModel: { ...baseModel, ...hubModel },
+        dataset: {
+          ...dataset,
+          sources: dataset.sources.map(moved),
+          validation: moved({ uri: dataset.validation.uri }),
+        },
+        evaluation: { ...evaluation, test: moved(evaluation.test) },
+        artifacts: inBucket("luthier"),
+      },
     };
-    const secret = (name: string, keys: Readonly<Record<string, string>>) =>
-      team.kubectl(
-        "create",
-        "secret",
-        "generic",
-        name,
-        ...Object.entries(keys).map(([k, v]) => `--from-literal=${k}=${v}`),
-      );
+  }
+
+  test("a Secret that is missing is said, and waited for", async () => {
+    const secret = (name: string, keys: Readonly<Record<string, string>>) => {
+      const literals = Object.entries(keys).map(([key, value]) => `--from-literal=${key}=${value}`);
+      return team.kubectl("create", "secret", "generic", name, ...literals);
+    };
     await secret("s3", account);
-    await team.apply(manifest("remote", change));
-    await team.until("remote", "waiting for its Secret", (job) =>
-      /"hub" not found/.test(condition(job, "Ready")?.message ?? ""),
+    await team.apply(quickstart());
+    await team.until(job, "waiting for its Secret", (one) =>
+      /"hub" not found/.test(condition(one, "Ready")?.message ?? ""),
     );
     await secret("hub", { HF_TOKEN: token });
   });
 
   test("the road is the same: pinned, trained, exported and verified", async () => {
-    const job = await team.untilReady("remote");
-    assert.match(job.status?.pins?.baseRevision ?? "", /^[0-9a-f]{40}$/);
+    const { status } = await team.untilReady(job, 20 * 60);
+    assert.match(status?.pins?.baseRevision ?? "", /^[0-9a-f]{40}$/);
     const adapter = await team.adapter();
+    const { before, after, majorityShare } = adapter.spec.results?.evaluation ?? {};
+    assert.ok(Number(before) <= Number(majorityShare) && Number(after) > 0.9, `${before}, ${after}, ${majorityShare}`);
     const merged = adapter.status?.exports?.[0];
     assert.equal(merged?.state, "Ready");
     const uri = merged?.uri ?? "";
@@ -85,7 +111,7 @@ export function storeTests(bench: () => Bench): void {
   test("the bucket holds everything; the claim nothing", async () => {
     const root = `s3://${gateway.bucket}/luthier/stores`;
     const kinds = new Set((await stores.of(root).list(root)).map(({ path: name }) => name.split("/")[0]));
-    assert.deepEqual([...kinds].sort(), ["objects", "prepared", "runs", "staged"]);
+    assert.deepEqual([...kinds].sort(), ["objects", "prepared", "quantized", "runs", "staged"]);
     assert.deepEqual(readdirSync(team.store), []);
   });
 
@@ -102,5 +128,22 @@ export function storeTests(bench: () => Bench): void {
       /spec\.baseModel\.revision.*goes with a uri of hf/,
     );
     assert.match(await refused({ uri: "pvc://a/b", secretRef: { name: "x" } }), /spec\.baseModel.*go with a uri of s3/);
+  });
+}
+
+/** sha256 of the weights of the one Adapter of each namespace, told by the adapters' manifests: in a bucket, in claims. */
+export function sameBytesTest(bench: () => Bench): void {
+  test("from hub and bucket the quickstart's adapter is the same, to the bit, as from claims", async () => {
+    const weights = (written: Uint8Array) =>
+      fileList
+        .parse(JSON.parse(Buffer.from(written).toString()).files)
+        .find(({ path: name }) => name === adapterWeightsFile);
+    const uriIn = async (namespace: string) => (await bench().team(namespace).adapter()).spec.source.uri;
+    const behind = (uri: string, root: string, directory: string) =>
+      readFileSync(path.join(bench().directory, directory, uri.replace(root, ""), "manifest.json"));
+    const claims = weights(behind(await uriIn("quickstart"), "pvc://demo-store/", "quickstart/store"));
+    const bucket = weights(behind(await uriIn("stores"), "s3://", "s3/buckets"));
+    assert.match(claims?.digest ?? "", /^sha256:/);
+    assert.deepEqual(bucket, claims);
   });
 }

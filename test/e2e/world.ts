@@ -82,11 +82,13 @@ export function worldTests(bench: () => Bench): void {
   });
 }
 
-/** Apart from the rest: while its node is silent, nothing else goes on either. */
+/** While its node is silent no pod begins or ends; those that compute go on. */
 export function silentNodeTests(bench: () => Bench): void {
   test("a node that does not answer is named; when it answers again, the training is seen again", async () => {
     const team = await bench().namespace("silent");
-    await team.apply(manifest("silent", { training: { ...long, maxSteps: 100_000 } }));
+    // Half a core, since it trains for as long as this takes and others want to get on.
+    const limits = { gpusPerNode: 0, resources: { limits: { memory: "1Gi", cpu: "500m" } } };
+    await team.apply(manifest("silent", { training: { ...long, maxSteps: 100_000 }, placement: limits }));
     await team.untilTraining("silent");
     bench().cluster.pause("kubelet");
     try {

@@ -1,0 +1,57 @@
+/** Commands as a person types them, in processes: with pipes, or on a terminal of their own that can be told Ctrl-C. */
+import { spawn } from "node:child_process";
+import { repository } from "../../demo/places.ts";
+
+export interface Said {
+  /** The exit code. */
+  readonly code: number | null;
+  /** On a terminal all that it has shown, escape codes too. */
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Typed {
+  readonly environment: NodeJS.ProcessEnv;
+  /** What comes through the pipe; on a terminal: what is typed. */
+  readonly stdin?: string;
+}
+
+/** Runs a line of the shell in the checkout. */
+export function shell(line: string, { environment, stdin = "" }: Typed): Promise<Said> {
+  const child = spawn("/bin/sh", ["-c", line], { cwd: repository, env: environment });
+  child.stdin.on("error", () => {});
+  child.stdin.end(stdin);
+  return said(child);
+}
+
+export interface Terminal {
+  readonly ended: Promise<Said>;
+  /** What it has shown so far. */
+  shown(): string;
+  interrupt(): void;
+}
+
+/** The same on a terminal of 80 columns: util-linux's script(1) is one. */
+export function onTerminal(line: string, environment: NodeJS.ProcessEnv): Terminal {
+  const arguments_ = ["--quiet", "--return", "--flush", "--command", line, "/dev/null"];
+  const child = spawn("script", arguments_, { cwd: repository, env: { ...environment, TERM: "xterm" } });
+  let shown = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    shown += text;
+  });
+  return { ended: said(child), shown: () => shown, interrupt: () => child.stdin.write("\x03") };
+}
+
+function said(child: ReturnType<typeof spawn>): Promise<Said> {
+  let [stdout, stderr] = ["", ""];
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code, stdout, stderr }));
+  });
+}
