@@ -28,8 +28,10 @@ const usage = {
   },
 } as const;
 
-/** Tests on a real cluster: they need root, and one runs at a time. */
+/** Tests on a real cluster: they need root. */
 const clusterTests = /^test\/(e2e|faults)\/|\.cluster\.test\.ts$/;
+/** What a cluster leaves on the machine is looked at: not beside others that come and go. */
+const aloneTests = /\.cluster\.test\.ts$/;
 
 interface Selection {
   readonly unit: readonly string[];
@@ -48,23 +50,25 @@ function selectTests(globs: readonly string[], withCluster: boolean): Selection 
   return { unit: files.filter((file) => !clusterTests.test(file)), cluster: withCluster ? cluster : [] };
 }
 
-/** Unit tests two at a time; the native ones use every core by themselves. */
-const unitConcurrency = 2;
+/** Files at a time: native unit tests use every core by themselves, and trainings in a cluster too. */
+const concurrency = 2;
 const unitTimeoutMs = 10 * 60_000;
 const clusterTimeoutMs = 30 * 60_000;
 
 async function runTests({ unit, cluster }: Selection, signal: AbortSignal): Promise<boolean> {
   let passed = true;
-  const start = (files: readonly string[], concurrency: number, timeout: number) => () => {
+  const start = (files: readonly string[], timeout: number) => () => {
     const stream = run({ files: files.map((file) => path.join(repository, file)), concurrency, timeout, signal });
     stream.on("test:fail", () => {
       passed = false;
     });
     return stream;
   };
+  const first = [...unit, ...cluster.filter((file) => aloneTests.test(file))];
+  const then = cluster.filter((file) => !aloneTests.test(file));
   const runs = [
-    ...(unit.length === 0 ? [] : [start(unit, unitConcurrency, unitTimeoutMs)]),
-    ...(cluster.length === 0 ? [] : [start(cluster, 1, clusterTimeoutMs)]),
+    ...(first.length === 0 ? [] : [start(first, unitTimeoutMs)]),
+    ...(then.length === 0 ? [] : [start(then, clusterTimeoutMs)]),
   ];
   const events = inTurn(runs);
   const report = process.stdout.isTTY ? Readable.from(events).compose(new spec()) : Readable.from(tap(events));
