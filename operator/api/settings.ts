@@ -3,11 +3,12 @@
  * what the trainer is given. Pure; the hash of the result is the hash of what it was made of.
  */
 import { dataFile, effectiveSettings } from "../../trainer/contract/effective.ts";
+import { methodWithDefaults } from "../../trainer/contract/methods.ts";
 import type { TrainingSpec } from "../../trainer/contract/settings.ts";
 
 export function withDefaults(spec: TrainingSpec): TrainingSpec {
   const effective = effectiveSettings(spec);
-  const { dataset, training, method, evaluation } = effective;
+  const { dataset, training, evaluation } = effective;
   return {
     ...trainingPart(spec),
     baseModel: { ...withoutSecret(spec.baseModel), ...effective.baseModel },
@@ -23,18 +24,7 @@ export function withDefaults(spec: TrainingSpec): TrainingSpec {
       trainOn: dataset.trainOn,
       badRows: { maxFraction: spec.dataset.badRows?.maxFraction ?? String(dataset.maxBadFraction) },
     },
-    method:
-      method.kind === "full"
-        ? { full: {} }
-        : {
-            lora: {
-              rank: method.rank,
-              alpha: method.alpha,
-              dropout: spec.method.lora?.dropout ?? String(method.dropout),
-              targetModules: [...method.targetModules],
-              rankStabilized: method.rankStabilized,
-            },
-          },
+    method: methodWithDefaults(spec.method),
     training: {
       ...(training.length.kind === "steps"
         ? { maxSteps: training.length.steps }

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { hashVersion } from "../../trainer/contract/hashes.ts";
 import { inputLocations, locationsOf, remoteScheme } from "../../trainer/contract/locations.ts";
+import { effectiveMethod, resultOf } from "../../trainer/contract/methods.ts";
 import { prepareFile } from "../../trainer/contract/stageFiles.ts";
 import { storeLayout } from "../../trainer/contract/storeLayout.ts";
 import type { AdapterSpec } from "../api/adapter.ts";
@@ -165,7 +166,7 @@ export function adapterOf(
     },
     spec: {
       revision,
-      format: settings.method.full ? "Full" : "PEFT",
+      format: resultOf(effectiveMethod(settings.method)) === "Model" ? "Full" : "PEFT",
       baseModel: { uri: settings.baseModel.uri, revision: pins.baseRevision, digest: pins.baseDigest },
       source: { uri: storeLayout.adapter(storeLayout.run(root, runHash)), digest: results.adapterDigest },
       provenance: {

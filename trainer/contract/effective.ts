@@ -1,17 +1,8 @@
 /**
  * Settings with every default applied: what the trainer runs and the operator shows. Pure; a number here is a number.
  */
+import { defaultLearningRate, effectiveMethod, type MethodSettings } from "./methods.ts";
 import type { Columns, DataFormat, ExportEntry, Precision, TrainingSpec } from "./settings.ts";
-
-export interface LoraSettings {
-  rank: number;
-  alpha: number;
-  dropout: number;
-  targetModules: readonly string[];
-  rankStabilized: boolean;
-}
-
-export type MethodSettings = ({ kind: "lora" } & LoraSettings) | { kind: "full" };
 
 export interface OptimizerSettings {
   type: "AdamW";
@@ -89,11 +80,12 @@ export interface ExportSettings {
 /** Applies the defaults that settings.ts documents. */
 export function effectiveSettings(spec: TrainingSpec): EffectiveSettings {
   const dataset = effectiveDataset(spec.dataset);
+  const method = effectiveMethod(spec.method);
   return {
     baseModel: effectiveBase(spec.baseModel),
     dataset,
-    method: effectiveMethod(spec.method),
-    training: effectiveTraining(spec, dataset),
+    method,
+    training: effectiveTraining(spec.training, dataset, method),
     evaluation: spec.evaluation && {
       test: dataFile(spec.evaluation.test),
       maxNewTokens: spec.evaluation.maxNewTokens ?? 16,
@@ -134,21 +126,11 @@ export function dataFile({ uri, format, columns }: TrainingSpec["dataset"]["sour
   return { uri, format: format ?? "Auto", columns: Object.fromEntries(renamed) };
 }
 
-function effectiveMethod(method: TrainingSpec["method"]): MethodSettings {
-  if (method.lora === undefined) return { kind: "full" };
-  const rank = method.lora.rank ?? 16;
-  return {
-    kind: "lora",
-    rank,
-    alpha: method.lora.alpha ?? 2 * rank,
-    dropout: Number(method.lora.dropout ?? "0"),
-    targetModules: method.lora.targetModules ?? ["all-linear"],
-    rankStabilized: method.lora.rankStabilized ?? false,
-  };
-}
-
-function effectiveTraining(spec: TrainingSpec, dataset: DatasetSettings): TrainingSettings {
-  const training = spec.training ?? {};
+function effectiveTraining(
+  training: TrainingSpec["training"] = {},
+  dataset: DatasetSettings,
+  method: MethodSettings,
+): TrainingSettings {
   const optimizer = training.optimizer;
   return {
     length:
@@ -156,7 +138,7 @@ function effectiveTraining(spec: TrainingSpec, dataset: DatasetSettings): Traini
         ? { kind: "steps", steps: training.maxSteps }
         : { kind: "epochs", epochs: Number(training.epochs ?? "1") },
     rowsPerStep: training.batchTokens === undefined ? 16 : Math.ceil(training.batchTokens / dataset.maxSequenceLength),
-    learningRate: Number(training.learningRate ?? (spec.method.lora ? "2e-4" : "2e-5")),
+    learningRate: Number(training.learningRate ?? defaultLearningRate(method)),
     schedule: {
       type: training.learningRateSchedule?.type ?? "Cosine",
       warmupRatio: Number(training.learningRateSchedule?.warmupRatio ?? "0.03"),

@@ -8,6 +8,7 @@
 import { createHash } from "node:crypto";
 import { canonicalDecimal } from "./decimal.ts";
 import { type DataFile, effectiveBase, effectiveExport, effectiveSettings } from "./effective.ts";
+import { canonicalMethod } from "./methods.ts";
 import type { Pins } from "./runFile.ts";
 import type { ExportEntry, TrainingSpec } from "./settings.ts";
 
@@ -93,17 +94,7 @@ export function prepareKey(spec: TrainingSpec): string {
 function settings(spec: TrainingSpec): Json {
   const { method, training, evaluation, dataset } = effectiveSettings(spec);
   return {
-    method:
-      method.kind === "lora"
-        ? {
-            kind: "lora",
-            rank: method.rank,
-            alpha: method.alpha,
-            dropout: canonicalDecimal(method.dropout),
-            targetModules: [...new Set(method.targetModules)].sort(),
-            rankStabilized: method.rankStabilized,
-          }
-        : { kind: "full" },
+    method: canonicalMethod(method),
     length:
       training.length.kind === "epochs"
         ? { epochs: canonicalDecimal(training.length.epochs) }

@@ -177,11 +177,10 @@ export const loraSettings = z
 
 export const fullSettings = z.strictObject({}).meta({ description: "Train every weight of the model." });
 
+const methods = { lora: loraSettings.optional(), full: fullSettings.optional() };
+
 /** Exactly one member. */
-export const method = ruled(
-  z.strictObject({ lora: loraSettings.optional(), full: fullSettings.optional() }),
-  exactlyOneMethod(["lora", "full"]),
-).meta({
+export const method = ruled(z.strictObject(methods), exactlyOneMethod(Object.keys(methods))).meta({
   description: "How to train: exactly one member.",
 });
 

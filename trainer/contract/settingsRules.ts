@@ -65,9 +65,7 @@ export const oneLength: Rule<{ epochs?: string | undefined; maxSteps?: number | 
 };
 
 /** Exactly one of the `members` of an object is set. */
-export function exactlyOneMethod<Member extends string>(
-  members: readonly Member[],
-): Rule<{ readonly [Name in Member]?: unknown }> {
+export function exactlyOneMethod(members: readonly string[]): Rule<Record<string, unknown>> {
   return {
     cel: `${members.map((name) => `(has(self.${name}) ? 1 : 0)`).join(" + ")} == 1`,
     holds: (method) => members.filter((name) => method[name] !== undefined).length === 1,

@@ -1,5 +1,5 @@
 /** A trained adapter, read from its directory: our own with every digest checked, or any of PEFT's layout. */
-import type { LoraSettings } from "../contract/effective.ts";
+import { type LoraSettings, resultOf } from "../contract/methods.ts";
 import { corrupt } from "../failure.ts";
 import { adapterConfigFile, adapterWeightsFile, peftKey, readAdapterConfig } from "../formats/peft.ts";
 import { type DecodedTensor, decodeTensors, SafetensorsError } from "../formats/safetensors.ts";
@@ -11,7 +11,7 @@ import { type AdapterTensors, asFloats } from "./merge.ts";
 export interface AdapterSource {
   uri: string;
   manifest: AdapterManifest;
-  /** LoRA's tensors; none for method full, whose directory is a model. */
+  /** What was trained beside the base; nothing where the directory is a model. */
   tensors: AdapterTensors;
 }
 
@@ -23,7 +23,7 @@ export async function readAdapter(stores: Stores, uri: string, digest: string): 
     throw corrupt("AdapterCorrupt", `${uri}: the adapter's digest is ${found.digest}, ${digest} expected`);
   }
   const { manifest } = found;
-  if (manifest.method.kind === "lora") {
+  if (resultOf(manifest.method) === "Adapter") {
     const bytes = await readListed(stores, uri, manifest.files, adapterWeightsFile);
     return { uri, manifest, tensors: namedTensors(decodeOrFail(bytes)) };
   }

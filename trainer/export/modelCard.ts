@@ -1,5 +1,6 @@
 /** README.md of an exported model: the facts of its making. Pure. */
 import type { TrainFigures } from "../contract/report.ts";
+import { methodOf } from "../methods/index.ts";
 import type { AdapterManifest } from "../training/adapter.ts";
 import type { Comparison } from "./verify.ts";
 
@@ -27,7 +28,7 @@ export function modelCard({ name, dtype, base, adapter, training, comparison, pr
     "",
     "| | |",
     "|---|---|",
-    ...rows(methodFacts(adapter)),
+    ...rows([["Method", methodOf(adapter.method).describe()]]),
     ...rows(training ? trainingFacts(training) : []),
     ...rows([
       [
@@ -50,14 +51,6 @@ export function modelCard({ name, dtype, base, adapter, training, comparison, pr
 type Fact = [string, string];
 
 const rows = (facts: readonly Fact[]) => facts.map(([what, value]) => `| ${what} | ${value} |`);
-
-function methodFacts({ method }: AdapterManifest): Fact[] {
-  if (method.kind === "full") return [["Method", "full fine-tuning"]];
-  const { rank, alpha, dropout, targetModules, rankStabilized } = method;
-  const scaling = rankStabilized ? ", rank-stabilised" : "";
-  const text = `LoRA, rank ${rank}, alpha ${alpha}${scaling}, dropout ${dropout}, on ${targetModules.join(", ")}`;
-  return [["Method", text]];
-}
 
 function trainingFacts(figures: TrainFigures): Fact[] {
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;

@@ -3,7 +3,7 @@
  * `base_model.model.<module>.lora_A.weight` (r, in) and `…lora_B.weight` (out, r).
  */
 import { z } from "zod";
-import type { LoraSettings } from "../contract/effective.ts";
+import type { LoraSettings, MethodSettings } from "../contract/methods.ts";
 import { invalid } from "../failure.ts";
 
 const prefix = "base_model.model.";
@@ -15,9 +15,18 @@ export const adapterWeightsFile = "adapter_model.safetensors";
 export const peftKey = (name: string) => `${prefix}${name}`;
 
 /** The text of adapter_config.json. `modules`: what `all-linear` stands for in this model. */
-export function adapterConfig(settings: LoraSettings, modules: readonly string[], baseUri: string): string {
+export function adapterConfig(method: MethodSettings, modules: readonly string[], baseUri: string): string {
+  switch (method.kind) {
+    case "lora":
+      return `${JSON.stringify(loraConfig(method, modules, baseUri), null, 2)}\n`;
+    case "full":
+      throw new Error("method full leaves a model, which has no adapter_config.json");
+  }
+}
+
+function loraConfig(settings: LoraSettings, modules: readonly string[], baseUri: string) {
   const targets = settings.targetModules.includes("all-linear") ? modules : settings.targetModules;
-  const config = {
+  return {
     peft_type: "LORA",
     task_type: "CAUSAL_LM",
     auto_mapping: null,
@@ -41,7 +50,6 @@ export function adapterConfig(settings: LoraSettings, modules: readonly string[]
     use_dora: false,
     lora_bias: false,
   };
-  return `${JSON.stringify(config, null, 2)}\n`;
 }
 
 const readable = z.looseObject({

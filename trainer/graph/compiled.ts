@@ -5,7 +5,8 @@
  * run reserves the largest. See docs/engine.md for the regions.
  */
 
-import type { MethodSettings, OptimizerSettings } from "../contract/effective.ts";
+import type { OptimizerSettings } from "../contract/effective.ts";
+import type { MethodSettings } from "../contract/methods.ts";
 import type { ModelConfig } from "../contract/model.ts";
 import type { Precision } from "../contract/settings.ts";
 import type { Scratch } from "./op.ts";

@@ -2,6 +2,8 @@
 import { defineMethod } from "./method.ts";
 
 export const full = defineMethod("full", {
+  describe: () => "full fine-tuning",
+
   check(_settings, { family }, storage) {
     if (family === "qwen2") return "method full cannot train the biases of qwen2's layers yet: use method lora";
     if (storage.linear !== "NF4") return undefined;

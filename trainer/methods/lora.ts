@@ -1,8 +1,13 @@
 /** LoRA: y = Wx + s·B(Ax), s = α/r (α/√r when rank-stabilised), A ~ Kaiming-uniform(√5), B = 0.   Hu et al. 2021, §4.1 */
-import type { LoraSettings } from "../contract/effective.ts";
+import type { LoraSettings } from "../contract/methods.ts";
 import { defineMethod, type TrainedSite } from "./method.ts";
 
 export const lora = defineMethod("lora", {
+  describe({ rank, alpha, dropout, targetModules, rankStabilized }) {
+    const scaling = rankStabilized ? ", rank-stabilised" : "";
+    return `LoRA, rank ${rank}, alpha ${alpha}${scaling}, dropout ${dropout}, on ${targetModules.join(", ")}`;
+  },
+
   check(settings, _model, _storage, sites) {
     const last = (name: string) => name.slice(name.lastIndexOf(".") + 1);
     const unknown = settings.targetModules.find((target) => !sites.some((site) => isTarget(site, [target])));

@@ -2,7 +2,7 @@
  * All that a method may say about how a model trains. Every member but the name is optional, so a simple method is one
  * function; `base` is the model's own composite, so no method pays for being readable.
  */
-import type { MethodSettings } from "../contract/effective.ts";
+import type { MethodSettings } from "../contract/methods.ts";
 import type { ModelConfig } from "../contract/model.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
 import type { BaseLinear, LinearSite, SiteRewriter } from "../graph/site.ts";
@@ -18,6 +18,8 @@ export interface TrainedSite {
 
 export interface Method<Kind extends string, Settings> {
   readonly kind: Kind;
+  /** The method and its settings in words, for the card of a model. */
+  describe?(settings: Settings): string;
   /** Why this method cannot train this model, stored so; undefined when it can. */
   check?(
     settings: Settings,
@@ -42,12 +44,14 @@ export function defineMethod<const Kind extends string>(
 
 /** A method with its settings filled in: what the builder of a model calls. */
 export interface BoundMethod extends SiteRewriter {
+  describe(): string;
   check(model: ModelConfig, storage: CompileSpec["storage"], sites: readonly string[]): string | undefined;
   delta(site: TrainedSite, first: number, last: number): Float32Array | undefined;
 }
 
 export function bind<Kind extends string, Settings>(method: Method<Kind, Settings>, settings: Settings): BoundMethod {
   return {
+    describe: () => method.describe?.(settings) ?? method.kind,
     check: (model, storage, sites) => method.check?.(settings, model, storage, sites),
     trains: (name) => method.trains?.(name, settings) ?? false,
     linear: (site, x, base) => method.linear?.(site, x, base, settings) ?? base(x),

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { type ExportSettings, effectiveExport } from "../contract/effective.ts";
 import { canonicalExport } from "../contract/hashes.ts";
+import { resultOf } from "../contract/methods.ts";
 import type { ExportFigures, TrainFigures } from "../contract/report.ts";
 import { type ExportFile, exportFileSchema } from "../contract/runFile.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
@@ -27,7 +28,7 @@ import { storageOf } from "../formats/nf4.ts";
 import type { TensorFacts } from "../formats/safetensorsWriter.ts";
 import { encodeHeader } from "../formats/safetensorsWriter.ts";
 import { indexFile, type Shard, shardIndex, shardTensors } from "../formats/shards.ts";
-import { methodOf } from "../methods/index.ts";
+import { methodOf, methodToRun } from "../methods/index.ts";
 import type { BoundMethod } from "../methods/method.ts";
 import { ProgressReporter } from "../progressReporter.ts";
 import { DirectoryWriter, damageOf, type FileList, fileList, readManifest } from "../stores/directory.ts";
@@ -163,20 +164,19 @@ class Export {
     await writer.commit({ kind: "export", version: 1, ...facts }, async () => throwIfStopped(this.#context.signal));
   }
 
-  /** For method full the adapter's directory is the model, and nothing is added. */
+  /** Where the base itself was trained the adapter's directory is the model, and nothing is added. */
   async #source(): Promise<Source> {
     const { stores } = this.#context;
     const adapter = await readAdapter(stores, storeLayout.adapter(this.#run), this.#file.adapterDigest);
     const { method } = adapter.manifest;
     const digest = await this.#baseDigest();
     const model =
-      method.kind === "full"
+      resultOf(method) === "Model"
         ? await localModel(stores, adapter.uri, adapter.manifest.files)
         : await verifiedBase(stores, this.#objects, digest, (done, total) =>
             this.#report("Loading", done, total, "bytes"),
           );
-    const bound = methodOf(method.kind === "full" ? { kind: "none" } : method);
-    return { base: await MergeBase.of(model), adapter, method: bound };
+    return { base: await MergeBase.of(model), adapter, method: methodOf(methodToRun(method)) };
   }
 
   /** The base that was trained on, or the original that it was quantised from. */
@@ -294,9 +294,7 @@ class Export {
 
 /** The adapter beside the very base that it is merged with. */
 async function originalOf({ base, adapter }: Source): Promise<ModelToRun> {
-  const { method } = adapter.manifest;
-  const ran = method.kind === "full" ? ({ kind: "none" } as const) : method;
-  return { ...(await toRun(base.model)), method: ran, adapter: adapter.tensors };
+  return { ...(await toRun(base.model)), method: methodToRun(adapter.manifest.method), adapter: adapter.tensors };
 }
 
 async function toRun(model: StoredModel): Promise<ModelToRun> {

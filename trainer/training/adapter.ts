@@ -1,9 +1,9 @@
 /**
- * The result of a training as a directory: for LoRA in PEFT's layout, for full fine-tuning a whole model in Hugging
- * Face's. Its manifest's digest is the result's name for everyone after.
+ * The result of a training as a directory: an adapter in PEFT's layout, or, where the base itself was trained, a whole
+ * model in Hugging Face's. Its manifest's digest is the result's name for everyone after.
  */
 import { z } from "zod";
-import type { MethodSettings } from "../contract/effective.ts";
+import { type MethodSettings, methodSettings, resultOf } from "../contract/methods.ts";
 import { toBfloat16 } from "../formats/bfloat16.ts";
 import { adapterConfig, adapterConfigFile, adapterWeightsFile, peftKey } from "../formats/peft.ts";
 import { encodeHeader, safetensorsChunks, type TensorData, type TensorFacts } from "../formats/safetensorsWriter.ts";
@@ -14,22 +14,13 @@ import type { Stores } from "../stores/stores.ts";
 import type { Parameters } from "./checkpoint.ts";
 import type { Engine } from "./engine.ts";
 
-const lora = z.strictObject({
-  kind: z.literal("lora"),
-  rank: z.int(),
-  alpha: z.number(),
-  dropout: z.number(),
-  targetModules: z.array(z.string()),
-  rankStabilized: z.boolean(),
-});
-
 export const adapterManifest = z.strictObject({
   kind: z.literal("adapter"),
   version: z.literal(1),
   runHash: z.string(),
   baseDigest: z.string(),
   baseUri: z.string(),
-  method: z.discriminatedUnion("kind", [lora, z.strictObject({ kind: z.literal("full") })]),
+  method: methodSettings,
   files: fileList,
 });
 export type AdapterManifest = z.infer<typeof adapterManifest>;
@@ -53,7 +44,7 @@ export async function writeAdapter(
 ): Promise<{ digest: string; bytes: number }> {
   const { runHash, baseDigest, baseUri, method } = facts;
   const writer = await DirectoryWriter.begin(stores, uri, { alone: true });
-  if (method.kind === "lora") await writeLora(writer, result.engine, result.parameters, method, baseUri);
+  if (resultOf(method) === "Adapter") await writePeft(writer, result.engine, result.parameters, method, baseUri);
   else await writeModel(writer, result.engine, result.parameters, result.base, result.baseDataType);
   const digest = await writer.commit(
     { kind: "adapter", version: 1, runHash, baseDigest, baseUri, method },
@@ -62,11 +53,11 @@ export async function writeAdapter(
   return { digest, bytes: writer.bytes };
 }
 
-async function writeLora(
+async function writePeft(
   writer: DirectoryWriter,
   engine: Engine,
   parameters: Parameters,
-  method: Extract<MethodSettings, { kind: "lora" }>,
+  method: MethodSettings,
   baseUri: string,
 ): Promise<void> {
   const tensors = engine.stateOf("parameter").map(({ name, shape }): TensorData => {

@@ -1,0 +1,34 @@
+/**
+ * Writes the cases that the kernels are tested by as files, to be run elsewhere: with `luthier-exec` beside them no Node is
+ * needed there.
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { optionOf, UsageError } from "../../cli/arguments.ts";
+import { helpOption, runScript } from "../../cli/script.ts";
+import { kernelCases } from "../../trainer/native/cases/index.ts";
+import { opCase } from "../../trainer/ops/testing.ts";
+
+const usage = {
+  command: "node tools/node24.mjs test/bench/cases.ts",
+  positionals: ["DIR"],
+  summary: "Writes the cases of the kernels into DIR, a file each, for luthier-exec on any machine.",
+  details: [
+    "  node tools/node24.mjs test/bench/cases.ts cases --op rmsNorm",
+    "  trainer/native/build/luthier-exec --backend cpu --against reference64 cases/*",
+  ],
+  options: { op: { value: "NAME", help: "of one op alone" }, help: helpOption },
+} as const;
+
+await runScript(usage, async (args) => {
+  const [directory = ""] = args.positionals;
+  const only = optionOf(args, "op");
+  const cases = kernelCases().filter(({ op }) => only === undefined || op.name === only);
+  if (cases.length === 0) throw new UsageError(`--op: no case is of ${only}`);
+  mkdirSync(directory, { recursive: true });
+  for (const one of cases) {
+    writeFileSync(path.join(directory, `${one.name.replaceAll(/[^\w.-]+/g, "-")}.case`), opCase(one));
+  }
+  process.stdout.write(`${cases.length} cases in ${directory}\n`);
+  return undefined;
+});
