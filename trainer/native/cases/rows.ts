@@ -93,8 +93,17 @@ export function rowCases(act: Activation): OpCase[] {
         },
       ),
       make(argmax, label, act, {}, { x: random(act, shape), index: empty("I32", [T]) }),
+      make(argmax, `${label} with NaN`, act, {}, { x: withNaN(act, shape), index: empty("I32", [T]) }),
     ];
   });
+}
+
+/** Small whole numbers, some alike, with NaN in every third column from the first on and in all of every fourth row. */
+function withNaN(dtype: Activation, shape: readonly [number, number]): TestOperand {
+  const [rows, columns] = shape;
+  const isHole = (index: number) => (index % columns) % 3 === 0 || Math.floor(index / columns) % 4 === 3;
+  const valueAt = (index: number) => (isHole(index) ? Number.NaN : (index * 7919) % 101);
+  return { dtype, shape, values: Array.from({ length: rows * columns }, (_, index) => valueAt(index)) };
 }
 
 /** Heads that are normed one by one. */

@@ -1,4 +1,4 @@
-/** The lowest index among a row's largest values. x [R, V] → index i32[R]. */
+/** The lowest index among a row's largest values; NaN is none, and a row of NaN gives 0. x [R, V] → index i32[R]. */
 import { defineOp } from "../../graph/op.ts";
 import { facts, matrix } from "../shapes.ts";
 
