@@ -1,12 +1,119 @@
 /**
  * What a FineTuneJob should do, given what is. Pure; the order of the road's steps is their priority, the first that
  * applies decides: inputs pinned → fits → run → Adapter → exports → Ready. Settings that were trained before go straight
- * to their Adapter.
+ * to their Adapter. Each step is declared with when it applies and what it may say; docs/states.md is printed from here.
  */
-import type { DeclaredStep } from "../api/outcome.ts";
-import { road } from "./road.ts";
+import { type DeclaredStep, ready, reconciling, stalled, waiting } from "../api/outcome.ts";
+import { adapterDeleted, pinnedAdapter, promoteKnown } from "./adapterSteps.ts";
+import { prepare, prepareFailed } from "./inputSteps.ts";
+import { adoptRun, doesNotFit, needsRun, runConflict, runFailed, runGoesOn, runSucceeded } from "./runSteps.ts";
 import { type Readable, type Step, say } from "./say.ts";
+import { suspended } from "./suspended.ts";
 import type { Decision, World } from "./world.ts";
+
+/** Of an Adapter that counts: it is ready, or its exports are on their way, or one failed. */
+const settled = [
+  ready("Ready", "AdapterReady"),
+  reconciling("Exporting", "Exporting"),
+  stalled("ExportFailed", "* the Adapter's"),
+];
+
+export const road: readonly DeclaredStep<Step>[] = [
+  {
+    name: "pinnedAdapter",
+    when: "spec.promotion.adapterRef is set: that Adapter counts, and nothing is trained",
+    outcomes: [...settled, stalled("Failed", "AdapterNotFound")],
+    step: pinnedAdapter,
+  },
+  {
+    name: "adapterDeleted",
+    when: "a person deleted the Adapter of the current run",
+    outcomes: [stalled("Deleted", "PromotedAdapterDeleted")],
+    step: adapterDeleted,
+  },
+  {
+    name: "promoteKnown",
+    when: "these settings were trained before: their Adapter counts, without a pod",
+    outcomes: [...settled, stalled("Failed", "ArtifactsElsewhere")],
+    step: promoteKnown,
+  },
+  {
+    name: "suspended",
+    when: "spec.suspend is true",
+    outcomes: [reconciling("Suspending", "Suspending"), waiting("Suspended", "Suspended")],
+    step: suspended,
+  },
+  {
+    name: "prepareFailed",
+    when: "reading these very inputs failed before",
+    outcomes: [stalled("Failed", "* the prepare Job's")],
+    step: prepareFailed,
+  },
+  {
+    name: "prepare",
+    when: "the inputs are not pinned: a prepare Job reads, digests and stages them",
+    outcomes: [
+      reconciling("Preparing", "ResolvingInputs"),
+      reconciling("Queued", "HelperSuspended"),
+      reconciling("Queued", "* the pod's"),
+      reconciling("Planning", "InputsResolved"),
+      reconciling("Preparing", "ReportLost"),
+      stalled("Failed", "NameConflict"),
+      stalled("Failed", "* the prepare Job's"),
+    ],
+    step: prepare,
+  },
+  {
+    name: "doesNotFit",
+    when: "the planner says that the run does not fit, or gives no answer, and no Job of it runs or succeeded",
+    outcomes: [
+      stalled("DoesNotFit", "DoesNotFit"),
+      stalled("Failed", "PlanFailed"),
+      reconciling("Planning", "PlanFailed"),
+    ],
+    step: doesNotFit,
+  },
+  {
+    name: "needsRun",
+    when: "there is no FineTuneRun of this hash: it is made",
+    outcomes: [reconciling("Pending", "Starting")],
+    step: needsRun,
+  },
+  {
+    name: "runConflict",
+    when: "the FineTuneRun of that name is another's, or writes to another store",
+    outcomes: [stalled("Failed", "NameConflict"), stalled("Failed", "ArtifactsElsewhere")],
+    step: runConflict,
+  },
+  {
+    name: "adoptRun",
+    when: "the run is not this job's current one yet: from now on it is",
+    outcomes: [reconciling("Pending", "Starting")],
+    step: adoptRun,
+  },
+  {
+    name: "runSucceeded",
+    when: "the run succeeded: its Adapter is made and promoted",
+    outcomes: [
+      reconciling("Exporting", "AdapterCreated"),
+      reconciling("Exporting", "AdapterDeleting"),
+      stalled("Failed", "NameConflict"),
+    ],
+    step: runSucceeded,
+  },
+  {
+    name: "runFailed",
+    when: "the run failed; it is not tried again by itself",
+    outcomes: [stalled("Failed", "* the run's")],
+    step: runFailed,
+  },
+  {
+    name: "runGoesOn",
+    when: "else: the run goes on, and the job says what it says",
+    outcomes: [reconciling("Pending", "Starting"), reconciling("* the run's", "* the run's")],
+    step: runGoesOn,
+  },
+];
 
 export function decide(world: World): Decision {
   if (world.job.metadata.deletionTimestamp !== undefined) return { status: world.job.status ?? {}, actions: [] };

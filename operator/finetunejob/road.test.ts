@@ -18,8 +18,7 @@ import {
 } from "../testing/builders.ts";
 import { restTests, roadTests } from "../testing/declared.ts";
 import { aPlan, aWorld, pinned, withRun } from "../testing/worlds.ts";
-import { decideBy } from "./decide.ts";
-import { road } from "./road.ts";
+import { decideBy, road } from "./decide.ts";
 import type { Readable } from "./say.ts";
 import type { World } from "./world.ts";
 

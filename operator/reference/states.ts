@@ -5,7 +5,7 @@
 import { road as adapterRoad } from "../adapter/decide.ts";
 import type { Verdict } from "../api/conditions.ts";
 import type { DeclaredStep, Outcome } from "../api/outcome.ts";
-import { road as jobRoad } from "../finetunejob/road.ts";
+import { road as jobRoad } from "../finetunejob/decide.ts";
 import { road as runRoad } from "../finetunerun/decide.ts";
 import { table } from "./table.ts";
 
