@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { foreignFormat, requireRows } from "./foreignFormats.ts";
+import { foreignFormat, requireRows, requireRowsByName } from "./foreignFormats.ts";
 
 const tar = Buffer.alloc(512);
 tar.write("train.jsonl", 0);
@@ -30,4 +30,11 @@ test("rows of JSON are none of these", () => {
   for (const text of ["", "{", '[{"text":"PAR1"}]', "\ufeff{}", " \n", "PAR", "P"]) {
     assert.equal(foreignFormat(Buffer.from(text)), undefined);
   }
+});
+
+test("a name says it before anything is read", () => {
+  for (const name of ["a.jsonl.gz", "a.parquet", "a.ZIP", "a.tgz"]) {
+    assert.throws(() => requireRowsByName(`s3://b/${name}`), { code: 20, reason: "DataUnsupported" });
+  }
+  for (const name of ["a.jsonl", "a.json", "zip", "a.gz/train", "db"]) requireRowsByName(`s3://b/${name}`);
 });

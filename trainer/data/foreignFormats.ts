@@ -1,11 +1,13 @@
 /**
  * Files that are no text: archives, compressed files, tables. None is read here: to unpack what others made is to trust
- * it with memory and disk. They are known by how they begin, whatever they are called. Pure.
+ * it with memory and disk. They are known by their name before anything is read, and by how they begin once they are. Pure.
  */
 import { invalid } from "../failure.ts";
 
 /** So many bytes of a file tell. */
-export const tellingBytes = 512;
+const tellingBytes = 512;
+
+const packedName = /\.(zip|tar|gz|tgz|bz2|xz|zst|7z|rar|parquet|arrow|feather|avro|orc|h5|hdf5|sqlite|db)$/i;
 
 interface Kind {
   name: string;
@@ -34,16 +36,24 @@ const kinds: readonly Kind[] = [
 
 /** What a file is that begins with these bytes, in words; undefined for one that may be text. */
 export function foreignFormat(beginning: Uint8Array): string | undefined {
-  const written = Buffer.from(beginning).toString("hex");
+  const written = Buffer.from(beginning.subarray(0, tellingBytes)).toString("hex");
   return kinds.find(({ begins, at = 0 }) => written.startsWith(begins, 2 * at))?.name;
 }
 
 /** Throws a failure for a file that begins with these bytes and has no rows of JSON. */
 export function requireRows(uri: string, beginning: Uint8Array): void {
   const found = foreignFormat(beginning);
-  if (found === undefined) return;
-  throw invalid(
-    "DataUnsupported",
-    `${uri}: is ${found}; data are JSON lines or a JSON list, not packed and not compressed: unpack it, or write its rows as JSON lines`,
-  );
+  if (found !== undefined) throw unsupported(uri, found);
 }
+
+/** Throws a failure for a file whose name says that it has no rows of JSON. */
+export function requireRowsByName(uri: string): void {
+  const ending = packedName.exec(uri)?.[0];
+  if (ending !== undefined) throw unsupported(uri, `a ${ending} file`);
+}
+
+const unsupported = (uri: string, what: string) =>
+  invalid(
+    "DataUnsupported",
+    `${uri}: is ${what}; data are JSON lines or a JSON list, not packed and not compressed: unpack it, or write its rows as JSON lines`,
+  );

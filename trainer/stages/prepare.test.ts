@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { appendFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -178,12 +178,18 @@ const wrong: [string, (directory: string, file: PrepareFile) => Promise<unknown>
     { code: 20, reason: "BaseModelUnsupported" },
   ],
   [
-    "a source that is compressed, before the base is read",
-    async (d) => {
-      await rm(`${d}/base/config.json`);
-      await writeFile(`${d}/train.jsonl`, gzipSync('{"text":"a"}\n'));
-    },
+    "a source that is compressed",
+    (d) => writeFile(`${d}/train.jsonl`, gzipSync('{"text":"a"}\n')),
     { code: 20, reason: "DataUnsupported", message: /train\.jsonl: is a gzip file; data are JSON lines/ },
+  ],
+  [
+    "a source that is a table by its name, before the base is read",
+    async (d, file) => {
+      await rm(`${d}/base/config.json`);
+      await rename(`${d}/train.jsonl`, `${d}/train.parquet`);
+      file.dataset.sources[0]!.uri = `file://${d}/train.parquet`;
+    },
+    { code: 20, reason: "DataUnsupported", message: /train\.parquet: is a \.parquet file; data are JSON lines/ },
   ],
   [
     "a base that is an archive",

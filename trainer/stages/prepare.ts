@@ -10,6 +10,7 @@ import type { PrepareFigures } from "../contract/report.ts";
 import type { PrepareFile } from "../contract/runFile.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
 import { type CodecTexts, codecOf } from "../data/codec.ts";
+import { requireRowsByName } from "../data/foreignFormats.ts";
 import { type BaseManifest, type PreparedManifest, preparedManifest, putManifest } from "../data/manifests.ts";
 import { SeenTexts } from "../data/splits.ts";
 import { corrupt, invalid } from "../failure.ts";
@@ -23,7 +24,6 @@ import { type StageContext, throwIfStopped } from "./context.ts";
 import { quantizeBase } from "./quantizeBase.ts";
 import { dataFilesOf } from "./readDataset.ts";
 import { readQuestions } from "./readQuestions.ts";
-import { requireRowsAt } from "./readSource.ts";
 import { type StagedBase, stageBase } from "./stageBase.ts";
 import { stageDataset } from "./stageDataset.ts";
 
@@ -87,7 +87,7 @@ class Preparation {
 
   async #stage(): Promise<PrepareFigures> {
     // Before a base of many gigabytes is fetched.
-    for (const uri of this.#rowFiles()) await requireRowsAt(uri, this.#context.stores);
+    for (const uri of this.#rowFiles()) requireRowsByName(uri);
     const original = await this.#base();
     const { model, bytes } = original;
     const config = await model.config();

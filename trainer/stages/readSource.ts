@@ -4,7 +4,7 @@
  */
 import type { DataFile } from "../contract/effective.ts";
 import { RowError } from "../data/example.ts";
-import { requireRows, tellingBytes } from "../data/foreignFormats.ts";
+import { requireRows } from "../data/foreignFormats.ts";
 import { batchOf, type Fault, type RowBatch, tooLong } from "../data/rowBatch.ts";
 import { type RawRow, RowSplitter } from "../data/rowSplitter.ts";
 import { detectFormat, type RowFormat, strayColumns } from "../data/rows.ts";
@@ -30,21 +30,16 @@ export interface SourceBatch {
 export async function* readSource(file: DataFile, stores: Stores, signal: AbortSignal): AsyncIterable<SourceBatch> {
   const splitter = new RowSplitter(file.uri);
   const collector = new Collector(file);
-  await requireRowsAt(file.uri, stores);
+  let begun = false;
   for await (const chunk of stores.of(file.uri).stream(file.uri)) {
     throwIfStopped(signal);
+    if (!begun) requireRows(file.uri, chunk);
+    begun = true;
     collector.bytes += chunk.length;
     yield* collector.add(splitter.push(chunk));
   }
   yield* collector.add(splitter.end());
   yield collector.take();
-}
-
-/** Throws a failure for a file that can have no rows, by its first bytes. */
-export async function requireRowsAt(uri: string, stores: Stores): Promise<void> {
-  const store = stores.of(uri);
-  const { bytes } = (await store.stat(uri)) ?? { bytes: 0 };
-  if (bytes > 0) requireRows(uri, await store.read(uri, { start: 0, end: Math.min(bytes, tellingBytes) }));
 }
 
 class Collector {
