@@ -1,9 +1,10 @@
 /** The learning rate of a step, and AdamW's bias corrections; in double precision, rounded once by the program. Pure. */
+import { ceilOfProduct } from "../contract/decimal.ts";
 import type { OptimizerSettings, TrainingSettings } from "../contract/effective.ts";
 
 /** Steps of linear warm-up: the first of them trains at 1/warmupSteps of the peak. */
 export function warmupSteps(schedule: TrainingSettings["schedule"], steps: number): number {
-  return Math.ceil(schedule.warmupRatio * steps);
+  return ceilOfProduct(schedule.warmupRatio, steps);
 }
 
 /** Learning rate of step 1..steps. Linear and Cosine fall to 0, which they would reach at step `steps` + 1. */
