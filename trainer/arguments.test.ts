@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readArguments } from "./arguments.ts";
+import { exitCode } from "./contract/exitCodes.ts";
 
 test("arguments are read with their defaults", () => {
   assert.deepEqual(readArguments(["train", "--run-file", "run.yaml"]), {
@@ -53,7 +54,7 @@ for (const [argv, reason] of wrong) {
   test(`refuses ${JSON.stringify(argv)}`, () => {
     assert.throws(
       () => readArguments(argv),
-      (error: Error) => reason.test(error.message) && "code" in error && error.code === 20,
+      (error: Error) => reason.test(error.message) && "code" in error && error.code === exitCode.usage,
     );
   });
 }
