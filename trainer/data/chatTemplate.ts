@@ -9,13 +9,11 @@ import { z } from "zod";
 import { invalid, messageOf } from "../failure.ts";
 import { type Conversation, type Message, RowError } from "./example.ts";
 import { PythonInterpreter, runtimeValue } from "./jinja.ts";
-import { TimeLimitError, withinTime } from "./timeLimit.ts";
+import { generousTime, TimeLimitError, withinTime } from "./timeLimit.ts";
 import type { SpecialTokens } from "./tokenizer.ts";
 import { tooSlow } from "./tooSlow.ts";
 
 const maxTemplateLength = 1_000_000;
-/** Of one conversation, in milliseconds: usual templates take less than one. */
-const maxRenderTime = 5_000;
 const maxRenderedLength = 67_108_864;
 /** Of a `range`: usual templates loop over the messages. */
 const maxRange = 100_000;
@@ -96,7 +94,7 @@ export class ChatTemplate {
       throw invalid("TemplateInvalid", `the chat template has ${text.length} characters, over ${maxTemplateLength}`);
     }
     try {
-      this.#program = withinTime(maxRenderTime, () =>
+      this.#program = withinTime(generousTime, () =>
         // Lines end as Jinja has them, whatever machine the file was written on.
         parse(tokenize(text.replace(/\r\n?/g, "\n"), { lstrip_blocks: true, trim_blocks: true })),
       );
@@ -128,7 +126,7 @@ export class ChatTemplate {
   #run(scope: Environment): string {
     let text: string;
     try {
-      text = withinTime(maxRenderTime, () => String(new PythonInterpreter(scope).run(this.#program).value));
+      text = withinTime(generousTime, () => String(new PythonInterpreter(scope).run(this.#program).value));
     } catch (error) {
       if (error instanceof TimeLimitError) throw tooSlow(`${error.message} for one conversation`);
       throw new RowError(`the chat template refuses it: ${messageOf(error)}`);

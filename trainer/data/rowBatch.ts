@@ -6,7 +6,7 @@ import { type Example, RowError } from "./example.ts";
 import { maxRowBytes, type RawRow } from "./rowSplitter.ts";
 import { type RowFormat, readExample } from "./rows.ts";
 import { parseRow } from "./strictJson.ts";
-import { TimeLimitError, withinTime } from "./timeLimit.ts";
+import { generousTime, TimeLimitError, withinTime } from "./timeLimit.ts";
 import { tooSlow } from "./tooSlow.ts";
 
 /** Rows one after the other in one buffer. */
@@ -37,8 +37,8 @@ export function batchOf(rows: readonly RawRow[], format: RowFormat): RowBatch {
   return { format, bytes, ends, lines: Uint32Array.from(rows, ({ line }) => line) };
 }
 
-/** Usual texts take a hundredth of that; a row of the greatest length is still let through. */
-const limitOf = ({ bytes }: RowBatch) => 5_000 + bytes.length / 200;
+/** In milliseconds; a row of the greatest length is let through on a machine that has other work too. */
+const limitOf = ({ bytes }: RowBatch) => generousTime + bytes.length / 50;
 
 /** Reads every row and lets `use` have its example. Throws a failure when a row takes too long. */
 export function readBatch(batch: RowBatch, use: (example: Example, line: number) => void): Fault[] {

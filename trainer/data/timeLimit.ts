@@ -1,9 +1,13 @@
 /**
  * Bounds the time of synchronous work that runs what came with a model: a chat template, or the patterns of a tokenizer,
- * which can loop for ever. Node ends what runs too long only below a script; the one here does nothing but call.
+ * which can loop for ever. Node ends what runs too long only below a script; the one here does nothing but call. It does
+ * so by the clock, which also runs while a busy machine gives the thread no processor: limits leave room for that.
  */
 import { types } from "node:util";
 import { createContext, Script } from "node:vm";
+
+/** In milliseconds, of what usually takes a few: far above, for a processor that many share. */
+export const generousTime = 20_000;
 
 /** The work did not end in time. */
 export class TimeLimitError extends Error {}

@@ -11,7 +11,7 @@ import { invalid, messageOf, StageFailure } from "../failure.ts";
 import { parseJson } from "../formats/huggingFace.ts";
 import { RowError } from "./example.ts";
 import { GrowableUint32 } from "./growable.ts";
-import { TimeLimitError, withinTime } from "./timeLimit.ts";
+import { generousTime, TimeLimitError, withinTime } from "./timeLimit.ts";
 import { readTokenizerFile, type Stage, stagesOf, type TokenizerFile } from "./tokenizerFile.ts";
 import { mendDecoder, mendStages } from "./tokenizerStages.ts";
 import { tooSlow } from "./tooSlow.ts";
@@ -37,8 +37,6 @@ export interface SpecialTokens {
 
 /** The largest in use, of a vocabulary of 256,000 words, have 35 MB. */
 const maxTokenizerLength = 134_217_728;
-/** Of one text, in milliseconds. */
-const maxEncodeTime = 5_000;
 
 export class Tokenizer {
   readonly special: SpecialTokens;
@@ -91,7 +89,7 @@ export class Tokenizer {
   append(text: string, ids: GrowableUint32, before = ""): void {
     if (text === "") return;
     try {
-      withinTime(maxEncodeTime, () =>
+      withinTime(generousTime, () =>
         this.#words ? this.#words.encode(text, ids) : this.#appendWhole(text, ids, before),
       );
     } catch (error) {
@@ -167,7 +165,7 @@ function read(tokenizerJson: string): TokenizerFile {
 
 function load(file: TokenizerFile, settings: object): HuggingFaceTokenizer {
   return usable(() =>
-    withinTime(maxEncodeTime, () => {
+    withinTime(generousTime, () => {
       const tokenizer = new HuggingFaceTokenizer(file, settings);
       mendStages(tokenizer.pre_tokenizer, file.pre_tokenizer);
       mendDecoder(tokenizer.decoder);
