@@ -1,7 +1,7 @@
 /** Images, chart and release by Dagger: `npm run dagger -- COMMAND`. Thin over images/Containerfile and charts/luthier. */
 import { connection } from "@dagger.io/dagger";
-import { type Arguments, optionOf, UsageError } from "../cli/arguments.ts";
-import { helpOption, runScript } from "../cli/script.ts";
+import { type Arguments, optionOf, UsageError } from "../terminal/arguments.ts";
+import { helpOption, runScript } from "../terminal/script.ts";
 import { exportChart, pushChart } from "./chart.ts";
 import { findEngine, noEngine } from "./engine.ts";
 import { publishImages } from "./images.ts";

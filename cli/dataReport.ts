@@ -1,16 +1,16 @@
 /** What `luthier data` finds in a data set: counted as a run would read it, and nothing is written. */
 import type { DataFile, DatasetSettings } from "../trainer/contract/effective.ts";
-import { codecOf } from "../trainer/data/codec.ts";
-import { GrowableUint32 } from "../trainer/data/growable.ts";
-import { countTrained } from "../trainer/data/packedDataset.ts";
-import { oneEach, packRows } from "../trainer/data/packing.ts";
-import { SeenTexts } from "../trainer/data/splits.ts";
-import { invalid } from "../trainer/failure.ts";
+import { invalid } from "../trainer/contract/failure.ts";
+import { codecOf } from "../trainer/data/encoding/codec.ts";
+import { countTrained } from "../trainer/data/packed/packedDataset.ts";
+import { oneEach, packRows } from "../trainer/data/packed/packing.ts";
+import { SeenTexts } from "../trainer/data/packed/splits.ts";
+import { GrowableUint32 } from "../trainer/data/tokenizer/growable.ts";
 import { dataFilesOf, readDataset } from "../trainer/stages/readDataset.ts";
 import { readQuestions } from "../trainer/stages/readQuestions.ts";
-import type { StoredModel } from "../trainer/stages/storedModel.ts";
 import { MissingFileError } from "../trainer/stores/store.ts";
 import type { Stores } from "../trainer/stores/stores.ts";
+import type { StoredModel } from "../trainer/weights/storedModel.ts";
 
 /** Lengths from `from` to `to` tokens. */
 export interface LengthBin {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
 import { trainingPart } from "../operator/api/settings.ts";
-import { UsageError } from "./arguments.ts";
+import { UsageError } from "../terminal/arguments.ts";
 import { loadFineTuneJob, localPath, localPlaces, readClaims } from "./fineTuneJob.ts";
 import { ManifestError } from "./manifest.ts";
 

@@ -5,10 +5,10 @@ import { z } from "zod";
 import { fineTuneJobSpec } from "../operator/api/fineTuneJob.ts";
 import { group, version } from "../operator/api/names.ts";
 import { claimOf } from "../operator/jobs/claims.ts";
+import { UsageError } from "../terminal/arguments.ts";
 import { claimOption } from "../trainer/arguments.ts";
 import { inputLocations, type Location, locationsOf } from "../trainer/contract/locations.ts";
 import { storeLayout } from "../trainer/contract/storeLayout.ts";
-import { UsageError } from "./arguments.ts";
 import { readManifest } from "./manifest.ts";
 
 const dnsLabel = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;

@@ -2,10 +2,13 @@
  * `luthier`: the people's door. Finds the command, gives it its arguments, and turns what it throws into a message and an
  * exit code. Results go to standard output, everything else to standard error.
  */
+
+import { helpText, readArguments, UsageError } from "../terminal/arguments.ts";
+import { type Command, createSession, Interrupted, type Session } from "../terminal/command.ts";
+import { didYouMean } from "../terminal/nearest.ts";
+import { table } from "../terminal/table.ts";
 import { exitCode, exitCodeLines } from "../trainer/contract/exitCodes.ts";
-import { messageOf, StageFailure } from "../trainer/failure.ts";
-import { helpText, readArguments, UsageError } from "./arguments.ts";
-import { type Command, createSession, Interrupted, type Session } from "./command.ts";
+import { messageOf, StageFailure } from "../trainer/contract/failure.ts";
 import { chatCommand } from "./commands/chat.ts";
 import { dataCommand } from "./commands/data.ts";
 import { exportCommand } from "./commands/export.ts";
@@ -14,9 +17,7 @@ import { planCommand } from "./commands/plan.ts";
 import { runCommand } from "./commands/run.ts";
 import { watchCommand } from "./commands/watch.ts";
 import { ManifestError } from "./manifest.ts";
-import { didYouMean } from "./nearest.ts";
 import manifest from "./package.json" with { type: "json" };
-import { table } from "./ui/table.ts";
 
 const commands: ReadonlyMap<string, Command> = new Map([
   ["run", runCommand],

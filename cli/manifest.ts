@@ -5,7 +5,7 @@
  */
 import { type Document, isNode, LineCounter, parseAllDocuments } from "yaml";
 import { z } from "zod";
-import { didYouMean, nearest } from "./nearest.ts";
+import { didYouMean, nearest } from "../terminal/nearest.ts";
 
 export interface ManifestProblem {
   /** `spec.training.learningRate`; empty for the document itself. */

@@ -1,9 +1,9 @@
 /** The native executor, built where it is not yet: with progress, and with the name of the package when a compiler is missing. */
 import { fileURLToPath } from "node:url";
-import { run } from "../tools/setup/command.ts";
+import { run } from "../terminal/runProgram.ts";
+import type { Screen } from "../terminal/screen.ts";
+import { type Report, runStages, type Stage } from "../terminal/stages.ts";
 import { nativeIsBuilt } from "../trainer/native/build.ts";
-import type { Screen } from "./ui/screen.ts";
-import { type Report, runStages, type Stage } from "./ui/stages.ts";
 
 const program = fileURLToPath(new URL("../trainer/native/build.ts", import.meta.url));
 

@@ -1,6 +1,6 @@
 /** Directories and URIs as people name them on the command line. */
 import path from "node:path";
-import { UsageError } from "./arguments.ts";
+import { UsageError } from "../terminal/arguments.ts";
 
 export interface Place {
   readonly uri: string;

@@ -1,10 +1,11 @@
 /** Examples of a data set as the model will see them, with the tokens that it learns marked. */
+
+import { styled } from "../terminal/screen.ts";
 import type { DatasetSettings } from "../trainer/contract/effective.ts";
-import { type Codec, type Encoded, encodeExample } from "../trainer/data/encode.ts";
-import { readBatch } from "../trainer/data/rowBatch.ts";
+import { type Codec, type Encoded, encodeExample } from "../trainer/data/encoding/encode.ts";
+import { readBatch } from "../trainer/data/rows/rowBatch.ts";
 import { readSource } from "../trainer/stages/readSource.ts";
 import type { Stores } from "../trainer/stores/stores.ts";
-import { styled } from "./ui/screen.ts";
 
 /** A stretch of text that is learnt as a whole, or not at all. */
 export interface Stretch {

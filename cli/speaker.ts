@@ -2,15 +2,15 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import type { Adapter } from "../operator/api/kinds.ts";
+import { UsageError } from "../terminal/arguments.ts";
 import { locationsOf } from "../trainer/contract/locations.ts";
-import { readAdapter, readPeftAdapter } from "../trainer/export/adapterSource.ts";
 import { adapterConfigFile } from "../trainer/formats/peft.ts";
 import { Chat, type ChatOptions } from "../trainer/generation/chat.ts";
-import { localModel, StoredModel } from "../trainer/stages/storedModel.ts";
-import { verifiedBase } from "../trainer/stages/trainInputs.ts";
 import { Objects } from "../trainer/stores/objects.ts";
 import { Stores } from "../trainer/stores/stores.ts";
-import { UsageError } from "./arguments.ts";
+import { readAdapter, readPeftAdapter } from "../trainer/weights/adapterSource.ts";
+import { localModel, StoredModel } from "../trainer/weights/storedModel.ts";
+import { verifiedBase } from "../trainer/weights/verifiedBase.ts";
 import type { Speaker } from "./conversation.ts";
 
 export interface SpeakerOptions {

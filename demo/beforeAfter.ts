@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import type { OpenSpeaker, SpeakerOptions } from "../cli/speaker.ts";
-import { clip, table } from "../cli/ui/table.ts";
+import { clip, table } from "../terminal/table.ts";
 
 const example = z.object({
   messages: z.tuple([

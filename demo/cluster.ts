@@ -2,8 +2,8 @@
  * The demo on a real cluster of this machine: from a fresh Debian to a ready Adapter. Every stage is idempotent, so an
  * interrupted demo is gone on with by starting it again.
  */
-import type { Session } from "../cli/command.ts";
-import { runStages, type Stage } from "../cli/ui/stages.ts";
+import type { Session } from "../terminal/command.ts";
+import { runStages, type Stage } from "../terminal/stages.ts";
 import { type Cluster, startCluster } from "../test/cluster/cluster.ts";
 import { installOperator, loadImages } from "./install.ts";
 import { machineStages } from "./machine.ts";

@@ -1,9 +1,9 @@
 /** `npm run demo:down`: ends the demo's cluster and removes all that it put on the machine. */
 import { existsSync, rmSync } from "node:fs";
 import path from "node:path";
-import { helpOption, runScript } from "../cli/script.ts";
-import { createScreen } from "../cli/ui/screen.ts";
-import { runStages } from "../cli/ui/stages.ts";
+import { createScreen } from "../terminal/screen.ts";
+import { helpOption, runScript } from "../terminal/script.ts";
+import { runStages } from "../terminal/stages.ts";
 import { runningClusters, stopCluster } from "../test/cluster/cluster.ts";
 import { cacheRoot } from "../tools/setup/cache.ts";
 import { goCaches } from "../tools/setup/go.ts";

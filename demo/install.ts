@@ -1,7 +1,7 @@
 /** Luthier on a cluster of this machine, as the demo and the tests have it: both images loaded, the chart installed. */
 import path from "node:path";
-import type { Report } from "../cli/ui/stages.ts";
 import { buildImages, type Images } from "../images/build.ts";
+import type { Report } from "../terminal/stages.ts";
 import type { Cluster } from "../test/cluster/cluster.ts";
 import { repository } from "./places.ts";
 

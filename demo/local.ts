@@ -1,11 +1,11 @@
 /** The demo without a cluster: the quickstart's manifest through the same stages, in this process. */
 import path from "node:path";
-import type { Session } from "../cli/command.ts";
 import { outcomeOf, runJob } from "../cli/commands/run.ts";
 import { loadFineTuneJob, localPath, localPlaces } from "../cli/fineTuneJob.ts";
 import { speakerOfDirectory } from "../cli/speaker.ts";
 import { outcomeLines } from "../cli/ui/resultView.ts";
-import { runStages } from "../cli/ui/stages.ts";
+import type { Session } from "../terminal/command.ts";
+import { runStages } from "../terminal/stages.ts";
 import { beforeAndAfter, speakerOptions } from "./beforeAfter.ts";
 import { machineStages } from "./machine.ts";
 import { demo } from "./places.ts";

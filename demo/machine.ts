@@ -4,9 +4,9 @@
  */
 import path from "node:path";
 import { nativeBuild } from "../cli/nativeBuild.ts";
-import type { Screen } from "../cli/ui/screen.ts";
-import type { Stage } from "../cli/ui/stages.ts";
 import { buildImages, imageNeeds } from "../images/build.ts";
+import type { Screen } from "../terminal/screen.ts";
+import type { Stage } from "../terminal/stages.ts";
 import { clusterNeed, runningClusters } from "../test/cluster/cluster.ts";
 import { buildPrograms, programNeeds } from "../test/cluster/programs.ts";
 import type { Purpose } from "../tools/setup/packages.ts";

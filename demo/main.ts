@@ -2,9 +2,9 @@
  * `npm run demo`: makes this machine ready, starts a real cluster on it, installs Luthier, applies demo/quickstart.yaml,
  * watches a model get better at something, and lets it speak. Each stage finds what an earlier run left and goes on.
  */
-import { helpText, readArguments, UsageError } from "../cli/arguments.ts";
-import { createSession, Interrupted } from "../cli/command.ts";
-import { messageOf } from "../trainer/failure.ts";
+import { helpText, readArguments, UsageError } from "../terminal/arguments.ts";
+import { createSession, Interrupted } from "../terminal/command.ts";
+import { messageOf } from "../trainer/contract/failure.ts";
 import { clusterDemo } from "./cluster.ts";
 import { localDemo } from "./local.ts";
 

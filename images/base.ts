@@ -4,8 +4,8 @@
 
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { run } from "../terminal/runProgram.ts";
 import { cached, recipeDigest } from "../tools/setup/cache.ts";
-import { run } from "../tools/setup/command.ts";
 import type { OnProgress } from "../tools/setup/progress.ts";
 
 export const PACKAGES = ["base-files", "libc6", "libgcc-s1", "libstdc++6", "tini"];

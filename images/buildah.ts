@@ -2,7 +2,7 @@
 // run side by side, and removing the directory removes everything. Its mounts are made in a namespace that ends with it.
 
 import path from "node:path";
-import { run } from "../tools/setup/command.ts";
+import { run } from "../terminal/runProgram.ts";
 
 /** One call of buildah; resolves with its stdout. */
 export type Buildah = (...args: readonly string[]) => Promise<string>;

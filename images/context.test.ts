@@ -13,7 +13,7 @@ const names: [string, boolean][] = [
   ["trainer/native/build/compile_commands.json", false],
   ["operator/node_modules/zod/index.ts", false],
   ["trainer/testing/builders.ts", false],
-  ["trainer/ops/testing.ts", false],
+  ["trainer/testing/opCases.ts", false],
   ["trainer/native/cases/case.ts", false],
 ];
 for (const [name, included] of names) {

@@ -4,8 +4,8 @@
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { run } from "../terminal/runProgram.ts";
 import { recipeDigest } from "../tools/setup/cache.ts";
-import { run } from "../tools/setup/command.ts";
 import { addonPath } from "../trainer/native/paths.ts";
 import { type Lock, productionClosure } from "./dependencies.ts";
 

@@ -1,7 +1,7 @@
 // The images from the command line: node tools/node24.mjs images/main.ts [--base IMAGE] [--push REGISTRY/PREFIX]
 
-import { optionOf } from "../cli/arguments.ts";
-import { helpOption, runScript } from "../cli/script.ts";
+import { optionOf } from "../terminal/arguments.ts";
+import { helpOption, runScript } from "../terminal/script.ts";
 import { formatProgress } from "../tools/setup/progress.ts";
 import { buildImages } from "./build.ts";
 import { pushImage } from "./push.ts";

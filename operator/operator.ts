@@ -5,7 +5,6 @@ import type { KubeConfig } from "@kubernetes/client-node";
 import type { Logger } from "pino";
 import { AdapterReconciler } from "./adapter/controller.ts";
 import { labels, managedBy } from "./api/names.ts";
-import { type Caches, newCaches, newReflectors } from "./caches.ts";
 import type { Configuration } from "./configuration.ts";
 import { FineTuneJobReconciler } from "./finetunejob/controller.ts";
 import { Planner } from "./finetunejob/planner.ts";
@@ -19,6 +18,7 @@ import { Manager } from "./runtime/manager.ts";
 import { ControllerMetrics } from "./runtime/metrics.ts";
 import { type KubeObject, keyOf } from "./runtime/objects.ts";
 import { Transport } from "./runtime/transport.ts";
+import { type Caches, newCaches, newReflectors } from "./shared/caches.ts";
 
 const workers = 4;
 /** An attempt at the Lease is short and is made anew by the elector, not below it. */

@@ -26,7 +26,7 @@ function withoutComments(source: string): string {
 export const readSource = (file: string) => readFileSync(path.join(root, file), "utf8");
 
 export function readImports(): ImportGraph {
-  const files = globSync("{operator,trainer,cli,demo,test,tools,images,.dagger}/**/*.ts", {
+  const files = globSync("{operator,trainer,cli,terminal,demo,test,tools,images,.dagger}/**/*.ts", {
     cwd: root,
     exclude: (name) => name === "node_modules" || name === "build",
   });
@@ -47,6 +47,9 @@ export function reachable(graph: ImportGraph, file: string): ReadonlySet<string>
   return seen;
 }
 
+/** Started by name, so that only its test imports it. */
+const isProgram = (file: string) => file.endsWith("/main.ts");
+
 /** Tests, kits for tests and benchmarks by their names, and the files that these alone import. */
 export function testCode(graph: ImportGraph): ReadonlySet<string> {
   const importers = new Map<string, string[]>();
@@ -56,7 +59,30 @@ export function testCode(graph: ImportGraph): ReadonlySet<string> {
   const tests = new Set([...graph.keys()].filter((file) => /\.test\.ts$|\/(testing|bench)(\/|\.ts$)/.test(file)));
   for (let before = -1; before !== tests.size; ) {
     before = tests.size;
-    for (const [file, by] of importers) if (by.every((importer) => tests.has(importer))) tests.add(file);
+    for (const [file, by] of importers) {
+      if (!isProgram(file) && by.every((importer) => tests.has(importer))) tests.add(file);
+    }
   }
   return tests;
+}
+
+/** The room of a file: its directory, and one room for all ops. */
+export const roomOf = (file: string) => path.posix.dirname(file).replace(/^(trainer\/ops)\/.*/, "$1");
+
+/**
+ * Which room imports which, tests left out. A program's `main.ts` stands above the rooms that it starts, so it is a
+ * room of its own.
+ */
+export function roomsOf(graph: ImportGraph): ImportGraph {
+  const tests = testCode(graph);
+  const nameOf = (file: string) => (isProgram(file) ? file : roomOf(file));
+  const rooms = new Map<string, Set<string>>();
+  for (const [file, targets] of graph) {
+    if (tests.has(file)) continue;
+    const room = nameOf(file);
+    const imported = rooms.get(room) ?? new Set();
+    rooms.set(room, imported);
+    for (const target of targets) if (graph.has(target) && nameOf(target) !== room) imported.add(nameOf(target));
+  }
+  return new Map([...rooms].map(([room, imported]) => [room, [...imported].sort()]));
 }

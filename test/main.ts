@@ -9,11 +9,11 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { run } from "node:test";
 import { spec, tap } from "node:test/reporters";
-import { helpText, readArguments, UsageError } from "../cli/arguments.ts";
-import { createSession, Interrupted } from "../cli/command.ts";
-import { runStages } from "../cli/ui/stages.ts";
 import { machineStages } from "../demo/machine.ts";
 import { demo, repository } from "../demo/places.ts";
+import { helpText, readArguments, UsageError } from "../terminal/arguments.ts";
+import { createSession, Interrupted } from "../terminal/command.ts";
+import { runStages } from "../terminal/stages.ts";
 import { runningClusters, stopCluster } from "./cluster/cluster.ts";
 import { inTurn } from "./report.ts";
 
@@ -40,7 +40,7 @@ interface Selection {
 
 function selectTests(globs: readonly string[], withCluster: boolean): Selection {
   const files = globSync(
-    globs.length === 0 ? ["{operator,trainer,cli,demo,tools,images,test,.dagger}/**/*.test.ts"] : globs,
+    globs.length === 0 ? ["{operator,trainer,cli,terminal,demo,tools,images,test,.dagger}/**/*.test.ts"] : globs,
     {
       cwd: repository,
       exclude: (name) => /(^|\/)(node_modules|build)$/.test(name),

@@ -1,8 +1,8 @@
 /** The arguments of the trainer's process. Pure. */
 import { parseArgs } from "node:util";
 import { exitCode } from "./contract/exitCodes.ts";
+import { messageOf, StageFailure } from "./contract/failure.ts";
 import type { RunFile } from "./contract/runFile.ts";
-import { messageOf, StageFailure } from "./failure.ts";
 
 export const help = `Usage: trainer/main.ts (prepare | train | export) --run-file FILE [OPTION…]
 

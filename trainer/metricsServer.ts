@@ -1,9 +1,9 @@
 /** Prometheus metrics of a trainer process: the progress lines as gauges, and Node's own. */
 import { createServer } from "node:http";
 import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { messageOf } from "./contract/failure.ts";
 import type { Progress } from "./contract/progress.ts";
 import type { RunFile } from "./contract/runFile.ts";
-import { messageOf } from "./failure.ts";
 
 const gauges = {
   done: ["luthier_phase_done", "Work done in the current phase, in its unit."],

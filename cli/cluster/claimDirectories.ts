@@ -4,7 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import { claimOf } from "../../operator/jobs/claims.ts";
-import { UsageError } from "../arguments.ts";
+import { UsageError } from "../../terminal/arguments.ts";
 import { type Connection, type PersistentVolume, persistentVolumeClaims, persistentVolumes } from "./connect.ts";
 
 /** Directories of the claims that `uris` name: those in `given`, and for the others those of their volumes. */

@@ -3,7 +3,7 @@ import { KubeConfig, type V1PersistentVolume, type V1PersistentVolumeClaim } fro
 import { Client } from "../../operator/runtime/client.ts";
 import type { Resource, WireObject } from "../../operator/runtime/objects.ts";
 import { Transport } from "../../operator/runtime/transport.ts";
-import { UsageError } from "../arguments.ts";
+import { UsageError } from "../../terminal/arguments.ts";
 import { type Environment, proxyOf } from "./proxy.ts";
 
 export type PersistentVolumeClaim = WireObject<V1PersistentVolumeClaim>;

@@ -1,11 +1,11 @@
 /** `luthier chat`: a talk with a model, an adapter, or an Adapter of a cluster. */
 import { readFileSync } from "node:fs";
 import { adapters } from "../../operator/api/kinds.ts";
+import { type Arguments, choiceOf, integerOf, optionOf, refuseWithout, UsageError } from "../../terminal/arguments.ts";
+import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
-import { type Arguments, choiceOf, integerOf, optionOf, refuseWithout, UsageError } from "../arguments.ts";
 import { claimDirectories } from "../cluster/claimDirectories.ts";
 import { connect } from "../cluster/connect.ts";
-import { type Command, commonOptions, outputFormats, type Session } from "../command.ts";
 import { converse, type Speaker, type Talk } from "../conversation.ts";
 import { readClaims } from "../fineTuneJob.ts";
 import { ensureNative } from "../nativeBuild.ts";

@@ -4,13 +4,13 @@
  */
 import path from "node:path";
 import { pathToFileURL } from "node:url";
+import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../../terminal/arguments.ts";
+import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
 import { type DatasetSettings, dataFile, effectiveSettings } from "../../trainer/contract/effective.ts";
 import { type Columns, columns, type DataFormat, dataFormat } from "../../trainer/contract/settings.ts";
 import { classified } from "../../trainer/stages/classify.ts";
-import { StoredModel } from "../../trainer/stages/storedModel.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
-import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../arguments.ts";
-import { type Command, commonOptions, outputFormats, type Session } from "../command.ts";
+import { StoredModel } from "../../trainer/weights/storedModel.ts";
 import { type DataReport, reportOn } from "../dataReport.ts";
 import { isUri } from "../places.ts";
 import { readSamples, type Sample, sampleLines } from "../sample.ts";

@@ -4,6 +4,10 @@
  */
 import path from "node:path";
 import { z } from "zod";
+import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../../terminal/arguments.ts";
+import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
+import { formatBytes, formatFigure } from "../../terminal/format.ts";
+import { table } from "../../terminal/table.ts";
 import { artifactsUri } from "../../trainer/contract/locations.ts";
 import type { ExportFile } from "../../trainer/contract/runFile.ts";
 import { exportEntry } from "../../trainer/contract/settings.ts";
@@ -13,15 +17,11 @@ import { exportUri, runExport } from "../../trainer/stages/export.ts";
 import { readManifest } from "../../trainer/stores/directory.ts";
 import { jsonOf } from "../../trainer/stores/sealed.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
-import { adapterManifest } from "../../trainer/training/adapter.ts";
-import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../arguments.ts";
-import { type Command, commonOptions, outputFormats, type Session } from "../command.ts";
+import { adapterManifest } from "../../trainer/weights/adapter.ts";
 import { localPath, readClaims } from "../fineTuneJob.ts";
 import { ensureNative } from "../nativeBuild.ts";
 import { isUri, type Place, placeOf } from "../places.ts";
-import { formatBytes, formatFigure } from "../ui/format.ts";
 import { createStageView } from "../ui/stageView.ts";
-import { table } from "../ui/table.ts";
 
 const usage = {
   command: "luthier export",

@@ -3,16 +3,16 @@
  * keeping: only what is old and not referred to goes, and with a cluster what none of its objects names.
  */
 import { adapters, type FineTuneJob, fineTuneJobs, fineTuneRuns } from "../../operator/api/kinds.ts";
+import { type Arguments, choiceOf, integerOf, optionOf, refuseWithout } from "../../terminal/arguments.ts";
+import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
+import { formatBytes } from "../../terminal/format.ts";
+import { table } from "../../terminal/table.ts";
 import { classified } from "../../trainer/stages/classify.ts";
 import { findGarbage, type Garbage, type Live, removeGarbage } from "../../trainer/stores/garbage.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
-import { type Arguments, choiceOf, integerOf, optionOf, refuseWithout } from "../arguments.ts";
 import { type Connection, connect } from "../cluster/connect.ts";
-import { type Command, commonOptions, outputFormats, type Session } from "../command.ts";
 import { readClaims } from "../fineTuneJob.ts";
 import { placeOf } from "../places.ts";
-import { formatBytes } from "../ui/format.ts";
-import { table } from "../ui/table.ts";
 
 const usage = {
   command: "luthier gc",

@@ -8,17 +8,17 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { quantityBytes } from "../../operator/api/quantity.ts";
 import { trainingPart } from "../../operator/api/settings.ts";
+import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../../terminal/arguments.ts";
+import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
 import { effectiveSettings } from "../../trainer/contract/effective.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
 import { prepareFile } from "../../trainer/contract/stageFiles.ts";
-import { type PlanInput, recomputeFrontier } from "../../trainer/plan.ts";
+import { type PlanInput, recomputeFrontier } from "../../trainer/planning/plan.ts";
 import { runPrepare } from "../../trainer/stages/prepare.ts";
-import { StoredModel } from "../../trainer/stages/storedModel.ts";
 import { planOrFail } from "../../trainer/stages/trainPlan.ts";
 import { Objects } from "../../trainer/stores/objects.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
-import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../arguments.ts";
-import { type Command, commonOptions, outputFormats, type Session } from "../command.ts";
+import { StoredModel } from "../../trainer/weights/storedModel.ts";
 import {
   type FineTuneJobManifest,
   type LocalPlaces,

@@ -3,9 +3,11 @@
  * same command goes on from the last checkpoint; finished, it finds its result and trains nothing.
  */
 import { trainingPart } from "../../operator/api/settings.ts";
+import { type Arguments, choiceOf, integerOf, optionOf } from "../../terminal/arguments.ts";
+import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
+import { formatBytes, formatDuration } from "../../terminal/format.ts";
+import { styled } from "../../terminal/screen.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
-import { type Arguments, choiceOf, integerOf, optionOf } from "../arguments.ts";
-import { type Command, commonOptions, outputFormats, type Session } from "../command.ts";
 import {
   type FineTuneJobManifest,
   type LocalPlaces,
@@ -17,10 +19,8 @@ import {
 import { type Limits, limitsHere } from "../limits.ts";
 import { ensureNative } from "../nativeBuild.ts";
 import { type PipelineResult, type PipelineWatcher, runPipeline } from "../pipeline.ts";
-import { formatBytes, formatDuration } from "../ui/format.ts";
 import { storageText } from "../ui/planView.ts";
 import { type Outcome, outcomeLines } from "../ui/resultView.ts";
-import { styled } from "../ui/screen.ts";
 import { createStageView } from "../ui/stageView.ts";
 
 const usage = {

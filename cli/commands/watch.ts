@@ -3,15 +3,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { findCondition } from "../../operator/api/conditions.ts";
 import { type FineTuneJob, fineTuneJobs } from "../../operator/api/kinds.ts";
+import { type Arguments, choiceOf, optionOf } from "../../terminal/arguments.ts";
+import { type Command, commonOptions, Interrupted, outputFormats, type Session } from "../../terminal/command.ts";
+import { textBlock } from "../../terminal/screen.ts";
+import { table } from "../../terminal/table.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
-import { type Arguments, choiceOf, optionOf } from "../arguments.ts";
 import { type Connection, connect } from "../cluster/connect.ts";
 import { follow, promotedAdapter } from "../cluster/follow.ts";
 import { outcomeOf } from "../cluster/outcome.ts";
-import { type Command, commonOptions, Interrupted, outputFormats, type Session } from "../command.ts";
 import { outcomeLines } from "../ui/resultView.ts";
-import { textBlock } from "../ui/screen.ts";
-import { table } from "../ui/table.ts";
 
 const usage = {
   command: "luthier watch",

@@ -1,8 +1,9 @@
 /** What a data set is, as a person reads it: the lines of `luthier data`. Pure. */
+
+import { bar } from "../../terminal/bar.ts";
+import { formatCount, formatShare } from "../../terminal/format.ts";
+import { table } from "../../terminal/table.ts";
 import type { DataReport, LengthBin } from "../dataReport.ts";
-import { bar } from "./bar.ts";
-import { formatCount, formatShare } from "./format.ts";
-import { table } from "./table.ts";
 
 const barWidth = 40;
 

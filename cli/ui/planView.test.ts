@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Plan } from "../../trainer/plan.ts";
+import type { Plan } from "../../trainer/planning/plan.ts";
 import { storageText } from "./planView.ts";
 
 const storages: [Plan["spec"]["storage"], string][] = [

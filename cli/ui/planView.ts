@@ -1,7 +1,8 @@
 /** What a training will take, as a person reads it. Pure. */
-import type { Plan, PlanInput, RecomputeChoice } from "../../trainer/plan.ts";
-import { formatBytes, formatCount, formatShare } from "./format.ts";
-import { table } from "./table.ts";
+
+import { formatBytes, formatCount, formatShare } from "../../terminal/format.ts";
+import { table } from "../../terminal/table.ts";
+import type { Plan, PlanInput, RecomputeChoice } from "../../trainer/planning/plan.ts";
 
 const memoryTexts: Record<keyof Plan["memory"], string> = {
   weights: "base model, mapped from its files",

@@ -1,7 +1,8 @@
 /** What came out of a training, as a person reads it: the same lines for a run in this process and in a cluster. Pure. */
+
+import { formatBytes, formatCount, formatDuration, formatFigure, formatShare } from "../../terminal/format.ts";
+import { table } from "../../terminal/table.ts";
 import type { ExactMatch } from "../../trainer/contract/report.ts";
-import { formatBytes, formatCount, formatDuration, formatFigure, formatShare } from "./format.ts";
-import { table } from "./table.ts";
 
 export interface TrainingResult {
   readonly steps: number;

@@ -2,12 +2,13 @@
  * One stage of the pipeline as it is seen: its bar, its loss as a curve, its speed and what is left. Fed with the
  * trainer's progress lines, wherever they come from (this process or a pod's log). Pure apart from its own memory.
  */
+
+import { bar } from "../../terminal/bar.ts";
+import { formatBytes, formatCount, formatDuration, formatFigure } from "../../terminal/format.ts";
+import type { Block } from "../../terminal/screen.ts";
+import { sparkline } from "../../terminal/sparkline.ts";
+import { clip } from "../../terminal/table.ts";
 import type { Progress } from "../../trainer/contract/progress.ts";
-import { bar } from "./bar.ts";
-import { formatBytes, formatCount, formatDuration, formatFigure } from "./format.ts";
-import type { Block } from "./screen.ts";
-import { sparkline } from "./sparkline.ts";
-import { clip } from "./table.ts";
 
 const phaseTexts: Record<Progress["phase"], string> = {
   Fetching: "reading the base model",

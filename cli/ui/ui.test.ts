@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bar } from "./bar.ts";
-import { formatBytes, formatCount, formatDuration, formatFigure, formatShare } from "./format.ts";
-import { createScreen, frame, textBlock } from "./screen.ts";
-import { sparkline } from "./sparkline.ts";
-import { clip, displayWidth, table } from "./table.ts";
+import { bar } from "../../terminal/bar.ts";
+import { formatBytes, formatCount, formatDuration, formatFigure, formatShare } from "../../terminal/format.ts";
+import { createScreen, frame, textBlock } from "../../terminal/screen.ts";
+import { sparkline } from "../../terminal/sparkline.ts";
+import { clip, displayWidth, table } from "../../terminal/table.ts";
 
 const bars: [number, number, string][] = [
   [0, 4, "░░░░"],

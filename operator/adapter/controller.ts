@@ -2,7 +2,6 @@
 import { adapterSpec } from "../api/adapter.ts";
 import { specIssue } from "../api/issue.ts";
 import { type Adapter, adapters } from "../api/kinds.ts";
-import type { Caches } from "../caches.ts";
 import { createJobOf, type Refused } from "../jobs/create.ts";
 import { observeJob } from "../jobs/observe.ts";
 import { batchJobs } from "../jobs/resources.ts";
@@ -11,7 +10,8 @@ import type { Clock } from "../runtime/clock.ts";
 import type { Result } from "../runtime/controller.ts";
 import type { EventRecorder } from "../runtime/events.ts";
 import { writeStatus } from "../runtime/status.ts";
-import { tellTransition } from "../transition.ts";
+import type { Caches } from "../shared/caches.ts";
+import { tellTransition } from "../shared/transition.ts";
 import { decide } from "./decide.ts";
 import { exportJobName, exportKey } from "./exports.ts";
 import type { Decision, ExportWorld, World } from "./world.ts";

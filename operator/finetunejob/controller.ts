@@ -12,7 +12,7 @@ import { isAlreadyExists, isNotFound } from "../runtime/errors.ts";
 import type { EventRecorder } from "../runtime/events.ts";
 import { type KubeObject, ownerReference } from "../runtime/objects.ts";
 import { writeStatus } from "../runtime/status.ts";
-import { tellTransition } from "../transition.ts";
+import { tellTransition } from "../shared/transition.ts";
 import { decide } from "./decide.ts";
 import { type Gatherer, gather } from "./gather.ts";
 import type { Action } from "./world.ts";

@@ -4,7 +4,7 @@
  * ended when it is late, broken, or idle.
  */
 import { Worker } from "node:worker_threads";
-import type { PlanAnswer, PlanQuestion } from "./planner.ts";
+import type { PlanAnswer, PlanQuestion } from "./planWorker.ts";
 
 const memoryLimitMb = 1024;
 const idleMs = 30_000;

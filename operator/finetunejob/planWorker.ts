@@ -1,7 +1,19 @@
 /** One plan in a thread of its own: a hostile model configuration can neither stall nor exhaust the operator. */
 import { parentPort } from "node:worker_threads";
-import { plan } from "../../trainer/plan.ts";
-import type { PlanAnswer, PlanQuestion } from "./planner.ts";
+import { type PlanInput, plan, type Plan as TrainerPlan } from "../../trainer/planning/plan.ts";
+
+export type PlanQuestion = PlanInput;
+
+type Figures = Pick<
+  TrainerPlan,
+  "trainableParameters" | "totalParameters" | "predictedPeakBytes" | "microRows" | "recomputedBlocks" | "steps" | "fits"
+>;
+
+export type PlanAnswer =
+  | { kind: "planned"; figures: Figures; nearestFit: TrainerPlan["nearestFit"] }
+  | { kind: "refused"; message: string }
+  /** No answer, and another time there may be one. */
+  | { kind: "broken"; message: string };
 
 function answer(question: PlanQuestion): PlanAnswer {
   try {

@@ -4,27 +4,14 @@
  */
 import { formatBytes } from "../../trainer/contract/bytes.ts";
 import { effectiveSettings } from "../../trainer/contract/effective.ts";
-import type { PlanInput, Plan as TrainerPlan } from "../../trainer/plan.ts";
 import type { FineTuneJobSpec, Inputs } from "../api/fineTuneJob.ts";
 import { trainingPart } from "../api/settings.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { assumedCores, coreLimit } from "./fit.ts";
 import { modelOf } from "./pins.ts";
 import { PlanThread } from "./planThread.ts";
+import type { PlanAnswer, PlanQuestion } from "./planWorker.ts";
 import type { Plan } from "./world.ts";
-
-export type PlanQuestion = PlanInput;
-
-type Figures = Pick<
-  TrainerPlan,
-  "trainableParameters" | "totalParameters" | "predictedPeakBytes" | "microRows" | "recomputedBlocks" | "steps" | "fits"
->;
-
-export type PlanAnswer =
-  | { kind: "planned"; figures: Figures; nearestFit: TrainerPlan["nearestFit"] }
-  | { kind: "refused"; message: string }
-  /** No answer, and another time there may be one. */
-  | { kind: "broken"; message: string };
 
 interface Remembered {
   answer: Promise<PlanAnswer>;

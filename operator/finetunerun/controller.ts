@@ -4,7 +4,6 @@
  */
 
 import { type FineTuneRun, fineTuneJobs, fineTuneRuns } from "../api/kinds.ts";
-import { type Caches, wantedBy } from "../caches.ts";
 import { createJobOf } from "../jobs/create.ts";
 import { observeJob, readProgress } from "../jobs/observe.ts";
 import { progressDueInMs } from "../jobs/progress.ts";
@@ -14,6 +13,7 @@ import type { Clock } from "../runtime/clock.ts";
 import type { Result } from "../runtime/controller.ts";
 import { StaleError } from "../runtime/errors.ts";
 import { writeStatus } from "../runtime/status.ts";
+import { type Caches, wantedBy } from "../shared/caches.ts";
 import { currentAttempt, withAttempt } from "./attempts.ts";
 import { decide } from "./decide.ts";
 import type { Decision, World } from "./world.ts";

@@ -4,10 +4,10 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { optionOf, UsageError } from "../../cli/arguments.ts";
-import { helpOption, runScript } from "../../cli/script.ts";
+import { optionOf, UsageError } from "../../terminal/arguments.ts";
+import { helpOption, runScript } from "../../terminal/script.ts";
 import { kernelCases } from "../../trainer/native/cases/index.ts";
-import { opCase } from "../../trainer/ops/testing.ts";
+import { opCase } from "../../trainer/testing/opCases.ts";
 
 const usage = {
   command: "node tools/node24.mjs test/bench/cases.ts",

@@ -9,7 +9,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { z } from "zod";
-import { formatBytes, formatCount } from "../../cli/ui/format.ts";
+import { formatBytes, formatCount } from "../../terminal/format.ts";
 import { writeConversations } from "./dataFile.ts";
 
 const runner = fileURLToPath(new URL("dataRun.ts", import.meta.url));

@@ -16,7 +16,7 @@ import { gradWeight } from "../../trainer/ops/gradWeight/op.ts";
 import { linear } from "../../trainer/ops/linear/op.ts";
 import { linearCrossEntropy } from "../../trainer/ops/linearCrossEntropy/op.ts";
 import { linearInput } from "../../trainer/ops/linearInput/op.ts";
-import { type OpCase, opCase, type TestOperand, uniform } from "../../trainer/ops/testing.ts";
+import { type OpCase, opCase, type TestOperand, uniform } from "../../trainer/testing/opCases.ts";
 
 interface Benchmark extends OpCase {
   flops: number;

@@ -3,10 +3,11 @@
  * `-- --peers` runs PyTorch, PEFT and bitsandbytes beside it. `-- --data MB` measures how data are prepared instead.
  * Timings want a machine that does nothing else.
  */
-import { helpText, integerOf, optionOf, readArguments, UsageError } from "../../cli/arguments.ts";
-import { createScreen } from "../../cli/ui/screen.ts";
-import { runStages } from "../../cli/ui/stages.ts";
+
 import { machineStages } from "../../demo/machine.ts";
+import { helpText, integerOf, optionOf, readArguments, UsageError } from "../../terminal/arguments.ts";
+import { createScreen } from "../../terminal/screen.ts";
+import { runStages } from "../../terminal/stages.ts";
 import { benchData } from "./data.ts";
 import { type Format, formats } from "./shape.ts";
 import { benchStaging } from "./staging.ts";

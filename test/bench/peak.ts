@@ -1,5 +1,5 @@
 /** What registers alone allow on this machine, by the executor's own probe: the base of every share of peak. */
-import { run } from "../../tools/setup/command.ts";
+import { run } from "../../terminal/runProgram.ts";
 import { executorPath } from "../../trainer/native/paths.ts";
 
 /** GFLOP/s of `threads` cores. */

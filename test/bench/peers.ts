@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { CommandError, run } from "../../terminal/runProgram.ts";
 import { cacheRoot, recipeDigest } from "../../tools/setup/cache.ts";
-import { CommandError, run } from "../../tools/setup/command.ts";
 import type { Format } from "./shape.ts";
 import type { Measured } from "./throughput.ts";
 

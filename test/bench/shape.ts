@@ -2,7 +2,7 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import path from "node:path";
 import type { ModelConfig } from "../../trainer/contract/model.ts";
-import { PackedDataset } from "../../trainer/data/packedDataset.ts";
+import { PackedDataset } from "../../trainer/data/packed/packedDataset.ts";
 import { toBfloat16 } from "../../trainer/formats/bfloat16.ts";
 import { byName, encodeHeader, type TensorFacts, tensorBytes } from "../../trainer/formats/safetensorsWriter.ts";
 import type { CompileSpec, Weight } from "../../trainer/graph/compiled.ts";

@@ -8,7 +8,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import { fileURLToPath } from "node:url";
-import { table } from "../../cli/ui/table.ts";
+import { table } from "../../terminal/table.ts";
 import { addon } from "../../trainer/native/addon.ts";
 import { measurePeak, type Peak } from "./peak.ts";
 import { measurePeer, type PeerMeasurement, peerPython } from "./peers.ts";

@@ -4,7 +4,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { CommandError, tail } from "../../tools/setup/command.ts";
+import { CommandError, tail } from "../../terminal/runProgram.ts";
 import type { OnProgress } from "../../tools/setup/progress.ts";
 import { identities, writeCertificates } from "./certificates.ts";
 import { apiServer, type Component, containerd, controllers, kubeconfig, nodeAgents, serverUrl } from "./components.ts";

@@ -2,7 +2,7 @@
 
 import { mkdirSync } from "node:fs";
 import path from "node:path";
-import { run } from "../../tools/setup/command.ts";
+import { run } from "../../terminal/runProgram.ts";
 import { API_SERVICE_ADDRESS, NODE_NAME } from "./layout.ts";
 
 export interface Identity {

@@ -1,7 +1,7 @@
 // What a caller holds of a running cluster: its files, its programs, and the few things everybody does with it.
 
 import path from "node:path";
-import { run } from "../../tools/setup/command.ts";
+import { run } from "../../terminal/runProgram.ts";
 import { CONTAINERD_SOCKET, directAddresses } from "./components.ts";
 import type { Snapshotter } from "./configuration.ts";
 import { type Network, NODE_NAME, type Paths } from "./layout.ts";

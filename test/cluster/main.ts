@@ -1,7 +1,7 @@
 // The test cluster from the command line: node tools/node24.mjs test/cluster/main.ts up|down|status [--name NAME]
 
-import { optionOf, UsageError } from "../../cli/arguments.ts";
-import { helpOption, runScript } from "../../cli/script.ts";
+import { optionOf, UsageError } from "../../terminal/arguments.ts";
+import { helpOption, runScript } from "../../terminal/script.ts";
 import { formatProgress } from "../../tools/setup/progress.ts";
 import { findCluster, startCluster, stopCluster } from "./cluster.ts";
 

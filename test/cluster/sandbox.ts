@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, 
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { CommandError, type CommandResult, run } from "../../tools/setup/command.ts";
+import { CommandError, type CommandResult, run } from "../../terminal/runProgram.ts";
 import { forgetControllers, makeCgroup, removeCgroup } from "./cgroups.ts";
 import { KUBELET_SYSCTLS } from "./configuration.ts";
 import { CLUSTER_LIMIT, type Network, networkOf, type Paths } from "./layout.ts";

@@ -2,7 +2,7 @@
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { run } from "../../tools/setup/command.ts";
+import { run } from "../../terminal/runProgram.ts";
 import { hierarchies } from "./cgroups.ts";
 
 /** Kernel settings that the kubelet, kube-proxy or a bridge plug-in change when they may. */

@@ -11,7 +11,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { luthier } from "../../cli/testing/process.ts";
-import { run } from "../../tools/setup/command.ts";
+import { run } from "../../terminal/runProgram.ts";
 import { runExport } from "../../trainer/stages/export.ts";
 import { runTrain } from "../../trainer/stages/train.ts";
 import { digestOf } from "../../trainer/stores/digest.ts";

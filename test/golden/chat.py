@@ -18,7 +18,7 @@ OUT = HERE / "data" / "chat"
 
 
 class StandingTime(datetime.datetime):
-    """The day on which time stands still for templates (trainer/data/chatTemplate.ts)."""
+    """The day on which time stands still for templates (trainer/data/template/chatTemplate.ts)."""
 
     @classmethod
     def now(cls):

@@ -7,11 +7,11 @@ import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { codecOf } from "../../trainer/data/codec.ts";
-import { type Codec, type Encoded, encodeExample, type TrainOn } from "../../trainer/data/encode.ts";
-import { type Example, type Message, RowError } from "../../trainer/data/example.ts";
-import { readExample } from "../../trainer/data/rows.ts";
-import { parseStrictly } from "../../trainer/data/strictJson.ts";
+import { codecOf } from "../../trainer/data/encoding/codec.ts";
+import { type Codec, type Encoded, encodeExample, type TrainOn } from "../../trainer/data/encoding/encode.ts";
+import { type Example, type Message, RowError } from "../../trainer/data/rows/example.ts";
+import { readExample } from "../../trainer/data/rows/rows.ts";
+import { parseStrictly } from "../../trainer/data/rows/strictJson.ts";
 import { tinyTokenizerJson } from "../../trainer/testing/tinyModel.ts";
 
 const read = (name: string) => readFileSync(fileURLToPath(new URL(name, import.meta.url)), "utf8");

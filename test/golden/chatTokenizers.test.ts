@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { z } from "zod";
-import { Tokenizer } from "../../trainer/data/tokenizer.ts";
+import { Tokenizer } from "../../trainer/data/tokenizer/tokenizer.ts";
 
 const encodings = z.array(z.object({ text: z.string(), ids: z.array(z.number()), decoded: z.string() }));
 const whole = z.object({ tokenizer: z.looseObject({}), encodings });

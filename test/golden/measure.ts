@@ -1,6 +1,7 @@
 /** What our engine makes of a golden's step: logits, loss, gradients, and the parameters' change after training. */
-import { CacheForward } from "../../trainer/generation/cacheForward.ts";
-import { makeBatch, partition } from "../../trainer/training/batch.ts";
+
+import { makeBatch, partition } from "../../trainer/engine/batch.ts";
+import { CacheForward } from "../../trainer/engine/cacheForward.ts";
 import { trainStep } from "../../trainer/training/step.ts";
 import { type GoldenRun, slots } from "./engines.ts";
 import { rowsOfStep } from "./rows.ts";

@@ -1,8 +1,8 @@
 /** NF4 as bitsandbytes' CPU path writes and restores it: the same bytes and the same values, bit for bit. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { emit } from "../../trainer/compile/emit.ts";
 import { dequantizeNf4 } from "../../trainer/formats/nf4.ts";
-import { emit } from "../../trainer/graph/emit.ts";
 import type { Tensor } from "../../trainer/graph/tensor.ts";
 import { addon, type Backend } from "../../trainer/native/addon.ts";
 import { linear } from "../../trainer/ops/linear/op.ts";

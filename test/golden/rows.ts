@@ -1,5 +1,5 @@
 /** The goldens' rows as a packed data set of the trainer's. */
-import { PackedDataset } from "../../trainer/data/packedDataset.ts";
+import { PackedDataset } from "../../trainer/data/packed/packedDataset.ts";
 import { encodeDataset } from "../../trainer/testing/memoryDataset.ts";
 
 export type RowOfSequences = readonly { ids: readonly number[]; trained: readonly number[] }[];

@@ -5,8 +5,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { openSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import type { Report } from "../../cli/ui/stages.ts";
 import { anEnvelope, prepareFigures, trainFigures } from "../../operator/testing/builders.ts";
+import type { Report } from "../../terminal/stages.ts";
 import { buildKwok } from "../cluster/programs.ts";
 import type { Bench } from "../e2e/bench.ts";
 

@@ -3,8 +3,8 @@
  * is settled. API server, controllers and scheduler are real; the nodes are not (fakeNodes.ts). Counted from the audit log.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Report, Stage } from "../../cli/ui/stages.ts";
 import type { FineTuneJob } from "../../operator/api/kinds.ts";
+import type { Report, Stage } from "../../terminal/stages.ts";
 import { type Asked, counted, isCarriedOut, isWrite } from "../cluster/auditLog.ts";
 import { Bench, condition, manifest, type Team } from "../e2e/bench.ts";
 import { accountKubeconfig } from "../faults/leader.ts";

@@ -2,10 +2,11 @@
  * `npm run soak`: what is too long for `npm test`. A training killed by many schedules; the operator ended at every one of
  * its writes, throttled and contended; two hundred FineTuneJobs at once.
  */
-import { helpText, integerOf, readArguments, UsageError } from "../../cli/arguments.ts";
-import { createScreen } from "../../cli/ui/screen.ts";
-import { runStages, type Stage } from "../../cli/ui/stages.ts";
+
 import { machineStages, type Readiness } from "../../demo/machine.ts";
+import { helpText, integerOf, readArguments, UsageError } from "../../terminal/arguments.ts";
+import { createScreen } from "../../terminal/screen.ts";
+import { runStages, type Stage } from "../../terminal/stages.ts";
 import { loadStages } from "./load.ts";
 import { operatorStages } from "./operator.ts";
 import { trainingStages } from "./training.ts";

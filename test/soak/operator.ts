@@ -3,7 +3,7 @@
  * each of these writes has two lives of its own, one that is cut before it and one that is cut after it; then one life for
  * each other trouble.
  */
-import type { Report, Stage } from "../../cli/ui/stages.ts";
+import type { Report, Stage } from "../../terminal/stages.ts";
 import { Bench } from "../e2e/bench.ts";
 import type { Plan } from "../faults/faultProxy.ts";
 import { type Lived, lead } from "../faults/life.ts";

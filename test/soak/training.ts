@@ -8,8 +8,8 @@ import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { parseDocument } from "yaml";
-import type { Stage } from "../../cli/ui/stages.ts";
 import { demo, repository } from "../../demo/places.ts";
+import type { Stage } from "../../terminal/stages.ts";
 import { startUntilDone } from "./restarts.ts";
 import { type Kill, killSchedule } from "./schedule.ts";
 

@@ -2,8 +2,8 @@
 import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs";
 import path from "node:path";
 import { type ModelConfig, readModelConfig } from "../../trainer/contract/model.ts";
+import type { BaseTensors } from "../../trainer/engine/engine.ts";
 import { type ModelFiles, readTensorTable } from "../../trainer/formats/huggingFace.ts";
-import type { BaseTensors } from "../../trainer/training/engine.ts";
 
 export const modelConfigOf = (directory: string): ModelConfig =>
   readModelConfig(JSON.parse(readFileSync(path.join(directory, "config.json"), "utf8")));

@@ -3,7 +3,7 @@
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { totalmem } from "node:os";
 import path from "node:path";
-import { CommandError, run } from "./command.ts";
+import { CommandError, run } from "../../terminal/runProgram.ts";
 import { type Filesystem, filesystemsOf, nearestExisting, type SpaceNeed } from "./space.ts";
 
 export interface MachineFacts {

@@ -6,8 +6,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { run } from "../../terminal/runProgram.ts";
 import { cached, cacheRoot } from "./cache.ts";
-import { run } from "./command.ts";
 import type { OnProgress } from "./progress.ts";
 
 /** What the modules of the tests' programs ask for. */

@@ -3,8 +3,8 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
+import { run } from "../../terminal/runProgram.ts";
 import { cached, cacheRoot, recipeDigest } from "./cache.ts";
-import { run } from "./command.ts";
 import { findGo } from "./go.ts";
 import { type OnProgress, withHeartbeat } from "./progress.ts";
 

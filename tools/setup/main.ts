@@ -1,7 +1,7 @@
 // The set-up from the command line: node tools/node24.mjs tools/setup/main.ts [--check] [native] [cluster] [images]
 
-import { UsageError } from "../../cli/arguments.ts";
-import { helpOption, runScript } from "../../cli/script.ts";
+import { UsageError } from "../../terminal/arguments.ts";
+import { helpOption, runScript } from "../../terminal/script.ts";
 import type { Purpose } from "./packages.ts";
 import { formatProgress } from "./progress.ts";
 import { describeSetup, planSetup, setUp } from "./setup.ts";

@@ -3,8 +3,8 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { run } from "../../terminal/runProgram.ts";
 import { cacheRoot } from "./cache.ts";
-import { run } from "./command.ts";
 import { gatherFacts } from "./facts.ts";
 import { GO_BIN, goIsFetched, hasGo } from "./go.ts";
 import { missingPackages, type Purpose } from "./packages.ts";

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CompileSpec } from "../graph/compiled.ts";
 import { aligned } from "../graph/tensor.ts";
-import { randoms, relativeError } from "../graph/testing.ts";
-import { levelsHere } from "../native/testing.ts";
+import { levelsHere } from "../testing/caseFiles.ts";
+import { aSpec, batchOf, type Example, type RunOptions, TestRun, tinyLora } from "../testing/compiledRun.ts";
+import { randoms, relativeError } from "../testing/graphs.ts";
 import { compile } from "./compile.ts";
-import { aSpec, batchOf, type Example, type RunOptions, TestRun, tinyLora } from "./testing.ts";
 
 const examples: readonly Example[] = [
   { id: 4, tokens: [3, 17, 28, 3, 9] },

@@ -6,16 +6,15 @@
 
 import type { ModelConfig } from "../contract/model.ts";
 import type { Compiled, CompileSpec, Program, ProgramKey } from "../graph/compiled.ts";
-import { emit, type Location } from "../graph/emit.ts";
 import type { Graph } from "../graph/graph.ts";
-import { layOut } from "../graph/layout.ts";
-import { bindWeights, layOutIo, layOutState, type StateLayout, type WeightTable } from "../graph/memory.ts";
 import { moreScratch, noScratch } from "../graph/op.ts";
-import { recompute } from "../graph/recompute.ts";
 import type { SiteRecord } from "../graph/site.ts";
 import { aligned, bytesOf, type DataType, elementsOf, type Tensor } from "../graph/tensor.ts";
 import { Variables } from "../graph/variables.ts";
 import { methodOf } from "../methods/index.ts";
+import { emit, type Location } from "./emit.ts";
+import { layOut } from "./layout.ts";
+import { bindWeights, layOutIo, layOutState, type StateLayout, type WeightTable } from "./memory.ts";
 import {
   beginGraph,
   deriveGraph,
@@ -25,7 +24,8 @@ import {
   optimiseGraph,
   type StageParts,
   sitesOf,
-} from "./stages.ts";
+} from "./programs.ts";
+import { recompute } from "./recompute.ts";
 
 /** A spec that cannot be compiled; the message names what is wrong and the way out. */
 export class CompileError extends Error {}

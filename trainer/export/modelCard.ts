@@ -1,7 +1,7 @@
 /** README.md of an exported model: the facts of its making. Pure. */
 import type { TrainFigures } from "../contract/report.ts";
 import { methodOf } from "../methods/index.ts";
-import type { AdapterManifest } from "../training/adapter.ts";
+import type { AdapterManifest } from "../weights/adapter.ts";
 import type { Comparison } from "./verify.ts";
 
 export interface CardFacts {

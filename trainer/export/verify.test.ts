@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { storageOf } from "../formats/nf4.ts";
-import { StoredModel } from "../stages/storedModel.ts";
 import { runTrain } from "../stages/train.ts";
-import { tensorsOf } from "../stages/trainInputs.ts";
 import { TinyTraining } from "../testing/tinyTraining.ts";
-import { readAdapter } from "./adapterSource.ts";
-import type { AdapterTensors } from "./merge.ts";
+import { readAdapter } from "../weights/adapterSource.ts";
+import type { AdapterTensors } from "../weights/merge.ts";
+import { StoredModel } from "../weights/storedModel.ts";
+import { tensorsOf } from "../weights/verifiedBase.ts";
 import { compareLogits, effectRefusal, logitsOf, refusalOf } from "./verify.ts";
 
 const scaled = (tensors: AdapterTensors, scale: number): AdapterTensors =>

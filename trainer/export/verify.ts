@@ -6,11 +6,11 @@
 
 import { compile } from "../compile/compile.ts";
 import type { ModelConfig } from "../contract/model.ts";
-import { CacheForward } from "../generation/cacheForward.ts";
+import { CacheForward } from "../engine/cacheForward.ts";
+import { type BaseTensors, Engine } from "../engine/engine.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
 import { ropeTable } from "../models/rope.ts";
-import { type BaseTensors, Engine } from "../training/engine.ts";
-import type { AdapterTensors } from "./merge.ts";
+import type { AdapterTensors } from "../weights/merge.ts";
 
 export interface ModelToRun {
   model: ModelConfig;

@@ -3,7 +3,7 @@
  * opened for weights: `.bin`, `.pt` and `.pkl` can hold code.
  */
 import { z } from "zod";
-import { corrupt, invalid } from "../failure.ts";
+import { corrupt, invalid } from "../contract/failure.ts";
 import {
   readSafetensorsHeader,
   SafetensorsError,

@@ -3,8 +3,8 @@
  * `base_model.model.<module>.lora_A.weight` (r, in) and `…lora_B.weight` (out, r).
  */
 import { z } from "zod";
+import { invalid } from "../contract/failure.ts";
 import type { LoraSettings, MethodSettings } from "../contract/methods.ts";
-import { invalid } from "../failure.ts";
 
 const prefix = "base_model.model.";
 

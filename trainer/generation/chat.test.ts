@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import type { Message } from "../data/example.ts";
-import { StoredModel } from "../stages/storedModel.ts";
+import type { Message } from "../data/rows/example.ts";
+import { CacheForward } from "../engine/cacheForward.ts";
 import { Stores } from "../stores/stores.ts";
 import { temporaryDirectory } from "../testing/temporary.ts";
 import { writeTinyModel } from "../testing/tinyModel.ts";
-import { CacheForward } from "./cacheForward.ts";
+import { StoredModel } from "../weights/storedModel.ts";
 import { Chat } from "./chat.ts";
 
 async function open(t: TestContext): Promise<Chat> {

@@ -5,17 +5,17 @@
 
 import { compile } from "../compile/compile.ts";
 import { exitCode } from "../contract/exitCodes.ts";
-import type { Codec } from "../data/encode.ts";
-import { encodePrompt } from "../data/encode.ts";
-import type { Message } from "../data/example.ts";
-import type { PeftAdapter } from "../export/adapterSource.ts";
-import { corrupt, StageFailure } from "../failure.ts";
+import { corrupt, StageFailure } from "../contract/failure.ts";
+import type { Codec } from "../data/encoding/encode.ts";
+import { encodePrompt } from "../data/encoding/encode.ts";
+import type { Message } from "../data/rows/example.ts";
+import { CacheForward } from "../engine/cacheForward.ts";
+import { Engine } from "../engine/engine.ts";
 import { storageOf } from "../formats/nf4.ts";
 import { ropeTable } from "../models/rope.ts";
-import type { StoredModel } from "../stages/storedModel.ts";
-import { tensorsOf } from "../stages/trainInputs.ts";
-import { Engine } from "../training/engine.ts";
-import { CacheForward } from "./cacheForward.ts";
+import type { PeftAdapter } from "../weights/adapterSource.ts";
+import type { StoredModel } from "../weights/storedModel.ts";
+import { tensorsOf } from "../weights/verifiedBase.ts";
 import { sampleToken } from "./sample.ts";
 
 export interface ChatOptions {

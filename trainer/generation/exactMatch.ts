@@ -1,8 +1,8 @@
 /** The task figure ExactMatch: the share of held-out questions whose greedy answer is the reference, white space trimmed. */
 import type { ExactMatch } from "../contract/report.ts";
-import type { EvaluationManifest } from "../data/manifests.ts";
-import type { Tokenizer } from "../data/tokenizer.ts";
-import type { CacheForward } from "./cacheForward.ts";
+import type { EvaluationManifest } from "../data/packed/manifests.ts";
+import type { Tokenizer } from "../data/tokenizer/tokenizer.ts";
+import type { CacheForward } from "../engine/cacheForward.ts";
 import { type GreedyOptions, greedyAnswers } from "./greedy.ts";
 
 type Questions = EvaluationManifest["questions"];

@@ -1,5 +1,5 @@
 /** Greedy answers to many prompts: every slot works on one, and takes the next when it is done. */
-import type { CacheForward, CacheToken } from "./cacheForward.ts";
+import type { CacheForward, CacheToken } from "../engine/cacheForward.ts";
 
 export interface GreedyOptions {
   maxNewTokens: number;

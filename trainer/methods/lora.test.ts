@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compile } from "../compile/compile.ts";
-import { aSpec, batchOf, TestRun, tinyLora } from "../compile/testing.ts";
-import { relativeError } from "../graph/testing.ts";
+import { aSpec, batchOf, TestRun, tinyLora } from "../testing/compiledRun.ts";
+import { relativeError } from "../testing/graphs.ts";
 import { methodOf } from "./index.ts";
 import { isTarget, scaleOf } from "./lora.ts";
 

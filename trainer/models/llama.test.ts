@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compile } from "../compile/compile.ts";
-import { aSpec, batchOf, type Example, TestRun, tinyModel } from "../compile/testing.ts";
-import { relativeError } from "../graph/testing.ts";
+import { aSpec, batchOf, type Example, TestRun, tinyModel } from "../testing/compiledRun.ts";
+import { relativeError } from "../testing/graphs.ts";
 
 /** Llama in plain loops over one sequence, written from the paper: what every other road must agree with. */
 class PlainLlama {

@@ -7,11 +7,11 @@ import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
 import { ops } from "../ops/index.ts";
 import { release } from "../ops/release/op.ts";
-import { opCase } from "../ops/testing.ts";
+import { CaseFiles, levelsHere } from "../testing/caseFiles.ts";
+import { opCase } from "../testing/opCases.ts";
 import { buildNative } from "./build.ts";
 import { kernelCases } from "./cases/index.ts";
 import { executorPath } from "./paths.ts";
-import { CaseFiles, levelsHere } from "./testing.ts";
 
 const cases = kernelCases();
 let files: CaseFiles;

@@ -8,11 +8,11 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { opCase, uniform } from "../ops/testing.ts";
+import { CaseFiles, levelsHere } from "../testing/caseFiles.ts";
+import { opCase, uniform } from "../testing/opCases.ts";
 import { buildNative } from "./build.ts";
 import { kernelCases } from "./cases/index.ts";
 import { buildDirectory } from "./paths.ts";
-import { CaseFiles, levelsHere } from "./testing.ts";
 
 const sanitized = join(buildDirectory, "sanitize");
 const executor = join(sanitized, "luthier-exec");

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { invalid } from "../failure.ts";
+import { invalid } from "../contract/failure.ts";
+import { Cancelled } from "../engine/engine.ts";
 import { MissingFileError } from "../stores/store.ts";
-import { Cancelled } from "../training/engine.ts";
 import { classified } from "./classify.ts";
 import { failureOutcome } from "./outcome.ts";
 

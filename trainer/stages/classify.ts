@@ -1,9 +1,9 @@
 /** Errors of stores, formats and the engine as the failures that the exit codes know; what is not known stays a crash. */
 import { exitCode } from "../contract/exitCodes.ts";
-import { corrupt, messageOf, StageFailure, stopped } from "../failure.ts";
+import { corrupt, messageOf, StageFailure, stopped } from "../contract/failure.ts";
+import { Cancelled } from "../engine/engine.ts";
 import { SafetensorsError } from "../formats/safetensors.ts";
 import { MissingFileError } from "../stores/store.ts";
-import { Cancelled } from "../training/engine.ts";
 
 /** A file system that cannot be used now, and perhaps can later. */
 const unreachable = new Set(["EIO", "ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "ESTALE", "ENOTCONN", "EHOSTDOWN"]);

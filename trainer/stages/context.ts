@@ -1,6 +1,7 @@
 /** What a stage needs from whoever runs it: stores, someone who listens, and a way to be stopped. */
+
+import { stopped } from "../contract/failure.ts";
 import type { Progress } from "../contract/progress.ts";
-import { stopped } from "../failure.ts";
 import type { Stores } from "../stores/stores.ts";
 
 export interface StageContext {

@@ -4,15 +4,13 @@
  */
 import { z } from "zod";
 import { type ExportSettings, effectiveExport } from "../contract/effective.ts";
+import { diverged, invalid } from "../contract/failure.ts";
 import { canonicalExport } from "../contract/hashes.ts";
 import { resultOf } from "../contract/methods.ts";
 import type { ExportFigures, TrainFigures } from "../contract/report.ts";
 import { type ExportFile, exportFileSchema } from "../contract/runFile.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
-import { baseManifest, evaluationManifest, getManifest } from "../data/manifests.ts";
-import { type AdapterSource, readAdapter } from "../export/adapterSource.ts";
-import { encodeValues, mergeTensor } from "../export/merge.ts";
-import { MergeBase } from "../export/mergeBase.ts";
+import { baseManifest, evaluationManifest, getManifest } from "../data/packed/manifests.ts";
 import { modelCard } from "../export/modelCard.ts";
 import {
   type Comparison,
@@ -22,7 +20,6 @@ import {
   type ModelToRun,
   refusalOf,
 } from "../export/verify.ts";
-import { diverged, invalid } from "../failure.ts";
 import { parseJson } from "../formats/huggingFace.ts";
 import { storageOf } from "../formats/nf4.ts";
 import type { TensorFacts } from "../formats/safetensorsWriter.ts";
@@ -30,14 +27,17 @@ import { encodeHeader } from "../formats/safetensorsWriter.ts";
 import { indexFile, type Shard, shardIndex, shardTensors } from "../formats/shards.ts";
 import { methodOf, methodToRun } from "../methods/index.ts";
 import type { BoundMethod } from "../methods/method.ts";
-import { ProgressReporter } from "../progressReporter.ts";
+import { ProgressReporter } from "../progress/progressReporter.ts";
 import { DirectoryWriter, damageOf, type FileList, fileList, readManifest } from "../stores/directory.ts";
 import { Objects } from "../stores/objects.ts";
 import { finishedReport } from "../training/report.ts";
+import { type AdapterSource, readAdapter } from "../weights/adapterSource.ts";
+import { encodeValues, mergeTensor } from "../weights/merge.ts";
+import { MergeBase } from "../weights/mergeBase.ts";
+import { localModel, type StoredModel } from "../weights/storedModel.ts";
+import { tensorsOf, verifiedBase } from "../weights/verifiedBase.ts";
 import { classified } from "./classify.ts";
 import { type StageContext, throwIfStopped } from "./context.ts";
-import { localModel, type StoredModel } from "./storedModel.ts";
-import { tensorsOf, verifiedBase } from "./trainInputs.ts";
 
 export interface ExportResult {
   figures: ExportFigures;

@@ -3,9 +3,9 @@
  * of ours is a crash: exit code 1, its text in the message.
  */
 import { type ExitCode, exitCode } from "../contract/exitCodes.ts";
+import { messageOf, StageFailure } from "../contract/failure.ts";
 import { type Envelope, envelopeLimitBytes } from "../contract/report.ts";
 import type { RunFile } from "../contract/runFile.ts";
-import { messageOf, StageFailure } from "../failure.ts";
 import type { StageContext } from "./context.ts";
 import { runExport } from "./export.ts";
 import { runPrepare } from "./prepare.ts";

@@ -6,15 +6,15 @@ import { gzipSync } from "node:zlib";
 import { prepareKey } from "../contract/hashes.ts";
 import type { PrepareFile } from "../contract/runFile.ts";
 import type { TrainingSpec } from "../contract/settings.ts";
-import { baseManifest, datasetManifest, getManifest } from "../data/manifests.ts";
-import { PackedDataset } from "../data/packedDataset.ts";
+import { baseManifest, datasetManifest, getManifest } from "../data/packed/manifests.ts";
+import { PackedDataset } from "../data/packed/packedDataset.ts";
 import { storageOf } from "../formats/nf4.ts";
 import { addon } from "../native/addon.ts";
 import { Objects } from "../stores/objects.ts";
 import { temporaryDirectory, testContext } from "../testing/temporary.ts";
 import { writeTinyModel } from "../testing/tinyModel.ts";
+import { StoredModel } from "../weights/storedModel.ts";
 import { runPrepare } from "./prepare.ts";
-import { StoredModel } from "./storedModel.ts";
 
 const chat = (question: string, answer: string) =>
   JSON.stringify({

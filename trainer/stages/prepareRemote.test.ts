@@ -5,7 +5,7 @@ import { type TestContext, test } from "node:test";
 import { prepareKey } from "../contract/hashes.ts";
 import type { PrepareFile } from "../contract/runFile.ts";
 import type { TrainingSpec } from "../contract/settings.ts";
-import { baseManifest, getManifest } from "../data/manifests.ts";
+import { baseManifest, getManifest } from "../data/packed/manifests.ts";
 import { decodeTensors, readSafetensorsHeader } from "../formats/safetensors.ts";
 import { encodeSafetensors, type TensorData } from "../formats/safetensorsWriter.ts";
 import { indexFile, shardIndex, shardTensors } from "../formats/shards.ts";

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import type { BaseManifest } from "../data/manifests.ts";
+import type { BaseManifest } from "../data/packed/manifests.ts";
 import { Objects } from "../stores/objects.ts";
 import { temporaryDirectory, testContext } from "../testing/temporary.ts";
 import { writeTinyModel } from "../testing/tinyModel.ts";
+import { StoredModel } from "../weights/storedModel.ts";
 import { type QuantizeOptions, quantizeBase } from "./quantizeBase.ts";
 import { stageBase } from "./stageBase.ts";
-import { StoredModel } from "./storedModel.ts";
 
 /** A model that remembers where in its weights it was read. */
 class WatchedModel extends StoredModel {

@@ -6,9 +6,9 @@
  */
 import { linearLayers } from "../compile/compile.ts";
 import type { QuantizationSettings } from "../contract/effective.ts";
+import { corrupt, messageOf } from "../contract/failure.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
-import type { BaseManifest } from "../data/manifests.ts";
-import { corrupt, messageOf } from "../failure.ts";
+import type { BaseManifest } from "../data/packed/manifests.ts";
 import type { PlacedTensor } from "../formats/huggingFace.ts";
 import { encodeHeader, type TensorData, type TensorFacts, tensorBytes } from "../formats/safetensorsWriter.ts";
 import { type Shard, shardTensors } from "../formats/shards.ts";

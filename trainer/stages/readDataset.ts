@@ -5,12 +5,12 @@
  */
 import { availableParallelism } from "node:os";
 import type { DataFile, DatasetSettings } from "../contract/effective.ts";
-import type { CodecTexts } from "../data/codec.ts";
-import type { EncodedBatch } from "../data/encodeBatch.ts";
-import { Encoders, threadsFor } from "../data/encoders.ts";
-import type { SeenTexts } from "../data/splits.ts";
-import { copiesOf, isHeldOut, type TextHash } from "../data/textHash.ts";
-import { invalid } from "../failure.ts";
+import { invalid } from "../contract/failure.ts";
+import type { CodecTexts } from "../data/encoding/codec.ts";
+import type { EncodedBatch } from "../data/encoding/encodeBatch.ts";
+import { Encoders, threadsFor } from "../data/encoding/encoders.ts";
+import { copiesOf, isHeldOut, type TextHash } from "../data/encoding/textHash.ts";
+import type { SeenTexts } from "../data/packed/splits.ts";
 import type { Stores } from "../stores/stores.ts";
 import { BadRows, readSource, type SourceBatch } from "./readSource.ts";
 

@@ -1,12 +1,12 @@
 /** Reads the evaluation set: held-out examples as questions with their reference answers. */
 import type { DataFile } from "../contract/effective.ts";
-import { type Codec, type Question, questionOf } from "../data/encode.ts";
-import { type Example, RowError } from "../data/example.ts";
-import type { EvaluationManifest } from "../data/manifests.ts";
-import { readBatch } from "../data/rowBatch.ts";
-import type { SeenTexts } from "../data/splits.ts";
-import { textHash } from "../data/textHash.ts";
-import { invalid } from "../failure.ts";
+import { invalid } from "../contract/failure.ts";
+import { type Codec, type Question, questionOf } from "../data/encoding/encode.ts";
+import { textHash } from "../data/encoding/textHash.ts";
+import type { EvaluationManifest } from "../data/packed/manifests.ts";
+import type { SeenTexts } from "../data/packed/splits.ts";
+import { type Example, RowError } from "../data/rows/example.ts";
+import { readBatch } from "../data/rows/rowBatch.ts";
 import type { Stores } from "../stores/stores.ts";
 import { BadRows, readSource } from "./readSource.ts";
 

@@ -3,13 +3,13 @@
  * a source is that of its first readable row, where it is not named.
  */
 import type { DataFile } from "../contract/effective.ts";
-import { RowError } from "../data/example.ts";
-import { requireRows } from "../data/foreignFormats.ts";
-import { batchOf, type Fault, type RowBatch, tooLong } from "../data/rowBatch.ts";
-import { type RawRow, RowSplitter } from "../data/rowSplitter.ts";
-import { detectFormat, type RowFormat, strayColumns } from "../data/rows.ts";
-import { parseRow } from "../data/strictJson.ts";
-import { invalid } from "../failure.ts";
+import { invalid } from "../contract/failure.ts";
+import { RowError } from "../data/rows/example.ts";
+import { requireRows } from "../data/rows/foreignFormats.ts";
+import { batchOf, type Fault, type RowBatch, tooLong } from "../data/rows/rowBatch.ts";
+import { type RawRow, RowSplitter } from "../data/rows/rowSplitter.ts";
+import { detectFormat, type RowFormat, strayColumns } from "../data/rows/rows.ts";
+import { parseRow } from "../data/rows/strictJson.ts";
 import type { Stores } from "../stores/stores.ts";
 import { throwIfStopped } from "./context.ts";
 

@@ -3,15 +3,16 @@
  * that its store gives for it, where it gives one. What was staged before is not read again. The whole is read as a model
  * before it is believed.
  */
+
+import { corrupt } from "../contract/failure.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
-import type { BaseManifest } from "../data/manifests.ts";
-import { corrupt } from "../failure.ts";
+import type { BaseManifest } from "../data/packed/manifests.ts";
 import { counting } from "../stores/localCopy.ts";
 import type { Objects, StagedObject } from "../stores/objects.ts";
 import type { Entry } from "../stores/store.ts";
 import type { Stores } from "../stores/stores.ts";
+import { StoredModel } from "../weights/storedModel.ts";
 import { StagedNotes } from "./stagedNotes.ts";
-import { StoredModel } from "./storedModel.ts";
 
 export interface StagedBase {
   manifest: BaseManifest;

@@ -3,14 +3,14 @@ import { writeFile } from "node:fs/promises";
 import { type TestContext, test } from "node:test";
 import { effectiveSettings } from "../contract/effective.ts";
 import type { TrainingSpec } from "../contract/settings.ts";
-import { PackedDataset } from "../data/packedDataset.ts";
-import { maxRowBytes } from "../data/rowSplitter.ts";
-import { SeenTexts } from "../data/splits.ts";
+import { PackedDataset } from "../data/packed/packedDataset.ts";
+import { SeenTexts } from "../data/packed/splits.ts";
+import { maxRowBytes } from "../data/rows/rowSplitter.ts";
 import { Objects } from "../stores/objects.ts";
 import { temporaryDirectory, testContext } from "../testing/temporary.ts";
 import { tinyVocabSize, writeTinyModel } from "../testing/tinyModel.ts";
+import { StoredModel } from "../weights/storedModel.ts";
 import { stageDataset } from "./stageDataset.ts";
-import { StoredModel } from "./storedModel.ts";
 
 type Dataset = TrainingSpec["dataset"];
 

@@ -3,12 +3,12 @@
  * known, so memory is bounded by the number of examples and not by their text.
  */
 
+import { invalid } from "../contract/failure.ts";
 import type { PrepareFigures } from "../contract/report.ts";
-import type { DatasetManifest } from "../data/manifests.ts";
-import { countTrained, PackedObject, type Sequences } from "../data/packedDataset.ts";
-import { oneEach, packRows } from "../data/packing.ts";
-import { Spool } from "../data/spool.ts";
-import { invalid } from "../failure.ts";
+import type { DatasetManifest } from "../data/packed/manifests.ts";
+import { countTrained, PackedObject, type Sequences } from "../data/packed/packedDataset.ts";
+import { oneEach, packRows } from "../data/packed/packing.ts";
+import { Spool } from "../data/packed/spool.ts";
 import type { Objects, StagedObject } from "../stores/objects.ts";
 import { dataFilesOf, type ReadDatasetOptions, readDataset } from "./readDataset.ts";
 

@@ -2,16 +2,16 @@
 import assert from "node:assert/strict";
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { type TestContext, test } from "node:test";
+import { StageFailure } from "../contract/failure.ts";
 import type { ExportEntry } from "../contract/settings.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
-import { readPeftAdapter } from "../export/adapterSource.ts";
-import { StageFailure } from "../failure.ts";
 import { decodeTensors } from "../formats/safetensors.ts";
 import { Chat } from "../generation/chat.ts";
 import { Objects } from "../stores/objects.ts";
 import { type TinyOptions, TinyTraining } from "../testing/tinyTraining.ts";
+import { readPeftAdapter } from "../weights/adapterSource.ts";
+import { StoredModel } from "../weights/storedModel.ts";
 import { runExport } from "./export.ts";
-import { StoredModel } from "./storedModel.ts";
 import { runTrain } from "./train.ts";
 
 const task: TinyOptions = { training: { maxSteps: 60, batchTokens: 512, learningRate: "2e-2" } };

@@ -1,22 +1,16 @@
 /** What the artifact store holds of a run's inputs: read by the pins, every digest checked. */
 import type { Pins } from "../contract/runFile.ts";
-import type { Codec } from "../data/encode.ts";
-import {
-  baseManifest,
-  datasetManifest,
-  type EvaluationManifest,
-  evaluationManifest,
-  getManifest,
-} from "../data/manifests.ts";
-import { PackedDataset } from "../data/packedDataset.ts";
-import type { PlacedTensor } from "../formats/huggingFace.ts";
+import type { Codec } from "../data/encoding/encode.ts";
+import { datasetManifest, type EvaluationManifest, evaluationManifest, getManifest } from "../data/packed/manifests.ts";
+import { PackedDataset } from "../data/packed/packedDataset.ts";
+import type { BaseTensors } from "../engine/engine.ts";
 import { storageOf } from "../formats/nf4.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
 import { addon } from "../native/addon.ts";
 import type { Objects, StagedObject } from "../stores/objects.ts";
 import type { Stores } from "../stores/stores.ts";
-import type { BaseTensors } from "../training/engine.ts";
-import { StoredModel } from "./storedModel.ts";
+import type { StoredModel } from "../weights/storedModel.ts";
+import { tensorsOf, verifiedBase } from "../weights/verifiedBase.ts";
 
 export interface TrainInputs {
   base: StoredModel;
@@ -60,33 +54,6 @@ async function mappedDataset(stores: Stores, objects: Objects, staged: StagedObj
   if (file === undefined) throw new Error(`${uri}: is not on this machine`);
   return new PackedDataset(addon().mapFile(file, staged.bytes));
 }
-
-/** The staged base model in files of this machine, each of them read once and compared with its digest. */
-export async function verifiedBase(
-  stores: Stores,
-  objects: Objects,
-  digest: string,
-  onBytes: (done: number, total: number) => void,
-): Promise<StoredModel> {
-  const manifest = await getManifest(objects, digest, baseManifest);
-  const total = manifest.files.reduce((sum, { bytes }) => sum + bytes, 0);
-  let done = 0;
-  onBytes(done, total);
-  const base = StoredModel.ofManifest(stores, objects, manifest);
-  return await base.onThisMachine(({ entry }) =>
-    objects.localCopy(entry.digest!, (bytes) => {
-      done += bytes;
-      onBytes(Math.min(done, total), total);
-    }),
-  );
-}
-
-/** A model's tensors as the engine binds them. */
-export const tensorsOf = (model: StoredModel, table: ReadonlyMap<string, PlacedTensor>): BaseTensors => ({
-  table,
-  localFile: (name) => model.localFile(name),
-  read: (name, range) => model.read(name, range),
-});
 
 /** File and line of an example of the training set. */
 export function nameOfExample({ train, sources }: TrainInputs, example: number): string {

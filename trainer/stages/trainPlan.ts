@@ -2,9 +2,9 @@
 import { totalmem } from "node:os";
 import { formatBytes } from "../contract/bytes.ts";
 import type { EffectiveSettings } from "../contract/effective.ts";
-import { invalid, type StageFailure } from "../failure.ts";
+import { invalid, type StageFailure } from "../contract/failure.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
-import { type Plan, PlanError, type PlanInput, plan } from "../plan.ts";
+import { type Plan, PlanError, type PlanInput, plan } from "../planning/plan.ts";
 import type { StageContext } from "./context.ts";
 import type { TrainInputs } from "./trainInputs.ts";
 

@@ -6,7 +6,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { z } from "zod";
 import { digest } from "../contract/digest.ts";
 import { exitCode } from "../contract/exitCodes.ts";
-import { corrupt, StageFailure } from "../failure.ts";
+import { corrupt, StageFailure } from "../contract/failure.ts";
 import { compared, digestOf } from "./digest.ts";
 import { localCopy } from "./localCopy.ts";
 import { jsonOf, sealed, unsealed } from "./sealed.ts";

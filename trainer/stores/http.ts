@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { exitCode } from "../contract/exitCodes.ts";
-import { messageOf, StageFailure } from "../failure.ts";
+import { messageOf, StageFailure } from "../contract/failure.ts";
 
 export interface Patience {
   /** How long a step that makes no headway is tried again, in milliseconds. */

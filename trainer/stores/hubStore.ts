@@ -6,7 +6,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { z } from "zod";
 import { exitCode } from "../contract/exitCodes.ts";
-import { corrupt, invalid, StageFailure } from "../failure.ts";
+import { corrupt, invalid, StageFailure } from "../contract/failure.ts";
 import type { CredentialSource } from "./credentials.ts";
 import { type Answer, exchange, type Patience, patiently, shortened, textOf } from "./http.ts";
 import { resumed } from "./resumed.ts";

@@ -3,8 +3,8 @@
  * all runs of a namespace, and checked whenever it is read in full.
  */
 import { createHash, randomUUID } from "node:crypto";
+import { corrupt } from "../contract/failure.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
-import { corrupt } from "../failure.ts";
 import { compared, type Digest, digestOf } from "./digest.ts";
 import { localCopy } from "./localCopy.ts";
 import { MissingFileError, type Store } from "./store.ts";

@@ -3,7 +3,7 @@
  * content (its ETag says so). A store that ends early, answers another range or another content is found out.
  */
 import { exitCode } from "../contract/exitCodes.ts";
-import { corrupt, StageFailure } from "../failure.ts";
+import { corrupt, StageFailure } from "../contract/failure.ts";
 import { type Answer, type Patience, Retries, Transient } from "./http.ts";
 import type { ByteRange } from "./store.ts";
 

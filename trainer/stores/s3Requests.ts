@@ -4,7 +4,7 @@
  */
 import { AwsV4Signer } from "aws4fetch";
 import { exitCode } from "../contract/exitCodes.ts";
-import { invalid, StageFailure } from "../failure.ts";
+import { invalid, StageFailure } from "../contract/failure.ts";
 import type { CredentialSource, Credentials } from "./credentials.ts";
 import { type Answer, bytesOf, exchange, type Patience, patiently, Transient } from "./http.ts";
 import { errorOf, type S3Error } from "./s3Xml.ts";

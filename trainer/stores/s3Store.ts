@@ -6,7 +6,7 @@
  * whether the store honours that is tried once.
  */
 import { exitCode } from "../contract/exitCodes.ts";
-import { StageFailure } from "../failure.ts";
+import { StageFailure } from "../contract/failure.ts";
 import { Transient } from "./http.ts";
 import { resumed } from "./resumed.ts";
 import { type S3Options, S3Requests } from "./s3Requests.ts";

@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { exitCode } from "../contract/exitCodes.ts";
-import { StageFailure } from "../failure.ts";
+import { StageFailure } from "../contract/failure.ts";
 import { compared, digestIs } from "./digest.ts";
 import { LocalStore } from "./localStore.ts";
 

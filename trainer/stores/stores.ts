@@ -6,8 +6,8 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { invalid } from "../contract/failure.ts";
 import type { Location } from "../contract/locations.ts";
-import { invalid } from "../failure.ts";
 import { CredentialSource } from "./credentials.ts";
 import { type Patience, usualPatience } from "./http.ts";
 import { atRevision, HubStore } from "./hubStore.ts";

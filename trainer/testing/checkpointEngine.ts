@@ -5,10 +5,10 @@
  */
 import assert from "node:assert/strict";
 import { compile } from "../compile/compile.ts";
-import { aSpec, tinyLora } from "../compile/testing.ts";
+import { Engine } from "../engine/engine.ts";
 import { Stores } from "../stores/stores.ts";
 import { type CheckpointFacts, Checkpoints, type LoopState } from "../training/checkpoint.ts";
-import { Engine } from "../training/engine.ts";
+import { aSpec, tinyLora } from "./compiledRun.ts";
 
 export const facts: CheckpointFacts = {
   runHash: "a".repeat(64),

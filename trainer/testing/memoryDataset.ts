@@ -1,9 +1,9 @@
 /** A packed data set made of examples in memory. */
 
-import type { Encoded } from "../data/encode.ts";
-import { trainedBit } from "../data/encodeBatch.ts";
-import { PackedObject } from "../data/packedDataset.ts";
-import type { PackedRows } from "../data/packing.ts";
+import type { Encoded } from "../data/encoding/encode.ts";
+import { trainedBit } from "../data/encoding/encodeBatch.ts";
+import { PackedObject } from "../data/packed/packedDataset.ts";
+import type { PackedRows } from "../data/packed/packing.ts";
 
 export interface MemoryExample extends Omit<Encoded, "fullLength"> {
   source: number;

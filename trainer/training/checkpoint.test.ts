@@ -4,11 +4,11 @@ import { spawn } from "node:child_process";
 import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import type { Engine } from "../engine/engine.ts";
 import { buildNative } from "../native/build.ts";
-import { uniform } from "../ops/testing.ts";
 import { checkpointsIn, facts, kept, loadedStep, saveStep, tinyEngine } from "../testing/checkpointEngine.ts";
+import { uniform } from "../testing/opCases.ts";
 import { temporaryDirectory } from "../testing/temporary.ts";
-import type { Engine } from "./engine.ts";
 
 let engine: Engine;
 before(async () => {

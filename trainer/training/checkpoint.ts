@@ -5,8 +5,9 @@
  */
 import { z } from "zod";
 import { exitCode } from "../contract/exitCodes.ts";
+import { corrupt, invalid, StageFailure } from "../contract/failure.ts";
 import { exactMatch } from "../contract/report.ts";
-import { corrupt, invalid, StageFailure } from "../failure.ts";
+import type { Engine, Parameters } from "../engine/engine.ts";
 import {
   type ReadRange,
   readSafetensorsHeader,
@@ -18,7 +19,6 @@ import type { StateRole } from "../graph/compiled.ts";
 import { DirectoryWriter, fileList, readManifest, verifyListed } from "../stores/directory.ts";
 import { MissingFileError } from "../stores/store.ts";
 import type { Stores } from "../stores/stores.ts";
-import type { Engine } from "./engine.ts";
 
 const savedRoles = ["parameter", "moment1", "moment2"] as const satisfies readonly StateRole[];
 
@@ -65,9 +65,6 @@ export interface CheckpointFacts {
   /** Rows of a micro-batch. */
   microRows: number;
 }
-
-/** Parameters by name: a copy that later steps do not touch. */
-export type Parameters = ReadonlyMap<string, Float32Array>;
 
 export class Checkpoints {
   readonly #stores: Stores;

@@ -3,7 +3,7 @@
  * checkpoint are dropped, since those steps are done again.
  */
 import { formatProgress, type Progress, parseProgress } from "../contract/progress.ts";
-import type { ProgressReporter } from "../progressReporter.ts";
+import type { ProgressReporter } from "../progress/progressReporter.ts";
 import type { Stores } from "../stores/stores.ts";
 import { peakBytes } from "./peakMemory.ts";
 import type { StepFigures } from "./step.ts";

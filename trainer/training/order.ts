@@ -4,7 +4,7 @@
  */
 import { ceilOfProduct } from "../contract/decimal.ts";
 import type { TrainingSettings } from "../contract/effective.ts";
-import { philox } from "./philox.ts";
+import { philox } from "../engine/philox.ts";
 
 /** Tells this use of the seed from others. */
 const shuffleKey = 0x5368756c;

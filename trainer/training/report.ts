@@ -3,14 +3,14 @@
  * has nothing left to train.
  */
 import { z } from "zod";
+import { corrupt } from "../contract/failure.ts";
 import { type TrainFigures, trainFigures } from "../contract/report.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
-import { corrupt } from "../failure.ts";
 import { digestOf } from "../stores/digest.ts";
 import { damageOf, readManifest } from "../stores/directory.ts";
 import { jsonOf, sealed, unsealed } from "../stores/sealed.ts";
 import type { Stores } from "../stores/stores.ts";
-import { adapterManifest } from "./adapter.ts";
+import { adapterManifest } from "../weights/adapter.ts";
 
 const trainReport = z.looseObject({
   v: z.literal(1),

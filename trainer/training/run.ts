@@ -4,10 +4,10 @@
  * was stopped anywhere and goes on gives the same bytes.
  */
 import type { EffectiveSettings } from "../contract/effective.ts";
-import type { PackedDataset } from "../data/packedDataset.ts";
-import { diverged, stopped } from "../failure.ts";
-import type { CheckpointFacts, Checkpoints, LoopState, Parameters } from "./checkpoint.ts";
-import { Cancelled } from "./engine.ts";
+import { diverged, stopped } from "../contract/failure.ts";
+import type { PackedDataset } from "../data/packed/packedDataset.ts";
+import { Cancelled, type Parameters } from "../engine/engine.ts";
+import type { CheckpointFacts, Checkpoints, LoopState } from "./checkpoint.ts";
 import type { Metrics } from "./metrics.ts";
 import { RowOrder } from "./order.ts";
 import { type StepFigures, type StepParts, trainStep } from "./step.ts";

@@ -4,11 +4,11 @@
  * nothing that is promised.
  */
 import type { TrainingSettings } from "../contract/effective.ts";
-import type { PackedDataset } from "../data/packedDataset.ts";
-import { diverged } from "../failure.ts";
+import { diverged } from "../contract/failure.ts";
+import type { PackedDataset } from "../data/packed/packedDataset.ts";
+import { type Batch, type BatchShape, makeBatch, partition } from "../engine/batch.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { RopeTable } from "../models/rope.ts";
-import { type Batch, type BatchShape, makeBatch, partition } from "./batch.ts";
-import type { Engine } from "./engine.ts";
 import { hyperOf, learningRate } from "./schedule.ts";
 
 export interface StepParts {

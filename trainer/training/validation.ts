@@ -1,8 +1,8 @@
 /** The validation loss: the mean over all trained tokens of the held-out rows, in nats a token. */
-import type { PackedDataset } from "../data/packedDataset.ts";
+import type { PackedDataset } from "../data/packed/packedDataset.ts";
+import { type BatchShape, makeBatch, partition } from "../engine/batch.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { RopeTable } from "../models/rope.ts";
-import { type BatchShape, makeBatch, partition } from "./batch.ts";
-import type { Engine } from "./engine.ts";
 
 /** Runs every row once. Throws `Cancelled` when `signal` is given. */
 export async function validationLoss(

@@ -2,7 +2,7 @@
  * One writer a run. A writer takes the next epoch by creating an object that nobody can create twice, and looks before
  * every commit whether a later one was taken since: then it is a leftover of a lost node, and stops itself.
  */
-import { superseded } from "../failure.ts";
+import { superseded } from "../contract/failure.ts";
 import type { Stores } from "../stores/stores.ts";
 
 const epochName = /^epoch-([0-9]{1,9})$/;

@@ -1,7 +1,7 @@
 /** Attention within packed examples and within a window, forward and backward. */
 import { attention } from "../../ops/attention/op.ts";
 import { attentionBackward } from "../../ops/attentionBackward/op.ts";
-import type { OpCase, TestOperand } from "../../ops/testing.ts";
+import type { OpCase, TestOperand } from "../../testing/opCases.ts";
 import { type Activation, empty, make, random } from "./operands.ts";
 
 interface AttentionShape {

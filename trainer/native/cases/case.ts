@@ -1,7 +1,7 @@
 /**
  * Writes cases for `luthier-exec` (docs/engine.md, "Cases"): a program, the bytes it starts from, what to compare.
  */
-import { dataTypeCode, regionCode } from "../../graph/emit.ts";
+import { dataTypeCode, regionCode } from "../../compile/emit.ts";
 import type { Scratch } from "../../graph/op.ts";
 import type { DataType } from "../../graph/tensor.ts";
 

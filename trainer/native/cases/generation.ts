@@ -1,7 +1,7 @@
 /** Keys and values in the cache, and attention over them. */
 import { attentionCached } from "../../ops/attentionCached/op.ts";
 import { cacheAppend } from "../../ops/cacheAppend/op.ts";
-import type { OpCase, TestOperand } from "../../ops/testing.ts";
+import type { OpCase, TestOperand } from "../../testing/opCases.ts";
 import { type Activation, empty, make, random } from "./operands.ts";
 
 export function cacheCases(act: Activation): OpCase[] {

@@ -3,7 +3,7 @@
  *
  * A list, so that tests, sanitizer runs and other machines use the same ones.
  */
-import type { OpCase } from "../../ops/testing.ts";
+import type { OpCase } from "../../testing/opCases.ts";
 import { attentionCases } from "./attention.ts";
 import { cacheCases } from "./generation.ts";
 import { linearCases } from "./linear.ts";

@@ -2,7 +2,7 @@
 import { gradWeight } from "../../ops/gradWeight/op.ts";
 import { linear } from "../../ops/linear/op.ts";
 import { linearInput } from "../../ops/linearInput/op.ts";
-import type { OpCase, TestOperand } from "../../ops/testing.ts";
+import type { OpCase, TestOperand } from "../../testing/opCases.ts";
 import { type Activation, asWeight, empty, make, random } from "./operands.ts";
 
 interface LinearShape {

@@ -1,6 +1,6 @@
 /** The loss over a vocabulary, with and without its gradients. */
 import { linearCrossEntropy } from "../../ops/linearCrossEntropy/op.ts";
-import type { OpCase, TestOperand } from "../../ops/testing.ts";
+import type { OpCase, TestOperand } from "../../testing/opCases.ts";
 import { type Activation, asWeight, empty, indices, make, random } from "./operands.ts";
 
 export function crossEntropyCases(act: Activation): OpCase[] {

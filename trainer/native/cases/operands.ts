@@ -1,7 +1,7 @@
 /** Operands of the native tests' cases: seeded values, rounded to what their type holds. */
 import type { AnyOp } from "../../graph/op.ts";
 import type { DataType } from "../../graph/tensor.ts";
-import { bf16Rounded, normal, type OpCase, type TestOperand, uniform } from "../../ops/testing.ts";
+import { bf16Rounded, normal, type OpCase, type TestOperand, uniform } from "../../testing/opCases.ts";
 
 export type Activation = "F32" | "BF16";
 

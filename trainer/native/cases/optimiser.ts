@@ -1,7 +1,7 @@
 /** Clipping and the update. */
 import { adamw } from "../../ops/adamw/op.ts";
 import { clip } from "../../ops/clip/op.ts";
-import { normal, type OpCase, type TestOperand } from "../../ops/testing.ts";
+import { normal, type OpCase, type TestOperand } from "../../testing/opCases.ts";
 import { empty, make, random } from "./operands.ts";
 
 export function optimiserCases(): OpCase[] {

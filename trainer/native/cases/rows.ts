@@ -14,7 +14,7 @@ import { rmsNormBackward } from "../../ops/rmsNormBackward/op.ts";
 import { rope } from "../../ops/rope/op.ts";
 import { scatterRows } from "../../ops/scatterRows/op.ts";
 import { sumSquares } from "../../ops/sumSquares/op.ts";
-import { normal, type OpCase, type TestOperand } from "../../ops/testing.ts";
+import { normal, type OpCase, type TestOperand } from "../../testing/opCases.ts";
 import { type Activation, asWeight, empty, indices, make, random } from "./operands.ts";
 
 const rowShapes: readonly (readonly [number, number])[] = [

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Graph } from "../../graph/graph.ts";
-import { GraphRunner, randomValues, relativeError } from "../../graph/testing.ts";
+import { GraphRunner, randomValues, relativeError } from "../../testing/graphs.ts";
 import { adamw } from "./op.ts";
 
 const beta1 = 0.9;

@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { assertGradients } from "../../graph/testing.ts";
+import { assertGradients } from "../../testing/graphs.ts";
 import { add } from "./op.ts";
 
 test("add: both terms get the gradient, and a term twice gets it twice", () =>

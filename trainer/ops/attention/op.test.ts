@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { assertGradients } from "../../graph/testing.ts";
+import { assertGradients } from "../../testing/graphs.ts";
 import { attention } from "./op.ts";
 
 test("attention: gradients of queries, keys and values over three segments, with grouped heads", () =>

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Graph } from "../../graph/graph.ts";
-import { GraphRunner, randomValues, relativeError } from "../../graph/testing.ts";
+import { GraphRunner, randomValues, relativeError } from "../../testing/graphs.ts";
 import { attention } from "../attention/op.ts";
 import { cacheAppend } from "../cacheAppend/op.ts";
 import { attentionCached } from "./op.ts";

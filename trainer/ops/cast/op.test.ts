@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { assertGradients } from "../../graph/testing.ts";
+import { assertGradients } from "../../testing/graphs.ts";
 import { castTo } from "./op.ts";
 
 test("cast: the gradient is scaled as the value is", () =>

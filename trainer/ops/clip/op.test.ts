@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Graph } from "../../graph/graph.ts";
-import { GraphRunner } from "../../graph/testing.ts";
+import { GraphRunner } from "../../testing/graphs.ts";
 import { sumSquares } from "../sumSquares/op.ts";
 import { clip } from "./op.ts";
 

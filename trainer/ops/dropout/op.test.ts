@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Graph } from "../../graph/graph.ts";
-import { assertGradients, GraphRunner } from "../../graph/testing.ts";
+import { assertGradients, GraphRunner } from "../../testing/graphs.ts";
 import { dropout } from "./op.ts";
 
 const keys = {

@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { assertGradients } from "../../graph/testing.ts";
+import { assertGradients } from "../../testing/graphs.ts";
 import { embed } from "./op.ts";
 
 test("embed: a row's gradient is the sum over the tokens that read it", () =>

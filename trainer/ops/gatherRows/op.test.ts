@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { assertGradients } from "../../graph/testing.ts";
+import { assertGradients } from "../../testing/graphs.ts";
 import { gatherRows } from "./op.ts";
 
 test("gatherRows: gradients go back to their rows; row −1 is nobody's", () =>

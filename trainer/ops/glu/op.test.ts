@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { assertGradients } from "../../graph/testing.ts";
+import { assertGradients } from "../../testing/graphs.ts";
 import { activations, glu } from "./op.ts";
 
 test("glu: gradients of gate and up", () =>

@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { assertExpands, assertGradients } from "../../graph/testing.ts";
+import { assertExpands, assertGradients } from "../../testing/graphs.ts";
 import { linear } from "./op.ts";
 
 const inputs = { x: [5, 7] };

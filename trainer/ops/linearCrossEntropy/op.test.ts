@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Graph } from "../../graph/graph.ts";
-import { centralDifferences, GraphRunner, randomValues, relativeError } from "../../graph/testing.ts";
+import { centralDifferences, GraphRunner, randomValues, relativeError } from "../../testing/graphs.ts";
 import { linearCrossEntropy } from "./op.ts";
 
 const rows = 5;

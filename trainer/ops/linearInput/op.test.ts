@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { assertExpands } from "../../graph/testing.ts";
+import { assertExpands } from "../../testing/graphs.ts";
 import { linearInput } from "./op.ts";
 
 test("linearInput: the composite is the sum of its products and what is added", () =>

@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { assertExpands, assertGradients } from "../../graph/testing.ts";
+import { assertExpands, assertGradients } from "../../testing/graphs.ts";
 import { rmsNorm } from "./op.ts";
 
 test("rmsNorm: gradients of input and weight", () =>

@@ -1,6 +1,6 @@
 import { test } from "node:test";
-import { assertGradients } from "../../graph/testing.ts";
 import { ropeTable } from "../../models/rope.ts";
+import { assertGradients } from "../../testing/graphs.ts";
 import { rope } from "./op.ts";
 
 test("rope: the gradient turns back", () => {

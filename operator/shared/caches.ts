@@ -1,0 +1,97 @@
+/**
+ * What the operator watches: its own three kinds, and of Jobs and Pods only those that carry its label.
+ */
+import type { Logger } from "pino";
+import {
+  type Adapter,
+  adapters,
+  type FineTuneJob,
+  type FineTuneRun,
+  fineTuneJobs,
+  fineTuneRuns,
+} from "../api/kinds.ts";
+import { labels, managedBy } from "../api/names.ts";
+import { batchJobs, type Job, type Pod, pods } from "../jobs/resources.ts";
+import type { Client } from "../runtime/client.ts";
+import type { KubeObject, Resource } from "../runtime/objects.ts";
+import { Reflector } from "../runtime/reflector.ts";
+import { Store } from "../runtime/store.ts";
+
+export interface Caches {
+  fineTuneJobs: Store<FineTuneJob, "run">;
+  fineTuneRuns: Store<FineTuneRun, "owner">;
+  adapters: Store<Adapter, "job">;
+  jobs: Store<Job, "owner">;
+  pods: Store<Pod, "job">;
+}
+
+/** Index values are namespaced: `namespace/value`. */
+export const inNamespace = (object: KubeObject, value: string) => `${object.metadata.namespace ?? ""}/${value}`;
+
+export function newCaches(): Caches {
+  const owners = (object: KubeObject): string[] => (object.metadata.ownerReferences ?? []).map(({ uid }) => uid);
+  const label = (name: string) => (object: KubeObject) => {
+    const value = object.metadata.labels?.[name];
+    return value === undefined ? [] : [inNamespace(object, value)];
+  };
+  return {
+    fineTuneJobs: new Store<FineTuneJob, "run">({
+      run: (job) => (job.status?.currentRunRef ? [inNamespace(job, job.status.currentRunRef.name)] : []),
+    }),
+    fineTuneRuns: new Store<FineTuneRun, "owner">({ owner: owners }),
+    adapters: new Store<Adapter, "job">({ job: label(labels.job) }),
+    jobs: new Store<Job, "owner">({ owner: owners }),
+    pods: new Store<Pod, "job">({ job: label("batch.kubernetes.io/job-name") }),
+  };
+}
+
+/** Names of the FineTuneJobs that want this run now. */
+export function wantedBy(caches: Pick<Caches, "fineTuneJobs">, run: FineTuneRun): string[] {
+  return wanting(caches, run)
+    .map(({ metadata }) => metadata.name)
+    .sort();
+}
+
+/** Of the FineTuneJobs that want this run now the one that asked first: where and how long it runs is that one's to say. */
+export function placerOf(caches: Pick<Caches, "fineTuneJobs">, run: FineTuneRun): string | undefined {
+  const uids = new Set(wanting(caches, run).map(({ metadata }) => metadata.uid));
+  return run.metadata.ownerReferences?.find(({ uid }) => uids.has(uid))?.name;
+}
+
+function wanting({ fineTuneJobs }: Pick<Caches, "fineTuneJobs">, { metadata: run }: FineTuneRun): FineTuneJob[] {
+  return fineTuneJobs
+    .byIndex("run", `${run.namespace}/${run.name}`)
+    .filter(
+      ({ metadata, spec, status }) =>
+        metadata.deletionTimestamp === undefined && spec.suspend !== true && status?.currentRunRef?.uid === run.uid,
+    );
+}
+
+/** One reflector a cache. Without a namespace all of them are watched. */
+export function newReflectors(caches: Caches, client: Client, namespace: string | undefined, log: Logger) {
+  const labelSelector = `${labels.managedBy}=${managedBy}`;
+  const watch = <T extends KubeObject>(
+    resource: Resource<T>,
+    store: Pick<Store<T>, "set" | "delete" | "replace">,
+    of: { labelSelector?: string; keep?: (object: T) => T } = {},
+  ) => new Reflector({ client, resource, store, namespace, log, ...of });
+  return [
+    watch(fineTuneJobs, caches.fineTuneJobs),
+    watch(fineTuneRuns, caches.fineTuneRuns),
+    watch(adapters, caches.adapters),
+    watch(batchJobs, caches.jobs, { labelSelector, keep: withoutTemplate }),
+    watch(pods, caches.pods, { labelSelector, keep: withoutSpec }),
+  ];
+}
+
+/** A Job's template is only ever written: the run file in it is most of a Job's bytes. */
+function withoutTemplate(job: Job): Job {
+  return job.spec === undefined ? job : { ...job, spec: { ...job.spec, template: {} } };
+}
+
+/** Of a pod's spec only the node is read, and of its annotations none. */
+function withoutSpec(pod: Pod): Pod {
+  const { annotations: _, ...metadata } = pod.metadata;
+  const { nodeName } = pod.spec ?? {};
+  return { ...pod, metadata, spec: { containers: [], ...(nodeName === undefined ? {} : { nodeName }) } };
+}

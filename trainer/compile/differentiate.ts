@@ -1,0 +1,177 @@
+/**
+ * Appends the backward of a graph to it: reverse order, each op's own rule. Only what a trainable tensor depends on is
+ * visited, so no gradient of a frozen matrix is ever formed, and gradients of parameters accumulate where they live.
+ *
+ * What the consumers of a tensor contribute to its gradient is collected and summed when its producer is reached: then
+ * products sum inside `linearInput` (its tail and its addend) and norms inside `rmsNormBackward`, without passes of add.
+ */
+
+import type { Graph, Node } from "../graph/graph.ts";
+import { type Accumulator, type BackwardContext, type Contribution, plain } from "../graph/op.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import { add } from "../ops/add/op.ts";
+import { castTo } from "../ops/cast/op.ts";
+import { linearInput } from "../ops/linearInput/op.ts";
+
+type Placed = Contribution & { block: number | undefined };
+type Product = Placed & { kind: "product" };
+
+/** A tail is kept beside the main product's panel, so its rows must be few. */
+const longestTail = 512;
+
+/** @returns the gradient of an input of the graph that trains without being a parameter, formed when asked for. */
+export function differentiate(
+  graph: Graph,
+  accumulators: ReadonlyMap<Tensor, Accumulator>,
+): (input: Tensor) => Tensor | undefined {
+  const sweep = new Sweep(graph, accumulators);
+  for (const node of [...graph.nodes].reverse()) sweep.visit(node);
+  return (input) => sweep.sum(input);
+}
+
+class Sweep {
+  readonly #graph: Graph;
+  readonly #accumulators: ReadonlyMap<Tensor, Accumulator>;
+  readonly #contributions = new Map<Tensor, Placed[]>();
+
+  constructor(graph: Graph, accumulators: ReadonlyMap<Tensor, Accumulator>) {
+    this.#graph = graph;
+    this.#accumulators = accumulators;
+  }
+
+  visit(node: Node): void {
+    const gradients = new Map<string, Tensor>();
+    for (const [name, output] of Object.entries(node.outputs)) {
+      const gradient = output && this.sum(output);
+      if (gradient) gradients.set(name, gradient);
+    }
+    const depends = node.op.inputs.some((name) => this.#wants(node, plain(name)) || this.#trains(node, plain(name)));
+    if (!depends || (gradients.size === 0 && !node.op.isLoss)) return;
+    if (!node.op.backward) throw new Error(`${node.op.name} has no backward, and what trains depends on it`);
+    const asked = new Set<string>();
+    const context = this.#context(node, gradients, asked);
+    this.#graph.within({ block: node.block, backward: true }, () => node.op.backward?.(context));
+    this.#checkParameters(node, asked);
+  }
+
+  /** An op that never asks where a parameter's gradient goes, and does not take it as an operand, would lose it. */
+  #checkParameters({ op, operands }: Node, asked: ReadonlySet<string>): void {
+    for (const input of op.inputs.map(plain)) {
+      const tensor = operands[input];
+      const accumulator = tensor && this.#accumulators.get(tensor);
+      if (!accumulator || asked.has(input) || Object.values(operands).includes(accumulator.gradient)) continue;
+      throw new Error(`${op.name} forms no gradient of ${input}, and ${tensor.name} is a parameter`);
+    }
+  }
+
+  /** `asked` receives the inputs whose accumulator the op asks for. */
+  #context(
+    node: Node,
+    gradients: ReadonlyMap<string, Tensor>,
+    asked: Set<string>,
+  ): BackwardContext<string, string, string, string> {
+    return {
+      graph: this.#graph,
+      // The definition's own types state which of them are there; infer has checked it when the node was made.
+      operands: node.operands as Readonly<Record<string, Tensor>>,
+      outputs: node.outputs as Readonly<Record<string, Tensor>>,
+      attributes: node.attributes,
+      gradient: (output) => gradients.get(output),
+      wants: (input) => this.#wants(node, input),
+      accumulator: (input) => {
+        asked.add(input);
+        return this.#trains(node, input);
+      },
+      contribute: (input, contribution) => {
+        const tensor = node.operands[input];
+        if (!tensor || !this.#wants(node, input)) return;
+        const list = this.#contributions.get(tensor) ?? [];
+        this.#contributions.set(tensor, list);
+        list.push({ ...contribution, block: node.block });
+      },
+    };
+  }
+
+  #trains(node: Node, input: string): Accumulator | undefined {
+    const tensor = node.operands[input];
+    return tensor && this.#accumulators.get(tensor);
+  }
+
+  #wants(node: Node, input: string): boolean {
+    const tensor = node.operands[input];
+    return tensor !== undefined && this.#graph.isDifferentiable(tensor) && !this.#accumulators.has(tensor);
+  }
+
+  /** The whole gradient of a tensor, once all its consumers have been visited. */
+  sum(tensor: Tensor): Tensor | undefined {
+    const contributions = this.#contributions.get(tensor) ?? [];
+    this.#contributions.delete(tensor);
+    let sum: Tensor | undefined;
+    for (const step of summands(contributions)) {
+      const before = sum;
+      sum = this.#graph.within({ block: step.block, backward: true }, () => step.addTo(this.#graph, before));
+    }
+    return sum;
+  }
+}
+
+interface Summand {
+  readonly block: number | undefined;
+  addTo(graph: Graph, sum: Tensor | undefined): Tensor;
+}
+
+/** The order of a sum: what exists, then products in pairs, then what takes the sum of the rest into itself. */
+function summands(contributions: readonly Placed[]): Summand[] {
+  const existing: Summand[] = [];
+  const products: Product[] = [];
+  const absorbing: Summand[] = [];
+  for (const contribution of contributions) {
+    const { block } = contribution;
+    if (contribution.kind === "product") products.push(contribution);
+    else if (contribution.kind === "into") absorbing.push({ block, addTo: (_, sum) => contribution.make(sum) });
+    else existing.push({ block, addTo: (graph, sum) => plus(graph, sum, contribution.tensor) });
+  }
+  const withSum = absorbing.map((summand, index) => (index === 0 ? summand : separately(summand)));
+  return [...existing, ...pairs(products).map(productSummand), ...withSum];
+}
+
+const plus = (graph: Graph, sum: Tensor | undefined, tensor: Tensor): Tensor =>
+  sum ? add.node(graph, { a: sum, b: tensor }, {}).y : tensor;
+
+/** One that absorbs the sum is enough; a second is formed alone and added. */
+const separately = ({ block, addTo }: Summand): Summand => ({
+  block,
+  addTo: (graph, sum) => plus(graph, sum, addTo(graph, undefined)),
+});
+
+interface ProductPair {
+  readonly main: Product;
+  readonly tail: Product | undefined;
+}
+
+/** The one rule of fusion in the backward: a narrow product becomes the tail of its neighbour. */
+export function pairs(products: readonly Product[]): ProductPair[] {
+  const made: ProductPair[] = [];
+  const rest = [...products];
+  for (let main = rest.shift(); main; main = rest.shift()) {
+    const found = main.scale === 1 ? rest.findIndex((other) => canBeTail(other) && other.block === main?.block) : -1;
+    made.push({ main, tail: found < 0 ? undefined : rest.splice(found, 1)[0] });
+  }
+  return made;
+}
+
+const canBeTail = ({ w }: Product): boolean => w.storage === "dense" && (w.shape[0] ?? 0) <= longestTail;
+
+function productSummand({ main, tail }: ProductPair): Summand {
+  return {
+    block: main.block,
+    addTo(graph, sum) {
+      if (main.scale !== 1) {
+        const { dx } = linearInput.node(graph, { dy: main.dy, w: main.w }, { tailScale: 1 });
+        return plus(graph, sum, castTo(graph, dx, dx.dtype, main.scale));
+      }
+      const operands = { dy: main.dy, w: main.w, tailX: tail?.dy, tailW: tail?.w, add: sum };
+      return linearInput.node(graph, operands, { tailScale: tail?.scale ?? 1 }).dx;
+    },
+  };
+}

@@ -1,0 +1,136 @@
+/**
+ * The graphs of a run, one per stage. What depends on parameters alone is in `derive`, once a step; what depends on a
+ * micro-batch is in `micro`, whose gradients accumulate until `optimise` uses them.
+ *
+ * φ = scale · θ is linear and element by element, so its pull-back is folded into the accumulation: dθ += scale · dφ.
+ */
+
+import type { OptimizerSettings } from "../contract/effective.ts";
+import type { ModelConfig } from "../contract/model.ts";
+import { Graph } from "../graph/graph.ts";
+import type { SiteRecord } from "../graph/site.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import type { Variables } from "../graph/variables.ts";
+import type { BoundMethod } from "../methods/method.ts";
+import { type BuilderParts, type Mode, ModelBuilder } from "../models/builder.ts";
+import { type Decoder, llama } from "../models/llama.ts";
+import { adamw } from "../ops/adamw/op.ts";
+import { argmax } from "../ops/argmax/op.ts";
+import { cast, castTo } from "../ops/cast/op.ts";
+import { clip } from "../ops/clip/op.ts";
+import { fill } from "../ops/fill/op.ts";
+import { gatherRows } from "../ops/gatherRows/op.ts";
+import { linear } from "../ops/linear/op.ts";
+import { linearCrossEntropy } from "../ops/linearCrossEntropy/op.ts";
+import { sumSquares } from "../ops/sumSquares/op.ts";
+import { differentiate } from "./differentiate.ts";
+
+export interface StageParts {
+  readonly config: ModelConfig;
+  readonly method: BoundMethod;
+  readonly variables: Variables;
+}
+
+/** A model on a graph: the one place that knows the families. */
+function decoder(parts: StageParts, graph: Graph, mode: Mode): { decoder: Decoder; sites: readonly SiteRecord[] } {
+  const inputs: BuilderParts = { ...parts, graph, mode };
+  const builder = new ModelBuilder(inputs);
+  const families: Record<ModelConfig["family"], (b: ModelBuilder) => Decoder> = { llama, qwen2: llama, qwen3: llama };
+  return { decoder: families[parts.config.family](builder), sites: builder.sites };
+}
+
+/** Gradients and loss to zero, before the micro-batches of a step or the batches of an evaluation. */
+export function beginGraph({ variables }: StageParts): Graph {
+  const graph = new Graph();
+  const zero = (y: Tensor) => fill.into(graph, {}, { value: 0 }, { y });
+  for (const { gradient } of variables.parameters.values()) zero(gradient);
+  zero(variables.loss);
+  return graph;
+}
+
+/** φ = scale · θ in the activation type, wherever that is not θ itself. */
+export function deriveGraph({ variables }: StageParts): Graph {
+  const graph = new Graph();
+  for (const { theta, phi, scale } of variables.parameters.values()) {
+    if (phi !== theta) cast.into(graph, { x: theta }, { scale }, { y: phi });
+  }
+  return graph;
+}
+
+/** Forward and loss of packed rows; `nll` is an output. */
+function lossGraph(parts: StageParts, graph: Graph, tokens: number, rows: number, kind: "train" | "evaluate") {
+  const { variables } = parts;
+  const { decoder: model, sites } = decoder(parts, graph, { kind, tokens });
+  const index = graph.input("trainedRow", "I32", [rows]);
+  const h = model.norm(gatherRows.node(graph, { x: model.hidden, index }, {}).y);
+  const operands = {
+    h,
+    w: model.head,
+    target: graph.input("target", "I32", [rows]),
+    lossWeight: graph.input("lossWeight", "F32", [rows]),
+    loss: variables.loss,
+    dW: kind === "train" ? variables.accumulators().get(model.head)?.gradient : undefined,
+  };
+  const wanted = graph.isDifferentiable(h) ? (["dh"] as const) : [];
+  graph.output("nll", linearCrossEntropy.node(graph, operands, {}, wanted).nll);
+  return sites;
+}
+
+/** Forward and backward of one micro-batch; loss and gradients accumulate. */
+export function microGraph(parts: StageParts, tokens: number, rows: number): Graph {
+  const accumulators = parts.variables.accumulators();
+  const graph = new Graph(accumulators.keys());
+  lossGraph(parts, graph, tokens, rows, "train");
+  differentiate(graph, accumulators);
+  return graph;
+}
+
+/** Forward alone, without dropout. */
+export function evaluateGraph(parts: StageParts, tokens: number, rows: number): Graph {
+  const graph = new Graph();
+  lossGraph(parts, graph, tokens, rows, "evaluate");
+  return graph;
+}
+
+/** Clip by the global norm, update, each parameter in the order of declaration. Decay is on matrices alone. */
+export function optimiseGraph({ variables }: StageParts, optimizer: OptimizerSettings, maxGradNorm: number): Graph {
+  const graph = new Graph();
+  const { gradientSquares: total, gradientNorm: norm, clipFactor: factor } = variables;
+  const parameters = [...variables.parameters.values()];
+  fill.into(graph, {}, { value: 0 }, { y: total });
+  for (const { gradient } of parameters) sumSquares.node(graph, { x: gradient, total }, {});
+  clip.into(graph, { total }, { maxNorm: maxGradNorm }, { norm, factor });
+  const hyper = graph.input("hyper", "F32", [3]);
+  const { beta1, beta2, epsilon: eps, weightDecay } = optimizer;
+  const rule = { oneMinusBeta1: 1 - beta1, beta2, oneMinusBeta2: 1 - beta2, eps, learningRateScale: 1 };
+  for (const { theta, gradient, moment1, moment2 } of parameters) {
+    const decay = theta.shape.length > 1 ? weightDecay : 0;
+    const operands = { grad: gradient, factor, hyper, theta, m: moment1, v: moment2 };
+    adamw.node(graph, operands, { ...rule, weightDecay: decay });
+  }
+  return graph;
+}
+
+export interface GenerateShape {
+  readonly tokens: number;
+  readonly slots: number;
+  readonly capacity: number;
+}
+
+/** Tokens through the cache; of one row per slot the logits in F32 and the likeliest next token. */
+export function generateGraph(parts: StageParts, shape: GenerateShape): Graph {
+  const graph = new Graph();
+  const { decoder: model } = decoder(parts, graph, { kind: "generate", ...shape });
+  const index = graph.input("row", "I32", [shape.slots]);
+  const h = model.norm(gatherRows.node(graph, { x: model.hidden, index }, {}).y);
+  const wide = castTo(graph, h, h.dtype === "F64" ? "F64" : "F32");
+  const logits = linear.node(graph, { x: wide, w: model.head }, { tailScale: 1 }).y;
+  graph.output("logits", logits);
+  graph.output("next", argmax.node(graph, { x: logits }, {}).index);
+  return graph;
+}
+
+/** The linear layers of a model and what a method does with them. */
+export function sitesOf(parts: StageParts): readonly SiteRecord[] {
+  return lossGraph(parts, new Graph(), 1, 1, "evaluate");
+}

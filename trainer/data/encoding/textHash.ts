@@ -1,0 +1,141 @@
+/**
+ * What makes two examples copies: all of their words, in lower case, Unicode NFKC, with single spaces; and the hash of
+ * these, by which examples are held out, repeated and counted.
+ */
+import { hash } from "node:crypto";
+import type { Conversation, Example, Message } from "../rows/example.ts";
+import { TextUnits } from "../tokenizer/textUnits.ts";
+
+/** The first 128 bits of the SHA-256 of the normalised text, as 32-bit numbers. Each is used for another thing. */
+export type TextHash = readonly [heldOut: number, copies: number, keyHigh: number, keyLow: number];
+
+export function textHash(example: Example): TextHash {
+  const digest = hash("sha256", normalisedText(example), "buffer");
+  return [digest.readUInt32BE(0), digest.readUInt32BE(4), digest.readUInt32BE(8), digest.readUInt32BE(12)];
+}
+
+/** Valid until the next one. */
+function normalisedText(example: Example): Uint8Array {
+  const text = reused.clear();
+  switch (example.kind) {
+    case "messages":
+      addConversation(text, example);
+      break;
+    case "promptCompletion":
+      text.addLine(example.prompt);
+      text.addLine(example.completion);
+      break;
+    case "text":
+      text.addLine(example.text);
+  }
+  return text.bytes;
+}
+
+function addConversation(text: NormalisedText, { messages, tools }: Conversation): void {
+  if (tools !== undefined) text.addLine("tools: ", JSON.stringify(tools));
+  for (const message of messages) addMessage(text, message);
+}
+
+function addMessage(text: NormalisedText, { role, content, reasoning_content, tool_calls = [] }: Message): void {
+  if (reasoning_content !== undefined) text.addLine("reasoning: ", reasoning_content);
+  text.addLine(role, ": ", content ?? "");
+  for (const call of tool_calls) text.addLine("calls: ", JSON.stringify(call.function));
+}
+
+/** Whether the example with this hash is held out for validation: the hash's first 32 bits as a share of 2³². */
+export function isHeldOut([bits]: TextHash, fraction: number): boolean {
+  return bits < fraction * 2 ** 32;
+}
+
+/**
+ * How often an epoch sees the example with this hash in a source of this weight: the whole part of the weight, and once
+ * more for the share of examples that its fraction says, by the hash's second 32 bits (the first decide what is held out).
+ */
+export function copiesOf([, bits]: TextHash, weight: number): number {
+  const whole = Math.floor(weight);
+  return whole + (bits < (weight - whole) * 2 ** 32 ? 1 : 0);
+}
+
+const blank = 0x20;
+/** Of ASCII: lower case, and a blank for all white space. */
+const folded = Uint8Array.from({ length: 0x80 }, (_, code) => {
+  const character = String.fromCharCode(code);
+  return /\s/.test(character) ? blank : character.toLowerCase().charCodeAt(0);
+});
+/** 1 for white space. */
+const isBlank = folded.map((code) => (code === blank ? 1 : 0));
+
+/** Texts that take more memory give it back. */
+const keptBytes = 1 << 18;
+
+/** Lines in UTF-8, each normalised by itself. */
+class NormalisedText {
+  readonly #units = new TextUnits();
+  #bytes = Buffer.alloc(keptBytes);
+  #length = 0;
+  #lines = 0;
+
+  /** Begins anew. */
+  clear(): this {
+    if (this.#bytes.length > keptBytes) this.#bytes = Buffer.alloc(keptBytes);
+    this.#length = 0;
+    this.#lines = 0;
+    return this;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** Appends a line, which is given in parts. */
+  addLine(...parts: readonly string[]): void {
+    if (this.#lines++ > 0) this.#append("\n");
+    const start = this.#length;
+    if (parts.every((part) => this.#appendAscii(part, start))) {
+      if (this.#length > start && this.#bytes[this.#length - 1] === blank) this.#length--;
+      return;
+    }
+    this.#length = start;
+    this.#append(normalised(parts.join("")));
+  }
+
+  /** ASCII is its own normal form. False when `text` is not ASCII; what it left is to be overwritten. */
+  #appendAscii(text: string, lineStart: number): boolean {
+    this.#makeRoom(text.length);
+    const units = this.#units.of(text);
+    const bytes = this.#bytes;
+    let at = this.#length;
+    let all = 0;
+    // At the begin of a line white space is left out, as after white space.
+    let afterBlank = at === lineStart ? 1 : isBlank[bytes[at - 1]!]!;
+    for (let i = 0; i < text.length; i++) {
+      const unit = units[i]!;
+      all |= unit;
+      bytes[at] = folded[unit & 0x7f]!;
+      at += 1 - (afterBlank & isBlank[unit & 0x7f]!);
+      afterBlank = isBlank[unit & 0x7f]!;
+    }
+    this.#length = at;
+    return all < 0x80;
+  }
+
+  #append(text: string): void {
+    this.#makeRoom(3 * text.length);
+    this.#length += this.#bytes.write(text, this.#length);
+  }
+
+  #makeRoom(bytes: number): void {
+    if (this.#length + bytes <= this.#bytes.length) return;
+    const larger = Buffer.alloc(2 * (this.#length + bytes));
+    larger.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = larger;
+  }
+}
+
+/** White space that is not one blank already becomes one. */
+const gaps = /[^\S ]\s*| \s+/g;
+
+const normalised = (text: string) => text.normalize("NFKC").toLowerCase().replace(gaps, " ").trim();
+
+/** Memory for one text after the other. */
+const reused = new NormalisedText();

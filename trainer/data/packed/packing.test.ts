@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { encodeRows } from "../../testing/memoryDataset.ts";
+import { PackedDataset } from "./packedDataset.ts";
+import { oneEach, type PackedRows, packRows } from "./packing.ts";
+
+const listed = ({ order, starts }: PackedRows) =>
+  Array.from({ length: starts.length - 1 }, (_, row) => [...order.subarray(starts[row]!, starts[row + 1]!)]);
+
+test("longest first, each into the fullest row that holds it", () => {
+  assert.deepEqual(listed(packRows(Uint32Array.of(3, 7, 5, 2, 5, 10), 10)), [[5], [1, 0], [2, 4], [3]]);
+});
+
+test("every example is in exactly one row, and no row overflows", () => {
+  let state = 7;
+  const random = (limit: number) => {
+    state = (state * 48271) % 2147483647;
+    return state % limit;
+  };
+  const lengths = Uint32Array.from({ length: 2000 }, () => 1 + random(150));
+  const rows = listed(packRows(lengths, 300));
+  assert.deepEqual(
+    rows.flat().sort((a, b) => a - b),
+    Array.from(lengths, (_, i) => i),
+  );
+  const filled = rows.map((row) => row.reduce((sum, example) => sum + lengths[example]!, 0));
+  assert.ok(filled.every((tokens) => tokens <= 300));
+  const total = lengths.reduce((sum, length) => sum + length, 0);
+  assert.ok(rows.length <= Math.ceil(total / 300) * 1.02, `${rows.length} rows for ${total / 300} rows of tokens`);
+});
+
+const example = (length: number, line: number) => ({
+  tokens: Uint32Array.from({ length }, (_, i) => 100 * line + i),
+  trained: Uint8Array.from({ length }, (_, i) => (i > 0 ? 1 : 0)),
+  source: 0,
+  line,
+});
+
+test("a data set read back has the same rows, tokens and origins", () => {
+  const examples = [example(3, 1), example(8, 2), example(5, 3)];
+  const dataset = new PackedDataset(encodeRows(examples, packRows(Uint32Array.of(3, 8, 5), 10), 10));
+  assert.equal(dataset.rowCount, 2);
+  assert.deepEqual([...dataset.exampleId], [1, 2, 0]);
+  assert.deepEqual([...dataset.line], [2, 3, 1]);
+  assert.deepEqual(dataset.tokenRange(1), [8, 16]);
+  assert.deepEqual([...dataset.tokens.subarray(13, 16)], [100, 101, 102]);
+  assert.equal(dataset.trainedTokens(1), 6);
+});
+
+test("a cut or altered data set is refused", () => {
+  const bytes = encodeRows([example(3, 1), example(8, 2)], oneEach(Uint32Array.of(3, 8)), 10);
+  assert.throws(() => new PackedDataset(bytes.subarray(0, bytes.length - 64)), /another size/);
+  assert.throws(() => new PackedDataset(bytes.subarray(0, 10)), /version/);
+  const altered = bytes.slice();
+  altered[64 + 4] = 200;
+  assert.throws(() => new PackedDataset(altered), /boundaries/);
+});

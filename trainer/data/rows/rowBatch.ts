@@ -1,0 +1,67 @@
+/**
+ * Some rows of a file together: what is read under one time limit, and sent to another thread at once. A row that cannot
+ * be used is a fault with its line, never a guess.
+ */
+import { type Example, RowError } from "./example.ts";
+import { maxRowBytes, type RawRow } from "./rowSplitter.ts";
+import { type RowFormat, readExample } from "./rows.ts";
+import { parseRow } from "./strictJson.ts";
+import { generousTime, TimeLimitError, tooSlow, withinTime } from "./timeLimit.ts";
+
+/** Rows one after the other in one buffer. */
+export interface RowBatch {
+  readonly format: RowFormat;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** One past the last byte of each row. */
+  readonly ends: Uint32Array<ArrayBuffer>;
+  readonly lines: Uint32Array<ArrayBuffer>;
+}
+
+export interface Fault {
+  line: number;
+  reason: string;
+}
+
+export const tooLong = ({ line }: RawRow): Fault => ({ line, reason: `is longer than ${maxRowBytes} bytes` });
+
+export function batchOf(rows: readonly RawRow[], format: RowFormat): RowBatch {
+  const ends = new Uint32Array(rows.length);
+  let end = 0;
+  for (const [index, { bytes }] of rows.entries()) {
+    end += bytes.length;
+    ends[index] = end;
+  }
+  const bytes = new Uint8Array(end);
+  for (const [index, row] of rows.entries()) bytes.set(row.bytes, ends[index]! - row.bytes.length);
+  return { format, bytes, ends, lines: Uint32Array.from(rows, ({ line }) => line) };
+}
+
+/** In milliseconds; a row of the greatest length is let through on a machine that has other work too. */
+const limitOf = ({ bytes }: RowBatch) => generousTime + bytes.length / 50;
+
+/** Reads every row and lets `use` have its example. Throws a failure when a row takes too long. */
+export function readBatch(batch: RowBatch, use: (example: Example, line: number) => void): Fault[] {
+  const faults: Fault[] = [];
+  let line = 0;
+  const readAll = () => {
+    let start = 0;
+    for (const [index, end] of batch.ends.entries()) {
+      line = batch.lines[index]!;
+      try {
+        use(readExample(parseRow(batch.bytes.subarray(start, end)), batch.format), line);
+      } catch (error) {
+        if (!(error instanceof RowError)) throw error;
+        faults.push({ line, reason: error.message });
+      }
+      start = end;
+    }
+  };
+  try {
+    withinTime(limitOf(batch), readAll);
+  } catch (error) {
+    if (error instanceof TimeLimitError)
+      throw tooSlow(`${error.message} for the row of line ${line} and those before it`);
+    throw error;
+  }
+  return faults;
+}

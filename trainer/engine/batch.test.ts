@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { PackedDataset } from "../data/packed/packedDataset.ts";
+import { ropeTable } from "../models/rope.ts";
+import { encodeDataset } from "../testing/memoryDataset.ts";
+import { makeBatch, partition } from "./batch.ts";
+
+/** Rows of 8 tokens: [3 + 4 tokens], [5 tokens]. In each example all but the first two tokens are learnt. */
+const examples = [3, 4, 5].map((length, index) => ({
+  tokens: Uint32Array.from({ length }, (_, position) => 10 * (index + 1) + position),
+  trained: Uint8Array.from({ length }, (_, position) => (position >= 2 ? 1 : 0)),
+  source: 0,
+  line: index + 1,
+}));
+const dataset = new PackedDataset(encodeDataset(examples, [[0, 1], [2]], 8));
+const rope = ropeTable({ headDim: 4, ropeTheta: 10_000 }, 8);
+const shape = { rowTokens: 8, microRows: 2, trainedRowBuckets: [4, 8, 16] };
+
+test("tokens see their own example, and a trained token is the target of the row before it", () => {
+  const { inputs, trainedRows, trained, tokens } = makeBatch(dataset, [0, 1], 0.25, shape, rope);
+  assert.deepEqual([...inputs.ids!], [10, 11, 12, 20, 21, 22, 23, 0, 30, 31, 32, 33, 34, 0, 0, 0]);
+  assert.deepEqual([...inputs.segmentStart!], [0, 0, 0, 3, 3, 3, 3, 7, 8, 8, 8, 8, 8, 13, 14, 15]);
+  assert.equal(trainedRows, 8);
+  assert.deepEqual([...inputs.trainedRow!], [1, 4, 5, 9, 10, 11, -1, -1]);
+  assert.deepEqual([...inputs.target!], [12, 22, 23, 32, 33, 34, 0, 0]);
+  assert.deepEqual([...inputs.lossWeight!], [0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0, 0]);
+  assert.deepEqual(trained[1], { example: 1, position: 2 });
+  assert.equal(tokens, 12);
+});
+
+test("positions and random keys are those of the example, wherever it lies", () => {
+  const both = makeBatch(dataset, [0, 1], 1, shape, rope).inputs;
+  const alone = makeBatch(dataset, [1], 1, shape, rope).inputs;
+  assert.deepEqual(both.rowKey!.slice(16, 26), alone.rowKey!.slice(0, 10));
+  assert.deepEqual([...alone.rowKey!.slice(0, 6)], [2, 0, 2, 1, 2, 2]);
+  assert.deepEqual(both.cos!.slice(16, 26), alone.cos!.slice(0, 10));
+  assert.deepEqual(both.sin!.slice(2, 4), rope.sin.slice(2, 4));
+});
+
+test("parts are consecutive, the last one short", () => {
+  assert.deepEqual(partition([1, 2, 3, 4, 5], 2), [[1, 2], [3, 4], [5]]);
+  assert.deepEqual(partition([], 2), []);
+});

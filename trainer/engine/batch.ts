@@ -1,0 +1,119 @@
+/**
+ * The inputs of `micro` and `evaluate`: packed rows laid one after the other, each token with its position in its example,
+ * each trained token as the target of the row before it. Names and meanings are those of graph/compiled.ts. Pure.
+ */
+import type { PackedDataset } from "../data/packed/packedDataset.ts";
+import type { RopeTable } from "../models/rope.ts";
+
+export interface BatchShape {
+  rowTokens: number;
+  microRows: number;
+  /** Sizes that the program exists in, rising; the last holds every row. */
+  trainedRowBuckets: readonly number[];
+}
+
+/** An input by name; the program may take fewer of them. */
+export type Inputs = Readonly<Record<string, Int32Array | Uint32Array | Float32Array>>;
+
+export interface Batch {
+  inputs: Inputs;
+  /** The bucket: R of the program. */
+  trainedRows: number;
+  /** Trained tokens, in order of their rows in `nll`. */
+  trained: readonly TrainedToken[];
+  /** Tokens that are not padding. */
+  tokens: number;
+}
+
+/** Where a target comes from: index of its example in the data set, and of the token in the example. */
+export interface TrainedToken {
+  example: number;
+  position: number;
+}
+
+/** Packs `rows` (at most microRows) of a data set; every trained token weighs `weight`. */
+export function makeBatch(
+  dataset: PackedDataset,
+  rows: readonly number[],
+  weight: number,
+  shape: BatchShape,
+  rope: RopeTable,
+): Batch {
+  const layout = new Layout(shape.rowTokens * shape.microRows, rope);
+  for (const [index, row] of rows.entries()) layout.addRow(dataset, row, index * shape.rowTokens);
+  const trainedRows = shape.trainedRowBuckets.find((bucket) => bucket >= layout.trained.length);
+  if (trainedRows === undefined) throw new Error(`no program holds ${layout.trained.length} trained rows`);
+  const trainedRow = new Int32Array(trainedRows).fill(-1);
+  trainedRow.set(layout.trainedRow);
+  const target = new Int32Array(trainedRows);
+  target.set(layout.target);
+  const lossWeight = new Float32Array(trainedRows).fill(weight, 0, layout.trained.length);
+  return {
+    inputs: { ...layout.inputs, trainedRow, target, lossWeight },
+    trainedRows,
+    trained: layout.trained,
+    tokens: layout.tokens,
+  };
+}
+
+class Layout {
+  readonly inputs;
+  readonly trained: TrainedToken[] = [];
+  readonly trainedRow: number[] = [];
+  readonly target: number[] = [];
+  tokens = 0;
+  readonly #rope: RopeTable;
+
+  constructor(tokens: number, rope: RopeTable) {
+    this.#rope = rope;
+    this.inputs = {
+      ids: new Int32Array(tokens),
+      cos: new Float32Array(tokens * rope.width),
+      sin: new Float32Array(tokens * rope.width),
+      // Padding sees itself alone.
+      segmentStart: Int32Array.from({ length: tokens }, (_, row) => row),
+      rowKey: new Uint32Array(2 * tokens),
+    };
+  }
+
+  /** Lays row `row` of the data set from buffer row `at` on. */
+  addRow(dataset: PackedDataset, row: number, at: number): void {
+    let next = at;
+    for (let example = dataset.rowStart[row]!; example < dataset.rowStart[row + 1]!; example++) {
+      next = this.#addExample(dataset, example, next);
+    }
+    this.tokens += next - at;
+  }
+
+  #addExample(dataset: PackedDataset, example: number, at: number): number {
+    const first = dataset.exampleStart[example]!;
+    const length = dataset.exampleStart[example + 1]! - first;
+    for (let position = 0; position < length; position++) {
+      const token = dataset.tokens[first + position]!;
+      this.#addToken(token, at + position, at, position, dataset.exampleId[example]!);
+      if (position === 0 || dataset.trained[first + position] === 0) continue;
+      this.trained.push({ example, position });
+      this.trainedRow.push(at + position - 1);
+      this.target.push(token);
+    }
+    return at + length;
+  }
+
+  #addToken(token: number, row: number, segmentStart: number, position: number, example: number): void {
+    const { inputs } = this;
+    const { width, cos, sin } = this.#rope;
+    inputs.ids[row] = token;
+    inputs.segmentStart[row] = segmentStart;
+    inputs.rowKey[2 * row] = example;
+    inputs.rowKey[2 * row + 1] = position;
+    inputs.cos.set(cos.subarray(position * width, (position + 1) * width), row * width);
+    inputs.sin.set(sin.subarray(position * width, (position + 1) * width), row * width);
+  }
+}
+
+/** Consecutive parts of at most `size` items: how micro-batches partition the rows of a step. */
+export function partition<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, part) =>
+    items.slice(part * size, (part + 1) * size),
+  );
+}

@@ -1,0 +1,80 @@
+/**
+ * Tokens through the KV cache: one call of `generate` for any mixture of prompts and answers, each token with its slot and
+ * position. A row's logits do not depend on what else is in the call.
+ */
+import type { ProgramKey } from "../graph/compiled.ts";
+import type { RopeTable } from "../models/rope.ts";
+import type { Engine } from "./engine.ts";
+
+export interface CacheShape {
+  slots: number;
+  /** Positions of a slot. */
+  capacity: number;
+  prefillTokens: number;
+}
+
+export interface CacheToken {
+  token: number;
+  slot: number;
+  position: number;
+}
+
+export class CacheForward {
+  readonly shape: CacheShape;
+  readonly #engine: Engine;
+  readonly #rope: RopeTable;
+  #key: ProgramKey | undefined;
+
+  /** `rope` has at least `capacity` positions. */
+  constructor(engine: Engine, shape: CacheShape, rope: RopeTable) {
+    this.#engine = engine;
+    this.shape = shape;
+    this.#rope = rope;
+  }
+
+  /** Most tokens of a call. */
+  get maxTokens(): number {
+    return Math.max(this.shape.slots, this.shape.prefillTokens);
+  }
+
+  /**
+   * Runs `tokens` (1..maxTokens) and returns the likeliest next token by slot: that after the slot's last token here.
+   * Slots without a token get −1. Throws `Cancelled` once `signal` is given: the cache then holds part of the tokens.
+   */
+  async run(tokens: readonly CacheToken[], signal?: AbortSignal): Promise<Int32Array> {
+    const bucket = this.#engine.compiled.generateTokenBuckets.find((size) => size >= tokens.length);
+    if (bucket === undefined) throw new Error(`no program takes ${tokens.length} tokens`);
+    const row = new Int32Array(this.shape.slots).fill(-1);
+    for (const [index, { slot }] of tokens.entries()) row[slot] = index;
+    this.#key = { stage: "generate", tokens: bucket };
+    await this.#engine.run(this.#key, { ...this.#inputs(tokens, bucket), row }, signal);
+    return this.#engine.next(this.#key).map((token, slot) => (row[slot] === -1 ? -1 : token));
+  }
+
+  /** Logits [vocabulary] of a slot, from the last call. */
+  logits(slot: number): Float32Array {
+    if (!this.#key) throw new Error("nothing was run yet");
+    const all = this.#engine.output(this.#key, "logits");
+    const width = all.length / this.shape.slots;
+    return all.subarray(slot * width, (slot + 1) * width);
+  }
+
+  #inputs(tokens: readonly CacheToken[], bucket: number) {
+    const { width, cos, sin } = this.#rope;
+    const inputs = {
+      ids: new Int32Array(bucket),
+      slot: new Int32Array(bucket).fill(-1),
+      position: new Int32Array(bucket),
+      cos: new Float32Array(bucket * width),
+      sin: new Float32Array(bucket * width),
+    };
+    for (const [index, { token, slot, position }] of tokens.entries()) {
+      inputs.ids[index] = token;
+      inputs.slot[index] = slot;
+      inputs.position[index] = position;
+      inputs.cos.set(cos.subarray(position * width, (position + 1) * width), index * width);
+      inputs.sin.set(sin.subarray(position * width, (position + 1) * width), index * width);
+    }
+    return inputs;
+  }
+}

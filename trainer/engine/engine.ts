@@ -1,0 +1,253 @@
+/**
+ * A compiled run on the native executor: weights bound to the base's files, state filled, programs run by their keys.
+ * Programs are compiled and loaded when they are first asked for.
+ */
+
+import { exitCode } from "../contract/exitCodes.ts";
+import { corrupt, messageOf, StageFailure } from "../contract/failure.ts";
+import { fromBfloat16 } from "../formats/bfloat16.ts";
+import type { PlacedTensor } from "../formats/huggingFace.ts";
+import type { Compiled, IoTensor, Program, ProgramKey, StateRole, StateTensor } from "../graph/compiled.ts";
+import { bytesOf } from "../graph/tensor.ts";
+import { addon, type Backend, type Executor } from "../native/addon.ts";
+import type { Inputs } from "./batch.ts";
+import { initialValues } from "./initial.ts";
+
+/** Bytes of each region, and what kernels work in beside them. */
+export interface EngineMemory {
+  weights: number;
+  state: number;
+  arena: number;
+  io: number;
+  scratch: number;
+}
+
+export interface EngineOptions {
+  threads: number;
+  backend?: Backend;
+  poison?: boolean;
+}
+
+/** The tensors of a base model on this machine. */
+export interface BaseTensors {
+  table: ReadonlyMap<string, PlacedTensor>;
+  localFile(name: string): Promise<string>;
+  read(name: string, range: { start: number; end: number }): Promise<Uint8Array>;
+}
+
+interface Loaded {
+  program: Program;
+  handle: number;
+}
+
+/** Parameters by name: a copy that later steps do not touch. */
+export type Parameters = ReadonlyMap<string, Float32Array>;
+
+/** A program was given up because its signal was given. What it would have written is not to be read. */
+export class Cancelled extends Error {}
+
+export class Engine {
+  readonly compiled: Compiled;
+  readonly weightBytes: number;
+  readonly #executor: Executor;
+  readonly #loaded = new Map<string, Loaded>();
+  readonly #state: ReadonlyMap<string, StateTensor>;
+
+  /** Reserves memory. Throws a failure when there is not enough. */
+  constructor(compiled: Compiled, options: EngineOptions) {
+    this.compiled = compiled;
+    this.#executor = createExecutor(compiled, options);
+    this.#state = new Map(compiled.state.map((tensor) => [`${tensor.role}/${tensor.name}`, tensor]));
+    this.weightBytes = compiled.weights.reduce((sum, weight) => sum + bytesOf(weight), 0);
+  }
+
+  /** Binds every frozen weight to its bytes in the base. Throws a failure that names a tensor that does not fit. */
+  async bind(base: BaseTensors): Promise<void> {
+    for (const weight of this.compiled.weights) {
+      const tensor = baseTensor(base, weight.name, weight.shape);
+      if (tensor.dtype !== weight.dtype) {
+        throw corrupt("BaseModelCorrupt", `${weight.name} is ${tensor.dtype}, ${weight.dtype} expected`);
+      }
+      const source = {
+        path: await base.localFile(tensor.file),
+        offset: tensor.start,
+        bytes: tensor.end - tensor.start,
+      };
+      // Files written by others may begin their tensors at any byte; kernels read whole cache lines.
+      const aligned = tensor.start % 64 === 0;
+      this.#executor.bind(weight.binding, aligned ? source : { data: await base.read(tensor.file, tensor) });
+    }
+  }
+
+  /** Puts every parameter at its start, moments at zero. */
+  async initialise(base: BaseTensors, seed: number): Promise<void> {
+    for (const tensor of this.stateOf("parameter")) {
+      const { initial } = tensor;
+      if (!initial) throw new Error(`${tensor.name} has no initial value`);
+      const values = initial.kind === "base" ? await baseValues(base, tensor) : initialValues(tensor, initial, seed);
+      this.floats("parameter", tensor.name).set(values);
+    }
+    for (const role of ["moment1", "moment2"] as const) {
+      for (const { name } of this.stateOf(role)) this.floats(role, name).fill(0);
+    }
+  }
+
+  stateOf(role: StateRole): StateTensor[] {
+    return this.compiled.state.filter((tensor) => tensor.role === role);
+  }
+
+  /** A view of a state tensor's bytes. */
+  bytes(role: StateRole, name: string): Uint8Array {
+    const tensor = this.#stateTensor(role, name);
+    const start = tensor.offset;
+    return this.#executor.state.subarray(start, start + bytesOf(tensor));
+  }
+
+  /** A view of an F32 state tensor. */
+  floats(role: StateRole, name: string): Float32Array {
+    return floatsOf(this.bytes(role, name));
+  }
+
+  /** A scalar of the state. */
+  scalar(name: "loss" | "gradientNorm"): number {
+    const { dtype } = this.#stateTensor("scalar", name);
+    const bytes = this.bytes("scalar", name);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return dtype === "F64" ? view.getFloat64(0, true) : view.getFloat32(0, true);
+  }
+
+  /**
+   * Runs a program; of `inputs` it takes those it has. Throws when one of its inputs is missing, and `Cancelled` once
+   * `signal` is given: before it starts, or between two of its instructions. Only what writes no parameter and no moment
+   * may be given a signal.
+   */
+  async run(key: ProgramKey, inputs: Inputs = {}, signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) throw new Cancelled(`program ${key.stage} was not started`);
+    const { program, handle } = this.#load(key);
+    for (const tensor of program.io.values()) {
+      const values = inputs[tensor.name];
+      if (values) this.#write(key, tensor, values);
+      else if (!outputs.has(tensor.name)) throw new Error(`program ${key.stage} needs input ${tensor.name}`);
+    }
+    if (!(await this.#execute(handle, signal))) throw new Cancelled(`program ${key.stage} was cut short`);
+  }
+
+  async #execute(handle: number, signal: AbortSignal | undefined): Promise<boolean> {
+    const cancel = () => this.#executor.cancel();
+    signal?.addEventListener("abort", cancel);
+    try {
+      return await this.#executor.run(handle);
+    } finally {
+      signal?.removeEventListener("abort", cancel);
+    }
+  }
+
+  #write({ stage }: ProgramKey, tensor: IoTensor, values: Inputs[string] & object): void {
+    const room = this.#io(tensor);
+    if (room.byteLength !== values.byteLength) {
+      throw new Error(`program ${stage}: ${tensor.name} takes ${room.byteLength} bytes, not ${values.byteLength}`);
+    }
+    room.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  }
+
+  /** A copy of an output of the program that ran last; F64, as programs in double precision give it, is rounded to F32. */
+  output(key: ProgramKey, name: "nll" | "logits"): Float32Array {
+    const bytes = this.#output(key, name).slice();
+    const wide = this.#load(key).program.io.get(name)?.dtype === "F64";
+    return wide ? Float32Array.from(new Float64Array(bytes.buffer)) : floatsOf(bytes);
+  }
+
+  /** The tokens that `generate` found likeliest. */
+  next(key: ProgramKey): Int32Array {
+    return new Int32Array(this.#output(key, "next").slice().buffer);
+  }
+
+  /** Bytes in use at most so far. */
+  peakBytes(): number {
+    return Object.values(this.memory()).reduce((total, bytes) => total + bytes, 0);
+  }
+
+  /** The same by region: the arena's are its high-water mark. */
+  memory(): EngineMemory {
+    const { stateBytes, ioBytes } = this.compiled;
+    const [arena, scratch] = [this.#executor.arenaPeakBytes(), this.#executor.scratchBytes()];
+    return { weights: this.weightBytes, state: stateBytes, arena, io: ioBytes, scratch };
+  }
+
+  close(): void {
+    this.#executor.close();
+  }
+
+  #load(key: ProgramKey): Loaded {
+    const name = JSON.stringify(key);
+    const known = this.#loaded.get(name);
+    if (known) return known;
+    const program = this.compiled.program(key);
+    const loaded = { program, handle: this.#executor.load(program.bytes) };
+    this.#loaded.set(name, loaded);
+    return loaded;
+  }
+
+  #output(key: ProgramKey, name: string): Uint8Array {
+    const tensor = this.#load(key).program.io.get(name);
+    if (!tensor) throw new Error(`program ${key.stage} has no output ${name}`);
+    return this.#io(tensor);
+  }
+
+  #io(tensor: IoTensor): Uint8Array {
+    return this.#executor.io.subarray(tensor.offset, tensor.offset + bytesOf(tensor));
+  }
+
+  #stateTensor(role: StateRole, name: string): StateTensor {
+    const tensor = this.#state.get(`${role}/${name}`);
+    if (!tensor) throw new Error(`the run has no ${role} ${name}`);
+    return tensor;
+  }
+}
+
+const outputs = new Set(["nll", "logits", "next"]);
+
+const floatsOf = (bytes: Uint8Array) => new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+
+function createExecutor(compiled: Compiled, { threads, backend, poison }: EngineOptions): Executor {
+  const { stateBytes, arenaBytes, ioBytes, weights, scratch } = compiled;
+  try {
+    return addon().createExecutor({
+      backend: backend ?? "cpu",
+      threads,
+      stateBytes,
+      arenaBytes,
+      ioBytes,
+      threadScratchBytes: scratch.thread,
+      sharedScratchBytes: scratch.shared,
+      weights: weights.length,
+      poison: poison ?? false,
+    });
+  } catch (error) {
+    if (!/memory/i.test(messageOf(error))) throw error;
+    throw new StageFailure(exitCode.outOfDeviceMemory, "OutOfMemory", messageOf(error), { cause: error });
+  }
+}
+
+/** The base's tensor of this name and shape. Throws a failure that says what it has instead. */
+function baseTensor(base: BaseTensors, name: string, shape: readonly number[]): PlacedTensor {
+  const tensor = base.table.get(name);
+  if (!tensor) throw corrupt("BaseModelCorrupt", `the base model has no tensor ${name}, which its config.json implies`);
+  if (tensor.shape.length === shape.length && shape.every((dim, index) => dim === tensor.shape[index])) return tensor;
+  throw corrupt(
+    "BaseModelCorrupt",
+    `${name} has shape [${tensor.shape.join(", ")}], config.json implies [${shape.join(", ")}]`,
+  );
+}
+
+/** A tensor of the base in F32. */
+async function baseValues(
+  base: BaseTensors,
+  { name, shape }: { name: string; shape: readonly number[] },
+): Promise<Float32Array> {
+  const tensor = baseTensor(base, name, shape);
+  const read = await base.read(tensor.file, tensor);
+  const bytes = read.byteOffset % 4 === 0 ? read : new Uint8Array(read);
+  if (tensor.dtype === "F32") return floatsOf(bytes);
+  return fromBfloat16(new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2));
+}

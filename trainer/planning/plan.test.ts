@@ -1,0 +1,178 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { compile } from "../compile/compile.ts";
+import { type EffectiveSettings, effectiveSettings } from "../contract/effective.ts";
+import type { TrainingSpec } from "../contract/settings.ts";
+import { lowerHull, PlanError, type PlanInput, plan, recomputeFrontier } from "./plan.ts";
+
+const model: PlanInput["model"] = {
+  family: "llama",
+  vocabSize: 1000,
+  hiddenSize: 128,
+  intermediateSize: 384,
+  layers: 6,
+  heads: 4,
+  kvHeads: 2,
+  headDim: 32,
+  contextLength: 1024,
+  ropeTheta: 10_000,
+  rmsNormEps: 1e-5,
+  tieWordEmbeddings: true,
+};
+
+function settings(changes: Partial<TrainingSpec> = {}): EffectiveSettings {
+  return effectiveSettings({
+    baseModel: { uri: "pvc://base/model" },
+    dataset: { sources: [{ uri: "pvc://data/train.jsonl" }], maxSequenceLength: 512 },
+    method: { lora: {} },
+    evaluation: { test: { uri: "pvc://data/test.jsonl" }, metrics: ["ExactMatch"] },
+    ...changes,
+  });
+}
+
+const planned = (changes: Partial<PlanInput> = {}) => plan(inputWith(changes));
+
+const inputWith = (changes: Partial<PlanInput> = {}): PlanInput => ({
+  settings: settings(),
+  model,
+  baseDataType: "BF16",
+  dataset: { rows: 100, examples: 400, tokens: 50_000, validationExamples: 40, testExamples: 50 },
+  availableBytes: 8e9,
+  threads: 2,
+  ...changes,
+});
+
+test("the predicted peak is what the compiler lays out, to the byte", () => {
+  const { spec, memory, predictedPeakBytes } = planned();
+  const { weights, stateBytes, arenaBytes, ioBytes, scratch } = compile(spec);
+  assert.equal(memory.parameters + memory.derived + memory.gradients + memory.moments + memory.cache, stateBytes);
+  assert.equal(memory.activations, arenaBytes);
+  assert.equal(memory.io, ioBytes);
+  assert.equal(memory.weights, 2 * weights.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b), 0));
+  assert.equal(memory.scratch, 2 * scratch.thread + scratch.shared);
+  const beside = memory.best + memory.data + memory.process;
+  assert.equal(predictedPeakBytes, memory.weights + stateBytes + arenaBytes + ioBytes + memory.scratch + beside);
+});
+
+test("an NF4 base is planned to the byte, scales and their scales included", () => {
+  const onNf4 = (doubleQuantization: boolean) => {
+    const quantization = { type: "NF4", doubleQuantization } as const;
+    return planned({ settings: settings({ baseModel: { uri: "pvc://base/model", quantization } }) });
+  };
+  const elements = [128 * 128, 64 * 128, 64 * 128, 128 * 128, 384 * 128, 384 * 128, 384 * 128];
+  const dense = 2 * (1000 * 128 + 13 * 128);
+  const sum = (bytes: (n: number) => number) => dense + 6 * elements.reduce((total, n) => total + bytes(n), 0);
+  assert.equal(
+    onNf4(false).memory.weights,
+    sum((n) => n / 2 + 4 * (n / 64)),
+  );
+  const scales = (n: number) => Math.ceil(n / 64 / 256) + 1;
+  assert.equal(
+    onNf4(true).memory.weights,
+    sum((n) => n / 2 + n / 64 + 4 * scales(n)),
+  );
+  const [{ memory, ...nf4 }, plain] = [onNf4(true), planned()];
+  assert.deepEqual({ ...memory, weights: 0 }, { ...plain.memory, weights: 0 });
+  assert.deepEqual(
+    [nf4.trainableParameters, nf4.totalParameters, nf4.spec.storage.linear],
+    [plain.trainableParameters, plain.totalParameters, "NF4"],
+  );
+});
+
+test("parameters are counted as the paper counts them", () => {
+  const base = 1000 * 128 + 6 * (128 * (128 + 64 + 64 + 128) + 3 * 128 * 384) + 13 * 128;
+  const lora = 6 * 16 * (4 * 128 + 128 + 64 + 64 + 128 + 3 * (128 + 384));
+  assert.deepEqual([planned().trainableParameters, planned().totalParameters], [lora, base + lora]);
+  const full = planned({ settings: settings({ method: { full: {} } }) });
+  assert.deepEqual([full.trainableParameters, full.totalParameters], [base, base]);
+  const qwen3 = planned({ model: { ...model, family: "qwen3" } });
+  assert.deepEqual([qwen3.trainableParameters, qwen3.totalParameters], [lora, base + 6 * 2 * 32 + lora]);
+});
+
+test("steps follow from rows, epochs and the rows of a step, or are given", () => {
+  assert.equal(planned().steps, 7);
+  assert.equal(planned({ settings: settings({ training: { epochs: "2.5" } }) }).steps, 16);
+  assert.equal(planned({ settings: settings({ training: { maxSteps: 40 } }) }).steps, 40);
+});
+
+test("with less memory the micro-batch shrinks first, then blocks are recomputed, then it says what would fit", () => {
+  const ample = planned();
+  assert.deepEqual([ample.microRows, ample.recomputedBlocks, ample.fits], [4, 0, true]);
+  const seen: string[] = [];
+  for (let available = ample.predictedPeakBytes; ; available -= 1e7) {
+    const made = planned({ availableBytes: available });
+    seen.push(`${made.microRows}/${made.recomputedBlocks}`);
+    if (!made.fits) {
+      assert(made.nearestFit);
+      assert.match(made.nearestFit.change, /^dataset\.maxSequenceLength: (256|128)$/);
+      assert(made.nearestFit.predictedPeakBytes <= available);
+      break;
+    }
+    assert(made.predictedPeakBytes <= available);
+  }
+  const steps = [...new Set(seen)];
+  assert.equal(steps[0], "4/0");
+  assert(steps.includes("1/0"), steps.join(" "));
+  assert.equal(steps.at(-1), "1/6", "everything recomputed before giving up");
+  const recomputed = steps.map((step) => Number(step.split("/")[1]));
+  assert.deepEqual(
+    recomputed,
+    [...recomputed].sort((a, b) => a - b),
+  );
+});
+
+test("the nearest settings that fit are planned as their own plan will be", () => {
+  // Logits are most of the memory: half the tokens need no recomputing at all.
+  const wide = (maxSequenceLength: number, availableBytes: number) => {
+    const dataset = { sources: [{ uri: "pvc://data/train.jsonl" }], maxSequenceLength };
+    const wideModel = { ...model, vocabSize: 32_000, layers: 2 };
+    return planned({ model: wideModel, availableBytes, settings: settings({ dataset, evaluation: undefined }) });
+  };
+  const available = wide(512, 1).predictedPeakBytes - 1;
+  const { nearestFit } = wide(512, available);
+  const nearest = wide(256, available);
+  assert.deepEqual([nearest.fits, nearest.recomputedBlocks], [true, 0]);
+  const { predictedPeakBytes } = nearest;
+  assert.deepEqual(nearestFit, { change: "dataset.maxSequenceLength: 256", predictedPeakBytes });
+});
+
+test("the frontier of recomputing trades memory for arithmetic, each block at a better price than the next", () => {
+  const input = inputWith();
+  const frontier = recomputeFrontier(input, plan(input));
+  assert(frontier.length > 2);
+  // What the topmost block computed is needed next: computing it again saves nothing.
+  assert.deepEqual([frontier[0]?.recomputedBlocks, frontier.at(-1)?.recomputedBlocks], [0, 5]);
+  const prices = frontier.slice(1).map((choice, i) => {
+    const before = frontier[i]!;
+    const saved = before.predictedPeakBytes - choice.predictedPeakBytes;
+    assert(saved > 0 && choice.flopsPerStep > before.flopsPerStep);
+    return (choice.flopsPerStep - before.flopsPerStep) / saved;
+  });
+  assert.deepEqual(
+    prices,
+    prices.toSorted((a, b) => a - b),
+  );
+  const choice = (recomputedBlocks: number, predictedPeakBytes: number, flopsPerStep: number) => ({
+    recomputedBlocks,
+    predictedPeakBytes,
+    flopsPerStep,
+  });
+  const dear = choice(1, 90, 19);
+  assert.deepEqual(lowerHull([choice(0, 100, 10), dear, choice(2, 60, 20), choice(3, 60, 30)]), [
+    choice(0, 100, 10),
+    choice(2, 60, 20),
+  ]);
+});
+
+test("a micro-batch divides a step's rows evenly", () => {
+  const sixRows = settings({ training: { batchTokens: 6 * 512 } });
+  assert.equal(planned({ settings: sixRows }).microRows, 3, "two of three, not four and two");
+});
+
+test("settings that cannot be trained are refused with the way out", () => {
+  const wrong = settings({ method: { lora: { targetModules: ["c_attn"] } } });
+  assert.throws(
+    () => planned({ settings: wrong }),
+    (error) => error instanceof PlanError && /c_attn.*q_proj/.test(error.message),
+  );
+});

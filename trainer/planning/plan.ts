@@ -1,0 +1,267 @@
+/**
+ * What a training will take, before it runs: parameters, memory to the byte, micro-batch, what is recomputed, steps. Pure;
+ * no native code. It runs the run's own compiler, and the run compiles the spec that is returned here, so that a plan and
+ * its run cannot disagree.
+ */
+
+import { CompileError, compile } from "../compile/compile.ts";
+import type { EffectiveSettings } from "../contract/effective.ts";
+import type { ModelConfig } from "../contract/model.ts";
+import type { Compiled, CompileSpec } from "../graph/compiled.ts";
+import type { SiteRecord } from "../graph/site.ts";
+import { elementsOf } from "../graph/tensor.ts";
+import { stepsOfRun } from "../training/order.ts";
+import { fixedBytes, type MemoryFacts, memoryOf, type PlannedMemory, peakOf } from "./memory.ts";
+
+export interface PlanInput extends MemoryFacts {
+  model: ModelConfig;
+  /** How the base's tensors are stored, but for linear layers that the settings quantise. */
+  baseDataType: "F32" | "BF16";
+  /** Memory that the training process may use. */
+  availableBytes: number;
+}
+
+export interface Plan {
+  trainableParameters: number;
+  totalParameters: number;
+  memory: PlannedMemory;
+  /** The sum of `memory`. */
+  predictedPeakBytes: number;
+  /** Packed rows of a micro-batch. */
+  microRows: number;
+  /** Blocks, from the bottom, whose activations are computed again in the backward pass. */
+  recomputedBlocks: number;
+  steps: number;
+  /** Floating-point operations of a step's matrix products and attention. */
+  flopsPerStep: number;
+  fits: boolean;
+  /** When it does not fit: the smallest change that does. */
+  nearestFit?: { change: string; predictedPeakBytes: number };
+  /** What the run compiles. */
+  spec: CompileSpec;
+  sites: readonly SiteRecord[];
+}
+
+/** Beyond this many tokens a larger micro-batch only costs memory on a CPU: its matrices are past the caches already. */
+const enoughTokens = 2048;
+const mostSlots = 16;
+const prefillTokens = 256;
+
+/** Settings that cannot be planned for this model at all. */
+export class PlanError extends Error {}
+
+/**
+ * The plan of a run within `availableBytes`, all memory in bytes: the fewest micro-batches a step without recomputing; if
+ * one row a micro-batch does not fit so, the least recomputing with which it does. Where nothing fits it is the plan with
+ * the least memory, with `fits: false` and the nearest settings that fit. Throws `PlanError`.
+ */
+export function plan(input: PlanInput): Plan {
+  try {
+    const chosen = describe(input, choose(input));
+    if (chosen.fits) return chosen;
+    const nearest = nearestFit(input);
+    return nearest ? { ...chosen, nearestFit: nearest } : chosen;
+  } catch (error) {
+    if (error instanceof CompileError) throw new PlanError(error.message);
+    throw error;
+  }
+}
+
+export interface RecomputeChoice {
+  recomputedBlocks: number;
+  predictedPeakBytes: number;
+  flopsPerStep: number;
+}
+
+/** Numbers of blocks that are looked at, evenly spread, beside the planned one. */
+const frontierChoices = 12;
+
+/**
+ * What recomputing would save and cost at a plan's micro-batch: the choices that no mixture of two others beats, from the
+ * most memory to the least.
+ */
+export function recomputeFrontier(input: PlanInput, { microRows, recomputedBlocks }: Plan): RecomputeChoice[] {
+  const { layers } = input.model;
+  const spread = Array.from({ length: frontierChoices + 1 }, (_, i) => Math.round((i * layers) / frontierChoices));
+  const counts = [...new Set([...spread, Math.min(1, layers), recomputedBlocks])].sort((a, b) => a - b);
+  const choices = counts.map((count) => {
+    const { predictedPeakBytes, flopsPerStep } = describe(input, candidate(input, microRows, count));
+    return { recomputedBlocks: count, predictedPeakBytes, flopsPerStep };
+  });
+  return lowerHull(choices);
+}
+
+/** Points by falling memory, none above the line between two others (Andrew 1979, the lower half). */
+export function lowerHull(choices: readonly RecomputeChoice[]): RecomputeChoice[] {
+  const sorted = choices.toSorted(
+    (a, b) => a.predictedPeakBytes - b.predictedPeakBytes || a.flopsPerStep - b.flopsPerStep,
+  );
+  const hull: RecomputeChoice[] = [];
+  for (const point of sorted) {
+    const previous = hull.at(-1);
+    // More memory has to buy something.
+    if (previous && point.flopsPerStep >= previous.flopsPerStep) continue;
+    while (hull.length > 1 && !isBelow(hull.at(-1)!, hull.at(-2)!, point)) hull.pop();
+    hull.push(point);
+  }
+  return hull.reverse();
+}
+
+function isBelow(point: RecomputeChoice, from: RecomputeChoice, to: RecomputeChoice): boolean {
+  const share =
+    (point.predictedPeakBytes - from.predictedPeakBytes) / (to.predictedPeakBytes - from.predictedPeakBytes);
+  return point.flopsPerStep < from.flopsPerStep + share * (to.flopsPerStep - from.flopsPerStep);
+}
+
+interface Candidate {
+  readonly spec: CompileSpec;
+  readonly compiled: Compiled;
+  readonly fits: boolean;
+}
+
+function candidate(input: PlanInput, microRows: number, recomputedBlocks: number): Candidate {
+  const spec: CompileSpec = { ...specOf(input), microRows, recomputedBlocks };
+  const compiled = compile(spec);
+  return { spec, compiled, fits: fits(input, compiled, spec.rowTokens * microRows) };
+}
+
+/** Laying out arenas is most of the work: what is too much without them, or with the largest alone, needs no others. */
+function fits(input: PlanInput, compiled: Compiled, trainedRows: number): boolean {
+  const { availableBytes } = input;
+  const fixed = fixedBytes(compiled, input.dataset);
+  if (fixed > availableBytes) return false;
+  if (fixed + compiled.program({ stage: "micro", trainedRows }).arenaBytes > availableBytes) return false;
+  return peakOf(memoryOf(compiled, input)) <= availableBytes;
+}
+
+/** The fewest micro-batches without recomputing; if one row does not fit so, the least recomputing with which it does. */
+function choose(input: PlanInput): Candidate {
+  for (const microRows of microRowChoices(input.settings)) {
+    const made = candidate(input, microRows, 0);
+    if (made.fits) return made;
+  }
+  return leastRecompute(input);
+}
+
+/** Rows of a micro-batch, each with a different number of micro-batches a step, most rows first. */
+function microRowChoices({ training, dataset }: EffectiveSettings): number[] {
+  const { rowsPerStep } = training;
+  const most = Math.max(1, Math.min(rowsPerStep, Math.floor(enoughTokens / dataset.maxSequenceLength)));
+  const batches = (rows: number) => Math.ceil(rowsPerStep / rows);
+  const even = Array.from({ length: most }, (_, index) => Math.ceil(rowsPerStep / batches(most - index)));
+  return [...new Set(even)];
+}
+
+/** One row a micro-batch, too much without recomputing; memory falls with every block, so the least is found by bisection. */
+function leastRecompute(input: PlanInput): Candidate {
+  let least = candidate(input, 1, input.model.layers);
+  let tooFew = 0;
+  while (least.fits && least.spec.recomputedBlocks - tooFew > 1) {
+    const middle = candidate(input, 1, (least.spec.recomputedBlocks + tooFew) >> 1);
+    if (middle.fits) least = middle;
+    else tooFew = middle.spec.recomputedBlocks;
+  }
+  return least;
+}
+
+function specOf(input: PlanInput): CompileSpec {
+  const { settings, model, baseDataType } = input;
+  const { training, evaluation, dataset: data, method } = settings;
+  return {
+    model,
+    storage: storageOf(settings.baseModel, baseDataType),
+    method,
+    optimizer: training.optimizer,
+    maxGradNorm: training.maxGradNorm,
+    precision: training.precision,
+    rowTokens: data.maxSequenceLength,
+    microRows: 1,
+    recomputedBlocks: 0,
+    ...(evaluation && { generation: generationOf(input, data.maxSequenceLength + evaluation.maxNewTokens) }),
+  };
+}
+
+function storageOf({ quantization }: EffectiveSettings["baseModel"], dense: "F32" | "BF16"): CompileSpec["storage"] {
+  if (quantization === undefined) return { dense, linear: dense, doubleQuantization: false };
+  return { dense, linear: quantization.type, doubleQuantization: quantization.doubleQuantization };
+}
+
+/** Answers are generated side by side, as many as an eighth of the memory can cache. */
+function generationOf({ model, settings, dataset, availableBytes }: PlanInput, longest: number) {
+  const capacity = Math.min(model.contextLength, longest);
+  const elements = 2 * model.layers * capacity * model.kvHeads * model.headDim;
+  const affordable = Math.floor(availableBytes / 8 / (elements * (settings.training.precision === "BF16" ? 2 : 4)));
+  const slots = Math.max(1, Math.min(mostSlots, dataset.testExamples, affordable));
+  return { slots, capacity, prefillTokens: Math.min(prefillTokens, capacity) };
+}
+
+function describe(input: PlanInput, { spec, compiled, fits }: Candidate): Plan {
+  const memory = memoryOf(compiled, input);
+  const { training } = input.settings;
+  const trainedRows = spec.rowTokens * spec.microRows;
+  const { flops } = compiled.program({ stage: "micro", trainedRows });
+  return {
+    ...parameterCounts(compiled),
+    memory,
+    predictedPeakBytes: peakOf(memory),
+    microRows: spec.microRows,
+    recomputedBlocks: spec.recomputedBlocks,
+    steps: stepsOfRun(training, input.dataset.rows),
+    flopsPerStep: (flops / spec.microRows) * training.rowsPerStep,
+    fits,
+    spec,
+    sites: compiled.sites,
+  };
+}
+
+function parameterCounts({ state, baseParameters }: Compiled) {
+  const trainable = state.filter(({ role }) => role === "parameter");
+  const trainableParameters = trainable.reduce((total, { shape }) => total + elementsOf(shape), 0);
+  const beside = trainable.filter(({ initial }) => initial?.kind !== "base");
+  return {
+    trainableParameters,
+    totalParameters: baseParameters + beside.reduce((total, { shape }) => total + elementsOf(shape), 0),
+  };
+}
+
+/**
+ * Half the row length, again and again, then LoRA in place of training every weight, or a quantised base under LoRA: the
+ * first that fits, with the peak that its own plan has.
+ */
+function nearestFit(input: PlanInput): { change: string; predictedPeakBytes: number } | undefined {
+  for (const { change, settings } of smallerSettings(input.settings)) {
+    const changed = { ...input, settings };
+    // Most of those that are tried do not even fit so; choosing takes many times as long.
+    if (!candidate(changed, 1, input.model.layers).fits) continue;
+    return { change, predictedPeakBytes: peakOf(memoryOf(choose(changed).compiled, changed)) };
+  }
+  return undefined;
+}
+
+function* smallerSettings(settings: EffectiveSettings): Generator<{ change: string; settings: EffectiveSettings }> {
+  const shorter = (length: number): EffectiveSettings => ({
+    ...settings,
+    dataset: { ...settings.dataset, maxSequenceLength: length },
+  });
+  for (let length = settings.dataset.maxSequenceLength >> 1; length >= 128; length >>= 1) {
+    yield { change: `dataset.maxSequenceLength: ${length}`, settings: shorter(length) };
+  }
+  if (settings.method.kind === "lora" && settings.baseModel.quantization === undefined) {
+    const quantization = { type: "NF4", doubleQuantization: true } as const;
+    yield {
+      change: "baseModel.quantization.type: NF4",
+      settings: { ...settings, baseModel: { ...settings.baseModel, quantization } },
+    };
+  }
+  if (settings.method.kind === "full") {
+    const method = {
+      kind: "lora",
+      rank: 16,
+      alpha: 32,
+      dropout: 0,
+      targetModules: ["all-linear"],
+      rankStabilized: false,
+    } as const;
+    yield { change: "method.lora in place of method.full", settings: { ...settings, method } };
+  }
+}

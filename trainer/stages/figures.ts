@@ -1,0 +1,44 @@
+/** The figures of a finished run, from where the loop ended. Pure. */
+import type { EffectiveSettings } from "../contract/effective.ts";
+import type { ExactMatch, TrainFigures } from "../contract/report.ts";
+import type { Plan } from "../planning/plan.ts";
+import type { LoopState } from "../training/checkpoint.ts";
+
+export interface RunOutcome {
+  runHash: string;
+  plan: Plan;
+  state: LoopState;
+  keep: EffectiveSettings["training"]["keep"];
+  evaluationAfter: ExactMatch | undefined;
+  adapter: { digest: string; bytes: number };
+  /** Most memory that the process has had, in bytes. */
+  measuredPeakBytes: number;
+  target: { numericsVersion: number; isa: string };
+}
+
+export function figuresOf(outcome: RunOutcome): TrainFigures {
+  const { plan, state, adapter, evaluationAfter, target } = outcome;
+  const best = outcome.keep === "Best" && state.bestEvalLoss !== undefined;
+  const evalLoss = best ? state.bestEvalLoss : state.evalLoss;
+  return {
+    runHash: outcome.runHash,
+    steps: state.step,
+    bestStep: best ? state.bestStep : state.step,
+    loss: state.loss,
+    ...(evalLoss !== undefined && { evalLoss }),
+    ...(state.evaluationBefore && { evaluationBefore: state.evaluationBefore }),
+    ...(evaluationAfter && { evaluationAfter }),
+    trainableParameters: plan.trainableParameters,
+    totalParameters: plan.totalParameters,
+    trainedTokens: state.trainedTokens,
+    tokensPerSecond: state.seconds === 0 ? 0 : state.tokens / state.seconds,
+    seconds: state.seconds,
+    predictedPeakBytes: plan.predictedPeakBytes,
+    measuredPeakBytes: outcome.measuredPeakBytes,
+    resumes: state.resumes,
+    adapterDigest: adapter.digest,
+    adapterBytes: adapter.bytes,
+    numericsVersion: target.numericsVersion,
+    isa: target.isa,
+  };
+}

@@ -1,0 +1,141 @@
+/**
+ * Single-op cases for the native tests: an op, its attributes and operands with values → a case for `luthier-exec`.
+ *
+ * Everything lies in region io, except operands marked `weight`, which are bound as frozen weights. Every floating-point
+ * operand that the op writes is compared.
+ */
+
+import { emit } from "../compile/emit.ts";
+import { fromBfloat16, toBfloat16 } from "../formats/bfloat16.ts";
+import { type AnyOp, operandNames, plain } from "../graph/op.ts";
+import { aligned, bytesOf, type DataType, elementsOf, type Tensor } from "../graph/tensor.ts";
+import { addon } from "../native/addon.ts";
+import { type CaseCheck, type CaseFill, encodeCase } from "../native/cases/case.ts";
+
+export interface TestOperand {
+  dtype: DataType;
+  shape: readonly number[];
+  /** Row-major; absent: zeros. */
+  values?: readonly number[];
+  weight?: boolean;
+  /** A weight in NF4 storage, its absmax quantised too or not; dtype is F32. */
+  nf4?: "single" | "double";
+}
+
+export interface OpCase {
+  name: string;
+  op: AnyOp;
+  attributes: Record<string, number>;
+  operands: Record<string, TestOperand>;
+  /** Allowed relative error of each output's norm. */
+  relative: number;
+  /** Allowed root mean square error, for outputs that are all but zero. */
+  absolute?: number;
+  /** Runs in a row, for ops that accumulate. */
+  runs?: number;
+}
+
+/** A stream of uniform numbers in [0, 1) (mulberry32). */
+export function uniform(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let word = Math.imul(state ^ (state >>> 15), 1 | state);
+    word = (word + Math.imul(word ^ (word >>> 7), 61 | word)) ^ word;
+    return ((word ^ (word >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Roughly normal numbers: the sum of four uniform ones, scaled to this standard deviation. */
+export function normal(shape: readonly number[], seed: number, deviation = 1): number[] {
+  const next = uniform(seed);
+  const one = () => (next() + next() + next() + next() - 2) * Math.sqrt(3) * deviation;
+  return Array.from({ length: elementsOf(shape) }, one);
+}
+
+/** The values as they read back from BF16. */
+export const bf16Rounded = (values: readonly number[]): number[] => [
+  ...fromBfloat16(toBfloat16(Float32Array.from(values))),
+];
+
+export function bytesOfValues(dtype: DataType, values: readonly number[]): Uint8Array {
+  const arrays: Record<DataType, () => { buffer: ArrayBufferLike }> = {
+    F32: () => Float32Array.from(values),
+    F64: () => Float64Array.from(values),
+    BF16: () => toBfloat16(Float32Array.from(values)),
+    I32: () => Int32Array.from(values),
+    U32: () => Uint32Array.from(values),
+    U8: () => Uint8Array.from(values),
+  };
+  return new Uint8Array(arrays[dtype]().buffer);
+}
+
+interface Placed extends TestOperand {
+  name: string;
+  tensor: Tensor;
+  /** In region io, or the first binding of a weight. */
+  at: number;
+}
+
+/** The bytes to bind: of the values, or of packed nibbles, absmax and nested absmax. */
+function weightBytes({ dtype, values = [], nf4 }: TestOperand): Uint8Array[] {
+  const bytes = bytesOfValues(dtype, values);
+  if (!nf4) return [bytes];
+  const { packed, absmax, nestedAbsmax } = addon().quantizeNf4(bytes, "F32", nf4 === "double");
+  return nestedAbsmax ? [packed, absmax, nestedAbsmax] : [packed, absmax];
+}
+
+function bindings({ at, nf4 }: Placed): readonly [number, number, number] {
+  if (!nf4) return [at, -1, -1];
+  return [at, at + 1, nf4 === "double" ? at + 2 : -1];
+}
+
+function place(operands: Record<string, TestOperand>): { placed: Placed[]; ioBytes: number; weights: Uint8Array[] } {
+  let ioBytes = 0;
+  const weights: Uint8Array[] = [];
+  const placed = Object.entries(operands).map(([name, operand]) => {
+    const { dtype, shape, weight = false, nf4 } = operand;
+    const storage = nf4 ? "NF4" : "dense";
+    const tensor: Tensor = { name, role: weight ? "frozen" : "input", dtype, storage, shape };
+    const at = weight ? weights.length : ioBytes;
+    if (weight) weights.push(...weightBytes(operand));
+    else ioBytes += aligned(bytesOf(tensor));
+    return { ...operand, name, tensor, at };
+  });
+  return { placed, ioBytes, weights };
+}
+
+/** The bytes of a case file. */
+export function opCase({ op, attributes, operands, relative, absolute = 0, runs = 1 }: OpCase): Uint8Array {
+  const { placed, ioBytes, weights } = place(operands);
+  const tensors = Object.fromEntries(placed.map(({ name, tensor }) => [name, tensor]));
+  const locations = new Map(placed.map((operand) => [operand.tensor, operand]));
+  const names = operandNames(op).map(plain);
+  const unknown = placed.find(({ name }) => !names.includes(name));
+  if (unknown) throw new Error(`${op.name} has no operand ${unknown.name}`);
+  const program = emit({
+    nodes: [{ op, operands: tensors, outputs: {}, attributes, block: undefined, backward: false }],
+    released: [],
+    locate(tensor) {
+      const operand = locations.get(tensor);
+      if (!operand) throw new Error(`${op.name}: ${tensor.name} has no place`);
+      if (operand.weight) return { region: "weights", bindings: bindings(operand) };
+      return { region: "io", offset: operand.at };
+    },
+    arenaBytes: 0,
+    stateBytes: 0,
+    ioBytes,
+    weightCount: weights.length,
+  });
+  const scratch = op.scratch(tensors, { keys: Number.POSITIVE_INFINITY, outputs: Object.keys(tensors) }, attributes);
+  const written = [...op.accumulates, ...op.outputs].map(plain);
+  const fills = placed.flatMap(({ weight, values, dtype, at }): CaseFill[] =>
+    weight || !values ? [] : [{ region: "io", offset: at, bytes: bytesOfValues(dtype, values) }],
+  );
+  const checks = placed.flatMap(({ name, dtype, shape, at }): CaseCheck[] =>
+    written.includes(name)
+      ? [{ name: `${op.name}.${name}`, region: "io", dtype, offset: at, count: elementsOf(shape), relative, absolute }]
+      : [],
+  );
+  return encodeCase({ program, arenaBytes: 0, stateBytes: 0, ioBytes, scratch, runs, weights, fills, checks });
+}

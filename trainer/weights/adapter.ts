@@ -1,0 +1,102 @@
+/**
+ * The result of a training as a directory: an adapter in PEFT's layout, or, where the base itself was trained, a whole
+ * model in Hugging Face's. Its manifest's digest is the result's name for everyone after.
+ */
+import { z } from "zod";
+import { type MethodSettings, methodSettings, resultOf } from "../contract/methods.ts";
+import type { Engine, Parameters } from "../engine/engine.ts";
+import { toBfloat16 } from "../formats/bfloat16.ts";
+import { adapterConfig, adapterConfigFile, adapterWeightsFile, peftKey } from "../formats/peft.ts";
+import { encodeHeader, safetensorsChunks, type TensorData, type TensorFacts } from "../formats/safetensorsWriter.ts";
+import { indexFile, shardIndex, shardTensors } from "../formats/shards.ts";
+import { DirectoryWriter, fileList } from "../stores/directory.ts";
+import type { Stores } from "../stores/stores.ts";
+import type { StoredModel } from "./storedModel.ts";
+
+export const adapterManifest = z.strictObject({
+  kind: z.literal("adapter"),
+  version: z.literal(1),
+  runHash: z.string(),
+  baseDigest: z.string(),
+  baseUri: z.string(),
+  method: methodSettings,
+  files: fileList,
+});
+export type AdapterManifest = z.infer<typeof adapterManifest>;
+
+const maxShardBytes = 5_000_000_000;
+
+export interface AdapterFacts {
+  runHash: string;
+  baseDigest: string;
+  baseUri: string;
+  method: MethodSettings;
+}
+
+/** Writes the adapter directory whole; returns the digest of its manifest and the size of its files. */
+export async function writeAdapter(
+  stores: Stores,
+  uri: string,
+  result: { engine: Engine; parameters: Parameters; base: StoredModel; baseDataType: "F32" | "BF16" },
+  facts: AdapterFacts,
+  beforeCommit: () => Promise<void>,
+): Promise<{ digest: string; bytes: number }> {
+  const { runHash, baseDigest, baseUri, method } = facts;
+  const writer = await DirectoryWriter.begin(stores, uri, { alone: true });
+  if (resultOf(method) === "Adapter") await writePeft(writer, result.engine, result.parameters, method, baseUri);
+  else await writeModel(writer, result.engine, result.parameters, result.base, result.baseDataType);
+  const digest = await writer.commit(
+    { kind: "adapter", version: 1, runHash, baseDigest, baseUri, method },
+    beforeCommit,
+  );
+  return { digest, bytes: writer.bytes };
+}
+
+async function writePeft(
+  writer: DirectoryWriter,
+  engine: Engine,
+  parameters: Parameters,
+  method: MethodSettings,
+  baseUri: string,
+): Promise<void> {
+  const tensors = engine.stateOf("parameter").map(({ name, shape }): TensorData => {
+    return { name: peftKey(name), dtype: "F32", shape, data: bytesOf(parameters.get(name)!) };
+  });
+  await writer.writeChunks(adapterWeightsFile, safetensorsChunks(tensors));
+  const trained = engine.compiled.sites.filter((site) => site.trained.length > 0);
+  const modules = trained.map(({ name }) => name.slice(name.lastIndexOf(".") + 1));
+  await writer.write(adapterConfigFile, Buffer.from(adapterConfig(method, modules, baseUri)));
+}
+
+/** The trained model, stored as its base is. */
+async function writeModel(
+  writer: DirectoryWriter,
+  engine: Engine,
+  parameters: Parameters,
+  base: StoredModel,
+  dtype: "F32" | "BF16",
+): Promise<void> {
+  const facts = engine.stateOf("parameter").map(({ name, shape }) => ({ name, shape, dtype }));
+  const shards = shardTensors(facts, maxShardBytes);
+  for (const { file, tensors } of shards) {
+    await writer.writeChunks(file, shardChunks(tensors, parameters, dtype));
+  }
+  const index = shardIndex(shards);
+  if (index) await writer.write(indexFile, Buffer.from(index));
+  for (const name of base.companions()) await writer.write(name, await base.read(name));
+}
+
+function* shardChunks(
+  tensors: readonly TensorFacts[],
+  parameters: Parameters,
+  dtype: "F32" | "BF16",
+): Iterable<Uint8Array> {
+  yield encodeHeader(tensors, { format: "pt" });
+  for (const { name } of tensors) {
+    const values = parameters.get(name)!;
+    yield bytesOf(dtype === "F32" ? values : toBfloat16(values));
+  }
+}
+
+const bytesOf = (values: Float32Array | Uint16Array) =>
+  new Uint8Array(values.buffer, values.byteOffset, values.byteLength);

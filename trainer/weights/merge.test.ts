@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { compareLogits, refusalOf } from "../export/verify.ts";
+import { toBfloat16 } from "../formats/bfloat16.ts";
+import { adapterConfig, readAdapterConfig } from "../formats/peft.ts";
+import { methodOf } from "../methods/index.ts";
+import { asFloats, encodeValues, mergeTensor } from "./merge.ts";
+
+const settings = { rank: 2, alpha: 8, dropout: 0, targetModules: ["all-linear"], rankStabilized: false };
+const lora = methodOf({ kind: "lora", ...settings });
+
+test("a merged matrix is W + s·B·A, rounded once", () => {
+  // W [2, 3], A [2, 3], B [2, 2], s = 4.
+  const w = Float32Array.of(1, 2, 3, 4, 5, 6);
+  const adapter = new Map([
+    ["m.q_proj.lora_A.weight", Float32Array.of(1, 0, 1, 0, 1, 0)],
+    ["m.q_proj.lora_B.weight", Float32Array.of(0.5, 0, 0, 0.001)],
+  ]);
+  const merged = mergeTensor({ name: "m.q_proj.weight", shape: [2, 3] }, w, lora, adapter);
+  assert.deepEqual(
+    [...merged].map((v) => Number(v.toFixed(6))),
+    [3, 2, 5, 4, 5.004, 6],
+  );
+  assert.deepEqual(encodeValues(merged, "BF16"), new Uint8Array(toBfloat16(merged).buffer));
+});
+
+test("what the adapter does not train stays as it is, to the byte", () => {
+  const bytes = new Uint8Array(toBfloat16(Float32Array.of(0.1, -2.5, 3e-5)).buffer);
+  const merged = mergeTensor({ name: "model.norm.weight", shape: [3] }, asFloats(bytes, "BF16"), lora, new Map());
+  assert.deepEqual(encodeValues(merged, "BF16"), bytes);
+});
+
+test("equal models pass, a different one is refused by its logits or its distribution", () => {
+  const expected = [Float32Array.of(1, 5, -3), Float32Array.of(0, 2, 8)];
+  const same = compareLogits(expected, expected);
+  assert.deepEqual(same, { maxLogitDifference: 0, klDivergence: 0, largestLogit: 8 });
+  assert.equal(refusalOf(same, "F32"), undefined);
+  const near = compareLogits(expected, [Float32Array.of(1.1, 5, -3), expected[1]!]);
+  assert.equal(refusalOf(near, "BF16"), undefined);
+  assert.match(refusalOf(near, "F32")!, /logits differ by 0\.1/);
+  const far = compareLogits(expected, [expected[1]!, expected[0]!]);
+  assert.match(refusalOf(far, "BF16")!, /logits differ by 11/);
+  const broken = compareLogits(expected, [Float32Array.of(Number.NaN, 5, -3), expected[1]!]);
+  assert.ok(refusalOf(broken, "BF16"));
+});
+
+test("PEFT's configuration says what was trained, and reads back", () => {
+  const text = adapterConfig({ kind: "lora", ...settings, rankStabilized: true }, ["v_proj", "q_proj"], "pvc://base");
+  const config = JSON.parse(text);
+  assert.deepEqual(config.target_modules, ["q_proj", "v_proj"]);
+  assert.equal(config.base_model_name_or_path, "pvc://base");
+  assert.deepEqual(readAdapterConfig(text), {
+    ...settings,
+    rankStabilized: true,
+    targetModules: ["q_proj", "v_proj"],
+  });
+});
+
+test("an adapter that means more than the trainer computes is refused by name", () => {
+  const config = JSON.parse(adapterConfig({ kind: "lora", ...settings }, ["q_proj"], "base"));
+  const changes: [object, RegExp][] = [
+    [{ use_dora: true }, /use_dora/],
+    [{ peft_type: "LOHA" }, /peft_type/],
+    [{ modules_to_save: ["lm_head"] }, /modules_to_save/],
+    [{ rank_pattern: { q_proj: 4 } }, /rank_pattern/],
+    [{ r: -1 }, /at r/],
+  ];
+  for (const [change, reason] of changes) {
+    assert.throws(() => readAdapterConfig(JSON.stringify({ ...config, ...change })), reason);
+  }
+  assert.throws(() => readAdapterConfig("{"), /not JSON/);
+});

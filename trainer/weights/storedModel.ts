@@ -1,0 +1,158 @@
+/**
+ * A model in Hugging Face's layout, wherever its files lie: staged as objects by their digests, or in a directory. Its
+ * configuration, its tokenizer and template, its tensors.
+ */
+
+import { corrupt, invalid } from "../contract/failure.ts";
+import { type ModelConfig, readModelConfig, UnsupportedModelError } from "../contract/model.ts";
+import { type CodecTexts, codecOf } from "../data/encoding/codec.ts";
+import type { Codec } from "../data/encoding/encode.ts";
+import { type BaseManifest, baseManifest, getManifest } from "../data/packed/manifests.ts";
+import {
+  type ModelFiles,
+  modelFileNames,
+  type PlacedTensor,
+  parseJson,
+  readTensorTable,
+} from "../formats/huggingFace.ts";
+import { indexFile } from "../formats/shards.ts";
+import type { Digest } from "../stores/digest.ts";
+import { type FileList, localListed } from "../stores/directory.ts";
+import type { Objects } from "../stores/objects.ts";
+import type { Entry } from "../stores/store.ts";
+import type { Stores } from "../stores/stores.ts";
+
+export interface StoredFile {
+  uri: string;
+  /** As its store lists it. */
+  entry: Entry;
+}
+
+export class StoredModel implements ModelFiles {
+  readonly #stores: Stores;
+  readonly #files: ReadonlyMap<string, StoredFile>;
+
+  constructor(stores: Stores, files: ReadonlyMap<string, StoredFile>) {
+    this.#stores = stores;
+    this.#files = files;
+  }
+
+  /** The base model with this digest. */
+  static async staged(stores: Stores, objects: Objects, digest: Digest): Promise<StoredModel> {
+    return StoredModel.ofManifest(stores, objects, await getManifest(objects, digest, baseManifest));
+  }
+
+  static ofManifest(stores: Stores, objects: Objects, manifest: BaseManifest): StoredModel {
+    const located = manifest.files.map(({ path, digest, bytes }) => {
+      return [
+        path,
+        { uri: objects.uri(digest), entry: { path, bytes, version: digest, modifiedAt: 0, digest } },
+      ] as const;
+    });
+    return new StoredModel(stores, new Map(located));
+  }
+
+  /** The model in a directory; files that do not belong to one are left out. */
+  static async inDirectory(stores: Stores, uri: string): Promise<StoredModel> {
+    const store = stores.of(uri);
+    const listed = new Map((await store.list(uri)).map((entry) => [entry.path, entry]));
+    if (listed.size === 0) throw await noModel(stores, uri);
+    const at = (name: string) => `${uri.replace(/\/+$/, "")}/${name}`;
+    const index = listed.has(indexFile) ? Buffer.from(await store.read(at(indexFile))).toString("utf8") : undefined;
+    const names = modelFileNames([...listed.keys()], index).sort();
+    return new StoredModel(stores, new Map(names.map((name) => [name, { uri: at(name), entry: listed.get(name)! }])));
+  }
+
+  /** Names of all files, sorted. */
+  names(): string[] {
+    return [...this.#files.keys()];
+  }
+
+  /** Names of the files that are not weights: configuration, tokenizer, licence. */
+  companions(): string[] {
+    return this.names().filter((name) => !/\.safetensors(\.index\.json)?$/.test(name));
+  }
+
+  has(name: string): boolean {
+    return this.#files.has(name);
+  }
+
+  bytes(name: string): number {
+    return this.file(name).entry.bytes;
+  }
+
+  file(name: string): StoredFile {
+    const file = this.#files.get(name);
+    if (!file) throw corrupt("ModelCorrupt", `the model has no ${name}`);
+    return file;
+  }
+
+  async read(name: string, range?: { start: number; end: number }): Promise<Uint8Array> {
+    const { uri } = this.file(name);
+    return await this.#stores.of(uri).read(uri, range);
+  }
+
+  /** The same model in files of this machine, for mapping: `localCopy` gives the URI of one with a file's bytes. */
+  async onThisMachine(localCopy: (file: StoredFile) => Promise<string>): Promise<StoredModel> {
+    const files = new Map<string, StoredFile>();
+    for (const [name, file] of this.#files) files.set(name, { ...file, uri: await localCopy(file) });
+    return new StoredModel(this.#stores, files);
+  }
+
+  /** The path of a file of this machine. */
+  async localFile(name: string): Promise<string> {
+    const { uri } = this.file(name);
+    const file = await this.#stores.of(uri).localFile(uri);
+    if (file === undefined) throw new Error(`${uri} is mapped and was not fetched`);
+    return file;
+  }
+
+  async text(name: string): Promise<string> {
+    return Buffer.from(await this.read(name)).toString("utf8");
+  }
+
+  async config(): Promise<ModelConfig> {
+    try {
+      return readModelConfig(parseJson("config.json", await this.text("config.json")));
+    } catch (error) {
+      if (error instanceof UnsupportedModelError) throw invalid("BaseModelUnsupported", error.message);
+      throw error;
+    }
+  }
+
+  async codec(): Promise<Codec> {
+    return codecOf(await this.codecTexts());
+  }
+
+  async codecTexts(): Promise<CodecTexts> {
+    return {
+      tokenizer: await this.text("tokenizer.json"),
+      config: await this.text("tokenizer_config.json"),
+      template: this.has("chat_template.jinja") ? await this.text("chat_template.jinja") : undefined,
+    };
+  }
+
+  async tensors(): Promise<ReadonlyMap<string, PlacedTensor>> {
+    return await readTensorTable(this.names(), this);
+  }
+}
+
+/** Why nothing is listed at a model's URI. */
+async function noModel(stores: Stores, uri: string): Promise<Error> {
+  const isFile =
+    (await stores
+      .of(uri)
+      .stat(uri)
+      .catch(() => undefined)) !== undefined;
+  if (!isFile) return corrupt("ModelMissing", `${uri}: there is no such directory, or it is empty`);
+  return invalid(
+    "BaseModelUnsupported",
+    `${uri}: is a file; a base model is a directory in Hugging Face layout (config.json, tokenizer.json, safetensors), not packed: unpack an archive first`,
+  );
+}
+
+/** The model in a directory in files of this machine, each compared with its digest in `files`. */
+export async function localModel(stores: Stores, uri: string, files: FileList): Promise<StoredModel> {
+  const model = await StoredModel.inDirectory(stores, uri);
+  return await model.onThisMachine(({ entry }) => localListed(stores, uri, files, entry.path));
+}
