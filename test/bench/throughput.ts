@@ -36,7 +36,7 @@ export async function measureOurs(format: Format, threads: number, steps: number
     const base = await tensorsOf(directory);
     await engine.bind(base);
     await engine.initialise(base, 1);
-    await engine.run({ stage: "derive" });
+    await engine.run({ program: "derive" });
     const parts = partsOf(engine, spec, steps);
     const wall: number[] = [];
     const processor: number[] = [];
@@ -47,7 +47,7 @@ export async function measureOurs(format: Format, threads: number, steps: number
       processor.push(coreSeconds() - used);
     }
     const trainedRows = compiled.trainedRowBuckets.find((bucket) => bucket >= rows * (rowTokens - 1))!;
-    const { flops } = compiled.program({ stage: "micro", trainedRows });
+    const { flops } = compiled.program({ program: "micro", trainedRows });
     // The first step also compiles and touches memory for the first time.
     return {
       secondsPerStep: wall.slice(1),

@@ -40,7 +40,7 @@ export async function openCase(golden: GoldenCase, variant: Variant): Promise<Go
   for (const name of golden.tensors.names("initial/")) {
     engine.floats("parameter", ourName(name)).set(golden.tensors.values(`initial/${name}`));
   }
-  await engine.run({ stage: "derive" });
+  await engine.run({ program: "derive" });
   const shape: BatchShape = { ...spec, trainedRowBuckets: compiled.trainedRowBuckets };
   return {
     engine,

@@ -25,10 +25,10 @@ export function distance(a: Values, b: Values): number {
 export async function forwardBackward({ engine, dataset, shape, rope }: GoldenRun): Promise<number> {
   const rows = rowsOfStep(1, dataset.rowCount);
   const trained = rows.reduce((sum, row) => sum + dataset.trainedTokens(row), 0);
-  await engine.run({ stage: "begin" });
+  await engine.run({ program: "begin" });
   for (const part of partition(rows, shape.microRows)) {
     const batch = makeBatch(dataset, part, 1 / trained, shape, rope);
-    await engine.run({ stage: "micro", trainedRows: batch.trainedRows }, batch.inputs);
+    await engine.run({ program: "micro", trainedRows: batch.trainedRows }, batch.inputs);
   }
   return engine.scalar("loss");
 }

@@ -24,7 +24,7 @@ test("an adapter that PEFT saved says here what it says in PEFT", async () => {
   const ours = run.engine.stateOf("parameter").map(({ name }) => name);
   assert.deepEqual([...adapter.tensors.keys()].sort(), ours.sort());
   for (const [name, values] of adapter.tensors) run.engine.floats("parameter", name).set(values);
-  await run.engine.run({ stage: "derive" });
+  await run.engine.run({ program: "derive" });
   const away = distance(await logits(run), new Tensors("peft-adapter/logits.safetensors").values("logits"));
   assert.ok(away <= bound, `logits are ${away} away`);
 });

@@ -74,7 +74,7 @@ for (const [name, method] of Object.entries(methods)) {
     }
     const arena = (recomputedBlocks: number) => {
       const compiled = compile(aSpec({ method, recomputedBlocks, microRows: 4 }));
-      return compiled.program({ stage: "micro", trainedRows: 48 }).arenaBytes;
+      return compiled.program({ program: "micro", trainedRows: 48 }).arenaBytes;
     };
     assert(arena(2) < 0.8 * arena(0), `${arena(2)} of ${arena(0)} bytes`);
   });
@@ -142,9 +142,9 @@ async function lossesOf(changes: Partial<CompileSpec>, batches: readonly (readon
   const spec = aSpec({ rowTokens: 64, ...changes });
   const run = new TestRun(compile(spec), { backend: "cpu" });
   const losses = new Map<number, readonly number[]>();
-  await run.run({ stage: "begin" });
-  await run.run({ stage: "derive" });
-  const key = { stage: "micro", trainedRows: run.compiled.trainedRowBuckets.at(-1) ?? 0 } as const;
+  await run.run({ program: "begin" });
+  await run.run({ program: "derive" });
+  const key = { program: "micro", trainedRows: run.compiled.trainedRowBuckets.at(-1) ?? 0 } as const;
   for (const batch of batches) {
     const { nll } = await run.run(key, batchOf(batch, spec.rowTokens * spec.microRows, weight));
     let at = 0;
@@ -206,7 +206,7 @@ test("training lowers the loss of what it trains on", async () => {
     const batch = batchOf(examples, 12, weight);
     const before = await run.step([batch]);
     for (let step = 1; step <= 30; step++) {
-      await run.run({ stage: "optimise" }, { hyper: [0.01, 1 - 0.9 ** step, Math.sqrt(1 - 0.999 ** step)] });
+      await run.run({ program: "optimise" }, { hyper: [0.01, 1 - 0.9 ** step, Math.sqrt(1 - 0.999 ** step)] });
       await run.step([batch]);
     }
     assert(run.loss < before / 2, `${method.kind}: ${before} to ${run.loss}`);
@@ -218,8 +218,8 @@ test("the loss of an evaluation is that of training without dropout", async () =
   const run = new TestRun(compile(aSpec({ method: tinyLora })));
   const batch = batchOf(examples, 12, weight);
   const trained = await run.step([batch]);
-  await run.run({ stage: "begin" });
-  await run.run({ stage: "evaluate", trainedRows: 12 }, batch);
+  await run.run({ program: "begin" });
+  await run.run({ program: "evaluate", trainedRows: 12 }, batch);
   assert.equal(run.loss, trained);
   run.close();
 });
@@ -247,7 +247,7 @@ test("NF4 weights bind their nibbles, absmax and nested absmax; what is not line
 });
 
 test("the same spec compiles to the same bytes", () => {
-  const bytes = () => compile(aSpec({ method: lora })).program({ stage: "micro", trainedRows: 12 }).bytes;
+  const bytes = () => compile(aSpec({ method: lora })).program({ program: "micro", trainedRows: 12 }).bytes;
   assert.deepEqual(bytes(), bytes());
 });
 

@@ -22,7 +22,7 @@ import {
   generateGraph,
   microGraph,
   optimiseGraph,
-  type StageParts,
+  type ProgramParts,
   sitesOf,
 } from "./programs.ts";
 import { recompute } from "./recompute.ts";
@@ -33,9 +33,9 @@ export class CompileError extends Error {}
 const activationTypes: Record<CompileSpec["precision"], DataType> = { BF16: "BF16", F32: "F32", F64: "F64" };
 
 /** The model, the method and the variables that a run's graphs are built from. */
-export function declare(spec: CompileSpec): { parts: StageParts; sites: readonly SiteRecord[] } {
+export function declare(spec: CompileSpec): { parts: ProgramParts; sites: readonly SiteRecord[] } {
   check(spec);
-  const parts: StageParts = {
+  const parts: ProgramParts = {
     config: spec.model,
     method: methodOf(spec.method),
     variables: new Variables(spec.storage, activationTypes[spec.precision]),
@@ -106,7 +106,7 @@ function check({ model, rowTokens, microRows, recomputedBlocks, generation }: Co
 }
 
 /** Builds the model once, so that every tensor of the run is known, and asks the method whether it fits. */
-function declareTensors(parts: StageParts, spec: CompileSpec): readonly SiteRecord[] {
+function declareTensors(parts: ProgramParts, spec: CompileSpec): readonly SiteRecord[] {
   const sites = sitesOf(parts);
   const names = sites.map(({ name }) => name);
   const refusal = parts.method.check(spec.model, spec.storage, names);
@@ -116,10 +116,10 @@ function declareTensors(parts: StageParts, spec: CompileSpec): readonly SiteReco
   return sites;
 }
 
-function build(spec: CompileSpec, parts: StageParts, shared: Shared, key: ProgramKey): Program {
+function build(spec: CompileSpec, parts: ProgramParts, shared: Shared, key: ProgramKey): Program {
   const graph = graphOf(spec, parts, key);
   const recomputed = new Set(Array.from({ length: spec.recomputedBlocks }, (_, block) => block));
-  const nodes = key.stage === "micro" ? recompute(graph.nodes, recomputed) : graph.nodes;
+  const nodes = key.program === "micro" ? recompute(graph.nodes, recomputed) : graph.nodes;
   const io = layOutIo(graph);
   const arena = layOut(nodes, new Set(graph.outputs.values()));
   const locate = (tensor: Tensor): Location => {
@@ -146,9 +146,9 @@ function build(spec: CompileSpec, parts: StageParts, shared: Shared, key: Progra
   };
 }
 
-function graphOf(spec: CompileSpec, parts: StageParts, key: ProgramKey): Graph {
+function graphOf(spec: CompileSpec, parts: ProgramParts, key: ProgramKey): Graph {
   const tokens = spec.rowTokens * spec.microRows;
-  switch (key.stage) {
+  switch (key.program) {
     case "begin":
       return beginGraph(parts);
     case "derive":
@@ -167,7 +167,7 @@ function graphOf(spec: CompileSpec, parts: StageParts, key: ProgramKey): Graph {
 }
 
 function costsOf(nodes: Graph["nodes"], spec: CompileSpec, key: ProgramKey): Pick<Program, "flops" | "scratch"> {
-  const keys = key.stage === "generate" ? (spec.generation?.capacity ?? 0) : spec.rowTokens;
+  const keys = key.program === "generate" ? (spec.generation?.capacity ?? 0) : spec.rowTokens;
   let [flops, scratch] = [0, noScratch];
   for (const { op, operands, outputs, attributes } of nodes) {
     const cost = { keys, outputs: Object.keys(outputs) };
@@ -181,11 +181,11 @@ function costsOf(nodes: Graph["nodes"], spec: CompileSpec, key: ProgramKey): Pic
 function programKeys(spec: CompileSpec): ProgramKey[] {
   const losses = spec.method.kind === "none" ? (["evaluate"] as const) : (["micro", "evaluate"] as const);
   return [
-    { stage: "begin" },
-    { stage: "derive" },
-    { stage: "optimise" },
-    ...losses.flatMap((stage) => trainedRowBuckets(spec).map((trainedRows) => ({ stage, trainedRows }))),
-    ...generateTokenBuckets(spec).map((tokens) => ({ stage: "generate", tokens }) as const),
+    { program: "begin" },
+    { program: "derive" },
+    { program: "optimise" },
+    ...losses.flatMap((program) => trainedRowBuckets(spec).map((trainedRows) => ({ program, trainedRows }))),
+    ...generateTokenBuckets(spec).map((tokens) => ({ program: "generate", tokens }) as const),
   ];
 }
 

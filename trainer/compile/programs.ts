@@ -1,5 +1,5 @@
 /**
- * The graphs of a run, one per stage. What depends on parameters alone is in `derive`, once a step; what depends on a
+ * The graphs of a run, one per program. What depends on parameters alone is in `derive`, once a step; what depends on a
  * micro-batch is in `micro`, whose gradients accumulate until `optimise` uses them.
  *
  * φ = scale · θ is linear and element by element, so its pull-back is folded into the accumulation: dθ += scale · dφ.
@@ -25,14 +25,14 @@ import { linearCrossEntropy } from "../ops/linearCrossEntropy/op.ts";
 import { sumSquares } from "../ops/sumSquares/op.ts";
 import { differentiate } from "./differentiate.ts";
 
-export interface StageParts {
+export interface ProgramParts {
   readonly config: ModelConfig;
   readonly method: BoundMethod;
   readonly variables: Variables;
 }
 
 /** A model on a graph: the one place that knows the families. */
-function decoder(parts: StageParts, graph: Graph, mode: Mode): { decoder: Decoder; sites: readonly SiteRecord[] } {
+function decoder(parts: ProgramParts, graph: Graph, mode: Mode): { decoder: Decoder; sites: readonly SiteRecord[] } {
   const inputs: BuilderParts = { ...parts, graph, mode };
   const builder = new ModelBuilder(inputs);
   const families: Record<ModelConfig["family"], (b: ModelBuilder) => Decoder> = { llama, qwen2: llama, qwen3: llama };
@@ -40,7 +40,7 @@ function decoder(parts: StageParts, graph: Graph, mode: Mode): { decoder: Decode
 }
 
 /** Gradients and loss to zero, before the micro-batches of a step or the batches of an evaluation. */
-export function beginGraph({ variables }: StageParts): Graph {
+export function beginGraph({ variables }: ProgramParts): Graph {
   const graph = new Graph();
   const zero = (y: Tensor) => fill.into(graph, {}, { value: 0 }, { y });
   for (const { gradient } of variables.parameters.values()) zero(gradient);
@@ -49,7 +49,7 @@ export function beginGraph({ variables }: StageParts): Graph {
 }
 
 /** φ = scale · θ in the activation type, wherever that is not θ itself. */
-export function deriveGraph({ variables }: StageParts): Graph {
+export function deriveGraph({ variables }: ProgramParts): Graph {
   const graph = new Graph();
   for (const { theta, phi, scale } of variables.parameters.values()) {
     if (phi !== theta) cast.into(graph, { x: theta }, { scale }, { y: phi });
@@ -58,7 +58,7 @@ export function deriveGraph({ variables }: StageParts): Graph {
 }
 
 /** Forward and loss of packed rows; `nll` is an output. */
-function lossGraph(parts: StageParts, graph: Graph, tokens: number, rows: number, kind: "train" | "evaluate") {
+function lossGraph(parts: ProgramParts, graph: Graph, tokens: number, rows: number, kind: "train" | "evaluate") {
   const { variables } = parts;
   const { decoder: model, sites } = decoder(parts, graph, { kind, tokens });
   const index = graph.input("trainedRow", "I32", [rows]);
@@ -77,7 +77,7 @@ function lossGraph(parts: StageParts, graph: Graph, tokens: number, rows: number
 }
 
 /** Forward and backward of one micro-batch; loss and gradients accumulate. */
-export function microGraph(parts: StageParts, tokens: number, rows: number): Graph {
+export function microGraph(parts: ProgramParts, tokens: number, rows: number): Graph {
   const accumulators = parts.variables.accumulators();
   const graph = new Graph(accumulators.keys());
   lossGraph(parts, graph, tokens, rows, "train");
@@ -86,14 +86,14 @@ export function microGraph(parts: StageParts, tokens: number, rows: number): Gra
 }
 
 /** Forward alone, without dropout. */
-export function evaluateGraph(parts: StageParts, tokens: number, rows: number): Graph {
+export function evaluateGraph(parts: ProgramParts, tokens: number, rows: number): Graph {
   const graph = new Graph();
   lossGraph(parts, graph, tokens, rows, "evaluate");
   return graph;
 }
 
 /** Clip by the global norm, update, each parameter in the order of declaration. Decay is on matrices alone. */
-export function optimiseGraph({ variables }: StageParts, optimizer: OptimizerSettings, maxGradNorm: number): Graph {
+export function optimiseGraph({ variables }: ProgramParts, optimizer: OptimizerSettings, maxGradNorm: number): Graph {
   const graph = new Graph();
   const { gradientSquares: total, gradientNorm: norm, clipFactor: factor } = variables;
   const parameters = [...variables.parameters.values()];
@@ -118,7 +118,7 @@ export interface GenerateShape {
 }
 
 /** Tokens through the cache; of one row per slot the logits in F32 and the likeliest next token. */
-export function generateGraph(parts: StageParts, shape: GenerateShape): Graph {
+export function generateGraph(parts: ProgramParts, shape: GenerateShape): Graph {
   const graph = new Graph();
   const { decoder: model } = decoder(parts, graph, { kind: "generate", ...shape });
   const index = graph.input("row", "I32", [shape.slots]);
@@ -131,6 +131,6 @@ export function generateGraph(parts: StageParts, shape: GenerateShape): Graph {
 }
 
 /** The linear layers of a model and what a method does with them. */
-export function sitesOf(parts: StageParts): readonly SiteRecord[] {
+export function sitesOf(parts: ProgramParts): readonly SiteRecord[] {
   return lossGraph(parts, new Graph(), 1, 1, "evaluate");
 }

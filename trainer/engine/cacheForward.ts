@@ -46,7 +46,7 @@ export class CacheForward {
     if (bucket === undefined) throw new Error(`no program takes ${tokens.length} tokens`);
     const row = new Int32Array(this.shape.slots).fill(-1);
     for (const [index, { slot }] of tokens.entries()) row[slot] = index;
-    this.#key = { stage: "generate", tokens: bucket };
+    this.#key = { program: "generate", tokens: bucket };
     await this.#engine.run(this.#key, { ...this.#inputs(tokens, bucket), row }, signal);
     return this.#engine.next(this.#key).map((token, slot) => (row[slot] === -1 ? -1 : token));
   }

@@ -122,14 +122,14 @@ export class Engine {
    * may be given a signal.
    */
   async run(key: ProgramKey, inputs: Inputs = {}, signal?: AbortSignal): Promise<void> {
-    if (signal?.aborted) throw new Cancelled(`program ${key.stage} was not started`);
+    if (signal?.aborted) throw new Cancelled(`program ${key.program} was not started`);
     const { program, handle } = this.#load(key);
     for (const tensor of program.io.values()) {
       const values = inputs[tensor.name];
       if (values) this.#write(key, tensor, values);
-      else if (!outputs.has(tensor.name)) throw new Error(`program ${key.stage} needs input ${tensor.name}`);
+      else if (!outputs.has(tensor.name)) throw new Error(`program ${key.program} needs input ${tensor.name}`);
     }
-    if (!(await this.#execute(handle, signal))) throw new Cancelled(`program ${key.stage} was cut short`);
+    if (!(await this.#execute(handle, signal))) throw new Cancelled(`program ${key.program} was cut short`);
   }
 
   async #execute(handle: number, signal: AbortSignal | undefined): Promise<boolean> {
@@ -142,10 +142,10 @@ export class Engine {
     }
   }
 
-  #write({ stage }: ProgramKey, tensor: IoTensor, values: Inputs[string] & object): void {
+  #write({ program }: ProgramKey, tensor: IoTensor, values: Inputs[string] & object): void {
     const room = this.#io(tensor);
     if (room.byteLength !== values.byteLength) {
-      throw new Error(`program ${stage}: ${tensor.name} takes ${room.byteLength} bytes, not ${values.byteLength}`);
+      throw new Error(`program ${program}: ${tensor.name} takes ${room.byteLength} bytes, not ${values.byteLength}`);
     }
     room.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   }
@@ -190,7 +190,7 @@ export class Engine {
 
   #output(key: ProgramKey, name: string): Uint8Array {
     const tensor = this.#load(key).program.io.get(name);
-    if (!tensor) throw new Error(`program ${key.stage} has no output ${name}`);
+    if (!tensor) throw new Error(`program ${key.program} has no output ${name}`);
     return this.#io(tensor);
   }
 

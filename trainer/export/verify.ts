@@ -42,7 +42,7 @@ export async function logitsOf(
   try {
     await engine.bind(model.tensors);
     for (const [name, values] of model.adapter) engine.floats("parameter", name).set(values);
-    await engine.run({ stage: "derive" });
+    await engine.run({ program: "derive" });
     const forward = new CacheForward(engine, shape, ropeTable(model.model, capacity));
     const logits: Float32Array[] = [];
     for (const prompt of prompts) {

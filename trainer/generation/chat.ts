@@ -74,7 +74,7 @@ export class Chat {
     try {
       await engine.bind(tensorsOf(model, table));
       if (adapter) putAdapter(engine, adapter);
-      await engine.run({ stage: "derive" });
+      await engine.run({ program: "derive" });
       return new Chat(engine, new CacheForward(engine, shape, ropeTable(config, capacity)), await model.codec());
     } catch (error) {
       engine.close();

@@ -66,7 +66,7 @@ export interface IoTensor extends NamedTensor {
 }
 
 /**
- * Which program: its stage and the buckets of its static shape. T = rowTokens · microRows, R = trainedRows.
+ * Which program: its name and the buckets of its static shape. T = rowTokens · microRows, R = trainedRows.
  *
  * - `begin`: zero gradients and the state scalar `loss`, before the micro-batches of a step (or of an evaluation).
  * - `derive`: φ from θ; after every change of θ, before `micro`, `evaluate` and `generate`.
@@ -84,9 +84,9 @@ export interface IoTensor extends NamedTensor {
  * A short micro-batch is padded: ids 0, segmentStart the row itself, trainedRow −1, target 0, lossWeight 0.
  */
 export type ProgramKey =
-  | { stage: "begin" | "derive" | "optimise" }
-  | { stage: "micro" | "evaluate"; trainedRows: number }
-  | { stage: "generate"; tokens: number };
+  | { program: "begin" | "derive" | "optimise" }
+  | { program: "micro" | "evaluate"; trainedRows: number }
+  | { program: "generate"; tokens: number };
 
 export interface Program {
   key: ProgramKey;

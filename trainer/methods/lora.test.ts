@@ -22,8 +22,8 @@ test("a merged model is the model with its adapter", async () => {
   }
   const batch = batchOf([{ id: 0, tokens: [3, 17, 28, 3, 9, 11] }], 12, 1);
   const nllOf = async (run: TestRun) => {
-    await run.run({ stage: "derive" });
-    const made = await run.run({ stage: "evaluate", trainedRows: 12 }, batch);
+    await run.run({ program: "derive" });
+    const made = await run.run({ program: "evaluate", trainedRows: 12 }, batch);
     return made.nll!.subarray(0, 5);
   };
   assert(relativeError(await nllOf(merged), await nllOf(adapted)) < 1e-6);

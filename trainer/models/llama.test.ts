@@ -90,8 +90,8 @@ test("the compiled forward pass is Llama as plain loops compute it", async () =>
   const run = new TestRun(compile(aSpec({ precision: "F64" })), { backend: "reference64" });
   const plain = new PlainLlama((name) => run.floats("parameter", name));
   const example: Example = { id: 0, tokens: ids };
-  await run.run({ stage: "derive" });
-  const { nll } = await run.run({ stage: "evaluate", trainedRows: 12 }, batchOf([example], 12, 1));
+  await run.run({ program: "derive" });
+  const { nll } = await run.run({ program: "evaluate", trainedRows: 12 }, batchOf([example], 12, 1));
   const logits = plain.logits(ids);
   const expected = ids.slice(1).map((target, t) => negativeLogLikelihood(logits[t]!, target));
   run.close();
@@ -103,9 +103,9 @@ test("an answer's log-likelihood does not depend, to the bit, on what is packed 
     const run = new TestRun(compile(aSpec({ precision, rowTokens: 40 })), { backend: "cpu" });
     const example: Example = { id: 1, tokens: ids };
     const other: Example = { id: 2, tokens: Array.from({ length: 31 }, (_, i) => (7 * i) % 29) };
-    await run.run({ stage: "derive" });
+    await run.run({ program: "derive" });
     const nllOf = async (examples: readonly Example[]) => {
-      const made = await run.run({ stage: "evaluate", trainedRows: 40 }, batchOf(examples, 40, 1));
+      const made = await run.run({ program: "evaluate", trainedRows: 40 }, batchOf(examples, 40, 1));
       return made.nll!;
     };
     const alone = await nllOf([example]);
@@ -145,9 +145,9 @@ test("generation through the cache, prefilled and token by token, gives the logi
   const run = new TestRun(compile(aSpec({ generation, precision: "F64" })), { backend: "reference64" });
   const plain = new PlainLlama((name) => run.floats("parameter", name));
   const expected = plain.logits(ids);
-  await run.run({ stage: "derive" });
+  await run.run({ program: "derive" });
   const check = async (tokens: readonly number[], from: number, bucket: number) => {
-    const made = await run.run({ stage: "generate", tokens: bucket }, chunk(tokens, from, bucket));
+    const made = await run.run({ program: "generate", tokens: bucket }, chunk(tokens, from, bucket));
     const last = expected[from + tokens.length - 1]!;
     assert(relativeError(made.logits!.subarray(tinyModel.vocabSize), last) < 1e-6);
     assert.equal(made.next![1], last.indexOf(Math.max(...last)));

@@ -130,7 +130,7 @@ function fits(input: PlanInput, compiled: Compiled, trainedRows: number): boolea
   const { availableBytes } = input;
   const fixed = fixedBytes(compiled, input.dataset);
   if (fixed > availableBytes) return false;
-  if (fixed + compiled.program({ stage: "micro", trainedRows }).arenaBytes > availableBytes) return false;
+  if (fixed + compiled.program({ program: "micro", trainedRows }).arenaBytes > availableBytes) return false;
   return peakOf(memoryOf(compiled, input)) <= availableBytes;
 }
 
@@ -199,7 +199,7 @@ function describe(input: PlanInput, { spec, compiled, fits }: Candidate): Plan {
   const memory = memoryOf(compiled, input);
   const { training } = input.settings;
   const trainedRows = spec.rowTokens * spec.microRows;
-  const { flops } = compiled.program({ stage: "micro", trainedRows });
+  const { flops } = compiled.program({ program: "micro", trainedRows });
   return {
     ...parameterCounts(compiled),
     memory,

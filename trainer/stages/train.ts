@@ -157,7 +157,7 @@ class Training {
     const { engine, inputs, settings, context } = this.#opened;
     const loaded = await this.#checkpoints.load(engine, this.#facts, context.log);
     if (!loaded) await engine.initialise(inputs.tensors, settings.training.seed);
-    await engine.run({ stage: "derive" });
+    await engine.run({ program: "derive" });
     if (!loaded) {
       const evaluationBefore = await this.#evaluate("EvaluatingBefore");
       return { state: { ...beginning, ...(evaluationBefore && { evaluationBefore }) }, best: undefined };
@@ -198,7 +198,7 @@ class Training {
   async #use(parameters: Parameters): Promise<void> {
     const { engine } = this.#opened;
     for (const [name, values] of parameters) engine.floats("parameter", name).set(values);
-    await engine.run({ stage: "derive" });
+    await engine.run({ program: "derive" });
   }
 
   /** The task figure with the parameters that are in the engine; undefined when none was asked for. */

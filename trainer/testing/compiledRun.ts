@@ -126,10 +126,10 @@ export class TestRun {
 
   /** Gradients of one step: zeroed, derived, then micro-batch after micro-batch. → the loss */
   async step(batches: readonly Values[]): Promise<number> {
-    await this.run({ stage: "begin" });
-    await this.run({ stage: "derive" });
+    await this.run({ program: "begin" });
+    await this.run({ program: "derive" });
     const trainedRows = this.compiled.trainedRowBuckets.at(-1) ?? 0;
-    for (const values of batches) await this.run({ stage: "micro", trainedRows }, values);
+    for (const values of batches) await this.run({ program: "micro", trainedRows }, values);
     return this.loss;
   }
 

@@ -46,20 +46,20 @@ export async function trainStep(
   const trainedTokens = rows.reduce((sum, row) => sum + dataset.trainedTokens(row), 0);
   const rngKey = Uint32Array.of(settings.seed, step);
   let tokens = 0;
-  await engine.run({ stage: "begin" });
+  await engine.run({ program: "begin" });
   for (const part of partition(rows, shape.microRows)) {
     const batch = makeBatch(dataset, part, 1 / trainedTokens, shape, rope);
-    const key = { stage: "micro", trainedRows: batch.trainedRows } as const;
+    const key = { program: "micro", trainedRows: batch.trainedRows } as const;
     await engine.run(key, { ...batch.inputs, rngKey }, signal);
     if (!Number.isFinite(engine.scalar("loss"))) throw notFinite(parts, step, batch, engine.output(key, "nll"));
     tokens += batch.tokens;
   }
   const loss = engine.scalar("loss");
   const rate = learningRate(settings, step, steps);
-  await engine.run({ stage: "optimise" }, { hyper: hyperOf(rate, step, settings.optimizer) });
+  await engine.run({ program: "optimise" }, { hyper: hyperOf(rate, step, settings.optimizer) });
   const gradNorm = engine.scalar("gradientNorm");
   checkGradient(parts, step, rows, gradNorm);
-  await engine.run({ stage: "derive" });
+  await engine.run({ program: "derive" });
   return { loss, gradNorm, learningRate: rate, trainedTokens, tokens };
 }
 

@@ -14,10 +14,10 @@ export async function validationLoss(
 ): Promise<number> {
   const rows = Array.from({ length: dataset.rowCount }, (_, row) => row);
   const trainedTokens = rows.reduce((sum, row) => sum + dataset.trainedTokens(row), 0);
-  await engine.run({ stage: "begin" });
+  await engine.run({ program: "begin" });
   for (const part of partition(rows, shape.microRows)) {
     const batch = makeBatch(dataset, part, 1 / trainedTokens, shape, rope);
-    await engine.run({ stage: "evaluate", trainedRows: batch.trainedRows }, batch.inputs, signal);
+    await engine.run({ program: "evaluate", trainedRows: batch.trainedRows }, batch.inputs, signal);
   }
   return engine.scalar("loss");
 }
