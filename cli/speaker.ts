@@ -4,11 +4,12 @@ import path from "node:path";
 import type { Adapter } from "../operator/api/kinds.ts";
 import { UsageError } from "../terminal/arguments.ts";
 import { locationsOf } from "../trainer/contract/locations.ts";
-import { adapterConfigFile } from "../trainer/formats/peft.ts";
+import { resultOf } from "../trainer/contract/methods/index.ts";
 import { Chat, type ChatOptions } from "../trainer/generation/chat.ts";
 import { Objects } from "../trainer/stores/objects.ts";
 import { Stores } from "../trainer/stores/stores.ts";
 import { readAdapter, readPeftAdapter } from "../trainer/weights/adapterSource.ts";
+import { adapterConfigFile } from "../trainer/weights/peftConfig.ts";
 import { localModel, StoredModel } from "../trainer/weights/storedModel.ts";
 import { verifiedBase } from "../trainer/weights/verifiedBase.ts";
 import type { Speaker } from "./conversation.ts";
@@ -60,10 +61,10 @@ export async function speakerOfAdapter(
   const base = () => verifiedBase(stores, new Objects(stores, spec.artifactRoot), spec.baseModel.digest, () => {});
   if (options.withoutAdapter) return await open(await base(), undefined, options);
   const { uri, manifest, tensors } = await readAdapter(stores, spec.source.uri, spec.source.digest);
-  switch (manifest.method.kind) {
-    case "full":
+  switch (resultOf(manifest.method)) {
+    case "Model":
       return await open(await localModel(stores, uri, manifest.files), undefined, options);
-    case "lora":
+    case "Adapter":
       return await open(await base(), { settings: manifest.method, tensors }, options);
   }
 }

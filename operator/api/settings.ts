@@ -3,7 +3,7 @@
  * what the trainer is given. Pure; the hash of the result is the hash of what it was made of.
  */
 import { dataFile, effectiveSettings } from "../../trainer/contract/effective.ts";
-import { methodWithDefaults } from "../../trainer/contract/methods.ts";
+import { methodWithDefaults } from "../../trainer/contract/methods/index.ts";
 import type { TrainingSpec } from "../../trainer/contract/settings.ts";
 
 export function withDefaults(spec: TrainingSpec): TrainingSpec {

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { hashVersion } from "../../trainer/contract/hashes.ts";
 import { inputLocations, locationsOf, remoteScheme } from "../../trainer/contract/locations.ts";
-import { effectiveMethod, resultOf } from "../../trainer/contract/methods.ts";
+import { effectiveMethod, resultOf } from "../../trainer/contract/methods/index.ts";
 import { prepareFile } from "../../trainer/contract/stageFiles.ts";
 import { storeLayout } from "../../trainer/contract/storeLayout.ts";
 import type { AdapterSpec } from "../api/adapter.ts";

@@ -9,11 +9,11 @@ import { after, test } from "node:test";
 import { parse } from "yaml";
 import { demo } from "../../demo/places.ts";
 import type { FineTuneJob } from "../../operator/api/kinds.ts";
-import { adapterWeightsFile } from "../../trainer/formats/peft.ts";
 import { digestOf } from "../../trainer/stores/digest.ts";
 import { damageOf, fileList } from "../../trainer/stores/directory.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
 import { HubServer } from "../../trainer/testing/hubServer.ts";
+import { adapterWeightsFile } from "../../trainer/weights/peftConfig.ts";
 import { account, type Gateway, startGateway } from "../stores/gateway.ts";
 import { type Bench, condition, manifest, refusal, type Team } from "./bench.ts";
 

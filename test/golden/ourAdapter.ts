@@ -7,10 +7,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import { adapterConfigFile, adapterWeightsFile } from "../../trainer/formats/peft.ts";
 import { encodeSafetensors } from "../../trainer/formats/safetensorsWriter.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
 import { writeAdapter } from "../../trainer/weights/adapter.ts";
+import { adapterConfigFile, adapterWeightsFile } from "../../trainer/weights/peftConfig.ts";
 import { StoredModel } from "../../trainer/weights/storedModel.ts";
 import { type GoldenRun, openCase } from "./engines.ts";
 import { goldenPath, readCase } from "./goldens.ts";

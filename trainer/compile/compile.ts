@@ -109,7 +109,7 @@ function check({ model, rowTokens, microRows, recomputedBlocks, generation }: Co
 function declareTensors(parts: ProgramParts, spec: CompileSpec): readonly SiteRecord[] {
   const sites = sitesOf(parts);
   const names = sites.map(({ name }) => name);
-  const refusal = parts.method.check(spec.model, spec.storage, names);
+  const refusal = parts.method.check({ model: spec.model, storage: spec.storage, sites: names });
   if (refusal !== undefined) throw new CompileError(refusal);
   if (spec.generation) generateGraph(parts, { ...spec.generation, tokens: 1 });
   parts.variables.seal();

@@ -1,7 +1,7 @@
 /**
  * Settings with every default applied: what the trainer runs and the operator shows. Pure; a number here is a number.
  */
-import { defaultLearningRate, effectiveMethod, type MethodSettings } from "./methods.ts";
+import { defaultLearningRate, effectiveMethod, type MethodSettings } from "./methods/index.ts";
 import type { Columns, DataFormat, ExportEntry, Precision, TrainingSpec } from "./settings.ts";
 
 export interface OptimizerSettings {

@@ -8,7 +8,7 @@
 import { createHash } from "node:crypto";
 import { canonicalDecimal } from "./decimal.ts";
 import { type DataFile, effectiveBase, effectiveExport, effectiveSettings } from "./effective.ts";
-import { canonicalMethod } from "./methods.ts";
+import { canonicalMethod } from "./methods/index.ts";
 import type { Pins } from "./runFile.ts";
 import type { ExportEntry, TrainingSpec } from "./settings.ts";
 

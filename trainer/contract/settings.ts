@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { decimal } from "./decimal.ts";
 import { access, accessIsRemote, dataUri, modelUri, revisionIsOfHub } from "./locations.ts";
+import { methodMembers } from "./methods/index.ts";
 import { distinct, ruled } from "./rules.ts";
 import { columnsFit, exactlyOneMethod, oneLength, specRules, validationRules } from "./settingsRules.ts";
 
@@ -142,45 +143,8 @@ export const dataset = z
   })
   .meta({ description: "What to train on." });
 
-export const loraSettings = z
-  .strictObject({
-    rank: z.int().min(1).max(512).optional().meta({ description: "r, the inner dimension of the update. Default 16." }),
-    alpha: z
-      .int()
-      .min(1)
-      .max(4096)
-      .optional()
-      .meta({ description: "The update is scaled by alpha/rank. Default 2·rank." }),
-    dropout: decimal("Dropout on the adapter's input. Default 0.", { min: 0, max: 0.9 }).optional(),
-    targetModules: distinct(
-      z
-        .array(
-          z
-            .string()
-            .min(1)
-            .max(64)
-            .regex(/^(all-linear|[A-Za-z0-9_.]+)$/),
-        )
-        .min(1)
-        .max(32),
-    )
-      .optional()
-      .meta({
-        description:
-          "Linear layers to adapt, by the last part of their name (q_proj, down_proj, …), or all-linear (default).",
-      }),
-    rankStabilized: z.boolean().optional().meta({
-      description: "rsLoRA: scale by alpha/√rank instead of alpha/rank. Default false.",
-    }),
-  })
-  .meta({ description: "LoRA (Hu et al. 2021): a trained low-rank update beside each frozen matrix." });
-
-export const fullSettings = z.strictObject({}).meta({ description: "Train every weight of the model." });
-
-const methods = { lora: loraSettings.optional(), full: fullSettings.optional() };
-
 /** Exactly one member. */
-export const method = ruled(z.strictObject(methods), exactlyOneMethod(Object.keys(methods))).meta({
+export const method = ruled(z.strictObject(methodMembers), exactlyOneMethod(Object.keys(methodMembers))).meta({
   description: "How to train: exactly one member.",
 });
 

@@ -2,6 +2,7 @@
  * The rules across the fields of a training's settings: what zod and the API server refuse alike (`rules.ts`). Each
  * names the way out.
  */
+import { declarations } from "./methods/index.ts";
 import type { Rule } from "./rules.ts";
 
 /** The fields that a row of each format has: what `columns` may rename. */
@@ -76,7 +77,7 @@ export function exactlyOneMethod(members: readonly string[]): Rule<Record<string
 interface Spec {
   baseModel: { quantization?: unknown };
   dataset: { validation?: unknown };
-  method: { full?: unknown };
+  method: Readonly<Record<string, unknown>>;
   training?: { evaluation?: unknown; earlyStopping?: unknown; keep?: "Best" | "Last" | undefined } | undefined;
 }
 type Training = NonNullable<Spec["training"]>;
@@ -88,6 +89,16 @@ function needsValidation(field: string, cel: string, asks: (training: Training) 
     holds: ({ training, dataset }) => training === undefined || !asks(training) || dataset.validation !== undefined,
     message: `${field} needs dataset.validation: set dataset.validation.fraction or dataset.validation.uri`,
     fieldPath: ".training",
+  };
+}
+
+/** A method that cannot train on a base in NF4. */
+function needsPlainBase(kind: string, message: string): Rule<Spec> {
+  return {
+    cel: `!has(self.baseModel.quantization) || !has(self.method.${kind})`,
+    holds: ({ baseModel, method }) => baseModel.quantization === undefined || method[kind] === undefined,
+    message,
+    fieldPath: ".baseModel.quantization",
   };
 }
 
@@ -104,11 +115,7 @@ export const specRules: readonly Rule<Spec>[] = [
     "(has(self.training.keep) && self.training.keep == 'Best')",
     ({ keep }) => keep === "Best",
   ),
-  {
-    cel: "!has(self.baseModel.quantization) || !has(self.method.full)",
-    holds: ({ baseModel, method }) => baseModel.quantization === undefined || method.full === undefined,
-    message:
-      "method.full trains the base's own weights, which NF4 cannot hold: leave quantization out, or set method.lora",
-    fieldPath: ".baseModel.quantization",
-  },
+  ...declarations.flatMap(({ kind, nf4Refusal }) =>
+    nf4Refusal === undefined ? [] : [needsPlainBase(kind, nf4Refusal)],
+  ),
 ];

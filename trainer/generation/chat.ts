@@ -20,7 +20,7 @@ import { sampleToken } from "./sample.ts";
 
 export interface ChatOptions {
   model: StoredModel;
-  /** LoRA on top of the model; absent: the model as it is. */
+  /** On top of the model; absent: the model as it is. */
   adapter?: PeftAdapter;
   /** Worker threads; 0: as many as the cores granted. */
   threads: number;
@@ -61,7 +61,7 @@ export class Chat {
     const compiled = compile({
       model: config,
       storage: storageOf(table),
-      method: adapter ? { kind: "lora", ...adapter.settings } : { kind: "none" },
+      method: adapter ? adapter.settings : { kind: "none" },
       optimizer: { type: "AdamW", weightDecay: 0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
       maxGradNorm: 0,
       precision: "BF16",

@@ -6,7 +6,7 @@
  */
 
 import type { OptimizerSettings } from "../contract/effective.ts";
-import type { MethodSettings } from "../contract/methods.ts";
+import type { MethodSettings } from "../contract/methods/index.ts";
 import type { ModelConfig } from "../contract/model.ts";
 import type { Precision } from "../contract/settings.ts";
 import type { Scratch } from "./op.ts";

@@ -1,19 +1,35 @@
-/** The methods by name, with settings applied. A new method is a file beside this one and a line here. */
-import { type MethodSettings, resultOf } from "../contract/methods.ts";
+/** The methods by name. A new method is a folder beside this file and a line in `methods`. */
+import { type MethodSettings, registerDeclaration, resultOf } from "../contract/methods/index.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
-import { full } from "./full.ts";
-import { lora } from "./lora.ts";
-import { type BoundMethod, bind } from "./method.ts";
+import { full } from "./full/method.ts";
+import { lora } from "./lora/method.ts";
+import { type BoundMethod, noMethod, type RegisteredMethod } from "./method.ts";
+
+const methods: readonly RegisteredMethod[] = [lora, full];
+
+const known = new Map<string, RegisteredMethod>(methods.map((one) => [one.declaration.kind, one]));
+
+/** Adds a method that no user can choose, until it is disposed of: for tests. */
+export function registerMethod(method: RegisteredMethod): Disposable {
+  const { kind } = method.declaration;
+  const declaration = registerDeclaration(method.declaration);
+  known.set(kind, method);
+  return {
+    [Symbol.dispose]() {
+      known.delete(kind);
+      declaration[Symbol.dispose]();
+    },
+  };
+}
+
+/** The methods that there are. */
+export const registeredMethods = (): readonly RegisteredMethod[] => [...known.values()];
 
 export function methodOf(settings: CompileSpec["method"]): BoundMethod {
-  switch (settings.kind) {
-    case "lora":
-      return bind(lora, settings);
-    case "full":
-      return bind(full, settings);
-    case "none":
-      return bind({ kind: "none" }, settings);
-  }
+  if (settings.kind === "none") return noMethod;
+  const method = known.get(settings.kind);
+  if (!method) throw new Error(`there is no method ${settings.kind}; known: ${[...known.keys()].join(", ")}`);
+  return method.bind(settings);
 }
 
 /** How what a training left is run: beside its base, or by itself where it is a model, to which nothing is added. */

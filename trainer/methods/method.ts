@@ -1,12 +1,14 @@
 /**
- * All that a method may say about how a model trains. Every member but the name is optional, so a simple method is one
+ * All that a method may say about how a model trains. Every member but `describe` is optional, so a simple method is one
  * function; `base` is the model's own composite, so no method pays for being readable.
  */
-import type { MethodSettings } from "../contract/methods.ts";
+import type { Declaration, MethodSettings, SettingsOf, SettingTable } from "../contract/methods/declaration.ts";
 import type { ModelConfig } from "../contract/model.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
 import type { BaseLinear, LinearSite, SiteRewriter } from "../graph/site.ts";
 import type { Tensor } from "../graph/tensor.ts";
+import type { ConfigFacts, NamedValues, PeftFormat, StoredShape } from "./peft.ts";
+import { peftPrefix } from "./peft.ts";
 
 /** A linear layer as merging sees it: its name and the trained tensors by their own names. */
 export interface TrainedSite {
@@ -16,45 +18,108 @@ export interface TrainedSite {
   parameter(name: string): Float32Array;
 }
 
-export interface Method<Kind extends string, Settings> {
-  readonly kind: Kind;
+/** Rows [first, last) of a matrix. */
+export interface RowRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** What a method is asked to train. */
+export interface MethodTask {
+  readonly model: ModelConfig;
+  readonly storage: CompileSpec["storage"];
+  /** Names of the model's linear layers. */
+  readonly sites: readonly string[];
+}
+
+export interface Method<Settings> {
   /** The method and its settings in words, for the card of a model. */
-  describe?(settings: Settings): string;
-  /** Why this method cannot train this model, stored so; undefined when it can. */
-  check?(
-    settings: Settings,
-    model: ModelConfig,
-    storage: CompileSpec["storage"],
-    sites: readonly string[],
-  ): string | undefined;
+  describe(settings: Settings): string;
+  /** Why this method cannot train this model, stored so, and the way out; undefined when it can. */
+  check?(settings: Settings, task: MethodTask): string | undefined;
   /** Whether a tensor of the base is itself trained. */
   trains?(name: string, settings: Settings): boolean;
   /** A linear layer, from the base's own. */
   linear?(site: LinearSite, x: Tensor, base: BaseLinear, settings: Settings): Tensor;
-  /** Rows [first, last) of what merging adds to W [out, in], row-major; undefined where the site is not touched. */
-  delta?(site: TrainedSite, settings: Settings, first: number, last: number): Float32Array | undefined;
-}
-
-export function defineMethod<const Kind extends string>(
-  kind: Kind,
-  method: Omit<Method<Kind, Extract<MethodSettings, { kind: Kind }>>, "kind">,
-): Method<Kind, Extract<MethodSettings, { kind: Kind }>> {
-  return { kind, ...method };
+  /** Turns rows of a trained site's W [out, in], row-major, into the rows that do the same without the method. */
+  merge?(site: TrainedSite, w: Float32Array, rows: RowRange, settings: Settings): void;
+  /** How its adapter lies in PEFT's layout; absent where the result is a model. */
+  readonly peft?: PeftFormat<Settings>;
 }
 
 /** A method with its settings filled in: what the builder of a model calls. */
 export interface BoundMethod extends SiteRewriter {
+  readonly settings: MethodSettings | { readonly kind: "none" };
   describe(): string;
-  check(model: ModelConfig, storage: CompileSpec["storage"], sites: readonly string[]): string | undefined;
-  delta(site: TrainedSite, first: number, last: number): Float32Array | undefined;
+  check(task: MethodTask): string | undefined;
+  merge(site: TrainedSite, w: Float32Array, rows: RowRange): void;
+  readonly peft: BoundPeft | undefined;
 }
 
-export function bind<Kind extends string, Settings>(method: Method<Kind, Settings>, settings: Settings): BoundMethod {
+/** The PEFT format of a method with its settings filled in. */
+export interface BoundPeft {
+  config(facts: ConfigFacts): Readonly<Record<string, unknown>>;
+  fault(tensor: StoredShape, has: (key: string) => boolean): string | undefined;
+  toPeft(parameters: readonly NamedValues[]): NamedValues[];
+  fromPeft(tensors: readonly NamedValues[]): NamedValues[];
+}
+
+/** A method whose settings are only its own affair: what the list of methods holds. */
+export interface RegisteredMethod {
+  readonly declaration: Declaration;
+  /** Throws where these are not the method's settings. */
+  bind(settings: MethodSettings): BoundMethod;
+  /** Reads adapter_config.json where it is of this method; undefined where it is not. */
+  readPeft(
+    config: Readonly<Record<string, unknown>>,
+  ): ReturnType<PeftFormat<MethodSettings>["readable"]["safeParse"]> | undefined;
+}
+
+export function defineMethod<Kind extends string, Table extends SettingTable>(
+  declaration: Declaration<Kind, Table>,
+  method: Method<SettingsOf<Kind, Table>>,
+): RegisteredMethod {
   return {
-    describe: () => method.describe?.(settings) ?? method.kind,
-    check: (model, storage, sites) => method.check?.(settings, model, storage, sites),
-    trains: (name) => method.trains?.(name, settings) ?? false,
-    linear: (site, x, base) => method.linear?.(site, x, base, settings) ?? base(x),
-    delta: (site, first, last) => method.delta?.(site, settings, first, last),
+    declaration,
+    bind: (settings) => bind(method, declaration.schema.parse(settings)),
+    readPeft: (config) => (method.peft?.matches(config) ? method.peft.readable.safeParse(config) : undefined),
   };
 }
+
+function bind<Settings extends MethodSettings>(method: Method<Settings>, settings: Settings): BoundMethod {
+  return {
+    settings,
+    describe: () => method.describe(settings),
+    check: (task) => method.check?.(settings, task),
+    trains: (name) => method.trains?.(name, settings) ?? false,
+    linear: (site, x, base) => method.linear?.(site, x, base, settings) ?? base(x),
+    merge(site, w, rows) {
+      if (!method.merge)
+        throw new Error(`${site.name} has trained tensors, and method ${settings.kind} cannot merge them`);
+      method.merge(site, w, rows, settings);
+    },
+    peft: method.peft && bindPeft(method.peft, settings),
+  };
+}
+
+function bindPeft<Settings>(format: PeftFormat<Settings>, settings: Settings): BoundPeft {
+  return {
+    config: (facts) => format.config(settings, facts),
+    fault: (tensor, has) => format.fault(tensor, settings, has),
+    toPeft: (parameters) =>
+      format.toPeft?.(parameters) ?? parameters.map((one) => ({ ...one, name: peftPrefix + one.name })),
+    fromPeft: (tensors) =>
+      format.fromPeft?.(tensors) ?? tensors.map((one) => ({ ...one, name: one.name.slice(peftPrefix.length) })),
+  };
+}
+
+/** The model as it is: nothing is trained. */
+export const noMethod: BoundMethod = {
+  settings: { kind: "none" },
+  describe: () => "none",
+  check: () => undefined,
+  trains: () => false,
+  linear: (_site, x, base) => base(x),
+  merge: () => {},
+  peft: undefined,
+};

@@ -6,6 +6,7 @@
 
 import { CompileError, compile } from "../compile/compile.ts";
 import type { EffectiveSettings } from "../contract/effective.ts";
+import { declarationOf, usualMethod } from "../contract/methods/index.ts";
 import type { ModelConfig } from "../contract/model.ts";
 import type { Compiled, CompileSpec } from "../graph/compiled.ts";
 import type { SiteRecord } from "../graph/site.ts";
@@ -246,22 +247,19 @@ function* smallerSettings(settings: EffectiveSettings): Generator<{ change: stri
   for (let length = settings.dataset.maxSequenceLength >> 1; length >= 128; length >>= 1) {
     yield { change: `dataset.maxSequenceLength: ${length}`, settings: shorter(length) };
   }
-  if (settings.method.kind === "lora" && settings.baseModel.quantization === undefined) {
+  const { nf4Refusal, smaller } = declarationOf(settings.method.kind);
+  if (nf4Refusal === undefined && settings.baseModel.quantization === undefined) {
     const quantization = { type: "NF4", doubleQuantization: true } as const;
     yield {
       change: "baseModel.quantization.type: NF4",
       settings: { ...settings, baseModel: { ...settings.baseModel, quantization } },
     };
   }
-  if (settings.method.kind === "full") {
-    const method = {
-      kind: "lora",
-      rank: 16,
-      alpha: 32,
-      dropout: 0,
-      targetModules: ["all-linear"],
-      rankStabilized: false,
-    } as const;
-    yield { change: "method.lora in place of method.full", settings: { ...settings, method } };
+  if (smaller) {
+    const method = usualMethod(smaller.kind);
+    yield {
+      change: `method.${method.kind} in place of method.${settings.method.kind}`,
+      settings: { ...settings, method },
+    };
   }
 }

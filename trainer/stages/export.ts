@@ -6,7 +6,7 @@ import { z } from "zod";
 import { type ExportSettings, effectiveExport } from "../contract/effective.ts";
 import { diverged, invalid } from "../contract/failure.ts";
 import { canonicalExport } from "../contract/hashes.ts";
-import { resultOf } from "../contract/methods.ts";
+import { resultOf } from "../contract/methods/index.ts";
 import type { ExportFigures, TrainFigures } from "../contract/report.ts";
 import { type ExportFile, exportFileSchema } from "../contract/runFile.ts";
 import { storeLayout } from "../contract/storeLayout.ts";

@@ -3,14 +3,15 @@
  * model in Hugging Face's. Its manifest's digest is the result's name for everyone after.
  */
 import { z } from "zod";
-import { type MethodSettings, methodSettings, resultOf } from "../contract/methods.ts";
+import { type MethodSettings, methodSettings, resultOf } from "../contract/methods/index.ts";
 import type { Engine, Parameters } from "../engine/engine.ts";
 import { toBfloat16 } from "../formats/bfloat16.ts";
-import { adapterConfig, adapterConfigFile, adapterWeightsFile, peftKey } from "../formats/peft.ts";
 import { encodeHeader, safetensorsChunks, type TensorData, type TensorFacts } from "../formats/safetensorsWriter.ts";
 import { indexFile, shardIndex, shardTensors } from "../formats/shards.ts";
+import { methodOf } from "../methods/index.ts";
 import { DirectoryWriter, fileList } from "../stores/directory.ts";
 import type { Stores } from "../stores/stores.ts";
+import { adapterConfig, adapterConfigFile, adapterWeightsFile } from "./peftConfig.ts";
 import type { StoredModel } from "./storedModel.ts";
 
 export const adapterManifest = z.strictObject({
@@ -59,9 +60,12 @@ async function writePeft(
   method: MethodSettings,
   baseUri: string,
 ): Promise<void> {
-  const tensors = engine.stateOf("parameter").map(({ name, shape }): TensorData => {
-    return { name: peftKey(name), dtype: "F32", shape, data: bytesOf(parameters.get(name)!) };
-  });
+  const named = engine.stateOf("parameter").map(({ name, shape }) => ({ name, shape, values: parameters.get(name)! }));
+  const tensors = methodOf(method)
+    .peft!.toPeft(named)
+    .map(({ name, shape, values }): TensorData => {
+      return { name, dtype: "F32", shape, data: bytesOf(values) };
+    });
   await writer.writeChunks(adapterWeightsFile, safetensorsChunks(tensors));
   const trained = engine.compiled.sites.filter((site) => site.trained.length > 0);
   const modules = trained.map(({ name }) => name.slice(name.lastIndexOf(".") + 1));

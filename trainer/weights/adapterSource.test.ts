@@ -4,7 +4,6 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import { StageFailure } from "../contract/failure.ts";
 import { Engine } from "../engine/engine.ts";
-import { adapterConfig } from "../formats/peft.ts";
 import { encodeSafetensors, type TensorData } from "../formats/safetensorsWriter.ts";
 import { Chat } from "../generation/chat.ts";
 import { Stores } from "../stores/stores.ts";
@@ -12,6 +11,7 @@ import { uniform } from "../testing/opCases.ts";
 import { temporaryDirectory } from "../testing/temporary.ts";
 import { writeTinyModel } from "../testing/tinyModel.ts";
 import { readPeftAdapter } from "./adapterSource.ts";
+import { adapterConfig } from "./peftConfig.ts";
 import { StoredModel } from "./storedModel.ts";
 
 const rank = 2;

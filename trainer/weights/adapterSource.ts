@@ -1,13 +1,15 @@
 /** A trained adapter, read from its directory: our own with every digest checked, or any of PEFT's layout. */
 
 import { corrupt } from "../contract/failure.ts";
-import { type LoraSettings, resultOf } from "../contract/methods.ts";
-import { adapterConfigFile, adapterWeightsFile, peftKey, readAdapterConfig } from "../formats/peft.ts";
+import { type MethodSettings, resultOf } from "../contract/methods/index.ts";
 import { type DecodedTensor, decodeTensors, SafetensorsError } from "../formats/safetensors.ts";
+import { methodOf } from "../methods/index.ts";
+import type { BoundMethod } from "../methods/method.ts";
 import { readListed, readManifest } from "../stores/directory.ts";
 import type { Stores } from "../stores/stores.ts";
 import { type AdapterManifest, adapterManifest } from "./adapter.ts";
 import { type AdapterTensors, asFloats } from "./merge.ts";
+import { adapterConfigFile, adapterWeightsFile, readAdapterConfig } from "./peftConfig.ts";
 
 export interface AdapterSource {
   uri: string;
@@ -26,17 +28,17 @@ export async function readAdapter(stores: Stores, uri: string, digest: string): 
   const { manifest } = found;
   if (resultOf(manifest.method) === "Adapter") {
     const bytes = await readListed(stores, uri, manifest.files, adapterWeightsFile);
-    return { uri, manifest, tensors: namedTensors(decodeOrFail(bytes)) };
+    return { uri, manifest, tensors: namedTensors(decodeOrFail(bytes), methodOf(manifest.method)) };
   }
   return { uri, manifest, tensors: new Map() };
 }
 
 export interface PeftAdapter {
-  settings: LoraSettings;
+  settings: MethodSettings;
   tensors: AdapterTensors;
 }
 
-/** A LoRA adapter in PEFT's layout, whoever wrote it; undefined when the directory holds none. */
+/** An adapter in PEFT's layout, whoever wrote it; undefined when the directory holds none. */
 export async function readPeftAdapter(stores: Stores, uri: string): Promise<PeftAdapter | undefined> {
   const store = stores.of(uri);
   if (!(await store.stat(`${uri}/${adapterConfigFile}`))) return undefined;
@@ -46,23 +48,17 @@ export async function readPeftAdapter(stores: Stores, uri: string): Promise<Peft
 }
 
 /** Tensors of an adapter that anyone may have written. Throws a failure that names the file, the tensor and the fault. */
-function foreignTensors(bytes: Uint8Array, { rank }: LoraSettings): AdapterTensors {
+function foreignTensors(bytes: Uint8Array, settings: MethodSettings): AdapterTensors {
   const wrong = (what: string) => corrupt("AdapterCorrupt", `${adapterWeightsFile}: ${what}`);
+  const method = methodOf(settings);
   const decoded = decodeOrFail(bytes);
   if (decoded.size === 0) throw wrong("has no tensors");
   for (const [key, { dtype, shape }] of decoded) {
-    const [, site, side] = /^(.+)\.lora_([AB])\.weight$/.exec(key) ?? [];
-    if (site === undefined)
-      throw wrong(`key ${key} is none of LoRA's on linear layers (….lora_A.weight, ….lora_B.weight)`);
+    const fault = method.peft?.fault({ key, shape }, (other) => decoded.has(other));
+    if (fault !== undefined) throw wrong(fault);
     if (dtype !== "F32" && dtype !== "BF16") throw wrong(`${key} is ${dtype}; save it as F32 or BF16`);
-    const [rows, columns] = shape;
-    if (shape.length !== 2 || (side === "A" ? rows : columns) !== rank) {
-      throw wrong(`${key} has shape [${shape.join(", ")}], which does not fit r = ${rank} of ${adapterConfigFile}`);
-    }
-    const other = `${site}.lora_${side === "A" ? "B" : "A"}.weight`;
-    if (!decoded.has(other)) throw wrong(`${key} is there and ${other} is not`);
   }
-  return namedTensors(decoded);
+  return namedTensors(decoded, method);
 }
 
 function decodeOrFail(bytes: Uint8Array): ReadonlyMap<string, DecodedTensor> {
@@ -75,11 +71,7 @@ function decodeOrFail(bytes: Uint8Array): ReadonlyMap<string, DecodedTensor> {
 }
 
 /** Tensors of adapter_model.safetensors by our names, in F32. */
-function namedTensors(decoded: ReadonlyMap<string, DecodedTensor>): AdapterTensors {
-  const prefix = peftKey("");
-  const named = [...decoded].map(([key, { dtype, data }]) => {
-    if (!key.startsWith(prefix)) throw corrupt("AdapterCorrupt", `${adapterWeightsFile}: key ${key} is not PEFT's`);
-    return [key.slice(prefix.length), asFloats(data, dtype)] as const;
-  });
-  return new Map(named);
+function namedTensors(decoded: ReadonlyMap<string, DecodedTensor>, { peft }: BoundMethod): AdapterTensors {
+  const stored = [...decoded].map(([name, { dtype, shape, data }]) => ({ name, shape, values: asFloats(data, dtype) }));
+  return new Map((peft?.fromPeft(stored) ?? []).map(({ name, values }) => [name, values]));
 }

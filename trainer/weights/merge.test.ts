@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compareLogits, refusalOf } from "../export/verify.ts";
 import { toBfloat16 } from "../formats/bfloat16.ts";
-import { adapterConfig, readAdapterConfig } from "../formats/peft.ts";
 import { methodOf } from "../methods/index.ts";
 import { asFloats, encodeValues, mergeTensor } from "./merge.ts";
+import { adapterConfig, readAdapterConfig } from "./peftConfig.ts";
 
 const settings = { rank: 2, alpha: 8, dropout: 0, targetModules: ["all-linear"], rankStabilized: false };
 const lora = methodOf({ kind: "lora", ...settings });

@@ -1,6 +1,6 @@
 /**
- * Merging: W + ΔW, in F32, rounded once. W are the base's own 16- or 32-bit weights, or the values that its NF4 weights
- * stand for; ΔW is what the method says (`delta`). Tensor by tensor, so memory is bounded by the largest of them.
+ * Merging: W′ in F32, rounded once. W are the base's own 16- or 32-bit weights, or the values that its NF4 weights stand
+ * for; the method turns rows of W into rows of W′ (`merge`). Tensor by tensor, so memory is bounded by the largest of them.
  */
 import { fromBfloat16, toBfloat16 } from "../formats/bfloat16.ts";
 import type { TensorFacts } from "../formats/safetensorsWriter.ts";
@@ -9,7 +9,7 @@ import type { BoundMethod } from "../methods/method.ts";
 /** The trained tensors of an adapter by their names, `<module>.<parameter>`. */
 export type AdapterTensors = ReadonlyMap<string, Float32Array>;
 
-/** Values of a tensor of the base, plus what the adapter adds, in place. */
+/** Merges the adapter into the values of a tensor of the base, in place. */
 export function mergeTensor(
   tensor: Pick<TensorFacts, "name" | "shape">,
   values: Float32Array,
@@ -19,13 +19,8 @@ export function mergeTensor(
   const site = tensor.name.replace(/\.weight$/, "");
   const [out = 0, width = 0] = tensor.shape;
   if (tensor.shape.length !== 2 || !isTrained(site, adapter)) return values;
-  const delta = method.delta(
-    { name: site, in: width, out, parameter: (name) => parameterOf(adapter, `${site}.${name}`) },
-    0,
-    out,
-  );
-  if (!delta) throw new Error(`${site} has trained tensors, and its method adds nothing to it`);
-  for (let i = 0; i < values.length; i++) values[i]! += delta[i]!;
+  const parameter = (name: string) => parameterOf(adapter, `${site}.${name}`);
+  method.merge({ name: site, in: width, out, parameter }, values, { first: 0, last: out });
   return values;
 }
 

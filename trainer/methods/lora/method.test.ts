@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { compile } from "../compile/compile.ts";
-import { aSpec, batchOf, TestRun, tinyLora } from "../testing/compiledRun.ts";
-import { relativeError } from "../testing/graphs.ts";
-import { methodOf } from "./index.ts";
-import { isTarget, scaleOf } from "./lora.ts";
+import { compile } from "../../compile/compile.ts";
+import { aSpec, batchOf, TestRun, tinyLora } from "../../testing/compiledRun.ts";
+import { relativeError } from "../../testing/graphs.ts";
+import { methodOf } from "../index.ts";
+import { isTarget } from "../targets.ts";
+import { scaleOf } from "./method.ts";
 
 test("a merged model is the model with its adapter", async () => {
   const adapted = new TestRun(compile(aSpec({ method: tinyLora, precision: "F64" })), { backend: "reference64" });
@@ -14,10 +15,9 @@ test("a merged model is the model with its adapter", async () => {
     const parameter = (part: string) => adapted.floats("parameter", `${name}.${part}`);
     const site = { name, in: width, out, parameter };
     const w = merged.floats("parameter", `${name}.weight`);
-    for (let row = 0; row < out; row += 5) {
-      const delta = method.delta(site, row, Math.min(row + 5, out));
-      assert(delta);
-      for (const [index, value] of delta.entries()) w[row * width + index] = w[row * width + index]! + value;
+    for (let first = 0; first < out; first += 5) {
+      const last = Math.min(first + 5, out);
+      method.merge(site, w.subarray(first * width, last * width), { first, last });
     }
   }
   const batch = batchOf([{ id: 0, tokens: [3, 17, 28, 3, 9, 11] }], 12, 1);

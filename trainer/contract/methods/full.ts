@@ -1,0 +1,13 @@
+/** Full fine-tuning: it has no settings of its own. */
+import { declareMethod } from "./declaration.ts";
+
+export const full = declareMethod({
+  kind: "full",
+  description: "Train every weight of the model.",
+  learningRate: "2e-5",
+  result: "Model",
+  nf4Refusal:
+    "method.full trains the base's own weights, which NF4 cannot hold: leave quantization out, or set method.lora",
+  smaller: { kind: "lora" },
+  settings: {},
+});

@@ -1,0 +1,91 @@
+/**
+ * The methods by name: as a user chooses one, with defaults applied, and what of it is hashed. A new method is a
+ * declaration beside this file and a line in `declared`; how it trains is `trainer/methods/<method>`.
+ */
+import { z } from "zod";
+import {
+  canonical,
+  type Declaration,
+  effective,
+  type MethodResult,
+  type MethodSettings,
+  writtenOut,
+} from "./declaration.ts";
+import { full } from "./full.ts";
+import { lora } from "./lora.ts";
+import type { Json } from "./setting.ts";
+
+export type { MethodSettings } from "./declaration.ts";
+
+/** In the order in which they are listed to a user. */
+const declared = { lora, full };
+
+/** The members of `method`, of which a user sets one. */
+export const methodMembers = {
+  lora: lora.written.optional(),
+  full: full.written.optional(),
+};
+export type WrittenMethod = { [Kind in keyof typeof methodMembers]?: z.infer<(typeof methodMembers)[Kind]> };
+
+/** The declarations that a user can choose. */
+export const declarations: readonly Declaration[] = Object.values(declared);
+
+const known = new Map<string, Declaration>(declarations.map((one) => [one.kind, one]));
+
+/** Adds a method that no user can choose, until it is disposed of: for tests. */
+export function registerDeclaration(declaration: Declaration): Disposable {
+  if (known.has(declaration.kind)) throw new Error(`there is a method ${declaration.kind} already`);
+  known.set(declaration.kind, declaration);
+  return { [Symbol.dispose]: () => known.delete(declaration.kind) };
+}
+
+export function declarationOf(kind: string): Declaration {
+  const found = known.get(kind);
+  if (!found) throw new Error(`there is no method ${kind}; known: ${[...known.keys()].join(", ")}`);
+  return found;
+}
+
+/** As an adapter's manifest keeps them: those of the method that `kind` names. */
+export const methodSettings: z.ZodType<MethodSettings> = z
+  .looseObject({ kind: z.string() })
+  .transform((value, context) => {
+    const parsed = known.get(value.kind)?.schema.safeParse(value);
+    if (parsed?.success) return parsed.data;
+    const issues = parsed?.error.issues ?? [{ message: `method ${value.kind} is unknown`, path: ["kind"] }];
+    for (const { message, path } of issues) context.addIssue({ code: "custom", message, path: [...path] });
+    return z.NEVER;
+  });
+
+/** The member that is set: its declaration and what is written. */
+function chosen(written: WrittenMethod): { declaration: Declaration; settings: Readonly<Record<string, unknown>> } {
+  for (const [kind, settings] of Object.entries(written)) {
+    if (settings !== undefined) return { declaration: declarationOf(kind), settings };
+  }
+  throw new Error("no method is set");
+}
+
+export function effectiveMethod(written: WrittenMethod): MethodSettings {
+  const { declaration, settings } = chosen(written);
+  return effective(declaration, settings);
+}
+
+/** A method with all of its defaults. */
+export const usualMethod = (kind: string): MethodSettings => effective(declarationOf(kind), {});
+
+/** The same as a user writes it, every default written out; decimals keep the spelling of `written`. */
+export function methodWithDefaults(written: WrittenMethod): WrittenMethod {
+  const { declaration, settings } = chosen(written);
+  return { [declaration.kind]: writtenOut(declaration, effective(declaration, settings), settings) };
+}
+
+/** What is hashed. */
+export const canonicalMethod = (method: MethodSettings): Json => canonical(declarationOf(method.kind), method);
+
+/** Where none is set. A decimal as a user would write it. */
+export const defaultLearningRate = ({ kind }: MethodSettings): string => declarationOf(kind).learningRate;
+
+export const resultOf = ({ kind }: MethodSettings): MethodResult => declarationOf(kind).result;
+
+/** The members that train beside a base in NF4, or leave what can be merged, for the messages of rules. */
+export const membersWithout = (refusal: "nf4Refusal" | "mergeRefusal"): string[] =>
+  declarations.filter((one) => one[refusal] === undefined).map(({ kind }) => kind);

@@ -1,0 +1,25 @@
+/** The product of two low-rank factors, on the host: what merging adds. Pure. */
+import type { RowRange } from "../method.ts";
+
+/** W += scale·B·A for some rows: w [rows, in] · a [r, in] · b [out, r]. ΔW is rounded to F32 before it is added. */
+export function addScaledProduct(
+  w: Float32Array,
+  { first, last }: RowRange,
+  scale: number,
+  a: Float32Array,
+  b: Float32Array,
+): void {
+  const width = w.length / (last - first);
+  const rank = a.length / width;
+  const delta = new Float32Array(width);
+  for (let row = first; row < last; row++) {
+    delta.fill(0);
+    for (let k = 0; k < rank; k++) {
+      const factor = scale * (b[row * rank + k] ?? 0);
+      const from = a.subarray(k * width, (k + 1) * width);
+      for (let column = 0; column < width; column++) delta[column]! += factor * from[column]!;
+    }
+    const into = w.subarray((row - first) * width, (row - first + 1) * width);
+    for (let column = 0; column < width; column++) into[column]! += delta[column]!;
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * How a method's adapter lies in PEFT's layout: what adapter_config.json says of it, and the names and shapes of its
+ * tensors. Data alone: reading and writing the files is `trainer/weights`.
+ */
+import type { z } from "zod";
+
+/** A tensor in F32, as it is trained. */
+export interface NamedValues {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
+}
+
+/** What a configuration is written from, beside the settings. */
+export interface ConfigFacts {
+  /** Last parts of the names of the layers that are trained: what `all-linear` stands for in this model. */
+  readonly modules: readonly string[];
+}
+
+/** A tensor as it lies in adapter_model.safetensors, before its values are read. */
+export interface StoredShape {
+  readonly key: string;
+  readonly shape: readonly number[];
+}
+
+export interface PeftFormat<Settings> {
+  /** The members of adapter_config.json that are the method's own, `peft_type` among them. */
+  config(settings: Settings, facts: ConfigFacts): Readonly<Record<string, unknown>>;
+  /** Whether a configuration is of this method; PEFT tells some apart by a flag. */
+  matches(config: Readonly<Record<string, unknown>>): boolean;
+  /** What can be read of such a configuration, as settings. */
+  readonly readable: z.ZodType<Settings>;
+  /** Why a tensor that anyone may have written cannot be one of these; undefined when it can. */
+  fault(tensor: StoredShape, settings: Settings, has: (key: string) => boolean): string | undefined;
+  /** Parameters → the tensors that are saved; absent: the same, under PEFT's prefix. */
+  toPeft?(parameters: readonly NamedValues[]): NamedValues[];
+  /** The saved tensors → parameters; absent: the same, without PEFT's prefix. */
+  fromPeft?(tensors: readonly NamedValues[]): NamedValues[];
+}
+
+export const peftPrefix = "base_model.model.";
+
+/** Members that every configuration has. */
+export const commonConfig = (baseUri: string) => ({
+  task_type: "CAUSAL_LM",
+  auto_mapping: null,
+  base_model_name_or_path: baseUri,
+  revision: null,
+  inference_mode: true,
+});
