@@ -66,8 +66,9 @@ export function testCode(graph: ImportGraph): ReadonlySet<string> {
   return tests;
 }
 
-/** The room of a file: its directory, and one room for all ops. */
-export const roomOf = (file: string) => path.posix.dirname(file).replace(/^(trainer\/ops)\/.*/, "$1");
+/** The room of a file: its directory; all ops are one room, all methods are, and the contract with its methods is. */
+export const roomOf = (file: string) =>
+  path.posix.dirname(file).replace(/^(trainer\/(?:ops|methods|contract))\/.*/, "$1");
 
 /**
  * Which room imports which, tests left out. A program's `main.ts` stands above the rooms that it starts, so it is a
