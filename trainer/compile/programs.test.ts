@@ -47,12 +47,12 @@ function digestOf(spec: CompileSpec): string {
   const compiled = compile(spec);
   const trainedRows = compiled.trainedRowBuckets.at(-1) ?? 0;
   const keys: ProgramKey[] = [
-    { stage: "begin" },
-    { stage: "derive" },
-    { stage: "micro", trainedRows },
-    { stage: "optimise" },
-    { stage: "evaluate", trainedRows },
-    ...compiled.generateTokenBuckets.map((tokens) => ({ stage: "generate", tokens }) as const),
+    { program: "begin" },
+    { program: "derive" },
+    { program: "micro", trainedRows },
+    { program: "optimise" },
+    { program: "evaluate", trainedRows },
+    ...compiled.generateTokenBuckets.map((tokens) => ({ program: "generate", tokens }) as const),
   ];
   const hash = createHash("sha256");
   for (const key of keys) hash.update(compiled.program(key).bytes);
