@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
-import { trainingPart } from "../operator/api/settings.ts";
 import { UsageError } from "../terminal/arguments.ts";
+import { trainingPart } from "../trainer/contract/writtenOut.ts";
 import { loadFineTuneJob, localPath, localPlaces, readClaims } from "./fineTuneJob.ts";
 import { ManifestError } from "./manifest.ts";
 

@@ -2,8 +2,9 @@
  * The road of a job without a cluster: prepare → train → export, each by the function that the pod of that stage runs,
  * one after another in this process. What is done already is found in the artifact store and not done again.
  */
+
+import type { ExportEntry } from "../trainer/contract/exports.ts";
 import type { ExportFigures, PrepareFigures, TrainFigures } from "../trainer/contract/report.ts";
-import type { ExportEntry } from "../trainer/contract/settings.ts";
 import { exportFile, pinsOf, prepareFile, type StagedJob, trainFile } from "../trainer/contract/stageFiles.ts";
 import { storeLayout } from "../trainer/contract/storeLayout.ts";
 import type { StageContext } from "../trainer/stages/context.ts";

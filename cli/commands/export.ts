@@ -8,9 +8,9 @@ import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../..
 import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
 import { formatBytes, formatFigure } from "../../terminal/format.ts";
 import { table } from "../../terminal/table.ts";
+import { exportEntry } from "../../trainer/contract/exports.ts";
 import { artifactsUri } from "../../trainer/contract/locations.ts";
 import type { ExportFile } from "../../trainer/contract/runFile.ts";
-import { exportEntry } from "../../trainer/contract/settings.ts";
 import { storeLayout } from "../../trainer/contract/storeLayout.ts";
 import { classified } from "../../trainer/stages/classify.ts";
 import { exportUri, runExport } from "../../trainer/stages/export.ts";

@@ -2,11 +2,12 @@
  * `luthier run`: a FineTuneJob's manifest, through the same stages as in a cluster, in this process. Interrupted, the
  * same command goes on from the last checkpoint; finished, it finds its result and trains nothing.
  */
-import { trainingPart } from "../../operator/api/settings.ts";
+
 import { type Arguments, choiceOf, integerOf, optionOf } from "../../terminal/arguments.ts";
 import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
 import { formatBytes, formatDuration } from "../../terminal/format.ts";
 import { styled } from "../../terminal/screen.ts";
+import { trainingPart } from "../../trainer/contract/writtenOut.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
 import {
   type FineTuneJobManifest,

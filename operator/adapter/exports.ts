@@ -1,9 +1,9 @@
 /** One export of an Adapter: its name, its Job, and its state from what the Job says. Pure. */
 import { createHash } from "node:crypto";
+import type { ExportEntry } from "../../trainer/contract/exports.ts";
 import { canonicalExport } from "../../trainer/contract/hashes.ts";
 import { locationsOf } from "../../trainer/contract/locations.ts";
 import type { ExportFigures } from "../../trainer/contract/report.ts";
-import type { ExportEntry } from "../../trainer/contract/settings.ts";
 import { type ExportSource, exportFile } from "../../trainer/contract/stageFiles.ts";
 import { storeLayout } from "../../trainer/contract/storeLayout.ts";
 import type { AdapterSpec, ExportStatus } from "../api/adapter.ts";

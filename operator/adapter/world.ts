@@ -1,5 +1,5 @@
 /** What an Adapter's decision may look at, and what it may ask for. */
-import type { ExportEntry } from "../../trainer/contract/settings.ts";
+import type { ExportEntry } from "../../trainer/contract/exports.ts";
 import type { AdapterSpec, AdapterStatus } from "../api/adapter.ts";
 import type { Adapter } from "../api/kinds.ts";
 import type { ObservedJob } from "../jobs/observe.ts";

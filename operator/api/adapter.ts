@@ -3,9 +3,9 @@
  * in its spec, because a status is lost when objects are restored from a backup.
  */
 import { z } from "zod";
+import { exportList } from "../../trainer/contract/exports.ts";
 import { artifactsUri, modelUri } from "../../trainer/contract/locations.ts";
 import { distinct } from "../../trainer/contract/rules.ts";
-import { exportList } from "../../trainer/contract/settings.ts";
 import {
   count,
   digest,

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, test } from "node:test";
 import { runHash, specHash } from "../../trainer/contract/hashes.ts";
+import { trainingPart, withDefaults } from "../../trainer/contract/writtenOut.ts";
 import { isRecord } from "../runtime/objects.ts";
 import { aSpec, now, pinnedStatus } from "../testing/builders.ts";
 import { updateConditions, verdict } from "./conditions.ts";
@@ -11,7 +12,6 @@ import { descriptions } from "./descriptions.ts";
 import { type FineTuneJobSpec, fineTuneJobSpec } from "./fineTuneJob.ts";
 import { generatedFiles } from "./generate.ts";
 import { kinds } from "./kinds.ts";
-import { trainingPart, withDefaults } from "./settings.ts";
 
 const repository = path.resolve(import.meta.dirname, "../..");
 

@@ -3,11 +3,12 @@
  * No default is written into a spec: defaults are documented here, applied on reading, and visible in the FineTuneRun.
  */
 import { z } from "zod";
+import { type ExportEntry, exportList } from "../../trainer/contract/exports.ts";
 import { access, accessIsRemote, artifactsUri } from "../../trainer/contract/locations.ts";
 import { modelConfig } from "../../trainer/contract/model.ts";
 import { prepareFigures } from "../../trainer/contract/report.ts";
 import { type Rule, ruled } from "../../trainer/contract/rules.ts";
-import { type ExportEntry, exportList, trainingSpec } from "../../trainer/contract/settings.ts";
+import { trainingSpec } from "../../trainer/contract/settings.ts";
 import { specRules } from "../../trainer/contract/settingsRules.ts";
 import {
   count,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { runHash } from "../../trainer/contract/hashes.ts";
-import { trainingPart } from "../api/settings.ts";
+import { trainingPart } from "../../trainer/contract/writtenOut.ts";
 import { aJob, anAdapter, aPinnedJob, aRun, aSpec, succeeded } from "../testing/builders.ts";
 import { actions, aPlan, aWorld, pinned, ready, stalled, withRun } from "../testing/worlds.ts";
 import { decide } from "./decide.ts";

@@ -5,13 +5,13 @@ import { inputLocations, locationsOf, remoteScheme } from "../../trainer/contrac
 import { effectiveMethod, resultOf } from "../../trainer/contract/methods/index.ts";
 import { prepareFile } from "../../trainer/contract/stageFiles.ts";
 import { storeLayout } from "../../trainer/contract/storeLayout.ts";
+import { trainingPart, withDefaults } from "../../trainer/contract/writtenOut.ts";
 import type { AdapterSpec } from "../api/adapter.ts";
 import type { Results } from "../api/common.ts";
 import type { FineTuneJobSpec, Inputs, PlanStatus } from "../api/fineTuneJob.ts";
 import type { FineTuneRunSpec } from "../api/fineTuneRun.ts";
 import { type Adapter, adapters, type FineTuneJob, type FineTuneRun, fineTuneRuns } from "../api/kinds.ts";
 import { annotations, labels, managedBy } from "../api/names.ts";
-import { trainingPart, withDefaults } from "../api/settings.ts";
 import { claimMounts } from "../jobs/claims.ts";
 import { defaultBackoffLimit, defaultTtlSeconds, helperPlacement } from "../jobs/placement.ts";
 import { renderJob } from "../jobs/render.ts";

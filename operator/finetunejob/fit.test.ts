@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { prepareKey } from "../../trainer/contract/hashes.ts";
-import { trainingPart } from "../api/settings.ts";
+import { trainingPart } from "../../trainer/contract/writtenOut.ts";
 import type { Node } from "../jobs/resources.ts";
 import { aSpec, pinnedStatus } from "../testing/builders.ts";
 import { fitMessage, largestNode, memoryLimit, planKey } from "./fit.ts";

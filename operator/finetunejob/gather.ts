@@ -1,10 +1,10 @@
 /** Reads all that a FineTuneJob's decision may look at. I/O; no decision is taken here. */
 import { prepareKey, runHash, specHash } from "../../trainer/contract/hashes.ts";
+import { trainingPart } from "../../trainer/contract/writtenOut.ts";
 import { fineTuneJobSpec } from "../api/fineTuneJob.ts";
 import { specIssue } from "../api/issue.ts";
 import { type Adapter, adapters, type FineTuneJob, type FineTuneRun, fineTuneRuns } from "../api/kinds.ts";
 import { labels } from "../api/names.ts";
-import { trainingPart } from "../api/settings.ts";
 import { observeJob } from "../jobs/observe.ts";
 import { jobState } from "../jobs/outcome.ts";
 import { nodes } from "../jobs/resources.ts";

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { prepareKey } from "../../trainer/contract/hashes.ts";
-import { trainingPart } from "../api/settings.ts";
+import { trainingPart } from "../../trainer/contract/writtenOut.ts";
 import { aSpec, pinnedStatus } from "../testing/builders.ts";
 import { Planner } from "./planner.ts";
 

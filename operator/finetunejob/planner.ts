@@ -4,8 +4,8 @@
  */
 import { formatBytes } from "../../trainer/contract/bytes.ts";
 import { effectiveSettings } from "../../trainer/contract/effective.ts";
+import { trainingPart } from "../../trainer/contract/writtenOut.ts";
 import type { FineTuneJobSpec, Inputs } from "../api/fineTuneJob.ts";
-import { trainingPart } from "../api/settings.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { assumedCores, coreLimit } from "./fit.ts";
 import { modelOf } from "./pins.ts";

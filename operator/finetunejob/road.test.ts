@@ -1,7 +1,7 @@
 import { prepareKey } from "../../trainer/contract/hashes.ts";
+import { trainingPart } from "../../trainer/contract/writtenOut.ts";
 import type { FineTuneJobSpec } from "../api/fineTuneJob.ts";
 import type { Adapter } from "../api/kinds.ts";
-import { trainingPart } from "../api/settings.ts";
 import { jobState } from "../jobs/outcome.ts";
 import {
   aBatchJob,

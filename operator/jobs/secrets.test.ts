@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { prepareKey } from "../../trainer/contract/hashes.ts";
-import { trainingPart, withDefaults } from "../api/settings.ts";
+import { trainingPart, withDefaults } from "../../trainer/contract/writtenOut.ts";
 import { prepareJob } from "../finetunejob/children.ts";
 import { trainJob } from "../finetunerun/job.ts";
 import { aJob, aRun, aSpec, image, pinnedStatus } from "../testing/builders.ts";

@@ -2,11 +2,11 @@
 import { prepareKey, runHash, specHash } from "../../trainer/contract/hashes.ts";
 import type { Envelope, PrepareFigures, TrainFigures } from "../../trainer/contract/report.ts";
 import { pinsOf } from "../../trainer/contract/stageFiles.ts";
+import { trainingPart } from "../../trainer/contract/writtenOut.ts";
 import type { Results } from "../api/common.ts";
 import type { FineTuneJobSpec } from "../api/fineTuneJob.ts";
 import type { Adapter, FineTuneJob, FineTuneRun } from "../api/kinds.ts";
 import { annotations } from "../api/names.ts";
-import { trainingPart } from "../api/settings.ts";
 import { adapterOf, fineTuneRun } from "../finetunejob/children.ts";
 import { inputsOf } from "../finetunejob/pins.ts";
 import { resultsOf } from "../finetunerun/results.ts";

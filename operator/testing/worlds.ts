@@ -1,10 +1,10 @@
 /** Builders for tests: what the decision about a FineTuneJob looks at, and how a decision is read. */
 import { prepareKey, runHash, specHash } from "../../trainer/contract/hashes.ts";
+import { trainingPart } from "../../trainer/contract/writtenOut.ts";
 import type { Condition } from "../api/common.ts";
 import { findCondition } from "../api/conditions.ts";
 import type { FineTuneJobSpec } from "../api/fineTuneJob.ts";
 import type { FineTuneJob } from "../api/kinds.ts";
-import { trainingPart } from "../api/settings.ts";
 import { planKey } from "../finetunejob/fit.ts";
 import type { World } from "../finetunejob/world.ts";
 import { aJob, aPinnedJob, aRun, aSpec, image, now } from "./builders.ts";

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { ExportEntry } from "./exports.ts";
 import { canonicalJson, prepareKey, runHash, specHash } from "./hashes.ts";
 import type { Pins } from "./runFile.ts";
-import type { ExportEntry, TrainingSpec } from "./settings.ts";
+import type { TrainingSpec } from "./settings.ts";
 import { storeLayout } from "./storeLayout.ts";
 
 const minimal: TrainingSpec = {

@@ -7,14 +7,15 @@
  */
 import { createHash } from "node:crypto";
 import { canonicalDecimal } from "./decimal.ts";
-import { type DataFile, effectiveBase, effectiveExport, effectiveSettings } from "./effective.ts";
+import { appliedTraining, type DataFile, effectiveBase, effectiveExport, effectiveSettings } from "./effective.ts";
+import { type ExportEntry, mergedTable } from "./exports.ts";
 import { canonicalMethod } from "./methods/index.ts";
 import type { Pins } from "./runFile.ts";
-import type { ExportEntry, TrainingSpec } from "./settings.ts";
+import { applied, canonical, type Json } from "./setting.ts";
+import { datasetTable, laterReadingTable, quantizationTable, sourceTable, type TrainingSpec } from "./settings.ts";
+import { trainingTable } from "./training.ts";
 
 export const hashVersion = 1;
-
-type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
 
 /** JSON with sorted keys and no undefined members (RFC 8785 for the values used here: strings, integers, decimals as strings). */
 export function canonicalJson(value: Json): string {
@@ -34,30 +35,21 @@ function isList(value: Json): value is readonly Json[] {
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
 /** Left out for a base that is not quantised: the hashes are older than the field. */
-function quantizationOf(spec: TrainingSpec): { quantization?: Json } {
-  const { quantization } = effectiveBase(spec.baseModel);
-  return quantization === undefined ? {} : { quantization: { ...quantization } };
+function quantizationOf({ baseModel }: TrainingSpec): { quantization?: Json } {
+  const { quantization } = effectiveBase(baseModel);
+  return quantization === undefined ? {} : { quantization: canonical(quantizationTable, quantization) };
 }
-
-/** Left out where the data name their fields as the format does: the hashes are older than the field. */
-const columnsOf = ({ columns }: DataFile): { columns?: Json } =>
-  Object.keys(columns).length === 0 ? {} : { columns: { ...columns } };
-
-/** How a file that the hashes knew by its URI alone is read, where that is said. */
-const readingOf = (file: DataFile): { format?: Json; columns?: Json } => ({
-  ...(file.format === "Auto" ? {} : { format: file.format }),
-  ...columnsOf(file),
-});
 
 /** A test set whose form is detected is its URI: the hashes are older than its other fields. */
 function testOf(file: DataFile): Json {
-  const reading = readingOf(file);
+  const reading = canonical(laterReadingTable, file);
   return Object.keys(reading).length === 0 ? file.uri : { uri: file.uri, ...reading };
 }
 
 function inputs(spec: TrainingSpec): Json {
   const { baseModel, dataset, evaluation } = effectiveSettings(spec);
   const { validation } = dataset;
+  const { badRows, ...settings } = canonical(datasetTable, applied(datasetTable, spec.dataset));
   return {
     base: baseModel.uri,
     // The same name elsewhere is other content; members that are absent leave the hashes as they were without them.
@@ -66,20 +58,20 @@ function inputs(spec: TrainingSpec): Json {
     ...quantizationOf(spec),
     sources: dataset.sources.map((source, index) => ({
       uri: source.uri,
-      format: source.format,
       endpoint: spec.dataset.sources[index]?.endpoint,
-      ...columnsOf(source),
-      ...(source.weight === 1 ? {} : { weight: canonicalDecimal(source.weight) }),
+      ...canonical(sourceTable, source),
     })),
     validation:
       validation.kind === "fraction"
         ? { fraction: canonicalDecimal(validation.fraction) }
         : validation.kind === "source"
-          ? { uri: validation.file.uri, endpoint: spec.dataset.validation?.endpoint, ...readingOf(validation.file) }
+          ? {
+              uri: validation.file.uri,
+              endpoint: spec.dataset.validation?.endpoint,
+              ...canonical(laterReadingTable, validation.file),
+            }
           : null,
-    maxSequenceLength: dataset.maxSequenceLength,
-    packing: dataset.packing,
-    trainOn: dataset.trainOn,
+    ...settings,
     maxBadFraction: canonicalDecimal(dataset.maxBadFraction),
     test: evaluation ? testOf(evaluation.test) : null,
     testEndpoint: spec.evaluation?.test.endpoint,
@@ -91,31 +83,28 @@ export function prepareKey(spec: TrainingSpec): string {
   return sha256(canonicalJson({ hashVersion, kind: "prepare", inputs: inputs(spec) }));
 }
 
+/** In the form of hash version 1, which names some settings otherwise than a user does; new settings join as they are. */
 function settings(spec: TrainingSpec): Json {
   const { method, training, evaluation, dataset } = effectiveSettings(spec);
+  const declared = canonical(trainingTable, appliedTraining(spec));
+  const {
+    maxSteps,
+    epochs,
+    batchTokens: _,
+    learningRateSchedule,
+    evaluation: __,
+    earlyStopping: ___,
+    ...rest
+  } = declared;
   return {
+    ...rest,
     method: canonicalMethod(method),
-    length:
-      training.length.kind === "epochs"
-        ? { epochs: canonicalDecimal(training.length.epochs) }
-        : { steps: training.length.steps },
+    length: maxSteps === undefined ? { epochs } : { steps: maxSteps },
     rowsPerStep: training.rowsPerStep,
     rowTokens: dataset.maxSequenceLength,
-    learningRate: canonicalDecimal(training.learningRate),
-    schedule: { type: training.schedule.type, warmupRatio: canonicalDecimal(training.schedule.warmupRatio) },
-    optimizer: {
-      type: training.optimizer.type,
-      weightDecay: canonicalDecimal(training.optimizer.weightDecay),
-      beta1: canonicalDecimal(training.optimizer.beta1),
-      beta2: canonicalDecimal(training.optimizer.beta2),
-      epsilon: canonicalDecimal(training.optimizer.epsilon),
-    },
-    maxGradNorm: canonicalDecimal(training.maxGradNorm),
-    seed: training.seed,
-    precision: training.precision,
+    schedule: learningRateSchedule,
     evaluateEverySteps: training.evaluateEverySteps ?? null,
     patience: training.patience ?? null,
-    keep: training.keep,
     maxNewTokens: evaluation?.maxNewTokens ?? null,
   };
 }
@@ -136,16 +125,6 @@ export function runHash(spec: TrainingSpec, pins: Pins): string {
   return sha256(canonicalJson({ hashVersion, kind: "run", content, settings: settings(spec) }));
 }
 
-/** An export in its one spelling: what is as it is by default is left out, so a default that is written out says nothing. */
-export function canonicalExport({ name, merged }: ExportEntry): string {
-  const { base, dtype, maxShardBytes } = effectiveExport({ merged });
-  const usual = effectiveExport({ merged: { base } });
-  return canonicalJson({
-    name,
-    merged: {
-      ...(base === "Original" ? {} : { base }),
-      ...(dtype === usual.dtype ? {} : { dtype }),
-      ...(maxShardBytes === usual.maxShardBytes ? {} : { maxShardBytes }),
-    },
-  });
-}
+/** An export in its one spelling: a default that is written out changes nothing. */
+export const canonicalExport = ({ name, merged }: ExportEntry): string =>
+  canonicalJson({ name, merged: canonical(mergedTable, effectiveExport({ merged })) });

@@ -4,8 +4,9 @@
  */
 import { z } from "zod";
 import { digest } from "./digest.ts";
+import { exportEntry } from "./exports.ts";
 import { artifactsUri, location } from "./locations.ts";
-import { exportEntry, trainingSpec } from "./settings.ts";
+import { trainingSpec } from "./settings.ts";
 
 const hex = (length: number) => z.string().regex(new RegExp(`^[0-9a-f]{${length}}$`));
 

@@ -1,9 +1,11 @@
 /** What each stage of a training is told: the run files that the operator, the command line and tests hand out. Pure. */
+
+import type { ExportEntry } from "./exports.ts";
 import { prepareKey, runHash, specHash } from "./hashes.ts";
 import type { Location } from "./locations.ts";
 import type { PrepareFigures } from "./report.ts";
 import type { ExportFile, Pins, PrepareFile, TrainFile } from "./runFile.ts";
-import type { ExportEntry, TrainingSpec } from "./settings.ts";
+import type { TrainingSpec } from "./settings.ts";
 
 export interface StagedJob {
   readonly spec: TrainingSpec;

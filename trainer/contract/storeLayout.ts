@@ -5,8 +5,8 @@
  * valid, and not before.
  */
 import { createHash } from "node:crypto";
+import type { ExportEntry } from "./exports.ts";
 import { canonicalExport } from "./hashes.ts";
-import type { ExportEntry } from "./settings.ts";
 
 export const storeLayout = {
   root: (artifactsUri: string, namespace: string) => `${artifactsUri.replace(/\/+$/, "")}/${namespace}`,

@@ -8,7 +8,7 @@
 import type { OptimizerSettings } from "../contract/effective.ts";
 import type { MethodSettings } from "../contract/methods/index.ts";
 import type { ModelConfig } from "../contract/model.ts";
-import type { Precision } from "../contract/settings.ts";
+import type { Precision } from "../contract/training.ts";
 import type { Scratch } from "./op.ts";
 import type { SiteRecord } from "./site.ts";
 import type { DataType, Initial } from "./tensor.ts";

@@ -3,7 +3,8 @@
  * An export that is there already and whole, of the same adapter, is the result.
  */
 import { z } from "zod";
-import { type ExportSettings, effectiveExport } from "../contract/effective.ts";
+import { effectiveExport } from "../contract/effective.ts";
+import type { MergedSettings } from "../contract/exports.ts";
 import { diverged, invalid } from "../contract/failure.ts";
 import { canonicalExport } from "../contract/hashes.ts";
 import { resultOf } from "../contract/methods/index.ts";
@@ -128,7 +129,7 @@ class Export {
   readonly #uri: string;
   readonly #run: string;
   readonly #objects: Objects;
-  readonly #settings: ExportSettings;
+  readonly #settings: MergedSettings;
 
   constructor(file: ExportFile, context: StageContext, uri: string) {
     this.#file = file;

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { type TestContext, test } from "node:test";
+import type { ExportEntry } from "../contract/exports.ts";
 import { StageFailure } from "../contract/failure.ts";
-import type { ExportEntry } from "../contract/settings.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
 import { decodeTensors } from "../formats/safetensors.ts";
 import { Chat } from "../generation/chat.ts";

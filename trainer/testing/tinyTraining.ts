@@ -4,8 +4,9 @@
  */
 import { writeFile } from "node:fs/promises";
 import type { TestContext } from "node:test";
+import type { ExportEntry } from "../contract/exports.ts";
 import type { ExportFile, Pins, PrepareFile, TrainFile } from "../contract/runFile.ts";
-import type { ExportEntry, TrainingSpec } from "../contract/settings.ts";
+import type { TrainingSpec } from "../contract/settings.ts";
 import { exportFile, pinsOf, prepareFile, trainFile } from "../contract/stageFiles.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
 import { runPrepare } from "../stages/prepare.ts";

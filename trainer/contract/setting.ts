@@ -1,0 +1,222 @@
+/**
+ * A setting, declared once with its default. Four things follow from the declaration: the schema that a user's value must
+ * meet, with the words of the default; the value that the trainer computes with; the form with every default written out;
+ * and the canonical form for the hashes. A table of settings is an object; a section is a table that is itself a setting.
+ */
+import { z } from "zod";
+import { canonicalDecimal, type DecimalBounds, decimal } from "./decimal.ts";
+import { type Rule, ruled } from "./rules.ts";
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
+
+/** Values of the settings that are declared before, in this table and in those around it. */
+export type Earlier = Readonly<Record<string, unknown>>;
+
+/** `Written` is the user's form, `Value` the trainer's. */
+export interface Setting<Written = unknown, Value = unknown> {
+  /** The schema of the user's form, with its description. */
+  readonly written: z.ZodType<Written>;
+  /** The schema of the trainer's form. */
+  readonly value: z.ZodType<Value>;
+  read(written: Written, earlier: Earlier): Value;
+  /** The user's form of a value; `written` keeps its spelling. Undefined where the setting has no value. */
+  write(value: Value, written: Written | undefined): Written | undefined;
+  /** One form for all spellings of a value; undefined is left out of the hash. */
+  canonical(value: Value, earlier: Earlier): Json | undefined;
+  default(earlier: Earlier): Value;
+  /** Whether a user must set it wherever its table is written. */
+  readonly required: boolean;
+  /** Left out of the hash where it has its default: the hashes of finished runs are older than the setting. */
+  readonly later: boolean;
+}
+
+/** Settings by name, in the order in which they are declared. */
+export type SettingTable = Readonly<Record<string, Setting>>;
+
+type WrittenBy<One> = One extends Setting<infer Written, infer _Value> ? Written : never;
+type ValueBy<One> = One extends Setting<infer _Written, infer Value> ? Value : never;
+
+export type WrittenOf<Table extends SettingTable> = {
+  [Name in keyof Table as Table[Name] extends Required ? Name : never]: WrittenBy<Table[Name]>;
+} & {
+  [Name in keyof Table as Table[Name] extends Required ? never : Name]?: WrittenBy<Table[Name]> | undefined;
+};
+export type ValuesOf<Table extends SettingTable> = { readonly [Name in keyof Table]: ValueBy<Table[Name]> };
+
+interface Required {
+  readonly required: true;
+}
+
+interface Words<Value, Default> {
+  readonly description: string;
+  /** A value, or a function of the settings before it. */
+  readonly default: Default | ((earlier: Earlier) => Default);
+  /** The default in words, in place of its value; empty where the description has it. */
+  readonly says?: string;
+  readonly later?: boolean;
+  readonly canonical?: (value: Value) => Json;
+}
+
+/** A setting that may have no value: without a default, or where the default says so. */
+type OpenWords<Value> = Omit<Words<Value, Value | undefined>, "default"> &
+  Partial<Pick<Words<Value, Value | undefined>, "default">>;
+
+/** A setting whose value is computed with as it is written. */
+export function setting<Value extends Json>(
+  schema: z.ZodType<Value>,
+  words: Words<NoInfer<Value>, NoInfer<Value>>,
+): Setting<Value, Value>;
+export function setting<Value extends Json>(
+  schema: z.ZodType<Value>,
+  words: OpenWords<NoInfer<Value>>,
+): Setting<Value, Value | undefined>;
+export function setting<Value extends Json>(
+  schema: z.ZodType<Value>,
+  words: OpenWords<NoInfer<Value>>,
+): Setting<Value, Value | undefined> {
+  const { canonical = (value: Value): Json => value } = words;
+  return {
+    written: schema.meta({ description: described(words) }),
+    value: words.default === undefined ? schema.optional() : schema,
+    read: (written) => written,
+    write: (value, written) => written ?? value,
+    canonical: (value) => (value === undefined ? undefined : canonical(value)),
+    default: defaultOf(words),
+    required: false,
+    later: words.later ?? false,
+  };
+}
+
+/** A decimal: a string in the user's form, a number in the trainer's. */
+export function decimalSetting(bounds: DecimalBounds, words: Words<number, number>): Setting<string, number>;
+export function decimalSetting(bounds: DecimalBounds, words: OpenWords<number>): Setting<string, number | undefined>;
+export function decimalSetting(bounds: DecimalBounds, words: OpenWords<number>): Setting<string, number | undefined> {
+  const { canonical = canonicalDecimal } = words;
+  return {
+    written: decimal(described(words), bounds),
+    value: words.default === undefined ? z.number().optional() : z.number(),
+    read: Number,
+    write: (value, written) => written ?? (value === undefined ? undefined : String(value)),
+    canonical: (value) => (value === undefined ? undefined : canonical(value)),
+    default: defaultOf(words),
+    required: false,
+    later: words.later ?? false,
+  };
+}
+
+/** The same setting or section without a default: left out, its value is undefined and it is in no hash. */
+export const withoutDefault = <Written, Value>(one: Setting<Written, Value>): Setting<Written, Value | undefined> => ({
+  ...one,
+  value: one.value.optional(),
+  write: (value, written) => (value === undefined ? undefined : one.write(value, written)),
+  canonical: (value, earlier) => (value === undefined ? undefined : one.canonical(value, earlier)),
+  default: () => undefined,
+});
+
+export const required = <Written, Value>(one: Setting<Written, Value>): Setting<Written, Value> & Required => ({
+  ...one,
+  required: true,
+});
+
+/** A table as a setting of the table around it. Left out, it has all of its defaults. */
+export function section<const Table extends SettingTable>(
+  table: Table,
+  words: { description: string; rules?: readonly Rule<WrittenOf<Table>>[]; hashed?: boolean },
+): Setting<WrittenOf<Table>, ValuesOf<Table>> {
+  return {
+    written: ruled(writtenSchema(table), ...(words.rules ?? [])).meta({ description: words.description }),
+    value: valueSchema(table),
+    read: (written, earlier) => applied(table, written, earlier),
+    write: (values, written) => writtenOut(table, values, written),
+    canonical: (values, earlier) => (words.hashed === false ? undefined : canonical(table, values, earlier)),
+    default: (earlier) => applied(table, undefined, earlier),
+    required: false,
+    later: false,
+  };
+}
+
+type WrittenShape<Table extends SettingTable> = {
+  readonly [Name in keyof Table]: Table[Name] extends Required
+    ? z.ZodType<WrittenBy<Table[Name]>>
+    : z.ZodOptional<z.ZodType<WrittenBy<Table[Name]>>>;
+};
+
+/** The members of a table in the user's form, for an object that has others beside them. */
+export function writtenShape<Table extends SettingTable>(table: Table): WrittenShape<Table> {
+  const members = Object.entries(table).map(([name, one]) => [
+    name,
+    one.required ? one.written : one.written.optional(),
+  ]);
+  // The shape is mapped by name, which the type of `fromEntries` cannot follow.
+  return Object.fromEntries(members) as WrittenShape<Table>;
+}
+
+/** The schema of a table in the user's form. */
+export const writtenSchema = <Table extends SettingTable>(table: Table): z.ZodType<WrittenOf<Table>> =>
+  z.strictObject(writtenShape(table)) as z.ZodType as z.ZodType<WrittenOf<Table>>;
+
+/** The schema of a table in the trainer's form: every setting is there. */
+export function valueSchema<Table extends SettingTable>(
+  table: Table,
+  more: Readonly<Record<string, z.ZodType>> = {},
+): z.ZodType<ValuesOf<Table>> {
+  const members = Object.entries(table).map(([name, one]): [string, z.ZodType] => [name, one.value]);
+  return z.strictObject({ ...more, ...Object.fromEntries(members) }) as z.ZodType as z.ZodType<ValuesOf<Table>>;
+}
+
+/** The values of a table in the trainer's form: what is written, and defaults for the rest. */
+export function applied<Table extends SettingTable>(
+  table: Table,
+  written: object | undefined,
+  earlier: Earlier = {},
+): ValuesOf<Table> {
+  const values: Record<string, unknown> = {};
+  for (const [name, one] of Object.entries(table)) {
+    const given: unknown = written === undefined ? undefined : Reflect.get(written, name);
+    const known = { ...earlier, ...values };
+    values[name] = given === undefined ? one.default(known) : one.read(given, known);
+  }
+  return values as ValuesOf<Table>;
+}
+
+/** A table in the user's form, every default written out; what is written keeps its spelling. */
+export function writtenOut<Table extends SettingTable>(
+  table: Table,
+  values: ValuesOf<Table>,
+  written: object | undefined,
+): WrittenOf<Table> {
+  const members = Object.entries(table).flatMap(([name, one]) => {
+    const given: unknown = written === undefined ? undefined : Reflect.get(written, name);
+    const member = one.write(values[name], given);
+    return member === undefined ? [] : [[name, member] as const];
+  });
+  return Object.fromEntries(members) as WrittenOf<Table>;
+}
+
+/** A table as the hashes know it. */
+export function canonical<Table extends SettingTable>(
+  table: Table,
+  values: ValuesOf<Table>,
+  earlier: Earlier = {},
+): { readonly [name in keyof Table & string]?: Json } {
+  const known = { ...earlier, ...values };
+  const members = Object.entries(table).flatMap(([name, one]) => {
+    const form = one.canonical(values[name], known);
+    const usual = one.later && JSON.stringify(form) === JSON.stringify(one.canonical(one.default(known), known));
+    return form === undefined || usual ? [] : [[name, form] as const];
+  });
+  return Object.fromEntries(members) as { [name in keyof Table & string]?: Json };
+}
+
+function defaultOf<Value>({ default: given }: OpenWords<Value>): (earlier: Earlier) => Value | undefined {
+  return (earlier) => (isFunction(given) ? given(earlier) : given);
+}
+
+function isFunction<Value>(given: OpenWords<Value>["default"]): given is (earlier: Earlier) => Value | undefined {
+  return typeof given === "function";
+}
+
+function described<Value>({ description, says, default: given }: OpenWords<Value>): string {
+  const words = says ?? (given === undefined ? "" : `Default ${String(given)}.`);
+  return words === "" ? description : `${description} ${words}`;
+}
