@@ -50,6 +50,7 @@ test("PEFT's configuration says what was trained, and reads back", () => {
   assert.deepEqual(config.target_modules, ["q_proj", "v_proj"]);
   assert.equal(config.base_model_name_or_path, "pvc://base");
   assert.deepEqual(readAdapterConfig(text), {
+    kind: "lora",
     ...settings,
     rankStabilized: true,
     targetModules: ["q_proj", "v_proj"],

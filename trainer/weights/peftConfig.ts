@@ -18,7 +18,7 @@ export function adapterConfig(method: MethodSettings, modules: readonly string[]
 
 /** Reads adapter_config.json. Throws a failure that names what is not supported. */
 export function readAdapterConfig(text: string): MethodSettings {
-  const config = z.record(z.string(), z.unknown()).safeParse(parse(text));
+  const config = z.looseObject({}).safeParse(parse(text));
   if (!config.success) throw unsupported(z.prettifyError(config.error));
   for (const method of registeredMethods()) {
     const read = method.readPeft(config.data);

@@ -10,11 +10,16 @@ export const lora = declareMethod({
   learningRate: "2e-4",
   result: "Adapter",
   settings: {
-    rank: setting(z.int().min(1).max(512), { description: "r, the inner dimension of the update.", default: 16 }),
+    rank: setting(z.int().min(1).max(512), {
+      description: "r, the inner dimension of the update.",
+      default: 16,
+      value: z.int(),
+    }),
     alpha: setting(z.int().min(1).max(4096), {
       description: "The update is scaled by alpha/rank.",
       default: ({ rank }) => 2 * Number(rank),
       says: "Default 2·rank.",
+      value: z.number(),
     }),
     dropout: decimalSetting({ min: 0, max: 0.9 }, { description: "Dropout on the adapter's input.", default: 0 }),
     targetModules,

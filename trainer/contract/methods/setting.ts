@@ -30,14 +30,14 @@ interface Options<Value> {
   readonly later?: boolean;
 }
 
-/** A setting that is computed with as it is written. */
+/** A setting that is computed with as it is written. `value` is wider where adapters from elsewhere have other values. */
 export function setting<Value extends Json>(
   schema: z.ZodType<Value>,
-  options: Options<Value> & { canonical?: (value: Value) => Json },
+  options: Options<Value> & { value?: z.ZodType<Value>; canonical?: (value: Value) => Json },
 ): Setting<Value, Value> {
   return {
     written: schema.meta({ description: described(options) }),
-    value: schema,
+    value: options.value ?? schema,
     read: (written) => written,
     write: (value) => value,
     canonical: options.canonical ?? ((value) => value),

@@ -24,6 +24,7 @@ export const targetModules: Setting<string[], string[]> = setting(
       "Linear layers to adapt, by the last part of their name (q_proj, down_proj, …), or all-linear (default).",
     default: ["all-linear"],
     says: "",
+    value: z.array(z.string()),
     canonical: sortedSet,
   },
 );
