@@ -55,6 +55,8 @@ interface Words<Value, Default> {
   readonly says?: string;
   readonly later?: boolean;
   readonly canonical?: (value: Value) => Json;
+  /** The schema of the trainer's form, where adapters from elsewhere have values that a user may not write. */
+  readonly value?: z.ZodType<Value>;
 }
 
 /** A setting that may have no value: without a default, or where the default says so. */
@@ -77,7 +79,7 @@ export function setting<Value extends Json>(
   const { canonical = (value: Value): Json => value } = words;
   return {
     written: schema.meta({ description: described(words) }),
-    value: words.default === undefined ? schema.optional() : schema,
+    value: words.value ?? (words.default === undefined ? schema.optional() : schema),
     read: (written) => written,
     write: (value, written) => written ?? value,
     canonical: (value) => (value === undefined ? undefined : canonical(value)),
@@ -94,7 +96,7 @@ export function decimalSetting(bounds: DecimalBounds, words: OpenWords<number>):
   const { canonical = canonicalDecimal } = words;
   return {
     written: decimal(described(words), bounds),
-    value: words.default === undefined ? z.number().optional() : z.number(),
+    value: words.value ?? (words.default === undefined ? z.number().optional() : z.number()),
     read: Number,
     write: (value, written) => written ?? (value === undefined ? undefined : String(value)),
     canonical: (value) => (value === undefined ? undefined : canonical(value)),

@@ -2,8 +2,9 @@
  * All that a method may say about how a model trains. Every member but `describe` is optional, so a simple method is one
  * function; `base` is the model's own composite, so no method pays for being readable.
  */
-import type { Declaration, MethodSettings, SettingsOf, SettingTable } from "../contract/methods/declaration.ts";
+import type { Declaration, MethodSettings, SettingsOf } from "../contract/methods/declaration.ts";
 import type { ModelConfig } from "../contract/model.ts";
+import type { SettingTable } from "../contract/setting.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
 import type { BaseLinear, LinearSite, SiteRewriter } from "../graph/site.ts";
 import type { Tensor } from "../graph/tensor.ts";

@@ -3,23 +3,23 @@
  * `trainer/methods/<method>`. Everything here is derived from one declaration; nothing about a method is said twice.
  */
 import { z } from "zod";
-import type { Json, Setting } from "./setting.ts";
+import {
+  applied,
+  canonical,
+  type Json,
+  type SettingTable,
+  type ValuesOf,
+  valueSchema,
+  type WrittenOf,
+  writtenOut,
+  writtenSchema,
+} from "../setting.ts";
 
 /** Settings of a method with every default applied. Only the method itself knows the fields. */
 export type MethodSettings = { readonly kind: string; readonly [setting: string]: unknown };
 
 /** What a training leaves: what is added to its base, or a whole model that needs none. */
 export type MethodResult = "Adapter" | "Model";
-
-/** Settings by name, in the order in which they are declared. */
-export type SettingTable = Readonly<Record<string, Setting>>;
-
-type WrittenOf<Table extends SettingTable> = {
-  [Name in keyof Table]?: (Table[Name] extends Setting<infer Written, infer _Value> ? Written : never) | undefined;
-};
-type ValuesOf<Table extends SettingTable> = {
-  readonly [Name in keyof Table]: Table[Name] extends Setting<infer _Written, infer Value> ? Value : never;
-};
 
 export type SettingsOf<Kind extends string, Table extends SettingTable> = { readonly kind: Kind } & ValuesOf<Table>;
 
@@ -47,45 +47,28 @@ export interface Declaration<Kind extends string = string, Table extends Setting
   readonly schema: z.ZodType<SettingsOf<Kind, Table>>;
 }
 
-export function declareMethod<const Kind extends string, const Table extends SettingTable>(
+export const declareMethod = <const Kind extends string, const Table extends SettingTable>(
   words: Words<Kind, Table>,
-): Declaration<Kind, Table> {
-  const written = Object.entries(words.settings).map(([name, one]) => [name, one.written.optional()] as const);
-  const values = Object.entries(words.settings).map(([name, one]) => [name, one.value] as const);
-  const writtenSchema: z.ZodType = z.strictObject(Object.fromEntries(written)).meta({ description: words.description });
-  const schema: z.ZodType = z.strictObject({ kind: z.literal(words.kind), ...Object.fromEntries(values) });
-  return {
-    ...words,
-    // The shapes are mapped by name above, which the types of `fromEntries` cannot follow.
-    written: writtenSchema as z.ZodType<WrittenOf<Table>>,
-    schema: schema as z.ZodType<SettingsOf<Kind, Table>>,
-  };
-}
-
-type Written = Readonly<Record<string, unknown>>;
+): Declaration<Kind, Table> => ({
+  ...words,
+  written: writtenSchema(words.settings).meta({ description: words.description }),
+  schema: valueSchema(words.settings, { kind: z.literal(words.kind) }) as z.ZodType as z.ZodType<
+    SettingsOf<Kind, Table>
+  >,
+});
 
 /** The settings that a user wrote, defaults applied. */
-export function effective({ kind, settings }: Declaration, written: Written): MethodSettings {
-  const values: Record<string, unknown> = {};
-  for (const [name, one] of Object.entries(settings)) {
-    values[name] = written[name] === undefined ? one.default(values) : one.read(written[name]);
-  }
-  return { kind, ...values };
-}
+export const effective = ({ kind, settings }: Declaration, written: object): MethodSettings => ({
+  kind,
+  ...applied(settings, written),
+});
 
 /** The same as a user writes it, every default written out; decimals keep the spelling of `written`. */
-export function writtenOut({ settings }: Declaration, method: MethodSettings, written: Written): Written {
-  return Object.fromEntries(
-    Object.entries(settings).map(([name, one]) => [name, written[name] ?? one.write(method[name])]),
-  );
-}
+export const methodWrittenOut = ({ settings }: Declaration, method: MethodSettings, written: object) =>
+  writtenOut(settings, method, written);
 
 /** What is hashed. */
-export function canonical({ kind, settings }: Declaration, method: MethodSettings): Json {
-  const members = Object.entries(settings).flatMap(([name, one]) => {
-    const value = one.canonical(method[name]);
-    const usual = one.later && JSON.stringify(value) === JSON.stringify(one.canonical(one.default(method)));
-    return usual ? [] : [[name, value] as const];
-  });
-  return { kind, ...Object.fromEntries(members) };
-}
+export const canonicalOf = ({ kind, settings }: Declaration, method: MethodSettings): Json => ({
+  kind,
+  ...canonical(settings, method),
+});

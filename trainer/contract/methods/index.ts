@@ -3,17 +3,17 @@
  * declaration beside this file and a line in `declared`; how it trains is `trainer/methods/<method>`.
  */
 import { z } from "zod";
+import type { Json } from "../setting.ts";
 import {
-  canonical,
+  canonicalOf,
   type Declaration,
   effective,
   type MethodResult,
   type MethodSettings,
-  writtenOut,
+  methodWrittenOut,
 } from "./declaration.ts";
 import { full } from "./full.ts";
 import { lora } from "./lora.ts";
-import type { Json } from "./setting.ts";
 
 export type { MethodSettings } from "./declaration.ts";
 
@@ -75,11 +75,11 @@ export const usualMethod = (kind: string): MethodSettings => effective(declarati
 /** The same as a user writes it, every default written out; decimals keep the spelling of `written`. */
 export function methodWithDefaults(written: WrittenMethod): WrittenMethod {
   const { declaration, settings } = chosen(written);
-  return { [declaration.kind]: writtenOut(declaration, effective(declaration, settings), settings) };
+  return { [declaration.kind]: methodWrittenOut(declaration, effective(declaration, settings), settings) };
 }
 
 /** What is hashed. */
-export const canonicalMethod = (method: MethodSettings): Json => canonical(declarationOf(method.kind), method);
+export const canonicalMethod = (method: MethodSettings): Json => canonicalOf(declarationOf(method.kind), method);
 
 /** Where none is set. A decimal as a user would write it. */
 export const defaultLearningRate = ({ kind }: MethodSettings): string => declarationOf(kind).learningRate;

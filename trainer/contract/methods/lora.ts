@@ -1,7 +1,7 @@
 /** LoRA's settings. */
 import { z } from "zod";
+import { decimalSetting, setting } from "../setting.ts";
 import { declareMethod, type SettingsOf } from "./declaration.ts";
-import { decimalSetting, setting } from "./setting.ts";
 import { targetModules } from "./targets.ts";
 
 export const lora = declareMethod({

@@ -1,7 +1,7 @@
 /** Settings that several methods share: which of a model's layers are adapted. */
 import { z } from "zod";
 import { distinct } from "../rules.ts";
-import { type Setting, setting } from "./setting.ts";
+import { type Setting, setting } from "../setting.ts";
 
 /** Sets of names are hashed sorted. */
 const sortedSet = (names: readonly string[]): string[] => [...new Set(names)].sort();
