@@ -4,15 +4,16 @@ import type { ExportEntry } from "../../trainer/contract/exports.ts";
 import { canonicalExport } from "../../trainer/contract/hashes.ts";
 import { locationsOf } from "../../trainer/contract/locations.ts";
 import type { ExportFigures } from "../../trainer/contract/report.ts";
+import { applied } from "../../trainer/contract/setting.ts";
 import { type ExportSource, exportFile } from "../../trainer/contract/stageFiles.ts";
 import { storeLayout } from "../../trainer/contract/storeLayout.ts";
 import type { AdapterSpec, ExportStatus } from "../api/adapter.ts";
 import { cut, longest } from "../api/common.ts";
+import { ttlTable } from "../api/jobLife.ts";
 import type { Adapter } from "../api/kinds.ts";
 import { annotations, labels } from "../api/names.ts";
 import { claimMounts } from "../jobs/claims.ts";
-import { hopelessMessage, isHopeless, reportLost, withLostReport } from "../jobs/lostReports.ts";
-import { defaultBackoffLimit, defaultTtlSeconds } from "../jobs/placement.ts";
+import { helperBackoffLimit, hopelessMessage, isHopeless, reportLost, withLostReport } from "../jobs/lostReports.ts";
 import { figureText } from "../jobs/progress.ts";
 import { renderJob } from "../jobs/render.ts";
 import type { Job } from "../jobs/resources.ts";
@@ -43,8 +44,8 @@ export function exportJob(
     claims: claimMounts({ read: [], write: artifactRoot }),
     image: execution.trainerImage,
     placement: execution.placement ?? {},
-    backoffLimit: defaultBackoffLimit,
-    ttlSecondsAfterFinished: execution.ttlSecondsAfterFinished ?? defaultTtlSeconds,
+    backoffLimit: helperBackoffLimit,
+    ttlSecondsAfterFinished: applied(ttlTable, execution).ttlSecondsAfterFinished,
   });
 }
 

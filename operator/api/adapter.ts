@@ -6,6 +6,7 @@ import { z } from "zod";
 import { exportList } from "../../trainer/contract/exports.ts";
 import { artifactsUri, modelUri } from "../../trainer/contract/locations.ts";
 import { distinct } from "../../trainer/contract/rules.ts";
+import { writtenShape } from "../../trainer/contract/setting.ts";
 import {
   count,
   digest,
@@ -19,13 +20,14 @@ import {
   text,
 } from "./common.ts";
 import { artifactsAccess } from "./fineTuneRun.ts";
+import { ttlTable } from "./jobLife.ts";
 
 /** May change, and takes effect with the next export. */
 const adapterExecution = z
   .strictObject({
     trainerImage: text(512).min(1).meta({ description: "The image that exports." }),
     placement: resolvedPlacement.optional(),
-    ttlSecondsAfterFinished: z.int().min(60).max(31_536_000).optional(),
+    ...writtenShape(ttlTable),
     artifacts: artifactsAccess.optional(),
   })
   .meta({ description: "Where and with what the export pods run." });

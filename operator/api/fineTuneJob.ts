@@ -8,6 +8,7 @@ import { access, accessIsRemote, artifactsUri } from "../../trainer/contract/loc
 import { modelConfig } from "../../trainer/contract/model.ts";
 import { prepareFigures } from "../../trainer/contract/report.ts";
 import { type Rule, ruled } from "../../trainer/contract/rules.ts";
+import { writtenShape } from "../../trainer/contract/setting.ts";
 import { trainingSpec } from "../../trainer/contract/settings.ts";
 import { specRules } from "../../trainer/contract/settingsRules.ts";
 import {
@@ -24,6 +25,7 @@ import {
   text,
   time,
 } from "./common.ts";
+import { jobLifeTable } from "./jobLife.ts";
 
 interface Exported {
   baseModel: { quantization?: unknown };
@@ -75,16 +77,7 @@ export const fineTuneJobSpec = ruled(
     suspend: z.boolean().optional().meta({
       description: "Stop after a checkpoint and give the resources back; false goes on from there. Default false.",
     }),
-    activeDeadlineSeconds: z.int().min(1).max(31_536_000).optional().meta({
-      description:
-        "Longest time of the attempts, summed. The time of an attempt goes from its start to its end, so waiting for a node, an image or a claim counts; between attempts, as while spec.suspend is set, none does. Default: none.",
-    }),
-    backoffLimit: z.int().min(0).max(20).optional().meta({
-      description: "Crashes without a new checkpoint before the run counts as failed. Default 3.",
-    }),
-    ttlSecondsAfterFinished: z.int().min(60).max(31_536_000).optional().meta({
-      description: "How long finished batch Jobs and their logs are kept. Default 604800 (a week).",
-    }),
+    ...writtenShape(jobLifeTable),
   }),
   ...specRules,
   dequantizedWasQuantized,

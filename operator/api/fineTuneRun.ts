@@ -6,9 +6,11 @@
 import { z } from "zod";
 import { access, artifactsUri } from "../../trainer/contract/locations.ts";
 import { distinct } from "../../trainer/contract/rules.ts";
+import { writtenShape } from "../../trainer/contract/setting.ts";
 import { trainingSpec } from "../../trainer/contract/settings.ts";
 import { count, hash64, longest, placement, progress, results, statusCommon, text, time } from "./common.ts";
-import { fineTuneJobSpec, pinsStatus } from "./fineTuneJob.ts";
+import { pinsStatus } from "./fineTuneJob.ts";
+import { jobLifeTable } from "./jobLife.ts";
 
 /** May change: endpoints move, Secrets are renamed. */
 export const artifactsAccess = z
@@ -18,9 +20,7 @@ export const artifactsAccess = z
 export const execution = z
   .strictObject({
     placement,
-    activeDeadlineSeconds: fineTuneJobSpec.shape.activeDeadlineSeconds,
-    backoffLimit: fineTuneJobSpec.shape.backoffLimit,
-    ttlSecondsAfterFinished: fineTuneJobSpec.shape.ttlSecondsAfterFinished,
+    ...writtenShape(jobLifeTable),
     artifacts: artifactsAccess.optional(),
     scratchBytes: count.optional().meta({
       description: "Local space that the pod needs for what it fetches from a remote store.",

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { hashVersion } from "../../trainer/contract/hashes.ts";
 import { inputLocations, locationsOf, remoteScheme } from "../../trainer/contract/locations.ts";
 import { effectiveMethod, resultOf } from "../../trainer/contract/methods/index.ts";
+import { applied } from "../../trainer/contract/setting.ts";
 import { prepareFile } from "../../trainer/contract/stageFiles.ts";
 import { storeLayout } from "../../trainer/contract/storeLayout.ts";
 import { trainingPart, withDefaults } from "../../trainer/contract/writtenOut.ts";
@@ -10,10 +11,12 @@ import type { AdapterSpec } from "../api/adapter.ts";
 import type { Results } from "../api/common.ts";
 import type { FineTuneJobSpec, Inputs, PlanStatus } from "../api/fineTuneJob.ts";
 import type { FineTuneRunSpec } from "../api/fineTuneRun.ts";
+import { ttlTable } from "../api/jobLife.ts";
 import { type Adapter, adapters, type FineTuneJob, type FineTuneRun, fineTuneRuns } from "../api/kinds.ts";
 import { annotations, labels, managedBy } from "../api/names.ts";
 import { claimMounts } from "../jobs/claims.ts";
-import { defaultBackoffLimit, defaultTtlSeconds, helperPlacement } from "../jobs/placement.ts";
+import { helperBackoffLimit } from "../jobs/lostReports.ts";
+import { helperPlacement } from "../jobs/placement.ts";
 import { renderJob } from "../jobs/render.ts";
 import type { Job } from "../jobs/resources.ts";
 import { apiVersionOf, type KubeObject, ownerReference } from "../runtime/objects.ts";
@@ -50,8 +53,8 @@ export function prepareJob(job: FineTuneJob, wanted: Wanted, trainerImage: strin
     claims: claimMounts({ read: inputUris(spec), write: root }),
     image: trainerImage,
     placement: helperPlacement(spec.placement, spec.helpers),
-    backoffLimit: defaultBackoffLimit,
-    ttlSecondsAfterFinished: spec.ttlSecondsAfterFinished ?? defaultTtlSeconds,
+    backoffLimit: helperBackoffLimit,
+    ttlSecondsAfterFinished: applied(ttlTable, spec).ttlSecondsAfterFinished,
   });
 }
 

@@ -1,15 +1,18 @@
 /** The batch Job of one attempt. Pure: a run file with everything resolved, and the artifact claim alone. */
 import { locationsOf } from "../../trainer/contract/locations.ts";
 import type { TrainFile } from "../../trainer/contract/runFile.ts";
+import { applied } from "../../trainer/contract/setting.ts";
+import { jobLifeTable } from "../api/jobLife.ts";
 import type { FineTuneRun } from "../api/kinds.ts";
 import { labels } from "../api/names.ts";
 import { claimMounts } from "../jobs/claims.ts";
-import { defaultBackoffLimit, defaultTtlSeconds, trainPlacement } from "../jobs/placement.ts";
+import { trainPlacement } from "../jobs/placement.ts";
 import { renderJob } from "../jobs/render.ts";
 import type { Job } from "../jobs/resources.ts";
 
 export function trainJob(run: FineTuneRun, jobName: string, activeDeadlineSeconds: number | undefined): Job {
   const { spec } = run;
+  const life = applied(jobLifeTable, spec.execution);
   return renderJob({
     name: jobName,
     owner: run,
@@ -20,9 +23,9 @@ export function trainJob(run: FineTuneRun, jobName: string, activeDeadlineSecond
     scratchBytes: spec.execution.scratchBytes,
     checkpointBytes: spec.execution.checkpointBytes,
     placement: trainPlacement(spec.execution.placement),
-    backoffLimit: spec.execution.backoffLimit ?? defaultBackoffLimit,
+    backoffLimit: life.backoffLimit,
     activeDeadlineSeconds,
-    ttlSecondsAfterFinished: spec.execution.ttlSecondsAfterFinished ?? defaultTtlSeconds,
+    ttlSecondsAfterFinished: life.ttlSecondsAfterFinished,
   });
 }
 

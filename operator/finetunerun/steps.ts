@@ -1,7 +1,9 @@
 /** The steps of a FineTuneRun: each looks at one way its newest attempt can be. Pure; decide.ts has their order. */
+
+import { applied } from "../../trainer/contract/setting.ts";
+import { jobLifeTable } from "../api/jobLife.ts";
 import { reportLost } from "../jobs/lostReports.ts";
 import { deadlineExceeded, type Failure } from "../jobs/outcome.ts";
-import { defaultBackoffLimit } from "../jobs/placement.ts";
 import { lookAgainInMs } from "../jobs/progress.ts";
 import { sentence } from "../jobs/sentence.ts";
 import { needsAttention } from "../jobs/waiting.ts";
@@ -82,7 +84,7 @@ function retryOrFail(
 ): Decision {
   const { reason, message, exitCode } = failure;
   const ended = close(world, { outcome, reason, message, exitCode, endedAt });
-  const backoffLimit = world.run.spec.execution.backoffLimit ?? defaultBackoffLimit;
+  const backoffLimit = applied(jobLifeTable, world.run.spec.execution).backoffLimit;
   const { retry, crashes } = afterFailure(ended, failure, backoffLimit);
   const status = { ...ended, crashes };
   if (retry) return say(world, "Reconciling", "Pending", reason, `${sentence(message)} ${next[outcome]}`, status);

@@ -3,10 +3,12 @@
  * it wrote; but words that are lost each time (a trainer's image of another release, say) are not asked for for ever.
  */
 
-import { defaultBackoffLimit } from "./placement.ts";
 import type { Job } from "./resources.ts";
 
 export const reportLost = "ReportLost";
+
+/** Crashes after which a prepare or export Job has failed. */
+export const helperBackoffLimit = 3;
 
 /** With `job` among them: once, however often it is seen. */
 export function withLostReport(lost: readonly string[] | undefined, job: Job | undefined): string[] {
@@ -14,7 +16,7 @@ export function withLostReport(lost: readonly string[] | undefined, job: Job | u
   return [...new Set([...(lost ?? []), uid])];
 }
 
-export const isHopeless = (lost: readonly string[]) => lost.length > defaultBackoffLimit;
+export const isHopeless = (lost: readonly string[]) => lost.length > helperBackoffLimit;
 
 export function hopelessMessage(lost: readonly string[], trainerImage: string): string {
   return `${lost.length} Jobs completed and none left a report that this operator can read. Is trainer image ${trainerImage} of the operator's release?`;

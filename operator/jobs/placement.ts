@@ -10,7 +10,3 @@ export function helperPlacement(placement: Placement, helpers: Helpers | undefin
   const { resources: _, ...where } = trainPlacement(placement);
   return { ...where, ...helpers };
 }
-
-/** A week. */
-export const defaultTtlSeconds = 604_800;
-export const defaultBackoffLimit = 3;

@@ -1,0 +1,23 @@
+/** How long and how often batch Jobs may run, and how long they are kept: settings that all three kinds carry to their Jobs. */
+import { z } from "zod";
+import { setting } from "../../trainer/contract/setting.ts";
+
+export const ttlTable = {
+  ttlSecondsAfterFinished: setting(z.int().min(60).max(31_536_000), {
+    description: "How long finished batch Jobs and their logs are kept.",
+    default: 604_800,
+    says: "Default 604800 (a week).",
+  }),
+};
+
+export const jobLifeTable = {
+  activeDeadlineSeconds: setting(z.int().min(1).max(31_536_000), {
+    description:
+      "Longest time of the attempts, summed. The time of an attempt goes from its start to its end, so waiting for a node, an image or a claim counts; the time between attempts, as while spec.suspend is set, does not. Default: no limit.",
+  }),
+  backoffLimit: setting(z.int().min(0).max(20), {
+    description: "Crashes without a new checkpoint before the run counts as failed.",
+    default: 3,
+  }),
+  ...ttlTable,
+};
