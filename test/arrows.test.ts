@@ -3,8 +3,10 @@
  * kept apart from another.
  */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { type ImportGraph, importsOf, reachable, readImports, readSource, roomsOf, testCode } from "./imports.ts";
+import { drawRooms, page, withDrawing } from "./rooms.ts";
 
 interface Arrow {
   readonly says: string;
@@ -131,6 +133,11 @@ const rooms = roomsOf(graph);
 test("no room imports a room that imports it, directly or through others", () => {
   const inCircles = [...rooms.keys()].filter((room) => reachable(rooms, room).has(room));
   assert.deepEqual(inCircles, []);
+});
+
+test("docs/architecture.md draws the rooms as they import each other", () => {
+  const text = readFileSync(page, "utf8");
+  assert.equal(text, withDrawing(text, drawRooms()), "draw them again: node tools/node24.mjs test/rooms.ts");
 });
 
 test("the planner and the operator reach no native code", () => {

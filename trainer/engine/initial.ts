@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import type { StateTensor } from "../graph/compiled.ts";
-import { word } from "./philox.ts";
+import { word } from "../numbers/philox.ts";
 
 type Initial = Exclude<NonNullable<StateTensor["initial"]>, { kind: "base" }>;
 

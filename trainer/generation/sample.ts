@@ -1,5 +1,5 @@
 /** Sampling of the next token. Pure: the same logits, temperature, seed and index give the same token. */
-import { word } from "../engine/philox.ts";
+import { word } from "../numbers/philox.ts";
 
 /** Tells this use of the seed from others. */
 const sampleStream = 0x53616d70;

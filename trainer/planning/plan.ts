@@ -8,10 +8,10 @@ import { CompileError, compile } from "../compile/compile.ts";
 import type { EffectiveSettings } from "../contract/effective.ts";
 import { declarationOf, usualMethod } from "../contract/methods/index.ts";
 import type { ModelConfig } from "../contract/model.ts";
+import { stepsOfRun } from "../data/packed/order.ts";
 import type { Compiled, CompileSpec } from "../graph/compiled.ts";
 import type { SiteRecord } from "../graph/site.ts";
 import { elementsOf } from "../graph/tensor.ts";
-import { stepsOfRun } from "../training/order.ts";
 import { fixedBytes, type MemoryFacts, memoryOf, type PlannedMemory, peakOf } from "./memory.ts";
 
 export interface PlanInput extends MemoryFacts {

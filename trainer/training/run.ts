@@ -5,11 +5,11 @@
  */
 import type { EffectiveSettings } from "../contract/effective.ts";
 import { diverged, stopped } from "../contract/failure.ts";
+import { RowOrder } from "../data/packed/order.ts";
 import type { PackedDataset } from "../data/packed/packedDataset.ts";
 import { Cancelled, type Parameters } from "../engine/engine.ts";
 import type { CheckpointFacts, Checkpoints, LoopState } from "./checkpoint.ts";
 import type { Metrics } from "./metrics.ts";
-import { RowOrder } from "./order.ts";
 import { type StepFigures, type StepParts, trainStep } from "./step.ts";
 import { validationLoss } from "./validation.ts";
 import type { WriterEpoch } from "./writerEpoch.ts";

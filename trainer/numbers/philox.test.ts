@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { initialValues } from "./initial.ts";
+import { initialValues } from "../engine/initial.ts";
 import { philox, word } from "./philox.ts";
 
 /** Known answers of Random123 (kat_vectors, philox4x32 with 10 rounds). */

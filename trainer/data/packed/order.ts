@@ -2,9 +2,9 @@
  * Which rows an optimiser step trains on. The order is a fact of the run (seed, rows, rows per step), never of memory,
  * threads or restarts: the rows of each epoch are shuffled, epochs follow one another, steps cut that sequence. Pure.
  */
-import { ceilOfProduct } from "../contract/decimal.ts";
-import type { TrainingSettings } from "../contract/effective.ts";
-import { philox } from "../engine/philox.ts";
+import { ceilOfProduct } from "../../contract/decimal.ts";
+import type { TrainingSettings } from "../../contract/effective.ts";
+import { philox } from "../../numbers/philox.ts";
 
 /** Tells this use of the seed from others. */
 const shuffleKey = 0x5368756c;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { hyperOf, learningRate } from "../../training/schedule.ts";
 import { RowOrder, rowsOfRun, shuffledRows, stepsOfRun } from "./order.ts";
-import { hyperOf, learningRate } from "./schedule.ts";
 
 const epochs = (count: number, rowsPerStep: number) =>
   ({ length: { kind: "epochs", epochs: count }, rowsPerStep, seed: 3 }) as const;
