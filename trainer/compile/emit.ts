@@ -3,7 +3,6 @@
  */
 
 import type { Node } from "../graph/graph.ts";
-import { operandNames, plain } from "../graph/op.ts";
 import { type DataType, type Tensor, widthOf } from "../graph/tensor.ts";
 import { opcodeOf } from "../ops/index.ts";
 import { release } from "../ops/release/op.ts";
@@ -99,12 +98,11 @@ function tensorWords(tensor: Tensor, location: Location): number[] {
 }
 
 function instruction({ op, operands, outputs, attributes }: Node, table: TensorTable): number[] {
-  const names = operandNames(op).map(plain);
-  const indices = names.map((name) => {
+  const indices = op.operands.map(({ name }) => {
     const tensor = operands[name] ?? outputs[name];
     return tensor ? table.index(tensor) : -1;
   });
-  const words = Object.entries(op.attributes).map(([name, type]) => {
+  const words = Object.entries(op.attributes).map(([name, { type }]) => {
     const value = attributes[name];
     if (value === undefined || !Number.isFinite(value)) throw new Error(`${op.name}: attribute ${name} is ${value}`);
     return type === "f32" ? floatBits(value) : value;

@@ -3,7 +3,7 @@
  * backward of ops do. Every value is written by one node, except tensors that nodes accumulate into.
  */
 
-import { type AnyOp, type Attributes, isOptional, type NodeBuilder, type Operands, plain } from "./op.ts";
+import { type AnyOp, type Attributes, inferred, isOptional, type NodeBuilder, type Operands, plain } from "./op.ts";
 import { type DataType, isFloating, type Tensor, type TensorFacts } from "./tensor.ts";
 
 export interface Node {
@@ -67,7 +67,7 @@ export class Graph implements NodeBuilder {
   }
 
   add(op: AnyOp, operands: Operands, attributes: Attributes, wanted: readonly string[]): Operands {
-    const facts = op.infer(operands, attributes);
+    const facts = inferred(op, operands, attributes);
     const names = op.outputs.filter((name) => !isOptional(name) || wanted.includes(plain(name))).map(plain);
     const made = (name: string) => {
       const inferred = facts[name];
@@ -80,13 +80,7 @@ export class Graph implements NodeBuilder {
   }
 
   addInto(op: AnyOp, operands: Operands, attributes: Attributes, outputs: Operands): void {
-    const facts = op.infer(operands, attributes);
-    for (const [name, tensor] of Object.entries(outputs)) {
-      const expected = facts[name];
-      if (tensor && expected && tensor.shape.join() !== expected.shape.join()) {
-        throw new Error(`${op.name}: ${name} is [${expected.shape}], but ${tensor.name} is [${tensor.shape}]`);
-      }
-    }
+    inferred(op, operands, attributes, outputs);
     this.#push(op, operands, outputs, attributes);
   }
 

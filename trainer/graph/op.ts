@@ -1,13 +1,14 @@
 /**
- * What an op is to the compiler: its operands by name and order, its attributes, the shapes that follow, its backward
- * as graph nodes and its cost. Everything else that knows the ops (the emitter, the C++ header) reads these definitions.
+ * The declaration of an op: its operands by name and order with their types and dimensions, its attributes and their
+ * bounds, what its integers index, its backward as graph nodes, its cost and the scratch of its kernels. Everything else
+ * that knows the ops reads these definitions: the emitter, and what `trainer/ops/generate.ts` writes (the C++ structs,
+ * signatures and index checks, the lists of kernels, the table of docs/engine.md).
  *
- * Operands are listed as docs/engine.md lists them: inputs, then tensors that are accumulated into, then outputs. A
- * name ending in `?` may be absent; an optional output is made only when asked for.
+ * The order of operands is inputs, then tensors that are accumulated into, then outputs. A name ending in `?` may be
+ * absent; an optional output is made only when asked for.
  */
+import { type Access, type Attribute, Match, type OperandText, operandSpec, type Signature } from "./signature.ts";
 import type { Tensor, TensorFacts } from "./tensor.ts";
-
-export type AttributeType = "i32" | "f32";
 
 /** What a graph is to the ops on it: nodes are added, values are named. */
 export interface NodeBuilder {
@@ -82,22 +83,39 @@ export const moreScratch = (a: Scratch, b: Scratch): Scratch => ({
   shared: Math.max(a.shared, b.shared),
 });
 
+/** What kernels are written for. */
+export type Backend = "cpu";
+
+/** The rows that an integer operand may name. */
+export type IndexRule<Name extends string> =
+  | {
+      readonly operand: Name;
+      /** From 0 to below this dimension of the signature. */
+      readonly below: string;
+      /** −1 is allowed too, and names no row. */
+      readonly skips?: boolean;
+      /** Only rows count in which this operand is not 0 (a float) or not negative (another index). */
+      readonly where?: Name;
+    }
+  /** From 0 to the row in which the index stands. */
+  | { readonly operand: Name; readonly upTo: "ownRow" };
+
 interface Definition<In extends string, Acc extends string, Out extends string, Att extends string> {
   readonly name: string;
-  readonly inputs: readonly In[];
-  readonly accumulates?: readonly Acc[];
-  readonly outputs: readonly Out[];
-  readonly attributes?: Readonly<Record<Att, AttributeType>>;
+  /** The result in one line, for the table of docs/engine.md. */
+  readonly meaning: string;
+  readonly inputs: Readonly<Record<In, OperandText>>;
+  readonly accumulates?: Readonly<Record<Acc, OperandText>>;
+  readonly outputs: Readonly<Record<Out, OperandText>>;
+  readonly attributes?: Readonly<Record<Att, Attribute>>;
+  /** Pairs of operands of which neither comes without the other. */
+  readonly together?: readonly (readonly [Plain<NoInfer<In>>, Plain<NoInfer<In>>])[];
+  /** Checked before the op runs. */
+  readonly indices?: readonly IndexRule<Plain<NoInfer<In>>>[];
+  /** Indices that name, together, the row which a row is written to: no two rows may have the same. */
+  readonly distinct?: readonly Plain<NoInfer<In>>[];
   /** Outputs that may take the place of an input which nothing reads afterwards: [output, input]. */
-  readonly inPlace?: readonly (readonly [Plain<Out>, Plain<In>])[];
-  /**
-   * Shapes and types of the outputs, also of the optional ones; an output that does not follow from the operands is left
-   * out, and its tensor given with `into`. Throws on operands that do not fit together.
-   */
-  infer(
-    operands: Named<In | Acc, Tensor>,
-    attributes: Readonly<Record<Att, number>>,
-  ): Partial<Record<Plain<Out>, TensorFacts>>;
+  readonly inPlace?: readonly (readonly [Plain<NoInfer<Out>>, Plain<NoInfer<In>>])[];
   backward?(at: BackwardContext<In, Acc, Out, Att>): void;
   /** Bound by memory, not by arithmetic: its result is computed again rather than kept once memory is short. */
   readonly cheap?: boolean;
@@ -108,28 +126,35 @@ interface Definition<In extends string, Acc extends string, Out extends string, 
     graph: NodeBuilder,
     operands: Named<In | Acc, Tensor>,
     attributes: Readonly<Record<Att, number>>,
-  ): Partial<Record<Plain<Out>, Tensor>>;
+  ): Partial<Record<Plain<NoInfer<Out>>, Tensor>>;
   /** Floating-point operations of its matrix products. */
   flops?(operands: Named<In | Acc, Tensor>, cost: CostFacts): number;
-  /** What its kernel on the cpu takes at most, whatever the instruction set. */
-  scratch?(operands: Named<In | Acc, Tensor>, cost: CostFacts, attributes: Readonly<Record<Att, number>>): Scratch;
+  /** The memory that its kernel takes at most, by backend; on the cpu whatever the instruction set. */
+  readonly scratch?: Readonly<
+    Partial<
+      Record<
+        Backend,
+        (operands: Named<In | Acc, Tensor>, cost: CostFacts, attributes: Readonly<Record<Att, number>>) => Scratch
+      >
+    >
+  >;
 }
 
 /** An op without the types of its operands: what the passes work with. */
-export interface AnyOp {
-  readonly name: string;
+export interface AnyOp extends Signature {
+  readonly meaning: string;
   readonly inputs: readonly string[];
   readonly accumulates: readonly string[];
   readonly outputs: readonly string[];
-  readonly attributes: Readonly<Record<string, AttributeType>>;
+  readonly indices: readonly IndexRule<string>[];
+  readonly distinct: readonly string[];
   readonly inPlace: readonly (readonly [string, string])[];
   readonly cheap: boolean;
   readonly isLoss: boolean;
-  infer(operands: Operands, attributes: Attributes): Partial<Record<string, TensorFacts>>;
   backward?(at: BackwardContext<string, string, string, string>): void;
   expand?(graph: NodeBuilder, operands: Operands, attributes: Attributes): Operands;
   flops(operands: Operands, cost: CostFacts): number;
-  scratch(operands: Operands, cost: CostFacts, attributes: Attributes): Scratch;
+  scratch(backend: Backend, operands: Operands, cost: CostFacts, attributes: Attributes): Scratch;
 }
 
 export interface Op<In extends string, Acc extends string, Out extends string, Att extends string> extends AnyOp {
@@ -155,26 +180,53 @@ export function defineOp<
   const Acc extends string = never,
   const Att extends string = never,
 >(definition: Definition<In, Acc, Out, Att>): Op<In, Acc, Out, Att> {
-  const { accumulates = [], inPlace = [], cheap = false, isLoss = false, flops, scratch } = definition;
-  const attributeTypes: Readonly<Record<string, AttributeType>> = definition.attributes ?? {};
+  const { inputs, accumulates, outputs, inPlace = [], cheap = false, isLoss = false, flops, scratch } = definition;
+  const { together = [], indices = [], distinct = [] } = definition;
+  const attributes: Readonly<Record<string, Attribute>> = definition.attributes ?? {};
   const op: Op<In, Acc, Out, Att> = {
-    ...(definition as Definition<string, string, string, string>),
-    accumulates,
+    ...(definition as Untyped),
+    inputs: Object.keys(inputs),
+    accumulates: Object.keys(accumulates ?? {}),
+    outputs: Object.keys(outputs),
+    operands: [...specs(inputs, "in"), ...specs(accumulates ?? {}, "inOut"), ...specs(outputs, "out")],
+    attributes,
+    together,
+    indices,
+    distinct,
     inPlace,
     cheap,
     isLoss,
-    attributes: attributeTypes,
     flops: (operands, cost) => flops?.(operands as Named<In | Acc, Tensor>, cost) ?? 0,
-    scratch: (operands, cost, given) => scratch?.(operands as Named<In | Acc, Tensor>, cost, given) ?? noScratch,
-    node: (graph, operands, attributes, wanted = []) =>
-      graph.add(op, operands, attributes, wanted) as Named<Out, Tensor>,
-    into: (graph, operands, attributes, outputs) => graph.addInto(op, operands, attributes, outputs),
+    scratch: (backend, operands, cost, given) =>
+      scratch?.[backend]?.(operands as Named<In | Acc, Tensor>, cost, given) ?? noScratch,
+    node: (graph, operands, given, wanted = []) => graph.add(op, operands, given, wanted) as Named<Out, Tensor>,
+    into: (graph, operands, given, into) => graph.addInto(op, operands, given, into),
   };
   return op;
 }
 
+/** What of a definition is taken as it is; the compiler calls it with operands of the right names alone. */
+type Untyped = Pick<Definition<string, string, string, string>, "name" | "meaning" | "backward" | "expand">;
+
+const specs = (texts: Readonly<Record<string, OperandText>>, access: Access) =>
+  Object.entries(texts).map(([name, text]) => operandSpec(name, text, access));
+
+/**
+ * Types and shapes of the outputs, also of the optional ones, but for those that do not follow from the operands. Throws
+ * where operands, attributes and `outputs`, those that exist already, do not fit together.
+ */
+export function inferred(
+  op: AnyOp,
+  operands: Operands,
+  attributes: Attributes,
+  outputs: Operands = {},
+): Partial<Record<string, TensorFacts>> {
+  const match = new Match(op, attributes);
+  match.complete(operands);
+  match.operands({ ...operands, ...outputs });
+  const made = op.operands.filter(({ access }) => access === "out");
+  return Object.fromEntries(made.map((operand) => [operand.name, match.facts(operand)]));
+}
+
 export const plain = (name: string): string => (name.endsWith("?") ? name.slice(0, -1) : name);
 export const isOptional = (name: string): boolean => name.endsWith("?");
-
-/** All operand names in the order of docs/engine.md. */
-export const operandNames = (op: AnyOp): readonly string[] => [...op.inputs, ...op.accumulates, ...op.outputs];

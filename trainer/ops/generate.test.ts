@@ -1,8 +1,50 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { headerPath, opsHeader } from "./generate.ts";
+import { defineOp } from "../graph/op.ts";
+import { committed, generatedFiles } from "./generate.ts";
+import { indices } from "./generators/indices.ts";
+import { withTable } from "./generators/page.ts";
+import { tables } from "./generators/tables.ts";
 
-test("the committed C++ header is what the op definitions say", () => {
-  assert.equal(readFileSync(headerPath, "utf8"), opsHeader(), "run node tools/node24.mjs trainer/ops/generate.ts");
+for (const { path, text } of generatedFiles()) {
+  test(`${path} is what the declarations of the ops say`, () => {
+    assert.equal(committed(path), text, "run node tools/node24.mjs trainer/ops/generate.ts");
+  });
+}
+
+const scale = defineOp({
+  name: "scaleRows",
+  meaning: "rows of x times f",
+  inputs: { x: "act[T,d]", row: "i32[R]", "f?": "sum[R]", "g?": "sum[R]" },
+  accumulates: { y: "sum[V,d]" },
+  outputs: { "z?": "act[*]" },
+  attributes: { kind: { type: "i32", values: [2, 5] }, p: { type: "f32", min: 0, below: 1 } },
+  together: [["f", "g"]],
+  indices: [{ operand: "row", below: "V", skips: true }],
+  distinct: ["row"],
+});
+
+test("each operand and attribute of an op has a line with its flags, its partner and its bounds", () => {
+  const text = tables([scale]);
+  assert.match(text, /\{"x", OperandType::act, "T,d", false, false, false, -1\}/);
+  assert.match(text, /\{"row", OperandType::i32, "R", false, false, true, -1\}/);
+  assert.match(text, /\{"f", OperandType::sum, "R", true, false, false, 3\}/);
+  assert.match(text, /\{"y", OperandType::sum, "V,d", false, true, false, -1\}/);
+  assert.match(text, /\{"kind", false, -unbounded, unbounded, false, -1, \{2, 5\}, 2\}/);
+  assert.match(text, /\{"p", true, 0, 1, true, -1, \{\}, 0\}/);
+});
+
+test("an index is checked against the dimension of an operand by its name", () => {
+  const text = indices([scale]);
+  assert.match(text, /check\.within\("row", op\.row, -1, op\.y\.dims\[0\]\);/);
+  assert.match(text, /check\.distinct\(\{\{&op\.row, op\.y\.dims\[0\]\}\}\);/);
+});
+
+test("the table's row has the operands in order, with what they accumulate and what may be absent", () => {
+  const table = withTable("a\n<!-- ops: generated -->\nold\n<!-- /ops -->\nb\n", [scale]);
+  assert.match(
+    table,
+    /\| scaleRows \[kind, p\] \| x act\[T,d\], row i32\[R\], f\? sum\[R\], g\? sum\[R\], y sum\[V,d\] \+= → z\? act\[\\\*\] \| rows of x times f \|/,
+  );
+  assert.ok(table.startsWith("a\n") && table.endsWith("b\n") && !table.includes("old"));
 });

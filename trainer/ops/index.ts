@@ -59,6 +59,11 @@ export const ops: readonly ListedOp[] = [
   release,
 ];
 
+export const isComputing = (op: ListedOp): op is AnyOp => "operands" in op;
+
+/** Those that compute something. */
+export const computing = (listed: readonly ListedOp[]): AnyOp[] => listed.filter(isComputing);
+
 const opcodes: ReadonlyMap<string, number> = new Map(ops.map((op, index) => [op.name, index + 1]));
 
 export function opcodeOf(op: ListedOp): number {

@@ -83,10 +83,10 @@ export class GraphRunner {
 /** Stands for whatever uses an output: its gradient is given. Differentiated, never emitted. */
 const probe = defineOp({
   name: "probe",
-  inputs: ["y", "dy"],
-  outputs: [],
+  meaning: "",
+  inputs: { y: "act[*]", dy: "act[*]" },
+  outputs: {},
   isLoss: true,
-  infer: () => ({}),
   backward: ({ operands: { dy }, contribute }) => contribute("y", { kind: "tensor", tensor: dy }),
 });
 

@@ -7,7 +7,7 @@
 
 import { emit } from "../compile/emit.ts";
 import { fromBfloat16, toBfloat16 } from "../formats/bfloat16.ts";
-import { type AnyOp, operandNames, plain } from "../graph/op.ts";
+import type { AnyOp } from "../graph/op.ts";
 import { aligned, bytesOf, type DataType, elementsOf, type Tensor } from "../graph/tensor.ts";
 import { addon } from "../native/addon.ts";
 import { type CaseCheck, type CaseFill, encodeCase } from "../native/cases/case.ts";
@@ -110,8 +110,8 @@ export function opCase({ op, attributes, operands, relative, absolute = 0, runs 
   const { placed, ioBytes, weights } = place(operands);
   const tensors = Object.fromEntries(placed.map(({ name, tensor }) => [name, tensor]));
   const locations = new Map(placed.map((operand) => [operand.tensor, operand]));
-  const names = operandNames(op).map(plain);
-  const unknown = placed.find(({ name }) => !names.includes(name));
+  const known = new Set(op.operands.map(({ name }) => name));
+  const unknown = placed.find(({ name }) => !known.has(name));
   if (unknown) throw new Error(`${op.name} has no operand ${unknown.name}`);
   const program = emit({
     nodes: [{ op, operands: tensors, outputs: {}, attributes, block: undefined, backward: false }],
@@ -127,8 +127,13 @@ export function opCase({ op, attributes, operands, relative, absolute = 0, runs 
     ioBytes,
     weightCount: weights.length,
   });
-  const scratch = op.scratch(tensors, { keys: Number.POSITIVE_INFINITY, outputs: Object.keys(tensors) }, attributes);
-  const written = [...op.accumulates, ...op.outputs].map(plain);
+  const scratch = op.scratch(
+    "cpu",
+    tensors,
+    { keys: Number.POSITIVE_INFINITY, outputs: Object.keys(tensors) },
+    attributes,
+  );
+  const written = op.operands.flatMap(({ name, access }) => (access === "in" ? [] : [name]));
   const fills = placed.flatMap(({ weight, values, dtype, at }): CaseFill[] =>
     weight || !values ? [] : [{ region: "io", offset: at, bytes: bytesOfValues(dtype, values) }],
   );

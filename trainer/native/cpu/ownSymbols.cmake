@@ -4,7 +4,7 @@
 # kept, it would end the process of a machine without. Local symbols are nobody else's; all others must be named by the
 # namespace of the instruction set, or be instances of templates over its types.
 #
-#   cmake -DNM=nm -DISA=avx512 -DOBJECT=kernels.cc.o -P ownSymbols.cmake
+#   cmake -DNM=nm -DISA=avx512 -DOBJECT=cpu.cc.o -P ownSymbols.cmake
 cmake_minimum_required(VERSION 3.22)
 execute_process(COMMAND ${NM} --defined-only --extern-only --format=posix ${OBJECT}
   OUTPUT_VARIABLE output OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)

@@ -2,7 +2,7 @@
 //
 // The opcodes, and for each op a struct that names its operands and attributes. An operand that may be absent is a
 // pointer, null when it is; all others are references. A struct is built from a Call that the loader has checked
-// against `opTable` (counts, and -1 only where `optional` has the operand's bit set).
+// (opTable.h). Kernel translation units include this header, so it stays free of the standard library's templates.
 #pragma once
 
 #include <cstdint>
@@ -41,46 +41,6 @@ enum class Opcode : int32_t {
 };
 
 inline constexpr int32_t opcodeCount = 26;  // opcodes run from 1 to this
-
-// What the loader checks an instruction against. operandCount -1: any number.
-struct OpInfo {
-  const char* name;
-  int32_t operandCount;
-  uint32_t optional;          // bit i: operand i may be absent
-  int32_t firstWritten;       // operands from this one on are written (in-out, then out)
-  int32_t attributeCount;
-  const char* operands;       // names, separated by spaces
-  const char* attributes;     // names with :i (an i32) or :f (the bits of an f32), separated by spaces
-};
-
-inline constexpr OpInfo opTable[opcodeCount] = {
-    {"embed", 3, 0x0, 2, 0, "ids weight y", ""},
-    {"embedBackward", 3, 0x0, 2, 0, "ids dy dWeight", ""},
-    {"rmsNorm", 6, 0x24, 3, 1, "x weight residual y rstd sum", "eps:f"},
-    {"rmsNormBackward", 7, 0x30, 5, 0, "dy h weight rstd dSum dWeight dx", ""},
-    {"linear", 7, 0x3c, 6, 1, "x w tailX tailW bias residual y", "tailScale:f"},
-    {"linearInput", 6, 0x1c, 5, 1, "dy w tailX tailW add dx", "tailScale:f"},
-    {"gradWeight", 3, 0x0, 2, 1, "dy x dW", "scale:f"},
-    {"rope", 4, 0x0, 3, 3, "x cos sin y", "heads:i headDim:i sign:i"},
-    {"attention", 6, 0x0, 4, 4, "q k v segmentStart o lse", "heads:i kvHeads:i headDim:i scale:f"},
-    {"attentionBackward", 10, 0x0, 7, 4, "q k v o lse dO segmentStart dq dk dv", "heads:i kvHeads:i headDim:i scale:f"},
-    {"glu", 3, 0x0, 2, 1, "gate up y", "activation:i"},
-    {"gluBackward", 5, 0x0, 3, 1, "dy gate up dGate dUp", "activation:i"},
-    {"gatherRows", 3, 0x0, 2, 0, "x index y", ""},
-    {"scatterRows", 3, 0x0, 2, 0, "dy index dx", ""},
-    {"linearCrossEntropy", 8, 0xa0, 4, 0, "h w target lossWeight loss dW nll dh", ""},
-    {"dropout", 4, 0x0, 3, 2, "x rowKey rngKey y", "p:f tensorId:i"},
-    {"cast", 2, 0x0, 1, 1, "x y", "scale:f"},
-    {"add", 3, 0x0, 2, 0, "a b y", ""},
-    {"fill", 1, 0x0, 0, 1, "y", "value:f"},
-    {"sumSquares", 2, 0x0, 1, 0, "x total", ""},
-    {"clip", 3, 0x0, 1, 1, "total norm factor", "maxNorm:f"},
-    {"adamw", 6, 0x0, 3, 6, "grad factor hyper theta m v", "oneMinusBeta1:f beta2:f oneMinusBeta2:f eps:f weightDecay:f learningRateScale:f"},
-    {"cacheAppend", 6, 0x0, 4, 0, "k v slot position cacheK cacheV", ""},
-    {"attentionCached", 6, 0x0, 5, 4, "q cacheK cacheV slot position o", "heads:i kvHeads:i headDim:i scale:f"},
-    {"argmax", 2, 0x0, 1, 0, "x index", ""},
-    {"release", -1, 0x0, 0, 0, "", ""},
-};
 
 struct Embed {
   const Tensor& ids;

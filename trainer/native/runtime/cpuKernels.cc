@@ -1,4 +1,4 @@
-// The cpu backend: cpu/kernels.cc as compiled for each instruction set.
+// The cpu backend: ops/backends/cpu.cc as compiled for each instruction set.
 #include "kernels.h"
 
 namespace luthier {

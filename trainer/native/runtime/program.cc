@@ -4,8 +4,8 @@
 #include <cstring>
 #include <string>
 
+#include "../generated/opTable.h"
 #include "error.h"
-#include "signatures.h"
 
 namespace luthier {
 namespace {
@@ -102,14 +102,19 @@ TensorRecord readTensor(Words& words, const Program& program, int64_t index) {
   return t;
 }
 
+const OpInfo& infoOf(Opcode opcode) { return opTable[static_cast<int32_t>(opcode) - 1]; }
+
+std::string nameOf(const OpInfo& info, int32_t operand) {
+  return info.operandCount < 0 ? "operand " + std::to_string(operand) : info.operands[operand].name;
+}
+
 void readOperands(Words& words, Program& program, const Instruction& instruction, const std::string& where) {
-  const OpInfo& info = opTable[static_cast<int32_t>(instruction.opcode) - 1];
+  const OpInfo& info = infoOf(instruction.opcode);
   for (int32_t i = 0; i < instruction.operandCount; ++i) {
     const int32_t operand = words.next();
-    const bool optional = i < 32 && (info.optional >> i & 1) != 0;
-    const bool absent = operand == -1 && optional;
+    const bool absent = operand == -1 && info.operandCount >= 0 && info.operands[i].optional;
     if (!absent && (operand < 0 || operand >= static_cast<int64_t>(program.tensors.size()))) {
-      throw Error(where + "operand " + std::to_string(i) + " is tensor " + std::to_string(operand) + ", which does not exist");
+      throw Error(where + nameOf(info, i) + " is tensor " + std::to_string(operand) + ", which does not exist");
     }
     program.operands.push_back(operand);
   }
@@ -146,29 +151,22 @@ void checkRegions(const Program& p, const ProgramLimits& limits) {
   }
 }
 
-// What inputs.cc checks before an instruction runs, and what must hence stay as it was until the instruction ends: its
-// integers, and the weights that say which targets count.
-bool isChecked(Opcode opcode, int32_t operand, const Tensor& t) {
-  return t.dtype == DType::i32 || t.dtype == DType::u32 || (opcode == Opcode::linearCrossEntropy && operand == 3);
-}
-
 // No instruction writes a weight, and none writes over what was checked of its inputs.
 void checkWrites(const Program& program, const Instruction& instruction, const std::string& where) {
-  const OpInfo& info = opTable[static_cast<int32_t>(instruction.opcode) - 1];
+  const OpInfo& info = infoOf(instruction.opcode);
   const auto record = [&](int32_t operand) -> const TensorRecord* {
     const int32_t index = program.operands[static_cast<size_t>(instruction.firstOperand + operand)];
     return index < 0 ? nullptr : &program.tensors[static_cast<size_t>(index)];
   };
-  for (int32_t w = info.firstWritten; w < instruction.operandCount; ++w) {
-    const TensorRecord* written = record(w);
+  for (int32_t w = 0; w < info.operandCount; ++w) {
+    const TensorRecord* written = info.operands[w].written ? record(w) : nullptr;
     if (!written) continue;
-    if (written->region == Region::weights) throw Error(where + info.name + ": writes operand " + std::to_string(w) + ", a weight");
-    for (int32_t r = 0; r < info.firstWritten; ++r) {
-      const TensorRecord* read = record(r);
-      const bool checked = read && isChecked(instruction.opcode, r, read->layout);
-      const bool apart = !checked || read->region != written->region || read->offset + read->bytes() <= written->offset ||
+    if (written->region == Region::weights) throw Error(where + info.name + ": writes " + info.operands[w].name + ", a weight");
+    for (int32_t r = 0; r < info.operandCount; ++r) {
+      const TensorRecord* read = info.operands[r].held ? record(r) : nullptr;
+      const bool apart = !read || read->region != written->region || read->offset + read->bytes() <= written->offset ||
                          written->offset + written->bytes() <= read->offset;
-      if (!apart) throw Error(where + info.name + ": writes over its inputs, operand " + std::to_string(r));
+      if (!apart) throw Error(where + info.name + ": writes over " + info.operands[r].name + ", which was checked before");
     }
   }
 }
@@ -182,7 +180,8 @@ void checkInstructions(const Program& program, bool allowF64) {
       operands.push_back(operand < 0 ? nullptr : &program.tensors[static_cast<size_t>(operand)].layout);
     }
     const Call call{operands.data(), instruction.operandCount, program.attributes.data() + instruction.firstAttribute};
-    checkSignature(instruction.opcode, call, allowF64, at("instruction", static_cast<int64_t>(i)));
+    if (infoOf(instruction.opcode).operandCount < 0) continue;
+    checkSignature(infoOf(instruction.opcode), call, allowF64, at("instruction", static_cast<int64_t>(i)));
     checkWrites(program, instruction, at("instruction", static_cast<int64_t>(i)));
   }
 }

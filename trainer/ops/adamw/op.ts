@@ -5,26 +5,20 @@
  * grad, theta, m, v F32 of one shape · factor F32[1] · hyper F32[3].
  */
 import { defineOp } from "../../graph/op.ts";
-import { expectShape } from "../shapes.ts";
+import { real } from "../attributes.ts";
 
 export const adamw = defineOp({
   name: "adamw",
-  inputs: ["grad", "factor", "hyper"],
-  accumulates: ["theta", "m", "v"],
-  outputs: [],
+  meaning: "hyper = (learning rate, 1−β₁ᵗ, √(1−β₂ᵗ)); decoupled decay first; order of operations as torch.optim.AdamW",
+  inputs: { grad: "sum[#]", factor: "sum[1]", hyper: "sum[3]" },
+  accumulates: { theta: "sum[#]", m: "sum[#]", v: "sum[#]" },
+  outputs: {},
   attributes: {
-    oneMinusBeta1: "f32",
-    beta2: "f32",
-    oneMinusBeta2: "f32",
-    eps: "f32",
-    weightDecay: "f32",
-    learningRateScale: "f32",
-  },
-  infer({ grad, hyper, theta, m, v }) {
-    expectShape("adamw", "hyper", hyper, [3]);
-    expectShape("adamw", "theta", theta, grad.shape);
-    expectShape("adamw", "m", m, grad.shape);
-    expectShape("adamw", "v", v, grad.shape);
-    return {};
+    oneMinusBeta1: real,
+    beta2: real,
+    oneMinusBeta2: real,
+    eps: real,
+    weightDecay: real,
+    learningRateScale: real,
   },
 });

@@ -4,24 +4,22 @@
  * q [T, H·D] · k, v [T, G·D] · segmentStart i32[T] → o [T, H·D], lse [T, H] (log-sum-exp of the scores, for the backward).
  */
 import { defineOp } from "../../graph/op.ts";
-import { sumType } from "../../graph/tensor.ts";
 import { attentionBackward } from "../attentionBackward/op.ts";
+import { attentionAttributes } from "../attributes.ts";
 import { attentionSizes, stripRows, wordBytes } from "../scratch.ts";
-import { expectShape, facts, like } from "../shapes.ts";
 
 export const attention = defineOp({
   name: "attention",
-  inputs: ["q", "k", "v", "segmentStart"],
-  outputs: ["o", "lse"],
-  attributes: { heads: "i32", kvHeads: "i32", headDim: "i32", scale: "f32" },
-  infer({ q, k, v, segmentStart }, { heads, kvHeads, headDim }) {
-    const tokens = q.shape[0] ?? 0;
-    expectShape("attention", "q", q, [tokens, heads * headDim]);
-    expectShape("attention", "k", k, [tokens, kvHeads * headDim]);
-    expectShape("attention", "v", v, [tokens, kvHeads * headDim]);
-    expectShape("attention", "segmentStart", segmentStart, [tokens]);
-    return { o: like(q), lse: facts(sumType(q), tokens, heads) };
+  meaning: "row t sees keys segmentStart[t]..t",
+  inputs: {
+    q: "act[T,heads*headDim]",
+    k: "act[T,kvHeads*headDim]",
+    v: "act[T,kvHeads*headDim]",
+    segmentStart: "i32[T]",
   },
+  outputs: { o: "act[T,heads*headDim]", lse: "sum[T,heads]" },
+  attributes: attentionAttributes,
+  indices: [{ operand: "segmentStart", upTo: "ownRow" }],
   backward({ graph, operands: { q, k, v, segmentStart }, outputs: { o, lse }, attributes, gradient, contribute }) {
     const dO = gradient("o");
     if (!dO) return;
@@ -33,10 +31,12 @@ export const attention = defineOp({
   /** Two products over half of the keys of a full row. */
   flops: ({ q }, { keys }) => 2 * 2 * ((q.shape[0] ?? 0) * (q.shape[1] ?? 0)) * (keys / 2),
   /** Keys and values of a segment, a strip's scores in both types and its queries; the lists of segments and blocks. */
-  scratch({ q }, { keys: most }, { headDim }) {
-    const tokens = q.shape[0] ?? 0;
-    const { keys, width } = attentionSizes(tokens, most, headDim);
-    const strips = [stripRows * keys, stripRows * keys, stripRows * width];
-    return { thread: wordBytes(keys * headDim, width * keys, ...strips), shared: wordBytes(4 * tokens, 8 * tokens) };
+  scratch: {
+    cpu({ q }, { keys: most }, { headDim }) {
+      const tokens = q.shape[0] ?? 0;
+      const { keys, width } = attentionSizes(tokens, most, headDim);
+      const strips = [stripRows * keys, stripRows * keys, stripRows * width];
+      return { thread: wordBytes(keys * headDim, width * keys, ...strips), shared: wordBytes(4 * tokens, 8 * tokens) };
+    },
   },
 });

@@ -1,13 +1,14 @@
 /** y = scale · x in the type of y, of one shape. */
 import { defineOp, type NodeBuilder } from "../../graph/op.ts";
 import type { DataType, Tensor } from "../../graph/tensor.ts";
+import { real } from "../attributes.ts";
 
 export const cast = defineOp({
   name: "cast",
-  inputs: ["x"],
-  outputs: ["y"],
-  attributes: { scale: "f32" },
-  infer: () => ({}),
+  meaning: "y = scale·x in y's type",
+  inputs: { x: "dense[*]" },
+  outputs: { y: "dense[*]" },
+  attributes: { scale: real },
   backward({ graph, operands: { x }, attributes: { scale }, gradient, wants, contribute }) {
     const dy = gradient("y");
     if (dy && wants("x")) contribute("x", { kind: "tensor", tensor: castTo(graph, dy, x.dtype, scale) });

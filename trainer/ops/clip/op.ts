@@ -3,12 +3,11 @@
  * total F64[1] → norm F32[1], factor F32[1].
  */
 import { defineOp } from "../../graph/op.ts";
-import { facts } from "../shapes.ts";
 
 export const clip = defineOp({
   name: "clip",
-  inputs: ["total"],
-  outputs: ["norm", "factor"],
-  attributes: { maxNorm: "f32" },
-  infer: () => ({ norm: facts("F32", 1), factor: facts("F32", 1) }),
+  meaning: "norm = √total, factor = min(1, maxNorm/(norm + 1e-6)); maxNorm 0: 1",
+  inputs: { total: "f64[1]" },
+  outputs: { norm: "sum[1]", factor: "sum[1]" },
+  attributes: { maxNorm: { type: "f32", min: 0 } },
 });

@@ -5,19 +5,15 @@
  * x [T, d] · rowKey u32[T, 2] · rngKey u32[2] → y [T, d].
  */
 import { defineOp } from "../../graph/op.ts";
-import { expectShape, like } from "../shapes.ts";
+import { integer, share } from "../attributes.ts";
 
 export const dropout = defineOp({
   name: "dropout",
-  inputs: ["x", "rowKey", "rngKey"],
-  outputs: ["y"],
-  attributes: { p: "f32", tensorId: "i32" },
+  meaning: "keeps with 1−p, scaled by 1/(1−p); its own backward",
+  inputs: { x: "act[T,d]", rowKey: "u32[T,2]", rngKey: "u32[2]" },
+  outputs: { y: "act[T,d]" },
+  attributes: { p: share, tensorId: integer },
   cheap: true,
-  infer({ x, rowKey, rngKey }) {
-    expectShape("dropout", "rowKey", rowKey, [x.shape[0] ?? 0, 2]);
-    expectShape("dropout", "rngKey", rngKey, [2]);
-    return { y: like(x) };
-  },
   backward({ graph, operands: { rowKey, rngKey }, attributes, gradient, wants, contribute }) {
     const dy = gradient("y");
     if (!dy || !wants("x")) return;

@@ -4,9 +4,10 @@ import { embedBackward } from "../embedBackward/op.ts";
 
 export const embed = defineOp({
   name: "embed",
-  inputs: ["ids", "weight"],
-  outputs: ["y"],
-  infer: () => ({}),
+  meaning: "a row per id",
+  inputs: { ids: "i32[T]", weight: "dense[V,d]" },
+  outputs: { y: "act[T,d]" },
+  indices: [{ operand: "ids", below: "V" }],
   backward({ graph, operands: { ids }, gradient, accumulator }) {
     const dy = gradient("y");
     const weight = accumulator("weight");

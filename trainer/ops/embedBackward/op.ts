@@ -3,8 +3,9 @@ import { defineOp } from "../../graph/op.ts";
 
 export const embedBackward = defineOp({
   name: "embedBackward",
-  inputs: ["ids", "dy"],
-  accumulates: ["dWeight"],
-  outputs: [],
-  infer: () => ({}),
+  meaning: "sums in token order",
+  inputs: { ids: "i32[T]", dy: "act[T,d]" },
+  accumulates: { dWeight: "sum[V,d]" },
+  outputs: {},
+  indices: [{ operand: "ids", below: "V" }],
 });

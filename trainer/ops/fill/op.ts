@@ -1,10 +1,11 @@
 /** y = value, everywhere. */
 import { defineOp } from "../../graph/op.ts";
+import { real } from "../attributes.ts";
 
 export const fill = defineOp({
   name: "fill",
-  inputs: [],
-  outputs: ["y"],
-  attributes: { value: "f32" },
-  infer: () => ({}),
+  meaning: "y = value",
+  inputs: {},
+  outputs: { y: "any[*]" },
+  attributes: { value: real },
 });

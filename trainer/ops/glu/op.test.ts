@@ -1,6 +1,7 @@
 import { test } from "node:test";
 import { assertGradients } from "../../testing/graphs.ts";
-import { activations, glu } from "./op.ts";
+import { activations } from "../attributes.ts";
+import { glu } from "./op.ts";
 
 test("glu: gradients of gate and up", () =>
   assertGradients({

@@ -1,20 +1,15 @@
 /** y = act(gate) · up (Shazeer 2020). gate, up [T, f] → y [T, f]; activation 0 is SiLU. */
 import { defineOp } from "../../graph/op.ts";
+import { activation } from "../attributes.ts";
 import { gluBackward } from "../gluBackward/op.ts";
-import { expectShape, like } from "../shapes.ts";
-
-export const activations = { silu: 0 } as const;
 
 export const glu = defineOp({
   name: "glu",
-  inputs: ["gate", "up"],
-  outputs: ["y"],
-  attributes: { activation: "i32" },
+  meaning: "act(gate) · up; activation 0 is SiLU",
+  inputs: { gate: "act[*]", up: "act[*]" },
+  outputs: { y: "act[*]" },
+  attributes: { activation },
   cheap: true,
-  infer({ gate, up }) {
-    expectShape("glu", "up", up, gate.shape);
-    return { y: like(gate) };
-  },
   backward({ graph, operands: { gate, up }, attributes, gradient, contribute }) {
     const dy = gradient("y");
     if (!dy) return;

@@ -1,19 +1,15 @@
 /** dGate = dy · up · act′(gate), dUp = dy · act(gate). All [T, f]. */
 import { defineOp } from "../../graph/op.ts";
-import { expectShape, like } from "../shapes.ts";
+import { activation } from "../attributes.ts";
 
 export const gluBackward = defineOp({
   name: "gluBackward",
-  inputs: ["dy", "gate", "up"],
-  outputs: ["dGate", "dUp"],
-  attributes: { activation: "i32" },
+  meaning: "dGate may be gate, dUp may be up",
+  inputs: { dy: "act[*]", gate: "act[*]", up: "act[*]" },
+  outputs: { dGate: "act[*]", dUp: "act[*]" },
+  attributes: { activation },
   inPlace: [
     ["dGate", "gate"],
     ["dUp", "up"],
   ],
-  infer({ dy, gate, up }) {
-    expectShape("gluBackward", "gate", gate, dy.shape);
-    expectShape("gluBackward", "up", up, dy.shape);
-    return { dGate: like(gate), dUp: like(up) };
-  },
 });

@@ -1,19 +1,16 @@
 /** dW += scale · dyᵀ·x, token chunks in order. dy [T, out] · x [T, in] · dW F32[out, in]. */
 import { defineOp } from "../../graph/op.ts";
 import { rowsOf, widthOf } from "../../graph/tensor.ts";
+import { real } from "../attributes.ts";
 import { gradientScratch } from "../scratch.ts";
-import { expectShape } from "../shapes.ts";
 
 export const gradWeight = defineOp({
   name: "gradWeight",
-  inputs: ["dy", "x"],
-  accumulates: ["dW"],
-  outputs: [],
-  attributes: { scale: "f32" },
-  infer({ dy, x, dW }) {
-    expectShape("gradWeight", "dW", dW, [widthOf(dy), widthOf(x)]);
-    return {};
-  },
+  meaning: "scale · dyᵀ·x, token chunks in order",
+  inputs: { dy: "act[T,out]", x: "act[T,in]" },
+  accumulates: { dW: "sum[out,in]" },
+  outputs: {},
+  attributes: { scale: real },
   flops: ({ dy, x }) => 2 * rowsOf(dy) * widthOf(dy) * widthOf(x),
-  scratch: () => gradientScratch,
+  scratch: { cpu: () => gradientScratch },
 });

@@ -7,29 +7,25 @@
 import { type Accumulator, defineOp, type NodeBuilder } from "../../graph/op.ts";
 import { rowsOf, type Tensor, widthOf } from "../../graph/tensor.ts";
 import { add } from "../add/op.ts";
+import { real } from "../attributes.ts";
 import { castTo } from "../cast/op.ts";
 import { gradWeight } from "../gradWeight/op.ts";
 import { productScratch } from "../scratch.ts";
-import { expectShape, facts, matrix } from "../shapes.ts";
 
 export const linear = defineOp({
   name: "linear",
-  inputs: ["x", "w", "tailX?", "tailW?", "bias?", "residual?"],
-  outputs: ["y"],
-  attributes: { tailScale: "f32" },
-  infer({ x, w, tailX, tailW, bias, residual }) {
-    const [tokens, width] = matrix("linear", "x", x);
-    const [out] = matrix("linear", "w", w);
-    expectShape("linear", "w", w, [out, width]);
-    if ((tailX === undefined) !== (tailW === undefined)) throw new Error("linear: tailX and tailW come together");
-    if (tailX && tailW) {
-      expectShape("linear", "tailX", tailX, [tokens, widthOf(tailW)]);
-      expectShape("linear", "tailW", tailW, [out, widthOf(tailX)]);
-    }
-    expectShape("linear", "bias", bias, [out]);
-    expectShape("linear", "residual", residual, [tokens, out]);
-    return { y: facts(x.dtype, tokens, out) };
+  meaning: "x·wᵀ + tailScale·tailX·tailWᵀ + bias + residual",
+  inputs: {
+    x: "act[T,in]",
+    w: "weight[out,in]",
+    "tailX?": "act[T,r]",
+    "tailW?": "dense[out,r]",
+    "bias?": "dense[out]",
+    "residual?": "act[T,out]",
   },
+  outputs: { y: "act[T,out]" },
+  attributes: { tailScale: real },
+  together: [["tailX", "tailW"]],
   backward({ graph, operands, attributes: { tailScale }, gradient, accumulator, contribute }) {
     const dy = gradient("y");
     if (!dy) return;
@@ -55,7 +51,7 @@ export const linear = defineOp({
     const [out = 0, width = 0] = w.shape;
     return 2 * rowsOf(x) * out * (width + (tailX ? widthOf(tailX) : 0));
   },
-  scratch: ({ x, tailX }) => productScratch(rowsOf(x), widthOf(x), tailX && widthOf(tailX)),
+  scratch: { cpu: ({ x, tailX }) => productScratch(rowsOf(x), widthOf(x), tailX && widthOf(tailX)) },
 });
 
 /** dw += scale · dyᵀ·x, if w trains. */

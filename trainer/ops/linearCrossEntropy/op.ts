@@ -6,25 +6,19 @@
 import { defineOp, moreScratch, noScratch } from "../../graph/op.ts";
 import { aligned, rowsOf, widthOf } from "../../graph/tensor.ts";
 import { gradientScratch, productScratch, wordBytes } from "../scratch.ts";
-import { expectShape, facts, like, matrix } from "../shapes.ts";
 
 /** Of the vocabulary. */
 const chunk = 1024;
 
 export const linearCrossEntropy = defineOp({
   name: "linearCrossEntropy",
-  inputs: ["h", "w", "target", "lossWeight"],
-  accumulates: ["loss", "dW?"],
-  outputs: ["nll", "dh?"],
+  meaning:
+    "Σ lossWeight·nll; dh already weighted; rows of weight 0 give nll 0 and dh 0; vocabulary in chunks, in order",
+  inputs: { h: "act[R,d]", w: "dense[V,d]", target: "i32[R]", lossWeight: "sum[R]" },
+  accumulates: { loss: "f64[1]", "dW?": "sum[V,d]" },
+  outputs: { nll: "f32[R]", "dh?": "act[R,d]" },
+  indices: [{ operand: "target", below: "V", where: "lossWeight" }],
   isLoss: true,
-  infer({ h, w, target, lossWeight, dW }) {
-    const [rows, width] = matrix("linearCrossEntropy", "h", h);
-    expectShape("linearCrossEntropy", "w", w, [w.shape[0] ?? 0, width]);
-    expectShape("linearCrossEntropy", "dW", dW, w.shape);
-    expectShape("linearCrossEntropy", "target", target, [rows]);
-    expectShape("linearCrossEntropy", "lossWeight", lossWeight, [rows]);
-    return { nll: facts("F32", rows), dh: like(h) };
-  },
   backward({ outputs: { dh }, wants, contribute }) {
     if (!wants("h")) return;
     if (!dh) throw new Error("linearCrossEntropy: its input is trained, yet dh was not asked for");
@@ -35,11 +29,13 @@ export const linearCrossEntropy = defineOp({
     return product * (1 + (dW ? 1 : 0) + (outputs.includes("dh") ? 1 : 0));
   },
   /** A chunk's logits and their exponentials, three sums and dh's numerator a row; the products of either. */
-  scratch({ h, dW }) {
-    const [rows, width] = [rowsOf(h), widthOf(h)];
-    const exponentials = aligned(rows * chunk * (h.dtype === "BF16" ? 2 : 4));
-    const shared = wordBytes(3 * rows, rows * chunk, rows * width) + exponentials;
-    const products = moreScratch(productScratch(rows, width), productScratch(rows, chunk));
-    return { ...moreScratch(products, dW ? gradientScratch : noScratch), shared };
+  scratch: {
+    cpu({ h, dW }) {
+      const [rows, width] = [rowsOf(h), widthOf(h)];
+      const exponentials = aligned(rows * chunk * (h.dtype === "BF16" ? 2 : 4));
+      const shared = wordBytes(3 * rows, rows * chunk, rows * width) + exponentials;
+      const products = moreScratch(productScratch(rows, width), productScratch(rows, chunk));
+      return { ...moreScratch(products, dW ? gradientScratch : noScratch), shared };
+    },
   },
 });

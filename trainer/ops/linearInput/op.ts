@@ -5,27 +5,17 @@
 import { defineOp } from "../../graph/op.ts";
 import { rowsOf, type Tensor, widthOf } from "../../graph/tensor.ts";
 import { add as addition } from "../add/op.ts";
+import { real } from "../attributes.ts";
 import { castTo } from "../cast/op.ts";
 import { productScratch } from "../scratch.ts";
-import { expectShape, facts, matrix } from "../shapes.ts";
 
 export const linearInput = defineOp({
   name: "linearInput",
-  inputs: ["dy", "w", "tailX?", "tailW?", "add?"],
-  outputs: ["dx"],
-  attributes: { tailScale: "f32" },
-  infer({ dy, w, tailX, tailW, add }) {
-    const [tokens, out] = matrix("linearInput", "dy", dy);
-    const [, width] = matrix("linearInput", "w", w);
-    expectShape("linearInput", "w", w, [out, width]);
-    if ((tailX === undefined) !== (tailW === undefined)) throw new Error("linearInput: tailX and tailW come together");
-    if (tailX && tailW) {
-      expectShape("linearInput", "tailX", tailX, [tokens, tailW.shape[0] ?? 0]);
-      expectShape("linearInput", "tailW", tailW, [widthOf(tailX), width]);
-    }
-    expectShape("linearInput", "add", add, [tokens, width]);
-    return { dx: facts(dy.dtype, tokens, width) };
-  },
+  meaning: "dy·w + tailScale·tailX·tailW + add",
+  inputs: { dy: "act[T,out]", w: "weight[out,in]", "tailX?": "act[T,r]", "tailW?": "dense[r,in]", "add?": "act[T,in]" },
+  outputs: { dx: "act[T,in]" },
+  attributes: { tailScale: real },
+  together: [["tailX", "tailW"]],
   expand(graph, { dy, w, tailX, tailW, add }, { tailScale }): { dx: Tensor } {
     let { dx } = linearInput.node(graph, { dy, w }, { tailScale: 1 });
     if (tailX && tailW) {
@@ -38,5 +28,5 @@ export const linearInput = defineOp({
     const [out = 0, width = 0] = w.shape;
     return 2 * rowsOf(dy) * width * (out + (tailX ? widthOf(tailX) : 0));
   },
-  scratch: ({ dy, tailX }) => productScratch(rowsOf(dy), widthOf(dy), tailX && widthOf(tailX)),
+  scratch: { cpu: ({ dy, tailX }) => productScratch(rowsOf(dy), widthOf(dy), tailX && widthOf(tailX)) },
 });

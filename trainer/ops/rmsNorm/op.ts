@@ -4,23 +4,18 @@
  * A row of n = d is normed whole, one of several heads of width d head by head, all by the same weight.
  */
 import { defineOp } from "../../graph/op.ts";
-import { rowsOf, sumType, type Tensor, widthOf } from "../../graph/tensor.ts";
+import type { Tensor } from "../../graph/tensor.ts";
 import { add } from "../add/op.ts";
+import { real } from "../attributes.ts";
 import { rmsNormBackward } from "../rmsNormBackward/op.ts";
-import { expectShape, facts, like } from "../shapes.ts";
 
 export const rmsNorm = defineOp({
   name: "rmsNorm",
-  inputs: ["x", "weight", "residual?"],
-  outputs: ["y", "rstd", "sum?"],
-  attributes: { eps: "f32" },
+  meaning: "h = x + residual (rounded to act when `sum` is written); y = h · rstd · weight, each d of a row by itself",
+  inputs: { x: "act[T,n]", weight: "dense[d]", "residual?": "act[T,n]" },
+  outputs: { y: "act[T,n]", rstd: "sum[n/d*T]", "sum?": "act[T,n]" },
+  attributes: { eps: real },
   cheap: true,
-  infer({ x, weight, residual }) {
-    const groups = widthOf(x) / widthOf(weight);
-    if (!Number.isInteger(groups)) expectShape("rmsNorm", "weight", weight, [widthOf(x)]);
-    expectShape("rmsNorm", "residual", residual, x.shape);
-    return { y: like(x), rstd: facts(sumType(x), rowsOf(x) * groups), sum: like(x) };
-  },
   backward({ graph, operands: { x, weight, residual }, outputs: { rstd, sum }, gradient, accumulator, contribute }) {
     const dy = gradient("y");
     const h = residual ? sum : x;

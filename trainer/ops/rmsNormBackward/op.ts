@@ -5,21 +5,18 @@
 import { defineOp } from "../../graph/op.ts";
 import { rowsOf, widthOf } from "../../graph/tensor.ts";
 import { lanes, roundUp, wordBytes } from "../scratch.ts";
-import { expectShape, like } from "../shapes.ts";
 
 export const rmsNormBackward = defineOp({
   name: "rmsNormBackward",
-  inputs: ["dy", "h", "weight", "rstd", "dSum?"],
-  accumulates: ["dWeight?"],
-  outputs: ["dx"],
-  infer({ dy, h, dSum }) {
-    expectShape("rmsNormBackward", "h", h, dy.shape);
-    expectShape("rmsNormBackward", "dSum", dSum, dy.shape);
-    return { dx: like(dy) };
-  },
+  meaning: "gradient to h, plus dSum",
+  inputs: { dy: "act[T,n]", h: "act[T,n]", weight: "dense[d]", rstd: "sum[n/d*T]", "dSum?": "act[T,n]" },
+  accumulates: { "dWeight?": "sum[d]" },
+  outputs: { dx: "act[T,n]" },
   /** dWeight's sums of 64 tokens each. */
-  scratch({ h, weight, dWeight }) {
-    const pieces = Math.ceil(rowsOf(h) / 64);
-    return { thread: 0, shared: dWeight ? wordBytes(pieces * roundUp(widthOf(weight), lanes)) : 0 };
+  scratch: {
+    cpu({ h, weight, dWeight }) {
+      const pieces = Math.ceil(rowsOf(h) / 64);
+      return { thread: 0, shared: dWeight ? wordBytes(pieces * roundUp(widthOf(weight), lanes)) : 0 };
+    },
   },
 });

@@ -3,21 +3,15 @@
  * x [T, heads·D] · cos, sin F32[T, D/2], one row per token → y like x. sign −1 turns back: the backward.
  */
 import { defineOp } from "../../graph/op.ts";
-import { expectShape, like } from "../shapes.ts";
+import { size } from "../attributes.ts";
 
 export const rope = defineOp({
   name: "rope",
-  inputs: ["x", "cos", "sin"],
-  outputs: ["y"],
-  attributes: { heads: "i32", headDim: "i32", sign: "i32" },
+  meaning: "rotate halves (Hugging Face layout); sign −1 is the backward; y may be x",
+  inputs: { x: "act[T,heads*headDim]", cos: "sum[T,headDim/2]", sin: "sum[T,headDim/2]" },
+  outputs: { y: "act[T,heads*headDim]" },
+  attributes: { heads: size, headDim: size, sign: { type: "i32", values: [1, -1] } },
   inPlace: [["y", "x"]],
-  infer({ x, cos, sin }, { heads, headDim }) {
-    const tokens = x.shape[0] ?? 0;
-    expectShape("rope", "x", x, [tokens, heads * headDim]);
-    expectShape("rope", "cos", cos, [tokens, headDim / 2]);
-    expectShape("rope", "sin", sin, [tokens, headDim / 2]);
-    return { y: like(x) };
-  },
   backward({ graph, operands: { cos, sin }, attributes, gradient, wants, contribute }) {
     const dy = gradient("y");
     if (!dy || !wants("x")) return;

@@ -3,14 +3,12 @@
  * as many rows as its tensor has.
  */
 import { defineOp } from "../../graph/op.ts";
-import { expectShape } from "../shapes.ts";
 
 export const scatterRows = defineOp({
   name: "scatterRows",
-  inputs: ["dy", "index"],
-  outputs: ["dx"],
-  infer({ dy, index }) {
-    expectShape("scatterRows", "index", index, [dy.shape[0] ?? 0]);
-    return {};
-  },
+  meaning: "dx[index[r]] = dy[r], zeros elsewhere; −1 skipped; indices are distinct",
+  inputs: { dy: "act[R,d]", index: "i32[R]" },
+  outputs: { dx: "act[T,d]" },
+  indices: [{ operand: "index", below: "T", skips: true }],
+  distinct: ["index"],
 });

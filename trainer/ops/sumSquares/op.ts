@@ -5,10 +5,10 @@ import { wordBytes } from "../scratch.ts";
 
 export const sumSquares = defineOp({
   name: "sumSquares",
-  inputs: ["x"],
-  accumulates: ["total"],
-  outputs: [],
-  infer: () => ({}),
+  meaning: "Σ x²",
+  inputs: { x: "dense[*]" },
+  accumulates: { total: "f64[1]" },
+  outputs: {},
   /** A sum in double a row. */
-  scratch: ({ x }) => ({ thread: 0, shared: wordBytes(2 * rowsOf(x)) }),
+  scratch: { cpu: ({ x }) => ({ thread: 0, shared: wordBytes(2 * rowsOf(x)) }) },
 });

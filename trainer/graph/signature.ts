@@ -1,0 +1,199 @@
+/**
+ * The signature of an op: the data type and the dimensions of each operand, as text in its definition, and what follows
+ * from it: whether operands fit together, and the shapes of outputs. C++ checks programs by the same text
+ * (`trainer/native/runtime/signatures.cc`), which `trainer/ops/generate.ts` hands over.
+ *
+ * `type[dimensions]`: a dimension's name is bound where it is first seen (attributes are bound before) and must agree
+ * afterwards; a number, or a term of names and numbers with `*` and `/` (from left to right, divisions without remainder),
+ * is compared. `[*]` is any shape, the same for all operands with `[*]`; `[#]` is the same and contiguous in memory.
+ */
+import { type DataType, isFloating, sumType, type Tensor, type TensorFacts } from "./tensor.ts";
+
+/**
+ * `act` an activation: F32, BF16 or F64, the same for all of a node · `dense` any float, dense · `weight` any float, dense
+ * or NF4 · `sum` the type of sums: F32 (F64 in double programs) · `any` any type, dense · others: that type.
+ */
+export type OperandType = "act" | "dense" | "weight" | "sum" | "f32" | "f64" | "i32" | "u32" | "any";
+
+export type OperandText = `${OperandType}[${string}]`;
+
+export type Access = "in" | "inOut" | "out";
+
+export interface OperandSpec {
+  readonly name: string;
+  readonly optional: boolean;
+  readonly access: Access;
+  readonly type: OperandType;
+  /** Dimensions, or `*` or `#` alone. */
+  readonly terms: readonly string[];
+}
+
+/** What must hold of an attribute's value. */
+export interface Attribute {
+  readonly type: "i32" | "f32";
+  readonly min?: number;
+  readonly max?: number;
+  /** Less than this. */
+  readonly below?: number;
+  readonly values?: readonly number[];
+  /** Another attribute. */
+  readonly multipleOf?: string;
+}
+
+/** An op as its signature describes it. */
+export interface Signature {
+  readonly name: string;
+  /** In order: inputs, tensors that are accumulated into, outputs. */
+  readonly operands: readonly OperandSpec[];
+  readonly attributes: Readonly<Record<string, Attribute>>;
+  /** Pairs of operands of which neither comes without the other. */
+  readonly together: readonly (readonly [string, string])[];
+}
+
+const pattern = /^(act|dense|weight|sum|f32|f64|i32|u32|any)\[([^[\]]+)\]$/;
+
+/** `"tailX?"`, `"act[T,r]"` → the operand. */
+export function operandSpec(named: string, text: OperandText, access: Access): OperandSpec {
+  const [, type, dimensions = ""] = pattern.exec(text) ?? [];
+  if (type === undefined) throw new Error(`operand ${named}: ${text} is not type[dimensions]`);
+  const optional = named.endsWith("?");
+  const name = optional ? named.slice(0, -1) : named;
+  return { name, optional, access, type: type as OperandType, terms: dimensions.split(",") };
+}
+
+export const hasAnyShape = ({ terms: [first] }: OperandSpec): boolean => first === "*" || first === "#";
+
+/** A term's value; undefined while one of its names is not bound. Throws where a division leaves a remainder. */
+export function sizeOf(term: string, bound: ReadonlyMap<string, number>): number | undefined {
+  let value: number | undefined = 1;
+  for (const [, by, factor = ""] of term.matchAll(/([*/]?)([^*/]+)/g)) {
+    const size = /^[0-9]+$/.test(factor) ? Number(factor) : bound.get(factor);
+    if (value === undefined || size === undefined) return undefined;
+    if (by === "/" && value % size !== 0) throw new Error(`${term}: ${value} is not a multiple of ${size}`);
+    value = by === "/" ? value / size : value * size;
+  }
+  return value;
+}
+
+/** The operands of one node, matched one after another. */
+export class Match {
+  readonly #signature: Signature;
+  readonly #bound: Map<string, number>;
+  #activation: Tensor | undefined;
+  #shape: readonly number[] | undefined;
+
+  /** Throws an error that names the op and the attribute or operand that does not fit. */
+  constructor(signature: Signature, attributes: Readonly<Record<string, number>>) {
+    this.#signature = signature;
+    this.#bound = new Map(Object.entries(attributes));
+    for (const [name, rule] of Object.entries(signature.attributes)) this.#attribute(name, rule);
+  }
+
+  /** Matches the operands that are given. */
+  operands(given: Readonly<Record<string, Tensor | undefined>>): void {
+    for (const operand of this.#signature.operands) {
+      const tensor = given[operand.name];
+      if (tensor) this.#operand(operand, tensor);
+    }
+  }
+
+  /** Throws unless every operand of this access that must be there is, and pairs are whole. */
+  complete(given: Readonly<Record<string, Tensor | undefined>>): void {
+    for (const { name, optional, access } of this.#signature.operands) {
+      if (access !== "out" && !optional && !given[name]) this.#fail(`operand ${name} is missing`);
+    }
+    for (const [a, b] of this.#signature.together) {
+      if ((given[a] === undefined) !== (given[b] === undefined)) this.#fail(`${a} and ${b} come together`);
+    }
+  }
+
+  /** Type and shape of an output; undefined where they do not follow from what was matched. */
+  facts(operand: OperandSpec): TensorFacts | undefined {
+    const dtype = this.#dtypeOf(operand);
+    const shape = hasAnyShape(operand) ? this.#shape : operand.terms.flatMap((term) => sizeOf(term, this.#bound) ?? []);
+    const known = shape && (hasAnyShape(operand) || shape.length === operand.terms.length);
+    return dtype && known ? { dtype, shape } : undefined;
+  }
+
+  #dtypeOf({ type }: OperandSpec): DataType | undefined {
+    switch (type) {
+      case "act":
+        return this.#activation?.dtype;
+      case "sum":
+        return this.#activation ? sumType(this.#activation) : "F32";
+      case "f32":
+        return "F32";
+      case "f64":
+        return "F64";
+      case "i32":
+        return "I32";
+      case "u32":
+        return "U32";
+      case "dense":
+      case "weight":
+      case "any":
+        return undefined;
+    }
+  }
+
+  #attribute(name: string, { min, max, below, values, multipleOf }: Attribute): void {
+    const value = this.#bound.get(name);
+    if (value === undefined || !Number.isFinite(value)) this.#fail(`attribute ${name} is ${value}`);
+    const inRange = value >= (min ?? value) && value <= (max ?? value) && (below === undefined || value < below);
+    if (!inRange || values?.includes(value) === false) this.#fail(`attribute ${name} may not be ${value}`);
+    if (multipleOf === undefined) return;
+    const divisor = this.#bound.get(multipleOf) ?? 1;
+    if (value % divisor !== 0) this.#fail(`${name} is ${value}, not a multiple of ${multipleOf}, ${divisor}`);
+  }
+
+  #operand(operand: OperandSpec, tensor: Tensor): void {
+    this.#type(operand, tensor);
+    const { shape } = tensor;
+    const expected = hasAnyShape(operand) ? (this.#shape ?? shape) : this.#expected(operand, shape);
+    if (hasAnyShape(operand)) this.#shape = expected;
+    if (expected.join() === shape.join()) return;
+    this.#fail(`${operand.name} must be [${expected}], and ${tensor.name} is [${shape}]`);
+  }
+
+  /** The shape that follows from what is bound; what is not takes this one's sizes. */
+  #expected({ name, terms }: OperandSpec, shape: readonly number[]): readonly number[] {
+    if (terms.length !== shape.length) this.#fail(`${name} must be [${terms}], and is [${shape}]`);
+    return terms.map((term, index) => {
+      const value = sizeOf(term, this.#bound);
+      if (value !== undefined) return value;
+      const size = shape[index] ?? 1;
+      if (/[*/]/.test(term)) this.#fail(`${name}: nothing before it says how much ${term} is`);
+      this.#bound.set(term, size);
+      return size;
+    });
+  }
+
+  #type({ name, type }: OperandSpec, tensor: Tensor): void {
+    const { dtype, storage } = tensor;
+    if (storage === "NF4" && type !== "weight") this.#fail(`${name}: NF4 is not accepted here`);
+    const fits = (): boolean => {
+      switch (type) {
+        case "act":
+          this.#activation ??= tensor;
+          return isFloating(tensor) && this.#activation.dtype === dtype;
+        case "dense":
+        case "weight":
+          return isFloating(tensor);
+        case "sum":
+          return dtype === "F32" || dtype === "F64";
+        case "any":
+          return true;
+        case "f32":
+        case "f64":
+        case "i32":
+        case "u32":
+          return dtype === type.toUpperCase();
+      }
+    };
+    if (!fits()) this.#fail(`${name} (${type}) may not be ${dtype}, which ${tensor.name} is`);
+  }
+
+  #fail(why: string): never {
+    throw new Error(`${this.#signature.name}: ${why}`);
+  }
+}

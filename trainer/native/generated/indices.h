@@ -1,0 +1,70 @@
+// Generated from trainer/ops/*/op.ts by `node tools/node24.mjs trainer/ops/generate.ts`. Do not edit.
+#pragma once
+
+#include "../runtime/indices.h"
+#include "ops.h"
+
+namespace luthier {
+
+inline void checkIndices(const Embed& op) {
+  const IndexCheck check("embed");
+  check.within("ids", op.ids, 0, op.weight.dims[0]);
+}
+
+inline void checkIndices(const EmbedBackward& op) {
+  const IndexCheck check("embedBackward");
+  check.within("ids", op.ids, 0, op.dWeight.dims[0]);
+}
+
+inline void checkIndices(const Attention& op) {
+  const IndexCheck check("attention");
+  check.upToOwnRow("segmentStart", op.segmentStart);
+}
+
+inline void checkIndices(const AttentionBackward& op) {
+  const IndexCheck check("attentionBackward");
+  check.upToOwnRow("segmentStart", op.segmentStart);
+}
+
+inline void checkIndices(const GatherRows& op) {
+  const IndexCheck check("gatherRows");
+  check.within("index", op.index, -1, op.x.dims[0]);
+}
+
+inline void checkIndices(const ScatterRows& op) {
+  const IndexCheck check("scatterRows");
+  check.within("index", op.index, -1, op.dx.dims[0]);
+  check.distinct({{&op.index, op.dx.dims[0]}});
+}
+
+inline void checkIndices(const LinearCrossEntropy& op) {
+  const IndexCheck check("linearCrossEntropy");
+  check.within("target", op.target, 0, op.w.dims[0], &op.lossWeight);
+}
+
+inline void checkIndices(const CacheAppend& op) {
+  const IndexCheck check("cacheAppend");
+  check.within("slot", op.slot, -1, op.cacheK.dims[0]);
+  check.within("position", op.position, 0, op.cacheK.dims[1], &op.slot);
+  check.distinct({{&op.slot, op.cacheK.dims[0]}, {&op.position, op.cacheK.dims[1]}});
+}
+
+inline void checkIndices(const AttentionCached& op) {
+  const IndexCheck check("attentionCached");
+  check.within("slot", op.slot, -1, op.cacheK.dims[0]);
+  check.within("position", op.position, 0, op.cacheK.dims[1], &op.slot);
+}
+
+// X(name, Struct) for every op whose integers index something.
+#define LUTHIER_INDEXED_OPS(X) \
+  X(embed, Embed) \
+  X(embedBackward, EmbedBackward) \
+  X(attention, Attention) \
+  X(attentionBackward, AttentionBackward) \
+  X(gatherRows, GatherRows) \
+  X(scatterRows, ScatterRows) \
+  X(linearCrossEntropy, LinearCrossEntropy) \
+  X(cacheAppend, CacheAppend) \
+  X(attentionCached, AttentionCached)
+
+}  // namespace luthier

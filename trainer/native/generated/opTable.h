@@ -1,0 +1,290 @@
+// Generated from trainer/ops/*/op.ts by `node tools/node24.mjs trainer/ops/generate.ts`. Do not edit.
+//
+// The signature of each op: its operands, its attributes and their bounds.
+#pragma once
+
+#include "../runtime/signatures.h"
+#include "ops.h"
+
+namespace luthier {
+
+inline constexpr OperandInfo embedOperands[] = {
+    {"ids", OperandType::i32, "T", false, false, true, -1},
+    {"weight", OperandType::dense, "V,d", false, false, false, -1},
+    {"y", OperandType::act, "T,d", false, true, false, -1},
+};
+
+inline constexpr OperandInfo embedBackwardOperands[] = {
+    {"ids", OperandType::i32, "T", false, false, true, -1},
+    {"dy", OperandType::act, "T,d", false, false, false, -1},
+    {"dWeight", OperandType::sum, "V,d", false, true, false, -1},
+};
+
+inline constexpr OperandInfo rmsNormOperands[] = {
+    {"x", OperandType::act, "T,n", false, false, false, -1},
+    {"weight", OperandType::dense, "d", false, false, false, -1},
+    {"residual", OperandType::act, "T,n", true, false, false, -1},
+    {"y", OperandType::act, "T,n", false, true, false, -1},
+    {"rstd", OperandType::sum, "n/d*T", false, true, false, -1},
+    {"sum", OperandType::act, "T,n", true, true, false, -1},
+};
+inline constexpr AttributeInfo rmsNormAttributes[] = {
+    {"eps", true, -unbounded, unbounded, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo rmsNormBackwardOperands[] = {
+    {"dy", OperandType::act, "T,n", false, false, false, -1},
+    {"h", OperandType::act, "T,n", false, false, false, -1},
+    {"weight", OperandType::dense, "d", false, false, false, -1},
+    {"rstd", OperandType::sum, "n/d*T", false, false, false, -1},
+    {"dSum", OperandType::act, "T,n", true, false, false, -1},
+    {"dWeight", OperandType::sum, "d", true, true, false, -1},
+    {"dx", OperandType::act, "T,n", false, true, false, -1},
+};
+
+inline constexpr OperandInfo linearOperands[] = {
+    {"x", OperandType::act, "T,in", false, false, false, -1},
+    {"w", OperandType::weight, "out,in", false, false, false, -1},
+    {"tailX", OperandType::act, "T,r", true, false, false, 3},
+    {"tailW", OperandType::dense, "out,r", true, false, false, 2},
+    {"bias", OperandType::dense, "out", true, false, false, -1},
+    {"residual", OperandType::act, "T,out", true, false, false, -1},
+    {"y", OperandType::act, "T,out", false, true, false, -1},
+};
+inline constexpr AttributeInfo linearAttributes[] = {
+    {"tailScale", true, -unbounded, unbounded, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo linearInputOperands[] = {
+    {"dy", OperandType::act, "T,out", false, false, false, -1},
+    {"w", OperandType::weight, "out,in", false, false, false, -1},
+    {"tailX", OperandType::act, "T,r", true, false, false, 3},
+    {"tailW", OperandType::dense, "r,in", true, false, false, 2},
+    {"add", OperandType::act, "T,in", true, false, false, -1},
+    {"dx", OperandType::act, "T,in", false, true, false, -1},
+};
+inline constexpr AttributeInfo linearInputAttributes[] = {
+    {"tailScale", true, -unbounded, unbounded, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo gradWeightOperands[] = {
+    {"dy", OperandType::act, "T,out", false, false, false, -1},
+    {"x", OperandType::act, "T,in", false, false, false, -1},
+    {"dW", OperandType::sum, "out,in", false, true, false, -1},
+};
+inline constexpr AttributeInfo gradWeightAttributes[] = {
+    {"scale", true, -unbounded, unbounded, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo ropeOperands[] = {
+    {"x", OperandType::act, "T,heads*headDim", false, false, false, -1},
+    {"cos", OperandType::sum, "T,headDim/2", false, false, false, -1},
+    {"sin", OperandType::sum, "T,headDim/2", false, false, false, -1},
+    {"y", OperandType::act, "T,heads*headDim", false, true, false, -1},
+};
+inline constexpr AttributeInfo ropeAttributes[] = {
+    {"heads", false, 1, 65536, false, -1, {}, 0},
+    {"headDim", false, 1, 65536, false, -1, {}, 0},
+    {"sign", false, -unbounded, unbounded, false, -1, {1, -1}, 2},
+};
+
+inline constexpr OperandInfo attentionOperands[] = {
+    {"q", OperandType::act, "T,heads*headDim", false, false, false, -1},
+    {"k", OperandType::act, "T,kvHeads*headDim", false, false, false, -1},
+    {"v", OperandType::act, "T,kvHeads*headDim", false, false, false, -1},
+    {"segmentStart", OperandType::i32, "T", false, false, true, -1},
+    {"o", OperandType::act, "T,heads*headDim", false, true, false, -1},
+    {"lse", OperandType::sum, "T,heads", false, true, false, -1},
+};
+inline constexpr AttributeInfo attentionAttributes[] = {
+    {"heads", false, 1, 65536, false, 1, {}, 0},
+    {"kvHeads", false, 1, 65536, false, -1, {}, 0},
+    {"headDim", false, 1, 65536, false, -1, {}, 0},
+    {"scale", true, -unbounded, unbounded, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo attentionBackwardOperands[] = {
+    {"q", OperandType::act, "T,heads*headDim", false, false, false, -1},
+    {"k", OperandType::act, "T,kvHeads*headDim", false, false, false, -1},
+    {"v", OperandType::act, "T,kvHeads*headDim", false, false, false, -1},
+    {"o", OperandType::act, "T,heads*headDim", false, false, false, -1},
+    {"lse", OperandType::sum, "T,heads", false, false, false, -1},
+    {"dO", OperandType::act, "T,heads*headDim", false, false, false, -1},
+    {"segmentStart", OperandType::i32, "T", false, false, true, -1},
+    {"dq", OperandType::act, "T,heads*headDim", false, true, false, -1},
+    {"dk", OperandType::act, "T,kvHeads*headDim", false, true, false, -1},
+    {"dv", OperandType::act, "T,kvHeads*headDim", false, true, false, -1},
+};
+inline constexpr AttributeInfo attentionBackwardAttributes[] = {
+    {"heads", false, 1, 65536, false, 1, {}, 0},
+    {"kvHeads", false, 1, 65536, false, -1, {}, 0},
+    {"headDim", false, 1, 65536, false, -1, {}, 0},
+    {"scale", true, -unbounded, unbounded, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo gluOperands[] = {
+    {"gate", OperandType::act, "*", false, false, false, -1},
+    {"up", OperandType::act, "*", false, false, false, -1},
+    {"y", OperandType::act, "*", false, true, false, -1},
+};
+inline constexpr AttributeInfo gluAttributes[] = {
+    {"activation", false, -unbounded, unbounded, false, -1, {0}, 1},
+};
+
+inline constexpr OperandInfo gluBackwardOperands[] = {
+    {"dy", OperandType::act, "*", false, false, false, -1},
+    {"gate", OperandType::act, "*", false, false, false, -1},
+    {"up", OperandType::act, "*", false, false, false, -1},
+    {"dGate", OperandType::act, "*", false, true, false, -1},
+    {"dUp", OperandType::act, "*", false, true, false, -1},
+};
+inline constexpr AttributeInfo gluBackwardAttributes[] = {
+    {"activation", false, -unbounded, unbounded, false, -1, {0}, 1},
+};
+
+inline constexpr OperandInfo gatherRowsOperands[] = {
+    {"x", OperandType::act, "T,d", false, false, false, -1},
+    {"index", OperandType::i32, "R", false, false, true, -1},
+    {"y", OperandType::act, "R,d", false, true, false, -1},
+};
+
+inline constexpr OperandInfo scatterRowsOperands[] = {
+    {"dy", OperandType::act, "R,d", false, false, false, -1},
+    {"index", OperandType::i32, "R", false, false, true, -1},
+    {"dx", OperandType::act, "T,d", false, true, false, -1},
+};
+
+inline constexpr OperandInfo linearCrossEntropyOperands[] = {
+    {"h", OperandType::act, "R,d", false, false, false, -1},
+    {"w", OperandType::dense, "V,d", false, false, false, -1},
+    {"target", OperandType::i32, "R", false, false, true, -1},
+    {"lossWeight", OperandType::sum, "R", false, false, true, -1},
+    {"loss", OperandType::f64, "1", false, true, false, -1},
+    {"dW", OperandType::sum, "V,d", true, true, false, -1},
+    {"nll", OperandType::f32, "R", false, true, false, -1},
+    {"dh", OperandType::act, "R,d", true, true, false, -1},
+};
+
+inline constexpr OperandInfo dropoutOperands[] = {
+    {"x", OperandType::act, "T,d", false, false, false, -1},
+    {"rowKey", OperandType::u32, "T,2", false, false, true, -1},
+    {"rngKey", OperandType::u32, "2", false, false, true, -1},
+    {"y", OperandType::act, "T,d", false, true, false, -1},
+};
+inline constexpr AttributeInfo dropoutAttributes[] = {
+    {"p", true, 0, 1, true, -1, {}, 0},
+    {"tensorId", false, -unbounded, unbounded, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo castOperands[] = {
+    {"x", OperandType::dense, "*", false, false, false, -1},
+    {"y", OperandType::dense, "*", false, true, false, -1},
+};
+inline constexpr AttributeInfo castAttributes[] = {
+    {"scale", true, -unbounded, unbounded, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo addOperands[] = {
+    {"a", OperandType::act, "*", false, false, false, -1},
+    {"b", OperandType::act, "*", false, false, false, -1},
+    {"y", OperandType::act, "*", false, true, false, -1},
+};
+
+inline constexpr OperandInfo fillOperands[] = {
+    {"y", OperandType::any, "*", false, true, false, -1},
+};
+inline constexpr AttributeInfo fillAttributes[] = {
+    {"value", true, -unbounded, unbounded, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo sumSquaresOperands[] = {
+    {"x", OperandType::dense, "*", false, false, false, -1},
+    {"total", OperandType::f64, "1", false, true, false, -1},
+};
+
+inline constexpr OperandInfo clipOperands[] = {
+    {"total", OperandType::f64, "1", false, false, false, -1},
+    {"norm", OperandType::sum, "1", false, true, false, -1},
+    {"factor", OperandType::sum, "1", false, true, false, -1},
+};
+inline constexpr AttributeInfo clipAttributes[] = {
+    {"maxNorm", true, 0, unbounded, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo adamwOperands[] = {
+    {"grad", OperandType::sum, "#", false, false, false, -1},
+    {"factor", OperandType::sum, "1", false, false, false, -1},
+    {"hyper", OperandType::sum, "3", false, false, false, -1},
+    {"theta", OperandType::sum, "#", false, true, false, -1},
+    {"m", OperandType::sum, "#", false, true, false, -1},
+    {"v", OperandType::sum, "#", false, true, false, -1},
+};
+inline constexpr AttributeInfo adamwAttributes[] = {
+    {"oneMinusBeta1", true, -unbounded, unbounded, false, -1, {}, 0},
+    {"beta2", true, -unbounded, unbounded, false, -1, {}, 0},
+    {"oneMinusBeta2", true, -unbounded, unbounded, false, -1, {}, 0},
+    {"eps", true, -unbounded, unbounded, false, -1, {}, 0},
+    {"weightDecay", true, -unbounded, unbounded, false, -1, {}, 0},
+    {"learningRateScale", true, -unbounded, unbounded, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo cacheAppendOperands[] = {
+    {"k", OperandType::act, "T,e", false, false, false, -1},
+    {"v", OperandType::act, "T,e", false, false, false, -1},
+    {"slot", OperandType::i32, "T", false, false, true, -1},
+    {"position", OperandType::i32, "T", false, false, true, -1},
+    {"cacheK", OperandType::act, "slots,capacity,e", false, true, false, -1},
+    {"cacheV", OperandType::act, "slots,capacity,e", false, true, false, -1},
+};
+
+inline constexpr OperandInfo attentionCachedOperands[] = {
+    {"q", OperandType::act, "T,heads*headDim", false, false, false, -1},
+    {"cacheK", OperandType::act, "slots,capacity,kvHeads*headDim", false, false, false, -1},
+    {"cacheV", OperandType::act, "slots,capacity,kvHeads*headDim", false, false, false, -1},
+    {"slot", OperandType::i32, "T", false, false, true, -1},
+    {"position", OperandType::i32, "T", false, false, true, -1},
+    {"o", OperandType::act, "T,heads*headDim", false, true, false, -1},
+};
+inline constexpr AttributeInfo attentionCachedAttributes[] = {
+    {"heads", false, 1, 65536, false, 1, {}, 0},
+    {"kvHeads", false, 1, 65536, false, -1, {}, 0},
+    {"headDim", false, 1, 65536, false, -1, {}, 0},
+    {"scale", true, -unbounded, unbounded, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo argmaxOperands[] = {
+    {"x", OperandType::act, "R,V", false, false, false, -1},
+    {"index", OperandType::i32, "R", false, true, false, -1},
+};
+
+// By opcode − 1. An operand count of −1: any number.
+inline constexpr OpInfo opTable[opcodeCount] = {
+    {"embed", embedOperands, 3, nullptr, 0},
+    {"embedBackward", embedBackwardOperands, 3, nullptr, 0},
+    {"rmsNorm", rmsNormOperands, 6, rmsNormAttributes, 1},
+    {"rmsNormBackward", rmsNormBackwardOperands, 7, nullptr, 0},
+    {"linear", linearOperands, 7, linearAttributes, 1},
+    {"linearInput", linearInputOperands, 6, linearInputAttributes, 1},
+    {"gradWeight", gradWeightOperands, 3, gradWeightAttributes, 1},
+    {"rope", ropeOperands, 4, ropeAttributes, 3},
+    {"attention", attentionOperands, 6, attentionAttributes, 4},
+    {"attentionBackward", attentionBackwardOperands, 10, attentionBackwardAttributes, 4},
+    {"glu", gluOperands, 3, gluAttributes, 1},
+    {"gluBackward", gluBackwardOperands, 5, gluBackwardAttributes, 1},
+    {"gatherRows", gatherRowsOperands, 3, nullptr, 0},
+    {"scatterRows", scatterRowsOperands, 3, nullptr, 0},
+    {"linearCrossEntropy", linearCrossEntropyOperands, 8, nullptr, 0},
+    {"dropout", dropoutOperands, 4, dropoutAttributes, 2},
+    {"cast", castOperands, 2, castAttributes, 1},
+    {"add", addOperands, 3, nullptr, 0},
+    {"fill", fillOperands, 1, fillAttributes, 1},
+    {"sumSquares", sumSquaresOperands, 2, nullptr, 0},
+    {"clip", clipOperands, 3, clipAttributes, 1},
+    {"adamw", adamwOperands, 6, adamwAttributes, 6},
+    {"cacheAppend", cacheAppendOperands, 6, nullptr, 0},
+    {"attentionCached", attentionCachedOperands, 6, attentionCachedAttributes, 4},
+    {"argmax", argmaxOperands, 2, nullptr, 0},
+    {"release", nullptr, -1, nullptr, 0},
+};
+
+}  // namespace luthier

@@ -1,0 +1,21 @@
+/** Bounds of attributes that several ops have. */
+import type { Attribute } from "../graph/signature.ts";
+
+export const real = { type: "f32" } satisfies Attribute;
+export const integer = { type: "i32" } satisfies Attribute;
+
+/** Of heads, or of a head's elements. */
+export const size = { type: "i32", min: 1, max: 65_536 } satisfies Attribute;
+
+/** Of attention: each key–value head serves as many query heads as the others. */
+export const heads = { ...size, multipleOf: "kvHeads" } satisfies Attribute;
+
+/** Drawn less often than always. */
+export const share = { type: "f32", min: 0, below: 1 } satisfies Attribute;
+
+/** Attributes of the attention ops. */
+export const attentionAttributes = { heads, kvHeads: size, headDim: size, scale: real };
+
+/** Activations of a gated unit, by their numbers in programs. */
+export const activations = { silu: 0 } as const;
+export const activation = { type: "i32", values: Object.values(activations) } satisfies Attribute;

@@ -1,0 +1,52 @@
+/** `native/generated/indices.h`: the check of each op's integers, which needs their data. */
+import type { AnyOp, IndexRule } from "../../graph/op.ts";
+import { computing, type ListedOp } from "../index.ts";
+import { command, structName } from "./structs.ts";
+
+export function indices(ops: readonly ListedOp[]): string {
+  const indexed = computing(ops).filter((op) => op.indices.length > 0);
+  const list = indexed.map(({ name }) => `  X(${name}, ${structName(name)})`).join(" \\\n");
+  return [
+    preamble,
+    ...indexed.map(check),
+    `// X(name, Struct) for every op whose integers index something.\n#define LUTHIER_INDEXED_OPS(X) \\\n${list}\n`,
+    "}  // namespace luthier\n",
+  ].join("\n");
+}
+
+const preamble = `// Generated from trainer/ops/*/op.ts by \`${command}\`. Do not edit.
+#pragma once
+
+#include "../runtime/indices.h"
+#include "ops.h"
+
+namespace luthier {
+`;
+
+function check(op: AnyOp): string {
+  const lines = op.indices.map((rule) => `  check.${within(op, rule)};\n`);
+  const distinct = op.distinct.map((name) => `{&op.${name}, ${rowsOf(op, name)}}`);
+  if (distinct.length > 0) lines.push(`  check.distinct({${distinct.join(", ")}});\n`);
+  return `inline void checkIndices(const ${structName(op.name)}& op) {\n  const IndexCheck check("${op.name}");\n${lines.join("")}}\n`;
+}
+
+function within(op: AnyOp, rule: IndexRule<string>): string {
+  if ("upTo" in rule) return `upToOwnRow("${rule.operand}", op.${rule.operand})`;
+  const { operand, below, skips = false, where } = rule;
+  const bounds = [`"${operand}"`, `op.${operand}`, skips ? -1 : 0, size(op, below)];
+  return `within(${[...bounds, ...(where === undefined ? [] : [`&op.${where}`])].join(", ")})`;
+}
+
+/** Rows that an index may name. */
+function rowsOf(op: AnyOp, name: string): string {
+  const rule = op.indices.find(({ operand }) => operand === name);
+  if (!rule || "upTo" in rule) throw new Error(`${op.name}: ${name} is distinct, and has no bound among its indices`);
+  return size(op, rule.below);
+}
+
+/** A dimension of the signature, as an operand that is always there has it. */
+function size(op: AnyOp, dimension: string): string {
+  const holder = op.operands.find(({ optional, terms }) => !optional && terms.includes(dimension));
+  if (!holder) throw new Error(`${op.name}: no operand that is always there has a dimension ${dimension}`);
+  return `op.${holder.name}.dims[${holder.terms.indexOf(dimension)}]`;
+}

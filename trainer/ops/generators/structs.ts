@@ -1,0 +1,52 @@
+/** `native/generated/ops.h`: the opcodes, and for each op a struct that names its operands and attributes. */
+import type { AnyOp } from "../../graph/op.ts";
+import { computing, type ListedOp } from "../index.ts";
+
+export const structName = (name: string): string => (name[0] ?? "").toUpperCase() + name.slice(1);
+
+export const command = "node tools/node24.mjs trainer/ops/generate.ts";
+
+export function structs(ops: readonly ListedOp[]): string {
+  return [
+    preamble,
+    `enum class Opcode : int32_t {\n${ops.map(({ name }, index) => `  ${name} = ${index + 1},\n`).join("")}};\n`,
+    `inline constexpr int32_t opcodeCount = ${ops.length};  // opcodes run from 1 to this\n`,
+    ...computing(ops).map(struct),
+    `// X(name, Struct) for every op that computes something.\n#define LUTHIER_OPS(X) \\\n${computing(ops)
+      .map(({ name }) => `  X(${name}, ${structName(name)})`)
+      .join(" \\\n")}\n`,
+    "}  // namespace luthier\n",
+  ].join("\n");
+}
+
+const preamble = `// Generated from trainer/ops/*/op.ts by \`${command}\`. Do not edit.
+//
+// The opcodes, and for each op a struct that names its operands and attributes. An operand that may be absent is a
+// pointer, null when it is; all others are references. A struct is built from a Call that the loader has checked
+// (opTable.h). Kernel translation units include this header, so it stays free of the standard library's templates.
+#pragma once
+
+#include <cstdint>
+
+#include "../runtime/call.h"
+
+namespace luthier {
+`;
+
+const attributeType = { i32: "int32_t", f32: "float" } as const;
+const attributeReader = { i32: "integer", f32: "real" } as const;
+
+function struct(op: AnyOp): string {
+  const attributes = Object.entries(op.attributes);
+  const fields = [
+    ...op.operands.map(({ name, optional }) => `  const Tensor${optional ? "*" : "&"} ${name};`),
+    ...attributes.map(([name, { type }]) => `  ${attributeType[type]} ${name};`),
+  ];
+  const initialisers = [
+    ...op.operands.map(({ name, optional }, index) => `${name}(${optional ? "" : "*"}call.operands[${index}])`),
+    ...attributes.map(([name, { type }], index) => `${name}(call.${attributeReader[type]}(${index}))`),
+  ];
+  const type = structName(op.name);
+  const build = `  explicit ${type}(const Call& call)\n      : ${initialisers.join(",\n        ")} {}`;
+  return `struct ${type} {\n${fields.join("\n")}\n\n${build}\n};\n`;
+}
