@@ -14,7 +14,7 @@ const names: [string, boolean][] = [
   ["operator/node_modules/zod/index.ts", false],
   ["trainer/testing/builders.ts", false],
   ["trainer/testing/opCases.ts", false],
-  ["trainer/native/cases/case.ts", false],
+  ["trainer/ops/linear/cases.ts", false],
 ];
 for (const [name, included] of names) {
   test(`${name} is ${included ? "" : "not "}in an image`, () => assert.equal(isRunTimeSource(name), included));

@@ -43,8 +43,8 @@ export function filesOf(target: Target): ImageFile[] {
 
 /** TypeScript and data that a program reads; no tests nor what only they use, no C++, nothing built or installed. */
 export function isRunTimeSource(name: string): boolean {
-  if (/(^|\/)(node_modules|build|golden|testing|cases)\//.test(name)) return false;
-  return /\.(ts|mjs|json)$/.test(name) && !/(\.test|\/testing)\.ts$/.test(name);
+  if (/(^|\/)(node_modules|build|golden|testing)\//.test(name)) return false;
+  return /\.(ts|mjs|json)$/.test(name) && !/(\.test|\/testing|\/cases)\.ts$/.test(name);
 }
 
 function packagesOf(target: Target): string[] {

@@ -5,7 +5,16 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { type ImportGraph, importsOf, reachable, readImports, readSource, roomsOf, testCode } from "./imports.ts";
+import {
+  type ImportGraph,
+  importsOf,
+  reachable,
+  readImports,
+  readIncludes,
+  readSource,
+  roomsOf,
+  testCode,
+} from "./imports.ts";
 import { drawRooms, page, withDrawing } from "./rooms.ts";
 
 interface Arrow {
@@ -179,4 +188,17 @@ test("an arrow that is broken is found, in each form an import has", () => {
     "operator imports of the trainer only the contract and the planner",
     "the files that decide do no I/O",
   ]);
+});
+
+test("in C++ too native knows programs alone: no file of it includes an op's", () => {
+  const includes = readIncludes();
+  const outside = [...includes].flatMap(([file, targets]) =>
+    file.startsWith("trainer/native/")
+      ? targets.filter((target) => !target.startsWith("trainer/native/")).map((target) => `${file} includes ${target}`)
+      : [],
+  );
+  assert.deepEqual(outside, []);
+  assert.ok(includes.get("trainer/ops/backends/cpu.cc")?.includes("trainer/ops/backends/cpuKernels.h"));
+  const inCircles = [...includes.keys()].filter((file) => reachable(includes, file).has(file));
+  assert.deepEqual(inCircles, []);
 });

@@ -33,6 +33,19 @@ export function readImports(): ImportGraph {
   return new Map(files.sort().map((file) => [file, importsOf(file, readSource(file))]));
 }
 
+/** The same of the C++ files: what each includes of ours. */
+export function readIncludes(): ImportGraph {
+  const files = globSync("trainer/{native,ops}/**/*.{h,cc}", {
+    cwd: root,
+    exclude: (name) => name.startsWith("build"),
+  });
+  const includesOf = (file: string) =>
+    [...readSource(file).matchAll(/^#include "([^"]+)"/gm)].map(([, target = ""]) =>
+      path.posix.join(path.posix.dirname(file), target),
+    );
+  return new Map(files.sort().map((file) => [file, includesOf(file)]));
+}
+
 /** Everything that `file` imports, directly or not. */
 export function reachable(graph: ImportGraph, file: string): ReadonlySet<string> {
   const seen = new Set<string>();
@@ -56,7 +69,11 @@ export function testCode(graph: ImportGraph): ReadonlySet<string> {
   for (const [file, targets] of graph) {
     for (const target of targets) importers.set(target, [...(importers.get(target) ?? []), file]);
   }
-  const tests = new Set([...graph.keys()].filter((file) => /\.test\.ts$|\/(testing|bench)(\/|\.ts$)/.test(file)));
+  const tests = new Set(
+    [...graph.keys()].filter((file) =>
+      /\.test\.ts$|\/(testing|bench)(\/|\.ts$)|^trainer\/ops\/\w+\/cases\.ts$/.test(file),
+    ),
+  );
   for (let before = -1; before !== tests.size; ) {
     before = tests.size;
     for (const [file, by] of importers) {

@@ -6,7 +6,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { optionOf, UsageError } from "../../terminal/arguments.ts";
 import { helpOption, runScript } from "../../terminal/script.ts";
-import { kernelCases } from "../../trainer/native/cases/index.ts";
+import { kernelCases } from "../../trainer/testing/kernelCases.ts";
 import { opCase } from "../../trainer/testing/opCases.ts";
 
 const usage = {
@@ -23,7 +23,7 @@ const usage = {
 await runScript(usage, async (args) => {
   const [directory = ""] = args.positionals;
   const only = optionOf(args, "op");
-  const cases = kernelCases().filter(({ op }) => only === undefined || op.name === only);
+  const cases = (await kernelCases()).filter(({ op }) => only === undefined || op.name === only);
   if (cases.length === 0) throw new UsageError(`--op: no case is of ${only}`);
   mkdirSync(directory, { recursive: true });
   for (const one of cases) {

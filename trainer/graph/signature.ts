@@ -63,18 +63,6 @@ export function operandSpec(named: string, text: OperandText, access: Access): O
 
 export const hasAnyShape = ({ terms: [first] }: OperandSpec): boolean => first === "*" || first === "#";
 
-/** A term's value; undefined while one of its names is not bound. Throws where a division leaves a remainder. */
-export function sizeOf(term: string, bound: ReadonlyMap<string, number>): number | undefined {
-  let value: number | undefined = 1;
-  for (const [, by, factor = ""] of term.matchAll(/([*/]?)([^*/]+)/g)) {
-    const size = /^[0-9]+$/.test(factor) ? Number(factor) : bound.get(factor);
-    if (value === undefined || size === undefined) return undefined;
-    if (by === "/" && value % size !== 0) throw new Error(`${term}: ${value} is not a multiple of ${size}`);
-    value = by === "/" ? value / size : value * size;
-  }
-  return value;
-}
-
 /** The operands of one node, matched one after another. */
 export class Match {
   readonly #signature: Signature;
@@ -110,9 +98,21 @@ export class Match {
   /** Type and shape of an output; undefined where they do not follow from what was matched. */
   facts(operand: OperandSpec): TensorFacts | undefined {
     const dtype = this.#dtypeOf(operand);
-    const shape = hasAnyShape(operand) ? this.#shape : operand.terms.flatMap((term) => sizeOf(term, this.#bound) ?? []);
+    const shape = hasAnyShape(operand) ? this.#shape : operand.terms.flatMap((term) => this.#sizeOf(term) ?? []);
     const known = shape && (hasAnyShape(operand) || shape.length === operand.terms.length);
     return dtype && known ? { dtype, shape } : undefined;
+  }
+
+  /** A term's value; undefined while one of its names is not bound. */
+  #sizeOf(term: string): number | undefined {
+    let value = 1;
+    for (const [, by, factor = ""] of term.matchAll(/([*/]?)([^*/]+)/g)) {
+      const size = /^[0-9]+$/.test(factor) ? Number(factor) : this.#bound.get(factor);
+      if (size === undefined) return undefined;
+      if (by === "/" && value % size !== 0) this.#fail(`${term}: ${value} is not a multiple of ${size}`);
+      value = by === "/" ? value / size : value * size;
+    }
+    return value;
   }
 
   #dtypeOf({ type }: OperandSpec): DataType | undefined {
@@ -159,7 +159,7 @@ export class Match {
   #expected({ name, terms }: OperandSpec, shape: readonly number[]): readonly number[] {
     if (terms.length !== shape.length) this.#fail(`${name} must be [${terms}], and is [${shape}]`);
     return terms.map((term, index) => {
-      const value = sizeOf(term, this.#bound);
+      const value = this.#sizeOf(term);
       if (value !== undefined) return value;
       const size = shape[index] ?? 1;
       if (/[*/]/.test(term)) this.#fail(`${name}: nothing before it says how much ${term} is`);

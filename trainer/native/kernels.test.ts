@@ -5,15 +5,15 @@
  */
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
-import { ops } from "../ops/index.ts";
-import { release } from "../ops/release/op.ts";
+import { embed } from "../ops/embed/op.ts";
+import { computing, ops } from "../ops/index.ts";
 import { CaseFiles, levelsHere } from "../testing/caseFiles.ts";
+import { kernelCases } from "../testing/kernelCases.ts";
 import { opCase } from "../testing/opCases.ts";
 import { buildNative } from "./build.ts";
-import { kernelCases } from "./cases/index.ts";
 import { executorPath } from "./paths.ts";
 
-const cases = kernelCases();
+const cases = await kernelCases();
 let files: CaseFiles;
 
 before(async () => {
@@ -23,10 +23,14 @@ before(async () => {
 after(() => files.remove());
 
 suite("kernels", () => {
-  test("every op that computes has a case", () => {
-    const computing = ops.filter((op) => op !== release).map(({ name }) => name);
+  test("every op that computes has cases, and an op without them is refused by name", async () => {
     const covered = new Set(cases.map(({ op }) => op.name));
-    assert.deepEqual([...covered].sort(), computing.sort());
+    assert.deepEqual(
+      [...covered],
+      computing(ops).map(({ name }) => name),
+    );
+    const bare = { ...embed, name: "bareOp" };
+    await assert.rejects(kernelCases([bare]), /op bareOp has no cases: write trainer\/ops\/bareOp\/cases\.ts/);
   });
 
   test("the reference in single precision agrees with double", () => {

@@ -9,14 +9,14 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { CaseFiles, levelsHere } from "../testing/caseFiles.ts";
+import { kernelCases } from "../testing/kernelCases.ts";
 import { opCase, uniform } from "../testing/opCases.ts";
 import { buildNative } from "./build.ts";
-import { kernelCases } from "./cases/index.ts";
 import { buildDirectory } from "./paths.ts";
 
 const sanitized = join(buildDirectory, "sanitize");
 const executor = join(sanitized, "luthier-exec");
-const cases = kernelCases().map((one) => ({ name: one.name, bytes: opCase(one) }));
+const cases = (await kernelCases()).map((one) => ({ name: one.name, bytes: opCase(one) }));
 let files: CaseFiles;
 
 before(async () => {

@@ -10,7 +10,7 @@ import { fromBfloat16, toBfloat16 } from "../formats/bfloat16.ts";
 import type { AnyOp } from "../graph/op.ts";
 import { aligned, bytesOf, type DataType, elementsOf, type Tensor } from "../graph/tensor.ts";
 import { addon } from "../native/addon.ts";
-import { type CaseCheck, type CaseFill, encodeCase } from "../native/cases/case.ts";
+import { type CaseCheck, type CaseFill, encodeCase } from "./caseFile.ts";
 
 export interface TestOperand {
   dtype: DataType;

@@ -1,11 +1,9 @@
-/** Products with weights, dense and in NF4, forward, to their input and to their weight. */
-import { gradWeight } from "../../ops/gradWeight/op.ts";
-import { linear } from "../../ops/linear/op.ts";
-import { linearInput } from "../../ops/linearInput/op.ts";
+/** Products with weights, dense and in NF4; their gradients take the same shapes. */
+import { type Activation, asWeight, empty, make, random } from "../../testing/caseOperands.ts";
 import type { OpCase, TestOperand } from "../../testing/opCases.ts";
-import { type Activation, asWeight, empty, make, random } from "./operands.ts";
+import { linear } from "./op.ts";
 
-interface LinearShape {
+export interface LinearShape {
   tokens: number;
   width: number;
   out: number;
@@ -16,7 +14,7 @@ interface LinearShape {
   extras?: boolean;
 }
 
-const linearShapes: readonly LinearShape[] = [
+export const linearShapes: readonly LinearShape[] = [
   { tokens: 1, width: 64, out: 64 },
   { tokens: 1, width: 7, out: 5 },
   { tokens: 7, width: 33, out: 70, rank: 3, extras: true },
@@ -33,7 +31,7 @@ const linearShapes: readonly LinearShape[] = [
 ];
 
 /** A matrix's values as a frozen weight of this storage. */
-const frozen = ({ nf4, weights }: LinearShape, act: Activation, shape: readonly number[]): TestOperand =>
+export const frozen = ({ nf4, weights }: LinearShape, act: Activation, shape: readonly number[]): TestOperand =>
   nf4 ? { ...asWeight(random("F32", shape)), nf4 } : asWeight(random(weights ?? act, shape));
 
 function linearCase(act: Activation, shape: LinearShape): OpCase {
@@ -51,25 +49,4 @@ function linearCase(act: Activation, shape: LinearShape): OpCase {
   return make(linear, `${JSON.stringify(shape)}`, act, { tailScale: 0.5 }, operands);
 }
 
-function linearInputCase(act: Activation, shape: LinearShape): OpCase {
-  const { tokens, width, out, rank, extras = false } = shape;
-  const tail = rank && { tailX: random(act, [tokens, rank]), tailW: random("F32", [rank, width]) };
-  const added = extras && { add: random(act, [tokens, width]) };
-  const w = frozen(shape, act, [out, width]);
-  const operands = {
-    dy: random(act, [tokens, out]),
-    w,
-    ...(tail || {}),
-    ...(added || {}),
-    dx: empty(act, [tokens, width]),
-  };
-  return make(linearInput, `${JSON.stringify(shape)}`, act, { tailScale: 2 }, operands);
-}
-
-function gradWeightCase(act: Activation, { tokens, width, out }: LinearShape): OpCase {
-  const operands = { dy: random(act, [tokens, out]), x: random(act, [tokens, width]), dW: random("F32", [out, width]) };
-  return make(gradWeight, `${tokens}×${out}×${width}`, act, { scale: 0.25 }, operands);
-}
-
-export const linearCases = (act: Activation): OpCase[] =>
-  linearShapes.flatMap((shape) => [linearCase(act, shape), linearInputCase(act, shape), gradWeightCase(act, shape)]);
+export const cases = (act: Activation): OpCase[] => linearShapes.map((shape) => linearCase(act, shape));

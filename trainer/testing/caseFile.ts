@@ -1,9 +1,9 @@
 /**
  * Writes cases for `luthier-exec` (docs/engine.md, "Cases"): a program, the bytes it starts from, what to compare.
  */
-import { dataTypeCode, regionCode } from "../../compile/emit.ts";
-import type { Scratch } from "../../graph/op.ts";
-import type { DataType } from "../../graph/tensor.ts";
+import { dataTypeCode, regionCode } from "../compile/emit.ts";
+import type { Scratch } from "../graph/op.ts";
+import type { DataType } from "../graph/tensor.ts";
 
 export interface CaseFill {
   region: "state" | "io";

@@ -1,7 +1,7 @@
-/** Operands of the native tests' cases: seeded values, rounded to what their type holds. */
-import type { AnyOp } from "../../graph/op.ts";
-import type { DataType } from "../../graph/tensor.ts";
-import { bf16Rounded, normal, type OpCase, type TestOperand, uniform } from "../../testing/opCases.ts";
+/** What the cases of ops (`ops/<op>/cases.ts`) are made of: operands with seeded values, rounded to what their type holds. */
+import type { AnyOp } from "../graph/op.ts";
+import type { DataType } from "../graph/tensor.ts";
+import { bf16Rounded, normal, type OpCase, type TestOperand, uniform } from "./opCases.ts";
 
 export type Activation = "F32" | "BF16";
 
@@ -10,8 +10,8 @@ const tolerance: Record<Activation, number> = { F32: 3e-6, BF16: 6e-3 };
 
 let seed = 1;
 
-/** From here on the same operands come again. */
-export const startAgain = (): void => {
+/** Restarts the seeds, so that an op's cases do not depend on those of others. */
+export const restartSeeds = (): void => {
   seed = 1;
 };
 
@@ -44,4 +44,29 @@ export const make = (
   attributes,
   operands,
   relative: tolerance[act],
+});
+
+/** Shapes of rows that fit no vector and no tile, and some that do. */
+export const rowShapes: readonly (readonly [number, number])[] = [
+  [1, 1],
+  [7, 5],
+  [17, 64],
+  [200, 100],
+  [3, 1030],
+];
+
+/** The cases of each of these shapes: a label, operands of it, one to be written. */
+export const rowCases = (
+  act: Activation,
+  make: (at: { label: string; T: number; d: number; x: () => TestOperand; y: TestOperand }) => OpCase[],
+): OpCase[] =>
+  rowShapes.flatMap(([T, d]) =>
+    make({ label: `${T}×${d}`, T, d, x: () => random(act, [T, d]), y: empty(act, [T, d]) }),
+  );
+
+/** 1/√(mean square) of so many groups. */
+export const inverseNorms = (count: number): TestOperand => ({
+  dtype: "F32",
+  shape: [count],
+  values: normal([count], 5).map((value) => Math.abs(value) + 0.5),
 });

@@ -1,9 +1,9 @@
 /** The loss over a vocabulary, with and without its gradients. */
-import { linearCrossEntropy } from "../../ops/linearCrossEntropy/op.ts";
+import { type Activation, asWeight, empty, indices, make, random } from "../../testing/caseOperands.ts";
 import type { OpCase, TestOperand } from "../../testing/opCases.ts";
-import { type Activation, asWeight, empty, indices, make, random } from "./operands.ts";
+import { linearCrossEntropy } from "./op.ts";
 
-export function crossEntropyCases(act: Activation): OpCase[] {
+export function cases(act: Activation): OpCase[] {
   return (
     [
       [1, 4, 3],

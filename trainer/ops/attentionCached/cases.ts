@@ -1,0 +1,34 @@
+/** Attention over the cache, and the rows that are written into it (`cacheAppend/cases.ts`). */
+import { type Activation, empty, make, random } from "../../testing/caseOperands.ts";
+import type { OpCase, TestOperand } from "../../testing/opCases.ts";
+import { attentionCached } from "./op.ts";
+
+const shapes = [
+  [2, 1, 64],
+  [3, 3, 10],
+] as const;
+
+/** Slots, one in four of them padding, and positions of 12 tokens in a cache of 3 × 40 rows. */
+export function cacheShapes(act: Activation) {
+  const [slots, capacity, T] = [3, 40, 12];
+  const ofTokens = (value: (t: number) => number): TestOperand => ({
+    dtype: "I32",
+    shape: [T],
+    values: Array.from({ length: T }, (_, t) => value(t)),
+  });
+  return shapes.map(([heads, kvHeads, headDim]) => ({
+    label: `${heads}/${kvHeads}×${headDim}`,
+    attributes: { heads, kvHeads, headDim, scale: 0.2 },
+    q: [T, heads * headDim],
+    slot: ofTokens((t) => (t % 4) - 1),
+    position: ofTokens((t) => (t * 7) % capacity),
+    row: () => random(act, [T, kvHeads * headDim]),
+    cache: () => random(act, [slots, capacity, kvHeads * headDim]),
+  }));
+}
+
+export const cases = (act: Activation): OpCase[] =>
+  cacheShapes(act).map(({ label, attributes, q, slot, position, cache }) => {
+    const operands = { q: random(act, q), cacheK: cache(), cacheV: cache(), slot, position, o: empty(act, q) };
+    return make(attentionCached, label, act, attributes, operands);
+  });
