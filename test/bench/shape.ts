@@ -43,8 +43,10 @@ export function specOf(format: Format): CompileSpec {
       targetModules: ["all-linear"],
       rankStabilized: false,
     },
-    optimizer: { type: "AdamW", weightDecay: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
-    maxGradNorm: 1,
+    training: {
+      optimizer: { type: "AdamW", weightDecay: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+      maxGradNorm: 1,
+    },
     precision: dense,
     rowTokens,
     microRows: rows,

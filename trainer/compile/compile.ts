@@ -51,7 +51,10 @@ export function linearLayers(config: ModelConfig): readonly SiteRecord[] {
 
 export function compile(spec: CompileSpec): Compiled {
   const { parts, sites } = declare(spec);
-  const shared: Shared = { weights: bindWeights(parts.variables), state: layOutState(parts.variables) };
+  const shared: Shared = {
+    weights: bindWeights(parts.variables),
+    state: layOutState(parts.variables, spec.training !== undefined),
+  };
   const programs = new Map<string, Program>();
   const program = (key: ProgramKey): Program => {
     const name = JSON.stringify(key);
@@ -92,10 +95,11 @@ interface Shared {
   readonly state: StateLayout;
 }
 
-function check({ model, rowTokens, microRows, recomputedBlocks, generation }: CompileSpec): void {
+function check({ model, method, training, rowTokens, microRows, recomputedBlocks, generation }: CompileSpec): void {
   const refuse = (message: string) => {
     throw new CompileError(message);
   };
+  if (method.kind === "none" && training) refuse("method none trains nothing: leave `training` out of its spec");
   const counts = { rowTokens, microRows, ...generation };
   for (const [name, value] of Object.entries(counts)) {
     if (!Number.isInteger(value) || value < 1) refuse(`${name} must be a whole number from 1, and is ${value}`);
@@ -150,20 +154,25 @@ function graphOf(spec: CompileSpec, parts: ProgramParts, key: ProgramKey): Graph
   const tokens = spec.rowTokens * spec.microRows;
   switch (key.program) {
     case "begin":
-      return beginGraph(parts);
+      return beginGraph(parts, spec.training !== undefined);
     case "derive":
       return deriveGraph(parts);
     case "micro":
-      if (spec.method.kind === "none") throw new CompileError("method none trains nothing: it has no program `micro`");
+      trainingOf(spec, "micro");
       return microGraph(parts, tokens, key.trainedRows);
     case "optimise":
-      return optimiseGraph(parts, spec.optimizer, spec.maxGradNorm);
+      return optimiseGraph(parts, trainingOf(spec, "optimise"));
     case "evaluate":
       return evaluateGraph(parts, tokens, key.trainedRows);
     case "generate":
       if (!spec.generation) throw new CompileError("this run has no generation: set `generation` in its spec");
       return generateGraph(parts, { ...spec.generation, tokens: key.tokens });
   }
+}
+
+function trainingOf({ training }: CompileSpec, program: string): NonNullable<CompileSpec["training"]> {
+  if (!training) throw new CompileError(`this run trains nothing: set \`training\` in its spec for \`${program}\``);
+  return training;
 }
 
 function costsOf(nodes: Graph["nodes"], spec: CompileSpec, key: ProgramKey): Pick<Program, "flops" | "scratch"> {
@@ -179,11 +188,11 @@ function costsOf(nodes: Graph["nodes"], spec: CompileSpec, key: ProgramKey): Pic
 
 /** Every program that the run can ask for. */
 function programKeys(spec: CompileSpec): ProgramKey[] {
-  const losses = spec.method.kind === "none" ? (["evaluate"] as const) : (["micro", "evaluate"] as const);
+  const losses = spec.training ? (["micro", "evaluate"] as const) : (["evaluate"] as const);
   return [
     { program: "begin" },
     { program: "derive" },
-    { program: "optimise" },
+    ...(spec.training ? [{ program: "optimise" } as const] : []),
     ...losses.flatMap((program) => trainedRowBuckets(spec).map((trainedRows) => ({ program, trainedRows }))),
     ...generateTokenBuckets(spec).map((tokens) => ({ program: "generate", tokens }) as const),
   ];

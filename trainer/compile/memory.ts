@@ -1,6 +1,7 @@
 /** Regions that are not the arena: bindings of weights, the layout of state, the layout of one program's io. Pure. */
-import type { IoTensor, StateRole, StateTensor, Weight } from "../graph/compiled.ts";
+import type { IoTensor, StateTensor, Weight } from "../graph/compiled.ts";
 import type { Graph } from "../graph/graph.ts";
+import { allRoles, type StateRole, stateRoles } from "../graph/roles.ts";
 import { aligned, bytesOf, type Initial, type Tensor } from "../graph/tensor.ts";
 import type { Variables } from "../graph/variables.ts";
 import type { Location } from "./emit.ts";
@@ -27,24 +28,22 @@ export interface StateLayout {
   readonly bytes: number;
 }
 
-/** Parameters first, then what is made from them, so that the parts of a checkpoint are runs of bytes. */
-export function layOutState(variables: Variables): StateLayout {
-  const parameters = [...variables.parameters.values()];
-  const scalars = [variables.loss, variables.gradientSquares, variables.gradientNorm, variables.clipFactor];
-  const initials = new Map<Tensor, Initial>(parameters.map(({ theta, initial }) => [theta, initial]));
-  const entries: [StateRole, Tensor][] = [
-    ...parameters.map(({ theta }) => ["parameter", theta] as [StateRole, Tensor]),
-    ...parameters.map(({ moment1 }) => ["moment1", moment1] as [StateRole, Tensor]),
-    ...parameters.map(({ moment2 }) => ["moment2", moment2] as [StateRole, Tensor]),
-    ...parameters.flatMap(({ theta, phi }) => (phi === theta ? [] : [["derived", phi] as [StateRole, Tensor]])),
-    ...parameters.map(({ gradient }) => ["gradient", gradient] as [StateRole, Tensor]),
-    ...scalars.map((scalar) => ["scalar", scalar] as [StateRole, Tensor]),
-    ...[...variables.caches.values()].map((cache) => ["cache", cache] as [StateRole, Tensor]),
-  ];
+/** In the order of the table of roles; of a run that trains nothing without what only a training has. */
+export function layOutState(variables: Variables, isTraining: boolean): StateLayout {
+  const initials = new Map<Tensor, Initial>(
+    [...variables.parameters.values()].map(({ theta, initial }) => [theta, initial]),
+  );
+  const tensors = variables.state();
+  const entries = allRoles
+    .filter((role) => isTraining || !stateRoles[role].trainingOnly)
+    .flatMap((role) => tensors.filter((tensor) => tensor.role === role).map((tensor) => [role, tensor] as const));
   return place(entries, initials);
 }
 
-function place(entries: readonly [StateRole, Tensor][], initials: ReadonlyMap<Tensor, Initial>): StateLayout {
+function place(
+  entries: readonly (readonly [StateRole, Tensor])[],
+  initials: ReadonlyMap<Tensor, Initial>,
+): StateLayout {
   const locations = new Map<Tensor, Location>();
   let bytes = 0;
   const tensors = entries.map(([role, tensor]): StateTensor => {
@@ -68,10 +67,14 @@ export function layOutIo(graph: Graph): IoLayout {
   const io = new Map<string, IoTensor>();
   const locations = new Map<Tensor, Location>();
   let bytes = 0;
-  for (const [name, tensor] of [...graph.inputs, ...graph.outputs]) {
-    io.set(name, { name, dtype: tensor.dtype, shape: tensor.shape, offset: bytes });
-    locations.set(tensor, { region: "io", offset: bytes });
-    bytes += aligned(bytesOf(tensor));
-  }
+  const place = (direction: IoTensor["direction"], tensors: ReadonlyMap<string, Tensor>) => {
+    for (const [name, tensor] of tensors) {
+      io.set(name, { name, dtype: tensor.dtype, shape: tensor.shape, offset: bytes, direction });
+      locations.set(tensor, { region: "io", offset: bytes });
+      bytes += aligned(bytesOf(tensor));
+    }
+  };
+  place("in", graph.inputs);
+  place("out", graph.outputs);
   return { io, locations, bytes };
 }

@@ -5,8 +5,8 @@
  * φ = scale · θ is linear and element by element, so its pull-back is folded into the accumulation: dθ += scale · dφ.
  */
 
-import type { OptimizerSettings } from "../contract/effective.ts";
 import type { ModelConfig } from "../contract/model.ts";
+import type { CompileSpec } from "../graph/compiled.ts";
 import { Graph } from "../graph/graph.ts";
 import type { SiteRecord } from "../graph/site.ts";
 import type { Tensor } from "../graph/tensor.ts";
@@ -40,10 +40,10 @@ function decoder(parts: ProgramParts, graph: Graph, mode: Mode): { decoder: Deco
 }
 
 /** Gradients and loss to zero, before the micro-batches of a step or the batches of an evaluation. */
-export function beginGraph({ variables }: ProgramParts): Graph {
+export function beginGraph({ variables }: ProgramParts, isTraining: boolean): Graph {
   const graph = new Graph();
   const zero = (y: Tensor) => fill.into(graph, {}, { value: 0 }, { y });
-  for (const { gradient } of variables.parameters.values()) zero(gradient);
+  if (isTraining) for (const { gradient } of variables.parameters.values()) zero(gradient);
   zero(variables.loss);
   return graph;
 }
@@ -93,7 +93,10 @@ export function evaluateGraph(parts: ProgramParts, tokens: number, rows: number)
 }
 
 /** Clip by the global norm, update, each parameter in the order of declaration. Decay is on matrices alone. */
-export function optimiseGraph({ variables }: ProgramParts, optimizer: OptimizerSettings, maxGradNorm: number): Graph {
+export function optimiseGraph(
+  { variables }: ProgramParts,
+  { optimizer, maxGradNorm }: NonNullable<CompileSpec["training"]>,
+): Graph {
   const graph = new Graph();
   const { gradientSquares: total, gradientNorm: norm, clipFactor: factor } = variables;
   const parameters = [...variables.parameters.values()];

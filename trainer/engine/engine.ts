@@ -7,7 +7,8 @@ import { exitCode } from "../contract/exitCodes.ts";
 import { corrupt, messageOf, StageFailure } from "../contract/failure.ts";
 import { fromBfloat16 } from "../formats/bfloat16.ts";
 import type { PlacedTensor } from "../formats/huggingFace.ts";
-import type { Compiled, IoTensor, Program, ProgramKey, StateRole, StateTensor } from "../graph/compiled.ts";
+import type { Compiled, IoTensor, Program, ProgramKey, StateTensor } from "../graph/compiled.ts";
+import { rolesWith, type StateRole } from "../graph/roles.ts";
 import { bytesOf } from "../graph/tensor.ts";
 import { addon, type Backend, type Executor } from "../native/addon.ts";
 import type { Inputs } from "./batch.ts";
@@ -87,7 +88,7 @@ export class Engine {
       const values = initial.kind === "base" ? await baseValues(base, tensor) : initialValues(tensor, initial, seed);
       this.floats("parameter", tensor.name).set(values);
     }
-    for (const role of ["moment1", "moment2"] as const) {
+    for (const role of rolesWith(({ start }) => start === "zero")) {
       for (const { name } of this.stateOf(role)) this.floats(role, name).fill(0);
     }
   }
@@ -127,7 +128,7 @@ export class Engine {
     for (const tensor of program.io.values()) {
       const values = inputs[tensor.name];
       if (values) this.#write(key, tensor, values);
-      else if (!outputs.has(tensor.name)) throw new Error(`program ${key.program} needs input ${tensor.name}`);
+      else if (tensor.direction === "in") throw new Error(`program ${key.program} needs input ${tensor.name}`);
     }
     if (!(await this.#execute(handle, signal))) throw new Cancelled(`program ${key.program} was cut short`);
   }
@@ -204,8 +205,6 @@ export class Engine {
     return tensor;
   }
 }
-
-const outputs = new Set(["nll", "logits", "next"]);
 
 const floatsOf = (bytes: Uint8Array) => new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
 

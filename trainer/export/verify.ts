@@ -72,8 +72,6 @@ function specOf(
     model,
     storage,
     method,
-    optimizer: { type: "AdamW", weightDecay: 0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
-    maxGradNorm: 0,
     precision: "F32",
     rowTokens: 16,
     microRows: 1,

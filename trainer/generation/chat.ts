@@ -62,8 +62,6 @@ export class Chat {
       model: config,
       storage: storageOf(table),
       method: adapter ? adapter.settings : { kind: "none" },
-      optimizer: { type: "AdamW", weightDecay: 0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
-      maxGradNorm: 0,
       precision: "BF16",
       rowTokens: 1,
       microRows: 1,

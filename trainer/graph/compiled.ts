@@ -10,6 +10,7 @@ import type { MethodSettings } from "../contract/methods/index.ts";
 import type { ModelConfig } from "../contract/model.ts";
 import type { Precision } from "../contract/training.ts";
 import type { Scratch } from "./op.ts";
+import type { StateRole } from "./roles.ts";
 import type { SiteRecord } from "./site.ts";
 import type { DataType, Initial } from "./tensor.ts";
 
@@ -20,11 +21,14 @@ export interface CompileSpec {
   model: ModelConfig;
   /** How the base's weights are stored: that of norms and embeddings, and that of the linear layers. */
   storage: { dense: "F32" | "BF16"; linear: Storage; doubleQuantization: boolean };
-  /** `none`: the base alone, for evaluation and generation; it has no parameters and no program `micro`. */
+  /** `none`: the base alone, which has no parameters. */
   method: MethodSettings | { kind: "none" };
-  optimizer: OptimizerSettings;
-  /** 0: no clipping. */
-  maxGradNorm: number;
+  /** Absent: nothing is trained, and there are no programs `micro` and `optimise`. */
+  training?: {
+    optimizer: OptimizerSettings;
+    /** 0: no clipping. */
+    maxGradNorm: number;
+  };
   /** F64: for finite differences on the double reference. */
   precision: Precision | "F64";
   /** Tokens of a packed row, and packed rows of a micro-batch: T = rowTokens · microRows. */
@@ -50,8 +54,6 @@ export interface Weight extends NamedTensor {
   binding: number;
 }
 
-export type StateRole = "parameter" | "derived" | "gradient" | "moment1" | "moment2" | "scalar" | "cache";
-
 export interface StateTensor extends NamedTensor {
   role: StateRole;
   /** Byte offset in region `state`. */
@@ -63,6 +65,8 @@ export interface StateTensor extends NamedTensor {
 export interface IoTensor extends NamedTensor {
   /** Byte offset in region `io`. Tensors of different programs may overlap: io lives for one call. */
   offset: number;
+  /** `in`: JavaScript writes it before the call · `out`: it reads it afterwards. */
+  direction: "in" | "out";
 }
 
 /**

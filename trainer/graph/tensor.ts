@@ -3,21 +3,12 @@
  * tensors of weights and state. Role, data type and storage are three separate facts: a frozen NF4 matrix and a
  * trainable F32 one differ in all three, and no rule may infer one from another.
  */
+import type { StateRole } from "./roles.ts";
 
 export type DataType = "F32" | "BF16" | "I32" | "U32" | "U8" | "F64";
 
 /** Where a value comes from and how long it lives. */
-export type Role =
-  | "frozen"
-  | "parameter"
-  | "derived"
-  | "gradient"
-  | "moment1"
-  | "moment2"
-  | "scalar"
-  | "cache"
-  | "input"
-  | "activation";
+export type Role = "frozen" | StateRole | "input" | "activation";
 
 export type TensorStorage = "dense" | "NF4";
 

@@ -60,6 +60,19 @@ export class Variables {
     return this.#declare(this.caches, name, () => state(name, "cache", this.activationType, shape));
   }
 
+  /** Every tensor of the state, whatever its role. */
+  state(): readonly Tensor[] {
+    const ofParameters = [...this.parameters.values()].flatMap(({ theta, phi, gradient, moment1, moment2 }) => [
+      theta,
+      ...(phi === theta ? [] : [phi]),
+      gradient,
+      moment1,
+      moment2,
+    ]);
+    const scalars = [this.loss, this.gradientSquares, this.gradientNorm, this.clipFactor];
+    return [...ofParameters, ...scalars, ...this.caches.values()];
+  }
+
   /** For each φ, where its gradient accumulates: dθ = scale · dφ. */
   accumulators(): Map<Tensor, Accumulator> {
     return new Map([...this.parameters.values()].map(({ phi, gradient, scale }) => [phi, { gradient, scale }]));

@@ -3,7 +3,8 @@
  * beside them. Pure; the planner's sums and the run's report stand on it.
  */
 import type { EffectiveSettings } from "../contract/effective.ts";
-import type { Compiled, StateRole } from "../graph/compiled.ts";
+import type { Compiled } from "../graph/compiled.ts";
+import { type StateCategory, stateRoles } from "../graph/roles.ts";
 import { aligned, bytesOf } from "../graph/tensor.ts";
 
 /** What prepare counted: `rows`, `examples` and `tokens` are those of the training set. */
@@ -73,16 +74,18 @@ export function memoryOf(
   { weights, state, arenaBytes, ioBytes, scratch }: Compiled,
   { settings: { training, dataset: data }, dataset, threads }: MemoryFacts,
 ): PlannedMemory {
-  const ofRole = (...roles: StateRole[]) =>
-    state.filter(({ role }) => roles.includes(role)).reduce((total, tensor) => total + aligned(bytesOf(tensor)), 0);
+  const ofCategory = (category: StateCategory) =>
+    state
+      .filter(({ role }) => stateRoles[role].category === category)
+      .reduce((total, tensor) => total + aligned(bytesOf(tensor)), 0);
   return {
     weights: weights.reduce((total, weight) => total + bytesOf(weight), 0),
-    parameters: ofRole("parameter"),
-    derived: ofRole("derived"),
-    gradients: ofRole("gradient", "scalar"),
-    moments: ofRole("moment1", "moment2"),
-    best: training.keep === "Best" && data.validation.kind !== "none" ? ofRole("parameter") : 0,
-    cache: ofRole("cache"),
+    parameters: ofCategory("parameters"),
+    derived: ofCategory("derived"),
+    gradients: ofCategory("gradients"),
+    moments: ofCategory("moments"),
+    best: training.keep === "Best" && data.validation.kind !== "none" ? ofCategory("parameters") : 0,
+    cache: ofCategory("cache"),
     activations: arenaBytes,
     io: ioBytes,
     scratch: threads * scratch.thread + scratch.shared,

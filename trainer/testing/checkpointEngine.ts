@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { compile } from "../compile/compile.ts";
 import { Engine } from "../engine/engine.ts";
+import { rolesWith } from "../graph/roles.ts";
 import { Stores } from "../stores/stores.ts";
 import { type CheckpointFacts, Checkpoints, type LoopState } from "../training/checkpoint.ts";
 import { aSpec, tinyLora } from "./compiledRun.ts";
@@ -19,7 +20,7 @@ export const facts: CheckpointFacts = {
 };
 export const kept = 2;
 
-const roles = ["parameter", "moment1", "moment2"] as const;
+const roles = rolesWith(({ checkpointed }) => checkpointed);
 
 const method = { ...tinyLora, targetModules: ["q_proj"] };
 

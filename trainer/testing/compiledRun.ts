@@ -4,7 +4,8 @@
  */
 import assert from "node:assert/strict";
 import { toBfloat16 } from "../formats/bfloat16.ts";
-import type { Compiled, CompileSpec, ProgramKey, StateRole } from "../graph/compiled.ts";
+import type { Compiled, CompileSpec, ProgramKey } from "../graph/compiled.ts";
+import type { StateRole } from "../graph/roles.ts";
 import { elementsOf } from "../graph/tensor.ts";
 import { ropeTable } from "../models/rope.ts";
 import { addon, type Backend, type Executor } from "../native/addon.ts";
@@ -39,8 +40,10 @@ export const aSpec = (changes: Partial<CompileSpec> = {}): CompileSpec => ({
   model: tinyModel,
   storage: { dense: "F32", linear: "F32", doubleQuantization: false },
   method: { kind: "full" },
-  optimizer: { type: "AdamW", weightDecay: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
-  maxGradNorm: 1,
+  training: {
+    optimizer: { type: "AdamW", weightDecay: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+    maxGradNorm: 1,
+  },
   precision: "F32",
   rowTokens: 12,
   microRows: 1,

@@ -15,12 +15,12 @@ import {
   type SafetensorsHeader,
 } from "../formats/safetensors.ts";
 import { safetensorsChunks, type TensorData } from "../formats/safetensorsWriter.ts";
-import type { StateRole } from "../graph/compiled.ts";
+import { rolesWith } from "../graph/roles.ts";
 import { DirectoryWriter, fileList, readManifest, verifyListed } from "../stores/directory.ts";
 import { MissingFileError } from "../stores/store.ts";
 import type { Stores } from "../stores/stores.ts";
 
-const savedRoles = ["parameter", "moment1", "moment2"] as const satisfies readonly StateRole[];
+const savedRoles = rolesWith(({ checkpointed }) => checkpointed);
 
 /** Where the loop stands after a step; all of it but the times follows from the run file. */
 export const loopState = z.strictObject({

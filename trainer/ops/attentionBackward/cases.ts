@@ -27,7 +27,7 @@ function attentionBackwardCase(act: Activation, shape: AttentionShape, segmentSt
     dv: empty(act, v!.shape),
   };
   const relative = act === "BF16" ? 1e-2 : 1e-5;
-  return { ...make(attentionBackward, name, act, attributes, all), relative, absolute: relative / 100 };
+  return { ...make(attentionBackward, name, act, attributes, all), relative, absolute: relative / 50 };
 }
 
 function attentionForward(
