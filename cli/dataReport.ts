@@ -5,7 +5,7 @@ import { codecOf } from "../trainer/data/encoding/codec.ts";
 import { countTrained } from "../trainer/data/packed/packedDataset.ts";
 import { oneEach, packRows } from "../trainer/data/packed/packing.ts";
 import { SeenTexts } from "../trainer/data/packed/splits.ts";
-import { GrowableUint32 } from "../trainer/data/tokenizer/growable.ts";
+import { GrowableUint32 } from "../trainer/data/packed/growable.ts";
 import { dataFilesOf, readDataset } from "../trainer/stages/readDataset.ts";
 import { readQuestions } from "../trainer/stages/readQuestions.ts";
 import { MissingFileError } from "../trainer/stores/store.ts";
@@ -74,7 +74,7 @@ export async function reportOn(options: ReportOptions): Promise<DataReport> {
   if (counts.examples === 0) throw invalid("NoExamples", "the files hold no example to train on");
   const maxTokens = Math.min(settings.maxSequenceLength, contextLength - 1);
   const asking = { stores, maxTokens, maxBadFraction: settings.maxBadFraction, onBytes, seen, signal };
-  const questions = test && (await readQuestions(test, { ...asking, codec: codecOf(texts) }));
+  const questions = test && (await readQuestions(test, { ...asking, codec: await codecOf(texts) }));
   return {
     ...counts,
     firstFault,

@@ -2,7 +2,9 @@
 
 import { styled } from "../terminal/screen.ts";
 import type { DatasetSettings } from "../trainer/contract/effective.ts";
-import { type Codec, type Encoded, encodeExample } from "../trainer/data/encoding/encode.ts";
+import type { Codec } from "../trainer/data/encoding/codec.ts";
+import { type Encoded, encodeExample } from "../trainer/data/encoding/encode.ts";
+import { type Example, RowError } from "../trainer/data/rows/example.ts";
 import { readBatch } from "../trainer/data/rows/rowBatch.ts";
 import { readSource } from "../trainer/stages/readSource.ts";
 import type { Stores } from "../trainer/stores/stores.ts";
@@ -38,15 +40,22 @@ export async function readSamples(
     if (samples.length === count) break;
     for await (const { batch } of readSource({ uri, ...file }, stores, signal)) {
       if (batch === undefined) continue;
-      readBatch(batch, (example, line) => {
-        if (samples.length === count) return;
-        const { sequences } = encodeExample(example, options, codec);
-        samples.push({ uri, line, sequences: sequences.map((sequence) => stretchesOf(sequence, display)) });
-      });
+      const examples: { example: Example; line: number }[] = [];
+      readBatch(batch, (example, line) => examples.push({ example, line }));
+      for (const { example, line } of examples) {
+        if (samples.length === count) break;
+        const encoded = await encodeExample(example, options, codec).catch(unusable);
+        if (encoded) samples.push({ uri, line, sequences: encoded.sequences.map((one) => stretchesOf(one, display)) });
+      }
       if (samples.length === count) break;
     }
   }
   return samples;
+}
+
+/** A row that cannot be used is no sample; the report counts it. */
+function unusable(error: unknown): undefined {
+  if (!(error instanceof RowError)) throw error;
 }
 
 /** Pure. */

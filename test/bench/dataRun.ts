@@ -1,9 +1,41 @@
-/** One preparation in a process of its own, so that its memory is its own: `dataRun.ts SOURCE MODEL STORE THREADS`. */
+/**
+ * One preparation in a process of its own: `dataRun.ts SOURCE MODEL STORE THREADS`. Memory and processor time are those of
+ * this process and of the processes that encode.
+ */
+import { readFileSync } from "node:fs";
 import { runPrepare } from "../../trainer/stages/prepare.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
 
 const [source = "", model = "", store = "", threads = "0"] = process.argv.slice(2);
 const uri = (path: string) => `file://${path}`;
+
+/** Resident bytes of the process and those that it started; a page that several share counts once. */
+function residentBytes(): number {
+  const children = readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").trim().split(" ");
+  return ["self", ...children.filter((pid) => pid !== "")].reduce((total, pid) => total + residentOf(pid), 0);
+}
+
+function residentOf(pid: string): number {
+  try {
+    return 1024 * Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0);
+  } catch {
+    // It has just ended.
+    return 0;
+  }
+}
+
+/** Processor time of processes that were started here and have ended, in seconds. */
+function coreSecondsOfEnded(): number {
+  const stat = readFileSync("/proc/self/stat", "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const ticksPerSecond = 100;
+  return (Number(fields[13]) + Number(fields[14])) / ticksPerSecond;
+}
+
+let peakBytes = 0;
+const sampling = setInterval(() => {
+  peakBytes = Math.max(peakBytes, residentBytes());
+}, 100);
 
 const started = performance.now();
 const { figures } = await runPrepare(
@@ -24,11 +56,12 @@ const { figures } = await runPrepare(
     threads: Number(threads),
   },
 );
+clearInterval(sampling);
 const { user, system } = process.cpuUsage();
 const result = {
   seconds: (performance.now() - started) / 1000,
-  coreSeconds: (user + system) / 1e6,
-  peakBytes: process.resourceUsage().maxRSS * 1024,
+  coreSeconds: (user + system) / 1e6 + coreSecondsOfEnded(),
+  peakBytes,
   datasetDigest: figures.datasetDigest,
   dataset: figures.dataset,
 };

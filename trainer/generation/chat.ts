@@ -6,8 +6,8 @@
 import { compile } from "../compile/compile.ts";
 import { exitCode } from "../contract/exitCodes.ts";
 import { corrupt, StageFailure } from "../contract/failure.ts";
-import type { Codec } from "../data/encoding/encode.ts";
-import { encodePrompt } from "../data/encoding/encode.ts";
+import type { Codec } from "../data/encoding/codec.ts";
+import { encodePrompt } from "../data/encoding/questions.ts";
 import type { Message } from "../data/rows/example.ts";
 import { CacheForward } from "../engine/cacheForward.ts";
 import { Engine } from "../engine/engine.ts";
@@ -82,8 +82,8 @@ export class Chat {
 
   /** The answer to a conversation, in pieces of text as they come. Throws a failure when it is too long. */
   async *answer(messages: readonly Message[], options: AnswerOptions): AsyncIterable<string> {
-    const { tokenizer } = this.#codec;
-    const prompt = [...encodePrompt({ messages }, this.#codec)];
+    const { tokenizer, endIds } = this.#codec;
+    const prompt = await encodePrompt({ messages }, this.#codec);
     const { capacity } = this.#forward.shape;
     if (prompt.length >= capacity) {
       throw new StageFailure(
@@ -95,7 +95,7 @@ export class Chat {
     const answer: number[] = [];
     let text = "";
     let next = await this.#feed(prompt, options, 0);
-    while (next !== tokenizer.eosId && answer.length < options.maxNewTokens && !options.signal.aborted) {
+    while (!endIds.has(next) && answer.length < options.maxNewTokens && !options.signal.aborted) {
       answer.push(next);
       const longer = tokenizer.decode(answer);
       // A character may need several tokens: until then the text ends with a replacement character.

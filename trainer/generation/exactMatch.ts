@@ -1,7 +1,7 @@
 /** The task figure ExactMatch: the share of held-out questions whose greedy answer is the reference, white space trimmed. */
 import type { ExactMatch } from "../contract/report.ts";
 import type { EvaluationManifest } from "../data/packed/manifests.ts";
-import type { Tokenizer } from "../data/tokenizer/tokenizer.ts";
+import type { Codec } from "../data/encoding/codec.ts";
 import type { CacheForward } from "../engine/cacheForward.ts";
 import { type GreedyOptions, greedyAnswers } from "./greedy.ts";
 
@@ -11,11 +11,11 @@ type Questions = EvaluationManifest["questions"];
 export async function evaluateExactMatch(
   forward: CacheForward,
   questions: Questions,
-  tokenizer: Tokenizer,
-  options: Omit<GreedyOptions, "endToken">,
+  { tokenizer, endIds }: Codec,
+  options: Omit<GreedyOptions, "endTokens">,
 ): Promise<ExactMatch> {
   const prompts = questions.map(({ prompt }) => prompt);
-  const answers = await greedyAnswers(forward, prompts, { ...options, endToken: tokenizer.eosId });
+  const answers = await greedyAnswers(forward, prompts, { ...options, endTokens: endIds });
   return exactMatch(
     answers.map((answer) => tokenizer.decode(answer)),
     questions.map(({ reference }) => reference),

@@ -3,7 +3,8 @@ import type { CacheForward, CacheToken } from "../engine/cacheForward.ts";
 
 export interface GreedyOptions {
   maxNewTokens: number;
-  endToken: number;
+  /** Any of these ends an answer. */
+  endTokens: ReadonlySet<number>;
   /** Called after each answer. */
   onAnswer: (done: number) => void;
   signal: AbortSignal;
@@ -64,8 +65,8 @@ function takeTokens(slots: readonly (Work | undefined)[], limit: number): CacheT
 }
 
 /** Appends the token that followed; false when the answer is complete. */
-function continues(work: Work, token: number, capacity: number, { maxNewTokens, endToken }: GreedyOptions): boolean {
-  if (token === endToken) return false;
+function continues(work: Work, token: number, capacity: number, { maxNewTokens, endTokens }: GreedyOptions): boolean {
+  if (endTokens.has(token)) return false;
   work.answer.push(token);
   work.pending = [token];
   return work.answer.length < maxNewTokens && work.position < capacity;

@@ -264,7 +264,7 @@ class Export {
       return questions.slice(0, mostPrompts).map(({ prompt }) => prompt.slice(-mostPromptTokens));
     }
     const { tokenizer } = await model.codec();
-    return plainTexts.map((text) => tokenizer.encode(text));
+    return await Promise.all(plainTexts.map((text) => tokenizer.encode(text)));
   }
 
   async #card({ adapter }: Source, comparison: Comparison, prompts: number): Promise<string> {

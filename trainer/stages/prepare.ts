@@ -169,7 +169,7 @@ class Preparation {
     const { onBytes } = await this.#tokenizing([file.uri]);
     // One position of the context stays for the answer's first token.
     const maxTokens = Math.min(maxSequenceLength, contextLength - 1);
-    const codec = codecOf(texts);
+    const codec = await codecOf(texts);
     const manifest = await readQuestions(file, { stores, codec, maxTokens, maxBadFraction, onBytes, seen, signal });
     return { staged: this.#keep(await putManifest(this.#objects, manifest)), count: manifest.questions.length };
   }

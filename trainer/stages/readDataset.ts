@@ -8,7 +8,7 @@ import type { DataFile, DatasetSettings } from "../contract/effective.ts";
 import { invalid } from "../contract/failure.ts";
 import type { CodecTexts } from "../data/encoding/codec.ts";
 import type { EncodedBatch } from "../data/encoding/encodeBatch.ts";
-import { Encoders, threadsFor } from "../data/encoding/encoders.ts";
+import { Encoders, processesFor } from "../data/encoding/encoders.ts";
 import { copiesOf, isHeldOut, type TextHash } from "../data/encoding/textHash.ts";
 import type { SeenTexts } from "../data/packed/splits.ts";
 import type { Stores } from "../stores/stores.ts";
@@ -27,7 +27,7 @@ export interface ReadDatasetOptions {
   /** Takes the texts of every split. */
   seen: SeenTexts;
   signal: AbortSignal;
-  /** Threads that encode; 0: as many as the cores granted. */
+  /** Processes that encode; 0: as many as the cores granted. */
   threads: number;
   measured?: boolean;
 }
@@ -65,7 +65,7 @@ export async function readDataset(
   const { settings, texts, totalBytes, measured = false } = options;
   const encoding = { trainOn: settings.trainOn, maxTokens: settings.maxSequenceLength, measured };
   const threads = options.threads === 0 ? availableParallelism() : options.threads;
-  const encoders = new Encoders(texts, encoding, threadsFor(totalBytes, threads));
+  const encoders = new Encoders(texts, encoding, processesFor(totalBytes, threads));
   try {
     return await new Reading(options, onExample).run(encoders);
   } finally {

@@ -1,12 +1,13 @@
 /** Reads the evaluation set: held-out examples as questions with their reference answers. */
 import type { DataFile } from "../contract/effective.ts";
 import { invalid } from "../contract/failure.ts";
-import { type Codec, type Question, questionOf } from "../data/encoding/encode.ts";
+import type { Codec } from "../data/encoding/codec.ts";
+import { type Question, questionOf } from "../data/encoding/questions.ts";
 import { textHash } from "../data/encoding/textHash.ts";
 import type { EvaluationManifest } from "../data/packed/manifests.ts";
 import type { SeenTexts } from "../data/packed/splits.ts";
 import { type Example, RowError } from "../data/rows/example.ts";
-import { readBatch } from "../data/rows/rowBatch.ts";
+import { type Fault, type RowBatch, readBatch } from "../data/rows/rowBatch.ts";
 import type { Stores } from "../stores/stores.ts";
 import { BadRows, readSource } from "./readSource.ts";
 
@@ -26,13 +27,7 @@ export async function readQuestions(file: DataFile, options: ReadQuestionsOption
   const badRows = new BadRows(options.maxBadFraction);
   const questions: EvaluationManifest["questions"] = [];
   for await (const { batch, faults, rows, bytes } of readSource(file, options.stores, options.signal)) {
-    const unusable = batch
-      ? readBatch(batch, (example, line) => {
-          const { prompt, reference } = askable(example, options);
-          questions.push({ prompt: [...prompt], reference, line });
-          options.seen.add(textHash(example), "test");
-        })
-      : [];
+    const unusable = batch ? await readAll(batch, options, questions) : [];
     badRows.add(file.uri, rows, [...faults, ...unusable]);
     options.onBytes(bytes);
   }
@@ -41,8 +36,28 @@ export async function readQuestions(file: DataFile, options: ReadQuestionsOption
   return { kind: "evaluation", version: 1, questions };
 }
 
-function askable(example: Example, { codec, maxTokens }: ReadQuestionsOptions): Question {
-  const question = questionOf(example, codec);
+/** Adds the batch's questions; returns the rows that are none. */
+async function readAll(
+  batch: RowBatch,
+  options: ReadQuestionsOptions,
+  questions: EvaluationManifest["questions"],
+): Promise<Fault[]> {
+  const examples: { example: Example; line: number }[] = [];
+  const faults = readBatch(batch, (example, line) => examples.push({ example, line }));
+  for (const { example, line } of examples) {
+    try {
+      questions.push({ ...(await askable(example, options)), line });
+      options.seen.add(textHash(example), "test");
+    } catch (error) {
+      if (!(error instanceof RowError)) throw error;
+      faults.push({ line, reason: error.message });
+    }
+  }
+  return faults;
+}
+
+async function askable(example: Example, { codec, maxTokens }: ReadQuestionsOptions): Promise<Question> {
+  const question = await questionOf(example, codec);
   const { length } = question.prompt;
   if (length === 0) throw new RowError("its prompt is empty");
   if (length <= maxTokens) return question;

@@ -212,7 +212,7 @@ class Training {
     const forward = new CacheForward(engine, generation, this.#rope);
     const { maxNewTokens } = settings.evaluation;
     const { signal } = context;
-    return await evaluateExactMatch(forward, questions, codec.tokenizer, { maxNewTokens, onAnswer, signal });
+    return await evaluateExactMatch(forward, questions, codec, { maxNewTokens, onAnswer, signal });
   }
 
   /** Writes the adapter, the curve and, last, the report. */

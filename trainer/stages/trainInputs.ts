@@ -1,6 +1,6 @@
 /** What the artifact store holds of a run's inputs: read by the pins, every digest checked. */
 import type { Pins } from "../contract/runFile.ts";
-import type { Codec } from "../data/encoding/encode.ts";
+import type { Codec } from "../data/encoding/codec.ts";
 import { datasetManifest, type EvaluationManifest, evaluationManifest, getManifest } from "../data/packed/manifests.ts";
 import { PackedDataset } from "../data/packed/packedDataset.ts";
 import type { BaseTensors } from "../engine/engine.ts";

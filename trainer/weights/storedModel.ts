@@ -5,8 +5,7 @@
 
 import { corrupt, invalid } from "../contract/failure.ts";
 import { type ModelConfig, readModelConfig, UnsupportedModelError } from "../contract/model.ts";
-import { type CodecTexts, codecOf } from "../data/encoding/codec.ts";
-import type { Codec } from "../data/encoding/encode.ts";
+import { type Codec, type CodecTexts, codecOf } from "../data/encoding/codec.ts";
 import { type BaseManifest, baseManifest, getManifest } from "../data/packed/manifests.ts";
 import {
   type ModelFiles,
@@ -121,14 +120,18 @@ export class StoredModel implements ModelFiles {
   }
 
   async codec(): Promise<Codec> {
-    return codecOf(await this.codecTexts());
+    return await codecOf(await this.codecTexts());
   }
 
   async codecTexts(): Promise<CodecTexts> {
+    const textIfThere = async (name: string) => (this.has(name) ? await this.text(name) : undefined);
     return {
       tokenizer: await this.text("tokenizer.json"),
       config: await this.text("tokenizer_config.json"),
-      template: this.has("chat_template.jinja") ? await this.text("chat_template.jinja") : undefined,
+      specialTokensMap: await textIfThere("special_tokens_map.json"),
+      template: await textIfThere("chat_template.jinja"),
+      modelConfig: await this.text("config.json"),
+      generationConfig: await textIfThere("generation_config.json"),
     };
   }
 

@@ -1,21 +1,39 @@
-/** A model's tokenizer and template, from the texts of its files; threads are sent the texts. */
+/** A model's tokenizer, template and end tokens, from the texts of its files; encoding processes are sent the texts. */
 import { parseJson } from "../../formats/huggingFace.ts";
 import { ChatTemplate, templateText } from "../template/chatTemplate.ts";
-import { Tokenizer } from "../tokenizer/tokenizer.ts";
-import type { Codec } from "./encode.ts";
+import { Tokenizer, type TokenizerTexts } from "../tokenizer/tokenizer.ts";
+import { configuredEndIds } from "./endTokens.ts";
+import { type TurnEnd, turnEndOf } from "./turnEnd.ts";
 
-export interface CodecTexts {
-  /** tokenizer.json */
-  readonly tokenizer: string;
-  /** tokenizer_config.json */
-  readonly config: string;
+export interface CodecTexts extends TokenizerTexts {
   /** chat_template.jinja, where there is one. */
-  readonly template: string | undefined;
+  readonly template?: string | undefined;
+  /** config.json; its end tokens count. */
+  readonly modelConfig?: string | undefined;
+  /** generation_config.json, where there is one. */
+  readonly generationConfig?: string | undefined;
+}
+
+export interface Codec {
+  readonly tokenizer: Tokenizer;
+  /** Undefined when the model has none: then only prompt–completion and text examples can be encoded. */
+  readonly template: ChatTemplate | undefined;
+  /** How the template ends an answer; undefined where it writes no token after one. */
+  readonly turnEnd: TurnEnd | undefined;
+  /**
+   * Tokens at which an answer is over: the tokenizer's `eos_token`, `eos_token_id` of config.json and
+   * generation_config.json, and the token with which the template ends an answer.
+   */
+  readonly endIds: ReadonlySet<number>;
 }
 
 /** Throws a failure that names the file. */
-export function codecOf({ tokenizer: tokenizerText, config, template: file }: CodecTexts): Codec {
-  const tokenizer = new Tokenizer(tokenizerText, config);
-  const template = templateText(parseJson("tokenizer_config.json", config), file);
-  return { tokenizer, template: template === undefined ? undefined : new ChatTemplate(template, tokenizer.special) };
+export async function codecOf(texts: CodecTexts): Promise<Codec> {
+  const tokenizer = await Tokenizer.load(texts);
+  const text = templateText(parseJson("tokenizer_config.json", texts.config), texts.template);
+  const template = text === undefined ? undefined : new ChatTemplate(text, tokenizer.special);
+  const turnEnd = template && turnEndOf(template, tokenizer);
+  const configured = configuredEndIds(texts);
+  const endIds = new Set([tokenizer.eosId, ...configured, ...(turnEnd ? [turnEnd.id] : [])]);
+  return { tokenizer, template, turnEnd, endIds };
 }

@@ -1,8 +1,10 @@
-/** A batch of rows as sequences of tokens, in flat arrays that move between threads without being copied. */
-
+/** A batch of rows as sequences of tokens, in flat arrays that processes send each other. */
+import { RowError } from "../rows/example.ts";
 import { type Fault, type RowBatch, readBatch } from "../rows/rowBatch.ts";
-import { type Codec, type Encoded, type EncodeOptions, encodeExample } from "./encode.ts";
-import { textHash } from "./textHash.ts";
+import type { Codec } from "./codec.ts";
+import { type Encoded, type EncodeOptions, encodeExamples } from "./encode.ts";
+import { piecesOf, type SequencePieces } from "./pieces.ts";
+import { type TextHash, textHash } from "./textHash.ts";
 
 /** Set in a word whose token carries loss. Vocabularies end far below. */
 export const trainedBit = 0x8000_0000;
@@ -27,31 +29,38 @@ export interface EncodedBatch {
   highestToken: number;
 }
 
-export function encodeBatch(batch: RowBatch, options: EncodeOptions, codec: Codec): EncodedBatch {
-  const lines: number[] = [];
-  const hashes: number[] = [];
-  const truncated: number[] = [];
-  const sequences: number[] = [];
-  const all: Encoded[] = [];
+interface Row {
+  readonly line: number;
+  readonly hash: TextHash;
+  readonly sequences: readonly SequencePieces[];
+}
+
+export async function encodeBatch(batch: RowBatch, options: EncodeOptions, codec: Codec): Promise<EncodedBatch> {
+  const rows: Row[] = [];
   const faults = readBatch(batch, (example, line) => {
-    const encoded = encodeExample(example, options, codec);
-    lines.push(line);
-    hashes.push(...textHash(example));
-    truncated.push(encoded.truncated ? 1 : 0);
-    sequences.push(encoded.sequences.length);
-    all.push(...encoded.sequences);
+    rows.push({ line, hash: textHash(example), sequences: piecesOf(example, options.trainOn, codec) });
   });
-  const { words, highestToken } = wordsOf(all);
+  const examples = await encodeExamples(
+    rows.map(({ sequences }) => sequences),
+    options,
+    codec.tokenizer,
+  );
+  const good = rows.flatMap(({ line, hash }, index) => {
+    const encoded = examples[index]!;
+    if (!(encoded instanceof RowError)) return [{ line, hash, ...encoded }];
+    faults.push({ line, reason: encoded.message });
+    return [];
+  });
+  const all = good.flatMap(({ sequences }) => sequences);
   return {
     faults,
-    lines: new Uint32Array(lines),
-    hashes: new Uint32Array(hashes),
-    truncated: new Uint8Array(truncated),
-    sequences: new Uint32Array(sequences),
+    lines: Uint32Array.from(good, ({ line }) => line),
+    hashes: Uint32Array.from(good.flatMap(({ hash }) => hash)),
+    truncated: Uint8Array.from(good, ({ truncated }) => (truncated ? 1 : 0)),
+    sequences: Uint32Array.from(good, ({ sequences }) => sequences.length),
     lengths: Uint32Array.from(all, ({ tokens }) => tokens.length),
     fullLengths: Uint32Array.from(all, ({ fullLength }) => fullLength),
-    words,
-    highestToken,
+    ...wordsOf(all),
   };
 }
 

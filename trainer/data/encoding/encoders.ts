@@ -1,90 +1,176 @@
 /**
- * Threads that encode batches beside each other; any number of them gives the same bytes. A thread has bounds of its own
- * for memory, so that a template or a row that asks for more ends with a failure and not with the process.
+ * Processes that encode batches beside each other; any number of them gives the same bytes.
+ *
+ * They are processes and not threads because the tokenizers library is native code that cannot be interrupted and that ends
+ * its process on a panic. So a template, a pattern or a row that takes too much time or memory ends with a failure that
+ * names it, and never with the trainer.
  */
-import { Worker } from "node:worker_threads";
+import { type ChildProcess, fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { invalid, StageFailure } from "../../contract/failure.ts";
-import type { RowBatch } from "../rows/rowBatch.ts";
+import { limitOf, type RowBatch } from "../rows/rowBatch.ts";
+import { tooSlow } from "../rows/timeLimit.ts";
 import type { CodecTexts } from "./codec.ts";
 import type { EncodeOptions } from "./encode.ts";
 import type { EncodedBatch } from "./encodeBatch.ts";
-import type { EncodeReply, EncodeTask, EncodeThreadData } from "./encodeMessages.ts";
+import type { EncodeReply, EncodeStart, EncodeTask } from "./encodeMessages.ts";
 
-/** Starting a thread takes as long as encoding some megabytes. */
-const bytesWorthThread = 8 * 2 ** 20;
+/** Starting a process takes as long as encoding a megabyte, and it has a tokenizer of its own. */
+const bytesWorthProcess = 8 * 2 ** 20;
 
-/** Of `threads` that may be busy, how many for so many bytes of rows. */
-export function threadsFor(bytes: number, threads: number): number {
-  return Math.max(1, Math.min(threads, Math.floor(bytes / bytesWorthThread)));
+/** How many of `threads` processes are worth starting for so many bytes of rows. */
+export function processesFor(bytes: number, threads: number): number {
+  return Math.max(1, Math.min(threads, Math.floor(bytes / bytesWorthProcess)));
 }
 
-/** Of a thread, in MiB: a tokenizer of 256,000 words takes about 300. */
-const threadMemory = { maxOldGenerationSizeMb: 768, maxYoungGenerationSizeMb: 32 };
+/** JavaScript's memory of a process, in MiB: reading a tokenizer.json with 256,000 words takes about 300. */
+const heapMegabytes = 768;
+/** Small, so that collections are frequent: they free what the library holds for each text. */
+const youngMegabytes = 4;
+
+const program = fileURLToPath(new URL("./encodeProcess.ts", import.meta.url));
+const execArgv = [
+  `--max-old-space-size=${heapMegabytes}`,
+  `--max-semi-space-size=${youngMegabytes}`,
+  "--disable-warning=ExperimentalWarning",
+];
+/** Characters of standard error that are kept, to tell why a process ended. */
+const keptCharacters = 8192;
 
 interface Waiting {
+  readonly batch: RowBatch;
   resolve(encoded: EncodedBatch): void;
   reject(error: unknown): void;
-}
-
-interface Thread {
-  worker: Worker;
-  waiting: Map<number, Waiting>;
 }
 
 export class Encoders {
   /** Batches that are best asked for before the first is awaited. */
   readonly window: number;
-  readonly #threads: Thread[];
+  readonly #processes: readonly EncodingProcess[];
   #next = 0;
-  /** Set once a thread has ended by itself: nothing more comes. */
-  #broken: unknown;
 
-  constructor(texts: CodecTexts, options: EncodeOptions, threads: number) {
-    this.window = 3 * threads;
-    this.#threads = Array.from({ length: threads }, () => this.#start({ texts, options }));
+  constructor(texts: CodecTexts, options: EncodeOptions, processes: number) {
+    this.window = 3 * processes;
+    this.#processes = Array.from({ length: processes }, () => new EncodingProcess({ texts, options }));
   }
 
-  /** The batch's arrays move to the thread. Rejects with a failure for a model that cannot be used. */
+  /** Rejects with a failure for a model that cannot be used. */
   encode(batch: RowBatch): Promise<EncodedBatch> {
+    const idlest = this.#processes.reduce((a, b) => (b.load < a.load ? b : a));
+    return idlest.encode(this.#next++, batch);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#processes.map((one) => one.close()));
+  }
+}
+
+class EncodingProcess {
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<void>;
+  /** In the order in which they are answered. */
+  readonly #waiting = new Map<number, Waiting>();
+  #errors = "";
+  #timer: NodeJS.Timeout | undefined;
+  /** Set once the process has ended by itself: nothing more comes. */
+  #broken: unknown;
+
+  constructor(start: EncodeStart) {
+    const env = { ...process.env, TOKENIZERS_PARALLELISM: "false" };
+    const stdio = ["ignore", "ignore", "pipe", "ipc"] as const;
+    this.#child = fork(program, { execArgv, env, stdio: [...stdio], serialization: "advanced" });
+    this.#child.on("message", (reply: EncodeReply) => this.#take(reply));
+    this.#child.stderr?.on("data", (data: Buffer) => {
+      this.#errors = (this.#errors + data.toString("utf8")).slice(-keptCharacters);
+    });
+    this.#ended = new Promise((resolve) => {
+      this.#child.on("error", (error) => this.#end(error));
+      this.#child.on("close", (code, signal) => {
+        this.#end(endOf(this.#errors, `${signal ?? `exit code ${code}`}`, this.#lines()));
+        resolve();
+      });
+    });
+    this.#send(start);
+  }
+
+  /** Batches that it has not answered. */
+  get load(): number {
+    return this.#waiting.size;
+  }
+
+  encode(id: number, batch: RowBatch): Promise<EncodedBatch> {
     if (this.#broken !== undefined) return Promise.reject(this.#broken);
-    const id = this.#next++;
-    const { worker, waiting } = this.#threads.reduce((a, b) => (b.waiting.size < a.waiting.size ? b : a));
     const { promise, resolve, reject } = Promise.withResolvers<EncodedBatch>();
-    waiting.set(id, { resolve, reject });
-    const task: EncodeTask = { id, batch };
-    worker.postMessage(task, [batch.bytes.buffer, batch.ends.buffer, batch.lines.buffer]);
+    this.#waiting.set(id, { batch, resolve, reject });
+    if (this.#waiting.size === 1) this.#watch();
+    this.#send({ id, batch });
     return promise;
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
+    clearTimeout(this.#timer);
+    this.#broken ??= new Error("the encoders are closed");
+    this.#child.kill("SIGKILL");
+    if (this.#child.pid !== undefined) await this.#ended;
   }
 
-  #start(workerData: EncodeThreadData): Thread {
-    const worker = new Worker(new URL("./encodeThread.ts", import.meta.url), {
-      workerData,
-      resourceLimits: threadMemory,
-    });
-    const thread: Thread = { worker, waiting: new Map() };
-    worker.on("message", (reply: EncodeReply) => {
-      const waiting = thread.waiting.get(reply.id);
-      thread.waiting.delete(reply.id);
-      if ("encoded" in reply) waiting?.resolve(reply.encoded);
-      else waiting?.reject(new StageFailure(reply.failure.code, reply.failure.reason, reply.failure.message));
-    });
-    worker.on("error", (error) => {
-      this.#broken = failureOf(error);
-      for (const { reject } of thread.waiting.values()) reject(this.#broken);
-      thread.waiting.clear();
-    });
-    return thread;
+  /** A process that has just ended cannot be sent anything; its end is reported by itself. */
+  #send(message: EncodeStart | EncodeTask): void {
+    this.#child.send(message, () => {});
+  }
+
+  #take(reply: EncodeReply): void {
+    const waiting = this.#waiting.get(reply.id);
+    this.#waiting.delete(reply.id);
+    this.#watch();
+    if ("encoded" in reply) waiting?.resolve(reply.encoded);
+    else waiting?.reject(new StageFailure(reply.failure.code, reply.failure.reason, reply.failure.message));
+  }
+
+  /** Ends the process when the batch that it works on takes too long. */
+  #watch(): void {
+    clearTimeout(this.#timer);
+    const [first] = this.#waiting.values();
+    if (!first) return;
+    // The process has half of it for its own limits, which name the row.
+    const milliseconds = 2 * limitOf(first.batch);
+    this.#timer = setTimeout(() => {
+      this.#end(tooSlow(`did not end within ${Math.ceil(milliseconds / 1000)} seconds for ${this.#lines()}`));
+      this.#child.kill("SIGKILL");
+    }, milliseconds);
+  }
+
+  /** The rows that it worked on last. */
+  #lines(): string {
+    const [first] = this.#waiting.values();
+    if (!first) return "no row";
+    const { lines } = first.batch;
+    return lines.length === 1 ? `the row of line ${lines[0]}` : `a row of lines ${lines[0]} to ${lines.at(-1)}`;
+  }
+
+  #end(reason: unknown): void {
+    clearTimeout(this.#timer);
+    this.#broken ??= reason;
+    for (const { reject } of this.#waiting.values()) reject(this.#broken);
+    this.#waiting.clear();
   }
 }
 
-function failureOf(error: unknown): unknown {
-  if (!(error instanceof Error && "code" in error && error.code === "ERR_WORKER_OUT_OF_MEMORY")) return error;
-  return invalid(
-    "EncodingTooLarge",
-    `the base model's chat template or tokenizer takes over ${threadMemory.maxOldGenerationSizeMb} MiB for a row; use a base with another one, or shorter rows`,
-  );
+/** Why a process ended, told by what it wrote. Pure. */
+function endOf(errors: string, how: string, lines: string): unknown {
+  if (/heap out of memory/i.test(errors)) {
+    return invalid(
+      "EncodingTooLarge",
+      `the base model's chat template or tokenizer takes over ${heapMegabytes} MiB for ${lines}; use another base model, or shorter rows`,
+    );
+  }
+  if (/panicked at[\s\S]*(retry|time|stack|subexp-call)[- ]limit/i.test(errors))
+    return tooSlow(`has a pattern that backtracks without end for ${lines}`);
+  if (/panicked at/.test(errors)) {
+    return invalid(
+      "TokenizerInvalid",
+      `tokenizer.json: the tokenizers library failed on ${lines}; compare the file with the one that the model's authors publish`,
+    );
+  }
+  return new Error(`the encoding process ended (${how}) at ${lines}: ${errors.trim() || "it wrote no error"}`);
 }

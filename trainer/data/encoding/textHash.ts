@@ -4,7 +4,7 @@
  */
 import { hash } from "node:crypto";
 import type { Conversation, Example, Message } from "../rows/example.ts";
-import { TextUnits } from "../tokenizer/textUnits.ts";
+import { TextUnits } from "./textUnits.ts";
 
 /** The first 128 bits of the SHA-256 of the normalised text, as 32-bit numbers. Each is used for another thing. */
 export type TextHash = readonly [heldOut: number, copies: number, keyHigh: number, keyLow: number];

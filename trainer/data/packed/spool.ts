@@ -5,7 +5,7 @@
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, unlinkSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { GrowableUint32 } from "../tokenizer/growable.ts";
+import { GrowableUint32 } from "./growable.ts";
 import type { Sequences } from "./packedDataset.ts";
 
 const bufferWords = 1 << 18;

@@ -37,7 +37,7 @@ export function batchOf(rows: readonly RawRow[], format: RowFormat): RowBatch {
 }
 
 /** In milliseconds; a row of the greatest length is let through on a machine that has other work too. */
-const limitOf = ({ bytes }: RowBatch) => generousTime + bytes.length / 50;
+export const limitOf = ({ bytes }: RowBatch) => generousTime + bytes.length / 50;
 
 /** Reads every row and lets `use` have its example. Throws a failure when a row takes too long. */
 export function readBatch(batch: RowBatch, use: (example: Example, line: number) => void): Fault[] {

@@ -9,7 +9,7 @@ import { z } from "zod";
 import { invalid, messageOf } from "../../contract/failure.ts";
 import { type Conversation, type Message, RowError } from "../rows/example.ts";
 import { generousTime, TimeLimitError, tooSlow, withinTime } from "../rows/timeLimit.ts";
-import type { SpecialTokens } from "../tokenizer/tokenizer.ts";
+import type { SpecialTokens } from "../tokenizer/specialTokens.ts";
 import { PythonInterpreter, runtimeValue } from "./jinja.ts";
 
 const maxTemplateLength = 1_000_000;

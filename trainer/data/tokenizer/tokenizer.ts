@@ -1,222 +1,251 @@
 /**
- * The model's own tokenizer (tokenizer.json, tokenizer_config.json), through @huggingface/tokenizers.
- * Special tokens come from the text alone: nothing is added around it.
+ * The model's own tokenizer, encoded and decoded by Hugging Face's tokenizers library. The one file that loads it; it is
+ * native code, and a panic in it (a pattern of tokenizer.json that backtracks too long, for example) ends the process:
+ * data are therefore encoded in processes of their own (encoders.ts).
  *
- * Tokenizers that come from SentencePiece put a space before a text, and after each special token. Where a text goes on
- * in the middle of a line, there is none: `before` says what it goes on from.
+ * Texts are encoded as they are, special tokens in them recognised, and nothing is added around them. `leadingIds` and
+ * `trailingIds` are what the tokenizer's post-processor adds around a text. Where a text goes on in the middle of a line,
+ * no tokenizer may put a space before it: `before` is the text that it goes on from.
  */
-import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
-import { z } from "zod";
-import { invalid, messageOf, StageFailure } from "../../contract/failure.ts";
-import { parseJson } from "../../formats/huggingFace.ts";
+import { AddedToken, type Decoder, type Normalizer, type PreTokenizer, Tokenizer as Library } from "tokenizers";
+import { messageOf } from "../../contract/failure.ts";
 import { RowError } from "../rows/example.ts";
-import { generousTime, TimeLimitError, tooSlow, withinTime } from "../rows/timeLimit.ts";
-import { GrowableUint32 } from "./growable.ts";
-import { readTokenizerFile, type Stage, stagesOf, type TokenizerFile } from "./tokenizerFile.ts";
-import { mendDecoder, mendStages } from "./tokenizerStages.ts";
-import { WordEncoder } from "./wordEncoder.ts";
+import { type NamedToken, readSpecialTokens, type SpecialTokens } from "./specialTokens.ts";
+import {
+  type Continuation,
+  continuationOf,
+  deterministicText,
+  invalidFile,
+  readTokenizerFile,
+  requireBoundedGrowth,
+} from "./tokenizerFile.ts";
 
-const token = z.union([z.string().max(512), z.object({ content: z.string().max(512) }).transform((t) => t.content)]);
-
-const tokenizerConfig = z.looseObject({
-  bos_token: token.nullish(),
-  eos_token: token.nullish(),
-  pad_token: token.nullish(),
-  unk_token: token.nullish(),
-  add_bos_token: z.boolean().nullish(),
-  additional_special_tokens: z.array(token).nullish(),
-});
-
-export interface SpecialTokens {
-  bosToken: string | undefined;
-  eosToken: string;
-  padToken: string | undefined;
-  unkToken: string | undefined;
+export interface TokenizerTexts {
+  /** tokenizer.json */
+  readonly tokenizer: string;
+  /** tokenizer_config.json */
+  readonly config: string;
+  /** special_tokens_map.json, where there is one. */
+  readonly specialTokensMap?: string | undefined;
 }
 
-/** The largest in use, of a vocabulary of 256,000 words, have 35 MB. */
-const maxTokenizerLength = 134_217_728;
+export interface TextToEncode {
+  readonly text: string;
+  /** The text that it goes on from; "" where it begins a sequence. */
+  readonly before: string;
+}
+
+/** Texts go to the library together up to so many characters: what it holds of them takes a hundred bytes a token. */
+const callCharacters = 1 << 16;
+const withoutSpecials = { addSpecialTokens: false };
+
+/** The stages that differ where a text goes on in the middle of a line. */
+interface Stages {
+  readonly normalizer: Normalizer;
+  readonly preTokenizer: PreTokenizer;
+}
+
+interface Continuing {
+  readonly usual: Stages;
+  readonly continued: Stages;
+  readonly afterAddedTokens: boolean;
+}
 
 export class Tokenizer {
   readonly special: SpecialTokens;
   readonly eosId: number;
-  /** Put before plain text, where the tokenizer's settings say so. */
+  /** Put before a text by the tokenizer's post-processor. */
   readonly leadingIds: readonly number[];
-  /** Contents of the tokens that the tokenizer calls special, beginnings and ends of turns among them. */
-  readonly specialTexts: readonly string[];
-  readonly #tokenizer: HuggingFaceTokenizer;
-  /** Encodes a text that goes on; undefined where that is no other thing. */
-  readonly #going: GoingOn | undefined;
-  readonly #added: readonly string[];
-  readonly #words: WordEncoder | undefined;
+  /** Put after it. */
+  readonly trailingIds: readonly number[];
+  /** Contents of all added tokens. */
+  readonly addedTexts: readonly string[];
+  /** Contents of those that are special: left out by `decode`. */
+  readonly specialTexts: ReadonlySet<string>;
+  readonly #library: Library;
+  readonly #decoder: Decoder | null;
+  readonly #continuing: Continuing | undefined;
+  /** The call that uses the library's stages now, where texts that go on need others. */
+  #busy: Promise<unknown> = Promise.resolve();
 
-  /** From the texts of the two files. Throws a failure that names the file. */
-  constructor(tokenizerJson: string, tokenizerConfigJson: string) {
-    const config = tokenizerConfig.safeParse(parseJson("tokenizer_config.json", tokenizerConfigJson));
-    if (!config.success) throw invalid("TokenizerInvalid", `tokenizer_config.json: ${z.prettifyError(config.error)}`);
-    const { bos_token, eos_token, pad_token, unk_token, add_bos_token, additional_special_tokens } = config.data;
-    if (!eos_token)
-      throw invalid("TokenizerInvalid", "tokenizer_config.json: eos_token is not set; answers need an end");
-    const file = read(tokenizerJson);
-    // Of the settings, this alone is one of the tokenizers library's; it is about what is left out when text is shown.
-    const settings = { additional_special_tokens: additional_special_tokens ?? [] };
-    this.#tokenizer = load(file, settings);
-    this.#going = goingOn(file, settings, this.#tokenizer);
-    this.#words = usable(() => WordEncoder.of(this.#tokenizer));
-    const added = [...this.#tokenizer.get_added_tokens_decoder().values()];
-    this.#added = added.map(({ content }) => content);
-    this.specialTexts = added.filter(({ special }) => special).map(({ content }) => content);
-    this.special = {
-      bosToken: bos_token ?? undefined,
-      eosToken: eos_token,
-      padToken: pad_token ?? undefined,
-      unkToken: unk_token ?? undefined,
-    };
-    this.eosId = this.#idOf(eos_token);
-    this.leadingIds = add_bos_token && bos_token ? [this.#idOf(bos_token)] : [];
-    this.#tryOut();
+  private constructor(library: Library, special: SpecialTokens, added: ReadonlyMap<string, boolean>, around: Around) {
+    this.#library = library;
+    this.#decoder = library.getDecoder();
+    this.special = special;
+    this.addedTexts = [...added.keys()];
+    this.specialTexts = new Set(this.addedTexts.filter((content) => added.get(content) === true));
+    this.eosId = around.eosId;
+    this.leadingIds = around.leading;
+    this.trailingIds = around.trailing;
+    this.#continuing = around.continuing;
+  }
+
+  /** From the texts of the model's files. Throws a failure that names the file. */
+  static async load(texts: TokenizerTexts): Promise<Tokenizer> {
+    const { special, named, added } = readSpecialTokens(texts.config, texts.specialTokensMap);
+    const file = readTokenizerFile(texts.tokenizer);
+    const library = usable(() => Library.fromString(deterministicText(texts.tokenizer, file)));
+    requireBoundedGrowth(file);
+    // The trainer cuts and pads; the library would do so without a word.
+    library.disableTruncation();
+    library.disablePadding();
+    const contents = new Map(file.added_tokens.map(({ content, special: isSpecial }) => [content, isSpecial === true]));
+    addTokens(library, contents, added);
+    // Special tokens that the vocabulary lacks stay out: the model has no row for them.
+    addTokens(library, contents, named.filter(({ content }) => library.tokenToId(content) !== null));
+    const eosId = library.tokenToId(special.eosToken);
+    if (eosId === null) throw invalidFile(`has no token ${JSON.stringify(special.eosToken)}, which is named as eos_token`);
+    const continuation = continuationOf(file);
+    const continuing = continuation && usable(() => continuingOf(library, continuation));
+    return new Tokenizer(library, special, contents, { eosId, continuing, ...(await postProcessed(library, eosId)) });
   }
 
   /** Ids of a text that goes on from `before`. Throws `RowError` for one that cannot be encoded. */
-  encode(text: string, before = ""): number[] {
-    const ids = new GrowableUint32();
-    this.append(text, ids, before);
-    return [...ids.values()];
+  async encode(text: string, before = ""): Promise<number[]> {
+    const [ids] = await this.encodeAll([{ text, before }]);
+    if (ids instanceof RowError) throw ids;
+    return ids!;
   }
 
-  /** Appends what `encode` gives. Throws `RowError`. */
-  append(text: string, ids: GrowableUint32, before = ""): void {
-    if (text === "") return;
-    try {
-      withinTime(generousTime, () =>
-        this.#words ? this.#words.encode(text, ids) : this.#appendWhole(text, ids, before),
-      );
-    } catch (error) {
-      if (error instanceof TimeLimitError) throw tooSlow(`${error.message} for one text`);
-      if (error instanceof RowError || error instanceof StageFailure) throw error;
-      throw new RowError(`the tokenizer refuses it: ${messageOf(error)}`);
-    }
-  }
-
-  #appendWhole(text: string, ids: GrowableUint32, before: string): void {
-    if (this.#going === undefined || before === "") {
-      appendIds(this.#tokenizer, text, ids);
-      return;
-    }
-    const first = this.#going.spaceAfterTokens ? this.#beginningOf(text, before) : text.length;
-    appendIds(this.#going.tokenizer, text.slice(0, first), ids);
-    appendIds(this.#tokenizer, text.slice(first), ids);
-  }
-
-  /** Length of what goes on from `before`: after a token of its own, a text is as if it began there. */
-  #beginningOf(text: string, before: string): number {
-    if (this.#added.some((token) => before.endsWith(token))) return 0;
-    return Math.min(text.length, ...this.#added.map((token) => text.indexOf(token)).filter((at) => at >= 0));
+  /** Ids of each text, or why it cannot be encoded. */
+  async encodeAll(texts: readonly TextToEncode[]): Promise<(number[] | RowError)[]> {
+    const continuing = this.#continuing;
+    if (continuing === undefined) return await this.#encodeEach(texts.map(({ text }) => text));
+    const cuts = texts.map(({ text, before }) => this.#continuedLength(text, before, continuing));
+    return await this.#alone(async () => {
+      this.#use(continuing.continued);
+      try {
+        const first = await this.#encodeEach(texts.map(({ text }, index) => text.slice(0, cuts[index])));
+        this.#use(continuing.usual);
+        const rest = await this.#encodeEach(texts.map(({ text }, index) => text.slice(cuts[index])));
+        return first.map((ids, index) => joined(ids, rest[index]!));
+      } finally {
+        this.#use(continuing.usual);
+      }
+    });
   }
 
   /** Text of tokens, special ones left out. */
   decode(ids: readonly number[]): string {
-    return this.#decode(ids, true);
+    return this.#textOf(this.#tokensOf(ids).filter((token) => !this.specialTexts.has(token)));
   }
 
   /** Text of all tokens, as a person is shown them. */
   display(ids: readonly number[]): string {
-    return this.#decode(ids, false);
+    return this.#textOf(this.#tokensOf(ids));
   }
 
-  #decode(ids: readonly number[], skipSpecial: boolean): string {
-    if (ids.length === 0) return "";
-    // Spaces before punctuation are part of the text: an answer is compared with its reference as it is.
-    return this.#tokenizer.decode([...ids], { skip_special_tokens: skipSpecial, clean_up_tokenization_spaces: false });
+  /** The token's id; undefined where the tokenizer has none of this content. */
+  idOf(content: string): number | undefined {
+    return this.#library.tokenToId(content) ?? undefined;
   }
 
-  #idOf(content: string): number {
-    const id = this.#tokenizer.token_to_id(content);
-    if (id === undefined) {
-      throw invalid("TokenizerInvalid", `tokenizer.json: has no token ${JSON.stringify(content)}, named as special`);
+  /** As the library's own `decode` does it, which cannot be called without waiting. */
+  #tokensOf(ids: readonly number[]): string[] {
+    return ids.flatMap((id) => this.#library.idToToken(id) ?? []);
+  }
+
+  #textOf(tokens: string[]): string {
+    if (tokens.length === 0) return "";
+    return this.#decoder ? this.#decoder.decode(tokens) : tokens.join(" ");
+  }
+
+  /** How much of a text goes on from `before`: after an added token, a text is encoded as at its beginning. */
+  #continuedLength(text: string, before: string, { afterAddedTokens }: Continuing): number {
+    if (before === "") return 0;
+    if (!afterAddedTokens) return text.length;
+    if (this.addedTexts.some((token) => before.endsWith(token))) return 0;
+    return Math.min(text.length, ...this.addedTexts.map((token) => text.indexOf(token)).filter((at) => at >= 0));
+  }
+
+  #use({ normalizer, preTokenizer }: Stages): void {
+    this.#library.setNormalizer(normalizer);
+    this.#library.setPreTokenizer(preTokenizer);
+  }
+
+  /** Does work after all earlier work. */
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#busy.then(work);
+    this.#busy = done.catch(() => {});
+    return await done;
+  }
+
+  async #encodeEach(texts: readonly string[]): Promise<(number[] | RowError)[]> {
+    const results: (number[] | RowError)[] = [];
+    for (let start = 0, end = 0; start < texts.length; start = end) {
+      for (let characters = 0; end < texts.length && (end === start || characters < callCharacters); end++) {
+        characters += texts[end]!.length;
+      }
+      results.push(...(await this.#encodeTogether(texts.slice(start, end))));
     }
-    return id;
+    return results;
   }
 
-  /** What is wrong with a part of the tokenizer shows when it is used. */
-  #tryOut(): void {
-    usable(() => this.decode(this.encode("a")));
+  async #encodeTogether(texts: string[]): Promise<(number[] | RowError)[]> {
+    if (texts.every((text) => text === "")) return texts.map(() => []);
+    try {
+      return (await this.#library.encodeBatch(texts, withoutSpecials)).map((encoding) => encoding.getIds());
+    } catch (error) {
+      if (texts.length === 1) return [new RowError(`the tokenizer cannot encode it: ${messageOf(error)}`)];
+      const each: (number[] | RowError)[] = [];
+      for (const text of texts) each.push(...(await this.#encodeTogether([text])));
+      return each;
+    }
   }
 }
 
-function appendIds(tokenizer: HuggingFaceTokenizer, text: string, ids: GrowableUint32): void {
-  for (const id of tokenizer.encode(text, { add_special_tokens: false }).ids) {
-    if (id === undefined) throw new RowError("the tokenizer has no token for a part of it");
-    ids.push(id);
+const joined = (first: number[] | RowError, rest: number[] | RowError) =>
+  first instanceof RowError ? first : rest instanceof RowError ? rest : [...first, ...rest];
+
+interface Around {
+  readonly eosId: number;
+  readonly leading: readonly number[];
+  readonly trailing: readonly number[];
+  readonly continuing: Continuing | undefined;
+}
+
+/** Adds tokens that the library lacks, and makes special what it has as a plain token; keeps the list of contents. */
+function addTokens(library: Library, contents: Map<string, boolean>, tokens: readonly NamedToken[]): void {
+  for (const { content, special, ...options } of tokens) {
+    if (content === "" || (contents.has(content) && (contents.get(content) || !special))) continue;
+    library.addAddedTokens([new AddedToken(content, special, options)]);
+    contents.set(content, special);
   }
 }
 
-function read(tokenizerJson: string): TokenizerFile {
-  if (tokenizerJson.length > maxTokenizerLength) {
-    throw invalid(
-      "TokenizerInvalid",
-      `tokenizer.json: has ${tokenizerJson.length} characters, over ${maxTokenizerLength}`,
-    );
-  }
-  const json = parseJson("tokenizer.json", tokenizerJson);
-  return usable(() => readTokenizerFile(json));
+function continuingOf(library: Library, { text, afterAddedTokens }: Continuation): Continuing {
+  const none = Library.fromString(emptyTokenizer);
+  const stages = (own: Library): Stages => ({
+    normalizer: own.getNormalizer() ?? none.getNormalizer()!,
+    preTokenizer: own.getPreTokenizer() ?? none.getPreTokenizer()!,
+  });
+  return { usual: stages(library), continued: stages(Library.fromString(text)), afterAddedTokens };
 }
 
-function load(file: TokenizerFile, settings: object): HuggingFaceTokenizer {
-  return usable(() =>
-    withinTime(generousTime, () => {
-      const tokenizer = new HuggingFaceTokenizer(file, settings);
-      mendStages(tokenizer.pre_tokenizer, file.pre_tokenizer);
-      mendDecoder(tokenizer.decoder);
-      return tokenizer;
-    }),
-  );
+/** Its stages do nothing. */
+const emptyTokenizer = JSON.stringify({
+  version: "1.0",
+  added_tokens: [],
+  normalizer: { type: "Sequence", normalizers: [] },
+  pre_tokenizer: { type: "Sequence", pretokenizers: [] },
+  model: { type: "BPE", vocab: {}, merges: [] },
+});
+
+/** What the post-processor puts around a text, found by letting it do so. */
+async function postProcessed(library: Library, eosId: number): Promise<Pick<Around, "leading" | "trailing">> {
+  const encoded = await library.encode("a", null, { addSpecialTokens: true });
+  const [ids, added] = [encoded.getIds(), encoded.getSpecialTokensMask()];
+  const first = added.indexOf(0);
+  // A vocabulary that has no token for the letter: all ids are the post-processor's, and none is between them.
+  if (first < 0) return { leading: ids.filter((id) => id !== eosId), trailing: ids.filter((id) => id === eosId) };
+  return { leading: ids.slice(0, first), trailing: ids.slice(added.lastIndexOf(0) + 1) };
 }
 
-interface GoingOn {
-  /** Puts no space before a text. */
-  tokenizer: HuggingFaceTokenizer;
-  /** Whether there is one after each token of its own, and not before the first text alone. */
-  spaceAfterTokens: boolean;
-}
-
-/** What encodes texts that go on, with the model of another; undefined where that one puts no space before a text. */
-function goingOn(file: TokenizerFile, settings: object, whole: HuggingFaceTokenizer): GoingOn | undefined {
-  const normalizers = stagesOf(file.normalizer, "normalizer", "normalizers").map(([, stage]) => stage);
-  const splits = stagesOf(file.pre_tokenizer, "pre_tokenizer", "pretokenizers").map(([, stage]) => stage);
-  const prepends = (stage: Stage) => stage.type === "Prepend";
-  const marks = (stage: Stage) => stage.type === "Metaspace" && stage.prepend_scheme !== "never";
-  if (!normalizers.some(prepends) && !splits.some(marks)) return undefined;
-  const index = file.added_tokens.findIndex(({ normalized, special }) => normalized ?? !special);
-  if (normalizers.some(prepends) && index >= 0) {
-    throw invalid(
-      "TokenizerUnsupported",
-      `tokenizer.json: added_tokens.${index}.normalized: is not supported: true where the normalizer puts a space before every text; set it to false`,
-    );
-  }
-  const tokenizer = load(
-    {
-      ...file,
-      normalizer: { type: "Sequence", normalizers: normalizers.filter((stage) => !prepends(stage)) },
-      pre_tokenizer: {
-        type: "Sequence",
-        pretokenizers: splits.map((stage) => (marks(stage) ? { ...stage, prepend_scheme: "never" } : stage)),
-      },
-      model: { ...file.model, vocab: {}, merges: [] },
-    },
-    settings,
-  );
-  tokenizer.model = whole.model;
-  const first = splits.some((stage) => marks(stage) && stage.prepend_scheme === "first");
-  return { tokenizer, spaceAfterTokens: !first };
-}
-
-/** What is wrong with a part of the file shows in an error of the library's, where the part is used. */
+/** Faults of tokenizer.json show in the library's errors. */
 function usable<T>(use: () => T): T {
   try {
     return use();
   } catch (error) {
-    if (error instanceof StageFailure) throw error;
-    throw invalid("TokenizerInvalid", `tokenizer.json: cannot be used: ${messageOf(error)}`);
+    throw invalidFile(`cannot be loaded: ${messageOf(error)}`);
   }
 }

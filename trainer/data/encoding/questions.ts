@@ -1,0 +1,47 @@
+/** Examples as questions: the tokens of a prompt, up to where the model's answer begins, and the answer to compare with. */
+import { type Conversation, type Example, RowError } from "../rows/example.ts";
+import type { Codec } from "./codec.ts";
+import { requireTemplate } from "./pieces.ts";
+
+export interface Question {
+  /** Tokens up to where the answer begins. */
+  prompt: number[];
+  reference: string;
+}
+
+/** A held-out example as a question and its answer. Rejects with `RowError` for one without. */
+export async function questionOf(example: Example, codec: Codec): Promise<Question> {
+  switch (example.kind) {
+    case "text":
+      throw new RowError("is plain text: an evaluation needs a conversation or a prompt and its completion");
+    case "promptCompletion": {
+      const { tokenizer } = codec;
+      const ids = await tokenizer.encode(example.prompt);
+      const leading = ids[0] === tokenizer.leadingIds.at(-1) ? tokenizer.leadingIds.slice(0, -1) : tokenizer.leadingIds;
+      return { prompt: [...leading, ...ids], reference: withoutEnd(example.completion, codec) };
+    }
+    case "messages": {
+      const { messages, tools } = example;
+      const last = messages.at(-1)!;
+      if (last.role !== "assistant") {
+        throw new RowError("its last message is not the assistant's: there is no reference");
+      }
+      if (last.content === null) throw new RowError("its last answer calls tools: there is no text to compare with");
+      const asked = { messages: messages.slice(0, -1), ...(tools && { tools }) };
+      return { prompt: await encodePrompt(asked, codec), reference: withoutEnd(last.content, codec) };
+    }
+  }
+}
+
+/** A conversation up to where the assistant begins to speak. Rejects with `RowError`. */
+export async function encodePrompt(conversation: Conversation, codec: Codec): Promise<number[]> {
+  return await codec.tokenizer.encode(requireTemplate(codec).render(conversation, true));
+}
+
+/** An answer that is generated ends before its end token, so the reference does too. */
+function withoutEnd(reference: string, { tokenizer, endIds }: Codec): string {
+  const written = reference.trimEnd();
+  const ends = tokenizer.addedTexts.filter((text) => endIds.has(tokenizer.idOf(text) ?? -1));
+  const end = ends.find((text) => written.endsWith(text));
+  return end === undefined ? reference : written.slice(0, -end.length);
+}

@@ -1,0 +1,47 @@
+/**
+ * How a chat template ends an answer, found by rendering one: what follows its text, such as `<|im_end|>` and a line feed
+ * in ChatML. So the end of a turn is told from the same token inside an answer.
+ */
+import { RowError } from "../rows/example.ts";
+import type { ChatTemplate } from "../template/chatTemplate.ts";
+import type { Tokenizer } from "../tokenizer/tokenizer.ts";
+
+export interface TurnEnd {
+  /** All that the template writes after the text of an answer. */
+  readonly text: string;
+  /** Length of the part of `text` up to and with the token that ends the turn. */
+  readonly length: number;
+  /** That token. */
+  readonly id: number;
+}
+
+/** A word that no template changes or contains. */
+const answer = "Answer0f7e";
+
+/** Undefined where the template writes no token after an answer, or renders no plain question with its answer. */
+export function turnEndOf(template: ChatTemplate, tokenizer: Tokenizer): TurnEnd | undefined {
+  const rendered = renderedAnswer(template);
+  const at = rendered.lastIndexOf(answer);
+  if (at < 0) return undefined;
+  const text = rendered.slice(at + answer.length);
+  const found = firstOf([...tokenizer.specialTexts], text) ?? firstOf(tokenizer.addedTexts, text);
+  const id = found && tokenizer.idOf(found.content);
+  return found === undefined || id === undefined ? undefined : { text, length: found.end, id };
+}
+
+function renderedAnswer(template: ChatTemplate): string {
+  const question = { role: "user", content: "Question" };
+  try {
+    return template.render({ messages: [question, { role: "assistant", content: answer }] }, false);
+  } catch (error) {
+    if (error instanceof RowError) return "";
+    throw error;
+  }
+}
+
+/** The content that comes first in a text; of those that begin at one place, the longest. */
+function firstOf(contents: readonly string[], text: string): { content: string; end: number } | undefined {
+  const found = contents.map((content) => ({ content, at: text.indexOf(content) })).filter(({ at }) => at >= 0);
+  const [first] = found.sort((a, b) => a.at - b.at || b.content.length - a.content.length);
+  return first && { content: first.content, end: first.at + first.content.length };
+}
