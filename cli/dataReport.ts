@@ -2,10 +2,10 @@
 import type { DataFile, DatasetSettings } from "../trainer/contract/effective.ts";
 import { invalid } from "../trainer/contract/failure.ts";
 import { codecOf } from "../trainer/data/encoding/codec.ts";
+import { GrowableUint32 } from "../trainer/data/packed/growable.ts";
 import { countTrained } from "../trainer/data/packed/packedDataset.ts";
 import { oneEach, packRows } from "../trainer/data/packed/packing.ts";
 import { SeenTexts } from "../trainer/data/packed/splits.ts";
-import { GrowableUint32 } from "../trainer/data/packed/growable.ts";
 import { dataFilesOf, readDataset } from "../trainer/stages/readDataset.ts";
 import { readQuestions } from "../trainer/stages/readQuestions.ts";
 import { MissingFileError } from "../trainer/stores/store.ts";

@@ -11,6 +11,7 @@ import pathlib
 from transformers.utils import chat_template_utils
 
 import chat_cases
+import chat_special
 import chat_tokenizers
 
 HERE = pathlib.Path(__file__).parent
@@ -73,6 +74,7 @@ def main():
         write(f"{name}.json", {**family, "cases": cases})
     for name, content in chat_tokenizers.goldens().items():
         write(f"tokenizer-{name}.json", content)
+    write("special-tokens.json", chat_special.goldens())
 
 
 def write(name, content):

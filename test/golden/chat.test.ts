@@ -7,8 +7,9 @@ import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { codecOf } from "../../trainer/data/encoding/codec.ts";
-import { type Codec, type Encoded, encodeExample, type TrainOn } from "../../trainer/data/encoding/encode.ts";
+import { type Codec, codecOf } from "../../trainer/data/encoding/codec.ts";
+import { type Encoded, encodeExample } from "../../trainer/data/encoding/encode.ts";
+import type { TrainOn } from "../../trainer/data/encoding/pieces.ts";
 import { type Example, type Message, RowError } from "../../trainer/data/rows/example.ts";
 import { readExample } from "../../trainer/data/rows/rows.ts";
 import { parseStrictly } from "../../trainer/data/rows/strictJson.ts";
@@ -45,7 +46,11 @@ const conversationOf = (name: string) => {
 };
 
 /** A token a byte, and the family's marks. */
-function codecOfFamily(name: string, tokens: readonly string[], special: Readonly<Record<string, string>>): Codec {
+function codecOfFamily(
+  name: string,
+  tokens: readonly string[],
+  special: Readonly<Record<string, string>>,
+): Promise<Codec> {
   const tokenizer = tinyTokenizerJson();
   const vocab: [string, number][] = Object.entries(tokenizer.model.vocab).slice(0, 256);
   const added = tokens.map((content, index) => ({ ...tokenizer.added_tokens[0]!, content, id: 256 + index }));
@@ -72,18 +77,16 @@ function stretches({ tokens, trained }: Encoded, codec: Codec): { prompt: string
 
 for (const name of families) {
   const { special, end, tokens, cases } = json(`${name}.json`, familyFile);
-  const codec = codecOfFamily(name, tokens, special);
+  const codec = await codecOfFamily(name, tokens, special);
   const eos = codec.tokenizer.special.eosToken;
-  /** Where the family's turns end otherwise, the end of sequence follows the last of them. */
-  const withoutEnd = (text: string) => (text.endsWith(eos) && name === "gemma" ? text.slice(0, -eos.length) : text);
-  const learnt = (example: Example, trainOn: TrainOn) =>
-    encodeExample(example, { trainOn, maxTokens: Number.POSITIVE_INFINITY }, codec).sequences.flatMap((sequence) =>
-      stretches(sequence, codec).map(({ prompt, answer }) => ({ prompt, answer: withoutEnd(answer) })),
-    );
+  const learnt = async (example: Example, trainOn: TrainOn) => {
+    const { sequences } = await encodeExample(example, { trainOn, maxTokens: Number.POSITIVE_INFINITY }, codec);
+    return sequences.flatMap((sequence) => stretches(sequence, codec));
+  };
   const expected = ({ prompt, answer }: Answer) => ({ prompt, answer });
 
   describe(name, () => {
-    test("of random conversations every answer is learnt once, in its own context, and nothing else is", () => {
+    test("of random conversations every answer is learnt once, in its own context, and nothing else is", async () => {
       const random = generator(23);
       for (let round = 0; round < 60; round++) {
         const example = randomConversation(random, {
@@ -99,32 +102,32 @@ for (const name of families) {
           const text = turn.slice(prompt.length);
           return [{ prompt, answer: text.slice(0, text.lastIndexOf(end) + end.length) }];
         });
-        assert.deepEqual(learnt(example, "Responses"), definition);
-        assert.deepEqual(learnt(example, "LastResponse"), definition.slice(-1));
+        assert.deepEqual(await learnt(example, "Responses"), definition);
+        assert.deepEqual(await learnt(example, "LastResponse"), definition.slice(-1));
       }
     });
 
     for (const one of cases) {
       const example = conversationOf(one.conversation);
       if ("refused" in one) {
-        test(`${one.conversation}: refused, as by transformers`, () => {
-          assert.throws(() => encodeExample(example, { trainOn: "All", maxTokens: 1e6 }, codec), RowError);
+        test(`${one.conversation}: refused, as by transformers`, async () => {
+          await assert.rejects(encodeExample(example, { trainOn: "All", maxTokens: 1e6 }, codec), RowError);
         });
         continue;
       }
-      test(`${one.conversation}: rendered as transformers does, each answer learnt once where it is asked for`, () => {
+      test(`${one.conversation}: rendered as transformers does, each answer learnt once where it is asked for`, async () => {
         const { messages, tools } = example;
         assert.equal(codec.template!.render(example, false), one.whole);
         for (const { index, prompt } of one.answers) {
           const asked = { messages: messages.slice(0, index), ...(tools && { tools }) };
           assert.equal(codec.template!.render(asked, true), prompt);
         }
-        if (one.answers.length === 0) assert.throws(() => learnt(example, "Responses"), /it has no answer/);
+        if (one.answers.length === 0) await assert.rejects(learnt(example, "Responses"), /it has no answer/);
         else {
-          assert.deepEqual(learnt(example, "Responses"), one.answers.map(expected));
-          assert.deepEqual(learnt(example, "LastResponse"), one.answers.slice(-1).map(expected));
+          assert.deepEqual(await learnt(example, "Responses"), one.answers.map(expected));
+          assert.deepEqual(await learnt(example, "LastResponse"), one.answers.slice(-1).map(expected));
         }
-        const all = encodeExample(example, { trainOn: "All", maxTokens: 1e6 }, codec).sequences;
+        const { sequences: all } = await encodeExample(example, { trainOn: "All", maxTokens: 1e6 }, codec);
         assert.equal(all.length, 1);
         assert.ok(all[0]!.trained.subarray(1).every((flag) => flag === 1));
         const text = codec.tokenizer.display([...all[0]!.tokens]);

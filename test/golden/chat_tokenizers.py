@@ -51,6 +51,9 @@ def changed(tokenizer, **parts):
 
 def golden(file):
     tokenizer = Tokenizer.from_str(json.dumps(file))
+    # As transformers does before each call.
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
     encoded = [(text, tokenizer.encode(text, add_special_tokens=False).ids) for text in TEXTS]
     return [{"text": text, "ids": ids, "decoded": tokenizer.decode(ids, skip_special_tokens=False)} for text, ids in encoded]
 
@@ -130,8 +133,70 @@ def splits():
     )
 
 
+def plain_token(id, content, **settings):
+    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+    return {"id": id, "content": content, **flags, **settings}
+
+
+def pieces(prefix="", start="", end=""):
+    """Words of the page and all characters, in a fixed order: a vocabulary without training."""
+    words = sorted({word for word in PAGE.lower().split() if len(word) > 2})
+    letters = sorted(set(PAGE) | set(PAGE.lower()))
+    halves = [word[: len(word) // 2] for word in words] + [prefix + word[len(word) // 2 :] for word in words]
+    found = [start + word + end for word in words] + halves + letters + [prefix + letter for letter in letters] + [letter + end for letter in letters]
+    return list(dict.fromkeys([*SPECIAL[:2], "<unk>", *(piece for piece in found if piece.strip())]))
+
+
+def whole(model, **parts):
+    added = [plain_token(id, content) for id, content in enumerate([*SPECIAL[:2], "<unk>"])]
+    file = {"version": "1.0", "truncation": None, "padding": None, "added_tokens": added, "normalizer": None}
+    return {**file, "pre_tokenizer": None, "post_processor": None, "decoder": None, "model": model, **parts}
+
+
+def unigram(**settings):
+    vocab = [[piece, -1.0 - 0.5 / len(piece)] for piece in pieces(start="▁")]
+    bytes_too = [[f"<0x{byte:02X}>", -20.0] for byte in range(256)] if settings.get("byte_fallback") else []
+    return {"type": "Unigram", "unk_id": 2, "vocab": vocab + bytes_too, "byte_fallback": False, **settings}
+
+
+def ids_of(words):
+    return {word: id for id, word in enumerate(words)}
+
+
+def kinds():
+    """Models, normalizers and added tokens of every kind, each as a whole file."""
+    clean = sequence("normalizers", {"type": "NFKC"}, {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}, {"type": "Strip", "strip_left": True, "strip_right": True})
+    space = {**METASPACE, "prepend_scheme": "always", "split": True}
+    bert = {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True}
+    byte_level = json.loads(trained(pre_tokenizers.ByteLevel(add_prefix_space=False)).to_str())
+    level = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}
+    show = {"decoder": level}
+    suffix = {"type": "BPE", "vocab": ids_of(pieces(end="</w>")), "merges": [["t", "h"], ["th", "e</w>"]], "unk_token": "<unk>", "end_of_word_suffix": "</w>", "fuse_unk": True}
+    suffix["vocab"] = {**suffix["vocab"], **{word: len(suffix["vocab"]) + at for at, word in enumerate(w for w in ["th", "the</w>"] if w not in suffix["vocab"])}}
+    marks = [plain_token(0, SPECIAL[0], lstrip=True), plain_token(1, SPECIAL[1], rstrip=True), plain_token(3, "fox", special=False, normalized=True, single_word=True)]
+    files = {
+        "Unigram": whole(unigram(), normalizer=clean, pre_tokenizer=space, decoder=space),
+        "Unigram, byte fallback": whole(unigram(byte_fallback=True), pre_tokenizer=space, decoder=sequence("decoders", *BYTES, STRIP)),
+        "WordPiece": whole(
+            {"type": "WordPiece", "unk_token": "<unk>", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100, "vocab": ids_of(pieces(prefix="##"))},
+            normalizer=bert, pre_tokenizer={"type": "BertPreTokenizer"}, decoder={"type": "WordPiece", "prefix": "##", "cleanup": True},
+        ),
+        "WordLevel": whole({"type": "WordLevel", "vocab": ids_of(pieces()), "unk_token": "<unk>"}, pre_tokenizer={"type": "Whitespace"}),
+        "BPE, end of word": whole(suffix, normalizer=sequence("normalizers", {"type": "NFC"}, {"type": "Lowercase"}), pre_tokenizer={"type": "WhitespaceSplit"}, decoder={"type": "BPEDecoder", "suffix": "</w>"}),
+        "byte level, a space before each text": {**byte_level, "pre_tokenizer": level, **show},
+        "added tokens that take spaces, whole words": {**byte_level, "added_tokens": marks, **show},
+        "truncation and padding": {
+            **byte_level, **show,
+            "truncation": {"direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0},
+            "padding": {"strategy": {"Fixed": 16}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0, "pad_type_id": 0, "pad_token": SPECIAL[0]},
+        },
+    }
+    return [{"name": name, "tokenizer": file, "encodings": golden(file)} for name, file in files.items()]
+
+
 def goldens():
     return {
+        "kinds": kinds(),
         "gpt2": make(pre_tokenizers.ByteLevel(add_prefix_space=False)),
         "llama3": make(split(LLAMA3), ignore_merges=True),
         "qwen": make(split(QWEN), normalizer=normalizers.NFC()),

@@ -1,7 +1,7 @@
 /** The task figure ExactMatch: the share of held-out questions whose greedy answer is the reference, white space trimmed. */
 import type { ExactMatch } from "../contract/report.ts";
-import type { EvaluationManifest } from "../data/packed/manifests.ts";
 import type { Codec } from "../data/encoding/codec.ts";
+import type { EvaluationManifest } from "../data/packed/manifests.ts";
 import type { CacheForward } from "../engine/cacheForward.ts";
 import { type GreedyOptions, greedyAnswers } from "./greedy.ts";
 

@@ -2,19 +2,27 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { chatMl, tinyTokenizerConfig, tinyTokenizerJson } from "../../testing/tinyModel.ts";
 import { type Example, RowError } from "../rows/example.ts";
-import { ChatTemplate } from "../template/chatTemplate.ts";
-import { Tokenizer } from "../tokenizer/tokenizer.ts";
-import { type Codec, encodeExample, questionOf, type TrainOn } from "./encode.ts";
+import { type Codec, type CodecTexts, codecOf } from "./codec.ts";
+import { encodeExample } from "./encode.ts";
+import type { TrainOn } from "./pieces.ts";
+import { questionOf } from "./questions.ts";
 
-const tokenizer = new Tokenizer(JSON.stringify(tinyTokenizerJson()), JSON.stringify(tinyTokenizerConfig()));
-const codecWith = (template: string): Codec => ({ tokenizer, template: new ChatTemplate(template, tokenizer.special) });
-const codec = codecWith(chatMl);
+/** The tests' model with other files. */
+const codecFrom = (changes: Partial<CodecTexts>): Promise<Codec> =>
+  codecOf({
+    tokenizer: JSON.stringify(tinyTokenizerJson()),
+    config: JSON.stringify(tinyTokenizerConfig()),
+    ...changes,
+  });
+const codecWith = (template: string) => codecFrom({ template });
+const codec = await codecWith(chatMl);
+const { tokenizer } = codec;
 
 const eos = 257;
 const whole = Number.POSITIVE_INFINITY;
 /** Text of the trained tokens, `$` for the end of sequence; sequences apart by `|`. */
-function learnt(example: Example, trainOn: TrainOn, using = codec): string {
-  const { sequences } = encodeExample(example, { trainOn, maxTokens: whole }, using);
+async function learnt(example: Example, trainOn: TrainOn, using = codec): Promise<string> {
+  const { sequences } = await encodeExample(example, { trainOn, maxTokens: whole }, using);
   const texts = sequences.map(({ tokens, trained }) => {
     const kept = [...tokens].filter((_, index) => trained[index] === 1);
     return kept.map((id) => (id === eos ? "$" : tokenizer.decode([id]))).join("");
@@ -23,10 +31,10 @@ function learnt(example: Example, trainOn: TrainOn, using = codec): string {
 }
 
 /** Text of each sequence, special tokens and all. */
-const texts = (example: Example, trainOn: TrainOn, using = codec) =>
-  encodeExample(example, { trainOn, maxTokens: whole }, using).sequences.map(({ tokens }) =>
-    tokenizer.display([...tokens]),
-  );
+async function texts(example: Example, trainOn: TrainOn, using = codec): Promise<string[]> {
+  const { sequences } = await encodeExample(example, { trainOn, maxTokens: whole }, using);
+  return sequences.map(({ tokens }) => using.tokenizer.display([...tokens]));
+}
 
 const conversation: Extract<Example, { kind: "messages" }> = {
   kind: "messages",
@@ -39,86 +47,156 @@ const conversation: Extract<Example, { kind: "messages" }> = {
   ],
 };
 
-test("answers and their ends are learnt, and nothing else", () => {
-  assert.equal(learnt(conversation, "Responses"), "yes$no$");
-  assert.equal(learnt(conversation, "LastResponse"), "no$");
-  assert.equal(learnt(conversation, "All").replace(/\n/g, "~").slice(0, 20), "system~be brief$~use");
-  assert.equal(learnt({ kind: "promptCompletion", prompt: "2+2=", completion: "4" }, "Responses"), "4$");
-  assert.equal(learnt({ kind: "text", text: "abc" }, "Responses"), "bc$");
+test("answers and their ends are learnt, and nothing else", async () => {
+  assert.equal(await learnt(conversation, "Responses"), "yes$no$");
+  assert.equal(await learnt(conversation, "LastResponse"), "no$");
+  assert.equal((await learnt(conversation, "All")).replace(/\n/g, "~").slice(0, 20), "system~be brief$~use");
+  assert.equal(await learnt({ kind: "promptCompletion", prompt: "2+2=", completion: "4" }, "Responses"), "4$");
+  assert.equal(await learnt({ kind: "text", text: "abc" }, "Responses"), "bc$");
 });
 
-test("a whole conversation is encoded as its rendering", () => {
-  const { sequences } = encodeExample(conversation, { trainOn: "All", maxTokens: whole }, codec);
-  assert.deepEqual([...sequences[0]!.tokens], tokenizer.encode(codec.template!.render(conversation, false)));
+test("a whole conversation is encoded as its rendering", async () => {
+  const { sequences } = await encodeExample(conversation, { trainOn: "All", maxTokens: whole }, codec);
+  assert.deepEqual([...sequences[0]!.tokens], await tokenizer.encode(codec.template!.render(conversation, false)));
 });
 
-test("an answer learns to stop where the template writes no end", () => {
-  const plain = codecWith(
+test("an answer learns to stop where the template writes no end", async () => {
+  const plain = await codecWith(
     "{% for m in messages %}{{ m.role + ': ' + m.content + '\\n' }}{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}",
   );
   const one: Example = { kind: "messages", messages: conversation.messages.slice(0, 3) };
-  assert.equal(learnt(one, "Responses", plain), "yes\n$");
+  assert.equal(await learnt(one, "Responses", plain), "yes\n$");
 });
 
 /** Thoughts are written for the last answer alone, as Qwen 3 does. */
-const forgetful = codecWith(
+const forgetful = await codecWith(
   "{% for m in messages %}{{ '<|im_start|>' + m.role + ':' }}" +
     "{% if m.role == 'assistant' and loop.last %}(thinks){% endif %}{{ m.content }}<|im_end|>{% endfor %}" +
     "{% if add_generation_prompt %}<|im_start|>assistant:{% endif %}",
 );
 
-test("where a template alters earlier turns, each answer is learnt in the context in which it is asked for", () => {
-  assert.equal(learnt(conversation, "Responses", forgetful), "(thinks)yes$|(thinks)no$");
-  assert.equal(learnt(conversation, "LastResponse", forgetful), "(thinks)no$");
-  const [first, second] = texts(conversation, "Responses", forgetful);
+test("where a template alters earlier turns, each answer is learnt in the context in which it is asked for", async () => {
+  assert.equal(await learnt(conversation, "Responses", forgetful), "(thinks)yes$|(thinks)no$");
+  assert.equal(await learnt(conversation, "LastResponse", forgetful), "(thinks)no$");
+  const [first, second] = await texts(conversation, "Responses", forgetful);
   assert.match(first!, /assistant:\(thinks\)yes<\|im_end\|>$/);
   assert.match(second!, /assistant:yes<\|im_end\|><\|im_start\|>user:two\?/);
-  const [all, ...others] = texts(conversation, "All", forgetful);
+  const [all, ...others] = await texts(conversation, "All", forgetful);
   assert.equal(all, forgetful.template!.render(conversation, false));
   assert.deepEqual(others, []);
 });
 
-test("an answer that does not begin as the template asks for it is refused", () => {
-  const thinking = codecWith(
+test("an answer that does not begin as the template asks for it is refused", async () => {
+  const thinking = await codecWith(
     "{% for m in messages %}{{ m.content }}{% endfor %}{% if add_generation_prompt %}<think>{% endif %}",
   );
-  assert.throws(() => encodeExample(conversation, { trainOn: "Responses", maxTokens: whole }, thinking), /not certain/);
+  await assert.rejects(
+    encodeExample(conversation, { trainOn: "Responses", maxTokens: whole }, thinking),
+    /not certain/,
+  );
 });
 
-test("an answer of weight 0 is seen and not learnt", () => {
-  assert.equal(learnt({ ...conversation, untrained: [2] }, "Responses"), "no$");
-  assert.equal(learnt({ ...conversation, untrained: [2] }, "All").includes("yes"), false);
-  assert.throws(() => learnt({ ...conversation, untrained: [4] }, "LastResponse"), /no token of it would be learnt/);
-  assert.throws(() => learnt({ ...conversation, untrained: [2] }, "All", forgetful), /weight 0/);
+test("an answer of weight 0 is seen and not learnt", async () => {
+  assert.equal(await learnt({ ...conversation, untrained: [2] }, "Responses"), "no$");
+  assert.equal((await learnt({ ...conversation, untrained: [2] }, "All")).includes("yes"), false);
+  await assert.rejects(learnt({ ...conversation, untrained: [4] }, "LastResponse"), /no token of it would be learnt/);
+  await assert.rejects(learnt({ ...conversation, untrained: [2] }, "All", forgetful), /weight 0/);
 });
 
-test("a turn ends with its own special token where that is not the end of sequence", () => {
-  const gemma = codecWith(
+test("a turn ends with its own special token where that is not the end of sequence", async () => {
+  const gemma = await codecWith(
     "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|pad|>\n' }}{% endfor %}" +
       "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",
   );
-  assert.equal(learnt(conversation, "Responses", gemma), "yesno$");
-  const [text] = texts(conversation, "Responses", gemma);
-  assert.ok(text!.endsWith("no<|pad|><|im_end|>"));
+  assert.equal(await learnt(conversation, "Responses", gemma), "yesno");
+  for (const trainOn of ["Responses", "All"] as const) {
+    const [text] = await texts(conversation, trainOn, gemma);
+    assert.ok(text!.trimEnd().endsWith("no<|pad|>"), text);
+  }
 });
 
-test("an example without an answer is an error, also after truncation", () => {
+/** ChatML on a base whose `eos_token` is another one than that of its turns. */
+const foreignEnd = await codecFrom({ config: JSON.stringify({ ...tinyTokenizerConfig(), eos_token: "<|pad|>" }) });
+
+test("an answer that contains end tokens is learnt whole: it ends where the template ends the turn", async () => {
+  for (const content of [
+    "Use <s>10</s><|pad|> and then 8.",
+    "<|pad|>",
+    "one<|im_end|>\ntwo",
+    "it ends with <|pad|>",
+    "it ends with <|im_end|>",
+    "  <|pad|>  \n",
+  ]) {
+    const messages = [
+      { role: "user", content: "which?" },
+      { role: "assistant", content },
+      { role: "user", content: "again<|im_end|>?" },
+      { role: "assistant", content: "no" },
+    ];
+    const options = { trainOn: "Responses", maxTokens: whole } as const;
+    const { sequences } = await encodeExample({ kind: "messages", messages }, options, foreignEnd);
+    assert.equal(sequences.length, 1);
+    const trained = [...sequences[0]!.tokens].filter((_, index) => sequences[0]!.trained[index] === 1);
+    assert.equal(foreignEnd.tokenizer.display(trained), `${content}<|im_end|>no<|im_end|>`);
+  }
+});
+
+test("a template that writes the end of sequence after the last turn leaves each turn its own end", async () => {
+  const phi = await codecFrom({
+    config: JSON.stringify({ ...tinyTokenizerConfig(), eos_token: "<|pad|>" }),
+    template:
+      "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}" +
+      "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% else %}{{ eos_token }}{% endif %}",
+  });
+  const given = await texts(conversation, "Responses", phi);
+  assert.equal(given.length, 1);
+  assert.match(given[0]!, /assistant\nyes<\|im_end\|>\n<\|im_start\|>user\ntwo\?.*assistant\nno<\|im_end\|>$/s);
+});
+
+test("an answer is over at the end tokens of the tokenizer, of both configurations and of the template", async () => {
+  const json = JSON.stringify;
+  const config = json({ ...tinyTokenizerConfig(), eos_token: "<|pad|>" });
+  const template = "{% for m in messages %}{{ m.content }}{% endfor %}";
+  const ends = async (changes: Partial<CodecTexts>) =>
+    [...(await codecFrom({ config, ...changes })).endIds].sort((a, b) => a - b);
+  assert.deepEqual(await ends({ template }), [258]);
+  assert.deepEqual(await ends({}), [257, 258]);
+  assert.deepEqual(await ends({ template, generationConfig: json({ eos_token_id: [256, 258] }) }), [256, 258]);
+  assert.deepEqual(await ends({ template, generationConfig: json({ eos_token_id: null }) }), [258]);
+  assert.deepEqual(await ends({ template, modelConfig: json({ eos_token_id: 65 }) }), [65, 258]);
+  const both = { modelConfig: json({ eos_token_id: 65 }), generationConfig: json({ eos_token_id: 66 }) };
+  assert.deepEqual(await ends({ template, ...both }), [65, 66, 258]);
+});
+
+test("a text or a completion that ends with the end token gets no second one, and is compared without it", async () => {
+  for (const ending of ["", "<|im_end|>", "<|im_end|>\n"]) {
+    const example: Example = { kind: "promptCompletion", prompt: "2+2=", completion: `4${ending}` };
+    assert.equal((await learnt(example, "Responses")).trimEnd(), "4$");
+    assert.equal((await learnt({ kind: "text", text: `abc${ending}` }, "Responses")).trimEnd(), "bc$");
+    assert.equal((await questionOf(example, codec)).reference, "4");
+  }
+});
+
+test("an example without an answer is an error, also after truncation", async () => {
   const question: Example = { kind: "messages", messages: [{ role: "user", content: "hello?" }] };
-  assert.throws(() => learnt(question, "Responses"), RowError);
+  await assert.rejects(learnt(question, "Responses"), RowError);
   const example: Example = { kind: "promptCompletion", prompt: "0123456789", completion: "ab" };
-  const cut = encodeExample(example, { trainOn: "Responses", maxTokens: 11 }, codec);
+  const cut = await encodeExample(example, { trainOn: "Responses", maxTokens: 11 }, codec);
   assert.deepEqual([...cut.sequences[0]!.trained], [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
   assert.equal(cut.truncated, true);
-  assert.throws(() => encodeExample(example, { trainOn: "Responses", maxTokens: 10 }, codec), /begins after 10 tokens/);
+  await assert.rejects(
+    encodeExample(example, { trainOn: "Responses", maxTokens: 10 }, codec),
+    /begins after 10 tokens/,
+  );
 });
 
-test("a question is the conversation up to the answer", () => {
-  const { prompt, reference } = questionOf(conversation, codec);
+test("a question is the conversation up to the answer", async () => {
+  const { prompt, reference } = await questionOf(conversation, codec);
   assert.equal(reference, "no");
   assert.ok(tokenizer.decode([...prompt]).endsWith("assistant\n"));
 });
 
-test("in any conversation, every trained token is an answer's, and every answer's token is trained", () => {
+test("in any conversation, every trained token is an answer's, and every answer's token is trained", async () => {
   let state = 11;
   const random = (limit: number) => {
     state = (state * 48271) % 2147483647;
@@ -133,8 +211,8 @@ test("in any conversation, every trained token is an answer's, and every answer'
       content: words(),
     }));
     const answers = messages.filter(({ role }) => role === "assistant").map(({ content }) => `${content}$`);
-    assert.equal(learnt({ kind: "messages", messages }, "Responses"), byteText(answers.join("")));
-    assert.equal(learnt({ kind: "messages", messages }, "LastResponse"), byteText(answers.at(-1)!));
+    assert.equal(await learnt({ kind: "messages", messages }, "Responses"), byteText(answers.join("")));
+    assert.equal(await learnt({ kind: "messages", messages }, "LastResponse"), byteText(answers.at(-1)!));
   }
 });
 
@@ -142,19 +220,25 @@ test("in any conversation, every trained token is an answer's, and every answer'
 const byteText = (text: string) =>
   [...Buffer.from(text)].map((byte) => (byte < 128 ? String.fromCharCode(byte) : "\ufffd")).join("");
 
-test("a tokenizer or a template that cannot be used is refused by name", () => {
+test("a tokenizer or a template that cannot be used is refused by name", async () => {
   const config = tinyTokenizerConfig();
-  const make = (tokenizerJson: unknown, settings: object) => () =>
-    new Tokenizer(JSON.stringify(tokenizerJson), JSON.stringify(settings));
-  const cases: [() => unknown, RegExp][] = [
-    [() => new Tokenizer("{", JSON.stringify(config)), /tokenizer\.json: not JSON/],
-    [() => new Tokenizer(JSON.stringify(tinyTokenizerJson()), "[]"), /tokenizer_config\.json/],
-    [make(tinyTokenizerJson(), { ...config, eos_token: null }), /eos_token is not set/],
-    [make(tinyTokenizerJson(), { ...config, eos_token: "</s>" }), /no token "<\/s>"/],
-    [make({ model: { type: "Unknown" } }, config), /tokenizer\.json: model\.type/],
-    [() => codecWith("{% for %}"), /cannot be parsed/],
-    [() => codecWith("x".repeat(1_000_001)), /1000001 characters/],
+  const json = JSON.stringify;
+  const cases: [Partial<CodecTexts>, RegExp][] = [
+    [{ tokenizer: "{" }, /tokenizer\.json: not JSON/],
+    [{ config: "[]" }, /tokenizer_config\.json/],
+    [
+      { config: json({ ...config, eos_token: null }) },
+      /eos_token is set neither in tokenizer_config\.json nor in special/,
+    ],
+    [{ config: json({ ...config, eos_token: "</s>" }) }, /no token "<\/s>"/],
+    [{ specialTokensMap: json({ eos_token: 3 }) }, /special_tokens_map\.json: /],
+    [{ generationConfig: json({ eos_token_id: "1" }) }, /generation_config\.json: eos_token_id/],
+    [{ modelConfig: json({ eos_token_id: [1, -1] }) }, /config\.json: eos_token_id/],
+    [{ tokenizer: json({ model: { type: "Unknown" } }) }, /tokenizer\.json: cannot be loaded/],
+    [{ template: "{% for %}" }, /cannot be parsed/],
+    [{ template: "x".repeat(1_000_001) }, /1000001 characters/],
   ];
-  for (const [attempt, reason] of cases) assert.throws(attempt, reason);
-  assert.throws(() => codecWith("{{ raise_exception('no') }}").template!.render({ messages: [] }, false), /refuses it/);
+  for (const [changes, reason] of cases) await assert.rejects(codecFrom(changes), reason);
+  const refusing = await codecWith("{{ raise_exception('no') }}");
+  assert.throws(() => refusing.template!.render({ messages: [] }, false), /refuses it/);
 });

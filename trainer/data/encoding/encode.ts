@@ -106,7 +106,8 @@ class Sequence {
     }
     const { text, trained } = this.#given.pieces[round]!;
     // A text that begins with the token that the tokenizer would put before it gets no second one.
-    if (this.#before === "" && ids.length > 0 && ids[0] === this.#given.leading.at(-1)) this.#push(ids.slice(1), trained);
+    if (this.#before === "" && ids.length > 0 && ids[0] === this.#given.leading.at(-1))
+      this.#push(ids.slice(1), trained);
     else this.#push(ids, trained);
     this.#before = text || this.#before;
   }

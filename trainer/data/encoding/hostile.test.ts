@@ -95,28 +95,39 @@ test("a pattern that backtracks for ever is ended, and the line named", async (t
   });
 });
 
-test("tokenizer.json of any wrong type is refused by name", () => {
+test("a normalizer that lengthens texts without bound is refused by name", async (t) => {
+  const doubling = Array.from({ length: 40 }, () => ({ type: "Replace", pattern: { String: "h" }, content: "hh" }));
+  const tokenizer = { ...tinyTokenizerJson(), normalizer: { type: "Sequence", normalizers: doubling } };
+  await assert.rejects(encodeOne(t, texts({ tokenizer: JSON.stringify(tokenizer) })), {
+    code: 20,
+    reason: "TokenizerInvalid",
+    message: /normalizer: lengthens a text/,
+  });
+});
+
+test("tokenizer.json of any wrong type is refused by name", async () => {
   const whole: Record<string, unknown> = tinyTokenizerJson();
   const wrong = [null, 3, "x", [], {}, [1], { type: "Nothing" }, true];
   const config = JSON.stringify(tinyTokenizerConfig());
-  const tried = (value: unknown) => {
+  const tried = async (value: unknown) => {
     try {
-      new Tokenizer(JSON.stringify(value), config).encode("hello <|im_end|> é");
+      const tokenizer = await Tokenizer.load({ tokenizer: JSON.stringify(value) ?? "", config });
+      await tokenizer.encode("hello <|im_end|> é");
     } catch (error) {
       assert.ok(isFailure(error) || error instanceof RowError, `${JSON.stringify(value)?.slice(0, 200)}: ${error}`);
     }
   };
   for (const value of wrong) {
-    tried(value);
-    for (const key of Object.keys(whole)) tried({ ...whole, [key]: value });
+    await tried(value);
+    for (const key of Object.keys(whole)) await tried({ ...whole, [key]: value });
     for (const key of ["vocab", "merges", "unk_token", "type"])
-      tried({ ...whole, model: { ...Object(whole.model), [key]: value } });
+      await tried({ ...whole, model: { ...Object(whole.model), [key]: value } });
     for (const key of ["content", "id", "special"])
-      tried({ ...whole, added_tokens: [{ content: "<x>", id: 258, [key]: value }] });
+      await tried({ ...whole, added_tokens: [{ content: "<x>", id: 258, [key]: value }] });
   }
 });
 
-test("tokenizer.json that is garbage, cut or huge is refused by name", () => {
+test("tokenizer.json that is garbage, cut or huge is refused by name", async () => {
   const config = JSON.stringify(tinyTokenizerConfig());
   for (const text of [
     "",
@@ -130,10 +141,10 @@ test("tokenizer.json that is garbage, cut or huge is refused by name", () => {
     ),
     " ".repeat(134_217_729),
   ]) {
-    assert.throws(() => new Tokenizer(text, config), isFailure);
+    await assert.rejects(Tokenizer.load({ tokenizer: text, config }), isFailure);
   }
-  assert.throws(() => codecOf(texts({ config: "[]" })), isFailure);
-  assert.throws(() => codecOf(texts({ config: '{"eos_token": {"__proto__": 1}}' })), isFailure);
+  await assert.rejects(codecOf(texts({ config: "[]" })), isFailure);
+  await assert.rejects(codecOf(texts({ config: '{"eos_token": {"__proto__": 1}}' })), isFailure);
 });
 
 test("rows of random bytes are rows or faults, and nothing else", async (t) => {

@@ -41,7 +41,13 @@ const written = z.object({
   normalized: flag,
   special: flag,
 });
-const token = z.union([z.string().max(512).transform((content) => ({ content })), written]);
+const token = z.union([
+  z
+    .string()
+    .max(512)
+    .transform((content) => ({ content })),
+  written,
+]);
 const tokens = z.array(token).nullish();
 
 const roles = ["bos_token", "eos_token", "pad_token", "unk_token", "sep_token", "cls_token", "mask_token"] as const;
@@ -81,7 +87,10 @@ export function readSpecialTokens(configText: string, mapText: string | undefine
       padToken: contentOf("pad_token"),
       unkToken: contentOf("unk_token"),
     },
-    named: [...byRole.values(), ...extra(first), ...extra(second)].map((one) => ({ ...settingsOf(one), special: true })),
+    named: [...byRole.values(), ...extra(first), ...extra(second)].map((one) => ({
+      ...settingsOf(one),
+      special: true,
+    })),
     added: decoder.map(([, one]) => settingsOf(one)),
   };
 }

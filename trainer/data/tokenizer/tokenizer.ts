@@ -7,7 +7,7 @@
  * `trailingIds` are what the tokenizer's post-processor adds around a text. Where a text goes on in the middle of a line,
  * no tokenizer may put a space before it: `before` is the text that it goes on from.
  */
-import { AddedToken, type Decoder, type Normalizer, type PreTokenizer, Tokenizer as Library } from "tokenizers";
+import { AddedToken, type Decoder, Tokenizer as Library, type Normalizer, type PreTokenizer } from "tokenizers";
 import { messageOf } from "../../contract/failure.ts";
 import { RowError } from "../rows/example.ts";
 import { type NamedToken, readSpecialTokens, type SpecialTokens } from "./specialTokens.ts";
@@ -92,9 +92,14 @@ export class Tokenizer {
     const contents = new Map(file.added_tokens.map(({ content, special: isSpecial }) => [content, isSpecial === true]));
     addTokens(library, contents, added);
     // Special tokens that the vocabulary lacks stay out: the model has no row for them.
-    addTokens(library, contents, named.filter(({ content }) => library.tokenToId(content) !== null));
+    addTokens(
+      library,
+      contents,
+      named.filter(({ content }) => library.tokenToId(content) !== null),
+    );
     const eosId = library.tokenToId(special.eosToken);
-    if (eosId === null) throw invalidFile(`has no token ${JSON.stringify(special.eosToken)}, which is named as eos_token`);
+    if (eosId === null)
+      throw invalidFile(`has no token ${JSON.stringify(special.eosToken)}, which is named as eos_token`);
     const continuation = continuationOf(file);
     const continuing = continuation && usable(() => continuingOf(library, continuation));
     return new Tokenizer(library, special, contents, { eosId, continuing, ...(await postProcessed(library, eosId)) });
