@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { test } from "node:test";
 import { reachable, readImports } from "../test/imports.ts";
-import { isRunTimeSource, TARGETS } from "./context.ts";
+import { isRunTimeSource, isUsedAtRunTime, packagesOf, REPOSITORY, TARGETS } from "./context.ts";
 
 const names: [string, boolean][] = [
   ["operator/main.ts", true],
@@ -30,4 +31,16 @@ test("all that a program imports is in its image", () => {
       [],
     );
   }
+});
+
+test("the trainer's image alone carries the tokenizers library, and of it one platform's binary", () => {
+  assert.ok(packagesOf("trainer").includes("node_modules/tokenizers"));
+  assert.ok(!packagesOf("operator").includes("node_modules/tokenizers"));
+  assert.ok(packagesOf("operator").includes("node_modules/zod"));
+  const kept = readdirSync(`${REPOSITORY}/node_modules/tokenizers`).filter(isUsedAtRunTime);
+  assert.deepEqual(
+    kept.filter((name) => name.endsWith(".node")),
+    [`tokenizers.linux-${process.arch}-gnu.node`],
+  );
+  assert.ok(kept.includes("index.js") && !kept.includes("index.d.ts"));
 });

@@ -47,9 +47,14 @@ export function isRunTimeSource(name: string): boolean {
   return /\.(ts|mjs|json)$/.test(name) && !/(\.test|\/testing|\/cases)\.ts$/.test(name);
 }
 
-function packagesOf(target: Target): string[] {
+/** Packages of native code. The operator plans, and loads none (test/arrows.test.ts). */
+const NATIVE_PACKAGES: readonly string[] = ["node_modules/tokenizers"];
+
+/** The packages that an image carries, as paths below the repository, sorted. */
+export function packagesOf(target: Target): string[] {
   const lock: { packages: Lock } = JSON.parse(readFileSync(path.join(REPOSITORY, "package-lock.json"), "utf8"));
-  return [...new Set(WORKSPACES[target].flatMap((workspace) => productionClosure(lock.packages, workspace)))].sort();
+  const all = new Set(WORKSPACES[target].flatMap((workspace) => productionClosure(lock.packages, workspace)));
+  return [...all].filter((name) => target === "trainer" || !NATIVE_PACKAGES.includes(name)).sort();
 }
 
 /** The tag of both images: a digest over everything in either. `base` names what they stand on. */
@@ -80,14 +85,17 @@ export async function layOutContext(directory: string): Promise<void> {
   chmodSync(node, 0o755);
 }
 
-/** A package's own files without types and source maps; packages nested in it are copied for themselves, if needed. */
+/** A package's own files; packages nested in it are copied for themselves, if needed. */
 function copyPackage(name: string, destination: string): void {
   const source = path.join(REPOSITORY, name);
   const nested = path.join(source, "node_modules");
-  cpSync(source, destination, {
-    recursive: true,
-    filter: (file) => file !== nested && !/\.(d\.[cm]?ts|map)$/.test(file),
-  });
+  cpSync(source, destination, { recursive: true, filter: (file) => file !== nested && isUsedAtRunTime(file) });
+}
+
+/** No types and source maps; of native code, which packages bring for every platform, what the images run on. */
+export function isUsedAtRunTime(file: string): boolean {
+  if (file.endsWith(".node")) return file.endsWith(`.linux-${process.arch}-gnu.node`);
+  return !/\.(d\.[cm]?ts|map)$/.test(file);
 }
 
 function copy(source: string, destination: string): void {

@@ -151,7 +151,7 @@ test("docs/architecture.md draws the rooms as they import each other", () => {
 
 test("the planner and the operator reach no native code", () => {
   for (const entry of ["trainer/planning/plan.ts", "operator/main.ts"]) {
-    const native = [...reachable(graph, entry)].filter((file) => file.startsWith("trainer/native/"));
+    const native = [...reachable(graph, entry)].filter((file) => /^(trainer\/native\/|tokenizers$)/.test(file));
     assert.ok(graph.has(entry), `${entry} exists`);
     assert.deepEqual(native, [], `${entry} reaches native code`);
   }
@@ -160,11 +160,13 @@ test("the planner and the operator reach no native code", () => {
 /** Resolving a package's path through `require.resolve` loads nothing. */
 const loadsNativeCode = /\bdlopen\b|\bcreateRequire\([\s\S]*\brequire\(/;
 
-test("one file loads native code", () => {
+test("one file loads our native code, and one the tokenizers library", () => {
   const loaders = [...graph.keys()].filter(
     (file) => /^(operator|trainer|cli)\//.test(file) && loadsNativeCode.test(readSource(file)),
   );
   assert.deepEqual(loaders, ["trainer/native/addon.ts"]);
+  const importers = [...graph].filter(([, targets]) => targets.includes("tokenizers")).map(([file]) => file);
+  assert.deepEqual(importers, ["trainer/data/tokenizer/tokenizer.ts"]);
 });
 
 test("an arrow that is broken is found, in each form an import has", () => {
