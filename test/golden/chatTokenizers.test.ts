@@ -1,7 +1,7 @@
 /** Tokenizers of the kinds in use against the tokenizers library (chat_tokenizers.py): ids of texts, and texts of ids. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { z } from "zod";
 import { Tokenizer } from "../../trainer/data/tokenizer/tokenizer.ts";
 
@@ -26,16 +26,18 @@ const kinds = [
   ),
 ];
 
-for (const { name, tokenizer, encodings } of kinds) {
-  test(`texts are encoded and shown as the tokenizers library does it: ${name}`, async () => {
-    const ours = await tokenizerOf(tokenizer);
-    assert.deepEqual(
-      await ours.encodeAll(encodings.map(({ text }) => ({ text, before: "" }))),
-      encodings.map(({ ids }) => ids),
-    );
-    for (const { ids, decoded } of encodings) assert.equal(ours.display(ids), decoded);
-  });
-}
+describe("texts are encoded and shown as the tokenizers library does it", () => {
+  for (const { name, tokenizer, encodings } of kinds) {
+    test(name, async () => {
+      const ours = await tokenizerOf(tokenizer);
+      assert.deepEqual(
+        await ours.encodeAll(encodings.map(({ text }) => ({ text, before: "" }))),
+        encodings.map(({ ids }) => ids),
+      );
+      for (const { ids, decoded } of encodings) assert.equal(ours.display(ids), decoded);
+    });
+  }
+});
 
 for (const { name, parts } of byteFallback.variants) {
   test(`a text that goes on is shown as if it had been encoded at once: ${name}`, async () => {

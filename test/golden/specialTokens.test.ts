@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { z } from "zod";
 import { codecOf } from "../../trainer/data/encoding/codec.ts";
 import { encodeExample } from "../../trainer/data/encoding/encode.ts";
@@ -29,27 +29,29 @@ const path = new URL("data/chat/special-tokens.json", import.meta.url);
 const { tokenizer: file, cases } = golden.parse(JSON.parse(readFileSync(path, "utf8")));
 const begin = 0;
 
-for (const { name, config, map, post_processor, eosId, texts } of cases) {
-  test(`special tokens are transformers', and each example has one end token: ${name}`, async () => {
-    const codec = await codecOf({
-      tokenizer: JSON.stringify({ ...file, post_processor: post_processor ?? null }),
-      config: JSON.stringify(config),
-      specialTokensMap: map && JSON.stringify(map),
+describe("special tokens are those of transformers, and each example has one end token", () => {
+  for (const { name, config, map, post_processor, eosId, texts } of cases) {
+    test(name, async () => {
+      const codec = await codecOf({
+        tokenizer: JSON.stringify({ ...file, post_processor: post_processor ?? null }),
+        config: JSON.stringify(config),
+        specialTokensMap: map && JSON.stringify(map),
+      });
+      assert.equal(codec.tokenizer.eosId, eosId);
+      const options = { trainOn: "Responses", maxTokens: 1e6 } as const;
+      for (const { text, ids, inner } of texts) {
+        assert.deepEqual(await codec.tokenizer.encode(text), inner);
+        if (text === "") continue;
+        const once = withoutCopies(ids, eosId);
+        const expected = once.at(-1) === eosId ? once : [...once, eosId];
+        const { sequences } = await encodeExample({ kind: "text", text }, options, codec);
+        assert.deepEqual([...sequences[0]!.tokens], expected, text);
+        const asked = await questionOf({ kind: "promptCompletion", prompt: text, completion: "x" }, codec);
+        assert.deepEqual(asked.prompt, withoutEnd(once, inner, eosId), text);
+      }
     });
-    assert.equal(codec.tokenizer.eosId, eosId);
-    const options = { trainOn: "Responses", maxTokens: 1e6 } as const;
-    for (const { text, ids, inner } of texts) {
-      assert.deepEqual(await codec.tokenizer.encode(text), inner);
-      if (text === "") continue;
-      const once = withoutCopies(ids, eosId);
-      const expected = once.at(-1) === eosId ? once : [...once, eosId];
-      const { sequences } = await encodeExample({ kind: "text", text }, options, codec);
-      assert.deepEqual([...sequences[0]!.tokens], expected, text);
-      const asked = await questionOf({ kind: "promptCompletion", prompt: text, completion: "x" }, codec);
-      assert.deepEqual(asked.prompt, withoutEnd(once, inner, eosId), text);
-    }
-  });
-}
+  }
+});
 
 /** A text that begins or ends with the token that is put there has it twice in transformers. */
 function withoutCopies(given: readonly number[], eosId: number): number[] {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
 import { type TestContext, test } from "node:test";
 import type { Message } from "../data/rows/example.ts";
 import { CacheForward } from "../engine/cacheForward.ts";
@@ -8,9 +9,10 @@ import { writeTinyModel } from "../testing/tinyModel.ts";
 import { StoredModel } from "../weights/storedModel.ts";
 import { Chat } from "./chat.ts";
 
-async function open(t: TestContext): Promise<Chat> {
+async function open(t: TestContext, generationConfig?: object): Promise<Chat> {
   const directory = await temporaryDirectory(t);
   await writeTinyModel(directory, { contextLength: 1024 });
+  if (generationConfig) await writeFile(`${directory}/generation_config.json`, JSON.stringify(generationConfig));
   const chat = await Chat.open({
     model: await StoredModel.inDirectory(new Stores(), `file://${directory}`),
     threads: 1,
@@ -50,4 +52,10 @@ test("an answer is the same after another conversation, and after one that faile
     await answer(chat, long);
     assert.equal(await answer(chat, short), expected);
   }
+});
+
+test("an answer ends at any of the model's end tokens", async (t) => {
+  assert.notEqual(await answer(await open(t), short), "");
+  const everyToken = Array.from({ length: 259 }, (_, id) => id);
+  assert.equal(await answer(await open(t, { eos_token_id: everyToken }), short), "");
 });
