@@ -47,6 +47,19 @@ test("LoRA learns a task, is exported, read back and can be talked to", async (t
   assert.deepEqual(await answersOf({ model: exported }), ["yes", "no"]);
 });
 
+test("an evaluation's answer ends at any of the model's end tokens", async (t) => {
+  const training = await TinyTraining.make(t, { training: { ...task.training, maxSteps: 1 } });
+  const everyToken = Array.from({ length: 259 }, (_, id) => id);
+  await writeFile(`${training.directory}/base/generation_config.json`, JSON.stringify({ eos_token_id: everyToken }));
+  const messages = [
+    { role: "user", content: "odd 1" },
+    { role: "assistant", content: " " },
+  ];
+  await writeFile(`${training.directory}/test.jsonl`, `${JSON.stringify({ messages })}\n`);
+  const { figures } = await runTrain(await training.trainFile(), training.context());
+  assert.equal(figures.evaluationBefore!.exactMatch, 1);
+});
+
 test("QLoRA learns the task on an NF4 base; it is merged into the original weights, and into those it was trained on", async (t) => {
   const training = await TinyTraining.make(t, { ...task, quantization: { type: "NF4" } });
   const context = training.context();
