@@ -56,7 +56,7 @@ for (const [what, change, expected] of [
   [
     "another architecture",
     { model_type: "bert" },
-    /model_type "bert" is not supported; supported: llama, qwen2, qwen3/,
+    /model_type "bert" is not supported; supported: llama, mistral, qwen2, qwen3/,
   ],
   ["a sliding window", { use_sliding_window: true }, /use_sliding_window true/],
   [
@@ -66,7 +66,11 @@ for (const [what, change, expected] of [
   ],
   ["another activation", { hidden_act: "gelu" }, /hidden_act "gelu"/],
   ["biases", { attention_bias: true }, /attention_bias true/],
-  ["scaled rope", { rope_scaling: { rope_type: "llama3" } }, /rope_scaling/],
+  [
+    "a scaling without its numbers",
+    { rope_scaling: { rope_type: "llama3" } },
+    /rope_scaling.low_freq_factor is missing/,
+  ],
   ["a head count that does not group", { num_key_value_heads: 3 }, /num_key_value_heads/],
   ["heads that do not divide the width", { num_attention_heads: 3 }, /headDim/],
   ["an enormous width", { hidden_size: 1e15 }, /hiddenSize/],
