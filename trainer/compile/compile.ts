@@ -56,7 +56,7 @@ export function baseTensors(config: ModelConfig): ReadonlyMap<string, readonly n
 }
 
 /** A model that nothing is done to. */
-function plainParts(config: ModelConfig): StageParts {
+function plainParts(config: ModelConfig): ProgramParts {
   const storage = { dense: "F32", linear: "F32", doubleQuantization: false } as const;
   return { config, method: methodOf({ kind: "none" }), variables: new Variables(storage, "F32") };
 }

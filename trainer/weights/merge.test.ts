@@ -64,7 +64,7 @@ test("an adapter that means more than the trainer computes is refused by name", 
     [{ peft_type: "LOHA" }, /peft_type/],
     [{ modules_to_save: ["lm_head"] }, /modules_to_save/],
     [{ rank_pattern: { q_proj: 4 } }, /rank_pattern/],
-    [{ r: -1 }, /at r/],
+    [{ r: -1 }, /r is -1; it must be a whole number from 1 to 4096/],
   ];
   for (const [change, reason] of changes) {
     assert.throws(() => readAdapterConfig(JSON.stringify({ ...config, ...change })), reason);
