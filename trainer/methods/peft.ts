@@ -41,10 +41,10 @@ export interface PeftFormat<Settings> {
 export const peftPrefix = "base_model.model.";
 
 /** Members that every configuration has. */
-export const commonConfig = (baseUri: string) => ({
+export const commonConfig = (base: { readonly name: string; readonly revision: string | null }) => ({
   task_type: "CAUSAL_LM",
   auto_mapping: null,
-  base_model_name_or_path: baseUri,
-  revision: null,
+  base_model_name_or_path: base.name,
+  revision: base.revision,
   inference_mode: true,
 });

@@ -23,7 +23,7 @@ const settings = {
   targetModules: ["q_proj"],
   rankStabilized: false,
 } as const;
-const goodConfig = adapterConfig(settings, ["q_proj"], "pvc://base/model");
+const goodConfig = adapterConfig(settings, ["q_proj"], { name: "./base/model", revision: null });
 
 const site = (layer: number) => `base_model.model.model.layers.${layer}.self_attn.q_proj`;
 const tensor = (name: string, shape: number[], dtype: TensorData["dtype"] = "F32"): TensorData => {

@@ -5,16 +5,17 @@ import type { MethodSettings } from "../contract/methods/index.ts";
 import { methodOf, registeredMethods } from "../methods/index.ts";
 import { commonConfig } from "../methods/peft.ts";
 import { mergeInPeft, type PeftConfig } from "../methods/peftMembers.ts";
+import type { BaseName } from "./baseName.ts";
 
 export const adapterConfigFile = "adapter_config.json";
 export const adapterWeightsFile = "adapter_model.safetensors";
 
 /** The text of adapter_config.json. `modules`: last parts of the names of the layers that are trained. */
-export function adapterConfig(method: MethodSettings, modules: readonly string[], baseUri: string): string {
+export function adapterConfig(method: MethodSettings, modules: readonly string[], base: BaseName): string {
   const { peft } = methodOf(method);
   if (!peft) throw new Error(`method ${method.kind} leaves a model, which has no ${adapterConfigFile}`);
   const { peft_type, ...members } = peft.config({ modules });
-  return `${JSON.stringify({ peft_type, ...commonConfig(baseUri), ...members }, null, 2)}\n`;
+  return `${JSON.stringify({ peft_type, ...commonConfig(base), ...members }, null, 2)}\n`;
 }
 
 /** Reads adapter_config.json. Throws a failure that names the member that is not supported. */
