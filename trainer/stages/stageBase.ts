@@ -35,7 +35,6 @@ interface StageOptions {
 export async function stageBase(uri: string, options: StageOptions): Promise<StagedBase> {
   const { stores, objects, artifactRoot } = options;
   const source = await StoredModel.inDirectory(stores, uri);
-  storedType(await source.tensors());
   const notes = await StagedNotes.open(stores, objects, storeLayout.staged(artifactRoot, uri));
   const files = new Map<string, StagedObject>();
   const missing: SourceFile[] = [];
@@ -45,6 +44,7 @@ export async function stageBase(uri: string, options: StageOptions): Promise<Sta
     if (known) files.set(path, known);
     else missing.push(file);
   }
+  if (missing.some(isWeights)) storedType(await source.tensors());
   await stageFiles(missing, notes, options, (path, staged) => files.set(path, staged));
   const located = source.names().map((path) => ({ path, ...files.get(path)! }));
   const manifest: BaseManifest = { kind: "base", version: 1, files: located };

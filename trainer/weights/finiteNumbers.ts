@@ -92,7 +92,7 @@ export class FiniteNumbers {
     const begun = this.#begun.length;
     const all = begun > 0 ? joined(this.#begun, bytes) : bytes;
     const whole = all.length - (all.length % size);
-    this.#begun = all.slice(whole);
+    this.#begun = new Uint8Array(all.subarray(whole));
     const at = firstNotFinite(all.subarray(0, whole), size);
     if (at < 0) return;
     const value = valueAt(all, at * size, size);
@@ -109,7 +109,7 @@ function joined(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
 
 /** Index of the first number whose exponent is all ones, or -1. */
 function firstNotFinite(bytes: Uint8Array, size: 2 | 4): number {
-  const view = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  const view = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
   const { buffer, byteOffset, byteLength } = view;
   if (size === 4) {
     const words = new Uint32Array(buffer, byteOffset, byteLength / 4);
