@@ -27,9 +27,11 @@ const cases: [string, Partial<Parameters<typeof baseNameOf>[0]>, string, string 
   ["a configuration that is none does not", { config: null }, "./base", null],
 ];
 
-for (const [title, facts, name, revision] of cases) {
-  test(title, () => {
-    const given = { uri: "pvc://models/base", revision: undefined, commit, config: {}, ...facts };
-    assert.deepEqual(baseNameOf(given), { name, revision });
-  });
-}
+test("names a base as programs outside find it", async (t) => {
+  for (const [title, facts, name, revision] of cases) {
+    await t.test(title, () => {
+      const given = { uri: "pvc://models/base", revision: undefined, commit, config: {}, ...facts };
+      assert.deepEqual(baseNameOf(given), { name, revision });
+    });
+  }
+});

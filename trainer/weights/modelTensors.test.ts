@@ -67,12 +67,14 @@ const read: [string, Partial<TinyShape>, ModelChange][] = [
   ],
 ];
 
-for (const [what, shape, change] of read) {
-  test(`reads a model ${what}`, async (t) => {
-    const plain = await contentOf(await opened(t, shape, () => {}));
-    assert.deepEqual(await contentOf(await opened(t, shape, change)), plain);
-  });
-}
+test("a checkpoint under other names is read as transformers reads it", async (t) => {
+  for (const [what, shape, change] of read) {
+    await t.test(what, async (one) => {
+      const plain = await contentOf(await opened(one, shape, () => {}));
+      assert.deepEqual(await contentOf(await opened(one, shape, change)), plain);
+    });
+  }
+});
 
 const refused: [string, Partial<TinyShape>, ModelChange, RegExp][] = [
   [
@@ -185,14 +187,16 @@ const refused: [string, Partial<TinyShape>, ModelChange, RegExp][] = [
   ],
 ];
 
-for (const [what, shape, change, reason] of refused) {
-  test(`refuses ${what}`, async (t) => {
-    const model = await opened(t, shape, change);
-    await assert.rejects(model.tensors(), (error) => {
-      assert.ok(error instanceof StageFailure, String(error));
-      assert.deepEqual([error.code, error.reason], [20, "BaseModelMismatch"]);
-      assert.match(error.message, reason);
-      return true;
+test("a checkpoint that does not fit its config.json is refused by the tensor, its shape, the promise and the way out", async (t) => {
+  for (const [what, shape, change, reason] of refused) {
+    await t.test(what, async (one) => {
+      const model = await opened(one, shape, change);
+      await assert.rejects(model.tensors(), (error) => {
+        assert.ok(error instanceof StageFailure, String(error));
+        assert.deepEqual([error.code, error.reason], [20, "BaseModelMismatch"]);
+        assert.match(error.message, reason);
+        return true;
+      });
     });
-  });
-}
+  }
+});
