@@ -111,6 +111,16 @@ for (const [what, change, theta, scaling] of [
 
 const strangeRopes = [
   [
+    "YaRN without a base",
+    { rope_theta: 1, rope_scaling: { type: "yarn", factor: 2 } },
+    /rope_theta is 1; with YaRN it must/,
+  ],
+  [
+    "no context that was trained",
+    { rope_scaling: llama3, original_max_position_embeddings: 0 },
+    /original_max_position_embeddings is 0; it must be/,
+  ],
+  [
     "a type that is not known",
     { rope_parameters: { type: "longrope" } },
     /rope_parameters.rope_type "longrope" is not supported; supported: default, linear/,

@@ -107,6 +107,7 @@ function ropeOf(field: string, members: Members, fields: RopeFields, refuse: Ref
   refusePartial(`${field}.partial_rotary_factor`, members.partial_rotary_factor, refuse);
   const numbers = new Numbers(field, members, refuse);
   const theta = thetaOf(numbers, fields, refuse);
+  if (type === "yarn" && theta <= 1) refuse(`rope_theta is ${theta}; with YaRN it must be above 1`);
   const scaling = scalingOf(type, numbers, fields);
   return { theta, ...(scaling && { scaling }) };
 }
@@ -157,10 +158,13 @@ function scalingOf(type: RopeType, numbers: Numbers, fields: RopeFields): RopeSc
 }
 
 /** What the model's first training saw; a field beside counts more, as transformers has it for Phi-3. */
-const originalContext = (numbers: Numbers, fields: RopeFields): number =>
-  fields.original_max_position_embeddings ??
-  numbers.optional("original_max_position_embeddings", 1) ??
-  fields.max_position_embeddings;
+function originalContext(numbers: Numbers, fields: RopeFields): number {
+  const field = "original_max_position_embeddings";
+  const { [field]: beside, max_position_embeddings: context } = fields;
+  const inside = numbers.optional(field, 1);
+  if (typeof beside === "number" && beside < 1) numbers.refuse(`${field} is ${beside}; it must be a number from 1`);
+  return beside ?? inside ?? context;
+}
 
 function llama3Of(numbers: Numbers, context: number): RopeScaling {
   const [lowFreqFactor, highFreqFactor] = [numbers.required("low_freq_factor"), numbers.required("high_freq_factor")];

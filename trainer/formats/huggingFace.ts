@@ -51,6 +51,13 @@ export interface ModelFiles {
 /** Names of the files that make up the model in a directory with the files `present`; `index` is the text of its index. */
 export function modelFileNames(present: readonly string[], index: string | undefined): string[] {
   const absent = required.find((name) => !present.includes(name));
+  if (absent && present.includes("adapter_config.json")) {
+    throw invalid(
+      "BaseModelUnsupported",
+      "the base model is a PEFT adapter (adapter_config.json): merge it in PEFT (merge_and_unload), save the merged model " +
+        "with its tokenizer, and name that",
+    );
+  }
   if (absent) {
     throw invalid(
       "BaseModelIncomplete",

@@ -34,6 +34,10 @@ const pair = (layer: number, width = 64) => [
   tensor(`${site(layer)}.lora_A.weight`, [rank, width]),
   tensor(`${site(layer)}.lora_B.weight`, [64, rank]),
 ];
+const withNaN = (one: TensorData): TensorData => {
+  new DataView(one.data.buffer, one.data.byteOffset).setFloat32(12, Number.NaN, true);
+  return one;
+};
 const good = encodeSafetensors([...pair(0), ...pair(1)]);
 
 interface Files {
@@ -134,6 +138,11 @@ const hostile: [string, Files, RegExp][] = [
   ["one side alone", withTensors(pair(0)[0]!), /lora_A\.weight is there and .*lora_B\.weight is not/],
   ["another rank than the configuration's", withConfig({ r: 4 }), /has shape \[2, 64\], which does not fit r = 4/],
   ["a vector", withTensors(tensor(`${site(0)}.lora_A.weight`, [64]), pair(0)[1]!), /has shape \[64\]/],
+  [
+    "a NaN",
+    withTensors(withNaN(pair(0)[0]!), pair(0)[1]!),
+    /lora_A\.weight holds a number that is not finite \(number 3\)/,
+  ],
   ["integers", withTensors(tensor(`${site(0)}.lora_A.weight`, [rank, 64], "I64"), pair(0)[1]!), /is I64; save it as/],
 ];
 
