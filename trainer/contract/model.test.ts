@@ -111,6 +111,11 @@ for (const [what, change, theta, scaling] of [
 
 const strangeRopes = [
   [
+    "LongRoPE under its older name",
+    { rope_scaling: { type: "su", long_factor: [1], short_factor: [1] } },
+    /rope_type "su" is not supported/,
+  ],
+  [
     "YaRN without a base",
     { rope_theta: 1, rope_scaling: { type: "yarn", factor: 2 } },
     /rope_theta is 1; with YaRN it must/,
@@ -248,9 +253,9 @@ for (const [what, change, expected] of [
     /rope_scaling.low_freq_factor is missing/,
   ],
   ["a head count that does not group", { num_key_value_heads: 3 }, /num_key_value_heads/],
-  ["heads that do not divide the width", { num_attention_heads: 3 }, /headDim/],
-  ["an enormous width", { hidden_size: 1e15 }, /hiddenSize/],
-  ["a negative size", { num_hidden_layers: -1 }, /layers/],
+  ["heads that do not divide the width", { num_attention_heads: 3 }, /head_dim/],
+  ["an enormous width", { hidden_size: 1e15 }, /hidden_size/],
+  ["a negative size", { num_hidden_layers: -1 }, /num_hidden_layers/],
   ["a missing field", { vocab_size: undefined }, /vocab_size/],
   ["a string for a number", { vocab_size: "4096" }, /vocab_size/],
   ["not an object", "config", /config.json/],

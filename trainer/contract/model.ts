@@ -129,6 +129,21 @@ function refuseUnsupported(c: z.infer<typeof rawConfig>, family: Family): void {
   }
 }
 
+/** What config.json calls a fact. */
+const fieldNames: ReadonlyMap<PropertyKey, string> = new Map([
+  ["vocabSize", "vocab_size"],
+  ["hiddenSize", "hidden_size"],
+  ["intermediateSize", "intermediate_size"],
+  ["layers", "num_hidden_layers"],
+  ["heads", "num_attention_heads"],
+  ["kvHeads", "num_key_value_heads"],
+  ["headDim", "head_dim"],
+  ["contextLength", "max_position_embeddings"],
+  ["ropeTheta", "rope_theta"],
+  ["rmsNormEps", "rms_norm_eps"],
+]);
+
 function issueText(error: z.ZodError): string {
-  return error.issues.map((issue) => `${issue.path.join(".") || "(root)"}: ${issue.message}`).join("; ");
+  const fieldOf = (path: readonly PropertyKey[]) => path.map((key) => fieldNames.get(key) ?? String(key)).join(".");
+  return error.issues.map(({ path, message }) => `${fieldOf(path) || "(root)"}: ${message}`).join("; ");
 }

@@ -78,7 +78,7 @@ function membersOf(field: string, value: unknown, refuse: Refuse): Members | und
     return refuse(`${field} is ${shown(value)}; it must be an object with rope_type and its numbers, or null`);
   }
   const members = Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null));
-  const nested = Object.entries(members).find(([, member]) => typeof member === "object");
+  const nested = Object.entries(members).find(([, member]) => typeof member === "object" && !Array.isArray(member));
   if (nested) {
     refuse(
       `${field}.${nested[0]} ${shown(nested[1])} is not supported: one rotary embedding for all layers is; ` +
