@@ -12,6 +12,7 @@ import transformers
 import cases
 import check_adapter
 import nf4
+import rope
 import tiny_llama
 
 
@@ -21,6 +22,7 @@ def all_goldens() -> None:
         tiny_llama.write_base(base)
     tiny_llama.write_rows()
     nf4.write()
+    rope.write()
     cases.write_quantized_bases()
     for name in cases.CASES:
         cases.write_case(name)

@@ -3,15 +3,12 @@
   T/input (F32 or BF16) · T/packed (U8) · T/absmax (F32) · T/values (F32, restored)
   T/nested_codes (U8) · T/nested_absmax (F32) · T/offset (F32 [1]) · T/nested_values (F32, restored with double quantisation)
 
-(the last four only where the mean of the scales is finite), and `map/nf4` (16 codes), `map/nested` (256 codes). Also
-`data/rope.safetensors`: cosines and sines as transformers computes them, at positions where single precision shows.
+(the last four only where the mean of the scales is finite), and `map/nf4` (16 codes), `map/nested` (256 codes).
 """
 
 import bitsandbytes.functional as bnb
 import torch
 from safetensors.torch import save_file
-from transformers import LlamaConfig
-from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 from tiny_llama import DATA
 
@@ -99,16 +96,3 @@ def write() -> None:
             f"{name}/nested_values": restored(value, packed, nested),
         }
     save_file({k: v.clone().contiguous() for k, v in tensors.items()}, DATA / "nf4.safetensors")
-    write_rope()
-
-
-def write_rope() -> None:
-    """`theta-T/cos` and `theta-T/sin`, F32 [positions, 32], for head width 64."""
-    positions = torch.tensor([0, 1, 2, 31, 511, 1023, 4095, 32767, 131071])
-    tensors = {"positions": positions.int()}
-    for theta in (10000.0, 500000.0):
-        config = LlamaConfig(hidden_size=64, num_attention_heads=1, head_dim=64, rope_theta=theta)
-        cos, sin = LlamaRotaryEmbedding(config)(torch.zeros(1), positions[None])
-        tensors[f"theta-{int(theta)}/cos"] = cos[0, :, :32].contiguous()
-        tensors[f"theta-{int(theta)}/sin"] = sin[0, :, :32].contiguous()
-    save_file(tensors, DATA / "rope.safetensors")

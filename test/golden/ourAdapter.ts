@@ -33,7 +33,8 @@ export async function writtenFiles(run: GoldenRun): Promise<ReadonlyMap<string, 
       base: new StoredModel(stores, new Map()),
       baseDataType: "F32",
     } as const;
-    const facts = { runHash: "0".repeat(64), baseDigest: `sha256:${"0".repeat(64)}`, baseUri: "base-untied", method };
+    const base = { baseUri: "file:///base-untied", baseName: { name: "base-untied", revision: null } };
+    const facts = { runHash: "0".repeat(64), baseDigest: `sha256:${"0".repeat(64)}`, ...base, method };
     const directory = path.join(made, "adapter");
     await writeAdapter(stores, pathToFileURL(directory).href, result, facts, async () => {});
     return new Map(adapterFiles.map((name) => [name, readFileSync(path.join(directory, name))]));

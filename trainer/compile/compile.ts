@@ -45,8 +45,20 @@ export function declare(spec: CompileSpec): { parts: ProgramParts; sites: readon
 
 /** The linear layers of a model: where a method may work, and what may be quantised. */
 export function linearLayers(config: ModelConfig): readonly SiteRecord[] {
+  return sitesOf(plainParts(config));
+}
+
+/** The tensors of the base that the model reads: shapes by name. */
+export function baseTensors(config: ModelConfig): ReadonlyMap<string, readonly number[]> {
+  const parts = plainParts(config);
+  sitesOf(parts);
+  return new Map([...parts.variables.frozen].map(([name, { tensor }]) => [name, tensor.shape]));
+}
+
+/** A model that nothing is done to. */
+function plainParts(config: ModelConfig): ProgramParts {
   const storage = { dense: "F32", linear: "F32", doubleQuantization: false } as const;
-  return sitesOf({ config, method: methodOf({ kind: "none" }), variables: new Variables(storage, "F32") });
+  return { config, method: methodOf({ kind: "none" }), variables: new Variables(storage, "F32") };
 }
 
 export function compile(spec: CompileSpec): Compiled {

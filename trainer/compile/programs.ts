@@ -35,7 +35,12 @@ export interface ProgramParts {
 function decoder(parts: ProgramParts, graph: Graph, mode: Mode): { decoder: Decoder; sites: readonly SiteRecord[] } {
   const inputs: BuilderParts = { ...parts, graph, mode };
   const builder = new ModelBuilder(inputs);
-  const families: Record<ModelConfig["family"], (b: ModelBuilder) => Decoder> = { llama, qwen2: llama, qwen3: llama };
+  const families: Record<ModelConfig["family"], (b: ModelBuilder) => Decoder> = {
+    llama,
+    mistral: llama,
+    qwen2: llama,
+    qwen3: llama,
+  };
   return { decoder: families[parts.config.family](builder), sites: builder.sites };
 }
 

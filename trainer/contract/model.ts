@@ -3,14 +3,26 @@
  * Untrusted input: every number is bounded, and what is not supported is refused by name.
  */
 import { z } from "zod";
+import { type RopeScaling, rawRope, readRope } from "./rope.ts";
 
 const dimension = (max: number) => z.int().min(1).max(max);
 
-const families = ["llama", "qwen2", "qwen3"] as const;
+const families = ["llama", "mistral", "qwen2", "qwen3"] as const;
 type Family = (typeof families)[number];
 const isFamily = (name: string): name is Family => families.some((family) => family === name);
 
-/** A Llama-shaped decoder: RMSNorm, RoPE, grouped-query attention, SwiGLU; Qwen2's has biases, Qwen3's norms of heads. */
+/** What transformers takes for a field that is absent, where that depends on the family; else as many as heads. */
+const familyDefaults: Record<Family, { kvHeads?: number; headDim?: number; slidingWindow?: number }> = {
+  llama: {},
+  mistral: { kvHeads: 8, slidingWindow: 4096 },
+  qwen2: { kvHeads: 32 },
+  qwen3: { kvHeads: 32, headDim: 128 },
+};
+
+/**
+ * A Llama-shaped decoder: RMSNorm, RoPE, grouped-query attention, SwiGLU; Mistral's is Llama's, Qwen2's has biases, Qwen3's
+ * norms of heads. The facts that shapes follow from.
+ */
 export const modelConfig = z
   .object({
     family: z.enum(families),
@@ -31,7 +43,10 @@ export const modelConfig = z
   })
   .refine((c) => c.headDim % 2 === 0, { message: "head_dim must be even" });
 
-export type ModelConfig = z.infer<typeof modelConfig>;
+export interface ModelConfig extends z.infer<typeof modelConfig> {
+  /** Changes the values of the rotary tables and no shape, so plans do without it. Absent: plain frequencies. */
+  readonly ropeScaling?: RopeScaling;
+}
 
 export class UnsupportedModelError extends Error {}
 
@@ -46,7 +61,9 @@ export function readModelConfig(config: unknown): ModelConfig {
       `config.json: model_type ${JSON.stringify(family)} is not supported; supported: ${families.join(", ")}`,
     );
   }
-  refuseUnsupported(c);
+  refuseUnsupported(c, family);
+  const rope = readRope(c, refuse);
+  const defaults = familyDefaults[family];
   const parsed = modelConfig.safeParse({
     family,
     vocabSize: c.vocab_size,
@@ -54,15 +71,19 @@ export function readModelConfig(config: unknown): ModelConfig {
     intermediateSize: c.intermediate_size,
     layers: c.num_hidden_layers,
     heads: c.num_attention_heads,
-    kvHeads: c.num_key_value_heads ?? c.num_attention_heads,
-    headDim: c.head_dim ?? c.hidden_size / c.num_attention_heads,
+    kvHeads: (c.num_key_value_heads === undefined ? defaults.kvHeads : c.num_key_value_heads) ?? c.num_attention_heads,
+    headDim: c.head_dim ?? defaults.headDim ?? c.hidden_size / c.num_attention_heads,
     contextLength: c.max_position_embeddings,
-    ropeTheta: c.rope_theta ?? c.rope_parameters?.rope_theta ?? 10_000,
+    ropeTheta: rope.theta,
     rmsNormEps: c.rms_norm_eps ?? 1e-6,
     tieWordEmbeddings: c.tie_word_embeddings ?? false,
   });
   if (!parsed.success) throw new UnsupportedModelError(`config.json: ${issueText(parsed.error)}`);
-  return parsed.data;
+  return { ...parsed.data, ...(rope.scaling && { ropeScaling: rope.scaling }) };
+}
+
+function refuse(message: string): never {
+  throw new UnsupportedModelError(`config.json: ${message}`);
 }
 
 const rawConfig = z.object({
@@ -76,35 +97,53 @@ const rawConfig = z.object({
   num_key_value_heads: z.number().nullish(),
   head_dim: z.number().nullish(),
   max_position_embeddings: z.number(),
-  rope_theta: z.number().optional(),
-  rope_parameters: z.object({ rope_type: z.string().max(64).optional(), rope_theta: z.number().optional() }).nullish(),
-  rope_scaling: z.object({}).loose().nullish(),
+  ...rawRope,
   rms_norm_eps: z.number().optional(),
   tie_word_embeddings: z.boolean().optional(),
   hidden_act: z.string().max(64).optional(),
   attention_bias: z.boolean().optional(),
   mlp_bias: z.boolean().optional(),
   use_sliding_window: z.boolean().optional(),
+  sliding_window: z.number().nullish(),
   layer_types: z.array(z.string().max(64)).max(512).nullish(),
 });
 
-function refuseUnsupported(c: z.infer<typeof rawConfig>): void {
-  const refuse = (field: string, value: unknown, supported: string) => {
-    throw new UnsupportedModelError(
-      `config.json: ${field} ${JSON.stringify(value)} is not supported; supported: ${supported}`,
-    );
+function refuseUnsupported(c: z.infer<typeof rawConfig>, family: Family): void {
+  const unless = (field: string, value: unknown, supported: unknown) => {
+    if (value === undefined || value === supported) return;
+    refuse(`${field} ${JSON.stringify(value)} is not supported; supported: ${String(supported)}`);
   };
-  if (c.hidden_act !== undefined && c.hidden_act !== "silu") refuse("hidden_act", c.hidden_act, "silu");
-  if (c.attention_bias === true) refuse("attention_bias", true, "false");
-  if (c.mlp_bias === true) refuse("mlp_bias", true, "false");
-  if (c.use_sliding_window === true) refuse("use_sliding_window", true, "false");
+  unless("hidden_act", c.hidden_act, "silu");
+  unless("attention_bias", c.attention_bias, false);
+  unless("mlp_bias", c.mlp_bias, false);
+  unless("use_sliding_window", c.use_sliding_window, false);
   const layerType = c.layer_types?.find((type) => type !== "full_attention");
-  if (layerType !== undefined) refuse("layer_types", layerType, "full_attention");
-  if (c.rope_scaling) refuse("rope_scaling", c.rope_scaling, "none");
-  const ropeType = c.rope_parameters?.rope_type;
-  if (ropeType !== undefined && ropeType !== "default") refuse("rope_parameters.rope_type", ropeType, "default");
+  unless("layer_types", layerType, "full_attention");
+  const { slidingWindow } = familyDefaults[family];
+  const window = c.sliding_window === undefined ? slidingWindow : c.sliding_window;
+  if (slidingWindow !== undefined && typeof window === "number" && window < c.max_position_embeddings) {
+    refuse(
+      `sliding_window ${window}${c.sliding_window === undefined ? ` (the default of ${family})` : ""} is not supported with ` +
+        `max_position_embeddings ${c.max_position_embeddings}; supported: null, or a window as long as the context`,
+    );
+  }
 }
 
+/** What config.json calls a fact. */
+const fieldNames: ReadonlyMap<PropertyKey, string> = new Map([
+  ["vocabSize", "vocab_size"],
+  ["hiddenSize", "hidden_size"],
+  ["intermediateSize", "intermediate_size"],
+  ["layers", "num_hidden_layers"],
+  ["heads", "num_attention_heads"],
+  ["kvHeads", "num_key_value_heads"],
+  ["headDim", "head_dim"],
+  ["contextLength", "max_position_embeddings"],
+  ["ropeTheta", "rope_theta"],
+  ["rmsNormEps", "rms_norm_eps"],
+]);
+
 function issueText(error: z.ZodError): string {
-  return error.issues.map((issue) => `${issue.path.join(".") || "(root)"}: ${issue.message}`).join("; ");
+  const fieldOf = (path: readonly PropertyKey[]) => path.map((key) => fieldNames.get(key) ?? String(key)).join(".");
+  return error.issues.map(({ path, message }) => `${fieldOf(path) || "(root)"}: ${message}`).join("; ");
 }

@@ -6,6 +6,8 @@ import type { Comparison } from "./verify.ts";
 
 export interface CardFacts {
   name: string;
+  /** The base's repository, or its relative path. */
+  baseName: string;
   dtype: "F32" | "BF16";
   /** What the adapter was merged with. */
   base: "Original" | "Dequantized";
@@ -16,15 +18,17 @@ export interface CardFacts {
   prompts: number;
 }
 
-export function modelCard({ name, dtype, base, adapter, training, comparison, prompts }: CardFacts): string {
+export function modelCard(facts: CardFacts): string {
+  const { name, baseName, dtype, base, adapter, training, comparison, prompts } = facts;
   const lines = [
     "---",
     "library_name: transformers",
     "pipeline_tag: text-generation",
+    ...(baseName.startsWith("./") ? [] : [`base_model: ${baseName}`]),
     "---",
     `# ${name}`,
     "",
-    `Fine-tuned with Luthier from the base model \`${adapter.baseUri}\` (\`${adapter.baseDigest}\`).`,
+    `Fine-tuned with Luthier from the base model \`${baseName}\` (\`${adapter.baseDigest}\`).`,
     "",
     "| | |",
     "|---|---|",

@@ -18,6 +18,12 @@ test("a model is its configuration, tokenizer and the weights that the index nam
 });
 
 const refused: [string, string[], string | undefined, RegExp][] = [
+  [
+    "an adapter in place of a model",
+    ["adapter_config.json", "adapter_model.safetensors", "tokenizer.json"],
+    undefined,
+    /is a PEFT adapter \(adapter_config\.json\): merge it in PEFT \(merge_and_unload\)/,
+  ],
   ["no tokenizer", ["config.json", "model.safetensors"], undefined, /no tokenizer\.json/],
   ["weights that can hold code alone", [...usual, "pytorch_model.bin"], undefined, /no model\.safetensors/],
   ["a shard that is not there", usual, '{"weight_map":{"a":"x.safetensors"}}', /no x\.safetensors/],

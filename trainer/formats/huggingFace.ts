@@ -13,15 +13,28 @@ import {
 } from "./safetensors.ts";
 import { indexFile } from "./shards.ts";
 
-export const tokenizerFiles = [
-  "tokenizer.json",
-  "tokenizer_config.json",
-  "special_tokens_map.json",
-  "added_tokens.json",
-  "chat_template.jinja",
+/** Files of the tokenizer, in all the forms that programs read: the trainer needs the first two. */
+const tokenizerFiles = [
+  ...["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"],
+  ...["tokenizer.model", "spiece.model", "vocab.json", "vocab.txt", "merges.txt", "tekken.json"],
+  ...["chat_template.jinja", "chat_template.json"],
 ];
 
-const companions = ["config.json", "generation_config.json", ...tokenizerFiles, "LICENSE", "LICENSE.txt", "LICENSE.md"];
+const companions = new Set(["config.json", "generation_config.json", ...tokenizerFiles]);
+
+/** Named templates of a tokenizer, and what a licence asks to be passed on. */
+const alsoCompanions = [
+  /^licen[cs]es?\/[A-Za-z0-9 ._-]+$/i,
+  /^additional_chat_templates\/[A-Za-z0-9._-]+\.jinja$/,
+  /^([A-Za-z0-9 ._-]+[ ._-])?(licen[cs]es?|notices?|copying|copyright|(acceptable[ ._-])?use[ ._-]policy|terms([ ._-]of[ ._-]use)?)([ ._-][A-Za-z0-9 ._-]*)?$/i,
+];
+/** What can hold code is no licence, whatever its name. */
+const code = /\.(py|pyc|sh|js|ts|so|bin|pt|pth|pkl|safetensors|json)$/i;
+
+/** Whether a file beside the weights belongs to a model. */
+const isCompanion = (name: string): boolean =>
+  companions.has(name) || (!code.test(name) && alsoCompanions.some((pattern) => pattern.test(name)));
+
 const required = ["config.json", "tokenizer.json", "tokenizer_config.json"];
 
 const weightIndex = z.object({
@@ -38,6 +51,13 @@ export interface ModelFiles {
 /** Names of the files that make up the model in a directory with the files `present`; `index` is the text of its index. */
 export function modelFileNames(present: readonly string[], index: string | undefined): string[] {
   const absent = required.find((name) => !present.includes(name));
+  if (absent && present.includes("adapter_config.json")) {
+    throw invalid(
+      "BaseModelUnsupported",
+      "the base model is a PEFT adapter (adapter_config.json): merge it in PEFT (merge_and_unload), save the merged model " +
+        "with its tokenizer, and name that",
+    );
+  }
   if (absent) {
     throw invalid(
       "BaseModelIncomplete",
@@ -47,7 +67,7 @@ export function modelFileNames(present: readonly string[], index: string | undef
   const weights = index === undefined ? ["model.safetensors"] : [...new Set(Object.values(readIndex(index)))].sort();
   const lost = weights.find((name) => !present.includes(name));
   if (lost) throw invalid("BaseModelIncomplete", `the base model has no ${lost}; weights must be safetensors`);
-  const names = [...companions.filter((name) => present.includes(name)), ...weights];
+  const names = [...present.filter(isCompanion), ...weights];
   return index === undefined ? names : [...names, indexFile];
 }
 

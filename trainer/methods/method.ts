@@ -10,6 +10,7 @@ import type { BaseLinear, LinearSite, SiteRewriter } from "../graph/site.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { ConfigFacts, NamedValues, PeftFormat, StoredShape } from "./peft.ts";
 import { peftPrefix } from "./peft.ts";
+import { type PeftConfig, PeftMembers } from "./peftMembers.ts";
 
 /** A linear layer as merging sees it: its name and the trained tensors by their own names. */
 export interface TrainedSite {
@@ -70,10 +71,11 @@ export interface RegisteredMethod {
   readonly declaration: Declaration;
   /** Throws where these are not the method's settings. */
   bind(settings: MethodSettings): BoundMethod;
-  /** Reads adapter_config.json where it is of this method; undefined where it is not. */
-  readPeft(
-    config: Readonly<Record<string, unknown>>,
-  ): ReturnType<PeftFormat<MethodSettings>["readable"]["safeParse"]> | undefined;
+  /**
+   * Reads adapter_config.json where it is of this method; undefined where it is not. Throws a failure that names the member
+   * that this method does not compute.
+   */
+  readPeft(config: PeftConfig): MethodSettings | undefined;
 }
 
 export function defineMethod<Kind extends string, Table extends SettingTable>(
@@ -83,8 +85,15 @@ export function defineMethod<Kind extends string, Table extends SettingTable>(
   return {
     declaration,
     bind: (settings) => bind(method, declaration.schema.parse(settings)),
-    readPeft: (config) => (method.peft?.matches(config) ? method.peft.readable.safeParse(config) : undefined),
+    readPeft: (config) => (method.peft?.matches(config) ? readMembers(method.peft, config) : undefined),
   };
+}
+
+function readMembers<Settings>(format: PeftFormat<Settings>, config: PeftConfig): Settings {
+  const members = new PeftMembers(config);
+  const settings = format.read(members);
+  members.refuseOthers();
+  return settings;
 }
 
 function bind<Settings extends MethodSettings>(method: Method<Settings>, settings: Settings): BoundMethod {

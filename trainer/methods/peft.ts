@@ -2,7 +2,7 @@
  * How a method's adapter lies in PEFT's layout: what adapter_config.json says of it, and the names and shapes of its
  * tensors. Data alone: reading and writing the files is `trainer/weights`.
  */
-import type { z } from "zod";
+import type { PeftConfig, PeftMembers } from "./peftMembers.ts";
 
 /** A tensor in F32, as it is trained. */
 export interface NamedValues {
@@ -27,9 +27,9 @@ export interface PeftFormat<Settings> {
   /** The members of adapter_config.json that are the method's own, `peft_type` among them. */
   config(settings: Settings, facts: ConfigFacts): Readonly<Record<string, unknown>>;
   /** Whether a configuration is of this method; PEFT tells some apart by a flag. */
-  matches(config: Readonly<Record<string, unknown>>): boolean;
-  /** What can be read of such a configuration, as settings. */
-  readonly readable: z.ZodType<Settings>;
+  matches(config: PeftConfig): boolean;
+  /** The settings of such a configuration; throws a failure that names a member that cannot be read. */
+  read(members: PeftMembers): Settings;
   /** Why a tensor that anyone may have written cannot be one of these; undefined when it can. */
   fault(tensor: StoredShape, settings: Settings, has: (key: string) => boolean): string | undefined;
   /** Parameters → the tensors that are saved; absent: the same, under PEFT's prefix. */
@@ -41,10 +41,10 @@ export interface PeftFormat<Settings> {
 export const peftPrefix = "base_model.model.";
 
 /** Members that every configuration has. */
-export const commonConfig = (baseUri: string) => ({
+export const commonConfig = (base: { readonly name: string; readonly revision: string | null }) => ({
   task_type: "CAUSAL_LM",
   auto_mapping: null,
-  base_model_name_or_path: baseUri,
-  revision: null,
+  base_model_name_or_path: base.name,
+  revision: base.revision,
   inference_mode: true,
 });

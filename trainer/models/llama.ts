@@ -19,6 +19,7 @@ export interface Decoder {
 /** What the families' attention has beside Llama's. */
 const attentionOf: Record<ModelConfig["family"], { readonly bias: boolean; readonly headNorms: boolean }> = {
   llama: { bias: false, headNorms: false },
+  mistral: { bias: false, headNorms: false },
   qwen2: { bias: true, headNorms: false },
   qwen3: { bias: false, headNorms: true },
 };

@@ -5,6 +5,7 @@
  * 1e-3. So frequency and angle are rounded where transformers rounds them; cos and sin are those of the rounded angle.
  */
 import type { ModelConfig } from "../contract/model.ts";
+import type { RopeScaling } from "../contract/rope.ts";
 
 export interface RopeTable {
   /** Elements of a row: half of the head's width. */
@@ -14,18 +15,77 @@ export interface RopeTable {
   readonly sin: Float32Array;
 }
 
-/** Row p holds cos and sin of p · theta^(−2i/D), i < D/2.        Su et al. 2021 */
-export function ropeTable(model: Pick<ModelConfig, "headDim" | "ropeTheta">, positions: number): RopeTable {
-  const width = model.headDim / 2;
+/** Row p holds cos and sin of p · f_i, i < D/2, by what YaRN multiplies them by.        Su et al. 2021 */
+export function ropeTable(
+  { headDim, ropeTheta, ropeScaling }: Pick<ModelConfig, "headDim" | "ropeTheta" | "ropeScaling">,
+  positions: number,
+): RopeTable {
+  const width = headDim / 2;
   const cos = new Float32Array(positions * width);
   const sin = new Float32Array(positions * width);
+  const frequencies = scaled(plainPeriods(headDim, ropeTheta), { headDim, ropeTheta }, ropeScaling);
+  const factor = ropeScaling?.type === "yarn" ? fround(ropeScaling.attentionFactor) : 1;
   for (let i = 0; i < width; i++) {
-    const frequency = Math.fround(1 / Math.fround(model.ropeTheta ** Math.fround((2 * i) / model.headDim)));
     for (let position = 0; position < positions; position++) {
-      const angle = Math.fround(position * frequency);
-      cos[position * width + i] = Math.cos(angle);
-      sin[position * width + i] = Math.sin(angle);
+      const angle = fround(position * frequencies[i]!);
+      cos[position * width + i] = fround(Math.cos(angle)) * factor;
+      sin[position * width + i] = fround(Math.sin(angle)) * factor;
     }
   }
   return { width, cos, sin };
+}
+
+const { fround } = Math;
+
+/** theta^(2i/D) in F32; its reciprocal is the plain frequency. */
+const plainPeriods = (headDim: number, theta: number): Float32Array =>
+  Float32Array.from({ length: headDim / 2 }, (_, i) => theta ** fround((2 * i) / headDim));
+
+type Frequencies = Pick<ModelConfig, "headDim" | "ropeTheta">;
+
+function scaled(periods: Float32Array, model: Frequencies, scaling: RopeScaling | undefined): Float32Array {
+  const plain = periods.map((period) => 1 / period);
+  if (scaling === undefined) return plain;
+  switch (scaling.type) {
+    case "linear":
+      return plain.map((frequency) => frequency / fround(scaling.factor));
+    case "llama3":
+      return plain.map((frequency) => llama3(frequency, scaling));
+    case "yarn":
+      return yarn(periods, plain, model, scaling);
+  }
+}
+
+/** Llama 3.1: long waves are stretched by `factor`, short ones stay, and those between are blended. */
+function llama3(frequency: number, scaling: RopeScaling & { type: "llama3" }): number {
+  const { factor, lowFreqFactor: low, highFreqFactor: high, originalContext } = scaling;
+  // PyTorch divides a number by a tensor as the product with its rounded reciprocal.
+  const over = (number: number, by: number) => fround(fround(1 / by) * fround(number));
+  const wavelength = over(2 * Math.PI, frequency);
+  if (wavelength < fround(originalContext / high)) return frequency;
+  if (wavelength > fround(originalContext / low)) return fround(frequency / fround(factor));
+  const smooth = fround(fround(over(originalContext, wavelength) - fround(low)) / fround(high - low));
+  const stretched = fround(fround(fround(1 - smooth) * frequency) / fround(factor));
+  return fround(stretched + fround(smooth * frequency));
+}
+
+/** YaRN (Peng et al. 2023): a ramp over the dimensions from the plain frequency to the stretched one. */
+function yarn(
+  periods: Float32Array,
+  plain: Float32Array,
+  { headDim, ropeTheta }: Frequencies,
+  { factor, originalContext, betaFast, betaSlow, truncate }: RopeScaling & { type: "yarn" },
+): Float32Array {
+  const dimensionOf = (rotations: number) =>
+    (headDim * Math.log(originalContext / (rotations * 2 * Math.PI))) / (2 * Math.log(ropeTheta));
+  const [fast, slow] = [dimensionOf(betaFast), dimensionOf(betaSlow)];
+  const low = Math.max(truncate ? Math.floor(fast) : fast, 0);
+  const high = Math.min(truncate ? Math.ceil(slow) : slow, headDim - 1);
+  const span = low === high ? 0.001 : high - low;
+  return plain.map((frequency, i) => {
+    const ramp = fround(Math.min(1, Math.max(0, fround(fround(i - fround(low)) / fround(span)))));
+    const kept = fround(1 - ramp);
+    const stretched = fround(1 / fround(fround(factor) * periods[i]!));
+    return fround(fround(stretched * fround(1 - kept)) + fround(frequency * kept));
+  });
 }

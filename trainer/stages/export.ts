@@ -33,6 +33,8 @@ import { DirectoryWriter, damageOf, type FileList, fileList, readManifest } from
 import { Objects } from "../stores/objects.ts";
 import { finishedReport } from "../training/report.ts";
 import { type AdapterSource, readAdapter } from "../weights/adapterSource.ts";
+import { baseNameOf } from "../weights/baseName.ts";
+import { companionsOf } from "../weights/companions.ts";
 import { encodeValues, mergeTensor } from "../weights/merge.ts";
 import { MergeBase } from "../weights/mergeBase.ts";
 import { localModel, type StoredModel } from "../weights/storedModel.ts";
@@ -213,18 +215,7 @@ class Export {
   }
 
   async #writeCompanions(writer: DirectoryWriter, base: StoredModel): Promise<void> {
-    for (const name of base.companions()) {
-      const content = name === "config.json" ? this.#config(await base.text(name)) : await base.read(name);
-      await writer.write(name, content);
-    }
-  }
-
-  /** The base's configuration with the type that the weights now have. */
-  #config(text: string): Uint8Array {
-    const config = Object(parseJson("config.json", text));
-    const type = this.#settings.dtype === "F32" ? "float32" : "bfloat16";
-    const field = "dtype" in config && !("torch_dtype" in config) ? "dtype" : "torch_dtype";
-    return Buffer.from(`${JSON.stringify({ ...config, [field]: type }, null, 2)}\n`);
+    for await (const { name, content } of companionsOf(base, this.#settings.dtype)) await writer.write(name, content);
   }
 
   /** The model as the store gives it back, every byte compared with what was written. */
@@ -267,9 +258,12 @@ class Export {
     return await Promise.all(plainTexts.map((text) => tokenizer.encode(text)));
   }
 
-  async #card({ adapter }: Source, comparison: Comparison, prompts: number): Promise<string> {
+  async #card({ adapter, base }: Source, comparison: Comparison, prompts: number): Promise<string> {
+    const config = parseJson("config.json", await base.model.text("config.json"));
+    const { name: baseName } = baseNameOf({ uri: adapter.manifest.baseUri, revision: undefined, commit: "", config });
     return modelCard({
       name: this.#file.export.name,
+      baseName,
       dtype: this.#settings.dtype,
       base: this.#settings.base,
       adapter: adapter.manifest,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { appendFile, rename as move, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -11,6 +11,7 @@ import { PackedDataset } from "../data/packed/packedDataset.ts";
 import { storageOf } from "../formats/nf4.ts";
 import { addon } from "../native/addon.ts";
 import { Objects } from "../stores/objects.ts";
+import { changeModel, type ModelChange, rename, zeros } from "../testing/changedModel.ts";
 import { temporaryDirectory, testContext } from "../testing/temporary.ts";
 import { writeTinyModel } from "../testing/tinyModel.ts";
 import { StoredModel } from "../weights/storedModel.ts";
@@ -167,11 +168,84 @@ test("a base is quantised once: other data reads what is there, and what was los
   assert.equal((await runPrepare(quantized, context)).figures.baseDigest, baseDigest);
 });
 
+/** Puts a NaN into the final norm. */
+const withNaN: ModelChange = (tensors) => {
+  const { dtype, shape, data } = tensors.get("model.norm.weight")!;
+  const damaged = Uint8Array.from(data);
+  damaged.set([0xc0, 0x7f], 2);
+  tensors.set("model.norm.weight", { dtype, shape, data: damaged });
+};
+
+test("a damaged base is found again, and whole in the same place it is prepared", async (t) => {
+  const { directory, file, context } = await place(t);
+  const whole = await readFile(`${directory}/base/model.safetensors`);
+  await changeModel(`${directory}/base`, withNaN);
+  for (let time = 0; time < 2; time += 1) {
+    await assert.rejects(runPrepare(file, context), { reason: "BaseModelCorrupt" });
+  }
+  await writeFile(`${directory}/base/model.safetensors`, whole);
+  assert.equal((await runPrepare(file, context)).reused, false);
+});
+
+test("a base under other names gives the same NF4 weights", async (t) => {
+  const [plain, bare] = [await place(t), await place(t)];
+  const dropped = (name: string) =>
+    name === "model.embed_tokens.weight" ? "embed_tokens.weight" : name.slice("model.".length);
+  await changeModel(`${bare.directory}/base`, (tensors, config) => {
+    rename(tensors, dropped);
+    config.architectures = ["LlamaModel"];
+  });
+  const names: string[][] = [];
+  for (const { file, context, objects } of [plain, bare]) {
+    const quantization = { type: "NF4" as const };
+    const { figures } = await runPrepare({ ...file, baseModel: { ...file.baseModel, quantization } }, context);
+    const model = await StoredModel.staged(context.stores, objects, figures.baseDigest);
+    const shards = model.names().filter((name) => name.endsWith(".safetensors"));
+    names.push(shards.map((name) => String(model.file(name).entry.digest)));
+  }
+  assert.deepEqual(names[0], names[1]);
+});
+
 const wrong: [string, (directory: string, file: PrepareFile) => Promise<unknown>, object][] = [
   ["a missing source", (d) => rm(`${d}/train.jsonl`), { code: 23, reason: "FileMissing" }],
   ["a missing base", (d) => rm(`${d}/base`, { recursive: true }), { code: 23, reason: "ModelMissing" }],
   ["a base without a tokenizer", (d) => rm(`${d}/base/tokenizer.json`), { code: 20, reason: "BaseModelIncomplete" }],
   ["cut weights", (d) => writeFile(`${d}/base/model.safetensors`, "cut"), { code: 23, reason: "BaseModelCorrupt" }],
+  [
+    "a base with a NaN",
+    (d) => changeModel(`${d}/base`, withNaN),
+    {
+      code: 23,
+      reason: "BaseModelCorrupt",
+      message: /^model\.norm\.weight of the base model holds NaN \(model\.safetensors, its number 1\)/,
+    },
+  ],
+  [
+    "a base with a NaN that is to be quantised",
+    async (d, file) => {
+      await changeModel(`${d}/base`, withNaN);
+      file.baseModel.quantization = { type: "NF4" };
+    },
+    { code: 23, reason: "BaseModelCorrupt", message: /^model\.norm\.weight of the base model holds NaN/ },
+  ],
+  [
+    "weights of another model than config.json",
+    (d) => changeModel(`${d}/base`, (_, config) => void Object.assign(config, { num_hidden_layers: 3 })),
+    { code: 20, reason: "BaseModelMismatch", message: /num_hidden_layers 3, and the weights have 2 layers/ },
+  ],
+  [
+    "a tied head that is another matrix, whether it is quantised or not",
+    async (d, file) => {
+      await changeModel(`${d}/base`, (tensors) => void tensors.set("lm_head.weight", zeros("BF16", 259, 64)));
+      file.baseModel.quantization = { type: "NF4" };
+    },
+    { code: 20, reason: "BaseModelMismatch", message: /lm_head\.weight .* is another matrix/ },
+  ],
+  [
+    "norms in another type than the rest",
+    (d) => changeModel(`${d}/base`, (tensors) => void tensors.set("model.norm.weight", zeros("F32", 64))),
+    { code: 20, reason: "BaseModelUnsupported", message: /BF16 \(.*\), F32 \(model\.norm\.weight\); convert it/ },
+  ],
   [
     "another architecture",
     (d) => writeFile(`${d}/base/config.json`, "{}"),
@@ -186,7 +260,7 @@ const wrong: [string, (directory: string, file: PrepareFile) => Promise<unknown>
     "a source that is a table by its name, before the base is read",
     async (d, file) => {
       await rm(`${d}/base/config.json`);
-      await rename(`${d}/train.jsonl`, `${d}/train.parquet`);
+      await move(`${d}/train.jsonl`, `${d}/train.parquet`);
       file.dataset.sources[0]!.uri = `file://${d}/train.parquet`;
     },
     { code: 20, reason: "DataUnsupported", message: /train\.parquet: is a \.parquet file; data are JSON lines/ },

@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import type { DatasetSettings } from "../contract/effective.ts";
 import { dataFile, effectiveBase, effectiveSettings } from "../contract/effective.ts";
 import { corrupt, invalid } from "../contract/failure.ts";
+import { modelConfig } from "../contract/model.ts";
 import type { PrepareFigures } from "../contract/report.ts";
 import type { PrepareFile } from "../contract/runFile.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
@@ -109,7 +110,7 @@ class Preparation {
       baseDigest: quantized?.digest ?? original.digest,
       datasetDigest: dataset.staged.digest,
       ...(questions && { evaluationSetDigest: questions.staged.digest }),
-      model: config,
+      model: modelConfig.parse(config),
       baseDataType,
       baseBytes: bytes,
       ...(quantized && { quantized: quantized.figures }),

@@ -4,6 +4,7 @@
  * prepare that was stopped nor a later one of the same base does it again. The same base gives the same digest, on any
  * machine.
  */
+import { createHash } from "node:crypto";
 import { linearLayers } from "../compile/compile.ts";
 import type { QuantizationSettings } from "../contract/effective.ts";
 import { corrupt, messageOf } from "../contract/failure.ts";
@@ -43,9 +44,9 @@ export async function quantizeBase(options: QuantizeOptions): Promise<{ manifest
   const notes = await notesOf(options);
   const shards = shardTensors([...table.values()], options.shardBytes ?? usualShardBytes);
   const staged = new Map<string, StagedObject>();
-  for (const { file } of shards) {
-    const known = await notes.known(file);
-    if (known) staged.set(file, known);
+  for (const shard of shards) {
+    const known = await notes.known(noteOf(shard));
+    if (known) staged.set(shard.file, known);
   }
   const missing = shards.filter(({ file }) => !staged.has(file));
   const total = missing.reduce((sum, { tensors }) => sum + tensors.length, 0);
@@ -54,7 +55,7 @@ export async function quantizeBase(options: QuantizeOptions): Promise<{ manifest
   onTensor(done, total);
   for (const shard of missing) {
     const made = await options.objects.putStream(quantizedShard(shard, linear, options, onQuantized));
-    staged.set(shard.file, await notes.note(shard.file, made));
+    staged.set(shard.file, await notes.note(noteOf(shard), made));
   }
   const files = shards.map(({ file }) => ({ path: file, ...staged.get(file)! }));
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
@@ -62,6 +63,12 @@ export async function quantizeBase(options: QuantizeOptions): Promise<{ manifest
   const kept = original.manifest.files.filter(({ path }) => companions.has(path));
   return { manifest: { kind: "base", version: 1, files: [...kept, ...files], original: original.digest }, bytes };
 }
+
+/** The name of a shard's note: with other tensors it is another shard. */
+const noteOf = ({ file, tensors }: Shard<PlacedTensor>) => {
+  const names = tensors.map(({ name }) => name).join("\n");
+  return `${file} ${createHash("sha256").update(names).digest("hex").slice(0, 16)}`;
+};
 
 function notesOf({ artifactRoot, original, quantization, stores, objects }: QuantizeOptions): Promise<StagedNotes> {
   const how = `${quantization.type}${quantization.doubleQuantization ? "-double" : ""}`.toLowerCase();
@@ -99,7 +106,7 @@ function partsOf({ name, shape }: PlacedTensor, { doubleQuantization }: Quantiza
   return nf4Parts(name, shape, doubleQuantization);
 }
 
-/** A value that is not finite has no code: a base that holds one is damaged. */
+/** Numbers so large that their scales are not finite have no codes. */
 function corruptUnless<T>(name: string, quantize: () => T): T {
   try {
     return quantize();

@@ -1,16 +1,19 @@
 /**
  * Stages a base model: every file of it becomes an object, one after another, each read once and compared with the digest
- * that its store gives for it, where it gives one. What was staged before is not read again. The whole is read as a model
- * before it is believed.
+ * that its store gives for it, where it gives one; weights are looked through for numbers that are not finite as they
+ * pass. What was staged before is not read again. Headers are held to config.json before a weight is fetched, and again
+ * where they were staged.
  */
 
 import { corrupt } from "../contract/failure.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
 import type { BaseManifest } from "../data/packed/manifests.ts";
-import { counting } from "../stores/localCopy.ts";
+import { storedType } from "../formats/huggingFace.ts";
 import type { Objects, StagedObject } from "../stores/objects.ts";
 import type { Entry } from "../stores/store.ts";
 import type { Stores } from "../stores/stores.ts";
+import { FiniteNumbers, type NotFinite } from "../weights/finiteNumbers.ts";
+import { isBuffer } from "../weights/modelTensors.ts";
 import { StoredModel } from "../weights/storedModel.ts";
 import { StagedNotes } from "./stagedNotes.ts";
 
@@ -28,6 +31,7 @@ interface StageOptions {
   onBytes: (done: number, total: number) => void;
 }
 
+/** Stages the model at `uri`. What its headers alone refuse is refused before a weight is fetched. */
 export async function stageBase(uri: string, options: StageOptions): Promise<StagedBase> {
   const { stores, objects, artifactRoot } = options;
   const source = await StoredModel.inDirectory(stores, uri);
@@ -36,10 +40,11 @@ export async function stageBase(uri: string, options: StageOptions): Promise<Sta
   const missing: SourceFile[] = [];
   for (const path of source.names()) {
     const file = { path, ...source.file(path) };
-    const known = await alreadyStaged(file, notes, objects);
+    const known = await notes.known(nameOf(file));
     if (known) files.set(path, known);
     else missing.push(file);
   }
+  if (missing.some(isWeights)) storedType(await source.tensors());
   await stageFiles(missing, notes, options, (path, staged) => files.set(path, staged));
   const located = source.names().map((path) => ({ path, ...files.get(path)! }));
   const manifest: BaseManifest = { kind: "base", version: 1, files: located };
@@ -54,41 +59,68 @@ interface SourceFile {
   entry: Entry;
 }
 
-/** The name of a note: other content under the same path is another. */
-const nameOf = ({ path, entry }: SourceFile) => `${path} ${entry.version}`;
+const isWeights = ({ path }: SourceFile) => path.endsWith(".safetensors");
 
-async function alreadyStaged(
-  file: SourceFile,
-  notes: StagedNotes,
-  objects: Objects,
-): Promise<StagedObject | undefined> {
-  const { digest, bytes } = file.entry;
-  const said = digest === undefined ? undefined : { digest, bytes };
-  return (await notes.known(nameOf(file))) ?? (said && (await objects.has(said)) ? said : undefined);
-}
+/** The name of a note: other content under the same path is another. Of weights it also says that all are finite. */
+const nameOf = (file: SourceFile) => `${file.path} ${file.entry.version}${isWeights(file) ? " finite" : ""}`;
 
 async function stageFiles(
   files: readonly SourceFile[],
   notes: StagedNotes,
-  { stores, objects, onBytes }: StageOptions,
+  options: StageOptions,
   onStaged: (path: string, staged: StagedObject) => void,
 ): Promise<void> {
+  const { stores, onBytes } = options;
   const total = files.reduce((sum, { entry }) => sum + entry.bytes, 0);
   let done = 0;
   for (const file of files) {
-    const { uri, entry } = file;
-    const counted = counting(stores.of(uri).stream(uri), (bytes) => {
-      done += bytes;
+    const numbers = new FiniteNumbers(file.entry.bytes, (name) => !isBuffer(name));
+    const staged = await stageFile(file, options, (chunk) => {
+      if (isWeights(file)) numbers.add(chunk);
+      done += chunk.length;
       onBytes(Math.min(done, total), total);
     });
-    const wrong = () => corrupt("DigestMismatch", `${uri}: its bytes do not have the digest that its store gives`);
-    const staged = await objects.putStream(
-      counted,
-      entry.digest === undefined ? undefined : { digest: entry.digest, wrong },
-    );
-    const after = await stores.of(uri).stat(uri);
+    const after = await stores.of(file.uri).stat(file.uri);
     // What moved while it was read is read again when the listing is compared.
-    if (after?.version === entry.version) await notes.note(nameOf(file), staged);
+    if (after?.version === file.entry.version) {
+      if (numbers.found) throw notFinite(file.path, numbers.found);
+      await notes.note(nameOf(file), staged);
+    }
     onStaged(file.path, staged);
   }
 }
+
+/** Makes an object of a file, or reads the one that there is; `onChunk` sees its bytes. */
+async function stageFile(
+  { uri, entry }: SourceFile,
+  { stores, objects }: StageOptions,
+  onChunk: (chunk: Uint8Array) => void,
+): Promise<StagedObject> {
+  const { digest, bytes } = entry;
+  const said = digest === undefined ? undefined : { digest, bytes };
+  if (said && (await objects.has(said))) {
+    const object = objects.uri(said.digest);
+    for await (const chunk of stores.of(object).stream(object)) onChunk(chunk);
+    return said;
+  }
+  const wrong = () => corrupt("DigestMismatch", `${uri}: its bytes do not have the digest that its store gives`);
+  const expected = digest === undefined ? undefined : { digest, wrong };
+  return await objects.putStream(watched(stores.of(uri).stream(uri), onChunk), expected);
+}
+
+async function* watched(
+  chunks: AsyncIterable<Uint8Array>,
+  onChunk: (chunk: Uint8Array) => void,
+): AsyncIterable<Uint8Array> {
+  for await (const chunk of chunks) {
+    onChunk(chunk);
+    yield chunk;
+  }
+}
+
+const notFinite = (file: string, { tensor, element, value }: NotFinite) =>
+  corrupt(
+    "BaseModelCorrupt",
+    `${tensor} of the base model holds ${value} (${file}, its number ${element}): the weights are damaged, by a conversion ` +
+      "or a merge for example; take them anew from where they come",
+  );

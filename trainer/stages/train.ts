@@ -9,6 +9,7 @@ import type { TrainFile } from "../contract/runFile.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
 import { CacheForward } from "../engine/cacheForward.ts";
 import { Engine, type EngineMemory, type Parameters } from "../engine/engine.ts";
+import { parseJson } from "../formats/huggingFace.ts";
 import { evaluateExactMatch } from "../generation/exactMatch.ts";
 import { type RopeTable, ropeTable } from "../models/rope.ts";
 import { addon } from "../native/addon.ts";
@@ -22,6 +23,7 @@ import { finishedReport, type WrittenReport, writeReport } from "../training/rep
 import { TrainingLoop, type TrainingResult } from "../training/run.ts";
 import { WriterEpoch } from "../training/writerEpoch.ts";
 import { writeAdapter } from "../weights/adapter.ts";
+import { baseNameOf } from "../weights/baseName.ts";
 import { classified } from "./classify.ts";
 import { type StageContext, throwIfStopped } from "./context.ts";
 import { figuresOf } from "./figures.ts";
@@ -227,6 +229,12 @@ class Training {
       runHash: file.runHash,
       baseDigest: file.pins.baseDigest,
       baseUri: settings.baseModel.uri,
+      baseName: baseNameOf({
+        uri: settings.baseModel.uri,
+        revision: file.spec.baseModel.revision,
+        commit: file.pins.baseRevision,
+        config: parseJson("config.json", await base.text("config.json")),
+      }),
       method: settings.method,
     };
     const result = { engine, parameters, base, baseDataType: storage.dense };

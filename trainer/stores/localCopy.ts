@@ -22,7 +22,7 @@ export async function localCopy(
 }
 
 /** Passes chunks on; `onBytes` hears of each one's bytes. */
-export async function* counting(chunks: AsyncIterable<Uint8Array>, onBytes: (bytes: number) => void) {
+async function* counting(chunks: AsyncIterable<Uint8Array>, onBytes: (bytes: number) => void) {
   for await (const chunk of chunks) {
     onBytes(chunk.length);
     yield chunk;

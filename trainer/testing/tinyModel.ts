@@ -8,7 +8,7 @@ import { toBfloat16 } from "../formats/bfloat16.ts";
 import { encodeSafetensors, type TensorData } from "../formats/safetensorsWriter.ts";
 
 export interface TinyShape {
-  family: "llama" | "qwen2" | "qwen3";
+  family: "llama" | "mistral" | "qwen2" | "qwen3";
   hiddenSize: number;
   intermediateSize: number;
   layers: number;
@@ -69,6 +69,7 @@ function configOf(shape: TinyShape) {
     rms_norm_eps: 1e-6,
     hidden_act: "silu",
     tie_word_embeddings: shape.tied,
+    ...(shape.family === "mistral" && { sliding_window: null }),
     torch_dtype: shape.dtype === "BF16" ? "bfloat16" : "float32",
   };
 }
@@ -131,7 +132,7 @@ function tensorsOf(shape: TinyShape): TensorData[] {
   const extras = (at: string) => {
     const widths = { q: shape.heads * headDim, k: shape.kvHeads * headDim, v: shape.kvHeads * headDim };
     if (shape.family === "qwen3") return ["q", "k"].map((name) => norm(`${at}.self_attn.${name}_norm.weight`, headDim));
-    if (shape.family === "llama") return [];
+    if (shape.family !== "qwen2") return [];
     return Object.entries(widths).map(([name, width]) => norm(`${at}.self_attn.${name}_proj.bias`, width));
   };
   const layers = Array.from({ length: shape.layers }, (_, layer) => {

@@ -69,18 +69,27 @@ function notFinite({ nameOf }: StepParts, step: number, batch: Batch, nll: Float
     batch.trained.findIndex((_, row) => !Number.isFinite(nll[row])),
   );
   const token = batch.trained[at]!;
+  const where = `first at token ${token.position} of ${nameOf(token.example)}`;
   return diverged(
     "LossNotFinite",
-    `step ${step}: the loss is not finite, first at token ${token.position} of ${nameOf(token.example)}; lower training.learningRate`,
+    step === 1
+      ? `step 1: the loss is not finite, ${where}; ${beforeUpdates}, or leave that row out`
+      : `step ${step}: the loss is not finite, ${where}; lower training.learningRate`,
   );
 }
+
+/** At step 1 nothing has been trained: no setting of the training is to blame. */
+const beforeUpdates =
+  "no weight was updated before, so the base model itself overflows on this text: look whether its weights and its " +
+  "config.json belong together";
 
 function checkGradient({ dataset, nameOf }: StepParts, step: number, rows: readonly number[], norm: number): void {
   const first = nameOf(dataset.rowStart[rows[0]!]!);
   if (!Number.isFinite(norm)) {
+    const way = step === 1 ? beforeUpdates : "lower training.learningRate";
     throw diverged(
       "GradientNotFinite",
-      `step ${step}: the gradient is not finite; lower training.learningRate, or look at the rows that begin with ${first}`,
+      `step ${step}: the gradient is not finite; ${way}, or look at the rows that begin with ${first}`,
     );
   }
   if (norm === 0) {

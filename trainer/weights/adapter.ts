@@ -11,6 +11,8 @@ import { indexFile, shardIndex, shardTensors } from "../formats/shards.ts";
 import { methodOf } from "../methods/index.ts";
 import { DirectoryWriter, fileList } from "../stores/directory.ts";
 import type { Stores } from "../stores/stores.ts";
+import type { BaseName } from "./baseName.ts";
+import { companionsOf } from "./companions.ts";
 import { adapterConfig, adapterConfigFile, adapterWeightsFile } from "./peftConfig.ts";
 import type { StoredModel } from "./storedModel.ts";
 
@@ -31,6 +33,7 @@ export interface AdapterFacts {
   runHash: string;
   baseDigest: string;
   baseUri: string;
+  baseName: BaseName;
   method: MethodSettings;
 }
 
@@ -42,9 +45,9 @@ export async function writeAdapter(
   facts: AdapterFacts,
   beforeCommit: () => Promise<void>,
 ): Promise<{ digest: string; bytes: number }> {
-  const { runHash, baseDigest, baseUri, method } = facts;
+  const { runHash, baseDigest, baseUri, baseName, method } = facts;
   const writer = await DirectoryWriter.begin(stores, uri, { alone: true });
-  if (resultOf(method) === "Adapter") await writePeft(writer, result.engine, result.parameters, method, baseUri);
+  if (resultOf(method) === "Adapter") await writePeft(writer, result.engine, result.parameters, method, baseName);
   else await writeModel(writer, result.engine, result.parameters, result.base, result.baseDataType);
   const digest = await writer.commit(
     { kind: "adapter", version: 1, runHash, baseDigest, baseUri, method },
@@ -58,7 +61,7 @@ async function writePeft(
   engine: Engine,
   parameters: Parameters,
   method: MethodSettings,
-  baseUri: string,
+  baseName: BaseName,
 ): Promise<void> {
   const named = engine.stateOf("parameter").map(({ name, shape }) => ({ name, shape, values: parameters.get(name)! }));
   const tensors = methodOf(method)
@@ -69,7 +72,7 @@ async function writePeft(
   await writer.writeChunks(adapterWeightsFile, safetensorsChunks(tensors));
   const trained = engine.compiled.sites.filter((site) => site.trained.length > 0);
   const modules = trained.map(({ name }) => name.slice(name.lastIndexOf(".") + 1));
-  await writer.write(adapterConfigFile, Buffer.from(adapterConfig(method, modules, baseUri)));
+  await writer.write(adapterConfigFile, Buffer.from(adapterConfig(method, modules, baseName)));
 }
 
 /** The trained model, stored as its base is. */
@@ -87,7 +90,7 @@ async function writeModel(
   }
   const index = shardIndex(shards);
   if (index) await writer.write(indexFile, Buffer.from(index));
-  for (const name of base.companions()) await writer.write(name, await base.read(name));
+  for await (const { name, content } of companionsOf(base)) await writer.write(name, content);
 }
 
 function* shardChunks(

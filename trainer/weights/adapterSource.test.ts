@@ -23,7 +23,7 @@ const settings = {
   targetModules: ["q_proj"],
   rankStabilized: false,
 } as const;
-const goodConfig = adapterConfig(settings, ["q_proj"], "pvc://base/model");
+const goodConfig = adapterConfig(settings, ["q_proj"], { name: "./base/model", revision: null });
 
 const site = (layer: number) => `base_model.model.model.layers.${layer}.self_attn.q_proj`;
 const tensor = (name: string, shape: number[], dtype: TensorData["dtype"] = "F32"): TensorData => {
@@ -34,6 +34,10 @@ const pair = (layer: number, width = 64) => [
   tensor(`${site(layer)}.lora_A.weight`, [rank, width]),
   tensor(`${site(layer)}.lora_B.weight`, [64, rank]),
 ];
+const withNaN = (one: TensorData): TensorData => {
+  new DataView(one.data.buffer, one.data.byteOffset).setFloat32(12, Number.NaN, true);
+  return one;
+};
 const good = encodeSafetensors([...pair(0), ...pair(1)]);
 
 interface Files {
@@ -52,19 +56,76 @@ async function read(directory: string, { config = goodConfig, weights = good }: 
 const withConfig = (change: object) => ({ config: JSON.stringify({ ...JSON.parse(goodConfig), ...change }) });
 const withTensors = (...tensors: TensorData[]) => ({ weights: encodeSafetensors(tensors) });
 
+/** The beginning of what is said of adapter_config.json. */
+const said = (words: string) => new RegExp(`^adapter_config\\.json: ${RegExp.escape(words)}`);
+
+/** Starts that take a part out of the base. */
+const starts = ["pissa", "pissa_niter_4", "olora", "loftq", "corda", "eva", "lora_ga", "mica", "something new"];
+
+/** Options of PEFT that change what an adapter computes. */
+const options = {
+  use_dora: true,
+  lora_bias: true,
+  fan_in_fan_out: true,
+  use_qalora: true,
+  rank_pattern: { q_proj: 4 },
+  alpha_pattern: { q_proj: 4 },
+  modules_to_save: ["lm_head"],
+  exclude_modules: ["v_proj"],
+  layers_to_transform: 0,
+  layer_replication: [[0, 1]],
+  trainable_token_indices: [1],
+  target_parameters: ["mlp.experts.gate_up_proj"],
+  alora_invocation_tokens: [1, 2],
+  megatron_config: { model: 1 },
+  arrow_config: { top_k: 3 },
+  an_option_of_tomorrow: 0,
+};
+
 const hostile: [string, Files, RegExp][] = [
-  ["an empty configuration", { config: "" }, /adapter_config\.json: not JSON/],
-  ["a configuration that is a list", { config: "[]" }, /adapter_config\.json: .*object/],
-  ["a configuration nested deeply", { config: "[".repeat(200_000) }, /adapter_config\.json: not JSON/],
-  ["another method", withConfig({ peft_type: "IA3" }), /adapter_config\.json: [\s\S]*peft_type/],
-  ["rank 0", withConfig({ r: 0 }), /adapter_config\.json: [\s\S]*→ at r$/m],
-  ["an enormous rank", withConfig({ r: 1e9 }), /→ at r$/m],
-  ["a rank that is a string", withConfig({ r: "2" }), /→ at r$/m],
-  ["a negative alpha", withConfig({ lora_alpha: -1 }), /→ at lora_alpha/],
-  ["modules as a pattern", withConfig({ target_modules: ".*_proj" }), /→ at target_modules/],
-  ["DoRA", withConfig({ use_dora: true }), /→ at use_dora/],
-  ["ranks by pattern", withConfig({ rank_pattern: { q_proj: 4 } }), /→ at rank_pattern|rank_pattern/],
-  ["whole modules saved", withConfig({ modules_to_save: ["lm_head"] }), /→ at modules_to_save/],
+  ["an empty configuration", { config: "" }, said("not JSON")],
+  ["a configuration that is a list", { config: "[]" }, said("not a JSON object")],
+  ["a configuration nested deeply", { config: "[".repeat(200_000) }, said("not JSON")],
+  [
+    "another method",
+    withConfig({ peft_type: "IA3" }),
+    said('peft_type is not supported: "IA3"; merge the adapter in PEFT'),
+  ],
+  ["no method", withConfig({ peft_type: undefined }), said("peft_type is missing")],
+  ["rank 0", withConfig({ r: 0 }), said("r is 0; it must be a whole number from 1 to 4096")],
+  ["no rank", withConfig({ r: undefined }), said("r is missing; it must be a whole number")],
+  ["an enormous rank", withConfig({ r: 1e9 }), said("r is 1000000000; it must be")],
+  ["a rank that is a string", withConfig({ r: "2" }), said('r is "2"; it must be')],
+  ["a negative alpha", withConfig({ lora_alpha: -1 }), said("lora_alpha is -1; it must be a number above 0")],
+  ["a dropout above 1", withConfig({ lora_dropout: 2 }), said("lora_dropout is 2; it must be a number from 0 to 1")],
+  ["a flag that is text", withConfig({ use_rslora: "yes" }), said('use_rslora is "yes"; it must be true or false')],
+  [
+    "modules as a pattern",
+    withConfig({ target_modules: ".*_proj" }),
+    said('target_modules is not supported: ".*_proj"'),
+  ],
+  [
+    "a module by no name",
+    withConfig({ target_modules: ["q proj"] }),
+    said('target_modules is ["q proj"]; it must be a list'),
+  ],
+  ["no modules", withConfig({ target_modules: [] }), said("target_modules is []; it must be a list")],
+  [
+    "another task",
+    withConfig({ task_type: "SEQ_CLS" }),
+    said('task_type is not supported: "SEQ_CLS"; supported: "CAUSAL_LM"'),
+  ],
+  ["trained biases", withConfig({ bias: "lora_only" }), said('bias is not supported: "lora_only"; supported: "none"')],
+  ...starts.map((start): [string, Files, RegExp] => [
+    `the start ${start}`,
+    withConfig({ init_lora_weights: start }),
+    said(`init_lora_weights is not supported: ${JSON.stringify(start)}; supported: true, false`),
+  ]),
+  ...Object.entries(options).map(([name, value]): [string, Files, RegExp] => [
+    name,
+    withConfig({ [name]: value }),
+    said(`${name} is not supported: ${JSON.stringify(value)}; merge the adapter in PEFT`),
+  ]),
   ["weights that are empty", { weights: new Uint8Array() }, /adapter_model\.safetensors: only 0 bytes/],
   ["weights that are cut", { weights: good.subarray(0, -1) }, /adapter_model\.safetensors: tensors end at/],
   ["no tensors", withTensors(), /adapter_model\.safetensors: has no tensors/],
@@ -77,6 +138,11 @@ const hostile: [string, Files, RegExp][] = [
   ["one side alone", withTensors(pair(0)[0]!), /lora_A\.weight is there and .*lora_B\.weight is not/],
   ["another rank than the configuration's", withConfig({ r: 4 }), /has shape \[2, 64\], which does not fit r = 4/],
   ["a vector", withTensors(tensor(`${site(0)}.lora_A.weight`, [64]), pair(0)[1]!), /has shape \[64\]/],
+  [
+    "a NaN",
+    withTensors(withNaN(pair(0)[0]!), pair(0)[1]!),
+    /lora_A\.weight holds a number that is not finite \(number 3\)/,
+  ],
   ["integers", withTensors(tensor(`${site(0)}.lora_A.weight`, [rank, 64], "I64"), pair(0)[1]!), /is I64; save it as/],
 ];
 
@@ -89,6 +155,22 @@ for (const [what, files, reason] of hostile) {
     );
   });
 }
+
+test("an adapter that PEFT 0.21 saves, with every option of it unused, is read", async (t) => {
+  const unused = {
+    ...{ peft_version: "0.21.2", auto_mapping: { base_model_class: "LlamaForCausalLM" }, revision: "main" },
+    ...{ loftq_config: {}, eva_config: null, corda_config: null, lora_ga_config: null, megatron_core: "megatron.core" },
+    ...{ use_qalora: false, qalora_group_size: 16, use_bdlora: null, arrow_config: null, kasa_config: null },
+    ...{ alora_invocation_tokens: null, target_parameters: null, trainable_token_indices: null, exclude_modules: null },
+    ...{ layer_replication: null, ensure_weight_tying: false, velora_config: null, monteclora_config: null },
+    ...{ init_lora_weights: "gaussian", layers_pattern: "layers", task_type: null, an_option_of_tomorrow: false },
+  };
+  const directory = await temporaryDirectory(t);
+  const adapter = await read(directory, withConfig(unused));
+  assert.deepEqual(adapter?.settings, settings);
+  const all = await read(directory, withConfig({ target_modules: "all-linear" }));
+  assert.deepEqual(all?.settings.targetModules, ["all-linear"]);
+});
 
 test("an adapter of another model is refused by the tensor that does not fit, and its memory is given back", async (t) => {
   const directory = await temporaryDirectory(t);

@@ -53,10 +53,12 @@ function foreignTensors(bytes: Uint8Array, settings: MethodSettings): AdapterTen
   const method = methodOf(settings);
   const decoded = decodeOrFail(bytes);
   if (decoded.size === 0) throw wrong("has no tensors");
-  for (const [key, { dtype, shape }] of decoded) {
+  for (const [key, { dtype, shape, data }] of decoded) {
     const fault = method.peft?.fault({ key, shape }, (other) => decoded.has(other));
     if (fault !== undefined) throw wrong(fault);
     if (dtype !== "F32" && dtype !== "BF16") throw wrong(`${key} is ${dtype}; save it as F32 or BF16`);
+    const at = asFloats(data, dtype).findIndex((value) => !Number.isFinite(value));
+    if (at >= 0) throw wrong(`${key} holds a number that is not finite (number ${at}): the adapter is damaged`);
   }
   return namedTensors(decoded, method);
 }

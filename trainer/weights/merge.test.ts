@@ -45,10 +45,13 @@ test("equal models pass, a different one is refused by its logits or its distrib
 });
 
 test("PEFT's configuration says what was trained, and reads back", () => {
-  const text = adapterConfig({ kind: "lora", ...settings, rankStabilized: true }, ["v_proj", "q_proj"], "pvc://base");
+  const text = adapterConfig({ kind: "lora", ...settings, rankStabilized: true }, ["v_proj", "q_proj"], {
+    name: "acme/tiny",
+    revision: "v1",
+  });
   const config = JSON.parse(text);
   assert.deepEqual(config.target_modules, ["q_proj", "v_proj"]);
-  assert.equal(config.base_model_name_or_path, "pvc://base");
+  assert.deepEqual([config.base_model_name_or_path, config.revision], ["acme/tiny", "v1"]);
   assert.deepEqual(readAdapterConfig(text), {
     kind: "lora",
     ...settings,
@@ -58,13 +61,15 @@ test("PEFT's configuration says what was trained, and reads back", () => {
 });
 
 test("an adapter that means more than the trainer computes is refused by name", () => {
-  const config = JSON.parse(adapterConfig({ kind: "lora", ...settings }, ["q_proj"], "base"));
+  const config = JSON.parse(
+    adapterConfig({ kind: "lora", ...settings }, ["q_proj"], { name: "./base", revision: null }),
+  );
   const changes: [object, RegExp][] = [
     [{ use_dora: true }, /use_dora/],
     [{ peft_type: "LOHA" }, /peft_type/],
     [{ modules_to_save: ["lm_head"] }, /modules_to_save/],
     [{ rank_pattern: { q_proj: 4 } }, /rank_pattern/],
-    [{ r: -1 }, /at r/],
+    [{ r: -1 }, /r is -1; it must be a whole number from 1 to 4096/],
   ];
   for (const [change, reason] of changes) {
     assert.throws(() => readAdapterConfig(JSON.stringify({ ...config, ...change })), reason);

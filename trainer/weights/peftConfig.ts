@@ -4,31 +4,40 @@ import { invalid } from "../contract/failure.ts";
 import type { MethodSettings } from "../contract/methods/index.ts";
 import { methodOf, registeredMethods } from "../methods/index.ts";
 import { commonConfig } from "../methods/peft.ts";
+import { mergeInPeft, type PeftConfig } from "../methods/peftMembers.ts";
+import type { BaseName } from "./baseName.ts";
 
 export const adapterConfigFile = "adapter_config.json";
 export const adapterWeightsFile = "adapter_model.safetensors";
 
 /** The text of adapter_config.json. `modules`: last parts of the names of the layers that are trained. */
-export function adapterConfig(method: MethodSettings, modules: readonly string[], baseUri: string): string {
+export function adapterConfig(method: MethodSettings, modules: readonly string[], base: BaseName): string {
   const { peft } = methodOf(method);
   if (!peft) throw new Error(`method ${method.kind} leaves a model, which has no ${adapterConfigFile}`);
   const { peft_type, ...members } = peft.config({ modules });
-  return `${JSON.stringify({ peft_type, ...commonConfig(baseUri), ...members }, null, 2)}\n`;
+  return `${JSON.stringify({ peft_type, ...commonConfig(base), ...members }, null, 2)}\n`;
 }
 
-/** Reads adapter_config.json. Throws a failure that names what is not supported. */
+/** Reads adapter_config.json. Throws a failure that names the member that is not supported. */
 export function readAdapterConfig(text: string): MethodSettings {
-  const config = z.looseObject({}).safeParse(parse(text));
-  if (!config.success) throw unsupported(z.prettifyError(config.error));
+  const config = parse(text);
   for (const method of registeredMethods()) {
-    const read = method.readPeft(config.data);
-    if (read?.success) return read.data;
-    if (read) throw unsupported(z.prettifyError(read.error));
+    const settings = method.readPeft(config);
+    if (settings) return settings;
   }
-  throw unsupported(`peft_type ${JSON.stringify(config.data.peft_type)} is not supported`);
+  const { peft_type: type } = config;
+  throw unsupported(
+    type === undefined ? "peft_type is missing" : `peft_type is not supported: ${JSON.stringify(type)}; ${mergeInPeft}`,
+  );
 }
 
-function parse(text: string): unknown {
+function parse(text: string): PeftConfig {
+  const parsed = z.looseObject({}).safeParse(parseJson(text));
+  if (parsed.success) return parsed.data;
+  throw unsupported("not a JSON object");
+}
+
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -3,6 +3,7 @@
  * configuration, its tokenizer and template, its tensors.
  */
 
+import { baseTensors } from "../compile/compile.ts";
 import { corrupt, invalid } from "../contract/failure.ts";
 import { type ModelConfig, readModelConfig, UnsupportedModelError } from "../contract/model.ts";
 import { type Codec, type CodecTexts, codecOf } from "../data/encoding/codec.ts";
@@ -20,6 +21,7 @@ import { type FileList, localListed } from "../stores/directory.ts";
 import type { Objects } from "../stores/objects.ts";
 import type { Entry } from "../stores/store.ts";
 import type { Stores } from "../stores/stores.ts";
+import { modelTensors } from "./modelTensors.ts";
 
 export interface StoredFile {
   uri: string;
@@ -27,9 +29,13 @@ export interface StoredFile {
   entry: Entry;
 }
 
+/** Bytes of two tensors that are compared at once. */
+const comparedBytes = 8 << 20;
+
 export class StoredModel implements ModelFiles {
   readonly #stores: Stores;
   readonly #files: ReadonlyMap<string, StoredFile>;
+  #tensors: Promise<ReadonlyMap<string, PlacedTensor>> | undefined;
 
   constructor(stores: Stores, files: ReadonlyMap<string, StoredFile>) {
     this.#stores = stores;
@@ -135,8 +141,28 @@ export class StoredModel implements ModelFiles {
     };
   }
 
+  /** Every tensor that config.json promises, and no other. Throws a failure that names the first that is not as promised. */
   async tensors(): Promise<ReadonlyMap<string, PlacedTensor>> {
-    return await readTensorTable(this.names(), this);
+    this.#tensors ??= this.#readTensors();
+    return await this.#tensors;
+  }
+
+  async #readTensors(): Promise<ReadonlyMap<string, PlacedTensor>> {
+    const config = await this.config();
+    const table = await readTensorTable(this.names(), this);
+    const sameBytes = (a: PlacedTensor, b: PlacedTensor) => this.#sameBytes(a, b);
+    return await modelTensors(table, { config, promised: baseTensors(config), sameBytes });
+  }
+
+  async #sameBytes(a: PlacedTensor, b: PlacedTensor): Promise<boolean> {
+    const part = (tensor: PlacedTensor, from: number) => {
+      const start = tensor.start + from;
+      return this.read(tensor.file, { start, end: Math.min(tensor.end, start + comparedBytes) });
+    };
+    for (let from = 0; from < a.end - a.start; from += comparedBytes) {
+      if (Buffer.compare(await part(a, from), await part(b, from)) !== 0) return false;
+    }
+    return true;
   }
 }
 

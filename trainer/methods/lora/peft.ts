@@ -1,5 +1,4 @@
 /** LoRA in PEFT's layout: keys `<module>.lora_A.weight` (r, in) and `<module>.lora_B.weight` (out, r). */
-import { z } from "zod";
 import type { LoraSettings } from "../../contract/methods/lora.ts";
 import type { PeftFormat } from "../peft.ts";
 
@@ -16,6 +15,15 @@ const unused = {
   init_lora_weights: true,
 };
 
+/** Starts of A and B that leave the base alone; PEFT's others (pissa, olora, loftq, corda, …) take a part out of it. */
+const plainStarts = [true, false, "gaussian", "orthogonal"];
+
+/** Members that only say more about a start or a flag, which is itself refused where it is set. */
+const ofStartsAndFlags = [
+  ...["loftq_config", "eva_config", "corda_config", "lora_ga_config"],
+  ...["layers_pattern", "qalora_group_size", "megatron_core", "runtime_config", "ensure_weight_tying"],
+];
+
 export const loraPeft: PeftFormat<LoraSettings> = {
   config: (settings, { modules }) => ({
     peft_type: "LORA",
@@ -29,30 +37,23 @@ export const loraPeft: PeftFormat<LoraSettings> = {
     lora_bias: false,
   }),
   matches: ({ peft_type }) => peft_type === "LORA",
-  readable: z
-    .looseObject({
-      r: z.int().min(1).max(4096),
-      lora_alpha: z.number().positive(),
-      lora_dropout: z.number().min(0).max(1).optional(),
-      target_modules: z.array(z.string().max(256)).min(1).max(1024),
-      use_rslora: z.boolean().nullish(),
-      bias: z.literal("none").optional(),
-      use_dora: z.literal(false).nullish(),
-      lora_bias: z.literal(false).nullish(),
-      fan_in_fan_out: z.literal(false).nullish(),
-      modules_to_save: z.null().optional(),
-      layers_to_transform: z.null().optional(),
-      rank_pattern: z.strictObject({}).nullish(),
-      alpha_pattern: z.strictObject({}).nullish(),
-    })
-    .transform(({ r, lora_alpha, lora_dropout, target_modules, use_rslora }) => ({
+  read(members) {
+    members.only("bias", ["none"]);
+    members.only(
+      "init_lora_weights",
+      plainStarts,
+      "PEFT may change the base when it loads such an adapter: save it as plain LoRA there (path_initial_model_for_weight_conversion of save_pretrained)",
+    );
+    members.ignore(ofStartsAndFlags);
+    return {
       kind: "lora",
-      rank: r,
-      alpha: lora_alpha,
-      dropout: lora_dropout ?? 0,
-      targetModules: target_modules,
-      rankStabilized: use_rslora ?? false,
-    })),
+      rank: members.whole("r", 1, 4096),
+      alpha: members.positive("lora_alpha"),
+      dropout: members.share("lora_dropout"),
+      targetModules: members.layers("target_modules"),
+      rankStabilized: members.flag("use_rslora"),
+    };
+  },
   fault({ key, shape }, { rank }, has) {
     const [, site, side] = /^(.+)\.lora_([AB])\.weight$/.exec(key) ?? [];
     if (site === undefined) return `key ${key} is none of LoRA's on linear layers (….lora_A.weight, ….lora_B.weight)`;

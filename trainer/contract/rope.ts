@@ -1,0 +1,228 @@
+/**
+ * The rotary position embedding that config.json asks for: its base, and how its frequencies are scaled. Read as
+ * transformers 5 reads `rope_parameters` and the older `rope_scaling`; a form that is not known is refused by name and
+ * never taken as plain.
+ */
+import { z } from "zod";
+
+/** How the frequencies differ from the plain ones; `models/rope.ts` has the equations. */
+export type RopeScaling =
+  | { readonly type: "linear"; readonly factor: number }
+  | {
+      readonly type: "llama3";
+      readonly factor: number;
+      readonly lowFreqFactor: number;
+      readonly highFreqFactor: number;
+      readonly originalContext: number;
+    }
+  | {
+      readonly type: "yarn";
+      readonly factor: number;
+      readonly originalContext: number;
+      /** What cosines and sines are multiplied by. */
+      readonly attentionFactor: number;
+      readonly betaFast: number;
+      readonly betaSlow: number;
+      readonly truncate: boolean;
+    };
+
+export interface Rope {
+  readonly theta: number;
+  /** Absent: plain frequencies. */
+  readonly scaling?: RopeScaling;
+}
+
+/** The fields of config.json that say it. */
+export const rawRope = {
+  rope_theta: z.number().nullish(),
+  rope_parameters: z.unknown().optional(),
+  rope_scaling: z.unknown().optional(),
+  partial_rotary_factor: z.unknown().optional(),
+  original_max_position_embeddings: z.number().nullish(),
+};
+
+interface RopeFields {
+  rope_theta?: number | null | undefined;
+  rope_parameters?: unknown;
+  rope_scaling?: unknown;
+  partial_rotary_factor?: unknown;
+  original_max_position_embeddings?: number | null | undefined;
+  max_position_embeddings: number;
+}
+
+const defaultTheta = 10_000;
+const supported = "default, linear, dynamic, llama3, yarn";
+
+type Refuse = (message: string) => never;
+
+/** The rotary embedding of a configuration; `refuse` throws with words that name the field and the way out. */
+export function readRope(fields: RopeFields, refuse: Refuse): Rope {
+  const given = (["rope_scaling", "rope_parameters"] as const).flatMap((field) => {
+    const members = membersOf(field, fields[field], refuse);
+    return members === undefined ? [] : [{ field, rope: ropeOf(field, members, fields, refuse) }];
+  });
+  refusePartial("partial_rotary_factor", fields.partial_rotary_factor, refuse);
+  const [first, second] = given;
+  if (first && second && JSON.stringify(first.rope) !== JSON.stringify(second.rope)) {
+    refuse("rope_scaling and rope_parameters contradict each other; remove one of them");
+  }
+  return first?.rope ?? { theta: fields.rope_theta ?? defaultTheta };
+}
+
+type Members = Readonly<Record<string, unknown>>;
+
+/** The members of one of the two fields; undefined where it is absent, null or empty. */
+function membersOf(field: string, value: unknown, refuse: Refuse): Members | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== "object" || Array.isArray(value)) {
+    return refuse(`${field} is ${shown(value)}; it must be an object with rope_type and its numbers, or null`);
+  }
+  const members = Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null));
+  const nested = Object.entries(members).find(([, member]) => typeof member === "object" && !Array.isArray(member));
+  if (nested) {
+    refuse(
+      `${field}.${nested[0]} ${shown(nested[1])} is not supported: one rotary embedding for all layers is; ` +
+        `write its numbers into ${field} itself`,
+    );
+  }
+  return Object.keys(value).length === 0 ? undefined : members;
+}
+
+const shown = (value: unknown): string => {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+};
+
+function ropeOf(field: string, members: Members, fields: RopeFields, refuse: Refuse): Rope {
+  const type = members.rope_type ?? members.type ?? "default";
+  if (members.type !== undefined && members.type !== type) {
+    refuse(`${field}.rope_type ${shown(type)} and ${field}.type ${shown(members.type)} contradict each other`);
+  }
+  if (!isType(type)) return refuse(`${field}.rope_type ${shown(type)} is not supported; supported: ${supported}`);
+  const known = new Set<string>([...commonMembers, ...typeMembers[type]]);
+  const strange = Object.keys(members).find((name) => !known.has(name));
+  if (strange !== undefined) {
+    refuse(`${field}.${strange} ${shown(members[strange])} is not supported with rope_type ${JSON.stringify(type)}`);
+  }
+  refusePartial(`${field}.partial_rotary_factor`, members.partial_rotary_factor, refuse);
+  const numbers = new Numbers(field, members, refuse);
+  const theta = thetaOf(numbers, fields, refuse);
+  if (type === "yarn" && theta <= 1) refuse(`rope_theta is ${theta}; with YaRN it must be above 1`);
+  const scaling = scalingOf(type, numbers, fields);
+  return { theta, ...(scaling && { scaling }) };
+}
+
+function thetaOf(numbers: Numbers, { rope_theta: beside }: RopeFields, refuse: Refuse): number {
+  const inside = numbers.optional("rope_theta");
+  if (inside !== undefined && typeof beside === "number" && beside !== inside) {
+    refuse(`rope_theta ${beside} and ${numbers.field}.rope_theta ${inside} contradict each other; remove one of them`);
+  }
+  return inside ?? beside ?? defaultTheta;
+}
+
+const refusePartial = (field: string, value: unknown, refuse: Refuse) => {
+  if (value !== undefined && value !== null && value !== 1)
+    refuse(`${field} ${shown(value)} is not supported; supported: 1`);
+};
+
+const commonMembers = ["type", "rope_type", "rope_theta", "partial_rotary_factor"];
+/** What each type reads; `finetuned` of YaRN's first configurations means nothing to anybody. */
+const typeMembers = {
+  default: [],
+  linear: ["factor"],
+  dynamic: ["factor"],
+  llama3: ["factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"],
+  yarn: [
+    ...["factor", "original_max_position_embeddings", "attention_factor", "beta_fast", "beta_slow"],
+    ...["mscale", "mscale_all_dim", "truncate", "finetuned"],
+  ],
+} as const;
+type RopeType = keyof typeof typeMembers;
+const isType = (type: unknown): type is RopeType => typeof type === "string" && Object.hasOwn(typeMembers, type);
+
+function scalingOf(type: RopeType, numbers: Numbers, fields: RopeFields): RopeScaling | undefined {
+  switch (type) {
+    case "default":
+      return undefined;
+    case "linear":
+      return { type, factor: numbers.required("factor", 1) };
+    case "dynamic":
+      // It changes nothing up to max_position_embeddings, and no sequence here is longer.
+      numbers.required("factor", 1);
+      return undefined;
+    case "llama3":
+      return llama3Of(numbers, originalContext(numbers, fields));
+    case "yarn":
+      return yarnOf(numbers, originalContext(numbers, fields), fields.max_position_embeddings);
+  }
+}
+
+/** What the model's first training saw; a field beside counts more, as transformers has it for Phi-3. */
+function originalContext(numbers: Numbers, fields: RopeFields): number {
+  const field = "original_max_position_embeddings";
+  const { [field]: beside, max_position_embeddings: context } = fields;
+  const inside = numbers.optional(field, 1);
+  if (typeof beside === "number" && beside < 1) numbers.refuse(`${field} is ${beside}; it must be a number from 1`);
+  return beside ?? inside ?? context;
+}
+
+function llama3Of(numbers: Numbers, context: number): RopeScaling {
+  const [lowFreqFactor, highFreqFactor] = [numbers.required("low_freq_factor"), numbers.required("high_freq_factor")];
+  if (lowFreqFactor >= highFreqFactor) {
+    numbers.refuse(
+      `${numbers.field}.low_freq_factor ${lowFreqFactor} must be under high_freq_factor ${highFreqFactor}`,
+    );
+  }
+  const factor = numbers.required("factor", 1);
+  return { type: "llama3", factor, lowFreqFactor, highFreqFactor, originalContext: context };
+}
+
+function yarnOf(numbers: Numbers, context: number, maxPositions: number): RopeScaling {
+  const factor = numbers.optional("factor", 1) ?? maxPositions / context;
+  const [mscale, mscaleAllDim] = [numbers.optional("mscale", 0), numbers.optional("mscale_all_dim", 0)];
+  const scaleOf = (by: number) => (factor <= 1 ? 1 : 0.1 * by * Math.log(factor) + 1);
+  const usual = mscale && mscaleAllDim ? scaleOf(mscale) / scaleOf(mscaleAllDim) : scaleOf(1);
+  return {
+    type: "yarn",
+    factor,
+    originalContext: context,
+    attentionFactor: numbers.optional("attention_factor") ?? usual,
+    betaFast: numbers.optional("beta_fast") ?? 32,
+    betaSlow: numbers.optional("beta_slow") ?? 1,
+    truncate: numbers.flag("truncate", true),
+  };
+}
+
+/** Bounded reading of the members' numbers. */
+class Numbers {
+  readonly field: string;
+  readonly refuse: Refuse;
+  readonly #members: Members;
+
+  constructor(field: string, members: Members, refuse: Refuse) {
+    this.field = field;
+    this.#members = members;
+    this.refuse = refuse;
+  }
+
+  /** Above 0, or from `least`. */
+  optional(name: string, least?: number): number | undefined {
+    const value = this.#members[name];
+    if (value === undefined) return undefined;
+    const enough = typeof value === "number" && (least === undefined ? value > 0 : value >= least);
+    if (enough && value <= 1e12) return value;
+    const bound = least === undefined ? "above 0" : `from ${least}`;
+    return this.refuse(`${this.field}.${name} is ${shown(value)}; it must be a number ${bound}, at most 1e12`);
+  }
+
+  required(name: string, least?: number): number {
+    return this.optional(name, least) ?? this.refuse(`${this.field}.${name} is missing`);
+  }
+
+  flag(name: string, usual: boolean): boolean {
+    const value = this.#members[name] ?? usual;
+    return typeof value === "boolean"
+      ? value
+      : this.refuse(`${this.field}.${name} is ${shown(value)}; it must be true or false`);
+  }
+}

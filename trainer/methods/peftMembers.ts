@@ -1,0 +1,110 @@
+/**
+ * The members of an adapter_config.json that anyone may have written. A method reads those that it computes and names those
+ * that say nothing about the result; every other member with a meaning is refused by name, since PEFT would compute
+ * something else. Throws failures whose messages begin with the member.
+ */
+import { invalid } from "../contract/failure.ts";
+
+export type PeftConfig = Readonly<Record<string, unknown>>;
+
+/** Members of every configuration that say nothing about what is computed. */
+const harmless = ["peft_type", "peft_version", "auto_mapping", "base_model_name_or_path", "revision", "inference_mode"];
+
+/** The way out for what is not computed here. */
+export const mergeInPeft = "merge the adapter in PEFT (merge_and_unload) and use the merged model";
+
+export class PeftMembers {
+  readonly #config: PeftConfig;
+  readonly #known = new Set<string>(harmless);
+
+  constructor(config: PeftConfig) {
+    this.#config = config;
+    this.only("task_type", ["CAUSAL_LM"]);
+  }
+
+  /** A whole number. */
+  whole(name: string, least: number, most: number): number {
+    const value = this.#take(name);
+    if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) return value;
+    throw this.#wrong(name, `a whole number from ${least} to ${most}`);
+  }
+
+  /** A number above 0. */
+  positive(name: string): number {
+    const value = this.#take(name);
+    if (typeof value === "number" && value > 0 && Number.isFinite(value)) return value;
+    throw this.#wrong(name, "a number above 0");
+  }
+
+  /** A number from 0 to 1; 0 where it is absent. */
+  share(name: string): number {
+    const value = this.#take(name) ?? 0;
+    if (typeof value === "number" && value >= 0 && value <= 1) return value;
+    throw this.#wrong(name, "a number from 0 to 1");
+  }
+
+  /** False where it is absent. */
+  flag(name: string): boolean {
+    const value = this.#take(name) ?? false;
+    if (typeof value === "boolean") return value;
+    throw this.#wrong(name, "true or false");
+  }
+
+  /** Names of layers, or `all-linear`; PEFT takes any other text as a regular expression. */
+  layers(name: string): string[] {
+    const value = this.#take(name);
+    if (value === "all-linear") return [value];
+    if (typeof value === "string") throw this.#unsupported(name, "a pattern is not; list the names of the layers");
+    if (Array.isArray(value) && value.length > 0 && value.length <= 1024 && value.every(isName)) return value;
+    throw this.#wrong(name, "a list of 1 to 1024 names of layers");
+  }
+
+  /** A member that may be absent, null or one of some values. */
+  only(name: string, values: readonly unknown[], way = mergeInPeft): void {
+    const value = this.#take(name) ?? undefined;
+    if (value === undefined || values.includes(value)) return;
+    const accepted = values.map((one) => JSON.stringify(one)).join(", ");
+    throw this.#unsupported(name, `supported: ${accepted}; ${way}`);
+  }
+
+  /** Members that say nothing about what is computed, whatever their values. */
+  ignore(names: readonly string[]): void {
+    for (const name of names) this.#known.add(name);
+  }
+
+  /** Refuses what nobody has read, where it is set at all. */
+  refuseOthers(): void {
+    for (const [name, value] of Object.entries(this.#config)) {
+      if (!this.#known.has(name) && !isUnset(value)) throw this.#unsupported(name, mergeInPeft);
+    }
+  }
+
+  #take(name: string): unknown {
+    this.#known.add(name);
+    return Object.hasOwn(this.#config, name) ? this.#config[name] : undefined;
+  }
+
+  #wrong(name: string, expected: string) {
+    const value = this.#config[name];
+    return unreadable(`${name} is ${value === undefined ? "missing" : shown(value)}; it must be ${expected}`);
+  }
+
+  #unsupported(name: string, way: string) {
+    return unreadable(`${name} is not supported: ${shown(this.#config[name])}; ${way}`);
+  }
+}
+
+/** How PEFT writes that an option is not used. */
+function isUnset(value: unknown): boolean {
+  if (value === null || value === undefined || value === false || value === "") return true;
+  return typeof value === "object" && Object.keys(value).length === 0;
+}
+
+const isName = (value: unknown): value is string => typeof value === "string" && /^[A-Za-z0-9_.]{1,256}$/.test(value);
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 120 ? `${text.slice(0, 120)}…` : text;
+}
+
+const unreadable = (what: string) => invalid("AdapterUnsupported", `adapter_config.json: ${what}`);

@@ -1,0 +1,156 @@
+/** Bases as others save them, on the whole road: prepared, trained by each method, exported, and named outside. */
+import assert from "node:assert/strict";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { test } from "node:test";
+import { storeLayout } from "../contract/storeLayout.ts";
+import { changeModel, type ModelChange, rename } from "../testing/changedModel.ts";
+import { type TinyOptions, TinyTraining } from "../testing/tinyTraining.ts";
+import { StoredModel } from "../weights/storedModel.ts";
+import { runExport } from "./export.ts";
+import { runTrain } from "./train.ts";
+
+const quick = { maxSteps: 2, batchTokens: 128, learningRate: "1e-2" };
+const embedding = "model.embed_tokens.weight";
+const headOnly: ModelChange = (tensors) => rename(tensors, (name) => (name === embedding ? "lm_head.weight" : name));
+const bothTied: ModelChange = (tensors) => void tensors.set("lm_head.weight", tensors.get(embedding)!);
+const withoutPrefix: ModelChange = (tensors, config) => {
+  rename(tensors, (name) => name.replace(/^model\./, ""));
+  config.architectures = ["LlamaModel"];
+};
+
+/** Trains a base and exports the result; `change` is what its checkpoint has otherwise. */
+async function exported(t: Parameters<typeof TinyTraining.make>[0], way: TinyOptions, change: ModelChange) {
+  const training = await TinyTraining.make(t, { ...way, training: quick, examples: 20 });
+  await changeModel(`${training.directory}/base`, change);
+  const context = training.context();
+  const { figures } = await runTrain(await training.trainFile(), context);
+  const file = await training.exportFile(figures.adapterDigest, {});
+  await runExport(file, context);
+  const uri = storeLayout.export(`file://${await training.runPath()}`, file.export);
+  return { figures, training, uri, model: await StoredModel.inDirectory(context.stores, uri) };
+}
+
+const ways: [string, TinyOptions][] = [
+  ["lora", {}],
+  ["lora on NF4", { quantization: { type: "NF4" } }],
+  ["full", { method: { full: {} } }],
+];
+const checkpoints: [string, ModelChange][] = [
+  ["under the head's name", headOnly],
+  ["under both names of a tied matrix", bothTied],
+  ["without `model.`", withoutPrefix],
+];
+
+for (const [way, options] of ways) {
+  test(`${way}: a base is the same whatever names its checkpoint has for its tensors`, async (t) => {
+    const plain = await exported(t, options, () => {});
+    const names = [...(await plain.model.tensors()).keys()].sort();
+    const bytes = await readFile(new URL(`${plain.uri}/model.safetensors`));
+    for (const [what, change] of checkpoints) {
+      const { figures, model, uri } = await exported(t, options, change);
+      assert.equal(figures.loss, plain.figures.loss, what);
+      const stored = await readFile(new URL(`${uri}/model.safetensors`));
+      assert.deepEqual([...(await model.tensors()).keys()].sort(), names, what);
+      assert.ok(stored.equals(bytes), `${what}: other weights`);
+      const config = JSON.parse(await model.text("config.json"));
+      assert.deepEqual(config.architectures, ["LlamaForCausalLM"]);
+    }
+  });
+}
+
+const scaling = { rope_type: "llama3", factor: 8, low_freq_factor: 1, high_freq_factor: 4 };
+const scaled = { ...scaling, original_max_position_embeddings: 16 };
+
+test("a scaled rotary embedding is trained, exported and verified, and is another model than the plain one", async (t) => {
+  const plain = await exported(t, {}, () => {});
+  const { figures, model } = await exported(t, {}, (_, config) => void Object.assign(config, { rope_scaling: scaled }));
+  assert.notEqual(figures.loss, plain.figures.loss);
+  assert.deepEqual(JSON.parse(await model.text("config.json")).rope_scaling, scaled);
+  assert.equal((await model.config()).ropeScaling?.type, "llama3");
+});
+
+test("Mistral without a window is Llama under another name", async (t) => {
+  const llama = await exported(t, {}, () => {});
+  const mistral = await exported(t, { shape: { family: "mistral" } }, () => {});
+  assert.equal(mistral.figures.loss, llama.figures.loss);
+  const { model_type: type, architectures } = JSON.parse(await mistral.model.text("config.json"));
+  assert.deepEqual([type, architectures], ["mistral", ["MistralForCausalLM"]]);
+});
+
+const beside = {
+  "tokenizer.model": "a SentencePiece model",
+  "vocab.json": "{}",
+  "merges.txt": "#version: 0.2",
+  "added_tokens.json": "{}",
+  "special_tokens_map.json": "{}",
+  "generation_config.json": "{}",
+  "additional_chat_templates/tool_use.jinja": "{{ tools }}",
+  LICENSE: "a licence",
+  "LICENSE-MODEL.md": "another",
+  "licenses/Apache-2.0.txt": "a third",
+  "Notice.txt": "a notice",
+  "USE_POLICY.md": "a policy",
+  "Gemma_Terms_of_Use.txt": "terms",
+};
+const leftOut = {
+  "pytorch_model.bin": "code",
+  "modeling_acme.py": "code",
+  "license.py": "code",
+  "training_args.bin": "code",
+  "README.md": "another model's card",
+  "original/params.json": "{}",
+};
+
+for (const [way, options] of ways) {
+  test(`${way}: an export has every file of the tokenizer, the licence and the policies, byte for byte, and no other`, async (t) => {
+    const training = await TinyTraining.make(t, { ...options, training: { ...quick, maxSteps: 1 }, examples: 20 });
+    const base = `${training.directory}/base`;
+    for (const [name, text] of Object.entries({ ...beside, ...leftOut })) {
+      await mkdir(path.dirname(`${base}/${name}`), { recursive: true });
+      await writeFile(`${base}/${name}`, text);
+    }
+    const tokenizer = JSON.parse(await readFile(`${base}/tokenizer_config.json`, "utf8"));
+    await writeFile(
+      `${base}/tokenizer_config.json`,
+      JSON.stringify({ ...tokenizer, tokenizer_class: "LlamaTokenizer" }),
+    );
+    const context = training.context();
+    const { figures } = await runTrain(await training.trainFile(), context);
+    const file = await training.exportFile(figures.adapterDigest, {});
+    await runExport(file, context);
+    const directory = `${await training.runPath()}/exports/${path.basename(storeLayout.export("", file.export))}`;
+    const found = (await readdir(directory, { recursive: true, withFileTypes: true }))
+      .filter((entry) => entry.isFile())
+      .map((entry) => path.relative(directory, path.join(entry.parentPath, entry.name)));
+    const own = [
+      "README.md",
+      "config.json",
+      "manifest.json",
+      "model.safetensors",
+      "tokenizer.json",
+      "tokenizer_config.json",
+    ];
+    assert.deepEqual(found.sort(), [...own, ...Object.keys(beside)].sort());
+    for (const [name, text] of Object.entries(beside)) {
+      assert.equal(await readFile(`${directory}/${name}`, "utf8"), text, name);
+    }
+    const written = JSON.parse(await readFile(`${directory}/tokenizer_config.json`, "utf8"));
+    assert.equal(written.tokenizer_class, "PreTrainedTokenizerFast");
+    assert.equal(written.eos_token, tokenizer.eos_token);
+    assert.doesNotMatch(await readFile(`${directory}/README.md`, "utf8"), /base model `\w+:/);
+  });
+}
+
+test("an adapter names its base by a relative path, or as config.json records it", async (t) => {
+  const nameOf = async (change: ModelChange) => {
+    const { training } = await exported(t, {}, change);
+    const config = await readFile(`${await training.runPath()}/adapter/adapter_config.json`, "utf8");
+    const { base_model_name_or_path: name, revision } = JSON.parse(config);
+    return { name, revision, directory: training.directory };
+  };
+  const { name, directory } = await nameOf(() => {});
+  assert.equal(name, `.${directory}/base`);
+  const recorded = await nameOf((_, config) => void Object.assign(config, { _name_or_path: "acme/tiny-llama" }));
+  assert.deepEqual([recorded.name, recorded.revision], ["acme/tiny-llama", null]);
+});

@@ -1,0 +1,51 @@
+/**
+ * The files beside the weights of a model that is written: those of its base, byte for byte, but for what would no longer
+ * be so of the new model, or load another tokenizer than it was trained with.
+ */
+import { parseJson } from "../formats/huggingFace.ts";
+import type { StoredModel } from "./storedModel.ts";
+import { asTrained } from "./tokenizerClass.ts";
+
+export interface Companion {
+  readonly name: string;
+  readonly content: Uint8Array;
+}
+
+/** The companions of a model with the base's architecture and tokenizer; `dtype`: of its weights, where it is another. */
+export async function* companionsOf(base: StoredModel, dtype?: "F32" | "BF16"): AsyncIterable<Companion> {
+  for (const name of base.companions()) yield { name, content: await contentOf(base, name, dtype) };
+}
+
+async function contentOf(base: StoredModel, name: string, dtype: "F32" | "BF16" | undefined): Promise<Uint8Array> {
+  const bytes = await base.read(name);
+  if (name !== "config.json" && name !== "tokenizer_config.json") return bytes;
+  const given = membersOf(name, bytes);
+  const changed =
+    name === "config.json"
+      ? modelConfig(given, (await base.config()).family, dtype)
+      : asTrained(given, parseJson("tokenizer.json", await base.text("tokenizer.json")));
+  return changed === given ? bytes : Buffer.from(`${JSON.stringify(changed, null, 2)}\n`);
+}
+
+type Members = Record<string, unknown>;
+const membersOf = (name: string, bytes: Uint8Array): Members => ({
+  ...Object(parseJson(name, Buffer.from(bytes).toString("utf8"))),
+});
+
+const architectures = {
+  llama: "LlamaForCausalLM",
+  mistral: "MistralForCausalLM",
+  qwen2: "Qwen2ForCausalLM",
+  qwen3: "Qwen3ForCausalLM",
+} as const;
+
+/** The configuration of the weights as they are written: their type, with a head, and without code that is not there. */
+function modelConfig(given: Members, family: keyof typeof architectures, dtype: "F32" | "BF16" | undefined): Members {
+  const { auto_map: code, ...config } = given;
+  const architecture = architectures[family];
+  const named = Array.isArray(given.architectures) && given.architectures[0] === architecture;
+  if (named && code === undefined && dtype === undefined) return given;
+  const field = "dtype" in config && !("torch_dtype" in config) ? "dtype" : "torch_dtype";
+  const type = dtype && { [field]: dtype === "F32" ? "float32" : "bfloat16" };
+  return { ...config, architectures: [architecture], ...type };
+}

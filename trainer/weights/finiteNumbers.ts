@@ -1,0 +1,129 @@
+/**
+ * Looks for numbers that are not finite in a safetensors file while its bytes pass by. A base that holds one is damaged,
+ * by a broken conversion or merge for example, and no setting of a training helps. Tensors of other types than F32 and
+ * BF16 are not looked at: they are refused by their type.
+ */
+import { parseHeader, type TensorEntry } from "../formats/safetensors.ts";
+
+export interface NotFinite {
+  tensor: string;
+  /** Index of the element, row-major. */
+  element: number;
+  value: "NaN" | "Infinity" | "-Infinity";
+}
+
+const isChecked = ({ dtype }: TensorEntry): boolean => dtype === "F32" || dtype === "BF16";
+
+export class FiniteNumbers {
+  readonly #fileBytes: number;
+  readonly #isWeight: (name: string) => boolean;
+  /** The file's first bytes, until the header is whole. */
+  #head: Uint8Array | undefined = new Uint8Array();
+  /** Tensors that are still to come or under way, in the file's order. */
+  #tensors: TensorEntry[] = [];
+  /** Bytes of the file before the next chunk. */
+  #position = 0;
+  /** The bytes of a number that the last chunk began. */
+  #begun = new Uint8Array();
+  #found: NotFinite | undefined;
+
+  /** `isWeight`: whether a tensor is one of the model's by its name. */
+  constructor(fileBytes: number, isWeight: (name: string) => boolean) {
+    this.#fileBytes = fileBytes;
+    this.#isWeight = isWeight;
+  }
+
+  /** The first number that is not finite; undefined where there is none so far. */
+  get found(): NotFinite | undefined {
+    return this.#found;
+  }
+
+  /** Takes the next bytes of the file. In a file whose header cannot be read nothing is found. */
+  add(chunk: Uint8Array): void {
+    if (this.#found) return;
+    if (this.#head === undefined) {
+      this.#look(chunk);
+      return;
+    }
+    this.#head = joined(this.#head, chunk);
+    const rest = this.#readHeader(this.#head);
+    if (rest === undefined) return;
+    this.#head = undefined;
+    this.#look(rest);
+  }
+
+  /** Reads the header once it is there whole; gives back what follows it. */
+  #readHeader(head: Uint8Array): Uint8Array | undefined {
+    if (head.length < 8) return undefined;
+    const length = new DataView(head.buffer, head.byteOffset, 8).getBigUint64(0, true);
+    const end = 8 + Number(length);
+    if (head.length < Math.min(end, this.#fileBytes)) return undefined;
+    this.#tensors = this.#tensorsOf(head.subarray(8, end), end);
+    this.#position = end;
+    return head.subarray(end);
+  }
+
+  #tensorsOf(header: Uint8Array, end: number): TensorEntry[] {
+    try {
+      const { tensors } = parseHeader(header, end, this.#fileBytes);
+      const checked = [...tensors.values()].filter((one) => isChecked(one) && this.#isWeight(one.name));
+      return checked.sort((a, b) => a.start - b.start);
+    } catch {
+      return [];
+    }
+  }
+
+  #look(chunk: Uint8Array): void {
+    const start = this.#position;
+    this.#position += chunk.length;
+    while (this.#tensors[0] && this.#tensors[0].start < this.#position && !this.#found) {
+      const tensor = this.#tensors[0];
+      const from = Math.max(tensor.start, start);
+      const to = Math.min(tensor.end, this.#position);
+      this.#lookAt(tensor, chunk.subarray(from - start, to - start), from - tensor.start);
+      if (tensor.end > this.#position) return;
+      this.#tensors.shift();
+    }
+  }
+
+  /** Bytes of a tensor, from an offset in it. */
+  #lookAt(tensor: TensorEntry, bytes: Uint8Array, offset: number): void {
+    const size = tensor.dtype === "F32" ? 4 : 2;
+    const begun = this.#begun.length;
+    const all = begun > 0 ? joined(this.#begun, bytes) : bytes;
+    const whole = all.length - (all.length % size);
+    this.#begun = new Uint8Array(all.subarray(whole));
+    const at = firstNotFinite(all.subarray(0, whole), size);
+    if (at < 0) return;
+    const value = valueAt(all, at * size, size);
+    this.#found = { tensor: tensor.name, element: (offset - begun) / size + at, value };
+  }
+}
+
+function joined(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
+  const both = new Uint8Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+}
+
+/** Index of the first number whose exponent is all ones, or -1. */
+function firstNotFinite(bytes: Uint8Array, size: 2 | 4): number {
+  const view = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
+  const { buffer, byteOffset, byteLength } = view;
+  if (size === 4) {
+    const words = new Uint32Array(buffer, byteOffset, byteLength / 4);
+    for (let i = 0; i < words.length; i++) if ((words[i]! & 0x7f800000) === 0x7f800000) return i;
+    return -1;
+  }
+  const halves = new Uint16Array(buffer, byteOffset, byteLength / 2);
+  for (let i = 0; i < halves.length; i++) if ((halves[i]! & 0x7f80) === 0x7f80) return i;
+  return -1;
+}
+
+function valueAt(bytes: Uint8Array, at: number, size: 2 | 4): NotFinite["value"] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at, size);
+  const bits = size === 4 ? view.getUint32(0, true) : view.getUint16(0, true) << 16;
+  if ((bits & 0x7fffff) !== 0) return "NaN";
+  return bits < 0 || bits >= 0x80000000 ? "-Infinity" : "Infinity";
+}

@@ -1,0 +1,171 @@
+/**
+ * The tensors of a model under the names that the trainer knows, from whatever names a checkpoint has for them, and held
+ * to config.json: what is returned is every tensor that the configuration promises, each of its shape, and nothing else.
+ * Read as transformers 5 reads checkpoints: buffers are left out, a model saved without its head gets `model.`, a tied
+ * matrix may be saved under either name. What transformers would replace by random numbers or leave out is refused.
+ */
+import { invalid, type StageFailure } from "../contract/failure.ts";
+import type { ModelConfig } from "../contract/model.ts";
+import type { PlacedTensor } from "../formats/huggingFace.ts";
+import { absmaxName, nestedAbsmaxName, nf4Parts } from "../graph/nf4.ts";
+
+type Table = ReadonlyMap<string, PlacedTensor>;
+/** What a configuration promises: shapes by name. */
+export type Promised = ReadonlyMap<string, readonly number[]>;
+
+export interface CheckpointFacts {
+  config: ModelConfig;
+  promised: Promised;
+  /** Whether two tensors of one size hold the same bytes. */
+  sameBytes: (a: PlacedTensor, b: PlacedTensor) => Promise<boolean>;
+}
+
+const prefix = "model.";
+const head = "lm_head.weight";
+const embedding = "model.embed_tokens.weight";
+
+/** Tables and masks that older versions saved beside the weights; they follow from config.json. */
+const buffer =
+  /(^|\.)(rotary_emb\.(inv_freq|original_inv_freq|cos_cached|sin_cached)|position_ids|masked_bias|attn\.bias|causal_mask)$/;
+export const isBuffer = (name: string): boolean => buffer.test(name);
+
+/** Names that quantised checkpoints have, of whatever program. */
+const quantized =
+  /\.(quant_map|nested_quant_map|quant_state\.[^.]+|qweight|qzeros|g_idx|SCB|weight_format|weight_scale(_inv)?|weight_packed|weight_shape)$/;
+
+/** Throws a failure that names the first tensor that is not as promised, and what to do. */
+export async function modelTensors(stored: Table, facts: CheckpointFacts): Promise<Table> {
+  const weights = new Map([...stored].filter(([name]) => !isBuffer(name)));
+  const named = withPrefix(weights);
+  const table = facts.config.tieWordEmbeddings ? await tied(named, facts) : named;
+  const fault = faultOf(table, facts);
+  if (fault !== undefined) throw fault;
+  return table;
+}
+
+/** Of a model that was saved without its head's class, the names that its class has. */
+function withPrefix(table: Table): Table {
+  const isBare =
+    table.has(embedding.slice(prefix.length)) && ![...table.keys()].some((name) => name.startsWith(prefix));
+  if (!isBare) return table;
+  return renamed(table, (name) => (name === head ? name : `${prefix}${name}`));
+}
+
+function renamed(table: Table, nameOf: (name: string) => string): Table {
+  return new Map([...table.values()].map((tensor) => [nameOf(tensor.name), { ...tensor, name: nameOf(tensor.name) }]));
+}
+
+/** One matrix for embedding and head, under the embedding's name. */
+async function tied(table: Table, { sameBytes }: CheckpointFacts): Promise<Table> {
+  const [input, output] = [table.get(embedding), table.get(head)];
+  if (output === undefined) return table;
+  if (input === undefined) return renamed(table, (name) => (name === head ? embedding : name));
+  const same =
+    input.dtype === output.dtype && shapeText(input) === shapeText(output) && (await sameBytes(input, output));
+  if (!same) {
+    throw mismatch(
+      `${described(output)} is another matrix than ${described(input)}, and config.json has tie_word_embeddings true: ` +
+        "programs differ in which of the two they use; set tie_word_embeddings to false to keep both, or remove lm_head.weight",
+    );
+  }
+  return new Map([...table].filter(([name]) => name !== head));
+}
+
+function faultOf(table: Table, facts: CheckpointFacts): StageFailure | undefined {
+  const { promised } = facts;
+  const packed = [...table.values()].find(({ name }) => quantized.test(name));
+  if (packed) {
+    return mismatch(
+      `${described(packed)} belongs to weights that are quantised already: take the original weights, and set ` +
+        "baseModel.quantization to quantise them",
+    );
+  }
+  for (const [name, shape] of promised) {
+    const tensor = table.get(name);
+    if (tensor === undefined) return missing(name, shape, table, facts);
+    const expected = table.has(absmaxName(name)) ? nf4Shape(name, shape, table) : shape;
+    if (`[${expected.join(", ")}]` !== shapeText(tensor)) return misshapen(tensor, expected);
+  }
+  const known = new Set([...promised.keys()].flatMap((name) => [name, absmaxName(name), nestedAbsmaxName(name)]));
+  const more = [...table.values()].find(({ name }) => !known.has(name));
+  return more && surplus(more, facts);
+}
+
+const nf4Shape = (name: string, shape: readonly number[], table: Table): readonly number[] =>
+  nf4Parts(name, shape, table.has(nestedAbsmaxName(name)))[0]!.shape;
+
+const shapeText = ({ shape }: Pick<PlacedTensor, "shape">) => `[${shape.join(", ")}]`;
+const described = (tensor: PlacedTensor) => `${tensor.name} ${shapeText(tensor)}`;
+const mismatch = (what: string) => invalid("BaseModelMismatch", `the base model does not fit its config.json: ${what}`);
+
+const layerOf = (name: string): number | undefined => {
+  const [, layer] = /^model\.layers\.(\d+)\./.exec(name) ?? [];
+  return layer === undefined ? undefined : Number(layer);
+};
+
+function missing(name: string, shape: readonly number[], table: Table, { config }: CheckpointFacts): StageFailure {
+  const promise = `config.json promises ${name} ${shapeText({ shape })}${fieldsOf(name)}`;
+  const wrapped = [...table.values()].find((tensor) => tensor.name.endsWith(`.${name}`));
+  if (wrapped) {
+    const before = wrapped.name.slice(0, -name.length);
+    const way = before.startsWith("base_model.")
+      ? "PEFT saved the model that it wraps: merge the adapter (merge_and_unload) and save the model itself"
+      : "save the model itself and not what wraps it, or rename its tensors";
+    return mismatch(`${described(wrapped)} begins with ${JSON.stringify(before)}, and ${promise}; ${way}`);
+  }
+  const layers = 1 + Math.max(-1, ...[...table.keys()].map((one) => layerOf(one) ?? -1));
+  const layer = layerOf(name);
+  if (layer !== undefined && layers > 0 && layer >= layers) {
+    const count = `num_hidden_layers ${config.layers}, and the weights have ${layers} layer${layers === 1 ? "" : "s"}`;
+    return mismatch(`${promise} and the weights have none: ${count}; ${sameModel("num_hidden_layers")}`);
+  }
+  if (name === head) {
+    return mismatch(
+      `${promise} with tie_word_embeddings false, and the weights have none: set tie_word_embeddings to true if the ` +
+        "head is the embedding, else take the weights with their head",
+    );
+  }
+  const [first] = table.values();
+  const found = first ? `the weights begin with ${described(first)}` : "the weights are empty";
+  return mismatch(`${promise}, and the weights have none (${found}); ${sameModel()}`);
+}
+
+function misshapen(tensor: PlacedTensor, shape: readonly number[]): StageFailure {
+  const promise = `config.json promises ${shapeText({ shape })}${fieldsOf(tensor.name)}`;
+  return mismatch(`${tensor.name} has shape ${shapeText(tensor)}, and ${promise}; ${sameModel()}`);
+}
+
+function surplus(tensor: PlacedTensor, { config }: CheckpointFacts): StageFailure {
+  const layer = layerOf(tensor.name);
+  if (layer !== undefined && layer >= config.layers) {
+    return mismatch(
+      `${described(tensor)} is beyond num_hidden_layers ${config.layers} of config.json; ${sameModel("num_hidden_layers")}`,
+    );
+  }
+  const way = /\.lora_[AB]\b/.test(tensor.name)
+    ? "merge the adapter (merge_and_unload) and save the model itself"
+    : `${sameModel()}, or remove the tensor if it is none of the model's`;
+  return mismatch(`the weights have ${described(tensor)}, which config.json does not promise; ${way}`);
+}
+
+const sameModel = (field = "config.json") => `correct ${field}, or take config.json and weights of one model`;
+
+const attention = { q: "num_attention_heads", k: "num_key_value_heads", v: "num_key_value_heads" };
+/** The fields of config.json that a tensor's dimensions follow from, by the end of its name. */
+const fields: readonly (readonly [RegExp, string])[] = [
+  [/(embed_tokens|lm_head)\.weight$/, "vocab_size, hidden_size"],
+  ...Object.entries(attention).flatMap(([name, heads]) => [
+    [new RegExp(`\\.${name}_proj\\.weight$`), `${heads} · head_dim, hidden_size`] as const,
+    [new RegExp(`\\.${name}_proj\\.bias$`), `${heads} · head_dim`] as const,
+  ]),
+  [/\.o_proj\.weight$/, "hidden_size, num_attention_heads · head_dim"],
+  [/\.(gate|up)_proj\.weight$/, "intermediate_size, hidden_size"],
+  [/\.down_proj\.weight$/, "hidden_size, intermediate_size"],
+  [/\.[qk]_norm\.weight$/, "head_dim"],
+  [/norm\.weight$/, "hidden_size"],
+];
+
+function fieldsOf(name: string): string {
+  const [, text] = fields.find(([pattern]) => pattern.test(name)) ?? [];
+  return text === undefined ? "" : ` (${text})`;
+}
