@@ -118,6 +118,14 @@ export class HubStore implements Store {
     throw readOnly(uri);
   }
 
+  removeFiles(uri: string): Promise<never> {
+    throw readOnly(uri);
+  }
+
+  occupant(uri: string): Promise<never> {
+    throw readOnly(uri);
+  }
+
   async localFile(): Promise<undefined> {
     return undefined;
   }

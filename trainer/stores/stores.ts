@@ -42,7 +42,13 @@ export class Stores {
     this.scratch = new Scratch(options.scratch);
     this.#byScheme = new Map<string, Store>([
       ["file:", new LocalStore(fileURLToPath)],
-      ["pvc:", new LocalStore((uri) => claimPath(uri, options))],
+      [
+        "pvc:",
+        new LocalStore(
+          (uri) => claimPath(uri, options),
+          (uri) => claimRoot(uri, options),
+        ),
+      ],
       ...(options.schemes ?? []),
     ]);
   }
@@ -105,12 +111,19 @@ function bucketOf(uri: string): string {
 
 const claimUri = /^pvc:\/\/([^/]+)((?:\/[^/]+)*)\/?$/;
 
-function claimPath(uri: string, { claims, claimsRoot }: StoreOptions): string {
-  const [, claim = "", rest = ""] = claimUri.exec(uri) ?? [];
+function claimPath(uri: string, options: StoreOptions): string {
+  const [, rest = ""] = claimUri.exec(uri)?.slice(1) ?? [];
   const parts = rest.split("/").slice(1);
-  if (claim === "" || parts.some((part) => part === "." || part === "..")) {
-    throw invalid("InvalidUri", `${uri}: not of the form pvc://CLAIM/PATH`);
-  }
-  const root = claimsRoot ?? process.env.LUTHIER_CLAIMS ?? "/luthier/claims";
-  return path.join(claims?.get(claim) ?? path.join(root, claim), ...parts);
+  if (parts.some((part) => part === "." || part === "..")) throw notOfAClaim(uri);
+  return path.join(claimRoot(uri, options), ...parts);
 }
+
+/** The directory where a URI's claim is mounted. */
+function claimRoot(uri: string, { claims, claimsRoot }: StoreOptions): string {
+  const claim = claimUri.exec(uri)?.[1];
+  if (claim === undefined || claim === "." || claim === "..") throw notOfAClaim(uri);
+  const root = claimsRoot ?? process.env.LUTHIER_CLAIMS ?? "/luthier/claims";
+  return claims?.get(claim) ?? path.join(root, claim);
+}
+
+const notOfAClaim = (uri: string) => invalid("InvalidUri", `${uri}: not of the form pvc://CLAIM/PATH`);
