@@ -3,11 +3,11 @@
  * it. A place is free when nothing is there, or this very export is, whole or damaged; an export never replaces anything else.
  */
 import { z } from "zod";
+import { invalid } from "../contract/failure.ts";
 import { canonicalExport } from "../contract/hashes.ts";
 import type { ExportFigures } from "../contract/report.ts";
 import { type ExportFile, exportFileSchema } from "../contract/runFile.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
-import { invalid } from "../contract/failure.ts";
 import { cutShort, fileList, readManifest } from "../stores/directory.ts";
 import { manifestFile } from "../stores/store.ts";
 import type { Stores } from "../stores/stores.ts";

@@ -12,8 +12,8 @@ import { exitCode } from "../contract/exitCodes.ts";
 import { corrupt, StageFailure } from "../contract/failure.ts";
 import { compared, digestOf } from "./digest.ts";
 import { localCopy } from "./localCopy.ts";
-import { jsonOf, sealed, unsealed } from "./sealed.ts";
 import { temporaryPrefix } from "./localStore.ts";
+import { jsonOf, sealed, unsealed } from "./sealed.ts";
 import { MissingFileError, manifestFile } from "./store.ts";
 import type { Stores } from "./stores.ts";
 
@@ -36,10 +36,14 @@ export type FileList = z.infer<typeof fileList>;
 const longestWrite = 6 * 3_600_000;
 
 /** Of a directory that is being written: the names of its files so far. */
-const journalFile = `${temporaryPrefix}journal`;
+export const journalFile = `${temporaryPrefix}journal`;
 
 /** What follows a directory's name in a temporary one: when it was begun, and a part that nobody else has. */
 const temporarySuffix = /^\.tmp-([0-9]{13})-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=\/|$)/;
+
+/** Whether a path's last part is the name of a directory that a writer of ours made. */
+export const isTemporaryDirectory = (path: string) =>
+  /[^/](\.tmp-[^/]+)$/.test(path) && temporarySuffix.test(path.slice(path.lastIndexOf(".tmp-")));
 
 /** Collects files for a directory. */
 export class DirectoryWriter {
@@ -137,7 +141,7 @@ export class DirectoryWriter {
 }
 
 /** Names of the files that a directory has by its manifest, whatever it is of, or by its journal. */
-async function namesOf(stores: Stores, uri: string): Promise<string[]> {
+export async function namesOf(stores: Stores, uri: string): Promise<string[]> {
   const manifest = await readManifest(stores, uri, z.looseObject({ files: fileList }));
   if (manifest) return manifest.manifest.files.map(({ path }) => path);
   const journal = `${uri}/${journalFile}`;

@@ -25,8 +25,7 @@ import {
 export const temporaryPrefix = ".luthier-tmp-";
 
 /** A name that nobody gives to a file but a writer of ours. */
-export const isTemporaryName = (name: string) =>
-  /^\.luthier-tmp-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(name);
+export const isTemporaryName = (name: string) => /^\.luthier-tmp-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(name);
 
 export class LocalStore implements Store {
   readonly #pathOf: (uri: string) => string;
