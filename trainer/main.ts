@@ -55,7 +55,7 @@ async function run(args: Arguments, signal: AbortSignal): Promise<Outcome> {
       metrics?.observe(progress);
     };
     const { claims, threads } = args;
-    const stores = new Stores({ claims, locations: file.locations ?? [] });
+    const stores = new Stores({ claims, locations: file.locations ?? [], log });
     return await runStage(file, { stores, onProgress, log, signal, threads });
   } catch (error) {
     return failureOutcome(args.stage, error);

@@ -4,7 +4,7 @@ import { Client } from "../../operator/runtime/client.ts";
 import type { Resource, WireObject } from "../../operator/runtime/objects.ts";
 import { Transport } from "../../operator/runtime/transport.ts";
 import { UsageError } from "../../terminal/arguments.ts";
-import { type Environment, proxyOf } from "./proxy.ts";
+import { type Environment, proxyOf } from "../../trainer/stores/proxy.ts";
 
 export type PersistentVolumeClaim = WireObject<V1PersistentVolumeClaim>;
 export type PersistentVolume = WireObject<V1PersistentVolume>;

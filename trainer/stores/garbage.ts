@@ -36,6 +36,8 @@ export interface GarbageOptions {
   stores: Stores;
   /** `<artifacts.uri>/<namespace>`. */
   root: string;
+  /** How messages call it; default: `root`. */
+  place?: string;
   /** Files that changed after this are left alone; in milliseconds. */
   before: number;
   /** Asked each time that garbage is looked for, after the store is listed. */
@@ -51,7 +53,7 @@ export interface FoundGarbage {
 export async function findGarbage(options: GarbageOptions): Promise<FoundGarbage> {
   const { stores, root, before } = options;
   const entries = await stores.of(root).list(root, "", { unfinished: true });
-  await requireStore(stores, root, entries);
+  await requireStore(options, entries);
   const live = await options.live?.();
   const groups = groupsOf(entries);
   const isLive = { runs: live?.runHashes, prepared: live?.prepareKeys };

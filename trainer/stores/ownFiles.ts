@@ -80,7 +80,10 @@ const sign = z.union([
 ]);
 
 /** Throws a failure for a directory that has files and none of an artifact store. */
-export async function requireStore(stores: Stores, root: string, entries: readonly Entry[]): Promise<void> {
+export async function requireStore(
+  { stores, root, place = root }: { stores: Stores; root: string; place?: string | undefined },
+  entries: readonly Entry[],
+): Promise<void> {
   const signs = entries.filter(({ path }) =>
     /^(prepared\/[0-9a-f]{64}\/manifest\.json|runs\/[0-9a-f]{64}\/(pins|report)\.json|staged\/[0-9a-f]{64}\.json)$/.test(
       path,
@@ -93,6 +96,6 @@ export async function requireStore(stores: Stores, root: string, entries: readon
   if (entries.length === 0) return;
   throw invalid(
     "NotAStore",
-    `${root}: holds files, and none that says it is an artifact store; name the directory of one namespace's artifacts: spec.artifacts.uri, a slash, the namespace`,
+    `${place}: holds files, and none that says it is an artifact store; name the directory of one namespace's artifacts: spec.artifacts.uri, a slash, the namespace`,
   );
 }

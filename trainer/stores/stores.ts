@@ -26,6 +26,8 @@ export interface StoreOptions {
   /** Local space for what has to be fetched. */
   scratch?: string;
   patience?: Patience;
+  /** Hears that a remote store is tried again and why. */
+  log?: (line: string) => void;
   /** Stores by scheme ("file:"), beside or in place of the usual ones. */
   schemes?: ReadonlyMap<string, Store>;
 }
@@ -82,7 +84,7 @@ export class Stores {
     const options = {
       endpoint: location?.endpoint,
       credentials: this.#credentials(location),
-      patience: this.#options.patience ?? usualPatience,
+      patience: { onRetry: this.#options.log, ...(this.#options.patience ?? usualPatience) },
     };
     const store = scheme === "s3:" ? new S3Store({ ...options, bucket }) : new HubStore(options);
     this.#remote.set(key, store);
