@@ -179,8 +179,8 @@ async function* chunksOf(
 const untrustedCodes = /^(UNABLE_TO_|SELF_SIGNED_CERT|DEPTH_ZERO_|CERT_|ERR_TLS_CERT_)/;
 
 function isUntrusted(error: unknown): boolean {
-  const { cause } = error instanceof Error ? error : { cause: undefined };
-  return cause instanceof Error && "code" in cause && untrustedCodes.test(String(cause.code));
+  const root = rootOf(error);
+  return root instanceof Error && "code" in root && untrustedCodes.test(String(root.code));
 }
 
 const untrusted = (from: string, error: unknown) =>
@@ -189,11 +189,15 @@ const untrusted = (from: string, error: unknown) =>
     `the certificate of ${from} is not trusted (${causeOf(error)}); name the file of its authority's certificate in SSL_CERT_FILE or NODE_EXTRA_CA_CERTS (pods: trainer.caCertificates of the chart)`,
   );
 
-/** fetch says "fetch failed" and puts the reason into the cause. */
+/** fetch says "fetch failed" or "cancelled" and puts the reason into the cause, or the cause of that. */
+const rootOf = (error: unknown): unknown =>
+  error instanceof Error && error.cause instanceof Error ? rootOf(error.cause) : error;
+
 function causeOf(error: unknown): string {
-  const { cause } = error instanceof Error ? error : { cause: undefined };
-  if (!(cause instanceof Error)) return messageOf(error);
-  return "code" in cause && !cause.message ? String(cause.code) : cause.message;
+  const root = rootOf(error);
+  const message = root instanceof Error && "code" in root && !root.message ? String(root.code) : messageOf(root);
+  const refused = /^Proxy response \((\d+)\)/.exec(message);
+  return refused ? `the proxy answered ${refused[1]}` : message;
 }
 
 function retryAfterMs(headers: Headers): number | undefined {
