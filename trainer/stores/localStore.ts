@@ -290,11 +290,24 @@ async function withTemporary(
 
 /** Makes a directory and those above it that are not there; each that is new is durable in the one above it. */
 async function makeDirectory(directory: string): Promise<void> {
-  const first = await mkdir(directory, { recursive: true });
+  const first = await mkdir(directory, { recursive: true }).catch(async (error: unknown) => {
+    // On a read-only file system Node's recursive mkdir says ENOENT; that of the first one that is missing says why.
+    if (codeOf(error) === "ENOENT") await mkdir(await firstMissing(directory));
+    throw error;
+  });
   if (first === undefined) return;
   for (let made = directory; made.length >= first.length; made = path.dirname(made)) {
     await syncDirectory(path.dirname(made));
   }
+}
+
+async function firstMissing(directory: string): Promise<string> {
+  const above = path.dirname(directory);
+  const exists = await stat(above).then(
+    () => true,
+    (error: unknown) => !isAbsent(error),
+  );
+  return exists || above === directory ? directory : await firstMissing(above);
 }
 
 async function syncDirectory(directory: string): Promise<void> {

@@ -94,7 +94,8 @@ export class Tokenizer {
     } catch (error) {
       if (error instanceof TimeLimitError) throw tooSlow(`${error.message} for one text`);
       if (error instanceof RowError || error instanceof StageFailure) throw error;
-      throw new RowError(`the tokenizer refuses it: ${messageOf(error)}`);
+      // Not in the library's words, which may quote the row.
+      throw new RowError("the tokenizer cannot encode it");
     }
   }
 

@@ -131,7 +131,7 @@ export class WordEncoder {
 
   #idOf(token: string): number {
     const id = this.#library.token_to_id(token) ?? this.#library.model.unk_token_id;
-    if (id === undefined) throw new RowError(`the tokenizer has no token for ${JSON.stringify(token)}`);
+    if (id === undefined) throw new RowError("has a character that the tokenizer has no token for");
     return id;
   }
 }
