@@ -1,9 +1,21 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import path from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { runTrain } from "../trainer/stages/train.ts";
+import { temporaryDirectory } from "../trainer/testing/temporary.ts";
 import { TinyTraining } from "../trainer/testing/tinyTraining.ts";
 
 function luthier(...args: string[]) {
@@ -51,15 +63,94 @@ test("luthier export says what is wrong with what it is given", async (t) => {
   }
 });
 
+/** Every file below a directory with its content, links and what else is there. */
+const contentOf = (directory: string) =>
+  readdirSync(directory, { recursive: true, withFileTypes: true })
+    .map((one) => {
+      const at = path.join(one.parentPath, one.name);
+      return `${path.relative(directory, at)} ${one.isFile() ? readFileSync(at, "utf8").slice(0, 100) : ""}`;
+    })
+    .sort();
+
+test("luthier export touches nothing that it did not write: a place that holds something else is refused", async (t) => {
+  const tiny = await TinyTraining.make(t, { training: { maxSteps: 2 } });
+  await runTrain(await tiny.trainFile(), tiny.context());
+  const adapter = `${await tiny.runPath()}/adapter`;
+  const at = (name: string) => `${tiny.directory}/places/${name}`;
+  for (const name of ["project/data", "hidden", "nested/empty", "store", "empty", "target"]) {
+    mkdirSync(at(name), { recursive: true });
+  }
+  for (const name of ["project/data/rows.jsonl", "hidden/.env", "file", "merged.tmp-1700000000000-backup"]) {
+    writeFileSync(at(name), "mine");
+  }
+  cpSync(tiny.artifactRoot.slice("file://".length), at("store"), { recursive: true });
+  symlinkSync(at("nowhere"), at("dangling"));
+  symlinkSync(at("project"), at("link"));
+  spawnSync("mkfifo", [at("pipe")]);
+  const before = contentOf(tiny.directory);
+  const places = ["project/", "hidden", "nested", "store", "file", "dangling", "link", "pipe"].map(at);
+  for (const to of [...places, adapter]) {
+    const { status, stderr } = luthier("export", adapter, "--to", to);
+    assert.equal(status, 20, `${to}: ${stderr}`);
+    assert.match(stderr, /DestinationInUse: .*(holds files that are not of this export|not a directory)/);
+    assert.ok(stderr.includes(realpathSync(path.dirname(to))), stderr);
+    assert.deepEqual(contentOf(tiny.directory), before, to);
+  }
+  const mounted = luthier("export", adapter, "--to", "/proc");
+  assert.deepEqual([mounted.status, /is a mount point/.test(mounted.stderr)], [20, true]);
+  assert.equal(luthier("export", adapter, "--to", "/").status, 2);
+  symlinkSync(at("target"), at("good"));
+  for (const to of ["empty", "good"]) assert.equal(luthier("export", adapter, "--to", at(to)).status, 0);
+  assert.ok(readdirSync(at("target")).includes("model.safetensors"));
+  assert.equal(readFileSync(at("merged.tmp-1700000000000-backup"), "utf8"), "mine");
+});
+
+test("luthier export mends its own export and leaves what a person put beside its files", async (t) => {
+  const tiny = await TinyTraining.make(t, { training: { maxSteps: 2 } });
+  await runTrain(await tiny.trainFile(), tiny.context());
+  const adapter = `${await tiny.runPath()}/adapter`;
+  const to = `${tiny.directory}/merged`;
+  const run = (...more: string[]) => luthier("export", adapter, "--to", to, "--output", "json", ...more);
+  assert.equal(run().status, 0);
+  mkdirSync(`${to}/quantized`);
+  for (const name of ["model.gguf", "quantized/model.gguf"]) writeFileSync(`${to}/${name}`, "mine");
+  writeFileSync(`${to}/model.safetensors`, "cut");
+  assert.equal(JSON.parse(run().stdout).reused, false);
+  assert.ok(readFileSync(`${to}/model.safetensors`).length > 1000);
+  for (const name of ["model.gguf", "quantized/model.gguf"])
+    assert.equal(readFileSync(`${to}/${name}`, "utf8"), "mine");
+  assert.equal(JSON.parse(run().stdout).reused, true);
+  const other = run("--dtype", "F32");
+  assert.deepEqual([other.status, /DestinationInUse/.test(other.stderr)], [20, true]);
+  rmSync(`${to}/manifest.json`);
+  assert.equal(run().status, 20);
+  assert.deepEqual(
+    readdirSync(tiny.directory).filter((name) => name.includes(".tmp-")),
+    [],
+  );
+});
+
+test("luthier gc refuses a directory that is no artifact store", async (t) => {
+  const directory = await temporaryDirectory(t);
+  mkdirSync(`${directory}/incoming`);
+  writeFileSync(`${directory}/incoming/mail`, "mine");
+  const { status, stderr } = luthier("gc", directory, "--days", "0", "--delete");
+  assert.equal(status, 20);
+  assert.match(stderr, /NotAStore: .*artifact store/);
+  assert.ok(stderr.includes(directory), stderr);
+  assert.equal(readFileSync(`${directory}/incoming/mail`, "utf8"), "mine");
+});
+
 test("luthier gc shows what could go, and removes it when told to", async (t) => {
   const tiny = await TinyTraining.make(t);
   await tiny.prepare();
   const store = tiny.artifactRoot.slice("file://".length);
   const { stores } = tiny.context();
-  await stores.of(tiny.artifactRoot).write(`${tiny.artifactRoot}/incoming/1-x`, Buffer.from("half"));
+  const incoming = `${Date.now()}-${randomUUID()}`;
+  await stores.of(tiny.artifactRoot).write(`${tiny.artifactRoot}/incoming/${incoming}`, Buffer.from("half"));
   assert.match(luthier("gc", store).stdout, /nothing to remove/);
   const shown = luthier("gc", store, "--days", "0");
-  assert.match(shown.stdout, /incoming\/1-x .*4 B .*unfinished\n1 file, 4 B: could be removed/);
+  assert.match(shown.stdout, /incoming\/[-0-9a-f]+ .*4 B .*unfinished\n1 file, 4 B: could be removed/);
   const removed = JSON.parse(luthier("gc", store, "--days", "0", "--delete", "--output", "json").stdout);
   assert.equal(removed.removed, 1);
   assert.match(luthier("gc", store, "--days", "0").stdout, /nothing to remove/);

@@ -1,6 +1,7 @@
 /** Models that can be talked to, by where they lie: a directory, or an Adapter of a cluster whose store is on this machine. */
 import { existsSync } from "node:fs";
 import path from "node:path";
+import { pathToFileURL } from "node:url";
 import type { Adapter } from "../operator/api/kinds.ts";
 import { UsageError } from "../terminal/arguments.ts";
 import { locationsOf } from "../trainer/contract/locations.ts";
@@ -20,6 +21,8 @@ export interface SpeakerOptions {
   /** 0: always the likeliest token. */
   readonly temperature: number;
   readonly seed: number;
+  /** Hears that a remote store is tried again. */
+  readonly log?: (line: string) => void;
 }
 
 export interface OpenSpeaker {
@@ -40,13 +43,11 @@ export async function speakerOfDirectory(
   if (!isAdapter && baseDirectory !== undefined) {
     throw new UsageError(`${directory} holds no adapter (${adapterConfigFile}), so --base has no meaning`);
   }
-  const claims = new Map([
-    ["model", path.resolve(baseDirectory ?? directory)],
-    ["adapter", path.resolve(directory)],
-  ]);
-  const stores = new Stores({ claims });
-  const model = await StoredModel.inDirectory(stores, "pvc://model");
-  const adapter = isAdapter ? await readPeftAdapter(stores, "pvc://adapter") : undefined;
+  const stores = new Stores();
+  // Not as claims: in a hub's cache the files of a model are links to elsewhere.
+  const uriOf = (one: string) => pathToFileURL(path.resolve(one)).href;
+  const model = await StoredModel.inDirectory(stores, uriOf(baseDirectory ?? directory));
+  const adapter = isAdapter ? await readPeftAdapter(stores, uriOf(directory)) : undefined;
   return await open(model, adapter, options);
 }
 
@@ -57,7 +58,7 @@ export async function speakerOfAdapter(
   options: SpeakerOptions & { readonly withoutAdapter?: boolean },
 ): Promise<OpenSpeaker> {
   const locations = locationsOf([{ ...spec.execution.artifacts, uri: spec.artifactRoot }]);
-  const stores = new Stores({ claims, locations });
+  const stores = new Stores({ claims, locations, ...(options.log && { log: options.log }) });
   const base = () => verifiedBase(stores, new Objects(stores, spec.artifactRoot), spec.baseModel.digest, () => {});
   if (options.withoutAdapter) return await open(await base(), undefined, options);
   const { uri, manifest, tensors } = await readAdapter(stores, spec.source.uri, spec.source.digest);

@@ -30,10 +30,17 @@ test("operators of two namespaces lead side by side, of one they take turns", ()
   assert.equal(lease(""), "luthier-operator");
 });
 
+test("variables of the trainer's pods are a JSON object", () => {
+  const proxy = { HTTPS_PROXY: "http://proxy:3128" };
+  assert.deepEqual(readConfiguration(image, { LUTHIER_TRAINER_ENV: JSON.stringify(proxy) })?.trainerVariables, proxy);
+  assert.deepEqual(readConfiguration(image, { LUTHIER_TRAINER_ENV: "" })?.trainerVariables, {});
+});
+
 const wrong: readonly { name: string; argv: string[]; says: RegExp }[] = [
   { name: "no image", argv: [], says: /--trainer-image/ },
   { name: "an unknown flag", argv: [...image, "--trainer"], says: /--trainer/ },
   { name: "a port that is none", argv: [...image, "--port", "http"], says: /http is not a port/ },
+  { name: "variables that are none", argv: [...image, "--trainer-env", "A=b"], says: /--trainer-env .*JSON object/ },
   { name: "a level that is none", argv: [...image, "--log-level", "loud"], says: /loud is none of/ },
 ];
 for (const { name, argv, says } of wrong) {

@@ -1,9 +1,12 @@
 /** The operator's configuration from flags and environment. Pure. */
 import { parseArgs } from "node:util";
+import { type PodVariables, parseVariables } from "./jobs/variables.ts";
 
 export interface Configuration {
   /** The image of prepare, train and export pods. */
   trainerImage: string;
+  /** Of those pods: proxies and certificates. */
+  trainerVariables: PodVariables;
   /** Undefined: all namespaces. */
   namespace: string | undefined;
   /** Undefined: this process leads without asking. */
@@ -22,6 +25,7 @@ Usage: node operator/main.ts --trainer-image IMAGE [OPTIONS]
 Outside a cluster the API server comes from KUBECONFIG (or ~/.kube/config).
 
   --trainer-image IMAGE     image of the prepare, train and export pods   LUTHIER_TRAINER_IMAGE
+  --trainer-env JSON        variables of those pods, {"HTTPS_PROXY": …}   LUTHIER_TRAINER_ENV
   --namespace NAME          watch this namespace only (default: all)      LUTHIER_NAMESPACE
   --leader-elect            lead only while holding the Lease             LUTHIER_LEADER_ELECT=true
                             luthier-operator, or luthier-operator-NAME for one namespace
@@ -47,6 +51,7 @@ export function readConfiguration(argv: readonly string[], env: NodeJS.ProcessEn
   const namespace = (flags.namespace ?? env.LUTHIER_NAMESPACE) || undefined;
   return {
     trainerImage,
+    trainerVariables: readVariables(flags["trainer-env"] ?? env.LUTHIER_TRAINER_ENV),
     namespace,
     leaderElection: leads ? { namespace: leaseNamespace, name: leaseName(namespace) } : undefined,
     identity: `${env.POD_NAME ?? env.HOSTNAME ?? "luthier-operator"}-${process.pid}`,
@@ -65,6 +70,7 @@ function readFlags(argv: readonly string[]) {
       args: [...argv],
       options: {
         "trainer-image": { type: "string" },
+        "trainer-env": { type: "string" },
         namespace: { type: "string" },
         "leader-elect": { type: "boolean" },
         "lease-namespace": { type: "string" },
@@ -76,6 +82,14 @@ function readFlags(argv: readonly string[]) {
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
+}
+
+function readVariables(text = ""): PodVariables {
+  const variables = parseVariables(text === "" ? "{}" : text);
+  if (variables) return variables;
+  throw new UsageError(
+    '--trainer-env (or LUTHIER_TRAINER_ENV) is not a JSON object of texts: {"HTTPS_PROXY": "http://…"}',
+  );
 }
 
 function readPort(text: string): number {

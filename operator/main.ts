@@ -7,6 +7,7 @@ import { pino } from "pino";
 import { type Configuration, help, readConfiguration, UsageError } from "./configuration.ts";
 import { newOperator } from "./operator.ts";
 import { serveHttp } from "./runtime/httpServer.ts";
+import { kubeconfigFault } from "./runtime/kubeconfigFault.ts";
 
 function configuration(): Configuration | undefined {
   try {
@@ -26,7 +27,12 @@ async function main(): Promise<void> {
   }
   const log = pino({ level: settings.logLevel, serializers: { error: pino.stdSerializers.err } });
   const kubeConfig = new KubeConfig();
-  kubeConfig.loadFromDefault();
+  try {
+    kubeConfig.loadFromDefault();
+  } catch (error) {
+    process.stderr.write(`the kubeconfig cannot be read: ${kubeconfigFault(error)}\n`);
+    process.exit(2);
+  }
   const { manager, metrics } = newOperator(kubeConfig, settings, log);
   const server = await serveHttp(settings.port, manager, metrics);
   const stop = new AbortController();

@@ -39,17 +39,17 @@ export function newOperator(kubeConfig: KubeConfig, configuration: Configuration
   const client = new Client(transport);
   const caches = newCaches();
   const clock = systemClock;
-  const { trainerImage, identity, namespace } = configuration;
+  const { trainerImage, trainerVariables: variables, identity, namespace } = configuration;
   const events = new EventRecorder({ client, component: managedBy, instance: identity, log });
   const controller = (name: string, reconciler: { reconcile(key: string): Promise<Result> }) =>
     new Controller({ name, workers, metrics, log, reconcile: (key) => reconciler.reconcile(key) });
   const controllers = {
     jobs: controller(
       "finetunejob",
-      new FineTuneJobReconciler({ client, caches, planner: new Planner(), trainerImage, events, clock }),
+      new FineTuneJobReconciler({ client, caches, planner: new Planner(), trainerImage, variables, events, clock }),
     ),
-    runs: controller("finetunerun", new FineTuneRunReconciler({ client, caches, clock })),
-    adapters: controller("adapter", new AdapterReconciler({ client, caches, events, clock })),
+    runs: controller("finetunerun", new FineTuneRunReconciler({ client, caches, clock, variables })),
+    adapters: controller("adapter", new AdapterReconciler({ client, caches, events, clock, variables })),
   };
   wake(caches, controllers);
   const { leaderElection } = configuration;

@@ -4,7 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
-import { parse as parseYaml } from "yaml";
+import { parse as parseYaml, YAMLParseError } from "yaml";
 import { z } from "zod";
 import { type Arguments, help, readArguments } from "./arguments.ts";
 import { exitCode } from "./contract/exitCodes.ts";
@@ -19,10 +19,20 @@ const log = (line: string) => process.stderr.write(`${line}\n`);
 
 /** Reads the run file of a stage. Throws a failure that names the field. */
 async function readRunFile({ runFile: path, stage }: Arguments): Promise<RunFile> {
-  const parsed = runFileSchema.safeParse(parseYaml(await readText(path)));
+  const parsed = runFileSchema.safeParse(yamlOf(path, await readText(path)));
   if (!parsed.success) throw invalid("InvalidRunFile", `${path}: ${z.prettifyError(parsed.error)}`);
   if (parsed.data.stage === stage) return parsed.data;
   throw invalid("InvalidRunFile", `${path}: is for stage ${parsed.data.stage}, the command is for ${stage}`);
+}
+
+/** Not in the parser's words, which quote lines of the file. */
+function yamlOf(path: string, text: string): unknown {
+  try {
+    return parseYaml(text, { prettyErrors: true });
+  } catch (error) {
+    const [start] = error instanceof YAMLParseError ? (error.linePos ?? []) : [];
+    throw invalid("InvalidRunFile", `${path}: not YAML${start ? `: line ${start.line}, column ${start.col}` : ""}`);
+  }
 }
 
 async function readText(path: string): Promise<string> {
@@ -55,7 +65,7 @@ async function run(args: Arguments, signal: AbortSignal): Promise<Outcome> {
       metrics?.observe(progress);
     };
     const { claims, threads } = args;
-    const stores = new Stores({ claims, locations: file.locations ?? [] });
+    const stores = new Stores({ claims, locations: file.locations ?? [], log });
     return await runStage(file, { stores, onProgress, log, signal, threads });
   } catch (error) {
     return failureOutcome(args.stage, error);

@@ -1,10 +1,11 @@
 /** A cluster as the command line reaches it: by kubeconfig, reading only. */
 import { KubeConfig, type V1PersistentVolume, type V1PersistentVolumeClaim } from "@kubernetes/client-node";
 import { Client } from "../../operator/runtime/client.ts";
+import { kubeconfigFault } from "../../operator/runtime/kubeconfigFault.ts";
 import type { Resource, WireObject } from "../../operator/runtime/objects.ts";
 import { Transport } from "../../operator/runtime/transport.ts";
 import { UsageError } from "../../terminal/arguments.ts";
-import { type Environment, proxyOf } from "./proxy.ts";
+import { type Environment, proxyOf } from "../../trainer/stores/proxy.ts";
 
 export type PersistentVolumeClaim = WireObject<V1PersistentVolumeClaim>;
 export type PersistentVolume = WireObject<V1PersistentVolume>;
@@ -39,7 +40,7 @@ export function connect(
     if (kubeconfig === undefined) config.loadFromDefault();
     else config.loadFromFile(kubeconfig);
   } catch (error) {
-    throw new UsageError(`the kubeconfig cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`the kubeconfig cannot be read: ${kubeconfigFault(error)}`);
   }
   const server = config.getCurrentCluster()?.server;
   if (server === undefined) throw new UsageError("the kubeconfig has no current context with a cluster");

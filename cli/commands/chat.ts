@@ -52,6 +52,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
     maxNewTokens: integerOf(args, "max-tokens", 1, 1_000_000, 256),
     temperature: temperatureOf(optionOf(args, "temperature")),
     seed: integerOf(args, "seed", 0, 2 ** 32 - 1, 42),
+    log: (line: string) => session.screen.print(line),
   };
   if ((args.positionals[0] === undefined) === (optionOf(args, "adapter") === undefined)) {
     throw new UsageError("say either a directory or --adapter NAME; luthier chat --help");

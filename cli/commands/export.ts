@@ -2,6 +2,7 @@
  * `luthier export`: base and adapter as one model, by the code of a cluster's export Job: merged, written in shards, read
  * back and verified, with a model card. To a directory or any store.
  */
+import { realpathSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../../terminal/arguments.ts";
@@ -13,7 +14,8 @@ import { artifactsUri } from "../../trainer/contract/locations.ts";
 import type { ExportFile } from "../../trainer/contract/runFile.ts";
 import { storeLayout } from "../../trainer/contract/storeLayout.ts";
 import { classified } from "../../trainer/stages/classify.ts";
-import { exportUri, runExport } from "../../trainer/stages/export.ts";
+import { runExport } from "../../trainer/stages/export.ts";
+import { exportUri, requireDestination } from "../../trainer/stages/exportDirectory.ts";
 import { readManifest } from "../../trainer/stores/directory.ts";
 import { jsonOf } from "../../trainer/stores/sealed.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
@@ -32,7 +34,8 @@ const usage = {
     "  luthier export out/default/runs/353e…/adapter --to s3://models/support-bot",
     "For s3:// the credentials are the environment's (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, …), else those",
     "of a profile in ~/.aws (AWS_PROFILE).",
-    "A finished export is found and nothing is written; stopped, nothing half-written stays.",
+    "A finished export is found and nothing is written; stopped, nothing half-written stays. --to names a new or an empty",
+    "directory or prefix: an export never replaces files of others.",
   ],
   options: {
     to: { value: "PLACE", help: "a directory or URI; default: beside the adapter, below its run" },
@@ -57,14 +60,15 @@ async function run(args: Arguments, session: Session): Promise<number> {
   const to = optionOf(args, "to");
   const target = to === undefined ? undefined : targetOf(to);
   const claims = new Map([...readClaims(args.values.get("claim") ?? []), ...source.claims, ...(target?.claims ?? [])]);
-  const stores = new Stores({ claims });
+  const stores = new Stores({ claims, log: (line) => session.screen.print(`  ${line}`) });
   const file = { ...(await classified(() => exportFileOf(stores, source))), export: entry };
   const placed = target === undefined ? file : { ...file, destination: target.uri };
+  const place = localPath(exportUri(placed), claims);
+  await classified(() => requireDestination(placed, stores, { place }));
   await ensureNative(session.screen);
   const { figures, reused } = await watched(entry.name, session, (context) =>
     runExport(placed, { ...context, stores, threads }),
   );
-  const place = localPath(exportUri(placed), claims);
   if (format === "json") session.write(`${JSON.stringify({ ...figures, place, reused }, null, 2)}\n`);
   else session.write(`${resultLines(figures, place, reused).join("\n")}\n`);
   return 0;
@@ -87,13 +91,24 @@ function entryOf(args: Arguments): ExportFile["export"] {
 /** A directory appears whole beside its neighbours, so it needs a place among them: a bucket or claim is none. */
 function targetOf(to: string): Place {
   if (!isUri(to)) {
-    const place = placeOf(path.dirname(path.resolve(to)), "luthier-export");
-    return { ...place, uri: `${place.uri}/${path.basename(path.resolve(to))}` };
+    const directory = linkedFrom(path.resolve(to));
+    if (directory === "/") throw new UsageError(`--to ${to}: is the root directory; name a new or an empty one`);
+    const place = placeOf(path.dirname(directory), "luthier-export");
+    return { ...place, uri: `${place.uri}/${path.basename(directory)}` };
   }
   if (artifactsUri.safeParse(to).success && /^[a-z0-9]+:\/\/[^/]*\/[^/]/.test(to)) return placeOf(to, "");
   throw new UsageError(
     `--to ${to}: not a directory, or a path in a store that is written to (s3://BUCKET/PATH, pvc://CLAIM/PATH)`,
   );
+}
+
+/** The directory that a link leads to; a path that is not there yet is itself. */
+function linkedFrom(directory: string): string {
+  try {
+    return realpathSync(directory);
+  } catch {
+    return directory;
+  }
 }
 
 /** The artifact store that an adapter lies in, and the hash of its run. */

@@ -11,7 +11,7 @@ import { classified } from "../../trainer/stages/classify.ts";
 import { findGarbage, type Garbage, type Live, removeGarbage } from "../../trainer/stores/garbage.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
 import { type Connection, connect } from "../cluster/connect.ts";
-import { readClaims } from "../fineTuneJob.ts";
+import { localPath, readClaims } from "../fineTuneJob.ts";
 import { placeOf } from "../places.ts";
 
 const usage = {
@@ -46,9 +46,10 @@ async function run(args: Arguments, session: Session): Promise<number> {
   const asksCluster = args.switches.has("cluster");
   if (!asksCluster) refuseWithout("--cluster", args, ["kubeconfig", "namespace"]);
   const { uri: root, claims } = placeOf(args.positionals[0] ?? "", "luthier-artifacts");
-  const stores = new Stores({ claims: new Map([...readClaims(args.values.get("claim") ?? []), ...claims]) });
+  const all = new Map([...readClaims(args.values.get("claim") ?? []), ...claims]);
+  const stores = new Stores({ claims: all, log: (line) => session.screen.print(line) });
   const live = asksCluster ? () => liveOf(args) : undefined;
-  const options = { stores, root, before: Date.now() - days * dayMs, live };
+  const options = { stores, root, place: localPath(root, all), before: Date.now() - days * dayMs, live };
   const { garbage, unknownRun } = await classified(() => findGarbage(options));
   const removed: Garbage[] = [];
   if (args.switches.has("delete")) {

@@ -81,7 +81,7 @@ function watcherOf(
   session: Session,
 ): PipelineWatcher {
   const { screen, signal } = session;
-  const stores = new Stores({ claims, locations });
+  const stores = new Stores({ claims, locations, log: (line) => screen.print(`  ${line}`) });
   let started = 0;
   return {
     begin(stage) {

@@ -5,6 +5,7 @@ import { type Adapter, adapters } from "../api/kinds.ts";
 import { createJobOf, type Refused } from "../jobs/create.ts";
 import { observeJob } from "../jobs/observe.ts";
 import { batchJobs } from "../jobs/resources.ts";
+import type { PodVariables } from "../jobs/variables.ts";
 import type { Client } from "../runtime/client.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Result } from "../runtime/controller.ts";
@@ -20,11 +21,19 @@ const manager = "luthier-adapter";
 
 export class AdapterReconciler {
   readonly #client: Client;
+  readonly #variables: PodVariables | undefined;
   readonly #caches: Caches;
   readonly #events: EventRecorder;
   readonly #clock: Clock;
 
-  constructor(options: { client: Client; caches: Caches; events: EventRecorder; clock: Clock }) {
+  constructor(options: {
+    client: Client;
+    caches: Caches;
+    events: EventRecorder;
+    clock: Clock;
+    variables?: PodVariables;
+  }) {
+    this.#variables = options.variables;
     this.#client = options.client;
     this.#caches = options.caches;
     this.#events = options.events;
@@ -49,7 +58,7 @@ export class AdapterReconciler {
     for (const action of actions) {
       if (action.kind === "deleteJob") await this.#client.delete(batchJobs, action.job, "Background");
       else {
-        const created = await createJobOf(this.#client, adapters, adapter, action.job);
+        const created = await createJobOf(this.#client, adapters, adapter, action.job, this.#variables);
         if (created.kind === "Refused") refused.set(action.job.metadata.name, created);
       }
     }

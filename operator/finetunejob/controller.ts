@@ -6,6 +6,7 @@ import { adapters, type FineTuneJob, fineTuneJobs, fineTuneRuns } from "../api/k
 import { annotations } from "../api/names.ts";
 import { createJobOf, type Refused } from "../jobs/create.ts";
 import { batchJobs } from "../jobs/resources.ts";
+import type { PodVariables } from "../jobs/variables.ts";
 import { timestamp } from "../runtime/clock.ts";
 import type { Result } from "../runtime/controller.ts";
 import { isAlreadyExists, isNotFound } from "../runtime/errors.ts";
@@ -21,9 +22,11 @@ const manager = "luthier-finetunejob";
 
 export class FineTuneJobReconciler {
   readonly #gatherer: Gatherer;
+  readonly #variables: PodVariables | undefined;
   readonly #events: EventRecorder;
 
-  constructor(options: Gatherer & { events: EventRecorder }) {
+  constructor(options: Gatherer & { events: EventRecorder; variables?: PodVariables }) {
+    this.#variables = options.variables;
     this.#gatherer = options;
     this.#events = options.events;
   }
@@ -48,7 +51,7 @@ export class FineTuneJobReconciler {
     const { namespace = "" } = job.metadata;
     switch (action.kind) {
       case "createPrepare": {
-        const created = await createJobOf(client, fineTuneJobs, job, action.job);
+        const created = await createJobOf(client, fineTuneJobs, job, action.job, this.#variables);
         return created.kind === "Refused" ? created : undefined;
       }
       case "deleteJob":

@@ -8,6 +8,7 @@ import { createJobOf } from "../jobs/create.ts";
 import { observeJob, readProgress } from "../jobs/observe.ts";
 import { progressDueInMs } from "../jobs/progress.ts";
 import { batchJobs, type Job } from "../jobs/resources.ts";
+import type { PodVariables } from "../jobs/variables.ts";
 import type { Client } from "../runtime/client.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Result } from "../runtime/controller.ts";
@@ -22,10 +23,12 @@ const manager = "luthier-finetunerun";
 
 export class FineTuneRunReconciler {
   readonly #client: Client;
+  readonly #variables: PodVariables | undefined;
   readonly #caches: Caches;
   readonly #clock: Clock;
 
-  constructor(options: { client: Client; caches: Caches; clock: Clock }) {
+  constructor(options: { client: Client; caches: Caches; clock: Clock; variables?: PodVariables }) {
+    this.#variables = options.variables;
     this.#client = options.client;
     this.#caches = options.caches;
     this.#clock = options.clock;
@@ -89,7 +92,7 @@ export class FineTuneRunReconciler {
   async #start(world: World, decision: Decision, job: Job): Promise<Decision> {
     const { run, attempt, wantedBy } = world;
     if (!(await this.#stillWanted(run, wantedBy[0]))) throw new StaleError(`${wantedBy[0]} wants no run any more`);
-    const created = await createJobOf(this.#client, fineTuneRuns, run, job);
+    const created = await createJobOf(this.#client, fineTuneRuns, run, job, this.#variables);
     switch (created.kind) {
       case "Created":
         return { ...decision, status: withAttempt(decision.status, { jobUID: created.job.metadata.uid }) };

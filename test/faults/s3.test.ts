@@ -3,7 +3,7 @@
  * object has the digest of its name, and each directory that is there is whole.
  */
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -103,6 +103,11 @@ describe("a bucket is a store", () => {
     assert.deepEqual(await store.list(`${root}/none`), []);
     await assert.rejects(store.read(`${root}/none`), MissingFileError);
     await store.remove(`${root}/z`);
+    assert.ok(await store.stat(`${root}/z/b+c=d@e_f`), "a prefix is not removed");
+    assert.deepEqual(await store.occupant(root), { kind: "directory", names: ["a", "empty", "z"] });
+    assert.deepEqual(await store.occupant(`${root}/a`), { kind: "file" });
+    assert.deepEqual(await store.occupant(`${root}/none`), { kind: "nothing" });
+    await store.removeFiles(`${root}/z`, ["b+c=d@e_f", "absent"]);
     await store.move(`${root}/a`, `${root}/moved/a`);
     assert.deepEqual(
       (await store.list(root)).map(({ path: name }) => name),
@@ -418,7 +423,35 @@ async function exportsFromTheCommandLine({ artifactRoot, directory: work }: Tiny
   const { files } = (await readManifest(stores, to, manifest))!.manifest;
   assert.equal(await damageOf(stores, to, files), undefined);
   assert.ok(["README.md", "config.json", "model.safetensors"].every((name) => files.some((one) => one.path === name)));
+  await leavesFilesOfOthers(stores, to, () => luthier(work, command, { env }));
   const wrong = await luthier(work, command, { env: { ...env, AWS_SECRET_ACCESS_KEY: "another" } });
   assert.equal(wrong.status, 24, wrong.stderr);
   assert.match(wrong.stderr, /AccessDenied/);
+}
+
+/** A damaged export is mended beside them; a prefix that holds nothing else is refused. */
+async function leavesFilesOfOthers(stores: Stores, to: string, run: () => ReturnType<typeof luthier>): Promise<void> {
+  const store = stores.of(to);
+  const mine = ["notes.txt", "data/rows.jsonl"];
+  const kept = async () => {
+    for (const name of mine) assert.equal(Buffer.from(await store.read(`${to}/${name}`)).toString(), "mine", name);
+  };
+  for (const name of mine) await store.write(`${to}/${name}`, bytes("mine"));
+  await store.write(`${to}/model.safetensors`, bytes("cut"));
+  const mended = await run();
+  assert.equal(mended.status, 0, mended.stderr);
+  await kept();
+  const { files } = (await readManifest(stores, to, manifest))!.manifest;
+  assert.equal(await damageOf(stores, to, files), undefined);
+  // A process that is killed in its commit: the manifest is still with what was written, not at its place.
+  const leftover = `${to}.tmp-${Date.now()}-${randomUUID()}`;
+  await store.move(`${to}/manifest.json`, `${leftover}/manifest.json`);
+  const refused = await run();
+  assert.equal(refused.status, 20, refused.stderr);
+  assert.match(refused.stderr, /DestinationInUse: .*(data|notes\.txt)/);
+  await kept();
+  await store.removeFiles(to, mine);
+  const resumed = await run();
+  assert.equal(resumed.status, 0, resumed.stderr);
+  assert.equal(await damageOf(stores, to, files), undefined);
 }

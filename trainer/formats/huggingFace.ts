@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { corrupt, invalid } from "../contract/failure.ts";
+import { fileFault } from "../contract/jsonFault.ts";
 import {
   readSafetensorsHeader,
   SafetensorsError,
@@ -86,8 +87,8 @@ function readIndex(text: string): Record<string, string> {
 export function parseJson(name: string, text: string): unknown {
   try {
     return JSON.parse(text);
-  } catch (error) {
-    throw invalid("BaseModelInvalid", `${name}: not JSON (${error instanceof Error ? error.message : String(error)})`);
+  } catch {
+    throw invalid("BaseModelInvalid", `${name}: ${fileFault(text)}`);
   }
 }
 

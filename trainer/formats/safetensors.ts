@@ -3,6 +3,7 @@
  * The header is untrusted: read with bounds, no duplicate names, offsets that cover the file without overlap or hole, and
  * byte ranges that equal dtype × shape. Nothing is executed, nothing is read outside the file.
  */
+import { fileFault } from "../contract/jsonFault.ts";
 
 export type SafetensorsType = keyof typeof elementBytes;
 
@@ -104,8 +105,8 @@ function parseObject(text: string): Record<string, unknown> {
   let value: unknown;
   try {
     value = JSON.parse(text);
-  } catch (error) {
-    throw new SafetensorsError(`the header is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+  } catch {
+    throw new SafetensorsError(`the header is ${fileFault(text)}`);
   }
   if (!isRecord(value)) throw new SafetensorsError("the header is not a JSON object");
   return value;

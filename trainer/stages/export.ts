@@ -2,14 +2,12 @@
  * Export: base and adapter as one model in Hugging Face's layout, written, read back and compared before it appears.
  * An export that is there already and whole, of the same adapter, is the result.
  */
-import { z } from "zod";
 import { effectiveExport } from "../contract/effective.ts";
 import type { MergedSettings } from "../contract/exports.ts";
 import { diverged, invalid } from "../contract/failure.ts";
-import { canonicalExport } from "../contract/hashes.ts";
 import { resultOf } from "../contract/methods/index.ts";
 import type { ExportFigures, TrainFigures } from "../contract/report.ts";
-import { type ExportFile, exportFileSchema } from "../contract/runFile.ts";
+import type { ExportFile } from "../contract/runFile.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
 import { baseManifest, evaluationManifest, getManifest } from "../data/packed/manifests.ts";
 import { modelCard } from "../export/modelCard.ts";
@@ -29,7 +27,7 @@ import { indexFile, type Shard, shardIndex, shardTensors } from "../formats/shar
 import { methodOf, methodToRun } from "../methods/index.ts";
 import type { BoundMethod } from "../methods/method.ts";
 import { ProgressReporter } from "../progress/progressReporter.ts";
-import { DirectoryWriter, damageOf, type FileList, fileList, readManifest } from "../stores/directory.ts";
+import { DirectoryWriter, damageOf, type FileList } from "../stores/directory.ts";
 import { Objects } from "../stores/objects.ts";
 import { finishedReport } from "../training/report.ts";
 import { type AdapterSource, readAdapter } from "../weights/adapterSource.ts";
@@ -41,6 +39,7 @@ import { localModel, type StoredModel } from "../weights/storedModel.ts";
 import { tensorsOf, verifiedBase } from "../weights/verifiedBase.ts";
 import { classified } from "./classify.ts";
 import { type StageContext, throwIfStopped } from "./context.ts";
+import { exportUri, finishedExport, requireDestination } from "./exportDirectory.ts";
 
 export interface ExportResult {
   figures: ExportFigures;
@@ -49,40 +48,21 @@ export interface ExportResult {
   reused: boolean;
 }
 
-const exportManifest = z.strictObject({
-  kind: z.literal("export"),
-  version: z.literal(1),
-  runHash: z.string(),
-  adapterDigest: z.string(),
-  baseDigest: z.string(),
-  export: exportFileSchema.shape.export,
-  verification: z.strictObject({
-    prompts: z.int(),
-    maxLogitDifference: z.number(),
-    klDivergence: z.number(),
-    largestLogit: z.number(),
-  }),
-  files: fileList,
-});
-
 const mostPrompts = 16;
 const mostPromptTokens = 512;
 
 export async function runExport(file: ExportFile, context: StageContext): Promise<ExportResult> {
   return await classified(async () => {
     const uri = exportUri(file);
-    const known = await finishedExport(file, context, uri);
+    const known = await finishedExport(file, context.stores);
     if (known && (await isWhole(known.files, context, uri))) return { ...known.result, reused: true };
+    await requireDestination(file, context.stores);
     await writeExport(file, context, uri);
-    const written = await finishedExport(file, context, uri);
+    const written = await finishedExport(file, context.stores);
     if (!written) throw new Error(`${uri}: the export that was just committed cannot be read`);
     return { ...written.result, reused: false };
   });
 }
-
-/** Where an export is written: where it was told to, or below its run. */
-export const exportUri = ({ destination, artifactRoot, runHash, export: entry }: ExportFile): string =>
-  destination?.replace(/\/+$/, "") ?? storeLayout.export(storeLayout.run(artifactRoot, runHash), entry);
 
 /** Whether an export's files are those that its manifest names; says what is wrong with them. */
 async function isWhole(files: FileList, { stores, log }: StageContext, uri: string): Promise<boolean> {
@@ -98,23 +78,6 @@ async function writeExport(file: ExportFile, context: StageContext, uri: string)
   } finally {
     work.progress.close();
   }
-}
-
-/** The figures and the files of an export of this adapter with these settings; undefined when there is none. */
-async function finishedExport(file: ExportFile, { stores }: StageContext, uri: string) {
-  const found = await readManifest(stores, uri, exportManifest);
-  if (!found || found.manifest.adapterDigest !== file.adapterDigest) return undefined;
-  if (canonicalExport(found.manifest.export) !== canonicalExport(file.export)) return undefined;
-  const { files, verification } = found.manifest;
-  const figures: ExportFigures = {
-    name: file.export.name,
-    digest: found.digest,
-    sizeBytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
-    shards: files.filter(({ path }) => path.endsWith(".safetensors")).length,
-    maxLogitDifference: verification.maxLogitDifference,
-    klDivergence: verification.klDivergence,
-  };
-  return { result: { figures, reportDigest: found.digest }, files };
 }
 
 /** What is merged: a model's tensors, and what is added to them. */
@@ -164,7 +127,10 @@ class Export {
     const { runHash, adapterDigest, baseDigest } = this.#file;
     const verification = { prompts, ...comparison };
     const facts = { runHash, adapterDigest, baseDigest, export: this.#file.export, verification };
-    await writer.commit({ kind: "export", version: 1, ...facts }, async () => throwIfStopped(this.#context.signal));
+    await writer.commit({ kind: "export", version: 1, ...facts }, async () => {
+      throwIfStopped(this.#context.signal);
+      await requireDestination(this.#file, this.#context.stores, { names: writer.files.map(({ path }) => path) });
+    });
   }
 
   /** Where the base itself was trained the adapter's directory is the model, and nothing is added. */

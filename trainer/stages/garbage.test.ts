@@ -1,15 +1,22 @@
 import assert from "node:assert/strict";
-import { readdir, rm, utimes, writeFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { mkdir, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { storeLayout } from "../contract/storeLayout.ts";
+import { DirectoryWriter } from "../stores/directory.ts";
 import { findGarbage, type GarbageOptions, type Live, removeGarbage } from "../stores/garbage.ts";
 import { Objects } from "../stores/objects.ts";
+import { Stores } from "../stores/stores.ts";
+import { temporaryDirectory } from "../testing/temporary.ts";
 import { TinyTraining } from "../testing/tinyTraining.ts";
 import { runTrain } from "./train.ts";
 
 const now = Date.now();
 const dayMs = 86_400_000;
+const incomingName = `${now}-${randomUUID()}`;
+const temporaryName = `.luthier-tmp-${randomUUID()}`;
 
 /** A trained run, some rubbish, and everything of it a month old. */
 async function place(t: TestContext) {
@@ -19,15 +26,17 @@ async function place(t: TestContext) {
   const { artifactRoot: root } = tiny;
   const { stores } = tiny.context();
   const rubbish = await new Objects(stores, root).putBytes(Buffer.from("nobody's"));
-  await stores.of(root).write(storeLayout.incoming(root, "1-x"), Buffer.from("half"));
-  await stores.of(root).write(`${await run(tiny)}/exports/a.tmp-1-x/model.safetensors`, Buffer.from("half"));
+  await stores.of(root).write(storeLayout.incoming(root, incomingName), Buffer.from("half"));
+  const killed = await DirectoryWriter.begin(stores, `${await run(tiny)}/exports/a`);
+  await killed.write("model.safetensors", Buffer.from("half"));
   const directory = root.slice("file://".length);
   for (const at of ["objects", await tiny.runPath()]) {
-    await writeFile(path.resolve(directory, at, ".luthier-tmp-0a1b"), "of a writer that was killed");
+    await writeFile(path.resolve(directory, at, temporaryName), "of a writer that was killed");
   }
   await age(directory);
   const options: GarbageOptions = { stores, root, before: now - 7 * dayMs };
-  return { tiny, file, options, directory, rubbish: `objects/${rubbish.digest.slice("sha256:".length)}` };
+  const leftover = path.relative(directory, fileURLToPath(killed.temporaryUri));
+  return { tiny, file, options, directory, leftover, rubbish: `objects/${rubbish.digest.slice("sha256:".length)}` };
 }
 
 const run = async (tiny: TinyTraining) => `file://${await tiny.runPath()}`;
@@ -43,19 +52,20 @@ const live =
   async (): Promise<Live> => ({ runHashes: new Set(), prepareKeys: new Set(), digests: new Set(), ...change });
 
 test("what no run and no input refers to is garbage, and what was left unfinished; the rest stays whole", async (t) => {
-  const { tiny, options, rubbish } = await place(t);
+  const { tiny, options, rubbish, leftover } = await place(t);
   const { garbage } = await findGarbage(options);
   const name = path.basename(await tiny.runPath());
   assert.deepEqual(garbage.map((one) => one.path).sort(), [
-    "incoming/1-x",
-    "objects/.luthier-tmp-0a1b",
+    `incoming/${incomingName}`,
+    `objects/${temporaryName}`,
     rubbish,
-    `runs/${name}/.luthier-tmp-0a1b`,
-    `runs/${name}/exports/a.tmp-1-x/model.safetensors`,
+    `runs/${name}/${temporaryName}`,
+    `${leftover}/.luthier-tmp-journal`,
+    `${leftover}/model.safetensors`,
   ]);
   const removed: string[] = [];
   await removeGarbage(options, garbage, (one) => removed.push(one.path));
-  assert.equal(removed.length, 5);
+  assert.equal(removed.length, 6);
   assert.deepEqual((await findGarbage(options)).garbage, []);
   assert.equal((await runTrain(await tiny.trainFile(), tiny.context())).reused, true);
 });
@@ -106,4 +116,51 @@ test("a run that does not say what it needs keeps every object", async (t) => {
     garbage.some((one) => one.path === rubbish),
     false,
   );
+});
+
+test("files of others stay, wherever in the store they lie and however they are called", async (t) => {
+  const { tiny, options, directory, leftover } = await place(t);
+  const run = path.relative(directory, await tiny.runPath());
+  const foreign = [
+    "notes.txt",
+    "incoming/mail",
+    "incoming/1-x",
+    "objects/notes.txt",
+    ".luthier-tmp-notes",
+    `${run}/notes.txt`,
+    `${run}/adapter/notes.txt`,
+    `${run}/checkpoints/step-9/notes.txt`,
+    `${run}/exports/a.tmp-1-x/notes.txt`,
+    `${leftover}/notes.txt`,
+    "prepared/notes.txt",
+  ];
+  for (const name of foreign) {
+    await mkdir(path.dirname(path.join(directory, name)), { recursive: true });
+    await writeFile(path.join(directory, name), "mine");
+  }
+  await age(directory);
+  const asking = { ...options, live: live() };
+  const { garbage } = await findGarbage(asking);
+  assert.ok(garbage.some(({ path: name }) => name.startsWith(`${run}/adapter/`)));
+  await removeGarbage(asking, garbage, () => {});
+  const left = await options.stores.of(options.root).list(options.root, "", { unfinished: true });
+  assert.deepEqual(
+    left.map(({ path: name }) => name).filter((name) => !name.startsWith("staged/") && !name.startsWith("quantized/")),
+    foreign.toSorted(),
+  );
+});
+
+test("a directory that is no artifact store is refused", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const options = { stores: new Stores(), root: `file://${directory}`, before: now + dayMs };
+  assert.deepEqual((await findGarbage(options)).garbage, []);
+  for (const name of [`incoming/${incomingName}`, `objects/${"0".repeat(64)}`, `runs/${"0".repeat(64)}/pins.json`]) {
+    await mkdir(path.dirname(path.join(directory, name)), { recursive: true });
+    await writeFile(path.join(directory, name), "mine");
+  }
+  await assert.rejects(findGarbage(options), {
+    code: 20,
+    reason: "NotAStore",
+    message: /none that says it is an artifact store/,
+  });
 });

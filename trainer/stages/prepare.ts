@@ -226,9 +226,15 @@ class Preparation {
   }
 
   async #stat(uri: string): Promise<Entry> {
-    const entry = await this.#context.stores.of(uri).stat(uri);
-    if (!entry) throw new MissingFileError(uri);
-    return entry;
+    const store = this.#context.stores.of(uri);
+    const entry = await store.stat(uri);
+    if (entry) return entry;
+    const [within] = await store.list(uri);
+    if (within)
+      throw invalid("NotAFile", `${uri}: is a directory, not a file; name a file in it, such as ${within.path}`);
+    // Says what is there instead.
+    await store.read(uri, { start: 0, end: 0 });
+    throw new MissingFileError(uri);
   }
 
   /** Reports the reading of `files`; `onBytes` takes the sizes of what was read. */

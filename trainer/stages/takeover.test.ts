@@ -4,7 +4,7 @@ import { readdir, writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { LocalStore } from "../stores/localStore.ts";
-import type { Content, Store } from "../stores/store.ts";
+import type { CommittedFiles, Content, Store } from "../stores/store.ts";
 import { Stores } from "../stores/stores.ts";
 import { TinyTraining } from "../testing/tinyTraining.ts";
 import { runTrain } from "./train.ts";
@@ -37,8 +37,8 @@ test("a writer that is replaced after its adapter leaves report and checkpoints 
     const path = await tiny.runPath();
     const takeOver = () => writeFile(`${path}/epochs/epoch-9`, "{}");
     class ReplacedStore extends LocalStore {
-      override async commitDirectory(from: string, to: string): Promise<void> {
-        await super.commitDirectory(from, to);
+      override async commitDirectory(from: string, to: string, committed: CommittedFiles): Promise<void> {
+        await super.commitDirectory(from, to, committed);
         if (to.endsWith(`/${moment}`)) await takeOver();
       }
 

@@ -1,6 +1,9 @@
 /**
  * A directory with a manifest: its files by digest. It exists when its manifest is there and every file has its digest,
  * and not before. Written under a temporary name of the writer's own and committed whole: two writers do not mix.
+ *
+ * Nothing is removed but what a manifest of ours names, or the journal of a writer that was killed: a temporary directory
+ * says in its journal which files it gets before it gets them. Files of others stay, wherever they lie.
  */
 import { createHash, randomUUID } from "node:crypto";
 import { z } from "zod";
@@ -9,15 +12,20 @@ import { exitCode } from "../contract/exitCodes.ts";
 import { corrupt, StageFailure } from "../contract/failure.ts";
 import { compared, digestOf } from "./digest.ts";
 import { localCopy } from "./localCopy.ts";
+import { temporaryPrefix } from "./localStore.ts";
 import { jsonOf, sealed, unsealed } from "./sealed.ts";
-import { MissingFileError } from "./store.ts";
+import { MissingFileError, manifestFile } from "./store.ts";
 import type { Stores } from "./stores.ts";
 
-export const manifestFile = "manifest.json";
+/** A path below a directory, also after a URL was made of it. */
+const filePath = z
+  .string()
+  .max(255)
+  .refine((path) => path.split("/").every((part) => part !== "" && !/^(\.|%2e){1,2}$/i.test(part)), "climbs");
 
 export const fileList = z.array(
   z.strictObject({
-    path: z.string().max(255),
+    path: filePath,
     digest,
     bytes: z.int().min(0),
   }),
@@ -27,8 +35,15 @@ export type FileList = z.infer<typeof fileList>;
 /** How long a directory may take to write, in milliseconds; what is older was left behind by a killed process. */
 const longestWrite = 6 * 3_600_000;
 
+/** Of a directory that is being written: the names of its files so far. */
+export const journalFile = `${temporaryPrefix}journal`;
+
 /** What follows a directory's name in a temporary one: when it was begun, and a part that nobody else has. */
-const temporarySuffix = /^\.tmp-([0-9]+)-[^/]+/;
+const temporarySuffix = /^\.tmp-([0-9]{13})-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=\/|$)/;
+
+/** Whether a path's last part is the name of a directory that a writer of ours made. */
+export const isTemporaryDirectory = (path: string) =>
+  /[^/](\.tmp-[^/]+)$/.test(path) && temporarySuffix.test(path.slice(path.lastIndexOf(".tmp-")));
 
 /** Collects files for a directory. */
 export class DirectoryWriter {
@@ -36,23 +51,29 @@ export class DirectoryWriter {
   readonly #uri: string;
   readonly #temporary: string;
   readonly #files: FileList = [];
+  /** Of the journal. */
+  readonly #announced: string[] = [];
+  readonly #alone: boolean;
 
-  private constructor(stores: Stores, uri: string) {
+  private constructor(stores: Stores, uri: string, alone: boolean) {
     this.#stores = stores;
     this.#uri = uri;
+    this.#alone = alone;
     this.#temporary = `${uri}.tmp-${Date.now()}-${randomUUID()}`;
   }
 
   /**
    * Begins anew, and removes what killed writers of this directory left behind: what is too old to be another's work, or
-   * all of it when the caller is `alone`, the holder of the run's writer epoch.
+   * all of it when the caller is `alone`, the holder of the run's writer epoch. One that was killed in its commit stays
+   * until the next commit: it says whose the files are that came into the directory already.
    */
   static async begin(stores: Stores, uri: string, { alone = false } = {}): Promise<DirectoryWriter> {
-    await removeLeftovers(stores, uri, alone ? Number.POSITIVE_INFINITY : Date.now() - longestWrite);
-    return new DirectoryWriter(stores, uri);
+    await removeLeftovers(stores, uri, { alone, complete: alone });
+    return new DirectoryWriter(stores, uri, alone);
   }
 
   async write(path: string, content: Uint8Array): Promise<void> {
+    await this.#announce(path);
     await this.#stores.of(this.#uri).write(`${this.#temporary}/${path}`, content);
     this.#files.push({ path, digest: digestOf(content), bytes: content.length });
   }
@@ -68,6 +89,7 @@ export class DirectoryWriter {
         yield chunk;
       }
     }
+    await this.#announce(path);
     await this.#stores.of(this.#uri).write(`${this.#temporary}/${path}`, hashed());
     this.#files.push({ path, digest: `sha256:${hash.digest("hex")}`, bytes });
   }
@@ -97,26 +119,87 @@ export class DirectoryWriter {
       const written = await store.stat(`${this.#temporary}/${path}`);
       if (written?.bytes !== bytes) throw lost(this.#uri, path);
     }
-    await store.commitDirectory(this.#temporary, this.#uri);
+    await store.remove(`${this.#temporary}/${journalFile}`);
+    const replaced = await namesOf(this.#stores, this.#uri);
+    const names = [...files.map(({ path }) => path), manifestFile];
+    await store.commitDirectory(this.#temporary, this.#uri, { files: names, replaced });
+    if (!this.#alone) await removeLeftovers(this.#stores, this.#uri, { alone: false, complete: true });
     return digestOf(manifest);
   }
 
   /** Removes what was written so far. */
   async discard(): Promise<void> {
-    await this.#stores.of(this.#uri).remove(this.#temporary);
+    const names = [...this.#announced, manifestFile, journalFile];
+    await this.#stores.of(this.#uri).removeFiles(this.#temporary, names);
+  }
+
+  async #announce(path: string): Promise<void> {
+    this.#announced.push(filePath.parse(path));
+    const journal = Buffer.from(JSON.stringify(this.#announced));
+    await this.#stores.of(this.#uri).write(`${this.#temporary}/${journalFile}`, journal);
   }
 }
 
-/** Removes the temporary directories of `uri` that were begun before a time, in milliseconds. */
-async function removeLeftovers(stores: Stores, uri: string, before: number): Promise<void> {
-  const store = stores.of(uri);
+/** Names of the files that a directory has by its manifest, whatever it is of, or by its journal. */
+export async function namesOf(stores: Stores, uri: string): Promise<string[]> {
+  const manifest = await readManifest(stores, uri, z.looseObject({ files: fileList }));
+  if (manifest) return manifest.manifest.files.map(({ path }) => path);
+  const journal = `${uri}/${journalFile}`;
+  if (!(await stores.of(uri).stat(journal))) return [];
+  return z.array(filePath).safeParse(jsonOf(await stores.of(uri).read(journal))).data ?? [];
+}
+
+/**
+ * Removes a directory that a writer of ours made, by the names in its manifest or journal and those of `known`; files of
+ * others stay. The manifest goes first: half a directory must not look like one.
+ */
+export async function removeDirectory(stores: Stores, uri: string, known: readonly string[] = []): Promise<void> {
+  const names = [...(await namesOf(stores, uri)), ...known];
+  await stores.of(uri).remove(`${uri}/${manifestFile}`);
+  await stores.of(uri).removeFiles(uri, [...new Set(names), journalFile]);
+}
+
+interface Leftover {
+  uri: string;
+  /** In milliseconds. */
+  begun: number;
+  /** It has its manifest: its writer was killed in the commit. */
+  complete: boolean;
+}
+
+/** The temporary directories of `uri`. */
+async function leftoversOf(stores: Stores, uri: string): Promise<Leftover[]> {
   const [parent, name] = [uri.slice(0, uri.lastIndexOf("/")), uri.slice(uri.lastIndexOf("/") + 1)];
-  const leftovers = new Set<string>();
-  for (const { path } of await store.list(parent, `${name}.tmp-`, { unfinished: true })) {
+  const found = new Map<string, Leftover>();
+  for (const { path } of await stores.of(uri).list(parent, `${name}.tmp-`, { unfinished: true })) {
     const [suffix, begun] = (path.startsWith(name) && temporarySuffix.exec(path.slice(name.length))) || [];
-    if (suffix !== undefined && Number(begun) < before) leftovers.add(suffix);
+    if (suffix === undefined) continue;
+    const complete = found.get(suffix)?.complete === true || path === `${name}${suffix}/${manifestFile}`;
+    found.set(suffix, { uri: `${uri}${suffix}`, begun: Number(begun), complete });
   }
-  for (const suffix of leftovers) await store.remove(`${uri}${suffix}`);
+  return [...found.values()];
+}
+
+/** Removes those that are too old to be another's work, or all when there is no other. */
+async function removeLeftovers(
+  stores: Stores,
+  uri: string,
+  { alone, complete }: { alone: boolean; complete: boolean },
+): Promise<void> {
+  const before = alone ? Number.POSITIVE_INFINITY : Date.now() - longestWrite;
+  for (const one of await leftoversOf(stores, uri)) {
+    if (one.begun < before && (complete || !one.complete)) await removeDirectory(stores, one.uri);
+  }
+}
+
+/** Manifests of this schema whose commit as `uri` was cut short, and may have placed some of its files. */
+export async function cutShort<T>(stores: Stores, uri: string, schema: z.ZodType<T>): Promise<T[]> {
+  const found: T[] = [];
+  for (const one of await leftoversOf(stores, uri)) {
+    const read = one.complete ? await readManifest(stores, one.uri, schema) : undefined;
+    if (read) found.push(read.manifest);
+  }
+  return found;
 }
 
 const lost = (uri: string, path: string) =>

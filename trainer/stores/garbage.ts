@@ -3,11 +3,12 @@
  * a run refers to, and what killed writers left. With `live`, from a cluster, also the runs and prepared inputs that no
  * FineTuneJob, FineTuneRun or Adapter names. Only what is old is looked at: who stages something now refers to it later.
  *
- * Nothing is guessed: where a run does not say what it needs, no object is garbage.
+ * Nothing is guessed: where a run does not say what it needs, no object is garbage. Nothing of others is garbage, wherever
+ * it lies: a directory that holds nothing of ours is refused, and in a store only files with the names of this release's
+ * layout are looked at, in directories those that a manifest or a writer's journal names.
  */
-import { z } from "zod";
-import { temporaryPrefix } from "./localStore.ts";
 import { Objects } from "./objects.ts";
+import { isOwn, isUnfinished, NamedFiles, requireStore, withPins } from "./ownFiles.ts";
 import { jsonOf } from "./sealed.ts";
 import type { Entry } from "./store.ts";
 import type { Stores } from "./stores.ts";
@@ -35,6 +36,8 @@ export interface GarbageOptions {
   stores: Stores;
   /** `<artifacts.uri>/<namespace>`. */
   root: string;
+  /** How messages call it; default: `root`. */
+  place?: string;
   /** Files that changed after this are left alone; in milliseconds. */
   before: number;
   /** Asked each time that garbage is looked for, after the store is listed. */
@@ -50,6 +53,7 @@ export interface FoundGarbage {
 export async function findGarbage(options: GarbageOptions): Promise<FoundGarbage> {
   const { stores, root, before } = options;
   const entries = await stores.of(root).list(root, "", { unfinished: true });
+  await requireStore(options, entries);
   const live = await options.live?.();
   const groups = groupsOf(entries);
   const isLive = { runs: live?.runHashes, prepared: live?.prepareKeys };
@@ -63,10 +67,11 @@ export async function findGarbage(options: GarbageOptions): Promise<FoundGarbage
   for (const group of kept) if (!(await references.addOf(group))) unknownRun = group.name;
   const old = entries.filter(({ modifiedAt }) => modifiedAt > 0 && modifiedAt < before);
   const deadFiles = new Map(dead.flatMap((group) => group.files.map((file) => [file, group.kind] as const)));
+  const named = await NamedFiles.read(stores, root, entries, old);
   const garbage = old.flatMap(({ path, bytes }): Garbage[] => {
+    if (isUnfinished(path) || named.isLeftover(path)) return [{ path, bytes, reason: "unfinished" }];
     const kind = deadFiles.get(path);
-    if (kind !== undefined) return [{ path, bytes, reason: deadReasons[kind] }];
-    if (isUnfinished(path)) return [{ path, bytes, reason: "unfinished" }];
+    if (kind !== undefined && (isOwn(path) || named.has(path))) return [{ path, bytes, reason: deadReasons[kind] }];
     const digest = objectDigest(path);
     const isNeeded = digest === undefined || unknownRun !== undefined || references.has(digest);
     return isNeeded ? [] : [{ path, bytes, reason: "an object that nothing refers to" }];
@@ -117,25 +122,12 @@ function groupsOf(entries: readonly Entry[]): Map<string, Group> {
   return groups;
 }
 
-/** What is on its way to be an object, a directory, or a file. */
-const isUnfinished = (path: string) =>
-  path.startsWith("incoming/") ||
-  /\.tmp-[0-9]+-[^/]+\//.test(path) ||
-  path.slice(path.lastIndexOf("/") + 1).startsWith(temporaryPrefix);
-
 const objectDigest = (path: string) => {
   const [, hex] = /^objects\/([0-9a-f]{64})$/.exec(path) ?? [];
   return hex === undefined ? undefined : `sha256:${hex}`;
 };
 
 const digestsIn = (text: string) => text.match(/sha256:[0-9a-f]{64}/g) ?? [];
-
-const pinned = z.looseObject({
-  baseDigest: z.string(),
-  datasetDigest: z.string(),
-  evaluationSetDigest: z.string().optional(),
-});
-const withPins = z.union([pinned, z.looseObject({ pins: pinned }).transform(({ pins }) => pins)]);
 
 /** Digests that something refers to, followed through the manifests that pins name. */
 class References {

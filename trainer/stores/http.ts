@@ -4,8 +4,10 @@
  * are never followed here: who follows one decides what it may carry along.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { fetch, type Response } from "undici";
 import { exitCode } from "../contract/exitCodes.ts";
-import { messageOf, StageFailure } from "../contract/failure.ts";
+import { invalid, messageOf, StageFailure } from "../contract/failure.ts";
+import { connectionsTo } from "./connections.ts";
 
 export interface Patience {
   /** How long a step that makes no headway is tried again, in milliseconds. */
@@ -14,6 +16,8 @@ export interface Patience {
   longestPauseMs: number;
   /** The longest silence within an exchange. */
   silenceMs: number;
+  /** Hears, in a line, that something is tried again and why: at once, and then now and then. */
+  onRetry?: ((line: string) => void) | undefined;
 }
 
 /** A rotated Secret takes a minute or two until it is in a pod. */
@@ -23,6 +27,9 @@ export const usualPatience: Patience = {
   longestPauseMs: 15_000,
   silenceMs: 60_000,
 };
+
+/** Between two lines about the same trouble, in milliseconds. */
+const tellEveryMs = 15_000;
 
 /** Something that may pass. */
 export class Transient extends Error {
@@ -41,6 +48,7 @@ export class Retries {
   readonly #patience: Patience;
   #failures = 0;
   #since = 0;
+  #toldAt = Number.NEGATIVE_INFINITY;
 
   constructor(uri: string, patience: Patience) {
     this.#uri = uri;
@@ -61,7 +69,14 @@ export class Retries {
     const pause = Math.max(usual, Math.min(error.pauseMs ?? 0, longestPauseMs));
     const spent = Date.now() - this.#since;
     if (spent + pause > totalMs) throw unreachable(this.#uri, error, this.#failures, spent);
+    this.#tell(error, totalMs - spent);
     await sleep(pause);
+  }
+
+  #tell(error: Error, leftMs: number): void {
+    if (Date.now() - this.#toldAt < tellEveryMs) return;
+    this.#toldAt = Date.now();
+    this.#patience.onRetry?.(`${this.#uri}: ${error.message}; retrying for up to ${Math.ceil(leftMs / 1000)} s`);
   }
 }
 
@@ -85,9 +100,17 @@ export async function patiently<T>(uri: string, patience: Patience, work: () => 
   }
 }
 
+export interface HttpRequest {
+  url: URL | string;
+  /** Default: GET. */
+  method?: string;
+  headers?: Readonly<Record<string, string>>;
+  body?: Uint8Array<ArrayBuffer>;
+}
+
 export interface Answer {
   status: number;
-  headers: Headers;
+  headers: { get(name: string): string | null };
   /** Throws `Transient` where it breaks off. To be read once. */
   body(): AsyncIterable<Uint8Array>;
   /** Gives the connection back without reading. */
@@ -97,14 +120,17 @@ export interface Answer {
 const transientStatus = (status: number) => status === 408 || status === 429 || status >= 500;
 
 /** Sends a request and waits for the head of its answer. Throws `Transient`. */
-export async function exchange(request: Request, { silenceMs }: Patience): Promise<Answer> {
+export async function exchange({ url, ...request }: HttpRequest, { silenceMs }: Patience): Promise<Answer> {
+  const { dispatcher, proxy } = connectionsTo(String(url));
   const controller = new AbortController();
   const waited = watch(controller, silenceMs);
   let response: Response;
   try {
-    response = await fetch(request, { redirect: "manual", signal: controller.signal });
+    response = await fetch(url, { ...request, redirect: "manual", signal: controller.signal, dispatcher });
   } catch (error) {
-    throw new Transient(`no answer: ${causeOf(error)}`, { cause: error });
+    const from = `${new URL(url).host}${proxy === undefined ? "" : ` through the proxy ${proxy}`}`;
+    if (isUntrusted(error)) throw untrusted(from, error);
+    throw new Transient(`no answer from ${from}: ${causeOf(error)}`, { cause: error });
   } finally {
     waited.end();
   }
@@ -149,11 +175,29 @@ async function* chunksOf(
   }
 }
 
-/** fetch says "fetch failed" and puts the reason into the cause. */
+/** Certificates that do not get better by waiting, as OpenSSL and Node call them. */
+const untrustedCodes = /^(UNABLE_TO_|SELF_SIGNED_CERT|DEPTH_ZERO_|CERT_|ERR_TLS_CERT_)/;
+
+function isUntrusted(error: unknown): boolean {
+  const root = rootOf(error);
+  return root instanceof Error && "code" in root && untrustedCodes.test(String(root.code));
+}
+
+const untrusted = (from: string, error: unknown) =>
+  invalid(
+    "CertificateUntrusted",
+    `the certificate of ${from} is not trusted (${causeOf(error)}); name the file of its authority's certificate in SSL_CERT_FILE or NODE_EXTRA_CA_CERTS (pods: trainer.caCertificates of the chart)`,
+  );
+
+/** fetch says "fetch failed" or "cancelled" and puts the reason into the cause, or the cause of that. */
+const rootOf = (error: unknown): unknown =>
+  error instanceof Error && error.cause instanceof Error ? rootOf(error.cause) : error;
+
 function causeOf(error: unknown): string {
-  const { cause } = error instanceof Error ? error : { cause: undefined };
-  if (!(cause instanceof Error)) return messageOf(error);
-  return "code" in cause && !cause.message ? String(cause.code) : cause.message;
+  const root = rootOf(error);
+  const message = root instanceof Error && "code" in root && !root.message ? String(root.code) : messageOf(root);
+  const refused = /^Proxy response \((\d+)\)/.exec(message);
+  return refused ? `the proxy answered ${refused[1]}` : message;
 }
 
 function retryAfterMs(headers: Headers): number | undefined {

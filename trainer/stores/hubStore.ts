@@ -118,6 +118,14 @@ export class HubStore implements Store {
     throw readOnly(uri);
   }
 
+  removeFiles(uri: string): Promise<never> {
+    throw readOnly(uri);
+  }
+
+  occupant(uri: string): Promise<never> {
+    throw readOnly(uri);
+  }
+
   async localFile(): Promise<undefined> {
     return undefined;
   }
@@ -195,7 +203,7 @@ export class HubStore implements Store {
     for (let hop = 0; hop <= mostRedirects; hop++) {
       const own = token !== undefined && url.origin === first.origin ? { authorization: `Bearer ${token}` } : {};
       // Bytes as they are stored: no compression on the way, which would hide their number.
-      const request = new Request(url, { headers: { "accept-encoding": "identity", ...headers, ...own } });
+      const request = { url, headers: { "accept-encoding": "identity", ...headers, ...own } };
       const answer = await exchange(request, this.#options.patience);
       const location = answer.headers.get("location");
       if (answer.status < 300 || answer.status >= 400 || location === null) return answer;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type FileHandle, open, readdir, readlink, writeFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { type FileHandle, mkdir, open, readdir, readFile, readlink, writeFile } from "node:fs/promises";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { temporaryDirectory } from "../testing/temporary.ts";
@@ -39,7 +40,7 @@ test("reads ranges, streams, lists in order, and says what is missing", async (t
   );
   assert.deepEqual(await store.list(`${uri}/none`), []);
   await assert.rejects(store.read(`${uri}/none`), MissingFileError);
-  await assert.rejects(store.read(`${uri}/z`), MissingFileError);
+  await assert.rejects(store.read(`${uri}/z`), { code: 20, reason: "NotAFile", message: /is a directory/ });
   assert.equal(await store.stat(`${uri}/a/below-a-file`), undefined);
 });
 
@@ -64,16 +65,48 @@ test("a failed write leaves what was there, and nothing else", async (t) => {
   assert.deepEqual(await readdir(directory), ["f"]);
 });
 
-test("a directory is committed whole", async (t) => {
-  const uri = `file://${await temporaryDirectory(t)}`;
-  const store = new Stores().of(uri);
-  await store.write(`${uri}/step-1.tmp/state`, bytes("new"));
-  await store.write(`${uri}/step-1/stale`, bytes("stale"));
-  await store.commitDirectory(`${uri}/step-1.tmp`, `${uri}/step-1`);
-  assert.deepEqual(
-    (await store.list(uri)).map(({ path }) => path),
-    ["step-1/state"],
+test("a directory is committed by its names: a replaced manifest's go, files of others stay", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const [uri, store] = [`file://${directory}`, new Stores().of(`file://${directory}`)];
+  const write = async (at: string, ...names: string[]) => {
+    for (const name of names) await store.write(`${uri}/${at}/${name}`, bytes(at));
+  };
+  await write("first", "state", "deep/a", "manifest.json");
+  await store.commitDirectory(`${uri}/first`, `${uri}/d`, {
+    files: ["deep/a", "manifest.json", "state"],
+    replaced: [],
+  });
+  await write("d", "mine", "deep/mine");
+  await write("second", "state", "other", "manifest.json");
+  await store.commitDirectory(`${uri}/second`, `${uri}/d`, {
+    files: ["manifest.json", "other", "state"],
+    replaced: ["deep/a", "state"],
+  });
+  const found = await Promise.all(
+    (await store.list(uri)).map(async ({ path }) => [path, await readFile(`${directory}/${path}`, "utf8")]),
   );
+  assert.deepEqual(found, [
+    ["d/deep/mine", "d"],
+    ["d/manifest.json", "second"],
+    ["d/mine", "d"],
+    ["d/other", "second"],
+    ["d/state", "second"],
+  ]);
+  assert.deepEqual(await readdir(directory), ["d"]);
+});
+
+test("a directory loses what is named and unfinished in it, and goes where that was all", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const [uri, store] = [`file://${directory}`, new Stores().of(`file://${directory}`)];
+  for (const name of ["a", "deep/b", `.luthier-tmp-${randomUUID()}`, ".luthier-tmp-mine"]) {
+    await store.write(`${uri}/d/${name}`, bytes("x"));
+    await store.write(`${uri}/e/${name.replace("tmp-mine", `tmp-${randomUUID()}`)}`, bytes("x"));
+  }
+  for (const name of ["d", "e"]) await store.removeFiles(`${uri}/${name}`, ["a", "deep/b", "absent"]);
+  assert.deepEqual(await readdir(directory, { recursive: true }), ["d", "d/.luthier-tmp-mine"]);
+  await mkdir(`${directory}/d/sub`);
+  await assert.rejects(store.remove(`${uri}/d/sub`));
+  await assert.rejects(store.remove(`${uri}/d`));
 });
 
 /** Paths that are synced from now on, as they are at that moment. */
@@ -99,7 +132,7 @@ test("what is put in place is durable together with every directory that was mad
     ["write", (at) => store.write(`${at}/file`, bytes("x"))],
     ["create", (at) => store.create(`${at}/file`, bytes("x"))],
     ["move", (at) => store.move(`${uri}/from/file`, `${at}/file`)],
-    ["commit", (at) => store.commitDirectory(`${uri}/source`, `${at}/d`)],
+    ["commit", (at) => store.commitDirectory(`${uri}/source`, `${at}/d`, { files: ["file"], replaced: [] })],
   ];
   const synced = await watchSyncs(t);
   for (const [what, place] of placings) {

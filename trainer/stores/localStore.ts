@@ -2,23 +2,42 @@
  * A store on a file system: `file://` and the mounted claims of `pvc://`.
  *
  * A write goes to a hidden sibling (`.luthier-tmp-…`), is synced, renamed into place, and the directory is synced, with
- * those above it that are new; what a crash leaves behind under such a name is never listed.
+ * those above it that are new; what a crash leaves behind under such a name is never listed. Nothing is removed but files
+ * by their names, and directories that are empty.
  */
 import { randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, lstat, mkdir, open, readdir, realpath, rename, rm, rmdir, stat } from "node:fs/promises";
 import path from "node:path";
-import { type ByteRange, type Content, type Entry, type ListOptions, MissingFileError, type Store } from "./store.ts";
+import { codeOf, type Ground, isAbsent, isMountPoint, openFile, requireInside } from "./localGround.ts";
+import {
+  type ByteRange,
+  type CommittedFiles,
+  type Content,
+  type Entry,
+  type ListOptions,
+  manifestFile,
+  type Occupant,
+  type Store,
+} from "./store.ts";
 
 /** Of the names that files have until they are whole. */
 export const temporaryPrefix = ".luthier-tmp-";
 
+/** A name that nobody gives to a file but a writer of ours. */
+export const isTemporaryName = (name: string) => /^\.luthier-tmp-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(name);
+
 export class LocalStore implements Store {
   readonly #pathOf: (uri: string) => string;
+  readonly #rootOf: (uri: string) => string | undefined;
 
-  /** `pathOf` maps a URI of this store's scheme to an absolute path. */
-  constructor(pathOf: (uri: string) => string) {
+  /**
+   * `pathOf` maps a URI of this store's scheme to an absolute path, `rootOf` to the directory that no link may leave;
+   * undefined: links may lead anywhere.
+   */
+  constructor(pathOf: (uri: string) => string, rootOf: (uri: string) => string | undefined = () => undefined) {
     this.#pathOf = pathOf;
+    this.#rootOf = rootOf;
   }
 
   async stat(uri: string): Promise<Entry | undefined> {
@@ -27,7 +46,7 @@ export class LocalStore implements Store {
   }
 
   async read(uri: string, range?: ByteRange): Promise<Uint8Array> {
-    const handle = await this.#open(uri);
+    const handle = await openFile(this.#ground(uri));
     try {
       const start = range?.start ?? 0;
       const end = range?.end ?? (await handle.stat()).size;
@@ -38,7 +57,7 @@ export class LocalStore implements Store {
   }
 
   async *stream(uri: string): AsyncIterable<Uint8Array> {
-    const handle = await this.#open(uri);
+    const handle = await openFile(this.#ground(uri));
     yield* createReadStream("", { fd: handle, highWaterMark: 1 << 20 });
   }
 
@@ -55,12 +74,12 @@ export class LocalStore implements Store {
   }
 
   async write(uri: string, content: Content): Promise<void> {
-    const target = this.#pathOf(uri);
+    const target = await this.#changing(uri);
     await withTemporary(target, content, (temporary) => rename(temporary, target));
   }
 
   async create(uri: string, content: Uint8Array): Promise<boolean> {
-    const target = this.#pathOf(uri);
+    const target = await this.#changing(uri);
     await makeDirectory(path.dirname(target));
     let handle: FileHandle;
     try {
@@ -80,49 +99,107 @@ export class LocalStore implements Store {
     return true;
   }
 
-  async commitDirectory(from: string, to: string): Promise<void> {
+  async commitDirectory(from: string, to: string, committed: CommittedFiles): Promise<void> {
     const source = this.#pathOf(from);
-    const target = this.#pathOf(to);
+    const target = path.dirname(await this.#changing(`${to}/${manifestFile}`));
     for (const directory of await directoriesBelow(source)) await syncDirectory(directory);
-    // A directory in the way has no valid manifest, or the caller would not commit over it.
-    await rm(target, { recursive: true, force: true });
     await makeDirectory(path.dirname(target));
-    await rename(source, target);
+    try {
+      // Also over an empty directory.
+      await rename(source, target);
+    } catch (error) {
+      if (!isOccupied(error)) throw error;
+      await merge(source, target, committed);
+    }
     await syncDirectory(path.dirname(target));
   }
 
   async move(from: string, to: string): Promise<void> {
-    const [source, target] = [this.#pathOf(from), this.#pathOf(to)];
+    const [source, target] = [await this.#changing(from), await this.#changing(to)];
     await makeDirectory(path.dirname(target));
     await rename(source, target);
     await syncDirectory(path.dirname(target));
   }
 
   async remove(uri: string): Promise<void> {
-    await rm(this.#pathOf(uri), { recursive: true, force: true });
+    await rm(await this.#changing(uri), { force: true });
   }
 
+  async removeFiles(uri: string, names: readonly string[]): Promise<void> {
+    const directory = path.dirname(await this.#changing(`${uri}/${manifestFile}`));
+    const unfinished = (await namesIn(directory)).filter(isTemporaryName);
+    for (const name of [...names, ...unfinished]) await rm(await this.#changing(`${uri}/${name}`), { force: true });
+    await removeEmpty(directory, names);
+  }
+
+  async occupant(uri: string): Promise<Occupant> {
+    const directory = this.#pathOf(uri);
+    const facts = await lstat(directory).catch((error: unknown) => {
+      if (isAbsent(error)) return undefined;
+      throw error;
+    });
+    if (facts === undefined) return { kind: "nothing" };
+    if (!facts.isDirectory()) return { kind: "file" };
+    if (await isMountPoint(directory)) return { kind: "mountPoint" };
+    const names = await readdir(directory);
+    return names.length === 0 ? { kind: "nothing" } : { kind: "directory", names };
+  }
+
+  /** The file that a path leads to: what was looked at is what is mapped. */
   async localFile(uri: string): Promise<string> {
-    const file = this.#pathOf(uri);
-    if (!(await entryAt(file, file))) throw new MissingFileError(uri);
-    return file;
+    const ground = this.#ground(uri);
+    await (await openFile(ground)).close();
+    return await realpath(ground.file);
   }
 
-  async #open(uri: string): Promise<FileHandle> {
-    try {
-      const handle = await open(this.#pathOf(uri), "r");
-      if ((await handle.stat()).isFile()) return handle;
-      await handle.close();
-    } catch (error) {
-      if (!isAbsent(error)) throw error;
-    }
-    throw new MissingFileError(uri);
+  #ground(uri: string): Ground {
+    const root = this.#rootOf(uri);
+    return { uri, file: this.#pathOf(uri), root: root === undefined ? undefined : path.resolve(root) };
+  }
+
+  /** The path of what is written or removed. Throws where a link leads out of the root. */
+  async #changing(uri: string): Promise<string> {
+    const ground = this.#ground(uri);
+    await requireInside(ground);
+    return ground.file;
   }
 }
 
-const codeOf = (error: unknown) => (error instanceof Error && "code" in error ? error.code : undefined);
+const isOccupied = (error: unknown) => codeOf(error) === "ENOTEMPTY" || codeOf(error) === "EEXIST";
 
-const isAbsent = (error: unknown) => codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR";
+/** Moves the files of a directory into another one, the manifest last: until then it is no directory of ours. */
+async function merge(source: string, target: string, { files, replaced }: CommittedFiles): Promise<void> {
+  await rm(path.join(target, manifestFile), { force: true });
+  const others = files.filter((name) => name !== manifestFile);
+  for (const name of others) {
+    await makeDirectory(path.dirname(path.join(target, name)));
+    await rename(path.join(source, name), path.join(target, name));
+  }
+  const stale = replaced.filter((name) => !files.includes(name));
+  for (const name of stale) await rm(path.join(target, name), { force: true });
+  for (const directory of directoriesOf(target, [...files, ...stale])) await syncDirectory(directory);
+  await rename(path.join(source, manifestFile), path.join(target, manifestFile));
+  await syncDirectory(target);
+  await removeEmpty(source, files);
+}
+
+/** The directories that hold files of these names, deepest first, and the directory itself last. */
+function directoriesOf(root: string, names: readonly string[]): string[] {
+  const found = new Set<string>([root]);
+  for (const name of names) {
+    for (let at = path.dirname(path.join(root, name)); at.length > root.length; at = path.dirname(at)) found.add(at);
+  }
+  return [...found].sort((a, b) => b.length - a.length);
+}
+
+/** Removes a directory and those below it that held files of these names, as far as they are empty. */
+async function removeEmpty(root: string, names: readonly string[]): Promise<void> {
+  for (const directory of directoriesOf(root, names)) {
+    await rmdir(directory).catch((error: unknown) => {
+      if (!isAbsent(error) && !isOccupied(error) && codeOf(error) !== "EBUSY") throw error;
+    });
+  }
+}
 
 async function entryAt(file: string, name: string): Promise<Entry | undefined> {
   try {
@@ -213,11 +290,24 @@ async function withTemporary(
 
 /** Makes a directory and those above it that are not there; each that is new is durable in the one above it. */
 async function makeDirectory(directory: string): Promise<void> {
-  const first = await mkdir(directory, { recursive: true });
+  const first = await mkdir(directory, { recursive: true }).catch(async (error: unknown) => {
+    // On a read-only file system Node's recursive mkdir says ENOENT; that of the first one that is missing says why.
+    if (codeOf(error) === "ENOENT") await mkdir(await firstMissing(directory));
+    throw error;
+  });
   if (first === undefined) return;
   for (let made = directory; made.length >= first.length; made = path.dirname(made)) {
     await syncDirectory(path.dirname(made));
   }
+}
+
+async function firstMissing(directory: string): Promise<string> {
+  const above = path.dirname(directory);
+  const exists = await stat(above).then(
+    () => true,
+    (error: unknown) => !isAbsent(error),
+  );
+  return exists || above === directory ? directory : await firstMissing(above);
 }
 
 async function syncDirectory(directory: string): Promise<void> {

@@ -21,7 +21,7 @@ async function read(t: TestContext, range: ByteRange | undefined, say: Say) {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   t.after(() => server.close().closeAllConnections());
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/f`;
-  const get = (headers: Record<string, string>) => exchange(new Request(url, { headers }), patience);
+  const get = (headers: Record<string, string>) => exchange({ url, headers }, patience);
   const chunks: Uint8Array[] = [];
   for await (const chunk of resumed({ uri: "s3://b/f", patience, range, get })) chunks.push(chunk);
   return { bytes: Buffer.concat(chunks), asked };

@@ -6,7 +6,7 @@ import { AwsV4Signer } from "aws4fetch";
 import { exitCode } from "../contract/exitCodes.ts";
 import { invalid, StageFailure } from "../contract/failure.ts";
 import type { CredentialSource, Credentials } from "./credentials.ts";
-import { type Answer, bytesOf, exchange, type Patience, patiently, Transient } from "./http.ts";
+import { type Answer, bytesOf, exchange, type HttpRequest, type Patience, patiently, Transient } from "./http.ts";
 import { errorOf, type S3Error } from "./s3Xml.ts";
 
 export interface S3Request {
@@ -20,7 +20,7 @@ export interface S3Request {
 
 export interface S3Answer {
   status: number;
-  headers: Headers;
+  headers: Answer["headers"];
   text: string;
 }
 
@@ -116,7 +116,7 @@ export class S3Requests {
     return new StageFailure(exitCode.storeUnreachable, "StoreRefused", `${uri}: the store answered ${words}`);
   }
 
-  async #signed({ method, key, query = {}, headers = {}, body }: S3Request): Promise<Request> {
+  async #signed({ method, key, query = {}, headers = {}, body }: S3Request): Promise<HttpRequest> {
     const credentials = await this.#options.credentials.get();
     const url = this.#url(credentials, key);
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
@@ -129,14 +129,14 @@ export class S3Requests {
     const plain = { "accept-encoding": "identity" };
     const rest = { method, ...(body !== undefined && { body }) };
     if (accessKeyId === undefined || secretAccessKey === undefined) {
-      return new Request(url, { ...rest, headers: { ...Object.fromEntries(all), ...plain } });
+      return { url, ...rest, headers: { ...Object.fromEntries(all), ...plain } };
     }
     const signer = new AwsV4Signer({
       ...{ url: url.href, method, headers: all, service: "s3", region: this.#regionOf(credentials) },
       ...{ accessKeyId, secretAccessKey, ...(sessionToken !== undefined && { sessionToken }) },
     });
     const signed = await signer.sign();
-    return new Request(signed.url, { ...rest, headers: { ...Object.fromEntries(signed.headers), ...plain } });
+    return { url: signed.url, ...rest, headers: { ...Object.fromEntries(signed.headers), ...plain } };
   }
 
   #regionOf(credentials: Credentials): string {

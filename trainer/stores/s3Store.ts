@@ -12,10 +12,16 @@ import { resumed } from "./resumed.ts";
 import { type S3Options, S3Requests } from "./s3Requests.ts";
 import { copy, put, upload } from "./s3Upload.ts";
 import { element, elements } from "./s3Xml.ts";
-import { type ByteRange, type Content, type Entry, MissingFileError, type Store } from "./store.ts";
-
-/** The last file that a directory gets. */
-const commitFile = "manifest.json";
+import {
+  type ByteRange,
+  type CommittedFiles,
+  type Content,
+  type Entry,
+  MissingFileError,
+  manifestFile,
+  type Occupant,
+  type Store,
+} from "./store.ts";
 
 const requestsAtATime = 8;
 
@@ -80,17 +86,17 @@ export class S3Store implements Store {
     return true;
   }
 
-  async commitDirectory(from: string, to: string): Promise<void> {
+  async commitDirectory(from: string, to: string, { files, replaced }: CommittedFiles): Promise<void> {
     // What is in the way stops being a directory first.
-    await this.remove(`${to}/${commitFile}`);
-    const files = await this.list(from);
-    const stale = new Set((await this.list(to)).map(({ path }) => path));
-    const [last, others] = [files.filter(isCommit), files.filter((entry) => !isCommit(entry))];
-    await inTurns(others, (file) => this.#copy(`${from}/${file.path}`, file.bytes, `${to}/${file.path}`));
-    for (const { path } of files) stale.delete(path);
-    await inTurns([...stale], (path) => this.#delete(keyOf(`${to}/${path}`)));
-    for (const file of last) await this.#copy(`${from}/${file.path}`, file.bytes, `${to}/${file.path}`);
-    await this.remove(from);
+    await this.remove(`${to}/${manifestFile}`);
+    const bytes = new Map((await this.list(from)).map((entry) => [entry.path, entry.bytes]));
+    const place = (name: string) => this.#copy(`${from}/${name}`, bytes.get(name) ?? 0, `${to}/${name}`);
+    const others = files.filter((name) => name !== manifestFile);
+    await inTurns(others, place);
+    const stale = replaced.filter((name) => !files.includes(name));
+    await inTurns(stale, (name) => this.#delete(keyOf(`${to}/${name}`)));
+    await place(manifestFile);
+    await this.removeFiles(from, files);
   }
 
   async move(from: string, to: string): Promise<void> {
@@ -101,9 +107,24 @@ export class S3Store implements Store {
   }
 
   async remove(uri: string): Promise<void> {
-    const files = await this.list(uri);
-    const key = keyOf(uri);
-    await inTurns([...files.map(({ path }) => `${key}/${path}`), key], (one) => this.#delete(one));
+    await this.#delete(keyOf(uri));
+  }
+
+  async removeFiles(uri: string, names: readonly string[]): Promise<void> {
+    await inTurns(names, (name) => this.#delete(keyOf(`${uri}/${name}`)));
+  }
+
+  async occupant(uri: string): Promise<Occupant> {
+    if (await this.stat(uri)) return { kind: "file" };
+    const prefix = `${keyOf(uri)}/`;
+    // A page of them: who looks at more than a thousand names has seen enough.
+    const query = { "list-type": "2", prefix, delimiter: "/" };
+    const { text } = await this.#requests.call({ method: "GET", query }, [200]);
+    const directories = elements(text, "CommonPrefixes").map((item) => element(item, "Prefix") ?? "");
+    const files = elements(text, "Contents").map((item) => element(item, "Key") ?? "");
+    const names = [...files, ...directories].map((key) => key.slice(prefix.length).replace(/\/$/, ""));
+    const found = names.filter((name) => name !== "");
+    return found.length === 0 ? { kind: "nothing" } : { kind: "directory", names: found };
   }
 
   async localFile(): Promise<undefined> {
@@ -138,8 +159,6 @@ export class S3Store implements Store {
     await this.#requests.call({ method: "DELETE", key }, [200, 204, 404]);
   }
 }
-
-const isCommit = ({ path }: Entry) => path === commitFile;
 
 const keyOf = (uri: string) => uri.replace(/^s3:\/\/[^/]+\/?/, "").replace(/\/+$/, "");
 

@@ -5,6 +5,9 @@
  * and what was written is durable when the promise resolves.
  */
 
+/** The last file that a directory gets. It names the others, and without it there is no directory. */
+export const manifestFile = "manifest.json";
+
 /** A file: its path relative to what was listed, with `/`, its size, and a value that moves when its content may have. */
 export interface Entry {
   path: string;
@@ -30,6 +33,21 @@ export interface ListOptions {
   unfinished?: boolean;
 }
 
+/** What stands at a URI, whoever wrote it; `names` are those directly below it, or a page of them. */
+export type Occupant =
+  | { kind: "nothing" }
+  | { kind: "file" }
+  | { kind: "mountPoint" }
+  | { kind: "directory"; names: readonly string[] };
+
+/** Paths relative to a directory. */
+export interface CommittedFiles {
+  /** What the directory gets, its manifest among them. */
+  files: readonly string[];
+  /** What a manifest of ours names that is replaced: what of it is not among `files` is removed. */
+  replaced: readonly string[];
+}
+
 export interface Store {
   /** Size and version of the file at `uri`; undefined when there is none. */
   stat(uri: string): Promise<Entry | undefined>;
@@ -46,12 +64,22 @@ export interface Store {
   write(uri: string, content: Content): Promise<void>;
   /** Makes a file if there is none; false when there is one. Of several who try, one succeeds; its name is what counts. */
   create(uri: string, content: Uint8Array): Promise<boolean>;
-  /** Makes the directory `from` appear whole as `to`, replacing one that was there. */
-  commitDirectory(from: string, to: string): Promise<void>;
+  /**
+   * Makes the files of the directory `from` appear as `to`, the manifest last. Of what is in `to` already, files with these
+   * names are replaced and those of `replaced` are removed; all others are left alone.
+   */
+  commitDirectory(from: string, to: string, committed: CommittedFiles): Promise<void>;
   /** Gives a file another name, replacing one that was there. */
   move(from: string, to: string): Promise<void>;
-  /** Removes a file, or a directory with all below it; content that is not there is removed already. */
+  /** Removes one file, never a directory; a file that is not there is removed already. */
   remove(uri: string): Promise<void>;
+  /**
+   * Removes these files of a directory, unfinished files of this store in it, and the directory where nothing is left in
+   * it. Files with other names stay.
+   */
+  removeFiles(uri: string, names: readonly string[]): Promise<void>;
+  /** What stands at `uri`; empty directories are nothing. */
+  occupant(uri: string): Promise<Occupant>;
   /**
    * The file on this machine that it is, for mapping into memory; undefined where files of this store have to be fetched
    * (`localCopy` does that). Throws `MissingFileError` when there is none.

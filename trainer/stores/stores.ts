@@ -26,6 +26,8 @@ export interface StoreOptions {
   /** Local space for what has to be fetched. */
   scratch?: string;
   patience?: Patience;
+  /** Hears that a remote store is tried again and why. */
+  log?: (line: string) => void;
   /** Stores by scheme ("file:"), beside or in place of the usual ones. */
   schemes?: ReadonlyMap<string, Store>;
 }
@@ -42,7 +44,13 @@ export class Stores {
     this.scratch = new Scratch(options.scratch);
     this.#byScheme = new Map<string, Store>([
       ["file:", new LocalStore(fileURLToPath)],
-      ["pvc:", new LocalStore((uri) => claimPath(uri, options))],
+      [
+        "pvc:",
+        new LocalStore(
+          (uri) => claimPath(uri, options),
+          (uri) => claimRoot(uri, options),
+        ),
+      ],
       ...(options.schemes ?? []),
     ]);
   }
@@ -76,7 +84,7 @@ export class Stores {
     const options = {
       endpoint: location?.endpoint,
       credentials: this.#credentials(location),
-      patience: this.#options.patience ?? usualPatience,
+      patience: { onRetry: this.#options.log, ...(this.#options.patience ?? usualPatience) },
     };
     const store = scheme === "s3:" ? new S3Store({ ...options, bucket }) : new HubStore(options);
     this.#remote.set(key, store);
@@ -105,12 +113,19 @@ function bucketOf(uri: string): string {
 
 const claimUri = /^pvc:\/\/([^/]+)((?:\/[^/]+)*)\/?$/;
 
-function claimPath(uri: string, { claims, claimsRoot }: StoreOptions): string {
-  const [, claim = "", rest = ""] = claimUri.exec(uri) ?? [];
+function claimPath(uri: string, options: StoreOptions): string {
+  const [, rest = ""] = claimUri.exec(uri)?.slice(1) ?? [];
   const parts = rest.split("/").slice(1);
-  if (claim === "" || parts.some((part) => part === "." || part === "..")) {
-    throw invalid("InvalidUri", `${uri}: not of the form pvc://CLAIM/PATH`);
-  }
-  const root = claimsRoot ?? process.env.LUTHIER_CLAIMS ?? "/luthier/claims";
-  return path.join(claims?.get(claim) ?? path.join(root, claim), ...parts);
+  if (parts.some((part) => part === "." || part === "..")) throw notOfAClaim(uri);
+  return path.join(claimRoot(uri, options), ...parts);
 }
+
+/** The directory where a URI's claim is mounted. */
+function claimRoot(uri: string, { claims, claimsRoot }: StoreOptions): string {
+  const claim = claimUri.exec(uri)?.[1];
+  if (claim === undefined || claim === "." || claim === "..") throw notOfAClaim(uri);
+  const root = claimsRoot ?? process.env.LUTHIER_CLAIMS ?? "/luthier/claims";
+  return claims?.get(claim) ?? path.join(root, claim);
+}
+
+const notOfAClaim = (uri: string) => invalid("InvalidUri", `${uri}: not of the form pvc://CLAIM/PATH`);

@@ -1,5 +1,5 @@
 /** A store that stops working at a chosen write, as a process does that is killed there: before it, or after it. */
-import type { ByteRange, Content, Entry, ListOptions, Store } from "../stores/store.ts";
+import type { ByteRange, CommittedFiles, Content, Entry, ListOptions, Occupant, Store } from "../stores/store.ts";
 
 export class Crash extends Error {}
 
@@ -45,9 +45,9 @@ export class CrashingStore implements Store {
     return await this.#inner.create(uri, content);
   }
 
-  async commitDirectory(from: string, to: string): Promise<void> {
+  async commitDirectory(from: string, to: string, committed: CommittedFiles): Promise<void> {
     this.#count();
-    await this.#inner.commitDirectory(from, to);
+    await this.#inner.commitDirectory(from, to, committed);
   }
 
   async move(from: string, to: string): Promise<void> {
@@ -58,6 +58,15 @@ export class CrashingStore implements Store {
   async remove(uri: string): Promise<void> {
     this.#count();
     await this.#inner.remove(uri);
+  }
+
+  async removeFiles(uri: string, names: readonly string[]): Promise<void> {
+    this.#count();
+    await this.#inner.removeFiles(uri, names);
+  }
+
+  async occupant(uri: string): Promise<Occupant> {
+    return await this.#inner.occupant(uri);
   }
 
   #count(): void {

@@ -16,7 +16,7 @@ import {
 } from "../formats/safetensors.ts";
 import { safetensorsChunks, type TensorData } from "../formats/safetensorsWriter.ts";
 import { rolesWith } from "../graph/roles.ts";
-import { DirectoryWriter, fileList, readManifest, verifyListed } from "../stores/directory.ts";
+import { DirectoryWriter, fileList, readManifest, removeDirectory, verifyListed } from "../stores/directory.ts";
 import { MissingFileError } from "../stores/store.ts";
 import type { Stores } from "../stores/stores.ts";
 
@@ -66,6 +66,9 @@ export interface CheckpointFacts {
   microRows: number;
 }
 
+const stateFile = "state.safetensors";
+const bestFile = "best.safetensors";
+
 export class Checkpoints {
   readonly #stores: Stores;
   readonly #uri: string;
@@ -84,8 +87,8 @@ export class Checkpoints {
     beforeCommit: () => Promise<void>,
   ): Promise<void> {
     const writer = await DirectoryWriter.begin(this.#stores, `${this.#uri}/step-${state.step}`, { alone: true });
-    await writer.writeChunks("state.safetensors", safetensorsChunks(savedTensors(engine), {}));
-    if (best) await writer.writeChunks("best.safetensors", safetensorsChunks(parameterTensors(engine, best), {}));
+    await writer.writeChunks(stateFile, safetensorsChunks(savedTensors(engine), {}));
+    if (best) await writer.writeChunks(bestFile, safetensorsChunks(parameterTensors(engine, best), {}));
     await writer.commit({ kind: "checkpoint", version: 1, ...facts, state }, beforeCommit);
   }
 
@@ -104,7 +107,7 @@ export class Checkpoints {
       const loaded = await this.#loadFrom(uri, engine, facts).catch(reasonOf);
       if (typeof loaded !== "string") return loaded;
       log(`${uri}: does not count and is removed: ${loaded}`);
-      await this.#remove(step);
+      await this.#removeDirectory(`step-${step}`);
     }
     return undefined;
   }
@@ -115,16 +118,16 @@ export class Checkpoints {
    */
   async prune(keep: number): Promise<void> {
     const steps = await this.steps();
-    for (const step of steps.slice(0, -keep)) await this.#remove(step);
-    const kept = steps.slice(-keep).map((step) => `step-${step}`);
+    const kept = steps.slice(Math.max(0, steps.length - keep)).map((step) => `step-${step}`);
     const found = new Set(await this.#matching(/^step-[0-9]+(\.tmp-[^/]+)?(?=\/)/));
-    const store = this.#stores.of(this.#uri);
-    for (const name of found) if (!kept.includes(name)) await store.remove(`${this.#uri}/${name}`);
+    for (const name of found) if (!kept.includes(name)) await this.#removeDirectory(name);
   }
 
   /** Removes every checkpoint: the run is complete. */
   async clear(): Promise<void> {
-    await this.#stores.of(this.#uri).remove(this.#uri);
+    await this.prune(0);
+    // Where nothing else lies there, the directory too.
+    await this.#stores.of(this.#uri).removeFiles(this.#uri, []);
   }
 
   /** Steps with a manifest, rising. */
@@ -139,11 +142,8 @@ export class Checkpoints {
     return entries.flatMap(({ path }) => pattern.exec(path)?.[0] ?? []);
   }
 
-  async #remove(step: number): Promise<void> {
-    const store = this.#stores.of(this.#uri);
-    // The manifest first: half a directory must not look like a checkpoint.
-    await store.remove(`${this.#uri}/step-${step}/manifest.json`);
-    await store.remove(`${this.#uri}/step-${step}`);
+  async #removeDirectory(name: string): Promise<void> {
+    await removeDirectory(this.#stores, `${this.#uri}/${name}`, [stateFile, bestFile]);
   }
 
   async #loadFrom(uri: string, engine: Engine, facts: CheckpointFacts) {
@@ -151,9 +151,9 @@ export class Checkpoints {
     if (!found) return "its manifest is not JSON, or altered";
     const manifest = understood(uri, found.manifest, facts.runHash);
     const { state, files } = manifest;
-    const saved = await SavedFile.open(this.#stores, uri, files, "state.safetensors");
-    const hasBest = files.some(({ path }) => path === "best.safetensors");
-    const best = hasBest ? await SavedFile.open(this.#stores, uri, files, "best.safetensors") : undefined;
+    const saved = await SavedFile.open(this.#stores, uri, files, stateFile);
+    const hasBest = files.some(({ path }) => path === bestFile);
+    const best = hasBest ? await SavedFile.open(this.#stores, uri, files, bestFile) : undefined;
     await restore(engine, saved);
     const same = (["numericsVersion", "isa", "microRows"] as const).every((fact) => manifest[fact] === facts[fact]);
     return {

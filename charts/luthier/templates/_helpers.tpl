@@ -22,6 +22,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if .image.digest }}{{ printf "%s@%s" $name .image.digest }}{{ else }}{{ printf "%s:%s" $name (.image.tag | default .chart.AppVersion) }}{{ end }}
 {{- end }}
 
+{{/* Variables of the trainer's pods, as JSON. */}}
+{{- define "luthier.trainerEnv" -}}
+{{- $env := deepCopy .Values.trainer.env }}
+{{- if .Values.trainer.caCertificates }}{{ $_ := set $env "LUTHIER_CA_CERTIFICATES" .Values.trainer.caCertificates }}{{ end }}
+{{- toJson $env }}
+{{- end }}
+
 {{/* What the operator may do in the namespaces that it watches, by verb. */}}
 {{- define "luthier.rules" -}}
 - apiGroups: [luthier.dev]

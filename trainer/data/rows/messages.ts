@@ -77,12 +77,17 @@ function contentOf({ content }: Given, callsTools: boolean, at: string): string 
   }
   const [part, ...others] = content;
   const other = content.find(({ type }) => type !== "text");
-  if (other) throw new RowError(`${at}.content: a part of type ${JSON.stringify(other.type)} cannot be trained on`);
+  if (other) throw new RowError(`${at}.content: a part of ${typeName(other.type)} cannot be trained on`);
   if (part === undefined || others.length > 0 || typeof part.text !== "string") {
     throw new RowError(`${at}.content: must be a text, or one part with a text; how parts are joined is not certain`);
   }
   return part.text;
 }
+
+const knownTypes = ["image_url", "image", "input_audio", "audio", "video_url", "video", "file"];
+
+/** A message quotes no row: types that everybody has are named. */
+const typeName = (type: string) => (knownTypes.includes(type) ? `type ${type}` : "another type than text");
 
 function callOf(given: z.infer<typeof call>, at: string): ToolCall {
   const { name, arguments: written } = given.function;

@@ -17,15 +17,15 @@ test("values are as JSON.parse gives them", () => {
 });
 
 const refused: [string, string | Uint8Array, RegExp][] = [
-  ["no JSON", "{'a': 1}", /^is not JSON/],
+  ["no JSON", "{'a': 1}", /^is not JSON: has something else where a key or } is expected, at character 2$/],
   ["cut JSON", '{"a": "b', /^is not JSON/],
   ["a raw NUL in a text", '{"a": "\u0000"}', /^is not JSON/],
   ["bytes that are not UTF-8", Uint8Array.of(0x22, 0xff, 0x22), /^is not UTF-8/],
   ["half a surrogate pair", '{"a":"\\ud83d"}', /half of a surrogate/],
   ["half a surrogate pair in a key", '{"\\udc00":1}', /half of a surrogate/],
-  ["a key twice", '{"a":1,"b":{"a":2},"a":3}', /the key "a" twice/],
-  ["a key twice, written otherwise", '{"a":1,"\\u0061":3}', /the key "a" twice/],
-  ["a key twice, deep inside", '{"m":[{"x":{"k":1,"k":2}}]}', /the key "k" twice/],
+  ["a key twice", '{"a":1,"b":{"a":2},"a":3}', /a key twice in one object, again at character 20$/],
+  ["a key twice, written otherwise", '{"a":1,"\\u0061":3}', /a key twice/],
+  ["a key twice, deep inside", '{"m":[{"x":{"k":1,"k":2}}]}', /a key twice/],
   ["__proto__ twice", '{"__proto__":1,"__proto__":2}', /twice/],
   ["nesting without bound", "[".repeat(1_000_000) + "]".repeat(1_000_000), /nested deeper than/],
 ];
@@ -61,4 +61,22 @@ test("a float without a fraction stays one", () => {
     b: "x: 2.0,",
     c: { d: new JsonFloat(-0), e: 0.5 },
   });
+});
+
+test("no refusal quotes the row, whatever is wrong in it", () => {
+  const hidden = "hunter2";
+  const texts = [
+    hidden,
+    `{"${hidden}": ${hidden}}`,
+    `{"${hidden}": 1, "${hidden}": 2}`,
+    `{"a": "${hidden}`,
+    `["${hidden}" "${hidden}"]`,
+    `{"a": "\\x${hidden}"}`,
+    `{"${hidden}\\ud83d": 1}`,
+  ];
+  for (const text of texts) {
+    for (const read of [() => row(text), () => parseStrictly(text, "tools")]) {
+      assert.throws(read, (error) => error instanceof RowError && !/hunter|unte/.test(error.message));
+    }
+  }
 });

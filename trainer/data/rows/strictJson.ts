@@ -3,6 +3,7 @@
  * of the two is meant?), half of a surrogate pair, nesting without bound, bytes that are not UTF-8. Time is linear.
  * A float without a fraction (2.0) is a `JsonFloat`: it is not the integer that JavaScript makes of it.
  */
+import { jsonFault } from "../../contract/jsonFault.ts";
 import { JsonFloat, RowError } from "./example.ts";
 import { backslash, closeBrace, closeBracket, colon, openBrace, openBracket, quote } from "./jsonBytes.ts";
 
@@ -31,8 +32,10 @@ function parse(text: string, at: string): unknown {
   let value: unknown;
   try {
     value = mayHoldFloat.test(text) ? JSON.parse(text, keepFloat) : JSON.parse(text);
-  } catch (error) {
-    throw new RowError(`${at}is not JSON (${shortened(error instanceof Error ? error.message : String(error))})`);
+  } catch {
+    // Not in the words of JSON.parse, which quotes the row.
+    const fault = jsonFault(text);
+    throw new RowError(`${at}is not JSON: ${fault.what}, at character ${fault.at + 1}`);
   }
   // Escapes are the only way into a string for what UTF-8 cannot hold.
   const surrogates = /\\u[dD][89a-fA-F]/.test(text);
@@ -48,9 +51,6 @@ function keepFloat(_key: string, value: unknown, { source }: { source?: string }
   return isFloat ? new JsonFloat(value) : value;
 }
 
-/** V8 quotes the text it could not read, however long. */
-const shortened = (message: string) => (message.length <= 160 ? message : `${message.slice(0, 160)}…`);
-
 /** Walks over JSON that is known to be well formed: keys of each object once, whole characters, nesting within bounds. */
 function checkStructure(text: string, at: string, surrogates: boolean): void {
   /** Keys so far of each open object; undefined for a list. */
@@ -62,7 +62,7 @@ function checkStructure(text: string, at: string, surrogates: boolean): void {
         i = endOfString(text, start);
         if (surrogates) requireWhole(text.slice(start - 1, i + 1), at);
         const keys = open.at(-1);
-        if (keys && followedByColon(text, i + 1)) addKey(keys, text.slice(start, i), at);
+        if (keys && followedByColon(text, i + 1)) addKey(keys, text.slice(start, i), at, start);
         break;
       }
       case openBrace:
@@ -98,8 +98,8 @@ function followedByColon(text: string, from: number): boolean {
   return text.charCodeAt(i) === colon;
 }
 
-function addKey(keys: Set<string>, written: string, at: string): void {
+function addKey(keys: Set<string>, written: string, at: string, start: number): void {
   const key = written.includes("\\") ? String(JSON.parse(`"${written}"`)) : written;
-  if (keys.has(key)) throw new RowError(`${at}has the key ${JSON.stringify(shortened(key))} twice in one object`);
+  if (keys.has(key)) throw new RowError(`${at}has a key twice in one object, again at character ${start}`);
   keys.add(key);
 }

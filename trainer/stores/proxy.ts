@@ -1,5 +1,5 @@
 /**
- * Which proxy of the environment stands before a server, by the rules of kubectl (Go's net/http): $HTTPS_PROXY or
+ * Which proxy of the environment stands before a server, by the rules of Go's net/http, which kubectl has too: $HTTPS_PROXY or
  * $HTTP_PROXY by the URL's scheme, unless $NO_PROXY names the host: a name (its subdomains too), an address, a range in
  * CIDR notation, each with a port if wanted, or `*`. Loopback is never proxied. Pure.
  */

@@ -1,0 +1,112 @@
+/**
+ * The directory of an export: where it is, what its manifest says, and whether a place that a person names is free for
+ * it. A place is free when nothing is there, or this very export is, whole or damaged; an export never replaces anything else.
+ */
+import { z } from "zod";
+import { invalid } from "../contract/failure.ts";
+import { canonicalExport } from "../contract/hashes.ts";
+import type { ExportFigures } from "../contract/report.ts";
+import { type ExportFile, exportFileSchema } from "../contract/runFile.ts";
+import { storeLayout } from "../contract/storeLayout.ts";
+import { cutShort, fileList, readManifest } from "../stores/directory.ts";
+import { manifestFile } from "../stores/store.ts";
+import type { Stores } from "../stores/stores.ts";
+
+const exportManifest = z.strictObject({
+  kind: z.literal("export"),
+  version: z.literal(1),
+  runHash: z.string(),
+  adapterDigest: z.string(),
+  baseDigest: z.string(),
+  export: exportFileSchema.shape.export,
+  verification: z.strictObject({
+    prompts: z.int(),
+    maxLogitDifference: z.number(),
+    klDivergence: z.number(),
+    largestLogit: z.number(),
+  }),
+  files: fileList,
+});
+
+/** Where an export is written: where it was told to, or below its run. */
+export const exportUri = ({ destination, artifactRoot, runHash, export: entry }: ExportFile): string =>
+  destination?.replace(/\/+$/, "") ?? storeLayout.export(storeLayout.run(artifactRoot, runHash), entry);
+
+/** The figures and the files of an export of this adapter with these settings; undefined when there is none. */
+export async function finishedExport(file: ExportFile, stores: Stores) {
+  const found = await readManifest(stores, exportUri(file), exportManifest);
+  if (!found || !isOf(file, found.manifest)) return undefined;
+  const { files, verification } = found.manifest;
+  const figures: ExportFigures = {
+    name: file.export.name,
+    digest: found.digest,
+    sizeBytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+    shards: files.filter(({ path }) => path.endsWith(".safetensors")).length,
+    maxLogitDifference: verification.maxLogitDifference,
+    klDivergence: verification.klDivergence,
+  };
+  return { result: { figures, reportDigest: found.digest }, files };
+}
+
+const isOf = (file: ExportFile, manifest: z.infer<typeof exportManifest>) =>
+  manifest.adapterDigest === file.adapterDigest && canonicalExport(manifest.export) === canonicalExport(file.export);
+
+export interface DestinationOptions {
+  /** How messages call it. */
+  place?: string;
+  /** The export's files, once they are known: none of them may replace a file of somebody else. */
+  names?: readonly string[];
+}
+
+/** Throws a failure when the place that was named for an export holds something else. Below its run it always has place. */
+export async function requireDestination(
+  file: ExportFile,
+  stores: Stores,
+  { place = exportUri(file), names = [] }: DestinationOptions = {},
+): Promise<void> {
+  if (file.destination === undefined) return;
+  const uri = exportUri(file);
+  const occupant = await stores.of(uri).occupant(uri);
+  switch (occupant.kind) {
+    case "nothing":
+      return;
+    case "file":
+      throw inUse(`${place}: is there already and is not a directory; name a new or an empty directory`);
+    case "mountPoint":
+      throw inUse(
+        `${place}: is a mount point, and an export appears whole under its name by a rename; name a directory in it, such as ${place}/model`,
+      );
+    case "directory": {
+      const strangers = await strangersAt(file, stores, occupant.names, names);
+      if (strangers.length > 0) throw inUse(`${place}: ${occupied(strangers)}; name a new or an empty directory`);
+    }
+  }
+}
+
+/** Names there that are not this export's. */
+async function strangersAt(file: ExportFile, stores: Stores, present: readonly string[], names: readonly string[]) {
+  const uri = exportUri(file);
+  const known = await finishedExport(file, stores);
+  if (known) {
+    const own = new Set(known.files.map(({ path }) => path));
+    const others = names.filter((name) => !own.has(name) && present.includes(topOf(name)));
+    const there = await Promise.all(others.map(async (name) => (await stores.of(uri).occupant(`${uri}/${name}`)).kind));
+    return others.filter((_, index) => there[index] !== "nothing");
+  }
+  // Killed while its files came in, it has no manifest yet.
+  const begun = (await cutShort(stores, uri, exportManifest)).filter((manifest) => isOf(file, manifest));
+  const own = new Set(begun.flatMap(({ files }) => [manifestFile, ...files.map(({ path }) => topOf(path))]));
+  return present.filter((name) => !own.has(name));
+}
+
+const topOf = (name: string) => name.split("/")[0] ?? name;
+
+const mostNames = 3;
+
+function occupied(strangers: readonly string[]): string {
+  const named = strangers.toSorted().slice(0, mostNames);
+  const rest = strangers.length > named.length ? ", …" : "";
+  return `holds files that are not of this export (${named.join(", ")}${rest}), and nothing there is touched`;
+}
+
+const inUse = (message: string) => invalid("DestinationInUse", message);
