@@ -190,8 +190,9 @@ export class Tokenizer {
     if (texts.every((text) => text === "")) return texts.map(() => []);
     try {
       return (await this.#library.encodeBatch(texts, withoutSpecials)).map((encoding) => encoding.getIds());
-    } catch (error) {
-      if (texts.length === 1) return [new RowError(`the tokenizer cannot encode it: ${messageOf(error)}`)];
+    } catch {
+      // Not in the library's words, which may quote the row.
+      if (texts.length === 1) return [new RowError("the tokenizer cannot encode it")];
       const each: (number[] | RowError)[] = [];
       for (const text of texts) each.push(...(await this.#encodeTogether([text])));
       return each;
