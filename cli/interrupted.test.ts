@@ -1,5 +1,6 @@
 /** Ctrl-C in the middle of commands that write: nothing half-written is left, and the same command again ends well. */
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { exitCode } from "../trainer/contract/exitCodes.ts";
@@ -33,7 +34,7 @@ test("a gc that is interrupted has removed garbage alone, and the same command r
   const store = tiny.artifactRoot.slice("file://".length);
   const count = 3000;
   mkdirSync(`${store}/incoming`, { recursive: true });
-  for (let i = 0; i < count; i++) writeFileSync(`${store}/incoming/${i}-x`, "half");
+  for (let i = 0; i < count; i++) writeFileSync(`${store}/incoming/${1e12 + i}-${randomUUID()}`, "half");
   const left = () => readdirSync(`${store}/incoming`).length;
   const needed = () =>
     readdirSync(`${store}/objects`).map((name) => [name, readFileSync(`${store}/objects/${name}`, "hex")]);

@@ -56,7 +56,7 @@ async function report(args: Arguments, session: Session): Promise<number> {
   const format = choiceOf(args, "output", outputFormats, "text");
   const settings = settingsOf(args);
   const test = optionOf(args, "test");
-  const stores = new Stores({ log: (line) => session.screen.print(line) });
+  const stores = new Stores({ log: (line) => session.screen.print(line), signal: session.signal });
   const model = await StoredModel.inDirectory(stores, uriOf(optionOf(args, "model") ?? missing("--model DIR")));
   const count = integerOf(args, "samples", 0, 1000, 3);
   const found = await reportOn({

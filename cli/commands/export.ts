@@ -60,7 +60,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
   const to = optionOf(args, "to");
   const target = to === undefined ? undefined : targetOf(to);
   const claims = new Map([...readClaims(args.values.get("claim") ?? []), ...source.claims, ...(target?.claims ?? [])]);
-  const stores = new Stores({ claims, log: (line) => session.screen.print(`  ${line}`) });
+  const stores = new Stores({ claims, log: (line) => session.screen.print(`  ${line}`), signal: session.signal });
   const file = { ...(await classified(() => exportFileOf(stores, source))), export: entry };
   const placed = target === undefined ? file : { ...file, destination: target.uri };
   const place = localPath(exportUri(placed), claims);

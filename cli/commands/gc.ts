@@ -47,7 +47,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
   if (!asksCluster) refuseWithout("--cluster", args, ["kubeconfig", "namespace"]);
   const { uri: root, claims } = placeOf(args.positionals[0] ?? "", "luthier-artifacts");
   const all = new Map([...readClaims(args.values.get("claim") ?? []), ...claims]);
-  const stores = new Stores({ claims: all, log: (line) => session.screen.print(line) });
+  const stores = new Stores({ claims: all, log: (line) => session.screen.print(line), signal: session.signal });
   const live = asksCluster ? () => liveOf(args) : undefined;
   const options = { stores, root, place: localPath(root, all), before: Date.now() - days * dayMs, live };
   const { garbage, unknownRun } = await classified(() => findGarbage(options));

@@ -89,7 +89,7 @@ async function inputOf(
   { screen, signal }: Session,
 ): Promise<{ input: PlanInput; samples: Sample[] }> {
   const spec = trainingPart(job.spec);
-  const stores = new Stores({ claims, locations, log: (line) => screen.print(line) });
+  const stores = new Stores({ claims, locations, log: (line) => screen.print(line), signal });
   const view = createStageView(() => `${job.metadata.name}: counting the inputs`);
   const onProgress = (progress: Parameters<typeof view.add>[0]) => {
     view.add(progress);

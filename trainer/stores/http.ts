@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { fetch, type Response } from "undici";
 import { exitCode } from "../contract/exitCodes.ts";
-import { invalid, messageOf, StageFailure } from "../contract/failure.ts";
+import { invalid, messageOf, StageFailure, stopped } from "../contract/failure.ts";
 import { connectionsTo } from "./connections.ts";
 
 export interface Patience {
@@ -18,6 +18,8 @@ export interface Patience {
   silenceMs: number;
   /** Hears, in a line, that something is tried again and why: at once, and then now and then. */
   onRetry?: ((line: string) => void) | undefined;
+  /** Ends the patience: nothing is tried again. */
+  signal?: AbortSignal | undefined;
 }
 
 /** A rotated Secret takes a minute or two until it is in a pod. */
@@ -69,8 +71,10 @@ export class Retries {
     const pause = Math.max(usual, Math.min(error.pauseMs ?? 0, longestPauseMs));
     const spent = Date.now() - this.#since;
     if (spent + pause > totalMs) throw unreachable(this.#uri, error, this.#failures, spent);
+    const { signal } = this.#patience;
     this.#tell(error, totalMs - spent);
-    await sleep(pause);
+    await sleep(pause, undefined, { signal }).catch(() => {});
+    if (signal?.aborted) throw stopped("stopped on request");
   }
 
   #tell(error: Error, leftMs: number): void {

@@ -28,6 +28,8 @@ export interface StoreOptions {
   patience?: Patience;
   /** Hears that a remote store is tried again and why. */
   log?: (line: string) => void;
+  /** Once it is aborted nothing is tried again; for work that has nothing left to write then. */
+  signal?: AbortSignal;
   /** Stores by scheme ("file:"), beside or in place of the usual ones. */
   schemes?: ReadonlyMap<string, Store>;
 }
@@ -84,7 +86,11 @@ export class Stores {
     const options = {
       endpoint: location?.endpoint,
       credentials: this.#credentials(location),
-      patience: { onRetry: this.#options.log, ...(this.#options.patience ?? usualPatience) },
+      patience: {
+        onRetry: this.#options.log,
+        signal: this.#options.signal,
+        ...(this.#options.patience ?? usualPatience),
+      },
     };
     const store = scheme === "s3:" ? new S3Store({ ...options, bucket }) : new HubStore(options);
     this.#remote.set(key, store);
