@@ -61,13 +61,18 @@ test("what a killed process left is swept away", async () => {
   assert.ok(!existsSync(abandoned));
 });
 
-test("pruning keeps the newest entries", async () => {
-  for (const [age, key] of ["new", "older", "oldest"].entries()) {
-    const entry = await cached("kind", key, async () => {}, root);
+test("pruning keeps the newest entries, and directories that are not of the cache", async () => {
+  const keys = ["new", "older", "oldest"].map((name) => recipeDigest([name]));
+  for (const [age, key] of keys.entries()) {
+    const entry = await cached("images", key, async () => {}, root);
     utimesSync(entry, 1000 - age, 1000 - age);
   }
-  pruneCache("kind", 2, root);
-  assert.deepEqual(readdirSync(path.join(root, "kind")).sort(), ["new", "older"]);
+  for (const name of ["holiday", "2024"]) {
+    mkdirSync(path.join(root, "images", name));
+    utimesSync(path.join(root, "images", name), 1, 1);
+  }
+  pruneCache("images", 2, root);
+  assert.deepEqual(readdirSync(path.join(root, "images")).sort(), ["2024", "holiday", ...keys.slice(0, 2)].sort());
 });
 
 test("a digest depends on where one part ends and the next begins", () => {

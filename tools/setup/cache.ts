@@ -43,11 +43,14 @@ export async function cached(
   return entry;
 }
 
-/** Keeps the `keep` entries of a kind that were made last, for kinds whose entries are large and soon out of date. */
+/**
+ * Keeps the `keep` entries of a kind that were made last, for kinds whose entries are large, soon out of date and named by
+ * `recipeDigest`. Directories with other names are not ours: $LUTHIER_CACHE may name a directory that holds other things.
+ */
 export function pruneCache(kind: string, keep: number, root: string = cacheRoot()): void {
   const directory = path.join(root, kind);
   const made = (name: string) => statSync(path.join(directory, name)).mtimeMs;
-  const entries = readdirSync(directory).filter((name) => !name.includes(".making-"));
+  const entries = readdirSync(directory).filter((name) => /^[0-9a-f]{16}$/.test(name));
   const newestFirst = entries.sort((a, b) => made(b) - made(a));
   for (const name of newestFirst.slice(keep)) rmSync(path.join(directory, name), { recursive: true });
 }
