@@ -36,7 +36,7 @@ test("luthier export writes a verified model with its card anywhere, finds it ag
   assert.ok(result.maxLogitDifference < 1);
   assert.match(
     readFileSync(`${to}/README.md`, "utf8"),
-    /base model `file:.*\n[\s\S]*LoRA, rank 4[\s\S]*2 steps[\s\S]*Verified/,
+    /base model `\.\/.*\n[\s\S]*LoRA, rank 4[\s\S]*2 steps[\s\S]*Verified/,
   );
   assert.deepEqual(readdirSync(`${tiny.directory}/any place`), ["merged"]);
   assert.equal(JSON.parse(run().stdout).reused, true);
