@@ -2,6 +2,8 @@
  * The files beside the weights of a model that is written: those of its base, byte for byte, but for what would no longer
  * be so of the new model, or load another tokenizer than it was trained with.
  */
+import { codecOf } from "../data/encoding/codec.ts";
+import { configuredEndIds } from "../data/encoding/endTokens.ts";
 import { parseJson } from "../formats/huggingFace.ts";
 import type { StoredModel } from "./storedModel.ts";
 import { asTrained } from "./tokenizerClass.ts";
@@ -13,7 +15,26 @@ export interface Companion {
 
 /** The companions of a model with the base's architecture and tokenizer; `dtype`: of its weights, where it is another. */
 export async function* companionsOf(base: StoredModel, dtype?: "F32" | "BF16"): AsyncIterable<Companion> {
-  for (const name of base.companions()) yield { name, content: await contentOf(base, name, dtype) };
+  const ends = await unlistedEnds(base);
+  for (const name of base.companions()) {
+    if (name !== generationFile || !ends) yield { name, content: await contentOf(base, name, dtype) };
+  }
+  if (!ends) return;
+  const given = base.has(generationFile) ? membersOf(generationFile, await base.read(generationFile)) : {};
+  yield { name: generationFile, content: fileOf({ ...given, eos_token_id: ends }) };
+}
+
+const generationFile = "generation_config.json";
+
+/**
+ * The end tokens of the model, where its files do not list the token with which its chat template ends an answer: that
+ * token is what was learnt, and servers stop only at listed ones. Undefined where it is listed, or there is none.
+ */
+async function unlistedEnds(base: StoredModel): Promise<number[] | undefined> {
+  const texts = await base.codecTexts();
+  const { tokenizer, turnEnd, endIds } = await codecOf(texts);
+  const listed = [tokenizer.eosId, ...configuredEndIds(texts)];
+  return turnEnd === undefined || listed.includes(turnEnd.id) ? undefined : [...endIds];
 }
 
 async function contentOf(base: StoredModel, name: string, dtype: "F32" | "BF16" | undefined): Promise<Uint8Array> {
@@ -24,10 +45,11 @@ async function contentOf(base: StoredModel, name: string, dtype: "F32" | "BF16" 
     name === "config.json"
       ? modelConfig(given, (await base.config()).family, dtype)
       : asTrained(given, parseJson("tokenizer.json", await base.text("tokenizer.json")));
-  return changed === given ? bytes : Buffer.from(`${JSON.stringify(changed, null, 2)}\n`);
+  return changed === given ? bytes : fileOf(changed);
 }
 
 type Members = Record<string, unknown>;
+const fileOf = (members: Members) => Buffer.from(`${JSON.stringify(members, null, 2)}\n`);
 const membersOf = (name: string, bytes: Uint8Array): Members => ({
   ...Object(parseJson(name, Buffer.from(bytes).toString("utf8"))),
 });
