@@ -15,7 +15,7 @@ import { writeConversations } from "./bench/dataFile.ts";
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const result = z.object({ peakBytes: z.number(), dataset: z.object({ examples: z.number(), tokens: z.number() }) });
 
-/** What a process takes for a file of a megabyte is 200 MB; of that, the encoding thread's tokenizer is half. */
+/** Both processes, the one that reads and the one that encodes, take 210 MB for a file of a megabyte. */
 const mostBytes = 320e6;
 const heapMegabytes = 64;
 

@@ -38,7 +38,7 @@ const usage = {
     "train-on": { value: "WHICH", help: "Responses (default), LastResponse or All" },
     "no-packing": { help: "one example a row" },
     samples: { value: "N", help: "examples to show (default 3)" },
-    threads: { value: "N", help: "threads that encode; default: the cores granted" },
+    threads: { value: "N", help: "processes that encode; default: the cores granted" },
     output: commonOptions.output,
     help: commonOptions.help,
   },

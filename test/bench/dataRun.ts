@@ -35,7 +35,7 @@ function coreSecondsOfEnded(): number {
 let peakBytes = 0;
 const sampling = setInterval(() => {
   peakBytes = Math.max(peakBytes, residentBytes());
-}, 100);
+}, 500);
 
 const started = performance.now();
 const { figures } = await runPrepare(

@@ -26,7 +26,7 @@ const usage = {
       help: "instead: prepare so many megabytes of conversations, with their throughput and memory",
     },
     model: { value: "DIR", help: "with --data: whose tokenizer and template (default the demo's base)" },
-    threads: { value: "N", help: "with --data: threads that encode (default the cores granted)" },
+    threads: { value: "N", help: "with --data: processes that encode (default: the cores granted)" },
     staging: { help: "instead: stage a base model of a hub, with throughput and memory" },
     write: { help: "put the table into docs/performance.md" },
     help: { short: "h", help: "this text" },

@@ -60,7 +60,7 @@ const texts = (changes: Partial<CodecTexts> = {}): CodecTexts => ({
   ...changes,
 });
 
-/** One row, encoded in a thread as prepare does it. */
+/** One row, encoded in a process as prepare does it. */
 async function encodeOne(t: TestContext, given: CodecTexts, content = "hello") {
   const encoders = new Encoders(given, { trainOn: "Responses", maxTokens: 128 }, 1);
   t.after(() => encoders.close());
@@ -74,7 +74,7 @@ async function encodeOne(t: TestContext, given: CodecTexts, content = "hello") {
   return await encoders.encode(batch);
 }
 
-test("a template that fills the memory ends its thread with a failure", async (t) => {
+test("a template that fills the memory ends its process with a failure", async (t) => {
   const loop = "{% for i in range(100000) %}{% set ns.kept = [ns.kept, range(100000)] %}{% endfor %}";
   const template = `{% set ns = namespace(kept=[]) %}${loop}`;
   // On a busy machine its time may be over first.

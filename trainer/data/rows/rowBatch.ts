@@ -1,5 +1,5 @@
 /**
- * Some rows of a file together: what is read under one time limit, and sent to another thread at once. A row that cannot
+ * Some rows of a file together: what is read under one time limit, and sent to another process at once. A row that cannot
  * be used is a fault with its line, never a guess.
  */
 import { type Example, RowError } from "./example.ts";
