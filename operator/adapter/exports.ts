@@ -83,6 +83,7 @@ export function exportStatus(before: ExportStatus | undefined, world: ExportWorl
     case "Pending":
       return { ...status, state: "Pending", ...said(state.reason, state.message) };
     case "Running":
+    case "Completing":
       return { ...status, state: "Running" };
     case "Failed": {
       const { reason, message } = state.failure;

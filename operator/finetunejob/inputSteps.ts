@@ -60,6 +60,17 @@ export const prepare: Step = (world) => {
       return say(world, "Reconciling", "Preparing", "ResolvingInputs", "Reading the base model and the data.", {
         status: running,
       });
+    case "Completing":
+      return say(
+        world,
+        "Reconciling",
+        "Preparing",
+        "ResolvingInputs",
+        "The inputs are read; waiting for the Job to complete.",
+        {
+          status: running,
+        },
+      );
     case "Succeeded": {
       const figures = prepareFiguresOf(state.envelope, wanted.prepareKey);
       return figures ? pin(world, figures) : lostPrepare(world, batchJob);

@@ -30,6 +30,7 @@ const complete = (message: string) => jobState(aBatchJob({ type: "Complete" }), 
 const success = complete(anEnvelope({ stage: "Train", figures: trainFigures(aRun(job).spec.runHash) }));
 const crashed = jobState(aBatchJob({ type: "Failed", reason: "PodFailurePolicy" }), [aPod({ exitCode: 137 })]);
 const invalid = jobState(aBatchJob({ type: "Failed", reason: "PodFailurePolicy" }), [aPod({ exitCode: 20 })]);
+const completing = jobState(aBatchJob(), [aPod({ exitCode: 0 })]);
 const running = jobState(aBatchJob(), [aPod({ running: true })]);
 
 const lost = { ...record, outcome: "Lost" as const, endedAt: "2026-01-02T03:01:00Z" };
@@ -46,7 +47,7 @@ const worlds: Record<string, World[]> = {
   ],
   stop: [attempted(running, { wantedBy: [] })],
   deleting: [attempted({ kind: "Deleting" })],
-  running: [attempted(running)],
+  running: [attempted(running), attempted(completing), attempted(completing, { wantedBy: [] })],
   pending: [
     attempted(jobState(aBatchJob(), [])),
     attempted(jobState(aBatchJob(), [aPod({ unschedulable: "no room" })])),

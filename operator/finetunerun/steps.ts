@@ -115,7 +115,8 @@ function lastSeen({ run, attempt }: World): string | undefined {
 /** Nobody wants it now: the Job is deleted, its pod writes a checkpoint first. */
 export const stop: Step = (world) => {
   const { attempt, run, wantedBy } = world;
-  if (wantedBy.length > 0 || attempt?.job === undefined) return undefined;
+  // A Job whose pod has succeeded completes, and its report is the result.
+  if (wantedBy.length > 0 || attempt?.job === undefined || attempt.state.kind === "Completing") return undefined;
   const status = withAttempt(run.status ?? {}, { reason: stopReason, jobUID: attempt.job.metadata.uid });
   const deleting = attempt.state.kind === "Deleting";
   const words = waitingWords(world) ?? stoppingWords(trains(attempt.state));
@@ -144,6 +145,15 @@ const waitingWords = ({ attempt }: World) =>
 
 export const running: Step = (world) => {
   const { attempt, run, now } = world;
+  if (attempt?.state.kind === "Completing") {
+    return say(
+      world,
+      "Reconciling",
+      "Training",
+      "Training",
+      "The training has ended; waiting for its Job to complete.",
+    );
+  }
   if (attempt?.state.kind !== "Running") return undefined;
   const status = withAttempt(run.status ?? {}, { jobUID: attempt.job?.metadata.uid });
   const { progress } = status;

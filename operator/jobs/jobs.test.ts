@@ -189,6 +189,7 @@ describe("a Job's state", () => {
       pods: [aPod({ running: true })],
       kind: "Deleting",
     },
+    { name: "done by its pod", job: aBatchJob(), pods: [aPod({ exitCode: 0 })], kind: "Completing" },
     { name: "complete", job: aBatchJob({ type: "Complete" }), pods: [], kind: "Succeeded" },
     { name: "failed", job: aBatchJob({ type: "Failed" }), pods: [], kind: "Failed" },
   ];
@@ -235,6 +236,14 @@ describe("a failed Job", () => {
       const { retryable, exhausted } = failure(limit, { exitCode: code });
       assert.deepEqual([retryable, exhausted], [true, true]);
     }
+  });
+
+  test("by crashes is told by a pod that crashed, not by one that was drained later", () => {
+    const pods = [
+      { exitCode: 10, finishedAt: "2026-01-02T03:03:30Z" },
+      { exitCode: 24, message: anEnvelope({ stage: "Train", outcome: "Failed", reason: "StoreFull" }) },
+    ];
+    assert.equal(failure(limit, ...pods).reason, "StoreFull");
   });
 
   test("is told by the pod that failed it, not by one that was stopped later", () => {

@@ -16,6 +16,8 @@ export type JobState =
   /** Created, but no container is known to run that is to go on; the reason is the pod's. `podRuns`: one is ending. */
   | { kind: "Pending"; podRuns?: boolean; reason: string; message: string; lookAgainInMs?: number }
   | { kind: "Running"; pod: Pod }
+  /** Its pod has succeeded; the Job says so soon. */
+  | { kind: "Completing"; pod: Pod }
   /** `envelope` is undefined when the message was lost. */
   | { kind: "Succeeded"; envelope: Envelope | undefined; endedAt: string | undefined }
   | { kind: "Failed"; failure: Failure; endedAt: string | undefined };
@@ -41,6 +43,8 @@ export function jobState(job: Job | undefined, pods: readonly Pod[]): JobState {
   const podRuns = alive.length > 0;
   if (job.metadata.deletionTimestamp !== undefined)
     return { kind: "Deleting", podRuns, waiting: pods.map(onNode).find(Boolean) };
+  const done = pods.find(({ status }) => status?.phase === "Succeeded");
+  if (done) return { kind: "Completing", pod: done };
   const running = alive.find(({ metadata }) => metadata.deletionTimestamp === undefined);
   if (running && onNode(running) === undefined) return { kind: "Running", pod: running };
   return { kind: "Pending", podRuns, ...whyWaiting(job, pods) };
@@ -59,9 +63,12 @@ type Condition = NonNullable<NonNullable<NonNullable<Job["status"]>["conditions"
 
 function failureOf(condition: Condition, pods: readonly Pod[]): Failure {
   const decisive = decisiveExitCode(condition);
-  const last = terminations(pods).find(({ exitCode }) =>
-    decisive === undefined ? exitCode !== 0 : exitCode === decisive,
-  );
+  const ended = terminations(pods);
+  const last =
+    decisive === undefined
+      ? (ended.find(({ exitCode, stopped }) => exitCode !== 0 && !stopped) ??
+        ended.find(({ exitCode }) => exitCode !== 0))
+      : ended.find(({ exitCode }) => exitCode === decisive);
   const envelope = last && parseEnvelope(last.message);
   const exhausted = condition.reason === "BackoffLimitExceeded";
   const exitCode = last?.exitCode ?? decisive;

@@ -162,13 +162,17 @@ function podFailurePolicy(): NonNullable<NonNullable<Job["spec"]>["podFailurePol
     rules: [
       { action: "Ignore", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] },
       { action: "Ignore", onExitCodes: exitCodes(exitCode.stopped, exitCode.peerLost) },
-      { action: "FailJob", onExitCodes: exitCodes(...finalExitCodes, killed) },
+      { action: "FailJob", onExitCodes: exitCodes(...failing) },
     ],
   };
 }
 
 /** 128 + SIGKILL: out of memory, or killed from outside; the operator looks which. */
 export const killed = 137;
+
+/** No other pod follows within the same Job. */
+const failing: readonly number[] = [...finalExitCodes, killed];
+export const failsTheJob = (code: number) => failing.includes(code);
 
 function exitCodes(...values: number[]) {
   return { containerName, operator: "In", values };

@@ -1,4 +1,5 @@
-/** How the trainer's own containers ended. Pure. What else a mesh or a log collector puts into a pod does not speak for it. */
+/** How the trainer's own containers ended. Pure. A container that a mesh or a log collector adds to a pod does not count. */
+import { exitCode as codes } from "../../trainer/contract/exitCodes.ts";
 import { containerName } from "./render.ts";
 import type { Pod } from "./resources.ts";
 
@@ -7,19 +8,28 @@ export interface Terminated {
   reason: string;
   message: string;
   finishedAt: string;
+  /** The pod was drained, preempted, evicted or asked to stop: that is no failure, and the Job counts it as none. */
+  stopped: boolean;
 }
 
 /** The latest first. */
 export function terminations(pods: readonly Pod[]): Terminated[] {
   return pods
-    .flatMap(({ status }) => status?.containerStatuses ?? [])
-    .filter(({ name }) => name === containerName)
-    .flatMap(({ state }) => (state?.terminated ? [state.terminated] : []))
-    .map(({ exitCode, reason, message, finishedAt }) => ({
+    .flatMap((pod) => {
+      const ended = pod.status?.containerStatuses?.find(({ name }) => name === containerName)?.state?.terminated;
+      return ended === undefined ? [] : [{ ...ended, stopped: isStop(ended.exitCode) || isDisrupted(pod) }];
+    })
+    .map(({ exitCode, reason = "", message = "", finishedAt = "", stopped }) => ({
       exitCode,
-      reason: reason ?? "",
-      message: message ?? "",
-      finishedAt: finishedAt ?? "",
+      reason,
+      message,
+      finishedAt,
+      stopped,
     }))
     .sort((a, b) => (a.finishedAt < b.finishedAt ? 1 : -1));
 }
+
+const isStop = (code: number) => code === codes.stopped || code === codes.peerLost;
+
+const isDisrupted = ({ status }: Pod) =>
+  status?.conditions?.some(({ type, status: is }) => type === "DisruptionTarget" && is === "True") === true;

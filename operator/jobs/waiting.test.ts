@@ -20,6 +20,8 @@ const silent = [
   { type: "ContainersReady", status: "True" },
 ];
 const evicted = [{ type: "DisruptionTarget", status: "True", reason: "DeletionByTaintManager" }];
+const drained = [{ type: "DisruptionTarget", status: "True", reason: "EvictionByEvictionAPI" }];
+const badRow = anEnvelope({ stage: "Prepare", outcome: "Failed", reason: "BadRow", message: "line 7" });
 const full = anEnvelope({ stage: "Train", outcome: "Failed", reason: "StoreFull", message: "no space left" });
 
 describe("a Job whose pod does not run says why and what to do", () => {
@@ -81,6 +83,37 @@ describe("a Job whose pod does not run says why and what to do", () => {
       reason: "Retrying",
       says: /another follows: StoreFull: no space left/,
     },
+    {
+      name: "its last pod failed for what no other pod can change",
+      pods: [aPod({ exitCode: 20, message: badRow })],
+      reason: "Pending",
+      says: /^The pod failed, and its Job ends with it: BadRow: line 7$/,
+    },
+    {
+      name: "its last pod failed and was the last one that it makes",
+      job: { ...aBatchJob(), status: { conditions: [{ type: "FailureTarget", status: "True" }] } },
+      pods: [aPod({ exitCode: 24, message: full })],
+      reason: "Pending",
+      says: /^The pod failed, and its Job ends with it: StoreFull/,
+    },
+    {
+      name: "its last pod was asked to stop",
+      pods: [aPod({ exitCode: 10 })],
+      reason: "Pending",
+      says: /^The last pod was asked to stop, and did; another takes its place\.$/,
+    },
+    {
+      name: "its last pod was drained, and killed when its time was over",
+      pods: [withConditions(aPod({ exitCode: 137 }), drained)],
+      reason: "Pending",
+      says: /^The last pod was asked to stop/,
+    },
+    {
+      name: "its last pod was drained after another had failed",
+      pods: [aPod({ exitCode: 24, message: full }), aPod({ exitCode: 10, finishedAt: "2026-01-02T03:03:30Z" })],
+      reason: "Pending",
+      says: /^The last pod was asked to stop/,
+    },
   ];
   for (const { name, job = aBatchJob(), pods, reason, says } of cases) {
     test(name, () => {
@@ -90,6 +123,15 @@ describe("a Job whose pod does not run says why and what to do", () => {
       assert.match(state.message, says);
     });
   }
+
+  test("a pod that has succeeded has not failed: its Job completes", () => {
+    const done = aPod({ exitCode: 0, message: anEnvelope({ stage: "Train" }) });
+    const criteria: Job = { ...aBatchJob(), status: { conditions: [{ type: "SuccessCriteriaMet", status: "True" }] } };
+    const failedBefore = aPod({ exitCode: 24, message: full, finishedAt: "2026-01-02T03:03:59Z" });
+    for (const job of [aBatchJob(), criteria]) {
+      for (const pods of [[done], [failedBefore, done]]) assert.equal(jobState(job, pods).kind, "Completing");
+    }
+  });
 
   test("an image that is pulled again and again is one state", () => {
     const waits = (reason: string, message: string) => {

@@ -3,6 +3,7 @@
  * Events tell (a mount that fails, a pod that cannot be made) is asked of them by observe.ts and worded here too.
  */
 import { parseEnvelope } from "../../trainer/contract/report.ts";
+import { failsTheJob } from "./render.ts";
 import type { Job, Pod } from "./resources.ts";
 import { sentence, withWayOut } from "./sentence.ts";
 import { terminations } from "./terminations.ts";
@@ -21,7 +22,7 @@ export function whyWaiting(job: Job, pods: readonly Pod[]): Waiting {
   const live = pods.filter(({ status }) => status?.phase !== "Failed" && status?.phase !== "Succeeded");
   const pod = live.find(({ metadata }) => metadata.deletionTimestamp === undefined) ?? live[0];
   if (pod !== undefined) return onNode(pod) ?? ofPod(pod);
-  return afterFailures(pods) ?? { reason: unexplained, message: "Waiting for the Job's pod." };
+  return afterEnd(job, pods) ?? { reason: unexplained, message: "Waiting for the Job's pod." };
 }
 
 /** Nothing of ours sets a Job's `suspend`: queues do. */
@@ -40,7 +41,7 @@ export function onNode({ metadata, spec, status }: Pod): Waiting | undefined {
   const node = spec?.nodeName ?? "its node";
   return {
     reason: "NodeLost",
-    message: `Node ${node} does not answer, or may not run pod ${metadata.name} any more. The pod is replaced when it is known to have ended: if the node does not come back, kubectl delete node ${node}; the run then goes on from its last checkpoint.`,
+    message: `Node ${node} does not answer, or may not run pod ${metadata.name} any more. The pod is replaced when it is known to have ended: if the node does not come back, kubectl delete node ${node}; another pod then takes its place.`,
   };
 }
 
@@ -66,12 +67,19 @@ function ofPod({ metadata, status }: Pod): Waiting {
 const imageBackOff = "ImagePullBackOff";
 const backOffWords = /^Back-off pulling image "[^"]*": (ErrImagePull: )?/;
 
-/** The Job makes another pod after a while; what ended the last one is said meanwhile. */
-function afterFailures(pods: readonly Pod[]): Waiting | undefined {
+/** No pod is alive: the way the last one ended says what the Job does next. */
+function afterEnd({ status }: Job, pods: readonly Pod[]): Waiting | undefined {
   const [last] = terminations(pods);
-  if (last === undefined) return undefined;
+  if (last === undefined || last.exitCode === 0) return undefined;
+  if (last.stopped) {
+    return { reason: unexplained, message: "The last pod was asked to stop, and did; another takes its place." };
+  }
   const envelope = parseEnvelope(last.message);
   const words = envelope ? `${envelope.reason}: ${envelope.message}` : `it left exit code ${last.exitCode}`;
+  const ends = status?.conditions?.some((one) => one.type === "FailureTarget" && one.status === "True");
+  if (ends || failsTheJob(last.exitCode)) {
+    return { reason: unexplained, message: `The pod failed, and its Job ends with it: ${words}` };
+  }
   return { reason: "Retrying", message: `The last pod failed, and another follows: ${words}` };
 }
 
