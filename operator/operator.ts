@@ -78,6 +78,9 @@ function wake(caches: Caches, controllers: { jobs: Controller; runs: Controller;
   const { jobs, runs, adapters } = controllers;
   caches.fineTuneJobs.onChange((change) => {
     jobs.queue.add(keyOf(change.object));
+    // A run that its status does not name may be expected by it.
+    for (const run of caches.fineTuneRuns.byIndex("owner", change.object.metadata.uid ?? ""))
+      runs.queue.add(keyOf(run));
     // A run runs while a job wants it: the one it names now and the one it named before.
     for (const job of change.type === "Modified" ? [change.object, change.previous] : [change.object]) {
       const name = job.status?.currentRunRef?.name;

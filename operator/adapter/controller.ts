@@ -4,6 +4,7 @@ import { specIssue } from "../api/issue.ts";
 import { type Adapter, adapters } from "../api/kinds.ts";
 import { createJobOf, type Refused } from "../jobs/create.ts";
 import { observeJob } from "../jobs/observe.ts";
+import { hasEnded } from "../jobs/outcome.ts";
 import { batchJobs } from "../jobs/resources.ts";
 import type { PodVariables } from "../jobs/variables.ts";
 import type { Client } from "../runtime/client.ts";
@@ -80,8 +81,9 @@ export class AdapterReconciler {
   async #export(adapter: Adapter, entry: ExportWorld["entry"]): Promise<ExportWorld> {
     const key = exportKey(adapter, entry);
     const before = adapter.status?.exports?.find((one) => one.key === key);
-    // What is finished needs no Job any more.
-    if (before?.state === "Ready" || before?.state === "Failed")
+    const job = this.#caches.jobs.get(`${adapter.metadata.namespace}/${exportJobName(key)}`);
+    // A finished export needs no Job; one whose Job has not ended is not finished, whatever the status says.
+    if ((before?.state === "Ready" || before?.state === "Failed") && (job === undefined || hasEnded(job)))
       return { entry, key, job: undefined, state: { kind: "Absent" } };
     return {
       entry,

@@ -5,6 +5,7 @@
 
 import type { AdapterSpec, ExportStatus } from "../api/adapter.ts";
 import { type ConditionUpdate, updateConditions, type Verdict, verdict } from "../api/conditions.ts";
+import { deletingWords } from "../api/deletion.ts";
 import { type DeclaredStep, ready, reconciling, stalled } from "../api/outcome.ts";
 import { exportJob, exportStatus } from "./exports.ts";
 import type { Action, Decision, World } from "./world.ts";
@@ -58,7 +59,9 @@ export const road: readonly DeclaredStep<Step>[] = [
 
 export function decide(world: World): Decision {
   const { adapter, spec } = world;
-  if (adapter.metadata.deletionTimestamp !== undefined) return { status: adapter.status ?? {}, actions: [] };
+  if (adapter.metadata.deletionTimestamp !== undefined) {
+    return say(world, "Reconciling", "Deleting", "Deleting", deletingWords(adapter), adapter.status?.exports ?? []);
+  }
   if ("issue" in spec)
     return say(world, "Stalled", "Invalid", "InvalidSpec", spec.issue, adapter.status?.exports ?? []);
   const exports = world.exports.map((one) => exportStatus(statusOf(world, one.entry.name), one, spec));

@@ -65,7 +65,8 @@ function sourceOf(spec: AdapterSpec): ExportSource {
 /** The state of one export. What is finished is remembered in status: its Job may be gone since. */
 export function exportStatus(before: ExportStatus | undefined, world: ExportWorld, spec: AdapterSpec): ExportStatus {
   const { entry, key, state } = world;
-  if (before?.key === key && (before.state === "Ready" || before.state === "Failed")) return before;
+  const finished = before?.key === key && (before.state === "Ready" || before.state === "Failed");
+  if (finished && (state.kind === "Absent" || state.kind === "Foreign")) return before;
   const named = { name: entry.name, key, jobName: exportJobName(key) };
   const lost = before?.key === key ? before.lostReports : undefined;
   const status = { ...named, ...(lost === undefined ? {} : { lostReports: lost }) };

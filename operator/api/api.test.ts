@@ -164,13 +164,13 @@ describe("conditions", () => {
     assert.notEqual(third.find(({ type }) => type === "Ready")?.lastTransitionTime, first[0]?.lastTransitionTime);
   });
 
-  test("Reconciling and Stalled are there only while they are true; others stay", () => {
+  test("those that an update does not name go, whoever wrote them", () => {
     const fits = { type: "Fits", status: "True", reason: "Fits", message: "" } as const;
     const first = updateConditions(undefined, [fits, ...verdict("Stalled", "A", "")], at(0));
     const second = updateConditions(first, verdict("Ready", "B", ""), at(1));
     assert.deepEqual(
       second.map(({ type }) => type),
-      ["Fits", "Ready"],
+      ["Ready"],
     );
   });
 });

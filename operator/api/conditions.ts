@@ -17,20 +17,16 @@ export function findCondition(conditions: readonly Condition[] | undefined, type
   return conditions?.find((condition) => condition.type === type);
 }
 
-/** The conditions after an update: those named are set, `absent` ones are dropped, others stay as they are. */
+/** The conditions after an update: those named, and no other, whoever wrote it. */
 export function updateConditions(
   previous: readonly Condition[] | undefined,
   updates: readonly ConditionUpdate[],
   options: { generation: number | undefined; now: Date },
 ): Condition[] {
-  const updated = updates.map((update) => setCondition(findCondition(previous, update.type), update, options));
-  const kept = (previous ?? []).filter(
-    ({ type }) => !updates.some((update) => update.type === type) && !transient(type),
-  );
-  return [...kept, ...updated].sort((a, b) => (a.type < b.type ? -1 : 1));
+  return updates
+    .map((update) => setCondition(findCondition(previous, update.type), update, options))
+    .sort((a, b) => (a.type < b.type ? -1 : 1));
 }
-
-const transient = (type: string) => type === "Reconciling" || type === "Stalled";
 
 function setCondition(
   previous: Condition | undefined,

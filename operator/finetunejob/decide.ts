@@ -3,10 +3,20 @@
  * applies decides: inputs pinned → fits → run → Adapter → exports → Ready. Settings that were trained before go straight
  * to their Adapter. Each step is declared with when it applies and what it may say; docs/states.md is printed from here.
  */
+import { deletingWords } from "../api/deletion.ts";
 import { type DeclaredStep, ready, reconciling, stalled, waiting } from "../api/outcome.ts";
 import { adapterDeleted, pinnedAdapter, promoteKnown } from "./adapterSteps.ts";
 import { prepare, prepareFailed } from "./inputSteps.ts";
-import { adoptRun, doesNotFit, needsRun, runConflict, runFailed, runGoesOn, runSucceeded } from "./runSteps.ts";
+import {
+  adoptRun,
+  doesNotFit,
+  needsRun,
+  runConflict,
+  runDeleting,
+  runFailed,
+  runGoesOn,
+  runSucceeded,
+} from "./runSteps.ts";
 import { type Readable, type Step, say } from "./say.ts";
 import { suspended } from "./suspended.ts";
 import type { Decision, World } from "./world.ts";
@@ -86,6 +96,12 @@ export const road: readonly DeclaredStep<Step>[] = [
     step: runConflict,
   },
   {
+    name: "runDeleting",
+    when: "the FineTuneRun of that name is being deleted: it is waited for",
+    outcomes: [reconciling("Pending", "RunDeleting")],
+    step: runDeleting,
+  },
+  {
     name: "adoptRun",
     when: "the run is not this job's current one yet: from now on it is",
     outcomes: [reconciling("Pending", "Starting")],
@@ -116,7 +132,8 @@ export const road: readonly DeclaredStep<Step>[] = [
 ];
 
 export function decide(world: World): Decision {
-  if (world.job.metadata.deletionTimestamp !== undefined) return { status: world.job.status ?? {}, actions: [] };
+  if (world.job.metadata.deletionTimestamp !== undefined)
+    return say(world, "Reconciling", "Deleting", "Deleting", deletingWords(world.job));
   if ("issue" in world.wanted) return say(world, "Stalled", "Invalid", "InvalidSpec", world.wanted.issue);
   const readable = { ...world, wanted: world.wanted };
   return withStalePreparesDeleted(readable, decideBy(readable).decision);

@@ -5,16 +5,19 @@ import { fineTuneJobSpec } from "../api/fineTuneJob.ts";
 import { specIssue } from "../api/issue.ts";
 import { type Adapter, adapters, type FineTuneJob, type FineTuneRun, fineTuneRuns } from "../api/kinds.ts";
 import { labels } from "../api/names.ts";
+import { repairedRun } from "../finetunerun/repair.ts";
+import { namedRun, placerOf, wantedBy } from "../finetunerun/wishes.ts";
 import { observeJob } from "../jobs/observe.ts";
 import { jobState } from "../jobs/outcome.ts";
 import { nodes } from "../jobs/resources.ts";
 import type { Client } from "../runtime/client.ts";
 import type { Clock } from "../runtime/clock.ts";
-import { type Caches, placerOf, wantedBy } from "../shared/caches.ts";
+import type { Caches } from "../shared/caches.ts";
 import { adapterName, prepareName, runName } from "./children.ts";
 import { largestNode, memoryLimit, planKey } from "./fit.ts";
 import { currentPins, dueLook, knownAdapter } from "./pins.ts";
 import type { Planner } from "./planner.ts";
+import { runUnderWay, withCurrentRun, withPromoted } from "./repair.ts";
 import type { Plan, Wanted, World } from "./world.ts";
 
 export interface Gatherer {
@@ -25,17 +28,21 @@ export interface Gatherer {
   clock: Clock;
 }
 
-export async function gather(gatherer: Gatherer, job: FineTuneJob): Promise<World> {
+export async function gather(gatherer: Gatherer, observed: FineTuneJob): Promise<World> {
   const now = gatherer.clock();
-  const currentRun = currentRunOf(gatherer, job);
-  const wanted = readWanted(job, currentRun);
+  const read = readSpec(observed);
+  const currentRun = currentRunOf(gatherer, observed, "issue" in read ? undefined : read.specHash);
+  const named = withCurrentRun(observed, currentRun);
+  const known = await adaptersOf(gatherer, named);
+  const job = withPromoted(named, known);
+  const wanted = "issue" in read ? read : { ...read, request: dueLook(job, currentRun, read.specHash) };
   const { trainerImage } = gatherer;
   const base = {
     job,
     now,
     wanted,
     trainerImage,
-    adapters: await adaptersOf(gatherer, job),
+    adapters: known,
     currentRun,
     runWantedBy: currentRun ? wantedBy(gatherer.caches, currentRun).filter((name) => name !== job.metadata.name) : [],
     prepare: undefined,
@@ -48,18 +55,18 @@ export async function gather(gatherer: Gatherer, job: FineTuneJob): Promise<Worl
   };
   if ("issue" in wanted) return base;
   const stalePrepares = runningPrepares(gatherer, job, prepareName(job, wanted));
-  const known = currentPins(job, wanted);
-  if (known === undefined) {
+  const pinned = currentPins(job, wanted);
+  if (pinned === undefined) {
     const prepare = await observeJob({ ...gatherer, ...gatherer.caches }, job, prepareName(job, wanted));
     return { ...base, stalePrepares, prepare };
   }
-  const hash = runHash(trainingPart(wanted.spec), known.pins);
+  const hash = runHash(trainingPart(wanted.spec), pinned.pins);
   const run = await findRun(gatherer, job, runName(hash));
-  const trained = knownAdapter({ wanted, runHash: hash, adapters: base.adapters }) !== undefined;
+  const trained = knownAdapter({ wanted, runHash: hash, adapters: base.adapters, currentRun }) !== undefined;
   return {
     ...base,
     stalePrepares,
-    plan: trained ? undefined : await planOf(gatherer, job, wanted, known),
+    plan: trained ? undefined : await planOf(gatherer, job, wanted, pinned),
     runHash: hash,
     run,
     placer: run && placerOf(gatherer.caches, run),
@@ -73,13 +80,11 @@ function isTaken({ caches }: Gatherer, job: FineTuneJob, name: string): boolean 
   return found !== undefined && found.metadata.labels?.[labels.job] !== jobName;
 }
 
-function readWanted(job: FineTuneJob, currentRun: FineTuneRun | undefined): World["wanted"] {
+function readSpec(job: FineTuneJob): Omit<Wanted, "request"> | { issue: string } {
   const parsed = fineTuneJobSpec.safeParse(job.spec);
   if (!parsed.success) return { issue: specIssue(parsed.error) };
   const training = trainingPart(parsed.data);
-  const hash = specHash(training);
-  const request = dueLook(job, currentRun, hash);
-  return { spec: parsed.data, prepareKey: prepareKey(training), specHash: hash, request };
+  return { spec: parsed.data, prepareKey: prepareKey(training), specHash: specHash(training) };
 }
 
 /** Absence counts only if the API server says so: the cache may not have seen an Adapter that was just made. */
@@ -92,15 +97,22 @@ async function adaptersOf({ client, caches }: Gatherer, job: FineTuneJob): Promi
   return found?.metadata.labels?.[labels.job] === name ? [...known, found] : known;
 }
 
-function currentRunOf({ caches }: Gatherer, job: FineTuneJob): FineTuneRun | undefined {
-  const ref = job.status?.currentRunRef;
-  const run = ref && caches.fineTuneRuns.get(`${job.metadata.namespace}/${ref.name}`);
-  return run?.metadata.uid === ref?.uid ? run : undefined;
+/** The run that the job's status names, or, where that is lost, the one that trains for it. */
+function currentRunOf({ caches }: Gatherer, job: FineTuneJob, specHash: string | undefined): FineTuneRun | undefined {
+  const owned = caches.fineTuneRuns.byIndex("owner", job.metadata.uid ?? "");
+  const run = namedRun(caches, job) ?? runUnderWay(owned, specHash);
+  return run && repaired(caches, run);
 }
 
 async function findRun({ client, caches }: Gatherer, job: FineTuneJob, name: string): Promise<FineTuneRun | undefined> {
   const { namespace = "" } = job.metadata;
-  return caches.fineTuneRuns.get(`${namespace}/${name}`) ?? (await client.get(fineTuneRuns, { namespace, name }));
+  const run = caches.fineTuneRuns.get(`${namespace}/${name}`) ?? (await client.get(fineTuneRuns, { namespace, name }));
+  return run && repaired(caches, run);
+}
+
+/** With the attempts that its Jobs show: its own controller may not have seen yet that its status was altered. */
+function repaired({ jobs }: Caches, run: FineTuneRun): FineTuneRun {
+  return repairedRun(run, jobs.byIndex("owner", run.metadata.uid ?? ""));
 }
 
 function runningPrepares({ caches }: Gatherer, job: FineTuneJob, except: string) {

@@ -19,6 +19,8 @@ export const prepareFailed: Step = (world) => {
   const { job, wanted } = world;
   const { prepare } = job.status ?? {};
   if (pinned(world) || prepare?.outcome !== "Failed" || prepare.jobName !== prepareName(job, wanted)) return undefined;
+  // Its Job knows better.
+  if (!["Absent", "Failed"].includes(world.prepare?.state.kind ?? "Absent")) return undefined;
   return stalledPrepare(world, prepare.reason ?? "PrepareFailed", prepare.message ?? "", job.status ?? {});
 };
 

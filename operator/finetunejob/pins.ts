@@ -5,10 +5,11 @@ import type { Envelope, PrepareFigures } from "../../trainer/contract/report.ts"
 import type { Pins } from "../../trainer/contract/runFile.ts";
 import { storeLayout } from "../../trainer/contract/storeLayout.ts";
 import { cut } from "../api/common.ts";
-import { findCondition } from "../api/conditions.ts";
 import type { FineTuneJobSpec, Inputs } from "../api/fineTuneJob.ts";
 import type { Adapter, FineTuneJob, FineTuneRun } from "../api/kinds.ts";
 import { annotations } from "../api/names.ts";
+import { currentAttempt } from "../finetunerun/attempts.ts";
+import { endOf } from "../finetunerun/repair.ts";
 import type { Wanted } from "./world.ts";
 
 /** The figures of a successful envelope about these very inputs; undefined otherwise. */
@@ -50,8 +51,8 @@ export function dueLook(job: FineTuneJob, currentRun: FineTuneRun | undefined, s
 }
 
 function isOver({ status }: FineTuneJob, run: FineTuneRun): boolean {
-  const succeeded = findCondition(run.status?.conditions, "Succeeded")?.status;
-  return succeeded === "False" || (succeeded === "True" && status?.currentRunRef?.adapterName !== undefined);
+  const end = endOf(run.status ?? {});
+  return end === "Failed" || (end === "Succeeded" && status?.currentRunRef?.adapterName !== undefined);
 }
 
 /** Are the inputs of the wanted spec pinned, in the store that it names, with no newer look asked for? */
@@ -80,12 +81,17 @@ export function knownAdapter({
   wanted,
   runHash,
   adapters,
+  currentRun,
 }: {
   wanted: Pick<Wanted, "specHash" | "request">;
   runHash: string | undefined;
   adapters: readonly Adapter[];
+  currentRun: FineTuneRun | undefined;
 }): Adapter | undefined {
   if (wanted.request !== undefined) return undefined;
+  // Newer data of the same settings are being trained on: only the pins are lost.
+  const trains = currentRun?.spec.specHash === wanted.specHash && currentAttempt(currentRun.status) !== undefined;
+  if (runHash === undefined && trains) return undefined;
   return adapters
     .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
     .filter(({ spec: { provenance } }) =>

@@ -105,6 +105,7 @@ const worlds: Record<string, World[]> = {
   ],
   needsRun: [pinned()],
   runConflict: [foreignRun({ runHash: "0".repeat(64) }), foreignRun({ artifactRoot: "pvc://other/team" })],
+  runDeleting: [withRun(({ run }) => ({ run: { ...run!, metadata: { ...run!.metadata, deletionTimestamp: "x" } } }))],
   adoptRun: [pinned({ run: aRun(before) })],
   runSucceeded: [
     withRun(({ run }) => ({ run: succeeded(run!), adapters: [deleting(adapter)] })),

@@ -1,10 +1,12 @@
 /** The steps from pinned inputs to a finished run: does it fit, whose run is it, how does it go. Pure. */
 import { longest } from "../api/common.ts";
 import { findCondition } from "../api/conditions.ts";
+import { deletingWords } from "../api/deletion.ts";
 import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
 import type { FineTuneRun } from "../api/kinds.ts";
 import { annotations } from "../api/names.ts";
 import { currentAttempt } from "../finetunerun/attempts.ts";
+import { endOf } from "../finetunerun/repair.ts";
 import { sentence, withWayOut } from "../jobs/sentence.ts";
 import {
   adapterName,
@@ -38,7 +40,7 @@ export const doesNotFit: Step = (world) => {
 /** What was trained, or is being trained, fits: a limit that was edited meanwhile counts for the next attempt. */
 function isProven({ run, runHash }: Readable): boolean {
   if (run === undefined || run.spec.runHash !== runHash) return false;
-  return succeeded(run, "True") || currentAttempt(run.status)?.jobUID !== undefined;
+  return endOf(run.status ?? {}) === "Succeeded" || currentAttempt(run.status)?.jobUID !== undefined;
 }
 
 /** Refused settings stay refused; a planner that broke is asked again. */
@@ -69,6 +71,13 @@ export const runConflict: Step = (world) => {
   return say(world, "Stalled", "Failed", "ArtifactsElsewhere", message);
 };
 
+/** A run that is being deleted does nothing more; its name is free when it is gone. */
+export const runDeleting: Step = (world) => {
+  const { run } = world;
+  if (run?.metadata.deletionTimestamp === undefined) return undefined;
+  return say(world, "Reconciling", "Pending", "RunDeleting", deletingWords(run));
+};
+
 /** The wanted run is there and is not ours yet, or not as we place it. */
 export const adoptRun: Step = (world) => {
   const { job, run } = world;
@@ -88,13 +97,12 @@ export const adoptRun: Step = (world) => {
 export const runSucceeded: Step = (world) => {
   const { job, run, adapters, wanted } = world;
   const { results } = run?.status ?? {};
-  if (run === undefined || !succeeded(run, "True") || results === undefined) return undefined;
+  if (run === undefined || endOf(run.status ?? {}) !== "Succeeded" || results === undefined) return undefined;
   const name = adapterName(job, run.spec.runHash);
   // One of this run would have been known before: it is on its way out, or of another hash that begins alike.
   const existing = adapters.find(({ metadata }) => metadata.name === name);
   if (existing?.metadata.deletionTimestamp !== undefined) {
-    const message = `Waiting until Adapter ${name}, which is being deleted, is gone.`;
-    return say(world, "Reconciling", "Exporting", "AdapterDeleting", message);
+    return say(world, "Reconciling", "Exporting", "AdapterDeleting", deletingWords(existing));
   }
   if (existing || world.adapterNameTaken) return nameConflict(world, `Adapter ${name}`);
   const status = {
@@ -117,7 +125,7 @@ export const runSucceeded: Step = (world) => {
 
 export const runFailed: Step = (world) => {
   const { job, run } = world;
-  if (run === undefined || !succeeded(run, "False")) return undefined;
+  if (run === undefined || endOf(run.status ?? {}) !== "Failed") return undefined;
   const failure = findCondition(run.status?.conditions, "Succeeded");
   const reason = failure?.reason ?? "Failed";
   const message = withWayOut(failure?.message ?? "", wayOut(reason, run.metadata.name), longest.longMessage);
@@ -169,9 +177,6 @@ function placementUpdate(world: Readable, run: FineTuneRun): Action[] {
 }
 
 const plannedBytes = (plan: Plan | undefined) => (plan?.kind === "planned" ? checkpointBytesOf(plan.plan) : undefined);
-
-const succeeded = (run: FineTuneRun, status: "True" | "False") =>
-  findCondition(run.status?.conditions, "Succeeded")?.status === status;
 
 /** The status with the plan of what is wanted. */
 function withPlan({ plan, job }: Readable): FineTuneJobStatus {

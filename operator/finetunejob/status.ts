@@ -2,10 +2,12 @@
 import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
 import type { Adapter, FineTuneRun } from "../api/kinds.ts";
 
-/** The run's progress as the job's; the run's controller has thinned it already. */
+/** The run's progress as the job's, and no other; the run's controller has thinned it already. */
 export function mirrorProgress(status: FineTuneJobStatus, run: FineTuneRun | undefined): FineTuneJobStatus {
-  const progress = run?.status?.progress;
-  return progress === undefined ? status : { ...status, progress };
+  if (run === undefined) return status;
+  const { progress: _, ...rest } = status;
+  const progress = run.status?.progress;
+  return progress === undefined ? rest : { ...rest, progress };
 }
 
 /** What a person wants to hear at the end: did it get better? */

@@ -4,8 +4,10 @@
  */
 
 import { type FineTuneRun, fineTuneJobs, fineTuneRuns } from "../api/kinds.ts";
+import { labels } from "../api/names.ts";
 import { createJobOf } from "../jobs/create.ts";
 import { observeJob, readProgress } from "../jobs/observe.ts";
+import { hasEnded } from "../jobs/outcome.ts";
 import { progressDueInMs } from "../jobs/progress.ts";
 import { batchJobs, type Job } from "../jobs/resources.ts";
 import type { PodVariables } from "../jobs/variables.ts";
@@ -14,9 +16,11 @@ import type { Clock } from "../runtime/clock.ts";
 import type { Result } from "../runtime/controller.ts";
 import { StaleError } from "../runtime/errors.ts";
 import { writeStatus } from "../runtime/status.ts";
-import { type Caches, wantedBy } from "../shared/caches.ts";
+import type { Caches } from "../shared/caches.ts";
 import { currentAttempt, withAttempt } from "./attempts.ts";
 import { decide } from "./decide.ts";
+import { repairedRun } from "./repair.ts";
+import { expectedBy, wantedBy } from "./wishes.ts";
 import type { Decision, World } from "./world.ts";
 
 const manager = "luthier-finetunerun";
@@ -37,7 +41,8 @@ export class FineTuneRunReconciler {
   async reconcile(key: string): Promise<Result> {
     const run = this.#caches.fineTuneRuns.get(key);
     if (run === undefined) return {};
-    const world = await this.#gather(run);
+    const jobs = this.#caches.jobs.byIndex("owner", run.metadata.uid ?? "");
+    const world = await this.#gather(repairedRun(run, jobs));
     const decision = decide(world);
     const { status, requeueAfterMs } = await this.#apply(world, decision);
     await writeStatus(this.#client, fineTuneRuns, run, status, manager);
@@ -55,6 +60,7 @@ export class FineTuneRunReconciler {
       run,
       now,
       wantedBy: wantedBy(this.#caches, run),
+      expectedBy: expectedBy(this.#caches, run),
       attempt,
       progress: await this.#progress(run, attempt, now),
     };
@@ -91,7 +97,8 @@ export class FineTuneRunReconciler {
   /** Creates the attempt's Job if it is wanted still: asked of the API server, since a training is dear. */
   async #start(world: World, decision: Decision, job: Job): Promise<Decision> {
     const { run, attempt, wantedBy } = world;
-    if (!(await this.#stillWanted(run, wantedBy[0]))) throw new StaleError(`${wantedBy[0]} wants no run any more`);
+    if (!(await this.#stillWanted(run, wantedBy[0]))) throw new StaleError(`${wantedBy[0]} no longer wants a run`);
+    if (await this.#isUnderWay(run, job)) throw new StaleError(`another Job of ${run.metadata.name} has not ended`);
     const created = await createJobOf(this.#client, fineTuneRuns, run, job, this.#variables);
     switch (created.kind) {
       case "Created":
@@ -101,6 +108,15 @@ export class FineTuneRunReconciler {
       case "Refused":
         return decide({ ...world, attempt: attempt && { ...attempt, state: created.state } });
     }
+  }
+
+  /** Is there a Job of this run that has not ended, beside the one to be made? */
+  async #isUnderWay({ metadata }: FineTuneRun, job: Job): Promise<boolean> {
+    const { namespace = "", name, uid } = metadata;
+    const { items } = await this.#client.list(batchJobs, { namespace, labelSelector: `${labels.run}=${name}` });
+    return items
+      .filter((one) => one.metadata.name !== job.metadata.name && !hasEnded(one))
+      .some((one) => one.metadata.ownerReferences?.some((owner) => owner.uid === uid) === true);
   }
 
   async #stillWanted({ metadata }: FineTuneRun, name: string | undefined): Promise<boolean> {

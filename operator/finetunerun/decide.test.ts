@@ -14,7 +14,15 @@ const spec = aSpec({ backoffLimit: 1, activeDeadlineSeconds: 1000 });
 const job = aPinnedJob(spec);
 
 function aWorld(status: FineTuneRunStatus = {}, change: Partial<World> = {}): World {
-  return { run: aRun(job, status), now, wantedBy: ["bot"], attempt: undefined, progress: undefined, ...change };
+  return {
+    run: aRun(job, status),
+    now,
+    wantedBy: ["bot"],
+    expectedBy: [],
+    attempt: undefined,
+    progress: undefined,
+    ...change,
+  };
 }
 
 /** A world whose first attempt is in `state`. */

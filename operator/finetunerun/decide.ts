@@ -12,7 +12,9 @@ import {
   attemptFailed,
   attemptGone,
   attemptSucceeded,
+  beingDeleted,
   deleting,
+  expected,
   finished,
   foreignJob,
   nextAttempt,
@@ -32,15 +34,21 @@ const failed = [
 
 export const road: readonly DeclaredStep<Step>[] = [
   {
+    name: "beingDeleted",
+    when: "it is being deleted, and something holds it: its Job is deleted",
+    outcomes: [reconciling("Deleting", "Deleting")],
+    step: beingDeleted,
+  },
+  {
     name: "finished",
-    when: "it succeeded or failed before, or is being deleted: nothing is done any more",
+    when: "it succeeded or failed before: nothing more is done",
     outcomes: [],
     step: finished,
   },
   {
     name: "foreignJob",
-    when: "the attempt's Job name belongs to something else: a deleted run's Job on its way out",
-    outcomes: [reconciling("Pending", "JobNameTaken")],
+    when: "the attempt's Job name belongs to something else: a deleted run's Job on its way out, or another's",
+    outcomes: [reconciling("Pending", "Pending"), reconciling("Pending", "JobNameTaken")],
     step: foreignJob,
   },
   {
@@ -84,6 +92,12 @@ export const road: readonly DeclaredStep<Step>[] = [
     when: "its pod cannot run yet",
     outcomes: [reconciling("Pending", "* the pod's"), reconciling("Queued", "* the pod's")],
     step: pending,
+  },
+  {
+    name: "expected",
+    when: "it was made for a FineTuneJob whose status does not name it: until it does, nothing is started",
+    outcomes: [reconciling("Pending", "Pending")],
+    step: expected,
   },
   {
     name: "start",

@@ -9,7 +9,15 @@ const job = aPinnedJob(aSpec({ backoffLimit: 1, activeDeadlineSeconds: 1000 }));
 const record = { number: 1, jobName: "run-1", startedAt: "2026-01-02T03:00:00Z" };
 
 function aWorld(change: Partial<World> = {}, status: FineTuneRunStatus = {}): World {
-  return { run: aRun(job, status), now, wantedBy: ["bot"], attempt: undefined, progress: undefined, ...change };
+  return {
+    run: aRun(job, status),
+    now,
+    wantedBy: ["bot"],
+    expectedBy: [],
+    attempt: undefined,
+    progress: undefined,
+    ...change,
+  };
 }
 
 /** A world whose first attempt has a Job in `state`. */
@@ -36,10 +44,27 @@ const running = jobState(aBatchJob(), [aPod({ running: true })]);
 const lost = { ...record, outcome: "Lost" as const, endedAt: "2026-01-02T03:01:00Z" };
 const lostAgain = { crashes: 1, attempts: [lost, { ...record, number: 2, jobUID: "batch-uid" }] };
 
+const beingDeleted = (world: World): World => ({
+  ...world,
+  run: { ...world.run, metadata: { ...world.run.metadata, deletionTimestamp: "x" } },
+});
+/** The Job in the way is a deleted run's of the same name. */
+const leftOver = (world: World): World => {
+  const { apiVersion, kind, metadata } = world.run;
+  const ownerReferences = [{ apiVersion, kind, name: metadata.name, uid: "before" }];
+  const batchJob = aBatchJob();
+  const { attempt } = world;
+  return {
+    ...world,
+    attempt: attempt && { ...attempt, job: { ...batchJob, metadata: { ...batchJob.metadata, ownerReferences } } },
+  };
+};
+
 const worlds: Record<string, World[]> = {
   attemptSucceeded: [attempted(success), attempted(complete("cut")), attempted(complete("cut"), {}, lostAgain)],
   attemptFailed: [attempted(crashed), attempted(invalid)],
-  foreignJob: [attempted({ kind: "Foreign" })],
+  beingDeleted: [beingDeleted(attempted(running)), beingDeleted(aWorld())],
+  foreignJob: [attempted({ kind: "Foreign" }), leftOver(attempted({ kind: "Foreign" }))],
   attemptGone: [
     attempted({ kind: "Absent" }, { wantedBy: [] }),
     attempted({ kind: "Absent" }),
@@ -53,6 +78,7 @@ const worlds: Record<string, World[]> = {
     attempted(jobState(aBatchJob(), [aPod({ unschedulable: "no room" })])),
   ],
   start: [planned(), planned({}, { runningSeconds: 1000 })],
+  expected: [aWorld({ wantedBy: [], expectedBy: ["bot"] }), planned({ wantedBy: [], expectedBy: ["bot"] })],
   unwanted: [aWorld({ wantedBy: [] })],
   nextAttempt: [aWorld()],
 };

@@ -1,8 +1,9 @@
 /** How the steps of a FineTuneRun's decision speak: a status with its conditions. Pure. */
-import { type ConditionUpdate, updateConditions, type Verdict, verdict } from "../api/conditions.ts";
+import { type ConditionUpdate, findCondition, updateConditions, type Verdict, verdict } from "../api/conditions.ts";
 import type { FineTuneRunStatus } from "../api/fineTuneRun.ts";
 import { atRest } from "../jobs/progress.ts";
 import { type AttemptEnd, endAttempt } from "./attempts.ts";
+import { endOf } from "./repair.ts";
 import type { Decision, World } from "./world.ts";
 
 /** One check: the decision if it applies. */
@@ -34,13 +35,17 @@ export function say(
   succeeded: "True" | "False" | "Unknown" = "Unknown",
 ): Decision {
   const { generation } = run.metadata;
+  const ended = endOf(status) === undefined ? undefined : findCondition(run.status?.conditions, "Succeeded");
   const updates: ConditionUpdate[] = [
     ...verdict(kind, reason, message),
-    { type: "Succeeded", status: succeeded, reason, message },
+    // An end is for good.
+    ended ?? { type: "Succeeded", status: succeeded, reason, message },
   ];
+  const { results, ...rest } = status;
   return {
     status: {
-      ...status,
+      ...rest,
+      ...(results !== undefined && (ended !== undefined || succeeded === "True") ? { results } : {}),
       ...(generation === undefined ? {} : { observedGeneration: generation }),
       state,
       ...(status.progress && state !== "Training" ? { progress: atRest(status.progress) } : {}),

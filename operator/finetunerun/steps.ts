@@ -2,6 +2,7 @@
 
 import { applied } from "../../trainer/contract/setting.ts";
 import { jobLifeTable } from "../api/jobLife.ts";
+import { deletingWords, heldWords } from "../api/deletion.ts";
 import { reportLost } from "../jobs/lostReports.ts";
 import { deadlineExceeded, type Failure } from "../jobs/outcome.ts";
 import { lookAgainInMs } from "../jobs/progress.ts";
@@ -9,6 +10,7 @@ import { sentence } from "../jobs/sentence.ts";
 import { needsAttention } from "../jobs/waiting.ts";
 import { afterFailure, planAttempt, secondsLeft, withAttempt } from "./attempts.ts";
 import { trainJob } from "./job.ts";
+import { endOf } from "./repair.ts";
 import { finalProgress, resultsOf, trainFiguresOf } from "./results.ts";
 import { close, pause, type Step, say, stoppingWords } from "./say.ts";
 import type { CurrentAttempt, Decision, World } from "./world.ts";
@@ -19,27 +21,43 @@ const stopReason = "StopRequested";
 
 export const finished: Step = ({ run }) => {
   const { status = {}, metadata } = run;
-  const over = status.conditions?.some(({ type, status: is }) => type === "Succeeded" && is !== "Unknown");
-  if (!over && metadata.deletionTimestamp === undefined) return undefined;
+  if (endOf(status) === undefined) return undefined;
   // A changed execution means nothing to it any more; that it was seen is still said.
   const observedGeneration = metadata.generation;
   return { status: observedGeneration === undefined ? status : { ...status, observedGeneration }, actions: [] };
 };
 
-/** A Job of our name that is not ours: one of a deleted run of the same name, on its way out. */
-export const foreignJob: Step = (world) =>
-  world.attempt?.state.kind === "Foreign"
-    ? {
-        ...say(
-          world,
-          "Reconciling",
-          "Pending",
-          "JobNameTaken",
-          `Job ${world.attempt.record.jobName} belongs to something else; waiting until it is gone.`,
-        ),
-        requeueAfterMs: soonMs,
-      }
-    : undefined;
+/** It is being deleted, and something holds it: its Job is stopped, as if it were gone. */
+export const beingDeleted: Step = (world) => {
+  const { run, attempt } = world;
+  if (run.metadata.deletionTimestamp === undefined) return undefined;
+  const job = attempt?.state.kind === "Foreign" || attempt?.state.kind === "Deleting" ? undefined : attempt?.job;
+  return {
+    ...say(world, "Reconciling", "Deleting", "Deleting", deletingWords(run)),
+    actions: job === undefined ? [] : [{ kind: "deleteJob", job }],
+  };
+};
+
+/** A Job of our name that is not ours: it is never taken over. */
+export const foreignJob: Step = (world) => {
+  const { run, attempt } = world;
+  if (attempt?.state.kind !== "Foreign") return undefined;
+  const { jobName } = attempt.record;
+  const owners = attempt.job?.metadata.ownerReferences ?? [];
+  const left = owners.some(({ kind, name }) => kind === run.kind && name === run.metadata.name);
+  const waits = `Waiting until Job ${jobName} of a deleted FineTuneRun of this name is gone.`;
+  const said = left
+    ? say(world, "Reconciling", "Pending", "Pending", (attempt.job && heldWords(attempt.job)) ?? waits)
+    : say(
+        world,
+        "Reconciling",
+        "Pending",
+        "JobNameTaken",
+        `Job ${jobName} exists and is not this run's. It is never taken over: delete it (kubectl delete job ${jobName}); the training then starts by itself.`,
+      );
+  // Nobody tells when an object of another owner goes.
+  return { ...said, requeueAfterMs: soonMs };
+};
 
 export const attemptSucceeded: Step = (world) => {
   const { state } = world.attempt ?? {};
@@ -93,10 +111,10 @@ function retryOrFail(
 
 /** The Job is gone without a result: we asked for that, or somebody deleted it. */
 export const attemptGone: Step = (world) => {
-  const { attempt, wantedBy } = world;
+  const { attempt } = world;
   if (attempt === undefined || attempt.state.kind !== "Absent") return undefined;
   const { jobName, jobUID, reason } = attempt.record;
-  if (reason === stopReason || wantedBy.length === 0) {
+  if (reason === stopReason || isUnwanted(world)) {
     const message = jobUID === undefined ? "Not started." : "Stopped on request.";
     return pause(world, close(world, { outcome: "Stopped", reason: stopReason, message }));
   }
@@ -114,9 +132,9 @@ function lastSeen({ run, attempt }: World): string | undefined {
 
 /** Nobody wants it now: the Job is deleted, its pod writes a checkpoint first. */
 export const stop: Step = (world) => {
-  const { attempt, run, wantedBy } = world;
+  const { attempt, run } = world;
   // A Job whose pod has succeeded completes, and its report is the result.
-  if (wantedBy.length > 0 || attempt?.job === undefined || attempt.state.kind === "Completing") return undefined;
+  if (!isUnwanted(world) || attempt?.job === undefined || attempt.state.kind === "Completing") return undefined;
   const status = withAttempt(run.status ?? {}, { reason: stopReason, jobUID: attempt.job.metadata.uid });
   const deleting = attempt.state.kind === "Deleting";
   const words = waitingWords(world) ?? stoppingWords(trains(attempt.state));
@@ -188,8 +206,20 @@ export const start: Step = (world) => {
   };
 };
 
+/** Made, or trained, for a FineTuneJob whose status does not name it now: nothing is started before it does. */
+export const expected: Step = (world) => {
+  const { attempt, run, wantedBy, expectedBy } = world;
+  if (wantedBy.length > 0 || expectedBy.length === 0) return undefined;
+  // A run that was stopped stays so until it is wanted again.
+  if (attempt === undefined && run.status?.state === "Stopped") return undefined;
+  const message = `Waiting until FineTuneJob ${expectedBy.join(", ")} takes this run as its own.`;
+  return say(world, "Reconciling", "Pending", "Pending", message);
+};
+
 export const unwanted: Step = (world) =>
   world.wantedBy.length === 0 ? pause(world, world.run.status ?? {}) : undefined;
+
+const isUnwanted = ({ wantedBy, expectedBy }: World) => wantedBy.length + expectedBy.length === 0;
 
 export const nextAttempt: Step = (world) => {
   const status = planAttempt(world.run.status ?? {}, world.run.metadata.name, world.now);

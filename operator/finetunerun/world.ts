@@ -10,6 +10,8 @@ export interface World {
   now: Date;
   /** FineTuneJobs whose current run this is and that are not suspended. */
   wantedBy: readonly string[];
+  /** FineTuneJobs whose settings are this run's and that do not name it yet, or no longer: their status may be lost. */
+  expectedBy: readonly string[];
   /** The newest attempt, while it has not ended. */
   attempt: CurrentAttempt | undefined;
   /** Read just now from the pod's log, when it was due. */

@@ -4,6 +4,8 @@
  */
 import { finalExitCodes } from "../../trainer/contract/exitCodes.ts";
 import { type Envelope, parseEnvelope } from "../../trainer/contract/report.ts";
+import { heldWords } from "../api/deletion.ts";
+import type { KubeObject } from "../runtime/objects.ts";
 import { killed } from "./render.ts";
 import type { Job, Pod } from "./resources.ts";
 import { type Terminated, terminations } from "./terminations.ts";
@@ -42,13 +44,21 @@ export function jobState(job: Job | undefined, pods: readonly Pod[]): JobState {
   const alive = pods.filter(({ status }) => status?.phase === "Running");
   const podRuns = alive.length > 0;
   if (job.metadata.deletionTimestamp !== undefined)
-    return { kind: "Deleting", podRuns, waiting: pods.map(onNode).find(Boolean) };
+    return { kind: "Deleting", podRuns, waiting: pods.map(onNode).find(Boolean) ?? held([job, ...pods]) };
   const done = pods.find(({ status }) => status?.phase === "Succeeded");
   if (done) return { kind: "Completing", pod: done };
   const running = alive.find(({ metadata }) => metadata.deletionTimestamp === undefined);
   if (running && onNode(running) === undefined) return { kind: "Running", pod: running };
   return { kind: "Pending", podRuns, ...whyWaiting(job, pods) };
 }
+
+/** An object that another's finalizer keeps. */
+function held(objects: readonly KubeObject[]): Waiting | undefined {
+  const message = objects.map(heldWords).find((words) => words !== undefined);
+  return message === undefined ? undefined : { reason: "HeldByFinalizer", message };
+}
+
+export const hasEnded = (job: Job) => ["Complete", "Failed"].some((type) => jobCondition(job, type) !== undefined);
 
 function jobCondition(job: Job, type: string) {
   return job.status?.conditions?.find((condition) => condition.type === type && condition.status === "True");

@@ -42,8 +42,9 @@ export function atRest({ phase: _, tokensPerSecond: __, estimatedCompletionTime:
 
 /** Milliseconds until moving numbers may be written again; 0 when they may now. */
 export function progressDueInMs(previous: ProgressStatus | undefined, now: Date): number {
-  if (previous === undefined) return 0;
-  return Math.max(0, Date.parse(previous.updatedAt) + progressIntervalMs - now.getTime());
+  const sinceMs = now.getTime() - Date.parse(previous?.updatedAt ?? "");
+  // A time that cannot be, as another clock or hand wrote it, keeps nobody waiting.
+  return sinceMs >= 0 && sinceMs < progressIntervalMs ? progressIntervalMs - sinceMs : 0;
 }
 
 /** Is this line news: another phase, or, after a while, other numbers? The same line again says nothing new. */

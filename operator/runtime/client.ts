@@ -79,14 +79,10 @@ export class Client {
   async apply<T extends KubeObject>(
     resource: Resource<T>,
     object: KubeObject,
-    options: { manager: string; subresource?: "status" },
+    options: { manager: string },
   ): Promise<T> {
     const { namespace, name } = object.metadata;
-    const path = pathOf(resource, {
-      namespace,
-      name,
-      ...(options.subresource === undefined ? {} : { subresource: options.subresource }),
-    });
+    const path = pathOf(resource, { namespace, name });
     const answer = await this.#transport.json({
       method: "PATCH",
       path,
@@ -117,6 +113,30 @@ export class Client {
       body: [
         { op: "test", path: "/metadata/uid", value: uid },
         { op: "replace", path, value },
+      ],
+    });
+    return readObject(resource, answer);
+  }
+
+  /**
+   * Replaces the whole status, whoever wrote parts of it before. Throws ApiError 409 when the object is no longer at
+   * its `resourceVersion`.
+   */
+  async replaceStatus<T extends KubeObject>(
+    resource: Resource<T>,
+    object: T,
+    status: unknown,
+    options: { manager: string },
+  ): Promise<T> {
+    const { namespace, name, resourceVersion } = object.metadata;
+    const answer = await this.#transport.json({
+      method: "PATCH",
+      path: pathOf(resource, { namespace, name, subresource: "status" }),
+      query: { fieldManager: options.manager },
+      contentType: "application/json-patch+json",
+      body: [
+        { op: "replace", path: "/metadata/resourceVersion", value: resourceVersion },
+        { op: "add", path: "/status", value: status },
       ],
     });
     return readObject(resource, answer);

@@ -1,4 +1,7 @@
-/** Status writes: full intent by server-side apply, refused when the object moved on, left out when nothing changed. */
+/**
+ * Status writes: the whole status replaces the one that is there, so that nothing stays in it that the operator did not
+ * decide. Refused when the object moved on, left out when nothing changed.
+ */
 import { isDeepStrictEqual } from "node:util";
 import type { Client } from "./client.ts";
 import type { KubeObject, Resource } from "./objects.ts";
@@ -13,18 +16,6 @@ export async function writeStatus<T extends KubeObject & { status?: object }>(
 ): Promise<boolean> {
   const wanted: unknown = JSON.parse(JSON.stringify(status));
   if (isDeepStrictEqual(object.status ?? {}, wanted)) return false;
-  const { apiVersion, kind, metadata } = object;
-  const { name, namespace, resourceVersion } = metadata;
-  const intent = {
-    apiVersion,
-    kind,
-    metadata: {
-      name,
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(resourceVersion === undefined ? {} : { resourceVersion }),
-    },
-    status: wanted,
-  };
-  await client.apply(resource, intent, { manager, subresource: "status" });
+  await client.replaceStatus(resource, object, wanted, { manager });
   return true;
 }

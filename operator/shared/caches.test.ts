@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pino } from "pino";
 import { Client } from "../runtime/client.ts";
-import { aPinnedJob, aRun, aSpec } from "../testing/builders.ts";
 import { withServer } from "../testing/server.ts";
-import { newCaches, newReflectors, placerOf, wantedBy } from "./caches.ts";
+import { newCaches, newReflectors } from "./caches.ts";
 
 test("Jobs and pods are watched by label, and Events not at all", async () => {
   const asked = new Map<string, string | null>();
@@ -33,41 +32,3 @@ test("Jobs and pods are watched by label, and Events not at all", async () => {
     ["pods", ours],
   ]);
 });
-
-const run = {
-  ...aRun(aPinnedJob()),
-  metadata: {
-    ...aRun(aPinnedJob()).metadata,
-    ownerReferences: ["first", "second"].map((name) => ({ apiVersion: "", kind: "FineTuneJob", name, uid: name })),
-  },
-};
-
-for (const { name, first, placer, wanted } of [
-  { name: "the one that asked first", first: {}, placer: "first", wanted: ["first", "second"] },
-  { name: "the next when that is suspended", first: { suspend: true }, placer: "second", wanted: ["second"] },
-  { name: "the next when that is being deleted", first: { deleted: true }, placer: "second", wanted: ["second"] },
-  { name: "the next when that wants other settings", first: { run: "other" }, placer: "second", wanted: ["second"] },
-  { name: "the next when that was made anew by its name", first: { uid: "new" }, placer: "second" },
-]) {
-  test(`a run that several want is placed by ${name}`, () => {
-    const {
-      suspend = false,
-      deleted = false,
-      run: uid = "run-uid",
-      uid: own = "first",
-    } = first as Record<string, never>;
-    const caches = newCaches();
-    const add = (job: string, jobUid: string, spec = aSpec(), ref = "run-uid", deletionTimestamp?: string) =>
-      caches.fineTuneJobs.set({
-        ...aPinnedJob(spec),
-        metadata: { name: job, namespace: "team", uid: jobUid, ...(deletionTimestamp && { deletionTimestamp }) },
-        status: { currentRunRef: { name: run.metadata.name, uid: ref } },
-      });
-    add("first", own, aSpec({ suspend }), uid, deleted ? "x" : undefined);
-    add("second", "second");
-    assert.equal(placerOf(caches, run), placer);
-    assert.deepEqual(wantedBy(caches, run), wanted ?? ["first", "second"]);
-  });
-}
-
-test("a run that nobody wants is placed by nobody", () => assert.equal(placerOf(newCaches(), run), undefined));

@@ -45,28 +45,6 @@ export function newCaches(): Caches {
   };
 }
 
-/** Names of the FineTuneJobs that want this run now. */
-export function wantedBy(caches: Pick<Caches, "fineTuneJobs">, run: FineTuneRun): string[] {
-  return wanting(caches, run)
-    .map(({ metadata }) => metadata.name)
-    .sort();
-}
-
-/** Of the FineTuneJobs that want this run now the one that asked first: where and how long it runs is that one's to say. */
-export function placerOf(caches: Pick<Caches, "fineTuneJobs">, run: FineTuneRun): string | undefined {
-  const uids = new Set(wanting(caches, run).map(({ metadata }) => metadata.uid));
-  return run.metadata.ownerReferences?.find(({ uid }) => uids.has(uid))?.name;
-}
-
-function wanting({ fineTuneJobs }: Pick<Caches, "fineTuneJobs">, { metadata: run }: FineTuneRun): FineTuneJob[] {
-  return fineTuneJobs
-    .byIndex("run", `${run.namespace}/${run.name}`)
-    .filter(
-      ({ metadata, spec, status }) =>
-        metadata.deletionTimestamp === undefined && spec.suspend !== true && status?.currentRunRef?.uid === run.uid,
-    );
-}
-
 /** One reflector a cache. Without a namespace all of them are watched. */
 export function newReflectors(caches: Caches, client: Client, namespace: string | undefined, log: Logger) {
   const labelSelector = `${labels.managedBy}=${managedBy}`;

@@ -129,13 +129,28 @@ export function aRun(job: FineTuneJob, status: FineTuneRun["status"] = {}): Fine
 export function succeeded(run: FineTuneRun): FineTuneRun {
   return {
     ...run,
-    status: { ...run.status, conditions: [succeededCondition("True")], results: someResults(run.spec.runHash) },
+    status: {
+      ...run.status,
+      attempts: [anEndedAttempt(run, "Succeeded")],
+      conditions: [succeededCondition("True")],
+      results: someResults(run.spec.runHash),
+    },
   };
 }
 
 export function failed(run: FineTuneRun): FineTuneRun {
-  return { ...run, status: { ...run.status, conditions: [succeededCondition("False")] } };
+  const attempts = [anEndedAttempt(run, "Failed")];
+  return { ...run, status: { ...run.status, attempts, conditions: [succeededCondition("False")] } };
 }
+
+const anEndedAttempt = ({ metadata }: FineTuneRun, outcome: "Succeeded" | "Failed") => ({
+  number: 1,
+  jobName: `${metadata.name}-1`,
+  jobUID: "batch-uid",
+  startedAt: "2026-01-02T03:00:00Z",
+  endedAt: "2026-01-02T03:03:00Z",
+  outcome,
+});
 
 const succeededCondition = (status: "True" | "False") => ({
   type: "Succeeded",
