@@ -1,5 +1,5 @@
 /** Reconciles Adapters: gather → decide → apply. */
-import { adapterSpec } from "../api/adapter.ts";
+import { type AdapterSpec, adapterSpec } from "../api/adapter.ts";
 import { specIssue } from "../api/issue.ts";
 import { type Adapter, adapters } from "../api/kinds.ts";
 import { createJobOf, type Refused } from "../jobs/create.ts";
@@ -15,7 +15,7 @@ import { writeStatus } from "../runtime/status.ts";
 import type { Caches } from "../shared/caches.ts";
 import { tellTransition } from "../shared/transition.ts";
 import { decide } from "./decide.ts";
-import { exportJobName, exportKey } from "./exports.ts";
+import { exportJobName, exportKey, isFinished } from "./exports.ts";
 import type { Decision, ExportWorld, World } from "./world.ts";
 
 const manager = "luthier-adapter";
@@ -70,7 +70,8 @@ export class AdapterReconciler {
     const parsed = adapterSpec.safeParse(adapter.spec);
     const world = { adapter, now: this.#clock(), exports: [], staleJobs: [] };
     if (!parsed.success) return { ...world, spec: { issue: specIssue(parsed.error) } };
-    const exports = await Promise.all((parsed.data.exports ?? []).map((entry) => this.#export(adapter, entry)));
+    const { data: spec } = parsed;
+    const exports = await Promise.all((spec.exports ?? []).map((entry) => this.#export(adapter, spec, entry)));
     const names = new Set(exports.map(({ key }) => exportJobName(key)));
     const staleJobs = this.#caches.jobs
       .byIndex("owner", adapter.metadata.uid ?? "")
@@ -78,12 +79,12 @@ export class AdapterReconciler {
     return { ...world, spec: parsed.data, exports, staleJobs };
   }
 
-  async #export(adapter: Adapter, entry: ExportWorld["entry"]): Promise<ExportWorld> {
+  async #export(adapter: Adapter, spec: AdapterSpec, entry: ExportWorld["entry"]): Promise<ExportWorld> {
     const key = exportKey(adapter, entry);
     const before = adapter.status?.exports?.find((one) => one.key === key);
     const job = this.#caches.jobs.get(`${adapter.metadata.namespace}/${exportJobName(key)}`);
     // A finished export needs no Job; one whose Job has not ended is not finished, whatever the status says.
-    if ((before?.state === "Ready" || before?.state === "Failed") && (job === undefined || hasEnded(job)))
+    if (before && isFinished(before, key, spec) && (job === undefined || hasEnded(job)))
       return { entry, key, job: undefined, state: { kind: "Absent" } };
     return {
       entry,

@@ -5,7 +5,7 @@ import type { Envelope } from "../../trainer/contract/report.ts";
 import { exportFileSchema } from "../../trainer/contract/runFile.ts";
 import { adapterStatus } from "../api/adapter.ts";
 import type { Adapter } from "../api/kinds.ts";
-import { annotations } from "../api/names.ts";
+import { annotations, labels } from "../api/names.ts";
 import { jobState } from "../jobs/outcome.ts";
 import {
   aBatchJob,
@@ -93,6 +93,31 @@ test("a failed export stalls the Adapter and is not tried again by itself", () =
   );
   assert.equal(stalled({ status })?.reason, "VerificationFailed");
   assert.deepEqual(decide(aWorld({ kind: "Absent" }, { ...adapter, status })).actions, []);
+});
+
+test("an export that ran out of memory names the limit of the helpers, and is made again when that is raised", () => {
+  const limited = (memory: string, status: NonNullable<Adapter["status"]>): Adapter => {
+    const execution = { ...adapter.spec.execution, placement: { resources: { limits: { memory } } } };
+    return { ...adapter, spec: { ...adapter.spec, execution }, status };
+  };
+  const killed = aBatchJob({ type: "Failed", reason: "PodFailurePolicy" });
+  killed.metadata.labels = { [labels.stage]: "export" };
+  const outOfMemory = jobState(killed, [aPod({ exitCode: 137, reason: "OOMKilled" })]);
+  const begun = decide(aWorld({ kind: "Absent" }, limited("64Mi", {})));
+  const failed = decide(aWorld(outOfMemory, limited("64Mi", begun.status)));
+  assert.match(
+    stalled(failed)?.message ?? "",
+    /Raise helpers\.resources\.limits\.memory; it is then exported again\.$/,
+  );
+  const gone = { kind: "Absent" } as const;
+  assert.deepEqual(actions(decide(aWorld(gone, limited("64Mi", failed.status)))), []);
+  for (const [state, does] of [
+    [outOfMemory, "deleteJob"],
+    [gone, "createJob"],
+  ] as const) {
+    const raised = decide(aWorld(state, limited("128Mi", failed.status)));
+    assert.deepEqual([actions(raised), raised.status.exports?.[0]?.state], [[does], "Pending"]);
+  }
 });
 
 const long = "Words of an admission webhook. ".repeat(200);

@@ -81,12 +81,13 @@ function lookAgainInMs({ exports }: World): number | undefined {
   return waits.length === 0 ? undefined : Math.min(...waits);
 }
 
-/** Jobs to create for exports that have none, and to delete where the report was lost. */
+/** Jobs to create for exports that have none, and to delete where the report was lost or there is more memory now. */
 function jobActions(world: World, spec: AdapterSpec, statuses: readonly ExportStatus[]): Action[] {
   return world.exports.flatMap((one, index): Action[] => {
     if (statuses[index]?.state !== "Pending") return [];
     if (one.state.kind === "Absent") return [{ kind: "createJob", job: exportJob(world.adapter, spec, one) }];
-    return one.state.kind === "Succeeded" && one.job ? [{ kind: "deleteJob", job: one.job }] : [];
+    const again = one.state.kind === "Succeeded" || one.state.kind === "Failed";
+    return again && one.job ? [{ kind: "deleteJob", job: one.job }] : [];
   });
 }
 

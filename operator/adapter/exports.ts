@@ -13,7 +13,9 @@ import { ttlTable } from "../api/jobLife.ts";
 import type { Adapter } from "../api/kinds.ts";
 import { annotations, labels } from "../api/names.ts";
 import { claimMounts } from "../jobs/claims.ts";
+import { mayHaveMore, memoryLimitOf } from "../jobs/helperMemory.ts";
 import { helperBackoffLimit, hopelessMessage, isHopeless, reportLost, withLostReport } from "../jobs/lostReports.ts";
+import { hostMemoryExceeded } from "../jobs/outcome.ts";
 import { figureText } from "../jobs/progress.ts";
 import { renderJob } from "../jobs/render.ts";
 import type { Job } from "../jobs/resources.ts";
@@ -62,14 +64,27 @@ function sourceOf(spec: AdapterSpec): ExportSource {
   };
 }
 
+/** Nothing more is done for it: it is written and compared, or failed in a way that the same again would. */
+export function isFinished(one: ExportStatus, key: string, { execution }: AdapterSpec): boolean {
+  if (one.key !== key) return false;
+  const again = mayHaveMore(one, memoryLimitOf(execution.placement));
+  return one.state === "Ready" || (one.state === "Failed" && !again);
+}
+
 /** The state of one export. What is finished is remembered in status: its Job may be gone since. */
 export function exportStatus(before: ExportStatus | undefined, world: ExportWorld, spec: AdapterSpec): ExportStatus {
   const { entry, key, state } = world;
-  const finished = before?.key === key && (before.state === "Ready" || before.state === "Failed");
-  if (finished && (state.kind === "Absent" || state.kind === "Foreign")) return before;
+  if (before && isFinished(before, key, spec) && (state.kind === "Absent" || state.kind === "Foreign")) return before;
   const named = { name: entry.name, key, jobName: exportJobName(key) };
-  const lost = before?.key === key ? before.lostReports : undefined;
-  const status = { ...named, ...(lost === undefined ? {} : { lostReports: lost }) };
+  const same = before?.key === key ? before : undefined;
+  const lost = same?.lostReports;
+  const limit = memoryLimitOf(spec.execution.placement);
+  const memoryLimit = state.kind === "Absent" ? limit : same?.memoryLimit;
+  const status = {
+    ...named,
+    ...(memoryLimit === undefined ? {} : { memoryLimit }),
+    ...(lost === undefined ? {} : { lostReports: lost }),
+  };
   switch (state.kind) {
     case "Absent":
     case "Deleting":
@@ -88,11 +103,12 @@ export function exportStatus(before: ExportStatus | undefined, world: ExportWorl
       return { ...status, state: "Running" };
     case "Failed": {
       const { reason, message } = state.failure;
-      return {
-        ...status,
-        state: "Failed",
-        ...said(reason, withWayOut(message, wayOut(reason, spec))),
-      };
+      if (mayHaveMore({ reason, memoryLimit }, limit)) {
+        return { ...status, state: "Pending", message: "Its pod may have more memory now; it is exported again." };
+      }
+      // More memory is a change of the spec that is seen.
+      const words = reason === hostMemoryExceeded ? message : withWayOut(message, wayOut(reason, spec));
+      return { ...status, state: "Failed", ...said(reason, words) };
     }
     case "Succeeded": {
       const { envelope } = state;

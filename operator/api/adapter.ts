@@ -12,6 +12,7 @@ import {
   digest,
   figure,
   hash64,
+  helperMemoryLimit,
   longest,
   lostReports,
   resolvedPlacement,
@@ -73,6 +74,7 @@ export const exportStatus = z.object({
     .meta({ description: "Base and adapter against what was read back." }),
   reason: text(longest.reason).optional(),
   message: text(longest.message).optional(),
+  memoryLimit: helperMemoryLimit,
   lostReports: lostReports.optional(),
 });
 export type ExportStatus = z.infer<typeof exportStatus>;

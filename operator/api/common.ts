@@ -139,6 +139,10 @@ export const lostReports = z
   .max(32)
   .meta({ description: "UIDs of Jobs that completed and whose report could not be read." });
 
+export const helperMemoryLimit = text(32)
+  .optional()
+  .meta({ description: "Memory limit that its pod has; absent: none. A higher one is tried where it was too low." });
+
 export const progress = z.object({
   phase: text(32).optional(),
   steps: text(40).optional().meta({ description: "Optimiser steps done and to do." }),

@@ -16,6 +16,7 @@ import {
   digest,
   figure,
   hash64,
+  helperMemoryLimit,
   helpers,
   longest,
   lostReports,
@@ -134,6 +135,7 @@ export const prepareStatus = z.object({
   outcome: z.enum(["Running", "Succeeded", "Failed"]),
   reason: text(longest.reason).optional(),
   message: text(longest.longMessage).optional(),
+  memoryLimit: helperMemoryLimit,
   lostReports: lostReports.optional(),
 });
 export type PrepareStatus = z.infer<typeof prepareStatus>;

@@ -6,7 +6,7 @@ import { prepareFileSchema } from "../../trainer/contract/runFile.ts";
 import { trainingPart } from "../../trainer/contract/writtenOut.ts";
 import { fineTuneJobStatus } from "../api/fineTuneJob.ts";
 import type { FineTuneJob } from "../api/kinds.ts";
-import { annotations } from "../api/names.ts";
+import { annotations, labels } from "../api/names.ts";
 import { jobState } from "../jobs/outcome.ts";
 import { aBatchJob, aJob, anEnvelope, aPod, aSpec, image, prepareFigures } from "../testing/builders.ts";
 import { actions, aPlan, aWorld, pinned, ready, stalled } from "../testing/worlds.ts";
@@ -117,6 +117,53 @@ describe("inputs", () => {
     );
     assert.equal(stalled(later)?.reason, "BadRow");
     assert.deepEqual(actions(later), []);
+  });
+
+  describe("a prepare Job that ran out of memory", () => {
+    const limited = (memory?: string) =>
+      aSpec({ helpers: memory === undefined ? {} : { resources: { limits: { memory } } } });
+    const labelled = (condition: Parameters<typeof aBatchJob>[0]) => {
+      const job = aBatchJob(condition);
+      return { ...job, metadata: { ...job.metadata, labels: { [labels.stage]: "prepare" } } };
+    };
+    const killed = labelled({ type: "Failed", reason: "PodFailurePolicy" });
+    const outOfMemory = { job: killed, state: jobState(killed, [aPod({ exitCode: 137, reason: "OOMKilled" })]) };
+    const gone = { job: undefined, state: { kind: "Absent" } as const };
+    const asWanted = (memory: string | undefined, status: FineTuneJob["status"], prepare: World["prepare"]) =>
+      decide(aWorld(aJob(limited(memory), status), { prepare }));
+    const begun = (memory?: string) => asWanted(memory, {}, gone).status;
+    const failed = (memory?: string) => asWanted(memory, begun(memory), outOfMemory);
+
+    test("names the limit of the helpers, and that way out alone", () => {
+      const said = stalled(failed("64Mi"));
+      assert.equal(said?.reason, "HostMemoryExceeded");
+      assert.match(said?.message ?? "", /Raise helpers\.resources\.limits\.memory; they are then read again\.$/);
+      assert.doesNotMatch(said?.message ?? "", /batchTokens|requested-at/);
+    });
+
+    const retries = [
+      { from: "64Mi", to: "128Mi", again: true },
+      { from: "64Mi", to: undefined, again: true },
+      { from: undefined, to: "1Gi", again: true },
+      { from: "64Mi", to: "64Mi", again: false },
+      { from: "1024Mi", to: "1Gi", again: false },
+      { from: "64Mi", to: "32Mi", again: false },
+      { from: undefined, to: undefined, again: false },
+    ];
+    for (const { from, to, again } of retries) {
+      test(`with limit ${from ?? "none"}, now ${to ?? "none"}, is ${again ? "made again" : "not made again"}`, () => {
+        const { status } = failed(from);
+        assert.deepEqual(actions(asWanted(to, status, outOfMemory)), again ? ["deleteJob"] : []);
+        assert.deepEqual(actions(asWanted(to, status, gone)), again ? ["createPrepare"] : []);
+      });
+    }
+
+    test("has the limit that counts for it recorded when it is made: one raised while it runs is tried at once", () => {
+      const raised = asWanted("128Mi", begun("64Mi"), outOfMemory);
+      assert.deepEqual([actions(raised), raised.status.prepare?.memoryLimit], [["deleteJob"], "64Mi"]);
+      const made = asWanted("128Mi", raised.status, gone);
+      assert.deepEqual([actions(made), made.status.prepare?.memoryLimit], [["createPrepare"], "128Mi"]);
+    });
   });
 
   test("more words than a status has room for are a status all the same", () => {

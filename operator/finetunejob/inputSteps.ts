@@ -3,7 +3,9 @@ import { pinsOf } from "../../trainer/contract/stageFiles.ts";
 import { cut, longest } from "../api/common.ts";
 import type { FineTuneJobStatus, PrepareStatus } from "../api/fineTuneJob.ts";
 import { annotations } from "../api/names.ts";
+import { mayHaveMore, memoryLimitOf } from "../jobs/helperMemory.ts";
 import { hopelessMessage, isHopeless, reportLost, withLostReport } from "../jobs/lostReports.ts";
+import { hostMemoryExceeded } from "../jobs/outcome.ts";
 import type { Job } from "../jobs/resources.ts";
 import { withWayOut } from "../jobs/sentence.ts";
 import { needsAttention } from "../jobs/waiting.ts";
@@ -19,6 +21,7 @@ export const prepareFailed: Step = (world) => {
   const { job, wanted } = world;
   const { prepare } = job.status ?? {};
   if (pinned(world) || prepare?.outcome !== "Failed" || prepare.jobName !== prepareName(job, wanted)) return undefined;
+  if (mayHaveMore(prepare, memoryLimitOf(wanted.spec.helpers))) return undefined;
   // Its Job knows better.
   if (!["Absent", "Failed"].includes(world.prepare?.state.kind ?? "Absent")) return undefined;
   return stalledPrepare(world, prepare.reason ?? "PrepareFailed", prepare.message ?? "", job.status ?? {});
@@ -30,6 +33,7 @@ export const prepare: Step = (world) => {
   const { job, wanted, trainerImage } = world;
   const { job: batchJob, state } = world.prepare ?? { job: undefined, state: { kind: "Absent" as const } };
   const running = withPrepare(world, { outcome: "Running", lostReports: lostReportsOf(world) });
+  const limit = memoryLimitOf(wanted.spec.helpers);
   switch (state.kind) {
     case "Absent":
       return say(
@@ -39,7 +43,7 @@ export const prepare: Step = (world) => {
         "ResolvingInputs",
         "Creating the Job that reads the base model and the data.",
         {
-          status: running,
+          status: withPrepare(world, { outcome: "Running", lostReports: lostReportsOf(world), memoryLimit: limit }),
           actions: [{ kind: "createPrepare", job: prepareJob(job, wanted, trainerImage) }],
         },
       );
@@ -78,6 +82,13 @@ export const prepare: Step = (world) => {
       return figures ? pin(world, figures) : lostPrepare(world, batchJob);
     }
     case "Failed": {
+      if (mayHaveMore({ reason: state.failure.reason, memoryLimit: memoryLimitBefore(world) }, limit)) {
+        const message = "The pod that reads the inputs may have more memory now; the inputs are read again.";
+        return say(world, "Reconciling", "Preparing", "ResolvingInputs", message, {
+          status: running,
+          actions: batchJob ? [{ kind: "deleteJob", job: batchJob }] : [],
+        });
+      }
       const reason = cut(state.failure.reason, longest.reason);
       const message = cut(state.failure.message, longest.longMessage);
       return stalledPrepare(world, reason, message, withPrepare(world, { outcome: "Failed", reason, message }));
@@ -118,16 +129,26 @@ function lostReportsOf({ job, wanted }: Readable): string[] | undefined {
   return prepare?.jobName === prepareName(job, wanted) ? prepare.lostReports : undefined;
 }
 
-function stalledPrepare(world: Readable, reason: string, message: string, status: FineTuneJobStatus): Decision {
-  const hint = `Mend that and change the spec, or, if what lies under the same URI was mended, annotate: ${annotations.requestedAt}=$(date +%s).`;
-  return say(world, "Stalled", "Failed", reason, withWayOut(message, hint, longest.longMessage), { status });
+/** Of the Job of this very look. */
+function memoryLimitBefore({ job, wanted }: Readable): string | undefined {
+  const { prepare } = job.status ?? {};
+  return prepare?.jobName === prepareName(job, wanted) ? prepare.memoryLimit : undefined;
 }
 
-function withPrepare(
-  { job, wanted }: Readable,
-  { lostReports, ...result }: Pick<PrepareStatus, "outcome" | "reason" | "message" | "lostReports">,
-): FineTuneJobStatus {
+function stalledPrepare(world: Readable, reason: string, message: string, status: FineTuneJobStatus): Decision {
+  // More memory is a change of the spec that is seen.
+  const said = reason === hostMemoryExceeded ? message : withWayOut(message, lookAgain, longest.longMessage);
+  return say(world, "Stalled", "Failed", reason, said, { status });
+}
+
+const lookAgain = `Fix that and change the spec, or, where you fixed what lies under the same URI, annotate: ${annotations.requestedAt}=$(date +%s).`;
+
+type PrepareResult = Pick<PrepareStatus, "outcome" | "reason" | "message" | "lostReports" | "memoryLimit">;
+
+function withPrepare(world: Readable, { lostReports, ...result }: PrepareResult): FineTuneJobStatus {
+  const { job, wanted } = world;
   const { request, prepareKey } = wanted;
+  const memoryLimit = "memoryLimit" in result ? result.memoryLimit : memoryLimitBefore(world);
   return {
     ...job.status,
     prepare: {
@@ -135,6 +156,7 @@ function withPrepare(
       ...(request === undefined ? {} : { requestedAt: request }),
       jobName: prepareName(job, wanted),
       ...result,
+      ...(memoryLimit === undefined ? {} : { memoryLimit }),
       ...(lostReports === undefined ? {} : { lostReports }),
     },
   };

@@ -293,6 +293,21 @@ test("progress carries the time at which it was received, whatever the pod's clo
   assert.equal(progressStatus(line, undefined, now).updatedAt, timestamp(now));
 });
 
+test("steps are optimiser steps in every phase: what evaluating or saving counts is not among them", () => {
+  const line = { done: 3, total: 3, time: now.toISOString() };
+  let status = progressStatus({ phase: "EvaluatingBefore", unit: "examples", ...line }, undefined, now);
+  assert.equal(status.steps, undefined);
+  status = progressStatus({ phase: "Training", unit: "steps", ...line }, status, now);
+  for (const [phase, unit] of [
+    ["EvaluatingAfter", "examples"],
+    ["Saving", "tensors"],
+    ["Saving", "steps"],
+  ] as const) {
+    status = progressStatus({ phase, unit, ...line, done: 1, total: 1 }, status, now);
+    assert.equal(status.steps, "3/3", `${phase} in ${unit}`);
+  }
+});
+
 test("the last progress line counts, whatever is around it, and keeps the loss when it has none", () => {
   const line = (done: number, rest = "") =>
     `{"phase":"Training","done":${done},"total":60,"unit":"steps","time":"2026-01-02T03:04:05Z"${rest}}`;

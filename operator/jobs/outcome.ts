@@ -5,6 +5,7 @@
 import { finalExitCodes } from "../../trainer/contract/exitCodes.ts";
 import { type Envelope, parseEnvelope } from "../../trainer/contract/report.ts";
 import { heldWords } from "../api/deletion.ts";
+import { labels } from "../api/names.ts";
 import type { KubeObject } from "../runtime/objects.ts";
 import { killed } from "./render.ts";
 import type { Job, Pod } from "./resources.ts";
@@ -40,7 +41,7 @@ export function jobState(job: Job | undefined, pods: readonly Pod[]): JobState {
   const complete = jobCondition(job, "Complete");
   const failed = jobCondition(job, "Failed");
   if (complete) return { kind: "Succeeded", envelope: lastEnvelope(pods), endedAt: complete.lastTransitionTime };
-  if (failed) return { kind: "Failed", failure: failureOf(failed, pods), endedAt: failed.lastTransitionTime };
+  if (failed) return { kind: "Failed", failure: failureOf(job, failed, pods), endedAt: failed.lastTransitionTime };
   const alive = pods.filter(({ status }) => status?.phase === "Running");
   const podRuns = alive.length > 0;
   if (job.metadata.deletionTimestamp !== undefined)
@@ -71,7 +72,7 @@ function lastEnvelope(pods: readonly Pod[]): Envelope | undefined {
 
 type Condition = NonNullable<NonNullable<NonNullable<Job["status"]>["conditions"]>[number]>;
 
-function failureOf(condition: Condition, pods: readonly Pod[]): Failure {
+function failureOf(job: Job, condition: Condition, pods: readonly Pod[]): Failure {
   const decisive = decisiveExitCode(condition);
   const ended = terminations(pods);
   const last =
@@ -83,7 +84,9 @@ function failureOf(condition: Condition, pods: readonly Pod[]): Failure {
   const exhausted = condition.reason === "BackoffLimitExceeded";
   const exitCode = last?.exitCode ?? decisive;
   if (condition.reason === "DeadlineExceeded") return { ...deadlineExceeded, exitCode, exhausted };
-  if (last?.reason === "OOMKilled") return { ...hostMemoryExceeded, exitCode, exhausted };
+  if (last?.reason === "OOMKilled") {
+    return { reason: hostMemoryExceeded, message: memoryWords(job), retryable: false, exitCode, exhausted };
+  }
   const retryable = exitCode === undefined || !isFinal(exitCode);
   const words = envelope ? { reason: envelope.reason, message: envelope.message } : crash(condition, last);
   return { ...words, exitCode, retryable, exhausted };
@@ -102,12 +105,20 @@ export const deadlineExceeded = {
   retryable: false,
 };
 
-const hostMemoryExceeded = {
-  reason: "HostMemoryExceeded",
-  message:
-    "The trainer needed more memory than its limit (or the node) has. Raise resources.limits.memory, or lower training.batchTokens or dataset.maxSequenceLength.",
-  retryable: false,
-};
+export const hostMemoryExceeded = "HostMemoryExceeded";
+
+/** The limit that counts is that of the Job's stage. */
+function memoryWords({ metadata }: Job): string {
+  const ran = "needed more memory than its limit (or its node) has.";
+  switch (metadata.labels?.[labels.stage]) {
+    case "prepare":
+      return `The pod that reads the inputs ${ran} Raise helpers.resources.limits.memory; they are then read again.`;
+    case "export":
+      return `The pod that exports ${ran} Raise helpers.resources.limits.memory; it is then exported again.`;
+    default:
+      return `The training ${ran} Raise placement.resources.limits.memory, or lower training.batchTokens or dataset.maxSequenceLength.`;
+  }
+}
 
 /** A container that ended without a word of ours. */
 function crash(condition: Condition, last: Terminated | undefined): { reason: string; message: string } {

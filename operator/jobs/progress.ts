@@ -20,8 +20,8 @@ export function progressStatus(progress: Progress, previous: ProgressStatus | un
   const { loss, evalLoss, tokensPerSecond, estimatedSecondsLeft } = progress;
   return {
     phase: progress.phase,
-    // A line may leave out what has not changed.
-    ...member("steps", progress.unit === "steps" ? `${progress.done}/${progress.total}` : previous?.steps),
+    // A line may leave out what has not changed. Optimiser steps are those of the training, whatever else is counted.
+    ...member("steps", progress.phase === "Training" ? `${progress.done}/${progress.total}` : previous?.steps),
     ...member("loss", loss === undefined ? previous?.loss : figureText(loss)),
     ...member("evalLoss", evalLoss === undefined ? previous?.evalLoss : figureText(evalLoss)),
     ...member("tokensPerSecond", tokensPerSecond === undefined ? undefined : figureText(tokensPerSecond)),

@@ -23,7 +23,7 @@ test("a phase reports at most once a second, its beginning and its end always, a
   t.mock.timers.tick(1000);
   assert.deepEqual(take(), ["Training 3"]);
   reporter.report(step(100));
-  reporter.report({ phase: "Saving", done: 0, total: 1, unit: "steps" });
+  reporter.report({ phase: "Saving", done: 0, total: 1, unit: "tensors" });
   assert.deepEqual(take(), ["Training 100", "Saving 0"]);
   reporter.close();
   t.mock.timers.tick(20_000);

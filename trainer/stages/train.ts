@@ -223,7 +223,8 @@ class Training {
     evaluationAfter: ExactMatch | undefined,
   ): Promise<WrittenReport> {
     const { file, context, run, progress, settings, epoch, inputs, plan, engine } = this.#opened;
-    progress.report({ phase: "Saving", done: 0, total: 1, unit: "steps" });
+    const saving = { phase: "Saving", total: parameters.size, unit: "tensors" } as const;
+    progress.report({ ...saving, done: 0 });
     const { base, storage } = inputs;
     const facts = {
       runHash: file.runHash,
@@ -252,7 +253,7 @@ class Training {
     });
     await epoch.check();
     const report = await writeReport(context.stores, run, figures, this.#details(state, figures.measuredPeakBytes));
-    progress.report({ phase: "Saving", done: 1, total: 1, unit: "steps" });
+    progress.report({ ...saving, done: saving.total });
     return report;
   }
 
