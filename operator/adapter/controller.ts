@@ -2,6 +2,7 @@
 import { type AdapterSpec, adapterSpec } from "../api/adapter.ts";
 import { specIssue } from "../api/issue.ts";
 import { type Adapter, adapters } from "../api/kinds.ts";
+import { calmReasons } from "../api/outcome.ts";
 import { createJobOf, type Refused } from "../jobs/create.ts";
 import { observeJob } from "../jobs/observe.ts";
 import { hasEnded } from "../jobs/outcome.ts";
@@ -14,11 +15,12 @@ import type { EventRecorder } from "../runtime/events.ts";
 import { writeStatus } from "../runtime/status.ts";
 import type { Caches } from "../shared/caches.ts";
 import { tellTransition } from "../shared/transition.ts";
-import { decide } from "./decide.ts";
+import { decide, road } from "./decide.ts";
 import { exportJobName, exportKey, isFinished } from "./exports.ts";
 import type { Decision, ExportWorld, World } from "./world.ts";
 
 const manager = "luthier-adapter";
+const calm = calmReasons(road);
 
 export class AdapterReconciler {
   readonly #client: Client;
@@ -49,7 +51,7 @@ export class AdapterReconciler {
     const refused = await this.#apply(adapter, decision);
     const { status, requeueAfterMs } = refused.size === 0 ? decision : decide(withRefusals(world, refused));
     await writeStatus(this.#client, adapters, adapter, status, manager);
-    await tellTransition(this.#events, adapter, status, world.now);
+    await tellTransition({ events: this.#events, calm }, adapter, status, world.now);
     return { requeueAfterMs };
   }
 

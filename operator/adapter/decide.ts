@@ -6,7 +6,7 @@
 import type { AdapterSpec, ExportStatus } from "../api/adapter.ts";
 import { type ConditionUpdate, updateConditions, type Verdict, verdict } from "../api/conditions.ts";
 import { deletingWords } from "../api/deletion.ts";
-import { type DeclaredStep, ready, reconciling, stalled } from "../api/outcome.ts";
+import { blocked, type DeclaredStep, ready, reconciling, stalled } from "../api/outcome.ts";
 import { exportJob, exportStatus } from "./exports.ts";
 import type { Action, Decision, World } from "./world.ts";
 
@@ -46,7 +46,11 @@ export const road: readonly DeclaredStep<Step>[] = [
   {
     name: "exporting",
     when: "an export is not written and compared yet",
-    outcomes: [reconciling("Exporting", "Exporting"), reconciling("Exporting", "* the pod's")],
+    outcomes: [
+      reconciling("Exporting", "Exporting"),
+      reconciling("Exporting", "Queued"),
+      blocked("Exporting", "* the pod's"),
+    ],
     step: exporting,
   },
   {

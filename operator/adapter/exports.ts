@@ -20,6 +20,7 @@ import { figureText } from "../jobs/progress.ts";
 import { renderJob } from "../jobs/render.ts";
 import type { Job } from "../jobs/resources.ts";
 import { withWayOut } from "../jobs/sentence.ts";
+import { isUnexplained } from "../jobs/waiting.ts";
 import type { ExportWorld } from "./world.ts";
 
 /** Names what is asked for; `luthier.dev/requested-at` on the Adapter asks for everything again. */
@@ -97,7 +98,14 @@ export function exportStatus(before: ExportStatus | undefined, world: ExportWorl
         message: `Job ${status.jobName} is not this Adapter's.`,
       };
     case "Pending":
-      return { ...status, state: "Pending", ...said(state.reason, state.message) };
+      // What explains nothing is no reason of its own.
+      return {
+        ...status,
+        state: "Pending",
+        ...(isUnexplained(state)
+          ? { message: cut(state.message, longest.message) }
+          : said(state.reason, state.message)),
+      };
     case "Running":
     case "Completing":
       return { ...status, state: "Running" };

@@ -4,6 +4,8 @@
  */
 import { adapters, type FineTuneJob, fineTuneJobs, fineTuneRuns } from "../api/kinds.ts";
 import { annotations } from "../api/names.ts";
+import { calmReasons } from "../api/outcome.ts";
+import { road as roadOfRun } from "../finetunerun/decide.ts";
 import { createJobOf, type Refused } from "../jobs/create.ts";
 import { batchJobs } from "../jobs/resources.ts";
 import type { PodVariables } from "../jobs/variables.ts";
@@ -14,11 +16,12 @@ import type { EventRecorder } from "../runtime/events.ts";
 import { type KubeObject, ownerReference } from "../runtime/objects.ts";
 import { writeStatus } from "../runtime/status.ts";
 import { tellTransition } from "../shared/transition.ts";
-import { decide } from "./decide.ts";
+import { decide, road } from "./decide.ts";
 import { type Gatherer, gather } from "./gather.ts";
 import type { Action } from "./world.ts";
 
 const manager = "luthier-finetunejob";
+const calm = calmReasons(road, roadOfRun);
 
 export class FineTuneJobReconciler {
   readonly #gatherer: Gatherer;
@@ -41,7 +44,7 @@ export class FineTuneJobReconciler {
       if (refused) decision = decide({ ...world, prepare: { job: undefined, state: refused.state } });
     }
     await writeStatus(this.#gatherer.client, fineTuneJobs, job, decision.status, manager);
-    await tellTransition(this.#events, job, decision.status, world.now);
+    await tellTransition({ events: this.#events, calm }, job, decision.status, world.now);
     return { requeueAfterMs: decision.requeueAfterMs };
   }
 

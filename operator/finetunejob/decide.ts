@@ -4,7 +4,7 @@
  * to their Adapter. Each step is declared with when it applies and what it may say; docs/states.md is printed from here.
  */
 import { deletingWords } from "../api/deletion.ts";
-import { type DeclaredStep, ready, reconciling, stalled, waiting } from "../api/outcome.ts";
+import { blocked, type DeclaredStep, ready, reconciling, stalled, waiting } from "../api/outcome.ts";
 import { adapterDeleted, pinnedAdapter, promoteKnown } from "./adapterSteps.ts";
 import { prepare, prepareFailed } from "./inputSteps.ts";
 import {
@@ -65,7 +65,7 @@ export const road: readonly DeclaredStep<Step>[] = [
     outcomes: [
       reconciling("Preparing", "ResolvingInputs"),
       reconciling("Queued", "HelperSuspended"),
-      reconciling("Queued", "* the pod's"),
+      blocked("Queued", "* the pod's"),
       reconciling("Planning", "InputsResolved"),
       reconciling("Preparing", "ReportLost"),
       stalled("Failed", "NameConflict"),

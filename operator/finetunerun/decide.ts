@@ -4,7 +4,7 @@
  * never starts again; nothing is created while a Job of the run is left.
  */
 import type { FineTuneRunStatus } from "../api/fineTuneRun.ts";
-import { type DeclaredStep, ready, reconciling, stalled, waiting } from "../api/outcome.ts";
+import { blocked, type DeclaredStep, ready, reconciling, stalled, waiting } from "../api/outcome.ts";
 import { isNews, progressStatus } from "../jobs/progress.ts";
 import { withAttempt } from "./attempts.ts";
 import type { Step } from "./say.ts";
@@ -48,7 +48,7 @@ export const road: readonly DeclaredStep<Step>[] = [
   {
     name: "foreignJob",
     when: "the attempt's Job name belongs to something else: a deleted run's Job on its way out, or another's",
-    outcomes: [reconciling("Pending", "Pending"), reconciling("Pending", "JobNameTaken")],
+    outcomes: [reconciling("Pending", "Pending"), blocked("Pending", "JobNameTaken")],
     step: foreignJob,
   },
   {
@@ -90,7 +90,12 @@ export const road: readonly DeclaredStep<Step>[] = [
   {
     name: "pending",
     when: "its pod cannot run yet",
-    outcomes: [reconciling("Pending", "* the pod's"), reconciling("Queued", "* the pod's")],
+    outcomes: [
+      reconciling("Pending", "Pending"),
+      reconciling("Pending", "* the pod's"),
+      reconciling("Queued", "Queued"),
+      blocked("Queued", "* the pod's"),
+    ],
     step: pending,
   },
   {

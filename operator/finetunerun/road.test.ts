@@ -75,6 +75,8 @@ const worlds: Record<string, World[]> = {
   running: [attempted(running), attempted(completing), attempted(completing, { wantedBy: [] })],
   pending: [
     attempted(jobState(aBatchJob(), [])),
+    attempted(jobState(aBatchJob(), [aPod({ exitCode: 24 })])),
+    attempted(jobState({ ...aBatchJob(), spec: { suspend: true, template: {} } }, [])),
     attempted(jobState(aBatchJob(), [aPod({ unschedulable: "no room" })])),
   ],
   start: [planned(), planned({}, { runningSeconds: 1000 })],

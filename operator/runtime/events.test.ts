@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { json } from "node:stream/consumers";
 import { test } from "node:test";
-import type { EventsV1Event } from "@kubernetes/client-node";
+import type { CoreV1Event } from "@kubernetes/client-node";
 import pino from "pino";
 import { withServer } from "../testing/server.ts";
 import { Client } from "./client.ts";
@@ -18,8 +18,8 @@ for (const [how, message, expected] of notes) {
     const sent: (string | undefined)[] = [];
     await withServer(
       async (request, response) => {
-        const event = (await json(request)) as EventsV1Event;
-        sent.push(event.note);
+        const event = (await json(request)) as CoreV1Event;
+        sent.push(event.message);
         response.end(JSON.stringify(event));
       },
       async (transport) => {
@@ -32,3 +32,29 @@ for (const [how, message, expected] of notes) {
     assert.ok(Buffer.byteLength(expected) <= 1024);
   });
 }
+
+test("Events are sorted by their last time, and those of one second by their names", async () => {
+  const sent: CoreV1Event[] = [];
+  await withServer(
+    async (request, response) => {
+      const event = (await json(request)) as CoreV1Event;
+      assert.equal(request.url, "/api/v1/namespaces/team/events");
+      sent.push(event);
+      response.end(JSON.stringify(event));
+    },
+    async (transport) => {
+      const log = pino({ level: "silent" });
+      const recorder = new EventRecorder({ client: new Client(transport), component: "c", instance: "i", log });
+      for (const [at, message] of ["z", "y", "x", "w"].entries()) {
+        const note = { type: "Normal", reason: "R", action: "A", message } as const;
+        await recorder.record(regarding, note, new Date(Date.parse("2026-01-02T03:04:05.999Z") + at));
+      }
+    },
+  );
+  const times = sent.map(({ firstTimestamp, lastTimestamp, count }) => [firstTimestamp, lastTimestamp, count]);
+  const second = (at: string) => [at, at, 1] as unknown[];
+  const [first, ...others] = ["2026-01-02T03:04:05Z", "2026-01-02T03:04:06Z"].map(second);
+  assert.deepEqual(times, [first, ...others, ...others, ...others]);
+  const names = sent.map(({ metadata }) => metadata.name ?? "");
+  assert.deepEqual([...names].sort(), names);
+});

@@ -1,16 +1,18 @@
 /**
- * Events: one for each transition, on the object it happened to (events.k8s.io/v1). An Event that could not be written
- * is logged and forgotten: it is news, not state.
+ * Events: one for each transition, on the object it happened to. They are written as core/v1 has them, with first and last
+ * time and count, since kubectl describe sorts by the last time; their names sort by time too, for those of one second. An
+ * Event that could not be written is logged and forgotten: it is news, not state.
  */
 import { createHash } from "node:crypto";
-import type { EventsV1Event } from "@kubernetes/client-node";
+import type { CoreV1Event } from "@kubernetes/client-node";
 import type { Logger } from "pino";
 import type { Client } from "./client.ts";
+import { timestamp } from "./clock.ts";
 import { isAlreadyExists } from "./errors.ts";
 import type { KubeObject, Resource, WireObject } from "./objects.ts";
 
-type Event = WireObject<EventsV1Event>;
-const events: Resource<Event> = { group: "events.k8s.io", version: "v1", plural: "events", kind: "Event" };
+type Event = WireObject<CoreV1Event>;
+const events: Resource<Event> = { group: "", version: "v1", plural: "events", kind: "Event" };
 
 /** Bytes of UTF-8, as the API server counts them. */
 const longestNote = 1024;
@@ -46,34 +48,39 @@ export class EventRecorder {
   }
 
   #event(regarding: KubeObject, note: Note, now: Date): Event {
-    const { name, namespace, uid } = regarding.metadata;
-    // The same news of the same second is the same Event, whoever tells it.
-    const id = createHash("sha256").update(
-      [uid, note.reason, note.message, Math.floor(now.getTime() / 1000)].join("\n"),
-    );
+    const { name, namespace, uid, resourceVersion } = regarding.metadata;
+    const at = timestamp(now);
     return {
-      apiVersion: "events.k8s.io/v1",
+      apiVersion: "v1",
       kind: "Event",
-      metadata: { name: `${name}.${id.digest("hex").slice(0, 16)}`, namespace: namespace ?? "default" },
+      metadata: { name: eventName(regarding, note, now), namespace: namespace ?? "default" },
       eventTime: `${now.toISOString().slice(0, 23)}000Z`,
+      firstTimestamp: at,
+      lastTimestamp: at,
+      count: 1,
       type: note.type,
       reason: note.reason,
       action: note.action,
-      note: cutBytes(note.message, longestNote),
-      reportingController: this.#component,
+      message: cutBytes(note.message, longestNote),
+      source: { component: this.#component },
+      reportingComponent: this.#component,
       reportingInstance: this.#instance,
-      regarding: {
+      involvedObject: {
         apiVersion: regarding.apiVersion,
         kind: regarding.kind,
         name,
         ...(namespace === undefined ? {} : { namespace }),
         ...(uid === undefined ? {} : { uid }),
-        ...(regarding.metadata.resourceVersion === undefined
-          ? {}
-          : { resourceVersion: regarding.metadata.resourceVersion }),
+        ...(resourceVersion === undefined ? {} : { resourceVersion }),
       },
     };
   }
+}
+
+/** The same news of the same moment is the same Event, whoever tells it. */
+function eventName({ metadata: { name, uid } }: KubeObject, { reason, message }: Note, now: Date): string {
+  const id = createHash("sha256").update([uid, reason, message].join("\n")).digest("hex").slice(0, 8);
+  return `${name}.${now.getTime().toString(16).padStart(12, "0")}.${id}`;
 }
 
 /** No part of a character stays at the end. */

@@ -9,16 +9,25 @@ interface Status {
   conditions?: Condition[] | undefined;
 }
 
-/** `object` has the status that was; a status in which it is stalled is told as a warning. */
+/** `object` has the status that was. What a person must act on is a warning: all that is not among the `calm` reasons. */
 export async function tellTransition(
-  events: EventRecorder,
+  { events, calm }: { events: EventRecorder; calm: ReadonlySet<string> },
   object: KubeObject & { status?: Status },
-  { state = "Reconcile", conditions }: Status,
+  status: Status,
   now: Date,
 ): Promise<void> {
   const before = findCondition(object.status?.conditions, "Ready");
-  const after = findCondition(conditions, "Ready");
+  const after = findCondition(status.conditions, "Ready");
   if (after === undefined || before?.reason === after.reason) return;
-  const type = findCondition(conditions, "Stalled") ? "Warning" : "Normal";
-  await events.record(object, { type, reason: after.reason, action: state, message: after.message }, now);
+  const { reason, message } = after;
+  await events.record(
+    object,
+    { type: eventType(status, calm), reason, action: status.state ?? "Reconcile", message },
+    now,
+  );
+}
+
+export function eventType({ conditions }: Status, calm: ReadonlySet<string>): "Normal" | "Warning" {
+  const reason = findCondition(conditions, "Ready")?.reason ?? "";
+  return findCondition(conditions, "Stalled") === undefined && calm.has(reason) ? "Normal" : "Warning";
 }

@@ -56,8 +56,5 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 # Why a pod does not start is often said by Events alone.
 - apiGroups: [""]
   resources: [events]
-  verbs: [list]
-- apiGroups: [events.k8s.io]
-  resources: [events]
-  verbs: [create]
+  verbs: [list, create]
 {{- end }}
