@@ -7,6 +7,7 @@ import { type Arguments, choiceOf, integerOf, optionOf } from "../../terminal/ar
 import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
 import { formatBytes, formatDuration } from "../../terminal/format.ts";
 import { styled } from "../../terminal/screen.ts";
+import { counted } from "../../trainer/contract/counted.ts";
 import { trainingPart } from "../../trainer/contract/writtenOut.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
 import {
@@ -107,16 +108,18 @@ function watcherOf(
     },
     prepared({ dataset, baseDataType, baseBytes, quantized }) {
       const held = `${dataset.validationExamples} for validation, ${dataset.testExamples} for the test`;
-      screen.print(`  ${dataset.examples} examples (${held}), ${dataset.tokens} tokens in ${dataset.rows} packed rows`);
+      screen.print(
+        `  ${counted(dataset.examples, "example")} (${held}), ${counted(dataset.tokens, "token")} in ${counted(dataset.rows, "packed row")}`,
+      );
       if (quantized) {
         const { type, doubleQuantization, bytes } = quantized;
         const storage = storageText({ dense: baseDataType, linear: type, doubleQuantization });
         screen.print(`  base: ${storage}; ${formatBytes(bytes)}, of ${formatBytes(baseBytes)}`);
       }
-      if (dataset.truncatedExamples > 0) screen.print(`  ${dataset.truncatedExamples} examples are truncated`);
+      if (dataset.truncatedExamples > 0) screen.print(`  ${counted(dataset.truncatedExamples, "example")} truncated`);
       const leaked = dataset.leakedExamples ?? 0;
-      if (leaked > 0) screen.print(`  ${leaked} held-out texts are trained on all the same: see luthier data`);
-      if (dataset.badRows > 0) screen.print(`  ${dataset.badRows} unreadable rows are skipped`);
+      if (leaked > 0) screen.print(`  ${counted(leaked, "held-out text")} trained on all the same: see luthier data`);
+      if (dataset.badRows > 0) screen.print(`  ${counted(dataset.badRows, "unreadable row")} skipped`);
     },
   };
 }

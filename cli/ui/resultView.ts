@@ -2,6 +2,7 @@
 
 import { formatBytes, formatCount, formatDuration, formatFigure, formatShare } from "../../terminal/format.ts";
 import { table } from "../../terminal/table.ts";
+import { counted } from "../../trainer/contract/counted.ts";
 import type { ExactMatch } from "../../trainer/contract/report.ts";
 
 export interface TrainingResult {
@@ -62,7 +63,7 @@ function evaluationTable({ evaluationBefore: before, evaluationAfter: after }: T
       formatShare(after.majorityShare),
     ],
   ];
-  return [...table(rows, [1, 2, 3]), `on ${after.examples} held-out examples`, ""];
+  return [...table(rows, [1, 2, 3]), `on ${counted(after.examples, "held-out example")}`, ""];
 }
 
 /** A prediction is of a process that trains and does nothing else, as a pod's. */

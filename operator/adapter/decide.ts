@@ -3,6 +3,7 @@
  * compared; an export that failed does not take the others with it.
  */
 
+import { counted } from "../../trainer/contract/counted.ts";
 import type { AdapterSpec, ExportStatus } from "../api/adapter.ts";
 import { type ConditionUpdate, updateConditions, type Verdict, verdict } from "../api/conditions.ts";
 import { deletingWords } from "../api/deletion.ts";
@@ -31,7 +32,7 @@ const exported: Step = (world, exports) => {
   const message =
     exports.length === 0
       ? `It was written to the store by ${runName}; nothing has read it since.`
-      : `${exports.length} exports are written and verified.`;
+      : `${counted(exports.length, "export")} ${exports.length === 1 ? "is" : "are"} written and verified.`;
   return say(world, "Ready", "Ready", "Exported", message, exports);
 };
 
@@ -106,7 +107,7 @@ function verified(exports: readonly ExportStatus[]): ConditionUpdate {
   if (lost) return { type, status: "False", reason: lost.reason ?? "", message: lost.message ?? "" };
   const written = exports.filter(({ state }) => state === "Ready").length;
   if (written === 0) return { type, status: "Unknown", reason: "NotRead", message: "No export has read it back yet." };
-  const message = `Read with its digest; the logits of ${written} of ${exports.length} exports were compared with its own.`;
+  const message = `Read with its digest; the logits of ${written} of ${counted(exports.length, "export")} were compared with its own.`;
   return { type, status: "True", reason: "Verified", message };
 }
 

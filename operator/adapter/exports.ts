@@ -88,14 +88,23 @@ export function exportStatus(before: ExportStatus | undefined, world: ExportWorl
   };
   switch (state.kind) {
     case "Absent":
-    case "Deleting":
       return { ...status, state: "Pending" };
+    case "Deleting": {
+      const message = state.waiting?.message;
+      return {
+        ...status,
+        state: "Pending",
+        ...(message === undefined ? {} : { message: cut(message, longest.message) }),
+      };
+    }
     case "Foreign":
       return {
         ...status,
         state: "Failed",
-        reason: "NameConflict",
-        message: `Job ${status.jobName} is not this Adapter's.`,
+        ...said(
+          "NameConflict",
+          withWayOut(`Job ${status.jobName} exists and is not this Adapter's`, `To export by another Job, ${again}.`),
+        ),
       };
     case "Pending":
       // What explains nothing is no reason of its own.

@@ -32,14 +32,38 @@ test("a job is suspended when nothing of it runs any more, and says what keeps i
 
 test("a job is suspended though its run goes on for others, and says for whom", () => {
   const spec = aSpec({ suspend: true });
-  for (const { state, runWantedBy, is, says } of [
+  const cases: {
+    state: string;
+    steps?: string;
+    lastCheckpointStep?: number;
+    runWantedBy: string[];
+    is: string;
+    says: RegExp;
+  }[] = [
     { state: "Training", runWantedBy: ["twin"], is: "Suspended", says: /^FineTuneRun run-\w+ goes on for twin\./ },
-    { state: "Training", runWantedBy: [], is: "Suspending", says: /^Stopping: what was trained is written/ },
-    { state: "Queued", runWantedBy: [], is: "Suspending", says: /^Stopping: no pod of it runs/ },
-    { state: "Stopped", runWantedBy: [], is: "Suspended", says: /^Set spec\.suspend to false to go on/ },
+    { state: "Training", runWantedBy: [], is: "Suspending", says: /^Stopping; its pod is asked to end\.$/ },
+    {
+      state: "Training",
+      steps: "5/60",
+      runWantedBy: [],
+      is: "Suspending",
+      says: /^Stopping; what was trained is written/,
+    },
+    { state: "Queued", runWantedBy: [], is: "Suspending", says: /^Stopping; no pod of it runs/ },
+    { state: "Stopped", runWantedBy: [], is: "Suspended", says: /^Set spec\.suspend to false to go on\.$/ },
+    {
+      ...{ state: "Stopped", runWantedBy: [], lastCheckpointStep: 20 },
+      ...{ is: "Suspended", says: /to go on from the checkpoint of step 20\.$/ },
+    },
     { state: "Succeeded", runWantedBy: ["twin"], is: "Suspended", says: /^Set spec\.suspend to false to go on/ },
-  ]) {
-    const world = withRun(({ run }) => ({ currentRun: { ...run!, status: { state } }, runWantedBy }));
+  ];
+  for (const { state, steps, lastCheckpointStep, runWantedBy, is, says } of cases) {
+    const status = {
+      state,
+      ...(steps === undefined ? {} : { progress: { steps, updatedAt: "2026-01-02T03:04:00Z" } }),
+      ...(lastCheckpointStep === undefined ? {} : { lastCheckpointStep }),
+    };
+    const world = withRun(({ run }) => ({ currentRun: { ...run!, status }, runWantedBy }));
     const decision = decide({ ...world, wanted: { ...world.wanted, spec } as World["wanted"] });
     assert.equal(decision.status.state, is);
     assert.match(ready(decision)?.message ?? "", says);

@@ -3,6 +3,7 @@
  * LastRunSucceeded. Pure. They follow from the status that is about to be written, so an edit can leave none of them
  * speaking of other settings, and each is there from the first visit on.
  */
+import { counted } from "../../trainer/contract/counted.ts";
 import type { Condition } from "../api/common.ts";
 import { type ConditionUpdate, findCondition } from "../api/conditions.ts";
 import type { FineTuneJobStatus, Inputs } from "../api/fineTuneJob.ts";
@@ -42,7 +43,8 @@ function inputsResolved({ job, wanted }: World, status: FineTuneJobStatus): Cond
 }
 
 export function inputsMessage({ dataset }: Pick<Inputs, "dataset">): string {
-  return `${dataset.examples} examples, ${dataset.tokens} tokens in ${dataset.rows} rows.`;
+  const { examples, tokens, rows } = dataset;
+  return `${counted(examples, "example")}, ${counted(tokens, "token")} in ${counted(rows, "row")}.`;
 }
 
 function fits({ plan: asked }: World, { plan }: FineTuneJobStatus): ConditionUpdate {

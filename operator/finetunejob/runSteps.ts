@@ -1,5 +1,4 @@
 /** The steps from pinned inputs to a finished run: does it fit, whose run is it, how does it go. Pure. */
-import { longest } from "../api/common.ts";
 import { findCondition } from "../api/conditions.ts";
 import { deletingWords } from "../api/deletion.ts";
 import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
@@ -7,7 +6,7 @@ import type { FineTuneRun } from "../api/kinds.ts";
 import { annotations } from "../api/names.ts";
 import { currentAttempt } from "../finetunerun/attempts.ts";
 import { endOf } from "../finetunerun/repair.ts";
-import { sentence, withWayOut } from "../jobs/sentence.ts";
+import { sentence } from "../jobs/sentence.ts";
 import {
   adapterName,
   adapterOf,
@@ -128,17 +127,12 @@ export const runFailed: Step = (world) => {
   if (run === undefined || endOf(run.status ?? {}) !== "Failed") return undefined;
   const failure = findCondition(run.status?.conditions, "Succeeded");
   const reason = failure?.reason ?? "Failed";
-  const message = withWayOut(failure?.message ?? "", wayOut(reason, run.metadata.name), longest.longMessage);
+  const message = failure?.message ?? "";
   return say(world, "Stalled", "Failed", reason, message, {
     status: mirrorProgress(job.status ?? {}, run),
     conditions: [{ type: "LastRunSucceeded", status: "False", reason, message }],
   });
 };
-
-function wayOut(reason: string, run: string): string {
-  if (!reason.startsWith("Object")) return `To try again from the last checkpoint, delete FineTuneRun ${run}.`;
-  return `To stage the inputs again, annotate: ${annotations.requestedAt}=$(date +%s); then delete FineTuneRun ${run}.`;
-}
 
 export const runGoesOn: Step = (world) => {
   const { job, run } = world;

@@ -1,4 +1,5 @@
 /** Words and figures of a FineTuneJob's status that come from its children. Pure. */
+import { counted } from "../../trainer/contract/counted.ts";
 import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
 import type { Adapter, FineTuneRun } from "../api/kinds.ts";
 
@@ -16,7 +17,7 @@ export function settledMessage({ metadata, spec }: Adapter): string {
   const done = `Adapter ${metadata.name} is ready`;
   if (evaluation?.after !== undefined) {
     const { before = "?", after, majorityShare = "?", examples } = evaluation;
-    return `${done}: exact match ${before} → ${after} on ${examples} held-out examples (always the commonest answer: ${majorityShare}).`;
+    return `${done}: exact match ${before} → ${after} on ${counted(examples ?? 0, "held-out example")} (always the commonest answer: ${majorityShare}).`;
   }
   return evalLoss === undefined ? `${done}.` : `${done}: validation loss ${evalLoss}.`;
 }

@@ -2,6 +2,7 @@
 import { findCondition } from "../api/conditions.ts";
 import type { FineTuneRun } from "../api/kinds.ts";
 import { stoppingWords } from "../finetunerun/say.ts";
+import { fromCheckpoint } from "../finetunerun/wayOut.ts";
 import type { ObservedJob } from "../jobs/observe.ts";
 import { type Step, say } from "./say.ts";
 import { mirrorProgress } from "./status.ts";
@@ -21,7 +22,7 @@ export const suspended: Step = (world) => {
   }
   const message = shared
     ? `FineTuneRun ${currentRun?.metadata.name} goes on for ${runWantedBy.join(", ")}. Set spec.suspend to false to share it again.`
-    : "Set spec.suspend to false to go on from the last checkpoint.";
+    : `Set spec.suspend to false to go on${fromCheckpoint(currentRun?.status ?? {})}.`;
   return say(world, "Waiting", "Suspended", "Suspended", message, { status });
 };
 
@@ -34,7 +35,7 @@ const isLiving = (run: FineTuneRun | undefined) =>
 /** The run knows what keeps its Job from ending. */
 const wordsOf = (run: FineTuneRun | undefined) =>
   (run?.status?.state === "Stopping" ? findCondition(run.status.conditions, "Ready")?.message : undefined) ??
-  stoppingWords(run?.status?.state === "Training");
+  stoppingWords(run?.status?.state === "Training", run?.status?.progress?.steps);
 
 /** What keeps a prepare Job from ending. */
 const deletingWords = (prepare: ObservedJob | undefined) =>

@@ -80,6 +80,56 @@ function success(): string {
 }
 
 describe("ending", () => {
+  test("a retry and a way out speak of a checkpoint where there is one, and only there", () => {
+    const crash = ended({ type: "Failed", reason: "PodFailurePolicy" }, { exitCode: 137, reason: "Error" });
+    const said = (status: FineTuneRunStatus) => succeeded(decide(attempted(crash, {}, status)))?.message ?? "";
+    const last = { crashes: 1, attempts: [{ ...lostBefore, outcome: "Failed" as const }, current] };
+    assert.match(said({}), / Trying again\.$/);
+    assert.match(said({ lastCheckpointStep: 20 }), / Trying again from the checkpoint of step 20\.$/);
+    assert.match(said(last), / To try again, delete FineTuneRun run-\w+; it is tried again\.$/);
+    assert.match(said({ ...last, lastCheckpointStep: 20 }), / it is tried again from the checkpoint of step 20\.$/);
+  });
+
+  test("one fault has one way out", () => {
+    const said = (exitCode: number, reason: string, message: string) => {
+      const words = anEnvelope({ stage: "Train", outcome: "Failed", reason, message });
+      const state = ended({ type: "Failed", reason: "PodFailurePolicy" }, { exitCode, message: words });
+      return succeeded(decide(attempted(state)))?.message ?? "";
+    };
+    assert.doesNotMatch(said(21, "Diverged", "lower the learning rate"), /delete FineTuneRun/);
+    assert.match(
+      said(23, "ObjectMissing", "gone"),
+      /^gone\. Stage the inputs again: .* and delete FineTuneRun run-\w+/,
+    );
+    const outOfMemory = ended({ type: "Failed", reason: "PodFailurePolicy" }, { exitCode: 137, reason: "OOMKilled" });
+    const memory = succeeded(decide(attempted(outOfMemory)))?.message ?? "";
+    assert.match(memory, /Raise placement\.resources\.limits\.memory, and delete FineTuneRun run-\w+/);
+    assert.doesNotMatch(memory, /helpers|To try again/);
+    const late = decide(
+      aWorld(
+        { attempts: [current], runningSeconds: 1000 },
+        { attempt: { record: { ...current, jobUID: undefined }, job: undefined, state: { kind: "Absent" } } },
+      ),
+    );
+    assert.match(succeeded(late)?.message ?? "", /Raise spec\.activeDeadlineSeconds, and delete FineTuneRun run-\w+/);
+  });
+
+  test("a foreign Job is named with its way out; one that a deleted run left goes by itself", () => {
+    const foreign = attempted({ kind: "Foreign" });
+    const taken = succeeded(decide(foreign));
+    assert.equal(taken?.reason, "JobNameTaken");
+    assert.match(taken?.message ?? "", /is not this run's\. .* delete it \(kubectl delete job run-1\)/);
+    const { apiVersion, kind, metadata } = foreign.run;
+    const ownerReferences = [{ apiVersion, kind, name: metadata.name, uid: "before" }];
+    const left = (more: object) => {
+      const job = { ...aBatchJob(), metadata: { ...aBatchJob().metadata, ownerReferences, ...more } };
+      return succeeded(decide({ ...foreign, attempt: { ...foreign.attempt!, job } }));
+    };
+    assert.match(left({})?.message ?? "", /^Waiting until Job run-1 of a deleted FineTuneRun/);
+    const held = left({ deletionTimestamp: "x", finalizers: ["foregroundDeletion", "example.com/hold"] });
+    assert.match(held?.message ?? "", /^Job job is being deleted and is held by finalizer example\.com\/hold, /);
+  });
+
   test("with more words than a status has room for, it is a status all the same", () => {
     // Cut at 1,024 in the middle of the last character.
     const failure = {
@@ -265,26 +315,41 @@ describe("stopping and resuming", () => {
     );
   });
 
-  for (const { name, state, says } of [
-    { name: "a running pod writes a checkpoint", state: running(), says: /written to a checkpoint first/ },
+  for (const { name, state, steps, says } of [
     {
-      name: "a pod that runs while its Job goes writes a checkpoint",
+      name: "a pod that trains writes a checkpoint",
+      state: running(),
+      steps: "5/60",
+      says: /written to a checkpoint first/,
+    },
+    {
+      name: "a pod that has trained no step writes none",
+      state: running(),
+      steps: undefined,
+      says: /is asked to end\.$/,
+    },
+    {
+      name: "a pod that trains while its Job goes writes a checkpoint",
       state: { kind: "Deleting", podRuns: true },
+      steps: "5/60",
       says: /written to a checkpoint first/,
     },
     {
       name: "a pod that waits for a node has nothing to write",
       state: jobState(aBatchJob(), [aPod({ unschedulable: "no room" })]),
-      says: /no pod of it runs, so that there is nothing to write/,
+      steps: "5/60",
+      says: /no pod of it runs, so there is nothing to write/,
     },
     {
       name: "a Job without a pod has nothing to write",
       state: { kind: "Deleting" },
+      steps: "5/60",
       says: /there is nothing to write/,
     },
-  ] satisfies { name: string; state: State; says: RegExp }[]) {
+  ] satisfies { name: string; state: State; steps: string | undefined; says: RegExp }[]) {
     test(`what is said while a run stops: ${name}`, () => {
-      assert.match(succeeded(decide(attempted(state, { wantedBy: [] })))?.message ?? "", says);
+      const progress = steps === undefined ? {} : { progress: { steps, updatedAt: timestamp(now) } };
+      assert.match(succeeded(decide(attempted(state, { wantedBy: [] }, progress)))?.message ?? "", says);
     });
   }
 

@@ -14,10 +14,12 @@ export function pause(world: World, status: FineTuneRunStatus): Decision {
   return say(world, "Waiting", "Stopped", "NotWanted", message, status);
 }
 
-export function stoppingWords(trains: boolean): string {
-  return trains
-    ? "Stopping: what was trained is written to a checkpoint first."
-    : "Stopping: no pod of it runs, so that there is nothing to write.";
+/** `steps`: those that it is known to have trained. */
+export function stoppingWords(podRuns: boolean, steps: string | undefined): string {
+  if (!podRuns) return "Stopping; no pod of it runs, so there is nothing to write.";
+  return steps === undefined
+    ? "Stopping; its pod is asked to end."
+    : "Stopping; what was trained is written to a checkpoint first.";
 }
 
 export function close({ run, now }: World, end: AttemptEnd): FineTuneRunStatus {

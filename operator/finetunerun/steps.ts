@@ -2,17 +2,20 @@
 
 import { applied } from "../../trainer/contract/setting.ts";
 import { jobLifeTable } from "../api/jobLife.ts";
+import { longest } from "../api/common.ts";
 import { deletingWords, heldWords } from "../api/deletion.ts";
+import type { FineTuneRunStatus } from "../api/fineTuneRun.ts";
 import { reportLost } from "../jobs/lostReports.ts";
 import { deadlineExceeded, type Failure } from "../jobs/outcome.ts";
 import { lookAgainInMs } from "../jobs/progress.ts";
-import { sentence } from "../jobs/sentence.ts";
+import { sentence, withWayOut } from "../jobs/sentence.ts";
 import { needsAttention } from "../jobs/waiting.ts";
 import { afterFailure, planAttempt, secondsLeft, withAttempt } from "./attempts.ts";
 import { trainJob } from "./job.ts";
 import { endOf } from "./repair.ts";
 import { finalProgress, resultsOf, trainFiguresOf } from "./results.ts";
 import { close, pause, type Step, say, stoppingWords } from "./say.ts";
+import { fromCheckpoint, wayOut } from "./wayOut.ts";
 import type { CurrentAttempt, Decision, World } from "./world.ts";
 
 /** While something of another owner is in the way. */
@@ -89,10 +92,10 @@ export const attemptFailed: Step = (world) => {
   return state?.kind === "Failed" ? retryOrFail(world, state.failure, "Failed", state.endedAt) : undefined;
 };
 
-const next = {
-  Failed: "Trying again from the last checkpoint.",
-  Lost: "Looking in the store for what it did: a finished training is not repeated, another goes on from its last checkpoint.",
-};
+const next = (status: FineTuneRunStatus) => ({
+  Failed: `Trying again${fromCheckpoint(status)}.`,
+  Lost: "Looking in the store for what it did: a finished training is not repeated, and a checkpoint is resumed from.",
+});
 
 function retryOrFail(
   world: World,
@@ -105,8 +108,10 @@ function retryOrFail(
   const backoffLimit = applied(jobLifeTable, world.run.spec.execution).backoffLimit;
   const { retry, crashes } = afterFailure(ended, failure, backoffLimit);
   const status = { ...ended, crashes };
-  if (retry) return say(world, "Reconciling", "Pending", reason, `${sentence(message)} ${next[outcome]}`, status);
-  return say(world, "Stalled", "Failed", reason, message, status, "False");
+  if (retry)
+    return say(world, "Reconciling", "Pending", reason, `${sentence(message)} ${next(status)[outcome]}`, status);
+  const words = withWayOut(message, wayOut(world, failure), longest.longMessage);
+  return say(world, "Stalled", "Failed", reason, words, status, "False");
 }
 
 /** The Job is gone without a result: we asked for that, or somebody deleted it. */
@@ -137,7 +142,7 @@ export const stop: Step = (world) => {
   if (!isUnwanted(world) || attempt?.job === undefined || attempt.state.kind === "Completing") return undefined;
   const status = withAttempt(run.status ?? {}, { reason: stopReason, jobUID: attempt.job.metadata.uid });
   const deleting = attempt.state.kind === "Deleting";
-  const words = waitingWords(world) ?? stoppingWords(trains(attempt.state));
+  const words = waitingWords(world) ?? stoppingWords(podRuns(attempt.state), run.status?.progress?.steps);
   return {
     ...say(world, "Reconciling", "Stopping", "Stopping", words, status),
     actions: deleting ? [] : [{ kind: "deleteJob", job: attempt.job }],
@@ -151,7 +156,7 @@ export const deleting: Step = (world) => {
 };
 
 /** Is there a pod that may have something to write? */
-function trains(state: CurrentAttempt["state"]): boolean {
+function podRuns(state: CurrentAttempt["state"]): boolean {
   return (
     state.kind === "Running" || ((state.kind === "Pending" || state.kind === "Deleting") && state.podRuns === true)
   );

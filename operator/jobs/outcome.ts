@@ -100,8 +100,7 @@ function decisiveExitCode({ reason, message }: Condition): number | undefined {
 
 export const deadlineExceeded = {
   reason: "DeadlineExceeded",
-  message:
-    "Its attempts, waiting included, took longer than spec.activeDeadlineSeconds. Raise it and delete the FineTuneRun to go on from the last checkpoint.",
+  message: "Its attempts, waiting included, took longer than spec.activeDeadlineSeconds.",
   retryable: false,
 };
 
@@ -116,7 +115,7 @@ function memoryWords({ metadata }: Job): string {
     case "export":
       return `The pod that exports ${ran} Raise helpers.resources.limits.memory; it is then exported again.`;
     default:
-      return `The training ${ran} Raise placement.resources.limits.memory, or lower training.batchTokens or dataset.maxSequenceLength.`;
+      return `The training ${ran}`;
   }
 }
 

@@ -2,6 +2,7 @@
  * What a stage came to: the exit code and the envelope, from its result or from what it threw. A failure that is not one
  * of ours is a crash: exit code 1, its text in the message.
  */
+import { counted } from "../contract/counted.ts";
 import { type ExitCode, exitCode } from "../contract/exitCodes.ts";
 import { messageOf, StageFailure } from "../contract/failure.ts";
 import { type Envelope, envelopeLimitBytes } from "../contract/report.ts";
@@ -34,17 +35,17 @@ async function succeed(file: RunFile, context: StageContext): Promise<Envelope> 
     case "Prepare": {
       const { figures, reused } = await runPrepare(file, context);
       const { examples, rows } = figures.dataset;
-      const message = `${examples} examples in ${rows} rows${reused ? ", prepared before" : ""}`;
+      const message = `${counted(examples, "example")} in ${counted(rows, "row")}${reused ? ", prepared before" : ""}`;
       return { ...done, stage: "Prepare", reason: reused ? "AlreadyPrepared" : "Prepared", message, figures };
     }
     case "Train": {
       const { figures, reportDigest, reused } = await runTrain(file, context);
-      const message = `${figures.steps} steps, loss ${figures.loss.toPrecision(4)}${reused ? ", trained before" : ""}`;
+      const message = `${counted(figures.steps, "step")}, loss ${figures.loss.toPrecision(4)}${reused ? ", trained before" : ""}`;
       return { ...done, stage: "Train", reason: reused ? "AlreadyTrained" : "Trained", message, figures, reportDigest };
     }
     case "Export": {
       const { figures, reportDigest, reused } = await runExport(file, context);
-      const message = `${figures.sizeBytes} bytes, logits within ${figures.maxLogitDifference.toPrecision(3)}`;
+      const message = `${counted(figures.sizeBytes, "byte")}, logits within ${figures.maxLogitDifference.toPrecision(3)}`;
       return {
         ...done,
         stage: "Export",

@@ -1,0 +1,28 @@
+/** What a person can do about a run that failed, and from where the next attempt goes on. Pure. One way out for one fault. */
+import { exitCode } from "../../trainer/contract/exitCodes.ts";
+import type { FineTuneRunStatus } from "../api/fineTuneRun.ts";
+import { annotations } from "../api/names.ts";
+import { deadlineExceeded, type Failure, hostMemoryExceeded } from "../jobs/outcome.ts";
+import type { World } from "./world.ts";
+
+/** " from the checkpoint of step 20"; empty where none is known. */
+export function fromCheckpoint({ lastCheckpointStep = 0 }: FineTuneRunStatus): string {
+  return lastCheckpointStep > 0 ? ` from the checkpoint of step ${lastCheckpointStep}` : "";
+}
+
+export function wayOut({ run }: World, { reason, exitCode: code }: Pick<Failure, "reason" | "exitCode">): string {
+  const again = `delete FineTuneRun ${run.metadata.name}; it is tried again${fromCheckpoint(run.status ?? {})}.`;
+  if (reason === deadlineExceeded.reason) return `Raise spec.activeDeadlineSeconds, and ${again}`;
+  if (reason === hostMemoryExceeded) return `Raise placement.resources.limits.memory, and ${again}`;
+  if (reason.startsWith("Object")) {
+    return `Stage the inputs again: annotate the FineTuneJob with ${annotations.requestedAt}=$(date +%s), and ${again}`;
+  }
+  switch (code) {
+    case exitCode.diverged:
+      return "The same settings end the same: change them, and they are trained as another run.";
+    case exitCode.invalid:
+      return `With other settings it is another run, and that starts by itself; if the fault is elsewhere, fix it and ${again}`;
+    default:
+      return `To try again, ${again}`;
+  }
+}
