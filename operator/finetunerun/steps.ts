@@ -1,10 +1,10 @@
 /** The steps of a FineTuneRun: each looks at one way its newest attempt can be. Pure; decide.ts has their order. */
 
 import { applied } from "../../trainer/contract/setting.ts";
-import { jobLifeTable } from "../api/jobLife.ts";
 import { longest } from "../api/common.ts";
 import { deletingWords, heldWords } from "../api/deletion.ts";
 import type { FineTuneRunStatus } from "../api/fineTuneRun.ts";
+import { jobLifeTable } from "../api/jobLife.ts";
 import { reportLost } from "../jobs/lostReports.ts";
 import { deadlineExceeded, type Failure } from "../jobs/outcome.ts";
 import { lookAgainInMs } from "../jobs/progress.ts";
