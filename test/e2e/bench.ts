@@ -123,6 +123,13 @@ export class Team {
     return this.#cluster.kubectl(["--namespace", this.name, "apply", ...more, "-f", "-"], JSON.stringify(manifest));
   }
 
+  /** Replaces the status of an object, as a restore or a hostile hand does it; undefined removes it. */
+  async setStatus(kind: string, name: string, status: object | undefined): Promise<void> {
+    const change = status === undefined ? { op: "remove" } : { op: "add", value: status };
+    const patch = JSON.stringify([{ ...change, path: "/status" }]);
+    await this.kubectl("patch", kind, name, "--subresource=status", "--type=json", "-p", patch);
+  }
+
   /** Through the eviction API, as a drained node or a preempting scheduler does it. */
   evict(pod: string): Promise<string> {
     const path = `/api/v1/namespaces/${this.name}/pods/${pod}/eviction`;
@@ -244,7 +251,7 @@ export class Team {
 }
 
 /** Objects that kubectl prints as they come: each ends with a line that is its closing brace alone. */
-async function* objectsIn(output: Readable): AsyncGenerator<unknown> {
+export async function* objectsIn(output: Readable): AsyncGenerator<unknown> {
   let lines: string[] = [];
   for await (const line of createInterface({ input: output })) {
     lines.push(line);

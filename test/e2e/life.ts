@@ -120,6 +120,53 @@ function podTests(bench: () => Bench, undisturbed: Undisturbed): void {
     assert.equal(team.created("jobs"), 2);
   });
 
+  test("a status that is stripped or filled with lies is repaired; one trainer goes on, to the same bytes", async () => {
+    const team = await bench().namespace("forgetful");
+    await team.apply(manifest("job", { training: long }));
+    await team.untilTraining("job");
+    const { metadata, spec } = await team.run();
+    const pod = (await trainingPod(team)).metadata.name;
+    const jobName = `${metadata.name}-1`;
+    for (const [of, is] of [
+      ["job", undefined],
+      ["run", undefined],
+      ["job", liesOfJob],
+      ["run", liesOfRun(metadata.name)],
+    ] as const) {
+      if (of === "job") await team.setStatus("finetunejob", "job", is);
+      else await team.setStatus("finetunerun", metadata.name, is);
+      await team.until("job", `repaired after ${of} lost its status`, ({ status }) => {
+        const right = status?.state === "Training" && status.currentRunRef?.name === metadata.name;
+        return (
+          right && status.promotedAdapterRef === undefined && status.pins?.datasetDigest === spec.pins.datasetDigest
+        );
+      });
+      const { status } = await team.run();
+      assert.deepEqual([status?.state, status?.attempts?.map((one) => one.jobName)], ["Training", [jobName]]);
+      assert.equal((await trainingPod(team)).metadata.name, pod);
+    }
+    await team.untilReady("job");
+    assert.deepEqual([await attempts(team), await resumes(team)], [["Succeeded"], 0]);
+    assert.equal(await digest(team), await undisturbed());
+    const deleted = team.written().filter(({ verb, resource }) => verb === "delete" && resource === "jobs");
+    assert.deepEqual([team.created("jobs"), team.created("pods"), deleted], [2, 2, []]);
+  });
+
+  test("a run that another's finalizer holds says so, and its job waits for it", async () => {
+    const team = bench().team("forgetful");
+    const { metadata } = await team.run();
+    const finalizers = (names: string[]) => JSON.stringify({ metadata: { finalizers: names } });
+    const patch = (names: string[]) =>
+      team.kubectl("patch", "finetunerun", metadata.name, "--type=merge", "-p", finalizers(names));
+    await patch(["example.com/hold"]);
+    await team.kubectl("delete", "finetunerun", metadata.name, "--wait=false");
+    await team.untilRun(metadata.name, "Deleting");
+    assert.match(condition(await team.run(), "Ready")?.message ?? "", /is held by finalizer example\.com\/hold/);
+    assert.equal(condition(await team.run(), "Succeeded")?.status, "True");
+    await patch([]);
+    await team.kubectl("wait", "--for=delete", "finetunerun", metadata.name, "--timeout=60s");
+  });
+
   test("the trainer killed in the middle, with no time for a word: another attempt resumes, to the same bytes", async () => {
     const team = await bench().namespace("killed");
     await team.apply(manifest("job", { training: long }));
@@ -133,6 +180,34 @@ function podTests(bench: () => Bench, undisturbed: Undisturbed): void {
     assert.equal(team.created("jobs"), 3);
   });
 }
+
+const lie = { status: "True" as const, reason: "Lie", message: "A lie.", lastTransitionTime: "2026-01-01T00:00:00Z" };
+
+const liesOfJob = {
+  state: "Ready",
+  observedGeneration: 1,
+  conditions: ["Ready", "Fits", "InputsResolved", "Told"].map((type) => ({ type, ...lie })),
+  currentRunRef: { name: "run-0000000000000000", uid: "nobody", adapterName: "nothing" },
+  promotedAdapterRef: { name: "nothing" },
+  progress: { steps: "9/9", updatedAt: "2099-01-01T00:00:00Z" },
+};
+
+/** It says that it failed, in an attempt that has never been. */
+const liesOfRun = (name: string) => ({
+  state: "Failed",
+  conditions: [
+    { type: "Ready", ...lie, status: "False" },
+    { type: "Stalled", ...lie },
+    { type: "Succeeded", ...lie, status: "False" },
+  ],
+  attempts: [
+    {
+      ...{ number: 7, jobName: `${name}-7`, jobUID: "nobody", outcome: "Failed" },
+      ...{ startedAt: "2026-01-01T00:00:00Z", endedAt: "2026-01-01T00:01:00Z" },
+    },
+  ],
+  progress: { phase: "Training", steps: "9/9", updatedAt: "2099-01-01T00:00:00Z" },
+});
 
 function suspendTests(bench: () => Bench, undisturbed: Undisturbed): void {
   let team: Team;

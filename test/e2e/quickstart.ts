@@ -15,6 +15,7 @@ import { runStages } from "../../terminal/stages.ts";
 import type { Bench, Team } from "./bench.ts";
 import { onTerminal, type Said, shell } from "./commandLine.ts";
 import { startTunnel } from "./tunnel.ts";
+import { assertSaid, Words } from "./words.ts";
 
 const job = "spam-or-ham";
 
@@ -29,6 +30,12 @@ function keptSession() {
   return { kept, session };
 }
 
+/** In order. */
+const eventsOfJob = [
+  ...["ResolvingInputs", "InputsResolved", "Starting", "Pending", "Training"],
+  ...["AdapterCreated", "Exporting", "AdapterReady"],
+];
+
 export function quickstartTests(bench: () => Bench): void {
   let team: Team;
   let environment: NodeJS.ProcessEnv;
@@ -38,6 +45,7 @@ export function quickstartTests(bench: () => Bench): void {
   let answers: string[];
   let watched: Said;
   let interrupted: Said;
+  let words: Words;
   const luthier = (line: string) => `npx --no-install luthier ${line} --namespace quickstart`;
   /** A line of the demo's last words, as it stands there. */
   const advised = (what: RegExp) => results.split("\n").find((line) => what.test(line)) ?? assert.fail(results);
@@ -47,6 +55,7 @@ export function quickstartTests(bench: () => Bench): void {
     team = bench().team(stand.namespace);
     environment = stand.cluster.environment;
     const { kept, session } = keptSession();
+    words = new Words(stand.cluster, stand.namespace);
     await runStages(
       session.screen,
       quickstartStages(() => stand),
@@ -58,7 +67,79 @@ export function quickstartTests(bench: () => Bench): void {
     interrupted = await impatient!.ended;
     await ending;
     watched = await patient!.ended;
+    await words.stop();
     ({ progress, results } = kept);
+  });
+
+  test("from kubectl apply to Ready each object says what is so, in order, and of no failure or retry", () => {
+    assert.ok(words.fromTheFirst(), "heard from the first write on");
+    for (const said of [...words.all(), progress, watched.stdout]) {
+      assert.doesNotMatch(said, /fail|retry|again|another follows|crash|lost|not wanted|no longer/i);
+    }
+    const pod = String.raw`(Waiting for the Job's pod\.|Pod \S+ is starting\.)`;
+    const trains = /^Training Training: (The training pod is running|Loading the base model and the data)\.$/;
+    const ended = /^Training Training: The training has ended; waiting for its Job to complete\.$/;
+    const training = [
+      /^Pending Pending: Waiting until FineTuneJob spam-or-ham takes this run as its own\.$/,
+      /^Pending Pending: Starting the training\.$/,
+      /^Pending Pending: Creating Job run-\w+-1\.$/,
+      new RegExp(`^Pending Pending: ${pod}$`),
+      trains,
+      /^Training Training: Evaluating the base model\.$/,
+      /^Training Training: Training\.$/,
+      /^Training Training: Evaluating the result\.$/,
+      /^Training Training: Saving the result\.$/,
+      ended,
+    ];
+    assertSaid(words.states("finetunejobs"), [
+      /^Preparing ResolvingInputs: Creating the Job that reads the base model and the data\.$/,
+      new RegExp(`^Preparing ResolvingInputs: ${pod}$`),
+      /^Preparing ResolvingInputs: Reading the base model and the data\.$/,
+      /^Preparing ResolvingInputs: The inputs are read; waiting for the Job to complete\.$/,
+      /^Planning InputsResolved: \d+ examples, \d+ tokens in \d+ rows\.$/,
+      /^Pending Starting: Creating the FineTuneRun\.$/,
+      /^Pending Starting: FineTuneRun run-\w+ is this job's run\.$/,
+      /^Pending Starting: The run is starting\.$/,
+      ...training,
+      /^Exporting AdapterCreated: Adapter spam-or-ham-\w+ is made of run-\w+\.$/,
+      /^Exporting Exporting: Adapter spam-or-ham-\w+ is being exported\.$/,
+      new RegExp(`^Exporting Exporting: Export merged: ${pod}$`),
+      /^Exporting Exporting: Export merged: writing, reading back and comparing\.$/,
+      /^Ready AdapterReady: Adapter spam-or-ham-\w+ is ready: exact match [\d.]+ → [\d.]+ on 310 held-out examples/,
+    ]);
+    assertSaid(words.states("finetuneruns"), [...training, /^Succeeded Completed: 162 steps, loss /]);
+    assertSaid(words.states("adapters"), [
+      /^Exporting Exporting: Export merged: writing, reading back and comparing\.$/,
+      new RegExp(`^Exporting Exporting: Export merged: ${pod}$`),
+      /^Exporting Exporting: Export merged: writing, reading back and comparing\.$/,
+      /^Ready Exported: 1 export is written and verified\.$/,
+    ]);
+  });
+
+  test("and so do its other conditions and its Events", () => {
+    const facts = ["Fits", "InputsResolved", "LastRunSucceeded", "Ready", "Reconciling"];
+    assert.deepEqual(words.types("finetunejobs"), facts);
+    assert.deepEqual(words.types("finetuneruns"), ["Ready", "Reconciling", "Succeeded"]);
+    assert.deepEqual(words.types("adapters"), ["Exported", "Ready", "Reconciling", "Verified"]);
+    assertSaid(words.conditions("finetunejobs", "InputsResolved"), [/^Unknown NotResolved: /, /^True Pinned: /]);
+    assertSaid(words.conditions("finetunejobs", "Fits"), [/^Unknown NotPlanned: /, /^True Fits: /]);
+    assertSaid(words.conditions("finetunejobs", "LastRunSucceeded"), [/^Unknown NoRunEnded: /, /^True Completed: /]);
+    assertSaid(words.conditions("finetuneruns", "Succeeded"), [
+      /^Unknown Pending: /,
+      /^Unknown Training: /,
+      /^True Completed: /,
+    ]);
+    assertSaid(words.conditions("adapters", "Exported"), [/^False Exporting: /, /^True Exported: /]);
+    assertSaid(words.conditions("adapters", "Verified"), [/^Unknown NotRead: /, /^True Verified: .* of 1 export /]);
+    const events = words.events();
+    assertSaid(
+      events.filter((one) => one.startsWith("FineTuneJob ")),
+      eventsOfJob.map((reason) => new RegExp(`^FineTuneJob Normal ${reason}: `)),
+    );
+    assertSaid(
+      events.filter((one) => one.startsWith("Adapter ")),
+      [/^Adapter Normal Exporting: /, /^Adapter Normal Exported: 1 export is/],
+    );
   });
 
   test("its stages and its live view say in a log how it stands", () => {
@@ -124,6 +205,13 @@ export function quickstartTests(bench: () => Bench): void {
   test("the commands that it advises do what it says", async () => {
     const described = await shell(advised(/describe finetunejob/), { environment });
     assert.match(described.stdout, /Type: +Ready/);
+    const [, events = ""] = described.stdout.split(/^Events:$/m);
+    const told = [...events.matchAll(/^ +(Normal|Warning) +(\w+) /gm)].map(([, type, reason]) => `${type} ${reason}`);
+    assert.deepEqual(
+      told,
+      words.events().flatMap((one) => /^FineTuneJob (\w+ \w+):/.exec(one)?.[1] ?? []),
+      "in the order in which they were told",
+    );
     const objects = await shell(advised(/get finetunejobs/), { environment });
     assert.match(objects.stdout, /^adapter\.luthier\.dev\/spam-or-ham-[0-9a-f]{8} /m);
   });

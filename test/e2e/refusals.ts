@@ -112,9 +112,9 @@ export function refusalTests(bench: () => Bench): void {
     test("one Event tells of each, and nothing loops", async () => {
       const events = await team.kubectl(
         "get",
-        "events.v1.events.k8s.io",
+        "events",
         "-o",
-        "jsonpath={range .items[*]}{.regarding.name} {.type}{'\\n'}{end}",
+        "jsonpath={range .items[*]}{.involvedObject.name} {.type}{'\\n'}{end}",
       );
       for (const index of stalled.keys()) {
         assert.equal(events.split("\n").filter((line) => line === `stalled-${index} Warning`).length, 1);

@@ -88,8 +88,7 @@ export function roadTests(bench: () => Bench): void {
 
   test("without its status, as after a restore, it comes to the same without a pod", async () => {
     const jobs = team.created("jobs");
-    const without = JSON.stringify([{ op: "remove", path: "/status" }]);
-    await team.kubectl("patch", "finetunejob", "parity", "--subresource=status", "--type=json", "-p", without);
+    await team.setStatus("finetunejob", "parity", undefined);
     await team.untilReady("parity");
     assert.equal(team.created("jobs"), jobs);
   });

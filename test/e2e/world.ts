@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import path from "node:path";
 import { describe, test } from "node:test";
 import { USER_ID } from "../../images/base.ts";
+import type { FineTuneJob } from "../../operator/api/kinds.ts";
 import { provideDirectory } from "../cluster/volume.ts";
 import { type Bench, condition, long, manifest, type Team } from "./bench.ts";
 
@@ -70,6 +71,45 @@ export function worldTests(bench: () => Bench): void {
       await team.untilReady("full");
     });
 
+    test("a Job of another that has the name of the training's; deleted, the training starts by itself", async () => {
+      await team.apply(manifest("first", { training: short }));
+      const run = (await team.untilReady("first")).status?.currentRunRef?.name;
+      const taken = await bench().namespace("taken");
+      await taken.apply(foreignJob(`${run}-1`));
+      const says = /Job run-\w+-1 exists and is not this run's.*delete it \(kubectl delete job run-\w+-1\)/;
+      await untilSays(taken, "first", manifest("first", { training: short }), says);
+      await taken.kubectl("delete", "job", `${run}-1`);
+      await taken.untilReady("first");
+    });
+
+    test("a helper that runs out of memory; with a higher limit it is tried again by itself", async () => {
+      const limited = (memory: string, change: object = {}) =>
+        manifest("cramped", {
+          training: { ...short, seed: 9 },
+          helpers: { resources: { limits: { memory } } },
+          ...change,
+        });
+      const says = /Raise helpers\.resources\.limits\.memory; (they are then read|it is then exported) again\.$/;
+      const untilTold = async (change: object) => {
+        await team.apply(limited("48Mi", change));
+        const told = (one: FineTuneJob) => says.test(condition(one, "Stalled")?.message ?? "");
+        const job = await team.until("cramped", "out of memory", told);
+        assert.equal(condition(job, "Ready")?.reason, "HostMemoryExceeded");
+      };
+      await untilTold({});
+      await team.apply(limited("1Gi"));
+      await team.untilReady("cramped");
+      const adapter = { exports: [{ name: "merged", merged: {} }] };
+      await untilTold({ adapter });
+      await team.apply(limited("1Gi", { adapter }));
+      await team.until(
+        "cramped",
+        "observed",
+        ({ metadata, status }) => status?.observedGeneration === metadata.generation,
+      );
+      await team.untilReady("cramped");
+    });
+
     test("an image that cannot be pulled", async () => {
       await team.apply(manifest("imageless", { training: short }));
       const { status } = await team.untilReady("imageless");
@@ -81,6 +121,17 @@ export function worldTests(bench: () => Bench): void {
     });
   });
 }
+
+/** It waits for nothing: it is there. */
+const foreignJob = (name: string) => ({
+  apiVersion: "batch/v1",
+  kind: "Job",
+  metadata: { name },
+  spec: {
+    suspend: true,
+    template: { spec: { restartPolicy: "Never", containers: [{ name: "other", image: "localhost/other:none" }] } },
+  },
+});
 
 /** While its node is silent no pod begins or ends; those that compute go on. */
 export function silentNodeTests(bench: () => Bench): void {

@@ -1,0 +1,101 @@
+/**
+ * All that Luthier's objects of a namespace say, as watches bring it: each state, each condition and each Event, in order.
+ * Nothing that was said for a moment is missed.
+ */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import type { CoreV1Event } from "@kubernetes/client-node";
+import type { Condition } from "../../operator/api/common.ts";
+import type { KubeObject, WireObject } from "../../operator/runtime/objects.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import { objectsIn } from "./bench.ts";
+
+type Speaker = KubeObject & { status?: { state?: string; conditions?: Condition[] } };
+type Event = WireObject<CoreV1Event>;
+
+const kinds = ["finetunejobs", "finetuneruns", "adapters"] as const;
+export type Kind = (typeof kinds)[number];
+
+export class Words {
+  readonly #watches: { process: ChildProcess; read: Promise<void> }[];
+  readonly #seen: Record<Kind, Speaker[]> = { finetunejobs: [], finetuneruns: [], adapters: [] };
+  readonly #events: Event[] = [];
+
+  /** Listens from now on. */
+  constructor({ programs, environment }: Cluster, namespace: string) {
+    const watch = (resource: string, heard: (one: unknown) => void) => {
+      const args = ["--namespace", namespace, "get", resource, "--watch", "--output=json"];
+      const process = spawn(programs.kubectl, args, { env: environment, stdio: ["ignore", "pipe", "inherit"] });
+      const read = (async () => {
+        for await (const one of objectsIn(process.stdout)) heard(one);
+      })();
+      return { process, read };
+    };
+    this.#watches = [
+      ...kinds.map((kind) => watch(kind, (one) => this.#seen[kind].push(one as Speaker))),
+      watch("events", (one) => this.#events.push(one as Event)),
+    ];
+  }
+
+  async stop(): Promise<void> {
+    for (const { process } of this.#watches) process.kill();
+    await Promise.all(this.#watches.map(({ read }) => read));
+  }
+
+  /** Was each kind heard from its first write on, before it had a status? */
+  fromTheFirst(): boolean {
+    return kinds.every((kind) => this.#seen[kind].length > 0 && this.#seen[kind][0]?.status === undefined);
+  }
+
+  /** "STATE REASON: MESSAGE", by the condition Ready; repeated words once. */
+  states(kind: Kind): string[] {
+    return once(
+      this.#seen[kind].flatMap(({ status }) =>
+        (status?.conditions ?? [])
+          .filter(({ type }) => type === "Ready")
+          .map(({ reason, message }) => `${status?.state} ${reason}: ${message}`),
+      ),
+    );
+  }
+
+  /** "STATUS REASON: MESSAGE" of a condition of another type. */
+  conditions(kind: Kind, type: string): string[] {
+    const all = this.#seen[kind].flatMap(({ status }) => status?.conditions ?? []);
+    return once(
+      all.filter((one) => one.type === type).map(({ status, reason, message }) => `${status} ${reason}: ${message}`),
+    );
+  }
+
+  types(kind: Kind): string[] {
+    const all = this.#seen[kind].flatMap(({ status }) => status?.conditions ?? []);
+    return [...new Set(all.map(({ type }) => type))].sort();
+  }
+
+  /** "KIND TYPE REASON: MESSAGE" of the operator's own Events. */
+  events(): string[] {
+    return this.#events
+      .filter(({ reportingComponent }) => reportingComponent === "luthier-operator")
+      .map(({ involvedObject, type, reason, message }) => `${involvedObject.kind} ${type} ${reason}: ${message}`);
+  }
+
+  /** Everything, for what must not be said at all. */
+  all(): string[] {
+    const messages = kinds.flatMap((kind) =>
+      this.#seen[kind].flatMap(({ status }) => (status?.conditions ?? []).map(({ message }) => message)),
+    );
+    return once([...messages, ...this.events()]);
+  }
+}
+
+const once = (words: readonly string[]) => words.filter((one, index) => one !== words[index - 1]);
+
+/** Holds what was said to what may be said: each in its turn, nothing else, and the last one at the end. */
+export function assertSaid(said: readonly string[], allowed: readonly RegExp[]): void {
+  let turn = 0;
+  for (const words of said) {
+    const next = allowed.findIndex((one, index) => index >= turn && one.test(words));
+    assert.ok(next >= 0, `not allowed, or not now: ${words}\nall that was said:\n${said.join("\n")}`);
+    turn = next;
+  }
+  assert.equal(turn, allowed.length - 1, `the last words are missing; said was:\n${said.join("\n")}`);
+}
