@@ -23,7 +23,7 @@ const exportFailed: Step = (world, exports) => {
 const exporting: Step = (world, exports) => {
   const unfinished = exports.find(({ state }) => state !== "Ready");
   if (unfinished === undefined) return undefined;
-  const message = `Export ${unfinished.name}: ${unfinished.message ?? "writing, reading back and comparing."}`;
+  const message = `Export ${unfinished.name}: ${unfinished.message ?? "Writing, reading back and comparing."}`;
   return say(world, "Reconciling", "Exporting", unfinished.reason ?? "Exporting", message, exports);
 };
 

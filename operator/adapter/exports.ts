@@ -88,7 +88,7 @@ export function exportStatus(before: ExportStatus | undefined, world: ExportWorl
   };
   switch (state.kind) {
     case "Absent":
-      return { ...status, state: "Pending" };
+      return { ...status, state: "Pending", message: "Creating its Job." };
     case "Deleting": {
       const message = state.waiting?.message;
       return {

@@ -17,7 +17,7 @@ import { adapterName, prepareName, runName } from "./children.ts";
 import { largestNode, memoryLimit, planKey } from "./fit.ts";
 import { currentPins, dueLook, knownAdapter } from "./pins.ts";
 import type { Planner } from "./planner.ts";
-import { runUnderWay, withCurrentRun, withPromoted } from "./repair.ts";
+import { runUnderWay, withCurrentRun, withPinsOf, withPromoted } from "./repair.ts";
 import type { Plan, Wanted, World } from "./world.ts";
 
 export interface Gatherer {
@@ -34,7 +34,8 @@ export async function gather(gatherer: Gatherer, observed: FineTuneJob): Promise
   const currentRun = currentRunOf(gatherer, observed, "issue" in read ? undefined : read.specHash);
   const named = withCurrentRun(observed, currentRun);
   const known = await adaptersOf(gatherer, named);
-  const job = withPromoted(named, known);
+  const promoted = withPromoted(named, known);
+  const job = "issue" in read ? promoted : withPinsOf(promoted, currentRun, read);
   const wanted = "issue" in read ? read : { ...read, request: dueLook(job, currentRun, read.specHash) };
   const { trainerImage } = gatherer;
   const base = {

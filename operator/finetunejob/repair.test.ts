@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { aJob, anAdapter, aPinnedJob, aRun, succeeded } from "../testing/builders.ts";
 import { actions, aWorld } from "../testing/worlds.ts";
 import { decide } from "./decide.ts";
-import { runUnderWay, withCurrentRun, withPromoted } from "./repair.ts";
+import { runUnderWay, withCurrentRun, withPinsOf, withPromoted } from "./repair.ts";
 
 const job = aPinnedJob();
 const run = aRun(job);
@@ -45,6 +45,17 @@ describe("what a status cannot know is taken out of it", () => {
     assert.deepEqual(withCurrentRun(naming("nobody"), succeeded(run)).status?.currentRunRef, ref);
     const good = naming(name);
     assert.equal(withCurrentRun(good, succeeded(run)), good);
+  });
+
+  test("other pins than those that the run is trained with, while it is", () => {
+    const wanted = { specHash, prepareKey: run.spec.pins.prepareKey };
+    const lie = { ...job.status!.pins!, datasetDigest: `sha256:${"0".repeat(64)}`, store: "pvc://store/team" };
+    const lied = { ...job, status: { ...job.status, pins: lie } };
+    const right = { ...run.spec.pins, store: "pvc://store/team" };
+    assert.deepEqual(withPinsOf(lied, underWay, wanted).status?.pins, right);
+    for (const other of [run, succeeded(run), undefined]) assert.equal(withPinsOf(lied, other, wanted), lied);
+    assert.equal(withPinsOf(lied, underWay, { ...wanted, prepareKey: "0".repeat(64) }), lied);
+    assert.equal(withPinsOf(job, underWay, wanted), job);
   });
 
   test("a promoted Adapter that does not exist", () => {

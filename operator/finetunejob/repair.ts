@@ -7,6 +7,7 @@ import type { Adapter, FineTuneJob, FineTuneRun } from "../api/kinds.ts";
 import { currentAttempt } from "../finetunerun/attempts.ts";
 import { endOf } from "../finetunerun/repair.ts";
 import { adapterName } from "./children.ts";
+import { sameJson } from "./sameJson.ts";
 
 /** Of the runs that a job owns the newest one of the wanted settings that is under way: its status should name it. */
 export function runUnderWay(owned: readonly FineTuneRun[], specHash: string | undefined): FineTuneRun | undefined {
@@ -31,4 +32,22 @@ export function withPromoted(job: FineTuneJob, adapters: readonly Adapter[]): Fi
   const { promotedAdapterRef: promoted, ...status }: FineTuneJobStatus = job.status ?? {};
   if (promoted === undefined || adapters.some(({ metadata }) => metadata.name === promoted.name)) return job;
   return { ...job, status };
+}
+
+/**
+ * The job with the pins of the run that trains its settings: while that goes on no newer look at the inputs is taken, so
+ * that other pins of the same inputs are wrong.
+ */
+export function withPinsOf(
+  job: FineTuneJob,
+  run: FineTuneRun | undefined,
+  wanted: { specHash: string; prepareKey: string },
+): FineTuneJob {
+  const { pins, ...status } = job.status ?? {};
+  if (run === undefined || currentAttempt(run.status) === undefined || run.spec.specHash !== wanted.specHash)
+    return job;
+  if (pins?.prepareKey !== wanted.prepareKey || pins.prepareKey !== run.spec.pins.prepareKey) return job;
+  const { store } = pins;
+  const right = { ...run.spec.pins, ...(store === undefined ? {} : { store }) };
+  return sameJson(pins, right) ? job : { ...job, status: { ...status, pins: right } };
 }

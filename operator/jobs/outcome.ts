@@ -56,7 +56,7 @@ export function jobState(job: Job | undefined, pods: readonly Pod[]): JobState {
 /** An object that another's finalizer keeps. */
 function held(objects: readonly KubeObject[]): Waiting | undefined {
   const message = objects.map(heldWords).find((words) => words !== undefined);
-  return message === undefined ? undefined : { reason: "HeldByFinalizer", message };
+  return message === undefined ? undefined : { reason: "Deleting", message };
 }
 
 export const hasEnded = (job: Job) => ["Complete", "Failed"].some((type) => jobCondition(job, type) !== undefined);

@@ -125,24 +125,33 @@ function podTests(bench: () => Bench, undisturbed: Undisturbed): void {
     await team.apply(manifest("job", { training: long }));
     await team.untilTraining("job");
     const { metadata, spec } = await team.run();
-    const pod = (await trainingPod(team)).metadata.name;
     const jobName = `${metadata.name}-1`;
-    for (const [of, is] of [
-      ["job", undefined],
-      ["run", undefined],
-      ["job", liesOfJob],
-      ["run", liesOfRun(metadata.name)],
-    ] as const) {
-      if (of === "job") await team.setStatus("finetunejob", "job", is);
-      else await team.setStatus("finetunerun", metadata.name, is);
-      await team.until("job", `repaired after ${of} lost its status`, ({ status }) => {
+    const pod = (await trainingPod(team)).metadata.name;
+    const otherData = ({ status }: FineTuneJob) => {
+      const pins = { ...status?.pins, datasetDigest: `sha256:${"0".repeat(64)}` };
+      return { ...status, pins };
+    };
+    const lies: { of: "finetunejob" | "finetunerun"; is: (job: FineTuneJob) => object | undefined }[] = [
+      { of: "finetunejob", is: () => undefined },
+      { of: "finetunerun", is: () => undefined },
+      { of: "finetunejob", is: () => liesOfJob },
+      { of: "finetunejob", is: otherData },
+      { of: "finetunerun", is: () => liesOfRun(metadata.name) },
+    ];
+    let job = await team.untilTraining("job");
+    for (const [index, { of, is }] of lies.entries()) {
+      await team.setStatus(of, of === "finetunejob" ? "job" : metadata.name, is(job));
+      job = await team.until("job", `right again after lie ${index} of its ${of}`, ({ status }) => {
         const right = status?.state === "Training" && status.currentRunRef?.name === metadata.name;
-        return (
-          right && status.promotedAdapterRef === undefined && status.pins?.datasetDigest === spec.pins.datasetDigest
-        );
+        const pinned = status?.pins?.datasetDigest === spec.pins.datasetDigest;
+        return right && pinned && status.promotedAdapterRef === undefined && status.progress?.steps !== "9/9";
       });
+      await team.untilRun(metadata.name, "Training");
       const { status } = await team.run();
-      assert.deepEqual([status?.state, status?.attempts?.map((one) => one.jobName)], ["Training", [jobName]]);
+      assert.deepEqual(
+        status?.attempts?.map((one) => one.jobName),
+        [jobName],
+      );
       assert.equal((await trainingPod(team)).metadata.name, pod);
     }
     await team.untilReady("job");

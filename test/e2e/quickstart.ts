@@ -103,15 +103,16 @@ export function quickstartTests(bench: () => Bench): void {
       ...training,
       /^Exporting AdapterCreated: Adapter spam-or-ham-\w+ is made of run-\w+\.$/,
       /^Exporting Exporting: Adapter spam-or-ham-\w+ is being exported\.$/,
+      /^Exporting Exporting: Export merged: Creating its Job\.$/,
       new RegExp(`^Exporting Exporting: Export merged: ${pod}$`),
-      /^Exporting Exporting: Export merged: writing, reading back and comparing\.$/,
+      /^Exporting Exporting: Export merged: Writing, reading back and comparing\.$/,
       /^Ready AdapterReady: Adapter spam-or-ham-\w+ is ready: exact match [\d.]+ → [\d.]+ on 310 held-out examples/,
     ]);
     assertSaid(words.states("finetuneruns"), [...training, /^Succeeded Completed: 162 steps, loss /]);
     assertSaid(words.states("adapters"), [
-      /^Exporting Exporting: Export merged: writing, reading back and comparing\.$/,
+      /^Exporting Exporting: Export merged: Creating its Job\.$/,
       new RegExp(`^Exporting Exporting: Export merged: ${pod}$`),
-      /^Exporting Exporting: Export merged: writing, reading back and comparing\.$/,
+      /^Exporting Exporting: Export merged: Writing, reading back and comparing\.$/,
       /^Ready Exported: 1 export is written and verified\.$/,
     ]);
   });

@@ -205,7 +205,10 @@ test("full fine-tuning learns the task too; its result is a model, exported as i
 test("a finished run is not trained again, and a damaged or missing adapter is said", async (t) => {
   const training = await TinyTraining.make(t);
   const file = await training.trainFile();
-  const first = await runTrain(file, training.context());
+  const told = training.context();
+  const first = await runTrain(file, told);
+  const phases = (unit: string) => new Set(told.progress.filter((one) => one.unit === unit).map(({ phase }) => phase));
+  assert.deepEqual([[...phases("steps")], phases("tensors").has("Saving")], [["Training"], true]);
   const context = training.context();
   const again = await runTrain(file, context);
   assert.deepEqual([again.reused, again.figures, again.reportDigest], [true, first.figures, first.reportDigest]);
