@@ -120,6 +120,15 @@ describe("run", () => {
     assert.deepEqual([actions(decision), stalled(decision)?.message], [[], "words"]);
   });
 
+  test("a run at work whose status was stripped says nothing new, and its job neither", () => {
+    const attempts = [{ number: 1, jobName: "run-1", jobUID: "u", startedAt: "2026-01-02T03:00:00Z" }];
+    const world = withRun(({ run, job }) => ({
+      run: { ...run!, status: { attempts } },
+      job: { ...job, status: { ...job.status, state: "Training" } },
+    }));
+    assert.deepEqual([actions(decide(world)), decide(world).status.state], [[], "Training"]);
+  });
+
   test("a run that goes on is mirrored", () => {
     const decision = decide(
       withRun(({ run }) => ({

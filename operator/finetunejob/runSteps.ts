@@ -139,10 +139,12 @@ export const runGoesOn: Step = (world) => {
   if (run === undefined) return undefined;
   const status = mirrorProgress(withPlan(world), run);
   const actions = placementUpdate(world, run);
-  const { state = "Pending", conditions } = run.status ?? {};
+  const { state, conditions } = run.status ?? {};
   const ready = findCondition(conditions, "Ready");
+  // Its status was stripped while it is at work: it speaks again in a moment.
+  if (state === undefined && currentAttempt(run.status)?.jobUID !== undefined) return { status, actions };
   // The run has not seen yet that it is wanted.
-  if (ready === undefined || state === "Stopped") {
+  if (ready === undefined || state === "Stopped" || ready.reason === "Starting") {
     return say(world, "Reconciling", "Pending", "Starting", `The run is starting.${placedWords(world)}`, {
       status,
       actions,
@@ -150,7 +152,7 @@ export const runGoesOn: Step = (world) => {
   }
   const look = askedLook(job) === undefined ? "" : " The inputs are looked at again when it is done.";
   const message = `${ready.message}${placedWords(world)}${look}`;
-  return say(world, "Reconciling", state, ready.reason, message, { status, actions });
+  return say(world, "Reconciling", state ?? "Pending", ready.reason, message, { status, actions });
 };
 
 const isPlacedByOther = ({ placer, job }: Readable) => placer !== undefined && placer !== job.metadata.name;

@@ -101,7 +101,7 @@ export const road: readonly DeclaredStep<Step>[] = [
   {
     name: "expected",
     when: "it was made for a FineTuneJob whose status does not name it: until it does, nothing is started",
-    outcomes: [reconciling("Pending", "Pending")],
+    outcomes: [reconciling("Pending", "Starting")],
     step: expected,
   },
   {

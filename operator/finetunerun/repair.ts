@@ -1,7 +1,8 @@
 /**
  * A FineTuneRun's status can be lost or altered: by a restore, by a person. What its Jobs show is repaired from them before
  * anything is decided. Pure. A Job that has not ended is the newest attempt, whatever the status says, so that a training
- * is neither overlooked nor joined by a second one; an end counts only where the record of the attempts agrees.
+ * is neither overlooked nor joined by a second one; an end counts only where the record of the attempts agrees. Where that
+ * record was wrong, nothing else in the status is believed.
  */
 import type { Attempt, FineTuneRunStatus } from "../api/fineTuneRun.ts";
 import type { FineTuneRun } from "../api/kinds.ts";
@@ -15,7 +16,7 @@ export function repairedRun(run: FineTuneRun, jobs: readonly Job[]): FineTuneRun
   const real = recorded.filter(({ number, jobName }) => jobName === `${metadata.name}-${number}`);
   const attempts = withNewestJob(real, newestJob(metadata.name, jobs));
   const same = attempts.length === recorded.length && attempts.every((one, index) => one === recorded[index]);
-  return same ? run : { ...run, status: { ...status, attempts } };
+  return same ? run : { ...run, status: { attempts } };
 }
 
 interface NumberedJob {

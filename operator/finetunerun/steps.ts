@@ -218,7 +218,7 @@ export const expected: Step = (world) => {
   // A run that was stopped stays so until it is wanted again.
   if (attempt === undefined && run.status?.state === "Stopped") return undefined;
   const message = `Waiting until FineTuneJob ${expectedBy.join(", ")} takes this run as its own.`;
-  return say(world, "Reconciling", "Pending", "Pending", message);
+  return say(world, "Reconciling", "Pending", "Starting", message);
 };
 
 export const unwanted: Step = (world) =>

@@ -80,7 +80,6 @@ export function quickstartTests(bench: () => Bench): void {
     const trains = /^Training Training: (The training pod is running|Loading the base model and the data)\.$/;
     const ended = /^Training Training: The training has ended; waiting for its Job to complete\.$/;
     const training = [
-      /^Pending Pending: Waiting until FineTuneJob spam-or-ham takes this run as its own\.$/,
       /^Pending Pending: Starting the training\.$/,
       /^Pending Pending: Creating Job run-\w+-1\.$/,
       new RegExp(`^Pending Pending: ${pod}$`),
@@ -108,7 +107,11 @@ export function quickstartTests(bench: () => Bench): void {
       /^Exporting Exporting: Export merged: Writing, reading back and comparing\.$/,
       /^Ready AdapterReady: Adapter spam-or-ham-\w+ is ready: exact match [\d.]+ → [\d.]+ on 310 held-out examples/,
     ]);
-    assertSaid(words.states("finetuneruns"), [...training, /^Succeeded Completed: 162 steps, loss /]);
+    assertSaid(words.states("finetuneruns"), [
+      /^Pending Starting: Waiting until FineTuneJob spam-or-ham takes this run as its own\.$/,
+      ...training,
+      /^Succeeded Completed: 162 steps, loss /,
+    ]);
     assertSaid(words.states("adapters"), [
       /^Exporting Exporting: Export merged: Creating its Job\.$/,
       new RegExp(`^Exporting Exporting: Export merged: ${pod}$`),
@@ -126,6 +129,7 @@ export function quickstartTests(bench: () => Bench): void {
     assertSaid(words.conditions("finetunejobs", "Fits"), [/^Unknown NotPlanned: /, /^True Fits: /]);
     assertSaid(words.conditions("finetunejobs", "LastRunSucceeded"), [/^Unknown NoRunEnded: /, /^True Completed: /]);
     assertSaid(words.conditions("finetuneruns", "Succeeded"), [
+      /^Unknown Starting: /,
       /^Unknown Pending: /,
       /^Unknown Training: /,
       /^True Completed: /,
