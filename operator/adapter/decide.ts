@@ -6,7 +6,7 @@
 import { counted } from "../../trainer/contract/counted.ts";
 import type { AdapterSpec, ExportStatus } from "../api/adapter.ts";
 import { type ConditionUpdate, updateConditions, type Verdict, verdict } from "../api/conditions.ts";
-import { deletingWords } from "../api/deletion.ts";
+import { deletingReason, deletingWords } from "../api/deletion.ts";
 import { blocked, type DeclaredStep, ready, reconciling, stalled } from "../api/outcome.ts";
 import { exportJob, exportStatus } from "./exports.ts";
 import type { Action, Decision, World } from "./world.ts";
@@ -65,7 +65,8 @@ export const road: readonly DeclaredStep<Step>[] = [
 export function decide(world: World): Decision {
   const { adapter, spec } = world;
   if (adapter.metadata.deletionTimestamp !== undefined) {
-    return say(world, "Reconciling", "Deleting", "Deleting", deletingWords(adapter), adapter.status?.exports ?? []);
+    const words = deletingWords(adapter);
+    return say(world, "Reconciling", "Deleting", deletingReason(adapter), words, adapter.status?.exports ?? []);
   }
   if ("issue" in spec)
     return say(world, "Stalled", "Invalid", "InvalidSpec", spec.issue, adapter.status?.exports ?? []);

@@ -19,5 +19,9 @@ export function heldWords(object: KubeObject): string | undefined {
   return `${kind} ${metadata.name} is being deleted and is held by finalizer ${names}, which is not Luthier's. It goes when the controller that set it removes it; if that controller no longer exists, remove it: kubectl edit ${kind.toLowerCase()} ${metadata.name}.`;
 }
 
+/** Of an object that is being deleted: for a condition. A foreign finalizer may wait for a person. */
+export const deletingReason = (object: KubeObject) =>
+  heldWords(object) === undefined ? "Deleting" : "HeldByFinalizer";
+
 export const deletingWords = (object: KubeObject) =>
   heldWords(object) ?? `${object.kind} ${object.metadata.name} is being deleted.`;

@@ -32,9 +32,9 @@ export const waiting = outcome("Waiting");
 /** Reasons of these steps that call for nobody. Another's (a pod's, a trainer's) is none of them: something went wrong. */
 export function calmReasons(...roads: readonly (readonly DeclaredStep<unknown>[])[]): ReadonlySet<string> {
   const outcomes = roads.flat().flatMap((step) => step.outcomes);
-  return new Set(
-    outcomes
-      .filter(({ verdict, blocked: waits, reason }) => verdict !== "Stalled" && !waits && !reason.startsWith("*"))
-      .map(({ reason }) => reason),
-  );
+  const calm = outcomes
+    .filter(({ verdict, blocked: waits, reason }) => verdict !== "Stalled" && !waits && !reason.startsWith("*"))
+    .map(({ reason }) => reason);
+  // Before any step: an object that is being deleted.
+  return new Set([...calm, "Deleting"]);
 }

@@ -3,7 +3,7 @@
  * applies decides: inputs pinned → fits → run → Adapter → exports → Ready. Settings that were trained before go straight
  * to their Adapter. Each step is declared with when it applies and what it may say; docs/states.md is printed from here.
  */
-import { deletingWords } from "../api/deletion.ts";
+import { deletingReason, deletingWords } from "../api/deletion.ts";
 import { blocked, type DeclaredStep, ready, reconciling, stalled, waiting } from "../api/outcome.ts";
 import { adapterDeleted, pinnedAdapter, promoteKnown } from "./adapterSteps.ts";
 import { prepare, prepareFailed } from "./inputSteps.ts";
@@ -133,7 +133,7 @@ export const road: readonly DeclaredStep<Step>[] = [
 
 export function decide(world: World): Decision {
   if (world.job.metadata.deletionTimestamp !== undefined)
-    return say(world, "Reconciling", "Deleting", "Deleting", deletingWords(world.job));
+    return say(world, "Reconciling", "Deleting", deletingReason(world.job), deletingWords(world.job));
   if ("issue" in world.wanted) return say(world, "Stalled", "Invalid", "InvalidSpec", world.wanted.issue);
   const readable = { ...world, wanted: world.wanted };
   return withStalePreparesDeleted(readable, decideBy(readable).decision);

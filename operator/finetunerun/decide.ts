@@ -36,7 +36,7 @@ export const road: readonly DeclaredStep<Step>[] = [
   {
     name: "beingDeleted",
     when: "it is being deleted, and something holds it: its Job is deleted",
-    outcomes: [reconciling("Deleting", "Deleting")],
+    outcomes: [reconciling("Deleting", "Deleting"), blocked("Deleting", "HeldByFinalizer")],
     step: beingDeleted,
   },
   {

@@ -44,9 +44,9 @@ const running = jobState(aBatchJob(), [aPod({ running: true })]);
 const lost = { ...record, outcome: "Lost" as const, endedAt: "2026-01-02T03:01:00Z" };
 const lostAgain = { crashes: 1, attempts: [lost, { ...record, number: 2, jobUID: "batch-uid" }] };
 
-const beingDeleted = (world: World): World => ({
+const beingDeleted = (world: World, finalizers: string[] = []): World => ({
   ...world,
-  run: { ...world.run, metadata: { ...world.run.metadata, deletionTimestamp: "x" } },
+  run: { ...world.run, metadata: { ...world.run.metadata, deletionTimestamp: "x", finalizers } },
 });
 /** The Job in the way is a deleted run's of the same name. */
 const leftOver = (world: World): World => {
@@ -63,7 +63,7 @@ const leftOver = (world: World): World => {
 const worlds: Record<string, World[]> = {
   attemptSucceeded: [attempted(success), attempted(complete("cut")), attempted(complete("cut"), {}, lostAgain)],
   attemptFailed: [attempted(crashed), attempted(invalid)],
-  beingDeleted: [beingDeleted(attempted(running)), beingDeleted(aWorld())],
+  beingDeleted: [beingDeleted(attempted(running)), beingDeleted(aWorld(), ["example.com/hold"])],
   foreignJob: [attempted({ kind: "Foreign" }), leftOver(attempted({ kind: "Foreign" }))],
   attemptGone: [
     attempted({ kind: "Absent" }, { wantedBy: [] }),

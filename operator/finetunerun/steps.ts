@@ -2,7 +2,7 @@
 
 import { applied } from "../../trainer/contract/setting.ts";
 import { longest } from "../api/common.ts";
-import { deletingWords, heldWords } from "../api/deletion.ts";
+import { deletingReason, deletingWords, heldWords } from "../api/deletion.ts";
 import type { FineTuneRunStatus } from "../api/fineTuneRun.ts";
 import { jobLifeTable } from "../api/jobLife.ts";
 import { reportLost } from "../jobs/lostReports.ts";
@@ -36,7 +36,7 @@ export const beingDeleted: Step = (world) => {
   if (run.metadata.deletionTimestamp === undefined) return undefined;
   const job = attempt?.state.kind === "Foreign" || attempt?.state.kind === "Deleting" ? undefined : attempt?.job;
   return {
-    ...say(world, "Reconciling", "Deleting", "Deleting", deletingWords(run)),
+    ...say(world, "Reconciling", "Deleting", deletingReason(run), deletingWords(run)),
     actions: job === undefined ? [] : [{ kind: "deleteJob", job }],
   };
 };

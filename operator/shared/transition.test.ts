@@ -21,13 +21,22 @@ for (const reason of [
   "Training",
   "Stopping",
   "Exporting",
+  "Deleting",
 ]) {
   test(`${reason} calls for nobody`, () => assert.equal(typeOf("Reconciling", reason), "Normal"));
 }
 for (const reason of ["Queued", "HelperSuspended"]) {
   test(`${reason} is a queue's to end`, () => assert.equal(typeOf("Reconciling", reason), "Normal"));
 }
-for (const reason of ["Unschedulable", "ImagePullBackOff", "FailedMount", "JobRefused", "NodeLost", "JobNameTaken"]) {
+for (const reason of [
+  "Unschedulable",
+  "ImagePullBackOff",
+  "FailedMount",
+  "JobRefused",
+  "NodeLost",
+  "JobNameTaken",
+  "HeldByFinalizer",
+]) {
   test(`${reason} waits for a person`, () => assert.equal(typeOf("Reconciling", reason), "Warning"));
 }
 for (const reason of ["Retrying", "Killed", "StoreFull"]) {
