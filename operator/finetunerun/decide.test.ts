@@ -99,7 +99,7 @@ describe("ending", () => {
     assert.doesNotMatch(said(21, "Diverged", "lower the learning rate"), /delete FineTuneRun/);
     assert.match(
       said(23, "ObjectMissing", "gone"),
-      /^gone\. Stage the inputs again: .* and delete FineTuneRun run-\w+/,
+      /^gone\. To stage the inputs again, annotate: .*; then delete FineTuneRun run-\w+/,
     );
     const outOfMemory = ended({ type: "Failed", reason: "PodFailurePolicy" }, { exitCode: 137, reason: "OOMKilled" });
     const memory = succeeded(decide(attempted(outOfMemory)))?.message ?? "";

@@ -15,7 +15,7 @@ export function wayOut({ run }: World, { reason, exitCode: code }: Pick<Failure,
   if (reason === deadlineExceeded.reason) return `Raise spec.activeDeadlineSeconds, and ${again}`;
   if (reason === hostMemoryExceeded) return `Raise placement.resources.limits.memory, and ${again}`;
   if (reason.startsWith("Object")) {
-    return `Stage the inputs again: annotate the FineTuneJob with ${annotations.requestedAt}=$(date +%s), and ${again}`;
+    return `To stage the inputs again, annotate: ${annotations.requestedAt}=$(date +%s); then ${again}`;
   }
   switch (code) {
     case exitCode.diverged:
