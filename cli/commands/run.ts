@@ -7,6 +7,7 @@ import { type Arguments, choiceOf, integerOf, optionOf } from "../../terminal/ar
 import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
 import { formatBytes, formatDuration } from "../../terminal/format.ts";
 import { styled } from "../../terminal/screen.ts";
+import { inputNotes } from "../../trainer/contract/inputNotes.ts";
 import { trainingPart } from "../../trainer/contract/writtenOut.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
 import {
@@ -105,7 +106,8 @@ function watcherOf(
       const time = formatDuration((Date.now() - started) / 1000);
       screen.print(`${styled("green", "✓")} ${stage.padEnd(20)} ${reused ? "done before" : time}`);
     },
-    prepared({ dataset, baseDataType, baseBytes, quantized }) {
+    prepared(figures) {
+      const { dataset, baseDataType, baseBytes, quantized } = figures;
       const held = `${dataset.validationExamples} for validation, ${dataset.testExamples} for the test`;
       screen.print(`  ${dataset.examples} examples (${held}), ${dataset.tokens} tokens in ${dataset.rows} packed rows`);
       if (quantized) {
@@ -116,7 +118,7 @@ function watcherOf(
       if (dataset.truncatedExamples > 0) screen.print(`  ${dataset.truncatedExamples} examples are truncated`);
       const leaked = dataset.leakedExamples ?? 0;
       if (leaked > 0) screen.print(`  ${leaked} held-out texts are trained on all the same: see luthier data`);
-      if (dataset.badRows > 0) screen.print(`  ${dataset.badRows} unreadable rows are skipped`);
+      for (const note of inputNotes(figures)) screen.print(`  ${note}`);
     },
   };
 }

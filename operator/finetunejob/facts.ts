@@ -3,7 +3,8 @@
  * LastRunSucceeded. Pure. They follow from the status that is about to be written, so an edit can leave none of them
  * speaking of other settings, and each is there from the first visit on.
  */
-import type { Condition } from "../api/common.ts";
+import { inputNotes } from "../../trainer/contract/inputNotes.ts";
+import { type Condition, cut, longest } from "../api/common.ts";
 import { type ConditionUpdate, findCondition } from "../api/conditions.ts";
 import type { FineTuneJobStatus, Inputs } from "../api/fineTuneJob.ts";
 import { prepareName } from "./children.ts";
@@ -42,7 +43,11 @@ function inputsResolved({ job, wanted }: World, status: FineTuneJobStatus): Cond
 }
 
 export function inputsMessage({ dataset }: Pick<Inputs, "dataset">): string {
-  return `${dataset.examples} examples, ${dataset.tokens} tokens in ${dataset.rows} rows.`;
+  const { examples, tokens, rows } = dataset;
+  return cut(
+    [`${examples} examples, ${tokens} tokens in ${rows} rows.`, ...inputNotes({ dataset })].join(" "),
+    longest.message,
+  );
 }
 
 function fits({ plan: asked }: World, { plan }: FineTuneJobStatus): ConditionUpdate {

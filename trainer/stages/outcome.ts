@@ -4,6 +4,7 @@
  */
 import { type ExitCode, exitCode } from "../contract/exitCodes.ts";
 import { messageOf, StageFailure } from "../contract/failure.ts";
+import { inputNotes } from "../contract/inputNotes.ts";
 import { type Envelope, envelopeLimitBytes } from "../contract/report.ts";
 import type { RunFile } from "../contract/runFile.ts";
 import type { StageContext } from "./context.ts";
@@ -34,7 +35,10 @@ async function succeed(file: RunFile, context: StageContext): Promise<Envelope> 
     case "Prepare": {
       const { figures, reused } = await runPrepare(file, context);
       const { examples, rows } = figures.dataset;
-      const message = `${examples} examples in ${rows} rows${reused ? ", prepared before" : ""}`;
+      const message = [
+        `${examples} examples in ${rows} rows${reused ? ", prepared before" : ""}`,
+        ...inputNotes(figures),
+      ].join(". ");
       return { ...done, stage: "Prepare", reason: reused ? "AlreadyPrepared" : "Prepared", message, figures };
     }
     case "Train": {
