@@ -47,6 +47,8 @@ test("counts, lengths, copies, leaks, bad rows and an example with what is learn
   assert.equal(status, 0, stderr);
   assert.match(stdout, /^examples +32 to train on\n/);
   assert.match(stdout, /^test +2$/m);
+  assert.match(stdout, /^form +train\.json: Alpaca \(instruction, output\)\nform +test\.jsonl: Alpaca/m);
+  assert.match(stdout, /^too long +none$/m);
   assert.match(stdout, /^packed +\d+ rows of 128 tokens, \d+\.\d % full$/m);
   assert.match(stdout, /^truncated +1 \(3\.1 %\) are longer than 128$/m);
   assert.match(stdout, /^duplicates +1 are copies of another$/m);
@@ -71,6 +73,39 @@ test("the same as JSON; colours where they are asked for, and not with NO_COLOR"
   assert.ok(coloured.stdout.includes("\u001b[32myes<|im_end|>"));
   const plain = await luthierData(directory, [...usual], { NO_COLOR: "1" });
   assert.ok(!plain.stdout.includes("\u001b"));
+});
+
+test("columns that are not used, and rows that are too long, are named", async (t) => {
+  const directory = await workplace(t);
+  const rows = [
+    { instruction: "a", output: "b", history: [["c", "d"]], id: 7, topic: "x" },
+    { instruction: "word ".repeat(60), output: "e" },
+    { instruction: "f", output: "g" },
+  ];
+  const file = path.join(directory, "rows.jsonl");
+  writeFileSync(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+  const args = ["rows.jsonl", "--model", "model", "--max-length", "128"];
+  const { status, stdout, stderr } = await luthierData(directory, args);
+  assert.equal(status, 0, stderr);
+  assert.match(
+    stdout,
+    /^examples +2 to train on\nform +Alpaca \(instruction, output, history\)\nnot used +id, topic$/m,
+  );
+  assert.match(stdout, /^too long +1 are dropped, their answers begin after 128 tokens: .*rows\.jsonl:2$/m);
+  assert.match(stdout, /^bad rows +none$/m);
+  const report = JSON.parse((await luthierData(directory, [...args, "-o", "json"])).stdout);
+  assert.deepEqual([report.overlongExamples, report.files[0].ignored], [1, ["id", "topic"]]);
+});
+
+test("the first fault is said where no row can be used", async (t) => {
+  const directory = await workplace(t);
+  writeFileSync(path.join(directory, "bad.jsonl"), '{"conversations": [{"from": "human"}]}\n{"messages": 3}\n');
+  const { status, stderr } = await luthierData(directory, ["bad.jsonl", "--model", "model"]);
+  assert.deepEqual(
+    [status, /2 of 2 rows are bad; the first: .*bad\.jsonl:1: conversations\.0\.value: /.test(stderr)],
+    [20, true],
+    stderr,
+  );
 });
 
 test("what is wrong is said: the command line, the files, the format", async (t) => {

@@ -1,6 +1,5 @@
 /** What `luthier data` finds in a data set: counted as a run would read it, and nothing is written. */
 import type { DataFile, DatasetSettings } from "../trainer/contract/effective.ts";
-import { invalid } from "../trainer/contract/failure.ts";
 import { codecOf } from "../trainer/data/encoding/codec.ts";
 import { GrowableUint32 } from "../trainer/data/packed/growable.ts";
 import { countTrained } from "../trainer/data/packed/packedDataset.ts";
@@ -8,6 +7,7 @@ import { oneEach, packRows } from "../trainer/data/packed/packing.ts";
 import { SeenTexts } from "../trainer/data/packed/splits.ts";
 import { dataFilesOf, readDataset } from "../trainer/stages/readDataset.ts";
 import { readQuestions } from "../trainer/stages/readQuestions.ts";
+import type { FileColumns } from "../trainer/stages/readSource.ts";
 import { MissingFileError } from "../trainer/stores/store.ts";
 import type { Stores } from "../trainer/stores/stores.ts";
 import type { StoredModel } from "../trainer/weights/storedModel.ts";
@@ -32,8 +32,15 @@ export interface DataReport {
   readonly rowTokens: number;
   readonly truncatedExamples: number;
   readonly duplicateExamples: number;
+  /** Dropped: truncation leaves nothing of them to learn. */
+  readonly overlongExamples: number;
+  readonly overlongTestExamples: number;
+  /** File and line of the first ones. */
+  readonly overlongRows: readonly string[];
   readonly badRows: number;
   readonly firstFault: string;
+  /** How the rows of each file were read; the test set's last. */
+  readonly files: readonly FileColumns[];
   /** Texts that are on both sides. */
   readonly leaks: { readonly trainValidation: number; readonly trainTest: number; readonly validationTest: number };
   /** Of sequences before anything is cut off. */
@@ -70,15 +77,20 @@ export async function reportOn(options: ReportOptions): Promise<DataReport> {
   const { vocabSize, contextLength } = await model.config();
   const measure = new Measure();
   const common = { stores, texts, settings, vocabSize, totalBytes, onBytes, seen, signal, threads };
-  const { counts, firstFault } = await readDataset({ ...common, measured: true }, (example) => measure.add(example));
-  if (counts.examples === 0) throw invalid("NoExamples", "the files hold no example to train on");
+  const read = await readDataset({ ...common, measured: true }, (example) => measure.add(example));
+  const { counts, unusable } = read;
+  if (counts.examples === 0) throw unusable.noExamples("the files hold", "train on");
   const maxTokens = Math.min(settings.maxSequenceLength, contextLength - 1);
   const asking = { stores, maxTokens, maxBadFraction: settings.maxBadFraction, onBytes, seen, signal };
   const questions = test && (await readQuestions(test, { ...asking, codec: await codecOf(texts) }));
   return {
     ...counts,
-    firstFault,
-    testExamples: questions?.questions.length ?? 0,
+    badRows: counts.badRows + (questions?.unusable.bad ?? 0),
+    firstFault: unusable.firstBad || (questions?.unusable.firstBad ?? ""),
+    overlongTestExamples: questions?.unusable.overlong ?? 0,
+    overlongRows: [...unusable.overlongRows, ...(questions?.unusable.overlongRows ?? [])],
+    files: [...read.files, ...(questions?.files ?? [])],
+    testExamples: questions?.manifest.questions.length ?? 0,
     ...measure.packed(settings),
     leaks: {
       trainValidation: seen.shared("train", "validation"),

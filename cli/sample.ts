@@ -4,6 +4,7 @@ import { styled } from "../terminal/screen.ts";
 import type { DatasetSettings } from "../trainer/contract/effective.ts";
 import type { Codec } from "../trainer/data/encoding/codec.ts";
 import { type Encoded, encodeExample } from "../trainer/data/encoding/encode.ts";
+import { ColumnsSeen } from "../trainer/data/rows/columnsSeen.ts";
 import { type Example, RowError } from "../trainer/data/rows/example.ts";
 import { readBatch } from "../trainer/data/rows/rowBatch.ts";
 import { readSource } from "../trainer/stages/readSource.ts";
@@ -41,7 +42,7 @@ export async function readSamples(
     for await (const { batch } of readSource({ uri, ...file }, stores, signal)) {
       if (batch === undefined) continue;
       const examples: { example: Example; line: number }[] = [];
-      readBatch(batch, (example, line) => examples.push({ example, line }));
+      readBatch(batch, new ColumnsSeen(), (example, line) => examples.push({ example, line }));
       for (const { example, line } of examples) {
         if (samples.length === count) break;
         const encoded = await encodeExample(example, options, codec).catch(unusable);

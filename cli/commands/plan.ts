@@ -11,6 +11,7 @@ import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../..
 import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
 import { effectiveSettings } from "../../trainer/contract/effective.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
+import { inputNotes } from "../../trainer/contract/inputNotes.ts";
 import { prepareFile } from "../../trainer/contract/stageFiles.ts";
 import { trainingPart } from "../../trainer/contract/writtenOut.ts";
 import { type PlanInput, recomputeFrontier } from "../../trainer/planning/plan.ts";
@@ -104,6 +105,7 @@ async function inputOf(
     threads: 0,
   });
   screen.clear();
+  for (const note of inputNotes(figures)) screen.print(note);
   const settings = effectiveSettings(spec);
   const { model, baseDataType, dataset } = figures;
   const base = await StoredModel.staged(stores, new Objects(stores, artifactRoot), figures.baseDigest);

@@ -8,6 +8,7 @@ import { type Command, commonOptions, outputFormats, type Session } from "../../
 import { formatBytes, formatDuration } from "../../terminal/format.ts";
 import { styled } from "../../terminal/screen.ts";
 import { counted } from "../../trainer/contract/counted.ts";
+import { inputNotes } from "../../trainer/contract/inputNotes.ts";
 import { trainingPart } from "../../trainer/contract/writtenOut.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
 import {
@@ -106,7 +107,8 @@ function watcherOf(
       const time = formatDuration((Date.now() - started) / 1000);
       screen.print(`${styled("green", "✓")} ${stage.padEnd(20)} ${reused ? "done before" : time}`);
     },
-    prepared({ dataset, baseDataType, baseBytes, quantized }) {
+    prepared(figures) {
+      const { dataset, baseDataType, baseBytes, quantized } = figures;
       const held = `${dataset.validationExamples} for validation, ${dataset.testExamples} for the test`;
       screen.print(
         `  ${counted(dataset.examples, "example")} (${held}), ${counted(dataset.tokens, "token")} in ${counted(dataset.rows, "packed row")}`,
@@ -119,7 +121,7 @@ function watcherOf(
       if (dataset.truncatedExamples > 0) screen.print(`  ${counted(dataset.truncatedExamples, "example")} truncated`);
       const leaked = dataset.leakedExamples ?? 0;
       if (leaked > 0) screen.print(`  ${counted(leaked, "held-out text")} trained on all the same: see luthier data`);
-      if (dataset.badRows > 0) screen.print(`  ${counted(dataset.badRows, "unreadable row")} skipped`);
+      for (const note of inputNotes(figures)) screen.print(`  ${note}`);
     },
   };
 }

@@ -8,7 +8,19 @@ import type { DataReport, LengthBin } from "../dataReport.ts";
 const barWidth = 40;
 
 export function dataLines(report: DataReport): string[] {
-  return [...table([...exampleRows(report), ...tokenRows(report), ...faultRows(report)]), "", ...lengthLines(report)];
+  const rows = [...exampleRows(report), ...fileRows(report), ...tokenRows(report), ...faultRows(report)];
+  return [...table(rows), "", ...lengthLines(report)];
+}
+
+/** A row for each file: its format and the columns that are read, and those that are not. */
+function fileRows({ files }: DataReport): string[][] {
+  return files.flatMap(({ uri, format, used, ignored }) => {
+    const name = files.length > 1 ? `${uri.slice(uri.lastIndexOf("/") + 1)}: ` : "";
+    return [
+      ["form", `${name}${format === undefined ? "no row could be read" : `${format} (${used.join(", ")})`}`],
+      ...(ignored.length > 0 ? [["not used", `${name}${ignored.join(", ")}`]] : []),
+    ];
+  });
 }
 
 function exampleRows({ examples, validationExamples, testExamples, sequences }: DataReport): string[][] {
@@ -40,9 +52,21 @@ function tokenRows({
   ];
 }
 
-function faultRows({ duplicateExamples, badRows, firstFault, leaks }: DataReport): string[][] {
+/** Overlong rows that are named. */
+const namedRows = 5;
+
+function overlongText({ overlongExamples, overlongTestExamples, overlongRows, rowTokens }: DataReport): string {
+  const dropped = overlongExamples + overlongTestExamples;
+  if (dropped === 0) return "none";
+  const named = overlongRows.slice(0, namedRows).join(", ");
+  return `${dropped} are dropped, their answers begin after ${rowTokens} tokens: ${named}${dropped > namedRows ? ", …" : ""}`;
+}
+
+function faultRows(report: DataReport): string[][] {
+  const { duplicateExamples, badRows, firstFault, leaks } = report;
   const leaked = Object.entries(leaks).filter(([, count]) => count > 0);
   return [
+    ["too long", overlongText(report)],
     ["duplicates", duplicateExamples === 0 ? "none" : `${duplicateExamples} are copies of another`],
     [
       "leaks",

@@ -32,9 +32,11 @@ const name = z
   .max(253)
   .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/);
 
-/** A resource quantity: 2, "500m", "8Gi". */
+/** A resource quantity: 2, "500m", "8Gi". As in every custom resource, a fraction without quotes is none. */
 export const quantity = z
-  .union([z.int().min(0), z.string().max(32).regex(quantityPattern, "must be a quantity such as 2Gi or 500M")])
+  .union([z.int().min(0), z.string().max(32).regex(quantityPattern, "must be a quantity such as 2Gi or 500M")], {
+    error: 'must be an integer, or a quantity in quotes such as "1.5", "1500m" or "2Gi"',
+  })
   .meta({ "x-kubernetes-int-or-string": true, pattern: quantityPattern.source });
 
 const resourceList = z.strictObject({

@@ -38,3 +38,10 @@ test("what is no quantity is refused by the schema, and no number", () => {
 test("bytes are whole", () => {
   assert.deepEqual(["2Gi", "100m", "1500m", "lots"].map(quantityBytes), [2 ** 31, 0, 1, undefined]);
 });
+
+test("a fraction without quotes is refused with what is valid: a custom resource has no fractional numbers", () => {
+  for (const value of [1.5, true, null, -1.5, {}]) {
+    const { error } = quantity.safeParse(value);
+    assert.match(error?.issues[0]?.message ?? "", /must be an integer, or a quantity in quotes such as "1\.5"/);
+  }
+});

@@ -6,6 +6,7 @@ import { jobState } from "../jobs/outcome.ts";
 import { aBatchJob, aJob, anEnvelope, aPinnedJob, aPod, aRun, aSpec, failed, succeeded } from "../testing/builders.ts";
 import { actions, aPlan, aWorld, conditionOf, pinned, withRun } from "../testing/worlds.ts";
 import { decide } from "./decide.ts";
+import { inputsMessage } from "./facts.ts";
 import { askedLook, dueLook } from "./pins.ts";
 import type { World } from "./world.ts";
 
@@ -53,6 +54,16 @@ describe("what is known of the settings", () => {
     const fits = conditionOf(decision, "Fits");
     assert.deepEqual([fits?.status, fits?.reason, actions(decision)], ["Unknown", "NoNodeKnown", ["createRun"]]);
   });
+});
+
+test("what the inputs are is said with the rows that were dropped and the columns that are not used", () => {
+  const { dataset } = aPinnedJob().status!.inputs!;
+  const plain = inputsMessage({ dataset });
+  const noted = inputsMessage({
+    dataset: { ...dataset, overlongExamples: 5, firstOverlong: "pvc://inputs/a.jsonl:3", ignoredColumns: ["history"] },
+  });
+  assert.ok(noted.startsWith(`${plain} `), noted);
+  assert.match(noted, /5 of \d+ examples .*pvc:\/\/inputs\/a\.jsonl:3.* not used: history\.$/);
 });
 
 describe("a look at the inputs that is asked for during a run", () => {

@@ -4,7 +4,8 @@
  * speaking of other settings, and each is there from the first visit on.
  */
 import { counted } from "../../trainer/contract/counted.ts";
-import type { Condition } from "../api/common.ts";
+import { inputNotes } from "../../trainer/contract/inputNotes.ts";
+import { type Condition, cut, longest } from "../api/common.ts";
 import { type ConditionUpdate, findCondition } from "../api/conditions.ts";
 import type { FineTuneJobStatus, Inputs } from "../api/fineTuneJob.ts";
 import { prepareName } from "./children.ts";
@@ -44,7 +45,13 @@ function inputsResolved({ job, wanted }: World, status: FineTuneJobStatus): Cond
 
 export function inputsMessage({ dataset }: Pick<Inputs, "dataset">): string {
   const { examples, tokens, rows } = dataset;
-  return `${counted(examples, "example")}, ${counted(tokens, "token")} in ${counted(rows, "row")}.`;
+  return cut(
+    [
+      `${counted(examples, "example")}, ${counted(tokens, "token")} in ${counted(rows, "row")}.`,
+      ...inputNotes({ dataset }),
+    ].join(" "),
+    longest.message,
+  );
 }
 
 function fits({ plan: asked }: World, { plan }: FineTuneJobStatus): ConditionUpdate {

@@ -28,6 +28,11 @@ const needsValidation = (field: string) =>
 
 export const wrongSpecs: readonly WrongSpec[] = [
   { name: "a typo in a field", wrong: { training: { maxStep: 3 } }, field: "spec.training.maxStep" },
+  {
+    name: "a quantity that is a fraction without quotes",
+    wrong: placed({ resources: { limits: { cpu: 1.5 } } }),
+    field: "spec.placement.resources.limits.cpu",
+  },
   { name: "no data", wrong: { dataset: { sources: [] } }, field: "spec.dataset.sources" },
   { name: "a rank of zero", wrong: { method: { lora: { rank: 0 } } }, field: "spec.method.lora.rank" },
   {
@@ -202,6 +207,10 @@ export const rightSpecs: readonly { name: string; right: Record<string, unknown>
   {
     name: "dequantising what was quantised",
     right: { baseModel: quantized, adapter: { exports: [{ name: "a", merged: { base: "Dequantized" } }] } },
+  },
+  {
+    name: "columns of earlier turns and of messages",
+    right: sourced({ format: "Alpaca", columns: { history: "past", system: "s", tools: "t" } }),
   },
   { name: "a column of a format that is found out", right: sourced({ columns: { prompt: "x" } }) },
 ];

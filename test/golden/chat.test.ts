@@ -58,7 +58,7 @@ function codecOfFamily(
   return codecOf({
     tokenizer: JSON.stringify({ ...tokenizer, model, added_tokens: added }),
     config: JSON.stringify(special),
-    template: read(`templates/${name}.jinja`),
+    templates: { default: read(`templates/${name}.jinja`) },
   });
 }
 
@@ -121,6 +121,13 @@ for (const name of families) {
         for (const { index, prompt } of one.answers) {
           const asked = { messages: messages.slice(0, index), ...(tools && { tools }) };
           assert.equal(codec.template!.render(asked, true), prompt);
+        }
+        const losesCalls = one.answers.some(({ index, answer }) =>
+          messages[index]!.tool_calls?.some((call) => !answer.includes(call.function.name)),
+        );
+        if (losesCalls) {
+          await assert.rejects(learnt(example, "Responses"), /tool_calls\[0\]: .* leaves it out/);
+          return;
         }
         if (one.answers.length === 0) await assert.rejects(learnt(example, "Responses"), /it has no answer/);
         else {

@@ -44,6 +44,10 @@ const largest: Envelope = {
       truncatedExamples: Number.MAX_SAFE_INTEGER,
       duplicateExamples: Number.MAX_SAFE_INTEGER,
       badRows: Number.MAX_SAFE_INTEGER,
+      overlongExamples: Number.MAX_SAFE_INTEGER,
+      overlongTestExamples: Number.MAX_SAFE_INTEGER,
+      firstOverlong: "x".repeat(160),
+      ignoredColumns: Array<string>(8).fill("x".repeat(72)),
     },
   },
 };

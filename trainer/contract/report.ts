@@ -34,6 +34,14 @@ export const prepareFigures = z.object({
     truncatedExamples: count,
     duplicateExamples: count,
     badRows: count,
+    /** Dropped: their answers begin beyond `maxSequenceLength`, so nothing of them could be learnt. */
+    overlongExamples: count.optional(),
+    /** Dropped: their prompts do not fit. */
+    overlongTestExamples: count.optional(),
+    /** File and line of the first overlong row. */
+    firstOverlong: text(160).optional(),
+    /** Columns that hold something and are not read; the last entry may count others. */
+    ignoredColumns: z.array(text(72)).max(8).optional(),
     /** Texts that are held out for validation or the test, and trained on all the same. */
     leakedExamples: count.optional(),
   }),

@@ -70,6 +70,7 @@ export const columns = z
     instruction: column,
     input: column,
     output: column,
+    history: column,
     prompt: column,
     completion: column,
     text: column,
@@ -85,7 +86,7 @@ const renamed = (names: Columns): Columns =>
 
 const format = setting(dataFormat, {
   description:
-    "Auto (default) looks at the fields of the first row. Messages: {messages: [{role, content}], tools}, as OpenAI's; ShareGPT: {conversations: [{from, value}]}; Alpaca: {instruction, input, output}; PromptCompletion: {prompt, completion}; Text: {text}.",
+    "Auto (default) looks at the fields of the first row. Messages: {messages: [{role, content}], system, tools}, as OpenAI's; ShareGPT: {conversations: [{from, value}], system, tools}; Alpaca: {instruction, input, output, history, system, tools}; PromptCompletion: {prompt, completion}, two texts or two lists of messages with tools; Text: {text}. A column that changes what a row means and is not supported is an error; others are ignored and named.",
   default: "Auto",
   says: "",
 });
@@ -141,20 +142,21 @@ const badRows = section(
     maxFraction: required(
       decimalSetting(
         { min: 0, max: 1 },
-        { description: "Share of unreadable rows that is skipped and counted.", default: 0, says: "" },
+        { description: "Share of the rows that may be bad; they are skipped and counted.", default: 0, says: "" },
       ),
     ),
   },
   {
     description:
-      "Tolerance for rows that cannot be read. Default 0: the first bad row is an error with its file and line.",
+      "Tolerance for rows that cannot be used. Default 0: the first bad row is an error with its file and line. A row that is only too long is not a bad one (maxSequenceLength).",
   },
 );
 
 /** The settings of a data set apart from its files. */
 export const datasetTable = {
   maxSequenceLength: setting(z.int().min(16).max(131072), {
-    description: "Tokens of a packed row; longer examples are truncated and counted.",
+    description:
+      "Tokens of a packed row. A longer example is truncated and counted. One whose answer begins beyond it is dropped, counted and named, with a warning where more than 1 % of the examples are.",
     default: 1024,
     says: "Default 1024, at most the model's context.",
   }),

@@ -7,10 +7,10 @@ import type { Rule } from "./rules.ts";
 
 /** The fields that a row of each format has: what `columns` may rename. */
 export const formatFields = {
-  Messages: ["messages", "role", "content", "tools"],
+  Messages: ["messages", "role", "content", "system", "tools"],
   ShareGPT: ["conversations", "from", "value", "system", "tools"],
-  Alpaca: ["instruction", "input", "output", "system"],
-  PromptCompletion: ["prompt", "completion"],
+  Alpaca: ["instruction", "input", "output", "history", "system", "tools"],
+  PromptCompletion: ["prompt", "completion", "role", "content", "tools"],
   Text: ["text"],
 } as const;
 

@@ -21,12 +21,19 @@ const tokenizerFiles = [
   ...["chat_template.jinja", "chat_template.json"],
 ];
 
+const namedTemplate = /^additional_chat_templates\/([A-Za-z0-9._-]+)\.jinja$/;
+
+/** The name of the chat template in a file, where transformers looks for one; undefined for other files. */
+export function templateName(file: string): string | undefined {
+  return file === "chat_template.jinja" ? "default" : namedTemplate.exec(file)?.[1];
+}
+
 const companions = new Set(["config.json", "generation_config.json", ...tokenizerFiles]);
 
 /** Named templates of a tokenizer, and what a licence asks to be passed on. */
 const alsoCompanions = [
   /^licen[cs]es?\/[A-Za-z0-9 ._-]+$/i,
-  /^additional_chat_templates\/[A-Za-z0-9._-]+\.jinja$/,
+  namedTemplate,
   /^([A-Za-z0-9 ._-]+[ ._-])?(licen[cs]es?|notices?|copying|copyright|(acceptable[ ._-])?use[ ._-]policy|terms([ ._-]of[ ._-]use)?)([ ._-][A-Za-z0-9 ._-]*)?$/i,
 ];
 /** What can hold code is no licence, whatever its name. */

@@ -5,6 +5,7 @@
 import { counted } from "../contract/counted.ts";
 import { type ExitCode, exitCode } from "../contract/exitCodes.ts";
 import { messageOf, StageFailure } from "../contract/failure.ts";
+import { inputNotes } from "../contract/inputNotes.ts";
 import { type Envelope, envelopeLimitBytes } from "../contract/report.ts";
 import type { RunFile } from "../contract/runFile.ts";
 import type { StageContext } from "./context.ts";
@@ -35,7 +36,10 @@ async function succeed(file: RunFile, context: StageContext): Promise<Envelope> 
     case "Prepare": {
       const { figures, reused } = await runPrepare(file, context);
       const { examples, rows } = figures.dataset;
-      const message = `${counted(examples, "example")} in ${counted(rows, "row")}${reused ? ", prepared before" : ""}`;
+      const message = [
+        `${counted(examples, "example")} in ${counted(rows, "row")}${reused ? ", prepared before" : ""}`,
+        ...inputNotes(figures),
+      ].join(". ");
       return { ...done, stage: "Prepare", reason: reused ? "AlreadyPrepared" : "Prepared", message, figures };
     }
     case "Train": {

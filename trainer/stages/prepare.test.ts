@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { appendFile, rename as move, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, rename as move, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { prepareKey } from "../contract/hashes.ts";
+import { inputNotes } from "../contract/inputNotes.ts";
 import type { PrepareFile } from "../contract/runFile.ts";
 import type { TrainingSpec } from "../contract/settings.ts";
 import { baseManifest, datasetManifest, getManifest } from "../data/packed/manifests.ts";
@@ -106,6 +107,68 @@ test("copies and truncations are counted", async (t) => {
   await appendFile(`${directory}/train.jsonl`, `${chat("IS 1  EVEN?", "no")}\n${chat("a", "b".repeat(300))}\n`);
   const { dataset } = (await runPrepare(file, context)).figures;
   assert.deepEqual([dataset.duplicateExamples, dataset.truncatedExamples], [1, 1]);
+});
+
+test("rows of which truncation leaves nothing to learn are dropped, counted and named", async (t) => {
+  const { file, context, directory } = await place(t);
+  const logged: string[] = [];
+  const long = chat("x".repeat(300), "y");
+  await appendFile(`${directory}/train.jsonl`, `${long}\n${chat("a", "b".repeat(300))}\n`);
+  await appendFile(`${directory}/test.jsonl`, `${long}\n`);
+  const { figures } = await runPrepare(file, { ...context, log: (line) => logged.push(line) });
+  const { dataset } = figures;
+  assert.deepEqual(
+    [dataset.examples + dataset.validationExamples, dataset.overlongExamples, dataset.overlongTestExamples],
+    [41, 1, 1],
+  );
+  assert.deepEqual([dataset.badRows, dataset.truncatedExamples, dataset.testExamples], [0, 1, 1]);
+  assert.match(dataset.firstOverlong ?? "", /train\.jsonl:41$/);
+  assert.deepEqual(
+    logged.map((line) => /(\w+\.jsonl:\d+): nothing of it/.exec(line)?.[1]),
+    ["train.jsonl:41", "test.jsonl:2"],
+  );
+  assert.match(
+    inputNotes(figures)[0]!,
+    /^Warning: 1 of 42 examples \(2\.4 %\) were dropped.*train\.jsonl:41.*raise dataset/,
+  );
+});
+
+test("columns that are not used are named in the report and in the log", async (t) => {
+  const { file, context, directory } = await place(t);
+  const logged: string[] = [];
+  const row: object = JSON.parse(chat("a", "b"));
+  await appendFile(`${directory}/train.jsonl`, `${JSON.stringify({ ...row, id: 1, chosen: "c" })}\n`);
+  await appendFile(`${directory}/test.jsonl`, `${JSON.stringify({ ...row, id: 1, topic: "t" })}\n`);
+  const { figures } = await runPrepare(file, { ...context, log: (line) => logged.push(line) });
+  assert.deepEqual(figures.dataset.ignoredColumns, ["id", "chosen", "topic"]);
+  assert.match(logged.join("\n"), /train\.jsonl: columns that are not used: id, chosen\n.*test\.jsonl: .*id, topic/);
+  assert.match(inputNotes(figures).join(" "), /not used: id, chosen, topic\./);
+});
+
+test("a base's template for tools is staged with it, and renders the rows with tools", async (t) => {
+  const { file, context, directory, objects } = await place(t);
+  const marked =
+    "{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
+  await mkdir(`${directory}/base/additional_chat_templates`);
+  await writeFile(`${directory}/base/chat_template.jinja`, marked);
+  await writeFile(
+    `${directory}/base/additional_chat_templates/tool_use.jinja`,
+    `{{ tools[0].function.name }}${marked}`,
+  );
+  const tools = [{ type: "function", function: { name: "weather" } }];
+  const row: object = JSON.parse(chat("a", "b"));
+  await writeFile(
+    `${directory}/train.jsonl`,
+    `${JSON.stringify({ ...row, tools })}\n${chat("c", "d")}\n${chat("e", "f")}\n`,
+  );
+  const { figures } = await runPrepare({ ...file, dataset: { ...file.dataset, validation: undefined } }, context);
+  const base = await StoredModel.staged(context.stores, objects, figures.baseDigest);
+  const { tokenizer } = await base.codec();
+  const manifest = await getManifest(objects, figures.datasetDigest, datasetManifest);
+  const train = new PackedDataset(await objects.read(manifest.train.digest));
+  const text = tokenizer.display([...train.tokens]);
+  assert.equal(text.split("weather").length - 1, 1);
+  assert.ok(text.includes("weather<|im_start|>user\na<|im_end|>"));
 });
 
 async function quantizedPlace(t: TestContext, doubleQuantization: boolean) {
@@ -281,8 +344,59 @@ const wrong: [string, (directory: string, file: PrepareFile) => Promise<unknown>
     },
     { code: 20, reason: "BaseModelIncomplete", message: /archives are not unpacked \(model\.tar\.gz\)/ },
   ],
-  ["no examples", (d) => writeFile(`${d}/train.jsonl`, "\n"), { code: 20, reason: "NoExamples" }],
+  [
+    "no examples",
+    (d) => writeFile(`${d}/train.jsonl`, "\n"),
+    { code: 20, reason: "NoExamples", message: /no example to train on: there is no row/ },
+  ],
+  [
+    "rows that are all too long",
+    (d) => writeFile(`${d}/train.jsonl`, `\n${chat("x".repeat(300), "y")}\n`),
+    {
+      code: 20,
+      reason: "NoExamples",
+      message:
+        /1 of 1 rows are too long; the first: .*train\.jsonl:2: .*begins after 128 tokens \(raise dataset\.maxSequenceLength\)/,
+    },
+  ],
+  [
+    "no question that can be used",
+    (d) => writeFile(`${d}/test.jsonl`, `${chat("x".repeat(300), "y")}\n`),
+    { code: 20, reason: "NoExamples", message: /holds no example to evaluate: 1 of 1 rows are too long/ },
+  ],
 ];
+
+const lenient = { badRows: { maxFraction: "1" } };
+
+test("no row that can be used, though bad rows are allowed: the first fault", async (t) => {
+  const { directory, file, context } = await place(t, lenient);
+  await writeFile(`${directory}/train.jsonl`, '{"conversations": [{"from": "human", "value": 3}]}\n{"messages": 4}\n');
+  await assert.rejects(runPrepare(file, context), {
+    code: 20,
+    reason: "NoExamples",
+    message: /2 of 2 rows are bad; the first: .*train\.jsonl:1: conversations\.0\.value: /,
+  });
+});
+
+test("a table as a source, though bad rows are allowed", async (t) => {
+  const { directory, file, context } = await place(t, lenient);
+  await writeFile(`${directory}/train.jsonl`, "prompt,completion\na,b\n");
+  await assert.rejects(runPrepare(file, context), {
+    code: 20,
+    reason: "DataUnsupported",
+    message: /train\.jsonl: is a table with commas/,
+  });
+});
+
+test("a chat template with a fault of its own, though bad rows are allowed", async (t) => {
+  const { directory, file, context } = await place(t, lenient);
+  await writeFile(`${directory}/base/chat_template.jinja`, "{{ messages | frobnicate }}");
+  await assert.rejects(runPrepare(file, context), {
+    code: 20,
+    reason: "TemplateInvalid",
+    message: /fault is the template's/,
+  });
+});
 
 for (const [what, spoil, expected] of wrong) {
   test(`says what is wrong: ${what}`, async (t) => {

@@ -25,8 +25,10 @@ import { type StageContext, throwIfStopped } from "./context.ts";
 import { quantizeBase } from "./quantizeBase.ts";
 import { dataFilesOf } from "./readDataset.ts";
 import { readQuestions } from "./readQuestions.ts";
+import type { FileColumns } from "./readSource.ts";
 import { type StagedBase, stageBase } from "./stageBase.ts";
 import { stageDataset } from "./stageDataset.ts";
+import type { UnusableRows } from "./unusableRows.ts";
 
 const attempts = 3;
 
@@ -43,6 +45,19 @@ export async function runPrepare(file: PrepareFile, context: StageContext): Prom
   } finally {
     preparation.progress.close();
   }
+}
+
+/** What a reading of rows left out. */
+interface Read {
+  unusable: UnusableRows;
+  files: readonly FileColumns[];
+}
+
+/** As many names as a report has room for. */
+function shortList(names: readonly string[]): string[] {
+  const most = 8;
+  if (names.length <= most) return [...names];
+  return [...names.slice(0, most - 1), `${names.length - most + 1} others`];
 }
 
 class Preparation {
@@ -114,7 +129,29 @@ class Preparation {
       baseDataType,
       baseBytes: bytes,
       ...(quantized && { quantized: quantized.figures }),
-      dataset: { ...dataset.counts, testExamples: questions?.count ?? 0, leakedExamples: seen.leaked() },
+      dataset: {
+        ...dataset.counts,
+        testExamples: questions?.manifest.questions.length ?? 0,
+        ...this.#remarks(dataset, questions),
+        leakedExamples: seen.leaked(),
+      },
+    };
+  }
+
+  /** Which rows are dropped and which columns are not used: all of it in the log, a part in the figures. */
+  #remarks(dataset: Read, questions: Read | undefined): Partial<PrepareFigures["dataset"]> {
+    const overlong = [...dataset.unusable.overlongRows, ...(questions?.unusable.overlongRows ?? [])];
+    const files = [...dataset.files, ...(questions?.files ?? [])];
+    for (const row of overlong) this.#context.log(`dropped: ${row}: nothing of it would be learnt, it is too long`);
+    for (const { uri, ignored } of files) {
+      if (ignored.length > 0) this.#context.log(`${uri}: columns that are not used: ${ignored.join(", ")}`);
+    }
+    const [firstOverlong] = overlong;
+    const ignored = [...new Set(files.flatMap((file) => file.ignored))];
+    return {
+      ...(questions && { overlongTestExamples: questions.unusable.overlong }),
+      ...(firstOverlong !== undefined && { firstOverlong: firstOverlong.slice(-160) }),
+      ...(ignored.length > 0 && { ignoredColumns: shortList(ignored) }),
     };
   }
 
@@ -158,7 +195,7 @@ class Preparation {
       onStaging: (done, total) => this.#report({ phase: "Staging", done, total, unit: "examples" }),
     });
     for (const object of made.objects) this.#keep(object);
-    return { staged: this.#keep(await putManifest(this.#objects, made.manifest)), counts: made.counts };
+    return { staged: this.#keep(await putManifest(this.#objects, made.manifest)), ...made };
   }
 
   async #questions(texts: CodecTexts, contextLength: number, seen: SeenTexts) {
@@ -171,8 +208,8 @@ class Preparation {
     // One position of the context stays for the answer's first token.
     const maxTokens = Math.min(maxSequenceLength, contextLength - 1);
     const codec = await codecOf(texts);
-    const manifest = await readQuestions(file, { stores, codec, maxTokens, maxBadFraction, onBytes, seen, signal });
-    return { staged: this.#keep(await putManifest(this.#objects, manifest)), count: manifest.questions.length };
+    const read = await readQuestions(file, { stores, codec, maxTokens, maxBadFraction, onBytes, seen, signal });
+    return { staged: this.#keep(await putManifest(this.#objects, read.manifest)), ...read };
   }
 
   /** Of all inputs' names, sizes and times: cheap to make, and it moves when any of them does. */

@@ -6,13 +6,16 @@
 import { availableParallelism } from "node:os";
 import type { DataFile, DatasetSettings } from "../contract/effective.ts";
 import { invalid } from "../contract/failure.ts";
+import type { NamedFormat } from "../contract/settings.ts";
 import type { CodecTexts } from "../data/encoding/codec.ts";
 import type { EncodedBatch } from "../data/encoding/encodeBatch.ts";
 import { Encoders, processesFor } from "../data/encoding/encoders.ts";
 import { copiesOf, isHeldOut, type TextHash } from "../data/encoding/textHash.ts";
 import type { SeenTexts } from "../data/packed/splits.ts";
+import { ColumnsSeen } from "../data/rows/columnsSeen.ts";
 import type { Stores } from "../stores/stores.ts";
-import { BadRows, readSource, type SourceBatch } from "./readSource.ts";
+import { type FileColumns, readSource, type SourceBatch } from "./readSource.ts";
+import { UnusableRows } from "./unusableRows.ts";
 
 export interface ReadDatasetOptions {
   stores: Stores;
@@ -49,7 +52,16 @@ export interface ReadCounts {
   validationExamples: number;
   truncatedExamples: number;
   duplicateExamples: number;
+  /** Rows of which truncation leaves nothing to learn: dropped. */
+  overlongExamples: number;
   badRows: number;
+}
+
+export interface ReadDataset {
+  counts: ReadCounts;
+  unusable: UnusableRows;
+  /** Of every file, in order. */
+  files: FileColumns[];
 }
 
 /** The files of a data set, in the order in which examples name them. */
@@ -61,7 +73,7 @@ export function dataFilesOf({ sources, validation }: DatasetSettings): DataFile[
 export async function readDataset(
   options: ReadDatasetOptions,
   onExample: (example: ReadExample) => void,
-): Promise<{ counts: ReadCounts; firstFault: string }> {
+): Promise<ReadDataset> {
   const { settings, texts, totalBytes, measured = false } = options;
   const encoding = { trainOn: settings.trainOn, maxTokens: settings.maxSequenceLength, measured };
   const threads = options.threads === 0 ? availableParallelism() : options.threads;
@@ -82,18 +94,22 @@ class Reading {
   readonly #options: ReadDatasetOptions;
   readonly #onExample: (example: ReadExample) => void;
   readonly #files: readonly DataFile[];
-  readonly #badRows: BadRows;
+  readonly #unusable: UnusableRows;
+  readonly #columns: ColumnsSeen[];
+  readonly #formats: (NamedFormat | undefined)[];
   readonly #counts = { examples: 0, validationExamples: 0, truncatedExamples: 0, duplicateExamples: 0 };
 
   constructor(options: ReadDatasetOptions, onExample: (example: ReadExample) => void) {
     this.#options = options;
     this.#onExample = onExample;
     this.#files = dataFilesOf(options.settings);
-    this.#badRows = new BadRows(options.settings.maxBadFraction);
+    this.#unusable = new UnusableRows(options.settings.maxBadFraction);
+    this.#columns = this.#files.map(() => new ColumnsSeen());
+    this.#formats = this.#files.map(() => undefined);
   }
 
   /** Batches are asked for ahead, and taken in order. */
-  async run(encoders: Encoders): Promise<{ counts: ReadCounts; firstFault: string }> {
+  async run(encoders: Encoders): Promise<ReadDataset> {
     const asked: Asked[] = [];
     const { stores, signal } = this.#options;
     for (const [source, file] of this.#files.entries()) {
@@ -101,19 +117,32 @@ class Reading {
         const encoded = read.batch && encoders.encode(read.batch);
         // It is looked at in its turn; until then a failure is nobody's.
         encoded?.catch(() => {});
+        this.#formats[source] ??= read.batch?.format.format;
         asked.push({ ...read, source, encoded });
         if (asked.length >= encoders.window) await this.#take(asked.shift()!);
       }
     }
     for (const one of asked) await this.#take(one);
-    this.#badRows.judge();
-    return { counts: { ...this.#counts, badRows: this.#badRows.count }, firstFault: this.#badRows.firstFault };
+    const unusable = this.#unusable;
+    unusable.judge();
+    return {
+      counts: { ...this.#counts, overlongExamples: unusable.overlong, badRows: unusable.bad },
+      unusable,
+      files: this.#files.map(({ uri }, index) => ({
+        uri,
+        format: this.#formats[index],
+        ...this.#columns[index]!.columns,
+      })),
+    };
   }
 
   async #take({ source, encoded, faults, rows, bytes }: Asked): Promise<void> {
     const batch = await encoded;
-    this.#badRows.add(this.#files[source]!.uri, rows, [...(batch?.faults ?? []), ...faults]);
-    if (batch) this.#addBatch(batch, source);
+    this.#unusable.add(this.#files[source]!.uri, rows, [...(batch?.faults ?? []), ...faults]);
+    if (batch) {
+      this.#columns[source]!.addAll(batch.columns);
+      this.#addBatch(batch, source);
+    }
     this.#options.onBytes(bytes);
   }
 

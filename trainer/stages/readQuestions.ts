@@ -1,15 +1,16 @@
 /** Reads the evaluation set: held-out examples as questions with their reference answers. */
 import type { DataFile } from "../contract/effective.ts";
-import { invalid } from "../contract/failure.ts";
 import type { Codec } from "../data/encoding/codec.ts";
 import { type Question, questionOf } from "../data/encoding/questions.ts";
 import { textHash } from "../data/encoding/textHash.ts";
 import type { EvaluationManifest } from "../data/packed/manifests.ts";
 import type { SeenTexts } from "../data/packed/splits.ts";
-import { type Example, RowError } from "../data/rows/example.ts";
-import { type Fault, type RowBatch, readBatch } from "../data/rows/rowBatch.ts";
+import { ColumnsSeen } from "../data/rows/columnsSeen.ts";
+import { type Example, OverlongError, RowError } from "../data/rows/example.ts";
+import { type Fault, faultOf, type RowBatch, readBatch } from "../data/rows/rowBatch.ts";
 import type { Stores } from "../stores/stores.ts";
-import { BadRows, readSource } from "./readSource.ts";
+import { type FileColumns, readSource } from "./readSource.ts";
+import { UnusableRows } from "./unusableRows.ts";
 
 export interface ReadQuestionsOptions {
   stores: Stores;
@@ -22,35 +23,47 @@ export interface ReadQuestionsOptions {
   signal: AbortSignal;
 }
 
-/** Throws a failure that names file, line and reason. */
-export async function readQuestions(file: DataFile, options: ReadQuestionsOptions): Promise<EvaluationManifest> {
-  const badRows = new BadRows(options.maxBadFraction);
+export interface ReadQuestions {
+  manifest: EvaluationManifest;
+  unusable: UnusableRows;
+  /** The one that was read. */
+  files: readonly FileColumns[];
+}
+
+/** Throws a failure that names file, line and reason. A question that is too long is dropped and counted. */
+export async function readQuestions(file: DataFile, options: ReadQuestionsOptions): Promise<ReadQuestions> {
+  const unusable = new UnusableRows(options.maxBadFraction);
+  const seen = new ColumnsSeen();
+  let format: FileColumns["format"];
   const questions: EvaluationManifest["questions"] = [];
   for await (const { batch, faults, rows, bytes } of readSource(file, options.stores, options.signal)) {
-    const unusable = batch ? await readAll(batch, options, questions) : [];
-    badRows.add(file.uri, rows, [...faults, ...unusable]);
+    format ??= batch?.format.format;
+    const found = batch ? await readAll(batch, seen, options, questions) : [];
+    unusable.add(file.uri, rows, [...faults, ...found]);
     options.onBytes(bytes);
   }
-  badRows.judge();
-  if (questions.length === 0) throw invalid("NoExamples", `${file.uri}: holds no example to evaluate`);
-  return { kind: "evaluation", version: 1, questions };
+  unusable.judge();
+  if (questions.length === 0) throw unusable.noExamples(`${file.uri}: holds`, "evaluate");
+  const manifest: EvaluationManifest = { kind: "evaluation", version: 1, questions };
+  return { manifest, unusable, files: [{ uri: file.uri, format, ...seen.columns }] };
 }
 
 /** Adds the batch's questions; returns the rows that are none. */
 async function readAll(
   batch: RowBatch,
+  seen: ColumnsSeen,
   options: ReadQuestionsOptions,
   questions: EvaluationManifest["questions"],
 ): Promise<Fault[]> {
   const examples: { example: Example; line: number }[] = [];
-  const faults = readBatch(batch, (example, line) => examples.push({ example, line }));
+  const faults = readBatch(batch, seen, (example, line) => examples.push({ example, line }));
   for (const { example, line } of examples) {
     try {
       questions.push({ ...(await askable(example, options)), line });
       options.seen.add(textHash(example), "test");
     } catch (error) {
       if (!(error instanceof RowError)) throw error;
-      faults.push({ line, reason: error.message });
+      faults.push(faultOf(error, line));
     }
   }
   return faults;
@@ -61,7 +74,7 @@ async function askable(example: Example, { codec, maxTokens }: ReadQuestionsOpti
   const { length } = question.prompt;
   if (length === 0) throw new RowError("its prompt is empty");
   if (length <= maxTokens) return question;
-  throw new RowError(
+  throw new OverlongError(
     `its prompt has ${length} tokens, at most ${maxTokens} fit (dataset.maxSequenceLength, the model's context)`,
   );
 }

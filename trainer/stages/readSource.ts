@@ -1,17 +1,27 @@
 /**
- * A source of examples as batches of rows, while it streams; and the judgement of rows that cannot be used. The format of
- * a source is that of its first readable row, where it is not named.
+ * A source of examples as batches of rows, while it streams. The format of a source is that of its first readable row,
+ * where it is not named.
  */
 import type { DataFile } from "../contract/effective.ts";
 import { invalid } from "../contract/failure.ts";
+import type { NamedFormat } from "../contract/settings.ts";
+import type { Columns } from "../data/rows/columnsSeen.ts";
 import { RowError } from "../data/rows/example.ts";
 import { requireRows } from "../data/rows/foreignFormats.ts";
+import { formBytes } from "../data/rows/foreignText.ts";
 import { batchOf, type Fault, type RowBatch, tooLong } from "../data/rows/rowBatch.ts";
 import { type RawRow, RowSplitter } from "../data/rows/rowSplitter.ts";
 import { detectFormat, type RowFormat, strayColumns } from "../data/rows/rows.ts";
 import { parseRow } from "../data/rows/strictJson.ts";
 import type { Stores } from "../stores/stores.ts";
 import { throwIfStopped } from "./context.ts";
+
+/** How the rows of a file were read. */
+export interface FileColumns extends Columns {
+  readonly uri: string;
+  /** Undefined where no row could be read. */
+  readonly format: NamedFormat | undefined;
+}
 
 /** Rows are read together up to so many bytes. */
 const batchBytes = 1 << 18;
@@ -30,16 +40,32 @@ export interface SourceBatch {
 export async function* readSource(file: DataFile, stores: Stores, signal: AbortSignal): AsyncIterable<SourceBatch> {
   const splitter = new RowSplitter(file.uri);
   const collector = new Collector(file);
-  let begun = false;
-  for await (const chunk of stores.of(file.uri).stream(file.uri)) {
+  for await (const chunk of recognised(file.uri, stores.of(file.uri).stream(file.uri))) {
     throwIfStopped(signal);
-    if (!begun) requireRows(file.uri, chunk);
-    begun = true;
     collector.bytes += chunk.length;
     yield* collector.add(splitter.push(chunk));
   }
   yield* collector.add(splitter.end());
   yield collector.take();
+}
+
+/** The chunks of a file, once its beginning shows that they may be rows. Throws a failure for a file of another form. */
+async function* recognised(uri: string, chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  let beginning: Uint8Array | undefined = new Uint8Array();
+  for await (const chunk of chunks) {
+    if (beginning === undefined) {
+      yield chunk;
+      continue;
+    }
+    beginning = Buffer.concat([beginning, chunk]);
+    if (beginning.length < formBytes) continue;
+    requireRows(uri, beginning, false);
+    yield beginning;
+    beginning = undefined;
+  }
+  if (beginning === undefined) return;
+  requireRows(uri, beginning, true);
+  yield beginning;
 }
 
 class Collector {
@@ -92,42 +118,8 @@ class Collector {
       this.#format = { format, columns };
       return undefined;
     } catch (error) {
-      if (error instanceof RowError) return { line, reason: error.message };
+      if (error instanceof RowError) return { kind: "bad", line, reason: error.message };
       throw error;
     }
-  }
-}
-
-/** Counts rows that cannot be used, and judges them by the tolerance. */
-export class BadRows {
-  count = 0;
-  /** File, line and reason; "" when there is none. */
-  firstFault = "";
-  readonly #maxFraction: number;
-  #rows = 0;
-
-  constructor(maxFraction: number) {
-    this.#maxFraction = maxFraction;
-  }
-
-  /** Faults in any order. Throws a failure at once when none is allowed. */
-  add(uri: string, rows: number, faults: readonly Fault[]): void {
-    this.#rows += rows;
-    if (faults.length === 0) return;
-    const first = faults.reduce((a, b) => (b.line < a.line ? b : a));
-    const named = `${uri}:${first.line}: ${first.reason}`;
-    if (this.firstFault === "") this.firstFault = named;
-    this.count += faults.length;
-    if (this.#maxFraction > 0) return;
-    throw invalid("BadRow", `${named}; mend the row, or allow some bad rows with dataset.badRows.maxFraction`);
-  }
-
-  /** Judges the share of bad rows, once all are read. */
-  judge(): void {
-    if (this.count <= this.#maxFraction * this.#rows) return;
-    throw invalid(
-      "TooManyBadRows",
-      `${this.count} of ${this.#rows} rows are bad, over dataset.badRows.maxFraction ${this.#maxFraction}; the first: ${this.firstFault}`,
-    );
   }
 }

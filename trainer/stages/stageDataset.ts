@@ -10,7 +10,9 @@ import { countTrained, PackedObject, type Sequences } from "../data/packed/packe
 import { oneEach, packRows } from "../data/packed/packing.ts";
 import { Spool } from "../data/packed/spool.ts";
 import type { Objects, StagedObject } from "../stores/objects.ts";
-import { dataFilesOf, type ReadDatasetOptions, readDataset } from "./readDataset.ts";
+import { dataFilesOf, type ReadCounts, type ReadDatasetOptions, readDataset } from "./readDataset.ts";
+import type { FileColumns } from "./readSource.ts";
+import type { UnusableRows } from "./unusableRows.ts";
 
 export interface StageDatasetOptions extends ReadDatasetOptions {
   objects: Objects;
@@ -21,7 +23,9 @@ export interface StageDatasetOptions extends ReadDatasetOptions {
 export interface StagedDataset {
   manifest: DatasetManifest;
   objects: StagedObject[];
-  counts: Omit<PrepareFigures["dataset"], "testExamples" | "leakedExamples">;
+  counts: Pick<PrepareFigures["dataset"], "tokens" | "trainedTokens" | "rows"> & ReadCounts;
+  unusable: UnusableRows;
+  files: readonly FileColumns[];
 }
 
 export async function stageDataset(options: StageDatasetOptions): Promise<StagedDataset> {
@@ -40,13 +44,13 @@ async function stage(
 ): Promise<StagedDataset> {
   const { settings } = options;
   let trainedTokens = 0;
-  const { counts } = await readDataset(options, ({ split, source, line, copies, sequences }) => {
+  const { counts, unusable, files } = await readDataset(options, ({ split, source, line, copies, sequences }) => {
     for (const words of sequences) {
       (split === "train" ? train : validation).add(words, source, line, copies);
       if (split === "train") trainedTokens += copies * countTrained(words);
     }
   });
-  if (counts.examples === 0) throw invalid("NoExamples", "the sources hold no example to train on");
+  if (counts.examples === 0) throw unusable.noExamples("the sources hold", "train on");
   if (settings.validation.kind !== "none" && validation.count === 0) {
     throw invalid("NoExamples", "no example was held out for validation: raise dataset.validation.fraction");
   }
@@ -66,6 +70,8 @@ async function stage(
     },
     objects: [packed.object, ...(held ? [held.object] : [])],
     counts: { ...counts, tokens: packed.tokens, trainedTokens, rows: packed.rows },
+    unusable,
+    files,
   };
 }
 

@@ -14,6 +14,7 @@ import {
   type PlacedTensor,
   parseJson,
   readTensorTable,
+  templateName,
 } from "../formats/huggingFace.ts";
 import { indexFile } from "../formats/shards.ts";
 import type { Digest } from "../stores/digest.ts";
@@ -135,10 +136,19 @@ export class StoredModel implements ModelFiles {
       tokenizer: await this.text("tokenizer.json"),
       config: await this.text("tokenizer_config.json"),
       specialTokensMap: await textIfThere("special_tokens_map.json"),
-      template: await textIfThere("chat_template.jinja"),
+      templates: await this.#templates(),
       modelConfig: await this.text("config.json"),
       generationConfig: await textIfThere("generation_config.json"),
     };
+  }
+
+  async #templates(): Promise<Readonly<Record<string, string>>> {
+    const texts: [string, string][] = [];
+    for (const file of this.names()) {
+      const name = templateName(file);
+      if (name !== undefined) texts.push([name, await this.text(file)]);
+    }
+    return Object.fromEntries(texts);
   }
 
   /** Every tensor that config.json promises, and no other. Throws a failure that names the first that is not as promised. */

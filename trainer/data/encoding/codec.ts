@@ -1,13 +1,13 @@
 /** A model's tokenizer, template and end tokens, from the texts of its files; encoding processes are sent the texts. */
 import { parseJson } from "../../formats/huggingFace.ts";
-import { ChatTemplate, templateText } from "../template/chatTemplate.ts";
+import { ChatTemplate, type TemplateTexts, templateTexts } from "../template/chatTemplate.ts";
 import { Tokenizer, type TokenizerTexts } from "../tokenizer/tokenizer.ts";
 import { configuredEndIds } from "./endTokens.ts";
 import { type TurnEnd, turnEndOf } from "./turnEnd.ts";
 
 export interface CodecTexts extends TokenizerTexts {
-  /** chat_template.jinja, where there is one. */
-  readonly template?: string | undefined;
+  /** The model's files of chat templates, by the template's name. */
+  readonly templates?: TemplateTexts | undefined;
   /** config.json; its end tokens count. */
   readonly modelConfig?: string | undefined;
   /** generation_config.json, where there is one. */
@@ -30,8 +30,8 @@ export interface Codec {
 /** Throws a failure that names the file. */
 export async function codecOf(texts: CodecTexts): Promise<Codec> {
   const tokenizer = await Tokenizer.load(texts);
-  const text = templateText(parseJson("tokenizer_config.json", texts.config), texts.template);
-  const template = text === undefined ? undefined : new ChatTemplate(text, tokenizer.special);
+  const templates = templateTexts(parseJson("tokenizer_config.json", texts.config), texts.templates ?? {});
+  const template = Object.keys(templates).length === 0 ? undefined : new ChatTemplate(templates, tokenizer.special);
   const turnEnd = template && turnEndOf(template, tokenizer);
   const configured = configuredEndIds(texts);
   const endIds = new Set([tokenizer.eosId, ...configured, ...(turnEnd ? [turnEnd.id] : [])]);

@@ -14,7 +14,7 @@ const codecFrom = (changes: Partial<CodecTexts>): Promise<Codec> =>
     config: JSON.stringify(tinyTokenizerConfig()),
     ...changes,
   });
-const codecWith = (template: string) => codecFrom({ template });
+const codecWith = (template: string) => codecFrom({ templates: { default: template } });
 const codec = await codecWith(chatMl);
 const { tokenizer } = codec;
 
@@ -144,9 +144,11 @@ test("an answer that contains end tokens is learnt whole: it ends where the temp
 test("a template that writes the end of sequence after the last turn leaves each turn its own end", async () => {
   const phi = await codecFrom({
     config: JSON.stringify({ ...tinyTokenizerConfig(), eos_token: "<|pad|>" }),
-    template:
-      "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}" +
-      "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% else %}{{ eos_token }}{% endif %}",
+    templates: {
+      default:
+        "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}" +
+        "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% else %}{{ eos_token }}{% endif %}",
+    },
   });
   const given = await texts(conversation, "Responses", phi);
   assert.equal(given.length, 1);
@@ -156,16 +158,16 @@ test("a template that writes the end of sequence after the last turn leaves each
 test("an answer is over at the end tokens of the tokenizer, of both configurations and of the template", async () => {
   const json = JSON.stringify;
   const config = json({ ...tinyTokenizerConfig(), eos_token: "<|pad|>" });
-  const template = "{% for m in messages %}{{ m.content }}{% endfor %}";
+  const templates = { default: "{% for m in messages %}{{ m.content }}{% endfor %}" };
   const ends = async (changes: Partial<CodecTexts>) =>
     [...(await codecFrom({ config, ...changes })).endIds].sort((a, b) => a - b);
-  assert.deepEqual(await ends({ template }), [258]);
+  assert.deepEqual(await ends({ templates }), [258]);
   assert.deepEqual(await ends({}), [257, 258]);
-  assert.deepEqual(await ends({ template, generationConfig: json({ eos_token_id: [256, 258] }) }), [256, 258]);
-  assert.deepEqual(await ends({ template, generationConfig: json({ eos_token_id: null }) }), [258]);
-  assert.deepEqual(await ends({ template, modelConfig: json({ eos_token_id: 65 }) }), [65, 258]);
+  assert.deepEqual(await ends({ templates, generationConfig: json({ eos_token_id: [256, 258] }) }), [256, 258]);
+  assert.deepEqual(await ends({ templates, generationConfig: json({ eos_token_id: null }) }), [258]);
+  assert.deepEqual(await ends({ templates, modelConfig: json({ eos_token_id: 65 }) }), [65, 258]);
   const both = { modelConfig: json({ eos_token_id: 65 }), generationConfig: json({ eos_token_id: 66 }) };
-  assert.deepEqual(await ends({ template, ...both }), [65, 66, 258]);
+  assert.deepEqual(await ends({ templates, ...both }), [65, 66, 258]);
 });
 
 test("a text or a completion that ends with the end token gets no second one, and is compared without it", async () => {
@@ -235,8 +237,8 @@ test("a tokenizer or a template that cannot be used is refused by name", async (
     [{ generationConfig: json({ eos_token_id: "1" }) }, /generation_config\.json: eos_token_id/],
     [{ modelConfig: json({ eos_token_id: [1, -1] }) }, /config\.json: eos_token_id/],
     [{ tokenizer: json({ model: { type: "Unknown" } }) }, /tokenizer\.json: cannot be loaded/],
-    [{ template: "{% for %}" }, /cannot be parsed/],
-    [{ template: "x".repeat(1_000_001) }, /1000001 characters/],
+    [{ templates: { default: "{% for %}" } }, /cannot be parsed/],
+    [{ templates: { default: "x".repeat(1_000_001) } }, /1000001 characters/],
   ];
   for (const [changes, reason] of cases) await assert.rejects(codecFrom(changes), reason);
   const refusing = await codecWith("{{ raise_exception('no') }}");

@@ -2,7 +2,7 @@
  * Pieces of text as tokens, and which of them carry loss. Each piece is encoded by itself, so that an answer begins with a
  * token of its own, as it does when the model is asked for it; what is over the limit is cut.
  */
-import { type Example, RowError } from "../rows/example.ts";
+import { type Example, OverlongError, RowError } from "../rows/example.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import type { Codec } from "./codec.ts";
 import { piecesOf, type SequencePieces, type TrainOn } from "./pieces.ts";
@@ -31,9 +31,10 @@ export interface EncodeOptions {
   measured?: boolean;
 }
 
-/** Rejects with `RowError` for an example with nothing to learn. */
+/** Rejects with `RowError` for an example with nothing to learn, `OverlongError` where truncation leaves nothing. */
 export async function encodeExample(example: Example, options: EncodeOptions, codec: Codec): Promise<EncodedExample> {
-  const [encoded] = await encodeExamples([piecesOf(example, options.trainOn, codec)], options, codec.tokenizer);
+  const { sequences } = piecesOf(example, options.trainOn, codec);
+  const [encoded] = await encodeExamples([sequences], options, codec.tokenizer);
   if (encoded instanceof RowError) throw encoded;
   return encoded!;
 }
@@ -63,11 +64,8 @@ function exampleOf(sequences: readonly Sequence[], { maxTokens }: EncodeOptions)
   const learnt = ended.filter(({ trained }) => trained.includes(1));
   const truncated = ended.some((sequence) => sequence.truncated);
   if (learnt.length > 0) return { sequences: learnt, truncated };
-  return new RowError(
-    truncated
-      ? `no token of it would be learnt: its answer begins after ${maxTokens} tokens`
-      : "no token of it would be learnt: it has no answer",
-  );
+  if (!truncated) return new RowError("no token of it would be learnt: it has no answer");
+  return new OverlongError(`no token of it would be learnt: its answer begins after ${maxTokens} tokens`);
 }
 
 /** A sequence that is being encoded. */

@@ -1,6 +1,7 @@
 /** A batch of rows as sequences of tokens, in flat arrays that processes send each other. */
+import { type Columns, ColumnsSeen } from "../rows/columnsSeen.ts";
 import { RowError } from "../rows/example.ts";
-import { type Fault, type RowBatch, readBatch } from "../rows/rowBatch.ts";
+import { type Fault, faultOf, type RowBatch, readBatch } from "../rows/rowBatch.ts";
 import type { Codec } from "./codec.ts";
 import { type Encoded, type EncodeOptions, encodeExamples } from "./encode.ts";
 import { piecesOf, type SequencePieces } from "./pieces.ts";
@@ -12,6 +13,7 @@ export const trainedBit = 0x8000_0000;
 /** All arrays are in the order of the rows; rows with a fault are left out of them. */
 export interface EncodedBatch {
   faults: Fault[];
+  columns: Columns;
   /** [rows] */
   lines: Uint32Array<ArrayBuffer>;
   /** [rows, 4]: the first 128 bits of the hash of the text. */
@@ -37,8 +39,11 @@ interface Row {
 
 export async function encodeBatch(batch: RowBatch, options: EncodeOptions, codec: Codec): Promise<EncodedBatch> {
   const rows: Row[] = [];
-  const faults = readBatch(batch, (example, line) => {
-    rows.push({ line, hash: textHash(example), sequences: piecesOf(example, options.trainOn, codec) });
+  const seen = new ColumnsSeen();
+  const faults = readBatch(batch, seen, (example, line) => {
+    const { sequences, leftOut } = piecesOf(example, options.trainOn, codec);
+    for (const name of leftOut) seen.ignore(name);
+    rows.push({ line, hash: textHash(example), sequences });
   });
   const examples = await encodeExamples(
     rows.map(({ sequences }) => sequences),
@@ -48,12 +53,13 @@ export async function encodeBatch(batch: RowBatch, options: EncodeOptions, codec
   const good = rows.flatMap(({ line, hash }, index) => {
     const encoded = examples[index]!;
     if (!(encoded instanceof RowError)) return [{ line, hash, ...encoded }];
-    faults.push({ line, reason: encoded.message });
+    faults.push(faultOf(encoded, line));
     return [];
   });
   const all = good.flatMap(({ sequences }) => sequences);
   return {
     faults,
+    columns: seen.columns,
     lines: Uint32Array.from(good, ({ line }) => line),
     hashes: Uint32Array.from(good.flatMap(({ hash }) => hash)),
     truncated: Uint8Array.from(good, ({ truncated }) => (truncated ? 1 : 0)),

@@ -46,7 +46,8 @@ const refusedRenderings: [string, string][] = [
   ["an exception", "{{ raise_exception('no') }}"],
 ];
 for (const [what, text] of refusedRenderings) {
-  test(`template: ${what}: the row is refused`, () => assert.throws(() => render(text), RowError));
+  test(`template: ${what}: the template is refused`, () =>
+    assert.throws(() => render(text), { code: 20, reason: /^Template/ }));
 }
 
 test("a template reaches no clock: the same rendering every day", () => {
@@ -56,7 +57,7 @@ test("a template reaches no clock: the same rendering every day", () => {
 const texts = (changes: Partial<CodecTexts> = {}): CodecTexts => ({
   tokenizer: JSON.stringify(tinyTokenizerJson()),
   config: JSON.stringify({ ...tinyTokenizerConfig(), chat_template: chatMl }),
-  template: undefined,
+  templates: {},
   ...changes,
 });
 
@@ -79,7 +80,7 @@ test("a template that fills the memory ends its process with a failure", async (
   const template = `{% set ns = namespace(kept=[]) %}${loop}`;
   // On a busy machine its time may be over first.
   const reason = /^(EncodingTooLarge|TemplateTooSlow)$/;
-  await assert.rejects(encodeOne(t, texts({ template })), { code: 20, reason });
+  await assert.rejects(encodeOne(t, texts({ templates: { default: template } })), { code: 20, reason });
 });
 
 test("a pattern that backtracks for ever is ended, and the line named", async (t) => {

@@ -10,10 +10,12 @@
  * the last question): there the answer begins a sequence of its own. Each answer is learnt once, in either case.
  */
 import type { DatasetSettings } from "../../contract/effective.ts";
-import { type Example, RowError } from "../rows/example.ts";
-import type { ChatTemplate } from "../template/chatTemplate.ts";
+import { invalid } from "../../contract/failure.ts";
+import { type Example, type Message, RowError } from "../rows/example.ts";
+import { type ChatTemplate, otherTemplate, type Render } from "../template/chatTemplate.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import type { Codec } from "./codec.ts";
+import { leftOut, requireWritten, says } from "./leftOut.ts";
 
 export interface Piece {
   readonly text: string;
@@ -30,25 +32,27 @@ export interface SequencePieces {
 
 export type TrainOn = DatasetSettings["trainOn"];
 
-/** The sequences of an example. Throws `RowError` where the begin of an answer is not certain. */
-export function piecesOf(example: Example, trainOn: TrainOn, codec: Codec): SequencePieces[] {
+export interface ExamplePieces {
+  readonly sequences: readonly SequencePieces[];
+  /** Names of the row's fields that the chat template leaves out. */
+  readonly leftOut: readonly string[];
+}
+
+/** The sequences of an example. Throws `RowError` where the begin of an answer is not certain, or a part would be lost. */
+export function piecesOf(example: Example, trainOn: TrainOn, codec: Codec): ExamplePieces {
   switch (example.kind) {
     case "messages":
-      return conversationPieces(example, trainOn, codec).map((pieces) => ({ pieces, leading: [], trailing: [] }));
-    case "promptCompletion":
-      return [
-        ended(
-          [
-            { text: example.prompt, trained: trainOn === "All" },
-            { text: example.completion, trained: true },
-          ],
-          codec.tokenizer,
-        ),
-      ];
+      return conversationPieces(example, trainOn, codec);
+    case "promptCompletion": {
+      const prompt = { text: example.prompt, trained: trainOn === "All" };
+      return plain(ended([prompt, { text: example.completion, trained: true }], codec.tokenizer));
+    }
     case "text":
-      return [ended([{ text: example.text, trained: true }], codec.tokenizer)];
+      return plain(ended([{ text: example.text, trained: true }], codec.tokenizer));
   }
 }
+
+const plain = (sequence: SequencePieces): ExamplePieces => ({ sequences: [sequence], leftOut: [] });
 
 /** With one end token: the text's own, the post-processor's, or one that is appended. */
 function ended(pieces: readonly Piece[], { special, eosId, leadingIds, trailingIds }: Tokenizer): SequencePieces {
@@ -64,6 +68,7 @@ type Messages = Extract<Example, { kind: "messages" }>;
 
 /** An answer in the rendering that ends with it. */
 interface Answer {
+  message: Message;
   /** The prompt, and then the turn. */
   rendered: string;
   start: number;
@@ -73,37 +78,62 @@ interface Answer {
   ended: boolean;
 }
 
-function conversationPieces(example: Messages, trainOn: TrainOn, codec: Codec): Piece[][] {
+function conversationPieces(example: Messages, trainOn: TrainOn, codec: Codec): ExamplePieces {
   const template = requireTemplate(codec);
-  const indices = example.messages.flatMap(({ role }, index) => (role === "assistant" ? [index] : []));
+  const first = trainOn === "All" ? 0 : (example.context ?? 0);
+  const indices = example.messages.flatMap(({ role }, index) =>
+    role === "assistant" && index >= first ? [index] : [],
+  );
   const chosen = trainOn === "LastResponse" ? indices.slice(-1) : indices;
   const render = template.prefixesOf(example);
-  const sequences = chained(chosen.map((index) => answerAt(example, index, render, codec)));
-  if (trainOn === "All") {
-    return [withEnd(wholePieces(example, sequences, render(example.messages.length, false)), codec)];
-  }
-  return sequences.map((answers) =>
-    answers.at(-1)!.ended ? answerPieces(answers, false) : withEnd(answerPieces(answers, false), codec),
-  );
+  const answers = chosen.map((index) => answerAt(example, index, render, codec));
+  const sequences = chained(answers);
+  const pieces =
+    trainOn === "All"
+      ? [withEnd(wholePieces(example, sequences, render(example.messages.length, false)), codec)]
+      : sequences.map((one) =>
+          one.at(-1)!.ended ? answerPieces(one, false) : withEnd(answerPieces(one, false), codec),
+        );
+  return {
+    sequences: pieces.map((given) => ({ pieces: given, leading: [], trailing: [] })),
+    leftOut: leftOut(example, answers),
+  };
 }
 
-/** Throws `RowError` when the answer's begin is not certain. */
-function answerAt(
-  { untrained }: Messages,
-  index: number,
-  render: ReturnType<ChatTemplate["prefixesOf"]>,
-  codec: Codec,
-): Answer {
+/** Throws `RowError` when the begin of the answer is not certain, or a part of it would not be learnt. */
+function answerAt(example: Messages, index: number, render: Render, codec: Codec): Answer {
   const prompt = render(index, true);
   const rendered = render(index + 1, false);
-  if (!rendered.startsWith(prompt)) {
-    throw new RowError(
-      `the chat template does not begin the answer messages[${index}] as it asks for one, so what to learn is not certain (some leave the system message out once there is an answer: put it into the first question, or another chat_template.jinja beside the base)`,
-    );
-  }
+  const template = requireTemplate(codec);
+  if (!rendered.startsWith(prompt)) throw uncertainBegin(example, index, template);
   const start = prompt.length;
   const { length, ended } = endOfAnswer(rendered.slice(start), codec);
-  return { rendered, start, end: start + length, learnt: untrained?.includes(index) !== true, ended };
+  const end = start + length;
+  const learnt = example.untrained?.includes(index) !== true;
+  const message = example.messages[index]!;
+  const written = rendered.slice(start, end);
+  if (message.tool_calls === undefined && !says(message, written) && !template.canLearn(example)) {
+    throw invalid(
+      "TemplateUnsupported",
+      `the base model's chat template does not write what answers say, such as messages[${index}].content (templates of models with pictures take lists of parts): ${otherTemplate}`,
+    );
+  }
+  if (learnt) requireWritten(message, `messages[${index}]`, written);
+  return { message, rendered, start, end, learnt, ended };
+}
+
+/** The row's fault, or the template's where it does so with every conversation. */
+function uncertainBegin(example: Messages, index: number, template: ChatTemplate): Error {
+  const fault = `the base model's chat template does not begin the answer messages[${index}] as it asks for one, so what to learn is not certain`;
+  if (template.canLearn(example)) {
+    return new RowError(
+      `${fault} (some leave the system message out once there is an answer: put it into the first question; some ask for answers that begin with <think>: begin them so)`,
+    );
+  }
+  return invalid(
+    "TemplateUnsupported",
+    `${fault}; it does so with every conversation, as the templates of reasoning models do that cut the thoughts off answers: ${otherTemplate}`,
+  );
 }
 
 /**
@@ -182,6 +212,6 @@ const textOf = (pieces: readonly Piece[]) => pieces.map(({ text }) => text).join
 export function requireTemplate({ template }: Codec): ChatTemplate {
   if (template) return template;
   throw new RowError(
-    "is a conversation, and the base model has no chat template (tokenizer_config.json, chat_template)",
+    `is a conversation, and the base model has no chat template (chat_template.jinja, or chat_template in tokenizer_config.json): ${otherTemplate}`,
   );
 }

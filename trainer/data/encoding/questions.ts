@@ -26,7 +26,8 @@ export async function questionOf(example: Example, codec: Codec): Promise<Questi
       if (last.role !== "assistant") {
         throw new RowError("its last message is not the assistant's: there is no reference");
       }
-      if (last.content === null) throw new RowError("its last answer calls tools: there is no text to compare with");
+      if (last.content === null || (last.content === "" && last.tool_calls))
+        throw new RowError("its last answer calls tools: there is no text to compare with");
       const asked = { messages: messages.slice(0, -1), ...(tools && { tools }) };
       return { prompt: await encodePrompt(asked, codec), reference: withoutEnd(last.content, codec) };
     }

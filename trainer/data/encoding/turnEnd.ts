@@ -2,7 +2,6 @@
  * How a chat template ends an answer, found by rendering one: what follows its text, such as `<|im_end|>` and a line feed
  * in ChatML. So the end of a turn is told from the same token inside an answer.
  */
-import { RowError } from "../rows/example.ts";
 import type { ChatTemplate } from "../template/chatTemplate.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 
@@ -31,12 +30,7 @@ export function turnEndOf(template: ChatTemplate, tokenizer: Tokenizer): TurnEnd
 
 function renderedAnswer(template: ChatTemplate): string {
   const question = { role: "user", content: "Question" };
-  try {
-    return template.render({ messages: [question, { role: "assistant", content: answer }] }, false);
-  } catch (error) {
-    if (error instanceof RowError) return "";
-    throw error;
-  }
+  return template.tryRender({ messages: [question, { role: "assistant", content: answer }] }, false) ?? "";
 }
 
 /** The content that comes first in a text; of those that begin at one place, the longest. */

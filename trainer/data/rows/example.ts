@@ -20,11 +20,13 @@ export class JsonFloat {
   }
 }
 
-/** An answer that asks for tools to be called; `arguments` as an object, which is what chat templates expect. */
+/** An answer that asks for tools to be called. */
 export interface ToolCall {
   readonly id?: string;
   readonly type: "function";
   readonly function: { readonly name: string; readonly arguments: JsonObject };
+  /** The text of the arguments, where the data have one: some templates take it instead of the object. */
+  readonly written?: string;
 }
 
 /** A turn, with the names that chat templates know. */
@@ -49,9 +51,14 @@ export type Example =
       kind: "messages";
       /** Indices of answers that carry no loss, where the data say so. */
       untrained?: readonly number[];
+      /** The first messages, so many, are a prompt: their answers are not learnt, unless every token is. */
+      context?: number;
     })
   | { kind: "promptCompletion"; prompt: string; completion: string }
   | { kind: "text"; text: string };
 
-/** Why a row cannot be used; file and line are added by who reads it. */
+/** Why a row cannot be used; the reader adds file and line. The message holds nothing of the row's content. */
 export class RowError extends Error {}
+
+/** The row is a good one, and nothing of it would be left to learn after truncation. */
+export class OverlongError extends RowError {}

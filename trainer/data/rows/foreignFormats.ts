@@ -1,8 +1,10 @@
 /**
- * Files that are no text: archives, compressed files, tables. None is read here: to unpack what others made is to trust
- * it with memory and disk. They are known by their name before anything is read, and by how they begin once they are. Pure.
+ * Files that have no rows of JSON: archives, compressed files, tables, text in other encodings and forms. None is read
+ * here: to unpack what others made is to trust it with memory and disk. They are known by their name before anything is
+ * read, and by how they begin once they are. Pure.
  */
 import { invalid } from "../../contract/failure.ts";
+import { foreignText } from "./foreignText.ts";
 
 /** So many bytes of a file tell. */
 const tellingBytes = 512;
@@ -20,6 +22,8 @@ const kinds: readonly Kind[] = [
   { name: "a ZIP archive", begins: "504b0304" },
   { name: "an empty ZIP archive", begins: "504b0506" },
   { name: "a gzip file", begins: "1f8b" },
+  { name: "an LZ4 file", begins: "04224d18" },
+  { name: "a compress file", begins: "1f9d" },
   { name: "a bzip2 file", begins: "425a68" },
   { name: "an xz file", begins: "fd377a585a00" },
   { name: "a Zstandard file", begins: "28b52ffd" },
@@ -31,18 +35,44 @@ const kinds: readonly Kind[] = [
   { name: "an Avro file", begins: "4f626a01" },
   { name: "an ORC file", begins: "4f5243" },
   { name: "an HDF5 file", begins: "894844460d0a1a0a" },
+  { name: "a PDF", begins: "255044462d" },
+  { name: "a NumPy array", begins: "934e554d5059" },
+  { name: "a Python pickle", begins: "8004" },
+  { name: "a Python pickle", begins: "8005" },
+  { name: "an old Office document", begins: "d0cf11e0a1b11ae1" },
   { name: "an SQLite database", begins: "53514c69746520666f726d6174203300" },
 ];
 
-/** What a file is that begins with these bytes, in words; undefined for one that may be text. */
+/** What a file is that begins with these bytes, in words; undefined for one that may be text in UTF-8. */
 export function foreignFormat(beginning: Uint8Array): string | undefined {
   const written = Buffer.from(beginning.subarray(0, tellingBytes)).toString("hex");
-  return kinds.find(({ begins, at = 0 }) => written.startsWith(begins, 2 * at))?.name;
+  const kind = kinds.find(({ begins, at = 0 }) => written.startsWith(begins, 2 * at))?.name;
+  return kind ?? wideText(beginning) ?? (isBinary(beginning.subarray(0, tellingBytes)) ? "a binary file" : undefined);
 }
 
-/** Throws a failure for a file that begins with these bytes and has no rows of JSON. */
-export function requireRows(uri: string, beginning: Uint8Array): void {
-  const found = foreignFormat(beginning);
+/** A row may be damaged; a file with zeros all over is no text. */
+const isBinary = (bytes: Uint8Array) => 16 * bytes.filter((byte) => byte === 0).length > bytes.length;
+
+/** Text of two or four bytes a character, by its byte-order mark or by the zeros beside its first character. */
+function wideText(beginning: Uint8Array): string | undefined {
+  const [a, b, c, d] = beginning;
+  if (a === 0xff && b === 0xfe) return c === 0 && d === 0 ? "text in UTF-32" : "text in UTF-16";
+  if (a === 0xfe && b === 0xff) return "text in UTF-16";
+  if (a === 0 && b === 0 && ((c === 0xfe && d === 0xff) || (c === 0 && d !== undefined && d !== 0))) {
+    return "text in UTF-32";
+  }
+  if (a !== undefined && a !== 0 && b === 0 && c === 0 && d === 0) return "text in UTF-32";
+  if (a === 0 && b !== undefined && b !== 0 && c === 0) return "text in UTF-16";
+  if (a !== undefined && a !== 0 && b === 0 && c !== undefined && c !== 0 && d === 0) return "text in UTF-16";
+  return undefined;
+}
+
+/**
+ * Throws a failure for a file that begins with these bytes and has no rows of JSON; `isWhole`: it has no others. The more
+ * bytes there are, the surer is what is said of text.
+ */
+export function requireRows(uri: string, beginning: Uint8Array, isWhole: boolean): void {
+  const found = foreignFormat(beginning) ?? foreignText(beginning, isWhole);
   if (found !== undefined) throw unsupported(uri, found);
 }
 
@@ -55,5 +85,5 @@ export function requireRowsByName(uri: string): void {
 const unsupported = (uri: string, what: string) =>
   invalid(
     "DataUnsupported",
-    `${uri}: is ${what}; data are JSON lines or a JSON list, not packed and not compressed: unpack it, or write its rows as JSON lines`,
+    `${uri}: is ${what}; data are JSON lines (one object a line) or one JSON list of objects, in UTF-8, not packed and not compressed: convert the file`,
   );

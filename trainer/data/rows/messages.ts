@@ -3,10 +3,11 @@
  * allows and a text model cannot be trained on (pictures, sound, the older function calls) is refused by name. Pure.
  */
 import { z } from "zod";
+import type { ColumnsSeen } from "./columnsSeen.ts";
 import { JsonFloat, type JsonObject, type JsonValue, type Message, RowError, type ToolCall } from "./example.ts";
+import { check, isEmpty, isRow, issueOf, longText } from "./rowFields.ts";
 import { parseStrictly } from "./strictJson.ts";
 
-const longText = z.string().max(16_777_216);
 const shortText = z.string().max(256);
 
 const call = z.object({
@@ -14,6 +15,34 @@ const call = z.object({
   type: z.literal("function").optional(),
   function: z.object({ name: shortText.min(1), arguments: z.unknown() }),
 });
+
+const unsupported = (error: string) => z.custom<unknown>(isEmpty, { error }).optional();
+
+const lossFlag = z
+  .preprocess(
+    (value) => (value instanceof JsonFloat ? value.value : value),
+    z.union([z.literal(0), z.literal(1), z.boolean()], { error: "must be 0 or 1: whether the answer is learnt" }),
+  )
+  .nullish();
+
+const partly = unsupported("learning parts of an answer is not supported; set weight to 0 or 1");
+
+/** Whether a turn is learnt, by the names that this has in OpenAI's files (weight) and in other trainers' ones. */
+export const lossFlags = {
+  weight: lossFlag,
+  loss: lossFlag,
+  train: lossFlag,
+  training: lossFlag,
+  train_detail: partly,
+  training_detail: partly,
+};
+
+type LossFlags = { readonly [Flag in "weight" | "loss" | "train" | "training"]?: 0 | 1 | boolean | null | undefined };
+
+export const isUntrained = ({ weight, loss, train, training }: LossFlags) =>
+  [weight, loss, train, training].some((flag) => flag === 0 || flag === false);
+
+const onlyText = unsupported("cannot be trained on: only text can");
 
 const message = z.object({
   role: z.enum(["system", "developer", "user", "assistant", "tool"]),
@@ -24,32 +53,41 @@ const message = z.object({
   reasoning: longText.nullish(),
   tool_calls: z.array(call).max(256).nullish(),
   tool_call_id: shortText.nullish(),
-  weight: z.preprocess(
-    (value) => (value instanceof JsonFloat ? value.value : value),
-    z.union([z.literal(0), z.literal(1)]).nullish(),
-  ),
-  function_call: z.null({ error: "is of an older form: write tool_calls" }).optional(),
-  refusal: z.null({ error: "is not an answer to train on" }).optional(),
-  audio: z.null({ error: "cannot be trained on: text alone can" }).optional(),
+  ...lossFlags,
+  function_call: unsupported("is of an older form: write tool_calls"),
+  refusal: unsupported("is not an answer to train on"),
+  audio: onlyText,
+  images: onlyText,
+  videos: onlyText,
+  audios: onlyText,
 });
 
 type Given = z.infer<typeof message>;
 
-/** Reads the messages of a row. Throws `RowError` that names the message and its member. */
-export function messagesOf(given: readonly unknown[]): { messages: Message[]; untrained: number[] } {
+export interface ReadMessages {
+  messages: Message[];
+  /** Indices of those that carry no loss, where the data say so. */
+  untrained: number[];
+}
+
+/** Reads the messages of a row, and notes their members that are not read. Throws `RowError` that names message and member. */
+export function messagesOf(given: readonly unknown[], field: string, seen: ColumnsSeen): ReadMessages {
   const untrained: number[] = [];
   const messages = given.map((element, index) => {
-    const parsed = message.safeParse(element);
-    if (!parsed.success) throw new RowError(issueOf(parsed.error, `messages.${index}`));
-    if (parsed.data.weight === 0) untrained.push(index);
-    return messageOf(parsed.data, `messages.${index}`);
+    const said = check(message, element, `${field}.${index}`);
+    if (isUntrained(said)) untrained.push(index);
+    noteMembers(element, message.shape, field, seen);
+    return messageOf(said, `${field}.${index}`);
   });
   return { messages, untrained };
 }
 
-function issueOf(error: z.ZodError, at: string): string {
-  const issue = error.issues[0]!;
-  return `${[at, ...issue.path].join(".")}: ${issue.message}`;
+/** Notes the members of a turn that hold something and that its schema does not read. */
+export function noteMembers(element: unknown, known: object, field: string, seen: ColumnsSeen): void {
+  if (!isRow(element)) return;
+  for (const name of Object.keys(element)) {
+    if (!Object.hasOwn(known, name) && !isEmpty(element[name])) seen.ignore(`${field}[].${name}`);
+  }
 }
 
 function messageOf(given: Given, at: string): Message {
@@ -96,6 +134,7 @@ function callOf(given: z.infer<typeof call>, at: string): ToolCall {
     ...(typeof given.id === "string" && { id: given.id }),
     type: "function",
     function: { name, arguments: objectOf(value ?? {}, `${at}.function.arguments`) },
+    ...(typeof written === "string" && { written }),
   };
 }
 
@@ -116,6 +155,13 @@ export function toolsOf(given: unknown): JsonObject[] {
   const list = typeof given === "string" ? parseStrictly(given, "tools") : given;
   if (!Array.isArray(list) || list.length > 1024) throw new RowError("tools: must be a list of at most 1024 tools");
   return list.map((tool, index) => objectOf(tool, `tools.${index}`));
+}
+
+/** A tool as OpenAI has it, which is what templates and servers render: ShareGPT's sets leave the outer object away. */
+export function wrappedTool(tool: JsonObject): JsonObject {
+  if (isRow(tool.function)) return { type: "function", ...tool };
+  const { type, ...described } = tool;
+  return { type: "function", function: type === "function" ? described : tool };
 }
 
 function objectOf(value: unknown, at: string): JsonObject {

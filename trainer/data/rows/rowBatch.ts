@@ -2,7 +2,8 @@
  * Some rows of a file together: what is read under one time limit, and sent to another process at once. A row that cannot
  * be used is a fault with its line, never a guess.
  */
-import { type Example, RowError } from "./example.ts";
+import type { ColumnsSeen } from "./columnsSeen.ts";
+import { type Example, OverlongError, RowError } from "./example.ts";
 import { maxRowBytes, type RawRow } from "./rowSplitter.ts";
 import { type RowFormat, readExample } from "./rows.ts";
 import { parseRow } from "./strictJson.ts";
@@ -17,12 +18,24 @@ export interface RowBatch {
   readonly lines: Uint32Array<ArrayBuffer>;
 }
 
+/** A row that cannot be used: a bad one, or a good one of which truncation leaves nothing to learn. */
 export interface Fault {
+  kind: "bad" | "overlong";
   line: number;
   reason: string;
 }
 
-export const tooLong = ({ line }: RawRow): Fault => ({ line, reason: `is longer than ${maxRowBytes} bytes` });
+export const faultOf = (error: RowError, line: number): Fault => ({
+  kind: error instanceof OverlongError ? "overlong" : "bad",
+  line,
+  reason: error.message,
+});
+
+export const tooLong = ({ line }: RawRow): Fault => ({
+  kind: "bad",
+  line,
+  reason: `is longer than ${maxRowBytes} bytes`,
+});
 
 export function batchOf(rows: readonly RawRow[], format: RowFormat): RowBatch {
   const ends = new Uint32Array(rows.length);
@@ -39,8 +52,8 @@ export function batchOf(rows: readonly RawRow[], format: RowFormat): RowBatch {
 /** In milliseconds; a row of the greatest length is let through on a machine that has other work too. */
 export const limitOf = ({ bytes }: RowBatch) => generousTime + bytes.length / 50;
 
-/** Reads every row and lets `use` have its example. Throws a failure when a row takes too long. */
-export function readBatch(batch: RowBatch, use: (example: Example, line: number) => void): Fault[] {
+/** Reads every row, notes its columns, and lets `use` have its example. Throws a failure when a row takes too long. */
+export function readBatch(batch: RowBatch, seen: ColumnsSeen, use: (example: Example, line: number) => void): Fault[] {
   const faults: Fault[] = [];
   let line = 0;
   const readAll = () => {
@@ -48,10 +61,10 @@ export function readBatch(batch: RowBatch, use: (example: Example, line: number)
     for (const [index, end] of batch.ends.entries()) {
       line = batch.lines[index]!;
       try {
-        use(readExample(parseRow(batch.bytes.subarray(start, end)), batch.format), line);
+        use(readExample(parseRow(batch.bytes.subarray(start, end)), batch.format, seen), line);
       } catch (error) {
         if (!(error instanceof RowError)) throw error;
-        faults.push({ line, reason: error.message });
+        faults.push(faultOf(error, line));
       }
       start = end;
     }

@@ -143,7 +143,11 @@ class ListSplitter implements Splitter {
 
   #outside(byte: number): void {
     if (isSpace(byte)) return;
-    if (this.#ended) throw invalid("BadRow", `${this.#name}:${this.#line}: something comes after the end of the list`);
+    if (this.#ended)
+      throw invalid(
+        "BadRow",
+        `${this.#name}:${this.#line}: something comes after the end of the list; a file is one list of rows, or has one row a line`,
+      );
     if (byte === openBracket) this.#depth = 1;
   }
 

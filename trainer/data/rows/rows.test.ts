@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Columns, NamedFormat } from "../../contract/settings.ts";
+import { ColumnsSeen } from "./columnsSeen.ts";
 import { type Example, RowError } from "./example.ts";
 import { detectFormat, readExample } from "./rows.ts";
 
@@ -46,7 +47,7 @@ const read1: [string, unknown, unknown][] = [
     conversation(
       [
         user("?"),
-        { role: "assistant", content: null, tool_calls: [call] },
+        { role: "assistant", content: null, tool_calls: [{ ...call, written: '{"city":"Ulm"}' }] },
         { role: "tool", content: "rain", tool_call_id: "c1" },
         answer("It rains."),
       ],
@@ -78,7 +79,7 @@ const read1: [string, unknown, unknown][] = [
     conversation(
       [
         user("?"),
-        { role: "assistant", content: null, tool_calls: [{ type: "function", function: call.function }] },
+        { role: "assistant", content: "", tool_calls: [{ type: "function", function: call.function }] },
         { role: "tool", content: "rain" },
         answer("It rains."),
       ],
@@ -89,6 +90,91 @@ const read1: [string, unknown, unknown][] = [
     "Alpaca",
     { instruction: "add", input: "1 2", output: "3", text: "…" },
     conversation([user("add\n\n1 2"), answer("3")]),
+  ],
+  [
+    "ShareGPT's tools as OpenAI has them, which servers render",
+    {
+      tools: JSON.stringify([
+        weather.function,
+        weather,
+        { function: weather.function },
+        { type: "function", name: "f" },
+      ]),
+      conversations: [
+        { from: "human", value: "?" },
+        { from: "gpt", value: "!" },
+      ],
+    },
+    conversation([user("?"), answer("!")], {
+      tools: [weather, weather, weather, { type: "function", function: { name: "f" } }],
+    }),
+  ],
+  [
+    "ShareGPT's weights, and those of other trainers",
+    {
+      conversations: [
+        { from: "human", value: "a", weight: 0 },
+        { from: "gpt", value: "b", weight: 0 },
+        { from: "gpt", value: "c", weight: 1 },
+        { from: "gpt", value: "d", loss: false },
+        { from: "gpt", value: "e", train: true },
+        { from: "gpt", value: "f", training: false },
+      ],
+    },
+    conversation([user("a"), ...["b", "c", "d", "e", "f"].map(answer)], { untrained: [0, 1, 3, 5] }),
+  ],
+  [
+    "OpenAI's turns under ShareGPT's name",
+    { system: "s", conversations: [user("a"), { ...answer("b"), weight: 0 }, answer("c")] },
+    conversation([{ role: "system", content: "s" }, user("a"), answer("b"), answer("c")], { untrained: [2] }),
+  ],
+  [
+    "a system message beside messages",
+    { system: "s", messages: [user("a"), { ...answer("b"), weight: 0 }, answer("c")] },
+    conversation([{ role: "system", content: "s" }, user("a"), answer("b"), answer("c")], { untrained: [2] }),
+  ],
+  [
+    "a system message that stands in both places",
+    { system: "s", messages: [{ role: "system", content: "s" }, user("a"), answer("b")] },
+    conversation([{ role: "system", content: "s" }, user("a"), answer("b")]),
+  ],
+  [
+    "Alpaca's history as earlier turns, its system message and its tools",
+    {
+      instruction: "And doubled?",
+      input: "",
+      output: "8",
+      history: [
+        ["1+1?", "2"],
+        ["2+2?", "4"],
+      ],
+      system: "s",
+      tools: [weather.function],
+    },
+    conversation(
+      [
+        { role: "system", content: "s" },
+        ...[user("1+1?"), answer("2"), user("2+2?"), answer("4"), user("And doubled?"), answer("8")],
+      ],
+      { tools: [weather] },
+    ),
+  ],
+  ["Alpaca without history", { instruction: "a", output: "b", history: [] }, conversation([user("a"), answer("b")])],
+  [
+    "prompt and completion as lists of messages",
+    {
+      prompt: [{ role: "system", content: "s" }, user("a"), answer("b"), user("c")],
+      completion: [{ ...answer("d"), weight: 0 }, user("e"), answer("f")],
+      tools: [weather],
+    },
+    conversation(
+      [{ role: "system", content: "s" }, user("a"), answer("b"), user("c"), answer("d"), user("e"), answer("f")],
+      {
+        tools: [weather],
+        untrained: [4],
+        context: 4,
+      },
+    ),
   ],
   ["Alpaca without input", { instruction: "hi", input: "", output: "ho" }, conversation([user("hi"), answer("ho")])],
   [
@@ -101,6 +187,60 @@ const read1: [string, unknown, unknown][] = [
 for (const [what, row, expected] of read1) {
   test(`reads ${what}`, () => assert.deepEqual(read(row), expected));
 }
+
+test("a column can have Alpaca's history, and members of a completion's messages", () => {
+  assert.deepEqual(
+    read(
+      { query: "a", response: "b", before: [["c", "d"]] },
+      { instruction: "query", output: "response", history: "before" },
+    ),
+    conversation([user("c"), answer("d"), user("a"), answer("b")]),
+  );
+  const row = { prompt: [{ who: "user", says: "a" }], completion: [{ who: "assistant", says: "b" }] };
+  assert.deepEqual(read(row, { role: "who", content: "says" }), conversation([user("a"), answer("b")], { context: 1 }));
+});
+
+const named: [string, unknown, used: string[], ignored: string[]][] = [
+  [
+    "beside messages",
+    { messages: [{ ...user("a"), timestamp: 3 }, answer("b")], id: 7, source: "x", tools: [], note: "", extra: {} },
+    ["messages"],
+    ["id", "source", "messages[].timestamp"],
+  ],
+  [
+    "of turns",
+    {
+      conversations: [
+        { from: "human", value: "a", lang: "de" },
+        { from: "gpt", value: "b" },
+      ],
+    },
+    ["conversations"],
+    ["conversations[].lang"],
+  ],
+  [
+    "of Alpaca",
+    { instruction: "a", output: "b", text: "…", difficulty: 0 },
+    ["instruction", "output"],
+    ["text", "difficulty"],
+  ],
+  ["of prompts", { prompt: "a", completion: "b", label: true }, ["prompt", "completion"], ["label"]],
+  ["of texts", { text: "a", url: "…", meta: null }, ["text"], ["url"]],
+];
+for (const [what, row, used, ignored] of named) {
+  test(`columns that are not read are named: ${what}`, () => {
+    const seen = new ColumnsSeen();
+    readExample(row, { format: detectFormat(row), columns: {} }, seen);
+    assert.deepEqual(seen.columns, { used, ignored });
+  });
+}
+
+test("names of columns are bounded, whatever a file has", () => {
+  const seen = new ColumnsSeen();
+  for (let i = 0; i < 1000; i++) seen.ignore(`${i}\u001b[31m${"x".repeat(1000)}`);
+  const { ignored } = seen.columns;
+  assert.ok(ignored.length <= 32 && ignored.every((name) => name.length <= 65 && !name.includes("\u001b")));
+});
 
 test("columns say what the data call their fields", () => {
   const question = { question: "a", reply: "b", text: "not this" };
@@ -138,8 +278,16 @@ const refused: [NamedFormat, unknown, RegExp][] = [
   ["Messages", { messages: [{ role: "narrator", content: "x" }] }, /^messages\.0\.role/],
   ["Messages", { messages: [{ role: "user" }] }, /^messages\.0\.content: is missing/],
   ["Messages", { messages: [{ ...user("x"), tool_calls: [call] }] }, /only an answer calls tools/],
-  ["Messages", { messages: [{ role: "user", content: [{ type: "image_url" }] }] }, /image_url/],
-  ["Messages", { messages: [{ ...answer("x"), function_call: {} }] }, /^messages\.0\.function_call: .*tool_calls/],
+  [
+    "Messages",
+    { messages: [{ role: "user", content: [{ type: "image_url" }] }] },
+    /^messages\.0\.content: a part of type image_url cannot/,
+  ],
+  [
+    "Messages",
+    { messages: [{ ...answer("x"), function_call: { name: "f" } }] },
+    /^messages\.0\.function_call: .*tool_calls/,
+  ],
   ["Messages", { messages: [answer("x")], tools: [3] }, /^tools\.0: must be an object/],
   [
     "Messages",
@@ -153,7 +301,59 @@ const refused: [NamedFormat, unknown, RegExp][] = [
     ),
     /beyond 2⁵³/,
   ],
-  ["ShareGPT", { conversations: [{ from: "narrator", value: "x" }] }, /^conversations\.0\.from: "narrator" is none of/],
+  [
+    "ShareGPT",
+    { conversations: [{ from: "narrator", value: "x" }] },
+    /^conversations\.0\.from: is none of system, human/,
+  ],
+  [
+    "ShareGPT",
+    { conversations: [{ from: "gpt", value: "x", weight: 0.5 }] },
+    /^conversations\.0\.weight: must be 0 or 1/,
+  ],
+  ["ShareGPT", { conversations: [{ from: "gpt", value: "x" }], weight: 2 }, /^weight: a row has no weight/],
+  ["ShareGPT", { conversations: [{ from: "gpt", value: "x" }], images: ["a.png"] }, /^images: cannot be trained on/],
+  ["ShareGPT", { conversations: [{ from: "gpt", value: "x" }], rejected: { value: "y" } }, /^rejected: .*preference/],
+  ["ShareGPT", { conversations: [{ from: "gpt", value: "x" }], kto_tag: false }, /^kto_tag: is false/],
+  ["Messages", { messages: [answer("x")], functions: [{ name: "f" }] }, /^functions: .*write tools/],
+  [
+    "Messages",
+    { messages: [answer("x")], chat_template_kwargs: { enable_thinking: false } },
+    /^chat_template_kwargs: /,
+  ],
+  [
+    "Messages",
+    { messages: [{ ...answer("x"), train_detail: [{ begin: 0 }] }] },
+    /^messages\.0\.train_detail: learning parts/,
+  ],
+  [
+    "Messages",
+    { messages: [{ from: "human", value: "x" }] },
+    /^messages\.0\.role: .*format: ShareGPT and columns: \{conversations: messages\}/,
+  ],
+  ["Messages", { messages: [{ ...user("x"), images: ["a"] }] }, /^messages\.0\.images: cannot be trained on/],
+  ["Messages", { system: "a", messages: [{ role: "system", content: "b" }] }, /^system: .*of its own/],
+  ["Messages", { messages: [answer("x")], history: [["a", "b"]] }, /^history: .*earlier turns/],
+  ["Alpaca", { instruction: "a", output: "b", history: [["c"]] }, /^history\.0: /],
+  ["Alpaca", { instruction: "a", output: "b", history: "c" }, /^history: /],
+  ["Alpaca", { instruction: "a", output: ["b", "c"] }, /^output: /],
+  ["PromptCompletion", { prompt: "a", completion: "b", label: false }, /^label: is false/],
+  ["PromptCompletion", { prompt: "a", completion: "b", history: [["c", "d"]] }, /^history: .*format: Alpaca/],
+  ["PromptCompletion", { prompt: "a", completion: "b", system: "s" }, /^system: .*format: Alpaca/],
+  ["PromptCompletion", { prompt: "a", completion: "b", tools: [weather] }, /^tools: are for conversations/],
+  ["PromptCompletion", { prompt: "a", completion: [answer("b")] }, /^prompt: must be a list/],
+  ["PromptCompletion", { prompt: [user("a")], completion: "b" }, /^completion: must be a list/],
+  [
+    "PromptCompletion",
+    { prompt: [user("a")], completion: [user("b")] },
+    /^completion: has no message of the assistant/,
+  ],
+  [
+    "PromptCompletion",
+    { prompt: [user("a"), answer("b")], completion: [answer("c")] },
+    /^prompt: ends with the assistant's/,
+  ],
+  ["PromptCompletion", { prompt: [{ role: "x", content: "a" }], completion: [answer("c")] }, /^prompt\.0\.role: /],
   ["ShareGPT", { conversations: [{ from: "constructor", value: "x" }] }, /is none of/],
   ["ShareGPT", { system: "a", conversations: [{ from: "system", value: "b" }] }, /a system message of its own/],
   ["Alpaca", { instruction: "a", output: "" }, /^output: is empty/],
@@ -168,6 +368,29 @@ for (const [format, row, reason] of refused) {
     );
   });
 }
+
+test("no reason quotes what a row holds", () => {
+  const secret = "s3cr3t";
+  const rows: [NamedFormat, unknown][] = [
+    ["ShareGPT", { conversations: [{ from: secret, value: secret }] }],
+    ["ShareGPT", { conversations: [{ from: "gpt", value: secret, weight: secret }] }],
+    ["Messages", { messages: [{ role: secret, content: secret }] }],
+    ["Messages", { messages: [{ role: "user", content: [{ type: secret }] }] }],
+    ["Messages", { messages: [answer("a")], tools: [secret] }],
+    ["Alpaca", { instruction: "a", output: "b", history: [[secret]] }],
+    ["PromptCompletion", { prompt: secret, completion: [secret] }],
+  ];
+  for (const [format, row] of rows) {
+    assert.throws(
+      () => readExample(row, { format, columns: {} }),
+      (error) => error instanceof RowError && !error.message.includes(secret),
+    );
+  }
+});
+
+test("preference data are told as such", () => {
+  assert.throws(() => detectFormat({ prompt: "a", chosen: "b", rejected: "c" }), /preference data/);
+});
 
 test("only a row's own members are its fields", () => {
   assert.throws(() => readExample({}, { format: "Text", columns: { text: "toString" } }), /^Error: text: /);

@@ -1,13 +1,18 @@
 /**
  * How a row of JSON becomes an example, in each of the formats that people have: OpenAI's messages, ShareGPT, Alpaca,
- * prompt and completion, text. A row that does not fit is an error with its reason, never a guess. Pure.
+ * prompt and completion, text. A row that does not fit is an error with its reason, never a guess; a column that is not
+ * read is named. Pure.
  */
 import { z } from "zod";
 import type { DataFile } from "../../contract/effective.ts";
 import type { Columns, NamedFormat } from "../../contract/settings.ts";
 import { formatFields } from "../../contract/settingsRules.ts";
+import { ColumnsSeen } from "./columnsSeen.ts";
 import { type Example, type JsonObject, type Message, RowError } from "./example.ts";
-import { messagesOf, toolCallsOf, toolsOf } from "./messages.ts";
+import { messagesOf, toolsOf, wrappedTool } from "./messages.ts";
+import { refuseFields } from "./refusedFields.ts";
+import { check, isEmpty, isRow, longText, ownMember, type Row, RowFields } from "./rowFields.ts";
+import { turnsOf } from "./shareGpt.ts";
 
 /** How the rows of a file are read. */
 export interface RowFormat {
@@ -15,25 +20,22 @@ export interface RowFormat {
   readonly columns: Columns;
 }
 
-type Row = Readonly<Record<string, unknown>>;
-
-/** The format's fields of a row, by the format's names. */
-type Fields = (field: keyof Columns) => unknown;
-
 /**
  * The format of a file by the fields that a row of it has; of several, the first of: messages; conversations; instruction
  * and output; prompt and completion; text. Throws `RowError` for a row that has none of them.
  */
 export function detectFormat(row: unknown, columns: Columns = {}): NamedFormat {
-  const field = fieldsOf(rowOf(row), columns);
-  const has = (...names: (keyof Columns)[]) => names.every((name) => field(name) !== undefined);
-  if (has("messages")) return "Messages";
-  if (has("conversations")) return "ShareGPT";
-  if (has("instruction", "output")) return "Alpaca";
-  if (has("prompt", "completion")) return "PromptCompletion";
-  if (has("text")) return "Text";
+  const fields = new RowFields(row, columns);
+  if (fields.has("messages")) return "Messages";
+  if (fields.has("conversations")) return "ShareGPT";
+  if (fields.has("instruction", "output")) return "Alpaca";
+  if (fields.has("prompt", "completion")) return "PromptCompletion";
+  if (fields.has("text")) return "Text";
+  const isPreference = !isEmpty(fields.member("chosen")) && !isEmpty(fields.member("rejected"));
   throw new RowError(
-    "has none of the fields messages; conversations; instruction and output; prompt and completion; or text: its format cannot be detected (set format, or columns where the fields are called otherwise)",
+    isPreference
+      ? "has chosen and rejected: preference data are not trained on; write the wanted answer as completion, or as the last of messages"
+      : "has none of the fields messages; conversations; instruction and output; prompt and completion; or text: its format cannot be detected (set format, or columns where the fields are called otherwise)",
   );
 }
 
@@ -43,144 +45,149 @@ export function strayColumns({ columns }: Pick<DataFile, "columns">, format: Nam
   return Object.keys(columns).filter((field) => !fields.includes(field));
 }
 
-/** Reads a row in a format. Throws `RowError`. */
-export function readExample(row: unknown, { format, columns }: RowFormat): Example {
-  const fields = fieldsOf(rowOf(row), columns);
+/** Reads a row in a format, and notes its columns. Throws `RowError`. */
+export function readExample(row: unknown, { format, columns }: RowFormat, seen = new ColumnsSeen()): Example {
+  const fields = new RowFields(row, columns);
+  refuseFields(fields, format);
+  const inner = new ColumnsSeen();
+  const example = exampleOf(fields, format, columns, inner);
+  seen.addAll(fields.names());
+  seen.addAll(inner.columns);
+  return example;
+}
+
+function exampleOf(fields: RowFields, format: NamedFormat, columns: Columns, seen: ColumnsSeen): Example {
   switch (format) {
     case "Messages":
-      return openAi(fields, columns);
+      return openAi(fields, columns, seen);
     case "ShareGPT":
-      return shareGpt(fields, columns);
+      return shareGpt(fields, columns, seen);
     case "Alpaca":
       return alpaca(fields);
     case "PromptCompletion":
-      return {
-        kind: "promptCompletion",
-        prompt: text(fields, "prompt"),
-        completion: filled(text(fields, "completion"), "completion"),
-      };
+      return promptCompletion(fields, columns, seen);
     case "Text":
-      return { kind: "text", text: filled(text(fields, "text"), "text") };
+      return { kind: "text", text: fields.filledText("text") };
   }
 }
 
-function rowOf(row: unknown): Row {
-  if (isRow(row)) return row;
-  throw new RowError("is not a JSON object");
+const list = z.array(z.unknown()).min(1).max(1024);
+
+/** The elements of a list with some of their members under other names. */
+function renamed(given: unknown, field: string, names: Readonly<Record<string, string>>): unknown[] {
+  const elements = check(list, given, field);
+  const changes = Object.entries(names).filter(([name, own]) => name !== own);
+  if (changes.length === 0) return elements;
+  return elements.map((element) => (isRow(element) ? renamedMembers(element, changes) : element));
 }
 
-const isRow = (value: unknown): value is Row => typeof value === "object" && value !== null && !Array.isArray(value);
-
-/** Own members alone: a column that is called toString is a column. */
-function fieldsOf(row: Row, columns: Columns): Fields {
-  return (field) => {
-    const name = columns[field] ?? field;
-    return Object.hasOwn(row, name) ? row[name] : undefined;
+function renamedMembers(row: Row, changes: readonly [name: string, own: string][]): Row {
+  const owned = new Set(changes.map(([, own]) => own));
+  return {
+    ...Object.fromEntries(Object.entries(row).filter(([name]) => !owned.has(name))),
+    ...Object.fromEntries(changes.map(([name, own]) => [name, ownMember(row, own)])),
   };
 }
 
-const longText = z.string().max(16_777_216);
-const textOrNone = longText.nullish();
-const turnList = z.array(z.unknown()).min(1).max(1024);
-
-function text(fields: Fields, field: keyof Columns): string {
-  return check(longText, fields(field), field);
-}
-
-/** Absent, null and "" are the same here: Alpaca's rows write a missing input in all three ways. */
-function optionalText(fields: Fields, field: keyof Columns): string {
-  return check(textOrNone, fields(field), field) ?? "";
-}
-
-function filled(value: string, field: string): string {
-  if (value === "") throw new RowError(`${field}: is empty`);
-  return value;
-}
-
-function check<T>(schema: z.ZodType<T>, value: unknown, field: string): T {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
-  throw new RowError(`${[field, ...issue.path].join(".")}: ${issue.message}`);
-}
-
-function openAi(fields: Fields, columns: Columns): Example {
-  const { role = "role", content = "content" } = columns;
-  const { messages, untrained } = messagesOf(renamed(fields("messages"), "messages", { role, content }));
-  return conversation(messages, fields("tools"), untrained);
-}
-
-/** The elements of a list with some of their members under other names. */
-function renamed(list: unknown, field: string, names: Readonly<Record<string, string>>): unknown[] {
-  const elements = check(turnList, list, field);
-  const changes = Object.entries(names).filter(([name, own]) => name !== own);
-  if (changes.length === 0) return elements;
-  return elements.map((element) => {
-    if (!isRow(element)) return element;
-    return { ...element, ...Object.fromEntries(changes.map(([name, own]) => [name, ownMember(element, own)])) };
-  });
-}
-
-const ownMember = (row: Row, name: string) => (Object.hasOwn(row, name) ? row[name] : undefined);
-
-/** Who speaks, in ShareGPT's words and in those of the tool-calling sets that grew from it. */
-const speakers: Readonly<Record<string, Message["role"]>> = {
-  system: "system",
-  human: "user",
-  user: "user",
-  gpt: "assistant",
-  assistant: "assistant",
-  function_call: "assistant",
-  tool: "tool",
-  observation: "tool",
-};
-
-const turn = z.object({ from: z.string().max(64), value: longText });
-
-function shareGpt(fields: Fields, columns: Columns): Example {
-  const { from = "from", value = "value" } = columns;
-  const turns = renamed(fields("conversations"), "conversations", { from, value }).map((element, index) =>
-    check(turn, element, `conversations.${index}`),
-  );
-  const messages = turns.map((said, index): Message => spoken(said, index));
-  const system = optionalText(fields, "system");
-  if (system !== "" && messages[0]?.role === "system") {
-    throw new RowError("system: the conversation begins with a system message of its own");
-  }
-  return conversation([...systemMessage(system), ...messages], fields("tools"));
-}
-
-function spoken({ from, value }: z.infer<typeof turn>, index: number): Message {
-  const role = Object.hasOwn(speakers, from) ? speakers[from] : undefined;
-  if (role === undefined) {
+function openAi(fields: RowFields, { role = "role", content = "content" }: Columns, seen: ColumnsSeen): Example {
+  const turns = renamed(fields.get("messages"), "messages", { role, content });
+  if (turns.every((turn) => isRow(turn) && turn.role === undefined && turn.from !== undefined)) {
     throw new RowError(
-      `conversations.${index}.from: ${JSON.stringify(from)} is none of ${Object.keys(speakers).join(", ")}`,
+      "messages.0.role: is missing; for turns with from and value set format: ShareGPT and columns: {conversations: messages}",
     );
   }
-  if (from !== "function_call") return { role, content: value };
-  return { role, content: null, tool_calls: toolCallsOf(value, `conversations.${index}.value`) };
+  const { messages, untrained } = messagesOf(turns, "messages", seen);
+  return conversation(messages, { system: systemOf(fields), tools: toolsOf(fields.get("tools")), untrained });
 }
 
-/** Instruction and input are the question, a blank line between them. */
-function alpaca(fields: Fields): Example {
-  const instruction = filled(text(fields, "instruction"), "instruction");
-  const input = optionalText(fields, "input");
-  const output = filled(text(fields, "output"), "output");
-  return conversation([
-    ...systemMessage(optionalText(fields, "system")),
-    { role: "user", content: input === "" ? instruction : `${instruction}\n\n${input}` },
-    { role: "assistant", content: output },
-  ]);
+/** Some files have OpenAI's turns under ShareGPT's name of the list. */
+function shareGpt(fields: RowFields, { from = "from", value = "value" }: Columns, seen: ColumnsSeen): Example {
+  const turns = renamed(fields.get("conversations"), "conversations", { from, value });
+  const isOpenAi = turns.every((turn) => isRow(turn) && turn.from === undefined && turn.role !== undefined);
+  const read = isOpenAi ? messagesOf : turnsOf;
+  const { messages, untrained } = read(turns, "conversations", seen);
+  const tools = toolsOf(fields.get("tools")).map(wrappedTool);
+  return conversation(messages, { system: systemOf(fields), tools, untrained });
 }
 
-const systemMessage = (content: string): Message[] => (content === "" ? [] : [{ role: "system", content }]);
+const earlierTurns = z
+  .array(z.tuple([longText, longText]))
+  .max(512)
+  .nullish();
 
-function conversation(messages: readonly Message[], given?: unknown, untrained: readonly number[] = []): Example {
-  const tools: readonly JsonObject[] = toolsOf(given);
+/** Instruction and input are the question, a blank line between them; earlier questions and answers come before. */
+function alpaca(fields: RowFields): Example {
+  const instruction = fields.filledText("instruction");
+  const input = fields.optionalText("input");
+  const output = fields.filledText("output");
+  const given = fields.get("history");
+  const history = isEmpty(given) ? [] : (check(earlierTurns, given, "history") ?? []);
+  const turn = (question: string, answer: string): Message[] => [
+    { role: "user", content: question },
+    { role: "assistant", content: answer },
+  ];
+  return conversation(
+    [
+      ...history.flatMap(([question, answer]) => turn(question, answer)),
+      ...turn(input === "" ? instruction : `${instruction}\n\n${input}`, output),
+    ],
+    { system: systemOf(fields), tools: toolsOf(fields.get("tools")).map(wrappedTool) },
+  );
+}
+
+/** Two texts, or two lists of messages: then the prompt is context, and the completion's answers are learnt. */
+function promptCompletion(fields: RowFields, columns: Columns, seen: ColumnsSeen): Example {
+  const [prompt, completion] = [fields.get("prompt"), fields.get("completion")];
+  if (!Array.isArray(prompt) && !Array.isArray(completion)) {
+    if (!isEmpty(fields.member(columns.tools ?? "tools"))) {
+      throw new RowError("tools: are for conversations; write prompt and completion as lists of messages");
+    }
+    return { kind: "promptCompletion", prompt: fields.text("prompt"), completion: fields.filledText("completion") };
+  }
+  const { role = "role", content = "content" } = columns;
+  const [context, answer] = (["prompt", "completion"] as const).map((field) => {
+    const given = fields.get(field);
+    if (!Array.isArray(given)) throw new RowError(`${field}: must be a list of messages too, or both must be texts`);
+    return messagesOf(renamed(given, field, { role, content }), field, seen);
+  });
+  const asked = context!.messages;
+  if (asked.at(-1)!.role === "assistant") {
+    throw new RowError(
+      "prompt: ends with the assistant's message, which the completion would continue; write the whole answer as the completion",
+    );
+  }
+  if (!answer!.messages.some((message) => message.role === "assistant")) {
+    throw new RowError("completion: has no message of the assistant");
+  }
+  const untrained = [...context!.untrained, ...answer!.untrained.map((index) => asked.length + index)];
+  const tools = toolsOf(fields.get("tools"));
+  return { ...conversation([...asked, ...answer!.messages], { tools, untrained }), context: asked.length };
+}
+
+const systemOf = (fields: RowFields) => fields.optionalText("system");
+
+interface Beside {
+  /** "": none. */
+  system?: string;
+  tools?: readonly JsonObject[];
+  untrained?: readonly number[];
+}
+
+/** Throws `RowError` where two system messages contradict each other. */
+function conversation(
+  given: readonly Message[],
+  { system = "", tools = [], untrained = [] }: Beside,
+): Extract<Example, { kind: "messages" }> {
+  const [first] = given;
+  if (system !== "" && first?.role === "system" && first.content !== system) {
+    throw new RowError("system: the conversation begins with a system message of its own, which is another");
+  }
+  const added = system !== "" && first?.role !== "system" ? 1 : 0;
+  const messages: readonly Message[] = added === 1 ? [{ role: "system", content: system }, ...given] : given;
   return {
     kind: "messages",
     messages,
     ...(tools.length > 0 && { tools }),
-    ...(untrained.length > 0 && { untrained }),
+    ...(untrained.length > 0 && { untrained: untrained.map((index) => index + added) }),
   };
 }

@@ -18,7 +18,7 @@ export function parseRow(bytes: Uint8Array): unknown {
   try {
     text = decoder.decode(bytes);
   } catch {
-    throw new RowError("is not UTF-8");
+    throw new RowError("is not UTF-8: save the file in UTF-8");
   }
   return parse(text, "");
 }

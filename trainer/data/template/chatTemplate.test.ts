@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RowError } from "../rows/example.ts";
-import { ChatTemplate } from "./chatTemplate.ts";
+import { type JsonObject, type Message, RowError } from "../rows/example.ts";
+import { ChatTemplate, templateTexts } from "./chatTemplate.ts";
 
 const special = { eosToken: "</s>" } as ConstructorParameters<typeof ChatTemplate>[1];
 const messages = [{ role: "user", content: "hello" } as const];
@@ -48,6 +48,156 @@ for (const [template, text] of python) {
 
 for (const template of ["{{ 'a' + messages }}", "{{ 'a' + 1 }}", "{{ nothing.more }}", "{{ ['a', 1] | join }}"]) {
   test(`what Python refuses, or is not certain, is refused: ${template}`, () => {
-    assert.throws(() => new ChatTemplate(template, special).render({ messages: [] }, false), RowError);
+    assert.throws(() => new ChatTemplate(template, special).render({ messages: [] }, false), {
+      code: 20,
+      reason: "TemplateInvalid",
+    });
   });
 }
+
+const tools: JsonObject[] = [{ type: "function", function: { name: "weather" } }];
+
+test("of several templates, tool_use renders conversations with tools, default the others", () => {
+  const template = new ChatTemplate(
+    { default: "default", tool_use: "tools: {{ tools | length }}", rag: "{% broken" },
+    special,
+  );
+  assert.equal(template.render({ messages }, false), "default");
+  assert.equal(template.render({ messages, tools }, false), "tools: 1");
+  assert.equal(new ChatTemplate({ default: "default" }, special).render({ messages, tools }, false), "default");
+});
+
+test("templates without one for a conversation are refused by their names", () => {
+  const template = new ChatTemplate({ tool_use: "tools", rag: "rag" }, special);
+  assert.equal(template.render({ messages, tools }, false), "tools");
+  assert.throws(() => template.render({ messages }, false), {
+    code: 20,
+    reason: "TemplateInvalid",
+    message: /no default .*\(tool_use, rag\).*without tools/,
+  });
+});
+
+test("a template that leaves a block open is told so", () => {
+  assert.throws(() => new ChatTemplate("{% for m in messages %}{{ m.content }}", special), {
+    reason: "TemplateInvalid",
+    message: "the chat template cannot be parsed: a block or an expression has no end",
+  });
+});
+
+test("named templates are found where transformers saves them, files before tokenizer_config.json", () => {
+  const list = [
+    { name: "default", template: "a" },
+    { name: "tool_use", template: "b" },
+  ];
+  assert.deepEqual(templateTexts({ chat_template: list }, {}), { default: "a", tool_use: "b" });
+  assert.deepEqual(templateTexts({ chat_template: { default: "a", tool_use: "b" } }, {}), {
+    default: "a",
+    tool_use: "b",
+  });
+  assert.deepEqual(templateTexts({ chat_template: "a" }, {}), { default: "a" });
+  assert.deepEqual(templateTexts({ chat_template: list }, { default: "c" }), { default: "c" });
+  assert.deepEqual(templateTexts({}, {}), {});
+  assert.throws(() => templateTexts({ chat_template: 3 }, {}), { reason: "TemplateInvalid" });
+});
+
+const called = (written?: string): Message[] => [
+  { role: "user", content: "{'city': 'Ulm'}" },
+  {
+    role: "assistant",
+    content: null,
+    tool_calls: [
+      {
+        type: "function",
+        function: { name: "weather", arguments: { city: "Ulm" } },
+        ...(written !== undefined && { written }),
+      },
+    ],
+  },
+];
+const call = "{% for m in messages %}{% for c in m.tool_calls or [] %}";
+const end = "{% endfor %}{% endfor %}";
+const given = '{"city":"Ulm"}';
+const argumentForms: [what: string, template: string, text: string][] = [
+  [
+    "added to a text: as the data have them",
+    `${call}{{ c.function.name + ' ' + c.function.arguments }}${end}`,
+    `weather ${given}`,
+  ],
+  [
+    "joined to a text: as the data have them",
+    `${call}{{ c.function.name ~ ' ' ~ c.function.arguments }}${end}`,
+    `weather ${given}`,
+  ],
+  ["printed: as the data have them", `${call}{{ c.function.arguments }}${end}`, given],
+  ["as JSON: an object", `${call}{{ c.function.arguments | tojson }}${end}`, '{"city": "Ulm"}'],
+  [
+    "walked through: an object",
+    `${call}{% for k, v in c.function.arguments | items %}{{ k ~ v }}{% endfor %}${end}`,
+    "cityUlm",
+  ],
+  [
+    "asked for their type: an object",
+    `${call}{{ c.function.arguments if c.function.arguments is string else c.function.arguments | tojson }}${end}`,
+    '{"city": "Ulm"}',
+  ],
+  [
+    "the call as JSON: an object, and nothing beside",
+    `${call}{{ c | tojson }}${end}`,
+    '{"type": "function", "function": {"name": "weather", "arguments": {"city": "Ulm"}}}',
+  ],
+];
+for (const [what, template, text] of argumentForms) {
+  test(`arguments of tool calls that a template has ${what}`, () => {
+    assert.equal(new ChatTemplate(template, special).render({ messages: called(given) }, false), text);
+  });
+}
+
+test("an object in the data becomes JSON for a template that takes a text", () => {
+  const template = new ChatTemplate(`${call}{{ 'f' + c.function.arguments }}${end}`, special);
+  assert.equal(template.render({ messages: called() }, false), 'f{"city": "Ulm"}');
+});
+
+const onlySome = "{% for m in messages %}{{ m.content }}{% endfor %}{% if messages[0].content == 'hello' %}";
+
+test("what a template cannot do with one conversation is that row's, and its content is not quoted", () => {
+  const fails = (rest: string) => () =>
+    new ChatTemplate(`${onlySome}${rest}{% endif %}`, special).render({ messages }, false);
+  assert.throws(
+    fails("{{ 'a' | nothing }}"),
+    (error) => error instanceof RowError && /cannot render it/.test(error.message),
+  );
+  assert.throws(
+    fails("{{ raise_exception('Not so: ' + messages[0].content + '!') }}"),
+    (error) => error instanceof RowError && /refuses it: Not so: …$/.test(error.message),
+  );
+  assert.throws(
+    fails("{{ raise_exception('Roles must alternate') }}"),
+    (error) => error instanceof RowError && /refuses it: Roles must alternate$/.test(error.message),
+  );
+});
+
+const ownFaults = [
+  "{{ messages[0].content | frobnicate }}",
+  "{{ nothing() }}",
+  "{{ raise_exception('no') }}",
+  "{% set x = 'a' + 1 %}",
+];
+for (const text of ownFaults) {
+  test(`a template that can render no conversation is told as the template's fault: ${text}`, () => {
+    assert.throws(() => new ChatTemplate(text, special).render({ messages }, false), {
+      code: 20,
+      reason: "TemplateInvalid",
+      message: /chat template .*the fault is the template's, not the row's.*chat_template\.jinja/,
+    });
+  });
+}
+
+test("a fault in what a template does with tools is the template's, and it is named", () => {
+  const plain = "{% for m in messages %}{{ m.content }}{% endfor %}";
+  const template = new ChatTemplate({ default: plain, tool_use: `${plain}{{ tools | frobnicate }}` }, special);
+  assert.equal(template.render({ messages }, false), "hello");
+  assert.throws(() => template.render({ messages, tools }, false), {
+    reason: "TemplateInvalid",
+    message: /chat template tool_use .*with tools/,
+  });
+});

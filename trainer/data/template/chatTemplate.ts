@@ -4,30 +4,39 @@
  * `messages`, `tools` and `documents` (none where there are none), `add_generation_prompt`, the special tokens that the
  * tokenizer has, `raise_exception` and `strftime_now`.
  */
-import { Environment, parse, tokenize } from "@huggingface/jinja";
+import { Environment, parse, type RuntimeValue, tokenize } from "@huggingface/jinja";
 import { z } from "zod";
-import { invalid, messageOf } from "../../contract/failure.ts";
-import { type Conversation, type Message, RowError } from "../rows/example.ts";
+import { invalid, messageOf, StageFailure } from "../../contract/failure.ts";
+import { type Conversation, type JsonObject, type Message, RowError } from "../rows/example.ts";
 import { generousTime, TimeLimitError, tooSlow, withinTime } from "../rows/timeLimit.ts";
 import type { SpecialTokens } from "../tokenizer/specialTokens.ts";
 import { PythonInterpreter, runtimeValue } from "./jinja.ts";
+import { pythonJson, pythonText } from "./pythonText.ts";
 
 const maxTemplateLength = 1_000_000;
 const maxRenderedLength = 67_108_864;
 /** Of a `range`: usual templates loop over the messages. */
 const maxRange = 100_000;
 
-const named = z.array(z.object({ name: z.string(), template: z.string() }));
-const templateField = z.looseObject({ chat_template: z.union([z.string(), named]).nullish() });
+/** Templates by name: `default`, and `tool_use` for conversations with tools. Models have others, which are not used here. */
+export type TemplateTexts = Readonly<Record<string, string>>;
 
-/** The text of a model's template: chat_template.jinja, else the one in tokenizer_config.json; undefined if none. */
-export function templateText(tokenizerConfig: unknown, templateFile: string | undefined): string | undefined {
-  if (templateFile !== undefined) return templateFile;
+const named = z.array(z.object({ name: z.string(), template: z.string() }));
+const byName = z.record(z.string(), z.string());
+const templateField = z.looseObject({ chat_template: z.union([z.string(), named, byName]).nullish() });
+
+/**
+ * The templates of a model, as transformers finds them: `files` (chat_template.jinja is `default`, and those below
+ * additional_chat_templates/ have their file's name), and where there is none of them, tokenizer_config.json.
+ */
+export function templateTexts(tokenizerConfig: unknown, files: TemplateTexts): TemplateTexts {
+  if (Object.keys(files).length > 0) return files;
   const field = templateField.safeParse(tokenizerConfig);
   if (!field.success) throw invalid("TemplateInvalid", "tokenizer_config.json: chat_template is not a template");
   const { chat_template } = field.data;
-  if (typeof chat_template === "string") return chat_template;
-  return chat_template?.find(({ name }) => name === "default")?.template;
+  if (typeof chat_template === "string") return { default: chat_template };
+  if (!Array.isArray(chat_template)) return chat_template ?? {};
+  return Object.fromEntries(chat_template.map(({ name, template }) => [name, template]));
 }
 
 /** What every template finds, beside the conversation. */
@@ -45,7 +54,7 @@ function globals(): Environment {
     );
   }
   environment.set("raise_exception", (message: unknown) => {
-    throw new RowError(String(message));
+    throw new TemplateRefusal(String(message));
   });
   environment.set("range", boundedRange);
   environment.set("strftime_now", fixedDate);
@@ -84,22 +93,23 @@ function fixedDate(format: string): string {
   });
 }
 
-export class ChatTemplate {
-  readonly #program: ReturnType<typeof parse>;
-  readonly #globals = globals();
+type Program = ReturnType<typeof parse>;
 
-  constructor(text: string, special: SpecialTokens) {
-    if (text.length > maxTemplateLength) {
-      throw invalid("TemplateInvalid", `the chat template has ${text.length} characters, over ${maxTemplateLength}`);
-    }
-    try {
-      this.#program = withinTime(generousTime, () =>
-        // Lines end as Jinja has them, whatever machine the file was written on.
-        parse(tokenize(text.replace(/\r\n?/g, "\n"), { lstrip_blocks: true, trim_blocks: true })),
-      );
-    } catch (error) {
-      throw invalid("TemplateInvalid", `the chat template cannot be parsed: ${messageOf(error)}`);
-    }
+/** Renders the first `count` messages of a conversation; with `prompt`, up to where the assistant begins to speak. */
+export type Render = (count: number, prompt: boolean) => string;
+
+export class ChatTemplate {
+  readonly #texts: TemplateTexts;
+  readonly #programs: ReadonlyMap<string, Program>;
+  readonly #globals = globals();
+  /** Whether a plain conversation can be learnt, by template and whether there are tools. */
+  readonly #learnable = new Map<string, boolean>();
+
+  /** A text is the default template. Throws a failure for a template that cannot be parsed. */
+  constructor(given: string | TemplateTexts, special: SpecialTokens) {
+    this.#texts = typeof given === "string" ? { default: given } : given;
+    const used = ["default", "tool_use"].filter((name) => Object.hasOwn(this.#texts, name));
+    this.#programs = new Map(used.map((name) => [name, parsed(name, this.#texts[name]!)]));
     for (const [name, token] of Object.entries(specialInputs(special))) this.#globals.set(name, token);
   }
 
@@ -108,37 +118,226 @@ export class ChatTemplate {
     return this.prefixesOf(conversation)(conversation.messages.length, prompt);
   }
 
-  /** Renders the first `count` messages of a conversation as `render` does; what is common to all is made once. */
-  prefixesOf({ messages, tools }: Conversation): (count: number, prompt: boolean) => string {
-    const common = new Environment(this.#globals);
-    common.setVariable("tools", runtimeValue(tools ?? null));
-    common.set("documents", null);
-    const all = messages.map((message) => runtimeValue(withThinking(message)));
+  /** What `render` gives; undefined where the template cannot render the conversation, whoever's fault it is. */
+  tryRender(conversation: Conversation, prompt: boolean): string | undefined {
+    const name = this.#nameOf(conversation);
+    if (name === undefined) return undefined;
+    const run = this.#runner(name, conversation);
+    return attempt(() => run(valuesOf(conversation.messages, "objects"), prompt));
+  }
+
+  /**
+   * Renders the first `count` messages of a conversation as `render` does; what is common to all is made once. Throws
+   * `RowError` for a conversation that the template cannot render, and a failure for a template that can render none.
+   */
+  prefixesOf(conversation: Conversation): Render {
+    const { messages } = conversation;
+    const name = this.#nameFor(conversation);
+    const run = this.#runner(name, conversation);
+    const objects = valuesOf(messages, "objects");
+    const texts = messages.some(({ tool_calls }) => tool_calls) ? valuesOf(messages, "texts") : undefined;
+    const chosen = texts && takesTexts(messages, run, objects, texts) ? texts : objects;
     return (count, prompt) => {
-      const scope = new Environment(common);
-      scope.set("messages", []).value = all.slice(0, count);
-      scope.set("add_generation_prompt", prompt);
-      return this.#run(scope);
+      try {
+        return run(chosen.slice(0, count), prompt);
+      } catch (error) {
+        throw this.#faultOf(error, name, conversation);
+      }
     };
   }
 
-  #run(scope: Environment): string {
-    let text: string;
-    try {
-      text = withinTime(generousTime, () => String(new PythonInterpreter(scope).run(this.#program).value));
-    } catch (error) {
-      if (error instanceof TimeLimitError) throw tooSlow(`${error.message} for one conversation`);
-      throw new RowError(`the chat template refuses it: ${messageOf(error)}`);
+  /**
+   * Whether the template can render a usual conversation at all, and writes the answer, as it asks for it: only then is it
+   * the row's fault that it does not with another one.
+   */
+  canLearn(conversation: Conversation): boolean {
+    const withTools = conversation.tools !== undefined;
+    const key = `${this.#nameFor(conversation)} ${withTools}`;
+    const known = this.#learnable.get(key);
+    if (known !== undefined) return known;
+    const learnable = usualConversations.some((messages) =>
+      this.#canLearn(withTools ? { messages, tools } : { messages }),
+    );
+    this.#learnable.set(key, learnable);
+    return learnable;
+  }
+
+  #canLearn({ messages, tools }: Conversation): boolean {
+    const given = tools === undefined ? {} : { tools };
+    const asked = this.tryRender({ messages: messages.slice(0, -1), ...given }, true);
+    const whole = this.tryRender({ messages, ...given }, false);
+    if (asked === undefined || whole?.startsWith(asked) !== true) return false;
+    return whole.slice(asked.length).toLowerCase().includes(usualAnswer);
+  }
+
+  /** As transformers chooses: of several, `tool_use` where there are tools. */
+  #nameOf({ tools }: Conversation): string | undefined {
+    const name = tools !== undefined && this.#programs.has("tool_use") ? "tool_use" : "default";
+    return this.#programs.has(name) ? name : undefined;
+  }
+
+  #nameFor(conversation: Conversation): string {
+    const name = this.#nameOf(conversation);
+    if (name !== undefined) return name;
+    const { tools } = conversation;
+    throw invalid(
+      "TemplateInvalid",
+      `the base model has no default chat template, and of those that it has (${Object.keys(this.#texts).join(", ")}) none is for conversations ${tools === undefined ? "without" : "with"} tools`,
+    );
+  }
+
+  #runner(name: string, { tools }: Conversation): (messages: readonly RuntimeValue[], prompt: boolean) => string {
+    const program = this.#programs.get(name)!;
+    const common = new Environment(this.#globals);
+    common.setVariable("tools", runtimeValue(tools ?? null));
+    common.set("documents", null);
+    return (messages, prompt) => {
+      const scope = new Environment(common);
+      scope.set("messages", []).value = messages;
+      scope.set("add_generation_prompt", prompt);
+      return rendered(program, scope);
+    };
+  }
+
+  /** The template's own fault is told as such; one of a single conversation is that conversation's. */
+  #faultOf(error: unknown, name: string, conversation: Conversation): unknown {
+    if (error instanceof StageFailure) return error;
+    const called = name === "default" ? "the base model's chat template" : `the base model's chat template ${name}`;
+    const fault =
+      error instanceof TemplateRefusal
+        ? `${called} refuses it${this.#wordsOf(error, name)}`
+        : `${called} cannot render it: ${messageOf(error)}`;
+    const calls = conversation.messages.some(({ tool_calls }) => tool_calls);
+    if (this.canLearn(conversation)) {
+      return new RowError(calls ? `${fault} (its answers call tools, which that template may not know)` : fault);
     }
-    if (text.length > maxRenderedLength) throw new RowError(`the chat template makes ${text.length} characters of it`);
-    return text;
+    return invalid(
+      "TemplateInvalid",
+      `${fault}; it can render no usual conversation${conversation.tools ? " with tools" : ""} either, so the fault is the template's, not the row's: ${otherTemplate}`,
+    );
+  }
+
+  /** Of the message of `raise_exception`, what the template has word for word: the rest may be the row's content. */
+  #wordsOf({ message }: TemplateRefusal, name: string): string {
+    const text = this.#texts[name]!;
+    let length = message.length;
+    while (length > 0 && !text.includes(message.slice(0, length))) length--;
+    if (length === 0) return "";
+    return `: ${message.slice(0, length)}${length < message.length ? "…" : ""}`;
   }
 }
 
+/** The way out of a template that does not fit. */
+export const otherTemplate =
+  "train on a copy of the base (pvc:// or s3://) that has another chat_template.jinja beside its config.json";
+
+/** The template's own word (`raise_exception`) against a conversation. */
+class TemplateRefusal extends Error {}
+
+function parsed(name: string, text: string): Program {
+  const called = name === "default" ? "the chat template" : `the chat template ${name}`;
+  if (text.length > maxTemplateLength) {
+    throw invalid("TemplateInvalid", `${called} has ${text.length} characters, over ${maxTemplateLength}`);
+  }
+  try {
+    return withinTime(generousTime, () =>
+      // Lines end as Jinja has them, whatever machine the file was written on.
+      parse(tokenize(text.replace(/\r\n?/g, "\n"), { lstrip_blocks: true, trim_blocks: true })),
+    );
+  } catch (error) {
+    // The parser runs past the end of a template that leaves a block open.
+    const why = error instanceof TypeError ? "a block or an expression has no end" : messageOf(error);
+    throw invalid("TemplateInvalid", `${called} cannot be parsed: ${why}`);
+  }
+}
+
+function rendered(program: Program, scope: Environment): string {
+  let text: string;
+  try {
+    text = withinTime(generousTime, () => String(new PythonInterpreter(scope).run(program).value));
+  } catch (error) {
+    if (error instanceof TimeLimitError) throw tooSlow(`${error.message} for one conversation`);
+    throw error;
+  }
+  if (text.length > maxRenderedLength) throw new RowError(`it makes ${text.length} characters of it`);
+  return text;
+}
+
+/** What `render` gives, or undefined where it throws anything but a failure. */
+function attempt(render: () => string): string | undefined {
+  try {
+    return render();
+  } catch (error) {
+    if (error instanceof StageFailure) throw error;
+    return undefined;
+  }
+}
+
+const usualAnswer = "b";
+const question: Message = { role: "user", content: "a" };
+const usualConversations: readonly (readonly Message[])[] = [
+  [question, { role: "assistant", content: usualAnswer }],
+  [{ role: "system", content: "s" }, question, { role: "assistant", content: usualAnswer }],
+  [question, { role: "assistant", content: `<think>\nt\n</think>\n\n${usualAnswer}` }],
+  [question, { role: "assistant", content: usualAnswer, reasoning_content: "t" }],
+];
+const tools: readonly JsonObject[] = [
+  {
+    type: "function",
+    function: {
+      name: "f",
+      description: "d",
+      parameters: { type: "object", properties: { p: { type: "string", description: "d" } }, required: ["p"] },
+    },
+  },
+];
+
+/** How the arguments of tool calls reach a template. */
+type ArgumentForm = "objects" | "texts";
+
+function valuesOf(messages: readonly Message[], form: ArgumentForm): RuntimeValue[] {
+  return messages.map((message) => runtimeValue(withThinking(withArguments(message, form))));
+}
+
+function withArguments(message: Message, form: ArgumentForm): object {
+  if (message.tool_calls === undefined) return message;
+  const calls = message.tool_calls.map(({ written, function: { name, arguments: given }, ...call }) => ({
+    ...call,
+    function: { name, arguments: form === "objects" ? given : (written ?? jsonOf(given)) },
+  }));
+  return { ...message, tool_calls: calls };
+}
+
+const jsonOf = (value: JsonObject) =>
+  pythonJson(runtimeValue(value), { ensureAscii: false, indent: undefined, separators: [", ", ": "], sortKeys: false });
+
+/**
+ * Whether a template takes the arguments of calls as their text: it cannot render the objects, or it writes them as Python
+ * writes a dictionary, which no template means to. All others take objects.
+ */
+function takesTexts(
+  messages: readonly Message[],
+  run: (messages: readonly RuntimeValue[], prompt: boolean) => string,
+  objects: readonly RuntimeValue[],
+  texts: readonly RuntimeValue[],
+): boolean {
+  const withObjects = attempt(() => run(objects, false));
+  const written = messages
+    .flatMap(({ tool_calls = [] }) => tool_calls)
+    .filter(({ function: { arguments: given } }) => Object.keys(given).length > 0)
+    .map(({ function: { arguments: given } }) => pythonText(runtimeValue(given)));
+  if (withObjects !== undefined && !written.some((text) => withObjects.includes(text))) return false;
+  const withTexts = attempt(() => run(texts, false));
+  if (withTexts === undefined) return false;
+  // A dictionary that stands in a message is in both.
+  const occurrences = (text: string) => written.reduce((sum, one) => sum + text.split(one).length - 1, 0);
+  return withObjects === undefined || occurrences(withObjects) > occurrences(withTexts);
+}
+
 /** Templates of gpt-oss know what was thought by another name. */
-function withThinking(message: Message): object {
-  const { reasoning_content: thinking } = message;
-  return thinking === undefined ? message : { thinking, ...message };
+function withThinking(message: object): object {
+  if (!("reasoning_content" in message)) return message;
+  return { thinking: message.reasoning_content, ...message };
 }
 
 /** A token that the tokenizer does not have is not defined, as in transformers. */
