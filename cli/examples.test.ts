@@ -47,7 +47,9 @@ function shortened(text: string): string {
 }
 
 /** One of each method, and of a quantised base; demo/manifests.test.ts reads all that there are. */
-const examples = ["full", "lora", "qlora"].map((name) => `docs/examples/${name}.yaml`);
+const examples = ["full", "lora", "qlora", "dora", "adalora", "prefixTuning"].map(
+  (name) => `docs/examples/${name}.yaml`,
+);
 
 for (const example of examples) {
   test(`${example} is planned, trained and exported`, async (t) => {
@@ -71,10 +73,13 @@ for (const example of examples) {
     const sites = planned.match(/^ +model\.layers\.[01]\.\S+ +[0-9]+ × [0-9]+ .*$/gm) ?? [];
     assert.equal(sites.length, 14);
     const fused = sites.filter((line) => line.endsWith("(fused)")).length;
-    assert.equal(fused, { full: 0, lora: 8, qlora: 14 }[path.basename(example, ".yaml")]);
+    assert.equal(
+      fused,
+      { full: 0, lora: 8, qlora: 14, dora: 8, adalora: 6, prefixTuning: 0 }[path.basename(example, ".yaml")],
+    );
     const made = JSON.parse(luthier("run", "job.yaml", ...claims, "--output-dir", "out", "--output", "json"));
     assert.equal(made.training.steps, 2);
-    const exported = parseDocument(text).toJS().spec.adapter.exports.length;
+    const exported = parseDocument(text).toJS().spec.adapter?.exports.length ?? 0;
     assert.equal(made.exports.length, exported);
   });
 }

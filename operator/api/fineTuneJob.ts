@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { type ExportEntry, exportList } from "../../trainer/contract/exports.ts";
 import { access, accessIsRemote, artifactsUri } from "../../trainer/contract/locations.ts";
+import { declarations } from "../../trainer/contract/methods/index.ts";
 import { modelConfig } from "../../trainer/contract/model.ts";
 import { prepareFigures } from "../../trainer/contract/report.ts";
 import { type Rule, ruled } from "../../trainer/contract/rules.ts";
@@ -30,6 +31,7 @@ import { jobLifeTable } from "./jobLife.ts";
 
 interface Exported {
   baseModel: { quantization?: unknown };
+  method: Readonly<Record<string, unknown>>;
   adapter?: { exports?: readonly ExportEntry[] | undefined } | undefined;
 }
 
@@ -43,6 +45,20 @@ const dequantizedWasQuantized: Rule<Exported> = {
   message: "merged.base: Dequantized needs baseModel.quantization",
   fieldPath: ".adapter.exports",
 };
+
+/** A method whose result no weights of the base can hold. */
+const mergeable: readonly Rule<Exported>[] = declarations.flatMap(({ kind, mergeRefusal }) =>
+  mergeRefusal === undefined
+    ? []
+    : [
+        {
+          cel: `!has(self.method.${kind}) || !has(self.adapter) || !has(self.adapter.exports) || size(self.adapter.exports) == 0`,
+          holds: ({ method, adapter }) => method[kind] === undefined || (adapter?.exports ?? []).length === 0,
+          message: mergeRefusal,
+          fieldPath: ".adapter.exports",
+        },
+      ],
+);
 
 export const fineTuneJobSpec = ruled(
   z.strictObject({
@@ -82,6 +98,7 @@ export const fineTuneJobSpec = ruled(
   }),
   ...specRules,
   dequantizedWasQuantized,
+  ...mergeable,
 ).meta({ description: "What to fine-tune, on what and how." });
 export type FineTuneJobSpec = z.infer<typeof fineTuneJobSpec>;
 

@@ -145,6 +145,13 @@ export const wrongSpecs: readonly WrongSpec[] = [
     message: "merged.base: Dequantized needs baseModel.quantization",
   },
   {
+    name: "merging a prefix into weights",
+    wrong: { method: { prefixTuning: {} }, adapter: { exports: [{ name: "a", merged: {} }] } },
+    field: "spec.adapter.exports",
+    message:
+      "method.prefixTuning trains keys and values before each example, which the base's weights cannot hold: leave merged exports out, or set method.lora",
+  },
+  {
     name: "two exports of one name",
     wrong: { adapter: { exports: twice({ name: "a", merged: {} }) } },
     field: "spec.adapter.exports[1]",

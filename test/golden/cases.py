@@ -9,7 +9,7 @@ import shutil
 
 import bitsandbytes as bnb
 import torch
-from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+from peft import AdaLoraConfig, LoraConfig, PrefixTuningConfig, get_peft_model, prepare_model_for_kbit_training
 from safetensors.torch import save_file
 from transformers import BitsAndBytesConfig
 
@@ -24,6 +24,31 @@ ALL_LINEAR = {"rank": 4, "alpha": 12, "rankStabilized": False, "targetModules": 
 RANK_STABILIZED = {"rank": 4, "alpha": 6, "rankStabilized": True, "targetModules": ["all-linear"]}
 SUBSET = {"rank": 3, "alpha": 5, "rankStabilized": True, "targetModules": ["q_proj", "v_proj", "down_proj"]}
 
+PATTERNS = {
+    "rank": 4,
+    "alpha": 12,
+    "rankStabilized": False,
+    "targetModules": ["q_proj", "k_proj", "o_proj", "up_proj", "down_proj"],
+    "excludeModules": ["layers.1.mlp.up_proj"],
+    "layers": [1],
+    "rankPattern": {"self_attn.q_proj": 2, "q_proj": 7, "down_proj": 3},
+    "alphaPattern": {"o_proj": 5},
+}
+
+ADALORA = {
+    "initialRank": 4,
+    "targetRank": 2,
+    "alpha": 12,
+    "dropout": 0,
+    "targetModules": ["all-linear"],
+    "initialSteps": 4,
+    "finalSteps": 5,
+    "everySteps": 3,
+    "beta1": 0.85,
+    "beta2": 0.8,
+    "orthogonality": 0.5,
+}
+
 # Rates and seeds for which 20 steps are well posed: no element of a gradient so near zero that the order of sums decides
 # its update, and the field's own F32 stays within 8e-6 of F64.
 CASES = {
@@ -34,14 +59,28 @@ CASES = {
     "qwen2-lora": {"base": "qwen2", "schedule": "Linear", "lora": RANK_STABILIZED, **LORA},
     "qwen3-full": {"base": "qwen3", "schedule": "Linear", **FULL},
     "qwen3-lora": {"base": "qwen3", "schedule": "Cosine", "lora": ALL_LINEAR, **LORA},
+    "lora-patterns": {"base": "untied", "schedule": "Linear", "lora": PATTERNS, **LORA},
+    "lora-plus": {"base": "untied", "schedule": "Cosine", "lora": {**SUBSET, "learningRateRatio": 4}, **LORA},
+    "dora-all-linear": {"base": "untied", "schedule": "Cosine", "dora": ALL_LINEAR, **LORA},
+    "dora-qwen2": {"base": "qwen2", "schedule": "Linear", "dora": SUBSET, "fresh": True, **LORA},
+    "dora-nf4": {"base": "wide", "schedule": "Linear", "dora": RANK_STABILIZED, "nf4": "double", **LORA},
+    "prefix-tuning": {"base": "untied", "schedule": "Cosine", "prefixTuning": {"virtualTokens": 5}, "fresh": True, **LORA},
+    "prefix-tuning-nf4": {"base": "wide", "schedule": "Linear", "prefixTuning": {"virtualTokens": 3}, "fresh": True, "nf4": "plain", **LORA},
+    "adalora": {"base": "untied", "schedule": "Linear", "adalora": ADALORA, **LORA},
+    "adalora-nf4": {"base": "wide", "schedule": "Cosine", "adalora": {**ADALORA, "targetModules": ["q_proj", "up_proj"]}, "nf4": "double", **LORA},
     "qlora-nf4": {"base": "wide", "schedule": "Cosine", "lora": RANK_STABILIZED, "nf4": "plain", "seed": 23, **LORA},
     "qlora-nf4-double": {"base": "wide", "schedule": "Linear", "lora": ALL_LINEAR, "nf4": "double", **LORA},
 }
 
 
-def lora_config(lora: dict) -> LoraConfig:
+def lora_config(lora: dict, **options) -> LoraConfig:
     targets = lora["targetModules"]
     return LoraConfig(
+        **options,
+        exclude_modules=lora.get("excludeModules"),
+        layers_to_transform=lora.get("layers"),
+        rank_pattern=lora.get("rankPattern", {}),
+        alpha_pattern=lora.get("alphaPattern", {}),
         r=lora["rank"],
         lora_alpha=lora["alpha"],
         lora_dropout=0.0,
@@ -51,14 +90,49 @@ def lora_config(lora: dict) -> LoraConfig:
     )
 
 
-def with_lora(model, case: dict):
-    """PEFT's LoRA. `fresh` keeps PEFT's start (B = 0); else B is random too, so that A has a gradient at once."""
+def adalora_config(adalora: dict) -> AdaLoraConfig:
+    targets = adalora["targetModules"]
+    return AdaLoraConfig(
+        init_r=adalora["initialRank"],
+        target_r=adalora["targetRank"],
+        lora_alpha=adalora["alpha"],
+        tinit=adalora["initialSteps"],
+        tfinal=adalora["finalSteps"],
+        deltaT=adalora["everySteps"],
+        beta1=adalora["beta1"],
+        beta2=adalora["beta2"],
+        orth_reg_weight=adalora["orthogonality"],
+        total_step=STEPS,
+        target_modules="all-linear" if targets == ["all-linear"] else targets,
+        task_type="CAUSAL_LM",
+    )
+
+
+def prefix_config(prefix: dict) -> PrefixTuningConfig:
+    return PrefixTuningConfig(num_virtual_tokens=prefix["virtualTokens"], task_type="CAUSAL_LM")
+
+
+METHODS = {
+    "prefixTuning": prefix_config,
+    "adalora": adalora_config,
+    "lora": lambda settings: lora_config(settings),
+    "dora": lambda settings: lora_config(settings, use_dora=True),
+}
+
+
+def method_of(case: dict) -> str:
+    return next((kind for kind in METHODS if kind in case), "full")
+
+
+def with_adapter(model, case: dict):
+    """PEFT's adapter. `fresh` keeps PEFT's start (B = 0); else B is random too, so that A has a gradient at once."""
     torch.manual_seed(case.get("seed", 13))
-    model = get_peft_model(model, lora_config(case["lora"]))
+    kind = method_of(case)
+    model = get_peft_model(model, METHODS[kind](case[kind]))
     if not case.get("fresh"):
         with torch.no_grad():
             for name, p in model.named_parameters():
-                if "lora_B" in name:
+                if ("lora_E" if kind == "adalora" else "lora_B") in name:
                     p.normal_(std=0.1)
     return model
 
@@ -91,9 +165,9 @@ def build(case: dict, dtype):
     """The model of a case. In F32 an NF4 case is PEFT's real QLoRA; in F64 it is LoRA on the restored weights."""
     if "nf4" in case and dtype == torch.float32:
         base = prepare_model_for_kbit_training(quantized_base(case), use_gradient_checkpointing=False)
-        return with_lora(base, case).train()  # evaluation mode would repack the nibbles for inference
+        return with_adapter(base, case).train()  # evaluation mode would repack the nibbles for inference
     base = dequantized_base(case) if "nf4" in case else load_base(case["base"])
-    return (with_lora(base, case) if "lora" in case else base).to(dtype).train()
+    return (base if method_of(case) == "full" else with_adapter(base, case)).to(dtype).train()
 
 
 def write_case(name: str) -> None:
@@ -105,7 +179,7 @@ def write_case(name: str) -> None:
     settings = {
         "base": f"base-nf4-{case['nf4']}" if "nf4" in case else BASES[case["base"]].name,
         "nf4": case.get("nf4"),
-        "method": {"kind": "lora", "dropout": 0, **case["lora"]} if "lora" in case else {"kind": "full"},
+        "method": written_method(case),
         "schedule": case["schedule"],
         "steps": STEPS,
         "warmupSteps": WARMUP_STEPS,
@@ -117,6 +191,7 @@ def write_case(name: str) -> None:
     result = {"settings": settings, "loss": exact["loss"], "field": field_distance(exact, field), "training": {}}
     for epsilon in EPSILONS:
         options = {k: case[k] for k in ("learning_rate", "schedule", "max_grad_norm")} | {"epsilon": float(epsilon)}
+        options["ratio"] = case.get("lora", {}).get("learningRateRatio")
         exact_run, field_run = (train(build(case, dtype), **options) for dtype in (torch.float64, torch.float32))
         tensors |= {f"update-{epsilon}/{n}": u.float() for n, u in exact_run["update"].items()}
         curves = {k: exact_run[k] for k in ("losses", "learningRates", "gradNorms")}
@@ -124,6 +199,12 @@ def write_case(name: str) -> None:
     save_file(tensors, DATA / f"{name}.safetensors")
     (DATA / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
     print(name, result["loss"], result["field"], {e: t["fieldUpdate"] for e, t in result["training"].items()})
+
+
+def written_method(case: dict) -> dict:
+    """The method's settings as our trainer names them."""
+    kind = method_of(case)
+    return {"kind": kind, **({"dropout": 0} if kind == "lora" else {}), **case.get(kind, {})}
 
 
 def field_distance(exact: dict, field: dict) -> dict:
@@ -144,18 +225,28 @@ def write_quantized_bases() -> None:
         (directory / "generation_config.json").unlink(missing_ok=True)
 
 
-def write_adapter() -> None:
-    """`data/peft-adapter`: LoRA trained in F32 and saved by PEFT, and the F64 logits that base and adapter give."""
-    case = CASES["lora-all-linear"]
+# Directories of adapters that PEFT saves, by the case that they are trained as.
+SAVED = {
+    "lora-all-linear": "peft-adapter",
+    "dora-all-linear": "peft-dora",
+    "adalora": "peft-adalora",
+    "prefix-tuning": "peft-prefix",
+}
+
+
+def write_adapter(name: str) -> None:
+    """An adapter trained in F32 and saved by PEFT, and the F64 logits that base and adapter give."""
+    case = CASES[name]
     model = build(case, torch.float32)
     train(model, learning_rate=1e-2, schedule="Cosine", epsilon=1e-8, max_grad_norm=1.0)
-    directory = DATA / "peft-adapter"
+    directory = DATA / SAVED[name]
     shutil.rmtree(directory, ignore_errors=True)
     model.save_pretrained(directory)
     (directory / "README.md").unlink(missing_ok=True)
     config = json.loads((directory / "adapter_config.json").read_text())
     config["base_model_name_or_path"] = "base-untied"
-    config["target_modules"].sort()  # a set: its order is chance
+    if "target_modules" in config:
+        config["target_modules"].sort()  # a set: its order is chance
     (directory / "adapter_config.json").write_text(json.dumps(config, indent=1) + "\n")
     save_file({"logits": forward_backward(model.double())["logits"]}, directory / "logits.safetensors")
 
@@ -169,8 +260,8 @@ def write_curve() -> None:
     case = CASES["lora-all-linear"]
     options = {"learning_rate": 1e-3, "schedule": "Cosine", "epsilon": 1e-8, "max_grad_norm": 1.0, "steps": 200}
     rounded = lambda: load_base(case["base"], torch.bfloat16)
-    exact = train(with_lora(rounded().float(), case).double(), **options)
-    field = train(with_lora(rounded(), case), **options)
+    exact = train(with_adapter(rounded().float(), case).double(), **options)
+    field = train(with_adapter(rounded(), case), **options)
     curve = {"exact": exact["losses"], "field": field["losses"], "learningRates": exact["learningRates"]}
     curve["maxGradNorm"] = options["max_grad_norm"]
     (DATA / "curve-bf16.json").write_text(json.dumps(curve) + "\n")

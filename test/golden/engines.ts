@@ -12,7 +12,7 @@ import type { Backend } from "../../trainer/native/addon.ts";
 import type { StepParts } from "../../trainer/training/step.ts";
 import { modelConfigOf, tensorsOf } from "../support/modelDirectory.ts";
 import { bfloat16Base, nf4Base } from "./bases.ts";
-import { type Epsilon, type GoldenCase, goldenPath, readDataset, Tensors } from "./goldens.ts";
+import { type Epsilon, type GoldenCase, goldenPath, ourTensors, readDataset, Tensors } from "./goldens.ts";
 
 /** How a case is computed. */
 export interface Variant {
@@ -37,16 +37,14 @@ export async function openCase(golden: GoldenCase, variant: Variant): Promise<Go
   const compiled = compile(spec);
   const engine = new Engine(compiled, { threads: variant.threads ?? 1, backend: variant.backend });
   await bindBase(engine, golden, variant);
-  for (const name of golden.tensors.names("initial/")) {
-    engine.floats("parameter", ourName(name)).set(golden.tensors.values(`initial/${name}`));
-  }
+  for (const [name, values] of ourTensors(golden, "initial/")) engine.floats("parameter", name).set(values);
   await engine.run({ program: "derive" });
   const shape: BatchShape = { ...spec, trainedRowBuckets: compiled.trainedRowBuckets };
   return {
     engine,
     dataset,
     shape,
-    rope: ropeTable(model, dataset.rowTokens),
+    rope: ropeTable(model, dataset.rowTokens, compiled.positionOffset),
     settings: trainingOf(golden, spec),
     steps: settings.steps,
     nameOf: (example) => `example ${example}`,
@@ -73,9 +71,6 @@ async function bindDirectory(engine: Engine, directory: string): Promise<void> {
   await engine.bind(base);
   await engine.initialise(base, 0);
 }
-
-/** PEFT puts its wrapper's name in front of the model's own. */
-export const ourName = (name: string): string => name.replace(/^base_model\.model\./, "");
 
 function specOf(
   { settings }: GoldenCase,

@@ -1,6 +1,7 @@
 """Writes the goldens beside it (data/), or judges an adapter that our trainer wrote. See README.md.
 
   python generate.py                              all goldens
+  python generate.py case NAME…                   some of the cases, on the bases that are there
   python generate.py check-adapter DIR RESULT     DIR in PEFT: keys, logits; the verdict goes to RESULT (JSON)
 """
 
@@ -26,7 +27,8 @@ def all_goldens() -> None:
     cases.write_quantized_bases()
     for name in cases.CASES:
         cases.write_case(name)
-    cases.write_adapter()
+    for name in cases.SAVED:
+        cases.write_adapter(name)
     cases.write_schedules()
     cases.write_curve()
 
@@ -39,6 +41,13 @@ def main(arguments: list) -> int:
     match arguments:
         case []:
             return all_goldens() or 0
+        case ["case", *names]:
+            tiny_llama.write_base("wide")
+            for name in names:
+                cases.write_case(name)
+                if name in cases.SAVED:
+                    cases.write_adapter(name)
+            return 0
         case ["check-adapter", directory, result]:
             return check_adapter.check(directory, result)
     print(__doc__)

@@ -2,22 +2,15 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { methodSettings } from "../../trainer/contract/methods/index.ts";
 import { elementBytes, parseHeader, type TensorEntry } from "../../trainer/formats/safetensors.ts";
+import { methodOf } from "../../trainer/methods/index.ts";
 import { packRowsOf, type RowOfSequences } from "./rows.ts";
 
 export const goldenPath = (name: string) => fileURLToPath(new URL(`./data/${name}`, import.meta.url));
 
 const json = <T>(name: string, schema: z.ZodType<T>): T =>
   schema.parse(JSON.parse(readFileSync(goldenPath(name), "utf8")));
-
-const lora = z.strictObject({
-  kind: z.literal("lora"),
-  rank: z.number(),
-  alpha: z.number(),
-  dropout: z.number(),
-  rankStabilized: z.boolean(),
-  targetModules: z.array(z.string()),
-});
 
 const curves = z.strictObject({
   losses: z.array(z.number()),
@@ -30,7 +23,7 @@ const caseFile = z.strictObject({
   settings: z.strictObject({
     base: z.string(),
     nf4: z.enum(["plain", "double"]).nullable(),
-    method: z.discriminatedUnion("kind", [lora, z.strictObject({ kind: z.literal("full") })]),
+    method: methodSettings,
     schedule: z.enum(["Linear", "Cosine"]),
     steps: z.number(),
     warmupSteps: z.number(),
@@ -53,22 +46,22 @@ export interface GoldenCase extends z.infer<typeof caseFile> {
   tensors: Tensors;
 }
 
-export type CaseName =
-  | "full-untied"
-  | "full-tied"
-  | "lora-all-linear"
-  | "lora-subset"
-  | "qwen2-lora"
-  | "qwen3-full"
-  | "qwen3-lora"
-  | "qlora-nf4"
-  | "qlora-nf4-double";
-
-export const readCase = (name: CaseName): GoldenCase => ({
+export const readCase = (name: string): GoldenCase => ({
   name,
   ...json(`${name}.json`, caseFile),
   tensors: new Tensors(`${name}.safetensors`),
 });
+
+/** The golden's tensors under a prefix by our names: as if PEFT had saved them. */
+export function ourTensors({ settings, tensors }: GoldenCase, prefix: string): ReadonlyMap<string, Float32Array> {
+  const stored = tensors.names(prefix).map((name) => {
+    const { shape } = tensors.entry(prefix + name);
+    return { name, shape, values: Float32Array.from(tensors.values(prefix + name)) };
+  });
+  const { peft } = methodOf(settings.method);
+  const config = { num_layers: 2, token_dim: (stored[0]?.shape[1] ?? 0) / 4 };
+  return new Map((peft ? peft.fromPeft(stored, config) : stored).map(({ name, values }) => [name, values]));
+}
 
 const sequence = z.strictObject({ ids: z.array(z.number()), trained: z.array(z.number()) });
 const rowsFile = z.strictObject({ rowTokens: z.number(), rows: z.array(z.array(sequence)) });

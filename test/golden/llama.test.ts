@@ -1,7 +1,7 @@
 /** Full fine-tuning and LoRA against PyTorch, transformers and PEFT. */
 import { holdCases, onCpu, onCpuOtherwise, onReference } from "./holdCases.ts";
 
-const cases = ["full-untied", "full-tied", "lora-all-linear", "lora-subset"] as const;
+const cases = ["full-untied", "full-tied", "lora-all-linear", "lora-subset", "lora-patterns", "lora-plus"] as const;
 const ofQwen = ["qwen2-lora", "qwen3-full", "qwen3-lora"] as const;
 
 holdCases([...cases, ...ofQwen], {

@@ -30,6 +30,7 @@ export async function forwardBackward({ engine, dataset, shape, rope }: GoldenRu
     const batch = makeBatch(dataset, part, 1 / trained, shape, rope);
     await engine.run({ program: "micro", trainedRows: batch.trainedRows }, batch.inputs);
   }
+  await engine.run({ program: "pullback" });
   return engine.scalar("loss");
 }
 

@@ -1,7 +1,7 @@
 /**
- * A LoRA adapter as our trainer writes it, for PEFT to judge (README.md): the parameters of golden `lora-all-linear`.
+ * Adapters as our trainer writes them, for PEFT to judge (README.md): the parameters that goldens start from.
  *
- *   node tools/node24.mjs test/golden/ourAdapter.ts     writes data/our-adapter
+ *   node tools/node24.mjs test/golden/ourAdapter.ts     writes the directories of `ourAdapters` into data
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,12 +18,33 @@ import { logits } from "./measure.ts";
 
 export const adapterFiles = [adapterConfigFile, adapterWeightsFile] as const;
 
+/** By golden: the directory of our adapter, and of one that PEFT trained and saved. */
+export const ourAdapters = {
+  "lora-all-linear": { ours: "our-adapter", theirs: "peft-adapter" },
+  "dora-all-linear": { ours: "our-dora", theirs: "peft-dora" },
+  adalora: { ours: "our-adalora", theirs: "peft-adalora" },
+  "prefix-tuning": { ours: "our-prefix", theirs: "peft-prefix" },
+} as const;
+export type SavedCase = keyof typeof ourAdapters;
+export const savedCases = Object.keys(ourAdapters) as readonly SavedCase[];
+
+/** The golden's model with the parameters that are saved. */
+export async function openSaved(name: SavedCase): Promise<GoldenRun> {
+  const run = await openCase(readCase(name), { backend: "cpu", precision: "F32" });
+  // Of AdaLoRA's triplets some have been taken: those are left out of the files.
+  const factors = run.engine.stateOf("parameter").filter((tensor) => tensor.name.endsWith(".lora_E"));
+  for (const [index, tensor] of factors.entries()) run.engine.floats("parameter", tensor.name).fill(0, 0, index % 4);
+  await run.engine.run({ program: "derive" });
+  return run;
+}
+
 /** The adapter's files as our writer makes them. */
 export async function writtenFiles(run: GoldenRun): Promise<ReadonlyMap<string, Uint8Array>> {
   const made = mkdtempSync(path.join(tmpdir(), "luthier-golden-"));
   try {
     const stores = new Stores();
-    const { method } = readCase("lora-all-linear").settings;
+    const { method } = run.engine.compiled.spec;
+    if (method.kind === "none") throw new Error("nothing is trained");
     const parameters = new Map(
       run.engine.stateOf("parameter").map(({ name }) => [name, run.engine.floats("parameter", name)]),
     );
@@ -34,7 +55,7 @@ export async function writtenFiles(run: GoldenRun): Promise<ReadonlyMap<string, 
       baseDataType: "F32",
     } as const;
     const base = { baseUri: "file:///base-untied", baseName: { name: "base-untied", revision: null } };
-    const facts = { runHash: "0".repeat(64), baseDigest: `sha256:${"0".repeat(64)}`, ...base, method };
+    const facts = { runHash: "0".repeat(64), baseDigest: `sha256:${"0".repeat(64)}`, ...base, method, steps: 20 };
     const directory = path.join(made, "adapter");
     await writeAdapter(stores, pathToFileURL(directory).href, result, facts, async () => {});
     return new Map(adapterFiles.map((name) => [name, readFileSync(path.join(directory, name))]));
@@ -43,11 +64,11 @@ export async function writtenFiles(run: GoldenRun): Promise<ReadonlyMap<string, 
   }
 }
 
-async function main(): Promise<void> {
-  using run = await openCase(readCase("lora-all-linear"), { backend: "cpu", precision: "F32" });
-  const directory = goldenPath("our-adapter");
+async function write(name: SavedCase): Promise<void> {
+  using run = await openSaved(name);
+  const directory = goldenPath(ourAdapters[name].ours);
   mkdirSync(directory, { recursive: true });
-  for (const [name, bytes] of await writtenFiles(run)) writeFileSync(path.join(directory, name), bytes);
+  for (const [file, bytes] of await writtenFiles(run)) writeFileSync(path.join(directory, file), bytes);
   const values = await logits(run);
   const vocabulary = 99;
   const shape = [values.length / vocabulary, vocabulary];
@@ -58,4 +79,4 @@ async function main(): Promise<void> {
   );
 }
 
-if (import.meta.main) await main();
+if (import.meta.main) for (const name of savedCases) await write(name);

@@ -4,7 +4,10 @@ Each quantity is computed in F64, which is the golden, and in F32, of which only
 far the field's own single precision is from the truth.
 """
 
+import types
+
 import torch
+from peft.optimizers import create_loraplus_optimizer
 from transformers import get_cosine_schedule_with_warmup, get_linear_schedule_with_warmup
 
 from tiny_llama import logits_of, loss_of, read_rows, step_rows
@@ -19,7 +22,13 @@ SCHEDULES = {"Linear": get_linear_schedule_with_warmup, "Cosine": get_cosine_sch
 def trainable(model) -> dict:
     """Trainable parameters by the name a checkpoint gives them."""
     named = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    return {name.replace(".default.", "."): p for name, p in named.items()}
+    return {saved_name(name): p for name, p in named.items()}
+
+
+def saved_name(name: str) -> str:
+    """PEFT leaves out the adapter's own name, and of a vector's module its `.weight`."""
+    name = name.replace(".default", "").replace("lora_magnitude_vector.weight", "lora_magnitude_vector")
+    return name.replace("prompt_encoder.embedding.weight", "prompt_embeddings")
 
 
 def forward_backward(model) -> dict:
@@ -27,7 +36,7 @@ def forward_backward(model) -> dict:
     rows = step_rows(read_rows(), 0)
     model.zero_grad()
     loss = loss_of(model, rows)
-    loss.backward()
+    (loss + penalty_of(model)).backward()
     gradients = {name: p.grad.clone() for name, p in trainable(model).items()}
     model.zero_grad()
     with torch.no_grad():
@@ -35,34 +44,56 @@ def forward_backward(model) -> dict:
     return {"logits": logits, "loss": loss.item(), "gradients": gradients}
 
 
-def train(model, *, learning_rate: float, schedule: str, epsilon: float, max_grad_norm: float, steps: int = STEPS) -> dict:
+def train(model, *, learning_rate: float, schedule: str, epsilon: float, max_grad_norm: float, steps: int = STEPS, ratio=None) -> dict:
     """`steps` optimiser steps. Weight decay on matrices alone. Returns the update of each parameter and the curves."""
     rows = read_rows()
     parameters = trainable(model)
     start = {name: p.detach().clone() for name, p in parameters.items()}
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": [p for p in parameters.values() if p.dim() > 1], "weight_decay": WEIGHT_DECAY},
-            {"params": [p for p in parameters.values() if p.dim() == 1], "weight_decay": 0.0},
-        ],
-        lr=learning_rate,
-        betas=BETAS,
-        eps=epsilon,
-        foreach=False,
-    )
+    optimizer = adamw(model, parameters, ratio, lr=learning_rate, betas=BETAS, eps=epsilon)
     scheduler = warmed_up(optimizer, schedule, steps)
     curves = {"losses": [], "learningRates": [], "gradNorms": []}
     for step in range(steps):
         optimizer.zero_grad()
         loss = loss_of(model, step_rows(rows, step))
-        loss.backward()
+        (loss + penalty_of(model)).backward()
         norm = torch.nn.utils.clip_grad_norm_(parameters.values(), max_grad_norm, foreach=False)
         curves["learningRates"].append(optimizer.param_groups[0]["lr"])
         optimizer.step()
+        if is_adalora(model):
+            model.base_model.update_and_allocate(step + 1)  # steps that are done
         scheduler.step()
         curves["losses"].append(loss.item())
         curves["gradNorms"].append(norm.item())
     return {"update": {name: p.detach() - start[name] for name, p in parameters.items()}, **curves}
+
+
+def adamw(model, parameters: dict, ratio, **options):
+    """AdamW with decay on matrices alone; with a ratio PEFT's LoRA+."""
+    if ratio is not None:
+        more = {"loraplus_lr_ratio": ratio, "loraplus_weight_decay": WEIGHT_DECAY}
+        return create_loraplus_optimizer(model, torch.optim.AdamW, foreach=False, **more, **options)
+    groups = [
+        {"params": [p for p in parameters.values() if p.dim() > 1], "weight_decay": WEIGHT_DECAY},
+        {"params": [p for p in parameters.values() if p.dim() == 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, foreach=False, **options)
+
+
+def is_adalora(model) -> bool:
+    return type(getattr(model, "base_model", None)).__name__ == "AdaLoraModel"
+
+
+def penalty_of(model):
+    """What PEFT adds to the loss of AdaLoRA: its own forward pass around a model whose loss is 0."""
+    if not is_adalora(model):
+        return 0.0
+    tuner, dtype = model.base_model, next(iter(trainable(model).values())).dtype
+    inner = tuner.model.forward
+    tuner.model.forward = lambda *_, **__: types.SimpleNamespace(loss=torch.zeros((), dtype=dtype))
+    try:
+        return tuner.forward().loss
+    finally:
+        tuner.model.forward = inner
 
 
 def warmed_up(optimizer, schedule: str, steps: int):

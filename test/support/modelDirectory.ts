@@ -2,7 +2,7 @@
 import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs";
 import path from "node:path";
 import { type ModelConfig, readModelConfig } from "../../trainer/contract/model.ts";
-import type { BaseTensors } from "../../trainer/engine/engine.ts";
+import type { BaseTensors } from "../../trainer/engine/baseValues.ts";
 import { type ModelFiles, readTensorTable } from "../../trainer/formats/huggingFace.ts";
 
 export const modelConfigOf = (directory: string): ModelConfig =>

@@ -21,8 +21,10 @@ import {
   evaluateGraph,
   generateGraph,
   microGraph,
+  observeGraph,
   optimiseGraph,
   type ProgramParts,
+  pullbackGraph,
   sitesOf,
 } from "./programs.ts";
 import { recompute } from "./recompute.ts";
@@ -92,6 +94,8 @@ export function compile(spec: CompileSpec): Compiled {
     trainedRowBuckets: trainedRowBuckets(spec),
     generateTokenBuckets: generateTokenBuckets(spec),
     sites,
+    spec,
+    positionOffset: parts.method.positionOffset,
     program,
   };
 }
@@ -121,10 +125,20 @@ function check({ model, method, training, rowTokens, microRows, recomputedBlocks
   }
 }
 
+/** What a method puts before an example takes positions of the model's context. */
+function checkPositions({ model, rowTokens, generation }: CompileSpec, offset: number): void {
+  const longest = Math.max(rowTokens, generation?.capacity ?? 0);
+  if (offset === 0 || offset + longest <= model.contextLength) return;
+  throw new CompileError(
+    `${longest} tokens behind the method's ${offset} positions are more than the model's context of ${model.contextLength}: lower dataset.maxSequenceLength`,
+  );
+}
+
 /** Builds the model once, so that every tensor of the run is known, and asks the method whether it fits. */
 function declareTensors(parts: ProgramParts, spec: CompileSpec): readonly SiteRecord[] {
   const sites = sitesOf(parts);
   const names = sites.map(({ name }) => name);
+  checkPositions(spec, parts.method.positionOffset);
   const refusal = parts.method.check({ model: spec.model, storage: spec.storage, sites: names });
   if (refusal !== undefined) throw new CompileError(refusal);
   if (spec.generation) generateGraph(parts, { ...spec.generation, tokens: 1 });
@@ -169,6 +183,10 @@ function graphOf(spec: CompileSpec, parts: ProgramParts, key: ProgramKey): Graph
       return beginGraph(parts, spec.training !== undefined);
     case "derive":
       return deriveGraph(parts);
+    case "pullback":
+      return pullbackGraph(parts);
+    case "observe":
+      return observeGraph(parts);
     case "micro":
       trainingOf(spec, "micro");
       return microGraph(parts, tokens, key.trainedRows);
@@ -204,7 +222,9 @@ function programKeys(spec: CompileSpec): ProgramKey[] {
   return [
     { program: "begin" },
     { program: "derive" },
-    ...(spec.training ? [{ program: "optimise" } as const] : []),
+    ...(spec.training
+      ? [{ program: "pullback" } as const, { program: "optimise" } as const, { program: "observe" } as const]
+      : []),
     ...losses.flatMap((program) => trainedRowBuckets(spec).map((trainedRows) => ({ program, trainedRows }))),
     ...generateTokenBuckets(spec).map((tokens) => ({ program: "generate", tokens }) as const),
   ];

@@ -4,8 +4,8 @@ import type { CompileSpec } from "../graph/compiled.ts";
 import { Graph, type Node } from "../graph/graph.ts";
 import { plain } from "../graph/op.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { add } from "../ops/add/op.ts";
 import { linearCrossEntropy } from "../ops/linearCrossEntropy/op.ts";
+import { rope } from "../ops/rope/op.ts";
 import { aSpec, tinyLora } from "../testing/compiledRun.ts";
 import { declare } from "./compile.ts";
 import { differentiate } from "./differentiate.ts";
@@ -78,13 +78,14 @@ test("an op that would lose a parameter's gradient is refused when the graph is 
   const gradient: Tensor = { ...facts, name: "theta.gradient", role: "gradient" };
   const accumulators = new Map([[theta, { gradient, scale: 1 }]]);
   const graph = new Graph(accumulators.keys());
-  const h = add.node(graph, { a: graph.input("x", "F32", [2, 4]), b: theta }, {}).y;
-  const w = { ...facts, name: "w", role: "frozen", shape: [3, 4] } as const;
+  const [x, sin] = [graph.input("x", "F32", [2, 8]), graph.input("sin", "F32", [2, 4])];
+  const h = rope.node(graph, { x, cos: theta, sin }, { heads: 1, headDim: 8, sign: 1 }).y;
+  const w = { ...facts, name: "w", role: "frozen", shape: [3, 8] } as const;
   const target = graph.input("target", "I32", [2]);
   const lossWeight = graph.input("lossWeight", "F32", [2]);
   const loss = graph.input("loss", "F64", [1]);
   linearCrossEntropy.node(graph, { h, w, target, lossWeight, loss }, {}, ["dh"]);
-  assert.throws(() => differentiate(graph, accumulators), /add forms no gradient of b, and theta is a parameter/);
+  assert.throws(() => differentiate(graph, accumulators), /rope forms no gradient of cos, and theta is a parameter/);
 });
 
 test("every node reads only what is written before it", () => {

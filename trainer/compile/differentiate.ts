@@ -19,13 +19,18 @@ type Product = Placed & { kind: "product" };
 /** A tail is kept beside the main product's panel, so its rows must be few. */
 const longestTail = 512;
 
-/** @returns the gradient of an input of the graph that trains without being a parameter, formed when asked for. */
+/**
+ * @param seeds gradients that arrive from outside of the graph, by the tensor that they are of.
+ * @returns the gradient of an input of the graph that trains without being a parameter, formed when asked for.
+ */
 export function differentiate(
   graph: Graph,
   accumulators: ReadonlyMap<Tensor, Accumulator>,
+  seeds: ReadonlyMap<Tensor, Tensor> = new Map(),
 ): (input: Tensor) => Tensor | undefined {
-  const sweep = new Sweep(graph, accumulators);
+  const sweep = new Sweep(graph, accumulators, seeds);
   for (const node of [...graph.nodes].reverse()) sweep.visit(node);
+  sweep.accumulate();
   return (input) => sweep.sum(input);
 }
 
@@ -34,9 +39,24 @@ class Sweep {
   readonly #accumulators: ReadonlyMap<Tensor, Accumulator>;
   readonly #contributions = new Map<Tensor, Placed[]>();
 
-  constructor(graph: Graph, accumulators: ReadonlyMap<Tensor, Accumulator>) {
+  constructor(graph: Graph, accumulators: ReadonlyMap<Tensor, Accumulator>, seeds: ReadonlyMap<Tensor, Tensor>) {
     this.#graph = graph;
     this.#accumulators = accumulators;
+    for (const [tensor, gradient] of seeds) {
+      this.#contributions.set(tensor, [{ kind: "tensor", tensor: gradient, block: undefined }]);
+    }
+  }
+
+  /** What ops contributed to parameters as to any other input, where they accumulate none themselves. */
+  accumulate(): void {
+    for (const [tensor, { gradient, scale }] of this.#accumulators) {
+      const sum = this.#graph.within({ backward: true }, () => this.sum(tensor));
+      if (!sum) continue;
+      this.#graph.within({ backward: true }, () => {
+        const scaled = castTo(this.#graph, sum, gradient.dtype, scale);
+        add.into(this.#graph, { a: gradient, b: scaled }, {}, { y: gradient });
+      });
+    }
   }
 
   visit(node: Node): void {
@@ -45,7 +65,7 @@ class Sweep {
       const gradient = output && this.sum(output);
       if (gradient) gradients.set(name, gradient);
     }
-    const depends = node.op.inputs.some((name) => this.#wants(node, plain(name)) || this.#trains(node, plain(name)));
+    const depends = node.op.inputs.some((name) => this.#wants(node, plain(name)));
     if (!depends || (gradients.size === 0 && !node.op.isLoss)) return;
     if (!node.op.backward) throw new Error(`${node.op.name} has no backward, and what trains depends on it`);
     const asked = new Set<string>();
@@ -85,6 +105,7 @@ class Sweep {
       contribute: (input, contribution) => {
         const tensor = node.operands[input];
         if (!tensor || !this.#wants(node, input)) return;
+        asked.add(input);
         const list = this.#contributions.get(tensor) ?? [];
         this.#contributions.set(tensor, list);
         list.push({ ...contribution, block: node.block });
@@ -99,7 +120,7 @@ class Sweep {
 
   #wants(node: Node, input: string): boolean {
     const tensor = node.operands[input];
-    return tensor !== undefined && this.#graph.isDifferentiable(tensor) && !this.#accumulators.has(tensor);
+    return tensor !== undefined && this.#graph.isDifferentiable(tensor);
   }
 
   /** The whole gradient of a tensor, once all its consumers have been visited. */

@@ -8,7 +8,7 @@
 import type { ModelConfig } from "../contract/model.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
 import { Graph } from "../graph/graph.ts";
-import type { SiteRecord } from "../graph/site.ts";
+import type { Deriver, SiteRecord } from "../graph/site.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { Variables } from "../graph/variables.ts";
 import type { BoundMethod } from "../methods/method.ts";
@@ -16,6 +16,7 @@ import { type BuilderParts, type Mode, ModelBuilder } from "../models/builder.ts
 import { type Decoder, llama } from "../models/llama.ts";
 import { adamw } from "../ops/adamw/op.ts";
 import { argmax } from "../ops/argmax/op.ts";
+import { cachePrefix } from "../ops/cachePrefix/op.ts";
 import { cast, castTo } from "../ops/cast/op.ts";
 import { clip } from "../ops/clip/op.ts";
 import { fill } from "../ops/fill/op.ts";
@@ -48,18 +49,71 @@ function decoder(parts: ProgramParts, graph: Graph, mode: Mode): { decoder: Deco
 export function beginGraph({ variables }: ProgramParts, isTraining: boolean): Graph {
   const graph = new Graph();
   const zero = (y: Tensor) => fill.into(graph, {}, { value: 0 }, { y });
-  if (isTraining) for (const { gradient } of variables.parameters.values()) zero(gradient);
+  if (isTraining) {
+    for (const { gradient } of variables.parameters.values()) zero(gradient);
+    for (const { cotangent } of variables.derivations.values()) zero(cotangent);
+  }
   zero(variables.loss);
   return graph;
 }
 
-/** φ = scale · θ in the activation type, wherever that is not θ itself. */
+/** φ = scale · θ in the activation type, wherever that is not θ itself, and what methods make of parameters. */
 export function deriveGraph({ variables }: ProgramParts): Graph {
   const graph = new Graph();
   for (const { theta, phi, scale } of variables.parameters.values()) {
     if (phi !== theta) cast.into(graph, { x: theta }, { scale }, { y: phi });
   }
+  const at = deriver(graph, variables);
+  for (const { phi, build } of variables.derivations.values()) {
+    cast.into(graph, { x: build(at) }, { scale: 1 }, { y: phi });
+  }
+  for (const { prefix, cache } of variables.cachePrefixes.values()) {
+    cachePrefix.node(
+      graph,
+      { prefixK: prefix.keys, prefixV: prefix.values, cacheK: cache.keys, cacheV: cache.values },
+      {},
+    );
+  }
   return graph;
+}
+
+/**
+ * Gradients of derived values become gradients of parameters, and penalties are differentiated. What is derived is computed
+ * again: it is small beside a micro-batch, and nothing has to be kept for this.
+ */
+export function pullbackGraph({ variables }: ProgramParts): Graph {
+  const gradients = variables.gradients();
+  const graph = new Graph(gradients.keys());
+  const at = deriver(graph, variables);
+  const seeds = new Map<Tensor, Tensor>();
+  for (const { cotangent, build } of variables.derivations.values()) {
+    const y = build(at);
+    seeds.set(y, castTo(graph, cotangent, y.dtype));
+  }
+  if (variables.penalties.size > 0) {
+    fill.into(graph, {}, { value: 0 }, { y: variables.penalty });
+    for (const build of variables.penalties.values()) build(at, variables.penalty, variables.penalties.size);
+  }
+  differentiate(graph, gradients, seeds);
+  return graph;
+}
+
+/** What a method keeps of an update. */
+export function observeGraph({ variables }: ProgramParts): Graph {
+  const graph = new Graph();
+  const { clipFactor } = variables;
+  const updated = (theta: Tensor) => {
+    const gradient = variables.gradients().get(theta)?.gradient;
+    if (!gradient) throw new Error(`${theta.name} is no parameter`);
+    return { theta, gradient, clipFactor };
+  };
+  for (const build of variables.observations.values()) build(graph, updated);
+  return graph;
+}
+
+function deriver(graph: Graph, { activationType }: Variables): Deriver {
+  const dtype = activationType === "F64" ? "F64" : "F32";
+  return { graph, read: (theta) => castTo(graph, theta, dtype) };
 }
 
 /** Forward and loss of packed rows; `nll` is an output. */
@@ -97,7 +151,7 @@ export function evaluateGraph(parts: ProgramParts, tokens: number, rows: number)
   return graph;
 }
 
-/** Clip by the global norm, update, each parameter in the order of declaration. Decay is on matrices alone. */
+/** Clip by the global norm, update, each parameter in the order of declaration. Decay is on matrices, unless a method says otherwise. */
 export function optimiseGraph(
   { variables }: ProgramParts,
   { optimizer, maxGradNorm }: NonNullable<CompileSpec["training"]>,
@@ -110,11 +164,11 @@ export function optimiseGraph(
   clip.into(graph, { total }, { maxNorm: maxGradNorm }, { norm, factor });
   const hyper = graph.input("hyper", "F32", [3]);
   const { beta1, beta2, epsilon: eps, weightDecay } = optimizer;
-  const rule = { oneMinusBeta1: 1 - beta1, beta2, oneMinusBeta2: 1 - beta2, eps, learningRateScale: 1 };
-  for (const { theta, gradient, moment1, moment2 } of parameters) {
-    const decay = theta.shape.length > 1 ? weightDecay : 0;
+  const rule = { oneMinusBeta1: 1 - beta1, beta2, oneMinusBeta2: 1 - beta2, eps };
+  for (const { theta, gradient, moment1, moment2, learningRateScale, decays } of parameters) {
+    const decay = decays ? weightDecay : 0;
     const operands = { grad: gradient, factor, hyper, theta, m: moment1, v: moment2 };
-    adamw.node(graph, operands, { ...rule, weightDecay: decay });
+    adamw.node(graph, operands, { ...rule, weightDecay: decay, learningRateScale });
   }
   return graph;
 }

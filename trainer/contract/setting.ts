@@ -157,12 +157,18 @@ export function writtenShape<Table extends SettingTable>(table: Table): WrittenS
 export const writtenSchema = <Table extends SettingTable>(table: Table): z.ZodType<WrittenOf<Table>> =>
   z.strictObject(writtenShape(table)) as z.ZodType as z.ZodType<WrittenOf<Table>>;
 
-/** The schema of a table in the trainer's form: every setting is there. */
+/**
+ * The schema of a table in the trainer's form: every setting is there, but for those that are later than what may be read,
+ * which then have their defaults.
+ */
 export function valueSchema<Table extends SettingTable>(
   table: Table,
   more: Readonly<Record<string, z.ZodType>> = {},
 ): z.ZodType<ValuesOf<Table>> {
-  const members = Object.entries(table).map(([name, one]): [string, z.ZodType] => [name, one.value]);
+  const members = Object.entries(table).map(([name, one]): [string, z.ZodType] => [
+    name,
+    one.later ? one.value.default(() => one.default({})) : one.value,
+  ]);
   return z.strictObject({ ...more, ...Object.fromEntries(members) }) as z.ZodType as z.ZodType<ValuesOf<Table>>;
 }
 

@@ -25,7 +25,7 @@ export class CacheForward {
   readonly #rope: RopeTable;
   #key: ProgramKey | undefined;
 
-  /** `rope` has at least `capacity` positions. */
+  /** `rope` has at least `capacity` positions, the first of them behind what the method puts before a segment. */
   constructor(engine: Engine, shape: CacheShape, rope: RopeTable) {
     this.#engine = engine;
     this.shape = shape;
@@ -71,7 +71,7 @@ export class CacheForward {
     for (const [index, { token, slot, position }] of tokens.entries()) {
       inputs.ids[index] = token;
       inputs.slot[index] = slot;
-      inputs.position[index] = position;
+      inputs.position[index] = position + this.#engine.compiled.positionOffset;
       inputs.cos.set(cos.subarray(position * width, (position + 1) * width), index * width);
       inputs.sin.set(sin.subarray(position * width, (position + 1) * width), index * width);
     }

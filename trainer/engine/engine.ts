@@ -5,14 +5,13 @@
 
 import { exitCode } from "../contract/exitCodes.ts";
 import { corrupt, messageOf, StageFailure } from "../contract/failure.ts";
-import { fromBfloat16 } from "../formats/bfloat16.ts";
-import type { PlacedTensor } from "../formats/huggingFace.ts";
 import type { Compiled, IoTensor, Program, ProgramKey, StateTensor } from "../graph/compiled.ts";
 import { rolesWith, type StateRole } from "../graph/roles.ts";
-import { bytesOf } from "../graph/tensor.ts";
+import { bytesOf, type Initial } from "../graph/tensor.ts";
 import { addon, type Backend, type Executor } from "../native/addon.ts";
+import { type BaseTensors, baseTensor, baseValues } from "./baseValues.ts";
 import type { Inputs } from "./batch.ts";
-import { initialValues } from "./initial.ts";
+import { initialValues, rowNorms } from "./initial.ts";
 
 /** Bytes of each region, and what kernels work in beside them. */
 export interface EngineMemory {
@@ -27,13 +26,6 @@ export interface EngineOptions {
   threads: number;
   backend?: Backend;
   poison?: boolean;
-}
-
-/** The tensors of a base model on this machine. */
-export interface BaseTensors {
-  table: ReadonlyMap<string, PlacedTensor>;
-  localFile(name: string): Promise<string>;
-  read(name: string, range: { start: number; end: number }): Promise<Uint8Array>;
 }
 
 interface Loaded {
@@ -80,13 +72,12 @@ export class Engine {
     }
   }
 
-  /** Puts every parameter at its start, moments at zero. */
+  /** Puts every parameter at its start, moments and the state of the method at zero. */
   async initialise(base: BaseTensors, seed: number): Promise<void> {
     for (const tensor of this.stateOf("parameter")) {
       const { initial } = tensor;
       if (!initial) throw new Error(`${tensor.name} has no initial value`);
-      const values = initial.kind === "base" ? await baseValues(base, tensor) : initialValues(tensor, initial, seed);
-      this.floats("parameter", tensor.name).set(values);
+      this.floats("parameter", tensor.name).set(await startOf(base, tensor, initial, seed));
     }
     for (const role of rolesWith(({ start }) => start === "zero")) {
       for (const { name } of this.stateOf(role)) this.floats(role, name).fill(0);
@@ -206,6 +197,18 @@ export class Engine {
   }
 }
 
+/** The first values of a parameter. */
+async function startOf(base: BaseTensors, tensor: StateTensor, initial: Initial, seed: number): Promise<Float32Array> {
+  switch (initial.kind) {
+    case "base":
+      return await baseValues(base, tensor);
+    case "rowNorms":
+      return rowNorms(await baseValues(base, { name: initial.weight, shape: initial.shape }), initial.shape);
+    default:
+      return initialValues(tensor, initial, seed);
+  }
+}
+
 const floatsOf = (bytes: Uint8Array) => new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
 
 function createExecutor(compiled: Compiled, { threads, backend, poison }: EngineOptions): Executor {
@@ -226,27 +229,4 @@ function createExecutor(compiled: Compiled, { threads, backend, poison }: Engine
     if (!/memory/i.test(messageOf(error))) throw error;
     throw new StageFailure(exitCode.outOfDeviceMemory, "OutOfMemory", messageOf(error), { cause: error });
   }
-}
-
-/** The base's tensor of this name and shape. Throws a failure that says what it has instead. */
-function baseTensor(base: BaseTensors, name: string, shape: readonly number[]): PlacedTensor {
-  const tensor = base.table.get(name);
-  if (!tensor) throw corrupt("BaseModelCorrupt", `the base model has no tensor ${name}, which its config.json implies`);
-  if (tensor.shape.length === shape.length && shape.every((dim, index) => dim === tensor.shape[index])) return tensor;
-  throw corrupt(
-    "BaseModelCorrupt",
-    `${name} has shape [${tensor.shape.join(", ")}], config.json implies [${shape.join(", ")}]`,
-  );
-}
-
-/** A tensor of the base in F32. */
-async function baseValues(
-  base: BaseTensors,
-  { name, shape }: { name: string; shape: readonly number[] },
-): Promise<Float32Array> {
-  const tensor = baseTensor(base, name, shape);
-  const read = await base.read(tensor.file, tensor);
-  const bytes = read.byteOffset % 4 === 0 ? read : new Uint8Array(read);
-  if (tensor.dtype === "F32") return floatsOf(bytes);
-  return fromBfloat16(new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2));
 }

@@ -6,8 +6,9 @@
 
 import { compile } from "../compile/compile.ts";
 import type { ModelConfig } from "../contract/model.ts";
+import type { BaseTensors } from "../engine/baseValues.ts";
 import { CacheForward } from "../engine/cacheForward.ts";
-import { type BaseTensors, Engine } from "../engine/engine.ts";
+import { Engine } from "../engine/engine.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
 import { ropeTable } from "../models/rope.ts";
 import type { AdapterTensors } from "../weights/merge.ts";
@@ -43,7 +44,7 @@ export async function logitsOf(
     await engine.bind(model.tensors);
     for (const [name, values] of model.adapter) engine.floats("parameter", name).set(values);
     await engine.run({ program: "derive" });
-    const forward = new CacheForward(engine, shape, ropeTable(model.model, capacity));
+    const forward = new CacheForward(engine, shape, ropeTable(model.model, capacity, engine.compiled.positionOffset));
     const logits: Float32Array[] = [];
     for (const prompt of prompts) {
       await prefill(forward, prompt, signal);

@@ -12,6 +12,7 @@ import type { Message } from "../data/rows/example.ts";
 import { CacheForward } from "../engine/cacheForward.ts";
 import { Engine } from "../engine/engine.ts";
 import { storageOf } from "../formats/nf4.ts";
+import { methodOf } from "../methods/index.ts";
 import { ropeTable } from "../models/rope.ts";
 import type { PeftAdapter } from "../weights/adapterSource.ts";
 import type { StoredModel } from "../weights/storedModel.ts";
@@ -56,12 +57,14 @@ export class Chat {
   static async open({ model, adapter, threads, capacity: wanted }: ChatOptions): Promise<Chat> {
     const config = await model.config();
     const table = await model.tensors();
-    const capacity = Math.min(config.contextLength, wanted ?? usualCapacity);
+    const method = adapter ? adapter.settings : ({ kind: "none" } as const);
+    const context = config.contextLength - methodOf(method).positionOffset;
+    const capacity = Math.min(context, wanted ?? usualCapacity);
     const shape = { slots: 1, capacity, prefillTokens: Math.min(prefillTokens, capacity) };
     const compiled = compile({
       model: config,
       storage: storageOf(table),
-      method: adapter ? adapter.settings : { kind: "none" },
+      method,
       precision: "BF16",
       rowTokens: 1,
       microRows: 1,
@@ -73,7 +76,11 @@ export class Chat {
       await engine.bind(tensorsOf(model, table));
       if (adapter) putAdapter(engine, adapter);
       await engine.run({ program: "derive" });
-      return new Chat(engine, new CacheForward(engine, shape, ropeTable(config, capacity)), await model.codec());
+      return new Chat(
+        engine,
+        new CacheForward(engine, shape, ropeTable(config, capacity, compiled.positionOffset)),
+        await model.codec(),
+      );
     } catch (error) {
       engine.close();
       throw error;

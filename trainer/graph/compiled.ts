@@ -79,8 +79,11 @@ export interface IoTensor extends NamedTensor {
  *   of the micro-batch where the token's example starts), trainedRow I32[R] (rows whose next token is trained; −1: none),
  *   target I32[R], lossWeight F32[R] (0: none); with dropout rowKey U32[T, 2] = (example, position) and
  *   rngKey U32[2] = (seed, step). Out: nll F32[R].
+ * - `pullback`: after the last micro-batch; gradients of derived values become gradients of parameters, and what the method
+ *   adds to the loss once a step is differentiated. Empty for most methods.
  * - `optimise`: the gradient's norm, clipping, update. In: hyper F32[3] = (learning rate, 1 − β₁ᵗ, √(1 − β₂ᵗ)).
  *   The state scalars gradientSquares F64, gradientNorm F32 and clipFactor F32 are its figures.
+ * - `observe`: what a method keeps of an update; it decides when.
  * - `evaluate`: `micro` without backward and dropout: same inputs but for the keys; `loss` accumulates. Out: nll.
  * - `generate`: T = tokens through the cache, for the rows `row` I32[slots] (−1: zeros) the logits F32[slots, V] and
  *   their argmax next I32[slots]. In: ids, cos, sin, slot I32[T] (−1: padding), position I32[T], row.
@@ -88,7 +91,7 @@ export interface IoTensor extends NamedTensor {
  * A short micro-batch is padded: ids 0, segmentStart the row itself, trainedRow −1, target 0, lossWeight 0.
  */
 export type ProgramKey =
-  | { program: "begin" | "derive" | "optimise" }
+  | { program: "begin" | "derive" | "pullback" | "optimise" | "observe" }
   | { program: "micro" | "evaluate"; trainedRows: number }
   | { program: "generate"; tokens: number };
 
@@ -118,6 +121,10 @@ export interface Compiled {
   generateTokenBuckets: readonly number[];
   /** Elements of the base's tensors, trained or not; of a quantised one, what its codes stand for. */
   readonly baseParameters: number;
+  /** What this was compiled from. */
+  readonly spec: CompileSpec;
+  /** Positions before the first token of every segment, which the method takes. */
+  readonly positionOffset: number;
   /** The model's linear layers, and what the method does with them. */
   sites: readonly SiteRecord[];
   /** The program of a key; the same key gives the same bytes. */

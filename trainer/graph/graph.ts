@@ -84,6 +84,19 @@ export class Graph implements NodeBuilder {
     this.#push(op, operands, outputs, attributes);
   }
 
+  /**
+   * Gives the op that was added last a further operand, where it made `result` and can take it; false where it cannot. So a
+   * value that nothing has read yet takes up what is added to it.
+   */
+  absorb(result: Tensor, operand: string, tensor: Tensor): boolean {
+    const node = this.nodes.at(-1);
+    if (!node || !tensorsOf(node.outputs).includes(result)) return false;
+    if (!node.op.inputs.includes(`${operand}?`) || node.operands[operand]) return false;
+    this.nodes.pop();
+    this.addInto(node.op, { ...node.operands, [operand]: tensor }, node.attributes, node.outputs);
+    return true;
+  }
+
   /** A value of this program alone, not written yet. */
   activation(name: string, { dtype, shape }: TensorFacts): Tensor {
     this.#made += 1;
@@ -92,7 +105,7 @@ export class Graph implements NodeBuilder {
 
   #push(op: AnyOp, operands: Operands, outputs: Operands, attributes: Attributes): void {
     this.nodes.push({ op, operands, outputs, attributes, ...this.#place });
-    if (this.#place.backward) return;
+    if (this.#place.backward || op.detached) return;
     const depends = op.inputs.some((name) => {
       const tensor = operands[plain(name)];
       return tensor !== undefined && this.isDifferentiable(tensor);

@@ -119,6 +119,8 @@ interface Definition<In extends string, Acc extends string, Out extends string, 
   backward?(at: BackwardContext<In, Acc, Out, Att>): void;
   /** Bound by memory, not by arithmetic: its result is computed again rather than kept once memory is short. */
   readonly cheap?: boolean;
+  /** Its outputs are constants to the backward, whatever it reads. */
+  readonly detached?: boolean;
   /** A node whose backward starts the sweep: the gradient of the loss itself is 1. */
   readonly isLoss?: boolean;
   /** The same value from simpler ops: what a composite means, and how it is tested. */
@@ -150,6 +152,7 @@ export interface AnyOp extends Signature {
   readonly distinct: readonly string[];
   readonly inPlace: readonly (readonly [string, string])[];
   readonly cheap: boolean;
+  readonly detached: boolean;
   readonly isLoss: boolean;
   backward?(at: BackwardContext<string, string, string, string>): void;
   expand?(graph: NodeBuilder, operands: Operands, attributes: Attributes): Operands;
@@ -180,8 +183,8 @@ export function defineOp<
   const Acc extends string = never,
   const Att extends string = never,
 >(definition: Definition<In, Acc, Out, Att>): Op<In, Acc, Out, Att> {
-  const { inputs, accumulates, outputs, inPlace = [], cheap = false, isLoss = false, flops, scratch } = definition;
-  const { together = [], indices = [], distinct = [] } = definition;
+  const { inputs, accumulates, outputs, inPlace = [], cheap = false, detached = false, isLoss = false } = definition;
+  const { flops, scratch, together = [], indices = [], distinct = [] } = definition;
   const attributes: Readonly<Record<string, Attribute>> = definition.attributes ?? {};
   const op: Op<In, Acc, Out, Att> = {
     ...(definition as Untyped),
@@ -195,6 +198,7 @@ export function defineOp<
     distinct,
     inPlace,
     cheap,
+    detached,
     isLoss,
     flops: (operands, cost) => flops?.(operands as Named<In | Acc, Tensor>, cost) ?? 0,
     scratch: (backend, operands, cost, given) =>

@@ -19,8 +19,12 @@ export const stateRoles = {
   parameter: { checkpointed: true, start: "initial", category: "parameters", trainingOnly: false },
   moment1: { checkpointed: true, start: "zero", category: "moments", trainingOnly: true },
   moment2: { checkpointed: true, start: "zero", category: "moments", trainingOnly: true },
+  // What a method keeps beyond the moments.
+  method: { checkpointed: true, start: "zero", category: "moments", trainingOnly: true },
   derived: { checkpointed: false, start: "computed", category: "derived", trainingOnly: false },
   gradient: { checkpointed: false, start: "computed", category: "gradients", trainingOnly: true },
+  // The gradient of a derived value, summed over the micro-batches of a step.
+  cotangent: { checkpointed: false, start: "computed", category: "gradients", trainingOnly: true },
   scalar: { checkpointed: false, start: "computed", category: "gradients", trainingOnly: false },
   cache: { checkpointed: false, start: "computed", category: "cache", trainingOnly: false },
 } as const satisfies Readonly<Record<string, RoleFacts>>;

@@ -12,8 +12,17 @@ export type Role = "frozen" | StateRole | "input" | "activation";
 
 export type TensorStorage = "dense" | "NF4";
 
-/** How a parameter starts. `base` copies the checkpoint's tensor of the same name. */
-export type Initial = { kind: "zeros" } | { kind: "kaimingUniform"; a: number } | { kind: "base" };
+/** How a parameter starts. Each random number follows from the seed, the parameter's name and its index. */
+export type Initial =
+  | { kind: "zeros" }
+  | { kind: "kaimingUniform"; a: number }
+  | { kind: "normal"; deviation: number }
+  /** A or B of a pair with B·A = 0, of a layer by its name. */
+  | { kind: "orthogonal"; pair: string; part: "a" | "b" }
+  /** The checkpoint's tensor of the same name. */
+  | { kind: "base" }
+  /** The norm of each row of this matrix of the checkpoint. */
+  | { kind: "rowNorms"; weight: string; shape: readonly [number, number] };
 
 export interface TensorFacts {
   readonly dtype: DataType;

@@ -5,18 +5,33 @@
 import type { CompileSpec } from "./compiled.ts";
 import { nf4Parts } from "./nf4.ts";
 import type { Accumulator } from "./op.ts";
+import type { Deriver, KeyValuePrefix, Site, TrainableOptions, Trained } from "./site.ts";
 import type { DataType, Initial, Role, Tensor, TensorStorage } from "./tensor.ts";
 
-export interface Parameter {
+export interface Parameter extends Trained {
   readonly theta: Tensor;
   /** What forward and backward read: scale · θ in the activation type; θ itself where that is the same. */
   readonly phi: Tensor;
   readonly scale: number;
+  readonly learningRateScale: number;
+  /** Whether weight decay acts on it. */
+  readonly decays: boolean;
   readonly initial: Initial;
   readonly gradient: Tensor;
   readonly moment1: Tensor;
   readonly moment2: Tensor;
 }
+
+/** A value that is made of parameters and frozen weights once a step. */
+export interface Derivation {
+  readonly phi: Tensor;
+  /** Its gradient, summed over the micro-batches of a step. */
+  readonly cotangent: Tensor;
+  readonly build: (at: Deriver) => Tensor;
+}
+
+type Penalty = Parameters<Site["penalty"]>[0];
+type Observation = Parameters<Site["observe"]>[0];
 
 export interface FrozenWeight {
   readonly tensor: Tensor;
@@ -28,6 +43,13 @@ export class Variables {
   readonly frozen = new Map<string, FrozenWeight>();
   readonly parameters = new Map<string, Parameter>();
   readonly caches = new Map<string, Tensor>();
+  readonly derivations = new Map<string, Derivation>();
+  readonly cachePrefixes = new Map<string, { prefix: KeyValuePrefix; cache: KeyValuePrefix }>();
+  readonly penalties = new Map<string, Penalty>();
+  /** Their sum; it has a place only where there are some. */
+  readonly penalty = state("penalty", "scalar", "F64", [1]);
+  readonly methodState = new Map<string, Tensor>();
+  readonly observations = new Map<string, Observation>();
   readonly loss = state("loss", "scalar", "F64", [1]);
   readonly gradientSquares = state("gradientSquares", "scalar", "F64", [1]);
   readonly gradientNorm = state("gradientNorm", "scalar", "F32", [1]);
@@ -51,9 +73,39 @@ export class Variables {
     return this.#declare(this.frozen, name, () => frozenWeight(name, shape, kind, this.#storage)).tensor;
   }
 
-  /** What the graph reads of a trained tensor: φ = scale · θ. */
-  parameter(name: string, shape: readonly number[], initial: Initial, scale = 1): Tensor {
-    return this.#declare(this.parameters, name, () => this.#parameter(name, shape, initial, scale)).phi;
+  /** A trained tensor. */
+  parameter(name: string, shape: readonly number[], initial: Initial, options: TrainableOptions = {}): Parameter {
+    return this.#declare(this.parameters, name, () => this.#parameter(name, shape, initial, options, true));
+  }
+
+  /** A trained tensor that derivations alone read. */
+  latent(name: string, shape: readonly number[], initial: Initial): Parameter {
+    return this.#declare(this.parameters, name, () => this.#parameter(name, shape, initial, {}, false));
+  }
+
+  derived(name: string, shape: readonly number[], dtype: DataType, build: Derivation["build"]): Tensor {
+    return this.#declare(this.derivations, name, () => ({
+      phi: state(name, "derived", dtype, shape),
+      cotangent: state(name, "cotangent", "F32", shape),
+      build,
+    })).phi;
+  }
+
+  penalise(name: string, build: Penalty): void {
+    this.#declare(this.penalties, name, () => build);
+  }
+
+  /** The prefix becomes the first rows of every slot of this cache, whenever it has changed. */
+  prefixCache(name: string, prefix: KeyValuePrefix, cache: KeyValuePrefix): void {
+    this.#declare(this.cachePrefixes, name, () => ({ prefix, cache }));
+  }
+
+  keep(name: string, shape: readonly number[]): Tensor {
+    return this.#declare(this.methodState, name, () => state(name, "method", "F32", shape));
+  }
+
+  observe(name: string, build: Observation): void {
+    this.#declare(this.observations, name, () => build);
   }
 
   cache(name: string, shape: readonly number[]): Tensor {
@@ -69,22 +121,43 @@ export class Variables {
       moment1,
       moment2,
     ]);
-    const scalars = [this.loss, this.gradientSquares, this.gradientNorm, this.clipFactor];
-    return [...ofParameters, ...scalars, ...this.caches.values()];
+    const ofDerivations = [...this.derivations.values()].flatMap(({ phi, cotangent }) => [phi, cotangent]);
+    const penalty = this.penalties.size > 0 ? [this.penalty] : [];
+    const scalars = [this.loss, this.gradientSquares, this.gradientNorm, this.clipFactor, ...penalty];
+    return [...ofParameters, ...ofDerivations, ...this.methodState.values(), ...scalars, ...this.caches.values()];
   }
 
-  /** For each φ, where its gradient accumulates: dθ = scale · dφ. */
+  /** What the micro-batches of a step sum: for each φ, where its gradient accumulates. dθ = scale · dφ. */
   accumulators(): Map<Tensor, Accumulator> {
-    return new Map([...this.parameters.values()].map(({ phi, gradient, scale }) => [phi, { gradient, scale }]));
+    const parameters = [...this.parameters.values()].map(
+      ({ phi, gradient, scale }) => [phi, { gradient, scale }] as const,
+    );
+    const derived = [...this.derivations.values()].map(
+      ({ phi, cotangent }) => [phi, { gradient: cotangent, scale: 1 }] as const,
+    );
+    return new Map([...parameters, ...derived]);
   }
 
-  #parameter(name: string, shape: readonly number[], initial: Initial, scale: number): Parameter {
+  /** What pulling back adds to: for each θ, its gradient. */
+  gradients(): Map<Tensor, Accumulator> {
+    return new Map([...this.parameters.values()].map(({ theta, gradient }) => [theta, { gradient, scale: 1 }]));
+  }
+
+  #parameter(
+    name: string,
+    shape: readonly number[],
+    initial: Initial,
+    { scale = 1, learningRateScale = 1, decays = shape.length > 1 }: TrainableOptions,
+    isRead: boolean,
+  ): Parameter {
     const theta = state(name, "parameter", "F32", shape);
-    const same = this.activationType === "F32" && scale === 1;
+    const same = !isRead || (this.activationType === "F32" && scale === 1);
     return {
       theta,
       phi: same ? theta : state(name, "derived", this.activationType, shape),
       scale,
+      learningRateScale,
+      decays,
       initial,
       gradient: state(name, "gradient", "F32", shape),
       moment1: state(name, "moment1", "F32", shape),

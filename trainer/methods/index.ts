@@ -1,11 +1,14 @@
 /** The methods by name. A new method is a folder beside this file and a line in `methods`. */
 import { type MethodSettings, registerDeclaration, resultOf } from "../contract/methods/index.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
+import { adalora } from "./adalora/method.ts";
+import { dora } from "./dora/method.ts";
 import { full } from "./full/method.ts";
 import { lora } from "./lora/method.ts";
 import { type BoundMethod, noMethod, type RegisteredMethod } from "./method.ts";
+import { prefixTuning } from "./prefixTuning/method.ts";
 
-const methods: readonly RegisteredMethod[] = [lora, full];
+const methods: readonly RegisteredMethod[] = [lora, dora, adalora, prefixTuning, full];
 
 const known = new Map<string, RegisteredMethod>(methods.map((one) => [one.declaration.kind, one]));
 

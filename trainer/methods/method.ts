@@ -6,7 +6,7 @@ import type { Declaration, MethodSettings, SettingsOf } from "../contract/method
 import type { ModelConfig } from "../contract/model.ts";
 import type { SettingTable } from "../contract/setting.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
-import type { BaseLinear, LinearSite, SiteRewriter } from "../graph/site.ts";
+import type { AttentionSite, BaseLinear, KeyValuePrefix, LinearSite, SiteRewriter } from "../graph/site.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { ConfigFacts, NamedValues, PeftFormat, StoredShape } from "./peft.ts";
 import { peftPrefix } from "./peft.ts";
@@ -34,6 +34,16 @@ export interface MethodTask {
   readonly sites: readonly string[];
 }
 
+/** A running training as a method sees it between an update and the next step. */
+export interface StepHost {
+  /** Names of the parameters, or of the method's own state. */
+  names(role: "parameter" | "method"): string[];
+  /** A view: what is written there is the training's. */
+  values(role: "parameter" | "method", name: string): Float32Array;
+  /** Runs the program `observe`. */
+  observe(): Promise<void>;
+}
+
 export interface Method<Settings> {
   /** The method and its settings in words, for the card of a model. */
   describe(settings: Settings): string;
@@ -43,6 +53,12 @@ export interface Method<Settings> {
   trains?(name: string, settings: Settings): boolean;
   /** A linear layer, from the base's own. */
   linear?(site: LinearSite, x: Tensor, base: BaseLinear, settings: Settings): Tensor;
+  /** Keys and values that every token of this attention sees before its own segment's. */
+  prefix?(site: AttentionSite, settings: Settings): KeyValuePrefix | undefined;
+  /** Positions that such a prefix takes: those of real tokens begin behind them. Default 0. */
+  positionOffset?(settings: Settings): number;
+  /** After an update, with the program `observe` at hand; `step` is 1..`steps`. */
+  afterStep?(host: StepHost, step: number, steps: number, settings: Settings): Promise<void>;
   /** Turns rows of a trained site's W [out, in], row-major, into the rows that do the same without the method. */
   merge?(site: TrainedSite, w: Float32Array, rows: RowRange, settings: Settings): void;
   /** How its adapter lies in PEFT's layout; absent where the result is a model. */
@@ -54,6 +70,7 @@ export interface BoundMethod extends SiteRewriter {
   readonly settings: MethodSettings | { readonly kind: "none" };
   describe(): string;
   check(task: MethodTask): string | undefined;
+  readonly afterStep: ((host: StepHost, step: number, steps: number) => Promise<void>) | undefined;
   merge(site: TrainedSite, w: Float32Array, rows: RowRange): void;
   readonly peft: BoundPeft | undefined;
 }
@@ -61,9 +78,9 @@ export interface BoundMethod extends SiteRewriter {
 /** The PEFT format of a method with its settings filled in. */
 export interface BoundPeft {
   config(facts: ConfigFacts): Readonly<Record<string, unknown>>;
-  fault(tensor: StoredShape, has: (key: string) => boolean): string | undefined;
+  fault(tensor: StoredShape, has: (key: string) => boolean, config: PeftConfig): string | undefined;
   toPeft(parameters: readonly NamedValues[]): NamedValues[];
-  fromPeft(tensors: readonly NamedValues[]): NamedValues[];
+  fromPeft(tensors: readonly NamedValues[], config: PeftConfig): NamedValues[];
 }
 
 /** A method whose settings are only its own affair: what the list of methods holds. */
@@ -103,6 +120,9 @@ function bind<Settings extends MethodSettings>(method: Method<Settings>, setting
     check: (task) => method.check?.(settings, task),
     trains: (name) => method.trains?.(name, settings) ?? false,
     linear: (site, x, base) => method.linear?.(site, x, base, settings) ?? base(x),
+    prefix: (site) => method.prefix?.(site, settings),
+    positionOffset: method.positionOffset?.(settings) ?? 0,
+    afterStep: method.afterStep && ((host, step, steps) => method.afterStep!(host, step, steps, settings)),
     merge(site, w, rows) {
       if (!method.merge)
         throw new Error(`${site.name} has trained tensors, and method ${settings.kind} cannot merge them`);
@@ -115,11 +135,12 @@ function bind<Settings extends MethodSettings>(method: Method<Settings>, setting
 function bindPeft<Settings>(format: PeftFormat<Settings>, settings: Settings): BoundPeft {
   return {
     config: (facts) => format.config(settings, facts),
-    fault: (tensor, has) => format.fault(tensor, settings, has),
+    fault: (tensor, has, config) => format.fault(tensor, settings, has, config),
     toPeft: (parameters) =>
       format.toPeft?.(parameters) ?? parameters.map((one) => ({ ...one, name: peftPrefix + one.name })),
-    fromPeft: (tensors) =>
-      format.fromPeft?.(tensors) ?? tensors.map((one) => ({ ...one, name: one.name.slice(peftPrefix.length) })),
+    fromPeft: (tensors, config) =>
+      format.fromPeft?.(tensors, settings, config) ??
+      tensors.map((one) => ({ ...one, name: one.name.slice(peftPrefix.length) })),
   };
 }
 
@@ -130,6 +151,9 @@ export const noMethod: BoundMethod = {
   check: () => undefined,
   trains: () => false,
   linear: (_site, x, base) => base(x),
+  prefix: () => undefined,
+  positionOffset: 0,
+  afterStep: undefined,
   merge: () => {},
   peft: undefined,
 };

@@ -2,6 +2,7 @@
  * How a method's adapter lies in PEFT's layout: what adapter_config.json says of it, and the names and shapes of its
  * tensors. Data alone: reading and writing the files is `trainer/weights`.
  */
+import type { ModelConfig } from "../contract/model.ts";
 import type { PeftConfig, PeftMembers } from "./peftMembers.ts";
 
 /** A tensor in F32, as it is trained. */
@@ -15,6 +16,11 @@ export interface NamedValues {
 export interface ConfigFacts {
   /** Last parts of the names of the layers that are trained: what `all-linear` stands for in this model. */
   readonly modules: readonly string[];
+  readonly model: ModelConfig;
+  /** What was trained, by our names. */
+  readonly parameters: readonly NamedValues[];
+  /** Optimiser steps of the run. */
+  readonly steps: number;
 }
 
 /** A tensor as it lies in adapter_model.safetensors, before its values are read. */
@@ -31,11 +37,11 @@ export interface PeftFormat<Settings> {
   /** The settings of such a configuration; throws a failure that names a member that cannot be read. */
   read(members: PeftMembers): Settings;
   /** Why a tensor that anyone may have written cannot be one of these; undefined when it can. */
-  fault(tensor: StoredShape, settings: Settings, has: (key: string) => boolean): string | undefined;
+  fault(tensor: StoredShape, settings: Settings, has: (key: string) => boolean, config: PeftConfig): string | undefined;
   /** Parameters → the tensors that are saved; absent: the same, under PEFT's prefix. */
   toPeft?(parameters: readonly NamedValues[]): NamedValues[];
   /** The saved tensors → parameters; absent: the same, without PEFT's prefix. */
-  fromPeft?(tensors: readonly NamedValues[]): NamedValues[];
+  fromPeft?(tensors: readonly NamedValues[], settings: Settings, config: PeftConfig): NamedValues[];
 }
 
 export const peftPrefix = "base_model.model.";

@@ -59,6 +59,41 @@ export class PeftMembers {
     throw this.#wrong(name, "a list of 1 to 1024 names of layers");
   }
 
+  /** Names of layers; none where it is absent. */
+  names(name: string): string[] {
+    const value = this.#take(name) ?? [];
+    if (Array.isArray(value) && value.length <= 1024 && value.every(isName)) return value;
+    throw this.#wrong(name, "a list of names of layers");
+  }
+
+  /** One whole number or several from 0; none where it is absent. */
+  wholes(name: string): number[] {
+    const value: unknown = [this.#take(name) ?? []].flat();
+    if (Array.isArray(value) && value.length <= 1024 && value.every(isWhole)) return value;
+    throw this.#wrong(name, "a list of whole numbers");
+  }
+
+  /** Numbers above 0 by names of layers; PEFT takes the names for regular expressions, which are refused. */
+  byLayer(name: string, accepts: (value: number) => boolean): Record<string, number> {
+    const value = this.#take(name) ?? {};
+    const entries = typeof value === "object" && value !== null ? Object.entries(value) : undefined;
+    if (
+      entries &&
+      entries.length <= 1024 &&
+      entries.every(([key, one]) => isName(key) && isAbove0(one) && accepts(one))
+    ) {
+      return Object.fromEntries(entries);
+    }
+    throw this.#wrong(name, "numbers by names of layers");
+  }
+
+  /** A number from 0; absent it is 0. */
+  notNegative(name: string): number {
+    const value = this.#take(name) ?? 0;
+    if (typeof value === "number" && value >= 0 && Number.isFinite(value)) return value;
+    throw this.#wrong(name, "a number from 0");
+  }
+
   /** A member that may be absent, null or one of some values. */
   only(name: string, values: readonly unknown[], way = mergeInPeft): void {
     const value = this.#take(name) ?? undefined;
@@ -99,6 +134,10 @@ function isUnset(value: unknown): boolean {
   if (value === null || value === undefined || value === false || value === "") return true;
   return typeof value === "object" && Object.keys(value).length === 0;
 }
+
+const isWhole = (value: unknown): value is number => Number.isInteger(value) && Number(value) >= 0;
+
+const isAbove0 = (value: unknown): value is number => typeof value === "number" && value > 0 && Number.isFinite(value);
 
 const isName = (value: unknown): value is string => typeof value === "string" && /^[A-Za-z0-9_.]{1,256}$/.test(value);
 

@@ -1,14 +1,47 @@
-/** Which of a model's layers a method works on, by the last parts of their names. Pure. */
+/** Which of a model's layers a method works on, by the last parts of their names and their layer's number. Pure. */
 
-/** Whether one of the targets is the last part, or the last parts, of this layer's name. */
-export const isTarget = (name: string, targets: readonly string[]): boolean =>
-  targets.some((target) => target === "all-linear" || name === target || name.endsWith(`.${target}`));
+export interface Targets {
+  readonly targetModules: readonly string[];
+  readonly excludeModules: readonly string[];
+  /** Empty: all. */
+  readonly layers: readonly number[];
+}
 
-/** Why a target cannot be one of this model's layers; undefined when all can. */
-export function unknownTarget(targets: readonly string[], sites: readonly string[]): string | undefined {
-  const last = (name: string) => name.slice(name.lastIndexOf(".") + 1);
-  const unknown = targets.find((target) => !sites.some((site) => isTarget(site, [target])));
-  if (unknown === undefined) return undefined;
+/** Whether a pattern is the last part, or the last parts, of this layer's name. */
+export const isNamed = (name: string, pattern: string): boolean => name === pattern || name.endsWith(`.${pattern}`);
+
+/** The number of the model's layer that a name is of: of `model.layers.11.self_attn.q_proj` 11. */
+const layerOf = (name: string): number | undefined => {
+  const [, number] = /\.layers\.(\d+)\./.exec(name) ?? [];
+  return number === undefined ? undefined : Number(number);
+};
+
+export function isTarget(name: string, { targetModules, excludeModules, layers }: Targets): boolean {
+  const layer = layerOf(name);
+  return (
+    targetModules.some((target) => target === "all-linear" || isNamed(name, target)) &&
+    !excludeModules.some((excluded) => isNamed(name, excluded)) &&
+    (layers.length === 0 || (layer !== undefined && layers.includes(layer)))
+  );
+}
+
+/** Why these are no layers of this model, and the way out; undefined when they are. */
+export function targetFault(targets: Targets, sites: readonly string[]): string | undefined {
+  const { targetModules, excludeModules, layers } = targets;
+  const named = (pattern: string) => pattern === "all-linear" || sites.some((site) => isNamed(site, pattern));
+  for (const [field, patterns] of Object.entries({ targetModules, excludeModules })) {
+    const unknown = patterns.find((pattern) => !named(pattern));
+    if (unknown !== undefined) return unknownModule(field, unknown, sites, field === "targetModules");
+  }
+  const count = 1 + Math.max(-1, ...sites.map((site) => layerOf(site) ?? -1));
+  const beyond = layers.find((layer) => layer >= count);
+  if (beyond !== undefined) return `layers: ${beyond} is not one of this model's, which are 0 to ${count - 1}`;
+  if (sites.some((site) => isTarget(site, targets))) return undefined;
+  return "targetModules, excludeModules and layers leave no layer to adapt";
+}
+
+export function unknownModule(field: string, name: string, sites: readonly string[], all = false): string {
+  const last = (site: string) => site.slice(site.lastIndexOf(".") + 1);
   const known = [...new Set(sites.map(last))].join(", ");
-  return `targetModules: ${JSON.stringify(unknown)} is no linear layer of this model; its layers are ${known}, or all-linear`;
+  return `${field}: ${JSON.stringify(name)} is no linear layer of this model; its layers are ${known}${all ? ", or all-linear" : ""}`;
 }

@@ -5,10 +5,11 @@
  */
 import type { ModelConfig } from "../contract/model.ts";
 import type { Graph } from "../graph/graph.ts";
-import type { BaseLinear, LinearSite, SiteRecord, SiteRewriter } from "../graph/site.ts";
+import type { BaseLinear, LowRank, Site, SiteRecord, SiteRewriter } from "../graph/site.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { widthOf } from "../graph/tensor.ts";
+import { sumType, widthOf } from "../graph/tensor.ts";
 import type { Variables } from "../graph/variables.ts";
+import { add } from "../ops/add/op.ts";
 import { attention } from "../ops/attention/op.ts";
 import { attentionCached } from "../ops/attentionCached/op.ts";
 import { activations } from "../ops/attributes.ts";
@@ -17,8 +18,10 @@ import { dropout } from "../ops/dropout/op.ts";
 import { embed } from "../ops/embed/op.ts";
 import { glu } from "../ops/glu/op.ts";
 import { linear } from "../ops/linear/op.ts";
+import { prefixAttention } from "../ops/prefixAttention/op.ts";
 import { rmsNorm } from "../ops/rmsNorm/op.ts";
 import { rope } from "../ops/rope/op.ts";
+import { scaleColumns } from "../ops/scaleColumns/op.ts";
 
 export type Mode =
   | { kind: "train" | "evaluate"; tokens: number }
@@ -64,7 +67,7 @@ export class ModelBuilder {
   /** A tensor of the checkpoint: frozen, or a parameter where the method trains it. */
   weight(name: string, shape: readonly number[], kind: "dense" | "linear"): Tensor {
     return this.#method.trains(name)
-      ? this.#variables.parameter(name, shape, { kind: "base" })
+      ? this.#variables.parameter(name, shape, { kind: "base" }).phi
       : this.#variables.weight(name, shape, kind);
   }
 
@@ -88,29 +91,65 @@ export class ModelBuilder {
     const trained: string[] = [];
     let fused = true;
     const width = widthOf(x);
-    const base: BaseLinear = (from, { lowRank } = {}) => {
-      fused = trained.length === 0 || lowRank !== undefined;
-      const w = this.weight(`${name}.weight`, [out, width], "linear");
+    const weight = () => this.weight(`${name}.weight`, [out, width], "linear");
+    const base: BaseLinear = (from, { lowRank, columnScale } = {}) => {
+      fused = trained.length === 0 || lowRank !== undefined || columnScale !== undefined;
+      const w = weight();
       const offset = bias ? this.weight(`${name}.bias`, [out], "dense") : undefined;
-      const tailX = lowRank && linear.node(this.graph, { x: lowRank.from, w: lowRank.a }, { tailScale: 1 }).y;
-      const operands = { x: from, w, tailX, tailW: lowRank?.b, bias: offset, residual };
-      return linear.node(this.graph, operands, { tailScale: 1 }).y;
+      const tailX = lowRank && this.#lowered(lowRank);
+      const operands = { x: from, w, tailX, tailW: lowRank?.b };
+      if (!columnScale) return linear.node(this.graph, { ...operands, bias: offset }, { tailScale: 1 }).y;
+      const product = linear.node(this.graph, operands, { tailScale: 1 }).y;
+      return scaleColumns.node(this.graph, { x: product, scale: columnScale, bias: offset }, {}).y;
     };
-    const y = this.#method.linear(this.#site(name, width, out, trained), x, base);
-    this.sites.push({ name, in: width, out, trained, fused });
-    return y;
-  }
-
-  #site(name: string, width: number, out: number, trained: string[]): LinearSite {
-    return {
-      name,
+    const site = {
+      ...this.#site(name, trained),
       in: width,
       out,
-      trainable: (parameter, shape, initial, scale) => {
+      weight,
+      dropout: (t: Tensor, p: number) => this.#dropout(t, p),
+    };
+    const y = this.#method.linear(site, x, base);
+    this.sites.push({ name, in: width, out, trained, fused });
+    return residual ? this.#plus(y, residual) : y;
+  }
+
+  /** (from·Aᵀ) ⊙ scale */
+  #lowered({ from, a, scale }: LowRank): Tensor {
+    const x = linear.node(this.graph, { x: from, w: a }, { tailScale: 1 }).y;
+    return scale ? scaleColumns.node(this.graph, { x, scale }, {}).y : x;
+  }
+
+  /** y + residual: part of the op that made y where that can take it, else an op of its own. */
+  #plus(y: Tensor, residual: Tensor): Tensor {
+    if (this.graph.absorb(y, "residual", residual)) return y;
+    return add.node(this.graph, { a: y, b: residual }, {}).y;
+  }
+
+  /** `trained` receives the names of the parameters. */
+  #site(name: string, trained: string[]): Site {
+    const own = (part: string) => `${name}.${part}`;
+    const variables = this.#variables;
+    const types = {
+      sum: sumType({ dtype: variables.activationType, shape: [] }),
+      activation: variables.activationType,
+    };
+    let penalties = 0;
+    let observations = 0;
+    return {
+      name,
+      trainable(parameter, shape, initial, options) {
         trained.push(parameter);
-        return this.#variables.parameter(`${name}.${parameter}`, shape, initial, scale);
+        return variables.parameter(own(parameter), shape, initial, options);
       },
-      dropout: (x, p) => this.#dropout(x, p),
+      latent(parameter, shape, initial) {
+        trained.push(parameter);
+        return variables.latent(own(parameter), shape, initial).theta;
+      },
+      derived: (part, shape, dtype, build) => variables.derived(own(part), shape, types[dtype], build),
+      penalty: (build) => variables.penalise(own(`penalty.${penalties++}`), build),
+      state: (part, shape) => variables.keep(own(part), shape),
+      observe: (build) => variables.observe(own(`observe.${observations++}`), build),
     };
   }
 
@@ -134,20 +173,25 @@ export class ModelBuilder {
     return rope.node(this.graph, { x, cos, sin }, { heads, headDim, sign: 1 }).y;
   }
 
-  /** Causal attention inside a segment, or over the cache when generating. q [T, H·D] · k, v [T, G·D] → [T, H·D] */
-  attention(layer: number, q: Tensor, k: Tensor, v: Tensor): Tensor {
+  /** `name`: of the layer's attention. Causal inside a segment, or over the cache when generating. q [T, H·D] · k, v [T, G·D] → [T, H·D] */
+  attention(name: string, layer: number, q: Tensor, k: Tensor, v: Tensor): Tensor {
     const { heads, kvHeads, headDim } = this.config;
     const attributes = { heads, kvHeads, headDim, scale: 1 / Math.sqrt(headDim) };
     const { mode, graph } = this;
+    const width = kvHeads * headDim;
+    const prefix = this.#method.prefix({ ...this.#site(name, []), width });
     if (mode.kind !== "generate") {
       const segmentStart = graph.input("segmentStart", "I32", [mode.tokens]);
-      return attention.node(graph, { q, k, v, segmentStart }, attributes).o;
+      if (!prefix) return attention.node(graph, { q, k, v, segmentStart }, attributes).o;
+      const operands = { q, k, v, segmentStart, prefixK: prefix.keys, prefixV: prefix.values };
+      return prefixAttention.node(graph, operands, attributes).o;
     }
     const slot = graph.input("slot", "I32", [mode.tokens]);
     const position = graph.input("position", "I32", [mode.tokens]);
-    const shape = [mode.slots, mode.capacity, kvHeads * headDim];
+    const shape = [mode.slots, mode.capacity + this.#method.positionOffset, width];
     const cacheK = this.#variables.cache(`cache.${layer}.k`, shape);
     const cacheV = this.#variables.cache(`cache.${layer}.v`, shape);
+    if (prefix) this.#variables.prefixCache(name, prefix, { keys: cacheK, values: cacheV });
     cacheAppend.node(graph, { k, v, slot, position, cacheK, cacheV }, {});
     return attentionCached.node(graph, { q, cacheK, cacheV, slot, position }, attributes).o;
   }

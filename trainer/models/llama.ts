@@ -48,7 +48,9 @@ function block(b: ModelBuilder, layer: number, input: Tensor): Tensor {
   const q = turned("q", heads);
   const k = turned("k", kvHeads);
   const v = project("v", kvHeads);
-  const attended = b.linear(b.attention(layer, q, k, v), `${at}.self_attn.o_proj`, d, { residual: input });
+  const attended = b.linear(b.attention(`${at}.self_attn`, layer, q, k, v), `${at}.self_attn.o_proj`, d, {
+    residual: input,
+  });
 
   const n = b.rmsNorm(attended, `${at}.post_attention_layernorm`);
   const gate = b.linear(n, `${at}.mlp.gate_proj`, f);

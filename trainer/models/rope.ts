@@ -15,10 +15,11 @@ export interface RopeTable {
   readonly sin: Float32Array;
 }
 
-/** Row p holds cos and sin of p · f_i, i < D/2, by what YaRN multiplies them by.        Su et al. 2021 */
+/** Row p holds cos and sin of (p + offset) · f_i, i < D/2, by what YaRN multiplies them by.        Su et al. 2021 */
 export function ropeTable(
   { headDim, ropeTheta, ropeScaling }: Pick<ModelConfig, "headDim" | "ropeTheta" | "ropeScaling">,
   positions: number,
+  offset = 0,
 ): RopeTable {
   const width = headDim / 2;
   const cos = new Float32Array(positions * width);
@@ -27,7 +28,7 @@ export function ropeTable(
   const factor = ropeScaling?.type === "yarn" ? fround(ropeScaling.attentionFactor) : 1;
   for (let i = 0; i < width; i++) {
     for (let position = 0; position < positions; position++) {
-      const angle = fround(position * frequencies[i]!);
+      const angle = fround((position + offset) * frequencies[i]!);
       cos[position * width + i] = fround(Math.cos(angle)) * factor;
       sin[position * width + i] = fround(Math.sin(angle)) * factor;
     }

@@ -10,6 +10,9 @@ export const size = { type: "i32", min: 1, max: 65_536 } satisfies Attribute;
 /** Of attention: each key–value head serves as many query heads as the others. */
 export const heads = { ...size, multipleOf: "kvHeads" } satisfies Attribute;
 
+/** Of a matrix: 0 its rows, 1 its columns. */
+export const axis = { type: "i32", values: [0, 1] } satisfies Attribute;
+
 /** Drawn less often than always. */
 export const share = { type: "f32", min: 0, below: 1 } satisfies Attribute;
 

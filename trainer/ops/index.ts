@@ -7,6 +7,7 @@ import { attention } from "./attention/op.ts";
 import { attentionBackward } from "./attentionBackward/op.ts";
 import { attentionCached } from "./attentionCached/op.ts";
 import { cacheAppend } from "./cacheAppend/op.ts";
+import { cachePrefix } from "./cachePrefix/op.ts";
 import { cast } from "./cast/op.ts";
 import { clip } from "./clip/op.ts";
 import { dropout } from "./dropout/op.ts";
@@ -17,13 +18,22 @@ import { gatherRows } from "./gatherRows/op.ts";
 import { glu } from "./glu/op.ts";
 import { gluBackward } from "./gluBackward/op.ts";
 import { gradWeight } from "./gradWeight/op.ts";
+import { importance } from "./importance/op.ts";
+import { inverseRowNorm } from "./inverseRowNorm/op.ts";
 import { linear } from "./linear/op.ts";
 import { linearCrossEntropy } from "./linearCrossEntropy/op.ts";
 import { linearInput } from "./linearInput/op.ts";
+import { multiply } from "./multiply/op.ts";
+import { orthogonality } from "./orthogonality/op.ts";
+import { orthogonalityBackward } from "./orthogonalityBackward/op.ts";
+import { prefixAttention } from "./prefixAttention/op.ts";
+import { prefixAttentionBackward } from "./prefixAttentionBackward/op.ts";
 import { release } from "./release/op.ts";
 import { rmsNorm } from "./rmsNorm/op.ts";
 import { rmsNormBackward } from "./rmsNormBackward/op.ts";
 import { rope } from "./rope/op.ts";
+import { scaleColumns } from "./scaleColumns/op.ts";
+import { scaleColumnsBackward } from "./scaleColumnsBackward/op.ts";
 import { scatterRows } from "./scatterRows/op.ts";
 import { sumSquares } from "./sumSquares/op.ts";
 
@@ -57,6 +67,16 @@ export const ops: readonly ListedOp[] = [
   attentionCached,
   argmax,
   release,
+  multiply,
+  scaleColumns,
+  scaleColumnsBackward,
+  inverseRowNorm,
+  prefixAttention,
+  prefixAttentionBackward,
+  cachePrefix,
+  orthogonality,
+  orthogonalityBackward,
+  importance,
 ];
 
 export const isComputing = (op: ListedOp): op is AnyOp => "operands" in op;

@@ -176,3 +176,28 @@ test("settings that cannot be trained are refused with the way out", () => {
     (error) => error instanceof PlanError && /c_attn.*q_proj/.test(error.message),
   );
 });
+
+test("what a method keeps beyond the moments is planned to the byte", () => {
+  const { spec, memory } = planned({ settings: settings({ method: { adalora: { initialRank: 4, targetRank: 2 } } }) });
+  const { state } = compile(spec);
+  const bytes = (role: string) =>
+    state
+      .filter((tensor) => tensor.role === role)
+      .reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b), 0);
+  // Sensitivity and uncertainty of every parameter; whether each triplet is kept.
+  assert.equal(bytes("method"), 2 * bytes("parameter") + 4 * 4 * 7 * model.layers);
+  assert.ok(memory.moments >= bytes("moment1") + bytes("moment2") + bytes("method"));
+});
+
+test("a prefix takes positions of the context: rows that fit without it are refused", () => {
+  const method = { prefixTuning: { virtualTokens: 20 } };
+  const dataset = (maxSequenceLength: number) => ({
+    sources: [{ uri: "pvc://data/train.jsonl" }],
+    maxSequenceLength,
+  });
+  assert.ok(planned({ settings: settings({ method, dataset: dataset(1004) }) }).fits);
+  assert.throws(
+    () => planned({ settings: settings({ method, dataset: dataset(1005) }) }),
+    (error) => error instanceof PlanError && /20 positions .* context of 1024: lower dataset/.test(error.message),
+  );
+});

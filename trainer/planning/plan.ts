@@ -12,6 +12,7 @@ import { stepsOfRun } from "../data/packed/order.ts";
 import type { Compiled, CompileSpec } from "../graph/compiled.ts";
 import type { SiteRecord } from "../graph/site.ts";
 import { elementsOf } from "../graph/tensor.ts";
+import { methodOf } from "../methods/index.ts";
 import { fixedBytes, type MemoryFacts, memoryOf, type PlannedMemory, peakOf } from "./memory.ts";
 
 export interface PlanInput extends MemoryFacts {
@@ -188,7 +189,7 @@ function storageOf({ quantization }: EffectiveSettings["baseModel"], dense: "F32
 
 /** Answers are generated side by side, as many as an eighth of the memory can cache. */
 function generationOf({ model, settings, dataset, availableBytes }: PlanInput, longest: number) {
-  const capacity = Math.min(model.contextLength, longest);
+  const capacity = Math.min(model.contextLength - methodOf(settings.method).positionOffset, longest);
   const elements = 2 * model.layers * capacity * model.kvHeads * model.headDim;
   const affordable = Math.floor(availableBytes / 8 / (elements * (settings.training.precision === "BF16" ? 2 : 4)));
   const slots = Math.max(1, Math.min(mostSlots, dataset.testExamples, affordable));

@@ -5,7 +5,7 @@
 import { effectiveExport } from "../contract/effective.ts";
 import type { MergedSettings } from "../contract/exports.ts";
 import { diverged, invalid } from "../contract/failure.ts";
-import { resultOf } from "../contract/methods/index.ts";
+import { declarationOf, resultOf } from "../contract/methods/index.ts";
 import type { ExportFigures, TrainFigures } from "../contract/report.ts";
 import type { ExportFile } from "../contract/runFile.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
@@ -138,6 +138,9 @@ class Export {
     const { stores } = this.#context;
     const adapter = await readAdapter(stores, storeLayout.adapter(this.#run), this.#file.adapterDigest);
     const { method } = adapter.manifest;
+    const { mergeRefusal } = declarationOf(method.kind);
+    if (mergeRefusal !== undefined)
+      throw invalid("MergeImpossible", `export ${this.#file.export.name}: ${mergeRefusal}`);
     const digest = await this.#baseDigest();
     const model =
       resultOf(method) === "Model"

@@ -130,7 +130,8 @@ class Training {
     const { context, run, progress } = opened;
     const { model, rowTokens, generation } = opened.plan.spec;
     this.#opened = opened;
-    this.#rope = ropeTable(model, Math.max(rowTokens, generation?.capacity ?? 0));
+    const { positionOffset } = opened.engine.compiled;
+    this.#rope = ropeTable(model, Math.max(rowTokens, generation?.capacity ?? 0), positionOffset);
     this.#checkpoints = new Checkpoints(context.stores, storeLayout.checkpoints(run));
     this.#metrics = new Metrics(context.stores, storeLayout.metrics(run), progress);
   }
@@ -237,6 +238,7 @@ class Training {
         config: parseJson("config.json", await base.text("config.json")),
       }),
       method: settings.method,
+      steps: plan.steps,
     };
     const result = { engine, parameters, base, baseDataType: storage.dense };
     const adapter = await writeAdapter(context.stores, storeLayout.adapter(run), result, facts, () => epoch.check());

@@ -3,7 +3,7 @@ import type { Pins } from "../contract/runFile.ts";
 import type { Codec } from "../data/encoding/codec.ts";
 import { datasetManifest, type EvaluationManifest, evaluationManifest, getManifest } from "../data/packed/manifests.ts";
 import { PackedDataset } from "../data/packed/packedDataset.ts";
-import type { BaseTensors } from "../engine/engine.ts";
+import type { BaseTensors } from "../engine/baseValues.ts";
 import { storageOf } from "../formats/nf4.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
 import { addon } from "../native/addon.ts";

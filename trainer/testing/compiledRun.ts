@@ -34,6 +34,12 @@ export const tinyLora = {
   dropout: 0,
   targetModules: ["all-linear"],
   rankStabilized: false,
+  excludeModules: [],
+  layers: [],
+  rankPattern: {},
+  alphaPattern: {},
+  initialization: "Kaiming",
+  learningRateRatio: 1,
 } as const;
 
 export const aSpec = (changes: Partial<CompileSpec> = {}): CompileSpec => ({
@@ -133,6 +139,7 @@ export class TestRun {
     await this.run({ program: "derive" });
     const trainedRows = this.compiled.trainedRowBuckets.at(-1) ?? 0;
     for (const values of batches) await this.run({ program: "micro", trainedRows }, values);
+    await this.run({ program: "pullback" });
     return this.loss;
   }
 

@@ -8,6 +8,8 @@ import { diverged } from "../contract/failure.ts";
 import type { PackedDataset } from "../data/packed/packedDataset.ts";
 import { type Batch, type BatchShape, makeBatch, partition } from "../engine/batch.ts";
 import type { Engine } from "../engine/engine.ts";
+import { methodOf } from "../methods/index.ts";
+import type { StepHost } from "../methods/method.ts";
 import type { RopeTable } from "../models/rope.ts";
 import { hyperOf, learningRate } from "./schedule.ts";
 
@@ -56,12 +58,21 @@ export async function trainStep(
   }
   const loss = engine.scalar("loss");
   const rate = learningRate(settings, step, steps);
+  await engine.run({ program: "pullback" });
   await engine.run({ program: "optimise" }, { hyper: hyperOf(rate, step, settings.optimizer) });
   const gradNorm = engine.scalar("gradientNorm");
   checkGradient(parts, step, rows, gradNorm);
+  await methodOf(engine.compiled.spec.method).afterStep?.(hostOf(engine), step, steps);
   await engine.run({ program: "derive" });
   return { loss, gradNorm, learningRate: rate, trainedTokens, tokens };
 }
+
+/** The engine as a method sees it. */
+const hostOf = (engine: Engine): StepHost => ({
+  names: (role) => engine.stateOf(role).map(({ name }) => name),
+  values: (role, name) => engine.floats(role, name),
+  observe: () => engine.run({ program: "observe" }),
+});
 
 function notFinite({ nameOf }: StepParts, step: number, batch: Batch, nll: Float32Array) {
   const at = Math.max(

@@ -35,6 +35,8 @@ export interface AdapterFacts {
   baseUri: string;
   baseName: BaseName;
   method: MethodSettings;
+  /** Optimiser steps of the run. */
+  steps: number;
 }
 
 /** Writes the adapter directory whole; returns the digest of its manifest and the size of its files. */
@@ -45,9 +47,9 @@ export async function writeAdapter(
   facts: AdapterFacts,
   beforeCommit: () => Promise<void>,
 ): Promise<{ digest: string; bytes: number }> {
-  const { runHash, baseDigest, baseUri, baseName, method } = facts;
+  const { runHash, baseDigest, baseUri, method } = facts;
   const writer = await DirectoryWriter.begin(stores, uri, { alone: true });
-  if (resultOf(method) === "Adapter") await writePeft(writer, result.engine, result.parameters, method, baseName);
+  if (resultOf(method) === "Adapter") await writePeft(writer, result.engine, result.parameters, facts);
   else await writeModel(writer, result.engine, result.parameters, result.base, result.baseDataType);
   const digest = await writer.commit(
     { kind: "adapter", version: 1, runHash, baseDigest, baseUri, method },
@@ -60,8 +62,7 @@ async function writePeft(
   writer: DirectoryWriter,
   engine: Engine,
   parameters: Parameters,
-  method: MethodSettings,
-  baseName: BaseName,
+  { method, baseName, steps }: AdapterFacts,
 ): Promise<void> {
   const named = engine.stateOf("parameter").map(({ name, shape }) => ({ name, shape, values: parameters.get(name)! }));
   const tensors = methodOf(method)
@@ -72,7 +73,8 @@ async function writePeft(
   await writer.writeChunks(adapterWeightsFile, safetensorsChunks(tensors));
   const trained = engine.compiled.sites.filter((site) => site.trained.length > 0);
   const modules = trained.map(({ name }) => name.slice(name.lastIndexOf(".") + 1));
-  await writer.write(adapterConfigFile, Buffer.from(adapterConfig(method, modules, baseName)));
+  const config = { modules, model: engine.compiled.spec.model, parameters: named, steps };
+  await writer.write(adapterConfigFile, Buffer.from(adapterConfig(method, config, baseName)));
 }
 
 /** The trained model, stored as its base is. */

@@ -7,6 +7,7 @@ import { Engine } from "../engine/engine.ts";
 import { encodeSafetensors, type TensorData } from "../formats/safetensorsWriter.ts";
 import { Chat } from "../generation/chat.ts";
 import { Stores } from "../stores/stores.ts";
+import { tinyModel } from "../testing/compiledRun.ts";
 import { uniform } from "../testing/opCases.ts";
 import { temporaryDirectory } from "../testing/temporary.ts";
 import { writeTinyModel } from "../testing/tinyModel.ts";
@@ -23,7 +24,11 @@ const settings = {
   targetModules: ["q_proj"],
   rankStabilized: false,
 } as const;
-const goodConfig = adapterConfig(settings, ["q_proj"], { name: "./base/model", revision: null });
+const goodConfig = adapterConfig(
+  settings,
+  { modules: ["q_proj"], model: tinyModel, parameters: [], steps: 1 },
+  { name: "./base/model", revision: null },
+);
 
 const site = (layer: number) => `base_model.model.model.layers.${layer}.self_attn.q_proj`;
 const tensor = (name: string, shape: number[], dtype: TensorData["dtype"] = "F32"): TensorData => {
@@ -64,15 +69,10 @@ const starts = ["pissa", "pissa_niter_4", "olora", "loftq", "corda", "eva", "lor
 
 /** Options of PEFT that change what an adapter computes. */
 const options = {
-  use_dora: true,
   lora_bias: true,
   fan_in_fan_out: true,
   use_qalora: true,
-  rank_pattern: { q_proj: 4 },
-  alpha_pattern: { q_proj: 4 },
   modules_to_save: ["lm_head"],
-  exclude_modules: ["v_proj"],
-  layers_to_transform: 0,
   layer_replication: [[0, 1]],
   trainable_token_indices: [1],
   target_parameters: ["mlp.experts.gate_up_proj"],
@@ -126,6 +126,22 @@ const hostile: [string, Files, RegExp][] = [
     withConfig({ [name]: value }),
     said(`${name} is not supported: ${JSON.stringify(value)}; merge the adapter in PEFT`),
   ]),
+  [
+    "DoRA's configuration alone",
+    withConfig({ use_dora: true }),
+    /lora_A\.weight is there and .*lora_magnitude_vector is not/,
+  ],
+  [
+    "another rank by pattern",
+    withConfig({ rank_pattern: { q_proj: 4 } }),
+    /has shape \[2, 64\], which does not fit r = 4/,
+  ],
+  [
+    "a pattern that is an expression",
+    withConfig({ rank_pattern: { ".*q": 4 } }),
+    said('rank_pattern is {".*q":4}; it must be numbers by names of layers'),
+  ],
+  ["layers by text", withConfig({ layers_to_transform: "0" }), said('layers_to_transform is "0"; it must be')],
   ["weights that are empty", { weights: new Uint8Array() }, /adapter_model\.safetensors: only 0 bytes/],
   ["weights that are cut", { weights: good.subarray(0, -1) }, /adapter_model\.safetensors: tensors end at/],
   ["no tensors", withTensors(), /adapter_model\.safetensors: has no tensors/],

@@ -5,11 +5,12 @@ import { type MethodSettings, resultOf } from "../contract/methods/index.ts";
 import { type DecodedTensor, decodeTensors, SafetensorsError } from "../formats/safetensors.ts";
 import { methodOf } from "../methods/index.ts";
 import type { BoundMethod } from "../methods/method.ts";
+import type { PeftConfig } from "../methods/peftMembers.ts";
 import { readListed, readManifest } from "../stores/directory.ts";
 import type { Stores } from "../stores/stores.ts";
 import { type AdapterManifest, adapterManifest } from "./adapter.ts";
 import { type AdapterTensors, asFloats } from "./merge.ts";
-import { adapterConfigFile, adapterWeightsFile, readAdapterConfig } from "./peftConfig.ts";
+import { adapterConfigFile, adapterWeightsFile, parseAdapterConfig, settingsOfConfig } from "./peftConfig.ts";
 
 export interface AdapterSource {
   uri: string;
@@ -27,8 +28,10 @@ export async function readAdapter(stores: Stores, uri: string, digest: string): 
   }
   const { manifest } = found;
   if (resultOf(manifest.method) === "Adapter") {
+    const text = Buffer.from(await readListed(stores, uri, manifest.files, adapterConfigFile)).toString("utf8");
     const bytes = await readListed(stores, uri, manifest.files, adapterWeightsFile);
-    return { uri, manifest, tensors: namedTensors(decodeOrFail(bytes), methodOf(manifest.method)) };
+    const method = methodOf(manifest.method);
+    return { uri, manifest, tensors: namedTensors(decodeOrFail(bytes), method, parseAdapterConfig(text)) };
   }
   return { uri, manifest, tensors: new Map() };
 }
@@ -43,24 +46,25 @@ export async function readPeftAdapter(stores: Stores, uri: string): Promise<Peft
   const store = stores.of(uri);
   if (!(await store.stat(`${uri}/${adapterConfigFile}`))) return undefined;
   const config = Buffer.from(await store.read(`${uri}/${adapterConfigFile}`)).toString("utf8");
-  const settings = readAdapterConfig(config);
-  return { settings, tensors: foreignTensors(await store.read(`${uri}/${adapterWeightsFile}`), settings) };
+  const parsed = parseAdapterConfig(config);
+  const settings = settingsOfConfig(parsed);
+  return { settings, tensors: foreignTensors(await store.read(`${uri}/${adapterWeightsFile}`), settings, parsed) };
 }
 
 /** Tensors of an adapter that anyone may have written. Throws a failure that names the file, the tensor and the fault. */
-function foreignTensors(bytes: Uint8Array, settings: MethodSettings): AdapterTensors {
+function foreignTensors(bytes: Uint8Array, settings: MethodSettings, config: PeftConfig): AdapterTensors {
   const wrong = (what: string) => corrupt("AdapterCorrupt", `${adapterWeightsFile}: ${what}`);
   const method = methodOf(settings);
   const decoded = decodeOrFail(bytes);
   if (decoded.size === 0) throw wrong("has no tensors");
   for (const [key, { dtype, shape, data }] of decoded) {
-    const fault = method.peft?.fault({ key, shape }, (other) => decoded.has(other));
+    const fault = method.peft?.fault({ key, shape }, (other) => decoded.has(other), config);
     if (fault !== undefined) throw wrong(fault);
     if (dtype !== "F32" && dtype !== "BF16") throw wrong(`${key} is ${dtype}; save it as F32 or BF16`);
     const at = asFloats(data, dtype).findIndex((value) => !Number.isFinite(value));
     if (at >= 0) throw wrong(`${key} holds a number that is not finite (number ${at}): the adapter is damaged`);
   }
-  return namedTensors(decoded, method);
+  return namedTensors(decoded, method, config);
 }
 
 function decodeOrFail(bytes: Uint8Array): ReadonlyMap<string, DecodedTensor> {
@@ -73,7 +77,11 @@ function decodeOrFail(bytes: Uint8Array): ReadonlyMap<string, DecodedTensor> {
 }
 
 /** Tensors of adapter_model.safetensors by our names, in F32. */
-function namedTensors(decoded: ReadonlyMap<string, DecodedTensor>, { peft }: BoundMethod): AdapterTensors {
+function namedTensors(
+  decoded: ReadonlyMap<string, DecodedTensor>,
+  { peft }: BoundMethod,
+  config: PeftConfig,
+): AdapterTensors {
   const stored = [...decoded].map(([name, { dtype, shape, data }]) => ({ name, shape, values: asFloats(data, dtype) }));
-  return new Map((peft?.fromPeft(stored) ?? []).map(({ name, values }) => [name, values]));
+  return new Map((peft?.fromPeft(stored, config) ?? []).map(({ name, values }) => [name, values]));
 }

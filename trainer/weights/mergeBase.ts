@@ -3,13 +3,12 @@
  * Tensor by tensor; each is read when it is asked for.
  */
 import { linearLayers } from "../compile/compile.ts";
-import { corrupt } from "../contract/failure.ts";
+import { baseValues } from "../engine/baseValues.ts";
 import type { PlacedTensor } from "../formats/huggingFace.ts";
-import { dequantizeNf4 } from "../formats/nf4.ts";
 import type { TensorFacts } from "../formats/safetensorsWriter.ts";
 import { absmaxName, nestedAbsmaxName } from "../graph/nf4.ts";
-import { asFloats } from "./merge.ts";
 import type { StoredModel } from "./storedModel.ts";
+import { tensorsOf } from "./verifiedBase.ts";
 
 type NamedShape = Pick<TensorFacts, "name" | "shape">;
 
@@ -39,32 +38,10 @@ export class MergeBase {
 
   /** A tensor's values; a copy. */
   async values({ name, shape }: NamedShape): Promise<Float32Array> {
-    const bytes = await this.#bytes(name);
-    if (!this.#isQuantized(name)) return asFloats(bytes, this.#tensor(name).dtype);
-    const nested = nestedAbsmaxName(name);
-    const parts = {
-      packed: bytes,
-      absmax: await this.#bytes(absmaxName(name)),
-      ...(this.#table.has(nested) && { nestedAbsmax: await this.#bytes(nested) }),
-    };
-    return dequantizeNf4(
-      parts,
-      shape.reduce((product, dim) => product * dim, 1),
-    );
+    return Float32Array.from(await baseValues(tensorsOf(this.model, this.#table), { name, shape }));
   }
 
   #isQuantized(name: string): boolean {
     return this.#table.has(absmaxName(name));
-  }
-
-  async #bytes(name: string): Promise<Uint8Array> {
-    const tensor = this.#tensor(name);
-    return await this.model.read(tensor.file, tensor);
-  }
-
-  #tensor(name: string): PlacedTensor {
-    const tensor = this.#table.get(name);
-    if (!tensor) throw corrupt("BaseModelCorrupt", `the base model has no tensor ${name}`);
-    return tensor;
   }
 }

@@ -3,24 +3,23 @@ import { z } from "zod";
 import { invalid } from "../contract/failure.ts";
 import type { MethodSettings } from "../contract/methods/index.ts";
 import { methodOf, registeredMethods } from "../methods/index.ts";
-import { commonConfig } from "../methods/peft.ts";
+import { type ConfigFacts, commonConfig } from "../methods/peft.ts";
 import { mergeInPeft, type PeftConfig } from "../methods/peftMembers.ts";
 import type { BaseName } from "./baseName.ts";
 
 export const adapterConfigFile = "adapter_config.json";
 export const adapterWeightsFile = "adapter_model.safetensors";
 
-/** The text of adapter_config.json. `modules`: last parts of the names of the layers that are trained. */
-export function adapterConfig(method: MethodSettings, modules: readonly string[], base: BaseName): string {
+/** The text of adapter_config.json. */
+export function adapterConfig(method: MethodSettings, facts: ConfigFacts, base: BaseName): string {
   const { peft } = methodOf(method);
   if (!peft) throw new Error(`method ${method.kind} leaves a model, which has no ${adapterConfigFile}`);
-  const { peft_type, ...members } = peft.config({ modules });
+  const { peft_type, ...members } = peft.config(facts);
   return `${JSON.stringify({ peft_type, ...commonConfig(base), ...members }, null, 2)}\n`;
 }
 
-/** Reads adapter_config.json. Throws a failure that names the member that is not supported. */
-export function readAdapterConfig(text: string): MethodSettings {
-  const config = parse(text);
+/** What adapter_config.json says of the method. Throws a failure that names the member that is not supported. */
+export function settingsOfConfig(config: PeftConfig): MethodSettings {
   for (const method of registeredMethods()) {
     const settings = method.readPeft(config);
     if (settings) return settings;
@@ -31,7 +30,8 @@ export function readAdapterConfig(text: string): MethodSettings {
   );
 }
 
-function parse(text: string): PeftConfig {
+/** The members of adapter_config.json. Throws a failure when it is not a JSON object. */
+export function parseAdapterConfig(text: string): PeftConfig {
   const parsed = z.looseObject({}).safeParse(parseJson(text));
   if (parsed.success) return parsed.data;
   throw unsupported("not a JSON object");

@@ -1,6 +1,6 @@
 /** A staged base model by its digest, every file compared with the manifest's digests; and its tensors as the engine binds them. */
 import { baseManifest, getManifest } from "../data/packed/manifests.ts";
-import type { BaseTensors } from "../engine/engine.ts";
+import type { BaseTensors } from "../engine/baseValues.ts";
 import type { PlacedTensor } from "../formats/huggingFace.ts";
 import type { Objects } from "../stores/objects.ts";
 import type { Stores } from "../stores/stores.ts";

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import type { Json } from "../setting.ts";
+import { adalora } from "./adalora.ts";
 import {
   canonicalOf,
   type Declaration,
@@ -12,17 +13,22 @@ import {
   type MethodSettings,
   methodWrittenOut,
 } from "./declaration.ts";
+import { dora } from "./dora.ts";
 import { full } from "./full.ts";
 import { lora } from "./lora.ts";
+import { prefixTuning } from "./prefixTuning.ts";
 
 export type { MethodSettings } from "./declaration.ts";
 
 /** In the order in which they are listed to a user. */
-const declared = { lora, full };
+const declared = { lora, dora, adalora, prefixTuning, full };
 
 /** The members of `method`, of which a user sets one. */
 export const methodMembers = {
   lora: lora.written.optional(),
+  dora: dora.written.optional(),
+  adalora: adalora.written.optional(),
+  prefixTuning: prefixTuning.written.optional(),
   full: full.written.optional(),
 };
 export type WrittenMethod = { [Kind in keyof typeof methodMembers]?: z.infer<(typeof methodMembers)[Kind]> };

@@ -1,8 +1,8 @@
 /** LoRA's settings. */
-import { z } from "zod";
-import { decimalSetting, setting } from "../setting.ts";
+import { decimalSetting } from "../setting.ts";
 import { declareMethod, type SettingsOf } from "./declaration.ts";
-import { targetModules } from "./targets.ts";
+import { alpha, alphaPattern, initialization, rank, rankPattern, rankStabilized } from "./lowRank.ts";
+import { excludeModules, layers, targetModules } from "./targets.ts";
 
 export const lora = declareMethod({
   kind: "lora",
@@ -10,23 +10,20 @@ export const lora = declareMethod({
   learningRate: "2e-4",
   result: "Adapter",
   settings: {
-    rank: setting(z.int().min(1).max(512), {
-      description: "r, the inner dimension of the update.",
-      default: 16,
-      value: z.int(),
-    }),
-    alpha: setting(z.int().min(1).max(4096), {
-      description: "The update is scaled by alpha/rank.",
-      default: ({ rank }) => 2 * Number(rank),
-      says: "Default 2·rank.",
-      value: z.number(),
-    }),
+    rank,
+    alpha,
     dropout: decimalSetting({ min: 0, max: 0.9 }, { description: "Dropout on the adapter's input.", default: 0 }),
     targetModules,
-    rankStabilized: setting(z.boolean(), {
-      description: "rsLoRA: scale by alpha/√rank instead of alpha/rank.",
-      default: false,
-    }),
+    rankStabilized,
+    excludeModules,
+    layers,
+    rankPattern,
+    alphaPattern,
+    initialization,
+    learningRateRatio: decimalSetting(
+      { min: 1, max: 1000 },
+      { description: "LoRA+ (Hayou et al. 2024): B learns at this times the learning rate.", default: 1, later: true },
+    ),
   },
 });
 export type LoraSettings = SettingsOf<"lora", (typeof lora)["settings"]>;

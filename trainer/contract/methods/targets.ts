@@ -1,10 +1,16 @@
 /** Settings that several methods share: which of a model's layers are adapted. */
 import { z } from "zod";
-import { distinct } from "../rules.ts";
+import { distinct, entriesAtMost } from "../rules.ts";
 import { type Setting, setting } from "../setting.ts";
 
 /** Sets of names are hashed sorted. */
 const sortedSet = (names: readonly string[]): string[] => [...new Set(names)].sort();
+
+const moduleName = z
+  .string()
+  .min(1)
+  .max(64)
+  .regex(/^[A-Za-z0-9_.]+$/);
 
 export const targetModules: Setting<string[], string[]> = setting(
   distinct(
@@ -28,3 +34,32 @@ export const targetModules: Setting<string[], string[]> = setting(
     canonical: sortedSet,
   },
 );
+
+export const excludeModules: Setting<string[], string[]> = setting(distinct(z.array(moduleName).min(1).max(32)), {
+  description:
+    "Linear layers that are not adapted although targetModules names them, by the last parts of their names.",
+  default: [],
+  says: "Default: none.",
+  value: z.array(z.string()),
+  canonical: sortedSet,
+  later: true,
+});
+
+export const layers: Setting<number[], number[]> = setting(z.array(z.int().min(0).max(511)).min(1).max(512), {
+  description: "Numbers of the model's layers to adapt, counted from 0.",
+  default: [],
+  says: "Default: all.",
+  value: z.array(z.int()),
+  canonical: (numbers) => [...new Set(numbers)].sort((a, b) => a - b),
+  later: true,
+});
+
+/** Numbers by module, for those that differ from the rest. */
+export const byModule = (most: number, description: string): Setting<Record<string, number>, Record<string, number>> =>
+  setting(entriesAtMost(z.record(moduleName, z.int().min(1).max(most)), 64), {
+    description: `${description} By the last parts of a layer's name (q_proj, layers.0.mlp.down_proj); the longest that fits counts.`,
+    default: {},
+    says: "Default: none.",
+    value: z.record(z.string(), z.number()),
+    later: true,
+  });

@@ -5,7 +5,7 @@ import { aSpec, batchOf, TestRun, tinyLora } from "../../testing/compiledRun.ts"
 import { relativeError } from "../../testing/graphs.ts";
 import { methodOf } from "../index.ts";
 import { isTarget } from "../targets.ts";
-import { scaleOf } from "./method.ts";
+import { updateOf } from "./update.ts";
 
 test("a merged model is the model with its adapter", async () => {
   const adapted = new TestRun(compile(aSpec({ method: tinyLora, precision: "F64" })), { backend: "reference64" });
@@ -31,17 +31,47 @@ test("a merged model is the model with its adapter", async () => {
   merged.close();
 });
 
-test("targets are the last parts of a layer's name, or all linear layers", () => {
-  const q = "model.layers.11.self_attn.q_proj";
-  assert(isTarget(q, ["q_proj"]));
-  assert(isTarget(q, ["k_proj", "self_attn.q_proj"]));
-  assert(isTarget(q, ["all-linear"]));
-  assert(!isTarget(q, ["proj", "mlp.q_proj", "k_proj"]));
+const q = "model.layers.11.self_attn.q_proj";
+const targets = (targetModules: string[], excludeModules: string[] = [], layers: number[] = []) => ({
+  targetModules,
+  excludeModules,
+  layers,
 });
 
-test("the update's scale is α/r, and α/√r when rank-stabilised", () => {
-  assert.equal(scaleOf({ ...tinyLora, rank: 16, alpha: 32 }), 2);
-  assert.equal(scaleOf({ ...tinyLora, rank: 16, alpha: 32, rankStabilized: true }), 8);
+test("targets are the last parts of a layer's name, or all linear layers", () => {
+  assert(isTarget(q, targets(["q_proj"])));
+  assert(isTarget(q, targets(["k_proj", "self_attn.q_proj"])));
+  assert(isTarget(q, targets(["all-linear"])));
+  assert(!isTarget(q, targets(["proj", "mlp.q_proj", "k_proj"])));
+});
+
+test("a layer that is excluded, or in another layer of the model than those chosen, is no target", () => {
+  assert(!isTarget(q, targets(["all-linear"], ["q_proj"])));
+  assert(!isTarget(q, targets(["all-linear"], ["layers.11.self_attn.q_proj"])));
+  assert(isTarget(q, targets(["all-linear"], ["layers.1.self_attn.q_proj"])));
+  assert(isTarget(q, targets(["q_proj"], [], [3, 11])));
+  assert(!isTarget(q, targets(["q_proj"], [], [1])));
+});
+
+test("the update's scale is α/r, and α/√r when rank-stabilised, with the rank and alpha of the layer", () => {
+  assert.equal(updateOf(q, { ...tinyLora, rank: 16, alpha: 32 }).scale, 2);
+  assert.equal(updateOf(q, { ...tinyLora, rank: 16, alpha: 32, rankStabilized: true }).scale, 8);
+  const rankPattern = { q_proj: 2, "self_attn.q_proj": 8, "layers.1.self_attn.q_proj": 64 };
+  const patterned = updateOf(q, { ...tinyLora, rankPattern, alphaPattern: { q_proj: 4 } });
+  assert.deepEqual(patterned, { rank: 8, scale: 0.5 });
+});
+
+test("settings that no layer of the model fits are refused with the field and the model's layers", () => {
+  const refused = (changes: object, reason: RegExp) =>
+    assert.throws(() => compile(aSpec({ method: { ...tinyLora, ...changes } })), reason);
+  refused({ excludeModules: ["w_proj"] }, /excludeModules: "w_proj" is no linear layer .* q_proj, k_proj/);
+  refused({ layers: [2] }, /layers: 2 is not one of this model's, which are 0 to 1/);
+  refused({ excludeModules: ["q_proj"], targetModules: ["q_proj"] }, /leave no layer to adapt/);
+  refused({ targetModules: ["q_proj"], rankPattern: { v_proj: 2 } }, /rankPattern: "v_proj" is no linear layer/);
+  refused(
+    { initialization: "Orthogonal", rankPattern: { v_proj: 4 } },
+    /Orthogonal needs even ranks, and that of .*q_proj is 3/,
+  );
 });
 
 test("only targeted layers train", () => {

@@ -1,9 +1,12 @@
 /** LoRA in PEFT's layout: keys `<module>.lora_A.weight` (r, in) and `<module>.lora_B.weight` (out, r). */
 import type { LoraSettings } from "../../contract/methods/lora.ts";
-import type { PeftFormat } from "../peft.ts";
+import type { ConfigFacts, PeftFormat, StoredShape } from "../peft.ts";
+import type { PeftMembers } from "../peftMembers.ts";
+import type { Targets } from "../targets.ts";
+import { longestFirst, updateOf } from "./update.ts";
 
 /** What stands in the configuration of an adapter that uses none of PEFT's further options. */
-const unused = {
+export const unusedOptions = {
   exclude_modules: null,
   modules_to_save: null,
   layers_to_transform: null,
@@ -24,45 +27,88 @@ const ofStartsAndFlags = [
   ...["layers_pattern", "qalora_group_size", "megatron_core", "runtime_config", "ensure_weight_tying"],
 ];
 
+/** Settings of LoRA that DoRA lacks have their defaults there. */
+type Common = Omit<LoraSettings, "kind" | "learningRateRatio">;
+
+const startInPeft = { Kaiming: true, Gaussian: "gaussian", Orthogonal: "orthogonal" } as const;
+
+/** PEFT's members for which of the target modules are adapted. */
+export const selection = ({ excludeModules, layers }: Targets) => ({
+  exclude_modules: excludeModules.length === 0 ? null : [...excludeModules].sort(),
+  layers_to_transform: layers.length === 0 ? null : [...layers].sort((x, y) => x - y),
+});
+
+/** The members of a configuration of LoRA or DoRA. */
+export const loraConfig = (settings: Common, { modules }: ConfigFacts, { useDora }: { useDora: boolean }) => ({
+  peft_type: "LORA",
+  r: settings.rank,
+  lora_alpha: settings.alpha,
+  lora_dropout: settings.dropout,
+  target_modules: targetsOf(settings.targetModules, modules),
+  ...unusedOptions,
+  ...selection(settings),
+  rank_pattern: Object.fromEntries(longestFirst(settings.rankPattern)),
+  alpha_pattern: Object.fromEntries(longestFirst(settings.alphaPattern)),
+  init_lora_weights: startInPeft[settings.initialization],
+  use_rslora: settings.rankStabilized,
+  use_dora: useDora,
+  lora_bias: false,
+});
+
+/** The members that say which layers are adapted. */
+export const readSelection = (members: PeftMembers) => ({
+  targetModules: members.layers("target_modules"),
+  excludeModules: members.names("exclude_modules"),
+  layers: members.wholes("layers_to_transform"),
+});
+
+/** What LoRA, DoRA and AdaLoRA have of PEFT's options that say nothing about the result, or may have one value alone. */
+export function readPlainOptions(members: PeftMembers): void {
+  members.only("bias", ["none"]);
+  members.only(
+    "init_lora_weights",
+    plainStarts,
+    "PEFT may change the base when it loads such an adapter: save it as plain LoRA there (path_initial_model_for_weight_conversion of save_pretrained)",
+  );
+  members.ignore(ofStartsAndFlags);
+}
+
+/** The settings of LoRA or DoRA. */
+export function readLora(members: PeftMembers): Common {
+  readPlainOptions(members);
+  return {
+    rank: members.whole("r", 1, 4096),
+    alpha: members.positive("lora_alpha"),
+    dropout: members.share("lora_dropout"),
+    rankStabilized: members.flag("use_rslora"),
+    ...readSelection(members),
+    rankPattern: members.byLayer("rank_pattern", (rank) => Number.isInteger(rank) && rank <= 4096),
+    alphaPattern: members.byLayer("alpha_pattern", () => true),
+    initialization: "Kaiming",
+  };
+}
+
+/** Why a tensor is none of A and B of its layer's rank, or lacks the other. */
+export function loraFault(
+  { key, shape }: StoredShape,
+  settings: Parameters<typeof updateOf>[1],
+  has: (key: string) => boolean,
+) {
+  const [, site, side] = /^(.+)\.lora_([AB])\.weight$/.exec(key) ?? [];
+  if (site === undefined) return `key ${key} is none of LoRA's on linear layers (….lora_A.weight, ….lora_B.weight)`;
+  const { rank } = updateOf(site, settings);
+  const [rows, columns] = shape;
+  if (shape.length !== 2 || (side === "A" ? rows : columns) !== rank)
+    return `${key} has shape [${shape.join(", ")}], which does not fit r = ${rank}`;
+  const other = `${site}.lora_${side === "A" ? "B" : "A"}.weight`;
+  return has(other) ? undefined : `${key} is there and ${other} is not`;
+}
+
 export const loraPeft: PeftFormat<LoraSettings> = {
-  config: (settings, { modules }) => ({
-    peft_type: "LORA",
-    r: settings.rank,
-    lora_alpha: settings.alpha,
-    lora_dropout: settings.dropout,
-    target_modules: targetsOf(settings.targetModules, modules),
-    ...unused,
-    use_rslora: settings.rankStabilized,
-    use_dora: false,
-    lora_bias: false,
-  }),
-  matches: ({ peft_type }) => peft_type === "LORA",
-  read(members) {
-    members.only("bias", ["none"]);
-    members.only(
-      "init_lora_weights",
-      plainStarts,
-      "PEFT may change the base when it loads such an adapter: save it as plain LoRA there (path_initial_model_for_weight_conversion of save_pretrained)",
-    );
-    members.ignore(ofStartsAndFlags);
-    return {
-      kind: "lora",
-      rank: members.whole("r", 1, 4096),
-      alpha: members.positive("lora_alpha"),
-      dropout: members.share("lora_dropout"),
-      targetModules: members.layers("target_modules"),
-      rankStabilized: members.flag("use_rslora"),
-    };
-  },
-  fault({ key, shape }, { rank }, has) {
-    const [, site, side] = /^(.+)\.lora_([AB])\.weight$/.exec(key) ?? [];
-    if (site === undefined) return `key ${key} is none of LoRA's on linear layers (….lora_A.weight, ….lora_B.weight)`;
-    const [rows, columns] = shape;
-    if (shape.length !== 2 || (side === "A" ? rows : columns) !== rank)
-      return `${key} has shape [${shape.join(", ")}], which does not fit r = ${rank}`;
-    const other = `${site}.lora_${side === "A" ? "B" : "A"}.weight`;
-    return has(other) ? undefined : `${key} is there and ${other} is not`;
-  },
+  config: (settings, facts) => loraConfig(settings, facts, { useDora: false }),
+  matches: ({ peft_type, use_dora }) => peft_type === "LORA" && use_dora !== true,
+  read: (members) => ({ kind: "lora", ...readLora(members), learningRateRatio: 1 }),
+  fault: (tensor, settings, has) => loraFault(tensor, settings, has),
 };
 
 /** The names of the adapted layers, sorted: PEFT knows `all-linear` only where it makes an adapter. */

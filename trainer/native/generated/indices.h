@@ -55,6 +55,16 @@ inline void checkIndices(const AttentionCached& op) {
   check.within("position", op.position, 0, op.cacheK.dims[1], &op.slot);
 }
 
+inline void checkIndices(const PrefixAttention& op) {
+  const IndexCheck check("prefixAttention");
+  check.upToOwnRow("segmentStart", op.segmentStart);
+}
+
+inline void checkIndices(const PrefixAttentionBackward& op) {
+  const IndexCheck check("prefixAttentionBackward");
+  check.upToOwnRow("segmentStart", op.segmentStart);
+}
+
 // X(name, Struct) for every op whose integers index something.
 #define LUTHIER_INDEXED_OPS(X) \
   X(embed, Embed) \
@@ -65,6 +75,8 @@ inline void checkIndices(const AttentionCached& op) {
   X(scatterRows, ScatterRows) \
   X(linearCrossEntropy, LinearCrossEntropy) \
   X(cacheAppend, CacheAppend) \
-  X(attentionCached, AttentionCached)
+  X(attentionCached, AttentionCached) \
+  X(prefixAttention, PrefixAttention) \
+  X(prefixAttentionBackward, PrefixAttentionBackward)
 
 }  // namespace luthier

@@ -257,6 +257,117 @@ inline constexpr OperandInfo argmaxOperands[] = {
     {"index", OperandType::i32, "R", false, true, false, -1},
 };
 
+inline constexpr OperandInfo multiplyOperands[] = {
+    {"a", OperandType::act, "*", false, false, false, -1},
+    {"b", OperandType::act, "*", false, false, false, -1},
+    {"y", OperandType::act, "*", false, true, false, -1},
+};
+
+inline constexpr OperandInfo scaleColumnsOperands[] = {
+    {"x", OperandType::act, "T,d", false, false, false, -1},
+    {"scale", OperandType::dense, "d", false, false, false, -1},
+    {"bias", OperandType::dense, "d", true, false, false, -1},
+    {"residual", OperandType::act, "T,d", true, false, false, -1},
+    {"y", OperandType::act, "T,d", false, true, false, -1},
+};
+
+inline constexpr OperandInfo scaleColumnsBackwardOperands[] = {
+    {"dy", OperandType::act, "T,d", false, false, false, -1},
+    {"x", OperandType::act, "T,d", false, false, false, -1},
+    {"scale", OperandType::dense, "d", false, false, false, -1},
+    {"dScale", OperandType::sum, "d", true, true, false, -1},
+    {"dx", OperandType::act, "T,d", false, true, false, -1},
+};
+
+inline constexpr OperandInfo inverseRowNormOperands[] = {
+    {"w", OperandType::weight, "out,in", false, false, false, -1},
+    {"a", OperandType::dense, "r,in", false, false, false, -1},
+    {"b", OperandType::dense, "out,r", false, false, false, -1},
+    {"inverse", OperandType::sum, "out", false, true, false, -1},
+};
+inline constexpr AttributeInfo inverseRowNormAttributes[] = {
+    {"scale", true, -unbounded, unbounded, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo prefixAttentionOperands[] = {
+    {"q", OperandType::act, "T,heads*headDim", false, false, false, -1},
+    {"k", OperandType::act, "T,kvHeads*headDim", false, false, false, -1},
+    {"v", OperandType::act, "T,kvHeads*headDim", false, false, false, -1},
+    {"segmentStart", OperandType::i32, "T", false, false, true, -1},
+    {"prefixK", OperandType::act, "n,kvHeads*headDim", false, false, false, -1},
+    {"prefixV", OperandType::act, "n,kvHeads*headDim", false, false, false, -1},
+    {"o", OperandType::act, "T,heads*headDim", false, true, false, -1},
+    {"lse", OperandType::sum, "T,heads", false, true, false, -1},
+};
+inline constexpr AttributeInfo prefixAttentionAttributes[] = {
+    {"heads", false, 1, 65536, false, 1, {}, 0},
+    {"kvHeads", false, 1, 65536, false, -1, {}, 0},
+    {"headDim", false, 1, 65536, false, -1, {}, 0},
+    {"scale", true, -unbounded, unbounded, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo prefixAttentionBackwardOperands[] = {
+    {"q", OperandType::act, "T,heads*headDim", false, false, false, -1},
+    {"k", OperandType::act, "T,kvHeads*headDim", false, false, false, -1},
+    {"v", OperandType::act, "T,kvHeads*headDim", false, false, false, -1},
+    {"o", OperandType::act, "T,heads*headDim", false, false, false, -1},
+    {"lse", OperandType::sum, "T,heads", false, false, false, -1},
+    {"dO", OperandType::act, "T,heads*headDim", false, false, false, -1},
+    {"segmentStart", OperandType::i32, "T", false, false, true, -1},
+    {"prefixK", OperandType::act, "n,kvHeads*headDim", false, false, false, -1},
+    {"prefixV", OperandType::act, "n,kvHeads*headDim", false, false, false, -1},
+    {"dPrefixK", OperandType::sum, "n,kvHeads*headDim", true, true, false, -1},
+    {"dPrefixV", OperandType::sum, "n,kvHeads*headDim", true, true, false, -1},
+    {"dq", OperandType::act, "T,heads*headDim", false, true, false, -1},
+    {"dk", OperandType::act, "T,kvHeads*headDim", false, true, false, -1},
+    {"dv", OperandType::act, "T,kvHeads*headDim", false, true, false, -1},
+};
+inline constexpr AttributeInfo prefixAttentionBackwardAttributes[] = {
+    {"heads", false, 1, 65536, false, 1, {}, 0},
+    {"kvHeads", false, 1, 65536, false, -1, {}, 0},
+    {"headDim", false, 1, 65536, false, -1, {}, 0},
+    {"scale", true, -unbounded, unbounded, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo cachePrefixOperands[] = {
+    {"prefixK", OperandType::act, "n,e", false, false, false, -1},
+    {"prefixV", OperandType::act, "n,e", false, false, false, -1},
+    {"cacheK", OperandType::act, "slots,capacity,e", false, true, false, -1},
+    {"cacheV", OperandType::act, "slots,capacity,e", false, true, false, -1},
+};
+
+inline constexpr OperandInfo orthogonalityOperands[] = {
+    {"x", OperandType::dense, "n,m", false, false, false, -1},
+    {"loss", OperandType::f64, "1", false, true, false, -1},
+};
+inline constexpr AttributeInfo orthogonalityAttributes[] = {
+    {"columns", false, -unbounded, unbounded, false, -1, {0, 1}, 2},
+    {"weight", true, -unbounded, unbounded, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo orthogonalityBackwardOperands[] = {
+    {"x", OperandType::dense, "n,m", false, false, false, -1},
+    {"dX", OperandType::sum, "n,m", false, true, false, -1},
+};
+inline constexpr AttributeInfo orthogonalityBackwardAttributes[] = {
+    {"columns", false, -unbounded, unbounded, false, -1, {0, 1}, 2},
+    {"weight", true, -unbounded, unbounded, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo importanceOperands[] = {
+    {"theta", OperandType::sum, "#", false, false, false, -1},
+    {"grad", OperandType::sum, "#", false, false, false, -1},
+    {"factor", OperandType::sum, "1", false, false, false, -1},
+    {"sensitivity", OperandType::sum, "#", false, true, false, -1},
+    {"uncertainty", OperandType::sum, "#", false, true, false, -1},
+};
+inline constexpr AttributeInfo importanceAttributes[] = {
+    {"beta1", true, -unbounded, unbounded, false, -1, {}, 0},
+    {"oneMinusBeta1", true, -unbounded, unbounded, false, -1, {}, 0},
+    {"beta2", true, -unbounded, unbounded, false, -1, {}, 0},
+    {"oneMinusBeta2", true, -unbounded, unbounded, false, -1, {}, 0},
+};
+
 // By opcode − 1. An operand count of −1: any number.
 inline constexpr OpInfo opTable[opcodeCount] = {
     {"embed", embedOperands, 3, nullptr, 0},
@@ -285,6 +396,16 @@ inline constexpr OpInfo opTable[opcodeCount] = {
     {"attentionCached", attentionCachedOperands, 6, attentionCachedAttributes, 4},
     {"argmax", argmaxOperands, 2, nullptr, 0},
     {"release", nullptr, -1, nullptr, 0},
+    {"multiply", multiplyOperands, 3, nullptr, 0},
+    {"scaleColumns", scaleColumnsOperands, 5, nullptr, 0},
+    {"scaleColumnsBackward", scaleColumnsBackwardOperands, 5, nullptr, 0},
+    {"inverseRowNorm", inverseRowNormOperands, 4, inverseRowNormAttributes, 1},
+    {"prefixAttention", prefixAttentionOperands, 8, prefixAttentionAttributes, 4},
+    {"prefixAttentionBackward", prefixAttentionBackwardOperands, 14, prefixAttentionBackwardAttributes, 4},
+    {"cachePrefix", cachePrefixOperands, 4, nullptr, 0},
+    {"orthogonality", orthogonalityOperands, 2, orthogonalityAttributes, 2},
+    {"orthogonalityBackward", orthogonalityBackwardOperands, 2, orthogonalityBackwardAttributes, 2},
+    {"importance", importanceOperands, 5, importanceAttributes, 4},
 };
 
 }  // namespace luthier

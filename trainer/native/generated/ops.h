@@ -38,9 +38,19 @@ enum class Opcode : int32_t {
   attentionCached = 24,
   argmax = 25,
   release = 26,
+  multiply = 27,
+  scaleColumns = 28,
+  scaleColumnsBackward = 29,
+  inverseRowNorm = 30,
+  prefixAttention = 31,
+  prefixAttentionBackward = 32,
+  cachePrefix = 33,
+  orthogonality = 34,
+  orthogonalityBackward = 35,
+  importance = 36,
 };
 
-inline constexpr int32_t opcodeCount = 26;  // opcodes run from 1 to this
+inline constexpr int32_t opcodeCount = 36;  // opcodes run from 1 to this
 
 struct Embed {
   const Tensor& ids;
@@ -455,6 +465,194 @@ struct Argmax {
         index(*call.operands[1]) {}
 };
 
+struct Multiply {
+  const Tensor& a;
+  const Tensor& b;
+  const Tensor& y;
+
+  explicit Multiply(const Call& call)
+      : a(*call.operands[0]),
+        b(*call.operands[1]),
+        y(*call.operands[2]) {}
+};
+
+struct ScaleColumns {
+  const Tensor& x;
+  const Tensor& scale;
+  const Tensor* bias;
+  const Tensor* residual;
+  const Tensor& y;
+
+  explicit ScaleColumns(const Call& call)
+      : x(*call.operands[0]),
+        scale(*call.operands[1]),
+        bias(call.operands[2]),
+        residual(call.operands[3]),
+        y(*call.operands[4]) {}
+};
+
+struct ScaleColumnsBackward {
+  const Tensor& dy;
+  const Tensor& x;
+  const Tensor& scale;
+  const Tensor* dScale;
+  const Tensor& dx;
+
+  explicit ScaleColumnsBackward(const Call& call)
+      : dy(*call.operands[0]),
+        x(*call.operands[1]),
+        scale(*call.operands[2]),
+        dScale(call.operands[3]),
+        dx(*call.operands[4]) {}
+};
+
+struct InverseRowNorm {
+  const Tensor& w;
+  const Tensor& a;
+  const Tensor& b;
+  const Tensor& inverse;
+  float scale;
+
+  explicit InverseRowNorm(const Call& call)
+      : w(*call.operands[0]),
+        a(*call.operands[1]),
+        b(*call.operands[2]),
+        inverse(*call.operands[3]),
+        scale(call.real(0)) {}
+};
+
+struct PrefixAttention {
+  const Tensor& q;
+  const Tensor& k;
+  const Tensor& v;
+  const Tensor& segmentStart;
+  const Tensor& prefixK;
+  const Tensor& prefixV;
+  const Tensor& o;
+  const Tensor& lse;
+  int32_t heads;
+  int32_t kvHeads;
+  int32_t headDim;
+  float scale;
+
+  explicit PrefixAttention(const Call& call)
+      : q(*call.operands[0]),
+        k(*call.operands[1]),
+        v(*call.operands[2]),
+        segmentStart(*call.operands[3]),
+        prefixK(*call.operands[4]),
+        prefixV(*call.operands[5]),
+        o(*call.operands[6]),
+        lse(*call.operands[7]),
+        heads(call.integer(0)),
+        kvHeads(call.integer(1)),
+        headDim(call.integer(2)),
+        scale(call.real(3)) {}
+};
+
+struct PrefixAttentionBackward {
+  const Tensor& q;
+  const Tensor& k;
+  const Tensor& v;
+  const Tensor& o;
+  const Tensor& lse;
+  const Tensor& dO;
+  const Tensor& segmentStart;
+  const Tensor& prefixK;
+  const Tensor& prefixV;
+  const Tensor* dPrefixK;
+  const Tensor* dPrefixV;
+  const Tensor& dq;
+  const Tensor& dk;
+  const Tensor& dv;
+  int32_t heads;
+  int32_t kvHeads;
+  int32_t headDim;
+  float scale;
+
+  explicit PrefixAttentionBackward(const Call& call)
+      : q(*call.operands[0]),
+        k(*call.operands[1]),
+        v(*call.operands[2]),
+        o(*call.operands[3]),
+        lse(*call.operands[4]),
+        dO(*call.operands[5]),
+        segmentStart(*call.operands[6]),
+        prefixK(*call.operands[7]),
+        prefixV(*call.operands[8]),
+        dPrefixK(call.operands[9]),
+        dPrefixV(call.operands[10]),
+        dq(*call.operands[11]),
+        dk(*call.operands[12]),
+        dv(*call.operands[13]),
+        heads(call.integer(0)),
+        kvHeads(call.integer(1)),
+        headDim(call.integer(2)),
+        scale(call.real(3)) {}
+};
+
+struct CachePrefix {
+  const Tensor& prefixK;
+  const Tensor& prefixV;
+  const Tensor& cacheK;
+  const Tensor& cacheV;
+
+  explicit CachePrefix(const Call& call)
+      : prefixK(*call.operands[0]),
+        prefixV(*call.operands[1]),
+        cacheK(*call.operands[2]),
+        cacheV(*call.operands[3]) {}
+};
+
+struct Orthogonality {
+  const Tensor& x;
+  const Tensor& loss;
+  int32_t columns;
+  float weight;
+
+  explicit Orthogonality(const Call& call)
+      : x(*call.operands[0]),
+        loss(*call.operands[1]),
+        columns(call.integer(0)),
+        weight(call.real(1)) {}
+};
+
+struct OrthogonalityBackward {
+  const Tensor& x;
+  const Tensor& dX;
+  int32_t columns;
+  float weight;
+
+  explicit OrthogonalityBackward(const Call& call)
+      : x(*call.operands[0]),
+        dX(*call.operands[1]),
+        columns(call.integer(0)),
+        weight(call.real(1)) {}
+};
+
+struct Importance {
+  const Tensor& theta;
+  const Tensor& grad;
+  const Tensor& factor;
+  const Tensor& sensitivity;
+  const Tensor& uncertainty;
+  float beta1;
+  float oneMinusBeta1;
+  float beta2;
+  float oneMinusBeta2;
+
+  explicit Importance(const Call& call)
+      : theta(*call.operands[0]),
+        grad(*call.operands[1]),
+        factor(*call.operands[2]),
+        sensitivity(*call.operands[3]),
+        uncertainty(*call.operands[4]),
+        beta1(call.real(0)),
+        oneMinusBeta1(call.real(1)),
+        beta2(call.real(2)),
+        oneMinusBeta2(call.real(3)) {}
+};
+
 // X(name, Struct) for every op that computes something.
 #define LUTHIER_OPS(X) \
   X(embed, Embed) \
@@ -481,6 +679,16 @@ struct Argmax {
   X(adamw, Adamw) \
   X(cacheAppend, CacheAppend) \
   X(attentionCached, AttentionCached) \
-  X(argmax, Argmax)
+  X(argmax, Argmax) \
+  X(multiply, Multiply) \
+  X(scaleColumns, ScaleColumns) \
+  X(scaleColumnsBackward, ScaleColumnsBackward) \
+  X(inverseRowNorm, InverseRowNorm) \
+  X(prefixAttention, PrefixAttention) \
+  X(prefixAttentionBackward, PrefixAttentionBackward) \
+  X(cachePrefix, CachePrefix) \
+  X(orthogonality, Orthogonality) \
+  X(orthogonalityBackward, OrthogonalityBackward) \
+  X(importance, Importance)
 
 }  // namespace luthier

@@ -33,10 +33,11 @@ inline SoftmaxRow softmaxRow(float* scores, int64_t from, int64_t to, int64_t co
   return {highestScore + static_cast<float>(logarithm(static_cast<double>(total))), 1.0f / total};
 }
 
-template <class C, class T>
+// Op: any op with the operands and attributes of attention.
+template <class C, class T, class Op>
 class AttentionTask {
  public:
-  AttentionTask(const Attention& op, int64_t head, Segment segment, uint8_t* scratch) : op_(op), head_(head), segment_(segment) {
+  AttentionTask(const Op& op, int64_t head, Segment segment, uint8_t* scratch) : op_(op), head_(head), segment_(segment) {
     Carver carver(scratch);
     const int64_t n = roundUp(segment.rows(), panelWidth), D = op.headDim;
     keys_ = carver.take<uint32_t>(panelsWords(n, unitsOf<C>(D)));
@@ -46,7 +47,7 @@ class AttentionTask {
     query_ = carver.take<uint32_t>(convertedWords<C>(queryStrip, D));
   }
 
-  static int64_t scratchBytes(const Attention& op, int64_t rows) {
+  static int64_t scratchBytes(const Op& op, int64_t rows) {
     const int64_t n = roundUp(rows, panelWidth), D = op.headDim;
     return Carver::bytes<uint32_t>(panelsWords(n, unitsOf<C>(D))) + Carver::bytes<uint32_t>(panelsWords(D, unitsOf<C>(n))) +
            2 * Carver::bytes<float>(queryStrip * n) + Carver::bytes<uint32_t>(convertedWords<C>(queryStrip, D));
@@ -70,7 +71,7 @@ class AttentionTask {
       const int64_t t = segment_.first + row + i, from = indexAt(op_.segmentStart, t) - segment_.first;
       const SoftmaxRow softmax = softmaxRow(scores_ + i * stride, from, row + i, stride, op_.scale);
       inverses[i] = softmax.inverse;
-      op_.lse.row<float>(t)[head_] = softmax.lse;
+      op_.lse.template row<float>(t)[head_] = softmax.lse;
     }
     const LeftRows p = headRows<C>(Dense<float>{scores_, stride}, DType::f32, rows, stride, left_);
     multiplyAll<C>(p, rows, values, D, unitsOf<C>(seen), [&](int64_t col) {
@@ -78,7 +79,7 @@ class AttentionTask {
     });
   }
 
-  const Attention& op_;
+  const Op& op_;
   int64_t head_;
   Segment segment_;
   uint32_t *keys_, *values_, *left_, *query_;
@@ -91,7 +92,8 @@ struct AttentionBlock {
   int64_t first, last;  // of the segment's rows
 };
 
-inline void attention(const Attention& op, Workers& workers) {
+template <class Op>
+inline void attentionOf(const Op& op, Workers& workers) {
   const int64_t T = op.q.rows();
   Carver shared(workers.sharedScratch(Carver::bytes<Segment>(T) + Carver::bytes<AttentionBlock>(T)));
   auto* segments = shared.take<Segment>(T);
@@ -106,7 +108,7 @@ inline void attention(const Attention& op, Workers& workers) {
   }
   withCompute(op.q.dtype, [&]<class C>(C) {
     withType(op.q.dtype, [&]<class T2>(T2) {
-      using Task = AttentionTask<C, T2>;
+      using Task = AttentionTask<C, T2, Op>;
       forTasks(workers, blockCount * op.heads, [&](int64_t task, int32_t thread) {
         const AttentionBlock& block = blocks[task / op.heads];
         uint8_t* scratch = workers.threadScratch(thread, Task::scratchBytes(op, longest));
@@ -115,5 +117,7 @@ inline void attention(const Attention& op, Workers& workers) {
     });
   });
 }
+
+inline void attention(const Attention& op, Workers& workers) { attentionOf(op, workers); }
 
 }  // namespace luthier::LUTHIER_ISA

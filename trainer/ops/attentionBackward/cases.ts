@@ -30,32 +30,38 @@ function attentionBackwardCase(act: Activation, shape: AttentionShape, segmentSt
   return { ...make(attentionBackward, name, act, attributes, all), relative, absolute: relative / 50 };
 }
 
-function attentionForward(
+/** In double; `prefix` is seen by every row. */
+export function attentionForward(
   shape: AttentionShape,
   q: readonly number[],
   k: readonly number[],
   v: readonly number[],
   starts: readonly number[],
+  prefix: { keys: readonly number[]; values: readonly number[] } = { keys: [], values: [] },
 ) {
   const { heads, kvHeads, headDim: D } = shape;
   const o = new Array<number>(q.length).fill(0);
   const lse: number[] = [];
+  const before = prefix.keys.length / (kvHeads * D);
+  const keys = [...prefix.keys, ...k];
+  const seen = [...prefix.values, ...v];
   starts.forEach((start, t) => {
     for (let head = 0; head < heads; head += 1) {
       const kvHead = Math.floor((head * kvHeads) / heads);
       const dot = (s: number) => {
         let sum = 0;
-        for (let i = 0; i < D; i += 1) sum += q[(t * heads + head) * D + i]! * k[(s * kvHeads + kvHead) * D + i]!;
+        for (let i = 0; i < D; i += 1) sum += q[(t * heads + head) * D + i]! * keys[(s * kvHeads + kvHead) * D + i]!;
         return sum * D ** -0.5;
       };
-      const scores = Array.from({ length: t - start + 1 }, (_, i) => dot(start + i));
+      const rows = [...Array(before).keys(), ...Array.from({ length: t - start + 1 }, (_, i) => before + start + i)];
+      const scores = rows.map(dot);
       const top = Math.max(...scores);
       const total = scores.reduce((sum, score) => sum + Math.exp(score - top), 0);
       lse.push(top + Math.log(total));
       scores.forEach((score, j) => {
         const p = Math.exp(score - top) / total;
         for (let i = 0; i < D; i += 1)
-          o[(t * heads + head) * D + i]! += p * v[((start + j) * kvHeads + kvHead) * D + i]!;
+          o[(t * heads + head) * D + i]! += p * seen[(rows[j]! * kvHeads + kvHead) * D + i]!;
       });
     }
   });

@@ -11,10 +11,11 @@ namespace luthier::LUTHIER_ISA {
 
 inline constexpr int64_t backwardStrip = 48;
 
-template <class C, class T>
+// Op: any op with the operands and attributes of attentionBackward.
+template <class C, class T, class Op>
 class AttentionBackwardTask {
  public:
-  AttentionBackwardTask(const AttentionBackward& op, int64_t kvHead, Segment segment, uint8_t* scratch)
+  AttentionBackwardTask(const Op& op, int64_t kvHead, Segment segment, uint8_t* scratch)
       : op_(op), kvHead_(kvHead), segment_(segment), D_(op.headDim), wide_(roundUp(op.headDim, lanes)) {
     Carver carver(scratch);
     const int64_t n = roundUp(segment.rows(), panelWidth), strip = backwardStrip;
@@ -30,7 +31,7 @@ class AttentionBackwardTask {
     dv_ = carver.take<float>(n * wide_);
   }
 
-  static int64_t scratchBytes(const AttentionBackward& op, int64_t rows) {
+  static int64_t scratchBytes(const Op& op, int64_t rows) {
     const int64_t n = roundUp(rows, panelWidth), D = op.headDim, strip = backwardStrip;
     return 2 * Carver::bytes<uint32_t>(panelsWords(n, unitsOf<C>(D))) + Carver::bytes<uint32_t>(panelsWords(D, unitsOf<C>(n))) +
            3 * Carver::bytes<float>(strip * n) + Carver::bytes<uint32_t>(convertedWords<C>(strip, D)) +
@@ -79,7 +80,7 @@ class AttentionBackwardTask {
     const int64_t t = segment_.first + row, from = indexAt(op_.segmentStart, t) - segment_.first;
     F dots = zero();
     forLanes(D_, [&](int64_t i, auto n) { dots = fma(loadAny(op_.dO, t, head * D_ + i, n), loadAny(op_.o, t, head * D_ + i, n), dots); });
-    const F delta = all(sumOf(dots)), scale = all(op_.scale), lse = all(op_.lse.row<float>(t)[head]);
+    const F delta = all(sumOf(dots)), scale = all(op_.scale), lse = all(op_.lse.template row<float>(t)[head]);
     for (int64_t s = 0; s < count; s += lanes) {
       const F p = exponential(load(weights + s, Whole{}) * scale - lse);
       store(gradients + s, p * (load(gradients + s, Whole{}) - delta) * scale, Whole{});
@@ -98,7 +99,7 @@ class AttentionBackwardTask {
     multiplyAll<C>(a, keys, panels, D_, panels.units, [&](int64_t col) { return ToFloats{sums + col, wide_, true}; });
   }
 
-  const AttentionBackward& op_;
+  const Op& op_;
   int64_t kvHead_;
   Segment segment_;
   int64_t D_, wide_;
@@ -107,7 +108,8 @@ class AttentionBackwardTask {
   float *weights_, *gradients_, *dk_, *dv_;
 };
 
-inline void attentionBackward(const AttentionBackward& op, Workers& workers) {
+template <class Op>
+inline void attentionBackwardOf(const Op& op, Workers& workers) {
   const int64_t rows = op.q.rows();
   Carver shared(workers.sharedScratch(Carver::bytes<Segment>(rows)));
   auto* segments = shared.take<Segment>(rows);
@@ -116,7 +118,7 @@ inline void attentionBackward(const AttentionBackward& op, Workers& workers) {
   for (int64_t i = 0; i < count; ++i) longest = larger(longest, segments[i].rows());
   withCompute(op.q.dtype, [&]<class C>(C) {
     withType(op.q.dtype, [&]<class T>(T) {
-      using Task = AttentionBackwardTask<C, T>;
+      using Task = AttentionBackwardTask<C, T, Op>;
       forTasks(workers, count * op.kvHeads, [&](int64_t task, int32_t thread) {
         uint8_t* scratch = workers.threadScratch(thread, Task::scratchBytes(op, longest));
         Task(op, task % op.kvHeads, segments[task / op.kvHeads], scratch).run();
@@ -124,5 +126,7 @@ inline void attentionBackward(const AttentionBackward& op, Workers& workers) {
     });
   });
 }
+
+inline void attentionBackward(const AttentionBackward& op, Workers& workers) { attentionBackwardOf(op, workers); }
 
 }  // namespace luthier::LUTHIER_ISA

@@ -14,10 +14,10 @@ struct KeyValueGradient {
   std::vector<Real> dk, dv;
 };
 
-template <class Real>
-void attentionBackwardRow(const AttentionBackward& op, int64_t t, int64_t head, KeyValueGradient<Real>& sums) {
+// Op: any op with the operands and attributes of attentionBackward. dq [D] is added to.
+template <class Real, class Op>
+void attentionBackwardRow(const Op& op, int64_t t, int64_t head, KeyValueGradient<Real>& sums, std::vector<Real>& dq) {
   const int64_t D = op.headDim, kvHead = head / (op.heads / op.kvHeads);
-  std::vector<Real> dq(static_cast<size_t>(D));
   Real delta = 0;
   for (int64_t i = head * D; i < (head + 1) * D; ++i) delta += get<Real>(op.dO, t, i) * get<Real>(op.o, t, i);
   for (int64_t s = integerAt(op.segmentStart, t); s <= t; ++s) {
@@ -30,7 +30,6 @@ void attentionBackwardRow(const AttentionBackward& op, int64_t t, int64_t head, 
       sums.dk[s * D + i] += dS * get<Real>(op.q, t, head * D + i);
     }
   }
-  for (int64_t i = 0; i < D; ++i) put<Real>(op.dq, t, head * D + i, dq[i]);
 }
 
 template <class Real>
@@ -40,7 +39,11 @@ void attentionBackward(const AttentionBackward& op) {
     const std::vector<Real> zeros(static_cast<size_t>(T * D));
     KeyValueGradient<Real> sums{zeros, zeros};
     for (int64_t head = kvHead * group; head < (kvHead + 1) * group; ++head) {
-      for (int64_t t = 0; t < T; ++t) attentionBackwardRow<Real>(op, t, head, sums);
+      for (int64_t t = 0; t < T; ++t) {
+        std::vector<Real> dq(static_cast<size_t>(D));
+        attentionBackwardRow<Real>(op, t, head, sums, dq);
+        for (int64_t i = 0; i < D; ++i) put<Real>(op.dq, t, head * D + i, dq[i]);
+      }
     }
     for (int64_t i = 0; i < T * D; ++i) {
       put<Real>(op.dk, i / D, kvHead * D + i % D, sums.dk[i]);

@@ -7,8 +7,19 @@ namespace luthier::LUTHIER_ISA {
 
 extern const KernelTable kernels;
 
-#define LUTHIER_ENTRY(name, Struct) [](const Call& call, Workers& workers) { name(Struct(call), workers); },
-const KernelTable kernels = {{LUTHIER_OPS(LUTHIER_ENTRY) nullptr}, registerPeak, false};
+// By opcode: `release` has no kernel, wherever it stands among the ops. Known when this is compiled, since no code of an
+// instruction set may run while the program is loaded.
+constexpr KernelTable makeKernels() {
+  KernelTable table{};
+#define LUTHIER_ENTRY(name, Struct)                    \
+  table.of[static_cast<int32_t>(Opcode::name) - 1] = \
+      [](const Call& call, Workers& workers) { name(Struct(call), workers); };
+  LUTHIER_OPS(LUTHIER_ENTRY)
 #undef LUTHIER_ENTRY
+  table.registerPeak = registerPeak;
+  return table;
+}
+
+constinit const KernelTable kernels = makeKernels();
 
 }  // namespace luthier::LUTHIER_ISA

@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { initialValues, rowNorms } from "./initial.ts";
+
+const meanSquare = (values: Float32Array) => values.reduce((sum, value) => sum + value * value, 0) / values.length;
+
+test("a normal start has its deviation, and follows from seed and name", () => {
+  const start = (name: string, seed: number) =>
+    initialValues({ name, shape: [40, 250] }, { kind: "normal", deviation: 0.5 }, seed);
+  const values = start("a", 1);
+  assert.ok(Math.abs(meanSquare(values) - 0.25) < 0.01);
+  assert.deepEqual(start("a", 1), values);
+  assert.notDeepEqual(start("a", 2), values);
+  assert.notDeepEqual(start("b", 1), values);
+});
+
+test("orthogonal factors are random, and their product is zero", () => {
+  const [rank, width, out] = [6, 50, 30];
+  const factor = (part: "a" | "b", shape: number[]) =>
+    initialValues({ name: `site.${part}`, shape }, { kind: "orthogonal", pair: "site", part }, 7);
+  const [a, b] = [factor("a", [rank, width]), factor("b", [out, rank])];
+  // A sum of rank/2 products of a normal number and an element of an orthogonal matrix, over 10.
+  for (const values of [a, b]) assert.ok(Math.abs(Math.sqrt(meanSquare(values)) - Math.SQRT1_2 / 10) < 0.02);
+  for (let o = 0; o < out; o++) {
+    for (let i = 0; i < width; i++) {
+      let sum = 0;
+      for (let k = 0; k < rank; k++) sum += b[o * rank + k]! * a[k * width + i]!;
+      assert.ok(Math.abs(sum) < 1e-7, `B·A at ${o}, ${i} is ${sum}`);
+    }
+  }
+});
+
+test("the norm of each row of a matrix", () => {
+  assert.deepEqual(rowNorms(Float32Array.of(3, 4, 0, 0, 5, 12), [3, 2]), Float32Array.of(5, 0, 13));
+});

@@ -1,0 +1,75 @@
+/**
+ * AdaLoRA: y = Wx + s·B((Ax) ⊙ E), s = α/(r + 1e-5), E = 0 and A, B ~ N(0, 0.02) at first; A's rows and B's columns are
+ * kept orthonormal by a penalty, and the least important triplets lose their E.        Zhang et al. 2023
+ *
+ * The program `observe` smooths the importance of every weight; which triplets are kept is decided on the host
+ * (`allocation.ts`). The penalty is not in the loss that is reported, which stays that of the tokens.
+ */
+import { type AdaloraSettings, adalora as declaration } from "../../contract/methods/adalora.ts";
+import type { LinearSite, Trained } from "../../graph/site.ts";
+import { importance } from "../../ops/importance/op.ts";
+import { orthogonality } from "../../ops/orthogonality/op.ts";
+import { addScaledProduct } from "../lora/lowRank.ts";
+import { defineMethod, type RowRange, type TrainedSite } from "../method.ts";
+import { isTarget, targetFault } from "../targets.ts";
+import { allocate } from "./allocation.ts";
+import { adaloraPeft } from "./peft.ts";
+
+export const adalora = defineMethod(declaration, {
+  describe({ initialRank, targetRank, alpha, dropout, targetModules }) {
+    const ranks = `rank ${initialRank} falling to ${targetRank} in the mean`;
+    return `AdaLoRA, ${ranks}, alpha ${alpha}, dropout ${dropout}, on ${targetModules.join(", ")}`;
+  },
+  check(settings, { sites }) {
+    const { initialRank, targetRank } = settings;
+    if (targetRank > initialRank) return `method.adalora.targetRank ${targetRank} is above initialRank ${initialRank}`;
+    return targetFault(settings, sites);
+  },
+  linear(site, x, base, settings) {
+    if (!isTarget(site.name, settings)) return base(x);
+    const { in: width, out } = site;
+    const rank = settings.initialRank;
+    const start = { kind: "normal", deviation: 0.02 } as const;
+    const a = site.trainable("lora_A", [rank, width], start);
+    const b = site.trainable("lora_B", [out, rank], start, { scale: scaleOf(settings) });
+    // PEFT's E is a column, on which weight decay acts as on any matrix.
+    const e = site.trainable("lora_E", [rank], { kind: "zeros" }, { decays: true });
+    if (settings.orthogonality > 0) keepOrthonormal(site, a, b, settings);
+    for (const trained of [a, b, e]) observeImportance(site, trained, settings);
+    site.state("kept", [rank]);
+    const from = site.dropout(x, settings.dropout);
+    return base(x, { lowRank: { from, a: a.phi, scale: e.phi, b: b.phi } });
+  },
+  afterStep: allocate,
+  merge: mergeRows,
+  peft: adaloraPeft,
+});
+
+/** The small number is PEFT's. */
+const scaleOf = ({ alpha, initialRank }: AdaloraSettings): number => alpha / (initialRank + 1e-5);
+
+function keepOrthonormal(site: LinearSite, a: Trained, b: Trained, { orthogonality: weight }: AdaloraSettings): void {
+  for (const [{ theta }, columns] of [[a, 0] as const, [b, 1] as const]) {
+    site.penalty(({ graph }, loss, count) => {
+      orthogonality.node(graph, { x: theta, loss }, { columns, weight: weight / count });
+    });
+  }
+}
+
+function observeImportance(site: LinearSite, { theta }: Trained, { beta1, beta2 }: AdaloraSettings): void {
+  const part = theta.name.slice(site.name.length + 1);
+  const sensitivity = site.state(`${part}.sensitivity`, theta.shape);
+  const uncertainty = site.state(`${part}.uncertainty`, theta.shape);
+  const attributes = { beta1, oneMinusBeta1: 1 - beta1, beta2, oneMinusBeta2: 1 - beta2 };
+  site.observe((graph, updated) => {
+    const { gradient, clipFactor } = updated(theta);
+    importance.node(graph, { theta, grad: gradient, factor: clipFactor, sensitivity, uncertainty }, attributes);
+  });
+}
+
+/** W′ = W + s·B·diag(E)·A. */
+function mergeRows(site: TrainedSite, w: Float32Array, rows: RowRange, settings: AdaloraSettings): void {
+  const e = site.parameter("lora_E");
+  const a = site.parameter("lora_A").map((value, index) => value * (e[Math.floor(index / site.in)] ?? 0));
+  addScaledProduct(w, rows, scaleOf(settings), a, site.parameter("lora_B"));
+}

@@ -1,0 +1,63 @@
+/** Rank, scale and start of the low-rank update of one layer. Pure. */
+import type { DoraSettings } from "../../contract/methods/dora.ts";
+import type { LoraSettings } from "../../contract/methods/lora.ts";
+import type { LinearSite, Trained } from "../../graph/site.ts";
+import type { Initial } from "../../graph/tensor.ts";
+import { isNamed, isTarget, targetFault, unknownModule } from "../targets.ts";
+
+export type Update = Omit<LoraSettings | DoraSettings, "kind" | "dropout" | "learningRateRatio">;
+
+type RankAndScale = Pick<Update, "rank" | "alpha" | "rankStabilized" | "rankPattern" | "alphaPattern">;
+
+/** Of a layer by its name: its rank, and s in y = Wx + s·BAx. */
+export function updateOf(name: string, settings: RankAndScale): { rank: number; scale: number } {
+  const rank = patternOf(name, settings.rankPattern) ?? settings.rank;
+  const alpha = patternOf(name, settings.alphaPattern) ?? settings.alpha;
+  return { rank, scale: alpha / (settings.rankStabilized ? Math.sqrt(rank) : rank) };
+}
+
+/** The number of the longest pattern that names the layer. */
+function patternOf(name: string, pattern: Readonly<Record<string, number>>): number | undefined {
+  const [first] = longestFirst(pattern).filter(([key]) => isNamed(name, key));
+  return first?.[1];
+}
+
+/** As PEFT takes them: the first that fits. */
+export const longestFirst = (pattern: Readonly<Record<string, number>>): [string, number][] =>
+  Object.entries(pattern).sort(([a], [b]) => b.length - a.length || (a < b ? -1 : 1));
+
+/** A and B of a layer. */
+export function factorsOf(site: LinearSite, settings: Update, learningRateScale = 1): { a: Trained; b: Trained } {
+  const { rank, scale } = updateOf(site.name, settings);
+  const start = startOf(site.name, rank, settings);
+  return {
+    a: site.trainable("lora_A.weight", [rank, site.in], start.a),
+    b: site.trainable("lora_B.weight", [site.out, rank], start.b, { scale, learningRateScale }),
+  };
+}
+
+function startOf(name: string, rank: number, { initialization }: Update): { a: Initial; b: Initial } {
+  switch (initialization) {
+    case "Kaiming":
+      return { a: { kind: "kaimingUniform", a: Math.sqrt(5) }, b: { kind: "zeros" } };
+    case "Gaussian":
+      return { a: { kind: "normal", deviation: 1 / rank }, b: { kind: "zeros" } };
+    case "Orthogonal":
+      return { a: { kind: "orthogonal", pair: name, part: "a" }, b: { kind: "orthogonal", pair: name, part: "b" } };
+  }
+}
+
+/** Why this model has no such layers, or none of these ranks; undefined when it has. */
+export function updateFault(settings: Update, sites: readonly string[]): string | undefined {
+  const fault = targetFault(settings, sites);
+  if (fault !== undefined) return fault;
+  const { rankPattern, alphaPattern, initialization } = settings;
+  const adapted = sites.filter((site) => isTarget(site, settings));
+  for (const [field, pattern] of Object.entries({ rankPattern, alphaPattern })) {
+    const unknown = Object.keys(pattern).find((key) => !adapted.some((site) => isNamed(site, key)));
+    if (unknown !== undefined) return unknownModule(field, unknown, adapted);
+  }
+  const odd = adapted.find((site) => updateOf(site, settings).rank % 2 === 1);
+  if (initialization !== "Orthogonal" || odd === undefined) return undefined;
+  return `initialization: Orthogonal needs even ranks, and that of ${odd} is ${updateOf(odd, settings).rank}`;
+}

@@ -1,0 +1,19 @@
+/**
+ * Prefix tuning: in each layer n trained keys and values before every example; the softmax of a token runs over them and
+ * its own example. Keys are not turned, since PEFT puts them into the cache as they are; an example's own positions begin
+ * at n.        Li & Liang 2021, §4.2, without the reparametrisation
+ */
+import { prefixTuning as declaration } from "../../contract/methods/prefixTuning.ts";
+import { defineMethod } from "../method.ts";
+import { prefixTuningPeft } from "./peft.ts";
+
+export const prefixTuning = defineMethod(declaration, {
+  describe: ({ virtualTokens }) => `prefix tuning, ${virtualTokens} keys and values a layer`,
+  positionOffset: ({ virtualTokens }) => virtualTokens,
+  prefix(site, { virtualTokens }) {
+    const trained = (part: string) =>
+      site.trainable(`prefix.${part}`, [virtualTokens, site.width], { kind: "normal", deviation: 1 }).phi;
+    return { keys: trained("keys"), values: trained("values") };
+  },
+  peft: prefixTuningPeft,
+});

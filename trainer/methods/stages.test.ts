@@ -1,0 +1,61 @@
+/** Each method through the stages: trained on bases of each storage, read from PEFT's layout, merged or refused, talked with. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { TrainingSpec } from "../contract/settings.ts";
+import { Chat } from "../generation/chat.ts";
+import { runExport } from "../stages/export.ts";
+import { runTrain } from "../stages/train.ts";
+import { TinyTraining } from "../testing/tinyTraining.ts";
+import { readPeftAdapter } from "../weights/adapterSource.ts";
+import { StoredModel } from "../weights/storedModel.ts";
+
+interface Row {
+  readonly name: string;
+  readonly method: TrainingSpec["method"];
+  /** Why it is not merged. */
+  readonly refusal?: RegExp;
+}
+
+const methods: readonly Row[] = [
+  { name: "DoRA", method: { dora: { rank: 4 } } },
+  {
+    name: "AdaLoRA",
+    method: { adalora: { initialRank: 4, targetRank: 2, everySteps: 2, finalSteps: 3, dropout: "0.1" } },
+  },
+  {
+    name: "prefix tuning",
+    method: { prefixTuning: { virtualTokens: 5 } },
+    refusal: /export merged: method\.prefixTuning .* cannot hold: leave merged exports out/,
+  },
+];
+
+const bases = {
+  F32: { shape: { dtype: "F32", contextLength: 128 } },
+  BF16: { shape: { dtype: "BF16", contextLength: 128 } },
+  NF4: { shape: { dtype: "BF16", contextLength: 128 }, quantization: { type: "NF4" } },
+} as const;
+
+for (const { name, method, refusal } of methods) {
+  for (const [storage, base] of Object.entries(bases)) {
+    test(`${name} on a base in ${storage} learns, and is ${refusal ? "not merged" : "merged"}`, async (t) => {
+      const tiny = await TinyTraining.make(t, { ...base, method, training: { maxSteps: 12, learningRate: "1e-2" } });
+      const { figures } = await runTrain(await tiny.trainFile(), tiny.context());
+      assert.ok(figures.loss < 5, `the loss is ${figures.loss}`);
+      const { stores } = tiny.context();
+      const adapter = await readPeftAdapter(stores, `file://${await tiny.runPath()}/adapter`);
+      assert.deepEqual(adapter?.settings.kind, Object.keys(method)[0]);
+
+      const merged = { dtype: "F32", ...(storage === "NF4" && { base: "Dequantized" as const }) } as const;
+      const exporting = runExport(await tiny.exportFile(figures.adapterDigest, merged), tiny.context());
+      if (refusal) await assert.rejects(exporting, refusal);
+      else assert.ok((await exporting).figures.klDivergence < 1e-6);
+
+      const model = await StoredModel.inDirectory(stores, `file://${tiny.directory}/base`);
+      const chat = await Chat.open({ model, adapter: adapter!, threads: 1 });
+      const options = { maxNewTokens: 2, temperature: 0, seed: 1, signal: new AbortController().signal };
+      for await (const piece of chat.answer([{ role: "user", content: "odd 1" }], options))
+        assert.equal(typeof piece, "string");
+      chat.close();
+    });
+  }
+}

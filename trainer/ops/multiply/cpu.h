@@ -1,0 +1,20 @@
+// multiply on the CPU: tasks of whole rows.
+#pragma once
+
+#include "../../native/cpu/math.h"
+#include "../../native/cpu/tasks.h"
+#include "../../native/generated/ops.h"
+
+namespace luthier::LUTHIER_ISA {
+
+inline void multiply(const Multiply& op, Workers& workers) {
+  forRows(workers, op.y, [&](int64_t first, int64_t last) {
+    for (int64_t r = first; r < last; ++r) {
+      forLanes(op.y.cols(), [&](int64_t c, auto n) {
+        storeAny(op.y, r, c, loadAny(op.a, r, c, n) * loadAny(op.b, r, c, n), n);
+      });
+    }
+  });
+}
+
+}  // namespace luthier::LUTHIER_ISA

@@ -1,0 +1,17 @@
+import { test } from "node:test";
+import { assertGradients } from "../../testing/graphs.ts";
+import { multiply } from "./op.ts";
+
+test("multiply: gradients of both factors", () =>
+  assertGradients({
+    inputs: { a: [3, 5], b: [3, 5] },
+    build: (graph, { a, b }) => ({ y: multiply.node(graph, { a: a!, b: b! }, {}).y }),
+  }));
+
+test("multiply: the gradient of a vector that is a parameter is added to what is there", () =>
+  assertGradients({
+    inputs: {},
+    parameters: { a: [7] },
+    constants: { b: { dtype: "F64", shape: [7], values: [1, -2, 3, 0.5, 0, 1, 4] } },
+    build: (graph, { a, b }) => ({ y: multiply.node(graph, { a: a!, b: b! }, {}).y }),
+  }));

@@ -1,0 +1,28 @@
+import { type Activation, empty, make, random } from "../../testing/caseOperands.ts";
+import type { OpCase } from "../../testing/opCases.ts";
+import { attentionForward } from "../attentionBackward/cases.ts";
+import { type PrefixShape, prefixCase, prefixShapes } from "../prefixAttention/cases.ts";
+import { prefixAttentionBackward } from "./op.ts";
+
+/** o and lse must belong to the other operands: they are computed here, in double. */
+function backwardCase(act: Activation, shape: PrefixShape): OpCase {
+  const { operands, attributes, name } = prefixCase(act, shape);
+  const { q, k, v, segmentStart, prefixK, prefixV, o, lse } = operands;
+  const prefix = { keys: prefixK!.values!, values: prefixV!.values! };
+  const forward = attentionForward(shape, q!.values!, k!.values!, v!.values!, segmentStart!.values!, prefix);
+  const all = {
+    ...operands,
+    o: { ...o!, values: forward.o },
+    lse: { ...lse!, values: forward.lse },
+    dO: random(act, q!.shape),
+    dPrefixK: random("F32", prefixK!.shape),
+    dPrefixV: random("F32", prefixV!.shape),
+    dq: empty(act, q!.shape),
+    dk: empty(act, k!.shape),
+    dv: empty(act, v!.shape),
+  };
+  const relative = act === "BF16" ? 1.5e-2 : 1e-5;
+  return { ...make(prefixAttentionBackward, name, act, attributes, all), relative, absolute: relative / 50 };
+}
+
+export const cases = (act: Activation): OpCase[] => prefixShapes.map((shape) => backwardCase(act, shape));

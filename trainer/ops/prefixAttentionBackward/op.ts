@@ -1,0 +1,35 @@
+/** The gradients of `prefixAttention`; those of the prefix, in F32, are summed over the tokens in order. */
+import { defineOp } from "../../graph/op.ts";
+import { widthOf } from "../../graph/tensor.ts";
+import { attentionBackward } from "../attentionBackward/op.ts";
+import { attentionAttributes } from "../attributes.ts";
+import { wordBytes } from "../scratch.ts";
+
+export const prefixAttentionBackward = defineOp({
+  name: "prefixAttentionBackward",
+  meaning: "its gradients; those of the prefix over the tokens in order",
+  inputs: {
+    q: "act[T,heads*headDim]",
+    k: "act[T,kvHeads*headDim]",
+    v: "act[T,kvHeads*headDim]",
+    o: "act[T,heads*headDim]",
+    lse: "sum[T,heads]",
+    dO: "act[T,heads*headDim]",
+    segmentStart: "i32[T]",
+    prefixK: "act[n,kvHeads*headDim]",
+    prefixV: "act[n,kvHeads*headDim]",
+  },
+  accumulates: { "dPrefixK?": "sum[n,kvHeads*headDim]", "dPrefixV?": "sum[n,kvHeads*headDim]" },
+  outputs: { dq: "act[T,heads*headDim]", dk: "act[T,kvHeads*headDim]", dv: "act[T,kvHeads*headDim]" },
+  attributes: attentionAttributes,
+  indices: [{ operand: "segmentStart", upTo: "ownRow" }],
+  flops: ({ q, prefixK }, { keys }) => 5 * 2 * (q.shape[0] ?? 0) * widthOf(q) * (keys / 2 + (prefixK.shape[0] ?? 0)),
+  /** What attention's backward takes first; then P and dS of a row over the prefix. */
+  scratch: {
+    cpu(operands, cost, attributes) {
+      const { thread, shared } = attentionBackward.scratch("cpu", operands, cost, attributes);
+      const rows = operands.prefixK.shape[0] ?? 0;
+      return { thread: Math.max(thread, wordBytes(rows, rows)), shared };
+    },
+  },
+});

@@ -1,0 +1,12 @@
+import { test } from "node:test";
+import { assertGradients } from "../../testing/graphs.ts";
+import { scaleColumns } from "./op.ts";
+
+test("scaleColumns: gradients of input, scale and residual", () =>
+  assertGradients({
+    inputs: { x: [5, 7], residual: [5, 7] },
+    parameters: { scale: [7] },
+    build: (graph, { x, scale, residual }) => ({
+      y: scaleColumns.node(graph, { x: x!, scale: scale!, residual }, {}).y,
+    }),
+  }));
