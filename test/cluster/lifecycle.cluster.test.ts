@@ -3,13 +3,14 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { buildImages } from "../../images/build.ts";
 import { findCluster, startCluster, stopCluster } from "./cluster.ts";
+import { findSandbox } from "./sandbox.ts";
 import { differences, gatherTraces } from "./traces.ts";
 import { provideDirectory } from "./volume.ts";
 
@@ -75,6 +76,48 @@ test("two clusters stand side by side, and ending one leaves the other", async (
   await one.stop();
   assert.match(await other.kubectl(["get", "nodes"]), /luthier\s+Ready/);
 });
+
+test("a cluster whose processes were stopped by a signal is ended like any other", async () => {
+  const cluster = await startCluster({ name: BESIDE });
+  const state = path.dirname(cluster.kubeconfig);
+  const sandbox = findSandbox(state);
+  assert.ok(sandbox);
+  const namespace = pidNamespace(sandbox.pid);
+  const all = processes();
+  const inside = all.filter((pid) => pidNamespace(pid) === namespace);
+  const outside = all.filter((pid) => !inside.includes(pid) && commandOf(pid).includes(`\0${sandbox.pid}\0`));
+  const holder = all.filter((pid) => commandOf(pid).startsWith("unshare\0") && commandOf(pid).includes(state));
+  assert.ok(inside.length > 8 && outside.length > 5 && holder.length === 1, `${inside} ${outside} ${holder}`);
+  for (const pid of [...inside, ...outside, ...holder]) process.kill(pid, "SIGSTOP");
+  await cluster.stop();
+  assert.deepEqual(
+    processes().filter((pid) => commandOf(pid).includes(state) || pidNamespace(pid) === namespace),
+    [],
+  );
+  assert.ok(!existsSync(state));
+});
+
+const processes = () =>
+  readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry))
+    .map(Number);
+
+/** Both empty when the process has ended. */
+function pidNamespace(pid: number): string {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/pid`);
+  } catch {
+    return "";
+  }
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return "";
+  }
+}
 
 /** Starts the cluster in a process of its own and kills that when it reports a line like `moment`. */
 function killAt(moment: RegExp): Promise<void> {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
@@ -22,6 +23,25 @@ test("a held lock is refused by name of its holder, and free again afterwards", 
     );
   });
   assert.equal(await withLock(file, "cluster demo", async () => "done"), "done");
+});
+
+test("a holder that is suspended is told as such, with how to resume and how to end it", async () => {
+  const holder = spawn("sleep", ["60"]);
+  try {
+    process.kill(holder.pid!, "SIGSTOP");
+    const status = () => readFileSync(`/proc/${holder.pid}/status`, "utf8");
+    while (!/^State:\s+T/m.test(status())) await sleep(5);
+    const stat = readFileSync(`/proc/${holder.pid}/stat`, "utf8");
+    mkdirSync(path.dirname(file));
+    writeFileSync(file, `${holder.pid} ${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]}`);
+    const says = new RegExp(`process ${holder.pid}\\. It is suspended .* kill -KILL ${holder.pid} ends it$`);
+    await assert.rejects(
+      withLock(file, "cluster demo", async () => {}),
+      says,
+    );
+  } finally {
+    holder.kill("SIGKILL");
+  }
 });
 
 test("a lock is given back when the work fails", async () => {

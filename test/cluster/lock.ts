@@ -9,7 +9,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 export async function withLock<T>(file: string, what: string, work: () => Promise<T>): Promise<T> {
   const holder = take(file);
   if (holder !== undefined) {
-    throw new Error(`${what} is being started or stopped by process ${holder}: wait until it is done`);
+    const suspended = `. It is suspended (Ctrl-Z or SIGSTOP): kill -CONT ${holder} resumes it, kill -KILL ${holder} ends it`;
+    const wayOut = isStopped(holder) ? suspended : ": wait until it is done";
+    throw new Error(`${what} is being started or stopped by process ${holder}${wayOut}`);
   }
   return await holding(file, work);
 }
@@ -74,6 +76,8 @@ function identity(pid: number): string {
   const started = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "gone";
   return `${pid} ${started}`;
 }
+
+const isStopped = (pid: number) => /^State:\s+T/m.test(readIfThere(`/proc/${pid}/status`));
 
 function readIfThere(file: string): string {
   try {

@@ -4,7 +4,17 @@
 // not namespaced, and directories on disk are left to remove by hand.
 
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -128,7 +138,7 @@ export function signalInside(sandbox: Sandbox, program: string, signal: "SIGSTOP
   const started = ["nsenter", ...entry(sandbox), program].join("\0");
   const processes = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
   const outside = processes.find((pid) => readProc(`/proc/${pid}/cmdline`).startsWith(`${started}\0`));
-  const inside = processes.find((pid) => /^PPid:\s+(\d+)$/m.exec(readProc(`/proc/${pid}/status`))?.[1] === outside);
+  const inside = processes.find((pid) => parentOf(pid) === outside);
   if (outside === undefined || inside === undefined) throw new Error(`${program} does not run in this sandbox`);
   for (const pid of signal === "SIGCONT" ? [outside, inside] : [inside]) process.kill(Number(pid), signal);
 }
@@ -201,13 +211,47 @@ async function connect(sandbox: Sandbox): Promise<Network> {
   throw new Error(`${CLUSTER_LIMIT} test clusters are running already; stop one with: npm run demo:down`);
 }
 
+/**
+ * SIGKILL ends every process inside, stopped ones included. The namespace is gone when the parents have reaped all of
+ * them, and some parents (nsenter, unshare) are outside, where this SIGKILL does not reach. nsenter stops itself together
+ * with its child, so these parents are resumed until the namespace is gone.
+ */
 async function kill(pid: number): Promise<void> {
+  const outside = parentsOutside(pid);
   process.kill(pid, "SIGKILL");
   for (let wait = 0; wait < 300; wait++) {
+    for (const parent of outside) resume(parent);
     if (!existsSync(`/proc/${pid}`) || /^State:\s+Z/m.test(readProc(`/proc/${pid}/status`))) return;
     await sleep(100);
   }
   throw new Error(`process ${pid}, the test cluster's first, does not end (a process inside hangs in the kernel?)`);
+}
+
+/** Processes outside of the namespace of `pid` whose children are in it. */
+function parentsOutside(pid: number): number[] {
+  const namespace = pidNamespace(String(pid));
+  const inside = readdirSync("/proc").filter((entry) => /^\d+$/.test(entry) && pidNamespace(entry) === namespace);
+  const parents = inside.map(parentOf).filter((parent) => parent !== undefined && !inside.includes(parent));
+  return [...new Set(parents.map(Number))];
+}
+
+/** Undefined when the process has ended. */
+function pidNamespace(pid: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/pid`);
+  } catch {
+    return undefined;
+  }
+}
+
+const parentOf = (pid: string): string | undefined => /^PPid:\s+(\d+)$/m.exec(readProc(`/proc/${pid}/status`))?.[1];
+
+function resume(pid: number): void {
+  try {
+    process.kill(pid, "SIGCONT");
+  } catch {
+    // It has ended.
+  }
 }
 
 /** The link goes with the namespace, a moment later and by itself; whoever removes it first is right. */
