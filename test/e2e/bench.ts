@@ -28,11 +28,13 @@ const patienceSeconds = 600;
 export class Bench {
   readonly cluster: Cluster;
   readonly directory: string;
+  readonly operatorImage: string;
   readonly trainerImage: string;
 
-  constructor(options: Pick<Bench, "cluster" | "directory" | "trainerImage">) {
+  constructor(options: Pick<Bench, "cluster" | "directory" | "operatorImage" | "trainerImage">) {
     this.cluster = options.cluster;
     this.directory = options.directory;
+    this.operatorImage = options.operatorImage;
     this.trainerImage = options.trainerImage;
   }
 
@@ -46,7 +48,8 @@ export class Bench {
     await writeInputs(path.join(directory, "inputs"));
     if (operator) await installOperator(cluster, images, () => {});
     else await cluster.kubectl(["apply", "--server-side", "-f", definitions]);
-    return new Bench({ cluster, directory, trainerImage: images.trainer.name });
+    const [operatorImage, trainerImage] = [images.operator.name, images.trainer.name];
+    return new Bench({ cluster, directory, operatorImage, trainerImage });
   }
 
   /** Whatever a test has written in `directory` goes with the cluster. */

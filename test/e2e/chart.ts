@@ -4,9 +4,9 @@ import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
 import { parseAllDocuments } from "yaml";
-import { chart, operatorNamespace, upgrade } from "../../demo/install.ts";
+import { chart, imageValues, operatorNamespace, upgrade } from "../../demo/install.ts";
 import type { KubeObject } from "../../operator/runtime/objects.ts";
-import { type Bench, refusal } from "./bench.ts";
+import { type Bench, manifest, refusal } from "./bench.ts";
 
 export function chartTests(bench: () => Bench): void {
   test("the chart lints, and a value that it does not know is refused", async () => {
@@ -67,7 +67,74 @@ export function chartTests(bench: () => Bench): void {
         ["one-luthier-lease", "luthier"],
       ],
     );
-    assert.match(rendered, /resourceNames: \[luthier-operator-team-a\]/);
+    assert.match(rendered, /resourceNames: \["luthier-operator-team-a"\]/);
+  });
+
+  test("names that YAML takes for booleans, numbers, dates or nothing are strings in everything it renders", async () => {
+    const render = async (name: string) => {
+      const named = [
+        "operator.namespace",
+        "operator.priorityClassName",
+        "operator.nodeSelector.disk",
+        "images.trainer.tag",
+      ];
+      const more = ["images.operator.tag", "images.pullSecrets[0].name", "metrics.service.annotations.team"];
+      const values = [...named, ...more].map((value) => `--set-string=${value}=${name}`);
+      const set = [...values, "--set-string=images.trainer.repository=1", "--set-string=images.operator.repository=1"];
+      const text = await bench().cluster.helm([
+        ...[
+          "template",
+          name,
+          chart,
+          "--kube-version=1.34.0",
+          `--namespace=${name}`,
+          "--set=crds.enabled=false",
+          ...set,
+        ],
+      ]);
+      // As Kubernetes' tools and Helm read it: YAML 1.1.
+      const documents = parseAllDocuments(text, { version: "1.1" });
+      assert.deepEqual(
+        documents.flatMap(({ errors, warnings }) => [...errors, ...warnings]),
+        [],
+      );
+      return JSON.stringify(documents.map((document) => document.toJS()));
+    };
+    const plain = await render("plain-name");
+    assert.ok(plain.split("plain-name").length > 30);
+    for (const name of [
+      "n",
+      "y",
+      "no",
+      "on",
+      "off",
+      "true",
+      "null",
+      "1234",
+      "1e3",
+      "0x1f",
+      "0o17",
+      "2024-01-01",
+      "30",
+    ]) {
+      assert.equal(await render(name), plain.replaceAll("plain-name", name), name);
+    }
+  });
+
+  test("a watched namespace that --set makes a number of is watched by its name", async () => {
+    const { cluster } = bench();
+    for (const [value, name] of [
+      ["1234", "1234"],
+      ["12345678", "12345678"],
+    ] as const) {
+      const set = `--set=operator.namespace=${value}`;
+      const rendered = await cluster.helm(["template", "one", chart, "--kube-version=1.34.0", set]);
+      const documents = parseAllDocuments(rendered, { version: "1.1" }).map((document) => document.toJS());
+      const role = documents.find(({ kind }) => kind === "Role");
+      assert.equal(role.metadata.namespace, name);
+      assert.match(JSON.stringify(documents), new RegExp(`"LUTHIER_NAMESPACE","value":"${name}"`));
+      assert.match(JSON.stringify(documents), new RegExp(`"resourceNames":\\["luthier-operator-${name}"\\]`));
+    }
   });
 
   describe("its life", () => {
@@ -106,6 +173,21 @@ export function chartTests(bench: () => Bench): void {
       const left = await cluster.kubectl(["get", "deployments,services,roles,clusterroles", "-A", "-o", "name"]);
       assert.doesNotMatch(left, /luthier/);
     });
+
+    for (const name of ["n", "1234"]) {
+      test(`it installs into a namespace named ${name}, and works there`, async () => {
+        const { cluster, operatorImage, trainerImage } = bench();
+        const team = await bench().namespace(name);
+        const values = [...imageValues("operator", operatorImage), ...imageValues("trainer", trainerImage)];
+        // The definitions are those of the release before.
+        const set = [...values, "crds.enabled=false"].flatMap((value) => ["--set", value]);
+        const watched = `operator.namespace=${name}`;
+        await cluster.helm(["install", "luthier", chart, "-n", name, "--wait", ...set, "--set-string", watched]);
+        await team.apply(manifest("job"));
+        await team.until("job", "prepared", ({ status }) => status?.pins !== undefined);
+        await cluster.helm(["uninstall", "luthier", "-n", name, "--wait"]);
+      });
+    }
   });
 }
 

@@ -4,15 +4,15 @@
 
 {{- define "luthier.selector" -}}
 app.kubernetes.io/name: luthier
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: operator
 {{- end }}
 
 {{- define "luthier.labels" -}}
 {{ include "luthier.selector" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 {{- end }}
 
 {{/* registry/repository@digest, or :tag; called with (dict "image" … "chart" .Chart). */}}
@@ -27,6 +27,23 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- $env := deepCopy .Values.trainer.env }}
 {{- if .Values.trainer.caCertificates }}{{ $_ := set $env "LUTHIER_CA_CERTIFICATES" .Values.trainer.caCertificates }}{{ end }}
 {{- toJson $env }}
+{{- end }}
+
+{{/* A value as a quoted string: a namespace may be named 1234, and YAML or --set makes a number of it. */}}
+{{- define "luthier.string" -}}
+{{- if kindIs "string" . }}{{ . | quote }}{{ else }}{{ . | toJson | quote }}{{ end }}
+{{- end }}
+
+{{/* A map of strings. */}}
+{{- define "luthier.strings" -}}
+{{- range $key, $value := . }}
+{{ $key | quote }}: {{ include "luthier.string" $value }}
+{{- end }}
+{{- end }}
+
+{{/* Name of the Lease, by what is watched; operator/configuration.ts has it too. */}}
+{{- define "luthier.lease" -}}
+luthier-operator{{ with .Values.operator.namespace }}-{{ include "luthier.string" . | trimAll "\"" }}{{ end }}
 {{- end }}
 
 {{/* What the operator may do in the namespaces that it watches, by verb. */}}
@@ -53,6 +70,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - apiGroups: [""]
   resources: [pods/log]
   verbs: [get]
+# A default limit of memory, which a run without one of its own must fit into.
+- apiGroups: [""]
+  resources: [limitranges]
+  verbs: [list]
 # Why a pod does not start is often said by Events alone.
 - apiGroups: [""]
   resources: [events]
