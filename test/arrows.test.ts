@@ -30,7 +30,7 @@ interface Arrow {
 const ours = /^(operator|trainer|cli|terminal|demo|test|tools|images)\//;
 /** Of the rooms that decide, the files that do what is decided. `jobs/resources.ts` is the wire's types alone. */
 const does =
-  /^operator\/(finetunejob\/(controller|gather|planner|planThread|planWorker)|(finetunerun|adapter)\/controller|jobs\/(create|observe|resources|warnings))\.ts$/;
+  /^operator\/(finetunejob\/(controller|gather|planner|planThread|planWorker)|(finetunerun|adapter)\/controller|jobs\/(create|observe|replace|resources|warnings))\.ts$/;
 /** Every other file of theirs. */
 const pureFile = new RegExp(`(?!${does.source})^operator/(finetunejob|finetunerun|adapter|jobs)/`);
 

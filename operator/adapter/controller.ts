@@ -6,6 +6,7 @@ import { calmReasons } from "../api/outcome.ts";
 import { createJobOf, type Refused } from "../jobs/create.ts";
 import { observeJob } from "../jobs/observe.ts";
 import { hasEnded } from "../jobs/outcome.ts";
+import { deleteUnstarted } from "../jobs/replace.ts";
 import { batchJobs } from "../jobs/resources.ts";
 import type { PodVariables } from "../jobs/variables.ts";
 import type { Client } from "../runtime/client.ts";
@@ -28,12 +29,14 @@ export class AdapterReconciler {
   readonly #caches: Caches;
   readonly #events: EventRecorder;
   readonly #clock: Clock;
+  readonly #trainerImage: string;
 
   constructor(options: {
     client: Client;
     caches: Caches;
     events: EventRecorder;
     clock: Clock;
+    trainerImage: string;
     variables?: PodVariables;
   }) {
     this.#variables = options.variables;
@@ -41,6 +44,7 @@ export class AdapterReconciler {
     this.#caches = options.caches;
     this.#events = options.events;
     this.#clock = options.clock;
+    this.#trainerImage = options.trainerImage;
   }
 
   async reconcile(key: string): Promise<Result> {
@@ -59,10 +63,17 @@ export class AdapterReconciler {
   async #apply(adapter: Adapter, { actions }: Decision): Promise<Map<string, Refused>> {
     const refused = new Map<string, Refused>();
     for (const action of actions) {
-      if (action.kind === "deleteJob") await this.#client.delete(batchJobs, action.job, "Background");
-      else {
-        const created = await createJobOf(this.#client, adapters, adapter, action.job, this.#variables);
-        if (created.kind === "Refused") refused.set(action.job.metadata.name, created);
+      switch (action.kind) {
+        case "deleteJob":
+          await this.#client.delete(batchJobs, action.job, "Background");
+          break;
+        case "deleteUnstarted":
+          await deleteUnstarted(this.#client, action.job);
+          break;
+        case "createJob": {
+          const created = await createJobOf(this.#client, adapters, adapter, action.job, this.#variables);
+          if (created.kind === "Refused") refused.set(action.job.metadata.name, created);
+        }
       }
     }
     return refused;
@@ -70,7 +81,7 @@ export class AdapterReconciler {
 
   async #gather(adapter: Adapter): Promise<World> {
     const parsed = adapterSpec.safeParse(adapter.spec);
-    const world = { adapter, now: this.#clock(), exports: [], staleJobs: [] };
+    const world = { adapter, now: this.#clock(), trainerImage: this.#trainerImage, exports: [], staleJobs: [] };
     if (!parsed.success) return { ...world, spec: { issue: specIssue(parsed.error) } };
     const { data: spec } = parsed;
     const exports = await Promise.all((spec.exports ?? []).map((entry) => this.#export(adapter, spec, entry)));

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { parse } from "yaml";
 import type { Envelope } from "../../trainer/contract/report.ts";
 import { exportFileSchema } from "../../trainer/contract/runFile.ts";
@@ -15,6 +15,7 @@ import {
   aPod,
   aRun,
   aSpec,
+  image,
   now,
   succeeded,
 } from "../testing/builders.ts";
@@ -31,7 +32,7 @@ const adapter: Adapter = { ...anAdapter(job, succeeded(aRun(job))), status: {} }
 function aWorld(state: ExportWorld["state"], of: Adapter = adapter): World {
   const batchJob = state.kind === "Absent" ? undefined : aBatchJob();
   const exports = [{ entry: merged, key: exportKey(of, merged), job: batchJob, state }];
-  return { adapter: of, now, spec: of.spec, exports, staleJobs: [] };
+  return { adapter: of, now, trainerImage: image, spec: of.spec, exports, staleJobs: [] };
 }
 
 const figures = {
@@ -51,7 +52,7 @@ for (const base of ["Original", "Dequantized"] as const) {
   test(`an export is told what to merge with: ${base}, and by the digest of what was trained on`, () => {
     const entry = { name: "merged", merged: { base } };
     const key = exportKey(adapter, entry);
-    const asked = exportJob(adapter, adapter.spec, { entry, key });
+    const asked = exportJob(adapter, adapter.spec, { entry, key }, image);
     const file = exportFileSchema.parse(parse(asked.spec?.template.metadata?.annotations?.[annotations.runFile] ?? ""));
     assert.deepEqual([file.export, file.baseDigest], [entry, job.status!.pins!.baseDigest]);
     assert.equal(key === exportKey(adapter, merged), base === "Original");
@@ -177,4 +178,60 @@ test("an Adapter without exports is ready, and nobody claims to have read it", (
     ready({ status })?.message ?? "",
     /^It was written to the store by run-[0-9a-f]{16}; nothing has read it/,
   );
+});
+
+describe("of eight exports", () => {
+  const entries = Array.from({ length: 8 }, (_, index) => ({ name: `e${index}`, merged: {} }));
+  const of: Adapter = { ...adapter, spec: { ...adapter.spec, exports: entries } };
+  const gone: ExportWorld["state"] = { kind: "Absent" };
+  const runs = jobState(aBatchJob(), [aPod({ running: true })]);
+  /** Decides with these states, the rest without a Job; the names of the exports whose Jobs are made. */
+  const made = (states: readonly ExportWorld["state"][], status: Adapter["status"] = {}) => {
+    const exports = entries.map((entry, index) => {
+      const state = states[index] ?? gone;
+      return { entry, key: exportKey(of, entry), job: state.kind === "Absent" ? undefined : aBatchJob(), state };
+    });
+    const decision = decide({
+      adapter: { ...of, status },
+      now,
+      trainerImage: image,
+      spec: of.spec,
+      exports,
+      staleJobs: [],
+    });
+    const names = decision.actions.map(({ job: { metadata } }) => metadata.name);
+    return { ...decision, made: entries.filter((entry) => names.includes(`export-${exportKey(of, entry)}`)) };
+  };
+  const named = (...indices: number[]) => indices.map((index) => entries[index]);
+  const figuresOf = (name: string) => written({ figures: { ...figures, name } } as Partial<Envelope>);
+
+  test("two run at once, in the order of the spec, and the others say that they wait", () => {
+    const first = made([]);
+    assert.deepEqual(first.made, named(0, 1));
+    const words = first.status.exports?.map(({ message }) => message);
+    for (const word of words?.slice(0, 2) ?? []) assert.doesNotMatch(word ?? "", /waiting/);
+    for (const word of words?.slice(2) ?? []) assert.match(word ?? "", /^waiting: at most 2 exports of an Adapter run/);
+  });
+
+  for (const { name, states, next } of [
+    { name: "both run", states: [runs, runs], next: [] },
+    { name: "one waits for its pod", states: [runs, jobState(aBatchJob(), [])], next: [] },
+    { name: "the Job of one is on its way out", states: [runs, { kind: "Deleting" as const }], next: [] },
+    { name: "one is written", states: [figuresOf("e0"), runs], next: [2] },
+    { name: "both are written", states: [figuresOf("e0"), figuresOf("e1")], next: [2, 3] },
+    {
+      name: "one has failed",
+      states: [runs, jobState(aBatchJob({ type: "Failed" }), [aPod({ exitCode: 20 })])],
+      next: [2],
+    },
+  ] satisfies { name: string; states: ExportWorld["state"][]; next: number[] }[]) {
+    test(`${next.length} more start when ${name}`, () => assert.deepEqual(made(states).made, named(...next)));
+  }
+
+  test("those that were written before take no place", () => {
+    const { status } = made([figuresOf("e0"), figuresOf("e1")]);
+    const later = made([gone, gone, runs], status);
+    assert.deepEqual(later.made, named(3));
+    assert.equal(later.status.exports?.[0]?.state, "Ready");
+  });
 });

@@ -8,8 +8,9 @@ import type { AdapterSpec, ExportStatus } from "../api/adapter.ts";
 import { type ConditionUpdate, updateConditions, type Verdict, verdict } from "../api/conditions.ts";
 import { deletingReason, deletingWords } from "../api/deletion.ts";
 import { blocked, type DeclaredStep, ready, reconciling, stalled } from "../api/outcome.ts";
+import { isOutdated } from "../jobs/render.ts";
 import { exportJob, exportStatus } from "./exports.ts";
-import type { Action, Decision, World } from "./world.ts";
+import type { Action, Decision, ExportWorld, World } from "./world.ts";
 
 type Step = (world: World, exports: readonly ExportStatus[]) => Decision | undefined;
 
@@ -63,17 +64,23 @@ export const road: readonly DeclaredStep<Step>[] = [
 ];
 
 export function decide(world: World): Decision {
-  const { adapter, spec } = world;
+  const { adapter, spec, trainerImage } = world;
   if (adapter.metadata.deletionTimestamp !== undefined) {
     const words = deletingWords(adapter);
     return say(world, "Reconciling", "Deleting", deletingReason(adapter), words, adapter.status?.exports ?? []);
   }
   if ("issue" in spec)
     return say(world, "Stalled", "Invalid", "InvalidSpec", spec.issue, adapter.status?.exports ?? []);
-  const exports = world.exports.map((one) => exportStatus(statusOf(world, one.entry.name), one, spec));
+  const statuses = world.exports.map((one) =>
+    exportStatus(statusOf(world, one.entry.name), one, { spec, trainerImage }),
+  );
+  const waiting = waitingForPlace(world, statuses);
+  const exports = statuses.map((one) => (waiting.has(one.key) ? { ...one, message: waitingWords } : one));
   const actions = [
     ...world.staleJobs.map((job) => ({ kind: "deleteJob" as const, job })),
-    ...jobActions(world, spec, exports),
+    ...world.exports
+      .filter(({ key }, index) => exports[index]?.state === "Pending" && !waiting.has(key))
+      .flatMap((one) => jobActions(world, spec, one)),
   ];
   for (const { step } of road) {
     const decision = step(world, exports);
@@ -87,14 +94,37 @@ function lookAgainInMs({ exports }: World): number | undefined {
   return waits.length === 0 ? undefined : Math.min(...waits);
 }
 
-/** Jobs to create for exports that have none, and to delete where the report was lost or there is more memory now. */
-function jobActions(world: World, spec: AdapterSpec, statuses: readonly ExportStatus[]): Action[] {
-  return world.exports.flatMap((one, index): Action[] => {
-    if (statuses[index]?.state !== "Pending") return [];
-    if (one.state.kind === "Absent") return [{ kind: "createJob", job: exportJob(world.adapter, spec, one) }];
-    const again = one.state.kind === "Succeeded" || one.state.kind === "Failed";
-    return again && one.job ? [{ kind: "deleteJob", job: one.job }] : [];
-  });
+/** Exports of one Adapter that have a Job at a time: they share a node's processors and a store. */
+const exportsAtOnce = 2;
+const waitingWords = `waiting: at most ${exportsAtOnce} exports of an Adapter run at once.`;
+
+/** Keys of the exports that get no Job yet: the first of the spec come first. */
+function waitingForPlace({ exports }: World, statuses: readonly ExportStatus[]): Set<string> {
+  const places = exportsAtOnce - exports.filter(holdsPlace).length;
+  const withoutJob = exports.filter(
+    ({ state }, index) => state.kind === "Absent" && statuses[index]?.state === "Pending",
+  );
+  return new Set(withoutJob.slice(Math.max(0, places)).map(({ key }) => key));
+}
+
+const holdsPlace = ({ state }: ExportWorld) => !["Absent", "Succeeded", "Failed", "Foreign"].includes(state.kind);
+
+/** What is done about the Job of an export that is not finished. */
+function jobActions({ adapter, trainerImage }: World, spec: AdapterSpec, one: ExportWorld): Action[] {
+  const { job, state } = one;
+  const wanted = exportJob(adapter, spec, one, trainerImage);
+  switch (state.kind) {
+    case "Absent":
+      return [{ kind: "createJob", job: wanted }];
+    case "Pending":
+      return job && state.podRuns !== true && isOutdated(job, wanted) ? [{ kind: "deleteUnstarted", job }] : [];
+    // Its report was lost, or there is more memory now.
+    case "Succeeded":
+    case "Failed":
+      return job ? [{ kind: "deleteJob", job }] : [];
+    default:
+      return [];
+  }
 }
 
 function statusOf({ adapter }: World, name: string): ExportStatus | undefined {

@@ -16,6 +16,7 @@ import { claimMounts } from "../jobs/claims.ts";
 import { mayHaveMore, memoryLimitOf } from "../jobs/helperMemory.ts";
 import { helperBackoffLimit, hopelessMessage, isHopeless, reportLost, withLostReport } from "../jobs/lostReports.ts";
 import { hostMemoryExceeded } from "../jobs/outcome.ts";
+import { withRequests } from "../jobs/placement.ts";
 import { figureText } from "../jobs/progress.ts";
 import { renderJob } from "../jobs/render.ts";
 import type { Job } from "../jobs/resources.ts";
@@ -36,6 +37,7 @@ export function exportJob(
   adapter: Adapter,
   spec: AdapterSpec,
   { entry, key }: Pick<ExportWorld, "entry" | "key">,
+  trainerImage: string,
 ): Job {
   const { execution, artifactRoot } = spec;
   const job = adapter.metadata.labels?.[labels.job];
@@ -45,8 +47,8 @@ export function exportJob(
     labels: { [labels.adapter]: adapter.metadata.name, ...(job === undefined ? {} : { [labels.job]: job }) },
     runFile: exportFile(sourceOf(spec), entry),
     claims: claimMounts({ read: [], write: artifactRoot }),
-    image: execution.trainerImage,
-    placement: execution.placement ?? {},
+    image: trainerImage,
+    placement: withRequests(execution.placement ?? {}, spec.results?.totalParameters),
     backoffLimit: helperBackoffLimit,
     ttlSecondsAfterFinished: applied(ttlTable, execution).ttlSecondsAfterFinished,
   });
@@ -73,7 +75,11 @@ export function isFinished(one: ExportStatus, key: string, { execution }: Adapte
 }
 
 /** The state of one export. What is finished is remembered in status: its Job may be gone since. */
-export function exportStatus(before: ExportStatus | undefined, world: ExportWorld, spec: AdapterSpec): ExportStatus {
+export function exportStatus(
+  before: ExportStatus | undefined,
+  world: ExportWorld,
+  { spec, trainerImage }: { spec: AdapterSpec; trainerImage: string },
+): ExportStatus {
   const { entry, key, state } = world;
   if (before && isFinished(before, key, spec) && (state.kind === "Absent" || state.kind === "Foreign")) return before;
   const named = { name: entry.name, key, jobName: exportJobName(key) };
@@ -131,7 +137,7 @@ export function exportStatus(before: ExportStatus | undefined, world: ExportWorl
       const { envelope } = state;
       const figures = envelope?.stage === "Export" && envelope.outcome === "Succeeded" ? envelope.figures : undefined;
       if (figures?.name === entry.name) return { ...named, ...ready(figures, entry, spec) };
-      return { ...named, ...lostExport(withLostReport(lost, world.job), spec) };
+      return { ...named, ...lostExport(withLostReport(lost, world.job), trainerImage) };
     }
   }
 }
@@ -155,12 +161,12 @@ function wayOut(reason: string, { provenance }: AdapterSpec): string {
 /** Its words are lost: the Job is made again, and finds what it wrote. */
 function lostExport(
   lostReports: string[],
-  { execution }: AdapterSpec,
+  trainerImage: string,
 ): Pick<ExportStatus, "state" | "reason" | "message" | "lostReports"> {
   const lost = { reason: reportLost, lostReports };
   if (!isHopeless(lostReports)) return { ...lost, state: "Pending", message: "The report was lost; asking again." };
-  const words = hopelessMessage(lostReports, execution.trainerImage);
-  const message = `${words} When that is mended, ${again}.`;
+  const words = hopelessMessage(lostReports, trainerImage);
+  const message = `${words} When that is fixed, ${again}.`;
   return { ...lost, state: "Failed", message };
 }
 

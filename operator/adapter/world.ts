@@ -14,6 +14,8 @@ export interface ExportWorld extends ObservedJob {
 export interface World {
   adapter: Adapter;
   now: Date;
+  /** Of new exports. */
+  trainerImage: string;
   /** Or why the spec cannot be read. */
   spec: AdapterSpec | { issue: string };
   exports: readonly ExportWorld[];
@@ -21,7 +23,11 @@ export interface World {
   staleJobs: readonly Job[];
 }
 
-export type Action = { kind: "createJob"; job: Job } | { kind: "deleteJob"; job: Job };
+export type Action =
+  | { kind: "createJob"; job: Job }
+  | { kind: "deleteJob"; job: Job }
+  /** Unless a pod of it runs by now. */
+  | { kind: "deleteUnstarted"; job: Job };
 
 export interface Decision {
   status: AdapterStatus;

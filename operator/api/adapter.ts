@@ -26,7 +26,6 @@ import { ttlTable } from "./jobLife.ts";
 /** May change, and takes effect with the next export. */
 const adapterExecution = z
   .strictObject({
-    trainerImage: text(512).min(1).meta({ description: "The image that exports." }),
     placement: resolvedPlacement.optional(),
     ...writtenShape(ttlTable),
     artifacts: artifactsAccess.optional(),

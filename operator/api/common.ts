@@ -108,7 +108,10 @@ export const placement = z
 
 export const helpers = z
   .strictObject({
-    resources: resources.optional(),
+    resources: resources.optional().meta({
+      description:
+        "Compute resources of the container, as in a pod. Default: requests of 100m CPU and 256Mi of memory, for an export and one byte more for each parameter of the model; no limits.",
+    }),
     nodeSelector: nodeSelector.optional().meta({ description: "Labels a node must have. Default: placement's." }),
     tolerations: tolerations.optional().meta({ description: "Taints that are tolerated. Default: placement's." }),
     affinity: affinity.optional().meta({ description: "Which nodes and neighbours are needed. Default: placement's." }),

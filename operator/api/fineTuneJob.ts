@@ -137,6 +137,9 @@ export const planStatus = z.object({
   totalParameters: count,
   predictedPeakBytes: count,
   availableBytes: count.optional(),
+  availableFrom: text(320)
+    .optional()
+    .meta({ description: "What sets that: a field, a LimitRange, or the largest node." }),
   microRows: count,
   recomputedBlocks: count,
   steps: count,

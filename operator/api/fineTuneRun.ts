@@ -37,7 +37,6 @@ export const fineTuneRunSpec = z.strictObject({
   hashVersion: z.int().min(1).max(1000),
   pins: z.strictObject(pinsStatus.shape),
   settings: trainingSpec.meta({ description: "The settings of the training with every default written out." }),
-  trainerImage: text(512).min(1),
   artifactRoot: artifactsUri,
   execution,
 });
@@ -47,6 +46,7 @@ export const attempt = z.object({
   number: z.int().min(1).max(1_000_000),
   jobName: text(63),
   jobUID: text(64).optional().meta({ description: "Absent: about to be created." }),
+  trainerImage: text(512).optional().meta({ description: "The image that this attempt runs." }),
   startedAt: time,
   endedAt: time.optional(),
   outcome: z.enum(["Succeeded", "Stopped", "Failed", "Lost"]).optional(),

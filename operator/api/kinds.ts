@@ -94,7 +94,7 @@ const fineTuneRunKind: CrdOptions = {
           "metadata.name must be run- and the first 16 digits of spec.runHash: the name keeps a run from being made twice",
       },
     ],
-    spec: ["runHash", "specHash", "hashVersion", "pins", "settings", "trainerImage", "artifactRoot"].map((field) => ({
+    spec: ["runHash", "specHash", "hashVersion", "pins", "settings", "artifactRoot"].map((field) => ({
       cel: `self.${field} == oldSelf.${field}`,
       message: `${field} ${immutable.message}`,
     })),

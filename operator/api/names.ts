@@ -19,6 +19,8 @@ export const labels = {
 export const annotations = {
   /** On a pod template: the run file, read through a downward API volume. */
   runFile: `${group}/run-file`,
+  /** On a batch Job: digest of the Job as it was rendered, by which one that should be another by now is known. */
+  rendered: `${group}/rendered`,
   /** On a FineTuneJob: any new value looks at the inputs again. */
   requestedAt: `${group}/requested-at`,
   /** On an Adapter: when it was last promoted. */

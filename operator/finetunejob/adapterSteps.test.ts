@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { ExportEntry } from "../../trainer/contract/exports.ts";
 import { runHash } from "../../trainer/contract/hashes.ts";
 import { trainingPart } from "../../trainer/contract/writtenOut.ts";
+import type { Helpers } from "../api/common.ts";
 import { aJob, anAdapter, aPinnedJob, aRun, aSpec, succeeded } from "../testing/builders.ts";
 import { actions, aPlan, aWorld, pinned, ready, stalled, withRun } from "../testing/worlds.ts";
+import { adapterUpdate } from "./children.ts";
 import { decide } from "./decide.ts";
 import type { World } from "./world.ts";
 
@@ -104,8 +107,23 @@ describe("Adapter", () => {
     }));
     const spec = aSpec({ adapter: { exports: [{ name: "merged", merged: {} }] } });
     const decision = decide({ ...world, job: { ...world.job, spec }, wanted: { ...world.wanted, spec } } as World);
-    assert.deepEqual(actions(decision), ["applyAdapter"]);
+    assert.deepEqual(actions(decision), ["updateAdapter"]);
     assert.equal(ready(decision)?.status, "False");
+  });
+
+  test("an edit of exports leaves those that others added, and an edit back changes nothing", () => {
+    const job = aPinnedJob(aSpec({ adapter: { exports: [{ name: "ours", merged: { dtype: "F32" } }] } }));
+    const made = anAdapter(job, succeeded(aRun(job)));
+    const theirs = { name: "theirs", merged: {} };
+    const adapter = { ...made, spec: { ...made.spec, exports: [theirs, ...(made.spec.exports ?? [])] } };
+    const update = (exports: ExportEntry[], helpers: Helpers = {}) =>
+      adapterUpdate(adapter, aSpec({ adapter: { exports }, helpers }));
+    assert.equal(update([{ name: "ours", merged: { dtype: "F32" } }]), undefined);
+    const edited = { name: "ours", merged: {} };
+    assert.deepEqual(update([edited]), { exports: [theirs, edited], execution: { placement: {} }, names: "ours" });
+    assert.deepEqual(update([])?.exports, [theirs]);
+    const resources = { limits: { memory: "2Gi" } };
+    assert.deepEqual(update([edited], { resources })?.execution, { placement: { resources } });
   });
 
   test("a promoted Adapter that a person deleted stays deleted, and nothing is trained", () => {

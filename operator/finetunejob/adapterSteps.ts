@@ -3,9 +3,8 @@ import { findCondition } from "../api/conditions.ts";
 import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
 import type { Adapter } from "../api/kinds.ts";
 import { annotations } from "../api/names.ts";
-import { adapterExecution, adapterWithExports, artifactRoot } from "./children.ts";
+import { adapterUpdate, artifactRoot } from "./children.ts";
 import { knownAdapter } from "./pins.ts";
-import { sameJson } from "./sameJson.ts";
 import { type Readable, type Step, say } from "./say.ts";
 import { settledMessage } from "./status.ts";
 import type { Action, Decision } from "./world.ts";
@@ -93,13 +92,6 @@ function promotion({ job, adapters }: Readable, adapter: Adapter): Action[] {
 }
 
 function exportsUpdate({ wanted }: Readable, adapter: Adapter): Action[] {
-  const exports = wanted.spec.adapter?.exports ?? [];
-  const execution = adapterExecution(wanted.spec, adapter.spec.execution.trainerImage);
-  const ours = (adapter.metadata.annotations?.[annotations.jobExports] ?? "").split(",").filter((name) => name !== "");
-  const present = (adapter.spec.exports ?? []).filter(({ name }) => ours.includes(name));
-  const same = sameJson(byName(present), byName(exports)) && sameJson(adapter.spec.execution, execution);
-  return same ? [] : [{ kind: "applyAdapter", adapter: adapterWithExports(adapter, wanted.spec) }];
+  const update = adapterUpdate(adapter, wanted.spec);
+  return update === undefined ? [] : [{ kind: "updateAdapter", adapter, update }];
 }
-
-const byName = <T extends { name: string }>(entries: readonly T[]) =>
-  [...entries].sort((a, b) => (a.name < b.name ? -1 : 1));

@@ -16,12 +16,13 @@ import { type Adapter, adapters, type FineTuneJob, type FineTuneRun, fineTuneRun
 import { annotations, labels, managedBy } from "../api/names.ts";
 import { claimMounts } from "../jobs/claims.ts";
 import { helperBackoffLimit } from "../jobs/lostReports.ts";
-import { helperPlacement } from "../jobs/placement.ts";
+import { helperPlacement, withRequests } from "../jobs/placement.ts";
 import { renderJob } from "../jobs/render.ts";
 import type { Job } from "../jobs/resources.ts";
 import { apiVersionOf, type KubeObject, ownerReference } from "../runtime/objects.ts";
 import { storeName } from "./pins.ts";
-import type { Wanted } from "./world.ts";
+import { sameJson } from "./sameJson.ts";
+import type { AdapterUpdate, Wanted } from "./world.ts";
 
 export function artifactRoot(spec: FineTuneJobSpec, namespace: string): string {
   return storeLayout.root(spec.artifacts.uri, namespace);
@@ -52,7 +53,7 @@ export function prepareJob(job: FineTuneJob, wanted: Wanted, trainerImage: strin
     }),
     claims: claimMounts({ read: inputUris(spec), write: root }),
     image: trainerImage,
-    placement: helperPlacement(spec.placement, spec.helpers),
+    placement: withRequests(helperPlacement(spec.placement, spec.helpers)),
     backoffLimit: helperBackoffLimit,
     ttlSecondsAfterFinished: applied(ttlTable, spec).ttlSecondsAfterFinished,
   });
@@ -114,7 +115,7 @@ export function fineTuneRun(
   {
     checkpointBytes,
     ...content
-  }: Pick<FineTuneRunSpec, "runHash" | "pins" | "trainerImage"> & {
+  }: Pick<FineTuneRunSpec, "runHash" | "pins"> & {
     checkpointBytes: number | undefined;
   },
 ): KubeObject & { spec: FineTuneRunSpec } {
@@ -148,10 +149,10 @@ export function adapterName(job: FineTuneJob, hash: string): string {
 export function adapterOf(
   job: FineTuneJob,
   run: FineTuneRun,
-  options: { results: Results; revision: number; spec: FineTuneJobSpec },
+  options: { results: Results; revision: number; spec: FineTuneJobSpec; trainerImage: string },
 ): KubeObject & { spec: AdapterSpec } {
-  const { pins, settings, artifactRoot: root, runHash, specHash, trainerImage } = run.spec;
-  const { results, revision, spec } = options;
+  const { pins, settings, artifactRoot: root, runHash, specHash } = run.spec;
+  const { results, revision, spec, trainerImage } = options;
   const { evaluationSetDigest } = pins;
   return {
     apiVersion: apiVersionOf(adapters),
@@ -186,42 +187,32 @@ export function adapterOf(
       },
       results,
       artifactRoot: root,
-      execution: adapterExecution(spec, trainerImage),
+      execution: adapterExecution(spec),
       exports: spec.adapter?.exports ?? [],
     },
   };
 }
 
-/**
- * The whole Adapter as its FineTuneJob wants it now. With the uid, an Adapter that was deleted meanwhile stays deleted;
- * exports that others added are theirs and not in it.
- */
-export function adapterWithExports(adapter: Adapter, spec: FineTuneJobSpec): KubeObject & { spec: AdapterSpec } {
-  const { name, namespace = "", uid, labels: own = {} } = adapter.metadata;
-  return {
-    apiVersion: apiVersionOf(adapters),
-    kind: adapters.kind,
-    metadata: {
-      name,
-      namespace,
-      ...(uid === undefined ? {} : { uid }),
-      labels: Object.fromEntries(Object.values(labels).flatMap((label) => (own[label] ? [[label, own[label]]] : []))),
-      annotations: { [annotations.jobExports]: exportNames(spec) },
-    },
-    spec: {
-      ...adapter.spec,
-      execution: adapterExecution(spec, adapter.spec.execution.trainerImage),
-      exports: spec.adapter?.exports ?? [],
-    },
-  };
+/** What its FineTuneJob wants an Adapter to be now; undefined when it is that. Exports that others added stay. */
+export function adapterUpdate({ metadata, spec: is }: Adapter, spec: FineTuneJobSpec): AdapterUpdate | undefined {
+  const own = (metadata.annotations?.[annotations.jobExports] ?? "").split(",");
+  const wanted = spec.adapter?.exports ?? [];
+  const others = (is.exports ?? []).filter(
+    ({ name }) => !own.includes(name) && !wanted.some((entry) => entry.name === name),
+  );
+  const update = { exports: [...others, ...wanted], execution: adapterExecution(spec), names: exportNames(spec) };
+  const same = sameJson(byName(is.exports ?? []), byName(update.exports)) && sameJson(is.execution, update.execution);
+  return same && own.join(",") === update.names ? undefined : update;
 }
+
+const byName = <T extends { name: string }>(entries: readonly T[]) =>
+  [...entries].sort((a, b) => (a.name < b.name ? -1 : 1));
 
 const exportNames = (spec: FineTuneJobSpec) => (spec.adapter?.exports ?? []).map(({ name }) => name).join(",");
 
-export function adapterExecution(spec: FineTuneJobSpec, trainerImage: string): AdapterSpec["execution"] {
+export function adapterExecution(spec: FineTuneJobSpec): AdapterSpec["execution"] {
   const { ttlSecondsAfterFinished } = spec;
   return {
-    trainerImage,
     placement: helperPlacement(spec.placement, spec.helpers),
     ...(ttlSecondsAfterFinished === undefined ? {} : { ttlSecondsAfterFinished }),
     ...artifactsAccess(spec),

@@ -7,6 +7,7 @@ import { annotations } from "../api/names.ts";
 import { calmReasons } from "../api/outcome.ts";
 import { road as roadOfRun } from "../finetunerun/decide.ts";
 import { createJobOf, type Refused } from "../jobs/create.ts";
+import { deleteUnstarted } from "../jobs/replace.ts";
 import { batchJobs } from "../jobs/resources.ts";
 import type { PodVariables } from "../jobs/variables.ts";
 import { timestamp } from "../runtime/clock.ts";
@@ -60,6 +61,9 @@ export class FineTuneJobReconciler {
       case "deleteJob":
         await client.delete(batchJobs, action.job, "Background");
         return;
+      case "deleteUnstarted":
+        await deleteUnstarted(client, action.job);
+        return;
       case "createRun":
         await this.#createRun(job, action);
         return;
@@ -72,12 +76,20 @@ export class FineTuneJobReconciler {
         );
         return;
       case "updateExecution":
-        // Server-side apply would leave what the run was created with: a limit that was taken back would stay.
-        await client.replaceAt(fineTuneRuns, action.run, "/spec/execution", action.execution);
+        await client.replaceAt(fineTuneRuns, action.run, { "/spec/execution": action.execution });
         return;
       case "applyAdapter":
         await client.apply(adapters, action.adapter, { manager });
         return;
+      case "updateAdapter": {
+        const { exports, execution, names } = action.update;
+        const values = { "/spec/exports": exports, "/spec/execution": execution };
+        const marks = { ...action.adapter.metadata.annotations, [annotations.jobExports]: names };
+        // Another may add an export in the same moment.
+        const patch = { ...values, "/metadata/annotations": marks };
+        await client.replaceAt(adapters, action.adapter, patch, { unchanged: true });
+        return;
+      }
       case "promote":
         await client.mergePatch(
           adapters,

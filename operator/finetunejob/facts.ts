@@ -23,11 +23,11 @@ function settled<T extends { request: string | undefined }>(wanted: T, status: F
 }
 
 /** The status without a plan of other settings. */
-export function withoutStalePlan({ job, wanted }: World, status: FineTuneJobStatus): FineTuneJobStatus {
+export function withoutStalePlan({ job, wanted, memory }: World, status: FineTuneJobStatus): FineTuneJobStatus {
   const { plan, ...rest } = status;
   if (plan === undefined || "issue" in wanted) return status;
   const known = currentPins({ ...job, status }, settled(wanted, status));
-  return known && plan.key === planKey(wanted.spec, known.pins) ? status : rest;
+  return known && plan.key === planKey(wanted.spec, known.pins, memory) ? status : rest;
 }
 
 function inputsResolved({ job, wanted }: World, status: FineTuneJobStatus): ConditionUpdate {
@@ -54,8 +54,13 @@ export function inputsMessage({ dataset }: Pick<Inputs, "dataset">): string {
   );
 }
 
-function fits({ plan: asked }: World, { plan }: FineTuneJobStatus): ConditionUpdate {
+function fits({ plan: asked, run }: World, { plan }: FineTuneJobStatus): ConditionUpdate {
   const type = "Fits";
+  const trained = asked === undefined || findCondition(run?.status?.conditions, "Succeeded")?.status === "True";
+  if (plan?.fits === false && trained) {
+    const message = `It was trained with another limit. Trained again with the present one: ${fitMessage(plan)}`;
+    return { type, status: "True", reason: "Trained", message };
+  }
   if (asked?.kind === "failed") return unknown(type, "PlanFailed", asked.message);
   if (plan === undefined) return unknown(type, "NotPlanned", "These settings were not planned yet.");
   const message = fitMessage(plan);

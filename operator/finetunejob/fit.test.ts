@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { prepareKey } from "../../trainer/contract/hashes.ts";
 import { trainingPart } from "../../trainer/contract/writtenOut.ts";
-import type { Node } from "../jobs/resources.ts";
+import type { LimitRange, Node } from "../jobs/resources.ts";
 import { aSpec, pinnedStatus } from "../testing/builders.ts";
-import { fitMessage, largestNode, memoryLimit, planKey } from "./fit.ts";
+import { aPlan } from "../testing/worlds.ts";
+import { fitMessage, largestNode, memoryLimit, planKey, podMemory } from "./fit.ts";
 import { Planner } from "./planner.ts";
 
 const node = (memory: string, labels: Record<string, string> = {}): Node => ({
@@ -20,14 +21,43 @@ test("a run may use its limit, else the largest node that its selector takes", (
   assert.equal(memoryLimit(spec), 2 ** 31);
   const slow = node("8Gi", { disk: "slow" });
   const on = (nodeSelector: Record<string, string> = {}) => ({ gpusPerNode: 0, nodeSelector });
-  assert.equal(largestNode([node("1Gi"), node("4Gi"), slow], on()), 8 * 2 ** 30);
-  assert.equal(largestNode([node("1Gi"), slow], on({ disk: "slow" })), 8 * 2 ** 30);
+  const largest = { bytes: 8 * 2 ** 30, from: "the largest node" };
+  assert.deepEqual(largestNode([node("1Gi"), node("4Gi"), slow], on()), largest);
+  assert.deepEqual(largestNode([node("1Gi"), slow], on({ disk: "slow" })), largest);
   assert.equal(largestNode([node("1Gi")], on({ disk: "slow" })), undefined);
+});
+
+test("without a limit of its own a pod has the default of the namespace's LimitRange, which is named", () => {
+  const range = (name: string, ...limits: { type: string; memory?: string }[]): LimitRange => ({
+    apiVersion: "v1",
+    kind: "LimitRange",
+    metadata: { name },
+    spec: { limits: limits.map(({ type, memory }) => ({ type, ...(memory && { default: { memory } }) })) },
+  });
+  const unlimited = aSpec({ placement: { gpusPerNode: 0 } });
+  const ranges = [
+    range("pods", { type: "Pod", memory: "1Mi" }, { type: "Container" }),
+    range("wide", { type: "Container", memory: "1Gi" }),
+    range("small", { type: "Container", memory: "256Mi" }),
+  ];
+  const small = { bytes: 2 ** 28, from: "the default limit of LimitRange small" };
+  assert.deepEqual(podMemory(unlimited, ranges), small);
+  assert.equal(podMemory(unlimited, ranges.slice(0, 1)), undefined);
+  assert.deepEqual(podMemory(spec, ranges), { bytes: 2 ** 31, from: "placement.resources.limits.memory" });
+  const tooLarge = aPlan(false);
+  assert.ok(tooLarge.kind === "planned");
+  const plan = { ...tooLarge.plan, availableBytes: small.bytes, availableFrom: small.from };
+  assert.match(
+    fitMessage(plan),
+    /needs 3\.00? GiB of memory, and 256 MiB are available \(the default limit of LimitRange small\)\. .*Set placement\.resources\.limits\.memory\.$/,
+  );
+  assert.notEqual(planKey(unlimited, pins!, small), planKey(unlimited, pins!, undefined));
 });
 
 test("the trainer's own planner answers, in a thread of its own", async () => {
   const planner = new Planner();
-  const ask = (availableBytes: number) => planner.plan(planKey(spec, pins!), { spec, inputs: inputs!, availableBytes });
+  const ask = (availableBytes: number) =>
+    planner.plan(planKey(spec, pins!, undefined), { spec, inputs: inputs!, availableBytes });
   const roomy = await ask(2 ** 31);
   assert.ok(roomy.kind === "planned" && roomy.plan.fits && roomy.plan.steps > 0);
   const tight = await ask(300 * 2 ** 20);
@@ -40,7 +70,11 @@ test("the trainer's own planner answers, in a thread of its own", async () => {
 test("a quantised base is planned as what it takes: half a byte a weight, and its scales", async () => {
   const planned = async (quantization?: { type: "NF4"; doubleQuantization?: boolean }) => {
     const on = aSpec({ baseModel: { uri: "pvc://inputs/model", ...(quantization && { quantization }) } });
-    const made = await new Planner().plan(planKey(on, pins!), { spec: on, inputs: inputs!, availableBytes: 2 ** 31 });
+    const made = await new Planner().plan(planKey(on, pins!, undefined), {
+      spec: on,
+      inputs: inputs!,
+      availableBytes: 2 ** 31,
+    });
     assert.ok(made.kind === "planned");
     return made.plan.predictedPeakBytes;
   };
@@ -60,7 +94,7 @@ test("a quantised base is planned as what it takes: half a byte a weight, and it
 
 test("settings that the model cannot take are an answer, not a crash", async () => {
   const wrong = aSpec({ method: { lora: { targetModules: ["no_such_layer"] } } });
-  const plan = await new Planner().plan(planKey(wrong, pins!), {
+  const plan = await new Planner().plan(planKey(wrong, pins!, undefined), {
     spec: wrong,
     inputs: inputs!,
     availableBytes: 2 ** 31,

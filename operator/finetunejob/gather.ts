@@ -9,12 +9,12 @@ import { repairedRun } from "../finetunerun/repair.ts";
 import { namedRun, placerOf, wantedBy } from "../finetunerun/wishes.ts";
 import { observeJob } from "../jobs/observe.ts";
 import { jobState } from "../jobs/outcome.ts";
-import { nodes } from "../jobs/resources.ts";
+import { limitRanges, nodes } from "../jobs/resources.ts";
 import type { Client } from "../runtime/client.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Caches } from "../shared/caches.ts";
 import { adapterName, prepareName, runName } from "./children.ts";
-import { largestNode, memoryLimit, planKey } from "./fit.ts";
+import { largestNode, planKey, podMemory } from "./fit.ts";
 import { currentPins, dueLook, knownAdapter } from "./pins.ts";
 import type { Planner } from "./planner.ts";
 import { runUnderWay, withCurrentRun, withPinsOf, withPromoted } from "./repair.ts";
@@ -48,6 +48,7 @@ export async function gather(gatherer: Gatherer, observed: FineTuneJob): Promise
     runWantedBy: currentRun ? wantedBy(gatherer.caches, currentRun).filter((name) => name !== job.metadata.name) : [],
     prepare: undefined,
     stalePrepares: [],
+    memory: "issue" in wanted ? undefined : podMemory(wanted.spec),
     plan: undefined,
     runHash: undefined,
     run: undefined,
@@ -61,13 +62,15 @@ export async function gather(gatherer: Gatherer, observed: FineTuneJob): Promise
     const prepare = await observeJob({ ...gatherer, ...gatherer.caches }, job, prepareName(job, wanted));
     return { ...base, stalePrepares, prepare };
   }
+  const memory = base.memory ?? podMemory(wanted.spec, await limitRangesOf(gatherer.client, job));
   const hash = runHash(trainingPart(wanted.spec), pinned.pins);
   const run = await findRun(gatherer, job, runName(hash));
   const trained = knownAdapter({ wanted, runHash: hash, adapters: base.adapters, currentRun }) !== undefined;
   return {
     ...base,
     stalePrepares,
-    plan: trained ? undefined : await planOf(gatherer, job, wanted, pinned),
+    memory,
+    plan: trained ? undefined : await planOf(gatherer, job, { ...wanted, memory }, pinned),
     runHash: hash,
     run,
     placer: run && placerOf(gatherer.caches, run),
@@ -127,14 +130,20 @@ function runningPrepares({ caches }: Gatherer, job: FineTuneJob, except: string)
 async function planOf(
   gatherer: Gatherer,
   job: FineTuneJob,
-  { spec }: Wanted,
+  { spec, memory }: Wanted & Pick<World, "memory">,
   { pins, inputs }: NonNullable<ReturnType<typeof currentPins>>,
 ): Promise<Plan> {
-  const key = planKey(spec, pins);
+  const key = planKey(spec, pins, memory);
   const before = job.status?.plan;
   if (before?.key === key && before.fits) return { kind: "planned", plan: before };
-  const availableBytes = memoryLimit(spec) ?? largestNode(await allNodes(gatherer.client), spec.placement);
-  return gatherer.planner.plan(key, { spec, inputs, availableBytes });
+  const available = memory ?? largestNode(await allNodes(gatherer.client), spec.placement);
+  const answer = await gatherer.planner.plan(key, { spec, inputs, availableBytes: available?.bytes });
+  if (answer.kind === "failed" || available === undefined) return answer;
+  return { kind: "planned", plan: { ...answer.plan, availableFrom: available.from } };
+}
+
+async function limitRangesOf(client: Client, { metadata }: FineTuneJob) {
+  return (await client.list(limitRanges, { namespace: metadata.namespace })).items;
 }
 
 async function allNodes(client: Client) {

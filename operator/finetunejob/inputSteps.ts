@@ -6,6 +6,7 @@ import { annotations } from "../api/names.ts";
 import { mayHaveMore, memoryLimitOf } from "../jobs/helperMemory.ts";
 import { hopelessMessage, isHopeless, reportLost, withLostReport } from "../jobs/lostReports.ts";
 import { hostMemoryExceeded } from "../jobs/outcome.ts";
+import { isOutdated } from "../jobs/render.ts";
 import type { Job } from "../jobs/resources.ts";
 import { withWayOut } from "../jobs/sentence.ts";
 import { needsAttention } from "../jobs/waiting.ts";
@@ -54,6 +55,12 @@ export const prepare: Step = (world) => {
       return say(world, "Reconciling", "Preparing", "ResolvingInputs", words, { status: running });
     }
     case "Pending": {
+      if (batchJob && state.podRuns !== true && isOutdated(batchJob, prepareJob(job, wanted, trainerImage))) {
+        const words =
+          "The Job that reads the base model and the data has not started and is made again with the present settings.";
+        const actions = [{ kind: "deleteUnstarted" as const, job: batchJob }];
+        return say(world, "Reconciling", "Preparing", "ResolvingInputs", words, { status: running, actions });
+      }
       const held = state.reason === "Queued";
       const queued = held || needsAttention(state.reason);
       const reason = held ? "HelperSuspended" : queued ? state.reason : "ResolvingInputs";

@@ -16,13 +16,25 @@ describe("fit", () => {
   });
 
   const record = { number: 1, jobName: "run-1", startedAt: "2026-01-02T03:00:00Z" };
+  const said = { reason: "Training", message: "Training.", lastTransitionTime: "2026-01-02T03:00:00Z" };
   const edited = [
     {
       name: "is waited for while it runs",
       status: { state: "Training", attempts: [{ ...record, jobUID: "u" }] },
       done: false,
-      state: "Pending",
+      state: "Training",
       does: [],
+      fits: "False",
+      says: /keeps the limits that it was made with\. The run needs .* are available/,
+    },
+    {
+      name: "and whose pod waits keeps the limit that it was made with, and says so",
+      status: { state: "Queued", attempts: [{ ...record, jobUID: "u" }] },
+      done: false,
+      state: "Queued",
+      does: [],
+      fits: "False",
+      says: /keeps the limits that it was made with\. The run needs .* are available/,
     },
     {
       name: "becomes an Adapter when it is done",
@@ -30,6 +42,8 @@ describe("fit", () => {
       done: true,
       state: "Exporting",
       does: ["applyAdapter", "promote"],
+      fits: "True",
+      says: /is made of/,
     },
     {
       name: "that has no Job does not fit",
@@ -37,17 +51,21 @@ describe("fit", () => {
       done: false,
       state: "DoesNotFit",
       does: [],
+      fits: "False",
+      says: /The run needs .* are available/,
     },
   ];
-  for (const { name, status, done, state, does } of edited) {
+  for (const { name, status, done, state, does, fits, says } of edited) {
     test(`a run whose limit was lowered below its need ${name}`, () => {
+      const conditions = [{ ...said, type: "Ready", status: "False" as const }];
       const world = withRun(({ run }) => {
-        const so = { ...run!, status };
+        const so = { ...run!, status: { ...status, conditions } };
         return { run: done ? succeeded(so) : so, plan: aPlan(false) };
       });
       const decision = decide(world);
       assert.deepEqual([decision.status.state, actions(decision)], [state, does]);
-      assert.equal(conditionOf(decision, "Fits")?.status, "False");
+      assert.equal(conditionOf(decision, "Fits")?.status, fits);
+      assert.match(ready(decision)?.message ?? "", says);
     });
   }
 
@@ -96,13 +114,18 @@ describe("run", () => {
     const spec = aSpec({ method: { lora: { targetModules: ["q_prj"] } } });
     const training = trainingPart(spec);
     const wanted = { spec, prepareKey: prepareKey(training), specHash: specHash(training), request: undefined };
-    const plan: World["plan"] = { kind: "failed", message: "no linear layer is named q_prj" };
-    const decision = decide({ ...before, job: { ...before.job, spec }, wanted, run: undefined, plan });
-    assert.deepEqual([actions(decision), stalled(decision)?.reason], [[], "PlanFailed"]);
-    assert.deepEqual(
-      [decision.status.currentRunRef?.uid, decision.status.promotedAdapterRef?.name],
-      ["run-uid", "bot-1"],
-    );
+    const refused: World["plan"] = { kind: "failed", message: "no linear layer is named q_prj" };
+    for (const [plan, reason] of [
+      [refused, "PlanFailed"],
+      [aPlan(false), "DoesNotFit"],
+    ] as const) {
+      const decision = decide({ ...before, job: { ...before.job, spec }, wanted, run: undefined, plan });
+      assert.deepEqual([actions(decision), stalled(decision)?.reason], [[], reason]);
+      assert.deepEqual(
+        [decision.status.currentRunRef?.uid, decision.status.promotedAdapterRef?.name],
+        ["run-uid", "bot-1"],
+      );
+    }
   });
 
   test("the same in two namespaces is two runs, in two directories of the store", () => {

@@ -31,12 +31,12 @@ export const doesNotFit: Step = (world) => {
   if (plan.plan.fits) return undefined;
   return {
     ...say(world, "Stalled", "DoesNotFit", "DoesNotFit", fitMessage(plan.plan), { status: withPlan(world) }),
-    // Without a limit it is judged by the nodes, and those may grow.
+    // Without a limit of its own it is judged by LimitRanges and nodes, and those may change.
     requeueAfterMs: world.wanted.spec.placement.resources?.limits?.memory === undefined ? 300_000 : undefined,
   };
 };
 
-/** What was trained, or is being trained, fits: a limit that was edited meanwhile counts for the next attempt. */
+/** What was trained, or has a Job, fits: a limit that is too low now never reaches the run. */
 function isProven({ run, runHash }: Readable): boolean {
   if (run === undefined || run.spec.runHash !== runHash) return false;
   return endOf(run.status ?? {}) === "Succeeded" || currentAttempt(run.status)?.jobUID !== undefined;
@@ -50,10 +50,10 @@ function planFailed(world: Readable, { message, retryAfterMs }: Plan & { kind: "
 }
 
 export const needsRun: Step = (world) => {
-  const { job, run, wanted, runHash, trainerImage, plan } = world;
+  const { job, run, wanted, runHash, plan } = world;
   const known = currentPins(job, wanted);
   if (run !== undefined || runHash === undefined || known === undefined) return undefined;
-  const content = { runHash, pins: known.pins, trainerImage, checkpointBytes: plannedBytes(plan) };
+  const content = { runHash, pins: known.pins, checkpointBytes: plannedBytes(plan) };
   return say(world, "Reconciling", "Pending", "Starting", "Creating the FineTuneRun.", {
     status: withPlan(world),
     actions: [{ kind: "createRun", run: fineTuneRun(job, wanted, content) }],
@@ -109,7 +109,8 @@ export const runSucceeded: Step = (world) => {
     currentRunRef: { name: run.metadata.name, uid: run.metadata.uid ?? "", adapterName: name },
     promotedAdapterRef: { name },
   };
-  const adapter = adapterOf(job, run, { results, revision: nextRevision(adapters), spec: wanted.spec });
+  const trainerImage = run.status?.attempts?.at(-1)?.trainerImage ?? world.trainerImage;
+  const adapter = adapterOf(job, run, { results, revision: nextRevision(adapters), spec: wanted.spec, trainerImage });
   return say(world, "Reconciling", "Exporting", "AdapterCreated", `Adapter ${name} is made of ${run.metadata.name}.`, {
     status,
     actions: [
@@ -151,7 +152,7 @@ export const runGoesOn: Step = (world) => {
     });
   }
   const look = askedLook(job) === undefined ? "" : " The inputs are looked at again when it is done.";
-  const message = `${ready.message}${placedWords(world)}${look}`;
+  const message = `${ready.message}${placedWords(world)}${limitWords(world)}${look}`;
   return say(world, "Reconciling", state ?? "Pending", ready.reason, message, { status, actions });
 };
 
@@ -163,9 +164,15 @@ const placedWords = (world: Readable) =>
     ? ` FineTuneJob ${world.placer} asked for this run first: its placement and limits count.`
     : "";
 
+/** A limit that was lowered since the run was made. */
+const limitWords = ({ plan }: Readable) =>
+  plan?.kind === "planned" && !plan.plan.fits
+    ? ` It keeps the limits that it was made with. ${fitMessage(plan.plan)}`
+    : "";
+
 function placementUpdate(world: Readable, run: FineTuneRun): Action[] {
   const { job, wanted, plan } = world;
-  if (isPlacedByOther(world)) return [];
+  if (isPlacedByOther(world) || (plan?.kind === "planned" && !plan.plan.fits)) return [];
   const checkpointBytes = plannedBytes(plan) ?? run.spec.execution.checkpointBytes;
   const execution = executionOf(wanted.spec, { inputs: job.status?.inputs, checkpointBytes });
   const same = sameJson(run.spec.execution, execution);

@@ -6,6 +6,7 @@ import type { Adapter, FineTuneJob, FineTuneRun } from "../api/kinds.ts";
 import type { ObservedJob } from "../jobs/observe.ts";
 import type { Job } from "../jobs/resources.ts";
 import type { KubeObject } from "../runtime/objects.ts";
+import type { MemoryBound } from "./fit.ts";
 
 /** A spec that was read through its schema, with the names of its work. */
 export interface Wanted {
@@ -35,6 +36,8 @@ export interface World {
   prepare: ObservedJob | undefined;
   /** Prepare Jobs of other inputs that still run. */
   stalePrepares: readonly Job[];
+  /** The limit of the training's pod, where one is known. */
+  memory: MemoryBound | undefined;
   /** Present when the pins are current and nothing is known to be trained. */
   plan: Plan | undefined;
   /** Hash of the wanted run; present when the pins are current. */
@@ -50,12 +53,24 @@ export interface World {
 export type Action =
   | { kind: "createPrepare"; job: Job }
   | { kind: "deleteJob"; job: Job }
+  /** Unless a pod of it runs by now. */
+  | { kind: "deleteUnstarted"; job: Job }
   | { kind: "createRun"; run: KubeObject & { spec: FineTuneRunSpec } }
   | { kind: "ownRun"; run: FineTuneRun }
   | { kind: "updateExecution"; run: FineTuneRun; execution: FineTuneRunSpec["execution"] }
-  /** Creates it, or brings its exports and their execution to what is in here. */
+  /** Creates it. */
   | { kind: "applyAdapter"; adapter: KubeObject & { spec: AdapterSpec } }
+  | { kind: "updateAdapter"; adapter: Adapter; update: AdapterUpdate }
   | { kind: "promote"; adapter: string };
+
+/** What a FineTuneJob says of an Adapter that is there. */
+export interface AdapterUpdate {
+  /** Those of others are among them. */
+  exports: NonNullable<AdapterSpec["exports"]>;
+  execution: AdapterSpec["execution"];
+  /** Names of the FineTuneJob's own, for the annotation. */
+  names: string;
+}
 
 export interface Decision {
   /** The whole status that should be. */

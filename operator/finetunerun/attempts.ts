@@ -14,9 +14,12 @@ export function currentAttempt(status: FineTuneRunStatus | undefined): Attempt |
   return last?.endedAt === undefined ? last : undefined;
 }
 
-export function planAttempt(status: FineTuneRunStatus, runName: string, now: Date): FineTuneRunStatus {
+export function planAttempt(
+  status: FineTuneRunStatus,
+  { runName, trainerImage, now }: { runName: string; trainerImage: string; now: Date },
+): FineTuneRunStatus {
   const number = (status.attempts?.at(-1)?.number ?? 0) + 1;
-  const attempt: Attempt = { number, jobName: `${runName}-${number}`, startedAt: timestamp(now) };
+  const attempt: Attempt = { number, jobName: `${runName}-${number}`, trainerImage, startedAt: timestamp(now) };
   return { ...status, attempts: [...(status.attempts ?? []), attempt].slice(-keptAttempts) };
 }
 

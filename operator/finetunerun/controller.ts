@@ -9,6 +9,7 @@ import { createJobOf } from "../jobs/create.ts";
 import { observeJob, readProgress } from "../jobs/observe.ts";
 import { hasEnded } from "../jobs/outcome.ts";
 import { progressDueInMs } from "../jobs/progress.ts";
+import { deleteUnstarted } from "../jobs/replace.ts";
 import { batchJobs, type Job } from "../jobs/resources.ts";
 import type { PodVariables } from "../jobs/variables.ts";
 import type { Client } from "../runtime/client.ts";
@@ -30,12 +31,20 @@ export class FineTuneRunReconciler {
   readonly #variables: PodVariables | undefined;
   readonly #caches: Caches;
   readonly #clock: Clock;
+  readonly #trainerImage: string;
 
-  constructor(options: { client: Client; caches: Caches; clock: Clock; variables?: PodVariables }) {
+  constructor(options: {
+    client: Client;
+    caches: Caches;
+    clock: Clock;
+    trainerImage: string;
+    variables?: PodVariables;
+  }) {
     this.#variables = options.variables;
     this.#client = options.client;
     this.#caches = options.caches;
     this.#clock = options.clock;
+    this.#trainerImage = options.trainerImage;
   }
 
   async reconcile(key: string): Promise<Result> {
@@ -59,6 +68,7 @@ export class FineTuneRunReconciler {
     return {
       run,
       now,
+      trainerImage: this.#trainerImage,
       wantedBy: wantedBy(this.#caches, run),
       expectedBy: expectedBy(this.#caches, run),
       attempt,
@@ -88,6 +98,9 @@ export class FineTuneRunReconciler {
         return decision;
       case "deleteJob":
         await this.#client.delete(batchJobs, action.job, "Foreground");
+        return decision;
+      case "deleteUnstarted":
+        await deleteUnstarted(this.#client, action.job);
         return decision;
       case "createJob":
         return this.#start(world, decision, action.job);

@@ -18,6 +18,7 @@ import {
   finished,
   foreignJob,
   nextAttempt,
+  outdated,
   pending,
   running,
   start,
@@ -65,8 +66,13 @@ export const road: readonly DeclaredStep<Step>[] = [
   },
   {
     name: "attemptGone",
-    when: "the attempt's Job is gone without a result: stopped by us, or deleted by somebody",
-    outcomes: [waiting("Stopped", "NotWanted"), reconciling("Pending", "JobDeleted"), stalled("Failed", "JobDeleted")],
+    when: "the attempt's Job is gone without a result: stopped or replaced by the operator, or deleted by somebody",
+    outcomes: [
+      waiting("Stopped", "NotWanted"),
+      reconciling("Pending", "Pending"),
+      reconciling("Pending", "JobDeleted"),
+      stalled("Failed", "JobDeleted"),
+    ],
     step: attemptGone,
   },
   {
@@ -86,6 +92,12 @@ export const road: readonly DeclaredStep<Step>[] = [
     when: "its pod runs",
     outcomes: [reconciling("Training", "Training")],
     step: running,
+  },
+  {
+    name: "outdated",
+    when: "its pod has not started, and its Job would be another now (placement, limits, image): it is deleted and made again",
+    outcomes: [reconciling("Pending", "Pending")],
+    step: outdated,
   },
   {
     name: "pending",

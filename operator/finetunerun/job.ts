@@ -10,7 +10,7 @@ import { trainPlacement } from "../jobs/placement.ts";
 import { renderJob } from "../jobs/render.ts";
 import type { Job } from "../jobs/resources.ts";
 
-export function trainJob(run: FineTuneRun, jobName: string, activeDeadlineSeconds: number | undefined): Job {
+export function trainJob(run: FineTuneRun, { jobName, trainerImage, activeDeadlineSeconds }: Attempted): Job {
   const { spec } = run;
   const life = applied(jobLifeTable, spec.execution);
   return renderJob({
@@ -19,7 +19,7 @@ export function trainJob(run: FineTuneRun, jobName: string, activeDeadlineSecond
     labels: { [labels.run]: run.metadata.name },
     runFile: runFileOf(run),
     claims: claimMounts({ read: [], write: spec.artifactRoot }),
-    image: spec.trainerImage,
+    image: trainerImage,
     scratchBytes: spec.execution.scratchBytes,
     checkpointBytes: spec.execution.checkpointBytes,
     placement: trainPlacement(spec.execution.placement),
@@ -27,6 +27,13 @@ export function trainJob(run: FineTuneRun, jobName: string, activeDeadlineSecond
     activeDeadlineSeconds,
     ttlSecondsAfterFinished: life.ttlSecondsAfterFinished,
   });
+}
+
+/** What differs from attempt to attempt. */
+interface Attempted {
+  jobName: string;
+  trainerImage: string;
+  activeDeadlineSeconds: number | undefined;
 }
 
 /** With the hashes that it was named by: another release may count in another way. */

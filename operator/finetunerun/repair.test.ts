@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import type { Attempt, FineTuneRunStatus } from "../api/fineTuneRun.ts";
 import { jobState } from "../jobs/outcome.ts";
 import type { Job } from "../jobs/resources.ts";
-import { aBatchJob, aPinnedJob, aPod, aRun, now, someResults, succeeded } from "../testing/builders.ts";
+import { aBatchJob, aPinnedJob, aPod, aRun, image, now, someResults, succeeded } from "../testing/builders.ts";
 import { actions, conditionOf } from "../testing/worlds.ts";
 import { currentAttempt } from "./attempts.ts";
 import { decide } from "./decide.ts";
@@ -105,7 +105,16 @@ function decided(status: FineTuneRunStatus, jobs: readonly Job[], change: Partia
   const job = jobs.find(({ metadata }) => metadata.name === record?.jobName);
   const state = job === undefined ? { kind: "Absent" as const } : jobState(job, [aPod({ running: true })]);
   const attempt = record && { record, job, state };
-  return decide({ run: so, now, wantedBy: ["bot"], expectedBy: [], attempt, progress: undefined, ...change });
+  return decide({
+    run: so,
+    now,
+    trainerImage: image,
+    wantedBy: ["bot"],
+    expectedBy: [],
+    attempt,
+    progress: undefined,
+    ...change,
+  });
 }
 
 describe("a run whose trainer runs goes on, with no second Job and no stop, whatever its status says", () => {
@@ -175,7 +184,15 @@ describe("a new run", () => {
 test("a run that is being deleted and held stops its Job and names the finalizer", () => {
   const metadata = { ...run.metadata, deletionTimestamp: "x", finalizers: ["example.com/hold", "foregroundDeletion"] };
   const attempt = { record: open(1), job: jobOf(1), state: jobState(jobOf(1), [aPod({ running: true })]) };
-  const world = { run: { ...run, metadata }, now, wantedBy: ["bot"], expectedBy: [], attempt, progress: undefined };
+  const world = {
+    run: { ...run, metadata },
+    now,
+    trainerImage: image,
+    wantedBy: ["bot"],
+    expectedBy: [],
+    attempt,
+    progress: undefined,
+  };
   const decision = decide(world);
   assert.deepEqual(actions(decision), ["deleteJob"]);
   assert.match(

@@ -1,6 +1,7 @@
-import type { FineTuneRunStatus } from "../api/fineTuneRun.ts";
+import type { Attempt, FineTuneRunStatus } from "../api/fineTuneRun.ts";
+import { annotations } from "../api/names.ts";
 import { jobState } from "../jobs/outcome.ts";
-import { aBatchJob, anEnvelope, aPinnedJob, aPod, aRun, aSpec, now, trainFigures } from "../testing/builders.ts";
+import { aBatchJob, anEnvelope, aPinnedJob, aPod, aRun, aSpec, image, now, trainFigures } from "../testing/builders.ts";
 import { restTests, roadTests } from "../testing/declared.ts";
 import { decideBy, road } from "./decide.ts";
 import type { CurrentAttempt, World } from "./world.ts";
@@ -12,6 +13,7 @@ function aWorld(change: Partial<World> = {}, status: FineTuneRunStatus = {}): Wo
   return {
     run: aRun(job, status),
     now,
+    trainerImage: image,
     wantedBy: ["bot"],
     expectedBy: [],
     attempt: undefined,
@@ -21,11 +23,23 @@ function aWorld(change: Partial<World> = {}, status: FineTuneRunStatus = {}): Wo
 }
 
 /** A world whose first attempt has a Job in `state`. */
-function attempted(state: CurrentAttempt["state"], change: Partial<World> = {}, status: FineTuneRunStatus = {}): World {
-  const started = { ...record, jobUID: "batch-uid" };
+function attempted(
+  state: CurrentAttempt["state"],
+  change: Partial<World> = {},
+  status: FineTuneRunStatus = {},
+  more: Partial<Attempt> = {},
+): World {
+  const started = { ...record, jobUID: "batch-uid", ...more };
   const batchJob = state.kind === "Absent" ? undefined : aBatchJob();
   const attempt = { record: started, job: batchJob, state };
   return aWorld({ attempt, ...change }, { attempts: [started], ...status });
+}
+
+/** With a Job that was rendered as `digest` says. */
+function rendered(world: World, digest: string): World {
+  const job = aBatchJob();
+  const metadata = { ...job.metadata, annotations: { [annotations.rendered]: digest } };
+  return { ...world, attempt: world.attempt && { ...world.attempt, job: { ...job, metadata } } };
 }
 
 const planned = (change: Partial<World> = {}, status: FineTuneRunStatus = {}) =>
@@ -67,12 +81,14 @@ const worlds: Record<string, World[]> = {
   foreignJob: [attempted({ kind: "Foreign" }), leftOver(attempted({ kind: "Foreign" }))],
   attemptGone: [
     attempted({ kind: "Absent" }, { wantedBy: [] }),
+    attempted({ kind: "Absent" }, {}, {}, { reason: "Replaced" }),
     attempted({ kind: "Absent" }),
     attempted({ kind: "Absent" }, {}, lostAgain),
   ],
   stop: [attempted(running, { wantedBy: [] })],
   deleting: [attempted({ kind: "Deleting" })],
   running: [attempted(running), attempted(completing), attempted(completing, { wantedBy: [] })],
+  outdated: [rendered(attempted(jobState(aBatchJob(), [])), "by other settings")],
   pending: [
     attempted(jobState(aBatchJob(), [])),
     attempted(jobState(aBatchJob(), [aPod({ exitCode: 24 })])),

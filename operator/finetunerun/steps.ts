@@ -8,6 +8,7 @@ import { jobLifeTable } from "../api/jobLife.ts";
 import { reportLost } from "../jobs/lostReports.ts";
 import { deadlineExceeded, type Failure } from "../jobs/outcome.ts";
 import { lookAgainInMs } from "../jobs/progress.ts";
+import { isOutdated } from "../jobs/render.ts";
 import { sentence, withWayOut } from "../jobs/sentence.ts";
 import { needsAttention } from "../jobs/waiting.ts";
 import { afterFailure, planAttempt, secondsLeft, withAttempt } from "./attempts.ts";
@@ -21,6 +22,7 @@ import type { CurrentAttempt, Decision, World } from "./world.ts";
 /** While something of another owner is in the way. */
 const soonMs = 3_000;
 const stopReason = "StopRequested";
+const replaceReason = "Replaced";
 
 export const finished: Step = ({ run }) => {
   const { status = {}, metadata } = run;
@@ -82,10 +84,13 @@ export const attemptSucceeded: Step = (world) => {
 
 /** The Job completed and its words are lost. The next attempt finds the finished run in the store and reports again. */
 function lost(world: World, endedAt: string | undefined): Decision {
-  const message = `The Job completed and left no report that this operator can read (trainer image ${world.run.spec.trainerImage}).`;
+  const message = `The Job completed and left no report that this operator can read (trainer image ${imageOf(world)}).`;
   const failure = { reason: reportLost, message, exitCode: 0, retryable: true, exhausted: false };
   return retryOrFail(world, failure, "Lost", endedAt);
 }
+
+/** The image of the attempt; one of a release that did not record it has the present one. */
+const imageOf = ({ attempt, trainerImage }: World) => attempt?.record.trainerImage ?? trainerImage;
 
 export const attemptFailed: Step = (world) => {
   const { state } = world.attempt ?? {};
@@ -119,6 +124,7 @@ export const attemptGone: Step = (world) => {
   const { attempt } = world;
   if (attempt === undefined || attempt.state.kind !== "Absent") return undefined;
   const { jobName, jobUID, reason } = attempt.record;
+  if (reason === replaceReason && !isUnwanted(world)) return again(world);
   if (reason === stopReason || isUnwanted(world)) {
     const message = jobUID === undefined ? "Not started." : "Stopped on request.";
     return pause(world, close(world, { outcome: "Stopped", reason: stopReason, message }));
@@ -128,6 +134,13 @@ export const attemptGone: Step = (world) => {
   const failure = { reason: "JobDeleted", message: `Job ${jobName} was deleted.`, exitCode: undefined };
   return retryOrFail(world, { ...failure, retryable: true, exhausted: false }, "Lost", lastSeen(world));
 };
+
+/** Its Job had not started and should have been another: that is no crash, and the next attempt follows at once. */
+function again(world: World): Decision {
+  const message = "Its Job had not started and was made again with other settings.";
+  const status = close(world, { outcome: "Stopped", reason: replaceReason, message });
+  return say(world, "Reconciling", "Pending", "Pending", startingWords, status);
+}
 
 /** When the attempt last said something: nobody knows how long it went on, nor that it did. */
 function lastSeen({ run, attempt }: World): string | undefined {
@@ -178,12 +191,31 @@ export const running: Step = (world) => {
     );
   }
   if (attempt?.state.kind !== "Running") return undefined;
-  const status = withAttempt(run.status ?? {}, { jobUID: attempt.job?.metadata.uid });
+  // A pod that started in the moment before its Job was to be replaced runs on.
+  const kept = attempt.record.reason === replaceReason ? { reason: undefined } : {};
+  const status = withAttempt(run.status ?? {}, { jobUID: attempt.job?.metadata.uid, ...kept });
   const { progress } = status;
   const message = progress?.phase ? phaseText(progress.phase) : "The training pod is running.";
   return {
     ...say(world, "Reconciling", "Training", "Training", message, status),
     requeueAfterMs: lookAgainInMs(progress, now),
+  };
+};
+
+/** Placement, limits or the image are others than when the Job was made, and no pod of it runs: it is made again. */
+export const outdated: Step = (world) => {
+  const { attempt, run } = world;
+  const { job, state, record } = attempt ?? {};
+  if (job === undefined || record === undefined || state?.kind !== "Pending" || state.podRuns === true)
+    return undefined;
+  const wanted = trainJob(run, { ...attemptOf(world, record.jobName), trainerImage: world.trainerImage });
+  if (!isOutdated(job, wanted)) return undefined;
+  const status = withAttempt(run.status ?? {}, { reason: replaceReason, jobUID: job.metadata.uid });
+  const message = `Job ${record.jobName} has not started and is made again with the present settings.`;
+  return {
+    ...say(world, "Reconciling", "Pending", "Pending", message, status),
+    // First it is in status why the Job goes.
+    actions: record.reason === replaceReason ? [{ kind: "deleteUnstarted", job }] : [],
   };
 };
 
@@ -201,16 +233,22 @@ export const start: Step = (world) => {
   const { attempt, run } = world;
   if (attempt === undefined) return undefined;
   const { jobName } = attempt.record;
-  const left = secondsLeft(run.status ?? {}, run.spec.execution.activeDeadlineSeconds);
+  const attempted = attemptOf(world, jobName);
+  const left = attempted.activeDeadlineSeconds;
   if (left !== undefined && left <= 0) {
     return retryOrFail(world, { ...deadlineExceeded, exitCode: undefined, exhausted: false }, "Failed", undefined);
   }
   return {
     ...say(world, "Reconciling", "Pending", "Pending", `Creating Job ${jobName}.`),
-    actions: [{ kind: "createJob", job: trainJob(run, jobName, left) }],
+    actions: [{ kind: "createJob", job: trainJob(run, attempted) }],
   };
 };
 
+const attemptOf = (world: World, jobName: string) => ({
+  jobName,
+  trainerImage: imageOf(world),
+  activeDeadlineSeconds: secondsLeft(world.run.status ?? {}, world.run.spec.execution.activeDeadlineSeconds),
+});
 /** Made, or trained, for a FineTuneJob whose status does not name it now: nothing is started before it does. */
 export const expected: Step = (world) => {
   const { attempt, run, wantedBy, expectedBy } = world;
@@ -227,9 +265,12 @@ export const unwanted: Step = (world) =>
 const isUnwanted = ({ wantedBy, expectedBy }: World) => wantedBy.length + expectedBy.length === 0;
 
 export const nextAttempt: Step = (world) => {
-  const status = planAttempt(world.run.status ?? {}, world.run.metadata.name, world.now);
-  return say(world, "Reconciling", "Pending", "Pending", "Starting the training.", status);
+  const { run, trainerImage, now } = world;
+  const status = planAttempt(run.status ?? {}, { runName: run.metadata.name, trainerImage, now });
+  return say(world, "Reconciling", "Pending", "Pending", startingWords, status);
 };
+
+const startingWords = "Starting the training.";
 
 const phaseTexts: Readonly<Record<string, string>> = {
   Loading: "Loading the base model and the data.",

@@ -8,6 +8,8 @@ import type { Job } from "../jobs/resources.ts";
 export interface World {
   run: FineTuneRun;
   now: Date;
+  /** Of new attempts. */
+  trainerImage: string;
   /** FineTuneJobs whose current run this is and that are not suspended. */
   wantedBy: readonly string[];
   /** FineTuneJobs whose settings are this run's and that do not name it yet, or no longer: their status may be lost. */
@@ -25,7 +27,11 @@ export interface CurrentAttempt {
   state: JobState | { kind: "Foreign" };
 }
 
-export type Action = { kind: "createJob"; job: Job } | { kind: "deleteJob"; job: Job };
+export type Action =
+  | { kind: "createJob"; job: Job }
+  | { kind: "deleteJob"; job: Job }
+  /** Unless a pod of it runs by now. */
+  | { kind: "deleteUnstarted"; job: Job };
 
 export interface Decision {
   /** The whole status that should be. */

@@ -62,7 +62,10 @@ test("what the API server will not have is told in its words", async () => {
   const quota = status(403, "Forbidden", "exceeded quota: none");
   const { created } = await create(run, [403, quota]);
   assert.ok(created?.kind === "Refused");
-  assert.match(created.state.message, /exceeded quota: none/);
+  assert.match(
+    created.state.message,
+    /exceeded quota: none\. Fix what it names; the operator asks again every minute\.$/,
+  );
 });
 
 test("a namespace on its way out, and a server that fails, are errors", async () => {

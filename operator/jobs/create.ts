@@ -8,6 +8,7 @@ import { ApiError, isAlreadyExists, isNamespaceTerminating, StaleError } from ".
 import type { KubeObject, Resource } from "../runtime/objects.ts";
 import type { JobState } from "./outcome.ts";
 import { batchJobs, type Job } from "./resources.ts";
+import { withWayOut } from "./sentence.ts";
 import { type PodVariables, withVariables } from "./variables.ts";
 
 export type Created = { kind: "Created"; job: Job } | { kind: "Exists" } | Refused;
@@ -35,7 +36,8 @@ async function createJob(client: Client, job: Job): Promise<Created> {
   } catch (error) {
     if (isAlreadyExists(error)) return { kind: "Exists" };
     if (!isRefusal(error)) throw error;
-    const message = `The API server refuses Job ${job.metadata.name}: ${error.message}`;
+    const words = `The API server refuses Job ${job.metadata.name}: ${error.message}`;
+    const message = withWayOut(words, "Fix what it names; the operator asks again every minute.");
     return { kind: "Refused", state: { kind: "Pending", reason: "JobRefused", message, lookAgainInMs: askAgainInMs } };
   }
 }

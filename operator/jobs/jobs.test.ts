@@ -6,6 +6,7 @@ import { prepareKey } from "../../trainer/contract/hashes.ts";
 import { runFileSchema } from "../../trainer/contract/runFile.ts";
 import { trainingPart } from "../../trainer/contract/writtenOut.ts";
 import { exportJob } from "../adapter/exports.ts";
+import type { FineTuneJobSpec } from "../api/fineTuneJob.ts";
 import { annotations } from "../api/names.ts";
 import { prepareJob } from "../finetunejob/children.ts";
 import { trainJob } from "../finetunerun/job.ts";
@@ -34,10 +35,15 @@ const spec = aSpec({ helpers: { nodeSelector: { disk: "big" } } });
 const key = prepareKey(trainingPart(spec));
 const job = aJob(spec, pinnedStatus(key));
 const wanted = { spec, prepareKey: key, specHash: "0".repeat(64), request: undefined };
+const attempted = (activeDeadlineSeconds?: number) => ({
+  jobName: "run-1",
+  trainerImage: image,
+  activeDeadlineSeconds,
+});
 const pod = (one: Job) => one.spec!.template.spec!;
 
 describe("a rendered Job", () => {
-  const train = trainJob(aRun(job), "run-1", 100);
+  const train = trainJob(aRun(job), attempted(100));
   const prepare = prepareJob(job, wanted, image);
 
   test("holds a run file that the trainer reads", () => {
@@ -64,7 +70,7 @@ describe("a rendered Job", () => {
     const seconds = (checkpointBytes: number) => {
       const run = aRun(job);
       const execution = { ...run.spec.execution, checkpointBytes };
-      return pod(trainJob({ ...run, spec: { ...run.spec, execution } }, "run-1", 100)).terminationGracePeriodSeconds;
+      return pod(trainJob({ ...run, spec: { ...run.spec, execution } }, attempted(100))).terminationGracePeriodSeconds;
     };
     assert.deepEqual([16, 4e9, 1e13].map(seconds), [120, 260, 3600]);
     assert.equal(pod(prepare).terminationGracePeriodSeconds, 120);
@@ -124,13 +130,29 @@ describe("a rendered Job", () => {
       imagePullSecrets: [{ name: "registry" }],
     };
     const placed = aPinnedJob(aSpec({ placement: { gpusPerNode: 0, resources: { requests, limits }, ...where } }));
-    const rendered = pod(trainJob(aRun(placed), "run-1", undefined));
+    const rendered = pod(trainJob(aRun(placed), attempted()));
     for (const [field, value] of Object.entries(where))
       assert.deepEqual(rendered[field as keyof typeof rendered], value);
     assert.deepEqual(rendered.containers[0]?.resources, { requests: { cpu: "2", memory: "1Gi" }, limits });
     const helper = pod(prepareJob(placed, { ...wanted, spec: placed.spec }, image));
     for (const [field, value] of Object.entries(where)) assert.deepEqual(helper[field as keyof typeof helper], value);
-    assert.equal(helper.containers[0]?.resources, undefined);
+    // What a helper takes is not what the training takes.
+    assert.deepEqual(helper.containers[0]?.resources, { requests: { cpu: "100m", memory: "256Mi" } });
+  });
+
+  test("an export asks for memory by the size of its model, unless helpers.resources says what it asks for", () => {
+    const entry = { name: "merged", merged: {} };
+    const resourcesOf = (spec: FineTuneJobSpec, totalParameters: number) => {
+      const placed = aPinnedJob(spec);
+      const { spec: of, ...adapter } = anAdapter(placed, succeeded(aRun(placed)));
+      const results = { ...of.results!, totalParameters };
+      const rendered = exportJob({ ...adapter, spec: of }, { ...of, results }, { entry, key: "0".repeat(16) }, image);
+      return pod(rendered).containers[0]?.resources;
+    };
+    assert.deepEqual(resourcesOf(aSpec(), 6_200_000), { requests: { cpu: "100m", memory: "262Mi" } });
+    assert.deepEqual(resourcesOf(aSpec(), 8e9), { requests: { cpu: "100m", memory: "7886Mi" } });
+    const resources = { requests: { cpu: "1", memory: "3Gi" }, limits: { memory: "4Gi" } };
+    assert.deepEqual(resourcesOf(aSpec({ helpers: { resources } }), 8e9), resources);
   });
 
   test("no child has a finalizer, or a label or annotation of its owner", () => {
@@ -153,9 +175,9 @@ describe("a rendered Job", () => {
     const children = [
       prepareJob(tracked, wanted, image),
       aRun(tracked),
-      trainJob(run, "run-1", undefined),
+      trainJob(run, attempted()),
       adapter,
-      exportJob(marked, marked.spec, { entry, key: "0".repeat(16) }),
+      exportJob(marked, marked.spec, { entry, key: "0".repeat(16) }, image),
     ];
     for (const { metadata } of children) {
       assert.equal(metadata.finalizers, undefined);

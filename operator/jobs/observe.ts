@@ -57,7 +57,7 @@ async function explained(
   const waitedMs = clock().getTime() - Date.parse(subject.metadata.creationTimestamp ?? "");
   if (!(waitedMs >= patienceMs)) return { ...state, lookAgainInMs };
   const warning = await newestWarning(client, subject);
-  return { ...state, ...(warning === undefined ? {} : warned(warning)), lookAgainInMs };
+  return { ...state, ...(warning === undefined ? {} : warned(warning, job)), lookAgainInMs };
 }
 
 function lacksWords(state: JobState): boolean {

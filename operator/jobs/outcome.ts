@@ -43,7 +43,7 @@ export function jobState(job: Job | undefined, pods: readonly Pod[]): JobState {
   if (complete) return { kind: "Succeeded", envelope: lastEnvelope(pods), endedAt: complete.lastTransitionTime };
   if (failed) return { kind: "Failed", failure: failureOf(job, failed, pods), endedAt: failed.lastTransitionTime };
   const alive = pods.filter(({ status }) => status?.phase === "Running");
-  const podRuns = alive.length > 0;
+  const podRuns = pods.some(isRunning);
   if (job.metadata.deletionTimestamp !== undefined)
     return { kind: "Deleting", podRuns, waiting: pods.map(onNode).find(Boolean) ?? held([job, ...pods]) };
   const done = pods.find(({ status }) => status?.phase === "Succeeded");
@@ -53,6 +53,8 @@ export function jobState(job: Job | undefined, pods: readonly Pod[]): JobState {
   return { kind: "Pending", podRuns, ...whyWaiting(job, pods) };
 }
 
+/** A pod whose containers run, or may run: its node does not say. */
+export const isRunning = ({ status }: Pod) => status?.phase === "Running" || status?.phase === "Unknown";
 /** An object that another's finalizer keeps. */
 function held(objects: readonly KubeObject[]): Waiting | undefined {
   const message = objects.map(heldWords).find((words) => words !== undefined);

@@ -5,6 +5,18 @@ export function trainPlacement({ gpusPerNode: _, ...placement }: Placement): Res
   return placement;
 }
 
+const mebibyte = 2 ** 20;
+
+/**
+ * The default resources of a helper pod: 256 MiB for Node and its buffers, and for an export 1 byte for each parameter of
+ * the model. Merging holds the F32 values of one matrix, their delta and the bytes that are written: 10 bytes a value, of a
+ * matrix that is rarely more than a tenth of the model. Mapped files are not counted: the kernel can drop their pages.
+ */
+export function withRequests(placement: ResolvedPlacement, parameters = 0): ResolvedPlacement {
+  const memory = `${256 + Math.ceil(parameters / mebibyte)}Mi`;
+  return { resources: { requests: { cpu: "100m", memory } }, ...placement };
+}
+
 /** Helper pods go where they are told, else where the training goes: a ReadWriteOnce claim has one node. */
 export function helperPlacement(placement: Placement, helpers: Helpers | undefined): ResolvedPlacement {
   const { resources: _, ...where } = trainPlacement(placement);

@@ -3,11 +3,15 @@
  * token, default seccomp), see their run file through a downward API volume, the claims that they need and the Secrets of
  * the stores that they reach, and nothing else.
  *
- * A Job is created once and never re-applied. What a pod's exit code means to the Job is `podFailurePolicy`; the order of
+ * A Job is created once and never re-applied: one that has not started and should be another by now is deleted and made
+ * again, which `isOutdated` tells by a digest of what was rendered. Webhooks and queues may change a Job, not the digest.
+ * What a pod's exit code means to the Job is `podFailurePolicy`; the order of
  * its rules matters, the first that matches decides.
  */
+import { createHash } from "node:crypto";
 import { stringify } from "yaml";
 import { exitCode, finalExitCodes } from "../../trainer/contract/exitCodes.ts";
+import { canonicalJson } from "../../trainer/contract/hashes.ts";
 import type { RunFile } from "../../trainer/contract/runFile.ts";
 import type { ResolvedPlacement } from "../api/common.ts";
 import { annotations, labels, managedBy } from "../api/names.ts";
@@ -45,6 +49,7 @@ const scratchDirectory = "/luthier/scratch";
 export function renderJob(job: TrainerJob): Job {
   const stage = job.runFile.stage.toLowerCase();
   const allLabels = { ...job.labels, [labels.managedBy]: managedBy, [labels.stage]: stage };
+  const spec = jobSpec(job, stage, allLabels);
   return {
     apiVersion: "batch/v1",
     kind: "Job",
@@ -52,20 +57,37 @@ export function renderJob(job: TrainerJob): Job {
       name: job.name,
       ...(job.owner.metadata.namespace === undefined ? {} : { namespace: job.owner.metadata.namespace }),
       labels: allLabels,
+      annotations: { [annotations.rendered]: digestOf(spec) },
       ownerReferences: [ownerReference(job.owner, { controller: true })],
     },
-    spec: {
-      completions: 1,
-      parallelism: 1,
-      backoffLimit: job.backoffLimit,
-      podReplacementPolicy: "Failed",
-      podFailurePolicy: podFailurePolicy(),
-      ttlSecondsAfterFinished: job.ttlSecondsAfterFinished,
-      ...(job.activeDeadlineSeconds === undefined ? {} : { activeDeadlineSeconds: job.activeDeadlineSeconds }),
-      template: {
-        metadata: { labels: allLabels, annotations: { [annotations.runFile]: stringify(job.runFile) } },
-        spec: podSpec(job, stage),
-      },
+    spec,
+  };
+}
+
+function digestOf(spec: NonNullable<Job["spec"]>): string {
+  return createHash("sha256")
+    .update(canonicalJson(JSON.parse(JSON.stringify(spec))))
+    .digest("hex");
+}
+
+/** Would `job` be rendered in another way now? A Job without a digest is taken to be as it should be. */
+export function isOutdated(job: Job | undefined, wanted: Job): boolean {
+  const rendered = job?.metadata.annotations?.[annotations.rendered];
+  return rendered !== undefined && rendered !== wanted.metadata.annotations?.[annotations.rendered];
+}
+
+function jobSpec(job: TrainerJob, stage: string, allLabels: Record<string, string>): NonNullable<Job["spec"]> {
+  return {
+    completions: 1,
+    parallelism: 1,
+    backoffLimit: job.backoffLimit,
+    podReplacementPolicy: "Failed",
+    podFailurePolicy: podFailurePolicy(),
+    ttlSecondsAfterFinished: job.ttlSecondsAfterFinished,
+    ...(job.activeDeadlineSeconds === undefined ? {} : { activeDeadlineSeconds: job.activeDeadlineSeconds }),
+    template: {
+      metadata: { labels: allLabels, annotations: { [annotations.runFile]: stringify(job.runFile) } },
+      spec: podSpec(job, stage),
     },
   };
 }

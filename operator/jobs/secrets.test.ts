@@ -16,7 +16,7 @@ const spec = aSpec({
 const key = prepareKey(trainingPart(spec));
 const job = aJob(spec, pinnedStatus(key));
 const prepare = prepareJob(job, { spec, prepareKey: key, specHash: "0".repeat(64), request: undefined }, image);
-const train = trainJob(aRun(job), "run-1", undefined);
+const train = trainJob(aRun(job), { jobName: "run-1", trainerImage: image, activeDeadlineSeconds: undefined });
 
 const pod = (one: Job) => one.spec!.template.spec!;
 const secrets = (one: Job) =>
@@ -66,6 +66,12 @@ test("a run whose inputs are fetched has the local space that they need, and no 
   const { volumes } = pod(train);
   const scratch = volumes!.find(({ name }) => name === "scratch")?.emptyDir?.sizeLimit;
   assert.equal(scratch, String(66 * 2 ** 20));
-  const onClaim = pod(trainJob(aRun(aJob(aSpec(), pinnedStatus(key))), "run-1", undefined));
+  const onClaim = pod(
+    trainJob(aRun(aJob(aSpec(), pinnedStatus(key))), {
+      jobName: "run-1",
+      trainerImage: image,
+      activeDeadlineSeconds: undefined,
+    }),
+  );
   assert.deepEqual(onClaim.volumes!.find(({ name }) => name === "scratch")?.emptyDir, {});
 });

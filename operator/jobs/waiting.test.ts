@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { labels } from "../api/names.ts";
 import { aBatchJob, anEnvelope, aPod } from "../testing/builders.ts";
 import { jobState } from "./outcome.ts";
 import type { Job, Pod } from "./resources.ts";
@@ -14,6 +15,7 @@ function withConditions(pod: Pod, conditions: Conditions, deletionTimestamp?: st
 }
 
 const suspended: Job = { ...aBatchJob(), spec: { suspend: true, template: {} } };
+const trainJob: Job = { ...aBatchJob(), metadata: { ...aBatchJob().metadata, labels: { [labels.stage]: "train" } } };
 const running = aPod({ running: true });
 const silent = [
   { type: "Ready", status: "False" },
@@ -45,7 +47,14 @@ describe("a Job whose pod does not run says why and what to do", () => {
       name: "no node has room",
       pods: [aPod({ unschedulable: "0/1 nodes are available: 1 Insufficient memory." })],
       reason: "Unschedulable",
-      says: /Insufficient memory\. It starts by itself when one does: lower placement\.resources/,
+      says: /Insufficient memory\. It starts by itself when one does: lower helpers\.resources, fix .* of helpers/,
+    },
+    {
+      name: "no node has room for the training",
+      job: trainJob,
+      pods: [aPod({ unschedulable: "0/1 nodes are available: 1 Insufficient memory." })],
+      reason: "Unschedulable",
+      says: /It starts by itself when one does: lower placement\.resources, fix .* of placement, or add a node\.$/,
     },
     {
       name: "its claim is missing",
@@ -54,10 +63,28 @@ describe("a Job whose pod does not run says why and what to do", () => {
       says: /"nowhere" not found\. Create that claim in this namespace/,
     },
     {
+      name: "its claim has no volume",
+      pods: [aPod({ unschedulable: "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims." })],
+      reason: "Unschedulable",
+      says: /PersistentVolumeClaims\. See what keeps the claim from its volume: kubectl describe pvc\.$/,
+    },
+    {
+      name: "the name of its image is invalid",
+      pods: [aPod({ waiting: "InvalidImageName" })],
+      reason: "InvalidImageName",
+      says: /Fix the chart's images\.trainer/,
+    },
+    {
+      name: "its image may not be pulled",
+      pods: [aPod({ waiting: "ErrImageNeverPull" })],
+      reason: "ErrImageNeverPull",
+      says: /Fix the chart's images\.trainer/,
+    },
+    {
       name: "its image cannot be pulled",
       pods: [aPod({ waiting: "ImagePullBackOff" })],
       reason: "ImagePullBackOff",
-      says: /because\. Mend the chart's images\.trainer, or.*imagePullSecrets/,
+      says: /because\. Fix the chart's images\.trainer, or.*imagePullSecrets/,
     },
     {
       name: "its node does not answer",
@@ -165,37 +192,88 @@ describe("a Job whose pod does not run says why and what to do", () => {
   });
 });
 
-describe("what only Events tell gets a way out", () => {
-  const cases = [
-    { reason: "FailedMount", message: 'MountVolume.SetUp failed: secret "hub" not found', says: /Create that Secret/ },
-    { reason: "FailedMount", message: "references non-existent secret key: HF_TOKEN", says: /Add that key/ },
-    { reason: "FailedAttachVolume", message: "Multi-Attach error for volume", says: /in use on another node/ },
+describe("what only Events tell gets a way out, in the fields of its stage", () => {
+  const create = (words: string) => `Error creating: pods "job-prep-0a1b2c3d-x7k2p" is forbidden: ${words}`;
+  const cases: { name: string; reason: string; message: string; says: RegExp; trains?: RegExp }[] = [
     {
-      reason: "FailedCreate",
-      message: "pods is forbidden: exceeded quota: small",
-      says: /Raise the namespace's quota/,
+      name: "a Secret that is missing",
+      reason: "FailedMount",
+      message: 'MountVolume.SetUp failed: secret "hub" not found',
+      says: /Create that Secret/,
     },
-    { reason: "FailedCreate", message: 'serviceaccount "bot" not found', says: /Create that ServiceAccount/ },
-    { reason: "FailedCreate", message: "no PriorityClass with name low was found", says: /Create that PriorityClass/ },
     {
+      name: "a key that is missing",
+      reason: "FailedMount",
+      message: "references non-existent secret key: HF_TOKEN",
+      says: /Add that key/,
+    },
+    {
+      name: "a claim on another node",
+      reason: "FailedAttachVolume",
+      message: "Multi-Attach error for volume",
+      says: /in use on another node: wait for the pod there, or choose that node in the nodeSelector of helpers \(/,
+      trains: /choose that node in the nodeSelector of placement\.$/,
+    },
+    {
+      name: "a quota that is spent",
+      reason: "FailedCreate",
+      message: create("exceeded quota: small"),
+      says: /^Error creating: pods "job-prep-0a1b2c3d-\*" is forbidden: exceeded quota: small\. Raise the namespace's quota, or lower helpers\.resources\.$/,
+      trains: /lower placement\.resources\.$/,
+    },
+    {
+      name: "a quota that wants a limit",
+      reason: "FailedCreate",
+      message: create("failed quota: mem: must specify limits.memory for: trainer"),
+      says: /Set in helpers\.resources what the namespace's quota asks for\.$/,
+      trains: /Set in placement\.resources what/,
+    },
+    {
+      name: "more than a LimitRange allows",
+      reason: "FailedCreate",
+      message: create("maximum memory usage per Container is 512Mi, but limit is 1Gi"),
+      says: /Set helpers\.resources to what the namespace's LimitRange allows\.$/,
+      trains: /Set placement\.resources to what/,
+    },
+    {
+      name: "a request above a LimitRange's default limit",
+      reason: "FailedCreate",
+      message:
+        'Error creating: Pod "job-prep-0a1b2c3d-x7k2p" is invalid: spec.containers[0].resources.requests: Invalid value: "256Mi": must be less than or equal to memory limit of 128Mi',
+      says: /^Error creating: Pod "job-prep-0a1b2c3d-\*" is invalid.*Set requests and limits in helpers\.resources: what is missing/,
+      trains: /Set requests and limits in placement\.resources/,
+    },
+    {
+      name: "a ServiceAccount that is missing",
+      reason: "FailedCreate",
+      message: 'serviceaccount "bot" not found',
+      says: /Create that ServiceAccount/,
+    },
+    {
+      name: "a PriorityClass that is missing",
+      reason: "FailedCreate",
+      message: "no PriorityClass with name low was found",
+      says: /Create that PriorityClass/,
+    },
+    {
+      name: "a RuntimeClass that is missing",
       reason: "FailedCreate",
       message: 'pod rejected: RuntimeClass "kata" not found',
       says: /Create that RuntimeClass/,
     },
     {
-      reason: "FailedCreate",
-      message: 'Error creating: pods "job-prep-0a1b2c3d-x7k2p" is forbidden: exceeded quota: small',
-      says: /^Error creating: pods "job-prep-0a1b2c3d-\*" is forbidden: exceeded quota: small\. Raise/,
-    },
-    {
+      name: "more words than there is room for",
       reason: "FailedMount",
       message: `secret "x" not found${" and more".repeat(500)}`,
       says: /^.{900,970} Create that Secret in this namespace; the pod then starts by itself\.$/,
     },
-    { reason: "SomethingElse", message: "as it is", says: /^as it is\.$/ },
+    { name: "something else", reason: "SomethingElse", message: "as it is", says: /^as it is\.$/ },
   ];
-  for (const { reason, message, says } of cases) {
-    test(`${reason}: ${message}`, () => assert.match(warned({ reason, message }).message, says));
+  for (const { name, reason, message, says, trains = says } of cases) {
+    test(name, () => {
+      assert.match(warned({ reason, message }, aBatchJob()).message, says);
+      assert.match(warned({ reason, message }, trainJob).message, trains);
+    });
   }
 });
 

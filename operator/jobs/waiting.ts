@@ -3,6 +3,7 @@
  * Events tell (a mount that fails, a pod that cannot be made) is asked of them by observe.ts and worded here too.
  */
 import { parseEnvelope } from "../../trainer/contract/report.ts";
+import { fieldsOf, type PlacementFields } from "./fields.ts";
 import { failsTheJob } from "./render.ts";
 import type { Job, Pod } from "./resources.ts";
 import { sentence, withWayOut } from "./sentence.ts";
@@ -21,7 +22,7 @@ export function whyWaiting(job: Job, pods: readonly Pod[]): Waiting {
   if (job.spec?.suspend === true) return { reason: "Queued", message: suspendedWords(job, pods) };
   const live = pods.filter(({ status }) => status?.phase !== "Failed" && status?.phase !== "Succeeded");
   const pod = live.find(({ metadata }) => metadata.deletionTimestamp === undefined) ?? live[0];
-  if (pod !== undefined) return onNode(pod) ?? ofPod(pod);
+  if (pod !== undefined) return onNode(pod) ?? ofPod(pod, job);
   return afterEnd(job, pods) ?? { reason: unexplained, message: "Waiting for the Job's pod." };
 }
 
@@ -45,20 +46,20 @@ export function onNode({ metadata, spec, status }: Pod): Waiting | undefined {
   };
 }
 
-function ofPod({ metadata, status }: Pod): Waiting {
+function ofPod({ metadata, status }: Pod, job: Job): Waiting {
   if (metadata.deletionTimestamp !== undefined) {
     return { reason: unexplained, message: `Pod ${metadata.name} is ending; another takes its place.` };
   }
   const unscheduled = status?.conditions?.find((one) => one.type === "PodScheduled" && one.status === "False");
   if (unscheduled) {
     const { reason = "Unschedulable", message = "" } = unscheduled;
-    return worded(reason, `No node takes the pod: ${message}`);
+    return worded(reason, `No node takes the pod: ${message}`, job);
   }
   const waiting = status?.containerStatuses?.find(({ state }) => state?.waiting)?.state?.waiting;
   if (waiting?.reason !== undefined && waiting.reason !== "ContainerCreating") {
     const reason = waiting.reason === "ErrImagePull" ? imageBackOff : waiting.reason;
     const message = (waiting.message ?? waiting.reason).replace(backOffWords, "");
-    return worded(reason, `Pod ${metadata.name}: ${message}`);
+    return worded(reason, `Pod ${metadata.name}: ${message}`, job);
   }
   return { reason: unexplained, message: `Pod ${metadata.name} is starting.` };
 }
@@ -84,76 +85,92 @@ function afterEnd({ status }: Job, pods: readonly Pod[]): Waiting | undefined {
 }
 
 /** A warning about a Job or a pod, with the way out. */
-export function warned({ reason, message }: Waiting): Waiting {
-  return worded(reason, message.replace(podToBe, '$1*"'));
+export function warned({ reason, message }: Waiting, job: Job): Waiting {
+  return worded(reason, message.replace(podToBe, '$1*"'), job);
 }
 
 /** A pod that cannot be made is tried under another name each time: that is one state, told once. */
-const podToBe = /(^Error creating: pods "[^"]+-)[a-z0-9]{5}"/;
+const podToBe = /(^Error creating: [Pp]ods? "[^"]+-)[a-z0-9]{5}"/;
 
 /** Ways out by what the words say; the first that matches is added. */
-const waysOut: readonly { reason: RegExp; says?: RegExp; wayOut: string }[] = [
+const waysOut: readonly { reason: RegExp; says?: RegExp; wayOut: (fields: PlacementFields) => string }[] = [
   {
     reason: /^(Unschedulable|SchedulingGated)$/,
     says: /persistentvolumeclaim "[^"]+" not found/,
-    wayOut: "Create that claim in this namespace, or mend the URI that names it; the pod then starts by itself.",
+    wayOut: () => "Create that claim in this namespace, or fix the URI that names it; the pod then starts by itself.",
   },
   {
     reason: /^Unschedulable$/,
     says: /unbound immediate PersistentVolumeClaims|volume node affinity conflict/,
-    wayOut: "See what keeps the claim from its volume: kubectl describe pvc.",
+    wayOut: () => "See what keeps the claim from its volume: kubectl describe pvc.",
   },
   {
     reason: /^Unschedulable$/,
-    wayOut:
-      "It starts by itself when one does: lower placement.resources, mend placement's selectors and tolerations, or add a node.",
+    wayOut: ({ resources, where }) =>
+      `It starts by itself when one does: lower ${resources}, fix the selectors, affinity and tolerations of ${where}, or add a node.`,
   },
   {
     reason: /^(ImagePullBackOff|InvalidImageName|ErrImageNeverPull)$/,
-    wayOut:
-      "Mend the chart's images.trainer, or, where the registry wants credentials, name a Secret in placement.imagePullSecrets.",
+    wayOut: () =>
+      "Fix the chart's images.trainer, or, where the registry wants credentials, name a Secret in placement.imagePullSecrets.",
   },
   {
     reason: /^FailedMount$/,
     says: /secret "[^"]+" not found/,
-    wayOut: "Create that Secret in this namespace; the pod then starts by itself.",
+    wayOut: () => "Create that Secret in this namespace; the pod then starts by itself.",
   },
   {
     reason: /^FailedMount$/,
     says: /non-existent secret key/,
-    wayOut: "Add that key to the Secret; the pod then starts by itself.",
+    wayOut: () => "Add that key to the Secret; the pod then starts by itself.",
   },
   {
     reason: /^FailedAttachVolume$/,
     says: /Multi-Attach/,
-    wayOut:
-      "The claim is in use on another node: wait for the pod there, or choose that node in placement.nodeSelector.",
+    wayOut: ({ where }) =>
+      `The claim is in use on another node: wait for the pod there, or choose that node in the nodeSelector of ${where}.`,
+  },
+  {
+    reason: /^FailedCreate$/,
+    says: /must specify /,
+    wayOut: ({ resources }) => `Set in ${resources} what the namespace's quota asks for.`,
   },
   {
     reason: /^FailedCreate$/,
     says: /exceeded quota/,
-    wayOut: "Raise the namespace's quota, or lower placement.resources.",
+    wayOut: ({ resources }) => `Raise the namespace's quota, or lower ${resources}.`,
+  },
+  {
+    reason: /^FailedCreate$/,
+    says: /(maximum|minimum) \S+ usage per|max limit to request ratio/,
+    wayOut: ({ resources }) => `Set ${resources} to what the namespace's LimitRange allows.`,
+  },
+  {
+    reason: /^FailedCreate$/,
+    says: /must be less than or equal to \S+ limit/,
+    wayOut: ({ resources }) =>
+      `Set requests and limits in ${resources}: what is missing there is the default of the namespace's LimitRange.`,
   },
   {
     reason: /^FailedCreate$/,
     says: /serviceaccount "[^"]+" not found/,
-    wayOut: "Create that ServiceAccount, or leave placement.serviceAccountName out.",
+    wayOut: () => "Create that ServiceAccount, or leave placement.serviceAccountName out.",
   },
   {
     reason: /^FailedCreate$/,
     says: /no PriorityClass with name/,
-    wayOut: "Create that PriorityClass, or leave placement.priorityClassName out.",
+    wayOut: () => "Create that PriorityClass, or leave placement.priorityClassName out.",
   },
   {
     reason: /^FailedCreate$/,
     says: /RuntimeClass "?[^ "]+"? not found/i,
-    wayOut: "Create that RuntimeClass, or leave placement.runtimeClassName out.",
+    wayOut: () => "Create that RuntimeClass, or leave placement.runtimeClassName out.",
   },
 ];
 
-function worded(reason: string, message: string): Waiting {
+function worded(reason: string, message: string, job: Job): Waiting {
   const way = waysOut.find((one) => one.reason.test(reason) && one.says?.test(message) !== false);
-  return { reason, message: way === undefined ? sentence(message) : withWayOut(message, way.wayOut) };
+  return { reason, message: way === undefined ? sentence(message) : withWayOut(message, way.wayOut(fieldsOf(job))) };
 }
 
 export const isUnexplained = ({ reason }: Waiting) => reason === unexplained;

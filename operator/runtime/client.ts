@@ -103,16 +103,25 @@ export class Client {
     return readObject(resource, answer);
   }
 
-  /** Replaces what is at `path` (a JSON pointer) of this very object (by uid), whoever wrote it before. */
-  async replaceAt<T extends KubeObject>(resource: Resource<T>, object: T, path: string, value: unknown): Promise<T> {
-    const { namespace, name, uid } = object.metadata;
+  /**
+   * Sets values, by JSON pointer, in this very object (by uid), whoever wrote them before. Server-side apply would leave
+   * what another wrote, and makes null of a map that the intent empties. `unchanged`: a conflict when it is another by now.
+   */
+  async replaceAt<T extends KubeObject>(
+    resource: Resource<T>,
+    object: T,
+    values: Readonly<Record<string, unknown>>,
+    { unchanged = false } = {},
+  ): Promise<T> {
+    const { namespace, name, uid, resourceVersion } = object.metadata;
     const answer = await this.#transport.json({
       method: "PATCH",
       path: pathOf(resource, { namespace, name }),
       contentType: "application/json-patch+json",
       body: [
         { op: "test", path: "/metadata/uid", value: uid },
-        { op: "replace", path, value },
+        ...(unchanged ? [{ op: "replace", path: "/metadata/resourceVersion", value: resourceVersion }] : []),
+        ...Object.entries(values).map(([path, value]) => ({ op: "add", path, value })),
       ],
     });
     return readObject(resource, answer);

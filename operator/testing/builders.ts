@@ -119,7 +119,6 @@ export function aRun(job: FineTuneJob, status: FineTuneRun["status"] = {}): Fine
   const run = fineTuneRun(job, wanted, {
     runHash: runHash(training, pins),
     pins,
-    trainerImage: image,
     // As of aPlan, which trains one parameter.
     checkpointBytes: 16,
   });
@@ -166,7 +165,12 @@ export function anAdapter(
   run: FineTuneRun,
   options: { promotedAt?: string; ready?: boolean } = {},
 ): Adapter {
-  const adapter = adapterOf(job, run, { results: someResults(run.spec.runHash), revision: 1, spec: job.spec });
+  const adapter = adapterOf(job, run, {
+    results: someResults(run.spec.runHash),
+    revision: 1,
+    spec: job.spec,
+    trainerImage: image,
+  });
   const { promotedAt, ready = true } = options;
   return {
     ...adapter,

@@ -5,7 +5,7 @@ import type { Condition } from "../api/common.ts";
 import { findCondition } from "../api/conditions.ts";
 import type { FineTuneJobSpec } from "../api/fineTuneJob.ts";
 import type { FineTuneJob } from "../api/kinds.ts";
-import { planKey } from "../finetunejob/fit.ts";
+import { planKey, podMemory } from "../finetunejob/fit.ts";
 import type { World } from "../finetunejob/world.ts";
 import { aJob, aPinnedJob, aRun, aSpec, image, now } from "./builders.ts";
 
@@ -22,6 +22,7 @@ export function aWorld(job: FineTuneJob = aJob(), change: Partial<World> = {}): 
     runWantedBy: [],
     prepare: undefined,
     stalePrepares: [],
+    memory: podMemory(job.spec),
     plan: undefined,
     runHash: undefined,
     run: undefined,
@@ -36,7 +37,7 @@ export function aPlan(fits: boolean, job: FineTuneJob = aPinnedJob()): NonNullab
   return {
     kind: "planned",
     plan: {
-      key: planKey(job.spec, job.status!.pins!),
+      key: planKey(job.spec, job.status!.pins!, podMemory(job.spec)),
       ...{ trainableParameters: 1, totalParameters: 2, microRows: 1, recomputedBlocks: 0, steps: 3 },
       predictedPeakBytes: 3 * 2 ** 30,
       availableBytes: fits ? 4 * 2 ** 30 : 2 * 2 ** 30,

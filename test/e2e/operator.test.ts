@@ -9,8 +9,9 @@ import { lifeTests } from "./life.ts";
 import { quickstartTests } from "./quickstart.ts";
 import { refusalTests } from "./refusals.ts";
 import { roadTests } from "./road.ts";
+import { silentNodeTests } from "./silentNode.ts";
 import { sameBytesTest, storeTests } from "./stores.ts";
-import { silentNodeTests, worldTests } from "./world.ts";
+import { imageTests, waysOutTests } from "./waysOut.ts";
 
 let bench: Bench | undefined;
 const started = () => {
@@ -33,7 +34,7 @@ describe("side by side", { concurrency: 3 }, () => {
   describe("meanwhile", inOrder, () => {
     describe("in namespaces of their own", { concurrency: 2 }, () => {
       describe("wrong input", inOrder, () => refusalTests(started));
-      describe("a wrong state of the world", inOrder, () => worldTests(started));
+      describe("ways out", inOrder, () => waysOutTests(started));
     });
     describe("the road", inOrder, () => roadTests(started));
     describe("a silent node", inOrder, () => silentNodeTests(started));
@@ -41,4 +42,5 @@ describe("side by side", { concurrency: 3 }, () => {
 });
 describe("two quickstarts", () => sameBytesTest(started));
 describe("a disturbed life", () => lifeTests(started));
+describe("an image that cannot be pulled", inOrder, () => imageTests(started));
 describe("the chart", () => chartTests(started));

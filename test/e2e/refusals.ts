@@ -73,9 +73,9 @@ export function refusalTests(bench: () => Bench): void {
       await team.apply(manifest("n".repeat(40), { training: { maxSteps: 2 } }));
       await team.untilReady("n".repeat(40));
       const run = await team.run();
-      const patch = JSON.stringify({ spec: { trainerImage: "other" } });
+      const patch = JSON.stringify({ spec: { artifactRoot: "pvc://other" } });
       const said = await refusal(team.kubectl("patch", "ftr", run.metadata.name, "--type=merge", "-p", patch));
-      assert.match(said, /trainerImage is immutable/);
+      assert.match(said, /artifactRoot is immutable/);
       const adapter = (await team.adapter()).metadata.name;
       const removed = JSON.stringify([{ op: "remove", path: "/spec/results" }]);
       const refused = await refusal(team.kubectl("patch", "adapter", adapter, "--type=json", "-p", removed));

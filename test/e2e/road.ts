@@ -60,7 +60,7 @@ export function roadTests(bench: () => Bench): void {
       .askedByOperator()
       .filter(({ at, resource }) => at > from && resource !== "leases");
     assert.ok(since.length > 0, "it reads what there is");
-    const settled = [team.name, "refusals", "crowded", "world", "small", ""];
+    const settled = [team.name, "refusals", "crowded", "ways-out", "small", "frugal", "ranged", ""];
     assert.equal(counted(since.filter((one) => isWrite(one) && settled.includes(one.namespace))), "");
   });
 
