@@ -3,6 +3,7 @@
  * Programs are compiled and loaded when they are first asked for.
  */
 
+import { type FileHandle, open } from "node:fs/promises";
 import { exitCode } from "../contract/exitCodes.ts";
 import { corrupt, messageOf, StageFailure } from "../contract/failure.ts";
 import { fromBfloat16 } from "../formats/bfloat16.ts";
@@ -85,8 +86,9 @@ export class Engine {
     for (const tensor of this.stateOf("parameter")) {
       const { initial } = tensor;
       if (!initial) throw new Error(`${tensor.name} has no initial value`);
-      const values = initial.kind === "base" ? await baseValues(base, tensor) : initialValues(tensor, initial, seed);
-      this.floats("parameter", tensor.name).set(values);
+      const floats = this.floats("parameter", tensor.name);
+      if (initial.kind === "base") await readBaseValues(base, tensor, floats);
+      else floats.set(initialValues(tensor, initial, seed));
     }
     for (const role of rolesWith(({ start }) => start === "zero")) {
       for (const { name } of this.stateOf(role)) this.floats(role, name).fill(0);
@@ -239,14 +241,36 @@ function baseTensor(base: BaseTensors, name: string, shape: readonly number[]): 
   );
 }
 
-/** A tensor of the base in F32. */
-async function baseValues(
+const pieceBytes = 1 << 20;
+
+/** Reads a tensor of the base into `into`, in F32, a piece at a time. */
+async function readBaseValues(
   base: BaseTensors,
   { name, shape }: { name: string; shape: readonly number[] },
-): Promise<Float32Array> {
-  const tensor = baseTensor(base, name, shape);
-  const read = await base.read(tensor.file, tensor);
-  const bytes = read.byteOffset % 4 === 0 ? read : new Uint8Array(read);
-  if (tensor.dtype === "F32") return floatsOf(bytes);
-  return fromBfloat16(new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2));
+  into: Float32Array,
+): Promise<void> {
+  const { file, dtype, start, end } = baseTensor(base, name, shape);
+  const handle = await open(await base.localFile(file));
+  try {
+    const piece = new Uint8Array(Math.min(pieceBytes, end - start));
+    const elementBytes = dtype === "F32" ? 4 : 2;
+    for (let at = start; at < end; ) {
+      const length = Math.min(piece.length, end - at);
+      await readFully(handle, piece.subarray(0, length), at, name);
+      const values = into.subarray((at - start) / elementBytes, (at - start + length) / elementBytes);
+      if (dtype === "F32") values.set(floatsOf(piece.subarray(0, length)));
+      else fromBfloat16(new Uint16Array(piece.buffer, 0, length / 2), values);
+      at += length;
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readFully(handle: FileHandle, into: Uint8Array, position: number, name: string): Promise<void> {
+  for (let filled = 0; filled < into.length; ) {
+    const { bytesRead } = await handle.read(into, filled, into.length - filled, position + filled);
+    if (bytesRead === 0) throw corrupt("BaseModelCorrupt", `${name}: its file ends before it`);
+    filled += bytesRead;
+  }
 }
