@@ -15,6 +15,7 @@ import { prepareFile } from "../../trainer/contract/stageFiles.ts";
 import { trainingPart } from "../../trainer/contract/writtenOut.ts";
 import { type PlanInput, recomputeFrontier } from "../../trainer/planning/plan.ts";
 import { runPrepare } from "../../trainer/stages/prepare.ts";
+import { cpuTarget } from "../../trainer/planning/target.ts";
 import { planOrFail } from "../../trainer/stages/trainPlan.ts";
 import { Objects } from "../../trainer/stores/objects.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
@@ -63,7 +64,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
   const limits = limitsOf(job);
   const machine = {
     availableBytes: memoryOf(optionOf(args, "memory")) ?? limits.memoryBytes,
-    threads: integerOf(args, "threads", 1, 1024, 0) || limits.threads,
+    target: cpuTarget(integerOf(args, "threads", 1, 1024, 0) || limits.threads),
   };
   const kept = optionOf(args, "output-dir");
   const directory = kept ?? mkdtempSync(path.join(tmpdir(), "luthier-plan-"));
@@ -73,7 +74,10 @@ async function run(args: Arguments, session: Session): Promise<number> {
     const { input, samples } = await inputOf(job, places, machine, session);
     const made = planOrFail(input);
     const frontier = args.switches.has("explain") ? recomputeFrontier(input, made) : undefined;
-    if (format === "json") session.write(`${JSON.stringify({ ...made, ...machine, frontier, samples }, null, 2)}\n`);
+    if (format === "json")
+      session.write(
+        `${JSON.stringify({ ...made, availableBytes: machine.availableBytes, threads: machine.target.threads, frontier, samples }, null, 2)}\n`,
+      );
     else session.write(`${[...planLines(made, input, frontier), ...sampleLines(samples)].join("\n")}\n`);
     return made.fits ? exitCode.done : exitCode.invalid;
   } finally {
@@ -85,7 +89,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
 async function inputOf(
   job: FineTuneJobManifest,
   { claims, artifactRoot, locations }: LocalPlaces,
-  machine: Pick<PlanInput, "availableBytes" | "threads">,
+  machine: Pick<PlanInput, "availableBytes" | "target">,
   { screen, signal }: Session,
 ): Promise<{ input: PlanInput; samples: Sample[] }> {
   const spec = trainingPart(job.spec);

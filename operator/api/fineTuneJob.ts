@@ -118,6 +118,8 @@ export const planStatus = z.object({
   trainableParameters: count,
   totalParameters: count,
   predictedPeakBytes: count,
+  checkpointBytes: count.optional(),
+  stagedBytes: count.optional(),
   availableBytes: count.optional(),
   microRows: count,
   recomputedBlocks: count,

@@ -119,7 +119,8 @@ async function planOf(
 ): Promise<Plan> {
   const key = planKey(spec, pins);
   const before = job.status?.plan;
-  if (before?.key === key && before.fits) return { kind: "planned", plan: before };
+  const isWhole = before?.checkpointBytes !== undefined && before.stagedBytes !== undefined;
+  if (before?.key === key && before.fits && isWhole) return { kind: "planned", plan: before };
   const availableBytes = memoryLimit(spec) ?? largestNode(await allNodes(gatherer.client), spec.placement);
   return gatherer.planner.plan(key, { spec, inputs, availableBytes });
 }

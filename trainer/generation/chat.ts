@@ -60,6 +60,7 @@ export class Chat {
     const shape = { slots: 1, capacity, prefillTokens: Math.min(prefillTokens, capacity) };
     const compiled = compile({
       model: config,
+      device: "cpu",
       storage: storageOf(table),
       method: adapter ? adapter.settings : { kind: "none" },
       precision: "BF16",

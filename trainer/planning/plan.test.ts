@@ -4,6 +4,7 @@ import { compile } from "../compile/compile.ts";
 import { type EffectiveSettings, effectiveSettings } from "../contract/effective.ts";
 import type { TrainingSpec } from "../contract/settings.ts";
 import { lowerHull, PlanError, type PlanInput, plan, recomputeFrontier } from "./plan.ts";
+import { cpuTarget } from "./target.ts";
 
 const model: PlanInput["model"] = {
   family: "llama",
@@ -38,7 +39,7 @@ const inputWith = (changes: Partial<PlanInput> = {}): PlanInput => ({
   baseDataType: "BF16",
   dataset: { rows: 100, examples: 400, tokens: 50_000, validationExamples: 40, testExamples: 50 },
   availableBytes: 8e9,
-  threads: 2,
+  target: cpuTarget(2),
   ...changes,
 });
 

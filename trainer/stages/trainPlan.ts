@@ -5,6 +5,7 @@ import type { EffectiveSettings } from "../contract/effective.ts";
 import { invalid, type StageFailure } from "../contract/failure.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
 import { type Plan, PlanError, type PlanInput, plan } from "../planning/plan.ts";
+import { cpuTarget } from "../planning/target.ts";
 import type { StageContext } from "./context.ts";
 import type { TrainInputs } from "./trainInputs.ts";
 
@@ -28,7 +29,7 @@ export async function planHere(
       testExamples: questions?.length ?? 0,
     },
     availableBytes,
-    threads,
+    target: cpuTarget(threads),
   });
   if (train.rowTokens !== planned.spec.rowTokens) {
     throw invalid(
