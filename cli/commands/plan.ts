@@ -11,11 +11,12 @@ import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../..
 import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
 import { effectiveSettings } from "../../trainer/contract/effective.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
+import { remoteScheme } from "../../trainer/contract/locations.ts";
 import { prepareFile } from "../../trainer/contract/stageFiles.ts";
 import { trainingPart } from "../../trainer/contract/writtenOut.ts";
 import { type PlanInput, recomputeFrontier } from "../../trainer/planning/plan.ts";
-import { runPrepare } from "../../trainer/stages/prepare.ts";
 import { cpuTarget } from "../../trainer/planning/target.ts";
+import { runPrepare } from "../../trainer/stages/prepare.ts";
 import { planOrFail } from "../../trainer/stages/trainPlan.ts";
 import { Objects } from "../../trainer/stores/objects.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
@@ -112,7 +113,17 @@ async function inputOf(
   const { model, baseDataType, dataset } = figures;
   const base = await StoredModel.staged(stores, new Objects(stores, artifactRoot), figures.baseDigest);
   const samples = await readSamples(stores, settings.dataset, await base.codec(), 1, signal);
-  return { input: { settings, model, baseDataType, dataset, ...machine }, samples };
+  return {
+    input: {
+      settings,
+      model,
+      baseDataType,
+      dataset,
+      isRemote: remoteScheme(job.spec.artifacts.uri) !== undefined,
+      ...machine,
+    },
+    samples,
+  };
 }
 
 /** Bytes of `--memory`. */

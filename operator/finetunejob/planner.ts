@@ -4,6 +4,7 @@
  */
 import { formatBytes } from "../../trainer/contract/bytes.ts";
 import { effectiveSettings } from "../../trainer/contract/effective.ts";
+import { remoteScheme } from "../../trainer/contract/locations.ts";
 import { trainingPart } from "../../trainer/contract/writtenOut.ts";
 import { cpuTarget } from "../../trainer/planning/target.ts";
 import type { FineTuneJobSpec, Inputs } from "../api/fineTuneJob.ts";
@@ -50,6 +51,7 @@ export class Planner {
       dataset: inputs.dataset,
       availableBytes: availableBytes ?? Number.MAX_SAFE_INTEGER,
       target: cpuTarget(coreLimit(spec) ?? assumedCores),
+      isRemote: remoteScheme(spec.artifacts.uri) !== undefined,
     });
     const answer = await asked.answer;
     if (answer.kind === "refused") return { kind: "failed", message: answer.message };

@@ -8,6 +8,7 @@ import { packedBytes } from "../data/packed/packedBytes.ts";
 import type { Compiled } from "../graph/compiled.ts";
 import { type RoleFacts, type StateCategory, stateRoles } from "../graph/roles.ts";
 import { aligned, bytesOf, elementsOf } from "../graph/tensor.ts";
+import { partBytes, partsInMemory } from "../stores/uploadParts.ts";
 import type { Target } from "./target.ts";
 
 /** What prepare counted: `rows`, `examples` and `tokens` are those of the training set. */
@@ -27,6 +28,8 @@ export interface MemoryFacts {
   baseDataType: "F32" | "BF16";
   dataset: DatasetFacts;
   target: Target;
+  /** Whether the artifact store is a remote one. */
+  isRemote: boolean;
 }
 
 export interface PlannedMemory {
@@ -102,20 +105,29 @@ function dataBytes({ rows, examples, tokens, validationExamples }: DatasetFacts)
   return packedBytes({ rows, examples, tokens }) + (validationExamples > 0 ? packedBytes(validation) : 0);
 }
 
-/** Two pages of a file are mapped in part at most: those that a tensor begins and ends in. */
-const partialPages = 2 * 4096;
-/** Programs as objects of JavaScript, for each layer of the model. */
-const bytesOfLayer = 0.6 * 2 ** 20;
-/** A tokenizer for each entry of its vocabulary: text, maps of tokens and of merges. */
-const bytesOfToken = 700;
+// Measured by `npm run bench -- --memory` (docs/performance.md), which refuses what does not fit.
 
-/** The process of the target, its threads, the programs, and the tokenizer where answers are generated. */
-function processBytes({ weights }: Compiled, { model, settings, target }: MemoryFacts): number {
-  const { processBytes: own, threads, threadBytes } = target;
-  const tokenizer = settings.evaluation ? bytesOfToken * model.vocabSize : 0;
-  return Math.ceil(
-    own + threads * threadBytes + partialPages * weights.length + bytesOfLayer * model.layers + tokenizer,
-  );
+const mebibyte = 2 ** 20;
+
+/** For each layer of the model: programs as objects of JavaScript, and the pages that its tensors share with others. */
+const layerBytes = 1.5 * mebibyte;
+
+/**
+ * A tokenizer while it is read, by the entries of its vocabulary: text, maps of tokens and of merges. A large one makes the
+ * heap of JavaScript grow before what is read is collected.
+ */
+const tokenizerBytes = (entries: number): number => Math.max(1024 * entries, 2.8 * 1024 * entries - 30 * mebibyte);
+
+/** What is on its way to a remote store: a checkpoint, as far as it goes in parts. */
+const uploadBytes = (compiled: Compiled, facts: MemoryFacts): number =>
+  facts.isRemote ? Math.min(checkpointBytes(compiled, facts), partsInMemory * partBytes) : 0;
+
+/** The process of the target, its threads, the programs, the tokenizer where answers are generated, and uploads. */
+function processBytes(compiled: Compiled, facts: MemoryFacts): number {
+  const { model, settings, target } = facts;
+  const tokenizer = settings.evaluation ? tokenizerBytes(model.vocabSize) : 0;
+  const own = target.processBytes + target.threads * target.threadBytes + layerBytes * model.layers;
+  return Math.ceil(own + tokenizer + uploadBytes(compiled, facts));
 }
 
 /** What a checkpoint holds of the state, and the best parameters so far where they are kept. */

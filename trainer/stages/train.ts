@@ -72,7 +72,7 @@ async function train(file: TrainFile, context: StageContext, run: string, epoch:
   try {
     const inputs = await readInputs(file, context, progress);
     const threads = context.threads || addon().info().cores;
-    const plan = await planHere(settings, inputs, { ...context, threads });
+    const plan = await planHere(settings, inputs, file.artifactRoot, { ...context, threads });
     // Planning and reading leave more than the training will.
     releaseMemory();
     const engine = new Engine(compile(plan.spec), { threads });

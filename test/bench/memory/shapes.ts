@@ -48,91 +48,33 @@ const base = (size: keyof typeof sizes, dtype: "F32" | "BF16", unaligned = false
 const lora = { lora: { rank: 16 } };
 const full = { full: {} };
 
-const usual = { precision: "BF16", threads: 2, rowTokens: 256, batchTokens: 1024, examples: 200 } as const;
+const usual = { precision: "BF16", threads: 2, rowTokens: 256, batchTokens: 512, examples: 60 } as const;
+const long = { rowTokens: 1024, batchTokens: 2048 };
+const short = { rowTokens: 128, batchTokens: 256 };
+const bf16 = (size: keyof typeof sizes) => ({ ...usual, base: base(size, "BF16") });
+const f32 = (size: keyof typeof sizes) => ({ ...usual, base: base(size, "F32") });
+const nf4 = (size: keyof typeof sizes) => ({ ...bf16(size), quantization: "single", method: lora }) as const;
+const twice = (size: keyof typeof sizes) => ({ ...bf16(size), quantization: "double", method: lora }) as const;
 
 export const memoryShapes: readonly MemoryShape[] = [
-  { ...usual, name: "6 M, BF16, LoRA", base: base("6 M", "BF16"), method: lora },
-  { ...usual, name: "6 M, F32, full, validation", base: base("6 M", "F32"), method: full, validation: true },
-  {
-    ...usual,
-    name: "6 M, F32 in F32, LoRA, 1 thread",
-    base: base("6 M", "F32"),
-    method: lora,
-    precision: "F32",
-    threads: 1,
-  },
-  {
-    ...usual,
-    name: "6 M, NF4, LoRA, long rows",
-    base: base("6 M", "BF16"),
-    quantization: "single",
-    method: lora,
-    rowTokens: 1024,
-    batchTokens: 4096,
-  },
-  {
-    ...usual,
-    name: "25 M, BF16, LoRA, 20,000 examples",
-    base: base("25 M", "BF16"),
-    method: lora,
-    examples: 20_000,
-    validation: true,
-  },
-  {
-    ...usual,
-    name: "25 M, BF16, full, validation, answers",
-    base: base("25 M", "BF16"),
-    method: full,
-    validation: true,
-    evaluation: true,
-  },
-  { ...usual, name: "25 M, F32, LoRA, answers", base: base("25 M", "F32"), method: lora, evaluation: true },
-  {
-    ...usual,
-    name: "25 M, NF4 twice, LoRA of rank 64",
-    base: base("25 M", "BF16"),
-    quantization: "double",
-    method: { lora: { rank: 64 } },
-  },
-  { ...usual, name: "60 M, BF16, LoRA", base: base("60 M", "BF16"), method: lora },
-  { ...usual, name: "60 M, BF16, full", base: base("60 M", "BF16"), method: full },
+  { ...bf16("6 M"), name: "6 M, BF16, LoRA", method: lora },
+  { ...f32("6 M"), name: "6 M, F32, full, validation", method: full, validation: true },
+  { ...f32("6 M"), name: "6 M, F32 throughout, LoRA, 1 thread", method: lora, precision: "F32", threads: 1 },
+  { ...nf4("6 M"), name: "6 M, NF4, LoRA, long rows", ...long },
+  { ...bf16("25 M"), name: "25 M, BF16, LoRA, 5,000 examples", method: lora, examples: 5000, validation: true },
+  { ...bf16("25 M"), name: "25 M, BF16, full, validation, answers", method: full, validation: true, evaluation: true },
+  { ...f32("25 M"), name: "25 M, F32, LoRA, answers", method: lora, evaluation: true },
+  { ...twice("25 M"), name: "25 M, NF4 twice, LoRA of rank 64", method: { lora: { rank: 64 } } },
+  { ...bf16("60 M"), name: "60 M, BF16, LoRA", method: lora },
+  { ...bf16("60 M"), name: "60 M, BF16, full", method: full },
   { ...usual, name: "60 M, BF16 at odd offsets, LoRA", base: base("60 M", "BF16", true), method: lora },
-  {
-    ...usual,
-    name: "60 M, NF4, LoRA, answers, 8 threads",
-    base: base("60 M", "BF16"),
-    quantization: "single",
-    method: lora,
-    evaluation: true,
-    threads: 8,
-  },
-  {
-    ...usual,
-    name: "60 M, F32, full, long rows",
-    base: base("60 M", "F32"),
-    method: full,
-    rowTokens: 1024,
-    batchTokens: 1024,
-  },
-  { ...usual, name: "140 M, BF16, LoRA, validation", base: base("140 M", "BF16"), method: lora, validation: true },
-  { ...usual, name: "140 M, F32, LoRA", base: base("140 M", "F32"), method: lora },
-  { ...usual, name: "140 M, NF4 twice, LoRA", base: base("140 M", "F32"), quantization: "double", method: lora },
-  { ...usual, name: "140 M, BF16, full, validation", base: base("140 M", "BF16"), method: full, validation: true },
-  {
-    ...usual,
-    name: "300 M, BF16, LoRA, long rows",
-    base: base("300 M", "BF16"),
-    method: lora,
-    rowTokens: 1024,
-    batchTokens: 2048,
-  },
-  {
-    ...usual,
-    name: "300 M, NF4, LoRA, answers",
-    base: base("300 M", "BF16"),
-    quantization: "single",
-    method: lora,
-    evaluation: true,
-  },
-  { ...usual, name: "300 M, F32, full", base: base("300 M", "F32"), method: full, rowTokens: 128, batchTokens: 256 },
+  { ...nf4("60 M"), name: "60 M, NF4, LoRA, answers, 8 threads", evaluation: true, threads: 8 },
+  { ...f32("60 M"), name: "60 M, F32, full, long rows", method: full, rowTokens: 1024, batchTokens: 1024 },
+  { ...bf16("140 M"), name: "140 M, BF16, LoRA, validation", method: lora, validation: true, ...short },
+  { ...f32("140 M"), name: "140 M, F32, LoRA", method: lora, ...short },
+  { ...twice("140 M"), name: "140 M, NF4 twice, LoRA", ...short },
+  { ...bf16("140 M"), name: "140 M, BF16, full, validation", method: full, validation: true, ...short },
+  { ...bf16("300 M"), name: "300 M, BF16, LoRA", method: lora, ...short },
+  { ...nf4("300 M"), name: "300 M, NF4, LoRA, answers", evaluation: true, ...short },
+  { ...f32("300 M"), name: "300 M, F32, full", method: full, rowTokens: 128, batchTokens: 128 },
 ];
