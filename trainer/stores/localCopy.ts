@@ -18,7 +18,8 @@ export async function localCopy(
   const counted = () => counting(store.stream(uri), onBytes);
   const own = await store.localFile(uri);
   if (own === undefined) return pathToFileURL(await stores.scratch.keep(digest, counted, wrong)).href;
-  if (!(await digestIs(digest, counting(new LocalStore((file) => file).pieces(own), onBytes)))) throw wrong();
+  if (!(await digestIs(digest, counting(store instanceof LocalStore ? store.pieces(uri) : store.stream(uri), onBytes))))
+    throw wrong();
   return pathToFileURL(own).href;
 }
 

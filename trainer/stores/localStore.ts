@@ -63,7 +63,7 @@ export class LocalStore implements Store {
 
   /** As `stream`, all in the same memory: a piece is valid until the next one is asked for. */
   async *pieces(uri: string): AsyncIterable<Uint8Array> {
-    const handle = await this.#open(uri);
+    const handle = await openFile(this.#ground(uri));
     try {
       const piece = new Uint8Array(1 << 20);
       for (;;) {
