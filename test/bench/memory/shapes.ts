@@ -31,7 +31,12 @@ export interface MemoryShape {
   readonly evaluation?: boolean;
 }
 
+const narrow = { hidden: 128, intermediate: 256, heads: 4 };
+
 const sizes = {
+  "many layers": { ...narrow, vocabulary: 4096, layers: 40 },
+  "16,384 tokens": { ...narrow, vocabulary: 16_384, layers: 4 },
+  "65,536 tokens": { ...narrow, vocabulary: 65_536, layers: 4 },
   "6 M": { vocabulary: 4096, hidden: 256, intermediate: 768, layers: 6, heads: 4 },
   "25 M": { vocabulary: 4096, hidden: 512, intermediate: 1408, layers: 8, heads: 8 },
   "60 M": { vocabulary: 32_768, hidden: 512, intermediate: 1536, layers: 16, heads: 8 },
@@ -46,10 +51,12 @@ const base = (size: keyof typeof sizes, dtype: "F32" | "BF16", unaligned = false
 });
 
 const lora = { lora: { rank: 16 } };
+const small = { lora: { rank: 8 } };
 const full = { full: {} };
 
 const usual = { precision: "BF16", threads: 2, rowTokens: 256, batchTokens: 512, examples: 60 } as const;
 const long = { rowTokens: 1024, batchTokens: 2048 };
+const tiny = { rowTokens: 64, batchTokens: 64, examples: 20 };
 const short = { rowTokens: 128, batchTokens: 256 };
 const bf16 = (size: keyof typeof sizes) => ({ ...usual, base: base(size, "BF16") });
 const f32 = (size: keyof typeof sizes) => ({ ...usual, base: base(size, "F32") });
@@ -61,20 +68,39 @@ export const memoryShapes: readonly MemoryShape[] = [
   { ...f32("6 M"), name: "6 M, F32, full, validation", method: full, validation: true },
   { ...f32("6 M"), name: "6 M, F32 throughout, LoRA, 1 thread", method: lora, precision: "F32", threads: 1 },
   { ...nf4("6 M"), name: "6 M, NF4, LoRA, long rows", ...long },
+  { ...bf16("many layers"), name: "40 layers, BF16, LoRA", method: small, ...tiny },
+  {
+    ...twice("many layers"),
+    name: "40 layers, NF4 twice, answers, 8 threads",
+    method: small,
+    evaluation: true,
+    ...tiny,
+    threads: 8,
+  },
+  {
+    ...bf16("16,384 tokens"),
+    name: "vocabulary of 16,384, BF16, LoRA, answers",
+    method: small,
+    evaluation: true,
+    ...tiny,
+  },
+  { ...bf16("65,536 tokens"), name: "vocabulary of 65,536, BF16, LoRA", method: small, ...tiny },
+  {
+    ...bf16("65,536 tokens"),
+    name: "vocabulary of 65,536, BF16, LoRA, answers",
+    method: small,
+    evaluation: true,
+    ...tiny,
+  },
+  { ...f32("25 M"), name: "25 M, F32, full, validation", method: full, validation: true, ...tiny },
   { ...bf16("25 M"), name: "25 M, BF16, LoRA, 5,000 examples", method: lora, examples: 5000, validation: true },
   { ...bf16("25 M"), name: "25 M, BF16, full, validation, answers", method: full, validation: true, evaluation: true },
-  { ...f32("25 M"), name: "25 M, F32, LoRA, answers", method: lora, evaluation: true },
   { ...twice("25 M"), name: "25 M, NF4 twice, LoRA of rank 64", method: { lora: { rank: 64 } } },
-  { ...bf16("60 M"), name: "60 M, BF16, LoRA", method: lora },
-  { ...bf16("60 M"), name: "60 M, BF16, full", method: full },
+  { ...bf16("60 M"), name: "60 M, BF16, LoRA", method: small, ...tiny },
   { ...usual, name: "60 M, BF16 at odd offsets, LoRA", base: base("60 M", "BF16", true), method: lora },
   { ...nf4("60 M"), name: "60 M, NF4, LoRA, answers, 8 threads", evaluation: true, threads: 8 },
-  { ...f32("60 M"), name: "60 M, F32, full, long rows", method: full, rowTokens: 1024, batchTokens: 1024 },
-  { ...bf16("140 M"), name: "140 M, BF16, LoRA, validation", method: lora, validation: true, ...short },
-  { ...f32("140 M"), name: "140 M, F32, LoRA", method: lora, ...short },
-  { ...twice("140 M"), name: "140 M, NF4 twice, LoRA", ...short },
+  { ...f32("140 M"), name: "140 M, F32, LoRA, validation", method: lora, validation: true, ...short },
   { ...bf16("140 M"), name: "140 M, BF16, full, validation", method: full, validation: true, ...short },
-  { ...bf16("300 M"), name: "300 M, BF16, LoRA", method: lora, ...short },
   { ...nf4("300 M"), name: "300 M, NF4, LoRA, answers", evaluation: true, ...short },
-  { ...f32("300 M"), name: "300 M, F32, full", method: full, rowTokens: 128, batchTokens: 128 },
+  { ...f32("300 M"), name: "300 M, F32, full", method: full, ...tiny },
 ];
