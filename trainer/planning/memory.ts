@@ -112,11 +112,8 @@ const mebibyte = 2 ** 20;
 /** For each layer of the model: programs as objects of JavaScript, and the pages that its tensors share with others. */
 const layerBytes = 1.5 * mebibyte;
 
-/**
- * A tokenizer while it is read, by the entries of its vocabulary: text, maps of tokens and of merges. A large one makes the
- * heap of JavaScript grow before what is read is collected.
- */
-const tokenizerBytes = (entries: number): number => Math.max(1024 * entries, 2.8 * 1024 * entries - 30 * mebibyte);
+/** The tokenizer's library, and for each entry of the vocabulary its text and its place in tables. */
+const tokenizerBytes = (entries: number): number => 8 * mebibyte + 0.9 * 1024 * entries;
 
 /** What is on its way to a remote store: a checkpoint, as far as it goes in parts. */
 const uploadBytes = (compiled: Compiled, facts: MemoryFacts): number =>

@@ -33,6 +33,6 @@ export const cpuTarget = (threads: number): Target => ({
   enoughTokens: 2048,
   mostSlots: 16,
   prefillTokens: 256,
-  processBytes: 140 * mebibyte,
+  processBytes: 146 * mebibyte,
   threadBytes: (3 / 8) * mebibyte,
 });
