@@ -39,7 +39,7 @@ const arrows: readonly Arrow[] = [
     says: "operator imports of the trainer only the contract and the planner",
     of: /^operator\//,
     among: ours,
-    only: /^operator\/|^trainer\/contract\/|^trainer\/planning\/plan\.ts$/,
+    only: /^operator\/|^trainer\/contract\/|^trainer\/planning\/(plan|target)\.ts$/,
   },
   {
     says: "trainer imports nothing of operator or cli",

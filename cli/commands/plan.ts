@@ -12,9 +12,11 @@ import { type Command, commonOptions, outputFormats, type Session } from "../../
 import { effectiveSettings } from "../../trainer/contract/effective.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
 import { inputNotes } from "../../trainer/contract/inputNotes.ts";
+import { remoteScheme } from "../../trainer/contract/locations.ts";
 import { prepareFile } from "../../trainer/contract/stageFiles.ts";
 import { trainingPart } from "../../trainer/contract/writtenOut.ts";
 import { type PlanInput, recomputeFrontier } from "../../trainer/planning/plan.ts";
+import { cpuTarget } from "../../trainer/planning/target.ts";
 import { runPrepare } from "../../trainer/stages/prepare.ts";
 import { planOrFail } from "../../trainer/stages/trainPlan.ts";
 import { Objects } from "../../trainer/stores/objects.ts";
@@ -64,7 +66,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
   const limits = limitsOf(job);
   const machine = {
     availableBytes: memoryOf(optionOf(args, "memory")) ?? limits.memoryBytes,
-    threads: integerOf(args, "threads", 1, 1024, 0) || limits.threads,
+    target: cpuTarget(integerOf(args, "threads", 1, 1024, 0) || limits.threads),
   };
   const kept = optionOf(args, "output-dir");
   const directory = kept ?? mkdtempSync(path.join(tmpdir(), "luthier-plan-"));
@@ -74,7 +76,10 @@ async function run(args: Arguments, session: Session): Promise<number> {
     const { input, samples } = await inputOf(job, places, machine, session);
     const made = planOrFail(input);
     const frontier = args.switches.has("explain") ? recomputeFrontier(input, made) : undefined;
-    if (format === "json") session.write(`${JSON.stringify({ ...made, ...machine, frontier, samples }, null, 2)}\n`);
+    if (format === "json")
+      session.write(
+        `${JSON.stringify({ ...made, availableBytes: machine.availableBytes, threads: machine.target.threads, frontier, samples }, null, 2)}\n`,
+      );
     else session.write(`${[...planLines(made, input, frontier), ...sampleLines(samples)].join("\n")}\n`);
     return made.fits ? exitCode.done : exitCode.invalid;
   } finally {
@@ -86,7 +91,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
 async function inputOf(
   job: FineTuneJobManifest,
   { claims, artifactRoot, locations }: LocalPlaces,
-  machine: Pick<PlanInput, "availableBytes" | "threads">,
+  machine: Pick<PlanInput, "availableBytes" | "target">,
   { screen, signal }: Session,
 ): Promise<{ input: PlanInput; samples: Sample[] }> {
   const spec = trainingPart(job.spec);
@@ -110,7 +115,17 @@ async function inputOf(
   const { model, baseDataType, dataset } = figures;
   const base = await StoredModel.staged(stores, new Objects(stores, artifactRoot), figures.baseDigest);
   const samples = await readSamples(stores, settings.dataset, await base.codec(), 1, signal);
-  return { input: { settings, model, baseDataType, dataset, ...machine }, samples };
+  return {
+    input: {
+      settings,
+      model,
+      baseDataType,
+      dataset,
+      isRemote: remoteScheme(job.spec.artifacts.uri) !== undefined,
+      ...machine,
+    },
+    samples,
+  };
 }
 
 /** Bytes of `--memory`. */

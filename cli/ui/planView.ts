@@ -22,7 +22,7 @@ const memoryTexts: Record<keyof Plan["memory"], string> = {
 /** `frontier` is given where everything is to be explained. */
 export function planLines(
   plan: Plan,
-  { availableBytes, threads }: Pick<PlanInput, "availableBytes" | "threads">,
+  { availableBytes, target: { threads } }: Pick<PlanInput, "availableBytes" | "target">,
   frontier?: readonly RecomputeChoice[],
 ): string[] {
   const { trainableParameters, totalParameters, predictedPeakBytes, sites } = plan;

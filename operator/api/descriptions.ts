@@ -94,6 +94,8 @@ export const descriptions: Readonly<Record<string, string>> = {
   trainableParameters: "Parameters that are trained.",
   totalParameters: "Parameters in all.",
   predictedPeakBytes: "Memory at most, as planned.",
+  "plan.checkpointBytes": "Bytes of a checkpoint.",
+  "plan.stagedBytes": "Bytes that a training fetches to local disk where the artifact store is remote.",
   measuredPeakBytes: "Memory at most, as measured.",
   availableBytes: "Memory that it may have. Absent: no node is known.",
   microRows: "Rows that go through the model at once.",

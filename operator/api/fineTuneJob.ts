@@ -136,6 +136,8 @@ export const planStatus = z.object({
   trainableParameters: count,
   totalParameters: count,
   predictedPeakBytes: count,
+  checkpointBytes: count.optional(),
+  stagedBytes: count.optional(),
   availableBytes: count.optional(),
   availableFrom: text(320)
     .optional()

@@ -9,7 +9,7 @@ import { storeLayout } from "../../trainer/contract/storeLayout.ts";
 import { trainingPart, withDefaults } from "../../trainer/contract/writtenOut.ts";
 import type { AdapterSpec } from "../api/adapter.ts";
 import type { Results } from "../api/common.ts";
-import type { FineTuneJobSpec, Inputs, PlanStatus } from "../api/fineTuneJob.ts";
+import type { FineTuneJobSpec, PlanStatus } from "../api/fineTuneJob.ts";
 import type { FineTuneRunSpec } from "../api/fineTuneRun.ts";
 import { ttlTable } from "../api/jobLife.ts";
 import { type Adapter, adapters, type FineTuneJob, type FineTuneRun, fineTuneRuns } from "../api/kinds.ts";
@@ -74,9 +74,12 @@ export function runName(hash: string): string {
   return `run-${hash.slice(0, 16)}`;
 }
 
+/** What a plan says of the bytes that a training writes and fetches. */
+export type PlannedBytes = Partial<Pick<PlanStatus, "checkpointBytes" | "stagedBytes">>;
+
 export function executionOf(
   spec: FineTuneJobSpec,
-  { inputs, checkpointBytes }: { inputs: Inputs | undefined; checkpointBytes: number | undefined },
+  { checkpointBytes, stagedBytes }: PlannedBytes,
 ): FineTuneRunSpec["execution"] {
   const { placement, activeDeadlineSeconds, backoffLimit, ttlSecondsAfterFinished } = spec;
   return {
@@ -85,39 +88,21 @@ export function executionOf(
     ...(backoffLimit === undefined ? {} : { backoffLimit }),
     ...(ttlSecondsAfterFinished === undefined ? {} : { ttlSecondsAfterFinished }),
     ...artifactsAccess(spec),
-    ...(inputs === undefined || remoteScheme(spec.artifacts.uri) === undefined
+    ...(stagedBytes === undefined || remoteScheme(spec.artifacts.uri) === undefined
       ? {}
-      : { scratchBytes: scratchBytes(inputs) }),
+      : { scratchBytes: stagedBytes }),
     ...(checkpointBytes === undefined ? {} : { checkpointBytes }),
   };
 }
-
-/** The parameters that are trained, their two moments and the best so far: four values of F32 each. */
-export const checkpointBytesOf = ({ trainableParameters }: PlanStatus) => 16 * trainableParameters;
 
 function artifactsAccess({ artifacts: { uri: _, ...access } }: FineTuneJobSpec) {
   return Object.keys(access).length === 0 ? {} : { artifacts: access };
 }
 
-/**
- * What a training fetches: the base that is trained on and the packed data, and room for tokenizer and configuration. A
- * packed token takes 5 bytes, an example 20; those of the validation may be twice as long as the others.
- */
-function scratchBytes({ baseBytes, quantized, dataset }: Inputs): number {
-  const { tokens, examples, validationExamples } = dataset;
-  const packed = (5 * tokens + 20 * examples) * (1 + (2 * validationExamples) / Math.max(1, examples));
-  return Math.ceil((1.1 * ((quantized?.bytes ?? baseBytes) + packed)) / 2 ** 20 + 64) * 2 ** 20;
-}
-
 export function fineTuneRun(
   job: FineTuneJob,
   { spec, specHash }: Wanted,
-  {
-    checkpointBytes,
-    ...content
-  }: Pick<FineTuneRunSpec, "runHash" | "pins"> & {
-    checkpointBytes: number | undefined;
-  },
+  { planned, ...content }: Pick<FineTuneRunSpec, "runHash" | "pins"> & { planned: PlannedBytes },
 ): KubeObject & { spec: FineTuneRunSpec } {
   const { namespace = "" } = job.metadata;
   return {
@@ -135,7 +120,7 @@ export function fineTuneRun(
       hashVersion,
       settings: withDefaults(trainingPart(spec)),
       artifactRoot: artifactRoot(spec, namespace),
-      execution: executionOf(spec, { inputs: job.status?.inputs, checkpointBytes }),
+      execution: executionOf(spec, planned),
     },
   };
 }

@@ -135,7 +135,8 @@ async function planOf(
 ): Promise<Plan> {
   const key = planKey(spec, pins, memory);
   const before = job.status?.plan;
-  if (before?.key === key && before.fits) return { kind: "planned", plan: before };
+  const isWhole = before?.checkpointBytes !== undefined && before.stagedBytes !== undefined;
+  if (before?.key === key && before.fits && isWhole) return { kind: "planned", plan: before };
   const available = memory ?? largestNode(await allNodes(gatherer.client), spec.placement);
   const answer = await gatherer.planner.plan(key, { spec, inputs, availableBytes: available?.bytes });
   if (answer.kind === "failed" || available === undefined) return answer;

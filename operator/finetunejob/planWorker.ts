@@ -6,7 +6,15 @@ export type PlanQuestion = PlanInput;
 
 type Figures = Pick<
   TrainerPlan,
-  "trainableParameters" | "totalParameters" | "predictedPeakBytes" | "microRows" | "recomputedBlocks" | "steps" | "fits"
+  | "trainableParameters"
+  | "totalParameters"
+  | "predictedPeakBytes"
+  | "checkpointBytes"
+  | "stagedBytes"
+  | "microRows"
+  | "recomputedBlocks"
+  | "steps"
+  | "fits"
 >;
 
 export type PlanAnswer =
@@ -15,23 +23,20 @@ export type PlanAnswer =
   /** No answer, and another time there may be one. */
   | { kind: "broken"; message: string };
 
+/** A plan without what is too much for a status: programs, sites, each category of memory. */
+function figuresOf(made: TrainerPlan): Figures {
+  const { trainableParameters, totalParameters, predictedPeakBytes, checkpointBytes, stagedBytes } = made;
+  const { microRows, recomputedBlocks, steps, fits } = made;
+  return {
+    ...{ trainableParameters, totalParameters, predictedPeakBytes, checkpointBytes, stagedBytes },
+    ...{ microRows, recomputedBlocks, steps, fits },
+  };
+}
+
 function answer(question: PlanQuestion): PlanAnswer {
   try {
-    const {
-      trainableParameters,
-      totalParameters,
-      predictedPeakBytes,
-      microRows,
-      recomputedBlocks,
-      steps,
-      fits,
-      nearestFit,
-    } = plan(question);
-    return {
-      kind: "planned",
-      figures: { trainableParameters, totalParameters, predictedPeakBytes, microRows, recomputedBlocks, steps, fits },
-      nearestFit,
-    };
+    const made = plan(question);
+    return { kind: "planned", figures: figuresOf(made), nearestFit: made.nearestFit };
   } catch (error) {
     return { kind: "refused", message: error instanceof Error ? error.message : String(error) };
   }

@@ -4,7 +4,9 @@
  */
 import { formatBytes } from "../../trainer/contract/bytes.ts";
 import { effectiveSettings } from "../../trainer/contract/effective.ts";
+import { remoteScheme } from "../../trainer/contract/locations.ts";
 import { trainingPart } from "../../trainer/contract/writtenOut.ts";
+import { cpuTarget } from "../../trainer/planning/target.ts";
 import type { FineTuneJobSpec, Inputs } from "../api/fineTuneJob.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { assumedCores, coreLimit } from "./fit.ts";
@@ -48,7 +50,8 @@ export class Planner {
       baseDataType: inputs.baseDataType,
       dataset: inputs.dataset,
       availableBytes: availableBytes ?? Number.MAX_SAFE_INTEGER,
-      threads: coreLimit(spec) ?? assumedCores,
+      target: cpuTarget(coreLimit(spec) ?? assumedCores),
+      isRemote: remoteScheme(spec.artifacts.uri) !== undefined,
     });
     const answer = await asked.answer;
     if (answer.kind === "refused") return { kind: "failed", message: answer.message };

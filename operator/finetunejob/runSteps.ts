@@ -11,10 +11,10 @@ import {
   adapterName,
   adapterOf,
   artifactRoot,
-  checkpointBytesOf,
   executionOf,
   fineTuneRun,
   nextRevision,
+  type PlannedBytes,
 } from "./children.ts";
 import { fitMessage } from "./fit.ts";
 import { askedLook, currentPins } from "./pins.ts";
@@ -53,7 +53,7 @@ export const needsRun: Step = (world) => {
   const { job, run, wanted, runHash, plan } = world;
   const known = currentPins(job, wanted);
   if (run !== undefined || runHash === undefined || known === undefined) return undefined;
-  const content = { runHash, pins: known.pins, checkpointBytes: plannedBytes(plan) };
+  const content = { runHash, pins: known.pins, planned: plannedBytes(plan) };
   return say(world, "Reconciling", "Pending", "Starting", "Creating the FineTuneRun.", {
     status: withPlan(world),
     actions: [{ kind: "createRun", run: fineTuneRun(job, wanted, content) }],
@@ -171,15 +171,22 @@ const limitWords = ({ plan }: Readable) =>
     : "";
 
 function placementUpdate(world: Readable, run: FineTuneRun): Action[] {
-  const { job, wanted, plan } = world;
+  const { wanted, plan } = world;
   if (isPlacedByOther(world) || (plan?.kind === "planned" && !plan.plan.fits)) return [];
-  const checkpointBytes = plannedBytes(plan) ?? run.spec.execution.checkpointBytes;
-  const execution = executionOf(wanted.spec, { inputs: job.status?.inputs, checkpointBytes });
+  const { checkpointBytes, scratchBytes: stagedBytes } = run.spec.execution;
+  const execution = executionOf(wanted.spec, { checkpointBytes, stagedBytes, ...plannedBytes(plan) });
   const same = sameJson(run.spec.execution, execution);
   return same ? [] : [{ kind: "updateExecution", run, execution }];
 }
 
-const plannedBytes = (plan: Plan | undefined) => (plan?.kind === "planned" ? checkpointBytesOf(plan.plan) : undefined);
+function plannedBytes(plan: Plan | undefined): PlannedBytes {
+  if (plan?.kind !== "planned") return {};
+  const { checkpointBytes, stagedBytes } = plan.plan;
+  return {
+    ...(checkpointBytes !== undefined && { checkpointBytes }),
+    ...(stagedBytes !== undefined && { stagedBytes }),
+  };
+}
 
 /** The status with the plan of what is wanted. */
 function withPlan({ plan, job }: Readable): FineTuneJobStatus {

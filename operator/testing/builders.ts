@@ -120,7 +120,7 @@ export function aRun(job: FineTuneJob, status: FineTuneRun["status"] = {}): Fine
     runHash: runHash(training, pins),
     pins,
     // As of aPlan, which trains one parameter.
-    checkpointBytes: 16,
+    planned: { checkpointBytes: 16, stagedBytes: 66 * 2 ** 20 },
   });
   return { ...run, metadata: { ...run.metadata, uid: "run-uid", resourceVersion: "1", generation: 1 }, status };
 }

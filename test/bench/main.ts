@@ -9,6 +9,7 @@ import { helpText, integerOf, optionOf, readArguments, UsageError } from "../../
 import { createScreen } from "../../terminal/screen.ts";
 import { runStages } from "../../terminal/stages.ts";
 import { benchData } from "./data.ts";
+import { benchMemory } from "./memory/bench.ts";
 import { type Format, formats } from "./shape.ts";
 import { benchStaging } from "./staging.ts";
 import { benchTrainer } from "./trainer.ts";
@@ -26,6 +27,9 @@ const usage = {
       help: "instead: prepare so many megabytes of conversations, with their throughput and memory",
     },
     model: { value: "DIR", help: "with --data: whose tokenizer and template (default the demo's base)" },
+    memory: {
+      help: "instead: what is planned of 20 trainings' memory beside what is measured; exit code 1 if one is off",
+    },
     threads: { value: "N", help: "with --data: processes that encode (default: the cores granted)" },
     staging: { help: "instead: stage a base model of a hub, with throughput and memory" },
     write: { help: "put the table into docs/performance.md" },
@@ -55,6 +59,11 @@ async function main(): Promise<void> {
   await runStages(screen, await machineStages("native", screen));
   if (args.switches.has("staging")) {
     await benchStaging((line) => process.stdout.write(`${line}\n`));
+    return;
+  }
+  if (args.switches.has("memory")) {
+    const right = await benchMemory((line) => process.stdout.write(`${line}\n`));
+    process.exitCode = right ? 0 : 1;
     return;
   }
   await benchTrainer({

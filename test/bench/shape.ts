@@ -34,6 +34,7 @@ export function specOf(format: Format): CompileSpec {
   const dense = format === "F32" ? "F32" : "BF16";
   return {
     model,
+    device: "cpu",
     storage: { dense, linear: format, doubleQuantization: format === "NF4" },
     method: {
       kind: "lora",

@@ -81,6 +81,7 @@ function specOf(
   const [beta1, beta2] = settings.betas;
   return {
     model,
+    device: "cpu",
     storage: {
       dense: precision === "BF16" ? "BF16" : "F32",
       linear: settings.nf4 !== null ? "NF4" : precision === "BF16" ? "BF16" : "F32",

@@ -211,7 +211,7 @@ function costsOf(nodes: Graph["nodes"], spec: CompileSpec, key: ProgramKey): Pic
   for (const { op, operands, outputs, attributes } of nodes) {
     const cost = { keys, outputs: Object.keys(outputs) };
     flops += op.flops(operands, cost);
-    scratch = moreScratch(scratch, op.scratch("cpu", operands, cost, attributes));
+    scratch = moreScratch(scratch, op.scratch(spec.device, operands, cost, attributes));
   }
   return { flops, scratch };
 }

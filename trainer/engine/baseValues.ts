@@ -1,4 +1,5 @@
 /** Tensors of a base model as F32 values, whether they are stored as they are or in NF4. */
+import { type FileHandle, open } from "node:fs/promises";
 import { corrupt } from "../contract/failure.ts";
 import { fromBfloat16 } from "../formats/bfloat16.ts";
 import type { PlacedTensor } from "../formats/huggingFace.ts";
@@ -35,13 +36,48 @@ function baseTensorNamed(base: BaseTensors, name: string): PlacedTensor {
 }
 
 /** A tensor of the base in F32; of one in NF4 the values that its codes stand for. */
-export async function baseValues(base: BaseTensors, { name, shape }: NamedShape): Promise<Float32Array> {
-  if (base.table.has(absmaxName(name))) return await dequantized(base, { name, shape });
-  const tensor = baseTensor(base, name, shape);
-  const read = await base.read(tensor.file, tensor);
-  const bytes = read.byteOffset % 4 === 0 ? read : new Uint8Array(read);
-  if (tensor.dtype === "F32") return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
-  return fromBfloat16(new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2));
+export async function baseValues(base: BaseTensors, tensor: NamedShape): Promise<Float32Array> {
+  const values = new Float32Array(elementsOf(tensor.shape));
+  await readBaseValues(base, tensor, values);
+  return values;
+}
+
+const pieceBytes = 1 << 20;
+
+/** The same into memory that is there already; a dense tensor is read a piece at a time. */
+export async function readBaseValues(
+  base: BaseTensors,
+  { name, shape }: NamedShape,
+  into: Float32Array,
+): Promise<void> {
+  if (base.table.has(absmaxName(name))) {
+    into.set(await dequantized(base, { name, shape }));
+    return;
+  }
+  const { file, dtype, start, end } = baseTensor(base, name, shape);
+  const handle = await open(await base.localFile(file));
+  try {
+    const piece = new Uint8Array(Math.min(pieceBytes, end - start));
+    const elementBytes = dtype === "F32" ? 4 : 2;
+    for (let at = start; at < end; ) {
+      const length = Math.min(piece.length, end - at);
+      await readFully(handle, piece.subarray(0, length), at, name);
+      const values = into.subarray((at - start) / elementBytes, (at - start + length) / elementBytes);
+      if (dtype === "F32") values.set(new Float32Array(piece.buffer, 0, length / 4));
+      else fromBfloat16(new Uint16Array(piece.buffer, 0, length / 2), values);
+      at += length;
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readFully(handle: FileHandle, into: Uint8Array, position: number, name: string): Promise<void> {
+  for (let filled = 0; filled < into.length; ) {
+    const { bytesRead } = await handle.read(into, filled, into.length - filled, position + filled);
+    if (bytesRead === 0) throw corrupt("BaseModelCorrupt", `${name}: its file ends before the tensor does`);
+    filled += bytesRead;
+  }
 }
 
 async function dequantized(base: BaseTensors, { name, shape }: NamedShape): Promise<Float32Array> {

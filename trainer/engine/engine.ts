@@ -9,7 +9,7 @@ import type { Compiled, IoTensor, Program, ProgramKey, StateTensor } from "../gr
 import { rolesWith, type StateRole } from "../graph/roles.ts";
 import { bytesOf, type Initial } from "../graph/tensor.ts";
 import { addon, type Backend, type Executor } from "../native/addon.ts";
-import { type BaseTensors, baseTensor, baseValues } from "./baseValues.ts";
+import { type BaseTensors, baseTensor, baseValues, readBaseValues } from "./baseValues.ts";
 import type { Inputs } from "./batch.ts";
 import { initialValues, rowNorms } from "./initial.ts";
 
@@ -77,7 +77,7 @@ export class Engine {
     for (const tensor of this.stateOf("parameter")) {
       const { initial } = tensor;
       if (!initial) throw new Error(`${tensor.name} has no initial value`);
-      this.floats("parameter", tensor.name).set(await startOf(base, tensor, initial, seed));
+      await start(base, tensor, initial, { seed, into: this.floats("parameter", tensor.name) });
     }
     for (const role of rolesWith(({ start }) => start === "zero")) {
       for (const { name } of this.stateOf(role)) this.floats(role, name).fill(0);
@@ -197,15 +197,21 @@ export class Engine {
   }
 }
 
-/** The first values of a parameter. */
-async function startOf(base: BaseTensors, tensor: StateTensor, initial: Initial, seed: number): Promise<Float32Array> {
+/** Writes the first values of a parameter. */
+async function start(
+  base: BaseTensors,
+  tensor: StateTensor,
+  initial: Initial,
+  { seed, into }: { seed: number; into: Float32Array },
+): Promise<void> {
   switch (initial.kind) {
     case "base":
-      return await baseValues(base, tensor);
+      return await readBaseValues(base, tensor, into);
     case "rowNorms":
-      return rowNorms(await baseValues(base, { name: initial.weight, shape: initial.shape }), initial.shape);
+      into.set(rowNorms(await baseValues(base, { name: initial.weight, shape: initial.shape }), initial.shape));
+      return;
     default:
-      return initialValues(tensor, initial, seed);
+      into.set(initialValues(tensor, initial, seed));
   }
 }
 

@@ -71,6 +71,7 @@ function specOf(
 ): CompileSpec {
   return {
     model,
+    device: "cpu",
     storage,
     method,
     precision: "F32",

@@ -11,9 +11,9 @@ export function toBfloat16(values: Float32Array): Uint16Array {
   return rounded;
 }
 
-/** Exact. */
-export function fromBfloat16(values: Uint16Array): Float32Array {
-  const bits = new Uint32Array(values.length);
+/** Exact. → `into` */
+export function fromBfloat16(values: Uint16Array, into: Float32Array = new Float32Array(values.length)): Float32Array {
+  const bits = new Uint32Array(into.buffer, into.byteOffset, values.length);
   for (let i = 0; i < values.length; i++) bits[i] = values[i]! << 16;
-  return new Float32Array(bits.buffer);
+  return into;
 }

@@ -63,6 +63,7 @@ export class Chat {
     const shape = { slots: 1, capacity, prefillTokens: Math.min(prefillTokens, capacity) };
     const compiled = compile({
       model: config,
+      device: "cpu",
       storage: storageOf(table),
       method,
       precision: "BF16",

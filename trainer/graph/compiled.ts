@@ -9,7 +9,7 @@ import type { OptimizerSettings } from "../contract/effective.ts";
 import type { MethodSettings } from "../contract/methods/index.ts";
 import type { ModelConfig } from "../contract/model.ts";
 import type { Precision } from "../contract/training.ts";
-import type { Scratch } from "./op.ts";
+import type { Device, Scratch } from "./op.ts";
 import type { StateRole } from "./roles.ts";
 import type { SiteRecord } from "./site.ts";
 import type { DataType, Initial } from "./tensor.ts";
@@ -19,6 +19,8 @@ export type Storage = "F32" | "BF16" | "NF4";
 /** Everything that a run's programs are made from. */
 export interface CompileSpec {
   model: ModelConfig;
+  /** Whose kernels run: the scratch of programs is theirs. */
+  device: Device;
   /** How the base's weights are stored: that of norms and embeddings, and that of the linear layers. */
   storage: { dense: "F32" | "BF16"; linear: Storage; doubleQuantization: boolean };
   /** `none`: the base alone, which has no parameters. */

@@ -84,7 +84,7 @@ export const moreScratch = (a: Scratch, b: Scratch): Scratch => ({
 });
 
 /** What kernels are written for. */
-export type Backend = "cpu";
+export type Device = "cpu";
 
 /** The rows that an integer operand may name. */
 export type IndexRule<Name extends string> =
@@ -131,11 +131,11 @@ interface Definition<In extends string, Acc extends string, Out extends string, 
   ): Partial<Record<Plain<NoInfer<Out>>, Tensor>>;
   /** Floating-point operations of its matrix products. */
   flops?(operands: Named<In | Acc, Tensor>, cost: CostFacts): number;
-  /** The memory that its kernel takes at most, by backend; on the cpu whatever the instruction set. */
+  /** The memory that its kernel takes at most, by device; on the cpu whatever the instruction set. */
   readonly scratch?: Readonly<
     Partial<
       Record<
-        Backend,
+        Device,
         (operands: Named<In | Acc, Tensor>, cost: CostFacts, attributes: Readonly<Record<Att, number>>) => Scratch
       >
     >
@@ -157,7 +157,7 @@ export interface AnyOp extends Signature {
   backward?(at: BackwardContext<string, string, string, string>): void;
   expand?(graph: NodeBuilder, operands: Operands, attributes: Attributes): Operands;
   flops(operands: Operands, cost: CostFacts): number;
-  scratch(backend: Backend, operands: Operands, cost: CostFacts, attributes: Attributes): Scratch;
+  scratch(device: Device, operands: Operands, cost: CostFacts, attributes: Attributes): Scratch;
 }
 
 export interface Op<In extends string, Acc extends string, Out extends string, Att extends string> extends AnyOp {
@@ -201,8 +201,8 @@ export function defineOp<
     detached,
     isLoss,
     flops: (operands, cost) => flops?.(operands as Named<In | Acc, Tensor>, cost) ?? 0,
-    scratch: (backend, operands, cost, given) =>
-      scratch?.[backend]?.(operands as Named<In | Acc, Tensor>, cost, given) ?? noScratch,
+    scratch: (device, operands, cost, given) =>
+      scratch?.[device]?.(operands as Named<In | Acc, Tensor>, cost, given) ?? noScratch,
     node: (graph, operands, given, wanted = []) => graph.add(op, operands, given, wanted) as Named<Out, Tensor>,
     into: (graph, operands, given, into) => graph.addInto(op, operands, given, into),
   };

@@ -64,6 +64,8 @@ export interface Addon {
   quantizeNf4(values: Uint8Array, dtype: "F32" | "BF16", doubleQuantization: boolean): Nf4Matrix;
   /** A file's bytes, mapped: memory holds what is read of them. To be read alone: who writes to it ends the process. */
   mapFile(path: string, bytes: number): Uint8Array;
+  /** Gives memory that was freed back to the kernel. */
+  trimMemory(): void;
   createExecutor(options: ExecutorOptions): Executor;
 }
 

@@ -3,9 +3,13 @@
  * beside them. Pure; the planner's sums and the run's report stand on it.
  */
 import type { EffectiveSettings } from "../contract/effective.ts";
+import type { ModelConfig } from "../contract/model.ts";
+import { packedBytes } from "../data/packed/packedBytes.ts";
 import type { Compiled } from "../graph/compiled.ts";
-import { type StateCategory, stateRoles } from "../graph/roles.ts";
-import { aligned, bytesOf } from "../graph/tensor.ts";
+import { type RoleFacts, type StateCategory, stateRoles } from "../graph/roles.ts";
+import { aligned, bytesOf, elementsOf } from "../graph/tensor.ts";
+import { partBytes, partsInMemory } from "../stores/uploadParts.ts";
+import type { Target } from "./target.ts";
 
 /** What prepare counted: `rows`, `examples` and `tokens` are those of the training set. */
 export interface DatasetFacts {
@@ -19,9 +23,13 @@ export interface DatasetFacts {
 /** What memory follows from, beside what was compiled. */
 export interface MemoryFacts {
   settings: EffectiveSettings;
+  model: ModelConfig;
+  /** How the base's tensors are stored, but for linear layers that the settings quantise. */
+  baseDataType: "F32" | "BF16";
   dataset: DatasetFacts;
-  /** Threads that the training runs on. */
-  threads: number;
+  target: Target;
+  /** Whether the artifact store is a remote one. */
+  isRemote: boolean;
 }
 
 export interface PlannedMemory {
@@ -42,54 +50,96 @@ export interface PlannedMemory {
   scratch: number;
   /** The packed data sets. */
   data: number;
-  /** The process itself: Node, the tokenizer, and the largest tensor on its way from a file or to it. */
+  /** The process itself: Node, its threads, programs, the tokenizer. */
   process: number;
 }
-
-/** Node with the addon, the tokenizer and strings in flight. */
-const nodeBytes = 256 * 2 ** 20;
 
 /** All of it together. */
 export const peakOf = (memory: PlannedMemory): number =>
   Object.values(memory).reduce((total, bytes) => total + bytes, 0);
 
 /** What is there whatever the shape of the programs: nothing of it has to be laid out. */
-export const fixedBytes = ({ weights, state, stateBytes }: Compiled, dataset: DatasetFacts): number =>
-  weights.reduce((total, weight) => total + bytesOf(weight), stateBytes + dataBytes(dataset) + processBytes(state));
-
-/** 4 bytes a token and 1 for whether it is trained, 4 words an example, 1 a row; validation like training. */
-function dataBytes({ rows, examples, tokens, validationExamples }: DatasetFacts): number {
-  const training = 5 * tokens + 16 * examples + 4 * rows;
-  return Math.ceil(training * (1 + validationExamples / Math.max(1, examples)));
-}
-
-/** A tensor of the base in its own type and in F32, or of a checkpoint, while it is copied. */
-function processBytes(state: Compiled["state"]): number {
-  const sizes = state.filter(({ role }) => role === "parameter").map(bytesOf);
-  return nodeBytes + 2 * Math.max(0, ...sizes);
-}
+export const fixedBytes = (compiled: Compiled, facts: MemoryFacts): number =>
+  weightBytes(compiled) +
+  compiled.stateBytes +
+  bestBytes(compiled, facts) +
+  dataBytes(facts.dataset) +
+  processBytes(compiled, facts);
 
 /** The regions of a compiled run, to the byte, and what the process holds beside them. */
-export function memoryOf(
-  { weights, state, arenaBytes, ioBytes, scratch }: Compiled,
-  { settings: { training, dataset: data }, dataset, threads }: MemoryFacts,
-): PlannedMemory {
-  const ofCategory = (category: StateCategory) =>
-    state
-      .filter(({ role }) => stateRoles[role].category === category)
-      .reduce((total, tensor) => total + aligned(bytesOf(tensor)), 0);
+export function memoryOf(compiled: Compiled, facts: MemoryFacts): PlannedMemory {
+  const { arenaBytes, ioBytes, scratch } = compiled;
   return {
-    weights: weights.reduce((total, weight) => total + bytesOf(weight), 0),
-    parameters: ofCategory("parameters"),
-    derived: ofCategory("derived"),
-    gradients: ofCategory("gradients"),
-    moments: ofCategory("moments"),
-    best: training.keep === "Best" && data.validation.kind !== "none" ? ofCategory("parameters") : 0,
-    cache: ofCategory("cache"),
+    weights: weightBytes(compiled),
+    parameters: categoryBytes(compiled, "parameters"),
+    derived: categoryBytes(compiled, "derived"),
+    gradients: categoryBytes(compiled, "gradients"),
+    moments: categoryBytes(compiled, "moments"),
+    best: bestBytes(compiled, facts),
+    cache: categoryBytes(compiled, "cache"),
     activations: arenaBytes,
     io: ioBytes,
-    scratch: threads * scratch.thread + scratch.shared,
-    data: dataBytes(dataset),
-    process: processBytes(state),
+    scratch: facts.target.threads * scratch.thread + scratch.shared,
+    data: dataBytes(facts.dataset),
+    process: processBytes(compiled, facts),
   };
+}
+
+const weightBytes = ({ weights }: Compiled): number => weights.reduce((total, weight) => total + bytesOf(weight), 0);
+
+const stateWhere = ({ state }: Compiled, of: (facts: RoleFacts) => boolean): number =>
+  state.filter(({ role }) => of(stateRoles[role])).reduce((total, tensor) => total + aligned(bytesOf(tensor)), 0);
+
+const categoryBytes = (compiled: Compiled, wanted: StateCategory): number =>
+  stateWhere(compiled, ({ category }) => category === wanted);
+
+function bestBytes(compiled: Compiled, { settings: { training, dataset } }: MemoryFacts): number {
+  const keeps = training.keep === "Best" && dataset.validation.kind !== "none";
+  return keeps ? categoryBytes(compiled, "parameters") : 0;
+}
+
+/** Validation like training: as many tokens an example. */
+function dataBytes({ rows, examples, tokens, validationExamples }: DatasetFacts): number {
+  const share = validationExamples / Math.max(1, examples);
+  const validation = { rows: Math.ceil(rows * share), examples: validationExamples, tokens: Math.ceil(tokens * share) };
+  return packedBytes({ rows, examples, tokens }) + (validationExamples > 0 ? packedBytes(validation) : 0);
+}
+
+// Measured by `npm run bench -- --memory` (docs/performance.md), which refuses what does not fit.
+
+const mebibyte = 2 ** 20;
+
+/** For each layer of the model: programs as objects of JavaScript, and the pages that its tensors share with others. */
+const layerBytes = 1.5 * mebibyte;
+
+/** The tokenizer's library, and for each entry of the vocabulary its text and its place in tables. */
+const tokenizerBytes = (entries: number): number => 8 * mebibyte + 0.9 * 1024 * entries;
+
+/** What is on its way to a remote store: a checkpoint, as far as it goes in parts. */
+const uploadBytes = (compiled: Compiled, facts: MemoryFacts): number =>
+  facts.isRemote ? Math.min(checkpointBytes(compiled, facts), partsInMemory * partBytes) : 0;
+
+/** The process of the target, its threads, the programs, the tokenizer where answers are generated, and uploads. */
+function processBytes(compiled: Compiled, facts: MemoryFacts): number {
+  const { model, settings, target } = facts;
+  const tokenizer = settings.evaluation ? tokenizerBytes(model.vocabSize) : 0;
+  const own = target.processBytes + target.threads * target.threadBytes + layerBytes * model.layers;
+  return Math.ceil(own + tokenizer + uploadBytes(compiled, facts));
+}
+
+/** What a checkpoint holds of the state, and the best parameters so far where they are kept. */
+export const checkpointBytes = (compiled: Compiled, facts: MemoryFacts): number =>
+  stateWhere(compiled, ({ checkpointed }) => checkpointed) + bestBytes(compiled, facts);
+
+const spare = 1.1;
+/** Tokenizer, template and configuration of a base. */
+const companionBytes = 64 * 2 ** 20;
+
+/** The base as it is stored and the packed data. Examples of the validation may be twice as long as the others. */
+export function stagedBytes(compiled: Compiled, { baseDataType, dataset }: MemoryFacts): number {
+  const trained = compiled.state.filter(({ initial }) => initial?.kind === "base");
+  const elements = trained.reduce((total, { shape }) => total + elementsOf(shape), 0);
+  const base = weightBytes(compiled) + elements * (baseDataType === "F32" ? 4 : 2);
+  const packed = dataBytes({ ...dataset, validationExamples: 2 * dataset.validationExamples });
+  return Math.ceil(spare * (base + packed)) + companionBytes;
 }

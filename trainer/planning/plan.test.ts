@@ -4,6 +4,7 @@ import { compile } from "../compile/compile.ts";
 import { type EffectiveSettings, effectiveSettings } from "../contract/effective.ts";
 import type { TrainingSpec } from "../contract/settings.ts";
 import { lowerHull, PlanError, type PlanInput, plan, recomputeFrontier } from "./plan.ts";
+import { cpuTarget } from "./target.ts";
 
 const model: PlanInput["model"] = {
   family: "llama",
@@ -38,7 +39,8 @@ const inputWith = (changes: Partial<PlanInput> = {}): PlanInput => ({
   baseDataType: "BF16",
   dataset: { rows: 100, examples: 400, tokens: 50_000, validationExamples: 40, testExamples: 50 },
   availableBytes: 8e9,
-  threads: 2,
+  target: cpuTarget(2),
+  isRemote: false,
   ...changes,
 });
 
@@ -200,4 +202,38 @@ test("a prefix takes positions of the context: rows that fit without it are refu
     () => planned({ settings: settings({ method, dataset: dataset(1005) }) }),
     (error) => error instanceof PlanError && /20 positions .* context of 1024: lower dataset/.test(error.message),
   );
+});
+
+test("a plan says the bytes of a checkpoint: parameters, both moments and the best so far where they are kept", () => {
+  const { memory, checkpointBytes } = planned();
+  assert.equal(checkpointBytes, memory.parameters + memory.moments);
+  const data = {
+    sources: [{ uri: "pvc://data/train.jsonl" }],
+    maxSequenceLength: 512,
+    validation: { fraction: "0.1" },
+  };
+  const validated = planned({ settings: settings({ dataset: data }) });
+  assert.equal(validated.checkpointBytes, memory.parameters + memory.moments + memory.parameters);
+});
+
+test("a plan says what a pod fetches: the base as it is stored and the data, also where the base itself is trained", () => {
+  const elements = 1000 * 128 + 6 * (128 * (128 + 64 + 64 + 128) + 3 * 128 * 384) + 13 * 128;
+  const full = planned({ settings: settings({ method: { full: {} } }) });
+  for (const { stagedBytes } of [planned(), full])
+    assert.ok(stagedBytes > 2 * elements && stagedBytes < 1.2 * (2 * elements + 5e5) + 2 ** 26);
+});
+
+test("another target is planned without asking this machine: its threads, its process, its micro-batch", () => {
+  const usual = planned();
+  const other = planned({ target: { ...cpuTarget(16), enoughTokens: 512, processBytes: 2 ** 30 } });
+  const { scratch } = compile(usual.spec);
+  assert.equal(usual.memory.scratch, 2 * scratch.thread + scratch.shared);
+  assert.equal(other.memory.scratch, 16 * compile(other.spec).scratch.thread + compile(other.spec).scratch.shared);
+  assert.deepEqual([usual.microRows, other.microRows], [4, 1]);
+  assert.ok(other.memory.process > 2 ** 30 && other.memory.process - usual.memory.process > 2 ** 29);
+});
+
+test("an upload to a remote store is part of the process: a checkpoint, as far as it goes in parts", () => {
+  const { memory, checkpointBytes } = planned();
+  assert.equal(planned({ isRemote: true }).memory.process - memory.process, checkpointBytes);
 });

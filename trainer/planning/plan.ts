@@ -7,18 +7,22 @@
 import { CompileError, compile } from "../compile/compile.ts";
 import type { EffectiveSettings } from "../contract/effective.ts";
 import { declarationOf, usualMethod } from "../contract/methods/index.ts";
-import type { ModelConfig } from "../contract/model.ts";
 import { stepsOfRun } from "../data/packed/order.ts";
 import type { Compiled, CompileSpec } from "../graph/compiled.ts";
 import type { SiteRecord } from "../graph/site.ts";
 import { elementsOf } from "../graph/tensor.ts";
 import { methodOf } from "../methods/index.ts";
-import { fixedBytes, type MemoryFacts, memoryOf, type PlannedMemory, peakOf } from "./memory.ts";
+import {
+  checkpointBytes,
+  fixedBytes,
+  type MemoryFacts,
+  memoryOf,
+  type PlannedMemory,
+  peakOf,
+  stagedBytes,
+} from "./memory.ts";
 
 export interface PlanInput extends MemoryFacts {
-  model: ModelConfig;
-  /** How the base's tensors are stored, but for linear layers that the settings quantise. */
-  baseDataType: "F32" | "BF16";
   /** Memory that the training process may use. */
   availableBytes: number;
 }
@@ -34,6 +38,10 @@ export interface Plan {
   /** Blocks, from the bottom, whose activations are computed again in the backward pass. */
   recomputedBlocks: number;
   steps: number;
+  /** A checkpoint in the artifact store. */
+  checkpointBytes: number;
+  /** What a pod fetches to its local disk where the artifact store is remote, with room to spare. */
+  stagedBytes: number;
   /** Floating-point operations of a step's matrix products and attention. */
   flopsPerStep: number;
   fits: boolean;
@@ -43,11 +51,6 @@ export interface Plan {
   spec: CompileSpec;
   sites: readonly SiteRecord[];
 }
-
-/** Beyond this many tokens a larger micro-batch only costs memory on a CPU: its matrices are past the caches already. */
-const enoughTokens = 2048;
-const mostSlots = 16;
-const prefillTokens = 256;
 
 /** Settings that cannot be planned for this model at all. */
 export class PlanError extends Error {}
@@ -130,7 +133,7 @@ function candidate(input: PlanInput, microRows: number, recomputedBlocks: number
 /** Laying out arenas is most of the work: what is too much without them, or with the largest alone, needs no others. */
 function fits(input: PlanInput, compiled: Compiled, trainedRows: number): boolean {
   const { availableBytes } = input;
-  const fixed = fixedBytes(compiled, input.dataset);
+  const fixed = fixedBytes(compiled, input);
   if (fixed > availableBytes) return false;
   if (fixed + compiled.program({ program: "micro", trainedRows }).arenaBytes > availableBytes) return false;
   return peakOf(memoryOf(compiled, input)) <= availableBytes;
@@ -138,7 +141,7 @@ function fits(input: PlanInput, compiled: Compiled, trainedRows: number): boolea
 
 /** The fewest micro-batches without recomputing; if one row does not fit so, the least recomputing with which it does. */
 function choose(input: PlanInput): Candidate {
-  for (const microRows of microRowChoices(input.settings)) {
+  for (const microRows of microRowChoices(input)) {
     const made = candidate(input, microRows, 0);
     if (made.fits) return made;
   }
@@ -146,9 +149,9 @@ function choose(input: PlanInput): Candidate {
 }
 
 /** Rows of a micro-batch, each with a different number of micro-batches a step, most rows first. */
-function microRowChoices({ training, dataset }: EffectiveSettings): number[] {
+function microRowChoices({ settings: { training, dataset }, target }: PlanInput): number[] {
   const { rowsPerStep } = training;
-  const most = Math.max(1, Math.min(rowsPerStep, Math.floor(enoughTokens / dataset.maxSequenceLength)));
+  const most = Math.max(1, Math.min(rowsPerStep, Math.floor(target.enoughTokens / dataset.maxSequenceLength)));
   const batches = (rows: number) => Math.ceil(rowsPerStep / rows);
   const even = Array.from({ length: most }, (_, index) => Math.ceil(rowsPerStep / batches(most - index)));
   return [...new Set(even)];
@@ -167,10 +170,11 @@ function leastRecompute(input: PlanInput): Candidate {
 }
 
 function specOf(input: PlanInput): CompileSpec {
-  const { settings, model, baseDataType } = input;
+  const { settings, model, baseDataType, target } = input;
   const { training, evaluation, dataset: data, method } = settings;
   return {
     model,
+    device: target.device,
     storage: storageOf(settings.baseModel, baseDataType),
     method,
     training: { optimizer: training.optimizer, maxGradNorm: training.maxGradNorm },
@@ -188,12 +192,12 @@ function storageOf({ quantization }: EffectiveSettings["baseModel"], dense: "F32
 }
 
 /** Answers are generated side by side, as many as an eighth of the memory can cache. */
-function generationOf({ model, settings, dataset, availableBytes }: PlanInput, longest: number) {
+function generationOf({ model, settings, dataset, availableBytes, target }: PlanInput, longest: number) {
   const capacity = Math.min(model.contextLength - methodOf(settings.method).positionOffset, longest);
   const elements = 2 * model.layers * capacity * model.kvHeads * model.headDim;
   const affordable = Math.floor(availableBytes / 8 / (elements * (settings.training.precision === "BF16" ? 2 : 4)));
-  const slots = Math.max(1, Math.min(mostSlots, dataset.testExamples, affordable));
-  return { slots, capacity, prefillTokens: Math.min(prefillTokens, capacity) };
+  const slots = Math.max(1, Math.min(target.mostSlots, dataset.testExamples, affordable));
+  return { slots, capacity, prefillTokens: Math.min(target.prefillTokens, capacity) };
 }
 
 function describe(input: PlanInput, { spec, compiled, fits }: Candidate): Plan {
@@ -208,6 +212,8 @@ function describe(input: PlanInput, { spec, compiled, fits }: Candidate): Plan {
     microRows: spec.microRows,
     recomputedBlocks: spec.recomputedBlocks,
     steps: stepsOfRun(training, input.dataset.rows),
+    checkpointBytes: checkpointBytes(compiled, input),
+    stagedBytes: stagedBytes(compiled, input),
     flopsPerStep: (flops / spec.microRows) * training.rowsPerStep,
     fits,
     spec,

@@ -18,7 +18,7 @@ import { ProgressReporter } from "../progress/progressReporter.ts";
 import { Objects } from "../stores/objects.ts";
 import { Checkpoints, type LoopState } from "../training/checkpoint.ts";
 import { Metrics } from "../training/metrics.ts";
-import { forgetPeak, peakBytes } from "../training/peakMemory.ts";
+import { forgetPeak, peakBytes, releaseMemory } from "../training/peakMemory.ts";
 import { finishedReport, type WrittenReport, writeReport } from "../training/report.ts";
 import { TrainingLoop, type TrainingResult } from "../training/run.ts";
 import { WriterEpoch } from "../training/writerEpoch.ts";
@@ -65,13 +65,16 @@ const resultOf = ({ figures, digest }: WrittenReport, reused: boolean): TrainRes
 });
 
 async function train(file: TrainFile, context: StageContext, run: string, epoch: WriterEpoch): Promise<WrittenReport> {
+  releaseMemory();
   const residentAtStart = forgetPeak();
   const progress = new ProgressReporter(context.onProgress, context.progressInterval);
   const settings = effectiveSettings(file.spec);
   try {
     const inputs = await readInputs(file, context, progress);
     const threads = context.threads || addon().info().cores;
-    const plan = await planHere(settings, inputs, { ...context, threads });
+    const plan = await planHere(settings, inputs, file.artifactRoot, { ...context, threads });
+    // Planning and reading leave more than the training will.
+    releaseMemory();
     const engine = new Engine(compile(plan.spec), { threads });
     try {
       await engine.bind(inputs.tensors);
@@ -207,11 +210,12 @@ class Training {
   /** The task figure with the parameters that are in the engine; undefined when none was asked for. */
   async #evaluate(phase: "EvaluatingBefore" | "EvaluatingAfter"): Promise<ExactMatch | undefined> {
     const { engine, inputs, plan, settings, context, progress } = this.#opened;
-    const { questions, codec } = inputs;
+    const { questions, base } = inputs;
     const { generation } = plan.spec;
     if (!questions || !generation || !settings.evaluation) return undefined;
     const onAnswer = (done: number) => progress.report({ phase, done, total: questions.length, unit: "examples" });
     onAnswer(0);
+    const codec = await base.codec();
     const forward = new CacheForward(engine, generation, this.#rope);
     const { maxNewTokens } = settings.evaluation;
     const { signal } = context;

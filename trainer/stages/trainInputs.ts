@@ -1,6 +1,5 @@
 /** What the artifact store holds of a run's inputs: read by the pins, every digest checked. */
 import type { Pins } from "../contract/runFile.ts";
-import type { Codec } from "../data/encoding/codec.ts";
 import { datasetManifest, type EvaluationManifest, evaluationManifest, getManifest } from "../data/packed/manifests.ts";
 import { PackedDataset } from "../data/packed/packedDataset.ts";
 import type { BaseTensors } from "../engine/baseValues.ts";
@@ -16,7 +15,6 @@ export interface TrainInputs {
   base: StoredModel;
   tensors: BaseTensors;
   storage: CompileSpec["storage"];
-  codec: Codec;
   train: PackedDataset;
   validation: PackedDataset | undefined;
   sources: readonly string[];
@@ -38,7 +36,6 @@ export async function readTrainInputs(
     base,
     tensors: tensorsOf(base, table),
     storage: storageOf(table),
-    codec: await base.codec(),
     train: await mappedDataset(stores, objects, dataset.train),
     validation: dataset.validation && (await mappedDataset(stores, objects, dataset.validation)),
     sources: dataset.sources,

@@ -3,8 +3,10 @@ import { totalmem } from "node:os";
 import { formatBytes } from "../contract/bytes.ts";
 import type { EffectiveSettings } from "../contract/effective.ts";
 import { invalid, type StageFailure } from "../contract/failure.ts";
+import { remoteScheme } from "../contract/locations.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
 import { type Plan, PlanError, type PlanInput, plan } from "../planning/plan.ts";
+import { cpuTarget } from "../planning/target.ts";
 import type { StageContext } from "./context.ts";
 import type { TrainInputs } from "./trainInputs.ts";
 
@@ -12,6 +14,7 @@ import type { TrainInputs } from "./trainInputs.ts";
 export async function planHere(
   settings: EffectiveSettings,
   inputs: TrainInputs,
+  artifactRoot: string,
   { log, threads, memoryLimit = Number.POSITIVE_INFINITY }: Pick<StageContext, "log" | "threads" | "memoryLimit">,
 ): Promise<Plan> {
   const availableBytes = Math.min(memoryLimit, memoryOfProcess());
@@ -28,7 +31,8 @@ export async function planHere(
       testExamples: questions?.length ?? 0,
     },
     availableBytes,
-    threads,
+    target: cpuTarget(threads),
+    isRemote: remoteScheme(artifactRoot) !== undefined,
   });
   if (train.rowTokens !== planned.spec.rowTokens) {
     throw invalid(

@@ -1,6 +1,7 @@
 /** Files of any store as files of this machine, for mapping into memory. */
 import { pathToFileURL } from "node:url";
 import { digestIs } from "./digest.ts";
+import { LocalStore } from "./localStore.ts";
 import type { Stores } from "./stores.ts";
 
 /**
@@ -17,7 +18,8 @@ export async function localCopy(
   const counted = () => counting(store.stream(uri), onBytes);
   const own = await store.localFile(uri);
   if (own === undefined) return pathToFileURL(await stores.scratch.keep(digest, counted, wrong)).href;
-  if (!(await digestIs(digest, counted()))) throw wrong();
+  if (!(await digestIs(digest, counting(store instanceof LocalStore ? store.pieces(uri) : store.stream(uri), onBytes))))
+    throw wrong();
   return pathToFileURL(own).href;
 }
 

@@ -5,6 +5,7 @@ import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { temporaryDirectory } from "../testing/temporary.ts";
 import { digestOf } from "./digest.ts";
+import { LocalStore } from "./localStore.ts";
 import { Objects } from "./objects.ts";
 import { MissingFileError } from "./store.ts";
 import { Stores } from "./stores.ts";
@@ -177,3 +178,21 @@ test("what does not have the digest that it should have never appears, and what 
 async function* chunksOf(...texts: string[]) {
   for (const text of texts) yield bytes(text);
 }
+
+test("a file is read in pieces of one memory, whole and in order", async (t) => {
+  const uri = `file://${await temporaryDirectory(t)}/large`;
+  const content = Buffer.alloc(2_500_000, "0123456789");
+  const store = new LocalStore((address) => address.slice("file://".length));
+  await store.write(uri, content);
+  const seen: Buffer[] = [];
+  const memories = new Set<ArrayBufferLike>();
+  for await (const piece of store.pieces(uri)) {
+    seen.push(Buffer.from(piece));
+    memories.add(piece.buffer);
+  }
+  assert.ok(Buffer.concat(seen).equals(content));
+  assert.equal(memories.size, 1);
+  await assert.rejects(async () => {
+    for await (const _ of store.pieces(`${uri}-none`));
+  }, MissingFileError);
+});

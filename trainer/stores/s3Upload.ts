@@ -7,10 +7,7 @@ import { createHash } from "node:crypto";
 import type { S3Requests } from "./s3Requests.ts";
 import { completion, element, type Part } from "./s3Xml.ts";
 import type { Content } from "./store.ts";
-
-/** 10,000 parts are the most an object has: 160 GB. */
-const partBytes = 16 * 1024 * 1024;
-const partsAtATime = 4;
+import { partBytes, partsAtATime } from "./uploadParts.ts";
 
 export async function upload(requests: S3Requests, key: string, content: Content): Promise<void> {
   const pieces = piecesOf(content);

@@ -44,6 +44,7 @@ export const tinyLora = {
 
 export const aSpec = (changes: Partial<CompileSpec> = {}): CompileSpec => ({
   model: tinyModel,
+  device: "cpu",
   storage: { dense: "F32", linear: "F32", doubleQuantization: false },
   method: { kind: "full" },
   training: {

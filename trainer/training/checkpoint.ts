@@ -200,6 +200,9 @@ function parameterTensors(engine: Engine, parameters: Parameters): TensorData[] 
   });
 }
 
+/** Of a tensor that is read: it needs no second copy of it in memory. */
+const pieceBytes = 4 << 20;
+
 /** A safetensors file of a checkpoint, its digest checked; tensors are read one by one. */
 class SavedFile {
   readonly #read: ReadRange;
@@ -227,7 +230,9 @@ class SavedFile {
   async into(name: string, target: Uint8Array): Promise<void> {
     this.check(name, target.length);
     const { start, end } = this.#tensors.get(name)!;
-    target.set(await this.#read(start, end));
+    for (let at = start; at < end; at += pieceBytes) {
+      target.set(await this.#read(at, Math.min(end, at + pieceBytes)), at - start);
+    }
   }
 }
 

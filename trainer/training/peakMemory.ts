@@ -3,6 +3,17 @@
  * counted from a stage's beginning where the kernel lets it be, so that one process may do one stage after another.
  */
 import { readFileSync, writeFileSync } from "node:fs";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { addon } from "../native/addon.ts";
+
+/** Collects what nothing refers to any more, and gives its memory back to the kernel: a stage leaves none to the next. */
+export function releaseMemory(): void {
+  setFlagsFromString("--expose-gc");
+  const collect: unknown = runInNewContext("gc");
+  if (typeof collect === "function") collect();
+  addon().trimMemory();
+}
 
 /** Counts anew from here. → What the process holds already, of an earlier stage too: it stays in the count. In bytes. */
 export function forgetPeak(): number {

@@ -138,7 +138,7 @@ export class TrainingLoop {
     const { step, bestEvalLoss } = this.#state;
     if (!Number.isFinite(evalLoss)) throw validationNotFinite(step);
     const improved = bestEvalLoss === undefined || evalLoss < bestEvalLoss;
-    if (improved && settings.keep === "Best") this.#best = this.#snapshot();
+    if (improved && settings.keep === "Best") this.#keepBest();
     this.#state = {
       ...this.#state,
       evaluatedStep: step,
@@ -167,8 +167,9 @@ export class TrainingLoop {
     return new Map(engine.stateOf("parameter").map(({ name }) => [name, engine.floats("parameter", name)]));
   }
 
-  /** A copy that later steps do not touch. */
-  #snapshot(): Parameters {
-    return new Map([...this.#current()].map(([name, values]) => [name, values.slice()]));
+  /** Copies the parameters to where later steps do not touch them, over the best before. */
+  #keepBest(): void {
+    this.#best ??= new Map([...this.#current()].map(([name, { length }]) => [name, new Float32Array(length)]));
+    for (const [name, values] of this.#current()) this.#best.get(name)!.set(values);
   }
 }

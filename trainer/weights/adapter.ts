@@ -95,6 +95,12 @@ async function writeModel(
   for await (const { name, content } of companionsOf(base)) await writer.write(name, content);
 }
 
+const pieceElements = 2 ** 19;
+
+function* piecesOf(values: Float32Array): Iterable<Float32Array> {
+  for (let at = 0; at < values.length; at += pieceElements) yield values.subarray(at, at + pieceElements);
+}
+
 function* shardChunks(
   tensors: readonly TensorFacts[],
   parameters: Parameters,
@@ -103,7 +109,8 @@ function* shardChunks(
   yield encodeHeader(tensors, { format: "pt" });
   for (const { name } of tensors) {
     const values = parameters.get(name)!;
-    yield bytesOf(dtype === "F32" ? values : toBfloat16(values));
+    if (dtype === "F32") yield bytesOf(values);
+    else for (const piece of piecesOf(values)) yield bytesOf(toBfloat16(piece));
   }
 }
 

@@ -13,6 +13,7 @@
  */
 import { corrupt, invalid } from "../../contract/failure.ts";
 import { trainedBit } from "../encoding/encodeBatch.ts";
+import { alignedSection as align, headerWords } from "./packedBytes.ts";
 import type { PackedRows } from "./packing.ts";
 
 /** Examples that are packed, wherever their tokens are kept. All arrays are [examples]. */
@@ -26,7 +27,6 @@ export interface Sequences {
 
 const magic = 0x4448544c;
 const version = 1;
-const headerWords = 16;
 const chunkBytes = 1 << 20;
 
 /** The object of a packed data set, chunk by chunk; each time it is iterated the same bytes. */
@@ -113,7 +113,6 @@ function flagsOf(words: Uint32Array): Uint8Array {
 }
 
 const bytesOf = (words: Uint32Array) => new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
-const align = (bytes: number) => Math.ceil(bytes / 64) * 64;
 
 /** Chunks, and zeros up to the next section. */
 function* section(chunks: Iterable<Uint8Array>): Generator<Uint8Array> {

@@ -2,6 +2,7 @@
 //
 // A run happens on the executor's own thread and resolves a promise; JavaScript's thread only posts it. Every native
 // exception becomes a JavaScript one here. The views `state` and `io` are detached on close().
+#include <malloc.h>
 #include <napi.h>
 
 #include <cstring>
@@ -243,6 +244,19 @@ Napi::Value mapFile(const Napi::CallbackInfo& call) {
   });
 }
 
+// Blocks of a megabyte and more are mapped, so that they are given back once they are freed. By itself glibc raises that
+// threshold up to 32 MiB as such blocks are freed, and keeps what is below it.
+void mapLargeBlocks() {
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  mallopt(M_TRIM_THRESHOLD, 1 << 20);
+}
+
+// Gives freed memory of the allocator back to the kernel.
+Napi::Value trimMemory(const Napi::CallbackInfo& call) {
+  malloc_trim(0);
+  return call.Env().Undefined();
+}
+
 // The class is each environment's own, so that the addon works in worker threads too.
 struct AddonData {
   Napi::FunctionReference executor;
@@ -253,12 +267,14 @@ Napi::Value createExecutor(const Napi::CallbackInfo& call) {
 }
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  mapLargeBlocks();
   auto data = std::make_unique<AddonData>();
   data->executor = Napi::Persistent(ExecutorObject::define(env));
   env.SetInstanceData(data.release());  // Node deletes it with the environment
   exports.Set("info", Napi::Function::New(env, info, "info"));
   exports.Set("quantizeNf4", Napi::Function::New(env, quantize, "quantizeNf4"));
   exports.Set("mapFile", Napi::Function::New(env, mapFile, "mapFile"));
+  exports.Set("trimMemory", Napi::Function::New(env, trimMemory, "trimMemory"));
   exports.Set("createExecutor", Napi::Function::New(env, createExecutor, "createExecutor"));
   return exports;
 }

@@ -1,0 +1,19 @@
+/** The size of a packed data set's object (packedDataset.ts), before it is there. Pure. */
+
+export interface PackedCounts {
+  readonly rows: number;
+  readonly examples: number;
+  readonly tokens: number;
+}
+
+export const headerWords = 16;
+/** Each section begins at a multiple of this many bytes. */
+export const sectionBytes = 64;
+
+export const alignedSection = (bytes: number): number => Math.ceil(bytes / sectionBytes) * sectionBytes;
+
+/** The object of a data set with these counts, to the byte. */
+export function packedBytes({ rows, examples, tokens }: PackedCounts): number {
+  const words = [headerWords, rows + 1, examples + 1, examples, examples, examples, tokens];
+  return words.reduce((sum, count) => sum + alignedSection(4 * count), alignedSection(tokens));
+}
