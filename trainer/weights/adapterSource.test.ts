@@ -7,7 +7,7 @@ import { Engine } from "../engine/engine.ts";
 import { encodeSafetensors, type TensorData } from "../formats/safetensorsWriter.ts";
 import { Chat } from "../generation/chat.ts";
 import { Stores } from "../stores/stores.ts";
-import { tinyModel } from "../testing/compiledRun.ts";
+import { tinyLora, tinyModel } from "../testing/compiledRun.ts";
 import { uniform } from "../testing/opCases.ts";
 import { temporaryDirectory } from "../testing/temporary.ts";
 import { writeTinyModel } from "../testing/tinyModel.ts";
@@ -16,14 +16,7 @@ import { adapterConfig } from "./peftConfig.ts";
 import { StoredModel } from "./storedModel.ts";
 
 const rank = 2;
-const settings = {
-  kind: "lora",
-  rank,
-  alpha: 4,
-  dropout: 0,
-  targetModules: ["q_proj"],
-  rankStabilized: false,
-} as const;
+const settings = { ...tinyLora, rank, alpha: 4, targetModules: ["q_proj"] };
 const goodConfig = adapterConfig(
   settings,
   { modules: ["q_proj"], model: tinyModel, parameters: [], steps: 1 },
@@ -171,6 +164,28 @@ for (const [what, files, reason] of hostile) {
     );
   });
 }
+
+test("configurations of other methods are refused by the member that is wrong", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const refused = async (config: object, reason: RegExp) =>
+    await assert.rejects(
+      read(directory, { config: JSON.stringify(config) }),
+      (error) => error instanceof StageFailure && reason.test(error.message),
+    );
+  const prefix = { peft_type: "PREFIX_TUNING", num_virtual_tokens: 4, num_layers: 2, token_dim: 32 };
+  await refused({ ...prefix, prefix_projection: true }, said("prefix_projection is not supported: true"));
+  await refused({ ...prefix, num_layers: 0 }, said("num_layers is 0; it must be a whole number from 1 to 512"));
+  await refused({ ...prefix, num_virtual_tokens: null }, said("num_virtual_tokens is null"));
+  await refused(prefix, /key .*lora_A\.weight is not prompt_embeddings/);
+  const adalora = {
+    ...{ peft_type: "ADALORA", init_r: 4, target_r: 2, lora_alpha: 8, tinit: 0, tfinal: 0, deltaT: 1 },
+    ...{ beta1: 0.85, beta2: 0.85, orth_reg_weight: 0.5, total_step: 10, target_modules: ["q_proj"] },
+  };
+  await refused({ ...adalora, deltaT: 0 }, said("deltaT is 0; it must be a whole number"));
+  await refused({ ...adalora, orth_reg_weight: -1 }, said("orth_reg_weight is -1; it must be a number from 0"));
+  await refused({ ...adalora, modules_to_save: ["lm_head"] }, said("modules_to_save is not supported"));
+  await refused(adalora, /key .*lora_A\.weight is none of AdaLoRA's/);
+});
 
 test("an adapter that PEFT 0.21 saves, with every option of it unused, is read", async (t) => {
   const unused = {
