@@ -123,7 +123,7 @@ test("SIGTERM leaves a checkpoint and exit code 10; SIGKILL leaves what was dura
   assert.deepEqual([dead.code, dead.envelope], [null, undefined]);
   const finished = await start(killed);
   assert.equal(finished.code, 0, finished.errors);
-  assert.match(finished.errors, /going on after step/);
+  assert.match(finished.errors, /resuming after step/);
   assert.equal((await start(whole)).code, 0);
   const weights = async (training: TinyTraining) =>
     readFile(`${await training.runPath()}/adapter/adapter_model.safetensors`);

@@ -22,7 +22,7 @@ const tolerating = (toleration: object) => placed({ tolerations: [toleration] })
 const labels = Object.fromEntries(Array.from({ length: 33 }, (_, index) => [`label-${index}`, "here"]));
 const quantized = { uri: "pvc://inputs/model", quantization: { type: "NF4" } };
 const twice = <T>(entry: T) => [entry, entry];
-const remoteAccess = "endpoint and secretRef go with a uri of s3:// or hf://: leave them out";
+const remoteAccess = "endpoint and secretRef need a uri of s3:// or hf://: remove them";
 const needsValidation = (field: string) =>
   `${field} needs dataset.validation: set dataset.validation.fraction or dataset.validation.uri`;
 
@@ -87,7 +87,7 @@ export const wrongSpecs: readonly WrongSpec[] = [
     name: "a revision of a claim",
     wrong: { baseModel: { uri: "pvc://inputs/model", revision: "main" } },
     field: "spec.baseModel.revision",
-    message: "revision goes with a uri of hf://: leave it out",
+    message: "revision needs a uri of hf://: remove it",
   },
   {
     name: "credentials for a claim",
@@ -105,13 +105,13 @@ export const wrongSpecs: readonly WrongSpec[] = [
     name: "a format of a fraction",
     wrong: { dataset: { ...dataset, validation: { fraction: "0.1", format: "Text" } } },
     field: "spec.dataset.validation",
-    message: "format and columns describe the file at uri, which is not set",
+    message: "format and columns describe the file at uri: set uri, or remove them",
   },
   {
     name: "a column of another format",
     wrong: sourced({ format: "Alpaca", columns: { prompt: "x" } }),
     field: "spec.dataset.sources[0].columns",
-    message: "columns names a field that rows of this format do not have",
+    message: "columns names a field that this format does not have: remove it",
   },
   {
     name: "evaluation without validation",

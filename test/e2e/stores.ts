@@ -123,11 +123,8 @@ export function storeTests(bench: () => Bench): void {
   test("user information, and a revision or a Secret of a claim, are refused", async () => {
     const refused = async (baseModel: object) => await refusal(team.apply(manifest("wrong", { baseModel })));
     assert.match(await refused({ uri: "s3://key:secret@bucket/x" }), /spec\.baseModel\.uri.*no user information/);
-    assert.match(
-      await refused({ uri: "pvc://a/b", revision: "main" }),
-      /spec\.baseModel\.revision.*goes with a uri of hf/,
-    );
-    assert.match(await refused({ uri: "pvc://a/b", secretRef: { name: "x" } }), /spec\.baseModel.*go with a uri of s3/);
+    assert.match(await refused({ uri: "pvc://a/b", revision: "main" }), /spec\.baseModel\.revision.*needs a uri of hf/);
+    assert.match(await refused({ uri: "pvc://a/b", secretRef: { name: "x" } }), /spec\.baseModel.*need a uri of s3/);
   });
 }
 

@@ -1,4 +1,4 @@
-/** Sizes as a person reads them, in every message alike. Pure. */
+/** Formats byte counts for messages. Pure. */
 
 const prefixes = ["B", "KiB", "MiB", "GiB", "TiB"];
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { canonicalDecimal, ceilOfProduct, decimal } from "./decimal.ts";
 
-test("decimals of one value have one spelling", () => {
+test("decimals of equal value have one canonical spelling", () => {
   for (const [spellings, canonical] of [
     [["2e-4", "0.0002", "0.00020", "2.0E-4", "20e-5"], "2e-4"],
     [["0", "0.0", "-0", "0e5"], "0"],
@@ -14,7 +14,7 @@ test("decimals of one value have one spelling", () => {
   }
 });
 
-test("a canonical decimal is the shortest that reads as the same double, however many digits that takes", () => {
+test("a canonical decimal is the shortest one that reads as the same double, however many digits that takes", () => {
   for (const [spelling, canonical] of [
     ["0.1234567890123456", "1234567890123456e-16"],
     ["1.2345678901234567e-3", "12345678901234567e-19"],
@@ -29,7 +29,7 @@ test("a canonical decimal is the shortest that reads as the same double, however
   for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) assert.throws(() => canonicalDecimal(value));
 });
 
-test("a product is rounded up as the decimal that was written, not as the fraction that stands for it", () => {
+test("a product is rounded up from the written decimal, not from its binary fraction", () => {
   for (const [value, factor, product] of [
     [1.1, 100, 110],
     [2.3, 100, 230],
@@ -45,14 +45,14 @@ test("a product is rounded up as the decimal that was written, not as the fracti
   }
 });
 
-test("what is not a decimal is refused", () => {
+test("text that is not a decimal is refused", () => {
   const field = decimal("Rate.");
   for (const text of ["", "1e", ".5", "5.", "0x10", "NaN", "Infinity", "1e1000", "01", "1 ", "1,5"]) {
     assert.equal(field.safeParse(text).success, false, JSON.stringify(text));
   }
 });
 
-test("bounds are inclusive unless they say otherwise", () => {
+test("bounds are inclusive unless declared exclusive", () => {
   const share = decimal("Share.", { min: 0, max: 1 });
   assert.equal(share.safeParse("1").success, true);
   assert.equal(share.safeParse("1.0000001").success, false);

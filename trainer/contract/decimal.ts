@@ -1,7 +1,8 @@
 /**
- * Decimals travel as strings ("2e-4"), since Kubernetes objects hold no floating-point numbers, and are read as the nearest
- * double, which is what training computes with. Two are equal when their doubles are: "2e-4" = "0.0002" = "0.00020", and
- * digits beyond a double's say nothing. A double stands for its shortest decimal: of up to 15 digits, the one written.
+ * Decimals are strings ("2e-4") because Kubernetes objects hold no floating-point numbers. The trainer reads each as
+ * the nearest double and computes with that. Two decimals are equal when their doubles are: "2e-4" = "0.0002" =
+ * "0.00020"; digits beyond a double's precision have no effect. A double is written as its shortest decimal, which for
+ * up to 15 digits is the text that was read.
  */
 import { z } from "zod";
 
@@ -13,7 +14,7 @@ export interface DecimalBounds {
   exclusiveMin?: number;
 }
 
-/** A decimal as a string, within bounds; they are also metadata, since a refinement leaves no trace in JSON Schema. */
+/** A decimal string within bounds. The bounds are also metadata, because JSON Schema drops refinements. */
 export function decimal(description: string, bounds: DecimalBounds = {}) {
   return z
     .string()
@@ -43,26 +44,26 @@ export function boundsText({ min, max, exclusiveMin }: DecimalBounds): string {
   return parts.join(" and ");
 }
 
-/** A number as its shortest decimal, the one that reads as this very number: `digits` · 10^`power`, no zeros at the end. */
+/** The shortest decimal that reads as this number: `digits` · 10^`power`, without trailing zeros. */
 function shortestDecimal(value: number): { digits: bigint; power: number } {
-  if (!Number.isFinite(value)) throw new Error(`not a decimal: ${value}`);
+  if (!Number.isFinite(value)) throw new Error(`not a finite number: ${value}`);
   const [mantissa = "", exponent] = value.toExponential().split("e");
   const [whole, fraction = ""] = mantissa.split(".");
   return { digits: BigInt(`${whole}${fraction}`), power: Number(exponent) - fraction.length };
 }
 
-/** The one spelling of a finite number: digits without zeros at their ends, and a power of ten ("2e-4"; "0"). */
+/** The canonical spelling of a finite number: digits without trailing zeros, and a power of ten ("2e-4"; "0"). */
 export function canonicalDecimal(value: number): string {
   const { digits, power } = shortestDecimal(value);
   return power === 0 ? `${digits}` : `${digits}e${power}`;
 }
 
-/** value · factor, rounded up, of the decimal as it was written: 1.1 · 100 is 110, where the binary product is above. */
+/** value · factor in decimal arithmetic, rounded up: 1.1 · 100 is 110, although the binary product is larger. */
 export function ceilOfProduct(value: number, factor: number): number {
   const { digits, power } = shortestDecimal(value);
   const product = digits * BigInt(factor);
   if (power >= 0) return Number(product * 10n ** BigInt(power));
   const unit = 10n ** BigInt(-power);
-  // BigInt division cuts towards zero, which is up for what is negative.
+  // BigInt division truncates towards zero, which rounds negative values up.
   return Number(product / unit + (product > 0n && product % unit !== 0n ? 1n : 0n));
 }

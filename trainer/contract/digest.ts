@@ -1,4 +1,4 @@
-/** The name of content, in every file, report and object: `sha256:` and 64 hex digits. */
+/** A content digest, as every file, report and object writes it: `sha256:` and 64 hex digits. */
 import { z } from "zod";
 
 export const digest = z

@@ -1,5 +1,6 @@
 /**
- * Settings with every default applied: what the trainer runs and the operator shows. Pure; a number here is a number.
+ * Settings with every default applied: the trainer runs them and the operator shows them. Decimals are numbers here.
+ * Pure.
  */
 import { type ExportEntry, type MergedSettings, mergedTable } from "./exports.ts";
 import { defaultLearningRate, effectiveMethod, type MethodSettings } from "./methods/index.ts";
@@ -16,7 +17,7 @@ import {
 } from "./settings.ts";
 import { type TrainingContext, type TrainingValues, trainingTable } from "./training.ts";
 
-/** A file of examples and what its rows look like; `columns` holds only the fields that the data call otherwise. */
+/** A file of examples and the shape of its rows; `columns` holds only the fields that the data name differently. */
 export interface DataFile {
   uri: string;
   format: DataFormat;
@@ -37,16 +38,16 @@ export interface DatasetSettings {
   maxBadFraction: number;
 }
 
-/** As declared, but for what code asks in another form. */
+/** The declared settings, with some in the form that the code uses. */
 export type TrainingSettings = Omit<
   TrainingValues,
   "maxSteps" | "epochs" | "batchTokens" | "learningRateSchedule" | "evaluation" | "earlyStopping"
 > & {
   readonly length: { kind: "epochs"; epochs: number } | { kind: "steps"; steps: number };
-  /** Packed rows of an optimiser step. */
+  /** Packed rows per optimiser step. */
   readonly rowsPerStep: number;
   readonly schedule: TrainingValues["learningRateSchedule"];
-  /** Absent: ten times a run. */
+  /** Absent: ten evaluations per run. */
   readonly evaluateEverySteps: number | undefined;
   /** Evaluations without improvement; absent: never stops early. */
   readonly patience: number | undefined;
@@ -61,7 +62,7 @@ export interface EvaluationSettings {
 export type QuantizationSettings = ValuesOf<typeof quantizationTable>;
 
 export interface EffectiveSettings {
-  /** Without `quantization` the base is held as it is stored. */
+  /** Without `quantization` the base keeps its stored type. */
   baseModel: { uri: string; revision?: string; quantization?: QuantizationSettings };
   dataset: DatasetSettings;
   method: MethodSettings;
@@ -85,7 +86,7 @@ export function effectiveSettings(spec: TrainingSpec): EffectiveSettings {
   };
 }
 
-/** The settings of the optimisation as they are declared, with the defaults that other sections decide. */
+/** The declared optimisation settings, with the defaults that depend on other sections. */
 export function appliedTraining(spec: TrainingSpec): TrainingValues {
   const context: TrainingContext = {
     maxSequenceLength: applied(datasetTable, spec.dataset).maxSequenceLength,

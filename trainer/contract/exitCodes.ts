@@ -1,13 +1,13 @@
 /**
- * How a process of the trainer or of the command line ends. The operator's `podFailurePolicy` and every retry, the
- * command line's help and the user guide follow from these lines.
+ * Exit codes of the trainer and of the command line. The operator's `podFailurePolicy` and retries, the command line's
+ * help and the user guide are derived from these lines.
  */
 export const exitCode = {
   done: 0,
-  /** A fault of ours. */
+  /** A bug in Luthier. */
   crashed: 1,
   usage: 2,
-  /** A durable checkpoint is written. */
+  /** Stopped on request, after a durable checkpoint. */
   stopped: 10,
   peerLost: 11,
   superseded: 12,
@@ -25,43 +25,43 @@ export type ExitCode = (typeof exitCode)[keyof typeof exitCode];
 interface ExitCodeLine {
   code: ExitCode;
   meaning: string;
-  /** Whether the operator tries again, and whether that counts towards `backoffLimit`. */
-  again: "no" | "yes, and it counts" | "yes, and it counts not" | "–";
+  /** Whether the operator retries, and whether the retry counts towards `backoffLimit`. */
+  again: "no" | "yes, counted" | "yes, not counted" | "–";
 }
 
 /** One line for each code, in order. */
 export const exitCodeLines: readonly ExitCodeLine[] = [
   { code: exitCode.done, meaning: "done", again: "–" },
-  { code: exitCode.crashed, meaning: "a fault of ours", again: "yes, and it counts" },
-  { code: exitCode.usage, meaning: "the command line is wrong", again: "no" },
+  { code: exitCode.crashed, meaning: "a bug in Luthier", again: "yes, counted" },
+  { code: exitCode.usage, meaning: "invalid command line", again: "no" },
   {
     code: exitCode.stopped,
-    meaning: "stopped on request; what was done is durable, the same command goes on",
-    again: "yes, and it counts not",
+    meaning: "stopped on request; the work so far is durable, the same command resumes it",
+    again: "yes, not counted",
   },
-  { code: exitCode.peerLost, meaning: "another rank was lost", again: "yes, and it counts not" },
+  { code: exitCode.peerLost, meaning: "another rank was lost", again: "yes, not counted" },
   { code: exitCode.superseded, meaning: "another process writes this run", again: "no" },
   {
     code: exitCode.invalid,
-    meaning: "the manifest, the settings, the data or the access to a repository are wrong, or it does not fit",
+    meaning: "invalid manifest, settings or data, no access to a repository, or too little memory",
     again: "no",
   },
   {
     code: exitCode.diverged,
-    meaning: "the training diverged, or an export differs from what it was made of",
+    meaning: "the training diverged, or an export differs from its adapter and base",
     again: "no",
   },
-  { code: exitCode.outOfDeviceMemory, meaning: "out of memory, although planned", again: "no" },
+  { code: exitCode.outOfDeviceMemory, meaning: "out of memory, although the plan fitted", again: "no" },
   { code: exitCode.inputCorrupt, meaning: "an input is corrupt, changed or missing", again: "no" },
   {
     code: exitCode.storeUnreachable,
-    meaning: "a store cannot be reached, refuses, or is full",
-    again: "yes, and it counts",
+    meaning: "a store is unreachable, refuses access, or is full",
+    again: "yes, counted",
   },
-  { code: exitCode.interrupted, meaning: "Ctrl-C a second time: ended at once", again: "–" },
+  { code: exitCode.interrupted, meaning: "ended at once by a second Ctrl-C", again: "–" },
 ];
 
-/** After these the same again ends the same. */
+/** A retry after these would end the same way. */
 export const finalExitCodes: readonly ExitCode[] = exitCodeLines
   .filter(({ again }) => again === "no")
   .map(({ code }) => code);

@@ -1,6 +1,6 @@
 /**
- * How a stage fails: with the exit code that decides about retries, a reason for a condition, and a message that says
- * what is wrong and the way out. Any other error is a crash of ours.
+ * A stage's failure: the exit code decides about retries, the reason goes into a condition, and the message says what
+ * is wrong and how to fix it. Any other error is a bug in Luthier.
  */
 import { type ExitCode, exitCode } from "./exitCodes.ts";
 
@@ -17,17 +17,17 @@ export class StageFailure extends Error {
   }
 }
 
-/** Configuration or data are wrong; retrying cannot help. */
+/** The configuration or the data are invalid; a retry cannot help. */
 export const invalid = (reason: string, message: string) => new StageFailure(exitCode.invalid, reason, message);
 
-/** An input is missing, cut or altered. */
+/** An input is missing, truncated or changed. */
 export const corrupt = (reason: string, message: string) => new StageFailure(exitCode.inputCorrupt, reason, message);
 
 export const diverged = (reason: string, message: string) => new StageFailure(exitCode.diverged, reason, message);
 
 export const superseded = (message: string) => new StageFailure(exitCode.superseded, "Superseded", message);
 
-/** Stopped on request; what was done so far is durable. */
+/** Stopped on request; the work so far is durable. */
 export const stopped = (message: string) => new StageFailure(exitCode.stopped, "Stopped", message);
 
 export function messageOf(error: unknown): string {

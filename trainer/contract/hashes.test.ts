@@ -35,7 +35,7 @@ const pins: Pins = {
 };
 
 // Golden vectors. They never change: another value here would train everybody's finished work again.
-test("the hashes of version 1 are what they were", () => {
+test("the hashes of version 1 do not change", () => {
   assert.equal(prepareKey(minimal), "d0f4775669168f502948ea41a9c224c0fe604c313f56265ff68dfba9d42e16cc");
   assert.equal(specHash(minimal), "a131b3902c2130c1c592c70cc3f0db7d78163e9a4127e4b30192b63d93c65b30");
   assert.equal(runHash(minimal, pins), "15e450b8e7f6c87c1f8e4e966b9b104305b3c7f9e2f590adc3d8e233be7cf55e");
@@ -49,14 +49,14 @@ const onNf4 = (quantization: NonNullable<TrainingSpec["baseModel"]["quantization
   baseModel: { ...minimal.baseModel, quantization },
 });
 
-test("the hashes of a training on NF4 are what they were", () => {
+test("the hashes of a training on NF4 do not change", () => {
   const spec = onNf4({ type: "NF4" });
   assert.equal(prepareKey(spec), "2bc6c916d071f10cee27daa64cee6aeee8655be1c21957e6d5a862afedbfbba2");
   assert.equal(specHash(spec), "dc5f62b62cb78213b52bbaf4e4a3bcf9903d1df31e391e7addaabe731f6c4e6a");
   assert.equal(runHash(spec, pins), "b8f29d16f1ada620a32e83c409508474d743b44ca2852372e7e3793987f867bd");
 });
 
-test("quantising the base, once or twice, is other work from the inputs on", () => {
+test("quantising the base, or double-quantising it, changes all hashes", () => {
   const [once, twice] = [onNf4({ type: "NF4", doubleQuantization: false }), onNf4({ type: "NF4" })];
   for (const hash of [prepareKey, specHash, (spec: TrainingSpec) => runHash(spec, pins)]) {
     assert.equal(new Set([minimal, once, twice].map(hash)).size, 3);
@@ -64,7 +64,7 @@ test("quantising the base, once or twice, is other work from the inputs on", () 
   }
 });
 
-test("a default that is spelt out, or a decimal spelt otherwise, is the same work", () => {
+test("writing out a default or spelling a decimal differently changes no hash", () => {
   const spelt: TrainingSpec = {
     ...minimal,
     method: { lora: { rank: 16, alpha: 32, dropout: "0.0", targetModules: ["all-linear"], rankStabilized: false } },
@@ -74,19 +74,19 @@ test("a default that is spelt out, or a decimal spelt otherwise, is the same wor
   assert.equal(specHash(spelt), specHash(minimal));
 });
 
-test("every decimal that a field takes has its place in the hash, however many digits its double has", () => {
+test("every decimal that a field accepts can be hashed, however many digits its double has", () => {
   const at = (learningRate: string) => specHash({ ...minimal, training: { learningRate } });
   const long = ["3.1622776601683795e-4", "1.2345678901234567e-3", "0.0000000123456789", "1.1111111111111111e-99"];
   assert.equal(new Set(long.map(at)).size, long.length);
   assert.equal(at("3.1622776601683794e-4"), at("3.1622776601683795e-4"), "they are the same double");
 });
 
-test("the cadence of checkpoints is not what a run is", () => {
+test("the cadence of checkpoints is not part of the run hash", () => {
   const often: TrainingSpec = { ...minimal, training: { checkpoint: { everySteps: 5, keep: 3 } } };
   assert.equal(runHash(often, pins), runHash(minimal, pins));
 });
 
-test("what the training depends on changes the run", () => {
+test("a setting that the training depends on changes the run hash", () => {
   const edits: TrainingSpec[] = [
     { ...minimal, method: { lora: { rank: 8 } } },
     { ...minimal, method: { full: {} } },
@@ -99,7 +99,7 @@ test("what the training depends on changes the run", () => {
   assert.notEqual(runHash(minimal, { ...pins, datasetDigest: `sha256:${"3".repeat(64)}` }), hashes[0]);
 });
 
-test("a learning-rate edit asks prepare for nothing new; another row length does", () => {
+test("a changed learning rate keeps the prepare key; a changed row length changes it", () => {
   assert.equal(prepareKey({ ...minimal, training: { learningRate: "3e-4" } }), prepareKey(minimal));
   assert.notEqual(
     prepareKey({ ...minimal, dataset: { ...minimal.dataset, maxSequenceLength: 512 } }),
@@ -107,7 +107,7 @@ test("a learning-rate edit asks prepare for nothing new; another row length does
   );
 });
 
-test("the order of target modules does not matter, that of data sources does", () => {
+test("the order of data sources changes the hash; the order of target modules does not", () => {
   const targets = (names: string[]): TrainingSpec => ({ ...minimal, method: { lora: { targetModules: names } } });
   assert.equal(specHash(targets(["q_proj", "v_proj"])), specHash(targets(["v_proj", "q_proj", "q_proj"])));
   const reversed: TrainingSpec = {
@@ -129,12 +129,12 @@ const mixed: TrainingSpec = {
   evaluation: { test: { uri: "pvc://data/t.jsonl", columns: { text: "body" } }, metrics: ["ExactMatch"] },
 };
 
-test("the hashes of weighted sources and of columns are what they were", () => {
+test("the hashes of weighted sources and of columns do not change", () => {
   assert.equal(prepareKey(mixed), "f01e1ad83864a08571e137b266c8feb2be39b678aad8795655344bf62535a36c");
   assert.equal(specHash(mixed), "ef73ceddc743c573fa2be17d3445b646d58de56c9a70119764368ad06b27eada");
 });
 
-test("a weight of 1, and a column that is called what it is called anyway, say nothing", () => {
+test("a weight of 1 and a column renamed to its own name change no hash", () => {
   const [source] = minimal.dataset.sources;
   const dataset = { sources: [{ ...source!, weight: "1.0", columns: { text: "text" } }] };
   assert.equal(prepareKey({ ...minimal, dataset }), prepareKey(minimal));
@@ -144,14 +144,14 @@ test("a weight of 1, and a column that is called what it is called anyway, say n
   assert.equal(tested({ format: "Auto", columns: {} }), tested({}));
 });
 
-test("another weight, format or column is other data", () => {
+test("a different weight, format or column changes the hash", () => {
   const [source] = minimal.dataset.sources;
   const changes = [{}, { weight: "2" }, { weight: "0.5" }, { format: "Text" as const }, { columns: { text: "body" } }];
   const keys = changes.map((change) => prepareKey({ ...minimal, dataset: { sources: [{ ...source!, ...change }] } }));
   assert.equal(new Set(keys).size, changes.length);
 });
 
-test("an export that writes its defaults out is the same export, in the directory that it had before", () => {
+test("an export with its defaults written out keeps its directory", () => {
   const place = (merged: ExportEntry["merged"]) => storeLayout.export("run", { name: "merged", merged });
   const same: ExportEntry["merged"][] = [
     {},
@@ -169,14 +169,14 @@ test("an export that writes its defaults out is the same export, in the director
   assert.equal(new Set(others.map(place)).size, others.length);
 });
 
-test("canonical JSON sorts keys, drops what is undefined and keeps null", () => {
+test("canonical JSON sorts keys, drops undefined members and keeps null", () => {
   assert.equal(
     canonicalJson({ b: [1, "x", null], a: undefined, A: { d: true, c: false } }),
     '{"A":{"c":false,"d":true},"b":[1,"x",null]}',
   );
 });
 
-test("the same name elsewhere is other content: revision and endpoint are in the keys, and main is the default", () => {
+test("the hashes include revision and endpoint, and the default revision is main", () => {
   const at = (baseModel: TrainingSpec["baseModel"]) => prepareKey({ ...minimal, baseModel });
   const hub = { uri: "hf://acme/model" };
   assert.equal(at(hub), at({ ...hub, revision: "main" }));

@@ -1,9 +1,9 @@
 /**
- * Names of work by its content (docs/architecture.md, "Hashes"). Pure; golden vectors in hashes.test.ts never change:
- * a changed hash would train finished work again.
+ * Hashes that identify work by its content (docs/architecture.md, "Hashes"). Pure. The golden vectors in hashes.test.ts
+ * never change: a changed hash would train finished work again.
  *
- * - `prepareKey`: what prepare reads. - `specHash`: effective settings without pins. - `runHash`: with pins.
- * Placement, checkpoint cadence, limits and images are in none of them; the length of a packed row is.
+ * - `prepareKey`: the inputs of prepare. - `specHash`: effective settings without pins. - `runHash`: with pins.
+ * None of them includes placement, checkpoint cadence, limits or images; all include the length of a packed row.
  */
 import { createHash } from "node:crypto";
 import { canonicalDecimal } from "./decimal.ts";
@@ -34,13 +34,13 @@ function isList(value: Json): value is readonly Json[] {
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
-/** Left out for a base that is not quantised: the hashes are older than the field. */
+/** Omitted for a base that is not quantised: the hashes are older than the field. */
 function quantizationOf({ baseModel }: TrainingSpec): { quantization?: Json } {
   const { quantization } = effectiveBase(baseModel);
   return quantization === undefined ? {} : { quantization: canonical(quantizationTable, quantization) };
 }
 
-/** A test set whose form is detected is its URI: the hashes are older than its other fields. */
+/** A test set whose format is detected is hashed as its URI alone: the hashes are older than its other fields. */
 function testOf(file: DataFile): Json {
   const reading = canonical(laterReadingTable, file);
   return Object.keys(reading).length === 0 ? file.uri : { uri: file.uri, ...reading };
@@ -52,7 +52,7 @@ function inputs(spec: TrainingSpec): Json {
   const { badRows, ...settings } = canonical(datasetTable, applied(datasetTable, spec.dataset));
   return {
     base: baseModel.uri,
-    // The same name elsewhere is other content; members that are absent leave the hashes as they were without them.
+    // The same name on another endpoint is different content. Absent members do not change the hash.
     revision: baseModel.revision,
     endpoint: spec.baseModel.endpoint,
     ...quantizationOf(spec),
@@ -78,12 +78,12 @@ function inputs(spec: TrainingSpec): Json {
   };
 }
 
-/** 64 hex digits. Two specs with the same key ask prepare for the same bytes. */
+/** 64 hex digits. Two specs with the same key need the same bytes from prepare. */
 export function prepareKey(spec: TrainingSpec): string {
   return sha256(canonicalJson({ hashVersion, kind: "prepare", inputs: inputs(spec) }));
 }
 
-/** In the form of hash version 1, which names some settings otherwise than a user does; new settings join as they are. */
+/** The settings in hash version 1's form, which has its own names for some of them; new settings keep their names. */
 function settings(spec: TrainingSpec): Json {
   const { method, training, evaluation, dataset } = effectiveSettings(spec);
   const declared = canonical(trainingTable, appliedTraining(spec));
@@ -109,12 +109,12 @@ function settings(spec: TrainingSpec): Json {
   };
 }
 
-/** 64 hex digits: the settings and where their inputs are named, without pins. */
+/** 64 hex digits: the settings and the URIs of their inputs, without pins. */
 export function specHash(spec: TrainingSpec): string {
   return sha256(canonicalJson({ hashVersion, kind: "spec", inputs: inputs(spec), settings: settings(spec) }));
 }
 
-/** 64 hex digits: the settings and the pinned content of their inputs. The same hash is never trained twice. */
+/** 64 hex digits: the settings and the pinned content of their inputs. A hash is never trained twice. */
 export function runHash(spec: TrainingSpec, pins: Pins): string {
   const content = {
     base: pins.baseDigest,
@@ -125,6 +125,6 @@ export function runHash(spec: TrainingSpec, pins: Pins): string {
   return sha256(canonicalJson({ hashVersion, kind: "run", content, settings: settings(spec) }));
 }
 
-/** An export in its one spelling: a default that is written out changes nothing. */
+/** The canonical form of an export: writing out a default does not change it. */
 export const canonicalExport = ({ name, merged }: ExportEntry): string =>
   canonicalJson({ name, merged: canonical(mergedTable, effectiveExport({ merged })) });

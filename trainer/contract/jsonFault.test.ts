@@ -32,14 +32,14 @@ for (const [text, at, what] of rows) {
   });
 }
 
-test("a fault of a file has its line and column", () => {
+test("a fault in a file is reported with its line and column", () => {
   assert.equal(
     fileFault('{\n  "a": 1,\n  b: 2\n}\n'),
     "not JSON: line 3, column 3: has something else where a key is expected",
   );
 });
 
-test("whatever is cut from or put into JSON has its fault where JSON.parse stops, or before", () => {
+test("a fault in damaged JSON lies where JSON.parse stops, or before", () => {
   const text = '{"a": [1, -2.5e3, "x\\u0041\\n", true, null], "b": {"c": {}, "d": []}}';
   for (let at = 0; at <= text.length; at++) {
     for (const broken of [

@@ -1,10 +1,10 @@
 /**
- * Why a text is not JSON, and where: for messages, which never quote the text, as those of `JSON.parse` do. A row or a file
- * may hold what nobody but its owner should read.
+ * Finds why and where a text is not JSON, for error messages. Unlike those of `JSON.parse`, the messages never quote
+ * the text, because a row or a file may be confidential.
  */
 
 export interface JsonFault {
-  /** Index of the first character that does not fit; the length of the text where it ends too early. */
+  /** Index of the first invalid character; the length of the text if it ends too early. */
   at: number;
   what: string;
 }
@@ -16,7 +16,7 @@ const text = /"(?:[ !#-[\]-\uffff]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*/y;
 
 type Expected = "a value" | "a value or ]" | "a key" | "a key or }" | ":" | ", or ]" | ", or }" | "the end";
 
-/** The first fault of a text that `JSON.parse` refuses. */
+/** The first fault of a text that `JSON.parse` rejects. */
 export function jsonFault(source: string): JsonFault {
   const open: ("{" | "[")[] = [];
   let expected: Expected = "a value";
@@ -66,7 +66,9 @@ function matched(pattern: RegExp, source: string, at: number): number {
   return pattern.exec(source)?.[0].length ?? 0;
 }
 
-/** For the JSON of a whole file: "not JSON: line 3, column 7: has something else where a key is expected". */
+/**
+ * The message for a file that is not JSON: "not JSON: line 3, column 7: has something else where a key is expected".
+ */
 export function fileFault(source: string): string {
   const { at, what } = jsonFault(source);
   const before = source.slice(0, at).split("\n");

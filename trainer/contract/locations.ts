@@ -1,6 +1,6 @@
 /**
- * Where things lie: the URIs that each field takes, how the store behind one is reached, and with whose credentials.
- * Patterns are written so that JavaScript and the API server (RE2) read them alike. No URI holds user information.
+ * Locations: the URIs that each field accepts, the endpoint of the store behind one, and its credentials. JavaScript
+ * and the API server (RE2) read the patterns alike. No URI contains user information.
  */
 import { z } from "zod";
 import type { Rule } from "./rules.ts";
@@ -16,11 +16,11 @@ const forms = {
 };
 
 interface UriForm {
-  /** Of all that is accepted; `file://` among it. */
+  /** Matches every accepted URI, `file://` included. */
   pattern: string;
-  /** Of what is accepted in a cluster. */
+  /** Matches the URIs that a cluster accepts. */
   clusterPattern: string;
-  /** What a cluster accepts, in words. */
+  /** The error message of `clusterPattern`. */
   clusterMessage: string;
 }
 
@@ -54,7 +54,7 @@ const uri = (form: UriForm) =>
 export const modelUri = uri(modelForm);
 /** A file of examples. */
 export const dataUri = uri(dataForm);
-/** A directory that is written to. */
+/** A directory that the trainer writes to. */
 export const artifactsUri = uri(artifactsForm);
 
 export const secretName = z
@@ -63,7 +63,7 @@ export const secretName = z
   .max(253)
   .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/);
 
-/** What a Secret may hold; its other keys are not looked at. */
+/** The keys that are read from a Secret; others are ignored. */
 export const secretKeys = {
   hf: { required: ["HF_TOKEN"], optional: [] },
   s3: {
@@ -72,7 +72,7 @@ export const secretKeys = {
   },
 } as const satisfies Record<string, { required: readonly string[]; optional: readonly string[] }>;
 
-/** Stores that are reached over a network: the scheme of such a URI; undefined for the others. */
+/** The scheme of a URI whose store is reached over a network; undefined for other URIs. */
 export const remoteScheme = (text: string): keyof typeof secretKeys | undefined =>
   text.startsWith("s3://") ? "s3" : text.startsWith("hf://") ? "hf" : undefined;
 
@@ -85,15 +85,15 @@ const endpoint = z
   );
 const secretRef = z.strictObject({ name: secretName });
 
-/** Members of an object whose `uri` may be reached over a network. */
+/** The members that an object with a possibly remote `uri` has in addition. */
 export const access = {
   endpoint: endpoint.optional().meta({
     description:
-      "Address of an S3-compatible store, or of a mirror of the hub. Default: the Secret's AWS_ENDPOINT_URL, else AWS' own of the region; https://huggingface.co.",
+      "Address of an S3-compatible store or of a mirror of the hub. Default for s3://: the Secret's AWS_ENDPOINT_URL, else AWS' endpoint of the region; for hf://: https://huggingface.co.",
   }),
   secretRef: secretRef.optional().meta({
     description:
-      "Secret of this namespace with the credentials: for s3:// the keys AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and optionally AWS_SESSION_TOKEN, AWS_REGION and AWS_ENDPOINT_URL; for hf:// the key HF_TOKEN. Default: none, for what is public.",
+      "Secret in this namespace with the credentials: for s3:// the keys AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and optionally AWS_SESSION_TOKEN, AWS_REGION and AWS_ENDPOINT_URL; for hf:// the key HF_TOKEN. Default: no credentials, for public data.",
   }),
 };
 
@@ -103,22 +103,22 @@ interface Accessed {
   secretRef?: { name: string } | undefined;
 }
 
-/** `endpoint` and `secretRef` mean something for remote stores alone. */
+/** `endpoint` and `secretRef` are allowed for remote stores only. */
 export const accessIsRemote: Rule<Accessed> = {
   cel: "(!has(self.endpoint) && !has(self.secretRef)) || (has(self.uri) && (self.uri.startsWith('s3://') || self.uri.startsWith('hf://')))",
   holds: ({ uri: text, endpoint: at, secretRef: secret }) =>
     (at === undefined && secret === undefined) || (text !== undefined && remoteScheme(text) !== undefined),
-  message: "endpoint and secretRef go with a uri of s3:// or hf://: leave them out",
+  message: "endpoint and secretRef need a uri of s3:// or hf://: remove them",
 };
 
 export const revisionIsOfHub: Rule<{ uri: string; revision?: string | undefined }> = {
   cel: "!has(self.revision) || self.uri.startsWith('hf://')",
   holds: ({ uri: text, revision }) => revision === undefined || text.startsWith("hf://"),
-  message: "revision goes with a uri of hf://: leave it out",
+  message: "revision needs a uri of hf://: remove it",
   fieldPath: ".revision",
 };
 
-/** How the store of everything below a URI is reached. */
+/** The endpoint and credentials for everything below a URI. */
 export const location = z.strictObject({
   uri: z.string().max(1200),
   endpoint: endpoint.optional(),
@@ -126,7 +126,7 @@ export const location = z.strictObject({
 });
 export type Location = z.infer<typeof location>;
 
-/** Of objects with a `uri` and how it is reached, those that are remote. */
+/** The locations of those objects whose `uri` is remote. */
 export function locationsOf(accessed: readonly (Accessed | undefined)[]): Location[] {
   return accessed.flatMap((one) => {
     if (one?.uri === undefined || remoteScheme(one.uri) === undefined) return [];
@@ -141,6 +141,6 @@ interface Inputs {
   evaluation?: { test: Accessed } | undefined;
 }
 
-/** Everything that prepare reads. */
+/** The remote locations that prepare reads. */
 export const inputLocations = ({ baseModel, dataset, evaluation }: Inputs): Location[] =>
   locationsOf([baseModel, ...dataset.sources, dataset.validation, evaluation?.test]);

@@ -18,7 +18,7 @@ const llama = {
   tie_word_embeddings: true,
 };
 
-test("a Llama config is read, defaults included", () => {
+test("a Llama config is read with its defaults", () => {
   assert.deepEqual(readModelConfig(llama), {
     family: "llama",
     vocabSize: 4096,
@@ -37,7 +37,7 @@ test("a Llama config is read, defaults included", () => {
   assert.equal(readModelConfig(withoutGrouping).kvHeads, 4);
 });
 
-test("a Qwen3 config is read, its heads' width by itself", () => {
+test("a Qwen3 config is read with its own head_dim", () => {
   const { family, headDim, tieWordEmbeddings } = readModelConfig({
     ...llama,
     model_type: "qwen3",
@@ -144,7 +144,7 @@ const strangeRopes = [
   [
     "one for each type of layer",
     { rope_parameters: { full_attention: { rope_type: "default", rope_theta: 1e6 } } },
-    /rope_parameters.full_attention {.*} is not supported: one rotary embedding/,
+    /rope_parameters.full_attention {.*} is not supported: all layers must share one rotary embedding/,
   ],
   ["a list", { rope_scaling: [] }, /rope_scaling is \[\]; it must be an object/],
   ["a text", { rope_scaling: "linear" }, /rope_scaling is "linear"; it must be an object/],
@@ -201,7 +201,7 @@ const strangeRopes = [
   ],
 ] as const;
 
-test("a rotary embedding of a form that is not known is refused by name and never taken as plain", async (t) => {
+test("a rotary embedding of an unknown form is refused by name and never treated as plain", async (t) => {
   for (const [what, change, expected] of strangeRopes) {
     await t.test(what, () => {
       assert.throws(
@@ -212,7 +212,7 @@ test("a rotary embedding of a form that is not known is refused by name and neve
   }
 });
 
-test("what transformers takes for absent fields depends on the family", () => {
+test("absent fields get the defaults that transformers has for the family", () => {
   const { num_key_value_heads: _, ...ungrouped } = { ...llama, num_attention_heads: 64, hidden_size: 2048 };
   const of = (family: string, change: object = {}) => readModelConfig({ ...ungrouped, model_type: family, ...change });
   assert.equal(of("llama").kvHeads, 64);
@@ -222,7 +222,7 @@ test("what transformers takes for absent fields depends on the family", () => {
   assert.equal(of("qwen3", { num_key_value_heads: null }).kvHeads, 64);
 });
 
-test("Mistral's window is refused unless it is as long as the context, also where it is left out", () => {
+test("Mistral's window is refused unless it is as long as the context, also when config.json omits it", () => {
   const mistral = { ...llama, model_type: "mistral", max_position_embeddings: 8192 };
   for (const window of [null, 8192])
     assert.equal(readModelConfig({ ...mistral, sliding_window: window }).family, "mistral");

@@ -1,6 +1,6 @@
 /**
- * The facts of a base model that shapes follow from: a bounded reading of Hugging Face's config.json.
- * Untrusted input: every number is bounded, and what is not supported is refused by name.
+ * Reads from Hugging Face's config.json the facts that determine a base model's shapes. The file is untrusted: every
+ * number is bounded, and an unsupported field is refused by name.
  */
 import { z } from "zod";
 import { type RopeScaling, rawRope, readRope } from "./rope.ts";
@@ -11,7 +11,7 @@ const families = ["llama", "mistral", "qwen2", "qwen3"] as const;
 type Family = (typeof families)[number];
 const isFamily = (name: string): name is Family => families.some((family) => family === name);
 
-/** What transformers takes for a field that is absent, where that depends on the family; else as many as heads. */
+/** Family-specific defaults of transformers for absent fields. Elsewhere kvHeads defaults to the number of heads. */
 const familyDefaults: Record<Family, { kvHeads?: number; headDim?: number; slidingWindow?: number }> = {
   llama: {},
   mistral: { kvHeads: 8, slidingWindow: 4096 },
@@ -20,8 +20,8 @@ const familyDefaults: Record<Family, { kvHeads?: number; headDim?: number; slidi
 };
 
 /**
- * A Llama-shaped decoder: RMSNorm, RoPE, grouped-query attention, SwiGLU; Mistral's is Llama's, Qwen2's has biases, Qwen3's
- * norms of heads. The facts that shapes follow from.
+ * A Llama-shaped decoder: RMSNorm, RoPE, grouped-query attention, SwiGLU. Mistral equals Llama, Qwen2 adds biases,
+ * Qwen3 adds norms of the heads.
  */
 export const modelConfig = z
   .object({
@@ -44,13 +44,13 @@ export const modelConfig = z
   .refine((c) => c.headDim % 2 === 0, { message: "head_dim must be even" });
 
 export interface ModelConfig extends z.infer<typeof modelConfig> {
-  /** Changes the values of the rotary tables and no shape, so plans do without it. Absent: plain frequencies. */
+  /** Changes the values of the rotary tables but no shape, so plans ignore it. Absent: plain frequencies. */
   readonly ropeScaling?: RopeScaling;
 }
 
 export class UnsupportedModelError extends Error {}
 
-/** Reads config.json. Throws `UnsupportedModelError` naming the field that is wrong or not supported. */
+/** Reads config.json. Throws `UnsupportedModelError`, which names the invalid or unsupported field. */
 export function readModelConfig(config: unknown): ModelConfig {
   const raw = rawConfig.safeParse(config);
   if (!raw.success) throw new UnsupportedModelError(`config.json: ${issueText(raw.error)}`);
@@ -129,7 +129,7 @@ function refuseUnsupported(c: z.infer<typeof rawConfig>, family: Family): void {
   }
 }
 
-/** What config.json calls a fact. */
+/** The name of each fact in config.json. */
 const fieldNames: ReadonlyMap<PropertyKey, string> = new Map([
   ["vocabSize", "vocab_size"],
   ["hiddenSize", "hidden_size"],

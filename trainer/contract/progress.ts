@@ -1,11 +1,11 @@
-/** Progress is the trainer's log: one JSON line a report on standard output, the last one is the state. */
+/** Progress reports: the trainer prints one JSON line each to standard output; the last line is the current state. */
 import { z } from "zod";
 
 const finite = z.number().min(-1e30).max(1e30);
 const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 
 export const progressLine = z.object({
-  /** What the process is doing; a word for a person. */
+  /** The current phase, for people. */
   phase: z.enum([
     "Fetching",
     "Tokenizing",
@@ -38,7 +38,7 @@ export const progressLine = z.object({
 
 export type Progress = z.infer<typeof progressLine>;
 
-/** Reads a log line; undefined when it is not a progress line. */
+/** Parses a log line; undefined when it is not a progress line. */
 export function parseProgress(line: string): Progress | undefined {
   if (!line.startsWith('{"phase"') || line.length > 2048) return undefined;
   try {
@@ -49,7 +49,7 @@ export function parseProgress(line: string): Progress | undefined {
   }
 }
 
-/** `phase` first, so that `parseProgress` can tell a progress line by its beginning. */
+/** Writes `phase` first, because `parseProgress` recognises a progress line by its beginning. */
 export function formatProgress(progress: Progress): string {
   const { phase, ...rest } = progress;
   return JSON.stringify({ phase, ...rest });

@@ -52,13 +52,13 @@ const largest: Envelope = {
   },
 };
 
-test("the largest envelope survives the kubelet's 4,096 bytes, and reads back", () => {
+test("the largest envelope fits into the kubelet's 4,096 bytes and reads back", () => {
   const message = JSON.stringify(largest);
   assert.ok(Buffer.byteLength(message) <= envelopeLimitBytes, `${Buffer.byteLength(message)} bytes`);
   assert.deepEqual(parseEnvelope(message), largest);
 });
 
-test("what is no envelope is undefined, not an exception", () => {
+test("a message that is not an envelope parses as undefined and does not throw", () => {
   for (const message of [
     "",
     "{",
@@ -72,7 +72,7 @@ test("what is no envelope is undefined, not an exception", () => {
   }
 });
 
-test("a progress line is told from the rest of a log", () => {
+test("progress lines are told apart from the rest of a log", () => {
   const progress = {
     phase: "Training",
     done: 3,

@@ -1,6 +1,6 @@
 /**
- * What a trainer pod says at its end: an envelope under 3.5 KiB in the termination message (the kubelet keeps 4,096
- * bytes), the full text in the store as report.json. Everything here comes out of a pod and is read as untrusted.
+ * A trainer pod's final report: an envelope under 3.5 KiB in the termination message (the kubelet keeps 4,096 bytes),
+ * and the full text in the store as report.json. The operator treats both as untrusted.
  */
 import { z } from "zod";
 import { digest } from "./digest.ts";
@@ -10,7 +10,7 @@ const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 const finite = z.number().min(-1e30).max(1e30);
 const text = (max: number) => z.string().max(max);
 
-/** What prepare pinned and counted. */
+/** The pins and counts of prepare. */
 export const prepareFigures = z.object({
   prepareKey: text(80),
   baseRevision: text(128),
@@ -18,10 +18,10 @@ export const prepareFigures = z.object({
   datasetDigest: digest,
   evaluationSetDigest: digest.optional(),
   model: modelConfig,
-  /** How the base's tensors are stored; where its linear layers were quantised, all others. */
+  /** Stored type of the base's tensors; if its linear layers were quantised, of the other tensors. */
   baseDataType: z.enum(["F32", "BF16"]),
   baseBytes: count,
-  /** The base that is trained on, where its linear layers were quantised; `baseDigest` is its digest. */
+  /** Present if the base's linear layers were quantised; `baseDigest` is then the quantised base's digest. */
   quantized: z.object({ type: z.enum(["NF4"]), doubleQuantization: z.boolean(), bytes: count }).optional(),
   dataset: z.object({
     examples: count,
@@ -42,16 +42,16 @@ export const prepareFigures = z.object({
     firstOverlong: text(160).optional(),
     /** Columns that hold something and are not read; the last entry may count others. */
     ignoredColumns: z.array(text(72)).max(8).optional(),
-    /** Texts that are held out for validation or the test, and trained on all the same. */
+    /** Texts held out for validation or the test that are also in the training data. */
     leakedExamples: count.optional(),
   }),
 });
 
 export const exactMatch = z.object({
-  /** Share in 0..1 of the test examples whose greedy answer is the reference. */
+  /** Share (0..1) of the test examples whose greedy answer equals the reference. */
   exactMatch: z.number().min(0).max(1),
   examples: count,
-  /** Share of the commonest reference answer: what always saying it would score. */
+  /** Share of the commonest reference answer: the score of always giving that answer. */
   majorityShare: z.number().min(0).max(1),
 });
 
@@ -82,7 +82,7 @@ export const exportFigures = z.object({
   digest,
   sizeBytes: count,
   shards: count,
-  /** Base+adapter against the merged model that was read back, on held-out prompts. */
+  /** Base with adapter compared with the merged model that was read back, on held-out prompts. */
   maxLogitDifference: finite,
   klDivergence: finite,
 });
@@ -113,7 +113,7 @@ export type ExactMatch = z.infer<typeof exactMatch>;
 
 export const envelopeLimitBytes = 3584;
 
-/** Reads a termination message; undefined when it is not one of ours (cut, empty, hostile). */
+/** Parses a termination message; undefined when it is not a valid envelope (truncated, empty, hostile). */
 export function parseEnvelope(message: string): Envelope | undefined {
   if (message.length > 4096) return undefined;
   try {

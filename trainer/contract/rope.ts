@@ -1,7 +1,7 @@
 /**
- * The rotary position embedding that config.json asks for: its base, and how its frequencies are scaled. Read as
- * transformers 5 reads `rope_parameters` and the older `rope_scaling`; a form that is not known is refused by name and
- * never taken as plain.
+ * The rotary position embedding that config.json declares: its base and the scaling of its frequencies. Reads
+ * `rope_parameters` and the older `rope_scaling` as transformers 5 does. An unknown form is refused by name and never
+ * treated as plain.
  */
 import { z } from "zod";
 
@@ -19,7 +19,7 @@ export type RopeScaling =
       readonly type: "yarn";
       readonly factor: number;
       readonly originalContext: number;
-      /** What cosines and sines are multiplied by. */
+      /** Factor of the cosines and sines. */
       readonly attentionFactor: number;
       readonly betaFast: number;
       readonly betaSlow: number;
@@ -32,7 +32,7 @@ export interface Rope {
   readonly scaling?: RopeScaling;
 }
 
-/** The fields of config.json that say it. */
+/** The fields of config.json that declare it. */
 export const rawRope = {
   rope_theta: z.number().nullish(),
   rope_parameters: z.unknown().optional(),
@@ -55,7 +55,7 @@ const supported = "default, linear, dynamic, llama3, yarn";
 
 type Refuse = (message: string) => never;
 
-/** The rotary embedding of a configuration; `refuse` throws with words that name the field and the way out. */
+/** The rotary embedding of a configuration; `refuse` throws an error that names the field and the fix. */
 export function readRope(fields: RopeFields, refuse: Refuse): Rope {
   const given = (["rope_scaling", "rope_parameters"] as const).flatMap((field) => {
     const members = membersOf(field, fields[field], refuse);
@@ -71,7 +71,7 @@ export function readRope(fields: RopeFields, refuse: Refuse): Rope {
 
 type Members = Readonly<Record<string, unknown>>;
 
-/** The members of one of the two fields; undefined where it is absent, null or empty. */
+/** The members of one of the two fields; undefined when it is absent, null or empty. */
 function membersOf(field: string, value: unknown, refuse: Refuse): Members | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value !== "object" || Array.isArray(value)) {
@@ -81,8 +81,8 @@ function membersOf(field: string, value: unknown, refuse: Refuse): Members | und
   const nested = Object.entries(members).find(([, member]) => typeof member === "object" && !Array.isArray(member));
   if (nested) {
     refuse(
-      `${field}.${nested[0]} ${shown(nested[1])} is not supported: one rotary embedding for all layers is; ` +
-        `write its numbers into ${field} itself`,
+      `${field}.${nested[0]} ${shown(nested[1])} is not supported: all layers must share one rotary embedding; ` +
+        `write its numbers into ${field}`,
     );
   }
   return Object.keys(value).length === 0 ? undefined : members;
@@ -96,7 +96,9 @@ const shown = (value: unknown): string => {
 function ropeOf(field: string, members: Members, fields: RopeFields, refuse: Refuse): Rope {
   const type = members.rope_type ?? members.type ?? "default";
   if (members.type !== undefined && members.type !== type) {
-    refuse(`${field}.rope_type ${shown(type)} and ${field}.type ${shown(members.type)} contradict each other`);
+    refuse(
+      `${field}.rope_type ${shown(type)} and ${field}.type ${shown(members.type)} contradict each other; remove one of them`,
+    );
   }
   if (!isType(type)) return refuse(`${field}.rope_type ${shown(type)} is not supported; supported: ${supported}`);
   const known = new Set<string>([...commonMembers, ...typeMembers[type]]);
@@ -126,7 +128,7 @@ const refusePartial = (field: string, value: unknown, refuse: Refuse) => {
 };
 
 const commonMembers = ["type", "rope_type", "rope_theta", "partial_rotary_factor"];
-/** What each type reads; `finetuned` of YaRN's first configurations means nothing to anybody. */
+/** The members that each type reads; `finetuned` of YaRN's first configurations has no effect. */
 const typeMembers = {
   default: [],
   linear: ["factor"],
@@ -147,7 +149,7 @@ function scalingOf(type: RopeType, numbers: Numbers, fields: RopeFields): RopeSc
     case "linear":
       return { type, factor: numbers.required("factor", 1) };
     case "dynamic":
-      // It changes nothing up to max_position_embeddings, and no sequence here is longer.
+      // Dynamic scaling starts beyond max_position_embeddings, and no sequence here is longer.
       numbers.required("factor", 1);
       return undefined;
     case "llama3":
@@ -157,7 +159,7 @@ function scalingOf(type: RopeType, numbers: Numbers, fields: RopeFields): RopeSc
   }
 }
 
-/** What the model's first training saw; a field beside counts more, as transformers has it for Phi-3. */
+/** The context of the original training; the top-level field takes precedence, as in transformers for Phi-3. */
 function originalContext(numbers: Numbers, fields: RopeFields): number {
   const field = "original_max_position_embeddings";
   const { [field]: beside, max_position_embeddings: context } = fields;
@@ -193,7 +195,7 @@ function yarnOf(numbers: Numbers, context: number, maxPositions: number): RopeSc
   };
 }
 
-/** Bounded reading of the members' numbers. */
+/** Reads and bounds the members' numbers. */
 class Numbers {
   readonly field: string;
   readonly refuse: Refuse;

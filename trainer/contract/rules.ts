@@ -1,14 +1,14 @@
 /**
- * Rules that the schema language has no words for: across fields, and inside lists and maps. Each is defined once, as a
- * predicate that zod applies and as the CEL expression that the API server applies, with one message for both; the
- * schema carries the expression as metadata, from which the CustomResourceDefinitions are generated. So the command line
- * refuses what admission refuses, in the same words.
+ * Rules that the schema language cannot express: across fields, and inside lists and maps. Each is defined once, with a
+ * predicate for zod, a CEL expression for the API server, and one message for both. The schema carries the expression
+ * as metadata, from which the CustomResourceDefinitions are generated. The command line therefore refuses the same
+ * manifests as admission, with the same messages.
  *
- * `.meta()` and `.optional()` after these functions keep what they attach; another `.refine()` loses it.
+ * `.meta()` and `.optional()` after these functions keep the attached metadata; another `.refine()` loses it.
  */
 import { z } from "zod";
 
-/** What the API server is told. */
+/** The API server's part of a rule. */
 export interface CelRule {
   /** `self` is the value of the schema. */
   cel: string;
@@ -21,7 +21,7 @@ export interface Rule<Value> extends CelRule {
   holds: (value: Value) => boolean;
 }
 
-/** `schema` with rules that its values must keep; all of them in one call. */
+/** `schema` with rules for its values; pass all rules in one call. */
 export function ruled<Schema extends z.ZodType>(schema: Schema, ...rules: Rule<z.output<Schema>>[]): Schema {
   let result = schema;
   for (const { holds, message, fieldPath = "" } of rules) {
@@ -45,8 +45,8 @@ export function distinct<List extends z.ZodType<readonly unknown[]>>(list: List,
 }
 
 function copyMessage(item: unknown, keys: readonly string[]): string {
-  if (keys.length === 0) return `${JSON.stringify(item)} is in the list already`;
-  return `an entry with ${keys.map((key) => `${key} ${JSON.stringify(memberOf(item, key))}`).join(", ")} is in the list already`;
+  if (keys.length === 0) return `${JSON.stringify(item)} is already in the list`;
+  return `an entry with ${keys.map((key) => `${key} ${JSON.stringify(memberOf(item, key))}`).join(", ")} is already in the list`;
 }
 
 const memberOf = (item: unknown, key: string): unknown =>
@@ -64,7 +64,7 @@ export function entriesAtMost<Entries extends z.ZodType<Record<string, unknown>>
 
 const celRule = z.object({ cel: z.string(), message: z.string(), fieldPath: z.string().optional() });
 
-/** What a JSON Schema made of a schema above still knows of it. */
+/** The metadata that survives in a JSON Schema generated from a schema above. */
 export const attached = z.object({
   rules: z.array(celRule).optional(),
   distinct: z.array(z.string()).optional(),

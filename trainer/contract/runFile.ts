@@ -1,6 +1,6 @@
 /**
- * The run file: all that a trainer process is told. Everything is resolved, nothing is looked up in the cluster; the
- * operator puts it into a pod-template annotation, the command line writes it itself.
+ * The run file: the complete input of a trainer process. Everything in it is resolved; the trainer looks nothing up in
+ * the cluster. The operator puts it into a pod-template annotation; the command line writes it itself.
  */
 import { z } from "zod";
 import { digest } from "./digest.ts";
@@ -10,7 +10,7 @@ import { trainingSpec } from "./settings.ts";
 
 const hex = (length: number) => z.string().regex(new RegExp(`^[0-9a-f]{${length}}$`));
 
-/** Pins: what the run's inputs are, by content. */
+/** Pins: the digests of the run's inputs. */
 export const pins = z.strictObject({
   prepareKey: hex(64),
   baseRevision: z.string().max(128),
@@ -24,7 +24,7 @@ const common = {
   version: z.literal(1),
   /** `<artifacts.uri>/<namespace>`: the only place the process writes to. */
   artifactRoot: artifactsUri,
-  /** How the remote stores of this stage are reached; what is not in here is reached by the environment's credentials. */
+  /** Endpoints and credentials of this stage's remote stores; for other stores the environment's credentials apply. */
   locations: z.array(location).max(32).optional(),
 };
 
@@ -50,7 +50,7 @@ export const exportFileSchema = z.strictObject({
   ...common,
   stage: z.literal("Export"),
   runHash: hex(64),
-  /** Digest of the adapter's manifest: what is merged is what was trained. */
+  /** Digest of the adapter's manifest: the export merges exactly the trained adapter. */
   adapterDigest: digest,
   baseDigest: digest,
   evaluationSetDigest: digest.optional(),

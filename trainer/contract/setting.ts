@@ -1,7 +1,8 @@
 /**
- * A setting, declared once with its default. Four things follow from the declaration: the schema that a user's value must
- * meet, with the words of the default; the value that the trainer computes with; the form with every default written out;
- * and the canonical form for the hashes. A table of settings is an object; a section is a table that is itself a setting.
+ * A setting, declared once with its default. Four things follow from the declaration: the schema of the user's value,
+ * whose description states the default; the value that the trainer computes with; the form with every default written
+ * out; and the canonical form for the hashes. A table of settings is an object; a section is a table that is itself a
+ * setting.
  */
 import { z } from "zod";
 import { canonicalDecimal, type DecimalBounds, decimal } from "./decimal.ts";
@@ -9,7 +10,7 @@ import { type Rule, ruled } from "./rules.ts";
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
 
-/** Values of the settings that are declared before, in this table and in those around it. */
+/** Values of the settings declared before this one, in this table and in the tables around it. */
 export type Earlier = Readonly<Record<string, unknown>>;
 
 /** `Written` is the user's form, `Value` the trainer's. */
@@ -19,14 +20,14 @@ export interface Setting<Written = unknown, Value = unknown> {
   /** The schema of the trainer's form. */
   readonly value: z.ZodType<Value>;
   read(written: Written, earlier: Earlier): Value;
-  /** The user's form of a value; `written` keeps its spelling. Undefined where the setting has no value. */
+  /** The user's form of a value; `written` keeps its spelling. Undefined when the setting has no value. */
   write(value: Value, written: Written | undefined): Written | undefined;
-  /** One form for all spellings of a value; undefined is left out of the hash. */
+  /** One form for all spellings of a value; undefined is omitted from the hash. */
   canonical(value: Value, earlier: Earlier): Json | undefined;
   default(earlier: Earlier): Value;
-  /** Whether a user must set it wherever its table is written. */
+  /** Whether a user who writes the table must set it. */
   readonly required: boolean;
-  /** Left out of the hash where it has its default: the hashes of finished runs are older than the setting. */
+  /** Omitted from the hash at its default, because the hashes of finished runs are older than the setting. */
   readonly later: boolean;
 }
 
@@ -51,19 +52,19 @@ interface Words<Value, Default> {
   readonly description: string;
   /** A value, or a function of the settings before it. */
   readonly default: Default | ((earlier: Earlier) => Default);
-  /** The default in words, in place of its value; empty where the description has it. */
+  /** Text for the default instead of its value; empty when the description states it. */
   readonly says?: string;
   readonly later?: boolean;
   readonly canonical?: (value: Value) => Json;
-  /** The schema of the trainer's form, where adapters from elsewhere have values that a user may not write. */
+  /** The schema of the trainer's form, if imported adapters have values that a user may not write. */
   readonly value?: z.ZodType<Value>;
 }
 
-/** A setting that may have no value: without a default, or where the default says so. */
+/** A setting that may have no value: it has no default, or its default is undefined. */
 type OpenWords<Value> = Omit<Words<Value, Value | undefined>, "default"> &
   Partial<Pick<Words<Value, Value | undefined>, "default">>;
 
-/** A setting whose value is computed with as it is written. */
+/** A setting whose trainer form equals its user form. */
 export function setting<Value extends Json>(
   schema: z.ZodType<Value>,
   words: Words<NoInfer<Value>, NoInfer<Value>>,
@@ -106,7 +107,7 @@ export function decimalSetting(bounds: DecimalBounds, words: OpenWords<number>):
   };
 }
 
-/** The same setting or section without a default: left out, its value is undefined and it is in no hash. */
+/** The same setting or section without a default: when omitted, its value is undefined and no hash includes it. */
 export const withoutDefault = <Written, Value>(one: Setting<Written, Value>): Setting<Written, Value | undefined> => ({
   ...one,
   value: one.value.optional(),
@@ -120,7 +121,7 @@ export const required = <Written, Value>(one: Setting<Written, Value>): Setting<
   required: true,
 });
 
-/** A table as a setting of the table around it. Left out, it has all of its defaults. */
+/** A table as a setting of the table around it. When omitted, it has all of its defaults. */
 export function section<const Table extends SettingTable>(
   table: Table,
   words: { description: string; rules?: readonly Rule<WrittenOf<Table>>[]; hashed?: boolean },
@@ -143,13 +144,13 @@ type WrittenShape<Table extends SettingTable> = {
     : z.ZodOptional<z.ZodType<WrittenBy<Table[Name]>>>;
 };
 
-/** The members of a table in the user's form, for an object that has others beside them. */
+/** The members of a table in the user's form, for an object that also has other members. */
 export function writtenShape<Table extends SettingTable>(table: Table): WrittenShape<Table> {
   const members = Object.entries(table).map(([name, one]) => [
     name,
     one.required ? one.written : one.written.optional(),
   ]);
-  // The shape is mapped by name, which the type of `fromEntries` cannot follow.
+  // The shape is mapped by name, which the type of `fromEntries` cannot express.
   return Object.fromEntries(members) as WrittenShape<Table>;
 }
 
@@ -158,8 +159,8 @@ export const writtenSchema = <Table extends SettingTable>(table: Table): z.ZodTy
   z.strictObject(writtenShape(table)) as z.ZodType as z.ZodType<WrittenOf<Table>>;
 
 /**
- * The schema of a table in the trainer's form: every setting is there, but for those that are later than what may be read,
- * which then have their defaults.
+ * The schema of a table in the trainer's form: every setting is present, except those that are later than what may be
+ * read, which then have their defaults.
  */
 export function valueSchema<Table extends SettingTable>(
   table: Table,
@@ -172,7 +173,7 @@ export function valueSchema<Table extends SettingTable>(
   return z.strictObject({ ...more, ...Object.fromEntries(members) }) as z.ZodType as z.ZodType<ValuesOf<Table>>;
 }
 
-/** The values of a table in the trainer's form: what is written, and defaults for the rest. */
+/** The values of a table in the trainer's form: the written ones, and defaults for the rest. */
 export function applied<Table extends SettingTable>(
   table: Table,
   written: object | undefined,
@@ -187,7 +188,7 @@ export function applied<Table extends SettingTable>(
   return values as ValuesOf<Table>;
 }
 
-/** A table in the user's form, every default written out; what is written keeps its spelling. */
+/** A table in the user's form with every default written out; written values keep their spelling. */
 export function writtenOut<Table extends SettingTable>(
   table: Table,
   values: ValuesOf<Table>,
@@ -201,7 +202,7 @@ export function writtenOut<Table extends SettingTable>(
   return Object.fromEntries(members) as WrittenOf<Table>;
 }
 
-/** A table as the hashes know it. */
+/** The canonical form of a table, for the hashes. */
 export function canonical<Table extends SettingTable>(
   table: Table,
   values: ValuesOf<Table>,

@@ -15,27 +15,27 @@ import { training } from "./training.ts";
 export const quantizationTable = {
   type: required(
     setting(z.enum(["NF4"]), {
-      description: "NF4 (Dettmers et al. 2023): 4 bits a weight and a scale for 64 of them.",
+      description: "NF4 (Dettmers et al. 2023): 4 bits per weight and one scale per 64 weights.",
       default: "NF4",
       says: "",
     }),
   ),
   doubleQuantization: setting(z.boolean(), {
-    description: "Keep the scales in 8 bits too: 0.516 bytes a weight in place of 0.5625.",
+    description: "Also store the scales in 8 bits: 0.516 bytes per weight instead of 0.5625.",
     default: true,
   }),
 };
 
 const quantization = section(quantizationTable, {
   description:
-    "How the base's linear layers are held while an adapter is trained on them: method.lora on an NF4 base is QLoRA. Default: as the base model stores them.",
+    "Type of the base's linear layers during training: method.lora on an NF4 base is QLoRA. Default: the type in which the base model stores them.",
 });
 
 export const baseModel = ruled(
   z.strictObject({
     uri: modelUri.meta({
       description:
-        "Where the base model lies, in Hugging Face layout (config.json, *.safetensors, tokenizer.json, tokenizer_config.json): pvc://CLAIM/PATH, s3://BUCKET/PATH or hf://ORGANISATION/MODEL.",
+        "Location of the base model, in Hugging Face layout (config.json, *.safetensors, tokenizer.json, tokenizer_config.json): pvc://CLAIM/PATH, s3://BUCKET/PATH or hf://ORGANISATION/MODEL.",
     }),
     revision: z
       .string()
@@ -44,7 +44,8 @@ export const baseModel = ruled(
       .regex(/^[A-Za-z0-9][A-Za-z0-9._/-]*$/)
       .optional()
       .meta({
-        description: "hf:// only: a branch, a tag or a commit; prepare pins the commit that it is then. Default main.",
+        description:
+          "hf:// only: a branch, a tag or a commit. Prepare resolves it to a commit and pins that. Default main.",
       }),
     ...access,
     quantization: quantization.written.optional(),
@@ -77,7 +78,7 @@ export const columns = z
   })
   .meta({
     description:
-      "What the data call the fields of their format, where it is not the format's own name: {prompt: question, completion: answer}.",
+      "The data's own names for the fields of their format, where they differ: {prompt: question, completion: answer}.",
   });
 
 /** Columns that are renamed; a column renamed to its own name is dropped. */
@@ -86,7 +87,7 @@ const renamed = (names: Columns): Columns =>
 
 const format = setting(dataFormat, {
   description:
-    "Auto (default) looks at the fields of the first row. Messages: {messages: [{role, content}], system, tools}, as OpenAI's; ShareGPT: {conversations: [{from, value}], system, tools}; Alpaca: {instruction, input, output, history, system, tools}; PromptCompletion: {prompt, completion}, two texts or two lists of messages with tools; Text: {text}. A column that changes what a row means and is not supported is an error; others are ignored and named.",
+    "Auto (default) detects the format from the fields of the first row. Messages: {messages: [{role, content}], system, tools}, as in OpenAI's API; ShareGPT: {conversations: [{from, value}], system, tools}; Alpaca: {instruction, input, output, history, system, tools}; PromptCompletion: {prompt, completion}, two texts or two lists of messages with tools; Text: {text}. An unsupported column that changes the meaning of a row is an error; other columns are ignored and reported.",
   default: "Auto",
   says: "",
 });
@@ -104,10 +105,10 @@ const columnNames: Setting<Columns, Columns> = {
 
 /** How the rows of a source are read. */
 export const readingTable = { format, columns: columnNames };
-/** The same of files that the hashes first knew by their URI alone. */
+/** The same for files that the first hashes identified by their URI alone. */
 export const laterReadingTable = { format: { ...format, later: true }, columns: columnNames };
 
-/** What every file of examples has: where it lies and what its rows look like. */
+/** The members of every file of examples: its location and the shape of its rows. */
 const dataFile = {
   uri: dataUri.meta({
     description:
@@ -122,13 +123,13 @@ export const weight = decimalSetting(
   { exclusiveMin: 0, max: 100 },
   {
     description:
-      "How often an epoch sees each example of this source: 2 is twice; 0.5 is every other one, chosen by the hash of its text; 2.5 is twice, and half of them once more.",
+      "How often an epoch uses each example of this source: 2 is twice; 0.5 is half of the examples, chosen by the hash of their text; 2.5 is twice, and half of them once more.",
     default: 1,
     later: true,
   },
 );
 
-/** How a source is read and how often. */
+/** How to read a source, and how often an epoch uses it. */
 export const sourceTable = { ...readingTable, weight };
 
 export const dataSource = ruled(
@@ -142,13 +143,13 @@ const badRows = section(
     maxFraction: required(
       decimalSetting(
         { min: 0, max: 1 },
-        { description: "Share of the rows that may be bad; they are skipped and counted.", default: 0, says: "" },
+        { description: "Maximum share of bad rows; they are skipped and counted.", default: 0, says: "" },
       ),
     ),
   },
   {
     description:
-      "Tolerance for rows that cannot be used. Default 0: the first bad row is an error with its file and line. A row that is only too long is not a bad one (maxSequenceLength).",
+      "Tolerance for unusable rows. Default 0: the first bad row is an error that names its file and line. A row that is only too long is not bad (maxSequenceLength).",
   },
 );
 
@@ -156,17 +157,17 @@ const badRows = section(
 export const datasetTable = {
   maxSequenceLength: setting(z.int().min(16).max(131072), {
     description:
-      "Tokens of a packed row. A longer example is truncated and counted. One whose answer begins beyond it is dropped, counted and named, with a warning where more than 1 % of the examples are.",
+      "Tokens per packed row. A longer example is truncated and counted. An example whose answer begins beyond the limit is dropped, counted and reported, with a warning if that affects more than 1 % of the examples.",
     default: 1024,
-    says: "Default 1024, at most the model's context.",
+    says: "Default 1024; maximum: the model's context.",
   }),
   packing: setting(z.boolean(), {
-    description: "Put several examples into a row, each seeing itself alone.",
+    description: "Put several examples into a row; each attends only to itself.",
     default: true,
   }),
   trainOn: setting(z.enum(["Responses", "LastResponse", "All"]), {
     description:
-      "Which tokens carry loss: every answer of the assistant (Responses, default), the last one, or all tokens.",
+      "Tokens that contribute to the loss: all assistant answers (Responses, default), the last answer (LastResponse), or all tokens (All).",
     default: "Responses",
     says: "",
   }),
@@ -175,41 +176,44 @@ export const datasetTable = {
 
 export const dataset = z
   .strictObject({
-    sources: z.array(dataSource).min(1).max(16).meta({ description: "Read in order." }),
+    sources: z.array(dataSource).min(1).max(16).meta({ description: "Sources, read in order." }),
     validation: ruled(
       z.strictObject({
-        fraction: decimal("Share of the examples held out, chosen by the hash of their normalised text.", {
+        fraction: decimal("Share of the examples to hold out, chosen by the hash of their normalised text.", {
           min: 0,
           max: 0.5,
         }).optional(),
         ...dataFile,
-        uri: dataUri
-          .optional()
-          .meta({ description: "A file of its own for validation, in any of the forms of a source." }),
+        uri: dataUri.optional().meta({ description: "A separate validation file, in any format of a source." }),
       }),
       ...validationRules,
       columnsFit,
       accessIsRemote,
     )
       .optional()
-      .meta({ description: "Examples for the validation loss: a fraction of the sources, or a file. Default: none." }),
+      .meta({
+        description: "Examples for the validation loss: a fraction of the sources, or a file. Default: no validation.",
+      }),
     ...writtenShape(datasetTable),
   })
-  .meta({ description: "What to train on." });
+  .meta({ description: "The training data." });
 
 /** Exactly one member. */
 export const method = ruled(z.strictObject(methodMembers), exactlyOneMethod(Object.keys(methodMembers))).meta({
-  description: "How to train: exactly one member.",
+  description: "The training method: exactly one member.",
 });
 
 export const evaluationTable = {
-  maxNewTokens: setting(z.int().min(1).max(512), { description: "Longest answer, in tokens.", default: 16 }),
+  maxNewTokens: setting(z.int().min(1).max(512), {
+    description: "Maximum length of an answer in tokens.",
+    default: 16,
+  }),
 };
 
 export const evaluation = z
   .strictObject({
     test: ruled(z.strictObject(dataFile), accessIsRemote, columnsFit).meta({
-      description: "Held-out examples: conversations, or prompts and their completions.",
+      description: "Held-out examples: conversations, or prompts with completions.",
     }),
     metrics: z
       .array(z.enum(["ExactMatch"]))
@@ -217,13 +221,13 @@ export const evaluation = z
       .max(1)
       .meta({
         description:
-          "ExactMatch: share of examples whose greedy answer equals the reference after trimming white space.",
+          "ExactMatch: share of the examples whose greedy answer equals the reference after trimming white space.",
       }),
     ...writtenShape(evaluationTable),
   })
-  .meta({ description: "A task figure on held-out data, before and after the training." });
+  .meta({ description: "A task metric on held-out data, measured before and after the training." });
 
-/** What a training is, apart from where it runs and where it writes. */
+/** A training, apart from its placement and its artifact store. */
 export const trainingSpec = ruled(
   z.strictObject({
     baseModel,

@@ -1,11 +1,11 @@
 /**
- * The rules across the fields of a training's settings: what zod and the API server refuse alike (`rules.ts`). Each
- * names the way out.
+ * Rules across the fields of a training's settings; zod and the API server both apply them (`rules.ts`). Each message
+ * names the fix.
  */
 import { declarations } from "./methods/index.ts";
 import type { Rule } from "./rules.ts";
 
-/** The fields that a row of each format has: what `columns` may rename. */
+/** The row fields of each format, which `columns` may rename. */
 export const formatFields = {
   Messages: ["messages", "role", "content", "system", "tools"],
   ShareGPT: ["conversations", "from", "value", "system", "tools"],
@@ -21,7 +21,7 @@ interface Reading {
   columns?: Record<string, string | undefined> | undefined;
 }
 
-/** `columns` names fields of the format alone. What is detected is checked when it is read. */
+/** `columns` may name only fields of the format. A detected format is checked when the file is read. */
 export const columnsFit: Rule<Reading> = {
   cel: `!has(self.columns) || !has(self.format) || self.format == 'Auto' || (${columnTerms().join(" && ")})`,
   holds: ({ format, columns }) => {
@@ -29,7 +29,7 @@ export const columnsFit: Rule<Reading> = {
     const fields: readonly string[] = formatFields[format];
     return Object.keys(columns).every((field) => fields.includes(field));
   },
-  message: "columns names a field that rows of this format do not have",
+  message: "columns names a field that this format does not have: remove it",
   fieldPath: ".columns",
 };
 
@@ -55,7 +55,7 @@ export const validationRules: readonly Rule<Validation>[] = [
   {
     cel: "has(self.uri) || (!has(self.format) && !has(self.columns))",
     holds: ({ uri, format, columns }) => uri !== undefined || (format === undefined && columns === undefined),
-    message: "format and columns describe the file at uri, which is not set",
+    message: "format and columns describe the file at uri: set uri, or remove them",
   },
 ];
 
@@ -82,7 +82,7 @@ interface Spec {
 }
 type Training = NonNullable<Spec["training"]>;
 
-/** What is done with the validation loss needs one. */
+/** Options that use the validation loss require validation data. */
 function needsValidation(field: string, cel: string, asks: (training: Training) => boolean): Rule<Spec> {
   return {
     cel: `!has(self.training) || !${cel} || has(self.dataset.validation)`,
@@ -102,7 +102,7 @@ function needsPlainBase(kind: string, message: string): Rule<Spec> {
   };
 }
 
-/** Of `trainingSpec` and of whatever has its members. */
+/** The rules of `trainingSpec`, and of every type that has its members. */
 export const specRules: readonly Rule<Spec>[] = [
   needsValidation("training.evaluation", "has(self.training.evaluation)", ({ evaluation }) => evaluation !== undefined),
   needsValidation(

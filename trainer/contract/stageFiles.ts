@@ -1,4 +1,4 @@
-/** What each stage of a training is told: the run files that the operator, the command line and tests hand out. Pure. */
+/** Builds the run files of a training's stages, for the operator, the command line and tests. Pure. */
 
 import type { ExportEntry } from "./exports.ts";
 import { prepareKey, runHash, specHash } from "./hashes.ts";
@@ -11,7 +11,7 @@ export interface StagedJob {
   readonly spec: TrainingSpec;
   /** `<artifacts.uri>/<namespace>`. */
   readonly artifactRoot: string;
-  /** How remote stores are reached. */
+  /** Endpoints and credentials of remote stores. */
   readonly locations?: Location[];
 }
 
@@ -29,7 +29,7 @@ export function prepareFile({ spec, artifactRoot, locations }: StagedJob): Prepa
   };
 }
 
-/** What a run is pinned to, of what prepare found. */
+/** The pins of a run, from prepare's result. */
 export function pinsOf(prepared: PrepareFigures): Pins {
   const { baseRevision, baseDigest, datasetDigest, evaluationSetDigest } = prepared;
   return {
@@ -54,7 +54,7 @@ export function trainFile({ spec, artifactRoot, locations }: StagedJob, pins: Pi
   };
 }
 
-/** What an export stands on: a run, its adapter, and what both were made from. */
+/** The source of an export: a run, its adapter, and the digests of their inputs. */
 export interface ExportSource extends Pick<Pins, "baseDigest" | "evaluationSetDigest"> {
   readonly artifactRoot: string;
   readonly locations?: Location[];

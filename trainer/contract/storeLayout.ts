@@ -1,8 +1,9 @@
 /**
- * Names under `<artifacts.uri>/<namespace>`: one place, derived on both sides and never taken from a pod's words.
+ * Names under `<artifacts.uri>/<namespace>`. The operator and the trainer both derive them here; the operator never
+ * takes a name from a pod's report.
  *
- * Objects are content-addressed; a directory with a manifest (`manifest.json`, written last) exists when its manifest is
- * valid, and not before.
+ * Objects are content-addressed. A directory with a manifest (`manifest.json`, written last) exists only once its
+ * manifest is valid.
  */
 import { createHash } from "node:crypto";
 import type { ExportEntry } from "./exports.ts";
@@ -11,19 +12,19 @@ import { canonicalExport } from "./hashes.ts";
 export const storeLayout = {
   root: (artifactsUri: string, namespace: string) => `${artifactsUri.replace(/\/+$/, "")}/${namespace}`,
   object: (root: string, sha256Hex: string) => `${root}/objects/${sha256Hex}`,
-  /** What is being staged and has no digest yet. */
+  /** Data that is being staged and has no digest yet. */
   incoming: (root: string, name: string) => `${root}/incoming/${name}`,
-  /** Which objects hold the files of an input, by its URI. */
+  /** Lists the objects that hold the files of an input, by the input's URI. */
   staged: (root: string, uri: string) => `${root}/staged/${createHash("sha256").update(uri).digest("hex")}.json`,
   prepared: (root: string, prepareKey: string) => `${root}/prepared/${prepareKey}`,
-  /** Which objects hold a base's quantised shards; `how` names the quantisation. */
+  /** Lists the objects that hold a base's quantised shards; `how` names the quantisation. */
   quantized: (root: string, baseSha256Hex: string, how: string) => `${root}/quantized/${baseSha256Hex}-${how}.json`,
   run: (root: string, runHash: string) => `${root}/runs/${runHash}`,
-  /** What the run's inputs are: the objects that it needs. */
+  /** The run's pinned inputs: the objects that it needs. */
   pins: (run: string) => `${run}/pins.json`,
   checkpoints: (run: string) => `${run}/checkpoints`,
   adapter: (run: string) => `${run}/adapter`,
-  /** The same settings share a directory; others of the same name, of another job with this run, have their own. */
+  /** Exports with the same settings share a directory; a different export with the same name has its own. */
   export: (run: string, entry: ExportEntry) => `${run}/exports/${entry.name}-${hashOf(entry)}`,
   metrics: (run: string) => `${run}/metrics.jsonl`,
   report: (run: string) => `${run}/report.json`,

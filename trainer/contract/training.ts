@@ -11,14 +11,14 @@ const learningRateSchedule = section(
   {
     type: required(
       setting(z.enum(["Constant", "Linear", "Cosine"]), {
-        description: "Shape after the warm-up; Linear and Cosine fall to 0.",
+        description: "Shape after the warm-up; Linear and Cosine decay to 0.",
         default: "Cosine",
         says: "",
       }),
     ),
     warmupRatio: decimalSetting(
       { min: 0, max: 0.5 },
-      { description: "Share of the steps that warm up linearly.", default: 0.03 },
+      { description: "Share of the steps that form the linear warm-up.", default: 0.03 },
     ),
   },
   { description: "How the learning rate changes over the run. Default Cosine with warmupRatio 0.03." },
@@ -35,13 +35,13 @@ const optimizer = section(
     ),
     weightDecay: decimalSetting(
       { min: 0, max: 1 },
-      { description: "Decoupled weight decay, on matrices alone.", default: 0.01 },
+      { description: "Decoupled weight decay, applied to matrices only.", default: 0.01 },
     ),
     beta1: decimalSetting({ min: 0, max: 0.9999 }, { description: "Decay of the first moment.", default: 0.9 }),
     beta2: decimalSetting({ min: 0, max: 0.99999 }, { description: "Decay of the second moment.", default: 0.999 }),
     epsilon: decimalSetting(
       { min: 1e-30, max: 1 },
-      { description: "Added to the root of the second moment.", default: 1e-8 },
+      { description: "Added to the square root of the second moment.", default: 1e-8 },
     ),
   },
   { description: "The optimiser. Default AdamW." },
@@ -51,7 +51,7 @@ const evaluation = section(
   {
     everySteps: required(setting(z.int().min(1).max(1_000_000), { description: "Steps between validation losses." })),
   },
-  { description: "When to compute the validation loss. Default: ten times a run, if there is validation data." },
+  { description: "When to compute the validation loss. Default: ten times per run, if validation data is set." },
 );
 
 const earlyStopping = section(
@@ -66,12 +66,12 @@ const earlyStopping = section(
 const checkpoint = section(
   {
     everySteps: setting(z.int().min(1).max(1_000_000), { description: "Steps between checkpoints.", default: 100 }),
-    keep: setting(z.int().min(2).max(20), { description: "Checkpoints kept.", default: 2 }),
+    keep: setting(z.int().min(2).max(20), { description: "Number of checkpoints to keep.", default: 2 }),
   },
-  { description: "Where a stopped run resumes.", hashed: false },
+  { description: "Checkpoints, from which a stopped run resumes.", hashed: false },
 );
 
-/** Settings of other sections that defaults here depend on: `earlier` as `effective.ts` passes it in. */
+/** Settings of other sections that defaults here depend on; `effective.ts` passes them as `earlier`. */
 export interface TrainingContext extends Earlier {
   readonly maxSequenceLength: number;
   readonly hasValidation: boolean;
@@ -79,21 +79,21 @@ export interface TrainingContext extends Earlier {
   readonly learningRate: number;
 }
 
-/** Packed rows of an optimiser step where batchTokens is not set. */
+/** Packed rows per optimiser step when batchTokens is not set. */
 const usualRows = 16;
 
 export const trainingTable = {
-  maxSteps: setting(z.int().min(1).max(10_000_000), { description: "Optimiser steps, instead of epochs." }),
+  maxSteps: setting(z.int().min(1).max(10_000_000), { description: "Number of optimiser steps, instead of epochs." }),
   epochs: decimalSetting(
     { exclusiveMin: 0, max: 1000 },
     {
-      description: "Passes over the data.",
+      description: "Number of passes over the data.",
       default: ({ maxSteps }) => (maxSteps === undefined ? 1 : undefined),
       says: "Default 1, unless maxSteps is set.",
     },
   ),
   batchTokens: setting(z.int().min(16).max(16_777_216), {
-    description: "Tokens of an optimiser step, a multiple of maxSequenceLength (rounded up).",
+    description: "Tokens per optimiser step, rounded up to a multiple of maxSequenceLength.",
     default: ({ maxSequenceLength }) => usualRows * Number(maxSequenceLength),
     says: `Default ${usualRows} rows.`,
   }),
@@ -109,21 +109,23 @@ export const trainingTable = {
   optimizer,
   maxGradNorm: decimalSetting(
     { min: 0, max: 1e6 },
-    { description: "Clip the gradient's global norm to this; 0 does not clip.", default: 1 },
+    { description: "Maximum global norm of the gradient (clipping); 0 disables clipping.", default: 1 },
   ),
   seed: setting(z.int().min(0).max(4_294_967_295), {
-    description: "Seed of initial weights, order and dropout.",
+    description: "Seed of the initial weights, the order of the examples and dropout.",
     default: 42,
   }),
   precision: setting(precision, {
-    description: "Arithmetic of the forward and backward pass: BF16 with F32 sums (default), or all F32.",
+    description:
+      "Arithmetic of the forward and backward pass: BF16 with F32 accumulation (default), or F32 throughout.",
     default: "BF16",
     says: "",
   }),
   evaluation: withoutDefault(evaluation),
   earlyStopping: withoutDefault(earlyStopping),
   keep: setting(z.enum(["Best", "Last"]), {
-    description: "Which weights become the Adapter: those of the lowest validation loss, or the last.",
+    description:
+      "Weights that become the Adapter: those with the lowest validation loss (Best), or the last ones (Last).",
     default: ({ hasValidation }) => (hasValidation === true ? "Best" : "Last"),
     says: "Default Best with validation data, else Last.",
   }),
@@ -131,7 +133,7 @@ export const trainingTable = {
 };
 export type TrainingValues = ValuesOf<typeof trainingTable>;
 
-/** "2e-4 for lora, 2e-5 for full": the methods of each rate together. */
+/** "2e-4 for lora, 2e-5 for full": methods with the same rate are grouped. */
 function learningRates(): string {
   const kinds = new Map<string, string[]>();
   for (const { kind, learningRate } of declarations) {
@@ -140,4 +142,4 @@ function learningRates(): string {
   return [...kinds].map(([rate, names]) => `${rate} for ${names.join(" and ")}`).join(", ");
 }
 
-export const training = section(trainingTable, { description: "The optimisation.", rules: [oneLength] });
+export const training = section(trainingTable, { description: "Settings of the optimisation.", rules: [oneLength] });

@@ -1,6 +1,6 @@
 /**
- * A training's settings with every default written out, in the user's form: a FineTuneRun shows them, and the trainer is
- * given them. Pure; their hash is the hash of the settings that they were made of.
+ * A training's settings in the user's form with every default written out: a FineTuneRun shows them, and the trainer
+ * reads them. Pure. They have the same hash as the settings they were made from.
  */
 import { appliedTraining, effectiveBase } from "./effective.ts";
 import { methodWithDefaults } from "./methods/index.ts";
@@ -43,7 +43,7 @@ export function withDefaults(spec: TrainingSpec): TrainingSpec {
 const filled = <Table extends SettingTable>(table: Table, written: object): WrittenOf<Table> =>
   writtenOut(table, applied(table, written), written);
 
-/** A run reads what was staged; with whose credentials that came is not a fact of it. */
+/** A run reads staged inputs, so the credentials that fetched them are not part of it. */
 function withoutSecret<T extends { secretRef?: unknown }>({ secretRef: _, ...rest }: T): Omit<T, "secretRef"> {
   return rest;
 }

@@ -20,7 +20,7 @@ async function finds(work: () => Promise<unknown>): Promise<boolean> {
   }
 }
 
-test("a wrong bit in any staged object, of the base or of the data, is found", async (t) => {
+test("a flipped bit in any staged object of the base or the data is detected", async (t) => {
   const training = await TinyTraining.make(t, {
     quantization: { type: "NF4" },
     training: { maxSteps: 1, batchTokens: 64 },
@@ -56,7 +56,7 @@ test("a wrong bit in any staged object, of the base or of the data, is found", a
   assert.ok(found.training > 0 && found.exporting > 0);
 });
 
-test("a wrong bit in any file of an adapter is found, its manifest and the run's report among them", async (t) => {
+test("a flipped bit in any file of an adapter, its manifest or the run's report is detected", async (t) => {
   const training = await TinyTraining.make(t, { training: { maxSteps: 1, batchTokens: 64 }, examples: 12 });
   const file = await training.trainFile();
   await runTrain(file, training.context());

@@ -1,32 +1,35 @@
-/** Errors of stores, formats and the engine as the failures that the exit codes know; what is not known stays a crash. */
+/** Maps errors of stores, formats and the engine to failures with exit codes; any other error is a crash. */
 import { exitCode } from "../contract/exitCodes.ts";
 import { corrupt, messageOf, StageFailure, stopped } from "../contract/failure.ts";
 import { Cancelled } from "../engine/engine.ts";
 import { SafetensorsError } from "../formats/safetensors.ts";
 import { MissingFileError } from "../stores/store.ts";
 
-/** A file system that cannot be used now, and perhaps can later. */
+/** Errors of a file system that may be temporary. */
 const unreachable = new Set(["EIO", "ENOSPC", "EDQUOT", "ESTALE", "ENOTCONN", "EHOSTDOWN"]);
 
-/** What stays as it is until somebody changes it: the reason, and the way out. */
+/** Errors that last until a person fixes them: the reason, and the fix. */
 const lasting: ReadonlyMap<string, readonly [reason: string, wayOut: string]> = new Map([
-  ["EROFS", ["StoreReadOnly", "The file system is read-only: mount it for writing, or name another place."]],
+  ["EROFS", ["StoreReadOnly", "The file system is read-only: mount it for writing, or use another location."]],
   ["EACCES", ["AccessDenied", accessWayOut()]],
   ["EPERM", ["AccessDenied", accessWayOut()]],
-  ["ENAMETOOLONG", ["PathTooLong", "A name of the path, or all of it, is longer than the file system takes."]],
-  ["ELOOP", ["PathInvalid", "The links of the path lead in a circle."]],
-  ["ENOTDIR", ["PathInvalid", "A part of the path is a file where a directory is needed."]],
-  ["EEXIST", ["PathInvalid", "A part of the path is a file where a directory is needed."]],
-  ["EISDIR", ["PathInvalid", "A directory is where a file is needed."]],
-  ["EXDEV", ["PathInvalid", "Something is mounted within the store: a store has to be one file system."]],
+  [
+    "ENAMETOOLONG",
+    ["PathTooLong", "The path, or a name in it, is longer than the file system allows: use a shorter one."],
+  ],
+  ["ELOOP", ["PathInvalid", "The symbolic links of the path form a loop: fix the links."]],
+  ["ENOTDIR", ["PathInvalid", "A part of the path is a file where a directory is needed: use another path."]],
+  ["EEXIST", ["PathInvalid", "A part of the path is a file where a directory is needed: use another path."]],
+  ["EISDIR", ["PathInvalid", "The path is a directory where a file is needed: use another path."]],
+  ["EXDEV", ["PathInvalid", "Another file system is mounted within the store: a store must be one file system."]],
 ]);
 
 function accessWayOut(): string {
   const user = process.getuid?.() ?? 0;
-  return `Give the user that this runs as (uid ${user}) the right to it, or name another place.`;
+  return `Grant access to the process's user (uid ${user}), or use another location.`;
 }
 
-/** Does a stage's work; what it throws is classified. */
+/** Runs a stage's work and classifies its errors. */
 export async function classified<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -46,7 +49,7 @@ function classify(error: unknown): unknown {
     return new StageFailure(exitCode.invalid, lastingReason, `${messageOf(error)}. ${change}`, { cause: error });
   if (!unreachable.has(code)) return error;
   const isFull = code === "ENOSPC" || code === "EDQUOT";
-  const wayOut = isFull ? ". Make room on the store's volume, or make it larger." : "";
+  const wayOut = isFull ? ". Free space on the store's volume, or enlarge it." : "";
   const reason = isFull ? "StoreFull" : "StoreUnreachable";
   return new StageFailure(exitCode.storeUnreachable, reason, messageOf(error) + wayOut, { cause: error });
 }

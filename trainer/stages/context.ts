@@ -1,4 +1,4 @@
-/** What a stage needs from whoever runs it: stores, someone who listens, and a way to be stopped. */
+/** The environment of a stage: its stores, its listeners for progress, and its stop signal. */
 
 import { stopped } from "../contract/failure.ts";
 import type { Progress } from "../contract/progress.ts";
@@ -9,17 +9,17 @@ export interface StageContext {
   onProgress: (progress: Progress) => void;
   /** Least time between two reports of a phase, in milliseconds. Default 1000. */
   progressInterval?: number;
-  /** A line for a person. */
+  /** Prints a line for people. */
   log: (line: string) => void;
-  /** Aborted: stop at the next safe point, with what was done so far durable. */
+  /** When aborted, the stage stops at the next safe point, with its work so far durable. */
   signal: AbortSignal;
-  /** Worker threads of the executor; 0: as many as the cores granted. */
+  /** Worker threads of the executor; 0: one per granted core. */
   threads: number;
-  /** Bytes that a training may plan with, where that is less than this process may use. */
+  /** Bytes that a training may plan with, if fewer than this process may use. */
   memoryLimit?: number;
 }
 
-/** Throws the failure of a stop on request once the signal is given. */
+/** Throws the failure of a stop on request once the signal is aborted. */
 export function throwIfStopped(signal: AbortSignal): void {
   if (signal.aborted) throw stopped("stopped on request");
 }

@@ -27,7 +27,7 @@ async function crashAtEveryWrite(work: (stores: Stores) => Promise<void>, after:
   }
 }
 
-test("a training killed at each write ends with the same adapter", async (t) => {
+test("a training killed at any write resumes and ends with the same adapter", async (t) => {
   const training = { maxSteps: 4, batchTokens: 128, learningRate: "1e-2", checkpoint: { everySteps: 2 } };
   const tiny = await TinyTraining.make(t, { training, examples: 20 });
   const file = await tiny.trainFile();
@@ -46,7 +46,7 @@ test("a training killed at each write ends with the same adapter", async (t) => 
   assert.equal(adapters.size, 1);
 });
 
-test("prepare and export killed at each write are done by the next one", async (t) => {
+test("the next attempt completes a prepare or an export that was killed at any write", async (t) => {
   const tiny = await TinyTraining.make(t, { training: { maxSteps: 2, batchTokens: 128 }, examples: 20 });
   const pins = await tiny.prepare();
   const { figures } = await runTrain(await tiny.trainFile(), tiny.context());

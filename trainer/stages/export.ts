@@ -1,6 +1,6 @@
 /**
- * Export: base and adapter as one model in Hugging Face's layout, written, read back and compared before it appears.
- * An export that is there already and whole, of the same adapter, is the result.
+ * Export: writes base and adapter as one model in Hugging Face's layout, reads it back and compares it before it
+ * appears. An existing intact export of the same adapter is the result.
  */
 import { effectiveExport } from "../contract/effective.ts";
 import type { MergedSettings } from "../contract/exports.ts";
@@ -43,7 +43,7 @@ import { exportUri, finishedExport, requireDestination } from "./exportDirectory
 
 export interface ExportResult {
   figures: ExportFigures;
-  /** Of the export's manifest. */
+  /** The digest of the export's manifest. */
   reportDigest: string;
   reused: boolean;
 }
@@ -64,7 +64,7 @@ export async function runExport(file: ExportFile, context: StageContext): Promis
   });
 }
 
-/** Whether an export's files are those that its manifest names; says what is wrong with them. */
+/** Whether an export's files match its manifest; logs the first that does not. */
 async function isWhole(files: FileList, { stores, log }: StageContext, uri: string): Promise<boolean> {
   const damage = await damageOf(stores, uri, files);
   if (damage) log(`${damage}; the export is written again`);
@@ -80,7 +80,7 @@ async function writeExport(file: ExportFile, context: StageContext, uri: string)
   }
 }
 
-/** What is merged: a model's tensors, and what is added to them. */
+/** The sources of the merge: a model's tensors and the adapter. */
 interface Source {
   base: MergeBase;
   adapter: AdapterSource;
@@ -113,7 +113,7 @@ class Export {
     try {
       await this.#write(writer, source);
     } catch (error) {
-      // Why it failed matters, not whether it could be tidied up.
+      // The original error matters, not a failed clean-up.
       await writer.discard().catch(() => {});
       throw error;
     }
@@ -133,7 +133,7 @@ class Export {
     });
   }
 
-  /** Where the base itself was trained the adapter's directory is the model, and nothing is added. */
+  /** If the base itself was trained, the adapter's directory is the model and nothing is merged. */
   async #source(): Promise<Source> {
     const { stores } = this.#context;
     const adapter = await readAdapter(stores, storeLayout.adapter(this.#run), this.#file.adapterDigest);
@@ -151,7 +151,7 @@ class Export {
     return { base: await MergeBase.of(model), adapter, method: methodOf(methodToRun(method)) };
   }
 
-  /** The base that was trained on, or the original that it was quantised from. */
+  /** The base of the training, or the original that it was quantised from. */
   async #baseDigest(): Promise<string> {
     const { baseDigest, export: entry } = this.#file;
     const { original } = await getManifest(this.#objects, baseDigest, baseManifest);
@@ -159,7 +159,7 @@ class Export {
     if (original !== undefined) return baseDigest;
     throw invalid(
       "BaseNotQuantized",
-      `export ${entry.name}: merged.base is Dequantized, and the base was not quantised: leave it out`,
+      `export ${entry.name}: merged.base is Dequantized, but the base was not quantised: remove merged.base`,
     );
   }
 
@@ -187,18 +187,18 @@ class Export {
     for await (const { name, content } of companionsOf(base, this.#settings.dtype)) await writer.write(name, content);
   }
 
-  /** The model as the store gives it back, every byte compared with what was written. */
+  /** The model read back from the store, with every byte compared with the written ones. */
   async #readBack({ temporaryUri, files }: DirectoryWriter): Promise<StoredModel> {
     return await localModel(this.#context.stores, temporaryUri, files);
   }
 
-  /** Compares what was read back with base and adapter. Throws a failure when they differ. */
+  /** Compares the model read back with base and adapter. Throws a failure when they differ. */
   async #verify(source: Source, merged: StoredModel): Promise<{ comparison: Comparison; prompts: number }> {
     const { threads, signal } = this.#context;
     const prompts = await this.#prompts(merged);
     const original = await originalOf(source);
     const models = [original, await toRun(merged)];
-    // What is trained in full is the model itself: there is nothing beside it that could be lost.
+    // A fully trained model has no adapter that the export could lose.
     if (original.adapter.size > 0) models.push({ ...original, method: { kind: "none" }, adapter: new Map() });
     const logits: Float32Array[][] = [];
     for (const [index, model] of models.entries()) {
@@ -211,12 +211,11 @@ class Export {
     const refusal =
       refusalOf(comparison, this.#settings.dtype) ??
       (base && effectRefusal(base, expected, found, this.#settings.dtype));
-    if (refusal)
-      throw diverged("VerificationFailed", `${this.#uri}: the model that was read back is another one: ${refusal}`);
+    if (refusal) throw diverged("VerificationFailed", `${this.#uri}: the model that was read back differs: ${refusal}`);
     return { comparison, prompts: prompts.length };
   }
 
-  /** Held-out prompts where there are some; else the beginning of each of a few texts. */
+  /** Held-out prompts if there are any; else a few fixed text beginnings. */
   async #prompts(model: StoredModel): Promise<number[][]> {
     const { evaluationSetDigest } = this.#file;
     if (evaluationSetDigest) {
@@ -256,7 +255,7 @@ class Export {
   }
 }
 
-/** The adapter beside the very base that it is merged with. */
+/** The adapter, unmerged, with the base that it is merged with. */
 async function originalOf({ base, adapter }: Source): Promise<ModelToRun> {
   return { ...(await toRun(base.model)), method: methodToRun(adapter.manifest.method), adapter: adapter.tensors };
 }

@@ -1,6 +1,7 @@
 /**
- * The directory of an export: where it is, what its manifest says, and whether a place that a person names is free for
- * it. A place is free when nothing is there, or this very export is, whole or damaged; an export never replaces anything else.
+ * The directory of an export: its location, its manifest, and whether a destination that a person chose is free. A
+ * destination is free when it is empty or holds this same export, intact or damaged. An export never replaces anything
+ * else.
  */
 import { z } from "zod";
 import { invalid } from "../contract/failure.ts";
@@ -28,11 +29,11 @@ const exportManifest = z.strictObject({
   files: fileList,
 });
 
-/** Where an export is written: where it was told to, or below its run. */
+/** The location of an export: its destination, or below its run. */
 export const exportUri = ({ destination, artifactRoot, runHash, export: entry }: ExportFile): string =>
   destination?.replace(/\/+$/, "") ?? storeLayout.export(storeLayout.run(artifactRoot, runHash), entry);
 
-/** The figures and the files of an export of this adapter with these settings; undefined when there is none. */
+/** The figures and files of an export of this adapter with these settings; undefined when it does not exist. */
 export async function finishedExport(file: ExportFile, stores: Stores) {
   const found = await readManifest(stores, exportUri(file), exportManifest);
   if (!found || !isOf(file, found.manifest)) return undefined;
@@ -52,13 +53,13 @@ const isOf = (file: ExportFile, manifest: z.infer<typeof exportManifest>) =>
   manifest.adapterDigest === file.adapterDigest && canonicalExport(manifest.export) === canonicalExport(file.export);
 
 export interface DestinationOptions {
-  /** How messages call it. */
+  /** Its name in messages. */
   place?: string;
-  /** The export's files, once they are known: none of them may replace a file of somebody else. */
+  /** The export's files, once known: none of them may replace another program's file. */
   names?: readonly string[];
 }
 
-/** Throws a failure when the place that was named for an export holds something else. Below its run it always has place. */
+/** Throws a failure when the destination of an export holds something else. Below its run it is always free. */
 export async function requireDestination(
   file: ExportFile,
   stores: Stores,
@@ -71,10 +72,10 @@ export async function requireDestination(
     case "nothing":
       return;
     case "file":
-      throw inUse(`${place}: is there already and is not a directory; name a new or an empty directory`);
+      throw inUse(`${place}: exists and is not a directory; name a new or an empty directory`);
     case "mountPoint":
       throw inUse(
-        `${place}: is a mount point, and an export appears whole under its name by a rename; name a directory in it, such as ${place}/model`,
+        `${place}: is a mount point, which an export cannot be renamed to; name a directory in it, such as ${place}/model`,
       );
     case "directory": {
       const strangers = await strangersAt(file, stores, occupant.names, names);
@@ -83,7 +84,7 @@ export async function requireDestination(
   }
 }
 
-/** Names there that are not this export's. */
+/** Names in the destination that do not belong to this export. */
 async function strangersAt(file: ExportFile, stores: Stores, present: readonly string[], names: readonly string[]) {
   const uri = exportUri(file);
   const known = await finishedExport(file, stores);
@@ -93,7 +94,7 @@ async function strangersAt(file: ExportFile, stores: Stores, present: readonly s
     const there = await Promise.all(others.map(async (name) => (await stores.of(uri).occupant(`${uri}/${name}`)).kind));
     return others.filter((_, index) => there[index] !== "nothing");
   }
-  // Killed while its files came in, it has no manifest yet.
+  // An export killed during its commit has no manifest yet.
   const begun = (await cutShort(stores, uri, exportManifest)).filter((manifest) => isOf(file, manifest));
   const own = new Set(begun.flatMap(({ files }) => [manifestFile, ...files.map(({ path }) => topOf(path))]));
   return present.filter((name) => !own.has(name));
@@ -106,7 +107,7 @@ const mostNames = 3;
 function occupied(strangers: readonly string[]): string {
   const named = strangers.toSorted().slice(0, mostNames);
   const rest = strangers.length > named.length ? ", …" : "";
-  return `holds files that are not of this export (${named.join(", ")}${rest}), and nothing there is touched`;
+  return `holds files of something else (${named.join(", ")}${rest}), which an export never changes`;
 }
 
 const inUse = (message: string) => invalid("DestinationInUse", message);

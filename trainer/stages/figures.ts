@@ -1,4 +1,4 @@
-/** The figures of a finished run, from where the loop ended. Pure. */
+/** The figures of a finished run, from the final state of its loop. Pure. */
 import type { EffectiveSettings } from "../contract/effective.ts";
 import type { ExactMatch, TrainFigures } from "../contract/report.ts";
 import type { Plan } from "../planning/plan.ts";
@@ -11,7 +11,7 @@ export interface RunOutcome {
   keep: EffectiveSettings["training"]["keep"];
   evaluationAfter: ExactMatch | undefined;
   adapter: { digest: string; bytes: number };
-  /** Most memory that the process has had, in bytes. */
+  /** Peak memory of the process, in bytes. */
   measuredPeakBytes: number;
   target: { numericsVersion: number; isa: string };
 }

@@ -43,7 +43,7 @@ const checkpoints: [string, ModelChange][] = [
 ];
 
 for (const [way, options] of ways) {
-  test(`${way}: a base is the same whatever names its checkpoint has for its tensors`, async (t) => {
+  test(`${way}: a base has the same digest for all supported tensor names`, async (t) => {
     const plain = await exported(t, options, () => {});
     const names = [...(await plain.model.tensors()).keys()].sort();
     const bytes = await readFile(new URL(`${plain.uri}/model.safetensors`));
@@ -62,7 +62,7 @@ for (const [way, options] of ways) {
 const scaling = { rope_type: "llama3", factor: 8, low_freq_factor: 1, high_freq_factor: 4 };
 const scaled = { ...scaling, original_max_position_embeddings: 16 };
 
-test("a scaled rotary embedding is trained, exported and verified, and is another model than the plain one", async (t) => {
+test("a scaled rotary embedding is trained, exported and verified, and differs from the plain one", async (t) => {
   const plain = await exported(t, {}, () => {});
   const { figures, model } = await exported(t, {}, (_, config) => void Object.assign(config, { rope_scaling: scaled }));
   assert.notEqual(figures.loss, plain.figures.loss);
@@ -70,7 +70,7 @@ test("a scaled rotary embedding is trained, exported and verified, and is anothe
   assert.equal((await model.config()).ropeScaling?.type, "llama3");
 });
 
-test("Mistral without a window is Llama under another name", async (t) => {
+test("Mistral without a window trains exactly as Llama", async (t) => {
   const llama = await exported(t, {}, () => {});
   const mistral = await exported(t, { shape: { family: "mistral" } }, () => {});
   assert.equal(mistral.figures.loss, llama.figures.loss);
@@ -142,7 +142,7 @@ for (const [way, options] of ways) {
   });
 }
 
-test("an adapter names its base by a relative path, or as config.json records it", async (t) => {
+test("an adapter names its base by a relative path, or by the name in config.json", async (t) => {
   const nameOf = async (change: ModelChange) => {
     const { training } = await exported(t, {}, change);
     const config = await readFile(`${await training.runPath()}/adapter/adapter_config.json`, "utf8");

@@ -51,7 +51,7 @@ const live =
   (change: Partial<Live> = {}) =>
   async (): Promise<Live> => ({ runHashes: new Set(), prepareKeys: new Set(), digests: new Set(), ...change });
 
-test("what no run and no input refers to is garbage, and what was left unfinished; the rest stays whole", async (t) => {
+test("gc removes objects without references and unfinished writes, and keeps the rest intact", async (t) => {
   const { tiny, options, rubbish, leftover } = await place(t);
   const { garbage } = await findGarbage(options);
   const name = path.basename(await tiny.runPath());
@@ -70,7 +70,7 @@ test("what no run and no input refers to is garbage, and what was left unfinishe
   assert.equal((await runTrain(await tiny.trainFile(), tiny.context())).reused, true);
 });
 
-test("what is young is left alone, and so is what was put to use before it could be removed", async (t) => {
+test("gc keeps recent objects, and objects that were referred to before their removal", async (t) => {
   const { options, directory, rubbish } = await place(t);
   assert.deepEqual((await findGarbage({ ...options, before: now - 60 * dayMs })).garbage, []);
   const { garbage } = await findGarbage(options);
@@ -80,7 +80,7 @@ test("what is young is left alone, and so is what was put to use before it could
   assert.equal(removed.includes(rubbish), false);
 });
 
-test("with a cluster, runs and inputs that it does not name go with their objects; those that it names stay", async (t) => {
+test("with a cluster, gc removes the runs and inputs that it does not name, with their objects, and keeps the others", async (t) => {
   const { tiny, file, options } = await place(t);
   const paths = async (named: () => Promise<Live>) => {
     const { garbage } = await findGarbage({ ...options, live: named });
@@ -107,7 +107,7 @@ test("with a cluster, runs and inputs that it does not name go with their object
   assert.deepEqual(await options.stores.of(options.root).list(`${options.root}/objects`), []);
 });
 
-test("a run that does not say what it needs keeps every object", async (t) => {
+test("gc keeps every object while a run does not list what it needs", async (t) => {
   const { tiny, options, rubbish } = await place(t);
   for (const name of ["pins.json", "report.json"]) await rm(`${await tiny.runPath()}/${name}`);
   const { garbage, unknownRun } = await findGarbage(options);
@@ -118,7 +118,7 @@ test("a run that does not say what it needs keeps every object", async (t) => {
   );
 });
 
-test("files of others stay, wherever in the store they lie and however they are called", async (t) => {
+test("gc keeps other programs' files, whatever their place in the store and their names", async (t) => {
   const { tiny, options, directory, leftover } = await place(t);
   const run = path.relative(directory, await tiny.runPath());
   const foreign = [
@@ -150,7 +150,7 @@ test("files of others stay, wherever in the store they lie and however they are 
   );
 });
 
-test("a directory that is no artifact store is refused", async (t) => {
+test("gc refuses a directory that is not an artifact store", async (t) => {
   const directory = await temporaryDirectory(t);
   const options = { stores: new Stores(), root: `file://${directory}`, before: now + dayMs };
   assert.deepEqual((await findGarbage(options)).garbage, []);
@@ -161,6 +161,6 @@ test("a directory that is no artifact store is refused", async (t) => {
   await assert.rejects(findGarbage(options), {
     code: 20,
     reason: "NotAStore",
-    message: /none that says it is an artifact store/,
+    message: /is not an artifact store/,
   });
 });

@@ -57,7 +57,7 @@ async function place(t: TestContext): Promise<Place> {
   return { directory, ending };
 }
 
-test("data that leave their claim through a link are refused, and none of them is in a message", async (t) => {
+test("data behind a link out of their claim are refused, and no message quotes them", async (t) => {
   const { directory, ending } = await place(t);
   const target = `${directory}/secrets/AWS_SECRET_ACCESS_KEY`;
   symlinkSync(target, `${directory}/data/absolute.jsonl`);
@@ -69,11 +69,11 @@ test("data that leave their claim through a link are refused, and none of them i
   for (const name of names) {
     const [code, reason, message] = await ending({ data: `pvc://data/${name}` });
     assert.deepEqual([code, reason], [20, "OutsideClaim"], name);
-    assert.match(message, new RegExp(`pvc://data/${name}: a link leads out of the claim`));
+    assert.match(message, new RegExp(`pvc://data/${name}: a link points outside the claim`));
   }
 });
 
-test("a base model or an adapter that leaves its claim through a link is refused", async (t) => {
+test("a base model or an adapter behind a link out of its claim is refused", async (t) => {
   const { directory, ending } = await place(t);
   renameSync(`${directory}/model/base`, `${directory}/elsewhere`);
   symlinkSync("../elsewhere", `${directory}/model/base`);
@@ -92,7 +92,7 @@ test("a base model or an adapter that leaves its claim through a link is refused
   await assert.rejects(readPeftAdapter(stores, "pvc://model/adapter"), { code: 20, reason: "OutsideClaim" });
 });
 
-test("links within a claim are read, as in the cache of the hub", async (t) => {
+test("links within a claim are followed, as in the cache of the hub", async (t) => {
   const { directory, ending } = await place(t);
   const at = `${directory}/model/models--acme--tiny`;
   mkdirSync(`${at}/snapshots/abc`, { recursive: true });
@@ -105,7 +105,7 @@ test("links within a claim are read, as in the cache of the hub", async (t) => {
   assert.deepEqual(await ending(uris), [0, "", ""]);
 });
 
-test("a store whose directories lead out of its claim is not written to", async (t) => {
+test("a store whose directories lead out of its claim is refused for writing", async (t) => {
   const { directory, ending } = await place(t);
   mkdirSync(`${directory}/outside`);
   symlinkSync("../outside", `${directory}/store/team`);
@@ -113,7 +113,7 @@ test("a store whose directories lead out of its claim is not written to", async 
   assert.deepEqual(spawnSync("ls", ["-A", `${directory}/outside`], { encoding: "utf8" }).stdout, "");
 });
 
-test("data that are a directory, a named pipe, a device or a claim are told as what they are", async (t) => {
+test("a directory, a named pipe, a device or a claim in place of data is reported by its kind", async (t) => {
   const { directory, ending } = await place(t);
   spawnSync("mkfifo", [`${directory}/data/pipe.jsonl`]);
   mkdirSync(`${directory}/data/empty`);
@@ -132,7 +132,7 @@ test("data that are a directory, a named pipe, a device or a claim are told as w
   }
 });
 
-test("a store whose path is too long, or leads through a file, is told and not tried again", async (t) => {
+test("a store whose path is too long or leads through a file is reported and not retried", async (t) => {
   const { directory, ending } = await place(t);
   writeFileSync(`${directory}/store/file`, "");
   symlinkSync("circle", `${directory}/store/circle`);
@@ -148,7 +148,7 @@ test("a store whose path is too long, or leads through a file, is told and not t
   assert.deepEqual((await ending({ data: `pvc://data/${"a".repeat(300)}` })).slice(0, 2), [20, "PathTooLong"]);
 });
 
-test("a store that is read-only is told and not tried again", async (t) => {
+test("a read-only store is reported and not retried", async (t) => {
   const { directory, ending } = await place(t);
   const { status } = spawnSync("mount", ["-t", "tmpfs", "-o", "ro", "tmpfs", `${directory}/store`]);
   if (status !== 0) return t.skip("needs the right to mount");

@@ -32,7 +32,7 @@ for (const [name, envelope, expected] of cases) {
   });
 }
 
-test("termination message: a message of wide characters is cut to the bytes that are left", () => {
+test("termination message: a message of wide characters is truncated to the remaining bytes", () => {
   const sent = JSON.stringify(bounded({ ...done, message: "\u0001".repeat(1024), figures }));
   assert.ok(Buffer.byteLength(sent) <= envelopeLimitBytes);
   assert.deepEqual(parseEnvelope(sent)?.figures, figures);

@@ -1,6 +1,6 @@
 /**
- * What a stage came to: the exit code and the envelope, from its result or from what it threw. A failure that is not one
- * of ours is a crash: exit code 1, its text in the message.
+ * The outcome of a stage: the exit code and the envelope, from its result or from its error. An error that is not a
+ * `StageFailure` is a crash: exit code 1, with its text in the message.
  */
 import { counted } from "../contract/counted.ts";
 import { type ExitCode, exitCode } from "../contract/exitCodes.ts";
@@ -18,7 +18,7 @@ export interface Outcome {
   envelope: Envelope;
 }
 
-/** Does the stage of a run file. Never throws. */
+/** Runs the stage of a run file. Never throws. */
 export async function runStage(file: RunFile, context: StageContext): Promise<Outcome> {
   try {
     return { code: exitCode.done, envelope: bounded(await succeed(file, context)) };
@@ -71,8 +71,8 @@ export function failureOutcome(stage: RunFile["stage"], error: unknown): Outcome
 }
 
 /**
- * Keeps the whole envelope within its bytes: cuts the message, and leaves out figures that are too large by themselves,
- * for an envelope that the kubelet cuts says nothing at all.
+ * Keeps the envelope within its size limit: truncates the message, and omits figures that alone exceed the limit,
+ * because an envelope truncated by the kubelet cannot be parsed.
  */
 export function bounded(envelope: Envelope): Envelope {
   const size = (message: string) => Buffer.byteLength(JSON.stringify({ ...envelope, message }));

@@ -52,7 +52,7 @@ async function place(t: TestContext, dataset: Partial<TrainingSpec["dataset"]> =
   return { directory, file, context, objects: new Objects(context.stores, artifactRoot) };
 }
 
-test("inputs are staged, pinned and counted, and not read again while they stay", async (t) => {
+test("inputs are staged, pinned and counted, and not read again while they are unchanged", async (t) => {
   const { file, context, objects, directory } = await place(t, { validation: { fraction: "0.2" } });
   const first = await runPrepare(file, context);
   assert.equal(first.reused, false);
@@ -72,7 +72,7 @@ test("inputs are staged, pinned and counted, and not read again while they stay"
   assert.equal(moved.figures.baseDigest, first.figures.baseDigest);
 });
 
-test("the same content gives the same pins, whatever its time and place", async (t) => {
+test("the same content gives the same pins, whatever its time and location", async (t) => {
   const [one, two] = [await place(t), await place(t)];
   await utimes(`${two.directory}/train.jsonl`, 1, 1);
   const [a, b] = [await runPrepare(one.file, one.context), await runPrepare(two.file, two.context)];
@@ -80,7 +80,7 @@ test("the same content gives the same pins, whatever its time and place", async 
   assert.equal(a.figures.evaluationSetDigest, b.figures.evaluationSetDigest);
 });
 
-test("an object that was lost is staged again", async (t) => {
+test("a missing object is staged again", async (t) => {
   const { file, context, objects } = await place(t);
   const { figures } = await runPrepare(file, context);
   await rm(fileURLToPath(await objects.localCopy(figures.datasetDigest)));
@@ -88,7 +88,7 @@ test("an object that was lost is staged again", async (t) => {
   await objects.localCopy(figures.datasetDigest);
 });
 
-test("a bad row is named by file and line, or counted within the tolerance", async (t) => {
+test("a bad row is reported with file and line, or counted within the tolerance", async (t) => {
   const strict = await place(t);
   await appendFile(`${strict.directory}/train.jsonl`, '{"messages": 3}\nnot json\n');
   await assert.rejects(runPrepare(strict.file, strict.context), (error: Error) => {
@@ -102,14 +102,14 @@ test("a bad row is named by file and line, or counted within the tolerance", asy
   await assert.rejects(runPrepare(lenient.file, lenient.context), { code: 20, reason: "TooManyBadRows" });
 });
 
-test("copies and truncations are counted", async (t) => {
+test("duplicate and truncated examples are counted", async (t) => {
   const { file, context, directory } = await place(t);
   await appendFile(`${directory}/train.jsonl`, `${chat("IS 1  EVEN?", "no")}\n${chat("a", "b".repeat(300))}\n`);
   const { dataset } = (await runPrepare(file, context)).figures;
   assert.deepEqual([dataset.duplicateExamples, dataset.truncatedExamples], [1, 1]);
 });
 
-test("rows of which truncation leaves nothing to learn are dropped, counted and named", async (t) => {
+test("rows without a trained token after truncation are dropped, counted and named", async (t) => {
   const { file, context, directory } = await place(t);
   const logged: string[] = [];
   const long = chat("x".repeat(300), "y");
@@ -124,7 +124,7 @@ test("rows of which truncation leaves nothing to learn are dropped, counted and 
   assert.deepEqual([dataset.badRows, dataset.truncatedExamples, dataset.testExamples], [0, 1, 1]);
   assert.match(dataset.firstOverlong ?? "", /train\.jsonl:41$/);
   assert.deepEqual(
-    logged.map((line) => /(\w+\.jsonl:\d+): nothing of it/.exec(line)?.[1]),
+    logged.map((line) => /(\w+\.jsonl:\d+): too long/.exec(line)?.[1]),
     ["train.jsonl:41", "test.jsonl:2"],
   );
   assert.match(
@@ -133,7 +133,7 @@ test("rows of which truncation leaves nothing to learn are dropped, counted and 
   );
 });
 
-test("columns that are not used are named in the report and in the log", async (t) => {
+test("the report and the log name unused columns", async (t) => {
   const { file, context, directory } = await place(t);
   const logged: string[] = [];
   const row: object = JSON.parse(chat("a", "b"));
@@ -141,7 +141,7 @@ test("columns that are not used are named in the report and in the log", async (
   await appendFile(`${directory}/test.jsonl`, `${JSON.stringify({ ...row, id: 1, topic: "t" })}\n`);
   const { figures } = await runPrepare(file, { ...context, log: (line) => logged.push(line) });
   assert.deepEqual(figures.dataset.ignoredColumns, ["id", "chosen", "topic"]);
-  assert.match(logged.join("\n"), /train\.jsonl: columns that are not used: id, chosen\n.*test\.jsonl: .*id, topic/);
+  assert.match(logged.join("\n"), /train\.jsonl: unused columns: id, chosen\n.*test\.jsonl: .*id, topic/);
   assert.match(inputNotes(figures).join(" "), /not used: id, chosen, topic\./);
 });
 
@@ -214,7 +214,7 @@ async function tensorsOf(model: StoredModel): Promise<Map<string, Uint8Array>> {
   return all;
 }
 
-test("a base is quantised once: other data reads what is there, and what was lost is made again to the same bytes", async (t) => {
+test("a base is quantised once: other data reuse it, and a missing part is made again with the same bytes", async (t) => {
   const { quantized, context, objects, directory } = await quantizedPlace(t, true);
   const { baseDigest } = (await runPrepare(quantized, context)).figures;
   const [shard] = (await getManifest(objects, baseDigest, baseManifest)).files.slice(-1);
@@ -239,7 +239,7 @@ const withNaN: ModelChange = (tensors) => {
   tensors.set("model.norm.weight", { dtype, shape, data: damaged });
 };
 
-test("a damaged base is found again, and whole in the same place it is prepared", async (t) => {
+test("a damaged base is detected on every attempt, and its repaired files are prepared", async (t) => {
   const { directory, file, context } = await place(t);
   const whole = await readFile(`${directory}/base/model.safetensors`);
   await changeModel(`${directory}/base`, withNaN);
@@ -250,7 +250,7 @@ test("a damaged base is found again, and whole in the same place it is prepared"
   assert.equal((await runPrepare(file, context)).reused, false);
 });
 
-test("a base under other names gives the same NF4 weights", async (t) => {
+test("a base with other tensor names gives the same NF4 weights", async (t) => {
   const [plain, bare] = [await place(t), await place(t)];
   const dropped = (name: string) =>
     name === "model.embed_tokens.weight" ? "embed_tokens.weight" : name.slice("model.".length);
@@ -297,12 +297,12 @@ const wrong: [string, (directory: string, file: PrepareFile) => Promise<unknown>
     { code: 20, reason: "BaseModelMismatch", message: /num_hidden_layers 3, and the weights have 2 layers/ },
   ],
   [
-    "a tied head that is another matrix, whether it is quantised or not",
+    "a tied head that differs from the embedding, whether it is quantised or not",
     async (d, file) => {
       await changeModel(`${d}/base`, (tensors) => void tensors.set("lm_head.weight", zeros("BF16", 259, 64)));
       file.baseModel.quantization = { type: "NF4" };
     },
-    { code: 20, reason: "BaseModelMismatch", message: /lm_head\.weight .* is another matrix/ },
+    { code: 20, reason: "BaseModelMismatch", message: /lm_head\.weight .* differs from/ },
   ],
   [
     "norms in another type than the rest",
@@ -406,7 +406,7 @@ for (const [what, spoil, expected] of wrong) {
   });
 }
 
-test("rows longer than the model's context are refused", async (t) => {
+test("a row length above the model's context is refused", async (t) => {
   const { file, context } = await place(t, { maxSequenceLength: 512 });
   await assert.rejects(runPrepare(file, context), { code: 20, reason: "SequenceTooLong" });
 });

@@ -1,7 +1,7 @@
 /**
- * Prepare: pins what a training reads. The base model, the packed data set and the evaluation set become objects of the
- * artifact store; their digests, and what was counted, are the result. Inputs are listed before and after: what changed
- * in between is read again. Prepared already, with inputs that have not moved, nothing is read at all.
+ * Prepare: pins the inputs of a training. The base model, the packed data set and the evaluation set become objects of
+ * the artifact store; the result is their digests and counts. Inputs are listed before and after reading; changed ones
+ * are read again. If the inputs are already prepared and unchanged, nothing is read.
  */
 import { createHash } from "node:crypto";
 import type { DatasetSettings } from "../contract/effective.ts";
@@ -34,7 +34,7 @@ const attempts = 3;
 
 export interface PrepareResult {
   figures: PrepareFigures;
-  /** True when everything was in place. */
+  /** True when everything was already prepared. */
   reused: boolean;
 }
 
@@ -47,13 +47,13 @@ export async function runPrepare(file: PrepareFile, context: StageContext): Prom
   }
 }
 
-/** What a reading of rows left out. */
+/** The rows and columns that a reading skipped. */
 interface Read {
   unusable: UnusableRows;
   files: readonly FileColumns[];
 }
 
-/** As many names as a report has room for. */
+/** The maximum number of names in a report. */
 function shortList(names: readonly string[]): string[] {
   const most = 8;
   if (names.length <= most) return [...names];
@@ -66,9 +66,9 @@ class Preparation {
   readonly #context: StageContext;
   readonly #objects: Objects;
   readonly #settings: DatasetSettings;
-  /** Everything that the result stands for; the fast path asks for each. */
+  /** All objects of the result; the fast path checks each. */
   #staged: StagedObject[] = [];
-  /** Where the base model is, at the revision that it has now. */
+  /** The base model's location, at its current revision. */
   #baseAt: { uri: string; revision: string | undefined };
 
   constructor(file: PrepareFile, context: StageContext) {
@@ -102,7 +102,7 @@ class Preparation {
   }
 
   async #stage(): Promise<PrepareFigures> {
-    // Before a base of many gigabytes is fetched.
+    // Checked before fetching a base of many gigabytes.
     for (const uri of this.#rowFiles()) requireRowsByName(uri);
     const original = await this.#base();
     const { model, bytes } = original;
@@ -110,7 +110,7 @@ class Preparation {
     if (this.#settings.maxSequenceLength > config.contextLength) {
       throw invalid(
         "SequenceTooLong",
-        `dataset.maxSequenceLength ${this.#settings.maxSequenceLength} is over the base model's context of ${config.contextLength}`,
+        `dataset.maxSequenceLength ${this.#settings.maxSequenceLength} exceeds the base model's context of ${config.contextLength}: lower it`,
       );
     }
     const baseDataType = storedType(await model.tensors());
@@ -138,13 +138,13 @@ class Preparation {
     };
   }
 
-  /** Which rows are dropped and which columns are not used: all of it in the log, a part in the figures. */
+  /** Reports dropped rows and unused columns: all of them in the log, the first ones in the figures. */
   #remarks(dataset: Read, questions: Read | undefined): Partial<PrepareFigures["dataset"]> {
     const overlong = [...dataset.unusable.overlongRows, ...(questions?.unusable.overlongRows ?? [])];
     const files = [...dataset.files, ...(questions?.files ?? [])];
-    for (const row of overlong) this.#context.log(`dropped: ${row}: nothing of it would be learnt, it is too long`);
+    for (const row of overlong) this.#context.log(`dropped: ${row}: too long, truncation leaves no trained token`);
     for (const { uri, ignored } of files) {
-      if (ignored.length > 0) this.#context.log(`${uri}: columns that are not used: ${ignored.join(", ")}`);
+      if (ignored.length > 0) this.#context.log(`${uri}: unused columns: ${ignored.join(", ")}`);
     }
     const [firstOverlong] = overlong;
     const ignored = [...new Set(files.flatMap((file) => file.ignored))];
@@ -166,7 +166,7 @@ class Preparation {
     return { ...staged, digest: await this.#keepBase(staged.manifest) };
   }
 
-  /** The base that is trained on, where it is another one than the original. */
+  /** The base of the training, if it differs from the original. */
   async #quantized(original: StagedBase & { digest: string }) {
     const { quantization } = effectiveBase(this.#file.baseModel);
     if (quantization === undefined) return undefined;
@@ -205,14 +205,14 @@ class Preparation {
     const { maxSequenceLength, maxBadFraction } = this.#settings;
     const file = dataFile(evaluation.test);
     const { onBytes } = await this.#tokenizing([file.uri]);
-    // One position of the context stays for the answer's first token.
+    // One position of the context is reserved for the answer's first token.
     const maxTokens = Math.min(maxSequenceLength, contextLength - 1);
     const codec = await codecOf(texts);
     const read = await readQuestions(file, { stores, codec, maxTokens, maxBadFraction, onBytes, seen, signal });
     return { staged: this.#keep(await putManifest(this.#objects, read.manifest)), ...read };
   }
 
-  /** Of all inputs' names, sizes and times: cheap to make, and it moves when any of them does. */
+  /** A hash of all inputs' names, sizes and times: cheap to compute, and it changes with any of them. */
   async #fingerprint(): Promise<string> {
     const { uri: base } = this.#baseAt;
     const hash = createHash("sha256");
@@ -227,7 +227,7 @@ class Preparation {
     return `sha256:${hash.digest("hex")}`;
   }
 
-  /** What an earlier prepare left, if it is whole and its inputs have not moved. */
+  /** The result of an earlier prepare, if it is intact and its inputs are unchanged. */
   async #known(fingerprint: string): Promise<PreparedManifest | undefined> {
     const uri = this.#manifestUri();
     const store = this.#context.stores.of(uri);
@@ -256,7 +256,7 @@ class Preparation {
     return dataFilesOf(this.#settings).map(({ uri }) => uri);
   }
 
-  /** Those of the data set, and the test set's. */
+  /** The files of the data set, and of the test set. */
   #rowFiles(): string[] {
     const { evaluation } = this.#file;
     return [...this.#dataFiles(), ...(evaluation ? [evaluation.test.uri] : [])];
@@ -269,12 +269,12 @@ class Preparation {
     const [within] = await store.list(uri);
     if (within)
       throw invalid("NotAFile", `${uri}: is a directory, not a file; name a file in it, such as ${within.path}`);
-    // Says what is there instead.
+    // Throws an error that names what is there instead.
     await store.read(uri, { start: 0, end: 0 });
     throw new MissingFileError(uri);
   }
 
-  /** Reports the reading of `files`; `onBytes` takes the sizes of what was read. */
+  /** Reports the reading of `files`; `onBytes` takes the number of bytes read. */
   async #tokenizing(files: readonly string[]): Promise<{ totalBytes: number; onBytes: (bytes: number) => void }> {
     let totalBytes = 0;
     for (const uri of files) totalBytes += (await this.#stat(uri)).bytes;

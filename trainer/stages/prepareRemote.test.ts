@@ -89,7 +89,7 @@ test("a base of the hub is pinned to its commit and staged; the same commit is n
   assert.equal(fetched().length, before + 2, "something was fetched again");
 });
 
-test("stopped in the middle it goes on with the next shard, and comes to the same digest", async (t) => {
+test("a stopped prepare resumes with the next shard and gives the same digest", async (t) => {
   const [whole, halted] = [await place(t), await place(t)];
   const expected = (await runPrepare(whole.file, whole.context())).figures;
   const stopping = halted.context();
@@ -111,7 +111,7 @@ test("stopped in the middle it goes on with the next shard, and comes to the sam
   assert.ok(fetching[0]!.total < all / 2 + 60_000, "what is there already counts as work");
 });
 
-test("a base of the hub is quantised as one of a directory", async (t) => {
+test("a base of the hub is quantised as one from a directory is", async (t) => {
   const quantized = await place(t, { type: "NF4" });
   const { figures } = await runPrepare(quantized.file, quantized.context());
   const local = {
@@ -121,7 +121,7 @@ test("a base of the hub is quantised as one of a directory", async (t) => {
   assert.deepEqual(figures.quantized, (await runPrepare(local, quantized.context())).figures.quantized);
 });
 
-test("a shard with other bytes than the hub says is refused with 23, and nothing of it is staged", async (t) => {
+test("a shard that does not match the hub's digest is refused with exit code 23, and nothing of it is staged", async (t) => {
   const { hub, model, file, context, objects } = await place(t);
   hub.fault = ({ at }, response, content) => {
     if (at !== "storage" || content === undefined) return false;

@@ -48,7 +48,7 @@ const located = ({ files }: BaseManifest, objects: Objects) =>
     }),
   );
 
-test("quantising that was stopped goes on with the shard that was cut short, to the same digests", async (t) => {
+test("stopped quantising resumes with the interrupted shard and gives the same digests", async (t) => {
   const [{ options: once }, { options, model }] = [await place(t), await place(t)];
   const whole = await quantizeBase(once);
   const onTensor = (done: number) => {
@@ -76,7 +76,7 @@ test("almost all of a shard can be mapped: only the scales of scales lie between
   }
 });
 
-test("half a note is no note", async (t) => {
+test("a truncated record is ignored", async (t) => {
   const { options, model } = await place(t);
   const whole = await quantizeBase(options);
   const [note] = await options.stores.of(options.artifactRoot).list(`${options.artifactRoot}/quantized`);

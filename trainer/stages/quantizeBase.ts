@@ -1,8 +1,7 @@
 /**
- * Quantises a staged base: its linear layers to NF4, everything else as it is, in shards that are objects by their content.
- * Tensor by tensor, so that memory is bounded by the largest; each shard is noted when it is staged, so that neither a
- * prepare that was stopped nor a later one of the same base does it again. The same base gives the same digest, on any
- * machine.
+ * Quantises a staged base: its linear layers become NF4, other tensors stay unchanged, in content-addressed shards. It
+ * works tensor by tensor, so the largest one bounds the memory. Each staged shard is recorded, so neither a resumed
+ * prepare nor a later one of the same base repeats it. The same base gives the same digest on every machine.
  */
 import { createHash } from "node:crypto";
 import { linearLayers } from "../compile/compile.ts";
@@ -20,7 +19,7 @@ import type { Stores } from "../stores/stores.ts";
 import type { StagedBase } from "./stageBase.ts";
 import { StagedNotes } from "./stagedNotes.ts";
 
-/** Bytes of the original's tensors that become one shard, but for a tensor that alone is larger. */
+/** Bytes of the original's tensors per shard; a larger tensor has its own shard. */
 const usualShardBytes = 256_000_000;
 
 export interface QuantizeOptions {
@@ -30,9 +29,9 @@ export interface QuantizeOptions {
   /** The staged original and the digest of its manifest. */
   original: StagedBase & { digest: string };
   quantization: QuantizationSettings;
-  /** Bytes of the original that become one shard: what is done again when it is stopped. */
+  /** Bytes of the original per shard: the work that a stopped prepare repeats. */
   shardBytes?: number;
-  /** Hears of progress, and may throw to stop. */
+  /** Receives progress, and may throw to stop. */
   onTensor: (done: number, total: number) => void;
 }
 
@@ -64,7 +63,7 @@ export async function quantizeBase(options: QuantizeOptions): Promise<{ manifest
   return { manifest: { kind: "base", version: 1, files: [...kept, ...files], original: original.digest }, bytes };
 }
 
-/** The name of a shard's note: with other tensors it is another shard. */
+/** The name of a shard's record, which covers its list of tensors. */
 const noteOf = ({ file, tensors }: Shard<PlacedTensor>) => {
   const names = tensors.map(({ name }) => name).join("\n");
   return `${file} ${createHash("sha256").update(names).digest("hex").slice(0, 16)}`;
@@ -76,7 +75,7 @@ function notesOf({ artifactRoot, original, quantization, stores, objects }: Quan
   return StagedNotes.open(stores, objects, uri);
 }
 
-/** A shard's bytes, tensor by tensor: one of them is in memory, and the scales that go to the end. */
+/** A shard's bytes, tensor by tensor. Only one tensor is in memory, and the scales, which go to the end. */
 async function* quantizedShard(
   { tensors }: Shard<PlacedTensor>,
   linear: ReadonlySet<string>,
@@ -84,7 +83,7 @@ async function* quantizedShard(
   onQuantized: () => void,
 ): AsyncIterable<Uint8Array> {
   const made = tensors.flatMap((tensor) => (linear.has(tensor.name) ? partsOf(tensor, quantization) : [tensor]));
-  // What is a whole number of cache lines comes first, so that as much as can be is mapped from the file.
+  // Parts that fill whole cache lines come first, so that most of the file can be mapped.
   const isWhole = (facts: TensorFacts) => tensorBytes(facts) % 64 === 0;
   const last = new Map<string, Uint8Array>();
   for (const facts of made) if (!isWhole(facts)) last.set(facts.name, new Uint8Array());
@@ -101,12 +100,12 @@ async function* quantizedShard(
   yield* last.values();
 }
 
-/** What a linear layer's weight becomes, by shape alone. */
+/** The quantised parts of a linear layer's weight, by its shape. */
 function partsOf({ name, shape }: PlacedTensor, { doubleQuantization }: QuantizationSettings): TensorFacts[] {
   return nf4Parts(name, shape, doubleQuantization);
 }
 
-/** Numbers so large that their scales are not finite have no codes. */
+/** Throws a failure for numbers whose scales are not finite, because they have no codes. */
 function corruptUnless<T>(name: string, quantize: () => T): T {
   try {
     return quantize();

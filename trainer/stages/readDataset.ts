@@ -1,7 +1,7 @@
 /**
- * Reads sources of examples to sequences of tokens: bad rows within their tolerance, truncation and copies counted,
- * validation held out by the hash of the text. What is read comes in the order of the sources and their rows, whichever
- * threads encoded it, so that its digest is the same everywhere. Memory does not grow with the text.
+ * Reads sources of examples into sequences of tokens. It tolerates bad rows up to the limit, counts truncated and
+ * duplicate examples, and holds out validation by the hash of the text. The sequences keep the order of the sources and
+ * rows, whichever thread encoded them, so the digest is the same everywhere. Memory does not grow with the text.
  */
 import { availableParallelism } from "node:os";
 import type { DataFile, DatasetSettings } from "../contract/effective.ts";
@@ -21,16 +21,16 @@ export interface ReadDatasetOptions {
   stores: Stores;
   texts: CodecTexts;
   settings: DatasetSettings;
-  /** Of the model: a token beyond it is refused. */
+  /** The model's vocabulary size; a larger token is refused. */
   vocabSize: number;
   /** Size of all sources. */
   totalBytes: number;
-  /** Hears of what was read, in bytes. */
+  /** Receives the number of bytes read. */
   onBytes: (bytes: number) => void;
-  /** Takes the texts of every split. */
+  /** Receives the texts of every split. */
   seen: SeenTexts;
   signal: AbortSignal;
-  /** Processes that encode; 0: as many as the cores granted. */
+  /** Encoding processes; 0: one per granted core. */
   threads: number;
   measured?: boolean;
 }
@@ -39,11 +39,11 @@ export interface ReadExample {
   split: "train" | "validation";
   source: number;
   line: number;
-  /** How often an epoch sees it; 0: not at all. */
+  /** How often an epoch uses it; 0: never. */
   copies: number;
-  /** Tokens with `trainedBit`; views that are valid during the call alone. */
+  /** Tokens with `trainedBit`; the views are valid only during the call. */
   sequences: readonly Uint32Array[];
-  /** Tokens of each sequence with what was cut off; exact where `measured` is set. */
+  /** Tokens of each sequence before truncation; exact if `measured` is set. */
   fullLengths: Uint32Array;
 }
 
@@ -52,7 +52,7 @@ export interface ReadCounts {
   validationExamples: number;
   truncatedExamples: number;
   duplicateExamples: number;
-  /** Rows of which truncation leaves nothing to learn: dropped. */
+  /** Dropped rows: truncation leaves no trained token. */
   overlongExamples: number;
   badRows: number;
 }
@@ -60,11 +60,11 @@ export interface ReadCounts {
 export interface ReadDataset {
   counts: ReadCounts;
   unusable: UnusableRows;
-  /** Of every file, in order. */
+  /** One entry per file, in order. */
   files: FileColumns[];
 }
 
-/** The files of a data set, in the order in which examples name them. */
+/** The files of a data set, in the order of the examples' file indices. */
 export function dataFilesOf({ sources, validation }: DatasetSettings): DataFile[] {
   return [...sources, ...(validation.kind === "source" ? [validation.file] : [])];
 }
@@ -108,14 +108,14 @@ class Reading {
     this.#formats = this.#files.map(() => undefined);
   }
 
-  /** Batches are asked for ahead, and taken in order. */
+  /** Requests batches ahead and takes them in order. */
   async run(encoders: Encoders): Promise<ReadDataset> {
     const asked: Asked[] = [];
     const { stores, signal } = this.#options;
     for (const [source, file] of this.#files.entries()) {
       for await (const read of readSource(file, stores, signal)) {
         const encoded = read.batch && encoders.encode(read.batch);
-        // It is looked at in its turn; until then a failure is nobody's.
+        // The failure is handled in its turn; until then nothing awaits it.
         encoded?.catch(() => {});
         this.#formats[source] ??= read.batch?.format.format;
         asked.push({ ...read, source, encoded });
@@ -151,7 +151,7 @@ class Reading {
     if (batch.highestToken >= vocabSize) {
       throw invalid(
         "TokenizerMismatch",
-        `the tokenizer gives token ${batch.highestToken}, the model's vocabulary has ${vocabSize}: they do not belong together`,
+        `the tokenizer gives token ${batch.highestToken}, but the model's vocab_size is ${vocabSize}: use the tokenizer of this model`,
       );
     }
     let [sequence, word] = [0, 0];

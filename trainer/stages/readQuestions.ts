@@ -15,7 +15,7 @@ import { UnusableRows } from "./unusableRows.ts";
 export interface ReadQuestionsOptions {
   stores: Stores;
   codec: Codec;
-  /** Of a prompt. */
+  /** Maximum length of a prompt. */
   maxTokens: number;
   maxBadFraction: number;
   onBytes: (bytes: number) => void;
@@ -26,7 +26,7 @@ export interface ReadQuestionsOptions {
 export interface ReadQuestions {
   manifest: EvaluationManifest;
   unusable: UnusableRows;
-  /** The one that was read. */
+  /** The format that was read. */
   files: readonly FileColumns[];
 }
 
@@ -48,7 +48,7 @@ export async function readQuestions(file: DataFile, options: ReadQuestionsOption
   return { manifest, unusable, files: [{ uri: file.uri, format, ...seen.columns }] };
 }
 
-/** Adds the batch's questions; returns the rows that are none. */
+/** Adds the batch's questions; returns the invalid rows. */
 async function readAll(
   batch: RowBatch,
   seen: ColumnsSeen,
@@ -75,6 +75,6 @@ async function askable(example: Example, { codec, maxTokens }: ReadQuestionsOpti
   if (length === 0) throw new RowError("its prompt is empty");
   if (length <= maxTokens) return question;
   throw new OverlongError(
-    `its prompt has ${length} tokens, at most ${maxTokens} fit (dataset.maxSequenceLength, the model's context)`,
+    `its prompt has ${length} tokens, but at most ${maxTokens} fit (dataset.maxSequenceLength, the model's context)`,
   );
 }

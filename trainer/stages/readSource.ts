@@ -1,6 +1,6 @@
 /**
- * A source of examples as batches of rows, while it streams. The format of a source is that of its first readable row,
- * where it is not named.
+ * Streams a source of examples as batches of rows. A source whose format is not set has the format of its first
+ * readable row.
  */
 import type { DataFile } from "../contract/effective.ts";
 import { invalid } from "../contract/failure.ts";
@@ -19,21 +19,21 @@ import { throwIfStopped } from "./context.ts";
 /** How the rows of a file were read. */
 export interface FileColumns extends Columns {
   readonly uri: string;
-  /** Undefined where no row could be read. */
+  /** Undefined when no row could be read. */
   readonly format: NamedFormat | undefined;
 }
 
-/** Rows are read together up to so many bytes. */
+/** Maximum bytes of rows per batch. */
 const batchBytes = 1 << 18;
 const batchRows = 4096;
 
 export interface SourceBatch {
-  /** Absent when no row of it can be read. */
+  /** Absent when no row of the source is readable. */
   readonly batch: RowBatch | undefined;
-  /** Found before the rows are read. */
+  /** Faults found before the rows are read. */
   readonly faults: readonly Fault[];
   readonly rows: number;
-  /** Of the file, since the batch before. */
+  /** Bytes of the file since the previous batch. */
   readonly bytes: number;
 }
 
@@ -49,7 +49,7 @@ export async function* readSource(file: DataFile, stores: Stores, signal: AbortS
   yield collector.take();
 }
 
-/** The chunks of a file, once its beginning shows that they may be rows. Throws a failure for a file of another form. */
+/** The chunks of a file whose beginning may be rows. Throws a failure for any other file. */
 async function* recognised(uri: string, chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
   let beginning: Uint8Array | undefined = new Uint8Array();
   for await (const chunk of chunks) {
@@ -69,7 +69,7 @@ async function* recognised(uri: string, chunks: AsyncIterable<Uint8Array>): Asyn
 }
 
 class Collector {
-  /** Of the file, not yet in a batch. */
+  /** Bytes of the file that are not yet in a batch. */
   bytes = 0;
   readonly #file: DataFile;
   #format: RowFormat | undefined;
@@ -102,7 +102,7 @@ class Collector {
     return { batch, faults, rows: rows.length + faults.length, bytes };
   }
 
-  /** Finds the format by the first row that has one; a row before it is a fault. */
+  /** Detects the format from the first row that has one; earlier rows are faults. */
   #detect({ line, bytes }: RawRow): Fault | undefined {
     if (this.#format) return undefined;
     const { uri, columns } = this.#file;
@@ -112,7 +112,7 @@ class Collector {
       if (stray !== undefined) {
         throw invalid(
           "ColumnUnknown",
-          `${uri}: its rows are ${format}, which have no field ${stray}: take it out of columns`,
+          `${uri}: its rows have the format ${format}, which has no field ${stray}: remove it from columns`,
         );
       }
       this.#format = { format, columns };

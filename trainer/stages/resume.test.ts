@@ -20,7 +20,7 @@ async function trainInParts(training: TinyTraining, stopsAfterSteps: readonly nu
   return await runTrain(file, { ...training.context(), threads });
 }
 
-test("a run that was stopped anywhere, and went on, gives the same bytes", async (t) => {
+test("a run that is stopped anywhere and resumed gives the same bytes", async (t) => {
   const cases: TinyOptions[] = [
     { method: { lora: { rank: 4, dropout: "0.1" } } },
     { method: { lora: { rank: 4, dropout: "0.1" } }, quantization: { type: "NF4" } },
@@ -53,7 +53,7 @@ async function filesOf(training: TinyTraining): Promise<unknown> {
   return manifest.files.filter(({ path }: { path: string }) => path !== "adapter_config.json");
 }
 
-test("a stop within a micro-batch throws its step away, and the bytes are those of one go", async (t) => {
+test("a stop within a micro-batch discards its step, and the resumed run gives the same bytes", async (t) => {
   const options = {
     shape: { hiddenSize: 128, intermediateSize: 256, heads: 4, kvHeads: 2 },
     training: { maxSteps: 5, batchTokens: 2048, evaluation: { everySteps: 5 }, checkpoint: { everySteps: 100 } },
@@ -77,7 +77,7 @@ test("a stop within a micro-batch throws its step away, and the bytes are those 
   assert.deepEqual(await weightsOf(cut), await weightsOf(whole));
 });
 
-test("a validation that was cut short is done again", async (t) => {
+test("an interrupted validation is repeated", async (t) => {
   const options = { training: { maxSteps: 6, batchTokens: 256, evaluation: { everySteps: 2 } } };
   const [whole, cut] = [await TinyTraining.make(t, options), await TinyTraining.make(t, options)];
   const expected = await trainInParts(whole, []);
@@ -106,7 +106,7 @@ async function weightsOf(training: TinyTraining): Promise<Buffer> {
   return await readFile(`${await training.runPath()}/adapter/adapter_model.safetensors`);
 }
 
-test("a damaged checkpoint is passed over for the one before it, and the bytes are the same", async (t) => {
+test("a damaged checkpoint is skipped for the previous one, and the bytes are the same", async (t) => {
   const options = { training: { maxSteps: 10, batchTokens: 256, learningRate: "1e-2", checkpoint: { everySteps: 2 } } };
   const [whole, damaged] = [await TinyTraining.make(t, options), await TinyTraining.make(t, options)];
   await trainInParts(whole, []);
@@ -118,11 +118,11 @@ test("a damaged checkpoint is passed over for the one before it, and the bytes a
   await writeFile(`${checkpoints}/step-7/state.safetensors`, state);
   const words: string[] = [];
   await runTrain(await damaged.trainFile(), { ...damaged.context(), log: (line) => words.push(line) });
-  assert.match(words.join("\n"), /step-7: does not count[\s\S]*going on after step 6/);
+  assert.match(words.join("\n"), /step-7: does not count[\s\S]*resuming after step 6/);
   assert.deepEqual(await weightsOf(whole), await weightsOf(damaged));
 });
 
-test("a checkpoint of another release is refused by name, and kept", async (t) => {
+test("a checkpoint of another release is refused by name and kept", async (t) => {
   const training = await TinyTraining.make(t, { training: { maxSteps: 6, batchTokens: 64 } });
   await stopAfter(training, 3);
   const manifest = `${await training.runPath()}/checkpoints/step-3/manifest.json`;
@@ -151,7 +151,7 @@ async function stopAfter(training: TinyTraining, step: number): Promise<void> {
   );
 }
 
-test("half a checkpoint of a killed process is cleared away by the next one", async (t) => {
+test("the next process removes the partial checkpoint of a killed one", async (t) => {
   const training = await TinyTraining.make(t, {
     training: { maxSteps: 6, batchTokens: 64, checkpoint: { everySteps: 2 } },
   });
@@ -162,7 +162,7 @@ test("half a checkpoint of a killed process is cleared away by the next one", as
   assert.deepEqual((await readdir(checkpoints)).sort(), ["step-2", "step-4"]);
 });
 
-test("a writer that was replaced stops itself before it commits", async (t) => {
+test("a superseded writer stops before it commits", async (t) => {
   const training = await TinyTraining.make(t, {
     training: { maxSteps: 8, batchTokens: 64, checkpoint: { everySteps: 2 } },
   });
@@ -177,7 +177,7 @@ test("a writer that was replaced stops itself before it commits", async (t) => {
   assert.equal((await readdir(path)).includes("report.json"), false);
 });
 
-test("the curve has a line for each step, also of a run in parts", async (t) => {
+test("the curve has a line for each step, also after a resume", async (t) => {
   const training = await TinyTraining.make(t);
   await trainInParts(training, [4, 9]);
   const lines = (await readFile(`${await training.runPath()}/metrics.jsonl`, "utf8")).trim().split("\n");

@@ -1,8 +1,8 @@
 /**
- * Stages a base model: every file of it becomes an object, one after another, each read once and compared with the digest
- * that its store gives for it, where it gives one; weights are looked through for numbers that are not finite as they
- * pass. What was staged before is not read again. Headers are held to config.json before a weight is fetched, and again
- * where they were staged.
+ * Stages a base model: every file becomes an object, one after another. Each file is read once and compared with its
+ * store's digest, if the store has one; weights are checked for numbers that are not finite as they stream. Files
+ * already staged are not read again. Headers are checked against config.json before any weight is fetched, and again
+ * after staging.
  */
 
 import { corrupt } from "../contract/failure.ts";
@@ -27,11 +27,11 @@ interface StageOptions {
   stores: Stores;
   objects: Objects;
   artifactRoot: string;
-  /** `onBytes(done, total)` hears of what is fetched, and may throw to stop. */
+  /** `onBytes(done, total)` receives the bytes fetched, and may throw to stop. */
   onBytes: (done: number, total: number) => void;
 }
 
-/** Stages the model at `uri`. What its headers alone refuse is refused before a weight is fetched. */
+/** Stages the model at `uri`. A fault in its headers is reported before any weight is fetched. */
 export async function stageBase(uri: string, options: StageOptions): Promise<StagedBase> {
   const { stores, objects, artifactRoot } = options;
   const source = await StoredModel.inDirectory(stores, uri);
@@ -61,7 +61,7 @@ interface SourceFile {
 
 const isWeights = ({ path }: SourceFile) => path.endsWith(".safetensors");
 
-/** The name of a note: other content under the same path is another. Of weights it also says that all are finite. */
+/** The name of a file's record, which changes with its content. For weights it also states that all are finite. */
 const nameOf = (file: SourceFile) => `${file.path} ${file.entry.version}${isWeights(file) ? " finite" : ""}`;
 
 async function stageFiles(
@@ -81,7 +81,7 @@ async function stageFiles(
       onBytes(Math.min(done, total), total);
     });
     const after = await stores.of(file.uri).stat(file.uri);
-    // What moved while it was read is read again when the listing is compared.
+    // A file that changed during reading is read again after the listings are compared.
     if (after?.version === file.entry.version) {
       if (numbers.found) throw notFinite(file.path, numbers.found);
       await notes.note(nameOf(file), staged);
@@ -90,7 +90,7 @@ async function stageFiles(
   }
 }
 
-/** Makes an object of a file, or reads the one that there is; `onChunk` sees its bytes. */
+/** Stages a file as an object, or reads the existing one; `onChunk` receives its bytes. */
 async function stageFile(
   { uri, entry }: SourceFile,
   { stores, objects }: StageOptions,
@@ -103,7 +103,7 @@ async function stageFile(
     for await (const chunk of stores.of(object).stream(object)) onChunk(chunk);
     return said;
   }
-  const wrong = () => corrupt("DigestMismatch", `${uri}: its bytes do not have the digest that its store gives`);
+  const wrong = () => corrupt("DigestMismatch", `${uri}: its bytes do not match its store's digest`);
   const expected = digest === undefined ? undefined : { digest, wrong };
   return await objects.putStream(watched(stores.of(uri).stream(uri), onChunk), expected);
 }
@@ -121,6 +121,6 @@ async function* watched(
 const notFinite = (file: string, { tensor, element, value }: NotFinite) =>
   corrupt(
     "BaseModelCorrupt",
-    `${tensor} of the base model holds ${value} (${file}, its number ${element}): the weights are damaged, by a conversion ` +
-      "or a merge for example; take them anew from where they come",
+    `${tensor} of the base model holds ${value} (${file}, its number ${element}): the weights are damaged, for example by a conversion ` +
+      "or a merge; get them again from their source",
   );

@@ -66,7 +66,7 @@ test("the digest is the same for any number of threads", async (t) => {
   assert.equal(one.counts.examples + one.counts.validationExamples, 9000);
 });
 
-test("an epoch sees a source as often as its weight says, and validation knows no weight", async (t) => {
+test("an epoch uses a source as often as its weight says, and validation ignores weights", async (t) => {
   const { stage, read } = await place(t, { "a.jsonl": pairs(200, "a"), "b.jsonl": pairs(200, "b") });
   const sources = [
     { uri: "a.jsonl", weight: "3" },
@@ -91,7 +91,7 @@ test("an epoch sees a source as often as its weight says, and validation knows n
   assert.equal(new Set(places).size, places.length);
 });
 
-test("a validation set has a format and columns of its own; what is in both splits is counted", async (t) => {
+test("a validation set has its own format and columns, and examples in both splits are counted", async (t) => {
   const { stage } = await place(t, {
     "train.jsonl": pairs(20, "a"),
     "held.json": JSON.stringify([
@@ -109,7 +109,7 @@ test("a validation set has a format and columns of its own; what is in both spli
   assert.equal(manifest.sources.length, 2);
 });
 
-test("columns that the rows' format does not have are refused by name", async (t) => {
+test("columns that the rows' format lacks are refused by name", async (t) => {
   const { stage } = await place(t, { "a.jsonl": pairs(3, "a") });
   const source = { uri: "a.jsonl", columns: { prompt: "prompt", instruction: "completion" } };
   await assert.rejects(stage({ sources: [source] }), {
@@ -118,7 +118,7 @@ test("columns that the rows' format does not have are refused by name", async (t
   });
 });
 
-test("a row that is too long is a bad row, and those after it are read", async (t) => {
+test("a row that is too long is a bad row, and the rows after it are read", async (t) => {
   const { stage } = await place(t, { "a.jsonl": `${pair("a", "b")}${"x".repeat(maxRowBytes + 1)}\n${pair("c", "d")}` });
   await assert.rejects(stage({ sources: [{ uri: "a.jsonl" }] }), { code: 20, message: /a\.jsonl:2: is longer than/ });
   const { counts } = await stage({ sources: [{ uri: "a.jsonl" }], badRows: { maxFraction: "0.5" } });

@@ -1,6 +1,6 @@
 /**
- * A data set from its sources to packed objects of the store. Tokens wait on disk until their places in the rows are
- * known, so memory is bounded by the number of examples and not by their text.
+ * Turns the sources of a data set into packed objects of the store. Tokens stay on disk until their places in the rows
+ * are known, so memory depends on the number of examples, not on their text.
  */
 
 import { invalid } from "../contract/failure.ts";
@@ -16,7 +16,7 @@ import type { UnusableRows } from "./unusableRows.ts";
 
 export interface StageDatasetOptions extends ReadDatasetOptions {
   objects: Objects;
-  /** Examples packed and written, of how many. */
+  /** Receives the number of packed and written examples, and the total. */
   onStaging: (done: number, total: number) => void;
 }
 
@@ -75,7 +75,7 @@ async function stage(
   };
 }
 
-/** Packs sequences and stages them; the rows are as long as the settings say. */
+/** Packs sequences into rows of the length in the settings, and stages them. */
 async function put(sequences: Sequences, { settings, objects }: StageDatasetOptions) {
   const { lengths } = sequences;
   const rows = settings.packing ? packRows(lengths, settings.maxSequenceLength) : oneEach(lengths);

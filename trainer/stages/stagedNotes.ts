@@ -1,7 +1,7 @@
 /**
- * Notes of what was staged already: the object of each file or shard, kept in the store and written after each one. So
- * neither a prepare that was stopped nor a later one of the same input does it again. Notes that cannot be read, or whose
- * object is gone, count as none.
+ * Records of staged files: the object of each file or shard, written to the store after each one. So neither a resumed
+ * prepare nor a later one of the same input repeats the work. An unreadable record, or one whose object is missing, is
+ * ignored.
  */
 import { z } from "zod";
 import { digest } from "../contract/digest.ts";
@@ -30,7 +30,7 @@ export class StagedNotes {
     return new StagedNotes(stores, objects, uri, new Map(parsed.success ? Object.entries(parsed.data) : []));
   }
 
-  /** What was noted under a name, if its object is still there. */
+  /** The recorded file with this name, if its object still exists. */
   async known(name: string): Promise<StagedObject | undefined> {
     const noted = this.#notes.get(name);
     return noted && (await this.#objects.has(noted)) ? noted : undefined;

@@ -13,7 +13,7 @@ const small = { training: { maxSteps: 4, batchTokens: 128, checkpoint: { everySt
 
 const storesWith = (store: Store) => new Stores({ schemes: new Map([["file:", store]]) });
 
-test("a run that another process finishes while this one begins is not trained again", async (t) => {
+test("a run that another process finishes while this one starts is not trained again", async (t) => {
   const tiny = await TinyTraining.make(t, small);
   const file = await tiny.trainFile();
   const finishOther = () => runTrain(file, tiny.context());
@@ -30,7 +30,7 @@ test("a run that another process finishes while this one begins is not trained a
   assert.equal(result.reportDigest, (await finishOther()).reportDigest);
 });
 
-test("a writer that is replaced after its adapter leaves report and checkpoints to the other", async (t) => {
+test("a writer that is superseded after its adapter leaves report and checkpoints to the new writer", async (t) => {
   for (const moment of ["adapter", "report.json"]) {
     const tiny = await TinyTraining.make(t, small);
     const file = await tiny.trainFile();

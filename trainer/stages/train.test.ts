@@ -16,7 +16,7 @@ import { runTrain } from "./train.ts";
 
 const task: TinyOptions = { training: { maxSteps: 60, batchTokens: 512, learningRate: "2e-2" } };
 
-test("LoRA learns a task, is exported, read back and can be talked to", async (t) => {
+test("LoRA learns a task, and its result is exported, read back and answers in a chat", async (t) => {
   const training = await TinyTraining.make(t, task);
   const context = training.context();
   const { figures } = await runTrain(await training.trainFile(), context);
@@ -60,7 +60,7 @@ test("an evaluation's answer ends at any of the model's end tokens", async (t) =
   assert.equal(figures.evaluationBefore!.exactMatch, 1);
 });
 
-test("QLoRA learns the task on an NF4 base; it is merged into the original weights, and into those it was trained on", async (t) => {
+test("QLoRA learns the task on an NF4 base, and merges into the original and into the dequantised weights", async (t) => {
   const training = await TinyTraining.make(t, { ...task, quantization: { type: "NF4" } });
   const context = training.context();
   const { figures } = await runTrain(await training.trainFile(), context);
@@ -165,7 +165,7 @@ async function weightFacts(model: StoredModel, dtype?: string) {
   return facts.sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-test("what was not quantised cannot be dequantised, and a base that is stored otherwise than the settings say is refused", async (t) => {
+test("a base that was not quantised cannot be dequantised, and a base whose storage differs from the settings is refused", async (t) => {
   const training = await TinyTraining.make(t, { training: { maxSteps: 1 } });
   const file = await training.trainFile();
   const { figures } = await runTrain(file, training.context());
@@ -192,7 +192,7 @@ async function answersOf(options: Pick<Parameters<typeof Chat.open>[0], "model" 
   }
 }
 
-test("full fine-tuning learns the task too; its result is a model, exported as it is", async (t) => {
+test("full fine-tuning learns the task, and its result is a model that is exported unchanged", async (t) => {
   const training = await TinyTraining.make(t, { ...task, method: { full: {} }, shape: { tied: false } });
   const context = training.context();
   const { figures } = await runTrain(await training.trainFile(), context);
@@ -202,7 +202,7 @@ test("full fine-tuning learns the task too; its result is a model, exported as i
   assert.equal(merged.figures.maxLogitDifference, 0);
 });
 
-test("a finished run is not trained again, and a damaged or missing adapter is said", async (t) => {
+test("a finished run is not trained again, and a damaged or missing adapter is reported", async (t) => {
   const training = await TinyTraining.make(t);
   const file = await training.trainFile();
   const told = training.context();
@@ -223,7 +223,7 @@ test("a finished run is not trained again, and a damaged or missing adapter is s
   await assert.rejects(runTrain(file, training.context()), { code: 23, reason: "ReportInvalid" });
 });
 
-test("early stopping ends a run that no longer improves, with the best weights", async (t) => {
+test("early stopping ends a run that no longer improves and keeps the best weights", async (t) => {
   const training = await TinyTraining.make(t, {
     training: {
       maxSteps: 400,
@@ -237,7 +237,7 @@ test("early stopping ends a run that no longer improves, with the best weights",
   assert.ok(figures.steps < 400 && figures.bestStep === figures.steps - 4, `${figures.bestStep} of ${figures.steps}`);
 });
 
-test("the adapter is the weights of the best validation or the last, as asked; another seed gives another", async (t) => {
+test("the adapter has the best or the last weights, as configured, and another seed gives another adapter", async (t) => {
   const made = async (training: NonNullable<TinyOptions["training"]>) => {
     const learningRateSchedule = { type: "Constant", warmupRatio: "0" } as const;
     const common = { batchTokens: 256, learningRate: "5e-2", learningRateSchedule, evaluation: { everySteps: 2 } };
@@ -281,7 +281,7 @@ test("a gradient that is exactly zero stops the run", async (t) => {
   await assert.rejects(runTrain(await training.trainFile(), training.context()), { code: 21, reason: "GradientZero" });
 });
 
-test("an altered object is found before it is trained on", async (t) => {
+test("a changed object is detected before training", async (t) => {
   const training = await TinyTraining.make(t);
   const file = await training.trainFile();
   const objects = `${training.directory}/artifacts/objects`;
@@ -297,7 +297,7 @@ test("an altered object is found before it is trained on", async (t) => {
   }
 });
 
-test("an export of an altered adapter is refused", async (t) => {
+test("an export of a changed adapter is refused", async (t) => {
   const training = await TinyTraining.make(t);
   const { figures } = await runTrain(await training.trainFile(), training.context());
   const path = `${await training.runPath()}/adapter/adapter_model.safetensors`;
@@ -313,7 +313,7 @@ test("an export of an altered adapter is refused", async (t) => {
   });
 });
 
-test("an export that was damaged since is written again, an intact one is not", async (t) => {
+test("a damaged export is written again, and an intact one is not", async (t) => {
   const training = await TinyTraining.make(t);
   const { figures } = await runTrain(await training.trainFile(), training.context());
   const file = await training.exportFile(figures.adapterDigest, {});
@@ -332,7 +332,7 @@ test("an export that was damaged since is written again, an intact one is not", 
   assert.equal((await runExport(file, training.context())).reused, true);
 });
 
-test("two exports of one name with other settings lie beside each other", async (t) => {
+test("two exports with the same name and different settings have separate directories", async (t) => {
   const training = await TinyTraining.make(t);
   const { figures } = await runTrain(await training.trainFile(), training.context());
   const exported = async (dtype: "F32" | "BF16") =>

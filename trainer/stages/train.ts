@@ -1,6 +1,6 @@
 /**
- * Train: from pins to an adapter. Everything is read from the artifact store by digest. A finished run is found by its
- * report and nothing is done; an unfinished one goes on from its newest checkpoint.
+ * Train: from pins to an adapter. It reads everything from the artifact store by digest. A run that has a report is
+ * finished and is not trained again; an unfinished run resumes from its newest checkpoint.
  */
 import { compile } from "../compile/compile.ts";
 import { type EffectiveSettings, effectiveSettings } from "../contract/effective.ts";
@@ -33,7 +33,7 @@ import { planHere } from "./trainPlan.ts";
 export interface TrainResult {
   figures: TrainFigures;
   reportDigest: string;
-  /** True when the run was finished before. */
+  /** True when the run was already finished. */
   reused: boolean;
 }
 
@@ -45,14 +45,14 @@ export async function runTrain(file: TrainFile, context: StageContext): Promise<
     if (finished) return resultOf(finished, true);
     const epoch = await WriterEpoch.take(context.stores, run);
     await writePins(file, context, run);
-    // The writer before may have finished, and cleared its checkpoints, since the first look.
+    // The previous writer may have finished and removed its checkpoints since the first check.
     finished = await known();
     if (finished) return resultOf(finished, true);
     return resultOf(await train(file, context, run, epoch), false);
   });
 }
 
-/** Says which objects the run needs, for whoever clears the store. */
+/** Records the objects that the run needs, for garbage collection. */
 async function writePins({ pins }: TrainFile, { stores }: StageContext, run: string): Promise<void> {
   const uri = storeLayout.pins(run);
   if (!(await stores.of(uri).stat(uri))) await stores.of(uri).write(uri, Buffer.from(JSON.stringify(pins)));
@@ -106,7 +106,7 @@ async function readInputs(file: TrainFile, context: StageContext, progress: Prog
   });
 }
 
-/** All that a training works with, opened. */
+/** Everything that a training uses, opened. */
 interface Opened {
   file: TrainFile;
   context: StageContext;
@@ -118,7 +118,7 @@ interface Opened {
   inputs: TrainInputs;
   plan: Plan;
   engine: Engine;
-  /** Bytes that the process held when it began. */
+  /** Memory of the process at the start, in bytes. */
   residentAtStart: number;
 }
 
@@ -146,7 +146,7 @@ class Training {
     await this.#use(result.parameters);
     const evaluationAfter = await this.#evaluate("EvaluatingAfter");
     const report = await this.#finish(result, evaluationAfter);
-    // They are the next writer's, if there is one.
+    // They belong to the next writer, if there is one.
     await this.#opened.epoch.check();
     await this.#checkpoints.clear();
     return report;
@@ -158,7 +158,7 @@ class Training {
     return { runHash: file.runHash, writerEpoch: epoch.number, numericsVersion, isa, microRows: plan.microRows };
   }
 
-  /** The newest checkpoint's state, or the beginning. */
+  /** The newest checkpoint's state, or the initial state. */
   async #start(): Promise<{ state: LoopState; best: Parameters | undefined }> {
     const { engine, inputs, settings, context } = this.#opened;
     const loaded = await this.#checkpoints.load(engine, this.#facts, context.log);
@@ -170,7 +170,7 @@ class Training {
     }
     const { state, best } = loaded;
     context.log(
-      `going on after step ${state.step}${state.bitwise ? "" : ", on another target or micro-batch: not bitwise"}`,
+      `resuming after step ${state.step}${state.bitwise ? "" : ", on another target or micro-batch: not bitwise"}`,
     );
     return { state: { ...state, resumes: state.resumes + 1 }, best };
   }
@@ -200,14 +200,14 @@ class Training {
     return new TrainingLoop(run, state, best);
   }
 
-  /** Puts parameters into the engine. */
+  /** Copies parameters into the engine. */
   async #use(parameters: Parameters): Promise<void> {
     const { engine } = this.#opened;
     for (const [name, values] of parameters) engine.floats("parameter", name).set(values);
     await engine.run({ program: "derive" });
   }
 
-  /** The task figure with the parameters that are in the engine; undefined when none was asked for. */
+  /** The task metric with the engine's current parameters; undefined when none is configured. */
   async #evaluate(phase: "EvaluatingBefore" | "EvaluatingAfter"): Promise<ExactMatch | undefined> {
     const { engine, inputs, plan, settings, context, progress } = this.#opened;
     const { questions, base } = inputs;
@@ -222,7 +222,7 @@ class Training {
     return await evaluateExactMatch(forward, questions, codec, { maxNewTokens, onAnswer, signal });
   }
 
-  /** Writes the adapter, the curve and, last, the report. */
+  /** Writes the adapter, the curve and finally the report. */
   async #finish(
     { parameters, state }: TrainingResult,
     evaluationAfter: ExactMatch | undefined,
@@ -263,7 +263,7 @@ class Training {
     return report;
   }
 
-  /** What the report holds beside the figures. */
+  /** The members of the report in addition to the figures. */
   #details(state: LoopState, processPeakBytes: number) {
     const { file, settings, plan, engine, epoch, residentAtStart } = this.#opened;
     const { memory, microRows, recomputedBlocks, flopsPerStep } = plan;
@@ -281,8 +281,8 @@ class Training {
 }
 
 /**
- * The engine's regions as they were used, beside what was planned of each (the arena's high-water mark is that of the
- * programs that ran), and what the process held beside them.
+ * The used and the planned bytes of each engine region (the arena's high-water mark is that of the programs that ran),
+ * and the process's other memory.
  */
 function measuredMemory(engine: EngineMemory, processPeakBytes: number) {
   const engineBytes = Object.values(engine).reduce((sum, bytes) => sum + bytes, 0);

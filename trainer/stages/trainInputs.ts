@@ -1,4 +1,4 @@
-/** What the artifact store holds of a run's inputs: read by the pins, every digest checked. */
+/** Reads a run's inputs from the artifact store by their pins, and checks every digest. */
 import type { Pins } from "../contract/runFile.ts";
 import { datasetManifest, type EvaluationManifest, evaluationManifest, getManifest } from "../data/packed/manifests.ts";
 import { PackedDataset } from "../data/packed/packedDataset.ts";
@@ -21,7 +21,7 @@ export interface TrainInputs {
   questions: EvaluationManifest["questions"] | undefined;
 }
 
-/** Reads everything once. `onBytes(done, total)` hears of the base's bytes, and may throw to stop. */
+/** Reads everything once. `onBytes(done, total)` receives the bytes of the base, and may throw to stop. */
 export async function readTrainInputs(
   stores: Stores,
   objects: Objects,
@@ -44,7 +44,7 @@ export async function readTrainInputs(
   };
 }
 
-/** A data set where it lies on this machine: it may be larger than the memory. */
+/** Maps a data set from its local file, because it may be larger than the memory. */
 async function mappedDataset(stores: Stores, objects: Objects, staged: StagedObject): Promise<PackedDataset> {
   const uri = await objects.localCopy(staged.digest);
   const file = await stores.of(uri).localFile(uri);

@@ -1,4 +1,4 @@
-/** The plan of a run on this machine: what it compiles, or why it cannot run here. */
+/** The plan of a run on this machine, or the reason why it cannot run here. */
 import { totalmem } from "node:os";
 import { formatBytes } from "../contract/bytes.ts";
 import type { EffectiveSettings } from "../contract/effective.ts";
@@ -10,7 +10,7 @@ import { cpuTarget } from "../planning/target.ts";
 import type { StageContext } from "./context.ts";
 import type { TrainInputs } from "./trainInputs.ts";
 
-/** Plans against the memory that this process may use. Throws a failure that says what would fit. */
+/** Plans for the memory that this process may use. Throws a failure that names a change that would fit. */
 export async function planHere(
   settings: EffectiveSettings,
   inputs: TrainInputs,
@@ -37,13 +37,13 @@ export async function planHere(
   if (train.rowTokens !== planned.spec.rowTokens) {
     throw invalid(
       "PinsMismatch",
-      `the pinned data set has rows of ${train.rowTokens} tokens, the run file says ${planned.spec.rowTokens}`,
+      `the pinned data set has rows of ${train.rowTokens} tokens, but the run file has ${planned.spec.rowTokens}`,
     );
   }
   if (JSON.stringify(storage) !== JSON.stringify(planned.spec.storage)) {
     throw invalid(
       "PinsMismatch",
-      `the pinned base's linear layers are stored in ${storageText(storage)}, the run file says ${storageText(planned.spec.storage)}`,
+      `the pinned base's linear layers are stored in ${storageText(storage)}, but the run file has ${storageText(planned.spec.storage)}`,
     );
   }
   log(summary(planned, availableBytes));
@@ -51,7 +51,7 @@ export async function planHere(
   return planned;
 }
 
-/** The plan. Throws a failure where there is none. */
+/** The plan. Throws a failure when planning fails. */
 export function planOrFail(input: PlanInput): Plan {
   try {
     return plan(input);
@@ -65,7 +65,7 @@ function summary(planned: Plan, availableBytes: number): string {
   const { steps, trainableParameters, totalParameters, microRows, predictedPeakBytes } = planned;
   return (
     `plan: ${steps} steps, ${trainableParameters} of ${totalParameters} parameters trained, ` +
-    `${microRows} rows a micro-batch, ${formatBytes(predictedPeakBytes)} of ${formatBytes(availableBytes)}`
+    `${microRows} rows per micro-batch, ${formatBytes(predictedPeakBytes)} of ${formatBytes(availableBytes)}`
   );
 }
 
@@ -73,14 +73,14 @@ function doesNotFit({ predictedPeakBytes, nearestFit }: Plan, availableBytes: nu
   const way = nearestFit ? `; ${nearestFit.change} would fit` : "";
   return invalid(
     "DoesNotFit",
-    `the training needs ${formatBytes(predictedPeakBytes)}, ${formatBytes(availableBytes)} are available${way}`,
+    `the training needs ${formatBytes(predictedPeakBytes)}, but ${formatBytes(availableBytes)} are available${way}`,
   );
 }
 
 const storageText = ({ linear, doubleQuantization }: CompileSpec["storage"]) =>
   doubleQuantization ? `${linear}, quantised twice` : linear;
 
-/** Memory that this process may use, in bytes: the machine's, or less where a cgroup says so. */
+/** Memory that this process may use, in bytes: the machine's, or its cgroup's limit if lower. */
 export function memoryOfProcess(): number {
   const limit = process.constrainedMemory();
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem();

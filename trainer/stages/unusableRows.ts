@@ -1,23 +1,23 @@
 /**
- * The rows of a reading that cannot be used, and the judgement of them. Bad rows are an error beyond their tolerance. Rows
- * of which truncation leaves nothing to learn are dropped, whatever their number, as long as others are left; both are
- * counted, and the first ones named.
+ * Counts the unusable rows of a reading and judges them. Bad rows beyond the tolerance are an error. Rows without a
+ * trained token after truncation are dropped, in any number, as long as other rows remain. Both kinds are counted, and
+ * the first ones are named.
  */
 
 import { invalid } from "../contract/failure.ts";
 import type { Fault } from "../data/rows/rowBatch.ts";
 
-/** Overlong rows that are named. */
+/** Maximum number of overlong rows that are named. */
 const namedRows = 20;
 
 export class UnusableRows {
   bad = 0;
-  /** File, line and reason; "" when there is none. */
+  /** File, line and reason of the first bad row; "" when there is none. */
   firstBad = "";
   overlong = 0;
-  /** File and line of the first ones. */
+  /** File and line of the first overlong rows. */
   readonly overlongRows: string[] = [];
-  /** The reason of the first. */
+  /** The reason of the first overlong row. */
   #whyOverlong = "";
   #rows = 0;
   readonly #maxBadFraction: number;
@@ -26,7 +26,7 @@ export class UnusableRows {
     this.#maxBadFraction = maxBadFraction;
   }
 
-  /** Faults in any order. Throws a failure at once when no bad row is allowed. */
+  /** Adds faults in any order. Throws a failure at once when no bad row is allowed. */
   add(uri: string, rows: number, faults: readonly Fault[]): void {
     this.#rows += rows;
     for (const fault of faults.toSorted((a, b) => a.line - b.line)) this.#add(uri, fault);
@@ -47,16 +47,16 @@ export class UnusableRows {
     }
   }
 
-  /** Judges the share of bad rows, once all are read. */
+  /** Judges the share of bad rows after the last row. */
   judge(): void {
     if (this.bad <= this.#maxBadFraction * this.#rows) return;
     throw invalid(
       "TooManyBadRows",
-      `${this.bad} of ${this.#rows} rows are bad, over dataset.badRows.maxFraction ${this.#maxBadFraction}; the first: ${this.firstBad}`,
+      `${this.bad} of ${this.#rows} rows are bad, more than dataset.badRows.maxFraction ${this.#maxBadFraction} allows; the first: ${this.firstBad}`,
     );
   }
 
-  /** The failure of a reading that left no example for `use`. */
+  /** The failure of a reading without an example for `use`. */
   noExamples(what: string, use: string): Error {
     const faults = [
       ...(this.bad > 0 ? [`${this.bad} of ${this.#rows} rows are bad; the first: ${this.firstBad}`] : []),

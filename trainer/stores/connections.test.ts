@@ -114,7 +114,7 @@ test("a hub with a certificate of a private authority is read through the proxy"
   }
 });
 
-test("a certificate that is not trusted, or cannot be read, is told at once and not tried again", async (t) => {
+test("a certificate that is untrusted or unreadable is reported at once and not retried", async (t) => {
   const { address } = await startTls(t, (await startHub(t)).endpoint);
   const { url, lines } = await startProxy(t, address);
   const untrusted = await read(uri, "https://hub.example", { HTTPS_PROXY: url }, 60_000);
@@ -125,7 +125,7 @@ test("a certificate that is not trusted, or cannot be read, is told at once and 
   assert.deepEqual([absent.status, /SSL_CERT_FILE.*\/none\.pem/.test(absent.stderr)], [20, true]);
 });
 
-test("plain HTTP is forwarded by a proxy, without a tunnel; $NO_PROXY leaves it out", async (t) => {
+test("plain HTTP goes through a proxy without a tunnel, and $NO_PROXY bypasses the proxy", async (t) => {
   const hub = await startHub(t);
   const { url, lines } = await startProxy(t, new URL(hub.endpoint).host);
   const env = { http_proxy: url };
@@ -141,7 +141,7 @@ test("plain HTTP is forwarded by a proxy, without a tunnel; $NO_PROXY leaves it 
   assert.deepEqual(lines, []);
 });
 
-test("a bucket is reached through the proxy; one that refuses is named at once, without its password", async (t) => {
+test("a bucket is reached through the proxy; a proxy that refuses is reported at once, without its password", async (t) => {
   const { url, lines } = await startProxy(t);
   const proxy = url.replace("http://", "http://me:hidden@");
   const { status, stderr } = await read("s3://bucket/a", "https://s3.example", { HTTPS_PROXY: proxy }, 300);
@@ -158,7 +158,7 @@ test("a bucket is reached through the proxy; one that refuses is named at once, 
   assert.deepEqual([...new Set(lines)], ["CONNECT s3.example:443"]);
 });
 
-test("what is no proxy is refused by its variable", async () => {
+test("an invalid proxy is refused with the name of its variable", async () => {
   const { status, stderr } = await read(uri, "https://hub.example", { HTTPS_PROXY: "ftp://me:hidden@proxy" });
   assert.equal(status, 20, stderr);
   assert.match(stderr, /ProxyInvalid: .*HTTPS_PROXY/);

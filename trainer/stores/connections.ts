@@ -1,7 +1,7 @@
 /**
- * The connections of the trainer's own requests, by the environment as other programs read it: $HTTPS_PROXY, $HTTP_PROXY and
- * $NO_PROXY (`proxy.ts`), and certificates beside those that Node trusts: the file that $SSL_CERT_FILE names and the PEM text
- * in $LUTHIER_CA_CERTIFICATES, which a pod can have without a volume. $NODE_EXTRA_CA_CERTS is Node's own.
+ * Connections for the trainer's requests. They follow the usual variables $HTTPS_PROXY, $HTTP_PROXY and $NO_PROXY
+ * (`proxy.ts`). In addition to Node's certificates they trust the file in $SSL_CERT_FILE and the PEM text in
+ * $LUTHIER_CA_CERTIFICATES, which a pod can have without a volume. Node itself reads $NODE_EXTRA_CA_CERTS.
  */
 import { readFileSync } from "node:fs";
 import { getCACertificates } from "node:tls";
@@ -11,14 +11,14 @@ import { type Environment, proxyOf } from "./proxy.ts";
 
 export interface Connections {
   dispatcher: Dispatcher;
-  /** Host and port of the proxy that stands before the server, without its password. */
+  /** Host and port of the proxy to the server, without its password. */
   proxy: string | undefined;
 }
 
-/** One pool for each proxy and set of certificates. */
+/** One connection pool per proxy and set of certificates. */
 const pools = new Map<string, Dispatcher>();
 
-/** The connections to a server. Throws a failure that names the variable that is wrong. */
+/** The connections to a server. Throws a failure that names the invalid variable. */
 export function connectionsTo(url: string, environment: Environment = process.env): Connections {
   const proxy = proxyOf(url, environment);
   const { SSL_CERT_FILE: file, LUTHIER_CA_CERTIFICATES: text } = environment;
@@ -30,17 +30,20 @@ export function connectionsTo(url: string, environment: Environment = process.en
 
 function newPool(proxy: string | undefined, ca: string[] | undefined): Dispatcher {
   const tls = ca === undefined ? {} : { ca };
-  // HTTP/1.1: ranges and resets of it are what the stores are tested with.
+  // HTTP/1.1, because the stores are tested with its ranges and resets.
   if (proxy === undefined) return new Agent({ allowH2: false, connect: { ...tls, allowH2: false } });
   try {
-    // Plain HTTP is forwarded, as curl has it: many proxies tunnel to port 443 alone.
+    // Plain HTTP is forwarded, as curl does: many proxies tunnel to port 443 only.
     return new ProxyAgent({ uri: proxy, proxyTunnel: false, allowH2: false, requestTls: tls, proxyTls: tls });
   } catch (error) {
-    throw invalid("ProxyInvalid", `HTTPS_PROXY or HTTP_PROXY does not name a proxy: ${messageOf(error)}`);
+    throw invalid(
+      "ProxyInvalid",
+      `HTTPS_PROXY or HTTP_PROXY is not the URL of a proxy (http://HOST:PORT): ${messageOf(error)}`,
+    );
   }
 }
 
-/** Those that Node trusts and those that are named; undefined where none are. */
+/** Node's certificates and the named ones; undefined when none are named. */
 function certificates(file: string | undefined, text: string | undefined): string[] | undefined {
   const named = [...(file ? [readCertificates(file)] : []), ...(text ? [text] : [])];
   return named.length === 0 ? undefined : [...getCACertificates("default"), ...named];

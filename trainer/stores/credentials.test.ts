@@ -40,7 +40,7 @@ async function home(t: TestContext): Promise<string> {
 const found = async (environment: Record<string, string>, directory?: string) =>
   Object.fromEntries(await new CredentialSource(directory, environment).get());
 
-test("profiles and tokens that were saved count where the environment has none", async (t) => {
+test("saved profiles and tokens are used when the environment has none", async (t) => {
   const HOME = await home(t);
   const keys = { AWS_ACCESS_KEY_ID: "one", AWS_SECRET_ACCESS_KEY: "s=1" };
   assert.deepEqual(await found({ HOME }), { ...keys, AWS_REGION: "eu-west-1", HF_SAVED_TOKEN: "hf_saved" });
@@ -55,7 +55,7 @@ test("profiles and tokens that were saved count where the environment has none",
   });
 });
 
-test("keys of the environment are not joined with those of a file", async (t) => {
+test("keys of the environment are not combined with those of a file", async (t) => {
   const environment = {
     HOME: await home(t),
     AWS_PROFILE: "team",
@@ -66,7 +66,7 @@ test("keys of the environment are not joined with those of a file", async (t) =>
   assert.deepEqual([AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN], ["mine", "s", undefined]);
 });
 
-test("where a Secret is mounted, it alone counts", async (t) => {
+test("a mounted Secret is the only source of credentials", async (t) => {
   const HOME = await home(t);
   await writeFile(`${HOME}/HF_TOKEN`, "hf_secret");
   assert.deepEqual(await found({ HOME, AWS_ACCESS_KEY_ID: "mine", AWS_SECRET_ACCESS_KEY: "s" }, HOME), {
@@ -74,6 +74,6 @@ test("where a Secret is mounted, it alone counts", async (t) => {
   });
 });
 
-test("a home without any of it has none", async (t) => {
+test("a home directory without saved credentials yields none", async (t) => {
   assert.deepEqual(await found({ HOME: await temporaryDirectory(t) }), {});
 });

@@ -1,7 +1,7 @@
 /**
- * Credentials by the names that people give them (HF_TOKEN, AWS_…): files of a mounted Secret, which follow it when it is
- * rotated; without one the environment's, and then what was saved on this machine (savedCredentials.ts). They are read when they are needed and again when they are refused; they are in no
- * message and in no log.
+ * Credentials by their usual names (HF_TOKEN, AWS_…): from the files of a mounted Secret, which change when it is
+ * rotated; without one from the environment, then from files on this machine (savedCredentials.ts). They are read when
+ * needed and again after a store refuses them. No message and no log contains them.
  */
 import { readFile, realpath } from "node:fs/promises";
 import path from "node:path";
@@ -22,7 +22,7 @@ export class CredentialSource {
   readonly #environment: Readonly<Record<string, string | undefined>>;
   #known: Credentials | undefined;
 
-  /** Without a directory it is the environment. */
+  /** Without a directory: credentials of the environment. */
   constructor(directory: string | undefined, environment: Readonly<Record<string, string | undefined>> = process.env) {
     this.#directory = directory;
     this.#environment = environment;
@@ -33,7 +33,7 @@ export class CredentialSource {
     return this.#known;
   }
 
-  /** Looks again; true when they are others than before. */
+  /** Reads them again; true when they changed. */
   async renew(): Promise<boolean> {
     const before = this.#known;
     this.#known = await this.#read();
@@ -57,11 +57,11 @@ export class CredentialSource {
   }
 }
 
-/** The kubelet swaps a whole directory: keys of two rotations are never mixed. */
+/** The kubelet swaps the whole directory, so keys of two rotations never mix. */
 const currentOf = (directory: string) => realpath(path.join(directory, "..data")).catch(() => directory);
 
 async function valueOfKey(name: string, directory: string): Promise<string | undefined> {
-  // A key that a Secret does not have is a file that is not there.
+  // A key missing from the Secret is a missing file.
   return await readFile(path.join(directory, name), "utf8").then(
     (text) => text.trim(),
     () => undefined,

@@ -1,4 +1,4 @@
-/** Digests: SHA-256 of bytes in memory, and of chunks on their way. */
+/** Digests: SHA-256 of bytes in memory and of streamed chunks. */
 import { createHash } from "node:crypto";
 
 /** `sha256:` and 64 hex digits. */
@@ -8,7 +8,7 @@ export function digestOf(bytes: Uint8Array): Digest {
   return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 }
 
-/** Passes chunks on; their end is an error when they do not have the digest. */
+/** Passes chunks through and throws at their end when their digest differs. */
 export async function* compared(
   chunks: AsyncIterable<Uint8Array>,
   digest: Digest,

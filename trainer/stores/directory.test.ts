@@ -13,7 +13,7 @@ const bytes = (text: string) => Buffer.from(text);
 const nothing = async () => {};
 const manifest = z.object({ files: fileList });
 
-test("two writers of one directory: what appears is whole, whoever is the last", async (t) => {
+test("two writers of one directory leave a complete directory, whichever is last", async (t) => {
   const directory = await temporaryDirectory(t);
   const [stores, uri] = [new Stores(), `file://${directory}/d`];
   const first = await DirectoryWriter.begin(stores, uri);
@@ -61,7 +61,7 @@ async function killed(stores: Stores, uri: string, age: number): Promise<string>
   return path.basename(aged);
 }
 
-test("a writer begins by clearing what was left behind long ago, or all of it when it is the only one", async (t) => {
+test("a writer first removes old leftovers, or all leftovers when it is the only writer", async (t) => {
   const directory = await temporaryDirectory(t);
   const [stores, uri] = [new Stores(), `file://${directory}/d`];
   const [young, old, other] = [
@@ -76,7 +76,7 @@ test("a writer begins by clearing what was left behind long ago, or all of it wh
   assert.deepEqual(await readdir(directory), [other]);
 });
 
-test("clearing takes what a writer of ours wrote: files of others stay, in whatever directory they lie", async (t) => {
+test("clearing removes only files that a writer recorded; other programs' files stay in every directory", async (t) => {
   const directory = await temporaryDirectory(t);
   const [stores, uri] = [new Stores(), `file://${directory}/d`];
   const old = Date.now() - 86_400_000;
@@ -94,7 +94,7 @@ test("clearing takes what a writer of ours wrote: files of others stay, in whate
   );
 });
 
-test("a manifest or a journal that names files outside its directory takes none of them", async (t) => {
+test("a manifest or a journal that names files outside its directory removes none of them", async (t) => {
   const directory = await temporaryDirectory(t);
   const [stores, uri] = [new Stores(), `file://${directory}/d`];
   await writeFile(`${directory}/mine`, "mine");
@@ -111,7 +111,7 @@ test("a manifest or a journal that names files outside its directory takes none 
   assert.equal(fileList.safeParse(files).success, false);
 });
 
-test("a commit over an older directory takes the files that its manifest names, and no others", async (t) => {
+test("a commit over an older directory removes the files that the old manifest names, and no others", async (t) => {
   const directory = await temporaryDirectory(t);
   const [stores, uri] = [new Stores(), `file://${directory}/d`];
   for (const names of [["a", "b"], ["b"]]) {

@@ -1,9 +1,9 @@
 /**
- * A directory with a manifest: its files by digest. It exists when its manifest is there and every file has its digest,
- * and not before. Written under a temporary name of the writer's own and committed whole: two writers do not mix.
+ * A directory with a manifest that lists its files by digest. It exists once its manifest is present and every file has
+ * its digest. Each writer uses its own temporary name and commits the directory as a whole, so two writers never mix.
  *
- * Nothing is removed but what a manifest of ours names, or the journal of a writer that was killed: a temporary directory
- * says in its journal which files it gets before it gets them. Files of others stay, wherever they lie.
+ * Only files named by a Luthier manifest or by the journal of a killed writer are removed: a writer records each file
+ * of its temporary directory in the journal before it writes it. Other programs' files stay, wherever they are.
  */
 import { createHash, randomUUID } from "node:crypto";
 import { z } from "zod";
@@ -17,7 +17,7 @@ import { jsonOf, sealed, unsealed } from "./sealed.ts";
 import { MissingFileError, manifestFile } from "./store.ts";
 import type { Stores } from "./stores.ts";
 
-/** A path below a directory, also after a URL was made of it. */
+/** A path below a directory, even after conversion to a URL. */
 const filePath = z
   .string()
   .max(255)
@@ -32,16 +32,16 @@ export const fileList = z.array(
 );
 export type FileList = z.infer<typeof fileList>;
 
-/** How long a directory may take to write, in milliseconds; what is older was left behind by a killed process. */
+/** Maximum time to write a directory, in milliseconds; an older temporary directory belongs to a killed process. */
 const longestWrite = 6 * 3_600_000;
 
-/** Of a directory that is being written: the names of its files so far. */
+/** The journal of a directory that is being written: the names of its files so far. */
 export const journalFile = `${temporaryPrefix}journal`;
 
-/** What follows a directory's name in a temporary one: when it was begun, and a part that nobody else has. */
+/** The suffix of a temporary directory: its start time and a unique part. */
 const temporarySuffix = /^\.tmp-([0-9]{13})-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=\/|$)/;
 
-/** Whether a path's last part is the name of a directory that a writer of ours made. */
+/** Whether a path's last part is the name of a writer's temporary directory. */
 export const isTemporaryDirectory = (path: string) =>
   /[^/](\.tmp-[^/]+)$/.test(path) && temporarySuffix.test(path.slice(path.lastIndexOf(".tmp-")));
 
@@ -51,7 +51,7 @@ export class DirectoryWriter {
   readonly #uri: string;
   readonly #temporary: string;
   readonly #files: FileList = [];
-  /** Of the journal. */
+  /** Entries of the journal. */
   readonly #announced: string[] = [];
   readonly #alone: boolean;
 
@@ -63,9 +63,9 @@ export class DirectoryWriter {
   }
 
   /**
-   * Begins anew, and removes what killed writers of this directory left behind: what is too old to be another's work, or
-   * all of it when the caller is `alone`, the holder of the run's writer epoch. One that was killed in its commit stays
-   * until the next commit: it says whose the files are that came into the directory already.
+   * Starts a directory and removes the leftovers of killed writers: those too old to belong to a live writer, or all of
+   * them when the caller is `alone`, the holder of the run's writer epoch. A writer killed during its commit leaves its
+   * temporary directory until the next commit, because that lists the files already placed in the target.
    */
   static async begin(stores: Stores, uri: string, { alone = false } = {}): Promise<DirectoryWriter> {
     await removeLeftovers(stores, uri, { alone, complete: alone });
@@ -78,7 +78,7 @@ export class DirectoryWriter {
     this.#files.push({ path, digest: digestOf(content), bytes: content.length });
   }
 
-  /** Writes a file in chunks: it need not fit into memory. */
+  /** Writes a file in chunks, so it need not fit into memory. */
   async writeChunks(path: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
     const hash = createHash("sha256");
     let bytes = 0;
@@ -94,12 +94,12 @@ export class DirectoryWriter {
     this.#files.push({ path, digest: `sha256:${hash.digest("hex")}`, bytes });
   }
 
-  /** Where the files are until the directory is committed: for reading them back. */
+  /** The location of the files before the commit, for reading them back. */
   get temporaryUri(): string {
     return this.#temporary;
   }
 
-  /** What was written so far, by digest. */
+  /** The files written so far, by digest. */
   get files(): FileList {
     return this.#files;
   }
@@ -108,7 +108,7 @@ export class DirectoryWriter {
     return this.#files.reduce((sum, file) => sum + file.bytes, 0);
   }
 
-  /** Writes the manifest, last, and lets the directory appear. Returns the manifest's digest. */
+  /** Writes the manifest last, and commits the directory. Returns the manifest's digest. */
   async commit(facts: Readonly<Record<string, unknown>>, beforeCommit: () => Promise<void>): Promise<string> {
     const files = this.#files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
     const manifest = Buffer.from(`${JSON.stringify(sealed({ ...facts, files }), null, 1)}\n`);
@@ -127,7 +127,7 @@ export class DirectoryWriter {
     return digestOf(manifest);
   }
 
-  /** Removes what was written so far. */
+  /** Removes the files written so far. */
   async discard(): Promise<void> {
     const names = [...this.#announced, manifestFile, journalFile];
     await this.#stores.of(this.#uri).removeFiles(this.#temporary, names);
@@ -140,7 +140,7 @@ export class DirectoryWriter {
   }
 }
 
-/** Names of the files that a directory has by its manifest, whatever it is of, or by its journal. */
+/** Names of a directory's files, from its manifest (of any schema) or its journal. */
 export async function namesOf(stores: Stores, uri: string): Promise<string[]> {
   const manifest = await readManifest(stores, uri, z.looseObject({ files: fileList }));
   if (manifest) return manifest.manifest.files.map(({ path }) => path);
@@ -150,8 +150,8 @@ export async function namesOf(stores: Stores, uri: string): Promise<string[]> {
 }
 
 /**
- * Removes a directory that a writer of ours made, by the names in its manifest or journal and those of `known`; files of
- * others stay. The manifest goes first: half a directory must not look like one.
+ * Removes the files of a directory that its manifest, its journal or `known` names; other files stay. The manifest is
+ * removed first, so that a partial directory never looks complete.
  */
 export async function removeDirectory(stores: Stores, uri: string, known: readonly string[] = []): Promise<void> {
   const names = [...(await namesOf(stores, uri)), ...known];
@@ -163,7 +163,7 @@ interface Leftover {
   uri: string;
   /** In milliseconds. */
   begun: number;
-  /** It has its manifest: its writer was killed in the commit. */
+  /** It has its manifest: its writer was killed during the commit. */
   complete: boolean;
 }
 
@@ -180,7 +180,7 @@ async function leftoversOf(stores: Stores, uri: string): Promise<Leftover[]> {
   return [...found.values()];
 }
 
-/** Removes those that are too old to be another's work, or all when there is no other. */
+/** Removes those too old to belong to a live writer, or all when there is no other writer. */
 async function removeLeftovers(
   stores: Stores,
   uri: string,
@@ -192,7 +192,7 @@ async function removeLeftovers(
   }
 }
 
-/** Manifests of this schema whose commit as `uri` was cut short, and may have placed some of its files. */
+/** Manifests of this schema whose commit to `uri` was interrupted and may have placed some files. */
 export async function cutShort<T>(stores: Stores, uri: string, schema: z.ZodType<T>): Promise<T[]> {
   const found: T[] = [];
   for (const one of await leftoversOf(stores, uri)) {
@@ -206,16 +206,16 @@ const lost = (uri: string, path: string) =>
   new StageFailure(
     exitCode.storeUnreachable,
     "WriteLost",
-    `${uri}/${path}: was removed or cut by someone else while it was being written`,
+    `${uri}/${path}: was removed or truncated by another process while it was being written; run it again`,
   );
 
 export interface OpenDirectory<T> {
   manifest: T;
-  /** Of the manifest: stands for every byte of the directory. */
+  /** The manifest's digest, which covers every byte of the directory. */
   digest: string;
 }
 
-/** Reads a directory's manifest; undefined when there is none or it is not one of `schema`. Files are not read. */
+/** Reads a directory's manifest; undefined when it is missing or does not match `schema`. Reads no other file. */
 export async function readManifest<T>(
   stores: Stores,
   uri: string,
@@ -228,7 +228,7 @@ export async function readManifest<T>(
   return parsed.success ? { manifest: parsed.data, digest: digestOf(bytes) } : undefined;
 }
 
-/** A file of a directory, its digest checked. Throws a failure when it is absent or altered. */
+/** Reads a file of a directory and checks its digest. Throws a failure when it is missing or changed. */
 export async function readListed(stores: Stores, uri: string, files: FileList, path: string): Promise<Uint8Array> {
   const { digest } = listed(uri, files, path);
   const bytes = await stores.of(uri).read(`${uri}/${path}`);
@@ -236,13 +236,13 @@ export async function readListed(stores: Stores, uri: string, files: FileList, p
   return bytes;
 }
 
-/** A file of a directory as one of this machine, its digest checked: its URI. Throws as `readListed` does. */
+/** The URI of a local copy of a directory's file, with its digest checked. Throws as `readListed` does. */
 export async function localListed(stores: Stores, uri: string, files: FileList, path: string): Promise<string> {
   const { digest } = listed(uri, files, path);
   return await localCopy(stores, { uri: `${uri}/${path}`, digest }, () => altered(uri, path));
 }
 
-/** Reads a file of a directory once and compares its digest; returns its size. Throws as `readListed` does. */
+/** Checks the digest of a directory's file in one pass; returns its size. Throws as `readListed` does. */
 export async function verifyListed(stores: Stores, uri: string, files: FileList, path: string): Promise<number> {
   const { digest, bytes } = listed(uri, files, path);
   const chunks = compared(stores.of(uri).stream(`${uri}/${path}`), digest, () => altered(uri, path));
@@ -250,7 +250,7 @@ export async function verifyListed(stores: Stores, uri: string, files: FileList,
   return bytes;
 }
 
-/** What is wrong with the files of a directory: the first that is absent or altered; undefined when it is whole. */
+/** The failure of the first missing or changed file of a directory; undefined when all files are intact. */
 export async function damageOf(stores: Stores, uri: string, files: FileList): Promise<string | undefined> {
   for (const { path } of files) {
     try {

@@ -1,11 +1,12 @@
 /**
- * What nobody needs any more in an artifact store (`<artifacts.uri>/<namespace>`): objects that neither a prepared input nor
- * a run refers to, and what killed writers left. With `live`, from a cluster, also the runs and prepared inputs that no
- * FineTuneJob, FineTuneRun or Adapter names. Only what is old is looked at: who stages something now refers to it later.
+ * Garbage in an artifact store (`<artifacts.uri>/<namespace>`): objects that neither a prepared input nor a run refers
+ * to, and leftovers of killed writers. With `live`, from a cluster, also runs and prepared inputs that no FineTuneJob,
+ * FineTuneRun or Adapter names. Recent files are skipped, because a stage refers to its objects only after staging
+ * them.
  *
- * Nothing is guessed: where a run does not say what it needs, no object is garbage. Nothing of others is garbage, wherever
- * it lies: a directory that holds nothing of ours is refused, and in a store only files with the names of this release's
- * layout are looked at, in directories those that a manifest or a writer's journal names.
+ * Nothing is guessed: if a run does not list what it needs, no object is garbage. Other programs' files are never
+ * garbage: a directory without artifacts is refused, and in a store only files named by this release's layout, by a
+ * manifest or by a writer's journal are considered.
  */
 import { Objects } from "./objects.ts";
 import { isOwn, isUnfinished, NamedFiles, requireStore, withPins } from "./ownFiles.ts";
@@ -13,7 +14,7 @@ import { jsonOf } from "./sealed.ts";
 import type { Entry } from "./store.ts";
 import type { Stores } from "./stores.ts";
 
-/** What a cluster's objects name. */
+/** The runs and inputs that a cluster's objects name. */
 export interface Live {
   runHashes: ReadonlySet<string>;
   prepareKeys: ReadonlySet<string>;
@@ -36,17 +37,17 @@ export interface GarbageOptions {
   stores: Stores;
   /** `<artifacts.uri>/<namespace>`. */
   root: string;
-  /** How messages call it; default: `root`. */
+  /** Its name in messages; default: `root`. */
   place?: string;
-  /** Files that changed after this are left alone; in milliseconds. */
+  /** Files that changed after this are kept; in milliseconds. */
   before: number;
-  /** Asked each time that garbage is looked for, after the store is listed. */
+  /** Called on each search for garbage, after the store is listed. */
   live?: (() => Promise<Live>) | undefined;
 }
 
 export interface FoundGarbage {
   garbage: Garbage[];
-  /** A run that does not say what it needs, if there is one: then no object was judged. */
+  /** A run that does not list what it needs; if there is one, no object is garbage. */
   unknownRun: string | undefined;
 }
 
@@ -80,8 +81,8 @@ export async function findGarbage(options: GarbageOptions): Promise<FoundGarbage
 }
 
 /**
- * Removes what is garbage now as it was then, and calls `onRemoved` for each. What came to be needed since stays: store
- * and cluster are asked anew.
+ * Removes the garbage that is still garbage, and calls `onRemoved` for each item. It reads the store and the cluster
+ * again, so anything referred to since then stays.
  */
 export async function removeGarbage(
   options: GarbageOptions,
@@ -90,7 +91,7 @@ export async function removeGarbage(
 ): Promise<void> {
   const { stores, root } = options;
   const still = new Set((await findGarbage(options)).garbage.map(({ path }) => path));
-  // A manifest goes before its files: half a directory must not look whole.
+  // A manifest is removed before its files, so that a partial directory never looks complete.
   const order = (path: string) => (path.endsWith("/manifest.json") ? 0 : 1);
   for (const one of found.toSorted((a, b) => order(a.path) - order(b.path))) {
     if (!still.has(one.path)) continue;
@@ -129,7 +130,7 @@ const objectDigest = (path: string) => {
 
 const digestsIn = (text: string) => text.match(/sha256:[0-9a-f]{64}/g) ?? [];
 
-/** Digests that something refers to, followed through the manifests that pins name. */
+/** Referenced digests, followed through the manifests that pins name. */
 class References {
   readonly #options: GarbageOptions;
   readonly #objects: Objects;
@@ -144,7 +145,7 @@ class References {
     return this.#found.has(digest);
   }
 
-  /** A pin: the manifest that it names, what that lists, and the original of a quantised base. */
+  /** Adds a pin: the manifest it names, the files that lists, and the original of a quantised base. */
   async add(digest: string): Promise<void> {
     if (this.#found.has(digest)) return;
     this.#found.add(digest);
@@ -155,7 +156,7 @@ class References {
     if (typeof original === "string") await this.add(original);
   }
 
-  /** What a run or a prepared input refers to; false when it does not say. */
+  /** Adds the references of a run or a prepared input; false when it does not list them. */
   async addOf({ kind, name, files }: Group): Promise<boolean> {
     if (kind === "prepared") {
       for (const digest of digestsIn(await this.#text(`prepared/${name}/manifest.json`))) this.#found.add(digest);

@@ -1,7 +1,7 @@
 /**
- * HTTP to a store: one exchange, and patience around it. What may pass (a broken connection, silence, 408, 429, 5xx) is a
- * `Transient`, tried again with growing pauses until a time is over; everything else is the caller's to judge. Redirects
- * are never followed here: who follows one decides what it may carry along.
+ * HTTP to a store: a single exchange, and retries around it. A temporary fault (a broken connection, silence, 408, 429,
+ * 5xx) is a `Transient` and is retried with growing pauses until a time limit; the caller handles all others. Redirects
+ * are not followed here, because the caller decides which headers a redirected request may carry.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { fetch, type Response } from "undici";
@@ -10,19 +10,19 @@ import { invalid, messageOf, StageFailure, stopped } from "../contract/failure.t
 import { connectionsTo } from "./connections.ts";
 
 export interface Patience {
-  /** How long a step that makes no headway is tried again, in milliseconds. */
+  /** How long a step without progress is retried, in milliseconds. */
   totalMs: number;
   firstPauseMs: number;
   longestPauseMs: number;
   /** The longest silence within an exchange. */
   silenceMs: number;
-  /** Hears, in a line, that something is tried again and why: at once, and then now and then. */
+  /** Receives a line about a retry and its reason: immediately, then at intervals. */
   onRetry?: ((line: string) => void) | undefined;
-  /** Ends the patience: nothing is tried again. */
+  /** Stops all retries. */
   signal?: AbortSignal | undefined;
 }
 
-/** A rotated Secret takes a minute or two until it is in a pod. */
+/** A rotated Secret takes one or two minutes to reach a pod. */
 export const usualPatience: Patience = {
   totalMs: 180_000,
   firstPauseMs: 250,
@@ -30,12 +30,12 @@ export const usualPatience: Patience = {
   silenceMs: 60_000,
 };
 
-/** Between two lines about the same trouble, in milliseconds. */
+/** Interval between two lines about the same fault, in milliseconds. */
 const tellEveryMs = 15_000;
 
-/** Something that may pass. */
+/** A temporary fault, worth a retry. */
 export class Transient extends Error {
-  /** What the server asked for. */
+  /** The pause that the server requested. */
   readonly pauseMs: number | undefined;
 
   constructor(message: string, options: ErrorOptions & { pauseMs?: number | undefined } = {}) {
@@ -44,7 +44,7 @@ export class Transient extends Error {
   }
 }
 
-/** Counts what goes wrong between two steps ahead, and pauses before the next try. */
+/** Counts the failures since the last progress, and pauses before each retry. */
 export class Retries {
   readonly #uri: string;
   readonly #patience: Patience;
@@ -57,12 +57,14 @@ export class Retries {
     this.#patience = patience;
   }
 
-  /** There was headway: patience begins anew. */
+  /** Records progress: the time limit starts again. */
   moved(): void {
     this.#failures = 0;
   }
 
-  /** Returns when it is time to try again. Throws what is not transient, and the failure when the time is over. */
+  /**
+   * Returns when the retry is due. Rethrows errors that are not transient, and throws a failure after the time limit.
+   */
   async after(error: unknown): Promise<void> {
     if (!(error instanceof Transient)) throw error;
     if (this.#failures++ === 0) this.#since = Date.now();
@@ -92,7 +94,7 @@ const unreachable = (uri: string, error: Error, failures: number, spentMs: numbe
     { cause: error },
   );
 
-/** Does `work` until it succeeds, or fails with what is not transient, or patience is over. */
+/** Runs `work` until it succeeds, throws an error that is not transient, or the time limit passes. */
 export async function patiently<T>(uri: string, patience: Patience, work: () => Promise<T>): Promise<T> {
   const retries = new Retries(uri, patience);
   for (;;) {
@@ -115,15 +117,15 @@ export interface HttpRequest {
 export interface Answer {
   status: number;
   headers: { get(name: string): string | null };
-  /** Throws `Transient` where it breaks off. To be read once. */
+  /** Throws `Transient` if the connection breaks. Can be read once. */
   body(): AsyncIterable<Uint8Array>;
-  /** Gives the connection back without reading. */
+  /** Releases the connection without reading. */
   discard(): Promise<void>;
 }
 
 const transientStatus = (status: number) => status === 408 || status === 429 || status >= 500;
 
-/** Sends a request and waits for the head of its answer. Throws `Transient`. */
+/** Sends a request and waits for the response headers. Throws `Transient`. */
 export async function exchange({ url, ...request }: HttpRequest, { silenceMs }: Patience): Promise<Answer> {
   const { dispatcher, proxy } = connectionsTo(String(url));
   const controller = new AbortController();
@@ -150,7 +152,7 @@ export async function exchange({ url, ...request }: HttpRequest, { silenceMs }: 
   throw new Transient(`answered ${status} ${shortened(words)}`.trim(), { pauseMs: retryAfterMs(headers) });
 }
 
-/** A server that has gone silent ends the exchange. */
+/** Aborts the exchange when the server is silent. */
 function watch(controller: AbortController, silenceMs: number): { end(): void } {
   const seconds = silenceMs / 1000;
   const timer = setTimeout(() => controller.abort(new Error(`silent for ${seconds} s`)), silenceMs);
@@ -166,20 +168,20 @@ async function* chunksOf(
   if (!reader) return;
   try {
     for (;;) {
-      // Only the server's silence counts, not the time that the reader takes.
+      // Only the server's silence counts, not the reader's time.
       const waited = watch(controller, silenceMs);
       const { done, value } = await reader.read().finally(waited.end);
       if (done) return;
       yield value;
     }
   } catch (error) {
-    throw new Transient(`the answer broke off: ${causeOf(error)}`, { cause: error });
+    throw new Transient(`the response was interrupted: ${causeOf(error)}`, { cause: error });
   } finally {
     controller.abort();
   }
 }
 
-/** Certificates that do not get better by waiting, as OpenSSL and Node call them. */
+/** Certificate errors that a retry cannot fix, by OpenSSL's and Node's codes. */
 const untrustedCodes = /^(UNABLE_TO_|SELF_SIGNED_CERT|DEPTH_ZERO_|CERT_|ERR_TLS_CERT_)/;
 
 function isUntrusted(error: unknown): boolean {
@@ -190,10 +192,10 @@ function isUntrusted(error: unknown): boolean {
 const untrusted = (from: string, error: unknown) =>
   invalid(
     "CertificateUntrusted",
-    `the certificate of ${from} is not trusted (${causeOf(error)}); name the file of its authority's certificate in SSL_CERT_FILE or NODE_EXTRA_CA_CERTS (pods: trainer.caCertificates of the chart)`,
+    `the certificate of ${from} is not trusted (${causeOf(error)}); set SSL_CERT_FILE or NODE_EXTRA_CA_CERTS to the file of its authority's certificate (pods: trainer.caCertificates of the chart)`,
   );
 
-/** fetch says "fetch failed" or "cancelled" and puts the reason into the cause, or the cause of that. */
+/** fetch throws "fetch failed" or "cancelled" with the reason in its cause or in the cause of that. */
 const rootOf = (error: unknown): unknown =>
   error instanceof Error && error.cause instanceof Error ? rootOf(error.cause) : error;
 
@@ -209,7 +211,7 @@ function retryAfterMs(headers: Headers): number | undefined {
   return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
 }
 
-/** Answers that are not file contents are short. */
+/** Bounds the size of responses other than file contents. */
 const longestText = 64 * 1024 * 1024;
 
 export async function bytesOf(answer: Answer): Promise<Uint8Array> {
@@ -219,12 +221,12 @@ export async function bytesOf(answer: Answer): Promise<Uint8Array> {
     chunks.push(chunk);
     bytes += chunk.length;
     if (bytes > longestText)
-      throw new StageFailure(exitCode.storeUnreachable, "StoreUnreachable", "an answer without end");
+      throw new StageFailure(exitCode.storeUnreachable, "StoreUnreachable", "the response is too long");
   }
   return Buffer.concat(chunks);
 }
 
 export const textOf = async (answer: Answer) => Buffer.from(await bytesOf(answer)).toString("utf8");
 
-/** Words of a server, for a message: one line of them. */
+/** A server's text as one line for a message. */
 export const shortened = (words: string) => words.replaceAll(/\s+/g, " ").trim().slice(0, 200);

@@ -75,7 +75,7 @@ describe("a repository of the hub", () => {
     assert.equal(hub.requests.filter(({ url }) => url.includes("/tree/")).length, 2, "a commit's tree is read once");
   });
 
-  test("of data is read by its own name, at main or at a revision", async (t) => {
+  test("of datasets is read by its own name, at main or at a revision", async (t) => {
     const data: HubRepository = { kind: "datasets", name: "acme/mails", files: { "data/train.jsonl": large } };
     const { stores } = await place(t, { repositories: [data] });
     for (const at of ["hf://datasets/acme/mails", "hf://datasets/acme/mails@v1"]) {
@@ -96,14 +96,14 @@ describe("a repository of the hub", () => {
     assert.deepEqual([...new Set(others.map(({ authorization }) => authorization))], [undefined]);
   });
 
-  test("is read with the token that is in the Secret by then", async (t) => {
+  test("is read with the token that the Secret holds at that time", async (t) => {
     const { stores, setToken } = await place(t, { repositories: [{ ...model, token: "new" }], token: "old" });
     await assert.rejects(read(stores, `${uri}/config.json`), { code: 20, reason: "AccessDenied" });
     await setToken("new");
     assert.deepEqual(await read(stores, `${uri}/config.json`), bytes("{}"));
   });
 
-  test("gets a saved token at the mirror of the environment, and not at an address that a manifest names", async (t) => {
+  test("gets a saved token at the environment's mirror, and not at an endpoint that a manifest names", async (t) => {
     const { hub } = await place(t, { repositories: [{ ...model, token: "saved" }] });
     const home = await temporaryDirectory(t);
     await writeFile(`${home}/token`, "saved\n");
@@ -118,7 +118,7 @@ describe("a repository of the hub", () => {
     );
   });
 
-  test("that is refused says what to do, and never the token", async (t) => {
+  test("that refuses access is reported with the fix and without the token", async (t) => {
     const gated: HubRepository = { ...model, name: "acme/gated", token: "right", gated: true };
     const { stores } = await place(t, { repositories: [model, gated], token: "wrong-token" });
     const refused = async (at: string, revision?: string) => {
@@ -133,7 +133,7 @@ describe("a repository of the hub", () => {
     const of = (error: Error) => ({ code: "code" in error && error.code, reason: "reason" in error && error.reason });
     const asked = await refused("hf://acme/gated");
     assert.deepEqual(of(asked), { code: 20, reason: "AccessGated" });
-    assert.match(asked.message, /asked for on the hub's page of acme\/gated.*HF_TOKEN/);
+    assert.match(asked.message, /request access on the hub's page of acme\/gated.*HF_TOKEN/);
     assert.deepEqual(of(await refused(uri, "none")), { code: 20, reason: "RevisionMissing" });
     await assert.rejects(
       new Stores({
@@ -144,7 +144,7 @@ describe("a repository of the hub", () => {
     );
   });
 
-  test("is not written to", async (t) => {
+  test("is read-only", async (t) => {
     const { stores } = await place(t);
     assert.throws(() => stores.of(uri).write(`${uri}/x`, bytes("x")), { code: 20, reason: "ReadOnlyStore" });
   });
@@ -175,7 +175,7 @@ const faults: [
   ],
 ];
 
-describe("reading goes on after", () => {
+describe("reading resumes after", () => {
   for (const [what, breakIt] of faults) {
     test(what, async (t) => {
       const { stores, hub } = await place(t);
@@ -196,7 +196,7 @@ describe("reading goes on after", () => {
   }
 });
 
-describe("what is not what it should be is found", () => {
+describe("the reader detects", () => {
   const broken =
     (answer: (response: Parameters<typeof sendContent>[0], content: Buffer, range?: string) => void) =>
     async (t: TestContext) => {
@@ -209,14 +209,14 @@ describe("what is not what it should be is found", () => {
       return read(stores, `${uri}/model.safetensors`);
     };
 
-  test("another byte", async (t) => {
+  test("a changed byte", async (t) => {
     const other = Buffer.from(large);
     other[150_000]! ^= 1;
     const reading = broken((response, _, range) => sendContent(response, other, range, '"e"'))(t);
     await assert.rejects(reading, { code: 23, reason: "DigestMismatch" });
   });
 
-  test("a short file that says it is whole", async (t) => {
+  test("a short file with a complete length", async (t) => {
     const reading = broken((response, content) => sendContent(response, content.subarray(0, 1000), undefined, '"e"'))(
       t,
     );
@@ -233,7 +233,7 @@ describe("what is not what it should be is found", () => {
     await assert.rejects(reading, { code: 23, reason: "InputChanged" });
   });
 
-  test("a redirect that carries somebody's name, or leads away from HTTP, or goes round", async (t) => {
+  test("a redirect with user information, to another scheme than HTTP, or in a circle", async (t) => {
     for (const location of [
       "http://user:pass@127.0.0.1/x",
       "file:///etc/passwd",
@@ -250,7 +250,7 @@ describe("what is not what it should be is found", () => {
     }
   });
 
-  test("a list that goes on at another host, and one that is none", async (t) => {
+  test("a list that continues at another host, and an invalid list", async (t) => {
     for (const [link, body] of [
       ['<http://other.example/x>; rel="next"', "[]"],
       ["", '{"no":"list"}'],
@@ -265,7 +265,7 @@ describe("what is not what it should be is found", () => {
     }
   });
 
-  test("a hub that stays away is named, with how often it was asked", async (t) => {
+  test("an unreachable hub, which the error names with the number of tries", async (t) => {
     const { stores, hub } = await place(t);
     hub.fault = (_, response) => {
       response.writeHead(500).end("out of order");

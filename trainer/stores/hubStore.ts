@@ -1,7 +1,7 @@
 /**
- * Reads repositories of the Hugging Face hub, or of a mirror of it: `hf://ORG/MODEL[@REVISION][/PATH]` and
- * `hf://datasets/ORG/NAME[@REVISION]/PATH`. A revision stands for a commit; files of a commit never change, and each is
- * compared with the digest that the hub gives for it. The token goes to the hub itself and to no other host.
+ * Reads repositories of the Hugging Face hub or of a mirror: `hf://ORG/MODEL[@REVISION][/PATH]` and
+ * `hf://datasets/ORG/NAME[@REVISION]/PATH`. A revision resolves to a commit. Files of a commit never change, and each
+ * file is checked against the hub's digest. The token is sent to the hub only, never to another host.
  */
 import { createHash, type Hash } from "node:crypto";
 import { z } from "zod";
@@ -32,7 +32,7 @@ const treeEntry = z.looseObject({
   type: z.string(),
   path: z.string().max(4096),
   size: z.int().min(0),
-  /** Of the file as git has it: its blob, or for a large file the pointer to it. */
+  /** The git digest of the file: of its blob, or for a large file of its pointer. */
   oid: z.string(),
   lfs: z.looseObject({ oid: z.string().regex(/^[0-9a-f]{64}$/) }).optional(),
 });
@@ -47,14 +47,14 @@ const mostRedirects = 5;
 
 export class HubStore implements Store {
   readonly #options: HubOptions;
-  /** Of commits, which do not change. */
+  /** File lists by commit; they never change. */
   readonly #trees = new Map<string, Promise<readonly HubFile[]>>();
 
   constructor(options: HubOptions) {
     this.#options = options;
   }
 
-  /** The commit that the URI's revision is now. Throws a failure that says what the hub refuses. */
+  /** The current commit of the URI's revision. Throws a failure with the hub's reason if it refuses. */
   async commitOf(uri: string): Promise<string> {
     const { kind, name, revision } = repositoryOf(uri);
     if (/^[0-9a-f]{40}$/.test(revision)) return revision;
@@ -64,7 +64,7 @@ export class HubStore implements Store {
     );
     const parsed = revisionInfo.safeParse(jsonOf(Buffer.from(text)));
     if (parsed.success) return parsed.data.sha;
-    throw strange(uri, "its answer about the revision has no commit");
+    throw strange(uri, "its response for the revision has no commit");
   }
 
   async stat(uri: string): Promise<Entry | undefined> {
@@ -86,7 +86,7 @@ export class HubStore implements Store {
       yield chunk;
     }
     if (check.hash.digest("hex") === check.expected) return;
-    throw corrupt("DigestMismatch", `${uri}: its bytes do not have the digest that the hub gives for them`);
+    throw corrupt("DigestMismatch", `${uri}: its bytes do not match the hub's digest`);
   }
 
   async list(uri: string, beginning = ""): Promise<Entry[]> {
@@ -141,7 +141,7 @@ export class HubStore implements Store {
     const key = `${kind}/${name}@${commit}`;
     const known = this.#trees.get(key) ?? this.#readTree(uri, `/api/${kind}/${name}/tree/${commit}?recursive=true`);
     this.#trees.set(key, known);
-    // What failed is asked for again.
+    // A failed request is not kept, so the next call repeats it.
     known.catch(() => this.#trees.delete(key));
     return await known;
   }
@@ -155,7 +155,7 @@ export class HubStore implements Store {
       const { text, link } = await this.#page(uri, from);
       const parsed = treePage.safeParse(jsonOf(Buffer.from(text)));
       if (!parsed.success)
-        throw strange(uri, `its list of files is not one: ${shortened(z.prettifyError(parsed.error))}`);
+        throw strange(uri, `its list of files is invalid: ${shortened(z.prettifyError(parsed.error))}`);
       files.push(...parsed.data.filter(({ type }) => type === "file").map(fileOf));
       next = nextPage(uri, link, from);
     }
@@ -182,7 +182,7 @@ export class HubStore implements Store {
     });
   }
 
-  /** One request, through redirects. Throws `Transient`, or a failure that says what is refused. */
+  /** One request, following redirects. Throws `Transient`, or a failure that explains the refusal. */
   async #get(uri: string, url: URL, headers: Record<string, string>, expected: readonly number[]): Promise<Answer> {
     for (let renewed = false; ; renewed = true) {
       const answer = await this.#follow(uri, url, headers);
@@ -196,13 +196,13 @@ export class HubStore implements Store {
 
   async #follow(uri: string, first: URL, headers: Record<string, string>): Promise<Answer> {
     const credentials = await this.#options.credentials.get();
-    // What was saved for the hub is not shown to an address that a manifest names.
+    // The token saved for the hub is not sent to an endpoint that a manifest names.
     const saved = this.#options.endpoint === undefined ? credentials.get("HF_SAVED_TOKEN") : undefined;
     const token = credentials.get("HF_TOKEN") ?? saved;
     let url = first;
     for (let hop = 0; hop <= mostRedirects; hop++) {
       const own = token !== undefined && url.origin === first.origin ? { authorization: `Bearer ${token}` } : {};
-      // Bytes as they are stored: no compression on the way, which would hide their number.
+      // No compression in transit, because it would hide the number of bytes.
       const request = { url, headers: { "accept-encoding": "identity", ...headers, ...own } };
       const answer = await exchange(request, this.#options.patience);
       const location = answer.headers.get("location");
@@ -223,7 +223,7 @@ export class HubStore implements Store {
       const page = `${kind === "datasets" ? "datasets/" : ""}${name}`;
       return invalid(
         "AccessGated",
-        `${uri}: access has to be asked for on the hub's page of ${page}, then ${token} of that account; ${said}`,
+        `${uri}: request access on the hub's page of ${page}, then ${token} of that account; ${said}`,
       );
     }
     if (code === "RevisionNotFound") return invalid("RevisionMissing", `${uri}: ${name} has no revision ${revision}`);
@@ -260,14 +260,14 @@ function fileOf({ path, size, oid, lfs }: z.infer<typeof treeEntry>): HubFile {
   return { path, bytes: size, version: lfs?.oid ?? oid, modifiedAt: 0, blob: oid, ...(digest && { digest }) };
 }
 
-/** What a file's bytes are compared with: their SHA-256, or the name that git gives to a small file. */
+/** The expected digest of a file's bytes: their SHA-256, or git's blob digest for a small file. */
 function checkOf({ digest, blob, bytes }: HubFile): { hash: Hash; expected: string } {
   if (digest !== undefined) return { hash: createHash("sha256"), expected: digest.slice("sha256:".length) };
   const hash = createHash(blob.length === 64 ? "sha256" : "sha1");
   return { hash: hash.update(`blob ${bytes}\0`), expected: blob };
 }
 
-/** The next page's address, which must be the hub's own: the token goes there. */
+/** The next page's address, which must be on the hub because the token is sent there. */
 function nextPage(uri: string, link: string | null, from: URL): URL | undefined {
   const target = /<([^>]+)>;\s*rel="?next"?/.exec(link ?? "")?.[1];
   if (target === undefined) return undefined;
@@ -280,11 +280,12 @@ function redirected(uri: string, location: string, from: URL): URL {
   const url = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
   const isSafe = url?.protocol === "https:" || (url?.protocol === "http:" && from.protocol === "http:");
   if (url === undefined || !isSafe || url.username !== "")
-    throw strange(uri, "it redirects to where nobody should follow");
+    throw strange(uri, "it redirects to an unsafe address (with user information, or not over https)");
   return url;
 }
 
 const strange = (uri: string, what: string) =>
-  new StageFailure(exitCode.storeUnreachable, "StoreUnsuitable", `${uri}: this is no hub as we know it: ${what}`);
+  new StageFailure(exitCode.storeUnreachable, "StoreUnsuitable", `${uri}: the server is not a compatible hub: ${what}`);
 
-const readOnly = (uri: string) => invalid("ReadOnlyStore", `${uri}: the hub is read and not written to`);
+const readOnly = (uri: string) =>
+  invalid("ReadOnlyStore", `${uri}: the hub is read-only here; write to pvc:// or s3://`);

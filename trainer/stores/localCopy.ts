@@ -1,12 +1,12 @@
-/** Files of any store as files of this machine, for mapping into memory. */
+/** Local copies of files of any store, for mapping into memory. */
 import { pathToFileURL } from "node:url";
 import { digestIs } from "./digest.ts";
 import { LocalStore } from "./localStore.ts";
 import type { Stores } from "./stores.ts";
 
 /**
- * The URI of a file on this machine with the bytes of `uri`, which have the digest: the store's own file where it has one,
- * else a copy in the local space. Throws `wrong()` when they have another digest. `onBytes` hears of what is read.
+ * The URI of a local file with the bytes of `uri` and the digest: the store's own file if it is local, else a copy in
+ * the local space. Throws `wrong()` when the digest differs. `onBytes` receives the number of bytes read.
  */
 export async function localCopy(
   stores: Stores,
@@ -23,7 +23,7 @@ export async function localCopy(
   return pathToFileURL(own).href;
 }
 
-/** Passes chunks on; `onBytes` hears of each one's bytes. */
+/** Passes chunks through and calls `onBytes` with the size of each. */
 async function* counting(chunks: AsyncIterable<Uint8Array>, onBytes: (bytes: number) => void) {
   for await (const chunk of chunks) {
     onBytes(chunk.length);

@@ -1,7 +1,8 @@
 /**
- * Where a file system's paths may lead. Links on a claim are written by whoever writes to the claim: what is opened or
- * changed through one must lie below the claim's root, or a row of data could be a Secret of the pod. A link that stays
- * below it, as in the hub's cache, is an ordinary file. Nothing but regular files is read: a FIFO would block for ever.
+ * Limits where a file system's paths may lead. Anyone who can write to a claim can create links there, so a path must
+ * stay below the claim's root even through links; otherwise a row of data could be a Secret of the pod. A link that
+ * stays below the root, as in the hub's cache, is an ordinary file. Only regular files are read: a FIFO would block for
+ * ever.
  */
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, open, readFile, readlink, realpath, stat } from "node:fs/promises";
@@ -9,7 +10,7 @@ import path from "node:path";
 import { invalid } from "../contract/failure.ts";
 import { MissingFileError } from "./store.ts";
 
-/** A URI's path, and the directory that it must not leave; undefined: the whole machine. */
+/** A URI's path, and the directory that it must not leave; undefined: no limit. */
 export interface Ground {
   uri: string;
   file: string;
@@ -20,17 +21,17 @@ export const codeOf = (error: unknown) => (error instanceof Error && "code" in e
 
 export const isAbsent = (error: unknown) => codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR";
 
-/** Opens a regular file for reading. Throws `MissingFileError`, or a failure that says what is there instead. */
+/** Opens a regular file for reading. Throws `MissingFileError`, or a failure that names what else the path is. */
 export async function openFile(ground: Ground): Promise<FileHandle> {
   const { uri, file } = ground;
   try {
-    // Before it is opened: to open a device may do something.
+    // Checked before opening, because opening a device can have side effects.
     requireFile(uri, await stat(file));
-    // A file that becomes a FIFO between the two does not block either.
+    // A file replaced by a FIFO in between does not block either.
     const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       requireFile(uri, await handle.stat());
-      // Of what was opened, whatever the path leads to by now.
+      // Checks the opened file, even if the path leads elsewhere by now.
       await requireBelow(ground, await readlink(`/proc/self/fd/${handle.fd}`));
       return handle;
     } catch (error) {
@@ -43,7 +44,7 @@ export async function openFile(ground: Ground): Promise<FileHandle> {
   }
 }
 
-/** Throws where a change at the path would be one outside the root: a directory above it leads elsewhere. */
+/** Throws when a directory in the path leads outside the root, so that a change there would be outside too. */
 export async function requireInside(ground: Ground): Promise<void> {
   if (ground.root === undefined) return;
   for (let at = path.dirname(ground.file); at.length >= ground.root.length; at = path.dirname(at)) {
@@ -61,7 +62,7 @@ async function requireBelow({ uri, root }: Ground, real: string): Promise<void> 
   if (real === base || real.startsWith(base === "/" ? base : `${base}/`)) return;
   throw invalid(
     "OutsideClaim",
-    `${uri}: a link leads out of the claim, to ${real}; copy the file into the claim, or link to a file of the same claim`,
+    `${uri}: a link points outside the claim, to ${real}; copy the file into the claim, or link to a file of the same claim`,
   );
 }
 
@@ -77,14 +78,14 @@ function kindOf(facts: Stats): string {
   return facts.isSocket() ? "a socket" : "a device";
 }
 
-/** Whether something is mounted at a directory: then no other one can be renamed to it. */
+/** Whether a directory is a mount point; no other directory can be renamed to it. */
 export async function isMountPoint(directory: string): Promise<boolean> {
   const real = await realpath(directory);
   const mounts = await readFile("/proc/self/mountinfo", "latin1");
   return mounts.split("\n").some((line) => unescaped(line.split(" ")[4] ?? "") === real);
 }
 
-/** The kernel writes spaces and the like in octal. */
+/** The kernel escapes white space in octal. */
 const unescaped = (field: string) =>
   Buffer.from(
     field.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))),

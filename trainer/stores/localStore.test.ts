@@ -12,7 +12,7 @@ import { Stores } from "./stores.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
-test("a claim is a directory: by name, or as it is mapped", async (t) => {
+test("a claim is a directory, found by its name or by a mapping", async (t) => {
   const directory = await temporaryDirectory(t);
   const stores = new Stores({
     claimsRoot: `${directory}/claims`,
@@ -26,7 +26,7 @@ test("a claim is a directory: by name, or as it is mapped", async (t) => {
   await assert.rejects(stores.of("pvc://a/x").read("pvc://a/../../etc/passwd"), /not of the form/);
 });
 
-test("reads ranges, streams, lists in order, and says what is missing", async (t) => {
+test("the local store reads ranges, streams, lists in order, and names a missing file", async (t) => {
   const directory = await temporaryDirectory(t);
   const uri = `file://${directory}`;
   const store = new Stores().of(uri);
@@ -45,14 +45,14 @@ test("reads ranges, streams, lists in order, and says what is missing", async (t
   assert.equal(await store.stat(`${uri}/a/below-a-file`), undefined);
 });
 
-test("create is won once", async (t) => {
+test("only one of several creates of a file succeeds", async (t) => {
   const uri = `file://${await temporaryDirectory(t)}/epoch-1`;
   const store = new Stores().of(uri);
   const results = await Promise.all(["a", "b", "c"].map((text) => store.create(uri, bytes(text))));
   assert.equal(results.filter(Boolean).length, 1);
 });
 
-test("a failed write leaves what was there, and nothing else", async (t) => {
+test("a failed write leaves the previous file and nothing else", async (t) => {
   const directory = await temporaryDirectory(t);
   const uri = `file://${directory}/f`;
   const store = new Stores().of(uri);
@@ -66,7 +66,7 @@ test("a failed write leaves what was there, and nothing else", async (t) => {
   assert.deepEqual(await readdir(directory), ["f"]);
 });
 
-test("a directory is committed by its names: a replaced manifest's go, files of others stay", async (t) => {
+test("a commit removes the files of the replaced manifest and keeps other programs' files", async (t) => {
   const directory = await temporaryDirectory(t);
   const [uri, store] = [`file://${directory}`, new Stores().of(`file://${directory}`)];
   const write = async (at: string, ...names: string[]) => {
@@ -96,7 +96,7 @@ test("a directory is committed by its names: a replaced manifest's go, files of 
   assert.deepEqual(await readdir(directory), ["d"]);
 });
 
-test("a directory loses what is named and unfinished in it, and goes where that was all", async (t) => {
+test("removing a directory removes its named and unfinished files, and the directory if it is then empty", async (t) => {
   const directory = await temporaryDirectory(t);
   const [uri, store] = [`file://${directory}`, new Stores().of(`file://${directory}`)];
   for (const name of ["a", "deep/b", `.luthier-tmp-${randomUUID()}`, ".luthier-tmp-mine"]) {
@@ -123,7 +123,7 @@ async function watchSyncs(t: TestContext): Promise<Set<string>> {
   return synced;
 }
 
-test("what is put in place is durable together with every directory that was made for it", async (t) => {
+test("a written file is durable together with every directory created for it", async (t) => {
   const directory = await temporaryDirectory(t);
   const uri = `file://${directory}`;
   const store = new Stores().of(uri);
@@ -148,7 +148,7 @@ test("what is put in place is durable together with every directory that was mad
   }
 });
 
-test("an object is found by its digest, and an altered one is refused", async (t) => {
+test("an object is found by its digest, and a changed one is refused", async (t) => {
   const objects = new Objects(new Stores(), `file://${await temporaryDirectory(t)}`);
   const staged = await objects.putStream(chunksOf("cont", "ent"));
   assert.deepEqual(staged, { digest: digestOf(bytes("content")), bytes: 7 });
@@ -159,7 +159,7 @@ test("an object is found by its digest, and an altered one is refused", async (t
   await assert.rejects(objects.read(digestOf(bytes("other"))), { code: 23, reason: "ObjectMissing" });
 });
 
-test("what does not have the digest that it should have never appears, and what breaks off leaves nothing", async (t) => {
+test("an object with the wrong digest never appears, and an interrupted write leaves nothing", async (t) => {
   const directory = await temporaryDirectory(t);
   const objects = new Objects(new Stores(), `file://${directory}`);
   const expected = { digest: digestOf(bytes("content")), wrong: () => new Error("another") };

@@ -1,9 +1,9 @@
 /**
  * A store on a file system: `file://` and the mounted claims of `pvc://`.
  *
- * A write goes to a hidden sibling (`.luthier-tmp-…`), is synced, renamed into place, and the directory is synced, with
- * those above it that are new; what a crash leaves behind under such a name is never listed. Nothing is removed but files
- * by their names, and directories that are empty.
+ * A write goes to a hidden sibling (`.luthier-tmp-…`), is synced and renamed into place; then the directory and its new
+ * parents are synced. Listings skip such names, which a crash may leave behind. Only named files and empty directories
+ * are removed.
  */
 import { randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
@@ -21,10 +21,10 @@ import {
   type Store,
 } from "./store.ts";
 
-/** Of the names that files have until they are whole. */
+/** Prefix of the names of incomplete files. */
 export const temporaryPrefix = ".luthier-tmp-";
 
-/** A name that nobody gives to a file but a writer of ours. */
+/** The name of an incomplete file, which only a Luthier writer uses. */
 export const isTemporaryName = (name: string) => /^\.luthier-tmp-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(name);
 
 export class LocalStore implements Store {
@@ -98,7 +98,7 @@ export class LocalStore implements Store {
     await makeDirectory(path.dirname(target));
     let handle: FileHandle;
     try {
-      // Exclusive: of all who try, one makes the name. A crash here leaves the name without its content.
+      // Exclusive: only one caller creates the name. A crash here leaves an empty file.
       handle = await open(target, "wx");
     } catch (error) {
       if (codeOf(error) === "EEXIST") return false;
@@ -120,7 +120,7 @@ export class LocalStore implements Store {
     for (const directory of await directoriesBelow(source)) await syncDirectory(directory);
     await makeDirectory(path.dirname(target));
     try {
-      // Also over an empty directory.
+      // This also replaces an empty directory.
       await rename(source, target);
     } catch (error) {
       if (!isOccupied(error)) throw error;
@@ -160,7 +160,7 @@ export class LocalStore implements Store {
     return names.length === 0 ? { kind: "nothing" } : { kind: "directory", names };
   }
 
-  /** The file that a path leads to: what was looked at is what is mapped. */
+  /** The resolved path of a file, so that the checked file is the mapped one. */
   async localFile(uri: string): Promise<string> {
     const ground = this.#ground(uri);
     await (await openFile(ground)).close();
@@ -172,7 +172,7 @@ export class LocalStore implements Store {
     return { uri, file: this.#pathOf(uri), root: root === undefined ? undefined : path.resolve(root) };
   }
 
-  /** The path of what is written or removed. Throws where a link leads out of the root. */
+  /** The path of a file to write or remove. Throws when a link leads out of the root. */
   async #changing(uri: string): Promise<string> {
     const ground = this.#ground(uri);
     await requireInside(ground);
@@ -182,7 +182,7 @@ export class LocalStore implements Store {
 
 const isOccupied = (error: unknown) => codeOf(error) === "ENOTEMPTY" || codeOf(error) === "EEXIST";
 
-/** Moves the files of a directory into another one, the manifest last: until then it is no directory of ours. */
+/** Moves the files of a directory into another one, the manifest last, which completes the directory. */
 async function merge(source: string, target: string, { files, replaced }: CommittedFiles): Promise<void> {
   await rm(path.join(target, manifestFile), { force: true });
   const others = files.filter((name) => name !== manifestFile);
@@ -198,7 +198,7 @@ async function merge(source: string, target: string, { files, replaced }: Commit
   await removeEmpty(source, files);
 }
 
-/** The directories that hold files of these names, deepest first, and the directory itself last. */
+/** The directories that hold these files, deepest first, and the directory itself last. */
 function directoriesOf(root: string, names: readonly string[]): string[] {
   const found = new Set<string>([root]);
   for (const name of names) {
@@ -207,7 +207,7 @@ function directoriesOf(root: string, names: readonly string[]): string[] {
   return [...found].sort((a, b) => b.length - a.length);
 }
 
-/** Removes a directory and those below it that held files of these names, as far as they are empty. */
+/** Removes a directory and those below it that held these files, if they are empty. */
 async function removeEmpty(root: string, names: readonly string[]): Promise<void> {
   for (const directory of directoriesOf(root, names)) {
     await rmdir(directory).catch((error: unknown) => {
@@ -268,7 +268,7 @@ async function readFully(handle: FileHandle, start: number, end: number, uri: st
   const bytes = new Uint8Array(end - start);
   let filled = 0;
   while (filled < bytes.length) {
-    // read(2) moves at most 2 GiB a call.
+    // read(2) transfers at most 2 GiB per call.
     const length = Math.min(bytes.length - filled, 1 << 30);
     const { bytesRead } = await handle.read(bytes, filled, length, start + filled);
     if (bytesRead === 0) throw new Error(`${uri}: ends at byte ${start + filled}, ${end} expected`);
@@ -277,7 +277,7 @@ async function readFully(handle: FileHandle, start: number, end: number, uri: st
   return bytes;
 }
 
-/** Writes content durably beside `target`, lets `place` put it there, and leaves nothing behind when that fails. */
+/** Writes content durably beside `target`, calls `place` to move it there, and cleans up if that fails. */
 async function withTemporary(
   target: string,
   content: Content,
@@ -303,10 +303,11 @@ async function withTemporary(
   await syncDirectory(directory);
 }
 
-/** Makes a directory and those above it that are not there; each that is new is durable in the one above it. */
+/** Creates a directory and its missing parents; each new entry is synced in its parent. */
 async function makeDirectory(directory: string): Promise<void> {
   const first = await mkdir(directory, { recursive: true }).catch(async (error: unknown) => {
-    // On a read-only file system Node's recursive mkdir says ENOENT; that of the first one that is missing says why.
+    // On a read-only file system Node's recursive mkdir reports ENOENT; creating the first missing one reports the
+    // reason.
     if (codeOf(error) === "ENOENT") await mkdir(await firstMissing(directory));
     throw error;
   });

@@ -1,5 +1,5 @@
 /**
- * Content-addressed objects: `<root>/objects/<sha256>`. An object's name is its digest, so it is written once, shared by
+ * Content-addressed objects: `<root>/objects/<sha256>`. An object's name is its digest. It is written once, shared by
  * all runs of a namespace, and checked whenever it is read in full.
  */
 import { createHash, randomUUID } from "node:crypto";
@@ -28,7 +28,7 @@ export class Objects {
     return storeLayout.object(this.#root, digest.slice("sha256:".length));
   }
 
-  /** Whether the object is there with this size. */
+  /** Whether the object exists with this size. */
   async has({ digest, bytes }: StagedObject): Promise<boolean> {
     const entry = await this.#store.stat(this.uri(digest));
     return entry?.bytes === bytes;
@@ -42,8 +42,8 @@ export class Objects {
   }
 
   /**
-   * Stages chunks, read once. `expected` is the digest where it is known: what has another one never appears, and `wrong`
-   * says so. Where it is not, they are written under a name of their own first.
+   * Stages chunks in one pass. If the digest `expected` is known and differs, nothing appears and `wrong` is thrown. If
+   * it is unknown, the chunks are first written under a temporary name.
    */
   async putStream(chunks: Chunks, expected?: { digest: Digest; wrong: () => Error }): Promise<StagedObject> {
     const count = new Count(chunks);
@@ -59,20 +59,20 @@ export class Objects {
       else await this.#store.move(incoming, this.uri(staged.digest));
       return staged;
     } catch (error) {
-      // Why it failed matters, not whether it could be tidied up.
+      // The original error matters, not a failed clean-up.
       await this.#store.remove(incoming).catch(() => {});
       throw error;
     }
   }
 
-  /** All bytes of an object, its digest checked. */
+  /** Reads all bytes of an object and checks its digest. */
   async read(digest: Digest): Promise<Uint8Array> {
     const bytes = await this.#store.read(this.uri(digest)).catch(missing(digest));
     if (digestOf(bytes) !== digest) throw altered(this.uri(digest));
     return bytes;
   }
 
-  /** The URI of a file on this machine with the object's bytes, its digest checked. */
+  /** The URI of a local file with the object's bytes, with its digest checked. */
   async localCopy(digest: Digest, onBytes?: (bytes: number) => void): Promise<string> {
     const uri = this.uri(digest);
     return await localCopy(this.#stores, { uri, digest }, () => altered(uri), onBytes).catch(missing(digest));
@@ -85,7 +85,7 @@ export class Objects {
 
 type Chunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
-/** Chunks that are counted and digested as they pass. */
+/** Counts and digests chunks as they pass through. */
 class Count implements AsyncIterable<Uint8Array> {
   readonly #chunks: Chunks;
   readonly #hash = createHash("sha256");
@@ -103,18 +103,18 @@ class Count implements AsyncIterable<Uint8Array> {
     }
   }
 
-  /** Of all that passed; to be asked once, at the end. */
+  /** The digest and size of all chunks; call it once, at the end. */
   staged(): StagedObject {
     return { digest: `sha256:${this.#hash.digest("hex")}`, bytes: this.#bytes };
   }
 }
 
 const altered = (uri: string) =>
-  corrupt("ObjectCorrupt", `${uri}: its content no longer has the digest of its name; remove it and prepare again`);
+  corrupt("ObjectCorrupt", `${uri}: its content no longer matches the digest in its name; remove it and prepare again`);
 
 const missing =
   (digest: Digest) =>
   (error: unknown): never => {
     if (!(error instanceof MissingFileError)) throw error;
-    throw corrupt("ObjectMissing", `${error.uri}: object ${digest} was staged and is no longer there`);
+    throw corrupt("ObjectMissing", `${error.uri}: object ${digest} was staged and is no longer there; prepare again`);
   };

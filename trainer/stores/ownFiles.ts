@@ -1,6 +1,6 @@
 /**
- * Which files of an artifact store are ours, by the names that `storeLayout` gives and those that manifests and journals of
- * writers name. All others are somebody else's, whatever directory they lie in.
+ * Decides which files of an artifact store belong to Luthier: those named by `storeLayout`, by manifests and by
+ * writers' journals. All others belong to other programs, whatever their directory.
  */
 import { z } from "zod";
 import { digest } from "../contract/digest.ts";
@@ -16,19 +16,19 @@ const incoming = new RegExp(`^incoming/[0-9]{13}-${uuid}$`);
 const ownFile =
   /^(prepared\/[0-9a-f]{64}\/manifest\.json|runs\/[0-9a-f]{64}\/(pins\.json|report\.json|metrics\.jsonl|epochs\/epoch-[0-9]+))$/;
 
-/** What is on its way to be an object or a file. */
+/** An object or a file that is being written. */
 export const isUnfinished = (path: string) =>
   incoming.test(path) || isTemporaryName(path.slice(path.lastIndexOf("/") + 1));
 
-/** A file of a run or a prepared input that stands by itself. */
+/** A file of a run or a prepared input that no manifest lists. */
 export const isOwn = (path: string) => ownFile.test(path);
 
-/** Files of a store's directories, by what their manifests and journals name. */
+/** Files of a store's directories that manifests and journals name. */
 export class NamedFiles {
-  /** Paths by whether their directory is one that is being written, or was. */
+  /** For each path, whether its directory is a temporary one. */
   readonly #named = new Map<string, { temporary: boolean }>();
 
-  /** Of the directories in which a file is `old`. */
+  /** Collects the directories in which a file is `old`. */
   static async read(
     stores: Stores,
     root: string,
@@ -46,7 +46,7 @@ export class NamedFiles {
       const temporary = isTemporaryDirectory(directory);
       const names = [...(await namesOf(stores, `${root}/${directory}`)), manifestFile, journalFile];
       for (const name of names) found.#named.set(`${directory}/${name}`, { temporary });
-      // A commit that was cut short has placed some of these files already.
+      // An interrupted commit may have placed some of these files already.
       const target = directory.replace(/\.tmp-[^/]+$/, "");
       if (temporary) for (const name of names) found.#named.set(`${target}/${name}`, { temporary: false });
     }
@@ -69,17 +69,17 @@ const pinned = z.looseObject({
   datasetDigest: z.string(),
   evaluationSetDigest: z.string().optional(),
 });
-/** What a run refers to, as its pins or its report say it. */
+/** The files in which a run records its references: its pins or its report. */
 export const withPins = z.union([pinned, z.looseObject({ pins: pinned }).transform(({ pins }) => pins)]);
 
-/** A prepared input, a run, or notes of what was staged. */
+/** A prepared input, a run, or a record of staged files. */
 const sign = z.union([
   z.looseObject({ kind: z.literal("prepared") }),
   withPins,
   z.record(z.string(), z.strictObject({ digest, bytes: z.int().min(0) })),
 ]);
 
-/** Throws a failure for a directory that has files and none of an artifact store. */
+/** Throws a failure for a directory that has files, but none of an artifact store. */
 export async function requireStore(
   { stores, root, place = root }: { stores: Stores; root: string; place?: string | undefined },
   entries: readonly Entry[],
@@ -96,6 +96,6 @@ export async function requireStore(
   if (entries.length === 0) return;
   throw invalid(
     "NotAStore",
-    `${place}: holds files, and none that says it is an artifact store; name the directory of one namespace's artifacts: spec.artifacts.uri, a slash, the namespace`,
+    `${place}: is not an artifact store: it holds only other files; name the directory of one namespace's artifacts: spec.artifacts.uri, a slash, the namespace`,
   );
 }

@@ -1,5 +1,5 @@
 /**
- * Which proxy of the environment stands before a server, by the rules of Go's net/http, which kubectl has too: $HTTPS_PROXY or
+ * Selects the proxy for a server by the rules of Go's net/http, which kubectl follows too: $HTTPS_PROXY or
  * $HTTP_PROXY by the URL's scheme, unless $NO_PROXY names the host: a name (its subdomains too), an address, a range in
  * CIDR notation, each with a port if wanted, or `*`. Loopback is never proxied. Pure.
  */
@@ -7,7 +7,7 @@ import { BlockList, isIP } from "node:net";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The proxy's URL; undefined: none. */
+/** The proxy's URL; undefined: no proxy. */
 export function proxyOf(server: string, environment: Environment): string | undefined {
   const url = new URL(server);
   const host = url.hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "");
@@ -24,7 +24,7 @@ const variable = (environment: Environment, name: string) =>
 
 const isLoopback = (host: string) => host === "localhost" || within("127.0.0.0/8", host) || host === "::1";
 
-/** Whether one word of $NO_PROXY means this host. */
+/** Whether one entry of $NO_PROXY matches this host. */
 function names(word: string, host: string, port: string): boolean {
   if (word === "*") return true;
   if (word.includes("/")) return within(word, host);

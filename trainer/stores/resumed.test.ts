@@ -35,18 +35,18 @@ const part =
   (response) =>
     response.writeHead(206, { "content-range": `bytes ${extent}` }).end(bytes);
 
-describe("a range is read whole", () => {
-  test("of a store that sends just that", async (t) => {
+describe("a range is read completely", () => {
+  test("from a store that sends exactly the range", async (t) => {
     const { bytes, asked } = await read(t, { start: 10, end: 20 }, part("10-19/1000", content.subarray(10, 20)));
     assert.deepEqual(bytes, content.subarray(10, 20));
     assert.deepEqual(asked, ["bytes=10-19"]);
   });
 
-  test("of a store without ranges whose file is no longer than that", async (t) => {
+  test("from a store without ranges when the file is no longer than the range", async (t) => {
     assert.deepEqual((await read(t, { start: 0, end: 1000 }, whole)).bytes, content);
   });
 
-  test("where the connection breaks in the middle of it", async (t) => {
+  test("when the connection breaks in the middle", async (t) => {
     const { bytes, asked } = await read(t, { start: 10, end: 20 }, (response, range) => {
       if (range !== "bytes=10-19") return part("13-19/1000", content.subarray(13, 20))(response, range);
       response.writeHead(206, { "content-range": "bytes 10-19/1000", "content-length": 10 });
@@ -56,13 +56,17 @@ describe("a range is read whole", () => {
     assert.deepEqual(asked, ["bytes=10-19", "bytes=13-19"]);
   });
 
-  test("or not at all: no bytes are nothing that was asked for", async (t) => {
+  test("when it is empty, without a request", async (t) => {
     assert.deepEqual(await read(t, { start: 5, end: 5 }, whole), { bytes: Buffer.alloc(0), asked: [] });
   });
 });
 
-describe("what is not the range that was asked for is an error, and none is tried again", () => {
-  const unsuitable = { code: 24, reason: "StoreUnsuitable", message: /s3:\/\/b\/f: the store does not answer ranges/ };
+describe("a response with a different range is an error and is not retried", () => {
+  const unsuitable = {
+    code: 24,
+    reason: "StoreUnsuitable",
+    message: /s3:\/\/b\/f: the store does not support range requests/,
+  };
   const short = { code: 23, reason: "FileShort" };
   const cases: [string, ByteRange, Say, object][] = [
     ["the whole file", { start: 0, end: 8 }, whole, unsuitable],
@@ -90,7 +94,7 @@ describe("what is not the range that was asked for is an error, and none is trie
   }
 });
 
-test("a file that is of another length after a break has changed", async (t) => {
+test("a file with a different length after a break is reported as changed", async (t) => {
   const say: Say = (response, range) => {
     if (range !== undefined) return part("3-899/900", content.subarray(3, 900))(response, range);
     response.writeHead(200, { "content-length": 1000 });

@@ -1,6 +1,6 @@
 /**
- * Requests to one bucket of S3 or a store like it: signed (Signature Version 4), sent with patience, refusals told in
- * words. Requests that are refused for their credentials are signed anew with those that are there by then.
+ * Requests to one bucket of an S3-compatible store: signed (Signature Version 4), retried, with explained refusals. A
+ * request refused for its credentials is signed again with the current ones.
  */
 import { AwsV4Signer } from "aws4fetch";
 import { exitCode } from "../contract/exitCodes.ts";
@@ -11,7 +11,7 @@ import { errorOf, type S3Error } from "./s3Xml.ts";
 
 export interface S3Request {
   method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
-  /** Of the object; absent for the bucket. */
+  /** The object's key; absent for the bucket. */
   key?: string;
   query?: Readonly<Record<string, string>>;
   headers?: Readonly<Record<string, string>>;
@@ -26,21 +26,21 @@ export interface S3Answer {
 
 export interface S3Options {
   bucket: string;
-  /** Before the credentials' own. */
+  /** Takes precedence over the credentials' endpoint. */
   endpoint: string | undefined;
   credentials: CredentialSource;
   patience: Patience;
 }
 
-/** SHA-256 of nothing. */
+/** SHA-256 of an empty body. */
 const emptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/** Times that a refused request is sent again because something changed. */
+/** How often a refused request is sent again because something changed. */
 const mostMendings = 3;
 
 const firstByte = { range: "bytes=0-0" };
 
-/** Refusals that newer credentials or another moment mend. */
+/** Refusals that newer credentials or a later retry can fix. */
 const passing = new Set(["ExpiredToken", "TokenRefreshRequired", "RequestTimeTooSkewed", "RequestExpired"]);
 const busy = new Set([
   "SlowDown",
@@ -54,7 +54,7 @@ const busy = new Set([
 export class S3Requests {
   readonly patience: Patience;
   readonly #options: S3Options;
-  /** Where the store says that the bucket is. */
+  /** The bucket's region, as the store reports it. */
   #region: string | undefined;
 
   constructor(options: S3Options) {
@@ -66,7 +66,7 @@ export class S3Requests {
     return `s3://${this.#options.bucket}/${key}`;
   }
 
-  /** Sends a request until it has an answer whose status is expected, and reads that. */
+  /** Sends a request until the response has an expected status, and reads it. */
   async call(request: S3Request, expected: readonly number[]): Promise<S3Answer> {
     return await patiently(this.uriOf(request.key ?? ""), this.patience, async () => {
       const answer = await this.#send(request, expected);
@@ -77,7 +77,7 @@ export class S3Requests {
     });
   }
 
-  /** Sends a request once and leaves its answer to be read. Throws `Transient` where another try may help. */
+  /** Sends a request once and returns the unread response. Throws `Transient` when a retry may help. */
   async open(request: S3Request, expected: readonly number[]): Promise<Answer> {
     return await this.#send(request, expected);
   }
@@ -88,13 +88,13 @@ export class S3Requests {
       if (expected.includes(answer.status)) return answer;
       const error = errorOf(Buffer.from(await bytesOf(answer)).toString("utf8"));
       if (mended < mostMendings && (await this.#mended(answer))) continue;
-      // An answer to HEAD has no words.
+      // A response to HEAD has no body, so a GET fetches the error.
       if (request.method === "HEAD") return await this.#send({ ...request, method: "GET", headers: firstByte }, []);
       throw this.#refusal(request, answer.status, error);
     }
   }
 
-  /** Whether the same request may succeed now: with other credentials, or in the bucket's own region. */
+  /** Whether the same request may succeed now: with new credentials, or in the bucket's region. */
   async #mended({ status, headers }: Answer): Promise<boolean> {
     const region = headers.get("x-amz-bucket-region");
     if (region !== null && region !== this.#regionOf(await this.#options.credentials.get())) {
@@ -108,8 +108,9 @@ export class S3Requests {
     const uri = this.uriOf(key);
     const { code = "", message = "" } = error ?? {};
     const words = `${status}${code && ` ${code}`}${message && `: ${message}`}`;
-    if (status < 300) return new Transient("it was refused and is not any more");
-    if (code === "NoSuchBucket") return invalid("BucketMissing", `${uri}: there is no such bucket`);
+    if (status < 300) return new Transient("it was refused first and then accepted");
+    if (code === "NoSuchBucket")
+      return invalid("BucketMissing", `${uri}: there is no such bucket; check its name and endpoint`);
     if (passing.has(code)) return new Transient(`the credentials are refused (${words})`);
     if (busy.has(code)) return new Transient(`answered ${words}`);
     if (status === 401 || status === 403) return denied(uri, words);
@@ -125,7 +126,7 @@ export class S3Requests {
     );
     const sessionToken = credentials.get("AWS_SESSION_TOKEN");
     const all = new Headers({ "x-amz-content-sha256": emptyHash, ...headers });
-    // Bytes as they are stored: no compression on the way, which would hide their number.
+    // No compression in transit, because it would hide the number of bytes.
     const plain = { "accept-encoding": "identity" };
     const rest = { method, ...(body !== undefined && { body }) };
     if (accessKeyId === undefined || secretAccessKey === undefined) {
@@ -143,7 +144,9 @@ export class S3Requests {
     return this.#region ?? credentials.get("AWS_REGION") ?? credentials.get("AWS_DEFAULT_REGION") ?? "us-east-1";
   }
 
-  /** In the path of an endpoint of its own; at AWS as a host, unless dots would break its certificate. */
+  /**
+   * The bucket is in the path for a custom endpoint; at AWS it is in the host, unless dots would break its certificate.
+   */
   #url(credentials: Credentials, key: string | undefined): URL {
     const { bucket, endpoint = credentials.get("AWS_ENDPOINT_URL") } = this.#options;
     const at = key === undefined ? "" : `/${key.split("/").map(encodeURIComponent).join("/")}`;
@@ -157,5 +160,5 @@ const denied = (uri: string, words: string) =>
   new StageFailure(
     exitCode.storeUnreachable,
     "AccessDenied",
-    `${uri}: access is denied (${words}); look at secretRef and the keys of its Secret, or at AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`,
+    `${uri}: access is denied (${words}); check secretRef and the keys of its Secret, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`,
   );

@@ -1,9 +1,9 @@
 /**
- * A store in a bucket of S3 or of a store like it. Keys are the paths of the URIs; a directory is a prefix.
+ * A store in a bucket of an S3-compatible store. Keys are the paths of the URIs; a directory is a prefix.
  *
- * An object appears whole with its last request. A directory is committed by copies within the store, its manifest last:
- * the manifest is the commit, and without it there is no directory. What is created exclusively has `If-None-Match: *`;
- * whether the store honours that is tried once.
+ * An object appears whole with its last request. A directory is committed by copies within the store, its manifest
+ * last: the manifest is the commit, and without it the directory does not exist. Exclusive creation uses
+ * `If-None-Match: *`; one probe checks that the store honours it.
  */
 import { exitCode } from "../contract/exitCodes.ts";
 import { StageFailure } from "../contract/failure.ts";
@@ -87,7 +87,7 @@ export class S3Store implements Store {
   }
 
   async commitDirectory(from: string, to: string, { files, replaced }: CommittedFiles): Promise<void> {
-    // What is in the way stops being a directory first.
+    // Removing the manifest first makes the existing directory incomplete.
     await this.remove(`${to}/${manifestFile}`);
     const bytes = new Map((await this.list(from)).map((entry) => [entry.path, entry.bytes]));
     const place = (name: string) => this.#copy(`${from}/${name}`, bytes.get(name) ?? 0, `${to}/${name}`);
@@ -117,7 +117,7 @@ export class S3Store implements Store {
   async occupant(uri: string): Promise<Occupant> {
     if (await this.stat(uri)) return { kind: "file" };
     const prefix = `${keyOf(uri)}/`;
-    // A page of them: who looks at more than a thousand names has seen enough.
+    // One page, up to a thousand names, is enough.
     const query = { "list-type": "2", prefix, delimiter: "/" };
     const { text } = await this.#requests.call({ method: "GET", query }, [200]);
     const directories = elements(text, "CommonPrefixes").map((item) => element(item, "Prefix") ?? "");
@@ -145,10 +145,10 @@ export class S3Store implements Store {
     });
   }
 
-  /** Some stores answer 404 for a moment when they are overrun; those that do say so in the document. */
+  /** Some stores briefly answer 404 under load; a stat tells whether the file exists. */
   async #missing(uri: string, answer: { discard(): Promise<void> }): Promise<Error> {
     await answer.discard();
-    return (await this.stat(uri)) ? new Transient("answered 404 for a file that is there") : new MissingFileError(uri);
+    return (await this.stat(uri)) ? new Transient("answered 404 for a file that exists") : new MissingFileError(uri);
   }
 
   async #copy(from: string, bytes: number, to: string): Promise<void> {
@@ -187,5 +187,5 @@ const createsTwice = (uri: string) =>
   new StageFailure(
     exitCode.invalid,
     "StoreUnsuitable",
-    `${uri}: the store made the same object twice although asked not to (If-None-Match: *), so two trainings of one run could mix; use a store that honours it`,
+    `${uri}: the store ignores If-None-Match: * and created the same object twice, so two trainings of one run could mix; use a store that honours it`,
   );

@@ -1,13 +1,20 @@
 /**
- * Puts an object: in one request what is small, else in parts of which a few are on their way at a time. Each request
- * carries the SHA-256 of its bytes, which the store compares before it keeps them. An object appears whole or not at all:
- * parts are nothing until they are completed, and are dropped when anything goes wrong.
+ * Uploads an object: in one request if it is small, else in parts, a few at a time. Each request carries the SHA-256 of
+ * its bytes, which the store checks. An object appears whole or not at all: parts become an object only on completion,
+ * and a failed upload is aborted.
  */
 import { createHash } from "node:crypto";
 import type { S3Requests } from "./s3Requests.ts";
 import { completion, element, type Part } from "./s3Xml.ts";
 import type { Content } from "./store.ts";
+<<<<<<< HEAD
 import { partBytes, partsAtATime } from "./uploadParts.ts";
+=======
+
+/** An object has at most 10,000 parts: 160 GB. */
+const partBytes = 16 * 1024 * 1024;
+const partsAtATime = 4;
+>>>>>>> a907b3f (Write the settings, the contract, the stores, the stages and the weights in plain English)
 
 export async function upload(requests: S3Requests, key: string, content: Content): Promise<void> {
   const pieces = piecesOf(content);
@@ -22,12 +29,12 @@ export async function upload(requests: S3Requests, key: string, content: Content
       for await (const piece of pieces) yield sendPart(requests, piece);
     });
   } finally {
-    // What could not be sent all the same holds a file or a connection open.
+    // An unsent body would otherwise keep a file or a connection open.
     await pieces.return(undefined);
   }
 }
 
-/** One request. With `condition` the status may be 412: it does not hold. */
+/** One request. With `condition` the status may be 412: the condition does not hold. */
 export async function put(
   requests: S3Requests,
   key: string,
@@ -44,10 +51,10 @@ function checksums(body: Uint8Array): Record<string, string> {
   return { "x-amz-content-sha256": digest.toString("hex"), "x-amz-checksum-sha256": digest.toString("base64") };
 }
 
-/** Bytes of a copy within the store, which may have at most 5 GB in one request. */
+/** Bytes of one copy request within the store; its limit is 5 GB. */
 const copyBytes = 1024 * 1024 * 1024;
 
-/** Copies within the bucket, by the store itself. */
+/** Copies within the bucket; the store does the copying. */
 export async function copy(requests: S3Requests, from: { key: string; bytes: number; bucket: string }, to: string) {
   const source = `/${from.bucket}/${from.key.split("/").map(encodeURIComponent).join("/")}`;
   if (from.bytes <= copyBytes) {
@@ -97,14 +104,14 @@ async function uploadParts(
   try {
     const parts = await severalAtATime(makeParts(), (send, index) => send({ key, uploadId, number: index + 1 }));
     const body = Buffer.from(completion(parts));
-    // Completed twice, when the first answer was lost, it is gone: then the object tells.
+    // After a lost response the upload is already completed and gone; then the object's existence decides.
     const { status } = await requests.call(
       { method: "POST", key, query: { uploadId }, headers: hashOf(body), body },
       [200, 404],
     );
     if (status === 404) await requests.call({ method: "HEAD", key }, [200]);
   } catch (error) {
-    // Why it failed matters, not whether it could be tidied up.
+    // The original error matters, not a failed clean-up.
     await requests.call({ method: "DELETE", key, query: { uploadId } }, [204, 200, 404]).catch(() => {});
     throw error;
   }
@@ -115,7 +122,7 @@ const hashOf = (body: Uint8Array) => ({
   "content-type": "application/xml",
 });
 
-/** Results in order; nothing further is begun once one has failed. */
+/** Results in order; after a failure nothing further is started. */
 async function severalAtATime<T, R>(
   items: AsyncIterable<T>,
   work: (item: T, index: number) => Promise<R>,
@@ -145,7 +152,7 @@ async function severalAtATime<T, R>(
   return results;
 }
 
-/** Content in pieces of `partBytes`, the last one shorter; copies, since a writer may use its chunks again. */
+/** Content in parts of `partBytes`, the last one shorter. Parts are copies, because a writer may reuse its chunks. */
 async function* piecesOf(content: Content): AsyncGenerator<Buffer<ArrayBuffer>, undefined> {
   const chunks = content instanceof Uint8Array ? [content] : content;
   let pending: Uint8Array[] = [];

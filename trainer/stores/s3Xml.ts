@@ -1,15 +1,15 @@
 /**
- * The few XML documents of S3 that are read and written. Pure. They are flat, and their values are text without markup: an
- * element is found by its name. (Keys are not asked for URL-encoded: stores disagree about what a `+` then means.)
+ * Reads and writes the few XML documents of S3. Pure. They are flat and their values contain no markup, so elements are
+ * found by name. (Keys are not requested URL-encoded, because stores disagree about the meaning of `+` then.)
  */
 
-/** The text of the first element of a name; undefined when there is none. */
+/** The text of the first element with a name; undefined when it is missing. */
 export function element(xml: string, name: string): string | undefined {
   const text = new RegExp(`<${name}(?:\\s[^>]*)?>([^<]*)</${name}>`).exec(xml)?.[1];
   return text === undefined ? undefined : unescaped(text);
 }
 
-/** The inner XML of each element of a name. */
+/** The inner XML of each element with a name. */
 export const elements = (xml: string, name: string): string[] =>
   [...xml.matchAll(new RegExp(`<${name}>([\\s\\S]*?)</${name}>`, "g"))].map((match) => match[1] ?? "");
 
@@ -29,7 +29,7 @@ export interface S3Error {
   message: string;
 }
 
-/** An error document; undefined when it is another one, or none. S3 sends some with status 200. */
+/** Parses an error document; undefined for any other text. S3 sends some errors with status 200. */
 export function errorOf(xml: string): S3Error | undefined {
   if (!/<Error(\s[^>]*)?>/.test(xml)) return undefined;
   return { code: element(xml, "Code") ?? "", message: element(xml, "Message") ?? "" };
@@ -37,7 +37,7 @@ export function errorOf(xml: string): S3Error | undefined {
 
 export interface Part {
   etag: string;
-  /** Base64 SHA-256 of its bytes; absent for a part that was copied by the server. */
+  /** Base64 SHA-256 of its bytes; absent for a part that the store copied. */
   sha256?: string;
 }
 

@@ -1,7 +1,8 @@
 /**
- * Credentials that people saved on their machine for other programs: profiles of AWS' tools (~/.aws/credentials, ~/.aws/config;
- * AWS_PROFILE says which), the token of the hub's log-in. Keys stand for each other's: a key of the environment is never
- * joined with a secret of a file. Profiles that get their keys elsewhere (roles, single sign-on, processes) have none here.
+ * Credentials saved on this machine by other programs: profiles of AWS' tools (~/.aws/credentials, ~/.aws/config,
+ * selected by AWS_PROFILE), and the token of the hub's log-in. A key and its secret always come from the same place,
+ * never one from the environment and one from a file. Profiles that get keys elsewhere (roles, single sign-on,
+ * processes) are not supported.
  */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
@@ -15,7 +16,7 @@ const keyNames = {
 } as const;
 const settingNames = { AWS_REGION: "region", AWS_ENDPOINT_URL: "endpoint_url" } as const;
 
-/** By the names that the environment has for them; what the environment has itself is not among them. */
+/** Saved credentials by their variable names; those that the environment sets are omitted. */
 export async function savedCredentials(environment: Environment): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   const home = environment.HOME ?? "";
@@ -32,7 +33,7 @@ export async function savedCredentials(environment: Environment): Promise<Map<st
   return found;
 }
 
-/** Settings of the profile, its credentials before its configuration. */
+/** Settings of the profile; its credentials file takes precedence over its configuration file. */
 async function profileOf(environment: Environment, home: string): Promise<ReadonlyMap<string, string>> {
   const name = environment.AWS_PROFILE || "default";
   const at = (file: string) => path.join(home, ".aws", file);
@@ -44,7 +45,7 @@ async function profileOf(environment: Environment, home: string): Promise<Readon
   return new Map([...sectionOf(config, section), ...sectionOf(credentials, name)]);
 }
 
-/** The settings of a section of an INI file; indented ones belong to the setting above them and are left out. */
+/** The settings of an INI file's section, without indented ones, which belong to the setting above them. */
 function sectionOf(text: string, section: string): [string, string][] {
   const settings: [string, string][] = [];
   let inside = false;
@@ -57,7 +58,7 @@ function sectionOf(text: string, section: string): [string, string][] {
   return settings;
 }
 
-/** Where the hub's own tools keep it. */
+/** The token's file, as the hub's tools place it. */
 async function hubToken(environment: Environment, home: string): Promise<string | undefined> {
   const cache = environment.XDG_CACHE_HOME || path.join(home, ".cache");
   const file = environment.HF_TOKEN_PATH || path.join(environment.HF_HOME || path.join(cache, "huggingface"), "token");

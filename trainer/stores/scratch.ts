@@ -1,7 +1,7 @@
 /**
- * Local space for files that cannot be mapped where they lie: `$LUTHIER_SCRATCH`, `/luthier/scratch` in a pod, else a
- * directory of this process that goes with it. What is fetched is written under a hidden name, compared with its digest
- * on the way, and only then has its own.
+ * Local space for files that cannot be mapped in place: `$LUTHIER_SCRATCH`, `/luthier/scratch` in a pod, else a
+ * directory that this process removes at its end. A fetched file is written under a hidden name, and renamed once its
+ * digest is checked.
  */
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -21,7 +21,7 @@ export class Scratch {
     this.#directory = directory ?? process.env.LUTHIER_SCRATCH ?? (existsSync(podDirectory) ? podDirectory : undefined);
   }
 
-  /** Writes `content` there, if it is not, and returns its path. Throws `wrong()` when it has another digest. */
+  /** Writes `content` there unless it exists, and returns its path. Throws `wrong()` when its digest differs. */
   async keep(digest: string, content: () => AsyncIterable<Uint8Array>, wrong: () => Error): Promise<string> {
     const file = path.join(this.#ownDirectory(), digest.slice("sha256:".length));
     if ((await this.#store.stat(file)) && (await digestIs(digest, this.#store.stream(file)))) return file;
@@ -46,6 +46,6 @@ const full = (directory: string, cause: Error) =>
   new StageFailure(
     exitCode.storeUnreachable,
     "StoreFull",
-    `${directory}: the local space for what is fetched is full; run it where there is more (a node with a larger disk; outside a cluster, $LUTHIER_SCRATCH)`,
+    `${directory}: the local space for fetched files is full; use more space (a node with a larger disk; outside a cluster, set $LUTHIER_SCRATCH)`,
     { cause },
   );

@@ -1,21 +1,24 @@
 /**
- * A store holds files under URIs. One implementation a scheme; callers know URIs alone (`storeLayout` makes them).
+ * A store holds files under URIs. There is one implementation per scheme; callers use URIs only (`storeLayout` makes
+ * them).
  *
- * Invariants that every implementation keeps: what `write` and `commitDirectory` put in place is seen whole or not at all,
- * and what was written is durable when the promise resolves.
+ * Invariants of every implementation: readers see the result of `write` and `commitDirectory` whole or not at all, and
+ * it is durable when the promise resolves.
  */
 
-/** The last file that a directory gets. It names the others, and without it there is no directory. */
+/** The last file written to a directory. It names the others; without it the directory does not exist. */
 export const manifestFile = "manifest.json";
 
-/** A file: its path relative to what was listed, with `/`, its size, and a value that moves when its content may have. */
+/**
+ * A file: its path relative to the listed directory, with `/`, its size, and a version that changes with its content.
+ */
 export interface Entry {
   path: string;
   bytes: number;
   version: string;
-  /** In milliseconds since 1970; 0 where the store does not say. */
+  /** In milliseconds since 1970; 0 when the store does not report it. */
   modifiedAt: number;
-  /** `sha256:…`, where the store says so before the file is read. */
+  /** `sha256:…`, if the store reports it without reading the file. */
   digest?: string;
 }
 
@@ -29,11 +32,11 @@ export interface ByteRange {
 export type Content = Uint8Array | AsyncIterable<Uint8Array>;
 
 export interface ListOptions {
-  /** Also what killed writers left half-written. */
+  /** Includes incomplete files of killed writers. */
   unfinished?: boolean;
 }
 
-/** What stands at a URI, whoever wrote it; `names` are those directly below it, or a page of them. */
+/** The content at a URI, whoever wrote it; `names` are the entries directly below it, or a page of them. */
 export type Occupant =
   | { kind: "nothing" }
   | { kind: "file" }
@@ -42,47 +45,47 @@ export type Occupant =
 
 /** Paths relative to a directory. */
 export interface CommittedFiles {
-  /** What the directory gets, its manifest among them. */
+  /** The files of the new directory, its manifest included. */
   files: readonly string[];
-  /** What a manifest of ours names that is replaced: what of it is not among `files` is removed. */
+  /** The files of the replaced manifest; those not among `files` are removed. */
   replaced: readonly string[];
 }
 
 export interface Store {
-  /** Size and version of the file at `uri`; undefined when there is none. */
+  /** Size and version of the file at `uri`; undefined when it is missing. */
   stat(uri: string): Promise<Entry | undefined>;
-  /** All of a file, or a range of it. Throws `MissingFileError` when there is none; a short range is an error. */
+  /** Reads a file, or a range of it. Throws `MissingFileError` when it is missing; a short range is an error. */
   read(uri: string, range?: ByteRange): Promise<Uint8Array>;
-  /** A file's bytes in chunks. Throws `MissingFileError` when there is none. */
+  /** A file's bytes in chunks. Throws `MissingFileError` when it is missing. */
   stream(uri: string): AsyncIterable<Uint8Array>;
   /**
-   * Files below a directory, in order of their paths; none when there is no such directory. With `beginning`, of those
-   * alone whose path begins with it: what lies beside them is not looked at.
+   * Files below a directory, sorted by path; empty when the directory is missing. With `beginning`, only files whose
+   * path begins with it; other paths are not read.
    */
   list(uri: string, beginning?: string, options?: ListOptions): Promise<Entry[]>;
-  /** Puts a file in place, replacing one that was there. */
+  /** Writes a file, replacing an existing one. */
   write(uri: string, content: Content): Promise<void>;
-  /** Makes a file if there is none; false when there is one. Of several who try, one succeeds; its name is what counts. */
+  /** Creates a file; false when it exists. Of several concurrent callers one succeeds. Only the name matters. */
   create(uri: string, content: Uint8Array): Promise<boolean>;
   /**
-   * Makes the files of the directory `from` appear as `to`, the manifest last. Of what is in `to` already, files with these
-   * names are replaced and those of `replaced` are removed; all others are left alone.
+   * Moves the files of the directory `from` to `to`, the manifest last. In `to`, files with these names are replaced,
+   * files of `replaced` are removed, and all others stay.
    */
   commitDirectory(from: string, to: string, committed: CommittedFiles): Promise<void>;
-  /** Gives a file another name, replacing one that was there. */
+  /** Renames a file, replacing an existing one. */
   move(from: string, to: string): Promise<void>;
-  /** Removes one file, never a directory; a file that is not there is removed already. */
+  /** Removes one file, never a directory; a missing file is no error. */
   remove(uri: string): Promise<void>;
   /**
-   * Removes these files of a directory, unfinished files of this store in it, and the directory where nothing is left in
-   * it. Files with other names stay.
+   * Removes these files of a directory, this store's unfinished files in it, and the directory itself if it is then
+   * empty. Files with other names stay.
    */
   removeFiles(uri: string, names: readonly string[]): Promise<void>;
-  /** What stands at `uri`; empty directories are nothing. */
+  /** The content at `uri`; an empty directory counts as nothing. */
   occupant(uri: string): Promise<Occupant>;
   /**
-   * The file on this machine that it is, for mapping into memory; undefined where files of this store have to be fetched
-   * (`localCopy` does that). Throws `MissingFileError` when there is none.
+   * The local path of the file, for mapping into memory; undefined when files of this store must be fetched
+   * (`localCopy` does that). Throws `MissingFileError` when it is missing.
    */
   localFile(uri: string): Promise<string | undefined>;
 }

@@ -1,7 +1,7 @@
 /**
- * Which store a URI belongs to, by its scheme. `pvc://CLAIM/PATH` is the directory where the claim is mounted:
- * `/luthier/claims/CLAIM` in a pod, or what `--claim CLAIM=DIRECTORY` says. How a remote store is reached is said for the
- * URIs below one (`locations`): its endpoint, and the Secret that is mounted at `/luthier/secrets/NAME`.
+ * Selects the store of a URI by its scheme. `pvc://CLAIM/PATH` is the directory where the claim is mounted:
+ * `/luthier/claims/CLAIM` in a pod, or the DIRECTORY of `--claim CLAIM=DIRECTORY`. `locations` gives the endpoint of a
+ * remote store, and the Secret that is mounted at `/luthier/secrets/NAME`, for all URIs below one.
  */
 import { existsSync } from "node:fs";
 import path from "node:path";
@@ -17,20 +17,20 @@ import { Scratch } from "./scratch.ts";
 import type { Store } from "./store.ts";
 
 export interface StoreOptions {
-  /** Directories of claims by name; the others lie under `claimsRoot`. */
+  /** Directories of claims by name; other claims are under `claimsRoot`. */
   claims?: ReadonlyMap<string, string>;
   claimsRoot?: string;
-  /** How remote stores are reached; the longest URI that matches counts. */
+  /** Endpoints and credentials of remote stores; the longest matching URI applies. */
   locations?: readonly Location[];
   secretsRoot?: string;
-  /** Local space for what has to be fetched. */
+  /** Local space for fetched files. */
   scratch?: string;
   patience?: Patience;
-  /** Hears that a remote store is tried again and why. */
+  /** Receives a line for each retry of a remote store, with the reason. */
   log?: (line: string) => void;
-  /** Once it is aborted nothing is tried again; for work that has nothing left to write then. */
+  /** Stops retries when aborted; for work that then has nothing left to write. */
   signal?: AbortSignal;
-  /** Stores by scheme ("file:"), beside or in place of the usual ones. */
+  /** Stores by scheme ("file:"), in addition to or instead of the usual ones. */
   schemes?: ReadonlyMap<string, Store>;
 }
 
@@ -38,7 +38,7 @@ export class Stores {
   readonly scratch: Scratch;
   readonly #options: StoreOptions;
   readonly #byScheme: ReadonlyMap<string, Store>;
-  /** Remote stores that were opened, by scheme, bucket and location. */
+  /** Opened remote stores, by scheme, bucket and location. */
   readonly #remote = new Map<string, S3Store | HubStore>();
 
   constructor(options: StoreOptions = {}) {
@@ -57,17 +57,17 @@ export class Stores {
     ]);
   }
 
-  /** The store of a URI. Throws a failure that names the schemes there are. */
+  /** The store of a URI. Throws a failure that names the supported schemes. */
   of(uri: string): Store {
     const scheme = /^[a-z0-9]+:/.exec(uri)?.[0] ?? "";
     const store = this.#byScheme.get(scheme);
     if (store) return store;
     if (scheme === "s3:" || scheme === "hf:") return this.#remoteStore(scheme, uri);
     const known = [...this.#byScheme.keys(), "s3:", "hf:"].map((name) => `${name}//`).join(", ");
-    throw invalid("UnknownStore", `${uri}: no store of this kind; known are ${known}`);
+    throw invalid("UnknownStore", `${uri}: unknown kind of store; supported: ${known}`);
   }
 
-  /** The URI of what a model's URI is at this moment, and the revision that it then has; undefined where there are none. */
+  /** A model's URI pinned to its current revision, and that revision; undefined for stores without revisions. */
   async pinned(uri: string, revision: string | undefined): Promise<{ uri: string; revision: string | undefined }> {
     const store = this.of(uri);
     if (!(store instanceof HubStore)) return { uri, revision: undefined };
@@ -97,7 +97,7 @@ export class Stores {
     return store;
   }
 
-  /** The mounted Secret's; outside a cluster, where none is mounted, the environment's. */
+  /** The mounted Secret's credentials; outside a cluster, without one, the environment's. */
   #credentials(location: Location | undefined): CredentialSource {
     const root = this.#options.secretsRoot ?? process.env.LUTHIER_SECRETS ?? "/luthier/secrets";
     const directory = location?.secretRef && path.join(root, location.secretRef.name);
@@ -105,7 +105,7 @@ export class Stores {
   }
 }
 
-/** A location's own URI, or one below it; of a repository of the hub, at any revision. */
+/** Whether a URI is a location's URI or below it; for a repository of the hub, at any revision. */
 const isBelow = (uri: string, location: string) => {
   const base = location.replace(/\/+$/, "");
   return uri === base || uri.startsWith(`${base}/`) || uri.startsWith(`${base}@`);

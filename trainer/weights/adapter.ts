@@ -1,6 +1,6 @@
 /**
- * The result of a training as a directory: an adapter in PEFT's layout, or, where the base itself was trained, a whole
- * model in Hugging Face's. Its manifest's digest is the result's name for everyone after.
+ * The result of a training as a directory: an adapter in PEFT's layout or, if the base itself was trained, a whole
+ * model in Hugging Face's. The digest of its manifest identifies the result.
  */
 import { z } from "zod";
 import { type MethodSettings, methodSettings, resultOf } from "../contract/methods/index.ts";
@@ -39,7 +39,7 @@ export interface AdapterFacts {
   steps: number;
 }
 
-/** Writes the adapter directory whole; returns the digest of its manifest and the size of its files. */
+/** Writes the adapter directory; returns the digest of its manifest and the size of its files. */
 export async function writeAdapter(
   stores: Stores,
   uri: string,
@@ -77,7 +77,7 @@ async function writePeft(
   await writer.write(adapterConfigFile, Buffer.from(adapterConfig(method, config, baseName)));
 }
 
-/** The trained model, stored as its base is. */
+/** The trained model, in its base's data type. */
 async function writeModel(
   writer: DirectoryWriter,
   engine: Engine,

@@ -165,6 +165,7 @@ for (const [what, files, reason] of hostile) {
   });
 }
 
+<<<<<<< HEAD
 test("configurations of other methods are refused by the member that is wrong", async (t) => {
   const directory = await temporaryDirectory(t);
   const refused = async (config: object, reason: RegExp) =>
@@ -188,6 +189,9 @@ test("configurations of other methods are refused by the member that is wrong", 
 });
 
 test("an adapter that PEFT 0.21 saves, with every option of it unused, is read", async (t) => {
+=======
+test("an adapter that PEFT 0.21 saves with every option unused is read", async (t) => {
+>>>>>>> a907b3f (Write the settings, the contract, the stores, the stages and the weights in plain English)
   const unused = {
     ...{ peft_version: "0.21.2", auto_mapping: { base_model_class: "LlamaForCausalLM" }, revision: "main" },
     ...{ loftq_config: {}, eva_config: null, corda_config: null, lora_ga_config: null, megatron_core: "megatron.core" },
@@ -203,7 +207,7 @@ test("an adapter that PEFT 0.21 saves, with every option of it unused, is read",
   assert.deepEqual(all?.settings.targetModules, ["all-linear"]);
 });
 
-test("an adapter of another model is refused by the tensor that does not fit, and its memory is given back", async (t) => {
+test("an adapter of another model is refused with the name of the tensor that does not fit, and its memory is freed", async (t) => {
   const directory = await temporaryDirectory(t);
   await writeTinyModel(`${directory}/base`);
   const model = await StoredModel.inDirectory(new Stores(), `file://${directory}/base`);
@@ -223,7 +227,7 @@ test("an adapter of another model is refused by the tensor that does not fit, an
   await assert.rejects(open(withConfig({ target_modules: ["no_proj"] })), /"no_proj" is no linear layer/);
 });
 
-test("any wrong byte of an adapter's files is refused by name, or read as another number", async (t) => {
+test("any changed byte of an adapter's files is refused by name, or read as another number", async (t) => {
   const directory = await temporaryDirectory(t);
   const next = uniform(9);
   const mutated = (bytes: Uint8Array) => {

@@ -1,4 +1,4 @@
-/** A trained adapter, read from its directory: our own with every digest checked, or any of PEFT's layout. */
+/** Reads a trained adapter from its directory: Luthier's with every digest checked, or any in PEFT's layout. */
 
 import { corrupt } from "../contract/failure.ts";
 import { type MethodSettings, resultOf } from "../contract/methods/index.ts";
@@ -15,16 +15,16 @@ import { adapterConfigFile, adapterWeightsFile, parseAdapterConfig, settingsOfCo
 export interface AdapterSource {
   uri: string;
   manifest: AdapterManifest;
-  /** What was trained beside the base; nothing where the directory is a model. */
+  /** The trained tensors; empty when the directory is a model. */
   tensors: AdapterTensors;
 }
 
-/** Throws a failure when it is not the adapter whose manifest has this digest, or not whole. */
+/** Throws a failure when the adapter is incomplete or its manifest does not have this digest. */
 export async function readAdapter(stores: Stores, uri: string, digest: string): Promise<AdapterSource> {
   const found = await readManifest(stores, uri, adapterManifest);
-  if (!found) throw corrupt("AdapterMissing", `${uri}: there is no adapter, or its manifest.json is not one of ours`);
+  if (!found) throw corrupt("AdapterMissing", `${uri}: the adapter is missing, or its manifest.json is not Luthier's`);
   if (found.digest !== digest) {
-    throw corrupt("AdapterCorrupt", `${uri}: the adapter's digest is ${found.digest}, ${digest} expected`);
+    throw corrupt("AdapterCorrupt", `${uri}: the adapter's digest is ${found.digest}, expected ${digest}`);
   }
   const { manifest } = found;
   if (resultOf(manifest.method) === "Adapter") {
@@ -41,7 +41,7 @@ export interface PeftAdapter {
   tensors: AdapterTensors;
 }
 
-/** An adapter in PEFT's layout, whoever wrote it; undefined when the directory holds none. */
+/** An adapter in PEFT's layout from any program; undefined when the directory holds none. */
 export async function readPeftAdapter(stores: Stores, uri: string): Promise<PeftAdapter | undefined> {
   const store = stores.of(uri);
   if (!(await store.stat(`${uri}/${adapterConfigFile}`))) return undefined;
@@ -51,7 +51,7 @@ export async function readPeftAdapter(stores: Stores, uri: string): Promise<Peft
   return { settings, tensors: foreignTensors(await store.read(`${uri}/${adapterWeightsFile}`), settings, parsed) };
 }
 
-/** Tensors of an adapter that anyone may have written. Throws a failure that names the file, the tensor and the fault. */
+/** Tensors of an untrusted adapter. Throws a failure that names the file, the tensor and the fault. */
 function foreignTensors(bytes: Uint8Array, settings: MethodSettings, config: PeftConfig): AdapterTensors {
   const wrong = (what: string) => corrupt("AdapterCorrupt", `${adapterWeightsFile}: ${what}`);
   const method = methodOf(settings);
@@ -76,7 +76,7 @@ function decodeOrFail(bytes: Uint8Array): ReadonlyMap<string, DecodedTensor> {
   }
 }
 
-/** Tensors of adapter_model.safetensors by our names, in F32. */
+/** Tensors of adapter_model.safetensors by Luthier's names, in F32. */
 function namedTensors(
   decoded: ReadonlyMap<string, DecodedTensor>,
   { peft }: BoundMethod,

@@ -27,7 +27,7 @@ async function exported(t: TestContext, files: Readonly<Record<string, object>>)
 
 const foreign = { "tokenizer_config.json": { ...tinyTokenizerConfig(), eos_token: "<|pad|>" } };
 
-test("an export lists the token that ends its turns as an end token, where the base does not", async (t) => {
+test("an export lists the token that ends its turns as an end token if the base does not", async (t) => {
   assert.deepEqual(await exported(t, foreign), { eos_token_id: [258, 257] });
   const given = { temperature: 0.6, eos_token_id: 258 };
   assert.deepEqual(await exported(t, { ...foreign, "generation_config.json": given }), {
@@ -36,7 +36,7 @@ test("an export lists the token that ends its turns as an end token, where the b
   });
 });
 
-test("an export whose base lists the token that ends its turns has the base's file, or none", async (t) => {
+test("an export whose base lists the token that ends its turns keeps the base's file, if it has one", async (t) => {
   assert.equal(await exported(t, {}), undefined);
   const given = { top_p: 0.9, eos_token_id: [257, 258] };
   assert.deepEqual(await exported(t, { ...foreign, "generation_config.json": given }), given);

@@ -1,6 +1,6 @@
 /**
- * The files beside the weights of a model that is written: those of its base, byte for byte, but for what would no longer
- * be so of the new model, or load another tokenizer than it was trained with.
+ * The files beside the weights of a written model: those of its base, byte for byte, except for members that would be
+ * wrong for the new model or would load another tokenizer than the one used in training.
  */
 import { codecOf } from "../data/encoding/codec.ts";
 import { configuredEndIds } from "../data/encoding/endTokens.ts";
@@ -13,7 +13,7 @@ export interface Companion {
   readonly content: Uint8Array;
 }
 
-/** The companions of a model with the base's architecture and tokenizer; `dtype`: of its weights, where it is another. */
+/** The companions of a model with the base's architecture and tokenizer; `dtype`: of its weights, if it differs. */
 export async function* companionsOf(base: StoredModel, dtype?: "F32" | "BF16"): AsyncIterable<Companion> {
   const ends = await unlistedEnds(base);
   for (const name of base.companions()) {
@@ -27,8 +27,8 @@ export async function* companionsOf(base: StoredModel, dtype?: "F32" | "BF16"): 
 const generationFile = "generation_config.json";
 
 /**
- * The end tokens of the model, where its files do not list the token with which its chat template ends an answer: that
- * token is what was learnt, and servers stop only at listed ones. Undefined where it is listed, or there is none.
+ * The end tokens of the model, if its files do not list the token with which its chat template ends an answer: the
+ * model learnt that token, and servers stop only at listed ones. Undefined when it is listed or does not exist.
  */
 async function unlistedEnds(base: StoredModel): Promise<number[] | undefined> {
   const texts = await base.codecTexts();
@@ -61,7 +61,7 @@ const architectures = {
   qwen3: "Qwen3ForCausalLM",
 } as const;
 
-/** The configuration of the weights as they are written: their type, with a head, and without code that is not there. */
+/** The configuration of the written weights: their type, a class with a head, and no reference to missing code. */
 function modelConfig(given: Members, family: keyof typeof architectures, dtype: "F32" | "BF16" | undefined): Members {
   const { auto_map: code, ...config } = given;
   const architecture = architectures[family];

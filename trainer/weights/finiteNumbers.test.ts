@@ -35,13 +35,13 @@ const files: [string, TensorData[], NotFinite | undefined][] = [
 ];
 
 for (const [what, tensors, expected] of files) {
-  test(`${what}: found alike in chunks of any size`, () => {
+  test(`${what}: the result is the same for chunks of any size`, () => {
     const file = encodeSafetensors(tensors);
     for (let bytes = 1; bytes <= file.length; bytes += 1) assert.deepEqual(found(file, bytes), expected, `${bytes}`);
   });
 }
 
-test("tensors that begin at an odd byte, and integers whose bits look like a NaN", () => {
+test("tensors that begin at an odd byte are checked, and integers whose bits look like a NaN are not", () => {
   const bytes = (name: string, data: Uint8Array): TensorData => ({ name, dtype: "U8", shape: [data.length], data });
   const tensors = [bytes("a", new Uint8Array(3).fill(255)), bf16("b", 1, Number.NaN), f32("c", 1)];
   const header: Record<string, unknown> = {};
@@ -59,7 +59,7 @@ test("tensors that begin at an odd byte, and integers whose bits look like a NaN
   }
 });
 
-test("a file whose header cannot be read is no matter of numbers", () => {
+test("a file with an unreadable header yields no number", () => {
   assert.equal(found(new Uint8Array(40).fill(255), 16), undefined);
   assert.equal(found(new Uint8Array(4), 2), undefined);
 });

@@ -1,7 +1,7 @@
 /**
- * Looks for numbers that are not finite in a safetensors file while its bytes pass by. A base that holds one is damaged,
- * by a broken conversion or merge for example, and no setting of a training helps. Tensors of other types than F32 and
- * BF16 are not looked at: they are refused by their type.
+ * Searches a safetensors file for numbers that are not finite while its bytes stream by. A base that holds one is
+ * damaged, for example by a broken conversion or merge, and no training setting can fix that. Only F32 and BF16 tensors
+ * are checked; other types are refused elsewhere.
  */
 import { parseHeader, type TensorEntry } from "../formats/safetensors.ts";
 
@@ -17,28 +17,28 @@ const isChecked = ({ dtype }: TensorEntry): boolean => dtype === "F32" || dtype 
 export class FiniteNumbers {
   readonly #fileBytes: number;
   readonly #isWeight: (name: string) => boolean;
-  /** The file's first bytes, until the header is whole. */
+  /** The file's first bytes, until the header is complete. */
   #head: Uint8Array | undefined = new Uint8Array();
-  /** Tensors that are still to come or under way, in the file's order. */
+  /** Pending and current tensors, in the file's order. */
   #tensors: TensorEntry[] = [];
-  /** Bytes of the file before the next chunk. */
+  /** Offset of the next chunk in the file. */
   #position = 0;
-  /** The bytes of a number that the last chunk began. */
+  /** The bytes of a number that continues in the next chunk. */
   #begun = new Uint8Array();
   #found: NotFinite | undefined;
 
-  /** `isWeight`: whether a tensor is one of the model's by its name. */
+  /** `isWeight`: whether a tensor name belongs to the model. */
   constructor(fileBytes: number, isWeight: (name: string) => boolean) {
     this.#fileBytes = fileBytes;
     this.#isWeight = isWeight;
   }
 
-  /** The first number that is not finite; undefined where there is none so far. */
+  /** The first number that is not finite; undefined when none was found so far. */
   get found(): NotFinite | undefined {
     return this.#found;
   }
 
-  /** Takes the next bytes of the file. In a file whose header cannot be read nothing is found. */
+  /** Takes the next bytes of the file. It finds nothing in a file with an unreadable header. */
   add(chunk: Uint8Array): void {
     if (this.#found) return;
     if (this.#head === undefined) {
@@ -52,7 +52,7 @@ export class FiniteNumbers {
     this.#look(rest);
   }
 
-  /** Reads the header once it is there whole; gives back what follows it. */
+  /** Reads the header once it is complete; returns the bytes after it. */
   #readHeader(head: Uint8Array): Uint8Array | undefined {
     if (head.length < 8) return undefined;
     const length = new DataView(head.buffer, head.byteOffset, 8).getBigUint64(0, true);
@@ -86,7 +86,7 @@ export class FiniteNumbers {
     }
   }
 
-  /** Bytes of a tensor, from an offset in it. */
+  /** Checks bytes of a tensor, from an offset in it. */
   #lookAt(tensor: TensorEntry, bytes: Uint8Array, offset: number): void {
     const size = tensor.dtype === "F32" ? 4 : 2;
     const begun = this.#begun.length;

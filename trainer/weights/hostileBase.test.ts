@@ -34,7 +34,7 @@ async function openedWith(base: string, file: string, content: string | Uint8Arr
 
 const strange = [null, true, -1, 0, 0.5, 1e9, 1e308, -0, "", "64", [], {}, [64], { a: 1 }, "x".repeat(10_000)];
 
-test("any value in any field of config.json is refused by name, or a bounded number", async (t) => {
+test("any value in any field of config.json is refused by name or read as a bounded number", async (t) => {
   const base = `${await temporaryDirectory(t)}/base`;
   await writeTinyModel(base);
   const config = JSON.parse(await readFile(`${base}/config.json`, "utf8"));
@@ -52,7 +52,7 @@ test("any value in any field of config.json is refused by name, or a bounded num
   assert.ok(refused > 100, `${refused} refused`);
 });
 
-test("any wrong byte of the weights' header is refused by name, or another name or number", async (t) => {
+test("any changed byte of the weights' header is refused by name, or read as another name or number", async (t) => {
   const base = `${await temporaryDirectory(t)}/base`;
   await writeTinyModel(base, { hiddenSize: 8, intermediateSize: 8, layers: 1 });
   const whole = await readFile(`${base}/model.safetensors`);

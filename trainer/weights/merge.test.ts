@@ -27,13 +27,13 @@ test("a merged matrix is W + s·B·A, rounded once", () => {
   assert.deepEqual(encodeValues(merged, "BF16"), new Uint8Array(toBfloat16(merged).buffer));
 });
 
-test("what the adapter does not train stays as it is, to the byte", () => {
+test("tensors that the adapter does not train stay unchanged, to the byte", () => {
   const bytes = new Uint8Array(toBfloat16(Float32Array.of(0.1, -2.5, 3e-5)).buffer);
   const merged = mergeTensor({ name: "model.norm.weight", shape: [3] }, asFloats(bytes, "BF16"), lora, new Map());
   assert.deepEqual(encodeValues(merged, "BF16"), bytes);
 });
 
-test("equal models pass, a different one is refused by its logits or its distribution", () => {
+test("equal models pass, and a different one is refused by its logits or its distribution", () => {
   const expected = [Float32Array.of(1, 5, -3), Float32Array.of(0, 2, 8)];
   const same = compareLogits(expected, expected);
   assert.deepEqual(same, { maxLogitDifference: 0, klDivergence: 0, largestLogit: 8 });
@@ -47,7 +47,7 @@ test("equal models pass, a different one is refused by its logits or its distrib
   assert.ok(refusalOf(broken, "BF16"));
 });
 
-test("PEFT's configuration says what was trained, and reads back", () => {
+test("PEFT's configuration states the trained method and reads back", () => {
   const base = { name: "acme/tiny", revision: "v1" };
   const text = adapterConfig({ ...settings, rankStabilized: true }, facts("v_proj", "q_proj"), base);
   const config = JSON.parse(text);
@@ -60,7 +60,7 @@ test("PEFT's configuration says what was trained, and reads back", () => {
   });
 });
 
-test("an adapter that means more than the trainer computes is refused by name", () => {
+test("an adapter with an option that the trainer does not compute is refused by the option's name", () => {
   const config = JSON.parse(adapterConfig(settings, facts("q_proj"), { name: "./base", revision: null }));
   const changes: [object, RegExp][] = [
     [{ lora_bias: true }, /lora_bias/],

@@ -1,6 +1,7 @@
 /**
- * Merging: W′ in F32, rounded once. W are the base's own 16- or 32-bit weights, or the values that its NF4 weights stand
- * for; the method turns rows of W into rows of W′ (`merge`). Tensor by tensor, so memory is bounded by the largest of them.
+ * Merging: computes W′ in F32 and rounds once. W are the base's own 16- or 32-bit weights or its dequantised NF4
+ * weights; the method turns rows of W into rows of W′ (`merge`). It works tensor by tensor, so the largest one bounds
+ * the memory.
  */
 import { fromBfloat16, toBfloat16 } from "../formats/bfloat16.ts";
 import type { TensorFacts } from "../formats/safetensorsWriter.ts";
@@ -35,7 +36,7 @@ export function asFloats(bytes: Uint8Array, dtype: string): Float32Array {
   const copy = new Uint8Array(bytes);
   if (dtype === "F32") return new Float32Array(copy.buffer);
   if (dtype === "BF16") return fromBfloat16(new Uint16Array(copy.buffer));
-  throw new Error(`${dtype} is not a type of weights here`);
+  throw new Error(`${dtype} is not a supported type of weights`);
 }
 
 function isTrained(site: string, adapter: AdapterTensors): boolean {

@@ -1,6 +1,6 @@
 /**
- * A base as merging sees it: every tensor by its own shape and as F32 values, whether it is stored as it is or in NF4.
- * Tensor by tensor; each is read when it is asked for.
+ * A base as merging uses it: every tensor with its own shape and F32 values, whether it is stored in NF4 or not.
+ * Tensors are read one at a time, on demand.
  */
 import { linearLayers } from "../compile/compile.ts";
 import { baseValues } from "../engine/baseValues.ts";

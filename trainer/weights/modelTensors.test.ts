@@ -67,7 +67,7 @@ const read: [string, Partial<TinyShape>, ModelChange][] = [
   ],
 ];
 
-test("a checkpoint under other names is read as transformers reads it", async (t) => {
+test("a checkpoint with other tensor names is read as transformers reads it", async (t) => {
   for (const [what, shape, change] of read) {
     await t.test(what, async (one) => {
       const plain = await contentOf(await opened(one, shape, () => {}));
@@ -150,16 +150,16 @@ const refused: [string, Partial<TinyShape>, ModelChange, RegExp][] = [
     /lora_A\.weight \[4, 64\], which config\.json does not promise; merge the adapter/,
   ],
   [
-    "a tied head that is another matrix",
+    "a tied head that differs from the embedding",
     {},
     (tensors) => void tensors.set(head, zeros("BF16", 259, 64)),
-    /lm_head\.weight \[259, 64\] is another matrix than model\.embed_tokens\.weight \[259, 64\], and config\.json has tie_word_embeddings true.*set tie_word_embeddings to false to keep both, or remove lm_head\.weight/,
+    /lm_head\.weight \[259, 64\] differs from model\.embed_tokens\.weight \[259, 64\], but config\.json has tie_word_embeddings true.*set tie_word_embeddings to false to keep both, or remove lm_head\.weight/,
   ],
   [
     "a tied head of another size",
     {},
     (tensors) => void tensors.set(head, zeros("BF16", 260, 64)),
-    /lm_head\.weight \[260, 64\] is another matrix/,
+    /lm_head\.weight \[260, 64\] differs from/,
   ],
   [
     "matrices that GPTQ quantised",
@@ -168,7 +168,7 @@ const refused: [string, Partial<TinyShape>, ModelChange, RegExp][] = [
       tensors.delete(last);
       tensors.set("model.layers.1.mlp.down_proj.qweight", zeros("F32", 16, 64));
     },
-    /down_proj\.qweight \[16, 64\] belongs to weights that are quantised already: take the original weights/,
+    /down_proj\.qweight \[16, 64\] belongs to weights that are already quantised: use the original weights/,
   ],
   [
     "matrices that bitsandbytes quantised",
@@ -177,7 +177,7 @@ const refused: [string, Partial<TinyShape>, ModelChange, RegExp][] = [
       tensors.set(`${last}.absmax`, zeros("F32", 128));
       tensors.set(`${last}.quant_map`, zeros("F32", 16));
     },
-    /quant_map \[16\] belongs to weights that are quantised already/,
+    /quant_map \[16\] belongs to weights that are already quantised/,
   ],
   [
     "no tensors at all",
@@ -187,7 +187,7 @@ const refused: [string, Partial<TinyShape>, ModelChange, RegExp][] = [
   ],
 ];
 
-test("a checkpoint that does not fit its config.json is refused by the tensor, its shape, the promise and the way out", async (t) => {
+test("a checkpoint that does not fit its config.json is refused with the tensor, its shape, the promise and the fix", async (t) => {
   for (const [what, shape, change, reason] of refused) {
     await t.test(what, async (one) => {
       const model = await opened(one, shape, change);

@@ -1,8 +1,8 @@
 /**
- * The tensors of a model under the names that the trainer knows, from whatever names a checkpoint has for them, and held
- * to config.json: what is returned is every tensor that the configuration promises, each of its shape, and nothing else.
- * Read as transformers 5 reads checkpoints: buffers are left out, a model saved without its head gets `model.`, a tied
- * matrix may be saved under either name. What transformers would replace by random numbers or leave out is refused.
+ * Maps a checkpoint's tensors to the trainer's names and checks them against config.json: the result has exactly the
+ * tensors that the configuration promises, with their shapes. Checkpoints are read as transformers 5 reads them:
+ * buffers are skipped, a model saved without its head gets `model.`, a tied matrix may be saved under either name.
+ * Tensors that transformers would replace by random numbers or ignore are refused.
  */
 import { invalid, type StageFailure } from "../contract/failure.ts";
 import type { ModelConfig } from "../contract/model.ts";
@@ -10,7 +10,7 @@ import type { PlacedTensor } from "../formats/huggingFace.ts";
 import { absmaxName, nestedAbsmaxName, nf4Parts } from "../graph/nf4.ts";
 
 type Table = ReadonlyMap<string, PlacedTensor>;
-/** What a configuration promises: shapes by name. */
+/** The tensors that a configuration promises: shapes by name. */
 export type Promised = ReadonlyMap<string, readonly number[]>;
 
 export interface CheckpointFacts {
@@ -24,16 +24,16 @@ const prefix = "model.";
 const head = "lm_head.weight";
 const embedding = "model.embed_tokens.weight";
 
-/** Tables and masks that older versions saved beside the weights; they follow from config.json. */
+/** Tables and masks that older versions saved with the weights; they are computed from config.json. */
 const buffer =
   /(^|\.)(rotary_emb\.(inv_freq|original_inv_freq|cos_cached|sin_cached)|position_ids|masked_bias|attn\.bias|causal_mask)$/;
 export const isBuffer = (name: string): boolean => buffer.test(name);
 
-/** Names that quantised checkpoints have, of whatever program. */
+/** Tensor names of quantised checkpoints of all programs. */
 const quantized =
   /\.(quant_map|nested_quant_map|quant_state\.[^.]+|qweight|qzeros|g_idx|SCB|weight_format|weight_scale(_inv)?|weight_packed|weight_shape)$/;
 
-/** Throws a failure that names the first tensor that is not as promised, and what to do. */
+/** Throws a failure that names the first tensor that differs from the promise, and the fix. */
 export async function modelTensors(stored: Table, facts: CheckpointFacts): Promise<Table> {
   const weights = new Map([...stored].filter(([name]) => !isBuffer(name)));
   const named = withPrefix(weights);
@@ -43,7 +43,7 @@ export async function modelTensors(stored: Table, facts: CheckpointFacts): Promi
   return table;
 }
 
-/** Of a model that was saved without its head's class, the names that its class has. */
+/** The full names of a model that was saved without its head's class. */
 function withPrefix(table: Table): Table {
   const isBare =
     table.has(embedding.slice(prefix.length)) && ![...table.keys()].some((name) => name.startsWith(prefix));
@@ -55,7 +55,7 @@ function renamed(table: Table, nameOf: (name: string) => string): Table {
   return new Map([...table.values()].map((tensor) => [nameOf(tensor.name), { ...tensor, name: nameOf(tensor.name) }]));
 }
 
-/** One matrix for embedding and head, under the embedding's name. */
+/** Merges embedding and head into one matrix, under the embedding's name. */
 async function tied(table: Table, { sameBytes }: CheckpointFacts): Promise<Table> {
   const [input, output] = [table.get(embedding), table.get(head)];
   if (output === undefined) return table;
@@ -64,7 +64,7 @@ async function tied(table: Table, { sameBytes }: CheckpointFacts): Promise<Table
     input.dtype === output.dtype && shapeText(input) === shapeText(output) && (await sameBytes(input, output));
   if (!same) {
     throw mismatch(
-      `${described(output)} is another matrix than ${described(input)}, and config.json has tie_word_embeddings true: ` +
+      `${described(output)} differs from ${described(input)}, but config.json has tie_word_embeddings true: ` +
         "programs differ in which of the two they use; set tie_word_embeddings to false to keep both, or remove lm_head.weight",
     );
   }
@@ -76,7 +76,7 @@ function faultOf(table: Table, facts: CheckpointFacts): StageFailure | undefined
   const packed = [...table.values()].find(({ name }) => quantized.test(name));
   if (packed) {
     return mismatch(
-      `${described(packed)} belongs to weights that are quantised already: take the original weights, and set ` +
+      `${described(packed)} belongs to weights that are already quantised: use the original weights, and set ` +
         "baseModel.quantization to quantise them",
     );
   }
@@ -151,7 +151,7 @@ function surplus(tensor: PlacedTensor, { config }: CheckpointFacts): StageFailur
 const sameModel = (field = "config.json") => `correct ${field}, or take config.json and weights of one model`;
 
 const attention = { q: "num_attention_heads", k: "num_key_value_heads", v: "num_key_value_heads" };
-/** The fields of config.json that a tensor's dimensions follow from, by the end of its name. */
+/** The fields of config.json that determine a tensor's dimensions, by the end of its name. */
 const fields: readonly (readonly [RegExp, string])[] = [
   [/(embed_tokens|lm_head)\.weight$/, "vocab_size, hidden_size"],
   ...Object.entries(attention).flatMap(([name, heads]) => [

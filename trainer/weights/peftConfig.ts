@@ -1,4 +1,4 @@
-/** adapter_config.json, written and read: the method that it names knows its members, this file knows JSON and failures. */
+/** Writes and reads adapter_config.json: the method handles its members, this file handles JSON and failures. */
 import { z } from "zod";
 import { invalid } from "../contract/failure.ts";
 import type { MethodSettings } from "../contract/methods/index.ts";
@@ -18,7 +18,7 @@ export function adapterConfig(method: MethodSettings, facts: ConfigFacts, base: 
   return `${JSON.stringify({ peft_type, ...commonConfig(base), ...members }, null, 2)}\n`;
 }
 
-/** What adapter_config.json says of the method. Throws a failure that names the member that is not supported. */
+/** The method in adapter_config.json. Throws a failure that names the unsupported member. */
 export function settingsOfConfig(config: PeftConfig): MethodSettings {
   for (const method of registeredMethods()) {
     const settings = method.readPeft(config);

@@ -1,6 +1,6 @@
 /**
- * A model in Hugging Face's layout, wherever its files lie: staged as objects by their digests, or in a directory. Its
- * configuration, its tokenizer and template, its tensors.
+ * A model in Hugging Face's layout, staged as objects by their digests or in a directory: its configuration, its
+ * tokenizer and template, its tensors.
  */
 
 import { baseTensors } from "../compile/compile.ts";
@@ -26,11 +26,11 @@ import { modelTensors } from "./modelTensors.ts";
 
 export interface StoredFile {
   uri: string;
-  /** As its store lists it. */
+  /** The entry in its store's list. */
   entry: Entry;
 }
 
-/** Bytes of two tensors that are compared at once. */
+/** Bytes per step when comparing two tensors. */
 const comparedBytes = 8 << 20;
 
 export class StoredModel implements ModelFiles {
@@ -58,7 +58,7 @@ export class StoredModel implements ModelFiles {
     return new StoredModel(stores, new Map(located));
   }
 
-  /** The model in a directory; files that do not belong to one are left out. */
+  /** The model in a directory; files that do not belong to a model are skipped. */
   static async inDirectory(stores: Stores, uri: string): Promise<StoredModel> {
     const store = stores.of(uri);
     const listed = new Map((await store.list(uri)).map((entry) => [entry.path, entry]));
@@ -98,14 +98,14 @@ export class StoredModel implements ModelFiles {
     return await this.#stores.of(uri).read(uri, range);
   }
 
-  /** The same model in files of this machine, for mapping: `localCopy` gives the URI of one with a file's bytes. */
+  /** The same model in local files, for mapping: `localCopy` gives the URI of a local file with the same bytes. */
   async onThisMachine(localCopy: (file: StoredFile) => Promise<string>): Promise<StoredModel> {
     const files = new Map<string, StoredFile>();
     for (const [name, file] of this.#files) files.set(name, { ...file, uri: await localCopy(file) });
     return new StoredModel(this.#stores, files);
   }
 
-  /** The path of a file of this machine. */
+  /** The path of a local file. */
   async localFile(name: string): Promise<string> {
     const { uri } = this.file(name);
     const file = await this.#stores.of(uri).localFile(uri);
@@ -151,7 +151,7 @@ export class StoredModel implements ModelFiles {
     return Object.fromEntries(texts);
   }
 
-  /** Every tensor that config.json promises, and no other. Throws a failure that names the first that is not as promised. */
+  /** Exactly the tensors that config.json promises. Throws a failure that names the first one that differs. */
   async tensors(): Promise<ReadonlyMap<string, PlacedTensor>> {
     this.#tensors ??= this.#readTensors();
     return await this.#tensors;
@@ -176,21 +176,21 @@ export class StoredModel implements ModelFiles {
   }
 }
 
-/** Why nothing is listed at a model's URI. */
+/** The failure for a model's URI with an empty list. */
 async function noModel(stores: Stores, uri: string): Promise<Error> {
   const isFile =
     (await stores
       .of(uri)
       .stat(uri)
       .catch(() => undefined)) !== undefined;
-  if (!isFile) return corrupt("ModelMissing", `${uri}: there is no such directory, or it is empty`);
+  if (!isFile) return corrupt("ModelMissing", `${uri}: the directory is missing or empty`);
   return invalid(
     "BaseModelUnsupported",
     `${uri}: is a file; a base model is a directory in Hugging Face layout (config.json, tokenizer.json, safetensors), not packed: unpack an archive first`,
   );
 }
 
-/** The model in a directory in files of this machine, each compared with its digest in `files`. */
+/** The model of a directory in local files, each compared with its digest in `files`. */
 export async function localModel(stores: Stores, uri: string, files: FileList): Promise<StoredModel> {
   const model = await StoredModel.inDirectory(stores, uri);
   return await model.onThisMachine(({ entry }) => localListed(stores, uri, files, entry.path));

@@ -66,7 +66,7 @@ const replaced: [string, object, unknown][] = [
 ];
 
 for (const [what, tokenizer, name] of replaced) {
-  test(`${what} becomes the class that loads the file as it is`, () => {
+  test(`${what} becomes the class that loads the file unchanged`, () => {
     const made = asTrained({ tokenizer_class: name, eos_token: "</s>" }, tokenizer);
     const { padding_side: side, ...members } = made;
     const inputs = ["input_ids", "attention_mask"];
@@ -79,7 +79,7 @@ for (const [what, tokenizer, name] of replaced) {
   });
 }
 
-test("what the configuration says of inputs and padding stays, and code that is not exported is not named", () => {
+test("the configuration of inputs and padding stays, and references to code are removed", () => {
   const config = { model_input_names: ["input_ids"], padding_side: "right", tokenizer_class: "LlamaTokenizer" };
   assert.deepEqual(asTrained(config, gpt2), { ...config, tokenizer_class: "PreTrainedTokenizerFast" });
   const coded = { tokenizer_class: "PreTrainedTokenizerFast", auto_map: { AutoTokenizer: ["a.B", null] } };

@@ -1,8 +1,8 @@
 /**
- * Which class AutoTokenizer makes of a tokenizer. Transformers 5 takes vocabulary and merges alone from tokenizer.json
- * where `tokenizer_class` names a class of its own, and builds the rest as that class has it: digits that are split, another
- * pattern or another normaliser are lost, and the text becomes other tokens than it was trained on. `PreTrainedTokenizerFast`
- * loads the file as it is. Pure.
+ * Selects the class that AutoTokenizer uses for a tokenizer. If `tokenizer_class` names one of its own classes,
+ * transformers 5 takes only vocabulary and merges from tokenizer.json and builds the rest by that class: split digits,
+ * another pattern or another normaliser are lost, and the text gets other tokens than in training.
+ * `PreTrainedTokenizerFast` loads the file unchanged. Pure.
  */
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
@@ -16,10 +16,10 @@ const tokenizerFile = z.looseObject({
 });
 type TokenizerFile = z.infer<typeof tokenizerFile>;
 
-/** Classes that load tokenizer.json as it is. */
+/** Classes that load tokenizer.json unchanged. */
 const plain = ["PreTrainedTokenizerFast", "TokenizersBackend"];
 
-/** What a class builds by itself, beside vocabulary and merges. */
+/** The parts that a class builds itself, in addition to vocabulary and merges. */
 interface Built {
   normalizer: unknown;
   preTokenizer: unknown;
@@ -51,17 +51,17 @@ const classes: Readonly<Record<string, (addPrefixSpace: boolean) => Built>> = {
 };
 
 /**
- * The members of tokenizer_config.json with which AutoTokenizer makes the tokenizer of tokenizer.json; `config` itself
- * where it does already. Code that `auto_map` names is not part of a model here, so it is left out.
+ * The members of tokenizer_config.json that make AutoTokenizer build the tokenizer of tokenizer.json; `config` itself
+ * if it already does. `auto_map` is omitted, because exports contain no code.
  */
 export function asTrained(config: Readonly<Record<string, unknown>>, tokenizer: unknown): Record<string, unknown> {
   const { tokenizer_class: name, auto_map: code, ...rest } = config;
   const keeps = typeof name === "string" && (plain.includes(name) || isRebuiltAlike(name, config, tokenizer));
   if (keeps && code === undefined) return config;
   if (keeps) return { ...rest, tokenizer_class: name };
-  // Without these PreTrainedTokenizerFast also returns token_type_ids, which decoders do not take.
+  // Without these PreTrainedTokenizerFast also returns token_type_ids, which decoders do not accept.
   const names = config.model_input_names ?? ["input_ids", "attention_mask"];
-  // The one default of these classes that is another.
+  // The one default in which these classes differ.
   const side = isLlama(name) && config.padding_side === undefined ? { padding_side: "left" } : {};
   return { ...rest, ...side, model_input_names: names, tokenizer_class: "PreTrainedTokenizerFast" };
 }
@@ -94,7 +94,7 @@ function isPlainBpe({ model }: TokenizerFile): boolean {
   return model.type === "BPE" && options.every((option) => !model[option]);
 }
 
-/** A pre-tokenizer without what changes offsets alone, its defaults written out. */
+/** A pre-tokenizer with its defaults written out and without options that only change offsets. */
 function withoutOffsets(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutOffsets);
   if (typeof value !== "object" || value === null) return value;

@@ -1,4 +1,7 @@
-/** A staged base model by its digest, every file compared with the manifest's digests; and its tensors as the engine binds them. */
+/**
+ * Opens a staged base model by its digest, checks every file against the manifest, and gives its tensors in the
+ * engine's form.
+ */
 import { baseManifest, getManifest } from "../data/packed/manifests.ts";
 import type { BaseTensors } from "../engine/baseValues.ts";
 import type { PlacedTensor } from "../formats/huggingFace.ts";
@@ -6,7 +9,7 @@ import type { Objects } from "../stores/objects.ts";
 import type { Stores } from "../stores/stores.ts";
 import { StoredModel } from "./storedModel.ts";
 
-/** The staged base model in files of this machine, each of them read once and compared with its digest. */
+/** The staged base model in local files, each read once and compared with its digest. */
 export async function verifiedBase(
   stores: Stores,
   objects: Objects,
@@ -26,7 +29,7 @@ export async function verifiedBase(
   );
 }
 
-/** A model's tensors as the engine binds them. */
+/** A model's tensors in the form that the engine binds. */
 export const tensorsOf = (model: StoredModel, table: ReadonlyMap<string, PlacedTensor>): BaseTensors => ({
   table,
   localFile: (name) => model.localFile(name),
