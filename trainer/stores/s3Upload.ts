@@ -7,14 +7,7 @@ import { createHash } from "node:crypto";
 import type { S3Requests } from "./s3Requests.ts";
 import { completion, element, type Part } from "./s3Xml.ts";
 import type { Content } from "./store.ts";
-<<<<<<< HEAD
 import { partBytes, partsAtATime } from "./uploadParts.ts";
-=======
-
-/** An object has at most 10,000 parts: 160 GB. */
-const partBytes = 16 * 1024 * 1024;
-const partsAtATime = 4;
->>>>>>> a907b3f (Write the settings, the contract, the stores, the stages and the weights in plain English)
 
 export async function upload(requests: S3Requests, key: string, content: Content): Promise<void> {
   const pieces = piecesOf(content);

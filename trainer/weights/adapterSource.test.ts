@@ -165,7 +165,6 @@ for (const [what, files, reason] of hostile) {
   });
 }
 
-<<<<<<< HEAD
 test("configurations of other methods are refused by the member that is wrong", async (t) => {
   const directory = await temporaryDirectory(t);
   const refused = async (config: object, reason: RegExp) =>
@@ -188,10 +187,7 @@ test("configurations of other methods are refused by the member that is wrong", 
   await refused(adalora, /key .*lora_A\.weight is none of AdaLoRA's/);
 });
 
-test("an adapter that PEFT 0.21 saves, with every option of it unused, is read", async (t) => {
-=======
 test("an adapter that PEFT 0.21 saves with every option unused is read", async (t) => {
->>>>>>> a907b3f (Write the settings, the contract, the stores, the stages and the weights in plain English)
   const unused = {
     ...{ peft_version: "0.21.2", auto_mapping: { base_model_class: "LlamaForCausalLM" }, revision: "main" },
     ...{ loftq_config: {}, eva_config: null, corda_config: null, lora_ga_config: null, megatron_core: "megatron.core" },
