@@ -111,7 +111,7 @@ test("an input's directory must exist; the store's is created by the first write
   assert.doesNotThrow(() => localPlaces(job, claims(directory), undefined));
   assert.throws(
     () => localPlaces(job, claims("/no/such/directory"), undefined),
-    /spec\.dataset\.sources\[0\]\.uri: claim data lies at \/no\/such\/directory, which is not a directory/,
+    /spec\.dataset\.sources\[0\]\.uri: --claim data=\/no\/such\/directory is not a directory/,
   );
 });
 
