@@ -1,4 +1,4 @@
-/** The chart as a package, with the images that belong to it, by the Helm that the tests use. */
+/** Packages the chart with its images, using the same Helm as the tests. */
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import path from "node:path";
@@ -48,7 +48,7 @@ function helm(): Container {
     .withExec(["go", "install", `helm.sh/helm/v4/cmd/helm@${helmVersion}`]);
 }
 
-/** Those of `docker login`, as a secret: never in a layer or a log. */
+/** The credentials of `docker login`, as a secret that never appears in a layer or a log. */
 function withCredentials(container: Container): Container {
   const file = path.join(homedir(), ".docker/config.json");
   if (!existsSync(file)) return container;

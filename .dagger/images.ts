@@ -1,4 +1,4 @@
-/** Both images by images/Containerfile, from the context that images/context.ts lays out on this machine. */
+/** Builds both images with images/Containerfile, from the context that images/context.ts creates on this machine. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";

@@ -1,4 +1,4 @@
-/** Images, chart and release by Dagger: `npm run dagger -- COMMAND`. Thin over images/Containerfile and charts/luthier. */
+/** Builds images, chart and release with Dagger: `npm run dagger -- COMMAND`, from images/Containerfile and charts/luthier. */
 import { connection } from "@dagger.io/dagger";
 import { type Arguments, optionOf, UsageError } from "../terminal/arguments.ts";
 import { helpOption, runScript } from "../terminal/script.ts";
@@ -9,19 +9,19 @@ import { publishImages } from "./images.ts";
 const usage = {
   command: "npm run dagger --",
   positionals: ["images|chart|release"],
-  summary: "Builds what a release is made of, by a Dagger engine; without one it ends with 3.",
+  summary: "Builds the parts of a release with a Dagger engine; exits with code 3 if there is none.",
   details: [
-    "  images   builds both images and publishes them below --push",
+    "  images   builds both images and publishes them under --push",
     "  chart    packages the chart into --output",
     "  release  images, and the chart that names them by digest, both to --push",
   ],
   options: {
-    version: { value: "VERSION", help: "of images and chart; always needed" },
+    version: { value: "VERSION", help: "version of images and chart; required" },
     push: { value: "PREFIX", help: "images, release: registry and path" },
-    output: { value: "DIR", help: "chart: where the package goes" },
+    output: { value: "DIR", help: "chart: directory for the package" },
     debian: {
       value: "IMAGE",
-      help: "what the images stand on: the release that compiled the addon (default debian:bookworm-slim)",
+      help: "base of the images: the release that compiled the addon (default debian:bookworm-slim)",
     },
     help: helpOption,
   },
@@ -62,6 +62,6 @@ function workOf(args: Arguments): () => Promise<string> {
       return async () => pushChart(push, version, await publishImages(push, version, debian));
     }
     default:
-      throw new UsageError(`${JSON.stringify(what)} is none of images, chart, release`);
+      throw new UsageError(`unknown command ${JSON.stringify(what)}: use images, chart or release`);
   }
 }

@@ -7,7 +7,7 @@ import { pinImages } from "./values.ts";
 const values = readFileSync(new URL("../charts/luthier/values.yaml", import.meta.url), "utf8");
 const digest = `sha256:${"a".repeat(64)}`;
 
-test("a release's chart names its images by digest, and keeps the rest with its comments", () => {
+test("a release's chart names its images by digest and keeps all other values and comments", () => {
   const operator = `registry.example/team/luthier-operator:1.2.3@${digest}`;
   const trainer = `registry.example:5000/team/luthier-trainer:1.2.3@${digest}`;
   const pinned = pinImages(values, { operator, trainer });
@@ -24,6 +24,6 @@ test("a release's chart names its images by digest, and keeps the rest with its 
   assert.match(pinned, /# Watch one namespace only/);
 });
 
-test("an image without a digest is not released", () => {
+test("an image without a digest is refused", () => {
   assert.throws(() => pinImages(values, { operator: "registry.example/team/luthier-operator:1" }), /with its digest/);
 });

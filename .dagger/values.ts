@@ -1,4 +1,4 @@
-/** The chart's values with the images of one release, by digest. Pure; comments stay. */
+/** Writes the images of one release, by digest, into the chart's values. Pure; keeps comments. */
 import { parseDocument } from "yaml";
 
 export function pinImages(values: string, images: Readonly<Record<string, string>>): string {
@@ -9,7 +9,7 @@ export function pinImages(values: string, images: Readonly<Record<string, string
   return document.toString({ lineWidth: 0 });
 }
 
-/** "registry.example/team/luthier-operator:1.0@sha256:…" in the chart's words. Throws when it has no digest. */
+/** "registry.example/team/luthier-operator:1.0@sha256:…" as values of the chart. Throws if the digest is missing. */
 function partsOf(reference: string) {
   const match = /^([^/]+)\/([^@:]+)(?::([^@]+))?@(sha256:[0-9a-f]{64})$/.exec(reference);
   if (!match) throw new Error(`${reference} is not the name of a published image, with its digest`);

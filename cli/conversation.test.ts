@@ -3,7 +3,7 @@ import { PassThrough, Readable } from "node:stream";
 import { test } from "node:test";
 import { converse, type Message, type Speaker } from "./conversation.ts";
 
-/** Says how many messages it has heard. */
+/** Answers with the number of messages that it received. */
 const counting: Speaker = async function* (messages) {
   yield "heard ";
   yield String(messages.length);
@@ -16,15 +16,15 @@ async function talk(input: string, speak: Speaker = counting): Promise<string> {
   return String(output.read() ?? "");
 }
 
-test("each line is answered with all that was said before", async () => {
+test("each answer is based on all earlier messages", async () => {
   assert.equal(await talk("one\n\ntwo\n"), "heard 1\nheard 3\n");
 });
 
-test("/new forgets, /quit ends", async () => {
+test("/new clears the messages and /quit ends the chat", async () => {
   assert.equal(await talk("one\n/new\ntwo\n/quit\nthree\n"), "heard 1\nheard 1\n");
 });
 
-test("the answer becomes part of the talk", async () => {
+test("the answer becomes part of the chat", async () => {
   const heard: (readonly Message[])[] = [];
   await talk("a\nb\n", async function* (messages) {
     heard.push(messages);
@@ -37,7 +37,7 @@ test("the answer becomes part of the talk", async () => {
   ]);
 });
 
-test("Ctrl-C on a terminal ends an answer and the talk", async () => {
+test("Ctrl-C on a terminal ends the answer and the chat", async () => {
   const controller = new AbortController();
   const input = Object.assign(new PassThrough(), { isTTY: true });
   const output = new PassThrough();

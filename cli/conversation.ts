@@ -1,4 +1,4 @@
-/** A talk with a model on a terminal or a pipe: lines in, answers out as they come. */
+/** A chat with a model on a terminal or a pipe: reads lines and streams the answers. */
 import { createInterface } from "node:readline/promises";
 import type { Readable, Writable } from "node:stream";
 
@@ -7,7 +7,7 @@ export interface Message {
   readonly content: string;
 }
 
-/** Answers the last message; what it says comes piece by piece. */
+/** Streams the answer to the last message in pieces. */
 export type Speaker = (messages: readonly Message[], signal: AbortSignal) => AsyncIterable<string>;
 
 const words = "/new starts over, /quit or Ctrl-D ends";
@@ -16,11 +16,11 @@ export interface Talk {
   readonly input: Readable & { isTTY?: boolean };
   readonly output: Writable;
   readonly signal: AbortSignal;
-  /** Is to abort `signal`: a terminal that is read key by key makes no SIGINT of Ctrl-C. */
+  /** Must abort `signal`: a terminal in raw mode sends no SIGINT on Ctrl-C. */
   interrupt(): void;
 }
 
-/** Reads questions until the input ends or `signal` is given. */
+/** Reads questions until the input ends or `signal` is aborted. */
 export async function converse(speak: Speaker, { input, output, signal, interrupt }: Talk): Promise<void> {
   const terminal = input.isTTY === true;
   const lines = createInterface({ input, output, terminal, prompt: "you > " });

@@ -1,4 +1,4 @@
-/** `luthier data` from outside, on a model and data small enough to be read in a blink. */
+/** Runs `luthier data` as a process, on a tiny model and tiny data. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -30,7 +30,7 @@ async function workplace(t: TestContext): Promise<string> {
   const long = { instruction: "repeat", output: "word ".repeat(60) };
   const put = (name: string, text: string) => writeFileSync(path.join(directory, name), text);
   const rows = Array.from({ length: 30 }, (_, n) => alpaca(n));
-  // One JSON list: a copy, one that is longer than a row, and one that is no row.
+  // One JSON list with a duplicate, an example longer than a row, and an invalid row.
   put(
     "train.json",
     JSON.stringify([...rows, { ...alpaca(3), instruction: "IS  3 even?" }, long, { instruction: 3 }], null, 1),
@@ -41,7 +41,7 @@ async function workplace(t: TestContext): Promise<string> {
 
 const usual = ["train.json", "--model", "model", "--test", "test.jsonl", "--max-length", "128"];
 
-test("counts, lengths, copies, leaks, bad rows and an example with what is learnt", async (t) => {
+test("luthier data shows counts, lengths, duplicates, leaks, bad rows and an example with its learnt part", async (t) => {
   const directory = await workplace(t);
   const { status, stdout, stderr } = await luthierData(directory, [...usual, "--samples", "1"]);
   assert.equal(status, 0, stderr);
@@ -60,7 +60,7 @@ test("counts, lengths, copies, leaks, bad rows and an example with what is learn
   assert.match(stderr, /tokenising the data 100 %/);
 });
 
-test("the same as JSON; colours where they are asked for, and not with NO_COLOR", async (t) => {
+test("luthier data prints the same as JSON, and colours only if requested and without NO_COLOR", async (t) => {
   const directory = await workplace(t);
   const json = await luthierData(directory, [...usual, "-o", "json"]);
   const report = JSON.parse(json.stdout);
@@ -75,7 +75,7 @@ test("the same as JSON; colours where they are asked for, and not with NO_COLOR"
   assert.ok(!plain.stdout.includes("\u001b"));
 });
 
-test("columns that are not used, and rows that are too long, are named", async (t) => {
+test("luthier data names ignored columns and rows that are too long", async (t) => {
   const directory = await workplace(t);
   const rows = [
     { instruction: "a", output: "b", history: [["c", "d"]], id: 7, topic: "x" },
@@ -97,7 +97,7 @@ test("columns that are not used, and rows that are too long, are named", async (
   assert.deepEqual([report.overlongExamples, report.files[0].ignored], [1, ["id", "topic"]]);
 });
 
-test("the first fault is said where no row can be used", async (t) => {
+test("luthier data reports the first error if no row is usable", async (t) => {
   const directory = await workplace(t);
   writeFileSync(path.join(directory, "bad.jsonl"), '{"conversations": [{"from": "human"}]}\n{"messages": 3}\n');
   const { status, stderr } = await luthierData(directory, ["bad.jsonl", "--model", "model"]);
@@ -108,7 +108,7 @@ test("the first fault is said where no row can be used", async (t) => {
   );
 });
 
-test("what is wrong is said: the command line, the files, the format", async (t) => {
+test("luthier data reports errors in the command line, the files and the format", async (t) => {
   const directory = await workplace(t);
   const cases: [string[], number, RegExp][] = [
     [["train.json"], 2, /--model DIR is missing/],

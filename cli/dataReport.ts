@@ -1,4 +1,4 @@
-/** What `luthier data` finds in a data set: counted as a run would read it, and nothing is written. */
+/** The report of `luthier data` about a data set, counted as a run would read it; writes nothing. */
 import type { DataFile, DatasetSettings } from "../trainer/contract/effective.ts";
 import { codecOf } from "../trainer/data/encoding/codec.ts";
 import { GrowableUint32 } from "../trainer/data/packed/growable.ts";
@@ -23,9 +23,9 @@ export interface DataReport {
   readonly examples: number;
   readonly validationExamples: number;
   readonly testExamples: number;
-  /** Of training and validation: more than examples where the template renders earlier turns otherwise later. */
+  /** Of training and validation; more than examples if the template renders earlier turns differently in later ones. */
   readonly sequences: number;
-  /** Of an epoch, as are rows. */
+  /** Per epoch, as are rows. */
   readonly tokens: number;
   readonly trainedTokens: number;
   readonly rows: number;
@@ -39,11 +39,11 @@ export interface DataReport {
   readonly overlongRows: readonly string[];
   readonly badRows: number;
   readonly firstFault: string;
-  /** How the rows of each file were read; the test set's last. */
+  /** Formats and columns of each file; the test set is last. */
   readonly files: readonly FileColumns[];
-  /** Texts that are on both sides. */
+  /** Numbers of texts that two splits share. */
   readonly leaks: { readonly trainValidation: number; readonly trainTest: number; readonly validationTest: number };
-  /** Of sequences before anything is cut off. */
+  /** Lengths of sequences before truncation. */
   readonly lengths: {
     readonly median: number;
     readonly p90: number;
@@ -63,7 +63,7 @@ export interface ReportOptions {
   readonly onBytes: (done: number, total: number) => void;
 }
 
-/** Throws a failure that names file, line and reason for rows that cannot be used, beyond the tolerance. */
+/** Throws a failure with file, line and reason if more rows are unusable than the settings tolerate. */
 export async function reportOn(options: ReportOptions): Promise<DataReport> {
   const { stores, model, settings, test, threads, signal } = options;
   const totalBytes = await sizeOf([...dataFilesOf(settings), ...(test ? [test] : [])], stores);
@@ -144,7 +144,7 @@ function describe(sorted: Uint32Array): DataReport["lengths"] {
   return { median: at(0.5), p90: at(0.9), p99: at(0.99), longest: sorted.at(-1) ?? 0, bins: binsOf(sorted) };
 }
 
-/** Each bin reaches twice as far as the one before; empty ones at either end are left out. */
+/** Each bin's upper bound is twice the previous one's; empty bins at either end are omitted. */
 function binsOf(sorted: Uint32Array): LengthBin[] {
   const bins: LengthBin[] = [];
   for (let [from, to, next] = [1, 16, 0]; next < sorted.length; [from, to] = [to + 1, 2 * to]) {

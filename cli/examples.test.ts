@@ -1,4 +1,4 @@
-/** The examples of the methods are planned, trained and exported, cut to two steps on a model that is small enough for a test. */
+/** Plans, trains and exports the examples of the methods, cut to two steps on a model that is small enough for a test. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -23,7 +23,7 @@ const rows: Readonly<Record<string, (n: number) => object>> = {
   Text: (n) => ({ text: `${n} is ${n % 2 === 0 ? "even" : "odd"}.` }),
 };
 
-/** The example's data, in its formats, as directories that its claims are mapped to. */
+/** Writes the example's data, in its formats, to the directories of its claims. */
 function writeData(directory: string, text: string): void {
   const { dataset, evaluation } = parseDocument(text).toJS().spec;
   const format = dataset.sources[0].format ?? "Messages";
@@ -36,7 +36,7 @@ function writeData(directory: string, text: string): void {
   }
 }
 
-/** Two steps of short rows; everything else as the example has it. */
+/** Cuts the example to two steps of short rows and keeps everything else. */
 function shortened(text: string): string {
   const job = parseDocument(text);
   job.deleteIn(["spec", "training", "epochs"]);
@@ -46,7 +46,7 @@ function shortened(text: string): string {
   return job.toString();
 }
 
-/** One of each method, and of a quantised base; demo/manifests.test.ts reads all that there are. */
+/** One example of each method and of a quantised base; demo/manifests.test.ts reads all examples. */
 const examples = ["full", "lora", "qlora", "dora", "adalora", "prefixTuning"].map(
   (name) => `docs/examples/${name}.yaml`,
 );

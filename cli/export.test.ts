@@ -23,7 +23,7 @@ function luthier(...args: string[]) {
   return spawnSync(process.execPath, [main, ...args], { encoding: "utf8" });
 }
 
-test("luthier export writes a verified model with its card anywhere, finds it again, and mends what was damaged", async (t) => {
+test("luthier export writes a verified model with its card anywhere, reuses it, and repairs damage", async (t) => {
   const tiny = await TinyTraining.make(t, { training: { maxSteps: 2 } });
   await runTrain(await tiny.trainFile(), tiny.context());
   const adapter = `${await tiny.runPath()}/adapter`;
@@ -47,7 +47,7 @@ test("luthier export writes a verified model with its card anywhere, finds it ag
   assert.match(text.stdout, /merged is written, read back and verified\n.*size.*1 shard/);
 });
 
-test("luthier export says what is wrong with what it is given", async (t) => {
+test("luthier export explains invalid arguments", async (t) => {
   const tiny = await TinyTraining.make(t);
   const wrong: [string[], number, RegExp][] = [
     [["somewhere"], 2, /not an adapter in an artifact store/],
@@ -63,7 +63,7 @@ test("luthier export says what is wrong with what it is given", async (t) => {
   }
 });
 
-/** Every file below a directory with its content, links and what else is there. */
+/** Every entry below a directory: files with their content, links and others. */
 const contentOf = (directory: string) =>
   readdirSync(directory, { recursive: true, withFileTypes: true })
     .map((one) => {
@@ -72,7 +72,7 @@ const contentOf = (directory: string) =>
     })
     .sort();
 
-test("luthier export touches nothing that it did not write: a place that holds something else is refused", async (t) => {
+test("luthier export refuses a target that holds other files, and changes none of them", async (t) => {
   const tiny = await TinyTraining.make(t, { training: { maxSteps: 2 } });
   await runTrain(await tiny.trainFile(), tiny.context());
   const adapter = `${await tiny.runPath()}/adapter`;
@@ -105,7 +105,7 @@ test("luthier export touches nothing that it did not write: a place that holds s
   assert.equal(readFileSync(at("merged.tmp-1700000000000-backup"), "utf8"), "mine");
 });
 
-test("luthier export mends its own export and leaves what a person put beside its files", async (t) => {
+test("luthier export repairs its own export and keeps other files beside it", async (t) => {
   const tiny = await TinyTraining.make(t, { training: { maxSteps: 2 } });
   await runTrain(await tiny.trainFile(), tiny.context());
   const adapter = `${await tiny.runPath()}/adapter`;
@@ -130,7 +130,7 @@ test("luthier export mends its own export and leaves what a person put beside it
   );
 });
 
-test("luthier gc refuses a directory that is no artifact store", async (t) => {
+test("luthier gc refuses a directory that is not an artifact store", async (t) => {
   const directory = await temporaryDirectory(t);
   mkdirSync(`${directory}/incoming`);
   writeFileSync(`${directory}/incoming/mail`, "mine");
@@ -141,7 +141,7 @@ test("luthier gc refuses a directory that is no artifact store", async (t) => {
   assert.equal(readFileSync(`${directory}/incoming/mail`, "utf8"), "mine");
 });
 
-test("luthier gc shows what could go, and removes it when told to", async (t) => {
+test("luthier gc lists removable files, and removes them with --delete", async (t) => {
   const tiny = await TinyTraining.make(t);
   await tiny.prepare();
   const store = tiny.artifactRoot.slice("file://".length);

@@ -29,7 +29,7 @@ spec:
   artifacts: {uri: pvc://artifacts/luthier}
 `;
 
-test("a manifest gives the settings that the trainer gets", () => {
+test("the trainer gets the settings of the manifest", () => {
   const job = loadFineTuneJob(manifest(good));
   assert.deepEqual(trainingPart(job.spec), {
     baseModel: { uri: "pvc://models/base" },
@@ -41,7 +41,7 @@ test("a manifest gives the settings that the trainer gets", () => {
 const onNf4 = (text: string) =>
   text.replace("{uri: pvc://models/base}", "{uri: pvc://models/base, quantization: {type: NF4}}");
 
-test("a quantised base is adapted, and may be merged as it was trained on", () => {
+test("a quantised base can be adapted, and its dequantised weights merged", () => {
   const job = loadFineTuneJob(
     manifest(`${onNf4(good)}  adapter: {exports: [{name: a, merged: {base: Dequantized}}, {name: b, merged: {}}]}\n`),
   );
@@ -62,7 +62,7 @@ const quantisedWrongly: [string, string, RegExp][] = [
   ],
 ];
 for (const [what, text, says] of quantisedWrongly) {
-  test(`refused with its place: ${what}`, () => assert.throws(() => loadFineTuneJob(manifest(text)), says));
+  test(`the error names the field of ${what}`, () => assert.throws(() => loadFineTuneJob(manifest(text)), says));
 }
 
 test("a name over 40 characters is refused, as in the cluster", () => {
@@ -70,7 +70,7 @@ test("a name over 40 characters is refused, as in the cluster", () => {
   assert.throws(() => loadFineTuneJob(file), ManifestError);
 });
 
-test("a claim without a directory is named with the flag that gives it one", () => {
+test("the error names a claim without a directory and the missing flag", () => {
   const job = loadFineTuneJob(manifest(good));
   assert.throws(
     () => localPlaces(job, readClaims([`models=${directory}`]), undefined),
@@ -81,7 +81,7 @@ test("a claim without a directory is named with the flag that gives it one", () 
   );
 });
 
-test("a claim is a name and a directory; an empty one is not the directory that luthier was called in", () => {
+test("a claim needs a name and a directory; an empty directory does not mean the current one", () => {
   assert.deepEqual([...readClaims(["a=/x=y"])], [["a", "/x=y"]]);
   for (const text of ["data=", "=/x", "data", ""]) {
     assert.throws(
@@ -91,7 +91,7 @@ test("a claim is a name and a directory; an empty one is not the directory that 
   }
 });
 
-test("an output directory stands for the artifacts' claim alone", () => {
+test("an output directory replaces only the artifacts' claim", () => {
   const job = loadFineTuneJob(manifest(good));
   const claims = readClaims([`models=${directory}`, `data=${directory}`]);
   const places = localPlaces(job, claims, "/tmp/out");
@@ -99,19 +99,19 @@ test("an output directory stands for the artifacts' claim alone", () => {
   assert.equal(localPath("pvc://data/train.jsonl", places.claims), path.join(directory, "train.jsonl"));
 });
 
-test("the namespace of the manifest is a directory of its own", () => {
+test("each namespace has its own directory", () => {
   const job = loadFineTuneJob(manifest(good.replace("name: spam-filter", "name: spam-filter, namespace: mail")));
   const claims = readClaims([`models=${directory}`, `data=${directory}`, `artifacts=${directory}`]);
   assert.equal(localPlaces(job, claims, undefined).artifactRoot, "pvc://artifacts/luthier/mail");
 });
 
-test("an input's directory must be there, the store's is made when something is written", () => {
+test("an input's directory must exist; the store's is created by the first write", () => {
   const job = loadFineTuneJob(manifest(good));
   const claims = (data: string) => readClaims([`models=${directory}`, `data=${data}`, "artifacts=/no/such/directory"]);
   assert.doesNotThrow(() => localPlaces(job, claims(directory), undefined));
   assert.throws(
     () => localPlaces(job, claims("/no/such/directory"), undefined),
-    /spec\.dataset\.sources\[0\]\.uri: claim data lies at \/no\/such\/directory, which is not a directory/,
+    /spec\.dataset\.sources\[0\]\.uri: --claim data=\/no\/such\/directory is not a directory/,
   );
 });
 
@@ -119,7 +119,7 @@ for (const text of ["models", "=x"]) {
   test(`--claim ${text} is refused`, () => assert.throws(() => readClaims([text]), UsageError));
 }
 
-test("a quantity that is none is refused in words", () => {
+test("an invalid quantity is refused with a readable message", () => {
   const text = good.replace("{gpusPerNode: 0}", "{gpusPerNode: 0, resources: {limits: {memory: 2GB}}}");
   assert.throws(
     () => loadFineTuneJob(manifest(text)),

@@ -1,4 +1,4 @@
-/** A FineTuneJob manifest as the command line reads it: the operator's own schema, and where its claims lie here. */
+/** Reads a FineTuneJob manifest by the operator's own schema, and maps its claims to directories of this machine. */
 import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
@@ -27,7 +27,7 @@ const manifestSchema = z.strictObject({
 
 export type FineTuneJobManifest = z.infer<typeof manifestSchema>;
 
-/** Reads and checks a manifest. Throws `ManifestError` for what is in it, `UsageError` when there is no such file. */
+/** Reads and checks a manifest. Throws `ManifestError` for invalid content, `UsageError` for a missing file. */
 export function loadFineTuneJob(file: string): FineTuneJobManifest {
   return readManifest(file, readText(file), "FineTuneJob", manifestSchema);
 }
@@ -51,18 +51,18 @@ function readClaim(text: string): [string, string] {
   return [claim.name, path.resolve(claim.directory)];
 }
 
-/** Stands for `--output-dir` among the claims. */
+/** The name of `--output-dir` among the claims. */
 const outputClaim = "luthier-output-directory";
 
 export interface LocalPlaces {
   readonly claims: ReadonlyMap<string, string>;
   /** `<artifacts.uri>/<namespace>`. */
   readonly artifactRoot: string;
-  /** How what is not on this machine is reached; credentials are the environment's. */
+  /** Endpoints of the remote stores; credentials come from the environment. */
   readonly locations: readonly Location[];
 }
 
-/** Where a job's URIs lie on this machine. Throws `UsageError` that says which claim has no directory yet. */
+/** Maps a job's URIs to this machine. Throws `UsageError` with the claims that have no directory. */
 export function localPlaces(
   job: FineTuneJobManifest,
   claims: ReadonlyMap<string, string>,
@@ -88,15 +88,15 @@ function requireClaims(uris: readonly (readonly [string, string])[], claims: Rea
   if (missing.size === 0) return;
   const flags = [...missing.keys()].map((claim) => `--claim ${claim}=DIR`).join(" ");
   const where = [...missing].map(([claim, at]) => `  claim ${claim} (${at})`).join("\n");
-  throw new UsageError(`outside a cluster a claim is a directory; say which: ${flags}\n${where}`);
+  throw new UsageError(`outside a cluster each claim needs a directory: ${flags}\n${where}`);
 }
 
-/** What is read must be there; what is written to is made. */
+/** Input directories must exist; output directories are created. */
 function requireDirectories(inputs: readonly (readonly [string, string])[], claims: ReadonlyMap<string, string>): void {
   for (const [field, uri] of inputs) {
     const directory = claims.get(claimOf(uri) ?? "");
     if (directory === undefined || statSync(directory, { throwIfNoEntry: false })?.isDirectory()) continue;
-    throw new UsageError(`${field}: claim ${claimOf(uri)} lies at ${directory}, which is not a directory`);
+    throw new UsageError(`${field}: --claim ${claimOf(uri)}=${directory} is not a directory`);
   }
 }
 
@@ -112,7 +112,7 @@ function inputUris({ spec }: FineTuneJobManifest): (readonly [string, string])[]
 
 const optional = (field: string, uri: string | undefined) => (uri === undefined ? [] : [[field, uri] as const]);
 
-/** The path on this machine of a URI, whose claim is mapped; the URI itself where it is of another machine. */
+/** The path on this machine of a URI with a mapped claim; a remote URI is returned as it is. */
 export function localPath(uri: string, claims: ReadonlyMap<string, string>): string {
   const claim = claimOf(uri);
   if (claim === undefined) return uri.startsWith("file:") ? new URL(uri).pathname : uri;

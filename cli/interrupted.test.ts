@@ -1,4 +1,4 @@
-/** Ctrl-C in the middle of commands that write: nothing half-written is left, and the same command again ends well. */
+/** Ctrl-C in the middle of commands that write: no partial files remain, and the same command then succeeds. */
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import { findGarbage } from "../trainer/stores/garbage.ts";
 import { TinyTraining } from "../trainer/testing/tinyTraining.ts";
 import { luthier } from "./testing/process.ts";
 
-test("an export that is interrupted leaves nothing, and is made by the same command", async (t) => {
+test("an interrupted export leaves nothing, and the same command then finishes it", async (t) => {
   const shape = { hiddenSize: 128, intermediateSize: 512, layers: 16 };
   const tiny = await TinyTraining.make(t, { shape, training: { maxSteps: 1 }, examples: 8 });
   await runTrain(await tiny.trainFile(), tiny.context());
@@ -19,7 +19,7 @@ test("an export that is interrupted leaves nothing, and is made by the same comm
   const isWriting = () => readdirSync(place).some((name) => name.startsWith("merged.tmp-"));
   const stopped = await luthier(tiny.directory, command, { interruptWhen: isWriting });
   assert.equal(stopped.status, exitCode.stopped, stopped.stderr);
-  assert.match(stopped.stderr, /an export that is not whole is not used[\s\S]*luthier: .*stopped/i);
+  assert.match(stopped.stderr, /an unfinished export is not used[\s\S]*luthier: .*stopped/i);
   assert.equal(stopped.stdout, "");
   assert.deepEqual(readdirSync(place), []);
   const ended = await luthier(tiny.directory, command);
@@ -28,7 +28,7 @@ test("an export that is interrupted leaves nothing, and is made by the same comm
   assert.deepEqual(readdirSync(place), ["merged"]);
 });
 
-test("a gc that is interrupted has removed garbage alone, and the same command removes the rest", async (t) => {
+test("an interrupted gc has removed only garbage, and the same command removes the rest", async (t) => {
   const tiny = await TinyTraining.make(t, { examples: 8 });
   const { baseDigest } = await tiny.prepare();
   const store = tiny.artifactRoot.slice("file://".length);
@@ -42,7 +42,7 @@ test("a gc that is interrupted has removed garbage alone, and the same command r
   const command = ["gc", store, "--days", "0", "--delete", "-o", "json"];
   const stopped = await luthier(tiny.directory, command, { interruptWhen: () => left() < count });
   assert.equal(stopped.status, exitCode.stopped, stopped.stderr);
-  assert.match(stopped.stderr, /what was removed is removed/);
+  assert.match(stopped.stderr, /removed files stay removed/);
   assert.ok(left() > 0 && left() < count, `${left()} left`);
   const ended = await luthier(tiny.directory, command);
   assert.equal(ended.status, 0, ended.stderr);

@@ -12,12 +12,12 @@ const job = (limits: { memory?: string; cpu?: string }): FineTuneJobManifest => 
   spec: aSpec({ placement: { gpusPerNode: 0, resources: { limits } } }),
 });
 
-test("a plan is for the limits of the manifest, on whatever machine", () => {
+test("a plan uses the manifest's limits on any machine", () => {
   assert.deepEqual(limitsOf(job({ memory: "4Ti", cpu: "1500" })), { memoryBytes: 4 * 2 ** 40, threads: 1500 });
   assert.equal(limitsOf(job({ memory: "1Gi", cpu: "1500m" })).threads, 2);
 });
 
-test("a run here takes no more than them, nor than there is", () => {
+test("a local run uses at most the manifest's limits and the machine's resources", () => {
   assert.deepEqual(limitsHere(job({ memory: "1Gi", cpu: "1" })), { memoryBytes: 2 ** 30, threads: 1 });
   const { memoryBytes, threads } = limitsHere(job({ memory: "4Ti", cpu: "1500" }));
   assert.ok(memoryBytes < 4 * 2 ** 40);

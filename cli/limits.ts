@@ -1,4 +1,4 @@
-/** What a training may take: what its manifest's limits say, on this machine or on another. */
+/** Memory and cores that a training may use, by its manifest's limits. */
 import { availableParallelism } from "node:os";
 import { coreLimit, memoryLimit } from "../operator/finetunejob/fit.ts";
 import { memoryOfProcess } from "../trainer/stages/trainPlan.ts";
@@ -9,7 +9,7 @@ export interface Limits {
   readonly threads: number;
 }
 
-/** The manifest's `spec.placement.resources.limits`; what it does not limit is this machine's. */
+/** The manifest's `spec.placement.resources.limits`, with this machine's values for missing ones. */
 export function limitsOf(job: FineTuneJobManifest): Limits {
   const machine = machineLimits();
   return {
@@ -18,7 +18,7 @@ export function limitsOf(job: FineTuneJobManifest): Limits {
   };
 }
 
-/** The same where this machine has as much, else what it has. */
+/** The same, but at most this machine's memory and cores. */
 export function limitsHere(job: FineTuneJobManifest): Limits {
   const [limits, machine] = [limitsOf(job), machineLimits()];
   return {
@@ -27,7 +27,7 @@ export function limitsHere(job: FineTuneJobManifest): Limits {
   };
 }
 
-/** The machine's memory and cores, or what its control group allows of them. */
+/** The machine's memory and cores, within the limits of this process's control group. */
 function machineLimits(): Limits {
   return { memoryBytes: memoryOfProcess(), threads: availableParallelism() };
 }

@@ -20,7 +20,7 @@ function luthier(...args: string[]) {
   return { status, stdout, stderr };
 }
 
-test("the overview names every command and every exit code", () => {
+test("the overview lists every command and every exit code", () => {
   const { status, stdout } = luthier("--help");
   assert.equal(status, 0);
   for (const word of ["run", "plan", "data", "chat", "watch", "export", "gc"])
@@ -30,12 +30,12 @@ test("the overview names every command and every exit code", () => {
   }
 });
 
-test("--version says which one this is", () => {
+test("--version prints the version", () => {
   assert.match(luthier("--version").stdout, /^luthier \d+\.\d+\.\d+\n$/);
 });
 
 for (const command of ["run", "plan", "data", "chat", "watch", "export", "gc"]) {
-  test(`luthier ${command} --help says how to use it`, () => {
+  test(`luthier ${command} --help describes its use`, () => {
     const { status, stdout } = luthier(command, "--help");
     assert.equal(status, 0);
     assert.match(stdout, new RegExp(`^luthier ${command}`));
@@ -46,38 +46,33 @@ const refused: [string, string[], number, RegExp][] = [
   ["no command", [], 2, /^$/],
   ["an unknown command", ["plon"], 2, /there is no command plon \(did you mean plan\?\)/],
   ["an unknown option", ["run", "job.yaml", "--clam", "a=b"], 2, /has no option --clam \(did you mean --claim\?\)/],
-  ["a file that is not there", ["run", "no.yaml"], 2, /no\.yaml cannot be read/],
-  ["chat with nothing to talk to", ["chat", "--temperature", "0"], 2, /say either a directory or --adapter NAME/],
+  ["a missing file", ["run", "no.yaml"], 2, /no\.yaml cannot be read/],
+  ["chat without a model", ["chat", "--temperature", "0"], 2, /give either a directory or --adapter NAME/],
   [
     "chat with a base for an Adapter",
     ["chat", "--adapter", "a", "--base", "b"],
     2,
-    /--base goes with DIR: add that, or/,
+    /--base needs DIR: add that, or remove --base/,
   ],
+  ["chat with a claim for a directory", ["chat", "d", "--claim", "a=b"], 2, /--claim needs --adapter NAME: add that/],
   [
-    "chat with a claim for a directory",
-    ["chat", "d", "--claim", "a=b"],
-    2,
-    /--claim goes with --adapter NAME: add that/,
-  ],
-  [
-    "gc in a namespace of no cluster",
+    "gc with a namespace but no cluster",
     ["gc", "d", "--namespace", "a"],
     2,
-    /--namespace goes with --cluster: add that, or/,
+    /--namespace needs --cluster: add that, or/,
   ],
   ["watch without any kubeconfig", ["watch"], 2, /no kubeconfig was found.*--kubeconfig FILE/],
-  ["a kubeconfig that is not there", ["watch", "--kubeconfig", "no.conf"], 2, /the kubeconfig cannot be read/],
+  ["a missing kubeconfig", ["watch", "--kubeconfig", "no.conf"], 2, /the kubeconfig cannot be read/],
 ];
 for (const [name, args, code, message] of refused) {
-  test(`${name} ends with exit code ${code} and says what is wrong`, () => {
+  test(`${name} ends with exit code ${code} and an explanation`, () => {
     const { status, stderr } = luthier(...args);
     assert.equal(status, code);
     assert.match(stderr, message);
   });
 }
 
-test("a wrong manifest ends with exit code 20, the field and its line", () => {
+test("an invalid manifest ends with exit code 20, the field and its line", () => {
   const text =
     "apiVersion: luthier.dev/v1alpha1\nkind: FineTuneJob\nmetadata: {name: a}\nspec: {baseModel: {uri: 'ftp://somewhere/x'}}\n";
   writeFileSync(path.join(directory, "job.yaml"), text);
@@ -88,7 +83,7 @@ test("a wrong manifest ends with exit code 20, the field and its line", () => {
   assert.match(stderr, /job\.yaml:4:\d+: spec\.method: is missing/);
 });
 
-test("without a terminal nothing holds a control code", () => {
+test("without a terminal no output contains control codes", () => {
   const { stdout, stderr } = luthier("run", "--help");
   assert.ok(!`${stdout}${stderr}`.includes("\u001b"));
 });

@@ -1,6 +1,6 @@
 /**
- * `luthier`: the people's door. Finds the command, gives it its arguments, and turns what it throws into a message and an
- * exit code. Results go to standard output, everything else to standard error.
+ * `luthier`: the command line. Finds the command, passes its arguments, and turns an error into a message and an exit code.
+ * Results go to standard output, everything else to standard error.
  */
 
 import { helpText, readArguments, UsageError } from "../terminal/arguments.ts";
@@ -36,7 +36,7 @@ function overview(): string {
     "",
     ...table(rows),
     "",
-    "`luthier COMMAND --help` says more, `luthier --version` which one this is. Exit codes:",
+    "`luthier COMMAND --help` describes a command, `luthier --version` prints the version. Exit codes:",
     ...table(exitCodeLines.map(({ code, meaning }) => [`  ${code}`, meaning])),
     "",
   ].join("\n");
@@ -54,7 +54,7 @@ async function main([name, ...argv]: readonly string[], session: Session): Promi
   }
   const command = commands.get(name);
   if (command === undefined) {
-    throw new UsageError(`there is no command ${name}${didYouMean(name, [...commands.keys()])}; luthier --help`);
+    throw new UsageError(`there is no command ${name}${didYouMean(name, [...commands.keys()])}; see luthier --help`);
   }
   if (argv.includes("--help") || argv.includes("-h")) {
     session.write(helpText(command.usage));
@@ -65,9 +65,9 @@ async function main([name, ...argv]: readonly string[], session: Session): Promi
 
 const isDenied = (error: unknown) => error instanceof Error && "code" in error && error.code === "EACCES";
 const deniedHint =
-  'the file belongs to another user, perhaps to root who ran luthier here before: run it as that user, or sudo chown -R "$(id -un)" the folder';
+  'the file belongs to another user, perhaps to root after an earlier run: run luthier as that user, or sudo chown -R "$(id -un)" the folder';
 
-/** What went wrong, in words, and the exit code that says so to a program. */
+/** The message and the exit code for an error. */
 function explain(error: unknown, signal: AbortSignal): { text: string; code: number } {
   if (error instanceof UsageError) return { text: error.message, code: exitCode.usage };
   if (error instanceof ManifestError) return { text: error.message, code: exitCode.invalid };

@@ -32,11 +32,11 @@ function problems(text: string): readonly ManifestProblem[] {
   return [];
 }
 
-test("a good manifest is read as its schema says", () => {
+test("a valid manifest is parsed by its schema", () => {
   assert.equal(read(good).spec.method.lora?.rank, 8);
 });
 
-test("other documents of the file are left alone", () => {
+test("other documents of the file are ignored", () => {
   assert.equal(read(`kind: Namespace\n---\n${good}`).kind, "FineTuneJob");
 });
 
@@ -45,7 +45,7 @@ const wrong: [string, string, { field: string; line: number; reason: RegExp }][]
   [
     "a decimal without quotes",
     good.replace('"2e-4"', "2e-4"),
-    { field: "spec.training.learningRate", line: 12, reason: /received number: a decimal is written in quotes/ },
+    { field: "spec.training.learningRate", line: 12, reason: /received number: write a decimal in quotes/ },
   ],
   [
     "a misspelt field",
@@ -106,7 +106,7 @@ for (const [name, text, expected] of wrong) {
   });
 }
 
-test("everything wrong is said at once, each with its line under it", () => {
+test("all errors are reported at once, each with its line", () => {
   const text = good.replace("rank: 8", "rank: 0").replace('"2e-4"', '"fast"');
   assert.equal(problems(text).length, 2);
   assert.throws(

@@ -1,7 +1,7 @@
 /**
- * Reads a manifest and says, for everything wrong in it, the field, the reason and the line of the YAML.
+ * Reads a manifest and reports the field, the reason and the line of the YAML for every error in it.
  *
- * Untrusted text: aliases are bounded by the parser, and nothing in it is executed.
+ * The text is untrusted: the parser bounds aliases and executes nothing.
  */
 import { type Document, isNode, LineCounter, parseAllDocuments } from "yaml";
 import { z } from "zod";
@@ -16,7 +16,7 @@ export interface ManifestProblem {
   readonly column: number;
 }
 
-/** A manifest that cannot be used. Exit code 20. */
+/** An invalid manifest. Exit code 20. */
 export class ManifestError extends Error {
   readonly problems: readonly ManifestProblem[];
 
@@ -35,7 +35,7 @@ function problemText(file: string, text: string, { field, reason, line, column }
   ].join("\n");
 }
 
-/** The one document of `kind` in `text`, by its schema. Throws `ManifestError`. */
+/** Parses the only document of `kind` in `text` by its schema. Throws `ManifestError`. */
 export function readManifest<Schema extends z.ZodType>(
   file: string,
   text: string,
@@ -81,13 +81,13 @@ function kindReason(kind: string, found: readonly { kind: string; line: number }
 }
 
 interface Finding {
-  /** Where to point in the YAML. */
+  /** The node of the YAML that an error points to. */
   readonly path: readonly PropertyKey[];
   readonly field: string;
   readonly reason: string;
 }
 
-/** A value that breaks one rule often breaks the next one too; the first says it all. */
+/** Keeps the first error of each field, because a value that breaks one rule often breaks the next one too. */
 function firstOfEachField(findings: readonly Finding[]): Finding[] {
   return [...new Map(findings.toReversed().map((finding) => [finding.field, finding])).values()].toReversed();
 }
@@ -108,7 +108,7 @@ function reasonOf(issue: z.core.$ZodIssue): string {
   if (issue.code !== "invalid_type") return issue.message;
   if (/received undefined/.test(issue.message)) return `is missing (expected: ${issue.expected})`;
   if (issue.expected === "string" && /received number/.test(issue.message)) {
-    return `${issue.message}: a decimal is written in quotes`;
+    return `${issue.message}: write a decimal in quotes`;
   }
   return issue.message;
 }
@@ -133,7 +133,7 @@ export function fieldName(path: readonly PropertyKey[]): string {
     .replace(/^\./, "");
 }
 
-/** Where the value at `path` is written; for a field that is missing, where the nearest thing around it is. */
+/** The position of the value at `path`; for a missing field, that of its nearest existing parent. */
 function offsetOf(document: Document, path: readonly PropertyKey[]): number {
   for (let length = path.length; length >= 0; length -= 1) {
     const node = document.getIn(path.slice(0, length), true);

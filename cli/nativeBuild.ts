@@ -1,4 +1,4 @@
-/** The native executor, built where it is not yet: with progress, and with the name of the package when a compiler is missing. */
+/** Builds the native executor if needed: shows progress, and names the package if a compiler is missing. */
 import { fileURLToPath } from "node:url";
 import { run } from "../terminal/runProgram.ts";
 import type { Screen } from "../terminal/screen.ts";
@@ -7,7 +7,7 @@ import { nativeIsBuilt } from "../trainer/native/build.ts";
 
 const program = fileURLToPath(new URL("../trainer/native/build.ts", import.meta.url));
 
-/** Builds what is out of date. */
+/** Builds the outdated parts. */
 export const nativeBuild: Stage = {
   title: "native executor (C++20)",
   async run(report) {
@@ -19,7 +19,7 @@ export const nativeBuild: Stage = {
   },
 };
 
-/** ninja counts the steps that are done: "[12/40] Building …"; until the first, there are CMake's words. Pure. */
+/** Reads ninja's count of finished steps, "[12/40] Building …"; before the first, CMake prints its own lines. Pure. */
 export function compilerProgress(line: string): Parameters<Report>[0] {
   const [, done, total, rest] = /^\[(\d+)\/(\d+)\] (.*)$/.exec(line) ?? [];
   if (done === undefined || total === undefined) return { message: line.startsWith("-- ") ? "compiling" : line };
@@ -28,7 +28,7 @@ export function compilerProgress(line: string): Parameters<Report>[0] {
 
 const shortened = (step: string) => step.replace(/^(Building|Linking) CXX \w+( \w+)? .*?([^/]+)$/, "$1 $3");
 
-/** Builds the executor when there is none, or one of other sources (after `git pull`). */
+/** Builds the executor if it is missing or was built from other sources (after `git pull`). */
 export async function ensureNative(screen: Screen): Promise<void> {
   if (!nativeIsBuilt()) await runStages(screen, [nativeBuild]);
 }

@@ -1,6 +1,6 @@
 /**
- * The road of a job without a cluster: prepare → train → export, each by the function that the pod of that stage runs,
- * one after another in this process. What is done already is found in the artifact store and not done again.
+ * Runs a job without a cluster: prepare → train → export, one after another in this process, each by the function that the
+ * pod of that stage runs. A stage whose result is already in the artifact store is skipped.
  */
 
 import type { ExportEntry } from "../trainer/contract/exports.ts";
@@ -12,7 +12,7 @@ import { runExport } from "../trainer/stages/export.ts";
 import { runPrepare } from "../trainer/stages/prepare.ts";
 import { runTrain } from "../trainer/stages/train.ts";
 
-/** Who watches: told before each stage what it is, and after it whether its work was there already. */
+/** Observes the stages: called before each stage with its name, and after it with whether its result already existed. */
 export interface PipelineWatcher {
   begin(stage: string): StageContext;
   end(stage: string, reused: boolean): void;

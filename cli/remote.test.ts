@@ -1,4 +1,4 @@
-/** Hubs that cannot be reached, as a person at a terminal sees them. */
+/** Unreachable hubs, as a user sees them on a terminal. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { exitCode } from "../trainer/contract/exitCodes.ts";
 import { temporaryDirectory } from "../trainer/testing/temporary.ts";
 
-test("a hub whose name does not resolve is told at once, and Ctrl-C ends the waiting for it", async (t) => {
+test("luthier reports an unresolvable hub at once, and Ctrl-C ends the retries", async (t) => {
   const directory = await temporaryDirectory(t);
   writeFileSync(`${directory}/rows.jsonl`, '{"text":"a"}\n');
   const main = fileURLToPath(new URL("main.ts", import.meta.url));

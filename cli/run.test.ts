@@ -1,4 +1,4 @@
-/** `luthier run`, `plan` and `chat` from outside: a process each, on a model small enough to train in seconds. */
+/** Runs `luthier run`, `plan` and `chat`, a process each, on a model small enough to train in seconds. */
 import assert from "node:assert/strict";
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -57,7 +57,7 @@ const result = z.object({
   exports: z.array(z.object({ name: z.string(), directory: z.string(), maxLogitDifference: z.number() })),
 });
 
-test("a manifest becomes a verified adapter, once", async (t) => {
+test("luthier run makes a verified adapter of a manifest, and reuses it the second time", async (t) => {
   const directory = await workplace(t, 10);
   const first = await luthier(directory, ["run", "job.yaml", ...withClaims, "--output", "json"]);
   assert.equal(first.status, 0, first.stderr);
@@ -91,7 +91,7 @@ function hasSteps(directory: string): boolean {
   return file !== undefined && readFileSync(path.join(directory, file), "utf8").includes("\n");
 }
 
-test("Ctrl-C stops with exit code 10, and the same command ends with the bytes of an undisturbed run", async (t) => {
+test("Ctrl-C stops a run with exit code 10, and the same command ends with the bytes of an undisturbed run", async (t) => {
   const [disturbed, undisturbed] = [await workplace(t, 300), await workplace(t, 300)];
   const stopped = await luthier(disturbed, ["run", "job.yaml", ...withClaims], {
     interruptWhen: () => hasSteps(disturbed),
@@ -107,7 +107,7 @@ test("Ctrl-C stops with exit code 10, and the same command ends with the bytes o
   assert.equal(digests.size, 1);
 });
 
-test("a plan says what it takes and what is learnt; what does not fit into the limits is neither planned nor run", async (t) => {
+test("a plan shows the costs and the learnt text; a job over its limits is neither planned nor run", async (t) => {
   const directory = await workplace(t, 10);
   const fits = await luthier(directory, ["plan", "job.yaml", ...withClaims]);
   assert.equal(fits.status, 0, fits.stderr);

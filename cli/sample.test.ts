@@ -11,7 +11,7 @@ const cases: [string, number[], string][] = [
   ["two stretches", [0, 1, 0, 1, 1], "Is⟦ it⟧ spam?⟦ yes<end>⟧"],
 ];
 for (const [name, trained, expected] of cases) {
-  test(`${name} is marked where it is learnt`, () => {
+  test(`${name}: the learnt part is marked`, () => {
     const encoded = { tokens: Uint32Array.from([0, 1, 2, 3, 4]), trained: Uint8Array.from(trained) };
     assert.equal(markTrained(stretchesOf(encoded, decode)), expected);
   });

@@ -1,4 +1,4 @@
-/** Examples of a data set as the model will see them, with the tokens that it learns marked. */
+/** Examples of a data set as the model will see them, with the learnt tokens marked. */
 
 import { styled } from "../terminal/screen.ts";
 import type { DatasetSettings } from "../trainer/contract/effective.ts";
@@ -10,7 +10,7 @@ import { readBatch } from "../trainer/data/rows/rowBatch.ts";
 import { readSource } from "../trainer/stages/readSource.ts";
 import type { Stores } from "../trainer/stores/stores.ts";
 
-/** A stretch of text that is learnt as a whole, or not at all. */
+/** A stretch of text that is either learnt completely or not at all. */
 export interface Stretch {
   readonly text: string;
   readonly trained: boolean;
@@ -19,14 +19,14 @@ export interface Stretch {
 export interface Sample {
   readonly uri: string;
   readonly line: number;
-  /** One, or more where the template renders earlier turns otherwise once more turns follow. */
+  /** One, or more if the template renders earlier turns differently once more turns follow. */
   readonly sequences: readonly (readonly Stretch[])[];
 }
 
-/** Around what is learnt; visible without colours too. */
+/** Mark the learnt text; visible without colours too. */
 const marks = { open: "⟦", close: "⟧" } as const;
 
-/** The first examples of the sources that can be used. */
+/** The first usable examples of the sources. */
 export async function readSamples(
   stores: Stores,
   settings: DatasetSettings,
@@ -54,7 +54,7 @@ export async function readSamples(
   return samples;
 }
 
-/** A row that cannot be used is no sample; the report counts it. */
+/** Skips unusable rows, which the report counts. */
 function unusable(error: unknown): undefined {
   if (!(error instanceof RowError)) throw error;
 }
@@ -74,11 +74,11 @@ export function stretchesOf(
   return stretches;
 }
 
-/** What is learnt between marks, and in colour where standard output shows colours. */
+/** Puts learnt text between marks, and in colour if standard output supports it. */
 export function markTrained(stretches: readonly Stretch[]): string {
   const colour = (text: string) => styled("green", text, process.stdout);
   const marked = ({ text, trained }: Stretch) =>
-    // Line by line: a colour ends where the line does.
+    // Line by line, because a colour must end with its line.
     trained ? `${marks.open}${text.split("\n").map(colour).join("\n")}${marks.close}` : text;
   return stretches.map(marked).join("");
 }
@@ -89,7 +89,7 @@ const shownCharacters = 2000;
 export function sampleLines(samples: readonly Sample[]): string[] {
   return samples.flatMap(({ sequences, uri, line }) => [
     "",
-    `${nameOf(uri)}:${line}${sequences.length > 1 ? `, learnt as ${sequences.length} sequences` : ""}; what is learnt stands between ⟦ and ⟧`,
+    `${nameOf(uri)}:${line}${sequences.length > 1 ? `, learnt as ${sequences.length} sequences` : ""}; the learnt part is between ⟦ and ⟧`,
     ...sequences.flatMap((stretches, index) => [
       ...(index > 0 ? ["  ·"] : []),
       ...markTrained(shortened(stretches))
@@ -101,7 +101,7 @@ export function sampleLines(samples: readonly Sample[]): string[] {
 
 const nameOf = (uri: string) => uri.slice(uri.lastIndexOf("/") + 1);
 
-/** Long stretches lose their middle. */
+/** Cuts the middle out of long stretches. */
 function shortened(stretches: readonly Stretch[]): Stretch[] {
   const share = Math.max(80, Math.floor(shownCharacters / stretches.length));
   return stretches.map(({ text, trained }) => ({

@@ -16,7 +16,7 @@ async function said({ speak, close }: OpenSpeaker): Promise<string> {
   return answer;
 }
 
-test("an Adapter of a cluster speaks with the weights that its digest names, and with no others", async (t) => {
+test("a chat with a cluster's Adapter uses exactly the weights that its digest names", async (t) => {
   const tiny = await TinyTraining.make(t, { training: { maxSteps: 1, learningRate: "1" } });
   const { figures } = await runTrain(await tiny.trainFile(), tiny.context());
   const { baseDigest } = await tiny.prepare();

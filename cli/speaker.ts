@@ -1,4 +1,4 @@
-/** Models that can be talked to, by where they lie: a directory, or an Adapter of a cluster whose store is on this machine. */
+/** Opens a model for a chat: from a directory, or an Adapter of a cluster whose store is on this machine. */
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
@@ -18,10 +18,10 @@ import type { Speaker } from "./conversation.ts";
 export interface SpeakerOptions {
   readonly threads: number;
   readonly maxNewTokens: number;
-  /** 0: always the likeliest token. */
+  /** 0: always the most likely token. */
   readonly temperature: number;
   readonly seed: number;
-  /** Hears that a remote store is tried again. */
+  /** Receives the lines about retries of a remote store. */
   readonly log?: (line: string) => void;
 }
 
@@ -38,20 +38,20 @@ export async function speakerOfDirectory(
 ): Promise<OpenSpeaker> {
   const isAdapter = existsSync(path.join(directory, adapterConfigFile));
   if (isAdapter && baseDirectory === undefined) {
-    throw new UsageError(`${directory} holds an adapter: say which model it is for, --base DIR`);
+    throw new UsageError(`${directory} holds an adapter: name its base model with --base DIR`);
   }
   if (!isAdapter && baseDirectory !== undefined) {
-    throw new UsageError(`${directory} holds no adapter (${adapterConfigFile}), so --base has no meaning`);
+    throw new UsageError(`${directory} holds no adapter (${adapterConfigFile} is missing): remove --base`);
   }
   const stores = new Stores();
-  // Not as claims: in a hub's cache the files of a model are links to elsewhere.
+  // Not as claims, because in a hub's cache the files of a model are links to other directories.
   const uriOf = (one: string) => pathToFileURL(path.resolve(one)).href;
   const model = await StoredModel.inDirectory(stores, uriOf(baseDirectory ?? directory));
   const adapter = isAdapter ? await readPeftAdapter(stores, uriOf(directory)) : undefined;
   return await open(model, adapter, options);
 }
 
-/** What the store holds of an Adapter: the very base that it was trained on, and its weights. Throws when either is altered. */
+/** Opens an Adapter from its store: its weights and the exact base of its training. Throws if either was altered. */
 export async function speakerOfAdapter(
   { spec }: Adapter,
   claims: ReadonlyMap<string, string>,

@@ -16,7 +16,7 @@ const line = (subject: string, answer: string) =>
 
 const jsonl = [line("a", "ham"), line("b", "ham"), line("c", "spam"), line("d", "ham")].join("\n");
 
-test("the first examples of each answer are asked, in order", () => {
+test("both models are asked the first examples of each answer, in order", () => {
   assert.deepEqual(
     firstOfEach(jsonl, 1).map(({ reference }) => reference),
     ["ham", "spam"],
@@ -24,7 +24,7 @@ test("the first examples of each answer are asked, in order", () => {
   assert.equal(firstOfEach(jsonl, 2).length, 3);
 });
 
-/** Says the same to everything. */
+/** A speaker with a fixed answer. */
 const saying = (text: string) => async (): Promise<OpenSpeaker> => ({
   async *speak() {
     yield text;
@@ -32,7 +32,7 @@ const saying = (text: string) => async (): Promise<OpenSpeaker> => ({
   close() {},
 });
 
-test("what both say stands beside what is right", async () => {
+test("the table shows both answers beside the correct one", async () => {
   const directory = mkdtempSync(path.join(tmpdir(), "luthier-demo-"));
   try {
     const file = path.join(directory, "test.jsonl");

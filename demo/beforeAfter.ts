@@ -1,4 +1,4 @@
-/** A short talk with the model before and after: a few held-out e-mails, what both say, and what is right. */
+/** Asks the model before and after the training about a few held-out e-mails, and shows the correct answers beside. */
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import type { OpenSpeaker, SpeakerOptions } from "../cli/speaker.ts";
@@ -19,7 +19,7 @@ export interface Question {
 const perAnswer = 2;
 export const speakerOptions: SpeakerOptions = { threads: 0, maxNewTokens: 8, temperature: 0, seed: 42 };
 
-/** The first few held-out examples of each answer, in the file's order: chosen by no one. Pure. */
+/** The first few held-out examples of each answer, in the file's order, without hand-picking. Pure. */
 export function firstOfEach(jsonl: string, count = perAnswer): Question[] {
   const seen = new Map<string, number>();
   return jsonl
@@ -33,7 +33,7 @@ export function firstOfEach(jsonl: string, count = perAnswer): Question[] {
     });
 }
 
-/** Asks both models; lines for a person. */
+/** Asks both models; returns the lines of a table. */
 export async function beforeAndAfter(
   testFile: string,
   before: () => Promise<OpenSpeaker>,

@@ -1,6 +1,6 @@
 /**
- * The demo on a real cluster of this machine: from a fresh Debian to a ready Adapter. Every stage is idempotent, so an
- * interrupted demo is gone on with by starting it again.
+ * The demo on a real cluster of this machine: from a fresh Debian to a ready Adapter. Every stage is idempotent, so that
+ * an interrupted demo resumes when it is started again.
  */
 import type { Session } from "../terminal/command.ts";
 import { runStages, type Stage } from "../terminal/stages.ts";
@@ -15,7 +15,7 @@ export async function clusterDemo(session: Session): Promise<void> {
   screen.print(
     "Luthier's demo: a real Kubernetes on this machine, and a small model that learns to tell spam from ham.",
   );
-  screen.print("Everything it starts is removed by `npm run demo:down`; installed packages and the cache stay.\n");
+  screen.print("`npm run demo:down` removes everything that it starts; installed packages and the cache stay.\n");
   let started: Cluster | undefined;
   const stand = (): Stand => {
     if (started === undefined) throw new Error("the cluster is not started");

@@ -1,4 +1,4 @@
-/** `npm run demo:down`: ends the demo's cluster and removes all that it put on the machine. */
+/** `npm run demo:down`: stops the demo's cluster and removes everything that it put on the machine. */
 import { existsSync, rmSync } from "node:fs";
 import path from "node:path";
 import { createScreen } from "../terminal/screen.ts";
@@ -15,31 +15,32 @@ const store = path.join(demo.clusterState, "store");
 const usage = {
   command: "npm run demo:down --",
   positionals: [],
-  summary: "Ends the demo's cluster: no process, mount, network interface, sysctl or firewall rule of it is left.",
+  summary:
+    "Stops the demo's cluster and removes all of its processes, mounts, network interfaces, sysctls and firewall rules.",
   details: [
-    `Its volumes are removed, and with them the adapter that it trained (${path.relative(repository, store)}).`,
-    "Installed packages and caches stay; it says where they are.",
+    `It removes the cluster's volumes, including the trained adapter (${path.relative(repository, store)}).`,
+    "It keeps installed packages and caches, and prints where they are.",
   ],
   options: { help: helpOption },
 } as const;
 
 function goneLines(hadStore: boolean): string[] {
-  const lost = `, and with it the adapter in ${path.relative(repository, store)}`;
-  return [`The demo's cluster is gone${hadStore ? lost : ""}.`];
+  const lost = `, including the adapter in ${path.relative(repository, store)}`;
+  return [`The demo's cluster is removed${hadStore ? lost : ""}.`];
 }
 
-/** Tests may be running: theirs are not ended, but named. */
+/** Lists the clusters of running tests, which are not stopped. */
 function otherClusterLines(names: readonly string[]): string[] {
   if (names.length === 0) return [];
   const commands = names.map((name) => `  node tools/node24.mjs test/cluster/main.ts down --name ${name}`);
-  return ["Clusters of tests are running; to end them:", ...commands];
+  return ["Clusters of tests are running; to stop them:", ...commands];
 }
 
 function stayLines(): string[] {
   const { modules, compiled } = goCaches();
   const places = [cacheRoot(), compiled, modules, buildDirectory, path.join(repository, "node_modules")];
   return [
-    "Installed packages stay, and what makes the next run quick; to remove that:",
+    "Installed packages stay, and so do these caches, which speed up the next run; to remove them:",
     ...places.filter((place) => existsSync(place)).map((place) => `  ${removal(place, modules)}`),
   ];
 }
@@ -49,11 +50,11 @@ const removal = (place: string, modules: string) =>
   `${place === modules ? `chmod -R u+w ${place} && ` : ""}rm -r ${place}`;
 
 await runScript(usage, async () => {
-  if (process.getuid?.() !== 0) throw new Error("the demo's cluster belongs to root: run this as root");
+  if (process.getuid?.() !== 0) throw new Error("the demo's cluster belongs to root: run this command as root");
   const hadStore = existsSync(store);
   await runStages(createScreen(), [
     {
-      title: "end the demo's cluster",
+      title: "stop the demo's cluster",
       async run(report) {
         report({ message: "processes, network, mounts, control groups, volumes" });
         await stopCluster(demo.clusterName);

@@ -1,4 +1,4 @@
-/** Luthier on a cluster of this machine, as the demo and the tests have it: both images loaded, the chart installed. */
+/** Installs Luthier on a cluster of this machine for the demo and the tests: loads both images and installs the chart. */
 import path from "node:path";
 import { buildImages, type Images } from "../images/build.ts";
 import type { Report } from "../terminal/stages.ts";
@@ -8,7 +8,7 @@ import { repository } from "./places.ts";
 export const operatorNamespace = "luthier-system";
 export const chart = path.join(repository, "charts/luthier");
 
-/** Builds the images that are not built, and gives them to the node. */
+/** Builds missing images and loads all of them into the node. */
 export async function loadImages(cluster: Cluster, report: Report): Promise<Images> {
   const images = await buildImages({ onProgress: report });
   for (const { name, archive } of [images.operator, images.trainer]) {
@@ -25,7 +25,7 @@ export async function installOperator(cluster: Cluster, images: Images, report: 
   await upgrade(cluster, [...imageValues("operator", operator.name), ...imageValues("trainer", trainer.name)]);
 }
 
-/** Installs the chart with these values, or changes those of an installed one; resolves when the operator is ready. */
+/** Installs or upgrades the chart with these values; resolves when the operator is ready. */
 export async function upgrade(cluster: Cluster, values: readonly string[], ...more: string[]): Promise<void> {
   await cluster.helm([
     ...["upgrade", "--install", "luthier", chart, "--namespace", operatorNamespace, "--create-namespace"],
@@ -33,14 +33,14 @@ export async function upgrade(cluster: Cluster, values: readonly string[], ...mo
   ]);
 }
 
-/** A helm that was interrupted leaves a release that no other helm touches. Definitions and Adapters stay. */
+/** Uninstalls the pending release of an interrupted helm, which blocks every other helm. CRDs and Adapters stay. */
 async function removeHalfInstalled(cluster: Cluster): Promise<void> {
   const inNamespace = ["--namespace", operatorNamespace];
   const pending = await cluster.helm(["list", "--pending", "--short", ...inNamespace]);
   if (pending.trim() !== "") await cluster.helm(["uninstall", "luthier", "--wait", ...inNamespace]);
 }
 
-/** The chart's values for an image by its whole name. Pure. */
+/** The chart's values for an image's full name. Pure. */
 export function imageValues(which: "operator" | "trainer", name: string): string[] {
   const [, registry = "", repository = "", tag = ""] = /^([^/]+)\/(.+):([^:/]+)$/.exec(name) ?? [];
   return [`registry=${registry}`, `repository=${repository}`, `tag=${tag}`].map((value) => `images.${which}.${value}`);

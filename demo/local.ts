@@ -1,4 +1,4 @@
-/** The demo without a cluster: the quickstart's manifest through the same stages, in this process. */
+/** The demo without a cluster: runs the quickstart's manifest through the same stages in this process. */
 import path from "node:path";
 import { outcomeOf, runJob } from "../cli/commands/run.ts";
 import { loadFineTuneJob, localPath, localPlaces } from "../cli/fineTuneJob.ts";
@@ -32,5 +32,5 @@ export async function localDemo(session: Session): Promise<void> {
   );
   write(`\n${talk.join("\n")}\n`);
   const here = (directory: string) => path.relative(process.cwd(), directory);
-  write(`\nTalk to it:\n  npx --no-install luthier chat ${here(adapter)} --base ${here(demo.baseModel)}\n`);
+  write(`\nChat with it:\n  npx --no-install luthier chat ${here(adapter)} --base ${here(demo.baseModel)}\n`);
 }

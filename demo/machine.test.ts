@@ -14,7 +14,7 @@ for (const [line, expected] of lines) {
     assert.deepEqual(compilerProgress(line), expected));
 }
 
-test("an image's name becomes the chart's values", () => {
+test("an image's name is split into the chart's values", () => {
   assert.deepEqual(imageValues("trainer", "registry.example:5000/team/luthier-trainer:0123456789abcdef"), [
     "images.trainer.registry=registry.example:5000",
     "images.trainer.repository=team/luthier-trainer",

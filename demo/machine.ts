@@ -1,6 +1,6 @@
 /**
- * The stages that make a machine ready for the demo and the tests: each does nothing when its work is there already, so
- * that a second run, or one after Ctrl-C, goes straight on.
+ * The stages that prepare a machine for the demo and the tests. Each skips work that is already done, so that a second run,
+ * or one after Ctrl-C, resumes at once.
  */
 import path from "node:path";
 import { nativeBuild } from "../cli/nativeBuild.ts";
@@ -16,7 +16,7 @@ import { nativeIsBuilt } from "../trainer/native/build.ts";
 import { buildDirectory } from "../trainer/native/paths.ts";
 import { demo } from "./places.ts";
 
-/** What a machine is made ready for. */
+/** The purpose that a machine is prepared for. */
 export type Readiness = "native" | "cluster";
 
 const purposes: Record<Readiness, readonly Purpose[]> = {
@@ -25,8 +25,8 @@ const purposes: Record<Readiness, readonly Purpose[]> = {
 };
 
 /**
- * Looks at the machine, says what stands in the way, what will be installed and what will be written, and gives the
- * stages that do it.
+ * Checks the machine, prints the problems, the packages to install and the files to write, and returns the stages that do
+ * it.
  */
 export async function machineStages(readiness: Readiness, screen: Screen, signal?: AbortSignal): Promise<Stage[]> {
   const native = nativeIsBuilt() ? [] : [nativeNeed];
@@ -42,19 +42,19 @@ export async function machineStages(readiness: Readiness, screen: Screen, signal
 const nativeNeed: SpaceNeed = { what: "the native executor", directory: buildDirectory, bytes: 100 * 2 ** 20 };
 
 const trainedNeed: SpaceNeed = {
-  what: "what is trained",
+  what: "the trained adapter",
   directory: path.dirname(demo.localStore),
   bytes: 100 * 2 ** 20,
 };
 
-/** One that runs has written already. */
+/** A running cluster has already written its files. */
 const clusterNeeds = () => (runningClusters().length > 0 ? [] : [clusterNeed()]);
 
 const systemPackages = (plan: SetupPlan): Stage => ({
   title: "system packages",
   async run(report) {
     await setUp(plan, report);
-    return plan.packages.length === 0 ? "all there" : `${plan.packages.length} installed`;
+    return plan.packages.length === 0 ? "all installed" : `${plan.packages.length} installed`;
   },
 });
 

@@ -1,6 +1,6 @@
 /**
- * `npm run demo`: makes this machine ready, starts a real cluster on it, installs Luthier, applies demo/quickstart.yaml,
- * watches a model get better at something, and lets it speak. Each stage finds what an earlier run left and goes on.
+ * `npm run demo`: prepares this machine, starts a real cluster on it, installs Luthier, applies demo/quickstart.yaml,
+ * watches the training, and chats with the result. Each stage resumes from the results of an earlier run.
  */
 import { helpText, readArguments, UsageError } from "../terminal/arguments.ts";
 import { createSession, Interrupted } from "../terminal/command.ts";
@@ -11,10 +11,10 @@ import { localDemo } from "./local.ts";
 const usage = {
   command: "npm run demo --",
   positionals: [],
-  summary: "Fine-tunes a small model on this machine, from `kubectl apply` to a verified result, and shows it at work.",
+  summary: "Fine-tunes a small model on this machine, from `kubectl apply` to a verified result, and chats with it.",
   details: [
     "As root it starts a real Kubernetes on this machine (npm run demo:down removes it). Otherwise, or with --local,",
-    "the same manifest goes through the same stages in this process. Ctrl-C at any time; the same command goes on.",
+    "the same manifest runs through the same stages in this process. After Ctrl-C at any time the same command resumes.",
   ],
   options: {
     local: { help: "no cluster: everything in this process; needs no root" },
@@ -22,7 +22,7 @@ const usage = {
   },
 } as const;
 
-const session = createSession("stopping; `npm run demo` goes on from here (again: stop at once)");
+const session = createSession("stopping; `npm run demo` resumes from here (Ctrl-C again: stop at once)");
 const { screen, signal } = session;
 
 async function main(): Promise<void> {
@@ -31,7 +31,7 @@ async function main(): Promise<void> {
   const isRoot = process.getuid?.() === 0;
   if (args.switches.has("local")) return await localDemo(session);
   if (isRoot) return await clusterDemo(session);
-  screen.print("Not root: the demo runs in this process, without a cluster. As root it starts a real one.\n");
+  screen.print("Not root: the demo runs in this process, without a cluster. Run it as root to start a real cluster.\n");
   return await localDemo(session);
 }
 

@@ -7,12 +7,12 @@ import { loadFineTuneJob, localPath, localPlaces } from "../cli/fineTuneJob.ts";
 const root = path.join(import.meta.dirname, "..");
 
 for (const file of globSync(["demo/*.yaml", "demo/base/*.yaml", "docs/examples/*.yaml"], { cwd: root })) {
-  test(`${file} is a manifest that Luthier accepts`, () => {
+  test(`Luthier accepts the manifest ${file}`, () => {
     assert.equal(loadFineTuneJob(path.join(root, file)).kind, "FineTuneJob");
   });
 }
 
-test("all that the quickstart reads lies in the demo's folder, so that the folder can stand for its claim", () => {
+test("the demo's folder contains all inputs of the quickstart, so that it can replace the claim", () => {
   const job = loadFineTuneJob(path.join(root, "demo/quickstart.yaml"));
   const { claims } = localPlaces(job, new Map([["demo-inputs", path.join(root, "demo")]]), "/tmp/out");
   const { dataset, evaluation, baseModel } = job.spec;

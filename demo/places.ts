@@ -7,13 +7,13 @@ export const repository = fileURLToPath(new URL("..", import.meta.url));
 export const demo = {
   clusterName: "demo",
   manifest: path.join(repository, "demo/quickstart.yaml"),
-  /** What demo/quickstart.yaml reads lies here below the same paths as in its claim. */
+  /** The inputs of demo/quickstart.yaml, with the same paths as in its claim. */
   inputs: path.join(repository, "demo"),
   testFile: path.join(repository, "demo/data/test.jsonl"),
   baseModel: path.join(repository, "demo/base/model"),
   inputsClaim: "demo-inputs",
   storeClaim: "demo-store",
-  /** Copies for the pods' user, and what they produce; the checkout's own files keep their owner. */
+  /** Copies for the pods' user, and the pods' output; the checkout's own files keep their owner. */
   clusterState: path.join(repository, ".luthier/demo"),
   localStore: path.join(repository, ".luthier/demo-store"),
 } as const;

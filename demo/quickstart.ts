@@ -1,6 +1,6 @@
 /**
- * The demo's second half, on a cluster that runs Luthier: inputs on volumes, demo/quickstart.yaml applied and watched to
- * its end, the result and a talk with it. The end-to-end tests run it too, in a namespace of their own.
+ * The demo's second half, on a cluster that runs Luthier: puts the inputs on volumes, applies demo/quickstart.yaml, watches
+ * it to its end, shows the result and chats with it. The end-to-end tests run it too, in a separate namespace.
  */
 import { cpSync } from "node:fs";
 import path from "node:path";
@@ -18,11 +18,11 @@ import { provideDirectory } from "../test/cluster/volume.ts";
 import { beforeAndAfter, speakerOptions } from "./beforeAfter.ts";
 import { demo } from "./places.ts";
 
-/** Where it takes place; the namespace must exist. */
+/** The cluster and the namespace, which must exist. */
 export interface Stand {
   readonly cluster: Cluster;
   readonly namespace: string;
-  /** A directory of this machine for what lies behind the claims; what the tests and the demo put there goes with them. */
+  /** A directory of this machine for the volumes of the claims; the tests and the demo remove it at their end. */
   readonly state: string;
 }
 
@@ -34,8 +34,8 @@ export function quickstartStages(stand: () => Stand): Stage[] {
 }
 
 /**
- * The pods' user owns what a volume holds, so the checkout's files are copied; with their times, since prepare tells by
- * them whether its inputs have moved.
+ * Copies the checkout's files, because the pods' user must own the files of a volume. Keeps their times, by which prepare
+ * detects changed inputs.
  */
 async function provideVolumes({ cluster, namespace, state }: Stand): Promise<undefined> {
   const claims = claimsIn(state);
@@ -55,7 +55,7 @@ async function applyQuickstart({ cluster, namespace }: Stand): Promise<string> {
   return (await cluster.kubectl(["apply", "--namespace", namespace, "-f", demo.manifest])).trim();
 }
 
-/** The live view until the job has ended; then its result, the talk, and what to do next. */
+/** Shows the live view until the job has ended, then its result, the chat, and the next steps. */
 export async function showQuickstart(stand: Stand, { screen, signal, write }: Session): Promise<void> {
   const { cluster, namespace, state } = stand;
   const { name } = loadFineTuneJob(demo.manifest).metadata;
@@ -81,7 +81,7 @@ export async function showQuickstart(stand: Stand, { screen, signal, write }: Se
   }
 }
 
-/** The directories of this machine behind the two claims of the quickstart. */
+/** The directories of this machine for the two claims of the quickstart. */
 const claimsIn = (state: string) => ({
   [demo.inputsClaim]: path.join(state, "inputs"),
   [demo.storeClaim]: path.join(state, "store"),
@@ -102,19 +102,19 @@ function nextSteps({ cluster, namespace, state }: Stand, job: string, adapter: s
   const proxied = process.env.https_proxy !== undefined;
   const where = `--kubeconfig ${file}${namespace === "default" ? "" : ` --namespace ${namespace}`}`;
   return [
-    "Look further:",
+    "Next steps:",
     ...(proxied
-      ? ["  export NO_PROXY=$NO_PROXY,198.18.0.0/15    # the cluster's addresses; a proxy does not reach them"]
+      ? ["  export NO_PROXY=$NO_PROXY,198.18.0.0/15    # the cluster's addresses, which a proxy cannot reach"]
       : []),
     `  ${kubectl} ${where} get finetunejobs,finetuneruns,adapters`,
     `  ${kubectl} ${where} describe finetunejob ${job}`,
     `  npx --no-install luthier chat --adapter ${adapter} ${where}`,
-    `Stop it (this removes ${shortPath(state)} too, and with it the adapter and the merged model: copy what you want to keep):`,
+    `Stop it (this also removes ${shortPath(state)} with the adapter and the merged model; copy what you want to keep):`,
     "  npm run demo:down",
   ];
 }
 
-/** Relative to where the person stands, if it lies below. */
+/** Relative to the current directory, if it is below it. */
 function shortPath(file: string): string {
   const relative = path.relative(process.cwd(), file);
   return relative.startsWith("..") ? file : relative;

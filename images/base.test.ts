@@ -8,7 +8,7 @@ test("the release's codename is read from os-release", () => {
   assert.throws(() => codenameOf("ID=alpine\n"), /Debian or Ubuntu/);
 });
 
-test("the distribution's repositories are used at the machine's own mirrors, others are not", () => {
+test("the base uses the distribution's repositories at the machine's own mirrors, and no others", () => {
   const targets = [
     "Debian|http://mirror.example/debian/|bookworm|main",
     "Debian|http://mirror.example/debian/|bookworm|main",
@@ -18,7 +18,7 @@ test("the distribution's repositories are used at the machine's own mirrors, oth
   assert.equal(sourcesList(targets), "deb http://mirror.example/debian/ bookworm main\n");
 });
 
-test("where no repository is the distribution's, those there are are named", () => {
+test("without a repository of the distribution, the error lists the existing ones", () => {
   const targets = "Acme|https://apt.acme.example/debian/|bookworm|main\n|http://plain.example/|./|\n";
   assert.equal(sourcesList(targets), "");
   assert.throws(

@@ -1,6 +1,6 @@
-// The images' base, made on this machine from the packages of its own distribution: no image registry is needed, and
-// what the machine compiles runs in it, because the C library is the same. No shell, no package manager; no certificates
-// either, because Node brings its own (NODE_EXTRA_CA_CERTS adds to them).
+// Makes the images' base on this machine from the packages of its own distribution. It needs no image registry, and programs
+// that the machine compiles run in it, because the C library is the same. It has no shell, no package manager and no
+// certificates, because Node brings its own (NODE_EXTRA_CA_CERTS adds to them).
 
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -11,14 +11,14 @@ import type { OnProgress } from "../tools/setup/progress.ts";
 export const PACKAGES = ["base-files", "libc6", "libgcc-s1", "libstdc++6", "tini"];
 export const USER_ID = 65532;
 
-/** Nothing at run time reads these. */
+/** Files that no program reads at run time. */
 const UNNEEDED = [
   ...["dev", "etc/apt", "etc/hostname", "etc/resolv.conf", "tmp", "usr/bin/mawk", "usr/bin/tini-static"],
   ...["usr/lib/x86_64-linux-gnu/gconv", "var/cache", "var/lib/apt", "var/log"],
   ...["doc", "gcc", "info", "lintian", "locale", "man"].map((name) => `usr/share/${name}`),
 ];
 
-/** The layout that all three releases have, and which not every base-files brings by itself. */
+/** The layout of all three releases, which not every base-files package creates. */
 const MERGED_USR = 'for name in bin lib lib64 sbin; do mkdir -p "$1/usr/$name"; ln -s "usr/$name" "$1/$name"; done';
 
 /** Path of a tar file with the base's root directory. */
@@ -29,7 +29,7 @@ export async function baseArchive(onProgress: OnProgress): Promise<string> {
     const root = path.join(work, "root");
     await extractPackages(codename, root);
     finish(root);
-    // Proof that loader and C library found their places.
+    // Checks that the loader finds the C library.
     await run("chroot", [root, "/usr/bin/tini", "--version"]);
     const options = ["--create", "--sort=name", "--numeric-owner", "--directory", root];
     await run("tar", [...options, "--file", path.join(work, "base.tar"), "."]);
@@ -38,7 +38,7 @@ export async function baseArchive(onProgress: OnProgress): Promise<string> {
   return path.join(entry, "base.tar");
 }
 
-/** Says what is in the base, and names it in the cache. */
+/** The base's key in the cache, derived from its content. */
 export function baseKey(): string {
   return `${thisRelease()}-${recipeDigest([...PACKAGES, ...UNNEEDED, MERGED_USR, passwd()])}`;
 }
@@ -49,7 +49,7 @@ const thisRelease = () => codenameOf(readFileSync("/etc/os-release", "utf8"));
 export function codenameOf(osRelease: string): string {
   const codename = /^VERSION_CODENAME="?([a-z]+)"?$/m.exec(osRelease)?.[1];
   if (codename === undefined)
-    throw new Error("/etc/os-release has no VERSION_CODENAME: images are built on Debian or Ubuntu");
+    throw new Error("/etc/os-release has no VERSION_CODENAME: build the images on Debian or Ubuntu");
   return codename;
 }
 
@@ -66,7 +66,7 @@ async function extractPackages(codename: string, root: string): Promise<void> {
   );
 }
 
-/** What apt is told outside of its own settings: the certificates of tools/networkEnvironment.mjs, passwords of mirrors. */
+/** apt's settings from outside its configuration: the certificates of tools/networkEnvironment.mjs, passwords of mirrors. */
 function environmentSettings(env: NodeJS.ProcessEnv = process.env): string[] {
   const settings: [string, string | undefined][] = [
     ["Acquire::https::CAInfo", env.SSL_CERT_FILE],
@@ -81,13 +81,13 @@ async function machineSources(): Promise<string> {
   const ask = async () => (await run("apt-get", ["indextargets", "--format", format, "Created-By: Packages"])).stdout;
   const sources = sourcesList(await ask());
   if (sources !== "") return sources;
-  // Where the lists of packages were cleared away apt does not know whose repositories they are.
+  // Without the lists of packages apt does not know the origin of the repositories.
   await run("apt-get", ["update"]);
   const targets = await ask();
   return sourcesList(targets) || refuseSources(targets);
 }
 
-/** The machine's own mirrors, as one-line sources; repositories of others than the distribution are left out. mmdebstrap finds the keys. */
+/** The distribution's repositories at the machine's own mirrors, as one-line sources. mmdebstrap finds the keys. */
 export function sourcesList(indexTargets: string): string {
   const lines = indexTargets.split("\n").flatMap((line) => {
     const [origin, uri, release, component] = line.split("|");
@@ -97,16 +97,16 @@ export function sourcesList(indexTargets: string): string {
   return [...new Set(lines)].map((line) => `${line}\n`).join("");
 }
 
-/** A mirror that signs for itself has a key that only its own line in the machine's sources names. */
+/** Lists the other repositories: only their own line in the machine's sources names the key of a self-signing mirror. */
 export function refuseSources(indexTargets: string): never {
   const others = indexTargets.split("\n").flatMap((line) => {
     const [origin, uri] = line.split("|");
     return uri === undefined ? [] : [`${uri} (Origin: ${origin || "none"})`];
   });
   throw new Error(
-    "the images' base is made from the distribution's own packages, and apt knows no repository whose Origin is Debian or Ubuntu" +
+    "the images' base needs the distribution's own packages, but apt knows no repository with Origin Debian or Ubuntu" +
       `${others.length === 0 ? "" : `, but only ${[...new Set(others)].join(", ")}`}: ` +
-      "add one to apt's sources, or name an image to stand on (images/README.md, --base)",
+      "add one to apt's sources, or name a base image (images/README.md, --base)",
   );
 }
 
@@ -121,7 +121,7 @@ function finish(root: string): void {
   for (const name of UNNEEDED) rmSync(path.join(root, name), { recursive: true, force: true });
   for (const name of ["dev", "home/luthier"]) mkdirSync(path.join(root, name), { recursive: true });
   mkdirSync(path.join(root, "tmp"));
-  // By itself: mkdir's mode is cut by the process's umask.
+  // Separately, because the process's umask restricts mkdir's mode.
   chmodSync(path.join(root, "tmp"), 0o1777);
   writeFileSync(path.join(root, "etc/passwd"), passwd());
   writeFileSync(path.join(root, "etc/group"), `root:x:0:\nluthier:x:${USER_ID}:\n`);

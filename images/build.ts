@@ -1,5 +1,5 @@
-// Builds the operator's and the trainer's image and keeps them as archives in the cache, under a tag that says what is
-// in them; nothing is built where the archives are there already. Needs root and the packages of the "images" purpose.
+// Builds the operator's and the trainer's image and keeps them as archives in the cache, tagged by a digest of their
+// content; skips the build if the archives exist. Needs root and the packages of the "images" purpose.
 
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -17,13 +17,13 @@ const CONTAINERFILE = fileURLToPath(new URL("Containerfile", import.meta.url));
 const BASE_NAME = "localhost/luthier-base";
 const STAGE = "build images";
 const KIND = "images";
-/** Both archives, and in between buildah's layers and what they are made of. */
+/** Both archives, and during the build buildah's layers and their inputs. */
 const IMAGES_BYTES = 2 ** 30;
-/** Every change of a source makes a pair of 290 MB; a few for other checkouts and for going back. */
+/** Every source change makes a pair of 290 MB; keep a few for other checkouts and for reverts. */
 const ARCHIVES_KEPT = 3;
 
 export interface Image {
-  /** The name pods use: localhost/luthier-operator:0123456789abcdef. */
+  /** The name in pods: localhost/luthier-operator:0123456789abcdef. */
   readonly name: string;
   /** Path of a docker archive that holds it, for Cluster.loadImage, `docker load` or `skopeo copy`. */
   readonly archive: string;
@@ -33,16 +33,16 @@ export type Images = Readonly<Record<Target, Image>>;
 
 export interface BuildOptions {
   readonly onProgress?: OnProgress;
-  /** A base image by name, fetched from its registry; absent: one made from this machine's distribution. */
+  /** The name of a base image in a registry; if missing, the base is made from this machine's distribution. */
   readonly base?: string;
 }
 
-/** Both images; throws when the native addon is not built or a tool is missing. */
+/** Builds both images; throws if the native addon is not built or a tool is missing. */
 export function buildImages({ onProgress = () => {}, base }: BuildOptions = {}): Promise<Images> {
   return withHeartbeat(onProgress, async (report) => {
     if (process.getuid?.() !== 0)
       throw new Error("building images needs root: sudo -E (it keeps proxies and certificates)");
-    // Named like an entry in the making, so that one that is left behind is swept away with those.
+    // Named like an unfinished entry, so that the same clean-up removes it after a crash.
     const storage = path.join(cacheRoot(), KIND, `storage.making-${process.pid}`);
     try {
       const buildah = buildahIn(storage);
@@ -57,10 +57,10 @@ export function buildImages({ onProgress = () => {}, base }: BuildOptions = {}):
   });
 }
 
-/** What building them on the default base will write, about; nothing where they are built. */
+/** About how much a build on the default base will write; nothing if the images exist. */
 export function imageNeeds(): SpaceNeed[] {
   const directory = path.join(cacheRoot(), KIND);
-  // Without the addon there is no tag yet.
+  // The tag depends on the addon.
   if (nativeIsBuilt() && existsSync(path.join(directory, contentTag(baseKey())))) return [];
   return [{ what: "images of operator and trainer", directory, bytes: IMAGES_BYTES }];
 }
@@ -69,7 +69,7 @@ function imageIn(entry: string, target: Target, tag: string): Image {
   return { name: nameOf(target, tag), archive: path.join(entry, `${target}.tar`) };
 }
 
-/** The id of the image that the name means now: the same name may mean another one tomorrow. */
+/** The id of the name's current image; the name may refer to another image later. */
 async function pull(buildah: Buildah, name: string, report: OnProgress): Promise<string> {
   report({ stage: STAGE, message: `fetching ${name}` });
   return (await buildah("pull", name)).trim().split("\n").at(-1) ?? "";
@@ -83,7 +83,7 @@ function nameOf(target: Target, tag: string): string {
 async function build(buildah: Buildah, work: string, tag: string, base: string, report: OnProgress): Promise<void> {
   const context = path.join(work, "context");
   mkdirSync(context);
-  report({ stage: STAGE, message: "laying out Node, packages, sources and addon", fraction: 0 });
+  report({ stage: STAGE, message: "copying Node, packages, sources and addon", fraction: 0 });
   await layOutContext(context);
   const from = path.isAbsolute(base) ? await importBase(buildah, base) : base;
   for (const [index, target] of TARGETS.entries()) {
@@ -106,7 +106,7 @@ async function build(buildah: Buildah, work: string, tag: string, base: string, 
   rmSync(context, { recursive: true });
 }
 
-/** The base archive as an image of buildah's; its name. */
+/** Imports the base archive into buildah and returns the image's name. */
 async function importBase(buildah: Buildah, archive: string): Promise<string> {
   const directory = path.dirname(archive);
   const file = path.join(directory, "Containerfile");

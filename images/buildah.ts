@@ -1,5 +1,5 @@
-// buildah, with a storage of its own for each piece of work: the machine's images are neither seen nor touched, builds
-// run side by side, and removing the directory removes everything. Its mounts are made in a namespace that ends with it.
+// Runs buildah with a separate storage for each build: it does not access the machine's images, builds can run in parallel,
+// and removing the directory removes everything. Its mounts are in a namespace that ends with it.
 
 import path from "node:path";
 import { run } from "../terminal/runProgram.ts";

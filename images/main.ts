@@ -1,4 +1,4 @@
-// The images from the command line: node tools/node24.mjs images/main.ts [--base IMAGE] [--push REGISTRY/PREFIX]
+// Builds the images from the command line: node tools/node24.mjs images/main.ts [--base IMAGE] [--push REGISTRY/PREFIX]
 
 import { optionOf } from "../terminal/arguments.ts";
 import { helpOption, runScript } from "../terminal/script.ts";
@@ -11,8 +11,8 @@ const usage = {
   positionals: [],
   summary: "Builds the images of operator and trainer (root); prints each name and its archive.",
   options: {
-    base: { value: "IMAGE", help: "what they stand on (default: made here, of the packages of this machine's apt)" },
-    push: { value: "REGISTRY/PREFIX", help: "push them there too, and print the names that they have there" },
+    base: { value: "IMAGE", help: "base image (default: made on this machine from its apt packages)" },
+    push: { value: "REGISTRY/PREFIX", help: "also push the images there, and print their names in the registry" },
     help: helpOption,
   },
 } as const;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { nameIn } from "./push.ts";
 
-test("an image keeps the last part of its name and its tag in a registry", () => {
+test("a pushed image keeps the last part of its name and its tag", () => {
   assert.equal(
     nameIn("registry.example/team", "localhost/luthier-operator:ab"),
     "registry.example/team/luthier-operator:ab",

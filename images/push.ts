@@ -1,4 +1,4 @@
-// Sends a built image to a registry, under the same last part of its name and the same tag.
+// Pushes a built image to a registry, with the same last part of its name and the same tag.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -15,7 +15,7 @@ const usage: Usage = {
   },
 };
 
-test("options, switches and positionals are read in any order", () => {
+test("options, switches and positionals may come in any order", () => {
   const args = readArguments(usage, ["--claim", "a=/x", "job.yaml", "--quiet", "--claim=b=/y", "-o", "json"]);
   assert.deepEqual(args.positionals, ["job.yaml"]);
   assert.deepEqual(args.values.get("claim"), ["a=/x", "b=/y"]);
@@ -55,13 +55,13 @@ test("a choice and a number are checked and have a fallback", () => {
   assert.throws(() => integerOf(wrong, "threads", 1, 64, 0), /--threads is a whole number from 1 to 64, not "1e3"/);
 });
 
-test("the help names every option", () => {
+test("the help lists every option", () => {
   const help = helpText(usage);
   assert.match(help, /^luthier run MANIFEST \[NAME\] \[OPTION…\]$/m);
   for (const name of Object.keys(usage.options)) assert.match(help, new RegExp(`--${name}`));
 });
 
-test("the nearest word is offered only when it is near", () => {
+test("the nearest word is suggested only if it is near", () => {
   assert.equal(nearest("learningrate", ["learningRate", "seed"]), "learningRate");
   assert.equal(nearest("epoch", ["epochs", "seed"]), "epochs");
   assert.equal(nearest("zzz", ["epochs", "seed"]), undefined);

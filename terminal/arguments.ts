@@ -1,13 +1,13 @@
 /**
- * What a command accepts, stated once: `readArguments` parses by it and `helpText` prints it. Everything else is an
- * error that names what was meant.
+ * Declares the arguments of a command once: `readArguments` parses by the declaration and `helpText` prints it. Any other
+ * argument is an error that suggests the nearest option.
  */
 import { parseArgs } from "node:util";
 import { didYouMean } from "./nearest.ts";
 import { table } from "./table.ts";
 
 export interface Option {
-  /** The value's name in the help; absent for a switch. */
+  /** The value's name in the help; missing for a switch. */
   readonly value?: string;
   readonly repeated?: true;
   readonly short?: string;
@@ -16,7 +16,7 @@ export interface Option {
 
 export interface Usage {
   readonly command: string;
-  /** In order; `?` at the end marks an optional one, `…` (before it) the last one, of which there may be several. */
+  /** In order; a final `?` marks an optional one, `…` (before it) the last one, which may be repeated. */
   readonly positionals: readonly string[];
   readonly summary: string;
   readonly details?: readonly string[];
@@ -30,7 +30,7 @@ export interface Arguments {
   readonly values: ReadonlyMap<string, readonly string[]>;
 }
 
-/** The command line is wrong; the message says how to write it. Exit code 2. */
+/** An invalid command line; the message explains how to write it. Exit code 2. */
 export class UsageError extends Error {}
 
 export function readArguments(usage: Usage, argv: readonly string[]): Arguments {
@@ -72,7 +72,7 @@ interface OptionToken {
 }
 
 function optionValue(token: OptionToken, option: Option, seen: ReadonlyMap<string, readonly string[]>): string {
-  // An empty one is a variable of the shell that is not set: as a path it would be the current directory.
+  // An empty value usually is an unset shell variable; as a path it would mean the current directory.
   if (!token.value || (token.value.startsWith("--") && token.inlineValue !== true)) {
     throw new UsageError(`--${token.name} needs a value: --${token.name} ${option.value}`);
   }
@@ -100,13 +100,13 @@ export function optionOf(args: Arguments, name: string): string | undefined {
   return args.values.get(name)?.[0];
 }
 
-/** Refuses options that mean nothing without `needed`, which was not given. */
+/** Refuses options that need the missing `needed`. */
 export function refuseWithout(needed: string, args: Arguments, names: readonly string[]): void {
   const given = names.find((name) => args.values.has(name) || args.switches.has(name));
-  if (given !== undefined) throw new UsageError(`--${given} goes with ${needed}: add that, or leave --${given} out`);
+  if (given !== undefined) throw new UsageError(`--${given} needs ${needed}: add that, or remove --${given}`);
 }
 
-/** One of the words that an option allows; `fallback` when it is not given. */
+/** One of an option's allowed words; `fallback` if the option is missing. */
 export function choiceOf<T extends string>(args: Arguments, name: string, allowed: readonly T[], fallback: T): T {
   const given = optionOf(args, name);
   if (given === undefined) return fallback;

@@ -2,7 +2,7 @@
 
 const eighths = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"] as const;
 
-/** `fraction` outside 0..1 (or NaN) is drawn as the nearer end; the result has exactly `width` columns. */
+/** Clamps `fraction` to 0..1 (NaN too); the result has exactly `width` columns. */
 export function bar(fraction: number, width: number): string {
   const share = Number.isFinite(fraction) ? Math.min(1, Math.max(0, fraction)) : 0;
   const filled = Math.floor(share * width * 8);

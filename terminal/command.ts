@@ -1,18 +1,18 @@
-/** What every command of the command line shares: its shape, its streams, how it is stopped, and its exit code. */
+/** The common parts of all commands: interface, streams, interruption and exit code. */
 import { exitCode } from "../trainer/contract/exitCodes.ts";
 import type { Arguments, Usage } from "./arguments.ts";
 import { createScreen, type Screen } from "./screen.ts";
 
 export interface Command {
   readonly usage: Usage;
-  /** What its user reads on Ctrl-C: what stops, and what does not. */
+  /** The message on Ctrl-C: what stops, and what continues. */
   readonly onInterrupt: string;
   /** The exit code. */
   run(args: Arguments, session: Session): Promise<number>;
 }
 
 export interface Session {
-  /** Progress and words for a person: standard error. */
+  /** Progress and messages: standard error. */
   readonly screen: Screen;
   /** Results: standard output. */
   write(text: string): void;
@@ -20,15 +20,15 @@ export interface Session {
   readonly signal: AbortSignal;
 }
 
-/** One wish to stop often arrives twice: from the terminal or a supervisor, and from the launcher or npm that pass it on. */
+/** A stop request often arrives twice: from the terminal or a supervisor, and from the launcher or npm that forward it. */
 const sameWishMs = 1000;
 
-/** `onInterrupt` is said when `signal` is aborted. */
+/** Prints `onInterrupt` when `signal` is aborted. */
 export function createSession(onInterrupt: string): Session {
   const controller = new AbortController();
   const screen = createScreen();
   let askedAt = Number.POSITIVE_INFINITY;
-  // The terminal may be gone (a hang-up), and a pipe's reader too: what is written then is lost, the work is not.
+  // The terminal (after a hang-up) or a pipe's reader may be gone: the output is lost then, but the work continues.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(name, () => {
@@ -44,13 +44,17 @@ export function createSession(onInterrupt: string): Session {
 
 export class Interrupted extends Error {}
 
-/** Options that several commands have, in the same words everywhere. */
+/** Options of several commands, with the same help everywhere. */
 export const commonOptions = {
   output: { value: "FORMAT", short: "o", help: "text (default) or json: the result on standard output" },
   kubeconfig: { value: "FILE", help: "the cluster; default: $KUBECONFIG, else ~/.kube/config" },
   namespace: { value: "NAME", short: "n", help: "default: that of the kubeconfig's context" },
-  claim: { value: "NAME=DIR", repeated: true, help: "where the claim pvc://NAME lies on this machine; repeatable" },
-  threads: { value: "N", help: "worker threads; default: the cores granted" },
+  claim: {
+    value: "NAME=DIR",
+    repeated: true,
+    help: "the directory of the claim pvc://NAME on this machine; repeatable",
+  },
+  threads: { value: "N", help: "worker threads; default: the available cores" },
   help: { short: "h", help: "this text" },
 } as const;
 

@@ -1,6 +1,6 @@
-/** "Did you mean …": the known word nearest to a mistyped one. Pure. */
+/** "Did you mean …": finds the known word nearest to a mistyped one. Pure. */
 
-/** The nearest of `known` by edit distance, if it is near enough to be meant. */
+/** The nearest of `known` by edit distance, if it is near enough. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const ranked = known
     .map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))

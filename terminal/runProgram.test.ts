@@ -9,7 +9,7 @@ test("output, input and lines pass through", async () => {
   assert.deepEqual(lines, ["one", "two"]);
 });
 
-test("a failure carries the status and quotes what was said", async () => {
+test("a failure contains the status and quotes the output", async () => {
   await assert.rejects(run("sh", ["-c", "echo gone wrong >&2; exit 3"]), (error) => {
     assert.ok(error instanceof CommandError);
     assert.equal(error.status, 3);
@@ -18,10 +18,10 @@ test("a failure carries the status and quotes what was said", async () => {
   });
 });
 
-test("a program that is not there is a CommandError too", async () => {
+test("a missing program is a CommandError too", async () => {
   await assert.rejects(run("no-such-program-here", []), CommandError);
 });
 
-test("a program that does not read its input is judged by its status", async () => {
+test("a program that does not read its input succeeds or fails by its status", async () => {
   await run("true", [], { stdin: "x".repeat(1 << 20) });
 });

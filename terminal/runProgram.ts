@@ -1,12 +1,12 @@
-// Runs a program to its end: output collected, lines handed on as they come, failure as an error that quotes them.
-// No shell is involved: arguments are passed as they are.
+// Runs a program to its end: collects the output, forwards lines as they arrive, and quotes them in the error of a failure.
+// Uses no shell: passes arguments unchanged.
 
 import { spawn } from "node:child_process";
 
 export interface CommandOptions {
   readonly stdin?: string;
   readonly cwd?: string;
-  /** The whole environment; the current one when absent. */
+  /** The whole environment; the current one if missing. */
   readonly env?: NodeJS.ProcessEnv;
   /** Called with every line of stdout and stderr as it arrives. */
   readonly onLine?: (line: string) => void;
@@ -55,7 +55,7 @@ export function run(command: string, args: readonly string[], options: CommandOp
           new CommandError(shown, code ?? undefined, signal ? `killed by ${signal}` : `exit status ${code}`, output()),
         );
     });
-    // A program that exits without reading its input is judged by its status, not by the broken pipe.
+    // If a program exits without reading its input, its status counts, not the broken pipe.
     child.stdin.on("error", () => {});
     child.stdin.end(options.stdin ?? "");
   });

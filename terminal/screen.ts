@@ -1,8 +1,8 @@
 /**
- * Where a command shows its progress. On a terminal a block of lines at the bottom is redrawn in place; elsewhere
- * (a pipe, a CI log) the block's one-line summary is printed, at most one in a few seconds and without control codes.
+ * Shows the progress of a command. On a terminal it redraws a block of lines at the bottom in place; elsewhere (a pipe, a
+ * CI log) it prints the block's one-line summary, at most once in a few seconds and without control codes.
  *
- * Progress goes to standard error, so that standard output carries results alone.
+ * Progress goes to standard error, so that standard output contains only results.
  */
 import type { WriteStream } from "node:tty";
 import { stripVTControlCharacters, styleText } from "node:util";
@@ -17,15 +17,15 @@ export interface Block {
 
 export interface Screen {
   readonly isTerminal: boolean;
-  /** A line that stays. */
+  /** Prints a permanent line. */
   print(line?: string): void;
-  /** Shows the block's present state; `now` prints it to a log even if the last one is recent. */
+  /** Shows the block's current state; `now` prints it to a log even if the last one is recent. */
   show(block: Block, now?: "now"): void;
-  /** Removes the block; on a log nothing. */
+  /** Removes the block; does nothing on a log. */
   clear(): void;
 }
 
-/** Columns that everything here assumes at least and at most. */
+/** The greatest width of a block in columns. */
 const widest = 110;
 const logIntervalMs = 5000;
 
@@ -49,7 +49,7 @@ function terminalScreen(target: Target): Screen {
   return {
     isTerminal: true,
     print: (line = "") => redraw(shown, `${line}\n`),
-    // A terminal that does not know its width says 0.
+    // A terminal of unknown width reports 0.
     show: (block) => redraw(block.lines(Math.min(widest, (target.columns || 80) - 1))),
     clear: () => redraw([]),
   };
@@ -61,7 +61,7 @@ export function frame(previous: number, lines: readonly string[], above = ""): s
   return `${up}\r\x1b[J${above}${lines.map((line) => `${line}\n`).join("")}`;
 }
 
-/** Lines from elsewhere, in as many rows: what does not fit is cut, what would break a line is a space. Pure. */
+/** Shows each text in one row: clips long lines and replaces line breaks by spaces. Pure. */
 export function textBlock(texts: readonly string[]): Block {
   const lines = texts.map((text) => stripVTControlCharacters(text).replace(/\s*[\r\n]+\s*/g, " "));
   return { lines: (columns) => lines.map((line) => clip(line, columns)), summary: () => lines.join("\n") };
@@ -89,7 +89,7 @@ function logScreen(target: Target, now: () => number): Screen {
 
 type Style = Parameters<typeof styleText>[0];
 
-/** Colour where the stream is a terminal and NO_COLOR is not set. */
+/** Adds colour if the stream is a terminal and NO_COLOR is not set. */
 export function styled(style: Style, text: string, stream: WriteStream = process.stderr): string {
   return styleText(style, text, { stream });
 }

@@ -1,11 +1,11 @@
-/** A command of the repository itself, beside `luthier`: its help, its arguments, and an exit code for what it throws. */
+/** Runs a command of the repository other than `luthier`: handles help, arguments, and the exit code of errors. */
 import { exitCode } from "../trainer/contract/exitCodes.ts";
 import { messageOf } from "../trainer/contract/failure.ts";
 import { type Arguments, helpText, readArguments, type Usage, UsageError } from "./arguments.ts";
 
 export const helpOption = { short: "h", help: "this text" } as const;
 
-/** Does `work` with this process's arguments; a number that it gives is the exit code. */
+/** Calls `work` with this process's arguments; a returned number is the exit code. */
 export async function runScript(usage: Usage, work: (args: Arguments) => Promise<number | undefined>): Promise<void> {
   const argv = process.argv.slice(2);
   try {

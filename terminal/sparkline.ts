@@ -3,8 +3,8 @@
 const levels = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"] as const;
 
 /**
- * At most `width` columns: more values than that are averaged in equal groups, so that the whole history stays in view.
- * The lowest value is drawn lowest; values that are not finite are left out.
+ * At most `width` columns: averages more values than that in equal groups, so that the whole history stays visible. Skips
+ * values that are not finite.
  */
 export function sparkline(values: readonly number[], width: number): string {
   const means = grouped(values.filter(Number.isFinite), width);

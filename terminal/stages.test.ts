@@ -5,14 +5,14 @@ import { runStages, stageBlock } from "./stages.ts";
 
 const state = { title: "build kubernetes", number: "3/9", seconds: 65, progress: { message: "etcd", fraction: 0.5 } };
 
-test("the running stage shows its number, its time, a bar and what it is at", () => {
+test("the running stage shows its number, its time, a bar and its progress", () => {
   const [head, detail] = stageBlock(state).lines(100);
   assert.match(head ?? "", /^▸ {3}3\/9 {2}build kubernetes +1 min 05 s$/);
   assert.match(detail ?? "", /^ +█{10}░{10} {2}50 % {2}etcd$/);
   assert.equal(stageBlock(state).summary(), "[3/9 build kubernetes, 1 min 05 s]  50 %  etcd");
 });
 
-test("stages run in order and each leaves a line", async () => {
+test("stages run in order and each prints a permanent line", async () => {
   const written: string[] = [];
   const order: string[] = [];
   const stage = (title: string, note?: string) => ({
@@ -27,7 +27,7 @@ test("stages run in order and each leaves a line", async () => {
   assert.match(written.join(""), /✓ +1\/2 {2}one .*\n(.|\n)*✓ +2\/2 {2}two .* warm\n/);
 });
 
-test("a stage that fails ends the list with its error", async () => {
+test("a failed stage ends the list with its error", async () => {
   const written: string[] = [];
   const never = { title: "after", run: async () => assert.fail("ran after a failure") };
   const failing = { title: "breaks", run: () => Promise.reject(new Error("no disk")) };
@@ -36,7 +36,7 @@ test("a stage that fails ends the list with its error", async () => {
   assert.match(written.join(""), /✗ +1\/2 {2}breaks/);
 });
 
-test("a stop between two stages is heard before the next one starts", async () => {
+test("an abort between two stages keeps the next one from starting", async () => {
   const stopping = new AbortController();
   const stops = {
     title: "stops",

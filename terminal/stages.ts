@@ -1,6 +1,6 @@
 /**
- * A list of stages done one after another, each with what it is at and how long it has taken: never silent for long.
- * A stage that fails ends the list; what it says is what the user reads last.
+ * Runs a list of stages one after another and shows the progress and the time of each. A failed stage ends the list, and
+ * its error is printed last.
  */
 import { bar } from "./bar.ts";
 import { formatDuration } from "./format.ts";
@@ -8,7 +8,7 @@ import type { Block, Screen } from "./screen.ts";
 import { styled } from "./screen.ts";
 import { clip } from "./table.ts";
 
-/** What a stage reports of itself, in whole lines; `fraction` is in 0..1 where it can be known. */
+/** A stage's progress, in whole lines; `fraction` is in 0..1 if it is known. */
 export interface StageProgress {
   readonly message: string;
   readonly fraction?: number;
@@ -18,14 +18,14 @@ export type Report = (progress: StageProgress) => void;
 
 export interface Stage {
   readonly title: string;
-  /** May return a note for the line that stays: "already there", "4 packages". */
+  /** May return a note for the permanent line: "already there", "4 packages". */
   run(report: Report): Promise<string | undefined>;
 }
 
 const refreshMs = 500;
 
 export interface StagesOptions {
-  /** Aborted: no further stage starts, and its reason is thrown. */
+  /** If aborted, no further stage starts and its reason is thrown. */
   readonly signal?: AbortSignal;
   /** Milliseconds, as Date.now. */
   readonly now?: () => number;

@@ -1,4 +1,4 @@
-/** Columns that line up, for a terminal. Pure; widths count code points without colour codes. */
+/** Aligned columns for a terminal. Pure; widths count code points without colour codes. */
 import { stripVTControlCharacters } from "node:util";
 
 export function displayWidth(text: string): number {
@@ -24,7 +24,7 @@ function align(cell: string, width: number, right: boolean): string {
   return right ? space + cell : cell + space;
 }
 
-/** The text in at most `width` columns; what is cut off is shown as "…". Only for text without colour codes. */
+/** Clips the text to `width` columns and marks the cut with "…". Only for text without colour codes. */
 export function clip(text: string, width: number): string {
   const points = [...text];
   return points.length <= width ? text : `${points.slice(0, Math.max(0, width - 1)).join("")}…`;

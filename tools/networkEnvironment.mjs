@@ -1,6 +1,6 @@
-// Certificates and proxies of the environment, said to every program in its own words. Programs read different
-// variables (npm NODE_EXTRA_CA_CERTS, pip PIP_CERT, Go and buildah SSL_CERT_FILE; apt the proxies' lower-case names alone),
-// so the one that a person has set would help some of them and not the others.
+// Passes the environment's certificates and proxies to every program in the variables that it reads. Programs read different
+// variables (npm NODE_EXTRA_CA_CERTS, pip PIP_CERT, Go and buildah SSL_CERT_FILE; apt only the proxies' lower-case names), so
+// a single variable set by the user would reach only some of them.
 
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
@@ -18,12 +18,12 @@ const certificateVariables = [
 const proxyVariables = ["http_proxy", "https_proxy", "no_proxy"];
 const systemCertificates = "/etc/ssl/certs/ca-certificates.crt";
 
-/** The variables to set beside those of `env`: none where no certificate and no proxy is set. */
+/** The variables to add to `env`; none without a certificate or a proxy. */
 export function networkEnvironment(env) {
   return { ...certificates(env), ...proxies(env) };
 }
 
-/** One file with the certificates of all that are named and of the system, since most programs trust one file alone. */
+/** One file with the named certificates and those of the system, because most programs trust only one file. */
 function certificates(env) {
   const named = certificateVariables.filter((name) => env[name] && !isDirectory(env[name]));
   const files = [...new Set(named.map((name) => readable(name, env[name])))];
@@ -41,7 +41,7 @@ function readable(variable, file) {
     readFileSync(file);
     return path.resolve(file);
   } catch (error) {
-    throw new Error(`${variable} names ${file}, which cannot be read (${error.code}): mend or unset ${variable}`);
+    throw new Error(`${variable} names ${file}, which cannot be read (${error.code}): fix or unset ${variable}`);
   }
 }
 
@@ -58,7 +58,7 @@ function bundleOf(files) {
   return bundle;
 }
 
-/** As in setup/cache.ts, which an older Node cannot read. */
+/** The same as in setup/cache.ts, which an older Node cannot run. */
 function cacheRoot() {
   const { LUTHIER_CACHE, XDG_CACHE_HOME } = process.env;
   return LUTHIER_CACHE

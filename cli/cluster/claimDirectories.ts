@@ -1,13 +1,13 @@
 /**
- * Where claims of a cluster lie when their volumes are directories of this machine, as in the demo's cluster. A claim on
- * network storage has no such directory; then `--claim NAME=DIR` says where it is mounted.
+ * Finds the directories of a cluster's claims whose volumes are directories of this machine, as in the demo's cluster. A
+ * claim on network storage has no such directory; `--claim NAME=DIR` gives its mount point.
  */
 import { existsSync } from "node:fs";
 import { claimOf } from "../../operator/jobs/claims.ts";
 import { UsageError } from "../../terminal/arguments.ts";
 import { type Connection, type PersistentVolume, persistentVolumeClaims, persistentVolumes } from "./connect.ts";
 
-/** Directories of the claims that `uris` name: those in `given`, and for the others those of their volumes. */
+/** Directories of the claims in `uris`, from `given` or else from their volumes. */
 export async function claimDirectories(
   connection: Connection,
   uris: readonly string[],
@@ -24,12 +24,12 @@ export async function claimDirectories(
 async function claimDirectory({ client, namespace }: Connection, name: string): Promise<string> {
   const claim = await client.get(persistentVolumeClaims, { namespace, name });
   const volumeName = claim?.spec?.volumeName;
-  // A PersistentVolume belongs to no namespace; its path has none.
+  // A PersistentVolume is cluster-scoped, so its path has no namespace.
   const { items } = await client.list(persistentVolumes, {});
   const directory = volumeDirectory(items.find(({ metadata }) => metadata.name === volumeName));
   if (directory !== undefined && existsSync(directory)) return directory;
   throw new UsageError(
-    `claim ${name} of namespace ${namespace} is not a directory of this machine: mount it and say where, --claim ${name}=DIR`,
+    `claim ${name} of namespace ${namespace} is not a directory of this machine: mount it and add --claim ${name}=DIR`,
   );
 }
 

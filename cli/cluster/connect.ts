@@ -1,4 +1,4 @@
-/** A cluster as the command line reaches it: by kubeconfig, reading only. */
+/** Connects the command line to a cluster by kubeconfig, for reading only. */
 import { KubeConfig, type V1PersistentVolume, type V1PersistentVolumeClaim } from "@kubernetes/client-node";
 import { Client } from "../../operator/runtime/client.ts";
 import { kubeconfigFault } from "../../operator/runtime/kubeconfigFault.ts";
@@ -27,8 +27,8 @@ export interface Connection {
 }
 
 /**
- * `kubeconfig` and `namespace` as given, else `$KUBECONFIG` or `~/.kube/config`, and the context's namespace. A proxy is
- * the kubeconfig's `proxy-url`, else that of `environment`.
+ * Uses `kubeconfig` and `namespace` if given, else `$KUBECONFIG` or `~/.kube/config` and the context's namespace. The proxy
+ * is the kubeconfig's `proxy-url`, else that of `environment`.
  */
 export function connect(
   kubeconfig: string | undefined,
@@ -44,10 +44,10 @@ export function connect(
   }
   const server = config.getCurrentCluster()?.server;
   if (server === undefined) throw new UsageError("the kubeconfig has no current context with a cluster");
-  // What the library falls back to; nobody's cluster is there any more.
+  // The library's fallback address, where no cluster listens today.
   if (server === "http://localhost:8080") {
     throw new UsageError(
-      "no kubeconfig was found: say which, --kubeconfig FILE or $KUBECONFIG (the default is ~/.kube/config)",
+      "no kubeconfig was found: use --kubeconfig FILE or $KUBECONFIG (the default is ~/.kube/config)",
     );
   }
   const proxy = proxyOf(server, environment);

@@ -1,6 +1,6 @@
 /**
- * Follows one FineTuneJob to its end: the job's status for its state, the working pod's log for the figures. Polls once
- * a second; a cluster that does not answer for a while is waited for.
+ * Follows one FineTuneJob to its end: reads the state from the job's status and the figures from the log of the working
+ * pod. Polls once a second and waits for a cluster that is temporarily unreachable.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Adapter, adapters, type FineTuneJob, fineTuneJobs } from "../../operator/api/kinds.ts";
@@ -17,12 +17,12 @@ import type { Connection } from "./connect.ts";
 import { activePod, type Standing, standingOf } from "./world.ts";
 
 const pollMs = 1000;
-/** A training's log line comes once a second at most; more than that is read so that no loss is missed. */
+/** A training logs at most one line a second; each poll reads more than that to miss no loss. */
 const logTail = { tailLines: 400, limitBytes: 400_000 };
 
 export type Ending = Exclude<Standing, { kind: "going" }>;
 
-/** The job's end. Throws `UsageError` when there is no such job, and what `signal` was aborted with. */
+/** Waits for the job's end. Throws `UsageError` if there is no such job, and the reason if `signal` is aborted. */
 export async function follow(
   connection: Connection,
   name: string,
@@ -34,7 +34,7 @@ export async function follow(
     signal.throwIfAborted();
     const seen = await look(connection, name);
     if ("unreachable" in seen) {
-      screen.show(textBlock([`${name}: ${connection.server} does not answer (${seen.unreachable}); asking again`]));
+      screen.show(textBlock([`${name}: ${connection.server} does not answer (${seen.unreachable}); retrying`]));
     } else {
       const standing = standingOf(seen.job);
       if (standing.kind !== "going") {
@@ -53,7 +53,7 @@ interface Look {
   readonly log: string;
 }
 
-/** How things are, or why the cluster cannot be reached. */
+/** The job and its pod, or the reason why the cluster is unreachable. */
 async function look({ client, namespace }: Connection, name: string): Promise<Look | { unreachable: string }> {
   try {
     const job = await client.get(fineTuneJobs, { namespace, name });
@@ -67,7 +67,7 @@ async function look({ client, namespace }: Connection, name: string): Promise<Lo
   }
 }
 
-/** A pod may end between the list and this: then there is no log to read. */
+/** A pod may end between the list and this call; then it has no log. */
 async function readLog({ client, namespace }: Pick<Connection, "client" | "namespace">, pod: Pod): Promise<string> {
   return client.log({ namespace, name: pod.metadata.name }, { container: containerName, ...logTail }).catch(() => "");
 }

@@ -1,10 +1,10 @@
-/** The outcome of a job of a cluster, read from its Adapter: the decimals of Kubernetes objects as numbers again. */
+/** Reads the outcome of a cluster's job from its Adapter, and parses the decimals of Kubernetes objects into numbers. */
 import type { Results } from "../../operator/api/common.ts";
 import type { Adapter } from "../../operator/api/kinds.ts";
 import type { ExactMatch } from "../../trainer/contract/report.ts";
 import type { ExportResult, Outcome, TrainingResult } from "../ui/resultView.ts";
 
-/** `places` says where the files of the adapter and its exports are for this reader. */
+/** `places`: labels and locations of the adapter and its exports. */
 export function outcomeOf(adapter: Adapter, places: Outcome["places"]): Outcome | undefined {
   const { results } = adapter.spec;
   if (results === undefined) return undefined;

@@ -32,9 +32,9 @@ const condition = (type: string, status: "True" | "False", message = "") => ({
 });
 
 const standings: [string, FineTuneJob, ReturnType<typeof standingOf>][] = [
-  ["a job nobody has seen", aJob(), { kind: "going", state: "Pending", message: "the operator has not seen it yet" }],
+  ["a new job", aJob(), { kind: "going", state: "Pending", message: "the operator has not observed it yet" }],
   [
-    "a job at work",
+    "a running job",
     aJob({ observedGeneration: 2, state: "Training", conditions: [condition("Reconciling", "True", "step 3 of 9")] }),
     { kind: "going", state: "Training", message: "step 3 of 9" },
   ],
@@ -42,10 +42,10 @@ const standings: [string, FineTuneJob, ReturnType<typeof standingOf>][] = [
   [
     "a job that was ready before its last edit",
     aJob({ observedGeneration: 1, state: "Ready", conditions: [condition("Ready", "True")] }),
-    { kind: "going", state: "Ready", message: "the operator has not seen it yet" },
+    { kind: "going", state: "Ready", message: "the operator has not observed it yet" },
   ],
   [
-    "a job that cannot go on",
+    "a stalled job",
     aJob({
       observedGeneration: 2,
       conditions: [condition("Stalled", "True", "rank is 0"), condition("Ready", "False")],
@@ -66,7 +66,7 @@ function aPod(name: string, phase: string, label: Record<string, string>, create
   };
 }
 
-test("the newest living pod of the job or of its run is the one at work", () => {
+test("the active pod is the newest unfinished pod of the job or of its run", () => {
   const job = aJob({ currentRunRef: { name: "run-1", uid: "u" } });
   const mine = { [labels.job]: "spam-filter" };
   const pods = [

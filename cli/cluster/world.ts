@@ -1,5 +1,5 @@
 /**
- * What a FineTuneJob and its pods say about how it stands. Pure: the words of the live view and whether it is over.
+ * Derives the state of a FineTuneJob from its status and its pods: the text of the live view, and whether it ended. Pure.
  */
 import { findCondition } from "../../operator/api/conditions.ts";
 import type { FineTuneJob } from "../../operator/api/kinds.ts";
@@ -11,7 +11,7 @@ export type Standing =
   | { readonly kind: "ready" }
   | { readonly kind: "failed"; readonly reason: string; readonly message: string };
 
-/** A condition that speaks of an older generation says nothing about this one. */
+/** Ignores conditions of an older generation. */
 export function standingOf(job: FineTuneJob): Standing {
   const current = job.status?.observedGeneration === job.metadata.generation;
   const conditions = job.status?.conditions;
@@ -22,11 +22,11 @@ export function standingOf(job: FineTuneJob): Standing {
   }
   if (current && ready?.status === "True") return { kind: "ready" };
   const reconciling = findCondition(conditions, "Reconciling");
-  const message = current ? (reconciling?.message ?? ready?.message ?? "") : "the operator has not seen it yet";
+  const message = current ? (reconciling?.message ?? ready?.message ?? "") : "the operator has not observed it yet";
   return { kind: "going", state: job.status?.state ?? "Pending", message };
 }
 
-/** The pod that works for the job now: of its own stages or of the run it shares; the newest that has not ended. */
+/** The newest unfinished pod of the job's own stages or of its shared run. */
 export function activePod(job: FineTuneJob, pods: readonly Pod[]): Pod | undefined {
   const run = job.status?.currentRunRef?.name;
   const adapter = job.status?.currentRunRef?.adapterName;

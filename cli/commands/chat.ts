@@ -1,4 +1,4 @@
-/** `luthier chat`: a talk with a model, an adapter, or an Adapter of a cluster. */
+/** `luthier chat`: chats with a model, an adapter, or an Adapter of a cluster. */
 import { readFileSync } from "node:fs";
 import { adapters } from "../../operator/api/kinds.ts";
 import { type Arguments, choiceOf, integerOf, optionOf, refuseWithout, UsageError } from "../../terminal/arguments.ts";
@@ -15,12 +15,12 @@ const usage = {
   command: "luthier chat",
   positionals: ["DIR?"],
   summary:
-    "Talks with a model: a directory in Hugging Face's layout, an adapter with its base, or an Adapter of a cluster.",
+    "Chats with a model: a directory in Hugging Face's layout, an adapter with its base, or an Adapter of a cluster.",
   details: [
     "  luthier chat ./out/merged",
     "  luthier chat ./out/adapter --base ./models/base --prompt 'Hello'",
     "  luthier chat --adapter NAME --kubeconfig FILE",
-    "The volumes of a cluster's Adapter must be directories of this machine, or mounted here (--claim).",
+    "The volumes of a cluster's Adapter must be directories on this machine, or be mounted here (--claim).",
   ],
   options: {
     base: { value: "DIR", help: "the model that DIR's adapter is for" },
@@ -32,16 +32,16 @@ const usage = {
     "max-tokens": { value: "N", help: "longest answer (default 256)" },
     temperature: {
       value: "T",
-      help: "0 (default): always the likeliest word; above: at random, more so with a higher T",
+      help: "0 (default): always the most likely token; above 0: random sampling, more so with a higher T",
     },
-    seed: { value: "N", help: "for answers at random (default 42)" },
+    seed: { value: "N", help: "for random sampling (default 42)" },
     threads: commonOptions.threads,
     output: commonOptions.output,
     help: commonOptions.help,
   },
 };
 
-export const chatCommand: Command = { usage, run, onInterrupt: "ending the talk" };
+export const chatCommand: Command = { usage, run, onInterrupt: "ending the chat" };
 
 async function run(args: Arguments, session: Session): Promise<number> {
   const format = choiceOf(args, "output", outputFormats, "text");
@@ -55,7 +55,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
     log: (line: string) => session.screen.print(line),
   };
   if ((args.positionals[0] === undefined) === (optionOf(args, "adapter") === undefined)) {
-    throw new UsageError("say either a directory or --adapter NAME; luthier chat --help");
+    throw new UsageError("give either a directory or --adapter NAME; see luthier chat --help");
   }
   if (args.positionals[0] === undefined) refuseWithout("DIR", args, ["base"]);
   else refuseWithout("--adapter NAME", args, ["kubeconfig", "namespace", "claim"]);
@@ -70,7 +70,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
   }
 }
 
-/** Ctrl-C in it is what Ctrl-C is elsewhere: the session says what stops, and a second one ends at once. */
+/** Ctrl-C works here as in other commands: the session prints what stops, and a second Ctrl-C ends the process at once. */
 function talkOf({ signal }: Session): Talk {
   return {
     input: process.stdin,

@@ -1,6 +1,6 @@
 /**
- * `luthier data`: what a data set is to a model, before anything is written: counts, lengths, what is cut off, copies,
- * leaks between splits, and examples with what is learnt. Read as `prepare` reads it, by the same code.
+ * `luthier data`: shows a data set as a model sees it, and writes nothing: counts, lengths, truncation, duplicates, leaks
+ * between splits, and examples with their learnt part marked. It reads the data by the same code as `prepare`.
  */
 import path from "node:path";
 import { pathToFileURL } from "node:url";
@@ -20,25 +20,24 @@ import { createStageView } from "../ui/stageView.ts";
 const usage = {
   command: "luthier data",
   positionals: ["FILE…"],
-  summary:
-    "Says what files of examples are to a model: counts, lengths, what is cut off, copies, leaks; and shows some.",
+  summary: "Shows data files as a model sees them: counts, lengths, truncation, duplicates, leaks, and some examples.",
   details: [
     "Files are JSON lines or JSON lists: OpenAI messages, ShareGPT, Alpaca, prompt and completion, or text.",
     "  luthier data train.jsonl --model ./models/llama --test test.jsonl --max-length 2048",
-    "Rows that cannot be read are counted; a training refuses them, or tolerates as many as dataset.badRows says.",
+    "The command counts unreadable rows; a training refuses them, or skips as many as dataset.badRows allows.",
   ],
   options: {
     model: { value: "DIR", help: "the model whose tokenizer and chat template are used" },
     format: { value: "FORMAT", help: `${dataFormat.options.join(", ")} (default Auto)` },
-    column: { value: "FIELD=NAME", repeated: true, help: "what the files call a field of their format; repeatable" },
-    validation: { value: "FILE", help: "a validation set of its own" },
+    column: { value: "FIELD=NAME", repeated: true, help: "the files' name for a field of the format; repeatable" },
+    validation: { value: "FILE", help: "a separate validation set" },
     "validation-fraction": { value: "SHARE", help: "hold out this share of the examples, for example 0.02" },
-    test: { value: "FILE", help: "the test set: are its examples trained on?" },
+    test: { value: "FILE", help: "the test set, checked for examples that are also trained on" },
     "max-length": { value: "TOKENS", help: "dataset.maxSequenceLength (default 1024)" },
     "train-on": { value: "WHICH", help: "Responses (default), LastResponse or All" },
-    "no-packing": { help: "one example a row" },
+    "no-packing": { help: "one example per row" },
     samples: { value: "N", help: "examples to show (default 3)" },
-    threads: { value: "N", help: "processes that encode; default: the cores granted" },
+    threads: { value: "N", help: "encoding processes; default: the available cores" },
     output: commonOptions.output,
     help: commonOptions.help,
   },
@@ -74,7 +73,7 @@ async function report(args: Arguments, session: Session): Promise<number> {
 const textOf = (report: DataReport, samples: readonly Sample[]) =>
   `${[...dataLines(report), ...sampleLines(samples)].join("\n")}\n`;
 
-/** The settings that a manifest would have, by the contract's own defaults. */
+/** The settings of an equivalent manifest, with the contract's defaults. */
 function settingsOf(args: Arguments): DatasetSettings {
   const [validation, fraction] = [optionOf(args, "validation"), optionOf(args, "validation-fraction")];
   if (validation !== undefined && fraction !== undefined) {
@@ -107,19 +106,21 @@ function readingOf(args: Arguments): { format: DataFormat; columns: Columns } {
   });
   const parsed = columns.safeParse(Object.fromEntries(given));
   if (!parsed.success) {
-    throw new UsageError(`--column: the fields are ${Object.keys(columns.shape).join(", ")}, and each has a name`);
+    throw new UsageError(
+      `--column: the fields are ${Object.keys(columns.shape).join(", ")}, each with a name that is not empty`,
+    );
   }
   return { format: choiceOf(args, "format", dataFormat.options, "Auto"), columns: parsed.data };
 }
 
-/** A path of this machine, or a URI as a manifest has it. */
+/** The URI of a path on this machine; a URI, as in a manifest, is kept. */
 const uriOf = (given: string) => (isUri(given) ? given : pathToFileURL(path.resolve(given)).href);
 
 function missing(what: string): never {
   throw new UsageError(`${what} is missing`);
 }
 
-/** At most ten times a second; the last one always. */
+/** Shows progress at most ten times a second, and always the last report. */
 function progressOf({ screen }: Session): (done: number, total: number) => void {
   const view = createStageView(() => "luthier data");
   let shown = 0;

@@ -1,6 +1,6 @@
 /**
- * `luthier export`: base and adapter as one model, by the code of a cluster's export Job: merged, written in shards, read
- * back and verified, with a model card. To a directory or any store.
+ * `luthier export`: merges base and adapter into one model by the code of a cluster's export Job, writes it in shards with
+ * a model card, reads it back and verifies it. The target is a directory or any store.
  */
 import { realpathSync } from "node:fs";
 import path from "node:path";
@@ -30,17 +30,17 @@ const usage = {
   positionals: ["ADAPTER"],
   summary: "Merges a trained adapter with its base into a model, writes it in shards, reads it back and verifies it.",
   details: [
-    "ADAPTER is what a training wrote into its artifact store, …/runs/HASH/adapter: a directory, or its URI (s3://, pvc://).",
+    "ADAPTER is an adapter that a training wrote to its artifact store, …/runs/HASH/adapter: a directory or URI (s3://, pvc://).",
     "  luthier export out/default/runs/353e…/adapter --to s3://models/support-bot",
-    "For s3:// the credentials are the environment's (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, …), else those",
-    "of a profile in ~/.aws (AWS_PROFILE).",
-    "A finished export is found and nothing is written; stopped, nothing half-written stays. --to names a new or an empty",
-    "directory or prefix: an export never replaces files of others.",
+    "Credentials for s3:// come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, …), else from",
+    "a profile in ~/.aws (AWS_PROFILE).",
+    "The command reuses a finished export and writes nothing. A stopped export leaves no partial files. --to names a new or an",
+    "empty directory or prefix: an export never replaces files that it did not write.",
   ],
   options: {
     to: { value: "PLACE", help: "a directory or URI; default: beside the adapter, below its run" },
-    name: { value: "NAME", help: "in the model card, and of the default place; default: merged" },
-    base: { value: "BASE", help: "Original (default) or Dequantized: what the adapter is added to" },
+    name: { value: "NAME", help: "for the model card and the default place; default: merged" },
+    base: { value: "BASE", help: "the weights to merge into: Original (default) or Dequantized" },
     dtype: { value: "TYPE", help: "BF16 or F32; default: BF16, for Dequantized F32" },
     "max-shard-bytes": { value: "N", help: "largest shard; default: 5 GB" },
     claim: commonOptions.claim,
@@ -50,7 +50,7 @@ const usage = {
   },
 } as const;
 
-export const exportCommand: Command = { usage, run, onInterrupt: "stopping; an export that is not whole is not used" };
+export const exportCommand: Command = { usage, run, onInterrupt: "stopping; an unfinished export is not used" };
 
 async function run(args: Arguments, session: Session): Promise<number> {
   const format = choiceOf(args, "output", outputFormats, "text");
@@ -88,21 +88,21 @@ function entryOf(args: Arguments): ExportFile["export"] {
   throw new UsageError(z.prettifyError(parsed.error));
 }
 
-/** A directory appears whole beside its neighbours, so it needs a place among them: a bucket or claim is none. */
+/** The target needs a parent directory, where it appears complete; the root of a bucket or claim cannot be a target. */
 function targetOf(to: string): Place {
   if (!isUri(to)) {
     const directory = linkedFrom(path.resolve(to));
-    if (directory === "/") throw new UsageError(`--to ${to}: is the root directory; name a new or an empty one`);
+    if (directory === "/") throw new UsageError(`--to ${to} is the root directory; name a new or an empty directory`);
     const place = placeOf(path.dirname(directory), "luthier-export");
     return { ...place, uri: `${place.uri}/${path.basename(directory)}` };
   }
   if (artifactsUri.safeParse(to).success && /^[a-z0-9]+:\/\/[^/]*\/[^/]/.test(to)) return placeOf(to, "");
   throw new UsageError(
-    `--to ${to}: not a directory, or a path in a store that is written to (s3://BUCKET/PATH, pvc://CLAIM/PATH)`,
+    `--to ${to}: not a directory or a path in a writable store (s3://BUCKET/PATH, pvc://CLAIM/PATH)`,
   );
 }
 
-/** The directory that a link leads to; a path that is not there yet is itself. */
+/** The directory that a link points to; a missing path is returned as it is. */
 function linkedFrom(directory: string): string {
   try {
     return realpathSync(directory);
@@ -111,12 +111,14 @@ function linkedFrom(directory: string): string {
   }
 }
 
-/** The artifact store that an adapter lies in, and the hash of its run. */
+/** The artifact store that holds an adapter, and the hash of its run. */
 function sourceOf(given: string): { root: string; runHash: string; claims: ReadonlyMap<string, string> } {
   const full = isUri(given) ? given : path.resolve(given);
   const [, root, runHash] = /^(.+)\/runs\/([0-9a-f]{64})(?:\/adapter)?\/?$/.exec(full) ?? [];
   if (root === undefined || runHash === undefined) {
-    throw new UsageError(`${given}: not an adapter in an artifact store, …/runs/HASH/adapter; luthier export --help`);
+    throw new UsageError(
+      `${given}: not an adapter in an artifact store, …/runs/HASH/adapter; see luthier export --help`,
+    );
   }
   const place = placeOf(root, "luthier-artifacts");
   return { root: place.uri, runHash, claims: place.claims };
@@ -175,7 +177,7 @@ function resultLines(
 ): string[] {
   const { name, sizeBytes, shards, maxLogitDifference, klDivergence } = figures;
   return [
-    `${name} is ${reused ? "there already and whole" : "written, read back and verified"}`,
+    `${name} is ${reused ? "already complete" : "written, read back and verified"}`,
     ...table([
       ["  size", `${formatBytes(sizeBytes)} in ${shards} shard${shards === 1 ? "" : "s"}`],
       ["  logits", `differ by at most ${formatFigure(maxLogitDifference)} (KL ${formatFigure(klDivergence)})`],

@@ -1,6 +1,6 @@
 /**
- * `luthier gc`: says what nobody needs any more in an artifact store, and removes it when told to. It errs on the side of
- * keeping: only what is old and not referred to goes, and with a cluster what none of its objects names.
+ * `luthier gc`: lists the files that an artifact store no longer needs, and removes them with --delete. It errs on the side
+ * of keeping: it removes only old, unreferenced files, and with a cluster those that none of its objects names.
  */
 import { adapters, type FineTuneJob, fineTuneJobs, fineTuneRuns } from "../../operator/api/kinds.ts";
 import { type Arguments, choiceOf, integerOf, optionOf, refuseWithout } from "../../terminal/arguments.ts";
@@ -17,17 +17,17 @@ import { placeOf } from "../places.ts";
 const usage = {
   command: "luthier gc",
   positionals: ["STORE"],
-  summary: "Shows what nobody needs any more in an artifact store, and removes it with --delete.",
+  summary: "Lists files that an artifact store no longer needs, and removes them with --delete.",
   details: [
     "STORE is the directory or URI of one namespace's artifacts: spec.artifacts.uri, a slash, the namespace.",
-    "Of it, objects that no run and no prepared input refers to, and what killed processes left unfinished. With --cluster",
-    "also runs and prepared inputs that no FineTuneJob, FineTuneRun or Adapter of that namespace names.",
+    "The command finds objects without a reference from a run or a prepared input, and unfinished files of killed processes.",
+    "With --cluster also runs and prepared inputs that no FineTuneJob, FineTuneRun or Adapter of that namespace names.",
     "  luthier gc s3://models/luthier/team --cluster --namespace team",
   ],
   options: {
-    delete: { help: "remove it; without this it is only shown" },
-    days: { value: "N", help: "only what is older than so many days; default: 7" },
-    cluster: { help: "ask the cluster which runs and inputs are named" },
+    delete: { help: "remove the files; without this they are only listed" },
+    days: { value: "N", help: "only files older than N days; default: 7" },
+    cluster: { help: "ask the cluster which runs and inputs its objects name" },
     kubeconfig: commonOptions.kubeconfig,
     namespace: commonOptions.namespace,
     claim: commonOptions.claim,
@@ -36,7 +36,7 @@ const usage = {
   },
 } as const;
 
-export const gcCommand: Command = { usage, run, onInterrupt: "stopping; what was removed is removed" };
+export const gcCommand: Command = { usage, run, onInterrupt: "stopping; removed files stay removed" };
 
 const dayMs = 86_400_000;
 
@@ -66,7 +66,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
     );
     return 0;
   }
-  if (unknownRun) session.screen.print(`run ${unknownRun} does not say what it needs: no object is taken for garbage`);
+  if (unknownRun) session.screen.print(`run ${unknownRun} does not list its inputs: no object is treated as garbage`);
   session.write(`${lines(garbage, bytes, args.switches.has("delete")).join("\n")}\n`);
   return 0;
 }
@@ -74,7 +74,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
 function lines(garbage: readonly Garbage[], bytes: number, deleted: boolean): string[] {
   if (garbage.length === 0) return ["nothing to remove"];
   const rows = garbage.map(({ path, bytes: size, reason }) => [`  ${path}`, formatBytes(size), reason]);
-  const end = deleted ? "removed" : "could be removed: the same command with --delete does it";
+  const end = deleted ? "removed" : "could be removed; run the same command with --delete";
   return [
     ...table(rows, [1]),
     `${garbage.length} ${garbage.length === 1 ? "file" : "files"}, ${formatBytes(bytes)}: ${end}`,

@@ -1,6 +1,6 @@
 /**
- * `luthier plan`: what a FineTuneJob will take, by the compiler that its run will use. Prepares the inputs (they are
- * counted, not guessed) and trains nothing.
+ * `luthier plan`: predicts the cost of a FineTuneJob with the compiler that its run will use. It prepares the inputs (to
+ * count them exactly) and trains nothing.
  */
 
 import { mkdtempSync, rmSync } from "node:fs";
@@ -38,11 +38,11 @@ import { createStageView } from "../ui/stageView.ts";
 const usage = {
   command: "luthier plan",
   positionals: ["MANIFEST"],
-  summary: "Says what a FineTuneJob will take: parameters, memory, steps; and shows one example with what is learnt.",
+  summary: "Predicts parameters, memory and steps of a FineTuneJob, and shows one example with its learnt part marked.",
   details: [
-    "The memory to fit into is --memory, else the manifest's spec.placement.resources.limits.memory, else this machine's.",
-    "The cores are --threads, else the manifest's spec.placement.resources.limits.cpu, else this machine's.",
-    "Exit code 20 when it does not fit or cannot be planned; the message names the nearest setting that does.",
+    "The memory limit is --memory, else the manifest's spec.placement.resources.limits.memory, else this machine's.",
+    "The number of cores is --threads, else the manifest's spec.placement.resources.limits.cpu, else this machine's.",
+    "Exit code 20 if the job does not fit or cannot be planned; the message names the nearest setting that fits.",
   ],
   options: {
     claim: commonOptions.claim,
@@ -52,7 +52,7 @@ const usage = {
     },
     memory: { value: "SIZE", help: "for example 8Gi" },
     threads: commonOptions.threads,
-    explain: { help: "also memory to the byte, what recomputing would save and cost, and each linear layer" },
+    explain: { help: "also show memory to the byte, savings and costs of recomputing, and each linear layer" },
     output: commonOptions.output,
     help: commonOptions.help,
   },
@@ -87,7 +87,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
   }
 }
 
-/** What the planner is asked: the inputs are counted first. */
+/** The planner's input, with the counted inputs of the job. */
 async function inputOf(
   job: FineTuneJobManifest,
   { claims, artifactRoot, locations }: LocalPlaces,

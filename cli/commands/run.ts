@@ -1,6 +1,6 @@
 /**
- * `luthier run`: a FineTuneJob's manifest, through the same stages as in a cluster, in this process. Interrupted, the
- * same command goes on from the last checkpoint; finished, it finds its result and trains nothing.
+ * `luthier run`: runs a FineTuneJob's manifest through the same stages as a cluster, in this process. After an
+ * interruption the same command resumes from the last checkpoint; after the end it finds the result and trains nothing.
  */
 
 import { type Arguments, choiceOf, integerOf, optionOf } from "../../terminal/arguments.ts";
@@ -29,14 +29,14 @@ import { createStageView } from "../ui/stageView.ts";
 const usage = {
   command: "luthier run",
   positionals: ["MANIFEST"],
-  summary: "Trains what a FineTuneJob manifest asks for, in this process and without a cluster.",
+  summary: "Runs the training of a FineTuneJob manifest in this process, without a cluster.",
   details: [
-    "The manifest is the one that `kubectl apply` takes. Its claims are directories here:",
+    "The manifest is the same as for `kubectl apply`. Map its claims to directories:",
     "  luthier run job.yaml --claim models=./models --claim data=./data --output-dir ./out",
-    "For s3:// and hf:// the credentials are the environment's: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, …, HF_TOKEN.",
-    "The memory to fit into and the cores are the manifest's spec.placement.resources.limits, as `luthier plan` has them;",
-    "this machine's where it has less or none are set.",
-    "Ctrl-C stops at the next step with a checkpoint; the same command goes on from it.",
+    "Credentials for s3:// and hf:// come from the environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, …, HF_TOKEN.",
+    "The limits of memory and cores are the manifest's spec.placement.resources.limits, as for `luthier plan`, or this",
+    "machine's if it has less or none are set.",
+    "Ctrl-C stops at the next step with a checkpoint; the same command resumes from it.",
   ],
   options: {
     claim: commonOptions.claim,
@@ -47,7 +47,7 @@ const usage = {
   },
 };
 
-const onInterrupt = "stopping with a checkpoint; the same command goes on from there (again: stop at once)";
+const onInterrupt = "stopping with a checkpoint; the same command resumes from it (Ctrl-C again: stop at once)";
 
 export const runCommand: Command = { usage, run, onInterrupt };
 
@@ -63,7 +63,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
   return 0;
 }
 
-/** Also what the demo does on a machine without root. `threads`: 0 for the manifest's or the machine's. */
+/** The demo uses this too on a machine without root. `threads`: 0 for the manifest's or the machine's. */
 export async function runJob(
   job: FineTuneJobManifest,
   places: LocalPlaces,
@@ -120,7 +120,7 @@ function watcherOf(
       }
       if (dataset.truncatedExamples > 0) screen.print(`  ${counted(dataset.truncatedExamples, "example")} truncated`);
       const leaked = dataset.leakedExamples ?? 0;
-      if (leaked > 0) screen.print(`  ${counted(leaked, "held-out text")} trained on all the same: see luthier data`);
+      if (leaked > 0) screen.print(`  ${counted(leaked, "held-out text")} also in the training data; see luthier data`);
       for (const note of inputNotes(figures)) screen.print(`  ${note}`);
     },
   };

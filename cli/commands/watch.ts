@@ -1,4 +1,4 @@
-/** `luthier watch`: how FineTuneJobs of a cluster stand; one by name until it has ended, or all of a namespace. */
+/** `luthier watch`: shows the state of one FineTuneJob of a cluster until its end, or of all in a namespace. */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { findCondition } from "../../operator/api/conditions.ts";
@@ -18,7 +18,7 @@ const usage = {
   positionals: ["NAME?"],
   summary: "Follows FineTuneJobs of a cluster: state, progress, loss, speed and time left.",
   details: [
-    "With NAME it ends when that job is ready (exit code 0) or cannot go on (20), and prints the result.",
+    "With NAME it ends when that job is ready (exit code 0) or has stalled (20), and prints the result.",
     "Without NAME it lists all jobs of the namespace until Ctrl-C; without a terminal, once.",
   ],
   options: {
@@ -29,7 +29,7 @@ const usage = {
   },
 };
 
-const onInterrupt = "no longer watching; what runs in the cluster goes on";
+const onInterrupt = "no longer watching; the job in the cluster continues";
 
 export const watchCommand: Command = { usage, run, onInterrupt };
 
@@ -56,7 +56,7 @@ async function watchOne(
   const { ending, job } = await follow(connection, name, session.screen, session.signal);
   if (ending.kind === "failed") {
     if (format === "json") session.write(`${JSON.stringify({ name, ...ending })}\n`);
-    else session.screen.print(`${name} cannot go on: ${ending.reason}: ${ending.message}`);
+    else session.screen.print(`${name} has stalled: ${ending.reason}: ${ending.message}`);
     return exitCode.invalid;
   }
   const adapter = await promotedAdapter(connection, job);
@@ -91,7 +91,7 @@ async function watchAll(
   }
 }
 
-/** False when the user has had enough. */
+/** False when the user interrupts. */
 async function pause(signal: AbortSignal): Promise<boolean> {
   return await sleep(listEveryMs, true, { signal }).catch((error) => {
     if (signal.reason instanceof Interrupted) return false;

@@ -1,4 +1,4 @@
-/** What a data set is, as a person reads it: the lines of `luthier data`. Pure. */
+/** Formats the report of `luthier data`. Pure. */
 
 import { bar } from "../../terminal/bar.ts";
 import { formatCount, formatShare } from "../../terminal/format.ts";

@@ -1,4 +1,4 @@
-/** What a training will take, as a person reads it. Pure. */
+/** Formats a training's plan for people. Pure. */
 
 import { formatBytes, formatCount, formatShare } from "../../terminal/format.ts";
 import { table } from "../../terminal/table.ts";
@@ -14,12 +14,12 @@ const memoryTexts: Record<keyof Plan["memory"], string> = {
   cache: "keys and values while answers are generated",
   activations: "activations",
   io: "inputs and outputs",
-  scratch: "what kernels work in, on all threads",
+  scratch: "scratch memory of kernels, on all threads",
   data: "packed data sets",
   process: "the process itself",
 };
 
-/** `frontier` is given where everything is to be explained. */
+/** `frontier` is given for the full explanation. */
 export function planLines(
   plan: Plan,
   { availableBytes, target: { threads } }: Pick<PlanInput, "availableBytes" | "target">,
@@ -48,7 +48,7 @@ export function planLines(
   ];
 }
 
-/** How a base is stored while it is trained on. */
+/** Describes the storage of a base during training. */
 export function storageText({ dense, linear, doubleQuantization }: Plan["spec"]["storage"]): string {
   if (linear === dense) return `in ${dense}`;
   const twice = doubleQuantization ? ", double quantisation" : "";
@@ -63,7 +63,7 @@ function adaptedText(sites: Plan["sites"]): string {
 
 const indented = (lines: readonly string[]) => lines.map((line) => `  ${line}`);
 
-/** What recomputing would save and cost, the planned choice marked. */
+/** Savings and costs of recomputing, with the planned choice marked. */
 function frontierLines(plan: Plan, frontier: readonly RecomputeChoice[]): string[] {
   const { predictedPeakBytes, flopsPerStep, recomputedBlocks, spec } = plan;
   const planned = { recomputedBlocks, predictedPeakBytes, flopsPerStep };
@@ -79,7 +79,7 @@ function frontierLines(plan: Plan, frontier: readonly RecomputeChoice[]): string
   return ["recomputed in the backward pass", ...indented(table(rows, [0, 1, 2]))];
 }
 
-/** Each linear layer: its matrix, what is trained beside it, and whether that is part of the same operation. */
+/** Each linear layer: its matrix, its trained parameters, and whether they are fused into the same operation. */
 function siteLines({ sites, spec }: Plan): string[] {
   const rows = sites.map(({ name, out, in: width, trained, fused }) => [
     name,
@@ -114,7 +114,7 @@ function fitText({ fits, nearestFit }: Plan, peak: number, available: number): s
   if (fits) return `fits: ${formatBytes(peak)} of ${formatBytes(available)}`;
   const way =
     nearestFit === undefined
-      ? "and no setting near it does"
+      ? "no nearby setting fits"
       : `the nearest that fits: ${nearestFit.change} (${formatBytes(nearestFit.predictedPeakBytes)})`;
   return `does not fit: ${formatBytes(peak)} of ${formatBytes(available)}; ${way}`;
 }

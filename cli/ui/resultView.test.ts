@@ -24,12 +24,12 @@ const outcome: Outcome = {
   places: [["adapter", "/x/adapter"]],
 };
 
-test("the evaluation before and after stands beside what guessing would score", () => {
+test("the evaluation before and after is shown beside the majority baseline", () => {
   const text = outcomeLines(outcome).join("\n");
-  assert.match(text, /before +after +always the commonest answer\n +exact match +49\.5 % +94\.1 % +50\.2 %\n +on 321/);
+  assert.match(text, /before +after +majority baseline\n +exact match +49\.5 % +94\.1 % +50\.2 %\n +on 321/);
 });
 
-test("figures, the verified export and where the files are", () => {
+test("the result shows figures, the verified export and the paths of the files", () => {
   const text = outcomeLines(outcome).join("\n");
   assert.match(text, /steps +120 \(kept: step 100\) in 1 min 32 s, 6\.1 k tokens\/s\n/);
   assert.match(
@@ -44,10 +44,10 @@ test("a training without a test set shows no evaluation", () => {
   assert.doesNotMatch(outcomeLines({ ...outcome, training: rest }).join("\n"), /exact match/);
 });
 
-test("a peak is told from one that the stages before have a part in", () => {
+test("a peak that includes earlier stages is labelled differently", () => {
   assert.match(outcomeLines(outcome).join("\n"), /memory +210 MiB at most, 210 MiB predicted\n/);
   const shared = outcomeLines({ ...outcome, sharedProcess: true }).join("\n");
-  assert.match(shared, /memory +210 MiB at most with what preparing left; 210 MiB predicted for the training alone\n/);
+  assert.match(shared, /memory +210 MiB at most, including preparing; 210 MiB predicted for the training alone\n/);
 });
 
 test("a resumed training says so", () => {

@@ -1,4 +1,4 @@
-/** What came out of a training, as a person reads it: the same lines for a run in this process and in a cluster. Pure. */
+/** Formats the result of a training, with the same lines for a run in this process and in a cluster. Pure. */
 
 import { formatBytes, formatCount, formatDuration, formatFigure, formatShare } from "../../terminal/format.ts";
 import { table } from "../../terminal/table.ts";
@@ -32,10 +32,10 @@ export interface ExportResult {
 export interface Outcome {
   readonly title: string;
   readonly training: TrainingResult;
-  /** One process did the stages before the training too. */
+  /** The same process ran the earlier stages too. */
   readonly sharedProcess?: boolean;
   readonly exports: readonly ExportResult[];
-  /** Where things are: a label and a path. */
+  /** Labels and paths of the results. */
   readonly places: readonly (readonly [string, string])[];
 }
 
@@ -55,7 +55,7 @@ const indented = (lines: readonly string[]) => lines.map((line) => (line === "" 
 function evaluationTable({ evaluationBefore: before, evaluationAfter: after }: TrainingResult): string[] {
   if (after === undefined) return [];
   const rows = [
-    ["", "before", "after", "always the commonest answer"],
+    ["", "before", "after", "majority baseline"],
     [
       "exact match",
       before === undefined ? "–" : formatShare(before.exactMatch),
@@ -66,11 +66,10 @@ function evaluationTable({ evaluationBefore: before, evaluationAfter: after }: T
   return [...table(rows, [1, 2, 3]), `on ${counted(after.examples, "held-out example")}`, ""];
 }
 
-/** A prediction is of a process that trains and does nothing else, as a pod's. */
+/** The prediction covers a process that only trains, such as a pod's. */
 function memoryText({ measuredPeakBytes, predictedPeakBytes }: TrainingResult, sharedProcess: boolean): string {
   const [measured, predicted] = [formatBytes(measuredPeakBytes), formatBytes(predictedPeakBytes)];
-  if (sharedProcess)
-    return `${measured} at most with what preparing left; ${predicted} predicted for the training alone`;
+  if (sharedProcess) return `${measured} at most, including preparing; ${predicted} predicted for the training alone`;
   return `${measured} at most, ${predicted} predicted`;
 }
 

@@ -12,7 +12,7 @@ const at = (fields: Partial<Progress>): Progress => ({
   ...fields,
 });
 
-test("a view with nothing reported yet shows its heading alone", () => {
+test("a view without progress shows only its heading", () => {
   const view = createStageView(() => "Preparing spam-filter");
   assert.deepEqual(view.lines(80), ["Preparing spam-filter"]);
   assert.equal(view.summary(), "Preparing spam-filter");
@@ -29,7 +29,7 @@ test("a training shows its bar, speed, time left, and the loss as a curve", () =
   assert.equal(curve, "  █▃▁  loss 4.000 → 1.000 · validation 2.500");
 });
 
-test("the line for a log carries the same figures without drawings", () => {
+test("the line for a log contains the same figures without drawings", () => {
   const view = createStageView(() => "Training spam-filter");
   view.add(at({ loss: 0.5, evalLoss: 0.75, tokensPerSecond: 6100, estimatedSecondsLeft: 9 }));
   assert.equal(

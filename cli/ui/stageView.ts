@@ -1,6 +1,6 @@
 /**
- * One stage of the pipeline as it is seen: its bar, its loss as a curve, its speed and what is left. Fed with the
- * trainer's progress lines, wherever they come from (this process or a pod's log). Pure apart from its own memory.
+ * Shows one stage of the pipeline: progress bar, loss curve, speed and time left. It is fed with the trainer's progress
+ * lines, from this process or a pod's log. Pure apart from its own memory.
  */
 
 import { bar } from "../../terminal/bar.ts";
@@ -28,7 +28,7 @@ export interface StageView extends Block {
   add(progress: Progress): void;
 }
 
-/** `heading` is what stands above the bar: a word for the state and the name of what is shown. */
+/** `heading` is the line above the bar: the state and the name of the job. */
 export function createStageView(heading: () => string): StageView {
   const losses = new Map<number, number>();
   let latest: Progress | undefined;

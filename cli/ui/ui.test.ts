@@ -19,7 +19,7 @@ for (const [fraction, width, drawn] of bars) {
   test(`a bar at ${fraction} of width ${width} is ${drawn}`, () => assert.equal(bar(fraction, width), drawn));
 }
 
-test("a bar has its width whatever the fraction", () => {
+test("a bar has its full width for every fraction", () => {
   for (let step = 0; step <= 1000; step += 1) assert.equal([...bar(step / 1000, 17)].length, 17);
 });
 
@@ -70,7 +70,7 @@ for (const [actual, expected] of quantities) {
   test(`a quantity reads "${expected}"`, () => assert.equal(actual, expected));
 }
 
-test("a table lines its columns up and ignores colour codes", () => {
+test("a table aligns its columns and ignores colour codes", () => {
   assert.deepEqual(
     table(
       [
@@ -86,14 +86,14 @@ test("a table lines its columns up and ignores colour codes", () => {
   assert.equal(clip("abc", 4), "abc");
 });
 
-test("a table may be as long as a store has files", () => {
+test("a table may have as many rows as a store has files", () => {
   const rows = Array.from({ length: 130_000 }, (_, index) => [String(index), "x"]);
   assert.equal(table(rows, [0])[7], "     7  x");
 });
 
 const block = (text: string) => ({ lines: () => [text], summary: () => text });
 
-test("without a terminal a block is a plain line, at most one in five seconds", () => {
+test("without a terminal a block is one plain line, at most every five seconds", () => {
   const written: string[] = [];
   let clock = 0;
   const screen = createScreen({ write: (text: string) => written.push(text) }, () => clock);
@@ -103,7 +103,7 @@ test("without a terminal a block is a plain line, at most one in five seconds", 
   assert.deepEqual(written, ["at 0\n", "at 5000\n", "at the end\n"]);
 });
 
-test("on a terminal a block is redrawn in place and printed lines go above it", () => {
+test("on a terminal a block is redrawn in place and printed lines appear above it", () => {
   const written: string[] = [];
   const screen = createScreen({ isTTY: true, columns: 80, write: (text: string) => written.push(text) });
   screen.show(block("one"));
@@ -113,13 +113,13 @@ test("on a terminal a block is redrawn in place and printed lines go above it", 
   assert.equal(frame(2, ["a", "b"]), "\x1b[2A\r\x1b[Ja\nb\n");
 });
 
-test("a message from elsewhere takes one row of a narrow terminal, and all its words in a log", () => {
+test("a message takes one row of a narrow terminal, and is complete in a log", () => {
   const message = textBlock(["its pod waits:\n  0/1 nodes are available", "\x1b[31mshort"]);
   assert.deepEqual(message.lines(20), ["its pod waits: 0/1 …", "short"]);
   assert.equal(message.summary(), "its pod waits: 0/1 nodes are available\nshort");
 });
 
-test("a terminal that does not know its width is taken for one of 80 columns", () => {
+test("a terminal of unknown width is treated as one of 80 columns", () => {
   const written: string[] = [];
   const screen = createScreen({ isTTY: true, columns: 0, write: (text: string) => written.push(text) });
   screen.show(textBlock(["x".repeat(100)]));

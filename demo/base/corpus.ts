@@ -1,6 +1,6 @@
 /**
  * The base model's training text: reads the public-domain corpora (demo/corpora) and writes text.jsonl ({text})
- * and chat.jsonl ({messages}). Of the e-mails only the train split is used, and no label of theirs is written.
+ * and chat.jsonl ({messages}). It uses only the train split of the e-mails and writes no label of them.
  * The same packages give the same bytes.
  */
 import { readdir, readFile, writeFile } from "node:fs/promises";
@@ -25,7 +25,7 @@ interface Documents {
   chat: ChatDocument[];
 }
 
-/** Characters of a text in a question about it: as long as an e-mail of the data set. */
+/** Characters of a text in a question about it; the length of an e-mail of the data set. */
 const shownCharacters = 600;
 
 async function readTexts(directory: string, wanted: RegExp): Promise<{ name: string; text: string }[]> {
@@ -38,7 +38,7 @@ async function readTexts(directory: string, wanted: RegExp): Promise<{ name: str
   );
 }
 
-/** Every second passage of each address: all of them would leave the e-mails a small share of what is read. */
+/** Uses every second passage of each address, because with all of them the share of the e-mails would be small. */
 async function speeches(): Promise<Documents> {
   const directory = path.join(await corpusDirectory("sotu"), "data");
   const all = (await readTexts(directory, /^\d{4}_.*\.txt$/)).flatMap(({ name, text }) =>

@@ -27,7 +27,7 @@ test("lines of other phases and lines without a loss make no point", () => {
   assert.deepEqual(reduceMetrics([line(1, {}), line(1, { loss: 1, phase: "Loading" })], 10), []);
 });
 
-test("the table leaves a cell empty where nothing was measured", () => {
+test("a missing measurement is an empty cell of the table", () => {
   assert.equal(curveCsv([{ step: 10, loss: 1.23456, evalLoss: undefined }]), "step,loss,evalLoss\n10,1.2346,\n");
 });
 

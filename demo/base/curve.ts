@@ -1,5 +1,5 @@
 /**
- * The training's curve: the trainer's metrics reduced to a table a person can read, and a picture of it. Pure.
+ * The training's curve: reduces the trainer's metrics to a readable table and a picture. Pure.
  */
 import type { Progress } from "../../trainer/contract/progress.ts";
 
@@ -10,7 +10,7 @@ export interface CurvePoint {
   evalLoss: number | undefined;
 }
 
-/** One point for each `steps` steps, the last for what is left, from the "Training" lines of metrics.jsonl. */
+/** One point per `steps` steps, the last for the remaining ones, from the "Training" lines of metrics.jsonl. */
 export function reduceMetrics(lines: readonly Progress[], steps: number): CurvePoint[] {
   const groups = Map.groupBy(
     lines.filter(({ phase, loss, evalLoss }) => phase === "Training" && (loss ?? evalLoss) !== undefined),

@@ -1,8 +1,8 @@
 /**
- * Makes the demo's base model again: node tools/node24.mjs demo/base/make.ts
+ * Rebuilds the demo's base model: node tools/node24.mjs demo/base/make.ts
  * Corpus → tokenizer → random weights → our own trainer with `method: full` (pretrain.yaml) → model/, curve.csv and
- * curve.svg beside this file. Work files stay in .luthier/base. Needs python3 with venv, for the tokenizer alone.
- * Interrupted and started again, the training goes on from its last checkpoint.
+ * curve.svg beside this file. Work files stay in .luthier/base. Needs python3 with venv, only for the tokenizer.
+ * After an interruption, start it again: the training resumes from its last checkpoint.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -19,14 +19,14 @@ const work = path.join(root, ".luthier/base");
 const initial = path.join(work, "initial");
 const model = path.join(here, "model");
 const seed = 1;
-/** Steps of a row of curve.csv. */
+/** Steps per row of curve.csv. */
 const curveSteps = 20;
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** Runs a command on this terminal. Throws when it fails. */
+/** Runs a command on this terminal. Throws if it fails. */
 async function command(program: string, ...argv: string[]): Promise<void> {
   const child: ChildProcess = spawn(program, argv, { cwd: root, stdio: "inherit" });
   const [code, signal]: unknown[] = await once(child, "exit");
@@ -53,7 +53,9 @@ async function exportDirectory(): Promise<string> {
   for await (const file of glob("store/*/runs/*/exports/model-*/config.json", { cwd: work })) found.push(file);
   const [only] = found;
   if (only === undefined || found.length > 1) {
-    throw new Error(`.luthier/base/store holds ${found.length} finished runs, not one; remove it and start again`);
+    throw new Error(
+      `.luthier/base/store holds ${found.length} finished runs instead of one; remove that directory and start again`,
+    );
   }
   return path.join(work, path.dirname(only));
 }

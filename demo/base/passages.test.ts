@@ -6,7 +6,7 @@ test("a passage is whole sentences up to the limit", () => {
   assert.deepEqual(passages("One two. Three four! Five six? Seven.", 21), ["One two. Three four!", "Five six? Seven."]);
 });
 
-test("nothing is lost or added but white space, and no passage exceeds the limit", () => {
+test("passages lose and add only white space, and none exceeds the limit", () => {
   const text = `${"word ".repeat(60)}. Short one. ${"x".repeat(95)} end.`;
   const parts = passages(text, 40);
   assert.equal(parts.join("").replace(/\s/g, ""), text.replace(/\s/g, ""));
@@ -17,7 +17,7 @@ test("an empty text has no passage", () => {
   assert.deepEqual(passages("  "), []);
 });
 
-test("a continuation asks with the first half and answers with the second", () => {
+test("a continuation has the first half as its question and the second as its answer", () => {
   assert.deepEqual(halves("one two three four"), ["one two three", "four"]);
   assert.equal(halves("word"), undefined);
   const [document] = continuation("speech", "one two three four");

@@ -1,7 +1,7 @@
 /**
  * Texts as training examples of the base model: passages of a bounded length, and chats made from them. Pure.
- * Invariants: a passage ends at the end of a sentence where it can; no chat speaks of spam or ham, which is for the
- * fine-tuned model to learn.
+ * Invariants: a passage ends at the end of a sentence if possible; no chat mentions spam or ham, which only the fine-tuned
+ * model learns.
  */
 
 export interface TextDocument {
@@ -51,7 +51,7 @@ export function chat(question: string, answer: string): ChatDocument {
   };
 }
 
-/** The text in two at the word nearest to its middle; undefined when it has no two words. */
+/** Splits the text at the word nearest to its middle; undefined for fewer than two words. */
 export function halves(text: string): [string, string] | undefined {
   const space = text.indexOf(" ", Math.floor(text.length / 2));
   return space < 0 ? undefined : [text.slice(0, space), text.slice(space + 1)];

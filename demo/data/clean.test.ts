@@ -4,7 +4,7 @@ import { bodyCharacters, cleanMail, excerpt, exclusion, neutralise, normaliseSpa
 
 const body = (text: string) => cleanMail({ subject: "hello", body: text }).body;
 
-test("personal addresses, links, telephone numbers and identifiers become neutral tokens", () => {
+test("personal addresses, links, telephone numbers and identifiers are replaced by neutral tokens", () => {
   const cases: [string, string][] = [
     ["write to jane.roe@example.org today", "write to [email] today"],
     ["see http://example.org/a?b=c#d.", "see [url]"],
@@ -23,27 +23,27 @@ test("personal addresses, links, telephone numbers and identifiers become neutra
   for (const [from, to] of cases) assert.equal(neutralise(from), to);
 });
 
-test("prices, percentages, years and plain words stay", () => {
+test("prices, percentages, years and plain words are kept", () => {
   const text = "Save $3,500.00, that is 45% of the 1999 price. Ask us at 5pm on DVD drive 3. @@ 4 lines @(#)$Id";
   assert.equal(neutralise(text), text);
 });
 
-test("a run of the same neutral token is written once", () => {
+test("repeated neutral tokens are collapsed to one", () => {
   assert.equal(neutralise("a@example.org, b@example.org; c@example.org wrote"), "[email] wrote");
 });
 
-test("quoted lines and reply marks go, the sender's own words stay", () => {
+test("quoted lines and reply marks are removed, and the sender's own words kept", () => {
   const text = "On Monday Jane wrote:\n> what do you think?\n| or you?\nI think it is fine.\nFrom: someone\n";
   assert.equal(body(text), "I think it is fine.");
 });
 
-test("signatures and mailing-list footers go with all that follows", () => {
+test("signatures and mailing-list footers are removed with everything after them", () => {
   for (const footer of ["-- ", "_______________________", "Yahoo! Groups Sponsor", "-----BEGIN PGP SIGNATURE-----"]) {
     assert.equal(body(`First line\nSecond line\n${footer}\nJane Roe, Example Ltd`), "First line\nSecond line", footer);
   }
 });
 
-test("a reply mark and a list's name in front of the subject go", () => {
+test("reply marks and list names before the subject are removed", () => {
   assert.equal(cleanMail({ subject: "Re: [ILUG] Fwd: disk  is full", body: "" }).subject, "disk is full");
 });
 

@@ -1,8 +1,8 @@
 /**
- * From a message's subject and visible text to what the model is shown. Pure.
- * E-mail addresses (cut off ones too), links, telephone numbers, network and postal addresses and long identifiers become
- * neutral tokens such as [email]. Invariants: quoted lines, signatures and mailing-list footers are gone; one line break
- * at most between lines; the excerpt ends at a word.
+ * Cleans a message's subject and visible text for the model. Pure.
+ * Replaces e-mail addresses (truncated ones too), links, telephone numbers, network and postal addresses and long
+ * identifiers by neutral tokens such as [email]. Invariants: quoted lines, signatures and mailing-list footers are removed;
+ * at most one line break between lines; the excerpt ends at a word.
  */
 import type { MailText } from "./mail.ts";
 
@@ -20,7 +20,7 @@ const neutralTokens: readonly [RegExp, string][] = [
   ],
   [/\b\d{1,3}(?:\.\d{1,3}){3}\b/g, "[address]"],
   [/(?<![\w$])(?:\+?\d{1,3}[ .-]?)?(?:\(\d{2,4}\)|\d{3})[ .-]?\d{3,4}[ .-]\d{3,4}(?:[ .-]\d{2,5})*(?!\w)/g, "[phone]"],
-  // However its digits are grouped, a number behind one of these words is a telephone's.
+  // A number after one of these words is a telephone number, however its digits are grouped.
   [/\b(tele?phone|tel|tlf|phone|ph|fax|mobile|cell)\b(\s?[:.=]?\s?)[ (+]*\d[\d ()+./-]{3,}\d/gi, "$1$2[phone]"],
   // House number and street; post-office box; town, state and ZIP code; British postcode.
   [
@@ -44,11 +44,11 @@ export function neutralise(text: string): string {
 const quoted = /^\s*(?:[>|:#]|\w{1,3}>)/;
 const replyLine =
   /^(?:.*\b(?:wrote|writes|said|schrieb|écrit)\s*:|(?:from|to|cc|sent|date|url|message-id|reply-to|hash|version)\s*:.*|-{2,}\s*original message.*|-+ ?begin pgp signed.*)$/i;
-/** From such a line on a message is no longer its sender's: what mailing lists and free mail services append. */
+/** Start of the text that mailing lists and free mail services append to the sender's message. */
 const footerStart =
   /^(?:-- ?|-+ ?begin pgp signature.*|_{20,}|-{3,}.*yahoo! groups sponsor.*|yahoo! groups sponsor.*|.*to unsubscribe from this group.*|this (?:sf\.net )?e-?mail is sponsored by.*|welcome to geek heaven.*|-*(?:deathtospam)+.*|.*\bmailing list|irish linux users' group.*|chat with friends online.*|get your free download of msn.*|do you yahoo!\?.*|--- you are receiving this mail because.*)$/i;
 
-/** What the sender himself wrote: without what he quotes, his signature and what a list's software added. */
+/** The sender's own text, without quotations, signature and the additions of list software. */
 function ownWords(body: string): string {
   const lines = body.replace(/\r\n?/g, "\n").split("\n");
   const footer = lines.findIndex((line, index) => index > 0 && footerStart.test(line.trim()));
@@ -56,7 +56,7 @@ function ownWords(body: string): string {
   return written.filter((line) => !quoted.test(line) && !replyLine.test(line.trim())).join("\n");
 }
 
-/** Compatibility forms and typographic variants to one spelling; controls out; long runs of one mark shortened. */
+/** Unifies compatibility forms and typographic variants, removes controls, and shortens long runs of one mark. */
 export function normaliseSpace(text: string): string {
   return text
     .replace(/ï¿½/g, "") // a replacement character decoded once too often, before the corpus was packaged
@@ -79,7 +79,7 @@ export function excerpt(text: string, limit: number): string {
   return (cut.length <= limit ? cut : cut.slice(0, limit)).trimEnd();
 }
 
-/** Reply marks and list names in square brackets tell who forwarded a message, not what it says. */
+/** Removes reply marks and list names in square brackets, which show who forwarded a message. */
 function cleanSubject(subject: string): string {
   const bare = subject.replace(
     /^(?:\s*(?:(?:re|fwd?|aw)(?:\[\d+\])?\s*:|\[[^\]]{1,40}\]|\{[^}]{1,40}\}|\*+\w+\*+))+/i,
@@ -95,7 +95,7 @@ export function cleanMail(mail: MailText): MailText {
 
 export type Exclusion = "too little text" | "not text" | "not English";
 
-/** Why a cleaned message is left out, or undefined. The base model reads English only, so other scripts go. */
+/** The reason to exclude a cleaned message, or undefined. The base model reads only English, so other scripts are excluded. */
 export function exclusion(mail: MailText): Exclusion | undefined {
   const text = `${mail.subject} ${mail.body}`;
   const visible = text.replace(/\s/g, "");

@@ -1,10 +1,10 @@
 /**
  * Near-duplicates by exact Jaccard similarity of word shingles. Pure and independent of any seed: an inverted index
  * counts shared shingles, so nothing is estimated (a corpus of some thousand short texts needs no MinHash).
- * A text is dropped when it is too like an earlier one that was kept; so no two kept texts are near-duplicates.
+ * A text is dropped if it is too similar to an earlier kept one, so that no two kept texts are near-duplicates.
  */
 
-/** Words in a shingle, and the similarity from which a text counts as a copy. */
+/** Words in a shingle, and the minimal similarity of a duplicate. */
 export const shingleWords = 3;
 export const similarityLimit = 0.5;
 

@@ -1,6 +1,6 @@
 /**
- * A cleaned message as a chat example, and the split it belongs to. Pure.
- * The split is decided by the text alone, so that it survives another order, another sample or another release.
+ * Turns a cleaned message into a chat example, and chooses its split. Pure.
+ * Only the text decides the split, so that it does not depend on the order, the sample or the release.
  */
 import { createHash } from "node:crypto";
 import { normalisedText } from "./duplicates.ts";
@@ -42,8 +42,8 @@ export function splitOf(digest: string): Split {
 }
 
 /**
- * As many ham as spam, in the order of their digests: of the larger class the first stay. So guessing one class is
- * right half the time, and what a model adds to that is plain to see.
+ * Keeps as many ham as spam, in the order of their digests: the first of the larger class. Guessing one class is then right
+ * half of the time, so that the model's contribution is visible.
  */
 export function balanced<T extends { label: Label; digest: string }>(mails: readonly T[]): T[] {
   const byDigest = mails.toSorted((a, b) => (a.digest < b.digest ? -1 : 1));

@@ -1,6 +1,6 @@
 /**
- * HTML to the text a reader would see: tags and markup dropped, entities decoded, block elements on lines of their own.
- * Invariant: nothing invisible survives (scripts, styles, comments, attributes, and so no tracking address).
+ * Converts HTML to its visible text: drops tags and markup, decodes entities, puts block elements on separate lines.
+ * Invariant: no invisible content remains (scripts, styles, comments, attributes, and so no tracking address).
  */
 import { Parser } from "htmlparser2";
 
@@ -9,7 +9,7 @@ const blocks = new Set(
   "p div br hr tr table td th ul ol li h1 h2 h3 h4 h5 h6 pre blockquote center form body".split(" "),
 );
 
-/** Whether a text that calls itself plain is HTML after all: mail of that time often carries the wrong type. */
+/** Whether a text declared as plain is HTML: mail of that time often has the wrong type. */
 export function looksLikeHtml(text: string): boolean {
   return /<\s*(html|body|table|font|center|script|img|p|br|a\s+href)\b[^>]*>/i.test(text);
 }

@@ -6,7 +6,7 @@ import { readMail } from "./mail.ts";
 const message = (headers: string[], body: string) =>
   `From someone Thu Aug 22 12:36:23 2002\n${headers.join("\n")}\n\n${body}`;
 
-test("only the subject survives of the headers", async () => {
+test("only the subject is kept of the headers", async () => {
   const raw = message(["From: jane@example.org", "List-Id: talk", "Subject: Lunch"], "At noon?\n");
   assert.deepEqual(await readMail(raw), { subject: "Lunch", body: "At noon?\n" });
 });
@@ -29,7 +29,7 @@ test("the text part of a multipart message is preferred to the HTML part", async
   assert.equal(mail.body.trim(), "plain words");
 });
 
-test("HTML that calls itself plain text is read as HTML", async () => {
+test("HTML declared as plain text is read as HTML", async () => {
   const mail = await readMail(message(["Content-Type: text/plain"], "<html><body><b>Buy</b> now</body></html>"));
   assert.equal(mail.body.trim(), "Buy now");
   assert.equal(looksLikeHtml("if a < b and c > d"), false);

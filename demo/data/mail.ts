@@ -1,6 +1,6 @@
 /**
- * One message of the corpus (RFC 5322 with MIME) to its subject and its visible text.
- * No header but the subject leaves this file: paths, servers and mailing-list headers would decide the task by themselves.
+ * Reads the subject and the visible text of one message of the corpus (RFC 5322 with MIME).
+ * No other header leaves this file: paths, servers and mailing-list headers would reveal the answer.
  */
 import PostalMime from "postal-mime";
 import { htmlToText, looksLikeHtml } from "./html.ts";
@@ -10,7 +10,7 @@ export interface MailText {
   body: string;
 }
 
-/** The text part where there is one worth reading, else the HTML part as text; "" when the message holds neither. */
+/** The text part if it has content, else the HTML part as text; "" if the message has neither. */
 export async function readMail(raw: string): Promise<MailText> {
   // The corpus is in mbox form: a "From " line before the headers is the mailbox's, not the message's.
   const mail = await PostalMime.parse(raw.replace(/^From [^\n]*\n/, ""));

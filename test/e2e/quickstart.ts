@@ -187,7 +187,7 @@ export function quickstartTests(bench: () => Bench): void {
 
   test("Ctrl-C ends the watching with 130, and nothing else", async () => {
     assert.equal(interrupted.code, 130, interrupted.stdout);
-    assert.match(interrupted.stdout, /no longer watching; what runs in the cluster goes on/);
+    assert.match(interrupted.stdout, /no longer watching; the job in the cluster continues/);
     assert.equal((await team.run()).status?.results?.resumes, 0);
   });
 

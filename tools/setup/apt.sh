@@ -1,9 +1,9 @@
 #!/bin/sh
-# Installs packages without starting the services that they bring: the distribution's containerd is not ours to run.
-# Until it ends, /usr/sbin/policy-rc.d answers "forbidden by policy" to whoever asks to start a service.
+# Installs packages without starting their services: the distribution's containerd must not run.
+# Until the script ends, /usr/sbin/policy-rc.d answers "forbidden by policy" to every request to start a service.
 #
-# The file UNFINISHED is there from the first call's start to the end of one that got through, however many are
-# interrupted between them, and says whether containerd was on the machine before.
+# The file UNFINISHED exists from the start of the first call to the end of the first successful one, however many are
+# interrupted in between, and records whether containerd was on the machine before.
 #
 #   apt.sh UNFINISHED [PACKAGE…]
 set -eu
@@ -18,7 +18,7 @@ cleanup() {
   rm -f "$certificates"
   if [ -f "$policy" ] && grep -qF "$mark" "$policy"; then rm -f "$policy"; fi
 }
-cleanup # what an installation that was killed has left
+cleanup # the leftovers of a killed installation
 trap cleanup EXIT
 trap 'exit 130' INT TERM HUP
 if [ ! -e "$policy" ]; then
@@ -30,7 +30,7 @@ if [ ! -e "$unfinished" ]; then
 fi
 
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
-# The environment's certificates, where apt has none of its own; it reads them as another user, who may not see $HOME.
+# Passes the environment's certificates if apt has none; apt reads them as another user, who may not read $HOME.
 if [ -n "${SSL_CERT_FILE:-}" ] && [ -z "$(apt-config dump --no-empty --format '%v%n' Acquire::https::CAInfo)" ]; then
   certificates=$(mktemp)
   cat "$SSL_CERT_FILE" > "$certificates"
@@ -44,13 +44,13 @@ install() {
   apt install --yes --no-install-recommends --no-remove "$@"
 }
 apt update
-# apt refuses to go on where an earlier installation was interrupted while it unpacked.
+# apt refuses to continue after an earlier installation that was interrupted during unpacking.
 install "$@" || {
   dpkg --force-confold --configure --pending || true
   install "$@"
 }
 
-# Else it would start with the machine's next boot, or runs already where the machine's own policy lets it.
+# Otherwise it would start at the machine's next boot, or already runs if the machine's own policy allowed it.
 if grep -q absent "$unfinished" && [ -d /run/systemd/system ] && command -v containerd > /dev/null; then
   systemctl disable --now --quiet containerd.service
 fi

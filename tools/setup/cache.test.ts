@@ -20,13 +20,13 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
-test("the cache lies where the environment says, most specific first", () => {
+test("the environment sets the cache's directory, the most specific variable first", () => {
   assert.equal(cacheRoot({ LUTHIER_CACHE: "/a", XDG_CACHE_HOME: "/b" }), "/a");
   assert.equal(cacheRoot({ XDG_CACHE_HOME: "/b" }), "/b/luthier");
   assert.match(cacheRoot({}), /\/\.cache\/luthier$/);
 });
 
-test("an entry is made once", async () => {
+test("an entry is made only once", async () => {
   let made = 0;
   const make = async (directory: string) => {
     made++;
@@ -38,7 +38,7 @@ test("an entry is made once", async () => {
   assert.equal(made, 1);
 });
 
-test("an entry whose making fails does not exist, and is made the next time", async () => {
+test("an entry does not exist after a failure, and the next call makes it", async () => {
   const broken = async (directory: string) => {
     writeFileSync(path.join(directory, "half"), "");
     throw new Error("interrupted");
@@ -53,8 +53,8 @@ test("an entry whose making fails does not exist, and is made the next time", as
   assert.ok(existsSync(path.join(entry, "whole")) && !existsSync(path.join(entry, "half")));
 });
 
-test("what a killed process left is swept away", async () => {
-  // Process numbers end at 2^22 on Linux, so no process has this one.
+test("the leftovers of a killed process are removed", async () => {
+  // Process ids on Linux are below 2^22, so no process has this one.
   const abandoned = path.join(root, "kind/key.making-99999999");
   mkdirSync(abandoned, { recursive: true });
   await cached("kind", "key", async () => {}, root);

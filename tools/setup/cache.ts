@@ -1,5 +1,5 @@
-// The cache root, and entries in it that are either complete or absent: each is made under a temporary name and renamed.
-// Entries are keyed by a digest of their recipe, so a second clone of the repository on the same machine is warm.
+// The cache root and its entries, which are either complete or missing: each is made under a temporary name and renamed.
+// A digest of the recipe is the key of an entry, so that a second clone of the repository on the same machine reuses it.
 
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
@@ -20,8 +20,8 @@ export function recipeDigest(parts: readonly (string | Uint8Array)[]): string {
 }
 
 /**
- * The path of cache entry `kind`/`key`; `make` fills an empty directory when the entry is not there yet.
- * What an interrupted `make` left is thrown away by the next one; two at once both make, and the first to end wins.
+ * The path of cache entry `kind`/`key`; `make` fills an empty directory if the entry is missing.
+ * The next call removes the leftovers of an interrupted `make`; if two run at once, the first to end wins.
  */
 export async function cached(
   kind: string,
@@ -55,7 +55,7 @@ export function pruneCache(kind: string, keep: number, root: string = cacheRoot(
   for (const name of newestFirst.slice(keep)) rmSync(path.join(directory, name), { recursive: true });
 }
 
-/** Removes the unfinished work of processes that are gone. */
+/** Removes the unfinished entries of processes that no longer exist. */
 function sweepAbandoned(entry: string): void {
   const kind = path.dirname(entry);
   if (!existsSync(kind)) return;

@@ -3,13 +3,13 @@ import { test } from "node:test";
 import { cgroupControllers, cgroupIsNested, gatherFacts, parseAssignments, parseRoutes } from "./facts.ts";
 import { filesystemsOf } from "./space.ts";
 
-test("os-release is read with and without quotes", () => {
+test("os-release is parsed with and without quotes", () => {
   const release = parseAssignments('PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\n');
   assert.equal(release.get("ID"), "debian");
   assert.equal(release.get("VERSION_ID"), "12");
 });
 
-test("the routing table's little-endian addresses become dotted ones", () => {
+test("the routing table's little-endian addresses are converted to dotted ones", () => {
   const text = "Iface\tDestination\tGateway\neth0\t00000000\t010200C0\nluthier0\t000012C6\t00000000\n";
   assert.deepEqual(parseRoutes(text), [
     { interface: "eth0", destination: "0.0.0.0" },
@@ -17,7 +17,7 @@ test("the routing table's little-endian addresses become dotted ones", () => {
   ]);
 });
 
-test("controllers are found in version 1, in version 2 and in a mixture", () => {
+test("controllers of control groups are found in version 1, in version 2 and in a mixture", () => {
   const v1 = "cgroup /sys/fs/cgroup/memory cgroup rw,relatime,memory 0 0";
   const v2 = "cgroup2 /sys/fs/cgroup cgroup2 rw,nsdelegate 0 0";
   assert.ok(cgroupControllers(v1, () => "").has("memory"));
@@ -41,7 +41,7 @@ for (const [name, files, nested] of groups) {
   });
 }
 
-test("needs are summed by the filesystem that they are on", () => {
+test("needs are summed per filesystem", () => {
   const [first, ...others] = filesystemsOf([
     { what: "a", directory: "/no/such/directory", bytes: 1 },
     { what: "b", directory: "/", bytes: 2 },

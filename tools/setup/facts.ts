@@ -1,4 +1,4 @@
-// What a machine is, as far as the set-up's checks ask. Gathering changes nothing; judging is preflight.ts's part.
+// Gathers the facts about a machine that the set-up's checks need, and changes nothing. preflight.ts judges them.
 
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { totalmem } from "node:os";
@@ -14,26 +14,26 @@ export interface MachineFacts {
   /** Flags of the first processor in /proc/cpuinfo. */
   readonly cpuFlags: ReadonlySet<string>;
   readonly memoryBytes: number;
-  /** Where something is still to be written. */
+  /** The filesystems that will be written to. */
   readonly filesystems: readonly Filesystem[];
   readonly hasApt: boolean;
-  /** Why namespaces cannot be made here; undefined where they can. */
+  /** The reason why namespaces cannot be created here; undefined if they can. */
   readonly namespaces: string | undefined;
-  /** Controllers of control groups that are there, v1 or v2. */
+  /** Available controllers of control groups, v1 or v2. */
   readonly cgroupControllers: ReadonlySet<string>;
-  /** True where v2's topmost group, as it is seen here, is a part of the machine's and holds processes (a container). */
+  /** True if v2's topmost visible group is a subgroup of the machine's and contains processes (in a container). */
   readonly cgroupIsNested: boolean;
-  /** Destinations of the routing table, with the interface each leaves by. */
+  /** Destinations of the routing table with their interfaces. */
   readonly routes: readonly { readonly destination: string; readonly interface: string }[];
   /** Absolute path of this checkout. */
   readonly checkout: string;
-  /** What is to be written to in it, and may not be by this user. */
+  /** Paths in it that must be written to, but not writable by this user. */
   readonly foreign: readonly string[];
 }
 
-/** The controllers that the kubelet limits pods by, where there are any of them. */
+/** The controllers by which the kubelet limits pods. */
 const HANDED_ON = ["cpu", "cpuset", "memory", "pids", "hugetlb", "io"];
-/** Where the demo writes in a checkout, relative to it. */
+/** The demo's output directories in a checkout, relative to it. */
 const WRITTEN = [".luthier", ".luthier/demo-store"];
 
 export async function gatherFacts(checkout: string, needs: readonly SpaceNeed[]): Promise<MachineFacts> {
@@ -47,7 +47,7 @@ export async function gatherFacts(checkout: string, needs: readonly SpaceNeed[])
     memoryBytes: memoryLimit(),
     filesystems: filesystemsOf(needs),
     hasApt: existsSync("/usr/bin/apt-get"),
-    namespaces: root ? await whyNoNamespaces() : "only root may make them",
+    namespaces: root ? await whyNoNamespaces() : "only root may create them",
     cgroupControllers: cgroupControllers(readIfThere("/proc/mounts"), (file) => readIfThere(file)),
     cgroupIsNested: cgroupIsNested(readIfThere("/proc/mounts"), (file) => readIfThere(file)),
     routes: parseRoutes(readIfThere("/proc/net/route")),
@@ -74,7 +74,7 @@ export function parseRoutes(text: string): MachineFacts["routes"] {
     });
 }
 
-/** v1 names a hierarchy's controllers among its mount options, v2 in a file at its root. */
+/** v1 lists a hierarchy's controllers in its mount options, v2 in a file at its root. */
 export function cgroupControllers(mounts: string, read: (file: string) => string): Set<string> {
   const found = new Set<string>();
   for (const line of mounts.split("\n")) {
@@ -87,8 +87,8 @@ export function cgroupControllers(mounts: string, read: (file: string) => string
 }
 
 /**
- * Controllers can be handed on only by a group without processes. The machine's topmost group is exempt and has no file
- * `cgroup.type`; with a control group namespace of its own a container sees a group below it in that place.
+ * Only a group without processes can delegate controllers. The machine's topmost group is exempt and has no file
+ * `cgroup.type`; a container with its own control group namespace sees a subgroup in that place.
  */
 export function cgroupIsNested(mounts: string, read: (file: string) => string): boolean {
   return mounts.split("\n").some((line) => {

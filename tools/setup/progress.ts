@@ -1,12 +1,12 @@
-// How long-running set-up work tells its reader where it is: one callback, called with whole lines.
-// Whoever owns the terminal decides how they look; nothing below this file prints.
+// Progress reports of long set-up work: one callback, called with whole lines. The caller decides how to show them; the
+// set-up itself prints nothing.
 
 export interface Progress {
-  /** What is being done, in two or three words: "build kubernetes", "start cluster". */
+  /** The stage in two or three words: "build kubernetes", "start cluster". */
   readonly stage: string;
   /** One line, without a newline. */
   readonly message: string;
-  /** 0 to 1, where it can be known. */
+  /** 0 to 1, if it is known. */
   readonly fraction?: number;
 }
 
@@ -14,7 +14,7 @@ export type OnProgress = (progress: Progress) => void;
 
 const HEARTBEAT_MS = 8_000;
 
-/** Runs `work`; after 8 s without a report it repeats the last one with the time gone by, so that nothing looks dead. */
+/** Runs `work`; after 8 s without a report it repeats the last one with the elapsed time, to show that the work continues. */
 export async function withHeartbeat<T>(onProgress: OnProgress, work: (report: OnProgress) => Promise<T>): Promise<T> {
   const started = Date.now();
   let last: Progress | undefined;

@@ -1,4 +1,4 @@
-// Makes a machine ready for a purpose: looks whether it can, says what is missing, installs that and no more.
+// Prepares a machine for a purpose: checks it, lists the missing packages, and installs only those.
 
 import { existsSync } from "node:fs";
 import path from "node:path";
@@ -14,25 +14,25 @@ import type { SpaceNeed } from "./space.ts";
 
 const CHECKOUT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 const APT = fileURLToPath(new URL("apt.sh", import.meta.url));
-/** There while an installation of ours is going on or was interrupted: apt.sh. */
+/** Exists while our installation runs or after it was interrupted (apt.sh). */
 const UNFINISHED = "/var/lib/luthier-installing";
 const MIB = 2 ** 20;
-/** All packages of a machine that has none of them; and Go, fetched and unpacked. */
+/** Sizes of all packages, for a machine without any, and of Go, fetched and unpacked. */
 const PACKAGES_BYTES = 900 * MIB;
 const GO_BYTES = 400 * MIB;
 
 export interface SetupPlan {
-  /** What stands in the way; with an error among them nothing can be installed or started. */
+  /** The problems; an error among them prevents the installation. */
   readonly findings: readonly Finding[];
-  /** System packages that are missing. */
+  /** Missing system packages. */
   readonly packages: readonly string[];
   /** Whether this user may install them. */
   readonly root: boolean;
-  /** What will be written besides. */
+  /** Other files that will be written. */
   readonly needs: readonly SpaceNeed[];
 }
 
-/** Looks only. `needs`: what the caller will write. Where programs are to be compiled and the machine has no Go, it is fetched. */
+/** Only checks. `needs`: the caller's future files. If programs must be compiled and Go is missing, the plan fetches Go. */
 export async function planSetup(
   purposes: readonly Purpose[],
   needs: readonly SpaceNeed[] = [],
@@ -48,7 +48,7 @@ export async function planSetup(
   return { findings: preflight(facts, wanted), packages, root: facts.root, needs: written };
 }
 
-/** The plan in words, a line each; nothing where there is nothing to say or do. */
+/** The lines that describe the plan; empty if there is nothing to report or do. */
 export function describeSetup({ findings, packages, root, needs }: SetupPlan): string[] {
   const absent = root ? "will install with apt" : "missing, and only root can install them";
   return [
@@ -60,7 +60,7 @@ export function describeSetup({ findings, packages, root, needs }: SetupPlan): s
 
 const findingText = ({ severity, problem, remedy }: Finding) => `${severity}: ${problem}.\n  ${remedy}.`;
 
-/** Carries the plan out; a plan with an error in it is refused with all of its errors. */
+/** Executes the plan; throws all errors of the plan if it has any. */
 export async function setUp(plan: SetupPlan, onProgress: OnProgress): Promise<void> {
   const errors = plan.findings.filter(({ severity }) => severity === "error");
   if (errors.length > 0) throw new Error(errors.map(findingText).join("\n"));

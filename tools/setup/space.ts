@@ -1,14 +1,14 @@
-// What is still to be written, where, and whether there is room: needs are summed for each filesystem, since caches,
-// modules and checkout may lie on one or on several.
+// Checks the free space for files that will be written: sums the needs per filesystem, because caches, modules and checkout
+// may be on one or several.
 
 import { existsSync, statfsSync, statSync } from "node:fs";
 import path from "node:path";
 
-/** One thing that is not there yet. */
+/** One missing thing. */
 export interface SpaceNeed {
   readonly what: string;
   readonly directory: string;
-  /** About; with what its making needs in between. */
+  /** Approximate size, including temporary files. */
   readonly bytes: number;
 }
 
@@ -27,7 +27,7 @@ function freeBytes(directory: string): number {
   return bavail * bsize;
 }
 
-/** The directory itself, or the nearest above it that exists already. */
+/** The directory itself, or its nearest existing parent. */
 export function nearestExisting(directory: string): string {
   let existing = path.resolve(directory);
   while (!existsSync(existing)) existing = path.dirname(existing);

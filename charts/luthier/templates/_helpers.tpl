@@ -29,7 +29,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 {{- toJson $env }}
 {{- end }}
 
-{{/* A value as a quoted string: a namespace may be named 1234, and YAML or --set makes a number of it. */}}
+{{/* A value as a quoted string: YAML or --set parses a namespace named 1234 as a number. */}}
 {{- define "luthier.string" -}}
 {{- if kindIs "string" . }}{{ . | quote }}{{ else }}{{ . | toJson | quote }}{{ end }}
 {{- end }}
@@ -41,12 +41,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 {{- end }}
 {{- end }}
 
-{{/* Name of the Lease, by what is watched; operator/configuration.ts has it too. */}}
+{{/* Name of the Lease of the watched scope; the same as in operator/configuration.ts. */}}
 {{- define "luthier.lease" -}}
 luthier-operator{{ with .Values.operator.namespace }}-{{ include "luthier.string" . | trimAll "\"" }}{{ end }}
 {{- end }}
 
-{{/* What the operator may do in the namespaces that it watches, by verb. */}}
+{{/* The operator's rights in the watched namespaces, by verb. */}}
 {{- define "luthier.rules" -}}
 - apiGroups: [luthier.dev]
   resources: [finetunejobs]
@@ -57,7 +57,7 @@ luthier-operator{{ with .Values.operator.namespace }}-{{ include "luthier.string
 - apiGroups: [luthier.dev]
   resources: [finetuneruns, adapters]
   verbs: [get, list, watch, create, patch]
-# To put itself behind an owner that blocks deletion (OwnerReferencesPermissionEnforcement).
+# To set owner references that block deletion (OwnerReferencesPermissionEnforcement).
 - apiGroups: [luthier.dev]
   resources: [finetunejobs/finalizers, finetuneruns/finalizers, adapters/finalizers]
   verbs: [update]
@@ -70,11 +70,11 @@ luthier-operator{{ with .Values.operator.namespace }}-{{ include "luthier.string
 - apiGroups: [""]
   resources: [pods/log]
   verbs: [get]
-# A default limit of memory, which a run without one of its own must fit into.
+# For the default memory limit of a run without its own limit.
 - apiGroups: [""]
   resources: [limitranges]
   verbs: [list]
-# Why a pod does not start is often said by Events alone.
+# Often only Events explain why a pod does not start.
 - apiGroups: [""]
   resources: [events]
   verbs: [list, create]
