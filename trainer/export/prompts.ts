@@ -1,0 +1,32 @@
+/** The prompts that an export is verified with. */
+import { evaluationManifest, getManifest } from "../data/packed/manifests.ts";
+import type { Objects } from "../stores/objects.ts";
+import type { StoredModel } from "../weights/storedModel.ts";
+
+const mostPrompts = 16;
+const mostPromptTokens = 512;
+
+/** Tokens of held-out prompts if there are any; else of a few fixed text beginnings. */
+export async function verificationPrompts(
+  objects: Objects,
+  evaluationSetDigest: string | undefined,
+  model: StoredModel,
+): Promise<number[][]> {
+  if (evaluationSetDigest !== undefined) {
+    const { questions } = await getManifest(objects, evaluationSetDigest, evaluationManifest);
+    return questions.slice(0, mostPrompts).map(({ prompt }) => prompt.slice(-mostPromptTokens));
+  }
+  const { tokenizer } = await model.codec();
+  return await Promise.all(plainTexts.map((text) => tokenizer.encode(text)));
+}
+
+const plainTexts = [
+  "The quick brown fox jumps over the lazy dog.",
+  "In the beginning there was",
+  "1, 2, 3, 4, 5,",
+  "Question: what is the capital of France? Answer:",
+  "function add(a, b) { return",
+  "Dear Sir or Madam,",
+  "Once upon a time, in a village by the sea, there lived",
+  "To whom it may concern: the meeting is moved to",
+];

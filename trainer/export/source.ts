@@ -1,0 +1,34 @@
+/** The model and the adapter that an export is made of. */
+
+import { storageOf } from "../formats/nf4.ts";
+import { methodToRun } from "../methods/index.ts";
+import type { BoundMethod } from "../methods/method.ts";
+import type { AdapterSource } from "../weights/adapterSource.ts";
+import type { MergeBase } from "../weights/mergeBase.ts";
+import type { StoredModel } from "../weights/storedModel.ts";
+import { tensorsOf } from "../weights/verifiedBase.ts";
+import type { ModelToRun } from "./verify.ts";
+
+/** A model's tensors, and what is added to them: after full fine-tuning nothing is. */
+export interface ExportSource {
+  readonly base: MergeBase;
+  readonly adapter: AdapterSource;
+  readonly method: BoundMethod;
+}
+
+/** The adapter beside the base that it is merged with. */
+export async function adaptedModel({ base, adapter }: ExportSource): Promise<ModelToRun> {
+  return { ...(await plainModel(base.model)), method: methodToRun(adapter.manifest.method), adapter: adapter.tensors };
+}
+
+/** A model by itself. */
+export async function plainModel(model: StoredModel): Promise<ModelToRun> {
+  const table = await model.tensors();
+  return {
+    model: await model.config(),
+    tensors: tensorsOf(model, table),
+    storage: storageOf(table),
+    method: { kind: "none" },
+    adapter: new Map(),
+  };
+}
