@@ -35,7 +35,7 @@ export const targetModules: Setting<string[], string[]> = setting(
   },
 );
 
-export const excludeModules: Setting<string[], string[]> = setting(distinct(z.array(moduleName).min(1).max(32)), {
+export const excludeModules: Setting<string[], string[]> = setting(distinct(z.array(moduleName).max(32)), {
   description:
     "Linear layers that are not adapted although targetModules names them, by the last parts of their names.",
   default: [],
@@ -45,7 +45,7 @@ export const excludeModules: Setting<string[], string[]> = setting(distinct(z.ar
   later: true,
 });
 
-export const layers: Setting<number[], number[]> = setting(z.array(z.int().min(0).max(511)).min(1).max(512), {
+export const layers: Setting<number[], number[]> = setting(z.array(z.int().min(0).max(511)).max(512), {
   description: "Numbers of the model's layers to adapt, counted from 0.",
   default: [],
   says: "Default: all.",
