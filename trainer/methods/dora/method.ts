@@ -6,7 +6,6 @@
  */
 import { type DoraSettings, dora as declaration } from "../../contract/methods/dora.ts";
 import type { Tensor } from "../../graph/tensor.ts";
-import { castTo } from "../../ops/cast/op.ts";
 import { inverseRowNorm } from "../../ops/inverseRowNorm/op.ts";
 import { multiply } from "../../ops/multiply/op.ts";
 import { addScaledProduct } from "../lora/lowRank.ts";
@@ -31,8 +30,7 @@ export const dora = defineMethod(declaration, {
     const columnScale = site.derived("columnScale", [out], "sum", ({ graph, read }): Tensor => {
       const factors = { w: site.weight(), a: read(a.theta), b: read(b.theta) };
       const { inverse } = inverseRowNorm.node(graph, factors, { scale });
-      const m = read(magnitude);
-      return multiply.node(graph, { a: m, b: castTo(graph, inverse, m.dtype) }, {}).y;
+      return multiply.node(graph, { a: read(magnitude), b: inverse }, {}).y;
     });
     return base(x, { lowRank: { from: x, a: a.phi, b: b.phi }, columnScale });
   },
