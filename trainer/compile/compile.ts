@@ -95,6 +95,8 @@ export function compile(spec: CompileSpec): Compiled {
     generateTokenBuckets: generateTokenBuckets(spec),
     sites,
     spec,
+    pullsBack: parts.variables.derivations.size + parts.variables.penalties.size > 0,
+    afterStep: parts.method.afterStep,
     positionOffset: parts.method.positionOffset,
     program,
   };

@@ -43,6 +43,13 @@ for (const [name, spec] of Object.entries(specs)) {
   test(`the programs of ${name} are the same to the byte`, () => assert.equal(digestOf(spec), held[name]));
 }
 
+test("nothing is pulled back or observed where a method has neither, so a step runs no program for it", () => {
+  for (const spec of Object.values(specs)) {
+    const { pullsBack, afterStep, positionOffset } = compile(spec);
+    assert.deepEqual([pullsBack, afterStep, positionOffset], [false, undefined, 0]);
+  }
+});
+
 function digestOf(spec: CompileSpec): string {
   const compiled = compile(spec);
   const trainedRows = compiled.trainedRowBuckets.at(-1) ?? 0;

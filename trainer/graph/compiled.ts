@@ -11,7 +11,7 @@ import type { ModelConfig } from "../contract/model.ts";
 import type { Precision } from "../contract/training.ts";
 import type { Device, Scratch } from "./op.ts";
 import type { StateRole } from "./roles.ts";
-import type { SiteRecord } from "./site.ts";
+import type { AfterStep, SiteRecord } from "./site.ts";
 import type { DataType, Initial } from "./tensor.ts";
 
 export type Storage = "F32" | "BF16" | "NF4";
@@ -125,6 +125,10 @@ export interface Compiled {
   readonly baseParameters: number;
   /** What this was compiled from. */
   readonly spec: CompileSpec;
+  /** Whether the program `pullback` does anything: it need not run where it does not. */
+  readonly pullsBack: boolean;
+  /** What the method does after an update. */
+  readonly afterStep: AfterStep | undefined;
   /** Positions before the first token of every segment, which the method takes. */
   readonly positionOffset: number;
   /** The model's linear layers, and what the method does with them. */

@@ -97,6 +97,19 @@ export interface KeyValuePrefix {
   readonly values: Tensor;
 }
 
+/** A running training as a method sees it between an update and the next step. */
+export interface StepHost {
+  /** Names of the parameters, or of the method's own state. */
+  names(role: "parameter" | "method"): string[];
+  /** A view: what is written there is the training's. */
+  values(role: "parameter" | "method", name: string): Float32Array;
+  /** Runs the program `observe`. */
+  observe(): Promise<void>;
+}
+
+/** What a method does after update `step` of 1..`steps`. */
+export type AfterStep = (host: StepHost, step: number, steps: number) => Promise<void>;
+
 /** What a model asks of a method. */
 export interface SiteRewriter {
   /** Whether a tensor of the base is itself trained. */

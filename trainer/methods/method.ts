@@ -6,7 +6,15 @@ import type { Declaration, MethodSettings, SettingsOf } from "../contract/method
 import type { ModelConfig } from "../contract/model.ts";
 import type { SettingTable } from "../contract/setting.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
-import type { AttentionSite, BaseLinear, KeyValuePrefix, LinearSite, SiteRewriter } from "../graph/site.ts";
+import type {
+  AfterStep,
+  AttentionSite,
+  BaseLinear,
+  KeyValuePrefix,
+  LinearSite,
+  SiteRewriter,
+  StepHost,
+} from "../graph/site.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { ConfigFacts, NamedValues, PeftFormat, StoredShape } from "./peft.ts";
 import { peftPrefix } from "./peft.ts";
@@ -32,16 +40,6 @@ export interface MethodTask {
   readonly storage: CompileSpec["storage"];
   /** Names of the model's linear layers. */
   readonly sites: readonly string[];
-}
-
-/** A running training as a method sees it between an update and the next step. */
-export interface StepHost {
-  /** Names of the parameters, or of the method's own state. */
-  names(role: "parameter" | "method"): string[];
-  /** A view: what is written there is the training's. */
-  values(role: "parameter" | "method", name: string): Float32Array;
-  /** Runs the program `observe`. */
-  observe(): Promise<void>;
 }
 
 export interface Method<Settings> {
@@ -70,7 +68,7 @@ export interface BoundMethod extends SiteRewriter {
   readonly settings: MethodSettings | { readonly kind: "none" };
   describe(): string;
   check(task: MethodTask): string | undefined;
-  readonly afterStep: ((host: StepHost, step: number, steps: number) => Promise<void>) | undefined;
+  readonly afterStep: AfterStep | undefined;
   merge(site: TrainedSite, w: Float32Array, rows: RowRange): void;
   readonly peft: BoundPeft | undefined;
 }

@@ -8,8 +8,7 @@ import { diverged } from "../contract/failure.ts";
 import type { PackedDataset } from "../data/packed/packedDataset.ts";
 import { type Batch, type BatchShape, makeBatch, partition } from "../engine/batch.ts";
 import type { Engine } from "../engine/engine.ts";
-import { methodOf } from "../methods/index.ts";
-import type { StepHost } from "../methods/method.ts";
+import type { StepHost } from "../graph/site.ts";
 import type { RopeTable } from "../models/rope.ts";
 import { hyperOf, learningRate } from "./schedule.ts";
 
@@ -58,11 +57,11 @@ export async function trainStep(
   }
   const loss = engine.scalar("loss");
   const rate = learningRate(settings, step, steps);
-  await engine.run({ program: "pullback" });
+  if (engine.compiled.pullsBack) await engine.run({ program: "pullback" });
   await engine.run({ program: "optimise" }, { hyper: hyperOf(rate, step, settings.optimizer) });
   const gradNorm = engine.scalar("gradientNorm");
   checkGradient(parts, step, rows, gradNorm);
-  await methodOf(engine.compiled.spec.method).afterStep?.(hostOf(engine), step, steps);
+  await engine.compiled.afterStep?.(hostOf(engine), step, steps);
   await engine.run({ program: "derive" });
   return { loss, gradNorm, learningRate: rate, trainedTokens, tokens };
 }

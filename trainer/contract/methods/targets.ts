@@ -35,7 +35,7 @@ export const targetModules: Setting<string[], string[]> = setting(
   },
 );
 
-export const excludeModules: Setting<string[], string[]> = setting(distinct(z.array(moduleName).min(1).max(32)), {
+export const excludeModules: Setting<string[], string[]> = setting(distinct(z.array(moduleName).max(32)), {
   description:
     "Linear layers that are not adapted although targetModules names them, by the last parts of their names.",
   default: [],
@@ -45,7 +45,7 @@ export const excludeModules: Setting<string[], string[]> = setting(distinct(z.ar
   later: true,
 });
 
-export const layers: Setting<number[], number[]> = setting(z.array(z.int().min(0).max(511)).min(1).max(512), {
+export const layers: Setting<number[], number[]> = setting(z.array(z.int().min(0).max(511)).max(512), {
   description: "Numbers of the model's layers to adapt, counted from 0.",
   default: [],
   says: "Default: all.",
@@ -54,9 +54,9 @@ export const layers: Setting<number[], number[]> = setting(z.array(z.int().min(0
   later: true,
 });
 
-/** Numbers by module, for those that differ from the rest. */
+/** Numbers by module, for those that differ from the rest. The plan refuses names that no layer has. */
 export const byModule = (most: number, description: string): Setting<Record<string, number>, Record<string, number>> =>
-  setting(entriesAtMost(z.record(moduleName, z.int().min(1).max(most)), 64), {
+  setting(entriesAtMost(z.record(z.string(), z.int().min(1).max(most)), 64), {
     description: `${description} By the last parts of a layer's name (q_proj, layers.0.mlp.down_proj); the longest that fits counts.`,
     default: {},
     says: "Default: none.",

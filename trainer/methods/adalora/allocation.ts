@@ -3,7 +3,7 @@
  * the most important first. Follows PEFT's RankAllocator, with `step` the number of steps that are done.
  */
 import type { AdaloraSettings } from "../../contract/methods/adalora.ts";
-import type { StepHost } from "../method.ts";
+import type { StepHost } from "../../graph/site.ts";
 
 /** Updates importance, and takes E from triplets where this step allocates. */
 export async function allocate(host: StepHost, step: number, steps: number, settings: AdaloraSettings): Promise<void> {

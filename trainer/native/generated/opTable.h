@@ -281,8 +281,8 @@ inline constexpr OperandInfo scaleColumnsBackwardOperands[] = {
 
 inline constexpr OperandInfo inverseRowNormOperands[] = {
     {"w", OperandType::weight, "out,in", false, false, false, -1},
-    {"a", OperandType::dense, "r,in", false, false, false, -1},
-    {"b", OperandType::dense, "out,r", false, false, false, -1},
+    {"a", OperandType::act, "r,in", false, false, false, -1},
+    {"b", OperandType::act, "out,r", false, false, false, -1},
     {"inverse", OperandType::sum, "out", false, true, false, -1},
 };
 inline constexpr AttributeInfo inverseRowNormAttributes[] = {

@@ -10,7 +10,7 @@ import { real } from "../attributes.ts";
 export const inverseRowNorm = defineOp({
   name: "inverseRowNorm",
   meaning: "1/‖w + scale·b·a‖, row by row; a constant to the backward",
-  inputs: { w: "weight[out,in]", a: "dense[r,in]", b: "dense[out,r]" },
+  inputs: { w: "weight[out,in]", a: "act[r,in]", b: "act[out,r]" },
   outputs: { inverse: "sum[out]" },
   attributes: { scale: real },
   detached: true,
