@@ -116,7 +116,7 @@ test("luthier data reports errors in the command line, the files and the format"
     [
       ["train.json", "--model", "model", "--column", "prompt=instruction", "--column", "completion=x"],
       20,
-      /Alpaca, which have no field prompt/,
+      /Alpaca, which has no field prompt/,
     ],
   ];
   for (const [args, code, text] of cases) {

@@ -38,10 +38,10 @@ test("arguments are read with their defaults", () => {
 });
 
 const wrong: [string[], RegExp][] = [
-  [[], /one of prepare, train and export/],
-  [["fly", "--run-file", "f"], /one of prepare/],
-  [["train", "export", "--run-file", "f"], /one of prepare/],
-  [["toString", "--run-file", "f"], /one of prepare/],
+  [[], /prepare, train or export/],
+  [["fly", "--run-file", "f"], /name one command: prepare/],
+  [["train", "export", "--run-file", "f"], /name one command: prepare/],
+  [["toString", "--run-file", "f"], /name one command: prepare/],
   [["train"], /--run-file/],
   [["train", "--run-file", "f", "--claim", "a"], /--claim a: not NAME=DIRECTORY/],
   [["train", "--run-file", "f", "--claim", "a="], /--claim a=: not NAME=DIRECTORY/],

@@ -26,13 +26,14 @@ export interface Arguments {
   terminationLog: string | undefined;
 }
 
-/** What the process was told; undefined when help was asked for. Throws a failure that names the argument. */
+/** Parses the process's arguments; undefined for --help. Throws a failure that names the argument. */
 export function readArguments(argv: readonly string[]): Arguments | undefined {
   const { values, positionals } = parse(argv);
   if (values.help) return undefined;
   const [command] = positionals;
-  if (positionals.length !== 1 || !isCommand(command)) throw wrong("say one of prepare, train and export; see --help");
-  if (values["run-file"] === undefined) throw wrong("--run-file FILE is needed");
+  if (positionals.length !== 1 || !isCommand(command))
+    throw wrong("name one command: prepare, train or export; see --help");
+  if (values["run-file"] === undefined) throw wrong("--run-file FILE is missing");
   return {
     stage: stages[command],
     runFile: values["run-file"],
@@ -69,11 +70,11 @@ const isCommand = (word: string | undefined): word is keyof typeof stages =>
 
 function readClaim(text: string): [string, string] {
   const claim = claimOption(text);
-  if (claim === undefined) throw wrong(`--claim ${text}: not NAME=DIRECTORY`);
+  if (claim === undefined) throw wrong(`--claim ${text}: must be NAME=DIRECTORY`);
   return [claim.name, claim.directory];
 }
 
-/** `NAME=DIRECTORY`; undefined where one of them is missing. */
+/** Parses `NAME=DIRECTORY`; undefined when one of them is missing. */
 export function claimOption(text: string): { name: string; directory: string } | undefined {
   const at = text.indexOf("=");
   return at < 1 || at === text.length - 1 ? undefined : { name: text.slice(0, at), directory: text.slice(at + 1) };
@@ -83,5 +84,5 @@ function readNumber(name: string, text: string | undefined, max: number): number
   if (text === undefined) return undefined;
   const value = Number(text);
   if (text !== "" && Number.isInteger(value) && value >= 0 && value <= max) return value;
-  throw wrong(`${name} ${text}: not a whole number from 0 to ${max}`);
+  throw wrong(`${name} ${text}: must be a whole number from 0 to ${max}`);
 }

@@ -97,7 +97,7 @@ async function hasHonestMemory(
   assert.ok(share > 0.4 && share <= 1, `${share} of the predicted peak`);
 }
 
-test("SIGTERM leaves a checkpoint and exit code 10; SIGKILL leaves what was durable; the bytes are those of one go", async (t) => {
+test("SIGTERM leaves a checkpoint and exit code 10, SIGKILL leaves the durable state, and the resumed run gives the same bytes", async (t) => {
   const options = {
     training: { maxSteps: 200, batchTokens: 512, learningRate: "1e-2", checkpoint: { everySteps: 7 } },
   };
@@ -130,7 +130,7 @@ test("SIGTERM leaves a checkpoint and exit code 10; SIGKILL leaves what was dura
   assert.deepEqual(await weights(killed), await weights(whole));
 });
 
-test("a wrong run file ends with 20 and names the field", async (t) => {
+test("an invalid run file ends with exit code 20 and names the field", async (t) => {
   const training = await TinyTraining.make(t);
   const file = { ...training.prepareFile(), prepareKey: "short" };
   const { code, envelope } = await trainer(training.directory, [

@@ -1,6 +1,7 @@
 /**
- * The trainer's process: does one stage of a run file. Progress goes to standard output as JSON lines, words for people to
- * standard error, the envelope to the termination log; the exit code says what to do next (contract/exitCodes.ts).
+ * The trainer's process: runs one stage of a run file. It prints progress to standard output as JSON lines and messages
+ * for people to standard error, and writes the envelope to the termination log. contract/exitCodes.ts defines its exit
+ * codes.
  */
 import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
@@ -22,10 +23,10 @@ async function readRunFile({ runFile: path, stage }: Arguments): Promise<RunFile
   const parsed = runFileSchema.safeParse(yamlOf(path, await readText(path)));
   if (!parsed.success) throw invalid("InvalidRunFile", `${path}: ${z.prettifyError(parsed.error)}`);
   if (parsed.data.stage === stage) return parsed.data;
-  throw invalid("InvalidRunFile", `${path}: is for stage ${parsed.data.stage}, the command is for ${stage}`);
+  throw invalid("InvalidRunFile", `${path}: is for stage ${parsed.data.stage}, but the command is for ${stage}`);
 }
 
-/** Not in the parser's words, which quote lines of the file. */
+/** Does not use the parser's message, because it quotes lines of the file. */
 function yamlOf(path: string, text: string): unknown {
   try {
     return parseYaml(text, { prettyErrors: true });
@@ -43,7 +44,7 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-/** Signals ask for a stop at the next safe point. */
+/** A signal requests a stop at the next safe point. */
 function stopSignal(): AbortSignal {
   const controller = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) {

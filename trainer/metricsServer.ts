@@ -10,11 +10,11 @@ const gauges = {
   total: ["luthier_phase_total", "Work of the current phase, in its unit."],
   epoch: ["luthier_training_epoch", "Passes over the data so far."],
   loss: ["luthier_training_loss", "Mean loss of the last step's trained tokens, in nats."],
-  evalLoss: ["luthier_training_eval_loss", "Validation loss, in nats a token."],
+  evalLoss: ["luthier_training_eval_loss", "Validation loss, in nats per token."],
   learningRate: ["luthier_training_learning_rate", "Learning rate of the last step."],
-  tokensPerSecond: ["luthier_training_tokens_per_second", "Tokens processed a second."],
+  tokensPerSecond: ["luthier_training_tokens_per_second", "Tokens processed per second."],
   gradNorm: ["luthier_training_gradient_norm", "Global norm of the last gradient, before clipping."],
-  peakBytes: ["luthier_engine_peak_bytes", "Most memory that the process has had resident in this stage."],
+  peakBytes: ["luthier_engine_peak_bytes", "Peak resident memory of the process in this stage."],
   lastCheckpoint: ["luthier_training_last_checkpoint_step", "Step of the newest durable checkpoint."],
 } as const;
 
@@ -35,7 +35,7 @@ export async function serveMetrics(port: number, file: RunFile): Promise<Metrics
   const byField = new Map(fields.map((field) => [field, makeGauge(field, registry)]));
   const server = createServer(async (request, response) => {
     if (request.url !== "/metrics") return void response.writeHead(404).end("metrics are at /metrics\n");
-    // A collector that throws must not end the training that it looks at.
+    // A collector that throws must not end the training.
     await registry.metrics().then(
       (text) => response.writeHead(200, { "content-type": registry.contentType }).end(text),
       (error) => response.writeHead(500).end(`${messageOf(error)}\n`),

@@ -1,4 +1,4 @@
-/** Tensors of a base model as F32 values, whether they are stored as they are or in NF4. */
+/** Tensors of a base model as F32 values, for every stored type, NF4 included. */
 import { type FileHandle, open } from "node:fs/promises";
 import { corrupt } from "../contract/failure.ts";
 import { fromBfloat16 } from "../formats/bfloat16.ts";
@@ -7,7 +7,7 @@ import { dequantizeNf4 } from "../formats/nf4.ts";
 import { absmaxName, nestedAbsmaxName } from "../graph/nf4.ts";
 import { elementsOf } from "../graph/tensor.ts";
 
-/** The tensors of a base model on this machine. */
+/** The tensors of a base model in local files. */
 export interface BaseTensors {
   table: ReadonlyMap<string, PlacedTensor>;
   localFile(name: string): Promise<string>;
@@ -19,13 +19,13 @@ interface NamedShape {
   readonly shape: readonly number[];
 }
 
-/** The base's tensor of this name and shape. Throws a failure that says what it has instead. */
+/** The base's tensor of this name and shape. Throws a failure that names the mismatch. */
 export function baseTensor(base: BaseTensors, name: string, shape: readonly number[]): PlacedTensor {
   const tensor = baseTensorNamed(base, name);
   if (tensor.shape.length === shape.length && shape.every((dim, index) => dim === tensor.shape[index])) return tensor;
   throw corrupt(
     "BaseModelCorrupt",
-    `${name} has shape [${tensor.shape.join(", ")}], config.json implies [${shape.join(", ")}]`,
+    `${name} has shape [${tensor.shape.join(", ")}], but config.json implies [${shape.join(", ")}]`,
   );
 }
 
@@ -35,7 +35,7 @@ function baseTensorNamed(base: BaseTensors, name: string): PlacedTensor {
   return tensor;
 }
 
-/** A tensor of the base in F32; of one in NF4 the values that its codes stand for. */
+/** A tensor of the base in F32; an NF4 tensor is dequantised. */
 export async function baseValues(base: BaseTensors, tensor: NamedShape): Promise<Float32Array> {
   const values = new Float32Array(elementsOf(tensor.shape));
   await readBaseValues(base, tensor, values);

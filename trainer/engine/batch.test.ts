@@ -16,7 +16,7 @@ const dataset = new PackedDataset(encodeDataset(examples, [[0, 1], [2]], 8));
 const rope = ropeTable({ headDim: 4, ropeTheta: 10_000 }, 8);
 const shape = { rowTokens: 8, microRows: 2, trainedRowBuckets: [4, 8, 16] };
 
-test("tokens see their own example, and a trained token is the target of the row before it", () => {
+test("tokens attend to their own example, and a trained token is the target of the row before it", () => {
   const { inputs, trainedRows, trained, tokens } = makeBatch(dataset, [0, 1], 0.25, shape, rope);
   assert.deepEqual([...inputs.ids!], [10, 11, 12, 20, 21, 22, 23, 0, 30, 31, 32, 33, 34, 0, 0, 0]);
   assert.deepEqual([...inputs.segmentStart!], [0, 0, 0, 3, 3, 3, 3, 7, 8, 8, 8, 8, 8, 13, 14, 15]);
@@ -28,7 +28,7 @@ test("tokens see their own example, and a trained token is the target of the row
   assert.equal(tokens, 12);
 });
 
-test("positions and random keys are those of the example, wherever it lies", () => {
+test("positions and random keys depend on the example, not on its place", () => {
   const both = makeBatch(dataset, [0, 1], 1, shape, rope).inputs;
   const alone = makeBatch(dataset, [1], 1, shape, rope).inputs;
   assert.deepEqual(both.rowKey!.slice(16, 26), alone.rowKey!.slice(0, 10));
@@ -37,7 +37,7 @@ test("positions and random keys are those of the example, wherever it lies", () 
   assert.deepEqual(both.sin!.slice(2, 4), rope.sin.slice(2, 4));
 });
 
-test("parts are consecutive, the last one short", () => {
+test("parts are consecutive and the last one may be short", () => {
   assert.deepEqual(partition([1, 2, 3, 4, 5], 2), [[1, 2], [3, 4], [5]]);
   assert.deepEqual(partition([], 2), []);
 });

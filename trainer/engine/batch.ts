@@ -1,6 +1,6 @@
 /**
- * The inputs of `micro` and `evaluate`: packed rows laid one after the other, each token with its position in its example,
- * each trained token as the target of the row before it. Names and meanings are those of graph/compiled.ts. Pure.
+ * Builds the inputs of `micro` and `evaluate`: packed rows in sequence, each token with its position in its example,
+ * each trained token as the target of the row before it. graph/compiled.ts defines names and meanings. Pure.
  */
 import type { PackedDataset } from "../data/packed/packedDataset.ts";
 import type { RopeTable } from "../models/rope.ts";
@@ -8,24 +8,24 @@ import type { RopeTable } from "../models/rope.ts";
 export interface BatchShape {
   rowTokens: number;
   microRows: number;
-  /** Sizes that the program exists in, rising; the last holds every row. */
+  /** The program's sizes in ascending order; the last holds every row. */
   trainedRowBuckets: readonly number[];
 }
 
-/** An input by name; the program may take fewer of them. */
+/** Inputs by name; the program may use only some of them. */
 export type Inputs = Readonly<Record<string, Int32Array | Uint32Array | Float32Array>>;
 
 export interface Batch {
   inputs: Inputs;
-  /** The bucket: R of the program. */
+  /** The size chosen: R of the program. */
   trainedRows: number;
   /** Trained tokens, in order of their rows in `nll`. */
   trained: readonly TrainedToken[];
-  /** Tokens that are not padding. */
+  /** Tokens without padding. */
   tokens: number;
 }
 
-/** Where a target comes from: index of its example in the data set, and of the token in the example. */
+/** The origin of a target: the index of its example in the data set, and of the token in the example. */
 export interface TrainedToken {
   example: number;
   position: number;
@@ -70,13 +70,13 @@ class Layout {
       ids: new Int32Array(tokens),
       cos: new Float32Array(tokens * rope.width),
       sin: new Float32Array(tokens * rope.width),
-      // Padding sees itself alone.
+      // Padding attends only to itself.
       segmentStart: Int32Array.from({ length: tokens }, (_, row) => row),
       rowKey: new Uint32Array(2 * tokens),
     };
   }
 
-  /** Lays row `row` of the data set from buffer row `at` on. */
+  /** Writes row `row` of the data set into the buffer from row `at` on. */
   addRow(dataset: PackedDataset, row: number, at: number): void {
     let next = at;
     for (let example = dataset.rowStart[row]!; example < dataset.rowStart[row + 1]!; example++) {

@@ -1,6 +1,6 @@
 /**
- * Tokens through the KV cache: one call of `generate` for any mixture of prompts and answers, each token with its slot and
- * position. A row's logits do not depend on what else is in the call.
+ * Runs tokens through the KV cache: one call of `generate` takes any mixture of prompts and answers, each token with
+ * its slot and position. A row's logits do not depend on the other rows of the call.
  */
 import type { ProgramKey } from "../graph/compiled.ts";
 import type { RopeTable } from "../models/rope.ts";
@@ -32,14 +32,14 @@ export class CacheForward {
     this.#rope = rope;
   }
 
-  /** Most tokens of a call. */
+  /** Maximum tokens per call. */
   get maxTokens(): number {
     return Math.max(this.shape.slots, this.shape.prefillTokens);
   }
 
   /**
-   * Runs `tokens` (1..maxTokens) and returns the likeliest next token by slot: that after the slot's last token here.
-   * Slots without a token get −1. Throws `Cancelled` once `signal` is given: the cache then holds part of the tokens.
+   * Runs `tokens` (1..maxTokens) and returns, for each slot, the likeliest token after its last one. Slots without a
+   * token get −1. Throws `Cancelled` once `signal` is aborted; the cache then holds some of the tokens.
    */
   async run(tokens: readonly CacheToken[], signal?: AbortSignal): Promise<Int32Array> {
     const bucket = this.#engine.compiled.generateTokenBuckets.find((size) => size >= tokens.length);
@@ -53,7 +53,7 @@ export class CacheForward {
 
   /** Logits [vocabulary] of a slot, from the last call. */
   logits(slot: number): Float32Array {
-    if (!this.#key) throw new Error("nothing was run yet");
+    if (!this.#key) throw new Error("no call was run yet");
     const all = this.#engine.output(this.#key, "logits");
     const width = all.length / this.shape.slots;
     return all.subarray(slot * width, (slot + 1) * width);

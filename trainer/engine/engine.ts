@@ -1,6 +1,6 @@
 /**
- * A compiled run on the native executor: weights bound to the base's files, state filled, programs run by their keys.
- * Programs are compiled and loaded when they are first asked for.
+ * A compiled run on the native executor: it binds weights to the base's files, fills the state, and runs programs by
+ * key. Each program is compiled and loaded on first use.
  */
 
 import { exitCode } from "../contract/exitCodes.ts";
@@ -13,7 +13,7 @@ import { type BaseTensors, baseTensor, baseValues, readBaseValues } from "./base
 import type { Inputs } from "./batch.ts";
 import { initialValues, rowNorms } from "./initial.ts";
 
-/** Bytes of each region, and what kernels work in beside them. */
+/** Bytes of each region, and of the kernels' scratch. */
 export interface EngineMemory {
   weights: number;
   state: number;
@@ -33,10 +33,10 @@ interface Loaded {
   handle: number;
 }
 
-/** Parameters by name: a copy that later steps do not touch. */
+/** Parameters by name: a copy that later steps do not change. */
 export type Parameters = ReadonlyMap<string, Float32Array>;
 
-/** A program was given up because its signal was given. What it would have written is not to be read. */
+/** A program was cancelled by its signal. Its outputs are invalid. */
 export class Cancelled extends Error {}
 
 export class Engine {
@@ -46,7 +46,7 @@ export class Engine {
   readonly #loaded = new Map<string, Loaded>();
   readonly #state: ReadonlyMap<string, StateTensor>;
 
-  /** Reserves memory. Throws a failure when there is not enough. */
+  /** Allocates memory. Throws a failure when there is not enough. */
   constructor(compiled: Compiled, options: EngineOptions) {
     this.compiled = compiled;
     this.#executor = createExecutor(compiled, options);
@@ -59,20 +59,20 @@ export class Engine {
     for (const weight of this.compiled.weights) {
       const tensor = baseTensor(base, weight.name, weight.shape);
       if (tensor.dtype !== weight.dtype) {
-        throw corrupt("BaseModelCorrupt", `${weight.name} is ${tensor.dtype}, ${weight.dtype} expected`);
+        throw corrupt("BaseModelCorrupt", `${weight.name} is ${tensor.dtype}, expected ${weight.dtype}`);
       }
       const source = {
         path: await base.localFile(tensor.file),
         offset: tensor.start,
         bytes: tensor.end - tensor.start,
       };
-      // Files written by others may begin their tensors at any byte; kernels read whole cache lines.
+      // In other programs' files tensors may begin at any byte; kernels read whole cache lines.
       const aligned = tensor.start % 64 === 0;
       this.#executor.bind(weight.binding, aligned ? source : { data: await base.read(tensor.file, tensor) });
     }
   }
 
-  /** Puts every parameter at its start, moments and the state of the method at zero. */
+  /** Sets every parameter to its initial value, and moments and the method's state to zero. */
   async initialise(base: BaseTensors, seed: number): Promise<void> {
     for (const tensor of this.stateOf("parameter")) {
       const { initial } = tensor;
@@ -109,9 +109,9 @@ export class Engine {
   }
 
   /**
-   * Runs a program; of `inputs` it takes those it has. Throws when one of its inputs is missing, and `Cancelled` once
-   * `signal` is given: before it starts, or between two of its instructions. Only what writes no parameter and no moment
-   * may be given a signal.
+   * Runs a program with those of `inputs` that it has. Throws when one of its inputs is missing, and `Cancelled` once
+   * `signal` is aborted, before its start or between two instructions. Pass a signal only to a program that writes no
+   * parameter and no moment.
    */
   async run(key: ProgramKey, inputs: Inputs = {}, signal?: AbortSignal): Promise<void> {
     if (signal?.aborted) throw new Cancelled(`program ${key.program} was not started`);
@@ -121,7 +121,7 @@ export class Engine {
       if (values) this.#write(key, tensor, values);
       else if (tensor.direction === "in") throw new Error(`program ${key.program} needs input ${tensor.name}`);
     }
-    if (!(await this.#execute(handle, signal))) throw new Cancelled(`program ${key.program} was cut short`);
+    if (!(await this.#execute(handle, signal))) throw new Cancelled(`program ${key.program} was cancelled`);
   }
 
   async #execute(handle: number, signal: AbortSignal | undefined): Promise<boolean> {
@@ -142,24 +142,24 @@ export class Engine {
     room.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   }
 
-  /** A copy of an output of the program that ran last; F64, as programs in double precision give it, is rounded to F32. */
+  /** A copy of an output of the last program; the F64 of programs in double precision is rounded to F32. */
   output(key: ProgramKey, name: "nll" | "logits"): Float32Array {
     const bytes = this.#output(key, name).slice();
     const wide = this.#load(key).program.io.get(name)?.dtype === "F64";
     return wide ? Float32Array.from(new Float64Array(bytes.buffer)) : floatsOf(bytes);
   }
 
-  /** The tokens that `generate` found likeliest. */
+  /** The likeliest tokens, from `generate`. */
   next(key: ProgramKey): Int32Array {
     return new Int32Array(this.#output(key, "next").slice().buffer);
   }
 
-  /** Bytes in use at most so far. */
+  /** Peak bytes in use so far. */
   peakBytes(): number {
     return Object.values(this.memory()).reduce((total, bytes) => total + bytes, 0);
   }
 
-  /** The same by region: the arena's are its high-water mark. */
+  /** The same by region; the arena's is its high-water mark. */
   memory(): EngineMemory {
     const { stateBytes, ioBytes } = this.compiled;
     const [arena, scratch] = [this.#executor.arenaPeakBytes(), this.#executor.scratchBytes()];

@@ -4,7 +4,7 @@ import { initialValues, rowNorms } from "./initial.ts";
 
 const meanSquare = (values: Float32Array) => values.reduce((sum, value) => sum + value * value, 0) / values.length;
 
-test("a normal start has its deviation, and follows from seed and name", () => {
+test("a normal initialisation has its deviation and depends on seed and name", () => {
   const start = (name: string, seed: number) =>
     initialValues({ name, shape: [40, 250] }, { kind: "normal", deviation: 0.5 }, seed);
   const values = start("a", 1);
@@ -14,7 +14,7 @@ test("a normal start has its deviation, and follows from seed and name", () => {
   assert.notDeepEqual(start("b", 1), values);
 });
 
-test("orthogonal factors are random, and their product is zero", () => {
+test("orthogonal factors are random and their product is zero", () => {
   const [rank, width, out] = [6, 50, 30];
   const factor = (part: "a" | "b", shape: number[]) =>
     initialValues({ name: `site.${part}`, shape }, { kind: "orthogonal", pair: "site", part }, 7);
@@ -30,6 +30,6 @@ test("orthogonal factors are random, and their product is zero", () => {
   }
 });
 
-test("the norm of each row of a matrix", () => {
+test("rowNorms gives the norm of each row of a matrix", () => {
   assert.deepEqual(rowNorms(Float32Array.of(3, 4, 0, 0, 5, 12), [3, 2]), Float32Array.of(5, 0, 13));
 });

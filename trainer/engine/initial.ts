@@ -1,6 +1,6 @@
 /**
- * How parameters start. Each random number follows from the seed, the parameter's name and its index: the order in which
- * tensors are made, and which others exist, changes nothing. Pure.
+ * Initial values of parameters. Each random number depends only on the seed, the parameter's name and its index, not on
+ * other tensors or their order. Pure.
  */
 import { createHash } from "node:crypto";
 import type { StateTensor } from "../graph/compiled.ts";
@@ -9,7 +9,7 @@ import { word } from "../numbers/philox.ts";
 
 type OfName = Exclude<Initial, { kind: "base" | "rowNorms" }>;
 
-/** Values of a parameter of `shape` that starts as `initial` says. */
+/** The initial values of a parameter of `shape`. */
 export function initialValues(
   { name, shape }: Pick<StateTensor, "name" | "shape">,
   initial: OfName,
@@ -35,8 +35,8 @@ export function initialValues(
 }
 
 /**
- * A = (N·Q₁)ᵀ/10 or B = N·Q₂/10, N normal, Q₁ and Q₂ the rows with even and odd numbers of one orthogonal matrix, so that
- * B·A = 0 although neither is.
+ * A = (N·Q₁)ᵀ/10 or B = N·Q₂/10, with N normal and Q₁ and Q₂ the even and odd rows of one orthogonal matrix, so that
+ * B·A = 0 although A and B are not zero.
  */
 function orthogonalFactor(
   [rows = 0, columns = 0]: readonly number[],

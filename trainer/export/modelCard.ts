@@ -1,4 +1,4 @@
-/** README.md of an exported model: the facts of its making. Pure. */
+/** README.md of an exported model: how it was made. Pure. */
 import type { TrainFigures } from "../contract/report.ts";
 import { methodOf } from "../methods/index.ts";
 import type { AdapterManifest } from "../weights/adapter.ts";
@@ -9,10 +9,10 @@ export interface CardFacts {
   /** The base's repository, or its relative path. */
   baseName: string;
   dtype: "F32" | "BF16";
-  /** What the adapter was merged with. */
+  /** The weights that the adapter was merged with. */
   base: "Original" | "Dequantized";
   adapter: AdapterManifest;
-  /** Of the training; undefined when its report is not there. */
+  /** Figures of the training; undefined when its report is missing. */
   training: TrainFigures | undefined;
   comparison: Comparison;
   prompts: number;
@@ -67,7 +67,7 @@ function trainingFacts(figures: TrainFigures): Fact[] {
   ];
   if (evalLoss !== undefined) facts.push(["Validation loss", evalLoss.toPrecision(4)]);
   if (before && after) {
-    const share = `always answering the commonest would score ${percent(after.majorityShare)}`;
+    const share = `always giving the commonest answer would score ${percent(after.majorityShare)}`;
     facts.push([
       "Exact match, held out",
       `${percent(before.exactMatch)} before, ${percent(after.exactMatch)} after, on ${after.examples} examples (${share})`,

@@ -15,7 +15,7 @@ const scaled = (tensors: AdapterTensors, scale: number): AdapterTensors =>
     [...tensors].map(([name, values]) => [name, name.includes("lora_B") ? values.map((v) => v * scale) : values]),
   );
 
-test("an adapter that is lost, or added twice, is refused even where it does less than rounding may", async (t) => {
+test("an adapter that is lost or added twice is refused, even if its effect is smaller than the rounding bound", async (t) => {
   const tiny = await TinyTraining.make(t, { training: { maxSteps: 4, batchTokens: 128, learningRate: "1e-2" } });
   const { stores, signal } = tiny.context();
   const { figures } = await runTrain(await tiny.trainFile(), tiny.context());

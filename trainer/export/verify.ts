@@ -1,7 +1,7 @@
 /**
- * Verification of an export: the same prompts through base + adapter and through the model that was read back from disk,
- * both in F32 arithmetic, and their next-token distributions compared. What remains is the rounding of the written
- * weights. An adapter may do less than those bounds allow for, so what it does to the base is looked for by itself.
+ * Verification of an export: runs the same prompts through base + adapter and through the model that was read back from
+ * disk, both in F32 arithmetic, and compares their next-token distributions. Only the rounding of the written weights
+ * may remain. An adapter's effect may be smaller than those bounds, so its presence is checked separately.
  */
 
 import { compile } from "../compile/compile.ts";
@@ -31,7 +31,7 @@ export interface VerifyOptions {
 const slots = 8;
 const prefillTokens = 256;
 
-/** The logits after each prompt (1 or more tokens each), in F32 arithmetic. Throws `Cancelled` once `signal` is given. */
+/** The logits after each prompt (1 or more tokens), in F32 arithmetic. Throws `Cancelled` once `signal` is aborted. */
 export async function logitsOf(
   model: ModelToRun,
   prompts: readonly (readonly number[])[],
@@ -87,7 +87,7 @@ export interface Comparison {
   maxLogitDifference: number;
   /** Mean over the prompts of KL(expected ‖ found), in nats. */
   klDivergence: number;
-  /** Largest |logit| that was expected: the scale of the differences. */
+  /** Largest expected |logit|: the scale of the differences. */
   largestLogit: number;
 }
 
@@ -107,7 +107,7 @@ export function compareLogits(expected: readonly Float32Array[], found: readonly
   return { maxLogitDifference, klDivergence, largestLogit };
 }
 
-/** Math.max that keeps a NaN apart from "no difference". */
+/** Math.max for finite values; a NaN never counts as "no difference". */
 const maxOf = (a: number, b: number) => (Number.isNaN(b) ? Number.POSITIVE_INFINITY : Math.max(a, b));
 
 /** KL(p ‖ q) of two softmaxes, in nats. */
@@ -127,23 +127,24 @@ function logSumExp(values: Float32Array): number {
 }
 
 /**
- * What a faithful export stays within: for F32 the order of sums alone (W + sBA against Wx + sB(Ax)); for BF16 the
- * rounding of each weight to 8 bits, 2⁻⁹ of it at most, random from weight to weight.
+ * Bounds of a faithful export: for F32 only the order of sums differs (W + sBA against Wx + sB(Ax)); for BF16 each
+ * weight is also rounded to 8 bits, by at most 2⁻⁹ of it, at random.
  */
 export const bounds = {
   F32: { logitShare: 1e-3, klDivergence: 1e-6 },
   BF16: { logitShare: 0.05, klDivergence: 0.02 },
 } as const;
 
-/** Effects up to this share of the largest logit are of the size of rounding, and cannot be told from it. */
+/** Effects up to this share of the largest logit cannot be distinguished from rounding. */
 const roundingShare = { F32: 1e-4, BF16: 2e-2 } as const;
 
-/** How far from 1 the share of the effect may be; a lost adapter is 1 away, a doubled scale about as much. */
+/** Allowed distance of the share of the effect from 1; a lost adapter has distance 1, a doubled scale about 1. */
 const effectTolerance = 0.5;
 
 /**
- * Why the adapter's effect is not in the model that was found; undefined when it is, or too small to be seen. With
- * δ = expected − base over all logits, (found − base)·δ / δ·δ is the share of it that is there; rounding is not along δ.
+ * The reason why the adapter's effect is missing in the model found; undefined when it is present or too small to
+ * measure. With δ = expected − base over all logits, (found − base)·δ / δ·δ is the present share; rounding is not along
+ * δ.
  */
 export function effectRefusal(
   base: readonly Float32Array[],
@@ -164,14 +165,14 @@ export function effectRefusal(
   const share = along / whole;
   if (Math.abs(share - 1) <= effectTolerance) return undefined;
   const way = dtype === "BF16" ? "; if it was rounded away, export with dtype F32" : "";
-  return `${share.toPrecision(3)} times the adapter's effect on the logits is in it${way}`;
+  return `it has ${share.toPrecision(3)} times the adapter's effect on the logits${way}`;
 }
 
-/** Why a comparison is not that of a faithful export; undefined when it is. */
+/** The reason to refuse an export by its comparison; undefined when the export is faithful. */
 export function refusalOf(comparison: Comparison, dtype: "F32" | "BF16"): string | undefined {
   const { maxLogitDifference, klDivergence, largestLogit } = comparison;
   const limit = bounds[dtype].logitShare * Math.max(1, largestLogit);
-  if (!(maxLogitDifference <= limit)) return `logits differ by ${maxLogitDifference}, over ${limit}`;
+  if (!(maxLogitDifference <= limit)) return `logits differ by ${maxLogitDifference}, more than ${limit}`;
   if (klDivergence <= bounds[dtype].klDivergence) return undefined;
-  return `the next-token distributions diverge by ${klDivergence} nats, over ${bounds[dtype].klDivergence}`;
+  return `the next-token distributions diverge by ${klDivergence} nats, more than ${bounds[dtype].klDivergence}`;
 }

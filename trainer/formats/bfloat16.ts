@@ -1,4 +1,4 @@
-/** BF16 is the upper half of an F32. Conversions between the two as arrays; pure. */
+/** Converts arrays between F32 and BF16, which is the upper half of an F32. Pure. */
 
 /** The nearest BF16, ties to even; a NaN stays a (quiet) NaN. */
 export function toBfloat16(values: Float32Array): Uint16Array {

@@ -5,7 +5,7 @@ import { encodeSafetensors, type TensorData } from "./safetensorsWriter.ts";
 
 const usual = ["config.json", "tokenizer.json", "tokenizer_config.json"];
 
-test("a model is its configuration, tokenizer and the weights that the index names, and nothing else", () => {
+test("a model consists of its configuration, its tokenizer and the weights that the index names", () => {
   const present = [...usual, "model.safetensors", "pytorch_model.bin", "README.md", "chat_template.jinja"];
   const names = modelFileNames(present, undefined);
   assert.deepEqual(names.sort(), [...usual, "chat_template.jinja", "model.safetensors"].sort());
@@ -53,7 +53,7 @@ async function tableOf(files: Readonly<Record<string, Uint8Array>>) {
   });
 }
 
-test("tensors are found in their files; two of one name, cut files and mixed types are refused", async () => {
+test("tensors are found in their files; duplicate names, truncated files and mixed types are refused", async () => {
   const [one, two] = [encodeSafetensors([tensor("a", "BF16")]), encodeSafetensors([tensor("b", "BF16")])];
   const table = await tableOf({ "1.safetensors": one, "2.safetensors": two });
   assert.equal(table.get("b")!.file, "2.safetensors");

@@ -1,6 +1,6 @@
 /**
- * A model in Hugging Face's layout: which files belong to it, and where each tensor lies. Nothing but safetensors is ever
- * opened for weights: `.bin`, `.pt` and `.pkl` can hold code.
+ * A model in Hugging Face's layout: the files that belong to it, and the location of each tensor. Weights are read only
+ * from safetensors, because `.bin`, `.pt` and `.pkl` can contain code.
  */
 import { z } from "zod";
 import { corrupt, invalid } from "../contract/failure.ts";
@@ -14,7 +14,7 @@ import {
 } from "./safetensors.ts";
 import { indexFile } from "./shards.ts";
 
-/** Files of the tokenizer, in all the forms that programs read: the trainer needs the first two. */
+/** Files of the tokenizer in all forms that programs read; the trainer needs the first two. */
 const tokenizerFiles = [
   ...["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"],
   ...["tokenizer.model", "spiece.model", "vocab.json", "vocab.txt", "merges.txt", "tekken.json"],
@@ -23,20 +23,20 @@ const tokenizerFiles = [
 
 const namedTemplate = /^additional_chat_templates\/([A-Za-z0-9._-]+)\.jinja$/;
 
-/** The name of the chat template in a file, where transformers looks for one; undefined for other files. */
+/** The name of the chat template in a file that transformers reads templates from; undefined for other files. */
 export function templateName(file: string): string | undefined {
   return file === "chat_template.jinja" ? "default" : namedTemplate.exec(file)?.[1];
 }
 
 const companions = new Set(["config.json", "generation_config.json", ...tokenizerFiles]);
 
-/** Named templates of a tokenizer, and what a licence asks to be passed on. */
+/** Named templates of a tokenizer, and the files that a licence requires to pass on. */
 const alsoCompanions = [
   /^licen[cs]es?\/[A-Za-z0-9 ._-]+$/i,
   namedTemplate,
   /^([A-Za-z0-9 ._-]+[ ._-])?(licen[cs]es?|notices?|copying|copyright|(acceptable[ ._-])?use[ ._-]policy|terms([ ._-]of[ ._-]use)?)([ ._-][A-Za-z0-9 ._-]*)?$/i,
 ];
-/** What can hold code is no licence, whatever its name. */
+/** A file that can contain code is not treated as a licence, whatever its name. */
 const code = /\.(py|pyc|sh|js|ts|so|bin|pt|pth|pkl|safetensors|json)$/i;
 
 /** Whether a file beside the weights belongs to a model. */
@@ -49,14 +49,14 @@ const weightIndex = z.object({
   weight_map: z.record(z.string().max(512), z.string().regex(/^[A-Za-z0-9._-]+\.safetensors$/)),
 });
 
-/** Access to the files of one model, by their names. */
+/** Access to the files of one model by name. */
 export interface ModelFiles {
   has(name: string): boolean;
   bytes(name: string): number;
   read(name: string, range?: { start: number; end: number }): Promise<Uint8Array>;
 }
 
-/** Names of the files that make up the model in a directory with the files `present`; `index` is the text of its index. */
+/** Names of the model's files among those `present` in a directory; `index` is the text of its index. */
 export function modelFileNames(present: readonly string[], index: string | undefined): string[] {
   const absent = required.find((name) => !present.includes(name));
   if (absent && present.includes("adapter_config.json")) {
@@ -74,14 +74,14 @@ export function modelFileNames(present: readonly string[], index: string | undef
   }
   const weights = index === undefined ? ["model.safetensors"] : [...new Set(Object.values(readIndex(index)))].sort();
   const lost = weights.find((name) => !present.includes(name));
-  if (lost) throw invalid("BaseModelIncomplete", `the base model has no ${lost}; weights must be safetensors`);
+  if (lost) throw invalid("BaseModelIncomplete", `the base model has no ${lost}; add it: weights must be safetensors`);
   const names = [...present.filter(isCompanion), ...weights];
   return index === undefined ? names : [...names, indexFile];
 }
 
 function packed(present: readonly string[]): string {
   const archive = present.find((name) => /\.(zip|tar|gz|tgz|bz2|xz|zst|7z|rar)$/i.test(name));
-  return archive === undefined ? "" : `; archives are not unpacked (${archive})`;
+  return archive === undefined ? "" : `; unpack the archive first (${archive})`;
 }
 
 function readIndex(text: string): Record<string, string> {
@@ -90,7 +90,7 @@ function readIndex(text: string): Record<string, string> {
   return parsed.data.weight_map;
 }
 
-/** Parses a file of the base model; its name goes into the error. */
+/** Parses a file of the base model; an error names the file. */
 export function parseJson(name: string, text: string): unknown {
   try {
     return JSON.parse(text);
@@ -128,7 +128,7 @@ async function headerOf(file: string, files: ModelFiles): Promise<SafetensorsHea
   }
 }
 
-/** The one type in which all tensors are stored. Throws for types the trainer does not read, and for a mixture. */
+/** The data type of all tensors. Throws for unsupported types and for a mixture. */
 export function storedType(table: ReadonlyMap<string, PlacedTensor>): "F32" | "BF16" {
   const types = new Map<SafetensorsType, string>();
   for (const { dtype, name } of table.values()) types.set(dtype, name);

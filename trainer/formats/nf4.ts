@@ -1,12 +1,12 @@
 /**
- * Models whose linear layers are in NF4, as prepare stages them (graph/nf4.ts says how a matrix lies). Values are restored
- * bit for bit as bitsandbytes and trainer/native/runtime/nf4.h restore them. Pure.
+ * Models with NF4 linear layers, as prepare stages them (graph/nf4.ts defines the layout of a matrix). Dequantised
+ * values equal those of bitsandbytes and trainer/native/runtime/nf4.h bit for bit. Pure.
  */
 import type { CompileSpec } from "../graph/compiled.ts";
 import { absmaxName, type Nf4Matrix, nestedAbsmaxName, nf4Block, nf4NestedBlock } from "../graph/nf4.ts";
 import { type PlacedTensor, storedType } from "./huggingFace.ts";
 
-/** How a model's tensors are stored. Throws for types that the trainer does not read, and for other mixtures. */
+/** The storage of a model's tensors. Throws for unsupported types and for other mixtures. */
 export function storageOf(table: ReadonlyMap<string, PlacedTensor>): CompileSpec["storage"] {
   const quantized = [...table.keys()].filter((name) => table.has(absmaxName(name)));
   const parts = new Set(quantized.flatMap((name) => [name, absmaxName(name), nestedAbsmaxName(name)]));
@@ -35,7 +35,7 @@ const codes = Float32Array.of(
   1,
 );
 
-/** The `count` values that a matrix stands for. */
+/** The `count` dequantised values of a matrix. */
 export function dequantizeNf4({ packed, absmax, nestedAbsmax }: Nf4Matrix, count: number): Float32Array {
   const scales = nestedAbsmax ? restoredScales(absmax, floats(nestedAbsmax)) : floats(absmax);
   const values = new Float32Array(count);
@@ -63,7 +63,8 @@ function makeDynamicMap(): Float32Array {
   for (let i = 0; i < 7; i++) {
     const steps = 2 ** i;
     const step = fround(fround(1 - fround(0.1)) / steps);
-    // As torch.linspace: the upper half counts down from the end. The product is exact in double, so each is one rounding.
+    // As torch.linspace: the upper half counts down from the end. The double product is exact, so each value is rounded
+    // once.
     const boundary = (k: number) => fround(k < (steps + 1) >> 1 ? step * k + fround(0.1) : 1 - step * (steps - k));
     for (let k = 0; k < steps; k++) {
       const middle = fround(fround(boundary(k) + boundary(k + 1)) / 2);

@@ -18,7 +18,7 @@ function fileWith(header: string, dataBytes: number, headerLength = Buffer.byteL
 const entry = (shape: number[], start: number, end: number, dtype = "U8") =>
   JSON.stringify({ dtype, shape, data_offsets: [start, end] });
 
-test("what the writer writes the reader reads, tensors sorted and aligned", async () => {
+test("the reader reads the writer's files, with tensors sorted and aligned", async () => {
   const bytes = encodeSafetensors([
     { name: "b", dtype: "F32", shape: [2], data: new Uint8Array(new Float32Array([1, 2]).buffer) },
     { name: "a", dtype: "BF16", shape: [1, 3], data: new Uint8Array([1, 2, 3, 4, 5, 6]) },
@@ -45,7 +45,7 @@ const hostile: [string, Uint8Array, RegExp][] = [
   ["offsets that go back", fileWith(`{"a":${entry([1], 2, 1)}}`, 2), /needs/],
   ["a range past the end", fileWith(`{"a":${entry([9], 0, 9)}}`, 4), /end at/],
   ["an overlap", fileWith(`{"a":${entry([4], 0, 4)},"b":${entry([4], 2, 6)}}`, 6), /overlap/],
-  ["a hole", fileWith(`{"a":${entry([1], 0, 1)},"b":${entry([1], 2, 3)}}`, 3), /hole/],
+  ["a gap", fileWith(`{"a":${entry([1], 0, 1)},"b":${entry([1], 2, 3)}}`, 3), /gap/],
   ["bytes after the last tensor", fileWith(`{"a":${entry([1], 0, 1)}}`, 2), /end at/],
   ["a name twice", fileWith(`{"a":${entry([1], 0, 1)},"a":${entry([1], 0, 1)}}`, 1), /twice/],
   ["a name twice, once escaped", fileWith(`{"a":${entry([1], 0, 1)},"\\u0061":${entry([1], 0, 1)}}`, 1), /twice/],
@@ -57,7 +57,7 @@ for (const [what, bytes, reason] of hostile) {
   });
 }
 
-test("BF16 rounds to the nearest, ties to even, and keeps infinities and NaN", () => {
+test("conversion to BF16 rounds to nearest, ties to even, and keeps infinities and NaN", () => {
   const cases: [number, number][] = [
     [1, 0x3f80],
     [1.00390625, 0x3f80], // half way between 0x3f80 and 0x3f81: to even
@@ -74,7 +74,7 @@ test("BF16 rounds to the nearest, ties to even, and keeps infinities and NaN", (
   assert.ok(Number.isNaN(fromBfloat16(toBfloat16(new Float32Array([Number.NaN])))[0]));
 });
 
-test("shards are filled in order of names and indexed", () => {
+test("shards are filled in order of the tensor names and listed in the index", () => {
   const tensor = (name: string, elements: number) => ({ name, dtype: "U8" as const, shape: [elements] });
   const shards = shardTensors([tensor("c", 50), tensor("a", 60), tensor("b", 40), tensor("d", 500)], 100);
   assert.deepEqual(

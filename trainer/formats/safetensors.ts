@@ -1,7 +1,7 @@
 /**
- * safetensors: an 8-byte little-endian header length, a JSON header, tensors one after the other.
- * The header is untrusted: read with bounds, no duplicate names, offsets that cover the file without overlap or hole, and
- * byte ranges that equal dtype × shape. Nothing is executed, nothing is read outside the file.
+ * safetensors: an 8-byte little-endian header length, a JSON header, then the tensors in sequence. The header is
+ * untrusted. The reader bounds it and requires unique names, offsets that cover the file without overlap or gap, and
+ * byte ranges that equal dtype × shape. It executes nothing and reads nothing outside the file.
  */
 import { fileFault } from "../contract/jsonFault.ts";
 
@@ -46,13 +46,13 @@ const maxHeaderBytes = 100_000_000;
 /** Reads bytes [start, end) of a file. */
 export type ReadRange = (start: number, end: number) => Promise<Uint8Array>;
 
-/** Reads the header of a file of `fileBytes`. Throws `SafetensorsError` that says what is wrong. */
+/** Reads the header of a file of `fileBytes`. Throws `SafetensorsError` with the fault. */
 export async function readSafetensorsHeader(fileBytes: number, read: ReadRange): Promise<SafetensorsHeader> {
   const end = headerEnd(await read(0, Math.min(8, fileBytes)), fileBytes);
   return parseHeader(await read(8, end), end, fileBytes);
 }
 
-/** One past the header, from the first eight bytes of a file. */
+/** The offset after the header, from the first eight bytes of a file. */
 function headerEnd(prefix: Uint8Array, fileBytes: number): number {
   if (fileBytes < 10) throw new SafetensorsError(`only ${fileBytes} bytes, too short for a header`);
   const length = new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true);
@@ -77,7 +77,7 @@ export function decodeTensors(file: Uint8Array): ReadonlyMap<string, DecodedTens
   );
 }
 
-/** The header's JSON; `dataStart` is where tensors begin. */
+/** Parses the header's JSON; `dataStart` is the offset of the first tensor. */
 export function parseHeader(header: Uint8Array, dataStart: number, fileBytes: number): SafetensorsHeader {
   if (header[0] !== 0x7b) throw new SafetensorsError("the header does not start with {");
   const text = decodeUtf8(header);
@@ -128,7 +128,7 @@ function readEntry(name: string, value: unknown, dataStart: number): TensorEntry
   const wrong = (what: string) => new SafetensorsError(`tensor ${JSON.stringify(name.slice(0, 200))}: ${what}`);
   if (!isRecord(value)) throw wrong("its entry is not an object");
   const { dtype, shape, data_offsets: offsets } = value;
-  if (!isType(dtype)) throw wrong(`dtype ${JSON.stringify(dtype)} is not known`);
+  if (!isType(dtype)) throw wrong(`dtype ${JSON.stringify(dtype)} is not supported`);
   if (!isCounts(shape) || shape.length > 8) throw wrong("its shape is not a list of at most 8 whole numbers");
   if (!isCounts(offsets) || offsets.length !== 2) throw wrong("data_offsets are not two whole numbers");
   const [start = 0, end = 0] = offsets;
@@ -145,7 +145,7 @@ const isType = (value: unknown): value is SafetensorsType =>
 const isCounts = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0 && item < 2 ** 48);
 
-/** JSON.parse keeps the last of equal names; count the names as they are written. */
+/** JSON.parse keeps only the last of equal names, so this counts the names in the text. */
 function refuseDuplicates(text: string, distinct: number): void {
   let depth = 0;
   let names = 0;
@@ -163,7 +163,7 @@ function refuseGaps(tensors: TensorEntry[], dataStart: number, fileBytes: number
   for (const { name, start, end } of tensors) {
     if (start !== position) {
       throw new SafetensorsError(
-        `tensor ${JSON.stringify(name.slice(0, 200))} starts at byte ${start}, ${position} expected: a hole or an overlap`,
+        `tensor ${JSON.stringify(name.slice(0, 200))} starts at byte ${start}, expected ${position}: a gap or an overlap`,
       );
     }
     position = end;

@@ -1,6 +1,6 @@
 /**
- * Writes safetensors: tensors in order of their names, data 64-byte aligned (the header is padded with spaces), so that a
- * reader may map them. The same tensors give the same bytes.
+ * Writes safetensors: tensors sorted by name, data aligned to 64 bytes (the header is padded with spaces), so that a
+ * reader can map them. The same tensors give the same bytes.
  */
 import { elementBytes, type SafetensorsType } from "./safetensors.ts";
 
@@ -36,7 +36,7 @@ export function encodeHeader(tensors: readonly TensorFacts[], metadata: Readonly
 
 export const byName = (a: TensorFacts, b: TensorFacts) => (a.name < b.name ? -1 : 1);
 
-/** A file's bytes, tensor by tensor: nothing is copied. */
+/** A file's bytes, tensor by tensor, without copies. */
 export function* safetensorsChunks(
   tensors: readonly TensorData[],
   metadata: Readonly<Record<string, string>> = { format: "pt" },

@@ -1,6 +1,6 @@
 /**
- * How a model's tensors are divided into files: `model.safetensors`, or numbered shards and their index.
- * Pure; tensors are placed in order of their names, so the same model gives the same files.
+ * Divides a model's tensors into files: `model.safetensors`, or numbered shards and their index. Pure. Tensors are
+ * sorted by name, so the same model gives the same files.
  */
 import { byName, type TensorFacts, tensorBytes } from "./safetensorsWriter.ts";
 

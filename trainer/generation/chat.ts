@@ -1,6 +1,6 @@
 /**
- * A conversation with a model: the model's own template, greedy or sampled answers, token by token. What a new prompt has
- * in common with the tokens in the cache is not computed again.
+ * A conversation with a model: the model's own template, greedy or sampled answers, token by token. The common prefix
+ * of a new prompt and the cached tokens is not computed again.
  */
 
 import { compile } from "../compile/compile.ts";
@@ -21,11 +21,11 @@ import { sampleToken } from "./sample.ts";
 
 export interface ChatOptions {
   model: StoredModel;
-  /** On top of the model; absent: the model as it is. */
+  /** The adapter to apply; absent: the model alone. */
   adapter?: PeftAdapter;
-  /** Worker threads; 0: as many as the cores granted. */
+  /** Worker threads; 0: one per granted core. */
   threads: number;
-  /** Tokens of a conversation, at most the model's context. Default: 4096. */
+  /** Maximum tokens of a conversation, at most the model's context. Default: 4096. */
   capacity?: number;
 }
 
@@ -44,7 +44,7 @@ export class Chat {
   readonly #engine: Engine;
   readonly #forward: CacheForward;
   readonly #codec: Codec;
-  /** Tokens whose keys and values are in the cache, by position. */
+  /** The cached tokens, by position. */
   readonly #cached: number[] = [];
 
   private constructor(engine: Engine, forward: CacheForward, codec: Codec) {
@@ -53,7 +53,7 @@ export class Chat {
     this.#codec = codec;
   }
 
-  /** Loads the model. Throws a failure that says what is wrong with it. */
+  /** Loads the model. Throws a failure that names its fault. */
   static async open({ model, adapter, threads, capacity: wanted }: ChatOptions): Promise<Chat> {
     const config = await model.config();
     const table = await model.tensors();
@@ -88,7 +88,7 @@ export class Chat {
     }
   }
 
-  /** The answer to a conversation, in pieces of text as they come. Throws a failure when it is too long. */
+  /** Streams the answer to a conversation as pieces of text. Throws a failure when the conversation is too long. */
   async *answer(messages: readonly Message[], options: AnswerOptions): AsyncIterable<string> {
     const { tokenizer, endIds } = this.#codec;
     const prompt = await encodePrompt({ messages }, this.#codec);
@@ -97,7 +97,7 @@ export class Chat {
       throw new StageFailure(
         exitCode.invalid,
         "TooLong",
-        `the conversation has ${prompt.length} tokens, ${capacity} fit`,
+        `the conversation has ${prompt.length} tokens, but ${capacity} fit: start a new one`,
       );
     }
     const answer: number[] = [];
@@ -106,7 +106,7 @@ export class Chat {
     while (!endIds.has(next) && answer.length < options.maxNewTokens && !options.signal.aborted) {
       answer.push(next);
       const longer = tokenizer.decode(answer);
-      // A character may need several tokens: until then the text ends with a replacement character.
+      // A character may need several tokens; until it is complete the text ends with a replacement character.
       if (!longer.endsWith("\ufffd")) {
         yield longer.slice(text.length);
         text = longer;
@@ -122,11 +122,11 @@ export class Chat {
 
   /** Brings the cache to `tokens` and chooses the one after them. */
   async #feed(tokens: readonly number[], options: AnswerOptions, index: number): Promise<number> {
-    // The last token always runs, since its logits are wanted.
+    // The last token always runs, because its logits are needed.
     let position = Math.min(commonPrefix(this.#cached, tokens), tokens.length - 1);
     let likeliest = -1;
     while (position < tokens.length) {
-      // A call that fails may have written over what comes from here on.
+      // A failed call may have overwritten the cache from here on.
       this.#cached.length = position;
       const part = tokens.slice(position, position + this.#forward.maxTokens);
       const start = position;
@@ -145,7 +145,7 @@ function commonPrefix(a: readonly number[], b: readonly number[]): number {
   return differs < 0 ? Math.min(a.length, b.length) : differs;
 }
 
-/** The adapter's tensors as the model's parameters. Throws a failure that names one that is missing, or of another size. */
+/** Sets the model's parameters from the adapter's tensors. Throws a failure that names a missing or misshapen one. */
 export function putAdapter(engine: Engine, { tensors }: PeftAdapter): void {
   const wanted = new Map(engine.stateOf("parameter").map(({ name, shape }) => [name, shape]));
   const missing = [...wanted.keys()].find((name) => !tensors.has(name));
@@ -153,13 +153,13 @@ export function putAdapter(engine: Engine, { tensors }: PeftAdapter): void {
     throw corrupt("AdapterMismatch", `the adapter has no ${missing}, which its target_modules imply`);
   for (const [name, values] of tensors) {
     const shape = wanted.get(name);
-    if (!shape) throw corrupt("AdapterMismatch", `the adapter has ${name}, where this model has no such layer`);
+    if (!shape) throw corrupt("AdapterMismatch", `the adapter has ${name}, but this model has no such layer`);
     const place = engine.floats("parameter", name);
     if (place.length !== values.length) {
       const expected = `[${shape.join(", ")}]`;
       throw corrupt(
         "AdapterMismatch",
-        `${name} of the adapter has ${values.length} numbers, this model takes ${expected}`,
+        `${name} of the adapter has ${values.length} numbers, but this model expects ${expected}`,
       );
     }
     place.set(values);

@@ -1,4 +1,7 @@
-/** The task figure ExactMatch: the share of held-out questions whose greedy answer is the reference, white space trimmed. */
+/**
+ * The metric ExactMatch: the share of held-out questions whose greedy answer equals the reference after trimming white
+ * space.
+ */
 import type { ExactMatch } from "../contract/report.ts";
 import type { Codec } from "../data/encoding/codec.ts";
 import type { EvaluationManifest } from "../data/packed/manifests.ts";

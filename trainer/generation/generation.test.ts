@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { exactMatch } from "./exactMatch.ts";
 import { sampleToken } from "./sample.ts";
 
-test("an exact match is the reference with white space trimmed, beside the share of the commonest reference", () => {
+test("an exact match equals the trimmed reference, and the share of the commonest reference is reported", () => {
   assert.deepEqual(exactMatch([" yes", "no\n", "maybe", "yes"], ["yes", "no", "no", "no"]), {
     exactMatch: 0.5,
     examples: 4,
@@ -11,12 +11,12 @@ test("an exact match is the reference with white space trimmed, beside the share
   });
 });
 
-test("references may be many, and all of them different", () => {
+test("many different references are counted", () => {
   const references = Array.from({ length: 130_000 }, (_, index) => `answer ${index}`);
   assert.equal(exactMatch(references, references).majorityShare, 1 / 130_000);
 });
 
-test("sampling follows the distribution at the temperature, and is repeatable", () => {
+test("sampling follows the distribution at the temperature and is repeatable", () => {
   const logits = Float32Array.of(Math.log(0.7), Math.log(0.3), -40);
   const draw = (temperature: number) => Array.from({ length: 4000 }, (_, i) => sampleToken(logits, temperature, 5, i));
   const share = (tokens: number[]) => tokens.filter((token) => token === 0).length / tokens.length;

@@ -1,9 +1,9 @@
-/** Greedy answers to many prompts: every slot works on one, and takes the next when it is done. */
+/** Greedy answers to many prompts: each slot answers one prompt, then takes the next. */
 import type { CacheForward, CacheToken } from "../engine/cacheForward.ts";
 
 export interface GreedyOptions {
   maxNewTokens: number;
-  /** Any of these ends an answer. */
+  /** End tokens: any of them ends an answer. */
   endTokens: ReadonlySet<number>;
   /** Called after each answer. */
   onAnswer: (done: number) => void;
@@ -18,7 +18,7 @@ interface Work {
   answer: number[];
 }
 
-/** The likeliest answer of each prompt (1..capacity−1 tokens), without its end token. Throws `Cancelled` on the signal. */
+/** The greedy answer to each prompt (1..capacity−1 tokens), without its end token. Throws `Cancelled` on the signal. */
 export async function greedyAnswers(
   forward: CacheForward,
   prompts: readonly (readonly number[])[],
@@ -52,7 +52,7 @@ function fill(slots: (Work | undefined)[], queue: Iterator<number>, prompts: rea
   }
 }
 
-/** Pending tokens of the slots in turn, as many as a call takes. */
+/** Pending tokens of the slots in turn, up to the limit of a call. */
 function takeTokens(slots: readonly (Work | undefined)[], limit: number): CacheToken[] {
   const taken: CacheToken[] = [];
   for (const [slot, work] of slots.entries()) {
@@ -64,7 +64,7 @@ function takeTokens(slots: readonly (Work | undefined)[], limit: number): CacheT
   return taken;
 }
 
-/** Appends the token that followed; false when the answer is complete. */
+/** Appends the next token; false when the answer is complete. */
 function continues(work: Work, token: number, capacity: number, { maxNewTokens, endTokens }: GreedyOptions): boolean {
   if (endTokens.has(token)) return false;
   work.answer.push(token);

@@ -1,7 +1,7 @@
 /** Sampling of the next token. Pure: the same logits, temperature, seed and index give the same token. */
 import { word } from "../numbers/philox.ts";
 
-/** Tells this use of the seed from others. */
+/** Separates this use of the seed from others. */
 const sampleStream = 0x53616d70;
 
 /** A token of softmax(logits / temperature); `temperature` is above 0, `index` counts the tokens of an answer. */

@@ -26,7 +26,7 @@ test("Philox4x32-10 gives the published words", () => {
   for (const [counter, key, expected] of known) assert.deepEqual(philox(counter, key), expected);
 });
 
-test("a word is the same however it is reached", () => {
+test("a word does not depend on the way it is computed", () => {
   const [a, b, c, d] = philox([2, 0, 5, 0], [1, 9]);
   assert.deepEqual(
     [8, 9, 10, 11].map((index) => word(index, 5, [1, 9])),
@@ -34,7 +34,7 @@ test("a word is the same however it is reached", () => {
   );
 });
 
-test("a parameter's start follows from its name and the seed, within its bound", () => {
+test("a parameter's initial values depend on its name and the seed and stay within their bound", () => {
   const tensor = { name: "a.lora_A.weight", shape: [64, 256] };
   const initial = { kind: "kaimingUniform", a: Math.sqrt(5) } as const;
   const values = initialValues(tensor, initial, 7);

@@ -1,6 +1,6 @@
 /**
- * Philox4x32-10 (Salmon et al. 2011): a counter and a key give four independent 32-bit words. The host's only source of
- * randomness: what a number is follows from what it is for, never from how many were drawn before.
+ * Philox4x32-10 (Salmon et al. 2011): a counter and a key give four independent 32-bit words. It is the host's only
+ * source of randomness. A number depends on its purpose, never on how many were drawn before.
  */
 
 export type Words = [number, number, number, number];

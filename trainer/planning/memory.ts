@@ -1,6 +1,6 @@
 /**
- * The memory of a training, by what it holds: the regions of its compiled run to the byte, and what the process holds
- * beside them. Pure; the planner's sums and the run's report stand on it.
+ * The memory of a training by category: the regions of its compiled run to the byte, and the process's other memory.
+ * Pure. The planner's sums and the run's report use it.
  */
 import type { EffectiveSettings } from "../contract/effective.ts";
 import type { ModelConfig } from "../contract/model.ts";
@@ -11,7 +11,7 @@ import { aligned, bytesOf, elementsOf } from "../graph/tensor.ts";
 import { partBytes, partsInMemory } from "../stores/uploadParts.ts";
 import type { Target } from "./target.ts";
 
-/** What prepare counted: `rows`, `examples` and `tokens` are those of the training set. */
+/** Counts from prepare: `rows`, `examples` and `tokens` are those of the training set. */
 export interface DatasetFacts {
   rows: number;
   examples: number;
@@ -20,7 +20,7 @@ export interface DatasetFacts {
   testExamples: number;
 }
 
-/** What memory follows from, beside what was compiled. */
+/** The inputs of the memory plan, in addition to the compiled run. */
 export interface MemoryFacts {
   settings: EffectiveSettings;
   model: ModelConfig;
@@ -36,17 +36,17 @@ export interface PlannedMemory {
   /** The base's tensors, mapped from its files. */
   weights: number;
   parameters: number;
-  /** Parameters as the forward pass reads them, where that differs. */
+  /** Parameters in the forward pass's type, if it differs. */
   derived: number;
   gradients: number;
   moments: number;
-  /** A copy of the best parameters so far, where `training.keep` is Best. */
+  /** A copy of the best parameters so far, if `training.keep` is Best. */
   best: number;
   /** Keys and values, while answers are generated. */
   cache: number;
   activations: number;
   io: number;
-  /** What kernels work in, on every thread. */
+  /** Scratch memory of the kernels, on every thread. */
   scratch: number;
   /** The packed data sets. */
   data: number;
@@ -58,7 +58,7 @@ export interface PlannedMemory {
 export const peakOf = (memory: PlannedMemory): number =>
   Object.values(memory).reduce((total, bytes) => total + bytes, 0);
 
-/** What is there whatever the shape of the programs: nothing of it has to be laid out. */
+/** Memory that does not depend on the shape of the programs, so no layout is needed. */
 export const fixedBytes = (compiled: Compiled, facts: MemoryFacts): number =>
   weightBytes(compiled) +
   compiled.stateBytes +
@@ -66,7 +66,7 @@ export const fixedBytes = (compiled: Compiled, facts: MemoryFacts): number =>
   dataBytes(facts.dataset) +
   processBytes(compiled, facts);
 
-/** The regions of a compiled run, to the byte, and what the process holds beside them. */
+/** The regions of a compiled run, to the byte, and the process's other memory. */
 export function memoryOf(compiled: Compiled, facts: MemoryFacts): PlannedMemory {
   const { arenaBytes, ioBytes, scratch } = compiled;
   return {

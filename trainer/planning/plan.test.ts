@@ -44,7 +44,7 @@ const inputWith = (changes: Partial<PlanInput> = {}): PlanInput => ({
   ...changes,
 });
 
-test("the predicted peak is what the compiler lays out, to the byte", () => {
+test("the predicted peak equals the compiler's layout to the byte", () => {
   const { spec, memory, predictedPeakBytes } = planned();
   const { weights, stateBytes, arenaBytes, ioBytes, scratch } = compile(spec);
   assert.equal(memory.parameters + memory.derived + memory.gradients + memory.moments + memory.cache, stateBytes);
@@ -81,7 +81,7 @@ test("an NF4 base is planned to the byte, scales and their scales included", () 
   );
 });
 
-test("parameters are counted as the paper counts them", () => {
+test("the number of parameters equals the paper's", () => {
   const base = 1000 * 128 + 6 * (128 * (128 + 64 + 64 + 128) + 3 * 128 * 384) + 13 * 128;
   const lora = 6 * 16 * (4 * 128 + 128 + 64 + 64 + 128 + 3 * (128 + 384));
   assert.deepEqual([planned().trainableParameters, planned().totalParameters], [lora, base + lora]);
@@ -91,13 +91,13 @@ test("parameters are counted as the paper counts them", () => {
   assert.deepEqual([qwen3.trainableParameters, qwen3.totalParameters], [lora, base + 6 * 2 * 32 + lora]);
 });
 
-test("steps follow from rows, epochs and the rows of a step, or are given", () => {
+test("the number of steps follows from rows, epochs and rows per step, or from maxSteps", () => {
   assert.equal(planned().steps, 7);
   assert.equal(planned({ settings: settings({ training: { epochs: "2.5" } }) }).steps, 16);
   assert.equal(planned({ settings: settings({ training: { maxSteps: 40 } }) }).steps, 40);
 });
 
-test("with less memory the micro-batch shrinks first, then blocks are recomputed, then it says what would fit", () => {
+test("with less memory the planner shrinks the micro-batch, then recomputes blocks, then names a change that would fit", () => {
   const ample = planned();
   assert.deepEqual([ample.microRows, ample.recomputedBlocks, ample.fits], [4, 0, true]);
   const seen: string[] = [];
@@ -123,7 +123,7 @@ test("with less memory the micro-batch shrinks first, then blocks are recomputed
   );
 });
 
-test("the nearest settings that fit are planned as their own plan will be", () => {
+test("the nearest settings that fit have the same peak as their own plan", () => {
   // Logits are most of the memory: half the tokens need no recomputing at all.
   const wide = (maxSequenceLength: number, availableBytes: number) => {
     const dataset = { sources: [{ uri: "pvc://data/train.jsonl" }], maxSequenceLength };
@@ -138,7 +138,7 @@ test("the nearest settings that fit are planned as their own plan will be", () =
   assert.deepEqual(nearestFit, { change: "dataset.maxSequenceLength: 256", predictedPeakBytes });
 });
 
-test("the frontier of recomputing trades memory for arithmetic, each block at a better price than the next", () => {
+test("on the frontier of recomputing, each further block saves less memory per operation", () => {
   const input = inputWith();
   const frontier = recomputeFrontier(input, plan(input));
   assert(frontier.length > 2);
@@ -171,7 +171,7 @@ test("a micro-batch divides a step's rows evenly", () => {
   assert.equal(planned({ settings: sixRows }).microRows, 3, "two of three, not four and two");
 });
 
-test("settings that cannot be trained are refused with the way out", () => {
+test("settings that cannot be trained are refused with the fix", () => {
   const wrong = settings({ method: { lora: { targetModules: ["c_attn"] } } });
   assert.throws(
     () => planned({ settings: wrong }),
@@ -179,7 +179,7 @@ test("settings that cannot be trained are refused with the way out", () => {
   );
 });
 
-test("what a method keeps beyond the moments is planned to the byte", () => {
+test("a method's state beyond the moments is planned to the byte", () => {
   const { spec, memory } = planned({ settings: settings({ method: { adalora: { initialRank: 4, targetRank: 2 } } }) });
   const { state } = compile(spec);
   const bytes = (role: string) =>

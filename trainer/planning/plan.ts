@@ -1,7 +1,7 @@
 /**
- * What a training will take, before it runs: parameters, memory to the byte, micro-batch, what is recomputed, steps. Pure;
- * no native code. It runs the run's own compiler, and the run compiles the spec that is returned here, so that a plan and
- * its run cannot disagree.
+ * Plans a training before it runs: parameters, memory to the byte, micro-batch, recomputed blocks, steps. Pure; no
+ * native code. The planner uses the run's compiler, and the run compiles the spec that the planner returns, so a plan
+ * and its run cannot disagree.
  */
 
 import { CompileError, compile } from "../compile/compile.ts";
@@ -33,9 +33,9 @@ export interface Plan {
   memory: PlannedMemory;
   /** The sum of `memory`. */
   predictedPeakBytes: number;
-  /** Packed rows of a micro-batch. */
+  /** Packed rows per micro-batch. */
   microRows: number;
-  /** Blocks, from the bottom, whose activations are computed again in the backward pass. */
+  /** Number of blocks, from the bottom, whose activations the backward pass recomputes. */
   recomputedBlocks: number;
   steps: number;
   /** A checkpoint in the artifact store. */
@@ -45,20 +45,20 @@ export interface Plan {
   /** Floating-point operations of a step's matrix products and attention. */
   flopsPerStep: number;
   fits: boolean;
-  /** When it does not fit: the smallest change that does. */
+  /** If it does not fit: the smallest change that would. */
   nearestFit?: { change: string; predictedPeakBytes: number };
-  /** What the run compiles. */
+  /** The spec that the run compiles. */
   spec: CompileSpec;
   sites: readonly SiteRecord[];
 }
 
-/** Settings that cannot be planned for this model at all. */
+/** Settings that cannot be planned for this model. */
 export class PlanError extends Error {}
 
 /**
- * The plan of a run within `availableBytes`, all memory in bytes: the fewest micro-batches a step without recomputing; if
- * one row a micro-batch does not fit so, the least recomputing with which it does. Where nothing fits it is the plan with
- * the least memory, with `fits: false` and the nearest settings that fit. Throws `PlanError`.
+ * The plan of a run within `availableBytes`, all memory in bytes: the fewest micro-batches per step without
+ * recomputing; if even one row per micro-batch does not fit, the least recomputing that fits. If nothing fits, the plan
+ * with the least memory, with `fits: false` and the nearest settings that fit. Throws `PlanError`.
  */
 export function plan(input: PlanInput): Plan {
   try {
@@ -78,12 +78,12 @@ export interface RecomputeChoice {
   flopsPerStep: number;
 }
 
-/** Numbers of blocks that are looked at, evenly spread, beside the planned one. */
+/** Number of block counts to evaluate, evenly spread, in addition to the planned one. */
 const frontierChoices = 12;
 
 /**
- * What recomputing would save and cost at a plan's micro-batch: the choices that no mixture of two others beats, from the
- * most memory to the least.
+ * The savings and costs of recomputing at a plan's micro-batch: the choices that no mixture of two others beats, from
+ * the most memory to the least.
  */
 export function recomputeFrontier(input: PlanInput, { microRows, recomputedBlocks }: Plan): RecomputeChoice[] {
   const { layers } = input.model;
@@ -104,7 +104,7 @@ export function lowerHull(choices: readonly RecomputeChoice[]): RecomputeChoice[
   const hull: RecomputeChoice[] = [];
   for (const point of sorted) {
     const previous = hull.at(-1);
-    // More memory has to buy something.
+    // A point with more memory must need less arithmetic.
     if (previous && point.flopsPerStep >= previous.flopsPerStep) continue;
     while (hull.length > 1 && !isBelow(hull.at(-1)!, hull.at(-2)!, point)) hull.pop();
     hull.push(point);
@@ -130,7 +130,10 @@ function candidate(input: PlanInput, microRows: number, recomputedBlocks: number
   return { spec, compiled, fits: fits(input, compiled, spec.rowTokens * microRows) };
 }
 
-/** Laying out arenas is most of the work: what is too much without them, or with the largest alone, needs no others. */
+/**
+ * Arena layout is most of the work, so a plan that is too large without arenas, or with the largest alone, skips the
+ * rest.
+ */
 function fits(input: PlanInput, compiled: Compiled, trainedRows: number): boolean {
   const { availableBytes } = input;
   const fixed = fixedBytes(compiled, input);
@@ -139,7 +142,7 @@ function fits(input: PlanInput, compiled: Compiled, trainedRows: number): boolea
   return peakOf(memoryOf(compiled, input)) <= availableBytes;
 }
 
-/** The fewest micro-batches without recomputing; if one row does not fit so, the least recomputing with which it does. */
+/** The fewest micro-batches without recomputing; if one row does not fit, the least recomputing that fits. */
 function choose(input: PlanInput): Candidate {
   for (const microRows of microRowChoices(input)) {
     const made = candidate(input, microRows, 0);
@@ -148,7 +151,7 @@ function choose(input: PlanInput): Candidate {
   return leastRecompute(input);
 }
 
-/** Rows of a micro-batch, each with a different number of micro-batches a step, most rows first. */
+/** Rows per micro-batch, each with a different number of micro-batches per step, most rows first. */
 function microRowChoices({ settings: { training, dataset }, target }: PlanInput): number[] {
   const { rowsPerStep } = training;
   const most = Math.max(1, Math.min(rowsPerStep, Math.floor(target.enoughTokens / dataset.maxSequenceLength)));
@@ -157,7 +160,7 @@ function microRowChoices({ settings: { training, dataset }, target }: PlanInput)
   return [...new Set(even)];
 }
 
-/** One row a micro-batch, too much without recomputing; memory falls with every block, so the least is found by bisection. */
+/** One row per micro-batch that needs recomputing; memory falls with every block, so bisection finds the least. */
 function leastRecompute(input: PlanInput): Candidate {
   let least = candidate(input, 1, input.model.layers);
   let tooFew = 0;
@@ -191,7 +194,7 @@ function storageOf({ quantization }: EffectiveSettings["baseModel"], dense: "F32
   return { dense, linear: quantization.type, doubleQuantization: quantization.doubleQuantization };
 }
 
-/** Answers are generated side by side, as many as an eighth of the memory can cache. */
+/** Answers are generated in parallel, as many as an eighth of the memory can cache. */
 function generationOf({ model, settings, dataset, availableBytes, target }: PlanInput, longest: number) {
   const capacity = Math.min(model.contextLength - methodOf(settings.method).positionOffset, longest);
   const elements = 2 * model.layers * capacity * model.kvHeads * model.headDim;
@@ -238,7 +241,7 @@ function parameterCounts({ state, baseParameters }: Compiled) {
 function nearestFit(input: PlanInput): { change: string; predictedPeakBytes: number } | undefined {
   for (const { change, settings } of smallerSettings(input.settings)) {
     const changed = { ...input, settings };
-    // Most of those that are tried do not even fit so; choosing takes many times as long.
+    // Most candidates do not even fit here, and choosing a plan takes many times as long.
     if (!candidate(changed, 1, input.model.layers).fits) continue;
     return { change, predictedPeakBytes: peakOf(memoryOf(choose(changed).compiled, changed)) };
   }
@@ -264,7 +267,7 @@ function* smallerSettings(settings: EffectiveSettings): Generator<{ change: stri
   if (smaller) {
     const method = usualMethod(smaller.kind);
     yield {
-      change: `method.${method.kind} in place of method.${settings.method.kind}`,
+      change: `method.${method.kind} instead of method.${settings.method.kind}`,
       settings: { ...settings, method },
     };
   }

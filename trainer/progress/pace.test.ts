@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Pace } from "./pace.ts";
 
-test("what is left follows from the last half minute; at first, and when nothing moves, nothing is said", () => {
+test("the remaining time follows from the last half minute; at first and without progress there is no estimate", () => {
   const pace = new Pace();
   pace.add(0, 0);
   pace.add(1000, 10);

@@ -5,7 +5,7 @@ import { ProgressReporter } from "./progressReporter.ts";
 
 const step = (done: number) => ({ phase: "Training", done, total: 100, unit: "steps" }) as const;
 
-test("a phase reports at most once a second, its beginning and its end always, and is never silent", (t) => {
+test("a phase reports at most once per second, always at its start and end, and is never silent", (t) => {
   t.mock.timers.enable({ apis: ["setInterval", "Date"] });
   const heard: [string, number][] = [];
   const reporter = new ProgressReporter(({ phase, done }: Progress) => heard.push([phase, done]));

@@ -1,6 +1,6 @@
 /**
- * Progress lines at a steady pace: within a phase at most one in an interval (a second by default), and the last one again
- * when nothing was said for five seconds, so that a silent log means a dead process.
+ * Limits the rate of progress lines: within a phase at most one per interval (a second by default). It repeats the last
+ * line after five seconds without one, so that a silent log means a dead process.
  */
 import type { Progress } from "../contract/progress.ts";
 import { Pace } from "./pace.ts";

@@ -342,7 +342,7 @@ const wrong: [string, (directory: string, file: PrepareFile) => Promise<unknown>
       await rm(`${d}/base/config.json`);
       await writeFile(`${d}/base/model.tar.gz`, "");
     },
-    { code: 20, reason: "BaseModelIncomplete", message: /archives are not unpacked \(model\.tar\.gz\)/ },
+    { code: 20, reason: "BaseModelIncomplete", message: /unpack the archive first \(model\.tar\.gz\)/ },
   ],
   [
     "no examples",

@@ -118,7 +118,7 @@ test("a damaged checkpoint is skipped for the previous one, and the bytes are th
   await writeFile(`${checkpoints}/step-7/state.safetensors`, state);
   const words: string[] = [];
   await runTrain(await damaged.trainFile(), { ...damaged.context(), log: (line) => words.push(line) });
-  assert.match(words.join("\n"), /step-7: does not count[\s\S]*resuming after step 6/);
+  assert.match(words.join("\n"), /step-7: the checkpoint is damaged[\s\S]*resuming after step 6/);
   assert.deepEqual(await weightsOf(whole), await weightsOf(damaged));
 });
 

@@ -50,7 +50,7 @@ async function goesOn(store: string): Promise<void> {
 /** Processes at a time. */
 const sideBySide = 3;
 
-test("a process killed by SIGKILL before any change of the file system leaves a checkpoint that counts", async (t) => {
+test("a process killed by SIGKILL before any change of the file system leaves a valid checkpoint", async (t) => {
   const directory = await temporaryDirectory(t);
   const two = `${directory}/two`;
   for (const step of [1, 2]) await saveStep(engine, two, step);
@@ -74,7 +74,7 @@ test("a process killed by SIGKILL before any change of the file system leaves a 
   assert.deepEqual(steps, steps.toSorted());
 });
 
-test("any bit that is wrong in a checkpoint is found, and the one before it is taken", async (t) => {
+test("any flipped bit in a checkpoint is detected, and the previous checkpoint is used", async (t) => {
   const directory = await temporaryDirectory(t);
   for (const step of [1, 2]) await saveStep(engine, `${directory}/two`, step);
   await mkdir(`${directory}/one`);
@@ -109,7 +109,7 @@ async function outcomeOf(store: string): Promise<"passed over" | "refused" | "ta
   try {
     const loaded = await checkpointsIn(store).load(engine, facts, (line) => lines.push(line));
     if (loaded?.state.step !== 1) return "taken";
-    assert.match(lines.join("\n"), /step-2: does not count and is removed: /);
+    assert.match(lines.join("\n"), /step-2: the checkpoint is damaged and is removed: /);
     return "passed over";
   } catch (error) {
     assert.ok(error instanceof Error && /step-2/.test(error.message), String(error));

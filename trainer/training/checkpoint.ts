@@ -1,7 +1,7 @@
 /**
- * Checkpoints: `checkpoints/step-N/` with the parameters, both moments, the best parameters so far and where the loop
- * stands. A directory counts when its manifest and every digest are right; the newest that counts is resumed from, so
- * nothing has to point at it. What a run does after a checkpoint follows from its bytes and the run file alone.
+ * Checkpoints: `checkpoints/step-N/` with the parameters, both moments, the best parameters so far and the state of the
+ * loop. A checkpoint is valid when its manifest and every digest match. A run resumes from the newest valid one, so no
+ * pointer to it is needed. After a checkpoint, a run depends only on its bytes and the run file.
  */
 import { z } from "zod";
 import { exitCode } from "../contract/exitCodes.ts";
@@ -22,24 +22,26 @@ import type { Stores } from "../stores/stores.ts";
 
 const savedRoles = rolesWith(({ checkpointed }) => checkpointed);
 
-/** Where the loop stands after a step; all of it but the times follows from the run file. */
+/** The state of the loop after a step; the run file determines everything but the times. */
 export const loopState = z.strictObject({
   step: z.int().min(0),
-  /** Of the last step, in nats a token. */
+  /** Loss of the last step, in nats per token. */
   loss: z.number(),
   evalLoss: z.number().optional(),
-  /** The step whose validation loss that is; a step whose validation was cut short is validated again. */
+  /** The step of that validation loss; an interrupted validation is repeated. */
   evaluatedStep: z.int().min(0),
   bestStep: z.int().min(0),
   bestEvalLoss: z.number().optional(),
   evaluationsWithoutImprovement: z.int().min(0),
   trainedTokens: z.int().min(0),
-  /** Tokens that went through the model, padding not counted. */
+  /** Tokens processed by the model, without padding. */
   tokens: z.int().min(0),
-  /** Of training, over all attempts. */
+  /** Seconds of training, over all attempts. */
   seconds: z.number().min(0),
   resumes: z.int().min(0),
-  /** False once it went on with another instruction set, numerics version or micro-batch: sums then round otherwise. */
+  /**
+   * False after a resume with another instruction set, numerics version or micro-batch, whose sums round differently.
+   */
   bitwise: z.boolean(),
   evaluationBefore: exactMatch.optional(),
 });
@@ -62,7 +64,7 @@ export interface CheckpointFacts {
   writerEpoch: number;
   numericsVersion: number;
   isa: string;
-  /** Rows of a micro-batch. */
+  /** Rows per micro-batch. */
   microRows: number;
 }
 
@@ -78,7 +80,7 @@ export class Checkpoints {
     this.#uri = uri;
   }
 
-  /** Writes `step-N` durably. `best` is given where it is not the state's own parameters. */
+  /** Writes `step-N` durably. `best` is passed if it differs from the state's parameters. */
   async save(
     engine: Engine,
     state: LoopState,
@@ -93,9 +95,9 @@ export class Checkpoints {
   }
 
   /**
-   * Loads the newest checkpoint that counts into the engine; undefined when there is none. One whose bytes are damaged is
-   * reported through `log` and removed, so that it is not among those that are kept. One that is whole and not understood
-   * is left, and a failure names it. Throws when the store cannot be read.
+   * Loads the newest valid checkpoint into the engine; undefined when there is none. A damaged one is reported through
+   * `log` and removed, so that it does not count as kept. An intact one in an unknown form stays, and a failure names
+   * it. Throws when the store cannot be read.
    */
   async load(
     engine: Engine,
@@ -106,15 +108,15 @@ export class Checkpoints {
       const uri = `${this.#uri}/step-${step}`;
       const loaded = await this.#loadFrom(uri, engine, facts).catch(reasonOf);
       if (typeof loaded !== "string") return loaded;
-      log(`${uri}: does not count and is removed: ${loaded}`);
+      log(`${uri}: the checkpoint is damaged and is removed: ${loaded}`);
       await this.#removeDirectory(`step-${step}`);
     }
     return undefined;
   }
 
   /**
-   * Removes all but the newest `keep`, and what a killed process left half-written or half-removed. To be called while
-   * none is written.
+   * Removes all but the newest `keep`, and partial checkpoints of killed processes. Call it only while no checkpoint is
+   * being written.
    */
   async prune(keep: number): Promise<void> {
     const steps = await this.steps();
@@ -126,17 +128,17 @@ export class Checkpoints {
   /** Removes every checkpoint: the run is complete. */
   async clear(): Promise<void> {
     await this.prune(0);
-    // Where nothing else lies there, the directory too.
+    // Also removes the directory if it is then empty.
     await this.#stores.of(this.#uri).removeFiles(this.#uri, []);
   }
 
-  /** Steps with a manifest, rising. */
+  /** Steps with a manifest, in ascending order. */
   async steps(): Promise<number[]> {
     const manifests = await this.#matching(/^step-[0-9]+(?=\/manifest\.json$)/);
     return manifests.map((name) => Number(name.slice("step-".length))).sort((a, b) => a - b);
   }
 
-  /** What `pattern` matches of the paths of files here. */
+  /** The distinct matches of `pattern` among the paths of files here. */
   async #matching(pattern: RegExp): Promise<string[]> {
     const entries = await this.#stores.of(this.#uri).list(this.#uri, "", { unfinished: true });
     return entries.flatMap(({ path }) => pattern.exec(path)?.[0] ?? []);
@@ -148,7 +150,7 @@ export class Checkpoints {
 
   async #loadFrom(uri: string, engine: Engine, facts: CheckpointFacts) {
     const found = await readManifest(this.#stores, uri, z.looseObject({}));
-    if (!found) return "its manifest is not JSON, or altered";
+    if (!found) return "its manifest is not JSON or was changed";
     const manifest = understood(uri, found.manifest, facts.runHash);
     const { state, files } = manifest;
     const saved = await SavedFile.open(this.#stores, uri, files, stateFile);
@@ -163,19 +165,23 @@ export class Checkpoints {
   }
 }
 
-/** The manifest of a checkpoint of this run; hours of work of another release are not this one's to throw away. */
+/**
+ * The manifest of a checkpoint of this run. Another release's checkpoint is kept, because it may hold hours of work.
+ */
 function understood(uri: string, manifest: unknown, runHash: string) {
   const parsed = checkpointManifest.extend({ runHash: z.literal(runHash) }).safeParse(manifest);
   if (parsed.success) return parsed.data;
   const words = z.prettifyError(parsed.error).replaceAll(/\s*\n\s*/g, " ");
   throw invalid(
     "CheckpointUnknown",
-    `${uri}: a checkpoint that this release does not understand (${words}): go on with the trainer that wrote it, ` +
-      "or remove it to train without it",
+    `${uri}: this release does not support the checkpoint (${words}): resume with the trainer that wrote it, ` +
+      "or remove the checkpoint to train without it",
   );
 }
 
-/** Why a checkpoint does not count. What is no fault of its bytes is thrown on: it may be readable another time. */
+/**
+ * The reason why a checkpoint is invalid. Errors other than damaged bytes are rethrown, because they may be temporary.
+ */
 function reasonOf(error: unknown): string {
   const isCorrupt = error instanceof StageFailure && error.code === exitCode.inputCorrupt;
   if (isCorrupt || error instanceof SafetensorsError || error instanceof MissingFileError) return error.message;
@@ -214,17 +220,17 @@ class SavedFile {
   }
 
   static async open(stores: Stores, uri: string, files: z.infer<typeof fileList>, path: string): Promise<SavedFile> {
-    // Not by a local copy: it may be larger than what a pod has room for.
+    // Without a local copy, because it may not fit on the pod's disk.
     const bytes = await verifyListed(stores, uri, files, path);
     const read = (start: number, end: number) => stores.of(uri).read(`${uri}/${path}`, { start, end });
     return new SavedFile(read, (await readSafetensorsHeader(bytes, read)).tensors);
   }
 
-  /** Throws when the tensor is not there with this size. */
+  /** Throws when the tensor is missing or has another size. */
   check(name: string, bytes: number): void {
     const tensor = this.#tensors.get(name);
     if (!tensor || tensor.end - tensor.start !== bytes)
-      throw corrupt("CheckpointCorrupt", `${name} is absent or of another size`);
+      throw corrupt("CheckpointCorrupt", `${name} is missing or has another size`);
   }
 
   async into(name: string, target: Uint8Array): Promise<void> {
@@ -236,7 +242,7 @@ class SavedFile {
   }
 }
 
-/** All or nothing: every name and size is compared before the first byte is copied. */
+/** All or nothing: checks every name and size before it copies the first byte. */
 async function restore(engine: Engine, saved: SavedFile): Promise<void> {
   const targets = savedRoles.flatMap((role) =>
     engine.stateOf(role).map(({ name }) => ({ name: `${role}.${name}`, target: engine.bytes(role, name) })),

@@ -1,6 +1,6 @@
 /**
- * The curve of a run: a progress line for each step, in metrics.jsonl and to whoever listens. On resuming, lines after the
- * checkpoint are dropped, since those steps are done again.
+ * The curve of a run: a progress line for each step, in metrics.jsonl and for listeners. A resumed run drops the lines
+ * after its checkpoint, because it repeats those steps.
  */
 import { formatProgress, type Progress, parseProgress } from "../contract/progress.ts";
 import type { ProgressReporter } from "../progress/progressReporter.ts";
@@ -8,11 +8,11 @@ import type { Stores } from "../stores/stores.ts";
 import { peakBytes } from "./peakMemory.ts";
 import type { StepFigures } from "./step.ts";
 
-/** Lines kept of a run: from there on, only every n-th step has one. */
+/** Maximum number of lines; beyond it, only every n-th step has one. */
 const maxLines = 10_000;
 const now = () => performance.now() / 1000;
 
-/** Steps over which speed is averaged. */
+/** Number of steps over which the speed is averaged. */
 const window = 20;
 
 export interface StepReport {
@@ -29,7 +29,7 @@ export class Metrics {
   readonly #uri: string;
   readonly #reporter: ProgressReporter;
   #lines: Progress[] = [];
-  /** The last step's, whether or not it is among the lines. */
+  /** The last step's line, even if it is not among the lines. */
   #latest: Progress | undefined;
   #recent: { tokens: number; seconds: number; at: number }[] = [];
   #evalLoss: number | undefined;
@@ -40,7 +40,7 @@ export class Metrics {
     this.#reporter = reporter;
   }
 
-  /** Takes over the lines up to `step` that an earlier attempt wrote. */
+  /** Reads an earlier attempt's lines up to `step`. */
   async resume(step: number): Promise<void> {
     const store = this.#stores.of(this.#uri);
     if (step === 0 || !(await store.stat(this.#uri))) return;
@@ -61,7 +61,7 @@ export class Metrics {
     this.#reporter.report(this.#heard(line));
   }
 
-  /** The validation loss after a step: it belongs to that step's line. */
+  /** Adds the validation loss after a step to that step's line. */
   evaluated(step: number, evalLoss: number): void {
     this.#evalLoss = evalLoss;
     if (this.#latest?.done !== step) return;
@@ -78,12 +78,12 @@ export class Metrics {
     await this.#stores.of(this.#uri).write(this.#uri, Buffer.from(text));
   }
 
-  /** Listeners hear the newest validation loss with every line; in the file it stands where it was computed. */
+  /** Listeners get the newest validation loss with every line; the file has it only at the step that computed it. */
   #heard(line: Progress): Progress {
     return { ...line, ...(this.#evalLoss !== undefined && { evalLoss: this.#evalLoss }) };
   }
 
-  /** Of the last steps, validations and checkpoints among them included. */
+  /** Tokens per second over the last steps, including validations and checkpoints between them. */
   #secondsAStep(): number {
     return (this.#recent.at(-1)!.at - this.#recent[0]!.at) / (this.#recent.length - 1);
   }

@@ -1,6 +1,6 @@
 /**
- * The most memory that this process had resident: mapped weights, regions, scratch, Node's own. Linux counts it; it is
- * counted from a stage's beginning where the kernel lets it be, so that one process may do one stage after another.
+ * The peak resident memory of this process: mapped weights, regions, scratch, Node. Linux counts it. The count restarts
+ * at each stage if the kernel permits it, so that one process can run several stages.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
@@ -15,18 +15,21 @@ export function releaseMemory(): void {
   addon().trimMemory();
 }
 
-/** Counts anew from here. → What the process holds already, of an earlier stage too: it stays in the count. In bytes. */
+/**
+ * Restarts the count. Returns the bytes that the process already holds, also from earlier stages; they stay in the
+ * count.
+ */
 export function forgetPeak(): number {
   try {
     // proc_pid_clear_refs(5): 5 resets the peak resident set size.
     writeFileSync("/proc/self/clear_refs", "5");
   } catch {
-    // Not permitted in some sandboxes: the peak is then that of the whole process.
+    // Some sandboxes forbid this; the peak is then that of the whole process.
   }
   return process.memoryUsage.rss();
 }
 
-/** In bytes. */
+/** The peak, in bytes. */
 export function peakBytes(): number {
   const [, kibibytes] = /^VmHWM:\s+([0-9]+) kB$/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
   return kibibytes === undefined ? process.resourceUsage().maxRSS * 1024 : Number(kibibytes) * 1024;

@@ -1,6 +1,6 @@
 /**
- * `report.json`: everything about a finished run, written last. Who finds it with the run's hash and the adapter it names
- * has nothing left to train.
+ * `report.json`: everything about a finished run, written last. A run with a report of its hash and the adapter it
+ * names is finished.
  */
 import { z } from "zod";
 import { corrupt } from "../contract/failure.ts";
@@ -24,20 +24,23 @@ export interface WrittenReport {
   digest: string;
 }
 
-/** The report of a finished run; undefined when it is not finished. Throws a failure when its adapter is gone or damaged. */
+/**
+ * The report of a finished run; undefined when the run is not finished. Throws a failure when its adapter is missing or
+ * damaged.
+ */
 export async function finishedReport(stores: Stores, run: string, runHash: string): Promise<WrittenReport | undefined> {
   const uri = storeLayout.report(run);
   if (!(await stores.of(uri).stat(uri))) return undefined;
   const bytes = await stores.of(uri).read(uri);
   const parsed = trainReport.safeParse(unsealed(jsonOf(bytes)));
   if (!parsed.success || parsed.data.runHash !== runHash) {
-    throw corrupt("ReportInvalid", `${uri}: is not the report of this run, or altered; remove it to train again`);
+    throw corrupt("ReportInvalid", `${uri}: is not the report of this run, or was changed; remove it to train again`);
   }
   const adapter = await readManifest(stores, storeLayout.adapter(run), adapterManifest);
   if (!adapter || adapter.digest !== parsed.data.figures.adapterDigest) {
     throw corrupt(
       "AdapterMissing",
-      `${storeLayout.adapter(run)}: the adapter that ${uri} names is not there any more; remove the report to train again`,
+      `${storeLayout.adapter(run)}: the adapter that ${uri} names is missing; remove the report to train again`,
     );
   }
   const damage = await damageOf(stores, storeLayout.adapter(run), adapter.manifest.files);

@@ -1,7 +1,7 @@
 /**
  * The training loop of a run, from its newest checkpoint or from the start: steps, validation, early stopping, the best
- * weights, checkpoints. Everything that decides a bit of the result is in `LoopState` and the engine's state; a run that
- * was stopped anywhere and goes on gives the same bytes.
+ * weights, checkpoints. `LoopState` and the engine's state determine every bit of the result, so a run that is stopped
+ * anywhere and resumed gives the same bytes.
  */
 import type { EffectiveSettings } from "../contract/effective.ts";
 import { diverged, stopped } from "../contract/failure.ts";
@@ -27,7 +27,7 @@ export interface TrainingRun {
 
 export interface TrainingResult {
   state: LoopState;
-  /** What becomes the adapter: the best or the last. */
+  /** The parameters of the adapter: the best or the last. */
   parameters: Parameters;
 }
 
@@ -38,18 +38,18 @@ export const evaluationInterval = (settings: EffectiveSettings["training"], step
 const validationNotFinite = (step: number) =>
   diverged(
     "LossNotFinite",
-    `the validation loss after step ${step} is not finite; lower training.learningRate, or look at the validation rows`,
+    `the validation loss after step ${step} is not finite; lower training.learningRate, or check the validation rows`,
   );
 
 export class TrainingLoop {
   readonly #run: TrainingRun;
   readonly #order: RowOrder;
   #state: LoopState;
-  /** Undefined while the best parameters are the engine's own. */
+  /** Undefined while the best parameters are those in the engine. */
   #best: Parameters | undefined;
   #savedStep: number;
 
-  /** `state.step` steps are done and in the engine; 0 for a new run. */
+  /** The engine holds the result of `state.step` steps; 0 for a new run. */
   constructor(run: TrainingRun, state: LoopState, best: Parameters | undefined) {
     this.#run = run;
     this.#state = state;
@@ -59,8 +59,8 @@ export class TrainingLoop {
   }
 
   /**
-   * Trains to the end. Stopped on request, it throws that failure after a durable checkpoint; the step or the validation
-   * that was under way is done again by who goes on.
+   * Trains to the end. On a stop request it throws that failure after a durable checkpoint; the resumed run repeats the
+   * interrupted step or validation.
    */
   async train(): Promise<TrainingResult> {
     try {
@@ -78,14 +78,14 @@ export class TrainingLoop {
     for (;;) {
       if (this.#isEvaluationDue()) await this.#evaluate();
       const complete = this.#isComplete();
-      // After the last step too: the task figure and the adapter follow, and may be stopped.
+      // Also after the last step, because the task metric and the adapter follow and may be stopped.
       if (complete || this.#isCheckpointDue()) await this.save();
       if (complete) return;
       await this.#step(this.#state.step + 1);
     }
   }
 
-  /** Writes a checkpoint of where the loop stands. */
+  /** Writes a checkpoint of the current state. */
   async save(): Promise<void> {
     if (this.#savedStep === this.#state.step) return;
     const { checkpoints, facts, epoch, parts, settings, metrics } = this.#run;

@@ -18,7 +18,7 @@ for (const [warmupRatio, steps, warmup] of warmups) {
   });
 }
 
-test("the rate climbs to its peak by equal steps, then falls by the schedule's curve", () => {
+test("the rate rises to its peak in equal steps, then decays along the schedule's curve", () => {
   const rates = (type: "Constant" | "Linear" | "Cosine") =>
     [1, 2, 3, 6].map((step) => learningRate({ schedule: { type, warmupRatio: 0.2 }, learningRate: 1 }, step, 10));
   assert.deepEqual(rates("Constant"), [0.5, 1, 1, 1]);

@@ -2,12 +2,12 @@
 import { ceilOfProduct } from "../contract/decimal.ts";
 import type { OptimizerSettings, TrainingSettings } from "../contract/effective.ts";
 
-/** Steps of linear warm-up: the first of them trains at 1/warmupSteps of the peak. */
+/** Number of linear warm-up steps; the first one trains at 1/warmupSteps of the peak. */
 export function warmupSteps(schedule: TrainingSettings["schedule"], steps: number): number {
   return ceilOfProduct(schedule.warmupRatio, steps);
 }
 
-/** Learning rate of step 1..steps. Linear and Cosine fall to 0, which they would reach at step `steps` + 1. */
+/** Learning rate of step 1..steps. Linear and Cosine decay to 0, which they would reach at step `steps` + 1. */
 export function learningRate(
   settings: Pick<TrainingSettings, "schedule" | "learningRate">,
   step: number,

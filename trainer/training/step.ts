@@ -1,7 +1,7 @@
 /**
- * One optimiser step: gradients of all its rows accumulate, the loss is the mean over all its trained tokens, then one
- * update. Their number is known before the first backward pass, so how rows are divided into micro-batches changes
- * nothing that is promised.
+ * One optimiser step: it accumulates the gradients of all its rows, with the loss as the mean over all its trained
+ * tokens, then updates once. The number of trained tokens is known before the first backward pass, so the division into
+ * micro-batches does not change the result beyond rounding.
  */
 import type { TrainingSettings } from "../contract/effective.ts";
 import { diverged } from "../contract/failure.ts";
@@ -18,14 +18,14 @@ export interface StepParts {
   shape: BatchShape;
   rope: RopeTable;
   settings: TrainingSettings;
-  /** Steps of the run. */
+  /** Number of steps of the run. */
   steps: number;
-  /** Names an example for a person: its file and line. */
+  /** The file and line of an example, for people. */
   nameOf: (example: number) => string;
 }
 
 export interface StepFigures {
-  /** Nats a trained token. */
+  /** In nats per trained token. */
   loss: number;
   gradNorm: number;
   learningRate: number;
@@ -35,7 +35,7 @@ export interface StepFigures {
 
 /**
  * Trains on `rows` as step 1..steps. Throws a failure when the loss is not finite or the gradient is zero, and
- * `Cancelled` when `signal` is given during its micro-batches: parameters and moments are then those before the step.
+ * `Cancelled` when `signal` is aborted during its micro-batches; parameters and moments are then unchanged.
  */
 export async function trainStep(
   parts: StepParts,
@@ -66,7 +66,7 @@ export async function trainStep(
   return { loss, gradNorm, learningRate: rate, trainedTokens, tokens };
 }
 
-/** The engine as a method sees it. */
+/** The engine in the form that a method uses. */
 const hostOf = (engine: Engine): StepHost => ({
   names: (role) => engine.stateOf(role).map(({ name }) => name),
   values: (role, name) => engine.floats(role, name),
@@ -83,14 +83,14 @@ function notFinite({ nameOf }: StepParts, step: number, batch: Batch, nll: Float
   return diverged(
     "LossNotFinite",
     step === 1
-      ? `step 1: the loss is not finite, ${where}; ${beforeUpdates}, or leave that row out`
+      ? `step 1: the loss is not finite, ${where}; ${beforeUpdates}, or remove that row`
       : `step ${step}: the loss is not finite, ${where}; lower training.learningRate`,
   );
 }
 
-/** At step 1 nothing has been trained: no setting of the training is to blame. */
+/** At step 1 nothing has been trained yet, so no training setting is the cause. */
 const beforeUpdates =
-  "no weight was updated before, so the base model itself overflows on this text: look whether its weights and its " +
+  "no weight was updated before, so the base model itself overflows on this text: check that its weights and its " +
   "config.json belong together";
 
 function checkGradient({ dataset, nameOf }: StepParts, step: number, rows: readonly number[], norm: number): void {
@@ -99,13 +99,13 @@ function checkGradient({ dataset, nameOf }: StepParts, step: number, rows: reado
     const way = step === 1 ? beforeUpdates : "lower training.learningRate";
     throw diverged(
       "GradientNotFinite",
-      `step ${step}: the gradient is not finite; ${way}, or look at the rows that begin with ${first}`,
+      `step ${step}: the gradient is not finite; ${way}, or check the rows that begin with ${first}`,
     );
   }
   if (norm === 0) {
     throw diverged(
       "GradientZero",
-      `step ${step}: the gradient is exactly zero, so nothing would be learnt; look at dataset.trainOn and at the rows that begin with ${first}`,
+      `step ${step}: the gradient is exactly zero, so the run would learn nothing; check dataset.trainOn and the rows that begin with ${first}`,
     );
   }
 }

@@ -1,10 +1,10 @@
-/** The validation loss: the mean over all trained tokens of the held-out rows, in nats a token. */
+/** The validation loss: the mean over all trained tokens of the held-out rows, in nats per token. */
 import type { PackedDataset } from "../data/packed/packedDataset.ts";
 import { type BatchShape, makeBatch, partition } from "../engine/batch.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { RopeTable } from "../models/rope.ts";
 
-/** Runs every row once. Throws `Cancelled` when `signal` is given. */
+/** Runs every row once. Throws `Cancelled` when `signal` is aborted. */
 export async function validationLoss(
   engine: Engine,
   dataset: PackedDataset,

@@ -4,7 +4,7 @@ import { Stores } from "../stores/stores.ts";
 import { temporaryDirectory } from "../testing/temporary.ts";
 import { WriterEpoch } from "./writerEpoch.ts";
 
-test("writers that start together take different epochs, and only the last may commit", async (t) => {
+test("concurrent writers take different epochs, and only the last may commit", async (t) => {
   const run = `file://${await temporaryDirectory(t)}`;
   const stores = new Stores();
   const writers = await Promise.all(Array.from({ length: 5 }, () => WriterEpoch.take(stores, run)));

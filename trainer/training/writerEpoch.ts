@@ -1,6 +1,6 @@
 /**
- * One writer a run. A writer takes the next epoch by creating an object that nobody can create twice, and looks before
- * every commit whether a later one was taken since: then it is a leftover of a lost node, and stops itself.
+ * Ensures a single writer per run. A writer takes the next epoch by creating an object exclusively. Before every commit
+ * it checks for a later epoch; if there is one, the writer is a leftover of a lost node and stops.
  */
 import { superseded } from "../contract/failure.ts";
 import type { Stores } from "../stores/stores.ts";
