@@ -21,7 +21,7 @@ test("a release's chart names its images by digest and keeps all other values an
   assert.equal(images.trainer.registry, "registry.example:5000");
   const { images: before, ...others } = parse(values);
   assert.deepEqual([rest, images.pullPolicy], [others, before.pullPolicy]);
-  assert.match(pinned, /# Watch one namespace only/);
+  assert.match(pinned, /# Watch only this namespace/);
 });
 
 test("an image without a digest is refused", () => {

@@ -1,6 +1,6 @@
 /**
- * Adapter: one immutable revision of a result. It stands alone: deleting its FineTuneJob keeps it. What was measured is
- * in its spec, because a status is lost when objects are restored from a backup.
+ * Adapter: one immutable revision of a result. It has no owner, so deleting its FineTuneJob keeps it. Measurements are in
+ * its spec, because a status is lost when objects are restored from a backup.
  */
 import { z } from "zod";
 import { exportList } from "../../trainer/contract/exports.ts";
@@ -23,20 +23,20 @@ import {
 import { artifactsAccess } from "./fineTuneRun.ts";
 import { ttlTable } from "./jobLife.ts";
 
-/** May change, and takes effect with the next export. */
+/** A change takes effect with the next export. */
 const adapterExecution = z
   .strictObject({
     placement: resolvedPlacement.optional(),
     ...writtenShape(ttlTable),
     artifacts: artifactsAccess.optional(),
   })
-  .meta({ description: "Where and with what the export pods run." });
+  .meta({ description: "Placement and resources of the export pods." });
 
 export const adapterSpec = z.strictObject({
-  revision: z.int().min(1).max(1_000_000).meta({ description: "Counts the Adapters of one FineTuneJob." }),
+  revision: z.int().min(1).max(1_000_000).meta({ description: "Revision number among the Adapters of one FineTuneJob." }),
   format: z.enum(["PEFT", "Full"]).meta({ description: "PEFT: adapter weights; Full: all weights of a model." }),
   baseModel: z.strictObject({ uri: modelUri, revision: text(128), digest }),
-  source: z.strictObject({ uri: artifactsUri, digest }).meta({ description: "Where the weights are." }),
+  source: z.strictObject({ uri: artifactsUri, digest }).meta({ description: "Location of the weights." }),
   provenance: z
     .strictObject({
       runName: text(63),
@@ -50,7 +50,7 @@ export const adapterSpec = z.strictObject({
       trainerImage: text(512),
       numericsVersion: count,
     })
-    .meta({ description: "What it was made of." }),
+    .meta({ description: "Origin of the Adapter: run, inputs and trainer." }),
   results: results.optional(),
   artifactRoot: artifactsUri,
   execution: adapterExecution,
@@ -60,7 +60,7 @@ export type AdapterSpec = z.infer<typeof adapterSpec>;
 
 export const exportStatus = z.object({
   name: text(63),
-  key: z.string().length(16).meta({ description: "Hash of what was asked for." }),
+  key: z.string().length(16).meta({ description: "Hash of the requested export." }),
   jobName: text(63),
   state: z.enum(["Pending", "Running", "Ready", "Failed"]),
   uri: text(1200).optional(),
@@ -70,7 +70,7 @@ export const exportStatus = z.object({
   verified: z
     .object({ maxLogitDifference: figure, klDivergence: figure })
     .optional()
-    .meta({ description: "Base and adapter against what was read back." }),
+    .meta({ description: "Comparison of base and adapter with the export that was read back." }),
   reason: text(longest.reason).optional(),
   message: text(longest.message).optional(),
   memoryLimit: helperMemoryLimit,

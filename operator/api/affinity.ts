@@ -1,4 +1,4 @@
-/** A pod's affinity as Kubernetes has it, every list and string bounded. */
+/** Kubernetes' pod affinity, with every list and string bounded. */
 import { z } from "zod";
 import { entriesAtMost } from "../../trainer/contract/rules.ts";
 

@@ -1,5 +1,5 @@
 /**
- * Schemas that the three kinds share. What a user writes is strict: a typo is refused, never dropped.
+ * Schemas that the three kinds share. Specs are strict: an unknown field is rejected, never dropped.
  */
 import { z } from "zod";
 import { decimal } from "../../trainer/contract/decimal.ts";
@@ -11,9 +11,9 @@ import { quantityPattern } from "./quantity.ts";
 
 export const text = (max: number) => z.string().max(max);
 
-/** Characters of what a status says. A condition and a prepare Job's end have room for a long message. */
+/** Longest texts of a status, in characters. Conditions and the end of a prepare Job may hold a long message. */
 export const longest = { reason: 64, message: 1024, longMessage: 2048 } as const;
-/** Others' words in the room that a field has: for one long member the API server refuses a whole status. */
+/** Cuts foreign text to the length of a field: the API server rejects a whole status for one long member. */
 export const cut = (words: string, max: number) => words.slice(0, max).toWellFormed();
 
 export const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -32,7 +32,7 @@ const name = z
   .max(253)
   .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/);
 
-/** A resource quantity: 2, "500m", "8Gi". As in every custom resource, a fraction without quotes is none. */
+/** A resource quantity: 2, "500m", "8Gi". As in every custom resource, a fraction needs quotes. */
 export const quantity = z
   .union([z.int().min(0), z.string().max(32).regex(quantityPattern, "must be a quantity such as 2Gi or 500M")], {
     error: 'must be an integer, or a quantity in quotes such as "1.5", "1500m" or "2Gi"',
@@ -51,7 +51,7 @@ export const resources = ruled(
 ).meta({ description: "Compute resources of the container, as in a pod." });
 
 const nodeSelector = entriesAtMost(z.record(z.string().max(317), z.string().max(63)), 32).meta({
-  description: "Labels a node must have.",
+  description: "Labels that a node must have.",
 });
 
 const toleration = ruled(
@@ -65,12 +65,12 @@ const toleration = ruled(
   ...tolerationRules,
 );
 
-const tolerations = z.array(toleration).max(32).meta({ description: "Taints that are tolerated." });
+const tolerations = z.array(toleration).max(32).meta({ description: "Taints that the pods tolerate." });
 
 const podPlacement = {
   nodeSelector: nodeSelector.optional(),
   tolerations: tolerations.optional(),
-  affinity: affinity.optional().meta({ description: "Which nodes and neighbours are needed or preferred." }),
+  affinity: affinity.optional().meta({ description: "Required or preferred nodes and neighbouring pods." }),
   priorityClassName: name.optional().meta({ description: "PriorityClass of the pods." }),
   runtimeClassName: name.optional().meta({ description: "RuntimeClass of the pods." }),
   serviceAccountName: name.optional().meta({
@@ -78,7 +78,7 @@ const podPlacement = {
   }),
   imagePullSecrets: distinct(z.array(z.strictObject({ name })).max(8), "name")
     .optional()
-    .meta({ description: "Secrets for pulling the trainer's image." }),
+    .meta({ description: "Secrets to pull the trainer's image with." }),
 };
 
 const cpusOnly: Rule<number> = {
@@ -88,10 +88,10 @@ const cpusOnly: Rule<number> = {
     "must be 0: this release has no trainer for GPUs; with 0 it trains on CPUs, within placement.resources.limits",
 };
 
-/** A placement with nothing left to decide: what a pod is rendered from. */
+/** A resolved placement, from which a pod is rendered. */
 export const resolvedPlacement = z
   .strictObject({ resources: resources.optional(), ...podPlacement })
-  .meta({ description: "Where and with what the pods run." });
+  .meta({ description: "Placement and resources of the pods." });
 
 export const placement = z
   .strictObject({
@@ -104,7 +104,7 @@ export const placement = z
     }),
     ...podPlacement,
   })
-  .meta({ description: "Where and with what the training runs." });
+  .meta({ description: "Placement and resources of the training." });
 
 export const helpers = z
   .strictObject({
@@ -112,11 +112,11 @@ export const helpers = z
       description:
         "Compute resources of the container, as in a pod. Default: requests of 100m CPU and 256Mi of memory, for an export and one byte more for each parameter of the model; no limits.",
     }),
-    nodeSelector: nodeSelector.optional().meta({ description: "Labels a node must have. Default: placement's." }),
-    tolerations: tolerations.optional().meta({ description: "Taints that are tolerated. Default: placement's." }),
-    affinity: affinity.optional().meta({ description: "Which nodes and neighbours are needed. Default: placement's." }),
+    nodeSelector: nodeSelector.optional().meta({ description: "Labels that a node must have. Default: placement's." }),
+    tolerations: tolerations.optional().meta({ description: "Taints that the pods tolerate. Default: placement's." }),
+    affinity: affinity.optional().meta({ description: "Required or preferred nodes and neighbouring pods. Default: placement's." }),
   })
-  .meta({ description: "Where and with what the prepare and export pods run. They need no GPU." });
+  .meta({ description: "Placement and resources of the prepare and export pods. They need no GPU." });
 
 export type Placement = z.infer<typeof placement>;
 export type ResolvedPlacement = z.infer<typeof resolvedPlacement>;
@@ -134,23 +134,23 @@ export const condition = z.object({
 export type Condition = z.infer<typeof condition>;
 
 export const statusCommon = {
-  observedGeneration: count.optional().meta({ description: "The generation of the spec that this status speaks of." }),
+  observedGeneration: count.optional().meta({ description: "The generation of the spec that this status describes." }),
   conditions: distinct(z.array(condition).max(16), "type").optional(),
 };
 
-/** Jobs that completed without a report that could be read: named, so that each counts once. */
+/** UIDs of Jobs that completed without a readable report, so that each counts once. */
 export const lostReports = z
   .array(text(64))
   .max(32)
-  .meta({ description: "UIDs of Jobs that completed and whose report could not be read." });
+  .meta({ description: "UIDs of Jobs that completed without a readable report." });
 
 export const helperMemoryLimit = text(32)
   .optional()
-  .meta({ description: "Memory limit that its pod has; absent: none. A higher one is tried where it was too low." });
+  .meta({ description: "Memory limit of its pod; absent: no limit. If it was too low, the Job is retried once the limit is higher." });
 
 export const progress = z.object({
   phase: text(32).optional(),
-  steps: text(40).optional().meta({ description: "Optimiser steps done and to do." }),
+  steps: text(40).optional().meta({ description: "Optimiser steps, done/total." }),
   loss: figure.optional(),
   evalLoss: figure.optional(),
   tokensPerSecond: figure.optional(),
@@ -165,11 +165,11 @@ const share = decimal("A share.", { min: 0, max: 1 });
 export const evaluationResult = z.object({
   before: share.optional().meta({ description: "Exact match of the base model." }),
   after: share.optional().meta({ description: "Exact match with the adapter." }),
-  majorityShare: share.optional().meta({ description: "What always giving the commonest answer would score." }),
+  majorityShare: share.optional().meta({ description: "Exact match of always giving the commonest answer." }),
   examples: count.optional(),
 });
 
-/** What a finished training measured. */
+/** Measurements of a finished training. */
 export const results = z.object({
   steps: count,
   bestStep: count,

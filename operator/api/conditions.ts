@@ -17,7 +17,7 @@ export function findCondition(conditions: readonly Condition[] | undefined, type
   return conditions?.find((condition) => condition.type === type);
 }
 
-/** The conditions after an update: those named, and no other, whoever wrote it. */
+/** The conditions after an update: exactly those in `updates`; conditions of other writers are dropped. */
 export function updateConditions(
   previous: readonly Condition[] | undefined,
   updates: readonly ConditionUpdate[],
@@ -43,10 +43,10 @@ function setCondition(
   };
 }
 
-/** What tools are told: it is ready, it is being worked on, or it will not get further by itself. */
+/** The verdict for tools: ready, in progress, or stalled until somebody acts. */
 export type Verdict = "Ready" | "Reconciling" | "Stalled" | "Waiting";
 
-/** Ready, and Reconciling or Stalled beside it, with one reason and message. Waiting: for a person, nothing is wrong. */
+/** Ready, and Reconciling or Stalled beside it, with one reason and message. Waiting: a person must act, nothing is wrong. */
 export function verdict(kind: Verdict, reason: string, message: string): ConditionUpdate[] {
   const ready: ConditionUpdate = { type: "Ready", status: kind === "Ready" ? "True" : "False", reason, message };
   return kind === "Ready" || kind === "Waiting" ? [ready] : [ready, { type: kind, status: "True", reason, message }];

@@ -1,7 +1,7 @@
 /**
- * CustomResourceDefinitions from the zod schemas. Pure. Structural: zod's JSON Schema without what Kubernetes has no
- * word for; what zod refines in code (rules across fields, decimal bounds, where a URI may point) becomes CEL with the
- * same words, so that a wrong manifest is refused at admission with field and reason.
+ * Generates CustomResourceDefinitions from the zod schemas. Pure. The schemas are structural: zod's JSON Schema without
+ * the keywords that Kubernetes lacks. zod refinements (rules across fields, decimal bounds, allowed URIs) become CEL rules
+ * with the same messages, so that the API server rejects an invalid manifest with field and reason.
  */
 import { z } from "zod";
 import { boundsText, type DecimalBounds } from "../../trainer/contract/decimal.ts";
@@ -16,7 +16,7 @@ export interface PrinterColumn {
   type: "string" | "integer" | "date";
   jsonPath: string;
   description: string;
-  /** 0 is always shown, 1 with -o wide. */
+  /** 0: always shown; 1: shown with -o wide. */
   priority?: number;
 }
 
@@ -28,7 +28,7 @@ export interface CrdOptions {
   spec: z.ZodType;
   status: z.ZodType;
   columns: readonly PrinterColumn[];
-  /** CEL that is not in the schemas, by path: "" is the root. */
+  /** CEL rules that are not in the schemas, by path; "" is the root. */
   rules: Readonly<Record<string, readonly CelRule[]>>;
 }
 
@@ -82,7 +82,7 @@ function jsonSchema(schema: z.ZodType): Schema {
   return z.toJSONSchema(schema, { target: "openapi-3.0", io: "input" });
 }
 
-/** A JSON Schema of zod as Kubernetes takes it. */
+/** Converts zod's JSON Schema to the form that Kubernetes accepts. */
 function structural(schema: Schema, path: string, options: CrdOptions): Schema {
   const description = schema.description ?? descriptionOf(path);
   if (schema["x-kubernetes-int-or-string"] === true) return { description, ...intOrString(schema) };
@@ -104,7 +104,7 @@ function structural(schema: Schema, path: string, options: CrdOptions): Schema {
   return { ...result, ...validations([...(options.rules[path] ?? []), ...rules, ...ofString]) };
 }
 
-/** Items of lists and values of maps have no name to be described by. */
+/** Items of lists and values of maps have no name and so need no description. */
 const isField = (path: string) => !/[\]}]$/.test(path);
 
 const kept = [
@@ -133,7 +133,7 @@ function intOrString(schema: Schema): Schema {
   };
 }
 
-/** Keys of a map, none of a set; every other list is atomic. */
+/** A list-map has keys, a set has none; every other list is atomic. */
 function listType(distinct: readonly string[] | undefined): Schema {
   if (distinct === undefined) return { "x-kubernetes-list-type": "atomic" };
   if (distinct.length === 0) return { "x-kubernetes-list-type": "set" };
@@ -145,7 +145,7 @@ function validations(rules: readonly CelRule[] = []): Schema {
   return { "x-kubernetes-validations": rules.map(({ cel, ...said }) => ({ rule: cel, ...said })) };
 }
 
-/** Strings whose form and bounds the schema language has no words for. */
+/** Strings whose form and bounds JSON Schema cannot express. */
 function stringRules(schema: Schema): CelRule[] {
   const form = uriForms.find(({ pattern }) => new RegExp(pattern).source === schema.pattern);
   if (form) return uriRules(form);

@@ -1,25 +1,25 @@
-/** Words about an object that is being deleted: what holds it. Pure. */
+/** Messages about an object that is being deleted and the finalizers that hold it. Pure. */
 import type { KubeObject } from "../runtime/objects.ts";
 
-/** Kubernetes' own; they go by themselves. */
+/** Kubernetes' own finalizers; Kubernetes removes them. */
 const builtIn = ["foregroundDeletion", "orphan", "batch.kubernetes.io/job-tracking"];
 
-/** Finalizers of an object that is being deleted that neither Kubernetes nor the operator takes away. */
+/** Finalizers of a deleted object that neither Kubernetes nor the operator removes. */
 export function foreignFinalizers({ metadata }: KubeObject): string[] {
   if (metadata.deletionTimestamp === undefined) return [];
   return (metadata.finalizers ?? []).filter((name) => !builtIn.includes(name));
 }
 
-/** What holds an object that is being deleted, and what to do; undefined when it goes by itself. */
+/** Names the finalizers that hold a deleted object, and how to remove them; undefined when there are none. */
 export function heldWords(object: KubeObject): string | undefined {
   const foreign = foreignFinalizers(object);
   if (foreign.length === 0) return undefined;
   const { kind, metadata } = object;
   const names = foreign.join(", ");
-  return `${kind} ${metadata.name} is being deleted and is held by finalizer ${names}, which is not Luthier's. It goes when the controller that set it removes it; if that controller no longer exists, remove it: kubectl edit ${kind.toLowerCase()} ${metadata.name}.`;
+  return `${kind} ${metadata.name} is being deleted and is held by finalizer ${names}, which is not Luthier's. The controller that set the finalizer must remove it; if that controller no longer exists, remove it yourself: kubectl edit ${kind.toLowerCase()} ${metadata.name}.`;
 }
 
-/** Of an object that is being deleted: for a condition. A foreign finalizer may wait for a person. */
+/** The condition's reason for an object that is being deleted. A foreign finalizer may need a person. */
 export const deletingReason = (object: KubeObject) =>
   heldWords(object) === undefined ? "Deleting" : "HeldByFinalizer";
 

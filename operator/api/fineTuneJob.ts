@@ -1,6 +1,6 @@
 /**
- * FineTuneJob: what the user wants. Its spec is the contract's settings and where, with what and how long to run.
- * No default is written into a spec: defaults are documented here, applied on reading, and visible in the FineTuneRun.
+ * FineTuneJob: the user's request. Its spec holds the contract's settings, the placement, the resources and the limits.
+ * The operator writes no default into a spec: defaults are documented here, applied on reading, visible in the FineTuneRun.
  */
 import { z } from "zod";
 import { type ExportEntry, exportList } from "../../trainer/contract/exports.ts";
@@ -46,7 +46,7 @@ const dequantizedWasQuantized: Rule<Exported> = {
   fieldPath: ".adapter.exports",
 };
 
-/** A method whose result no weights of the base can hold. */
+/** A method whose result cannot be merged into the weights of the base. */
 const mergeable: readonly Rule<Exported>[] = declarations.flatMap(({ kind, mergeRefusal }) =>
   mergeRefusal === undefined
     ? []
@@ -69,16 +69,16 @@ export const fineTuneJobSpec = ruled(
       z.strictObject({
         uri: artifactsUri.meta({
           description:
-            "The store for everything that is produced: pvc://CLAIM/PATH or s3://BUCKET/PATH. Below it each namespace has a directory of its own.",
+            "The store for all results: pvc://CLAIM/PATH or s3://BUCKET/PATH. Each namespace has its own directory below it.",
         }),
         ...access,
       }),
       accessIsRemote,
-    ).meta({ description: "Where checkpoints, adapters and exports are kept." }),
+    ).meta({ description: "Store of checkpoints, adapters and exports." }),
     adapter: z
       .strictObject({ exports: exportList.optional() })
       .optional()
-      .meta({ description: "What the Adapter should have beside the adapter itself. Changing it trains nothing." }),
+      .meta({ description: "Exports of the Adapter. Changing them starts no training." }),
     promotion: z
       .strictObject({
         adapterRef: z
@@ -86,20 +86,20 @@ export const fineTuneJobSpec = ruled(
           .optional()
           .meta({
             description:
-              "Promote this Adapter of this FineTuneJob, whatever the settings are: a roll-back, or a pin. While it is set nothing is trained.",
+              "Promote this Adapter of this FineTuneJob, whatever the settings are: a roll-back, or a pin. While it is set, the operator starts no training.",
           }),
       })
       .optional()
-      .meta({ description: "Which Adapter counts. Default: that of the spec's settings, as soon as it is trained." }),
+      .meta({ description: "Which Adapter to promote. Default: that of the spec's settings, as soon as it is trained." }),
     suspend: z.boolean().optional().meta({
-      description: "Stop after a checkpoint and give the resources back; false goes on from there. Default false.",
+      description: "Write a checkpoint, stop, and release the resources; false resumes from the checkpoint. Default false.",
     }),
     ...writtenShape(jobLifeTable),
   }),
   ...specRules,
   dequantizedWasQuantized,
   ...mergeable,
-).meta({ description: "What to fine-tune, on what and how." });
+).meta({ description: "The model, the data and the settings of the fine-tuning." });
 export type FineTuneJobSpec = z.infer<typeof fineTuneJobSpec>;
 
 const modelFacts = z.object({
@@ -108,7 +108,7 @@ const modelFacts = z.object({
   rmsNormEps: figure,
 });
 
-/** What prepare found: enough to plan other settings on the same inputs without another pod. */
+/** Facts that prepare found, enough to plan other settings on the same inputs without another pod. */
 export const inputs = z.object({
   model: modelFacts,
   baseDataType: prepareFigures.shape.baseDataType,
@@ -126,13 +126,13 @@ export const pinsStatus = z.object({
   evaluationSetDigest: digest.optional(),
 });
 
-/** Pins of a FineTuneJob, which know where what they name was staged. */
+/** Pins of a FineTuneJob, with the store that the inputs were staged in. */
 const stagedPins = pinsStatus.extend({
-  store: text(1800).optional().meta({ description: "The artifact store that they were staged in." }),
+  store: text(1800).optional().meta({ description: "The artifact store that the inputs were staged in." }),
 });
 
 export const planStatus = z.object({
-  key: hash64.meta({ description: "Hash of what was planned." }),
+  key: hash64.meta({ description: "Hash of the planned settings, inputs and limits." }),
   trainableParameters: count,
   totalParameters: count,
   predictedPeakBytes: count,
@@ -141,7 +141,7 @@ export const planStatus = z.object({
   availableBytes: count.optional(),
   availableFrom: text(320)
     .optional()
-    .meta({ description: "What sets that: a field, a LimitRange, or the largest node." }),
+    .meta({ description: "Source of availableBytes: a field, a LimitRange, or the largest node." }),
   microRows: count,
   recomputedBlocks: count,
   steps: count,
@@ -164,21 +164,21 @@ export type PrepareStatus = z.infer<typeof prepareStatus>;
 
 export const fineTuneJobStatus = z.object({
   ...statusCommon,
-  state: text(32).optional().meta({ description: "The word a person would say." }),
+  state: text(32).optional().meta({ description: "The state in one word." }),
   prepare: prepareStatus.optional(),
-  pins: stagedPins.optional().meta({ description: "What the inputs are, by content." }),
+  pins: stagedPins.optional().meta({ description: "Digests that fix the content of the inputs." }),
   inputs: inputs.optional(),
   plan: planStatus.optional(),
   currentRunRef: z
     .object({
       name: text(63),
       uid: text(64),
-      adapterName: text(63).optional().meta({ description: "The Adapter that was made of this run." }),
+      adapterName: text(63).optional().meta({ description: "The Adapter that was created from this run." }),
     })
     .optional(),
   promotedAdapterRef: z.object({ name: text(63) }).optional(),
   progress: progress.optional(),
-  handledRequest: text(64).optional().meta({ description: "The luthier.dev/requested-at that was acted on." }),
-  checkedAt: time.optional().meta({ description: "When the inputs were last looked at." }),
+  handledRequest: text(64).optional().meta({ description: "The last value of luthier.dev/requested-at that the operator has handled." }),
+  checkedAt: time.optional().meta({ description: "When the inputs were last read." }),
 });
 export type FineTuneJobStatus = z.infer<typeof fineTuneJobStatus>;

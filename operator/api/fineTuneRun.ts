@@ -1,7 +1,7 @@
 /**
- * FineTuneRun: one run, a fact. Named by the hash of what matters to the training, so its name is the mutex in its
- * namespace. Everything but `execution` is immutable. It outlives its batch Jobs; deleting a failed one tries again
- * from its last checkpoint.
+ * FineTuneRun: one training run. Its name is the hash of everything that affects the training, so the name is the mutex in
+ * the namespace. Everything but `execution` is immutable. It outlives its batch Jobs; deleting a failed run retries from
+ * its last checkpoint.
  */
 import { z } from "zod";
 import { access, artifactsUri } from "../../trainer/contract/locations.ts";
@@ -12,10 +12,10 @@ import { count, hash64, longest, placement, progress, results, statusCommon, tex
 import { pinsStatus } from "./fineTuneJob.ts";
 import { jobLifeTable } from "./jobLife.ts";
 
-/** May change: endpoints move, Secrets are renamed. */
+/** Mutable: endpoints move, and Secrets are renamed. */
 export const artifactsAccess = z
   .strictObject(access)
-  .meta({ description: "How the artifact store is reached, where it is a remote one." });
+  .meta({ description: "Access to the artifact store, if it is remote." });
 
 export const execution = z
   .strictObject({
@@ -23,13 +23,13 @@ export const execution = z
     ...writtenShape(jobLifeTable),
     artifacts: artifactsAccess.optional(),
     scratchBytes: count.optional().meta({
-      description: "Local space that the pod needs for what it fetches from a remote store.",
+      description: "Local disk space for the files that the pod fetches from a remote store.",
     }),
     checkpointBytes: count.optional().meta({
-      description: "Size of a checkpoint: a pod that is asked to stop has time to write one.",
+      description: "Size of a checkpoint, from which the pod's time to stop follows.",
     }),
   })
-  .meta({ description: "Where and how long it runs: may change, and takes effect with the next attempt." });
+  .meta({ description: "Placement, limits and store access. A change takes effect with the next attempt." });
 
 export const fineTuneRunSpec = z.strictObject({
   runHash: hash64,
@@ -45,15 +45,15 @@ export type FineTuneRunSpec = z.infer<typeof fineTuneRunSpec>;
 export const attempt = z.object({
   number: z.int().min(1).max(1_000_000),
   jobName: text(63),
-  jobUID: text(64).optional().meta({ description: "Absent: about to be created." }),
-  trainerImage: text(512).optional().meta({ description: "The image that this attempt runs." }),
+  jobUID: text(64).optional().meta({ description: "UID of the Job. Absent: the Job is not created yet." }),
+  trainerImage: text(512).optional().meta({ description: "Trainer image of this attempt." }),
   startedAt: time,
   endedAt: time.optional(),
   outcome: z.enum(["Succeeded", "Stopped", "Failed", "Lost"]).optional(),
   reason: text(longest.reason).optional(),
   message: text(longest.message).optional(),
   exitCode: z.int().min(0).max(255).optional(),
-  checkpointStep: count.optional().meta({ description: "Step of the newest checkpoint seen in this attempt." }),
+  checkpointStep: count.optional().meta({ description: "Step of the newest checkpoint of this attempt." }),
 });
 export type Attempt = z.infer<typeof attempt>;
 
@@ -61,8 +61,8 @@ export const fineTuneRunStatus = z.object({
   ...statusCommon,
   state: text(32).optional(),
   attempts: distinct(z.array(attempt).max(32), "number").optional(),
-  crashes: count.optional().meta({ description: "Attempts that ended badly since the last new checkpoint." }),
-  runningSeconds: count.optional().meta({ description: "Time of the attempts that have ended, waiting included." }),
+  crashes: count.optional().meta({ description: "Failed attempts since the last new checkpoint." }),
+  runningSeconds: count.optional().meta({ description: "Duration of the ended attempts in seconds, waiting included." }),
   progress: progress.optional(),
   lastCheckpointStep: count.optional(),
   results: results.optional(),

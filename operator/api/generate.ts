@@ -1,7 +1,6 @@
 /**
- * Writes what is generated from the operator's code: crds/*.yaml and the chart's copies of them, the reference of each
- * kind, and the page of states. `npm run crds`; with `--check` it writes nothing and fails when a file is not what the code
- * says.
+ * Writes the files that are generated from the operator's code: crds/*.yaml and the chart's copies, the reference of each
+ * kind, and the page of states. Run by `npm run crds`; with `--check` it writes nothing and fails if a file is outdated.
  */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -44,7 +43,7 @@ async function main(check: boolean): Promise<void> {
     const current = await readFile(file, "utf8").catch(() => "");
     if (current === content) continue;
     if (check) {
-      process.stderr.write(`${name} is not what the code says: run npm run crds\n`);
+      process.stderr.write(`${name} is outdated: run npm run crds\n`);
       process.exitCode = 1;
       continue;
     }

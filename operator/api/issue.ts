@@ -1,4 +1,4 @@
-/** What is wrong with a spec that its schema refuses: each issue after its field. Pure. */
+/** Lists the issues of a spec that its schema rejects, each after its field. Pure. */
 import type { z } from "zod";
 
 export function specIssue({ issues }: z.ZodError): string {

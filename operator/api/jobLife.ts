@@ -1,10 +1,10 @@
-/** How long and how often batch Jobs may run, and how long they are kept: settings that all three kinds carry to their Jobs. */
+/** Time limit, retries and retention of batch Jobs: settings that all three kinds pass to their Jobs. */
 import { z } from "zod";
 import { setting } from "../../trainer/contract/setting.ts";
 
 export const ttlTable = {
   ttlSecondsAfterFinished: setting(z.int().min(60).max(31_536_000), {
-    description: "How long finished batch Jobs and their logs are kept.",
+    description: "How many seconds finished batch Jobs and their logs are kept.",
     default: 604_800,
     says: "Default 604800 (a week).",
   }),
@@ -13,7 +13,7 @@ export const ttlTable = {
 export const jobLifeTable = {
   activeDeadlineSeconds: setting(z.int().min(1).max(31_536_000), {
     description:
-      "Longest time of the attempts, summed. The time of an attempt goes from its start to its end, so waiting for a node, an image or a claim counts; the time between attempts, as while spec.suspend is set, does not. Default: no limit.",
+      "Limit of the total time of all attempts. An attempt lasts from its start to its end, so waiting for a node, an image or a claim counts; the time between attempts, as while spec.suspend is set, does not. Default: no limit.",
   }),
   backoffLimit: setting(z.int().min(0).max(20), {
     description: "Crashes without a new checkpoint before the run counts as failed.",

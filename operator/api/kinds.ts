@@ -1,6 +1,6 @@
 /**
- * The three kinds: their schemas, their columns, and the rules that only the API server can hold, since they compare
- * with what was, or speak of the name. Every other rule is part of its schema (`trainer/contract/rules.ts`).
+ * The three kinds: their schemas, their columns, and the rules that only the API server can check, because they compare
+ * with the old object or use the name. Every other rule is part of its schema (`trainer/contract/rules.ts`).
  */
 import type { CelRule } from "../../trainer/contract/rules.ts";
 import type { KubeObject, Resource } from "../runtime/objects.ts";
@@ -10,7 +10,7 @@ import { type FineTuneJobSpec, type FineTuneJobStatus, fineTuneJobSpec, fineTune
 import { type FineTuneRunSpec, type FineTuneRunStatus, fineTuneRunSpec, fineTuneRunStatus } from "./fineTuneRun.ts";
 import { group, version } from "./names.ts";
 
-/** As the API server has them. Specs are read again through their schemas before they are believed. */
+/** Objects as the API server returns them. Specs are parsed through their schemas before use. */
 export type FineTuneJob = KubeObject & { spec: FineTuneJobSpec; status?: FineTuneJobStatus };
 export type FineTuneRun = KubeObject & { spec: FineTuneRunSpec; status?: FineTuneRunStatus };
 export type Adapter = KubeObject & { spec: AdapterSpec; status?: AdapterStatus };
@@ -19,7 +19,7 @@ export const fineTuneJobs: Resource<FineTuneJob> = { group, version, plural: "fi
 export const fineTuneRuns: Resource<FineTuneRun> = { group, version, plural: "finetuneruns", kind: "FineTuneRun" };
 export const adapters: Resource<Adapter> = { group, version, plural: "adapters", kind: "Adapter" };
 
-const immutable: CelRule = { cel: "self == oldSelf", message: "is immutable: it says what was done" };
+const immutable: CelRule = { cel: "self == oldSelf", message: "is immutable: it records completed work" };
 
 const column = (
   name: string,
@@ -34,9 +34,9 @@ const column = (
 });
 const wide = { priority: 1 };
 const conditionColumn = (name: string, type: string) =>
-  column(name, `.status.conditions[?(@.type=="${type}")].status`, `Whether the condition ${type} holds.`);
+  column(name, `.status.conditions[?(@.type=="${type}")].status`, `Status of the condition ${type}.`);
 const reasonColumn = (type: string) => ({
-  ...column("MESSAGE", `.status.conditions[?(@.type=="${type}")].message`, "What is going on."),
+  ...column("MESSAGE", `.status.conditions[?(@.type=="${type}")].message`, "Message of the condition."),
   ...wide,
 });
 const age = column("AGE", ".metadata.creationTimestamp", "Time since creation.", "date");
@@ -45,13 +45,13 @@ const fineTuneJobKind: CrdOptions = {
   kind: "FineTuneJob",
   plural: "finetunejobs",
   shortName: "ftj",
-  description: "A fine-tuning: what to train on what. Its results are Adapters.",
+  description: "A fine-tuning of a base model on data. Its results are Adapters.",
   spec: fineTuneJobSpec,
   status: fineTuneJobStatus,
   columns: [
     conditionColumn("READY", "Ready"),
-    column("STATE", ".status.state", "What it is doing."),
-    column("STEPS", ".status.progress.steps", "Work done and to do."),
+    column("STATE", ".status.state", "Current state."),
+    column("STEPS", ".status.progress.steps", "Optimiser steps, done/total."),
     column("LOSS", ".status.progress.loss", "Training loss."),
     column("ADAPTER", ".status.promotedAdapterRef.name", "The promoted Adapter."),
     age,
@@ -61,11 +61,11 @@ const fineTuneJobKind: CrdOptions = {
     "": [
       {
         cel: "self.metadata.name.size() <= 40",
-        message: "metadata.name must be at most 40 characters: names of Jobs and Adapters are made from it",
+        message: "metadata.name must be at most 40 characters: names of Jobs and Adapters derive from it",
       },
       {
         cel: "!self.metadata.name.contains('.')",
-        message: "metadata.name must not contain a dot: names of Jobs and Adapters are made from it",
+        message: "metadata.name must not contain a dot: names of Jobs and Adapters derive from it",
       },
     ],
   },
@@ -75,13 +75,13 @@ const fineTuneRunKind: CrdOptions = {
   kind: "FineTuneRun",
   plural: "finetuneruns",
   shortName: "ftr",
-  description: "One training, named by the hash of what matters to it. Made by the operator.",
+  description: "One training run, named by the hash of everything that affects it. The operator creates it.",
   spec: fineTuneRunSpec,
   status: fineTuneRunStatus,
   columns: [
     conditionColumn("SUCCEEDED", "Succeeded"),
-    column("STATE", ".status.state", "What it is doing."),
-    column("STEPS", ".status.progress.steps", "Work done and to do."),
+    column("STATE", ".status.state", "Current state."),
+    column("STEPS", ".status.progress.steps", "Optimiser steps, done/total."),
     column("LOSS", ".status.progress.loss", "Training loss."),
     age,
     reasonColumn("Succeeded"),
@@ -91,7 +91,7 @@ const fineTuneRunKind: CrdOptions = {
       {
         cel: "self.metadata.name == 'run-' + self.spec.runHash.substring(0, 16)",
         message:
-          "metadata.name must be run- and the first 16 digits of spec.runHash: the name keeps a run from being made twice",
+          "metadata.name must be run- and the first 16 digits of spec.runHash: the name prevents a second run of the same content",
       },
     ],
     spec: ["runHash", "specHash", "hashVersion", "pins", "settings", "artifactRoot"].map((field) => ({
@@ -109,14 +109,14 @@ const adapterKind: CrdOptions = {
   spec: adapterSpec,
   status: adapterStatus,
   columns: [
-    column("JOB", `.metadata.labels.luthier\\.dev/finetunejob`, "The FineTuneJob that made it."),
-    column("REV", ".spec.revision", "Counts the Adapters of one FineTuneJob.", "integer"),
+    column("JOB", `.metadata.labels.luthier\\.dev/finetunejob`, "FineTuneJob of the Adapter."),
+    column("REV", ".spec.revision", "Revision number among the Adapters of one FineTuneJob.", "integer"),
     column("EVALLOSS", ".spec.results.evalLoss", "Validation loss."),
     column("PROMOTED", `.metadata.annotations.luthier\\.dev/promoted-at`, "When it was last promoted.", "date"),
     conditionColumn("READY", "Ready"),
     { ...column("BEFORE", ".spec.results.evaluation.before", "Exact match of the base model."), ...wide },
     { ...column("AFTER", ".spec.results.evaluation.after", "Exact match with the adapter."), ...wide },
-    { ...column("SOURCE", ".spec.source.uri", "Where the weights are."), ...wide },
+    { ...column("SOURCE", ".spec.source.uri", "Location of the weights."), ...wide },
     age,
   ],
   rules: {

@@ -12,19 +12,19 @@ export const labels = {
   adapter: `${group}/adapter`,
   /** prepare, train or export. */
   stage: `${group}/stage`,
-  /** First 16 hex digits of the settings' hash: finds the Adapter of settings that were trained before. */
+  /** First 16 hex digits of the settings' hash, to find the Adapter of settings that were trained before. */
   specHash: `${group}/spec-hash`,
 } as const;
 
 export const annotations = {
   /** On a pod template: the run file, read through a downward API volume. */
   runFile: `${group}/run-file`,
-  /** On a batch Job: digest of the Job as it was rendered, by which one that should be another by now is known. */
+  /** On a batch Job: digest of the rendered Job, by which an outdated Job is recognised. */
   rendered: `${group}/rendered`,
-  /** On a FineTuneJob: any new value looks at the inputs again. */
+  /** On a FineTuneJob: any new value makes the operator read the inputs again. */
   requestedAt: `${group}/requested-at`,
   /** On an Adapter: when it was last promoted. */
   promotedAt: `${group}/promoted-at`,
-  /** On an Adapter: names of the exports that its FineTuneJob asked for; others are left alone. */
+  /** On an Adapter: names of the exports that its FineTuneJob requested; the operator leaves others alone. */
   jobExports: `${group}/job-exports`,
 } as const;

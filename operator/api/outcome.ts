@@ -1,17 +1,17 @@
-/** What a decision may say, declared beside the step that says it: docs/states.md is printed from it, and tests hold it. */
+/** A state that a step may report, declared beside the step. docs/states.md is generated from it; tests check it. */
 import type { Verdict } from "./conditions.ts";
 
 export interface Outcome {
   verdict: Verdict;
   /** `status.state`. */
   state: string;
-  /** Of the condition Ready; with a `*` at its head it is another's, and who says it follows. */
+  /** Reason of the condition Ready. A leading `*` marks a reason that comes from elsewhere, followed by its source. */
   reason: string;
-  /** It goes on by itself as soon as a person has acted. */
+  /** The operator continues as soon as a person has acted. */
   blocked?: true;
 }
 
-/** One check of a decision: when it applies, what it may then say, and the check itself. */
+/** One check of a decision: when it applies, the states that it may report, and the function. */
 export interface DeclaredStep<Step> {
   name: string;
   when: string;
@@ -29,12 +29,12 @@ export const blocked = (state: string, reason: string): Outcome => ({ ...reconci
 export const stalled = outcome("Stalled");
 export const waiting = outcome("Waiting");
 
-/** Reasons of these steps that call for nobody. Another's (a pod's, a trainer's) is none of them: something went wrong. */
+/** Reasons of these steps that need no action. Reasons from elsewhere (a pod, a trainer) always report a problem. */
 export function calmReasons(...roads: readonly (readonly DeclaredStep<unknown>[])[]): ReadonlySet<string> {
   const outcomes = roads.flat().flatMap((step) => step.outcomes);
   const calm = outcomes
     .filter(({ verdict, blocked: waits, reason }) => verdict !== "Stalled" && !waits && !reason.startsWith("*"))
     .map(({ reason }) => reason);
-  // Before any step: an object that is being deleted.
+  // Checked before all steps: an object that is being deleted.
   return new Set([...calm, "Deleting"]);
 }

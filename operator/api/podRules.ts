@@ -1,4 +1,4 @@
-/** What Kubernetes itself would refuse of a pod, refused where a person writes it. */
+/** Rules that Kubernetes applies to pods, checked already in the manifest that a person writes. */
 import type { Rule } from "../../trainer/contract/rules.ts";
 import { quantityNumber } from "./quantity.ts";
 
