@@ -31,13 +31,14 @@ struct Tensor {
   const uint8_t* absmax;        // NF4: F32 scales, or their U8 codes when `nestedAbsmax` is there
   const uint8_t* nestedAbsmax;  // NF4 with double quantisation: F32 scales of blocks of 256, then the offset
 
-  int64_t count() const { return dims[0] * dims[1] * dims[2] * dims[3]; }
-  int64_t cols() const { return dims[rank - 1]; }
-  int64_t rows() const { return count() / cols(); }
-  bool contiguous() const { return rank == 1 || stride == cols(); }
+  // Always inlined: a copy that is compiled for one instruction set may not be linked into code that runs on another.
+  [[gnu::always_inline]] int64_t count() const { return dims[0] * dims[1] * dims[2] * dims[3]; }
+  [[gnu::always_inline]] int64_t cols() const { return dims[rank - 1]; }
+  [[gnu::always_inline]] int64_t rows() const { return count() / cols(); }
+  [[gnu::always_inline]] bool contiguous() const { return rank == 1 || stride == cols(); }
 
   template <class T>
-  T* row(int64_t index) const {
+  [[gnu::always_inline]] T* row(int64_t index) const {
     return reinterpret_cast<T*>(data) + index * stride;
   }
 };
