@@ -121,5 +121,5 @@ test("a plan shows the costs and the learnt text; a job over its limits is neith
   assert.match(refused.stdout, /does not fit/);
   const run = await luthier(directory, ["run", "job.yaml", ...withClaims]);
   assert.equal(run.status, 20);
-  assert.match(run.stderr, /DoesNotFit: the training needs [\d.]+ MiB, 1\.00 MiB are available/);
+  assert.match(run.stderr, /DoesNotFit: the training needs [\d.]+ MiB, but 1\.00 MiB are available/);
 });
