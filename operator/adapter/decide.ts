@@ -86,7 +86,7 @@ export function decide(world: World): Decision {
     const decision = step(world, exports);
     if (decision) return { ...decision, actions, requeueAfterMs: lookAgainInMs(world) };
   }
-  throw new Error("no step decided: the last one always does");
+  throw new Error("no step decided, although the last one always should");
 }
 
 function lookAgainInMs({ exports }: World): number | undefined {

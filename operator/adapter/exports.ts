@@ -129,7 +129,7 @@ export function exportStatus(
       if (mayHaveMore({ reason, memoryLimit }, limit)) {
         return { ...status, state: "Pending", message: "Its pod may have more memory now; it is exported again." };
       }
-      // More memory is a change of the spec that is seen.
+      // The operator notices a raised memory limit in the spec.
       const words = reason === hostMemoryExceeded ? message : withWayOut(message, wayOut(reason, spec));
       return { ...status, state: "Failed", ...said(reason, words) };
     }

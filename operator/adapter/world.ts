@@ -16,7 +16,7 @@ export interface World {
   now: Date;
   /** Of new exports. */
   trainerImage: string;
-  /** Or why the spec cannot be read. */
+  /** Or the issues that make the spec invalid. */
   spec: AdapterSpec | { issue: string };
   exports: readonly ExportWorld[];
   /** Jobs of exports that are asked for no longer. */
@@ -26,7 +26,7 @@ export interface World {
 export type Action =
   | { kind: "createJob"; job: Job }
   | { kind: "deleteJob"; job: Job }
-  /** Unless a pod of it runs by now. */
+  /** Not carried out if a pod of the Job runs by then. */
   | { kind: "deleteUnstarted"; job: Job };
 
 export interface Decision {

@@ -50,12 +50,12 @@ test("a job is suspended though its run goes on for others, and says for whom", 
       says: /^Stopping; what was trained is written/,
     },
     { state: "Queued", runWantedBy: [], is: "Suspending", says: /^Stopping; no pod of it runs/ },
-    { state: "Stopped", runWantedBy: [], is: "Suspended", says: /^Set spec\.suspend to false to go on\.$/ },
+    { state: "Stopped", runWantedBy: [], is: "Suspended", says: /^Set spec\.suspend to false to resume\.$/ },
     {
       ...{ state: "Stopped", runWantedBy: [], lastCheckpointStep: 20 },
       ...{ is: "Suspended", says: /to go on from the checkpoint of step 20\.$/ },
     },
-    { state: "Succeeded", runWantedBy: ["twin"], is: "Suspended", says: /^Set spec\.suspend to false to go on/ },
+    { state: "Succeeded", runWantedBy: ["twin"], is: "Suspended", says: /^Set spec\.suspend to false to resume/ },
   ];
   for (const { state, steps, lastCheckpointStep, runWantedBy, is, says } of cases) {
     const status = {

@@ -186,7 +186,7 @@ describe("run", () => {
       { type: "Ready", status: "False" as const, reason: "Training", message: "Training.", lastTransitionTime: "x" },
     ];
     const training = (run: World["run"]) => ({ ...otherwisePlaced(run), status: { state: "Training", conditions } });
-    const others = / FineTuneJob twin asked for this run first: its placement and limits count\.$/;
+    const others = / FineTuneJob twin requested this run first: its placement and limits apply\.$/;
     const cases: { name: string; world: World; does: string[]; says: RegExp }[] = [
       {
         name: "this one asked first",

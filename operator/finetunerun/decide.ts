@@ -140,14 +140,14 @@ export function decide(world: World): Decision {
   return decideBy(world).decision;
 }
 
-/** The decision, and the step that takes it. */
+/** The decision, and the step that made it. */
 export function decideBy(world: World): { by: DeclaredStep<Step>; decision: Decision } {
   const observed = { ...world, run: { ...world.run, status: withProgress(world) } };
   for (const by of road) {
     const decision = by.step(observed);
     if (decision) return { by, decision };
   }
-  throw new Error("no step decided: the last one always does");
+  throw new Error("no step decided, although the last one always should");
 }
 
 function withProgress({ run, attempt, progress, now }: World): FineTuneRunStatus {

@@ -30,11 +30,11 @@ export interface CurrentAttempt {
 export type Action =
   | { kind: "createJob"; job: Job }
   | { kind: "deleteJob"; job: Job }
-  /** Unless a pod of it runs by now. */
+  /** Not carried out if a pod of the Job runs by then. */
   | { kind: "deleteUnstarted"; job: Job };
 
 export interface Decision {
-  /** The whole status that should be. */
+  /** The whole wanted status. */
   status: FineTuneRunStatus;
   /** One at most, carried out before the status is written; a created Job's uid goes into it. */
   actions: readonly [] | readonly [Action];

@@ -100,7 +100,7 @@ export function quickstartTests(bench: () => Bench): void {
       /^Pending Starting: FineTuneRun run-\w+ is this job's run\.$/,
       /^Pending Starting: The run is starting\.$/,
       ...training,
-      /^Exporting AdapterCreated: Adapter spam-or-ham-\w+ is made of run-\w+\.$/,
+      /^Exporting AdapterCreated: Adapter spam-or-ham-\w+ is created from run-\w+\.$/,
       /^Exporting Exporting: Adapter spam-or-ham-\w+ is being exported\.$/,
       /^Exporting Exporting: Export merged: Creating its Job\.$/,
       new RegExp(`^Exporting Exporting: Export merged: ${pod}$`),
