@@ -108,7 +108,7 @@ test("an export that ran out of memory names the limit of the helpers, and is ma
   const failed = decide(aWorld(outOfMemory, limited("64Mi", begun.status)));
   assert.match(
     stalled(failed)?.message ?? "",
-    /Raise helpers\.resources\.limits\.memory; it is then exported again\.$/,
+    /Raise helpers\.resources\.limits\.memory; the operator then exports again\.$/,
   );
   const gone = { kind: "Absent" } as const;
   assert.deepEqual(actions(decide(aWorld(gone, limited("64Mi", failed.status)))), []);
@@ -134,7 +134,7 @@ for (const state of longStates) {
   test(`${state.kind} with more words than a status has room for is a status all the same`, () => {
     const { status } = decide(aWorld(state));
     assert.equal(adapterStatus.safeParse(status).error, undefined);
-    if (state.kind === "Failed") assert.match(ready({ status })?.message ?? "", /To try again, annotate this Adapter/);
+    if (state.kind === "Failed") assert.match(ready({ status })?.message ?? "", /To retry, annotate this Adapter/);
   });
 }
 
@@ -174,10 +174,7 @@ test("an edited entry is another export; one whose defaults are written out is t
 test("an Adapter without exports is ready, and nobody claims to have read it", () => {
   const { status } = decide({ ...aWorld({ kind: "Absent" }), exports: [] });
   assert.equal(ready({ status })?.status, "True");
-  assert.match(
-    ready({ status })?.message ?? "",
-    /^It was written to the store by run-[0-9a-f]{16}; nothing has read it/,
-  );
+  assert.match(ready({ status })?.message ?? "", /^run-[0-9a-f]{16} wrote it to the store; no export has read it back/);
 });
 
 describe("of eight exports", () => {
@@ -210,7 +207,7 @@ describe("of eight exports", () => {
     assert.deepEqual(first.made, named(0, 1));
     const words = first.status.exports?.map(({ message }) => message);
     for (const word of words?.slice(0, 2) ?? []) assert.doesNotMatch(word ?? "", /waiting/);
-    for (const word of words?.slice(2) ?? []) assert.match(word ?? "", /^waiting: at most 2 exports of an Adapter run/);
+    for (const word of words?.slice(2) ?? []) assert.match(word ?? "", /^queued: at most 2 exports of an Adapter run/);
   });
 
   for (const { name, states, next } of [

@@ -146,12 +146,10 @@ export const lostReports = z
   .max(32)
   .meta({ description: "UIDs of Jobs that completed without a readable report." });
 
-export const helperMemoryLimit = text(32)
-  .optional()
-  .meta({
-    description:
-      "Memory limit of its pod; absent: no limit. If it was too low, the Job is retried once the limit is higher.",
-  });
+export const helperMemoryLimit = text(32).optional().meta({
+  description:
+    "Memory limit of its pod; absent: no limit. If it was too low, the Job is retried once the limit is higher.",
+});
 
 export const progress = z.object({
   phase: text(32).optional(),

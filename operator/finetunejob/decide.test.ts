@@ -40,14 +40,14 @@ test("a job is suspended though its run goes on for others, and says for whom", 
     is: string;
     says: RegExp;
   }[] = [
-    { state: "Training", runWantedBy: ["twin"], is: "Suspended", says: /^FineTuneRun run-\w+ goes on for twin\./ },
-    { state: "Training", runWantedBy: [], is: "Suspending", says: /^Stopping; its pod is asked to end\.$/ },
+    { state: "Training", runWantedBy: ["twin"], is: "Suspended", says: /^FineTuneRun run-\w+ continues for twin\./ },
+    { state: "Training", runWantedBy: [], is: "Suspending", says: /^Stopping; the pod received a request to end\.$/ },
     {
       state: "Training",
       steps: "5/60",
       runWantedBy: [],
       is: "Suspending",
-      says: /^Stopping; what was trained is written/,
+      says: /^Stopping; the pod writes a checkpoint first/,
     },
     { state: "Queued", runWantedBy: [], is: "Suspending", says: /^Stopping; no pod of it runs/ },
     { state: "Stopped", runWantedBy: [], is: "Suspended", says: /^Set spec\.suspend to false to resume\.$/ },

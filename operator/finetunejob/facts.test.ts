@@ -101,7 +101,7 @@ describe("a look at the inputs that is asked for during a run", () => {
       run: { ...base.run!, status: { state: "Training", conditions } },
     }));
     const decision = decide(world);
-    assert.match(conditionOf(decision, "Ready")?.message ?? "", /^Training\. The inputs are looked at again/);
+    assert.match(conditionOf(decision, "Ready")?.message ?? "", /^Training\. The operator reads the inputs again/);
     assert.equal(askedLook({ ...world.job, status: decision.status }), "1");
   });
 

@@ -137,7 +137,10 @@ describe("inputs", () => {
     test("names the limit of the helpers, and that way out alone", () => {
       const said = stalled(failed("64Mi"));
       assert.equal(said?.reason, "HostMemoryExceeded");
-      assert.match(said?.message ?? "", /Raise helpers\.resources\.limits\.memory; they are then read again\.$/);
+      assert.match(
+        said?.message ?? "",
+        /Raise helpers\.resources\.limits\.memory; the operator then reads them again\.$/,
+      );
       assert.doesNotMatch(said?.message ?? "", /batchTokens|requested-at/);
     });
 

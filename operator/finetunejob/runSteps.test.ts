@@ -25,7 +25,7 @@ describe("fit", () => {
       state: "Training",
       does: [],
       fits: "False",
-      says: /keeps the limits that it was made with\. The run needs .* are available/,
+      says: /keeps the limits that it was created with\. The run needs .* are available/,
     },
     {
       name: "and whose pod waits keeps the limit that it was made with, and says so",
@@ -34,7 +34,7 @@ describe("fit", () => {
       state: "Queued",
       does: [],
       fits: "False",
-      says: /keeps the limits that it was made with\. The run needs .* are available/,
+      says: /keeps the limits that it was created with\. The run needs .* are available/,
     },
     {
       name: "becomes an Adapter when it is done",
@@ -43,7 +43,7 @@ describe("fit", () => {
       state: "Exporting",
       does: ["applyAdapter", "promote"],
       fits: "True",
-      says: /is made of/,
+      says: /is created from/,
     },
     {
       name: "that has no Job does not fit",
@@ -79,7 +79,7 @@ describe("a planner that broke", () => {
   test("is waited for and asked again", () => {
     const decision = decide(pinned({ plan: { kind: "failed", message: "took too long", retryAfterMs: 60_000 } }));
     assert.deepEqual([actions(decision), stalled(decision), decision.requeueAfterMs], [[], undefined, 60_000]);
-    assert.match(ready(decision)?.message ?? "", /took too long\. Trying again/);
+    assert.match(ready(decision)?.message ?? "", /took too long\. The operator retries/);
   });
 });
 

@@ -85,10 +85,13 @@ describe("ending", () => {
     const crash = ended({ type: "Failed", reason: "PodFailurePolicy" }, { exitCode: 137, reason: "Error" });
     const said = (status: FineTuneRunStatus) => succeeded(decide(attempted(crash, {}, status)))?.message ?? "";
     const last = { crashes: 1, attempts: [{ ...lostBefore, outcome: "Failed" as const }, current] };
-    assert.match(said({}), / Trying again\.$/);
-    assert.match(said({ lastCheckpointStep: 20 }), / Trying again from the checkpoint of step 20\.$/);
-    assert.match(said(last), / To try again, delete FineTuneRun run-\w+; it is tried again\.$/);
-    assert.match(said({ ...last, lastCheckpointStep: 20 }), / it is tried again from the checkpoint of step 20\.$/);
+    assert.match(said({}), / Retrying\.$/);
+    assert.match(said({ lastCheckpointStep: 20 }), / Retrying from the checkpoint of step 20\.$/);
+    assert.match(said(last), / To retry, delete FineTuneRun run-\w+; the operator then retries it\.$/);
+    assert.match(
+      said({ ...last, lastCheckpointStep: 20 }),
+      / the operator then retries it from the checkpoint of step 20\.$/,
+    );
   });
 
   test("one fault has one way out", () => {
@@ -119,7 +122,7 @@ describe("ending", () => {
     const foreign = attempted({ kind: "Foreign" });
     const taken = succeeded(decide(foreign));
     assert.equal(taken?.reason, "JobNameTaken");
-    assert.match(taken?.message ?? "", /is not this run's\. .* delete it \(kubectl delete job run-1\)/);
+    assert.match(taken?.message ?? "", /does not belong to this run\. .* delete it \(kubectl delete job run-1\)/);
     const { apiVersion, kind, metadata } = foreign.run;
     const ownerReferences = [{ apiVersion, kind, name: metadata.name, uid: "before" }];
     const left = (more: object) => {
@@ -190,7 +193,7 @@ describe("ending", () => {
         const world = attempted(state, {}, { attempts, ...(before.length > 0 ? { crashes: before.length } : {}) });
         const decision = decide({ ...world, run: aRun(unforgiving, world.run.status) });
         assert.equal(succeeded(decision)?.status, is);
-        if (is === "Unknown") assert.match(succeeded(decision)?.message ?? "", /Looking in the store for what it did/);
+        if (is === "Unknown") assert.match(succeeded(decision)?.message ?? "", /The next attempt checks the store/);
       });
     }
   });
@@ -321,31 +324,31 @@ describe("stopping and resuming", () => {
       name: "a pod that trains writes a checkpoint",
       state: running(),
       steps: "5/60",
-      says: /written to a checkpoint first/,
+      says: /the pod writes a checkpoint first/,
     },
     {
       name: "a pod that has trained no step writes none",
       state: running(),
       steps: undefined,
-      says: /is asked to end\.$/,
+      says: /received a request to end\.$/,
     },
     {
       name: "a pod that trains while its Job goes writes a checkpoint",
       state: { kind: "Deleting", podRuns: true },
       steps: "5/60",
-      says: /written to a checkpoint first/,
+      says: /the pod writes a checkpoint first/,
     },
     {
       name: "a pod that waits for a node has nothing to write",
       state: jobState(aBatchJob(), [aPod({ unschedulable: "no room" })]),
       steps: "5/60",
-      says: /no pod of it runs, so there is nothing to write/,
+      says: /no pod of the run is running, so there is no checkpoint to write/,
     },
     {
       name: "a Job without a pod has nothing to write",
       state: { kind: "Deleting" },
       steps: "5/60",
-      says: /there is nothing to write/,
+      says: /there is no checkpoint to write/,
     },
   ] satisfies { name: string; state: State; steps: string | undefined; says: RegExp }[]) {
     test(`what is said while a run stops: ${name}`, () => {

@@ -169,7 +169,7 @@ describe("a new run", () => {
   test("is Pending until the FineTuneJob that made it names it, and starts nothing", () => {
     const decision = decided({}, [], { wantedBy: [], expectedBy: ["bot"] });
     assert.deepEqual([decision.status.state, actions(decision), decision.status.attempts], ["Pending", [], undefined]);
-    assert.match(conditionOf(decision, "Ready")?.message ?? "", /until FineTuneJob bot takes this run/);
+    assert.match(conditionOf(decision, "Ready")?.message ?? "", /until FineTuneJob bot adopts this run/);
   });
 
   test("that was stopped stays Stopped until it is named again", () => {

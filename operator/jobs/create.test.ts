@@ -64,7 +64,7 @@ test("what the API server will not have is told in its words", async () => {
   assert.ok(created?.kind === "Refused");
   assert.match(
     created.state.message,
-    /exceeded quota: none\. Fix what it names; the operator asks again every minute\.$/,
+    /exceeded quota: none\. Fix the cause that it names; the operator retries every minute\.$/,
   );
 });
 

@@ -34,7 +34,7 @@ describe("a Job whose pod does not run says why and what to do", () => {
       job: suspended,
       pods: [],
       reason: "Queued",
-      says: /^Job job is suspended by a queue, or by who set its spec\.suspend\. It goes on when it is admitted/,
+      says: /^Job job is suspended by a queue, or because its spec\.suspend is set\. It resumes when the queue admits it/,
     },
     {
       name: "a queue takes its place away",
@@ -47,14 +47,14 @@ describe("a Job whose pod does not run says why and what to do", () => {
       name: "no node has room",
       pods: [aPod({ unschedulable: "0/1 nodes are available: 1 Insufficient memory." })],
       reason: "Unschedulable",
-      says: /Insufficient memory\. It starts by itself when one does: lower helpers\.resources, fix .* of helpers/,
+      says: /Insufficient memory\. The pod starts once a node accepts it: lower helpers\.resources, fix .* of helpers/,
     },
     {
       name: "no node has room for the training",
       job: trainJob,
       pods: [aPod({ unschedulable: "0/1 nodes are available: 1 Insufficient memory." })],
       reason: "Unschedulable",
-      says: /It starts by itself when one does: lower placement\.resources, fix .* of placement, or add a node\.$/,
+      says: /The pod starts once a node accepts it: lower placement\.resources, fix .* of placement, or add a node\.$/,
     },
     {
       name: "its claim is missing",
@@ -66,7 +66,7 @@ describe("a Job whose pod does not run says why and what to do", () => {
       name: "its claim has no volume",
       pods: [aPod({ unschedulable: "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims." })],
       reason: "Unschedulable",
-      says: /PersistentVolumeClaims\. See what keeps the claim from its volume: kubectl describe pvc\.$/,
+      says: /PersistentVolumeClaims\. Find out why the claim has no usable volume: kubectl describe pvc\.$/,
     },
     {
       name: "the name of its image is invalid",
@@ -90,7 +90,7 @@ describe("a Job whose pod does not run says why and what to do", () => {
       name: "its node does not answer",
       pods: [withConditions(running, silent)],
       reason: "NodeLost",
-      says: /Node node-7 does not answer.*kubectl delete node node-7/,
+      says: /Node node-7 does not respond.*kubectl delete node node-7/,
     },
     {
       name: "its pod was evicted from a node that does not answer",
@@ -102,44 +102,44 @@ describe("a Job whose pod does not run says why and what to do", () => {
       name: "its pod is ending",
       pods: [withConditions(running, [{ type: "Ready", status: "True" }], "2026-01-02T03:00:00Z")],
       reason: "Pending",
-      says: /is ending; another takes its place/,
+      says: /is ending; another pod replaces it/,
     },
     {
       name: "its last pod failed and another follows",
       pods: [aPod({ exitCode: 24, message: full })],
       reason: "Retrying",
-      says: /another follows: StoreFull: no space left/,
+      says: /another pod retries: StoreFull: no space left/,
     },
     {
       name: "its last pod failed for what no other pod can change",
       pods: [aPod({ exitCode: 20, message: badRow })],
       reason: "Pending",
-      says: /^The pod failed, and its Job ends with it: BadRow: line 7$/,
+      says: /^The pod failed, and so does its Job: {2}BadRow: line 7$/,
     },
     {
       name: "its last pod failed and was the last one that it makes",
       job: { ...aBatchJob(), status: { conditions: [{ type: "FailureTarget", status: "True" }] } },
       pods: [aPod({ exitCode: 24, message: full })],
       reason: "Pending",
-      says: /^The pod failed, and its Job ends with it: StoreFull/,
+      says: /^The pod failed, and so does its Job: {2}StoreFull/,
     },
     {
       name: "its last pod was asked to stop",
       pods: [aPod({ exitCode: 10 })],
       reason: "Pending",
-      says: /^The last pod was asked to stop, and did; another takes its place\.$/,
+      says: /^The last pod stopped on request; another pod replaces it\.$/,
     },
     {
       name: "its last pod was drained, and killed when its time was over",
       pods: [withConditions(aPod({ exitCode: 137 }), drained)],
       reason: "Pending",
-      says: /^The last pod was asked to stop/,
+      says: /^The last pod stopped on request/,
     },
     {
       name: "its last pod was drained after another had failed",
       pods: [aPod({ exitCode: 24, message: full }), aPod({ exitCode: 10, finishedAt: "2026-01-02T03:03:30Z" })],
       reason: "Pending",
-      says: /^The last pod was asked to stop/,
+      says: /^The last pod stopped on request/,
     },
   ];
   for (const { name, job = aBatchJob(), pods, reason, says } of cases) {
@@ -225,8 +225,8 @@ describe("what only Events tell gets a way out, in the fields of its stage", () 
       name: "a quota that wants a limit",
       reason: "FailedCreate",
       message: create("failed quota: mem: must specify limits.memory for: trainer"),
-      says: /Set in helpers\.resources what the namespace's quota asks for\.$/,
-      trains: /Set in placement\.resources what/,
+      says: /Set in helpers\.resources the values that the namespace's quota requires\.$/,
+      trains: /Set in placement\.resources the values/,
     },
     {
       name: "more than a LimitRange allows",
@@ -240,7 +240,7 @@ describe("what only Events tell gets a way out, in the fields of its stage", () 
       reason: "FailedCreate",
       message:
         'Error creating: Pod "job-prep-0a1b2c3d-x7k2p" is invalid: spec.containers[0].resources.requests: Invalid value: "256Mi": must be less than or equal to memory limit of 128Mi',
-      says: /^Error creating: Pod "job-prep-0a1b2c3d-\*" is invalid.*Set requests and limits in helpers\.resources: what is missing/,
+      says: /^Error creating: Pod "job-prep-0a1b2c3d-\*" is invalid.*Set requests and limits in helpers\.resources: the namespace's LimitRange/,
       trains: /Set requests and limits in placement\.resources/,
     },
     {
@@ -265,7 +265,7 @@ describe("what only Events tell gets a way out, in the fields of its stage", () 
       name: "more words than there is room for",
       reason: "FailedMount",
       message: `secret "x" not found${" and more".repeat(500)}`,
-      says: /^.{900,970} Create that Secret in this namespace; the pod then starts by itself\.$/,
+      says: /^.{900,980} Create that Secret in this namespace; the pod then starts\.$/,
     },
     { name: "something else", reason: "SomethingElse", message: "as it is", says: /^as it is\.$/ },
   ];
