@@ -49,11 +49,11 @@ test("a job is suspended though its run goes on for others, and says for whom", 
       is: "Suspending",
       says: /^Stopping; the pod writes a checkpoint first/,
     },
-    { state: "Queued", runWantedBy: [], is: "Suspending", says: /^Stopping; no pod of it runs/ },
+    { state: "Queued", runWantedBy: [], is: "Suspending", says: /^Stopping; no pod of the run is running/ },
     { state: "Stopped", runWantedBy: [], is: "Suspended", says: /^Set spec\.suspend to false to resume\.$/ },
     {
       ...{ state: "Stopped", runWantedBy: [], lastCheckpointStep: 20 },
-      ...{ is: "Suspended", says: /to go on from the checkpoint of step 20\.$/ },
+      ...{ is: "Suspended", says: /to resume from the checkpoint of step 20\.$/ },
     },
     { state: "Succeeded", runWantedBy: ["twin"], is: "Suspended", says: /^Set spec\.suspend to false to resume/ },
   ];

@@ -114,14 +114,14 @@ describe("a Job whose pod does not run says why and what to do", () => {
       name: "its last pod failed for what no other pod can change",
       pods: [aPod({ exitCode: 20, message: badRow })],
       reason: "Pending",
-      says: /^The pod failed, and so does its Job: {2}BadRow: line 7$/,
+      says: /^The pod failed, and so does its Job: BadRow: line 7$/,
     },
     {
       name: "its last pod failed and was the last one that it makes",
       job: { ...aBatchJob(), status: { conditions: [{ type: "FailureTarget", status: "True" }] } },
       pods: [aPod({ exitCode: 24, message: full })],
       reason: "Pending",
-      says: /^The pod failed, and so does its Job: {2}StoreFull/,
+      says: /^The pod failed, and so does its Job: StoreFull/,
     },
     {
       name: "its last pod was asked to stop",
