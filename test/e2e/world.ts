@@ -23,22 +23,22 @@ const waiting: readonly { name: string; change: Record<string, unknown>; says: R
     says: /persistentvolumeclaim "nowhere" not found.*Create that claim in this namespace/,
   },
   {
-    name: "a Secret that is missing",
+    name: "a missing Secret",
     change: { baseModel: { uri: "s3://models/tiny", secretRef: { name: "models" } } },
     says: /"models" not found.*Create that Secret in this namespace/,
   },
   {
-    name: "a PriorityClass that is missing",
+    name: "a missing PriorityClass",
     change: { placement: { ...placement, priorityClassName: "low" } },
     says: /no PriorityClass with name low.*Create that PriorityClass/,
   },
   {
-    name: "a RuntimeClass that is missing",
+    name: "a missing RuntimeClass",
     change: { placement: { ...placement, runtimeClassName: "kata" } },
     says: /RuntimeClass.*kata.*Create that RuntimeClass/,
   },
   {
-    name: "a ServiceAccount that is missing",
+    name: "a missing ServiceAccount",
     change: { placement: { ...placement, serviceAccountName: "nobody" } },
     says: /serviceaccount "nobody" not found.*Create that ServiceAccount/,
   },
