@@ -4,7 +4,7 @@ import { readConfiguration, UsageError } from "./configuration.ts";
 
 const image = ["--trainer-image", "trainer:1"];
 
-test("flags win over the environment", () => {
+test("flags take precedence over the environment", () => {
   const env = { LUTHIER_TRAINER_IMAGE: "other:1", LUTHIER_PORT: "9000", LUTHIER_NAMESPACE: "" };
   const configuration = readConfiguration([...image, "--namespace", "team"], env);
   assert.deepEqual(
@@ -17,13 +17,13 @@ test("an empty namespace in the environment means all", () => {
   assert.equal(readConfiguration(image, { LUTHIER_NAMESPACE: "" })?.namespace, undefined);
 });
 
-test("the Lease is where the pod is", () => {
+test("the Lease is in the pod's namespace", () => {
   const configuration = readConfiguration(image, { LUTHIER_LEADER_ELECT: "true", POD_NAMESPACE: "luthier-system" });
   assert.deepEqual(configuration?.leaderElection, { namespace: "luthier-system", name: "luthier-operator" });
   assert.equal(readConfiguration(image, {})?.leaderElection, undefined);
 });
 
-test("operators of two namespaces lead side by side, of one they take turns", () => {
+test("operators of two namespaces lead side by side; operators of one elect a leader", () => {
   const lease = (namespace: string) =>
     readConfiguration([...image, "--leader-elect", "--namespace", namespace], {})?.leaderElection?.name;
   assert.equal(lease("team-a"), "luthier-operator-team-a");
@@ -39,9 +39,9 @@ test("variables of the trainer's pods are a JSON object", () => {
 const wrong: readonly { name: string; argv: string[]; says: RegExp }[] = [
   { name: "no image", argv: [], says: /--trainer-image/ },
   { name: "an unknown flag", argv: [...image, "--trainer"], says: /--trainer/ },
-  { name: "a port that is none", argv: [...image, "--port", "http"], says: /http is not a port/ },
-  { name: "variables that are none", argv: [...image, "--trainer-env", "A=b"], says: /--trainer-env .*JSON object/ },
-  { name: "a level that is none", argv: [...image, "--log-level", "loud"], says: /loud is none of/ },
+  { name: "an invalid port", argv: [...image, "--port", "http"], says: /http is not a port/ },
+  { name: "invalid variables", argv: [...image, "--trainer-env", "A=b"], says: /--trainer-env .*JSON object/ },
+  { name: "an invalid level", argv: [...image, "--log-level", "loud"], says: /loud is not a log level/ },
 ];
 for (const { name, argv, says } of wrong) {
   test(`${name} is refused`, () => {
@@ -52,6 +52,6 @@ for (const { name, argv, says } of wrong) {
   });
 }
 
-test("help needs nothing else", () => {
+test("help needs no other flag", () => {
   assert.equal(readConfiguration(["--help"], {}), undefined);
 });

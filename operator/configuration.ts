@@ -5,13 +5,13 @@ import { type PodVariables, parseVariables } from "./jobs/variables.ts";
 export interface Configuration {
   /** The image of prepare, train and export pods. */
   trainerImage: string;
-  /** Of those pods: proxies and certificates. */
+  /** Variables of those pods: proxies and certificates. */
   trainerVariables: PodVariables;
   /** Undefined: all namespaces. */
   namespace: string | undefined;
-  /** Undefined: this process leads without asking. */
+  /** Undefined: this process leads without an election. */
   leaderElection: { namespace: string; name: string } | undefined;
-  /** Who this process is, in the Lease and in Events. */
+  /** Identity of this process in the Lease and in Events. */
   identity: string;
   /** Port of /healthz, /readyz and /metrics. */
   port: number;
@@ -39,7 +39,7 @@ const logLevels = ["trace", "debug", "info", "warn", "error"];
 
 export class UsageError extends Error {}
 
-/** Flags win over the environment. Throws `UsageError` with what is wrong; undefined when help was asked for. */
+/** Flags take precedence over the environment. Throws `UsageError` with the fault; undefined if help was requested. */
 export function readConfiguration(argv: readonly string[], env: NodeJS.ProcessEnv): Configuration | undefined {
   const flags = readFlags(argv);
   if (flags.help) return undefined;
@@ -60,7 +60,7 @@ export function readConfiguration(argv: readonly string[], env: NodeJS.ProcessEn
   };
 }
 
-/** Of what is watched: who watches the same takes turns, who watches something else leads there. The chart has it too. */
+/** The Lease's name, by the watched namespace: operators of one namespace elect a leader among them. The chart has it too. */
 const leaseName = (namespace: string | undefined) =>
   namespace === undefined ? "luthier-operator" : `luthier-operator-${namespace}`;
 
@@ -100,6 +100,7 @@ function readPort(text: string): number {
 }
 
 function readLevel(text: string): string {
-  if (!logLevels.includes(text)) throw new UsageError(`--log-level: ${text} is none of ${logLevels.join(", ")}`);
+  if (!logLevels.includes(text))
+    throw new UsageError(`--log-level: ${text} is not a log level: use one of ${logLevels.join(", ")}`);
   return text;
 }

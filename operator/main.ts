@@ -1,6 +1,6 @@
 /**
- * The operator's process: configuration, HTTP, then the manager until a signal. Exit codes: 0 stopped, 1 a failure or
- * lost leadership (the pod is started anew), 2 wrong usage.
+ * The operator's process: configuration, HTTP, then the manager until a signal. Exit codes: 0 stopped, 1 failure or
+ * lost leadership (Kubernetes restarts the container), 2 wrong usage.
  */
 import { KubeConfig } from "@kubernetes/client-node";
 import { pino } from "pino";

@@ -1,5 +1,5 @@
 /**
- * The operator put together: caches, three controllers, and which change wakes which object.
+ * Assembles the operator: caches, three controllers, and the map from changes to reconciled objects.
  */
 import type { KubeConfig } from "@kubernetes/client-node";
 import type { Logger } from "pino";
@@ -21,7 +21,7 @@ import { Transport } from "./runtime/transport.ts";
 import { type Caches, newCaches, newReflectors } from "./shared/caches.ts";
 
 const workers = 4;
-/** An attempt at the Lease is short and is made anew by the elector, not below it. */
+/** An attempt at the Lease is short, and only the elector retries it. */
 const leaseCalls = { requestTimeoutMs: 5_000, maxAttempts: 1 };
 
 export interface Operator {
@@ -73,21 +73,21 @@ export function newOperator(kubeConfig: KubeConfig, configuration: Configuration
   return { manager, metrics };
 }
 
-/** Which change wakes which object. */
+/** Maps each change to the objects to reconcile. */
 function wake(caches: Caches, controllers: { jobs: Controller; runs: Controller; adapters: Controller }): void {
   const { jobs, runs, adapters } = controllers;
   caches.fineTuneJobs.onChange((change) => {
     jobs.queue.add(keyOf(change.object));
-    // A run that its status does not name may be expected by it.
+    // The job may expect a run that its status does not name.
     for (const run of caches.fineTuneRuns.byIndex("owner", change.object.metadata.uid ?? ""))
       runs.queue.add(keyOf(run));
-    // A run runs while a job wants it: the one it names now and the one it named before.
+    // A run runs while a job wants it: reconcile the run that the job names now and the one that it named before.
     for (const job of change.type === "Modified" ? [change.object, change.previous] : [change.object]) {
       const name = job.status?.currentRunRef?.name;
       if (name === undefined) continue;
       const run = `${job.metadata.namespace}/${name}`;
       runs.queue.add(run);
-      // Another may be the one now that places it.
+      // The placement of another job may apply now.
       for (const other of caches.fineTuneJobs.byIndex("run", run)) jobs.queue.add(keyOf(other));
     }
   });

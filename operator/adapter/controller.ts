@@ -59,7 +59,7 @@ export class AdapterReconciler {
     return { requeueAfterMs };
   }
 
-  /** Carries out the actions; returns the Jobs, by name, that the API server refuses. */
+  /** Carries out the actions; returns the Jobs, by name, that the API server rejects. */
   async #apply(adapter: Adapter, { actions }: Decision): Promise<Map<string, Refused>> {
     const refused = new Map<string, Refused>();
     for (const action of actions) {
@@ -96,7 +96,7 @@ export class AdapterReconciler {
     const key = exportKey(adapter, entry);
     const before = adapter.status?.exports?.find((one) => one.key === key);
     const job = this.#caches.jobs.get(`${adapter.metadata.namespace}/${exportJobName(key)}`);
-    // A finished export needs no Job; one whose Job has not ended is not finished, whatever the status says.
+    // A finished export needs no Job. An export with an unfinished Job is not finished, whatever the status says.
     if (before && isFinished(before, key, spec) && (job === undefined || hasEnded(job)))
       return { entry, key, job: undefined, state: { kind: "Absent" } };
     return {

@@ -49,7 +49,7 @@ const written = (change: Partial<Envelope> = {}) =>
   ]);
 
 for (const base of ["Original", "Dequantized"] as const) {
-  test(`an export is told what to merge with: ${base}, and by the digest of what was trained on`, () => {
+  test(`an export's run file names the base to merge with (${base}) and the digest of the trained base`, () => {
     const entry = { name: "merged", merged: { base } };
     const key = exportKey(adapter, entry);
     const asked = exportJob(adapter, adapter.spec, { entry, key }, image);
@@ -64,7 +64,7 @@ test("an export that has no Job gets one, and the Adapter is not ready", () => {
   assert.deepEqual([actions(decision), ready(decision)?.status], [["createJob"], "False"]);
 });
 
-test("an export is ready with what its comparison measured, where the layout says and not the pod", () => {
+test("a ready export has the figures of its comparison, and its URI follows from the layout, not from the pod", () => {
   const decision = decide(aWorld(written()));
   const { status } = decision;
   assert.deepEqual(actions(decision), []);
@@ -76,13 +76,13 @@ test("an export is ready with what its comparison measured, where the layout say
   );
 });
 
-test("what is finished needs no Job any more", () => {
+test("a finished export no longer needs its Job", () => {
   const { status } = decide(aWorld(written()));
   const later = decide(aWorld({ kind: "Absent" }, { ...adapter, status }));
   assert.deepEqual([later.actions, later.status], [[], status]);
 });
 
-test("a failed export stalls the Adapter and is not tried again by itself", () => {
+test("a failed export stalls the Adapter, and the operator does not retry it unasked", () => {
   const message = anEnvelope({
     stage: "Export",
     outcome: "Failed",
@@ -96,7 +96,7 @@ test("a failed export stalls the Adapter and is not tried again by itself", () =
   assert.deepEqual(decide(aWorld({ kind: "Absent" }, { ...adapter, status })).actions, []);
 });
 
-test("an export that ran out of memory names the limit of the helpers, and is made again when that is raised", () => {
+test("an export that ran out of memory names the limit of the helpers, and the operator retries it when that is raised", () => {
   const limited = (memory: string, status: NonNullable<Adapter["status"]>): Adapter => {
     const execution = { ...adapter.spec.execution, placement: { resources: { limits: { memory } } } };
     return { ...adapter, spec: { ...adapter.spec, execution }, status };
@@ -108,7 +108,7 @@ test("an export that ran out of memory names the limit of the helpers, and is ma
   const failed = decide(aWorld(outOfMemory, limited("64Mi", begun.status)));
   assert.match(
     stalled(failed)?.message ?? "",
-    /Raise helpers\.resources\.limits\.memory; it is then exported again\.$/,
+    /Raise helpers\.resources\.limits\.memory; the operator then exports again\.$/,
   );
   const gone = { kind: "Absent" } as const;
   assert.deepEqual(actions(decide(aWorld(gone, limited("64Mi", failed.status)))), []);
@@ -131,19 +131,19 @@ const longStates: ExportWorld["state"][] = [
   },
 ];
 for (const state of longStates) {
-  test(`${state.kind} with more words than a status has room for is a status all the same`, () => {
+  test(`${state.kind} with a message longer than a status allows still gives a valid status`, () => {
     const { status } = decide(aWorld(state));
     assert.equal(adapterStatus.safeParse(status).error, undefined);
-    if (state.kind === "Failed") assert.match(ready({ status })?.message ?? "", /To try again, annotate this Adapter/);
+    if (state.kind === "Failed") assert.match(ready({ status })?.message ?? "", /To retry, annotate this Adapter/);
   });
 }
 
-test("a report of another export is not believed, and is asked for again", () => {
+test("the operator ignores a report of another export, and runs the Job again", () => {
   const decision = decide(aWorld(written({ figures: { ...figures, name: "gguf" } } as Partial<Envelope>)));
   assert.deepEqual([decision.status.exports?.[0]?.state, actions(decision)], ["Pending", ["deleteJob"]]);
 });
 
-test("a report that is lost each time is not asked for for ever; one Job counts once", () => {
+test("the operator gives up on a report that is lost each time; one Job counts once", () => {
   let status: Adapter["status"] = {};
   for (const { uid, state, does } of [
     { uid: "1", state: "Pending", does: ["deleteJob"] },
@@ -171,13 +171,10 @@ test("an edited entry is another export; one whose defaults are written out is t
   assert.notEqual(exportKey(adapter, merged), exportKey(adapter, { ...merged, merged: { dtype: "F32" } }));
 });
 
-test("an Adapter without exports is ready, and nobody claims to have read it", () => {
+test("an Adapter without exports is ready, but not verified", () => {
   const { status } = decide({ ...aWorld({ kind: "Absent" }), exports: [] });
   assert.equal(ready({ status })?.status, "True");
-  assert.match(
-    ready({ status })?.message ?? "",
-    /^It was written to the store by run-[0-9a-f]{16}; nothing has read it/,
-  );
+  assert.match(ready({ status })?.message ?? "", /^run-[0-9a-f]{16} wrote it to the store; no export has read it back/);
 });
 
 describe("of eight exports", () => {
@@ -205,18 +202,18 @@ describe("of eight exports", () => {
   const named = (...indices: number[]) => indices.map((index) => entries[index]);
   const figuresOf = (name: string) => written({ figures: { ...figures, name } } as Partial<Envelope>);
 
-  test("two run at once, in the order of the spec, and the others say that they wait", () => {
+  test("two run at once, in the order of the spec, and the others report that they are queued", () => {
     const first = made([]);
     assert.deepEqual(first.made, named(0, 1));
     const words = first.status.exports?.map(({ message }) => message);
     for (const word of words?.slice(0, 2) ?? []) assert.doesNotMatch(word ?? "", /waiting/);
-    for (const word of words?.slice(2) ?? []) assert.match(word ?? "", /^waiting: at most 2 exports of an Adapter run/);
+    for (const word of words?.slice(2) ?? []) assert.match(word ?? "", /^queued: at most 2 exports of an Adapter run/);
   });
 
   for (const { name, states, next } of [
     { name: "both run", states: [runs, runs], next: [] },
     { name: "one waits for its pod", states: [runs, jobState(aBatchJob(), [])], next: [] },
-    { name: "the Job of one is on its way out", states: [runs, { kind: "Deleting" as const }], next: [] },
+    { name: "the Job of one is being deleted", states: [runs, { kind: "Deleting" as const }], next: [] },
     { name: "one is written", states: [figuresOf("e0"), runs], next: [2] },
     { name: "both are written", states: [figuresOf("e0"), figuresOf("e1")], next: [2, 3] },
     {
@@ -228,7 +225,7 @@ describe("of eight exports", () => {
     test(`${next.length} more start when ${name}`, () => assert.deepEqual(made(states).made, named(...next)));
   }
 
-  test("those that were written before take no place", () => {
+  test("finished exports do not count towards the limit", () => {
     const { status } = made([figuresOf("e0"), figuresOf("e1")]);
     const later = made([gone, gone, runs], status);
     assert.deepEqual(later.made, named(3));

@@ -1,6 +1,6 @@
 /**
- * What an Adapter should do, given what is. Pure. One Job an export; Ready when every export was written, read back and
- * compared; an export that failed does not take the others with it.
+ * Decides what an Adapter does next. Pure. Each export has one Job. The Adapter is Ready when every export was written, read
+ * back and compared; a failed export does not stop the others.
  */
 
 import { counted } from "../../trainer/contract/counted.ts";
@@ -32,16 +32,16 @@ const exported: Step = (world, exports) => {
   const { runName } = world.adapter.spec.provenance;
   const message =
     exports.length === 0
-      ? `It was written to the store by ${runName}; nothing has read it since.`
+      ? `${runName} wrote it to the store; no export has read it back.`
       : `${counted(exports.length, "export")} ${exports.length === 1 ? "is" : "are"} written and verified.`;
   return say(world, "Ready", "Ready", "Exported", message, exports);
 };
 
-/** In order; what is made or deleted follows from each export by itself. */
+/** The steps in order; the Jobs to create or delete follow from each export separately. */
 export const road: readonly DeclaredStep<Step>[] = [
   {
     name: "exportFailed",
-    when: "an export failed; it is not tried again by itself, and the others go on",
+    when: "an export failed; the operator does not retry it unasked, and the other exports continue",
     outcomes: [stalled("Failed", "* the export's")],
     step: exportFailed,
   },
@@ -86,7 +86,7 @@ export function decide(world: World): Decision {
     const decision = step(world, exports);
     if (decision) return { ...decision, actions, requeueAfterMs: lookAgainInMs(world) };
   }
-  throw new Error("no step decided: the last one always does");
+  throw new Error("no step decided, although the last one always should");
 }
 
 function lookAgainInMs({ exports }: World): number | undefined {
@@ -94,11 +94,11 @@ function lookAgainInMs({ exports }: World): number | undefined {
   return waits.length === 0 ? undefined : Math.min(...waits);
 }
 
-/** Exports of one Adapter that have a Job at a time: they share a node's processors and a store. */
+/** How many exports of one Adapter have a Job at a time; they share a node's processors and a store. */
 const exportsAtOnce = 2;
-const waitingWords = `waiting: at most ${exportsAtOnce} exports of an Adapter run at once.`;
+const waitingWords = `queued: at most ${exportsAtOnce} exports of an Adapter run at once.`;
 
-/** Keys of the exports that get no Job yet: the first of the spec come first. */
+/** Keys of the queued exports, which get no Job yet; the order is that of the spec. */
 function waitingForPlace({ exports }: World, statuses: readonly ExportStatus[]): Set<string> {
   const places = exportsAtOnce - exports.filter(holdsPlace).length;
   const withoutJob = exports.filter(
@@ -109,7 +109,7 @@ function waitingForPlace({ exports }: World, statuses: readonly ExportStatus[]):
 
 const holdsPlace = ({ state }: ExportWorld) => !["Absent", "Succeeded", "Failed", "Foreign"].includes(state.kind);
 
-/** What is done about the Job of an export that is not finished. */
+/** The actions on the Job of an unfinished export. */
 function jobActions({ adapter, trainerImage }: World, spec: AdapterSpec, one: ExportWorld): Action[] {
   const { job, state } = one;
   const wanted = exportJob(adapter, spec, one, trainerImage);
@@ -118,7 +118,7 @@ function jobActions({ adapter, trainerImage }: World, spec: AdapterSpec, one: Ex
       return [{ kind: "createJob", job: wanted }];
     case "Pending":
       return job && state.podRuns !== true && isOutdated(job, wanted) ? [{ kind: "deleteUnstarted", job }] : [];
-    // Its report was lost, or there is more memory now.
+    // Its report was lost, or its memory limit was raised.
     case "Succeeded":
     case "Failed":
       return job ? [{ kind: "deleteJob", job }] : [];
@@ -131,7 +131,7 @@ function statusOf({ adapter }: World, name: string): ExportStatus | undefined {
   return adapter.status?.exports?.find((one) => one.name === name);
 }
 
-/** Whether the adapter's bytes are those that were trained, as far as an export has read them. */
+/** Are the adapter's bytes those that were trained? Only an export that read them knows. */
 function verified(exports: readonly ExportStatus[]): ConditionUpdate {
   const type = "Verified";
   const lost = exports.find(({ reason = "" }) => /^Adapter(Missing|Corrupt)$/.test(reason));

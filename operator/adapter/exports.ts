@@ -1,4 +1,4 @@
-/** One export of an Adapter: its name, its Job, and its state from what the Job says. Pure. */
+/** One export of an Adapter: its name, its Job, and its state, derived from the Job. Pure. */
 import { createHash } from "node:crypto";
 import type { ExportEntry } from "../../trainer/contract/exports.ts";
 import { canonicalExport } from "../../trainer/contract/hashes.ts";
@@ -24,7 +24,7 @@ import { withWayOut } from "../jobs/sentence.ts";
 import { isUnexplained } from "../jobs/waiting.ts";
 import type { ExportWorld } from "./world.ts";
 
-/** Names what is asked for; `luthier.dev/requested-at` on the Adapter asks for everything again. */
+/** Key of a requested export; a new `luthier.dev/requested-at` on the Adapter requests all exports again. */
 export function exportKey(adapter: Adapter, entry: ExportEntry): string {
   const request = adapter.metadata.annotations?.[annotations.requestedAt] ?? "";
   const asked = `${adapter.metadata.uid}\n${request}\n${canonicalExport(entry)}`;
@@ -67,14 +67,14 @@ function sourceOf(spec: AdapterSpec): ExportSource {
   };
 }
 
-/** Nothing more is done for it: it is written and compared, or failed in a way that the same again would. */
+/** Is the export finished: written and compared, or failed in a way that a retry would repeat? */
 export function isFinished(one: ExportStatus, key: string, { execution }: AdapterSpec): boolean {
   if (one.key !== key) return false;
   const again = mayHaveMore(one, memoryLimitOf(execution.placement));
   return one.state === "Ready" || (one.state === "Failed" && !again);
 }
 
-/** The state of one export. What is finished is remembered in status: its Job may be gone since. */
+/** The state of one export. The status keeps a finished export, because its Job may be deleted later. */
 export function exportStatus(
   before: ExportStatus | undefined,
   world: ExportWorld,
@@ -109,11 +109,14 @@ export function exportStatus(
         state: "Failed",
         ...said(
           "NameConflict",
-          withWayOut(`Job ${status.jobName} exists and is not this Adapter's`, `To export by another Job, ${again}.`),
+          withWayOut(
+            `Job ${status.jobName} exists and does not belong to this Adapter`,
+            `To export by another Job, ${again}.`,
+          ),
         ),
       };
     case "Pending":
-      // What explains nothing is no reason of its own.
+      // An unexplained wait sets no reason.
       return {
         ...status,
         state: "Pending",
@@ -127,9 +130,13 @@ export function exportStatus(
     case "Failed": {
       const { reason, message } = state.failure;
       if (mayHaveMore({ reason, memoryLimit }, limit)) {
-        return { ...status, state: "Pending", message: "Its pod may have more memory now; it is exported again." };
+        return {
+          ...status,
+          state: "Pending",
+          message: "The memory limit of its pod was raised; the operator exports it again.",
+        };
       }
-      // More memory is a change of the spec that is seen.
+      // The operator notices a raised memory limit in the spec.
       const words = reason === hostMemoryExceeded ? message : withWayOut(message, wayOut(reason, spec));
       return { ...status, state: "Failed", ...said(reason, words) };
     }
@@ -142,7 +149,7 @@ export function exportStatus(
   }
 }
 
-/** In the room that a status has. */
+/** Cuts reason and message to the lengths of a status. */
 const said = (reason: string, message: string): Pick<ExportStatus, "reason" | "message"> => ({
   reason: cut(reason, longest.reason),
   message: cut(message, longest.message),
@@ -150,21 +157,22 @@ const said = (reason: string, message: string): Pick<ExportStatus, "reason" | "m
 
 const again = `annotate this Adapter: ${annotations.requestedAt}=$(date +%s)`;
 
-/** What a person can do about an export that failed. */
+/** The fix for a failed export. */
 function wayOut(reason: string, { provenance }: AdapterSpec): string {
   if (/^Adapter(Missing|Corrupt)$/.test(reason)) {
-    return `Nothing is trained again unasked: bring the files back and ${again}; or, to train it anew, remove report.json beside them if it is left, and delete this Adapter and FineTuneRun ${provenance.runName}.`;
+    return `The operator does not train again unasked: restore the files and ${again}; or, to train again, remove report.json beside them if it exists, and delete this Adapter and FineTuneRun ${provenance.runName}.`;
   }
-  return `To try again, ${again}.`;
+  return `To retry, ${again}.`;
 }
 
-/** Its words are lost: the Job is made again, and finds what it wrote. */
+/** The report is lost: the operator recreates the Job, which finds the files that it wrote. */
 function lostExport(
   lostReports: string[],
   trainerImage: string,
 ): Pick<ExportStatus, "state" | "reason" | "message" | "lostReports"> {
   const lost = { reason: reportLost, lostReports };
-  if (!isHopeless(lostReports)) return { ...lost, state: "Pending", message: "The report was lost; asking again." };
+  if (!isHopeless(lostReports))
+    return { ...lost, state: "Pending", message: "The report was lost; the operator runs the Job again." };
   const words = hopelessMessage(lostReports, trainerImage);
   const message = `${words} When that is fixed, ${again}.`;
   return { ...lost, state: "Failed", message };

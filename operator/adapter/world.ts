@@ -1,4 +1,4 @@
-/** What an Adapter's decision may look at, and what it may ask for. */
+/** The input and the output of an Adapter's decision. */
 import type { ExportEntry } from "../../trainer/contract/exports.ts";
 import type { AdapterSpec, AdapterStatus } from "../api/adapter.ts";
 import type { Adapter } from "../api/kinds.ts";
@@ -7,26 +7,26 @@ import type { Job } from "../jobs/resources.ts";
 
 export interface ExportWorld extends ObservedJob {
   entry: ExportEntry;
-  /** Hash of what is asked for. */
+  /** Hash of the requested export. */
   key: string;
 }
 
 export interface World {
   adapter: Adapter;
   now: Date;
-  /** Of new exports. */
+  /** Image of new exports. */
   trainerImage: string;
-  /** Or why the spec cannot be read. */
+  /** Or the issues that make the spec invalid. */
   spec: AdapterSpec | { issue: string };
   exports: readonly ExportWorld[];
-  /** Jobs of exports that are asked for no longer. */
+  /** Jobs of exports that are no longer requested. */
   staleJobs: readonly Job[];
 }
 
 export type Action =
   | { kind: "createJob"; job: Job }
   | { kind: "deleteJob"; job: Job }
-  /** Unless a pod of it runs by now. */
+  /** Not carried out if a pod of the Job runs by then. */
   | { kind: "deleteUnstarted"; job: Job };
 
 export interface Decision {

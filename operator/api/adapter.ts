@@ -33,7 +33,11 @@ const adapterExecution = z
   .meta({ description: "Placement and resources of the export pods." });
 
 export const adapterSpec = z.strictObject({
-  revision: z.int().min(1).max(1_000_000).meta({ description: "Revision number among the Adapters of one FineTuneJob." }),
+  revision: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .meta({ description: "Revision number among the Adapters of one FineTuneJob." }),
   format: z.enum(["PEFT", "Full"]).meta({ description: "PEFT: adapter weights; Full: all weights of a model." }),
   baseModel: z.strictObject({ uri: modelUri, revision: text(128), digest }),
   source: z.strictObject({ uri: artifactsUri, digest }).meta({ description: "Location of the weights." }),

@@ -16,7 +16,7 @@ import { kinds } from "./kinds.ts";
 const repository = path.resolve(import.meta.dirname, "../..");
 
 for (const [name, content] of generatedFiles()) {
-  test(`${name} is what the schemas say`, async () => {
+  test(`${name} matches the schemas`, async () => {
     assert.equal(await readFile(path.join(repository, name), "utf8"), content, "run npm run crds");
   });
 }
@@ -35,7 +35,7 @@ function* schemas(schema: unknown, at: string): Generator<[string, Record<string
 describe("definitions", () => {
   const all = kinds.flatMap((kind) => [...schemas(partsOf(customResourceDefinition(kind)), kind.kind)]);
 
-  test("bound every string, number and list, and default nothing", () => {
+  test("bound every string, number and list, and set no defaults", () => {
     for (const [at, schema] of all) {
       if (schema.type === "string") assert.ok(schema.maxLength ?? schema.enum, `${at} has no maxLength`);
       if (schema.type === "integer") assert.ok(schema.maximum !== undefined, `${at} has no maximum`);
@@ -53,7 +53,7 @@ describe("definitions", () => {
     }
   });
 
-  test("describe no field that there is not", () => {
+  test("describe no field that does not exist", () => {
     const paths = all.map(([at]) => at.replaceAll("[]", ""));
     const isThere = (key: string) => paths.some((at) => `.${at}`.endsWith(`.${key}`));
     assert.deepEqual(
@@ -62,7 +62,7 @@ describe("definitions", () => {
     );
   });
 
-  test("say of every rule what is wrong: without a message a person reads the rule", () => {
+  test("have a message for every rule, because Kubernetes otherwise shows the rule itself", () => {
     for (const [at, schema] of all) {
       const validations = schema["x-kubernetes-validations"];
       if (!Array.isArray(validations)) continue;
@@ -70,7 +70,7 @@ describe("definitions", () => {
     }
   });
 
-  test("know no field that is not in a schema of ours: every rule has its path", () => {
+  test("contain only fields of the schemas, and every rule has a path in them", () => {
     const paths = new Set(all.map(([at]) => at));
     for (const { kind, rules } of kinds) {
       for (const at of Object.keys(rules)) assert.ok(at === "" || paths.has(`${kind}.${at}`), `${kind}: ${at}`);
@@ -136,7 +136,7 @@ test("a quantised base shows whether it is quantised twice", () => {
   assert.deepEqual(withDefaults(trainingPart(aSpec())).baseModel, { uri });
 });
 
-describe("what is quantised", () => {
+describe("quantisation", () => {
   const quantized = { uri: "pvc://inputs/model", quantization: { type: "NF4" as const } };
   const dequantized = { exports: [{ name: "a", merged: { base: "Dequantized" as const } }] };
   const original = { exports: [{ name: "a", merged: { base: "Original" as const } }] };
@@ -164,7 +164,7 @@ describe("conditions", () => {
     assert.notEqual(third.find(({ type }) => type === "Ready")?.lastTransitionTime, first[0]?.lastTransitionTime);
   });
 
-  test("those that an update does not name go, whoever wrote them", () => {
+  test("an update removes the conditions that it does not name, whoever wrote them", () => {
     const fits = { type: "Fits", status: "True", reason: "Fits", message: "" } as const;
     const first = updateConditions(undefined, [fits, ...verdict("Stalled", "A", "")], at(0));
     const second = updateConditions(first, verdict("Ready", "B", ""), at(1));

@@ -114,7 +114,9 @@ export const helpers = z
     }),
     nodeSelector: nodeSelector.optional().meta({ description: "Labels that a node must have. Default: placement's." }),
     tolerations: tolerations.optional().meta({ description: "Taints that the pods tolerate. Default: placement's." }),
-    affinity: affinity.optional().meta({ description: "Required or preferred nodes and neighbouring pods. Default: placement's." }),
+    affinity: affinity
+      .optional()
+      .meta({ description: "Required or preferred nodes and neighbouring pods. Default: placement's." }),
   })
   .meta({ description: "Placement and resources of the prepare and export pods. They need no GPU." });
 
@@ -144,9 +146,10 @@ export const lostReports = z
   .max(32)
   .meta({ description: "UIDs of Jobs that completed without a readable report." });
 
-export const helperMemoryLimit = text(32)
-  .optional()
-  .meta({ description: "Memory limit of its pod; absent: no limit. If it was too low, the Job is retried once the limit is higher." });
+export const helperMemoryLimit = text(32).optional().meta({
+  description:
+    "Memory limit of its pod; absent: no limit. If it was too low, the Job is retried once the limit is higher.",
+});
 
 export const progress = z.object({
   phase: text(32).optional(),

@@ -90,9 +90,12 @@ export const fineTuneJobSpec = ruled(
           }),
       })
       .optional()
-      .meta({ description: "Which Adapter to promote. Default: that of the spec's settings, as soon as it is trained." }),
+      .meta({
+        description: "Which Adapter to promote. Default: that of the spec's settings, as soon as it is trained.",
+      }),
     suspend: z.boolean().optional().meta({
-      description: "Write a checkpoint, stop, and release the resources; false resumes from the checkpoint. Default false.",
+      description:
+        "Write a checkpoint, stop, and release the resources; false resumes from the checkpoint. Default false.",
     }),
     ...writtenShape(jobLifeTable),
   }),
@@ -178,7 +181,9 @@ export const fineTuneJobStatus = z.object({
     .optional(),
   promotedAdapterRef: z.object({ name: text(63) }).optional(),
   progress: progress.optional(),
-  handledRequest: text(64).optional().meta({ description: "The last value of luthier.dev/requested-at that the operator has handled." }),
+  handledRequest: text(64)
+    .optional()
+    .meta({ description: "The last value of luthier.dev/requested-at that the operator has handled." }),
   checkedAt: time.optional().meta({ description: "When the inputs were last read." }),
 });
 export type FineTuneJobStatus = z.infer<typeof fineTuneJobStatus>;

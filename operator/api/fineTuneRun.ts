@@ -62,7 +62,9 @@ export const fineTuneRunStatus = z.object({
   state: text(32).optional(),
   attempts: distinct(z.array(attempt).max(32), "number").optional(),
   crashes: count.optional().meta({ description: "Failed attempts since the last new checkpoint." }),
-  runningSeconds: count.optional().meta({ description: "Duration of the ended attempts in seconds, waiting included." }),
+  runningSeconds: count
+    .optional()
+    .meta({ description: "Duration of the ended attempts in seconds, waiting included." }),
   progress: progress.optional(),
   lastCheckpointStep: count.optional(),
   results: results.optional(),

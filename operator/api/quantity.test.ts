@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { quantity } from "./common.ts";
 import { quantityBytes, quantityNumber } from "./quantity.ts";
 
-describe("a quantity that the schema takes is a number", () => {
+describe("a quantity that the schema accepts is a number", () => {
   const numbers: [string | number, number][] = [
     ["1500m", 1.5],
     ["2000000u", 2],
@@ -28,7 +28,7 @@ describe("a quantity that the schema takes is a number", () => {
   }
 });
 
-test("what is no quantity is refused by the schema, and no number", () => {
+test("the schema rejects an invalid quantity, which is no number", () => {
   for (const text of ["lots", "", "1e", "-1", "1.", "2gi", "1Ke", "0x10"]) {
     assert.equal(quantity.safeParse(text).success, false);
     assert.equal(quantityNumber(text), undefined);
@@ -39,7 +39,7 @@ test("bytes are whole", () => {
   assert.deepEqual(["2Gi", "100m", "1500m", "lots"].map(quantityBytes), [2 ** 31, 0, 1, undefined]);
 });
 
-test("a fraction without quotes is refused with what is valid: a custom resource has no fractional numbers", () => {
+test("the schema rejects a fraction without quotes and names the valid form: a custom resource has no fractional numbers", () => {
   for (const value of [1.5, true, null, -1.5, {}]) {
     const { error } = quantity.safeParse(value);
     assert.match(error?.issues[0]?.message ?? "", /must be an integer, or a quantity in quotes such as "1\.5"/);

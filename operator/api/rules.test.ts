@@ -1,4 +1,4 @@
-/** The same wrong and right specs as `test/e2e/refusals.ts` shows to an API server, read by the schemas. */
+/** Checks with the schemas the same invalid and valid specs that `test/e2e/refusals.ts` sends to an API server. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { z } from "zod";
@@ -35,7 +35,7 @@ describe("accepted by the schemas", () => {
   for (const { name, right } of rightSpecs) test(name, () => assert.deepEqual(said(right), []));
 });
 
-test("every rule across fields refuses an example", () => {
+test("every rule across fields rejects an example", () => {
   const messages = new Set<string>();
   JSON.stringify(z.toJSONSchema(fineTuneJobSpec, { io: "input" }), (key, value) => {
     if (key === "rules") for (const { message } of value) messages.add(message);

@@ -20,12 +20,12 @@ describe("Adapter", () => {
     assert.equal(decision.status.currentRunRef?.adapterName, action.adapter.metadata.name);
   });
 
-  test("an Adapter of our name that is not ours is never taken over", () => {
+  test("the operator never takes over a foreign Adapter of the needed name", () => {
     const decision = decide(withRun(({ run }) => ({ run: succeeded(run!), adapterNameTaken: true })));
     assert.deepEqual([actions(decision), stalled(decision)?.reason], [[], "NameConflict"]);
   });
 
-  test("a settled job does nothing and is Ready, with what a person wants to hear", () => {
+  test("a settled job is Ready, takes no action, and reports its result", () => {
     const world = withRun(({ job, run }) => ({
       adapters: [anAdapter(job, succeeded(run!), { promotedAt: "2026-01-02T03:00:00Z" })],
     }));
@@ -46,7 +46,7 @@ describe("Adapter", () => {
     assert.equal(decision.status.promotedAdapterRef?.name, old.metadata.name);
   });
 
-  test("a person's choice is promoted whatever the settings are, and nothing is trained", () => {
+  test("the operator promotes the Adapter that a person chose, whatever the settings are, and trains nothing", () => {
     const before = aPinnedJob();
     const old = anAdapter(before, succeeded(aRun(before)), { promotedAt: "2026-01-01T00:00:00Z" });
     const spec = (name: string) => aSpec({ method: { lora: { rank: 4 } }, promotion: { adapterRef: { name } } });
@@ -58,7 +58,7 @@ describe("Adapter", () => {
     assert.ok(stalled(wrong)?.message.includes(old.metadata.name));
   });
 
-  test("a choice that names no Adapter lets go of a training under way, and keeps what is known of one that is over", () => {
+  test("a choice of a missing Adapter releases a running training, and keeps the status of a finished one", () => {
     const spec = aSpec({ promotion: { adapterRef: { name: "none" } } });
     const refAfter = (adapterName?: string) => {
       const world = withRun(({ run }) => ({ currentRun: { ...run!, status: { state: "Training" } } }));
@@ -72,7 +72,7 @@ describe("Adapter", () => {
     assert.equal(refAfter("bot-1")?.adapterName, "bot-1");
   });
 
-  test("data that moved are trained on: an Adapter of the same settings on older data is not enough", () => {
+  test("the operator trains on changed data, although an Adapter of the same settings on older data exists", () => {
     const before = aPinnedJob();
     const adapter = anAdapter(before, succeeded(aRun(before)), { promotedAt: "2026-01-01T00:00:00Z" });
     const { pins, inputs } = before.status!;
@@ -90,7 +90,7 @@ describe("Adapter", () => {
     assert.equal(ready(decision)?.status, "True");
   });
 
-  test("an edit of the store is not answered with what lies in the old one, unless a person chose that Adapter", () => {
+  test("after an edit of the store the operator promotes no Adapter of the old store, unless a person chose it", () => {
     const before = aPinnedJob();
     const adapter = anAdapter(before, succeeded(aRun(before)), { promotedAt: "2026-01-01T00:00:00Z" });
     const moved = aSpec({ artifacts: { uri: "pvc://other" } });
@@ -126,7 +126,7 @@ describe("Adapter", () => {
     assert.deepEqual(update([edited], { resources })?.execution, { placement: { resources } });
   });
 
-  test("a promoted Adapter that a person deleted stays deleted, and nothing is trained", () => {
+  test("a promoted Adapter that a person deleted stays deleted, and the operator trains nothing", () => {
     const world = withRun(({ job, run }) => ({
       currentRun: succeeded(run!),
       run: succeeded(run!),
@@ -146,7 +146,7 @@ describe("Adapter", () => {
     assert.deepEqual(actions(decide({ ...world, job: { ...world.job, status: decision.status } })), []);
   });
 
-  test("and is made again from the store when its run was deleted", () => {
+  test("and the operator recreates it from the store when its run was deleted", () => {
     const world = withRun();
     const status = {
       ...world.job.status,
@@ -156,7 +156,7 @@ describe("Adapter", () => {
     assert.deepEqual(actions(decision), ["createRun"]);
   });
 
-  test("an Adapter whose status speaks of an older spec is not ready yet", () => {
+  test("an Adapter whose status describes an older spec is not ready yet", () => {
     const world = withRun(({ job, run }) => {
       const adapter = anAdapter(job, succeeded(run!), { promotedAt: "2026-01-02T03:00:00Z" });
       return { adapters: [{ ...adapter, metadata: { ...adapter.metadata, generation: 2 } }] };

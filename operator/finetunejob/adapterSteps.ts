@@ -1,4 +1,4 @@
-/** The steps around Adapters: which one counts, and what is done until it is Ready. Pure. */
+/** The steps that choose the promoted Adapter and bring it to Ready. Pure. */
 import { findCondition } from "../api/conditions.ts";
 import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
 import type { Adapter } from "../api/kinds.ts";
@@ -9,7 +9,7 @@ import { type Readable, type Step, say } from "./say.ts";
 import { settledMessage } from "./status.ts";
 import type { Action, Decision } from "./world.ts";
 
-/** A person chose: that Adapter is promoted, and nothing is trained until the choice is taken back. */
+/** A person chose an Adapter: the operator promotes it and trains nothing until the choice is removed. */
 export const pinnedAdapter: Step = (world) => {
   const chosen = world.wanted.spec.promotion?.adapterRef?.name;
   if (chosen === undefined) return undefined;
@@ -20,13 +20,13 @@ export const pinnedAdapter: Step = (world) => {
   return say(world, "Stalled", "Failed", "AdapterNotFound", message, { status: withoutTraining(world) });
 };
 
-/** A training under way stops when no job names its run; a run that has an Adapter is over, and says what was deleted. */
+/** A running training stops when no job names its run. A run with an Adapter is over; its reference shows a deleted Adapter. */
 function withoutTraining({ job }: Readable): FineTuneJobStatus {
   const { currentRunRef, progress, ...rest } = job.status ?? {};
   return currentRunRef?.adapterName === undefined ? rest : { ...rest, currentRunRef, ...(progress && { progress }) };
 }
 
-/** A promoted Adapter that a person deleted stays deleted, and no other takes its place. */
+/** A promoted Adapter that a person deleted stays deleted; the operator promotes no other in its place. */
 export const adapterDeleted: Step = (world) => {
   const { job, currentRun, adapters, wanted, run } = world;
   const name = job.status?.currentRunRef?.adapterName;
@@ -35,25 +35,25 @@ export const adapterDeleted: Step = (world) => {
   const there = adapters.some(({ metadata }) => metadata.name === name && metadata.deletionTimestamp === undefined);
   if (!wantedStill || there) return undefined;
   const { promotedAdapterRef: _, ...status } = job.status ?? {};
-  const message = `Adapter ${name} was deleted. To make it again from the store, delete FineTuneRun ${currentRun.metadata.name}; it is trained anew only if the store has lost it.`;
+  const message = `Adapter ${name} was deleted. To recreate it from the store, delete FineTuneRun ${currentRun.metadata.name}; the operator trains again only if the adapter is missing in the store.`;
   return say(world, "Stalled", "Deleted", "PromotedAdapterDeleted", message, { status });
 };
 
-/** This was trained before: no pod is needed. */
+/** These settings were trained before: promote their Adapter without a pod. */
 export const promoteKnown: Step = (world) => {
   const known = knownAdapter(world);
   return known && (adapterElsewhere(world, known) ?? settle(world, known));
 };
 
-/** It was trained into another store than is asked for now: neither promoted from there nor trained again unasked. */
+/** The Adapter is in another store than the spec's: it is neither promoted nor trained again without a request. */
 function adapterElsewhere(world: Readable, { metadata, spec }: Adapter): Decision | undefined {
   const { wanted, job } = world;
   if (spec.artifactRoot === artifactRoot(wanted.spec, job.metadata.namespace ?? "")) return undefined;
-  const message = `Adapter ${metadata.name} is the same, with artifacts under ${spec.artifactRoot}. Set spec.artifacts.uri to the same store, or, to train here, annotate: ${annotations.requestedAt}=$(date +%s), and then delete that Adapter and FineTuneRun ${spec.provenance.runName}.`;
+  const message = `Adapter ${metadata.name} has the same settings, with artifacts under ${spec.artifactRoot}. Set spec.artifacts.uri to the same store, or, to train here, annotate: ${annotations.requestedAt}=$(date +%s), and then delete that Adapter and FineTuneRun ${spec.provenance.runName}.`;
   return say(world, "Stalled", "Failed", "ArtifactsElsewhere", message);
 }
 
-/** There is an Adapter for what is wanted: promote it, keep its exports as the spec says, tell how it stands. */
+/** The wanted settings have an Adapter: promote it, update its exports to the spec, and report its state. */
 export function settle(world: Readable, adapter: Adapter): Decision {
   const { job } = world;
   const { name } = adapter.metadata;

@@ -1,4 +1,4 @@
-/** What a FineTuneJob makes: its prepare Job, its FineTuneRun, its Adapters. Pure; names follow from content. */
+/** The objects that a FineTuneJob creates: prepare Job, FineTuneRun, Adapters. Pure; names derive from content. */
 import { createHash } from "node:crypto";
 import { hashVersion } from "../../trainer/contract/hashes.ts";
 import { inputLocations, locationsOf, remoteScheme } from "../../trainer/contract/locations.ts";
@@ -28,7 +28,7 @@ export function artifactRoot(spec: FineTuneJobSpec, namespace: string): string {
   return storeLayout.root(spec.artifacts.uri, namespace);
 }
 
-/** One name for one look at one set of inputs, to be staged in one store. ≤ 40 + 14 characters. */
+/** Names the prepare Job by its inputs, its request and its store. ≤ 40 + 14 characters. */
 export function prepareName(
   job: FineTuneJob,
   { spec, prepareKey, request }: Pick<Wanted, "spec" | "prepareKey" | "request">,
@@ -69,12 +69,12 @@ function inputUris({ baseModel, dataset, evaluation }: FineTuneJobSpec): string[
   ];
 }
 
-/** The name is the mutex: the same content is never trained twice in a namespace. */
+/** The name is the mutex: a namespace never trains the same content twice. */
 export function runName(hash: string): string {
   return `run-${hash.slice(0, 16)}`;
 }
 
-/** What a plan says of the bytes that a training writes and fetches. */
+/** The planned bytes that a training writes and fetches. */
 export type PlannedBytes = Partial<Pick<PlanStatus, "checkpointBytes" | "stagedBytes">>;
 
 export function executionOf(
@@ -130,7 +130,7 @@ export function adapterName(job: FineTuneJob, hash: string): string {
   return `${job.metadata.name}-${hash.slice(0, 8)}`;
 }
 
-/** The Adapter of a finished run. It has no owner: what was learnt outlives the wish. */
+/** The Adapter of a finished run. It has no owner, so it outlives the FineTuneJob. */
 export function adapterOf(
   job: FineTuneJob,
   run: FineTuneRun,
@@ -178,7 +178,7 @@ export function adapterOf(
   };
 }
 
-/** What its FineTuneJob wants an Adapter to be now; undefined when it is that. Exports that others added stay. */
+/** The update that brings an Adapter to its FineTuneJob's spec; undefined when none is needed. Exports of others stay. */
 export function adapterUpdate({ metadata, spec: is }: Adapter, spec: FineTuneJobSpec): AdapterUpdate | undefined {
   const own = (metadata.annotations?.[annotations.jobExports] ?? "").split(",");
   const wanted = spec.adapter?.exports ?? [];

@@ -1,6 +1,6 @@
 /**
- * Reconciles FineTuneJobs: gather → decide → apply. Actions first, then the status, once. Every action is one that may
- * be done twice: names follow from content, and AlreadyExists is an answer.
+ * Reconciles FineTuneJobs: gather → decide → apply. Actions come first, then one status write. Every action is idempotent:
+ * names derive from content, and AlreadyExists counts as success.
  */
 import { adapters, type FineTuneJob, fineTuneJobs, fineTuneRuns } from "../api/kinds.ts";
 import { annotations } from "../api/names.ts";
@@ -49,7 +49,7 @@ export class FineTuneJobReconciler {
     return { requeueAfterMs: decision.requeueAfterMs };
   }
 
-  /** Carries out one action; says when the API server refuses the prepare Job. */
+  /** Carries out one action; returns the refusal if the API server rejects the prepare Job. */
   async #apply(job: FineTuneJob, action: Action): Promise<Refused | undefined> {
     const { client } = this.#gatherer;
     const { namespace = "" } = job.metadata;
@@ -71,7 +71,7 @@ export class FineTuneJobReconciler {
         await client.apply(
           fineTuneRuns,
           partial(action.run, { ownerReferences: [ownerReference(job, { controller: false })] }),
-          // One manager an owner: each brings its own reference and leaves the others'.
+          // One field manager per owner: each applies its own reference and leaves the others'.
           { manager: `${manager}-${job.metadata.uid}` },
         );
         return;
@@ -85,7 +85,7 @@ export class FineTuneJobReconciler {
         const { exports, execution, names } = action.update;
         const values = { "/spec/exports": exports, "/spec/execution": execution };
         const marks = { ...action.adapter.metadata.annotations, [annotations.jobExports]: names };
-        // Another may add an export in the same moment.
+        // Another client may add an export at the same moment.
         const patch = { ...values, "/metadata/annotations": marks };
         await client.replaceAt(adapters, action.adapter, patch, { unchanged: true });
         return;
@@ -102,7 +102,7 @@ export class FineTuneJobReconciler {
     }
   }
 
-  /** A run may cost hours: the FineTuneJob is read once more, uncached, before it is made. */
+  /** A run may cost hours, so the operator reads the FineTuneJob uncached before it creates the run. */
   async #createRun(job: FineTuneJob, { run }: Action & { kind: "createRun" }): Promise<void> {
     const { client } = this.#gatherer;
     const { namespace = "", name } = job.metadata;
@@ -112,7 +112,7 @@ export class FineTuneJobReconciler {
   }
 }
 
-/** Done already is done; deleted meanwhile shows in the next reconcile. */
+/** Ignores AlreadyExists, and NotFound, which the next reconcile handles. */
 async function once(write: Promise<unknown>): Promise<void> {
   try {
     await write;

@@ -5,7 +5,7 @@ import { actions, aWorld, ready, stalled, withRun } from "../testing/worlds.ts";
 import { decide } from "./decide.ts";
 import type { World } from "./world.ts";
 
-test("a suspended job keeps its run and makes nothing", () => {
+test("a suspended job keeps its run and creates nothing", () => {
   const world = withRun();
   const spec = aSpec({ suspend: true });
   const suspended = { ...world, job: { ...world.job, spec }, wanted: { ...world.wanted, spec } };
@@ -14,7 +14,7 @@ test("a suspended job keeps its run and makes nothing", () => {
   assert.equal(decision.status.currentRunRef?.uid, "run-uid");
 });
 
-test("a job is suspended when nothing of it runs any more, and says what keeps it", () => {
+test("a job is Suspended once nothing of it runs, and until then names the cause", () => {
   const spec = aSpec({ suspend: true });
   const preparing = (kind: "Deleting" | "Absent") =>
     decide(aWorld(aJob(spec), { prepare: { job: undefined, state: { kind } } })).status.state;
@@ -30,7 +30,7 @@ test("a job is suspended when nothing of it runs any more, and says what keeps i
   assert.equal(ready(decide({ ...world, wanted }))?.message, words);
 });
 
-test("a job is suspended though its run goes on for others, and says for whom", () => {
+test("a job is Suspended while its run continues for other jobs, and names them", () => {
   const spec = aSpec({ suspend: true });
   const cases: {
     state: string;
@@ -40,22 +40,22 @@ test("a job is suspended though its run goes on for others, and says for whom", 
     is: string;
     says: RegExp;
   }[] = [
-    { state: "Training", runWantedBy: ["twin"], is: "Suspended", says: /^FineTuneRun run-\w+ goes on for twin\./ },
-    { state: "Training", runWantedBy: [], is: "Suspending", says: /^Stopping; its pod is asked to end\.$/ },
+    { state: "Training", runWantedBy: ["twin"], is: "Suspended", says: /^FineTuneRun run-\w+ continues for twin\./ },
+    { state: "Training", runWantedBy: [], is: "Suspending", says: /^Stopping; the pod received a request to end\.$/ },
     {
       state: "Training",
       steps: "5/60",
       runWantedBy: [],
       is: "Suspending",
-      says: /^Stopping; what was trained is written/,
+      says: /^Stopping; the pod writes a checkpoint first/,
     },
-    { state: "Queued", runWantedBy: [], is: "Suspending", says: /^Stopping; no pod of it runs/ },
-    { state: "Stopped", runWantedBy: [], is: "Suspended", says: /^Set spec\.suspend to false to go on\.$/ },
+    { state: "Queued", runWantedBy: [], is: "Suspending", says: /^Stopping; no pod of the run is running/ },
+    { state: "Stopped", runWantedBy: [], is: "Suspended", says: /^Set spec\.suspend to false to resume\.$/ },
     {
       ...{ state: "Stopped", runWantedBy: [], lastCheckpointStep: 20 },
-      ...{ is: "Suspended", says: /to go on from the checkpoint of step 20\.$/ },
+      ...{ is: "Suspended", says: /to resume from the checkpoint of step 20\.$/ },
     },
-    { state: "Succeeded", runWantedBy: ["twin"], is: "Suspended", says: /^Set spec\.suspend to false to go on/ },
+    { state: "Succeeded", runWantedBy: ["twin"], is: "Suspended", says: /^Set spec\.suspend to false to resume/ },
   ];
   for (const { state, steps, lastCheckpointStep, runWantedBy, is, says } of cases) {
     const status = {
@@ -70,7 +70,7 @@ test("a job is suspended though its run goes on for others, and says for whom", 
   }
 });
 
-test("a spec that cannot be read stalls with its field", () => {
+test("an invalid spec stalls the job and names the field", () => {
   const decision = decide(aWorld(aJob(), { wanted: { issue: "spec.method: exactly one method must be set" } }));
   assert.match(stalled(decision)?.message ?? "", /spec\.method/);
 });

@@ -1,7 +1,7 @@
 /**
- * What a FineTuneJob should do, given what is. Pure; the order of the road's steps is their priority, the first that
- * applies decides: inputs pinned → fits → run → Adapter → exports → Ready. Settings that were trained before go straight
- * to their Adapter. Each step is declared with when it applies and what it may say; docs/states.md is printed from here.
+ * Decides what a FineTuneJob does next. Pure. The order of the road's steps is their priority; the first that applies
+ * decides: inputs pinned → fits → run → Adapter → exports → Ready. Settings that were trained before go straight to their
+ * Adapter. Each step declares when it applies and what it may report; docs/states.md is generated from here.
  */
 import { deletingReason, deletingWords } from "../api/deletion.ts";
 import { blocked, type DeclaredStep, ready, reconciling, stalled, waiting } from "../api/outcome.ts";
@@ -21,7 +21,7 @@ import { type Readable, type Step, say } from "./say.ts";
 import { suspended } from "./suspended.ts";
 import type { Decision, World } from "./world.ts";
 
-/** Of an Adapter that counts: it is ready, or its exports are on their way, or one failed. */
+/** Outcomes of a promoted Adapter: it is ready, its exports are in progress, or one failed. */
 const settled = [
   ready("Ready", "AdapterReady"),
   reconciling("Exporting", "Exporting"),
@@ -31,7 +31,7 @@ const settled = [
 export const road: readonly DeclaredStep<Step>[] = [
   {
     name: "pinnedAdapter",
-    when: "spec.promotion.adapterRef is set: that Adapter counts, and nothing is trained",
+    when: "spec.promotion.adapterRef is set: the operator promotes that Adapter and trains nothing",
     outcomes: [...settled, stalled("Failed", "AdapterNotFound")],
     step: pinnedAdapter,
   },
@@ -43,7 +43,7 @@ export const road: readonly DeclaredStep<Step>[] = [
   },
   {
     name: "promoteKnown",
-    when: "these settings were trained before: their Adapter counts, without a pod",
+    when: "these settings were trained before: the operator promotes their Adapter without a pod",
     outcomes: [...settled, stalled("Failed", "ArtifactsElsewhere")],
     step: promoteKnown,
   },
@@ -55,7 +55,7 @@ export const road: readonly DeclaredStep<Step>[] = [
   },
   {
     name: "prepareFailed",
-    when: "reading these very inputs failed before",
+    when: "the prepare Job of these same inputs failed before",
     outcomes: [stalled("Failed", "* the prepare Job's")],
     step: prepareFailed,
   },
@@ -75,7 +75,7 @@ export const road: readonly DeclaredStep<Step>[] = [
   },
   {
     name: "doesNotFit",
-    when: "the planner says that the run does not fit, or gives no answer, and no Job of it runs or succeeded",
+    when: "the planner reports that the run does not fit, or fails, and no Job of the run is running or succeeded",
     outcomes: [
       stalled("DoesNotFit", "DoesNotFit"),
       stalled("Failed", "PlanFailed"),
@@ -85,31 +85,31 @@ export const road: readonly DeclaredStep<Step>[] = [
   },
   {
     name: "needsRun",
-    when: "there is no FineTuneRun of this hash: it is made",
+    when: "the FineTuneRun of this hash is missing: the operator creates it",
     outcomes: [reconciling("Pending", "Starting")],
     step: needsRun,
   },
   {
     name: "runConflict",
-    when: "the FineTuneRun of that name is another's, or writes to another store",
+    when: "the FineTuneRun of that name has another hash, or writes to another store",
     outcomes: [stalled("Failed", "NameConflict"), stalled("Failed", "ArtifactsElsewhere")],
     step: runConflict,
   },
   {
     name: "runDeleting",
-    when: "the FineTuneRun of that name is being deleted: it is waited for",
+    when: "the FineTuneRun of that name is being deleted: the operator waits until it is gone",
     outcomes: [reconciling("Pending", "RunDeleting")],
     step: runDeleting,
   },
   {
     name: "adoptRun",
-    when: "the run is not this job's current one yet: from now on it is",
+    when: "the run is not this job's current run yet: the job adopts it",
     outcomes: [reconciling("Pending", "Starting")],
     step: adoptRun,
   },
   {
     name: "runSucceeded",
-    when: "the run succeeded: its Adapter is made and promoted",
+    when: "the run succeeded: the operator creates and promotes its Adapter",
     outcomes: [
       reconciling("Exporting", "AdapterCreated"),
       reconciling("Exporting", "AdapterDeleting"),
@@ -119,13 +119,13 @@ export const road: readonly DeclaredStep<Step>[] = [
   },
   {
     name: "runFailed",
-    when: "the run failed; it is not tried again by itself",
+    when: "the run failed; the operator does not retry it unasked",
     outcomes: [stalled("Failed", "* the run's")],
     step: runFailed,
   },
   {
     name: "runGoesOn",
-    when: "else: the run goes on, and the job says what it says",
+    when: "else: the run continues, and the job mirrors its state",
     outcomes: [reconciling("Pending", "Starting"), reconciling("* the run's", "* the run's")],
     step: runGoesOn,
   },
@@ -139,13 +139,13 @@ export function decide(world: World): Decision {
   return withStalePreparesDeleted(readable, decideBy(readable).decision);
 }
 
-/** The decision, and the step that takes it. */
+/** The decision, and the step that made it. */
 export function decideBy(world: Readable): { by: DeclaredStep<Step>; decision: Decision } {
   for (const by of road) {
     const decision = by.step(world);
     if (decision) return { by, decision };
   }
-  throw new Error("no step decided: the last one always does");
+  throw new Error("no step decided, although the last one always should");
 }
 
 function withStalePreparesDeleted(world: Readable, decision: Decision): Decision {

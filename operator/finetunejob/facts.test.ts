@@ -16,19 +16,19 @@ const statuses = (world: World) => {
   return known.map((type) => conditionOf({ status }, type)?.status);
 };
 
-describe("what is known of the settings", () => {
-  test("is Unknown at the first visit, and there", () => {
+describe("the conditions about the settings", () => {
+  test("are present and Unknown after the first reconcile", () => {
     assert.deepEqual(statuses(aWorld()), ["Unknown", "Unknown", "Unknown"]);
   });
 
-  test("follows the road", () => {
+  test("follow the steps", () => {
     assert.deepEqual(statuses(pinned()), ["True", "True", "Unknown"]);
     assert.deepEqual(statuses(pinned({ plan: aPlan(false) })), ["True", "False", "Unknown"]);
     assert.deepEqual(statuses(withRun(({ run }) => ({ run: succeeded(run!) }))), ["True", "True", "True"]);
     assert.deepEqual(statuses(withRun(({ run }) => ({ run: failed(run!) }))), ["True", "Unknown", "False"]);
   });
 
-  test("an edit of the data leaves nothing that speaks of the data before", () => {
+  test("describe no old data after an edit of the data", () => {
     const before = decide(pinned()).status;
     const spec = aSpec({ dataset: { sources: [{ uri: "pvc://inputs/other.jsonl" }] } });
     const decision = decide(aWorld(aJob(spec, before)));
@@ -38,7 +38,7 @@ describe("what is known of the settings", () => {
     assert.equal(decision.status.plan, undefined);
   });
 
-  test("inputs that cannot be read are not resolved, in the trainer's words", () => {
+  test("report unreadable inputs as not resolved, with the trainer's message", () => {
     const message = anEnvelope({ stage: "Prepare", outcome: "Failed", reason: "BadRow", message: "train.jsonl:7" });
     const state = jobState(aBatchJob({ type: "Failed" }), [aPod({ exitCode: 20, message })]);
     const { status } = decide(aWorld(aJob(), { prepare: { job: aBatchJob(), state } }));
@@ -46,7 +46,7 @@ describe("what is known of the settings", () => {
     assert.deepEqual([condition?.status, condition?.reason, condition?.message], ["False", "BadRow", "train.jsonl:7"]);
   });
 
-  test("without a node to compare with, a run may fit and goes on", () => {
+  test("let a run continue if the operator knows no node to compare with", () => {
     const plan = aPlan(true);
     assert.ok(plan.kind === "planned");
     const { availableBytes: _, ...unknown } = plan.plan;
@@ -56,7 +56,7 @@ describe("what is known of the settings", () => {
   });
 });
 
-test("what the inputs are is said with the rows that were dropped and the columns that are not used", () => {
+test("the message about the inputs names dropped rows and unused columns", () => {
   const { dataset } = aPinnedJob().status!.inputs!;
   const plain = inputsMessage({ dataset });
   const noted = inputsMessage({
@@ -66,7 +66,7 @@ test("what the inputs are is said with the rows that were dropped and the column
   assert.match(noted, /5 of \d+ examples .*pvc:\/\/inputs\/a\.jsonl:3.* not used: history\.$/);
 });
 
-describe("a look at the inputs that is asked for during a run", () => {
+describe("a refresh of the inputs requested during a run", () => {
   const asking = (job: FineTuneJob, value: string): FineTuneJob => ({
     ...job,
     metadata: { ...job.metadata, annotations: { [annotations.requestedAt]: value } },
@@ -79,7 +79,7 @@ describe("a look at the inputs that is asked for during a run", () => {
     status: { ...job.status, currentRunRef: { name: "r", uid: "u", adapterName: "bot-1" } },
   };
 
-  test("waits until the run has its Adapter or has failed; data that move quickly starve none", () => {
+  test("waits until the run has its Adapter or has failed, so fast-changing data starve no training", () => {
     assert.equal(dueLook(asking(job, "1"), run, specHash), undefined);
     assert.equal(dueLook(asking(job, "2"), run, specHash), undefined);
     assert.equal(dueLook(asking(job, "2"), succeeded(run), specHash), undefined);
@@ -87,12 +87,12 @@ describe("a look at the inputs that is asked for during a run", () => {
     assert.equal(dueLook(asking(job, "2"), failed(run), specHash), "2");
   });
 
-  test("does not wait for a run of other settings, nor for none", () => {
+  test("does not wait for a run of other settings, nor without a run", () => {
     assert.equal(dueLook(asking(job, "1"), run, "0".repeat(64)), "1");
     assert.equal(dueLook(asking(job, "1"), undefined, specHash), "1");
   });
 
-  test("is said meanwhile, and is not counted as done", () => {
+  test("is reported meanwhile, and does not count as handled", () => {
     const conditions = [
       { type: "Ready", status: "False" as const, reason: "Training", message: "Training.", lastTransitionTime: "x" },
     ];
@@ -101,11 +101,11 @@ describe("a look at the inputs that is asked for during a run", () => {
       run: { ...base.run!, status: { state: "Training", conditions } },
     }));
     const decision = decide(world);
-    assert.match(conditionOf(decision, "Ready")?.message ?? "", /^Training\. The inputs are looked at again/);
+    assert.match(conditionOf(decision, "Ready")?.message ?? "", /^Training\. The operator reads the inputs again/);
     assert.equal(askedLook({ ...world.job, status: decision.status }), "1");
   });
 
-  test("counts as many characters as a status keeps", () => {
+  test("is compared by the characters that a status keeps", () => {
     assert.equal(askedLook(asking(job, "x".repeat(1000)))?.length, 64);
   });
 });

@@ -1,7 +1,7 @@
 /**
- * The conditions that say what is known of the wanted settings, whatever is being done: InputsResolved, Fits,
- * LastRunSucceeded. Pure. They follow from the status that is about to be written, so an edit can leave none of them
- * speaking of other settings, and each is there from the first visit on.
+ * The conditions that state facts about the wanted settings: InputsResolved, Fits, LastRunSucceeded. Pure. They derive from
+ * the status that is about to be written, so none can describe outdated settings after an edit. The first reconcile writes
+ * all of them.
  */
 import { counted } from "../../trainer/contract/counted.ts";
 import { inputNotes } from "../../trainer/contract/inputNotes.ts";
@@ -17,12 +17,12 @@ export function facts(world: World, status: FineTuneJobStatus): ConditionUpdate[
   return [inputsResolved(world, status), fits(world, status), lastRunSucceeded(status.conditions)];
 }
 
-/** What is wanted, seen with `status`: a request that it handles is none any more. */
+/** The wanted settings once `status` is written: a refresh request that it already handled no longer counts. */
 function settled<T extends { request: string | undefined }>(wanted: T, status: FineTuneJobStatus): T {
   return wanted.request === status.handledRequest ? { ...wanted, request: undefined } : wanted;
 }
 
-/** The status without a plan of other settings. */
+/** The status, without its plan if that is of other settings. */
 export function withoutStalePlan({ job, wanted, memory }: World, status: FineTuneJobStatus): FineTuneJobStatus {
   const { plan, ...rest } = status;
   if (plan === undefined || "issue" in wanted) return status;
@@ -40,7 +40,7 @@ function inputsResolved({ job, wanted }: World, status: FineTuneJobStatus): Cond
     const { reason = "PrepareFailed", message = "" } = prepare;
     return { type, status: "False", reason, message };
   }
-  return unknown(type, "NotResolved", "What the inputs of these settings are was not read yet.");
+  return unknown(type, "NotResolved", "The inputs of these settings are not read yet.");
 }
 
 export function inputsMessage({ dataset }: Pick<Inputs, "dataset">): string {
@@ -58,11 +58,11 @@ function fits({ plan: asked, run }: World, { plan }: FineTuneJobStatus): Conditi
   const type = "Fits";
   const trained = asked === undefined || findCondition(run?.status?.conditions, "Succeeded")?.status === "True";
   if (plan?.fits === false && trained) {
-    const message = `It was trained with another limit. Trained again with the present one: ${fitMessage(plan)}`;
+    const message = `It was trained with another limit. With the present limit: ${fitMessage(plan)}`;
     return { type, status: "True", reason: "Trained", message };
   }
   if (asked?.kind === "failed") return unknown(type, "PlanFailed", asked.message);
-  if (plan === undefined) return unknown(type, "NotPlanned", "These settings were not planned yet.");
+  if (plan === undefined) return unknown(type, "NotPlanned", "These settings are not planned yet.");
   const message = fitMessage(plan);
   if (plan.availableBytes === undefined) return unknown(type, "NoNodeKnown", message);
   return plan.fits
@@ -70,10 +70,10 @@ function fits({ plan: asked, run }: World, { plan }: FineTuneJobStatus): Conditi
     : { type, status: "False", reason: "DoesNotFit", message };
 }
 
-/** Of the run that ended last; a step that sees one end says so. */
+/** The result of the run that ended last; the step that observes an end sets it. */
 function lastRunSucceeded(conditions: readonly Condition[] | undefined): ConditionUpdate {
   const before = findCondition(conditions, "LastRunSucceeded");
-  return before ?? unknown("LastRunSucceeded", "NoRunEnded", "No run of this FineTuneJob was seen to end.");
+  return before ?? unknown("LastRunSucceeded", "NoRunEnded", "No run of this FineTuneJob has ended.");
 }
 
 const unknown = (type: string, reason: string, message: string): ConditionUpdate => ({

@@ -17,7 +17,7 @@ const node = (memory: string, labels: Record<string, string> = {}): Node => ({
 const spec = aSpec();
 const { pins, inputs } = pinnedStatus(prepareKey(trainingPart(spec)));
 
-test("a run may use its limit, else the largest node that its selector takes", () => {
+test("a run may use its limit, else the largest node that its selector accepts", () => {
   assert.equal(memoryLimit(spec), 2 ** 31);
   const slow = node("8Gi", { disk: "slow" });
   const on = (nodeSelector: Record<string, string> = {}) => ({ gpusPerNode: 0, nodeSelector });
@@ -27,7 +27,7 @@ test("a run may use its limit, else the largest node that its selector takes", (
   assert.equal(largestNode([node("1Gi")], on({ disk: "slow" })), undefined);
 });
 
-test("without a limit of its own a pod has the default of the namespace's LimitRange, which is named", () => {
+test("a pod without a limit gets the default of the namespace's LimitRange, which the message names", () => {
   const range = (name: string, ...limits: { type: string; memory?: string }[]): LimitRange => ({
     apiVersion: "v1",
     kind: "LimitRange",
@@ -54,7 +54,7 @@ test("without a limit of its own a pod has the default of the namespace's LimitR
   assert.notEqual(planKey(unlimited, pins!, small), planKey(unlimited, pins!, undefined));
 });
 
-test("the trainer's own planner answers, in a thread of its own", async () => {
+test("the trainer's planner answers from a separate thread", async () => {
   const planner = new Planner();
   const ask = (availableBytes: number) =>
     planner.plan(planKey(spec, pins!, undefined), { spec, inputs: inputs!, availableBytes });
@@ -67,7 +67,7 @@ test("the trainer's own planner answers, in a thread of its own", async () => {
   assert.match(fitMessage(tiny.plan), /needs .* MiB of memory, and 10\.0 MiB are available/);
 });
 
-test("a quantised base is planned as what it takes: half a byte a weight, and its scales", async () => {
+test("the plan counts a quantised base with half a byte per weight, and its scales", async () => {
   const planned = async (quantization?: { type: "NF4"; doubleQuantization?: boolean }) => {
     const on = aSpec({ baseModel: { uri: "pvc://inputs/model", ...(quantization && { quantization }) } });
     const made = await new Planner().plan(planKey(on, pins!, undefined), {
@@ -92,7 +92,7 @@ test("a quantised base is planned as what it takes: half a byte a weight, and it
   );
 });
 
-test("settings that the model cannot take are an answer, not a crash", async () => {
+test("settings that do not suit the model give an answer, not a crash", async () => {
   const wrong = aSpec({ method: { lora: { targetModules: ["no_such_layer"] } } });
   const plan = await new Planner().plan(planKey(wrong, pins!, undefined), {
     spec: wrong,
@@ -104,13 +104,13 @@ test("settings that the model cannot take are an answer, not a crash", async () 
   assert.equal(plan.retryAfterMs, undefined);
 });
 
-test("a hostile model configuration costs an answer", async () => {
+test("a hostile model configuration costs only its own plan", async () => {
   const hostile = { ...inputs!, model: { ...inputs!.model, layers: 512, vocabSize: 1_000_000, hiddenSize: 65_536 } };
   const plan = await new Planner({ timeLimitMs: 2_000 }).plan("k", { spec, inputs: hostile, availableBytes: 2 ** 31 });
   assert.ok(plan.kind === "failed" || !plan.plan.fits);
 });
 
-test("a planner that took too long is asked again after a back-off that doubles, and not before", async () => {
+test("the operator retries a planner that timed out after a back-off that doubles, and not before", async () => {
   let now = 0;
   const options = { timeLimitMs: 0, clock: () => new Date(now) };
   const planner = new Planner(options);

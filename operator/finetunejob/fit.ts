@@ -1,4 +1,4 @@
-/** Will it fit? What the planner is asked, and its answer in words. Pure. */
+/** The question to the planner whether a run fits, and its answer as a message. Pure. */
 import { createHash } from "node:crypto";
 import { formatBytes } from "../../trainer/contract/bytes.ts";
 import { canonicalJson } from "../../trainer/contract/hashes.ts";
@@ -11,18 +11,18 @@ import { takes } from "../jobs/nodes.ts";
 import { trainPlacement } from "../jobs/placement.ts";
 import type { LimitRange, Node } from "../jobs/resources.ts";
 
-/** The memory that the user allows; undefined: whatever a node has. */
+/** The memory limit that the user sets; undefined: all memory of a node. */
 export function memoryLimit(spec: FineTuneJobSpec): number | undefined {
   return quantityBytes(spec.placement.resources?.limits?.memory);
 }
 
-/** Memory that a training may have, and who says so. */
+/** Memory that a training may use, and the source of that bound. */
 export interface MemoryBound {
   bytes: number;
   from: string;
 }
 
-/** The limit of the training's pod: the user's, else the default that a LimitRange gives; undefined: a node's memory. */
+/** The limit of the training's pod: the user's, else the default of a LimitRange; undefined: a node's memory. */
 export function podMemory(spec: FineTuneJobSpec, limitRanges: readonly LimitRange[] = []): MemoryBound | undefined {
   const own = memoryLimit(spec);
   if (own !== undefined) return { bytes: own, from: "placement.resources.limits.memory" };
@@ -31,7 +31,7 @@ export function podMemory(spec: FineTuneJobSpec, limitRanges: readonly LimitRang
       .filter(({ type }) => type === "Container")
       .map((limits) => ({ bytes: quantityBytes(limits.default?.memory), from: `${limitRangeWords} ${metadata.name}` })),
   );
-  // Which of several comes first is nobody's promise.
+  // Kubernetes does not define which of several LimitRanges applies: take the smallest.
   return defaults
     .filter((one): one is MemoryBound => one.bytes !== undefined)
     .sort((a, b) => a.bytes - b.bytes || (a.from < b.from ? -1 : 1))[0];
@@ -39,16 +39,16 @@ export function podMemory(spec: FineTuneJobSpec, limitRanges: readonly LimitRang
 
 const limitRangeWords = "the default limit of LimitRange";
 
-/** Cores that the user allows the training; undefined: all that a node has. */
+/** Cores that the user allows the training; undefined: all cores of a node. */
 export function coreLimit(spec: FineTuneJobSpec): number | undefined {
   const cores = quantityNumber(spec.placement.resources?.limits?.cpu);
   return cores === undefined ? undefined : Math.max(1, Math.ceil(cores));
 }
 
-/** Without a limit. Each core more takes a few MiB to work in. */
+/** Assumed when there is no limit. Each additional core needs a few MiB of scratch. */
 export const assumedCores = 16;
 
-/** Of the nodes that a training of this job may use, the largest memory. */
+/** The largest memory of the nodes that a training of this job may use. */
 export function largestNode(nodes: readonly Node[], placement: Placement): MemoryBound | undefined {
   const sizes = nodes
     .filter((node) => takes(node, trainPlacement(placement)))
@@ -57,7 +57,7 @@ export function largestNode(nodes: readonly Node[], placement: Placement): Memor
   return sizes.length === 0 ? undefined : { bytes: Math.max(...sizes), from: "the largest node" };
 }
 
-/** Names what is planned, for a pod with this memory: the same key has the same answer. */
+/** Key of the question to the planner: the same key has the same answer. */
 export function planKey(spec: FineTuneJobSpec, pins: Pins, memory: MemoryBound | undefined): string {
   const asked = [withDefaults(trainingPart(spec)), pins, memory?.bytes ?? null, coreLimit(spec) ?? null];
   return createHash("sha256")
@@ -68,7 +68,7 @@ export function planKey(spec: FineTuneJobSpec, pins: Pins, memory: MemoryBound |
 export function fitMessage(plan: PlanStatus): string {
   const { predictedPeakBytes, availableBytes, availableFrom, fits, nearestFit } = plan;
   const needs = `The run needs ${formatBytes(predictedPeakBytes)} of memory`;
-  if (availableBytes === undefined) return `${needs}; no node is known to compare that with.`;
+  if (availableBytes === undefined) return `${needs}; the operator knows no node to compare that with.`;
   const source = availableFrom === undefined ? "" : ` (${availableFrom})`;
   if (fits) return `${needs} of ${formatBytes(availableBytes)}${source}.`;
   const nearest =

@@ -1,4 +1,4 @@
-/** Reads all that a FineTuneJob's decision may look at. I/O; no decision is taken here. */
+/** Reads everything that a FineTuneJob's decision depends on. I/O; it makes no decision. */
 import { prepareKey, runHash, specHash } from "../../trainer/contract/hashes.ts";
 import { trainingPart } from "../../trainer/contract/writtenOut.ts";
 import { fineTuneJobSpec } from "../api/fineTuneJob.ts";
@@ -91,7 +91,7 @@ function readSpec(job: FineTuneJob): Omit<Wanted, "request"> | { issue: string }
   return { spec: parsed.data, prepareKey: prepareKey(training), specHash: specHash(training) };
 }
 
-/** Absence counts only if the API server says so: the cache may not have seen an Adapter that was just made. */
+/** Only the API server proves absence: the cache may lack an Adapter that was just created. */
 async function adaptersOf({ client, caches }: Gatherer, job: FineTuneJob): Promise<Adapter[]> {
   const { namespace = "", name } = job.metadata;
   const known = caches.adapters.byIndex("job", `${namespace}/${name}`);
@@ -101,7 +101,7 @@ async function adaptersOf({ client, caches }: Gatherer, job: FineTuneJob): Promi
   return found?.metadata.labels?.[labels.job] === name ? [...known, found] : known;
 }
 
-/** The run that the job's status names, or, where that is lost, the one that trains for it. */
+/** The run that the job's status names, or, if the status is lost, the run that trains for it. */
 function currentRunOf({ caches }: Gatherer, job: FineTuneJob, specHash: string | undefined): FineTuneRun | undefined {
   const owned = caches.fineTuneRuns.byIndex("owner", job.metadata.uid ?? "");
   const run = namedRun(caches, job) ?? runUnderWay(owned, specHash);
@@ -114,7 +114,7 @@ async function findRun({ client, caches }: Gatherer, job: FineTuneJob, name: str
   return run && repaired(caches, run);
 }
 
-/** With the attempts that its Jobs show: its own controller may not have seen yet that its status was altered. */
+/** Repairs the attempts from the run's Jobs: its controller may not have seen an altered status yet. */
 function repaired({ jobs }: Caches, run: FineTuneRun): FineTuneRun {
   return repairedRun(run, jobs.byIndex("owner", run.metadata.uid ?? ""));
 }
@@ -126,7 +126,7 @@ function runningPrepares({ caches }: Gatherer, job: FineTuneJob, except: string)
     .filter((one) => !["Succeeded", "Failed"].includes(jobState(one, []).kind));
 }
 
-/** The plan in status if it is of this question and fits; a plan that does not fit is judged again by the nodes of now. */
+/** The plan in status if it answers this question and fits; a plan that does not fit is made again with the present nodes. */
 async function planOf(
   gatherer: Gatherer,
   job: FineTuneJob,

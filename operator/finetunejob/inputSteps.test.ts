@@ -14,7 +14,7 @@ import { decide } from "./decide.ts";
 import type { World } from "./world.ts";
 
 describe("inputs", () => {
-  test("a new job asks a prepare Job for its inputs", () => {
+  test("a new job creates a prepare Job for its inputs", () => {
     const decision = decide(aWorld());
     assert.deepEqual(actions(decision), ["createPrepare"]);
     assert.equal(decision.status.state, "Preparing");
@@ -25,7 +25,7 @@ describe("inputs", () => {
     assert.deepEqual(actions(decide(aWorld(aJob(), { prepare }))), []);
   });
 
-  test("what it reports is pinned", () => {
+  test("the reported inputs are pinned", () => {
     const world = aWorld();
     const key = prepareKey(trainingPart(world.job.spec));
     const message = anEnvelope({ stage: "Prepare", figures: prepareFigures(key) });
@@ -35,7 +35,7 @@ describe("inputs", () => {
     assert.equal(decision.status.inputs?.model.ropeTheta, "10000");
   });
 
-  test("pins count in the store that they were staged in: another one is prepared for", () => {
+  test("pins are valid only in the store of staging; another store needs another prepare Job", () => {
     const message = anEnvelope({ stage: "Prepare", figures: prepareFigures(prepareKey(trainingPart(aSpec()))) });
     const job = aBatchJob({ type: "Complete" });
     const staged = decide(aWorld(aJob(), { prepare: { job, state: jobState(job, [aPod({ exitCode: 0, message })]) } }));
@@ -46,7 +46,7 @@ describe("inputs", () => {
     assert.deepEqual(actions(decide(back)), ["createRun"]);
   });
 
-  test("a quantised base is asked for with every default, and what it takes is in status", () => {
+  test("the prepare Job of a quantised base gets every default, and the status shows the base's size", () => {
     const spec = aSpec({ baseModel: { uri: "pvc://inputs/model", quantization: { type: "NF4" } } });
     const world = aWorld(aJob(spec));
     const [create] = decide(world).actions;
@@ -70,7 +70,7 @@ describe("inputs", () => {
     assert.deepEqual(actions(decision), ["createPrepare"]);
   });
 
-  test("a report about other inputs is not believed", () => {
+  test("the operator ignores a report about other inputs", () => {
     const message = anEnvelope({ stage: "Prepare", figures: prepareFigures("f".repeat(64)) });
     const job = aBatchJob({ type: "Complete" });
     const decision = decide(
@@ -80,7 +80,7 @@ describe("inputs", () => {
     assert.deepEqual(actions(decision), ["deleteJob"]);
   });
 
-  test("a report that is lost each time is not asked for for ever; one Job counts once, a new look starts anew", () => {
+  test("the operator gives up on a report that is lost each time; one Job counts once, a new request starts over", () => {
     let status: FineTuneJob["status"] = {};
     const see = (uid: string, change: Partial<World["wanted"]> = {}) => {
       const absent = decide(aWorld(aJob(aSpec(), status), { prepare: { job: undefined, state: { kind: "Absent" } } }));
@@ -102,7 +102,7 @@ describe("inputs", () => {
     assert.deepEqual([actions(again), again.status.prepare?.lostReports], [["deleteJob"], ["5"]]);
   });
 
-  test("bad data stall the job with the trainer's words, and stay so when the Job is gone", () => {
+  test("invalid data stall the job with the trainer's message, also after the Job is gone", () => {
     const message = anEnvelope({
       stage: "Prepare",
       outcome: "Failed",
@@ -134,10 +134,13 @@ describe("inputs", () => {
     const begun = (memory?: string) => asWanted(memory, {}, gone).status;
     const failed = (memory?: string) => asWanted(memory, begun(memory), outOfMemory);
 
-    test("names the limit of the helpers, and that way out alone", () => {
+    test("names the limit of the helpers, and no other fix", () => {
       const said = stalled(failed("64Mi"));
       assert.equal(said?.reason, "HostMemoryExceeded");
-      assert.match(said?.message ?? "", /Raise helpers\.resources\.limits\.memory; they are then read again\.$/);
+      assert.match(
+        said?.message ?? "",
+        /Raise helpers\.resources\.limits\.memory; the operator then reads them again\.$/,
+      );
       assert.doesNotMatch(said?.message ?? "", /batchTokens|requested-at/);
     });
 
@@ -151,14 +154,14 @@ describe("inputs", () => {
       { from: undefined, to: undefined, again: false },
     ];
     for (const { from, to, again } of retries) {
-      test(`with limit ${from ?? "none"}, now ${to ?? "none"}, is ${again ? "made again" : "not made again"}`, () => {
+      test(`with limit ${from ?? "none"}, now ${to ?? "none"}, is ${again ? "recreated" : "not recreated"}`, () => {
         const { status } = failed(from);
         assert.deepEqual(actions(asWanted(to, status, outOfMemory)), again ? ["deleteJob"] : []);
         assert.deepEqual(actions(asWanted(to, status, gone)), again ? ["createPrepare"] : []);
       });
     }
 
-    test("has the limit that counts for it recorded when it is made: one raised while it runs is tried at once", () => {
+    test("records its limit when it is created, so that a limit raised while it runs takes effect at once", () => {
       const raised = asWanted("128Mi", begun("64Mi"), outOfMemory);
       assert.deepEqual([actions(raised), raised.status.prepare?.memoryLimit], [["deleteJob"], "64Mi"]);
       const made = asWanted("128Mi", raised.status, gone);
@@ -166,7 +169,7 @@ describe("inputs", () => {
     });
   });
 
-  test("more words than a status has room for are a status all the same", () => {
+  test("a message longer than a status allows still gives a valid status", () => {
     const failure = {
       exitCode: 20,
       retryable: false,
@@ -183,7 +186,7 @@ describe("inputs", () => {
     assert.deepEqual(actions(decide(aWorld(aJob(), { stalePrepares: [aBatchJob()] }))), ["deleteJob", "createPrepare"]);
   });
 
-  test("a foreign Job under our name is never taken over", () => {
+  test("the operator never takes over a foreign Job of the needed name", () => {
     const decision = decide(aWorld(aJob(), { prepare: { job: aBatchJob(), state: { kind: "Foreign" } } }));
     assert.equal(stalled(decision)?.reason, "NameConflict");
   });

@@ -1,4 +1,4 @@
-/** The steps until a FineTuneJob's inputs are pinned: a prepare Job reads, digests and stages them. Pure. */
+/** The steps that pin a FineTuneJob's inputs: a prepare Job reads, digests and stages them. Pure. */
 import { pinsOf } from "../../trainer/contract/stageFiles.ts";
 import { cut, longest } from "../api/common.ts";
 import type { FineTuneJobStatus, PrepareStatus } from "../api/fineTuneJob.ts";
@@ -17,18 +17,18 @@ import { currentPins, inputsOf, prepareFiguresOf, storeName } from "./pins.ts";
 import { nameConflict, type Readable, type Step, say } from "./say.ts";
 import type { Decision } from "./world.ts";
 
-/** What failed is not tried again by itself: the same inputs have the same fault. */
+/** The operator does not retry a failed prepare: the same inputs have the same fault. */
 export const prepareFailed: Step = (world) => {
   const { job, wanted } = world;
   const { prepare } = job.status ?? {};
   if (pinned(world) || prepare?.outcome !== "Failed" || prepare.jobName !== prepareName(job, wanted)) return undefined;
   if (mayHaveMore(prepare, memoryLimitOf(wanted.spec.helpers))) return undefined;
-  // Its Job knows better.
+  // An active Job is newer than the status.
   if (!["Absent", "Failed"].includes(world.prepare?.state.kind ?? "Absent")) return undefined;
   return stalledPrepare(world, prepare.reason ?? "PrepareFailed", prepare.message ?? "", job.status ?? {});
 };
 
-/** The inputs are not pinned yet: a prepare Job is asked for them. */
+/** The inputs are not pinned yet: a prepare Job reads them. */
 export const prepare: Step = (world) => {
   if (pinned(world)) return undefined;
   const { job, wanted, trainerImage } = world;
@@ -51,13 +51,13 @@ export const prepare: Step = (world) => {
     case "Foreign":
       return nameConflict(world, `Job ${prepareName(job, wanted)}`);
     case "Deleting": {
-      const words = state.waiting?.message ?? "Waiting until an earlier Job is gone.";
+      const words = state.waiting?.message ?? "Waiting until an earlier Job is deleted.";
       return say(world, "Reconciling", "Preparing", "ResolvingInputs", words, { status: running });
     }
     case "Pending": {
       if (batchJob && state.podRuns !== true && isOutdated(batchJob, prepareJob(job, wanted, trainerImage))) {
         const words =
-          "The Job that reads the base model and the data has not started and is made again with the present settings.";
+          "The Job that reads the base model and the data has not started; the operator recreates it with the present settings.";
         const actions = [{ kind: "deleteUnstarted" as const, job: batchJob }];
         return say(world, "Reconciling", "Preparing", "ResolvingInputs", words, { status: running, actions });
       }
@@ -90,7 +90,8 @@ export const prepare: Step = (world) => {
     }
     case "Failed": {
       if (mayHaveMore({ reason: state.failure.reason, memoryLimit: memoryLimitBefore(world) }, limit)) {
-        const message = "The pod that reads the inputs may have more memory now; the inputs are read again.";
+        const message =
+          "The memory limit of the pod that reads the inputs was raised; the operator reads the inputs again.";
         return say(world, "Reconciling", "Preparing", "ResolvingInputs", message, {
           status: running,
           actions: batchJob ? [{ kind: "deleteJob", job: batchJob }] : [],
@@ -115,7 +116,7 @@ function pin(world: Readable, figures: NonNullable<ReturnType<typeof prepareFigu
   return say(world, "Reconciling", "Planning", "InputsResolved", inputsMessage(figures), { status });
 }
 
-/** Its words are lost. Asking again is cheap: what was staged is found in the store. */
+/** The report is lost. A retry is cheap: the next Job finds the staged files in the store. */
 function lostPrepare(world: Readable, batchJob: Job | undefined): Decision {
   const lostReports = withLostReport(lostReportsOf(world), batchJob);
   if (isHopeless(lostReports)) {
@@ -123,32 +124,32 @@ function lostPrepare(world: Readable, batchJob: Job | undefined): Decision {
     const status = withPrepare(world, { outcome: "Failed", ...failure, lostReports });
     return stalledPrepare(world, failure.reason, failure.message, status);
   }
-  const message = "The report of the prepare Job was lost; asking again.";
+  const message = "The report of the prepare Job was lost; the operator runs the Job again.";
   return say(world, "Reconciling", "Preparing", reportLost, message, {
     status: withPrepare(world, { outcome: "Running", lostReports }),
     actions: batchJob ? [{ kind: "deleteJob", job: batchJob }] : [],
   });
 }
 
-/** Those of this very look at the inputs. */
+/** The lost reports of this same prepare Job. */
 function lostReportsOf({ job, wanted }: Readable): string[] | undefined {
   const { prepare } = job.status ?? {};
   return prepare?.jobName === prepareName(job, wanted) ? prepare.lostReports : undefined;
 }
 
-/** Of the Job of this very look. */
+/** The recorded memory limit of this same prepare Job. */
 function memoryLimitBefore({ job, wanted }: Readable): string | undefined {
   const { prepare } = job.status ?? {};
   return prepare?.jobName === prepareName(job, wanted) ? prepare.memoryLimit : undefined;
 }
 
 function stalledPrepare(world: Readable, reason: string, message: string, status: FineTuneJobStatus): Decision {
-  // More memory is a change of the spec that is seen.
+  // The operator notices a raised memory limit in the spec.
   const said = reason === hostMemoryExceeded ? message : withWayOut(message, lookAgain, longest.longMessage);
   return say(world, "Stalled", "Failed", reason, said, { status });
 }
 
-const lookAgain = `Fix that and change the spec, or, where you fixed what lies under the same URI, annotate: ${annotations.requestedAt}=$(date +%s).`;
+const lookAgain = `Fix the fault and change the spec, or, if you fixed the files under the same URI, annotate: ${annotations.requestedAt}=$(date +%s).`;
 
 type PrepareResult = Pick<PrepareStatus, "outcome" | "reason" | "message" | "lostReports" | "memoryLimit">;
 

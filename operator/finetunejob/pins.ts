@@ -1,4 +1,4 @@
-/** From what prepare reported to pins and facts in status, and back for the planner. Pure. */
+/** Converts prepare's report to pins and facts in status, and back for the planner. Pure. */
 
 import type { ModelConfig } from "../../trainer/contract/model.ts";
 import type { Envelope, PrepareFigures } from "../../trainer/contract/report.ts";
@@ -12,7 +12,7 @@ import { currentAttempt } from "../finetunerun/attempts.ts";
 import { endOf } from "../finetunerun/repair.ts";
 import type { Wanted } from "./world.ts";
 
-/** The figures of a successful envelope about these very inputs; undefined otherwise. */
+/** The figures of a successful envelope about these same inputs; undefined otherwise. */
 export function prepareFiguresOf(envelope: Envelope | undefined, prepareKey: string): PrepareFigures | undefined {
   if (envelope?.stage !== "Prepare" || envelope.outcome !== "Succeeded") return undefined;
   return envelope.figures?.prepareKey === prepareKey ? envelope.figures : undefined;
@@ -32,10 +32,10 @@ export function modelOf({ model }: Inputs): ModelConfig {
   return { ...model, ropeTheta: Number(model.ropeTheta), rmsNormEps: Number(model.rmsNormEps) };
 }
 
-/** Characters of a request that count: as many as a status keeps. */
+/** Characters of a request that the status keeps; the rest does not count. */
 const longestRequest = 64;
 
-/** The look at the inputs that a person asks for and that was not done yet. */
+/** The user's request to read the inputs again, if it is not handled yet. */
 export function askedLook({ metadata, status }: FineTuneJob): string | undefined {
   const asked = metadata.annotations?.[annotations.requestedAt];
   const counts = asked === undefined ? undefined : cut(asked, longestRequest);
@@ -43,8 +43,8 @@ export function askedLook({ metadata, status }: FineTuneJob): string | undefined
 }
 
 /**
- * The look to do now. It waits for a run of these very settings until that has failed or has its Adapter: data that move
- * faster than a run lasts starve none. However often it is asked for meanwhile, it is done once.
+ * The refresh request to handle now. It waits until a run of these same settings has failed or has its Adapter, so that
+ * fast-changing data cannot starve a running training. Several requests in the meantime count as one.
  */
 export function dueLook(job: FineTuneJob, currentRun: FineTuneRun | undefined, specHash: string): string | undefined {
   return currentRun?.spec.specHash === specHash && !isOver(job, currentRun) ? undefined : askedLook(job);
@@ -55,14 +55,14 @@ function isOver({ status }: FineTuneJob, run: FineTuneRun): boolean {
   return end === "Failed" || (end === "Succeeded" && status?.currentRunRef?.adapterName !== undefined);
 }
 
-/** Are the inputs of the wanted spec pinned, in the store that it names, with no newer look asked for? */
+/** The pins of the wanted spec's inputs, if they are in its store and no newer refresh is requested. */
 export function currentPins(
   job: Pick<FineTuneJob, "metadata" | "status">,
   { spec, prepareKey, request }: Pick<Wanted, "spec" | "prepareKey" | "request">,
 ): { pins: Pins; inputs: Inputs } | undefined {
   const { pins: staged, inputs } = job.status ?? {};
   if (staged?.prepareKey !== prepareKey || inputs === undefined || request !== undefined) return undefined;
-  // Pins of a release that did not record their store are taken to be in the one that is named.
+  // Pins of a release that did not record their store are assumed to be in the spec's.
   const { store = storeName(job, spec), ...pins } = staged;
   return store === storeName(job, spec) ? { pins, inputs } : undefined;
 }
@@ -74,8 +74,8 @@ export function storeName({ metadata }: Pick<FineTuneJob, "metadata">, { artifac
 }
 
 /**
- * The newest Adapter of what is wanted. While the inputs are pinned it must be of those very inputs; without pins (a
- * restored job, or one whose inputs were edited back) its settings, with where their inputs are named, are enough.
+ * The newest Adapter of the wanted settings. While the inputs are pinned, it must be of those same inputs; without pins (a
+ * restored job, or one whose inputs were edited back) equal settings and input URIs are enough.
  */
 export function knownAdapter({
   wanted,
@@ -89,7 +89,7 @@ export function knownAdapter({
   currentRun: FineTuneRun | undefined;
 }): Adapter | undefined {
   if (wanted.request !== undefined) return undefined;
-  // Newer data of the same settings are being trained on: only the pins are lost.
+  // A run trains the same settings on newer data: only the pins are lost.
   const trains = currentRun?.spec.specHash === wanted.specHash && currentAttempt(currentRun.status) !== undefined;
   if (runHash === undefined && trains) return undefined;
   return adapters

@@ -11,7 +11,7 @@ import { Planner } from "./planner.ts";
 const spec = aSpec();
 const { inputs } = pinnedStatus(prepareKey(trainingPart(spec)));
 
-test("a thread that the machine refuses costs one answer, and a later question is answered", async () => {
+test("a thread that cannot start costs one answer, and a later question succeeds", async () => {
   let now = 0;
   const planner = new Planner({ clock: () => new Date(now) });
   const ask = () => planner.plan("k", { spec, inputs: inputs!, availableBytes: 2 ** 31 });

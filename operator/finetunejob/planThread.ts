@@ -1,7 +1,7 @@
 /**
- * The thread that the planner runs in, with a time and a memory limit: a hostile model cannot starve the operator's own
- * loop. It is started for the first question and kept for the next ones, since starting it costs ten times a plan; it is
- * ended when it is late, broken, or idle.
+ * The planner's thread, with a time and a memory limit, so that a hostile model cannot starve the operator's event loop.
+ * It starts with the first question and stays for the next ones, because a start costs ten times a plan. The operator
+ * terminates it when it is late, broken, or idle.
  */
 import { Worker } from "node:worker_threads";
 import type { PlanAnswer, PlanQuestion } from "./planWorker.ts";
@@ -18,14 +18,14 @@ export class PlanThread {
     this.#timeLimitMs = timeLimitMs;
   }
 
-  /** One question at a time. Never rejects: what goes wrong in there is an answer. */
+  /** One question at a time. Never rejects: a failure is an answer too. */
   async ask(question: PlanQuestion): Promise<PlanAnswer> {
     clearTimeout(this.#idle);
     try {
       this.#worker ??= this.#start();
       return await this.#answerOf(this.#worker, question);
     } catch (error) {
-      // A thread is refused where the process already has all the threads or the memory that it may have.
+      // The thread cannot start if the process has reached its limit of threads or memory.
       return { kind: "broken", message: `the planner cannot be asked: ${messageOf(error)}` };
     }
   }
@@ -53,9 +53,9 @@ export class PlanThread {
     const worker = new Worker(new URL("./planWorker.ts", import.meta.url), {
       resourceLimits: { maxOldGenerationSizeMb: memoryLimitMb },
     });
-    // While it is asked, the time limit keeps the process alive; else nothing need.
+    // While a question is open, its timer keeps the process alive; an idle thread must not.
     worker.unref();
-    // Between two questions too it may end.
+    // The thread may also end between two questions.
     worker.on("error", () => this.#forget(worker)).on("exit", () => this.#forget(worker));
     return worker;
   }

@@ -1,4 +1,4 @@
-/** One plan in a thread of its own: a hostile model configuration can neither stall nor exhaust the operator. */
+/** Makes plans in a separate thread, so that a hostile model configuration cannot stall or exhaust the operator. */
 import { parentPort } from "node:worker_threads";
 import { type PlanInput, plan, type Plan as TrainerPlan } from "../../trainer/planning/plan.ts";
 
@@ -20,10 +20,10 @@ type Figures = Pick<
 export type PlanAnswer =
   | { kind: "planned"; figures: Figures; nearestFit: TrainerPlan["nearestFit"] }
   | { kind: "refused"; message: string }
-  /** No answer, and another time there may be one. */
+  /** No answer; a retry may succeed. */
   | { kind: "broken"; message: string };
 
-/** A plan without what is too much for a status: programs, sites, each category of memory. */
+/** The plan's figures, without the parts too large for a status: programs, sites, each category of memory. */
 function figuresOf(made: TrainerPlan): Figures {
   const { trainableParameters, totalParameters, predictedPeakBytes, checkpointBytes, stagedBytes } = made;
   const { microRows, recomputedBlocks, steps, fits } = made;

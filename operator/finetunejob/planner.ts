@@ -1,6 +1,6 @@
 /**
- * Asks the trainer's planner, in a thread of its own (planThread.ts), one at a time, and remembers the answers.
- * A refusal is an answer; a planner that took too long or broke is asked again, after a back-off that doubles.
+ * Asks the trainer's planner in a separate thread (planThread.ts), one question at a time, and caches the answers.
+ * A refusal is an answer; a planner that timed out or crashed is retried after a back-off that doubles.
  */
 import { formatBytes } from "../../trainer/contract/bytes.ts";
 import { effectiveSettings } from "../../trainer/contract/effective.ts";
@@ -17,9 +17,9 @@ import type { Plan } from "./world.ts";
 
 interface Remembered {
   answer: Promise<PlanAnswer>;
-  /** Times that the planner broke on this question. */
+  /** How often the planner failed on this question. */
   breaks: number;
-  /** When to ask again, in ms since the epoch; not while the answer is awaited or stands. */
+  /** When to retry, in ms since the epoch; infinite while the answer is pending or valid. */
   askAgainAt: number;
 }
 
@@ -39,7 +39,7 @@ export class Planner {
     this.#clock = options.clock ?? systemClock;
   }
 
-  /** `availableBytes` undefined: nothing to compare with, so it counts as fitting. */
+  /** `availableBytes` undefined: no memory is known to compare with, so the run counts as fitting. */
   async plan(
     key: string,
     { spec, inputs, availableBytes }: { spec: FineTuneJobSpec; inputs: Inputs; availableBytes: number | undefined },

@@ -13,7 +13,7 @@ const underWay = { ...run, status: { attempts } };
 const ref = { name: run.metadata.name, uid: "run-uid" };
 
 describe("the run of a job whose status does not name it", () => {
-  test("is the newest of its settings that is under way", () => {
+  test("is the newest active run of its settings", () => {
     const at = (creationTimestamp: string, name: string) => ({
       ...underWay,
       metadata: { ...run.metadata, name, creationTimestamp },
@@ -24,7 +24,7 @@ describe("the run of a job whose status does not name it", () => {
     assert.equal(runUnderWay([underWay], "0".repeat(64)), undefined);
   });
 
-  test("is named again, while the inputs are read again and an older Adapter of the settings is there", () => {
+  test("is named again, while the inputs are read again and an older Adapter of the settings exists", () => {
     const stripped = withCurrentRun(aJob(), underWay);
     assert.deepEqual(stripped.status?.currentRunRef, ref);
     const before = anAdapter(job, succeeded(run));
@@ -33,21 +33,21 @@ describe("the run of a job whose status does not name it", () => {
   });
 });
 
-describe("what a status cannot know is taken out of it", () => {
+describe("the repair removes from a status", () => {
   const name = `bot-${run.spec.runHash.slice(0, 8)}`;
   const naming = (adapterName: string) => ({
     ...job,
     status: { ...job.status, currentRunRef: { ...ref, adapterName } },
   });
 
-  test("an Adapter of a run that has not succeeded, or by another name than its own", () => {
+  test("an Adapter of a run that has not succeeded, or one with a wrong name", () => {
     assert.deepEqual(withCurrentRun(naming(name), underWay).status?.currentRunRef, ref);
     assert.deepEqual(withCurrentRun(naming("nobody"), succeeded(run)).status?.currentRunRef, ref);
     const good = naming(name);
     assert.equal(withCurrentRun(good, succeeded(run)), good);
   });
 
-  test("other pins than those that the run is trained with, while it is", () => {
+  test("other pins than those of the running training", () => {
     const wanted = { specHash, prepareKey: run.spec.pins.prepareKey };
     const lie = { ...job.status!.pins!, datasetDigest: `sha256:${"0".repeat(64)}`, store: "pvc://store/team" };
     const lied = { ...job, status: { ...job.status, pins: lie } };

@@ -1,6 +1,5 @@
 /**
- * A FineTuneJob's status can be lost or altered: by a restore, by a person. What other objects show to be otherwise is
- * repaired from them before anything is decided. Pure.
+ * Repairs a FineTuneJob's status from other objects before the decision: a restore or a person may lose or alter it. Pure.
  */
 import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
 import type { Adapter, FineTuneJob, FineTuneRun } from "../api/kinds.ts";
@@ -9,14 +8,14 @@ import { endOf } from "../finetunerun/repair.ts";
 import { adapterName } from "./children.ts";
 import { sameJson } from "./sameJson.ts";
 
-/** Of the runs that a job owns the newest one of the wanted settings that is under way: its status should name it. */
+/** The newest active run of the wanted settings that the job owns: its status should name that run. */
 export function runUnderWay(owned: readonly FineTuneRun[], specHash: string | undefined): FineTuneRun | undefined {
   return owned
     .filter(({ spec, status }) => spec.specHash === specHash && currentAttempt(status) !== undefined)
     .sort((a, b) => ((a.metadata.creationTimestamp ?? "") < (b.metadata.creationTimestamp ?? "") ? 1 : -1))[0];
 }
 
-/** The job with its run named, and without an Adapter that its run cannot have made. A run that is not known is left named. */
+/** The job with its run named, and without an Adapter that this run cannot have created. An unknown run stays named. */
 export function withCurrentRun(job: FineTuneJob, run: FineTuneRun | undefined): FineTuneJob {
   const { currentRunRef: ref, ...rest } = job.status ?? {};
   if (run === undefined) return job;
@@ -35,8 +34,8 @@ export function withPromoted(job: FineTuneJob, adapters: readonly Adapter[]): Fi
 }
 
 /**
- * The job with the pins of the run that trains its settings: while that goes on no newer look at the inputs is taken, so
- * that other pins of the same inputs are wrong.
+ * The job with the pins of the run that trains its settings. The inputs are not read again during that run, so other pins
+ * of the same inputs are wrong.
  */
 export function withPinsOf(
   job: FineTuneJob,

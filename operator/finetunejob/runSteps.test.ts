@@ -8,7 +8,7 @@ import { decide } from "./decide.ts";
 import type { World } from "./world.ts";
 
 describe("fit", () => {
-  test("a run that does not fit is not made, and the nearest settings that do are named", () => {
+  test("the operator does not create a run that does not fit, and names the nearest settings that do", () => {
     const decision = decide(pinned({ plan: aPlan(false) }));
     assert.deepEqual(actions(decision), []);
     assert.match(stalled(decision)?.message ?? "", /maxSequenceLength: 256/);
@@ -19,31 +19,31 @@ describe("fit", () => {
   const said = { reason: "Training", message: "Training.", lastTransitionTime: "2026-01-02T03:00:00Z" };
   const edited = [
     {
-      name: "is waited for while it runs",
+      name: "continues while it runs",
       status: { state: "Training", attempts: [{ ...record, jobUID: "u" }] },
       done: false,
       state: "Training",
       does: [],
       fits: "False",
-      says: /keeps the limits that it was made with\. The run needs .* are available/,
+      says: /keeps the limits that it was created with\. The run needs .* are available/,
     },
     {
-      name: "and whose pod waits keeps the limit that it was made with, and says so",
+      name: "and whose pod waits keeps the limit that it was created with, and reports that",
       status: { state: "Queued", attempts: [{ ...record, jobUID: "u" }] },
       done: false,
       state: "Queued",
       does: [],
       fits: "False",
-      says: /keeps the limits that it was made with\. The run needs .* are available/,
+      says: /keeps the limits that it was created with\. The run needs .* are available/,
     },
     {
-      name: "becomes an Adapter when it is done",
+      name: "becomes an Adapter when it has finished",
       status: { state: "Succeeded", attempts: [{ ...record, jobUID: "u", endedAt: "2026-01-02T03:03:00Z" }] },
       done: true,
       state: "Exporting",
       does: ["applyAdapter", "promote"],
       fits: "True",
-      says: /is made of/,
+      says: /is created from/,
     },
     {
       name: "that has no Job does not fit",
@@ -69,22 +69,22 @@ describe("fit", () => {
     });
   }
 
-  test("settings that cannot be planned stall with the planner's words", () => {
+  test("settings that cannot be planned stall with the planner's message", () => {
     const decision = decide(pinned({ plan: { kind: "failed", message: "no linear layer is named q_prj" } }));
     assert.match(stalled(decision)?.message ?? "", /q_prj/);
   });
 });
 
-describe("a planner that broke", () => {
-  test("is waited for and asked again", () => {
+describe("a planner that failed", () => {
+  test("is retried later", () => {
     const decision = decide(pinned({ plan: { kind: "failed", message: "took too long", retryAfterMs: 60_000 } }));
     assert.deepEqual([actions(decision), stalled(decision), decision.requeueAfterMs], [[], undefined, 60_000]);
-    assert.match(ready(decision)?.message ?? "", /took too long\. Trying again/);
+    assert.match(ready(decision)?.message ?? "", /took too long\. The operator retries/);
   });
 });
 
 describe("run", () => {
-  test("a run that fits is made, named by its hash, and its owner is this job", () => {
+  test("the operator creates a run that fits, named by its hash and owned by this job", () => {
     const world = pinned();
     const [action] = decide(world).actions;
     assert.ok(action?.kind === "createRun");
@@ -93,7 +93,7 @@ describe("run", () => {
     assert.equal(action.run.spec.settings.method.lora?.alpha, 16);
   });
 
-  test("a run that another job made is shared", () => {
+  test("jobs share a run that another job created", () => {
     const other = aRun(pinned().job);
     const run = { ...other, metadata: { ...other.metadata, ownerReferences: [] } };
     const decision = decide(pinned({ run }));
@@ -101,13 +101,13 @@ describe("run", () => {
     assert.deepEqual(decision.status.currentRunRef, { name: run.metadata.name, uid: "run-uid" });
   });
 
-  test("a run of our name and another hash is a conflict", () => {
+  test("a run of the needed name with another hash is a conflict", () => {
     const run = aRun(pinned().job);
     const foreign = { ...run, spec: { ...run.spec, runHash: "0".repeat(64) } };
     assert.equal(stalled(decide(pinned({ run: foreign })))?.reason, "NameConflict");
   });
 
-  test("settings that turn out wrong during a run of those before leave it and the promoted Adapter alone", () => {
+  test("invalid new settings affect neither the run of the earlier settings nor the promoted Adapter", () => {
     const before = withRun(({ job }) => ({
       job: { ...job, status: { ...job.status, promotedAdapterRef: { name: "bot-1" } } },
     }));
@@ -128,7 +128,7 @@ describe("run", () => {
     }
   });
 
-  test("the same in two namespaces is two runs, in two directories of the store", () => {
+  test("the same settings in two namespaces are two runs, in two directories of the store", () => {
     const [here, there] = ["team", "other"].map((namespace) => {
       const job = aPinnedJob();
       return aRun({ ...job, metadata: { ...job.metadata, namespace } });
@@ -138,12 +138,12 @@ describe("run", () => {
     assert.deepEqual([here?.spec.artifactRoot, there?.spec.artifactRoot], ["pvc://store/team", "pvc://store/other"]);
   });
 
-  test("a failed run is not tried again by itself, and its job says what it says", () => {
+  test("the operator does not retry a failed run unasked, and the job mirrors its message", () => {
     const decision = decide(withRun(({ run }) => ({ run: failed(run!) })));
     assert.deepEqual([actions(decision), stalled(decision)?.message], [[], "words"]);
   });
 
-  test("a run at work whose status was stripped says nothing new, and its job neither", () => {
+  test("an active run whose status was lost changes neither its own message nor its job's", () => {
     const attempts = [{ number: 1, jobName: "run-1", jobUID: "u", startedAt: "2026-01-02T03:00:00Z" }];
     const world = withRun(({ run, job }) => ({
       run: { ...run!, status: { attempts } },
@@ -152,7 +152,7 @@ describe("run", () => {
     assert.deepEqual([actions(decide(world)), decide(world).status.state], [[], "Training"]);
   });
 
-  test("a run that goes on is mirrored", () => {
+  test("the job mirrors an active run", () => {
     const decision = decide(
       withRun(({ run }) => ({
         run: {
@@ -176,44 +176,44 @@ describe("run", () => {
     spec: { ...run!.spec, execution: { placement: { gpusPerNode: 0 } } },
   });
 
-  test("new limits reach the run and nothing is trained anew", () => {
+  test("new limits reach the run, and the operator trains nothing again", () => {
     const decision = decide(withRun(({ run }) => ({ run: otherwisePlaced(run) })));
     assert.deepEqual(actions(decision), ["updateExecution"]);
   });
 
-  describe("that several FineTuneJobs want is placed by the one that asked first, and the others say so", () => {
+  describe("that several FineTuneJobs want is placed by the first of them, and the others report that", () => {
     const conditions = [
       { type: "Ready", status: "False" as const, reason: "Training", message: "Training.", lastTransitionTime: "x" },
     ];
     const training = (run: World["run"]) => ({ ...otherwisePlaced(run), status: { state: "Training", conditions } });
-    const others = / FineTuneJob twin asked for this run first: its placement and limits count\.$/;
+    const others = / FineTuneJob twin requested this run first: its placement and limits apply\.$/;
     const cases: { name: string; world: World; does: string[]; says: RegExp }[] = [
       {
-        name: "this one asked first",
+        name: "this one requested it first",
         world: withRun(({ run }) => ({ run: training(run), placer: "bot" })),
         does: ["updateExecution"],
         says: /^Training\.$/,
       },
       {
-        name: "another asked first",
+        name: "another requested it first",
         world: withRun(({ run }) => ({ run: training(run), placer: "twin" })),
         does: [],
         says: others,
       },
       {
-        name: "another asked first, and the run has not begun",
+        name: "another requested it first, and the run has not started",
         world: withRun(({ run }) => ({ run: otherwisePlaced(run), placer: "twin" })),
         does: [],
         says: others,
       },
       {
-        name: "this one comes to a run that another asked for",
+        name: "this one joins a run that another requested",
         world: pinned({ run: { ...training(aRun(pinned().job)) }, placer: "twin" }),
         does: [],
         says: others,
       },
       {
-        name: "this one comes to a run that nobody wants any more",
+        name: "this one joins a run that nobody wants any longer",
         world: pinned({ run: { ...training(aRun(pinned().job)) } }),
         does: ["updateExecution"],
         says: /is this job's run\.$/,

@@ -1,4 +1,4 @@
-/** The steps from pinned inputs to a finished run: does it fit, whose run is it, how does it go. Pure. */
+/** The steps from pinned inputs to a finished run: fit, ownership, progress and result. Pure. */
 import { findCondition } from "../api/conditions.ts";
 import { deletingWords } from "../api/deletion.ts";
 import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
@@ -31,21 +31,21 @@ export const doesNotFit: Step = (world) => {
   if (plan.plan.fits) return undefined;
   return {
     ...say(world, "Stalled", "DoesNotFit", "DoesNotFit", fitMessage(plan.plan), { status: withPlan(world) }),
-    // Without a limit of its own it is judged by LimitRanges and nodes, and those may change.
+    // Without its own limit the plan depends on LimitRanges and nodes, which may change.
     requeueAfterMs: world.wanted.spec.placement.resources?.limits?.memory === undefined ? 300_000 : undefined,
   };
 };
 
-/** What was trained, or has a Job, fits: a limit that is too low now never reaches the run. */
+/** A run that succeeded or has a Job fits: a limit that is too low now is never applied to it. */
 function isProven({ run, runHash }: Readable): boolean {
   if (run === undefined || run.spec.runHash !== runHash) return false;
   return endOf(run.status ?? {}) === "Succeeded" || currentAttempt(run.status)?.jobUID !== undefined;
 }
 
-/** Refused settings stay refused; a planner that broke is asked again. */
+/** Refused settings stay refused; a planner that failed is retried. */
 function planFailed(world: Readable, { message, retryAfterMs }: Plan & { kind: "failed" }): Decision {
   if (retryAfterMs === undefined) return say(world, "Stalled", "Failed", "PlanFailed", message);
-  const words = `${sentence(message)} Trying again later.`;
+  const words = `${sentence(message)} The operator retries later.`;
   return { ...say(world, "Reconciling", "Planning", "PlanFailed", words), requeueAfterMs: retryAfterMs };
 }
 
@@ -66,18 +66,18 @@ export const runConflict: Step = (world) => {
   if (run.spec.runHash !== runHash) return nameConflict(world, `FineTuneRun ${run.metadata.name}`);
   const root = artifactRoot(wanted.spec, job.metadata.namespace ?? "");
   if (run.spec.artifactRoot === root) return undefined;
-  const message = `FineTuneRun ${run.metadata.name} trains the same with artifacts under ${run.spec.artifactRoot}. Set spec.artifacts.uri to the same store, or, to train here, annotate: ${annotations.requestedAt}=$(date +%s), and then delete that run.`;
+  const message = `FineTuneRun ${run.metadata.name} trains the same settings with artifacts under ${run.spec.artifactRoot}. Set spec.artifacts.uri to the same store, or, to train here, annotate: ${annotations.requestedAt}=$(date +%s), and then delete that run.`;
   return say(world, "Stalled", "Failed", "ArtifactsElsewhere", message);
 };
 
-/** A run that is being deleted does nothing more; its name is free when it is gone. */
+/** A run that is being deleted does no more work; its name is free once it is gone. */
 export const runDeleting: Step = (world) => {
   const { run } = world;
   if (run?.metadata.deletionTimestamp === undefined) return undefined;
   return say(world, "Reconciling", "Pending", "RunDeleting", deletingWords(run));
 };
 
-/** The wanted run is there and is not ours yet, or not as we place it. */
+/** The wanted run exists, but this job does not own it yet or has not set its placement. */
 export const adoptRun: Step = (world) => {
   const { job, run } = world;
   if (run === undefined) return undefined;
@@ -98,7 +98,7 @@ export const runSucceeded: Step = (world) => {
   const { results } = run?.status ?? {};
   if (run === undefined || endOf(run.status ?? {}) !== "Succeeded" || results === undefined) return undefined;
   const name = adapterName(job, run.spec.runHash);
-  // One of this run would have been known before: it is on its way out, or of another hash that begins alike.
+  // promoteKnown has found no Adapter of this run: this one is being deleted, or its hash begins with the same digits.
   const existing = adapters.find(({ metadata }) => metadata.name === name);
   if (existing?.metadata.deletionTimestamp !== undefined) {
     return say(world, "Reconciling", "Exporting", "AdapterDeleting", deletingWords(existing));
@@ -111,16 +111,23 @@ export const runSucceeded: Step = (world) => {
   };
   const trainerImage = run.status?.attempts?.at(-1)?.trainerImage ?? world.trainerImage;
   const adapter = adapterOf(job, run, { results, revision: nextRevision(adapters), spec: wanted.spec, trainerImage });
-  return say(world, "Reconciling", "Exporting", "AdapterCreated", `Adapter ${name} is made of ${run.metadata.name}.`, {
-    status,
-    actions: [
-      { kind: "applyAdapter", adapter },
-      { kind: "promote", adapter: name },
-    ],
-    conditions: [
-      { type: "LastRunSucceeded", status: "True", reason: "Completed", message: `${run.metadata.name} succeeded.` },
-    ],
-  });
+  return say(
+    world,
+    "Reconciling",
+    "Exporting",
+    "AdapterCreated",
+    `Adapter ${name} is created from ${run.metadata.name}.`,
+    {
+      status,
+      actions: [
+        { kind: "applyAdapter", adapter },
+        { kind: "promote", adapter: name },
+      ],
+      conditions: [
+        { type: "LastRunSucceeded", status: "True", reason: "Completed", message: `${run.metadata.name} succeeded.` },
+      ],
+    },
+  );
 };
 
 export const runFailed: Step = (world) => {
@@ -142,32 +149,32 @@ export const runGoesOn: Step = (world) => {
   const actions = placementUpdate(world, run);
   const { state, conditions } = run.status ?? {};
   const ready = findCondition(conditions, "Ready");
-  // Its status was stripped while it is at work: it speaks again in a moment.
+  // The status of an active run was lost: its controller writes it again soon.
   if (state === undefined && currentAttempt(run.status)?.jobUID !== undefined) return { status, actions };
-  // The run has not seen yet that it is wanted.
+  // The run's controller has not seen yet that the run is wanted.
   if (ready === undefined || state === "Stopped" || ready.reason === "Starting") {
     return say(world, "Reconciling", "Pending", "Starting", `The run is starting.${placedWords(world)}`, {
       status,
       actions,
     });
   }
-  const look = askedLook(job) === undefined ? "" : " The inputs are looked at again when it is done.";
+  const look = askedLook(job) === undefined ? "" : " The operator reads the inputs again when the run is done.";
   const message = `${ready.message}${placedWords(world)}${limitWords(world)}${look}`;
   return say(world, "Reconciling", state ?? "Pending", ready.reason, message, { status, actions });
 };
 
 const isPlacedByOther = ({ placer, job }: Readable) => placer !== undefined && placer !== job.metadata.name;
 
-/** Whose placement and limits count, where they are not this job's own. */
+/** Names the FineTuneJob whose placement and limits apply, if it is not this one. */
 const placedWords = (world: Readable) =>
   isPlacedByOther(world)
-    ? ` FineTuneJob ${world.placer} asked for this run first: its placement and limits count.`
+    ? ` FineTuneJob ${world.placer} requested this run first: its placement and limits apply.`
     : "";
 
-/** A limit that was lowered since the run was made. */
+/** Reports a limit that was lowered after the run was created. */
 const limitWords = ({ plan }: Readable) =>
   plan?.kind === "planned" && !plan.plan.fits
-    ? ` It keeps the limits that it was made with. ${fitMessage(plan.plan)}`
+    ? ` The run keeps the limits that it was created with. ${fitMessage(plan.plan)}`
     : "";
 
 function placementUpdate(world: Readable, run: FineTuneRun): Action[] {
@@ -188,7 +195,7 @@ function plannedBytes(plan: Plan | undefined): PlannedBytes {
   };
 }
 
-/** The status with the plan of what is wanted. */
+/** The status with the plan of the wanted settings. */
 function withPlan({ plan, job }: Readable): FineTuneJobStatus {
   return plan?.kind === "planned" ? { ...job.status, plan: plan.plan } : { ...job.status };
 }

@@ -1,4 +1,4 @@
-/** How the steps of a decision speak: a status with its conditions, and what to do. Pure. */
+/** Builds the decisions of the steps: a status with its conditions, and actions. Pure. */
 import { type ConditionUpdate, updateConditions, type Verdict, verdict } from "../api/conditions.ts";
 import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
 import { atRest } from "../jobs/progress.ts";
@@ -14,7 +14,7 @@ export type Step = (world: Readable) => Decision | undefined;
 export interface Saying {
   status?: FineTuneJobStatus;
   actions?: readonly Action[];
-  /** Beside what is known of the settings (facts.ts). */
+  /** In addition to the facts about the settings (facts.ts). */
   conditions?: readonly ConditionUpdate[];
 }
 
@@ -43,9 +43,9 @@ export function say(
   };
 }
 
-/** Something else has a name that is ours by its content. */
+/** Another object has the name that this job's object needs. */
 export function nameConflict(world: World, what: string): Decision {
-  const message = `${what} exists and is not this job's. It is never taken over: delete it, or rename this FineTuneJob.`;
-  // Nobody tells when a foreign object goes.
+  const message = `${what} exists and does not belong to this job. The operator never takes it over: delete it, or rename this FineTuneJob.`;
+  // The operator does not watch foreign objects, so it polls.
   return { ...say(world, "Stalled", "Failed", "NameConflict", message), requeueAfterMs: 60_000 };
 }

@@ -1,9 +1,9 @@
-/** Words and figures of a FineTuneJob's status that come from its children. Pure. */
+/** Messages and figures of a FineTuneJob's status that come from its children. Pure. */
 import { counted } from "../../trainer/contract/counted.ts";
 import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
 import type { Adapter, FineTuneRun } from "../api/kinds.ts";
 
-/** The run's progress as the job's, and no other; the run's controller has thinned it already. */
+/** Copies the run's progress to the job; the run's controller has already limited its rate. */
 export function mirrorProgress(status: FineTuneJobStatus, run: FineTuneRun | undefined): FineTuneJobStatus {
   if (run === undefined) return status;
   const { progress: _, ...rest } = status;
@@ -11,7 +11,7 @@ export function mirrorProgress(status: FineTuneJobStatus, run: FineTuneRun | und
   return progress === undefined ? rest : { ...rest, progress };
 }
 
-/** What a person wants to hear at the end: did it get better? */
+/** The final message: how much the model improved. */
 export function settledMessage({ metadata, spec }: Adapter): string {
   const { evaluation, evalLoss } = spec.results ?? {};
   const done = `Adapter ${metadata.name} is ready`;

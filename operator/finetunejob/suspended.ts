@@ -7,7 +7,7 @@ import type { ObservedJob } from "../jobs/observe.ts";
 import { type Step, say } from "./say.ts";
 import { mirrorProgress } from "./status.ts";
 
-/** A person wants the resources back. What is trained already stays as it is. */
+/** A person wants the resources back. Finished results stay as they are. */
 export const suspended: Step = (world) => {
   const { wanted, prepare, currentRun, job, runWantedBy } = world;
   if (wanted.spec.suspend !== true) return undefined;
@@ -21,25 +21,25 @@ export const suspended: Step = (world) => {
     return say(world, "Reconciling", "Suspending", "Suspending", message, { status, actions });
   }
   const message = shared
-    ? `FineTuneRun ${currentRun?.metadata.name} goes on for ${runWantedBy.join(", ")}. Set spec.suspend to false to share it again.`
-    : `Set spec.suspend to false to go on${fromCheckpoint(currentRun?.status ?? {})}.`;
+    ? `FineTuneRun ${currentRun?.metadata.name} continues for ${runWantedBy.join(", ")}. Set spec.suspend to false to share it again.`
+    : `Set spec.suspend to false to resume${fromCheckpoint(currentRun?.status ?? {})}.`;
   return say(world, "Waiting", "Suspended", "Suspended", message, { status });
 };
 
 const isActive = (kind: ObservedJob["state"]["kind"]) => kind === "Running" || kind === "Pending";
 
-/** A run that has not ended and is not known to stand still. */
+/** A run that has not ended and is not known to be stopped. */
 const isLiving = (run: FineTuneRun | undefined) =>
   !["Stopped", "Succeeded", "Failed"].includes(run?.status?.state ?? "Stopped");
 
-/** The run knows what keeps its Job from ending. */
+/** The run's message names the cause that keeps its Job from ending. */
 const wordsOf = (run: FineTuneRun | undefined) =>
   (run?.status?.state === "Stopping" ? findCondition(run.status.conditions, "Ready")?.message : undefined) ??
   stoppingWords(run?.status?.state === "Training", run?.status?.progress?.steps);
 
-/** What keeps a prepare Job from ending. */
+/** The cause that keeps a prepare Job from ending. */
 const deletingWords = (prepare: ObservedJob | undefined) =>
   prepare?.state.kind === "Deleting" ? prepare.state.waiting?.message : undefined;
 
 const prepareStops =
-  "Stopping the Job that reads the inputs; it writes no checkpoint, and another reads them when spec.suspend is false.";
+  "Stopping the Job that reads the inputs; it writes no checkpoint, and a new Job reads them when spec.suspend is false.";

@@ -1,4 +1,4 @@
-/** What a FineTuneJob's decision may look at, and what it may ask for. */
+/** The input and the output of a FineTuneJob's decision. */
 import type { AdapterSpec } from "../api/adapter.ts";
 import type { FineTuneJobSpec, FineTuneJobStatus, PlanStatus } from "../api/fineTuneJob.ts";
 import type { FineTuneRunSpec } from "../api/fineTuneRun.ts";
@@ -8,7 +8,7 @@ import type { Job } from "../jobs/resources.ts";
 import type { KubeObject } from "../runtime/objects.ts";
 import type { MemoryBound } from "./fit.ts";
 
-/** A spec that was read through its schema, with the names of its work. */
+/** A spec that was parsed through its schema, with its hashes. */
 export interface Wanted {
   spec: FineTuneJobSpec;
   prepareKey: string;
@@ -17,18 +17,18 @@ export interface Wanted {
   request: string | undefined;
 }
 
-/** `retryAfterMs`: the planner broke, and is asked again then; without it the settings are refused. */
+/** `retryAfterMs`: the planner failed and is retried then; without it the settings are refused. */
 export type Plan = { kind: "planned"; plan: PlanStatus } | { kind: "failed"; message: string; retryAfterMs?: number };
 
 export interface World {
   job: FineTuneJob;
   now: Date;
-  /** Or why the spec cannot be read. */
+  /** Or the issues that make the spec invalid. */
   wanted: Wanted | { issue: string };
   trainerImage: string;
   /** All Adapters of this FineTuneJob's name. */
   adapters: readonly Adapter[];
-  /** The run that status.currentRunRef names, if it is still that one. */
+  /** The run that status.currentRunRef names, if its uid is still the same. */
   currentRun: FineTuneRun | undefined;
   /** Names of the other FineTuneJobs that want the current run now. */
   runWantedBy: readonly string[];
@@ -36,24 +36,24 @@ export interface World {
   prepare: ObservedJob | undefined;
   /** Prepare Jobs of other inputs that still run. */
   stalePrepares: readonly Job[];
-  /** The limit of the training's pod, where one is known. */
+  /** The memory limit of the training's pod, if known. */
   memory: MemoryBound | undefined;
-  /** Present when the pins are current and nothing is known to be trained. */
+  /** Present when the pins are current and no Adapter of the settings is known. */
   plan: Plan | undefined;
   /** Hash of the wanted run; present when the pins are current. */
   runHash: string | undefined;
-  /** What has the wanted run's name. */
+  /** The run that has the wanted run's name. */
   run: FineTuneRun | undefined;
-  /** Of the FineTuneJobs that want that run now, the one that asked first: it places it. */
+  /** The first of the FineTuneJobs that want this run; its placement applies. */
   placer: string | undefined;
-  /** The name of the Adapter to be made belongs to one that is not this job's. */
+  /** Another FineTuneJob's Adapter has the name of the Adapter to create. */
   adapterNameTaken: boolean;
 }
 
 export type Action =
   | { kind: "createPrepare"; job: Job }
   | { kind: "deleteJob"; job: Job }
-  /** Unless a pod of it runs by now. */
+  /** Not carried out if a pod of the Job runs by then. */
   | { kind: "deleteUnstarted"; job: Job }
   | { kind: "createRun"; run: KubeObject & { spec: FineTuneRunSpec } }
   | { kind: "ownRun"; run: FineTuneRun }
@@ -63,17 +63,17 @@ export type Action =
   | { kind: "updateAdapter"; adapter: Adapter; update: AdapterUpdate }
   | { kind: "promote"; adapter: string };
 
-/** What a FineTuneJob says of an Adapter that is there. */
+/** The FineTuneJob's update of an existing Adapter. */
 export interface AdapterUpdate {
-  /** Those of others are among them. */
+  /** Includes exports that others added. */
   exports: NonNullable<AdapterSpec["exports"]>;
   execution: AdapterSpec["execution"];
-  /** Names of the FineTuneJob's own, for the annotation. */
+  /** Names of the FineTuneJob's own exports, for the annotation. */
   names: string;
 }
 
 export interface Decision {
-  /** The whole status that should be. */
+  /** The whole wanted status. */
   status: FineTuneJobStatus;
   actions: readonly Action[];
   requeueAfterMs?: number | undefined;

@@ -1,6 +1,6 @@
 /**
- * The attempts of a run. Pure. An attempt is recorded in status before its Job is created, so that no crash of the
- * operator can start one that nobody knows of; a Job that is gone is an attempt that has ended, never one to repeat.
+ * The attempts of a run. Pure. The operator records an attempt in status before it creates the Job, so that its own crash
+ * cannot leave an unknown Job. A vanished Job is an ended attempt and is never created again.
  */
 import { cut, longest } from "../api/common.ts";
 import type { Attempt, FineTuneRunStatus } from "../api/fineTuneRun.ts";
@@ -38,7 +38,7 @@ export interface AttemptEnd {
   endedAt?: string | undefined;
 }
 
-/** Closes the newest attempt and adds its time to the run's: as a Job's own deadline, with the waiting for a pod in it. */
+/** Closes the newest attempt and adds its duration to the run's. As in a Job's own deadline, waiting for a pod counts. */
 export function endAttempt(status: FineTuneRunStatus, end: AttemptEnd, now: Date): FineTuneRunStatus {
   const started = status.attempts?.at(-1)?.startedAt;
   const endedAt = end.endedAt ?? timestamp(now);
@@ -53,7 +53,7 @@ export function endAttempt(status: FineTuneRunStatus, end: AttemptEnd, now: Date
   return { ...ended, runningSeconds: (status.runningSeconds ?? 0) + Math.round(seconds) };
 }
 
-/** After a failed attempt: how many crashes count, and whether to try again. */
+/** After a failed attempt: the number of crashes, and whether to retry. */
 export function afterFailure(
   status: FineTuneRunStatus,
   failure: Pick<Failure, "retryable" | "exhausted">,
@@ -66,20 +66,20 @@ export function afterFailure(
 }
 
 /**
- * What a Job did that is gone, or whose words are, may lie in the store whole: the next attempt looks there before anything
- * else, so one is made whatever the limit is. It says what it found; another that is lost in its place says too little.
+ * A vanished Job, or one whose report was lost, may have finished. The next attempt checks the store first, so one attempt
+ * is allowed whatever the limit is. If that attempt is lost too, no further one is allowed for this reason.
  */
 function endedUnseen({ attempts = [] }: FineTuneRunStatus): boolean {
   return attempts.at(-1)?.outcome === "Lost" && attempts.at(-2)?.outcome !== "Lost";
 }
 
-/** Did the newest attempt get further than those before? */
+/** Did the newest attempt write a later checkpoint than all earlier attempts? */
 function checkpointMoved({ attempts = [] }: FineTuneRunStatus): boolean {
   const before = Math.max(0, ...attempts.slice(0, -1).map(({ checkpointStep }) => checkpointStep ?? 0));
   return (attempts.at(-1)?.checkpointStep ?? 0) > before;
 }
 
-/** Seconds of attempts that are left; undefined when there is no limit. */
+/** Remaining seconds for attempts; undefined when there is no limit. */
 export function secondsLeft(status: FineTuneRunStatus, activeDeadlineSeconds: number | undefined): number | undefined {
   return activeDeadlineSeconds === undefined ? undefined : activeDeadlineSeconds - (status.runningSeconds ?? 0);
 }

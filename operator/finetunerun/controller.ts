@@ -1,6 +1,6 @@
 /**
- * Reconciles FineTuneRuns: gather → decide → apply. The status is written once, after the action; an attempt that the
- * action belongs to is in it since the reconcile before.
+ * Reconciles FineTuneRuns: gather → decide → apply. The operator writes the status once, after the action. The attempt of
+ * the action is in the status since the previous reconcile.
  */
 
 import { type FineTuneRun, fineTuneJobs, fineTuneRuns } from "../api/kinds.ts";
@@ -76,7 +76,7 @@ export class FineTuneRunReconciler {
     };
   }
 
-  /** Asks the pod's log: while it trains as seldom as its numbers may be written, and once more at its end. */
+  /** Reads progress from the pod's log: during training no more often than the status may be written, and once at the end. */
   async #progress(run: FineTuneRun, attempt: World["attempt"], now: Date) {
     if (attempt?.state.kind === "Running") {
       const { progress } = run.status ?? {};
@@ -90,7 +90,7 @@ export class FineTuneRunReconciler {
     return last && readProgress(this.#client, last);
   }
 
-  /** Carries out the actions; returns the decision as they turned out. */
+  /** Carries out the actions; returns the decision with their result. */
   async #apply(world: World, decision: Decision): Promise<Decision> {
     const [action] = decision.actions;
     switch (action?.kind) {
@@ -107,7 +107,7 @@ export class FineTuneRunReconciler {
     }
   }
 
-  /** Creates the attempt's Job if it is wanted still: asked of the API server, since a training is dear. */
+  /** Creates the attempt's Job if a FineTuneJob still wants it. A training is expensive, so it asks the API server. */
   async #start(world: World, decision: Decision, job: Job): Promise<Decision> {
     const { run, attempt, wantedBy } = world;
     if (!(await this.#stillWanted(run, wantedBy[0]))) throw new StaleError(`${wantedBy[0]} no longer wants a run`);
@@ -123,7 +123,7 @@ export class FineTuneRunReconciler {
     }
   }
 
-  /** Is there a Job of this run that has not ended, beside the one to be made? */
+  /** Does this run have an unfinished Job other than the one to create? */
   async #isUnderWay({ metadata }: FineTuneRun, job: Job): Promise<boolean> {
     const { namespace = "", name, uid } = metadata;
     const { items } = await this.#client.list(batchJobs, { namespace, labelSelector: `${labels.run}=${name}` });

@@ -46,7 +46,7 @@ const running = () => jobState(aBatchJob(), [aPod({ running: true })]);
 const succeeded = (decision: Decision) => conditionOf(decision, "Succeeded");
 
 describe("starting", () => {
-  test("an attempt is in status before its Job is made", () => {
+  test("an attempt is in status before its Job is created", () => {
     const first = decide(aWorld());
     assert.deepEqual(actions(first), []);
     const planned = currentAttempt(first.status);
@@ -63,7 +63,7 @@ describe("starting", () => {
     assert.deepEqual([actions(decision), decision.status.attempts], [[], undefined]);
   });
 
-  test("nothing starts while a Job of a deleted run has our name", () => {
+  test("nothing starts while a Job of a deleted run has the needed name", () => {
     const decision = decide(attempted({ kind: "Foreign" }));
     assert.deepEqual(actions(decision), []);
     assert.ok(decision.requeueAfterMs);
@@ -81,17 +81,20 @@ function success(): string {
 }
 
 describe("ending", () => {
-  test("a retry and a way out speak of a checkpoint where there is one, and only there", () => {
+  test("a retry and a fix name a checkpoint if there is one", () => {
     const crash = ended({ type: "Failed", reason: "PodFailurePolicy" }, { exitCode: 137, reason: "Error" });
     const said = (status: FineTuneRunStatus) => succeeded(decide(attempted(crash, {}, status)))?.message ?? "";
     const last = { crashes: 1, attempts: [{ ...lostBefore, outcome: "Failed" as const }, current] };
-    assert.match(said({}), / Trying again\.$/);
-    assert.match(said({ lastCheckpointStep: 20 }), / Trying again from the checkpoint of step 20\.$/);
-    assert.match(said(last), / To try again, delete FineTuneRun run-\w+; it is tried again\.$/);
-    assert.match(said({ ...last, lastCheckpointStep: 20 }), / it is tried again from the checkpoint of step 20\.$/);
+    assert.match(said({}), / Retrying\.$/);
+    assert.match(said({ lastCheckpointStep: 20 }), / Retrying from the checkpoint of step 20\.$/);
+    assert.match(said(last), / To retry, delete FineTuneRun run-\w+; the operator then retries it\.$/);
+    assert.match(
+      said({ ...last, lastCheckpointStep: 20 }),
+      / the operator then retries it from the checkpoint of step 20\.$/,
+    );
   });
 
-  test("one fault has one way out", () => {
+  test("each fault has one fix", () => {
     const said = (exitCode: number, reason: string, message: string) => {
       const words = anEnvelope({ stage: "Train", outcome: "Failed", reason, message });
       const state = ended({ type: "Failed", reason: "PodFailurePolicy" }, { exitCode, message: words });
@@ -115,11 +118,11 @@ describe("ending", () => {
     assert.match(succeeded(late)?.message ?? "", /Raise spec\.activeDeadlineSeconds, and delete FineTuneRun run-\w+/);
   });
 
-  test("a foreign Job is named with its way out; one that a deleted run left goes by itself", () => {
+  test("the message names a foreign Job and its fix; a Job of a deleted run needs none", () => {
     const foreign = attempted({ kind: "Foreign" });
     const taken = succeeded(decide(foreign));
     assert.equal(taken?.reason, "JobNameTaken");
-    assert.match(taken?.message ?? "", /is not this run's\. .* delete it \(kubectl delete job run-1\)/);
+    assert.match(taken?.message ?? "", /does not belong to this run\. .* delete it \(kubectl delete job run-1\)/);
     const { apiVersion, kind, metadata } = foreign.run;
     const ownerReferences = [{ apiVersion, kind, name: metadata.name, uid: "before" }];
     const left = (more: object) => {
@@ -131,7 +134,7 @@ describe("ending", () => {
     assert.match(held?.message ?? "", /^Job job is being deleted and is held by finalizer example\.com\/hold, /);
   });
 
-  test("with more words than a status has room for, it is a status all the same", () => {
+  test("a message longer than a status allows still gives a valid status", () => {
     // Cut at 1,024 in the middle of the last character.
     const failure = {
       exitCode: 20,
@@ -153,7 +156,7 @@ describe("ending", () => {
     assert.equal(decision.status.attempts?.[0]?.outcome, "Succeeded");
   });
 
-  test("a report of another run is not believed", () => {
+  test("the operator ignores a report of another run", () => {
     const message = anEnvelope({ stage: "Train", figures: trainFigures("0".repeat(64)) });
     assert.equal(
       succeeded(decide(attempted(ended({ type: "Complete" }, { exitCode: 0, message }))))?.status,
@@ -161,7 +164,7 @@ describe("ending", () => {
     );
   });
 
-  test("a lost report is asked for again, and not for ever", () => {
+  test("the operator retries a lost report, but not forever", () => {
     const lost = ended({ type: "Complete" }, { exitCode: 0, message: "cut" });
     const first = decide(attempted(lost));
     assert.equal(succeeded(first)?.status, "Unknown");
@@ -169,14 +172,14 @@ describe("ending", () => {
     assert.deepEqual([succeeded(second)?.status, succeeded(second)?.reason], ["False", "ReportLost"]);
   });
 
-  describe("an attempt that ended unseen may have done its work: the store is asked once, whatever backoffLimit says", () => {
+  describe("an attempt with an unknown end may have finished: the operator checks the store once, whatever backoffLimit is", () => {
     const unforgiving = aPinnedJob(aSpec({ backoffLimit: 0 }));
     const gone: State = { kind: "Absent" };
     const unread = ended({ type: "Complete" }, { exitCode: 0, message: "cut" });
     const crashed = ended({ type: "Failed", reason: "PodFailurePolicy" }, { exitCode: 137, reason: "Error" });
     const failedBefore = { ...lostBefore, outcome: "Failed" as const };
     const cases: { name: string; state: State; before: Attempt[]; is: string }[] = [
-      { name: "its Job was removed, by its TTL say, while nobody looked", state: gone, before: [], is: "Unknown" },
+      { name: "its Job was removed, by its TTL say, while no operator ran", state: gone, before: [], is: "Unknown" },
       { name: "its report cannot be read", state: unread, before: [], is: "Unknown" },
       { name: "its Job was removed after a crash", state: gone, before: [failedBefore], is: "Unknown" },
       { name: "but the next one is removed too", state: gone, before: [lostBefore], is: "False" },
@@ -190,7 +193,7 @@ describe("ending", () => {
         const world = attempted(state, {}, { attempts, ...(before.length > 0 ? { crashes: before.length } : {}) });
         const decision = decide({ ...world, run: aRun(unforgiving, world.run.status) });
         assert.equal(succeeded(decision)?.status, is);
-        if (is === "Unknown") assert.match(succeeded(decision)?.message ?? "", /Looking in the store for what it did/);
+        if (is === "Unknown") assert.match(succeeded(decision)?.message ?? "", /The next attempt checks the store/);
       });
     }
   });
@@ -213,7 +216,7 @@ describe("ending", () => {
       final: true,
     },
     {
-      name: "a container that was killed is tried again",
+      name: "a killed container is retried",
       pod: { exitCode: 137, reason: "Error" },
       reason: "Killed",
       final: false,
@@ -234,7 +237,7 @@ describe("ending", () => {
     assert.equal(succeeded(decision)?.status, "False");
   });
 
-  test("unless a checkpoint moved on", () => {
+  test("unless there is a new checkpoint", () => {
     const decision = decide(
       attempted(ended({ type: "Failed", reason: "BackoffLimitExceeded" }, { exitCode: 1 }), {
         progress: {
@@ -250,14 +253,14 @@ describe("ending", () => {
     assert.deepEqual([succeeded(decision)?.status, decision.status.crashes], ["Unknown", 0]);
   });
 
-  test("a Job that somebody deleted is an attempt that ended, and the next one goes on", () => {
+  test("a deleted Job is an ended attempt, and the next attempt resumes", () => {
     const decision = decide(attempted({ kind: "Absent" }));
     assert.equal(decision.status.attempts?.[0]?.outcome, "Lost");
     const next = decide(aWorld(decision.status));
     assert.equal(currentAttempt(next.status)?.jobName.endsWith("-2"), true);
   });
 
-  test("but not for ever, unless a checkpoint moves on in between", () => {
+  test("but not forever, unless there is a new checkpoint in between", () => {
     const last = decide(attempted({ kind: "Absent" }, {}, { crashes: 1, attempts: [lostBefore, current] }));
     assert.deepEqual([succeeded(last)?.status, succeeded(last)?.reason], ["False", "JobDeleted"]);
     const record = { number: 1, jobName: "run-1", jobUID: "u", startedAt: "2026-01-02T03:00:00Z", checkpointStep: 10 };
@@ -287,7 +290,7 @@ describe("ending", () => {
     assert.match(succeeded(decision)?.message ?? "", /waiting included/);
   });
 
-  test("an attempt that ended unseen counts until it was last seen, however long nobody looked", () => {
+  test("an attempt with an unknown end counts until its last sign of life", () => {
     const progress = { steps: "50/60", updatedAt: "2026-01-02T03:01:00Z" };
     const lost = attempted({ kind: "Absent" }, { now: new Date("2026-01-03T00:00:00Z") }, { progress });
     const decision = decide(lost);
@@ -296,7 +299,7 @@ describe("ending", () => {
     assert.equal(decide(attempted({ kind: "Absent" }, {}, { progress: before })).status.runningSeconds, 245);
   });
 
-  test("an attempt that only waited counts from its start, as for its Job's own deadline", () => {
+  test("an attempt that only waited counts from its start, as in its Job's own deadline", () => {
     const waited = decide(attempted(ended({ type: "Failed", reason: "DeadlineExceeded" })));
     assert.equal(waited.status.runningSeconds, 240);
     assert.equal(succeeded(waited)?.reason, "DeadlineExceeded");
@@ -304,7 +307,7 @@ describe("ending", () => {
 });
 
 describe("stopping and resuming", () => {
-  test("a run that nobody wants is stopped after a checkpoint, once", () => {
+  test("the operator stops a run that nobody wants once, after a checkpoint", () => {
     const decision = decide(attempted(running(), { wantedBy: [] }));
     assert.deepEqual(actions(decision), ["deleteJob"]);
     const again = decide(attempted({ kind: "Deleting" }, { wantedBy: [] }, decision.status));
@@ -321,40 +324,40 @@ describe("stopping and resuming", () => {
       name: "a pod that trains writes a checkpoint",
       state: running(),
       steps: "5/60",
-      says: /written to a checkpoint first/,
+      says: /the pod writes a checkpoint first/,
     },
     {
       name: "a pod that has trained no step writes none",
       state: running(),
       steps: undefined,
-      says: /is asked to end\.$/,
+      says: /received a request to end\.$/,
     },
     {
-      name: "a pod that trains while its Job goes writes a checkpoint",
+      name: "a pod that trains while its Job is deleted writes a checkpoint",
       state: { kind: "Deleting", podRuns: true },
       steps: "5/60",
-      says: /written to a checkpoint first/,
+      says: /the pod writes a checkpoint first/,
     },
     {
-      name: "a pod that waits for a node has nothing to write",
+      name: "a pod that waits for a node has no checkpoint to write",
       state: jobState(aBatchJob(), [aPod({ unschedulable: "no room" })]),
       steps: "5/60",
-      says: /no pod of it runs, so there is nothing to write/,
+      says: /no pod of the run is running, so there is no checkpoint to write/,
     },
     {
-      name: "a Job without a pod has nothing to write",
+      name: "a Job without a pod has no checkpoint to write",
       state: { kind: "Deleting" },
       steps: "5/60",
-      says: /there is nothing to write/,
+      says: /there is no checkpoint to write/,
     },
   ] satisfies { name: string; state: State; steps: string | undefined; says: RegExp }[]) {
-    test(`what is said while a run stops: ${name}`, () => {
+    test(`the message while a run stops: ${name}`, () => {
       const progress = steps === undefined ? {} : { progress: { steps, updatedAt: timestamp(now) } };
       assert.match(succeeded(decide(attempted(state, { wantedBy: [] }, progress)))?.message ?? "", says);
     });
   }
 
-  test("one whose Job is gone before the stop was recorded was stopped, not lost", () => {
+  test("an attempt whose Job is gone before the stop was recorded counts as stopped, not lost", () => {
     const decision = decide(attempted({ kind: "Absent" }, { wantedBy: [] }));
     assert.deepEqual(
       [decision.status.state, decision.status.attempts?.[0]?.outcome, decision.status.crashes],
@@ -362,7 +365,7 @@ describe("stopping and resuming", () => {
     );
   });
 
-  test("wanted again it starts a new attempt", () => {
+  test("a run that is wanted again starts a new attempt", () => {
     const record = {
       number: 1,
       jobName: "run-1",
@@ -375,8 +378,8 @@ describe("stopping and resuming", () => {
   });
 });
 
-describe("telling", () => {
-  test("progress is taken over and looked for again after 30 s", () => {
+describe("reporting", () => {
+  test("the operator copies progress and reads it again after 30 s", () => {
     const progress = {
       phase: "Training" as const,
       done: 5,
@@ -390,7 +393,7 @@ describe("telling", () => {
     assert.equal(decision.requeueAfterMs, 30_000);
   });
 
-  test("the same line again is not told as news", () => {
+  test("a repeated line causes no write", () => {
     const line = { phase: "Training" as const, done: 5, total: 60, unit: "steps" as const, time: "", loss: 1.5 };
     const first = decide(attempted(running(), { progress: line }));
     const later = new Date(now.getTime() + 120_000);
@@ -400,7 +403,7 @@ describe("telling", () => {
     assert.equal(further.status.progress?.updatedAt, timestamp(later));
   });
 
-  test("a Job that the API server refuses is told, is no attempt yet, and is tried again", () => {
+  test("the operator reports and retries a Job that the API server rejects, and counts no attempt", () => {
     const record = { number: 1, jobName: "run-1", startedAt: "2026-01-02T03:00:00Z" };
     const refused = {
       kind: "Pending",
@@ -415,7 +418,7 @@ describe("telling", () => {
     assert.deepEqual(decision.status.attempts, [record]);
   });
 
-  test("an unschedulable pod says why", () => {
+  test("the message of an unschedulable pod gives the cause", () => {
     const state = jobState(aBatchJob(), [aPod({ unschedulable: "0/1 nodes are available: insufficient memory" })]);
     const decision = decide(attempted(state));
     assert.match(succeeded(decision)?.message ?? "", /insufficient memory/);

@@ -1,7 +1,7 @@
 /**
- * What a FineTuneRun should do, given what is. Pure; the order of the steps is their priority, the first that applies
- * decides; docs/states.md is printed from here. Invariants: an attempt is in status before its Job exists; a finished run
- * never starts again; nothing is created while a Job of the run is left.
+ * Decides what a FineTuneRun does next. Pure. The order of the steps is their priority; the first that applies decides.
+ * docs/states.md is generated from here. Invariants: an attempt is in status before its Job exists; a finished run never
+ * starts again; the operator creates no Job while another Job of the run exists.
  */
 import type { FineTuneRunStatus } from "../api/fineTuneRun.ts";
 import { blocked, type DeclaredStep, ready, reconciling, stalled, waiting } from "../api/outcome.ts";
@@ -27,7 +27,7 @@ import {
 } from "./steps.ts";
 import type { Decision, World } from "./world.ts";
 
-/** After an attempt that failed: another follows, or the run has failed. */
+/** Outcomes of a failed attempt: the operator retries, or the run has failed. */
 const failed = [
   reconciling("Pending", "* the trainer's or the Job's"),
   stalled("Failed", "* the trainer's or the Job's"),
@@ -36,37 +36,37 @@ const failed = [
 export const road: readonly DeclaredStep<Step>[] = [
   {
     name: "beingDeleted",
-    when: "it is being deleted, and something holds it: its Job is deleted",
+    when: "the run is being deleted, and a finalizer holds it: the operator deletes its Job",
     outcomes: [reconciling("Deleting", "Deleting"), blocked("Deleting", "HeldByFinalizer")],
     step: beingDeleted,
   },
   {
     name: "finished",
-    when: "it succeeded or failed before: nothing more is done",
+    when: "the run has succeeded or failed: the operator does nothing more",
     outcomes: [],
     step: finished,
   },
   {
     name: "foreignJob",
-    when: "the attempt's Job name belongs to something else: a deleted run's Job on its way out, or another's",
+    when: "the attempt's Job name belongs to another Job: that of a deleted run, or one of another owner",
     outcomes: [reconciling("Pending", "Pending"), blocked("Pending", "JobNameTaken")],
     step: foreignJob,
   },
   {
     name: "attemptSucceeded",
-    when: "the attempt's Job completed: its report is the result; a lost report is asked for by another attempt",
+    when: "the attempt's Job completed: its report is the result; if the report is lost, another attempt reads the store",
     outcomes: [ready("Succeeded", "Completed"), ...failed],
     step: attemptSucceeded,
   },
   {
     name: "attemptFailed",
-    when: "the attempt's Job failed: another follows, unless that cannot help or too many crashed without a new checkpoint",
+    when: "the attempt's Job failed: the operator retries, unless that cannot help or too many attempts crashed without a new checkpoint",
     outcomes: failed,
     step: attemptFailed,
   },
   {
     name: "attemptGone",
-    when: "the attempt's Job is gone without a result: stopped or replaced by the operator, or deleted by somebody",
+    when: "the attempt's Job is gone without a result: the operator stopped or replaced it, or somebody deleted it",
     outcomes: [
       waiting("Stopped", "NotWanted"),
       reconciling("Pending", "Pending"),
@@ -77,7 +77,7 @@ export const road: readonly DeclaredStep<Step>[] = [
   },
   {
     name: "stop",
-    when: "no FineTuneJob wants it now: its Job is deleted, after a checkpoint",
+    when: "no FineTuneJob wants the run now: the operator deletes its Job; the pod writes a checkpoint first",
     outcomes: [reconciling("Stopping", "Stopping")],
     step: stop,
   },
@@ -95,7 +95,7 @@ export const road: readonly DeclaredStep<Step>[] = [
   },
   {
     name: "outdated",
-    when: "its pod has not started, and its Job would be another now (placement, limits, image): it is deleted and made again",
+    when: "its pod has not started, and its Job is outdated (placement, limits, image): the operator deletes and recreates it",
     outcomes: [reconciling("Pending", "Pending")],
     step: outdated,
   },
@@ -112,25 +112,25 @@ export const road: readonly DeclaredStep<Step>[] = [
   },
   {
     name: "expected",
-    when: "it was made for a FineTuneJob whose status does not name it: until it does, nothing is started",
+    when: "the run was created for a FineTuneJob whose status does not name it yet: the operator starts nothing until it does",
     outcomes: [reconciling("Pending", "Starting")],
     step: expected,
   },
   {
     name: "start",
-    when: "an attempt is recorded and has no Job: the Job is made",
+    when: "an attempt is recorded and has no Job: the operator creates the Job",
     outcomes: [reconciling("Pending", "Pending"), stalled("Failed", "DeadlineExceeded")],
     step: start,
   },
   {
     name: "unwanted",
-    when: "no FineTuneJob wants it now",
+    when: "no FineTuneJob wants the run now",
     outcomes: [waiting("Stopped", "NotWanted")],
     step: unwanted,
   },
   {
     name: "nextAttempt",
-    when: "else: the next attempt is recorded",
+    when: "else: the operator records the next attempt",
     outcomes: [reconciling("Pending", "Pending")],
     step: nextAttempt,
   },
@@ -140,14 +140,14 @@ export function decide(world: World): Decision {
   return decideBy(world).decision;
 }
 
-/** The decision, and the step that takes it. */
+/** The decision, and the step that made it. */
 export function decideBy(world: World): { by: DeclaredStep<Step>; decision: Decision } {
   const observed = { ...world, run: { ...world.run, status: withProgress(world) } };
   for (const by of road) {
     const decision = by.step(observed);
     if (decision) return { by, decision };
   }
-  throw new Error("no step decided: the last one always does");
+  throw new Error("no step decided, although the last one always should");
 }
 
 function withProgress({ run, attempt, progress, now }: World): FineTuneRunStatus {

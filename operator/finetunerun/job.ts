@@ -1,4 +1,4 @@
-/** The batch Job of one attempt. Pure: a run file with everything resolved, and the artifact claim alone. */
+/** The batch Job of one attempt: a fully resolved run file, and only the artifact claim. Pure. */
 import { locationsOf } from "../../trainer/contract/locations.ts";
 import type { TrainFile } from "../../trainer/contract/runFile.ts";
 import { applied } from "../../trainer/contract/setting.ts";
@@ -29,14 +29,14 @@ export function trainJob(run: FineTuneRun, { jobName, trainerImage, activeDeadli
   });
 }
 
-/** What differs from attempt to attempt. */
+/** The values that differ between attempts. */
 interface Attempted {
   jobName: string;
   trainerImage: string;
   activeDeadlineSeconds: number | undefined;
 }
 
-/** With the hashes that it was named by: another release may count in another way. */
+/** The run file keeps the hashes that named the run: another release may hash in another way. */
 function runFileOf({ spec }: FineTuneRun): TrainFile {
   return {
     version: 1,

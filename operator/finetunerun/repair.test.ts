@@ -44,12 +44,12 @@ describe("the attempts of a run are those that its Jobs show", () => {
       attempts: [open(2)],
     },
     {
-      name: "a status that was stripped when all had ended: the last is read again",
+      name: "a status that was stripped after all had ended: the last is read again",
       recorded: [],
       jobs: [failedJob(1), jobOf(2, { type: "Complete" })],
       attempts: [open(2)],
     },
-    { name: "an end of the one that goes on", recorded: [ended(1)], jobs: [jobOf(1)], attempts: [open(1)] },
+    { name: "an end of an attempt that still runs", recorded: [ended(1)], jobs: [jobOf(1)], attempts: [open(1)] },
     {
       name: `${lie} follows the one that goes on`,
       recorded: [ended(1), open(2)],
@@ -70,7 +70,7 @@ describe("the attempts of a run are those that its Jobs show", () => {
       attempts: [ended(1), ended(2)],
     },
     {
-      name: "an attempt whose Job is not made yet",
+      name: "an attempt whose Job is not created yet",
       recorded: [ended(1), open(2)],
       jobs: [failedJob(1)],
       attempts: [ended(1), open(2)],
@@ -117,7 +117,7 @@ function decided(status: FineTuneRunStatus, jobs: readonly Job[], change: Partia
   });
 }
 
-describe("a run whose trainer runs goes on, with no second Job and no stop, whatever its status says", () => {
+describe("a run whose trainer runs continues, with no second Job and no stop, whatever its status says", () => {
   const lies: Record<string, FineTuneRunStatus> = {
     "nothing at all": {},
     "that it failed": {
@@ -153,7 +153,7 @@ describe("a run whose trainer runs goes on, with no second Job and no stop, what
     }
   }
 
-  test("an end without a record of how is no end: the store is asked by another attempt", () => {
+  test("an end without a recorded attempt does not count: another attempt checks the store", () => {
     const { status } = succeeded(run);
     for (const lie of [
       { ...status, attempts: [] },
@@ -166,10 +166,10 @@ describe("a run whose trainer runs goes on, with no second Job and no stop, what
 });
 
 describe("a new run", () => {
-  test("is Pending until the FineTuneJob that made it names it, and starts nothing", () => {
+  test("is Pending until the FineTuneJob that created it names it, and starts nothing", () => {
     const decision = decided({}, [], { wantedBy: [], expectedBy: ["bot"] });
     assert.deepEqual([decision.status.state, actions(decision), decision.status.attempts], ["Pending", [], undefined]);
-    assert.match(conditionOf(decision, "Ready")?.message ?? "", /until FineTuneJob bot takes this run/);
+    assert.match(conditionOf(decision, "Ready")?.message ?? "", /until FineTuneJob bot adopts this run/);
   });
 
   test("that was stopped stays Stopped until it is named again", () => {

@@ -1,15 +1,15 @@
 /**
- * A FineTuneRun's status can be lost or altered: by a restore, by a person. What its Jobs show is repaired from them before
- * anything is decided. Pure. A Job that has not ended is the newest attempt, whatever the status says, so that a training
- * is neither overlooked nor joined by a second one; an end counts only where the record of the attempts agrees. Where that
- * record was wrong, nothing else in the status is believed.
+ * Repairs a FineTuneRun's status from its Jobs before the decision: a restore or a person may lose or alter it. Pure. An
+ * unfinished Job is the newest attempt, whatever the status says, so that the operator neither overlooks a training nor
+ * starts a second one. An end counts only if the recorded attempts agree. If the record was wrong, the repair drops the
+ * rest of the status too.
  */
 import type { Attempt, FineTuneRunStatus } from "../api/fineTuneRun.ts";
 import type { FineTuneRun } from "../api/kinds.ts";
 import { hasEnded } from "../jobs/outcome.ts";
 import type { Job } from "../jobs/resources.ts";
 
-/** `jobs`: all that the run owns. A status that agrees with them is returned as it is. */
+/** `jobs`: all Jobs that the run owns. Returns a status that agrees with them unchanged. */
 export function repairedRun(run: FineTuneRun, jobs: readonly Job[]): FineTuneRun {
   const { status = {}, metadata } = run;
   const recorded = status.attempts ?? [];
@@ -24,7 +24,7 @@ interface NumberedJob {
   job: Job;
 }
 
-/** Of those that have not ended the last one; when all have ended, the last one. */
+/** The last unfinished Job; if all have ended, the last Job. */
 function newestJob(runName: string, jobs: readonly Job[]): NumberedJob | undefined {
   const numbered = jobs.flatMap((job) => {
     const number = numberIn(runName, job.metadata.name);
@@ -57,7 +57,7 @@ function withNewestJob(attempts: Attempt[], newest: NumberedJob | undefined): At
   return [...attempts.filter((one) => one.number < number), attempt];
 }
 
-/** How the run ended for good; undefined while it has not, or where its status contradicts itself. */
+/** The final result of the run; undefined while it has none, or if its status contradicts itself. */
 export function endOf({ attempts, conditions, results }: FineTuneRunStatus): "Succeeded" | "Failed" | undefined {
   const said = conditions?.find(({ type }) => type === "Succeeded")?.status;
   const outcome = attempts?.at(-1)?.outcome;

@@ -1,10 +1,10 @@
-/** What a training reported, as the API shows it. Pure; figures that do not belong to this run are not taken. */
+/** Converts a training's report to the API's results. Pure. It ignores figures that do not belong to this run. */
 import type { Envelope, ExactMatch, TrainFigures } from "../../trainer/contract/report.ts";
 import type { ProgressStatus, Results } from "../api/common.ts";
 import { figureText } from "../jobs/progress.ts";
 import { timestamp } from "../runtime/clock.ts";
 
-/** The figures of a successful envelope of this very run; undefined otherwise. */
+/** The figures of a successful envelope of this same run; undefined otherwise. */
 export function trainFiguresOf(envelope: Envelope | undefined, runHash: string): TrainFigures | undefined {
   if (envelope?.stage !== "Train" || envelope.outcome !== "Succeeded") return undefined;
   return envelope.figures?.runHash === runHash ? envelope.figures : undefined;
@@ -32,7 +32,7 @@ export function resultsOf(figures: TrainFigures): Results {
   };
 }
 
-/** What the columns show when all is done. */
+/** The progress that the columns show after the end. */
 export function finalProgress(results: Results, now: Date): ProgressStatus {
   const { steps, loss, evalLoss } = results;
   return {

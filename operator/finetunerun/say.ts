@@ -1,4 +1,4 @@
-/** How the steps of a FineTuneRun's decision speak: a status with its conditions. Pure. */
+/** Builds the decisions of a FineTuneRun's steps: a status with its conditions. Pure. */
 import { type ConditionUpdate, findCondition, updateConditions, type Verdict, verdict } from "../api/conditions.ts";
 import type { FineTuneRunStatus } from "../api/fineTuneRun.ts";
 import { atRest } from "../jobs/progress.ts";
@@ -10,23 +10,24 @@ import type { Decision, World } from "./world.ts";
 export type Step = (world: World) => Decision | undefined;
 
 export function pause(world: World, status: FineTuneRunStatus): Decision {
-  const message = "No FineTuneJob wants it now: suspended, edited to other settings, or deleted.";
+  const message =
+    "No FineTuneJob wants this run now: its FineTuneJob was suspended, edited to other settings, or deleted.";
   return say(world, "Waiting", "Stopped", "NotWanted", message, status);
 }
 
-/** `steps`: those that it is known to have trained. */
+/** `steps`: the known trained steps. */
 export function stoppingWords(podRuns: boolean, steps: string | undefined): string {
-  if (!podRuns) return "Stopping; no pod of it runs, so there is nothing to write.";
+  if (!podRuns) return "Stopping; no pod of the run is running, so there is no checkpoint to write.";
   return steps === undefined
-    ? "Stopping; its pod is asked to end."
-    : "Stopping; what was trained is written to a checkpoint first.";
+    ? "Stopping; the pod received a request to end."
+    : "Stopping; the pod writes a checkpoint first.";
 }
 
 export function close({ run, now }: World, end: AttemptEnd): FineTuneRunStatus {
   return endAttempt(run.status ?? {}, end, now);
 }
 
-/** A decision that does nothing but say how things are. */
+/** A decision that only reports the state, without actions. */
 export function say(
   { run, now }: World,
   kind: Verdict,
@@ -40,7 +41,7 @@ export function say(
   const ended = endOf(status) === undefined ? undefined : findCondition(run.status?.conditions, "Succeeded");
   const updates: ConditionUpdate[] = [
     ...verdict(kind, reason, message),
-    // An end is for good.
+    // An end is final.
     ended ?? { type: "Succeeded", status: succeeded, reason, message },
   ];
   const { results, ...rest } = status;

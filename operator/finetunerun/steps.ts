@@ -1,4 +1,4 @@
-/** The steps of a FineTuneRun: each looks at one way its newest attempt can be. Pure; decide.ts has their order. */
+/** The steps of a FineTuneRun: each handles one state of its newest attempt. Pure; decide.ts has their order. */
 
 import { applied } from "../../trainer/contract/setting.ts";
 import { longest } from "../api/common.ts";
@@ -19,7 +19,7 @@ import { close, pause, type Step, say, stoppingWords } from "./say.ts";
 import { fromCheckpoint, wayOut } from "./wayOut.ts";
 import type { CurrentAttempt, Decision, World } from "./world.ts";
 
-/** While something of another owner is in the way. */
+/** Polling interval while an object of another owner blocks the run. */
 const soonMs = 3_000;
 const stopReason = "StopRequested";
 const replaceReason = "Replaced";
@@ -27,12 +27,12 @@ const replaceReason = "Replaced";
 export const finished: Step = ({ run }) => {
   const { status = {}, metadata } = run;
   if (endOf(status) === undefined) return undefined;
-  // A changed execution means nothing to it any more; that it was seen is still said.
+  // A changed execution no longer matters, but observedGeneration still shows that the operator saw it.
   const observedGeneration = metadata.generation;
   return { status: observedGeneration === undefined ? status : { ...status, observedGeneration }, actions: [] };
 };
 
-/** It is being deleted, and something holds it: its Job is stopped, as if it were gone. */
+/** The run is being deleted, and a finalizer holds it: stop its Job, as if the run were gone. */
 export const beingDeleted: Step = (world) => {
   const { run, attempt } = world;
   if (run.metadata.deletionTimestamp === undefined) return undefined;
@@ -43,14 +43,14 @@ export const beingDeleted: Step = (world) => {
   };
 };
 
-/** A Job of our name that is not ours: it is never taken over. */
+/** A Job of another owner has the attempt's name: the operator never takes it over. */
 export const foreignJob: Step = (world) => {
   const { run, attempt } = world;
   if (attempt?.state.kind !== "Foreign") return undefined;
   const { jobName } = attempt.record;
   const owners = attempt.job?.metadata.ownerReferences ?? [];
   const left = owners.some(({ kind, name }) => kind === run.kind && name === run.metadata.name);
-  const waits = `Waiting until Job ${jobName} of a deleted FineTuneRun of this name is gone.`;
+  const waits = `Waiting until Job ${jobName} of a deleted FineTuneRun of this name is deleted.`;
   const said = left
     ? say(world, "Reconciling", "Pending", "Pending", (attempt.job && heldWords(attempt.job)) ?? waits)
     : say(
@@ -58,9 +58,9 @@ export const foreignJob: Step = (world) => {
         "Reconciling",
         "Pending",
         "JobNameTaken",
-        `Job ${jobName} exists and is not this run's. It is never taken over: delete it (kubectl delete job ${jobName}); the training then starts by itself.`,
+        `Job ${jobName} exists and does not belong to this run. The operator never takes it over: delete it (kubectl delete job ${jobName}); the operator then starts the training.`,
       );
-  // Nobody tells when an object of another owner goes.
+  // The operator does not watch objects of other owners, so it polls.
   return { ...said, requeueAfterMs: soonMs };
 };
 
@@ -69,7 +69,7 @@ export const attemptSucceeded: Step = (world) => {
   if (state?.kind !== "Succeeded") return undefined;
   const figures = trainFiguresOf(state.envelope, world.run.spec.runHash);
   if (figures === undefined) return lost(world, state.endedAt);
-  const message = state.envelope?.message || "The training is done.";
+  const message = state.envelope?.message || "The training has finished.";
   const ended = close(world, {
     outcome: "Succeeded",
     reason: "Completed",
@@ -82,14 +82,14 @@ export const attemptSucceeded: Step = (world) => {
   return say(world, "Ready", "Succeeded", "Completed", message, status, "True");
 };
 
-/** The Job completed and its words are lost. The next attempt finds the finished run in the store and reports again. */
+/** The Job completed, but its report is lost. The next attempt finds the finished run in the store and reports again. */
 function lost(world: World, endedAt: string | undefined): Decision {
   const message = `The Job completed and left no report that this operator can read (trainer image ${imageOf(world)}).`;
   const failure = { reason: reportLost, message, exitCode: 0, retryable: true, exhausted: false };
   return retryOrFail(world, failure, "Lost", endedAt);
 }
 
-/** The image of the attempt; one of a release that did not record it has the present one. */
+/** The image of the attempt; an attempt of a release that did not record it counts as the present one. */
 const imageOf = ({ attempt, trainerImage }: World) => attempt?.record.trainerImage ?? trainerImage;
 
 export const attemptFailed: Step = (world) => {
@@ -98,8 +98,8 @@ export const attemptFailed: Step = (world) => {
 };
 
 const next = (status: FineTuneRunStatus) => ({
-  Failed: `Trying again${fromCheckpoint(status)}.`,
-  Lost: "Looking in the store for what it did: a finished training is not repeated, and a checkpoint is resumed from.",
+  Failed: `Retrying${fromCheckpoint(status)}.`,
+  Lost: "The next attempt checks the store: it reports a finished training, or resumes from a checkpoint.",
 });
 
 function retryOrFail(
@@ -119,7 +119,7 @@ function retryOrFail(
   return say(world, "Stalled", "Failed", reason, words, status, "False");
 }
 
-/** The Job is gone without a result: we asked for that, or somebody deleted it. */
+/** The Job is gone without a result: the operator or somebody else deleted it. */
 export const attemptGone: Step = (world) => {
   const { attempt } = world;
   if (attempt === undefined || attempt.state.kind !== "Absent") return undefined;
@@ -130,25 +130,25 @@ export const attemptGone: Step = (world) => {
     return pause(world, close(world, { outcome: "Stopped", reason: stopReason, message }));
   }
   if (jobUID === undefined) return undefined;
-  // Whoever deletes it may do so again and again: without a new checkpoint that counts as a crash does.
+  // The Job may be deleted repeatedly: without a new checkpoint each deletion counts as a crash.
   const failure = { reason: "JobDeleted", message: `Job ${jobName} was deleted.`, exitCode: undefined };
   return retryOrFail(world, { ...failure, retryable: true, exhausted: false }, "Lost", lastSeen(world));
 };
 
-/** Its Job had not started and should have been another: that is no crash, and the next attempt follows at once. */
+/** The outdated Job had not started: that is no crash, and the next attempt follows at once. */
 function again(world: World): Decision {
-  const message = "Its Job had not started and was made again with other settings.";
+  const message = "Its Job had not started; the operator recreated it with other settings.";
   const status = close(world, { outcome: "Stopped", reason: replaceReason, message });
   return say(world, "Reconciling", "Pending", "Pending", startingWords, status);
 }
 
-/** When the attempt last said something: nobody knows how long it went on, nor that it did. */
+/** The last sign of life of the attempt; its real end is unknown. */
 function lastSeen({ run, attempt }: World): string | undefined {
   const { updatedAt = "" } = run.status?.progress ?? {};
   return Date.parse(updatedAt) > Date.parse(attempt?.record.startedAt ?? "") ? updatedAt : undefined;
 }
 
-/** Nobody wants it now: the Job is deleted, its pod writes a checkpoint first. */
+/** No FineTuneJob wants the run: delete the Job; its pod writes a checkpoint first. */
 export const stop: Step = (world) => {
   const { attempt, run } = world;
   // A Job whose pod has succeeded completes, and its report is the result.
@@ -164,18 +164,18 @@ export const stop: Step = (world) => {
 
 export const deleting: Step = (world) => {
   if (world.attempt?.state.kind !== "Deleting") return undefined;
-  const words = waitingWords(world) ?? "Waiting until the Job that is being deleted is gone.";
+  const words = waitingWords(world) ?? "Waiting until the deleted Job is gone.";
   return say(world, "Reconciling", "Stopping", "Stopping", words);
 };
 
-/** Is there a pod that may have something to write? */
+/** Is there a pod that may still write a checkpoint? */
 function podRuns(state: CurrentAttempt["state"]): boolean {
   return (
     state.kind === "Running" || ((state.kind === "Pending" || state.kind === "Deleting") && state.podRuns === true)
   );
 }
 
-/** What keeps a Job from ending. */
+/** The cause that keeps a Job from ending. */
 const waitingWords = ({ attempt }: World) =>
   attempt?.state.kind === "Deleting" ? attempt.state.waiting?.message : undefined;
 
@@ -191,7 +191,7 @@ export const running: Step = (world) => {
     );
   }
   if (attempt?.state.kind !== "Running") return undefined;
-  // A pod that started in the moment before its Job was to be replaced runs on.
+  // A pod that started just before its Job was to be replaced keeps running.
   const kept = attempt.record.reason === replaceReason ? { reason: undefined } : {};
   const status = withAttempt(run.status ?? {}, { jobUID: attempt.job?.metadata.uid, ...kept });
   const { progress } = status;
@@ -202,7 +202,7 @@ export const running: Step = (world) => {
   };
 };
 
-/** Placement, limits or the image are others than when the Job was made, and no pod of it runs: it is made again. */
+/** Placement, limits or image changed since the Job was created, and no pod of it runs: recreate it. */
 export const outdated: Step = (world) => {
   const { attempt, run } = world;
   const { job, state, record } = attempt ?? {};
@@ -211,10 +211,10 @@ export const outdated: Step = (world) => {
   const wanted = trainJob(run, { ...attemptOf(world, record.jobName), trainerImage: world.trainerImage });
   if (!isOutdated(job, wanted)) return undefined;
   const status = withAttempt(run.status ?? {}, { reason: replaceReason, jobUID: job.metadata.uid });
-  const message = `Job ${record.jobName} has not started and is made again with the present settings.`;
+  const message = `Job ${record.jobName} has not started; the operator recreates it with the present settings.`;
   return {
     ...say(world, "Reconciling", "Pending", "Pending", message, status),
-    // First it is in status why the Job goes.
+    // The status must name the reason before the Job is deleted.
     actions: record.reason === replaceReason ? [{ kind: "deleteUnstarted", job }] : [],
   };
 };
@@ -249,13 +249,13 @@ const attemptOf = (world: World, jobName: string) => ({
   trainerImage: imageOf(world),
   activeDeadlineSeconds: secondsLeft(world.run.status ?? {}, world.run.spec.execution.activeDeadlineSeconds),
 });
-/** Made, or trained, for a FineTuneJob whose status does not name it now: nothing is started before it does. */
+/** The run belongs to a FineTuneJob whose status does not name it now: start nothing until it does. */
 export const expected: Step = (world) => {
   const { attempt, run, wantedBy, expectedBy } = world;
   if (wantedBy.length > 0 || expectedBy.length === 0) return undefined;
-  // A run that was stopped stays so until it is wanted again.
+  // A stopped run stays stopped until a FineTuneJob wants it again.
   if (attempt === undefined && run.status?.state === "Stopped") return undefined;
-  const message = `Waiting until FineTuneJob ${expectedBy.join(", ")} takes this run as its own.`;
+  const message = `Waiting until FineTuneJob ${expectedBy.join(", ")} adopts this run.`;
   return say(world, "Reconciling", "Pending", "Starting", message);
 };
 

@@ -1,4 +1,4 @@
-/** What a person can do about a run that failed, and from where the next attempt goes on. Pure. One way out for one fault. */
+/** The fix for a failed run, and the checkpoint that the next attempt resumes from. Pure. Each fault has one fix. */
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
 import type { FineTuneRunStatus } from "../api/fineTuneRun.ts";
 import { annotations } from "../api/names.ts";
@@ -11,7 +11,7 @@ export function fromCheckpoint({ lastCheckpointStep = 0 }: FineTuneRunStatus): s
 }
 
 export function wayOut({ run }: World, { reason, exitCode: code }: Pick<Failure, "reason" | "exitCode">): string {
-  const again = `delete FineTuneRun ${run.metadata.name}; it is tried again${fromCheckpoint(run.status ?? {})}.`;
+  const again = `delete FineTuneRun ${run.metadata.name}; the operator then retries it${fromCheckpoint(run.status ?? {})}.`;
   if (reason === deadlineExceeded.reason) return `Raise spec.activeDeadlineSeconds, and ${again}`;
   if (reason === hostMemoryExceeded) return `Raise placement.resources.limits.memory, and ${again}`;
   if (reason.startsWith("Object")) {
@@ -19,10 +19,10 @@ export function wayOut({ run }: World, { reason, exitCode: code }: Pick<Failure,
   }
   switch (code) {
     case exitCode.diverged:
-      return "The same settings end the same: change them, and they are trained as another run.";
+      return "The same settings diverge again: change them; the operator trains them as another run.";
     case exitCode.invalid:
-      return `With other settings it is another run, and that starts by itself; if the fault is elsewhere, fix it and ${again}`;
+      return `If the settings are wrong, change them; the operator then starts another run. If the fault is elsewhere, fix it and ${again}`;
     default:
-      return `To try again, ${again}`;
+      return `To retry, ${again}`;
   }
 }

@@ -13,11 +13,11 @@ const run = {
 };
 
 for (const { name, first, placer, wanted } of [
-  { name: "the one that asked first", first: {}, placer: "first", wanted: ["first", "second"] },
+  { name: "the one that requested it first", first: {}, placer: "first", wanted: ["first", "second"] },
   { name: "the next when that is suspended", first: { suspend: true }, placer: "second", wanted: ["second"] },
   { name: "the next when that is being deleted", first: { deleted: true }, placer: "second", wanted: ["second"] },
   { name: "the next when that wants other settings", first: { run: "other" }, placer: "second", wanted: ["second"] },
-  { name: "the next when that was made anew by its name", first: { uid: "new" }, placer: "second" },
+  { name: "the next when that was recreated under its name", first: { uid: "new" }, placer: "second" },
 ]) {
   test(`a run that several want is placed by ${name}`, () => {
     const {
@@ -40,7 +40,7 @@ for (const { name, first, placer, wanted } of [
   });
 }
 
-test("a run that nobody wants is placed by nobody", () => assert.equal(placerOf(newCaches(), run), undefined));
+test("a run that nobody wants has no placer", () => assert.equal(placerOf(newCaches(), run), undefined));
 
 describe("a run that no status names", () => {
   const owners = [{ apiVersion: "", kind: "FineTuneJob", name: "bot", uid: "job-uid" }];
@@ -63,7 +63,7 @@ describe("a run that no status names", () => {
     runs?: (typeof made)[];
     expected: boolean;
   }[] = [
-    { name: "is expected by the FineTuneJob that has just made it", expected: true },
+    { name: "is expected by the FineTuneJob that has just created it", expected: true },
     { name: "is expected where that status names a run that does not exist", status: named, expected: true },
     {
       name: "is expected while the run of the settings before is still named",
@@ -97,7 +97,7 @@ describe("a run that no status names", () => {
     });
   }
 
-  test("and is under way keeps a run that a wrong status names from starting", () => {
+  test("and is active prevents the start of a run that a wrong status names", () => {
     const caches = newCaches();
     const wrong = other(otherSettings);
     caches.fineTuneJobs.set({

@@ -1,4 +1,4 @@
-/** Which FineTuneJobs want which FineTuneRun, as the caches have them. Pure. */
+/** Finds the FineTuneJobs that want a FineTuneRun, from the caches. Pure. */
 import { specHash } from "../../trainer/contract/hashes.ts";
 import { trainingPart } from "../../trainer/contract/writtenOut.ts";
 import { fineTuneJobSpec } from "../api/fineTuneJob.ts";
@@ -8,14 +8,14 @@ import { currentAttempt } from "./attempts.ts";
 
 type Wishes = Pick<Caches, "fineTuneJobs" | "fineTuneRuns">;
 
-/** Names of the FineTuneJobs that want this run now: their status names it. */
+/** Names of the FineTuneJobs that want this run now, because their status names it. */
 export function wantedBy(caches: Wishes, run: FineTuneRun): string[] {
   return namesOf(wanting(caches, run));
 }
 
 /**
- * Names of the FineTuneJobs that made this run, or share it, and whose settings are this run's, but whose status does not
- * name it: it was just made, or that status was lost. Such a run is neither started nor stopped.
+ * Names of the FineTuneJobs that own this run and have its settings, but whose status does not name it: the run is new, or
+ * the status was lost. The operator neither starts nor stops such a run.
  */
 export function expectedBy(caches: Wishes, run: FineTuneRun): string[] {
   const { namespace, ownerReferences = [], uid } = run.metadata;
@@ -32,7 +32,7 @@ export function expectedBy(caches: Wishes, run: FineTuneRun): string[] {
 
 const namesOf = (jobs: readonly FineTuneJob[]) => jobs.map(({ metadata }) => metadata.name).sort();
 
-/** Of the FineTuneJobs that want this run now the one that asked first: where and how long it runs is that one's to say. */
+/** The FineTuneJob that requested this run first, of those that want it now. Its placement and limits apply. */
 export function placerOf(caches: Wishes, run: FineTuneRun): string | undefined {
   const uids = new Set(wanting(caches, run).map(({ metadata }) => metadata.uid));
   return run.metadata.ownerReferences?.find(({ uid }) => uids.has(uid))?.name;
@@ -45,25 +45,25 @@ function wanting(caches: Wishes, run: FineTuneRun): FineTuneJob[] {
     .filter((job) => settingsOf(job) === run.spec.specHash || !trainsItsSettings(caches, job));
 }
 
-/** Is a run of the job's present settings under way? Then a status that names another is old or wrong. */
+/** Is a run of the job's present settings active? Then a status that names another run is old or wrong. */
 function trainsItsSettings({ fineTuneRuns }: Wishes, job: FineTuneJob): boolean {
   return fineTuneRuns
     .byIndex("owner", job.metadata.uid ?? "")
     .some(({ spec, status }) => spec.specHash === settingsOf(job) && currentAttempt(status) !== undefined);
 }
 
-/** A person may have suspended it, deleted it, or chosen one of its Adapters. */
+/** False if a person suspended or deleted the job, or pinned one of its Adapters. */
 const trains = ({ metadata, spec }: FineTuneJob) =>
   metadata.deletionTimestamp === undefined && spec.suspend !== true && spec.promotion?.adapterRef === undefined;
 
-/** The run that a job's status names, if it is still that one. */
+/** The run that a job's status names, if its uid is still the same. */
 export function namedRun({ fineTuneRuns }: Wishes, { metadata, status }: FineTuneJob): FineTuneRun | undefined {
   const ref = status?.currentRunRef;
   const run = ref && fineTuneRuns.get(`${metadata.namespace}/${ref.name}`);
   return run?.metadata.uid === ref?.uid ? run : undefined;
 }
 
-/** Hash of a job's settings; undefined when its spec cannot be read. Objects of a store do not change. */
+/** Hash of a job's settings; undefined when its spec is invalid. Objects in a store are immutable, so it is cached. */
 function settingsOf(job: FineTuneJob): string | undefined {
   const known = settings.get(job);
   if (known !== undefined) return known.hash;

@@ -1,4 +1,4 @@
-/** Which PersistentVolumeClaims a set of URIs needs. */
+/** Finds the PersistentVolumeClaims that a set of URIs needs. */
 
 export interface ClaimMount {
   claim: string;
@@ -10,7 +10,7 @@ export function claimOf(uri: string): string | undefined {
   return /^pvc:\/\/([^/]+)/.exec(uri)?.[1];
 }
 
-/** One mount a claim: a claim that is written to is mounted for writing, whatever else is read from it. */
+/** One mount per claim; the written claim is mounted read-write, even if the pod also reads from it. */
 export function claimMounts(uris: { read: readonly string[]; write: string }): ClaimMount[] {
   const written = claimOf(uris.write);
   const read = new Set(uris.read.map(claimOf).filter((claim) => claim !== undefined && claim !== written));

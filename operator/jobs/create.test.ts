@@ -34,7 +34,7 @@ async function create(
   return { ...result, posts };
 }
 
-test("the newest view of the owner makes the Job", async () => {
+test("a decision on the newest owner creates the Job", async () => {
   const { created, posts } = await create(run, [201, aBatchJob()]);
   assert.deepEqual([created?.kind, posts], ["Created", 1]);
 });
@@ -46,29 +46,29 @@ for (const [name, owner] of [
   ["was made anew", another],
   ["is gone", undefined],
 ] as const) {
-  test(`an owner that ${name} makes nothing, and is looked at again`, async () => {
+  test(`an owner that ${name} creates nothing, and is reconciled again`, async () => {
     const { error, posts } = await create(owner, [201, aBatchJob()]);
     assert.ok(error instanceof StaleError);
     assert.equal(posts, 0);
   });
 }
 
-test("a Job that is there already is an answer", async () => {
+test("an existing Job counts as success", async () => {
   const { created } = await create(run, [409, status(409, "AlreadyExists", "exists")]);
   assert.equal(created?.kind, "Exists");
 });
 
-test("what the API server will not have is told in its words", async () => {
+test("a rejection by the API server is reported with its message", async () => {
   const quota = status(403, "Forbidden", "exceeded quota: none");
   const { created } = await create(run, [403, quota]);
   assert.ok(created?.kind === "Refused");
   assert.match(
     created.state.message,
-    /exceeded quota: none\. Fix what it names; the operator asks again every minute\.$/,
+    /exceeded quota: none\. Fix the cause that it names; the operator retries every minute\.$/,
   );
 });
 
-test("a namespace on its way out, and a server that fails, are errors", async () => {
+test("a namespace that is being deleted, and a failing server, are errors", async () => {
   const ending = status(403, "Forbidden", "x is forbidden: because it is being terminated");
   for (const answer of [
     [403, ending],

@@ -1,7 +1,7 @@
 /**
- * Creates a Job that was decided on. Caches may be old and Jobs are dear, so its owner is looked at once more, uncached:
- * only the newest view of it may start work. That the Job exists already is an answer; that the API server will not have
- * it (a quota, an admission rule, a value it cannot read) is a state to be told and looked at again, not an error.
+ * Creates a Job. Caches may be old and Jobs are expensive, so it reads the owner again, uncached: only a decision on the
+ * newest version may start work. An existing Job counts as success. A rejection by the API server (a quota, an admission
+ * rule, an invalid value) is a state to report and retry, not an error.
  */
 import type { Client } from "../runtime/client.ts";
 import { ApiError, isAlreadyExists, isNamespaceTerminating, StaleError } from "../runtime/errors.ts";
@@ -14,7 +14,7 @@ import { type PodVariables, withVariables } from "./variables.ts";
 export type Created = { kind: "Created"; job: Job } | { kind: "Exists" } | Refused;
 export type Refused = { kind: "Refused"; state: JobState & { kind: "Pending" } };
 
-/** `variables` are added to its pods. Throws `StaleError` when `owner` is no longer what the API server has. */
+/** Adds `variables` to the Job's pods. Throws `StaleError` when `owner` is not the API server's newest version. */
 export async function createJobOf<T extends KubeObject>(
   client: Client,
   resource: Resource<T>,
@@ -36,16 +36,16 @@ async function createJob(client: Client, job: Job): Promise<Created> {
   } catch (error) {
     if (isAlreadyExists(error)) return { kind: "Exists" };
     if (!isRefusal(error)) throw error;
-    const words = `The API server refuses Job ${job.metadata.name}: ${error.message}`;
-    const message = withWayOut(words, "Fix what it names; the operator asks again every minute.");
+    const words = `The API server rejects Job ${job.metadata.name}: ${error.message}`;
+    const message = withWayOut(words, "Fix the cause that it names; the operator retries every minute.");
     return { kind: "Refused", state: { kind: "Pending", reason: "JobRefused", message, lookAgainInMs: askAgainInMs } };
   }
 }
 
-/** Quotas and policies change without a word to us. */
+/** The operator does not watch quotas and policies, so it polls. */
 const askAgainInMs = 60_000;
 
-/** The server understood and said no: asking the same again at once cannot help. */
+/** The server understood the request and rejected it: an immediate retry cannot help. */
 function isRefusal(error: unknown): error is ApiError {
   return error instanceof ApiError && [400, 403, 413, 422].includes(error.status) && !isNamespaceTerminating(error);
 }

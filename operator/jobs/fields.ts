@@ -1,11 +1,11 @@
-/** The fields of a FineTuneJob in which a person changes the pods of one of its Jobs. Pure; by the stage of the Job. */
+/** The fields of a FineTuneJob that set the pods of one of its Jobs, by the Job's stage. Pure. */
 import { labels } from "../api/names.ts";
 import type { Job } from "./resources.ts";
 
 export interface PlacementFields {
   /** Resources of the container. */
   resources: string;
-  /** What has its selectors, affinity and tolerations. */
+  /** The field that holds selectors, affinity and tolerations. */
   where: string;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The memory limit of a helper pod (prepare, export). Pure. It is recorded when its Job is made, so that a failure for want
- * of memory is tried again as soon as there is more, and not before.
+ * The memory limit of a helper pod (prepare, export). Pure. The operator records it when it creates the Job, so that it
+ * retries an out-of-memory failure once the limit is raised, and not before.
  */
 import type { ResolvedPlacement } from "../api/common.ts";
 import { quantityBytes } from "../api/quantity.ts";
@@ -11,7 +11,7 @@ export function memoryLimitOf(placement: ResolvedPlacement | undefined): string 
   return limit === undefined ? undefined : String(limit);
 }
 
-/** Did it fail for want of memory, and may it have more now? */
+/** Did the pod run out of memory, and is its limit higher now? */
 export function mayHaveMore(
   failed: { reason?: string | undefined; memoryLimit?: string | undefined },
   limit: string | undefined,

@@ -66,7 +66,7 @@ describe("a rendered Job", () => {
     }
   });
 
-  test("has time to write a checkpoint of its size when it is asked to stop", () => {
+  test("has time to write a checkpoint of its size when it must stop", () => {
     const seconds = (checkpointBytes: number) => {
       const run = aRun(job);
       const execution = { ...run.spec.execution, checkpointBytes };
@@ -76,7 +76,7 @@ describe("a rendered Job", () => {
     assert.equal(pod(prepare).terminationGracePeriodSeconds, 120);
   });
 
-  test("mounts the sources for reading in prepare alone, and the store for writing", () => {
+  test("mounts the sources read-only and only in prepare, and the store read-write", () => {
     const mounts = (one: Job) =>
       pod(one)
         .containers[0]!.volumeMounts!.filter(({ name }) => name.startsWith("claim-"))
@@ -88,7 +88,7 @@ describe("a rendered Job", () => {
     ]);
   });
 
-  test("ignores disruptions and stops, and fails at once for what retrying cannot help", () => {
+  test("ignores disruptions and stops, and fails at once when a retry cannot help", () => {
     const rules = train.spec!.podFailurePolicy!.rules;
     assert.deepEqual(
       rules.map(({ action }) => action),
@@ -98,13 +98,13 @@ describe("a rendered Job", () => {
     assert.deepEqual(rules[2]?.onExitCodes?.values, [2, 12, 20, 21, 22, 23, 137]);
   });
 
-  test("goes where the training goes unless helpers say otherwise", () => {
+  test("has the training's placement unless spec.helpers sets another", () => {
     assert.deepEqual(pod(prepare).nodeSelector, { disk: "big" });
     const place = { gpusPerNode: 0, nodeSelector: { disk: "small" }, resources: { limits: { memory: "1Gi" } } };
     assert.deepEqual(helperPlacement(place, undefined), { nodeSelector: { disk: "small" } });
   });
 
-  test("takes the whole placement as it is written", () => {
+  test("gets the whole placement unchanged", () => {
     const { requests, limits } = { requests: { cpu: 2, memory: "1Gi" }, limits: { memory: "2Gi" } };
     const where = {
       nodeSelector: { disk: "fast" },
@@ -136,11 +136,11 @@ describe("a rendered Job", () => {
     assert.deepEqual(rendered.containers[0]?.resources, { requests: { cpu: "2", memory: "1Gi" }, limits });
     const helper = pod(prepareJob(placed, { ...wanted, spec: placed.spec }, image));
     for (const [field, value] of Object.entries(where)) assert.deepEqual(helper[field as keyof typeof helper], value);
-    // What a helper takes is not what the training takes.
+    // Helper pods do not get the training's resources.
     assert.deepEqual(helper.containers[0]?.resources, { requests: { cpu: "100m", memory: "256Mi" } });
   });
 
-  test("an export asks for memory by the size of its model, unless helpers.resources says what it asks for", () => {
+  test("an export requests memory by the size of its model, unless helpers.resources sets the request", () => {
     const entry = { name: "merged", merged: {} };
     const resourcesOf = (spec: FineTuneJobSpec, totalParameters: number) => {
       const placed = aPinnedJob(spec);
@@ -206,12 +206,12 @@ describe("a Job's state", () => {
     },
     { name: "running", job: aBatchJob(), pods: [aPod({ running: true })], kind: "Running" },
     {
-      name: "on its way out",
+      name: "being deleted",
       job: { ...aBatchJob(), metadata: { ...aBatchJob().metadata, deletionTimestamp: "x" } },
       pods: [aPod({ running: true })],
       kind: "Deleting",
     },
-    { name: "done by its pod", job: aBatchJob(), pods: [aPod({ exitCode: 0 })], kind: "Completing" },
+    { name: "finished by its pod", job: aBatchJob(), pods: [aPod({ exitCode: 0 })], kind: "Completing" },
     { name: "complete", job: aBatchJob({ type: "Complete" }), pods: [], kind: "Succeeded" },
     { name: "failed", job: aBatchJob({ type: "Failed" }), pods: [], kind: "Failed" },
   ];
@@ -238,7 +238,7 @@ describe("a failed Job", () => {
   };
 
   for (const code of finalExitCodes) {
-    test(`by exit code ${code} is not tried again, whether its pod is still there or gone`, () => {
+    test(`by exit code ${code} is not retried, whether its pod still exists or not`, () => {
       for (const pods of [[{ exitCode: code }], []]) {
         const { exitCode, retryable } = failure(policy(code), ...pods);
         assert.deepEqual([exitCode, retryable], [code, false]);
@@ -246,21 +246,21 @@ describe("a failed Job", () => {
     });
   }
 
-  test("by a kill is tried again, unless it was for memory", () => {
+  test("by a kill is retried, unless the kill was for memory", () => {
     assert.equal(failure(policy(137), { exitCode: 137, reason: "Error" }).retryable, true);
     assert.equal(failure(policy(137)).retryable, true);
     const memory = failure(policy(137), { exitCode: 137, reason: "OOMKilled" });
     assert.deepEqual([memory.reason, memory.retryable], ["HostMemoryExceeded", false]);
   });
 
-  test("by crashes and a store that cannot be reached has spent its own retries", () => {
+  test("by crashes or an unreachable store has used up its own retries", () => {
     for (const code of [1, 24, 139]) {
       const { retryable, exhausted } = failure(limit, { exitCode: code });
       assert.deepEqual([retryable, exhausted], [true, true]);
     }
   });
 
-  test("by crashes is told by a pod that crashed, not by one that was drained later", () => {
+  test("by crashes is explained by a pod that crashed, not by one that was drained later", () => {
     const pods = [
       { exitCode: 10, finishedAt: "2026-01-02T03:03:30Z" },
       { exitCode: 24, message: anEnvelope({ stage: "Train", outcome: "Failed", reason: "StoreFull" }) },
@@ -268,7 +268,7 @@ describe("a failed Job", () => {
     assert.equal(failure(limit, ...pods).reason, "StoreFull");
   });
 
-  test("is told by the pod that failed it, not by one that was stopped later", () => {
+  test("is explained by the pod that failed it, not by one that was stopped later", () => {
     const words = (reason: string) => anEnvelope({ stage: "Train", outcome: "Failed", reason, message: "words" });
     const pods = [
       { exitCode: 10, message: words("Stopped"), finishedAt: "2026-01-02T03:03:30Z" },
@@ -278,7 +278,7 @@ describe("a failed Job", () => {
   });
 });
 
-describe("a container that others put beside the trainer", () => {
+describe("an additional container beside the trainer", () => {
   const besides = (pod: Pod, exitCode: number): Pod => {
     const terminated = { exitCode, finishedAt: "2026-01-02T03:03:59Z" };
     const container = { name: "mesh", image, imageID: "", ready: false, restartCount: 0, state: { terminated } };
@@ -286,14 +286,14 @@ describe("a container that others put beside the trainer", () => {
   };
   const words = (outcome: "Succeeded" | "Failed", reason: string) => anEnvelope({ stage: "Train", outcome, reason });
 
-  test("does not take the trainer's report away by ending later", () => {
+  test("does not hide the trainer's report by ending later", () => {
     const pod = besides(aPod({ exitCode: 0, message: words("Succeeded", "Completed") }), 0);
     const state = jobState(aBatchJob({ type: "Complete" }), [pod]);
     assert.ok(state.kind === "Succeeded");
     assert.equal(state.envelope?.reason, "Completed");
   });
 
-  test("is not why the Job failed, or is tried again", () => {
+  test("neither explains the Job's failure nor causes a retry", () => {
     const pod = besides(aPod({ exitCode: 24, message: words("Failed", "StoreUnreachable") }), 143);
     const failed = jobState(aBatchJob({ type: "Failed", reason: "BackoffLimitExceeded" }), [pod]);
     assert.ok(failed.kind === "Failed");
@@ -303,7 +303,7 @@ describe("a container that others put beside the trainer", () => {
   });
 });
 
-test("a claim that is written and read is mounted once, for writing", () => {
+test("a claim that is written and read is mounted once, read-write", () => {
   assert.deepEqual(claimMounts({ read: ["pvc://b/x", "pvc://a/y", "pvc://b/z"], write: "pvc://a" }), [
     { claim: "a", readOnly: false },
     { claim: "b", readOnly: true },
@@ -315,7 +315,7 @@ test("progress carries the time at which it was received, whatever the pod's clo
   assert.equal(progressStatus(line, undefined, now).updatedAt, timestamp(now));
 });
 
-test("steps are optimiser steps in every phase: what evaluating or saving counts is not among them", () => {
+test("steps are optimiser steps in every phase; evaluation and saving do not count", () => {
   const line = { done: 3, total: 3, time: now.toISOString() };
   let status = progressStatus({ phase: "EvaluatingBefore", unit: "examples", ...line }, undefined, now);
   assert.equal(status.steps, undefined);
@@ -330,7 +330,7 @@ test("steps are optimiser steps in every phase: what evaluating or saving counts
   }
 });
 
-test("the last progress line counts, whatever is around it, and keeps the loss when it has none", () => {
+test("the last progress line counts, whatever surrounds it; without a loss it keeps the earlier one", () => {
   const line = (done: number, rest = "") =>
     `{"phase":"Training","done":${done},"total":60,"unit":"steps","time":"2026-01-02T03:04:05Z"${rest}}`;
   const progress = lastProgress([line(1), line(2, ',"loss":2'), "not ours", '{"phase":"Training","done":'].join("\n"));

@@ -1,6 +1,6 @@
 /**
- * Which nodes may run a pod of a placement: its selector, its required node affinity, and the taints it tolerates. Pure.
- * Free memory is the scheduler's to judge; this answers which sizes of nodes there are to fit into at all.
+ * Finds the nodes that may run a pod of a placement by its selector, required node affinity and tolerations. Pure. The
+ * scheduler judges free memory; this answers only which node sizes exist.
  */
 import type { NodeSelectorTerm } from "../api/affinity.ts";
 import type { ResolvedPlacement } from "../api/common.ts";
@@ -19,7 +19,7 @@ export function takes(node: Node, { nodeSelector = {}, affinity, tolerations = [
 type Taint = NonNullable<NonNullable<Node["spec"]>["taints"]>[number];
 type Toleration = NonNullable<ResolvedPlacement["tolerations"]>[number];
 
-/** Taints that keep a pod away, without those by which Kubernetes says that a node is not well just now. */
+/** Taints that keep a pod away, without those that Kubernetes sets on a node with a temporary problem. */
 function lasting({ spec }: Node): Taint[] {
   return (spec?.taints ?? []).filter(
     ({ key, effect }) => effect !== "PreferNoSchedule" && !key.startsWith("node.kubernetes.io/"),

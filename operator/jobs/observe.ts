@@ -1,4 +1,4 @@
-/** Reads a Job and its pods as one state. I/O: what the caches lack is asked of the API server before it counts as absent. */
+/** Reads a Job and its pods as one state. I/O: it asks the API server before an object missing in the caches counts as absent. */
 import type { Progress } from "../../trainer/contract/progress.ts";
 import type { Client } from "../runtime/client.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -33,7 +33,7 @@ export async function observeJob(observer: JobObserver, owner: KubeObject, name:
   const state = jobState(job, known);
   if (state.kind === "Pending") return { job, state: await explained(observer, job, known, state) };
   if (!lacksWords(state)) return { job, state };
-  // The Job's end may be seen before its pod's: ask before the words count as lost.
+  // The watch may show the Job's end before its pod's: list the pods before the report counts as lost.
   const { items } = await observer.client.list(pods, {
     namespace,
     labelSelector: `batch.kubernetes.io/job-name=${name}`,
@@ -45,7 +45,7 @@ export async function observeJob(observer: JobObserver, owner: KubeObject, name:
 const patienceMs = 10_000;
 const lookAgainInMs = 10_000;
 
-/** A waiting that explains nothing for a while is what the newest warning says. */
+/** Explains a long wait without a known cause by the newest warning Event. */
 async function explained(
   { client, clock }: JobObserver,
   job: Job,
@@ -78,7 +78,7 @@ export async function readProgress(client: Client, pod: Pod): Promise<Progress |
     const log = await client.log({ namespace, name }, { container: containerName, tailLines: 5, limitBytes: 16_384 });
     return lastProgress(log);
   } catch {
-    // The container is starting or gone; the next look will tell.
+    // The container is starting or gone; the next read will tell.
     return undefined;
   }
 }

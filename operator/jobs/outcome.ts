@@ -1,6 +1,6 @@
 /**
- * What a batch Job and its pods say, read as one state. Pure. The words of a pod (its termination message) are untrusted:
- * they are taken through the contract's schema, and a lost message is a state of its own.
+ * Derives one state from a batch Job and its pods. Pure. A pod's termination message is untrusted: the contract's schema
+ * validates it, and a lost message is a separate state.
  */
 import { finalExitCodes } from "../../trainer/contract/exitCodes.ts";
 import { type Envelope, parseEnvelope } from "../../trainer/contract/report.ts";
@@ -14,12 +14,12 @@ import { onNode, type Waiting, whyWaiting } from "./waiting.ts";
 
 export type JobState =
   | { kind: "Absent" }
-  /** `waiting`: what keeps it from ending. `podRuns`: a pod has not ended yet. */
+  /** `waiting`: the cause that keeps it from ending. `podRuns`: a pod has not ended yet. */
   | { kind: "Deleting"; podRuns?: boolean; waiting?: Waiting | undefined }
-  /** Created, but no container is known to run that is to go on; the reason is the pod's. `podRuns`: one is ending. */
+  /** Created, but no container is known to run, except one that is ending (`podRuns`); the reason is the pod's. */
   | { kind: "Pending"; podRuns?: boolean; reason: string; message: string; lookAgainInMs?: number }
   | { kind: "Running"; pod: Pod }
-  /** Its pod has succeeded; the Job says so soon. */
+  /** Its pod has succeeded; the Job's condition follows soon. */
   | { kind: "Completing"; pod: Pod }
   /** `envelope` is undefined when the message was lost. */
   | { kind: "Succeeded"; envelope: Envelope | undefined; endedAt: string | undefined }
@@ -30,7 +30,7 @@ export interface Failure {
   reason: string;
   message: string;
   exitCode: number | undefined;
-  /** Trying again may help. */
+  /** A retry may help. */
   retryable: boolean;
   /** The Job made all its own attempts. */
   exhausted: boolean;
@@ -53,9 +53,9 @@ export function jobState(job: Job | undefined, pods: readonly Pod[]): JobState {
   return { kind: "Pending", podRuns, ...whyWaiting(job, pods) };
 }
 
-/** A pod whose containers run, or may run: its node does not say. */
+/** Do the pod's containers run, or may they run while the node does not report? */
 export const isRunning = ({ status }: Pod) => status?.phase === "Running" || status?.phase === "Unknown";
-/** An object that another's finalizer keeps. */
+/** The message of an object that a foreign finalizer holds. */
 function held(objects: readonly KubeObject[]): Waiting | undefined {
   const message = objects.map(heldWords).find((words) => words !== undefined);
   return message === undefined ? undefined : { reason: "Deleting", message };
@@ -94,7 +94,7 @@ function failureOf(job: Job, condition: Condition, pods: readonly Pod[]): Failur
   return { ...words, exitCode, retryable, exhausted };
 }
 
-/** The exit code that failed the Job by its `podFailurePolicy`: its condition says so even when the pod is gone. */
+/** The exit code that failed the Job by its `podFailurePolicy`; the condition keeps it even when the pod is gone. */
 function decisiveExitCode({ reason, message }: Condition): number | undefined {
   const [, code] = (reason === "PodFailurePolicy" && /failed with exit code (\d+) /.exec(message ?? "")) || [];
   return code === undefined ? undefined : Number(code);
@@ -102,31 +102,31 @@ function decisiveExitCode({ reason, message }: Condition): number | undefined {
 
 export const deadlineExceeded = {
   reason: "DeadlineExceeded",
-  message: "Its attempts, waiting included, took longer than spec.activeDeadlineSeconds.",
+  message: "The attempts, waiting included, took longer than spec.activeDeadlineSeconds.",
   retryable: false,
 };
 
 export const hostMemoryExceeded = "HostMemoryExceeded";
 
-/** The limit that counts is that of the Job's stage. */
+/** The message names the limit that applies to the Job's stage. */
 function memoryWords({ metadata }: Job): string {
   const ran = "needed more memory than its limit (or its node) has.";
   switch (metadata.labels?.[labels.stage]) {
     case "prepare":
-      return `The pod that reads the inputs ${ran} Raise helpers.resources.limits.memory; they are then read again.`;
+      return `The pod that reads the inputs ${ran} Raise helpers.resources.limits.memory; the operator then reads them again.`;
     case "export":
-      return `The pod that exports ${ran} Raise helpers.resources.limits.memory; it is then exported again.`;
+      return `The pod that exports ${ran} Raise helpers.resources.limits.memory; the operator then exports again.`;
     default:
       return `The training ${ran}`;
   }
 }
 
-/** A container that ended without a word of ours. */
+/** A container that ended without the trainer's report. */
 function crash(condition: Condition, last: Terminated | undefined): { reason: string; message: string } {
   if (last === undefined) {
     return {
       reason: condition.reason ?? "JobFailed",
-      message: condition.message ?? "The Job failed and left no pod to ask.",
+      message: condition.message ?? "The Job failed, and none of its pods is left to read.",
     };
   }
   const words = last.message === "" ? "it left no message" : `its last words: ${last.message.slice(-500)}`;

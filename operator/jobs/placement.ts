@@ -1,4 +1,4 @@
-/** Placements with nothing left to decide. Pure. */
+/** Resolves placements. Pure. */
 import type { Helpers, Placement, ResolvedPlacement } from "../api/common.ts";
 
 export function trainPlacement({ gpusPerNode: _, ...placement }: Placement): ResolvedPlacement {
@@ -9,7 +9,7 @@ const mebibyte = 2 ** 20;
 
 /**
  * The default resources of a helper pod: 256 MiB for Node and its buffers, and for an export 1 byte for each parameter of
- * the model. Merging holds the F32 values of one matrix, their delta and the bytes that are written: 10 bytes a value, of a
+ * the model. Merging holds the F32 values of one matrix, their delta and the output bytes: 10 bytes per value of a
  * matrix that is rarely more than a tenth of the model. Mapped files are not counted: the kernel can drop their pages.
  */
 export function withRequests(placement: ResolvedPlacement, parameters = 0): ResolvedPlacement {
@@ -17,7 +17,7 @@ export function withRequests(placement: ResolvedPlacement, parameters = 0): Reso
   return { resources: { requests: { cpu: "100m", memory } }, ...placement };
 }
 
-/** Helper pods go where they are told, else where the training goes: a ReadWriteOnce claim has one node. */
+/** Helper pods follow spec.helpers, else the training's placement: a ReadWriteOnce claim has one node. */
 export function helperPlacement(placement: Placement, helpers: Helpers | undefined): ResolvedPlacement {
   const { resources: _, ...where } = trainPlacement(placement);
   return { ...where, ...helpers };

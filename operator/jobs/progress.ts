@@ -1,10 +1,10 @@
-/** The trainer's progress as a status shows it. Pure. */
+/** Converts the trainer's progress to the status. Pure. */
 import { isDeepStrictEqual } from "node:util";
 import { type Progress, parseProgress } from "../../trainer/contract/progress.ts";
 import type { ProgressStatus } from "../api/common.ts";
 import { timestamp } from "../runtime/clock.ts";
 
-/** Least time between two writes of moving numbers; transitions are written at once. */
+/** Minimum time between two writes of changing numbers; the operator writes transitions at once. */
 export const progressIntervalMs = 30_000;
 
 /** The last progress line of a log's tail. */
@@ -20,7 +20,7 @@ export function progressStatus(progress: Progress, previous: ProgressStatus | un
   const { loss, evalLoss, tokensPerSecond, estimatedSecondsLeft } = progress;
   return {
     phase: progress.phase,
-    // A line may leave out what has not changed. Optimiser steps are those of the training, whatever else is counted.
+    // A line may omit unchanged values. Only the training phase counts optimiser steps.
     ...member("steps", progress.phase === "Training" ? `${progress.done}/${progress.total}` : previous?.steps),
     ...member("loss", loss === undefined ? previous?.loss : figureText(loss)),
     ...member("evalLoss", evalLoss === undefined ? previous?.evalLoss : figureText(evalLoss)),
@@ -35,19 +35,19 @@ export function progressStatus(progress: Progress, previous: ProgressStatus | un
   };
 }
 
-/** What stays true when nothing trains: how far it came, and the losses there. */
+/** The progress that stays valid after the training stops: steps and losses. */
 export function atRest({ phase: _, tokensPerSecond: __, estimatedCompletionTime: ___, ...rest }: ProgressStatus) {
   return rest;
 }
 
-/** Milliseconds until moving numbers may be written again; 0 when they may now. */
+/** Milliseconds until changing numbers may be written again; 0 when they may be now. */
 export function progressDueInMs(previous: ProgressStatus | undefined, now: Date): number {
   const sinceMs = now.getTime() - Date.parse(previous?.updatedAt ?? "");
-  // A time that cannot be, as another clock or hand wrote it, keeps nobody waiting.
+  // An impossible time, from another clock or an edit, causes no delay.
   return sinceMs >= 0 && sinceMs < progressIntervalMs ? progressIntervalMs - sinceMs : 0;
 }
 
-/** Is this line news: another phase, or, after a while, other numbers? The same line again says nothing new. */
+/** Does this line justify a write: a new phase, or new numbers after the interval? */
 export function isNews(progress: Progress, previous: ProgressStatus | undefined, now: Date): boolean {
   if (progress.phase !== previous?.phase) return true;
   const { updatedAt: _, estimatedCompletionTime: __, ...before } = previous;
@@ -55,10 +55,10 @@ export function isNews(progress: Progress, previous: ProgressStatus | undefined,
   return progressDueInMs(previous, now) === 0 && !isDeepStrictEqual(before, after);
 }
 
-/** Phases before and after the steps are short: their end is looked for often. */
+/** Phases before and after the steps are short, so the operator polls often. */
 const lookMs = 3_000;
 
-/** When to look at the log again; often too when a line is overdue. */
+/** When to read the log again; soon if a line is overdue. */
 export function lookAgainInMs(previous: ProgressStatus | undefined, now: Date): number {
   return previous?.phase === "Training" ? Math.max(progressDueInMs(previous, now), lookMs) : lookMs;
 }

@@ -1,12 +1,11 @@
 /**
- * The one renderer of batch Jobs and their pods. Pure. Pods are restricted (non-root, read-only root, no capability, no
- * token, default seccomp), see their run file through a downward API volume, the claims that they need and the Secrets of
- * the stores that they reach, and nothing else.
+ * The only renderer of batch Jobs and their pods. Pure. Pods are restricted (non-root, read-only root, no capability, no
+ * token, default seccomp). They see only their run file (a downward API volume), the claims that they need and the Secrets
+ * of the stores that they reach.
  *
- * A Job is created once and never re-applied: one that has not started and should be another by now is deleted and made
- * again, which `isOutdated` tells by a digest of what was rendered. Webhooks and queues may change a Job, not the digest.
- * What a pod's exit code means to the Job is `podFailurePolicy`; the order of
- * its rules matters, the first that matches decides.
+ * The operator creates a Job once and never re-applies it: it deletes and recreates an outdated Job that has not started.
+ * `isOutdated` compares a digest of the rendered Job; webhooks and queues may change a Job, not the digest.
+ * `podFailurePolicy` maps a pod's exit code to the Job; the first rule that matches decides.
  */
 import { createHash } from "node:crypto";
 import { stringify } from "yaml";
@@ -23,13 +22,13 @@ import { type SecretMount, secretMounts, secretVolume } from "./secrets.ts";
 export interface TrainerJob {
   name: string;
   owner: KubeObject;
-  /** Labels beside managed-by and stage, on the Job and its pods. */
+  /** Additional labels of the Job and its pods, besides managed-by and stage. */
   labels: Record<string, string>;
   runFile: RunFile;
   claims: readonly ClaimMount[];
-  /** Local space for what is fetched from a remote store, in bytes. */
+  /** Local disk space for files from a remote store, in bytes. */
   scratchBytes?: number | undefined;
-  /** Of what a pod writes when it is asked to stop. */
+  /** Size of the checkpoint that a pod writes when it must stop. */
   checkpointBytes?: number | undefined;
   image: string;
   placement: ResolvedPlacement;
@@ -70,7 +69,7 @@ function digestOf(spec: NonNullable<Job["spec"]>): string {
     .digest("hex");
 }
 
-/** Would `job` be rendered in another way now? A Job without a digest is taken to be as it should be. */
+/** Would `job` be rendered in another way now? A Job without a digest counts as current. */
 export function isOutdated(job: Job | undefined, wanted: Job): boolean {
   const rendered = job?.metadata.annotations?.[annotations.rendered];
   return rendered !== undefined && rendered !== wanted.metadata.annotations?.[annotations.rendered];
@@ -155,10 +154,10 @@ function podSpec(job: TrainerJob, stage: string): PodSpec {
   };
 }
 
-/** Slow for a bucket; docs/performance.md has what was measured. Bytes a second. */
+/** Speed of a slow bucket in bytes per second; docs/performance.md has measurements. */
 const slowStore = 20e6;
 
-/** Time after SIGTERM: to end the step, and to write a checkpoint. */
+/** Time after SIGTERM to end the step and write a checkpoint. */
 function secondsToStop(checkpointBytes = 0): number {
   return Math.min(3600, Math.max(120, 60 + Math.ceil(checkpointBytes / slowStore)));
 }
@@ -189,10 +188,10 @@ function podFailurePolicy(): NonNullable<NonNullable<Job["spec"]>["podFailurePol
   };
 }
 
-/** 128 + SIGKILL: out of memory, or killed from outside; the operator looks which. */
+/** 128 + SIGKILL: out of memory, or killed from outside; the operator finds out which. */
 export const killed = 137;
 
-/** No other pod follows within the same Job. */
+/** Exit codes after which the Job starts no other pod. */
 const failing: readonly number[] = [...finalExitCodes, killed];
 export const failsTheJob = (code: number) => failing.includes(code);
 

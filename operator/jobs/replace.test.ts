@@ -1,4 +1,4 @@
-/** A Job that has not started and should be another by now is made again, at all three stages; one whose pod runs is not. */
+/** The operator recreates an outdated Job that has not started, at all three stages, and no Job whose pod runs. */
 import assert from "node:assert/strict";
 import type { RequestListener } from "node:http";
 import { describe, test } from "node:test";
@@ -38,7 +38,7 @@ const bad = "registry.example/luthier-trainer:typo";
 const merged = { name: "merged", merged: {} };
 type Settings = { spec?: FineTuneJobSpec; trainerImage?: string };
 
-/** Each stage's Job, rendered, and what is done about `job` in `state` now. */
+/** The rendered Job of each stage, and the action on `job` in `state`. */
 const stages = {
   prepare: {
     render: ({ spec = aSpec(), trainerImage = image }: Settings): Job => {
@@ -108,12 +108,12 @@ const changes: { name: string; was: Settings }[] = [
 ];
 const states: { name: string; pods: Pod[]; replaced: boolean }[] = [
   { name: "without a pod", pods: [], replaced: true },
-  { name: "whose pod no node takes", pods: [aPod({ unschedulable: "no room" })], replaced: true },
+  { name: "whose pod no node accepts", pods: [aPod({ unschedulable: "no room" })], replaced: true },
   { name: "whose image cannot be pulled", pods: [aPod({ waiting: "ImagePullBackOff" })], replaced: true },
   { name: "whose last pod failed", pods: [aPod({ exitCode: 24 })], replaced: true },
   { name: "whose pod runs", pods: [aPod({ running: true })], replaced: false },
   {
-    name: "whose pod runs and is asked to end",
+    name: "whose pod runs and is ending",
     pods: [{ ...aPod({ running: true }), metadata: { name: "pod", deletionTimestamp: "2026-01-02T03:00:00Z" } }],
     replaced: false,
   },
@@ -122,14 +122,14 @@ const states: { name: string; pods: Pod[]; replaced: boolean }[] = [
 for (const [stage, { render, done }] of Object.entries(stages)) {
   describe(`a Job of ${stage}`, () => {
     for (const { name, was } of changes) {
-      test(`with ${name} is another`, () => assert.equal(isOutdated(render(was), render({})), true));
+      test(`with ${name} is outdated`, () => assert.equal(isOutdated(render(was), render({})), true));
     }
-    test("that is rendered again is the same, and one without a digest is left as it is", () => {
+    test("that is rendered again is not outdated, nor is one without a digest", () => {
       assert.equal(isOutdated(render({}), render({})), false);
       assert.equal(isOutdated(aBatchJob(), render({})), false);
     });
     for (const { name, pods, replaced } of states) {
-      test(`${name}: ${replaced ? "is" : "is not"} made again with the present image`, () => {
+      test(`${name}: ${replaced ? "is" : "is not"} recreated with the present image`, () => {
         const old = render({ trainerImage: bad });
         assert.deepEqual(done(old, jobState(old, pods)), replaced ? ["deleteUnstarted"] : []);
         assert.deepEqual(done(render({}), jobState(render({}), pods)), []);
@@ -138,11 +138,11 @@ for (const [stage, { render, done }] of Object.entries(stages)) {
   });
 }
 
-describe("a run whose Job is made again", () => {
+describe("a run whose Job is recreated", () => {
   const old = stages.train.render({ trainerImage: bad });
   const waiting = jobState(old, [aPod({ waiting: "ImagePullBackOff" })]);
 
-  test("has it in status before the Job goes, and the next attempt has the present image and is no retry", () => {
+  test("records that before the operator deletes the Job; the next attempt has the present image and is no retry", () => {
     const first = decideRun(running(old, waiting));
     assert.deepEqual([actions(first), currentAttempt(first.status)?.reason], [[], "Replaced"]);
     const closed = decideRun(running(old, { kind: "Absent" }, "Replaced"));
@@ -152,18 +152,18 @@ describe("a run whose Job is made again", () => {
     assert.deepEqual([attempt?.number, attempt?.trainerImage], [2, image]);
   });
 
-  test("and whose pod started after all runs on, and a later end is not taken for a replacement", () => {
+  test("and whose pod started after all keeps running, and a later end does not count as a replacement", () => {
     const { status, actions: none } = decideRun(running(old, jobState(old, [aPod({ running: true })]), "Replaced"));
     assert.deepEqual([none, currentAttempt(status)?.reason], [[], undefined]);
   });
 
-  test("nobody wants any more is stopped", () => {
+  test("is stopped if nobody wants it any longer", () => {
     const world = { ...running(old, { kind: "Absent" }, "Replaced"), wantedBy: [] };
     assert.equal(decideRun(world).status.state, "Stopped");
   });
 });
 
-describe("the pods are read once more before a Job that has not started is deleted", () => {
+describe("the operator reads the pods again before it deletes a Job that has not started", () => {
   for (const { phase, deletes } of [
     { phase: "Pending", deletes: 1 },
     { phase: "Running", deletes: 0 },
@@ -186,7 +186,7 @@ describe("the pods are read once more before a Job that has not started is delet
   }
 });
 
-test("the digest is of what is rendered, in whatever order it is written", () => {
+test("the digest covers the rendered Job, in any order of its members", () => {
   const digest = (spec: FineTuneJobSpec) => stages.train.render({ spec }).metadata.annotations?.[annotations.rendered];
   const [one, other] = [
     { a: "1", b: "2" },

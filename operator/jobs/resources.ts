@@ -1,11 +1,11 @@
-/** The built-in kinds that the operator reads, as the wire has them. */
+/** The built-in kinds that the operator reads, in their wire form. */
 import type { V1Job, V1Node, V1Pod } from "@kubernetes/client-node";
 import type { KubeObject, Resource, WireObject } from "../runtime/objects.ts";
 
 export type Job = WireObject<V1Job>;
 export type Pod = WireObject<V1Pod>;
 export type Node = WireObject<V1Node>;
-/** Not the client library's, which calls `default` another name than the wire. */
+/** The client library's type has another name for `default` than the wire. */
 export interface LimitRange extends KubeObject {
   spec?: { limits?: { type: string; default?: Record<string, string> }[] };
 }

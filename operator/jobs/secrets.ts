@@ -1,7 +1,7 @@
 /**
- * Which Secrets a pod mounts for the stores that it reaches. Pure; the operator reads none. Only keys with a fixed name
- * are mounted, as files that follow the Secret when it is rotated; those that a store cannot do without are not optional,
- * so that a pod waits for a Secret that is missing and says so.
+ * Finds the Secrets that a pod mounts for its stores. Pure; the operator reads no Secret. Pods mount only keys with a fixed
+ * name, as files that follow a rotated Secret. Keys that a store requires are not optional, so that a pod waits for a
+ * missing Secret and reports it.
  */
 import { type Location, remoteScheme, secretKeys } from "../../trainer/contract/locations.ts";
 
@@ -11,7 +11,7 @@ export interface SecretMount {
   optional: readonly string[];
 }
 
-/** One mount a Secret, with the keys of every store that it is for. */
+/** One mount per Secret, with the keys of all its stores. */
 export function secretMounts(locations: readonly Location[] = []): SecretMount[] {
   const schemes = new Map<string, Set<keyof typeof secretKeys>>();
   for (const { uri, secretRef } of locations) {
@@ -28,7 +28,7 @@ export function secretMounts(locations: readonly Location[] = []): SecretMount[]
     }));
 }
 
-/** Readable by the trainer's group alone. */
+/** Readable only by the trainer's group. */
 const mode = 0o440;
 
 export function secretVolume(name: string, { secret, required, optional }: SecretMount) {

@@ -1,12 +1,12 @@
-/** Others' words, and ours after them. Pure. */
+/** Joins foreign messages with the operator's advice. Pure. */
 import { cut, longest } from "../api/common.ts";
 
-/** With a full stop, so that more may follow. */
+/** Ends the words with a full stop, so that a sentence may follow. */
 export function sentence(words: string): string {
   return words === "" || /[.!?]$/.test(words) ? words : `${words}.`;
 }
 
-/** Words, and what a person can do about them. Where there is no room for both, it is not the way out that is cut off. */
+/** Appends the fix to a message. If both do not fit, it cuts the message and never the fix. */
 export function withWayOut(words: string, wayOut: string, room: number = longest.message): string {
   return `${sentence(cut(words, room - wayOut.length - 2))} ${wayOut}`;
 }

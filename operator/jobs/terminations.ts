@@ -1,4 +1,4 @@
-/** How the trainer's own containers ended. Pure. A container that a mesh or a log collector adds to a pod does not count. */
+/** Lists how the trainer's containers ended. Pure. Containers that a mesh or a log collector adds do not count. */
 import { exitCode as codes } from "../../trainer/contract/exitCodes.ts";
 import { containerName } from "./render.ts";
 import type { Pod } from "./resources.ts";
@@ -8,11 +8,11 @@ export interface Terminated {
   reason: string;
   message: string;
   finishedAt: string;
-  /** The pod was drained, preempted, evicted or asked to stop: that is no failure, and the Job counts it as none. */
+  /** The pod was drained, preempted, evicted or told to stop: neither the operator nor the Job counts that as a failure. */
   stopped: boolean;
 }
 
-/** The latest first. */
+/** Sorted, latest first. */
 export function terminations(pods: readonly Pod[]): Terminated[] {
   return pods
     .flatMap((pod) => {

@@ -1,6 +1,6 @@
 /**
- * Variables that every trainer pod of this operator gets: the proxy and the certificates of its cluster's network. They are
- * the operator's configuration and not a job's, so they are in no hash and are added when a Job is created. Pure.
+ * Variables that every trainer pod of this operator gets: the proxy and the certificates of its cluster's network. They
+ * belong to the operator's configuration, so no hash contains them; the operator adds them when it creates a Job. Pure.
  */
 import { z } from "zod";
 import type { Job } from "./resources.ts";
@@ -9,7 +9,7 @@ export type PodVariables = Readonly<Record<string, string>>;
 
 const variables = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string());
 
-/** Reads a JSON object of texts; undefined for another text. */
+/** Parses a JSON object of strings; undefined for any other text. */
 export function parseVariables(text: string): PodVariables | undefined {
   try {
     return variables.safeParse(JSON.parse(text)).data;
@@ -18,7 +18,7 @@ export function parseVariables(text: string): PodVariables | undefined {
   }
 }
 
-/** The Job with the variables in its pods' container, by name. */
+/** Adds the variables to the containers of the Job's pods, sorted by name. */
 export function withVariables(job: Job, given: PodVariables): Job {
   const env = Object.entries(given)
     .map(([name, value]) => ({ name, value }))

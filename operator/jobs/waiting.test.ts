@@ -26,18 +26,18 @@ const drained = [{ type: "DisruptionTarget", status: "True", reason: "EvictionBy
 const badRow = anEnvelope({ stage: "Prepare", outcome: "Failed", reason: "BadRow", message: "line 7" });
 const full = anEnvelope({ stage: "Train", outcome: "Failed", reason: "StoreFull", message: "no space left" });
 
-describe("a Job whose pod does not run says why and what to do", () => {
+describe("a Job whose pod does not run reports the cause and the fix", () => {
   const cases: { name: string; job?: Job; pods: Pod[]; reason: string; says: RegExp }[] = [
     { name: "no pod yet", pods: [], reason: "Pending", says: /Waiting for the Job's pod/ },
     {
-      name: "a queue holds it back",
+      name: "a queue holds it",
       job: suspended,
       pods: [],
       reason: "Queued",
-      says: /^Job job is suspended by a queue, or by who set its spec\.suspend\. It goes on when it is admitted/,
+      says: /^Job job is suspended by a queue, or because its spec\.suspend is set\. It resumes when the queue admits it/,
     },
     {
-      name: "a queue takes its place away",
+      name: "a queue suspends it again",
       job: suspended,
       pods: [withConditions(running, [], "2026-01-02T03:00:00Z")],
       reason: "Queued",
@@ -47,14 +47,14 @@ describe("a Job whose pod does not run says why and what to do", () => {
       name: "no node has room",
       pods: [aPod({ unschedulable: "0/1 nodes are available: 1 Insufficient memory." })],
       reason: "Unschedulable",
-      says: /Insufficient memory\. It starts by itself when one does: lower helpers\.resources, fix .* of helpers/,
+      says: /Insufficient memory\. The pod starts once a node accepts it: lower helpers\.resources, fix .* of helpers/,
     },
     {
       name: "no node has room for the training",
       job: trainJob,
       pods: [aPod({ unschedulable: "0/1 nodes are available: 1 Insufficient memory." })],
       reason: "Unschedulable",
-      says: /It starts by itself when one does: lower placement\.resources, fix .* of placement, or add a node\.$/,
+      says: /The pod starts once a node accepts it: lower placement\.resources, fix .* of placement, or add a node\.$/,
     },
     {
       name: "its claim is missing",
@@ -66,7 +66,7 @@ describe("a Job whose pod does not run says why and what to do", () => {
       name: "its claim has no volume",
       pods: [aPod({ unschedulable: "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims." })],
       reason: "Unschedulable",
-      says: /PersistentVolumeClaims\. See what keeps the claim from its volume: kubectl describe pvc\.$/,
+      says: /PersistentVolumeClaims\. Find out why the claim has no usable volume: kubectl describe pvc\.$/,
     },
     {
       name: "the name of its image is invalid",
@@ -87,13 +87,13 @@ describe("a Job whose pod does not run says why and what to do", () => {
       says: /because\. Fix the chart's images\.trainer, or.*imagePullSecrets/,
     },
     {
-      name: "its node does not answer",
+      name: "its node does not respond",
       pods: [withConditions(running, silent)],
       reason: "NodeLost",
-      says: /Node node-7 does not answer.*kubectl delete node node-7/,
+      says: /Node node-7 does not respond.*kubectl delete node node-7/,
     },
     {
-      name: "its pod was evicted from a node that does not answer",
+      name: "its pod was evicted from a node that does not respond",
       pods: [withConditions(running, evicted, "2026-01-02T03:00:00Z")],
       reason: "NodeLost",
       says: /kubectl delete node node-7/,
@@ -102,44 +102,44 @@ describe("a Job whose pod does not run says why and what to do", () => {
       name: "its pod is ending",
       pods: [withConditions(running, [{ type: "Ready", status: "True" }], "2026-01-02T03:00:00Z")],
       reason: "Pending",
-      says: /is ending; another takes its place/,
+      says: /is ending; another pod replaces it/,
     },
     {
-      name: "its last pod failed and another follows",
+      name: "its last pod failed and another pod retries",
       pods: [aPod({ exitCode: 24, message: full })],
       reason: "Retrying",
-      says: /another follows: StoreFull: no space left/,
+      says: /another pod retries: StoreFull: no space left/,
     },
     {
-      name: "its last pod failed for what no other pod can change",
+      name: "its last pod failed, and a retry cannot help",
       pods: [aPod({ exitCode: 20, message: badRow })],
       reason: "Pending",
-      says: /^The pod failed, and its Job ends with it: BadRow: line 7$/,
+      says: /^The pod failed, and so does its Job: BadRow: line 7$/,
     },
     {
-      name: "its last pod failed and was the last one that it makes",
+      name: "its last pod failed, and no retries are left",
       job: { ...aBatchJob(), status: { conditions: [{ type: "FailureTarget", status: "True" }] } },
       pods: [aPod({ exitCode: 24, message: full })],
       reason: "Pending",
-      says: /^The pod failed, and its Job ends with it: StoreFull/,
+      says: /^The pod failed, and so does its Job: StoreFull/,
     },
     {
-      name: "its last pod was asked to stop",
+      name: "its last pod stopped on request",
       pods: [aPod({ exitCode: 10 })],
       reason: "Pending",
-      says: /^The last pod was asked to stop, and did; another takes its place\.$/,
+      says: /^The last pod stopped on request; another pod replaces it\.$/,
     },
     {
-      name: "its last pod was drained, and killed when its time was over",
+      name: "its last pod was drained, and killed after its grace period",
       pods: [withConditions(aPod({ exitCode: 137 }), drained)],
       reason: "Pending",
-      says: /^The last pod was asked to stop/,
+      says: /^The last pod stopped on request/,
     },
     {
       name: "its last pod was drained after another had failed",
       pods: [aPod({ exitCode: 24, message: full }), aPod({ exitCode: 10, finishedAt: "2026-01-02T03:03:30Z" })],
       reason: "Pending",
-      says: /^The last pod was asked to stop/,
+      says: /^The last pod stopped on request/,
     },
   ];
   for (const { name, job = aBatchJob(), pods, reason, says } of cases) {
@@ -160,7 +160,7 @@ describe("a Job whose pod does not run says why and what to do", () => {
     }
   });
 
-  test("an image that is pulled again and again is one state", () => {
+  test("repeated pulls of an image are one state", () => {
     const waits = (reason: string, message: string) => {
       const pod = aPod({ waiting: reason });
       const [container] = pod.status!.containerStatuses!;
@@ -176,7 +176,7 @@ describe("a Job whose pod does not run says why and what to do", () => {
     );
   });
 
-  test("a Job that cannot end says what keeps it", () => {
+  test("a Job that cannot end reports the cause", () => {
     const deleted = {
       ...aBatchJob(),
       metadata: { ...aBatchJob().metadata, deletionTimestamp: "2026-01-02T03:00:00Z" },
@@ -186,23 +186,23 @@ describe("a Job whose pod does not run says why and what to do", () => {
     assert.match(state.waiting?.message ?? "", /kubectl delete node node-7/);
   });
 
-  test("a pod that trains on a node that answers is running", () => {
+  test("a pod that trains on a responding node is running", () => {
     const well = silent.map(({ type }) => ({ type, status: "True" }));
     assert.equal(jobState(aBatchJob(), [withConditions(running, well)]).kind, "Running");
   });
 });
 
-describe("what only Events tell gets a way out, in the fields of its stage", () => {
+describe("a fault that only Events report gets a fix, with the fields of its stage", () => {
   const create = (words: string) => `Error creating: pods "job-prep-0a1b2c3d-x7k2p" is forbidden: ${words}`;
   const cases: { name: string; reason: string; message: string; says: RegExp; trains?: RegExp }[] = [
     {
-      name: "a Secret that is missing",
+      name: "a missing Secret",
       reason: "FailedMount",
       message: 'MountVolume.SetUp failed: secret "hub" not found',
       says: /Create that Secret/,
     },
     {
-      name: "a key that is missing",
+      name: "a missing key",
       reason: "FailedMount",
       message: "references non-existent secret key: HF_TOKEN",
       says: /Add that key/,
@@ -215,18 +215,18 @@ describe("what only Events tell gets a way out, in the fields of its stage", () 
       trains: /choose that node in the nodeSelector of placement\.$/,
     },
     {
-      name: "a quota that is spent",
+      name: "an exhausted quota",
       reason: "FailedCreate",
       message: create("exceeded quota: small"),
       says: /^Error creating: pods "job-prep-0a1b2c3d-\*" is forbidden: exceeded quota: small\. Raise the namespace's quota, or lower helpers\.resources\.$/,
       trains: /lower placement\.resources\.$/,
     },
     {
-      name: "a quota that wants a limit",
+      name: "a quota that requires a limit",
       reason: "FailedCreate",
       message: create("failed quota: mem: must specify limits.memory for: trainer"),
-      says: /Set in helpers\.resources what the namespace's quota asks for\.$/,
-      trains: /Set in placement\.resources what/,
+      says: /Set in helpers\.resources the values that the namespace's quota requires\.$/,
+      trains: /Set in placement\.resources the values/,
     },
     {
       name: "more than a LimitRange allows",
@@ -240,32 +240,32 @@ describe("what only Events tell gets a way out, in the fields of its stage", () 
       reason: "FailedCreate",
       message:
         'Error creating: Pod "job-prep-0a1b2c3d-x7k2p" is invalid: spec.containers[0].resources.requests: Invalid value: "256Mi": must be less than or equal to memory limit of 128Mi',
-      says: /^Error creating: Pod "job-prep-0a1b2c3d-\*" is invalid.*Set requests and limits in helpers\.resources: what is missing/,
+      says: /^Error creating: Pod "job-prep-0a1b2c3d-\*" is invalid.*Set requests and limits in helpers\.resources: the namespace's LimitRange/,
       trains: /Set requests and limits in placement\.resources/,
     },
     {
-      name: "a ServiceAccount that is missing",
+      name: "a missing ServiceAccount",
       reason: "FailedCreate",
       message: 'serviceaccount "bot" not found',
       says: /Create that ServiceAccount/,
     },
     {
-      name: "a PriorityClass that is missing",
+      name: "a missing PriorityClass",
       reason: "FailedCreate",
       message: "no PriorityClass with name low was found",
       says: /Create that PriorityClass/,
     },
     {
-      name: "a RuntimeClass that is missing",
+      name: "a missing RuntimeClass",
       reason: "FailedCreate",
       message: 'pod rejected: RuntimeClass "kata" not found',
       says: /Create that RuntimeClass/,
     },
     {
-      name: "more words than there is room for",
+      name: "a message longer than allowed",
       reason: "FailedMount",
       message: `secret "x" not found${" and more".repeat(500)}`,
-      says: /^.{900,970} Create that Secret in this namespace; the pod then starts by itself\.$/,
+      says: /^.{900,980} Create that Secret in this namespace; the pod then starts\.$/,
     },
     { name: "something else", reason: "SomethingElse", message: "as it is", says: /^as it is\.$/ },
   ];
@@ -277,7 +277,7 @@ describe("what only Events tell gets a way out, in the fields of its stage", () 
   }
 });
 
-test("a queue and a retry pass by themselves; the rest needs a person", () => {
+test("a queue and a retry need no person; every other wait does", () => {
   assert.equal(
     whyWaiting({ ...aBatchJob(), spec: { suspend: true } } as ReturnType<typeof aBatchJob>, []).reason,
     "Queued",

@@ -1,6 +1,6 @@
 /**
- * Why no container of a Job runs, in words that say what a person should do. Pure. A pod's own words come first; what only
- * Events tell (a mount that fails, a pod that cannot be made) is asked of them by observe.ts and worded here too.
+ * Explains why no container of a Job runs, and how to fix it. Pure. The pod's own status comes first. observe.ts reads
+ * faults that only Events report (a failed mount, a pod that cannot be created); their messages are built here too.
  */
 import { parseEnvelope } from "../../trainer/contract/report.ts";
 import { fieldsOf, type PlacementFields } from "./fields.ts";
@@ -15,7 +15,7 @@ export interface Waiting {
   message: string;
 }
 
-/** A waiting that explains nothing: it ends by itself, or Events know more. */
+/** A wait without a known cause: it ends on its own, or Events explain it. */
 const unexplained = "Pending";
 
 export function whyWaiting(job: Job, pods: readonly Pod[]): Waiting {
@@ -26,34 +26,34 @@ export function whyWaiting(job: Job, pods: readonly Pod[]): Waiting {
   return afterEnd(job, pods) ?? { reason: unexplained, message: "Waiting for the Job's pod." };
 }
 
-/** Nothing of ours sets a Job's `suspend`: queues do. */
+/** The operator never sets a Job's `suspend`; queues do. */
 function suspendedWords({ metadata }: Job, pods: readonly Pod[]): string {
   const ending = pods.some(({ status }) => status?.phase === "Running") ? " Its pod is ending." : "";
-  return `Job ${metadata.name} is suspended by a queue, or by who set its spec.suspend.${ending} It goes on when it is admitted, or that is false.`;
+  return `Job ${metadata.name} is suspended by a queue, or because its spec.suspend is set.${ending} It resumes when the queue admits it, or when spec.suspend is false.`;
 }
 
-/** A pod whose node does not answer, as far as the pod shows it. */
+/** The wait for a pod whose node does not respond, as far as the pod's status shows. */
 export function onNode({ metadata, spec, status }: Pod): Waiting | undefined {
   const is = (type: string, value: string) => status?.conditions?.find((one) => one.type === type)?.status === value;
-  // Nothing else makes a running pod without a readiness probe unready: its node stopped to report.
+  // Only a node that stopped reporting makes a running pod without a readiness probe unready.
   const silent = status?.phase === "Running" && is("Ready", "False") && is("ContainersReady", "True");
   const evicted = status?.conditions?.some(({ reason }) => reason === "DeletionByTaintManager") === true;
   if (!silent && !evicted) return undefined;
   const node = spec?.nodeName ?? "its node";
   return {
     reason: "NodeLost",
-    message: `Node ${node} does not answer, or may not run pod ${metadata.name} any more. The pod is replaced when it is known to have ended: if the node does not come back, kubectl delete node ${node}; another pod then takes its place.`,
+    message: `Node ${node} does not respond, or may no longer run pod ${metadata.name}. The Job replaces the pod once it is known to have ended: if the node does not return, kubectl delete node ${node}; another pod then replaces it.`,
   };
 }
 
 function ofPod({ metadata, status }: Pod, job: Job): Waiting {
   if (metadata.deletionTimestamp !== undefined) {
-    return { reason: unexplained, message: `Pod ${metadata.name} is ending; another takes its place.` };
+    return { reason: unexplained, message: `Pod ${metadata.name} is ending; another pod replaces it.` };
   }
   const unscheduled = status?.conditions?.find((one) => one.type === "PodScheduled" && one.status === "False");
   if (unscheduled) {
     const { reason = "Unschedulable", message = "" } = unscheduled;
-    return worded(reason, `No node takes the pod: ${message}`, job);
+    return worded(reason, `No node accepts the pod: ${message}`, job);
   }
   const waiting = status?.containerStatuses?.find(({ state }) => state?.waiting)?.state?.waiting;
   if (waiting?.reason !== undefined && waiting.reason !== "ContainerCreating") {
@@ -64,65 +64,65 @@ function ofPod({ metadata, status }: Pod, job: Job): Waiting {
   return { reason: unexplained, message: `Pod ${metadata.name} is starting.` };
 }
 
-/** The kubelet says by turns that a pull failed and that it waits for the next: that is one state, told once. */
+/** The kubelet alternates between a failed pull and its back-off: the operator reports both as one state. */
 const imageBackOff = "ImagePullBackOff";
 const backOffWords = /^Back-off pulling image "[^"]*": (ErrImagePull: )?/;
 
-/** No pod is alive: the way the last one ended says what the Job does next. */
+/** No pod is alive: the end of the last pod determines what the Job does next. */
 function afterEnd({ status }: Job, pods: readonly Pod[]): Waiting | undefined {
   const [last] = terminations(pods);
   if (last === undefined || last.exitCode === 0) return undefined;
   if (last.stopped) {
-    return { reason: unexplained, message: "The last pod was asked to stop, and did; another takes its place." };
+    return { reason: unexplained, message: "The last pod stopped on request; another pod replaces it." };
   }
   const envelope = parseEnvelope(last.message);
-  const words = envelope ? `${envelope.reason}: ${envelope.message}` : `it left exit code ${last.exitCode}`;
+  const words = envelope ? `${envelope.reason}: ${envelope.message}` : `exit code ${last.exitCode}`;
   const ends = status?.conditions?.some((one) => one.type === "FailureTarget" && one.status === "True");
   if (ends || failsTheJob(last.exitCode)) {
-    return { reason: unexplained, message: `The pod failed, and its Job ends with it: ${words}` };
+    return { reason: unexplained, message: `The pod failed, and so does its Job: ${words}` };
   }
-  return { reason: "Retrying", message: `The last pod failed, and another follows: ${words}` };
+  return { reason: "Retrying", message: `The last pod failed; another pod retries: ${words}` };
 }
 
-/** A warning about a Job or a pod, with the way out. */
+/** A warning about a Job or a pod, with its fix. */
 export function warned({ reason, message }: Waiting, job: Job): Waiting {
   return worded(reason, message.replace(podToBe, '$1*"'), job);
 }
 
-/** A pod that cannot be made is tried under another name each time: that is one state, told once. */
+/** Kubernetes retries a pod that cannot be created under a new name: the operator reports all of them as one state. */
 const podToBe = /(^Error creating: [Pp]ods? "[^"]+-)[a-z0-9]{5}"/;
 
-/** Ways out by what the words say; the first that matches is added. */
+/** Fixes by reason and message; the first that matches is appended. */
 const waysOut: readonly { reason: RegExp; says?: RegExp; wayOut: (fields: PlacementFields) => string }[] = [
   {
     reason: /^(Unschedulable|SchedulingGated)$/,
     says: /persistentvolumeclaim "[^"]+" not found/,
-    wayOut: () => "Create that claim in this namespace, or fix the URI that names it; the pod then starts by itself.",
+    wayOut: () => "Create that claim in this namespace, or fix the URI that names it; the pod then starts.",
   },
   {
     reason: /^Unschedulable$/,
     says: /unbound immediate PersistentVolumeClaims|volume node affinity conflict/,
-    wayOut: () => "See what keeps the claim from its volume: kubectl describe pvc.",
+    wayOut: () => "Find out why the claim has no usable volume: kubectl describe pvc.",
   },
   {
     reason: /^Unschedulable$/,
     wayOut: ({ resources, where }) =>
-      `It starts by itself when one does: lower ${resources}, fix the selectors, affinity and tolerations of ${where}, or add a node.`,
+      `The pod starts once a node accepts it: lower ${resources}, fix the selectors, affinity and tolerations of ${where}, or add a node.`,
   },
   {
     reason: /^(ImagePullBackOff|InvalidImageName|ErrImageNeverPull)$/,
     wayOut: () =>
-      "Fix the chart's images.trainer, or, where the registry wants credentials, name a Secret in placement.imagePullSecrets.",
+      "Fix the chart's images.trainer, or, if the registry needs credentials, name a Secret in placement.imagePullSecrets.",
   },
   {
     reason: /^FailedMount$/,
     says: /secret "[^"]+" not found/,
-    wayOut: () => "Create that Secret in this namespace; the pod then starts by itself.",
+    wayOut: () => "Create that Secret in this namespace; the pod then starts.",
   },
   {
     reason: /^FailedMount$/,
     says: /non-existent secret key/,
-    wayOut: () => "Add that key to the Secret; the pod then starts by itself.",
+    wayOut: () => "Add that key to the Secret; the pod then starts.",
   },
   {
     reason: /^FailedAttachVolume$/,
@@ -133,7 +133,7 @@ const waysOut: readonly { reason: RegExp; says?: RegExp; wayOut: (fields: Placem
   {
     reason: /^FailedCreate$/,
     says: /must specify /,
-    wayOut: ({ resources }) => `Set in ${resources} what the namespace's quota asks for.`,
+    wayOut: ({ resources }) => `Set in ${resources} the values that the namespace's quota requires.`,
   },
   {
     reason: /^FailedCreate$/,
@@ -149,7 +149,7 @@ const waysOut: readonly { reason: RegExp; says?: RegExp; wayOut: (fields: Placem
     reason: /^FailedCreate$/,
     says: /must be less than or equal to \S+ limit/,
     wayOut: ({ resources }) =>
-      `Set requests and limits in ${resources}: what is missing there is the default of the namespace's LimitRange.`,
+      `Set requests and limits in ${resources}: the namespace's LimitRange supplies the missing ones.`,
   },
   {
     reason: /^FailedCreate$/,
@@ -175,7 +175,7 @@ function worded(reason: string, message: string, job: Job): Waiting {
 
 export const isUnexplained = ({ reason }: Waiting) => reason === unexplained;
 
-/** A waiting that will not pass by itself soon. */
+/** Is this a wait that needs a person? */
 export function needsAttention(reason: string): boolean {
   return ![unexplained, "Queued", "Retrying"].includes(reason);
 }

@@ -1,6 +1,6 @@
 /**
- * What Events say of an object that does not get on: a mount that fails, a pod that cannot be made. I/O. Events are never
- * watched; they are read when nothing else explains a waiting.
+ * Reads the warning Events of a stuck object: a failed mount, a pod that cannot be created. I/O. The operator never watches
+ * Events; it reads them when nothing else explains a wait.
  */
 import type { CoreV1Event } from "@kubernetes/client-node";
 import type { Client } from "../runtime/client.ts";
@@ -16,13 +16,13 @@ export async function newestWarning(client: Client, { metadata }: KubeObject): P
   const { namespace, uid = "" } = metadata;
   const fieldSelector = `involvedObject.uid=${uid},type=Warning`;
   const { items } = await client.list(events, { namespace, fieldSelector, limit: 100 });
-  // A pod that has a node was refused by none since.
+  // Scheduling warnings are outdated once the pod has a node.
   const telling = items.filter(({ reason }) => reason !== "FailedScheduling");
   const [newest] = telling.sort((a, b) => (seenAt(a) < seenAt(b) ? 1 : -1));
   return newest && { reason: newest.reason ?? "Warning", message: (newest.message ?? "").replace(combined, "") };
 }
 
-/** What a recorder puts before a message that it has sent often. */
+/** Prefix that an Event recorder adds to a repeated message. */
 const combined = /^\(combined from similar events\): /;
 
 function seenAt({ series, lastTimestamp, eventTime, metadata }: Event): string {

@@ -1,6 +1,6 @@
 /**
- * One kind's reference page, printed from its CustomResourceDefinition: every field with its type, bounds and rules, so
- * that the page can say nothing that the API server does not hold. Pure.
+ * Generates one kind's reference page from its CustomResourceDefinition: every field with its type, bounds and rules, so
+ * that the page always agrees with the API server. Pure.
  */
 import { type CrdOptions, customResourceDefinition } from "../api/crd.ts";
 import { group, version } from "../api/names.ts";
@@ -35,7 +35,7 @@ function schemasOf(kind: CrdOptions): { spec: Schema; status: Schema; rules: str
   return { spec: schema.properties.spec, status: schema.properties.status, rules: rulesOf(schema) };
 }
 
-/** A section of fields without members of their own, then one for each member that has some. */
+/** A section of the fields without members, then one section for each field with members. */
 function part(name: string, schema: Schema): string[] {
   const members = Object.entries(membersOf(schema));
   const simple = members.filter(([, member]) => !hasMembers(member));
@@ -55,7 +55,7 @@ function part(name: string, schema: Schema): string[] {
 
 type Field = [path: string, schema: Schema, required: boolean];
 
-/** Every field below, deepest last; what is as in a pod is not spelt out. */
+/** All fields below, deepest last; fields copied from a pod's spec are not listed. */
 function below(schema: Schema, at: string): Field[] {
   if (at.endsWith("affinity")) return [];
   const path = schema.type === "array" ? `${at}[]` : at;

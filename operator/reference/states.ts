@@ -1,6 +1,6 @@
 /**
- * The page of states, printed from the code: the steps of each decision in their order, when each applies, and what it may
- * then say. Pure.
+ * Generates the page of states from the code: the steps of each decision in order, when each applies, and what it may
+ * report. Pure.
  */
 import { road as adapterRoad } from "../adapter/decide.ts";
 import type { Verdict } from "../api/conditions.ts";
@@ -11,45 +11,44 @@ import { table } from "./table.ts";
 
 const introduction = `# States
 
-What each object may say of itself. A reconcile reads everything first, then goes through these steps in order; the first
-that applies decides. The state is \`status.state\`; the reason is that of the condition \`Ready\`, whose message says what is
-going on and what a person can do ([troubleshooting](user-guide/troubleshooting.md)).
+The states of each object. A reconcile reads everything first, then goes through these steps in order; the first step that
+applies decides. The state is \`status.state\`; the reason is that of the condition \`Ready\`, whose message explains the state
+and what you can do ([troubleshooting](user-guide/troubleshooting.md)).
 
-Beside \`Ready\` one of two conditions is there, as kstatus reads them: \`Reconciling=True\` while something is being done, and
-\`Stalled=True\` when nothing further happens until a person acts. A step that waits for a person without anything being wrong
-has neither.`;
+Beside \`Ready\` an object has one of two conditions, as kstatus expects: \`Reconciling=True\` while the operator works on it,
+and \`Stalled=True\` when it needs a person to continue. A step that waits for a person without a fault has neither.`;
 
 export function statesPage(): string {
   return [
     introduction,
     "## FineTuneJob",
-    "A spec that cannot be read is `Invalid`, with reason `InvalidSpec`, before any step.",
+    "An invalid spec gives state `Invalid` and reason `InvalidSpec`, before all steps.",
     roadTable(jobRoad),
     facts,
     "## FineTuneRun",
-    "`Succeeded` is Unknown until it is decided; then it is True or False for good.",
+    "`Succeeded` is Unknown until the run ends; then it stays True or False.",
     roadTable(runRoad),
     "## Adapter",
-    "Each export has a state of its own in `status.exports`; these steps sum them up.",
+    "Each export has its own state in `status.exports`; these steps summarise them.",
     roadTable(adapterRoad),
     adapterFacts,
   ].join("\n\n");
 }
 
-const facts = `Three more conditions say what is known of the settings that are wanted now, whatever step decides:
+const facts = `Three more conditions state facts about the present settings, whichever step decides:
 
-- \`InputsResolved\`: True when the inputs are pinned by content, False when they could not be read, else Unknown.
-- \`Fits\`: the planner's answer; Unknown while nothing was planned, and when no node is known to compare with.
-- \`LastRunSucceeded\`: how the run that ended last ended.`;
+- \`InputsResolved\`: True if the inputs are pinned by content, False if prepare failed to read them, else Unknown.
+- \`Fits\`: the planner's answer; Unknown before the first plan, and if the operator knows no node to compare with.
+- \`LastRunSucceeded\`: the result of the run that ended last.`;
 
 const adapterFacts = `\`Exported\` is True with \`Ready\`. \`Verified\` is True once an export has read the adapter with its digest and compared logits,
-False when the adapter in the store is gone or altered, Unknown while nothing has read it.`;
+False if the adapter in the store is missing or altered, Unknown until an export has read it.`;
 
 function roadTable(road: readonly DeclaredStep<unknown>[]): string {
   const rows = road.map(({ when, outcomes }, index) => [
     String(index + 1),
     when,
-    outcomes.map(outcomeText).join("<br>") || "as it was",
+    outcomes.map(outcomeText).join("<br>") || "unchanged",
   ]);
   return table(["", "When", "Then: state, reason, condition beside `Ready`"], rows);
 }

@@ -1,4 +1,4 @@
-/** Markdown tables. Pure. */
+/** Prints Markdown tables. Pure. */
 
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.map(cell).join(" | ")} |`;

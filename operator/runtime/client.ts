@@ -1,5 +1,5 @@
 /**
- * Verbs on Kubernetes objects over the transport: raw JSON in, raw JSON out, nothing cached.
+ * Kubernetes API verbs over the transport: raw JSON in, raw JSON out, no cache.
  */
 import { isNotFound } from "./errors.ts";
 import { isRecord, type KubeObject, pathOf, type Resource, readObject } from "./objects.ts";
@@ -32,7 +32,7 @@ export class Client {
     this.#transport = transport;
   }
 
-  /** The object as the server has it now; undefined when there is none. */
+  /** The server's present object; undefined if it does not exist. */
   async get<T extends KubeObject>(resource: Resource<T>, at: At): Promise<T | undefined> {
     try {
       return readObject(resource, await this.#transport.json({ method: "GET", path: pathOf(resource, at) }));
@@ -64,7 +64,7 @@ export class Client {
     };
   }
 
-  /** Throws `ApiError` AlreadyExists: with a name that says what it is, that is an answer, not an accident. */
+  /** Throws `ApiError` AlreadyExists; if the name derives from the content, the caller may count that as success. */
   async create<T extends KubeObject>(resource: Resource<T>, object: T): Promise<T> {
     const path = pathOf(resource, { namespace: object.metadata.namespace });
     return readObject(resource, await this.#transport.json({ method: "POST", path, body: object }));
@@ -104,8 +104,8 @@ export class Client {
   }
 
   /**
-   * Sets values, by JSON pointer, in this very object (by uid), whoever wrote them before. Server-side apply would leave
-   * what another wrote, and makes null of a map that the intent empties. `unchanged`: a conflict when it is another by now.
+   * Sets values, by JSON pointer, in this same object (by uid), whoever wrote them before. Server-side apply would keep the
+   * values of other managers, and turns an emptied map into null. `unchanged`: a conflict if the object has changed.
    */
   async replaceAt<T extends KubeObject>(
     resource: Resource<T>,
@@ -151,7 +151,7 @@ export class Client {
     return readObject(resource, answer);
   }
 
-  /** Deletes this very object (by uid); done already is done. */
+  /** Deletes this object by its uid; an object that is already gone counts as success. */
   async delete(
     resource: Resource<KubeObject>,
     object: KubeObject,
@@ -171,13 +171,13 @@ export class Client {
     }
   }
 
-  /** The last lines of a container's log. A kubelet that does not answer is not waited for: nobody needs it to. */
+  /** The last lines of a container's log. It does not wait for a kubelet that does not respond: the log is optional. */
   async log(at: At, options: { container: string; tailLines: number; limitBytes: number }): Promise<string> {
     const path = `/api/v1/namespaces/${encodeURIComponent(at.namespace)}/pods/${encodeURIComponent(at.name)}/log`;
     return this.#transport.text({ method: "GET", path, query: options, requestTimeoutMs: 5_000, maxAttempts: 1 });
   }
 
-  /** One line an event of a watch. */
+  /** Streams a watch, one event per line. */
   watch(
     resource: Resource<KubeObject>,
     options: {

@@ -1,4 +1,4 @@
-/** The time, passed in wherever a decision depends on it. */
+/** The clock, a parameter of all code that depends on the time. */
 export type Clock = () => Date;
 
 export const systemClock: Clock = () => new Date();

@@ -35,22 +35,22 @@ async function afterThrowing(error: unknown, expected: number): Promise<{ calls:
 const errors = [
   { name: "an error", error: new Error("x"), calls: 2 },
   { name: "a conflict", error: new ApiError(409, "Conflict", ""), calls: 2 },
-  { name: "an old view", error: new StaleError("x"), calls: 2 },
-  { name: "an error that says that it is final", error: new TerminalError("x"), calls: 1 },
+  { name: "a stale object", error: new StaleError("x"), calls: 2 },
+  { name: "a terminal error", error: new TerminalError("x"), calls: 1 },
   {
-    name: "a namespace on its way out",
+    name: "a namespace that is being deleted",
     error: new ApiError(403, "Forbidden", "x because it is being terminated"),
     calls: 1,
   },
   { name: "writes that are stopped", error: new WritesStoppedError(), calls: 1 },
 ];
 for (const { name, error, calls } of errors) {
-  test(`${name} means ${calls === 1 ? "no" : "another"} try`, async () => {
+  test(`${name} causes ${calls === 1 ? "no retry" : "a retry"}`, async () => {
     assert.equal((await afterThrowing(error, calls)).calls, calls);
   });
 }
 
-test("each outcome is counted under controller-runtime's words", async () => {
+test("each outcome is counted under controller-runtime's names", async () => {
   const counted = (await afterThrowing(new TerminalError("x"), 1)).metrics;
   assert.match(counted, /controller_runtime_reconcile_total\{controller="thing",result="error"\} 1/);
   assert.match(counted, /controller_runtime_terminal_reconcile_errors_total\{controller="thing"\} 1/);
@@ -58,7 +58,7 @@ test("each outcome is counted under controller-runtime's words", async () => {
   assert.match(counted, /controller_runtime_max_concurrent_reconciles\{controller="thing"\} 1/);
 });
 
-test("work in progress shows while it lasts", async () => {
+test("the metrics show work in progress while it lasts", async () => {
   const measured = metrics();
   const release = Promise.withResolvers<void>();
   const controller = aController(() => release.promise.then(() => ({})), 2, measured);
@@ -73,7 +73,7 @@ test("work in progress shows while it lasts", async () => {
   assert.match(after, /workqueue_unfinished_work_seconds\{name="thing"\} 0/);
 });
 
-test("a key is with one worker at a time, however often it is added, and once more if it was added meanwhile", async () => {
+test("one worker at a time has a key, however often it is added, and once more if it was added meanwhile", async () => {
   let [running, most, calls] = [0, 0, 0];
   const added = Promise.withResolvers<void>();
   const controller = aController(async () => {
@@ -94,7 +94,7 @@ test("a key is with one worker at a time, however often it is added, and once mo
   assert.deepEqual([most, calls], [1, 2]);
 });
 
-test("an object is looked at again when it asked for that, and not after it settled", async () => {
+test("a requeued object is reconciled again, a settled one is not", async () => {
   let calls = 0;
   const controller = aController(async () => (++calls < 3 ? { requeueAfterMs: 5 } : {}));
   controller.start();
@@ -105,7 +105,7 @@ test("an object is looked at again when it asked for that, and not after it sett
   assert.equal(calls, 3);
 });
 
-test("draining waits for what is running and takes nothing new", async () => {
+test("draining waits for running work and takes no new work", async () => {
   const done: string[] = [];
   const controller = aController(async (key) => {
     await sleep(20);

@@ -1,5 +1,5 @@
 /**
- * Level-driven reconciling: keys in, one `reconcile` a key at a time, its outcome mapped to the queue by one switch.
+ * Level-driven reconciling: takes keys, runs one `reconcile` per key at a time, and maps its outcome to the queue.
  */
 import type { Logger } from "pino";
 import { isConflict, isNamespaceTerminating, TerminalError, WritesStoppedError } from "./errors.ts";
@@ -7,7 +7,7 @@ import type { ControllerMetrics } from "./metrics.ts";
 import { WorkQueue } from "./workqueue.ts";
 
 export interface Result {
-  /** Look again after this time, unless something changes before. */
+  /** Reconcile again after this time, unless a change comes first. */
   requeueAfterMs?: number | undefined;
 }
 
@@ -84,7 +84,7 @@ export class Controller {
         this.queue.addAfter(key, outcome.ms);
         return;
       case "conflict":
-        // Our view was old; the newer one is on its way.
+        // The cache was old; the newer object will arrive soon.
         this.queue.addRateLimited(key);
         return;
       case "terminal":

@@ -1,9 +1,9 @@
 /**
- * Errors of the runtime. Everything is retried by default; `TerminalError` says that retrying cannot help.
+ * Errors of the runtime. The operator retries every error by default, except `TerminalError`: a retry cannot help.
  */
 import { isRecord } from "./objects.ts";
 
-/** The API server said no. */
+/** The API server answered with an error. */
 export class ApiError extends Error {
   readonly status: number;
   /** The machine-readable reason of the Status object ("AlreadyExists"); empty when there was none. */
@@ -18,13 +18,13 @@ export class ApiError extends Error {
   }
 }
 
-/** Reconciling this object again cannot help until it changes. */
+/** A retry cannot help until the object changes. */
 export class TerminalError extends Error {}
 
-/** A decision was taken on an object that has changed since: the newer one is on its way. */
+/** The decision's object has changed since; the newer one will arrive soon. */
 export class StaleError extends Error {}
 
-/** Leadership is lost or the process is ending: nothing may be written any more. */
+/** Leadership is lost or the process is ending: this process must no longer write. */
 export class WritesStoppedError extends Error {
   constructor() {
     super("writes are stopped: this process is no longer the leader");
@@ -33,16 +33,16 @@ export class WritesStoppedError extends Error {
 
 export const isNotFound = (error: unknown) => error instanceof ApiError && error.status === 404;
 export const isAlreadyExists = (error: unknown) => error instanceof ApiError && error.reason === "AlreadyExists";
-/** Our view was old. */
+/** The written object was old. */
 export const isConflict = (error: unknown) =>
   error instanceof StaleError ||
   (error instanceof ApiError && error.status === 409 && error.reason !== "AlreadyExists");
 export const isGone = (error: unknown) => error instanceof ApiError && error.status === 410;
-/** The namespace is being deleted: nothing can be created in it. */
+/** The namespace is being deleted: nobody can create objects in it. */
 export const isNamespaceTerminating = (error: unknown) =>
   error instanceof ApiError && error.status === 403 && error.message.includes("because it is being terminated");
 
-/** Reads a failed answer: a Status object, or whatever a proxy put in its place. */
+/** Parses a failed response: a Status object, or the text of a proxy. */
 export function apiError(status: number, body: string, retryAfter?: string): ApiError {
   const seconds = Number(retryAfter);
   const retryAfterMs = retryAfter !== undefined && Number.isFinite(seconds) ? seconds * 1000 : undefined;

@@ -14,7 +14,7 @@ const notes = [
   ["cut between characters", `a${"🦙".repeat(300)}`, `a${"🦙".repeat(255)}`],
 ] as const;
 for (const [how, message, expected] of notes) {
-  test(`an Event's words are ${how}`, async () => {
+  test(`an Event's message is ${how}`, async () => {
     const sent: (string | undefined)[] = [];
     await withServer(
       async (request, response) => {
@@ -33,7 +33,7 @@ for (const [how, message, expected] of notes) {
   });
 }
 
-test("Events are sorted by their last time, and those of one second by their names", async () => {
+test("Events sort by their last time, and Events of the same second by their names", async () => {
   const sent: CoreV1Event[] = [];
   await withServer(
     async (request, response) => {

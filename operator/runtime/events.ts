@@ -1,7 +1,7 @@
 /**
- * Events: one for each transition, on the object it happened to. They are written as core/v1 has them, with first and last
- * time and count, since kubectl describe sorts by the last time; their names sort by time too, for those of one second. An
- * Event that could not be written is logged and forgotten: it is news, not state.
+ * Records Events: one for each transition, on its object. They are core/v1 Events with first and last time and count,
+ * because kubectl describe sorts by the last time; their names sort by time too, for Events of the same second. If the
+ * write of an Event fails, the operator logs that and does not retry: an Event is news, not state.
  */
 import { createHash } from "node:crypto";
 import type { CoreV1Event } from "@kubernetes/client-node";
@@ -19,9 +19,9 @@ const longestNote = 1024;
 
 export interface Note {
   type: "Normal" | "Warning";
-  /** CamelCase: why. */
+  /** The cause, in CamelCase. */
   reason: string;
-  /** CamelCase: what was done. */
+  /** The action, in CamelCase. */
   action: string;
   message: string;
 }
@@ -77,13 +77,13 @@ export class EventRecorder {
   }
 }
 
-/** The same news of the same moment is the same Event, whoever tells it. */
+/** The same message at the same time gets the same Event name, whichever process records it. */
 function eventName({ metadata: { name, uid } }: KubeObject, { reason, message }: Note, now: Date): string {
   const id = createHash("sha256").update([uid, reason, message].join("\n")).digest("hex").slice(0, 8);
   return `${name}.${now.getTime().toString(16).padStart(12, "0")}.${id}`;
 }
 
-/** No part of a character stays at the end. */
+/** Cuts between characters, never inside one. */
 function cutBytes(text: string, bytes: number): string {
   return new TextDecoder().decode(Buffer.from(text).subarray(0, bytes), { stream: true });
 }

@@ -1,13 +1,13 @@
-/** The process's own HTTP: /healthz, /readyz and /metrics. */
+/** The process's HTTP server: /healthz, /readyz and /metrics. */
 import { createServer, type Server } from "node:http";
 import type { ControllerMetrics } from "./metrics.ts";
 
 export interface Health {
-  /** May it be given work? /healthz needs no word: that it answers is the answer. */
+  /** Is the process ready for work? /healthz needs no function: any response means healthy. */
   ready(): boolean;
 }
 
-/** Listens on `port` of every address; 0 takes a free port. */
+/** Listens on `port` of every address; 0 picks a free port. */
 export async function serveHttp(port: number, health: Health, metrics: ControllerMetrics): Promise<Server> {
   const server = createServer(async (request, response) => {
     switch (request.url?.split("?")[0]) {

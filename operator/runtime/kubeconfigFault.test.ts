@@ -19,7 +19,7 @@ const texts: [name: string, text: string, says: RegExp][] = [
   ],
 ];
 for (const [name, text, says] of texts) {
-  test(`${name}: none of its lines are in the message`, async (t) => {
+  test(`${name}: the message contains none of its lines`, async (t) => {
     const file = `${await temporaryDirectory(t)}/config`;
     writeFileSync(file, text);
     const message = faultAt(file);
@@ -28,7 +28,7 @@ for (const [name, text, says] of texts) {
   });
 }
 
-test("a file that is absent or a directory is named", async (t) => {
+test("the message names a missing file or a directory", async (t) => {
   const directory = await temporaryDirectory(t);
   mkdirSync(`${directory}/config`);
   assert.match(faultAt(`${directory}/config`), /EISDIR/);

@@ -1,14 +1,14 @@
 /**
- * Why a kubeconfig cannot be read, for messages: not in the words of its parser, which quote lines around the fault. A
- * kubeconfig holds keys and tokens.
+ * Explains why a kubeconfig is invalid, without the parser's message, which quotes lines around the fault: a kubeconfig
+ * holds keys and tokens.
  */
 import { z } from "zod";
 
 const fileError = z.object({ code: z.string(), message: z.string() });
-/** As js-yaml marks where it stopped; lines count from 0. */
+/** The position where js-yaml stopped; lines count from 0. */
 const yamlError = z.object({ mark: z.object({ line: z.int(), column: z.int() }) });
 
-/** What is wrong, with the line of what is not YAML. */
+/** The fault, with its line if the file is not YAML. */
 export function kubeconfigFault(error: unknown): string {
   const file = fileError.safeParse(error);
   if (file.success) return file.data.message;

@@ -16,8 +16,8 @@ const lease = (holderIdentity: string): Lease => ({
 
 const cases = [
   { name: "no Lease is created", lease: undefined, unchangedMs: 0, expected: "create" },
-  { name: "our Lease is renewed", lease: lease("me"), unchangedMs: 100_000, expected: "renew" },
-  { name: "a Lease that was given back is taken", lease: lease(""), unchangedMs: 0, expected: "takeOver" },
+  { name: "the process's own Lease is renewed", lease: lease("me"), unchangedMs: 100_000, expected: "renew" },
+  { name: "a released Lease is taken", lease: lease(""), unchangedMs: 0, expected: "takeOver" },
   { name: "another's fresh Lease is respected", lease: lease("other"), unchangedMs: 15_000, expected: "wait" },
   {
     name: "another's Lease that did not change for its duration is taken",
@@ -46,7 +46,7 @@ async function withElectors(
 const patient = () => AbortSignal.timeout(15_000);
 
 describe("an elector", () => {
-  test("holds while it can renew, and is lost soon after it cannot", () =>
+  test("holds the Lease while it can renew, and reports its loss soon after it cannot", () =>
     withElectors(async (server, elector) => {
       const me = elector("me");
       await me.acquire(patient());
@@ -59,7 +59,7 @@ describe("an elector", () => {
       assert.ok(!me.holds() && performance.now() - started < 2_500);
     }));
 
-  test("that stood still for longer than the deadline holds nothing, before it has looked", () =>
+  test("in a process stopped for longer than the deadline does not hold the Lease, even before it checks", () =>
     withElectors(async (_, elector) => {
       const me = elector("me");
       await me.acquire(patient());
@@ -69,7 +69,7 @@ describe("an elector", () => {
       assert.equal(me.holds(), false);
     }));
 
-  test("that sees another hold the Lease is lost at once", () =>
+  test("that observes another holder is lost at once", () =>
     withElectors(async (server, elector) => {
       const me = elector("me");
       await me.acquire(patient());
@@ -80,7 +80,7 @@ describe("an elector", () => {
       assert.ok(performance.now() - started < 1_000);
     }));
 
-  test("takes over what is not renewed, not sooner than the lease lasts", () =>
+  test("takes over a Lease that is not renewed, but not before it expires", () =>
     withElectors(async (server, elector) => {
       await elector("old").acquire(patient());
       const started = performance.now();
@@ -90,7 +90,7 @@ describe("an elector", () => {
       assert.equal(server.lease?.spec?.leaseTransitions, 1);
     }));
 
-  test("gives the Lease back when it is stopped, so that the next need not wait", () =>
+  test("releases the Lease when it is stopped, so that the next process need not wait", () =>
     withElectors(async (server, elector) => {
       const me = elector("me");
       await me.acquire(patient());

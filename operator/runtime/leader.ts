@@ -1,8 +1,8 @@
 /**
- * Leader election on a Lease, as client-go does it: durations are measured on this process's own clock from the moment
- * a change of the Lease was seen, so that clocks may differ. A leader that could not renew within the renew deadline,
- * which is shorter than the lease, is one no longer; `holds` says so at every moment, also to a process that was
- * stopped for a while and does not know it yet. Its client is its own, so that nothing stands in line before a renewal.
+ * Leader election on a Lease, as in client-go. It measures durations on this process's clock from the moment it observed a
+ * change of the Lease, so clocks may differ. A leader that could not renew within the renew deadline, which is shorter than
+ * the lease, is no longer the leader. `holds` is correct at every moment, even in a process that was stopped for a while.
+ * The elector has a separate client, so that no other request delays a renewal.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { V1Lease } from "@kubernetes/client-node";
@@ -20,7 +20,7 @@ export const leases: Resource<Lease> = {
 };
 
 export interface ElectionTimes {
-  /** How long others leave an unchanged Lease alone. */
+  /** How long other processes respect an unchanged Lease. */
   leaseDurationMs: number;
   /** Time without a renewal after which the holder gives up; shorter than the lease. */
   renewDeadlineMs: number;
@@ -28,19 +28,19 @@ export interface ElectionTimes {
   retryPeriodMs: number;
 }
 
-/** client-go's. */
+/** The defaults of client-go. */
 export const usualTimes: ElectionTimes = { leaseDurationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 2_000 };
 
-/** What to do about the Lease, given what is known of it. */
+/** The next action on the Lease. */
 export type Claim = "create" | "renew" | "takeOver" | "wait";
 
 export interface Observed {
   lease: Lease | undefined;
-  /** On our clock: since when the Lease has looked as it does. */
+  /** Since when the Lease is unchanged, on this process's clock. */
   unchangedMs: number;
 }
 
-/** Pure: may `identity` hold the Lease now? */
+/** May `identity` hold the Lease now? Pure. */
 export function claim({ lease, unchangedMs }: Observed, identity: string): Claim {
   if (lease === undefined) return "create";
   const holder = lease.spec?.holderIdentity ?? "";
@@ -58,14 +58,14 @@ export interface ElectorOptions {
   times?: ElectionTimes;
 }
 
-/** What an attempt at the Lease came to. `unknown`: the server gave no answer. */
+/** Result of an attempt to hold the Lease. `unknown`: the server did not respond. */
 type Answer = "held" | "taken" | "unknown";
 
 export class LeaderElector {
   readonly #options: ElectorOptions;
   readonly #times: ElectionTimes;
   #seen = { version: "", at: performance.now() };
-  /** When the last attempt that succeeded was begun. */
+  /** Start of the last successful attempt. */
   #renewedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ElectorOptions) {
@@ -73,7 +73,7 @@ export class LeaderElector {
     this.#times = options.times ?? usualTimes;
   }
 
-  /** Is the Lease surely ours at this moment? */
+  /** Does this process certainly hold the Lease at this moment? */
   holds(): boolean {
     return this.#leftMs() > 0;
   }
@@ -85,7 +85,7 @@ export class LeaderElector {
     }
   }
 
-  /** Renews until the signal fires (then gives the Lease back) or leadership is lost (then resolves with "lost"). */
+  /** Renews until the signal fires (then releases the Lease) or leadership is lost (then resolves with "lost"). */
   async hold(signal: AbortSignal): Promise<"released" | "lost"> {
     for (;;) {
       await sleep(this.#times.retryPeriodMs, undefined, { signal }).catch(() => {});
@@ -147,7 +147,7 @@ export class LeaderElector {
       if (lease?.spec?.holderIdentity !== identity) return;
       await client.replace(leases, { ...lease, spec: { ...lease.spec, holderIdentity: "", leaseDurationSeconds: 1 } });
     } catch (error) {
-      log.warn({ error }, "leader election: the Lease could not be given back; it will run out");
+      log.warn({ error }, "leader election: the Lease could not be released; it will expire");
     }
   }
 }

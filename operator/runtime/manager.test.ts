@@ -74,7 +74,7 @@ test("nothing is reconciled before every cache is filled and the Lease is held",
   });
 });
 
-test("asked to end, it lets the running reconcile end, stops writes, and only then gives the Lease back", async () => {
+test("a manager that must end finishes the running reconcile, stops writes, and only then releases the Lease", async () => {
   const seen: (string | undefined)[] = [];
   let holder = () => "" as string | undefined;
   const reconcile = async () => {
@@ -96,7 +96,7 @@ test("asked to end, it lets the running reconcile end, stops writes, and only th
   });
 });
 
-test("a leader that cannot renew ends as lost, and nothing is written from the moment it cannot be sure", async () => {
+test("a leader that cannot renew ends as lost, and writes nothing once its Lease may be lost", async () => {
   await scene(
     async () => ({}),
     async ({ lease, fill, manager, write }) => {

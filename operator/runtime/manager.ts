@@ -2,8 +2,8 @@
  * The life of a controller process: fill the caches, become the leader, reconcile, drain.
  *
  * Order: reflectors and health run from the start; controllers start when every cache is filled and this process leads;
- * a signal drains them (what is queued is done, nothing new is taken), then stops all writes and gives the Lease back.
- * Lost leadership stops all writes at once and ends with "lost": the caller exits.
+ * a signal drains them (they finish the queue and take no new work), then stops all writes and releases the Lease.
+ * Lost leadership stops all writes at once and ends with "lost"; the caller then exits.
  */
 import type { Logger } from "pino";
 import type { Controller } from "./controller.ts";
@@ -78,7 +78,7 @@ export class Manager {
     }
     log.info("draining");
     await withDeadline(Promise.all(controllers.map((controller) => controller.drain())), drainMs);
-    // What has not ended by now must not write beside the next leader.
+    // An unfinished reconcile must not write beside the next leader.
     transport.stopWrites();
     releasing.abort();
     await held;

@@ -6,7 +6,7 @@ import type { QueueObserver } from "./workqueue.ts";
 
 const seconds = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60];
 
-/** What a controller is working on: its name, how many workers it has, and the age of each piece of work in seconds. */
+/** A controller's work: its name, its number of workers, and the age of each item in progress in seconds. */
 interface Working {
   readonly name: string;
   readonly workers: number;
@@ -112,7 +112,7 @@ export class ControllerMetrics {
     );
   }
 
-  /** A gauge for each controller, measured when it is asked for. */
+  /** A gauge for each controller, measured at each scrape. */
   #atScrape(name: string, help: string, label: "controller" | "name", measure: (one: Working) => number): void {
     const working = this.#working;
     new Gauge({

@@ -1,5 +1,5 @@
 /**
- * Kubernetes objects as the wire has them: plain JSON, dates as strings, unknown fields kept.
+ * Kubernetes objects in wire form: plain JSON, dates as strings, unknown fields kept.
  *
  * The classes of @kubernetes/client-node are used as types only: its serializer drops fields that it does not know, so
  * nothing here is ever read into a class and written back.
@@ -34,7 +34,7 @@ export interface KubeObject {
   metadata: ObjectMeta;
 }
 
-/** A type of the client library as JSON has it: dates are strings, and what may be absent may be undefined. */
+/** A type of the client library in JSON form: dates are strings, and optional members may be undefined. */
 export type Wire<T> = T extends Date
   ? string
   : T extends readonly (infer Item)[]
@@ -43,7 +43,7 @@ export type Wire<T> = T extends Date
       ? { [K in keyof T]: object extends Pick<T, K> ? Wire<T[K]> | undefined : Wire<T[K]> }
       : T;
 
-/** A whole object of the client library as it is read from the API server. */
+/** A whole object of the client library, as read from the API server. */
 export type WireObject<T> = Omit<Wire<T>, "apiVersion" | "kind" | "metadata"> & KubeObject;
 
 /** One kind of object that a client can reach; `T` is what it reads. */

@@ -56,7 +56,7 @@ async function reflect(
   };
 }
 
-test("a watch that is cut resumes where it was and lists nothing again", async () => {
+test("a cut watch resumes from its last version without a new list", async () => {
   const cut: Watch = (_, response) => {
     response.write(event("ADDED", thing("b", "101")));
     response.write(event("BOOKMARK", { metadata: { resourceVersion: "150" } }), () => response.destroy());
@@ -66,7 +66,7 @@ test("a watch that is cut resumes where it was and lists nothing again", async (
   assert.deepEqual(result, { names: ["a", "b", "c"], watchedFrom: ["100", "150"], lists: 1 });
 });
 
-test("410 Gone means one new list, and what it lacks is deleted", async () => {
+test("410 Gone causes one new list, which deletes missing objects", async () => {
   const gone: Watch = (_, response) => response.end(event("ERROR", { kind: "Status", code: 410, reason: "Expired" }));
   const result = await reflect(
     [[thing("a", "1"), thing("b", "2")], [thing("b", "2")]],
@@ -77,7 +77,7 @@ test("410 Gone means one new list, and what it lacks is deleted", async () => {
   assert.equal(result.lists, 2);
 });
 
-test("a frame that is cut in the middle is not taken, and comes again", async () => {
+test("a cut frame is ignored and arrives again", async () => {
   const torn: Watch = (_, response) => response.end('{"type":"ADDED","object":{"metadata":{"na\n');
   const whole: Watch = (_, response) => response.write(event("ADDED", thing("b", "101")));
   const result = await reflect([[thing("a", "1")]], [torn, whole], (store) => store.size === 2);
@@ -91,27 +91,27 @@ test("a deleted object leaves the store", async () => {
   assert.deepEqual(result.names, ["b"]);
 });
 
-test("a watch that is silent for too long is taken for broken and resumed", async () => {
+test("a watch that is silent for too long counts as broken and is resumed", async () => {
   const news: Watch = (_, response) => response.write(event("ADDED", thing("b", "101")));
   const result = await reflect([[thing("a", "1")]], [quiet, news], (store) => store.size === 2, 100);
   assert.deepEqual(result, { names: ["a", "b"], watchedFrom: ["100", "100"], lists: 1 });
 });
 
-test("errors of a busy server are waited out, and nothing is listed again", async () => {
+test("the reflector waits while a server is busy, without a new list", async () => {
   const busy: Watch = (_, response) => response.writeHead(503).end();
   const news: Watch = (_, response) => response.write(event("ADDED", thing("b", "101")));
   const result = await reflect([[thing("a", "1")]], [busy, busy, news], (store) => store.size === 2);
   assert.deepEqual(result, { names: ["a", "b"], watchedFrom: ["100", "100", "100"], lists: 1 });
 });
 
-test("a watch that the server refuses means a new list", async () => {
+test("a watch that the server rejects causes a new list", async () => {
   const refused: Watch = (_, response) => response.writeHead(403).end();
   const lists = [[thing("a", "1")], [thing("b", "2")]];
   const result = await reflect(lists, [refused, quiet], (_, watches) => watches === 2);
   assert.deepEqual(result, { names: ["b"], watchedFrom: ["100", "200"], lists: 2 });
 });
 
-test("watches that end at once with nothing are not opened ever faster", async () => {
+test("the reflector backs off if watches end at once without an event", async () => {
   const empty: Watch = (_, response) => response.end();
   const started = performance.now();
   const result = await reflect([[thing("a", "1")]], [empty], (_, watches) => watches === 4);
@@ -120,7 +120,7 @@ test("watches that end at once with nothing are not opened ever faster", async (
   assert.ok(performance.now() - started >= 700);
 });
 
-test("a list in pages is one list, and counts when its last page is there", async () => {
+test("a paginated list is one list, complete with its last page", async () => {
   const asked: (string | null)[] = [];
   const listener = (request: IncomingMessage, response: ServerResponse) => {
     const query = new URL(request.url ?? "", "http://x").searchParams;

@@ -1,9 +1,9 @@
 /**
  * Keeps a store equal to what the API server has: a paginated list, then a watch with bookmarks.
  *
- * A watch that ends or breaks is resumed where it was; one that the server refuses (410 Gone, above all) means one new
- * list; a watch that is silent for 90 s (bookmarks come every minute) counts as broken. What fails again and again is
- * tried with a back-off that only news resets. It never gives up and never throws; it ends with its signal.
+ * The reflector resumes a watch that ends or breaks from its last version. If the server rejects a watch (mostly 410 Gone),
+ * it lists once more. A watch that is silent for 90 s (bookmarks come every minute) counts as broken. Repeated failures
+ * back off; only a new event resets the back-off. The reflector never gives up and never throws; it ends with its signal.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
@@ -15,7 +15,7 @@ import type { Store } from "./store.ts";
 const pageSize = 500;
 const usualSilenceMs = 90_000;
 const maxBackoffMs = 30_000;
-/** A watch that ends sooner than this and brought nothing is a failure, whatever the server calls it. */
+/** A watch that ends sooner than this without an event counts as a failure. */
 const shortWatchMs = 1_000;
 
 export interface ReflectorOptions<T extends KubeObject> {
@@ -24,9 +24,9 @@ export interface ReflectorOptions<T extends KubeObject> {
   store: Pick<Store<T>, "set" | "delete" | "replace">;
   namespace?: string | undefined;
   labelSelector?: string | undefined;
-  /** What of an object is kept; by default all of it. */
+  /** Reduces an object to the part that the store keeps. Default: the whole object. */
   keep?: (object: T) => T;
-  /** Longest time without a word of a watch. Default 90 s. */
+  /** Longest silence of a watch. Default 90 s. */
   silenceMs?: number;
   log: Logger;
 }
@@ -129,7 +129,7 @@ interface WatchEvent {
   object: Record<string, unknown>;
 }
 
-/** Reads one line of a watch; a cut or foreign line throws, and the watch is resumed. */
+/** Parses one line of a watch; a cut or foreign line throws, and the reflector resumes the watch. */
 export function readWatchEvent(line: string): WatchEvent {
   const event: unknown = JSON.parse(line);
   if (isRecord(event) && isRecord(event.object)) {
@@ -146,7 +146,7 @@ function watchError(status: Record<string, unknown>): ApiError {
   return new ApiError(code, String(status.reason ?? ""), String(status.message ?? "the watch ended with an error"));
 }
 
-/** The server will not go on from there: it says so, or answers with errors again and again. Busy is neither. */
+/** Does the server reject this resource version, by its answer or by repeated errors? A busy server does not. */
 function isRefused(error: unknown, failures: number): boolean {
   if (!(error instanceof ApiError) || error.status === 429) return false;
   return error.status < 500 || failures >= 5;

@@ -1,12 +1,12 @@
 /**
- * Status writes: the whole status replaces the one that is there, so that nothing stays in it that the operator did not
- * decide. Refused when the object moved on, left out when nothing changed.
+ * Status writes: the new status replaces the whole old one, so that it holds only what the operator decided. The API
+ * server rejects the write if the object has changed; the operator skips it if the status has not.
  */
 import { isDeepStrictEqual } from "node:util";
 import type { Client } from "./client.ts";
 import type { KubeObject, Resource } from "./objects.ts";
 
-/** Writes `status` if it differs from what `object` has; says whether it did. Throws ApiError 409 for a stale object. */
+/** Writes `status` if it differs from what `object` has; returns whether it did. Throws ApiError 409 for a stale object. */
 export async function writeStatus<T extends KubeObject & { status?: object }>(
   client: Client,
   resource: Resource<T>,

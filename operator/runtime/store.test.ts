@@ -23,7 +23,7 @@ test("an object is found by its index until it moves or is deleted", () => {
   assert.deepEqual(store.byIndex("node", "n2"), []);
 });
 
-test("a fresh list deletes what it lacks", () => {
+test("a fresh list deletes missing objects", () => {
   const store = aStore();
   const changes: string[] = [];
   store.set(pod("a", "n1"));

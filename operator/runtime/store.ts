@@ -1,9 +1,9 @@
 /**
- * What a reflector has seen: objects by key, with indexes. Objects in here are shared and must not be changed.
+ * The objects that a reflector has observed, by key, with indexes. Objects are shared and must not be changed.
  */
 import { type KubeObject, keyOf } from "./objects.ts";
 
-/** The keys under which an object is found in one index. */
+/** Returns the keys of an object in one index. */
 export type Indexer<T> = (object: T) => readonly string[];
 
 export type Change<T> =
@@ -62,7 +62,7 @@ export class Store<T extends KubeObject, Index extends string = never> {
     this.#tell({ type: "Deleted", object });
   }
 
-  /** What a fresh list says is all there is: what it lacks was deleted while nobody watched. */
+  /** Replaces the content by a fresh list: a missing object was deleted while no watch was open. */
   replace(objects: readonly T[]): void {
     const listed = new Set(objects.map(keyOf));
     for (const key of [...this.#objects.keys()]) if (!listed.has(key)) this.delete(key);

@@ -1,4 +1,4 @@
-/** A token bucket: `rate` calls a second, `burst` at once; callers wait in order. */
+/** A token bucket: `rate` calls per second, `burst` at once; callers wait in order. */
 import { setTimeout as sleep } from "node:timers/promises";
 
 export class TokenBucket {
@@ -13,7 +13,7 @@ export class TokenBucket {
     this.#tokens = burst;
   }
 
-  /** Resolves when the call may go out; rejects as soon as the signal fires. */
+  /** Resolves when the call may start; rejects as soon as the signal fires. */
   async take(signal?: AbortSignal): Promise<void> {
     const now = performance.now();
     this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#at) / 1000) * this.#rate) - 1;

@@ -11,15 +11,20 @@ const retries = [
   { name: "429 is retried for a write", method: "POST", error: tooMany(), retried: true },
   { name: "503 is retried for a write", method: "PATCH", error: new ApiError(503, "", ""), retried: true },
   {
-    name: "500 of a write is not: it may have happened",
+    name: "500 of a write is not retried: it may have happened",
     method: "POST",
     error: new ApiError(500, "", ""),
     retried: false,
   },
-  { name: "500 of a read is", method: "GET", error: new ApiError(500, "", ""), retried: true },
-  { name: "404 is an answer", method: "GET", error: new ApiError(404, "NotFound", ""), retried: false },
-  { name: "a lost connection of a read is", method: "GET", error: new Error("ECONNRESET"), retried: true },
-  { name: "a lost connection of a write is not", method: "POST", error: new Error("ECONNRESET"), retried: false },
+  { name: "500 of a read is retried", method: "GET", error: new ApiError(500, "", ""), retried: true },
+  { name: "404 is not retried", method: "GET", error: new ApiError(404, "NotFound", ""), retried: false },
+  { name: "a lost connection of a read is retried", method: "GET", error: new Error("ECONNRESET"), retried: true },
+  {
+    name: "a lost connection of a write is not retried",
+    method: "POST",
+    error: new Error("ECONNRESET"),
+    retried: false,
+  },
   { name: "stopped writes stay stopped", method: "GET", error: new WritesStoppedError(), retried: false },
 ] as const;
 
@@ -27,11 +32,11 @@ for (const { name, method, error, retried } of retries) {
   test(name, () => assert.equal(retryDelayMs(method, error, 1) !== undefined, retried));
 }
 
-test("the server's Retry-After is waited for", () => {
+test("the transport waits for the server's Retry-After", () => {
   assert.ok((retryDelayMs("POST", tooMany(2000), 1) ?? 0) >= 2000);
 });
 
-test("a Retry-After of an hour is left to the caller's own back-off", () => {
+test("a Retry-After of an hour is left to the caller's back-off", () => {
   assert.equal(retryDelayMs("POST", tooMany(3_600_000), 1), undefined);
 });
 
@@ -60,7 +65,7 @@ test("a Status object becomes an error with its reason", async () => {
   );
 });
 
-test("after stopWrites nothing is written and reads go on", async () => {
+test("after stopWrites writes fail and reads continue", async () => {
   const methods: (string | undefined)[] = [];
   const listener: RequestListener = (request, response) => {
     methods.push(request.method);
@@ -74,7 +79,7 @@ test("after stopWrites nothing is written and reads go on", async () => {
   assert.deepEqual(methods, ["GET"]);
 });
 
-test("whether this process may write is asked right before each write, and before each retry of it", async () => {
+test("the transport checks right before each write and each retry whether this process may write", async () => {
   const methods: (string | undefined)[] = [];
   let leads = true;
   const listener: RequestListener = (request, response) => {
@@ -89,7 +94,7 @@ test("whether this process may write is asked right before each write, and befor
   assert.deepEqual(methods, ["PATCH"]);
 });
 
-test("a burst passes at once and the rest at the rate; whoever gives up waiting is told so at once", async () => {
+test("a burst passes at once and the rest at the rate; an aborted wait rejects at once", async () => {
   const bucket = new TokenBucket(100, 2);
   const started = performance.now();
   await Promise.all(Array.from({ length: 12 }, () => bucket.take()));

@@ -1,8 +1,8 @@
 /**
- * HTTP to the API server: kubeconfig and authentication come from @kubernetes/client-node, the connections are one
- * shared pool, and the rate is bounded. 429 and 503 are retried with the server's Retry-After and jitter for every
- * verb (the server did nothing); other 5xx and lost connections only for reads, since a write may have happened.
- * Whether this process may still write is asked right before each write is sent.
+ * HTTP to the API server: kubeconfig and authentication come from @kubernetes/client-node, all connections share one pool,
+ * and the rate is bounded. The transport retries 429 and 503 for every verb (the server did nothing), with the server's
+ * Retry-After and jitter; it retries other 5xx and lost connections only for reads, because a write may have happened.
+ * It checks whether this process may still write right before it sends each write.
  */
 import type { RequestOptions } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -18,7 +18,7 @@ export interface Call {
   body?: unknown;
   contentType?: string;
   signal?: AbortSignal | undefined;
-  /** Less patience than the transport's usual. */
+  /** A shorter limit than the transport's default. */
   requestTimeoutMs?: number;
   maxAttempts?: number;
 }
@@ -32,14 +32,14 @@ export interface TransportOptions {
   onResponse?: (method: string, code: number) => void;
 }
 
-/** Sustained; a watch counts once. */
+/** Sustained rate; a watch counts once. */
 const requestsPerSecond = 50;
-/** At once, above the rate. */
+/** Burst above the rate. */
 const requestBurst = 100;
 const usualTimeoutMs = 30_000;
 const usualAttempts = 6;
 const credentialsAgeMs = 60_000;
-/** A server that asks for more patience than this is left to the work queue's back-off. */
+/** If the server's Retry-After is longer than this, the transport gives up, and the work queue backs off. */
 const longestRetryAfterMs = 30_000;
 
 interface Credentials {
@@ -67,12 +67,12 @@ export class Transport {
     this.#bucket = new TokenBucket(requestsPerSecond, requestBurst);
   }
 
-  /** From now on a write is sent only while `holds` is true at that moment. */
+  /** From now on the transport sends a write only if `holds()` is true at that moment. */
   writeOnlyWhile(holds: () => boolean): void {
     this.#mayWrite = holds;
   }
 
-  /** From now on only reads pass: what a lost leader must do at once. */
+  /** From now on only reads pass; a leader that lost the Lease must call this at once. */
   stopWrites(): void {
     this.#mayWrite = () => false;
   }
@@ -99,7 +99,7 @@ export class Transport {
     }
   }
 
-  /** Streams the answer's lines; ends with an error when nothing came for `silenceMs`. */
+  /** Streams the response's lines; ends with an error after a silence of `silenceMs`. */
   async *lines(call: Call, silenceMs: number): AsyncGenerator<string> {
     const response = await this.#send(call, silenceMs);
     let rest = "";
@@ -135,7 +135,7 @@ export class Transport {
     });
     this.#options.onResponse?.(call.method, response.statusCode);
     if (response.statusCode < 300) return response;
-    // Refused credentials may have been replaced on disk since they were read.
+    // Rejected credentials may have been replaced on disk since they were read.
     if (response.statusCode === 401) this.#forgetCredentials();
     const retryAfter = response.headers["retry-after"];
     throw apiError(
@@ -153,7 +153,7 @@ export class Transport {
     return url;
   }
 
-  /** Tokens and client certificates rotate: they are read again every minute, the pool is renewed when TLS changed. */
+  /** Tokens and client certificates rotate: read them again every minute, and renew the pool if TLS changed. */
   async #refreshCredentials(): Promise<Credentials> {
     if (this.#credentials && Date.now() - this.#credentials.readAt < credentialsAgeMs) return this.#credentials;
     const options: RequestOptions = {};
@@ -197,7 +197,7 @@ function authorizationOf({ headers, auth }: RequestOptions): string | undefined 
   return typeof header === "string" ? header : undefined;
 }
 
-/** How long to wait before the next attempt; undefined when there is none. Exported for its table. */
+/** The wait before the next attempt; undefined if there is none. Exported for its test table. */
 export function retryDelayMs(method: Call["method"], error: unknown, attempt: number): number | undefined {
   if (error instanceof WritesStoppedError) return undefined;
   const refused = error instanceof ApiError && (error.status === 429 || error.status === 503);

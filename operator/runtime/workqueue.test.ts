@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 import { WorkQueue } from "./workqueue.ts";
 
-test("a key that was added twice is worked on once", async () => {
+test("a key that was added twice is processed once", async () => {
   const queue = new WorkQueue();
   queue.add("a");
   queue.add("a");
@@ -11,7 +11,7 @@ test("a key that was added twice is worked on once", async () => {
   assert.equal(queue.length, 0);
 });
 
-test("a key that is being worked on is not given out again until it is done", async () => {
+test("a key in progress is not given out again until it is done", async () => {
   const queue = new WorkQueue();
   queue.add("a");
   await queue.get();
@@ -34,7 +34,7 @@ test("a waiting worker gets the next key at once", async () => {
   assert.equal(await next, "a");
 });
 
-test("of several delays of a key the earliest counts", async (t) => {
+test("the earliest of several delays of a key applies", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout", "Date"] });
   const queue = new WorkQueue();
   queue.addAfter("a", 1000);
@@ -62,7 +62,7 @@ test("failures back off by doubling from 5 ms to 1,000 s until the key is forgot
   assert.equal(delays[20], 5);
 });
 
-test("after shutDown nothing is taken in, what is queued is given out, then workers are told to end", async () => {
+test("after shutDown the queue accepts no keys, gives out queued keys, then ends its workers", async () => {
   const queue = new WorkQueue();
   queue.add("a");
   queue.addAfter("later", 1);

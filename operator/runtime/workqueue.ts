@@ -1,6 +1,6 @@
 /**
- * A work queue with client-go's semantics: a key waits once however often it is added; a key that is being worked on is
- * never given out twice, and is queued again when it was added meanwhile; failures back off per key, 5 ms to 1,000 s.
+ * A work queue with client-go's semantics. A key waits once, however often it is added. No two workers get the same key; a
+ * key added while in progress is queued again. Failures back off per key, from 5 ms to 1,000 s.
  */
 
 export interface QueueObserver {
@@ -26,7 +26,7 @@ interface Waiting {
 export class WorkQueue {
   readonly #order: string[] = [];
   readonly #dirty = new Set<string>();
-  /** Keys that are being worked on, and since when. */
+  /** Keys in progress, with their start times. */
   readonly #processing = new Map<string, number>();
   readonly #failures = new Map<string, number>();
   readonly #waiting = new Map<string, Waiting>();
@@ -43,7 +43,7 @@ export class WorkQueue {
     return this.#order.length;
   }
 
-  /** Seconds since each key that is being worked on was taken. */
+  /** Seconds since each key in progress was taken. */
   running(): number[] {
     const now = performance.now();
     return [...this.#processing.values()].map((since) => (now - since) / 1000);
@@ -57,7 +57,7 @@ export class WorkQueue {
     if (!this.#processing.has(key)) this.#enqueue(key);
   }
 
-  /** Adds the key after a delay; of several delays the earliest counts. */
+  /** Adds the key after a delay; the earliest of several delays applies. */
   addAfter(key: string, delayMs: number): void {
     if (this.#shutDown) return;
     const at = Date.now() + delayMs;
@@ -87,7 +87,7 @@ export class WorkQueue {
     return this.#failures.get(key) ?? 0;
   }
 
-  /** The next key, when there is one; undefined after shutDown once the queue is empty. `done` must follow. */
+  /** Waits for the next key; undefined after shutDown once the queue is empty. The caller must call `done` afterwards. */
   get(): Promise<string | undefined> {
     const key = this.#order.shift();
     if (key !== undefined) return Promise.resolve(this.#take(key));
@@ -102,7 +102,7 @@ export class WorkQueue {
     if (this.#dirty.has(key)) this.#enqueue(key);
   }
 
-  /** Nothing is taken in any more; waiting delays are dropped; what is queued is still given out. */
+  /** Accepts no more keys, drops pending delays, and still gives out queued keys. */
   shutDown(): void {
     this.#shutDown = true;
     for (const { timer } of this.#waiting.values()) clearTimeout(timer);

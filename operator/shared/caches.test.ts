@@ -5,7 +5,7 @@ import { Client } from "../runtime/client.ts";
 import { withServer } from "../testing/server.ts";
 import { newCaches, newReflectors } from "./caches.ts";
 
-test("Jobs and pods are watched by label, and Events not at all", async () => {
+test("the operator watches Jobs and pods by label, and no Events", async () => {
   const asked = new Map<string, string | null>();
   const answer = JSON.stringify({ metadata: { resourceVersion: "1" }, items: [] });
   await withServer(

@@ -1,5 +1,5 @@
 /**
- * What the operator watches: its own three kinds, and of Jobs and Pods only those that carry its label.
+ * The caches of the objects that the operator watches: its own three kinds, and the Jobs and Pods that carry its label.
  */
 import type { Logger } from "pino";
 import {
@@ -45,7 +45,7 @@ export function newCaches(): Caches {
   };
 }
 
-/** One reflector a cache. Without a namespace all of them are watched. */
+/** One reflector per cache. Without a namespace they watch all namespaces. */
 export function newReflectors(caches: Caches, client: Client, namespace: string | undefined, log: Logger) {
   const labelSelector = `${labels.managedBy}=${managedBy}`;
   const watch = <T extends KubeObject>(
@@ -62,12 +62,12 @@ export function newReflectors(caches: Caches, client: Client, namespace: string 
   ];
 }
 
-/** A Job's template is only ever written: the run file in it is most of a Job's bytes. */
+/** Drops a Job's template, which the operator only writes: its run file is most of a Job's bytes. */
 function withoutTemplate(job: Job): Job {
   return job.spec === undefined ? job : { ...job, spec: { ...job.spec, template: {} } };
 }
 
-/** Of a pod's spec only the node is read, and of its annotations none. */
+/** Drops a pod's annotations and its spec except for the node; the operator reads nothing else. */
 function withoutSpec(pod: Pod): Pod {
   const { annotations: _, ...metadata } = pod.metadata;
   const { nodeName } = pod.spec ?? {};

@@ -23,10 +23,10 @@ for (const reason of [
   "Exporting",
   "Deleting",
 ]) {
-  test(`${reason} calls for nobody`, () => assert.equal(typeOf("Reconciling", reason), "Normal"));
+  test(`${reason} needs no person`, () => assert.equal(typeOf("Reconciling", reason), "Normal"));
 }
 for (const reason of ["Queued", "HelperSuspended"]) {
-  test(`${reason} is a queue's to end`, () => assert.equal(typeOf("Reconciling", reason), "Normal"));
+  test(`${reason} needs only a queue`, () => assert.equal(typeOf("Reconciling", reason), "Normal"));
 }
 for (const reason of [
   "Unschedulable",
@@ -37,19 +37,19 @@ for (const reason of [
   "JobNameTaken",
   "HeldByFinalizer",
 ]) {
-  test(`${reason} waits for a person`, () => assert.equal(typeOf("Reconciling", reason), "Warning"));
+  test(`${reason} needs a person`, () => assert.equal(typeOf("Reconciling", reason), "Warning"));
 }
 for (const reason of ["Retrying", "Killed", "StoreFull"]) {
-  test(`${reason} is a failure, though it is tried again`, () =>
+  test(`${reason} is a failure, although the operator retries`, () =>
     assert.equal(typeOf("Reconciling", reason), "Warning"));
 }
-test("what is stalled waits for a person, whatever its reason", () => {
+test("a stalled object needs a person, whatever its reason", () => {
   assert.deepEqual(
     ["BadRow", "DoesNotFit", "Pending"].map((reason) => typeOf("Stalled", reason)),
     ["Warning", "Warning", "Warning"],
   );
 });
-test("an end and a wish are no warnings", () => {
+test("an end and a request are no warnings", () => {
   assert.equal(typeOf("Ready", "AdapterReady"), "Normal");
   assert.equal(typeOf("Waiting", "Suspended"), "Normal");
 });

@@ -1,4 +1,4 @@
-/** One Event for each transition of an object: when the reason of its condition Ready becomes another. I/O. */
+/** Records one Event for each transition of an object, which is a new reason of its condition Ready. I/O. */
 import type { Condition } from "../api/common.ts";
 import { findCondition } from "../api/conditions.ts";
 import type { EventRecorder } from "../runtime/events.ts";
@@ -9,7 +9,7 @@ interface Status {
   conditions?: Condition[] | undefined;
 }
 
-/** `object` has the status that was. What a person must act on is a warning: all that is not among the `calm` reasons. */
+/** `object` has the old status. Every reason outside the `calm` reasons needs a person and becomes a warning. */
 export async function tellTransition(
   { events, calm }: { events: EventRecorder; calm: ReadonlySet<string> },
   object: KubeObject & { status?: Status },

@@ -1,4 +1,4 @@
-/** Builders for tests: a world in words. Everything they make is what the API server would hold. */
+/** Builders for tests. They build objects in the form that the API server returns. */
 import { prepareKey, runHash, specHash } from "../../trainer/contract/hashes.ts";
 import type { Envelope, PrepareFigures, TrainFigures } from "../../trainer/contract/report.ts";
 import { pinsOf } from "../../trainer/contract/stageFiles.ts";
@@ -110,7 +110,7 @@ export function trainFigures(hash: string): TrainFigures {
 
 export const someResults = (hash: string): Results => resultsOf(trainFigures(hash));
 
-/** The run that `job` asks for with its pins. */
+/** The run that `job` requests with its pins. */
 export function aRun(job: FineTuneJob, status: FineTuneRun["status"] = {}): FineTuneRun {
   const training = trainingPart(job.spec);
   const pins = job.status?.pins;
@@ -119,7 +119,7 @@ export function aRun(job: FineTuneJob, status: FineTuneRun["status"] = {}): Fine
   const run = fineTuneRun(job, wanted, {
     runHash: runHash(training, pins),
     pins,
-    // As of aPlan, which trains one parameter.
+    // From aPlan, which trains one parameter.
     planned: { checkpointBytes: 16, stagedBytes: 66 * 2 ** 20 },
   });
   return { ...run, metadata: { ...run.metadata, uid: "run-uid", resourceVersion: "1", generation: 1 }, status };
@@ -159,7 +159,7 @@ const succeededCondition = (status: "True" | "False") => ({
   lastTransitionTime: "2026-01-02T03:00:00Z",
 });
 
-/** The Adapter that `job` made of `run`. */
+/** The Adapter that `job` created from `run`. */
 export function anAdapter(
   job: FineTuneJob,
   run: FineTuneRun,

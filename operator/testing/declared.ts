@@ -1,4 +1,4 @@
-/** Holds decisions to what their steps declare: a step says only what it declares, and each declared outcome is reached. */
+/** Checks decisions against the declarations of their steps: a step reports only declared outcomes, and tests reach each. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Condition, ProgressStatus } from "../api/common.ts";
@@ -11,7 +11,7 @@ interface Said {
 
 const text = ({ verdict, state, reason }: Outcome) => `${verdict} ${state} ${reason}`;
 
-/** The declared outcome that a decision is. */
+/** The declared outcome that a decision matches. */
 export function outcomeOf({ outcomes, name }: DeclaredStep<unknown>, { status }: Said): Outcome {
   const { state = "", conditions } = status;
   const reason = findCondition(conditions, "Ready")?.reason ?? "";
@@ -29,7 +29,7 @@ function verdictOf(conditions: Condition[] | undefined): Verdict {
   return is("Stalled") ? "Stalled" : is("Reconciling") ? "Reconciling" : "Waiting";
 }
 
-/** One test for each declared outcome of a road: the world given for it is decided by that step, and so. */
+/** One test for each declared outcome of a road: that step decides the given world, with that outcome. */
 export function roadTests<World>(
   road: readonly DeclaredStep<unknown>[],
   worlds: Readonly<Record<string, readonly World[]>>,
@@ -53,7 +53,7 @@ const moving = {
   updatedAt: "2026-01-02T03:04:00Z",
 };
 
-/** Phase, speed and time of completion are told while a training goes on, and by nothing else. */
+/** Checks that only a running training reports phase, speed and time of completion. */
 export function restTests<World>(
   worlds: Readonly<Record<string, readonly World[]>>,
   decideBy: (

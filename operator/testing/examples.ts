@@ -1,15 +1,14 @@
 /**
- * Specs of FineTuneJobs that are wrong, and some that are right though they look it: what zod answers in
- * `operator/api/rules.test.ts` and the API server in `test/e2e/refusals.ts`, so that both hold the same. Each replaces
- * members of a spec that is right.
+ * Invalid specs of FineTuneJobs, and valid ones that look invalid. `operator/api/rules.test.ts` checks them with zod and
+ * `test/e2e/refusals.ts` with the API server, so that both apply the same rules. Each replaces members of a valid spec.
  */
 
 interface WrongSpec {
   name: string;
   wrong: Record<string, unknown>;
-  /** The field that both name. */
+  /** The field that both errors name. */
   field: string;
-  /** What both say of it; absent where Kubernetes has words of its own. */
+  /** The message of both; absent if Kubernetes has its own message. */
   message?: string;
 }
 
@@ -54,7 +53,7 @@ export const wrongSpecs: readonly WrongSpec[] = [
     message: "set epochs or maxSteps, not both",
   },
   {
-    name: "a learning rate that is none",
+    name: "an invalid learning rate",
     wrong: { training: { learningRate: "fast" } },
     field: "spec.training.learningRate",
     message: "must be a decimal number",
@@ -78,7 +77,7 @@ export const wrongSpecs: readonly WrongSpec[] = [
     message: "must be pvc://CLAIM/PATH",
   },
   {
-    name: "a way out of the claim",
+    name: "a path that leaves the claim",
     wrong: { baseModel: { uri: "pvc://inputs/../other" } },
     field: "spec.baseModel.uri",
     message: "must not contain . or .. as a part of the path",
@@ -139,7 +138,7 @@ export const wrongSpecs: readonly WrongSpec[] = [
       "method.full trains the base's own weights, which NF4 cannot hold: leave quantization out, or set method.lora",
   },
   {
-    name: "dequantising what was not quantised",
+    name: "dequantising a base that was not quantised",
     wrong: { adapter: { exports: [{ name: "a", merged: { base: "Dequantized" } }] } },
     field: "spec.adapter.exports",
     message: "merged.base: Dequantized needs baseModel.quantization",
@@ -180,13 +179,13 @@ export const wrongSpecs: readonly WrongSpec[] = [
     message: `requests.${resource} must be at most limits.${resource}`,
   })),
   {
-    name: "a toleration of every value of one value",
+    name: "a toleration with operator Exists and a value",
     wrong: tolerating({ key: "a", operator: "Exists", value: "b" }),
     field: "spec.placement.tolerations[0]",
     message: "operator Exists takes no value, and Equal (the default) needs a key",
   },
   {
-    name: "a toleration for a time of what evicts nothing",
+    name: "a toleration time for an effect other than NoExecute",
     wrong: tolerating({ key: "a", value: "b", effect: "NoSchedule", tolerationSeconds: 3 }),
     field: "spec.placement.tolerations[0]",
     message: "tolerationSeconds needs effect NoExecute",
@@ -197,7 +196,7 @@ export const wrongSpecs: readonly WrongSpec[] = [
     field: "imagePullSecrets[1]",
   },
   {
-    name: "more labels than a node selector has",
+    name: "more labels than a node selector allows",
     wrong: placed({ nodeSelector: labels }),
     field: "placement.nodeSelector",
   },
@@ -205,19 +204,19 @@ export const wrongSpecs: readonly WrongSpec[] = [
 
 export const rightSpecs: readonly { name: string; right: Record<string, unknown> }[] = [
   {
-    name: "a request that is its limit, spelt otherwise",
+    name: "a request equal to its limit in another notation",
     right: placed({ resources: { requests: { cpu: "700m", memory: "1Gi" }, limits: { cpu: "0.7", memory: 2 ** 30 } } }),
   },
   { name: "a toleration of everything", right: tolerating({ operator: "Exists" }) },
-  { name: "the best of what is validated", right: { dataset: validated, training: { keep: "Best" } } },
+  { name: "keep: Best with validation data", right: { dataset: validated, training: { keep: "Best" } } },
   { name: "a claim of one letter", right: { artifacts: { uri: "pvc://s" } } },
   {
-    name: "dequantising what was quantised",
+    name: "dequantising a quantised base",
     right: { baseModel: quantized, adapter: { exports: [{ name: "a", merged: { base: "Dequantized" } }] } },
   },
   {
     name: "columns of earlier turns and of messages",
     right: sourced({ format: "Alpaca", columns: { history: "past", system: "s", tools: "t" } }),
   },
-  { name: "a column of a format that is found out", right: sourced({ columns: { prompt: "x" } }) },
+  { name: "a column of a detected format", right: sourced({ columns: { prompt: "x" } }) },
 ];

@@ -1,12 +1,12 @@
-/** A server of one Lease, for the times that a healthy API server does not have: it can fall silent. */
+/** A server of one Lease that can stop responding, which a healthy API server does not. */
 import type { RequestListener } from "node:http";
 import type { Lease } from "../runtime/leader.ts";
 
-/** One Lease behind HTTP, as the API server keeps it: a write with an old version is refused. */
+/** One Lease over HTTP. Like the API server, it rejects a write with an old version. */
 export class LeaseServer {
   lease: Lease | undefined;
   #version = 0;
-  /** While it is silent it takes requests and never answers. */
+  /** While true, the server accepts requests and never responds. */
   silent = false;
 
   put(lease: Lease): void {

@@ -1,4 +1,4 @@
-/** An HTTP server in place of the API server, for the faults that a healthy one does not show. */
+/** An HTTP server in place of the API server, for faults that a healthy one does not have. */
 import { createServer, type RequestListener } from "node:http";
 import { KubeConfig } from "@kubernetes/client-node";
 import { Transport } from "../runtime/transport.ts";
@@ -12,7 +12,7 @@ export async function withServer(
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("the server has no port");
   const config = new KubeConfig();
-  // Without TLS the client library wants to be told that none is meant.
+  // The client library needs an explicit setting to work without TLS.
   const cluster = { name: "c", server: `http://127.0.0.1:${address.port}`, skipTLSVerify: true };
   config.loadFromClusterAndUser(cluster, { name: "u", token: "secret" });
   const transport = new Transport(config, { userAgent: "test" });

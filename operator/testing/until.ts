@@ -1,4 +1,4 @@
-/** Waits for what has no event, patiently: a busy machine is slow, not wrong. */
+/** Polls for a condition that has no event, with a long timeout because a busy machine is slow. */
 import { setTimeout as sleep } from "node:timers/promises";
 
 const patienceMs = 10_000;

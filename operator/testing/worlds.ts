@@ -1,4 +1,4 @@
-/** Builders for tests: what the decision about a FineTuneJob looks at, and how a decision is read. */
+/** Builders for tests: worlds of FineTuneJob decisions, and readers of decisions. */
 import { prepareKey, runHash, specHash } from "../../trainer/contract/hashes.ts";
 import { trainingPart } from "../../trainer/contract/writtenOut.ts";
 import type { Condition } from "../api/common.ts";
@@ -9,7 +9,7 @@ import { planKey, podMemory } from "../finetunejob/fit.ts";
 import type { World } from "../finetunejob/world.ts";
 import { aJob, aPinnedJob, aRun, aSpec, image, now } from "./builders.ts";
 
-/** A job that was just applied, and whatever `change` says. */
+/** A job that was just applied, with the members of `change`. */
 export function aWorld(job: FineTuneJob = aJob(), change: Partial<World> = {}): World {
   const training = trainingPart(job.spec);
   return {

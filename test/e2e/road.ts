@@ -101,7 +101,7 @@ export function roadTests(bench: () => Bench): void {
     await team.apply(manifest("parity", { evaluation, adapter: more }));
     const said = await team.untilStalled("parity");
     assert.equal(said.reason, "AdapterMissing");
-    assert.match(said.message, /Nothing is trained again unasked/);
+    assert.match(said.message, /The operator does not train again unasked/);
     assert.equal(condition(await team.adapter(), "Verified")?.status, "False");
     assert.equal(team.created("finetuneruns"), runs);
   });

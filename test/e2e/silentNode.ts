@@ -12,7 +12,7 @@ export function silentNodeTests(bench: () => Bench): void {
     await team.untilTraining("silent");
     bench().cluster.pause("kubelet");
     try {
-      const says = /Node \S+ does not answer.*kubectl delete node/;
+      const says = /Node \S+ does not respond.*kubectl delete node/;
       await team.until("silent", "silent", (job) => says.test(condition(job, "Ready")?.message ?? ""));
     } finally {
       bench().cluster.resume("kubelet");

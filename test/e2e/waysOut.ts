@@ -45,7 +45,7 @@ const object =
   (apiVersion: string, kind: string, name: string, rest: Change = {}) =>
   (team: Team) =>
     team.apply({ apiVersion, kind, metadata: { name }, ...rest });
-const noSelector = /No node takes the pod: 0\/1 nodes are available.*fix the selectors, affinity and tolerations of/;
+const noSelector = /No node accepts the pod: 0\/1 nodes are available.*fix the selectors, affinity and tolerations of/;
 
 /** One message and what it says to do; `name` is the job's state of the world. */
 const waysOut: readonly WayOut[] = [
@@ -213,7 +213,7 @@ export function waysOutTests(bench: () => Bench): void {
       await stepByStep(frugal, [
         {
           change: {},
-          says: /must specify limits\.memory.*Set in helpers\.resources what the namespace's quota asks for/,
+          says: /must specify limits\.memory.*Set in helpers\.resources the values that the namespace's quota requires/,
         },
         { change: { helpers }, says: /exceeded quota: memory.*or lower placement\.resources/ },
         { change: { helpers, ...placed({ resources: { limits: { memory: "650Mi" } } }) } },
@@ -248,7 +248,7 @@ export function waysOutTests(bench: () => Bench): void {
       const taken = await bench().namespace("taken");
       await taken.apply(foreignJob(`${run}-1`));
       await taken.apply(manifest("named", { training: { ...training, seed: 101 } }));
-      const says = /Job run-\w+-1 exists and is not this run's.*delete it \(kubectl delete job run-\w+-1\)/;
+      const says = /Job run-\w+-1 exists and does not belong to this run.*delete it \(kubectl delete job run-\w+-1\)/;
       await untilSaid(taken, "named", says);
       await taken.kubectl("delete", "job", `${run}-1`);
       await taken.untilReady("named");
@@ -261,7 +261,7 @@ export function waysOutTests(bench: () => Bench): void {
           helpers: { resources: { limits: { memory } } },
           ...change,
         });
-      const says = /Raise helpers\.resources\.limits\.memory; (they are then read|it is then exported) again\.$/;
+      const says = /Raise helpers\.resources\.limits\.memory; the operator then (reads them|exports) again\.$/;
       const untilTold = async (change: Change) => {
         await team.apply(limited("48Mi", change));
         const job = await untilSaid(team, "cramped", says);
@@ -284,7 +284,11 @@ export function waysOutTests(bench: () => Bench): void {
       await team.until("first", "trained", trained);
       const elsewhere = { training: { ...training, seed: 100 }, artifacts: { uri: "pvc://store/elsewhere" } };
       await team.apply(manifest("second", elsewhere));
-      await untilSaid(team, "second", /trains the same with artifacts under pvc:\/\/store\/.*Set spec\.artifacts\.uri/);
+      await untilSaid(
+        team,
+        "second",
+        /trains the same settings with artifacts under pvc:\/\/store\/.*Set spec\.artifacts\.uri/,
+      );
       await team.apply(manifest("second", { training: { ...training, seed: 100 } }));
       await team.until("second", "trained", trained);
     });
@@ -336,7 +340,7 @@ async function oneLife(bench: Bench): Promise<void> {
   renameSync(adapter, `${adapter}.away`);
   const second = { exports: [...first.exports, merged("second", "F32")] };
   await wish({ adapter: second });
-  await untilSaid(team, "job", /bring the files back and annotate this Adapter/);
+  await untilSaid(team, "job", /restore the files and annotate this Adapter/);
   renameSync(`${adapter}.away`, adapter);
   await ask("adapter", metadata.name);
   await team.untilReady("job");

@@ -15,7 +15,7 @@ const waiting: readonly { name: string; change: Record<string, unknown>; says: R
   {
     name: "no node with that label",
     change: { placement: { ...placement, nodeSelector: { disk: "none" } } },
-    says: /No node takes the pod: 0\/1 nodes are available.*lower placement\.resources, mend placement's selectors/,
+    says: /No node accepts the pod: 0\/1 nodes are available.*lower placement\.resources, mend placement's selectors/,
   },
   {
     name: "a claim that is missing",
@@ -23,22 +23,22 @@ const waiting: readonly { name: string; change: Record<string, unknown>; says: R
     says: /persistentvolumeclaim "nowhere" not found.*Create that claim in this namespace/,
   },
   {
-    name: "a Secret that is missing",
+    name: "a missing Secret",
     change: { baseModel: { uri: "s3://models/tiny", secretRef: { name: "models" } } },
     says: /"models" not found.*Create that Secret in this namespace/,
   },
   {
-    name: "a PriorityClass that is missing",
+    name: "a missing PriorityClass",
     change: { placement: { ...placement, priorityClassName: "low" } },
     says: /no PriorityClass with name low.*Create that PriorityClass/,
   },
   {
-    name: "a RuntimeClass that is missing",
+    name: "a missing RuntimeClass",
     change: { placement: { ...placement, runtimeClassName: "kata" } },
     says: /RuntimeClass.*kata.*Create that RuntimeClass/,
   },
   {
-    name: "a ServiceAccount that is missing",
+    name: "a missing ServiceAccount",
     change: { placement: { ...placement, serviceAccountName: "nobody" } },
     says: /serviceaccount "nobody" not found.*Create that ServiceAccount/,
   },
@@ -66,7 +66,7 @@ export function worldTests(bench: () => Bench): void {
     test("a store that is full; with room it goes on by itself", async () => {
       await fullStore(bench(), team);
       const job = manifest("full", { training: { ...short, seed: 7 }, artifacts: { uri: "pvc://full" } });
-      await untilSays(team, "full", job, /another follows: StoreFull:.*Free space on the store's volume/);
+      await untilSays(team, "full", job, /another pod retries: StoreFull:.*Free space on the store's volume/);
       await bench().cluster.onNode("mount", "-o", "remount,size=200m", path.join(bench().directory, "full"));
       await team.untilReady("full");
     });
@@ -76,7 +76,7 @@ export function worldTests(bench: () => Bench): void {
       const run = (await team.untilReady("first")).status?.currentRunRef?.name;
       const taken = await bench().namespace("taken");
       await taken.apply(foreignJob(`${run}-1`));
-      const says = /Job run-\w+-1 exists and is not this run's.*delete it \(kubectl delete job run-\w+-1\)/;
+      const says = /Job run-\w+-1 exists and does not belong to this run.*delete it \(kubectl delete job run-\w+-1\)/;
       await untilSays(taken, "first", manifest("first", { training: short }), says);
       await taken.kubectl("delete", "job", `${run}-1`);
       await taken.untilReady("first");
@@ -89,7 +89,7 @@ export function worldTests(bench: () => Bench): void {
           helpers: { resources: { limits: { memory } } },
           ...change,
         });
-      const says = /Raise helpers\.resources\.limits\.memory; (they are then read|it is then exported) again\.$/;
+      const says = /Raise helpers\.resources\.limits\.memory; the operator then (reads them|exports) again\.$/;
       const untilTold = async (change: object) => {
         await team.apply(limited("48Mi", change));
         const told = (one: FineTuneJob) => says.test(condition(one, "Stalled")?.message ?? "");
@@ -143,7 +143,7 @@ export function silentNodeTests(bench: () => Bench): void {
     await team.untilTraining("silent");
     bench().cluster.pause("kubelet");
     try {
-      await untilSaid(team, "silent", /Node \S+ does not answer.*kubectl delete node/);
+      await untilSaid(team, "silent", /Node \S+ does not respond.*kubectl delete node/);
     } finally {
       bench().cluster.resume("kubelet");
     }
