@@ -130,7 +130,7 @@ function killAt(moment: RegExp): Promise<void> {
     });
     child.on("exit", (code, signal) => {
       if (signal === "SIGKILL") resolve();
-      else reject(new Error(`ended by itself with ${code} before it said ${moment}:\n${said}`));
+      else reject(new Error(`ended with ${code} before it printed ${moment}:\n${said}`));
     });
   });
 }

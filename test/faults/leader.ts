@@ -32,7 +32,7 @@ export async function stopTheLeader(bench: Bench, name: string): Promise<{ takeO
     await team.kubectl("label", "finetunejob", "job", "touched=yes");
     first.signal("SIGCONT");
     await until("the first ends", async () => first.exits.length > 0);
-    assert.deepEqual(first.exits, [1], "a lost leader ends with 1, to be started anew");
+    assert.deepEqual(first.exits, [1], "an operator that lost the Lease exits with 1, to be restarted");
     inTurn(team);
     second.signal("SIGTERM");
     await until("the second ends", async () => second.exits.length > 0);

@@ -93,7 +93,7 @@ class Lives {
     await Promise.all(Array.from({ length: atATime }, work));
     const hit = moments.length - missed.length;
     const rest = missed.length === 0 ? "" : `; not reached: ${missed.join(", ")}`;
-    return `${hit} of ${moments.length} moments, each in a life of its own${rest}`;
+    return `${hit} of ${moments.length} moments, each in a separate life${rest}`;
   }
 
   /** Whether the life reached that moment; its result is checked in any case. */

@@ -1,4 +1,4 @@
-// Pause holds a pod's namespaces open: it waits for a signal to stop and reaps the orphans of the pod's containers.
+// Pause holds a pod's namespaces open: it waits to be told to stop and reaps whatever the pod's containers leave behind.
 package main
 
 import (
