@@ -1,6 +1,6 @@
 /**
- * The arrows of docs/architecture.md: which room may import which. A new room needs no line here unless it is to be
- * kept apart from another.
+ * Checks the imports between rooms (docs/architecture.md). A new room needs no line here unless it must be kept apart from
+ * another one.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -19,19 +19,19 @@ import { drawRooms, page, withDrawing } from "./rooms.ts";
 
 interface Arrow {
   readonly says: string;
-  /** The files that the rule is about; tests may reach further. */
+  /** The files that the rule applies to; tests are exempt. */
   readonly of: RegExp;
-  /** Of these targets … */
+  /** Among these targets … */
   readonly among: RegExp;
   /** … only these are allowed. */
   readonly only?: RegExp;
 }
 
 const ours = /^(operator|trainer|cli|terminal|demo|test|tools|images)\//;
-/** Of the rooms that decide, the files that do what is decided. `jobs/resources.ts` is the wire's types alone. */
+/** The files of the deciding rooms that apply decisions. `jobs/resources.ts` contains only the wire's types. */
 const does =
   /^operator\/(finetunejob\/(controller|gather|planner|planThread|planWorker)|(finetunerun|adapter)\/controller|jobs\/(create|observe|replace|resources|warnings))\.ts$/;
-/** Every other file of theirs. */
+/** Every other file of these rooms. */
 const pureFile = new RegExp(`(?!${does.source})^operator/(finetunejob|finetunerun|adapter|jobs)/`);
 
 const arrows: readonly Arrow[] = [
@@ -118,7 +118,7 @@ for (const arrow of arrows) {
 
 const readsClock = /\bsystemClock\b|\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bMath\.random\b|\brandomUUID\b/;
 
-test("the files that decide read no clock and draw no lots", () => {
+test("the files that decide use no clock and no random numbers", () => {
   const tests = testCode(graph);
   const pure = [...graph.keys()].filter((file) => pureFile.test(file) && !tests.has(file));
   for (const file of ["finetunejob/runSteps", "finetunerun/decide", "adapter/exports", "jobs/render"]) {
@@ -136,7 +136,7 @@ test("no file imports itself, directly or through others", () => {
   assert.deepEqual(inCircles, []);
 });
 
-/** The rooms, as a graph of their own: an edge where a file that is not a test imports a file of another room. */
+/** The graph of the rooms: an edge for each import of another room's file by a file that is not a test. */
 const rooms = roomsOf(graph);
 
 test("no room imports a room that imports it, directly or through others", () => {
@@ -144,12 +144,12 @@ test("no room imports a room that imports it, directly or through others", () =>
   assert.deepEqual(inCircles, []);
 });
 
-test("docs/architecture.md draws the rooms as they import each other", () => {
+test("docs/architecture.md shows the current imports between rooms", () => {
   const text = readFileSync(page, "utf8");
   assert.equal(text, withDrawing(text, drawRooms()), "draw them again: node tools/node24.mjs test/rooms.ts");
 });
 
-test("the planner and the operator reach no native code", () => {
+test("the planner and the operator load no native code", () => {
   for (const entry of ["trainer/planning/plan.ts", "operator/main.ts"]) {
     const native = [...reachable(graph, entry)].filter((file) => /^(trainer\/native\/|tokenizers$)/.test(file));
     assert.ok(graph.has(entry), `${entry} exists`);
@@ -160,7 +160,7 @@ test("the planner and the operator reach no native code", () => {
 /** Resolving a package's path through `require.resolve` loads nothing. */
 const loadsNativeCode = /\bdlopen\b|\bcreateRequire\([\s\S]*\brequire\(/;
 
-test("one file loads our native code, and one the tokenizers library", () => {
+test("only one file loads our native code, and only one the tokenizers library", () => {
   const loaders = [...graph.keys()].filter(
     (file) => /^(operator|trainer|cli)\//.test(file) && loadsNativeCode.test(readSource(file)),
   );
@@ -169,7 +169,7 @@ test("one file loads our native code, and one the tokenizers library", () => {
   assert.deepEqual(importers, ["trainer/data/tokenizer/tokenizer.ts"]);
 });
 
-test("an arrow that is broken is found, in each form an import has", () => {
+test("a forbidden import is found in every form of import", () => {
   const source = [
     'import { a } from "../../trainer/graph/build.ts";',
     'export type { B } from "../runtime/client.ts";',
@@ -192,7 +192,7 @@ test("an arrow that is broken is found, in each form an import has", () => {
   ]);
 });
 
-test("in C++ too native knows programs alone: no file of it includes an op's", () => {
+test("the native C++ code depends only on programs: no file of it includes an op's", () => {
   const includes = readIncludes();
   const outside = [...includes].flatMap(([file, targets]) =>
     file.startsWith("trainer/native/")

@@ -1,6 +1,6 @@
 /**
- * Data stream through prepare: a process of its own, with little heap, prepares a file that is larger than the memory it
- * may take. Most of each row is a field that no format has, so that the file is large and the work small.
+ * Prepare streams its data: a separate process with a small heap prepares a file that is larger than its memory. Most of each
+ * row is an unknown field, so that the file is large and the work small.
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -15,11 +15,11 @@ import { writeConversations } from "./bench/dataFile.ts";
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const result = z.object({ peakBytes: z.number(), dataset: z.object({ examples: z.number(), tokens: z.number() }) });
 
-/** Both processes, the one that reads and the one that encodes, take 210 MB for a file of a megabyte. */
+/** The reading and the encoding process together take 210 MB for a file of one megabyte. */
 const mostBytes = 320e6;
 const heapMegabytes = 64;
 
-test("a file of 400 MB is prepared in less memory than it has bytes, and in a small heap", async (t) => {
+test("prepare needs less memory than the size of a 400 MB file, and only a small heap", async (t) => {
   const directory = await temporaryDirectory(t);
   const source = `${directory}/rows.jsonl`;
   writeRows(source, `${directory}/plain.jsonl`);
@@ -32,7 +32,7 @@ test("a file of 400 MB is prepared in less memory than it has bytes, and in a sm
   assert.ok(peakBytes < mostBytes, `${peakBytes} bytes resident at most`);
 });
 
-/** Conversations, each with a long field beside it. */
+/** Conversations, each with a long additional field. */
 function writeRows(target: string, plain: string): void {
   writeConversations(plain, 6e6);
   const filler = `"meta":"${"0123456789abcdef".repeat(7000)}",`;

@@ -1,4 +1,4 @@
-/** Every dependency has its line in docs/dependencies.md: why it, and what instead. */
+/** Every dependency has a row in docs/dependencies.md with its reason and alternatives. */
 import assert from "node:assert/strict";
 import { globSync } from "node:fs";
 import { test } from "node:test";
@@ -7,7 +7,7 @@ import { readSource, root } from "./imports.ts";
 
 const page = readSource("docs/dependencies.md");
 
-/** A name with a `*` at its end in the page stands for all that begin like it. */
+/** A name in the page that ends with `*` matches all names with that beginning. */
 function isNamed(name: string): boolean {
   const patterns = [...page.matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? "");
   return patterns.some((pattern) => (pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern));
@@ -23,7 +23,7 @@ const manifests = globSync("{package.json,{operator,trainer,cli,.dagger}/package
   exclude: (name) => name.endsWith("node_modules"),
 });
 
-test("npm packages", () => {
+test("the page lists every npm package", () => {
   const names = manifests.flatMap((file) => {
     const { dependencies = {}, devDependencies = {} }: PackageFile = JSON.parse(readSource(file));
     return [...Object.keys(dependencies), ...Object.keys(devDependencies)];
@@ -35,7 +35,7 @@ test("npm packages", () => {
   );
 });
 
-test("programs built from Go modules", () => {
+test("the page lists every program built from Go modules", () => {
   const files = globSync("**/go.mod", { cwd: root, exclude: (name) => name.endsWith("node_modules") });
   const programs = files.flatMap((file) => toolsOf(readSource(file)));
   assert.ok(programs.length > 0);
@@ -51,7 +51,7 @@ function toolsOf(goMod: string): string[] {
   return words.flatMap((text) => text.split("\n")).flatMap((line) => line.trim() || []);
 }
 
-/** "a/b/c" may be of the modules "a/b/c", "a/b" or "a". */
+/** "a/b/c" may belong to the modules "a/b/c", "a/b" or "a". */
 function moduleNames(program: string): string[] {
   const parts = program.split("/");
   return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
@@ -70,7 +70,7 @@ test("PyPI packages", () => {
   );
 });
 
-test("system packages", () => {
+test("the page lists every system package", () => {
   const names = Object.values(PACKAGES).flatMap((list) => list.map(({ name }) => name));
   assert.deepEqual(
     [...new Set(names)].filter((name) => !isNamed(name)),

@@ -1,4 +1,4 @@
-/** Which file of the workspace imports which, read from the sources. Test code for arrows.test.ts. */
+/** Reads the imports of the workspace's files from the sources. Test code for arrows.test.ts. */
 import { globSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,7 +11,7 @@ export type ImportGraph = ReadonlyMap<string, readonly string[]>;
 /** Static and dynamic imports, and the files of worker threads (`new URL("./x.ts", import.meta.url)`). */
 const importPattern = /(?:\bfrom|\bimport)\s*\(?\s*"([^"]+)"|new URL\("([^"]+\.ts)", import\.meta\.url\)/g;
 
-/** What one source imports: relative paths resolved against the file, package names as they are. */
+/** The imports of one source: relative paths resolved against the file, package names unchanged. */
 export function importsOf(file: string, source: string): string[] {
   return [...withoutComments(source).matchAll(importPattern)].map((match) => {
     const target = match[1] ?? match[2] ?? "";
@@ -33,7 +33,7 @@ export function readImports(): ImportGraph {
   return new Map(files.sort().map((file) => [file, importsOf(file, readSource(file))]));
 }
 
-/** The same of the C++ files: what each includes of ours. */
+/** The same for the C++ files: each file's includes of our own files. */
 export function readIncludes(): ImportGraph {
   const files = globSync("trainer/{native,ops}/**/*.{h,cc}", {
     cwd: root,
@@ -46,7 +46,7 @@ export function readIncludes(): ImportGraph {
   return new Map(files.sort().map((file) => [file, includesOf(file)]));
 }
 
-/** Everything that `file` imports, directly or not. */
+/** Everything that `file` imports directly or indirectly. */
 export function reachable(graph: ImportGraph, file: string): ReadonlySet<string> {
   const seen = new Set<string>();
   const visit = (at: string) => {
@@ -60,10 +60,10 @@ export function reachable(graph: ImportGraph, file: string): ReadonlySet<string>
   return seen;
 }
 
-/** Started by name, so that only its test imports it. */
+/** Started by name, so that only their tests import them. */
 const isProgram = (file: string) => file.endsWith("/main.ts");
 
-/** Tests, kits for tests and benchmarks by their names, and the files that these alone import. */
+/** Tests, test kits and benchmarks by their names, and the files that only these import. */
 export function testCode(graph: ImportGraph): ReadonlySet<string> {
   const importers = new Map<string, string[]>();
   for (const [file, targets] of graph) {
@@ -88,8 +88,8 @@ export const roomOf = (file: string) =>
   path.posix.dirname(file).replace(/^(trainer\/(?:ops|methods|contract))\/.*/, "$1");
 
 /**
- * Which room imports which, tests left out. A program's `main.ts` stands above the rooms that it starts, so it is a
- * room of its own.
+ * The imports between rooms, without tests. A program's `main.ts` is above the rooms that it starts, so it is a separate
+ * room.
  */
 export function roomsOf(graph: ImportGraph): ImportGraph {
   const tests = testCode(graph);

@@ -1,7 +1,7 @@
 /**
- * `npm test`: makes the machine ready for the tests that are chosen, by default all of the repository, and runs them under
- * node:test, with one summary at the end. `-- --no-cluster` leaves out what needs root; `-- --only GLOB` runs some files
- * alone. Interrupted, it ends the clusters that tests have started.
+ * `npm test`: prepares the machine for the chosen tests, by default all of the repository, and runs them under node:test with
+ * one summary at the end. `-- --no-cluster` skips the tests that need root; `-- --only GLOB` runs only matching files. On an
+ * interruption it stops the clusters that tests have started.
  */
 import { globSync } from "node:fs";
 import path from "node:path";
@@ -22,15 +22,15 @@ const usage = {
   positionals: [],
   summary: "Sets the machine up, then runs types, lint, generated files, arrows, unit, native and end-to-end tests.",
   options: {
-    "no-cluster": { help: "leave out the tests that need root and a real cluster" },
-    only: { value: "GLOB", repeated: true, help: "only test files that match; repeatable" },
+    "no-cluster": { help: "skip the tests that need root and a real cluster" },
+    only: { value: "GLOB", repeated: true, help: "only matching test files; repeatable" },
     help: { short: "h", help: "this text" },
   },
 } as const;
 
-/** Tests on a real cluster: they need root. */
+/** Tests on a real cluster, which need root. */
 const clusterTests = /^test\/(e2e|faults)\/|\.cluster\.test\.ts$/;
-/** What a cluster leaves on the machine is looked at: not beside others that come and go. */
+/** These check the leftovers of a cluster on the machine, so they must not run beside other clusters. */
 const aloneTests = /\.cluster\.test\.ts$/;
 
 interface Selection {
@@ -50,7 +50,7 @@ function selectTests(globs: readonly string[], withCluster: boolean): Selection 
   return { unit: files.filter((file) => !clusterTests.test(file)), cluster: withCluster ? cluster : [] };
 }
 
-/** Files at a time: native unit tests use every core by themselves, and trainings in a cluster too. */
+/** Files at a time: native unit tests and trainings in a cluster already use every core. */
 const concurrency = 2;
 const unitTimeoutMs = 10 * 60_000;
 const clusterTimeoutMs = 30 * 60_000;
@@ -84,17 +84,17 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const selected = selectTests(args.values.get("only") ?? [], !args.switches.has("no-cluster"));
   const readiness = selected.cluster.length > 0 ? "cluster" : "native";
-  if (selected.unit.length + selected.cluster.length === 0) throw new UsageError("no test file matches");
+  if (selected.unit.length + selected.cluster.length === 0) throw new UsageError("no test file matches --only");
   if (readiness === "cluster" && process.getuid?.() !== 0) {
     throw new UsageError(
-      "the end-to-end tests start a real cluster and need root: run as root, or leave them out with `npm test -- --no-cluster`",
+      "the end-to-end tests start a real cluster and need root: run as root, or skip them with `npm test -- --no-cluster`",
     );
   }
   await runStages(screen, await machineStages(readiness, screen, signal), { signal });
   return (await runTests(selected, signal)) ? 0 : 1;
 }
 
-/** What tests that were interrupted could not do themselves. The demo's cluster is a person's. */
+/** Cleans up after interrupted tests, but keeps the demo's cluster, which belongs to the user. */
 async function stopTestClusters(): Promise<void> {
   for (const name of runningClusters().filter((name) => name !== demo.clusterName)) {
     screen.print(`ending the cluster ${name}`);

@@ -25,7 +25,7 @@ async function* run(...events: TestEvent[]): AsyncGenerator<TestEvent> {
   yield* events;
 }
 
-test("two runs close with one summary, its figures added", async () => {
+test("two runs end with one summary of the added figures", async () => {
   const first = () =>
     run(passed("a"), { type: "test:plan", data: { nesting: 0, count: 1 } }, note("tests 1"), note("pass 1"));
   const second = () =>
@@ -35,7 +35,7 @@ test("two runs close with one summary, its figures added", async () => {
   assert.match(text, /ok 1 - a(.|\n)*ok \d - b(.|\n)*\n1\.\.2\n# tests 2\n# pass 2\n$/);
 });
 
-test("what failed is named before the summary, once", async () => {
+test("the report names each failed test once before the summary", async () => {
   const events = () => run(failed("inner", "testCodeFailure"), failed("outer", "subtestsFailed"), note("fail 2"));
   const messages: string[] = [];
   for await (const event of inTurn([events])) if (event.type === "test:diagnostic") messages.push(event.data.message);

@@ -1,6 +1,6 @@
 /**
- * Several runs of node:test as one report: their events one after another, and one closing summary with the sums.
- * The names of what failed come again just before it, so that the end of a log says what is wrong.
+ * Combines several runs of node:test into one report: their events one after another, and one final summary with the sums.
+ * The names of failed tests are repeated just before it, so that the end of a log shows the failures.
  */
 import type { TestEvent } from "node:test/reporters";
 
@@ -29,7 +29,7 @@ function diagnostic(message: string, level: "info" | "error"): TestEvent {
   return { type: "test:diagnostic", data: { nesting: 0, message, level } };
 }
 
-/** "pass 12" at the end of a run, said of no file. */
+/** "pass 12" at the end of a run, which belongs to no file. */
 function closingFigure(event: TestEvent): { name: string; value: number } | undefined {
   if (event.type !== "test:diagnostic" || event.data.file !== undefined || event.data.nesting !== 0) return undefined;
   const [, name, value] = event.data.message.match(/^(\w+) ([\d.]+)$/) ?? [];
@@ -42,7 +42,7 @@ function isClosingPlan(event: TestEvent): event is TestEvent & { type: "test:pla
 
 type Failure = TestEvent & { type: "test:fail" };
 
-/** A test that fails because a test inside it failed is not named again. */
+/** Does not name a test that failed only because of a nested test. */
 function isLeaf({ data }: Failure): boolean {
   const error: Error & { failureType?: string } = data.details.error;
   return error.failureType !== "subtestsFailed";

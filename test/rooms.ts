@@ -1,10 +1,10 @@
 /**
- * The picture of the rooms in docs/architecture.md, drawn from the imports:
+ * Draws the picture of the rooms in docs/architecture.md from the imports:
  *
  *     node tools/node24.mjs test/rooms.ts     writes it into the page
  *
- * An arrow points from a room to a room that it imports. Arrows that follow from others are left out (the transitive
- * reduction), so that a path between two rooms is an import of one by the other, directly or through the rooms between.
+ * An arrow points from a room to a room that it imports. Arrows that follow from others are omitted (the transitive
+ * reduction), so that a path between two rooms is a direct or indirect import of one by the other.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -14,7 +14,7 @@ export const page = path.join(root, "docs/architecture.md");
 const begin = "<!-- rooms: begin; `node tools/node24.mjs test/rooms.ts` draws them -->";
 const end = "<!-- rooms: end -->";
 
-/** The rooms of the product; what tests, demo and tools import is no part of the picture. */
+/** The rooms of the product; the picture omits the imports of tests, demo and tools. */
 const product = /^(operator|trainer|cli|terminal)(\/|$)/;
 
 /** Room → rooms that it imports and no other imported room reaches. */
@@ -46,8 +46,7 @@ export function drawRooms(rooms: ImportGraph = roomsOf(readImports())): string {
 /** The page with `drawing` between its two markers. */
 export function withDrawing(text: string, drawing: string): string {
   const [from, to] = [text.indexOf(begin), text.indexOf(end)];
-  if (from < 0 || to < from)
-    throw new Error(`${page} has no markers of the rooms: put "${begin}" and "${end}" into it`);
+  if (from < 0 || to < from) throw new Error(`${page} lacks the markers of the rooms: add "${begin}" and "${end}"`);
   return `${text.slice(0, from + begin.length)}\n\n${drawing}\n\n${text.slice(to)}`;
 }
 

@@ -1,4 +1,4 @@
-/** Commands of the repository beside `luthier` say how they are used, and refuse what they do not know. */
+/** The repository's other commands describe their use and refuse unknown options. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import path from "node:path";
@@ -17,14 +17,14 @@ function outcome(script: string, option: string): Promise<{ code: number; text: 
 
 describe("commands of the repository", { concurrency: 2 }, () => {
   for (const script of scripts) {
-    test(`${script} --help says how to use it`, async () => {
+    test(`${script} --help describes its use`, async () => {
       const { code, text } = await outcome(script, "--help");
       assert.equal(code, 0, text);
       assert.match(text, /\n\n.+\.\n[\s\S]*\nOptions:\n/);
     });
   }
 
-  test("an option that is not there ends with 2 and says what was meant", async () => {
+  test("an unknown option ends with 2 and a suggestion", async () => {
     const { code, text } = await outcome("test/cluster/main.ts", "--nam=a");
     assert.deepEqual(
       [code, text],

@@ -1,13 +1,13 @@
-/** docs/user-guide/troubleshooting.md names every reason that stalls an object or holds a pod back. */
+/** docs/user-guide/troubleshooting.md lists every reason that stalls an object or blocks a pod. */
 import assert from "node:assert/strict";
 import { globSync } from "node:fs";
 import { test } from "node:test";
 import { readSource, root } from "./imports.ts";
 
-/** How sources name a reason for a person: the failures of a stage, a step's declared outcome, what a Job waits for. */
+/** Patterns of reasons in the sources: failures of a stage, a step's declared outcomes, causes of a Job's wait. */
 const reasons: readonly { files: string; says: RegExp }[] = [
   {
-    // Of `chat`, which runs in no pod, a person reads on the spot.
+    // Without `chat`, which runs in no pod and prints its errors directly.
     files: "trainer/{contract,data,engine,export,formats,methods,stages,stores,training,weights}/**/*.ts",
     says: /\b(?:invalid|corrupt|diverged|StageFailure)\(\s*(?:exitCode\.(?!stopped)\w+,\s*)?"(\w+)"/g,
   },
@@ -19,7 +19,7 @@ const reasons: readonly { files: string; says: RegExp }[] = [
 const page = readSource("docs/user-guide/troubleshooting.md");
 
 for (const { files, says } of reasons) {
-  test(`troubleshooting names every reason of ${files}`, () => {
+  test(`the troubleshooting page lists every reason of ${files}`, () => {
     const sources = globSync(files, { cwd: root }).filter((file) => !file.endsWith(".test.ts"));
     const said = new Set(
       sources.flatMap((file) => [...readSource(file).matchAll(says)].map(([, reason = ""]) => reason)),

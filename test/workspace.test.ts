@@ -1,11 +1,11 @@
-/** The workspace as a whole: it type-checks, it is formatted and free of lint, and what is generated is up to date. */
+/** The whole workspace type-checks, is formatted and free of lint, and its generated files are up to date. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import path from "node:path";
 import { test } from "node:test";
 import { readSource, root } from "./imports.ts";
 
-/** Status and output of a tool of node_modules/.bin. */
+/** Exit status and output of a tool of node_modules/.bin. */
 function tool(name: string, args: readonly string[]): Promise<{ status: number; output: string }> {
   return new Promise((resolve) => {
     const file = path.join(root, "node_modules/.bin", name);
@@ -30,7 +30,7 @@ interface LockedPackage {
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
-test("the lockfile has an entry for every optional package, or `npm ci` refuses it on another machine", () => {
+test("the lockfile has an entry for every optional package, which `npm ci` requires on other machines", () => {
   const { packages }: { packages: Readonly<Record<string, LockedPackage>> } = JSON.parse(
     readSource("package-lock.json"),
   );

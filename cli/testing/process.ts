@@ -1,4 +1,4 @@
-/** luthier as a process of its own, from outside: its exit code, what it writes, and a Ctrl-C in the middle. */
+/** Runs luthier as a separate process: returns its exit code and its output, and can send Ctrl-C in the middle. */
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 

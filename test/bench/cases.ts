@@ -1,6 +1,5 @@
 /**
- * Writes the cases that the kernels are tested by as files, to be run elsewhere: with `luthier-exec` beside them no Node is
- * needed there.
+ * Writes the test cases of the kernels as files, to be run with `luthier-exec` on a machine without Node.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -12,19 +11,19 @@ import { opCase } from "../../trainer/testing/opCases.ts";
 const usage = {
   command: "node tools/node24.mjs test/bench/cases.ts",
   positionals: ["DIR"],
-  summary: "Writes the cases of the kernels into DIR, a file each, for luthier-exec on any machine.",
+  summary: "Writes the kernels' test cases into DIR, a file each, for luthier-exec on any machine.",
   details: [
     "  node tools/node24.mjs test/bench/cases.ts cases --op rmsNorm",
     "  trainer/native/build/luthier-exec --backend cpu --against reference64 cases/*",
   ],
-  options: { op: { value: "NAME", help: "of one op alone" }, help: helpOption },
+  options: { op: { value: "NAME", help: "only the cases of this op" }, help: helpOption },
 } as const;
 
 await runScript(usage, async (args) => {
   const [directory = ""] = args.positionals;
   const only = optionOf(args, "op");
   const cases = (await kernelCases()).filter(({ op }) => only === undefined || op.name === only);
-  if (cases.length === 0) throw new UsageError(`--op: no case is of ${only}`);
+  if (cases.length === 0) throw new UsageError(`--op: there is no case of ${only}`);
   mkdirSync(directory, { recursive: true });
   for (const one of cases) {
     writeFileSync(path.join(directory, `${one.name.replaceAll(/[^\w.-]+/g, "-")}.case`), opCase(one));

@@ -1,6 +1,6 @@
 /**
- * How fast a data set is prepared, and in how much memory: conversations through the demo's tokenizer and template to
- * packed rows in a store, by the code and in the threads of a real preparation.
+ * Measures the speed and the memory of preparing a data set: conversations through the demo's tokenizer and template to
+ * packed rows in a store, by the code and the processes of a real preparation.
  */
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -24,9 +24,9 @@ const resultSchema = z.object({
 
 export interface DataBench {
   readonly megabytes: number;
-  /** A directory in Hugging Face layout; the demo's base otherwise. */
+  /** A directory in Hugging Face layout; default: the demo's base. */
   readonly model: string | undefined;
-  /** 0: as many as the cores granted. */
+  /** 0: the available cores. */
   readonly threads: number;
   readonly onLine: (line: string) => void;
 }

@@ -1,7 +1,7 @@
 /**
- * Conversations like those that people train on, as many bytes as wanted, the same every time: words of the demo's
- * e-mails in random order, one in a hundred of them made up, since real text never runs out of new words (about as many
- * are new in the first hundred megabytes of English).
+ * Writes realistic, reproducible conversations of a requested size: words of the demo's e-mails in random order, with one
+ * invented word in a hundred, because real text always contains new words (about as many in the first hundred megabytes of
+ * English).
  */
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { z } from "zod";
@@ -49,7 +49,7 @@ function word(words: readonly string[], random: Random): string {
   return `${letters.join("")} `;
 }
 
-/** Numerical Recipes' linear congruential generator; its high bits are the random ones. */
+/** Numerical Recipes' linear congruential generator; only its high bits are random. */
 function generator(seed: number): Random {
   let state = seed;
   return (limit) => {

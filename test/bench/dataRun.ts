@@ -1,6 +1,6 @@
 /**
- * One preparation in a process of its own: `dataRun.ts SOURCE MODEL STORE THREADS`. Memory and processor time are those of
- * this process and of the processes that encode.
+ * One preparation in a separate process: `dataRun.ts SOURCE MODEL STORE THREADS`. Memory and processor time are those of
+ * this process and of its encoding processes.
  */
 import { readFileSync } from "node:fs";
 import { runPrepare } from "../../trainer/stages/prepare.ts";
@@ -9,7 +9,7 @@ import { Stores } from "../../trainer/stores/stores.ts";
 const [source = "", model = "", store = "", threads = "0"] = process.argv.slice(2);
 const uri = (path: string) => `file://${path}`;
 
-/** Resident bytes of the process and those that it started; a page that several share counts once. */
+/** Resident bytes of the process and its children; a shared page counts once. */
 function residentBytes(): number {
   const children = readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").trim().split(" ");
   return ["self", ...children.filter((pid) => pid !== "")].reduce((total, pid) => total + residentOf(pid), 0);
@@ -24,7 +24,7 @@ function residentOf(pid: string): number {
   }
 }
 
-/** Processor time of processes that were started here and have ended, in seconds. */
+/** Processor time of finished child processes, in seconds. */
 function coreSecondsOfEnded(): number {
   const stat = readFileSync("/proc/self/stat", "utf8");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");

@@ -1,5 +1,5 @@
 /**
- * How fast the matrix products and attention are, beside what registers alone allow in the same run:
+ * Measures the matrix products and attention, and the register-only peak in the same run:
  * `node tools/node24.mjs test/bench/kernels.ts [--threads N]`. Shapes are those of a 135 M-parameter Llama shape
  * (hidden 576, 9 heads, 3 key–value heads, FFN 1536, vocabulary 49,152) at 2 × 512 tokens.
  */
@@ -22,7 +22,7 @@ interface Benchmark extends OpCase {
   flops: number;
 }
 
-/** Values that repeat: what they are does not matter to the time. */
+/** Repeating values, which do not affect the time. */
 function filled(dtype: DataType, shape: readonly number[]): TestOperand {
   const next = uniform(7);
   const some = Array.from({ length: 4096 }, () => next() - 0.5);

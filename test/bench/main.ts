@@ -1,7 +1,7 @@
 /**
- * `npm run bench`: how fast the trainer is here, as tokens a second and as a share of the machine's register-only peak;
- * `-- --peers` runs PyTorch, PEFT and bitsandbytes beside it. `-- --data MB` measures how data are prepared instead.
- * Timings want a machine that does nothing else.
+ * `npm run bench`: measures the trainer on this machine, in tokens a second and as a share of the register-only peak;
+ * `-- --peers` also runs PyTorch, PEFT and bitsandbytes. `-- --data MB` measures the preparation of data instead.
+ * Timings require an otherwise idle machine.
  */
 
 import { machineStages } from "../../demo/machine.ts";
@@ -19,20 +19,20 @@ const usage = {
   positionals: [],
   summary: "Measures training on a Llama of 135 M parameters: LoRA of rank 16 on F32, BF16 and NF4.",
   options: {
-    peers: { help: "the same training by PyTorch, PEFT and bitsandbytes, in the same run" },
-    base: { value: "TYPE", repeated: true, help: "F32, BF16 or NF4 alone; repeatable (default all)" },
-    steps: { value: "N", help: "timed steps of each (default 5)" },
+    peers: { help: "also run the same training with PyTorch, PEFT and bitsandbytes" },
+    base: { value: "TYPE", repeated: true, help: "only F32, BF16 or NF4; repeatable (default all)" },
+    steps: { value: "N", help: "timed steps per base type (default 5)" },
     data: {
       value: "MB",
-      help: "instead: prepare so many megabytes of conversations, with their throughput and memory",
+      help: "instead: measure throughput and memory of preparing this many megabytes of conversations",
     },
-    model: { value: "DIR", help: "with --data: whose tokenizer and template (default the demo's base)" },
+    model: { value: "DIR", help: "with --data: model with the tokenizer and template (default the demo's base)" },
     memory: {
-      help: "instead: what is planned of 20 trainings' memory beside what is measured; exit code 1 if one is off",
+      help: "instead: compare planned and measured memory of 20 trainings; exit code 1 if a plan is wrong",
     },
-    threads: { value: "N", help: "with --data: processes that encode (default: the cores granted)" },
-    staging: { help: "instead: stage a base model of a hub, with throughput and memory" },
-    write: { help: "put the table into docs/performance.md" },
+    threads: { value: "N", help: "with --data: encoding processes (default: the available cores)" },
+    staging: { help: "instead: measure throughput and memory of staging a base model of a hub" },
+    write: { help: "write the table into docs/performance.md" },
     help: { short: "h", help: "this text" },
   },
 } as const;

@@ -1,4 +1,4 @@
-/** The same training by PyTorch, PEFT and bitsandbytes, in a virtual environment of the versions that the goldens pin. */
+/** Runs the same training with PyTorch, PEFT and bitsandbytes, in a virtual environment with the goldens' pinned versions. */
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,7 +21,7 @@ export interface PeerMeasurement extends Measured {
 
 const file = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
-/** The environment's Python; made on first use, which downloads 3 GB. `onLine` hears what pip says. */
+/** The environment's Python; created on first use, which downloads 3 GB. `onLine` receives pip's output. */
 export async function peerPython(onLine: (line: string) => void): Promise<string> {
   const requirements = file("../golden/requirements.txt");
   const root = path.join(cacheRoot(), "peers", recipeDigest([readFileSync(requirements)]));

@@ -1,4 +1,4 @@
-/** What every throughput is measured on: a Llama of 135 M random weights, LoRA of rank 16 on all linear layers, 2 × 512 tokens. */
+/** The training of all throughput figures: a Llama of 135 M random weights, LoRA of rank 16 on all linear layers, 2 × 512 tokens. */
 import { closeSync, openSync, writeSync } from "node:fs";
 import path from "node:path";
 import type { ModelConfig } from "../../trainer/contract/model.ts";
@@ -55,7 +55,7 @@ export function specOf(format: Format): CompileSpec {
   };
 }
 
-/** Two rows of one example each, every token trained but the first, no padding. */
+/** Two rows of one example each, with every token trained but the first, and no padding. */
 export function randomDataset(): PackedDataset {
   const examples = Array.from({ length: rows }, (_, row) => ({
     tokens: Uint32Array.from({ length: rowTokens }, (_, i) => ((row * rowTokens + i) * 7919) % model.vocabSize),
@@ -72,7 +72,7 @@ export function randomDataset(): PackedDataset {
   );
 }
 
-/** Writes `model.safetensors` with every frozen weight; what is in it follows from its name's position and the type. */
+/** Writes `model.safetensors` with every frozen weight; a weight's content depends on its name's position and the type. */
 export function writeRandomBase(directory: string, weights: readonly Weight[]): void {
   const facts = weights.map(({ name, dtype, shape }): TensorFacts => ({ name, dtype, shape })).sort(byName);
   const file = openSync(path.join(directory, "model.safetensors"), "w");
@@ -84,7 +84,7 @@ export function writeRandomBase(directory: string, weights: readonly Weight[]): 
   }
 }
 
-/** A pool of normal numbers (deviation 0.02), long enough that no two rows of a matrix are alike. */
+/** A pool of normal numbers (deviation 0.02), long enough that no two rows of a matrix are equal. */
 const pool = Float32Array.from({ length: (1 << 20) + 7 }, normal);
 const pieces: Partial<Record<DataType, Uint8Array>> = {
   F32: new Uint8Array(pool.buffer),
@@ -102,7 +102,7 @@ function writeRandom(file: number, tensor: TensorFacts, index: number): void {
   }
 }
 
-/** Box–Muller on a multiplicative sequence: reproducible, and random enough to measure with. */
+/** Box–Muller on a multiplicative sequence: reproducible, and random enough for measurements. */
 function normal(_: number, index: number): number {
   const uniform = (n: number) => ((n * 0.6180339887498949) % 1) * 0.999 + 0.0005;
   return 0.02 * Math.sqrt(-2 * Math.log(uniform(2 * index + 1))) * Math.cos(2 * Math.PI * uniform(2 * index + 2));

@@ -1,7 +1,6 @@
 /**
- * How fast a base model is staged and how much memory that takes: from a hub on this machine into a directory and into a
- * bucket of a real S3 server, as it is and quantised. The trainer is a process of its own, as in a pod; its peak is the
- * kernel's.
+ * Measures the speed and the memory of staging a base model: from a hub on this machine into a directory and into a bucket of
+ * a real S3 server, unchanged and quantised. The trainer is a separate process, as in a pod; the kernel gives its peak.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -80,7 +79,7 @@ function prepareFile(
   };
 }
 
-/** Runs the stage; its peak is read from the kernel while it lasts. */
+/** Runs the stage and reads its peak from the kernel meanwhile. */
 async function measure(
   file: PrepareFile,
   directory: string,
@@ -131,7 +130,7 @@ function tensors(): TensorFacts[] {
   ];
 }
 
-/** Weights as numbers are: small, of both signs, none special. */
+/** Typical weights: small, of both signs, without special values. */
 function modelFiles(): Record<string, Uint8Array> {
   const pattern = toBfloat16(Float32Array.from({ length: 1_000_003 }, (_, index) => Math.sin(index * 12.9898) * 0.05));
   const block = new Uint8Array(pattern.buffer);

@@ -1,4 +1,4 @@
-/** Our trainer's optimiser steps on the measured shape, in one process, timed one by one. */
+/** Times our trainer's optimiser steps on the measured shape one by one, in one process. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -11,16 +11,16 @@ import { tensorsOf } from "../support/modelDirectory.ts";
 import { type Format, model, randomDataset, rows, rowTokens, specOf, writeRandomBase } from "./shape.ts";
 
 export interface Measured {
-  /** Of each step, by the clock on the wall. */
+  /** Wall-clock time of each step. */
   secondsPerStep: readonly number[];
-  /** Of each step, summed over cores: what it costs on a machine that has other things to do. */
+  /** Processor time of each step, summed over cores, which other work on the machine does not affect. */
   coreSecondsPerStep: readonly number[];
-  /** Memory: ours counts mapped weights, state, io and the arena's high-water mark; a peer's is its resident set. */
+  /** Memory: for our trainer mapped weights, state, io and the arena's high-water mark; for a peer its resident set. */
   peakBytes: number;
 }
 
 export interface OurMeasurement extends Measured {
-  /** Floating-point operations a token: matrix products and attention, forward and backward. */
+  /** Floating-point operations per token: matrix products and attention, forward and backward. */
   flopsPerToken: number;
 }
 

@@ -1,9 +1,9 @@
 /**
- * Tokens a second of the trainer on the 135 M shape, its share of the register-only peak of the same run, and beside it
- * the same training by PyTorch, PEFT and bitsandbytes.
+ * Tokens a second of the trainer on the 135 M shape, its share of the register-only peak of the same run, and for comparison
+ * the same training with PyTorch, PEFT and bitsandbytes.
  *
- * Two figures each: by the wall (the fastest step: other work on the machine can only slow one down), and by processor time
- * (tokens a core-second times cores), which says what a machine with nothing else to do would give.
+ * Each has two figures: by wall-clock time (the fastest step, because other work can only slow a step down), and by processor
+ * time (tokens per core-second times cores), the speed of an otherwise idle machine.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import os from "node:os";
@@ -18,7 +18,7 @@ import { type Measured, measureOurs, type OurMeasurement, tokensPerStep } from "
 export interface TrainerBenchOptions {
   formats: readonly Format[];
   peers: boolean;
-  /** Timed steps; one more comes before them. */
+  /** Timed steps, after one untimed step. */
   steps: number;
   /** Write the table into docs/performance.md. */
   write: boolean;
@@ -110,11 +110,11 @@ function markdown(heading: string, results: readonly Comparison[], cores: number
 const begin = "<!-- throughput: begin (npm run bench) -->";
 const end = "<!-- throughput: end -->";
 
-/** Replaces what stands between the marks of docs/performance.md. */
+/** Replaces the text between the marks of docs/performance.md. */
 function writeTable(text: string): void {
   const file = fileURLToPath(new URL("../../docs/performance.md", import.meta.url));
   const page = readFileSync(file, "utf8");
   const [from, to] = [page.indexOf(begin), page.indexOf(end)];
-  if (from < 0 || to < from) throw new Error(`docs/performance.md has lost its marks ${begin} … ${end}`);
+  if (from < 0 || to < from) throw new Error(`docs/performance.md lacks the marks ${begin} … ${end}: restore them`);
   writeFileSync(file, `${page.slice(0, from + begin.length)}\n\n${text}\n\n${page.slice(to)}`);
 }

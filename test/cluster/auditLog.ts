@@ -1,22 +1,21 @@
 /**
- * What the API server was asked, by its audit log: by whom, about what, when, and how it answered. Refused requests are
- * there as well as those that were carried out.
+ * Reads the requests in the API server's audit log: user, object, time and response. It includes refused requests.
  */
 import { readFileSync } from "node:fs";
 
 export interface Asked {
-  /** As the server counts them, but that an apply which made its object is a `create`. */
+  /** The server's verb, except that an apply which created its object is a `create`. */
   verb: string;
-  /** Or, of what is no resource, the path. */
+  /** The resource, or the path of a non-resource request. */
   resource: string;
   subresource: string | undefined;
-  /** Empty: all namespaces, or a resource that is in none. */
+  /** Empty: all namespaces, or a cluster-scoped resource. */
   namespace: string;
   name: string;
   user: string;
-  /** The HTTP status of the answer. */
+  /** The HTTP status of the response. */
   code: number;
-  /** When the request came in, to the microsecond, as text that sorts. */
+  /** Time of the request to the microsecond, as sortable text. */
   at: string;
 }
 
@@ -25,12 +24,12 @@ const writing: readonly string[] = ["create", "update", "patch", "delete", "dele
 export const isWrite = ({ verb }: Asked) => writing.includes(verb);
 export const isCarriedOut = ({ code }: Asked) => code < 300;
 
-/** Requests as they were answered, watches as they began. Only lines that hold `words` are looked at. */
+/** Requests in the order of their responses, watches in the order of their starts. Reads only lines that contain `words`. */
 export function readAuditLog(file: string, words: string): Asked[] {
   return (
     readFileSync(file, "utf8")
       .split("\n")
-      // The last one may be half written.
+      // The last line may be incomplete.
       .slice(0, -1)
       .filter((line) => line.includes(words))
       .map((line) => JSON.parse(line))
@@ -48,7 +47,7 @@ export function readAuditLog(file: string, words: string): Asked[] {
   );
 }
 
-/** What was asked how often: "2 × get jobs, 1 × create jobs 403". */
+/** The number of requests of each kind: "2 × get jobs, 1 × create jobs 403". */
 export function counted(requests: readonly Asked[]): string {
   const kinds = Map.groupBy(requests, ({ verb, resource, subresource, code }) =>
     [verb, [resource, subresource].filter(Boolean).join("/"), ...(code < 300 ? [] : [code])].join(" "),

@@ -1,5 +1,5 @@
-// A cluster's start: files written, programs started in order, and each waited for until it answers.
-// A program that ends while the start goes on fails it at once, with the end of its log.
+// Starts a cluster: writes files, starts programs in order, and waits until each responds.
+// If a program ends during the start, the start fails at once, with the end of the program's log.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -15,7 +15,7 @@ import { pauseImage } from "./pause.ts";
 import { spawnInside } from "./sandbox.ts";
 
 const STAGE = "start cluster";
-/** Long, for busy machines: what cannot become ready has usually ended, and that is noticed at once. */
+/** Long, for busy machines: a program that cannot become ready usually ends, which is detected at once. */
 const PATIENCE_S = 180;
 
 /** Brings the cluster up in its sandbox; resolves when pods can run. */
@@ -47,7 +47,7 @@ export async function boot(
   }
 }
 
-/** Starts programs and listens, until it is done, for one that ends. */
+/** Starts programs and watches for ended ones until the start is done. */
 class Starter {
   readonly #place: Place;
   readonly #signal: AbortSignal | undefined;
@@ -69,7 +69,7 @@ class Starter {
     });
   }
 
-  /** Asks until the answer is yes; a command that fails counts as no. */
+  /** Polls until the condition holds; a failed command counts as no. */
   async until(what: string, ask: () => Promise<boolean>): Promise<void> {
     await until(what, PATIENCE_S, () => {
       this.#signal?.throwIfAborted();
@@ -83,7 +83,7 @@ class Starter {
   }
 }
 
-/** Asks until the answer is yes; a CommandError counts as no, another error ends the asking. */
+/** Polls until the condition holds; a CommandError counts as no, another error ends the polling. */
 export async function until(what: string, seconds: number, ask: () => Promise<boolean>): Promise<void> {
   let last = "";
   for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(100)) {

@@ -1,4 +1,4 @@
-// The cluster's certificate authority and the certificates it signs, made by openssl: P-256, a year, one file pair each.
+// Creates the cluster's certificate authority and its certificates with openssl: P-256, one year, one file pair each.
 
 import { mkdirSync } from "node:fs";
 import path from "node:path";
@@ -14,7 +14,7 @@ export interface Identity {
 
 const DAYS = "365";
 
-/** Everyone who shows a certificate in the cluster. `admin` is the kubeconfig's. */
+/** All holders of a certificate in the cluster. `admin` is the kubeconfig's. */
 export function identities(nodeAddress: string): Identity[] {
   const kubernetes = [
     "kubernetes",

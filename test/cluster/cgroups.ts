@@ -1,6 +1,6 @@
-// The control group that all pods of a cluster live under, in every hierarchy the machine has (v1 and v2).
-// It is made before the kubelet starts, which insists on it, and removed, with what is below, after the cluster ended.
-// Controllers of v2 that had to be enabled for it at the top are noted, and disabled again with the last cluster.
+// The control group of all pods of a cluster, in every hierarchy of the machine (v1 and v2).
+// It is created before the kubelet starts, which requires it, and removed with its subgroups after the cluster has ended.
+// Controllers of v2 that were enabled for it at the top are recorded, and disabled again with the last cluster.
 
 import {
   appendFileSync,
@@ -18,7 +18,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 /** Controllers the kubelet and the runtime set limits through. */
 const CONTROLLERS = ["cpu", "cpuset", "memory", "pids", "hugetlb", "io"];
 
-/** Lines "FILE CONTROLLER"; forgotten, as they are, with the next boot. */
+/** Lines "FILE CONTROLLER"; lost with the next boot, like the settings themselves. */
 const ENABLED = "/run/luthier-cgroup-controllers";
 
 interface Hierarchy {
@@ -47,7 +47,7 @@ export function makeCgroup(name: string): void {
   }
 }
 
-/** Groups can be removed once their last process is gone, which may take the kernel a moment after the kill. */
+/** A group can be removed once its last process has ended, a moment after the kill. */
 export async function removeCgroup(name: string): Promise<void> {
   for (const { mountPoint } of ofThisMachine()) {
     const group = path.join(mountPoint, name);
@@ -63,7 +63,7 @@ export async function removeCgroup(name: string): Promise<void> {
   }
 }
 
-/** Disables what `makeCgroup` enabled at the top; one that somebody uses by now stays. For when no cluster is left. */
+/** Disables the controllers that `makeCgroup` enabled at the top, except those in use. Called when no cluster is left. */
 export function forgetControllers(): void {
   if (!existsSync(ENABLED)) return;
   for (const line of readFileSync(ENABLED, "utf8").trim().split("\n")) {
@@ -71,7 +71,7 @@ export function forgetControllers(): void {
     try {
       writeFileSync(file, `-${controller}`);
     } catch {
-      // EBUSY: a group below hands it on.
+      // EBUSY: a subgroup delegates it.
     }
   }
   rmSync(ENABLED);
@@ -93,7 +93,7 @@ function enableControllers(group: string, note: (file: string, controller: strin
   }
 }
 
-/** A group's files are the kernel's and go with its directory; only groups below it must be removed first. */
+/** The kernel removes a group's files with its directory; only its subgroups must be removed first. */
 function removeTree(group: string): void {
   if (!existsSync(group)) return;
   for (const child of readdirSync(group, { withFileTypes: true })) {

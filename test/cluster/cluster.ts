@@ -1,7 +1,7 @@
-// A real Kubernetes on this machine: etcd, the control plane, and one node with containerd, all in namespaces of their
-// own (sandbox.ts), so that several clusters live side by side and a stopped one leaves nothing behind.
+// A real Kubernetes on this machine: etcd, the control plane, and one node with containerd, all in separate namespaces
+// (sandbox.ts), so that several clusters run in parallel and a stopped one leaves nothing behind.
 //
-// A cluster is either running and answering, or it is started anew from nothing: there is no state in between to repair.
+// A cluster either runs and responds, or is started from nothing: there is no intermediate state to repair.
 
 import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -21,20 +21,20 @@ import { findSandbox, readNetwork, runningSandboxes, startSandbox, stopSandbox }
 export type { Cluster } from "./handle.ts";
 
 const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
-/** A busy machine may not answer at once; only a cluster that stays silent this long is thrown away. */
+/** A busy machine may respond late; a cluster is discarded only after this long a silence. */
 const SILENCE_S = 30;
 
 export interface ClusterOptions {
-  /** Clusters of different names (or checkouts) run side by side. */
+  /** Clusters of different names (or checkouts) run in parallel. */
   readonly name: string;
   readonly onProgress?: OnProgress;
-  /** Aborted: a start that goes on is given up. */
+  /** If aborted, a running start is cancelled. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * A running cluster of that name: the one that runs already, if it answers and was started from the same recipe,
- * else a new and empty one. Needs root and the packages of the "cluster" purpose (tools/setup).
+ * Returns a running cluster of that name: the existing one if it responds and has the same recipe, else a new and empty one.
+ * Needs root and the packages of the "cluster" purpose (tools/setup).
  */
 export async function startCluster({ name, onProgress = () => {}, signal }: ClusterOptions): Promise<Cluster> {
   const paths = pathsOf(REPOSITORY, name);
@@ -47,7 +47,7 @@ export async function startCluster({ name, onProgress = () => {}, signal }: Clus
   );
 }
 
-/** The running cluster of that name, if there is one and it answers. Starts and builds nothing. */
+/** The running cluster of that name, if it exists and responds. Starts and builds nothing. */
 export async function findCluster(name: string): Promise<Cluster | undefined> {
   const paths = pathsOf(REPOSITORY, name);
   if (!existsSync(paths.ready)) return undefined;
@@ -55,19 +55,19 @@ export async function findCluster(name: string): Promise<Cluster | undefined> {
   return programs === undefined ? undefined : runningCluster(name, paths, programs);
 }
 
-/** Ends the cluster of that name, however far it had come, and removes all that it put on the machine. */
+/** Stops the cluster of that name in any state, and removes everything that it put on the machine. */
 export async function stopCluster(name: string): Promise<void> {
   const paths = pathsOf(REPOSITORY, name);
   await withLock(paths.lock, `cluster "${name}"`, () => discard(paths));
 }
 
-/** What a cluster writes: its images, unpacked, etcd, and what is behind its volumes. */
+/** Disk space of a cluster: its unpacked images, etcd, and its volumes. */
 export function clusterNeed(): SpaceNeed {
   const { state } = pathsOf(REPOSITORY, "any");
   return { what: "the cluster", directory: path.dirname(state), bytes: 2 * 2 ** 30 };
 }
 
-/** Names of the clusters of this checkout that run now. */
+/** Names of this checkout's running clusters. */
 export function runningClusters(): string[] {
   const directory = path.dirname(pathsOf(REPOSITORY, "any").state);
   return runningSandboxes()
@@ -92,7 +92,7 @@ async function startAnew(
     report({ stage: "start cluster", message: `ready: ${paths.kubeconfig}`, fraction: 1 });
     return cluster;
   } catch (error) {
-    // The logs stay for whoever looks into it; the next start throws them away.
+    // The logs stay for debugging; the next start removes them.
     await stopSandbox(paths);
     throw error;
   }
@@ -116,12 +116,12 @@ async function discard(paths: Paths): Promise<void> {
   rmSync(paths.state, { recursive: true, force: true });
 }
 
-/** The kernel stacks no overlay on an overlay (its magic number: statfs(2)). */
+/** The kernel does not support an overlay on an overlay (its magic number: statfs(2)). */
 function snapshotterFor(directory: string): Snapshotter {
   return statfsSync(directory).type === 0x794c7630 ? "native" : "overlayfs";
 }
 
-/** What a running cluster was started from: where its programs are, and the digest of arguments and configuration. */
+/** The recipe of a running cluster: the directory of its programs, and the digest of arguments and configuration. */
 function recipe({ paths, network, programs, snapshotter }: Place): string {
   const parts = [allComponents(paths, network), configurationFiles(paths, network, snapshotter)];
   const digest = recipeDigest([JSON.stringify(parts)]);

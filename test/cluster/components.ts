@@ -1,11 +1,11 @@
-// What runs in a cluster: each program's arguments, as a pure function of paths and addresses.
+// The programs of a cluster with their arguments, as a pure function of paths and addresses.
 
 import path from "node:path";
 import { API_PORT, API_SERVICE_ADDRESS, type Network, NODE_NAME, type Paths, SERVICE_RANGE } from "./layout.ts";
 
 export interface Component {
   readonly name: string;
-  /** A program of ours by name (found in the directory of built binaries) or of the system by absolute path. */
+  /** The name of one of our programs (in the directory of built binaries), or the absolute path of a system program. */
   readonly program: string;
   readonly args: readonly string[];
 }
@@ -13,7 +13,7 @@ export interface Component {
 const ISSUER = "https://kubernetes.default.svc.cluster.local";
 export const CONTAINERD_SOCKET = "/run/containerd/containerd.sock";
 
-/** The API server waits for etcd by itself. */
+/** The API server waits for etcd. */
 export function apiServer(paths: Paths, network: Network): Component[] {
   const certificate = (name: string) => path.join(paths.certificates, name);
   return [
@@ -25,7 +25,7 @@ export function apiServer(paths: Paths, network: Network): Component[] {
         "--listen-client-urls=http://127.0.0.1:2379",
         "--advertise-client-urls=http://127.0.0.1:2379",
         "--listen-peer-urls=http://127.0.0.1:2380",
-        // The state is thrown away with the cluster, so it need not survive a power cut.
+        // The state is deleted with the cluster, so it need not survive a power cut.
         "--unsafe-no-fsync",
       ],
     },
@@ -46,7 +46,7 @@ export function apiServer(paths: Paths, network: Network): Component[] {
         `--kubelet-client-certificate=${certificate("kubelet-client.crt")}`,
         `--kubelet-client-key=${certificate("kubelet-client.key")}`,
         `--kubelet-certificate-authority=${certificate("ca.crt")}`,
-        // Else logs and exec would look up the node's name, which no DNS knows.
+        // Otherwise logs and exec would resolve the node's name, but there is no DNS.
         "--kubelet-preferred-address-types=InternalIP",
         `--service-account-issuer=${ISSUER}`,
         `--service-account-key-file=${certificate("service-account.pub")}`,
@@ -60,7 +60,7 @@ export function apiServer(paths: Paths, network: Network): Component[] {
   ];
 }
 
-/** To be started when the API server is ready: these give up where it stays silent or has no roles yet. */
+/** Started once the API server is ready, because they give up while it is silent or has no roles. */
 export function controllers(paths: Paths): Component[] {
   const certificate = (name: string) => path.join(paths.certificates, name);
   const kubeconfig = (name: string) => path.join(paths.configuration, `${name}.kubeconfig`);
@@ -73,9 +73,9 @@ export function controllers(paths: Paths): Component[] {
         "--leader-elect=false",
         "--bind-address=127.0.0.1",
         "--use-service-account-credentials=true",
-        // A node that stops to answer is known sooner than after the usual 50 s.
+        // Detects a silent node sooner than after the usual 50 s.
         "--node-monitor-grace-period=30s",
-        // A claim whose first binding meets a conflict is tried again soon, not after the usual 15 s.
+        // Retries a claim after a conflict in its first binding soon, not after the usual 15 s.
         "--pvclaimbinder-sync-period=1s",
         `--service-account-private-key-file=${certificate("service-account.key")}`,
         `--root-ca-file=${certificate("ca.crt")}`,
@@ -95,7 +95,7 @@ export function containerd(paths: Paths): Component {
   return { name: "containerd", program: "/usr/bin/containerd", args: ["--config", configuration] };
 }
 
-/** To be started when containerd and the API server answer. */
+/** Started once containerd and the API server respond. */
 export function nodeAgents(paths: Paths, network: Network): Component[] {
   const configuration = (name: string) => path.join(paths.configuration, name);
   return [
@@ -118,7 +118,7 @@ export function nodeAgents(paths: Paths, network: Network): Component[] {
   ];
 }
 
-/** A kubeconfig with its credentials inside, so that the file can be copied anywhere. */
+/** A kubeconfig with embedded credentials, so that the file can be copied. */
 export function kubeconfig(
   server: string,
   user: string,
@@ -148,7 +148,7 @@ export function serverUrl(network: Network): string {
   return `https://${network.nodeAddress}:${API_PORT}`;
 }
 
-/** What no proxy may stand before: the cluster's own addresses. */
+/** The cluster's own addresses, which must not go through a proxy. */
 export function directAddresses(network: Network): string {
   return [network.nodeAddress, API_SERVICE_ADDRESS, "198.18.0.0/15", "127.0.0.1", "localhost"].join(",");
 }

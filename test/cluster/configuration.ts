@@ -7,7 +7,7 @@ import { DNS_SERVICE_ADDRESS, type Network, type Paths } from "./layout.ts";
 
 export const PAUSE_IMAGE = "localhost/luthier-pause:1";
 
-/** What the kubelet demands of the kernel; see sandbox.sh. Names as in sysctl(8). */
+/** The kernel settings that the kubelet requires; see sandbox.sh. Names as in sysctl(8). */
 export const KUBELET_SYSCTLS: Readonly<Record<string, string>> = {
   "vm.overcommit_memory": "1",
   "vm.panic_on_oom": "0",
@@ -17,7 +17,7 @@ export const KUBELET_SYSCTLS: Readonly<Record<string, string>> = {
   "kernel.keys.root_maxbytes": "25000000",
 };
 
-/** How containerd lays images out: in layers, or as whole copies where the state lies on an overlay itself (a container). */
+/** containerd's storage of images: in layers, or as whole copies if the state is on an overlay (in a container). */
 export type Snapshotter = "overlayfs" | "native";
 
 /** File name → content, all for the configuration directory. */
@@ -32,7 +32,7 @@ export function configurationFiles(paths: Paths, network: Network, snapshotter: 
   };
 }
 
-/** Who did what to which object, once a request is answered; bodies only where the tests read them. */
+/** Logs user, verb and object once a request is answered, and bodies only where the tests read them. */
 function auditPolicy() {
   return {
     apiVersion: "audit.k8s.io/v1",
@@ -108,10 +108,10 @@ function kubelet(paths: Paths, network: Network) {
     clusterDNS: [DNS_SERVICE_ADDRESS],
     resolvConf: path.join(paths.configuration, "resolv.conf"),
     volumePluginDir: path.join(paths.state, "volume-plugins"),
-    // A program that is killed again and again, as tests do it, is not waited for longer each time.
+    // Keeps the restart delay constant for programs that tests kill repeatedly.
     featureGates: { KubeletCrashLoopBackOffMax: true },
     crashLoopBackOff: { maxContainerRestartPeriod: "1s" },
-    // Images come from files, not from a registry: one that is collected could not be fetched again.
+    // Images come from files, not from a registry, so a garbage-collected one could not be fetched again.
     imageGCHighThresholdPercent: 100,
     evictionHard: {
       "memory.available": "100Mi",
@@ -127,11 +127,11 @@ function kubeProxy(paths: Paths, network: Network) {
     apiVersion: "kubeproxy.config.k8s.io/v1alpha1",
     kind: "KubeProxyConfiguration",
     mode: "nftables",
-    // Pods share a bridge; where the kernel does not show bridged packets to nftables, replies would miss the way back.
+    // Pods share a bridge; if the kernel hides bridged packets from nftables, replies would get lost.
     nftables: { masqueradeAll: true },
     clusterCIDR: network.podRange,
     clientConnection: { kubeconfig: path.join(paths.configuration, "kube-proxy.kubeconfig") },
-    // Zero leaves the kernel's connection tracking as it is.
+    // Zero keeps the kernel's connection tracking settings.
     conntrack: { maxPerCore: 0, min: 0, tcpEstablishedTimeout: "0s", tcpCloseWaitTimeout: "0s" },
   };
 }

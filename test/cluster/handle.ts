@@ -1,4 +1,4 @@
-// What a caller holds of a running cluster: its files, its programs, and the few things everybody does with it.
+// A caller's handle of a running cluster: its files, its programs, and common operations.
 
 import path from "node:path";
 import { run } from "../../terminal/runProgram.ts";
@@ -9,19 +9,19 @@ import { runInside, type Sandbox, signalInside } from "./sandbox.ts";
 
 export interface Cluster {
   readonly name: string;
-  /** Path of an admin kubeconfig; works from this machine as it is. */
+  /** Path of an admin kubeconfig, usable from this machine. */
   readonly kubeconfig: string;
-  /** Path of the API server's audit log: one JSON event a line. */
+  /** Path of the API server's audit log: one JSON event per line. */
   readonly auditLog: string;
-  /** The environment for programs that talk with it: its kubeconfig, and no proxy before its addresses. */
+  /** The environment for its clients: its kubeconfig, and no proxy for its addresses. */
   readonly environment: NodeJS.ProcessEnv;
-  /** Directory with one log file a component. */
+  /** Directory with one log file per component. */
   readonly logs: string;
-  /** Absolute paths of the programs that fit this cluster. */
+  /** Absolute paths of programs of the matching version. */
   readonly programs: { readonly kubectl: string; readonly helm: string };
-  /** A directory for whoever works with the cluster; goes with it. */
+  /** A directory for the cluster's users, removed with the cluster. */
   readonly scratch: string;
-  /** The machine's address as the pods reach it: for servers that run outside the cluster. */
+  /** The machine's address for pods that connect to servers outside the cluster. */
   readonly hostAddress: string;
   /** Runs kubectl as the administrator; resolves with stdout, rejects with CommandError. */
   kubectl(args: readonly string[], stdin?: string): Promise<string>;
@@ -31,13 +31,13 @@ export interface Cluster {
   loadImage(archive: string): Promise<void>;
   /** Runs a command among the node's processes and mounts; resolves with stdout, rejects with CommandError. */
   onNode(command: string, ...args: readonly string[]): Promise<string>;
-  /** Stops a component of the cluster where it stands (SIGSTOP), or lets it go on. */
+  /** Pauses a component of the cluster (SIGSTOP), or resumes it. */
   pause(component: string): void;
   resume(component: string): void;
   stop(): Promise<void>;
 }
 
-/** Where a cluster is and what it was started with. */
+/** The paths and the recipe of a cluster. */
 export interface Place {
   readonly name: string;
   readonly paths: Paths;

@@ -18,14 +18,14 @@ test("a cluster's name is a simple word", () => {
     assert.throws(() => pathsOf("/checkout", name), /cluster name/);
 });
 
-test("a kubeconfig carries its credentials inside", () => {
+test("a kubeconfig contains its credentials", () => {
   const config = JSON.parse(kubeconfig("https://198.18.0.2:6443", "admin", { ca: "CA", certificate: "C", key: "K" }));
   assert.equal(config.clusters[0].cluster["certificate-authority-data"], "Q0E=");
   assert.equal(config["current-context"], config.contexts[0].name);
   assert.match(directAddresses(networkOf(0)), /198\.18\.0\.2/);
 });
 
-test("the version that the programs report is the one in go.mod", () => {
+test("the programs report the version in go.mod", () => {
   assert.match(
     linkerFlags("\tk8s.io/kubernetes v1.34.4 // indirect\n"),
     /gitVersion=v1\.34\.4 .*gitMajor=1 .*gitMinor=34 /,
@@ -42,7 +42,7 @@ test("hierarchies of control groups are found in both versions", () => {
   ]);
 });
 
-test("a directory's volume is bound to its claim from both sides", () => {
+test("a directory's volume and its claim name each other", () => {
   const { volume, claim } = volumeManifests({ namespace: "default", claim: "work", directory: "/srv/work" });
   assert.deepEqual(volume.spec.claimRef, { namespace: "default", name: "work" });
   assert.equal(claim.spec.volumeName, volume.metadata.name);

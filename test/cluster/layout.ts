@@ -1,6 +1,6 @@
-// Where everything of one test cluster lies: files, addresses, names. Pure; every other file asks here.
+// Files, addresses and names of one test cluster. Pure; every other file uses these.
 //
-// Addresses come from 198.18.0.0/15, which RFC 2544 sets aside for tests of network devices and no network routes:
+// Addresses come from 198.18.0.0/15, which RFC 2544 reserves for tests of network devices and no network routes:
 // cluster number N owns the link 198.18.N.0/30 to the host and 198.19.N.0/24 for its pods. Service addresses are the
 // same in every cluster, because each cluster sees only its own network namespace.
 
@@ -41,9 +41,9 @@ export function networkOf(index: number): Network {
 }
 
 export interface Paths {
-  /** Holds everything below; removed by `down`. */
+  /** Contains everything below; removed by `down`. */
   readonly state: string;
-  /** Beside the state, because it is held while the state is removed. */
+  /** Outside of the state, because it is held while the state is removed. */
   readonly lock: string;
   readonly logs: string;
   readonly auditLog: string;
@@ -55,7 +55,7 @@ export interface Paths {
   readonly scratch: string;
   /** The cluster's number, once it has one. */
   readonly network: string;
-  /** Written last by `up`: the cluster answered, with the digest of what it was started from. */
+  /** Written last by `up`, once the cluster responds; contains the digest of its recipe. */
   readonly ready: string;
 }
 

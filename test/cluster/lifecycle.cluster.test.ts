@@ -1,5 +1,5 @@
-// A cluster's life on this machine: it comes up, runs a restricted pod of our own image, survives an interruption of its
-// start, stands beside another one, and leaves nothing behind.
+// Lifecycle of a cluster on this machine: it starts, runs a restricted pod of our own image, recovers from an interrupted
+// start, runs beside another one, and leaves nothing behind.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -61,14 +61,14 @@ test("a cluster runs a restricted pod of our image on a claimed directory, and l
   assert.deepEqual(differences(before, await gatherTraces(STATE)), []);
 });
 
-test("a start that was killed is made good by the next one", async () => {
+test("a killed start is completed by the next one", async () => {
   await killAt(/waiting for etcd, the API server/);
   assert.equal(await findCluster(NAME), undefined);
   const cluster = await startCluster({ name: NAME });
   assert.match(await cluster.helm(["list"]), /NAME\s+NAMESPACE/);
 });
 
-test("two clusters stand side by side, and ending one leaves the other", async () => {
+test("two clusters run in parallel, and stopping one keeps the other", async () => {
   const one = await startCluster({ name: NAME });
   const other = await startCluster({ name: BESIDE });
   await other.kubectl(["create", "namespace", "only-in-the-other"]);
@@ -77,7 +77,7 @@ test("two clusters stand side by side, and ending one leaves the other", async (
   assert.match(await other.kubectl(["get", "nodes"]), /luthier\s+Ready/);
 });
 
-test("a cluster whose processes were stopped by a signal is ended like any other", async () => {
+test("a cluster with processes stopped by a signal is removed like any other", async () => {
   const cluster = await startCluster({ name: BESIDE });
   const state = path.dirname(cluster.kubeconfig);
   const sandbox = findSandbox(state);
@@ -102,7 +102,7 @@ const processes = () =>
     .filter((entry) => /^\d+$/.test(entry))
     .map(Number);
 
-/** Both empty when the process has ended. */
+/** Both are empty once the process has ended. */
 function pidNamespace(pid: number): string {
   try {
     return readlinkSync(`/proc/${pid}/ns/pid`);
@@ -119,7 +119,7 @@ function commandOf(pid: number): string {
   }
 }
 
-/** Starts the cluster in a process of its own and kills that when it reports a line like `moment`. */
+/** Starts the cluster in a separate process and kills that when it reports a line like `moment`. */
 function killAt(moment: RegExp): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [MAIN, "up", "--name", NAME], { stdio: ["ignore", "ignore", "pipe"] });
@@ -130,12 +130,12 @@ function killAt(moment: RegExp): Promise<void> {
     });
     child.on("exit", (code, signal) => {
       if (signal === "SIGKILL") resolve();
-      else reject(new Error(`ended by itself with ${code} before it said ${moment}:\n${said}`));
+      else reject(new Error(`ended with ${code} before it printed ${moment}:\n${said}`));
     });
   });
 }
 
-/** Tells in one line of JSON what it is allowed to do. */
+/** Reports its permissions in one line of JSON. */
 const PROBE = `
   const fs = require("node:fs"), https = require("node:https"), dns = require("node:dns").promises;
   const status = (name) => fs.readFileSync("/proc/self/status", "utf8").match(new RegExp(name + ":\\\\s+(\\\\S+)"))[1];

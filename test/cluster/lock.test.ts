@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-test("a held lock is refused by name of its holder, and free again afterwards", async () => {
+test("the error for a held lock names its holder, and the lock is free again afterwards", async () => {
   await withLock(file, "cluster demo", async () => {
     await assert.rejects(
       withLock(file, "cluster demo", async () => {}),
@@ -25,7 +25,7 @@ test("a held lock is refused by name of its holder, and free again afterwards", 
   assert.equal(await withLock(file, "cluster demo", async () => "done"), "done");
 });
 
-test("a holder that is suspended is told as such, with how to resume and how to end it", async () => {
+test("the error for a suspended holder explains how to resume and how to end it", async () => {
   const holder = spawn("sleep", ["60"]);
   try {
     process.kill(holder.pid!, "SIGSTOP");
@@ -44,7 +44,7 @@ test("a holder that is suspended is told as such, with how to resume and how to 
   }
 });
 
-test("a lock is given back when the work fails", async () => {
+test("a lock is released when the work fails", async () => {
   await assert.rejects(
     withLock(file, "cluster demo", async () => Promise.reject(new Error("no"))),
     /no/,
@@ -52,7 +52,7 @@ test("a lock is given back when the work fails", async () => {
   assert.ok(!existsSync(file));
 });
 
-test("the lock of a process that is gone, or whose number is another's now, counts for nothing", async () => {
+test("the lock of an ended process is ignored, even if its process number is reused", async () => {
   await withLock(file, "cluster demo", async () => {});
   for (const stale of ["99999999 5", `${process.pid} 1`, ""]) {
     writeFileSync(file, stale);
@@ -60,7 +60,7 @@ test("the lock of a process that is gone, or whose number is another's now, coun
   }
 });
 
-test("those who want it in turn have it one after the other", async () => {
+test("waiting processes get the lock one after another", async () => {
   const seen: string[] = [];
   const work = (name: string) => async () => {
     seen.push(`${name} begins`);

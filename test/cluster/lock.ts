@@ -1,11 +1,11 @@
-// One process at a time starts or stops a cluster of one name, or touches what all clusters of a machine share. A lock
-// names its holder by process number and start time, so that one whose holder is gone, however it ended, counts for nothing.
+// Only one process at a time starts or stops a cluster of one name, or changes the shared parts of all clusters of a machine.
+// A lock names its holder by process number and start time, so that the lock of an ended holder is ignored.
 
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Runs `work` alone; throws at once when another process holds the lock. */
+/** Runs `work` exclusively; throws at once if another process holds the lock. */
 export async function withLock<T>(file: string, what: string, work: () => Promise<T>): Promise<T> {
   const holder = take(file);
   if (holder !== undefined) {
@@ -16,7 +16,7 @@ export async function withLock<T>(file: string, what: string, work: () => Promis
   return await holding(file, work);
 }
 
-/** Runs `work` alone, after whoever holds the lock. */
+/** Runs `work` exclusively, after the current holder of the lock. */
 export async function inTurn<T>(file: string, work: () => Promise<T>): Promise<T> {
   while (take(file) !== undefined) await sleep(20);
   return await holding(file, work);
@@ -30,7 +30,7 @@ async function holding<T>(file: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Takes the lock, or tells the process that holds it. */
+/** Takes the lock, or returns the process that holds it. */
 function take(file: string): number | undefined {
   mkdirSync(path.dirname(file), { recursive: true });
   for (let attempt = 0; ; attempt++) {
@@ -47,7 +47,7 @@ function take(file: string): number | undefined {
   }
 }
 
-/** The lock appears with its content: nobody finds it empty. */
+/** The lock appears together with its content, so that no process finds it empty. */
 function place(file: string): void {
   const beside = `${file}.${process.pid}`;
   writeFileSync(beside, identity(process.pid));
@@ -58,13 +58,13 @@ function place(file: string): void {
   }
 }
 
-/** Removes the lock that `holder` left, and no other: a new one that took its place meanwhile is put back. */
+/** Removes only the lock of `holder`: a new lock that replaced it meanwhile is put back. */
 function setAside(file: string, holder: string): void {
   const aside = `${file}.${process.pid}`;
   try {
     renameSync(file, aside);
   } catch {
-    return; // somebody else removed it
+    return; // another process removed it
   }
   if (readIfThere(aside) !== holder) linkSync(aside, file);
   rmSync(aside, { force: true });

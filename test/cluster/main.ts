@@ -1,4 +1,4 @@
-// The test cluster from the command line: node tools/node24.mjs test/cluster/main.ts up|down|status [--name NAME]
+// Manages the test cluster from the command line: node tools/node24.mjs test/cluster/main.ts up|down|status [--name NAME]
 
 import { optionOf, UsageError } from "../../terminal/arguments.ts";
 import { helpOption, runScript } from "../../terminal/script.ts";
@@ -8,12 +8,12 @@ import { findCluster, startCluster, stopCluster } from "./cluster.ts";
 const usage = {
   command: "node tools/node24.mjs test/cluster/main.ts",
   positionals: ["up|down|status"],
-  summary: "Starts, ends or looks for a real Kubernetes on this machine, in namespaces of its own (root).",
+  summary: "Starts, stops or checks a real Kubernetes on this machine, in separate namespaces (root).",
   details: [
     "up prints its kubeconfig. It needs the packages that `node tools/node24.mjs tools/setup/main.ts cluster` installs.",
   ],
   options: {
-    name: { value: "NAME", help: "which one: clusters of different names run side by side (default test)" },
+    name: { value: "NAME", help: "name of the cluster; clusters of different names run in parallel (default test)" },
     help: helpOption,
   },
 } as const;
@@ -38,6 +38,6 @@ await runScript(usage, async (args) => {
       return undefined;
     }
     default:
-      throw new UsageError(`${JSON.stringify(what)} is none of up, down, status`);
+      throw new UsageError(`unknown command ${JSON.stringify(what)}: use up, down or status`);
   }
 });

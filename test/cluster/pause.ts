@@ -1,4 +1,4 @@
-// The image of the pod sandbox: the one static program of programs/pause, packed by buildah, kept in the cache.
+// Builds the image of the pod sandbox: the static program of programs/pause, packed by buildah, kept in the cache.
 
 import { copyFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -8,7 +8,7 @@ import { PAUSE_IMAGE } from "./configuration.ts";
 
 const CONTAINERFILE = 'FROM scratch\nCOPY pause /pause\nUSER 65535:65535\nENTRYPOINT ["/pause"]\n';
 
-/** Path of an archive that holds PAUSE_IMAGE. */
+/** Path of an archive with PAUSE_IMAGE. */
 export async function pauseImage(programs: string): Promise<string> {
   const entry = await cached("pause-image", path.basename(programs), async (work) => {
     const context = path.join(work, "context");

@@ -1,5 +1,5 @@
-// The programs of the test cluster, built from pinned Go modules: Kubernetes' (programs/), and kwok (kwok/) for the load test
-// alone.
+// The programs of the test cluster, built from pinned Go modules: Kubernetes' (programs/), and kwok (kwok/) only for the load
+// test.
 
 import { readFileSync, renameSync } from "node:fs";
 import path from "node:path";
@@ -23,7 +23,7 @@ export function buildPrograms(onProgress: OnProgress, signal?: AbortSignal): Pro
   return buildGoPrograms(kubernetes(), onProgress, { finish, signal });
 }
 
-/** What building them will write, about; nothing where they are built. */
+/** About how much building them will write; nothing if they are built. */
 export function programNeeds(): SpaceNeed[] {
   const module = kubernetes();
   if (hasGoPrograms(module)) return [];
@@ -46,12 +46,12 @@ function kubernetes() {
   };
 }
 
-/** Path of kwok, which plays nodes and their pods. */
+/** Path of kwok, which simulates nodes and their pods. */
 export async function buildKwok(onProgress: OnProgress): Promise<string> {
   return path.join(await buildGoPrograms({ kind: "kwok", directory: beside("kwok") }, onProgress), "kwok");
 }
 
-/** Without these the API server says that it is v0.0.0, and clients believe it. */
+/** Without these the API server reports version v0.0.0 to clients. */
 export function linkerFlags(goMod: string): string {
   const [, version, major, minor] = /\bk8s\.io\/kubernetes (v(\d+)\.(\d+)\.\d+)/.exec(goMod) ?? [];
   if (version === undefined) throw new Error("programs/go.mod does not require k8s.io/kubernetes");

@@ -1,7 +1,7 @@
-// The namespaces a cluster lives in (mount, network, process ids), held by one process on the machine: see sandbox.sh.
-// A cluster is running exactly as long as that process is; it is found by its command line, so no pid file can be stale.
-// Ending it ends everything inside, by the kernel, whatever state the cluster was in. Only control groups, which are
-// not namespaced, and directories on disk are left to remove by hand.
+// The namespaces of a cluster (mount, network, process ids), held by one process on the machine: see sandbox.sh.
+// A cluster runs exactly as long as that process; it is found by its command line, so no pid file can be stale.
+// When it ends, the kernel ends everything inside, whatever state the cluster was in. Only control groups, which are not
+// namespaced, and directories on disk must be removed by our code.
 
 import { spawn } from "node:child_process";
 import {
@@ -25,20 +25,20 @@ import { CLUSTER_LIMIT, type Network, networkOf, type Paths } from "./layout.ts"
 import { inTurn } from "./lock.ts";
 
 const SCRIPT = fileURLToPath(new URL("sandbox.sh", import.meta.url));
-/** Mount points that must exist on the machine; made when absent, with a marker, and removed with the last cluster. */
+/** Mount points that must exist on the machine; missing ones are created with a marker, and removed with the last cluster. */
 const MOUNT_POINTS = ["/var/lib/kubelet", "/var/lib/cni"];
-/** Held while what all clusters share is made or removed: one that begins and another that ends would miss each other. */
+/** Held while the shared parts of all clusters are created or removed, to serialise starting and stopping clusters. */
 const SHARED_LOCK = "/run/lock/luthier-test-clusters";
 const MARKER = ".made-for-luthier-test-cluster";
 const CLEAN_ENVIRONMENT = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/root" };
 
-/** A running sandbox; `pid` is its first process, as the machine numbers it. */
+/** A running sandbox; `pid` is its first process in the machine's numbering. */
 export interface Sandbox {
   readonly pid: number;
   readonly state: string;
 }
 
-/** All sandboxes on this machine, of whatever checkout. */
+/** All sandboxes on this machine, of all checkouts. */
 export function runningSandboxes(): Sandbox[] {
   const found: Sandbox[] = [];
   for (const entry of readdirSync("/proc")) {
@@ -73,7 +73,7 @@ export async function startSandbox(paths: Paths): Promise<{ sandbox: Sandbox; ne
   });
 }
 
-/** Ends everything inside, then removes what is not namespaced. Does nothing where nothing is left. */
+/** Ends everything inside, then removes the parts that are not namespaced. Does nothing if nothing is left. */
 export async function stopSandbox(paths: Paths): Promise<void> {
   const sandbox = findSandbox(paths.state);
   if (sandbox !== undefined) await kill(sandbox.pid);
@@ -89,7 +89,7 @@ export async function stopSandbox(paths: Paths): Promise<void> {
   });
 }
 
-/** A cluster that was killed may have lost its number to one that runs now. */
+/** Another running cluster may have taken the number of a killed cluster. */
 function isTaken({ index }: Network, { state }: Paths): boolean {
   return runningSandboxes().some(
     (other) =>
@@ -131,8 +131,8 @@ export function spawnInside(
 }
 
 /**
- * A signal to a program that spawnInside started. nsenter waits for it outside, stops when it stops, and lets it go on when
- * it goes on itself: one that stays stopped would keep the sandbox from ending, so both are told to go on.
+ * Sends a signal to a program that spawnInside started. nsenter waits for it outside, stops when it stops, and resumes it when
+ * nsenter itself resumes: a stopped nsenter would keep the sandbox from ending, so both get SIGCONT.
  */
 export function signalInside(sandbox: Sandbox, program: string, signal: "SIGSTOP" | "SIGCONT"): void {
   const started = ["nsenter", ...entry(sandbox), program].join("\0");
@@ -154,7 +154,7 @@ async function launch(paths: Paths): Promise<Sandbox> {
   const output = openSync(log, "a");
   const child = spawn(
     "unshare",
-    // Slave: what the machine unmounts is unmounted inside as well, and nothing from inside comes out.
+    // Slave: unmounts of the machine propagate inside, and nothing propagates outside.
     [
       ...["--mount", "--net", "--pid", "--fork", "--mount-proc", "--propagation", "slave", "--"],
       "/bin/bash",
@@ -176,10 +176,10 @@ async function launch(paths: Paths): Promise<Sandbox> {
     if (sandbox !== undefined) return sandbox;
     await sleep(50);
   }
-  throw new Error(`the namespaces of the test cluster could not be made:\n${readFileSync(log, "utf8").trim()}`);
+  throw new Error(`the namespaces of the test cluster could not be created:\n${readFileSync(log, "utf8").trim()}`);
 }
 
-/** Takes the lowest free cluster number: making its interface is the claim, since two of one name cannot exist. */
+/** Takes the lowest free cluster number by creating its interface, because two of one name cannot exist. */
 async function connect(sandbox: Sandbox): Promise<Network> {
   for (let index = 0; index < CLUSTER_LIMIT; index++) {
     const network = networkOf(index);
@@ -212,9 +212,9 @@ async function connect(sandbox: Sandbox): Promise<Network> {
 }
 
 /**
- * SIGKILL ends every process inside, stopped ones included. The namespace is gone when the parents have reaped all of
- * them, and some parents (nsenter, unshare) are outside, where this SIGKILL does not reach. nsenter stops itself together
- * with its child, so these parents are resumed until the namespace is gone.
+ * SIGKILL ends every process inside, including stopped ones. The namespace disappears once the parents have reaped all of
+ * them; some parents (nsenter, unshare) are outside, where this SIGKILL has no effect. nsenter stops itself together with its
+ * child, so these parents get SIGCONT until the namespace has disappeared.
  */
 async function kill(pid: number): Promise<void> {
   const outside = parentsOutside(pid);
@@ -227,7 +227,7 @@ async function kill(pid: number): Promise<void> {
   throw new Error(`process ${pid}, the test cluster's first, does not end (a process inside hangs in the kernel?)`);
 }
 
-/** Processes outside of the namespace of `pid` whose children are in it. */
+/** Processes outside of the namespace of `pid` with children in it. */
 function parentsOutside(pid: number): number[] {
   const namespace = pidNamespace(String(pid));
   const inside = readdirSync("/proc").filter((entry) => /^\d+$/.test(entry) && pidNamespace(entry) === namespace);
@@ -235,7 +235,7 @@ function parentsOutside(pid: number): number[] {
   return [...new Set(parents.map(Number))];
 }
 
-/** Undefined when the process has ended. */
+/** Undefined if the process has ended. */
 function pidNamespace(pid: string): string | undefined {
   try {
     return readlinkSync(`/proc/${pid}/ns/pid`);
@@ -254,7 +254,7 @@ function resume(pid: number): void {
   }
 }
 
-/** The link goes with the namespace, a moment later and by itself; whoever removes it first is right. */
+/** The kernel removes the link with the namespace, a moment later, so it may already be missing. */
 async function removeLink(name: string): Promise<void> {
   await ip("link", "delete", name).catch((error: unknown) => {
     if (existsSync(`/sys/class/net/${name}`)) throw error;
@@ -274,13 +274,13 @@ function removeMountPoint(directory: string): void {
   rmdirSync(directory);
 }
 
-/** NSpid lists a process's number in each namespace it is in, the innermost last. */
+/** NSpid lists a process's number in each of its namespaces, the innermost last. */
 function isFirstOfItsNamespace(pid: string): boolean {
   const numbers = /^NSpid:\s+(.*)$/m.exec(readProc(`/proc/${pid}/status`))?.[1]?.split(/\s+/) ?? [];
   return numbers.length > 1 && numbers.at(-1) === "1";
 }
 
-/** A file under /proc, or nothing when its process has just ended. */
+/** A file under /proc, or nothing if its process has just ended. */
 function readProc(file: string): string {
   try {
     return readFileSync(file, "utf8");

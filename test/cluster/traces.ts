@@ -1,11 +1,11 @@
-// What a cluster could leave on a machine, as a table of lists that can be compared before and after.
+// Lists everything that a cluster could leave on a machine, for a comparison before and after.
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { run } from "../../terminal/runProgram.ts";
 import { hierarchies } from "./cgroups.ts";
 
-/** Kernel settings that the kubelet, kube-proxy or a bridge plug-in change when they may. */
+/** Kernel settings that the kubelet, kube-proxy or a bridge plug-in change if they can. */
 const SETTINGS = [
   ...[
     "vm",
@@ -19,7 +19,7 @@ const SETTINGS = [
   ],
   ...["kernel/panic", "kernel/panic_on_oops", "kernel/oom"],
 ];
-/** These change by themselves. */
+/** These change on their own. */
 const RESTLESS = /nf_conntrack_count$|\/vm\/(stat_refresh|compact_memory|drop_caches)$/;
 const DIRECTORIES = [
   "/opt",
@@ -36,7 +36,7 @@ const DIRECTORIES = [
 
 export type Traces = Readonly<Record<string, readonly string[]>>;
 
-/** `state`: the state directory of the cluster that is looked for. */
+/** `state`: the state directory of the cluster. */
 export async function gatherTraces(state: string): Promise<Traces> {
   const lines = async (command: string, ...args: string[]) => (await run(command, args)).stdout.trim().split("\n");
   return {
@@ -61,7 +61,7 @@ export async function gatherTraces(state: string): Promise<Traces> {
   };
 }
 
-/** What is in one and not in the other, as "+ kind: line" and "- kind: line". */
+/** The differences, as "+ kind: line" and "- kind: line". */
 export function differences(before: Traces, after: Traces): string[] {
   return Object.keys({ ...before, ...after }).flatMap((kind) => {
     const [old, now] = [before[kind] ?? [], after[kind] ?? []];
@@ -77,7 +77,7 @@ function readSettings(file: string): string[] {
   try {
     return [`${file} = ${readFileSync(file, "utf8").trim()}`];
   } catch {
-    // A directory; or a file that can only be written.
+    // A directory, or a write-only file.
     return isDirectory(file) ? readdirSync(file).flatMap((name) => readSettings(path.join(file, name))) : [];
   }
 }
@@ -98,8 +98,8 @@ function luthierGroups(mountPoint: string): string[] {
 }
 
 /**
- * Those that hold the sandbox from outside. What ran inside it needs no list: its process namespace cannot outlive its
- * first process, and its control group could not be removed while a process of a pod was in it.
+ * The processes that hold the sandbox from outside. Processes inside need no list: their namespace cannot outlive its first
+ * process, and the control group cannot be removed while it contains a process of a pod.
  */
 function processesOf(state: string): string[] {
   return readdirSync("/proc")

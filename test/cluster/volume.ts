@@ -1,5 +1,5 @@
-// A directory of this machine as a claim in the cluster: a static `local` volume on the cluster's one node, bound to a
-// claim of the same name. The directory is given to the user that Luthier's pods run as.
+// Provides a directory of this machine as a claim: a static `local` volume on the cluster's only node, bound to a claim of
+// the same name. The user of Luthier's pods becomes the owner of the directory.
 
 import { chownSync, mkdirSync, readdirSync } from "node:fs";
 import path from "node:path";
@@ -10,12 +10,12 @@ import { NODE_NAME } from "./layout.ts";
 export interface DirectoryVolume {
   readonly namespace: string;
   readonly claim: string;
-  /** Made when absent. Its whole content is handed to uid 65532, so it must not be part of a checkout. */
+  /** Created if missing. uid 65532 becomes the owner of its whole content, so it must not be part of a checkout. */
   readonly directory: string;
   readonly accessMode?: "ReadWriteOnce" | "ReadWriteMany" | "ReadOnlyMany";
 }
 
-/** Applies volume and claim; the claim is bound when it resolves. The namespace must exist. */
+/** Applies volume and claim; resolves once the claim is bound. The namespace must exist. */
 export async function provideDirectory(cluster: Cluster, volume: DirectoryVolume): Promise<void> {
   const directory = path.resolve(volume.directory);
   mkdirSync(directory, { recursive: true });
@@ -42,7 +42,7 @@ export function volumeManifests({ namespace, claim, directory, accessMode = "Rea
       metadata: { name },
       spec: {
         ...shared,
-        // Nothing enforces it: the directory's disk is the limit.
+        // Not enforced: the directory's disk is the limit.
         capacity: { storage: "100Gi" },
         persistentVolumeReclaimPolicy: "Retain",
         claimRef: { namespace, name: claim },

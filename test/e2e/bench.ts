@@ -1,7 +1,6 @@
 /**
- * What every end-to-end test stands on: a real cluster with the chart installed, and namespaces with a small model, data
- * and a store behind claims. Everything is done as a user does it, by kubectl; what happened is counted from the API
- * server's audit log.
+ * The base of every end-to-end test: a real cluster with the chart installed, and namespaces with a small model, data and a
+ * store behind claims. The tests use kubectl like a user, and count the requests in the API server's audit log.
  */
 import { spawn } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -22,7 +21,7 @@ import { provideDirectory } from "../cluster/volume.ts";
 
 const definitions = path.resolve(import.meta.dirname, "../../crds");
 
-/** Other work on the machine may make everything several times slower. */
+/** Long, because other work on the machine may make everything several times slower. */
 const patienceSeconds = 600;
 
 export class Bench {
@@ -38,9 +37,9 @@ export class Bench {
     this.trainerImage = options.trainerImage;
   }
 
-  /** Starts a new cluster and loads the images. With `operator` the chart is installed, else its definitions alone. */
+  /** Starts a new cluster and loads the images. Installs the chart with `operator`, else only its CRDs. */
   static async start({ name = "e2e", operator = true } = {}): Promise<Bench> {
-    // What an interrupted run left is of no use.
+    // The leftovers of an interrupted run are useless.
     await stopCluster(name);
     const cluster = await startCluster({ name });
     const images = await loadImages(cluster, () => {});
@@ -52,12 +51,12 @@ export class Bench {
     return new Bench({ cluster, directory, operatorImage, trainerImage });
   }
 
-  /** Whatever a test has written in `directory` goes with the cluster. */
+  /** Removes the cluster with everything that tests wrote to its `directory`. */
   async stop(): Promise<void> {
     await this.cluster.stop();
   }
 
-  /** A namespace of its own, with the claims `inputs` and `store`. */
+  /** A new namespace with the claims `inputs` and `store`. */
   async namespace(name: string): Promise<Team> {
     await this.#createNamespace(name);
     const { store } = this.team(name);
@@ -70,13 +69,13 @@ export class Bench {
     return this.team(name);
   }
 
-  /** A namespace of its own, as the demo needs it. */
+  /** A new namespace for the demo. */
   async stand(name: string): Promise<Stand> {
     await this.#createNamespace(name);
     return { cluster: this.cluster, namespace: name, state: path.join(this.directory, name) };
   }
 
-  /** What is asked and told in a namespace that is there. */
+  /** Access to an existing namespace. */
   team(name: string): Team {
     return new Team(this.cluster, name, path.join(this.directory, name));
   }
@@ -86,30 +85,30 @@ export class Bench {
     await this.cluster.kubectl(["label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted"]);
   }
 
-  /** All that a user asked of the API server, about whatever and however it was answered. */
+  /** All requests of a user to the API server, about any object and with any response. */
   askedBy(user: string): Asked[] {
     return readAuditLog(this.cluster.auditLog, `"username":"${user}"`).filter((one) => one.user === user);
   }
 
-  /** All that the installed operator asked. */
+  /** All requests of the installed operator. */
   askedByOperator(): Asked[] {
     return this.askedBy(`system:serviceaccount:${operatorNamespace}:luthier`);
   }
 
-  /** Ends the operator's process by SIGKILL, with no time for a word; the kubelet starts it anew. */
+  /** Ends the operator's process by SIGKILL; the kubelet restarts it. */
   async killOperator(): Promise<void> {
     const pod = only(await this.team(operatorNamespace).list("pods", "-l", "app.kubernetes.io/component=operator"));
-    // It may be on its way back from the last time.
+    // It may still be restarting after the last time.
     for (const end = Date.now() + 60_000; processesOf(pod).length === 0 && Date.now() < end; ) await sleep(100);
     killProcessesOf(pod);
   }
 }
 
-/** What one namespace is asked and told. */
+/** One namespace: its requests and its objects. */
 export class Team {
   readonly #cluster: Cluster;
   readonly name: string;
-  /** The directory behind the claim `store`. */
+  /** The directory of the claim `store`. */
   readonly store: string;
 
   constructor(cluster: Cluster, name: string, store: string) {
@@ -126,14 +125,14 @@ export class Team {
     return this.#cluster.kubectl(["--namespace", this.name, "apply", ...more, "-f", "-"], JSON.stringify(manifest));
   }
 
-  /** Replaces the status of an object, as a restore or a hostile hand does it; undefined removes it. */
+  /** Replaces the status of an object, like a restore or an attacker; undefined removes it. */
   async setStatus(kind: string, name: string, status: object | undefined): Promise<void> {
     const change = status === undefined ? { op: "remove" } : { op: "add", value: status };
     const patch = JSON.stringify([{ ...change, path: "/status" }]);
     await this.kubectl("patch", kind, name, "--subresource=status", "--type=json", "-p", patch);
   }
 
-  /** Through the eviction API, as a drained node or a preempting scheduler does it. */
+  /** Evicts a pod through the eviction API, like a drained node or a preempting scheduler. */
   evict(pod: string): Promise<string> {
     const path = `/api/v1/namespaces/${this.name}/pods/${pod}/eviction`;
     const eviction = { apiVersion: "policy/v1", kind: "Eviction", metadata: { name: pod, namespace: this.name } };
@@ -157,17 +156,17 @@ export class Team {
     return this.#read<FineTuneRun>("finetuneruns");
   }
 
-  /** The one Adapter of this namespace. */
+  /** The only Adapter of this namespace. */
   async adapter(): Promise<Adapter> {
     return only(await this.adapters());
   }
 
-  /** The one run of this namespace. */
+  /** The only run of this namespace. */
   async run(): Promise<FineTuneRun> {
     return only(await this.runs());
   }
 
-  /** The FineTuneJob as soon as `holds`; otherwise an error that shows how it was last. */
+  /** Waits until the FineTuneJob fulfils `holds`; otherwise throws an error with its last status. */
   until(
     name: string,
     what: string,
@@ -177,7 +176,7 @@ export class Team {
     return this.#watch<FineTuneJob>("finetunejobs", name, what, holds, seconds);
   }
 
-  /** Asks by one `kubectl get --watch`: asking again and again would take a core of the machine. */
+  /** Uses one `kubectl get --watch`, because polling would take a core of the machine. */
   async #watch<T extends KubeObject & { status?: unknown }>(
     kind: string,
     name: string,
@@ -214,7 +213,7 @@ export class Team {
     );
   }
 
-  /** Until its training has made some steps. */
+  /** Waits until its training has made some steps. */
   untilTraining(name: string): Promise<FineTuneJob> {
     return this.until(
       name,
@@ -223,7 +222,7 @@ export class Team {
     );
   }
 
-  /** Until the FineTuneRun of that name is in `state`. */
+  /** Waits until the FineTuneRun of that name is in `state`. */
   async untilRun(name: string, state: string): Promise<void> {
     await this.#watch<FineTuneRun>(
       "finetuneruns",
@@ -234,26 +233,26 @@ export class Team {
     );
   }
 
-  /** All that anybody asked about this namespace, oldest first; what was refused, too. */
+  /** All requests about this namespace, including refused ones, oldest first. */
   asked(): Asked[] {
     return readAuditLog(this.#cluster.auditLog, `"namespace":"${this.name}"`).filter(
       ({ namespace }) => namespace === this.name,
     );
   }
 
-  /** Writes that the API server carried out in this namespace, oldest first. */
+  /** Successful writes in this namespace, oldest first. */
   written(): Asked[] {
     return this.asked().filter((one) => isWrite(one) && isCarriedOut(one));
   }
 
-  /** How many objects of a kind were made here, ever. */
+  /** The number of all created objects of a kind in this namespace. */
   created(resource: string): number {
     return this.written().filter((one) => one.verb === "create" && one.resource === resource && !one.subresource)
       .length;
   }
 }
 
-/** Objects that kubectl prints as they come: each ends with a line that is its closing brace alone. */
+/** Parses objects from kubectl's stream: each ends with a line that contains only its closing brace. */
 export async function* objectsIn(output: Readable): AsyncGenerator<unknown> {
   let lines: string[] = [];
   for await (const line of createInterface({ input: output })) {
@@ -264,7 +263,7 @@ export async function* objectsIn(output: Readable): AsyncGenerator<unknown> {
   }
 }
 
-/** Ends the processes of a pod by SIGKILL, as the kernel does; they run on this machine. */
+/** Ends the processes of a pod by SIGKILL, like the kernel; they run on this machine. */
 export function killProcessesOf(pod: KubeObject): void {
   const ours = processesOf(pod);
   if (ours.length === 0) throw new Error(`no process of pod ${pod.metadata.name} is found in /proc`);
@@ -275,7 +274,7 @@ function processesOf({ metadata }: KubeObject): string[] {
   return readdirSync("/proc").filter((entry) => /^\d+$/.test(entry) && isOfPod(entry, metadata.uid ?? ""));
 }
 
-/** Its processes are in a control group named after it; the pause program that holds its namespaces is left alone. */
+/** Whether the process is in the pod's control group; excludes the pause program, which holds the pod's namespaces. */
 function isOfPod(pid: string, uid: string): boolean {
   try {
     const [program = ""] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
@@ -314,7 +313,7 @@ export function manifest(name: string, change: Record<string, unknown> = {}): ob
   };
 }
 
-/** Settings whose training lasts long enough to disturb it. */
+/** Settings of a training that lasts long enough to disturb it. */
 export const long = { maxSteps: 1200, batchTokens: 2048, learningRate: "1e-2", checkpoint: { everySteps: 10 } };
 
 async function writeInputs(directory: string): Promise<void> {
@@ -336,7 +335,7 @@ const gpt2Shape = {
   max_position_embeddings: 256,
 };
 
-/** Examples that ask whether numbers are odd or even. */
+/** Examples with the question whether a number is odd or even. */
 function parity(from: number, to: number): string {
   const row = (number: number) => ({
     messages: [
@@ -347,7 +346,7 @@ function parity(from: number, to: number): string {
   return Array.from({ length: to - from }, (_, index) => `${JSON.stringify(row(from + index))}\n`).join("");
 }
 
-/** What a command that fails says. */
+/** The error message of a failing command. */
 export async function refusal(promise: Promise<unknown>): Promise<string> {
   try {
     await promise;

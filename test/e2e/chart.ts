@@ -1,4 +1,4 @@
-/** The chart by the real Helm: lint, upgrade, uninstall. */
+/** Tests the chart with the real Helm: lint, upgrade, uninstall. */
 import assert from "node:assert/strict";
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -9,10 +9,10 @@ import type { KubeObject } from "../../operator/runtime/objects.ts";
 import { type Bench, manifest, refusal } from "./bench.ts";
 
 export function chartTests(bench: () => Bench): void {
-  test("the chart lints, and a value that it does not know is refused", async () => {
+  test("the chart passes lint and refuses unknown values", async () => {
     const { cluster } = bench();
     assert.match(await cluster.helm(["lint", "--strict", chart]), /0 chart\(s\) failed/);
-    // Without a cluster helm stands in for one of its own age.
+    // Without a cluster Helm assumes one of its own version.
     const render = ["template", chart, "--kube-version=1.34.0", "--set"];
     const refused = async (values: string) => refusal(cluster.helm([...render, values]));
     assert.match(await refused("operator.replica=2"), /replica/);
@@ -20,7 +20,7 @@ export function chartTests(bench: () => Bench): void {
     assert.match(await refused(writers), /operator\.replicas above 1 needs operator\.leaderElection/);
   });
 
-  test("the operator may do what it does and little more", async () => {
+  test("the operator has the rights that it needs and few others", async () => {
     const { cluster } = bench();
     const may = async (...words: string[]) => {
       const account = `--as=system:serviceaccount:${operatorNamespace}:luthier`;
@@ -38,7 +38,7 @@ export function chartTests(bench: () => Bench): void {
     }
   });
 
-  test("metrics are served under controller-runtime's names", async () => {
+  test("the operator serves metrics under controller-runtime's names", async () => {
     const { cluster } = bench();
     const metrics = await cluster.kubectl([
       "get",
@@ -50,7 +50,7 @@ export function chartTests(bench: () => Bench): void {
     assert.match(metrics, /leader_election_master_status\{name="luthier-operator"\} 1/);
   });
 
-  test("rendered for one namespace it has rights in that alone, and to list nodes", async () => {
+  test("a chart rendered for one namespace has rights only there, and to list nodes", async () => {
     const rendered = await bench().cluster.helm([
       ...["template", "one", chart, "--kube-version=1.34.0", "--namespace=luthier", "--set=operator.namespace=team-a"],
     ]);
@@ -70,7 +70,7 @@ export function chartTests(bench: () => Bench): void {
     assert.match(rendered, /resourceNames: \["luthier-operator-team-a"\]/);
   });
 
-  test("names that YAML takes for booleans, numbers, dates or nothing are strings in everything it renders", async () => {
+  test("names that YAML parses as booleans, numbers, dates or null are strings in every rendered object", async () => {
     const render = async (name: string) => {
       const named = [
         "operator.namespace",
@@ -92,7 +92,7 @@ export function chartTests(bench: () => Bench): void {
           ...set,
         ],
       ]);
-      // As Kubernetes' tools and Helm read it: YAML 1.1.
+      // YAML 1.1, as in Kubernetes' tools and Helm.
       const documents = parseAllDocuments(text, { version: "1.1" });
       assert.deepEqual(
         documents.flatMap(({ errors, warnings }) => [...errors, ...warnings]),
@@ -121,7 +121,7 @@ export function chartTests(bench: () => Bench): void {
     }
   });
 
-  test("a watched namespace that --set makes a number of is watched by its name", async () => {
+  test("a watched namespace that --set parses as a number is watched by its name", async () => {
     const { cluster } = bench();
     for (const [value, name] of [
       ["1234", "1234"],
@@ -138,13 +138,13 @@ export function chartTests(bench: () => Bench): void {
   });
 
   describe("its life", () => {
-    /** How many objects of a kind there are, and of which uids. */
+    /** The uids of all objects of a kind. */
     const uids = async (kind: string): Promise<string[]> => {
       const { items } = JSON.parse(await bench().cluster.kubectl(["get", kind, "--all-namespaces", "--output=json"]));
       return items.map(({ metadata }: KubeObject) => metadata.uid ?? "").sort();
     };
     const objects = async () => Promise.all(["finetunejobs", "finetuneruns", "adapters"].map(uids));
-    /** Arguments and environment of the operator's container, and whether its definition knows `affinity`. */
+    /** Arguments and environment of the operator's container, and whether the CRD has `affinity`. */
     const installed = async () => {
       const { cluster } = bench();
       const deployment = await cluster.kubectl(["-n", operatorNamespace, "get", "deployment/luthier", "--output=json"]);
@@ -155,7 +155,7 @@ export function chartTests(bench: () => Bench): void {
     };
     let before: string[][];
 
-    test("an upgrade changes values and definitions, and keeps what is there", async () => {
+    test("an upgrade changes values and CRDs, and keeps existing objects", async () => {
       before = await objects();
       assert.ok(before.flat().length > 10);
       const old = olderChart(path.join(bench().directory, "chart"));
@@ -166,7 +166,7 @@ export function chartTests(bench: () => Bench): void {
       assert.deepEqual(await objects(), before);
     });
 
-    test("an uninstall leaves definitions and objects, and takes the rest", async () => {
+    test("an uninstall keeps CRDs and objects, and removes everything else", async () => {
       const { cluster } = bench();
       await cluster.helm(["uninstall", "luthier", "--namespace", operatorNamespace, "--wait"]);
       assert.deepEqual(await objects(), before);
@@ -179,7 +179,7 @@ export function chartTests(bench: () => Bench): void {
         const { cluster, operatorImage, trainerImage } = bench();
         const team = await bench().namespace(name);
         const values = [...imageValues("operator", operatorImage), ...imageValues("trainer", trainerImage)];
-        // The definitions are those of the release before.
+        // The CRDs are those of the previous release.
         const set = [...values, "crds.enabled=false"].flatMap((value) => ["--set", value]);
         const watched = `operator.namespace=${name}`;
         await cluster.helm(["install", "luthier", chart, "-n", name, "--wait", ...set, "--set-string", watched]);
@@ -191,7 +191,7 @@ export function chartTests(bench: () => Bench): void {
   });
 }
 
-/** The chart as an earlier release had it: a definition that lacks a field. */
+/** The chart of an earlier release, with a CRD that lacks a field. */
 function olderChart(directory: string): string {
   cpSync(chart, directory, { recursive: true });
   const file = path.join(directory, "templates/crds/finetunejobs.yaml");

@@ -1,22 +1,22 @@
-/** Commands as a person types them, in processes: with pipes, or on a terminal of their own that can be told Ctrl-C. */
+/** Runs typed commands in processes: with pipes, or on a separate terminal that can send Ctrl-C. */
 import { spawn } from "node:child_process";
 import { repository } from "../../demo/places.ts";
 
 export interface Said {
   /** The exit code. */
   readonly code: number | null;
-  /** On a terminal all that it has shown, escape codes too. */
+  /** The output; on a terminal including escape codes. */
   readonly stdout: string;
   readonly stderr: string;
 }
 
 export interface Typed {
   readonly environment: NodeJS.ProcessEnv;
-  /** What comes through the pipe; on a terminal: what is typed. */
+  /** The text for the pipe, or the typed text on a terminal. */
   readonly stdin?: string;
 }
 
-/** Runs a line of the shell in the checkout. */
+/** Runs a shell command in the checkout. */
 export function shell(line: string, { environment, stdin = "" }: Typed): Promise<Said> {
   const child = spawn("/bin/sh", ["-c", line], { cwd: repository, env: environment });
   child.stdin.on("error", () => {});
@@ -26,12 +26,12 @@ export function shell(line: string, { environment, stdin = "" }: Typed): Promise
 
 export interface Terminal {
   readonly ended: Promise<Said>;
-  /** What it has shown so far. */
+  /** The output so far. */
   shown(): string;
   interrupt(): void;
 }
 
-/** The same on a terminal of 80 columns: util-linux's script(1) is one. */
+/** The same on a terminal of 80 columns, made by util-linux's script(1). */
 export function onTerminal(line: string, environment: NodeJS.ProcessEnv): Terminal {
   const arguments_ = ["--quiet", "--return", "--flush", "--command", line, "/dev/null"];
   const child = spawn("script", arguments_, { cwd: repository, env: { ...environment, TERM: "xterm" } });

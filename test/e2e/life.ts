@@ -1,4 +1,4 @@
-/** A run's life when it is disturbed: nothing is trained twice, and nothing that was trained is lost. */
+/** Disturbs the life of a run: nothing is trained twice, and no finished training is lost. */
 import assert from "node:assert/strict";
 import { globSync } from "node:fs";
 import path from "node:path";
@@ -35,7 +35,7 @@ async function suspendJob(team: Team, suspend: boolean): Promise<void> {
   );
 }
 
-/** A kill before the first checkpoint would only begin anew, and show nothing. */
+/** Waits for a checkpoint, because a kill before the first one would only restart the training. */
 async function untilCheckpoint(team: Team): Promise<void> {
   const { metadata, spec } = await team.run();
   const checkpoints = path.join(team.store, team.name, "runs", spec.runHash, "checkpoints");
@@ -47,15 +47,15 @@ async function untilCheckpoint(team: Team): Promise<void> {
 
 export function lifeTests(bench: () => Bench): void {
   let calm: Promise<string> | undefined;
-  /** The digest that a training comes to which nothing disturbs; it is trained when that is first asked. */
+  /** The digest of an undisturbed training, which runs on the first call. */
   const undisturbed = () => (calm ??= leftAlone(bench()));
 
-  describe("of the operator", { concurrency: 2 }, () => operatorTests(bench, undisturbed));
-  // Not beside the operator's end, which would be a second disturbance.
-  describe("of its own", { concurrency: 3 }, () => {
+  describe("disturbances of the operator", { concurrency: 2 }, () => operatorTests(bench, undisturbed));
+  // Not in parallel with the operator's kills, which would be a second disturbance.
+  describe("disturbances of the run", { concurrency: 3 }, () => {
     podTests(bench, undisturbed);
     describe("suspend", inOrder, () => suspendTests(bench, undisturbed));
-    describe("one run that is replaced, made to fail, and whose namespace is deleted", inOrder, () =>
+    describe("a run that is replaced, fails, and loses its namespace", inOrder, () =>
       replacedTests(bench, undisturbed),
     );
     describe("edits", inOrder, () => editTests(bench));
@@ -74,11 +74,11 @@ async function leftAlone(bench: Bench): Promise<string> {
 type Undisturbed = () => Promise<string>;
 
 function operatorTests(bench: () => Bench, undisturbed: Undisturbed): void {
-  test("a run whose training nothing disturbs, for comparison", async () => {
+  test("an undisturbed training gives the digest for comparison", async () => {
     assert.ok(await undisturbed());
   });
 
-  test("the operator killed at five moments of a life: one run, one training, one Adapter", async () => {
+  test("an operator killed at five moments of a life makes one run, one training and one Adapter", async () => {
     const team = await bench().namespace("restarted");
     await team.apply(manifest("job", { training: long, adapter: { exports: [{ name: "merged", merged: {} }] } }));
     await bench().killOperator();
@@ -99,11 +99,11 @@ function operatorTests(bench: () => Bench, undisturbed: Undisturbed): void {
 }
 
 function podTests(bench: () => Bench, undisturbed: Undisturbed): void {
-  test("its Job suspended by a queue, then its pod evicted: the same Job resumes each time, to the same bytes", async () => {
+  test("after a suspension by a queue and an eviction of the pod the same Job resumes to the same bytes", async () => {
     const team = await bench().namespace("evicted");
     await team.apply(manifest("job", { training: long }));
     await team.untilTraining("job");
-    // As a queue takes a Job's place away, and gives it back.
+    // Suspends and resumes the Job like a queue.
     await suspendJob(team, true);
     const held = await team.until("job", "queued", ({ status }) => status?.state === "Queued");
     assert.match(condition(held, "Ready")?.message ?? "", /is suspended by a queue/);
@@ -113,14 +113,14 @@ function podTests(bench: () => Bench, undisturbed: Undisturbed): void {
     await team.evict((await trainingPod(team)).metadata.name);
     await team.untilReady("job");
     assert.equal(await resumes(team), 2);
-    // A stop with a checkpoint, which is exit code 10, is no failure; any other end would be one.
+    // A stop with a checkpoint (exit code 10) is not a failure; any other end would be one.
     assert.equal(await team.kubectl("get", "jobs", "-l", "luthier.dev/stage=train", "-o", failures), "");
     assert.deepEqual(await attempts(team), ["Succeeded"]);
     assert.equal(await digest(team), await undisturbed());
     assert.equal(team.created("jobs"), 2);
   });
 
-  test("a status that is stripped or filled with lies is repaired; one trainer goes on, to the same bytes", async () => {
+  test("the operator repairs an emptied or falsified status, and the only trainer continues to the same bytes", async () => {
     const team = await bench().namespace("forgetful");
     await team.apply(manifest("job", { training: long }));
     await team.untilTraining("job");
@@ -161,7 +161,7 @@ function podTests(bench: () => Bench, undisturbed: Undisturbed): void {
     assert.deepEqual([team.created("jobs"), team.created("pods"), deleted], [2, 2, []]);
   });
 
-  test("a run that another's finalizer holds says so, and its job waits for it", async () => {
+  test("a run that a foreign finalizer holds reports this, and its job waits for it", async () => {
     const team = bench().team("forgetful");
     const { metadata } = await team.run();
     const finalizers = (names: string[]) => JSON.stringify({ metadata: { finalizers: names } });
@@ -176,7 +176,7 @@ function podTests(bench: () => Bench, undisturbed: Undisturbed): void {
     await team.kubectl("wait", "--for=delete", "finetunerun", metadata.name, "--timeout=60s");
   });
 
-  test("the trainer killed in the middle, with no time for a word: another attempt resumes, to the same bytes", async () => {
+  test("after SIGKILL in the middle of a training another attempt resumes to the same bytes", async () => {
     const team = await bench().namespace("killed");
     await team.apply(manifest("job", { training: long }));
     await team.untilTraining("job");
@@ -201,7 +201,7 @@ const liesOfJob = {
   progress: { steps: "9/9", updatedAt: "2099-01-01T00:00:00Z" },
 };
 
-/** It says that it failed, in an attempt that has never been. */
+/** Claims a failure in an attempt that never existed. */
 const liesOfRun = (name: string) => ({
   state: "Failed",
   conditions: [
@@ -221,7 +221,7 @@ const liesOfRun = (name: string) => ({
 function suspendTests(bench: () => Bench, undisturbed: Undisturbed): void {
   let team: Team;
 
-  test("gives the resources back after a checkpoint", async () => {
+  test("suspend releases the resources after a checkpoint", async () => {
     team = await bench().namespace("suspended");
     const limits = { activeDeadlineSeconds: 3600 };
     await team.apply(manifest("job", { training: long, ...limits }));
@@ -232,14 +232,14 @@ function suspendTests(bench: () => Bench, undisturbed: Undisturbed): void {
     assert.deepEqual(await team.list("pods", "--field-selector=status.phase=Running"), []);
   });
 
-  test("and goes on from there, to the same bytes", async () => {
+  test("the run resumes from that checkpoint to the same bytes", async () => {
     await team.apply(manifest("job", { training: long }));
     await team.untilReady("job");
     assert.equal(await resumes(team), 1);
     assert.equal(await digest(team), await undisturbed());
   });
 
-  test("a limit that was taken out of the FineTuneJob is out of its run", async () => {
+  test("a limit that is removed from the FineTuneJob is removed from its run", async () => {
     assert.equal((await team.run()).spec.execution.activeDeadlineSeconds, undefined);
   });
 }
@@ -249,7 +249,7 @@ function replacedTests(bench: () => Bench, undisturbed: Undisturbed): void {
   let team: Team;
   let first: string;
 
-  test("settings edited while it trains, then back: the run of before goes on", async () => {
+  test("settings that are edited during a training and reverted resume the earlier run", async () => {
     team = await bench().namespace("changed");
     await team.apply(manifest("job", { training: long }));
     first = (await team.untilTraining("job")).status?.currentRunRef?.name ?? "";
@@ -260,7 +260,7 @@ function replacedTests(bench: () => Bench, undisturbed: Undisturbed): void {
     await team.until("job", "training as before", back);
   });
 
-  test("a failed run is not tried again by itself", async () => {
+  test("a failed run is not retried automatically", async () => {
     await team.apply(manifest("job", { training: long, activeDeadlineSeconds: 1 }));
     await team.until("job", "observed", ({ metadata, status }) => status?.observedGeneration === metadata.generation);
     await team.kubectl("delete", "jobs", "-l", `luthier.dev/finetunerun=${first}`);
@@ -271,7 +271,7 @@ function replacedTests(bench: () => Bench, undisturbed: Undisturbed): void {
     assert.equal((await team.untilStalled("job")).reason, "DeadlineExceeded");
   });
 
-  test("deleted, it goes on from its checkpoint, to the same bytes", async () => {
+  test("a failed run that is deleted resumes from its checkpoint to the same bytes", async () => {
     await team.kubectl("delete", "finetunerun", first);
     await team.untilReady("job");
     const run = (await team.runs()).find(({ metadata }) => metadata.name === first);
@@ -279,7 +279,7 @@ function replacedTests(bench: () => Bench, undisturbed: Undisturbed): void {
     assert.equal(await digest(team), await undisturbed());
   });
 
-  test("a namespace that is deleted with a training in it goes", async () => {
+  test("a namespace can be deleted during a training", async () => {
     await team.apply(manifest("job", { training: other }));
     await team.untilTraining("job");
     await bench().cluster.kubectl(["delete", "namespace", "changed", "--wait", "--timeout=170s"]);
@@ -290,7 +290,7 @@ function editTests(bench: () => Bench): void {
   let team: Team;
   let first: FineTuneJob;
 
-  test("of how a number is written train nothing", async () => {
+  test("an edit of a number's notation trains nothing", async () => {
     team = await bench().namespace("edits");
     await team.apply(manifest("job"));
     first = await team.untilReady("job");
@@ -301,7 +301,7 @@ function editTests(bench: () => Bench): void {
     assert.equal(team.created("finetuneruns"), 1);
   });
 
-  test("of exports reach the Adapter and train nothing", async () => {
+  test("an edit of the exports reaches the Adapter and trains nothing", async () => {
     await team.apply(manifest("job", { adapter: { exports: [{ name: "merged", merged: {} }] } }));
     await team.until("job", "observed", ({ status }) => status?.observedGeneration === 3);
     await team.untilReady("job");
@@ -309,7 +309,7 @@ function editTests(bench: () => Bench): void {
     assert.equal(team.created("finetuneruns"), 1);
   });
 
-  test("of a learning rate train anew, without another prepare", async () => {
+  test("an edit of the learning rate trains again without another prepare", async () => {
     await team.apply(manifest("job", { training: { maxSteps: 20, batchTokens: 512, learningRate: "2e-2" } }));
     await team.until("job", "another Adapter's", (job) => promoted(job) !== promoted(first));
     await team.untilReady("job");
@@ -318,7 +318,7 @@ function editTests(bench: () => Bench): void {
     assert.equal(prepares.length, 1);
   });
 
-  test("that are taken back promote the first Adapter again, without a pod", async () => {
+  test("a reverted edit promotes the first Adapter again without a pod", async () => {
     const jobs = team.created("jobs");
     await team.apply(manifest("job"));
     await team.until("job", "the first Adapter's", (job) => promoted(job) === promoted(first));
@@ -326,7 +326,7 @@ function editTests(bench: () => Bench): void {
     assert.equal(team.created("jobs"), jobs);
   });
 
-  test("a look at inputs that did not move trains nothing", async () => {
+  test("a refresh of unchanged inputs trains nothing", async () => {
     const before = [team.created("finetuneruns"), team.created("adapters")];
     await team.kubectl("annotate", "finetunejob", "job", "luthier.dev/requested-at=today");
     await team.until("job", "looked at", ({ status }) => status?.handledRequest === "today");
@@ -334,7 +334,7 @@ function editTests(bench: () => Bench): void {
     assert.deepEqual([team.created("finetuneruns"), team.created("adapters")], before);
   });
 
-  test("another FineTuneJob that wants the same gets an Adapter of its own on the same bytes", async () => {
+  test("another FineTuneJob with the same settings gets its own Adapter on the same bytes", async () => {
     const runs = team.created("finetuneruns");
     await team.apply(manifest("twin"));
     const twin = await team.untilReady("twin");
@@ -346,7 +346,7 @@ function editTests(bench: () => Bench): void {
     assert.notEqual(promoted(twin), promoted(first));
   });
 
-  test("a choice of an Adapter is promoted, and a name that is none is told", async () => {
+  test("a chosen Adapter is promoted, and an unknown name is reported", async () => {
     const chosen = (await team.adapters()).find(
       ({ metadata }) => metadata.name.startsWith("job-") && metadata.name !== promoted(first),
     );

@@ -1,6 +1,6 @@
 /**
- * The operator end to end, on a real cluster of this machine. One file, so that the cluster is started once; the parts
- * come in the order of a reader's interest, and the last one uninstalls the operator.
+ * Tests the operator end to end, on a real cluster of this machine. All parts are in one file, so that the cluster is started
+ * once; the last part uninstalls the operator.
  */
 import { after, before, describe } from "node:test";
 import { Bench } from "./bench.ts";
@@ -24,19 +24,19 @@ before(async () => {
 });
 after(() => bench?.stop());
 
-/** Tests in a part come one after the other, also in parts that run side by side. */
+/** The tests of a part run one after another, also in parts that run in parallel. */
 const inOrder = { concurrency: 1 };
 
-// Two trainings compute; beside them the parts that mostly wait. None of these disturbs another.
-describe("side by side", { concurrency: 3 }, () => {
+// Two trainings compute, in parallel with parts that mostly wait. None of these disturbs another.
+describe("in parallel", { concurrency: 3 }, () => {
   describe("the quickstart", inOrder, () => quickstartTests(started));
   describe("the quickstart without a claim", inOrder, () => storeTests(started));
   describe("meanwhile", inOrder, () => {
-    describe("in namespaces of their own", { concurrency: 2 }, () => {
-      describe("wrong input", inOrder, () => refusalTests(started));
-      describe("ways out", inOrder, () => waysOutTests(started));
+    describe("in separate namespaces", { concurrency: 2 }, () => {
+      describe("invalid input", inOrder, () => refusalTests(started));
+      describe("fixes", inOrder, () => waysOutTests(started));
     });
-    describe("the road", inOrder, () => roadTests(started));
+    describe("from apply to export", inOrder, () => roadTests(started));
     describe("a silent node", inOrder, () => silentNodeTests(started));
   });
 });

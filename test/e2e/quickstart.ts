@@ -1,6 +1,6 @@
 /**
- * The demo's own code, from its volumes to its last line, in a namespace beside other tests: a base model that cannot do
- * the task learns it, and what a person reads says so truly; beside it the command line, as it is typed.
+ * Runs the demo's own code, from its volumes to its last line, in a namespace in parallel with other tests: a base model that
+ * cannot do the task learns it, and the output reports this correctly; also tests typed commands of the command line.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -19,7 +19,7 @@ import { assertSaid, Words } from "./words.ts";
 
 const job = "spam-or-ham";
 
-/** A session whose words are kept. */
+/** A session that records its output. */
 function keptSession() {
   const kept = { progress: "", results: "" };
   const target = { write: (text: string) => (kept.progress += text) };
@@ -41,16 +41,16 @@ export function quickstartTests(bench: () => Bench): void {
   let environment: NodeJS.ProcessEnv;
   let progress: string;
   let results: string;
-  /** What it answers to the held-out e-mails of the demo's table, in order. */
+  /** Its answers to the held-out e-mails of the demo's table, in order. */
   let answers: string[];
   let watched: Said;
   let interrupted: Said;
   let words: Words;
   const luthier = (line: string) => `npx --no-install luthier ${line} --namespace quickstart`;
-  /** A line of the demo's last words, as it stands there. */
+  /** A line of the demo's final output, unchanged. */
   const advised = (what: RegExp) => results.split("\n").find((line) => what.test(line)) ?? assert.fail(results);
 
-  test("the demo goes from kubectl apply to its last line, watched from two terminals", async () => {
+  test("the demo runs from kubectl apply to its last line while two terminals watch it", async () => {
     const stand = await bench().stand("quickstart");
     team = bench().team(stand.namespace);
     environment = stand.cluster.environment;
@@ -71,7 +71,7 @@ export function quickstartTests(bench: () => Bench): void {
     ({ progress, results } = kept);
   });
 
-  test("from kubectl apply to Ready each object says what is so, in order, and of no failure or retry", () => {
+  test("from kubectl apply to Ready each object reports its states in order, without a failure or retry", () => {
     assert.ok(words.fromTheFirst(), "heard from the first write on");
     for (const said of [...words.all(), progress, watched.stdout]) {
       assert.doesNotMatch(said, /fail|retry|again|another pod|crash|lost|not wanted|no longer/i);
@@ -120,7 +120,7 @@ export function quickstartTests(bench: () => Bench): void {
     ]);
   });
 
-  test("and so do its other conditions and its Events", () => {
+  test("the other conditions and the Events report the same", () => {
     const facts = ["Fits", "InputsResolved", "LastRunSucceeded", "Ready", "Reconciling"];
     assert.deepEqual(words.types("finetunejobs"), facts);
     assert.deepEqual(words.types("finetuneruns"), ["Ready", "Reconciling", "Succeeded"]);
@@ -147,7 +147,7 @@ export function quickstartTests(bench: () => Bench): void {
     );
   });
 
-  test("its stages and its live view say in a log how it stands", () => {
+  test("its stages and its live view show the progress in a log", () => {
     assert.match(progress, /✓\S* +1\/2 {2}base model and data on a volume .* s$/m);
     assert.match(progress, /✓\S* +2\/2 {2}kubectl apply -f demo\/quickstart\.yaml .* finetunejob\S+ created$/m);
     assert.match(progress, /^spam-or-ham: Preparing/m);
@@ -158,7 +158,7 @@ export function quickstartTests(bench: () => Bench): void {
     assert.ok(!progress.includes("\x1b[J"), "nothing is redrawn where there is no terminal");
   });
 
-  test("its last words are the figures, before and after, and held-out e-mails that it answers", () => {
+  test("the final output shows the figures before and after, and answers to held-out e-mails", () => {
     const [, before, after, larger] = /exact match +([\d.]+) % +([\d.]+) % +([\d.]+) %/.exec(results) ?? [];
     assert.ok(Number(before) <= Number(larger) && Number(after) > 90, results);
     assert.match(results, /on 310 held-out examples/);
@@ -170,14 +170,14 @@ export function quickstartTests(bench: () => Bench): void {
     assert.doesNotMatch(results, /^.{44} {2}(spam|ham) /m, "before, it answers with neither");
   });
 
-  test("its Adapter says the same, and its export is verified", async () => {
+  test("the Adapter has the same figures, and its export is verified", async () => {
     const { metadata, spec, status } = await team.adapter();
     assert.match(results, new RegExp(`^Adapter ${metadata.name} is ready$`, "m"));
     assert.equal(status?.exports?.[0]?.state, "Ready");
     assert.equal(spec.results?.evaluation?.examples, 310);
   });
 
-  test("luthier watch draws a bar and the loss on a terminal, and ends with 0 and the same figures", () => {
+  test("luthier watch shows a bar and the loss on a terminal, and ends with 0 and the same figures", () => {
     assert.equal(watched.code, 0, watched.stdout);
     assert.match(watched.stdout, /[█▏▎▍▌▋▊▉]+░+.* \d+ % {2}training {2}steps \d+\/162 · /);
     assert.match(watched.stdout, /[▁▂▃▄▅▆▇█]{10,}.* loss [\d.]+ → [\d.]+/);
@@ -185,13 +185,13 @@ export function quickstartTests(bench: () => Bench): void {
     assert.ok(watched.stdout.includes(figures), watched.stdout);
   });
 
-  test("Ctrl-C ends the watching with 130, and nothing else", async () => {
+  test("Ctrl-C ends only luthier watch, with 130", async () => {
     assert.equal(interrupted.code, 130, interrupted.stdout);
     assert.match(interrupted.stdout, /no longer watching; the job in the cluster continues/);
     assert.equal((await team.run()).status?.results?.resumes, 0);
   });
 
-  test("luthier watch lists what there is, and finds the cluster through a proxy as kubectl does", async () => {
+  test("luthier watch lists the jobs, and connects to the cluster through a proxy like kubectl", async () => {
     const list = await shell(luthier("watch"), { environment });
     assert.equal(list.code, 0, list.stderr);
     assert.match(list.stdout, /^spam-or-ham +True +Ready +162\/162 +[\d.]+ +spam-or-ham-[0-9a-f]{8}$/m);
@@ -207,7 +207,7 @@ export function quickstartTests(bench: () => Bench): void {
     }
   });
 
-  test("the commands that it advises do what it says", async () => {
+  test("the commands in the next steps work", async () => {
     const described = await shell(advised(/describe finetunejob/), { environment });
     assert.match(described.stdout, /Type: +Ready/);
     const [, events = ""] = described.stdout.split(/^Events:$/m);
@@ -221,7 +221,7 @@ export function quickstartTests(bench: () => Bench): void {
     assert.match(objects.stdout, /^adapter\.luthier\.dev\/spam-or-ham-[0-9a-f]{8} /m);
   });
 
-  test("luthier chat --adapter answers a question, a talk through a pipe, and a name that is none", async () => {
+  test("luthier chat --adapter answers a question and a piped chat, and refuses an unknown name", async () => {
     const chat = advised(/luthier chat --adapter/);
     const questions = firstOfEach(readFileSync(demo.testFile, "utf8"));
     for (const [index, { prompt }] of questions.entries()) {

@@ -1,4 +1,4 @@
-/** Wrong input: refused at admission where the schema can know it, else a condition that says what to do. */
+/** Invalid input: admission refuses it if the schema can detect it, otherwise a condition explains the fix. */
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -10,10 +10,10 @@ import { type Bench, condition, manifest, refusal, type Team } from "./bench.ts"
 const examples = path.resolve(import.meta.dirname, "../../docs/examples");
 const dataset = { sources: [{ uri: "pvc://inputs/train.jsonl" }], maxSequenceLength: 128 };
 
-/** Manifests that only a look at the world can know to be wrong. */
+/** Manifests with errors that the schema cannot detect. */
 const stalled: readonly { name: string; change: Record<string, unknown>; reason: RegExp; says: RegExp }[] = [
   {
-    name: "a file that is missing",
+    name: "a missing file",
     change: { dataset: { ...dataset, sources: [{ uri: "pvc://inputs/none.jsonl" }] } },
     reason: /^FileMissing$/,
     says: /none\.jsonl/,
@@ -25,7 +25,7 @@ const stalled: readonly { name: string; change: Record<string, unknown>; reason:
     says: /bad\.jsonl.*7/,
   },
   {
-    name: "an architecture that is not known",
+    name: "an unknown architecture",
     change: { baseModel: { uri: "pvc://inputs/gpt2" } },
     reason: /^BaseModelUnsupported$/,
     says: /gpt2/,
@@ -43,7 +43,7 @@ export function refusalTests(bench: () => Bench): void {
   let crowded: Team;
 
   describe("refused at admission", () => {
-    test("a namespace", async () => {
+    test("the namespace of the refusals is created", async () => {
       team = await bench().namespace("refusals");
     });
 
@@ -54,22 +54,22 @@ export function refusalTests(bench: () => Bench): void {
       });
     }
 
-    test("a file of the node", async () => {
+    test("admission refuses a file of the node", async () => {
       const wrong = manifest("wrong", { baseModel: { uri: "file:///etc/passwd" } });
       assert.match(await refusal(team.apply(wrong)), /spec\.baseModel\.uri.*must be pvc:\/\/CLAIM\/PATH/);
     });
 
-    test("not the examples of the documents, nor what only looks wrong", async () => {
+    test("admission accepts the examples of the documents and unusual valid values", async () => {
       await bench().cluster.kubectl(["apply", "--dry-run=server", "-f", examples]);
       const items = rightSpecs.map(({ right }, index) => manifest(`right-${index}`, right));
       await team.apply({ apiVersion: "v1", kind: "List", items }, "--dry-run=server");
     });
 
-    test("a name that leaves no room for its children's", async () => {
+    test("admission refuses a name that is too long for its children's names", async () => {
       assert.match(await refusal(team.apply(manifest("n".repeat(41)))), /metadata\.name must be at most 40 characters/);
     });
 
-    test("a change of what a run was made of", async () => {
+    test("admission refuses a change of a run's settings", async () => {
       await team.apply(manifest("n".repeat(40), { training: { maxSteps: 2 } }));
       await team.untilReady("n".repeat(40));
       const run = await team.run();
@@ -82,15 +82,15 @@ export function refusalTests(bench: () => Bench): void {
       assert.match(refused, /results is immutable/);
     });
 
-    test("a run by another name than its hash's", async () => {
+    test("admission refuses a run whose name does not match its hash", async () => {
       const { apiVersion, kind, spec } = await team.run();
       const twin = { apiVersion, kind, metadata: { name: "run-mine" }, spec };
       assert.match(await refusal(team.apply(twin)), /metadata\.name must be run- and the first 16 digits/);
     });
   });
 
-  describe("told in a condition", () => {
-    describe("each in its own words", { concurrency: 8 }, () => {
+  describe("reported in a condition", () => {
+    describe("each with its own message", { concurrency: 8 }, () => {
       for (const [index, { name, change, reason, says }] of stalled.entries()) {
         test(name, async () => {
           await team.apply(manifest(`stalled-${index}`, change));
@@ -101,7 +101,7 @@ export function refusalTests(bench: () => Bench): void {
       }
     });
 
-    test("a quota that lets no Job in, in the API server's words", async () => {
+    test("a quota that admits no Job is reported with the API server's message", async () => {
       crowded = await bench().namespace("crowded");
       await crowded.kubectl("create", "quota", "none", "--hard=count/jobs.batch=0");
       await crowded.apply(manifest("job"));
@@ -109,7 +109,7 @@ export function refusalTests(bench: () => Bench): void {
       assert.match(condition(job, "Ready")?.message ?? "", /exceeded quota: none/);
     });
 
-    test("one Event tells of each, and nothing loops", async () => {
+    test("each has one Event, and nothing loops", async () => {
       const events = await team.kubectl(
         "get",
         "events",
@@ -125,16 +125,16 @@ export function refusalTests(bench: () => Bench): void {
         .askedByOperator()
         .filter(({ at }) => at > from);
       assert.equal(counted(asked.filter(({ namespace }) => namespace === team.name)), "", "not even read");
-      // What the quota refuses is asked for again, once a minute.
+      // The operator retries a Job refused by the quota once a minute.
       const again = asked.filter(({ namespace, code }) => namespace === crowded.name && code >= 400);
       assert.ok(again.length <= 1, counted(again));
       await crowded.kubectl("delete", "quota", "none");
-      // A change of the job asks at once.
+      // A change of the job retries at once.
       await crowded.kubectl("label", "finetunejob", "job", "hurry=yes");
       await crowded.until("job", "prepared", ({ status }) => status?.pins !== undefined);
     });
 
-    test("mended under the same URI, it is looked at again when a person asks", async () => {
+    test("inputs fixed under the same URI are checked again on request", async () => {
       const bad = stalled.findIndex(({ name }) => name === "a bad row");
       const file = path.join(bench().directory, "inputs/bad.jsonl");
       writeFileSync(file, readFileSync(path.join(bench().directory, "inputs/test.jsonl")));

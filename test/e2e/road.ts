@@ -1,4 +1,4 @@
-/** The road: from kubectl apply to a verified export, and what stays when things are deleted. */
+/** From kubectl apply to a verified export, and the remaining objects after deletions. */
 import assert from "node:assert/strict";
 import { existsSync, rmSync } from "node:fs";
 import path from "node:path";
@@ -26,11 +26,11 @@ export function roadTests(bench: () => Bench): void {
     assert.match(condition(job, "Ready")?.message ?? "", /exact match .* → .* on 40 held-out examples/);
   });
 
-  test("it took three Jobs, one run and one Adapter", () => {
+  test("the FineTuneJob needed three Jobs, one run and one Adapter", () => {
     assert.deepEqual([team.created("jobs"), team.created("finetuneruns"), team.created("adapters")], [3, 1, 1]);
   });
 
-  test("its columns say what a person wants to know", async () => {
+  test("the columns of kubectl get show state, progress and Adapter", async () => {
     assert.match(await team.kubectl("get", "ftj"), /parity\s+True\s+Ready\s+20\/20\s+[0-9.]+\s+parity-[0-9a-f]{8}/);
     assert.match(await team.kubectl("get", "ftr"), /run-[0-9a-f]{16}\s+True\s+Succeeded\s+20\/20/);
     assert.match(await team.kubectl("get", "adapters"), /parity-[0-9a-f]{8}\s+parity\s+1/);
@@ -55,7 +55,7 @@ export function roadTests(bench: () => Bench): void {
     ]);
     await new Promise((resolve) => setTimeout(resolve, 20_000));
     assert.deepEqual(await versions(), before);
-    // What was refused counts, too, and what is in no namespace.
+    // Refused and cluster-scoped requests count too.
     const since = bench()
       .askedByOperator()
       .filter(({ at, resource }) => at > from && resource !== "leases");
@@ -64,7 +64,7 @@ export function roadTests(bench: () => Bench): void {
     assert.equal(counted(since.filter((one) => isWrite(one) && settled.includes(one.namespace))), "");
   });
 
-  test("an Adapter that a person deletes stays deleted; deleting its run brings it back without training", async () => {
+  test("an Adapter that a user deletes stays deleted; deleting its run restores it without training", async () => {
     const { metadata, spec } = await team.adapter();
     await team.kubectl("delete", "adapter", metadata.name);
     assert.equal((await team.untilStalled("parity")).reason, "PromotedAdapterDeleted");
@@ -73,27 +73,27 @@ export function roadTests(bench: () => Bench): void {
     assert.equal((await team.adapter()).spec.source.digest, spec.source.digest);
   });
 
-  test("deleting the FineTuneJob takes its run and Jobs, and keeps the Adapter", async () => {
+  test("deleting the FineTuneJob deletes its run and Jobs, and keeps the Adapter", async () => {
     await team.kubectl("delete", "finetunejob", "parity", "--wait");
     await team.kubectl("wait", "--for=delete", "finetunerun", "--all", "--timeout=60s");
     assert.equal((await team.list("adapters")).length, 1);
   });
 
-  test("made anew, with another uid, it finds its Adapter and runs no pod", async () => {
+  test("a recreated FineTuneJob with another uid finds its Adapter and runs no pod", async () => {
     const jobs = team.created("jobs");
     await team.apply(manifest("parity", { evaluation, adapter: exports }));
     await team.untilReady("parity");
     assert.deepEqual([team.created("jobs"), (await team.list("adapters")).length], [jobs, 1]);
   });
 
-  test("without its status, as after a restore, it comes to the same without a pod", async () => {
+  test("a FineTuneJob restored without its status becomes Ready without a pod", async () => {
     const jobs = team.created("jobs");
     await team.setStatus("finetunejob", "parity", undefined);
     await team.untilReady("parity");
     assert.equal(team.created("jobs"), jobs);
   });
 
-  test("a store that lost the adapter is found at the next use, and nothing is trained again for it", async () => {
+  test("an adapter missing from the store is detected at the next use, and nothing is retrained", async () => {
     const { spec } = await team.adapter();
     const runs = team.created("finetuneruns");
     rmSync(path.join(team.store, spec.source.uri.replace("pvc://store/", "")), { recursive: true });

@@ -1,12 +1,12 @@
-/** A node that stops to answer while a training runs on it. */
+/** A node that becomes unreachable while a training runs on it. */
 import { test } from "node:test";
 import { type Bench, condition, long, manifest } from "./bench.ts";
 
-/** While its node is silent no pod begins or ends; those that compute go on. */
+/** While its node is silent no pod starts or ends; running ones continue. */
 export function silentNodeTests(bench: () => Bench): void {
-  test("a node that does not answer is named; when it answers again, the training is seen again", async () => {
+  test("the message names an unreachable node; when it responds again, the training's state is shown again", async () => {
     const team = await bench().namespace("silent");
-    // Half a core, since it trains for as long as this takes and others want to get on.
+    // Half a core, because it trains during the whole test, in parallel with others.
     const limits = { gpusPerNode: 0, resources: { limits: { memory: "1Gi", cpu: "500m" } } };
     await team.apply(manifest("silent", { training: { ...long, maxSteps: 100_000 }, placement: limits }));
     await team.untilTraining("silent");

@@ -1,6 +1,6 @@
 /**
  * The quickstart without a claim: its base from a hub, its data and artifacts in a bucket, nothing else changed. Both
- * servers run on the host, the pods reach them by its address, and each wants a Secret.
+ * servers run on the host, the pods connect to the host's address, and each server requires a Secret.
  */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
@@ -31,7 +31,7 @@ export function storeTests(bench: () => Bench): void {
     await gateway?.stop();
   });
 
-  test("two servers on the host, and a namespace", async () => {
+  test("two servers start on the host, and a namespace is created", async () => {
     const { cluster, directory } = bench();
     team = await bench().namespace("stores");
     gateway = await startGateway(path.join(directory, "s3"), cluster.hostAddress);
@@ -77,7 +77,7 @@ export function storeTests(bench: () => Bench): void {
     };
   }
 
-  test("a Secret that is missing is said, and waited for", async () => {
+  test("a missing Secret is reported, and the pod waits for it", async () => {
     const secret = (name: string, keys: Readonly<Record<string, string>>) => {
       const literals = Object.entries(keys).map(([key, value]) => `--from-literal=${key}=${value}`);
       return team.kubectl("create", "secret", "generic", name, ...literals);
@@ -90,7 +90,7 @@ export function storeTests(bench: () => Bench): void {
     await secret("hub", { HF_TOKEN: token });
   });
 
-  test("the road is the same: pinned, trained, exported and verified", async () => {
+  test("the stages are the same: the inputs are pinned, and the result is trained, exported and verified", async () => {
     const { status } = await team.untilReady(job, 20 * 60);
     assert.match(status?.pins?.baseRevision ?? "", /^[0-9a-f]{40}$/);
     const adapter = await team.adapter();
@@ -108,14 +108,14 @@ export function storeTests(bench: () => Bench): void {
     );
   });
 
-  test("the bucket holds everything; the claim nothing", async () => {
+  test("the bucket contains everything, and the claim nothing", async () => {
     const root = `s3://${gateway.bucket}/luthier/stores`;
     const kinds = new Set((await stores.of(root).list(root)).map(({ path: name }) => name.split("/")[0]));
     assert.deepEqual([...kinds].sort(), ["objects", "prepared", "quantized", "runs", "staged"]);
     assert.deepEqual(readdirSync(team.store), []);
   });
 
-  test("what the Secrets hold is in no object", async () => {
+  test("no object contains the content of the Secrets", async () => {
     const all = await team.kubectl("get", "ftj,ftr,adapters,jobs,pods,events", "-o", "json");
     for (const word of [token, account.AWS_SECRET_ACCESS_KEY]) assert.equal(all.includes(word), false);
   });
@@ -128,9 +128,9 @@ export function storeTests(bench: () => Bench): void {
   });
 }
 
-/** sha256 of the weights of the one Adapter of each namespace, told by the adapters' manifests: in a bucket, in claims. */
+/** sha256 of the weights of each namespace's only Adapter, from the adapters' manifests: in a bucket, and in claims. */
 export function sameBytesTest(bench: () => Bench): void {
-  test("from hub and bucket the quickstart's adapter is the same, to the bit, as from claims", async () => {
+  test("the quickstart's adapter from hub and bucket is bit-identical to that from claims", async () => {
     const weights = (written: Uint8Array) =>
       fileList
         .parse(JSON.parse(Buffer.from(written).toString()).files)

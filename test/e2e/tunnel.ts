@@ -1,10 +1,10 @@
-/** An HTTP proxy of this machine that does one thing: CONNECT. */
+/** An HTTP proxy on this machine that supports only CONNECT. */
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 
 export interface Tunnel {
   readonly url: string;
-  /** How many it has made. */
+  /** The number of its tunnels so far. */
   connections(): number;
   close(): void;
 }

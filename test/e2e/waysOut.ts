@@ -1,6 +1,6 @@
 /**
- * The printed ways out work: something keeps a job from going on, its condition says what to do, that is done and nothing
- * else, and the job goes on. docs/corner-cases.md has a row for each message, with those that no cluster of one node reaches.
+ * Tests the printed fixes: a problem blocks a job, its condition names a fix, the test applies only that fix, and the job
+ * continues. docs/corner-cases.md has a row for each message, including those that a cluster of one node cannot cause.
  */
 import assert from "node:assert/strict";
 import { cpSync, renameSync, rmSync } from "node:fs";
@@ -22,19 +22,19 @@ const training = { maxSteps: 2, batchTokens: 512 };
 
 const pinned = ({ status }: FineTuneJob) => status?.pins !== undefined;
 const trained = ({ status }: FineTuneJob) => status?.promotedAdapterRef !== undefined;
-/** Its pod reads the inputs; whether they can be reached is another question. */
+/** Its pod tries to read the inputs, whether or not they are reachable. */
 const reads = (job: FineTuneJob) => /^Reading the base model/.test(condition(job, "Ready")?.message ?? "");
 
 interface WayOut {
   name: string;
-  /** What keeps the job from going on. */
+  /** The problem that blocks the job. */
   wrong: Change;
   says: RegExp;
-  /** The way out: another spec, or another state of the world. */
+  /** The fix: a change of the spec or of the cluster. */
   right: Change | ((team: Team, bench: Bench) => Promise<unknown>);
-  /** It does not only wait. */
+  /** The job stalls instead of only waiting. */
   stalls?: boolean;
-  /** By which it is seen to go on; usually that the inputs are pinned. */
+  /** Shows that the job continues; usually because the inputs are pinned. */
   goesOn?: (job: FineTuneJob) => boolean;
 }
 
@@ -47,7 +47,7 @@ const object =
     team.apply({ apiVersion, kind, metadata: { name }, ...rest });
 const noSelector = /No node accepts the pod: 0\/1 nodes are available.*fix the selectors, affinity and tolerations of/;
 
-/** One message and what it says to do; `name` is the job's state of the world. */
+/** One message and its fix; `name` describes the problem and the fix. */
 const waysOut: readonly WayOut[] = [
   {
     name: "no node with that label: the selector is fixed",
@@ -174,17 +174,17 @@ const waysOut: readonly WayOut[] = [
 export function waysOutTests(bench: () => Bench): void {
   let team: Team;
 
-  test("a namespace", async () => {
+  test("the namespace of the fixes is created", async () => {
     team = await bench().namespace("ways-out");
     await fullStore(bench(), team);
     await object("v1", "Secret", "half", { stringData: { AWS_ACCESS_KEY_ID: "a" } })(team);
   });
 
-  describe("is told, and goes on when that is done", { concurrency: 6 }, () => {
+  describe("a condition names the fix, and the job continues after it", { concurrency: 6 }, () => {
     for (const [index, { name, wrong, says, right, stalls = false, goesOn = pinned }] of waysOut.entries()) {
       test(name, async () => {
         const job = `job-${index}`;
-        // Each a run of its own.
+        // Each has its own run.
         const settings = { training: { ...training, seed: index } };
         await team.apply(manifest(job, { ...settings, ...wrong }));
         const said = await untilSaid(team, job, says);
@@ -196,7 +196,7 @@ export function waysOutTests(bench: () => Bench): void {
       });
     }
 
-    test("a quota that leaves no room for a pod: it is raised", async () => {
+    test("a job blocked by a quota continues when the quota is raised", async () => {
       const small = await bench().namespace("small");
       await small.kubectl("create", "quota", "none", "--hard=pods=0");
       await small.apply(manifest("job", { training }));
@@ -206,7 +206,7 @@ export function waysOutTests(bench: () => Bench): void {
       await small.kubectl("delete", "finetunejob", "job", "--wait=false");
     });
 
-    test("a quota of memory: what it asks for is set, then it is lowered", async () => {
+    test("a job blocked by a quota of memory continues when the requested resources are set, then lowered", async () => {
       const frugal = await bench().namespace("frugal");
       await frugal.kubectl("create", "quota", "memory", "--hard=limits.memory=700Mi");
       const helpers = { resources: { limits: { memory: "650Mi" } } };
@@ -220,7 +220,7 @@ export function waysOutTests(bench: () => Bench): void {
       ]);
     });
 
-    test("a LimitRange: its default is named, its bounds are kept", async () => {
+    test("the message names a LimitRange's default, and the pods respect its bounds", async () => {
       const ranged = await bench().namespace("ranged");
       const bounds = { type: "Container", default: { memory: "100Mi" }, max: { memory: "700Mi" } };
       await object("v1", "LimitRange", "small", { spec: { limits: [bounds] } })(ranged);
@@ -242,7 +242,7 @@ export function waysOutTests(bench: () => Bench): void {
       ]);
     });
 
-    test("a Job of another that has the name of the training's; deleted, the training starts by itself", async () => {
+    test("a training starts automatically once a foreign Job with its name is deleted", async () => {
       await team.apply(manifest("named", { training: { ...training, seed: 101 } }));
       const run = (await team.untilReady("named")).status?.currentRunRef?.name;
       const taken = await bench().namespace("taken");
@@ -254,7 +254,7 @@ export function waysOutTests(bench: () => Bench): void {
       await taken.untilReady("named");
     });
 
-    test("a helper that runs out of memory; with a higher limit it is tried again by itself", async () => {
+    test("a helper that runs out of memory is retried automatically with a higher limit", async () => {
       const limited = (memory: string, change: Change = {}) =>
         manifest("cramped", {
           training: { ...training, seed: 102 },
@@ -277,9 +277,9 @@ export function waysOutTests(bench: () => Bench): void {
       await team.untilReady("cramped");
     });
 
-    test("one job through what its store and its exports need", () => oneLife(bench()));
+    test("one job recovers from problems of its store and its exports", () => oneLife(bench()));
 
-    test("the same trained into another store: the store is the same then", async () => {
+    test("a run trained in another store is found when the store is set to that one", async () => {
       await team.apply(manifest("first", { training: { ...training, seed: 100 } }));
       await team.until("first", "trained", trained);
       const elsewhere = { training: { ...training, seed: 100 }, artifacts: { uri: "pvc://store/elsewhere" } };
@@ -295,7 +295,7 @@ export function waysOutTests(bench: () => Bench): void {
   });
 }
 
-/** Applies one change after the other: each says what is to be done next, and after the last one there is an Adapter. */
+/** Applies one change after another: each message names the next fix, and after the last one the job has an Adapter. */
 async function stepByStep(team: Team, steps: readonly { change: Change; says?: RegExp }[]): Promise<void> {
   for (const { change, says } of steps) {
     await team.apply(manifest("job", { training, ...change }));
@@ -307,7 +307,7 @@ async function stepByStep(team: Team, steps: readonly { change: Change; says?: R
 
 const merged = (name: string, dtype: string) => ({ name, merged: { dtype } });
 
-/** What is staged is lost before it trains; an export finds no node; the adapter is lost, and back; another is chosen. */
+/** Staged inputs are lost before the training; an export finds no node; the adapter is lost and restored; another is chosen. */
 async function oneLife(bench: Bench): Promise<void> {
   const team = await bench.namespace("one-life");
   const wish = (change: Change) => team.apply(manifest("job", { training, ...change }));
@@ -349,7 +349,7 @@ async function oneLife(bench: Bench): Promise<void> {
     ["Ready", "Ready"],
   );
 
-  // What an entry leaves out is the default again.
+  // Omitted fields of an entry get their defaults again.
   const plain = { exports: [{ name: "first", merged: {} }, second.exports[1]] };
   await wish({ adapter: plain });
   await team.until("job", "edited", isObserved);
@@ -364,8 +364,8 @@ async function oneLife(bench: Bench): Promise<void> {
 }
 
 /**
- * The chart names an image that cannot be pulled, while one job reads its inputs, one waits to train and one exports. With
- * the image fixed all of them go on, and none trains twice. The whole operator is changed: nothing else runs beside it.
+ * The chart names an image that cannot be pulled, while one job reads its inputs, one waits to train and one exports. Once the
+ * image is fixed, all of them continue, and none trains twice. This changes the whole operator, so nothing runs in parallel.
  */
 export function imageTests(bench: () => Bench): void {
   const waits = { ...placed({ nodeSelector: nowhere }), helpers: { nodeSelector: {} } };
@@ -375,7 +375,7 @@ export function imageTests(bench: () => Bench): void {
   const settings = (seed: number) => ({ training: { ...training, seed } });
   let team: Team;
 
-  test("an image that cannot be pulled is told at all three stages", async () => {
+  test("an image that cannot be pulled is reported at all three stages", async () => {
     team = await bench().namespace("images");
     await team.apply(manifest("exporting", settings(1)));
     await team.apply(manifest("training", { ...settings(2), ...waits }));
@@ -388,7 +388,7 @@ export function imageTests(bench: () => Bench): void {
     await Promise.all(["preparing", "training", "exporting"].map((job) => untilSaid(team, job, says)));
   });
 
-  test("and with the image fixed each goes on, and nothing trains twice", async () => {
+  test("once the image is fixed, each job continues, and nothing trains twice", async () => {
     await named(bench().trainerImage);
     await Promise.all(["preparing", "training", "exporting"].map((job) => team.untilReady(job)));
     for (const { status } of await team.runs()) {
@@ -408,7 +408,7 @@ export function imageTests(bench: () => Bench): void {
 
 const isObserved = ({ metadata, status }: FineTuneJob) => status?.observedGeneration === metadata.generation;
 
-/** It waits for nothing: it is there. */
+/** A Job that only exists, without waiting. */
 const foreignJob = (name: string) => ({
   apiVersion: "batch/v1",
   kind: "Job",
@@ -423,7 +423,7 @@ async function untilSaid(team: Team, name: string, says: RegExp): Promise<FineTu
   return await team.until(name, `saying ${says}`, (one) => says.test(condition(one, "Ready")?.message ?? ""));
 }
 
-/** The claim `full`: 64 KiB of memory, which the cluster takes with it. */
+/** The claim `full`: 64 KiB of memory, removed with the cluster. */
 async function fullStore({ cluster, directory }: Bench, team: Team): Promise<void> {
   const full = path.join(directory, "full");
   await provideDirectory(cluster, { namespace: team.name, claim: "full", directory: full });

@@ -1,6 +1,6 @@
 /**
- * All that Luthier's objects of a namespace say, as watches bring it: each state, each condition and each Event, in order.
- * Nothing that was said for a moment is missed.
+ * Records the reports of Luthier's objects in a namespace by watches: each state, each condition and each Event, in order,
+ * including short-lived ones.
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
@@ -21,7 +21,7 @@ export class Words {
   readonly #seen: Record<Kind, Speaker[]> = { finetunejobs: [], finetuneruns: [], adapters: [] };
   readonly #events: Event[] = [];
 
-  /** Listens from now on. */
+  /** Starts recording. */
   constructor({ programs, environment }: Cluster, namespace: string) {
     const watch = (resource: string, heard: (one: unknown) => void) => {
       const args = ["--namespace", namespace, "get", resource, "--watch", "--output=json"];
@@ -42,12 +42,12 @@ export class Words {
     await Promise.all(this.#watches.map(({ read }) => read));
   }
 
-  /** Was each kind heard from its first write on, before it had a status? */
+  /** Whether each kind was recorded from its first write, before it had a status. */
   fromTheFirst(): boolean {
     return kinds.every((kind) => this.#seen[kind].length > 0 && this.#seen[kind][0]?.status === undefined);
   }
 
-  /** "STATE REASON: MESSAGE", by the condition Ready; repeated words once. */
+  /** "STATE REASON: MESSAGE", from the condition Ready, without repetitions. */
   states(kind: Kind): string[] {
     return once(
       this.#seen[kind].flatMap(({ status }) =>
@@ -78,7 +78,7 @@ export class Words {
       .map(({ involvedObject, type, reason, message }) => `${involvedObject.kind} ${type} ${reason}: ${message}`);
   }
 
-  /** Everything, for what must not be said at all. */
+  /** Everything, to check for forbidden texts. */
   all(): string[] {
     const messages = kinds.flatMap((kind) =>
       this.#seen[kind].flatMap(({ status }) => (status?.conditions ?? []).map(({ message }) => message)),
@@ -89,7 +89,7 @@ export class Words {
 
 const once = (words: readonly string[]) => words.filter((one, index) => one !== words[index - 1]);
 
-/** Holds what was said to what may be said: each in its turn, nothing else, and the last one at the end. */
+/** Compares the recorded texts with the allowed ones: in order, no others, and the last one at the end. */
 export function assertSaid(said: readonly string[], allowed: readonly RegExp[]): void {
   let turn = 0;
   for (const words of said) {

@@ -7,10 +7,10 @@ import { test } from "node:test";
 import { stringify } from "yaml";
 import { startFaultProxy } from "./faultProxy.ts";
 
-test("a client that is ended while it sends is not the end of the tests; the next one is answered", async (t) => {
+test("a client that ends while it sends does not stop the proxy, and the next client gets a response", async (t) => {
   const directory = mkdtempSync(path.join(tmpdir(), "luthier-proxy-"));
   const kubeconfig = path.join(directory, "kubeconfig");
-  // The API server is asked nothing here.
+  // No request reaches the API server here.
   writeFileSync(
     kubeconfig,
     stringify({

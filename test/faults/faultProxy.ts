@@ -1,8 +1,8 @@
 /**
- * A proxy in front of the real API server that spoils what goes through it, by a plan (plans.ts): it ends its client at a
- * write, before the write went out or after it was done and before the client heard of it; it answers in the server's
- * place; it touches the object that is about to be written, so that the real server finds the writer's view old; or it
- * breaks a stream off, in the middle of a frame as it comes, or lets it fall silent.
+ * A proxy in front of the real API server that injects faults by a plan (plans.ts): it ends its client at a write, before the
+ * server gets the write or after the server has executed it and before the client gets the response; it responds instead of
+ * the server; it changes the object before a write, so that the real server finds the writer's view outdated; or it breaks a
+ * stream in the middle of a frame, or makes it silent.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { Agent, request as send } from "node:https";
@@ -11,10 +11,10 @@ import { KubeConfig } from "@kubernetes/client-node";
 
 export type Fault =
   | { kind: "cut"; when: "before" | "after" }
-  /** `done`: the request is carried out, and its answer is replaced. */
+  /** `done`: the server executes the request, and the proxy replaces its response. */
   | { kind: "answer"; status: number; done: boolean; retryAfterSeconds?: number }
   | { kind: "touch" }
-  /** Of a watch: after this time nothing more passes; `silent`: and the client is not told. */
+  /** For a watch: nothing passes after this time; `silent`: the connection stays open. */
   | { kind: "tear"; afterMs: number; silent: boolean };
 
 export interface Asked {
@@ -26,9 +26,9 @@ export interface Asked {
 export type Plan = (asked: Asked) => Fault | undefined;
 
 export interface FaultProxy {
-  /** The text of a kubeconfig that leads through the proxy. */
+  /** The text of a kubeconfig that uses the proxy. */
   kubeconfig: string;
-  /** Every fault there was, in order: "cut before POST …/jobs". */
+  /** Every injected fault, in order: "cut before POST …/jobs". */
   faults: string[];
   close(): void;
 }
@@ -38,7 +38,7 @@ interface Upstream {
   agent: Agent;
 }
 
-/** `end` ends the client; a request that is cut is never answered. */
+/** `end` ends the client; a cut request never gets a response. */
 export async function startFaultProxy(kubeconfig: string, plan: Plan, end: () => void): Promise<FaultProxy> {
   const upstream = await upstreamOf(kubeconfig);
   const faults: string[] = [];
@@ -49,7 +49,7 @@ export async function startFaultProxy(kubeconfig: string, plan: Plan, end: () =>
     if (fault) faults.push(`${faultText(fault)} ${asked.method} ${asked.path}`);
     await spoil(fault, { upstream, request, body, response, end });
   };
-  // Who is ended while it sends is not answered.
+  // A client that is ended while it sends gets no response.
   const server = createServer((request, response) => void handle(request, response).catch(() => response.destroy()));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return { kubeconfig: kubeconfigOf(server), faults, close: () => close(server, upstream.agent) };
@@ -102,7 +102,7 @@ function answer(response: ServerResponse, { status, retryAfterSeconds }: Fault &
   response.end(JSON.stringify({ kind: "Status", code: status, reason: "Spoilt", message: "a fault was put here" }));
 }
 
-/** Another writer, as a person or a GitOps controller is: an annotation moves the object's version. */
+/** Acts as another writer, such as a user or a GitOps controller: an annotation changes the object's version. */
 async function touch({ upstream, request }: Exchange): Promise<void> {
   const path = lineOf(request).path.replace(/\/status$/, "");
   const patch = JSON.stringify({
@@ -133,19 +133,19 @@ async function upstreamOf(kubeconfig: string): Promise<Upstream> {
   return { server, agent: new Agent({ keepAlive: true, ca, cert, key }) };
 }
 
-/** What becomes of an answer on its way to the client. */
+/** Forwards a response to the client, with its fault. */
 type Deliver = (answer: IncomingMessage, response: ServerResponse) => void;
 
 const whole: Deliver = (answer, response) => {
   response.writeHead(answer.statusCode ?? 502, answer.headers);
   answer.pipe(response);
-  // Where the server breaks off, so does the proxy.
+  // If the server breaks off, the proxy does too.
   answer.on("error", () => response.destroy());
-  // A watch: its first bytes are the headers, which would wait for more.
+  // A watch: flush its headers, which would otherwise wait for more bytes.
   response.flushHeaders();
 };
 
-/** The answer is kept back; `then`, once the request is carried out. */
+/** Discards the response; calls `then` once the request is executed. */
 const once =
   (then: () => void): Deliver =>
   (answer, response) => {

@@ -1,6 +1,6 @@
 /**
- * The operator as processes in front of a real API server: ended at its writes, and stopped while it leads. A tenth of
- * the moments at which it can be ended, by a seed; all of them, and throttled and contended lives, with `npm run soak`.
+ * Runs the operator as processes with a real API server: ends it at its writes, and stops it while it leads. Tests a tenth of
+ * the possible moments, chosen by a seed; `npm run soak` tests all of them, and throttled and contended lives.
  */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -16,15 +16,15 @@ before(async () => {
 });
 after(() => bench?.stop());
 
-// Each in a namespace of its own, by operators that look at no other.
+// Each in a separate namespace, by operators that watch no other.
 describe("an operator", { concurrency: 2 }, () => {
-  test("ended at a tenth of its writes, before or after, the operator comes to the same end", async (t) => {
+  test("an operator that is ended before or after a tenth of its writes reaches the same result", async (t) => {
     const { faults, starts, seconds } = await lead(bench, "cut", cutShare({ seed: 1, share: 0.1 }));
     t.diagnostic(`${faults.length} cuts, ${starts} starts, ${Math.round(seconds)} s`);
     assert.ok(faults.length > 0 && starts > 1, "nothing was cut: choose another seed");
   });
 
-  test("a leader that stands still loses the Lease and writes nothing when it goes on", async (t) => {
+  test("a stopped leader loses the Lease and writes nothing when it continues", async (t) => {
     const { takeOverSeconds } = await stopTheLeader(bench, "leader");
     t.diagnostic(`taken over after ${takeOverSeconds.toFixed(1)} s`);
   });

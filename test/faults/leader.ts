@@ -1,7 +1,7 @@
 /**
- * Two operators, one Lease: the leader is stopped in the middle of a run (SIGSTOP: as a frozen machine, it knows nothing
- * of it), the other takes over, and the first goes on when everything has moved. Who wrote what, and when, is told by the
- * audit log: each has a ServiceAccount of its own.
+ * Two operators share one Lease: the leader is stopped in the middle of a run (SIGSTOP: like a frozen machine, it does not
+ * notice), the other takes over, and the first continues after everything has changed. The audit log shows the writes of each,
+ * because each has its own ServiceAccount.
  */
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -11,7 +11,7 @@ import type { Asked } from "../cluster/auditLog.ts";
 import { type Bench, long, manifest, type Team } from "../e2e/bench.ts";
 import { OperatorProcess } from "./operatorProcess.ts";
 
-/** The Lease lasts 15 s and is asked for every 2 s; other work on the machine may make that longer. */
+/** The Lease lasts 15 s and is requested every 2 s; other work on the machine may delay this. */
 const patienceMs = 60_000;
 
 export async function stopTheLeader(bench: Bench, name: string): Promise<{ takeOverSeconds: number }> {
@@ -27,12 +27,12 @@ export async function stopTheLeader(bench: Bench, name: string): Promise<{ takeO
     const stopped = Date.now();
     await until("the second leads", () => leads(team, "second"));
     const takeOverSeconds = (Date.now() - stopped) / 1000;
-    // Something to be written waits for the first when it goes on: the run ends, and the job is edited.
+    // The first has something to write when it continues: the run ends, and the job is edited.
     await team.untilReady("job");
     await team.kubectl("label", "finetunejob", "job", "touched=yes");
     first.signal("SIGCONT");
     await until("the first ends", async () => first.exits.length > 0);
-    assert.deepEqual(first.exits, [1], "a lost leader ends with 1, to be started anew");
+    assert.deepEqual(first.exits, [1], "an operator that lost the Lease exits with 1, to be restarted");
     inTurn(team);
     second.signal("SIGTERM");
     await until("the second ends", async () => second.exits.length > 0);
@@ -48,7 +48,7 @@ export async function stopTheLeader(bench: Bench, name: string): Promise<{ takeO
   }
 }
 
-/** No write of the first after the second's first one, and none of the second before it held the Lease. */
+/** Checks that the first writes nothing after the second's first write, and the second nothing before it holds the Lease. */
 function inTurn(team: Team): void {
   const writes = team.written();
   const by = (name: string) => writes.filter(({ user }) => user.endsWith(`:${name}`));
@@ -63,7 +63,7 @@ function inTurn(team: Team): void {
 const named = (writes: readonly Asked[]) =>
   writes.map(({ verb, resource, name, at }) => `${at} ${verb} ${resource} ${name}`);
 
-/** An operator with a ServiceAccount of its name, which may do everything: its rights are not what is tested here. */
+/** An operator with its own ServiceAccount, which has every right, because rights are not tested here. */
 async function newOperator(bench: Bench, team: Team, name: string): Promise<OperatorProcess> {
   const kubeconfig = await accountKubeconfig(bench, team.name, name);
   const lease = ["--leader-elect", "--lease-namespace", team.name];
@@ -74,7 +74,7 @@ async function newOperator(bench: Bench, team: Team, name: string): Promise<Oper
   });
 }
 
-/** A kubeconfig of a new ServiceAccount with every right; its path. */
+/** The path of a kubeconfig for a new ServiceAccount with every right. */
 export async function accountKubeconfig(
   { cluster, directory }: Bench,
   namespace: string,

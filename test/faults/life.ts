@@ -1,6 +1,6 @@
 /**
- * One whole life, from an applied FineTuneJob to a verified export, with faults on the way, and what must hold of it
- * whatever they were: everything is made once, by the API server's audit log.
+ * One whole life, from an applied FineTuneJob to a verified export, with faults on the way. Its invariant for all faults:
+ * everything is created once, by the API server's audit log.
  */
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
@@ -11,14 +11,14 @@ import { OperatorProcess } from "./operatorProcess.ts";
 
 export interface Lived {
   faults: readonly string[];
-  /** Operator processes that it took. */
+  /** The number of operator processes of this life. */
   starts: number;
   seconds: number;
-  /** Writes that the API server carried out in the namespace, those of its own controllers included. */
+  /** Successful writes in the namespace, including those of the cluster's own controllers. */
   writes: number;
 }
 
-/** Leads one life in a namespace of its own; throws where something was done twice or not at all. */
+/** Runs one life in a separate namespace; throws if something was done twice or not at all. */
 export async function lead(bench: Bench, name: string, plan: Plan, patienceSeconds = 1200): Promise<Lived> {
   const proxy = await startFaultProxy(bench.cluster.kubeconfig, plan, () => operator.signal("SIGKILL"));
   const kubeconfig = path.join(bench.directory, `${name}.kubeconfig`);

@@ -1,4 +1,4 @@
-/** An operator as a process of this machine, outside the cluster: to be ended, stopped and measured. */
+/** Runs an operator as a process of this machine, outside the cluster, which tests end, stop and measure. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -11,7 +11,7 @@ export interface OperatorOptions {
   kubeconfig: string;
   /** Its name in the Lease. */
   name?: string;
-  /** Start it anew whenever it ended, as a Deployment does. */
+  /** Restart it whenever it ended, like a Deployment. */
   supervised?: boolean;
 }
 
@@ -20,7 +20,7 @@ export class OperatorProcess {
   #process: ChildProcess | undefined;
   #ended = false;
   starts = 0;
-  /** Exit codes of those that ended by themselves. */
+  /** Exit codes of processes that ended on their own. */
   readonly exits: number[] = [];
 
   constructor(options: OperatorOptions) {
@@ -50,11 +50,11 @@ export class OperatorProcess {
     this.signal("SIGKILL");
   }
 
-  /** Resident memory now and at most, in bytes, and processor time so far, in seconds. */
+  /** Current and peak resident memory in bytes, and processor time so far in seconds. */
   usage(): { residentBytes: number; peakBytes: number; cpuSeconds: number } {
     const read = (file: string) => readFileSync(`/proc/${this.#process?.pid}/${file}`, "utf8");
     const kib = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(read("status"))?.[1] ?? 0);
-    // Fields 14 and 15 of stat, in ticks of 10 ms; the name before them may hold spaces.
+    // Fields 14 and 15 of stat, in ticks of 10 ms; the name before them may contain spaces.
     const fields = read("stat").split(") ")[1]?.split(" ") ?? [];
     const ticks = Number(fields[11] ?? 0) + Number(fields[12] ?? 0);
     return { residentBytes: kib("VmRSS") * 1024, peakBytes: kib("VmHWM") * 1024, cpuSeconds: ticks / 100 };

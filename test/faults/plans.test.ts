@@ -12,15 +12,15 @@ const read: Asked = { method: "GET", path: "/x", watch: false };
 const cuts = (plan: Plan, name: string, times = 4) =>
   Array.from({ length: times }, () => plan(write(name))).map((fault) => fault?.kind === "cut" && fault.when);
 
-test("each write is cut once before and once after; a read never", () => {
+test("each write is cut once before and once after, and a read never", () => {
   const plan = cutShare({ seed: 1, share: 1 });
-  // The second time it is carried out; the third is another write.
+  // The second time it is executed; the third is another write.
   assert.deepEqual(cuts(plan, "a"), ["before", "after", "before", "after"]);
   assert.deepEqual(cuts(plan, "b"), ["before", "after", "before", "after"]);
   assert.equal(plan(read), undefined);
 });
 
-test("one life's writes are cut one by one in others, whatever the namespace and hashes in names are", () => {
+test("one life's writes are cut one by one in other lives, with any namespace and hashes in names", () => {
   const writes: Write[] = [];
   const list = listWrites((one) => writes.push(one));
   for (const name of ["job", "run-0123456789abcdef", "job", "job"]) assert.equal(list(write(name)), undefined);
@@ -43,7 +43,7 @@ test("one life's writes are cut one by one in others, whatever the namespace and
   assert.deepEqual(other(cutAt(writes[2]!, "before")), [false, false, "before", false]);
 });
 
-test("a share of the cuts is a share of all moments, the same for the same seed", () => {
+test("a share of the cuts is that share of all moments, and the same for the same seed", () => {
   const all = (seed: number) => {
     const plan = cutShare({ seed, share: 0.1 });
     return Array.from({ length: 1000 }, (_, index) => cuts(plan, `${index}`, 2)).flat();
@@ -55,7 +55,7 @@ test("a share of the cuts is a share of all moments, the same for the same seed"
   for (const when of ["before", "after"]) assert.ok(count(when) > 140 && count(when) < 260, `${count(when)} ${when}`);
 });
 
-test("throttling spoils its share of all requests, by every kind of answer", () => {
+test("throttling affects its share of all requests, with every kind of response", () => {
   const plan = throttle({ seed: 1, share: 0.3 });
   const faults = Array.from({ length: 2000 }, () => plan(read)).filter((fault) => fault !== undefined);
   assert.ok(faults.length > 500 && faults.length < 700, `${faults.length}`);
@@ -63,14 +63,14 @@ test("throttling spoils its share of all requests, by every kind of answer", () 
   assert.equal(kinds.size, 4);
 });
 
-test("contention is for writes to what can be in conflict", () => {
+test("contention affects only writes that can conflict", () => {
   const plan = contend({ seed: 1, share: 1 });
   assert.deepEqual(plan(write("a")), { kind: "touch" });
   assert.equal(plan({ ...write("a"), method: "POST" }), undefined);
   assert.equal(plan({ ...write("a"), path: "/apis/coordination.k8s.io/v1/x" }), undefined);
 });
 
-test("watches are torn and nothing else is; of those that fall silent there are few", () => {
+test("only watches are torn, and few of them fall silent", () => {
   const plan = tearWatches({ seed: 1, silent: true });
   assert.equal(plan(read), undefined);
   const faults = Array.from({ length: 8 }, () => plan({ ...read, watch: true }));

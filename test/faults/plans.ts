@@ -1,12 +1,12 @@
-/** When the fault proxy does what. Seeded, so that a life that went wrong can be led again. */
+/** Plans the faults of the fault proxy. Seeded, so that a failed life can be repeated. */
 import { createHash } from "node:crypto";
 import type { Asked, Fault, Plan } from "./faultProxy.ts";
 
 const isWrite = ({ method }: Asked) => method !== "GET";
 
 /**
- * A write of a life, named so that another life has it too: by what is done to which kind of object, and by how many such
- * were carried out before it.
+ * A write of a life, with a name that is valid in other lives: the operation, the kind of object, and the number of earlier
+ * writes of this kind.
  */
 export interface Write {
   what: string;
@@ -19,7 +19,7 @@ export const whens: readonly When[] = ["before", "after"];
 const nameOf = ({ method, path }: Asked) =>
   `${method} ${path.replace(/\/namespaces\/[^/]+/, "").replaceAll(/-[0-9a-f]{8,}(?=[-/]|$)/g, "-*")}`;
 
-/** Spoils nothing; hands over each write as it comes. */
+/** Injects no fault; reports each write. */
 export function listWrites(add: (write: Write) => void): Plan {
   const next = ordinals();
   return (asked) => {
@@ -28,17 +28,17 @@ export function listWrites(add: (write: Write) => void): Plan {
   };
 }
 
-/** The client ends once, before or after this write. */
+/** Ends the client once, before or after this write. */
 export function cutAt({ what, ordinal }: Write, when: When): Plan {
   return cuts((write, at) => at === when && write.ordinal === ordinal && write.what === what);
 }
 
-/** The client ends at a share of all moments, each write's before and after being one; which they are, the seed says. */
+/** Ends the client at a share of all moments (before and after each write), chosen by the seed. */
 export function cutShare({ seed, share }: { seed: number; share: number }): Plan {
   return cuts(({ what, ordinal }, when) => uniform(`${seed} ${what} ${ordinal} ${when}`) < share);
 }
 
-/** At each moment that is chosen the client ends, the first time that it comes. */
+/** Ends the client the first time that a chosen moment occurs. */
 function cuts(chosen: (write: Write, when: When) => boolean): Plan {
   const next = ordinals();
   const done = new Set<string>();
@@ -55,7 +55,7 @@ function cuts(chosen: (write: Write, when: When) => boolean): Plan {
   };
 }
 
-/** Counts writes by name; one that does not go out is not `taken`, and its ordinal is that of the next. */
+/** Counts writes by name; a write that is not sent is not `taken`, so the next one has the same ordinal. */
 function ordinals() {
   const counts = new Map<string, number>();
   return (asked: Asked) => {
@@ -68,7 +68,7 @@ function ordinals() {
   };
 }
 
-/** A share of all requests, reads and watches too, is answered by 429, 500 or 503; half of the 500s after the deed. */
+/** Answers a share of all requests, including reads and watches, with 429, 500 or 503; half of the 500s after execution. */
 export function throttle({ seed, share }: { seed: number; share: number }): Plan {
   let count = 0;
   const faults: readonly Fault[] = [
@@ -83,7 +83,7 @@ export function throttle({ seed, share }: { seed: number; share: number }): Plan
   };
 }
 
-/** Before a share of the writes to an object another writer is faster. */
+/** Lets another writer come first before a share of the writes to an object. */
 export function contend({ seed, share }: { seed: number; share: number }): Plan {
   let count = 0;
   return ({ method, path }) => {
@@ -92,18 +92,18 @@ export function contend({ seed, share }: { seed: number; share: number }): Plan 
   };
 }
 
-/** Every watch is broken off within a few seconds; `silent`: some fall silent instead, and nobody says so. */
+/** Breaks every watch within a few seconds; `silent`: some fall silent instead, without an error. */
 export function tearWatches({ seed, silent }: { seed: number; silent: boolean }): Plan {
   let count = 0;
   return ({ watch }) => {
     if (!watch) return undefined;
     const chance = uniform(`${seed} ${count++}`);
-    // Silence costs a minute and a half each: the first watch of each kind at most.
+    // Each silence costs a minute and a half, so at most the first watch of each kind falls silent.
     return { kind: "tear", afterMs: Math.floor(chance * 5_000), silent: silent && count <= 5 };
   };
 }
 
-/** Uniform in [0, 1), always the same for the same words. */
+/** Uniform in [0, 1), and the same for the same words. */
 function uniform(words: string): number {
   return createHash("sha256").update(words).digest().readUInt32BE(0) / 2 ** 32;
 }

@@ -1,6 +1,6 @@
 /**
- * The artifact store in a bucket of a real S3 server, and what becomes of it when exchanges break: after every fault each
- * object has the digest of its name, and each directory that is there is whole.
+ * Tests the artifact store in a bucket of a real S3 server with broken exchanges: after every fault each object matches the
+ * digest of its name, and each existing directory is complete.
  */
 import assert from "node:assert/strict";
 import { randomBytes, randomUUID } from "node:crypto";
@@ -44,7 +44,7 @@ after(async () => {
 const patience = { totalMs: 10_000, firstPauseMs: 2, longestPauseMs: 20, silenceMs: 3000 };
 let places = 0;
 
-/** A prefix of its own in the bucket, reached through the proxy. */
+/** A separate prefix in the bucket, accessed through the proxy. */
 function place(options: { secretsRoot?: string; scratch?: string; totalMs?: number } = {}) {
   const { secretsRoot = gateway.secretsRoot, scratch = path.join(directory, "scratch") } = options;
   const { totalMs = patience.totalMs } = options;
@@ -63,7 +63,7 @@ async function* chunked(content: Uint8Array, size = 100_000) {
   for (let at = 0; at < content.length; at += size) yield content.subarray(at, at + size);
 }
 
-/** Half of what a prefix holds that is not believed: names of objects and directories that are damaged. */
+/** The names of damaged objects and directories in a prefix. */
 async function damaged({ stores, root, objects }: ReturnType<typeof place>): Promise<string[]> {
   const found: string[] = [];
   for (const { path: name } of await stores.of(root).list(root)) {
@@ -78,7 +78,7 @@ async function damaged({ stores, root, objects }: ReturnType<typeof place>): Pro
 }
 
 describe("a bucket is a store", () => {
-  test("that writes, lists, reads ranges, and says what is missing", async () => {
+  test("a bucket writes, lists, reads ranges, and reports missing objects", async () => {
     const { root, store } = place();
     await store.write(`${root}/z/b+c=d@e_f`, bytes("0123456789"));
     await store.write(`${root}/a`, chunked(bytes("xyz"), 1));
@@ -115,7 +115,7 @@ describe("a bucket is a store", () => {
     );
   });
 
-  test("whose lists go over pages", async () => {
+  test("lists of a bucket can have several pages", async () => {
     const { root, store } = place();
     const at = path.join(gateway.directory, root.slice(`s3://${gateway.bucket}/`.length), "many");
     mkdirSync(at, { recursive: true });
@@ -124,7 +124,7 @@ describe("a bucket is a store", () => {
     assert.equal(proxy.seen.filter(({ path: name }) => name.includes("list-type")).length, 2);
   });
 
-  test("where create is won once, by If-None-Match", async () => {
+  test("only one create of an object succeeds, by If-None-Match", async () => {
     const { root, store, stores } = place();
     const results = await Promise.all(["a", "b", "c"].map((text) => store.create(`${root}/one`, bytes(text))));
     assert.equal(results.filter(Boolean).length, 1);
@@ -135,13 +135,13 @@ describe("a bucket is a store", () => {
     await second.check();
   });
 
-  test("that is refused when it does not honour If-None-Match", async () => {
+  test("a bucket without support for If-None-Match is refused", async () => {
     const { root, store } = place();
     proxy.decide = ({ method }) => (method === "PUT" ? { kind: "answer", status: 200 } : undefined);
     await assert.rejects(store.create(`${root}/one`, bytes("a")), { code: 20, reason: "StoreUnsuitable" });
   });
 
-  test("where large content goes in parts, each with its SHA-256, and is mapped from a fetched copy", async () => {
+  test("large content is uploaded in parts, each with its SHA-256, and mapped from a fetched copy", async () => {
     const { objects, stores } = place();
     const content = randomBytes(40_000_000);
     const staged = await objects.putStream(chunked(content));
@@ -158,7 +158,7 @@ describe("a bucket is a store", () => {
   });
 });
 
-/** What prepare, train and export do to a store, in small. */
+/** A small version of the operations of prepare, train and export on a store. */
 async function life({ stores, root, objects }: ReturnType<typeof place>): Promise<string[]> {
   const known = await objects.putBytes(bytes("known"));
   const streamed = await objects.putStream(chunked(randomOf(200_000)));
@@ -179,7 +179,7 @@ const randomOf = (length: number) => Buffer.from(Uint8Array.from({ length }, (_,
 const busy: StoreFault = { kind: "answer", status: 503, body: "<Error><Code>SlowDown</Code></Error>" };
 const writes = ({ method }: Seen) => ["PUT", "POST", "DELETE"].includes(method);
 
-/** Each with the requests of a life that it is tried at, one at a time. */
+/** Each with the requests of a life at which it is tested, one at a time. */
 const once: readonly { fault: StoreFault; at: (request: Seen, index: number) => boolean }[] = [
   { fault: { kind: "reset" }, at: (_, index) => index % 4 === 0 },
   { fault: { kind: "lost" }, at: writes },
@@ -191,7 +191,7 @@ describe("a fault at a request", () => {
   let expected: string[];
   let calmly: Seen[];
 
-  test("of a life without faults", async () => {
+  test("a life without faults gives the expected digests", async () => {
     const calm = place();
     expected = await life(calm);
     calmly = [...proxy.seen];
@@ -200,7 +200,7 @@ describe("a fault at a request", () => {
   });
 
   for (const { fault, at } of once) {
-    test(`is outlived: ${fault.kind}`, async () => {
+    test(`a life reaches the same digests with the fault: ${fault.kind}`, async () => {
       for (const index of [...calmly.keys()].filter((one) => at(calmly[one]!, one))) {
         const disturbed = place();
         proxy.decide = () => (proxy.seen.length === index + 1 ? fault : undefined);
@@ -211,7 +211,7 @@ describe("a fault at a request", () => {
     });
   }
 
-  test("that does not pass ends with 24, and nothing half-written is believed", async () => {
+  test("a permanent fault ends with 24, and no partial data are accepted", async () => {
     for (let at = 0; at < calmly.length; at += 4) {
       const broken = place({ totalMs: 10 });
       proxy.decide = () => (proxy.seen.length > at ? { kind: "answer", status: 500 } : undefined);
@@ -226,7 +226,7 @@ describe("a fault at a request", () => {
     ["its beginning", /\?uploads=/],
     ["a part", /partNumber=/],
   ] as const) {
-    test(`that ends an upload closes what it was read from: ${what}`, async () => {
+    test(`a fault that ends an upload closes the upload's source: ${what}`, async () => {
       const { store, root } = place();
       proxy.decide = ({ path: name }) => (refused.test(name) ? { kind: "answer", status: 400 } : undefined);
       let isOpen = false;
@@ -250,7 +250,7 @@ describe("a fault at a request", () => {
     ["its completion", /\?uploadId=[^&]*$/, { kind: "lost" }],
   ];
   for (const [what, step, fault] of steps) {
-    test(`of an upload in parts is outlived: ${what}`, async () => {
+    test(`a multipart upload succeeds with the fault: ${what}`, async () => {
       const content = randomBytes(17_000_000);
       const { objects } = place();
       let times = 0;
@@ -272,7 +272,7 @@ describe("reading", () => {
   }
   const isGet = ({ method, path: name }: Seen) => method === "GET" && name.includes("/objects/");
 
-  test("goes on where it broke off or went silent", async () => {
+  test("reading resumes where it broke off or went silent", async () => {
     for (const kind of ["cut", "silent"] as const) {
       const { objects, staged } = await placeWithObject();
       let times = 0;
@@ -286,7 +286,7 @@ describe("reading", () => {
     }
   });
 
-  test("finds another byte, keeps no copy of it, and ends with 23", async () => {
+  test("reading detects a changed byte, keeps no copy, and ends with 23", async () => {
     const { objects, staged } = await placeWithObject();
     proxy.decide = (request) => (isGet(request) ? { kind: "flip" } : undefined);
     await assert.rejects(objects.read(staged.digest), { code: 23, reason: "ObjectCorrupt" });
@@ -295,7 +295,7 @@ describe("reading", () => {
     assert.match(await objects.localCopy(staged.digest), /^file:/);
   });
 
-  test("into local space that is full ends with 24 and leaves nothing there; with room it goes on", async (t) => {
+  test("reading into full local space ends with 24 and leaves nothing there, and succeeds with free space", async (t) => {
     const scratch = await temporaryDirectory(t);
     await run("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", scratch]);
     try {
@@ -311,14 +311,14 @@ describe("reading", () => {
     }
   });
 
-  test("says that an object is gone", async () => {
+  test("reading reports a missing object", async () => {
     const { objects, stores } = place({ scratch: path.join(directory, "other-scratch") });
     const staged = await objects.putBytes(content);
     await stores.of(objects.uri(staged.digest)).remove(objects.uri(staged.digest));
     await assert.rejects(objects.localCopy(staged.digest), { code: 23, reason: "ObjectMissing" });
   });
 
-  test("without a bucket, or with a wrong key, says so; the secret is in no message", async () => {
+  test("a missing bucket and a wrong key are reported, without the secret in any message", async () => {
     const { stores } = place();
     const elsewhere = "s3://no-such-bucket/x";
     const locations = [{ uri: elsewhere, endpoint: gateway.endpoint, secretRef: { name: "s3" } }];
@@ -341,9 +341,9 @@ describe("reading", () => {
   });
 });
 
-test("credentials that expire in the middle are read again: what was written goes on", async () => {
+test("credentials that expire in the middle are read again, and the write continues", async () => {
   const secretsRoot = path.join(directory, "rotating");
-  // As the kubelet does it: a new directory, and a link that is swapped.
+  // Like the kubelet: a new directory, and a swapped link.
   const set = (key: string) => {
     const version = path.join(secretsRoot, "s3", `..${key}`);
     mkdirSync(version, { recursive: true });
@@ -372,7 +372,7 @@ test("credentials that expire in the middle are read again: what was written goe
   await assert.rejects(life(quick), { code: 24, message: /ExpiredToken/ });
 });
 
-test("a training in a bucket is the same as one in a directory: interrupted, resumed, exported and read back", async (t) => {
+test("a training in a bucket that is interrupted, resumed and exported has the result of one in a directory", async (t) => {
   const { root, stores } = place({ scratch: await temporaryDirectory(t) });
   const options = { training: { maxSteps: 8, checkpoint: { everySteps: 2 } } };
   const [local, remote] = [
@@ -407,7 +407,7 @@ test("a training in a bucket is the same as one in a directory: interrupted, res
   await exportsFromTheCommandLine(remote, trained.figures.runHash);
 });
 
-/** As a person does it: credentials and endpoint in the environment, adapter and target as URIs. */
+/** Like a user: credentials and endpoint in the environment, adapter and target as URIs. */
 async function exportsFromTheCommandLine({ artifactRoot, directory: work }: TinyTraining, run: string): Promise<void> {
   const to = `s3://${gateway.bucket}/models/tiny`;
   const env = { ...account, AWS_ENDPOINT_URL: gateway.endpoint };
@@ -429,7 +429,7 @@ async function exportsFromTheCommandLine({ artifactRoot, directory: work }: Tiny
   assert.match(wrong.stderr, /AccessDenied/);
 }
 
-/** A damaged export is mended beside them; a prefix that holds nothing else is refused. */
+/** A damaged export is repaired beside them; a prefix with only foreign files is refused. */
 async function leavesFilesOfOthers(stores: Stores, to: string, run: () => ReturnType<typeof luthier>): Promise<void> {
   const store = stores.of(to);
   const mine = ["notes.txt", "data/rows.jsonl"];
@@ -443,7 +443,7 @@ async function leavesFilesOfOthers(stores: Stores, to: string, run: () => Return
   await kept();
   const { files } = (await readManifest(stores, to, manifest))!.manifest;
   assert.equal(await damageOf(stores, to, files), undefined);
-  // A process that is killed in its commit: the manifest is still with what was written, not at its place.
+  // A process killed during its commit: the manifest is still at its temporary name.
   const leftover = `${to}.tmp-${Date.now()}-${randomUUID()}`;
   await store.move(`${to}/manifest.json`, `${leftover}/manifest.json`);
   const refused = await run();

@@ -1,4 +1,4 @@
-/** AdaLoRA on bases in F32 and in NF4, against PEFT. */
+/** Compares AdaLoRA on bases in F32 and in NF4 with PEFT. */
 import { holdCases, onCpu, onCpuOtherwise, onReference } from "./holdCases.ts";
 
 holdCases(["adalora", "adalora-nf4"], {

@@ -1,4 +1,4 @@
-/** The goldens' bases as our engine binds them. */
+/** The goldens' bases in the form that our engine binds. */
 import { z } from "zod";
 import { toBfloat16 } from "../../trainer/formats/bfloat16.ts";
 import type { TensorData } from "../../trainer/formats/safetensorsWriter.ts";

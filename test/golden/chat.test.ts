@@ -1,6 +1,6 @@
 /**
- * Chat templates against transformers, and the loss mask against an independent definition (chat.py): of every answer,
- * what it adds to its own prompt up to the mark that ends it, in exactly the context in which the model is asked for it.
+ * Compares chat templates with transformers, and the loss mask with an independent definition (chat.py): for every answer, the
+ * text that it adds to its own prompt up to its end mark, in exactly the context of its generation.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -32,7 +32,7 @@ const familyFile = z.object({
 
 type Answer = z.infer<typeof answer>;
 
-/** Rows as they are read from a file of data: floats stay floats. */
+/** Rows as read from a data file: floats stay floats. */
 const rows = z
   .array(z.looseObject({ name: z.string() }))
   .parse(parseStrictly(read("data/chat/conversations.json"), "conversations"));
@@ -45,7 +45,7 @@ const conversationOf = (name: string) => {
   return example as Extract<Example, { kind: "messages" }>;
 };
 
-/** A token a byte, and the family's marks. */
+/** One token per byte, and the family's marks. */
 function codecOfFamily(
   name: string,
   tokens: readonly string[],
@@ -86,12 +86,12 @@ for (const name of families) {
   const expected = ({ prompt, answer }: Answer) => ({ prompt, answer });
 
   describe(name, () => {
-    test("of random conversations every answer is learnt once, in its own context, and nothing else is", async () => {
+    test("every answer of random conversations is learnt once in its own context, and nothing else is learnt", async () => {
       const random = generator(23);
       for (let round = 0; round < 60; round++) {
         const example = randomConversation(random, {
           tools: name !== "gemma" && name !== "chatml",
-          // Nemo's own template writes the system message while it asks, and leaves it out once there is an answer.
+          // Nemo's own template writes the system message in the prompt, and omits it once there is an answer.
           system: name !== "mistral-nemo",
         });
         const definition = example.messages.flatMap(({ role }, index) => {
@@ -110,12 +110,12 @@ for (const name of families) {
     for (const one of cases) {
       const example = conversationOf(one.conversation);
       if ("refused" in one) {
-        test(`${one.conversation}: refused, as by transformers`, async () => {
+        test(`${one.conversation} is refused, as by transformers`, async () => {
           await assert.rejects(encodeExample(example, { trainOn: "All", maxTokens: 1e6 }, codec), RowError);
         });
         continue;
       }
-      test(`${one.conversation}: rendered as transformers does, each answer learnt once where it is asked for`, async () => {
+      test(`${one.conversation} is rendered as by transformers, and each answer is learnt once in the context of its prompt`, async () => {
         const { messages, tools } = example;
         assert.equal(codec.template!.render(example, false), one.whole);
         for (const { index, prompt } of one.answers) {
@@ -144,7 +144,7 @@ for (const name of families) {
   });
 }
 
-/** A conversation of one to five turns, now and then with a system message, thoughts, or a call and its result. */
+/** A conversation of one to five turns, sometimes with a system message, thoughts, or a call and its result. */
 function randomConversation(
   random: (limit: number) => number,
   may: { tools: boolean; system: boolean },

@@ -1,4 +1,4 @@
-/** Tokenizers of the kinds in use against the tokenizers library (chat_tokenizers.py): ids of texts, and texts of ids. */
+/** Compares the usual kinds of tokenizers with the tokenizers library (chat_tokenizers.py): ids of texts, and texts of ids. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
@@ -26,7 +26,7 @@ const kinds = [
   ),
 ];
 
-describe("texts are encoded and shown as the tokenizers library does it", () => {
+describe("texts are encoded and decoded as by the tokenizers library", () => {
   for (const { name, tokenizer, encodings } of kinds) {
     test(name, async () => {
       const ours = await tokenizerOf(tokenizer);
@@ -40,7 +40,7 @@ describe("texts are encoded and shown as the tokenizers library does it", () => 
 });
 
 for (const { name, parts } of byteFallback.variants) {
-  test(`a text that goes on is shown as if it had been encoded at once: ${name}`, async () => {
+  test(`a continued text is decoded as if it had been encoded at once: ${name}`, async () => {
     const ours = await tokenizerOf({ ...byteFallback.tokenizer, ...parts });
     for (const { text } of byteFallback.variants[0]!.encodings) {
       const characters = Array.from(text.slice(0, 60));
@@ -49,7 +49,7 @@ for (const { name, parts } of byteFallback.variants) {
         const begun = await ours.encode(first);
         const ids = [...begun, ...(await ours.encode(second, first))];
         const atOnce = await ours.encode(first + second);
-        // A token of its own that is cut in two is none, or another one.
+        // An added token that is cut in two is no longer that token.
         if (!/<[^>]*$/.test(first) && !second.startsWith(">")) assert.equal(ours.display(ids), ours.display(atOnce));
         if (first.endsWith("<|im_start|>")) assert.deepEqual(ids, atOnce);
         if (first === "") assert.equal(begun.length, 0);

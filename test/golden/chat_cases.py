@@ -1,4 +1,4 @@
-"""The families whose templates templates/ holds, and conversations that are hard to render the same everywhere."""
+"""The families of the templates in templates/, and conversations that are hard to render identically."""
 
 MISTRAL = {
     "special": {"bos_token": "<s>", "eos_token": "</s>"},

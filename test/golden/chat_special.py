@@ -1,4 +1,4 @@
-"""Which tokens transformers names as special, and what it puts around a text, with every place where a model may say so."""
+"""transformers' special tokens and the tokens that it adds around a text, for every file that can declare them."""
 
 import json
 import pathlib

@@ -1,4 +1,4 @@
-"""Tokenizers of the kinds in use, trained on a page, and what the tokenizers library encodes."""
+"""Tokenizers of the usual kinds, trained on a page, and the tokenizers library's encodings."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Loads an adapter that our trainer wrote into PEFT and compares what base and adapter say.
+"""Loads an adapter written by our trainer into PEFT and compares the logits of base and adapter.
 
 DIR holds adapter_config.json, adapter_model.safetensors and `logits.safetensors` (`logits` [tokens of step 0, vocabulary]
 as our side computed them for the base `base-untied`). RESULT also names the adapter's digest: a test holds that our

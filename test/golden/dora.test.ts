@@ -1,4 +1,4 @@
-/** DoRA on bases in F32 and in NF4, against PEFT. */
+/** Compares DoRA on bases in F32 and in NF4 with PEFT. */
 import { holdCases, onCpu, onCpuOtherwise, onReference } from "./holdCases.ts";
 
 holdCases(["dora-all-linear", "dora-qwen2", "dora-nf4"], {

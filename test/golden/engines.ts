@@ -1,4 +1,4 @@
-/** A golden's case on our engine: compiled, bound to the golden's base, parameters where the golden starts. */
+/** Runs a golden's case on our engine: compiled, bound to the golden's base, with the golden's initial parameters. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -14,7 +14,7 @@ import { modelConfigOf, tensorsOf } from "../support/modelDirectory.ts";
 import { bfloat16Base, nf4Base } from "./bases.ts";
 import { type Epsilon, type GoldenCase, goldenPath, ourTensors, readDataset, Tensors } from "./goldens.ts";
 
-/** How a case is computed. */
+/** A variant of computing a case. */
 export interface Variant {
   backend: Backend;
   precision: CompileSpec["precision"];
@@ -28,7 +28,7 @@ export const slots = 4;
 
 export interface GoldenRun extends StepParts, Disposable {}
 
-/** Opens a case; dispose of it to give its memory back. */
+/** Opens a case; dispose of it to release its memory. */
 export async function openCase(golden: GoldenCase, variant: Variant): Promise<GoldenRun> {
   const { settings } = golden;
   const model = modelConfigOf(goldenPath(settings.base));
@@ -62,7 +62,7 @@ async function bindBase(engine: Engine, { settings }: GoldenCase, { precision }:
     writeFileSync(path.join(made, "model.safetensors"), encodeSafetensors(tensors));
     await bindDirectory(engine, made);
   } finally {
-    rmSync(made, { recursive: true }); // what is bound stays mapped
+    rmSync(made, { recursive: true }); // bound files stay mapped
   }
 }
 

@@ -1,4 +1,4 @@
-"""Writes the goldens beside it (data/), or judges an adapter that our trainer wrote. See README.md.
+"""Writes the goldens (data/), or checks an adapter written by our trainer. See README.md.
 
   python generate.py                              all goldens
   python generate.py case NAME…                   some of the cases, on the bases that are there

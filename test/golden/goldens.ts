@@ -1,4 +1,4 @@
-/** The goldens of `data/` as typed values; README.md says what each file is. */
+/** The goldens of `data/` as typed values; README.md describes each file. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
@@ -66,7 +66,7 @@ export function ourTensors({ settings, tensors }: GoldenCase, prefix: string): R
 const sequence = z.strictObject({ ids: z.array(z.number()), trained: z.array(z.number()) });
 const rowsFile = z.strictObject({ rowTokens: z.number(), rows: z.array(z.array(sequence)) });
 
-/** The rows that every case trains on. */
+/** The training rows of every case. */
 export const readRows = (): { rowTokens: number; rows: RowOfSequences[] } => json("rows.json", rowsFile);
 export const readDataset = () => packRowsOf(readRows());
 
@@ -83,7 +83,7 @@ const curveFile = z.strictObject({
 });
 export const readCurve = () => json("curve-bf16.json", curveFile);
 
-/** A safetensors file read whole. */
+/** A complete safetensors file. */
 export class Tensors {
   readonly #file: Buffer;
   readonly #entries: ReadonlyMap<string, TensorEntry>;

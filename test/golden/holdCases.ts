@@ -1,7 +1,7 @@
 /**
- * Holds a golden's case: logits and loss within 1e-5 relative, each gradient within 1e-5 of its norm, 20 steps of AdamW
- * within 1e-5 (epsilon 1e-5) and 2e-4 (epsilon 1e-8) of each update's norm. The references are F64; at epsilon 1e-8 another
- * order of sums alone can move an update by 1e-5.
+ * Checks a golden's case: logits and loss within 1e-5 relative, each gradient within 1e-5 of its norm, 20 steps of AdamW
+ * within 1e-5 (epsilon 1e-5) and 2e-4 (epsilon 1e-8) of each update's norm. The references are F64; at epsilon 1e-8 a
+ * different order of sums alone can change an update by 1e-5.
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -31,7 +31,7 @@ export function holdCases(names: readonly string[], variants: Readonly<Record<st
 }
 
 function compare(golden: GoldenCase, variant: Variant): void {
-  test("gives the logits, the loss and every gradient of PEFT", async () => {
+  test("logits, loss and every gradient equal PEFT's", async () => {
     using run = await openCase(golden, variant);
     within(distance(await logits(run), golden.tensors.values("logits")), bounds.logits, "logits");
     within(Math.abs((await forwardBackward(run)) / golden.loss - 1), bounds.loss, "loss");
@@ -42,7 +42,7 @@ function compare(golden: GoldenCase, variant: Variant): void {
 }
 
 function trains(golden: GoldenCase, variant: Variant, epsilon: Epsilon): void {
-  test(`trains 20 steps to the same parameters, epsilon ${epsilon}`, async () => {
+  test(`20 steps reach the same parameters, epsilon ${epsilon}`, async () => {
     using run = await openCase(golden, variant);
     const { losses, updates } = await train(run);
     const expected = Float64Array.from(golden.training[epsilon]!.losses);
@@ -51,7 +51,7 @@ function trains(golden: GoldenCase, variant: Variant, epsilon: Epsilon): void {
   });
 }
 
-/** The same names on both sides, and each tensor within the bound. */
+/** Checks that both sides have the same names, and that each tensor is within the bound. */
 function sameTensors(ours: ReadonlyMap<string, Values>, golden: GoldenCase, prefix: string, bound: number): void {
   const expected = ourTensors(golden, prefix);
   assert.deepEqual([...ours.keys()].sort(), [...expected.keys()].sort());

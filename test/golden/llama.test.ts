@@ -1,4 +1,4 @@
-/** Full fine-tuning and LoRA against PyTorch, transformers and PEFT. */
+/** Compares full fine-tuning and LoRA with PyTorch, transformers and PEFT. */
 import { holdCases, onCpu, onCpuOtherwise, onReference } from "./holdCases.ts";
 
 const cases = ["full-untied", "full-tied", "lora-all-linear", "lora-subset", "lora-patterns", "lora-plus"] as const;

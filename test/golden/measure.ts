@@ -1,4 +1,4 @@
-/** What our engine makes of a golden's step: logits, loss, gradients, and the parameters' change after training. */
+/** Computes a golden's step on our engine: logits, loss, gradients, and the parameters' change after training. */
 
 import { makeBatch, partition } from "../../trainer/engine/batch.ts";
 import { CacheForward } from "../../trainer/engine/cacheForward.ts";
@@ -8,7 +8,7 @@ import { rowsOfStep } from "./rows.ts";
 
 export type Values = Float32Array | Float64Array;
 
-/** ‖a − b‖ / ‖b‖; ‖a‖ where b is zero. Infinite when a is not finite or of another size. */
+/** ‖a − b‖ / ‖b‖, or ‖a‖ if b is zero. Infinite if a is not finite or has another size. */
 export function distance(a: Values, b: Values): number {
   if (a.length !== b.length || !a.every(Number.isFinite)) return Number.POSITIVE_INFINITY;
   const norm = (value: (index: number) => number) => {
@@ -21,7 +21,7 @@ export function distance(a: Values, b: Values): number {
   return scale === 0 ? difference : difference / scale;
 }
 
-/** Forward and backward of step 1; gradients and the loss are then in the engine's state. */
+/** Runs forward and backward of step 1, which leave gradients and the loss in the engine's state. */
 export async function forwardBackward({ engine, dataset, shape, rope }: GoldenRun): Promise<number> {
   const rows = rowsOfStep(1, dataset.rowCount);
   const trained = rows.reduce((sum, row) => sum + dataset.trainedTokens(row), 0);
@@ -34,7 +34,7 @@ export async function forwardBackward({ engine, dataset, shape, rope }: GoldenRu
   return engine.scalar("loss");
 }
 
-/** Logits [tokens, vocabulary] of step 1's rows, an example after the other, decoded token by token through the cache. */
+/** Logits [tokens, vocabulary] of step 1's rows, one example after another, decoded token by token through the cache. */
 export async function logits({ engine, dataset, shape, rope }: GoldenRun): Promise<Float32Array> {
   const cache = new CacheForward(
     engine,

@@ -1,4 +1,4 @@
-"""NF4 as bitsandbytes' CPU path does it: `data/nf4.safetensors`, per tensor T
+"""NF4 by bitsandbytes' CPU path: `data/nf4.safetensors`, per tensor T
 
   T/input (F32 or BF16) · T/packed (U8) · T/absmax (F32) · T/values (F32, restored)
   T/nested_codes (U8) · T/nested_absmax (F32) · T/offset (F32 [1]) · T/nested_values (F32, restored with double quantisation)

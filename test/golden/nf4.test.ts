@@ -1,4 +1,4 @@
-/** NF4 as bitsandbytes' CPU path writes and restores it: the same bytes and the same values, bit for bit. */
+/** Compares NF4 with bitsandbytes' CPU path: the bytes and the restored values are bit-identical. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { emit } from "../../trainer/compile/emit.ts";
@@ -11,10 +11,10 @@ import { Tensors } from "./goldens.ts";
 const golden = new Tensors("nf4.safetensors");
 const names = golden.names().flatMap((name) => (name.endsWith("/input") ? [name.slice(0, -"/input".length)] : []));
 
-/** Those whose scales have a mean: bitsandbytes quantises them twice. */
+/** The cases whose scales have a finite mean, which bitsandbytes quantises twice. */
 const twice = names.filter((name) => golden.names().includes(`${name}/nested_codes`));
 
-/** Nested absmax with the offset as its last element: as our engine binds it. */
+/** Nested absmax with the offset as its last element, the form that our engine binds. */
 const nestedScales = (name: string) =>
   bytesOf(Float32Array.of(...golden.values(`${name}/nested_absmax`), ...golden.values(`${name}/offset`)));
 
@@ -33,7 +33,7 @@ describe("quantising gives bitsandbytes' bytes", () => {
       assert.equal(nestedAbsmax, undefined);
     });
     if (!twice.includes(name)) {
-      test(`${name}, whose scales' mean overflows, is not quantised twice`, () => {
+      test(`${name} is not quantised twice, because the mean of its scales overflows`, () => {
         assert.throws(() => addon().quantizeNf4(input, dtype, true), /the mean of their scales overflows/);
       });
       continue;
@@ -48,7 +48,7 @@ describe("quantising gives bitsandbytes' bytes", () => {
   }
 });
 
-/** Matrices of whole blocks, which a linear layer can hold. */
+/** Matrices of whole blocks, which a linear layer can use. */
 const matrices = names.filter((name) => golden.entry(`${name}/input`).shape[1] === 64);
 
 for (const backend of ["cpu", "reference"] as const) {
@@ -90,7 +90,7 @@ function sameValues(ours: Float32Array, expected: Float32Array | Float64Array): 
   assert.equal(index, -1, `element ${index} is ${ours[index]}, ${expected[index]} in bitsandbytes`);
 }
 
-/** The matrix that NF4 parts stand for, as a linear layer sees it: what it makes of the unit vectors. */
+/** The matrix of NF4 parts as a linear layer computes it, from its outputs for the unit vectors. */
 async function restored(backend: Backend, shape: readonly number[], parts: Uint8Array[]): Promise<Float32Array> {
   const [out = 0, width = 0] = shape;
   const tensor = (name: string, rows: number, columns: number, storage: Tensor["storage"] = "dense"): Tensor => ({

@@ -1,5 +1,5 @@
 /**
- * Adapters as our trainer writes them, for PEFT to judge (README.md): the parameters that goldens start from.
+ * Writes adapters like our trainer, with the goldens' initial parameters, for checks in PEFT (README.md).
  *
  *   node tools/node24.mjs test/golden/ourAdapter.ts     writes the directories of `ourAdapters` into data
  */
@@ -18,7 +18,7 @@ import { logits } from "./measure.ts";
 
 export const adapterFiles = [adapterConfigFile, adapterWeightsFile] as const;
 
-/** By golden: the directory of our adapter, and of one that PEFT trained and saved. */
+/** Per golden: the directory of our adapter, and of one that PEFT trained and saved. */
 export const ourAdapters = {
   "lora-all-linear": { ours: "our-adapter", theirs: "peft-adapter" },
   "dora-all-linear": { ours: "our-dora", theirs: "peft-dora" },
@@ -28,17 +28,17 @@ export const ourAdapters = {
 export type SavedCase = keyof typeof ourAdapters;
 export const savedCases = Object.keys(ourAdapters) as readonly SavedCase[];
 
-/** The golden's model with the parameters that are saved. */
+/** The golden's model with the saved parameters. */
 export async function openSaved(name: SavedCase): Promise<GoldenRun> {
   const run = await openCase(readCase(name), { backend: "cpu", precision: "F32" });
-  // Of AdaLoRA's triplets some have been taken: those are left out of the files.
+  // Some of AdaLoRA's triplets have been removed, and the files omit them.
   const factors = run.engine.stateOf("parameter").filter((tensor) => tensor.name.endsWith(".lora_E"));
   for (const [index, tensor] of factors.entries()) run.engine.floats("parameter", tensor.name).fill(0, 0, index % 4);
   await run.engine.run({ program: "derive" });
   return run;
 }
 
-/** The adapter's files as our writer makes them. */
+/** The adapter's files, made by our writer. */
 export async function writtenFiles(run: GoldenRun): Promise<ReadonlyMap<string, Uint8Array>> {
   const made = mkdtempSync(path.join(tmpdir(), "luthier-golden-"));
   try {

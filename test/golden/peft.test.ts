@@ -1,4 +1,4 @@
-/** Adapters go both ways between PEFT and us, with no missing and no unexpected key. */
+/** PEFT loads our adapters and we load PEFT's, without missing or unexpected keys. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -14,7 +14,7 @@ import { openSaved, ourAdapters, savedCases, writtenFiles } from "./ourAdapter.t
 const bound = 1e-5;
 
 for (const name of savedCases) {
-  test(`an adapter that PEFT saved says here what it says in PEFT: ${name}`, async () => {
+  test(`an adapter saved by PEFT gives the same logits here as in PEFT: ${name}`, async () => {
     using run = await openSaved(name);
     const directory = ourAdapters[name].theirs;
     const adapter = await readPeftAdapter(new Stores(), pathToFileURL(goldenPath(directory)).href);
@@ -38,7 +38,7 @@ const verdict = z.object({
 });
 
 for (const name of savedCases) {
-  test(`the adapter we write is, byte for byte, the one that PEFT loaded without complaint: ${name}`, async () => {
+  test(`our writer's adapter is byte-identical to the one that PEFT loaded without complaints: ${name}`, async () => {
     const directory = ourAdapters[name].ours;
     const judged = verdict.parse(JSON.parse(readFileSync(goldenPath(`${directory}/verdict.json`), "utf8")));
     assert.deepEqual(judged.missingKeys, []);

@@ -1,4 +1,4 @@
-/** Prefix tuning on bases in F32 and in NF4, against PEFT. */
+/** Compares prefix tuning on bases in F32 and in NF4 with PEFT. */
 import { holdCases, onCpu, onCpuOtherwise, onReference } from "./holdCases.ts";
 
 holdCases(["prefix-tuning", "prefix-tuning-nf4"], {

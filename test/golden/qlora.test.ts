@@ -1,4 +1,4 @@
-/** LoRA on NF4 bases that bitsandbytes wrote, against PEFT. */
+/** Compares LoRA on NF4 bases written by bitsandbytes with PEFT. */
 import { holdCases, onCpu, onCpuOtherwise, onReference } from "./holdCases.ts";
 
 holdCases(["qlora-nf4", "qlora-nf4-double"], {

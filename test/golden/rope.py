@@ -1,4 +1,4 @@
-"""Rotary tables as transformers computes them, at positions where single precision shows.
+"""transformers' rotary tables, at positions where single precision matters.
 
   `data/rope.safetensors`: `theta-T/cos` and `theta-T/sin`, F32 [positions, 32], for head width 64
   `data/rope-scaling.json`: name -> the fields of config.json that ask for a scaling; `data/rope-scaling.safetensors`: `NAME/cos`, `NAME/sin`

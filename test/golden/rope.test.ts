@@ -1,4 +1,4 @@
-/** Our rotary tables and schedules against those of transformers. */
+/** Compares our rotary tables and schedules with those of transformers. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
@@ -12,7 +12,7 @@ const headDim = 64;
 /** One unit in the last place of a cosine near 1: transformers' own cosine is not correctly rounded. */
 const bound = 2 ** -24;
 
-/** Holds a table of ours to the golden's of this name. */
+/** Compares one of our tables with the golden's of this name. */
 function holdTable(golden: Tensors, name: string, model: Parameters<typeof ropeTable>[0]): void {
   const positions = new Int32Array(golden.bytes("positions").buffer);
   const table = ropeTable(model, Math.max(...positions) + 1);
@@ -29,7 +29,7 @@ function holdTable(golden: Tensors, name: string, model: Parameters<typeof ropeT
   }
 }
 
-test("cosines and sines are those of transformers to the last place, at any position", () => {
+test("cosines and sines equal those of transformers to the last place, at any position", () => {
   const golden = new Tensors("rope.safetensors");
   for (const ropeTheta of [10_000, 500_000]) holdTable(golden, `theta-${ropeTheta}`, { headDim, ropeTheta });
 });
@@ -39,7 +39,7 @@ const scalings = z
   .parse(JSON.parse(readFileSync(goldenPath("rope-scaling.json"), "utf8")));
 
 for (const [name, fields] of Object.entries(scalings)) {
-  test(`the tables of scaling ${name} are those of transformers to the last place`, () => {
+  test(`the tables of scaling ${name} equal those of transformers to the last place`, () => {
     const sizes = {
       vocab_size: 9,
       hidden_size: 64,
@@ -52,7 +52,7 @@ for (const [name, fields] of Object.entries(scalings)) {
   });
 }
 
-test("schedules are those of transformers, but for a first step at rate 0", () => {
+test("schedules equal those of transformers, except for a first step at rate 0", () => {
   for (const { type, warmupSteps, rates } of readSchedules()) {
     const steps = rates.length;
     const settings = { learningRate: 1, schedule: { type, warmupRatio: warmupSteps / steps } };

@@ -1,4 +1,4 @@
-/** The goldens' rows as a packed data set of the trainer's. */
+/** The goldens' rows as a packed data set of the trainer. */
 import { PackedDataset } from "../../trainer/data/packed/packedDataset.ts";
 import { encodeDataset } from "../../trainer/testing/memoryDataset.ts";
 
@@ -16,7 +16,7 @@ export function packRowsOf({ rows, rowTokens }: { rows: readonly RowOfSequences[
   return new PackedDataset(encodeDataset(examples, indices, rowTokens));
 }
 
-/** Rows of optimiser step 1, 2, …: two at a time, from the first again after the last. */
+/** Rows of optimiser step 1, 2, …: two at a time, starting again with the first after the last. */
 export const rowsOfStep = (step: number, rows: number): [number, number] => [
   (2 * (step - 1)) % rows,
   (2 * (step - 1) + 1) % rows,

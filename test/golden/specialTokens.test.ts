@@ -1,6 +1,6 @@
 /**
- * The tokens around a text against transformers (chat_special.py): special tokens from wherever a model names them, BOS and
- * EOS as its post-processor puts them, and one end token for each example.
+ * Compares the tokens around a text with transformers (chat_special.py): special tokens from every file that can name them, BOS
+ * and EOS as placed by its post-processor, and one end token per example.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -29,7 +29,7 @@ const path = new URL("data/chat/special-tokens.json", import.meta.url);
 const { tokenizer: file, cases } = golden.parse(JSON.parse(readFileSync(path, "utf8")));
 const begin = 0;
 
-describe("special tokens are those of transformers, and each example has one end token", () => {
+describe("special tokens equal those of transformers, and each example has one end token", () => {
   for (const { name, config, map, post_processor, eosId, texts } of cases) {
     test(name, async () => {
       const codec = await codecOf({
@@ -53,13 +53,13 @@ describe("special tokens are those of transformers, and each example has one end
   }
 });
 
-/** A text that begins or ends with the token that is put there has it twice in transformers. */
+/** In transformers a text that already begins or ends with the added token has it twice. */
 function withoutCopies(given: readonly number[], eosId: number): number[] {
   const begun = given[0] === begin && given[1] === begin ? given.slice(1) : given;
   return begun.at(-1) === eosId && begun.at(-2) === eosId ? begun.slice(0, -1) : [...begun];
 }
 
-/** A prompt goes on with its completion: the post-processor's end token comes after that. */
+/** A completion follows its prompt, so the post-processor's end token comes after the completion. */
 function withoutEnd(given: readonly number[], inner: readonly number[], eosId: number): number[] {
   return given.at(-1) === eosId && inner.at(-1) !== eosId ? given.slice(0, -1) : [...given];
 }

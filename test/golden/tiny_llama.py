@@ -1,4 +1,4 @@
-"""The tiny Llamas, Qwen2 and Qwen3 that every golden starts from, the rows they train on, and their reference in double precision.
+"""The tiny Llamas, Qwen2 and Qwen3 of all goldens, their training rows, and their reference in double precision.
 
 Sizes are deliberately no multiples of a vector's width where the architecture allows it (vocabulary 99, feed-forward 80).
 The base that is quantised is wider, since bitsandbytes' CPU kernel restores wrong values where a matrix's width is no

@@ -1,4 +1,4 @@
-"""One training by the field's own code (transformers, PEFT, torch.optim.AdamW), and what a golden keeps of it.
+"""One training by the reference libraries (transformers, PEFT, torch.optim.AdamW), and the golden's part of its results.
 
 Each quantity is computed in F64, which is the golden, and in F32, of which only the distance to F64 is kept: it says how
 far the field's own single precision is from the truth.

@@ -1,6 +1,6 @@
 /**
- * Nodes and pods that only seem to be there, played by kwok against the real API server: pods run at once and end after a
- * while, with the words of a trainer that did its work. For the load test alone: nothing is trained here.
+ * Nodes and pods that kwok simulates with the real API server: pods run at once and end after a while with the report of a
+ * successful trainer. Only for the load test: nothing is trained here.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { openSync, writeFileSync } from "node:fs";
@@ -13,10 +13,10 @@ import type { Bench } from "../e2e/bench.ts";
 const mark = "kwok.x-k8s.io/node";
 const nodeCount = 8;
 
-/** Where a pod must ask to be to land on a fake node. */
+/** The label that a pod must select to run on a fake node. */
 export const onFakeNodes = { nodeSelector: { type: "kwok" }, tolerations: [{ key: mark, operator: "Exists" }] };
 
-/** Makes the nodes and starts kwok; resolves with what ends it. */
+/** Creates the nodes and starts kwok; resolves with a function that ends it. */
 export async function startFakeNodes({ cluster, directory }: Bench, report: Report): Promise<() => void> {
   const kwok = await buildKwok(report);
   await cluster.kubectl(["apply", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "List", items: fakeNodes() }));
@@ -45,7 +45,7 @@ function fakeNodes(): object[] {
   }));
 }
 
-/** Stands in an envelope for the hash that the pod's run file has. */
+/** A placeholder in the envelope for the hash in the pod's run file. */
 const placeholder = "HASH";
 
 const exported = {
@@ -98,7 +98,7 @@ const stages: readonly object[] = [
 
 function stage(name: string, when: object[], delayMs: number, statusTemplate: string): object {
   const alive = { key: ".metadata.deletionTimestamp", operator: "DoesNotExist" };
-  // Half as long again at most, so that not all end at once.
+  // At most one and a half times as long, so that not all end at once.
   const delay = { durationMilliseconds: delayMs, jitterDurationMilliseconds: delayMs * 1.5 };
   return {
     ...header(name),

@@ -1,6 +1,6 @@
 /**
- * Twenty schedules of SIGTERM and SIGKILL, at random but seeded times, against a training in a process of its own: each
- * ends with the adapter of the run that nobody disturbed, to the bit. `npm run soak` does two hundred on the quickstart.
+ * Twenty schedules of SIGTERM and SIGKILL, at random but seeded times, against a training in a separate process: each ends with
+ * an adapter bit-identical to that of the undisturbed run. `npm run soak` runs two hundred on the quickstart.
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -29,7 +29,7 @@ test(`${schedules} schedules of SIGTERM and SIGKILL give one adapter`, async (t)
     spawn(process.execPath, [main, "train", "--run-file", runFile, "--threads", "1"], {
       stdio: ["ignore", "pipe", "pipe"],
     });
-  /** Digest of the adapter after these kills, and how often the run went on from a checkpoint. */
+  /** The adapter's digest after these kills, and the number of resumes from a checkpoint. */
   const after = async (kills: readonly Kill[], since?: RegExp) => {
     await rm(run, { recursive: true, force: true });
     await startUntilDone(start, kills, since);
@@ -43,7 +43,7 @@ test(`${schedules} schedules of SIGTERM and SIGKILL give one adapter`, async (t)
   const wholeMs = performance.now() - started;
   let resumes = 0;
   for (let seed = 1; seed <= schedules; seed += 1) {
-    // Most are killed while they train, some at any time: while they load, while they evaluate and save.
+    // Most kills hit the training, some any other phase: loading, evaluating and saving.
     const anyTime = seed % 4 === 0;
     const kills = killSchedule(seed, anyTime ? wholeMs : undisturbed.trainingMs);
     const disturbed = await after(kills, anyTime ? undefined : /"phase":"Training"/);

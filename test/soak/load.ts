@@ -1,6 +1,6 @@
 /**
- * Many FineTuneJobs at once: what the operator costs while they go through, how soon it acts, and what it does when all
- * is settled. API server, controllers and scheduler are real; the nodes are not (fakeNodes.ts). Counted from the audit log.
+ * Many FineTuneJobs at once: measures the operator's costs, its delays, and its requests once everything has settled. API
+ * server, controllers and scheduler are real; the nodes are not (fakeNodes.ts). The audit log gives the counts.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FineTuneJob } from "../../operator/api/kinds.ts";
@@ -14,7 +14,7 @@ import { onFakeNodes, startFakeNodes } from "./fakeNodes.ts";
 const namespace = "load";
 const account = "operator";
 const patienceMs = 60 * 60_000;
-/** After the last change, until what it set off is over. */
+/** Wait after the last change, until all of its consequences are done. */
 const settlingMs = 30_000;
 
 export interface LoadOptions {
@@ -55,7 +55,7 @@ class Load {
     await this.#bench.stop();
   }
 
-  /** From the first `kubectl apply` until every FineTuneJob is Ready. */
+  /** Time from the first `kubectl apply` until every FineTuneJob is Ready. */
   async settle(count: number, report: Report): Promise<string> {
     this.#operator.start();
     const started = Date.now();
@@ -70,7 +70,7 @@ class Load {
     return `${Math.round((Date.now() - started) / 1000)} s`;
   }
 
-  /** Writes of the operator: how many a FineTuneJob, and of what. */
+  /** Writes of the operator per FineTuneJob, by kind. */
   writes(count: number): string {
     const written = this.#asked().filter((one) => isWrite(one) && isCarriedOut(one) && !isRenewal(one));
     const kinds = Map.groupBy(written, ({ resource, subresource }) =>
@@ -81,8 +81,8 @@ class Load {
   }
 
   /**
-   * Times from a FineTuneJob's creation to that of its first Job, which is the operator's part, and of that Job's pod,
-   * which is known to the second.
+   * Times from a FineTuneJob's creation to that of its first Job, which is the operator's part, and to that of the Job's pod,
+   * with a resolution of one second.
    */
   async delays(): Promise<string> {
     const made = this.team.written().filter(({ verb, subresource }) => verb === "create" && !subresource);
@@ -104,9 +104,9 @@ class Load {
     return `resident ${mib(residentBytes)} now, ${mib(peakBytes)} at most; ${cpuSeconds.toFixed(0)} s of processor`;
   }
 
-  /** Watches the settled operator; throws when it asks for any write but of its Lease, be it refused, wherever it be. */
+  /** Watches the settled operator; throws if it requests any write except of its Lease, even a refused one. */
   async idle(seconds: number, report: Report): Promise<string> {
-    report({ message: "letting things settle" });
+    report({ message: "waiting until everything has settled" });
     await sleep(settlingMs);
     const from = new Date().toISOString();
     const before = this.#operator.usage().cpuSeconds;
@@ -122,25 +122,25 @@ class Load {
     return `no write asked for in ${seconds} s but ${since.filter(isWrite).length} of the Lease; reads: ${counted(others) || "none"}; ${cpu.toFixed(1)} s of processor`;
   }
 
-  /** All that the operator asked, of whatever. */
+  /** All requests of the operator. */
   #asked(): Asked[] {
     return this.#bench.askedBy(`system:serviceaccount:${namespace}:${account}`);
   }
 }
 
-/** Of the Lease, whether read or written. */
+/** Reads and writes of the Lease. */
 const isRenewal = ({ resource, code }: Asked) => resource === "leases" && code < 300;
 
 function fineTuneJob(_: unknown, index: number): object {
   return manifest(`job-${index}`, {
-    // Each its own run, all on the same inputs.
+    // Each has its own run, all on the same inputs.
     training: { maxSteps: 60, batchTokens: 512, seed: index },
     placement: { gpusPerNode: 0, resources: { limits: { memory: "2Gi" } }, ...onFakeNodes },
     adapter: { exports: [{ name: "merged", merged: {} }] },
   });
 }
 
-/** Claims that are bound wherever a pod lands: nothing ever mounts them. */
+/** Claims that are bound on any node, because nothing mounts them. */
 function claims(): object {
   const size = { storage: "1Gi" };
   const shared = { accessModes: ["ReadWriteMany"], storageClassName: "" };
@@ -161,7 +161,7 @@ function claims(): object {
   return { apiVersion: "v1", kind: "List", items };
 }
 
-/** The middle, the slow end and the slowest, in seconds. */
+/** The median, the 99th percentile and the maximum, in seconds. */
 function spread(values: readonly number[]): string {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (share: number) => (sorted[Math.ceil(share * sorted.length) - 1] ?? Number.NaN).toFixed(1);
@@ -176,7 +176,7 @@ export function loadStages({ jobs, idleSeconds }: LoadOptions): { stages: Stage[
   };
   const stages: Stage[] = [
     {
-      title: "a cluster with nodes that kwok plays",
+      title: "a cluster with nodes simulated by kwok",
       async run(report) {
         report({ message: "starting" });
         load = await Load.start(report);

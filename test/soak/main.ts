@@ -1,6 +1,6 @@
 /**
- * `npm run soak`: what is too long for `npm test`. A training killed by many schedules; the operator ended at every one of
- * its writes, throttled and contended; two hundred FineTuneJobs at once.
+ * `npm run soak`: tests that are too long for `npm test`. A training killed by many schedules; the operator ended at every one
+ * of its writes, throttled and contended; two hundred FineTuneJobs at once.
  */
 
 import { machineStages, type Readiness } from "../../demo/machine.ts";
@@ -14,7 +14,7 @@ import { trainingStages } from "./training.ts";
 const usage = {
   command: "npm run soak --",
   positionals: ["WHAT?"],
-  summary: "Breaks one thing for a long time: training (default), operator or load.",
+  summary: "Stresses one part for a long time: training (default), operator or load.",
   details: [
     "  training   kills and resumes a training by random schedules; every one must give the same adapter to the bit",
     "  operator   lives of a FineTuneJob: the operator ended before, or after, each of its writes, a life for each; before",
@@ -23,10 +23,10 @@ const usage = {
     "  load       many FineTuneJobs at once on nodes that kwok plays; then what the operator does when all is settled",
   ],
   options: {
-    schedules: { value: "N", help: "training: how many schedules (default 200)" },
-    jobs: { value: "N", help: "load: how many FineTuneJobs (default 200)" },
-    idle: { value: "SECONDS", help: "load: how long to watch the settled operator (default 300)" },
-    seed: { value: "N", help: "training: the first schedule's; operator: of the faults (default 1)" },
+    schedules: { value: "N", help: "training: number of schedules (default 200)" },
+    jobs: { value: "N", help: "load: number of FineTuneJobs (default 200)" },
+    idle: { value: "SECONDS", help: "load: time to watch the settled operator (default 300)" },
+    seed: { value: "N", help: "training: seed of the first schedule; operator: seed of the faults (default 1)" },
     help: { short: "h", help: "this text" },
   },
 } as const;
@@ -52,7 +52,7 @@ function soakOf(argv: readonly string[]): Soak | undefined {
       return { readiness: "cluster", ...loadStages({ jobs, idleSeconds: integerOf(args, "idle", 1, 86_400, 300) }) };
     }
     default:
-      throw new UsageError(`${JSON.stringify(what)} is none of training, operator, load`);
+      throw new UsageError(`unknown part ${JSON.stringify(what)}: use training, operator or load`);
   }
 }
 

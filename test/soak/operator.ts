@@ -1,7 +1,6 @@
 /**
- * Lives of a FineTuneJob under faults, on one real cluster. First one that nobody disturbs, whose writes are listed; then
- * each of these writes has two lives of its own, one that is cut before it and one that is cut after it; then one life for
- * each other trouble.
+ * Lives of a FineTuneJob under faults, on one real cluster. The first life is undisturbed, and its writes are listed; then each
+ * of these writes has two lives, one cut before it and one cut after it; then each other fault has one life.
  */
 import type { Report, Stage } from "../../terminal/stages.ts";
 import { Bench } from "../e2e/bench.ts";
@@ -9,9 +8,9 @@ import type { Plan } from "../faults/faultProxy.ts";
 import { type Lived, lead } from "../faults/life.ts";
 import { contend, cutAt, cutShare, listWrites, tearWatches, throttle, type Write, whens } from "../faults/plans.ts";
 
-/** Throttled requests are waited for: a life at 30 % takes a multiple of a healthy one's time. */
+/** Throttled requests are retried after a wait: a life at 30 % takes several times as long as a healthy one. */
 const patienceSeconds = 3_600;
-/** Lives that are led at a time: most of one is waiting for its pods. */
+/** Lives in parallel: a life mostly waits for its pods. */
 const atATime = 4;
 
 interface Trouble {
@@ -22,7 +21,7 @@ interface Trouble {
 
 const throttled = (percent: number): Trouble => ({
   name: `throttled-${percent}`,
-  title: `${percent} % of requests answered by 429, 500, 503`,
+  title: `429, 500 or 503 for ${percent} % of requests`,
   plan: (seed) => throttle({ seed, share: percent / 100 }),
 });
 
@@ -33,9 +32,13 @@ const troubles: readonly Trouble[] = [
     plan: (seed) => cutShare({ seed, share: 1 }),
   },
   ...[1, 10, 30].map(throttled),
-  { name: "torn", title: "every watch broken off within 5 s", plan: (seed) => tearWatches({ seed, silent: false }) },
+  { name: "torn", title: "every watch breaks within 5 s", plan: (seed) => tearWatches({ seed, silent: false }) },
   { name: "silent", title: "the first watches fall silent", plan: (seed) => tearWatches({ seed, silent: true }) },
-  { name: "contended", title: "half of the writes after another's", plan: (seed) => contend({ seed, share: 0.5 }) },
+  {
+    name: "contended",
+    title: "another writer comes first before half of the writes",
+    plan: (seed) => contend({ seed, share: 0.5 }),
+  },
 ];
 
 interface Moment {
@@ -47,7 +50,7 @@ const momentText = ({ write: { what, ordinal }, when }: Moment) => `${when} ${wh
 
 class Lives {
   #bench: Bench | undefined;
-  /** Of the undisturbed life, in order. */
+  /** Writes of the undisturbed life, in order. */
   readonly #writes: Write[] = [];
 
   async start(): Promise<undefined> {
@@ -74,7 +77,7 @@ class Lives {
     return `${livedText(lived)}; ${this.#writes.length} of the writes are the operator's`;
   }
 
-  /** Says how many of the moments there really were: how often a status is written depends on when its pods say what. */
+  /** Reports how many of the moments occurred: the number of status writes depends on the timing of the pods' reports. */
   async cutOneByOne(report: Report): Promise<string> {
     const moments = this.#writes.flatMap((write) => whens.map((when) => ({ write, when })));
     const left = [...moments.entries()];
@@ -90,10 +93,10 @@ class Lives {
     await Promise.all(Array.from({ length: atATime }, work));
     const hit = moments.length - missed.length;
     const rest = missed.length === 0 ? "" : `; not reached: ${missed.join(", ")}`;
-    return `${hit} of ${moments.length} moments, each in a life of its own${rest}`;
+    return `${hit} of ${moments.length} moments, each in a separate life${rest}`;
   }
 
-  /** Did the life come to that moment? Its end is checked in any case. */
+  /** Whether the life reached that moment; its result is checked in any case. */
   async #cutsAt(name: string, moment: Moment): Promise<boolean> {
     try {
       return (await this.lead(name, cutAt(moment.write, moment.when))).faults.length > 0;
@@ -110,14 +113,14 @@ export function operatorStages(seed: number): { stages: Stage[]; close(): Promis
   const lives = new Lives();
   const stages: Stage[] = [
     {
-      title: "a cluster with the definitions alone",
+      title: "a cluster with only the CRDs",
       run(report) {
         report({ message: "starting" });
         return lives.start();
       },
     },
     {
-      title: "nothing, for comparison",
+      title: "no fault, for comparison",
       run(report) {
         report({ message: "from apply to a verified export" });
         return lives.undisturbed();

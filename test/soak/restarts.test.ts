@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { test } from "node:test";
 import { startUntilDone } from "./restarts.ts";
 
-/** A process that at its nth start does the nth of these. */
+/** A process that runs the nth of these commands at its nth start. */
 function starting(...scripts: string[]) {
   let starts = 0;
   return () => spawn("sh", ["-c", scripts[starts++] ?? "exit 0"], { stdio: ["ignore", "pipe", "pipe"] });
@@ -11,7 +11,7 @@ function starting(...scripts: string[]) {
 
 const wait = "exec sleep 10";
 
-test("a run that is stopped and killed by its schedule is started until it is done", async () => {
+test("a run that its schedule stops and kills is restarted until it is done", async () => {
   const kills = [{ signal: "SIGKILL", afterMs: 1 } as const, { signal: "SIGTERM", afterMs: 1 } as const];
   assert.equal(await startUntilDone(starting(wait, wait, "exit 10", "exit 0"), kills), 4);
 });

@@ -1,4 +1,4 @@
-/** Starts a run again and again until it is done, killing it by a schedule: what the soak and its short test share. */
+/** Restarts a run until it is done, killing it by a schedule; used by the soak and its short test. */
 import type { ChildProcess } from "node:child_process";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
 import type { Kill } from "./schedule.ts";
@@ -7,8 +7,8 @@ import type { Kill } from "./schedule.ts";
 const mostStarts = 50;
 
 /**
- * How often it was started. A kill's time counts from the start of the process, or from what `since` matches in its
- * output. Throws when it ends in another way than done, stopped with a checkpoint, or by its kill.
+ * Returns the number of starts. A kill's time counts from the start of the process, or from the match of `since` in its
+ * output. Throws if it ends in another way than done, stopped with a checkpoint, or by its kill.
  */
 export async function startUntilDone(
   start: () => ChildProcess,
@@ -24,7 +24,7 @@ export async function startUntilDone(
   throw new Error(`not finished after ${mostStarts} starts`);
 }
 
-/** Its exit code, or the signal that it died of. */
+/** Its exit code, or the signal that ended it. */
 function ended(
   child: ChildProcess,
   kill: Kill | undefined,

@@ -1,7 +1,7 @@
-/** When and how a run is killed: seeded, so that a schedule that breaks something can be run again. Pure. */
+/** Schedules of kills for a run. Seeded, so that a failing schedule can be repeated. Pure. */
 
 export interface Kill {
-  /** SIGTERM asks for a checkpoint; SIGKILL gives no chance. */
+  /** SIGTERM requests a checkpoint; SIGKILL ends the process at once. */
   readonly signal: "SIGTERM" | "SIGKILL";
   /** Time after the start of the process. */
   readonly afterMs: number;

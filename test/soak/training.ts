@@ -1,6 +1,6 @@
 /**
- * A training killed again and again, at random but seeded times, and gone on with; whatever the schedule, the adapter that
- * comes out must have the bytes of the run that nobody disturbed.
+ * Kills a training repeatedly, at random but seeded times, and resumes it; with every schedule the adapter must have the bytes
+ * of the undisturbed run.
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -13,7 +13,7 @@ import type { Stage } from "../../terminal/stages.ts";
 import { startUntilDone } from "./restarts.ts";
 import { type Kill, killSchedule } from "./schedule.ts";
 
-/** What `luthier run` says when the training begins. */
+/** The output of `luthier run` when the training begins. */
 const trainingBegins = /plan: /;
 
 class Soak {
@@ -30,7 +30,7 @@ class Soak {
     rmSync(this.#directory, { recursive: true, force: true });
   }
 
-  /** The adapter's digest and how long it took, undisturbed; the inputs are prepared once, before. */
+  /** The adapter's digest and the duration of the undisturbed run; the inputs are prepared once before it. */
   async undisturbed(): Promise<{ digest: string; ms: number }> {
     await this.#toTheEnd([]);
     this.#forgetRuns();
@@ -39,14 +39,14 @@ class Soak {
     return { digest: this.#digest(), ms: Date.now() - started };
   }
 
-  /** The adapter's digest after the kills, and how often it was started. */
+  /** The adapter's digest after the kills, and the number of starts. */
   async disturbed(kills: readonly Kill[], whileTraining: boolean): Promise<{ digest: string; starts: number }> {
     this.#forgetRuns();
     const starts = await this.#toTheEnd(kills, whileTraining ? trainingBegins : undefined);
     return { digest: this.#digest(), starts };
   }
 
-  /** Kills count from where the training begins, or from the start of the process. */
+  /** Kill times count from the beginning of the training, or from the start of the process. */
   async #toTheEnd(kills: readonly Kill[], since?: RegExp): Promise<number> {
     const claims = ["--claim", `${demo.inputsClaim}=${demo.inputs}`, "--claim", `${demo.storeClaim}=${this.#store}`];
     const argv = [path.join(repository, "cli/main.ts"), "run", this.#manifest, ...claims];

@@ -1,5 +1,5 @@
 /**
- * A real S3 server for tests: versitygw over a directory, built from a pinned Go module (programs/) into the cache, with
+ * Runs a real S3 server for tests: versitygw over a directory, built from a pinned Go module (programs/) into the cache, with
  * one bucket and one account.
  */
 import { type ChildProcess, spawn } from "node:child_process";
@@ -23,21 +23,21 @@ async function buildGateway(): Promise<string> {
 export interface Gateway {
   endpoint: string;
   bucket: string;
-  /** A directory as Secrets are mounted: `s3` has the keys of the account. */
+  /** A directory like those of mounted Secrets: `s3` has the keys of the account. */
   secretsRoot: string;
   /** The directory behind the bucket. */
   directory: string;
   stop(): Promise<void>;
 }
 
-/** The account, by the names that a Secret has. */
+/** The account, under the names of a Secret's keys. */
 export const account = {
   AWS_ACCESS_KEY_ID: "luthier",
   AWS_SECRET_ACCESS_KEY: "a-secret-of-a-test",
   AWS_REGION: "eu-west-1",
 };
 
-/** Listens on `host`; keeps everything below `directory`. */
+/** Listens on `host`; stores everything below `directory`. */
 export async function startGateway(directory: string, host = "127.0.0.1"): Promise<Gateway> {
   const program = await buildGateway();
   const [root, sidecar] = [path.join(directory, "buckets"), path.join(directory, "metadata")];

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { startStoreProxy } from "./storeProxy.ts";
 
-test("a server that breaks off in an answer is a connection that breaks off, and no end of the tests", async (t) => {
+test("a response that the server breaks off is broken off for the client too, without an uncaught error", async (t) => {
   const server = createServer((_, response) => response.write("half", () => response.destroy()));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const proxy = await startStoreProxy(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
@@ -15,7 +15,7 @@ test("a server that breaks off in an answer is a connection that breaks off, and
   await assert.rejects(fetch(proxy.endpoint));
 });
 
-test("who goes away while it sends is not answered, and the next one is", async (t) => {
+test("a client that disconnects while it sends gets no response, and the next client does", async (t) => {
   const server = createServer((_, response) => response.end("whole"));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const proxy = await startStoreProxy(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);

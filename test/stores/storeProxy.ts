@@ -1,23 +1,23 @@
 /**
- * A proxy in front of a real S3 server that breaks exchanges: before the server hears of a request, after it has done what
- * was asked and before the client hears of that, in the middle of an answer, or with other bytes than were stored.
+ * A proxy in front of a real S3 server that breaks exchanges: before the server receives a request, after it has executed the
+ * request and before the client receives the response, in the middle of a response, or with changed bytes.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse, request as send } from "node:http";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 
 export type StoreFault =
-  /** An answer of the proxy's own; the server hears nothing. */
+  /** The proxy responds itself; the server receives nothing. */
   | { kind: "answer"; status: number; body?: string }
-  /** The connection is reset before the server hears of the request. */
+  /** The connection is reset before the server receives the request. */
   | { kind: "reset" }
-  /** The server does what was asked, and the client never hears of it. */
+  /** The server executes the request, but the client gets no response. */
   | { kind: "lost" }
-  /** The answer breaks off after so many bytes. */
+  /** The response breaks off after this many bytes. */
   | { kind: "cut"; after: number }
-  /** The answer stops after so many bytes and the connection stays. */
+  /** The response stalls after this many bytes and the connection stays open. */
   | { kind: "silent"; after: number }
-  /** One bit of the answer's body is another. */
+  /** One bit of the response's body is flipped. */
   | { kind: "flip" };
 
 export interface Seen {
@@ -29,7 +29,7 @@ export interface Seen {
 
 export interface StoreProxy {
   endpoint: string;
-  /** Every request that came, in order. */
+  /** Every received request, in order. */
   seen: Seen[];
   /** What happens to a request; undefined lets it pass. */
   decide: (request: Seen) => StoreFault | undefined;
@@ -37,7 +37,7 @@ export interface StoreProxy {
 }
 
 export async function startStoreProxy(upstream: string): Promise<StoreProxy> {
-  // Who goes away while it sends is not answered.
+  // A client that disconnects while it sends gets no response.
   const server = createServer((request, response) => void handle(request, response).catch(() => response.destroy()));
   const proxy: StoreProxy = { endpoint: "", seen: [], decide: () => undefined, close: () => end(server) };
   const handle = async (request: IncomingMessage, response: ServerResponse) => {
@@ -54,7 +54,7 @@ export async function startStoreProxy(upstream: string): Promise<StoreProxy> {
   return proxy;
 }
 
-/** Headers go on as they are: the signature covers the host that the client meant. */
+/** Forwards headers unchanged, because the signature covers the client's host. */
 function forward(
   upstream: string,
   { method, url, headers, socket }: IncomingMessage,
@@ -68,7 +68,7 @@ function forward(
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       finish(response, content, fault);
     };
-    // Where the server breaks off, so does the proxy.
+    // If the server breaks off, the proxy does too.
     buffer(answer).then(deliver, () => response.destroy());
   });
   onward.on("error", () => response.destroy());

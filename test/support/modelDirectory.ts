@@ -1,4 +1,4 @@
-/** A model in Hugging Face layout in a directory of this machine, as the engine binds it. */
+/** Reads a model in Hugging Face layout from a local directory in the form that the engine binds. */
 import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs";
 import path from "node:path";
 import { type ModelConfig, readModelConfig } from "../../trainer/contract/model.ts";
@@ -26,7 +26,7 @@ export async function tensorsOf(directory: string): Promise<BaseTensors> {
   };
 }
 
-/** Bytes [start, end) of a file, in memory of their own. */
+/** Copies bytes [start, end) of a file. */
 function readRange(file: string, start: number, end: number): Uint8Array {
   const bytes = new Uint8Array(end - start);
   const descriptor = openSync(file, "r");

@@ -1,4 +1,4 @@
-/** A base model of a shape in a directory: random weights, a byte-level tokenizer with random merges, a ChatML template. */
+/** Writes a base model of a given shape: random weights, a byte-level tokenizer with random merges, a ChatML template. */
 import { once } from "node:events";
 import { createWriteStream, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -27,7 +27,7 @@ export async function writeBase(directory: string, shape: BaseShape): Promise<vo
   await finished(file);
 }
 
-/** Ours begins its tensors at multiples of 64 bytes; others' files may not. */
+/** Our files start tensors at multiples of 64 bytes; foreign files may not. */
 function headerOf(facts: readonly TensorFacts[], { unaligned = false }: BaseShape): Uint8Array {
   const header = encodeHeader(facts, { format: "pt" });
   if (!unaligned) return header;
@@ -83,7 +83,7 @@ function valuesOf({ shape }: TensorFacts): Float32Array {
   return values;
 }
 
-/** Of so many entries: bytes, special tokens, and merges of entries before, drawn by a fixed rule. */
+/** A vocabulary of the given size: bytes, special tokens, and merges of earlier entries, chosen by a fixed rule. */
 function tokenizerJson(vocabulary: number) {
   const tiny = tinyTokenizerJson();
   const tokens = Object.keys(tiny.model.vocab).slice(0, 256);

@@ -1,7 +1,7 @@
 /**
- * `npm run bench -- --memory`: what is planned of a training beside what the kernel saw of it, over twenty shapes, each in a
- * process of its own. A plan is right when it is not below what was measured and not a tenth above it. Other work on the
- * machine changes nothing of the result.
+ * `npm run bench -- --memory`: compares the planned memory of a training with the kernel's peak, for twenty shapes, each in a
+ * separate process. A plan is correct if it is not below the measurement and not a tenth above it. Other work on the machine
+ * does not affect the result.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,7 +12,7 @@ import { memoryShapes } from "./shapes.ts";
 
 const most = 1.1;
 
-/** → whether every plan is right. */
+/** Returns whether every plan is correct. */
 export async function benchMemory(onLine: (line: string) => void): Promise<boolean> {
   onLine("| training | planned | measured | planned / measured |");
   onLine("| --- | ---: | ---: | ---: |");

@@ -1,7 +1,7 @@
 /**
- * One training in a process of its own, as in a pod, and the most memory that the kernel saw it have: all that was resident,
- * the mapped weights among it. They could be dropped and read again at any moment, so they kill no pod; without them in
- * memory a training would read them from disk at every step, so a plan counts them.
+ * Runs one training in a separate process, as in a pod, and measures its peak resident memory, including mapped weights. The
+ * kernel can drop and reread them at any time, so they kill no pod; but without them in memory a training would read them from
+ * disk at every step, so a plan counts them.
  */
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -20,9 +20,9 @@ const main = fileURLToPath(new URL("../../../trainer/main.ts", import.meta.url))
 export interface Measured {
   readonly planned: PlannedMemory;
   readonly plannedBytes: number;
-  /** Resident at most. */
+  /** Peak resident memory. */
   readonly peakBytes: number;
-  /** Of that, at the time: memory that is in no file. */
+  /** The part of it that is not mapped from files. */
   readonly anonymousBytes: number;
 }
 
@@ -47,7 +47,7 @@ export async function measureTraining(directory: string, shape: MemoryShape): Pr
   };
 }
 
-/** Rows of text whose tokens are about as many as a packed row has. */
+/** Rows of text with about as many tokens as a packed row. */
 function rows({ examples, rowTokens }: Pick<MemoryShape, "examples" | "rowTokens">): string {
   const text = Array.from({ length: Math.floor(rowTokens / 10) }, (_, index) => `word${index % 7}`).join(" ");
   const line = (index: number) => JSON.stringify({ prompt: `${index} ${text}`, completion: ` ${index % 10}${text}` });
@@ -109,7 +109,7 @@ async function stage(
   return { ...seen, figures: JSON.parse(readFileSync(envelope, "utf8")).figures };
 }
 
-/** The kernel keeps the peak itself, so that a look now and then is enough; what it was made of is seen by looking. */
+/** The kernel records the peak, so that occasional polling is enough; polling also shows its parts. */
 function look(pid: number, seen: { peak: number; anonymous: number }): void {
   let status = "";
   try {

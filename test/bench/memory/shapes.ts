@@ -1,6 +1,6 @@
 /**
- * The trainings whose memory is measured: bases of 6 to 300 million parameters in every type of storage, LoRA and full,
- * short and long rows, with and without what takes memory beside the training itself.
+ * The measured trainings: bases of 6 to 300 million parameters in every type of storage, LoRA and full, short and long rows,
+ * with and without the options that take additional memory.
  */
 import type { TrainingSpec } from "../../../trainer/contract/settings.ts";
 
@@ -11,7 +11,7 @@ export interface BaseShape {
   readonly layers: number;
   readonly heads: number;
   readonly dtype: "F32" | "BF16";
-  /** Offset of the first tensor in a file of others: kernels read whole cache lines, so such tensors are copied. */
+  /** Offset of the first tensor in a foreign file: kernels read whole cache lines, so unaligned tensors are copied. */
   readonly unaligned?: boolean;
 }
 
@@ -25,9 +25,9 @@ export interface MemoryShape {
   readonly rowTokens: number;
   readonly batchTokens: number;
   readonly examples: number;
-  /** A part of the data that is held out, whose best parameters are kept. */
+  /** Holds out a part of the data and keeps the best parameters. */
   readonly validation?: boolean;
-  /** Answers are generated before and after. */
+  /** Generates answers before and after. */
   readonly evaluation?: boolean;
 }
 
