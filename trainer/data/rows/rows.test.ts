@@ -332,7 +332,11 @@ const refused: [NamedFormat, unknown, RegExp][] = [
     /^messages\.0\.role: .*format: ShareGPT and columns: \{conversations: messages\}/,
   ],
   ["Messages", { messages: [{ ...user("x"), images: ["a"] }] }, /^messages\.0\.images: cannot be trained on/],
-  ["Messages", { system: "a", messages: [{ role: "system", content: "b" }] }, /^system: differs from the system message/],
+  [
+    "Messages",
+    { system: "a", messages: [{ role: "system", content: "b" }] },
+    /^system: differs from the system message/,
+  ],
   ["Messages", { messages: [answer("x")], history: [["a", "b"]] }, /^history: .*earlier turns/],
   ["Alpaca", { instruction: "a", output: "b", history: [["c"]] }, /^history\.0: /],
   ["Alpaca", { instruction: "a", output: "b", history: "c" }, /^history: /],
