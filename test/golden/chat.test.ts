@@ -126,7 +126,7 @@ for (const name of families) {
           messages[index]!.tool_calls?.some((call) => !answer.includes(call.function.name)),
         );
         if (losesCalls) {
-          await assert.rejects(learnt(example, "Responses"), /tool_calls\[0\]: .* leaves it out/);
+          await assert.rejects(learnt(example, "Responses"), /tool_calls\[0\]: .* omits it/);
           return;
         }
         if (one.answers.length === 0) await assert.rejects(learnt(example, "Responses"), /it has no answer/);

@@ -200,7 +200,7 @@ test("on the cpu neither threads nor recomputing nor poison change a bit", async
   }
 });
 
-test("training lowers the loss of what it trains on", async () => {
+test("training lowers the loss of its data", async () => {
   for (const method of [methods.full!, tinyLora]) {
     const run = new TestRun(compile(aSpec({ method })));
     const batch = batchOf(examples, 12, weight);
@@ -214,7 +214,7 @@ test("training lowers the loss of what it trains on", async () => {
   }
 });
 
-test("the loss of an evaluation is that of training without dropout", async () => {
+test("the loss of an evaluation equals that of training without dropout", async () => {
   const run = new TestRun(compile(aSpec({ method: tinyLora })));
   const batch = batchOf(examples, 12, weight);
   const trained = await run.step([batch]);
@@ -224,7 +224,7 @@ test("the loss of an evaluation is that of training without dropout", async () =
   run.close();
 });
 
-test("a step uses the arena that was predicted, to the last aligned byte", async () => {
+test("a step uses exactly the predicted arena, to the last aligned byte", async () => {
   for (const recomputedBlocks of [0, 2]) {
     const run = new TestRun(compile(aSpec({ method: lora, recomputedBlocks })), { backend: "cpu" });
     await run.step([batchOf(examples, 12, weight)]);
@@ -234,7 +234,7 @@ test("a step uses the arena that was predicted, to the last aligned byte", async
   }
 });
 
-test("NF4 weights bind their nibbles, absmax and nested absmax; what is not linear stays dense", () => {
+test("NF4 weights bind their nibbles, absmax and nested absmax, and other weights stay dense", () => {
   const storage = { dense: "BF16", linear: "NF4", doubleQuantization: true } as const;
   const { weights } = compile(aSpec({ storage, method: tinyLora }));
   const bound = new Map(weights.map(({ name, dtype, shape }) => [name, `${dtype} ${shape}`]));
@@ -251,7 +251,7 @@ test("the same spec compiles to the same bytes", () => {
   assert.deepEqual(bytes(), bytes());
 });
 
-test("what cannot be compiled is refused with the way out", () => {
+test("a spec that cannot be compiled is refused with the fix", () => {
   const unknown = { ...tinyLora, targetModules: ["q_proj", "w_proj"] };
   assert.throws(() => compile(aSpec({ method: unknown })), /"w_proj" is no linear layer.*q_proj, k_proj.*all-linear/);
   const storage = { dense: "F32", linear: "NF4", doubleQuantization: true } as const;

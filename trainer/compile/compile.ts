@@ -1,7 +1,7 @@
 /**
- * Compiles a run: declares its tensors by building the model once, lays out what all programs share, then builds,
- * differentiates, chooses what to recompute, lays out and emits each program. Pure and deterministic: the same spec gives
- * the same bytes. `docs/engine.md` is the language it emits.
+ * Compiles a run: declares its tensors by building the model once and lays out the shared regions; then builds,
+ * differentiates, lays out and emits each program, and selects the activations to recompute. Pure and deterministic:
+ * the same spec gives the same bytes. `docs/engine.md` defines the emitted language.
  */
 
 import type { ModelConfig } from "../contract/model.ts";
@@ -29,12 +29,12 @@ import {
 } from "./programs.ts";
 import { recompute } from "./recompute.ts";
 
-/** A spec that cannot be compiled; the message names what is wrong and the way out. */
+/** A spec that cannot be compiled; the message names the fault and the fix. */
 export class CompileError extends Error {}
 
 const activationTypes: Record<CompileSpec["precision"], DataType> = { BF16: "BF16", F32: "F32", F64: "F64" };
 
-/** The model, the method and the variables that a run's graphs are built from. */
+/** The model, the method and the variables for building a run's graphs. */
 export function declare(spec: CompileSpec): { parts: ProgramParts; sites: readonly SiteRecord[] } {
   check(spec);
   const parts: ProgramParts = {
@@ -45,7 +45,7 @@ export function declare(spec: CompileSpec): { parts: ProgramParts; sites: readon
   return { parts, sites: declareTensors(parts, spec) };
 }
 
-/** The linear layers of a model: where a method may work, and what may be quantised. */
+/** The linear layers of a model, which a method may adapt and prepare may quantise. */
 export function linearLayers(config: ModelConfig): readonly SiteRecord[] {
   return sitesOf(plainParts(config));
 }
@@ -57,7 +57,7 @@ export function baseTensors(config: ModelConfig): ReadonlyMap<string, readonly n
   return new Map([...parts.variables.frozen].map(([name, { tensor }]) => [name, tensor.shape]));
 }
 
-/** A model that nothing is done to. */
+/** A model without a method. */
 function plainParts(config: ModelConfig): ProgramParts {
   const storage = { dense: "F32", linear: "F32", doubleQuantization: false } as const;
   return { config, method: methodOf({ kind: "none" }), variables: new Variables(storage, "F32") };
@@ -127,7 +127,7 @@ function check({ model, method, training, rowTokens, microRows, recomputedBlocks
   }
 }
 
-/** What a method puts before an example takes positions of the model's context. */
+/** Tokens that a method puts before an example occupy positions of the model's context. */
 function checkPositions({ model, rowTokens, generation }: CompileSpec, offset: number): void {
   const longest = Math.max(rowTokens, generation?.capacity ?? 0);
   if (offset === 0 || offset + longest <= model.contextLength) return;
@@ -136,7 +136,7 @@ function checkPositions({ model, rowTokens, generation }: CompileSpec, offset: n
   );
 }
 
-/** Builds the model once, so that every tensor of the run is known, and asks the method whether it fits. */
+/** Builds the model once to declare every tensor of the run, and lets the method check that it fits. */
 function declareTensors(parts: ProgramParts, spec: CompileSpec): readonly SiteRecord[] {
   const sites = sitesOf(parts);
   const names = sites.map(({ name }) => name);
@@ -167,7 +167,7 @@ function build(spec: CompileSpec, parts: ProgramParts, shared: Shared, key: Prog
   let emitted: Uint8Array | undefined;
   return {
     key,
-    // A planner asks for many programs' memory and flops, and for no one's bytes.
+    // The planner needs the memory and flops of many programs, but never their bytes.
     get bytes() {
       emitted ??= emit({ nodes, released: arena.released, locate, weightCount, ...sizes });
       return emitted;
@@ -218,7 +218,7 @@ function costsOf(nodes: Graph["nodes"], spec: CompileSpec, key: ProgramKey): Pic
   return { flops, scratch };
 }
 
-/** Every program that the run can ask for. */
+/** Every program that the run can use. */
 function programKeys(spec: CompileSpec): ProgramKey[] {
   const losses = spec.training ? (["micro", "evaluate"] as const) : (["evaluate"] as const);
   return [
@@ -235,7 +235,7 @@ function programKeys(spec: CompileSpec): ProgramKey[] {
 const ioBytesOf = ({ io }: Program): number =>
   Math.max(0, ...[...io.values()].map((tensor) => tensor.offset + aligned(bytesOf(tensor))));
 
-/** Shares of a micro-batch's tokens: fine where most are trained and the head is dear, coarse where few are. */
+/** Shares of a micro-batch's tokens: fine where most are trained and the head is expensive, coarse where few are. */
 function trainedRowBuckets({ rowTokens, microRows }: CompileSpec): number[] {
   const tokens = rowTokens * microRows;
   const sizes = [128, 32, 8, 4, 2, 1].map((share) => Math.min(tokens, Math.ceil(tokens / share / 16) * 16));

@@ -31,7 +31,7 @@ test("no gradient of a frozen matrix is formed", () => {
   assert.equal(countOf(nodes, "embedBackward"), 0);
 });
 
-test("nothing flows below the lowest layer that trains", () => {
+test("no gradient flows below the lowest trained layer", () => {
   const lowest = (nodes: readonly Node[]) => nodes.filter(({ backward, block }) => backward && block === 0);
   const topOnly = nodesOf({ ...tinyLora, targetModules: ["1.mlp.down_proj"] });
   assert.deepEqual(lowest(topOnly), []);
@@ -88,7 +88,7 @@ test("an op that would lose a parameter's gradient is refused when the graph is 
   assert.throws(() => differentiate(graph, accumulators), /rope forms no gradient of cos, and theta is a parameter/);
 });
 
-test("every node reads only what is written before it", () => {
+test("every node reads only tensors that an earlier node wrote", () => {
   for (const method of [{ kind: "full" } as const, tinyLora, dropped]) {
     const written = new Set<unknown>();
     for (const { op, operands, outputs } of nodesOf(method)) {

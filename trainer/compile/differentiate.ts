@@ -1,9 +1,10 @@
 /**
- * Appends the backward of a graph to it: reverse order, each op's own rule. Only what a trainable tensor depends on is
- * visited, so no gradient of a frozen matrix is ever formed, and gradients of parameters accumulate where they live.
+ * Appends the backward pass to a graph, in reverse order, by each op's own rule. Only nodes that depend on trainable
+ * tensors are visited, so no gradient of a frozen matrix is formed, and parameters' gradients accumulate in place.
  *
- * What the consumers of a tensor contribute to its gradient is collected and summed when its producer is reached: then
- * products sum inside `linearInput` (its tail and its addend) and norms inside `rmsNormBackward`, without passes of add.
+ * The contributions of a tensor's consumers to its gradient are collected and summed when its producer is reached:
+ * products are summed inside `linearInput` (its tail and its addend) and norms inside `rmsNormBackward`, without
+ * separate adds.
  */
 
 import type { Graph, Node } from "../graph/graph.ts";
@@ -16,12 +17,12 @@ import { linearInput } from "../ops/linearInput/op.ts";
 type Placed = Contribution & { block: number | undefined };
 type Product = Placed & { kind: "product" };
 
-/** A tail is kept beside the main product's panel, so its rows must be few. */
+/** A tail is kept beside the main product's panel, so it must have few rows. */
 const longestTail = 512;
 
 /**
- * @param seeds gradients that arrive from outside of the graph, by the tensor that they are of.
- * @returns the gradient of an input of the graph that trains without being a parameter, formed when asked for.
+ * @param seeds gradients from outside the graph, by their tensor.
+ * @returns the gradient of a trainable input of the graph that is not a parameter, formed on request.
  */
 export function differentiate(
   graph: Graph,
@@ -47,7 +48,7 @@ class Sweep {
     }
   }
 
-  /** What ops contributed to parameters as to any other input, where they accumulate none themselves. */
+  /** Adds the contributions of ops that do not accumulate a parameter's gradient themselves. */
   accumulate(): void {
     for (const [tensor, { gradient, scale }] of this.#accumulators) {
       const sum = this.#graph.within({ backward: true }, () => this.sum(tensor));
@@ -67,14 +68,17 @@ class Sweep {
     }
     const depends = node.op.inputs.some((name) => this.#wants(node, plain(name)));
     if (!depends || (gradients.size === 0 && !node.op.isLoss)) return;
-    if (!node.op.backward) throw new Error(`${node.op.name} has no backward, and what trains depends on it`);
+    if (!node.op.backward) throw new Error(`${node.op.name} has no backward, but a trainable tensor depends on it`);
     const asked = new Set<string>();
     const context = this.#context(node, gradients, asked);
     this.#graph.within({ block: node.block, backward: true }, () => node.op.backward?.(context));
     this.#checkParameters(node, asked);
   }
 
-  /** An op that never asks where a parameter's gradient goes, and does not take it as an operand, would lose it. */
+  /**
+   * Throws for an op that neither requests a parameter's accumulator nor takes it as an operand, because it would lose
+   * the gradient.
+   */
   #checkParameters({ op, operands }: Node, asked: ReadonlySet<string>): void {
     for (const input of op.inputs.map(plain)) {
       const tensor = operands[input];
@@ -84,7 +88,7 @@ class Sweep {
     }
   }
 
-  /** `asked` receives the inputs whose accumulator the op asks for. */
+  /** `asked` receives the inputs whose accumulator the op requests. */
   #context(
     node: Node,
     gradients: ReadonlyMap<string, Tensor>,
@@ -92,7 +96,7 @@ class Sweep {
   ): BackwardContext<string, string, string, string> {
     return {
       graph: this.#graph,
-      // The definition's own types state which of them are there; infer has checked it when the node was made.
+      // The definition's types state which of them exist; infer checked that when the node was made.
       operands: node.operands as Readonly<Record<string, Tensor>>,
       outputs: node.outputs as Readonly<Record<string, Tensor>>,
       attributes: node.attributes,
@@ -141,7 +145,9 @@ interface Summand {
   addTo(graph: Graph, sum: Tensor | undefined): Tensor;
 }
 
-/** The order of a sum: what exists, then products in pairs, then what takes the sum of the rest into itself. */
+/**
+ * The order of a sum: existing tensors, then products in pairs, then a contribution that absorbs the sum of the rest.
+ */
 function summands(contributions: readonly Placed[]): Summand[] {
   const existing: Summand[] = [];
   const products: Product[] = [];
@@ -159,7 +165,7 @@ function summands(contributions: readonly Placed[]): Summand[] {
 const plus = (graph: Graph, sum: Tensor | undefined, tensor: Tensor): Tensor =>
   sum ? add.node(graph, { a: sum, b: tensor }, {}).y : tensor;
 
-/** One that absorbs the sum is enough; a second is formed alone and added. */
+/** One contribution absorbs the sum; a second is formed alone and added. */
 const separately = ({ block, addTo }: Summand): Summand => ({
   block,
   addTo: (graph, sum) => plus(graph, sum, addTo(graph, undefined)),
@@ -170,7 +176,7 @@ interface ProductPair {
   readonly tail: Product | undefined;
 }
 
-/** The one rule of fusion in the backward: a narrow product becomes the tail of its neighbour. */
+/** The only fusion in the backward pass: a narrow product becomes the tail of its neighbour. */
 export function pairs(products: readonly Product[]): ProductPair[] {
   const made: ProductPair[] = [];
   const rest = [...products];

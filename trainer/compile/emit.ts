@@ -1,5 +1,5 @@
 /**
- * Writes a program as docs/engine.md defines it, byte by byte: header, tensor table, instructions. Pure.
+ * Encodes a program in the format of docs/engine.md: header, tensor table, instructions. Pure.
  */
 
 import type { Node } from "../graph/graph.ts";
@@ -13,7 +13,7 @@ export const programVersion = 1;
 export const dataTypeCode: Record<DataType, number> = { F32: 0, BF16: 1, I32: 2, U32: 3, U8: 4, F64: 5 };
 export const regionCode = { weights: 0, state: 1, arena: 2, io: 3 } as const;
 
-/** Where a tensor's bytes are. */
+/** The location of a tensor's bytes. */
 export type Location =
   | { region: "state" | "arena" | "io"; offset: number }
   /** Bindings: of the data, of absmax and of the nested absmax, or −1. */
@@ -21,7 +21,7 @@ export type Location =
 
 export interface ProgramParts {
   readonly nodes: readonly Node[];
-  /** For each node, what nothing reads after it. */
+  /** For each node, the tensors that no later node reads. */
   readonly released: readonly (readonly Tensor[])[];
   locate(tensor: Tensor): Location;
   readonly arenaBytes: number;

@@ -72,7 +72,7 @@ for (const method of [{ kind: "full" } as const, { ...tinyLora, dropout: 0.1 }])
   });
 }
 
-test("an output takes the place of an input that nothing reads afterwards, and only then", () => {
+test("an output reuses the memory of an input only if no later node reads the input", () => {
   const graph = new Graph();
   const x = graph.input("x", "F32", [8, 8]);
   const made = () => add.node(graph, { a: x, b: x }, {}).y;

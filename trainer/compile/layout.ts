@@ -1,6 +1,6 @@
 /**
- * Places the activations of a program in one arena: lifetimes, then greedy by size, best fit. An output takes the place
- * of an input where its op allows it and nothing reads the input afterwards. Pure: nodes → offsets.
+ * Places the activations of a program in one arena: computes lifetimes, then places greedily by size, best fit. An
+ * output takes the place of an input if its op allows it and no later node reads the input. Pure: nodes → offsets.
  */
 import { type Node, readsOf, tensorsOf } from "../graph/graph.ts";
 import { aligned, bytesOf, type Tensor } from "../graph/tensor.ts";
@@ -9,11 +9,11 @@ export interface ArenaLayout {
   /** Byte offset of every activation. */
   readonly offsets: ReadonlyMap<Tensor, number>;
   readonly bytes: number;
-  /** For each node, the tensors whose bytes nothing reads after it. */
+  /** For each node, the tensors whose bytes no later node reads. */
   readonly released: readonly (readonly Tensor[])[];
 }
 
-/** Bytes that are one place for one stretch of time; several tensors when they follow each other in place. */
+/** A byte range with one lifetime, shared by tensors that follow each other in place. */
 interface Buffer {
   readonly bytes: number;
   readonly first: number;
@@ -64,7 +64,7 @@ function lastUses(nodes: readonly Node[]): Map<Tensor, number> {
   return lastUse;
 }
 
-/** The input whose bytes this output may take over: allowed by the op, read here for the last time, of the same size. */
+/** The input whose bytes this output may reuse: the op allows it, this is its last read, and the sizes are equal. */
 function inPlaceSource(
   node: Node,
   name: string,
@@ -82,7 +82,7 @@ function inPlaceSource(
   return undefined;
 }
 
-/** Largest first; each into the smallest gap, between those alive at the same time, that holds it. */
+/** Places the largest buffer first, each into the smallest sufficient gap between simultaneously live buffers. */
 function place(buffers: readonly Buffer[]): { offsets: Map<Tensor, number>; bytes: number } {
   const order = [...buffers].sort((a, b) => b.bytes - a.bytes || a.first - b.first);
   const placed = new PlacedBuffers(buffers.length);
@@ -97,7 +97,7 @@ function place(buffers: readonly Buffer[]): { offsets: Map<Tensor, number>; byte
   return { offsets, bytes };
 }
 
-/** Placed buffers in the order of their offsets; plain columns, since the search is quadratic in tens of thousands. */
+/** Placed buffers sorted by offset; in plain columns, because the search is quadratic in tens of thousands. */
 class PlacedBuffers {
   readonly #first: Int32Array;
   readonly #last: Int32Array;
@@ -112,7 +112,7 @@ class PlacedBuffers {
     this.#end = new Float64Array(capacity);
   }
 
-  /** The offset of the smallest gap that holds the buffer, among those alive with it; above all of them if none does. */
+  /** The offset of the smallest sufficient gap between buffers alive at the same time, or above all of them. */
   bestFit({ bytes, first, last }: Buffer): number {
     let top = 0;
     let best = -1;

@@ -1,4 +1,4 @@
-/** Regions that are not the arena: bindings of weights, the layout of state, the layout of one program's io. Pure. */
+/** The regions other than the arena: bindings of weights, the layout of state, the layout of one program's io. Pure. */
 import type { IoTensor, StateTensor, Weight } from "../graph/compiled.ts";
 import type { Graph } from "../graph/graph.ts";
 import { allRoles, type StateRole, stateRoles } from "../graph/roles.ts";
@@ -11,7 +11,7 @@ export interface WeightTable {
   readonly locations: ReadonlyMap<Tensor, Location>;
 }
 
-/** One binding for each part of each frozen tensor, in the order in which the model names them. */
+/** One binding per part of each frozen tensor, in the model's order. */
 export function bindWeights(variables: Variables): WeightTable {
   const weights: Weight[] = [];
   const locations = new Map<Tensor, Location>();
@@ -28,7 +28,7 @@ export interface StateLayout {
   readonly bytes: number;
 }
 
-/** In the order of the table of roles; of a run that trains nothing without what only a training has. */
+/** State tensors in the order of the table of roles; without training, the training-only roles are omitted. */
 export function layOutState(variables: Variables, isTraining: boolean): StateLayout {
   const initials = new Map<Tensor, Initial>(
     [...variables.parameters.values()].map(({ theta, initial }) => [theta, initial]),

@@ -43,7 +43,7 @@ for (const [name, spec] of Object.entries(specs)) {
   test(`the programs of ${name} are the same to the byte`, () => assert.equal(digestOf(spec), held[name]));
 }
 
-test("nothing is pulled back or observed where a method has neither, so a step runs no program for it", () => {
+test("a step runs no pullback or observe program for a method without them", () => {
   for (const spec of Object.values(specs)) {
     const { pullsBack, afterStep, positionOffset } = compile(spec);
     assert.deepEqual([pullsBack, afterStep, positionOffset], [false, undefined, 0]);

@@ -1,6 +1,6 @@
 /**
- * The graphs of a run, one per program. What depends on parameters alone is in `derive`, once a step; what depends on a
- * micro-batch is in `micro`, whose gradients accumulate until `optimise` uses them.
+ * The graphs of a run, one per program. `derive` computes values that depend only on parameters, once per step; `micro`
+ * computes those of a micro-batch, and its gradients accumulate until `optimise` uses them.
  *
  * φ = scale · θ is linear and element by element, so its pull-back is folded into the accumulation: dθ += scale · dφ.
  */
@@ -32,7 +32,7 @@ export interface ProgramParts {
   readonly variables: Variables;
 }
 
-/** A model on a graph: the one place that knows the families. */
+/** Builds a model on a graph; the only place that distinguishes the families. */
 function decoder(parts: ProgramParts, graph: Graph, mode: Mode): { decoder: Decoder; sites: readonly SiteRecord[] } {
   const inputs: BuilderParts = { ...parts, graph, mode };
   const builder = new ModelBuilder(inputs);
@@ -45,7 +45,7 @@ function decoder(parts: ProgramParts, graph: Graph, mode: Mode): { decoder: Deco
   return { decoder: families[parts.config.family](builder), sites: builder.sites };
 }
 
-/** Gradients and loss to zero, before the micro-batches of a step or the batches of an evaluation. */
+/** Sets gradients and loss to zero, before the micro-batches of a step or the batches of an evaluation. */
 export function beginGraph({ variables }: ProgramParts, isTraining: boolean): Graph {
   const graph = new Graph();
   const zero = (y: Tensor) => fill.into(graph, {}, { value: 0 }, { y });
@@ -57,7 +57,7 @@ export function beginGraph({ variables }: ProgramParts, isTraining: boolean): Gr
   return graph;
 }
 
-/** φ = scale · θ in the activation type, wherever that is not θ itself, and what methods make of parameters. */
+/** Computes φ = scale · θ in the activation type, where that differs from θ, and the methods' derived values. */
 export function deriveGraph({ variables }: ProgramParts): Graph {
   const graph = new Graph();
   for (const { theta, phi, scale } of variables.parameters.values()) {
@@ -78,8 +78,8 @@ export function deriveGraph({ variables }: ProgramParts): Graph {
 }
 
 /**
- * Gradients of derived values become gradients of parameters, and penalties are differentiated. What is derived is computed
- * again: it is small beside a micro-batch, and nothing has to be kept for this.
+ * Converts gradients of derived values into gradients of parameters, and differentiates penalties. It computes the
+ * derived values again, because they are small compared with a micro-batch and need no storage that way.
  */
 export function pullbackGraph({ variables }: ProgramParts): Graph {
   const gradients = variables.gradients();
@@ -98,13 +98,13 @@ export function pullbackGraph({ variables }: ProgramParts): Graph {
   return graph;
 }
 
-/** What a method keeps of an update. */
+/** The values that a method keeps of an update. */
 export function observeGraph({ variables }: ProgramParts): Graph {
   const graph = new Graph();
   const { clipFactor } = variables;
   const updated = (theta: Tensor) => {
     const gradient = variables.gradients().get(theta)?.gradient;
-    if (!gradient) throw new Error(`${theta.name} is no parameter`);
+    if (!gradient) throw new Error(`${theta.name} is not a parameter`);
     return { theta, gradient, clipFactor };
   };
   for (const build of variables.observations.values()) build(graph, updated);
@@ -144,14 +144,17 @@ export function microGraph(parts: ProgramParts, tokens: number, rows: number): G
   return graph;
 }
 
-/** Forward alone, without dropout. */
+/** Forward pass only, without dropout. */
 export function evaluateGraph(parts: ProgramParts, tokens: number, rows: number): Graph {
   const graph = new Graph();
   lossGraph(parts, graph, tokens, rows, "evaluate");
   return graph;
 }
 
-/** Clip by the global norm, update, each parameter in the order of declaration. Decay is on matrices, unless a method says otherwise. */
+/**
+ * Clips by the global norm and updates each parameter in the order of declaration. Weight decay applies to matrices
+ * unless a method sets it.
+ */
 export function optimiseGraph(
   { variables }: ProgramParts,
   { optimizer, maxGradNorm }: NonNullable<CompileSpec["training"]>,
@@ -179,7 +182,7 @@ export interface GenerateShape {
   readonly capacity: number;
 }
 
-/** Tokens through the cache; of one row per slot the logits in F32 and the likeliest next token. */
+/** Runs tokens through the cache; for one row per slot, outputs the logits in F32 and the likeliest next token. */
 export function generateGraph(parts: ProgramParts, shape: GenerateShape): Graph {
   const graph = new Graph();
   const { decoder: model } = decoder(parts, graph, { kind: "generate", ...shape });
@@ -192,7 +195,7 @@ export function generateGraph(parts: ProgramParts, shape: GenerateShape): Graph 
   return graph;
 }
 
-/** The linear layers of a model and what a method does with them. */
+/** The linear layers of a model and the method's treatment of them. */
 export function sitesOf(parts: ProgramParts): readonly SiteRecord[] {
   return lossGraph(parts, new Graph(), 1, 1, "evaluate");
 }

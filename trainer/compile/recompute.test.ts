@@ -18,7 +18,7 @@ function kept(of: readonly Node[], block: number): Tensor[] {
   return [...written].filter((tensor) => read.has(tensor));
 }
 
-test("of a recomputed block only its output is kept, as the next one's input", () => {
+test("a recomputed block keeps only its output, as the next block's input", () => {
   assert(kept(nodes, 0).length > 10);
   assert.deepEqual(
     kept(recompute(nodes, new Set([0])), 0).map(({ name }) => name),
@@ -26,7 +26,7 @@ test("of a recomputed block only its output is kept, as the next one's input", (
   );
 });
 
-test("a recomputed block runs again once, right before its backward, without what its backward does not read", () => {
+test("a recomputed block runs again once, directly before its backward pass, without unread values", () => {
   const made = recompute(nodes, new Set([1]));
   const inBlock = (node: Node) => node.block === 1;
   const clones = made.filter(inBlock).length - nodes.filter(inBlock).length;
@@ -35,11 +35,11 @@ test("a recomputed block runs again once, right before its backward, without wha
   assert.equal(made.filter((node) => inBlock(node) && node.op.name === "attention").length, 2);
 });
 
-test("where nothing is recomputed everything stays as it is", () => {
+test("without recomputing the graph is unchanged", () => {
   assert.deepEqual(recompute(nodes, new Set()), nodes);
 });
 
-test("a block above the recomputed ones computes norms and gates again, and no product", () => {
+test("a block above the recomputed ones recomputes norms and gates but no product", () => {
   const made = recompute(nodes, new Set([0]));
   const forwardOps = (block: number) =>
     made

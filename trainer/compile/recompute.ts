@@ -1,6 +1,6 @@
 /**
- * Recomputes activations instead of keeping them: forward nodes whose results are not kept are cloned in front of the
- * backward of their block. Same nodes on same inputs: the results are the same to the bit.
+ * Recomputes activations instead of keeping them: forward nodes whose results are not kept are cloned before the
+ * backward pass of their block. The same nodes on the same inputs give bit-identical results.
  *
  * Two save-sets are on the hull of (bytes, time): everything, and block inputs alone. Between them lies one more, since
  * ops bound by memory (norms, gates, dropout) cost next to nothing to compute again.
@@ -8,7 +8,10 @@
 import { mapTensors, type Node, readsOf, tensorsOf } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
 
-/** With no block recomputed everything is kept; else these blocks keep their inputs, the others all but cheap results. */
+/**
+ * Without recomputed blocks everything is kept; else these blocks keep only their inputs, the others all but cheap
+ * results.
+ */
 export function recompute(nodes: readonly Node[], blocks: ReadonlySet<number>): Node[] {
   if (blocks.size === 0) return [...nodes];
   const dropped = (node: Node) =>
@@ -28,7 +31,7 @@ export function recompute(nodes: readonly Node[], blocks: ReadonlySet<number>): 
   });
 }
 
-/** The block's forward nodes, in their order, on which its backward depends. */
+/** The block's forward nodes, in order, that its backward pass depends on. */
 function neededNodes(nodes: readonly Node[], block: number, producers: ReadonlyMap<Tensor, Node>): Node[] {
   const needed = new Set<Node>();
   const require = (tensor: Tensor): void => {

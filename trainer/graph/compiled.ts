@@ -1,5 +1,5 @@
 /**
- * What the compiler hands to the training loop: programs, and the names of the bytes they read and write.
+ * The compiler's output for the training loop: programs, and the names of the bytes that they read and write.
  *
  * All programs of a run share one list of weights, one state layout and one io layout; only the arena differs, and the
  * run reserves the largest. See docs/engine.md for the regions.
@@ -16,16 +16,16 @@ import type { DataType, Initial } from "./tensor.ts";
 
 export type Storage = "F32" | "BF16" | "NF4";
 
-/** Everything that a run's programs are made from. */
+/** The complete input of the compiler for a run's programs. */
 export interface CompileSpec {
   model: ModelConfig;
-  /** Whose kernels run: the scratch of programs is theirs. */
+  /** The target whose kernels run; it determines the programs' scratch. */
   device: Device;
-  /** How the base's weights are stored: that of norms and embeddings, and that of the linear layers. */
+  /** Storage of the base's weights: of norms and embeddings, and of the linear layers. */
   storage: { dense: "F32" | "BF16"; linear: Storage; doubleQuantization: boolean };
   /** `none`: the base alone, which has no parameters. */
   method: MethodSettings | { kind: "none" };
-  /** Absent: nothing is trained, and there are no programs `micro` and `optimise`. */
+  /** Absent: there is no training and no program `micro` or `optimise`. */
   training?: {
     optimizer: OptimizerSettings;
     /** 0: no clipping. */
@@ -33,12 +33,12 @@ export interface CompileSpec {
   };
   /** F64: for finite differences on the double reference. */
   precision: Precision | "F64";
-  /** Tokens of a packed row, and packed rows of a micro-batch: T = rowTokens · microRows. */
+  /** Tokens per packed row, and packed rows per micro-batch: T = rowTokens · microRows. */
   rowTokens: number;
   microRows: number;
   /**
-   * Blocks, counted from the bottom, whose activations are computed again in the backward pass. From 1 on, the blocks
-   * above do so with what is cheap: norms, gates, dropout.
+   * Number of blocks, from the bottom, whose activations the backward pass recomputes. If it is at least 1, the blocks
+   * above recompute only cheap values: norms, gates, dropout.
    */
   recomputedBlocks: number;
   /** KV cache for decoding, and the longest chunk of a prefill; absent: no generation programs. */
@@ -103,7 +103,7 @@ export interface Program {
   /** Inputs and outputs by name, with their offsets in region io. */
   io: ReadonlyMap<string, IoTensor>;
   arenaBytes: number;
-  /** What its kernels work in beside the regions, at most. */
+  /** Maximum scratch of its kernels, in addition to the regions. */
   scratch: Scratch;
   /** Floating-point operations of the matrix products and attention, for shares of peak. */
   flops: number;
@@ -113,25 +113,25 @@ export interface Compiled {
   weights: readonly Weight[];
   state: readonly StateTensor[];
   stateBytes: number;
-  /** The largest io and the largest arena of any program this run can ask for; reading them builds all of these. */
+  /** The largest io and arena of any program that this run can use; reading them builds all programs. */
   readonly ioBytes: number;
   readonly arenaBytes: number;
-  /** The most that any of them needs, for each thread and for all together. */
+  /** The maximum scratch of any program, per thread and shared. */
   readonly scratch: Scratch;
   /** Buckets for R and T: the smallest program that holds them. */
   trainedRowBuckets: readonly number[];
   generateTokenBuckets: readonly number[];
-  /** Elements of the base's tensors, trained or not; of a quantised one, what its codes stand for. */
+  /** Elements of the base's tensors, trained or not; for a quantised one, its dequantised elements. */
   readonly baseParameters: number;
-  /** What this was compiled from. */
+  /** The spec that was compiled. */
   readonly spec: CompileSpec;
-  /** Whether the program `pullback` does anything: it need not run where it does not. */
+  /** Whether the program `pullback` has nodes; if not, it need not run. */
   readonly pullsBack: boolean;
-  /** What the method does after an update. */
+  /** The method's action after an update. */
   readonly afterStep: AfterStep | undefined;
-  /** Positions before the first token of every segment, which the method takes. */
+  /** Positions that the method occupies before the first token of every segment. */
   readonly positionOffset: number;
-  /** The model's linear layers, and what the method does with them. */
+  /** The model's linear layers, and the method's treatment of them. */
   sites: readonly SiteRecord[];
   /** The program of a key; the same key gives the same bytes. */
   program(key: ProgramKey): Program;

@@ -1,6 +1,6 @@
 /**
- * The graph of one program: nodes in the order in which they run. Building it is all that models, methods and the
- * backward of ops do. Every value is written by one node, except tensors that nodes accumulate into.
+ * The graph of one program: nodes in execution order. Models, methods and the ops' backward rules only build graphs.
+ * One node writes each value, except for tensors that nodes accumulate into.
  */
 
 import { type AnyOp, type Attributes, inferred, isOptional, type NodeBuilder, type Operands, plain } from "./op.ts";
@@ -12,7 +12,7 @@ export interface Node {
   readonly operands: Operands;
   readonly outputs: Operands;
   readonly attributes: Attributes;
-  /** The repeated block that the node computes or differentiates; undefined outside of them. */
+  /** The repeated block that the node computes or differentiates; undefined outside of blocks. */
   readonly block: number | undefined;
   readonly backward: boolean;
 }
@@ -31,7 +31,7 @@ export class Graph implements NodeBuilder {
   #place: Place = { block: undefined, backward: false };
   #made = 0;
 
-  /** @param trainable the tensors to which the gradient is wanted; what depends on them is differentiable. */
+  /** @param trainable the tensors that need a gradient; tensors that depend on them are differentiable. */
   constructor(trainable: Iterable<Tensor> = []) {
     this.#differentiable = new Set(trainable);
   }
@@ -44,7 +44,7 @@ export class Graph implements NodeBuilder {
     return tensor;
   }
 
-  /** Gives a computed tensor a place in region io, where JavaScript reads it by this name. */
+  /** Places a computed tensor in region io, where JavaScript reads it by this name. */
   output(name: string, tensor: Tensor): void {
     const placed = tensor.role !== "activation" || [...this.outputs.values()].includes(tensor);
     if (placed) throw new Error(`${tensor.name} has a place already: output ${name} would be a second one`);
@@ -55,7 +55,7 @@ export class Graph implements NodeBuilder {
     return this.#differentiable.has(tensor);
   }
 
-  /** Runs `build` with every node it adds marked as of this place. */
+  /** Runs `build` and marks every node that it adds with this place. */
   within<T>(place: Partial<Place>, build: () => T): T {
     const outer = this.#place;
     this.#place = { ...outer, ...place };
@@ -85,8 +85,8 @@ export class Graph implements NodeBuilder {
   }
 
   /**
-   * Gives the op that was added last a further operand, where it made `result` and can take it; false where it cannot. So a
-   * value that nothing has read yet takes up what is added to it.
+   * Adds an operand to the last op if that made `result` and accepts the operand; false if not. A value that no node
+   * has read yet thus absorbs an addition.
    */
   absorb(result: Tensor, operand: string, tensor: Tensor): boolean {
     const node = this.nodes.at(-1);
@@ -97,7 +97,7 @@ export class Graph implements NodeBuilder {
     return true;
   }
 
-  /** A value of this program alone, not written yet. */
+  /** A new value of this program, not written yet. */
   activation(name: string, { dtype, shape }: TensorFacts): Tensor {
     this.#made += 1;
     return { name: `${name}#${this.#made}`, role: "activation", dtype, storage: "dense", shape };
@@ -119,7 +119,7 @@ export function tensorsOf(operands: Operands): Tensor[] {
   return Object.values(operands).filter((tensor) => tensor !== undefined);
 }
 
-/** What a node reads, accumulated tensors among it. */
+/** The tensors that a node reads, including accumulated ones. */
 export const readsOf = (node: Node): Tensor[] => tensorsOf(node.operands);
 
 /** A node with its tensors replaced. */

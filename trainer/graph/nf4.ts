@@ -1,13 +1,14 @@
 /**
- * How a matrix lies in NF4 (Dettmers et al. 2023): for a matrix `name` its nibbles under `name` (U8, flat), its scales under
- * `name.absmax` (F32, or U8 codes) and, quantised twice, the scales of those codes under `name.nested_absmax` (F32, the
- * offset last). The compiler binds these parts, prepare writes them, merging reads them. Pure.
+ * The storage of an NF4 matrix (Dettmers et al. 2023): for a matrix `name` its nibbles under `name` (U8, flat), its
+ * scales under `name.absmax` (F32, or U8 codes) and, quantised twice, the scales of those codes under
+ * `name.nested_absmax` (F32, the offset last). The compiler binds these parts, prepare writes them, merging reads them.
+ * Pure.
  */
 import { type DataType, elementsOf } from "./tensor.ts";
 
-/** Weights that have one scale. */
+/** Number of weights per scale. */
 export const nf4Block = 64;
-/** Codes of scales that have one scale of their own. */
+/** Number of scale codes per nested scale. */
 export const nf4NestedBlock = 256;
 
 export const absmaxName = (name: string) => `${name}.absmax`;
@@ -26,7 +27,7 @@ export interface Nf4Part {
   readonly shape: readonly [number];
 }
 
-/** The parts of a matrix, in the order in which they are bound; `nested`: quantised twice. */
+/** The parts of a matrix, in binding order; `nested`: double quantisation. */
 export function nf4Parts(name: string, shape: readonly number[], nested: boolean): Nf4Part[] {
   const elements = elementsOf(shape);
   const blocks = Math.ceil(elements / nf4Block);

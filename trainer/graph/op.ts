@@ -1,22 +1,22 @@
 /**
  * The declaration of an op: its operands by name and order with their types and dimensions, its attributes and their
- * bounds, what its integers index, its backward as graph nodes, its cost and the scratch of its kernels. Everything else
- * that knows the ops reads these definitions: the emitter, and what `trainer/ops/generate.ts` writes (the C++ structs,
- * signatures and index checks, the lists of kernels, the table of docs/engine.md).
+ * bounds, the rows that its integers index, its backward as graph nodes, its cost and the scratch of its kernels. All
+ * other code derives from these definitions: the emitter, and the files that `trainer/ops/generate.ts` writes (the C++
+ * structs, signatures and index checks, the lists of kernels, the table of docs/engine.md).
  *
- * The order of operands is inputs, then tensors that are accumulated into, then outputs. A name ending in `?` may be
- * absent; an optional output is made only when asked for.
+ * The order of operands is inputs, then accumulated tensors, then outputs. A name ending in `?` is optional; an
+ * optional output is made only on request.
  */
 import { type Access, type Attribute, Match, type OperandText, operandSpec, type Signature } from "./signature.ts";
 import type { Tensor, TensorFacts } from "./tensor.ts";
 
-/** What a graph is to the ops on it: nodes are added, values are named. */
+/** The graph as ops use it: they add nodes and name values. */
 export interface NodeBuilder {
-  /** Adds a node, and returns its outputs: those that are always there and the optional ones that are wanted. */
+  /** Adds a node and returns its outputs: the required ones and the requested optional ones. */
   add(op: AnyOp, operands: Operands, attributes: Attributes, wanted: readonly string[]): Operands;
-  /** Adds a node that writes tensors which exist already. */
+  /** Adds a node that writes existing tensors. */
   addInto(op: AnyOp, operands: Operands, attributes: Attributes, outputs: Operands): void;
-  /** A value of this program alone, not written yet. */
+  /** A new value of this program, not written yet. */
   activation(name: string, facts: TensorFacts): Tensor;
 }
 
@@ -32,26 +32,26 @@ type Named<Names extends string, T> = { readonly [N in Names as N extends `${str
 export type Plain<N extends string> = N extends `${infer Base}?` ? Base : N;
 type Optional<N extends string> = N extends `${infer Base}?` ? Base : never;
 
-/** What one consumer adds to the gradient of a tensor. */
+/** The contribution of one consumer to the gradient of a tensor. */
 export type Contribution =
-  /** A gradient that exists already. */
+  /** An existing gradient. */
   | { kind: "tensor"; tensor: Tensor }
   /** scale · dy·w, formed together with others by `linearInput`. */
   | { kind: "product"; dy: Tensor; w: Tensor; scale: number }
   /** Any other: given the sum of the rest (or nothing), makes the whole. */
   | { kind: "into"; make: (sum: Tensor | undefined) => Tensor };
 
-/** What the backward of one node may see and do. */
+/** The interface of one node's backward rule. */
 export interface BackwardContext<In extends string, Acc extends string, Out extends string, Att extends string> {
   readonly graph: NodeBuilder;
   readonly operands: Named<In | Acc, Tensor>;
   readonly outputs: Named<Out, Tensor>;
   readonly attributes: Readonly<Record<Att, number>>;
-  /** The gradient of an output; absent when nothing that trains depends on it. */
+  /** The gradient of an output; absent when no trainable tensor depends on it. */
   gradient(output: Plain<Out>): Tensor | undefined;
   /** Whether the gradient of an input is needed as a tensor. */
   wants(input: Plain<In>): boolean;
-  /** Where the gradient of a trainable input accumulates; absent when the input is not a parameter. */
+  /** The accumulator of a trainable input's gradient; absent when the input is not a parameter. */
   accumulator(input: Plain<In>): Accumulator | undefined;
   /** Ignored unless `wants(input)`. */
   contribute(input: Plain<In>, contribution: Contribution): void;
@@ -64,13 +64,13 @@ export interface Accumulator {
 }
 
 export interface CostFacts {
-  /** Names of the outputs that are there. */
+  /** Names of the outputs that exist. */
   readonly outputs: readonly string[];
-  /** Keys that a query can see at most: the length of a packed row or of the cache. */
+  /** Maximum number of keys for a query: the length of a packed row or of the cache. */
   readonly keys: number;
 }
 
-/** Memory that a kernel works in beside its operands: bytes for each thread, and for all together. */
+/** Scratch memory of a kernel: bytes per thread, and shared bytes. */
 export interface Scratch {
   readonly thread: number;
   readonly shared: number;
@@ -83,21 +83,21 @@ export const moreScratch = (a: Scratch, b: Scratch): Scratch => ({
   shared: Math.max(a.shared, b.shared),
 });
 
-/** What kernels are written for. */
+/** The devices that kernels support. */
 export type Device = "cpu";
 
-/** The rows that an integer operand may name. */
+/** The rows that an integer operand may index. */
 export type IndexRule<Name extends string> =
   | {
       readonly operand: Name;
       /** From 0 to below this dimension of the signature. */
       readonly below: string;
-      /** −1 is allowed too, and names no row. */
+      /** −1 is also allowed and indexes no row. */
       readonly skips?: boolean;
-      /** Only rows count in which this operand is not 0 (a float) or not negative (another index). */
+      /** Only rows in which this operand is not 0 (a float) or not negative (another index) are checked. */
       readonly where?: Name;
     }
-  /** From 0 to the row in which the index stands. */
+  /** From 0 to the index's own row. */
   | { readonly operand: Name; readonly upTo: "ownRow" };
 
 interface Definition<In extends string, Acc extends string, Out extends string, Att extends string> {
@@ -108,22 +108,22 @@ interface Definition<In extends string, Acc extends string, Out extends string, 
   readonly accumulates?: Readonly<Record<Acc, OperandText>>;
   readonly outputs: Readonly<Record<Out, OperandText>>;
   readonly attributes?: Readonly<Record<Att, Attribute>>;
-  /** Pairs of operands of which neither comes without the other. */
+  /** Pairs of operands that must be both present or both absent. */
   readonly together?: readonly (readonly [Plain<NoInfer<In>>, Plain<NoInfer<In>>])[];
   /** Checked before the op runs. */
   readonly indices?: readonly IndexRule<Plain<NoInfer<In>>>[];
-  /** Indices that name, together, the row which a row is written to: no two rows may have the same. */
+  /** Indices that together determine a row's destination; no two rows may share one. */
   readonly distinct?: readonly Plain<NoInfer<In>>[];
-  /** Outputs that may take the place of an input which nothing reads afterwards: [output, input]. */
+  /** Outputs that may reuse the memory of an input that no later node reads: [output, input]. */
   readonly inPlace?: readonly (readonly [Plain<NoInfer<Out>>, Plain<NoInfer<In>>])[];
   backward?(at: BackwardContext<In, Acc, Out, Att>): void;
-  /** Bound by memory, not by arithmetic: its result is computed again rather than kept once memory is short. */
+  /** Bound by memory, not by arithmetic: when memory is short, its result is recomputed instead of kept. */
   readonly cheap?: boolean;
-  /** Its outputs are constants to the backward, whatever it reads. */
+  /** Its outputs are constants in the backward pass, whatever it reads. */
   readonly detached?: boolean;
-  /** A node whose backward starts the sweep: the gradient of the loss itself is 1. */
+  /** Its backward rule starts the backward pass: the gradient of the loss itself is 1. */
   readonly isLoss?: boolean;
-  /** The same value from simpler ops: what a composite means, and how it is tested. */
+  /** The same value from simpler ops: the definition of a composite, used by its tests. */
   expand?(
     graph: NodeBuilder,
     operands: Named<In | Acc, Tensor>,
@@ -131,7 +131,7 @@ interface Definition<In extends string, Acc extends string, Out extends string, 
   ): Partial<Record<Plain<NoInfer<Out>>, Tensor>>;
   /** Floating-point operations of its matrix products. */
   flops?(operands: Named<In | Acc, Tensor>, cost: CostFacts): number;
-  /** The memory that its kernel takes at most, by device; on the cpu whatever the instruction set. */
+  /** The maximum scratch of its kernel, by device; for the cpu, over all instruction sets. */
   readonly scratch?: Readonly<
     Partial<
       Record<
@@ -142,7 +142,7 @@ interface Definition<In extends string, Acc extends string, Out extends string, 
   >;
 }
 
-/** An op without the types of its operands: what the passes work with. */
+/** An op without the types of its operands, for the passes. */
 export interface AnyOp extends Signature {
   readonly meaning: string;
   readonly inputs: readonly string[];
@@ -168,7 +168,7 @@ export interface Op<In extends string, Acc extends string, Out extends string, A
     attributes: Readonly<Record<Att, number>>,
     wanted?: readonly Optional<Out>[],
   ): Named<Out, Tensor>;
-  /** The same with outputs that exist already: state or io. */
+  /** The same with existing outputs: state or io. */
   into(
     graph: NodeBuilder,
     operands: Named<In | Acc, Tensor>,
@@ -209,15 +209,17 @@ export function defineOp<
   return op;
 }
 
-/** What of a definition is taken as it is; the compiler calls it with operands of the right names alone. */
+/**
+ * The members of a definition that are used unchanged; the compiler calls them only with operands of the right names.
+ */
 type Untyped = Pick<Definition<string, string, string, string>, "name" | "meaning" | "backward" | "expand">;
 
 const specs = (texts: Readonly<Record<string, OperandText>>, access: Access) =>
   Object.entries(texts).map(([name, text]) => operandSpec(name, text, access));
 
 /**
- * Types and shapes of the outputs, also of the optional ones, but for those that do not follow from the operands. Throws
- * where operands, attributes and `outputs`, those that exist already, do not fit together.
+ * Types and shapes of the outputs, including optional ones, except those that do not follow from the operands. Throws
+ * when operands, attributes and the existing `outputs` do not fit together.
  */
 export function inferred(
   op: AnyOp,

@@ -1,6 +1,6 @@
 /**
- * The roles of the tensors in region `state`, in the order in which they lie there, and what follows from a role: whether a
- * checkpoint holds it, how it starts, in which category of memory it counts, and whether only a training has it.
+ * The roles of the tensors in region `state`, in memory order, with the properties of each role: whether a checkpoint
+ * holds it, its initial value, its category of memory, and whether only a training has it.
  */
 
 export interface RoleFacts {
@@ -8,18 +8,18 @@ export interface RoleFacts {
   readonly checkpointed: boolean;
   /** `initial`: as the tensor's own `initial` says · `zero` · `computed`: a program writes it before another reads it. */
   readonly start: "initial" | "zero" | "computed";
-  /** The category of a plan's memory that it is part of. */
+  /** Its category in a plan's memory. */
   readonly category: "parameters" | "derived" | "gradients" | "moments" | "cache";
-  /** Not there where nothing is trained. */
+  /** Absent without training. */
   readonly trainingOnly: boolean;
 }
 
-/** What a checkpoint holds lies first, so that its parts are runs of bytes. */
+/** Checkpointed roles come first, so that a checkpoint's parts are contiguous. */
 export const stateRoles = {
   parameter: { checkpointed: true, start: "initial", category: "parameters", trainingOnly: false },
   moment1: { checkpointed: true, start: "zero", category: "moments", trainingOnly: true },
   moment2: { checkpointed: true, start: "zero", category: "moments", trainingOnly: true },
-  // What a method keeps beyond the moments.
+  // The method's state beyond the moments.
   method: { checkpointed: true, start: "zero", category: "moments", trainingOnly: true },
   derived: { checkpointed: false, start: "computed", category: "derived", trainingOnly: false },
   gradient: { checkpointed: false, start: "computed", category: "gradients", trainingOnly: true },
@@ -33,7 +33,7 @@ export type StateRole = keyof typeof stateRoles;
 
 export type StateCategory = RoleFacts["category"];
 
-/** All of them, in the order of the table. */
+/** All roles, in the order of the table. */
 export const allRoles = Object.keys(stateRoles) as readonly StateRole[];
 
 /** Those of which `of` is so. */

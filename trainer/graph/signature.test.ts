@@ -32,7 +32,7 @@ const attributes = { heads: 4, kvHeads: 2, p: 0.5, mode: 3 };
 const x = tensor("BF16", [6, 8]);
 const operands = { x, w: tensor("F32", [4], "NF4"), row: tensor("I32", [6]) };
 
-test("types and shapes of outputs follow from the operands, but for those that do not", () => {
+test("types and shapes of outputs follow from the operands if the signature determines them", () => {
   const facts = inferred(groups, operands, attributes);
   assert.deepEqual(facts, {
     y: { dtype: "BF16", shape: [6, 8] },
@@ -46,8 +46,8 @@ test("types and shapes of outputs follow from the operands, but for those that d
 });
 
 const wrong: [string, Partial<Record<string, Tensor>>, Partial<Record<string, number>>, RegExp][] = [
-  ["a shape that contradicts another", { row: tensor("I32", [5]) }, {}, /groups: row must be \[6\], and t is \[5\]/],
-  ["another rank", { x: tensor("F32", [6]) }, {}, /x must be \[T,n\], and is \[6\]/],
+  ["a shape that contradicts another", { row: tensor("I32", [5]) }, {}, /groups: row must be \[6\], but t is \[5\]/],
+  ["another rank", { x: tensor("F32", [6]) }, {}, /x must be \[T,n\], but is \[6\]/],
   [
     "a division with a remainder",
     { w: tensor("F32", [3]), total: tensor("F32", [16]) },
@@ -57,7 +57,7 @@ const wrong: [string, Partial<Record<string, Tensor>>, Partial<Record<string, nu
   ["another data type", { row: tensor("F32", [6]) }, {}, /row \(i32\) may not be F32/],
   ["activations of two types", { a: tensor("F32", [6, 2]), b: tensor("F32", [2, 8]) }, {}, /a \(act\) may not be F32/],
   ["NF4 where it cannot be read", { x: tensor("F32", [6, 8], "NF4") }, {}, /x: NF4 is not accepted/],
-  ["half a pair", { a: tensor("BF16", [6, 2]) }, {}, /a and b come together/],
+  ["half a pair", { a: tensor("BF16", [6, 2]) }, {}, /a and b must be both present or both absent/],
   ["an attribute below its range", {}, { heads: 0 }, /attribute heads may not be 0/],
   ["an attribute at the end of its range", {}, { p: 1 }, /attribute p may not be 1/],
   ["a value that is not listed", {}, { mode: 2 }, /attribute mode may not be 2/],
@@ -71,13 +71,13 @@ for (const [what, changed, values, reason] of wrong) {
   });
 }
 
-test("outputs that exist already are checked as operands are", () => {
+test("existing outputs are checked like operands", () => {
   const outputs = { y: x, sums: tensor("F32", [12]), next: tensor("I32", [6]), copy: tensor("U8", [6]) };
   groups.into(new Graph(), operands, attributes, outputs);
   const shorter = { ...outputs, next: tensor("I32", [5]) };
   assert.throws(() => groups.into(new Graph(), operands, attributes, shorter), /next must be \[6\]/);
 });
 
-test("text that is no type with dimensions is refused", () => {
+test("text that is not a type with dimensions is refused", () => {
   assert.throws(() => operandSpec("x", "act[]", "in"), /operand x: act\[\] is not type\[dimensions\]/);
 });

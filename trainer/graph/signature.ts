@@ -1,7 +1,7 @@
 /**
- * The signature of an op: the data type and the dimensions of each operand, as text in its definition, and what follows
- * from it: whether operands fit together, and the shapes of outputs. C++ checks programs by the same text
- * (`trainer/native/runtime/signatures.cc`), which `trainer/ops/generate.ts` hands over.
+ * The signature of an op: the data type and the dimensions of each operand, as text in its definition. It determines
+ * whether operands fit together, and the shapes of outputs. C++ checks programs by the same text
+ * (`trainer/native/runtime/signatures.cc`), which `trainer/ops/generate.ts` exports.
  *
  * `type[dimensions]`: a dimension's name is bound where it is first seen (attributes are bound before) and must agree
  * afterwards; a number, or a term of names and numbers with `*` and `/` (from left to right, divisions without remainder),
@@ -28,7 +28,7 @@ export interface OperandSpec {
   readonly terms: readonly string[];
 }
 
-/** What must hold of an attribute's value. */
+/** Constraints on an attribute's value. */
 export interface Attribute {
   readonly type: "i32" | "f32";
   readonly min?: number;
@@ -40,10 +40,10 @@ export interface Attribute {
   readonly multipleOf?: string;
 }
 
-/** An op as its signature describes it. */
+/** The part of an op that its signature describes. */
 export interface Signature {
   readonly name: string;
-  /** In order: inputs, tensors that are accumulated into, outputs. */
+  /** In order: inputs, accumulated tensors, outputs. */
   readonly operands: readonly OperandSpec[];
   readonly attributes: Readonly<Record<string, Attribute>>;
   /** Pairs of operands of which neither comes without the other. */
@@ -77,7 +77,7 @@ export class Match {
     for (const [name, rule] of Object.entries(signature.attributes)) this.#attribute(name, rule);
   }
 
-  /** Matches the operands that are given. */
+  /** Matches the given operands. */
   operands(given: Readonly<Record<string, Tensor | undefined>>): void {
     for (const operand of this.#signature.operands) {
       const tensor = given[operand.name];
@@ -85,17 +85,18 @@ export class Match {
     }
   }
 
-  /** Throws unless every operand of this access that must be there is, and pairs are whole. */
+  /** Throws unless every required operand of this access is present and pairs are complete. */
   complete(given: Readonly<Record<string, Tensor | undefined>>): void {
     for (const { name, optional, access } of this.#signature.operands) {
       if (access !== "out" && !optional && !given[name]) this.#fail(`operand ${name} is missing`);
     }
     for (const [a, b] of this.#signature.together) {
-      if ((given[a] === undefined) !== (given[b] === undefined)) this.#fail(`${a} and ${b} come together`);
+      if ((given[a] === undefined) !== (given[b] === undefined))
+        this.#fail(`${a} and ${b} must be both present or both absent`);
     }
   }
 
-  /** Type and shape of an output; undefined where they do not follow from what was matched. */
+  /** Type and shape of an output; undefined when they do not follow from the matched operands. */
   facts(operand: OperandSpec): TensorFacts | undefined {
     const dtype = this.#dtypeOf(operand);
     const shape = hasAnyShape(operand) ? this.#shape : operand.terms.flatMap((term) => this.#sizeOf(term) ?? []);
@@ -152,17 +153,17 @@ export class Match {
     const expected = hasAnyShape(operand) ? (this.#shape ?? shape) : this.#expected(operand, shape);
     if (hasAnyShape(operand)) this.#shape = expected;
     if (expected.join() === shape.join()) return;
-    this.#fail(`${operand.name} must be [${expected}], and ${tensor.name} is [${shape}]`);
+    this.#fail(`${operand.name} must be [${expected}], but ${tensor.name} is [${shape}]`);
   }
 
-  /** The shape that follows from what is bound; what is not takes this one's sizes. */
+  /** The shape that follows from the bound names; unbound names take this one's sizes. */
   #expected({ name, terms }: OperandSpec, shape: readonly number[]): readonly number[] {
-    if (terms.length !== shape.length) this.#fail(`${name} must be [${terms}], and is [${shape}]`);
+    if (terms.length !== shape.length) this.#fail(`${name} must be [${terms}], but is [${shape}]`);
     return terms.map((term, index) => {
       const value = this.#sizeOf(term);
       if (value !== undefined) return value;
       const size = shape[index] ?? 1;
-      if (/[*/]/.test(term)) this.#fail(`${name}: nothing before it says how much ${term} is`);
+      if (/[*/]/.test(term)) this.#fail(`${name}: no earlier operand determines ${term}`);
       this.#bound.set(term, size);
       return size;
     });

@@ -1,6 +1,6 @@
 /**
- * The seams between a model and a method: the model offers its layers, the method says what stands there. Both know this
- * file and not each other.
+ * The interface between a model and a method: the model offers its layers as sites, the method decides what to add
+ * there. Both depend on this file, not on each other.
  */
 import type { NodeBuilder } from "./op.ts";
 import type { Initial, Tensor } from "./tensor.ts";
@@ -13,32 +13,32 @@ export interface LowRank {
   readonly b: Tensor;
 }
 
-/** What may stand beside the model's own matrix: y = columnScale ⊙ (x·Wᵀ + lowRank) + bias. */
+/** Additions to the model's own matrix: y = columnScale ⊙ (x·Wᵀ + lowRank) + bias. */
 export interface Beside {
   readonly lowRank?: LowRank;
   /** [out] */
   readonly columnScale?: Tensor;
 }
 
-/** The model's own layer without its residual; what stands beside the matrix becomes part of the same op where it can. */
+/** The model's own layer without its residual; additions become part of the same op where possible. */
 export type BaseLinear = (x: Tensor, beside?: Beside) => Tensor;
 
 /** A parameter of a method. */
 export interface Trained {
-  /** What the optimiser changes, in F32. */
+  /** The values that the optimiser changes, in F32. */
   readonly theta: Tensor;
-  /** scale · θ in the activation type: what forward and backward read. */
+  /** scale · θ in the activation type, for the forward and backward pass. */
   readonly phi: Tensor;
 }
 
-/** Where a value is computed from parameters and frozen weights, once a step. */
+/** Computes a value from parameters and frozen weights, once per step. */
 export interface Deriver {
   readonly graph: NodeBuilder;
-  /** θ in the type that derivations compute in: F32, or F64 under the double reference. */
+  /** θ in the type of derivations: F32, or F64 under the double reference. */
   read(theta: Tensor): Tensor;
 }
 
-/** A parameter that has been updated, with what it was updated by. */
+/** An updated parameter with the terms of its update. */
 export interface Updated {
   readonly theta: Tensor;
   readonly gradient: Tensor;
@@ -51,26 +51,26 @@ export interface TrainableOptions {
   readonly scale?: number;
   /** Times the learning rate of the run. Default 1. */
   readonly learningRateScale?: number;
-  /** Whether weight decay acts on it. Default: on matrices. */
+  /** Whether weight decay applies to it. Default: for matrices. */
   readonly decays?: boolean;
 }
 
-/** What a method may declare at any layer; names are the layer's own. */
+/** The declarations that a method may make at any layer; names are local to the layer. */
 export interface Site {
   /** The checkpoint's own name without `.weight`. */
   readonly name: string;
   /** A parameter that the forward pass reads as φ. */
   trainable(name: string, shape: readonly number[], initial: Initial, options?: TrainableOptions): Trained;
-  /** A parameter that derivations alone read. → θ */
+  /** A parameter that only derivations read. → θ */
   latent(name: string, shape: readonly number[], initial: Initial): Tensor;
   /**
-   * A value made of parameters and frozen weights: computed once a step, read by every micro-batch; its gradient is pulled
-   * back to the parameters once a step. `dtype`: that of sums (F32) or of activations.
+   * A value derived from parameters and frozen weights: computed once per step and read by every micro-batch; its
+   * gradient is pulled back to the parameters once per step. `dtype`: that of sums (F32) or of activations.
    */
   derived(name: string, shape: readonly number[], dtype: "sum" | "activation", build: (at: Deriver) => Tensor): Tensor;
-  /** Adds to the loss, once a step, a function of parameters; `count` is the number of penalties of the run. */
+  /** Adds a function of parameters to the loss, once per step; `count` is the number of penalties of the run. */
   penalty(build: (at: Deriver, loss: Tensor, count: number) => void): void;
-  /** State of the method in F32, zero at first, that is checkpointed. */
+  /** Checkpointed state of the method in F32, initially zero. */
   state(name: string, shape: readonly number[]): Tensor;
   /** Nodes of the program `observe`, which the method runs after an update. */
   observe(build: (graph: NodeBuilder, updated: (theta: Tensor) => Updated) => void): void;
@@ -85,7 +85,7 @@ export interface LinearSite extends Site {
   dropout(x: Tensor, p: number): Tensor;
 }
 
-/** An attention of the model: `prefix` of it is seen by every token. */
+/** An attention of the model; every token attends to its `prefix`. */
 export interface AttentionSite extends Site {
   /** Width of keys and of values: heads · head width. */
   readonly width: number;
@@ -97,30 +97,30 @@ export interface KeyValuePrefix {
   readonly values: Tensor;
 }
 
-/** A running training as a method sees it between an update and the next step. */
+/** The interface of a running training for a method, between an update and the next step. */
 export interface StepHost {
   /** Names of the parameters, or of the method's own state. */
   names(role: "parameter" | "method"): string[];
-  /** A view: what is written there is the training's. */
+  /** A view: writes change the training's values. */
   values(role: "parameter" | "method", name: string): Float32Array;
   /** Runs the program `observe`. */
   observe(): Promise<void>;
 }
 
-/** What a method does after update `step` of 1..`steps`. */
+/** A method's action after update `step` of 1..`steps`. */
 export type AfterStep = (host: StepHost, step: number, steps: number) => Promise<void>;
 
-/** What a model asks of a method. */
+/** The operations that a model requests from a method. */
 export interface SiteRewriter {
   /** Whether a tensor of the base is itself trained. */
   trains(name: string): boolean;
   linear(site: LinearSite, x: Tensor, base: BaseLinear): Tensor;
   prefix(site: AttentionSite): KeyValuePrefix | undefined;
-  /** Positions that a prefix takes. */
+  /** Number of positions of a prefix. */
   readonly positionOffset: number;
 }
 
-/** What became of a site; for `plan --explain`. */
+/** The method's treatment of a site, for `plan --explain`. */
 export interface SiteRecord {
   readonly name: string;
   readonly in: number;

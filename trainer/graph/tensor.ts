@@ -1,23 +1,23 @@
 /**
- * A symbolic tensor: what a value is, never where it lies. Identity is the object; two graphs of one run share the
- * tensors of weights and state. Role, data type and storage are three separate facts: a frozen NF4 matrix and a
- * trainable F32 one differ in all three, and no rule may infer one from another.
+ * A symbolic tensor: it describes a value, not its location. The object is its identity; the graphs of one run share
+ * the tensors of weights and state. Role, data type and storage are independent: a frozen NF4 matrix and a trainable
+ * F32 one differ in all three, and no rule may infer one from another.
  */
 import type { StateRole } from "./roles.ts";
 
 export type DataType = "F32" | "BF16" | "I32" | "U32" | "U8" | "F64";
 
-/** Where a value comes from and how long it lives. */
+/** The origin and the lifetime of a value. */
 export type Role = "frozen" | StateRole | "input" | "activation";
 
 export type TensorStorage = "dense" | "NF4";
 
-/** How a parameter starts. Each random number follows from the seed, the parameter's name and its index. */
+/** The initial value of a parameter. Each random number depends on the seed, the parameter's name and its index. */
 export type Initial =
   | { kind: "zeros" }
   | { kind: "kaimingUniform"; a: number }
   | { kind: "normal"; deviation: number }
-  /** A or B of a pair with B·A = 0, of a layer by its name. */
+  /** A or B of a pair with B·A = 0; `pair` names the layer. */
   | { kind: "orthogonal"; pair: string; part: "a" | "b" }
   /** The checkpoint's tensor of the same name. */
   | { kind: "base" }

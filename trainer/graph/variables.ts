@@ -1,6 +1,7 @@
 /**
- * The tensors that all programs of a run share: bindings of frozen weights, and parameters with what belongs to them.
- * A model asks for them by name while its graph is built; the first build declares, every later one finds the same.
+ * The tensors that all programs of a run share: bindings of frozen weights, and parameters with their gradients and
+ * moments. A model requests them by name while its graph is built; the first build declares them, later builds find the
+ * same ones.
  */
 import type { CompileSpec } from "./compiled.ts";
 import { nf4Parts } from "./nf4.ts";
@@ -10,11 +11,11 @@ import type { DataType, Initial, Role, Tensor, TensorStorage } from "./tensor.ts
 
 export interface Parameter extends Trained {
   readonly theta: Tensor;
-  /** What forward and backward read: scale · θ in the activation type; θ itself where that is the same. */
+  /** The forward and backward pass's value: scale · θ in the activation type, or θ itself if that is equal. */
   readonly phi: Tensor;
   readonly scale: number;
   readonly learningRateScale: number;
-  /** Whether weight decay acts on it. */
+  /** Whether weight decay applies to it. */
   readonly decays: boolean;
   readonly initial: Initial;
   readonly gradient: Tensor;
@@ -22,7 +23,7 @@ export interface Parameter extends Trained {
   readonly moment2: Tensor;
 }
 
-/** A value that is made of parameters and frozen weights once a step. */
+/** A value derived from parameters and frozen weights once per step. */
 export interface Derivation {
   readonly phi: Tensor;
   /** Its gradient, summed over the micro-batches of a step. */
@@ -35,7 +36,7 @@ type Observation = Parameters<Site["observe"]>[0];
 
 export interface FrozenWeight {
   readonly tensor: Tensor;
-  /** What is bound, in the order of the tensor's bindings: the data, or the nibbles, absmax and nested absmax. */
+  /** The bound parts, in the order of the tensor's bindings: the data, or the nibbles, absmax and nested absmax. */
   readonly parts: readonly { name: string; dtype: DataType; shape: readonly number[] }[];
 }
 
@@ -46,7 +47,7 @@ export class Variables {
   readonly derivations = new Map<string, Derivation>();
   readonly cachePrefixes = new Map<string, { prefix: KeyValuePrefix; cache: KeyValuePrefix }>();
   readonly penalties = new Map<string, Penalty>();
-  /** Their sum; it has a place only where there are some. */
+  /** Their sum; it has memory only if there are any. */
   readonly penalty = state("penalty", "scalar", "F64", [1]);
   readonly methodState = new Map<string, Tensor>();
   readonly observations = new Map<string, Observation>();
@@ -63,12 +64,12 @@ export class Variables {
     this.activationType = activationType;
   }
 
-  /** From now on a new name is a mistake: programs of one run would disagree about the layout of state. */
+  /** Forbids new names from now on, because programs of one run would disagree about the layout of state. */
   seal(): void {
     this.#sealed = true;
   }
 
-  /** A tensor of the base, stored as norms and embeddings are, or as the linear layers are. */
+  /** A tensor of the base, in the storage of norms and embeddings or in that of the linear layers. */
   weight(name: string, shape: readonly number[], kind: "dense" | "linear"): Tensor {
     return this.#declare(this.frozen, name, () => frozenWeight(name, shape, kind, this.#storage)).tensor;
   }
@@ -78,7 +79,7 @@ export class Variables {
     return this.#declare(this.parameters, name, () => this.#parameter(name, shape, initial, options, true));
   }
 
-  /** A trained tensor that derivations alone read. */
+  /** A trained tensor that only derivations read. */
   latent(name: string, shape: readonly number[], initial: Initial): Parameter {
     return this.#declare(this.parameters, name, () => this.#parameter(name, shape, initial, {}, false));
   }
@@ -95,7 +96,7 @@ export class Variables {
     this.#declare(this.penalties, name, () => build);
   }
 
-  /** The prefix becomes the first rows of every slot of this cache, whenever it has changed. */
+  /** Copies the prefix into the first rows of every slot of this cache whenever it changes. */
   prefixCache(name: string, prefix: KeyValuePrefix, cache: KeyValuePrefix): void {
     this.#declare(this.cachePrefixes, name, () => ({ prefix, cache }));
   }
@@ -112,7 +113,7 @@ export class Variables {
     return this.#declare(this.caches, name, () => state(name, "cache", this.activationType, shape));
   }
 
-  /** Every tensor of the state, whatever its role. */
+  /** Every tensor of the state, of all roles. */
   state(): readonly Tensor[] {
     const ofParameters = [...this.parameters.values()].flatMap(({ theta, phi, gradient, moment1, moment2 }) => [
       theta,
@@ -127,7 +128,7 @@ export class Variables {
     return [...ofParameters, ...ofDerivations, ...this.methodState.values(), ...scalars, ...this.caches.values()];
   }
 
-  /** What the micro-batches of a step sum: for each φ, where its gradient accumulates. dθ = scale · dφ. */
+  /** For each φ, the accumulator of its gradient over the micro-batches of a step. dθ = scale · dφ. */
   accumulators(): Map<Tensor, Accumulator> {
     const parameters = [...this.parameters.values()].map(
       ({ phi, gradient, scale }) => [phi, { gradient, scale }] as const,
@@ -138,7 +139,7 @@ export class Variables {
     return new Map([...parameters, ...derived]);
   }
 
-  /** What pulling back adds to: for each θ, its gradient. */
+  /** For each θ, the gradient that the pull-back adds to. */
   gradients(): Map<Tensor, Accumulator> {
     return new Map([...this.parameters.values()].map(({ theta, gradient }) => [theta, { gradient, scale: 1 }]));
   }
@@ -194,6 +195,6 @@ function frozenWeight(
     shape,
   });
   if (stored !== "NF4") return { tensor: frozen(stored, "dense"), parts: [{ name, dtype: stored, shape }] };
-  // An NF4 tensor is of the type that its codes stand for.
+  // An NF4 tensor has the type of its dequantised values.
   return { tensor: frozen("F32", "NF4"), parts: nf4Parts(name, shape, storage.doubleQuantization) };
 }

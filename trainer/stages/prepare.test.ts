@@ -317,7 +317,7 @@ const wrong: [string, (directory: string, file: PrepareFile) => Promise<unknown>
   [
     "a source that is compressed",
     (d) => writeFile(`${d}/train.jsonl`, gzipSync('{"text":"a"}\n')),
-    { code: 20, reason: "DataUnsupported", message: /train\.jsonl: is a gzip file; data are JSON lines/ },
+    { code: 20, reason: "DataUnsupported", message: /train\.jsonl: is a gzip file; data must be JSON lines/ },
   ],
   [
     "a source that is a table by its name, before the base is read",
@@ -326,7 +326,7 @@ const wrong: [string, (directory: string, file: PrepareFile) => Promise<unknown>
       await move(`${d}/train.jsonl`, `${d}/train.parquet`);
       file.dataset.sources[0]!.uri = `file://${d}/train.parquet`;
     },
-    { code: 20, reason: "DataUnsupported", message: /train\.parquet: is a \.parquet file; data are JSON lines/ },
+    { code: 20, reason: "DataUnsupported", message: /train\.parquet: is a \.parquet file; data must be JSON lines/ },
   ],
   [
     "a base that is an archive",

@@ -1,4 +1,4 @@
-/** A model's tokenizer, template and end tokens, from the texts of its files; encoding processes are sent the texts. */
+/** A model's tokenizer, template and end tokens, from the texts of its files, which encoding processes receive. */
 import { parseJson } from "../../formats/huggingFace.ts";
 import { ChatTemplate, type TemplateTexts, templateTexts } from "../template/chatTemplate.ts";
 import { Tokenizer, type TokenizerTexts } from "../tokenizer/tokenizer.ts";
@@ -8,20 +8,20 @@ import { type TurnEnd, turnEndOf } from "./turnEnd.ts";
 export interface CodecTexts extends TokenizerTexts {
   /** The model's files of chat templates, by the template's name. */
   readonly templates?: TemplateTexts | undefined;
-  /** config.json; its end tokens count. */
+  /** config.json, for its end tokens. */
   readonly modelConfig?: string | undefined;
-  /** generation_config.json, where there is one. */
+  /** generation_config.json, if present. */
   readonly generationConfig?: string | undefined;
 }
 
 export interface Codec {
   readonly tokenizer: Tokenizer;
-  /** Undefined when the model has none: then only prompt–completion and text examples can be encoded. */
+  /** Undefined when the model has no template; then only prompt–completion and text examples can be encoded. */
   readonly template: ChatTemplate | undefined;
-  /** How the template ends an answer; undefined where it writes no token after one. */
+  /** How the template ends an answer; undefined when it writes no token after one. */
   readonly turnEnd: TurnEnd | undefined;
   /**
-   * Tokens at which an answer is over: the tokenizer's `eos_token`, `eos_token_id` of config.json and
+   * Tokens that end an answer: the tokenizer's `eos_token`, `eos_token_id` of config.json and
    * generation_config.json, and the token with which the template ends an answer.
    */
   readonly endIds: ReadonlySet<number>;

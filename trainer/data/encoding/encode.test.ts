@@ -47,7 +47,7 @@ const conversation: Extract<Example, { kind: "messages" }> = {
   ],
 };
 
-test("answers and their ends are learnt, and nothing else", async () => {
+test("only answers and their end tokens are trained", async () => {
   assert.equal(await learnt(conversation, "Responses"), "yes$no$");
   assert.equal(await learnt(conversation, "LastResponse"), "no$");
   assert.equal((await learnt(conversation, "All")).replace(/\n/g, "~").slice(0, 20), "system~be brief$~use");
@@ -60,7 +60,7 @@ test("a whole conversation is encoded as its rendering", async () => {
   assert.deepEqual([...sequences[0]!.tokens], await tokenizer.encode(codec.template!.render(conversation, false)));
 });
 
-test("an answer learns to stop where the template writes no end", async () => {
+test("an answer gets an end token if the template writes none", async () => {
   const plain = await codecWith(
     "{% for m in messages %}{{ m.role + ': ' + m.content + '\\n' }}{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}",
   );
@@ -75,7 +75,7 @@ const forgetful = await codecWith(
     "{% if add_generation_prompt %}<|im_start|>assistant:{% endif %}",
 );
 
-test("where a template alters earlier turns, each answer is learnt in the context in which it is asked for", async () => {
+test("if a template changes earlier turns, each answer is trained in the context of its generation", async () => {
   assert.equal(await learnt(conversation, "Responses", forgetful), "(thinks)yes$|(thinks)no$");
   assert.equal(await learnt(conversation, "LastResponse", forgetful), "(thinks)no$");
   const [first, second] = await texts(conversation, "Responses", forgetful);
@@ -86,24 +86,21 @@ test("where a template alters earlier turns, each answer is learnt in the contex
   assert.deepEqual(others, []);
 });
 
-test("an answer that does not begin as the template asks for it is refused", async () => {
+test("an answer that does not begin with the template's generation prompt is refused", async () => {
   const thinking = await codecWith(
     "{% for m in messages %}{{ m.content }}{% endfor %}{% if add_generation_prompt %}<think>{% endif %}",
   );
-  await assert.rejects(
-    encodeExample(conversation, { trainOn: "Responses", maxTokens: whole }, thinking),
-    /not certain/,
-  );
+  await assert.rejects(encodeExample(conversation, { trainOn: "Responses", maxTokens: whole }, thinking), /uncertain/);
 });
 
-test("an answer of weight 0 is seen and not learnt", async () => {
+test("an answer of weight 0 is context and is not trained", async () => {
   assert.equal(await learnt({ ...conversation, untrained: [2] }, "Responses"), "no$");
   assert.equal((await learnt({ ...conversation, untrained: [2] }, "All")).includes("yes"), false);
-  await assert.rejects(learnt({ ...conversation, untrained: [4] }, "LastResponse"), /no token of it would be learnt/);
+  await assert.rejects(learnt({ ...conversation, untrained: [4] }, "LastResponse"), /no token of it would be trained/);
   await assert.rejects(learnt({ ...conversation, untrained: [2] }, "All", forgetful), /weight 0/);
 });
 
-test("a turn ends with its own special token where that is not the end of sequence", async () => {
+test("a turn ends with its own special token if that is not the end of sequence", async () => {
   const gemma = await codecWith(
     "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|pad|>\n' }}{% endfor %}" +
       "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",
@@ -118,7 +115,7 @@ test("a turn ends with its own special token where that is not the end of sequen
 /** ChatML on a base whose `eos_token` is another one than that of its turns. */
 const foreignEnd = await codecFrom({ config: JSON.stringify({ ...tinyTokenizerConfig(), eos_token: "<|pad|>" }) });
 
-test("an answer that contains end tokens is learnt whole: it ends where the template ends the turn", async () => {
+test("an answer that contains end tokens is trained whole, up to the template's end of the turn", async () => {
   for (const content of [
     "Use <s>10</s><|pad|> and then 8.",
     "<|pad|>",
@@ -155,7 +152,7 @@ test("a template that writes the end of sequence after the last turn leaves each
   assert.match(given[0]!, /assistant\nyes<\|im_end\|>\n<\|im_start\|>user\ntwo\?.*assistant\nno<\|im_end\|>$/s);
 });
 
-test("an answer is over at the end tokens of the tokenizer, of both configurations and of the template", async () => {
+test("an answer ends at the end tokens of the tokenizer, of both configurations and of the template", async () => {
   const json = JSON.stringify;
   const config = json({ ...tinyTokenizerConfig(), eos_token: "<|pad|>" });
   const templates = { default: "{% for m in messages %}{{ m.content }}{% endfor %}" };
@@ -179,7 +176,7 @@ test("a text or a completion that ends with the end token gets no second one, an
   }
 });
 
-test("an example without an answer is an error, also after truncation", async () => {
+test("an example without an answer is an error, also when truncation removes it", async () => {
   const question: Example = { kind: "messages", messages: [{ role: "user", content: "hello?" }] };
   await assert.rejects(learnt(question, "Responses"), RowError);
   const example: Example = { kind: "promptCompletion", prompt: "0123456789", completion: "ab" };
@@ -198,7 +195,7 @@ test("a question is the conversation up to the answer", async () => {
   assert.ok(tokenizer.decode([...prompt]).endsWith("assistant\n"));
 });
 
-test("in any conversation, every trained token is an answer's, and every answer's token is trained", async () => {
+test("in every conversation exactly the tokens of answers are trained", async () => {
   let state = 11;
   const random = (limit: number) => {
     state = (state * 48271) % 2147483647;
@@ -222,7 +219,7 @@ test("in any conversation, every trained token is an answer's, and every answer'
 const byteText = (text: string) =>
   [...Buffer.from(text)].map((byte) => (byte < 128 ? String.fromCharCode(byte) : "\ufffd")).join("");
 
-test("a tokenizer or a template that cannot be used is refused by name", async () => {
+test("an unusable tokenizer or template is refused by name", async () => {
   const config = tinyTokenizerConfig();
   const json = JSON.stringify;
   const cases: [Partial<CodecTexts>, RegExp][] = [

@@ -1,37 +1,39 @@
 /**
- * Pieces of text as tokens, and which of them carry loss. Each piece is encoded by itself, so that an answer begins with a
- * token of its own, as it does when the model is asked for it; what is over the limit is cut.
+ * Encodes pieces of text as tokens and marks those that carry loss. Each piece is encoded separately, so that an answer
+ * begins with its own token, as it does in generation. Tokens beyond the limit are truncated.
  */
 import { type Example, OverlongError, RowError } from "../rows/example.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import type { Codec } from "./codec.ts";
 import { piecesOf, type SequencePieces, type TrainOn } from "./pieces.ts";
 
-/** Tokens that are seen together, and by nothing else. */
+/** Tokens that attend only to each other. */
 export interface Encoded {
   tokens: Uint32Array;
-  /** 1 where the token is to be learnt, i.e. predicted from those before it; never the first. */
+  /** 1 where the token is trained, i.e. predicted from those before it; never the first. */
   trained: Uint8Array;
-  /** Tokens with those that were cut off, as far as they were encoded. */
+  /** Tokens before truncation, as far as they were encoded. */
   fullLength: number;
 }
 
 export interface EncodedExample {
-  /** At least one, each with something to learn. */
+  /** At least one, each with a trained token. */
   sequences: Encoded[];
-  /** Whether something was cut off. */
+  /** Whether tokens were truncated. */
   truncated: boolean;
 }
 
 export interface EncodeOptions {
   trainOn: TrainOn;
-  /** Of a sequence; what is longer is cut. */
+  /** Maximum length of a sequence; longer ones are truncated. */
   maxTokens: number;
-  /** Encode what is cut off too, so that `fullLength` is how long the sequence would be. */
+  /** Also encode the truncated part, so that `fullLength` is exact. */
   measured?: boolean;
 }
 
-/** Rejects with `RowError` for an example with nothing to learn, `OverlongError` where truncation leaves nothing. */
+/**
+ * Rejects with `RowError` for an example without trained tokens, and with `OverlongError` if truncation removes them.
+ */
 export async function encodeExample(example: Example, options: EncodeOptions, codec: Codec): Promise<EncodedExample> {
   const { sequences } = piecesOf(example, options.trainOn, codec);
   const [encoded] = await encodeExamples([sequences], options, codec.tokenizer);
@@ -39,7 +41,7 @@ export async function encodeExample(example: Example, options: EncodeOptions, co
   return encoded!;
 }
 
-/** Each example's sequences, or why it cannot be learnt. */
+/** Each example's sequences, or the error why it cannot be trained on. */
 export async function encodeExamples(
   examples: readonly (readonly SequencePieces[])[],
   options: EncodeOptions,
@@ -47,7 +49,7 @@ export async function encodeExamples(
 ): Promise<(EncodedExample | RowError)[]> {
   const sequences = examples.map((example) => example.map((given) => new Sequence(given, options)));
   const all = sequences.flat();
-  // The first pieces of all sequences, then the second of those that are not full, and so on.
+  // Encodes the first pieces of all sequences, then the second of those that are not full, and so on.
   for (let round = 0; ; round++) {
     const open = all.filter((sequence) => sequence.wants(round));
     if (open.length === 0) break;
@@ -64,8 +66,8 @@ function exampleOf(sequences: readonly Sequence[], { maxTokens }: EncodeOptions)
   const learnt = ended.filter(({ trained }) => trained.includes(1));
   const truncated = ended.some((sequence) => sequence.truncated);
   if (learnt.length > 0) return { sequences: learnt, truncated };
-  if (!truncated) return new RowError("no token of it would be learnt: it has no answer");
-  return new OverlongError(`no token of it would be learnt: its answer begins after ${maxTokens} tokens`);
+  if (!truncated) return new RowError("no token of it would be trained: it has no answer");
+  return new OverlongError(`no token of it would be trained: its answer begins after ${maxTokens} tokens`);
 }
 
 /** A sequence that is being encoded. */
@@ -84,7 +86,7 @@ class Sequence {
     this.#push(given.leading, given.pieces[0]?.trained === true);
   }
 
-  /** Whether the piece is to be encoded; false where all that is left is cut off. */
+  /** Whether to encode the piece; false if all of the rest is truncated. */
   wants(round: number): boolean {
     const { pieces } = this.#given;
     if (round >= pieces.length || this.fault) return false;
@@ -103,7 +105,7 @@ class Sequence {
       return;
     }
     const { text, trained } = this.#given.pieces[round]!;
-    // A text that begins with the token that the tokenizer would put before it gets no second one.
+    // A text that already begins with the tokenizer's leading token gets no second one.
     if (this.#before === "" && ids.length > 0 && ids[0] === this.#given.leading.at(-1))
       this.#push(ids.slice(1), trained);
     else this.#push(ids, trained);
@@ -123,7 +125,7 @@ class Sequence {
         tokens[at++] = id;
       }
     }
-    // Nothing comes before the first token that it could be predicted from.
+    // The first token has no context to predict it from.
     trained.fill(0, 0, 1);
     return { tokens, trained, fullLength: this.#length, truncated: this.#truncated || this.#length > maxTokens };
   }

@@ -1,4 +1,4 @@
-/** A batch of rows as sequences of tokens, in flat arrays that processes send each other. */
+/** A batch of rows as sequences of tokens, in flat arrays for messages between processes. */
 import { type Columns, ColumnsSeen } from "../rows/columnsSeen.ts";
 import { RowError } from "../rows/example.ts";
 import { type Fault, faultOf, type RowBatch, readBatch } from "../rows/rowBatch.ts";
@@ -7,10 +7,10 @@ import { type Encoded, type EncodeOptions, encodeExamples } from "./encode.ts";
 import { piecesOf, type SequencePieces } from "./pieces.ts";
 import { type TextHash, textHash } from "./textHash.ts";
 
-/** Set in a word whose token carries loss. Vocabularies end far below. */
+/** Set in a word whose token carries loss; token ids are far smaller. */
 export const trainedBit = 0x8000_0000;
 
-/** All arrays are in the order of the rows; rows with a fault are left out of them. */
+/** All arrays are in the order of the rows, without rows that have a fault. */
 export interface EncodedBatch {
   faults: Fault[];
   columns: Columns;
@@ -18,13 +18,13 @@ export interface EncodedBatch {
   lines: Uint32Array<ArrayBuffer>;
   /** [rows, 4]: the first 128 bits of the hash of the text. */
   hashes: Uint32Array<ArrayBuffer>;
-  /** [rows]: 1 where something was cut off. */
+  /** [rows]: 1 where tokens were truncated. */
   truncated: Uint8Array<ArrayBuffer>;
   /** [rows] */
   sequences: Uint32Array<ArrayBuffer>;
   /** Tokens of each sequence. */
   lengths: Uint32Array<ArrayBuffer>;
-  /** The same with what was cut off, as far as it was encoded. */
+  /** The same before truncation, as far as encoded. */
   fullLengths: Uint32Array<ArrayBuffer>;
   /** All tokens, `trainedBit` where they carry loss. */
   words: Uint32Array<ArrayBuffer>;

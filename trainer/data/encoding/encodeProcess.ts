@@ -1,4 +1,4 @@
-/** A process that encodes batches one after the other, as encoders.ts starts it. It ends with the process that started it. */
+/** The process that encoders.ts starts to encode batches one after the other. It ends with its parent process. */
 import { StageFailure } from "../../contract/failure.ts";
 import { type Codec, codecOf } from "./codec.ts";
 import { encodeBatch } from "./encodeBatch.ts";
@@ -13,7 +13,7 @@ async function replyTo({ id, batch }: EncodeTask, { texts, options }: EncodeStar
     codec ??= await codecOf(texts);
     return { id, encoded: await encodeBatch(batch, options, codec) };
   } catch (error) {
-    // Any other error is a bug: it ends the process, and encoders.ts reports it.
+    // Any other error is a bug; it ends the process, and encoders.ts reports it.
     if (!(error instanceof StageFailure)) throw error;
     return { id, failure: { code: error.code, reason: error.reason, message: error.message } };
   }
@@ -29,8 +29,8 @@ process.on("message", (message: EncodeStart | EncodeTask) => {
   earlier = earlier.then(async () => void process.send?.(await replyTo(message, given)));
 });
 
-// A terminal sends Ctrl-C to both processes; the one that started this one decides what to do.
+// A terminal sends Ctrl-C to both processes; the parent decides what to do.
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => {});
-// Not `exit`, which waits for the library.
+// Not `exit`, because that waits for the library.
 process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));

@@ -1,9 +1,9 @@
 /**
- * Processes that encode batches beside each other; any number of them gives the same bytes.
+ * Processes that encode batches in parallel; any number of them gives the same bytes.
  *
- * They are processes and not threads because the tokenizers library is native code that cannot be interrupted and that ends
- * its process on a panic. So a template, a pattern or a row that takes too much time or memory ends with a failure that
- * names it, and never with the trainer.
+ * They are processes, not threads, because the tokenizers library is native code that cannot be interrupted and ends
+ * its process on a panic. A template, a pattern or a row that takes too much time or memory therefore causes a failure
+ * that names it, and does not end the trainer.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -15,7 +15,7 @@ import type { EncodeOptions } from "./encode.ts";
 import type { EncodedBatch } from "./encodeBatch.ts";
 import type { EncodeReply, EncodeStart, EncodeTask } from "./encodeMessages.ts";
 
-/** Starting a process takes as long as encoding a megabyte, and it has a tokenizer of its own. */
+/** Starting a process takes as long as encoding a megabyte, and each process holds its own tokenizer. */
 const bytesWorthProcess = 8 * 2 ** 20;
 
 /** How many of `threads` processes are worth starting for so many bytes of rows. */
@@ -23,9 +23,9 @@ export function processesFor(bytes: number, threads: number): number {
   return Math.max(1, Math.min(threads, Math.floor(bytes / bytesWorthProcess)));
 }
 
-/** JavaScript's memory of a process, in MiB: reading a tokenizer.json with 256,000 words takes about 300. */
+/** The JavaScript heap of a process, in MiB: reading a tokenizer.json with 256,000 words takes about 300. */
 const heapMegabytes = 768;
-/** Small, so that collections are frequent: they free what the library holds for each text. */
+/** Small, so that garbage collections are frequent: they free the library's memory for each text. */
 const youngMegabytes = 4;
 
 const program = fileURLToPath(new URL("./encodeProcess.ts", import.meta.url));
@@ -34,7 +34,7 @@ const execArgv = [
   `--max-semi-space-size=${youngMegabytes}`,
   "--disable-warning=ExperimentalWarning",
 ];
-/** Characters of standard error that are kept, to tell why a process ended. */
+/** Characters of standard error to keep, for the reason why a process ended. */
 const keptCharacters = 8192;
 
 interface Waiting {
@@ -44,7 +44,7 @@ interface Waiting {
 }
 
 export class Encoders {
-  /** Batches that are best asked for before the first is awaited. */
+  /** Number of batches to request before awaiting the first. */
   readonly window: number;
   readonly #processes: readonly EncodingProcess[];
   #next = 0;
@@ -68,11 +68,11 @@ export class Encoders {
 class EncodingProcess {
   readonly #child: ChildProcess;
   readonly #ended: Promise<void>;
-  /** In the order in which they are answered. */
+  /** Pending requests, in the order of the answers. */
   readonly #waiting = new Map<number, Waiting>();
   #errors = "";
   #timer: NodeJS.Timeout | undefined;
-  /** Set once the process has ended by itself: nothing more comes. */
+  /** Set once the process has ended; no answer follows. */
   #broken: unknown;
 
   constructor(start: EncodeStart) {
@@ -93,7 +93,7 @@ class EncodingProcess {
     this.#send(start);
   }
 
-  /** Batches that it has not answered. */
+  /** Number of unanswered batches. */
   get load(): number {
     return this.#waiting.size;
   }
@@ -114,7 +114,7 @@ class EncodingProcess {
     if (this.#child.pid !== undefined) await this.#ended;
   }
 
-  /** A process that has just ended cannot be sent anything; its end is reported by itself. */
+  /** Ignores errors of sending to a process that has just ended; its end is reported separately. */
   #send(message: EncodeStart | EncodeTask): void {
     this.#child.send(message, () => {});
   }
@@ -127,12 +127,12 @@ class EncodingProcess {
     else waiting?.reject(new StageFailure(reply.failure.code, reply.failure.reason, reply.failure.message));
   }
 
-  /** Ends the process when the batch that it works on takes too long. */
+  /** Ends the process when its current batch takes too long. */
   #watch(): void {
     clearTimeout(this.#timer);
     const [first] = this.#waiting.values();
     if (!first) return;
-    // The process has half of it for its own limits, which name the row.
+    // The process's own limits, which name the row, are half of this.
     const milliseconds = 2 * limitOf(first.batch);
     this.#timer = setTimeout(() => {
       this.#end(tooSlow(`did not end within ${Math.ceil(milliseconds / 1000)} seconds for ${this.#lines()}`));
@@ -140,7 +140,7 @@ class EncodingProcess {
     }, milliseconds);
   }
 
-  /** The rows that it worked on last. */
+  /** The rows of the process's current batch. */
   #lines(): string {
     const [first] = this.#waiting.values();
     if (!first) return "no row";
@@ -156,12 +156,12 @@ class EncodingProcess {
   }
 }
 
-/** Why a process ended, told by what it wrote. Pure. */
+/** The reason why a process ended, from its standard error. Pure. */
 function endOf(errors: string, how: string, lines: string): unknown {
   if (/heap out of memory/i.test(errors)) {
     return invalid(
       "EncodingTooLarge",
-      `the base model's chat template or tokenizer takes over ${heapMegabytes} MiB for ${lines}; use another base model, or shorter rows`,
+      `the base model's chat template or tokenizer needs more than ${heapMegabytes} MiB for ${lines}; use another base model, or shorter rows`,
     );
   }
   if (/panicked at[\s\S]*(retry|time|stack|subexp-call)[- ]limit/i.test(errors))

@@ -50,7 +50,7 @@ for (const [what, text] of refusedRenderings) {
     assert.throws(() => render(text), { code: 20, reason: /^Template/ }));
 }
 
-test("a template reaches no clock: the same rendering every day", () => {
+test("a template has no access to the clock and renders the same every day", () => {
   assert.equal(render("{{ strftime_now('%d %b %Y') }}"), "26 Jul 2024");
 });
 
@@ -75,7 +75,7 @@ async function encodeOne(t: TestContext, given: CodecTexts, content = "hello") {
   return await encoders.encode(batch);
 }
 
-test("a template that fills the memory ends its process with a failure", async (t) => {
+test("a template that exhausts the memory ends its process with a failure", async (t) => {
   const loop = "{% for i in range(100000) %}{% set ns.kept = [ns.kept, range(100000)] %}{% endfor %}";
   const template = `{% set ns = namespace(kept=[]) %}${loop}`;
   // On a busy machine its time may be over first.
@@ -83,7 +83,7 @@ test("a template that fills the memory ends its process with a failure", async (
   await assert.rejects(encodeOne(t, texts({ templates: { default: template } })), { code: 20, reason });
 });
 
-test("a pattern that backtracks for ever is ended, and the line named", async (t) => {
+test("a pattern that backtracks for ever is cancelled, and the error names the line", async (t) => {
   const split = { type: "Split", pattern: { Regex: "(h+)+$" }, behavior: "Isolated", invert: false };
   const tokenizer = { ...tinyTokenizerJson() };
   const byteLevel = { ...tokenizer.pre_tokenizer, use_regex: false };
@@ -128,7 +128,7 @@ test("tokenizer.json of any wrong type is refused by name", async () => {
   }
 });
 
-test("tokenizer.json that is garbage, cut or huge is refused by name", async () => {
+test("tokenizer.json that is garbage, truncated or huge is refused by name", async () => {
   const config = JSON.stringify(tinyTokenizerConfig());
   for (const text of [
     "",
@@ -148,7 +148,7 @@ test("tokenizer.json that is garbage, cut or huge is refused by name", async () 
   await assert.rejects(codecOf(texts({ config: '{"eos_token": {"__proto__": 1}}' })), isFailure);
 });
 
-test("rows of random bytes are rows or faults, and nothing else", async (t) => {
+test("rows of random bytes give rows or faults and nothing else", async (t) => {
   const encoders = new Encoders(texts(), { trainOn: "All", maxTokens: 128 }, 1);
   t.after(() => encoders.close());
   let state = 99;
@@ -167,7 +167,7 @@ test("rows of random bytes are rows or faults, and nothing else", async (t) => {
   assert.ok(encoded.faults.every(({ reason }) => reason.length > 0 && reason.length < 1000));
 });
 
-test("a list or a line of random bytes is cut into rows without end of memory", () => {
+test("a list or a line of random bytes is split into rows in bounded memory", () => {
   for (const first of ["[", "{"]) {
     const splitter = new RowSplitter("f");
     splitter.push(Buffer.from(first));

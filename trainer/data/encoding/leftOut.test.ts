@@ -52,7 +52,7 @@ const answer = (content: string): Message => ({ role: "assistant", content });
 const thoughts = [user("2+2?"), answer("<think>\nTwo and two.\n</think>\n\n4")];
 const cut = "m.content.split('</think>')[-1]";
 
-test("a template that asks for thoughts and cuts them off every answer is refused by name, with a way out", async () => {
+test("a template that prompts for thoughts but removes them from every answer is refused by name, with the fix", async () => {
   for (const messages of [thoughts, [user("2+2?"), answer("4")]]) {
     await assert.rejects(encode(messages, chatMl(cut, "<think>\\n")), {
       code: 20,
@@ -62,7 +62,7 @@ test("a template that asks for thoughts and cuts them off every answer is refuse
   }
 });
 
-test("an answer that lacks the thoughts which a template asks for is the row's fault", async () => {
+test("an answer without the thoughts that a template prompts for is the row's fault", async () => {
   const asking = chatMl("m.content", "<think>\\n");
   assert.deepEqual(await learnt(thoughts, asking), ["Two and two.\n</think>\n\n4"]);
   await assert.rejects(
@@ -71,15 +71,15 @@ test("an answer that lacks the thoughts which a template asks for is the row's f
   );
 });
 
-test("a template that cuts thoughts off an answer is named, also where it does not ask for them", async () => {
+test("a template that removes thoughts from an answer is reported, even if it does not prompt for them", async () => {
   await assert.rejects(
     encode(thoughts, chatMl(cut)),
-    (error) => error instanceof RowError && /^messages\[1\]\.content: .*chat template leaves out/.test(error.message),
+    (error) => error instanceof RowError && /^messages\[1\]\.content: .*chat template omits/.test(error.message),
   );
   assert.deepEqual(await learnt([user("2+2?"), answer("4")], chatMl(cut)), ["4"]);
 });
 
-test("an answer whose calls a template leaves out is refused, and not learnt as an empty one", async () => {
+test("an answer whose tool calls a template omits is refused and not trained as an empty one", async () => {
   const call = { type: "function", function: { name: "weather", arguments: { city: "Ulm" } } } as const;
   const calling: Message[] = [user("?"), { role: "assistant", content: "", tool_calls: [call] }];
   await assert.rejects(
@@ -90,7 +90,7 @@ test("an answer whose calls a template leaves out is refused, and not learnt as 
   await assert.rejects(questionOf(example, await chatMl()), /calls tools: there is no text/);
 });
 
-test("fields that a template does not know are named", async () => {
+test("fields that a template omits are reported", async () => {
   const tools = [{ type: "function", function: { name: "weather" } }];
   const thinking: Message[] = [user("a"), { ...answer("b"), reasoning_content: "because" }];
   assert.deepEqual(await leftOut([user("a"), answer("b")], chatMl(), { tools }), ["tools (not in the chat template)"]);
@@ -99,18 +99,18 @@ test("fields that a template does not know are named", async () => {
   assert.deepEqual(await leftOut([user("a"), answer("b")], chatMl()), []);
 });
 
-test("a template that does not write what answers say is told as the template's fault", async () => {
+test("a template that omits the text of answers is reported as the template's fault", async () => {
   for (const template of ["''", "m.content[0].text"]) {
     await assert.rejects(encode([user("a"), answer("hello")], chatMl(template)), {
       code: 20,
       reason: "TemplateUnsupported",
-      message: /does not write what answers say/,
+      message: /omits the text of answers/,
     });
   }
   assert.deepEqual(await learnt([user("a"), answer(" hello ")], chatMl("m.content | trim | upper")), ["HELLO"]);
 });
 
-test("what an answer says beside its calls is named where a template writes the calls alone", async () => {
+test("the text of an answer with tool calls is reported if a template writes only the calls", async () => {
   const call = { type: "function", function: { name: "weather", arguments: {} } } as const;
   const calling: Message[] = [user("?"), { role: "assistant", content: "Let me see.", tool_calls: [call] }];
   const calls = "m.tool_calls[0].function.name";
@@ -118,14 +118,14 @@ test("what an answer says beside its calls is named where a template writes the 
   assert.deepEqual(await leftOut(calling, chatMl(`m.content ~ ${calls}`)), []);
 });
 
-test("the answers of a prompt are context: learnt only where every token is", async () => {
+test("the answers of a prompt are context and are trained only if every token is", async () => {
   const messages = [user("a"), answer("b"), user("c"), answer("d")];
   assert.deepEqual(await learnt(messages, chatMl(), { context: 3 }), ["d"]);
   assert.deepEqual(await learnt(messages, chatMl()), ["bd"]);
   assert.ok((await learnt(messages, chatMl(), { context: 3, trainOn: "All" }))[0]!.includes("b"));
 });
 
-test("an example that is too long is told apart from a bad one", async () => {
+test("an example that is too long is distinguished from a bad one", async () => {
   await assert.rejects(encode([user("x".repeat(100)), answer("b")], chatMl(), { maxTokens: 50 }), OverlongError);
   await assert.rejects(
     encode([user("x")], chatMl()),

@@ -1,33 +1,33 @@
 /**
- * What a chat template leaves out of a conversation. An answer without its calls of tools, or without the thoughts in it,
- * is another one: that is an error. Descriptions of tools and thoughts in fields of their own are named. Pure.
+ * Detects the parts of a conversation that a chat template omits. An omitted tool call, or omitted thoughts inside an
+ * answer, change the answer and are an error. Omitted tool descriptions and separate thought fields are reported. Pure.
  */
 
 import { type Conversation, type Message, RowError } from "../rows/example.ts";
 import { otherTemplate } from "../template/chatTemplate.ts";
 
-/** Throws `RowError` where the `written` answer has not all that the message says. */
+/** Throws `RowError` when the `written` answer lacks a part of the message. */
 export function requireWritten({ content, tool_calls = [] }: Message, at: string, written: string): void {
   for (const [index, call] of tool_calls.entries()) {
     if (written.includes(call.function.name)) continue;
     throw new RowError(
-      `${at}.tool_calls[${index}]: the base model's chat template leaves it out, so it would not be learnt; ${otherTemplate}`,
+      `${at}.tool_calls[${index}]: the base model's chat template omits it, so it would not be trained; ${otherTemplate}`,
     );
   }
   const thoughts = thoughtsIn(content ?? "");
   if (thoughts === "" || written.includes(thoughts)) return;
   throw new RowError(
-    `${at}.content: the base model's chat template leaves out what is thought before </think>, so it would not be learnt; ${otherTemplate}`,
+    `${at}.content: the base model's chat template omits the thoughts before </think>, so they would not be trained; ${otherTemplate}`,
   );
 }
 
-/** What is thought before the answer, as templates that write it again take it out. */
+/** The thoughts before the answer, as templates that write them again extract them. */
 function thoughtsIn(content: string): string {
   const [before = "", ...rest] = content.split("</think>");
   return rest.length === 0 ? "" : (before.split("<think>").at(-1) ?? "").trim();
 }
 
-/** Whether the `written` answer has what the message says after its thoughts. */
+/** Whether the `written` answer has the message's text after its thoughts. */
 export function says({ content }: Message, written: string): boolean {
   return written.includes(((content ?? "").split("</think>").at(-1) ?? "").trim());
 }
@@ -39,7 +39,7 @@ interface WrittenAnswer {
   readonly end: number;
 }
 
-/** Names of the fields that do not reach the answers: no tool in any context, no thought in its own answer. */
+/** Names of the fields that the template omits: tools in every context, thoughts in their own answer. */
 export function leftOut({ tools = [] }: Conversation, answers: readonly WrittenAnswer[]): string[] {
   const names: string[] = [];
   const toolNames = tools.map(nameOf).filter((name) => name !== undefined);

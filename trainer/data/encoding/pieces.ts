@@ -1,13 +1,13 @@
 /**
- * Examples as pieces of text, and which of them carry loss. Pure.
+ * Splits examples into pieces of text and marks those that carry loss. Pure.
  *
- * The pieces of an answer are found by rendering prefixes: the conversation up to the turn with the generation prompt,
- * then with the turn. What the second adds, up to and with the token that ends the turn, is the answer. So an answer is
- * learnt in the very context in which the model will be asked for it.
+ * The answer of a turn is found by rendering two prefixes: the conversation before the turn with the generation prompt,
+ * and the conversation with the turn. The text that the second adds, up to and including the token that ends the turn,
+ * is the answer. An answer is thus trained in exactly the context in which the model will generate it.
  *
- * Where the context of an answer begins with all that came before, the conversation stays one sequence. Some templates
- * render earlier turns differently once more turns follow (Qwen 3 leaves out thoughts, Mistral moves the system message to
- * the last question): there the answer begins a sequence of its own. Each answer is learnt once, in either case.
+ * If the context of an answer begins with all previous text, the conversation stays one sequence. Some templates render
+ * earlier turns differently once more turns follow (Qwen 3 omits thoughts, Mistral moves the system message to the last
+ * question); then the answer begins a new sequence. In both cases each answer is trained once.
  */
 import type { DatasetSettings } from "../../contract/effective.ts";
 import { invalid } from "../../contract/failure.ts";
@@ -22,10 +22,10 @@ export interface Piece {
   readonly trained: boolean;
 }
 
-/** What becomes one sequence of tokens. */
+/** The pieces of one sequence of tokens. */
 export interface SequencePieces {
   readonly pieces: readonly Piece[];
-  /** Tokens that the tokenizer puts before and after, where no template writes them. */
+  /** Whether the tokenizer's leading and trailing tokens are added, because no template writes them. */
   readonly leading: readonly number[];
   readonly trailing: readonly number[];
 }
@@ -34,11 +34,11 @@ export type TrainOn = DatasetSettings["trainOn"];
 
 export interface ExamplePieces {
   readonly sequences: readonly SequencePieces[];
-  /** Names of the row's fields that the chat template leaves out. */
+  /** Names of the row's fields that the chat template omits. */
   readonly leftOut: readonly string[];
 }
 
-/** The sequences of an example. Throws `RowError` where the begin of an answer is not certain, or a part would be lost. */
+/** The sequences of an example. Throws `RowError` when the start of an answer is uncertain or a part would be lost. */
 export function piecesOf(example: Example, trainOn: TrainOn, codec: Codec): ExamplePieces {
   switch (example.kind) {
     case "messages":
@@ -54,7 +54,7 @@ export function piecesOf(example: Example, trainOn: TrainOn, codec: Codec): Exam
 
 const plain = (sequence: SequencePieces): ExamplePieces => ({ sequences: [sequence], leftOut: [] });
 
-/** With one end token: the text's own, the post-processor's, or one that is appended. */
+/** Ensures one end token: the text's own, the post-processor's, or an appended one. */
 function ended(pieces: readonly Piece[], { special, eosId, leadingIds, trailingIds }: Tokenizer): SequencePieces {
   const hasEnd = endsWith(pieces, [special.eosToken]);
   const trailing = hasEnd ? trailingIds.filter((id) => id !== eosId) : trailingIds;
@@ -66,10 +66,10 @@ function ended(pieces: readonly Piece[], { special, eosId, leadingIds, trailingI
 
 type Messages = Extract<Example, { kind: "messages" }>;
 
-/** An answer in the rendering that ends with it. */
+/** An answer within the rendering that ends with it. */
 interface Answer {
   message: Message;
-  /** The prompt, and then the turn. */
+  /** The prompt followed by the turn. */
   rendered: string;
   start: number;
   end: number;
@@ -100,7 +100,7 @@ function conversationPieces(example: Messages, trainOn: TrainOn, codec: Codec): 
   };
 }
 
-/** Throws `RowError` when the begin of the answer is not certain, or a part of it would not be learnt. */
+/** Throws `RowError` when the start of the answer is uncertain, or a part of it would not be trained. */
 function answerAt(example: Messages, index: number, render: Render, codec: Codec): Answer {
   const prompt = render(index, true);
   const rendered = render(index + 1, false);
@@ -115,31 +115,31 @@ function answerAt(example: Messages, index: number, render: Render, codec: Codec
   if (message.tool_calls === undefined && !says(message, written) && !template.canLearn(example)) {
     throw invalid(
       "TemplateUnsupported",
-      `the base model's chat template does not write what answers say, such as messages[${index}].content (templates of models with pictures take lists of parts): ${otherTemplate}`,
+      `the base model's chat template omits the text of answers, such as messages[${index}].content (templates of models with pictures take lists of parts): ${otherTemplate}`,
     );
   }
   if (learnt) requireWritten(message, `messages[${index}]`, written);
   return { message, rendered, start, end, learnt, ended };
 }
 
-/** The row's fault, or the template's where it does so with every conversation. */
+/** The row's fault, or the template's if it does so with every conversation. */
 function uncertainBegin(example: Messages, index: number, template: ChatTemplate): Error {
-  const fault = `the base model's chat template does not begin the answer messages[${index}] as it asks for one, so what to learn is not certain`;
+  const fault = `the base model's chat template begins the answer messages[${index}] differently from its generation prompt, so the trained part is uncertain`;
   if (template.canLearn(example)) {
     return new RowError(
-      `${fault} (some leave the system message out once there is an answer: put it into the first question; some ask for answers that begin with <think>: begin them so)`,
+      `${fault} (some omit the system message after the first answer: put it into the first question; some expect answers that begin with <think>: begin them so)`,
     );
   }
   return invalid(
     "TemplateUnsupported",
-    `${fault}; it does so with every conversation, as the templates of reasoning models do that cut the thoughts off answers: ${otherTemplate}`,
+    `${fault}; it does so with every conversation, like templates of reasoning models that remove the thoughts from answers: ${otherTemplate}`,
   );
 }
 
 /**
- * The part of a turn up to and with the token that ends it. Usually that is what the template writes after any answer. Turns
- * that call tools may end differently: there it is the special token after which white space alone follows. A turn without
- * such a token is taken whole.
+ * The part of a turn up to and including the token that ends it. Usually that is the token that the template writes
+ * after every answer. Turns that call tools may end differently: then it is the special token that only white space
+ * follows. A turn without such a token is used whole.
  */
 function endOfAnswer(turn: string, { turnEnd, tokenizer }: Codec): { length: number; ended: boolean } {
   if (turnEnd && turn.endsWith(turnEnd.text)) {
@@ -150,7 +150,7 @@ function endOfAnswer(turn: string, { turnEnd, tokenizer }: Codec): { length: num
   return { length: ended ? written.length : turn.length, ended };
 }
 
-/** Answers of one sequence each: as long as the context of the next begins with all that came before. */
+/** Groups answers into sequences: an answer joins if its context begins with all previous text. */
 function chained(answers: readonly Answer[]): Answer[][] {
   const sequences: Answer[][] = [];
   let last: Answer | undefined;
@@ -163,7 +163,7 @@ function chained(answers: readonly Answer[]): Answer[][] {
   return sequences;
 }
 
-/** Contexts and answers, one after the other. */
+/** Contexts and answers in alternation. */
 function answerPieces(answers: readonly Answer[], contextTrained: boolean): Piece[] {
   let done = 0;
   return answers.flatMap(({ rendered, start, end, learnt }) => {
@@ -176,7 +176,7 @@ function answerPieces(answers: readonly Answer[], contextTrained: boolean): Piec
   });
 }
 
-/** The conversation as the template renders it `whole`, everything learnt except the answers that the data exclude. */
+/** The conversation as the template renders it `whole`, all trained except the answers that the data exclude. */
 function wholePieces(example: Messages, sequences: readonly Answer[][], whole: string): Piece[] {
   const [answers = [], ...others] = sequences;
   const pieces = answerPieces(answers, true);
@@ -184,12 +184,14 @@ function wholePieces(example: Messages, sequences: readonly Answer[][], whole: s
   if (others.length === 0 && whole.startsWith(done))
     return [...pieces, { text: whole.slice(done.length), trained: true }];
   if (example.untrained) {
-    throw new RowError("an answer has weight 0, and the chat template renders it differently once more turns follow");
+    throw new RowError(
+      "an answer has weight 0, but the chat template renders it differently once more turns follow: remove the weight, or set dataset.trainOn to Responses",
+    );
   }
   return [{ text: whole, trained: true }];
 }
 
-/** A template that writes no end token after the last answer: the model must learn to stop all the same. */
+/** Adds an end token if the template writes none after the last answer, because the model must learn to stop. */
 function withEnd(pieces: readonly Piece[], { tokenizer, turnEnd }: Codec): Piece[] {
   const { eosToken } = tokenizer.special;
   const ends = turnEnd ? [eosToken, turnEnd.text.slice(0, turnEnd.length).trimStart()] : [eosToken];
@@ -197,7 +199,7 @@ function withEnd(pieces: readonly Piece[], { tokenizer, turnEnd }: Codec): Piece
   return [...pieces, { text: eosToken, trained: pieces.at(-1)?.trained === true }];
 }
 
-/** Whether the text ends with one of these but for white space. */
+/** Whether the text ends with one of these, ignoring white space. */
 function endsWith(pieces: readonly Piece[], ends: readonly string[]): boolean {
   const longest = Math.max(...ends.map((end) => end.length));
   let tail = "";
@@ -212,6 +214,6 @@ const textOf = (pieces: readonly Piece[]) => pieces.map(({ text }) => text).join
 export function requireTemplate({ template }: Codec): ChatTemplate {
   if (template) return template;
   throw new RowError(
-    `is a conversation, and the base model has no chat template (chat_template.jinja, or chat_template in tokenizer_config.json): ${otherTemplate}`,
+    `is a conversation, but the base model has no chat template (chat_template.jinja, or chat_template in tokenizer_config.json): ${otherTemplate}`,
   );
 }

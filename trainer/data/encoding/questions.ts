@@ -1,15 +1,15 @@
-/** Examples as questions: the tokens of a prompt, up to where the model's answer begins, and the answer to compare with. */
+/** Examples as questions: the tokens of a prompt up to the start of the answer, and the reference answer. */
 import { type Conversation, type Example, RowError } from "../rows/example.ts";
 import type { Codec } from "./codec.ts";
 import { requireTemplate } from "./pieces.ts";
 
 export interface Question {
-  /** Tokens up to where the answer begins. */
+  /** Tokens up to the start of the answer. */
   prompt: number[];
   reference: string;
 }
 
-/** A held-out example as a question and its answer. Rejects with `RowError` for one without. */
+/** A held-out example as a question and its answer. Rejects with `RowError` if there is no answer. */
 export async function questionOf(example: Example, codec: Codec): Promise<Question> {
   switch (example.kind) {
     case "text":
@@ -34,12 +34,12 @@ export async function questionOf(example: Example, codec: Codec): Promise<Questi
   }
 }
 
-/** A conversation up to where the assistant begins to speak. Rejects with `RowError`. */
+/** A conversation up to the start of the assistant's answer. Rejects with `RowError`. */
 export async function encodePrompt(conversation: Conversation, codec: Codec): Promise<number[]> {
   return await codec.tokenizer.encode(requireTemplate(codec).render(conversation, true));
 }
 
-/** An answer that is generated ends before its end token, so the reference does too. */
+/** A generated answer ends before its end token, so the reference does too. */
 function withoutEnd(reference: string, { tokenizer, endIds }: Codec): string {
   const written = reference.trimEnd();
   const ends = tokenizer.addedTexts.filter((text) => endIds.has(tokenizer.idOf(text) ?? -1));

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { Example } from "../rows/example.ts";
 import { copiesOf, isHeldOut, textHash } from "./textHash.ts";
 
-test("copies that differ in case and spaces are held out together", () => {
+test("duplicates that differ in case and spaces are held out together", () => {
   const a = textHash({ kind: "text", text: "Hello  World" });
   const b = textHash({ kind: "text", text: "hello world\n" });
   assert.deepEqual(a, b);
@@ -14,7 +14,7 @@ test("copies that differ in case and spaces are held out together", () => {
   assert.ok(Math.abs(share.length / 4000 - 0.1) < 0.02, String(share.length));
 });
 
-test("a weight is how often an epoch sees an example; its fraction is a share of them, chosen by their text", () => {
+test("a weight is how often an epoch uses an example, and its fraction is a share of the examples, chosen by their text", () => {
   const hashes = Array.from({ length: 4000 }, (_, i) => textHash({ kind: "text", text: `t${i}` }));
   assert.ok(hashes.every((hash) => copiesOf(hash, 1) === 1 && copiesOf(hash, 3) === 3));
   const copies = hashes.map((hash) => copiesOf(hash, 2.25));
@@ -34,7 +34,7 @@ function defined(lines: readonly string[]): number[] {
   return [0, 4, 8, 12].map((at) => digest.readUInt32BE(at));
 }
 
-test("any text is hashed as its normal form is, in Latin and other scripts, white space of every kind", () => {
+test("a text has the hash of its normal form, in Latin and other scripts and with every kind of white space", () => {
   let state = 3;
   const random = (limit: number) => {
     state = (state * 48271) % 2147483647;

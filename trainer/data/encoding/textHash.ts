@@ -1,12 +1,12 @@
 /**
- * What makes two examples copies: all of their words, in lower case, Unicode NFKC, with single spaces; and the hash of
- * these, by which examples are held out, repeated and counted.
+ * The normalised text of an example (lower case, Unicode NFKC, single spaces) and its hash. Two examples with the same
+ * normalised text are duplicates. The hash decides which examples are held out, repeated and counted.
  */
 import { hash } from "node:crypto";
 import type { Conversation, Example, Message } from "../rows/example.ts";
 import { TextUnits } from "./textUnits.ts";
 
-/** The first 128 bits of the SHA-256 of the normalised text, as 32-bit numbers. Each is used for another thing. */
+/** The first 128 bits of the SHA-256 of the normalised text, as 32-bit numbers. Each has a different purpose. */
 export type TextHash = readonly [heldOut: number, copies: number, keyHigh: number, keyLow: number];
 
 export function textHash(example: Example): TextHash {
@@ -14,7 +14,7 @@ export function textHash(example: Example): TextHash {
   return [digest.readUInt32BE(0), digest.readUInt32BE(4), digest.readUInt32BE(8), digest.readUInt32BE(12)];
 }
 
-/** Valid until the next one. */
+/** Valid until the next call. */
 function normalisedText(example: Example): Uint8Array {
   const text = reused.clear();
   switch (example.kind) {
@@ -48,8 +48,9 @@ export function isHeldOut([bits]: TextHash, fraction: number): boolean {
 }
 
 /**
- * How often an epoch sees the example with this hash in a source of this weight: the whole part of the weight, and once
- * more for the share of examples that its fraction says, by the hash's second 32 bits (the first decide what is held out).
+ * How often an epoch uses the example with this hash in a source of this weight: the integer part of the weight, and
+ * once more for a share of examples equal to its fraction, by the hash's second 32 bits (the first decide what is held
+ * out).
  */
 export function copiesOf([, bits]: TextHash, weight: number): number {
   const whole = Math.floor(weight);
@@ -57,7 +58,7 @@ export function copiesOf([, bits]: TextHash, weight: number): number {
 }
 
 const blank = 0x20;
-/** Of ASCII: lower case, and a blank for all white space. */
+/** Normal form of each ASCII character: lower case, and a blank for white space. */
 const folded = Uint8Array.from({ length: 0x80 }, (_, code) => {
   const character = String.fromCharCode(code);
   return /\s/.test(character) ? blank : character.toLowerCase().charCodeAt(0);
@@ -65,17 +66,17 @@ const folded = Uint8Array.from({ length: 0x80 }, (_, code) => {
 /** 1 for white space. */
 const isBlank = folded.map((code) => (code === blank ? 1 : 0));
 
-/** Texts that take more memory give it back. */
+/** Memory above this size is freed after its text. */
 const keptBytes = 1 << 18;
 
-/** Lines in UTF-8, each normalised by itself. */
+/** Lines in UTF-8, each normalised separately. */
 class NormalisedText {
   readonly #units = new TextUnits();
   #bytes = Buffer.alloc(keptBytes);
   #length = 0;
   #lines = 0;
 
-  /** Begins anew. */
+  /** Starts a new text. */
   clear(): this {
     if (this.#bytes.length > keptBytes) this.#bytes = Buffer.alloc(keptBytes);
     this.#length = 0;
@@ -87,7 +88,7 @@ class NormalisedText {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** Appends a line, which is given in parts. */
+  /** Appends a line, passed in parts. */
   addLine(...parts: readonly string[]): void {
     if (this.#lines++ > 0) this.#append("\n");
     const start = this.#length;
@@ -99,14 +100,14 @@ class NormalisedText {
     this.#append(normalised(parts.join("")));
   }
 
-  /** ASCII is its own normal form. False when `text` is not ASCII; what it left is to be overwritten. */
+  /** Fast path for ASCII. Returns false when `text` is not ASCII; the caller then overwrites its output. */
   #appendAscii(text: string, lineStart: number): boolean {
     this.#makeRoom(text.length);
     const units = this.#units.of(text);
     const bytes = this.#bytes;
     let at = this.#length;
     let all = 0;
-    // At the begin of a line white space is left out, as after white space.
+    // White space at the start of a line, or after white space, is skipped.
     let afterBlank = at === lineStart ? 1 : isBlank[bytes[at - 1]!]!;
     for (let i = 0; i < text.length; i++) {
       const unit = units[i]!;
@@ -132,10 +133,10 @@ class NormalisedText {
   }
 }
 
-/** White space that is not one blank already becomes one. */
+/** Replaces each run of white space by one blank. */
 const gaps = /[^\S ]\s*| \s+/g;
 
 const normalised = (text: string) => text.normalize("NFKC").toLowerCase().replace(gaps, " ").trim();
 
-/** Memory for one text after the other. */
+/** Memory that texts reuse. */
 const reused = new NormalisedText();

@@ -1,9 +1,9 @@
 /**
- * UTF-16 units of a text in flat memory. A string may be a slice, or pieces that were never joined: to read a unit of it
- * asks each time how it is kept; to copy it once is quicker than to read it twice.
+ * UTF-16 units of a text in flat memory. A JavaScript string may be a slice or unjoined pieces, which makes each access
+ * slow; copying it once is faster than reading it twice.
  */
 
-/** Longer texts get memory of their own, for as long as they are in use. */
+/** Longer texts get separate memory while they are in use. */
 const keptUnits = 1 << 16;
 
 export class TextUnits {
@@ -19,5 +19,5 @@ export class TextUnits {
   }
 }
 
-/** Every machine that this runs on is little-endian. */
+/** All supported machines are little-endian. */
 const unitsOf = ({ buffer, byteOffset, length }: Buffer) => new Uint16Array(buffer, byteOffset, length / 2);

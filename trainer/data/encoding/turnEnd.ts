@@ -1,14 +1,14 @@
 /**
- * How a chat template ends an answer, found by rendering one: what follows its text, such as `<|im_end|>` and a line feed
- * in ChatML. So the end of a turn is told from the same token inside an answer.
+ * Finds how a chat template ends an answer by rendering one: the text after the answer, such as `<|im_end|>` and a line
+ * feed in ChatML. This distinguishes the end of a turn from the same token inside an answer.
  */
 import type { ChatTemplate } from "../template/chatTemplate.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 
 export interface TurnEnd {
-  /** All that the template writes after the text of an answer. */
+  /** The text that the template writes after an answer. */
   readonly text: string;
-  /** Length of the part of `text` up to and with the token that ends the turn. */
+  /** Length of `text` up to and including the token that ends the turn. */
   readonly length: number;
   /** That token. */
   readonly id: number;
@@ -17,7 +17,7 @@ export interface TurnEnd {
 /** A word that no template changes or contains. */
 const answer = "Answer0f7e";
 
-/** Undefined where the template writes no token after an answer, or renders no plain question with its answer. */
+/** Undefined when the template writes no token after an answer, or cannot render a plain question with its answer. */
 export function turnEndOf(template: ChatTemplate, tokenizer: Tokenizer): TurnEnd | undefined {
   const rendered = renderedAnswer(template);
   const at = rendered.lastIndexOf(answer);
@@ -33,7 +33,7 @@ function renderedAnswer(template: ChatTemplate): string {
   return template.tryRender({ messages: [question, { role: "assistant", content: answer }] }, false) ?? "";
 }
 
-/** The content that comes first in a text; of those that begin at one place, the longest. */
+/** The content that occurs first in a text; of those at the same place, the longest. */
 function firstOf(contents: readonly string[], text: string): { content: string; end: number } | undefined {
   const found = contents.map((content) => ({ content, at: text.indexOf(content) })).filter(({ at }) => at >= 0);
   const [first] = found.sort((a, b) => a.at - b.at || b.content.length - a.content.length);

@@ -1,4 +1,4 @@
-/** A list of 32-bit numbers that grows: four bytes each, where an array of JavaScript's may take twice or more. */
+/** A growing list of 32-bit numbers, at four bytes each; a JavaScript array may take twice as much or more. */
 export class GrowableUint32 {
   #values = new Uint32Array(1024);
   length = 0;
@@ -8,7 +8,7 @@ export class GrowableUint32 {
     this.#values[this.length++] = value;
   }
 
-  /** Appends what `values` has from `start` to `end`. */
+  /** Appends `values` from `start` to `end`. */
   append(values: Uint32Array, start: number, end: number): void {
     let at = this.length;
     if (at + end - start > this.#values.length) this.#grow(end - start);

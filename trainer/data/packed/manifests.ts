@@ -1,6 +1,6 @@
 /**
- * What prepare stages, as JSON objects: a base model (its files by digest), a data set, an evaluation set. The digest of
- * such an object is the pin: who knows it finds and checks every byte that it stands for.
+ * The manifests that prepare stages as JSON objects: a base model (its files by digest), a data set, an evaluation set.
+ * The digest of a manifest is the pin; it identifies every byte that the manifest lists.
  */
 import { z } from "zod";
 import { digest } from "../../contract/digest.ts";
@@ -16,7 +16,7 @@ export const baseManifest = z.strictObject({
   kind: z.literal("base"),
   version: z.literal(1),
   files: z.array(z.strictObject({ path: z.string().max(255), digest, bytes })).min(1),
-  /** A base whose linear layers are in NF4: digest of the manifest of the base that it was made from. */
+  /** For a base with NF4 linear layers: the digest of the original base's manifest. */
   original: digest.optional(),
 });
 
@@ -40,7 +40,7 @@ export const evaluationManifest = z.strictObject({
 export const preparedManifest = z.strictObject({
   kind: z.literal("prepared"),
   version: z.literal(1),
-  /** Of the listing of all inputs: unchanged means that nothing has to be read again. */
+  /** Hash of the listing of all inputs; while it is unchanged, nothing is read again. */
   fingerprint: digest,
   objects: z.array(staged),
   figures: prepareFigures,
@@ -58,7 +58,7 @@ export async function putManifest(
   return await objects.putBytes(Buffer.from(JSON.stringify(manifest)));
 }
 
-/** Reads a manifest by its digest. Throws a failure when it is absent or not what it should be. */
+/** Reads a manifest by its digest. Throws a failure when it is missing or invalid. */
 export async function getManifest<T>(objects: Objects, digest: Digest, schema: z.ZodType<T>): Promise<T> {
   const text = Buffer.from(await objects.read(digest)).toString("utf8");
   const parsed = schema.safeParse(JSON.parse(text));

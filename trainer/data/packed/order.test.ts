@@ -6,7 +6,7 @@ import { RowOrder, rowsOfRun, shuffledRows, stepsOfRun } from "./order.ts";
 const epochs = (count: number, rowsPerStep: number) =>
   ({ length: { kind: "epochs", epochs: count }, rowsPerStep, seed: 3 }) as const;
 
-test("an epoch is a permutation that follows from seed and epoch", () => {
+test("an epoch is a permutation that depends on seed and epoch", () => {
   const rows = shuffledRows(100, 0, 1);
   assert.deepEqual(
     [...rows].sort((a, b) => a - b),
@@ -17,7 +17,7 @@ test("an epoch is a permutation that follows from seed and epoch", () => {
   assert.notDeepEqual(rows, shuffledRows(100, 0, 2));
 });
 
-test("steps cut the epochs one after the other, the last one short", () => {
+test("steps divide the sequence of epochs, and the last one may be short", () => {
   const order = new RowOrder(epochs(2, 4), 5);
   assert.equal(order.steps, 3);
   const rows = [1, 2, 3].map((step) => order.rowsOfStep(step));
@@ -30,7 +30,7 @@ test("steps cut the epochs one after the other, the last one short", () => {
   assert.equal(order.epochsAfter(3), 2);
 });
 
-test("a step's rows do not depend on which steps were asked for before", () => {
+test("a step's rows do not depend on earlier requests", () => {
   const settings = epochs(3, 4);
   const forwards = new RowOrder(settings, 5);
   const all = Array.from({ length: forwards.steps }, (_, index) => forwards.rowsOfStep(index + 1));
@@ -39,7 +39,7 @@ test("a step's rows do not depend on which steps were asked for before", () => {
   }
 });
 
-test("lengths: epochs in rows, or steps", () => {
+test("the length of a run is its epochs in rows, or its steps", () => {
   const cases: [Parameters<typeof rowsOfRun>[0], number, number, number][] = [
     [epochs(1, 16), 5, 5, 1],
     [epochs(0.5, 4), 10, 5, 2],
@@ -54,7 +54,7 @@ test("lengths: epochs in rows, or steps", () => {
   }
 });
 
-test("the learning rate warms up, then falls as its schedule says", () => {
+test("the learning rate warms up, then decays along its schedule", () => {
   const rate = (type: "Constant" | "Linear" | "Cosine", step: number, warmupRatio = 0.2) =>
     learningRate({ learningRate: 2, schedule: { type, warmupRatio } }, step, 10);
   assert.deepEqual(
@@ -69,7 +69,7 @@ test("the learning rate warms up, then falls as its schedule says", () => {
   assert.equal(rate("Cosine", 1, 0), 2);
 });
 
-test("bias corrections are those of step t", () => {
+test("the bias corrections equal those of step t", () => {
   const optimizer = { type: "AdamW", weightDecay: 0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
   const [rate, first, second] = hyperOf(0.5, 1, optimizer);
   assert.equal(rate, 0.5);

@@ -1,15 +1,16 @@
 /**
- * Which rows an optimiser step trains on. The order is a fact of the run (seed, rows, rows per step), never of memory,
- * threads or restarts: the rows of each epoch are shuffled, epochs follow one another, steps cut that sequence. Pure.
+ * Selects the rows of an optimiser step. The order depends only on the run (seed, rows, rows per step), never on
+ * memory, threads or restarts: the rows of each epoch are shuffled, epochs follow one another, and steps divide that
+ * sequence. Pure.
  */
 import { ceilOfProduct } from "../../contract/decimal.ts";
 import type { TrainingSettings } from "../../contract/effective.ts";
 import { philox } from "../../numbers/philox.ts";
 
-/** Tells this use of the seed from others. */
+/** Separates this use of the seed from others. */
 const shuffleKey = 0x5368756c;
 
-/** The rows 0..count−1 in the order of an epoch: Fisher–Yates with one Philox word a swap. */
+/** The rows 0..count−1 in the order of an epoch: Fisher–Yates with one Philox word per swap. */
 export function shuffledRows(count: number, epoch: number, seed: number): Uint32Array {
   const rows = Uint32Array.from({ length: count }, (_, row) => row);
   for (let last = count - 1; last > 0; last--) {
@@ -22,7 +23,7 @@ export function shuffledRows(count: number, epoch: number, seed: number): Uint32
 
 type Length = Pick<TrainingSettings, "length" | "rowsPerStep">;
 
-/** Rows that the whole run trains on; a row counts each time. */
+/** Number of rows that the whole run trains on, counting repeats. */
 export function rowsOfRun({ length, rowsPerStep }: Length, rows: number): number {
   return length.kind === "steps" ? length.steps * rowsPerStep : Math.max(1, ceilOfProduct(length.epochs, rows));
 }
@@ -54,7 +55,7 @@ export class RowOrder {
     return Array.from({ length: end - start }, (_, index) => this.#rowAt(start + index));
   }
 
-  /** Epochs done after a step, as a fraction. */
+  /** Completed epochs after a step, as a fraction. */
   epochsAfter(step: number): number {
     return Math.min(step * this.#settings.rowsPerStep, this.#total) / this.#rows;
   }

@@ -1,4 +1,4 @@
-/** The size of a packed data set's object (packedDataset.ts), before it is there. Pure. */
+/** Computes the size of a packed data set's object (packedDataset.ts) in advance. Pure. */
 
 export interface PackedCounts {
   readonly rows: number;

@@ -16,12 +16,12 @@ import { trainedBit } from "../encoding/encodeBatch.ts";
 import { alignedSection as align, headerWords } from "./packedBytes.ts";
 import type { PackedRows } from "./packing.ts";
 
-/** Examples that are packed, wherever their tokens are kept. All arrays are [examples]. */
+/** Packed examples, independent of where their tokens are kept. All arrays are [examples]. */
 export interface Sequences {
   readonly lengths: Uint32Array;
   readonly sources: Uint32Array;
   readonly lines: Uint32Array;
-  /** Reads an example's tokens, `trainedBit` where they carry loss; `into` has its length. */
+  /** Reads an example's tokens, with `trainedBit` where they carry loss; `into` has its length. */
   read(example: number, into: Uint32Array): void;
 }
 
@@ -29,7 +29,7 @@ const magic = 0x4448544c;
 const version = 1;
 const chunkBytes = 1 << 20;
 
-/** The object of a packed data set, chunk by chunk; each time it is iterated the same bytes. */
+/** The object of a packed data set, chunk by chunk; each iteration gives the same bytes. */
 export class PackedObject implements Iterable<Uint8Array> {
   readonly #sequences: Sequences;
   readonly #rows: PackedRows;
@@ -57,7 +57,7 @@ export class PackedObject implements Iterable<Uint8Array> {
     yield* section(this.#tokens(flagsOf));
   }
 
-  /** The words of all examples in order, in chunks of many, as `encode` makes them. */
+  /** The words of all examples in order, in large chunks. */
   *#tokens(encode: (words: Uint32Array) => Uint8Array): Generator<Uint8Array> {
     const { lengths, read } = this.#sequences;
     let words = new Uint32Array(chunkBytes / 4);
@@ -87,7 +87,7 @@ const header = (rowTokens: number, rowCount: number, exampleCount: number, token
     5: tokenCount,
   });
 
-/** 0, and the sum up to each value. Throws a failure for what 32 bits cannot count. */
+/** 0 and the running sums. Throws a failure when a sum exceeds 32 bits. */
 function sums(values: Uint32Array): Uint32Array {
   const result = new Uint32Array(values.length + 1);
   let total = 0;
@@ -95,11 +95,15 @@ function sums(values: Uint32Array): Uint32Array {
     total += value;
     result[index + 1] = total;
   }
-  if (total > 0xffff_ffff) throw invalid("DatasetTooLarge", `the data set has ${total} tokens, over 4,294,967,295`);
+  if (total > 0xffff_ffff)
+    throw invalid(
+      "DatasetTooLarge",
+      `the data set has ${total} tokens, but at most 4,294,967,295 are supported: use fewer examples`,
+    );
   return result;
 }
 
-/** Of words with `trainedBit`. Loops: a call for each of a data set's tokens takes longer than all else that is staged. */
+/** Splits words with `trainedBit`. It loops, because a call per token would take longer than all other staging. */
 function idsOf(words: Uint32Array): Uint32Array {
   const ids = new Uint32Array(words.length);
   for (let i = 0; i < words.length; i++) ids[i] = words[i]! & ~trainedBit;
@@ -114,7 +118,7 @@ function flagsOf(words: Uint32Array): Uint8Array {
 
 const bytesOf = (words: Uint32Array) => new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
 
-/** Chunks, and zeros up to the next section. */
+/** Chunks, followed by zeros up to the next section. */
 function* section(chunks: Iterable<Uint8Array>): Generator<Uint8Array> {
   let bytes = 0;
   for (const chunk of chunks) {
@@ -136,15 +140,17 @@ export class PackedDataset {
   readonly tokens: Uint32Array;
   readonly trained: Uint8Array;
 
-  /** Over the object's bytes, which stay in use. Throws a failure when they are not a data set of ours. */
+  /** Views the object's bytes without a copy. Throws a failure when they are not a packed data set. */
   constructor(object: Uint8Array) {
     const bytes = object.byteOffset % 4 === 0 ? object : object.slice();
     const [m, v, rowTokens = 0, rowCount = 0, exampleCount = 0, tokenCount = 0] =
       bytes.length < headerWords * 4 ? [] : new Uint32Array(bytes.buffer, bytes.byteOffset, headerWords);
-    if (m !== magic || v !== version) throw corrupt("DatasetCorrupt", "the staged data set is not of this version");
+    if (m !== magic || v !== version)
+      throw corrupt("DatasetCorrupt", "the staged data set has another version; prepare again");
     const counts = [rowCount + 1, exampleCount + 1, exampleCount, exampleCount, exampleCount, tokenCount];
     const expected = counts.reduce((total, count) => total + align(4 * count), 64) + align(tokenCount);
-    if (bytes.length !== expected) throw corrupt("DatasetCorrupt", "the staged data set has another size than it says");
+    if (bytes.length !== expected)
+      throw corrupt("DatasetCorrupt", "the staged data set's size does not match its header; prepare again");
     let position = 64;
     const next = (count: number) => {
       const section = new Uint32Array(bytes.buffer, bytes.byteOffset + position, count);
@@ -170,7 +176,7 @@ export class PackedDataset {
     return countOnes(this.trained.subarray(start, end));
   }
 
-  /** First token of a row, and one past its last. */
+  /** The first token of a row, and one past its last. */
   tokenRange(row: number): [number, number] {
     return [this.exampleStart[this.rowStart[row]!]!, this.exampleStart[this.rowStart[row + 1]!]!];
   }
@@ -186,7 +192,7 @@ export class PackedDataset {
       return true;
     };
     if (!rises(this.rowStart, this.exampleCount) || !rises(this.exampleStart, this.tokens.length) || !fits()) {
-      throw corrupt("DatasetCorrupt", "the staged data set's boundaries are not in order");
+      throw corrupt("DatasetCorrupt", "the staged data set's boundaries are not in order; prepare again");
     }
   }
 }

@@ -7,7 +7,7 @@ import { oneEach, type PackedRows, packRows } from "./packing.ts";
 const listed = ({ order, starts }: PackedRows) =>
   Array.from({ length: starts.length - 1 }, (_, row) => [...order.subarray(starts[row]!, starts[row + 1]!)]);
 
-test("longest first, each into the fullest row that holds it", () => {
+test("packing puts the longest example first, each into the fullest row that holds it", () => {
   assert.deepEqual(listed(packRows(Uint32Array.of(3, 7, 5, 2, 5, 10), 10)), [[5], [1, 0], [2, 4], [3]]);
 });
 
@@ -47,9 +47,9 @@ test("a data set read back has the same rows, tokens and origins", () => {
   assert.equal(dataset.trainedTokens(1), 6);
 });
 
-test("a cut or altered data set is refused", () => {
+test("a truncated or changed data set is refused", () => {
   const bytes = encodeRows([example(3, 1), example(8, 2)], oneEach(Uint32Array.of(3, 8)), 10);
-  assert.throws(() => new PackedDataset(bytes.subarray(0, bytes.length - 64)), /another size/);
+  assert.throws(() => new PackedDataset(bytes.subarray(0, bytes.length - 64)), /size does not match/);
   assert.throws(() => new PackedDataset(bytes.subarray(0, 10)), /version/);
   const altered = bytes.slice();
   altered[64 + 4] = 200;

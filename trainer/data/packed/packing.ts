@@ -1,13 +1,13 @@
 /**
- * Packs examples into rows of a fixed capacity: best fit decreasing (longest first, each into the fullest row that still
- * holds it; equal lengths in order of examples). Pure, O(n log capacity), the same on every machine; about thirty bytes an
- * example.
+ * Packs examples into rows of a fixed capacity: best fit decreasing (longest first, each into the fullest row that
+ * still holds it; equal lengths in the order of examples). Pure, O(n log capacity), the same on every machine; about
+ * thirty bytes per example.
  */
 
 export interface PackedRows {
-  /** Examples, row after row, in the order in which they are laid. */
+  /** Examples, row after row, in their order within the rows. */
   readonly order: Uint32Array;
-  /** Where each row begins in `order`, and the end. */
+  /** The start of each row in `order`, and the end. */
   readonly starts: Uint32Array;
 }
 
@@ -27,16 +27,16 @@ export function packRows(lengths: Uint32Array, capacity: number): PackedRows {
   return byRow(placing, rowOf, rows);
 }
 
-/** A row for each example: no packing. */
+/** One row per example, without packing. */
 export const oneEach = (lengths: Uint32Array): PackedRows => ({
   order: Uint32Array.from(lengths, (_, example) => example),
   starts: Uint32Array.from({ length: lengths.length + 1 }, (_, row) => row),
 });
 
-/** Sorted by counting: stable, so equal lengths stay in order. */
+/** A counting sort. It is stable, so equal lengths keep their order. */
 function longestFirst(lengths: Uint32Array, capacity: number): Uint32Array {
   const next = new Uint32Array(capacity + 2);
-  // Those of length l come after all that are longer.
+  // Examples of length l come after all longer ones.
   for (const length of lengths) next[capacity - length + 1]!++;
   for (let i = 1; i < next.length; i++) next[i]! += next[i - 1]!;
   const order = new Uint32Array(lengths.length);
@@ -56,12 +56,12 @@ function byRow(placing: Uint32Array, rowOf: Uint32Array, rows: number): PackedRo
 
 const none = 0xffff_ffff;
 
-/** Rows by the room that is left in them; a binary tree says where the smallest sufficient room is. */
+/** Rows by their remaining room; a binary tree finds the smallest sufficient room. */
 class RoomIndex {
   readonly #leaves: number;
-  /** Heap-ordered: how many rows lie below each node. */
+  /** Number of rows below each node, in heap order. */
   readonly #counts: Uint32Array;
-  /** The row that was last put to each room; each row names the one that was put there before it. */
+  /** The last row added for each room; each row links to the one added before it. */
   readonly #last: Uint32Array;
   readonly #before: Uint32Array;
 
@@ -88,7 +88,7 @@ class RoomIndex {
   smallestAtLeast(room: number): number | undefined {
     let node = this.#leaves + room;
     if (this.#counts[node]! > 0) return room;
-    // Up to the first ancestor with rows on its right, then down its leftmost path.
+    // Climbs to the first ancestor with rows on its right, then descends its leftmost path.
     while (node > 1 && (node % 2 === 1 || this.#counts[node + 1] === 0)) node >>= 1;
     if (node <= 1) return undefined;
     node++;

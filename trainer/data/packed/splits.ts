@@ -1,6 +1,7 @@
 /**
- * Which texts were read for what: counts copies, and texts that are on both sides of a split. A text is its hash's last
- * 64 bits, so that ten million examples take some 200 MB; two different ones meet by chance once in a million such sets.
+ * Records which texts belong to which split, and counts duplicates and texts on both sides of a split. A text is
+ * identified by the last 64 bits of its hash, so ten million examples take some 200 MB; a collision occurs once in a
+ * million such sets.
  */
 import type { TextHash } from "../encoding/textHash.ts";
 
@@ -13,11 +14,11 @@ const bitOf: Record<SplitName, number> = { train: 1, validation: 2, test: 4 };
 export class SeenTexts {
   #high = new Uint32Array(1 << 12);
   #low = new Uint32Array(1 << 12);
-  /** Splits of the text in each place; 0: the place is free. */
+  /** Splits of the text in each slot; 0: the slot is free. */
   #seenIn = new Uint8Array(1 << 12);
   #count = 0;
 
-  /** Whether the text was there already, in any split. */
+  /** Adds the text; returns whether any split already had it. */
   add([, , high, low]: TextHash, split: SplitName): boolean {
     if (2 * (this.#count + 1) > this.#seenIn.length) this.#grow();
     const place = this.#placeOf(high, low);
@@ -29,7 +30,7 @@ export class SeenTexts {
     return known;
   }
 
-  /** Texts that are in both. */
+  /** Number of texts in both splits. */
   shared(one: SplitName, other: SplitName): number {
     const both = bitOf[one] | bitOf[other];
     let count = 0;
@@ -37,7 +38,7 @@ export class SeenTexts {
     return count;
   }
 
-  /** Texts that are held out, and trained on all the same. */
+  /** Number of held-out texts that are also in the training data. */
   leaked(): number {
     let count = 0;
     for (const seen of this.#seenIn) if ((seen & bitOf.train) !== 0 && seen !== bitOf.train) count++;

@@ -1,6 +1,6 @@
 /**
- * Sequences of tokens on disk while a data set is read: a file of 32-bit words (`trainedBit` where a token carries loss)
- * that nobody else sees, and in memory twenty bytes for each. The file goes with the process.
+ * Keeps sequences of tokens on disk while a data set is read: an unlinked file of 32-bit words (`trainedBit` where a
+ * token carries loss), and twenty bytes of memory per sequence. The file disappears with the process.
  */
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, unlinkSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -32,7 +32,7 @@ export class Spool {
     return this.#lengths.length;
   }
 
-  /** `copies`: how often an epoch sees the sequence. */
+  /** `copies`: how often an epoch uses the sequence. */
   add(words: Uint32Array, source: number, line: number, copies: number): void {
     this.#lengths.push(words.length);
     this.#sources.push(source);
@@ -47,7 +47,7 @@ export class Spool {
     this.#buffered += words.length;
   }
 
-  /** All that was added; further copies follow in passes, so that the same text is not side by side. */
+  /** All added sequences; further copies follow in later passes, so that equal texts are not adjacent. */
   sequences(): Sequences {
     this.#flush();
     const [lengths, sources, lines] = [this.#lengths.values(), this.#sources.values(), this.#lines.values()];
@@ -91,7 +91,7 @@ export class Spool {
   }
 }
 
-/** Indices of everything that has a copy, then of all that has a second one, and so on. */
+/** Indices of all sequences with one copy or more, then of those with two or more, and so on. */
 function inPasses(copies: Uint32Array): Uint32Array {
   const entries = new GrowableUint32();
   for (let pass = 1, any = true; any; pass++) {

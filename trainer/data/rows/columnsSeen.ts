@@ -1,6 +1,6 @@
 /**
- * The columns of the rows of a file: those that are read, and those that hold something and are not read. Names are
- * bounded in number and length, because a file may have a new column in every row.
+ * Records the columns of a file's rows: those that are read, and those that hold a value and are not. Names are bounded
+ * in number and length, because a file may have a new column in every row.
  */
 
 const maxNames = 32;
@@ -28,7 +28,7 @@ export class ColumnsSeen {
     for (const name of ignored) this.ignore(name);
   }
 
-  /** In the order in which the rows have them. */
+  /** In the order of their first occurrence. */
   get columns(): Columns {
     return { used: [...this.#used], ignored: [...this.#ignored] };
   }
@@ -39,6 +39,6 @@ function add(names: Set<string>, name: string): void {
   names.add(printable(name));
 }
 
-/** A name as one line of a message has room for it. */
+/** A name shortened to fit into one line of a message. */
 const printable = (name: string) =>
   (name.length <= maxNameLength ? name : `${name.slice(0, maxNameLength)}…`).toWellFormed().replace(/\p{C}/gu, "?");

@@ -1,12 +1,12 @@
-/** An example as it is trained on: a conversation, a prompt with its completion, or a text. rows.ts reads them. */
+/** A training example: a conversation, a prompt with its completion, or a text. rows.ts reads them. */
 export type JsonValue = null | boolean | number | JsonFloat | string | readonly JsonValue[] | JsonObject;
 export interface JsonObject {
   readonly [key: string]: JsonValue;
 }
 
 /**
- * A number that is written as a float and has no fraction, as 2.0. Python keeps it apart from the integer, and so templates
- * write it as it stood.
+ * A number written as a float without a fraction, such as 2.0. Python distinguishes it from the integer, so templates
+ * write it unchanged.
  */
 export class JsonFloat {
   readonly value: number;
@@ -20,19 +20,19 @@ export class JsonFloat {
   }
 }
 
-/** An answer that asks for tools to be called. */
+/** A tool call of an answer. */
 export interface ToolCall {
   readonly id?: string;
   readonly type: "function";
   readonly function: { readonly name: string; readonly arguments: JsonObject };
-  /** The text of the arguments, where the data have one: some templates take it instead of the object. */
+  /** The text of the arguments, if the data have it: some templates expect it instead of the object. */
   readonly written?: string;
 }
 
-/** A turn, with the names that chat templates know. */
+/** A turn, with the member names of chat templates. */
 export interface Message {
   readonly role: string;
-  /** Null where an answer consists of tool calls alone. */
+  /** Null when an answer consists only of tool calls. */
   readonly content: string | null;
   readonly name?: string;
   readonly reasoning_content?: string;
@@ -42,23 +42,23 @@ export interface Message {
 
 export interface Conversation {
   readonly messages: readonly Message[];
-  /** Descriptions of the functions that may be called. */
+  /** Descriptions of the available functions. */
   readonly tools?: readonly JsonObject[];
 }
 
 export type Example =
   | (Conversation & {
       kind: "messages";
-      /** Indices of answers that carry no loss, where the data say so. */
+      /** Indices of answers that the data exclude from the loss. */
       untrained?: readonly number[];
-      /** The first messages, so many, are a prompt: their answers are not learnt, unless every token is. */
+      /** Number of leading messages that form a prompt: their answers are not trained, unless every token is. */
       context?: number;
     })
   | { kind: "promptCompletion"; prompt: string; completion: string }
   | { kind: "text"; text: string };
 
-/** Why a row cannot be used; the reader adds file and line. The message holds nothing of the row's content. */
+/** The reason why a row is unusable; the reader adds file and line. The message never quotes the row. */
 export class RowError extends Error {}
 
-/** The row is a good one, and nothing of it would be left to learn after truncation. */
+/** The row is valid, but truncation leaves no trained token. */
 export class OverlongError extends RowError {}

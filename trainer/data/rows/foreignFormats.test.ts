@@ -22,7 +22,7 @@ for (const [what, bytes, named] of foreign) {
     assert.throws(() => requireRows("file:///d/train.jsonl", bytes, true), {
       code: 20,
       reason: "DataUnsupported",
-      message: /train\.jsonl: is .*JSON lines \(one object a line\) or one JSON list/,
+      message: /train\.jsonl: is .*JSON lines \(one object per line\) or one JSON list/,
     });
   });
 }
@@ -62,7 +62,7 @@ const texts: [string, Uint8Array | string, RegExp][] = [
   ["YAML", "- text: a\n- text: b\n", /YAML/],
   ["a pointer of Git LFS", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n", /git lfs pull/],
 ];
-test("a file of text in another form is told as a whole, by what it is", async (t) => {
+test("a text file in another form is reported as a whole, by its kind", async (t) => {
   for (const [what, given, named] of texts) {
     await t.test(what, () => {
       const bytes = typeof given === "string" ? Buffer.from(given) : given;
@@ -94,13 +94,13 @@ for (const [what, text] of rowFiles) {
   });
 }
 
-test("rows of JSON are none of these", () => {
+test("JSON rows are not recognised as a foreign format", () => {
   for (const text of ["", "{", '[{"text":"PAR1"}]', "\ufeff{}", " \n", "PAR", "P"]) {
     assert.equal(foreignFormat(Buffer.from(text)), undefined);
   }
 });
 
-test("a name says it before anything is read", () => {
+test("a file name reveals a foreign format before anything is read", () => {
   for (const name of ["a.jsonl.gz", "a.parquet", "a.ZIP", "a.tgz"]) {
     assert.throws(() => requireRowsByName(`s3://b/${name}`), { code: 20, reason: "DataUnsupported" });
   }

@@ -1,12 +1,12 @@
 /**
- * Files that have no rows of JSON: archives, compressed files, tables, text in other encodings and forms. None is read
- * here: to unpack what others made is to trust it with memory and disk. They are known by their name before anything is
- * read, and by how they begin once they are. Pure.
+ * Recognises files without JSON rows: archives, compressed files, tables, text in other encodings and forms. Luthier
+ * does not unpack them, because an untrusted archive could exhaust memory and disk. They are recognised by name before
+ * reading, and by their first bytes afterwards. Pure.
  */
 import { invalid } from "../../contract/failure.ts";
 import { foreignText } from "./foreignText.ts";
 
-/** So many bytes of a file tell. */
+/** Number of bytes that identify a file. */
 const tellingBytes = 512;
 
 const packedName = /\.(zip|tar|gz|tgz|bz2|xz|zst|7z|rar|parquet|arrow|feather|avro|orc|h5|hdf5|sqlite|db)$/i;
@@ -43,17 +43,17 @@ const kinds: readonly Kind[] = [
   { name: "an SQLite database", begins: "53514c69746520666f726d6174203300" },
 ];
 
-/** What a file is that begins with these bytes, in words; undefined for one that may be text in UTF-8. */
+/** The kind of a file that begins with these bytes; undefined for one that may be text in UTF-8. */
 export function foreignFormat(beginning: Uint8Array): string | undefined {
   const written = Buffer.from(beginning.subarray(0, tellingBytes)).toString("hex");
   const kind = kinds.find(({ begins, at = 0 }) => written.startsWith(begins, 2 * at))?.name;
   return kind ?? wideText(beginning) ?? (isBinary(beginning.subarray(0, tellingBytes)) ? "a binary file" : undefined);
 }
 
-/** A row may be damaged; a file with zeros all over is no text. */
+/** A damaged row may contain a zero byte; a file with many zeros is not text. */
 const isBinary = (bytes: Uint8Array) => 16 * bytes.filter((byte) => byte === 0).length > bytes.length;
 
-/** Text of two or four bytes a character, by its byte-order mark or by the zeros beside its first character. */
+/** Detects UTF-16 and UTF-32 by the byte-order mark or by the zeros beside the first character. */
 function wideText(beginning: Uint8Array): string | undefined {
   const [a, b, c, d] = beginning;
   if (a === 0xff && b === 0xfe) return c === 0 && d === 0 ? "text in UTF-32" : "text in UTF-16";
@@ -68,15 +68,15 @@ function wideText(beginning: Uint8Array): string | undefined {
 }
 
 /**
- * Throws a failure for a file that begins with these bytes and has no rows of JSON; `isWhole`: it has no others. The more
- * bytes there are, the surer is what is said of text.
+ * Throws a failure for a file that begins with these bytes and has no JSON rows; `isWhole`: the file has no further
+ * bytes. For text, more bytes give a more certain answer.
  */
 export function requireRows(uri: string, beginning: Uint8Array, isWhole: boolean): void {
   const found = foreignFormat(beginning) ?? foreignText(beginning, isWhole);
   if (found !== undefined) throw unsupported(uri, found);
 }
 
-/** Throws a failure for a file whose name says that it has no rows of JSON. */
+/** Throws a failure for a file whose name shows that it has no JSON rows. */
 export function requireRowsByName(uri: string): void {
   const ending = packedName.exec(uri)?.[0];
   if (ending !== undefined) throw unsupported(uri, `a ${ending} file`);
@@ -85,5 +85,5 @@ export function requireRowsByName(uri: string): void {
 const unsupported = (uri: string, what: string) =>
   invalid(
     "DataUnsupported",
-    `${uri}: is ${what}; data are JSON lines (one object a line) or one JSON list of objects, in UTF-8, not packed and not compressed: convert the file`,
+    `${uri}: is ${what}; data must be JSON lines (one object per line) or one JSON list of objects, in UTF-8, not archived or compressed: convert the file`,
   );

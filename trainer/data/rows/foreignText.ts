@@ -1,16 +1,16 @@
 /**
- * Text that is not rows of JSON: tables with commas or tabs, objects over several lines, pages, pointers. It is told of
- * the whole file only where no line of its beginning is an object, so a file of rows with a broken first one is not meant.
- * What is said holds nothing of the text. Pure.
+ * Recognises text that is not JSON rows: tables with commas or tabs, objects over several lines, pages, pointers. The
+ * whole file is reported only if no line of its beginning is an object, so a file of rows with a broken first one is
+ * not. The result never quotes the text. Pure.
  */
 
-/** Bytes of a file that tell enough of its form. */
+/** Number of bytes that show the form of a file. */
 export const formBytes = 1 << 16;
 
-/** Of the beginning, so many lines are looked at. */
+/** Number of lines to examine at the beginning. */
 const tellingLines = 50;
 
-/** What a text is that begins so, in words; undefined where it may be rows of JSON. `isWhole`: nothing follows. */
+/** The kind of a text with this beginning; undefined when it may be JSON rows. `isWhole`: nothing follows. */
 export function foreignText(beginning: Uint8Array, isWhole: boolean): string | undefined {
   const text = new TextDecoder("utf-8").decode(beginning.subarray(0, formBytes)).trimStart();
   if (text === "" || text.startsWith("[")) return undefined;
@@ -20,12 +20,12 @@ export function foreignText(beginning: Uint8Array, isWhole: boolean): string | u
   if (first !== undefined && spansLines(text.slice(0, first))) return overLines;
   if (lines.length > 1 && lines.slice(0, -1).every(hasComma)) return "JSON objects with a comma after each line";
   if (lines.length === 0 || lines.some(isObject)) return undefined;
-  // The first object goes on beyond what is looked at, from a line that leaves it open.
+  // The first object continues beyond the examined part, after a line that leaves it open.
   if (first === undefined && !isAll && /^\{([^\n]*[{[,:])?[ \t\r]*\n/.test(text)) return overLines;
   return text.startsWith("{") ? brokenRows(text, lines) : otherText(text, lines);
 }
 
-/** Lines that are not empty; the last one counts where it is known to have ended. */
+/** Non-empty lines; the last one is included only if it is known to be complete. */
 function wholeLines(text: string, isAll: boolean): string[] {
   const lines = text.split("\n", tellingLines + 1);
   const known = isAll || lines.length > tellingLines ? lines.slice(0, tellingLines) : lines.slice(0, -1);
@@ -51,7 +51,7 @@ const overLines = "JSON objects over several lines each";
 
 const spansLines = (object: string) => object.includes("\n") && parsed(object) !== undefined;
 
-/** One past the brace that closes the first object. */
+/** The offset after the brace that closes the first object. */
 function endOfObject(text: string): number | undefined {
   let depth = 0;
   let inText = false;
@@ -67,7 +67,7 @@ function endOfObject(text: string): number | undefined {
   return undefined;
 }
 
-/** Lines that all begin as objects and are none. */
+/** The kind of a text whose lines all begin like objects but are not. */
 function brokenRows(text: string, lines: readonly string[]): string | undefined {
   if (!lines.every((line) => line.startsWith("{"))) return undefined;
   if (!text.includes("\n") && /\}\s*\r/.test(text)) return "text whose lines end with a carriage return alone";
@@ -89,7 +89,7 @@ const beginnings: readonly [RegExp, string][] = [
   [/^#!/, "a script"],
 ];
 
-/** Text that does not begin as JSON does. */
+/** The kind of a text that does not begin like JSON. */
 function otherText(text: string, lines: readonly string[]): string {
   const known = beginnings.find(([begins]) => begins.test(text));
   if (known) return known[1];

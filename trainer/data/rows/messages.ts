@@ -1,6 +1,6 @@
 /**
- * Conversations in OpenAI's form: roles, contents, tool calls and their results, descriptions of tools. What the form
- * allows and a text model cannot be trained on (pictures, sound, the older function calls) is refused by name. Pure.
+ * Conversations in OpenAI's form: roles, contents, tool calls and their results, descriptions of tools. Members that a
+ * text model cannot be trained on (pictures, sound, the older function calls) are refused by name. Pure.
  */
 import { z } from "zod";
 import type { ColumnsSeen } from "./columnsSeen.ts";
@@ -27,7 +27,7 @@ const lossFlag = z
 
 const partly = unsupported("learning parts of an answer is not supported; set weight to 0 or 1");
 
-/** Whether a turn is learnt, by the names that this has in OpenAI's files (weight) and in other trainers' ones. */
+/** Whether a turn is trained, under its names in OpenAI's files (weight) and in those of other trainers. */
 export const lossFlags = {
   weight: lossFlag,
   loss: lossFlag,
@@ -66,11 +66,11 @@ type Given = z.infer<typeof message>;
 
 export interface ReadMessages {
   messages: Message[];
-  /** Indices of those that carry no loss, where the data say so. */
+  /** Indices of the messages that the data exclude from the loss. */
   untrained: number[];
 }
 
-/** Reads the messages of a row, and notes their members that are not read. Throws `RowError` that names message and member. */
+/** Reads the messages of a row and records their unread members. Throws `RowError` that names message and member. */
 export function messagesOf(given: readonly unknown[], field: string, seen: ColumnsSeen): ReadMessages {
   const untrained: number[] = [];
   const messages = given.map((element, index) => {
@@ -82,7 +82,7 @@ export function messagesOf(given: readonly unknown[], field: string, seen: Colum
   return { messages, untrained };
 }
 
-/** Notes the members of a turn that hold something and that its schema does not read. */
+/** Records the members of a turn that hold a value and that its schema does not read. */
 export function noteMembers(element: unknown, known: object, field: string, seen: ColumnsSeen): void {
   if (!isRow(element)) return;
   for (const name of Object.keys(element)) {
@@ -92,7 +92,7 @@ export function noteMembers(element: unknown, known: object, field: string, seen
 
 function messageOf(given: Given, at: string): Message {
   const { role, name, tool_call_id } = given;
-  // One thing by the names that it has had, in transformers' order.
+  // The same member under its successive names, in transformers' order.
   const reasoning = given.reasoning_content ?? given.thinking ?? given.reasoning;
   const calls = (given.tool_calls ?? []).map((one, index) => callOf(one, `${at}.tool_calls.${index}`));
   if (calls.length > 0 && role !== "assistant") throw new RowError(`${at}.tool_calls: only an answer calls tools`);
@@ -124,7 +124,7 @@ function contentOf({ content }: Given, callsTools: boolean, at: string): string 
 
 const knownTypes = ["image_url", "image", "input_audio", "audio", "video_url", "video", "file"];
 
-/** A message quotes no row: types that everybody has are named. */
+/** Messages never quote a row, so only well-known types are named. */
 const typeName = (type: string) => (knownTypes.includes(type) ? `type ${type}` : "another type than text");
 
 function callOf(given: z.infer<typeof call>, at: string): ToolCall {
@@ -149,7 +149,7 @@ export function toolCallsOf(written: string, at: string): ToolCall[] {
   });
 }
 
-/** The tools of a row: a list of objects, or the same as JSON in a text, as tables without nesting keep it. */
+/** The tools of a row: a list of objects, or the same as JSON text, as flat tables store it. */
 export function toolsOf(given: unknown): JsonObject[] {
   if (given === undefined || given === null || given === "") return [];
   const list = typeof given === "string" ? parseStrictly(given, "tools") : given;
@@ -157,7 +157,7 @@ export function toolsOf(given: unknown): JsonObject[] {
   return list.map((tool, index) => objectOf(tool, `tools.${index}`));
 }
 
-/** A tool as OpenAI has it, which is what templates and servers render: ShareGPT's sets leave the outer object away. */
+/** A tool in OpenAI's form, which templates and servers expect; ShareGPT data omit the outer object. */
 export function wrappedTool(tool: JsonObject): JsonObject {
   if (isRow(tool.function)) return { type: "function", ...tool };
   const { type, ...described } = tool;
@@ -170,7 +170,7 @@ function objectOf(value: unknown, at: string): JsonObject {
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, jsonOf(member, at)]));
 }
 
-/** Depth is bounded by who parsed the row. An integer beyond 2⁵³ would be written into the example as another one. */
+/** The row's parser bounds the depth. An integer beyond 2⁵³ would change its value in the example. */
 function jsonOf(value: unknown, at: string): JsonValue {
   if (value === null || typeof value === "string" || typeof value === "boolean") return value;
   if (value instanceof JsonFloat) return value;

@@ -1,6 +1,6 @@
 /**
- * Fields that dialects of the formats have, that change what a row means, and that are not supported: a row that holds
- * one is refused with the way out. A field that is neither read nor here is named as ignored. Pure.
+ * Unsupported fields of the formats' dialects that change the meaning of a row: a row that holds one is refused with
+ * the fix. A field that is neither read nor listed here is reported as ignored. Pure.
  */
 import type { NamedFormat } from "../../contract/settings.ts";
 import { JsonFloat, RowError } from "./example.ts";
@@ -9,7 +9,7 @@ import { isEmpty, type RowFields } from "./rowFields.ts";
 interface Refused {
   fields: readonly string[];
   formats: readonly NamedFormat[];
-  /** Whether a value that is not empty changes the meaning; absent: each does. */
+  /** Whether a non-empty value changes the meaning; absent: every value does. */
   means?: (value: unknown) => boolean;
   why: string;
 }

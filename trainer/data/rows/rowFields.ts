@@ -1,6 +1,6 @@
 /**
- * The fields of a row, by the names that its format has for them. What is asked for counts as read; `unread` names the
- * rest, so that no column is dropped silently. Pure but for what it remembers.
+ * The fields of a row by their names in its format. A requested field counts as read; `unread` names the others, so
+ * that no column is dropped silently. Pure except for this record.
  */
 import { z } from "zod";
 import type { Columns } from "../../contract/settings.ts";
@@ -12,10 +12,10 @@ export type Field = keyof Columns;
 export const isRow = (value: unknown): value is Row =>
   typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof JsonFloat);
 
-/** Own members alone: a column that is called toString is a column. */
+/** Own members only, so that a column named toString works. */
 export const ownMember = (row: Row, name: string) => (Object.hasOwn(row, name) ? row[name] : undefined);
 
-/** Tables write a value that is missing in all of these ways. */
+/** All the ways in which tables write a missing value. */
 export function isEmpty(value: unknown): boolean {
   if (value === undefined || value === null || value === "") return true;
   return Array.isArray(value) ? value.length === 0 : isRow(value) && Object.keys(value).length === 0;
@@ -29,7 +29,7 @@ export class RowFields {
   readonly #columns: Columns;
   readonly #read = new Set<string>();
 
-  /** Throws `RowError` for what is not an object. */
+  /** Throws `RowError` for a row that is not an object. */
   constructor(row: unknown, columns: Columns) {
     if (!isRow(row)) throw new RowError("is not a JSON object");
     this.#row = row;
@@ -45,7 +45,7 @@ export class RowFields {
     return this.#value(field);
   }
 
-  /** A member of the row by its own name, which no column renames; it stays unread. */
+  /** A member of the row by its name in the data; it stays unread. */
   member(name: string): unknown {
     return ownMember(this.#row, name);
   }
@@ -54,7 +54,7 @@ export class RowFields {
     return check(longText, this.get(field), field);
   }
 
-  /** Absent, null and "" are the same here. */
+  /** Treats absent, null and "" alike. */
   optionalText(field: Field): string {
     return check(textOrNone, this.get(field), field) ?? "";
   }
@@ -65,7 +65,7 @@ export class RowFields {
     return value;
   }
 
-  /** Names of the columns that were read, and of those that hold something and were not. */
+  /** Names of the columns that were read, and of unread ones that hold a value. */
   names(): { used: string[]; ignored: string[] } {
     const held = Object.keys(this.#row).filter((name) => !isEmpty(this.#row[name]));
     return {

@@ -18,7 +18,7 @@ function readInPieces(text: string): [number, string][] {
   return whole;
 }
 
-test("lines are the same however the file is cut into chunks", () => {
+test("the rows do not depend on the division into chunks", () => {
   assert.deepEqual(readInPieces('{"a":1}\n\n \t\r\n{"b":"é"}\nlast'), [
     [1, '{"a":1}'],
     [4, '{"b":"é"}'],
@@ -30,7 +30,7 @@ test("lines are the same however the file is cut into chunks", () => {
   assert.deepEqual(read(" \n"), []);
 });
 
-test("elements of a list are rows, on the lines where they begin", () => {
+test("elements of a list are rows with the lines where they begin", () => {
   const text = '\ufeff\n[\n {"a": [1, {"b": "]},[\\"\\\\"}]},\n\n{"c":\n2}, "x,y", 3\n]\n';
   assert.deepEqual(readInPieces(text), [
     [3, '{"a": [1, {"b": "]},[\\"\\\\"}]}'],
@@ -46,12 +46,12 @@ test("elements of a list are rows, on the lines where they begin", () => {
   ]);
 });
 
-test("a list that is cut, or followed by something, is refused with its line", () => {
-  assert.throws(() => read('[{"a":1},\n{"b"'), { code: 20, message: /^f:2: the list has no end/ });
-  assert.throws(() => read("[1]\n[2]"), { code: 20, message: /^f:2: something comes after/ });
+test("a list that is truncated or followed by content is refused with its line", () => {
+  assert.throws(() => read('[{"a":1},\n{"b"'), { code: 20, message: /^f:2: the list is not closed/ });
+  assert.throws(() => read("[1]\n[2]"), { code: 20, message: /^f:2: there is content after/ });
 });
 
-test("a row without end is given up at once and passed over, and what comes after it is read", () => {
+test("a row over the limit is reported at once and skipped, and the rows after it are read", () => {
   const chunk = Buffer.alloc(1 << 20, "x");
   const endless = new RowSplitter("f");
   let given = 0;

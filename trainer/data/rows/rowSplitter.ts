@@ -1,18 +1,18 @@
 /**
- * Cuts a file of JSON into its rows while it streams: JSON Lines (one value a line, empty lines skipped), or the elements
- * of one JSON list, told apart by the first character. Line numbers count from 1. Memory is bounded by the longest row,
- * which has a limit; a longer one is passed over without being kept.
+ * Splits a JSON file into its rows while it streams: JSON Lines (one value per line, empty lines skipped), or the
+ * elements of one JSON list; the first character decides. Line numbers count from 1. The longest row bounds the memory;
+ * a row over the limit is skipped without being kept.
  */
 import { invalid } from "../../contract/failure.ts";
 import { backslash, closeBrace, closeBracket, comma, lineFeed, openBrace, openBracket, quote } from "./jsonBytes.ts";
 
-/** Far more than fits the longest sequence. */
+/** Far more than the longest sequence needs. */
 export const maxRowBytes = 16 * 1024 * 1024;
 
 export interface RawRow {
-  /** Where the row begins. */
+  /** The line where the row begins. */
   readonly line: number;
-  /** Empty where it is too long. */
+  /** Empty if the row is too long. */
   readonly bytes: Uint8Array;
   readonly tooLong?: true;
 }
@@ -20,7 +20,7 @@ export interface RawRow {
 interface Splitter {
   /** The rows that end in this chunk. */
   push(chunk: Uint8Array): RawRow[];
-  /** The row that the file ends with, if it has not ended yet. */
+  /** The last row of the file, if it is still open. */
   end(): RawRow[];
 }
 
@@ -29,7 +29,7 @@ const byteOrderMark = [0xef, 0xbb, 0xbf];
 
 const isSpace = (byte: number) => byte === 0x20 || byte === 0x09 || byte === 0x0d || byte === lineFeed;
 
-/** The parts of a row that has not ended, up to the limit. */
+/** The parts of an incomplete row, up to the limit. */
 class Pending {
   #parts: Uint8Array[] = [];
   #bytes = 0;
@@ -43,7 +43,7 @@ class Pending {
     else this.#parts.push(part);
   }
 
-  /** The row, and begins the next. */
+  /** Returns the row and starts the next. */
   take(line: number): RawRow {
     const [only = new Uint8Array(), ...others] = this.#parts;
     const bytes = others.length === 0 ? only : Buffer.concat(this.#parts);
@@ -58,7 +58,7 @@ class Pending {
 class LineSplitter implements Splitter {
   readonly #pending = new Pending();
   #line = 1;
-  /** The present row was given out already: it is too long. */
+  /** The current row was already returned as too long. */
   #given = false;
 
   push(chunk: Uint8Array): RawRow[] {
@@ -73,7 +73,7 @@ class LineSplitter implements Splitter {
     }
     if (this.#given) return rows;
     this.#pending.add(chunk.subarray(start));
-    // At once: what has no line feed may never end.
+    // Reports at once, because a row without a line feed may never end.
     if (this.#pending.tooLong) this.#give(rows);
     return rows;
   }
@@ -97,7 +97,7 @@ class ListSplitter implements Splitter {
   readonly #pending = new Pending();
   #line = 1;
   #elementLine = 1;
-  /** Of open lists and objects; 1 is the list itself, 0 before and after it. */
+  /** Depth of open lists and objects; 1 is the list itself, 0 before and after it. */
   #depth = 0;
   #inText = false;
   #escaped = false;
@@ -111,7 +111,7 @@ class ListSplitter implements Splitter {
 
   push(chunk: Uint8Array): RawRow[] {
     const rows: RawRow[] = [];
-    /** Where the part of the element begins that is not pending yet. */
+    /** The start of the element's part that is not pending yet. */
     let start = 0;
     for (let i = 0; i < chunk.length; i++) {
       const byte = chunk[i]!;
@@ -132,7 +132,7 @@ class ListSplitter implements Splitter {
 
   end(): RawRow[] {
     if (this.#ended) return [];
-    throw invalid("BadRow", `${this.#name}:${this.#line}: the list has no end: the file is cut`);
+    throw invalid("BadRow", `${this.#name}:${this.#line}: the list is not closed: the file is truncated`);
   }
 
   #inside(byte: number): void {
@@ -146,7 +146,7 @@ class ListSplitter implements Splitter {
     if (this.#ended)
       throw invalid(
         "BadRow",
-        `${this.#name}:${this.#line}: something comes after the end of the list; a file is one list of rows, or has one row a line`,
+        `${this.#name}:${this.#line}: there is content after the end of the list; a file must be one list of rows, or have one row per line`,
       );
     if (byte === openBracket) this.#depth = 1;
   }
@@ -158,7 +158,7 @@ class ListSplitter implements Splitter {
   }
 
   #endElement(last: boolean, rows: RawRow[]): void {
-    // An empty list has no element; an element that is missing between commas is a bad row.
+    // An empty list has no element; a missing element between commas is a bad row.
     if (this.#inElement || !last || this.#elements > 0) {
       rows.push(this.#pending.take(this.#inElement ? this.#elementLine : this.#line));
       this.#elements++;
@@ -176,7 +176,7 @@ class ListSplitter implements Splitter {
   }
 }
 
-/** Rows of the file called `name`, chunk by chunk. Throws a failure for a list that is cut. */
+/** Rows of the file called `name`, chunk by chunk. Throws a failure for a truncated list. */
 export class RowSplitter implements Splitter {
   readonly #name: string;
   #splitter: Splitter | undefined;

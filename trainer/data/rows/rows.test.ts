@@ -188,7 +188,7 @@ for (const [what, row, expected] of read1) {
   test(`reads ${what}`, () => assert.deepEqual(read(row), expected));
 }
 
-test("a column can have Alpaca's history, and members of a completion's messages", () => {
+test("columns can name Alpaca's history and the members of a completion's messages", () => {
   assert.deepEqual(
     read(
       { query: "a", response: "b", before: [["c", "d"]] },
@@ -235,14 +235,14 @@ for (const [what, row, used, ignored] of named) {
   });
 }
 
-test("names of columns are bounded, whatever a file has", () => {
+test("the recorded column names are bounded for every file", () => {
   const seen = new ColumnsSeen();
   for (let i = 0; i < 1000; i++) seen.ignore(`${i}\u001b[31m${"x".repeat(1000)}`);
   const { ignored } = seen.columns;
   assert.ok(ignored.length <= 32 && ignored.every((name) => name.length <= 65 && !name.includes("\u001b")));
 });
 
-test("columns say what the data call their fields", () => {
+test("columns maps the data's names to the format's fields", () => {
   const question = { question: "a", reply: "b", text: "not this" };
   assert.deepEqual(read(question, { prompt: "question", completion: "reply" }), {
     kind: "promptCompletion",
@@ -304,7 +304,7 @@ const refused: [NamedFormat, unknown, RegExp][] = [
   [
     "ShareGPT",
     { conversations: [{ from: "narrator", value: "x" }] },
-    /^conversations\.0\.from: is none of system, human/,
+    /^conversations\.0\.from: must be one of system, human/,
   ],
   [
     "ShareGPT",
@@ -332,7 +332,11 @@ const refused: [NamedFormat, unknown, RegExp][] = [
     /^messages\.0\.role: .*format: ShareGPT and columns: \{conversations: messages\}/,
   ],
   ["Messages", { messages: [{ ...user("x"), images: ["a"] }] }, /^messages\.0\.images: cannot be trained on/],
-  ["Messages", { system: "a", messages: [{ role: "system", content: "b" }] }, /^system: .*of its own/],
+  [
+    "Messages",
+    { system: "a", messages: [{ role: "system", content: "b" }] },
+    /^system: differs from the system message/,
+  ],
   ["Messages", { messages: [answer("x")], history: [["a", "b"]] }, /^history: .*earlier turns/],
   ["Alpaca", { instruction: "a", output: "b", history: [["c"]] }, /^history\.0: /],
   ["Alpaca", { instruction: "a", output: "b", history: "c" }, /^history: /],
@@ -354,8 +358,8 @@ const refused: [NamedFormat, unknown, RegExp][] = [
     /^prompt: ends with the assistant's/,
   ],
   ["PromptCompletion", { prompt: [{ role: "x", content: "a" }], completion: [answer("c")] }, /^prompt\.0\.role: /],
-  ["ShareGPT", { conversations: [{ from: "constructor", value: "x" }] }, /is none of/],
-  ["ShareGPT", { system: "a", conversations: [{ from: "system", value: "b" }] }, /a system message of its own/],
+  ["ShareGPT", { conversations: [{ from: "constructor", value: "x" }] }, /must be one of/],
+  ["ShareGPT", { system: "a", conversations: [{ from: "system", value: "b" }] }, /differs from the system message/],
   ["Alpaca", { instruction: "a", output: "" }, /^output: is empty/],
   ["PromptCompletion", { prompt: "a", completion: 3 }, /^completion: /],
   ["Text", { text: "" }, /^text: is empty/],
@@ -369,7 +373,7 @@ for (const [format, row, reason] of refused) {
   });
 }
 
-test("no reason quotes what a row holds", () => {
+test("no reason quotes the content of a row", () => {
   const secret = "s3cr3t";
   const rows: [NamedFormat, unknown][] = [
     ["ShareGPT", { conversations: [{ from: secret, value: secret }] }],
@@ -388,7 +392,7 @@ test("no reason quotes what a row holds", () => {
   }
 });
 
-test("preference data are told as such", () => {
+test("preference data are refused by that name", () => {
   assert.throws(() => detectFormat({ prompt: "a", chosen: "b", rejected: "c" }), /preference data/);
 });
 

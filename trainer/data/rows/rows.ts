@@ -1,7 +1,7 @@
 /**
- * How a row of JSON becomes an example, in each of the formats that people have: OpenAI's messages, ShareGPT, Alpaca,
- * prompt and completion, text. A row that does not fit is an error with its reason, never a guess; a column that is not
- * read is named. Pure.
+ * Converts a JSON row to an example, in each supported format: OpenAI's messages, ShareGPT, Alpaca, prompt and
+ * completion, text. A row that does not fit is an error with its reason, never a guess; an unread column is reported.
+ * Pure.
  */
 import { z } from "zod";
 import type { DataFile } from "../../contract/effective.ts";
@@ -14,7 +14,7 @@ import { refuseFields } from "./refusedFields.ts";
 import { check, isEmpty, isRow, longText, ownMember, type Row, RowFields } from "./rowFields.ts";
 import { turnsOf } from "./shareGpt.ts";
 
-/** How the rows of a file are read. */
+/** How to read the rows of a file. */
 export interface RowFormat {
   readonly format: NamedFormat;
   readonly columns: Columns;
@@ -22,7 +22,7 @@ export interface RowFormat {
 
 /**
  * The format of a file by the fields that a row of it has; of several, the first of: messages; conversations; instruction
- * and output; prompt and completion; text. Throws `RowError` for a row that has none of them.
+ * and output; prompt and completion; text. Throws `RowError` for a row with none of them.
  */
 export function detectFormat(row: unknown, columns: Columns = {}): NamedFormat {
   const fields = new RowFields(row, columns);
@@ -34,18 +34,18 @@ export function detectFormat(row: unknown, columns: Columns = {}): NamedFormat {
   const isPreference = !isEmpty(fields.member("chosen")) && !isEmpty(fields.member("rejected"));
   throw new RowError(
     isPreference
-      ? "has chosen and rejected: preference data are not trained on; write the wanted answer as completion, or as the last of messages"
-      : "has none of the fields messages; conversations; instruction and output; prompt and completion; or text: its format cannot be detected (set format, or columns where the fields are called otherwise)",
+      ? "has chosen and rejected: preference data are not supported; write the preferred answer as completion, or as the last of messages"
+      : "has none of the fields messages; conversations; instruction and output; prompt and completion; or text: its format cannot be detected (set format, or columns if the fields have other names)",
   );
 }
 
-/** The columns that rows of a format do not have. */
+/** The entries of `columns` that a format does not have. */
 export function strayColumns({ columns }: Pick<DataFile, "columns">, format: NamedFormat): string[] {
   const fields: readonly string[] = formatFields[format];
   return Object.keys(columns).filter((field) => !fields.includes(field));
 }
 
-/** Reads a row in a format, and notes its columns. Throws `RowError`. */
+/** Reads a row in a format and records its columns. Throws `RowError`. */
 export function readExample(row: unknown, { format, columns }: RowFormat, seen = new ColumnsSeen()): Example {
   const fields = new RowFields(row, columns);
   refuseFields(fields, format);
@@ -73,7 +73,7 @@ function exampleOf(fields: RowFields, format: NamedFormat, columns: Columns, see
 
 const list = z.array(z.unknown()).min(1).max(1024);
 
-/** The elements of a list with some of their members under other names. */
+/** The elements of a list with some of their members renamed. */
 function renamed(given: unknown, field: string, names: Readonly<Record<string, string>>): unknown[] {
   const elements = check(list, given, field);
   const changes = Object.entries(names).filter(([name, own]) => name !== own);
@@ -100,7 +100,7 @@ function openAi(fields: RowFields, { role = "role", content = "content" }: Colum
   return conversation(messages, { system: systemOf(fields), tools: toolsOf(fields.get("tools")), untrained });
 }
 
-/** Some files have OpenAI's turns under ShareGPT's name of the list. */
+/** Some files have OpenAI's turns in ShareGPT's list. */
 function shareGpt(fields: RowFields, { from = "from", value = "value" }: Columns, seen: ColumnsSeen): Example {
   const turns = renamed(fields.get("conversations"), "conversations", { from, value });
   const isOpenAi = turns.every((turn) => isRow(turn) && turn.from === undefined && turn.role !== undefined);
@@ -115,7 +115,9 @@ const earlierTurns = z
   .max(512)
   .nullish();
 
-/** Instruction and input are the question, a blank line between them; earlier questions and answers come before. */
+/**
+ * Instruction and input, with a blank line between them, are the question; earlier questions and answers precede it.
+ */
 function alpaca(fields: RowFields): Example {
   const instruction = fields.filledText("instruction");
   const input = fields.optionalText("input");
@@ -135,7 +137,7 @@ function alpaca(fields: RowFields): Example {
   );
 }
 
-/** Two texts, or two lists of messages: then the prompt is context, and the completion's answers are learnt. */
+/** Two texts, or two lists of messages: then the prompt is context, and the completion's answers are trained. */
 function promptCompletion(fields: RowFields, columns: Columns, seen: ColumnsSeen): Example {
   const [prompt, completion] = [fields.get("prompt"), fields.get("completion")];
   if (!Array.isArray(prompt) && !Array.isArray(completion)) {
@@ -180,7 +182,7 @@ function conversation(
 ): Extract<Example, { kind: "messages" }> {
   const [first] = given;
   if (system !== "" && first?.role === "system" && first.content !== system) {
-    throw new RowError("system: the conversation begins with a system message of its own, which is another");
+    throw new RowError("system: differs from the system message at the start of the conversation; keep one of them");
   }
   const added = system !== "" && first?.role !== "system" ? 1 : 0;
   const messages: readonly Message[] = added === 1 ? [{ role: "system", content: system }, ...given] : given;

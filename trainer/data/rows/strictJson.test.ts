@@ -5,7 +5,7 @@ import { maxDepth, parseRow, parseStrictly } from "./strictJson.ts";
 
 const row = (text: string) => parseRow(Buffer.from(text));
 
-test("values are as JSON.parse gives them", () => {
+test("values equal those of JSON.parse", () => {
   const texts = [
     '{"a":1}\r',
     '{"a":{"a":{"a":[]}},"b":[{"a":1},{"a":2}]}',
@@ -39,7 +39,7 @@ for (const [what, text, reason] of refused) {
   });
 }
 
-test("nesting up to the bound is read", () => {
+test("nesting up to the bound is accepted", () => {
   assert.doesNotThrow(() => row("[".repeat(maxDepth) + "]".repeat(maxDepth)));
 });
 
@@ -50,11 +50,11 @@ test("millions of quotes, backslashes and braces take linear time", () => {
   assert.ok(performance.now() - started < 5000);
 });
 
-test("JSON inside of a row is named by its place", () => {
+test("faults in JSON inside a row name their place", () => {
   assert.throws(() => parseStrictly("{", "tools"), /^Error: tools: is not JSON/);
 });
 
-test("a float without a fraction stays one", () => {
+test("a float without a fraction stays a float", () => {
   const found = row('{"a":[2.0, 2, -1.50, 1e3, 1.5e1],"b":"x: 2.0,","c":{"d":-0.0,"e":0.5}}');
   assert.deepEqual(found, {
     a: [new JsonFloat(2), 2, -1.5, new JsonFloat(1000), new JsonFloat(15)],
@@ -63,7 +63,7 @@ test("a float without a fraction stays one", () => {
   });
 });
 
-test("no refusal quotes the row, whatever is wrong in it", () => {
+test("no refusal quotes the row", () => {
   const hidden = "hunter2";
   const texts = [
     hidden,

@@ -1,13 +1,13 @@
 /**
- * JSON as data to train on: what `JSON.parse` would silently settle is refused. An object with the same key twice (which
- * of the two is meant?), half of a surrogate pair, nesting without bound, bytes that are not UTF-8. Time is linear.
- * A float without a fraction (2.0) is a `JsonFloat`: it is not the integer that JavaScript makes of it.
+ * Parses JSON for training data. It refuses faults that `JSON.parse` silently accepts: a duplicate key in an object,
+ * half of a surrogate pair, unbounded nesting, bytes that are not UTF-8. Time is linear. A float without a fraction
+ * (2.0) becomes a `JsonFloat`, because JavaScript would turn it into an integer.
  */
 import { jsonFault } from "../../contract/jsonFault.ts";
 import { JsonFloat, RowError } from "./example.ts";
 import { backslash, closeBrace, closeBracket, colon, openBrace, openBracket, quote } from "./jsonBytes.ts";
 
-/** Deeper than any example; what walks over a value may recurse this far. */
+/** Deeper than any example; code that walks over a value may recurse this far. */
 export const maxDepth = 64;
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -23,7 +23,7 @@ export function parseRow(bytes: Uint8Array): unknown {
   return parse(text, "");
 }
 
-/** The value of a text that is JSON inside of a row; `at` names it in errors. */
+/** The value of a JSON text inside a row; `at` names it in errors. */
 export function parseStrictly(text: string, at: string): unknown {
   return parse(text, `${at}: `);
 }
@@ -33,17 +33,17 @@ function parse(text: string, at: string): unknown {
   try {
     value = mayHoldFloat.test(text) ? JSON.parse(text, keepFloat) : JSON.parse(text);
   } catch {
-    // Not in the words of JSON.parse, which quotes the row.
+    // Does not use the message of JSON.parse, because it quotes the row.
     const fault = jsonFault(text);
     throw new RowError(`${at}is not JSON: ${fault.what}, at character ${fault.at + 1}`);
   }
-  // Escapes are the only way into a string for what UTF-8 cannot hold.
+  // Only escapes can put code points into a string that UTF-8 cannot hold.
   const surrogates = /\\u[dD][89a-fA-F]/.test(text);
   checkStructure(text, at, surrogates);
   return value;
 }
 
-/** Finds more than there are, in texts; a reviver takes several times as long as none. */
+/** Also matches inside texts. A reviver makes parsing several times slower, so it is used only on a match. */
 const mayHoldFloat = /[:,[]\s*-?\d+(?:\.0+[\s,\]}]|(?:\.\d+)?[eE])/;
 
 function keepFloat(_key: string, value: unknown, { source }: { source?: string } = {}): unknown {
@@ -51,9 +51,9 @@ function keepFloat(_key: string, value: unknown, { source }: { source?: string }
   return isFloat ? new JsonFloat(value) : value;
 }
 
-/** Walks over JSON that is known to be well formed: keys of each object once, whole characters, nesting within bounds. */
+/** Checks well-formed JSON: unique keys in each object, whole characters, bounded nesting. */
 function checkStructure(text: string, at: string, surrogates: boolean): void {
-  /** Keys so far of each open object; undefined for a list. */
+  /** The keys so far of each open object; undefined for a list. */
   const open: (Set<string> | undefined)[] = [];
   for (let i = 0; i < text.length; i++) {
     switch (text.charCodeAt(i)) {

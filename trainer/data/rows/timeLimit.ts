@@ -1,13 +1,13 @@
 /**
- * Bounds the time of synchronous work that runs what came with a model: a chat template, or the patterns of a tokenizer,
- * which can loop for ever. Node ends what runs too long only below a script; the one here does nothing but call. It does
- * so by the clock, which also runs while a busy machine gives the thread no processor: limits leave room for that.
+ * Bounds the time of synchronous work that executes a model's content: a chat template, or the patterns of a tokenizer,
+ * which can loop for ever. Node can only interrupt code inside a `vm` script, so the script here just calls the work.
+ * The limit is wall-clock time, which also passes while a busy machine suspends the thread; limits allow for that.
  */
 import { types } from "node:util";
 import { createContext, Script } from "node:vm";
 import { invalid } from "../../contract/failure.ts";
 
-/** In milliseconds, of what usually takes a few: far above, for a processor that many share. */
+/** In milliseconds. The work usually takes a few; the limit is far higher, for shared processors. */
 export const generousTime = 20_000;
 
 /** The failure of a base model whose chat template or tokenizer does not end in time. */
@@ -23,8 +23,8 @@ const context = createContext(scope);
 let running = false;
 
 /**
- * Does synchronous work and gives its result, or throws `TimeLimitError`. Within another limit the work only counts
- * towards that one: a watch costs some hundred microseconds, so many short pieces of work share one.
+ * Runs synchronous work and returns its result, or throws `TimeLimitError`. Inside another limit the work counts
+ * towards that one: a watchdog costs some hundred microseconds, so many short pieces of work share one.
  */
 export function withinTime<T>(milliseconds: number, work: () => T): T {
   if (running) return work();
@@ -34,7 +34,7 @@ export function withinTime<T>(milliseconds: number, work: () => T): T {
   try {
     caller.runInContext(context, { timeout: Math.ceil(milliseconds) });
   } catch (error) {
-    // Not `instanceof`: it is an error of the script's own realm.
+    // Not `instanceof`, because the error belongs to the script's realm.
     if (!(types.isNativeError(error) && "code" in error && error.code === "ERR_SCRIPT_EXECUTION_TIMEOUT")) throw error;
     throw new TimeLimitError(`did not end within ${milliseconds / 1000} seconds`);
   } finally {

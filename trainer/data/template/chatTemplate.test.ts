@@ -6,7 +6,7 @@ import { ChatTemplate, templateTexts } from "./chatTemplate.ts";
 const special = { eosToken: "</s>" } as ConstructorParameters<typeof ChatTemplate>[1];
 const messages = [{ role: "user", content: "hello" } as const];
 
-test("a template that does not end is ended, and refused", () => {
+test("a template that does not end is cancelled and refused", () => {
   const loops = "{% for i in range(100000) %}".repeat(3) + "{% endfor %}".repeat(3);
   assert.throws(() => new ChatTemplate(loops, special).render({ messages }, true), {
     code: 20,
@@ -14,7 +14,7 @@ test("a template that does not end is ended, and refused", () => {
   });
 });
 
-test("a usual template renders many conversations in little time", () => {
+test("a usual template renders many conversations quickly", () => {
   const template = new ChatTemplate(
     "{% for m in messages %}{{ m.role }}: {{ m.content }}{{ eos_token }}{% endfor %}",
     special,
@@ -57,7 +57,7 @@ for (const template of ["{{ 'a' + messages }}", "{{ 'a' + 1 }}", "{{ nothing.mor
 
 const tools: JsonObject[] = [{ type: "function", function: { name: "weather" } }];
 
-test("of several templates, tool_use renders conversations with tools, default the others", () => {
+test("with several templates, tool_use renders conversations with tools, and default the others", () => {
   const template = new ChatTemplate(
     { default: "default", tool_use: "tools: {{ tools | length }}", rag: "{% broken" },
     special,
@@ -67,7 +67,7 @@ test("of several templates, tool_use renders conversations with tools, default t
   assert.equal(new ChatTemplate({ default: "default" }, special).render({ messages, tools }, false), "default");
 });
 
-test("templates without one for a conversation are refused by their names", () => {
+test("a model without a suitable template is refused with the names of its templates", () => {
   const template = new ChatTemplate({ tool_use: "tools", rag: "rag" }, special);
   assert.equal(template.render({ messages, tools }, false), "tools");
   assert.throws(() => template.render({ messages }, false), {
@@ -77,10 +77,10 @@ test("templates without one for a conversation are refused by their names", () =
   });
 });
 
-test("a template that leaves a block open is told so", () => {
+test("a template with an unclosed block is reported as such", () => {
   assert.throws(() => new ChatTemplate("{% for m in messages %}{{ m.content }}", special), {
     reason: "TemplateInvalid",
-    message: "the chat template cannot be parsed: a block or an expression has no end",
+    message: "the chat template cannot be parsed: a block or an expression is not closed",
   });
 });
 
@@ -159,7 +159,7 @@ test("an object in the data becomes JSON for a template that takes a text", () =
 
 const onlySome = "{% for m in messages %}{{ m.content }}{% endfor %}{% if messages[0].content == 'hello' %}";
 
-test("what a template cannot do with one conversation is that row's, and its content is not quoted", () => {
+test("a failure of a template with one conversation is that row's fault, and its content is not quoted", () => {
   const fails = (rest: string) => () =>
     new ChatTemplate(`${onlySome}${rest}{% endif %}`, special).render({ messages }, false);
   assert.throws(
@@ -183,7 +183,7 @@ const ownFaults = [
   "{% set x = 'a' + 1 %}",
 ];
 for (const text of ownFaults) {
-  test(`a template that can render no conversation is told as the template's fault: ${text}`, () => {
+  test(`a template that cannot render any conversation is reported as the template's fault: ${text}`, () => {
     assert.throws(() => new ChatTemplate(text, special).render({ messages }, false), {
       code: 20,
       reason: "TemplateInvalid",
@@ -192,7 +192,7 @@ for (const text of ownFaults) {
   });
 }
 
-test("a fault in what a template does with tools is the template's, and it is named", () => {
+test("a failure of a template with all tools is the template's fault and is reported", () => {
   const plain = "{% for m in messages %}{{ m.content }}{% endfor %}";
   const template = new ChatTemplate({ default: plain, tool_use: `${plain}{{ tools | frobnicate }}` }, special);
   assert.equal(template.render({ messages }, false), "hello");

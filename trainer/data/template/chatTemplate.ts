@@ -1,8 +1,8 @@
 /**
- * The model's own chat template. A Jinja text that is interpreted with a conversation as its only input: it reaches no
- * code, no file, no network and no clock; a rendering that takes too long is ended. It sees what transformers gives it:
- * `messages`, `tools` and `documents` (none where there are none), `add_generation_prompt`, the special tokens that the
- * tokenizer has, `raise_exception` and `strftime_now`.
+ * The model's own chat template: a Jinja text interpreted with a conversation as its only input. It has no access to
+ * code, files, network or clock, and a rendering that takes too long is cancelled. It gets the same variables as in
+ * transformers: `messages`, `tools` and `documents` (none if missing), `add_generation_prompt`, the tokenizer's special
+ * tokens, `raise_exception` and `strftime_now`.
  */
 import { Environment, parse, type RuntimeValue, tokenize } from "@huggingface/jinja";
 import { z } from "zod";
@@ -15,10 +15,10 @@ import { pythonJson, pythonText } from "./pythonText.ts";
 
 const maxTemplateLength = 1_000_000;
 const maxRenderedLength = 67_108_864;
-/** Of a `range`: usual templates loop over the messages. */
+/** Maximum length of a `range`; usual templates loop over the messages. */
 const maxRange = 100_000;
 
-/** Templates by name: `default`, and `tool_use` for conversations with tools. Models have others, which are not used here. */
+/** Templates by name: `default`, and `tool_use` for conversations with tools. Other names are not used. */
 export type TemplateTexts = Readonly<Record<string, string>>;
 
 const named = z.array(z.object({ name: z.string(), template: z.string() }));
@@ -27,7 +27,7 @@ const templateField = z.looseObject({ chat_template: z.union([z.string(), named,
 
 /**
  * The templates of a model, as transformers finds them: `files` (chat_template.jinja is `default`, and those below
- * additional_chat_templates/ have their file's name), and where there is none of them, tokenizer_config.json.
+ * additional_chat_templates/ have their file's name), and without such files, tokenizer_config.json.
  */
 export function templateTexts(tokenizerConfig: unknown, files: TemplateTexts): TemplateTexts {
   if (Object.keys(files).length > 0) return files;
@@ -39,7 +39,7 @@ export function templateTexts(tokenizerConfig: unknown, files: TemplateTexts): T
   return Object.fromEntries(chat_template.map(({ name, template }) => [name, template]));
 }
 
-/** What every template finds, beside the conversation. */
+/** The variables of every template, in addition to the conversation. */
 function globals(): Environment {
   const environment = new Environment();
   for (const [name, value] of [
@@ -64,13 +64,13 @@ function globals(): Environment {
 function boundedRange(first: number, second?: number, step = 1): number[] {
   const [start, end] = second === undefined ? [0, first] : [first, second];
   const length = Math.max(0, Math.ceil((end - start) / step));
-  if (!(length <= maxRange)) throw new RowError(`a range of ${length} is over ${maxRange}`);
+  if (!(length <= maxRange)) throw new RowError(`a range of ${length} exceeds ${maxRange}`);
   return Array.from({ length }, (_, index) => start + index * step);
 }
 
 /**
- * A template that writes the date of today would make other tokens of the same data every day. Time stands still on the
- * day that Llama 3's templates write where they are told none.
+ * A template that writes the current date would give different tokens for the same data every day. The date is
+ * therefore fixed to the one that Llama 3's templates write by default.
  */
 function fixedDate(format: string): string {
   const parts: Readonly<Record<string, string>> = {
@@ -88,24 +88,24 @@ function fixedDate(format: string): string {
   };
   return format.replace(/%./g, (code) => {
     const part = parts[code];
-    if (part === undefined) throw new RowError(`strftime_now: ${code} is not known`);
+    if (part === undefined) throw new RowError(`strftime_now: ${code} is not supported`);
     return part;
   });
 }
 
 type Program = ReturnType<typeof parse>;
 
-/** Renders the first `count` messages of a conversation; with `prompt`, up to where the assistant begins to speak. */
+/** Renders the first `count` messages of a conversation; with `prompt`, up to the start of the assistant's answer. */
 export type Render = (count: number, prompt: boolean) => string;
 
 export class ChatTemplate {
   readonly #texts: TemplateTexts;
   readonly #programs: ReadonlyMap<string, Program>;
   readonly #globals = globals();
-  /** Whether a plain conversation can be learnt, by template and whether there are tools. */
+  /** Whether a plain conversation can be trained on, by template and presence of tools. */
   readonly #learnable = new Map<string, boolean>();
 
-  /** A text is the default template. Throws a failure for a template that cannot be parsed. */
+  /** Parses the templates; a single text is the default one. Throws a failure for a template that cannot be parsed. */
   constructor(given: string | TemplateTexts, special: SpecialTokens) {
     this.#texts = typeof given === "string" ? { default: given } : given;
     const used = ["default", "tool_use"].filter((name) => Object.hasOwn(this.#texts, name));
@@ -113,12 +113,12 @@ export class ChatTemplate {
     for (const [name, token] of Object.entries(specialInputs(special))) this.#globals.set(name, token);
   }
 
-  /** The conversation as text; with `prompt`, up to where the assistant begins to speak. Throws `RowError`. */
+  /** The conversation as text; with `prompt`, up to the start of the assistant's answer. Throws `RowError`. */
   render(conversation: Conversation, prompt: boolean): string {
     return this.prefixesOf(conversation)(conversation.messages.length, prompt);
   }
 
-  /** What `render` gives; undefined where the template cannot render the conversation, whoever's fault it is. */
+  /** The result of `render`; undefined when the template cannot render the conversation, for any reason. */
   tryRender(conversation: Conversation, prompt: boolean): string | undefined {
     const name = this.#nameOf(conversation);
     if (name === undefined) return undefined;
@@ -127,7 +127,7 @@ export class ChatTemplate {
   }
 
   /**
-   * Renders the first `count` messages of a conversation as `render` does; what is common to all is made once. Throws
+   * Renders the first `count` messages of a conversation as `render` does, and shares their common work. Throws
    * `RowError` for a conversation that the template cannot render, and a failure for a template that can render none.
    */
   prefixesOf(conversation: Conversation): Render {
@@ -147,8 +147,8 @@ export class ChatTemplate {
   }
 
   /**
-   * Whether the template can render a usual conversation at all, and writes the answer, as it asks for it: only then is it
-   * the row's fault that it does not with another one.
+   * Whether the template can render a usual conversation and writes its answer after the generation prompt. Only then
+   * is a failure with another conversation the row's fault.
    */
   canLearn(conversation: Conversation): boolean {
     const withTools = conversation.tools !== undefined;
@@ -170,7 +170,7 @@ export class ChatTemplate {
     return whole.slice(asked.length).toLowerCase().includes(usualAnswer);
   }
 
-  /** As transformers chooses: of several, `tool_use` where there are tools. */
+  /** Selects the template as transformers does: with several templates, `tool_use` for conversations with tools. */
   #nameOf({ tools }: Conversation): string | undefined {
     const name = tools !== undefined && this.#programs.has("tool_use") ? "tool_use" : "default";
     return this.#programs.has(name) ? name : undefined;
@@ -182,7 +182,7 @@ export class ChatTemplate {
     const { tools } = conversation;
     throw invalid(
       "TemplateInvalid",
-      `the base model has no default chat template, and of those that it has (${Object.keys(this.#texts).join(", ")}) none is for conversations ${tools === undefined ? "without" : "with"} tools`,
+      `the base model has no default chat template, and none of its templates (${Object.keys(this.#texts).join(", ")}) is for conversations ${tools === undefined ? "without" : "with"} tools: add chat_template.jinja`,
     );
   }
 
@@ -199,7 +199,7 @@ export class ChatTemplate {
     };
   }
 
-  /** The template's own fault is told as such; one of a single conversation is that conversation's. */
+  /** Attributes an error to the template if it fails for every conversation, else to the row. */
   #faultOf(error: unknown, name: string, conversation: Conversation): unknown {
     if (error instanceof StageFailure) return error;
     const called = name === "default" ? "the base model's chat template" : `the base model's chat template ${name}`;
@@ -209,15 +209,17 @@ export class ChatTemplate {
         : `${called} cannot render it: ${messageOf(error)}`;
     const calls = conversation.messages.some(({ tool_calls }) => tool_calls);
     if (this.canLearn(conversation)) {
-      return new RowError(calls ? `${fault} (its answers call tools, which that template may not know)` : fault);
+      return new RowError(calls ? `${fault} (its answers call tools, which that template may not support)` : fault);
     }
     return invalid(
       "TemplateInvalid",
-      `${fault}; it can render no usual conversation${conversation.tools ? " with tools" : ""} either, so the fault is the template's, not the row's: ${otherTemplate}`,
+      `${fault}; it cannot render any usual conversation${conversation.tools ? " with tools" : ""} either, so the fault is the template's, not the row's: ${otherTemplate}`,
     );
   }
 
-  /** Of the message of `raise_exception`, what the template has word for word: the rest may be the row's content. */
+  /**
+   * The part of a `raise_exception` message that the template contains literally; the rest may be the row's content.
+   */
   #wordsOf({ message }: TemplateRefusal, name: string): string {
     const text = this.#texts[name]!;
     let length = message.length;
@@ -227,26 +229,26 @@ export class ChatTemplate {
   }
 }
 
-/** The way out of a template that does not fit. */
+/** The fix for an unsuitable template. */
 export const otherTemplate =
   "train on a copy of the base (pvc:// or s3://) that has another chat_template.jinja beside its config.json";
 
-/** The template's own word (`raise_exception`) against a conversation. */
+/** An error that the template itself raised (`raise_exception`). */
 class TemplateRefusal extends Error {}
 
 function parsed(name: string, text: string): Program {
   const called = name === "default" ? "the chat template" : `the chat template ${name}`;
   if (text.length > maxTemplateLength) {
-    throw invalid("TemplateInvalid", `${called} has ${text.length} characters, over ${maxTemplateLength}`);
+    throw invalid("TemplateInvalid", `${called} has ${text.length} characters, more than ${maxTemplateLength}`);
   }
   try {
     return withinTime(generousTime, () =>
-      // Lines end as Jinja has them, whatever machine the file was written on.
+      // Jinja's line ends, whatever the line ends of the file.
       parse(tokenize(text.replace(/\r\n?/g, "\n"), { lstrip_blocks: true, trim_blocks: true })),
     );
   } catch (error) {
-    // The parser runs past the end of a template that leaves a block open.
-    const why = error instanceof TypeError ? "a block or an expression has no end" : messageOf(error);
+    // The parser runs past the end of a template with an unclosed block.
+    const why = error instanceof TypeError ? "a block or an expression is not closed" : messageOf(error);
     throw invalid("TemplateInvalid", `${called} cannot be parsed: ${why}`);
   }
 }
@@ -259,11 +261,12 @@ function rendered(program: Program, scope: Environment): string {
     if (error instanceof TimeLimitError) throw tooSlow(`${error.message} for one conversation`);
     throw error;
   }
-  if (text.length > maxRenderedLength) throw new RowError(`it makes ${text.length} characters of it`);
+  if (text.length > maxRenderedLength)
+    throw new RowError(`its rendering has ${text.length} characters, more than ${maxRenderedLength}`);
   return text;
 }
 
-/** What `render` gives, or undefined where it throws anything but a failure. */
+/** The result of `render`, or undefined when it throws anything but a failure. */
 function attempt(render: () => string): string | undefined {
   try {
     return render();
@@ -292,7 +295,7 @@ const tools: readonly JsonObject[] = [
   },
 ];
 
-/** How the arguments of tool calls reach a template. */
+/** The form of tool call arguments for a template. */
 type ArgumentForm = "objects" | "texts";
 
 function valuesOf(messages: readonly Message[], form: ArgumentForm): RuntimeValue[] {
@@ -312,8 +315,8 @@ const jsonOf = (value: JsonObject) =>
   pythonJson(runtimeValue(value), { ensureAscii: false, indent: undefined, separators: [", ", ": "], sortKeys: false });
 
 /**
- * Whether a template takes the arguments of calls as their text: it cannot render the objects, or it writes them as Python
- * writes a dictionary, which no template means to. All others take objects.
+ * Whether a template expects the arguments of calls as text: it cannot render the objects, or it writes them as a
+ * Python dictionary, which is never intended. All other templates expect objects.
  */
 function takesTexts(
   messages: readonly Message[],
@@ -329,18 +332,18 @@ function takesTexts(
   if (withObjects !== undefined && !written.some((text) => withObjects.includes(text))) return false;
   const withTexts = attempt(() => run(texts, false));
   if (withTexts === undefined) return false;
-  // A dictionary that stands in a message is in both.
+  // A dictionary that is part of a message's text occurs in both renderings.
   const occurrences = (text: string) => written.reduce((sum, one) => sum + text.split(one).length - 1, 0);
   return withObjects === undefined || occurrences(withObjects) > occurrences(withTexts);
 }
 
-/** Templates of gpt-oss know what was thought by another name. */
+/** Templates of gpt-oss use another name for the thoughts. */
 function withThinking(message: object): object {
   if (!("reasoning_content" in message)) return message;
   return { thinking: message.reasoning_content, ...message };
 }
 
-/** A token that the tokenizer does not have is not defined, as in transformers. */
+/** A token that the tokenizer lacks is undefined, as in transformers. */
 function specialInputs({ bosToken, eosToken, padToken, unkToken }: SpecialTokens): Readonly<Record<string, string>> {
   return {
     ...(bosToken !== undefined && { bos_token: bosToken }),

@@ -1,9 +1,9 @@
 /**
- * Jinja as chat templates are written for it, with Python's meaning. @huggingface/jinja does the work; what it does
- * otherwise than Python in usual templates is mended here, and found by the goldens of test/golden/chat.test.ts:
- * values are written into the text and into JSON as Python writes them, a text and something else are not added up,
- * objects are equal when their members are (Mistral asks whether a message is the last question), values of different
- * types are not, and strip takes the characters that it is told (Qwen 3 strips line feeds alone).
+ * Jinja with Python's semantics, as chat templates expect it. @huggingface/jinja interprets; this file fixes its
+ * differences from Python in usual templates, which the goldens of test/golden/chat.test.ts detect: values are written
+ * into text and JSON as in Python, adding a text and another type is an error, objects are equal when their members are
+ * (Mistral tests whether a message is the last question), values of different types are not, and strip removes the
+ * given characters (Qwen 3 strips only line feeds).
  */
 import {
   type Call,
@@ -18,13 +18,13 @@ import {
 import { JsonFloat, RowError } from "../rows/example.ts";
 import { type JsonStyle, pythonJson, pythonText } from "./pythonText.ts";
 
-/** What a function gives becomes a value of the language: the quickest way to make one. It makes None of undefined. */
+/** Converts a function's result into a value of the language; the fastest way to make one. Undefined becomes None. */
 const identity = new Environment().set("identity", (value: unknown) => value);
 const nothing = new Environment().set("nothing", undefined);
 const make = (value: unknown): RuntimeValue => (value === undefined ? nothing : identity.value([{ value }]));
 const [yes, no] = [make(true), make(false)];
 
-/** A value of JSON as the language has it. A float stays one, also where it has no fraction. */
+/** A JSON value as a value of the language. A float stays a float, even without a fraction. */
 export function runtimeValue(json: unknown): RuntimeValue {
   if (json instanceof JsonFloat) {
     const float = make(0.5);
@@ -47,11 +47,11 @@ export function runtimeValue(json: unknown): RuntimeValue {
 const strips = ["strip", "lstrip", "rstrip"] as const;
 type Strip = (typeof strips)[number];
 
-/** What `str.strip` takes when it is told nothing. */
+/** The characters that `str.strip` removes by default. */
 const isWhite = (character: string) =>
   /\p{White_Space}/u.test(character) || (character >= "\u001c" && character <= "\u001f");
 
-/** Statements that write nothing. */
+/** Statements without output. */
 const silent: ReadonlySet<string> = new Set(["Set", "Macro", "Comment"]);
 
 export class PythonInterpreter extends Interpreter {
@@ -70,11 +70,11 @@ export class PythonInterpreter extends Interpreter {
     return operation(this.evaluate(node.left, scope), this.evaluate(node.right, scope));
   }
 
-  /** What is not there has no members: `message.call.name` of a message without a call is an error, not nothing. */
+  /** A member of an undefined value is an error, as for `message.call.name` of a message without a call. */
   override evaluateMemberExpression(node: Member, scope: Environment): RuntimeValue {
     const value = super.evaluateMemberExpression(node, scope);
     if (value.type === "UndefinedValue" && this.evaluate(node.object, scope).type === "UndefinedValue") {
-      throw new RowError(`asks for ${String(node.property.value ?? "a member")} of what is not there`);
+      throw new RowError(`reads ${String(node.property.value ?? "a member")} of an undefined value`);
     }
     return value;
   }
@@ -114,7 +114,7 @@ export class PythonInterpreter extends Interpreter {
         break;
       case "join":
         if (Array.isArray(text) && text.some(({ type }: RuntimeValue) => type !== "StringValue")) {
-          throw new RowError("joins a list that holds other things than texts");
+          throw new RowError("joins a list that contains values other than texts");
         }
         break;
     }
@@ -177,7 +177,7 @@ function numeric(
 /** With the sign of the divisor. */
 const modulo = (a: number, b: number) => a - b * Math.floor(a / b);
 
-/** Of characters in a text, of elements in a list, of keys in an object; in nothing there is nothing. */
+/** Tests for characters in a text, elements in a list, keys in an object; an undefined value contains nothing. */
 function isIn(element: RuntimeValue, { type, value: whole }: RuntimeValue): boolean {
   const { value } = element;
   if (Array.isArray(whole)) return whole.some((other: RuntimeValue) => areEqual(element, other));
@@ -201,7 +201,7 @@ function areEqual({ value: a }: RuntimeValue, { value: b }: RuntimeValue): boole
 /** Python's booleans are numbers. */
 const isNumeric = (value: unknown) => typeof value === "number" || typeof value === "boolean";
 
-/** The number that a whole text is; 0 for another text, as the filters `int` and `float` have it. */
+/** The number that a text denotes; 0 for any other text, as in the filters `int` and `float`. */
 function numberOf(text: string): number {
   if (!/^\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*$/.test(text)) return 0;
   const number = Number(text);

@@ -34,7 +34,7 @@ const hard = {
   "\uff5e": "",
 };
 
-test("a value in a text is written as repr writes it", () => {
+test("a value in a text is written as repr does", () => {
   assert.equal(
     pythonText(runtimeValue(hard)),
     `{'b': [1, 2.0, True, None, "it's", 'a "b"', '\\'"', 'é\\xa0\\u200b\\n\\\\😀\\ue000'], 'a': {}, '😀': [], '～': ''}`,
@@ -43,7 +43,7 @@ test("a value in a text is written as repr writes it", () => {
   assert.equal(pythonText(runtimeValue(undefined)), "");
 });
 
-test("JSON is written as json.dumps writes it", () => {
+test("JSON is written as json.dumps does", () => {
   const plain: JsonStyle = { ensureAscii: false, indent: undefined, separators: [", ", ": "], sortKeys: false };
   const value = runtimeValue({ b: [1e-7, new JsonFloat(2), "é\u007f\u2028"], a: {}, "😀": [], "\uff5e": [[]] });
   assert.equal(pythonJson(value, plain), '{"b": [1e-07, 2.0, "é\u007f\u2028"], "a": {}, "😀": [], "～": [[]]}');

@@ -1,21 +1,21 @@
 /**
- * Values of a template as Python writes them, where @huggingface/jinja writes them otherwise: floats (2.0, 1e-07), None
- * and True, lists and objects in a text, JSON with Python's separators and order of keys. Pure.
+ * Writes a template's values as Python does, where @huggingface/jinja differs: floats (2.0, 1e-07), None and True,
+ * lists and objects in a text, JSON with Python's separators and order of keys. Pure.
  */
 import type { RuntimeValue } from "@huggingface/jinja";
 import { RowError } from "../rows/example.ts";
 
-/** Of json.dumps, as transformers' `tojson` has them. */
+/** Options of json.dumps, as in transformers' `tojson`. */
 export interface JsonStyle {
-  /** Only ASCII is written. */
+  /** Escape all characters outside ASCII. */
   ensureAscii: boolean;
-  /** Spaces of a level; undefined: on one line. */
+  /** Spaces per level; undefined: on one line. */
   indent: number | undefined;
   separators: readonly [item: string, key: string];
   sortKeys: boolean;
 }
 
-/** `repr` of a float: the shortest digits that give it back, as a power of ten below 1e-4 and from 1e16 on. */
+/** `repr` of a float: the shortest round-trip digits, in exponent form below 1e-4 and from 1e16. */
 export function pythonFloat(value: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf";
   const [mantissa = "", exponent = ""] = value.toExponential().split("e");
@@ -28,14 +28,14 @@ export function pythonFloat(value: number): string {
   return Number.isInteger(value) ? `${sign}${value.toFixed(1)}` : plainDigits(mantissa, power);
 }
 
-/** Digits of a number from 1e-4 up to 1e16; JavaScript writes small ones as powers of ten sooner. */
+/** Digits of a number from 1e-4 to 1e16; JavaScript switches to exponent form earlier for small ones. */
 function plainDigits(mantissa: string, power: number): string {
   const [, sign = "", digits = ""] = /^(-?)(.*)$/.exec(mantissa.replace(".", "")) ?? [];
   if (power < 0) return `${sign}0.${"0".repeat(-power - 1)}${digits}`;
   return `${sign}${digits.slice(0, power + 1)}.${digits.slice(power + 1)}`;
 }
 
-/** `str` of a value: what `{{ value }}`, `~` and the filter `string` write. Throws `RowError`. */
+/** `str` of a value, for `{{ value }}`, `~` and the filter `string`. Throws `RowError`. */
 export function pythonText(value: RuntimeValue): string {
   switch (value.type) {
     case "StringValue":
@@ -70,7 +70,7 @@ function pythonRepr({ type, value }: RuntimeValue): string {
   }
 }
 
-/** What `str.isprintable` refuses, but the space. */
+/** The characters that `str.isprintable` rejects, except the space. */
 const hidden = /[\p{C}\p{Z}]/u;
 const escapes: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
@@ -90,7 +90,7 @@ function escaped(character: string): string {
   return `\\U${code.toString(16).padStart(8, "0")}`;
 }
 
-/** `json.dumps` of a value. Throws `RowError` for what is no JSON, as Python does. */
+/** `json.dumps` of a value. Throws `RowError` for a value that is not JSON, as Python does. */
 export function pythonJson({ type, value }: RuntimeValue, style: JsonStyle, depth = 0): string {
   switch (type) {
     case "StringValue":
@@ -116,7 +116,7 @@ export function pythonJson({ type, value }: RuntimeValue, style: JsonStyle, dept
       return enclosed("{", written, "}", style, depth);
     }
     default:
-      throw new RowError(`tojson: a value of type ${type} is no JSON`);
+      throw new RowError(`tojson: a value of type ${type} is not JSON`);
   }
 }
 
@@ -138,13 +138,13 @@ function jsonString(text: string, { ensureAscii }: JsonStyle): string {
   return written.replace(/[\x7f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-/** By characters and not by UTF-16 units. */
+/** Compares by characters, not by UTF-16 units. */
 function compareCharacters(a: string, b: string): number {
   const [x, y] = [Array.from(a), Array.from(b)];
   const at = x.findIndex((character, index) => character !== y[index]);
   return at < 0 ? x.length - y.length : at >= y.length ? 1 : x[at]!.codePointAt(0)! - y[at]!.codePointAt(0)!;
 }
 
-/** The library holds lists as arrays of its values, and objects as maps to them. */
+/** The library represents lists as arrays of its values, and objects as maps to them. */
 const elementsOf = (value: unknown): RuntimeValue[] => (Array.isArray(value) ? value : []);
 const membersOf = (value: unknown): [string, RuntimeValue][] => (value instanceof Map ? [...value] : []);

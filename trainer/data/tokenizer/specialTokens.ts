@@ -1,13 +1,13 @@
 /**
- * The tokens that tokenizer_config.json and special_tokens_map.json name: end of sequence, padding and others. Read as
- * transformers 5 reads them: special_tokens_map.json counts before tokenizer_config.json, unless the latter lists
- * `added_tokens_decoder`, as files of newer releases do; then it only fills what is missing. Pure.
+ * The tokens in tokenizer_config.json and special_tokens_map.json: end of sequence, padding and others. As in
+ * transformers 5, special_tokens_map.json takes precedence over tokenizer_config.json, unless the latter lists
+ * `added_tokens_decoder`, as files of newer releases do; then it only adds missing tokens. Pure.
  */
 import { z } from "zod";
 import { invalid } from "../../contract/failure.ts";
 import { parseJson } from "../../formats/huggingFace.ts";
 
-/** A token beside those of tokenizer.json, with the settings of Hugging Face's AddedToken. */
+/** A token in addition to those of tokenizer.json, with the settings of Hugging Face's AddedToken. */
 export interface NamedToken {
   readonly content: string;
   readonly special: boolean;
@@ -26,7 +26,7 @@ export interface SpecialTokens {
 
 export interface NamedTokens {
   readonly special: SpecialTokens;
-  /** Every special token that is named, whatever its role. */
+  /** All named special tokens, of every role. */
   readonly named: readonly NamedToken[];
   /** Tokens of `added_tokens_decoder` in the order of their ids. */
   readonly added: readonly NamedToken[];
@@ -55,13 +55,13 @@ const roles = ["bos_token", "eos_token", "pad_token", "unk_token", "sep_token", 
 const tokenFile = z.looseObject({
   ...Object.fromEntries(roles.map((role) => [role, token.nullish()])),
   additional_special_tokens: tokens,
-  /** A list, or an object of tokens by names that the model's authors chose. */
+  /** A list, or an object of tokens by custom names. */
   extra_special_tokens: z.union([z.array(token), z.record(z.string(), token)]).nullish(),
   added_tokens_decoder: z.record(z.string().regex(/^\d+$/), written).nullish(),
 });
 type Token = z.infer<typeof token>;
 
-/** From the texts of the two files. Throws a failure that names the file. */
+/** Reads the texts of the two files. Throws a failure that names the file. */
 export function readSpecialTokens(configText: string, mapText: string | undefined): NamedTokens {
   const config = read("tokenizer_config.json", configText);
   const map = mapText === undefined ? {} : read("special_tokens_map.json", mapText);

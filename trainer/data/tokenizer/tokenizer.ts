@@ -1,11 +1,11 @@
 /**
- * The model's own tokenizer, encoded and decoded by Hugging Face's tokenizers library. The one file that loads it; it is
- * native code, and a panic in it (a pattern of tokenizer.json that backtracks too long, for example) ends the process:
- * data are therefore encoded in processes of their own (encoders.ts).
+ * The model's own tokenizer. Hugging Face's tokenizers library encodes and decodes; only this file loads it. The
+ * library is native code, and a panic in it (for example, for a pattern of tokenizer.json that backtracks too long)
+ * ends the process. Data are therefore encoded in separate processes (encoders.ts).
  *
- * Texts are encoded as they are, special tokens in them recognised, and nothing is added around them. `leadingIds` and
- * `trailingIds` are what the tokenizer's post-processor adds around a text. Where a text goes on in the middle of a line,
- * no tokenizer may put a space before it: `before` is the text that it goes on from.
+ * Texts are encoded unchanged, with their special tokens recognised and nothing added around them. `leadingIds` and
+ * `trailingIds` are the tokens that the tokenizer's post-processor adds around a text. No tokenizer may put a space
+ * before a text that continues in the middle of a line: `before` is the text that precedes it.
  */
 import { AddedToken, type Decoder, Tokenizer as Library, type Normalizer, type PreTokenizer } from "tokenizers";
 import { messageOf } from "../../contract/failure.ts";
@@ -25,21 +25,21 @@ export interface TokenizerTexts {
   readonly tokenizer: string;
   /** tokenizer_config.json */
   readonly config: string;
-  /** special_tokens_map.json, where there is one. */
+  /** special_tokens_map.json, if present. */
   readonly specialTokensMap?: string | undefined;
 }
 
 export interface TextToEncode {
   readonly text: string;
-  /** The text that it goes on from; "" where it begins a sequence. */
+  /** The preceding text; "" at the start of a sequence. */
   readonly before: string;
 }
 
-/** Texts go to the library together up to so many characters: what it holds of them takes a hundred bytes a token. */
+/** Maximum characters per call of the library, which needs a hundred bytes per token. */
 const callCharacters = 1 << 16;
 const withoutSpecials = { addSpecialTokens: false };
 
-/** The stages that differ where a text goes on in the middle of a line. */
+/** The stages that differ for a text that continues in the middle of a line. */
 interface Stages {
   readonly normalizer: Normalizer;
   readonly preTokenizer: PreTokenizer;
@@ -54,18 +54,18 @@ interface Continuing {
 export class Tokenizer {
   readonly special: SpecialTokens;
   readonly eosId: number;
-  /** Put before a text by the tokenizer's post-processor. */
+  /** Tokens that the post-processor puts before a text. */
   readonly leadingIds: readonly number[];
-  /** Put after it. */
+  /** Tokens that it puts after a text. */
   readonly trailingIds: readonly number[];
   /** Contents of all added tokens. */
   readonly addedTexts: readonly string[];
-  /** Contents of those that are special: left out by `decode`. */
+  /** Contents of the special tokens, which `decode` omits. */
   readonly specialTexts: ReadonlySet<string>;
   readonly #library: Library;
   readonly #decoder: Decoder | null;
   readonly #continuing: Continuing | undefined;
-  /** The call that uses the library's stages now, where texts that go on need others. */
+  /** The call that currently uses the library's stages, if continued texts need other stages. */
   #busy: Promise<unknown> = Promise.resolve();
 
   private constructor(library: Library, special: SpecialTokens, added: ReadonlyMap<string, boolean>, around: Around) {
@@ -80,18 +80,18 @@ export class Tokenizer {
     this.#continuing = around.continuing;
   }
 
-  /** From the texts of the model's files. Throws a failure that names the file. */
+  /** Loads the texts of the model's files. Throws a failure that names the file. */
   static async load(texts: TokenizerTexts): Promise<Tokenizer> {
     const { special, named, added } = readSpecialTokens(texts.config, texts.specialTokensMap);
     const file = readTokenizerFile(texts.tokenizer);
     const library = usable(() => Library.fromString(deterministicText(texts.tokenizer, file)));
     requireBoundedGrowth(file);
-    // The trainer cuts and pads; the library would do so without a word.
+    // The trainer truncates and pads; the library would do so silently.
     library.disableTruncation();
     library.disablePadding();
     const contents = new Map(file.added_tokens.map(({ content, special: isSpecial }) => [content, isSpecial === true]));
     addTokens(library, contents, added);
-    // Special tokens that the vocabulary lacks stay out: the model has no row for them.
+    // Special tokens missing from the vocabulary are skipped, because the model has no row for them.
     addTokens(
       library,
       contents,
@@ -99,20 +99,20 @@ export class Tokenizer {
     );
     const eosId = library.tokenToId(special.eosToken);
     if (eosId === null)
-      throw invalidFile(`has no token ${JSON.stringify(special.eosToken)}, which is named as eos_token`);
+      throw invalidFile(`has no token ${JSON.stringify(special.eosToken)}, which the configuration names as eos_token`);
     const continuation = continuationOf(file);
     const continuing = continuation && usable(() => continuingOf(library, continuation));
     return new Tokenizer(library, special, contents, { eosId, continuing, ...(await postProcessed(library, eosId)) });
   }
 
-  /** Ids of a text that goes on from `before`. Throws `RowError` for one that cannot be encoded. */
+  /** Ids of a text that continues after `before`. Throws `RowError` for one that cannot be encoded. */
   async encode(text: string, before = ""): Promise<number[]> {
     const [ids] = await this.encodeAll([{ text, before }]);
     if (ids instanceof RowError) throw ids;
     return ids!;
   }
 
-  /** Ids of each text, or why it cannot be encoded. */
+  /** Ids of each text, or the error why it cannot be encoded. */
   async encodeAll(texts: readonly TextToEncode[]): Promise<(number[] | RowError)[]> {
     const continuing = this.#continuing;
     if (continuing === undefined) return await this.#encodeEach(texts.map(({ text }) => text));
@@ -130,22 +130,22 @@ export class Tokenizer {
     });
   }
 
-  /** Text of tokens, special ones left out. */
+  /** Text of tokens, without special ones. */
   decode(ids: readonly number[]): string {
     return this.#textOf(this.#tokensOf(ids).filter((token) => !this.specialTexts.has(token)));
   }
 
-  /** Text of all tokens, as a person is shown them. */
+  /** Text of all tokens, for people. */
   display(ids: readonly number[]): string {
     return this.#textOf(this.#tokensOf(ids));
   }
 
-  /** The token's id; undefined where the tokenizer has none of this content. */
+  /** The token's id; undefined when the tokenizer has no token with this content. */
   idOf(content: string): number | undefined {
     return this.#library.tokenToId(content) ?? undefined;
   }
 
-  /** As the library's own `decode` does it, which cannot be called without waiting. */
+  /** Decodes like the library's `decode`, which is asynchronous. */
   #tokensOf(ids: readonly number[]): string[] {
     return ids.flatMap((id) => this.#library.idToToken(id) ?? []);
   }
@@ -155,7 +155,7 @@ export class Tokenizer {
     return this.#decoder ? this.#decoder.decode(tokens) : tokens.join(" ");
   }
 
-  /** How much of a text goes on from `before`: after an added token, a text is encoded as at its beginning. */
+  /** How much of a text continues `before`: after an added token, a text is encoded as at a start. */
   #continuedLength(text: string, before: string, { afterAddedTokens }: Continuing): number {
     if (before === "") return 0;
     if (!afterAddedTokens) return text.length;
@@ -168,7 +168,7 @@ export class Tokenizer {
     this.#library.setPreTokenizer(preTokenizer);
   }
 
-  /** Does work after all earlier work. */
+  /** Runs work after all earlier work. */
   async #alone<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#busy.then(work);
     this.#busy = done.catch(() => {});
@@ -191,7 +191,7 @@ export class Tokenizer {
     try {
       return (await this.#library.encodeBatch(texts, withoutSpecials)).map((encoding) => encoding.getIds());
     } catch {
-      // Not in the library's words, which may quote the row.
+      // Does not use the library's message, because it may quote the row.
       if (texts.length === 1) return [new RowError("the tokenizer cannot encode it")];
       const each: (number[] | RowError)[] = [];
       for (const text of texts) each.push(...(await this.#encodeTogether([text])));
@@ -210,7 +210,7 @@ interface Around {
   readonly continuing: Continuing | undefined;
 }
 
-/** Adds tokens that the library lacks, and makes special what it has as a plain token; keeps the list of contents. */
+/** Adds missing tokens to the library, marks its plain tokens special, and updates the list of contents. */
 function addTokens(library: Library, contents: Map<string, boolean>, tokens: readonly NamedToken[]): void {
   for (const { content, special, ...options } of tokens) {
     if (content === "" || (contents.has(content) && (contents.get(content) || !special))) continue;
@@ -237,17 +237,17 @@ const emptyTokenizer = JSON.stringify({
   model: { type: "BPE", vocab: {}, merges: [] },
 });
 
-/** What the post-processor puts around a text, found by letting it do so. */
+/** Finds the tokens that the post-processor puts around a text by encoding one. */
 async function postProcessed(library: Library, eosId: number): Promise<Pick<Around, "leading" | "trailing">> {
   const encoded = await library.encode("a", null, { addSpecialTokens: true });
   const [ids, added] = [encoded.getIds(), encoded.getSpecialTokensMask()];
   const first = added.indexOf(0);
-  // A vocabulary that has no token for the letter: all ids are the post-processor's, and none is between them.
+  // If the vocabulary has no token for the letter, all ids are the post-processor's.
   if (first < 0) return { leading: ids.filter((id) => id !== eosId), trailing: ids.filter((id) => id === eosId) };
   return { leading: ids.slice(0, first), trailing: ids.slice(added.lastIndexOf(0) + 1) };
 }
 
-/** Faults of tokenizer.json show in the library's errors. */
+/** Reports the library's errors as faults of tokenizer.json. */
 function usable<T>(use: () => T): T {
   try {
     return use();

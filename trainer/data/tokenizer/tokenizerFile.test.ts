@@ -27,7 +27,7 @@ test("dropout is ignored: the same text gives the same tokens", async () => {
   for (let i = 0; i < 20; i++) assert.deepEqual(await tokenizer.encode("abab"), [301]);
 });
 
-test("a text that goes on keeps its own spaces, whatever the tokenizer strips or puts before a text", async () => {
+test("a continued text keeps its spaces, whatever the tokenizer strips or adds before a text", async () => {
   const strip = await load({ normalizer: { type: "Strip", strip_left: true, strip_right: false } });
   assert.equal(strip.display(await strip.encode("  a")), "a");
   assert.equal(strip.display(await strip.encode("  a", "b")), "  a");
@@ -37,7 +37,7 @@ test("a text that goes on keeps its own spaces, whatever the tokenizer strips or
   assert.equal(prefixed.display(await prefixed.encode("a<|im_end|>b", "b")), "a<|im_end|> b");
 });
 
-test("texts that go on and texts that begin, encoded at the same time, do not disturb each other", async () => {
+test("concurrent encoding of continued and new texts gives the same tokens as separate encoding", async () => {
   const tokenizer = await load({ pre_tokenizer: { ...tiny.pre_tokenizer, add_prefix_space: true } });
   const encoded = await Promise.all(
     Array.from({ length: 40 }, (_, index) => tokenizer.encode("word", index % 2 === 0 ? "" : "b")),
@@ -46,7 +46,7 @@ test("texts that go on and texts that begin, encoded at the same time, do not di
     assert.equal(tokenizer.display(ids), index % 2 === 0 ? " word" : "word");
 });
 
-test("a text that the tokenizer cannot encode is named alone, and the others are encoded", async () => {
+test("only the text that the tokenizer cannot encode is reported, and the others are encoded", async () => {
   const model = { type: "WordLevel", vocab: { a: 0, "<|im_end|>": 1 }, unk_token: "<unk>" };
   const added = [{ ...tiny.added_tokens[1], id: 1 }];
   const tokenizer = await load({ model, added_tokens: added, pre_tokenizer: { type: "Whitespace" }, decoder: null });

@@ -1,14 +1,14 @@
 /**
- * tokenizer.json as far as Luthier reads it itself. The tokenizers library judges everything else: no kind of model, split
- * or normalizer is refused here, only a file that would exhaust the memory. Pure.
+ * The parts of tokenizer.json that Luthier reads itself. The tokenizers library checks everything else: this file
+ * refuses no kind of model, split or normalizer, only a file that would exhaust the memory. Pure.
  */
 import { z } from "zod";
 import { invalid } from "../../contract/failure.ts";
 import { parseJson } from "../../formats/huggingFace.ts";
 
-/** In characters. The largest in use, with a vocabulary of 256,000 words, have 35 million. */
+/** In characters. The largest files in use, with a vocabulary of 256,000 words, have 35 million. */
 const maxLength = 134_217_728;
-/** Most by which a normalizer's replacements may lengthen a text. Those in use replace a character by one other. */
+/** Maximum growth of a text by a normalizer's replacements. Those in use replace a character by one other. */
 const maxGrowth = 1024;
 
 const stage = z.looseObject({ type: z.string() });
@@ -25,7 +25,8 @@ export type Stage = z.infer<typeof stage>;
 
 /** Reads the text of tokenizer.json. Throws a failure that names the fault. */
 export function readTokenizerFile(text: string): TokenizerFile {
-  if (text.length > maxLength) throw invalidFile(`has ${text.length} characters, at most ${maxLength} are read`);
+  if (text.length > maxLength)
+    throw invalidFile(`has ${text.length} characters, but at most ${maxLength} are supported`);
   const parsed = tokenizerFile.safeParse(parseJson("tokenizer.json", text));
   if (parsed.success) return parsed.data;
   const { path, message } = parsed.error.issues[0]!;
@@ -35,14 +36,14 @@ export function readTokenizerFile(text: string): TokenizerFile {
 export const invalidFile = (what: string) => invalid("TokenizerInvalid", `tokenizer.json: ${what}`);
 
 /**
- * The text for the library: without dropout, which would encode the same text differently each time. Otherwise the text
- * as it is, since writing a large file again takes memory.
+ * The text for the library, without dropout, which would encode the same text differently each time. Without dropout
+ * the text is unchanged, because writing a large file again takes memory.
  */
 export function deterministicText(text: string, file: TokenizerFile): string {
   return file.model.dropout ? JSON.stringify({ ...file, model: { ...file.model, dropout: null } }) : text;
 }
 
-/** Throws a failure for a normalizer that makes a text longer without bound. The library has accepted the file. */
+/** Throws a failure for a normalizer that lengthens a text without bound, although the library accepted the file. */
 export function requireBoundedGrowth({ normalizer }: TokenizerFile): void {
   const growth = stagesOf(normalizer, "normalizers").reduce((product, { type, content, prepend }) => {
     const written = type === "Replace" ? content : type === "Prepend" ? prepend : "";
@@ -53,12 +54,12 @@ export function requireBoundedGrowth({ normalizer }: TokenizerFile): void {
 
 /**
  * The stages that encode a text in the middle of a line: some tokenizers put a space before every text or strip the spaces
- * at its beginning. Undefined where the file has no such stage.
+ * at its beginning. Undefined when the file has no such stage.
  */
 export interface Continuation {
   /** A complete tokenizer.json with these stages and an empty model. */
   readonly text: string;
-  /** Whether the space is put after each added token too, not only before the first text. */
+  /** Whether the space also follows each added token, not only precedes the first text. */
   readonly afterAddedTokens: boolean;
 }
 
@@ -76,7 +77,7 @@ export function continuationOf({ normalizer, pre_tokenizer }: TokenizerFile): Co
   return { text, afterAddedTokens: changed.some(({ prepend_scheme }) => prepend_scheme !== "first") };
 }
 
-/** The stage as it works in the middle of a line: the same one, another one, or none. */
+/** The stage for the middle of a line: the same one, another one, or none. */
 function continuing(one: Stage): Stage | undefined {
   switch (one.type) {
     case "Prepend":
@@ -95,7 +96,7 @@ function continuing(one: Stage): Stage | undefined {
   }
 }
 
-/** A stage, or those of a sequence, however they are nested. */
+/** A stage, or the stages of a sequence, at any nesting. */
 function stagesOf(given: unknown, list: string): Stage[] {
   const parsed = stage.safeParse(given);
   if (!parsed.success) return [];
