@@ -1,6 +1,6 @@
 /**
- * The columns of the rows of a file: those that are read, and those that hold something and are not read. Names are
- * bounded in number and length, because a file may have a new column in every row.
+ * Records the columns of a file's rows: those that are read, and those with values that are not read. Names are bounded in
+ * number and length, because a file may have a new column in every row.
  */
 
 const maxNames = 32;
@@ -39,6 +39,6 @@ function add(names: Set<string>, name: string): void {
   names.add(printable(name));
 }
 
-/** A name as one line of a message has room for it. */
+/** Shortens a name to fit into one line of a message. */
 const printable = (name: string) =>
   (name.length <= maxNameLength ? name : `${name.slice(0, maxNameLength)}…`).toWellFormed().replace(/\p{C}/gu, "?");

@@ -1,12 +1,11 @@
-/** An example as it is trained on: a conversation, a prompt with its completion, or a text. rows.ts reads them. */
+/** A training example: a conversation, a prompt with its completion, or a text. rows.ts reads them. */
 export type JsonValue = null | boolean | number | JsonFloat | string | readonly JsonValue[] | JsonObject;
 export interface JsonObject {
   readonly [key: string]: JsonValue;
 }
 
 /**
- * A number that is written as a float and has no fraction, as 2.0. Python keeps it apart from the integer, and so templates
- * write it as it stood.
+ * A float without a fraction, such as 2.0. Python distinguishes it from the integer, so templates must print it unchanged.
  */
 export class JsonFloat {
   readonly value: number;
@@ -20,7 +19,7 @@ export class JsonFloat {
   }
 }
 
-/** An answer that asks for tools to be called. */
+/** An answer that calls tools. */
 export interface ToolCall {
   readonly id?: string;
   readonly type: "function";
@@ -29,7 +28,7 @@ export interface ToolCall {
   readonly written?: string;
 }
 
-/** A turn, with the names that chat templates know. */
+/** A turn, with the member names of chat templates. */
 export interface Message {
   readonly role: string;
   /** Null where an answer consists of tool calls alone. */
@@ -57,8 +56,8 @@ export type Example =
   | { kind: "promptCompletion"; prompt: string; completion: string }
   | { kind: "text"; text: string };
 
-/** Why a row cannot be used; the reader adds file and line. The message holds nothing of the row's content. */
+/** The fault of an unusable row; the reader adds file and line. The message never quotes the row's content. */
 export class RowError extends Error {}
 
-/** The row is a good one, and nothing of it would be left to learn after truncation. */
+/** The row is valid, but truncation would leave nothing to learn. */
 export class OverlongError extends RowError {}

@@ -1,12 +1,12 @@
 /**
- * Files that have no rows of JSON: archives, compressed files, tables, text in other encodings and forms. None is read
- * here: to unpack what others made is to trust it with memory and disk. They are known by their name before anything is
- * read, and by how they begin once they are. Pure.
+ * Recognises files without JSON rows: archives, compressed files, tables, text in other encodings and forms. The trainer
+ * reads none of them: unpacking a foreign file could exhaust memory or disk. Recognition is by name before reading, then
+ * by the first bytes. Pure.
  */
 import { invalid } from "../../contract/failure.ts";
 import { foreignText } from "./foreignText.ts";
 
-/** So many bytes of a file tell. */
+/** Number of first bytes that suffice. */
 const tellingBytes = 512;
 
 const packedName = /\.(zip|tar|gz|tgz|bz2|xz|zst|7z|rar|parquet|arrow|feather|avro|orc|h5|hdf5|sqlite|db)$/i;
@@ -43,17 +43,17 @@ const kinds: readonly Kind[] = [
   { name: "an SQLite database", begins: "53514c69746520666f726d6174203300" },
 ];
 
-/** What a file is that begins with these bytes, in words; undefined for one that may be text in UTF-8. */
+/** Describes the kind of a file by its first bytes; undefined if it may be text in UTF-8. */
 export function foreignFormat(beginning: Uint8Array): string | undefined {
   const written = Buffer.from(beginning.subarray(0, tellingBytes)).toString("hex");
   const kind = kinds.find(({ begins, at = 0 }) => written.startsWith(begins, 2 * at))?.name;
   return kind ?? wideText(beginning) ?? (isBinary(beginning.subarray(0, tellingBytes)) ? "a binary file" : undefined);
 }
 
-/** A row may be damaged; a file with zeros all over is no text. */
+/** A row may be damaged, but a file full of zero bytes is not text. */
 const isBinary = (bytes: Uint8Array) => 16 * bytes.filter((byte) => byte === 0).length > bytes.length;
 
-/** Text of two or four bytes a character, by its byte-order mark or by the zeros beside its first character. */
+/** Text with two or four bytes per character, by its byte-order mark or the zeros beside its first character. */
 function wideText(beginning: Uint8Array): string | undefined {
   const [a, b, c, d] = beginning;
   if (a === 0xff && b === 0xfe) return c === 0 && d === 0 ? "text in UTF-32" : "text in UTF-16";
@@ -68,15 +68,15 @@ function wideText(beginning: Uint8Array): string | undefined {
 }
 
 /**
- * Throws a failure for a file that begins with these bytes and has no rows of JSON; `isWhole`: it has no others. The more
- * bytes there are, the surer is what is said of text.
+ * Throws a failure if a file with these first bytes has no JSON rows. `isWhole`: these are all its bytes. More bytes make
+ * the judgement of text more reliable.
  */
 export function requireRows(uri: string, beginning: Uint8Array, isWhole: boolean): void {
   const found = foreignFormat(beginning) ?? foreignText(beginning, isWhole);
   if (found !== undefined) throw unsupported(uri, found);
 }
 
-/** Throws a failure for a file whose name says that it has no rows of JSON. */
+/** Throws a failure if the file's name excludes JSON rows. */
 export function requireRowsByName(uri: string): void {
   const ending = packedName.exec(uri)?.[0];
   if (ending !== undefined) throw unsupported(uri, `a ${ending} file`);

@@ -1,16 +1,16 @@
 /**
- * Text that is not rows of JSON: tables with commas or tabs, objects over several lines, pages, pointers. It is told of
- * the whole file only where no line of its beginning is an object, so a file of rows with a broken first one is not meant.
- * What is said holds nothing of the text. Pure.
+ * Recognises text without JSON rows: tables with commas or tabs, objects over several lines, pages, pointers. It judges the
+ * whole file only if none of its first lines is an object, so a file with a broken first row does not count. The
+ * description never quotes the text. Pure.
  */
 
-/** Bytes of a file that tell enough of its form. */
+/** Number of first bytes that show the file's form. */
 export const formBytes = 1 << 16;
 
-/** Of the beginning, so many lines are looked at. */
+/** Number of first lines to check. */
 const tellingLines = 50;
 
-/** What a text is that begins so, in words; undefined where it may be rows of JSON. `isWhole`: nothing follows. */
+/** Describes the kind of a text by its beginning; undefined if it may be JSON rows. `isWhole`: nothing follows. */
 export function foreignText(beginning: Uint8Array, isWhole: boolean): string | undefined {
   const text = new TextDecoder("utf-8").decode(beginning.subarray(0, formBytes)).trimStart();
   if (text === "" || text.startsWith("[")) return undefined;
@@ -25,7 +25,7 @@ export function foreignText(beginning: Uint8Array, isWhole: boolean): string | u
   return text.startsWith("{") ? brokenRows(text, lines) : otherText(text, lines);
 }
 
-/** Lines that are not empty; the last one counts where it is known to have ended. */
+/** Non-empty lines; the last line counts only if it is complete. */
 function wholeLines(text: string, isAll: boolean): string[] {
   const lines = text.split("\n", tellingLines + 1);
   const known = isAll || lines.length > tellingLines ? lines.slice(0, tellingLines) : lines.slice(0, -1);
@@ -67,7 +67,7 @@ function endOfObject(text: string): number | undefined {
   return undefined;
 }
 
-/** Lines that all begin as objects and are none. */
+/** Lines that all begin like objects but are not. */
 function brokenRows(text: string, lines: readonly string[]): string | undefined {
   if (!lines.every((line) => line.startsWith("{"))) return undefined;
   if (!text.includes("\n") && /\}\s*\r/.test(text)) return "text whose lines end with a carriage return alone";
@@ -89,7 +89,7 @@ const beginnings: readonly [RegExp, string][] = [
   [/^#!/, "a script"],
 ];
 
-/** Text that does not begin as JSON does. */
+/** Text that does not begin like JSON. */
 function otherText(text: string, lines: readonly string[]): string {
   const known = beginnings.find(([begins]) => begins.test(text));
   if (known) return known[1];

@@ -1,4 +1,4 @@
-/** Characters that JSON is built of, by their codes, which are the same in UTF-8 and UTF-16. */
+/** Codes of JSON's characters, equal in UTF-8 and UTF-16. */
 export const lineFeed = 0x0a;
 export const quote = 0x22;
 export const comma = 0x2c;

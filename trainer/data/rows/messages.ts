@@ -1,6 +1,6 @@
 /**
- * Conversations in OpenAI's form: roles, contents, tool calls and their results, descriptions of tools. What the form
- * allows and a text model cannot be trained on (pictures, sound, the older function calls) is refused by name. Pure.
+ * Conversations in OpenAI's form: roles, contents, tool calls and their results, descriptions of tools. Parts that a text
+ * model cannot train on (pictures, sound, the older function calls) are rejected by name. Pure.
  */
 import { z } from "zod";
 import type { ColumnsSeen } from "./columnsSeen.ts";
@@ -27,7 +27,7 @@ const lossFlag = z
 
 const partly = unsupported("learning parts of an answer is not supported; set weight to 0 or 1");
 
-/** Whether a turn is learnt, by the names that this has in OpenAI's files (weight) and in other trainers' ones. */
+/** The members that decide whether a turn is learnt: OpenAI's `weight`, and those of other trainers. */
 export const lossFlags = {
   weight: lossFlag,
   loss: lossFlag,
@@ -70,7 +70,7 @@ export interface ReadMessages {
   untrained: number[];
 }
 
-/** Reads the messages of a row, and notes their members that are not read. Throws `RowError` that names message and member. */
+/** Reads the messages of a row and records unread members. Throws a `RowError` that names message and member. */
 export function messagesOf(given: readonly unknown[], field: string, seen: ColumnsSeen): ReadMessages {
   const untrained: number[] = [];
   const messages = given.map((element, index) => {
@@ -82,7 +82,7 @@ export function messagesOf(given: readonly unknown[], field: string, seen: Colum
   return { messages, untrained };
 }
 
-/** Notes the members of a turn that hold something and that its schema does not read. */
+/** Records the members of a turn that hold values and that its schema does not read. */
 export function noteMembers(element: unknown, known: object, field: string, seen: ColumnsSeen): void {
   if (!isRow(element)) return;
   for (const name of Object.keys(element)) {
@@ -124,7 +124,7 @@ function contentOf({ content }: Given, callsTools: boolean, at: string): string 
 
 const knownTypes = ["image_url", "image", "input_audio", "audio", "video_url", "video", "file"];
 
-/** A message quotes no row: types that everybody has are named. */
+/** An error quotes no row, so it names only common types. */
 const typeName = (type: string) => (knownTypes.includes(type) ? `type ${type}` : "another type than text");
 
 function callOf(given: z.infer<typeof call>, at: string): ToolCall {
@@ -149,7 +149,7 @@ export function toolCallsOf(written: string, at: string): ToolCall[] {
   });
 }
 
-/** The tools of a row: a list of objects, or the same as JSON in a text, as tables without nesting keep it. */
+/** The tools of a row: a list of objects, or the same list as JSON text, as flat tables store it. */
 export function toolsOf(given: unknown): JsonObject[] {
   if (given === undefined || given === null || given === "") return [];
   const list = typeof given === "string" ? parseStrictly(given, "tools") : given;
@@ -157,7 +157,7 @@ export function toolsOf(given: unknown): JsonObject[] {
   return list.map((tool, index) => objectOf(tool, `tools.${index}`));
 }
 
-/** A tool as OpenAI has it, which is what templates and servers render: ShareGPT's sets leave the outer object away. */
+/** A tool in OpenAI's form, which templates and servers expect; ShareGPT's datasets omit the outer object. */
 export function wrappedTool(tool: JsonObject): JsonObject {
   if (isRow(tool.function)) return { type: "function", ...tool };
   const { type, ...described } = tool;
@@ -170,7 +170,7 @@ function objectOf(value: unknown, at: string): JsonObject {
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, jsonOf(member, at)]));
 }
 
-/** Depth is bounded by who parsed the row. An integer beyond 2⁵³ would be written into the example as another one. */
+/** The row's parser bounds the depth. An integer beyond 2⁵³ would change in the example. */
 function jsonOf(value: unknown, at: string): JsonValue {
   if (value === null || typeof value === "string" || typeof value === "boolean") return value;
   if (value instanceof JsonFloat) return value;

@@ -1,6 +1,6 @@
 /**
- * Fields that dialects of the formats have, that change what a row means, and that are not supported: a row that holds
- * one is refused with the way out. A field that is neither read nor here is named as ignored. Pure.
+ * Unsupported fields of the formats' dialects that change a row's meaning: a row with such a field is rejected with a fix.
+ * A field that is neither read nor listed here is reported as ignored. Pure.
  */
 import type { NamedFormat } from "../../contract/settings.ts";
 import { JsonFloat, RowError } from "./example.ts";

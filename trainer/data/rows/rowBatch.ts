@@ -1,6 +1,6 @@
 /**
- * Some rows of a file together: what is read under one time limit, and sent to another process at once. A row that cannot
- * be used is a fault with its line, never a guess.
+ * A batch of rows of a file, read under one time limit and sent to another process at once. An unusable row is a fault with
+ * its line, never a guess.
  */
 import type { ColumnsSeen } from "./columnsSeen.ts";
 import { type Example, OverlongError, RowError } from "./example.ts";
@@ -9,7 +9,7 @@ import { type RowFormat, readExample } from "./rows.ts";
 import { parseRow } from "./strictJson.ts";
 import { generousTime, TimeLimitError, tooSlow, withinTime } from "./timeLimit.ts";
 
-/** Rows one after the other in one buffer. */
+/** Consecutive rows in one buffer. */
 export interface RowBatch {
   readonly format: RowFormat;
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -18,7 +18,7 @@ export interface RowBatch {
   readonly lines: Uint32Array<ArrayBuffer>;
 }
 
-/** A row that cannot be used: a bad one, or a good one of which truncation leaves nothing to learn. */
+/** An unusable row: an invalid one, or a valid one of which truncation leaves nothing to learn. */
 export interface Fault {
   kind: "bad" | "overlong";
   line: number;
@@ -49,10 +49,10 @@ export function batchOf(rows: readonly RawRow[], format: RowFormat): RowBatch {
   return { format, bytes, ends, lines: Uint32Array.from(rows, ({ line }) => line) };
 }
 
-/** In milliseconds; a row of the greatest length is let through on a machine that has other work too. */
+/** In milliseconds; enough for a row of maximum length on a busy machine. */
 export const limitOf = ({ bytes }: RowBatch) => generousTime + bytes.length / 50;
 
-/** Reads every row, notes its columns, and lets `use` have its example. Throws a failure when a row takes too long. */
+/** Reads every row, records its columns, and passes its example to `use`. Throws a failure if a row takes too long. */
 export function readBatch(batch: RowBatch, seen: ColumnsSeen, use: (example: Example, line: number) => void): Fault[] {
   const faults: Fault[] = [];
   let line = 0;

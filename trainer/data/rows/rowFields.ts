@@ -1,6 +1,6 @@
 /**
- * The fields of a row, by the names that its format has for them. What is asked for counts as read; `unread` names the
- * rest, so that no column is dropped silently. Pure but for what it remembers.
+ * The fields of a row, by the names of its format. A requested field counts as read; `unread` lists the rest, so that no
+ * column is dropped silently. Pure except for that record.
  */
 import { z } from "zod";
 import type { Columns } from "../../contract/settings.ts";
@@ -12,10 +12,10 @@ export type Field = keyof Columns;
 export const isRow = (value: unknown): value is Row =>
   typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof JsonFloat);
 
-/** Own members alone: a column that is called toString is a column. */
+/** Own members only: a column named toString is a column. */
 export const ownMember = (row: Row, name: string) => (Object.hasOwn(row, name) ? row[name] : undefined);
 
-/** Tables write a value that is missing in all of these ways. */
+/** The notations of a missing value in tables. */
 export function isEmpty(value: unknown): boolean {
   if (value === undefined || value === null || value === "") return true;
   return Array.isArray(value) ? value.length === 0 : isRow(value) && Object.keys(value).length === 0;

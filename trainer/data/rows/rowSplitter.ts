@@ -1,7 +1,7 @@
 /**
  * Cuts a file of JSON into its rows while it streams: JSON Lines (one value a line, empty lines skipped), or the elements
  * of one JSON list, told apart by the first character. Line numbers count from 1. Memory is bounded by the longest row,
- * which has a limit; a longer one is passed over without being kept.
+ * which has a limit; a longer row is skipped without being stored.
  */
 import { invalid } from "../../contract/failure.ts";
 import { backslash, closeBrace, closeBracket, comma, lineFeed, openBrace, openBracket, quote } from "./jsonBytes.ts";
@@ -29,7 +29,7 @@ const byteOrderMark = [0xef, 0xbb, 0xbf];
 
 const isSpace = (byte: number) => byte === 0x20 || byte === 0x09 || byte === 0x0d || byte === lineFeed;
 
-/** The parts of a row that has not ended, up to the limit. */
+/** The parts of an unfinished row, up to the limit. */
 class Pending {
   #parts: Uint8Array[] = [];
   #bytes = 0;
@@ -132,7 +132,7 @@ class ListSplitter implements Splitter {
 
   end(): RawRow[] {
     if (this.#ended) return [];
-    throw invalid("BadRow", `${this.#name}:${this.#line}: the list has no end: the file is cut`);
+    throw invalid("BadRow", `${this.#name}:${this.#line}: the list has no end: the file is truncated`);
   }
 
   #inside(byte: number): void {
@@ -176,7 +176,7 @@ class ListSplitter implements Splitter {
   }
 }
 
-/** Rows of the file called `name`, chunk by chunk. Throws a failure for a list that is cut. */
+/** Splits the file `name` into rows, chunk by chunk. Throws a failure for a truncated list. */
 export class RowSplitter implements Splitter {
   readonly #name: string;
   #splitter: Splitter | undefined;

@@ -304,7 +304,7 @@ const refused: [NamedFormat, unknown, RegExp][] = [
   [
     "ShareGPT",
     { conversations: [{ from: "narrator", value: "x" }] },
-    /^conversations\.0\.from: is none of system, human/,
+    /^conversations\.0\.from: must be one of system, human/,
   ],
   [
     "ShareGPT",
@@ -340,7 +340,7 @@ const refused: [NamedFormat, unknown, RegExp][] = [
   ["PromptCompletion", { prompt: "a", completion: "b", label: false }, /^label: is false/],
   ["PromptCompletion", { prompt: "a", completion: "b", history: [["c", "d"]] }, /^history: .*format: Alpaca/],
   ["PromptCompletion", { prompt: "a", completion: "b", system: "s" }, /^system: .*format: Alpaca/],
-  ["PromptCompletion", { prompt: "a", completion: "b", tools: [weather] }, /^tools: are for conversations/],
+  ["PromptCompletion", { prompt: "a", completion: "b", tools: [weather] }, /^tools: need a conversation/],
   ["PromptCompletion", { prompt: "a", completion: [answer("b")] }, /^prompt: must be a list/],
   ["PromptCompletion", { prompt: [user("a")], completion: "b" }, /^completion: must be a list/],
   [
@@ -354,7 +354,7 @@ const refused: [NamedFormat, unknown, RegExp][] = [
     /^prompt: ends with the assistant's/,
   ],
   ["PromptCompletion", { prompt: [{ role: "x", content: "a" }], completion: [answer("c")] }, /^prompt\.0\.role: /],
-  ["ShareGPT", { conversations: [{ from: "constructor", value: "x" }] }, /is none of/],
+  ["ShareGPT", { conversations: [{ from: "constructor", value: "x" }] }, /must be one of/],
   ["ShareGPT", { system: "a", conversations: [{ from: "system", value: "b" }] }, /a system message of its own/],
   ["Alpaca", { instruction: "a", output: "" }, /^output: is empty/],
   ["PromptCompletion", { prompt: "a", completion: 3 }, /^completion: /],

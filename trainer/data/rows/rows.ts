@@ -1,7 +1,6 @@
 /**
- * How a row of JSON becomes an example, in each of the formats that people have: OpenAI's messages, ShareGPT, Alpaca,
- * prompt and completion, text. A row that does not fit is an error with its reason, never a guess; a column that is not
- * read is named. Pure.
+ * Converts a JSON row to an example, in each supported format: OpenAI's messages, ShareGPT, Alpaca, prompt and completion,
+ * text. A row that does not match is an error with its reason, never a guess; unread columns are reported. Pure.
  */
 import { z } from "zod";
 import type { DataFile } from "../../contract/effective.ts";
@@ -14,15 +13,15 @@ import { refuseFields } from "./refusedFields.ts";
 import { check, isEmpty, isRow, longText, ownMember, type Row, RowFields } from "./rowFields.ts";
 import { turnsOf } from "./shareGpt.ts";
 
-/** How the rows of a file are read. */
+/** Options for reading the rows of a file. */
 export interface RowFormat {
   readonly format: NamedFormat;
   readonly columns: Columns;
 }
 
 /**
- * The format of a file by the fields that a row of it has; of several, the first of: messages; conversations; instruction
- * and output; prompt and completion; text. Throws `RowError` for a row that has none of them.
+ * Detects the format of a file by the fields of a row. If several match, the first applies: messages; conversations;
+ * instruction and output; prompt and completion; text. Throws `RowError` for a row without any of them.
  */
 export function detectFormat(row: unknown, columns: Columns = {}): NamedFormat {
   const fields = new RowFields(row, columns);
@@ -39,13 +38,13 @@ export function detectFormat(row: unknown, columns: Columns = {}): NamedFormat {
   );
 }
 
-/** The columns that rows of a format do not have. */
+/** The columns that a format lacks. */
 export function strayColumns({ columns }: Pick<DataFile, "columns">, format: NamedFormat): string[] {
   const fields: readonly string[] = formatFields[format];
   return Object.keys(columns).filter((field) => !fields.includes(field));
 }
 
-/** Reads a row in a format, and notes its columns. Throws `RowError`. */
+/** Reads a row in a format and records its columns. Throws `RowError`. */
 export function readExample(row: unknown, { format, columns }: RowFormat, seen = new ColumnsSeen()): Example {
   const fields = new RowFields(row, columns);
   refuseFields(fields, format);
@@ -73,7 +72,7 @@ function exampleOf(fields: RowFields, format: NamedFormat, columns: Columns, see
 
 const list = z.array(z.unknown()).min(1).max(1024);
 
-/** The elements of a list with some of their members under other names. */
+/** Renames members of a list's elements. */
 function renamed(given: unknown, field: string, names: Readonly<Record<string, string>>): unknown[] {
   const elements = check(list, given, field);
   const changes = Object.entries(names).filter(([name, own]) => name !== own);
@@ -100,7 +99,7 @@ function openAi(fields: RowFields, { role = "role", content = "content" }: Colum
   return conversation(messages, { system: systemOf(fields), tools: toolsOf(fields.get("tools")), untrained });
 }
 
-/** Some files have OpenAI's turns under ShareGPT's name of the list. */
+/** Some files store OpenAI's turns under ShareGPT's list name. */
 function shareGpt(fields: RowFields, { from = "from", value = "value" }: Columns, seen: ColumnsSeen): Example {
   const turns = renamed(fields.get("conversations"), "conversations", { from, value });
   const isOpenAi = turns.every((turn) => isRow(turn) && turn.from === undefined && turn.role !== undefined);
@@ -115,7 +114,7 @@ const earlierTurns = z
   .max(512)
   .nullish();
 
-/** Instruction and input are the question, a blank line between them; earlier questions and answers come before. */
+/** Instruction and input, with a blank line between them, form the question; earlier questions and answers precede it. */
 function alpaca(fields: RowFields): Example {
   const instruction = fields.filledText("instruction");
   const input = fields.optionalText("input");
@@ -140,7 +139,7 @@ function promptCompletion(fields: RowFields, columns: Columns, seen: ColumnsSeen
   const [prompt, completion] = [fields.get("prompt"), fields.get("completion")];
   if (!Array.isArray(prompt) && !Array.isArray(completion)) {
     if (!isEmpty(fields.member(columns.tools ?? "tools"))) {
-      throw new RowError("tools: are for conversations; write prompt and completion as lists of messages");
+      throw new RowError("tools: need a conversation; write prompt and completion as lists of messages");
     }
     return { kind: "promptCompletion", prompt: fields.text("prompt"), completion: fields.filledText("completion") };
   }
@@ -180,7 +179,7 @@ function conversation(
 ): Extract<Example, { kind: "messages" }> {
   const [first] = given;
   if (system !== "" && first?.role === "system" && first.content !== system) {
-    throw new RowError("system: the conversation begins with a system message of its own, which is another");
+    throw new RowError("system: the conversation begins with a different system message");
   }
   const added = system !== "" && first?.role !== "system" ? 1 : 0;
   const messages: readonly Message[] = added === 1 ? [{ role: "system", content: system }, ...given] : given;

@@ -8,7 +8,7 @@ import { type Message, RowError } from "./example.ts";
 import { isUntrained, lossFlags, noteMembers, type ReadMessages, toolCallsOf } from "./messages.ts";
 import { check, longText } from "./rowFields.ts";
 
-/** The role of each speaker. */
+/** Maps each speaker to a role. */
 const speakers: Readonly<Record<string, Message["role"]>> = {
   system: "system",
   human: "user",
@@ -22,7 +22,7 @@ const speakers: Readonly<Record<string, Message["role"]>> = {
 
 const turn = z.object({ from: z.string().max(64), value: longText, ...lossFlags });
 
-/** Reads the turns of a row, and notes their members that are not read. Throws `RowError` that names turn and member. */
+/** Reads the turns of a row and records unread members. Throws a `RowError` that names turn and member. */
 export function turnsOf(given: readonly unknown[], field: string, seen: ColumnsSeen): ReadMessages {
   const untrained: number[] = [];
   const messages = given.map((element, index): Message => {
@@ -36,7 +36,7 @@ export function turnsOf(given: readonly unknown[], field: string, seen: ColumnsS
 
 function spoken({ from, value }: z.infer<typeof turn>, at: string): Message {
   const role = Object.hasOwn(speakers, from) ? speakers[from] : undefined;
-  if (role === undefined) throw new RowError(`${at}.from: is none of ${Object.keys(speakers).join(", ")}`);
+  if (role === undefined) throw new RowError(`${at}.from: must be one of ${Object.keys(speakers).join(", ")}`);
   if (from !== "function_call") return { role, content: value };
   return { role, content: "", tool_calls: toolCallsOf(value, `${at}.value`) };
 }

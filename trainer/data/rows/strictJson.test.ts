@@ -23,9 +23,9 @@ const refused: [string, string | Uint8Array, RegExp][] = [
   ["bytes that are not UTF-8", Uint8Array.of(0x22, 0xff, 0x22), /^is not UTF-8/],
   ["half a surrogate pair", '{"a":"\\ud83d"}', /half of a surrogate/],
   ["half a surrogate pair in a key", '{"\\udc00":1}', /half of a surrogate/],
-  ["a key twice", '{"a":1,"b":{"a":2},"a":3}', /a key twice in one object, again at character 20$/],
-  ["a key twice, written otherwise", '{"a":1,"\\u0061":3}', /a key twice/],
-  ["a key twice, deep inside", '{"m":[{"x":{"k":1,"k":2}}]}', /a key twice/],
+  ["a key twice", '{"a":1,"b":{"a":2},"a":3}', /a duplicate key in one object, at character 20$/],
+  ["a key twice, written otherwise", '{"a":1,"\\u0061":3}', /a duplicate key/],
+  ["a key twice, deep inside", '{"m":[{"x":{"k":1,"k":2}}]}', /a duplicate key/],
   ["__proto__ twice", '{"__proto__":1,"__proto__":2}', /twice/],
   ["nesting without bound", "[".repeat(1_000_000) + "]".repeat(1_000_000), /nested deeper than/],
 ];

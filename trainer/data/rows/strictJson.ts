@@ -1,18 +1,18 @@
 /**
- * JSON as data to train on: what `JSON.parse` would silently settle is refused. An object with the same key twice (which
- * of the two is meant?), half of a surrogate pair, nesting without bound, bytes that are not UTF-8. Time is linear.
- * A float without a fraction (2.0) is a `JsonFloat`: it is not the integer that JavaScript makes of it.
+ * Parses JSON as training data and rejects input that `JSON.parse` would silently change or accept: duplicate keys, half of
+ * a surrogate pair, unbounded nesting, bytes that are not UTF-8. Time is linear. A float without a fraction (2.0) becomes a
+ * `JsonFloat`, not JavaScript's integer.
  */
 import { jsonFault } from "../../contract/jsonFault.ts";
 import { JsonFloat, RowError } from "./example.ts";
 import { backslash, closeBrace, closeBracket, colon, openBrace, openBracket, quote } from "./jsonBytes.ts";
 
-/** Deeper than any example; what walks over a value may recurse this far. */
+/** Deeper than any example; code that walks over a value may recurse this deep. */
 export const maxDepth = 64;
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-/** The value of a line or an element of a list. Throws `RowError`. */
+/** Parses a line or an element of a list. Throws `RowError`. */
 export function parseRow(bytes: Uint8Array): unknown {
   let text: string;
   try {
@@ -23,7 +23,7 @@ export function parseRow(bytes: Uint8Array): unknown {
   return parse(text, "");
 }
 
-/** The value of a text that is JSON inside of a row; `at` names it in errors. */
+/** Parses a JSON text inside a row; `at` names it in errors. */
 export function parseStrictly(text: string, at: string): unknown {
   return parse(text, `${at}: `);
 }
@@ -43,7 +43,7 @@ function parse(text: string, at: string): unknown {
   return value;
 }
 
-/** Finds more than there are, in texts; a reviver takes several times as long as none. */
+/** May also match inside strings; the check avoids a reviver, which is several times slower. */
 const mayHoldFloat = /[:,[]\s*-?\d+(?:\.0+[\s,\]}]|(?:\.\d+)?[eE])/;
 
 function keepFloat(_key: string, value: unknown, { source }: { source?: string } = {}): unknown {
@@ -51,7 +51,7 @@ function keepFloat(_key: string, value: unknown, { source }: { source?: string }
   return isFloat ? new JsonFloat(value) : value;
 }
 
-/** Walks over JSON that is known to be well formed: keys of each object once, whole characters, nesting within bounds. */
+/** Checks well-formed JSON for duplicate keys, broken characters and excessive nesting. */
 function checkStructure(text: string, at: string, surrogates: boolean): void {
   /** Keys so far of each open object; undefined for a list. */
   const open: (Set<string> | undefined)[] = [];
@@ -83,7 +83,7 @@ function requireWhole(written: string, at: string): void {
   throw new RowError(`${at}holds half of a surrogate pair: a character is missing`);
 }
 
-/** Index of the quote that ends a string. */
+/** Index of a string's closing quote. */
 function endOfString(text: string, start: number): number {
   for (let end = text.indexOf('"', start); ; end = text.indexOf('"', end + 1)) {
     let before = end - 1;
@@ -100,6 +100,6 @@ function followedByColon(text: string, from: number): boolean {
 
 function addKey(keys: Set<string>, written: string, at: string, start: number): void {
   const key = written.includes("\\") ? String(JSON.parse(`"${written}"`)) : written;
-  if (keys.has(key)) throw new RowError(`${at}has a key twice in one object, again at character ${start}`);
+  if (keys.has(key)) throw new RowError(`${at}has a duplicate key in one object, at character ${start}`);
   keys.add(key);
 }

@@ -1,20 +1,20 @@
 /**
- * Bounds the time of synchronous work that runs what came with a model: a chat template, or the patterns of a tokenizer,
- * which can loop for ever. Node ends what runs too long only below a script; the one here does nothing but call. It does
- * so by the clock, which also runs while a busy machine gives the thread no processor: limits leave room for that.
+ * Bounds the time of synchronous work with a model's chat template or tokenizer patterns, which can loop forever. Node can
+ * only terminate work below a script, so a script here calls the work. The limit is wall-clock time, which also passes
+ * while a busy machine runs other threads, so limits are generous.
  */
 import { types } from "node:util";
 import { createContext, Script } from "node:vm";
 import { invalid } from "../../contract/failure.ts";
 
-/** In milliseconds, of what usually takes a few: far above, for a processor that many share. */
+/** In milliseconds, far above the usual few, for a shared processor. */
 export const generousTime = 20_000;
 
-/** The failure of a base model whose chat template or tokenizer does not end in time. */
+/** The failure of a base model whose chat template or tokenizer exceeds the time limit. */
 export const tooSlow = (what: string) =>
-  invalid("TemplateTooSlow", `the base model's chat template or tokenizer ${what}; use a base with another one`);
+  invalid("TemplateTooSlow", `the base model's chat template or tokenizer ${what}; use a base model with another one`);
 
-/** The work did not end in time. */
+/** The work exceeded its time limit. */
 export class TimeLimitError extends Error {}
 
 const caller = new Script("work()");
@@ -23,7 +23,7 @@ const context = createContext(scope);
 let running = false;
 
 /**
- * Does synchronous work and gives its result, or throws `TimeLimitError`. Within another limit the work only counts
+ * Runs synchronous work and returns its result, or throws `TimeLimitError`. Inside another limit the work only counts
  * towards that one: a watch costs some hundred microseconds, so many short pieces of work share one.
  */
 export function withinTime<T>(milliseconds: number, work: () => T): T {
