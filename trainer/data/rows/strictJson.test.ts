@@ -26,7 +26,7 @@ const refused: [string, string | Uint8Array, RegExp][] = [
   ["a key twice", '{"a":1,"b":{"a":2},"a":3}', /a duplicate key in one object, at character 20$/],
   ["a key twice, written otherwise", '{"a":1,"\\u0061":3}', /a duplicate key/],
   ["a key twice, deep inside", '{"m":[{"x":{"k":1,"k":2}}]}', /a duplicate key/],
-  ["__proto__ twice", '{"__proto__":1,"__proto__":2}', /twice/],
+  ["__proto__ twice", '{"__proto__":1,"__proto__":2}', /duplicate key/],
   ["nesting without bound", "[".repeat(1_000_000) + "]".repeat(1_000_000), /nested deeper than/],
 ];
 for (const [what, text, reason] of refused) {
