@@ -12,7 +12,7 @@ const methods: readonly RegisteredMethod[] = [lora, dora, adalora, prefixTuning,
 
 const known = new Map<string, RegisteredMethod>(methods.map((one) => [one.declaration.kind, one]));
 
-/** Adds a method that no user can choose, until it is disposed of: for tests. */
+/** Registers a method for tests until it is disposed of; users cannot choose it. */
 export function registerMethod(method: RegisteredMethod): Disposable {
   const { kind } = method.declaration;
   const declaration = registerDeclaration(method.declaration);
@@ -25,7 +25,7 @@ export function registerMethod(method: RegisteredMethod): Disposable {
   };
 }
 
-/** The methods that there are. */
+/** All methods. */
 export const registeredMethods = (): readonly RegisteredMethod[] => [...known.values()];
 
 export function methodOf(settings: CompileSpec["method"]): BoundMethod {
@@ -35,7 +35,7 @@ export function methodOf(settings: CompileSpec["method"]): BoundMethod {
   return method.bind(settings);
 }
 
-/** How what a training left is run: beside its base, or by itself where it is a model, to which nothing is added. */
+/** How to run the result of a training: an adapter beside its base, or a whole model alone. */
 export function methodToRun(settings: MethodSettings): CompileSpec["method"] {
   switch (resultOf(settings)) {
     case "Adapter":

@@ -1,6 +1,6 @@
 /**
- * All that a method may say about how a model trains. Every member but `describe` is optional, so a simple method is one
- * function; `base` is the model's own composite, so no method pays for being readable.
+ * The interface of a training method. Every member but `describe` is optional, so a simple method is one function. `base`
+ * is the model's own composite op, so the interface costs no method any speed.
  */
 import type { Declaration, MethodSettings, SettingsOf } from "../contract/methods/declaration.ts";
 import type { ModelConfig } from "../contract/model.ts";
@@ -20,7 +20,7 @@ import type { ConfigFacts, NamedValues, PeftFormat, StoredShape } from "./peft.t
 import { peftPrefix } from "./peft.ts";
 import { type PeftConfig, PeftMembers } from "./peftMembers.ts";
 
-/** A linear layer as merging sees it: its name and the trained tensors by their own names. */
+/** A linear layer to merge: its name and its trained tensors by name. */
 export interface TrainedSite {
   readonly name: string;
   readonly in: number;
@@ -34,7 +34,7 @@ export interface RowRange {
   readonly last: number;
 }
 
-/** What a method is asked to train. */
+/** The model and the settings that a method trains. */
 export interface MethodTask {
   readonly model: ModelConfig;
   readonly storage: CompileSpec["storage"];
@@ -63,7 +63,7 @@ export interface Method<Settings> {
   readonly peft?: PeftFormat<Settings>;
 }
 
-/** A method with its settings filled in: what the builder of a model calls. */
+/** A method with bound settings, which the model builder calls. */
 export interface BoundMethod extends SiteRewriter {
   readonly settings: MethodSettings | { readonly kind: "none" };
   describe(): string;
@@ -73,7 +73,7 @@ export interface BoundMethod extends SiteRewriter {
   readonly peft: BoundPeft | undefined;
 }
 
-/** The PEFT format of a method with its settings filled in. */
+/** The PEFT format of a method with bound settings. */
 export interface BoundPeft {
   config(facts: ConfigFacts): Readonly<Record<string, unknown>>;
   fault(tensor: StoredShape, has: (key: string) => boolean, config: PeftConfig): string | undefined;
@@ -81,7 +81,7 @@ export interface BoundPeft {
   fromPeft(tensors: readonly NamedValues[], config: PeftConfig): NamedValues[];
 }
 
-/** A method whose settings are only its own affair: what the list of methods holds. */
+/** A method with its settings' type hidden, as the list of methods holds it. */
 export interface RegisteredMethod {
   readonly declaration: Declaration;
   /** Throws where these are not the method's settings. */
@@ -142,7 +142,7 @@ function bindPeft<Settings>(format: PeftFormat<Settings>, settings: Settings): B
   };
 }
 
-/** The model as it is: nothing is trained. */
+/** The unchanged model, without trained parameters. */
 export const noMethod: BoundMethod = {
   settings: { kind: "none" },
   describe: () => "none",

@@ -1,18 +1,18 @@
 /**
- * How a method's adapter lies in PEFT's layout: what adapter_config.json says of it, and the names and shapes of its
- * tensors. Data alone: reading and writing the files is `trainer/weights`.
+ * A method's adapter in PEFT's layout: the members of adapter_config.json, and the names and shapes of its tensors. Pure
+ * data; `trainer/weights` reads and writes the files.
  */
 import type { ModelConfig } from "../contract/model.ts";
 import type { PeftConfig, PeftMembers } from "./peftMembers.ts";
 
-/** A tensor in F32, as it is trained. */
+/** A trained tensor in F32. */
 export interface NamedValues {
   readonly name: string;
   readonly shape: readonly number[];
   readonly values: Float32Array;
 }
 
-/** What a configuration is written from, beside the settings. */
+/** Input of a configuration, besides the settings. */
 export interface ConfigFacts {
   /** Last parts of the names of the layers that are trained: what `all-linear` stands for in this model. */
   readonly modules: readonly string[];
@@ -23,7 +23,7 @@ export interface ConfigFacts {
   readonly steps: number;
 }
 
-/** A tensor as it lies in adapter_model.safetensors, before its values are read. */
+/** A tensor of adapter_model.safetensors, before its values are read. */
 export interface StoredShape {
   readonly key: string;
   readonly shape: readonly number[];
@@ -46,7 +46,7 @@ export interface PeftFormat<Settings> {
 
 export const peftPrefix = "base_model.model.";
 
-/** Members that every configuration has. */
+/** The members of every configuration. */
 export const commonConfig = (base: { readonly name: string; readonly revision: string | null }) => ({
   task_type: "CAUSAL_LM",
   auto_mapping: null,

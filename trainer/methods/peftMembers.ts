@@ -1,16 +1,16 @@
 /**
- * The members of an adapter_config.json that anyone may have written. A method reads those that it computes and names those
- * that say nothing about the result; every other member with a meaning is refused by name, since PEFT would compute
- * something else. Throws failures whose messages begin with the member.
+ * The members of an adapter_config.json from any source. A method reads the members that it implements and lists those that
+ * do not affect the result. It rejects every other meaningful member by name, because PEFT would compute something else.
+ * Failures begin with the member's name.
  */
 import { invalid } from "../contract/failure.ts";
 
 export type PeftConfig = Readonly<Record<string, unknown>>;
 
-/** Members of every configuration that say nothing about what is computed. */
+/** Members of every configuration that do not affect the computation. */
 const harmless = ["peft_type", "peft_version", "auto_mapping", "base_model_name_or_path", "revision", "inference_mode"];
 
-/** The way out for what is not computed here. */
+/** The advice for unsupported options. */
 export const mergeInPeft = "merge the adapter in PEFT (merge_and_unload) and use the merged model";
 
 export class PeftMembers {
@@ -129,7 +129,7 @@ export class PeftMembers {
   }
 }
 
-/** How PEFT writes that an option is not used. */
+/** PEFT's values for an unused option. */
 function isUnset(value: unknown): boolean {
   if (value === null || value === undefined || value === false || value === "") return true;
   return typeof value === "object" && Object.keys(value).length === 0;

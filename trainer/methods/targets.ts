@@ -1,4 +1,4 @@
-/** Which of a model's layers a method works on, by the last parts of their names and their layer's number. Pure. */
+/** Selects a method's layers of a model by the last parts of their names and their layer numbers. Pure. */
 
 export interface Targets {
   readonly targetModules: readonly string[];
@@ -7,10 +7,10 @@ export interface Targets {
   readonly layers: readonly number[];
 }
 
-/** Whether a pattern is the last part, or the last parts, of this layer's name. */
+/** Does the layer's name end with the parts of this pattern? */
 export const isNamed = (name: string, pattern: string): boolean => name === pattern || name.endsWith(`.${pattern}`);
 
-/** The number of the model's layer that a name is of: of `model.layers.11.self_attn.q_proj` 11. */
+/** The layer number in a name: 11 for `model.layers.11.self_attn.q_proj`. */
 const layerOf = (name: string): number | undefined => {
   const [, number] = /\.layers\.(\d+)\./.exec(name) ?? [];
   return number === undefined ? undefined : Number(number);
@@ -25,7 +25,7 @@ export function isTarget(name: string, { targetModules, excludeModules, layers }
   );
 }
 
-/** Why these are no layers of this model, and the way out; undefined when they are. */
+/** The fault of layer names that the model lacks, and its fix; undefined if all exist. */
 export function targetFault(targets: Targets, sites: readonly string[]): string | undefined {
   const { targetModules, excludeModules, layers } = targets;
   const named = (pattern: string) => pattern === "all-linear" || sites.some((site) => isNamed(site, pattern));

@@ -1,7 +1,7 @@
 /**
- * What a model file writes with: layers by the checkpoint's names, on symbolic tensors. The same model text gives the
- * training step, the evaluation and the generation; what differs (attention over segments or over the cache, the head)
- * is decided here by the mode.
+ * The vocabulary of model files: layers by the checkpoint's names, on symbolic tensors. One model file gives the training
+ * step, the evaluation and the generation; the builder handles their differences (attention over segments or over the
+ * cache, the head) by its mode.
  */
 import type { ModelConfig } from "../contract/model.ts";
 import type { Graph } from "../graph/graph.ts";

@@ -1,6 +1,6 @@
 /**
  * Llama (Touvron et al. 2023): pre-norm blocks of grouped-query attention with RoPE and a SwiGLU feed-forward, RMSNorm.
- * Qwen2 (Yang et al. 2024) adds biases to q, k and v; Qwen3 (2025) norms each head of q and k before it is turned.
+ * Qwen2 (Yang et al. 2024) adds biases to q, k and v; Qwen3 (2025) norms each head of q and k before RoPE.
  * Names are the checkpoint's own, so loading, adapter keys and target patterns need no map.
  */
 import type { ModelConfig } from "../contract/model.ts";
@@ -16,7 +16,7 @@ export interface Decoder {
   readonly head: Tensor;
 }
 
-/** What the families' attention has beside Llama's. */
+/** The families' additions to Llama's attention. */
 const attentionOf: Record<ModelConfig["family"], { readonly bias: boolean; readonly headNorms: boolean }> = {
   llama: { bias: false, headNorms: false },
   mistral: { bias: false, headNorms: false },

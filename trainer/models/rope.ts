@@ -1,8 +1,8 @@
 /**
  * The angles of rotary position embedding; the host fills cos and sin rows from these.
  *
- * Models were trained, and are served, with angles rounded to single precision: at position 100,000 that moves a cosine by
- * 1e-3. So frequency and angle are rounded where transformers rounds them; cos and sin are those of the rounded angle.
+ * Training and serving of these models round angles to single precision; at position 100,000 that moves a cosine by 1e-3.
+ * So this code rounds frequency and angle where transformers does; cos and sin are those of the rounded angle.
  */
 import type { ModelConfig } from "../contract/model.ts";
 import type { RopeScaling } from "../contract/rope.ts";
@@ -15,7 +15,7 @@ export interface RopeTable {
   readonly sin: Float32Array;
 }
 
-/** Row p holds cos and sin of (p + offset) · f_i, i < D/2, by what YaRN multiplies them by.        Su et al. 2021 */
+/** Row p holds cos and sin of (p + offset) · f_i, i < D/2, times YaRN's factor.        Su et al. 2021 */
 export function ropeTable(
   { headDim, ropeTheta, ropeScaling }: Pick<ModelConfig, "headDim" | "ropeTheta" | "ropeScaling">,
   positions: number,
@@ -57,7 +57,7 @@ function scaled(periods: Float32Array, model: Frequencies, scaling: RopeScaling 
   }
 }
 
-/** Llama 3.1: long waves are stretched by `factor`, short ones stay, and those between are blended. */
+/** Llama 3.1: stretch long waves by `factor`, keep short ones, and blend those between. */
 function llama3(frequency: number, scaling: RopeScaling & { type: "llama3" }): number {
   const { factor, lowFreqFactor: low, highFreqFactor: high, originalContext } = scaling;
   // PyTorch divides a number by a tensor as the product with its rounded reciprocal.

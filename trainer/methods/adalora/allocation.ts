@@ -1,11 +1,11 @@
 /**
- * Which triplets keep their E: after each allocation as many as the budget of the step allows, over all matrices together,
- * the most important first. Follows PEFT's RankAllocator, with `step` the number of steps that are done.
+ * Selects the triplets that keep their E: after each allocation, the most important ones of all matrices together, as many
+ * as the step's budget allows. Follows PEFT's RankAllocator; `step` is the number of finished steps.
  */
 import type { AdaloraSettings } from "../../contract/methods/adalora.ts";
 import type { StepHost } from "../../graph/site.ts";
 
-/** Updates importance, and takes E from triplets where this step allocates. */
+/** Updates importance, and sets E to zero in pruned triplets if this step allocates. */
 export async function allocate(host: StepHost, step: number, steps: number, settings: AdaloraSettings): Promise<void> {
   const last = steps - settings.finalSteps;
   if (step < last) await host.observe();
@@ -30,11 +30,11 @@ export async function allocate(host: StepHost, step: number, steps: number, sett
 const sitesOf = (host: StepHost): string[] =>
   host.names("parameter").flatMap((name) => (name.endsWith(".lora_E") ? [name.slice(0, -".lora_E".length)] : []));
 
-/** Ranks move every `everySteps` steps once they may, and for the last time when the final steps begin. */
+/** Ranks change every `everySteps` steps after the warm-up, and last at the start of the final steps. */
 const isAllocated = ({ initialSteps, everySteps }: AdaloraSettings, step: number, last: number): boolean =>
   step === last || (step > initialSteps && step < last && step % everySteps === 0);
 
-/** Triplets that all matrices keep together: from all of them down to `targetRank` a matrix, by a cubic (eq. 12). */
+/** Total number of kept triplets: from all down to `targetRank` per matrix, by a cubic schedule (eq. 12). */
 export function budgetAt(settings: AdaloraSettings, step: number, steps: number, matrices: number): number {
   const { initialRank, targetRank, initialSteps, finalSteps } = settings;
   const [first, target] = [initialRank * matrices, targetRank * matrices];
@@ -43,7 +43,7 @@ export function budgetAt(settings: AdaloraSettings, step: number, steps: number,
   return Math.floor((first - target) * Math.max(0, left) ** 3 + target);
 }
 
-/** For each matrix 1 where a triplet is kept: those above the score of the last one that is not. */
+/** A mask per matrix, 1 for a kept triplet: its score is above that of the last pruned one. */
 export function keptTriplets(scores: readonly Float64Array[], budget: number): Float32Array[] {
   const sorted = scores.flatMap((of) => [...of]).sort((a, b) => a - b);
   const dropped = sorted.length - budget;
@@ -51,7 +51,7 @@ export function keptTriplets(scores: readonly Float64Array[], budget: number): F
   return scores.map((of) => Float32Array.from(of, (score) => (score > threshold ? 1 : 0)));
 }
 
-/** Of each triplet: the score of its E, and the means of those of its row of A and its column of B (eq. 7). */
+/** Score of each triplet: that of its E, plus the mean scores of its row of A and its column of B (eq. 7). */
 function scoresOf(host: StepHost, site: string): Float64Array {
   const product = (part: string) => {
     const sensitivity = host.values("method", `${site}.${part}.sensitivity`);

@@ -2,8 +2,8 @@
  * AdaLoRA: y = Wx + s·B((Ax) ⊙ E), s = α/(r + 1e-5), E = 0 and A, B ~ N(0, 0.02) at first; A's rows and B's columns are
  * kept orthonormal by a penalty, and the least important triplets lose their E.        Zhang et al. 2023
  *
- * The program `observe` smooths the importance of every weight; which triplets are kept is decided on the host
- * (`allocation.ts`). The penalty is not in the loss that is reported, which stays that of the tokens.
+ * The program `observe` smooths the importance of every weight; the host selects the kept triplets (`allocation.ts`). The
+ * reported loss is that of the tokens, without the penalty.
  */
 import { type AdaloraSettings, adalora as declaration } from "../../contract/methods/adalora.ts";
 import type { LinearSite, Trained } from "../../graph/site.ts";
@@ -45,7 +45,7 @@ export const adalora = defineMethod(declaration, {
   peft: adaloraPeft,
 });
 
-/** The small number is PEFT's. */
+/** The small constant comes from PEFT. */
 const scaleOf = ({ alpha, initialRank }: AdaloraSettings): number => alpha / (initialRank + 1e-5);
 
 function keepOrthonormal(site: LinearSite, a: Trained, b: Trained, { orthogonality: weight }: AdaloraSettings): void {

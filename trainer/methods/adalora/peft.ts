@@ -1,6 +1,6 @@
 /**
- * AdaLoRA in PEFT's layout: `<module>.lora_A` (r, in), `lora_B` (out, r), `lora_E` (r, 1). Triplets without E are left out,
- * and `rank_pattern` says which; what is read is filled with zeros up to the first rank, which is the same update.
+ * AdaLoRA in PEFT's layout: `<module>.lora_A` (r, in), `lora_B` (out, r), `lora_E` (r, 1). The files omit triplets without
+ * E, and `rank_pattern` lists them; reading pads with zeros up to the initial rank, which gives the same update.
  */
 import type { AdaloraSettings } from "../../contract/methods/adalora.ts";
 import { readPlainOptions, readSelection, selection, targetsOf, unusedOptions } from "../lora/peft.ts";
@@ -9,7 +9,7 @@ import { type NamedValues, type PeftFormat, peftPrefix } from "../peft.ts";
 const parts = ["lora_A", "lora_B", "lora_E"] as const;
 type Part = (typeof parts)[number];
 
-/** Where the elements of a factor lie: [triplet, other]. B has its triplets in columns. */
+/** Index order of a factor's elements: [triplet, other]. B has its triplets in columns. */
 const indexOf = (part: Part, rank: number, others: number) => (k: number, i: number) =>
   part === "lora_B" ? i * rank + k : k * others + i;
 
@@ -106,7 +106,7 @@ function siteOf(name: string): [site: string, part: Part] {
   return [name.slice(0, at), part];
 }
 
-/** By layer, whether each triplet has an E. */
+/** For each layer, whether each triplet has an E. */
 function keptOf(parameters: readonly NamedValues[]): ReadonlyMap<string, boolean[]> {
   const entries = parameters.flatMap(({ name, values }) => {
     const [site, part] = siteOf(name);
@@ -115,7 +115,7 @@ function keptOf(parameters: readonly NamedValues[]): ReadonlyMap<string, boolean
   return new Map(entries);
 }
 
-/** PEFT's record of the kept triplets; null where all are. */
+/** PEFT's record of the kept triplets; null if all are kept. */
 function rankPattern(parameters: readonly NamedValues[]): Readonly<Record<string, boolean[]>> | null {
   const kept = keptOf(parameters);
   if ([...kept.values()].every((triplets) => triplets.every(Boolean))) return null;

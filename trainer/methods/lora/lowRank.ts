@@ -1,4 +1,4 @@
-/** The product of two low-rank factors, on the host: what merging adds. Pure. */
+/** The product of two low-rank factors, computed on the host for merging. Pure. */
 import type { RowRange } from "../method.ts";
 
 /** W += scale·B·A for some rows: w [rows, in] · a [r, in] · b [out, r]. ΔW is rounded to F32 before it is added. */

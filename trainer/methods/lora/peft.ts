@@ -5,7 +5,7 @@ import type { PeftMembers } from "../peftMembers.ts";
 import type { Targets } from "../targets.ts";
 import { longestFirst, updateOf } from "./update.ts";
 
-/** What stands in the configuration of an adapter that uses none of PEFT's further options. */
+/** Members of the configuration of an adapter without PEFT's further options. */
 export const unusedOptions = {
   exclude_modules: null,
   modules_to_save: null,
@@ -18,21 +18,21 @@ export const unusedOptions = {
   init_lora_weights: true,
 };
 
-/** Starts of A and B that leave the base alone; PEFT's others (pissa, olora, loftq, corda, …) take a part out of it. */
+/** Initialisations of A and B that keep the base unchanged; PEFT's others (pissa, olora, loftq, corda, …) subtract from it. */
 const plainStarts = [true, false, "gaussian", "orthogonal"];
 
-/** Members that only say more about a start or a flag, which is itself refused where it is set. */
+/** Members that only refine an initialisation or a flag, which is itself rejected if it is set. */
 const ofStartsAndFlags = [
   ...["loftq_config", "eva_config", "corda_config", "lora_ga_config"],
   ...["layers_pattern", "qalora_group_size", "megatron_core", "runtime_config", "ensure_weight_tying"],
 ];
 
-/** Settings of LoRA that DoRA lacks have their defaults there. */
+/** DoRA lacks some settings of LoRA; those get their defaults. */
 type Common = Omit<LoraSettings, "kind" | "learningRateRatio">;
 
 const startInPeft = { Kaiming: true, Gaussian: "gaussian", Orthogonal: "orthogonal" } as const;
 
-/** PEFT's members for which of the target modules are adapted. */
+/** PEFT's members that select among the target modules. */
 export const selection = ({ excludeModules, layers }: Targets) => ({
   exclude_modules: excludeModules.length === 0 ? null : [...excludeModules].sort(),
   layers_to_transform: layers.length === 0 ? null : [...layers].sort((x, y) => x - y),
@@ -55,14 +55,14 @@ export const loraConfig = (settings: Common, { modules }: ConfigFacts, { useDora
   lora_bias: false,
 });
 
-/** The members that say which layers are adapted. */
+/** The members that select the adapted layers. */
 export const readSelection = (members: PeftMembers) => ({
   targetModules: members.layers("target_modules"),
   excludeModules: members.names("exclude_modules"),
   layers: members.wholes("layers_to_transform"),
 });
 
-/** What LoRA, DoRA and AdaLoRA have of PEFT's options that say nothing about the result, or may have one value alone. */
+/** PEFT's options of LoRA, DoRA and AdaLoRA that do not affect the result, or allow only one value. */
 export function readPlainOptions(members: PeftMembers): void {
   members.only("bias", ["none"]);
   members.only(
@@ -88,7 +88,7 @@ export function readLora(members: PeftMembers): Common {
   };
 }
 
-/** Why a tensor is none of A and B of its layer's rank, or lacks the other. */
+/** The fault of a tensor that is not A or B of its layer's rank, or whose partner is missing. */
 export function loraFault(
   { key, shape }: StoredShape,
   settings: Parameters<typeof updateOf>[1],
@@ -111,6 +111,6 @@ export const loraPeft: PeftFormat<LoraSettings> = {
   fault: (tensor, settings, has) => loraFault(tensor, settings, has),
 };
 
-/** The names of the adapted layers, sorted: PEFT knows `all-linear` only where it makes an adapter. */
+/** The names of the adapted layers, sorted: PEFT accepts `all-linear` only for a new adapter. */
 export const targetsOf = (targets: readonly string[], modules: readonly string[]): string[] =>
   [...new Set(targets.includes("all-linear") ? modules : targets)].sort();

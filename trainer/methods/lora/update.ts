@@ -1,4 +1,4 @@
-/** Rank, scale and start of the low-rank update of one layer. Pure. */
+/** Rank, scale and initialisation of the low-rank update of one layer. Pure. */
 import type { DoraSettings } from "../../contract/methods/dora.ts";
 import type { LoraSettings } from "../../contract/methods/lora.ts";
 import type { LinearSite, Trained } from "../../graph/site.ts";
@@ -9,20 +9,20 @@ export type Update = Omit<LoraSettings | DoraSettings, "kind" | "dropout" | "lea
 
 type RankAndScale = Pick<Update, "rank" | "alpha" | "rankStabilized" | "rankPattern" | "alphaPattern">;
 
-/** Of a layer by its name: its rank, and s in y = Wx + s·BAx. */
+/** Rank of the named layer, and s in y = Wx + s·BAx. */
 export function updateOf(name: string, settings: RankAndScale): { rank: number; scale: number } {
   const rank = patternOf(name, settings.rankPattern) ?? settings.rank;
   const alpha = patternOf(name, settings.alphaPattern) ?? settings.alpha;
   return { rank, scale: alpha / (settings.rankStabilized ? Math.sqrt(rank) : rank) };
 }
 
-/** The number of the longest pattern that names the layer. */
+/** The value of the longest pattern that matches the layer. */
 function patternOf(name: string, pattern: Readonly<Record<string, number>>): number | undefined {
   const [first] = longestFirst(pattern).filter(([key]) => isNamed(name, key));
   return first?.[1];
 }
 
-/** As PEFT takes them: the first that fits. */
+/** As in PEFT, the first pattern that matches. */
 export const longestFirst = (pattern: Readonly<Record<string, number>>): [string, number][] =>
   Object.entries(pattern).sort(([a], [b]) => b.length - a.length || (a < b ? -1 : 1));
 
@@ -47,7 +47,7 @@ function startOf(name: string, rank: number, { initialization }: Update): { a: I
   }
 }
 
-/** Why this model has no such layers, or none of these ranks; undefined when it has. */
+/** The fault if this model lacks such layers or ranks; undefined otherwise. */
 export function updateFault(settings: Update, sites: readonly string[]): string | undefined {
   const fault = targetFault(settings, sites);
   if (fault !== undefined) return fault;

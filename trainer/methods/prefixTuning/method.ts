@@ -1,6 +1,6 @@
 /**
- * Prefix tuning: in each layer n trained keys and values before every example; the softmax of a token runs over them and
- * its own example. Keys are not turned, since PEFT puts them into the cache as they are; an example's own positions begin
+ * Prefix tuning: each layer has n trained keys and values before every example; a token attends to them and to its own
+ * example. The keys get no rotary embedding, because PEFT puts them into the cache unchanged; an example's positions begin
  * at n.        Li & Liang 2021, §4.2, without the reparametrisation
  */
 import { prefixTuning as declaration } from "../../contract/methods/prefixTuning.ts";

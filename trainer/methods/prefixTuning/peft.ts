@@ -9,7 +9,7 @@ import { PeftMembers } from "../peftMembers.ts";
 const tensor = "prompt_embeddings";
 const parts = ["keys", "values"] as const;
 
-/** How the columns of the tensor are divided. */
+/** The layout of the tensor's columns. */
 const columnsOf = (members: PeftMembers) => ({
   layers: members.whole("num_layers", 1, 512),
   width: members.whole("token_dim", 1, 1_048_576),
