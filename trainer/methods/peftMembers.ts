@@ -4,6 +4,7 @@
  * Failures begin with the member's name.
  */
 import { invalid } from "../contract/failure.ts";
+import { isNamed } from "./targets.ts";
 
 export type PeftConfig = Readonly<Record<string, unknown>>;
 
@@ -73,7 +74,10 @@ export class PeftMembers {
     throw this.#wrong(name, "a list of whole numbers");
   }
 
-  /** Numbers above 0 by names of layers; PEFT takes the names for regular expressions, which are refused. */
+  /**
+   * Numbers above 0 by names of layers; PEFT takes the names for regular expressions, which are refused. It uses the first
+   * name that fits a layer, so a name without effect there is left out.
+   */
   byLayer(name: string, accepts: (value: number) => boolean): Record<string, number> {
     const value = this.#take(name) ?? {};
     const entries = typeof value === "object" && value !== null ? Object.entries(value) : undefined;
@@ -82,7 +86,8 @@ export class PeftMembers {
       entries.length <= 1024 &&
       entries.every(([key, one]) => isName(key) && isAbove0(one) && accepts(one))
     ) {
-      return Object.fromEntries(entries);
+      const isShadowed = (key: string, before: number) => entries.slice(0, before).some(([one]) => isNamed(key, one));
+      return Object.fromEntries(entries.filter(([key], index) => !isShadowed(key, index)));
     }
     throw this.#wrong(name, "numbers by names of layers");
   }

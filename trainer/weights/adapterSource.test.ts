@@ -187,6 +187,20 @@ test("configurations of other methods are refused by the member that is wrong", 
   await refused(adalora, /key .*lora_A\.weight is none of AdaLoRA's/);
 });
 
+test("of the names in a pattern that fit a layer, the first counts, as in PEFT", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const patterns = {
+    rank_pattern: { "self_attn.q_proj": rank, q_proj: rank },
+    alpha_pattern: { q_proj: 4, "self_attn.q_proj": 512, "layers.0.self_attn.q_proj": 8 },
+  };
+  const adapter = await read(directory, withConfig(patterns));
+  assert.deepEqual(adapter?.settings, {
+    ...settings,
+    rankPattern: { "self_attn.q_proj": rank, q_proj: rank },
+    alphaPattern: { q_proj: 4 },
+  });
+});
+
 test("an adapter that PEFT 0.21 saves with every option unused is read", async (t) => {
   const unused = {
     ...{ peft_version: "0.21.2", auto_mapping: { base_model_class: "LlamaForCausalLM" }, revision: "main" },
