@@ -212,6 +212,10 @@ test("a rotary embedding of an unknown form is refused by name and never treated
   }
 });
 
+test("a quantization_config of null is none", () => {
+  assert.equal(readModelConfig({ ...llama, quantization_config: null }).family, "llama");
+});
+
 test("absent fields get the defaults that transformers has for the family", () => {
   const { num_key_value_heads: _, ...ungrouped } = { ...llama, num_attention_heads: 64, hidden_size: 2048 };
   const of = (family: string, change: object = {}) => readModelConfig({ ...ungrouped, model_type: family, ...change });
@@ -246,6 +250,11 @@ for (const [what, change, expected] of [
     /layer_types "sliding_attention" is not supported; supported: full_attention/,
   ],
   ["another activation", { hidden_act: "gelu" }, /hidden_act "gelu"/],
+  [
+    "a quantisation on loading",
+    { quantization_config: { quant_method: "fp8" } },
+    /quantization_config is not supported: .*take the model as it was before its quantisation/,
+  ],
   ["biases", { attention_bias: true }, /attention_bias true/],
   [
     "a scaling without its numbers",

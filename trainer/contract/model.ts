@@ -106,6 +106,7 @@ const rawConfig = z.object({
   use_sliding_window: z.boolean().optional(),
   sliding_window: z.number().nullish(),
   layer_types: z.array(z.string().max(64)).max(512).nullish(),
+  quantization_config: z.unknown().optional(),
 });
 
 function refuseUnsupported(c: z.infer<typeof rawConfig>, family: Family): void {
@@ -119,6 +120,11 @@ function refuseUnsupported(c: z.infer<typeof rawConfig>, family: Family): void {
   unless("use_sliding_window", c.use_sliding_window, false);
   const layerType = c.layer_types?.find((type) => type !== "full_attention");
   unless("layer_types", layerType, "full_attention");
+  if (c.quantization_config !== undefined && c.quantization_config !== null) {
+    refuse(
+      "quantization_config is not supported: programs would quantise the weights on loading; take the model as it was before its quantisation, in BF16 or F32",
+    );
+  }
   const { slidingWindow } = familyDefaults[family];
   const window = c.sliding_window === undefined ? slidingWindow : c.sliding_window;
   if (slidingWindow !== undefined && typeof window === "number" && window < c.max_position_embeddings) {
