@@ -73,6 +73,17 @@ test("data behind a link out of their claim are refused, and no message quotes t
   }
 });
 
+test("a directory behind a link out of its claim is refused, and none of its names is told", async (t) => {
+  const { directory, ending } = await place(t);
+  symlinkSync("../secrets", `${directory}/data/outside`);
+  const [code, reason, message] = await ending({ data: "pvc://data/outside" });
+  assert.deepEqual([code, reason], [20, "OutsideClaim"]);
+  assert.doesNotMatch(message, /AWS_SECRET_ACCESS_KEY/);
+  await assert.rejects(new Stores({ claimsRoot: directory }).of("pvc://data/outside").list("pvc://data/outside"), {
+    reason: "OutsideClaim",
+  });
+});
+
 test("a base model or an adapter behind a link out of its claim is refused", async (t) => {
   const { directory, ending } = await place(t);
   renameSync(`${directory}/model/base`, `${directory}/elsewhere`);

@@ -78,6 +78,8 @@ export class LocalStore implements Store {
 
   async list(uri: string, beginning = "", { unfinished = false }: ListOptions = {}): Promise<Entry[]> {
     const root = this.#pathOf(uri);
+    // The names in a directory outside the claim are not told either.
+    await requireInside({ ...this.#ground(uri), file: path.join(root, "*") });
     const tops = beginning === "" ? [""] : (await namesIn(root)).filter((name) => name.startsWith(beginning));
     const files = await Promise.all(tops.map((top) => filesAt(root, top, unfinished)));
     const entries: Entry[] = [];
