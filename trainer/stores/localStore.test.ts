@@ -22,7 +22,7 @@ test("a claim is a directory, found by its name or by a mapping", async (t) => {
   await stores.of("pvc://mapped/a").write("pvc://mapped/b.txt", bytes("mapped"));
   assert.deepEqual(await readdir(`${directory}/claims/plain/a`), ["b.txt"]);
   assert.deepEqual(await readdir(`${directory}/elsewhere`), ["b.txt"]);
-  assert.throws(() => stores.of("gs://bucket/x"), /known are file:\/\/, pvc:\/\/, s3:\/\/, hf:\/\//);
+  assert.throws(() => stores.of("gs://bucket/x"), /supported: file:\/\/, pvc:\/\/, s3:\/\/, hf:\/\//);
   await assert.rejects(stores.of("pvc://a/x").read("pvc://a/../../etc/passwd"), /not of the form/);
 });
 
