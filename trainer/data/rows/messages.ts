@@ -46,7 +46,11 @@ const onlyText = unsupported("cannot be trained on: only text can");
 
 const message = z.object({
   role: z.enum(["system", "developer", "user", "assistant", "tool"]),
-  content: z.union([longText, z.array(z.looseObject({ type: z.string() })).max(64)]).nullish(),
+  content: z
+    .union([longText, z.array(z.looseObject({ type: z.string() })).max(64)], {
+      error: "must be a text, or a list of parts that each have a type",
+    })
+    .nullish(),
   name: shortText.nullish(),
   reasoning_content: longText.nullish(),
   thinking: longText.nullish(),

@@ -338,7 +338,16 @@ const refused: [NamedFormat, unknown, RegExp][] = [
     /^system: differs from the system message/,
   ],
   ["Messages", { messages: [answer("x")], history: [["a", "b"]] }, /^history: .*earlier turns/],
-  ["Alpaca", { instruction: "a", output: "b", history: [["c"]] }, /^history\.0: /],
+  [
+    "Alpaca",
+    { instruction: "a", output: "b", history: [["c"]] },
+    /^history\.0: must be a question and its answer, both texts$/,
+  ],
+  [
+    "Messages",
+    { messages: [{ role: "user", content: 5 }] },
+    /^messages\.0\.content: must be a text, or a list of parts/,
+  ],
   ["Alpaca", { instruction: "a", output: "b", history: "c" }, /^history: /],
   ["Alpaca", { instruction: "a", output: ["b", "c"] }, /^output: /],
   ["PromptCompletion", { prompt: "a", completion: "b", label: false }, /^label: is false/],

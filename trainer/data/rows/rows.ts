@@ -111,7 +111,7 @@ function shareGpt(fields: RowFields, { from = "from", value = "value" }: Columns
 }
 
 const earlierTurns = z
-  .array(z.tuple([longText, longText]))
+  .array(z.tuple([longText, longText], { error: "must be a question and its answer, both texts" }))
   .max(512)
   .nullish();
 
