@@ -1,6 +1,7 @@
 /**
- * Runs a job without a cluster: prepare → train → export, one after another in this process, each by the function that the
- * pod of that stage runs. A stage whose result is already in the artifact store is skipped.
+ * Runs a job without a cluster: prepare → train → export, one after another. Prepare and export run in this process, by the
+ * functions that their pods run; the training has a process of its own (trainProcess.ts). A stage whose result is already
+ * in the artifact store is skipped.
  */
 
 import type { ExportEntry } from "../trainer/contract/exports.ts";
@@ -10,7 +11,7 @@ import { storeLayout } from "../trainer/contract/storeLayout.ts";
 import type { StageContext } from "../trainer/stages/context.ts";
 import { runExport } from "../trainer/stages/export.ts";
 import { runPrepare } from "../trainer/stages/prepare.ts";
-import { runTrain } from "../trainer/stages/train.ts";
+import { trainInProcess } from "./trainProcess.ts";
 
 /** Observes the stages: called before each stage with its name, and after it with whether its result already existed. */
 export interface PipelineWatcher {
@@ -31,12 +32,13 @@ export interface PipelineResult {
 export async function runPipeline(
   job: StagedJob,
   exportEntries: readonly ExportEntry[],
+  claims: ReadonlyMap<string, string>,
   watcher: PipelineWatcher,
 ): Promise<PipelineResult> {
   const prepare = await watched(watcher, "prepare", (context) => runPrepare(prepareFile(job), context));
   watcher.prepared(prepare);
   const file = trainFile(job, pinsOf(prepare));
-  const train = await watched(watcher, "train", (context) => runTrain(file, context));
+  const train = await watched(watcher, "train", (context) => trainInProcess(file, claims, context));
   const run = storeLayout.run(job.artifactRoot, file.runHash);
   const exports: PipelineResult["exports"][number][] = [];
   const source = { ...job, ...file.pins, runHash: file.runHash, adapterDigest: train.adapterDigest };

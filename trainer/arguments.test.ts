@@ -9,6 +9,7 @@ test("arguments are read with their defaults", () => {
     runFile: "run.yaml",
     claims: new Map(),
     threads: 0,
+    memory: undefined,
     metricsPort: undefined,
     terminationLog: undefined,
   });

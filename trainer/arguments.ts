@@ -9,6 +9,7 @@ export const help = `Usage: trainer/main.ts (prepare | train | export) --run-fil
   --run-file FILE          what to do (contract/runFile.ts), as YAML or JSON
   --claim NAME=DIRECTORY   where pvc://NAME lies; else $LUTHIER_CLAIMS/NAME, else /luthier/claims/NAME
   --threads N              worker threads; 0, the default, takes the cores granted
+  --memory BYTES           plan with at most this much memory; else what this process may use
   --metrics-port N         serve Prometheus metrics on this port
   --termination-log FILE   where the envelope is written; else $TERMINATION_LOG, else /dev/termination-log if there is one
   --help
@@ -22,6 +23,8 @@ export interface Arguments {
   claims: ReadonlyMap<string, string>;
   /** 0: the cores granted. */
   threads: number;
+  /** Bytes that a training may plan with. */
+  memory: number | undefined;
   metricsPort: number | undefined;
   terminationLog: string | undefined;
 }
@@ -39,6 +42,7 @@ export function readArguments(argv: readonly string[]): Arguments | undefined {
     runFile: values["run-file"],
     claims: new Map((values.claim ?? []).map(readClaim)),
     threads: readNumber("--threads", values.threads, 1024) ?? 0,
+    memory: readNumber("--memory", values.memory, Number.MAX_SAFE_INTEGER),
     metricsPort: readNumber("--metrics-port", values["metrics-port"], 65535),
     terminationLog: values["termination-log"],
   };
@@ -55,6 +59,7 @@ function parse(argv: readonly string[]) {
         "run-file": { type: "string" },
         claim: { type: "string", multiple: true },
         threads: { type: "string" },
+        memory: { type: "string" },
         "metrics-port": { type: "string" },
         "termination-log": { type: "string" },
         help: { type: "boolean" },

@@ -65,9 +65,16 @@ async function run(args: Arguments, signal: AbortSignal): Promise<Outcome> {
       process.stdout.write(`${formatProgress(progress)}\n`);
       metrics?.observe(progress);
     };
-    const { claims, threads } = args;
+    const { claims, threads, memory } = args;
     const stores = new Stores({ claims, locations: file.locations ?? [], log });
-    return await runStage(file, { stores, onProgress, log, signal, threads });
+    return await runStage(file, {
+      stores,
+      onProgress,
+      log,
+      signal,
+      threads,
+      ...(memory !== undefined && { memoryLimit: memory }),
+    });
   } catch (error) {
     return failureOutcome(args.stage, error);
   } finally {

@@ -1,5 +1,5 @@
 /**
- * `luthier run`: runs a FineTuneJob's manifest through the same stages as a cluster, in this process. After an
+ * `luthier run`: runs a FineTuneJob's manifest through the same stages as a cluster, on this machine. After an
  * interruption the same command resumes from the last checkpoint; after the end it finds the result and trains nothing.
  */
 
@@ -29,7 +29,7 @@ import { createStageView } from "../ui/stageView.ts";
 const usage = {
   command: "luthier run",
   positionals: ["MANIFEST"],
-  summary: "Runs the training of a FineTuneJob manifest in this process, without a cluster.",
+  summary: "Runs the training of a FineTuneJob manifest on this machine, without a cluster.",
   details: [
     "The manifest is the same as for `kubectl apply`. Map its claims to directories:",
     "  luthier run job.yaml --claim models=./models --claim data=./data --output-dir ./out",
@@ -70,10 +70,11 @@ export async function runJob(
   threads: number,
   session: Session,
 ): Promise<PipelineResult> {
-  const local = { spec: trainingPart(job.spec), artifactRoot: places.artifactRoot };
+  const { artifactRoot, claims, locations } = places;
+  const local = { spec: trainingPart(job.spec), artifactRoot, locations: [...locations] };
   const limits = limitsHere(job);
   const watcher = watcherOf(job.metadata.name, places, { ...limits, threads: threads || limits.threads }, session);
-  return await runPipeline(local, job.spec.adapter?.exports ?? [], watcher);
+  return await runPipeline(local, job.spec.adapter?.exports ?? [], claims, watcher);
 }
 
 function watcherOf(
@@ -130,7 +131,6 @@ export function outcomeOf(job: FineTuneJobManifest, result: PipelineResult, { cl
   return {
     title: `${job.metadata.name} is trained`,
     training: result.train,
-    sharedProcess: true,
     exports: result.exports,
     places: [
       ["adapter", localPath(result.adapter, claims)],

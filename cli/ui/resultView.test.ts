@@ -44,10 +44,8 @@ test("a training without a test set shows no evaluation", () => {
   assert.doesNotMatch(outcomeLines({ ...outcome, training: rest }).join("\n"), /exact match/);
 });
 
-test("a peak that includes earlier stages is labelled differently", () => {
+test("the measured peak stands beside the predicted one", () => {
   assert.match(outcomeLines(outcome).join("\n"), /memory +210 MiB at most, 210 MiB predicted\n/);
-  const shared = outcomeLines({ ...outcome, sharedProcess: true }).join("\n");
-  assert.match(shared, /memory +210 MiB at most, including preparing; 210 MiB predicted for the training alone\n/);
 });
 
 test("a resumed training says so", () => {

@@ -32,19 +32,17 @@ export interface ExportResult {
 export interface Outcome {
   readonly title: string;
   readonly training: TrainingResult;
-  /** The same process ran the earlier stages too. */
-  readonly sharedProcess?: boolean;
   readonly exports: readonly ExportResult[];
   /** Labels and paths of the results. */
   readonly places: readonly (readonly [string, string])[];
 }
 
-export function outcomeLines({ title, training, sharedProcess = false, exports, places }: Outcome): string[] {
+export function outcomeLines({ title, training, exports, places }: Outcome): string[] {
   return [
     title,
     "",
     ...indented(evaluationTable(training)),
-    ...indented(table([...trainingRows(training, sharedProcess), ...exports.map(exportRow)])),
+    ...indented(table([...trainingRows(training), ...exports.map(exportRow)])),
     "",
     ...indented(table(places)),
   ];
@@ -66,14 +64,10 @@ function evaluationTable({ evaluationBefore: before, evaluationAfter: after }: T
   return [...table(rows, [1, 2, 3]), `on ${counted(after.examples, "held-out example")}`, ""];
 }
 
-/** The prediction covers a process that only trains, such as a pod's. */
-function memoryText({ measuredPeakBytes, predictedPeakBytes }: TrainingResult, sharedProcess: boolean): string {
-  const [measured, predicted] = [formatBytes(measuredPeakBytes), formatBytes(predictedPeakBytes)];
-  if (sharedProcess) return `${measured} at most, including preparing; ${predicted} predicted for the training alone`;
-  return `${measured} at most, ${predicted} predicted`;
-}
+const memoryText = ({ measuredPeakBytes, predictedPeakBytes }: TrainingResult) =>
+  `${formatBytes(measuredPeakBytes)} at most, ${formatBytes(predictedPeakBytes)} predicted`;
 
-function trainingRows(training: TrainingResult, sharedProcess: boolean): string[][] {
+function trainingRows(training: TrainingResult): string[][] {
   const { steps, bestStep, seconds, tokensPerSecond, resumes } = training;
   const resumed = resumes === 0 ? "" : `, resumed ${resumes} time${resumes === 1 ? "" : "s"}`;
   const validation = training.evalLoss === undefined ? "" : `, validation ${formatFigure(training.evalLoss)}`;
@@ -84,7 +78,7 @@ function trainingRows(training: TrainingResult, sharedProcess: boolean): string[
     ],
     ["loss", `${formatFigure(training.loss)}${validation}`],
     ["trained", `${formatCount(training.trainableParameters)} of ${formatCount(training.totalParameters)} parameters`],
-    ["memory", memoryText(training, sharedProcess)],
+    ["memory", memoryText(training)],
   ];
 }
 

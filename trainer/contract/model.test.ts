@@ -212,7 +212,11 @@ test("a rotary embedding of an unknown form is refused by name and never treated
   }
 });
 
-test("a quantization_config of null is none", () => {
+test("a quantization_config is refused by name, and one of null is like a missing one", () => {
+  assert.throws(
+    () => readModelConfig({ ...llama, quantization_config: { quant_method: "fp8" } }),
+    /quantization_config is not supported: .*take the model as it was before its quantisation/,
+  );
   assert.equal(readModelConfig({ ...llama, quantization_config: null }).family, "llama");
 });
 
@@ -250,11 +254,6 @@ for (const [what, change, expected] of [
     /layer_types "sliding_attention" is not supported; supported: full_attention/,
   ],
   ["another activation", { hidden_act: "gelu" }, /hidden_act "gelu"/],
-  [
-    "a quantisation on loading",
-    { quantization_config: { quant_method: "fp8" } },
-    /quantization_config is not supported: .*take the model as it was before its quantisation/,
-  ],
   ["biases", { attention_bias: true }, /attention_bias true/],
   [
     "a scaling without its numbers",
