@@ -5,6 +5,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { storeLayout } from "../contract/storeLayout.ts";
 import { changeModel, type ModelChange, rename } from "../testing/changedModel.ts";
+import { chatMl } from "../testing/tinyModel.ts";
 import { type TinyOptions, TinyTraining } from "../testing/tinyTraining.ts";
 import { StoredModel } from "../weights/storedModel.ts";
 import { runExport } from "./export.ts";
@@ -85,6 +86,7 @@ const beside = {
   "added_tokens.json": "{}",
   "special_tokens_map.json": "{}",
   "generation_config.json": "{}",
+  "chat_template.jinja": chatMl,
   "additional_chat_templates/tool_use.jinja": "{{ tools }}",
   LICENSE: "a licence",
   "LICENSE-MODEL.md": "another",
