@@ -134,7 +134,7 @@ test("a checkpoint of another release is refused by name and kept", async (t) =>
     await assert.rejects(runTrain(await training.trainFile(), training.context()), {
       code: 20,
       reason: "CheckpointUnknown",
-      message: /step-3: .*(version|scheduler|runHash).*remove it/,
+      message: /step-3: .*(version|scheduler|runHash).*remove the checkpoint/,
     });
     assert.equal(await readFile(manifest, "utf8"), written);
   }
