@@ -53,7 +53,7 @@ function selectTests(globs: readonly string[], withCluster: boolean): Selection 
 /** Files at a time: native unit tests and trainings in a cluster already use every core. */
 const concurrency = 2;
 const unitTimeoutMs = 10 * 60_000;
-const clusterTimeoutMs = 30 * 60_000;
+const clusterTimeoutMs = 60 * 60_000;
 
 async function runTests({ unit, cluster }: Selection, signal: AbortSignal): Promise<boolean> {
   let passed = true;
