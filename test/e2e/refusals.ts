@@ -32,9 +32,9 @@ const stalled: readonly { name: string; change: Record<string, unknown>; reason:
   },
   {
     name: "a run that does not fit",
-    change: { placement: { gpusPerNode: 0, resources: { limits: { memory: "200Mi" } } } },
+    change: { placement: { gpusPerNode: 0, resources: { limits: { memory: "150Mi" } } } },
     reason: /^DoesNotFit$/,
-    says: /needs .* 200 MiB are available/,
+    says: /needs .* 150 MiB are available/,
   },
 ];
 

@@ -158,7 +158,7 @@ const waysOut: readonly WayOut[] = [
   {
     name: "a store that is full: room is made",
     wrong: { artifacts: { uri: "pvc://full" } },
-    says: /StoreFull:.*Make room on the store's volume/,
+    says: /StoreFull:.*Free space on the store's volume/,
     right: (_, { cluster, directory }) =>
       cluster.onNode("mount", "-o", "remount,size=200m", path.join(directory, "full")),
   },
