@@ -93,8 +93,12 @@ function lost(world: World, endedAt: string | undefined): Decision {
 const imageOf = ({ attempt, trainerImage }: World) => attempt?.record.trainerImage ?? trainerImage;
 
 export const attemptFailed: Step = (world) => {
-  const { state } = world.attempt ?? {};
-  return state?.kind === "Failed" ? retryOrFail(world, state.failure, "Failed", state.endedAt) : undefined;
+  const { state, record, job } = world.attempt ?? {};
+  if (state?.kind !== "Failed") return undefined;
+  // A Job that the operator deletes before it started may fail while its pod ends: that is no crash.
+  if (record?.reason === replaceReason && job?.metadata.deletionTimestamp !== undefined)
+    return say(world, "Reconciling", "Pending", "Pending", "Waiting until the deleted Job is gone.");
+  return retryOrFail(world, state.failure, "Failed", state.endedAt);
 };
 
 const next = (status: FineTuneRunStatus) => ({
