@@ -157,6 +157,15 @@ describe("a run whose Job is recreated", () => {
     assert.deepEqual([none, currentAttempt(status)?.reason], [[], undefined]);
   });
 
+  test("records no failure if the Job fails while the operator deletes it, because its pod never started", () => {
+    const failure = { reason: "PodFailurePolicy", message: "", exitCode: 137, retryable: false, exhausted: false };
+    const deleted = { ...old, metadata: { ...old.metadata, deletionTimestamp: "2026-01-02T03:00:00Z" } };
+    const state = { kind: "Failed", failure, endedAt: undefined } as const;
+    const { status } = decideRun(running(deleted, state, "Replaced"));
+    assert.deepEqual([currentAttempt(status)?.outcome, status.state], [undefined, "Pending"]);
+    assert.equal(decideRun(running(old, state)).status.state, "Failed");
+  });
+
   test("is stopped if nobody wants it any longer", () => {
     const world = { ...running(old, { kind: "Absent" }, "Replaced"), wantedBy: [] };
     assert.equal(decideRun(world).status.state, "Stopped");
