@@ -162,7 +162,9 @@ function podTests(bench: () => Bench, undisturbed: Undisturbed): void {
   });
 
   test("a run that a foreign finalizer holds reports this, and its job waits for it", async () => {
-    const team = bench().team("forgetful");
+    const team = await bench().namespace("held");
+    await team.apply(manifest("job"));
+    await team.untilReady("job");
     const { metadata } = await team.run();
     const finalizers = (names: string[]) => JSON.stringify({ metadata: { finalizers: names } });
     const patch = (names: string[]) =>
