@@ -31,7 +31,7 @@ export async function trainInProcess(
     const status = await runTrainer(
       [
         ...["train", "--run-file", runFile, "--termination-log", terminationLog, "--threads", `${context.threads}`],
-        ...(context.memoryLimit === undefined ? [] : ["--memory", `${context.memoryLimit}`]),
+        ...(context.memoryLimit === undefined ? [] : ["--memory", `${Math.floor(context.memoryLimit)}`]),
         ...[...claims].flatMap(([name, place]) => ["--claim", `${name}=${place}`]),
       ],
       context,

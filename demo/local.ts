@@ -1,4 +1,4 @@
-/** The demo without a cluster: runs the quickstart's manifest through the same stages in this process. */
+/** The demo without a cluster: runs the quickstart's manifest through the same stages on this machine. */
 import path from "node:path";
 import { outcomeOf, runJob } from "../cli/commands/run.ts";
 import { loadFineTuneJob, localPath, localPlaces } from "../cli/fineTuneJob.ts";
@@ -20,7 +20,7 @@ export async function localDemo(session: Session): Promise<void> {
   await runStages(screen, await machineStages("native", screen, signal), { signal });
   const job = loadFineTuneJob(demo.manifest);
   const places = localPlaces(job, claims, undefined);
-  screen.print(`\nluthier run demo/quickstart.yaml: ${job.metadata.name}, in this process`);
+  screen.print(`\nluthier run demo/quickstart.yaml: ${job.metadata.name}, without a cluster`);
   const result = await runJob(job, places, 0, session);
   write(`\n${outcomeLines(outcomeOf(job, result, places)).join("\n")}\n`);
   const adapter = localPath(result.adapter, places.claims);

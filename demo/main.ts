@@ -14,10 +14,10 @@ const usage = {
   summary: "Fine-tunes a small model on this machine, from `kubectl apply` to a verified result, and chats with it.",
   details: [
     "As root it starts a real Kubernetes on this machine (npm run demo:down removes it). Otherwise, or with --local,",
-    "the same manifest runs through the same stages in this process. After Ctrl-C at any time the same command resumes.",
+    "the same manifest runs through the same stages on this machine. After Ctrl-C at any time the same command resumes.",
   ],
   options: {
-    local: { help: "no cluster: everything in this process; needs no root" },
+    local: { help: "no cluster: everything on this machine; needs no root" },
     help: { short: "h", help: "this text" },
   },
 } as const;
@@ -31,7 +31,7 @@ async function main(): Promise<void> {
   const isRoot = process.getuid?.() === 0;
   if (args.switches.has("local")) return await localDemo(session);
   if (isRoot) return await clusterDemo(session);
-  screen.print("Not root: the demo runs in this process, without a cluster. Run it as root to start a real cluster.\n");
+  screen.print("Not root: the demo runs without a cluster. Run it as root to start a real cluster.\n");
   return await localDemo(session);
 }
 

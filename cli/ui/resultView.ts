@@ -1,4 +1,4 @@
-/** Formats the result of a training, with the same lines for a run in this process and in a cluster. Pure. */
+/** Formats the result of a training, with the same lines for a run on this machine and in a cluster. Pure. */
 
 import { formatBytes, formatCount, formatDuration, formatFigure, formatShare } from "../../terminal/format.ts";
 import { table } from "../../terminal/table.ts";

@@ -1,5 +1,5 @@
 /**
- * What a person should know of the inputs of a training that is otherwise in order: rows that were dropped, columns that
+ * Notes on the inputs of a training that is otherwise in order: rows that were dropped, columns that
  * were not used. The operator, the command line and the trainer's own message have these sentences. Pure.
  */
 import type { PrepareFigures } from "./report.ts";

@@ -18,7 +18,7 @@ import {
 /** Settings of a method with every default applied. Only the method itself knows the fields. */
 export type MethodSettings = { readonly kind: string; readonly [setting: string]: unknown };
 
-/** What a training leaves: what is added to its base, or a whole model that needs none. */
+/** The result of a training: an adapter for its base, or a whole model. */
 export type MethodResult = "Adapter" | "Model";
 
 export type SettingsOf<Kind extends string, Table extends SettingTable> = { readonly kind: Kind } & ValuesOf<Table>;
@@ -67,7 +67,7 @@ export const effective = ({ kind, settings }: Declaration, written: object): Met
 export const methodWrittenOut = ({ settings }: Declaration, method: MethodSettings, written: object) =>
   writtenOut(settings, method, written);
 
-/** What is hashed. */
+/** The form of a method that the hashes include. */
 export const canonicalOf = ({ kind, settings }: Declaration, method: MethodSettings): Json => ({
   kind,
   ...canonical(settings, method),

@@ -84,14 +84,10 @@ export function methodWithDefaults(written: WrittenMethod): WrittenMethod {
   return { [declaration.kind]: methodWrittenOut(declaration, effective(declaration, settings), settings) };
 }
 
-/** What is hashed. */
+/** The form of a method that the hashes include. */
 export const canonicalMethod = (method: MethodSettings): Json => canonicalOf(declarationOf(method.kind), method);
 
 /** Where none is set. A decimal as a user would write it. */
 export const defaultLearningRate = ({ kind }: MethodSettings): string => declarationOf(kind).learningRate;
 
 export const resultOf = ({ kind }: MethodSettings): MethodResult => declarationOf(kind).result;
-
-/** The members that train beside a base in NF4, or leave what can be merged, for the messages of rules. */
-export const membersWithout = (refusal: "nf4Refusal" | "mergeRefusal"): string[] =>
-  declarations.filter((one) => one[refusal] === undefined).map(({ kind }) => kind);
