@@ -19,7 +19,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { CommandError, type CommandResult, run } from "../../terminal/runProgram.ts";
-import { forgetControllers, makeCgroup, removeCgroup } from "./cgroups.ts";
+import { forgetControllers, makeCgroup, removeCgroup, removeLeftCgroups } from "./cgroups.ts";
 import { KUBELET_SYSCTLS } from "./configuration.ts";
 import { CLUSTER_LIMIT, type Network, networkOf, type Paths } from "./layout.ts";
 import { inTurn } from "./lock.ts";
@@ -85,6 +85,7 @@ export async function stopSandbox(paths: Paths): Promise<void> {
   await inTurn(SHARED_LOCK, async () => {
     if (runningSandboxes().length > 0) return;
     for (const directory of MOUNT_POINTS) removeMountPoint(directory);
+    await removeLeftCgroups(/^luthier\d+$/);
     forgetControllers();
   });
 }

@@ -372,6 +372,21 @@ test("credentials that expire in the middle are read again, and the write contin
   await assert.rejects(life(quick), { code: 24, message: /ExpiredToken/ });
 });
 
+test("a refusal of HEAD that has passed when its cause is fetched is retried, for a present and a missing object", async () => {
+  const { store, root } = place();
+  await store.write(`${root}/present`, bytes("present"));
+  for (const [name, found] of [
+    ["present", 7],
+    ["missing", undefined],
+  ] as const) {
+    let refusals = 0;
+    proxy.decide = ({ method }) =>
+      method === "HEAD" && refusals++ === 0 ? { kind: "answer", status: 400, body: "" } : undefined;
+    assert.equal((await store.stat(`${root}/${name}`))?.bytes, found);
+    assert.equal(refusals, 2);
+  }
+});
+
 test("a training in a bucket that is interrupted, resumed and exported has the result of one in a directory", async (t) => {
   const { root, stores } = place({ scratch: await temporaryDirectory(t) });
   const options = { training: { maxSteps: 8, checkpoint: { everySteps: 2 } } };

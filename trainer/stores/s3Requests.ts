@@ -88,8 +88,12 @@ export class S3Requests {
       if (expected.includes(answer.status)) return answer;
       const error = errorOf(Buffer.from(await bytesOf(answer)).toString("utf8"));
       if (mended < mostMendings && (await this.#mended(answer))) continue;
-      // A response to HEAD has no body, so a GET fetches the error.
-      if (request.method === "HEAD") return await this.#send({ ...request, method: "GET", headers: firstByte }, []);
+      // A response to HEAD has no body, so a GET fetches the error. The cause of the refusal may have passed by then.
+      if (request.method === "HEAD") {
+        const probe = { ...request, method: "GET", headers: firstByte } as const;
+        await bytesOf(await this.#send(probe, [...expected, 206]));
+        throw new Transient("it was refused first and then accepted");
+      }
       throw this.#refusal(request, answer.status, error);
     }
   }
@@ -108,7 +112,6 @@ export class S3Requests {
     const uri = this.uriOf(key);
     const { code = "", message = "" } = error ?? {};
     const words = `${status}${code && ` ${code}`}${message && `: ${message}`}`;
-    if (status < 300) return new Transient("it was refused first and then accepted");
     if (code === "NoSuchBucket")
       return invalid("BucketMissing", `${uri}: there is no such bucket; check its name and endpoint`);
     if (passing.has(code)) return new Transient(`the credentials are refused (${words})`);
