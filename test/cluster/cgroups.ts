@@ -65,7 +65,9 @@ export async function removeCgroup(name: string): Promise<void> {
 
 /** Removes the groups of clusters that ended without their removal, such as with a reboot. Called when no cluster is left. */
 export async function removeLeftCgroups(pattern: RegExp): Promise<void> {
-  const left = ofThisMachine().flatMap(({ mountPoint }) => readdirSync(mountPoint).filter((name) => pattern.test(name)));
+  const left = ofThisMachine().flatMap(({ mountPoint }) =>
+    readdirSync(mountPoint).filter((name) => pattern.test(name)),
+  );
   for (const name of new Set(left)) await removeCgroup(name);
 }
 
