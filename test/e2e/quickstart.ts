@@ -67,7 +67,8 @@ export function quickstartTests(bench: () => Bench): void {
     interrupted = await impatient!.ended;
     await ending;
     watched = await patient!.ended;
-    await words.stop();
+    const last = { finetunejobs: /^Ready /, finetuneruns: /^Succeeded /, adapters: /^Ready / };
+    await words.stop(last, [/^FineTuneJob Normal AdapterReady: /, /^Adapter Normal Exported: /]);
     ({ progress, results } = kept);
   });
 

@@ -7,6 +7,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { CoreV1Event } from "@kubernetes/client-node";
 import type { Condition } from "../../operator/api/common.ts";
 import type { KubeObject, WireObject } from "../../operator/runtime/objects.ts";
+import { until } from "../../operator/testing/until.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { objectsIn } from "./bench.ts";
 
@@ -37,7 +38,12 @@ export class Words {
     ];
   }
 
-  async stop(): Promise<void> {
+  /** Stops once it has recorded everything up to `last`: an API server sends to a watch later than it answers a read. */
+  async stop(last: Readonly<Record<Kind, RegExp>>, lastEvents: readonly RegExp[]): Promise<void> {
+    await until("the last state of each object and the last Events are recorded", () => {
+      const ended = kinds.every((kind) => last[kind].test(this.states(kind).at(-1) ?? ""));
+      return ended && lastEvents.every((one) => this.events().some((event) => one.test(event)));
+    });
     for (const { process } of this.#watches) process.kill();
     await Promise.all(this.#watches.map(({ read }) => read));
   }
