@@ -15,6 +15,7 @@ import { type RunFile, runFileSchema } from "./contract/runFile.ts";
 import { type MetricsServer, serveMetrics } from "./metricsServer.ts";
 import { failureOutcome, type Outcome, runStage } from "./stages/outcome.ts";
 import { Stores } from "./stores/stores.ts";
+import { keepHeapSmall } from "./training/peakMemory.ts";
 
 const log = (line: string) => process.stderr.write(`${line}\n`);
 
@@ -91,6 +92,7 @@ async function writeEnvelope({ envelope }: Outcome, given: string | undefined): 
 }
 
 async function main(): Promise<number> {
+  keepHeapSmall();
   const signal = stopSignal();
   let args: Arguments | undefined;
   try {

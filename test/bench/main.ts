@@ -1,13 +1,14 @@
 /**
  * `npm run bench`: measures the trainer on this machine, in tokens a second and as a share of the register-only peak;
  * `-- --peers` also runs PyTorch, PEFT and bitsandbytes. `-- --data MB` measures the preparation of data instead.
- * Timings require an otherwise idle machine.
+ * `-- --against DIR` compares with another checkout. Timings require an otherwise idle machine.
  */
 
 import { machineStages } from "../../demo/machine.ts";
 import { helpText, integerOf, optionOf, readArguments, UsageError } from "../../terminal/arguments.ts";
 import { createScreen } from "../../terminal/screen.ts";
 import { runStages } from "../../terminal/stages.ts";
+import { benchAgainst } from "./against.ts";
 import { benchData } from "./data.ts";
 import { benchMemory } from "./memory/bench.ts";
 import { type Format, formats } from "./shape.ts";
@@ -32,6 +33,7 @@ const usage = {
     },
     threads: { value: "N", help: "with --data: encoding processes (default: the available cores)" },
     staging: { help: "instead: measure throughput and memory of staging a base model of a hub" },
+    against: { value: "DIR", help: "instead: the speed ratio of this checkout to the one in DIR, which run in turn" },
     write: { help: "write the table into docs/performance.md" },
     help: { short: "h", help: "this text" },
   },
@@ -66,13 +68,14 @@ async function main(): Promise<void> {
     process.exitCode = right ? 0 : 1;
     return;
   }
-  await benchTrainer({
+  const options = {
     formats: chosen(args.values.get("base")),
-    peers: args.switches.has("peers"),
     steps: integerOf(args, "steps", 1, 1000, 5),
-    write: args.switches.has("write"),
-    onLine: (line) => process.stdout.write(`${line}\n`),
-  });
+    onLine: (line: string) => void process.stdout.write(`${line}\n`),
+  };
+  const directory = optionOf(args, "against");
+  if (directory !== undefined) return await benchAgainst({ ...options, directory });
+  await benchTrainer({ ...options, peers: args.switches.has("peers"), write: args.switches.has("write") });
 }
 
 try {

@@ -7,11 +7,19 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { addon } from "../native/addon.ts";
 
+/**
+ * Lets V8 favour memory over speed: it does not grow its young generation (64 MB of garbage otherwise), and collects the old
+ * one earlier. A trainer's time goes to its kernels. Unlike V8's sizes of heaps, this flag also works after its start.
+ */
+export function keepHeapSmall(): void {
+  setFlagsFromString("--optimize-for-size");
+}
+
 /** Collects what nothing refers to any more, and gives its memory back to the kernel: a stage leaves none to the next. */
 export function releaseMemory(): void {
   setFlagsFromString("--expose-gc");
   const collect: unknown = runInNewContext("gc");
-  if (typeof collect === "function") collect();
+  if (typeof collect === "function") collect({ type: "major", execution: "sync", flavor: "last-resort" });
   addon().trimMemory();
 }
 
