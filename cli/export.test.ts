@@ -154,4 +154,5 @@ test("luthier gc lists removable files, and removes them with --delete", async (
   const removed = JSON.parse(luthier("gc", store, "--days", "0", "--delete", "--output", "json").stdout);
   assert.equal(removed.removed, 1);
   assert.match(luthier("gc", store, "--days", "0").stdout, /nothing to remove/);
+  assert.match(luthier("gc", `${store}-misspelt`).stdout, /-misspelt: contains no files; .* check the path/);
 });

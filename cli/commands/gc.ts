@@ -50,7 +50,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
   const stores = new Stores({ claims: all, log: (line) => session.screen.print(line), signal: session.signal });
   const live = asksCluster ? () => liveOf(args) : undefined;
   const options = { stores, root, place: localPath(root, all), before: Date.now() - days * dayMs, live };
-  const { garbage, unknownRun } = await classified(() => findGarbage(options));
+  const { garbage, files, unknownRun } = await classified(() => findGarbage(options));
   const removed: Garbage[] = [];
   if (args.switches.has("delete")) {
     const onRemoved = (one: Garbage) => {
@@ -62,11 +62,16 @@ async function run(args: Arguments, session: Session): Promise<number> {
   const bytes = garbage.reduce((sum, one) => sum + one.bytes, 0);
   if (format === "json") {
     session.write(
-      `${JSON.stringify({ garbage, bytes, removed: removed.length, ...(unknownRun && { unknownRun }) }, null, 2)}\n`,
+      `${JSON.stringify({ garbage, files, bytes, removed: removed.length, ...(unknownRun && { unknownRun }) }, null, 2)}\n`,
     );
     return 0;
   }
   if (unknownRun) session.screen.print(`run ${unknownRun} does not list its inputs: no object is treated as garbage`);
+  if (files === 0) {
+    const hint = "if it should hold artifacts, check the path: spec.artifacts.uri, a slash, the namespace";
+    session.write(`${options.place}: contains no files; ${hint}\n`);
+    return 0;
+  }
   session.write(`${lines(garbage, bytes, args.switches.has("delete")).join("\n")}\n`);
   return 0;
 }

@@ -47,6 +47,8 @@ export interface GarbageOptions {
 
 export interface FoundGarbage {
   garbage: Garbage[];
+  /** Files in the store; none when it does not exist. */
+  files: number;
   /** A run that does not list what it needs; if there is one, no object is garbage. */
   unknownRun: string | undefined;
 }
@@ -77,7 +79,7 @@ export async function findGarbage(options: GarbageOptions): Promise<FoundGarbage
     const isNeeded = digest === undefined || unknownRun !== undefined || references.has(digest);
     return isNeeded ? [] : [{ path, bytes, reason: "an object that nothing refers to" }];
   });
-  return { garbage, unknownRun };
+  return { garbage, files: entries.length, unknownRun };
 }
 
 /**
