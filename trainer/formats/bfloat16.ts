@@ -1,14 +1,13 @@
 /** Converts arrays between F32 and BF16, which is the upper half of an F32. Pure. */
 
-/** The nearest BF16, ties to even; a NaN stays a (quiet) NaN. */
-export function toBfloat16(values: Float32Array): Uint16Array {
+/** The nearest BF16, ties to even; a NaN stays a (quiet) NaN. → `into` */
+export function toBfloat16(values: Float32Array, into: Uint16Array = new Uint16Array(values.length)): Uint16Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  const rounded = new Uint16Array(values.length);
   for (let i = 0; i < bits.length; i++) {
     const b = bits[i]!;
-    rounded[i] = (b & 0x7fffffff) > 0x7f800000 ? (b >>> 16) | 0x40 : (b + 0x7fff + ((b >>> 16) & 1)) >>> 16;
+    into[i] = (b & 0x7fffffff) > 0x7f800000 ? (b >>> 16) | 0x40 : (b + 0x7fff + ((b >>> 16) & 1)) >>> 16;
   }
-  return rounded;
+  return into;
 }
 
 /** Exact. → `into` */

@@ -55,8 +55,10 @@ export interface PlannedMemory {
 }
 
 /** All of it together. */
-export const peakOf = (memory: PlannedMemory): number =>
-  Object.values(memory).reduce((total, bytes) => total + bytes, 0);
+export const peakOf = (memory: PlannedMemory): number => sumOf(memory);
+
+const sumOf = (categories: Omit<PlannedMemory, "process">): number =>
+  Object.values(categories).reduce((total, bytes) => total + bytes, 0);
 
 /** Memory that does not depend on the shape of the programs, so no layout is needed. */
 export const fixedBytes = (compiled: Compiled, facts: MemoryFacts): number =>
@@ -68,6 +70,12 @@ export const fixedBytes = (compiled: Compiled, facts: MemoryFacts): number =>
 
 /** The regions of a compiled run, to the byte, and the process's other memory. */
 export function memoryOf(compiled: Compiled, facts: MemoryFacts): PlannedMemory {
+  const regions = regionsOf(compiled, facts);
+  // The start is over before the regions exist.
+  return { ...regions, process: Math.max(processBytes(compiled, facts), facts.target.startBytes - sumOf(regions)) };
+}
+
+function regionsOf(compiled: Compiled, facts: MemoryFacts): Omit<PlannedMemory, "process"> {
   const { arenaBytes, ioBytes, scratch } = compiled;
   return {
     weights: weightBytes(compiled),
@@ -81,7 +89,6 @@ export function memoryOf(compiled: Compiled, facts: MemoryFacts): PlannedMemory 
     io: ioBytes,
     scratch: facts.target.threads * scratch.thread + scratch.shared,
     data: dataBytes(facts.dataset),
-    process: processBytes(compiled, facts),
   };
 }
 
@@ -110,10 +117,10 @@ function dataBytes({ rows, examples, tokens, validationExamples }: DatasetFacts)
 const mebibyte = 2 ** 20;
 
 /** For each layer of the model: programs as objects of JavaScript, and the pages that its tensors share with others. */
-const layerBytes = 1.5 * mebibyte;
+const layerBytes = 0.5 * mebibyte;
 
 /** The tokenizer's library, and for each entry of the vocabulary its text and its place in tables. */
-const tokenizerBytes = (entries: number): number => 8 * mebibyte + 0.9 * 1024 * entries;
+const tokenizerBytes = (entries: number): number => 4 * mebibyte + 0.9 * 1024 * entries;
 
 /** What is on its way to a remote store: a checkpoint, as far as it goes in parts. */
 const uploadBytes = (compiled: Compiled, facts: MemoryFacts): number =>

@@ -97,12 +97,27 @@ test("the number of steps follows from rows, epochs and rows per step, or from m
   assert.equal(planned({ settings: settings({ training: { maxSteps: 40 } }) }).steps, 40);
 });
 
+/** Without the peak of its start, which is all that a tiny model takes. */
+const target = { ...cpuTarget(2), startBytes: 0 };
+
+test("a plan is not below the peak of the process's start", () => {
+  const { memory, predictedPeakBytes } = planned({
+    model: { ...model, layers: 1 },
+    settings: settings({ evaluation: undefined }),
+  });
+  assert.equal(predictedPeakBytes, cpuTarget(2).startBytes);
+  assert.equal(
+    Object.values(memory).reduce((sum, bytes) => sum + bytes),
+    predictedPeakBytes,
+  );
+});
+
 test("with less memory the planner shrinks the micro-batch, then recomputes blocks, then names a change that would fit", () => {
-  const ample = planned();
+  const ample = planned({ target });
   assert.deepEqual([ample.microRows, ample.recomputedBlocks, ample.fits], [4, 0, true]);
   const seen: string[] = [];
   for (let available = ample.predictedPeakBytes; ; available -= 1e7) {
-    const made = planned({ availableBytes: available });
+    const made = planned({ availableBytes: available, target });
     seen.push(`${made.microRows}/${made.recomputedBlocks}`);
     if (!made.fits) {
       assert(made.nearestFit);
@@ -128,7 +143,12 @@ test("the nearest settings that fit have the same peak as their own plan", () =>
   const wide = (maxSequenceLength: number, availableBytes: number) => {
     const dataset = { sources: [{ uri: "pvc://data/train.jsonl" }], maxSequenceLength };
     const wideModel = { ...model, vocabSize: 32_000, layers: 2 };
-    return planned({ model: wideModel, availableBytes, settings: settings({ dataset, evaluation: undefined }) });
+    return planned({
+      model: wideModel,
+      target,
+      availableBytes,
+      settings: settings({ dataset, evaluation: undefined }),
+    });
   };
   const available = wide(512, 1).predictedPeakBytes - 1;
   const { nearestFit } = wide(512, available);

@@ -15,8 +15,10 @@ export interface Target {
   readonly mostSlots: number;
   /** Tokens of a prompt that go through the model at once, at most. */
   readonly prefillTokens: number;
-  /** The process with the addon, the code of a stage and its garbage, before it holds anything of a run. */
+  /** The process with the addon and the code of a stage, before it holds anything of a run. */
   readonly processBytes: number;
+  /** The process's peak while it starts: garbage of loading the code, which is collected before a run takes memory. */
+  readonly startBytes: number;
   /** A thread's stack and what the allocator keeps for it. */
   readonly threadBytes: number;
 }
@@ -33,6 +35,7 @@ export const cpuTarget = (threads: number): Target => ({
   enoughTokens: 2048,
   mostSlots: 16,
   prefillTokens: 256,
-  processBytes: 146 * mebibyte,
+  processBytes: 112 * mebibyte,
+  startBytes: 146 * mebibyte,
   threadBytes: (3 / 8) * mebibyte,
 });

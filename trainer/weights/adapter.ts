@@ -107,10 +107,12 @@ function* shardChunks(
   dtype: "F32" | "BF16",
 ): Iterable<Uint8Array> {
   yield encodeHeader(tensors, { format: "pt" });
+  // One buffer for all pieces: V8 collects buffers only after 64 MB of them.
+  const rounded = new Uint16Array(pieceElements);
   for (const { name } of tensors) {
     const values = parameters.get(name)!;
     if (dtype === "F32") yield bytesOf(values);
-    else for (const piece of piecesOf(values)) yield bytesOf(toBfloat16(piece));
+    else for (const piece of piecesOf(values)) yield bytesOf(toBfloat16(piece, rounded).subarray(0, piece.length));
   }
 }
 
