@@ -8,7 +8,7 @@ import { attentionCached } from "./op.ts";
 
 const heads = { heads: 4, kvHeads: 2, headDim: 4, scale: 0.5 };
 
-test("attentionCached: rows of two sequences, in any order, see what attention over their segments sees", async () => {
+test("attentionCached: rows of two sequences, in any order, give the results of attention over their segments", async () => {
   const graph = new Graph();
   const row = (name: string, width: number) => graph.input(name, "F64", [5, width]);
   const [q, k, v] = [row("q", 16), row("k", 8), row("v", 8)];
@@ -40,6 +40,6 @@ test("attentionCached: rows of two sequences, in any order, see what attention o
   );
   assert(
     filled!.subarray(32, 64).every((value) => value === 0),
-    "no one wrote slot 1",
+    "slot 1 stays unwritten",
   );
 });

@@ -4,14 +4,14 @@ import { linear } from "./op.ts";
 
 const inputs = { x: [5, 7] };
 
-test("linear: gradients of input and matrix", () =>
+test("linear: gradients of input and matrix match finite differences", () =>
   assertGradients({
     inputs,
     parameters: { w: [6, 7] },
     build: (graph, { x, w }) => linear.node(graph, { x: x!, w: w! }, { tailScale: 1 }),
   }));
 
-test("linear: gradients through a scaled tail and a residual", () =>
+test("linear: gradients through a scaled tail and a residual match finite differences", () =>
   assertGradients({
     inputs: { ...inputs, tailX: [5, 3], residual: [5, 6] },
     parameters: { w: [6, 7], tailW: [6, 3] },
@@ -30,7 +30,7 @@ test("linear: an input that several linears read gets the sum of their gradients
     },
   }));
 
-test("linear: the composite is the sum of its products, bias and residual", () =>
+test("linear: the output is the sum of both products, bias and residual", () =>
   assertExpands(
     linear,
     { x: [5, 7], w: [6, 7], tailX: [5, 3], tailW: [6, 3], bias: [6], residual: [5, 6] },
