@@ -253,7 +253,10 @@ test("the same spec compiles to the same bytes", () => {
 
 test("a spec that cannot be compiled is refused with the fix", () => {
   const unknown = { ...tinyLora, targetModules: ["q_proj", "w_proj"] };
-  assert.throws(() => compile(aSpec({ method: unknown })), /"w_proj" is no linear layer.*q_proj, k_proj.*all-linear/);
+  assert.throws(
+    () => compile(aSpec({ method: unknown })),
+    /"w_proj" is not a linear layer.*q_proj, k_proj.*all-linear/,
+  );
   const storage = { dense: "F32", linear: "NF4", doubleQuantization: true } as const;
   assert.throws(() => compile(aSpec({ storage })), /NF4 cannot hold: use a base in BF16/);
   const model = { ...aSpec().model, family: "qwen2" } as const;

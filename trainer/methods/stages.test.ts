@@ -1,4 +1,7 @@
-/** Each method through the stages: trained on bases of each storage, read from PEFT's layout, merged or refused, talked with. */
+/**
+ * Runs each method through the stages: training on bases of each storage, reading PEFT's layout, merging or refusing,
+ * chat.
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { TrainingSpec } from "../contract/settings.ts";
@@ -13,7 +16,7 @@ interface Row {
   readonly name: string;
   readonly method: TrainingSpec["method"];
   readonly learningRate: string;
-  /** Why it is not merged. */
+  /** Why it cannot be merged. */
   readonly refusal?: RegExp;
 }
 
@@ -40,7 +43,7 @@ const bases = {
 
 for (const { name, method, learningRate, refusal } of methods) {
   for (const [storage, base] of Object.entries(bases)) {
-    test(`${name} on a base in ${storage} learns, and is ${refusal ? "not merged" : "merged"}`, async (t) => {
+    test(`${name} on a base in ${storage} learns, and its merge ${refusal ? "is refused" : "succeeds"}`, async (t) => {
       const tiny = await TinyTraining.make(t, { ...base, method, training: { maxSteps: 12, learningRate } });
       const { figures } = await runTrain(await tiny.trainFile(), tiny.context());
       // A guess among 259 tokens costs 5.56.

@@ -47,7 +47,7 @@ export function registerDeclaration(declaration: Declaration): Disposable {
 
 export function declarationOf(kind: string): Declaration {
   const found = known.get(kind);
-  if (!found) throw new Error(`there is no method ${kind}; known: ${[...known.keys()].join(", ")}`);
+  if (!found) throw new Error(`unknown method ${kind}; use one of ${[...known.keys()].join(", ")}`);
   return found;
 }
 
