@@ -1,8 +1,8 @@
 """Loads an adapter written by our trainer into PEFT and compares the logits of base and adapter.
 
 DIR holds adapter_config.json, adapter_model.safetensors and `logits.safetensors` (`logits` [tokens of step 0, vocabulary]
-as our side computed them for the base `base-untied`). RESULT also names the adapter's digest: a test holds that our
-writer still writes these bytes, so the verdict stays true without Python.
+as computed by our trainer for the base `base-untied`). RESULT also records the adapter's digest: a test checks that our
+writer still writes these bytes, so the verdict stays valid without Python.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ def check(directory: str, result_path: str) -> int:
     missing = [key for key in loaded.missing_keys if "lora_" in key]
     unexpected = list(loaded.unexpected_keys)
     if config.is_prompt_learning:
-        # PEFT puts this tensor into its encoder by itself, after it has reported it as unexpected.
+        # PEFT reports this tensor as unexpected, but then puts it into its encoder.
         saved = load_peft_weights(path)["prompt_embeddings"]
         unexpected.remove("prompt_embeddings")
         if not torch.equal(model.prompt_encoder["default"].embedding.weight.detach(), saved):
