@@ -54,7 +54,7 @@ async function runFileOf(training: TinyTraining, file: RunFile): Promise<string>
   return path;
 }
 
-test("prepare, train and export as processes", async (t) => {
+test("prepare, train and export run as processes", async (t) => {
   const training = await TinyTraining.make(t);
   const run = async (command: string, file: RunFile) => {
     const ended = await trainer(training.directory, [

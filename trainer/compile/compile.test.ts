@@ -31,7 +31,7 @@ async function stepOf(changes: Partial<CompileSpec>, batches: readonly (readonly
 
 for (const [name, method] of Object.entries(methods)) {
   for (const tieWordEmbeddings of [true, false]) {
-    test(`${name}, ${tieWordEmbeddings ? "tied" : "untied"} embeddings: every gradient agrees with finite differences`, async () => {
+    test(`${name}, ${tieWordEmbeddings ? "tied" : "untied"} embeddings: every gradient matches finite differences`, async () => {
       const model = { ...aSpec().model, tieWordEmbeddings };
       const run = new TestRun(compile(aSpec({ model, method, precision: "F64" })), { backend: "reference64" });
       const batch = batchOf(examples, 12, weight);

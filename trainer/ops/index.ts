@@ -83,8 +83,8 @@ export const ops: readonly ListedOp[] = [
 ];
 
 export const isComputing = (op: ListedOp): op is AnyOp => "operands" in op;
+
 /** All ops but `release`. */
-/** Those that compute something. */
 export const computing = (listed: readonly ListedOp[]): AnyOp[] => listed.filter(isComputing);
 
 const opcodes: ReadonlyMap<string, number> = new Map(ops.map((op, index) => [op.name, index + 1]));

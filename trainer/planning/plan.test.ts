@@ -191,7 +191,7 @@ test("a method's state beyond the moments is planned to the byte", () => {
   assert.ok(memory.moments >= bytes("moment1") + bytes("moment2") + bytes("method"));
 });
 
-test("a prefix takes positions of the context: rows that fit without it are refused", () => {
+test("a prefix takes positions of the context, so rows that fit only without it are refused", () => {
   const method = { prefixTuning: { virtualTokens: 20 } };
   const dataset = (maxSequenceLength: number) => ({
     sources: [{ uri: "pvc://data/train.jsonl" }],
@@ -204,7 +204,7 @@ test("a prefix takes positions of the context: rows that fit without it are refu
   );
 });
 
-test("a plan says the bytes of a checkpoint: parameters, both moments and the best so far where they are kept", () => {
+test("a plan gives the bytes of a checkpoint: parameters, both moments, and the best parameters if they are kept", () => {
   const { memory, checkpointBytes } = planned();
   assert.equal(checkpointBytes, memory.parameters + memory.moments);
   const data = {
@@ -216,14 +216,14 @@ test("a plan says the bytes of a checkpoint: parameters, both moments and the be
   assert.equal(validated.checkpointBytes, memory.parameters + memory.moments + memory.parameters);
 });
 
-test("a plan says what a pod fetches: the base as it is stored and the data, also where the base itself is trained", () => {
+test("a plan gives the bytes that a pod fetches: the stored base and the data, also if the base itself is trained", () => {
   const elements = 1000 * 128 + 6 * (128 * (128 + 64 + 64 + 128) + 3 * 128 * 384) + 13 * 128;
   const full = planned({ settings: settings({ method: { full: {} } }) });
   for (const { stagedBytes } of [planned(), full])
     assert.ok(stagedBytes > 2 * elements && stagedBytes < 1.2 * (2 * elements + 5e5) + 2 ** 26);
 });
 
-test("another target is planned without asking this machine: its threads, its process, its micro-batch", () => {
+test("a plan for another target does not depend on this machine: its threads, its process, its micro-batch", () => {
   const usual = planned();
   const other = planned({ target: { ...cpuTarget(16), enoughTokens: 512, processBytes: 2 ** 30 } });
   const { scratch } = compile(usual.spec);
@@ -233,7 +233,7 @@ test("another target is planned without asking this machine: its threads, its pr
   assert.ok(other.memory.process > 2 ** 30 && other.memory.process - usual.memory.process > 2 ** 29);
 });
 
-test("an upload to a remote store is part of the process: a checkpoint, as far as it goes in parts", () => {
+test("the planned process includes an upload to a remote store: a checkpoint, up to the size of the parts in memory", () => {
   const { memory, checkpointBytes } = planned();
   assert.equal(planned({ isRemote: true }).memory.process - memory.process, checkpointBytes);
 });

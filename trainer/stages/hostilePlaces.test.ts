@@ -73,7 +73,7 @@ test("data behind a link out of their claim are refused, and no message quotes t
   }
 });
 
-test("a directory behind a link out of its claim is refused, and none of its names is told", async (t) => {
+test("a directory behind a link out of its claim is refused, and no message contains its names", async (t) => {
   const { directory, ending } = await place(t);
   symlinkSync("../secrets", `${directory}/data/outside`);
   const [code, reason, message] = await ending({ data: "pvc://data/outside" });

@@ -111,7 +111,7 @@ test("a stopped prepare resumes with the next shard and gives the same digest", 
   assert.ok(fetching[0]!.total < all / 2 + 60_000, "what is there already counts as work");
 });
 
-test("a base of the hub is quantised as one from a directory is", async (t) => {
+test("a base of the hub is quantised like one from a directory", async (t) => {
   const quantized = await place(t, { type: "NF4" });
   const { figures } = await runPrepare(quantized.file, quantized.context());
   const local = {

@@ -165,7 +165,7 @@ for (const [what, files, reason] of hostile) {
   });
 }
 
-test("configurations of other methods are refused by the member that is wrong", async (t) => {
+test("configurations of other methods are refused, and the error names the wrong member", async (t) => {
   const directory = await temporaryDirectory(t);
   const refused = async (config: object, reason: RegExp) =>
     await assert.rejects(
@@ -187,7 +187,7 @@ test("configurations of other methods are refused by the member that is wrong", 
   await refused(adalora, /key .*lora_A\.weight is not an AdaLoRA tensor/);
 });
 
-test("of the names in a pattern that fit a layer, the first counts, as in PEFT", async (t) => {
+test("the first name in a pattern that matches a layer applies, as in PEFT", async (t) => {
   const directory = await temporaryDirectory(t);
   const patterns = {
     rank_pattern: { "self_attn.q_proj": rank, q_proj: rank },
@@ -217,7 +217,7 @@ test("an adapter that PEFT 0.21 saves with every option unused is read", async (
   assert.deepEqual(all?.settings.targetModules, ["all-linear"]);
 });
 
-test("an adapter of another model is refused with the name of the tensor that does not fit, and its memory is freed", async (t) => {
+test("an adapter of another model is refused with the name of the mismatched tensor, and its memory is freed", async (t) => {
   const directory = await temporaryDirectory(t);
   await writeTinyModel(`${directory}/base`);
   const model = await StoredModel.inDirectory(new Stores(), `file://${directory}/base`);

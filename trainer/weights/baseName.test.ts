@@ -27,7 +27,7 @@ const cases: [string, Partial<Parameters<typeof baseNameOf>[0]>, string, string 
   ["a configuration that is none does not", { config: null }, "./base", null],
 ];
 
-test("a base is named so that other programs find it", async (t) => {
+test("a base gets a name under which other programs find it", async (t) => {
   for (const [title, facts, name, revision] of cases) {
     await t.test(title, () => {
       const given = { uri: "pvc://models/base", revision: undefined, commit, config: {}, ...facts };

@@ -24,7 +24,7 @@ const floats: [number, string][] = [
   [1.7976931348623157e308, "1.7976931348623157e+308"],
 ];
 for (const [value, written] of floats) {
-  test(`a float: ${written}`, () => assert.equal(pythonFloat(value), written));
+  test(`a float is written as in Python: ${written}`, () => assert.equal(pythonFloat(value), written));
 }
 
 const hard = {
