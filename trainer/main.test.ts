@@ -78,7 +78,7 @@ test("prepare, train and export run as processes", async (t) => {
   assert.ok(exported.stage === "Export" && exported.figures!.sizeBytes > 0);
 });
 
-/** Of a process that trains and does nothing else: nothing takes more than was planned of it, nor half of that. */
+/** Measures a process that only trains: no category takes more than planned, or less than half of it. */
 async function hasHonestMemory(
   training: TinyTraining,
   figures: { predictedPeakBytes: number; measuredPeakBytes: number },

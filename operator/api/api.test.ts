@@ -78,7 +78,7 @@ describe("definitions", () => {
   });
 });
 
-/** spec and status of a definition, without what every object has. */
+/** spec and status of a definition, without the members that every object has. */
 function partsOf(definition: Record<string, unknown>): unknown {
   const { spec } = definition;
   const versions = isRecord(spec) && Array.isArray(spec.versions) ? spec.versions : [];

@@ -49,8 +49,8 @@ ADALORA = {
     "orthogonality": 0.5,
 }
 
-# Rates and seeds for which 20 steps are well posed: no gradient element is so close to zero that the order of sums
-# decides its update, and PyTorch's own F32 stays within 8e-6 of F64.
+# Rates and seeds for which 20 steps are well posed: no element of a gradient so near zero that the order of sums decides
+# its update, and the field's own F32 stays within 8e-6 of F64.
 CASES = {
     "full-untied": {"base": "untied", "schedule": "Linear", **FULL},
     "full-tied": {"base": "tied", "schedule": "Cosine", **FULL},
@@ -125,7 +125,7 @@ def method_of(case: dict) -> str:
 
 
 def with_adapter(model, case: dict):
-    """PEFT's adapter. `fresh` keeps PEFT's initial B = 0; otherwise B is random, so that A has a gradient at once."""
+    """PEFT's adapter. `fresh` keeps PEFT's start (B = 0); else B is random too, so that A has a gradient at once."""
     torch.manual_seed(case.get("seed", 13))
     kind = method_of(case)
     model = get_peft_model(model, METHODS[kind](case[kind]))

@@ -1,8 +1,8 @@
 """Loads an adapter written by our trainer into PEFT and compares the logits of base and adapter.
 
 DIR holds adapter_config.json, adapter_model.safetensors and `logits.safetensors` (`logits` [tokens of step 0, vocabulary]
-as computed by our trainer for the base `base-untied`). RESULT also records the adapter's digest: a test checks that our
-writer still writes these bytes, so the verdict stays valid without Python.
+as our side computed them for the base `base-untied`). RESULT also names the adapter's digest: a test holds that our
+writer still writes these bytes, so the verdict stays true without Python.
 """
 
 import hashlib

@@ -26,7 +26,7 @@ def trainable(model) -> dict:
 
 
 def saved_name(name: str) -> str:
-    """PEFT omits the adapter's own name, and the `.weight` of a vector's module."""
+    """PEFT leaves out the adapter's own name, and of a vector's module its `.weight`."""
     name = name.replace(".default", "").replace("lora_magnitude_vector.weight", "lora_magnitude_vector")
     return name.replace("prompt_encoder.embedding.weight", "prompt_embeddings")
 

@@ -16,7 +16,7 @@ interface Row {
   readonly name: string;
   readonly method: TrainingSpec["method"];
   readonly learningRate: string;
-  /** Why it cannot be merged. */
+  /** Why it is not merged. */
   readonly refusal?: RegExp;
 }
 
@@ -43,7 +43,7 @@ const bases = {
 
 for (const { name, method, learningRate, refusal } of methods) {
   for (const [storage, base] of Object.entries(bases)) {
-    test(`${name} on a base in ${storage} learns, and its merge ${refusal ? "is refused" : "succeeds"}`, async (t) => {
+    test(`${name} on a base in ${storage} learns, and is ${refusal ? "not merged" : "merged"}`, async (t) => {
       const tiny = await TinyTraining.make(t, { ...base, method, training: { maxSteps: 12, learningRate } });
       const { figures } = await runTrain(await tiny.trainFile(), tiny.context());
       // A guess among 259 tokens costs 5.56.

@@ -124,7 +124,7 @@ test("with less memory the planner shrinks the micro-batch, then recomputes bloc
 });
 
 test("the nearest settings that fit have the same peak as their own plan", () => {
-  // Logits are most of the memory: half the tokens need no recomputing at all.
+  // Logits take most of the memory, so half the tokens need no recomputing.
   const wide = (maxSequenceLength: number, availableBytes: number) => {
     const dataset = { sources: [{ uri: "pvc://data/train.jsonl" }], maxSequenceLength };
     const wideModel = { ...model, vocabSize: 32_000, layers: 2 };
@@ -142,7 +142,7 @@ test("on the frontier of recomputing, each further block saves less memory per o
   const input = inputWith();
   const frontier = recomputeFrontier(input, plan(input));
   assert(frontier.length > 2);
-  // What the topmost block computed is needed next: computing it again saves nothing.
+  // The topmost block's results are needed next, so recomputing them saves nothing.
   assert.deepEqual([frontier[0]?.recomputedBlocks, frontier.at(-1)?.recomputedBlocks], [0, 5]);
   const prices = frontier.slice(1).map((choice, i) => {
     const before = frontier[i]!;
@@ -186,7 +186,7 @@ test("a method's state beyond the moments is planned to the byte", () => {
     state
       .filter((tensor) => tensor.role === role)
       .reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b), 0);
-  // Sensitivity and uncertainty of every parameter; whether each triplet is kept.
+  // Sensitivity and uncertainty of every parameter, and the mask of kept triplets.
   assert.equal(bytes("method"), 2 * bytes("parameter") + 4 * 4 * 7 * model.layers);
   assert.ok(memory.moments >= bytes("moment1") + bytes("moment2") + bytes("method"));
 });

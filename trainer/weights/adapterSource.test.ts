@@ -1,4 +1,4 @@
-/** Adapters that anyone may have written: what is wrong with them is said by file, tensor and fault, and nothing crashes. */
+/** Adapters from any source: errors name file, tensor and fault, and nothing crashes. */
 import assert from "node:assert/strict";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { test } from "node:test";
@@ -54,10 +54,10 @@ async function read(directory: string, { config = goodConfig, weights = good }: 
 const withConfig = (change: object) => ({ config: JSON.stringify({ ...JSON.parse(goodConfig), ...change }) });
 const withTensors = (...tensors: TensorData[]) => ({ weights: encodeSafetensors(tensors) });
 
-/** The beginning of what is said of adapter_config.json. */
+/** The beginning of an error about adapter_config.json. */
 const said = (words: string) => new RegExp(`^adapter_config\\.json: ${RegExp.escape(words)}`);
 
-/** Starts that take a part out of the base. */
+/** Initialisations that subtract a part from the base. */
 const starts = ["pissa", "pissa_niter_4", "olora", "loftq", "corda", "eva", "lora_ga", "mica", "something new"];
 
 /** Options of PEFT that change what an adapter computes. */

@@ -1,4 +1,4 @@
-/** What follows from the declarations of the methods. */
+/** Checks the forms of settings that follow from the declarations of the methods. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { specHash } from "../hashes.ts";

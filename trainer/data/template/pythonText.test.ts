@@ -1,4 +1,4 @@
-/** Values as Python writes them: what `repr`, `str` and `json.dumps` of Python 3.11 give. */
+/** Values written as by `repr`, `str` and `json.dumps` of Python 3.11. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { JsonFloat } from "../rows/example.ts";

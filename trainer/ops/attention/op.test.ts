@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { assertGradients } from "../../testing/graphs.ts";
 import { attention } from "./op.ts";
 
-test("attention: gradients of queries, keys and values match finite differences over three segments with grouped heads", () =>
+test("attention: gradients of queries, keys and values over three segments, with grouped heads", () =>
   assertGradients({
     inputs: { q: [7, 16], k: [7, 8], v: [7, 8] },
     constants: { segmentStart: { dtype: "I32", shape: [7], values: [0, 0, 0, 3, 4, 4, 4] } },

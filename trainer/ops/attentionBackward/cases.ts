@@ -9,7 +9,7 @@ import {
 } from "../attention/cases.ts";
 import { attentionBackward } from "./op.ts";
 
-/** o and lse must match q, k and v, so they are computed here, in double. */
+/** o and lse must belong to q, k and v: they are computed here, in double. */
 function attentionBackwardCase(act: Activation, shape: AttentionShape, segmentStart: TestOperand): OpCase {
   const { operands, attributes, name } = attentionCase(act, shape, segmentStart);
   const { q, k, v, o, lse } = operands;
@@ -30,7 +30,7 @@ function attentionBackwardCase(act: Activation, shape: AttentionShape, segmentSt
   return { ...make(attentionBackward, name, act, attributes, all), relative, absolute: relative / 50 };
 }
 
-/** Computed in double. Every row attends to `prefix`. */
+/** In double; `prefix` is seen by every row. */
 export function attentionForward(
   shape: AttentionShape,
   q: readonly number[],

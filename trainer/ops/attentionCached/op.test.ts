@@ -8,7 +8,7 @@ import { attentionCached } from "./op.ts";
 
 const heads = { heads: 4, kvHeads: 2, headDim: 4, scale: 0.5 };
 
-test("attentionCached: rows of two sequences, in any order, give the results of attention over their segments", async () => {
+test("attentionCached: rows of two sequences, in any order, see what attention over their segments sees", async () => {
   const graph = new Graph();
   const row = (name: string, width: number) => graph.input(name, "F64", [5, width]);
   const [q, k, v] = [row("q", 16), row("k", 8), row("v", 8)];

@@ -30,7 +30,7 @@ test("linear: an input that several linears read gets the sum of their gradients
     },
   }));
 
-test("linear: the output is the sum of both products, bias and residual", () =>
+test("linear: the composite is the sum of its products, bias and residual", () =>
   assertExpands(
     linear,
     { x: [5, 7], w: [6, 7], tailX: [5, 3], tailW: [6, 3], bias: [6], residual: [5, 6] },

@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { assertGradients } from "../../testing/graphs.ts";
 import { prefixAttention } from "./op.ts";
 
-test("prefixAttention: gradients of queries, keys, values and the prefix match finite differences over two segments", () =>
+test("prefixAttention: gradients of queries, keys, values and the prefix, over two segments", () =>
   assertGradients({
     inputs: { q: [5, 12], k: [5, 6], v: [5, 6] },
     parameters: { prefixK: [4, 6], prefixV: [4, 6] },

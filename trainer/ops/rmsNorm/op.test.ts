@@ -9,7 +9,7 @@ test("rmsNorm: gradients of input and weight match finite differences", () =>
     build: (graph, { x, weight }) => ({ y: rmsNorm.node(graph, { x: x!, weight: weight! }, { eps: 1e-3 }).y }),
   }));
 
-test("rmsNorm: gradients match finite differences through a sum with a residual that other ops also use", () =>
+test("rmsNorm: gradients through its sum with a residual, which others read too", () =>
   assertGradients({
     inputs: { x: [5, 7], residual: [5, 7] },
     parameters: { weight: [7] },

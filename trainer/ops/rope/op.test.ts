@@ -3,7 +3,7 @@ import { ropeTable } from "../../models/rope.ts";
 import { assertGradients } from "../../testing/graphs.ts";
 import { rope } from "./op.ts";
 
-test("rope: the backward pass rotates back", () => {
+test("rope: the gradient turns back", () => {
   const { cos, sin } = ropeTable({ headDim: 4, ropeTheta: 100 }, 5);
   const table = (values: Float32Array) => ({ dtype: "F32", shape: [5, 2], values }) as const;
   return assertGradients({
