@@ -23,7 +23,10 @@ export interface DataReport {
   readonly examples: number;
   readonly validationExamples: number;
   readonly testExamples: number;
-  /** Of training and validation; more than examples if the template renders earlier turns differently in later ones. */
+  /**
+   * Training and validation sequences; more than examples if the template renders earlier turns differently in later
+   * ones.
+   */
   readonly sequences: number;
   /** Per epoch, as are rows. */
   readonly tokens: number;

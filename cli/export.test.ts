@@ -41,8 +41,8 @@ test("luthier export writes a verified model with its card anywhere, reuses it, 
   assert.deepEqual(readdirSync(`${tiny.directory}/any place`), ["merged"]);
   assert.equal(JSON.parse(run().stdout).reused, true);
   writeFileSync(`${to}/model.safetensors`, "cut");
-  const mended = JSON.parse(run().stdout);
-  assert.deepEqual([mended.reused, mended.digest], [false, result.digest]);
+  const repaired = JSON.parse(run().stdout);
+  assert.deepEqual([repaired.reused, repaired.digest], [false, result.digest]);
   const text = luthier("export", adapter, "--dtype", "F32");
   assert.match(text.stdout, /merged is written, read back and verified\n.*size.*1 shard/);
 });

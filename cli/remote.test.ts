@@ -17,14 +17,14 @@ test("luthier reports an unresolvable hub at once, and Ctrl-C ends the retries",
   });
   t.after(() => child.kill("SIGKILL"));
   let text = "";
-  const told = new Promise<void>((resolve) => {
+  const reported = new Promise<void>((resolve) => {
     child.stderr.on("data", (chunk) => {
       text += chunk;
       if (text.includes("retrying")) resolve();
     });
   });
   const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
-  await told;
+  await reported;
   child.kill("SIGINT");
   assert.equal(await ended, exitCode.stopped, text);
   assert.match(text, /hf:\/\/acme\/tiny@?.*: no answer from hub\.invalid: getaddrinfo .*; retrying for up to 180 s/);

@@ -8,7 +8,7 @@ const usage: Usage = {
   positionals: ["MANIFEST", "NAME?"],
   summary: "Runs a manifest.",
   options: {
-    claim: { value: "NAME=DIR", repeated: true, help: "Where a claim lies." },
+    claim: { value: "NAME=DIR", repeated: true, help: "The directory of a claim." },
     output: { value: "FORMAT", short: "o", help: "text or json." },
     threads: { value: "N", help: "Threads." },
     quiet: { help: "Say less." },

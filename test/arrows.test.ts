@@ -18,7 +18,7 @@ import {
 import { drawRooms, page, withDrawing } from "./rooms.ts";
 
 interface Arrow {
-  readonly says: string;
+  readonly rule: string;
   /** The files that the rule applies to; tests are exempt. */
   readonly of: RegExp;
   /** Among these targets … */
@@ -36,64 +36,64 @@ const pureFile = new RegExp(`(?!${does.source})^operator/(finetunejob|finetuneru
 
 const arrows: readonly Arrow[] = [
   {
-    says: "operator imports of the trainer only the contract and the planner",
+    rule: "operator imports only the contract and the planner of the trainer",
     of: /^operator\//,
     among: ours,
     only: /^operator\/|^trainer\/contract\/|^trainer\/planning\/(plan|target)\.ts$/,
   },
   {
-    says: "trainer imports nothing of operator or cli",
+    rule: "trainer imports neither operator nor cli",
     of: /^trainer\//,
     among: /^(operator|cli|terminal|demo|test)\//,
   },
-  { says: "the product imports nothing of cli", of: /^(operator|trainer|terminal|tools|images)\//, among: /^cli\// },
+  { rule: "the product does not import cli", of: /^(operator|trainer|terminal|tools|images)\//, among: /^cli\// },
   {
-    says: "terminal knows of the product only the contract",
+    rule: "terminal imports only the contract of the product",
     of: /^terminal\//,
     among: ours,
     only: /^terminal\/|^trainer\/contract\//,
   },
   {
-    says: "operator/runtime imports no sibling",
+    rule: "operator/runtime imports no sibling",
     of: /^operator\/runtime\//,
     among: ours,
     only: /^operator\/runtime\//,
   },
   {
-    says: "graph and ops know no model and no method",
+    rule: "graph and ops import neither models nor methods",
     of: /^trainer\/(graph|ops)\//,
     among: ours,
     only: /^trainer\/(graph|ops|contract)\//,
   },
   {
-    says: "models know graph, ops and contract",
+    rule: "models import only graph, ops and contract",
     of: /^trainer\/models\//,
     among: ours,
     only: /^trainer\/(models|graph|ops|contract)\//,
   },
   {
-    says: "methods know graph, ops and contract",
+    rule: "methods import only graph, ops and contract",
     of: /^trainer\/methods\//,
     among: ours,
     only: /^trainer\/(methods|graph|ops|contract)\//,
   },
   {
-    says: "native knows programs alone",
+    rule: "native imports only programs",
     of: /^trainer\/native\//,
     among: ours,
     only: /^trainer\/native\/|^tools\/|^trainer\/graph\/(compiled|nf4|tensor)\.ts$/,
   },
   {
-    says: "the contract stands on itself",
+    rule: "the contract imports only itself",
     of: /^trainer\/contract\//,
     among: ours,
     only: /^trainer\/contract\//,
   },
   {
-    says: "the files that decide do no I/O",
+    rule: "the files that decide do no I/O",
     of: pureFile,
     among: new RegExp(`^node:|^@kubernetes/|^undici$|^operator/runtime/|${does.source}`),
-    // Of observe.ts the type of what was seen.
+    // From observe.ts they import only the type of observations.
     only: /^node:(crypto|util)$|^operator\/runtime\/(objects|clock)\.ts$|^operator\/jobs\/(observe|resources)\.ts$/,
   },
 ];
@@ -113,7 +113,7 @@ function broken(graph: ImportGraph, { of, among, only }: Arrow): string[] {
 const graph = readImports();
 
 for (const arrow of arrows) {
-  test(arrow.says, () => assert.deepEqual(broken(graph, arrow), []));
+  test(arrow.rule, () => assert.deepEqual(broken(graph, arrow), []));
 }
 
 const readsClock = /\bsystemClock\b|\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bMath\.random\b|\brandomUUID\b/;
@@ -185,9 +185,9 @@ test("a forbidden import is found in every form of import", () => {
     "operator/finetunejob/planWorker.ts",
   ]);
   const world: ImportGraph = new Map([["operator/finetunejob/decide.ts", targets]]);
-  const found = arrows.filter((arrow) => broken(world, arrow).length > 0).map(({ says }) => says);
+  const found = arrows.filter((arrow) => broken(world, arrow).length > 0).map(({ rule }) => rule);
   assert.deepEqual(found, [
-    "operator imports of the trainer only the contract and the planner",
+    "operator imports only the contract and the planner of the trainer",
     "the files that decide do no I/O",
   ]);
 });

@@ -57,7 +57,7 @@ function moduleNames(program: string): string[] {
   return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
 }
 
-test("PyPI packages", () => {
+test("the page lists every PyPI package", () => {
   const files = globSync("**/requirements*.txt", { cwd: root, exclude: (name) => name.endsWith("node_modules") });
   const names = files.flatMap((file) =>
     readSource(file)

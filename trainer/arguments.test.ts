@@ -52,7 +52,7 @@ const wrong: [string[], RegExp][] = [
 ];
 
 for (const [argv, reason] of wrong) {
-  test(`refuses ${JSON.stringify(argv)}`, () => {
+  test(`the parser refuses ${JSON.stringify(argv)}`, () => {
     assert.throws(
       () => readArguments(argv),
       (error: Error) => reason.test(error.message) && "code" in error && error.code === exitCode.usage,

@@ -54,7 +54,7 @@ async function runFileOf(training: TinyTraining, file: RunFile): Promise<string>
   return path;
 }
 
-test("prepare, train and export as processes", async (t) => {
+test("prepare, train and export run as processes", async (t) => {
   const training = await TinyTraining.make(t);
   const run = async (command: string, file: RunFile) => {
     const ended = await trainer(training.directory, [
@@ -78,7 +78,7 @@ test("prepare, train and export as processes", async (t) => {
   assert.ok(exported.stage === "Export" && exported.figures!.sizeBytes > 0);
 });
 
-/** Of a process that trains and does nothing else: nothing takes more than was planned of it, nor half of that. */
+/** Measures a process that only trains: no category takes more than planned, or less than half of it. */
 async function hasHonestMemory(
   training: TinyTraining,
   figures: { predictedPeakBytes: number; measuredPeakBytes: number },

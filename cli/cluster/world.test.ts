@@ -54,7 +54,7 @@ const standings: [string, FineTuneJob, ReturnType<typeof standingOf>][] = [
   ],
 ];
 for (const [name, job, expected] of standings) {
-  test(`${name}: ${expected.kind}`, () => assert.deepEqual(standingOf(job), expected));
+  test(`the standing of ${name} is "${expected.kind}"`, () => assert.deepEqual(standingOf(job), expected));
 }
 
 function aPod(name: string, phase: string, label: Record<string, string>, created = time): Pod {

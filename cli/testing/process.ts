@@ -11,9 +11,9 @@ export interface Ended {
 }
 
 interface Around {
-  /** SIGINT, as a Ctrl-C, comes as soon as this says so; it is asked every few milliseconds. */
+  /** Sends SIGINT, like Ctrl-C, as soon as this returns true; polled every few milliseconds. */
   readonly interruptWhen?: () => boolean;
-  /** Variables beside those of this process. */
+  /** Variables in addition to those of this process. */
   readonly env?: Readonly<Record<string, string>>;
 }
 

@@ -182,7 +182,7 @@ describe("of eight exports", () => {
   const of: Adapter = { ...adapter, spec: { ...adapter.spec, exports: entries } };
   const gone: ExportWorld["state"] = { kind: "Absent" };
   const runs = jobState(aBatchJob(), [aPod({ running: true })]);
-  /** Decides with these states, the rest without a Job; the names of the exports whose Jobs are made. */
+  /** Decides with these states, the others without a Job; returns the names of the exports whose Jobs are created. */
   const made = (states: readonly ExportWorld["state"][], status: Adapter["status"] = {}) => {
     const exports = entries.map((entry, index) => {
       const state = states[index] ?? gone;

@@ -78,7 +78,7 @@ describe("definitions", () => {
   });
 });
 
-/** spec and status of a definition, without what every object has. */
+/** spec and status of a definition, without the members that every object has. */
 function partsOf(definition: Record<string, unknown>): unknown {
   const { spec } = definition;
   const versions = isRecord(spec) && Array.isArray(spec.versions) ? spec.versions : [];
@@ -141,12 +141,12 @@ describe("quantisation", () => {
   const dequantized = { exports: [{ name: "a", merged: { base: "Dequantized" as const } }] };
   const original = { exports: [{ name: "a", merged: { base: "Original" as const } }] };
   const specs: [string, Partial<FineTuneJobSpec>, boolean][] = [
-    ["is adapted", { baseModel: quantized }, true],
-    ["is not trained itself", { baseModel: quantized, method: { full: {} } }, false],
-    ["may be merged as it was trained on", { baseModel: quantized, adapter: dequantized }, true],
-    ["may be merged as it was before", { baseModel: quantized, adapter: original }, true],
-    ["is not made of what was not", { adapter: dequantized }, false],
-    ["need not be: Original is what there is", { adapter: original }, true],
+    ["a quantised base can be adapted", { baseModel: quantized }, true],
+    ["a quantised base cannot be trained itself", { baseModel: quantized, method: { full: {} } }, false],
+    ["an adapter can be merged into the dequantised base", { baseModel: quantized, adapter: dequantized }, true],
+    ["an adapter can be merged into the original base", { baseModel: quantized, adapter: original }, true],
+    ["a base that is not quantised cannot be dequantised", { adapter: dequantized }, false],
+    ["a base that is not quantised has the export base Original", { adapter: original }, true],
   ];
   for (const [what, change, accepted] of specs) {
     test(what, () => assert.equal(fineTuneJobSpec.safeParse(aSpec(change)).success, accepted));

@@ -10,7 +10,7 @@ export function foreignFinalizers({ metadata }: KubeObject): string[] {
   return (metadata.finalizers ?? []).filter((name) => !builtIn.includes(name));
 }
 
-/** Names the finalizers that hold a deleted object, and how to remove them; undefined when there are none. */
+/** Names the finalizers that hold a deleted object, and how to remove them; undefined if there are none. */
 export function heldWords(object: KubeObject): string | undefined {
   const foreign = foreignFinalizers(object);
   if (foreign.length === 0) return undefined;

@@ -104,7 +104,7 @@ export const descriptions: Readonly<Record<string, string>> = {
   currentRunRef: "The FineTuneRun of the wanted settings.",
   promotedAdapterRef: "The promoted Adapter.",
   "currentRunRef.name": "Its name.",
-  "currentRunRef.uid": "Its uid; it tells a recreated run of the same name apart.",
+  "currentRunRef.uid": "Its uid; it distinguishes a recreated run of the same name.",
   "promotedAdapterRef.name": "Its name.",
   progress: "Progress of the training, updated at most twice a minute.",
   phase: "Current phase of the trainer. Present only while it trains, like speed and time of completion.",

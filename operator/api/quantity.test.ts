@@ -21,7 +21,7 @@ describe("a quantity that the schema accepts is a number", () => {
     ["1.5Ki", 1536],
   ];
   for (const [text, number] of numbers) {
-    test(`${text}: ${number}`, () => {
+    test(`${text} is ${number}`, () => {
       assert.equal(quantity.safeParse(text).success, true);
       assert.equal(quantityNumber(text), number);
     });

@@ -6,7 +6,7 @@ import { aSpec } from "../testing/builders.ts";
 import { rightSpecs, wrongSpecs } from "../testing/examples.ts";
 import { fineTuneJobSpec } from "./fineTuneJob.ts";
 
-/** What is wrong, as the API server says it: "spec.dataset.sources[0].columns: …". */
+/** The errors in the API server's form: "spec.dataset.sources[0].columns: …". */
 function said(change: Record<string, unknown>): string[] {
   const parsed = fineTuneJobSpec.safeParse({ ...aSpec(), ...change });
   if (parsed.success) return [];

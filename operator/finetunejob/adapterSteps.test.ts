@@ -146,7 +146,7 @@ describe("Adapter", () => {
     assert.deepEqual(actions(decide({ ...world, job: { ...world.job, status: decision.status } })), []);
   });
 
-  test("and the operator recreates it from the store when its run was deleted", () => {
+  test("the operator recreates a deleted Adapter from the store when its run was deleted", () => {
     const world = withRun();
     const status = {
       ...world.job.status,

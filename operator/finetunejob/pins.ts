@@ -67,7 +67,7 @@ export function currentPins(
   return store === storeName(job, spec) ? { pins, inputs } : undefined;
 }
 
-/** Tells artifact stores apart: the same URI at another endpoint is another store. */
+/** Distinguishes artifact stores: the same URI at another endpoint is another store. */
 export function storeName({ metadata }: Pick<FineTuneJob, "metadata">, { artifacts }: FineTuneJobSpec): string {
   const root = storeLayout.root(artifacts.uri, metadata.namespace ?? "");
   return artifacts.endpoint === undefined ? root : `${root} at ${artifacts.endpoint}`;

@@ -1,4 +1,4 @@
-/** In a file, so in a process, of its own: no thread has ended here whose stack could be used again. */
+/** In its own file, and so in its own process, because the stack of an earlier thread could be reused otherwise. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -22,7 +22,7 @@ test("a thread that cannot start costs one answer, and a later question succeeds
   assert.equal((await ask()).kind, "planned");
 });
 
-/** While this process may have hardly more memory than it has: a thread's stack takes 4 MiB. */
+/** Runs while the process may allocate hardly any memory; a thread's stack takes 4 MiB. */
 async function withoutRoomForAThread<T>(work: () => Promise<T>): Promise<T> {
   const limit = (bytes: string) => execFileSync("prlimit", ["--pid", String(process.pid), `--as=${bytes}:`]);
   const [, kibibytes] = /^VmSize:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];

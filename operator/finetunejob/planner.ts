@@ -1,5 +1,5 @@
 /**
- * Asks the trainer's planner in a separate thread (planThread.ts), one question at a time, and caches the answers.
+ * Calls the trainer's planner in a separate thread (planThread.ts), one question at a time, and caches the answers.
  * A refusal is an answer; a planner that timed out or crashed is retried after a back-off that doubles.
  */
 import { formatBytes } from "../../trainer/contract/bytes.ts";

@@ -179,7 +179,12 @@ describe("ending", () => {
     const crashed = ended({ type: "Failed", reason: "PodFailurePolicy" }, { exitCode: 137, reason: "Error" });
     const failedBefore = { ...lostBefore, outcome: "Failed" as const };
     const cases: { name: string; state: State; before: Attempt[]; is: string }[] = [
-      { name: "its Job was removed, by its TTL say, while no operator ran", state: gone, before: [], is: "Unknown" },
+      {
+        name: "its Job was removed (for instance by its TTL) while no operator ran",
+        state: gone,
+        before: [],
+        is: "Unknown",
+      },
       { name: "its report cannot be read", state: unread, before: [], is: "Unknown" },
       { name: "its Job was removed after a crash", state: gone, before: [failedBefore], is: "Unknown" },
       { name: "but the next one is removed too", state: gone, before: [lostBefore], is: "False" },
@@ -237,7 +242,7 @@ describe("ending", () => {
     assert.equal(succeeded(decision)?.status, "False");
   });
 
-  test("unless there is a new checkpoint", () => {
+  test("crashes that spent the Job's retries do not end the run if there is a new checkpoint", () => {
     const decision = decide(
       attempted(ended({ type: "Failed", reason: "BackoffLimitExceeded" }, { exitCode: 1 }), {
         progress: {
@@ -260,7 +265,7 @@ describe("ending", () => {
     assert.equal(currentAttempt(next.status)?.jobName.endsWith("-2"), true);
   });
 
-  test("but not forever, unless there is a new checkpoint in between", () => {
+  test("repeated deletions of Jobs end the run, unless there is a new checkpoint in between", () => {
     const last = decide(attempted({ kind: "Absent" }, {}, { crashes: 1, attempts: [lostBefore, current] }));
     assert.deepEqual([succeeded(last)?.status, succeeded(last)?.reason], ["False", "JobDeleted"]);
     const record = { number: 1, jobName: "run-1", jobUID: "u", startedAt: "2026-01-02T03:00:00Z", checkpointStep: 10 };

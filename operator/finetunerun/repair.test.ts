@@ -44,14 +44,19 @@ describe("the attempts of a run are those that its Jobs show", () => {
       attempts: [open(2)],
     },
     {
-      name: "a status that was stripped after all had ended: the last is read again",
+      name: "a status that was stripped after all attempts had ended: the last attempt is read again",
       recorded: [],
       jobs: [failedJob(1), jobOf(2, { type: "Complete" })],
       attempts: [open(2)],
     },
-    { name: "an end of an attempt that still runs", recorded: [ended(1)], jobs: [jobOf(1)], attempts: [open(1)] },
     {
-      name: `${lie} follows the one that goes on`,
+      name: "a status that ends an attempt that still runs",
+      recorded: [ended(1)],
+      jobs: [jobOf(1)],
+      attempts: [open(1)],
+    },
+    {
+      name: `${lie} follows the running one`,
       recorded: [ended(1), open(2)],
       jobs: [jobOf(1)],
       attempts: [open(1)],
@@ -119,7 +124,7 @@ function decided(status: FineTuneRunStatus, jobs: readonly Job[], change: Partia
 
 describe("a run whose trainer runs continues, with no second Job and no stop, whatever its status says", () => {
   const lies: Record<string, FineTuneRunStatus> = {
-    "nothing at all": {},
+    nothing: {},
     "that it failed": {
       state: "Failed",
       attempts: [ended(1)],
@@ -131,7 +136,7 @@ describe("a run whose trainer runs continues, with no second Job and no stop, wh
     },
     "that it is stopped": { state: "Stopped", attempts: [ended(1, "Stopped")] },
     "that a later attempt is to start": { attempts: [ended(1), { ...open(2), jobUID: "none" }] },
-    "results, a condition and a time that cannot be": {
+    "impossible results, an impossible condition and an impossible time": {
       results: someResults(run.spec.runHash),
       progress: { phase: "Training", steps: "9/9", updatedAt: "9999-01-01T00:00:00Z" },
       conditions: [{ type: "Hacked", status: "True", reason: "X", message: "", lastTransitionTime: madeAt }],
@@ -140,7 +145,7 @@ describe("a run whose trainer runs continues, with no second Job and no stop, wh
   for (const [what, status] of Object.entries(lies)) {
     for (const change of [{}, { wantedBy: [], expectedBy: ["bot"] }]) {
       const who = change.wantedBy === undefined ? "named" : "expected";
-      test(`${what}; it is ${who} by its FineTuneJob`, () => {
+      test(`the status claims ${what}; the run is ${who} by its FineTuneJob`, () => {
         const decision = decided(status, [jobOf(1)], change);
         assert.deepEqual([actions(decision), decision.status.state], [[], "Training"]);
         assert.equal(conditionOf(decision, "Succeeded")?.status, "Unknown");
@@ -148,7 +153,7 @@ describe("a run whose trainer runs continues, with no second Job and no stop, wh
           [decision.status.results, conditionOf(decision, "Hacked"), decision.status.attempts],
           [undefined, undefined, [open(1)]],
         );
-        assert.ok((decision.requeueAfterMs ?? 0) <= 30_000, `looked at again in ${decision.requeueAfterMs} ms`);
+        assert.ok((decision.requeueAfterMs ?? 0) <= 30_000, `requeued after ${decision.requeueAfterMs} ms`);
       });
     }
   }

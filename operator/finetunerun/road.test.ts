@@ -35,7 +35,7 @@ function attempted(
   return aWorld({ attempt, ...change }, { attempts: [started], ...status });
 }
 
-/** With a Job that was rendered as `digest` says. */
+/** With a Job that has this digest. */
 function rendered(world: World, digest: string): World {
   const job = aBatchJob();
   const metadata = { ...job.metadata, annotations: { [annotations.rendered]: digest } };
@@ -101,7 +101,7 @@ const worlds: Record<string, World[]> = {
   nextAttempt: [aWorld()],
 };
 
-// What is over is left as it is, so it says nothing of its own.
+// A finished run is left unchanged, so it reports nothing.
 roadTests(
   road.filter(({ name }) => name !== "finished"),
   worlds,

@@ -64,24 +64,28 @@ describe("a run that no status names", () => {
     expected: boolean;
   }[] = [
     { name: "is expected by the FineTuneJob that has just created it", expected: true },
-    { name: "is expected where that status names a run that does not exist", status: named, expected: true },
+    { name: "is expected if that status names a run that does not exist", status: named, expected: true },
     {
-      name: "is expected while the run of the settings before is still named",
+      name: "is expected while that status still names the run of the earlier settings",
       status: named,
       runs: [other(otherSettings)],
       expected: true,
     },
     {
-      name: "is not expected where a newer run of the same settings is named",
+      name: "is not expected if that status names a newer run of the same settings",
       status: named,
       runs: [other(made.spec.specHash)],
       expected: false,
     },
-    { name: "is not expected by one that is suspended", spec: aSpec({ suspend: true }), expected: false },
-    { name: "is not expected by one that is being deleted", deleted: true, expected: false },
-    { name: "is not expected by one of other settings", spec: aSpec({ training: { seed: 7 } }), expected: false },
+    { name: "is not expected by a suspended FineTuneJob", spec: aSpec({ suspend: true }), expected: false },
+    { name: "is not expected by a FineTuneJob that is being deleted", deleted: true, expected: false },
     {
-      name: "is not expected by one that keeps to a chosen Adapter",
+      name: "is not expected by a FineTuneJob with other settings",
+      spec: aSpec({ training: { seed: 7 } }),
+      expected: false,
+    },
+    {
+      name: "is not expected by a FineTuneJob with a chosen Adapter",
       spec: aSpec({ promotion: { adapterRef: { name: "bot-1" } } }),
       expected: false,
     },

@@ -78,7 +78,7 @@ export async function readProgress(client: Client, pod: Pod): Promise<Progress |
     const log = await client.log({ namespace, name }, { container: containerName, tailLines: 5, limitBytes: 16_384 });
     return lastProgress(log);
   } catch {
-    // The container is starting or gone; the next read will tell.
+    // The container is starting or gone; the next read distinguishes the two.
     return undefined;
   }
 }

@@ -8,7 +8,10 @@ export interface Terminated {
   reason: string;
   message: string;
   finishedAt: string;
-  /** The pod was drained, preempted, evicted or told to stop: neither the operator nor the Job counts that as a failure. */
+  /**
+   * The pod was drained, preempted, evicted or stopped on request; neither the operator nor the Job counts that as a
+   * failure.
+   */
   stopped: boolean;
 }
 

@@ -11,7 +11,7 @@ const metrics = () => new ControllerMetrics();
 const aController = (reconcile: (key: string) => Promise<Result>, workers = 2, measured = metrics()) =>
   new Controller({ name: "thing", workers, reconcile, metrics: measured, log: pino({ level: "silent" }) });
 
-/** How often a key is reconciled whose first reconcile throws `error`, and what of it is counted. */
+/** The number of reconciles of a key whose first one throws `error`, and the counted outcomes. */
 async function afterThrowing(error: unknown, expected: number): Promise<{ calls: number; metrics: string }> {
   let calls = 0;
   const measured = metrics();

@@ -38,7 +38,7 @@ export const isConflict = (error: unknown) =>
   error instanceof StaleError ||
   (error instanceof ApiError && error.status === 409 && error.reason !== "AlreadyExists");
 export const isGone = (error: unknown) => error instanceof ApiError && error.status === 410;
-/** The namespace is being deleted: nobody can create objects in it. */
+/** The namespace is being deleted, so no object can be created in it. */
 export const isNamespaceTerminating = (error: unknown) =>
   error instanceof ApiError && error.status === 403 && error.message.includes("because it is being terminated");
 

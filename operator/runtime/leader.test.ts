@@ -64,7 +64,7 @@ describe("an elector", () => {
       const me = elector("me");
       await me.acquire(patient());
       const end = performance.now() + 1_600;
-      // As a stopped process: nothing runs meanwhile, timers neither.
+      // Like a stopped process: nothing runs meanwhile, not even timers.
       while (performance.now() < end);
       assert.equal(me.holds(), false);
     }));

@@ -16,7 +16,7 @@ const event = (type: string, object: object) => `${JSON.stringify({ type, object
 type Watch = (query: URLSearchParams, response: ServerResponse) => void;
 const quiet: Watch = (_, response) => response.writeHead(200).flushHeaders();
 
-/** A reflector against a server that lists `lists` in turn and answers its watches in turn, the last one for ever. */
+/** A reflector of a server that returns `lists` in turn and the given watches in turn, the last one repeatedly. */
 async function reflect(
   lists: readonly (readonly object[])[],
   watches: readonly Watch[],
@@ -116,7 +116,7 @@ test("the reflector backs off if watches end at once without an event", async ()
   const started = performance.now();
   const result = await reflect([[thing("a", "1")]], [empty], (_, watches) => watches === 4);
   assert.equal(result.lists, 1);
-  // Half of 200, 400 and 800 ms at the least.
+  // At least half of 200, 400 and 800 ms.
   assert.ok(performance.now() - started >= 700);
 });
 

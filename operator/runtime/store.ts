@@ -51,7 +51,7 @@ export class Store<T extends KubeObject, Index extends string = never> {
     if (previous) this.#unindex(key, previous);
     this.#objects.set(key, object);
     this.#index(key, object);
-    this.#tell(previous ? { type: "Modified", object, previous } : { type: "Added", object });
+    this.#notify(previous ? { type: "Modified", object, previous } : { type: "Added", object });
   }
 
   delete(key: string): void {
@@ -59,7 +59,7 @@ export class Store<T extends KubeObject, Index extends string = never> {
     if (object === undefined) return;
     this.#unindex(key, object);
     this.#objects.delete(key);
-    this.#tell({ type: "Deleted", object });
+    this.#notify({ type: "Deleted", object });
   }
 
   /** Replaces the content by a fresh list: a missing object was deleted while no watch was open. */
@@ -69,7 +69,7 @@ export class Store<T extends KubeObject, Index extends string = never> {
     for (const object of objects) this.set(object);
   }
 
-  #tell(change: Change<T>): void {
+  #notify(change: Change<T>): void {
     for (const listener of this.#listeners) listener(change);
   }
 

@@ -62,12 +62,12 @@ export function restTests<World>(
   ) => { decision: { status: { state?: string | undefined; progress?: ProgressStatus | undefined } } },
 ): void {
   for (const [name, those] of Object.entries(worlds)) {
-    test(`${name} tells phase, speed and time of completion only in state Training`, () => {
+    test(`${name} reports phase, speed and time of completion only in state Training`, () => {
       for (const world of those) {
         const { state, progress } = decideBy(world, moving).decision.status;
         const { phase, tokensPerSecond, estimatedCompletionTime, steps } = progress ?? {};
-        const told = [phase, tokensPerSecond, estimatedCompletionTime].filter((one) => one !== undefined).length;
-        assert.equal(told, state === "Training" ? 3 : 0, state);
+        const reported = [phase, tokensPerSecond, estimatedCompletionTime].filter((one) => one !== undefined).length;
+        assert.equal(reported, state === "Training" ? 3 : 0, state);
         assert.equal(steps === undefined, progress === undefined);
       }
     });

@@ -216,7 +216,7 @@ export function quickstartTests(bench: () => Bench): void {
     assert.deepEqual(
       told,
       words.events().flatMap((one) => /^FineTuneJob (\w+ \w+):/.exec(one)?.[1] ?? []),
-      "in the order in which they were told",
+      "in the order in which they were reported",
     );
     const objects = await shell(advised(/get finetunejobs/), { environment });
     assert.match(objects.stdout, /^adapter\.luthier\.dev\/spam-or-ham-[0-9a-f]{8} /m);

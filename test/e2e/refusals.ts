@@ -138,7 +138,7 @@ export function refusalTests(bench: () => Bench): void {
       const bad = stalled.findIndex(({ name }) => name === "a bad row");
       const file = path.join(bench().directory, "inputs/bad.jsonl");
       writeFileSync(file, readFileSync(path.join(bench().directory, "inputs/test.jsonl")));
-      await team.kubectl("annotate", "finetunejob", `stalled-${bad}`, "luthier.dev/requested-at=mended");
+      await team.kubectl("annotate", "finetunejob", `stalled-${bad}`, "luthier.dev/requested-at=fixed");
       await team.untilReady(`stalled-${bad}`);
       await crowded.untilReady("job");
     });

@@ -453,8 +453,8 @@ async function leavesFilesOfOthers(stores: Stores, to: string, run: () => Return
   };
   for (const name of mine) await store.write(`${to}/${name}`, bytes("mine"));
   await store.write(`${to}/model.safetensors`, bytes("cut"));
-  const mended = await run();
-  assert.equal(mended.status, 0, mended.stderr);
+  const repaired = await run();
+  assert.equal(repaired.status, 0, repaired.stderr);
   await kept();
   const { files } = (await readManifest(stores, to, manifest))!.manifest;
   assert.equal(await damageOf(stores, to, files), undefined);

@@ -151,7 +151,7 @@ def quantized_base(case: dict):
 
 
 def dequantized_base(case: dict):
-    """The same function as the NF4 base in plain matrices: each linear weight is what bitsandbytes restores, in F32."""
+    """The NF4 base as plain matrices: each linear weight is the one that bitsandbytes restores, in F32."""
     plain, quantized = load_base(case["base"]), quantized_base(case)
     modules = dict(plain.named_modules())
     for name, module in quantized.named_modules():
@@ -202,13 +202,13 @@ def write_case(name: str) -> None:
 
 
 def written_method(case: dict) -> dict:
-    """The method's settings as our trainer names them."""
+    """The method's settings under our trainer's names."""
     kind = method_of(case)
     return {"kind": kind, **({"dropout": 0} if kind == "lora" else {}), **case.get(kind, {})}
 
 
 def field_distance(exact: dict, field: dict) -> dict:
-    """How far F32 in PyTorch, PEFT and bitsandbytes is from the same mathematics in F64."""
+    """The distance of F32 in PyTorch, PEFT and bitsandbytes from the same mathematics in F64."""
     return {
         "logits": distance(field["logits"], exact["logits"]),
         "loss": abs(field["loss"] / exact["loss"] - 1),
@@ -225,7 +225,7 @@ def write_quantized_bases() -> None:
         (directory / "generation_config.json").unlink(missing_ok=True)
 
 
-# Directories of adapters that PEFT saves, by the case that they are trained as.
+# Directories of adapters that PEFT saves, by the case that trains them.
 SAVED = {
     "lora-all-linear": "peft-adapter",
     "dora-all-linear": "peft-dora",
@@ -235,7 +235,7 @@ SAVED = {
 
 
 def write_adapter(name: str) -> None:
-    """An adapter trained in F32 and saved by PEFT, and the F64 logits that base and adapter give."""
+    """An adapter trained in F32 and saved by PEFT, and the F64 logits of base and adapter."""
     case = CASES[name]
     model = build(case, torch.float32)
     train(model, learning_rate=1e-2, schedule="Cosine", epsilon=1e-8, max_grad_norm=1.0)
@@ -246,7 +246,7 @@ def write_adapter(name: str) -> None:
     config = json.loads((directory / "adapter_config.json").read_text())
     config["base_model_name_or_path"] = "base-untied"
     if "target_modules" in config:
-        config["target_modules"].sort()  # a set: its order is chance
+        config["target_modules"].sort()  # a set, whose order is random
     (directory / "adapter_config.json").write_text(json.dumps(config, indent=1) + "\n")
     save_file({"logits": forward_backward(model.double())["logits"]}, directory / "logits.safetensors")
 

@@ -19,7 +19,7 @@ OUT = HERE / "data" / "chat"
 
 
 class StandingTime(datetime.datetime):
-    """The day on which time stands still for templates (trainer/data/template/chatTemplate.ts)."""
+    """The fixed date that templates see (trainer/data/template/chatTemplate.ts)."""
 
     @classmethod
     def now(cls):
@@ -41,7 +41,7 @@ def render(template, special, conversation, messages, generation_prompt):
 
 
 def answers(template, family, conversation):
-    """The mask's independent definition: what a turn adds to its prompt, up to and with the mark that ends it."""
+    """The mask, by an independent definition: the text that a turn adds to its prompt, through its end marker."""
     messages = conversation["messages"]
     found = []
     for index, message in enumerate(messages):
@@ -60,7 +60,7 @@ def case(template, family, conversation):
     try:
         whole = render(template, family["special"], conversation, conversation["messages"], False)
         found = answers(template, family, conversation)
-    except Exception as error:  # the template's own refusal: raise_exception, or a message without what it needs
+    except Exception as error:  # the template's own error: raise_exception, or a message without a required field
         return {"conversation": conversation["name"], "refused": type(error).__name__}
     return {"conversation": conversation["name"], "whole": whole, "answers": found}
 

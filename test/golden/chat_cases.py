@@ -1,4 +1,4 @@
-"""The families of the templates in templates/, and conversations that are hard to render identically."""
+"""The families of the templates in templates/, and conversations whose identical rendering is difficult."""
 
 MISTRAL = {
     "special": {"bos_token": "<s>", "eos_token": "</s>"},

@@ -1,4 +1,4 @@
-"""transformers' special tokens and the tokens that it adds around a text, for every file that can declare them."""
+"""The special tokens of transformers, and the tokens it adds around a text, for every file that can declare them."""
 
 import json
 import pathlib

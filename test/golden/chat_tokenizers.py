@@ -1,4 +1,4 @@
-"""Tokenizers of the usual kinds, trained on a page, and the tokenizers library's encodings."""
+"""Trains tokenizers of the usual kinds on one page, and records the tokenizers library's encodings."""
 
 import json
 
@@ -25,7 +25,7 @@ TEXTS = [
 
 
 def trained(pre_tokenizer, normalizer=None, bytes_too=False, **settings):
-    """A tokenizer with 600 tokens; with `bytes_too`, a token for each byte beside those."""
+    """A tokenizer with 600 tokens; with `bytes_too`, also one token per byte."""
     byte_tokens = [f"<0x{byte:02X}>" for byte in range(256)] if bytes_too else []
     tokenizer = Tokenizer(models.BPE(byte_fallback=bytes_too, **settings))
     tokenizer.pre_tokenizer = pre_tokenizer
@@ -43,7 +43,7 @@ def trained(pre_tokenizer, normalizer=None, bytes_too=False, **settings):
 
 
 def changed(tokenizer, **parts):
-    """The same with other parts; the tokens of bytes are plain ones, as in the models' own files."""
+    """The same tokenizer with other parts; byte tokens are plain tokens, as in the models' own files."""
     file = {**json.loads(tokenizer.to_str()), **parts}
     file["added_tokens"] = [token for token in file["added_tokens"] if not token["content"].startswith("<0x")]
     return file
@@ -51,7 +51,7 @@ def changed(tokenizer, **parts):
 
 def golden(file):
     tokenizer = Tokenizer.from_str(json.dumps(file))
-    # As transformers does before each call.
+    # transformers does this before each call.
     tokenizer.no_truncation()
     tokenizer.no_padding()
     encoded = [(text, tokenizer.encode(text, add_special_tokens=False).ids) for text in TEXTS]
@@ -88,7 +88,7 @@ def sequence(kind, *parts):
 
 
 def variants(tokenizer, parts):
-    """One tokenizer with each of these parts in place of its own."""
+    """One tokenizer, with each of these parts replaced."""
     file = changed(tokenizer)
     return {
         "tokenizer": file,
@@ -97,7 +97,7 @@ def variants(tokenizer, parts):
 
 
 def byte_fallback():
-    """As Llama 2's and Mistral's, Gemma's, and those with Metaspace."""
+    """Tokenizers like those of Llama 2 and Mistral, of Gemma, and with Metaspace."""
     tokenizer = trained(pre_tokenizers.Metaspace(), bytes_too=True, unk_token=SPECIAL[0], fuse_unk=True)
     plain = {"normalizer": sequence("normalizers", FILL), "pre_tokenizer": None, "decoder": sequence("decoders", *BYTES)}
     stripped = {**plain, "decoder": sequence("decoders", *BYTES, STRIP)}
@@ -114,7 +114,7 @@ def byte_fallback():
 
 
 def splits():
-    """Every behaviour of Split, and the stages beside it that are supported."""
+    """Every behaviour of Split, and the other supported stages."""
     tokenizer = trained(pre_tokenizers.ByteLevel(add_prefix_space=False))
     tokenizer.decoder = decoders.ByteLevel()
     level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
@@ -139,7 +139,7 @@ def plain_token(id, content, **settings):
 
 
 def pieces(prefix="", start="", end=""):
-    """Words of the page and all characters, in a fixed order: a vocabulary without training."""
+    """An untrained vocabulary: words of the page and all characters, in a fixed order."""
     words = sorted({word for word in PAGE.lower().split() if len(word) > 2})
     letters = sorted(set(PAGE) | set(PAGE.lower()))
     halves = [word[: len(word) // 2] for word in words] + [prefix + word[len(word) // 2 :] for word in words]
@@ -164,7 +164,7 @@ def ids_of(words):
 
 
 def kinds():
-    """Models, normalizers and added tokens of every kind, each as a whole file."""
+    """Whole files with models, normalizers and added tokens of every kind."""
     clean = sequence("normalizers", {"type": "NFKC"}, {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}, {"type": "Strip", "strip_left": True, "strip_right": True})
     space = {**METASPACE, "prepend_scheme": "always", "split": True}
     bert = {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True}

@@ -30,7 +30,7 @@ def check(directory: str, result_path: str) -> int:
     missing = [key for key in loaded.missing_keys if "lora_" in key]
     unexpected = list(loaded.unexpected_keys)
     if config.is_prompt_learning:
-        # PEFT puts this tensor into its encoder by itself, after it has reported it as unexpected.
+        # PEFT reports this tensor as unexpected, but then puts it into its encoder.
         saved = load_peft_weights(path)["prompt_embeddings"]
         unexpected.remove("prompt_embeddings")
         if not torch.equal(model.prompt_encoder["default"].embedding.weight.detach(), saved):

@@ -1,8 +1,8 @@
 """Writes the goldens (data/), or checks an adapter written by our trainer. See README.md.
 
   python generate.py                              all goldens
-  python generate.py case NAME…                   some of the cases, on the bases that are there
-  python generate.py check-adapter DIR RESULT     DIR in PEFT: keys, logits; the verdict goes to RESULT (JSON)
+  python generate.py case NAME…                   some of the cases, on the existing bases
+  python generate.py check-adapter DIR RESULT     checks DIR in PEFT (keys, logits); writes the verdict to RESULT (JSON)
 """
 
 import sys
@@ -34,7 +34,7 @@ def all_goldens() -> None:
 
 
 def main(arguments: list) -> int:
-    torch.set_num_threads(1)  # one order of sums
+    torch.set_num_threads(1)  # fixes the order of sums
     torch.use_deterministic_algorithms(True)
     transformers.utils.logging.disable_progress_bar()
     tiny_llama.keep_double_precision()

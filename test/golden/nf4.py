@@ -1,9 +1,9 @@
-"""NF4 by bitsandbytes' CPU path: `data/nf4.safetensors`, per tensor T
+"""Records NF4 from bitsandbytes' CPU code in `data/nf4.safetensors`, per tensor T
 
   T/input (F32 or BF16) · T/packed (U8) · T/absmax (F32) · T/values (F32, restored)
   T/nested_codes (U8) · T/nested_absmax (F32) · T/offset (F32 [1]) · T/nested_values (F32, restored with double quantisation)
 
-(the last four only where the mean of the scales is finite), and `map/nf4` (16 codes), `map/nested` (256 codes).
+(the last four only if the mean of the scales is finite), and `map/nf4` (16 codes), `map/nested` (256 codes).
 """
 
 import bitsandbytes.functional as bnb
@@ -20,7 +20,7 @@ def normal(*shape, seed: int, scale: float = 1.0) -> torch.Tensor:
 
 
 def midpoints(scale: float) -> torch.Tensor:
-    """Blocks whose values lie on the thresholds between codes and one float beside them, scaled by `scale`."""
+    """Blocks with values on the thresholds between codes and one float to either side, times `scale`."""
     middle = (CODES[:-1] + CODES[1:]) / 2
     infinity = torch.tensor(float("inf"))
     values = torch.cat([middle, torch.nextafter(middle, infinity), torch.nextafter(middle, -infinity), CODES])
@@ -30,7 +30,7 @@ def midpoints(scale: float) -> torch.Tensor:
 
 
 def below_infinity(dtype: torch.dtype) -> torch.Tensor:
-    """Blocks whose largest value is the type's largest, among values of its size, among tiny ones, and beside zeros."""
+    """Blocks whose largest value is the type's maximum, with other values large, tiny or zero."""
     largest = torch.finfo(dtype).max
     ordinary = normal(64, seed=10)
     spread = ordinary / ordinary.abs().max() * largest
@@ -58,7 +58,7 @@ def inputs() -> dict:
         "midpoints": torch.stack([midpoints(s) for s in (1.0, 3.0, 0.1, 1e-20, 7e18, 2.0**-120)]),
         "extremes": normal(40, 64, seed=4) * spread / 4,  # absmax from 1e-38 to 1e37
         "denormal": torch.stack([normal(64, seed=5) * tiny / 8, torch.full((64,), smallest), normal(64, seed=6) * tiny]),
-        # Four such blocks: the sum of their scales overflows, so that there is no double quantisation of them.
+        # Four such blocks: the sum of their scales overflows, so they cannot be quantised twice.
         "below-infinity": below_infinity(torch.float32),
         "below-infinity-bf16": below_infinity(torch.bfloat16),
         "one-below-infinity": torch.cat([below_infinity(torch.float32)[:1], normal(39, 64, seed=12)]),
@@ -70,7 +70,7 @@ def inputs() -> dict:
 
 def restored(value: torch.Tensor, packed: torch.Tensor, state) -> torch.Tensor:
     state.dtype = torch.float32
-    # As one row: bitsandbytes' kernel is wrong where a row is no multiple of the block.
+    # As one row: bitsandbytes' kernel is wrong if a row is no multiple of the block.
     state.shape = torch.Size((1, value.numel()))
     return bnb.dequantize_4bit(packed, state).reshape(value.shape).contiguous()
 

@@ -1,7 +1,7 @@
-"""transformers' rotary tables, at positions where single precision matters.
+"""Records transformers' rotary tables at positions where single precision matters.
 
   `data/rope.safetensors`: `theta-T/cos` and `theta-T/sin`, F32 [positions, 32], for head width 64
-  `data/rope-scaling.json`: name -> the fields of config.json that ask for a scaling; `data/rope-scaling.safetensors`: `NAME/cos`, `NAME/sin`
+  `data/rope-scaling.json`: name -> fields of config.json that set a scaling; `data/rope-scaling.safetensors`: `NAME/cos`, `NAME/sin`
 """
 
 import json
@@ -18,7 +18,7 @@ POSITIONS = torch.tensor([0, 1, 2, 31, 511, 1023, 4095, 32767, 131071])
 LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}
 
-# PyTorch's vectorised F32 power is a last place off for some bases (150000): these are bases where it is exact.
+# PyTorch's vectorised F32 power is off by one unit in the last place for some bases (150000); for these it is exact.
 SCALINGS = {
     "llama3": {"rope_theta": 500000.0, "rope_scaling": LLAMA3},
     "llama3-factor-32": {"rope_parameters": {**LLAMA3, "factor": 32.0, "rope_theta": 500000.0}},

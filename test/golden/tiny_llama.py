@@ -1,8 +1,9 @@
 """The tiny Llamas, Qwen2 and Qwen3 of all goldens, their training rows, and their reference in double precision.
 
-Sizes are deliberately no multiples of a vector's width where the architecture allows it (vocabulary 99, feed-forward 80).
-The base that is quantised is wider, since bitsandbytes' CPU kernel restores wrong values where a matrix's width is no
-multiple of its block of 64. Initial weights are large (deviation 0.2) so that softmax, SiLU and the norms work far from their linear range.
+Sizes are deliberately not multiples of a vector's width if the architecture allows it (vocabulary 99, feed-forward 80).
+The quantised base is wider, since bitsandbytes' CPU kernel restores wrong values if a matrix's width is not a multiple
+of its block of 64. Initial weights are large (deviation 0.2) so that softmax, SiLU and the norms work far from their
+linear range.
 """
 
 import json
@@ -23,7 +24,7 @@ ROW_TOKENS = 32
 ROWS = 8
 
 
-# Where each base lies. The wide one is only a step on the way to NF4 and is not kept.
+# The directory of each base. The wide one is only a step towards NF4 and is not kept.
 BASES = {
     "untied": DATA / "base-untied",
     "tied": DATA / "base-tied",
@@ -84,7 +85,7 @@ def write_rows() -> None:
 def sequence(length: int, generator: torch.Generator) -> dict:
     ids = torch.randint(3, VOCABULARY, (length,), generator=generator)
     trained = torch.rand(length, generator=generator) < 0.7
-    trained[0] = False  # nothing predicts the first token
+    trained[0] = False  # the first token has no prediction
     trained[-1] = True
     return {"ids": ids.tolist(), "trained": trained.int().tolist()}
 
@@ -99,12 +100,12 @@ def step_rows(rows: list, step: int) -> list:
 
 
 def logits_of(model, row: list) -> list:
-    """Logits of each sequence of a row, alone and unpadded: packing is our side's affair."""
+    """Logits of each sequence of a row, alone and unpadded, since only our trainer packs."""
     return [model(input_ids=torch.tensor([s["ids"]])).logits[0] for s in row]
 
 
 def loss_of(model, rows: list) -> torch.Tensor:
-    """Mean over the trained tokens of the whole step, in the model's precision or F32, whichever is wider."""
+    """Mean over the trained tokens of the whole step, in the wider of the model's precision and F32."""
     total, count = 0.0, 0
     for row in rows:
         for logits, s in zip(logits_of(model, row), row):
@@ -117,7 +118,7 @@ def loss_of(model, rows: list) -> torch.Tensor:
 
 
 def keep_double_precision() -> None:
-    """transformers' RMSNorm computes in F32 whatever it is given; in double it must not. Other types are untouched."""
+    """Makes transformers' RMSNorm, which always computes in F32, compute double inputs in double."""
     for norm in (LlamaRMSNorm, Qwen2RMSNorm, Qwen3RMSNorm):
         norm.forward = in_given_precision(norm.forward)
 

@@ -1,7 +1,7 @@
-"""One training by the reference libraries (transformers, PEFT, torch.optim.AdamW), and the golden's part of its results.
+"""One training by the reference libraries (transformers, PEFT, torch.optim.AdamW), and its results for the golden.
 
-Each quantity is computed in F64, which is the golden, and in F32, of which only the distance to F64 is kept: it says how
-far the field's own single precision is from the truth.
+Each quantity is computed in F64, which is the golden, and in F32. Only the distance of F32 to F64 is recorded: the
+error of the libraries' own single precision.
 """
 
 import types
@@ -45,7 +45,7 @@ def forward_backward(model) -> dict:
 
 
 def train(model, *, learning_rate: float, schedule: str, epsilon: float, max_grad_norm: float, steps: int = STEPS, ratio=None) -> dict:
-    """`steps` optimiser steps. Weight decay on matrices alone. Returns the update of each parameter and the curves."""
+    """`steps` optimiser steps. Decays only matrices. Returns the update of each parameter and the curves."""
     rows = read_rows()
     parameters = trainable(model)
     start = {name: p.detach().clone() for name, p in parameters.items()}
@@ -60,7 +60,7 @@ def train(model, *, learning_rate: float, schedule: str, epsilon: float, max_gra
         curves["learningRates"].append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         if is_adalora(model):
-            model.base_model.update_and_allocate(step + 1)  # steps that are done
+            model.base_model.update_and_allocate(step + 1)  # the number of finished steps
         scheduler.step()
         curves["losses"].append(loss.item())
         curves["gradNorms"].append(norm.item())
@@ -68,7 +68,7 @@ def train(model, *, learning_rate: float, schedule: str, epsilon: float, max_gra
 
 
 def adamw(model, parameters: dict, ratio, **options):
-    """AdamW with decay on matrices alone; with a ratio PEFT's LoRA+."""
+    """AdamW with decay only on matrices; with a ratio, PEFT's LoRA+."""
     if ratio is not None:
         more = {"loraplus_lr_ratio": ratio, "loraplus_weight_decay": WEIGHT_DECAY}
         return create_loraplus_optimizer(model, torch.optim.AdamW, foreach=False, **more, **options)
@@ -84,7 +84,7 @@ def is_adalora(model) -> bool:
 
 
 def penalty_of(model):
-    """What PEFT adds to the loss of AdaLoRA: its own forward pass around a model whose loss is 0."""
+    """AdaLoRA's penalty in PEFT: its own forward pass around a model whose loss is 0."""
     if not is_adalora(model):
         return 0.0
     tuner, dtype = model.base_model, next(iter(trainable(model).values())).dtype
@@ -97,14 +97,14 @@ def penalty_of(model):
 
 
 def warmed_up(optimizer, schedule: str, steps: int):
-    """transformers' schedule, except that the warm-up begins at its first rate above 0: no step is wasted."""
+    """transformers' schedule, except that the warm-up starts at its first rate above 0, so that no step is wasted."""
     after = SCHEDULES[schedule](optimizer, WARMUP_STEPS, steps).lr_lambdas[0]
     rate = lambda step: (step + 1) / WARMUP_STEPS if step < WARMUP_STEPS else after(step)
     return torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
 
 
 def schedules() -> list:
-    """Learning rates of 20 steps at peak 1 by transformers' schedules, with and without warm-up."""
+    """Learning rates of 20 steps with peak 1 from transformers' schedules, with and without warm-up."""
     result = []
     for name, make in SCHEDULES.items():
         for warmup in (0, 5):

@@ -31,7 +31,7 @@ async function stepOf(changes: Partial<CompileSpec>, batches: readonly (readonly
 
 for (const [name, method] of Object.entries(methods)) {
   for (const tieWordEmbeddings of [true, false]) {
-    test(`${name}, ${tieWordEmbeddings ? "tied" : "untied"} embeddings: every gradient agrees with finite differences`, async () => {
+    test(`${name}, ${tieWordEmbeddings ? "tied" : "untied"} embeddings: every gradient matches finite differences`, async () => {
       const model = { ...aSpec().model, tieWordEmbeddings };
       const run = new TestRun(compile(aSpec({ model, method, precision: "F64" })), { backend: "reference64" });
       const batch = batchOf(examples, 12, weight);
@@ -253,7 +253,10 @@ test("the same spec compiles to the same bytes", () => {
 
 test("a spec that cannot be compiled is refused with the fix", () => {
   const unknown = { ...tinyLora, targetModules: ["q_proj", "w_proj"] };
-  assert.throws(() => compile(aSpec({ method: unknown })), /"w_proj" is no linear layer.*q_proj, k_proj.*all-linear/);
+  assert.throws(
+    () => compile(aSpec({ method: unknown })),
+    /"w_proj" is not a linear layer.*q_proj, k_proj.*all-linear/,
+  );
   const storage = { dense: "F32", linear: "NF4", doubleQuantization: true } as const;
   assert.throws(() => compile(aSpec({ storage })), /NF4 cannot hold: use a base in BF16/);
   const model = { ...aSpec().model, family: "qwen2" } as const;

@@ -36,7 +36,7 @@ test("no gradient flows below the lowest trained layer", () => {
   const topOnly = nodesOf({ ...tinyLora, targetModules: ["1.mlp.down_proj"] });
   assert.deepEqual(lowest(topOnly), []);
   assert.equal(countOf(topOnly, "attentionBackward"), 0);
-  // Of the first block's input nothing trains: its norm has no backward.
+  // The first block's input needs no gradient, so its norm has no backward op.
   assert.equal(countOf(lowest(nodesOf(tinyLora)), "rmsNormBackward"), 1);
 });
 

@@ -93,5 +93,5 @@ test("every tensor of the arena is released once, after its last use", () => {
   for (const { tensor, index } of all) assert.equal(lives.get(tensor)?.last, index);
   assert.equal(new Set(all.map(({ tensor }) => tensor)).size, all.length);
   const handedOver = offsets.size - all.length;
-  assert(handedOver > 0 && handedOver < offsets.size / 4, `${handedOver} of ${offsets.size} go on in place`);
+  assert(handedOver > 0 && handedOver < offsets.size / 4, `${handedOver} of ${offsets.size} continue in place`);
 });

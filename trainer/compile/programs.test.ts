@@ -1,5 +1,5 @@
 /**
- * What other methods need costs LoRA and full fine-tuning nothing: the programs of these specs are held to the byte. A
+ * Other methods cost LoRA and full fine-tuning nothing: the programs of these specs must not change by a byte. A
  * hash below changes with the program format, with an op that these programs use, or with the order of their nodes; any
  * other cause is a cost that a method has put on the others.
  */

@@ -34,7 +34,7 @@ const pins: Pins = {
   datasetDigest: `sha256:${"2".repeat(64)}`,
 };
 
-// Golden vectors. They never change: another value here would train everybody's finished work again.
+// Golden vectors. They must never change: another value would retrain every user's finished runs.
 test("the hashes of version 1 do not change", () => {
   assert.equal(prepareKey(minimal), "d0f4775669168f502948ea41a9c224c0fe604c313f56265ff68dfba9d42e16cc");
   assert.equal(specHash(minimal), "a131b3902c2130c1c592c70cc3f0db7d78163e9a4127e4b30192b63d93c65b30");

@@ -72,7 +72,7 @@ test("a message that is not an envelope parses as undefined and does not throw",
   }
 });
 
-test("progress lines are told apart from the rest of a log", () => {
+test("progress lines are distinguished from the rest of a log", () => {
   const progress = {
     phase: "Training",
     done: 3,

@@ -1,6 +1,6 @@
 /**
- * The parts of Hugging Face's Jinja interpreter that are used here. Its own declarations import each other without file
- * endings, which Node's module resolution does not find: all of it would be `any`.
+ * Types of the used parts of Hugging Face's Jinja interpreter. Its own declarations import each other without file
+ * extensions, which Node's module resolution does not find, so every type would be `any`.
  */
 declare module "@huggingface/jinja" {
   export interface Program {
@@ -21,13 +21,13 @@ declare module "@huggingface/jinja" {
     value: (args: readonly { readonly value: unknown }[]) => RuntimeValue;
   }
   export class Environment {
-    /** What it does not have is looked for in its parent. */
+    /** Names that are missing here are looked up in the parent. */
     constructor(parent?: Environment);
-    /** A function takes what the values hold, and gives what becomes a value. */
+    /** Sets a function of plain values; its result is converted to a runtime value. */
     set(name: string, value: (...args: never[]) => unknown): FunctionValue;
-    /** Gives the value as the language has it. Throws when the name has a value here. */
+    /** Returns the converted value. Throws if the name is already set here. */
     set(name: string, value: unknown): RuntimeValue;
-    /** Gives a name another value. */
+    /** Replaces the value of a name. */
     setVariable(name: string, value: RuntimeValue): RuntimeValue;
   }
   export interface Node {
@@ -39,7 +39,7 @@ declare module "@huggingface/jinja" {
     readonly right: Node;
   }
   export interface Call extends Node {
-    /** A member of an object, or a name, which has none of these. */
+    /** A member of an object, or a name, which has none of these members. */
     readonly callee: Node & {
       readonly object?: Node;
       readonly property?: Node & { readonly value?: unknown };
@@ -51,7 +51,7 @@ declare module "@huggingface/jinja" {
     readonly object: Node;
     readonly property: Node & { readonly value?: unknown };
   }
-  /** A name, or a call of one with arguments. */
+  /** A filter's name, or a call of it with arguments. */
   export interface Filter extends Node {
     readonly value?: string;
     readonly callee?: Node & { readonly value?: string };
@@ -64,7 +64,7 @@ declare module "@huggingface/jinja" {
     evaluateBlock(statements: readonly Node[], scope: Environment): RuntimeValue;
     evaluateMemberExpression(node: Member, scope: Environment): RuntimeValue;
     applyFilter(operand: RuntimeValue, node: Filter, scope: Environment): RuntimeValue;
-    /** Those that have no name, and those that have one. */
+    /** Positional and named arguments. */
     evaluateArguments(args: readonly Node[], scope: Environment): [RuntimeValue[], Map<string, RuntimeValue>];
     evaluateBinaryExpression(node: Operation, scope: Environment): RuntimeValue;
     evaluateCallExpression(node: Call, scope: Environment): RuntimeValue;

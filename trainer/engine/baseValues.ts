@@ -44,7 +44,7 @@ export async function baseValues(base: BaseTensors, tensor: NamedShape): Promise
 
 const pieceBytes = 1 << 20;
 
-/** The same into memory that is there already; a dense tensor is read a piece at a time. */
+/** Reads them into existing memory; a dense tensor is read piece by piece. */
 export async function readBaseValues(
   base: BaseTensors,
   { name, shape }: NamedShape,

@@ -25,7 +25,7 @@ export class CacheForward {
   readonly #rope: RopeTable;
   #key: ProgramKey | undefined;
 
-  /** `rope` has at least `capacity` positions, the first of them behind what the method puts before a segment. */
+  /** `rope` has at least `capacity` positions, starting after the method's prefix. */
   constructor(engine: Engine, shape: CacheShape, rope: RopeTable) {
     this.#engine = engine;
     this.shape = shape;

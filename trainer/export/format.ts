@@ -1,6 +1,6 @@
 /**
- * A form in which a result is exported: one file for each, beside this one. `write` puts its files into a directory;
- * `readBack` gives the model that those files are, so that the export stage can compare it with what was trained.
+ * An export format; each has its own file beside this one. `write` puts its files into a directory; `readBack` returns
+ * the model in those files, so that the export stage can compare it with the trained one.
  */
 import type { DirectoryWriter, FileList } from "../stores/directory.ts";
 import type { Stores } from "../stores/stores.ts";

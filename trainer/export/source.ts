@@ -9,7 +9,7 @@ import type { StoredModel } from "../weights/storedModel.ts";
 import { tensorsOf } from "../weights/verifiedBase.ts";
 import type { ModelToRun } from "./verify.ts";
 
-/** A model's tensors, and what is added to them: after full fine-tuning nothing is. */
+/** The base's tensors, and the adapter that is merged into them; after full fine-tuning the adapter is empty. */
 export interface ExportSource {
   readonly base: MergeBase;
   readonly adapter: AdapterSource;

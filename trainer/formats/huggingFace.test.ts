@@ -33,7 +33,7 @@ const refused: [string, string[], string | undefined, RegExp][] = [
 ];
 
 for (const [what, present, index, reason] of refused) {
-  test(`refuses ${what}`, () => {
+  test(`the reader refuses ${what}`, () => {
     assert.throws(() => modelFileNames(present, index), reason);
   });
 }

@@ -52,7 +52,7 @@ const hostile: [string, Uint8Array, RegExp][] = [
 ];
 
 for (const [what, bytes, reason] of hostile) {
-  test(`refuses ${what}`, async () => {
+  test(`the reader refuses ${what}`, async () => {
     await assert.rejects(read(bytes), (error) => error instanceof SafetensorsError && reason.test(error.message));
   });
 }

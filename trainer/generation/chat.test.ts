@@ -21,7 +21,7 @@ async function open(t: TestContext, generationConfig?: object): Promise<Chat> {
   return chat;
 }
 
-/** More than two calls of tokens, a token a byte. */
+/** More tokens than two calls take; one token per byte. */
 const long: Message[] = [{ role: "user", content: "tell me more. ".repeat(45) }];
 const short: Message[] = [{ role: "user", content: "tell me more. tell me less." }];
 

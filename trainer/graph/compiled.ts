@@ -72,21 +72,21 @@ export interface IoTensor extends NamedTensor {
 }
 
 /**
- * Which program: its name and the buckets of its static shape. T = rowTokens · microRows, R = trainedRows.
+ * Identifies a program: its name and the buckets of its static shape. T = rowTokens · microRows, R = trainedRows.
  *
  * - `begin`: zero gradients and the state scalar `loss`, before the micro-batches of a step (or of an evaluation).
  * - `derive`: φ from θ; after every change of θ, before `micro`, `evaluate` and `generate`.
- * - `micro`: forward and backward of one micro-batch; gradients and `loss` accumulate.
+ * - `micro`: forward and backward pass of one micro-batch; gradients and `loss` accumulate.
  *   In: ids I32[T], cos and sin F32[T, D/2] (rows of `ropeTable` by position in the example), segmentStart I32[T] (the row
  *   of the micro-batch where the token's example starts), trainedRow I32[R] (rows whose next token is trained; −1: none),
  *   target I32[R], lossWeight F32[R] (0: none); with dropout rowKey U32[T, 2] = (example, position) and
  *   rngKey U32[2] = (seed, step). Out: nll F32[R].
- * - `pullback`: after the last micro-batch; gradients of derived values become gradients of parameters, and what the method
- *   adds to the loss once a step is differentiated. Empty for most methods.
+ * - `pullback`: after the last micro-batch; turns gradients of derived values into gradients of parameters, and
+ *   differentiates the terms that the method adds to the loss once per step. Empty for most methods.
  * - `optimise`: the gradient's norm, clipping, update. In: hyper F32[3] = (learning rate, 1 − β₁ᵗ, √(1 − β₂ᵗ)).
  *   The state scalars gradientSquares F64, gradientNorm F32 and clipFactor F32 are its figures.
- * - `observe`: what a method keeps of an update; it decides when.
- * - `evaluate`: `micro` without backward and dropout: same inputs but for the keys; `loss` accumulates. Out: nll.
+ * - `observe`: the statistics that a method keeps of updates; the method decides when it runs.
+ * - `evaluate`: `micro` without backward pass and dropout: same inputs except the keys; `loss` accumulates. Out: nll.
  * - `generate`: T = tokens through the cache, for the rows `row` I32[slots] (−1: zeros) the logits F32[slots, V] and
  *   their argmax next I32[slots]. In: ids, cos, sin, slot I32[T] (−1: padding), position I32[T], row.
  *

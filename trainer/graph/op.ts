@@ -119,7 +119,7 @@ interface Definition<In extends string, Acc extends string, Out extends string, 
   backward?(at: BackwardContext<In, Acc, Out, Att>): void;
   /** Bound by memory, not by arithmetic: when memory is short, its result is recomputed instead of kept. */
   readonly cheap?: boolean;
-  /** Its outputs are constants in the backward pass, whatever it reads. */
+  /** Its outputs are constants in the backward pass, for any inputs. */
   readonly detached?: boolean;
   /** Its backward rule starts the backward pass: the gradient of the loss itself is 1. */
   readonly isLoss?: boolean;

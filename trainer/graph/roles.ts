@@ -6,7 +6,7 @@
 export interface RoleFacts {
   /** Saved in checkpoints. */
   readonly checkpointed: boolean;
-  /** `initial`: as the tensor's own `initial` says · `zero` · `computed`: a program writes it before another reads it. */
+  /** `initial`: the tensor's own `initial` · `zero` · `computed`: a program writes it before another reads it. */
   readonly start: "initial" | "zero" | "computed";
   /** Its category in a plan's memory. */
   readonly category: "parameters" | "derived" | "gradients" | "moments" | "cache";
@@ -36,6 +36,6 @@ export type StateCategory = RoleFacts["category"];
 /** All roles, in the order of the table. */
 export const allRoles = Object.keys(stateRoles) as readonly StateRole[];
 
-/** Those of which `of` is so. */
+/** The roles whose facts satisfy `of`. */
 export const rolesWith = (of: (facts: RoleFacts) => boolean): readonly StateRole[] =>
   allRoles.filter((role) => of(stateRoles[role]));

@@ -31,11 +31,11 @@ export const registeredMethods = (): readonly RegisteredMethod[] => [...known.va
 export function methodOf(settings: CompileSpec["method"]): BoundMethod {
   if (settings.kind === "none") return noMethod;
   const method = known.get(settings.kind);
-  if (!method) throw new Error(`there is no method ${settings.kind}; known: ${[...known.keys()].join(", ")}`);
+  if (!method) throw new Error(`unknown method ${settings.kind}; use one of ${[...known.keys()].join(", ")}`);
   return method.bind(settings);
 }
 
-/** How to run the result of a training: an adapter beside its base, or a whole model alone. */
+/** The way to run a training's result: an adapter with its base, or a whole model. */
 export function methodToRun(settings: MethodSettings): CompileSpec["method"] {
   switch (resultOf(settings)) {
     case "Adapter":

@@ -43,19 +43,19 @@ export interface MethodTask {
 }
 
 export interface Method<Settings> {
-  /** The method and its settings in words, for the card of a model. */
+  /** The method and its settings in words, for a model card. */
   describe(settings: Settings): string;
-  /** Why this method cannot train this model, stored so, and the way out; undefined when it can. */
+  /** Why this method cannot train this model with this storage, and what to do; undefined if it can. */
   check?(settings: Settings, task: MethodTask): string | undefined;
   /** Whether a tensor of the base is itself trained. */
   trains?(name: string, settings: Settings): boolean;
-  /** A linear layer, from the base's own. */
+  /** Rewrites a linear layer of the base. */
   linear?(site: LinearSite, x: Tensor, base: BaseLinear, settings: Settings): Tensor;
-  /** Keys and values that every token of this attention sees before its own segment's. */
+  /** Keys and values that every token of this attention attends to before its own segment's. */
   prefix?(site: AttentionSite, settings: Settings): KeyValuePrefix | undefined;
-  /** Positions that such a prefix takes: those of real tokens begin behind them. Default 0. */
+  /** The number of positions of such a prefix; real tokens start after it. Default 0. */
   positionOffset?(settings: Settings): number;
-  /** After an update, with the program `observe` at hand; `step` is 1..`steps`. */
+  /** Runs after an update and may run the program `observe`; `step` is 1..`steps`. */
   afterStep?(host: StepHost, step: number, steps: number, settings: Settings): Promise<void>;
   /** Turns rows of a trained site's W [out, in], row-major, into the rows that do the same without the method. */
   merge?(site: TrainedSite, w: Float32Array, rows: RowRange, settings: Settings): void;
@@ -81,14 +81,14 @@ export interface BoundPeft {
   fromPeft(tensors: readonly NamedValues[], config: PeftConfig): NamedValues[];
 }
 
-/** A method with its settings' type hidden, as the list of methods holds it. */
+/** A method with its settings' type hidden, for the list of methods. */
 export interface RegisteredMethod {
   readonly declaration: Declaration;
-  /** Throws where these are not the method's settings. */
+  /** Throws if these are not the method's settings. */
   bind(settings: MethodSettings): BoundMethod;
   /**
-   * Reads adapter_config.json where it is of this method; undefined where it is not. Throws a failure that names the member
-   * that this method does not compute.
+   * Reads an adapter_config.json of this method; returns undefined for those of other methods. Throws a failure that
+   * names a member that this method does not compute.
    */
   readPeft(config: PeftConfig): MethodSettings | undefined;
 }

@@ -14,29 +14,29 @@ export interface NamedValues {
 
 /** Input of a configuration, besides the settings. */
 export interface ConfigFacts {
-  /** Last parts of the names of the layers that are trained: what `all-linear` stands for in this model. */
+  /** Last parts of the names of the trained layers: the meaning of `all-linear` in this model. */
   readonly modules: readonly string[];
   readonly model: ModelConfig;
-  /** What was trained, by our names. */
+  /** The trained tensors, by our names. */
   readonly parameters: readonly NamedValues[];
   /** Optimiser steps of the run. */
   readonly steps: number;
 }
 
-/** A tensor of adapter_model.safetensors, before its values are read. */
+/** A tensor of adapter_model.safetensors whose values are not yet read. */
 export interface StoredShape {
   readonly key: string;
   readonly shape: readonly number[];
 }
 
 export interface PeftFormat<Settings> {
-  /** The members of adapter_config.json that are the method's own, `peft_type` among them. */
+  /** The method's own members of adapter_config.json, including `peft_type`. */
   config(settings: Settings, facts: ConfigFacts): Readonly<Record<string, unknown>>;
-  /** Whether a configuration is of this method; PEFT tells some apart by a flag. */
+  /** True if a configuration is of this method; PEFT distinguishes some by a flag. */
   matches(config: PeftConfig): boolean;
-  /** The settings of such a configuration; throws a failure that names a member that cannot be read. */
+  /** The settings of such a configuration; throws a failure that names an unreadable member. */
   read(members: PeftMembers): Settings;
-  /** Why a tensor that anyone may have written cannot be one of these; undefined when it can. */
+  /** Why a tensor from any source cannot belong to this method; undefined if it can. */
   fault(tensor: StoredShape, settings: Settings, has: (key: string) => boolean, config: PeftConfig): string | undefined;
   /** Parameters → the tensors that are saved; absent: the same, under PEFT's prefix. */
   toPeft?(parameters: readonly NamedValues[]): NamedValues[];

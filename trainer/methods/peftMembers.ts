@@ -37,21 +37,21 @@ export class PeftMembers {
     throw this.#wrong(name, "a number above 0");
   }
 
-  /** A number from 0 to 1; 0 where it is absent. */
+  /** A number from 0 to 1; 0 if absent. */
   share(name: string): number {
     const value = this.#take(name) ?? 0;
     if (typeof value === "number" && value >= 0 && value <= 1) return value;
     throw this.#wrong(name, "a number from 0 to 1");
   }
 
-  /** False where it is absent. */
+  /** False if absent. */
   flag(name: string): boolean {
     const value = this.#take(name) ?? false;
     if (typeof value === "boolean") return value;
     throw this.#wrong(name, "true or false");
   }
 
-  /** Names of layers, or `all-linear`; PEFT takes any other text as a regular expression. */
+  /** Names of layers, or `all-linear`; PEFT reads any other text as a regular expression. */
   layers(name: string): string[] {
     const value = this.#take(name);
     if (value === "all-linear") return [value];
@@ -60,14 +60,14 @@ export class PeftMembers {
     throw this.#wrong(name, "a list of 1 to 1024 names of layers");
   }
 
-  /** Names of layers; none where it is absent. */
+  /** Names of layers; an empty list if absent. */
   names(name: string): string[] {
     const value = this.#take(name) ?? [];
     if (Array.isArray(value) && value.length <= 1024 && value.every(isName)) return value;
     throw this.#wrong(name, "a list of names of layers");
   }
 
-  /** One whole number or several from 0; none where it is absent. */
+  /** Whole numbers from 0; an empty list if absent. */
   wholes(name: string): number[] {
     const value: unknown = [this.#take(name) ?? []].flat();
     if (Array.isArray(value) && value.length <= 1024 && value.every(isWhole)) return value;
@@ -75,8 +75,8 @@ export class PeftMembers {
   }
 
   /**
-   * Numbers above 0 by names of layers; PEFT takes the names for regular expressions, which are refused. It uses the first
-   * name that fits a layer, so a name without effect there is left out.
+   * Numbers above 0 by names of layers. PEFT reads the names as regular expressions, which are refused. PEFT uses the
+   * first name that matches a layer, so names without effect are omitted.
    */
   byLayer(name: string, accepts: (value: number) => boolean): Record<string, number> {
     const value = this.#take(name) ?? {};
@@ -92,7 +92,7 @@ export class PeftMembers {
     throw this.#wrong(name, "numbers by names of layers");
   }
 
-  /** A number from 0; absent it is 0. */
+  /** A number from 0; 0 if absent. */
   notNegative(name: string): number {
     const value = this.#take(name) ?? 0;
     if (typeof value === "number" && value >= 0 && Number.isFinite(value)) return value;
@@ -107,12 +107,12 @@ export class PeftMembers {
     throw this.#unsupported(name, `supported: ${accepted}; ${way}`);
   }
 
-  /** Members that say nothing about what is computed, whatever their values. */
+  /** Members that do not affect the computation, whatever their values. */
   ignore(names: readonly string[]): void {
     for (const name of names) this.#known.add(name);
   }
 
-  /** Refuses what nobody has read, where it is set at all. */
+  /** Refuses members that no method read, if they are set. */
   refuseOthers(): void {
     for (const [name, value] of Object.entries(this.#config)) {
       if (!this.#known.has(name) && !isUnset(value)) throw this.#unsupported(name, mergeInPeft);

@@ -1,4 +1,7 @@
-/** Each method through the stages: trained on bases of each storage, read from PEFT's layout, merged or refused, talked with. */
+/**
+ * Runs each method through the stages: training on bases of each storage, reading PEFT's layout, merging or refusing,
+ * chat.
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { TrainingSpec } from "../contract/settings.ts";

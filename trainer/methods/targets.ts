@@ -25,7 +25,7 @@ export function isTarget(name: string, { targetModules, excludeModules, layers }
   );
 }
 
-/** The fault of layer names that the model lacks, and its fix; undefined if all exist. */
+/** The error for layer names that the model lacks, and its fix; undefined if all exist. */
 export function targetFault(targets: Targets, sites: readonly string[]): string | undefined {
   const { targetModules, excludeModules, layers } = targets;
   const named = (pattern: string) => pattern === "all-linear" || sites.some((site) => isNamed(site, pattern));
@@ -35,13 +35,13 @@ export function targetFault(targets: Targets, sites: readonly string[]): string 
   }
   const count = 1 + Math.max(-1, ...sites.map((site) => layerOf(site) ?? -1));
   const beyond = layers.find((layer) => layer >= count);
-  if (beyond !== undefined) return `layers: ${beyond} is not one of this model's, which are 0 to ${count - 1}`;
+  if (beyond !== undefined) return `layers: ${beyond} does not exist: this model has layers 0 to ${count - 1}`;
   if (sites.some((site) => isTarget(site, targets))) return undefined;
-  return "targetModules, excludeModules and layers leave no layer to adapt";
+  return "targetModules, excludeModules and layers leave no layer to adapt: name at least one";
 }
 
 export function unknownModule(field: string, name: string, sites: readonly string[], all = false): string {
   const last = (site: string) => site.slice(site.lastIndexOf(".") + 1);
   const known = [...new Set(sites.map(last))].join(", ");
-  return `${field}: ${JSON.stringify(name)} is no linear layer of this model; its layers are ${known}${all ? ", or all-linear" : ""}`;
+  return `${field}: ${JSON.stringify(name)} is not a linear layer of this model; its layers are ${known}${all ? ", or all-linear" : ""}`;
 }

@@ -1,6 +1,6 @@
 /**
- * A method is one declaration and one definition: this one is made here, and no other file knows it. It goes through the
- * stages that every method goes through: it is trained, saved, loaded, merged, verified and talked with.
+ * A method is one declaration and one definition. This test defines one that no other file knows, and runs it through
+ * every stage: training, saving, loading, merging, verification and chat.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -55,10 +55,10 @@ const outerProduct = defineMethod(declaration, {
   },
 });
 
-/** A user's choice, by a name that only the registry knows. */
+/** The setting of a user, by a name that only the registry knows. */
 const chosen = (settings: object): object => ({ outerProduct: settings });
 
-test("a method that is registered is trained, saved, loaded, merged, verified and talked with", async (t) => {
+test("a registered method can be trained, saved, loaded, merged, verified and used for chat", async (t) => {
   using _ = registerMethod(outerProduct);
   const tiny = await TinyTraining.make(t, {
     method: chosen({ layer: "v_proj" }),
@@ -74,7 +74,7 @@ test("a method that is registered is trained, saved, loaded, merged, verified an
   assert.ok([...adapter.tensors].some(([name, values]) => name.endsWith(".u") && values.some((value) => value !== 0)));
 
   const exported = await runExport(await tiny.exportFile(figures.adapterDigest, { dtype: "F32" }), tiny.context());
-  assert.ok(exported.figures.klDivergence < 1e-6, "the merged model says what base and adapter say");
+  assert.ok(exported.figures.klDivergence < 1e-6, "the merged model agrees with base and adapter");
 
   const model = await StoredModel.inDirectory(stores, `file://${tiny.directory}/base`);
   const chat = await Chat.open({ model, adapter, threads: 1 });
@@ -84,7 +84,7 @@ test("a method that is registered is trained, saved, loaded, merged, verified an
   chat.close();
 });
 
-test("a method is unknown before it is registered and after it was disposed of, and no name is taken twice", async (t) => {
+test("a method is unknown before its registration and after its disposal, and no name can be registered twice", async (t) => {
   const tiny = await TinyTraining.make(t, { method: chosen({}) });
   await assert.rejects(tiny.trainFile(), /no method outerProduct; known: lora/);
   const registered = registerMethod(outerProduct);

@@ -38,7 +38,7 @@ export interface BuilderParts {
 export interface LinearOptions {
   /** [T, out], added to the result. */
   readonly residual?: Tensor;
-  /** Whether the checkpoint has `<name>.bias`. */
+  /** True if the checkpoint has `<name>.bias`. */
   readonly bias?: boolean;
 }
 
@@ -64,7 +64,7 @@ export class ModelBuilder {
     return this.graph.within({ block: index }, build);
   }
 
-  /** A tensor of the checkpoint: frozen, or a parameter where the method trains it. */
+  /** A tensor of the checkpoint: a parameter if the method trains it, frozen otherwise. */
   weight(name: string, shape: readonly number[], kind: "dense" | "linear"): Tensor {
     return this.#method.trains(name)
       ? this.#variables.parameter(name, shape, { kind: "base" }).phi
@@ -80,7 +80,7 @@ export class ModelBuilder {
     return y;
   }
 
-  /** Of whole rows, or of each group of `width` columns by itself. */
+  /** The norm of whole rows, or of each group of `width` columns. */
   rmsNorm(x: Tensor, name: string, width = widthOf(x)): Tensor {
     const weight = this.weight(`${name}.weight`, [width], "dense");
     return rmsNorm.node(this.graph, { x, weight }, { eps: this.config.rmsNormEps }).y;
@@ -120,7 +120,7 @@ export class ModelBuilder {
     return scale ? scaleColumns.node(this.graph, { x, scale }, {}).y : x;
   }
 
-  /** y + residual: part of the op that made y where that can take it, else an op of its own. */
+  /** y + residual, fused into the op that made y if possible, else as an op of its own. */
   #plus(y: Tensor, residual: Tensor): Tensor {
     if (this.graph.absorb(y, "residual", residual)) return y;
     return add.node(this.graph, { a: y, b: residual }, {}).y;
@@ -164,7 +164,7 @@ export class ModelBuilder {
     return y;
   }
 
-  /** Turns each head by the token's position. x [T, heads·D] */
+  /** Rotates each head by the token's position. x [T, heads·D] */
   rope(x: Tensor, heads: number): Tensor {
     const { headDim } = this.config;
     const shape = [this.mode.tokens, headDim / 2];

@@ -4,7 +4,7 @@ import { compile } from "../compile/compile.ts";
 import { aSpec, batchOf, type Example, TestRun, tinyModel } from "../testing/compiledRun.ts";
 import { relativeError } from "../testing/graphs.ts";
 
-/** Llama in plain loops over one sequence, written from the paper: what every other road must agree with. */
+/** Llama in plain loops over one sequence, written from the paper: the reference for all other implementations. */
 class PlainLlama {
   readonly #weights: (name: string) => Float32Array;
 
@@ -86,7 +86,7 @@ const generation = { slots: 2, capacity: 16, prefillTokens: 8 };
 const negativeLogLikelihood = (logits: readonly number[], target: number) =>
   Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit), 0)) - logits[target]!;
 
-test("the compiled forward pass is Llama as plain loops compute it", async () => {
+test("the compiled forward pass equals Llama in plain loops", async () => {
   const run = new TestRun(compile(aSpec({ precision: "F64" })), { backend: "reference64" });
   const plain = new PlainLlama((name) => run.floats("parameter", name));
   const example: Example = { id: 0, tokens: ids };
@@ -98,7 +98,7 @@ test("the compiled forward pass is Llama as plain loops compute it", async () =>
   assert(relativeError(nll!.subarray(0, expected.length), expected) < 1e-6);
 });
 
-test("an answer's log-likelihood does not depend, to the bit, on what is packed beside it", async () => {
+test("an answer's log-likelihood is bit-identical for any examples packed beside it", async () => {
   for (const precision of ["F32", "BF16"] as const) {
     const run = new TestRun(compile(aSpec({ precision, rowTokens: 40 })), { backend: "cpu" });
     const example: Example = { id: 1, tokens: ids };
@@ -115,7 +115,9 @@ test("an answer's log-likelihood does not depend, to the bit, on what is packed 
   }
 });
 
-/** Inputs of `generate`: some tokens of one sequence in slot 1, from a position on; its last row's logits are asked for. */
+/**
+ * Inputs of `generate`: some tokens of one sequence in slot 1, from a position on; requests the logits of the last row.
+ */
 function chunk(tokens: readonly number[], from: number, bucket: number) {
   const batch = batchOf([{ id: 0, tokens: [...ids.slice(0, from), ...tokens] }], 16, 1);
   const width = tinyModel.headDim / 2;
@@ -141,7 +143,7 @@ function chunk(tokens: readonly number[], from: number, bucket: number) {
   };
 }
 
-test("generation through the cache, prefilled and token by token, gives the logits of the whole sequence", async () => {
+test("generation through the cache, by prefill and token by token, gives the logits of the whole sequence", async () => {
   const run = new TestRun(compile(aSpec({ generation, precision: "F64" })), { backend: "reference64" });
   const plain = new PlainLlama((name) => run.floats("parameter", name));
   const expected = plain.logits(ids);

@@ -1,6 +1,6 @@
 /**
  * Llama (Touvron et al. 2023): pre-norm blocks of grouped-query attention with RoPE and a SwiGLU feed-forward, RMSNorm.
- * Qwen2 (Yang et al. 2024) adds biases to q, k and v; Qwen3 (2025) norms each head of q and k before RoPE.
+ * Qwen2 (Yang et al. 2024) adds biases to q, k and v; Qwen3 (2025) normalises each head of q and k before RoPE.
  * Names are the checkpoint's own, so loading, adapter keys and target patterns need no map.
  */
 import type { ModelConfig } from "../contract/model.ts";
@@ -10,7 +10,7 @@ import type { ModelBuilder } from "./builder.ts";
 export interface Decoder {
   /** The last block's output, before the final norm. [tokens, d] */
   readonly hidden: Tensor;
-  /** The final norm: any rows of `hidden` → what the head reads. */
+  /** The final norm: maps rows of `hidden` to the head's input. */
   norm(rows: Tensor): Tensor;
   /** The matrix of the head. [V, d] */
   readonly head: Tensor;

@@ -8,7 +8,7 @@ import type { ModelConfig } from "../contract/model.ts";
 import type { RopeScaling } from "../contract/rope.ts";
 
 export interface RopeTable {
-  /** Elements of a row: half of the head's width. */
+  /** Elements per row: half of the head's width. */
   readonly width: number;
   /** [positions, width] */
   readonly cos: Float32Array;

@@ -1,5 +1,5 @@
 /**
- * The native executor as JavaScript sees it. The one file that types and loads the addon.
+ * The JavaScript interface of the native executor. Only this file types and loads the addon.
  *
  * An `Executor` owns the regions `state`, `arena` and `io` of docs/engine.md and the bindings of region `weights`.
  * Programs run off the main thread, one at a time; TypeScript validates, C++ asserts.
@@ -20,7 +20,7 @@ export interface ExecutorOptions {
   /** Scratch that the programs were planned with, for each thread and for all together. */
   threadScratchBytes: number;
   sharedScratchBytes: number;
-  /** How many bindings region `weights` has. */
+  /** The number of bindings of region `weights`. */
   weights: number;
   /** Fill dead buffers with NaN: results must not change. */
   poison: boolean;
@@ -41,17 +41,17 @@ export interface Executor {
    * needs is unbound.
    */
   run(program: number): Promise<boolean>;
-  /** The program that is running starts no further instruction. Nothing where none is running. */
+  /** Stops the running program before its next instruction. Has no effect when no program is running. */
   cancel(): void;
-  /** Highest arena byte that the programs run so far have used. */
+  /** The highest arena byte that any program has used so far. */
   arenaPeakBytes(): number;
-  /** Bytes that kernels hold beside the regions: what was planned, or more where a program needed more. */
+  /** Bytes of scratch that kernels hold beside the regions: the planned size, or more if a program needed more. */
   scratchBytes(): number;
   close(): void;
 }
 
 export interface NativeInfo {
-  /** The instruction set that backend `cpu` uses here; part of what "the same bits" means. */
+  /** The instruction set of backend `cpu` on this machine. Results are bit-identical only within one set. */
   isa: "AVX512_BF16" | "AVX512" | "AVX2";
   /** Cores granted: affinity and cgroup quota, at least 1. */
   cores: number;
@@ -62,9 +62,9 @@ export interface Addon {
   info(): NativeInfo;
   /** Quantises row-major values to NF4, bit-equal to bitsandbytes on a CPU (runtime/quantize.h). */
   quantizeNf4(values: Uint8Array, dtype: "F32" | "BF16", doubleQuantization: boolean): Nf4Matrix;
-  /** A file's bytes, mapped: memory holds what is read of them. To be read alone: who writes to it ends the process. */
+  /** A file's bytes, mapped read-only: only pages that are read take memory. Writing to them crashes the process. */
   mapFile(path: string, bytes: number): Uint8Array;
-  /** Gives memory that was freed back to the kernel. */
+  /** Returns freed memory of the allocator to the kernel. */
   trimMemory(): void;
   createExecutor(options: ExecutorOptions): Executor;
 }

@@ -1,9 +1,9 @@
 /**
- * Builds the native part with CMake: `luthier.node` and `luthier-exec` (paths.ts says where they land).
+ * Builds the native part with CMake: `luthier.node` and `luthier-exec` (their paths are in paths.ts).
  *
- * Nothing is done when the digest of all inputs (sources, compiler, flags) is that of the last build; `nativeIsBuilt`
- * looks at the sources alone and needs no compiler. With `--sanitize` it builds both with AddressSanitizer and
- * UndefinedBehaviorSanitizer, beside the rest.
+ * A build is skipped when the digest of all inputs (sources, compiler, flags) equals the last build's. `nativeIsBuilt`
+ * checks only the sources and needs no compiler. With `--sanitize` it builds both with AddressSanitizer and
+ * UndefinedBehaviorSanitizer, in a separate directory.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -80,7 +80,7 @@ function run(command: string, args: string[]): Promise<void> {
   });
 }
 
-/** CMake refuses a build directory that it configured for other sources: those of a checkout that was copied or moved. */
+/** CMake refuses a build directory that it configured for another path, as in a checkout that was copied or moved. */
 function forgetOtherSources(directory: string): void {
   const cache = join(directory, "CMakeCache.txt");
   if (
@@ -92,7 +92,7 @@ function forgetOtherSources(directory: string): void {
   rmSync(join(directory, "CMakeFiles"), { recursive: true, force: true });
 }
 
-/** True when what is built was built from the sources that are here, or is taken as it is. */
+/** True if the existing build matches the sources; a build that LUTHIER_NATIVE_BUILD names only needs to exist. */
 export function nativeIsBuilt(): boolean {
   const { directory, outputs } = variants.release;
   const stamp = join(directory, sourcesStamp);
@@ -104,8 +104,8 @@ export function nativeIsBuilt(): boolean {
 const sourcesStamp = "sources.sha256";
 
 /**
- * Builds what is out of date; resolves to true when something was built. A directory that LUTHIER_NATIVE_BUILD names is
- * taken as it is.
+ * Builds outdated outputs; resolves to true if it built any. A directory that LUTHIER_NATIVE_BUILD names is used
+ * unchecked.
  */
 export async function buildNative(name: "release" | "sanitize" = "release"): Promise<boolean> {
   if (process.env.LUTHIER_NATIVE_BUILD !== undefined) return false;
@@ -117,7 +117,7 @@ export async function buildNative(name: "release" | "sanitize" = "release"): Pro
   const current = present && existsSync(stamp) && readFileSync(stamp, "utf8") === digest;
   const sources = join(variant.directory, sourcesStamp);
   if (!current) {
-    // A build that is interrupted leaves outputs that no stamp speaks for.
+    // An interrupted build must not leave a stamp, since its outputs are incomplete.
     for (const file of [stamp, sources]) rmSync(file, { force: true });
     await compile(variant);
     writeFileSync(stamp, digest);

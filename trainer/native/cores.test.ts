@@ -1,4 +1,4 @@
-/** The executor takes the cores that its process may run on. */
+/** The executor uses the cores that its process may run on. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -8,7 +8,7 @@ import { buildNative } from "./build.ts";
 
 before(() => buildNative());
 
-test("a process that is bound to one core is granted one", () => {
+test("a process that is bound to one core gets one core", () => {
   const [, allowed] = /^Cpus_allowed_list:\s*(\d+)/m.exec(readFileSync("/proc/self/status", "utf8"))!;
   const addonFile = new URL("./addon.ts", import.meta.url).href;
   const program = `import { addon } from ${JSON.stringify(addonFile)}; console.log(addon().info().cores);`;

@@ -1,6 +1,6 @@
 /**
- * The executor as JavaScript sees it: programs that are not well formed are refused with the reason, data that points
- * outside is an error and no crash, one program runs at a time, closing detaches the views.
+ * The executor's JavaScript interface: it refuses malformed programs with the reason, reports out-of-range data as an
+ * error without crashing, runs one program at a time, and detaches the views when it closes.
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -31,7 +31,7 @@ const tensor = (name: string, dtype: Tensor["dtype"], shape: number[], role: Ten
   shape,
 });
 
-/** weight[ids] to each of these offsets of io, one after the other: ids at 0, the weight binding 0. */
+/** A program that writes weight[ids] to each of these offsets of io in turn. ids is at 0; the weight's binding is 0. */
 function embedsProgram(offsets: readonly number[]): Uint8Array {
   const ids = tensor("ids", "I32", [tokens], "input");
   const weight = tensor("weight", "F32", [vocabulary, width], "frozen");
@@ -59,7 +59,7 @@ function embedsProgram(offsets: readonly number[]): Uint8Array {
   });
 }
 
-/** One of them, at 64. */
+/** A program with one output, at 64. */
 const embedProgram = (): Uint8Array => embedsProgram([64]);
 
 const options = (over: Partial<ExecutorOptions> = {}): ExecutorOptions => ({
@@ -98,7 +98,7 @@ const operandOf = (name: string, dtype: Tensor["dtype"], shape: number[], offset
   offset,
 });
 
-/** A program of one instruction, its operands at their offsets in 256 bytes of io. */
+/** A program of one instruction, with its operands at their offsets in 256 bytes of io. */
 function programOf(op: Node["op"], operands: readonly ReturnType<typeof operandOf>[]): Uint8Array {
   const offsets = new Map(operands.map((operand) => [operand.tensor, operand.offset]));
   const named = Object.fromEntries(operands.map((operand) => [operand.tensor.name, operand.tensor]));
@@ -115,9 +115,9 @@ function programOf(op: Node["op"], operands: readonly ReturnType<typeof operandO
 
 before(() => buildNative());
 
-suite("a program runs", () => {
+suite("running", () => {
   for (const backend of ["cpu", "reference", "reference64"] as const satisfies readonly Backend[]) {
-    test(`on ${backend}`, async () => {
+    test(`a program runs on ${backend}`, async () => {
       const executor = open({ backend });
       idsOf(executor).set([4, 0, 2, 2]);
       await executor.run(executor.load(embedProgram()));
@@ -127,7 +127,7 @@ suite("a program runs", () => {
     });
   }
 
-  test("from a weight mapped out of a file, at an offset that no type is aligned to", async () => {
+  test("a program runs with a weight that is mapped from a file at an unaligned offset", async () => {
     const path = join(tmpdir(), `luthier-weight-${process.pid}`);
     writeFileSync(path, Buffer.concat([Buffer.alloc(13), Buffer.from(weightValues.buffer)]));
     const executor = open();
@@ -135,24 +135,24 @@ suite("a program runs", () => {
     idsOf(executor).set([1, 1, 1, 1]);
     await executor.run(executor.load(embedProgram()));
     assert.deepEqual(outputOf(executor).slice(0, width), [...weightValues.slice(width, 2 * width)]);
-    assert.throws(() => executor.bind(0, { path, offset: 14, bytes: weightValues.byteLength }), /are not in it/);
+    assert.throws(() => executor.bind(0, { path, offset: 14, bytes: weightValues.byteLength }), /too few for/);
     assert.throws(() => executor.bind(0, { path: `${path}-none`, offset: 0, bytes: 1 }), /cannot open/);
     executor.close();
   });
 });
 
-suite("what is wrong is an error", () => {
+suite("errors", () => {
   // Header 12 words; tensors ids (12..23), weight (24..35), y (36..47); the instruction from 48.
   const refusals: [string, Uint8Array, RegExp][] = [
     ["no bytes", new Uint8Array(0), /magic LTHP is missing/],
-    ["half a word", embedProgram().slice(0, -1), /whole number of 32-bit words/],
-    ["another magic", withWord(0, 1), /magic LTHP is missing/],
+    ["an incomplete last word", embedProgram().slice(0, -1), /whole number of 32-bit words/],
+    ["a wrong magic", withWord(0, 1), /magic LTHP is missing/],
     ["a later version", withWord(1, 2), /program version 2/],
     ["a negative count", withWord(2, -3), /counts do not add up/],
     ["too many instructions", withWord(3, 2), /ends early|unknown opcode/],
     ["a truncated program", embedProgram().slice(0, -4), /counts do not add up/],
-    ["more io than there is", withWord(9, 1000), /needs 1000 bytes of io, the executor has 256/],
-    ["more weights than there are", withWord(11, 2), /names 2 weights, the executor has 1/],
+    ["more io than the executor has", withWord(9, 1000), /needs 1000 bytes of io, the executor has 256/],
+    ["more weights than the executor has", withWord(11, 2), /names 2 weights, the executor has 1/],
     ["an unknown region", withWord(12, 9), /tensor 0: unknown region 9/],
     ["an unknown data type", withWord(13, 77), /tensor 0: unknown data type 77/],
     ["an unknown storage", withWord(14, 5), /tensor 0: unknown storage 5/],
@@ -163,30 +163,34 @@ suite("what is wrong is an error", () => {
     ["a misaligned offset", withWord(45, 66), /tensor 2: misaligned offset 66/],
     ["a row stride shorter than a row", withWord(44, 3), /tensor 2: the row stride is shorter/],
     [
-      "more elements than 64 bits count",
+      "more elements than 64 bits can count",
       withWord(39, 3, 1 << 21, 1 << 21, 1 << 22),
       /tensor 2: more than 2\^42 elements/,
     ],
-    ["rows that span more", withWord(40, 2 ** 31 - 1, 8, 1, 1, 2 ** 31 - 1), /tensor 2: its rows span more than 2\^42/],
-    ["a binding that is not there", withWord(33, 7), /weight binding 7 is not among the 1/],
+    [
+      "rows that span too many elements",
+      withWord(40, 2 ** 31 - 1, 8, 1, 1, 2 ** 31 - 1),
+      /tensor 2: its rows span more than 2\^42/,
+    ],
+    ["a missing binding", withWord(33, 7), /weight binding 7 does not exist: the executor has 1/],
     ["an unknown opcode", withWord(48, 999), /unknown opcode 999/],
-    ["a missing operand", withWord(49, 2), /embed: takes 3 operands, has 2/],
-    ["an attribute too many", withWord(50, 1), /embed: takes 0 attributes, has 1/],
-    ["an operand that is no tensor", withWord(51, 5), /embed: ids is tensor 5, which does not exist/],
-    ["an absent operand that is needed", withWord(52, -1), /embed: weight is tensor -1/],
-    ["a weight that is written", withWord(53, 1), /embed: (y: dimension|writes y, a weight)/],
-    ["indices of another type", withWord(13, 0), /embed: ids: data type F32/],
-    ["shapes that do not fit", withWord(41, 7), /embed: y: dimension d is 7, not 8|row stride/],
+    ["too few operands", withWord(49, 2), /embed: takes 3 operands, has 2/],
+    ["too many attributes", withWord(50, 1), /embed: takes 0 attributes, has 1/],
+    ["an operand whose tensor is missing", withWord(51, 5), /embed: ids is tensor 5, which does not exist/],
+    ["an absent required operand", withWord(52, -1), /embed: weight is tensor -1/],
+    ["a written weight", withWord(53, 1), /embed: (y: dimension|writes y, a weight)/],
+    ["indices of a wrong type", withWord(13, 0), /embed: ids: data type F32/],
+    ["mismatched shapes", withWord(41, 7), /embed: y: dimension d is 7, not 8|row stride/],
   ];
   for (const [what, program, reason] of refusals) {
-    test(`a program with ${what}`, () => {
+    test(`the executor refuses a program with ${what}`, () => {
       const executor = open();
       assert.throws(() => executor.load(program), reason);
       executor.close();
     });
   }
 
-  test("any words at all are refused or run, and never crash", async () => {
+  test("a program with random words is refused or runs, and never crashes", async () => {
     const executor = open();
     const next = uniform(11);
     const interesting = [-1, 0, 1, 2, 3, 64, 2 ** 31 - 1, -(2 ** 31), 0x7f800000];
@@ -205,7 +209,7 @@ suite("what is wrong is an error", () => {
     executor.close();
   });
 
-  test("an id outside of the vocabulary rejects the run with op and row", async () => {
+  test("an id outside of the vocabulary rejects the run, and the error names op and row", async () => {
     const executor = open();
     const program = executor.load(embedProgram());
     idsOf(executor).set([0, 1, 5, 0]);
@@ -215,7 +219,7 @@ suite("what is wrong is an error", () => {
     executor.close();
   });
 
-  test("two rows that are scattered to one row", async () => {
+  test("two rows that are scattered to one row reject the run", async () => {
     const executor = open();
     const scatter = programOf(scatterRows, [
       operandOf("dy", "F32", [2, 4], 0),
@@ -236,7 +240,7 @@ suite("what is wrong is an error", () => {
     executor.close();
   });
 
-  test("a loss that is written over the weights that say which targets count", () => {
+  test("the executor refuses a program that writes a loss over the loss weights", () => {
     const executor = open();
     const overlapping = programOf(linearCrossEntropy, [
       operandOf("h", "F32", [2, 4], 0),
@@ -253,29 +257,29 @@ suite("what is wrong is an error", () => {
     executor.close();
   });
 
-  test("a weight that is not bound, or too short", async () => {
+  test("an unbound weight, or a weight that is too short, rejects the run", async () => {
     const executor = addon().createExecutor(options());
     const program = executor.load(embedProgram());
     await assert.rejects(executor.run(program), /weight 0 is not bound/);
     executor.bind(0, { data: new Uint8Array(12) });
     await assert.rejects(executor.run(program), /weight 0 has 12 bytes; tensor 1 of the program needs 160/);
-    assert.throws(() => executor.bind(1, { data: new Uint8Array(12) }), /weight 1 is not among the 1/);
+    assert.throws(() => executor.bind(1, { data: new Uint8Array(12) }), /weight 1 does not exist: the executor has 1/);
     executor.close();
   });
 
-  test("a handle that no program has", async () => {
+  test("a run with an unknown handle is rejected", async () => {
     const executor = open();
     await assert.rejects(executor.run(3), /no program 3 is loaded/);
     executor.close();
   });
 
-  test("options that make no sense", () => {
+  test("the executor refuses invalid options", () => {
     assert.throws(() => addon().createExecutor(options({ backend: "gpu" as Backend })), /unknown backend gpu/);
     assert.throws(() => addon().createExecutor(options({ threads: -1 })), /threads must be an integer/);
     assert.throws(() => addon().createExecutor(options({ arenaBytes: 2 ** 52 })), /no memory for .* bytes of arena/);
   });
 
-  test("threads that a limit does not allow end with an error, not with the process", () => {
+  test("more threads than a limit allows cause an error, not a crash", () => {
     // Each thread's stack takes 8 MiB of address space.
     const { status, stderr } = spawnSync(
       "sh",
@@ -287,11 +291,11 @@ suite("what is wrong is an error", () => {
   });
 });
 
-test("values of a type that no weight has are not quantised", () => {
+test("quantizeNf4 refuses values of a type that weights cannot have", () => {
   assert.throws(() => addon().quantizeNf4(new Uint8Array(8), "F64" as "F32", false), /takes F32 or BF16, not F64/);
 });
 
-test("values that are not finite are not quantised", () => {
+test("quantizeNf4 refuses values that are not finite", () => {
   for (const [value, word] of [
     [Number.NaN, "NaN"],
     [Number.NEGATIVE_INFINITY, "infinite"],
@@ -305,8 +309,8 @@ test("values that are not finite are not quantised", () => {
   }
 });
 
-suite("one at a time", () => {
-  test("a second run while one is running is refused, and so are load, bind and close", async () => {
+suite("one program at a time", () => {
+  test("the executor refuses run, load, bind and close during a run", async () => {
     const executor = open();
     const program = executor.load(embedProgram());
     const first = executor.run(program);
@@ -318,12 +322,12 @@ suite("one at a time", () => {
     executor.close();
   });
 
-  test("a program that is cancelled starts no further instruction, and runs whole the next time", async () => {
+  test("a cancelled program starts no further instruction, and runs completely the next time", async () => {
     const executor = open({ ioBytes: 512 });
     const program = executor.load(embedsProgram([...Array.from({ length: 100_000 }, () => 64), 192]));
     idsOf(executor).set([4, 0, 2, 2]);
     const last = new Float32Array(executor.io.buffer, 192, tokens * width);
-    executor.cancel(); // nothing runs, so nothing is cancelled
+    executor.cancel(); // has no effect, since no program is running
     const running = executor.run(program);
     executor.cancel();
     assert.equal(await running, false);

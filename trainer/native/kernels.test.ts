@@ -1,7 +1,7 @@
 /**
- * Every op of the cpu backend, at each instruction set that this machine has, against the reference in double; and the
- * promises that hold to the bit: any number of threads, dead memory filled with NaN. No kernel takes more scratch than
- * its op's definition says.
+ * Compares every op of the cpu backend, at each instruction set of this machine, with the reference in double. Checks
+ * that results have the same bits for any number of threads and with dead memory filled with NaN, and that no kernel
+ * takes more scratch than its op declares.
  */
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
@@ -23,7 +23,7 @@ before(async () => {
 after(() => files.remove());
 
 suite("kernels", () => {
-  test("every op that computes has cases, and an op without them is refused by name", async () => {
+  test("every computing op has cases, and the test names an op without cases", async () => {
     const covered = new Set(cases.map(({ op }) => op.name));
     assert.deepEqual(
       [...covered],

@@ -1,4 +1,6 @@
-/** An object of one instruction set that leaves something to the linker which others may define too is refused, by name. */
+/**
+ * The build refuses an object of one instruction set that defines symbols which other objects may define too, by name.
+ */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -10,7 +12,7 @@ import { nativeRoot } from "./paths.ts";
 const directory = mkdtempSync(join(tmpdir(), "luthier-symbols-"));
 after(() => rmSync(directory, { recursive: true }));
 
-/** What the check of the build says of an object with this source, compiled as kernels of avx512. */
+/** The result of the build's check of an object with this source, compiled as avx512 kernels. */
 function checked(source: string): { status: number | null; stderr: string } {
   const object = join(directory, "kernels.o");
   const compiled = spawnSync(process.env.CXX || "g++", ["-std=c++20", "-x", "c++", "-c", "-", "-o", object], {
@@ -30,16 +32,16 @@ const own = `
   }
   namespace { [[gnu::used]] int local() { return 2; } }`;
 
-test("what is of the instruction set's namespace, over its types, or local may be compiled for it", () => {
+test("the check accepts symbols of the instruction set's namespace, templates over its types, and local symbols", () => {
   assert.deepEqual([checked(own).status, checked(own).stderr], [0, ""]);
 });
 
 for (const [what, source, symbol] of [
-  ["an inline function of all", "namespace luthier { [[gnu::used]] inline int shared() { return 3; } }", "6shared"],
-  ["a template over a type of all", "namespace luthier { template int over(float); }", "4overIf"],
-  ["one of another instruction set", "namespace luthier::avx512Bf16 { int other() { return 4; } }", "5other"],
+  ["a shared inline function", "namespace luthier { [[gnu::used]] inline int shared() { return 3; } }", "6shared"],
+  ["a template over a shared type", "namespace luthier { template int over(float); }", "4overIf"],
+  ["a function of another instruction set", "namespace luthier::avx512Bf16 { int other() { return 4; } }", "5other"],
 ] as const) {
-  test(`${what} may not`, () => {
+  test(`the check refuses ${what}`, () => {
     const { status, stderr } = checked(`${own}\n${source}`);
     assert.notEqual(status, 0);
     assert.match(stderr, new RegExp(symbol));

@@ -1,4 +1,4 @@
-/** Where the native build puts what it makes. */
+/** Paths of the native build's outputs. */
 import { fileURLToPath } from "node:url";
 
 export const nativeRoot = fileURLToPath(new URL(".", import.meta.url));

@@ -1,6 +1,6 @@
 /**
- * The native code under AddressSanitizer and UndefinedBehaviorSanitizer: every case on every backend, cases that are
- * wrong in any word, and the addon in Node. An instruction that touches anything but its operands is a fault
+ * Runs the native code under AddressSanitizer and UndefinedBehaviorSanitizer: every case on every backend, cases with
+ * random invalid words, and the addon in Node. An instruction that touches anything but its operands is an error
  * (runtime/sanitize.h).
  */
 import assert from "node:assert/strict";
@@ -25,8 +25,8 @@ before(async () => {
 });
 after(() => files.remove());
 
-test("the reference touches nothing but its operands", () => {
-  // It is slow: the largest shapes would take most of the time.
+test("the reference kernels touch only their operands", () => {
+  // The reference is slow: the largest shapes would take most of the time.
   const most = new CaseFiles(cases.filter(({ bytes }) => bytes.length < 40_000));
   try {
     assert.deepEqual(most.failuresOf(executor, "--backend", "reference", "--threads", "2", "--poison"), []);
@@ -36,12 +36,12 @@ test("the reference touches nothing but its operands", () => {
 });
 
 for (const isa of levelsHere()) {
-  test(`${isa} kernels touch nothing but their operands and their scratch`, () => {
+  test(`${isa} kernels touch only their operands and their scratch`, () => {
     assert.deepEqual(files.failuresOf(executor, "--isa", isa, "--threads", "3", "--poison"), []);
   });
 }
 
-/** The program: its header, its tensors, its instructions. The sizes of regions before it stay, their memory would be had. */
+/** Only the program (header, tensors, instructions) is changed: large sizes of regions before it could be allocated. */
 const firstWord = 15;
 const headerWords = 80;
 const interesting = [-1, 0, 1, 2, 3, 4, 7, 64, 255, 2 ** 20, 2 ** 31 - 1, -(2 ** 31)];
@@ -63,7 +63,7 @@ function wrongCases(count: number): { name: string; bytes: Uint8Array }[] {
   });
 }
 
-test("cases that are wrong in any word are refused or run, and never touch what is not theirs", () => {
+test("cases with random invalid words are refused or run, and touch no other memory", () => {
   const wrong = new CaseFiles(wrongCases(1500));
   try {
     const { status, stderr } = wrong.execute(executor, "--isa", "AVX2", "--threads", "1");
@@ -76,13 +76,13 @@ test("cases that are wrong in any word are refused or run, and never touch what 
   }
 });
 
-/** The sanitizer's own shadow takes terabytes of address space: a limit on it would say nothing. */
-const underALimit = "--test-skip-pattern=threads that a limit does not allow";
+/** A test that limits address space cannot run here, since the sanitizer's shadow memory takes terabytes of it. */
+const underALimit = "--test-skip-pattern=more threads than a limit allows";
 
 /** Tests that drive the addon: regions, bindings, mapped files, quantising, whole training steps. */
 const inNode = ["./executor.test.ts", "../compile/compile.test.ts", "../../test/golden/nf4.test.ts"];
 
-test("the addon in Node, quantising and whole training steps", () => {
+test("the addon in Node, quantising and whole training steps pass under the sanitizers", () => {
   const runtime = spawnSync(process.env.CXX ?? "g++", ["-print-file-name=libasan.so"], { encoding: "utf8" });
   const { NODE_TEST_CONTEXT: _, ...environment } = process.env;
   const paths = inNode.map((path) => fileURLToPath(new URL(path, import.meta.url)));
@@ -95,7 +95,7 @@ test("the addon in Node, quantising and whole training steps", () => {
       env: {
         ...environment,
         LUTHIER_NATIVE_BUILD: sanitized,
-        // Node itself is not built with the sanitizer, which has to come first; what it never frees is not ours.
+        // Node itself is not built with the sanitizer, which must be loaded first; leaks of Node are not reported.
         LD_PRELOAD: runtime.stdout.trim(),
         ASAN_OPTIONS: "detect_leaks=0",
       },

@@ -1,19 +1,19 @@
-/** Bounds of attributes that several ops have. */
+/** Bounds of attributes that several ops share. */
 import type { Attribute } from "../graph/signature.ts";
 
 export const real = { type: "f32" } satisfies Attribute;
 export const integer = { type: "i32" } satisfies Attribute;
 
-/** Of heads, or of a head's elements. */
+/** The number of heads, or of a head's elements. */
 export const size = { type: "i32", min: 1, max: 65_536 } satisfies Attribute;
 
-/** Of attention: each key–value head serves as many query heads as the others. */
+/** Attention requires that each key–value head serves the same number of query heads. */
 export const heads = { ...size, multipleOf: "kvHeads" } satisfies Attribute;
 
-/** Of a matrix: 0 its rows, 1 its columns. */
+/** Axis of a matrix: 0 its rows, 1 its columns. */
 export const axis = { type: "i32", values: [0, 1] } satisfies Attribute;
 
-/** Drawn less often than always. */
+/** A probability below 1. */
 export const share = { type: "f32", min: 0, below: 1 } satisfies Attribute;
 
 /** Attributes of the attention ops. */

@@ -7,7 +7,7 @@ import { withTable } from "./generators/page.ts";
 import { tables } from "./generators/tables.ts";
 
 for (const { path, text } of generatedFiles()) {
-  test(`${path} is what the declarations of the ops say`, () => {
+  test(`${path} matches the declarations of the ops`, () => {
     assert.equal(committed(path), text, "run node tools/node24.mjs trainer/ops/generate.ts");
   });
 }
@@ -24,7 +24,7 @@ const scale = defineOp({
   distinct: ["row"],
 });
 
-test("each operand and attribute of an op has a line with its flags, its partner and its bounds", () => {
+test("the generated table has a line for each operand and attribute of an op, with flags, partner and bounds", () => {
   const text = tables([scale]);
   assert.match(text, /\{"x", OperandType::act, "T,d", false, false, false, -1\}/);
   assert.match(text, /\{"row", OperandType::i32, "R", false, false, true, -1\}/);
@@ -34,13 +34,13 @@ test("each operand and attribute of an op has a line with its flags, its partner
   assert.match(text, /\{"p", true, 0, 1, true, -1, \{\}, 0\}/);
 });
 
-test("an index is checked against the dimension of an operand by its name", () => {
+test("a generated check compares an index with the dimension of an operand by its name", () => {
   const text = indices([scale]);
   assert.match(text, /check\.within\("row", op\.row, -1, op\.y\.dims\[0\]\);/);
   assert.match(text, /check\.distinct\(\{\{&op\.row, op\.y\.dims\[0\]\}\}\);/);
 });
 
-test("the table's row has the operands in order, with what they accumulate and what may be absent", () => {
+test("a row of the documented table has the operands in order and marks accumulated and optional ones", () => {
   const table = withTable("a\n<!-- ops: generated -->\nold\n<!-- /ops -->\nb\n", [scale]);
   assert.match(
     table,

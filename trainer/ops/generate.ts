@@ -1,7 +1,7 @@
 /**
- * Writes what follows from the declarations of the ops (`node tools/node24.mjs trainer/ops/generate.ts`): the header that
- * C++ compiles against, signatures, index checks, the lists of kernels, the table of docs/engine.md. A test holds the
- * committed files against `generatedFiles()`.
+ * Generates files from the declarations of the ops (`node tools/node24.mjs trainer/ops/generate.ts`): the C++ header of
+ * op structs, signatures, index checks, the lists of kernels, the table of docs/engine.md. A test compares the
+ * committed files with `generatedFiles()`.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { relative } from "node:path";

@@ -1,4 +1,7 @@
-/** Every op, in the order of docs/engine.md: an opcode is a place in this list, from 1. New ops go to the end. */
+/**
+ * Every op, in the order of docs/engine.md. An opcode is an op's position in this list, from 1, so new ops go to the
+ * end.
+ */
 import type { AnyOp } from "../graph/op.ts";
 import { adamw } from "./adamw/op.ts";
 import { add } from "./add/op.ts";
@@ -81,7 +84,7 @@ export const ops: readonly ListedOp[] = [
 
 export const isComputing = (op: ListedOp): op is AnyOp => "operands" in op;
 
-/** Those that compute something. */
+/** All ops but `release`. */
 export const computing = (listed: readonly ListedOp[]): AnyOp[] => listed.filter(isComputing);
 
 const opcodes: ReadonlyMap<string, number> = new Map(ops.map((op, index) => [op.name, index + 1]));

@@ -1,5 +1,5 @@
 /**
- * What the cpu kernels of matrix products work in, as `trainer/native/cpu` carves it: bounds over all instruction sets,
+ * Scratch of the cpu kernels of matrix products, as `trainer/native/cpu` lays it out: bounds over all instruction sets,
  * those with the widest vectors (16 floats) and panels (64 columns). `luthier-exec` fails a case that takes more.
  */
 import type { Scratch } from "../graph/op.ts";
@@ -27,7 +27,7 @@ export function productScratch(rows: number, depth: number, rank = 0): Scratch {
 /** A block of 192 rows and a panel of the gradient, over 512 tokens at a time. */
 export const gradientScratch: Scratch = { thread: wordBytes(512 * 192, 512 * panel), shared: 0 };
 
-/** Of attention in strips of 48 queries: the keys that a head sees, and its width, in whole panels and vectors. */
+/** For attention in strips of 48 queries: the keys of a head's segment, and its width, in whole panels and vectors. */
 export const stripRows = 48;
 export const attentionSizes = (tokens: number, keys: number, headDim: number) => ({
   keys: roundUp(Math.min(tokens, keys), panel),

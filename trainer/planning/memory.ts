@@ -24,7 +24,7 @@ export interface DatasetFacts {
 export interface MemoryFacts {
   settings: EffectiveSettings;
   model: ModelConfig;
-  /** How the base's tensors are stored, but for linear layers that the settings quantise. */
+  /** Storage type of the base's tensors, except for linear layers that the settings quantise. */
   baseDataType: "F32" | "BF16";
   dataset: DatasetFacts;
   target: Target;
@@ -54,7 +54,7 @@ export interface PlannedMemory {
   process: number;
 }
 
-/** All of it together. */
+/** The sum of all categories. */
 export const peakOf = (memory: PlannedMemory): number => sumOf(memory);
 
 const sumOf = (categories: Omit<PlannedMemory, "process">): number =>
@@ -105,28 +105,28 @@ function bestBytes(compiled: Compiled, { settings: { training, dataset } }: Memo
   return keeps ? categoryBytes(compiled, "parameters") : 0;
 }
 
-/** Validation like training: as many tokens an example. */
+/** Assumes the training set's mean tokens per example for validation. */
 function dataBytes({ rows, examples, tokens, validationExamples }: DatasetFacts): number {
   const share = validationExamples / Math.max(1, examples);
   const validation = { rows: Math.ceil(rows * share), examples: validationExamples, tokens: Math.ceil(tokens * share) };
   return packedBytes({ rows, examples, tokens }) + (validationExamples > 0 ? packedBytes(validation) : 0);
 }
 
-// Measured by `npm run bench -- --memory` (docs/performance.md), which refuses what does not fit.
+// Measured by `npm run bench -- --memory` (docs/performance.md), which fails if a plan is not correct.
 
 const mebibyte = 2 ** 20;
 
-/** For each layer of the model: programs as objects of JavaScript, and the pages that its tensors share with others. */
+/** Per layer of the model: programs as JavaScript objects, and the pages that its tensors share with others. */
 const layerBytes = 0.5 * mebibyte;
 
-/** The tokenizer's library, and for each entry of the vocabulary its text and its place in tables. */
+/** The tokenizer's library, and the text and table entries of each vocabulary entry. */
 const tokenizerBytes = (entries: number): number => 4 * mebibyte + 0.9 * 1024 * entries;
 
-/** What is on its way to a remote store: a checkpoint, as far as it goes in parts. */
+/** Buffers of an upload to a remote store: a checkpoint, up to the size of the parts in memory. */
 const uploadBytes = (compiled: Compiled, facts: MemoryFacts): number =>
   facts.isRemote ? Math.min(checkpointBytes(compiled, facts), partsInMemory * partBytes) : 0;
 
-/** The process of the target, its threads, the programs, the tokenizer where answers are generated, and uploads. */
+/** The process of the target, its threads, the programs, the tokenizer if answers are generated, and uploads. */
 function processBytes(compiled: Compiled, facts: MemoryFacts): number {
   const { model, settings, target } = facts;
   const tokenizer = settings.evaluation ? tokenizerBytes(model.vocabSize) : 0;
@@ -134,7 +134,7 @@ function processBytes(compiled: Compiled, facts: MemoryFacts): number {
   return Math.ceil(own + tokenizer + uploadBytes(compiled, facts));
 }
 
-/** What a checkpoint holds of the state, and the best parameters so far where they are kept. */
+/** Size of a checkpoint: the checkpointed state, and the best parameters so far if they are kept. */
 export const checkpointBytes = (compiled: Compiled, facts: MemoryFacts): number =>
   stateWhere(compiled, ({ checkpointed }) => checkpointed) + bestBytes(compiled, facts);
 
@@ -142,7 +142,7 @@ const spare = 1.1;
 /** Tokenizer, template and configuration of a base. */
 const companionBytes = 64 * 2 ** 20;
 
-/** The base as it is stored and the packed data. Examples of the validation may be twice as long as the others. */
+/** Size of the stored base and the packed data. Validation examples may be twice as long as the others. */
 export function stagedBytes(compiled: Compiled, { baseDataType, dataset }: MemoryFacts): number {
   const trained = compiled.state.filter(({ initial }) => initial?.kind === "base");
   const elements = trained.reduce((total, { shape }) => total + elementsOf(shape), 0);

@@ -139,7 +139,7 @@ test("with less memory the planner shrinks the micro-batch, then recomputes bloc
 });
 
 test("the nearest settings that fit have the same peak as their own plan", () => {
-  // Logits are most of the memory: half the tokens need no recomputing at all.
+  // Logits take most of the memory, so half the tokens need no recomputing.
   const wide = (maxSequenceLength: number, availableBytes: number) => {
     const dataset = { sources: [{ uri: "pvc://data/train.jsonl" }], maxSequenceLength };
     const wideModel = { ...model, vocabSize: 32_000, layers: 2 };
@@ -162,7 +162,7 @@ test("on the frontier of recomputing, each further block saves less memory per o
   const input = inputWith();
   const frontier = recomputeFrontier(input, plan(input));
   assert(frontier.length > 2);
-  // What the topmost block computed is needed next: computing it again saves nothing.
+  // The topmost block's results are needed next, so recomputing them saves nothing.
   assert.deepEqual([frontier[0]?.recomputedBlocks, frontier.at(-1)?.recomputedBlocks], [0, 5]);
   const prices = frontier.slice(1).map((choice, i) => {
     const before = frontier[i]!;
@@ -206,12 +206,12 @@ test("a method's state beyond the moments is planned to the byte", () => {
     state
       .filter((tensor) => tensor.role === role)
       .reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b), 0);
-  // Sensitivity and uncertainty of every parameter; whether each triplet is kept.
+  // Sensitivity and uncertainty of every parameter, and the mask of kept triplets.
   assert.equal(bytes("method"), 2 * bytes("parameter") + 4 * 4 * 7 * model.layers);
   assert.ok(memory.moments >= bytes("moment1") + bytes("moment2") + bytes("method"));
 });
 
-test("a prefix takes positions of the context: rows that fit without it are refused", () => {
+test("a prefix takes positions of the context, so rows that fit only without it are refused", () => {
   const method = { prefixTuning: { virtualTokens: 20 } };
   const dataset = (maxSequenceLength: number) => ({
     sources: [{ uri: "pvc://data/train.jsonl" }],
@@ -224,7 +224,7 @@ test("a prefix takes positions of the context: rows that fit without it are refu
   );
 });
 
-test("a plan says the bytes of a checkpoint: parameters, both moments and the best so far where they are kept", () => {
+test("a plan gives the bytes of a checkpoint: parameters, both moments, and the best parameters if they are kept", () => {
   const { memory, checkpointBytes } = planned();
   assert.equal(checkpointBytes, memory.parameters + memory.moments);
   const data = {
@@ -236,14 +236,14 @@ test("a plan says the bytes of a checkpoint: parameters, both moments and the be
   assert.equal(validated.checkpointBytes, memory.parameters + memory.moments + memory.parameters);
 });
 
-test("a plan says what a pod fetches: the base as it is stored and the data, also where the base itself is trained", () => {
+test("a plan gives the bytes that a pod fetches: the stored base and the data, also if the base itself is trained", () => {
   const elements = 1000 * 128 + 6 * (128 * (128 + 64 + 64 + 128) + 3 * 128 * 384) + 13 * 128;
   const full = planned({ settings: settings({ method: { full: {} } }) });
   for (const { stagedBytes } of [planned(), full])
     assert.ok(stagedBytes > 2 * elements && stagedBytes < 1.2 * (2 * elements + 5e5) + 2 ** 26);
 });
 
-test("another target is planned without asking this machine: its threads, its process, its micro-batch", () => {
+test("a plan for another target does not depend on this machine: its threads, its process, its micro-batch", () => {
   const usual = planned();
   const other = planned({ target: { ...cpuTarget(16), enoughTokens: 512, processBytes: 2 ** 30 } });
   const { scratch } = compile(usual.spec);
@@ -253,7 +253,7 @@ test("another target is planned without asking this machine: its threads, its pr
   assert.ok(other.memory.process > 2 ** 30 && other.memory.process - usual.memory.process > 2 ** 29);
 });
 
-test("an upload to a remote store is part of the process: a checkpoint, as far as it goes in parts", () => {
+test("the planned process includes an upload to a remote store: a checkpoint, up to the size of the parts in memory", () => {
   const { memory, checkpointBytes } = planned();
   assert.equal(planned({ isRemote: true }).memory.process - memory.process, checkpointBytes);
 });

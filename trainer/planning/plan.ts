@@ -40,7 +40,7 @@ export interface Plan {
   steps: number;
   /** A checkpoint in the artifact store. */
   checkpointBytes: number;
-  /** What a pod fetches to its local disk where the artifact store is remote, with room to spare. */
+  /** Bytes that a pod fetches to its local disk if the artifact store is remote, with a reserve. */
   stagedBytes: number;
   /** Floating-point operations of a step's matrix products and attention. */
   flopsPerStep: number;
@@ -235,13 +235,13 @@ function parameterCounts({ state, baseParameters }: Compiled) {
 }
 
 /**
- * Half the row length, again and again, then LoRA in place of training every weight, or a quantised base under LoRA: the
- * first that fits, with the peak that its own plan has.
+ * Tries shorter rows (half, a quarter, …), then LoRA instead of training every weight, or a quantised base under LoRA.
+ * Returns the first change that fits, with the peak of its own plan.
  */
 function nearestFit(input: PlanInput): { change: string; predictedPeakBytes: number } | undefined {
   for (const { change, settings } of smallerSettings(input.settings)) {
     const changed = { ...input, settings };
-    // Most candidates do not even fit here, and choosing a plan takes many times as long.
+    // A quick check first, because most candidates fail it, and choosing a plan takes many times as long.
     if (!candidate(changed, 1, input.model.layers).fits) continue;
     return { change, predictedPeakBytes: peakOf(memoryOf(choose(changed).compiled, changed)) };
   }

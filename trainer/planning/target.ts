@@ -1,33 +1,33 @@
 /**
- * What a training is planned for: whose kernels run, on how many threads, what the process and its threads take beside the
- * run's own memory, and how large a micro-batch pays. Planning asks the machine nothing, so that a plan for another target
- * is made anywhere. Pure.
+ * The target of a plan: the device whose kernels run, the number of threads, the memory of the process and its threads
+ * beside the run's own, and the useful size of a micro-batch. Planning does not inspect the machine, so a plan for
+ * another target can be made anywhere. Pure.
  */
 import type { Device } from "../graph/op.ts";
 
 export interface Target {
   readonly device: Device;
-  /** Threads that kernels run on; each has scratch of its own. */
+  /** Number of threads that run kernels; each has its own scratch. */
   readonly threads: number;
   /** Beyond this many tokens a larger micro-batch only costs memory. */
   readonly enoughTokens: number;
-  /** Answers that are generated side by side, at most. */
+  /** Maximum number of answers generated in parallel. */
   readonly mostSlots: number;
-  /** Tokens of a prompt that go through the model at once, at most. */
+  /** Maximum tokens of a prompt per call of the model. */
   readonly prefillTokens: number;
-  /** The process with the addon and the code of a stage, before it holds anything of a run. */
+  /** The process with the addon and a stage's code, before it loads a run. */
   readonly processBytes: number;
-  /** The process's peak while it starts: garbage of loading the code, which is collected before a run takes memory. */
+  /** The process's peak at its start: garbage of loading the code, which is collected before a run is loaded. */
   readonly startBytes: number;
-  /** A thread's stack and what the allocator keeps for it. */
+  /** A thread's stack and its share of the allocator. */
   readonly threadBytes: number;
 }
 
 const mebibyte = 2 ** 20;
 
 /**
- * Any x86-64 instruction set that there are kernels for: ops' scratch is bounded over all of them. Matrices of 2,048 tokens
- * are past the caches already.
+ * Any x86-64 instruction set with kernels, because the scratch of ops is bounded over all of them. Matrices of 2,048
+ * tokens already exceed the caches.
  */
 export const cpuTarget = (threads: number): Target => ({
   device: "cpu",

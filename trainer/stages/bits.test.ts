@@ -1,4 +1,4 @@
-/** One wrong bit in anything that was staged is found before it is trained on, or before it is exported. */
+/** A flipped bit in any staged file is detected before training, or before the export. */
 import assert from "node:assert/strict";
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { test } from "node:test";
@@ -9,7 +9,7 @@ import { TinyTraining } from "../testing/tinyTraining.ts";
 import { runExport } from "./export.ts";
 import { runTrain } from "./train.ts";
 
-/** Does the work; says in which class it failed. Only an input that is corrupt counts as found. */
+/** Does the work; returns the class of its failure. Only a corrupt input counts as detected. */
 async function finds(work: () => Promise<unknown>): Promise<boolean> {
   try {
     await work();
@@ -48,7 +48,7 @@ test("a flipped bit in any staged object of the base or the data is detected", a
       await rm(`${await training.runPath()}/exports`, { recursive: true, force: true });
       if (await finds(trains)) found.training += 1;
       else if (await finds(exports)) found.exporting += 1;
-      else assert.fail(`bit ${bit} of object ${name} is wrong, and nobody said so`);
+      else assert.fail(`bit ${bit} of object ${name} is flipped, and no error reported it`);
     }
     await writeFile(path, whole);
   }

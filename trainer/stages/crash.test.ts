@@ -1,4 +1,4 @@
-/** A process that is killed at any write to the store leaves what another one can go on from, to the same bytes. */
+/** After a kill at any write to the store, another process resumes and gives the same bytes. */
 import assert from "node:assert/strict";
 import { readFile, rm } from "node:fs/promises";
 import { test } from "node:test";
@@ -11,7 +11,7 @@ import { runExport } from "./export.ts";
 import { runPrepare } from "./prepare.ts";
 import { runTrain } from "./train.ts";
 
-/** Runs `work` with a store that crashes at its write 0, 1, 2, … and once without: how many writes there are. */
+/** Runs `work` with a store that crashes at its write 0, 1, 2, … and once without; returns the number of writes. */
 async function crashAtEveryWrite(work: (stores: Stores) => Promise<void>, after: (write: number) => Promise<void>) {
   for (let write = 0; ; write++) {
     const store = new CrashingStore(new LocalStore(fileURLToPath), write);

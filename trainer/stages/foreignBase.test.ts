@@ -1,4 +1,4 @@
-/** Bases as others save them, on the whole road: prepared, trained by each method, exported, and named outside. */
+/** Bases from other programs in every stage: prepared, trained by each method, exported, and named by others. */
 import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -20,7 +20,7 @@ const withoutPrefix: ModelChange = (tensors, config) => {
   config.architectures = ["LlamaModel"];
 };
 
-/** Trains a base and exports the result; `change` is what its checkpoint has otherwise. */
+/** Trains a base whose checkpoint has `change`, and exports the result. */
 async function exported(t: Parameters<typeof TinyTraining.make>[0], way: TinyOptions, change: ModelChange) {
   const training = await TinyTraining.make(t, { ...way, training: quick, examples: 20 });
   await changeModel(`${training.directory}/base`, change);

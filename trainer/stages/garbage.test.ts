@@ -18,14 +18,14 @@ const dayMs = 86_400_000;
 const incomingName = `${now}-${randomUUID()}`;
 const temporaryName = `.luthier-tmp-${randomUUID()}`;
 
-/** A trained run, some rubbish, and everything of it a month old. */
+/** A trained run and some garbage; every file is a month old. */
 async function place(t: TestContext) {
   const tiny = await TinyTraining.make(t, { quantization: { type: "NF4" }, training: { maxSteps: 1 } });
   const file = await tiny.trainFile();
   await runTrain(file, tiny.context());
   const { artifactRoot: root } = tiny;
   const { stores } = tiny.context();
-  const rubbish = await new Objects(stores, root).putBytes(Buffer.from("nobody's"));
+  const rubbish = await new Objects(stores, root).putBytes(Buffer.from("unreferenced"));
   await stores.of(root).write(storeLayout.incoming(root, incomingName), Buffer.from("half"));
   const killed = await DirectoryWriter.begin(stores, `${await run(tiny)}/exports/a`);
   await killed.write("model.safetensors", Buffer.from("half"));

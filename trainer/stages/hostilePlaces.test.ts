@@ -1,4 +1,4 @@
-/** Claims, data and stores that are not what they are named as: told by name, at once, and not tried again. */
+/** Claims, data and stores of an unexpected kind are reported by name, at once, and not retried. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
@@ -21,11 +21,11 @@ const rows = `${JSON.stringify({
 
 interface Place {
   directory: string;
-  /** Code and reason that prepare ends with; its message and its log hold no secret. */
+  /** Prepare's exit code and reason; checks that its message and its log contain no secret. */
   ending: (uris?: { base?: string; data?: string; artifacts?: string }) => Promise<[number, string, string]>;
 }
 
-/** Claims `model`, `data` and `store` with a model and data that can be prepared, and a Secret beside them. */
+/** Claims `model`, `data` and `store` with a valid model and valid data, and a Secret beside them. */
 async function place(t: TestContext): Promise<Place> {
   const directory = await temporaryDirectory(t);
   for (const name of ["data/files", "store", "secrets"]) mkdirSync(`${directory}/${name}`, { recursive: true });
@@ -73,7 +73,7 @@ test("data behind a link out of their claim are refused, and no message quotes t
   }
 });
 
-test("a directory behind a link out of its claim is refused, and none of its names is told", async (t) => {
+test("a directory behind a link out of its claim is refused, and no message contains its names", async (t) => {
   const { directory, ending } = await place(t);
   symlinkSync("../secrets", `${directory}/data/outside`);
   const [code, reason, message] = await ending({ data: "pvc://data/outside" });

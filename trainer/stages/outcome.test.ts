@@ -14,10 +14,10 @@ const figures = {
 const done = { v: 1, stage: "Export", outcome: "Succeeded", reason: "Exported" } as const;
 
 const cases: [string, Envelope, Pick<Envelope, "message" | "figures">][] = [
-  ["one that fits", { ...done, message: "fine", figures }, { message: "fine", figures }],
+  ["a message that fits is unchanged", { ...done, message: "fine", figures }, { message: "fine", figures }],
   ["a long message is cut", { ...done, message: "x".repeat(2000), figures }, { message: "x".repeat(1024), figures }],
   [
-    "figures that are too large are left out, and the message says so",
+    "figures that are too large are omitted, and the message reports that",
     { ...done, message: "fine", figures: { ...figures, name: "n".repeat(4000) } },
     { message: "fine (the figures are too large to be reported; they are in the artifact store)", figures: undefined },
   ],

@@ -368,7 +368,7 @@ const wrong: [string, (directory: string, file: PrepareFile) => Promise<unknown>
 
 const lenient = { badRows: { maxFraction: "1" } };
 
-test("no row that can be used, though bad rows are allowed: the first fault", async (t) => {
+test("prepare reports the first fault if no row is usable, even if bad rows are allowed", async (t) => {
   const { directory, file, context } = await place(t, lenient);
   await writeFile(`${directory}/train.jsonl`, '{"conversations": [{"from": "human", "value": 3}]}\n{"messages": 4}\n');
   await assert.rejects(runPrepare(file, context), {
@@ -378,7 +378,7 @@ test("no row that can be used, though bad rows are allowed: the first fault", as
   });
 });
 
-test("a table as a source, though bad rows are allowed", async (t) => {
+test("prepare refuses a table as a source, even if bad rows are allowed", async (t) => {
   const { directory, file, context } = await place(t, lenient);
   await writeFile(`${directory}/train.jsonl`, "prompt,completion\na,b\n");
   await assert.rejects(runPrepare(file, context), {
@@ -388,7 +388,7 @@ test("a table as a source, though bad rows are allowed", async (t) => {
   });
 });
 
-test("a chat template with a fault of its own, though bad rows are allowed", async (t) => {
+test("prepare reports a fault of the chat template itself, even if bad rows are allowed", async (t) => {
   const { directory, file, context } = await place(t, lenient);
   await writeFile(`${directory}/base/chat_template.jinja`, "{{ messages | frobnicate }}");
   await assert.rejects(runPrepare(file, context), {
@@ -399,7 +399,7 @@ test("a chat template with a fault of its own, though bad rows are allowed", asy
 });
 
 for (const [what, spoil, expected] of wrong) {
-  test(`says what is wrong: ${what}`, async (t) => {
+  test(`prepare reports the error of ${what}`, async (t) => {
     const { directory, file, context } = await place(t);
     await spoil(directory, file);
     await assert.rejects(runPrepare(file, context), expected);

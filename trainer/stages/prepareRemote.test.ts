@@ -1,4 +1,4 @@
-/** Prepare from the hub: pinned to a commit, fetched shard by shard, each once, whatever stops it. */
+/** Prepare from the hub: pinned to a commit, fetched shard by shard, each only once, also after a stop. */
 import assert from "node:assert/strict";
 import { readdir, readFile, rm } from "node:fs/promises";
 import { type TestContext, test } from "node:test";
@@ -85,7 +85,7 @@ test("a base of the hub is pinned to its commit and staged; the same commit is n
   assert.equal((await runPrepare(file, context())).reused, true);
   await rm(`${directory}/artifacts/prepared`, { recursive: true });
   assert.equal((await runPrepare(file, context())).figures.baseDigest, figures.baseDigest);
-  // The data, and the index that says which shards there are.
+  // The data, and the index that names the shards.
   assert.equal(fetched().length, before + 2, "something was fetched again");
 });
 
@@ -104,14 +104,14 @@ test("a stopped prepare resumes with the next shard and gives the same digest", 
   assert.equal(figures.baseDigest, expected.baseDigest);
   assert.equal(figures.datasetDigest, expected.datasetDigest);
   const urls = halted.fetched();
-  // The index, which is read to know the shards and staged, and the one that was cut short.
+  // The index, which is read for the shards' names and staged, and the interrupted shard.
   assert.ok(urls.length - new Set(urls).size <= 3, urls.join("\n"));
   const fetching = progress.progress.filter(({ phase }) => phase === "Fetching");
   const all = Object.values(halted.model.files).reduce((sum, { length }) => sum + length, 0);
   assert.ok(fetching[0]!.total < all / 2 + 60_000, "what is there already counts as work");
 });
 
-test("a base of the hub is quantised as one from a directory is", async (t) => {
+test("a base of the hub is quantised like one from a directory", async (t) => {
   const quantized = await place(t, { type: "NF4" });
   const { figures } = await runPrepare(quantized.file, quantized.context());
   const local = {

@@ -8,12 +8,12 @@ import { StoredModel } from "../weights/storedModel.ts";
 import { type QuantizeOptions, quantizeBase } from "./quantizeBase.ts";
 import { stageBase } from "./stageBase.ts";
 
-/** A model that remembers where in its weights it was read. */
+/** A model that records which ranges of its weights were read. */
 class WatchedModel extends StoredModel {
   readonly starts: number[] = [];
 
   override async read(name: string, range?: { start: number; end: number }): Promise<Uint8Array> {
-    // Below byte 9 lies the header.
+    // The header is below byte 9.
     if (range && range.start > 8) this.starts.push(range.start);
     return await super.read(name, range);
   }
@@ -60,7 +60,7 @@ test("stopped quantising resumes with the interrupted shard and gives the same d
   assert.deepEqual(await quantizeBase(options), whole);
   assert.ok(model.starts.length > before);
   const all = model.starts.length;
-  // Of the shard that was cut short.
+  // The interrupted shard.
   const twice = all - new Set(model.starts).size;
   assert.ok(twice > 0 && twice < 8, `${twice} tensors were read twice`);
   await quantizeBase(options);

@@ -1,4 +1,4 @@
-/** A training that is stopped, or whose checkpoints are damaged, goes on, to the bytes of one that nobody disturbed. */
+/** A training that is stopped, or whose checkpoints are damaged, resumes to the bytes of an undisturbed one. */
 import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { test } from "node:test";
@@ -6,7 +6,7 @@ import type { Progress } from "../contract/progress.ts";
 import { type TinyOptions, TinyTraining } from "../testing/tinyTraining.ts";
 import { runTrain } from "./train.ts";
 
-/** Trains to the end, stopping the process whenever `stopAt` has been reached, and going on. */
+/** Trains to the end; stops the process whenever it reaches one of `stopAt`, and resumes. */
 async function trainInParts(training: TinyTraining, stopsAfterSteps: readonly number[], threads = 1) {
   const file = await training.trainFile();
   for (const step of stopsAfterSteps) {
@@ -81,7 +81,7 @@ test("an interrupted validation is repeated", async (t) => {
   const options = { training: { maxSteps: 6, batchTokens: 256, evaluation: { everySteps: 2 } } };
   const [whole, cut] = [await TinyTraining.make(t, options), await TinyTraining.make(t, options)];
   const expected = await trainInParts(whole, []);
-  // A signal that is given right after step 4, whose validation is next.
+  // A stop right after step 4, before its validation.
   await stopAfter(cut, 4);
   const state = JSON.parse(await readFile(`${await cut.runPath()}/checkpoints/step-4/manifest.json`, "utf8")).state;
   assert.deepEqual([state.step, state.evaluatedStep], [4, 2]);
@@ -126,7 +126,7 @@ test("a checkpoint of another release is refused by name and kept", async (t) =>
   const training = await TinyTraining.make(t, { training: { maxSteps: 6, batchTokens: 64 } });
   await stopAfter(training, 3);
   const manifest = `${await training.runPath()}/checkpoints/step-3/manifest.json`;
-  // The seal is over these very words: one of another release would have its own.
+  // The seal covers this content, so another release's checkpoint would have another seal.
   const { seal: _, ...known } = JSON.parse(await readFile(manifest, "utf8"));
   for (const change of [{ version: 2 }, { scheduler: "of a later release" }, { runHash: "of another run" }]) {
     const written = JSON.stringify({ ...known, ...change });

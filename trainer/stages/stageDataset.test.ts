@@ -21,7 +21,7 @@ async function place(t: TestContext, files: Record<string, string>) {
   const { stores, signal } = testContext(directory);
   const texts = await (await StoredModel.inDirectory(stores, `file://${directory}/base`)).codecTexts();
   const objects = new Objects(stores, `file://${directory}/artifacts`);
-  /** `threads` may all be busy, however little there is to read. */
+  /** Uses all `threads`, even for little data. */
   const stage = async (dataset: Dataset, threads = 1) => {
     const at = (uri: string) => `file://${directory}/${uri}`;
     const sources = dataset.sources.map((source) => ({ ...source, uri: at(source.uri) }));

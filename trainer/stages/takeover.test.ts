@@ -1,4 +1,4 @@
-/** Two processes with one run: the one that is replaced leaves to the other what is its, and nothing is done twice. */
+/** Two processes of one run: the replaced one leaves its results to the other, and no work is repeated. */
 import assert from "node:assert/strict";
 import { readdir, writeFile } from "node:fs/promises";
 import { test } from "node:test";

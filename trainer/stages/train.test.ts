@@ -23,7 +23,7 @@ test("LoRA learns a task, and its result is exported, read back and answers in a
   assert.equal(figures.evaluationBefore!.exactMatch, 0);
   assert.equal(figures.evaluationAfter!.exactMatch, 1);
   assert.equal(figures.evaluationAfter!.majorityShare, 0.5);
-  // ln 259 = 5.6 is chance.
+  // A random guess costs ln 259 = 5.6.
   assert.ok(figures.evalLoss! < 4, String(figures.evalLoss));
 
   const exportFile = await training.exportFile(figures.adapterDigest, { maxShardBytes: 1_000_000 });
@@ -157,7 +157,7 @@ test("Qwen2 and Qwen3 are trained, on NF4 or in full, and exported with every te
   }
 });
 
-/** Names, types and shapes of a model's tensors; `dtype` in place of their own. */
+/** Names, types and shapes of a model's tensors; `dtype` replaces their own types. */
 async function weightFacts(model: StoredModel, dtype?: string) {
   const facts = [...(await model.tensors()).values()].map((tensor) => {
     return [tensor.name, dtype ?? tensor.dtype, tensor.shape] as const;
@@ -255,7 +255,7 @@ test("the adapter has the best or the last weights, as configured, and another s
   assert.notDeepEqual((await made({ maxSteps: bestStep!, keep: "Last", seed: 7 })).weights, untilThen.weights);
 });
 
-/** A training whose base has a final norm of other values. */
+/** A training whose base has a changed final norm. */
 async function withFinalNorm(t: TestContext, byte: number): Promise<TinyTraining> {
   const training = await TinyTraining.make(t);
   const path = `${training.directory}/base/model.safetensors`;

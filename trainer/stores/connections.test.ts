@@ -12,7 +12,7 @@ import { temporaryDirectory } from "../testing/temporary.ts";
 
 const file = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
-/** A proxy that takes every request to `address`; `lines` are the first lines of what came. */
+/** A proxy that sends every request to `address`; `lines` has the first line of each request. */
 async function startProxy(t: TestContext, address = ""): Promise<{ url: string; lines: string[] }> {
   const child = spawn(process.execPath, [file("../testing/forwardProxy.ts"), address], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -39,7 +39,7 @@ const script = (uri: string, endpoint: string, totalMs: number) => `
   }
 `;
 
-/** Reads a file in a process of its own, whose environment has these variables and no proxy or certificate else. */
+/** Reads a file in a separate process with these variables and no other proxy or certificate. */
 async function read(uri: string, endpoint: string, env: Readonly<Record<string, string>>, totalMs = 2000) {
   const rest = Object.entries(process.env).filter(([name]) => !/proxy|cert|_CA_|^AWS_|^HF_/i.test(name));
   const child = spawn(process.execPath, ["--input-type=module", "-e", script(uri, endpoint, totalMs)], {
@@ -63,7 +63,9 @@ async function startHub(t: TestContext): Promise<HubServer> {
   return hub;
 }
 
-/** TLS before a server, with a certificate for hub.example by an authority that nobody knows: its file. */
+/**
+ * Serves TLS before a server, with a certificate for hub.example by a private authority; returns the authority's file.
+ */
 async function startTls(t: TestContext, upstream: string): Promise<{ address: string; authority: string }> {
   const at = await temporaryDirectory(t);
   const openssl = (...args: string[]) => {

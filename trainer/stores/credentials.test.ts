@@ -1,4 +1,4 @@
-/** Credentials as people have them: a mounted Secret, variables, or what other programs' log-in saved. */
+/** Credentials from the usual sources: a mounted Secret, variables, or files saved by other programs' log-in. */
 import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
 import { type TestContext, test } from "node:test";

@@ -50,7 +50,7 @@ test("a directory that lost a file while it was written does not appear", async 
   assert.deepEqual(await readdir(directory), []);
 });
 
-/** A writer that is killed after one file, by its age in milliseconds. */
+/** A writer that was killed after one file, `age` milliseconds ago. */
 async function killed(stores: Stores, uri: string, age: number): Promise<string> {
   const writer = await DirectoryWriter.begin(stores, uri);
   await writer.write("weights", bytes("half"));

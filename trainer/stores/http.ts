@@ -74,12 +74,12 @@ export class Retries {
     const spent = Date.now() - this.#since;
     if (spent + pause > totalMs) throw unreachable(this.#uri, error, this.#failures, spent);
     const { signal } = this.#patience;
-    this.#tell(error, totalMs - spent);
+    this.#report(error, totalMs - spent);
     await sleep(pause, undefined, { signal }).catch(() => {});
     if (signal?.aborted) throw stopped("stopped on request");
   }
 
-  #tell(error: Error, leftMs: number): void {
+  #report(error: Error, leftMs: number): void {
     if (Date.now() - this.#toldAt < tellEveryMs) return;
     this.#toldAt = Date.now();
     this.#patience.onRetry?.(`${this.#uri}: ${error.message}; retrying for up to ${Math.ceil(leftMs / 1000)} s`);

@@ -150,7 +150,7 @@ describe("a repository of the hub", () => {
   });
 });
 
-/** Each breaks the answers about the large file for the first two times. */
+/** Each breaks the first two responses about the large file. */
 const faults: [
   string,
   (times: number, response: Parameters<typeof sendContent>[0], content: Buffer, range?: string) => void,
@@ -190,7 +190,7 @@ describe("reading resumes after", () => {
       assert.deepEqual(await read(stores, `${uri}/model.safetensors`), large);
       assert.ok(times > 2);
       const ranges = hub.requests.flatMap(({ at, range }) => (at === "storage" && range ? [range] : []));
-      // What had come is not asked for again.
+      // The received bytes are not requested again.
       if (/middle/.test(what)) assert.ok(ranges.length > 0 && !ranges.includes("bytes=0-"), ranges.join());
     });
   }

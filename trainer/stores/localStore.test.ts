@@ -110,7 +110,7 @@ test("removing a directory removes its named and unfinished files, and the direc
   await assert.rejects(store.remove(`${uri}/d`));
 });
 
-/** Paths that are synced from now on, as they are at that moment. */
+/** Records the paths that are synced from now on, by their names at that moment. */
 async function watchSyncs(t: TestContext): Promise<Set<string>> {
   const synced = new Set<string>();
   const handle = await open("/dev/null");

@@ -61,7 +61,7 @@ export class LocalStore implements Store {
     yield* createReadStream("", { fd: handle, highWaterMark: 1 << 20 });
   }
 
-  /** As `stream`, all in the same memory: a piece is valid until the next one is asked for. */
+  /** As `stream`, but in one reused buffer: a piece is valid until the next one is requested. */
   async *pieces(uri: string): AsyncIterable<Uint8Array> {
     const handle = await openFile(this.#ground(uri));
     try {
@@ -78,7 +78,7 @@ export class LocalStore implements Store {
 
   async list(uri: string, beginning = "", { unfinished = false }: ListOptions = {}): Promise<Entry[]> {
     const root = this.#pathOf(uri);
-    // The names in a directory outside the claim are not told either.
+    // A message must not contain names in a directory outside the claim either.
     await requireInside({ ...this.#ground(uri), file: path.join(root, "*") });
     const tops = beginning === "" ? [""] : (await namesIn(root)).filter((name) => name.startsWith(beginning));
     const files = await Promise.all(tops.map((top) => filesAt(root, top, unfinished)));

@@ -116,5 +116,5 @@ const missing =
   (digest: Digest) =>
   (error: unknown): never => {
     if (!(error instanceof MissingFileError)) throw error;
-    throw corrupt("ObjectMissing", `${error.uri}: object ${digest} was staged and is no longer there; prepare again`);
+    throw corrupt("ObjectMissing", `${error.uri}: object ${digest} was staged and no longer exists; prepare again`);
   };

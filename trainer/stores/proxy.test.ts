@@ -19,7 +19,7 @@ const rows: [name: string, server: string, environment: Environment, expected: s
   ["its domain is exempt", server, proxied("example.com"), undefined],
   ["subdomains are exempt", server, proxied(".example.com"), undefined],
   ["subdomains by an asterisk are exempt", server, proxied("*.example.com"), undefined],
-  ["only subdomains are exempt, and it is none", "https://example.com", proxied(".example.com"), through],
+  ["only subdomains are exempt, and the host is not one", "https://example.com", proxied(".example.com"), through],
   ["a name that only ends alike is exempt", server, proxied("ample.com"), through],
   ["its port is exempt", server, proxied("example.com:6443"), undefined],
   ["another port is exempt", server, proxied("example.com:443"), through],
@@ -28,7 +28,7 @@ const rows: [name: string, server: string, environment: Environment, expected: s
   ["another range is exempt", "https://198.20.7.2:6443", proxied("198.18.0.0/15"), through],
   ["an IPv6 range is exempt", "https://[fd00::5]:6443", proxied("fd00::/8"), undefined],
   ["an IPv6 address is exempt", "https://[fd00::5]:6443", proxied("fd00::5"), undefined],
-  ["a range that is none is named", server, proxied("198.18.0.0/99,example/8"), through],
+  ["an invalid range is reported by name", server, proxied("198.18.0.0/99,example/8"), through],
   ["it is this machine", "https://127.0.0.1:6443", proxied(), undefined],
   ["it is this machine by name", "https://localhost:6443", proxied(), undefined],
 ];

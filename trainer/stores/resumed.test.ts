@@ -11,7 +11,7 @@ const patience = { totalMs: 500, firstPauseMs: 1, longestPauseMs: 5, silenceMs: 
 
 type Say = (response: ServerResponse, range: string | undefined) => void;
 
-/** What is read of a file of a server that answers so; `asked` are the ranges that it was asked for. */
+/** Reads a file from a server with these answers; `asked` has the requested ranges. */
 async function read(t: TestContext, range: ByteRange | undefined, say: Say) {
   const asked: (string | undefined)[] = [];
   const server = createServer(({ headers }, response) => {
@@ -29,7 +29,7 @@ async function read(t: TestContext, range: ByteRange | undefined, say: Say) {
 
 const whole: Say = (response) => response.writeHead(200, { "content-length": content.length }).end(content);
 
-/** An answer 206 that says it has these bytes, and sends others; without a length, as a proxy that streams. */
+/** A response 206 that announces a range and sends `bytes`; without a length, like a streaming proxy. */
 const part =
   (extent: string, bytes: Buffer): Say =>
   (response) =>

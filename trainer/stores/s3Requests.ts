@@ -36,7 +36,7 @@ export interface S3Options {
 const emptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /** How often a refused request is sent again because something changed. */
-const mostMendings = 3;
+const mostRepeats = 3;
 
 const firstByte = { range: "bytes=0-0" };
 
@@ -83,11 +83,11 @@ export class S3Requests {
   }
 
   async #send(request: S3Request, expected: readonly number[]): Promise<Answer> {
-    for (let mended = 0; ; mended++) {
+    for (let repeats = 0; ; repeats++) {
       const answer = await exchange(await this.#signed(request), this.patience);
       if (expected.includes(answer.status)) return answer;
       const error = errorOf(Buffer.from(await bytesOf(answer)).toString("utf8"));
-      if (mended < mostMendings && (await this.#mended(answer))) continue;
+      if (repeats < mostRepeats && (await this.#mayRepeat(answer))) continue;
       // A response to HEAD has no body, so a GET fetches the error. The cause of the refusal may have passed by then.
       if (request.method === "HEAD") {
         const probe = { ...request, method: "GET", headers: firstByte } as const;
@@ -99,7 +99,7 @@ export class S3Requests {
   }
 
   /** Whether the same request may succeed now: with new credentials, or in the bucket's region. */
-  async #mended({ status, headers }: Answer): Promise<boolean> {
+  async #mayRepeat({ status, headers }: Answer): Promise<boolean> {
     const region = headers.get("x-amz-bucket-region");
     if (region !== null && region !== this.#regionOf(await this.#options.credentials.get())) {
       this.#region = region;

@@ -1,5 +1,5 @@
 /**
- * Writes cases for `luthier-exec` (docs/engine.md, "Cases"): a program, the bytes it starts from, what to compare.
+ * Writes cases for `luthier-exec` (docs/engine.md, "Cases"): a program, its initial bytes, and the tensors to compare.
  */
 import { dataTypeCode, regionCode } from "../compile/emit.ts";
 import type { Scratch } from "../graph/op.ts";
@@ -16,7 +16,7 @@ export interface CaseCheck {
   region: "state" | "io";
   dtype: DataType;
   offset: number;
-  /** Elements. */
+  /** Offset and count are in elements. */
   count: number;
   /** Allowed Euclidean norm of the difference over that of the expected values. */
   relative: number;
@@ -30,7 +30,7 @@ export interface Case {
   stateBytes: number;
   ioBytes: number;
   scratch: Scratch;
-  /** How often the program runs, one after another. */
+  /** The number of consecutive runs of the program. */
   runs: number;
   weights: readonly Uint8Array[];
   fills: readonly CaseFill[];

@@ -1,4 +1,4 @@
-/** For the native tests: cases as files, and what `luthier-exec` makes of them. */
+/** For the native tests: writes cases to files and runs `luthier-exec` on them. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -14,12 +14,12 @@ export const levelsHere = () => levels.slice(0, levels.indexOf(addon().info().is
 export interface ExecutedCases {
   /** Exit status, or null after a crash. */
   readonly status: number | null;
-  /** `NAME: what` for each comparison that failed. */
+  /** One `NAME: difference` per failed comparison. */
   readonly failures: readonly string[];
   readonly stderr: string;
 }
 
-/** Case files of their own, by name. */
+/** Case files in a temporary directory, by name. */
 export class CaseFiles {
   readonly #directory = mkdtempSync(join(tmpdir(), "luthier-cases-"));
   readonly #names: readonly string[];
@@ -43,10 +43,10 @@ export class CaseFiles {
     return { status, failures, stderr };
   }
 
-  /** What failed of cases that are all well formed. */
+  /** The failures of well-formed cases. */
   failuresOf(executable: string, ...options: string[]): readonly string[] {
     const { status, failures, stderr } = this.execute(executable, ...options);
-    // A sanitizer that found something exits with 1 too.
+    // A sanitizer that reports an error also exits with 1.
     assert.equal(status, failures.length > 0 ? 1 : 0, `luthier-exec ${options.join(" ")}: ${stderr.slice(-4000)}`);
     return failures;
   }

@@ -1,4 +1,4 @@
-/** What the cases of ops (`ops/<op>/cases.ts`) are made of: operands with seeded values, rounded to what their type holds. */
+/** Operands for the cases of ops (`ops/<op>/cases.ts`): seeded values, rounded to the operand's type. */
 import type { AnyOp } from "../graph/op.ts";
 import type { DataType } from "../graph/tensor.ts";
 import { bf16Rounded, normal, type OpCase, type TestOperand, uniform } from "./opCases.ts";
@@ -46,7 +46,7 @@ export const make = (
   relative: tolerance[act],
 });
 
-/** Shapes of rows that fit no vector and no tile, and some that do. */
+/** Shapes whose rows are no multiple of a vector or a tile, and some whose rows are. */
 export const rowShapes: readonly (readonly [number, number])[] = [
   [1, 1],
   [7, 5],
@@ -55,7 +55,7 @@ export const rowShapes: readonly (readonly [number, number])[] = [
   [3, 1030],
 ];
 
-/** The cases of each of these shapes: a label, operands of it, one to be written. */
+/** The cases of each of these shapes. Each callback gets a label, random operands, and an empty output. */
 export const rowCases = (
   act: Activation,
   make: (at: { label: string; T: number; d: number; x: () => TestOperand; y: TestOperand }) => OpCase[],
@@ -64,7 +64,7 @@ export const rowCases = (
     make({ label: `${T}×${d}`, T, d, x: () => random(act, [T, d]), y: empty(act, [T, d]) }),
   );
 
-/** 1/√(mean square) of so many groups. */
+/** 1/√(mean square) of this many groups. */
 export const inverseNorms = (count: number): TestOperand => ({
   dtype: "F32",
   shape: [count],

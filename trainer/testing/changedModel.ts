@@ -1,4 +1,4 @@
-/** A tiny model with its tensors and its configuration changed, as checkpoints of others are. */
+/** A tiny model with changed tensors and configuration, like checkpoints from other sources. */
 import { readFile, writeFile } from "node:fs/promises";
 import { decodeTensors } from "../formats/safetensors.ts";
 import { encodeSafetensors, type TensorData } from "../formats/safetensorsWriter.ts";
@@ -8,7 +8,7 @@ export type Tensors = Map<string, Omit<TensorData, "name">>;
 export type Config = Record<string, unknown>;
 export type ModelChange = (tensors: Tensors, config: Config) => void;
 
-/** Writes the model into `directory`, as `change` leaves it. */
+/** Writes the model into `directory` and applies `change` to it. */
 export async function writeChangedModel(
   directory: string,
   shape: Partial<TinyShape>,
@@ -28,7 +28,7 @@ export async function changeModel(directory: string, change: ModelChange): Promi
   await writeFile(config, JSON.stringify(members));
 }
 
-/** Gives every tensor another name. */
+/** Renames every tensor. */
 export function rename(tensors: Tensors, nameOf: (name: string) => string): void {
   const renamed = [...tensors].map(([name, tensor]) => [nameOf(name), tensor] as const);
   tensors.clear();

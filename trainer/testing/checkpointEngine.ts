@@ -1,5 +1,5 @@
 /**
- * An engine of a tiny run whose state says which step it is of, and checkpoints of it. As a program it saves one:
+ * An engine of a tiny run whose state encodes its step, and checkpoints of it. Run as a program, it saves one:
  *
  *     node checkpointEngine.ts DIRECTORY STEP
  */
@@ -41,7 +41,7 @@ const stateAt = (step: number): LoopState => ({
   bitwise: true,
 });
 
-/** Every number of the engine's state is the step's; the best parameters are of the step before. */
+/** Every number of the engine's state equals its step; the best parameters equal the step before. */
 export async function saveStep(engine: Engine, directory: string, step: number): Promise<void> {
   const best = new Map<string, Float32Array>();
   for (const role of roles) {
@@ -55,10 +55,13 @@ export async function saveStep(engine: Engine, directory: string, step: number):
   await checkpoints.prune(kept);
 }
 
-/** The step of the checkpoint that counts, all of whose numbers were compared; `log` hears of those that do not count. */
+/**
+ * The step of the newest valid checkpoint, after comparing all its numbers. `log` receives a line per invalid
+ * checkpoint.
+ */
 export async function loadedStep(engine: Engine, directory: string, log: (line: string) => void): Promise<number> {
   const loaded = await checkpointsIn(directory).load(engine, facts, log);
-  assert.ok(loaded, "no checkpoint counts");
+  assert.ok(loaded, "there is no valid checkpoint");
   const { state, best } = loaded;
   assert.deepEqual(state, stateAt(state.step));
   for (const role of roles) {

@@ -1,6 +1,6 @@
 /**
  * For tests of models, methods and whole runs: a tiny model, specs with defaults, batches of examples, and a compiled run
- * on the executor whose tensors start at random values that follow from their names.
+ * on the executor. Its tensors start with random values that depend only on their names.
  */
 import assert from "node:assert/strict";
 import { toBfloat16 } from "../formats/bfloat16.ts";
@@ -107,7 +107,7 @@ export class TestRun {
     return viewOf(this.#executor.state, "F64", [1], offset)[0] ?? Number.NaN;
   }
 
-  /** The highest byte of the arena that was used so far. */
+  /** The highest byte of the arena used so far. */
   get arenaPeakBytes(): number {
     return this.#executor.arenaPeakBytes();
   }
@@ -121,7 +121,7 @@ export class TestRun {
     return new Map(this.names("gradient").map((name) => [name, this.floats("gradient", name).slice()]));
   }
 
-  /** Of `values` the program takes its inputs; → its io afterwards. */
+  /** Runs a program with inputs from `values`; returns its io afterwards. */
   async run(key: ProgramKey, values: Values = {}): Promise<Record<string, Float64Array>> {
     const program = this.compiled.program(key);
     const name = JSON.stringify(key);
@@ -134,7 +134,7 @@ export class TestRun {
     );
   }
 
-  /** Gradients of one step: zeroed, derived, then micro-batch after micro-batch. → the loss */
+  /** Gradients of one step: zeroes and derives them, then runs every micro-batch. Returns the loss. */
   async step(batches: readonly Values[]): Promise<number> {
     await this.run({ program: "begin" });
     await this.run({ program: "derive" });
@@ -158,12 +158,14 @@ export function startOf(name: string, shape: readonly number[]): Float32Array {
 }
 
 export interface Example {
-  /** Names the example in the random keys, wherever it lies. */
+  /** Identifies the example in the random keys, independent of its position. */
   readonly id: number;
   readonly tokens: readonly number[];
 }
 
-/** Examples one after the other in the rows of a micro-batch, each token but the first a target of weight `weight`. */
+/**
+ * Puts examples one after another into the rows of a micro-batch; every token but the first is a target of `weight`.
+ */
 export function batchOf(examples: readonly Example[], tokens: number, weight: number): Values {
   const { cos, sin, width } = ropeTable(tinyModel, tokens);
   const rows = examples.flatMap(({ id, tokens: ids }, index) => {

@@ -1,4 +1,4 @@
-/** A store that stops working at a chosen write, as a process does that is killed there: before it, or after it. */
+/** A store that stops working at a chosen write, either before or after it, like a process that is killed there. */
 import type { ByteRange, CommittedFiles, Content, Entry, ListOptions, Occupant, Store } from "../stores/store.ts";
 
 export class Crash extends Error {}
@@ -6,10 +6,10 @@ export class Crash extends Error {}
 export class CrashingStore implements Store {
   readonly #inner: Store;
   readonly #crashAt: number;
-  /** Writes so far: everything that changes the store. */
+  /** The number of writes so far; a write is any operation that changes the store. */
   writes = 0;
 
-  /** Write number `crashAt`, from 0, fails before anything is changed, and all after it. */
+  /** Write number `crashAt`, from 0, fails without changing anything; so do all later operations. */
   constructor(inner: Store, crashAt: number) {
     this.#inner = inner;
     this.#crashAt = crashAt;

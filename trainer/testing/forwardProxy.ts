@@ -1,6 +1,6 @@
 /**
- * A forward proxy for tests, as a process of its own: `node forwardProxy.ts ADDRESS`. It prints where it listens and then
- * the first line of each request; whatever host is asked for, it takes the request to ADDRESS. Without one it answers 502.
+ * A forward proxy for tests, in a process of its own: `node forwardProxy.ts ADDRESS`. It prints its address, then the
+ * first line of each request. It sends every request to ADDRESS, whatever its host; without ADDRESS it answers 502.
  */
 import { createServer, request as send } from "node:http";
 import { connect } from "node:net";

@@ -33,7 +33,7 @@ export const randomValues = (count: number, seed: number): Float64Array => {
 
 const views = { F32: Float32Array, F64: Float64Array, I32: Int32Array, U32: Uint32Array } as const;
 
-/** A typed view of a tensor in a region. BF16 is read and written by no test directly. */
+/** A typed view of a tensor in a region. No test reads or writes BF16 directly. */
 export function viewOf(region: Uint8Array, dtype: DataType, shape: readonly number[], offset: number): Numbers {
   assert(dtype in views, `no view of ${dtype}`);
   const View = views[dtype as keyof typeof views];
@@ -43,7 +43,7 @@ export function viewOf(region: Uint8Array, dtype: DataType, shape: readonly numb
 export const ioView = (executor: Executor, { dtype, shape, offset }: IoTensor): Numbers =>
   viewOf(executor.io, dtype, shape, offset);
 
-/** Runs nodes whose every leaf is an io tensor: the values in, the named outputs out. */
+/** Runs nodes whose leaves are all io tensors: writes the values, returns the named outputs. */
 export class GraphRunner {
   readonly #executor: Executor;
   readonly #io: ReadonlyMap<string, IoTensor>;
@@ -55,7 +55,7 @@ export class GraphRunner {
     const locate = (tensor: Tensor) => {
       const offset = arena.offsets.get(tensor);
       const location = offset === undefined ? io.locations.get(tensor) : ({ region: "arena", offset } as const);
-      assert(location, `${tensor.name} has no place`);
+      assert(location, `${tensor.name} has no location`);
       return location;
     };
     const sizes = { arenaBytes: arena.bytes, stateBytes: 0, ioBytes: io.bytes };
@@ -66,7 +66,7 @@ export class GraphRunner {
     this.#handle = this.#executor.load(bytes);
   }
 
-  /** What is not among `values` is zero. */
+  /** Tensors that `values` lacks are zero. */
   async run(values: Values): Promise<Record<string, Float64Array>> {
     for (const [name, tensor] of this.#io) ioView(this.#executor, tensor).set(values[name] ?? []);
     for (const [name, tensor] of this.#io) if (!(name in values)) ioView(this.#executor, tensor).fill(0);
@@ -80,7 +80,7 @@ export class GraphRunner {
   }
 }
 
-/** Stands for whatever uses an output: its gradient is given. Differentiated, never emitted. */
+/** A placeholder for the consumer of an output: its gradient is given. It is differentiated but never emitted. */
 const probe = defineOp({
   name: "probe",
   meaning: "",
@@ -91,17 +91,17 @@ const probe = defineOp({
 });
 
 export interface GradientCheck {
-  /** Differentiated inputs that are activations, and those that are parameters, by shape. */
+  /** Differentiated inputs by shape: activations, and parameters. */
   readonly inputs: Readonly<Record<string, readonly number[]>>;
   readonly parameters?: Readonly<Record<string, readonly number[]>>;
-  /** Inputs that are not differentiated. */
+  /** Inputs without gradients. */
   readonly constants?: Readonly<
     Record<string, { dtype: DataType; shape: readonly number[]; values: ArrayLike<number> }>
   >;
   build(graph: Graph, tensors: Readonly<Record<string, Tensor>>): Readonly<Record<string, Tensor>>;
 }
 
-/** Asserts that the backward of what `build` makes agrees with central differences in double precision. */
+/** Asserts that the backward pass of `build`'s graph matches central differences in double precision. */
 export async function assertGradients(check: GradientCheck): Promise<void> {
   const { parameters = {}, constants = {} } = check;
   const trained = { ...check.inputs, ...parameters };
@@ -125,7 +125,7 @@ export async function assertGradients(check: GradientCheck): Promise<void> {
   const gradient = differentiate(graph, accumulators);
   for (const name of Object.keys(check.inputs)) {
     const made = gradient(tensors[name]!);
-    assert(made, `nothing arrives at ${name}`);
+    assert(made, `${name} gets no gradient`);
     graph.output(`gradient ${name}`, copyOf(graph, made));
   }
   const nodes = graph.nodes.filter(({ op }) => op !== probe);
@@ -137,7 +137,7 @@ export async function assertGradients(check: GradientCheck): Promise<void> {
   }
 }
 
-/** One gradient can be that of several tensors, or be given: each output needs a place of its own. */
+/** Copies each output, since one gradient can belong to several tensors or be given. */
 function copyOf(graph: Graph, tensor: Tensor): Tensor {
   const y = graph.activation("copy", tensor);
   cast.into(graph, { x: tensor }, { scale: 1 }, { y });
@@ -195,7 +195,7 @@ export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): numbe
   return Math.sqrt(dot(difference, difference) / (dot(b, b) || 1));
 }
 
-/** Asserts that a composite is what its `expand()` says, on random inputs in double precision. */
+/** Asserts that a composite op equals its `expand()`, on random inputs in double precision. */
 export async function assertExpands(
   op: AnyOp,
   inputs: Readonly<Record<string, readonly number[]>>,

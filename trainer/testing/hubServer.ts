@@ -1,7 +1,7 @@
 /**
- * A hub on this machine, with the layout of the real one: revisions, the tree with digests, in pages, and resolve with
- * ranges; large files are redirected to another origin, as the real one redirects to its storage. A test breaks answers
- * through `fault` and reads what came in `requests`.
+ * A local hub with the API of the real one: revisions, a paged tree with digests, and downloads with ranges. It
+ * redirects large files to another origin, as the real one redirects to its storage. A test injects faults through
+ * `fault` and reads the received requests from `requests`.
  */
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -11,30 +11,30 @@ export interface HubRepository {
   kind?: "models" | "datasets";
   name: string;
   files: Readonly<Record<string, Uint8Array>>;
-  /** Only this token reads it; `gated` says so in the hub's words. */
+  /** The repository can be read only with this token; `gated` adds the hub's own error text. */
   token?: string;
   gated?: boolean;
 }
 
 export interface HubRequest {
-  /** "hub", or "storage" for the origin that large files are redirected to. */
+  /** "hub", or "storage" for the origin of large files. */
   at: "hub" | "storage";
   url: string;
   authorization: string | undefined;
   range: string | undefined;
 }
 
-/** Does what a test wants with a request; true when it has answered it. */
+/** Handles a request for a test; returns true if it has answered it. */
 type Fault = (request: HubRequest, response: ServerResponse, content: Buffer | undefined) => boolean;
 
-/** Files of more bytes are in large-file storage. */
+/** Larger files are in large-file storage. */
 const smallBytes = 1024;
 
 export class HubServer {
   readonly requests: HubRequest[] = [];
   fault: Fault = () => false;
   readonly #repositories: readonly HubRepository[];
-  /** What follows from the files, which do not change: a repository's commit and tree, and large files by digest. */
+  /** A repository's commit and tree, and its large files by digest; cached, since files do not change. */
   readonly #commits: ReadonlyMap<HubRepository, string>;
   readonly #trees: ReadonlyMap<HubRepository, readonly TreeEntry[]>;
   readonly #blobs: ReadonlyMap<string, Buffer>;
@@ -59,7 +59,7 @@ export class HubServer {
     this.#storage = createServer((request, response) => this.#answer("storage", request, response));
   }
 
-  /** `host`: the address it is reached at. */
+  /** `host`: the host name in the server's addresses. */
   static async start(
     repositories: readonly HubRepository[],
     { host = "127.0.0.1", pageFiles = 3 } = {},
@@ -78,7 +78,7 @@ export class HubServer {
     return this.#endpoint;
   }
 
-  /** The commit that every revision of a repository stands for: it follows from its files. */
+  /** Every revision of a repository resolves to this commit, derived from its files. */
   static commitOf({ files }: HubRepository): string {
     const hash = createHash("sha1");
     for (const [path, content] of Object.entries(files)) hash.update(`${path}\0`).update(content);
@@ -170,7 +170,7 @@ function sendJson(response: ServerResponse, value: unknown): void {
   response.end(JSON.stringify(value));
 }
 
-/** The whole, or the range that was asked for. */
+/** Sends the whole file, or the requested range. */
 export function sendContent(
   response: ServerResponse,
   content: Buffer | undefined,
@@ -206,6 +206,6 @@ function treeEntry(path: string, content: Uint8Array): TreeEntry {
 
 const sha256 = (content: Uint8Array) => createHash("sha256").update(content).digest("hex");
 
-/** The name that git gives to content. */
+/** Git's object id of the content. */
 const blobOid = (content: Uint8Array) =>
   createHash("sha1").update(`blob ${content.length}\0`).update(content).digest("hex");

@@ -1,6 +1,6 @@
 /**
- * The cases of every op, in F32 and BF16: `ops/<op>/cases.ts` each. Tests, sanitizer runs and other machines use the same
- * ones.
+ * The cases of every op, in F32 and BF16, from `ops/<op>/cases.ts`. Tests, sanitizer runs and other machines share
+ * them.
  */
 import type { AnyOp } from "../graph/op.ts";
 import { computing, ops } from "../ops/index.ts";
@@ -9,7 +9,7 @@ import type { OpCase } from "./opCases.ts";
 
 const activations: readonly Activation[] = ["F32", "BF16"];
 
-/** Throws an error that names the op which has no cases. */
+/** Throws an error that names an op without cases. */
 export async function kernelCases(listed: readonly AnyOp[] = computing(ops)): Promise<OpCase[]> {
   const all: OpCase[] = [];
   for (const op of listed) all.push(...(await casesOf(op)));

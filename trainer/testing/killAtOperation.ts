@@ -1,6 +1,6 @@
 /**
- * Loaded before a program (`node --import`): its process ends by SIGKILL right before its n-th change of the file system,
- * counted from 0, where n is LUTHIER_KILL_AT.
+ * Preloaded into a program (`node --import`). It kills the process by SIGKILL right before its n-th change of the file
+ * system, counted from 0; n is LUTHIER_KILL_AT.
  */
 import fs, { type FileHandle } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
@@ -13,7 +13,7 @@ function count(): void {
   operations += 1;
 }
 
-/** Replaces a method by one that is counted first. */
+/** Wraps a method so that its calls are counted first. */
 function counted<Name extends string, Owner extends Record<Name, (...given: never[]) => unknown>>(
   owner: Owner,
   name: Name,

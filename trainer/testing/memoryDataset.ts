@@ -1,4 +1,4 @@
-/** A packed data set made of examples in memory. */
+/** A packed data set of examples in memory. */
 
 import type { Encoded } from "../data/encoding/encode.ts";
 import { trainedBit } from "../data/encoding/encodeBatch.ts";

@@ -1,5 +1,5 @@
 /**
- * Single-op cases for the native tests: an op, its attributes and operands with values → a case for `luthier-exec`.
+ * Single-op cases for the native tests: makes a `luthier-exec` case of an op, its attributes, and operands with values.
  *
  * Everything lies in region io, except operands marked `weight`, which are bound as frozen weights. Every floating-point
  * operand that the op writes is compared.
@@ -18,7 +18,7 @@ export interface TestOperand {
   /** Row-major; absent: zeros. */
   values?: readonly number[];
   weight?: boolean;
-  /** A weight in NF4 storage, its absmax quantised too or not; dtype is F32. */
+  /** A weight in NF4 storage; says whether its absmax is quantised too. dtype is F32. */
   nf4?: "single" | "double";
 }
 
@@ -29,9 +29,9 @@ export interface OpCase {
   operands: Record<string, TestOperand>;
   /** Allowed relative error of each output's norm. */
   relative: number;
-  /** Allowed root mean square error, for outputs that are all but zero. */
+  /** Allowed root mean square error, for outputs close to zero. */
   absolute?: number;
-  /** Runs in a row, for ops that accumulate. */
+  /** Consecutive runs, for ops that accumulate. */
   runs?: number;
 }
 
@@ -53,7 +53,7 @@ export function normal(shape: readonly number[], seed: number, deviation = 1): n
   return Array.from({ length: elementsOf(shape) }, one);
 }
 
-/** The values as they read back from BF16. */
+/** The values after a round trip through BF16. */
 export const bf16Rounded = (values: readonly number[]): number[] => [
   ...fromBfloat16(toBfloat16(Float32Array.from(values))),
 ];
@@ -73,11 +73,11 @@ export function bytesOfValues(dtype: DataType, values: readonly number[]): Uint8
 interface Placed extends TestOperand {
   name: string;
   tensor: Tensor;
-  /** In region io, or the first binding of a weight. */
+  /** The offset in region io, or the first binding of a weight. */
   at: number;
 }
 
-/** The bytes to bind: of the values, or of packed nibbles, absmax and nested absmax. */
+/** The bytes to bind: the values, or packed nibbles, absmax and nested absmax. */
 function weightBytes({ dtype, values = [], nf4 }: TestOperand): Uint8Array[] {
   const bytes = bytesOfValues(dtype, values);
   if (!nf4) return [bytes];
@@ -118,7 +118,7 @@ export function opCase({ op, attributes, operands, relative, absolute = 0, runs 
     released: [],
     locate(tensor) {
       const operand = locations.get(tensor);
-      if (!operand) throw new Error(`${op.name}: ${tensor.name} has no place`);
+      if (!operand) throw new Error(`${op.name}: ${tensor.name} has no location`);
       if (operand.weight) return { region: "weights", bindings: bindings(operand) };
       return { region: "io", offset: operand.at };
     },

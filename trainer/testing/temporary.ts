@@ -1,4 +1,4 @@
-/** A directory of a test's own, removed when the test ends, and the stage context of such a test. */
+/** A temporary directory per test, removed when the test ends, and a stage context in it. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";

@@ -1,6 +1,6 @@
 /**
- * A Llama or Qwen small enough to train in a test: random weights, a byte-level tokenizer without merges (a token a byte) and a
- * ChatML template. Written in Hugging Face layout, so that tests go through the same door as users.
+ * A Llama or Qwen small enough to train in a test: random weights, a byte-level tokenizer without merges (one token per
+ * byte) and a ChatML template. It is written in Hugging Face layout, so that tests use the same interface as users.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -14,7 +14,7 @@ export interface TinyShape {
   layers: number;
   heads: number;
   kvHeads: number;
-  /** Default: the heads share the hidden size. */
+  /** Default: the heads divide the hidden size. */
   headDim?: number;
   contextLength: number;
   tied: boolean;
@@ -108,7 +108,7 @@ export function tinyTokenizerJson() {
   };
 }
 
-/** The printable character that stands for each byte in byte-level vocabularies (Radford et al. 2019). */
+/** The printable character of each byte in byte-level vocabularies (Radford et al. 2019). */
 function byteCharacters(): string[] {
   const printable = (byte: number) =>
     (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || (byte >= 174 && byte <= 255);

@@ -1,6 +1,6 @@
 /**
- * A whole training small enough for a test: a tiny base, a task that it learns in seconds (is the first word odd or
- * even?), a place for artifacts. Builders of the run files of its stages.
+ * A whole training small enough for a test: a tiny base, a task that it learns in seconds (whether the first word is
+ * odd or even), and a directory for artifacts. It builds the run files of its stages.
  */
 import { writeFile } from "node:fs/promises";
 import type { TestContext } from "node:test";
@@ -21,7 +21,7 @@ export interface TinyOptions {
   training?: NonNullable<TrainingSpec["training"]>;
   dataset?: Partial<TrainingSpec["dataset"]>;
   examples?: number;
-  /** Where artifacts go, and the stores that reach it. Default: a directory of the test's. */
+  /** The location of artifacts, and the stores that reach it. Default: a directory of the test. */
   artifacts?: { root: string; stores: Stores };
 }
 
@@ -39,7 +39,7 @@ export class TinyTraining {
     this.#stores = artifacts?.stores;
   }
 
-  /** Writes base and data. */
+  /** Writes the base and the data. */
   static async make(t: TestContext, options: TinyOptions = {}): Promise<TinyTraining> {
     const directory = await temporaryDirectory(t);
     const shape = { hiddenSize: 32, intermediateSize: 64, layers: 2, heads: 2, kvHeads: 1, contextLength: 64 };
@@ -57,13 +57,13 @@ export class TinyTraining {
     return prepareFile(this);
   }
 
-  /** Prepares, once. */
+  /** Runs prepare, only once. */
   async prepare(): Promise<Pins> {
     this.pins ??= pinsOf((await runPrepare(this.prepareFile(), this.context())).figures);
     return this.pins;
   }
 
-  /** A run of its own under `artifactRoot`; another root trains the same run again. */
+  /** A run with its own `artifactRoot`; another root trains the same run again. */
   async trainFile(): Promise<TrainFile> {
     return trainFile(this, await this.prepare());
   }
@@ -73,7 +73,7 @@ export class TinyTraining {
     return exportFile({ artifactRoot, runHash, adapterDigest, ...pins }, { name, merged });
   }
 
-  /** The run's directory on this machine. */
+  /** The run's local directory. */
   async runPath(): Promise<string> {
     const { artifactRoot, runHash: hash } = await this.trainFile();
     return storeLayout.run(artifactRoot, hash).slice("file://".length);

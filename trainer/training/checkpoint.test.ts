@@ -1,4 +1,4 @@
-/** A checkpoint is there whole or not at all: whenever its process is killed, and whichever bit of it is wrong. */
+/** A checkpoint is complete or ignored, whenever its process is killed and whichever of its bits is flipped. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -20,7 +20,9 @@ after(() => engine.close());
 const program = fileURLToPath(new URL("../testing/checkpointEngine.ts", import.meta.url));
 const preload = new URL("../testing/killAtOperation.ts", import.meta.url).href;
 
-/** Saves step 3 in a process that is killed before its n-th change of the file system; whether it was. */
+/**
+ * Saves step 3 in a process that is killed before its n-th change of the file system; returns whether it was killed.
+ */
 async function saveKilledAt(directory: string, operation: number): Promise<boolean> {
   const child = spawn(process.execPath, ["--import", preload, program, directory, "3"], {
     env: { ...process.env, LUTHIER_KILL_AT: String(operation) },
@@ -33,8 +35,8 @@ async function saveKilledAt(directory: string, operation: number): Promise<boole
   return signal === "SIGKILL";
 }
 
-/** The next writer goes on, and clears away what was left. */
-async function goesOn(store: string): Promise<void> {
+/** The next writer resumes and removes the leftovers. */
+async function nextWriterResumes(store: string): Promise<void> {
   await saveStep(engine, store, 4);
   assert.equal(await loadedStep(engine, store, (line) => assert.fail(line)), 4);
   const directories = await readdir(store, { recursive: true, withFileTypes: true });
@@ -47,7 +49,7 @@ async function goesOn(store: string): Promise<void> {
   await rm(store, { recursive: true });
 }
 
-/** Processes at a time. */
+/** Number of processes at a time. */
 const sideBySide = 3;
 
 test("a process killed by SIGKILL before any change of the file system leaves a valid checkpoint", async (t) => {
@@ -64,7 +66,7 @@ test("a process killed by SIGKILL before any change of the file system leaves a 
     const ended = await Promise.all(Array.from({ length: sideBySide }, (_, more) => killedAt(operation + more)));
     for (const { store, killed } of ended) {
       steps.push(await loadedStep(engine, store, (line) => assert.fail(line)));
-      await goesOn(store);
+      await nextWriterResumes(store);
       everyKilled &&= killed;
     }
   }
@@ -103,7 +105,7 @@ test("any flipped bit in a checkpoint is detected, and the previous checkpoint i
   );
 });
 
-/** Whether the damaged step 2 was passed over for step 1, refused by name, or taken. */
+/** The handling of the damaged step 2: skipped for step 1, refused by name, or used. */
 async function outcomeOf(store: string): Promise<"passed over" | "refused" | "taken"> {
   const lines: string[] = [];
   try {

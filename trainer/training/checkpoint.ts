@@ -206,7 +206,7 @@ function parameterTensors(engine: Engine, parameters: Parameters): TensorData[] 
   });
 }
 
-/** Of a tensor that is read: it needs no second copy of it in memory. */
+/** Tensors are read in pieces of this size, so that no second copy is in memory. */
 const pieceBytes = 4 << 20;
 
 /** A safetensors file of a checkpoint, its digest checked; tensors are read one by one. */

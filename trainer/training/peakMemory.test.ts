@@ -5,7 +5,7 @@ import { releaseMemory } from "./peakMemory.ts";
 
 before(() => buildNative());
 
-test("what nothing refers to any more is given back to the kernel", () => {
+test("memory without references is returned to the kernel", () => {
   let held: unknown[] = Array.from({ length: 60 }, (_, index) => new Float64Array(2 ** 17).fill(index));
   const full = process.memoryUsage.rss();
   assert.equal(held.length, 60);

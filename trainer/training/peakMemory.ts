@@ -8,14 +8,14 @@ import { runInNewContext } from "node:vm";
 import { addon } from "../native/addon.ts";
 
 /**
- * Lets V8 favour memory over speed: it does not grow its young generation (64 MB of garbage otherwise), and collects the old
- * one earlier. A trainer's time goes to its kernels. Unlike V8's sizes of heaps, this flag also works after its start.
+ * Makes V8 favour memory over speed: the young generation does not grow (otherwise to 64 MB of garbage), and the old one
+ * is collected earlier. A trainer spends its time in kernels. Unlike V8's heap sizes, this flag also works after the start.
  */
 export function keepHeapSmall(): void {
   setFlagsFromString("--optimize-for-size");
 }
 
-/** Collects what nothing refers to any more, and gives its memory back to the kernel: a stage leaves none to the next. */
+/** Collects garbage and returns its memory to the kernel, so that a stage leaves none to the next. */
 export function releaseMemory(): void {
   setFlagsFromString("--expose-gc");
   const collect: unknown = runInNewContext("gc");

@@ -167,7 +167,7 @@ export class TrainingLoop {
     return new Map(engine.stateOf("parameter").map(({ name }) => [name, engine.floats("parameter", name)]));
   }
 
-  /** Copies the parameters to where later steps do not touch them, over the best before. */
+  /** Copies the parameters, replacing the previous best ones, so that later steps do not change the copy. */
   #keepBest(): void {
     this.#best ??= new Map([...this.#current()].map(([name, { length }]) => [name, new Float32Array(length)]));
     for (const [name, values] of this.#current()) this.#best.get(name)!.set(values);

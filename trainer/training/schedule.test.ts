@@ -6,7 +6,7 @@ const warmups: [warmupRatio: number, steps: number, warmup: number][] = [
   [0, 100, 0],
   [0.03, 100, 3],
   [0.03, 101, 4],
-  // In binary 0.07 · 100 is above 7, and 0.29 · 100 below 29.
+  // In binary floating point 0.07 · 100 is above 7, and 0.29 · 100 below 29.
   [0.07, 100, 7],
   [0.29, 100, 29],
   [1, 7, 7],

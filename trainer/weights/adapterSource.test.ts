@@ -1,4 +1,4 @@
-/** Adapters that anyone may have written: what is wrong with them is said by file, tensor and fault, and nothing crashes. */
+/** Adapters from any source: errors name file, tensor and fault, and nothing crashes. */
 import assert from "node:assert/strict";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { test } from "node:test";
@@ -54,10 +54,10 @@ async function read(directory: string, { config = goodConfig, weights = good }: 
 const withConfig = (change: object) => ({ config: JSON.stringify({ ...JSON.parse(goodConfig), ...change }) });
 const withTensors = (...tensors: TensorData[]) => ({ weights: encodeSafetensors(tensors) });
 
-/** The beginning of what is said of adapter_config.json. */
+/** The beginning of an error about adapter_config.json. */
 const said = (words: string) => new RegExp(`^adapter_config\\.json: ${RegExp.escape(words)}`);
 
-/** Starts that take a part out of the base. */
+/** Initialisations that subtract a part from the base. */
 const starts = ["pissa", "pissa_niter_4", "olora", "loftq", "corda", "eva", "lora_ga", "mica", "something new"];
 
 /** Options of PEFT that change what an adapter computes. */
@@ -122,7 +122,7 @@ const hostile: [string, Files, RegExp][] = [
   [
     "DoRA's configuration alone",
     withConfig({ use_dora: true }),
-    /lora_A\.weight is there and .*lora_magnitude_vector is not/,
+    /lora_A\.weight is present, but .*lora_magnitude_vector is missing/,
   ],
   [
     "another rank by pattern",
@@ -142,9 +142,9 @@ const hostile: [string, Files, RegExp][] = [
   [
     "an embedding's key",
     withTensors(tensor("base_model.model.model.embed_tokens.lora_embedding_A", [2, 9])),
-    /none of LoRA's/,
+    /is not a LoRA tensor of a linear layer/,
   ],
-  ["one side alone", withTensors(pair(0)[0]!), /lora_A\.weight is there and .*lora_B\.weight is not/],
+  ["one side alone", withTensors(pair(0)[0]!), /lora_A\.weight is present, but .*lora_B\.weight is missing/],
   ["another rank than the configuration's", withConfig({ r: 4 }), /has shape \[2, 64\], which does not fit r = 4/],
   ["a vector", withTensors(tensor(`${site(0)}.lora_A.weight`, [64]), pair(0)[1]!), /has shape \[64\]/],
   [
@@ -165,7 +165,7 @@ for (const [what, files, reason] of hostile) {
   });
 }
 
-test("configurations of other methods are refused by the member that is wrong", async (t) => {
+test("configurations of other methods are refused, and the error names the wrong member", async (t) => {
   const directory = await temporaryDirectory(t);
   const refused = async (config: object, reason: RegExp) =>
     await assert.rejects(
@@ -184,10 +184,10 @@ test("configurations of other methods are refused by the member that is wrong", 
   await refused({ ...adalora, deltaT: 0 }, said("deltaT is 0; it must be a whole number"));
   await refused({ ...adalora, orth_reg_weight: -1 }, said("orth_reg_weight is -1; it must be a number from 0"));
   await refused({ ...adalora, modules_to_save: ["lm_head"] }, said("modules_to_save is not supported"));
-  await refused(adalora, /key .*lora_A\.weight is none of AdaLoRA's/);
+  await refused(adalora, /key .*lora_A\.weight is not an AdaLoRA tensor/);
 });
 
-test("of the names in a pattern that fit a layer, the first counts, as in PEFT", async (t) => {
+test("the first name in a pattern that matches a layer applies, as in PEFT", async (t) => {
   const directory = await temporaryDirectory(t);
   const patterns = {
     rank_pattern: { "self_attn.q_proj": rank, q_proj: rank },
@@ -217,7 +217,7 @@ test("an adapter that PEFT 0.21 saves with every option unused is read", async (
   assert.deepEqual(all?.settings.targetModules, ["all-linear"]);
 });
 
-test("an adapter of another model is refused with the name of the tensor that does not fit, and its memory is freed", async (t) => {
+test("an adapter of another model is refused with the name of the mismatched tensor, and its memory is freed", async (t) => {
   const directory = await temporaryDirectory(t);
   await writeTinyModel(`${directory}/base`);
   const model = await StoredModel.inDirectory(new Stores(), `file://${directory}/base`);
@@ -234,7 +234,7 @@ test("an adapter of another model is refused with the name of the tensor that do
   await assert.rejects(open(withTensors(...pair(0))), /the adapter has no model\.layers\.1/);
   await assert.rejects(open(withTensors(...pair(0), ...pair(1), ...pair(2))), /model\.layers\.2.* no such layer/);
   assert.equal(close.mock.callCount(), 3);
-  await assert.rejects(open(withConfig({ target_modules: ["no_proj"] })), /"no_proj" is no linear layer/);
+  await assert.rejects(open(withConfig({ target_modules: ["no_proj"] })), /"no_proj" is not a linear layer/);
 });
 
 test("any changed byte of an adapter's files is refused by name, or read as another number", async (t) => {

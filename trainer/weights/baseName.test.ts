@@ -23,11 +23,11 @@ const cases: [string, Partial<Parameters<typeof baseNameOf>[0]>, string, string 
   ],
   ["a recorded directory does not", { config: { _name_or_path: "/home/me/tiny" } }, "./base", null],
   ["a recorded checkpoint does not", { config: { _name_or_path: "out/checkpoint-500" } }, "./base", null],
-  ["a recorded name that is none does not", { config: { _name_or_path: ["acme/tiny"] } }, "./base", null],
-  ["a configuration that is none does not", { config: null }, "./base", null],
+  ["an invalid recorded name does not", { config: { _name_or_path: ["acme/tiny"] } }, "./base", null],
+  ["a missing configuration does not", { config: null }, "./base", null],
 ];
 
-test("a base is named so that other programs find it", async (t) => {
+test("a base gets a name under which other programs find it", async (t) => {
   for (const [title, facts, name, revision] of cases) {
     await t.test(title, () => {
       const given = { uri: "pvc://models/base", revision: undefined, commit, config: {}, ...facts };

@@ -7,7 +7,7 @@ import { tinyTokenizerConfig, writeTinyModel } from "../testing/tinyModel.ts";
 import { companionsOf } from "./companions.ts";
 import { StoredModel } from "./storedModel.ts";
 
-/** generation_config.json of an export, of a base with these files in place of its own. */
+/** generation_config.json of an export whose base has these files instead of its own. */
 async function exported(t: TestContext, files: Readonly<Record<string, object>>): Promise<unknown> {
   const directory = await temporaryDirectory(t);
   await writeTinyModel(directory);

@@ -17,7 +17,7 @@ const f32 = (name: string, ...values: number[]): TensorData => ({
   data: new Uint8Array(Float32Array.from(values).buffer),
 });
 
-/** What is found in a file that comes in chunks of one size. */
+/** The finding in a file that is read in chunks of one size. */
 function found(file: Uint8Array, chunkBytes: number): NotFinite | undefined {
   const numbers = new FiniteNumbers(file.length, (name) => name !== "buffer");
   for (let at = 0; at < file.length; at += chunkBytes) numbers.add(file.subarray(at, at + chunkBytes));

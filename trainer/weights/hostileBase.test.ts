@@ -1,4 +1,4 @@
-/** A base model whose files are wrong in any byte, or hold any number at all: said by file and field, never a crash. */
+/** A base model with any wrong byte or any number in its files: errors name file and field, and nothing crashes. */
 import assert from "node:assert/strict";
 import { cp, readFile, rm, writeFile } from "node:fs/promises";
 import { test } from "node:test";
@@ -10,14 +10,14 @@ import { temporaryDirectory } from "../testing/temporary.ts";
 import { writeTinyModel } from "../testing/tinyModel.ts";
 import { StoredModel } from "./storedModel.ts";
 
-/** Reads all that a plan or a training asks of a base first. */
+/** Reads everything that a plan or a training first needs of a base. */
 async function opened(directory: string) {
   const model = await StoredModel.inDirectory(new Stores(), `file://${directory}`);
   const [config, table] = [await model.config(), await model.tensors()];
   return { config, storage: storageOf(table), table };
 }
 
-/** Opens a copy of the base with one file replaced; undefined when that was refused, as it should be, naming the file. */
+/** Opens a copy of the base with one file replaced; undefined if that was refused with an error that names the file. */
 async function openedWith(base: string, file: string, content: string | Uint8Array) {
   const directory = `${base}-wrong`;
   await rm(directory, { recursive: true, force: true });

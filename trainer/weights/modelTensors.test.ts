@@ -1,4 +1,4 @@
-/** Checkpoints whose names and shapes are not those of config.json: read as transformers reads them, or refused by name. */
+/** Checkpoints whose names or shapes differ from config.json are read as by transformers, or refused by name. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { StageFailure } from "../contract/failure.ts";

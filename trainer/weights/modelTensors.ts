@@ -144,7 +144,7 @@ function surplus(tensor: PlacedTensor, { config }: CheckpointFacts): StageFailur
   }
   const way = /\.lora_[AB]\b/.test(tensor.name)
     ? "merge the adapter (merge_and_unload) and save the model itself"
-    : `${sameModel()}, or remove the tensor if it is none of the model's`;
+    : `${sameModel()}, or remove the tensor if it does not belong to the model`;
   return mismatch(`the weights have ${described(tensor)}, which config.json does not promise; ${way}`);
 }
 

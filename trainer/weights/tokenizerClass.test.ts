@@ -1,4 +1,4 @@
-/** Held against AutoTokenizer of transformers 5.23: which of these tokenizers it loads as tokenizer.json has them. */
+/** Compared with AutoTokenizer of transformers 5.23: the tokenizers that it loads unchanged from tokenizer.json. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { asTrained } from "./tokenizerClass.ts";

@@ -1,6 +1,6 @@
 /**
- * A method as operator and trainer speak of it: its settings, and what follows from them. How it trains is
- * `trainer/methods/<method>`. Everything here is derived from one declaration; nothing about a method is said twice.
+ * A method's declaration, shared by operator and trainer: its settings, and everything that follows from them. Its
+ * training is defined in `trainer/methods/<method>`. Everything here is derived from one declaration.
  */
 import { z } from "zod";
 import {
@@ -15,7 +15,7 @@ import {
   writtenSchema,
 } from "../setting.ts";
 
-/** Settings of a method with every default applied. Only the method itself knows the fields. */
+/** Settings of a method with every default applied. Only the method itself interprets the fields. */
 export type MethodSettings = { readonly kind: string; readonly [setting: string]: unknown };
 
 /** The result of a training: an adapter for its base, or a whole model. */
@@ -24,26 +24,26 @@ export type MethodResult = "Adapter" | "Model";
 export type SettingsOf<Kind extends string, Table extends SettingTable> = { readonly kind: Kind } & ValuesOf<Table>;
 
 interface Words<Kind extends string, Table extends SettingTable> {
-  /** The member of `method` that chooses it, and its `kind`. */
+  /** The member of `method` that selects it; also its `kind`. */
   readonly kind: Kind;
   readonly description: string;
   readonly settings: Table;
-  /** Where a user sets none; a decimal as a user would write it. */
+  /** The default learning rate, as a user would write it. */
   readonly learningRate: string;
   readonly result: MethodResult;
-  /** Why a base in NF4 cannot be trained so, and the way out; absent when it can. */
+  /** Why this method cannot train a base in NF4, and what to do; absent if it can. */
   readonly nf4Refusal?: string;
-  /** Why the result cannot be merged into the base's weights, and the way out; absent when it can. */
+  /** Why the result cannot be merged into the base's weights, and what to do; absent if it can. */
   readonly mergeRefusal?: string;
-  /** A method that trains less where this one does not fit, as a user writes it. */
+  /** A method with fewer trained parameters, for the case that this one does not fit. */
   readonly smaller?: { readonly kind: string };
 }
 
 export interface Declaration<Kind extends string = string, Table extends SettingTable = SettingTable>
   extends Words<Kind, Table> {
-  /** As a user writes it: every setting may be absent. */
+  /** The user's form: every setting is optional. */
   readonly written: z.ZodType<WrittenOf<Table>>;
-  /** As an adapter's manifest keeps it: every setting is there. */
+  /** The form of an adapter's manifest: every setting is present. */
   readonly schema: z.ZodType<SettingsOf<Kind, Table>>;
 }
 
@@ -57,13 +57,13 @@ export const declareMethod = <const Kind extends string, const Table extends Set
   >,
 });
 
-/** The settings that a user wrote, defaults applied. */
+/** The user's settings with defaults applied. */
 export const effective = ({ kind, settings }: Declaration, written: object): MethodSettings => ({
   kind,
   ...applied(settings, written),
 });
 
-/** The same as a user writes it, every default written out; decimals keep the spelling of `written`. */
+/** The user's form with every default written out; decimals keep the spelling of `written`. */
 export const methodWrittenOut = ({ settings }: Declaration, method: MethodSettings, written: object) =>
   writtenOut(settings, method, written);
 

@@ -1,6 +1,6 @@
 /**
- * The methods by name: as a user chooses one, with defaults applied, and what of it is hashed. A new method is a
- * declaration beside this file and a line in `declared`; how it trains is `trainer/methods/<method>`.
+ * The methods by name: a user's choice, its settings with defaults applied, and their hashed form. A new method is a
+ * declaration beside this file and a line in `declared`; its training is defined in `trainer/methods/<method>`.
  */
 import { z } from "zod";
 import type { Json } from "../setting.ts";
@@ -38,20 +38,20 @@ export const declarations: readonly Declaration[] = Object.values(declared);
 
 const known = new Map<string, Declaration>(declarations.map((one) => [one.kind, one]));
 
-/** Adds a method that no user can choose, until it is disposed of: for tests. */
+/** Adds a method for tests until it is disposed of; users cannot choose it. */
 export function registerDeclaration(declaration: Declaration): Disposable {
-  if (known.has(declaration.kind)) throw new Error(`there is a method ${declaration.kind} already`);
+  if (known.has(declaration.kind)) throw new Error(`method ${declaration.kind} is already registered`);
   known.set(declaration.kind, declaration);
   return { [Symbol.dispose]: () => known.delete(declaration.kind) };
 }
 
 export function declarationOf(kind: string): Declaration {
   const found = known.get(kind);
-  if (!found) throw new Error(`there is no method ${kind}; known: ${[...known.keys()].join(", ")}`);
+  if (!found) throw new Error(`unknown method ${kind}; use one of ${[...known.keys()].join(", ")}`);
   return found;
 }
 
-/** As an adapter's manifest keeps them: those of the method that `kind` names. */
+/** The settings in an adapter's manifest, checked by the method that `kind` names. */
 export const methodSettings: z.ZodType<MethodSettings> = z
   .looseObject({ kind: z.string() })
   .transform((value, context) => {
@@ -62,7 +62,7 @@ export const methodSettings: z.ZodType<MethodSettings> = z
     return z.NEVER;
   });
 
-/** The member that is set: its declaration and what is written. */
+/** The declaration and the written settings of the member that is set. */
 function chosen(written: WrittenMethod): { declaration: Declaration; settings: Readonly<Record<string, unknown>> } {
   for (const [kind, settings] of Object.entries(written)) {
     if (settings !== undefined) return { declaration: declarationOf(kind), settings };
@@ -78,7 +78,7 @@ export function effectiveMethod(written: WrittenMethod): MethodSettings {
 /** A method with all of its defaults. */
 export const usualMethod = (kind: string): MethodSettings => effective(declarationOf(kind), {});
 
-/** The same as a user writes it, every default written out; decimals keep the spelling of `written`. */
+/** The user's form with every default written out; decimals keep the spelling of `written`. */
 export function methodWithDefaults(written: WrittenMethod): WrittenMethod {
   const { declaration, settings } = chosen(written);
   return { [declaration.kind]: methodWrittenOut(declaration, effective(declaration, settings), settings) };
@@ -87,7 +87,7 @@ export function methodWithDefaults(written: WrittenMethod): WrittenMethod {
 /** The form of a method that the hashes include. */
 export const canonicalMethod = (method: MethodSettings): Json => canonicalOf(declarationOf(method.kind), method);
 
-/** Where none is set. A decimal as a user would write it. */
+/** The learning rate if none is set, as a user would write it. */
 export const defaultLearningRate = ({ kind }: MethodSettings): string => declarationOf(kind).learningRate;
 
 export const resultOf = ({ kind }: MethodSettings): MethodResult => declarationOf(kind).result;

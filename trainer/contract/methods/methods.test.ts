@@ -1,4 +1,4 @@
-/** What follows from the declarations of the methods. */
+/** Checks the forms of settings that follow from the declarations of the methods. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { specHash } from "../hashes.ts";
@@ -14,13 +14,13 @@ const withMethod = (method: TrainingSpec["method"]): TrainingSpec => ({
 for (const { kind, settings, schema } of declarations) {
   const bare = methodSchema.parse({ [kind]: {} });
 
-  test(`${kind} with every default written out is accepted, and is the same work`, () => {
+  test(`${kind} with every default written out is accepted, and has the same hash`, () => {
     const written = methodSchema.parse(methodWithDefaults(bare));
     assert.deepEqual(effectiveMethod(written), effectiveMethod(bare));
     assert.equal(specHash(withMethod(written)), specHash(withMethod(bare)));
   });
 
-  test(`${kind} in a manifest reads back, also one that is older than some settings`, () => {
+  test(`${kind} settings read back from a manifest, also from one that is older than some settings`, () => {
     const usual = usualMethod(kind);
     assert.deepEqual(methodSettings.parse(usual), usual);
     const later = Object.keys(settings).filter((name) => settings[name]?.later);
@@ -31,7 +31,7 @@ for (const { kind, settings, schema } of declarations) {
   });
 }
 
-test("settings of LoRA that came later name other work where they are set", () => {
+test("LoRA settings that were added later change the hash only if they are set", () => {
   const hashes = [{}, { layers: [1] }, { excludeModules: ["q_proj"] }, { rankPattern: { q_proj: 2 } }].map((lora) =>
     specHash(withMethod({ lora })),
   );
@@ -41,7 +41,7 @@ test("settings of LoRA that came later name other work where they are set", () =
   assert.equal(specHash(withMethod({ lora: empty })), hashes[0]);
 });
 
-test("a manifest of a method that there is not is refused by its name", () => {
+test("a manifest with an unknown method is refused, and the error names the method", () => {
   const read = methodSettings.safeParse({ kind: "hypernetwork" });
   assert.match(read.error?.message ?? "", /method hypernetwork is unknown/);
 });

@@ -7,7 +7,7 @@ import { encodeExample } from "./encode.ts";
 import type { TrainOn } from "./pieces.ts";
 import { questionOf } from "./questions.ts";
 
-/** The tests' model with other files. */
+/** The tests' model with changed files. */
 const codecFrom = (changes: Partial<CodecTexts>): Promise<Codec> =>
   codecOf({
     tokenizer: JSON.stringify(tinyTokenizerJson()),
@@ -68,7 +68,7 @@ test("an answer gets an end token if the template writes none", async () => {
   assert.equal(await learnt(one, "Responses", plain), "yes\n$");
 });
 
-/** Thoughts are written for the last answer alone, as Qwen 3 does. */
+/** Thoughts are written only for the last answer, as in Qwen 3. */
 const forgetful = await codecWith(
   "{% for m in messages %}{{ '<|im_start|>' + m.role + ':' }}" +
     "{% if m.role == 'assistant' and loop.last %}(thinks){% endif %}{{ m.content }}<|im_end|>{% endfor %}" +
@@ -112,7 +112,7 @@ test("a turn ends with its own special token if that is not the end of sequence"
   }
 });
 
-/** ChatML on a base whose `eos_token` is another one than that of its turns. */
+/** ChatML on a base whose `eos_token` differs from the token that ends turns. */
 const foreignEnd = await codecFrom({ config: JSON.stringify({ ...tinyTokenizerConfig(), eos_token: "<|pad|>" }) });
 
 test("an answer that contains end tokens is trained whole, up to the template's end of the turn", async () => {
@@ -215,7 +215,7 @@ test("in every conversation exactly the tokens of answers are trained", async ()
   }
 });
 
-/** As the tests' tokenizer decodes one byte at a time: what is not ASCII becomes replacement characters. */
+/** The tests' tokenizer decodes byte by byte, so non-ASCII text becomes replacement characters. */
 const byteText = (text: string) =>
   [...Buffer.from(text)].map((byte) => (byte < 128 ? String.fromCharCode(byte) : "\ufffd")).join("");
 

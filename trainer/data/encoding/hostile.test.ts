@@ -1,6 +1,6 @@
 /**
- * What comes with data and models, made to do harm: each ends with a failure or a bad row that says so, in bounded time
- * and memory, and never with the process.
+ * Malicious content of data and models: each ends with a failure or a bad row that names it, in bounded time
+ * and memory, and never with a crash.
  */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
@@ -61,7 +61,7 @@ const texts = (changes: Partial<CodecTexts> = {}): CodecTexts => ({
   ...changes,
 });
 
-/** One row, encoded in a process as prepare does it. */
+/** Encodes one row in a process, like prepare. */
 async function encodeOne(t: TestContext, given: CodecTexts, content = "hello") {
   const encoders = new Encoders(given, { trainOn: "Responses", maxTokens: 128 }, 1);
   t.after(() => encoders.close());
@@ -78,7 +78,7 @@ async function encodeOne(t: TestContext, given: CodecTexts, content = "hello") {
 test("a template that exhausts the memory ends its process with a failure", async (t) => {
   const loop = "{% for i in range(100000) %}{% set ns.kept = [ns.kept, range(100000)] %}{% endfor %}";
   const template = `{% set ns = namespace(kept=[]) %}${loop}`;
-  // On a busy machine its time may be over first.
+  // On a busy machine its time limit may pass first.
   const reason = /^(EncodingTooLarge|TemplateTooSlow)$/;
   await assert.rejects(encodeOne(t, texts({ templates: { default: template } })), { code: 20, reason });
 });

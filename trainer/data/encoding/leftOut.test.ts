@@ -14,7 +14,7 @@ const codecWith = (template: string): Promise<Codec> =>
     templates: { default: template },
   });
 
-/** ChatML; `answer` is how the content of an answer is written, `asks` what comes after the answer's begin. */
+/** ChatML; `answer` writes the content of an answer, and `asks` follows the start of an answer. */
 const chatMl = (answer = "m.content", asks = "") =>
   codecWith(
     `{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' }}{% if m.role == 'assistant' %}{{ ${answer} }}{% else %}{{ m.content }}{% endif %}{{ '<|im_end|>\n' }}{% endfor %}` +
@@ -28,7 +28,7 @@ interface Rest {
   maxTokens?: number;
 }
 
-/** Pieces are made without waiting, tokens with: both throw here as one. */
+/** Pieces are synchronous and tokens asynchronous; errors of both reject here. */
 async function encode(
   messages: Message[],
   codec: Promise<Codec>,

@@ -203,7 +203,7 @@ export function countOnes(flags: Uint8Array): number {
   return count;
 }
 
-/** Of words with `trainedBit`. */
+/** Number of words with `trainedBit`. */
 export function countTrained(words: Uint32Array): number {
   let count = 0;
   for (let i = 0; i < words.length; i++) count += words[i]! >>> 31;

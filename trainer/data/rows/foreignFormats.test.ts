@@ -17,7 +17,7 @@ const foreign: [string, Uint8Array, RegExp][] = [
   ["Zstandard", Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 4), /Zstandard/],
 ];
 for (const [what, bytes, named] of foreign) {
-  test(`a ${what} file is refused by what it is, whatever it is called`, () => {
+  test(`a ${what} file is refused by its kind, whatever its name`, () => {
     assert.match(foreignFormat(bytes) ?? "", named);
     assert.throws(() => requireRows("file:///d/train.jsonl", bytes, true), {
       code: 20,
@@ -84,10 +84,10 @@ const rowFiles: [string, string][] = [
   ["a list over several lines", JSON.stringify([{ text: "a" }], null, 2)],
   ["empty lines first", `\n\r\n${row}`],
   ["line ends of Windows", `${row}\r\n${row}\r\n`],
-  ["a row longer than what is looked at", JSON.stringify({ text: "a,b\n".repeat(50_000) })],
+  ["a row longer than the inspected bytes", JSON.stringify({ text: "a,b\n".repeat(50_000) })],
 ];
 for (const [what, text] of rowFiles) {
-  test(`what may be rows is left to them: ${what}`, () => {
+  test(`a file that may contain rows is not refused as a foreign format: ${what}`, () => {
     const bytes = Buffer.from(text);
     requireRows("file:///d/train.jsonl", bytes, true);
     if (bytes.length > formBytes) requireRows("file:///d/train.jsonl", bytes.subarray(0, formBytes), false);

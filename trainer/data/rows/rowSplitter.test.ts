@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { maxRowBytes, RowSplitter } from "./rowSplitter.ts";
 
-/** Rows of a file that comes in these chunks: line and text. */
+/** Line and text of each row of a file in these chunks. */
 function read(...chunks: (string | Uint8Array)[]): [number, string][] {
   const splitter = new RowSplitter("f");
   const rows = [...chunks.flatMap((chunk) => splitter.push(Buffer.from(chunk))), ...splitter.end()];
   return rows.map(({ line, bytes, tooLong }) => [line, tooLong ? "too long" : Buffer.from(bytes).toString().trim()]);
 }
 
-/** The same, however the file is cut into two chunks, and byte by byte. */
+/** Checks that the rows are the same for any cut into two chunks, and byte by byte. */
 function readInPieces(text: string): [number, string][] {
   const whole = read(text);
   const bytes = Buffer.from(text);

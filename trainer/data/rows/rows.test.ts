@@ -185,7 +185,7 @@ const read1: [string, unknown, unknown][] = [
   ["text", { text: "t" }, { kind: "text", text: "t" }],
 ];
 for (const [what, row, expected] of read1) {
-  test(`reads ${what}`, () => assert.deepEqual(read(row), expected));
+  test(`the reader accepts ${what}`, () => assert.deepEqual(read(row), expected));
 }
 
 test("columns can name Alpaca's history and the members of a completion's messages", () => {
@@ -228,7 +228,7 @@ const named: [string, unknown, used: string[], ignored: string[]][] = [
   ["of texts", { text: "a", url: "…", meta: null }, ["text"], ["url"]],
 ];
 for (const [what, row, used, ignored] of named) {
-  test(`columns that are not read are named: ${what}`, () => {
+  test(`unused columns are named: ${what}`, () => {
     const seen = new ColumnsSeen();
     readExample(row, { format: detectFormat(row), columns: {} }, seen);
     assert.deepEqual(seen.columns, { used, ignored });
@@ -374,7 +374,7 @@ const refused: [NamedFormat, unknown, RegExp][] = [
   ["Text", { text: "" }, /^text: is empty/],
 ];
 for (const [format, row, reason] of refused) {
-  test(`refuses ${JSON.stringify(row).slice(0, 80)} as ${format}`, () => {
+  test(`the reader refuses ${JSON.stringify(row).slice(0, 80)} as ${format}`, () => {
     assert.throws(
       () => readExample(row, { format, columns: {} }),
       (error) => error instanceof RowError && reason.test(error.message),

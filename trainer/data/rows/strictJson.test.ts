@@ -17,7 +17,11 @@ test("values equal those of JSON.parse", () => {
 });
 
 const refused: [string, string | Uint8Array, RegExp][] = [
-  ["no JSON", "{'a': 1}", /^is not JSON: has something else where a key or } is expected, at character 2$/],
+  [
+    "text that is not JSON",
+    "{'a': 1}",
+    /^is not JSON: has something else where a key or } is expected, at character 2$/,
+  ],
   ["cut JSON", '{"a": "b', /^is not JSON/],
   ["a raw NUL in a text", '{"a": "\u0000"}', /^is not JSON/],
   ["bytes that are not UTF-8", Uint8Array.of(0x22, 0xff, 0x22), /^is not UTF-8/],
@@ -30,7 +34,7 @@ const refused: [string, string | Uint8Array, RegExp][] = [
   ["nesting without bound", "[".repeat(1_000_000) + "]".repeat(1_000_000), /nested deeper than/],
 ];
 for (const [what, text, reason] of refused) {
-  test(`refused: ${what}`, () => {
+  test(`the parser refuses ${what}`, () => {
     const bytes = typeof text === "string" ? Buffer.from(text) : text;
     assert.throws(
       () => parseRow(bytes),

@@ -37,7 +37,7 @@ const python: [template: string, text: string][] = [
   ["{% generation %}a{% endgeneration %}b", "ab"],
 ];
 for (const [template, text] of python) {
-  test(`written as Python writes it: ${JSON.stringify(template)}`, () => {
+  test(`a template renders as in Python: ${JSON.stringify(template)}`, () => {
     const rendered = new ChatTemplate(template, special).render(
       { messages: [{ role: "user", content: "é👍" }] },
       false,
@@ -47,7 +47,7 @@ for (const [template, text] of python) {
 }
 
 for (const template of ["{{ 'a' + messages }}", "{{ 'a' + 1 }}", "{{ nothing.more }}", "{{ ['a', 1] | join }}"]) {
-  test(`what Python refuses, or is not certain, is refused: ${template}`, () => {
+  test(`a template that Python refuses or may refuse is refused: ${template}`, () => {
     assert.throws(() => new ChatTemplate(template, special).render({ messages: [] }, false), {
       code: 20,
       reason: "TemplateInvalid",
@@ -119,35 +119,35 @@ const end = "{% endfor %}{% endfor %}";
 const given = '{"city":"Ulm"}';
 const argumentForms: [what: string, template: string, text: string][] = [
   [
-    "added to a text: as the data have them",
+    "as in the data if it adds them to a text",
     `${call}{{ c.function.name + ' ' + c.function.arguments }}${end}`,
     `weather ${given}`,
   ],
   [
-    "joined to a text: as the data have them",
+    "as in the data if it joins them to a text",
     `${call}{{ c.function.name ~ ' ' ~ c.function.arguments }}${end}`,
     `weather ${given}`,
   ],
-  ["printed: as the data have them", `${call}{{ c.function.arguments }}${end}`, given],
-  ["as JSON: an object", `${call}{{ c.function.arguments | tojson }}${end}`, '{"city": "Ulm"}'],
+  ["as in the data if it prints them", `${call}{{ c.function.arguments }}${end}`, given],
+  ["as an object if it writes them as JSON", `${call}{{ c.function.arguments | tojson }}${end}`, '{"city": "Ulm"}'],
   [
-    "walked through: an object",
+    "as an object if it iterates over them",
     `${call}{% for k, v in c.function.arguments | items %}{{ k ~ v }}{% endfor %}${end}`,
     "cityUlm",
   ],
   [
-    "asked for their type: an object",
+    "as an object if it tests their type",
     `${call}{{ c.function.arguments if c.function.arguments is string else c.function.arguments | tojson }}${end}`,
     '{"city": "Ulm"}',
   ],
   [
-    "the call as JSON: an object, and nothing beside",
+    "as an object if it writes the whole call as JSON, without other members",
     `${call}{{ c | tojson }}${end}`,
     '{"type": "function", "function": {"name": "weather", "arguments": {"city": "Ulm"}}}',
   ],
 ];
 for (const [what, template, text] of argumentForms) {
-  test(`arguments of tool calls that a template has ${what}`, () => {
+  test(`a template gets the arguments of tool calls ${what}`, () => {
     assert.equal(new ChatTemplate(template, special).render({ messages: called(given) }, false), text);
   });
 }

@@ -1,4 +1,4 @@
-/** Values as Python writes them: what `repr`, `str` and `json.dumps` of Python 3.11 give. */
+/** Values written as by `repr`, `str` and `json.dumps` of Python 3.11. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { JsonFloat } from "../rows/example.ts";
@@ -24,7 +24,7 @@ const floats: [number, string][] = [
   [1.7976931348623157e308, "1.7976931348623157e+308"],
 ];
 for (const [value, written] of floats) {
-  test(`a float: ${written}`, () => assert.equal(pythonFloat(value), written));
+  test(`a float is written as in Python: ${written}`, () => assert.equal(pythonFloat(value), written));
 }
 
 const hard = {

@@ -1,4 +1,4 @@
-/** Settings of tokenizer.json that the trainer decides about itself, and files of every age. */
+/** Settings of tokenizer.json that the trainer overrides, and files of old versions. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { tinyTokenizerConfig, tinyTokenizerJson } from "../../testing/tinyModel.ts";

@@ -1,9 +1,9 @@
 /**
- * AdaLoRA: y = Wx + s·B((Ax) ⊙ E), s = α/(r + 1e-5), E = 0 and A, B ~ N(0, 0.02) at first; A's rows and B's columns are
- * kept orthonormal by a penalty, and the least important triplets lose their E.        Zhang et al. 2023
+ * AdaLoRA: y = Wx + s·B((Ax) ⊙ E), s = α/(r + 1e-5), initially E = 0 and A, B ~ N(0, 0.02). A penalty keeps A's rows
+ * and B's columns orthonormal, and the least important triplets lose their E.        Zhang et al. 2023
  *
  * The program `observe` smooths the importance of every weight; the host selects the kept triplets (`allocation.ts`). The
- * reported loss is that of the tokens, without the penalty.
+ * reported loss covers the tokens only, without the penalty.
  */
 import { type AdaloraSettings, adalora as declaration } from "../../contract/methods/adalora.ts";
 import type { LinearSite, Trained } from "../../graph/site.ts";
@@ -17,7 +17,7 @@ import { adaloraPeft } from "./peft.ts";
 
 export const adalora = defineMethod(declaration, {
   describe({ initialRank, targetRank, alpha, dropout, targetModules }) {
-    const ranks = `rank ${initialRank} falling to ${targetRank} in the mean`;
+    const ranks = `rank ${initialRank} falling to a mean of ${targetRank}`;
     return `AdaLoRA, ${ranks}, alpha ${alpha}, dropout ${dropout}, on ${targetModules.join(", ")}`;
   },
   check(settings, { sites }) {
@@ -32,7 +32,7 @@ export const adalora = defineMethod(declaration, {
     const start = { kind: "normal", deviation: 0.02 } as const;
     const a = site.trainable("lora_A", [rank, width], start);
     const b = site.trainable("lora_B", [out, rank], start, { scale: scaleOf(settings) });
-    // PEFT's E is a column, on which weight decay acts as on any matrix.
+    // PEFT stores E as a column, so weight decay applies to it as to any matrix.
     const e = site.trainable("lora_E", [rank], { kind: "zeros" }, { decays: true });
     if (settings.orthogonality > 0) keepOrthonormal(site, a, b, settings);
     for (const trained of [a, b, e]) observeImportance(site, trained, settings);

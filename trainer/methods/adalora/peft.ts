@@ -40,7 +40,7 @@ export const adaloraPeft: PeftFormat<AdaloraSettings> = {
   read(members) {
     readPlainOptions(members);
     members.only("use_rslora", [false]);
-    // What PEFT ignores, needs in training alone, or has in the shapes of the tensors.
+    // Members that PEFT ignores, needs only in training, or that follow from the tensors' shapes.
     members.ignore(["r", "total_step", "rank_pattern"]);
     return {
       kind: "adalora",
@@ -59,9 +59,9 @@ export const adaloraPeft: PeftFormat<AdaloraSettings> = {
   },
   fault({ key, shape }, { initialRank }, has) {
     const [, site, found] = /^(.+)\.(lora_[ABE])$/.exec(key) ?? [];
-    if (site === undefined) return `key ${key} is none of AdaLoRA's (….lora_A, ….lora_B, ….lora_E)`;
+    if (site === undefined) return `key ${key} is not an AdaLoRA tensor (….lora_A, ….lora_B, ….lora_E)`;
     const missing = parts.find((part) => !has(`${site}.${part}`));
-    if (missing !== undefined) return `${key} is there and ${site}.${missing} is not`;
+    if (missing !== undefined) return `${key} is present, but ${site}.${missing} is missing`;
     const [rows = 0, columns = 0] = shape;
     const rank = found === "lora_B" ? columns : rows;
     if (shape.length === 2 && rank <= initialRank && (found !== "lora_E" || columns === 1)) return undefined;
@@ -102,7 +102,7 @@ export const adaloraPeft: PeftFormat<AdaloraSettings> = {
 function siteOf(name: string): [site: string, part: Part] {
   const at = name.lastIndexOf(".");
   const part = parts.find((one) => one === name.slice(at + 1));
-  if (!part) throw new Error(`${name} is no parameter of AdaLoRA`);
+  if (!part) throw new Error(`${name} is not a parameter of AdaLoRA`);
   return [name.slice(0, at), part];
 }
 

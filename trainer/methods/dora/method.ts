@@ -2,7 +2,7 @@
  * DoRA: y = c ⊙ (Wx + s·B(Ax)) + bias, c = m/‖W + s·BA‖ row by row.        Liu et al. 2024, eq. 5 and §4.3
  *
  * The backward pass treats the norm as a constant, so c depends only on m: dm = dc/‖W + s·BA‖. Each step derives c once and
- * pulls its gradient back once; a micro-batch sees a column scale.
+ * pulls its gradient back once; a micro-batch contains only a column scale.
  */
 import { type DoraSettings, dora as declaration } from "../../contract/methods/dora.ts";
 import type { Tensor } from "../../graph/tensor.ts";

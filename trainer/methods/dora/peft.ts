@@ -1,4 +1,4 @@
-/** DoRA in PEFT's layout: LoRA's with `use_dora`, and `<module>.lora_magnitude_vector` (out,). */
+/** DoRA in PEFT's layout: as LoRA, with `use_dora` and `<module>.lora_magnitude_vector` (out,). */
 import type { DoraSettings } from "../../contract/methods/dora.ts";
 import { loraConfig, loraFault, readLora } from "../lora/peft.ts";
 import type { PeftFormat } from "../peft.ts";
@@ -15,8 +15,8 @@ export const doraPeft: PeftFormat<DoraSettings> = {
     const [, site, part] = /^(.+)\.lora_(magnitude_vector|A\.weight)$/.exec(key) ?? [];
     const pair =
       site === undefined ? undefined : `${site}.lora_${part === "A.weight" ? "magnitude_vector" : "A.weight"}`;
-    if (pair !== undefined && !has(pair)) return `${key} is there and ${pair} is not`;
+    if (pair !== undefined && !has(pair)) return `${key} is present, but ${pair} is missing`;
     if (part !== "magnitude_vector") return loraFault({ key, shape }, settings, has);
-    return shape.length === 1 ? undefined : `${key} has shape [${shape.join(", ")}], and is a vector`;
+    return shape.length === 1 ? undefined : `${key} has shape [${shape.join(", ")}], but must be a vector`;
   },
 };

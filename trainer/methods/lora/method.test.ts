@@ -7,7 +7,7 @@ import { methodOf } from "../index.ts";
 import { isTarget } from "../targets.ts";
 import { updateOf } from "./update.ts";
 
-test("a merged model is the model with its adapter", async () => {
+test("a merged model computes the same as the model with its adapter", async () => {
   const adapted = new TestRun(compile(aSpec({ method: tinyLora, precision: "F64" })), { backend: "reference64" });
   const merged = new TestRun(compile(aSpec({ precision: "F64" })), { backend: "reference64" });
   const method = methodOf(tinyLora);
@@ -38,14 +38,14 @@ const targets = (targetModules: string[], excludeModules: string[] = [], layers:
   layers,
 });
 
-test("targets are the last parts of a layer's name, or all linear layers", () => {
+test("targetModules selects layers by the last parts of their names, or all linear layers", () => {
   assert(isTarget(q, targets(["q_proj"])));
   assert(isTarget(q, targets(["k_proj", "self_attn.q_proj"])));
   assert(isTarget(q, targets(["all-linear"])));
   assert(!isTarget(q, targets(["proj", "mlp.q_proj", "k_proj"])));
 });
 
-test("a layer that is excluded, or in another layer of the model than those chosen, is no target", () => {
+test("excluded modules, and modules of layers that are not chosen, are not adapted", () => {
   assert(!isTarget(q, targets(["all-linear"], ["q_proj"])));
   assert(!isTarget(q, targets(["all-linear"], ["layers.11.self_attn.q_proj"])));
   assert(isTarget(q, targets(["all-linear"], ["layers.1.self_attn.q_proj"])));
@@ -61,13 +61,13 @@ test("the update's scale is α/r, and α/√r when rank-stabilised, with the ran
   assert.deepEqual(patterned, { rank: 8, scale: 0.5 });
 });
 
-test("settings that no layer of the model fits are refused with the field and the model's layers", () => {
+test("settings that match no layer of the model are refused, and the error names the field and the model's layers", () => {
   const refused = (changes: object, reason: RegExp) =>
     assert.throws(() => compile(aSpec({ method: { ...tinyLora, ...changes } })), reason);
-  refused({ excludeModules: ["w_proj"] }, /excludeModules: "w_proj" is no linear layer .* q_proj, k_proj/);
-  refused({ layers: [2] }, /layers: 2 is not one of this model's, which are 0 to 1/);
+  refused({ excludeModules: ["w_proj"] }, /excludeModules: "w_proj" is not a linear layer .* q_proj, k_proj/);
+  refused({ layers: [2] }, /layers: 2 does not exist: this model has layers 0 to 1/);
   refused({ excludeModules: ["q_proj"], targetModules: ["q_proj"] }, /leave no layer to adapt/);
-  refused({ targetModules: ["q_proj"], rankPattern: { v_proj: 2 } }, /rankPattern: "v_proj" is no linear layer/);
+  refused({ targetModules: ["q_proj"], rankPattern: { v_proj: 2 } }, /rankPattern: "v_proj" is not a linear layer/);
   refused(
     { initialization: "Orthogonal", rankPattern: { v_proj: 4 } },
     /Orthogonal needs even ranks, and that of .*q_proj is 3/,

@@ -88,20 +88,20 @@ export function readLora(members: PeftMembers): Common {
   };
 }
 
-/** The fault of a tensor that is not A or B of its layer's rank, or whose partner is missing. */
+/** The error for a tensor that is not A or B of its layer's rank, or whose partner is missing. */
 export function loraFault(
   { key, shape }: StoredShape,
   settings: Parameters<typeof updateOf>[1],
   has: (key: string) => boolean,
 ) {
   const [, site, side] = /^(.+)\.lora_([AB])\.weight$/.exec(key) ?? [];
-  if (site === undefined) return `key ${key} is none of LoRA's on linear layers (….lora_A.weight, ….lora_B.weight)`;
+  if (site === undefined) return `key ${key} is not a LoRA tensor of a linear layer (….lora_A.weight, ….lora_B.weight)`;
   const { rank } = updateOf(site, settings);
   const [rows, columns] = shape;
   if (shape.length !== 2 || (side === "A" ? rows : columns) !== rank)
     return `${key} has shape [${shape.join(", ")}], which does not fit r = ${rank}`;
   const other = `${site}.lora_${side === "A" ? "B" : "A"}.weight`;
-  return has(other) ? undefined : `${key} is there and ${other} is not`;
+  return has(other) ? undefined : `${key} is present, but ${other} is missing`;
 }
 
 export const loraPeft: PeftFormat<LoraSettings> = {

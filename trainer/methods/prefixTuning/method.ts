@@ -8,7 +8,7 @@ import { defineMethod } from "../method.ts";
 import { prefixTuningPeft } from "./peft.ts";
 
 export const prefixTuning = defineMethod(declaration, {
-  describe: ({ virtualTokens }) => `prefix tuning, ${virtualTokens} keys and values a layer`,
+  describe: ({ virtualTokens }) => `prefix tuning, ${virtualTokens} keys and values per layer`,
   positionOffset: ({ virtualTokens }) => virtualTokens,
   prefix(site, { virtualTokens }) {
     const trained = (part: string) =>

@@ -1,5 +1,5 @@
 /**
- * Prefix tuning in PEFT's layout: one tensor `prompt_embeddings` (n, 2·layers·width): of each layer its keys, then its
+ * Prefix tuning in PEFT's layout: one tensor `prompt_embeddings` (n, 2·layers·width) with each layer's keys, then its
  * values, head by head.
  */
 import type { PrefixTuningSettings } from "../../contract/methods/prefixTuning.ts";
@@ -36,11 +36,11 @@ export const prefixTuningPeft: PeftFormat<PrefixTuningSettings> = {
     return { kind: "prefixTuning", virtualTokens: members.whole("num_virtual_tokens", 1, 65_536) };
   },
   fault({ key, shape }, { virtualTokens }, _has, config) {
-    if (key !== tensor) return `key ${key} is not ${tensor}, the one tensor of prefix tuning`;
+    if (key !== tensor) return `key ${key} is not ${tensor}, the only tensor of prefix tuning`;
     const { layers, width } = columnsOf(new PeftMembers(config));
     const expected = [virtualTokens, 2 * layers * width];
     if (shape.join() === expected.join()) return undefined;
-    return `${key} has shape [${shape.join(", ")}], the configuration implies [${expected.join(", ")}]`;
+    return `${key} has shape [${shape.join(", ")}], but the configuration implies [${expected.join(", ")}]`;
   },
   toPeft(parameters) {
     const [rows = 0, width = 0] = parameters[0]?.shape ?? [];

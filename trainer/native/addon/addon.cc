@@ -1,4 +1,4 @@
-// The addon: Executor and info() as trainer/native/addon.ts types them.
+// The addon: Executor and info(), typed in trainer/native/addon.ts.
 //
 // A run happens on the executor's own thread and resolves a promise; JavaScript's thread only posts it. Every native
 // exception becomes a JavaScript one here. The views `state` and `io` are detached on close().
@@ -142,7 +142,7 @@ class ExecutorObject final : public Napi::ObjectWrap<ExecutorObject> {
     });
   }
 
-  // Everything that is wrong with a run rejects its promise.
+  // Every error of a run rejects its promise.
   Napi::Value run(const Napi::CallbackInfo& info) {
     try {
       if (!info[0].IsNumber()) throw Error("run takes a program's handle");
@@ -239,25 +239,25 @@ Napi::Value mapFile(const Napi::CallbackInfo& call) {
     const auto length = static_cast<size_t>(mapping->bytes());
     const auto buffer = Napi::ArrayBuffer::New(call.Env(), mapping->data(), length, [](Napi::Env, void*, Mapping* kept) { delete kept; },
                                                mapping.get());
-    mapping.release();  // the buffer's finaliser has it now
+    mapping.release();  // the buffer's finaliser owns it now
     return Napi::Uint8Array::New(call.Env(), length, buffer, 0);
   });
 }
 
-// Blocks of a megabyte and more are mapped, so that they are given back once they are freed. By itself glibc raises that
-// threshold up to 32 MiB as such blocks are freed, and keeps what is below it.
+// Maps blocks of a megabyte and more, so that freeing one returns it to the kernel. By default, glibc raises this
+// threshold up to 32 MiB when such blocks are freed, and keeps smaller blocks.
 void mapLargeBlocks() {
   mallopt(M_MMAP_THRESHOLD, 1 << 20);
   mallopt(M_TRIM_THRESHOLD, 1 << 20);
 }
 
-// Gives freed memory of the allocator back to the kernel.
+// Returns freed memory of the allocator to the kernel.
 Napi::Value trimMemory(const Napi::CallbackInfo& call) {
   malloc_trim(0);
   return call.Env().Undefined();
 }
 
-// The class is each environment's own, so that the addon works in worker threads too.
+// Each environment has a class of its own, so that the addon also works in worker threads.
 struct AddonData {
   Napi::FunctionReference executor;
 };

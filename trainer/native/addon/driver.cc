@@ -11,7 +11,7 @@ struct Driver::Request {
   Napi::ThreadSafeFunction settle;
   std::stop_token stop;
   bool complete = false;
-  std::string error;  // empty: nothing went wrong
+  std::string error;  // empty: no error
 };
 
 Driver::Driver(const ExecutorOptions& options) : executor_(options), thread_([this] { work(); }) {}
@@ -34,7 +34,7 @@ Napi::Value Driver::run(Napi::Env env, int32_t program) {
   running_ = true;
   {
     const std::lock_guard lock(mutex_);
-    posted_ = request.release();  // comes back in finish()
+    posted_ = request.release();  // finish() takes it back
   }
   changed_.notify_one();
   return promise;
@@ -55,8 +55,8 @@ void Driver::work() {
     Napi::ThreadSafeFunction settle = request->settle;
     const napi_status delivered =
         settle.BlockingCall(request, [](Napi::Env env, Napi::Function, Request* done) { done->driver->finish(env, *done); });
-    // Not delivered means that the environment is ending: what belongs to JavaScript must no longer be touched, and the
-    // request, with what it keeps, is left to the process's end.
+    // A result is undelivered when the environment is ending. JavaScript's objects must then not be touched, so the
+    // request and what it references are leaked until the process ends.
     if (delivered != napi_ok) return;
     settle.Release();
   }

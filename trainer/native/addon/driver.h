@@ -1,8 +1,8 @@
 // The thread that runs an executor's programs, so that JavaScript's thread never waits for one.
 //
-// Always owned by a shared pointer: a run keeps its driver until its end is delivered, whoever else lets go of it.
-// One program at a time: `run` is called only while `running()` is false. A run's end is delivered on JavaScript's
-// thread, where its promise settles: with true, or with false when `cancel` ended it early.
+// A driver is always owned by a shared pointer: a run holds a reference until its result is delivered. One program runs
+// at a time: `run` is called only while `running()` is false. The result is delivered on JavaScript's thread, where the
+// promise settles: with true, or with false when `cancel` ended the run early.
 #pragma once
 
 #include <napi.h>
@@ -28,7 +28,7 @@ class Driver : public std::enable_shared_from_this<Driver> {
   Executor& executor() { return executor_; }
   bool running() const { return running_; }
   Napi::Value run(Napi::Env env, int32_t program);
-  // The program that is running starts no further instruction. Nothing where none is running.
+  // Stops the running program before its next instruction. Has no effect when no program is running.
   void cancel() { stop_.request_stop(); }
 
  private:
@@ -38,7 +38,7 @@ class Driver : public std::enable_shared_from_this<Driver> {
   void finish(Napi::Env env, Request& request);
 
   Executor executor_;
-  // JavaScript's thread alone reads and writes these.
+  // Only JavaScript's thread reads and writes these.
   bool running_ = false;
   std::stop_source stop_{std::nostopstate};  // of the newest run
   std::mutex mutex_;

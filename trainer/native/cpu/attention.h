@@ -1,8 +1,9 @@
-// What attention's forward and backward share: segments, operands as panels over all columns, and rows of scores.
+// Parts shared by attention's forward and backward passes: segments, operands as panels over all columns, and rows of
+// scores.
 //
-// A *segment* is the shortest run of rows that no row from behind it looks into: with block-diagonal packing, one packed
-// example. All work and all orders of sums are relative to a segment's first row, so a segment's bits do not depend on
-// where in the buffer it lies.
+// A *segment* is a minimal run of rows that no later row attends to: with block-diagonal packing, one packed example.
+// All work and all orders of sums are relative to a segment's first row, so a segment's bits do not depend on its
+// position in the buffer.
 #pragma once
 
 #include "gemm.h"
@@ -15,7 +16,8 @@ struct Segment {
   int64_t rows() const { return last - first; }
 };
 
-// Fills `segments` (room for T), last segment first; returns their number. Rows see keys from their start to themselves.
+// Fills `segments` (room for T), last segment first; returns their number. A row attends to the keys from its segment
+// start to itself.
 inline int64_t findSegments(const Tensor& start, Segment* segments) {
   int64_t count = 0, last = start.count(), lowest = last;
   for (int64_t t = last - 1; t >= 0; --t) {
@@ -32,7 +34,7 @@ constexpr int64_t panelsWords(int64_t width, int64_t units) { return roundUp(wid
 
 constexpr int64_t panelVectorsAt(int64_t width, int64_t col) { return smaller(panelVectors, ceilDivide(width - col, lanes)); }
 
-// What packAllAlong and packAllAcross made.
+// The panels that packAllAlong and packAllAcross write.
 struct Panels {
   const uint32_t* words;
   int64_t width, units;
@@ -63,7 +65,7 @@ inline void multiplyAll(const LeftRows& a, int64_t rows, const Panels& panels, i
   }
 }
 
-// Finished sums, times a factor of the row, rounded into a tensor's columns [col0, behind).
+// Multiplies finished sums by their row's factor and rounds them into a tensor's columns [col0, behind).
 struct ToRows {
   const Tensor& to;
   int64_t row0, col0, behind;

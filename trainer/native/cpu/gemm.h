@@ -55,7 +55,7 @@ inline __attribute__((always_inline)) void addProducts(const LeftRows& a, const 
   }
 }
 
-// A second product that enters the sums first, scaled: x·W gets the low-rank update's tail this way.
+// A second, scaled product that the sums start with. It adds the low-rank update to x·W.
 struct Tail {
   LeftRows left;
   const uint32_t* panel;

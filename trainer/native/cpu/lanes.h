@@ -1,9 +1,9 @@
 // The vector registers of one instruction set under common names: F is `lanes` floats, U as many 32-bit words.
 //
 // Kernel sources are compiled once for each instruction set (CMakeLists.txt), each time in a namespace of its own named
-// by LUTHIER_ISA. No standard library here: its inline functions would be compiled for one instruction set and might be
-// linked into code that runs on another.
-// `Whole` and `Part` say how much of a vector a load or store touches; lanes that are not loaded are zero.
+// by LUTHIER_ISA. They must not use the standard library: its inline functions would be compiled for one instruction
+// set and might be linked into code that runs on another. `Whole` and `Part` give the lanes that a load or store
+// touches; lanes that are not loaded are zero.
 #pragma once
 
 #include <immintrin.h>
@@ -240,7 +240,7 @@ inline F load(const float* from, Part p, float rest) {
   return load(values, Whole{});
 }
 
-// Calls body(i, Whole) for each whole vector of n elements, then body(i, Part) for what is left.
+// Calls body(i, Whole) for each whole vector of n elements, then body(i, Part) for the remaining elements.
 template <class Body>
 inline void forLanes(int64_t n, Body body) {
   int64_t i = 0;

@@ -1,4 +1,4 @@
-// exp and log of our own, so that the bits do not depend on a C library.
+// Our own exp and log, so that results do not depend on the C library.
 #pragma once
 
 #include "lanes.h"
@@ -26,7 +26,8 @@ inline F exponential(F x) {
 
 inline F sigmoid(F x) { return all(1.0f) / (all(1.0f) + exponential(zero() - x)); }
 
-// Natural logarithm of a positive normal number, in double; infinity and NaN stay what they are: ln(m·2ᵉ) = e·ln 2 + 2·atanh((m−1)/(m+1)), √½ ≤ m < √2.
+// Natural logarithm of a positive normal number, in double; infinity and NaN are returned unchanged: ln(m·2ᵉ) = e·ln 2
+// + 2·atanh((m−1)/(m+1)), √½ ≤ m < √2.
 inline double logarithm(double x) {
   uint64_t bits;
   __builtin_memcpy(&bits, &x, sizeof bits);

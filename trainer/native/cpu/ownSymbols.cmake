@@ -1,8 +1,8 @@
-# Refuses an object that was compiled for one instruction set and defines a symbol which is not of its own namespace.
+# Refuses an object that was compiled for one instruction set and defines a symbol outside of its own namespace.
 #
-# Of an inline function that several objects define, the linker keeps one copy: that of the first. Compiled for AVX-512 and
-# kept, it would end the process of a machine without. Local symbols are nobody else's; all others must be named by the
-# namespace of the instruction set, or be instances of templates over its types.
+# If several objects define an inline function, the linker keeps the first object's copy. A copy compiled for AVX-512
+# would crash a machine without it. Local symbols are safe; all others must be named by the namespace of the instruction
+# set, or be instances of templates over its types.
 #
 #   cmake -DNM=nm -DISA=avx512 -DOBJECT=cpu.cc.o -P ownSymbols.cmake
 cmake_minimum_required(VERSION 3.22)

@@ -1,4 +1,4 @@
-// Operands of matrix products, brought into the order in which the micro-kernel reads them.
+// Packs operands of matrix products into the order in which the micro-kernel reads them.
 //
 // A product's K dimension runs in *units* of 32 bits: one F32, or two BF16 that are neighbours along K (an odd K is
 // filled with zero). A panel is up to four vectors of columns wide, [unit][column]; rows of the left operand are read
@@ -101,7 +101,7 @@ struct Nf4 {
   }
 };
 
-// body(matrix) with the tensor as the matrix type that its storage and data type ask for.
+// Calls body(matrix) with the tensor as the matrix type of its storage and data type.
 template <class Body>
 inline void withSource(const Tensor& t, Body body) {
   if (t.storage == Storage::nf4) body(Nf4{t, 0, 0});
@@ -184,7 +184,7 @@ inline void packAcross(const auto& matrix, int64_t width, int64_t k, int64_t dep
   }
 }
 
-// The left operand: where the unit of row 0 and K = 0 is, and the steps to the next row and the next unit.
+// The left operand: the address of the unit at row 0 and K = 0, and the strides to the next row and the next unit.
 struct LeftRows {
   const uint8_t* data;
   int64_t rowBytes, unitBytes;
@@ -192,7 +192,7 @@ struct LeftRows {
   LeftRows at(int64_t row, int64_t unit) const { return {data + row * rowBytes + unit * unitBytes, rowBytes, unitBytes}; }
 };
 
-// Whether rows of this type can be read in place: the right type, and no half unit at a row's end.
+// True if rows of this type can be read in place: the type matches, and no row ends in half a unit.
 template <class C>
 constexpr bool readsInPlace(DType dtype, int64_t depth) {
   return dtype == C::dtype && depth % C::perUnit == 0;
@@ -215,7 +215,7 @@ inline LeftRows converted(const auto& matrix, int64_t rows, int64_t depth, uint3
   return {reinterpret_cast<const uint8_t*>(to), stride * 4, 4};
 }
 
-// The words that `converted` needs.
+// The number of words that `converted` needs.
 template <class C>
 constexpr int64_t convertedWords(int64_t rows, int64_t depth) {
   return rows * roundUp(unitsOf<C>(depth), lanes);

@@ -1,4 +1,4 @@
-// The rate of multiply-adds between registers: what shares of peak are taken of.
+// Measures the peak rate of multiply-adds between registers. Benchmarks report shares of it.
 #pragma once
 
 #include "gemm.h"

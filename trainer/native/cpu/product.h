@@ -1,7 +1,8 @@
-// y = x·W + tailScale·tailX·tailW + bias + residual over row-major weights: what `linear` and `linearInput` share.
+// The product that `linear` and `linearInput` share: y = x·W + tailScale·tailX·tailW + bias + residual over row-major
+// weights.
 //
 // A task is one panel of y's columns × a block of up to 512 rows. It packs the panel of W block after block along K into
-// scratch of its thread and keeps partial sums in F32 between blocks, so K runs in order however it is cut.
+// scratch of its thread and keeps partial sums in F32 between blocks, so K is summed in order for any block size.
 #pragma once
 
 #include "gemm.h"

@@ -1,4 +1,4 @@
-// Running tasks from a lambda, and choosing a type by a tensor's.
+// Runs tasks from a lambda, and selects a type by a tensor's data type.
 #pragma once
 
 #include <cstddef>
@@ -35,8 +35,8 @@ inline void forRows(Workers& workers, const Tensor& t, Body body) {
   forPieces(workers, t.rows(), larger(1, 32768 / t.cols()), body);
 }
 
-// body(T{}) with T float or uint16_t (the bits of a BF16) as the data type says. Other types do not reach the cpu
-// backend: the loader refuses them.
+// Calls body(T{}) with T = float or uint16_t (the bits of a BF16) by the data type. The loader refuses other types for
+// the cpu backend.
 template <class Body>
 inline void withType(DType dtype, Body body) {
   if (dtype == DType::bf16) body(uint16_t{});

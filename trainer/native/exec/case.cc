@@ -64,7 +64,7 @@ class Reader {
 int64_t regionBytes(const Case& c, Region region) {
   if (region == Region::state) return c.stateBytes;
   if (region == Region::io) return c.ioBytes;
-  throw Error("a case fills and checks state and io alone");
+  throw Error("a case may fill and check only the regions state and io");
 }
 
 void within(const Case& c, Region region, int64_t offset, int64_t bytes) {
@@ -113,7 +113,7 @@ Case readCase(const std::string& path) {
   for (int32_t left = in.count("weights"); left > 0; --left) c.weights.push_back(in.block());
   for (int32_t left = in.count("fills"); left > 0; --left) c.fills.push_back(readFill(in, c));
   for (int32_t left = in.count("checks"); left > 0; --left) c.checks.push_back(readCheck(in, c));
-  if (!in.done()) throw Error(path + " has bytes behind its end");
+  if (!in.done()) throw Error(path + " has bytes after its end");
   return c;
 }
 

@@ -1,4 +1,4 @@
-// A case: everything a program needs, and what to compare afterwards. The format is in docs/engine.md, "Cases".
+// A case: the inputs of a program, and the outputs to compare. The format is in docs/engine.md, "Cases".
 #pragma once
 
 #include <cstdint>
@@ -27,14 +27,14 @@ struct CaseCheck {
 struct Case {
   std::vector<uint8_t> program;
   int64_t arenaBytes = 0, stateBytes = 0, ioBytes = 0;
-  int64_t threadScratchBytes = 0, sharedScratchBytes = 0;  // that a kernel may take at most
+  int64_t threadScratchBytes = 0, sharedScratchBytes = 0;  // the most that kernels may take
   int32_t runs = 1;  // the program runs this often, one after another, on the same regions
   std::vector<std::vector<uint8_t>> weights;
   std::vector<CaseFill> fills;
   std::vector<CaseCheck> checks;
 };
 
-// Throws an Error that says what is wrong with the file.
+// Throws an Error that names what is invalid in the file.
 Case readCase(const std::string& path);
 
 }  // namespace luthier

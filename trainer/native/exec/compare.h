@@ -1,4 +1,4 @@
-// Runs a case on one backend, and compares what two backends made of it.
+// Runs a case on one backend, and compares the results of two backends.
 #pragma once
 
 #include <string>
@@ -16,9 +16,9 @@ struct RunOptions {
 };
 
 struct CaseResult {
-  std::vector<std::vector<uint8_t>> outputs;  // one a check
-  std::vector<double> seconds;                // one a run
-  int64_t scratchBeyondPlan = 0;              // bytes that kernels took beside what the case says
+  std::vector<std::vector<uint8_t>> outputs;  // one per check
+  std::vector<double> seconds;                // one per run
+  int64_t scratchBeyondPlan = 0;              // bytes that kernels took beyond the case's plan
 };
 
 CaseResult runCase(const Case& c, const RunOptions& options);

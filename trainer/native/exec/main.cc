@@ -19,7 +19,7 @@ Runs each case (a program, the bytes it starts from, what to compare; docs/engin
 
   --backend NAME   cpu, reference or reference64 (default: cpu)
   --against NAME   run on this backend too, and compare every checked tensor with it
-  --bitwise        ask for equal bits instead of the case's tolerances
+  --bitwise        require equal bits instead of the case's tolerances
   --threads N      worker threads of --backend (default: the cores granted); --against runs with one
   --poison         fill dead memory with NaN while running on --backend
   --isa NAME       AVX2, AVX512 or AVX512_BF16 for the cpu backend (default: the best here)
@@ -110,7 +110,7 @@ bool runOne(const Options& o, const std::string& path) {
   return good;
 }
 
-// A case that is wrong is said, and the next one runs.
+// Reports an invalid case; the caller continues with the next one.
 int statusOf(const Options& o, const std::string& path) {
   try {
     return runOne(o, path) ? 0 : 1;

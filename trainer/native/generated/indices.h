@@ -65,7 +65,7 @@ inline void checkIndices(const PrefixAttentionBackward& op) {
   check.upToOwnRow("segmentStart", op.segmentStart);
 }
 
-// X(name, Struct) for every op whose integers index something.
+// X(name, Struct) for every op that has indices.
 #define LUTHIER_INDEXED_OPS(X) \
   X(embed, Embed) \
   X(embedBackward, EmbedBackward) \

@@ -1,7 +1,7 @@
 // Generated from trainer/ops/*/op.ts by `node tools/node24.mjs trainer/ops/generate.ts`. Do not edit.
 //
-// The opcodes, and for each op a struct that names its operands and attributes. An operand that may be absent is a
-// pointer, null when it is; all others are references. A struct is built from a Call that the loader has checked
+// The opcodes, and for each op a struct that names its operands and attributes. An optional operand is a
+// pointer, null when absent; all others are references. A struct is built from a Call that the loader has checked
 // (opTable.h). Kernel translation units include this header, so it stays free of the standard library's templates.
 #pragma once
 

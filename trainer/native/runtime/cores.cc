@@ -34,7 +34,7 @@ double quotaV1(const std::string& directory) {
   return quota / period;
 }
 
-// Whether `list` ("cpu,cpuacct") has `name`; v1 mounts often join several controllers.
+// True if `list` ("cpu,cpuacct") contains `name`; v1 mounts often join several controllers.
 bool hasController(const std::string& list, const std::string& name) {
   std::istringstream names(list);
   for (std::string one; std::getline(names, one, ',');) {
@@ -60,9 +60,9 @@ double cgroupCores() {
 }
 
 Isa bestIsa() {
-  // As CMakeLists.txt compiles the kernels: a level is all of its features, not the best known of them.
+  // Matches the flags of CMakeLists.txt: a level requires all of its features, not only the best known ones.
   if (!__builtin_cpu_supports("x86-64-v3")) {
-    throw Error("this processor is not of the level x86-64-v3 (AVX2, FMA, BMI2 …), which the trainer needs: run on another node");
+    throw Error("this processor lacks features of x86-64-v3 (AVX2, FMA, BMI2 …), which the trainer needs: run on another node");
   }
   if (!__builtin_cpu_supports("x86-64-v4")) return Isa::avx2;
   return __builtin_cpu_supports("avx512bf16") ? Isa::avx512Bf16 : Isa::avx512;

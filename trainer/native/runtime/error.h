@@ -1,4 +1,4 @@
-// What went wrong, in words for a person. Thrown inside native code, caught at its edges (addon, luthier-exec).
+// An error with a message for people. Native code throws it; its edges (addon, luthier-exec) catch it.
 #pragma once
 
 #include <stdexcept>

@@ -20,7 +20,7 @@ const KernelTable& kernelsOf(Backend backend) {
   throw Error("unknown backend");
 }
 
-// While it lives, of these regions only the operands may be touched (under AddressSanitizer).
+// While it lives, only the operands may be touched in these regions (under AddressSanitizer).
 class OperandsAlone {
  public:
   OperandsAlone(const std::array<const Mapping*, 3>& regions, const Call& call) : regions_(regions) {
@@ -37,7 +37,7 @@ class OperandsAlone {
 
  private:
   static void allowRows(const Tensor& t) {
-    if (t.storage != Storage::dense) return;  // a weight: in none of the regions
+    if (t.storage != Storage::dense) return;  // a weight, which lies in none of the regions
     const int64_t rowBytes = t.cols() * bytesOf(t.dtype), strideBytes = t.stride * bytesOf(t.dtype);
     if (t.contiguous()) return allow(t.data, t.rows() * rowBytes);
     for (int64_t row = 0; row < t.rows(); ++row) allow(t.data + row * strideBytes, rowBytes);
@@ -67,7 +67,7 @@ Executor::Executor(const ExecutorOptions& o)
 
 void Executor::bind(int32_t weight, WeightBytes bytes) {
   if (weight < 0 || weight >= limits_.weightCount) {
-    throw Error("weight " + std::to_string(weight) + " is not among the " + std::to_string(limits_.weightCount));
+    throw Error("weight " + std::to_string(weight) + " does not exist: the executor has " + std::to_string(limits_.weightCount));
   }
   weights_[static_cast<size_t>(weight)] = std::move(bytes);
 }

@@ -1,7 +1,7 @@
 // The executor: regions, weight bindings and loaded programs of one run on one backend.
 //
-// `run` executes a program on the calling thread and the pool's; the caller sees to it that one runs at a time and that
-// nobody binds or loads meanwhile. The regions' bytes belong to whoever calls between runs.
+// `run` executes a program on the calling thread and the pool's threads. The caller runs one program at a time and
+// neither binds nor loads during a run. Between runs, the caller may use the regions' bytes.
 #pragma once
 
 #include <deque>
@@ -48,12 +48,12 @@ class Executor {
 
   void bind(int32_t weight, WeightBytes bytes);
   int32_t load(std::span<const uint8_t> program);
-  // False when `stop` was requested before the last instruction began: no further one is started. Throws an Error. After
-  // either, the regions hold what had been computed until then.
+  // False when `stop` was requested before the last instruction began; no further instruction is started. Throws an
+  // Error. In both cases the regions hold the results computed so far.
   bool run(int32_t program, const std::stop_token& stop = {});
 
   int64_t arenaPeakBytes() const { return arenaPeak_; }
-  // What was planned, or more where a kernel took more.
+  // The planned bytes, or more if a kernel took more.
   int64_t scratchBytes() const { return pool_.scratchBytes(); }
 
  private:

@@ -1,4 +1,4 @@
-// The check of integers that index rows, for one op: what the generated checks (generated/indices.h) are made of.
+// Checks integers that index rows, for one op. The generated checks (generated/indices.h) call it.
 #pragma once
 
 #include <cstdint>
@@ -12,19 +12,19 @@ class IndexCheck {
  public:
   explicit IndexCheck(const char* op) : op_(op) {}
 
-  // Every index is lowest ≤ index < behind; with `where` in those rows alone that it counts: where it is not 0 (a float) or
-  // not negative (an index). Throws an Error that names the op, the operand and the row.
+  // Requires lowest ≤ index < behind. With `where`, only rows count whose `where` is nonzero (a float) or not negative
+  // (an index). Throws an Error that names the op, the operand and the row.
   void within(const char* operand, const Tensor& index, int64_t lowest, int64_t behind, const Tensor* where = nullptr) const;
 
-  // No index points behind the row in which it stands.
+  // Requires that no index exceeds the row in which it stands.
   void upToOwnRow(const char* operand, const Tensor& index) const;
 
   struct Part {
     const Tensor* index;
-    int64_t rows;  // that it may name
+    int64_t rows;  // number of rows that it may name
   };
 
-  // Tasks write the rows that these name together, so no two may be one. A row with a negative index is not written.
+  // Requires distinct tuples of indices, since tasks write these rows in parallel. A negative index writes no row.
   void distinct(const std::vector<Part>& parts) const;
 
  private:

@@ -1,4 +1,4 @@
-// A backend: one function an op.
+// A backend: one function per op.
 #pragma once
 
 #include "../generated/ops.h"
@@ -12,9 +12,9 @@ using Kernel = void (*)(const Call& call, Workers& workers);
 struct KernelTable {
   Kernel of[opcodeCount];  // by opcode - 1; null for release
   // Runs tasks of multiply-adds between registers, in the arithmetic that products of this activation type use, and
-  // returns the operations done; null where there is no such notion.
+  // returns the operations done; null for backends that have no peak.
   double (*registerPeak)(DType activation, Workers& workers, int64_t tasks);
-  // Whether activations may be F64; else it is the type of sums alone.
+  // True if activations may be F64; otherwise only sums may.
   bool computesF64;
 };
 

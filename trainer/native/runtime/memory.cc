@@ -54,7 +54,7 @@ Mapping Mapping::file(const std::string& path, int64_t offset, int64_t bytes) {
   struct stat status {};
   if (file.get() < 0 || fstat(file.get(), &status) != 0) throw Error("cannot open " + path + ": " + std::strerror(errno));
   if (offset < 0 || bytes < 1 || offset > status.st_size || bytes > status.st_size - offset) {
-    throw Error(path + " has " + std::to_string(status.st_size) + " bytes; " + std::to_string(bytes) + " at " + std::to_string(offset) + " are not in it");
+    throw Error(path + " has " + std::to_string(status.st_size) + " bytes, too few for " + std::to_string(bytes) + " at offset " + std::to_string(offset));
   }
   const int64_t page = sysconf(_SC_PAGESIZE), lead = offset % page;
   Mapping m;

@@ -8,7 +8,7 @@
 
 namespace luthier {
 
-// A mapping that is unmapped when it goes. Movable, not copyable; an empty one has no bytes.
+// A mapping, unmapped by the destructor. Movable, not copyable; an empty one has no bytes.
 class Mapping {
  public:
   Mapping() = default;
@@ -19,7 +19,7 @@ class Mapping {
   }
   ~Mapping();
 
-  // Zeroed, page-aligned. Throws an Error that says how many bytes of what could not be had.
+  // Zeroed, page-aligned. Throws an Error with the size and the purpose if the memory cannot be allocated.
   static Mapping anonymous(int64_t bytes, const char* what);
   // Bytes [offset, offset + bytes) of a file, read-only. Throws an Error that names the file.
   static Mapping file(const std::string& path, int64_t offset, int64_t bytes);

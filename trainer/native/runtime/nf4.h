@@ -24,7 +24,7 @@ constexpr float nf4Codes[16] = {
     1.0f,
 };
 
-// The signed dynamic map, sorted (runtime/nf4.cc computes it once).
+// The signed dynamic map, sorted (computed once by runtime/nf4.cc).
 extern const float* const nf4DynamicMap;
 
 // absmax of a block of 64: read, or restored as code · scale + offset, each rounded (no FMA).

@@ -1,8 +1,9 @@
 // The thread pool: the calling thread and `threads - 1` others pull tasks from one counter.
 //
-// A round of tasks has a gate: a thread that comes while it is open counts itself in, pulls, and counts itself out. The
-// caller closes it when no task is left and waits for those inside alone, never for a thread that is still asleep.
-// Between calls the others spin briefly and then sleep, since a cgroup's quota pays for spinning.
+// A round of tasks has a gate. A thread that arrives while the gate is open counts itself in, pulls tasks, and counts
+// itself out. The caller closes the gate when no task is left and waits only for the threads inside, never for a thread
+// that is still asleep. Between calls the other threads spin briefly and then sleep, since spinning uses the cgroup's
+// quota.
 // A task that throws ends its round: no further task is started, and `run` throws the first exception on its own thread.
 #pragma once
 
@@ -20,8 +21,8 @@ namespace luthier {
 
 class Pool final : public Workers {
  public:
-  // Scratch of `threadBytes` for each thread and `sharedBytes` for all is reserved; what needs more gets more.
-  // With `poison` it is full of NaN whenever it is asked for.
+  // Reserves `threadBytes` of scratch per thread and `sharedBytes` for all threads together; larger requests get more.
+  // With `poison`, every request returns scratch filled with NaN.
   explicit Pool(int threads, int64_t threadBytes = 0, int64_t sharedBytes = 0, bool poison = false);
   ~Pool();
   Pool(const Pool&) = delete;
@@ -51,7 +52,7 @@ class Pool final : public Workers {
   std::mutex failureMutex_;
   std::exception_ptr failure_;  // the round's first
   bool poison_;
-  std::vector<Mapping> scratch_;  // one a thread, then the shared one
+  std::vector<Mapping> scratch_;  // one per thread, then the shared one
   std::vector<std::thread> threads_;
 };
 

@@ -63,27 +63,27 @@ void readShape(Words& words, TensorRecord& t, const std::string& where) {
 int32_t readBinding(Words& words, int32_t weightCount, bool optional, const std::string& where) {
   const int32_t binding = words.next();
   if (binding == -1 && optional) return binding;
-  if (binding < 0 || binding >= weightCount) throw Error(where + "weight binding " + std::to_string(binding) + " is not among the " + std::to_string(weightCount));
+  if (binding < 0 || binding >= weightCount) throw Error(where + "weight binding " + std::to_string(binding) + " does not exist: the executor has " + std::to_string(weightCount));
   return binding;
 }
 
 void readDense(Words& words, TensorRecord& t, const Program& program, const std::string& where) {
   if (t.region == Region::weights) {
     t.bindings[0] = readBinding(words, program.weightCount, false, where);
-    if (words.next() != -1 || words.next() != -1) throw Error(where + "a dense weight has one binding");
+    if (words.next() != -1 || words.next() != -1) throw Error(where + "a dense weight must have one binding");
     return;
   }
   t.offset = words.nextLong();
-  if (words.next() != -1) throw Error(where + "the last word of a dense tensor is -1");
+  if (words.next() != -1) throw Error(where + "the last word of a dense tensor must be -1");
   const int64_t limit = t.region == Region::state ? program.stateBytes : t.region == Region::arena ? program.arenaBytes : program.ioBytes;
   if (t.offset < 0 || t.offset % bytesOf(t.layout.dtype) != 0) throw Error(where + "misaligned offset " + std::to_string(t.offset));
   if (t.offset > limit || t.bytes() > limit - t.offset) throw Error(where + "reaches beyond its region of " + std::to_string(limit) + " bytes");
 }
 
 void readNf4(Words& words, TensorRecord& t, const Program& program, const std::string& where) {
-  if (t.region != Region::weights) throw Error(where + "NF4 is for weights alone");
-  if (t.layout.rank != 2 || !t.layout.contiguous()) throw Error(where + "an NF4 tensor is a contiguous matrix");
-  if (t.layout.dtype != DType::f32) throw Error(where + "an NF4 tensor's data type is F32, what a code stands for");
+  if (t.region != Region::weights) throw Error(where + "only weights may be NF4");
+  if (t.layout.rank != 2 || !t.layout.contiguous()) throw Error(where + "an NF4 tensor must be a contiguous matrix");
+  if (t.layout.dtype != DType::f32) throw Error(where + "an NF4 tensor's data type must be F32");
   t.bindings[0] = readBinding(words, program.weightCount, false, where);
   t.bindings[1] = readBinding(words, program.weightCount, false, where);
   t.bindings[2] = readBinding(words, program.weightCount, true, where);
@@ -133,7 +133,7 @@ void readInstruction(Words& words, Program& program, int64_t index) {
   if (instruction.attributeCount != info.attributeCount) {
     throw Error(where + "takes " + std::to_string(info.attributeCount) + " attributes, has " + std::to_string(instruction.attributeCount));
   }
-  if (instruction.operandCount < 0 || instruction.operandCount > words.left()) throw Error(where + "a bad operand count");
+  if (instruction.operandCount < 0 || instruction.operandCount > words.left()) throw Error(where + "an invalid operand count");
   readOperands(words, program, instruction, where);
   for (int32_t i = 0; i < instruction.attributeCount; ++i) program.attributes.push_back(words.next());
   program.instructions.push_back(instruction);
@@ -151,7 +151,7 @@ void checkRegions(const Program& p, const ProgramLimits& limits) {
   }
 }
 
-// No instruction writes a weight, and none writes over what was checked of its inputs.
+// No instruction may write a weight, or overwrite an input whose data was checked.
 void checkWrites(const Program& program, const Instruction& instruction, const std::string& where) {
   const OpInfo& info = infoOf(instruction.opcode);
   const auto record = [&](int32_t operand) -> const TensorRecord* {
@@ -213,7 +213,7 @@ int64_t Program::arenaPeak() const {
 }
 
 Program parseProgram(std::span<const uint8_t> bytes, const ProgramLimits& limits) {
-  if (bytes.size() % 4 != 0) throw Error("a program is a whole number of 32-bit words");
+  if (bytes.size() % 4 != 0) throw Error("a program must be a whole number of 32-bit words");
   Words words(bytes);
   if (words.left() < headerWords || words.next() != magic) throw Error("not a program: the magic LTHP is missing");
   if (const int32_t v = words.next(); v != version) throw Error("program version " + std::to_string(v) + ", this executor runs " + std::to_string(version));
@@ -229,7 +229,7 @@ Program parseProgram(std::span<const uint8_t> bytes, const ProgramLimits& limits
   }
   for (int32_t i = 0; i < tensorCount; ++i) program.tensors.push_back(readTensor(words, program, i));
   for (int32_t i = 0; i < instructionCount; ++i) readInstruction(words, program, i);
-  if (words.left() != 0) throw Error("words are left behind the last instruction");
+  if (words.left() != 0) throw Error("unexpected words after the last instruction");
   checkInstructions(program, limits.allowF64);
   return program;
 }

@@ -1,8 +1,9 @@
-// A program as it was loaded: tensors and instructions, checked so that running it touches only the bytes it names.
+// A loaded program: tensors and instructions, checked so that running it touches only the bytes it names.
 //
 // `parseProgram` takes bytes from anywhere and either returns a program whose every tensor lies inside its region and
 // whose every instruction has the operands, attributes, data types and shapes that the kernels rely on, or throws an
-// Error with the reason. What depends on data (indices, segment starts) is checked when a program runs: see inputs.h.
+// Error with the reason. Checks that depend on data (indices, segment starts) run before each instruction: see
+// inputs.h.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +22,7 @@ struct TensorRecord {
   int32_t bindings[3];  // weights: the data, NF4's absmax, its nested absmax; -1 where absent
   Tensor layout;        // without addresses
 
-  int64_t bytes() const;          // from the first to behind the last byte of `data`
+  int64_t bytes() const;          // extent of `data`, from its first byte to after its last
   int64_t absmaxBytes() const;    // NF4
   int64_t nestedBytes() const;    // NF4 with double quantisation
 };
@@ -43,7 +44,7 @@ struct Program {
   int64_t arenaPeak() const;
 };
 
-// What the executor that would run the program has.
+// The limits of the executor that will run the program.
 struct ProgramLimits {
   int64_t arenaBytes, stateBytes, ioBytes;
   int32_t weightCount;

@@ -21,7 +21,7 @@ float valueAt(const uint8_t* values, DType dtype, int64_t index) {
   return loadAs<float>(values + 4 * index);
 }
 
-// A scale that is not finite stands for nothing, and its code would lie outside of every table.
+// A non-finite scale is invalid, and its code would lie outside of every table.
 float finiteAt(const uint8_t* values, DType dtype, int64_t index) {
   const float value = valueAt(values, dtype, index);
   if (std::isfinite(value)) return value;
@@ -65,14 +65,15 @@ void quantizeScales(Nf4Matrix& matrix) {
   static const DynamicCodes codes;
   const auto count = static_cast<int64_t>(matrix.absmax.size());
   const float offset = torchMean(matrix.absmax.data(), count);
-  if (!std::isfinite(offset)) throw Error("its blocks are so large that the mean of their scales overflows: it cannot be quantised twice");
+  if (!std::isfinite(offset)) throw Error("the mean of its blocks' scales overflows F32, so it cannot be quantised twice");
   for (int64_t first = 0; first < count; first += nf4NestedBlock) {
     const int64_t last = std::min(first + nf4NestedBlock, count);
     float scale = 0;
     for (int64_t i = first; i < last; ++i) scale = std::max(scale, std::fabs(matrix.absmax[i] - offset));
     matrix.nestedAbsmax.push_back(scale);
     for (int64_t i = first; i < last; ++i) {
-      // Blocks that are all alike have scale 0, under which every code means the offset: bitsandbytes writes the first.
+      // When all blocks are equal, the scale is 0 and every code restores the offset. bitsandbytes writes the first
+      // code.
       matrix.absmaxCodes.push_back(scale > 0 ? codes.of((matrix.absmax[i] - offset) / scale) : 0);
     }
   }

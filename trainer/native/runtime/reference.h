@@ -1,4 +1,4 @@
-// What the reference kernels read and write through: any data type, any storage, one element at a time.
+// Element access for the reference kernels: any data type, any storage, one element at a time.
 //
 // The reference is the specification. `Real` (float or double) is the precision of its arithmetic; a tensor's data type
 // only decides how a result is rounded when it is stored.
@@ -78,7 +78,7 @@ void put(const Tensor& t, int64_t index, Real value) {
   put<Real>(t, 0, index, value);
 }
 
-// As the value would read back once stored in t's type.
+// The value as it reads back after a store in t's type.
 template <class Real>
 Real rounded(const Tensor& t, Real value) {
   if (t.dtype == DType::bf16) return static_cast<Real>(floatFromBf16(bf16FromFloat(static_cast<float>(value))));

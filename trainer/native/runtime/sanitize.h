@@ -1,5 +1,5 @@
-// Under AddressSanitizer an instruction may touch its operands and no other byte of the regions, and a kernel no more
-// scratch than it asked for. In other builds all of this is nothing.
+// Under AddressSanitizer, an instruction may touch only its operands in the regions, and a kernel only the scratch that
+// it requested. In other builds these functions do nothing.
 #pragma once
 
 #include <cstddef>

@@ -77,7 +77,7 @@ class Checker {
     const Tensor* t = call_.operands[index];
     current_ = rule.name;
     if (rule.partner >= 0 && (t == nullptr) != (call_.operands[rule.partner] == nullptr)) {
-      fail(std::string("comes with ") + info_.operands[rule.partner].name + " or not at all");
+      fail(std::string("must come together with ") + info_.operands[rule.partner].name);
     }
     if (!t) return;
     checkType(*t, rule.type);
@@ -90,9 +90,9 @@ class Checker {
   }
 
   void checkType(const Tensor& t, OperandType type) {
-    if (t.storage == Storage::nf4 && type != OperandType::weight) fail("NF4 is not accepted here");
+    if (t.storage == Storage::nf4 && type != OperandType::weight) fail("must not be NF4");
     const bool isOwn = type == OperandType::f64 || type == OperandType::any;
-    if (t.dtype == DType::f64 && !isOwn && !allowF64_) fail("F64, which this backend does not compute in");
+    if (t.dtype == DType::f64 && !isOwn && !allowF64_) fail("this backend does not compute in F64");
     if (!fits(t, type)) fail("data type " + nameOf(t));
     if (type != OperandType::act) return;
     if (activation_ && activation_->dtype != t.dtype) fail("data type " + nameOf(t) + " beside " + nameOf(*activation_));

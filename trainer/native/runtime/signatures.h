@@ -1,4 +1,4 @@
-// The signature of an op, as its declaration has it (opTable.h), and the check of an instruction against it.
+// The signature of an op, from its declaration (opTable.h), and the check of an instruction against it.
 //
 // A dimension's name is bound where it is first seen (integer attributes are bound before) and must agree afterwards; a
 // number, or a term of names and numbers with * and / (from left to right, divisions without remainder), is compared.
@@ -23,7 +23,7 @@ struct OperandInfo {
   bool optional;      // may be absent
   bool written;       // accumulated into, or an output
   bool held;          // checked before the instruction runs (inputs.h), so it must not be written by it
-  int32_t partner;    // the operand without which this one may not come; -1: none
+  int32_t partner;    // the operand that must come together with this one; -1: none
 };
 
 inline constexpr double unbounded = std::numeric_limits<double>::infinity();
@@ -34,7 +34,7 @@ struct AttributeInfo {
   double lowest, highest;
   bool belowHighest;
   int32_t multipleOf;  // another attribute; -1: none
-  int32_t values[8];   // the ones that are allowed, where they are few
+  int32_t values[8];   // the allowed values, if they are few
   int32_t valueCount;
 };
 

@@ -1,4 +1,4 @@
-// A tensor as kernels see it: where its bytes are and how they are laid out. Plain data, no ownership.
+// A tensor as kernels see it: the address and the layout of its bytes. Plain data, no ownership.
 //
 // Rows are all dimensions but the last, flattened; `stride` elements lie between the starts of two rows, and a row's
 // elements are contiguous. NF4 tensors have no strides: `data` are packed nibbles (high nibble first) over the
@@ -31,7 +31,7 @@ struct Tensor {
   const uint8_t* absmax;        // NF4: F32 scales, or their U8 codes when `nestedAbsmax` is there
   const uint8_t* nestedAbsmax;  // NF4 with double quantisation: F32 scales of blocks of 256, then the offset
 
-  // Always inlined: a copy that is compiled for one instruction set may not be linked into code that runs on another.
+  // Always inlined: a copy that is compiled for one instruction set must not be linked into code that runs on another.
   [[gnu::always_inline]] int64_t count() const { return dims[0] * dims[1] * dims[2] * dims[3]; }
   [[gnu::always_inline]] int64_t cols() const { return dims[rank - 1]; }
   [[gnu::always_inline]] int64_t rows() const { return count() / cols(); }

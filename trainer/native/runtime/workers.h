@@ -1,4 +1,4 @@
-// What a kernel may ask of the runtime: run tasks on the threads there are, and scratch memory.
+// The services of the runtime for kernels: running tasks on its threads, and scratch memory.
 //
 // Tasks are divided by shape, never by the number of threads; threads only pull them. Scratch is uninitialised, kept
 // between calls and grown when asked for more. Kernel translation units include this header, so it stays free of the
@@ -17,7 +17,7 @@ class Workers {
   virtual void run(int64_t count, Task task, void* argument) = 0;
   // 64-byte-aligned bytes of one thread's own, valid until the same thread asks again.
   virtual uint8_t* threadScratch(int32_t thread, int64_t bytes) = 0;
-  // 64-byte-aligned bytes for all threads of one instruction; to be asked for outside of tasks, once an instruction.
+  // 64-byte-aligned bytes shared by all threads of one instruction; request it outside of tasks, once per instruction.
   virtual uint8_t* sharedScratch(int64_t bytes) = 0;
 
  protected:

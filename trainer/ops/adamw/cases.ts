@@ -1,4 +1,4 @@
-/** Three steps; its operands have the types of sums, whatever the activation. */
+/** Three steps; the operands have the types of sums for any activation type. */
 import { type Activation, make, random } from "../../testing/caseOperands.ts";
 import { normal, type OpCase, type TestOperand } from "../../testing/opCases.ts";
 import { adamw } from "./op.ts";

@@ -10,7 +10,7 @@ const eps = 1e-6;
 const rate = 0.01;
 const count = 7;
 
-test("adamw: three steps are those of the published algorithm, decay and clipping included", async () => {
+test("adamw: three steps match the published algorithm, with decay and clipping", async () => {
   const graph = new Graph();
   const of = (name: string, size: number) => graph.input(name, "F64", [size]);
   const operands = { grad: of("grad", count), factor: of("factor", 1), hyper: of("hyper", 3) };
@@ -28,11 +28,11 @@ test("adamw: three steps are those of the published algorithm, decay and clippin
     plainStep(plain, grad, step);
   }
   runner.close();
-  // Attributes travel in single precision.
+  // Attributes are stored in single precision.
   for (const name of ["theta", "m", "v"] as const) assert(relativeError(made[name]!, plain[name]) < 1e-6, name);
 });
 
-test("adamw: where there was never a gradient nothing moves, with the smallest epsilon that settings take", async () => {
+test("adamw: parameters without any gradient do not change, with the smallest epsilon that settings allow", async () => {
   const graph = new Graph();
   const of = (name: string, size: number) => graph.input(name, "F32", [size]);
   const operands = { grad: of("grad", count), factor: of("factor", 1), hyper: of("hyper", 3) };

@@ -1,8 +1,8 @@
 /**
- * One step of AdamW (Loshchilov & Hutter 2019) in the order of torch.optim.AdamW: decoupled decay, moments, update, of
- * the gradient times `factor` (clipping). hyper = (learning rate, 1 − β₁ᵗ, √(1 − β₂ᵗ)), computed in double by the caller.
- * 1 − β is given beside β: taken from a β rounded to F32 it would be off by 1e-5 for β₂ = 0.999.
- * grad, theta, m, v F32 of one shape · factor F32[1] · hyper F32[3].
+ * One step of AdamW (Loshchilov & Hutter 2019) in the order of operations of torch.optim.AdamW: decoupled decay,
+ * moments, update. The gradient is multiplied by `factor` (clipping). The caller computes hyper = (learning rate, 1 −
+ * β₁ᵗ, √(1 − β₂ᵗ)) in double. 1 − β is an attribute beside β, since computing it from a β rounded to F32 would be off
+ * by 1e-5 for β₂ = 0.999. grad, theta, m, v F32 of one shape · factor F32[1] · hyper F32[3].
  */
 import { defineOp } from "../../graph/op.ts";
 import { real } from "../attributes.ts";

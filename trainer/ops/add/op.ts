@@ -1,4 +1,4 @@
-/** y = a + b, of one shape. */
+/** y = a + b; all have one shape. */
 import { defineOp } from "../../graph/op.ts";
 
 export const add = defineOp({

@@ -8,7 +8,7 @@ export const cases = (act: Activation): OpCase[] =>
     make(argmax, `${label} with NaN`, act, {}, { x: withNaN(act, [T, d]), index: empty("I32", [T]) }),
   ]);
 
-/** Small whole numbers, some alike, with NaN in every third column from the first on and in all of every fourth row. */
+/** Small integers with ties, and NaN in columns 0, 3, 6 … and in every fourth row. */
 function withNaN(dtype: Activation, shape: readonly [number, number]): TestOperand {
   const [rows, columns] = shape;
   const isHole = (index: number) => (index % columns) % 3 === 0 || Math.floor(index / columns) % 4 === 3;

@@ -6,14 +6,14 @@ import { argmax } from "./op.ts";
 
 const cases: [string, number[], number][] = [
   ["the lowest index among equals", [1, 5, 5, 2], 1],
-  ["a first one that is the highest", [-3, -4, -3, -9], 0],
-  ["a last one", [0, 0, 0, 0.5], 3],
-  ["NaN is passed over", [Number.NaN, 5, Number.NaN, 6], 3],
-  ["a number among NaN, however low", [Number.NaN, Number.NEGATIVE_INFINITY, Number.NaN, Number.NaN], 1],
-  ["0 where all is NaN", Array(4).fill(Number.NaN), 0],
+  ["a maximum in the first column", [-3, -4, -3, -9], 0],
+  ["a maximum in the last column", [0, 0, 0, 0.5], 3],
+  ["NaN is ignored", [Number.NaN, 5, Number.NaN, 6], 3],
+  ["−∞ wins over NaN", [Number.NaN, Number.NEGATIVE_INFINITY, Number.NaN, Number.NaN], 1],
+  ["a row of only NaN gives 0", Array(4).fill(Number.NaN), 0],
 ];
 for (const backend of ["reference", "cpu"] as const) {
-  test(`argmax on ${backend}`, async () => {
+  test(`argmax on ${backend} gives the lowest index among the largest values`, async () => {
     const graph = new Graph();
     graph.output("index", argmax.node(graph, { x: graph.input("x", "F32", [cases.length, 4]) }, {}).index);
     const runner = new GraphRunner(graph, undefined, backend);

@@ -1,9 +1,11 @@
-/** The lowest index among a row's largest values; NaN is none, and a row of NaN gives 0. x [R, V] → index i32[R]. */
+/**
+ * The lowest index among a row's largest values. NaN is ignored; a row of only NaN gives 0. x [R, V] → index i32[R].
+ */
 import { defineOp } from "../../graph/op.ts";
 
 export const argmax = defineOp({
   name: "argmax",
-  meaning: "the lowest index among equals; NaN is none of the values",
+  meaning: "the lowest index among the largest values; NaN is ignored",
   inputs: { x: "act[R,V]" },
   outputs: { index: "i32[R]" },
 });

@@ -1,4 +1,4 @@
-// The column of a row's highest value, the lowest such column among equals; NaN is no value, and a row of them gives 0.
+// The column of a row's highest value, the lowest such column among equals. NaN is ignored; a row of only NaN gives 0.
 #pragma once
 
 #include <cmath>

@@ -31,7 +31,7 @@ export const segmentStarts = (segments: readonly number[]): TestOperand => {
   return { dtype: "I32", shape: [values.length], values };
 };
 
-/** Each row sees at most the last 20: a window instead of segments. */
+/** Each row attends to at most the last 20 rows: a window instead of segments. */
 export const windowStarts = (tokens: number): TestOperand => ({
   dtype: "I32",
   shape: [tokens],
@@ -54,7 +54,7 @@ export function attentionCase(act: Activation, shape: AttentionShape, segmentSta
   return make(attention, JSON.stringify(shape), act, { heads, kvHeads, headDim, scale: headDim ** -0.5 }, operands);
 }
 
-/** A key that is not a number: the rows that see it are none either, those of before it and of other segments are whole. */
+/** One key is NaN: rows that attend to it become NaN; earlier rows and other segments are unaffected. */
 function notANumberCase(act: Activation): OpCase {
   const shape = { heads: 2, kvHeads: 1, headDim: 16, segments: [7, 5] };
   const one = attentionCase(act, shape, segmentStarts(shape.segments));

@@ -1,7 +1,8 @@
 /**
- * Causal attention inside segments: row t sees the keys segmentStart[t]..t of its own row range; query head h uses the
+ * Causal attention inside segments: row t attends to the keys segmentStart[t]..t; query head h uses the
  * key–value head ⌊h·G/H⌋ (Ainslie et al. 2023).
- * q [T, H·D] · k, v [T, G·D] · segmentStart i32[T] → o [T, H·D], lse [T, H] (log-sum-exp of the scores, for the backward).
+ * q [T, H·D] · k, v [T, G·D] · segmentStart i32[T] → o [T, H·D], lse [T, H] (log-sum-exp of the scores, for the
+ * backward pass).
  */
 import { defineOp } from "../../graph/op.ts";
 import { attentionBackward } from "../attentionBackward/op.ts";
@@ -10,7 +11,7 @@ import { attentionSizes, stripRows, wordBytes } from "../scratch.ts";
 
 export const attention = defineOp({
   name: "attention",
-  meaning: "row t sees keys segmentStart[t]..t",
+  meaning: "row t attends to the keys segmentStart[t]..t",
   inputs: {
     q: "act[T,heads*headDim]",
     k: "act[T,kvHeads*headDim]",
@@ -30,7 +31,10 @@ export const attention = defineOp({
   },
   /** Two products over half of the keys of a full row. */
   flops: ({ q }, { keys }) => 2 * 2 * ((q.shape[0] ?? 0) * (q.shape[1] ?? 0)) * (keys / 2),
-  /** Keys and values of a segment, a strip's scores in both types and its queries; the lists of segments and blocks. */
+  /**
+   * Keys and values of a segment, a strip's scores in both types and its queries; shared: the lists of segments and
+   * blocks.
+   */
   scratch: {
     cpu({ q }, { keys: most }, { headDim }) {
       const tokens = q.shape[0] ?? 0;

@@ -75,7 +75,7 @@ class AttentionBackwardTask {
     });
   }
 
-  // weights: scores → P; gradients: dP → dS. Zero where the row does not look.
+  // weights: scores → P; gradients: dP → dS. Zero where the row does not attend.
   void scoreGradient(int64_t head, int64_t row, float* weights, float* gradients, int64_t count) const {
     const int64_t t = segment_.first + row, from = indexAt(op_.segmentStart, t) - segment_.first;
     F dots = zero();

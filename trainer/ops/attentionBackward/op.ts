@@ -1,5 +1,5 @@
 /**
- * The gradients of attention, from its inputs, o and lse (Dao 2022, the backward without stored probabilities).
+ * The gradients of attention, from its inputs, o and lse (Dao 2022: the backward pass without stored probabilities).
  * q, o, dO, dq [T, H·D] · k, v, dk, dv [T, G·D] · lse [T, H] · segmentStart i32[T].
  */
 import { defineOp } from "../../graph/op.ts";
@@ -8,7 +8,7 @@ import { attentionSizes, stripRows, wordBytes } from "../scratch.ts";
 
 export const attentionBackward = defineOp({
   name: "attentionBackward",
-  meaning: "the gradients of attention, its probabilities computed again",
+  meaning: "the gradients of attention; recomputes its probabilities",
   inputs: {
     q: "act[T,heads*headDim]",
     k: "act[T,kvHeads*headDim]",
@@ -23,7 +23,7 @@ export const attentionBackward = defineOp({
   indices: [{ operand: "segmentStart", upTo: "ownRow" }],
   /** Five products over half of the keys of a full row. */
   flops: ({ q }, { keys }) => 5 * 2 * ((q.shape[0] ?? 0) * (q.shape[1] ?? 0)) * (keys / 2),
-  /** Keys twice and values, a strip's scores and gradients, its rows, dk and dv; the list of segments. */
+  /** Keys twice and values, a strip's scores and gradients, its rows, dk and dv; shared: the list of segments. */
   scratch: {
     cpu({ q }, { keys: most }, { headDim }) {
       const tokens = q.shape[0] ?? 0;

@@ -1,4 +1,4 @@
-/** Attention over the cache, and the rows that are written into it (`cacheAppend/cases.ts`). */
+/** Attention over the cache, with the rows that `cacheAppend/cases.ts` writes into it. */
 import { type Activation, empty, make, random } from "../../testing/caseOperands.ts";
 import type { OpCase, TestOperand } from "../../testing/opCases.ts";
 import { attentionCached } from "./op.ts";
@@ -8,7 +8,7 @@ const shapes = [
   [3, 3, 10],
 ] as const;
 
-/** Slots, one in four of them padding, and positions of 12 tokens in a cache of 3 × 40 rows. */
+/** Positions of 12 tokens in a cache of 3 × 40 rows, and slots of which one in four is padding. */
 export function cacheShapes(act: Activation) {
   const [slots, capacity, T] = [3, 40, 12];
   const ofTokens = (value: (t: number) => number): TestOperand => ({

@@ -40,6 +40,6 @@ test("attentionCached: rows of two sequences, in any order, see what attention o
   );
   assert(
     filled!.subarray(32, 64).every((value) => value === 0),
-    "no one wrote slot 1",
+    "slot 1 stays unwritten",
   );
 });

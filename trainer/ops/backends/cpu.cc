@@ -1,4 +1,4 @@
-// The cpu backend of one instruction set: CMakeLists.txt compiles this file once for each, with LUTHIER_ISA its name.
+// The cpu backend of one instruction set: CMakeLists.txt compiles this file once per set, with LUTHIER_ISA as its name.
 #include "../../native/cpu/peak.h"
 #include "../../native/runtime/kernels.h"
 #include "cpuKernels.h"
@@ -7,8 +7,8 @@ namespace luthier::LUTHIER_ISA {
 
 extern const KernelTable kernels;
 
-// By opcode: `release` has no kernel, wherever it stands among the ops. Known when this is compiled, since no code of an
-// instruction set may run while the program is loaded.
+// Kernels by opcode; `release` has none. The table is a compile-time constant, since no code of an instruction set may
+// run while the addon is being loaded.
 constexpr KernelTable makeKernels() {
   KernelTable table{};
 #define LUTHIER_ENTRY(name, Struct)                    \

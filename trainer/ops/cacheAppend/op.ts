@@ -7,7 +7,7 @@ import { cacheIndices } from "../cacheIndices.ts";
 
 export const cacheAppend = defineOp({
   name: "cacheAppend",
-  meaning: "a row per token into the cache; slot −1 skipped",
+  meaning: "writes a row per token into the cache; slot −1 is skipped",
   inputs: { k: "act[T,e]", v: "act[T,e]", slot: "i32[T]", position: "i32[T]" },
   accumulates: { cacheK: "act[slots,capacity,e]", cacheV: "act[slots,capacity,e]" },
   outputs: {},

@@ -1,4 +1,4 @@
-// cachePrefix on the CPU: a task a slot.
+// cachePrefix on the CPU: one task per slot.
 #pragma once
 
 #include "../../native/cpu/tasks.h"

@@ -1,4 +1,4 @@
-/** y = scale · x in the type of y, of one shape. */
+/** y = scale · x in the type of y; both have one shape. */
 import { defineOp, type NodeBuilder } from "../../graph/op.ts";
 import type { DataType, Tensor } from "../../graph/tensor.ts";
 import { real } from "../attributes.ts";
@@ -15,7 +15,7 @@ export const cast = defineOp({
   },
 });
 
-/** scale · x in another type; x itself where that changes nothing. */
+/** scale · x in another type; x itself if that changes nothing. */
 export function castTo(graph: NodeBuilder, x: Tensor, dtype: DataType, scale = 1): Tensor {
   if (x.dtype === dtype && scale === 1) return x;
   const y = graph.activation("cast.y", { dtype, shape: x.shape });

@@ -1,4 +1,4 @@
-/** Its operands have the types of sums, whatever the activation. */
+/** The operands have the types of sums for any activation type. */
 import { type Activation, empty, make } from "../../testing/caseOperands.ts";
 import type { OpCase, TestOperand } from "../../testing/opCases.ts";
 import { clip } from "./op.ts";

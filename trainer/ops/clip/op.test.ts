@@ -18,7 +18,7 @@ async function clipped(values: readonly number[], maxNorm: number) {
   return { total: made.total![0]!, norm: made.norm![0]!, factor: made.factor![0]! };
 }
 
-test("clip: a norm above the bound is scaled down to it, one below is left, and 0 is no bound", async () => {
+test("clip: a norm above the bound is scaled down to it, a lower norm is unchanged, and a bound of 0 is ignored", async () => {
   const above = await clipped([3, 4], 2);
   assert.deepEqual([above.total, above.norm], [25, 5]);
   assert(Math.abs(above.factor - 0.4) < 1e-6);

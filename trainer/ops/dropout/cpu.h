@@ -23,7 +23,7 @@ inline F dropoutFactors(const Dropout& op, int64_t t, int64_t c) {
   return load(factors, Whole{});
 }
 
-// A dropped element is 0 whatever x holds: a product with 0 would keep NaN.
+// A dropped element is 0 for any x: a product with 0 would keep NaN.
 inline F dropped(F x, F factors) { return whereLess(zero(), factors, x * factors, zero()); }
 
 inline void dropout(const Dropout& op, Workers& workers) {

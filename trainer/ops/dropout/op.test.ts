@@ -9,7 +9,7 @@ const keys = {
   rngKey: { dtype: "U32", shape: [2], values: [42, 7] },
 } as const;
 
-test("dropout: is its own backward", () =>
+test("dropout: the backward pass applies the same mask", () =>
   assertGradients({
     inputs: { x: [6, 9] },
     constants: keys,
@@ -17,7 +17,7 @@ test("dropout: is its own backward", () =>
       dropout.node(graph, { x: x!, rowKey: rowKey!, rngKey: rngKey! }, { p: 0.4, tensorId: 3 }),
   }));
 
-test("dropout: keeps a share of 1 − p scaled by 1/(1 − p), by the key and not by the row", async () => {
+test("dropout: the op keeps a share of 1 − p, scaled by 1/(1 − p), chosen by the key and not by the row", async () => {
   const graph = new Graph();
   const x = graph.input("x", "F32", [400, 50]);
   const rowKey = graph.input("rowKey", "U32", [400, 2]);

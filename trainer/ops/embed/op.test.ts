@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { assertGradients } from "../../testing/graphs.ts";
 import { embed } from "./op.ts";
 
-test("embed: a row's gradient is the sum over the tokens that read it", () =>
+test("embed: a row's gradient is the sum over all tokens that use it", () =>
   assertGradients({
     inputs: {},
     parameters: { weight: [4, 3] },

@@ -12,7 +12,7 @@ export const embed = defineOp({
     const dy = gradient("y");
     const weight = accumulator("weight");
     if (!dy || !weight) return;
-    if (weight.scale !== 1) throw new Error("embedBackward cannot scale: an embedding's φ must be θ, unscaled");
+    if (weight.scale !== 1) throw new Error("embedBackward cannot scale: a trained embedding must be used unscaled");
     embedBackward.node(graph, { ids, dy, dWeight: weight.gradient }, {});
   },
 });

@@ -3,7 +3,7 @@ import { defineOp } from "../../graph/op.ts";
 
 export const embedBackward = defineOp({
   name: "embedBackward",
-  meaning: "sums in token order",
+  meaning: "dWeight[ids[t]] += dy[t], in token order",
   inputs: { ids: "i32[T]", dy: "act[T,d]" },
   accumulates: { dWeight: "sum[V,d]" },
   outputs: {},

@@ -1,4 +1,4 @@
-/** y = value, everywhere. */
+/** y = value for every element. */
 import { defineOp } from "../../graph/op.ts";
 import { real } from "../attributes.ts";
 

@@ -1,4 +1,4 @@
-/** y[r] = x[index[r]], zeros where the index is −1. x [T, d] · index i32[R] → y [R, d]. */
+/** y[r] = x[index[r]], zeros if the index is −1. x [T, d] · index i32[R] → y [R, d]. */
 import { defineOp } from "../../graph/op.ts";
 import { scatterRows } from "../scatterRows/op.ts";
 

@@ -1,4 +1,4 @@
-/** `native/generated/indices.h`: the check of each op's integers, which needs their data. */
+/** `native/generated/indices.h`: the run-time check of each op's integers. */
 import type { AnyOp, IndexRule } from "../../graph/op.ts";
 import { computing, type ListedOp } from "../index.ts";
 import { command, structName } from "./structs.ts";
@@ -9,7 +9,7 @@ export function indices(ops: readonly ListedOp[]): string {
   return [
     preamble,
     ...indexed.map(check),
-    `// X(name, Struct) for every op whose integers index something.\n#define LUTHIER_INDEXED_OPS(X) \\\n${list}\n`,
+    `// X(name, Struct) for every op that has indices.\n#define LUTHIER_INDEXED_OPS(X) \\\n${list}\n`,
     "}  // namespace luthier\n",
   ].join("\n");
 }
@@ -37,16 +37,17 @@ function within(op: AnyOp, rule: IndexRule<string>): string {
   return `within(${[...bounds, ...(where === undefined ? [] : [`&op.${where}`])].join(", ")})`;
 }
 
-/** Rows that an index may name. */
+/** The number of rows that an index may name. */
 function rowsOf(op: AnyOp, name: string): string {
   const rule = op.indices.find(({ operand }) => operand === name);
-  if (!rule || "upTo" in rule) throw new Error(`${op.name}: ${name} is distinct, and has no bound among its indices`);
+  if (!rule || "upTo" in rule)
+    throw new Error(`${op.name}: ${name} is listed as distinct, but no rule bounds it: add it to the op's indices`);
   return size(op, rule.below);
 }
 
-/** A dimension of the signature, as an operand that is always there has it. */
+/** A dimension of the signature, read from an operand that is never absent. */
 function size(op: AnyOp, dimension: string): string {
   const holder = op.operands.find(({ optional, terms }) => !optional && terms.includes(dimension));
-  if (!holder) throw new Error(`${op.name}: no operand that is always there has a dimension ${dimension}`);
+  if (!holder) throw new Error(`${op.name}: no required operand has a dimension ${dimension}`);
   return `op.${holder.name}.dims[${holder.terms.indexOf(dimension)}]`;
 }

@@ -1,9 +1,9 @@
-/** The table of ops in docs/engine.md, between its two marks. */
+/** The table of ops in docs/engine.md, between its two markers. */
 import { isComputing, type ListedOp } from "../index.ts";
 
 const [begin, end] = ["<!-- ops: generated -->", "<!-- /ops -->"];
 
-/** The page with its table as the definitions say it. */
+/** The page with the table of these definitions. */
 export function withTable(page: string, ops: readonly ListedOp[]): string {
   const [from, to] = [page.indexOf(begin), page.indexOf(end)];
   if (from < 0 || to < from) throw new Error(`docs/engine.md has no ${begin} … ${end}`);
@@ -34,5 +34,5 @@ function row(op: ListedOp): string[] {
 
 const shown = (terms: readonly string[]): string => terms.map((term) => term.replace(/(?<=.)\*/, "·")).join(",");
 
-/** `*` and `_` would be read as emphasis, `|` as the end of a cell. */
+/** Markdown reads `*` and `_` as emphasis, and `|` as the end of a cell. */
 const escaped = (text: string): string => text.replaceAll(/[|*_]/g, "\\$&");

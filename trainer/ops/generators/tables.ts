@@ -1,4 +1,4 @@
-/** `native/generated/opTable.h`: what the loader checks an instruction against. */
+/** `native/generated/opTable.h`: the signatures against which the loader checks instructions. */
 import type { AnyOp } from "../../graph/op.ts";
 import type { Attribute, OperandSpec } from "../../graph/signature.ts";
 import { isComputing, type ListedOp } from "../index.ts";
@@ -27,7 +27,7 @@ function lists(op: AnyOp): string {
   return array("OperandInfo", "Operands", operands) + array("AttributeInfo", "Attributes", attributes.join(""));
 }
 
-/** Name, type, dimensions; whether it may be absent, is written, has to stay as it was checked; its partner. */
+/** Name, type, dimensions; whether it is optional, is written, must not change after its check; its partner. */
 function operandLine(op: AnyOp, operand: OperandSpec): string {
   const { name, type, terms, optional, access } = operand;
   const pair = op.together.find((names) => names.includes(name));
@@ -36,7 +36,7 @@ function operandLine(op: AnyOp, operand: OperandSpec): string {
   return `{"${name}", OperandType::${type}, "${terms.join(",")}", ${flags}, ${partner}}`;
 }
 
-/** Integers, and what decides whether an index counts. */
+/** Integers, and operands that decide whether an index counts. */
 const isHeld = ({ indices }: AnyOp, { name, type, access }: OperandSpec): boolean =>
   access === "in" &&
   (type === "i32" || type === "u32" || indices.some((rule) => "where" in rule && rule.where === name));

@@ -4,7 +4,7 @@ import { activation } from "../attributes.ts";
 
 export const gluBackward = defineOp({
   name: "gluBackward",
-  meaning: "dGate may be gate, dUp may be up",
+  meaning: "the gradients of gate and up; dGate may be gate, dUp may be up",
   inputs: { dy: "act[*]", gate: "act[*]", up: "act[*]" },
   outputs: { dGate: "act[*]", dUp: "act[*]" },
   attributes: { activation },

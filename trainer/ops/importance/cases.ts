@@ -2,7 +2,7 @@ import { type Activation, make, random } from "../../testing/caseOperands.ts";
 import { normal, type OpCase } from "../../testing/opCases.ts";
 import { importance } from "./op.ts";
 
-/** One that works on F32 alone, three steps in a row. */
+/** Three consecutive steps in F32, the only type that this op takes. */
 export function cases(act: Activation): OpCase[] {
   if (act !== "F32") return [];
   const n = 1003;

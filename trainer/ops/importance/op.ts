@@ -1,7 +1,7 @@
 /**
- * How much the loss depends on each weight, smoothed over the steps, and how uncertain that is.   Zhang et al. 2023, eq. 9–10
+ * The smoothed sensitivity of the loss to each weight, and its uncertainty.              Zhang et al. 2023, eq. 9–10
  * I = |θ · factor · grad|; sensitivity = β₁·sensitivity + (1 − β₁)·I; uncertainty = β₂·uncertainty + (1 − β₂)·|I − sensitivity|.
- * theta, grad, sensitivity, uncertainty F32 of one shape · factor F32[1] (what clipping multiplied the gradient by).
+ * theta, grad, sensitivity, uncertainty F32 of one shape · factor F32[1] (the gradient's factor from clipping).
  */
 import { defineOp } from "../../graph/op.ts";
 import { real } from "../attributes.ts";

@@ -1,4 +1,4 @@
-/** W in each storage, a width over one piece of the sum, and a row of one element. */
+/** W in each storage, with a width above one block of the sum, and with rows of one element. */
 import { type Activation, asWeight, empty, make, random } from "../../testing/caseOperands.ts";
 import type { OpCase } from "../../testing/opCases.ts";
 import { inverseRowNorm } from "./op.ts";

@@ -1,4 +1,4 @@
-/** Products with weights, dense and in NF4; their gradients take the same shapes. */
+/** Products with weights, dense and in NF4; the gradient ops use the same shapes. */
 import { type Activation, asWeight, empty, make, random } from "../../testing/caseOperands.ts";
 import type { OpCase, TestOperand } from "../../testing/opCases.ts";
 import { linear } from "./op.ts";
@@ -8,7 +8,7 @@ export interface LinearShape {
   width: number;
   out: number;
   rank?: number;
-  /** Data type of the weights: that of the activations if absent. */
+  /** Data type of the weights: the activations' type if absent. */
   weights?: Activation;
   nf4?: "single" | "double";
   extras?: boolean;

@@ -4,14 +4,14 @@ import { linear } from "./op.ts";
 
 const inputs = { x: [5, 7] };
 
-test("linear: gradients of input and matrix", () =>
+test("linear: gradients of input and matrix match finite differences", () =>
   assertGradients({
     inputs,
     parameters: { w: [6, 7] },
     build: (graph, { x, w }) => linear.node(graph, { x: x!, w: w! }, { tailScale: 1 }),
   }));
 
-test("linear: gradients through a scaled tail and a residual", () =>
+test("linear: gradients through a scaled tail and a residual match finite differences", () =>
   assertGradients({
     inputs: { ...inputs, tailX: [5, 3], residual: [5, 6] },
     parameters: { w: [6, 7], tailW: [6, 3] },

@@ -2,7 +2,7 @@
  * y = x·wᵀ + tailScale · tailX·tailWᵀ + bias + residual.
  * x [T, in] · w [out, in] · tailX [T, r] · tailW [out, r] · bias [out] · residual [T, out] → y [T, out].
  *
- * The tail shares the accumulators of the main product: a low-rank update costs r/in more and no pass over y.
+ * The tail shares the accumulators of the main product, so a low-rank update costs r/in more and no extra pass over y.
  */
 import { type Accumulator, defineOp, type NodeBuilder } from "../../graph/op.ts";
 import { rowsOf, type Tensor, widthOf } from "../../graph/tensor.ts";

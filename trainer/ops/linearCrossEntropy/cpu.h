@@ -24,7 +24,7 @@ inline Tensor rowsView(const Tensor& t, int64_t first, int64_t rows) {
   return matrixView(t.dtype, rows, t.cols(), t.stride, t.data + first * t.stride * bytesOf(t.dtype));
 }
 
-// What is known of a row while the vocabulary passes by.
+// The running sums of a row during the pass over the vocabulary.
 struct RowSums {
   float highest, others, target;  // m; Σ exp(logit − m) without the target; the target's logit
 };

@@ -47,7 +47,7 @@ test("linearCrossEntropy: gradients of rows and matrix are of the weighted loss"
   run.close();
 });
 
-test("linearCrossEntropy: the loss is the mean negative log-likelihood that softmax gives, and adds to what is there", async () => {
+test("linearCrossEntropy: the loss is softmax's mean negative log-likelihood, added to the accumulated loss", async () => {
   const run = runner();
   const { nll, loss } = await run.run({ ...values, loss: [10] });
   run.close();

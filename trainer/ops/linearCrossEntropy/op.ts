@@ -7,7 +7,7 @@ import { defineOp, moreScratch, noScratch } from "../../graph/op.ts";
 import { aligned, rowsOf, widthOf } from "../../graph/tensor.ts";
 import { gradientScratch, productScratch, wordBytes } from "../scratch.ts";
 
-/** Of the vocabulary. */
+/** The chunk of the vocabulary. */
 const chunk = 1024;
 
 export const linearCrossEntropy = defineOp({
@@ -21,14 +21,14 @@ export const linearCrossEntropy = defineOp({
   isLoss: true,
   backward({ outputs: { dh }, wants, contribute }) {
     if (!wants("h")) return;
-    if (!dh) throw new Error("linearCrossEntropy: its input is trained, yet dh was not asked for");
+    if (!dh) throw new Error("linearCrossEntropy: its input is trained, so request dh");
     contribute("h", { kind: "tensor", tensor: dh });
   },
   flops({ h, w, dW }, { outputs }) {
     const product = 2 * rowsOf(h) * (w.shape[0] ?? 0) * (w.shape[1] ?? 0);
     return product * (1 + (dW ? 1 : 0) + (outputs.includes("dh") ? 1 : 0));
   },
-  /** A chunk's logits and their exponentials, three sums and dh's numerator a row; the products of either. */
+  /** A chunk's logits and their exponentials, three sums and dh's numerator per row, and scratch of the products. */
   scratch: {
     cpu({ h, dW }) {
       const [rows, width] = [rowsOf(h), widthOf(h)];

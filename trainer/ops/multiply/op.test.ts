@@ -2,13 +2,13 @@ import { test } from "node:test";
 import { assertGradients } from "../../testing/graphs.ts";
 import { multiply } from "./op.ts";
 
-test("multiply: gradients of both factors", () =>
+test("multiply: gradients of both factors match finite differences", () =>
   assertGradients({
     inputs: { a: [3, 5], b: [3, 5] },
     build: (graph, { a, b }) => ({ y: multiply.node(graph, { a: a!, b: b! }, {}).y }),
   }));
 
-test("multiply: the gradient of a vector that is a parameter is added to what is there", () =>
+test("multiply: the gradient of a parameter is added to its accumulated gradient", () =>
   assertGradients({
     inputs: {},
     parameters: { a: [7] },

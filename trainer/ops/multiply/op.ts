@@ -1,4 +1,4 @@
-/** y = a ⊙ b, element by element, of one shape. */
+/** y = a ⊙ b, element by element; all have one shape. */
 import { defineOp } from "../../graph/op.ts";
 
 export const multiply = defineOp({

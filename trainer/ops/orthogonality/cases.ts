@@ -2,7 +2,7 @@ import { type Activation, make, random } from "../../testing/caseOperands.ts";
 import type { OpCase } from "../../testing/opCases.ts";
 import { orthogonality } from "./op.ts";
 
-/** Matrices, and whether their columns are meant. */
+/** Matrices, and whether G is of their columns. */
 export const matrices: readonly (readonly [number, number, number])[] = [
   [1, 7, 0],
   [12, 70, 0],

@@ -1,4 +1,4 @@
-// orthogonality on the CPU: a task a row of G in shared scratch, its norm in double, in order.
+// orthogonality on the CPU: one task per row of G in shared scratch, its norm in double, in order.
 #pragma once
 
 #include "../../native/cpu/math.h"
@@ -7,7 +7,7 @@
 
 namespace luthier::LUTHIER_ISA {
 
-// Row i of G − I of the rows of x: a dot product each.
+// Row i of G − I of the rows of x: one dot product per element.
 inline void gramOfRows(const Tensor& x, int64_t i, float* gram) {
   for (int64_t j = 0; j < x.rows(); ++j) {
     F sum = zero();

@@ -6,7 +6,7 @@ import { centralDifferences, GraphRunner, randomValues, relativeError } from "..
 import { orthogonality } from "./op.ts";
 
 for (const columns of [0, 1]) {
-  test(`orthogonality: the gradient of the norm over ${columns ? "columns" : "rows"}`, async () => {
+  test(`orthogonality: the gradient of the norm over ${columns ? "columns" : "rows"} matches finite differences`, async () => {
     const graph = new Graph();
     const x = graph.input("x", "F64", [3, 5]);
     const gradient = graph.input("gradient", "F64", [3, 5]);

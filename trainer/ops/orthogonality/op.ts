@@ -1,5 +1,5 @@
 /**
- * loss += weight · ‖G − I‖_F, G = x·xᵀ of a matrix's rows or xᵀ·x of its columns: how far they are from orthonormal.
+ * loss += weight · ‖G − I‖_F, G = x·xᵀ of a matrix's rows or xᵀ·x of its columns: their distance from orthonormality.
  *                                                                                   Zhang et al. 2023, eq. 4
  * x [n, m] · loss F64[1].
  */
@@ -11,7 +11,7 @@ import { wordBytes } from "../scratch.ts";
 
 export const orthogonality = defineOp({
   name: "orthogonality",
-  meaning: "weight·‖G − I‖, G = x·xᵀ, or xᵀ·x where columns is 1",
+  meaning: "weight·‖G − I‖, G = x·xᵀ, or xᵀ·x if columns is 1",
   inputs: { x: "dense[n,m]" },
   accumulates: { loss: "f64[1]" },
   outputs: {},
@@ -19,7 +19,7 @@ export const orthogonality = defineOp({
   isLoss: true,
   backward({ graph, operands: { x }, attributes, accumulator }) {
     const trained = accumulator("x");
-    if (!trained) throw new Error("orthogonality: its gradient is added to that of a parameter, which x is not");
+    if (!trained) throw new Error("orthogonality: x must be a parameter, since its gradient accumulates");
     const weight = attributes.weight * trained.scale;
     orthogonalityBackward.node(graph, { x, dX: trained.gradient }, { ...attributes, weight });
   },

@@ -1,4 +1,4 @@
-// orthogonalityBackward on the CPU: G as in orthogonality, then a task a row of dX.
+// orthogonalityBackward on the CPU: G as in orthogonality, then one task per row of dX.
 #pragma once
 
 #include "../../native/generated/ops.h"

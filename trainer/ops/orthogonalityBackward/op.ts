@@ -1,4 +1,4 @@
-/** dX += weight · 2·(G − I)·x/‖G − I‖_F, with G of `orthogonality`; nothing where the norm is 0. x, dX F32 [n, m]. */
+/** dX += weight · 2·(G − I)·x/‖G − I‖_F, with G of `orthogonality`; adds nothing if the norm is 0. x, dX F32 [n, m]. */
 import { defineOp } from "../../graph/op.ts";
 import { elementsOf } from "../../graph/tensor.ts";
 import { axis, real } from "../attributes.ts";

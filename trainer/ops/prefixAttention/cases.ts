@@ -1,4 +1,4 @@
-/** A prefix of one row, one that fits no vector, and one before several examples. */
+/** A prefix of one row, one whose length is no multiple of a vector, and one before several examples. */
 import { type Activation, empty, make, random } from "../../testing/caseOperands.ts";
 import type { OpCase } from "../../testing/opCases.ts";
 import { type AttentionShape, segmentStarts } from "../attention/cases.ts";

@@ -1,4 +1,4 @@
-// prefixAttention on the CPU: attention over the segments, then each row and head takes in the prefix, by the log-sum-exp.
+// prefixAttention on the CPU: attention over the segments, then each row and head merges the prefix by its log-sum-exp.
 #pragma once
 
 #include "../../native/generated/ops.h"

@@ -1,5 +1,5 @@
 /**
- * `attention` where every row sees a prefix as well: n keys and values before its segment's own, in one softmax.
+ * `attention` in which every row also attends to a prefix: n keys and values before its own segment's, in one softmax.
  *                                                                                              Li & Liang 2021
  * q [T, H·D] · k, v [T, G·D] · segmentStart i32[T] · prefixK, prefixV [n, G·D] → o [T, H·D], lse [T, H].
  */
@@ -12,7 +12,7 @@ import { wordBytes } from "../scratch.ts";
 
 export const prefixAttention = defineOp({
   name: "prefixAttention",
-  meaning: "attention where every row sees the prefix as well",
+  meaning: "attention in which every row also attends to the prefix",
   inputs: {
     q: "act[T,heads*headDim]",
     k: "act[T,kvHeads*headDim]",
@@ -29,7 +29,7 @@ export const prefixAttention = defineOp({
     if (!dO) return;
     const [keys, values] = [accumulator("prefixK"), accumulator("prefixV")];
     if ((keys?.scale ?? 1) !== 1 || (values?.scale ?? 1) !== 1) {
-      throw new Error("prefixAttention: a prefix's φ must be θ, unscaled");
+      throw new Error("prefixAttention: a trained prefix must be used unscaled");
     }
     const trained = { dPrefixK: keys?.gradient, dPrefixV: values?.gradient };
     const { dq, dk, dv } = prefixAttentionBackward.node(graph, { ...operands, o, lse, dO, ...trained }, attributes);
@@ -37,9 +37,9 @@ export const prefixAttention = defineOp({
     contribute("k", { kind: "tensor", tensor: dk });
     contribute("v", { kind: "tensor", tensor: dv });
   },
-  /** As `attention`, and two products with the whole prefix. */
+  /** The cost of `attention`, plus two products with the whole prefix. */
   flops: ({ q, prefixK }, { keys }) => 2 * 2 * (q.shape[0] ?? 0) * widthOf(q) * (keys / 2 + (prefixK.shape[0] ?? 0)),
-  /** What attention takes first; then the scores of a prefix. */
+  /** The scratch of `attention`, then a prefix's scores. */
   scratch: {
     cpu(operands, cost, attributes) {
       const { thread, shared } = attention.scratch("cpu", operands, cost, attributes);

@@ -1,5 +1,5 @@
-// prefixAttentionBackward on the CPU: attention's backward over the segments, whose softmax is the whole one's by its lse;
-// then a task a key–value head, which goes through the tokens in order, adds the prefix's part.
+// prefixAttentionBackward on the CPU: attention's backward over the segments, with the lse over prefix and segment
+// together; then one task per key–value head walks the tokens in order and adds the prefix's part.
 #pragma once
 
 #include "../../native/generated/ops.h"

@@ -1,4 +1,4 @@
-/** The gradients of `prefixAttention`; those of the prefix, in F32, are summed over the tokens in order. */
+/** The gradients of `prefixAttention`. The prefix's gradients, in F32, are summed over the tokens in order. */
 import { defineOp } from "../../graph/op.ts";
 import { widthOf } from "../../graph/tensor.ts";
 import { attentionBackward } from "../attentionBackward/op.ts";
@@ -7,7 +7,7 @@ import { wordBytes } from "../scratch.ts";
 
 export const prefixAttentionBackward = defineOp({
   name: "prefixAttentionBackward",
-  meaning: "its gradients; those of the prefix over the tokens in order",
+  meaning: "the gradients of prefixAttention; the prefix's are summed over the tokens in order",
   inputs: {
     q: "act[T,heads*headDim]",
     k: "act[T,kvHeads*headDim]",
@@ -24,7 +24,7 @@ export const prefixAttentionBackward = defineOp({
   attributes: attentionAttributes,
   indices: [{ operand: "segmentStart", upTo: "ownRow" }],
   flops: ({ q, prefixK }, { keys }) => 5 * 2 * (q.shape[0] ?? 0) * widthOf(q) * (keys / 2 + (prefixK.shape[0] ?? 0)),
-  /** What attention's backward takes first; then P and dS of a row over the prefix. */
+  /** The scratch of `attentionBackward`, then P and dS of a row over the prefix. */
   scratch: {
     cpu(operands, cost, attributes) {
       const { thread, shared } = attentionBackward.scratch("cpu", operands, cost, attributes);

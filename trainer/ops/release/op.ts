@@ -1,5 +1,6 @@
 /**
- * Names tensors of the arena that nothing reads any more. Computes nothing; in poison mode the executor fills them with
- * NaN, which must change no result. Any number of operands: the layout pass makes these, no graph contains one.
+ * Names tensors of the arena that no later instruction reads. It computes nothing; in poison mode the executor fills
+ * them with NaN, which must change no result. It takes any number of operands. Only the layout pass makes these; graphs
+ * contain none.
  */
 export const release = { name: "release" } as const;

@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { assertExpands, assertGradients } from "../../testing/graphs.ts";
 import { rmsNorm } from "./op.ts";
 
-test("rmsNorm: gradients of input and weight", () =>
+test("rmsNorm: gradients of input and weight match finite differences", () =>
   assertGradients({
     inputs: { x: [5, 7] },
     parameters: { weight: [7] },
@@ -19,14 +19,14 @@ test("rmsNorm: gradients through its sum with a residual, which others read too"
     },
   }));
 
-test("rmsNorm: gradients where each head of a row is normed by itself", () =>
+test("rmsNorm: gradients match finite differences when each head of a row is normalised separately", () =>
   assertGradients({
     inputs: { x: [5, 6] },
     parameters: { weight: [3] },
     build: (graph, { x, weight }) => ({ y: rmsNorm.node(graph, { x: x!, weight: weight! }, { eps: 1e-3 }).y }),
   }));
 
-test("rmsNorm: two norms of one tensor add up", () =>
+test("rmsNorm: the gradients of two norms of one tensor add up", () =>
   assertGradients({
     inputs: { x: [3, 7] },
     parameters: { a: [7], b: [7] },
@@ -36,5 +36,5 @@ test("rmsNorm: two norms of one tensor add up", () =>
     }),
   }));
 
-test("rmsNorm: with a residual it is the norm of the sum", () =>
+test("rmsNorm: with a residual, the output is the norm of the sum", () =>
   assertExpands(rmsNorm, { x: [5, 7], weight: [7], residual: [5, 7] }, { eps: 1e-3 }, ["sum"]));

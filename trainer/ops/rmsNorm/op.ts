@@ -24,7 +24,7 @@ export const rmsNorm = defineOp({
       if (dSum) for (const input of ["x", "residual"] as const) contribute(input, { kind: "tensor", tensor: dSum });
       return;
     }
-    if (!h) throw new Error("rmsNorm: the backward of a norm with a residual reads `sum`: ask for it");
+    if (!h) throw new Error("rmsNorm: the backward pass of a norm with a residual reads `sum`: request it");
     const trained = accumulator("weight");
     if (trained && trained.scale !== 1) throw new Error("rmsNormBackward cannot scale: a norm's φ must be θ, unscaled");
     const operands = { dy, h, weight, rstd, dWeight: trained?.gradient };

@@ -1,4 +1,4 @@
-/** Rows that are normed whole, and heads that are normed one by one. */
+/** Rows that are normalised whole, and rows whose heads are normalised separately. */
 import { type Activation, asWeight, empty, inverseNorms, make, random, rowCases } from "../../testing/caseOperands.ts";
 import type { OpCase } from "../../testing/opCases.ts";
 import { rmsNormBackward } from "./op.ts";

@@ -8,7 +8,7 @@ import { lanes, roundUp, wordBytes } from "../scratch.ts";
 
 export const rmsNormBackward = defineOp({
   name: "rmsNormBackward",
-  meaning: "gradient to h, plus dSum",
+  meaning: "the gradient of h, plus dSum",
   inputs: { dy: "act[T,n]", h: "act[T,n]", weight: "dense[d]", rstd: "sum[n/d*T]", "dSum?": "act[T,n]" },
   accumulates: { "dWeight?": "sum[d]" },
   outputs: { dx: "act[T,n]" },

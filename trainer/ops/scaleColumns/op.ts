@@ -1,5 +1,5 @@
 /**
- * y = x ⊙ scale + bias + residual, each column by its own scale.
+ * y = x ⊙ scale + bias + residual, each column with its own scale.
  * x, residual, y [T, d] · scale, bias [d].
  */
 import { defineOp } from "../../graph/op.ts";
@@ -21,8 +21,8 @@ export const scaleColumns = defineOp({
     if (accumulator("bias")) throw new Error("scaleColumns: a trained bias has no gradient op");
     contribute("residual", { kind: "tensor", tensor: dy });
     const trained = accumulator("scale");
-    if (trained && trained.scale !== 1) throw new Error("scaleColumns: a scale's φ must be θ, unscaled");
-    if (!trained && wants("scale")) throw new Error("scaleColumns: a scale that is computed has no gradient op");
+    if (trained && trained.scale !== 1) throw new Error("scaleColumns: a trained scale must be used unscaled");
+    if (!trained && wants("scale")) throw new Error("scaleColumns: a computed scale has no gradient op");
     const { dx } = scaleColumnsBackward.node(graph, { dy, x, scale, dScale: trained?.gradient }, {});
     contribute("x", { kind: "tensor", tensor: dx });
   },

@@ -10,7 +10,7 @@ export const scaleColumnsBackward = defineOp({
   accumulates: { "dScale?": "sum[d]" },
   outputs: { dx: "act[T,d]" },
   inPlace: [["dx", "dy"]],
-  /** dScale's sums of 64 rows each. */
+  /** Sums of dScale over 64 rows each. */
   scratch: {
     cpu({ dy, dScale }) {
       const pieces = Math.ceil(rowsOf(dy) / 64);

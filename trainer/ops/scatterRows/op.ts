@@ -1,6 +1,6 @@
 /**
- * dx[index[r]] = dy[r], zeros elsewhere; −1 is skipped, indices are distinct. dy [R, d] · index i32[R] → dx [T, d], of
- * as many rows as its tensor has.
+ * dx[index[r]] = dy[r], zeros elsewhere. Index −1 is skipped; the others must be distinct. dy [R, d] · index i32[R] →
+ * dx [T, d], with as many rows as its tensor has.
  */
 import { defineOp } from "../../graph/op.ts";
 

@@ -9,6 +9,6 @@ export const sumSquares = defineOp({
   inputs: { x: "dense[*]" },
   accumulates: { total: "f64[1]" },
   outputs: {},
-  /** A sum in double a row. */
+  /** One sum in double per row. */
   scratch: { cpu: ({ x }) => ({ thread: 0, shared: wordBytes(2 * rowsOf(x)) }) },
 });
