@@ -50,7 +50,7 @@ test("Ctrl-C on a terminal ends the answer and the chat", async () => {
   };
   input.write("hello\nand then\n");
   await converse(speak, { input, output, signal: controller.signal, interrupt: () => controller.abort() });
-  const said = String(output.read());
-  assert.match(said, /word 2 /);
-  assert.doesNotMatch(said, /word 12|word 1 .*word 1 /s);
+  const printed = String(output.read());
+  assert.match(printed, /word 2 /);
+  assert.doesNotMatch(printed, /word 12|word 1 .*word 1 /s);
 });

@@ -56,9 +56,9 @@ test("luthier export explains invalid arguments", async (t) => {
     [[`${tiny.directory}/runs/${"0".repeat(64)}`, "--to", "s3://bucket"], 2, /--to s3:\/\/bucket: not a directory/],
     [[`${tiny.directory}/runs/${"0".repeat(64)}`, "--dtype", "F8"], 2, /--dtype is BF16 or F32/],
   ];
-  for (const [args, code, says] of wrong) {
+  for (const [args, code, message] of wrong) {
     const { status, stderr } = luthier("export", ...args);
-    assert.match(stderr, says);
+    assert.match(stderr, message);
     assert.equal(status, code);
   }
 });

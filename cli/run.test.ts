@@ -79,9 +79,9 @@ test("luthier run makes a verified adapter of a manifest, and reuses it the seco
     ["chat", made.adapterDirectory, "--base", "models/tiny"],
   ];
   for (const talk of talks) {
-    const said = await luthier(directory, [...talk, "--prompt", "is 3 even?", "--max-tokens", "3", "-o", "json"]);
-    assert.equal(said.status, 0, said.stderr);
-    assert.deepEqual(Object.keys(JSON.parse(said.stdout)), ["prompt", "answer"]);
+    const chat = await luthier(directory, [...talk, "--prompt", "is 3 even?", "--max-tokens", "3", "-o", "json"]);
+    assert.equal(chat.status, 0, chat.stderr);
+    assert.deepEqual(Object.keys(JSON.parse(chat.stdout)), ["prompt", "answer"]);
   }
 });
 

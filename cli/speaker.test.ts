@@ -8,7 +8,7 @@ import { type OpenSpeaker, speakerOfAdapter, speakerOfDirectory } from "./speake
 
 const options = { threads: 1, maxNewTokens: 8, temperature: 0, seed: 1 };
 
-async function said({ speak, close }: OpenSpeaker): Promise<string> {
+async function answerOf({ speak, close }: OpenSpeaker): Promise<string> {
   let answer = "";
   for await (const piece of speak([{ role: "user", content: "odd 951" }], new AbortController().signal))
     answer += piece;
@@ -35,12 +35,12 @@ test("a chat with a cluster's Adapter uses exactly the weights that its digest n
   const claims = new Map<string, string>();
   const base = `${tiny.directory}/base`;
   const [adapted, plain] = [
-    await said(await speakerOfDirectory(directory, base, options)),
-    await said(await speakerOfDirectory(base, undefined, options)),
+    await answerOf(await speakerOfDirectory(directory, base, options)),
+    await answerOf(await speakerOfDirectory(base, undefined, options)),
   ];
   assert.notEqual(adapted, plain);
-  assert.equal(await said(await speakerOfAdapter(adapter, claims, options)), adapted);
-  assert.equal(await said(await speakerOfAdapter(adapter, claims, { ...options, withoutAdapter: true })), plain);
+  assert.equal(await answerOf(await speakerOfAdapter(adapter, claims, options)), adapted);
+  assert.equal(await answerOf(await speakerOfAdapter(adapter, claims, { ...options, withoutAdapter: true })), plain);
 
   const weights = `${directory}/adapter_model.safetensors`;
   const whole = await readFile(weights);

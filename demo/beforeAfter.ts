@@ -58,13 +58,13 @@ async function answers(
 ): Promise<string[]> {
   const speaker = await open();
   try {
-    const said: string[] = [];
+    const answers: string[] = [];
     for (const { prompt } of questions) {
       let answer = "";
       for await (const piece of speaker.speak([{ role: "user", content: prompt }], signal)) answer += piece;
-      said.push(answer);
+      answers.push(answer);
     }
-    return said;
+    return answers;
   } finally {
     speaker.close();
   }

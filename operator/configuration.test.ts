@@ -36,18 +36,18 @@ test("variables of the trainer's pods are a JSON object", () => {
   assert.deepEqual(readConfiguration(image, { LUTHIER_TRAINER_ENV: "" })?.trainerVariables, {});
 });
 
-const wrong: readonly { name: string; argv: string[]; says: RegExp }[] = [
-  { name: "no image", argv: [], says: /--trainer-image/ },
-  { name: "an unknown flag", argv: [...image, "--trainer"], says: /--trainer/ },
-  { name: "an invalid port", argv: [...image, "--port", "http"], says: /http is not a port/ },
-  { name: "invalid variables", argv: [...image, "--trainer-env", "A=b"], says: /--trainer-env .*JSON object/ },
-  { name: "an invalid level", argv: [...image, "--log-level", "loud"], says: /loud is not a log level/ },
+const wrong: readonly { name: string; argv: string[]; message: RegExp }[] = [
+  { name: "no image", argv: [], message: /--trainer-image/ },
+  { name: "an unknown flag", argv: [...image, "--trainer"], message: /--trainer/ },
+  { name: "an invalid port", argv: [...image, "--port", "http"], message: /http is not a port/ },
+  { name: "invalid variables", argv: [...image, "--trainer-env", "A=b"], message: /--trainer-env .*JSON object/ },
+  { name: "an invalid level", argv: [...image, "--log-level", "loud"], message: /loud is not a log level/ },
 ];
-for (const { name, argv, says } of wrong) {
+for (const { name, argv, message } of wrong) {
   test(`${name} is refused`, () => {
     assert.throws(
       () => readConfiguration(argv, {}),
-      (error) => error instanceof UsageError && says.test(error.message),
+      (error) => error instanceof UsageError && message.test(error.message),
     );
   });
 }

@@ -107,7 +107,7 @@ export function exportStatus(
       return {
         ...status,
         state: "Failed",
-        ...said(
+        ...explained(
           "NameConflict",
           withWayOut(
             `Job ${status.jobName} exists and does not belong to this Adapter`,
@@ -122,7 +122,7 @@ export function exportStatus(
         state: "Pending",
         ...(isUnexplained(state)
           ? { message: cut(state.message, longest.message) }
-          : said(state.reason, state.message)),
+          : explained(state.reason, state.message)),
       };
     case "Running":
     case "Completing":
@@ -138,7 +138,7 @@ export function exportStatus(
       }
       // The operator notices a raised memory limit in the spec.
       const words = reason === hostMemoryExceeded ? message : withWayOut(message, wayOut(reason, spec));
-      return { ...status, state: "Failed", ...said(reason, words) };
+      return { ...status, state: "Failed", ...explained(reason, words) };
     }
     case "Succeeded": {
       const { envelope } = state;
@@ -150,7 +150,7 @@ export function exportStatus(
 }
 
 /** Cuts reason and message to the lengths of a status. */
-const said = (reason: string, message: string): Pick<ExportStatus, "reason" | "message"> => ({
+const explained = (reason: string, message: string): Pick<ExportStatus, "reason" | "message"> => ({
   reason: cut(reason, longest.reason),
   message: cut(message, longest.message),
 });

@@ -142,7 +142,7 @@ function listType(distinct: readonly string[] | undefined): Schema {
 
 function validations(rules: readonly CelRule[] = []): Schema {
   if (rules.length === 0) return {};
-  return { "x-kubernetes-validations": rules.map(({ cel, ...said }) => ({ rule: cel, ...said })) };
+  return { "x-kubernetes-validations": rules.map(({ cel, ...rest }) => ({ rule: cel, ...rest })) };
 }
 
 /** Strings whose form and bounds JSON Schema cannot express. */

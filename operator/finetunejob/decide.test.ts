@@ -38,26 +38,31 @@ test("a job is Suspended while its run continues for other jobs, and names them"
     lastCheckpointStep?: number;
     runWantedBy: string[];
     is: string;
-    says: RegExp;
+    message: RegExp;
   }[] = [
-    { state: "Training", runWantedBy: ["twin"], is: "Suspended", says: /^FineTuneRun run-\w+ continues for twin\./ },
-    { state: "Training", runWantedBy: [], is: "Suspending", says: /^Stopping; the pod received a request to end\.$/ },
+    { state: "Training", runWantedBy: ["twin"], is: "Suspended", message: /^FineTuneRun run-\w+ continues for twin\./ },
+    {
+      state: "Training",
+      runWantedBy: [],
+      is: "Suspending",
+      message: /^Stopping; the pod received a request to end\.$/,
+    },
     {
       state: "Training",
       steps: "5/60",
       runWantedBy: [],
       is: "Suspending",
-      says: /^Stopping; the pod writes a checkpoint first/,
+      message: /^Stopping; the pod writes a checkpoint first/,
     },
-    { state: "Queued", runWantedBy: [], is: "Suspending", says: /^Stopping; no pod of the run is running/ },
-    { state: "Stopped", runWantedBy: [], is: "Suspended", says: /^Set spec\.suspend to false to resume\.$/ },
+    { state: "Queued", runWantedBy: [], is: "Suspending", message: /^Stopping; no pod of the run is running/ },
+    { state: "Stopped", runWantedBy: [], is: "Suspended", message: /^Set spec\.suspend to false to resume\.$/ },
     {
       ...{ state: "Stopped", runWantedBy: [], lastCheckpointStep: 20 },
-      ...{ is: "Suspended", says: /to resume from the checkpoint of step 20\.$/ },
+      ...{ is: "Suspended", message: /to resume from the checkpoint of step 20\.$/ },
     },
-    { state: "Succeeded", runWantedBy: ["twin"], is: "Suspended", says: /^Set spec\.suspend to false to resume/ },
+    { state: "Succeeded", runWantedBy: ["twin"], is: "Suspended", message: /^Set spec\.suspend to false to resume/ },
   ];
-  for (const { state, steps, lastCheckpointStep, runWantedBy, is, says } of cases) {
+  for (const { state, steps, lastCheckpointStep, runWantedBy, is, message } of cases) {
     const status = {
       state,
       ...(steps === undefined ? {} : { progress: { steps, updatedAt: "2026-01-02T03:04:00Z" } }),
@@ -66,7 +71,7 @@ test("a job is Suspended while its run continues for other jobs, and names them"
     const world = withRun(({ run }) => ({ currentRun: { ...run!, status }, runWantedBy }));
     const decision = decide({ ...world, wanted: { ...world.wanted, spec } as World["wanted"] });
     assert.equal(decision.status.state, is);
-    assert.match(ready(decision)?.message ?? "", says);
+    assert.match(ready(decision)?.message ?? "", message);
   }
 });
 

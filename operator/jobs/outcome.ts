@@ -10,7 +10,7 @@ import type { KubeObject } from "../runtime/objects.ts";
 import { killed } from "./render.ts";
 import type { Job, Pod } from "./resources.ts";
 import { type Terminated, terminations } from "./terminations.ts";
-import { onNode, type Waiting, whyWaiting } from "./waiting.ts";
+import { onNode, type Waiting, waitCause } from "./waiting.ts";
 
 export type JobState =
   | { kind: "Absent" }
@@ -50,7 +50,7 @@ export function jobState(job: Job | undefined, pods: readonly Pod[]): JobState {
   if (done) return { kind: "Completing", pod: done };
   const running = alive.find(({ metadata }) => metadata.deletionTimestamp === undefined);
   if (running && onNode(running) === undefined) return { kind: "Running", pod: running };
-  return { kind: "Pending", podRuns, ...whyWaiting(job, pods) };
+  return { kind: "Pending", podRuns, ...waitCause(job, pods) };
 }
 
 /** Do the pod's containers run, or may they run while the node does not report? */

@@ -4,7 +4,7 @@ import { labels } from "../api/names.ts";
 import { aBatchJob, anEnvelope, aPod } from "../testing/builders.ts";
 import { jobState } from "./outcome.ts";
 import type { Job, Pod } from "./resources.ts";
-import { needsAttention, warned, whyWaiting } from "./waiting.ts";
+import { needsAttention, warned, waitCause } from "./waiting.ts";
 
 type Conditions = readonly { type: string; status: string; reason?: string }[];
 
@@ -165,7 +165,7 @@ describe("a Job whose pod does not run reports the cause and the fix", () => {
       const pod = aPod({ waiting: reason });
       const [container] = pod.status!.containerStatuses!;
       const state = { waiting: { reason, message } };
-      return whyWaiting(aBatchJob(), [
+      return waitCause(aBatchJob(), [
         { ...pod, status: { ...pod.status, containerStatuses: [{ ...container!, state }] } },
       ]);
     };
@@ -279,7 +279,7 @@ describe("a fault that only Events report gets a fix, with the fields of its sta
 
 test("a queue and a retry need no person; every other wait does", () => {
   assert.equal(
-    whyWaiting({ ...aBatchJob(), spec: { suspend: true } } as ReturnType<typeof aBatchJob>, []).reason,
+    waitCause({ ...aBatchJob(), spec: { suspend: true } } as ReturnType<typeof aBatchJob>, []).reason,
     "Queued",
   );
   assert.deepEqual(["Pending", "Queued", "Retrying", "NodeLost", "FailedMount"].map(needsAttention), [

@@ -18,7 +18,7 @@ export interface Waiting {
 /** A wait without a known cause: it ends on its own, or Events explain it. */
 const unexplained = "Pending";
 
-export function whyWaiting(job: Job, pods: readonly Pod[]): Waiting {
+export function waitCause(job: Job, pods: readonly Pod[]): Waiting {
   if (job.spec?.suspend === true) return { reason: "Queued", message: suspendedWords(job, pods) };
   const live = pods.filter(({ status }) => status?.phase !== "Failed" && status?.phase !== "Succeeded");
   const pod = live.find(({ metadata }) => metadata.deletionTimestamp === undefined) ?? live[0];

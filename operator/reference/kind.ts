@@ -17,7 +17,7 @@ export function kindPage(kind: CrdOptions): string {
     ...(rules.length === 0 ? [] : [bullets(rules)]),
     "## Columns",
     table(
-      ["Column", "What it shows"],
+      ["Column", "Content"],
       kind.columns.map(({ name, description, priority }) => [
         name,
         priority ? `${description} (\`-o wide\`)` : description,
@@ -67,7 +67,7 @@ function below(schema: Schema, at: string): Field[] {
 
 const fieldTable = (fields: readonly Field[]) =>
   table(
-    ["Field", "Type", "What it is"],
+    ["Field", "Type", "Description"],
     fields.map(([path, schema, required]) => [`\`${path}\`${required ? " *" : ""}`, typeOf(schema), describe(schema)]),
   );
 

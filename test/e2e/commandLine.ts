@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { repository } from "../../demo/places.ts";
 
-export interface Said {
+export interface Output {
   /** The exit code. */
   readonly code: number | null;
   /** The output; on a terminal including escape codes. */
@@ -17,15 +17,15 @@ export interface Typed {
 }
 
 /** Runs a shell command in the checkout. */
-export function shell(line: string, { environment, stdin = "" }: Typed): Promise<Said> {
+export function shell(line: string, { environment, stdin = "" }: Typed): Promise<Output> {
   const child = spawn("/bin/sh", ["-c", line], { cwd: repository, env: environment });
   child.stdin.on("error", () => {});
   child.stdin.end(stdin);
-  return said(child);
+  return output(child);
 }
 
 export interface Terminal {
-  readonly ended: Promise<Said>;
+  readonly ended: Promise<Output>;
   /** The output so far. */
   shown(): string;
   interrupt(): void;
@@ -39,10 +39,10 @@ export function onTerminal(line: string, environment: NodeJS.ProcessEnv): Termin
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     shown += text;
   });
-  return { ended: said(child), shown: () => shown, interrupt: () => child.stdin.write("\x03") };
+  return { ended: output(child), shown: () => shown, interrupt: () => child.stdin.write("\x03") };
 }
 
-function said(child: ReturnType<typeof spawn>): Promise<Said> {
+function output(child: ReturnType<typeof spawn>): Promise<Output> {
   let [stdout, stderr] = ["", ""];
   child.stdout?.setEncoding("utf8").on("data", (text: string) => {
     stdout += text;

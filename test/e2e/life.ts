@@ -266,8 +266,8 @@ function replacedTests(bench: () => Bench, undisturbed: Undisturbed): void {
     await team.apply(manifest("job", { training: long, activeDeadlineSeconds: 1 }));
     await team.until("job", "observed", ({ metadata, status }) => status?.observedGeneration === metadata.generation);
     await team.kubectl("delete", "jobs", "-l", `luthier.dev/finetunerun=${first}`);
-    const said = await team.untilStalled("job");
-    assert.deepEqual([said.reason, /delete FineTuneRun/.test(said.message)], ["DeadlineExceeded", true]);
+    const failure = await team.untilStalled("job");
+    assert.deepEqual([failure.reason, /delete FineTuneRun/.test(failure.message)], ["DeadlineExceeded", true]);
     await team.apply(manifest("job", { training: long }));
     await team.until("job", "observed", ({ metadata, status }) => status?.observedGeneration === metadata.generation);
     assert.equal((await team.untilStalled("job")).reason, "DeadlineExceeded");

@@ -13,7 +13,7 @@ import type { Session } from "../../terminal/command.ts";
 import { createScreen } from "../../terminal/screen.ts";
 import { runStages } from "../../terminal/stages.ts";
 import type { Bench, Team } from "./bench.ts";
-import { onTerminal, type Said, shell } from "./commandLine.ts";
+import { onTerminal, type Output, shell } from "./commandLine.ts";
 import { startTunnel } from "./tunnel.ts";
 import { assertSaid, Words } from "./words.ts";
 
@@ -43,8 +43,8 @@ export function quickstartTests(bench: () => Bench): void {
   let results: string;
   /** Its answers to the held-out e-mails of the demo's table, in order. */
   let answers: string[];
-  let watched: Said;
-  let interrupted: Said;
+  let watched: Output;
+  let interrupted: Output;
   let words: Words;
   const luthier = (line: string) => `npx --no-install luthier ${line} --namespace quickstart`;
   /** A line of the demo's final output, unchanged. */
@@ -74,8 +74,8 @@ export function quickstartTests(bench: () => Bench): void {
 
   test("from kubectl apply to Ready each object reports its states in order, without a failure or retry", () => {
     assert.ok(words.fromTheFirst(), "heard from the first write on");
-    for (const said of [...words.all(), progress, watched.stdout]) {
-      assert.doesNotMatch(said, /fail|retry|again|another pod|crash|lost|not wanted|no longer/i);
+    for (const text of [...words.all(), progress, watched.stdout]) {
+      assert.doesNotMatch(text, /fail|retry|again|another pod|crash|lost|not wanted|no longer/i);
     }
     const pod = String.raw`(Waiting for the Job's pod\.|Pod \S+ is starting\.)`;
     const trains = /^Training Training: (The training pod is running|Loading the base model and the data)\.$/;
@@ -212,9 +212,11 @@ export function quickstartTests(bench: () => Bench): void {
     const described = await shell(advised(/describe finetunejob/), { environment });
     assert.match(described.stdout, /Type: +Ready/);
     const [, events = ""] = described.stdout.split(/^Events:$/m);
-    const told = [...events.matchAll(/^ +(Normal|Warning) +(\w+) /gm)].map(([, type, reason]) => `${type} ${reason}`);
+    const reported = [...events.matchAll(/^ +(Normal|Warning) +(\w+) /gm)].map(
+      ([, type, reason]) => `${type} ${reason}`,
+    );
     assert.deepEqual(
-      told,
+      reported,
       words.events().flatMap((one) => /^FineTuneJob (\w+ \w+):/.exec(one)?.[1] ?? []),
       "in the order in which they were reported",
     );

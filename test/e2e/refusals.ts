@@ -11,30 +11,30 @@ const examples = path.resolve(import.meta.dirname, "../../docs/examples");
 const dataset = { sources: [{ uri: "pvc://inputs/train.jsonl" }], maxSequenceLength: 128 };
 
 /** Manifests with errors that the schema cannot detect. */
-const stalled: readonly { name: string; change: Record<string, unknown>; reason: RegExp; says: RegExp }[] = [
+const stalled: readonly { name: string; change: Record<string, unknown>; reason: RegExp; reports: RegExp }[] = [
   {
     name: "a missing file",
     change: { dataset: { ...dataset, sources: [{ uri: "pvc://inputs/none.jsonl" }] } },
     reason: /^FileMissing$/,
-    says: /none\.jsonl/,
+    reports: /none\.jsonl/,
   },
   {
     name: "a bad row",
     change: { dataset: { ...dataset, sources: [{ uri: "pvc://inputs/bad.jsonl" }] } },
     reason: /^BadRow$/,
-    says: /bad\.jsonl.*7/,
+    reports: /bad\.jsonl.*7/,
   },
   {
     name: "an unknown architecture",
     change: { baseModel: { uri: "pvc://inputs/gpt2" } },
     reason: /^BaseModelUnsupported$/,
-    says: /gpt2/,
+    reports: /gpt2/,
   },
   {
     name: "a run that does not fit",
     change: { placement: { gpusPerNode: 0, resources: { limits: { memory: "150Mi" } } } },
     reason: /^DoesNotFit$/,
-    says: /needs .* 150 MiB are available/,
+    reports: /needs .* 150 MiB are available/,
   },
 ];
 
@@ -49,8 +49,8 @@ export function refusalTests(bench: () => Bench): void {
 
     for (const { name, wrong, field, message = "" } of wrongSpecs) {
       test(name, async () => {
-        const said = await refusal(team.apply(manifest("wrong", wrong)));
-        assert.ok(said.includes(field) && said.includes(message), said);
+        const answer = await refusal(team.apply(manifest("wrong", wrong)));
+        assert.ok(answer.includes(field) && answer.includes(message), answer);
       });
     }
 
@@ -74,8 +74,8 @@ export function refusalTests(bench: () => Bench): void {
       await team.untilReady("n".repeat(40));
       const run = await team.run();
       const patch = JSON.stringify({ spec: { artifactRoot: "pvc://other" } });
-      const said = await refusal(team.kubectl("patch", "ftr", run.metadata.name, "--type=merge", "-p", patch));
-      assert.match(said, /artifactRoot is immutable/);
+      const answer = await refusal(team.kubectl("patch", "ftr", run.metadata.name, "--type=merge", "-p", patch));
+      assert.match(answer, /artifactRoot is immutable/);
       const adapter = (await team.adapter()).metadata.name;
       const removed = JSON.stringify([{ op: "remove", path: "/spec/results" }]);
       const refused = await refusal(team.kubectl("patch", "adapter", adapter, "--type=json", "-p", removed));
@@ -91,12 +91,12 @@ export function refusalTests(bench: () => Bench): void {
 
   describe("reported in a condition", () => {
     describe("each with its own message", { concurrency: 8 }, () => {
-      for (const [index, { name, change, reason, says }] of stalled.entries()) {
+      for (const [index, { name, change, reason, reports }] of stalled.entries()) {
         test(name, async () => {
           await team.apply(manifest(`stalled-${index}`, change));
-          const said = await team.untilStalled(`stalled-${index}`);
-          assert.match(said.reason, reason);
-          assert.match(said.message, says);
+          const answer = await team.untilStalled(`stalled-${index}`);
+          assert.match(answer.reason, reason);
+          assert.match(answer.message, reports);
         });
       }
     });

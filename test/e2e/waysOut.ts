@@ -29,13 +29,13 @@ interface WayOut {
   name: string;
   /** The problem that blocks the job. */
   wrong: Change;
-  says: RegExp;
+  reports: RegExp;
   /** The fix: a change of the spec or of the cluster. */
   right: Change | ((team: Team, bench: Bench) => Promise<unknown>);
   /** The job stalls instead of only waiting. */
   stalls?: boolean;
   /** Shows that the job continues; usually because the inputs are pinned. */
-  goesOn?: (job: FineTuneJob) => boolean;
+  continues?: (job: FineTuneJob) => boolean;
 }
 
 const s3 = (name: string) => ({
@@ -52,39 +52,39 @@ const waysOut: readonly WayOut[] = [
   {
     name: "no node with that label: the selector is fixed",
     wrong: placed({ nodeSelector: nowhere }),
-    says: noSelector,
+    reports: noSelector,
     right: placed({}),
   },
   {
     name: "no node with that label for the training: the selector is fixed",
     wrong: { ...placed({ nodeSelector: nowhere }), helpers: { nodeSelector: {} } },
-    says: /of placement, or add a node/,
+    reports: /of placement, or add a node/,
     right: placed({}),
-    goesOn: trained,
+    continues: trained,
   },
   {
     name: "no node with that label: a node gets it",
     wrong: placed({ nodeSelector: { room: "later" } }),
-    says: noSelector,
+    reports: noSelector,
     right: (_, { cluster }) => cluster.kubectl(["label", "nodes", "--all", "room=later"]),
   },
   {
     name: "no node with as much memory: placement.resources is lowered",
     wrong: placed({ resources: huge }),
-    says: /Insufficient memory.*lower placement\.resources/,
+    reports: /Insufficient memory.*lower placement\.resources/,
     right: placed({}),
-    goesOn: trained,
+    continues: trained,
   },
   {
     name: "no node with as much memory for reading the inputs: helpers.resources is lowered",
     wrong: { helpers: { resources: huge } },
-    says: /Insufficient memory.*lower helpers\.resources/,
+    reports: /Insufficient memory.*lower helpers\.resources/,
     right: {},
   },
   {
     name: "a claim that is missing: it is created",
     wrong: { baseModel: { uri: "pvc://later/model" } },
-    says: /persistentvolumeclaim "later" not found.*Create that claim in this namespace/,
+    reports: /persistentvolumeclaim "later" not found.*Create that claim in this namespace/,
     right: ({ name }, { cluster, directory }) => {
       const inputs = path.join(directory, "later");
       cpSync(path.join(directory, "inputs"), inputs, { recursive: true });
@@ -94,78 +94,79 @@ const waysOut: readonly WayOut[] = [
   {
     name: "a claim that is missing: the URI is fixed",
     wrong: { baseModel: { uri: "pvc://nowhere/model" } },
-    says: /persistentvolumeclaim "nowhere" not found.*or fix the URI/,
+    reports: /persistentvolumeclaim "nowhere" not found.*or fix the URI/,
     right: {},
   },
   {
     name: "a Secret that is missing: it is created",
     wrong: s3("models"),
-    says: /"models" not found.*Create that Secret in this namespace/,
+    reports: /"models" not found.*Create that Secret in this namespace/,
     right: object("v1", "Secret", "models", { stringData: { AWS_ACCESS_KEY_ID: "a", AWS_SECRET_ACCESS_KEY: "b" } }),
-    goesOn: reads,
+    continues: reads,
   },
   {
     name: "a key that is missing in a Secret: it is added",
     wrong: s3("half"),
-    says: /non-existent secret key: AWS_SECRET_ACCESS_KEY.*Add that key to the Secret/,
+    reports: /non-existent secret key: AWS_SECRET_ACCESS_KEY.*Add that key to the Secret/,
     right: object("v1", "Secret", "half", { stringData: { AWS_ACCESS_KEY_ID: "a", AWS_SECRET_ACCESS_KEY: "b" } }),
-    goesOn: reads,
+    continues: reads,
   },
   {
     name: "a PriorityClass that is missing: it is created",
     wrong: placed({ priorityClassName: "low" }),
-    says: /no PriorityClass with name low.*Create that PriorityClass/,
+    reports: /no PriorityClass with name low.*Create that PriorityClass/,
     right: object("scheduling.k8s.io/v1", "PriorityClass", "low", { value: -1 }),
   },
   {
     name: "a PriorityClass that is missing: it is left out",
     wrong: placed({ priorityClassName: "none" }),
-    says: /no PriorityClass with name none.*leave placement\.priorityClassName out/,
+    reports: /no PriorityClass with name none.*leave placement\.priorityClassName out/,
     right: placed({}),
   },
   {
     name: "a RuntimeClass that is missing: it is created",
     wrong: placed({ runtimeClassName: "plain" }),
-    says: /RuntimeClass.*plain.*Create that RuntimeClass/,
+    reports: /RuntimeClass.*plain.*Create that RuntimeClass/,
     right: object("node.k8s.io/v1", "RuntimeClass", "plain", { handler: "runc" }),
   },
   {
     name: "a RuntimeClass that is missing: it is left out",
     wrong: placed({ runtimeClassName: "kata" }),
-    says: /RuntimeClass.*kata.*leave placement\.runtimeClassName out/,
+    reports: /RuntimeClass.*kata.*leave placement\.runtimeClassName out/,
     right: placed({}),
   },
   {
     name: "a ServiceAccount that is missing: it is created",
     wrong: placed({ serviceAccountName: "trainer" }),
-    says: /serviceaccount "trainer" not found.*Create that ServiceAccount/,
+    reports: /serviceaccount "trainer" not found.*Create that ServiceAccount/,
     right: object("v1", "ServiceAccount", "trainer"),
   },
   {
     name: "a ServiceAccount that is missing: it is left out",
     wrong: placed({ serviceAccountName: "nobody" }),
-    says: /serviceaccount "nobody" not found.*leave placement\.serviceAccountName out/,
+    reports: /serviceaccount "nobody" not found.*leave placement\.serviceAccountName out/,
     right: placed({}),
   },
   {
     name: "a limit that the run does not fit into: it is raised",
     wrong: placed({ resources: { limits: { memory: "100Mi" } } }),
-    says: /needs .* 100 MiB are available \(placement\.resources\.limits\.memory\).*Raise placement\.resources\.limits\.memory/,
+    reports:
+      /needs .* 100 MiB are available \(placement\.resources\.limits\.memory\).*Raise placement\.resources\.limits\.memory/,
     right: placed({}),
     stalls: true,
-    goesOn: trained,
+    continues: trained,
   },
   {
     name: "a store that is full: room is made",
     wrong: { artifacts: { uri: "pvc://full" } },
-    says: /StoreFull:.*Free space on the store's volume/,
+    reports: /StoreFull:.*Free space on the store's volume/,
     right: (_, { cluster, directory }) =>
       cluster.onNode("mount", "-o", "remount,size=200m", path.join(directory, "full")),
   },
   {
     name: "bad data: the spec is changed",
     wrong: { dataset: { sources: [{ uri: "pvc://inputs/none.jsonl" }], maxSequenceLength: 128 } },
-    says: /none\.jsonl.*and change the spec/,
+    reports: /none\.jsonl.*and change the spec/,
     stalls: true,
     right: {},
   },
@@ -181,17 +182,17 @@ export function waysOutTests(bench: () => Bench): void {
   });
 
   describe("a condition names the fix, and the job continues after it", { concurrency: 6 }, () => {
-    for (const [index, { name, wrong, says, right, stalls = false, goesOn = pinned }] of waysOut.entries()) {
+    for (const [index, { name, wrong, reports, right, stalls = false, continues = pinned }] of waysOut.entries()) {
       test(name, async () => {
         const job = `job-${index}`;
         // Each has its own run.
         const settings = { training: { ...training, seed: index } };
         await team.apply(manifest(job, { ...settings, ...wrong }));
-        const said = await untilSaid(team, job, says);
-        assert.equal(condition(said, "Stalled") !== undefined, stalls);
+        const reported = await untilReported(team, job, reports);
+        assert.equal(condition(reported, "Stalled") !== undefined, stalls);
         if (typeof right === "function") await right(team, bench());
         else await team.apply(manifest(job, { ...settings, ...right }));
-        await team.until(job, "going on", goesOn);
+        await team.until(job, "continuing", continues);
         await team.kubectl("delete", "finetunejob", job, "--wait=false");
       });
     }
@@ -200,9 +201,9 @@ export function waysOutTests(bench: () => Bench): void {
       const small = await bench().namespace("small");
       await small.kubectl("create", "quota", "none", "--hard=pods=0");
       await small.apply(manifest("job", { training }));
-      await untilSaid(small, "job", /exceeded quota: none.*Raise the namespace's quota/);
+      await untilReported(small, "job", /exceeded quota: none.*Raise the namespace's quota/);
       await small.kubectl("delete", "quota", "none");
-      await small.until("job", "going on", pinned);
+      await small.until("job", "continuing", pinned);
       await small.kubectl("delete", "finetunejob", "job", "--wait=false");
     });
 
@@ -213,9 +214,10 @@ export function waysOutTests(bench: () => Bench): void {
       await stepByStep(frugal, [
         {
           change: {},
-          says: /must specify limits\.memory.*Set in helpers\.resources the values that the namespace's quota requires/,
+          reports:
+            /must specify limits\.memory.*Set in helpers\.resources the values that the namespace's quota requires/,
         },
-        { change: { helpers }, says: /exceeded quota: memory.*or lower placement\.resources/ },
+        { change: { helpers }, reports: /exceeded quota: memory.*or lower placement\.resources/ },
         { change: { helpers, ...placed({ resources: { limits: { memory: "650Mi" } } }) } },
       ]);
     });
@@ -228,15 +230,17 @@ export function waysOutTests(bench: () => Bench): void {
       await stepByStep(ranged, [
         {
           change: placed({ resources: undefined }),
-          says: /less than or equal to memory limit of 100Mi.*Set requests and limits in helpers\.resources/,
+          reports: /less than or equal to memory limit of 100Mi.*Set requests and limits in helpers\.resources/,
         },
         {
           change: { ...placed({ resources: undefined }), helpers },
-          says: /100 MiB are available \(the default limit of LimitRange small\).*Set placement\.resources\.limits\.memory/,
+          reports:
+            /100 MiB are available \(the default limit of LimitRange small\).*Set placement\.resources\.limits\.memory/,
         },
         {
           change: { ...placed({}), helpers },
-          says: /maximum memory usage per Container is 700Mi.*Set placement\.resources to what the namespace's LimitRange allows/,
+          reports:
+            /maximum memory usage per Container is 700Mi.*Set placement\.resources to what the namespace's LimitRange allows/,
         },
         { change: { ...placed({ resources: { limits: { memory: "650Mi" } } }), helpers } },
       ]);
@@ -248,8 +252,9 @@ export function waysOutTests(bench: () => Bench): void {
       const taken = await bench().namespace("taken");
       await taken.apply(foreignJob(`${run}-1`));
       await taken.apply(manifest("named", { training: { ...training, seed: 101 } }));
-      const says = /Job run-\w+-1 exists and does not belong to this run.*delete it \(kubectl delete job run-\w+-1\)/;
-      await untilSaid(taken, "named", says);
+      const reports =
+        /Job run-\w+-1 exists and does not belong to this run.*delete it \(kubectl delete job run-\w+-1\)/;
+      await untilReported(taken, "named", reports);
       await taken.kubectl("delete", "job", `${run}-1`);
       await taken.untilReady("named");
     });
@@ -261,10 +266,10 @@ export function waysOutTests(bench: () => Bench): void {
           helpers: { resources: { limits: { memory } } },
           ...change,
         });
-      const says = /Raise helpers\.resources\.limits\.memory; the operator then (reads them|exports) again\.$/;
+      const reports = /Raise helpers\.resources\.limits\.memory; the operator then (reads them|exports) again\.$/;
       const untilTold = async (change: Change) => {
         await team.apply(limited("48Mi", change));
-        const job = await untilSaid(team, "cramped", says);
+        const job = await untilReported(team, "cramped", reports);
         assert.equal(condition(job, "Ready")?.reason, "HostMemoryExceeded");
       };
       await untilTold({});
@@ -284,7 +289,7 @@ export function waysOutTests(bench: () => Bench): void {
       await team.until("first", "trained", trained);
       const elsewhere = { training: { ...training, seed: 100 }, artifacts: { uri: "pvc://store/elsewhere" } };
       await team.apply(manifest("second", elsewhere));
-      await untilSaid(
+      await untilReported(
         team,
         "second",
         /trains the same settings with artifacts under pvc:\/\/store\/.*Set spec\.artifacts\.uri/,
@@ -296,10 +301,10 @@ export function waysOutTests(bench: () => Bench): void {
 }
 
 /** Applies one change after another: each message names the next fix, and after the last one the job has an Adapter. */
-async function stepByStep(team: Team, steps: readonly { change: Change; says?: RegExp }[]): Promise<void> {
-  for (const { change, says } of steps) {
+async function stepByStep(team: Team, steps: readonly { change: Change; reports?: RegExp }[]): Promise<void> {
+  for (const { change, reports } of steps) {
     await team.apply(manifest("job", { training, ...change }));
-    if (says) await untilSaid(team, "job", says);
+    if (reports) await untilReported(team, "job", reports);
   }
   await team.until("job", "trained", trained);
   await team.kubectl("delete", "finetunejob", "job", "--wait=false");
@@ -316,10 +321,10 @@ async function oneLife(bench: Bench): Promise<void> {
     team.kubectl("annotate", "--overwrite", kind, name, `luthier.dev/requested-at=${Date.now()}`);
 
   await wish({ ...placed({ nodeSelector: nowhere }), helpers: { nodeSelector: {} } });
-  await untilSaid(team, "job", noSelector);
+  await untilReported(team, "job", noSelector);
   rmSync(path.join(team.store, team.name, "objects"), { recursive: true });
   await wish({});
-  await untilSaid(
+  await untilReported(
     team,
     "job",
     /To stage the inputs again, annotate: luthier\.dev\/requested-at=.*then delete FineTuneRun/,
@@ -331,7 +336,7 @@ async function oneLife(bench: Bench): Promise<void> {
 
   const first = { exports: [merged("first", "BF16")] };
   await wish({ adapter: first, helpers: { resources: huge } });
-  await untilSaid(team, "job", /Export first: .*Insufficient memory.*lower helpers\.resources/);
+  await untilReported(team, "job", /Export first: .*Insufficient memory.*lower helpers\.resources/);
   await wish({ adapter: first });
   await team.untilReady("job");
 
@@ -340,7 +345,7 @@ async function oneLife(bench: Bench): Promise<void> {
   renameSync(adapter, `${adapter}.away`);
   const second = { exports: [...first.exports, merged("second", "F32")] };
   await wish({ adapter: second });
-  await untilSaid(team, "job", /restore the files and annotate this Adapter/);
+  await untilReported(team, "job", /restore the files and annotate this Adapter/);
   renameSync(`${adapter}.away`, adapter);
   await ask("adapter", metadata.name);
   await team.untilReady("job");
@@ -357,7 +362,7 @@ async function oneLife(bench: Bench): Promise<void> {
   assert.deepEqual((await team.adapter()).spec.exports, plain.exports);
 
   await wish({ adapter: second, promotion: { adapterRef: { name: "none" } } });
-  await untilSaid(team, "job", new RegExp(`has no Adapter none\\. It has: ${metadata.name}`));
+  await untilReported(team, "job", new RegExp(`has no Adapter none\\. It has: ${metadata.name}`));
   await wish({ adapter: second, promotion: { adapterRef: { name: metadata.name } } });
   await team.untilReady("job");
   assert.deepEqual([team.created("finetuneruns"), team.created("adapters")], [2, 1]);
@@ -370,7 +375,7 @@ async function oneLife(bench: Bench): Promise<void> {
 export function imageTests(bench: () => Bench): void {
   const waits = { ...placed({ nodeSelector: nowhere }), helpers: { nodeSelector: {} } };
   const exports = { exports: [merged("merged", "BF16")] };
-  const says = /luthier-trainer:none.*Fix the chart's images\.trainer/;
+  const reports = /luthier-trainer:none.*Fix the chart's images\.trainer/;
   const named = (name: string) => upgrade(bench().cluster, imageValues("trainer", name), "--reuse-values");
   const settings = (seed: number) => ({ training: { ...training, seed } });
   let team: Team;
@@ -379,13 +384,13 @@ export function imageTests(bench: () => Bench): void {
     team = await bench().namespace("images");
     await team.apply(manifest("exporting", settings(1)));
     await team.apply(manifest("training", { ...settings(2), ...waits }));
-    await untilSaid(team, "training", noSelector);
+    await untilReported(team, "training", noSelector);
     await team.untilReady("exporting");
     await named("localhost/luthier-trainer:none");
     await team.apply(manifest("preparing", settings(3)));
     await team.apply(manifest("training", settings(2)));
     await team.apply(manifest("exporting", { ...settings(1), adapter: exports }));
-    await Promise.all(["preparing", "training", "exporting"].map((job) => untilSaid(team, job, says)));
+    await Promise.all(["preparing", "training", "exporting"].map((job) => untilReported(team, job, reports)));
   });
 
   test("once the image is fixed, each job continues, and nothing trains twice", async () => {
@@ -419,8 +424,8 @@ const foreignJob = (name: string) => ({
   },
 });
 
-async function untilSaid(team: Team, name: string, says: RegExp): Promise<FineTuneJob> {
-  return await team.until(name, `saying ${says}`, (one) => says.test(condition(one, "Ready")?.message ?? ""));
+async function untilReported(team: Team, name: string, reports: RegExp): Promise<FineTuneJob> {
+  return await team.until(name, `reporting ${reports}`, (one) => reports.test(condition(one, "Ready")?.message ?? ""));
 }
 
 /** The claim `full`: 64 KiB of memory, removed with the cluster. */

@@ -47,7 +47,7 @@ export async function gatherFacts(checkout: string, needs: readonly SpaceNeed[])
     memoryBytes: memoryLimit(),
     filesystems: filesystemsOf(needs),
     hasApt: existsSync("/usr/bin/apt-get"),
-    namespaces: root ? await whyNoNamespaces() : "only root may create them",
+    namespaces: root ? await namespacesProblem() : "only root may create them",
     cgroupControllers: cgroupControllers(readIfThere("/proc/mounts"), (file) => readIfThere(file)),
     cgroupIsNested: cgroupIsNested(readIfThere("/proc/mounts"), (file) => readIfThere(file)),
     routes: parseRoutes(readIfThere("/proc/net/route")),
@@ -125,7 +125,7 @@ function isWritable(file: string): boolean {
   }
 }
 
-async function whyNoNamespaces(): Promise<string | undefined> {
+async function namespacesProblem(): Promise<string | undefined> {
   try {
     await run("unshare", ["--mount", "--net", "--pid", "--fork", "--mount-proc", "true"]);
     return undefined;

@@ -128,17 +128,17 @@ test("a directory, a named pipe, a device or a claim in place of data is reporte
   const { directory, ending } = await place(t);
   spawnSync("mkfifo", [`${directory}/data/pipe.jsonl`]);
   mkdirSync(`${directory}/data/empty`);
-  const cases: [data: string, says: RegExp][] = [
+  const cases: [data: string, expected: RegExp][] = [
     ["pvc://data/files", /is a directory, not a file; name a file in it, such as rows\.jsonl/],
     ["pvc://data/empty", /is a directory/],
     ["pvc://data", /is a directory, not a file; name a file in it/],
     ["pvc://data/pipe.jsonl", /is a named pipe, not a file/],
     ["file:///dev/zero", /is a device, not a file/],
   ];
-  for (const [data, says] of cases) {
+  for (const [data, expected] of cases) {
     const [code, reason, message] = await ending({ data });
     assert.deepEqual([code, reason], [20, "NotAFile"], data);
-    assert.match(message, says);
+    assert.match(message, expected);
     assert.ok(message.startsWith(`${data}: `), message);
   }
 });

@@ -97,11 +97,11 @@ async function stageFile(
   onChunk: (chunk: Uint8Array) => void,
 ): Promise<StagedObject> {
   const { digest, bytes } = entry;
-  const said = digest === undefined ? undefined : { digest, bytes };
-  if (said && (await objects.has(said))) {
-    const object = objects.uri(said.digest);
+  const known = digest === undefined ? undefined : { digest, bytes };
+  if (known && (await objects.has(known))) {
+    const object = objects.uri(known.digest);
     for await (const chunk of stores.of(object).stream(object)) onChunk(chunk);
-    return said;
+    return known;
   }
   const wrong = () => corrupt("DigestMismatch", `${uri}: its bytes do not match its store's digest`);
   const expected = digest === undefined ? undefined : { digest, wrong };

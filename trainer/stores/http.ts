@@ -31,7 +31,7 @@ export const usualPatience: Patience = {
 };
 
 /** Interval between two lines about the same fault, in milliseconds. */
-const tellEveryMs = 15_000;
+const reportEveryMs = 15_000;
 
 /** A temporary fault, worth a retry. */
 export class Transient extends Error {
@@ -50,7 +50,7 @@ export class Retries {
   readonly #patience: Patience;
   #failures = 0;
   #since = 0;
-  #toldAt = Number.NEGATIVE_INFINITY;
+  #reportedAt = Number.NEGATIVE_INFINITY;
 
   constructor(uri: string, patience: Patience) {
     this.#uri = uri;
@@ -80,8 +80,8 @@ export class Retries {
   }
 
   #report(error: Error, leftMs: number): void {
-    if (Date.now() - this.#toldAt < tellEveryMs) return;
-    this.#toldAt = Date.now();
+    if (Date.now() - this.#reportedAt < reportEveryMs) return;
+    this.#reportedAt = Date.now();
     this.#patience.onRetry?.(`${this.#uri}: ${error.message}; retrying for up to ${Math.ceil(leftMs / 1000)} s`);
   }
 }

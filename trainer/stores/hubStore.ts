@@ -216,23 +216,26 @@ export class HubStore implements Store {
   #refusal(uri: string, { status, headers }: Answer): Error {
     const { kind, name, revision } = repositoryOf(uri);
     const [code, words] = [headers.get("x-error-code") ?? "", shortened(headers.get("x-error-message") ?? "")];
-    const said = `the hub answered ${status}${words && `: ${words}`}`;
+    const response = `the hub answered ${status}${words && `: ${words}`}`;
     const token =
       "set secretRef to a Secret with the key HF_TOKEN (outside a cluster, the variable HF_TOKEN or the hub's own log-in)";
     if (code === "GatedRepo") {
       const page = `${kind === "datasets" ? "datasets/" : ""}${name}`;
       return invalid(
         "AccessGated",
-        `${uri}: request access on the hub's page of ${page}, then ${token} of that account; ${said}`,
+        `${uri}: request access on the hub's page of ${page}, then ${token} of that account; ${response}`,
       );
     }
     if (code === "RevisionNotFound") return invalid("RevisionMissing", `${uri}: ${name} has no revision ${revision}`);
     if (code === "EntryNotFound") return new MissingFileError(uri);
     if (status === 401 || status === 403 || code === "RepoNotFound") {
-      return invalid("AccessDenied", `${uri}: ${name} does not exist, or the token may not read it: ${token}; ${said}`);
+      return invalid(
+        "AccessDenied",
+        `${uri}: ${name} does not exist, or the token may not read it: ${token}; ${response}`,
+      );
     }
     if (status === 404) return new MissingFileError(uri);
-    return new StageFailure(exitCode.storeUnreachable, "StoreRefused", `${uri}: ${said}`);
+    return new StageFailure(exitCode.storeUnreachable, "StoreRefused", `${uri}: ${response}`);
   }
 
   async #api(pathAndQuery: string): Promise<URL> {

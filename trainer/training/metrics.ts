@@ -58,7 +58,7 @@ export class Metrics {
     const line = this.#line(report);
     this.#latest = line;
     if (step % Math.ceil(steps / maxLines) === 0 || step === steps) this.#lines.push(line);
-    this.#reporter.report(this.#heard(line));
+    this.#reporter.report(this.#forListeners(line));
   }
 
   /** Adds the validation loss after a step to that step's line. */
@@ -79,7 +79,7 @@ export class Metrics {
   }
 
   /** Listeners get the newest validation loss with every line; the file has it only at the step that computed it. */
-  #heard(line: Progress): Progress {
+  #forListeners(line: Progress): Progress {
     return { ...line, ...(this.#evalLoss !== undefined && { evalLoss: this.#evalLoss }) };
   }
 
