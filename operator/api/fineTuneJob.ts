@@ -86,12 +86,12 @@ export const fineTuneJobSpec = ruled(
           .optional()
           .meta({
             description:
-              "Promote this Adapter of this FineTuneJob, whatever the settings are: a roll-back, or a pin. While it is set, the operator starts no training.",
+              "Promote this Adapter of this FineTuneJob for any settings: a roll-back, or a pin. While it is set, the operator starts no training.",
           }),
       })
       .optional()
       .meta({
-        description: "Which Adapter to promote. Default: that of the spec's settings, as soon as it is trained.",
+        description: "The Adapter to promote. Default: that of the spec's settings, as soon as it is trained.",
       }),
     suspend: z.boolean().optional().meta({
       description:

@@ -46,7 +46,7 @@ describe("Adapter", () => {
     assert.equal(decision.status.promotedAdapterRef?.name, old.metadata.name);
   });
 
-  test("the operator promotes the Adapter that a person chose, whatever the settings are, and trains nothing", () => {
+  test("the operator promotes the Adapter that a person chose, for any settings, and trains nothing", () => {
     const before = aPinnedJob();
     const old = anAdapter(before, succeeded(aRun(before)), { promotedAt: "2026-01-01T00:00:00Z" });
     const spec = (name: string) => aSpec({ method: { lora: { rank: 4 } }, promotion: { adapterRef: { name } } });

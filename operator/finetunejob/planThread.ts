@@ -26,7 +26,7 @@ export class PlanThread {
       return await this.#answerOf(this.#worker, question);
     } catch (error) {
       // The thread cannot start if the process has reached its limit of threads or memory.
-      return { kind: "broken", message: `the planner cannot be asked: ${messageOf(error)}` };
+      return { kind: "broken", message: `the planner cannot be started: ${messageOf(error)}` };
     }
   }
 

@@ -11,7 +11,7 @@ export type Readable = World & { wanted: Wanted };
 /** One check: the decision if it applies. */
 export type Step = (world: Readable) => Decision | undefined;
 
-export interface Saying {
+export interface Extras {
   status?: FineTuneJobStatus;
   actions?: readonly Action[];
   /** In addition to the facts about the settings (facts.ts). */
@@ -24,22 +24,22 @@ export function say(
   state: string,
   reason: string,
   message: string,
-  saying: Saying = {},
+  extras: Extras = {},
 ): Decision {
   const { job, now } = world;
   const { generation } = job.metadata;
-  const status = withoutStalePlan(world, saying.status ?? job.status ?? {});
-  const said = [...(saying.conditions ?? []), ...verdict(kind, reason, message)];
-  const known = facts(world, status).filter(({ type }) => !said.some((one) => one.type === type));
+  const status = withoutStalePlan(world, extras.status ?? job.status ?? {});
+  const verdicts = [...(extras.conditions ?? []), ...verdict(kind, reason, message)];
+  const known = facts(world, status).filter(({ type }) => !verdicts.some((one) => one.type === type));
   return {
     status: {
       ...status,
       ...(generation === undefined ? {} : { observedGeneration: generation }),
       state,
       ...(status.progress && state !== "Training" ? { progress: atRest(status.progress) } : {}),
-      conditions: updateConditions(job.status?.conditions, [...known, ...said], { generation, now }),
+      conditions: updateConditions(job.status?.conditions, [...known, ...verdicts], { generation, now }),
     },
-    actions: saying.actions ?? [],
+    actions: extras.actions ?? [],
   };
 }
 

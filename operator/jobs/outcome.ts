@@ -126,10 +126,10 @@ function crash(condition: Condition, last: Terminated | undefined): { reason: st
   if (last === undefined) {
     return {
       reason: condition.reason ?? "JobFailed",
-      message: condition.message ?? "The Job failed, and none of its pods is left to read.",
+      message: condition.message ?? "The Job failed, and its pods no longer exist.",
     };
   }
-  const words = last.message === "" ? "it left no message" : `its last words: ${last.message.slice(-500)}`;
+  const words = last.message === "" ? "it left no message" : `its message: ${last.message.slice(-500)}`;
   return {
     reason: last.exitCode === killed ? "Killed" : "Crashed",
     message: `The trainer ended with exit code ${last.exitCode}${last.reason ? ` (${last.reason})` : ""}; ${words}.`,

@@ -4,7 +4,7 @@ import { labels } from "../api/names.ts";
 import { aBatchJob, anEnvelope, aPod } from "../testing/builders.ts";
 import { jobState } from "./outcome.ts";
 import type { Job, Pod } from "./resources.ts";
-import { needsAttention, warned, waitCause } from "./waiting.ts";
+import { needsAttention, waitCause, warned } from "./waiting.ts";
 
 type Conditions = readonly { type: string; status: string; reason?: string }[];
 

@@ -154,17 +154,17 @@ const waysOut: readonly { reason: RegExp; says?: RegExp; wayOut: (fields: Placem
   {
     reason: /^FailedCreate$/,
     says: /serviceaccount "[^"]+" not found/,
-    wayOut: () => "Create that ServiceAccount, or leave placement.serviceAccountName out.",
+    wayOut: () => "Create that ServiceAccount, or remove placement.serviceAccountName.",
   },
   {
     reason: /^FailedCreate$/,
     says: /no PriorityClass with name/,
-    wayOut: () => "Create that PriorityClass, or leave placement.priorityClassName out.",
+    wayOut: () => "Create that PriorityClass, or remove placement.priorityClassName.",
   },
   {
     reason: /^FailedCreate$/,
     says: /RuntimeClass "?[^ "]+"? not found/i,
-    wayOut: () => "Create that RuntimeClass, or leave placement.runtimeClassName out.",
+    wayOut: () => "Create that RuntimeClass, or remove placement.runtimeClassName.",
   },
 ];
 

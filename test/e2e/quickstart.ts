@@ -13,7 +13,7 @@ import type { Session } from "../../terminal/command.ts";
 import { createScreen } from "../../terminal/screen.ts";
 import { runStages } from "../../terminal/stages.ts";
 import type { Bench, Team } from "./bench.ts";
-import { onTerminal, type Output, shell } from "./commandLine.ts";
+import { type Output, onTerminal, shell } from "./commandLine.ts";
 import { startTunnel } from "./tunnel.ts";
 import { assertSaid, Words } from "./words.ts";
 

@@ -120,7 +120,7 @@ const waysOut: readonly WayOut[] = [
   {
     name: "a PriorityClass that is missing: it is left out",
     wrong: placed({ priorityClassName: "none" }),
-    reports: /no PriorityClass with name none.*leave placement\.priorityClassName out/,
+    reports: /no PriorityClass with name none.*remove placement\.priorityClassName/,
     right: placed({}),
   },
   {
@@ -132,7 +132,7 @@ const waysOut: readonly WayOut[] = [
   {
     name: "a RuntimeClass that is missing: it is left out",
     wrong: placed({ runtimeClassName: "kata" }),
-    reports: /RuntimeClass.*kata.*leave placement\.runtimeClassName out/,
+    reports: /RuntimeClass.*kata.*remove placement\.runtimeClassName/,
     right: placed({}),
   },
   {
@@ -144,7 +144,7 @@ const waysOut: readonly WayOut[] = [
   {
     name: "a ServiceAccount that is missing: it is left out",
     wrong: placed({ serviceAccountName: "nobody" }),
-    reports: /serviceaccount "nobody" not found.*leave placement\.serviceAccountName out/,
+    reports: /serviceaccount "nobody" not found.*remove placement\.serviceAccountName/,
     right: placed({}),
   },
   {

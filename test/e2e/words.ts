@@ -96,12 +96,12 @@ export class Words {
 const once = (words: readonly string[]) => words.filter((one, index) => one !== words[index - 1]);
 
 /** Compares the recorded texts with the allowed ones: in order, no others, and the last one at the end. */
-export function assertSaid(said: readonly string[], allowed: readonly RegExp[]): void {
+export function assertSaid(recorded: readonly string[], allowed: readonly RegExp[]): void {
   let turn = 0;
-  for (const words of said) {
+  for (const words of recorded) {
     const next = allowed.findIndex((one, index) => index >= turn && one.test(words));
-    assert.ok(next >= 0, `not allowed, or not now: ${words}\nall that was said:\n${said.join("\n")}`);
+    assert.ok(next >= 0, `unexpected, or in the wrong order: ${words}\nrecorded:\n${recorded.join("\n")}`);
     turn = next;
   }
-  assert.equal(turn, allowed.length - 1, `the last words are missing; said was:\n${said.join("\n")}`);
+  assert.equal(turn, allowed.length - 1, `the last reports are missing; recorded:\n${recorded.join("\n")}`);
 }

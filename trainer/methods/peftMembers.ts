@@ -55,7 +55,8 @@ export class PeftMembers {
   layers(name: string): string[] {
     const value = this.#take(name);
     if (value === "all-linear") return [value];
-    if (typeof value === "string") throw this.#unsupported(name, "a pattern is not; list the names of the layers");
+    if (typeof value === "string")
+      throw this.#unsupported(name, "patterns are not supported; list the names of the layers");
     if (Array.isArray(value) && value.length > 0 && value.length <= 1024 && value.every(isName)) return value;
     throw this.#wrong(name, "a list of 1 to 1024 names of layers");
   }

@@ -164,10 +164,10 @@ class References {
       for (const digest of digestsIn(await this.#text(`prepared/${name}/manifest.json`))) this.#found.add(digest);
       return true;
     }
-    const saying = ["pins.json", "report.json"]
+    const listing = ["pins.json", "report.json"]
       .map((file) => `runs/${name}/${file}`)
       .find((file) => files.includes(file));
-    const parsed = withPins.safeParse(saying && jsonOf(Buffer.from(await this.#text(saying))));
+    const parsed = withPins.safeParse(listing && jsonOf(Buffer.from(await this.#text(listing))));
     if (!parsed.success) return false;
     const { baseDigest, datasetDigest, evaluationSetDigest } = parsed.data;
     for (const digest of [baseDigest, datasetDigest, evaluationSetDigest]) if (digest) await this.add(digest);
