@@ -10,7 +10,7 @@ import { pinImages } from "./values.ts";
 const goImage = "docker.io/library/golang:1.25";
 const helmVersion = "v4.2.4";
 
-/** Pushes the chart to `oci://prefix` and returns what Helm says. */
+/** Pushes the chart to `oci://prefix` and returns Helm's output. */
 export function pushChart(prefix: string, version: string, images: PublishedImages): Promise<string> {
   return withCredentials(packaged(version, images))
     .withExec(["helm", "push", `luthier-${version}.tgz`, `oci://${prefix}`])

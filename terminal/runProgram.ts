@@ -25,8 +25,8 @@ export class CommandError extends Error {
   readonly stderr: string;
 
   constructor(command: string, status: number | undefined, reason: string, output: CommandResult) {
-    const said = tail(output.stderr.trim() || output.stdout.trim(), 20);
-    super(`${command}: ${reason}${said === "" ? "" : `\n${said}`}`);
+    const lastLines = tail(output.stderr.trim() || output.stdout.trim(), 20);
+    super(`${command}: ${reason}${lastLines === "" ? "" : `\n${lastLines}`}`);
     this.name = "CommandError";
     this.status = status;
     this.stdout = output.stdout;

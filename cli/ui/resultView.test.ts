@@ -48,6 +48,6 @@ test("the measured peak stands beside the predicted one", () => {
   assert.match(outcomeLines(outcome).join("\n"), /memory +210 MiB at most, 210 MiB predicted\n/);
 });
 
-test("a resumed training says so", () => {
+test("the result of a resumed training mentions the resume", () => {
   assert.match(outcomeLines({ ...outcome, training: { ...training, resumes: 2 } }).join("\n"), /resumed 2 times/);
 });

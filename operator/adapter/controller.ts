@@ -96,7 +96,7 @@ export class AdapterReconciler {
     const key = exportKey(adapter, entry);
     const before = adapter.status?.exports?.find((one) => one.key === key);
     const job = this.#caches.jobs.get(`${adapter.metadata.namespace}/${exportJobName(key)}`);
-    // A finished export needs no Job. An export with an unfinished Job is not finished, whatever the status says.
+    // A finished export needs no Job. An export with an unfinished Job is not finished, even if the status claims it.
     if (before && isFinished(before, key, spec) && (job === undefined || hasEnded(job)))
       return { entry, key, job: undefined, state: { kind: "Absent" } };
     return {

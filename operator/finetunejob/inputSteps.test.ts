@@ -135,13 +135,13 @@ describe("inputs", () => {
     const failed = (memory?: string) => asWanted(memory, begun(memory), outOfMemory);
 
     test("names the limit of the helpers, and no other fix", () => {
-      const said = stalled(failed("64Mi"));
-      assert.equal(said?.reason, "HostMemoryExceeded");
+      const reported = stalled(failed("64Mi"));
+      assert.equal(reported?.reason, "HostMemoryExceeded");
       assert.match(
-        said?.message ?? "",
+        reported?.message ?? "",
         /Raise helpers\.resources\.limits\.memory; the operator then reads them again\.$/,
       );
-      assert.doesNotMatch(said?.message ?? "", /batchTokens|requested-at/);
+      assert.doesNotMatch(reported?.message ?? "", /batchTokens|requested-at/);
     });
 
     const retries = [

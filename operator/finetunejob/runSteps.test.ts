@@ -213,7 +213,7 @@ describe("run", () => {
         says: others,
       },
       {
-        name: "this one joins a run that nobody wants any longer",
+        name: "this one joins a run that no FineTuneJob wants any longer",
         world: pinned({ run: { ...training(aRun(pinned().job)) } }),
         does: ["updateExecution"],
         says: /is this job's run\.$/,

@@ -312,7 +312,7 @@ describe("ending", () => {
 });
 
 describe("stopping and resuming", () => {
-  test("the operator stops a run that nobody wants once, after a checkpoint", () => {
+  test("the operator stops a run that no FineTuneJob wants only once, after a checkpoint", () => {
     const decision = decide(attempted(running(), { wantedBy: [] }));
     assert.deepEqual(actions(decision), ["deleteJob"]);
     const again = decide(attempted({ kind: "Deleting" }, { wantedBy: [] }, decision.status));

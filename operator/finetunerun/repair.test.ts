@@ -98,7 +98,7 @@ describe("the attempts of a run are those that its Jobs show", () => {
     test(what, () => assert.deepEqual(repaired({ attempts: recorded }, ...jobs) ?? [], attempts));
   }
 
-  test("a status that agrees with them is left as it is", () => {
+  test("a status that agrees with them is unchanged", () => {
     const good = { ...run, status: { attempts: [ended(1), open(2)] } };
     assert.equal(repairedRun(good, [jobOf(2), failedJob(1)]), good);
   });
@@ -122,7 +122,7 @@ function decided(status: FineTuneRunStatus, jobs: readonly Job[], change: Partia
   });
 }
 
-describe("a run whose trainer runs continues, with no second Job and no stop, whatever its status says", () => {
+describe("a run whose trainer runs continues, with no second Job and no stop, for any status", () => {
   const lies: Record<string, FineTuneRunStatus> = {
     nothing: {},
     "that it failed": {

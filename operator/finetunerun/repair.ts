@@ -59,8 +59,8 @@ function withNewestJob(attempts: Attempt[], newest: NumberedJob | undefined): At
 
 /** The final result of the run; undefined while it has none, or if its status contradicts itself. */
 export function endOf({ attempts, conditions, results }: FineTuneRunStatus): "Succeeded" | "Failed" | undefined {
-  const said = conditions?.find(({ type }) => type === "Succeeded")?.status;
+  const succeeded = conditions?.find(({ type }) => type === "Succeeded")?.status;
   const outcome = attempts?.at(-1)?.outcome;
-  if (said === "True") return outcome === "Succeeded" && results !== undefined ? "Succeeded" : undefined;
-  return said === "False" && (outcome === "Failed" || outcome === "Lost") ? "Failed" : undefined;
+  if (succeeded === "True") return outcome === "Succeeded" && results !== undefined ? "Succeeded" : undefined;
+  return succeeded === "False" && (outcome === "Failed" || outcome === "Lost") ? "Failed" : undefined;
 }

@@ -51,7 +51,7 @@ export const foreignJob: Step = (world) => {
   const owners = attempt.job?.metadata.ownerReferences ?? [];
   const left = owners.some(({ kind, name }) => kind === run.kind && name === run.metadata.name);
   const waits = `Waiting until Job ${jobName} of a deleted FineTuneRun of this name is deleted.`;
-  const said = left
+  const decision = left
     ? say(world, "Reconciling", "Pending", "Pending", (attempt.job && heldWords(attempt.job)) ?? waits)
     : say(
         world,
@@ -61,7 +61,7 @@ export const foreignJob: Step = (world) => {
         `Job ${jobName} exists and does not belong to this run. The operator never takes it over: delete it (kubectl delete job ${jobName}); the operator then starts the training.`,
       );
   // The operator does not watch objects of other owners, so it polls.
-  return { ...said, requeueAfterMs: soonMs };
+  return { ...decision, requeueAfterMs: soonMs };
 };
 
 export const attemptSucceeded: Step = (world) => {

@@ -110,7 +110,7 @@ describe("a run that no status names", () => {
       status: named,
     });
     caches.fineTuneRuns.set(wrong);
-    assert.deepEqual(wantedBy(caches, wrong), ["bot"], "settings that were edited: it goes on");
+    assert.deepEqual(wantedBy(caches, wrong), ["bot"], "the run of edited settings continues");
     caches.fineTuneRuns.set(underWay);
     assert.deepEqual([wantedBy(caches, wrong), expectedBy(caches, underWay)], [[], ["bot"]]);
   });

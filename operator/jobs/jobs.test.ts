@@ -310,7 +310,7 @@ test("a claim that is written and read is mounted once, read-write", () => {
   ]);
 });
 
-test("progress carries the time at which it was received, whatever the pod's clock says", () => {
+test("progress carries the time at which it was received, independent of the pod's clock", () => {
   const line = { phase: "Training", done: 1, total: 2, unit: "steps", time: "1999-01-01T00:00:00Z" } as const;
   assert.equal(progressStatus(line, undefined, now).updatedAt, timestamp(now));
 });

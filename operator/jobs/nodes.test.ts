@@ -27,7 +27,7 @@ const required = (...matchExpressions: Requirement[]): ResolvedPlacement => ({
 const fast = node({ disk: "fast", cores: "32" });
 const kept = node({}, [taint("team", "NoSchedule", "a")]);
 const cases: [string, Node, ResolvedPlacement, boolean][] = [
-  ["any node takes a pod that asks for nothing", fast, {}, true],
+  ["any node takes a pod without requests", fast, {}, true],
   ["a label that it has", fast, { nodeSelector: { disk: "fast" } }, true],
   ["a label that it lacks", fast, { nodeSelector: { disk: "slow" } }, false],
   ["In", fast, required({ key: "disk", operator: "In", values: ["fast", "slow"] }), true],

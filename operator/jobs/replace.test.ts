@@ -166,7 +166,7 @@ describe("a run whose Job is recreated", () => {
     assert.equal(decideRun(running(old, state)).status.state, "Failed");
   });
 
-  test("is stopped if nobody wants it any longer", () => {
+  test("is stopped if no FineTuneJob wants it any longer", () => {
     const world = { ...running(old, { kind: "Absent" }, "Replaced"), wantedBy: [] };
     assert.equal(decideRun(world).status.state, "Stopped");
   });

@@ -15,7 +15,7 @@ const text = ({ verdict, state, reason }: Outcome) => `${verdict} ${state} ${rea
 export function outcomeOf({ outcomes, name }: DeclaredStep<unknown>, { status }: Said): Outcome {
   const { state = "", conditions } = status;
   const reason = findCondition(conditions, "Ready")?.reason ?? "";
-  const is = (declared: string, said: string) => declared === said || declared.startsWith("*");
+  const is = (declared: string, reported: string) => declared === reported || declared.startsWith("*");
   const fits = (one: Outcome) =>
     one.verdict === verdictOf(conditions) && is(one.state, state) && is(one.reason, reason);
   const found = outcomes.find((one) => fits(one) && one.reason === reason) ?? outcomes.find(fits);
@@ -36,7 +36,7 @@ export function roadTests<World>(
   decideBy: (world: World) => { by: DeclaredStep<unknown>; decision: Said },
 ): void {
   for (const step of road) {
-    test(`${step.name} says what it declares, and everything that it declares`, () => {
+    test(`${step.name} reports only declared outcomes, and the tests reach every declared one`, () => {
       const reached = (worlds[step.name] ?? []).map((world) => {
         const { by, decision } = decideBy(world);
         assert.equal(by.name, step.name);

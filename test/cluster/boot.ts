@@ -64,8 +64,8 @@ class Starter {
     const log = path.join(paths.logs, `${name}.log`);
     spawnInside(sandbox, path.resolve(programs, program), args, log, (status) => {
       if (!this.#listening) return;
-      const said = tail(readFileSync(log, "utf8").trim(), 15);
-      this.#failure ??= new Error(`${name} ended (${status}). The end of ${log}:\n${said}`);
+      const lastLines = tail(readFileSync(log, "utf8").trim(), 15);
+      this.#failure ??= new Error(`${name} ended (${status}). The end of ${log}:\n${lastLines}`);
     });
   }
 

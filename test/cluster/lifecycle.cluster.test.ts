@@ -123,14 +123,14 @@ function commandOf(pid: number): string {
 function killAt(moment: RegExp): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [MAIN, "up", "--name", NAME], { stdio: ["ignore", "ignore", "pipe"] });
-    let said = "";
+    let printed = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      said += text;
-      if (moment.test(said)) child.kill("SIGKILL");
+      printed += text;
+      if (moment.test(printed)) child.kill("SIGKILL");
     });
     child.on("exit", (code, signal) => {
       if (signal === "SIGKILL") resolve();
-      else reject(new Error(`ended with ${code} before it printed ${moment}:\n${said}`));
+      else reject(new Error(`ended with ${code} before it printed ${moment}:\n${printed}`));
     });
   });
 }

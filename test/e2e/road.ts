@@ -99,9 +99,9 @@ export function roadTests(bench: () => Bench): void {
     rmSync(path.join(team.store, spec.source.uri.replace("pvc://store/", "")), { recursive: true });
     const more = { exports: [...exports.exports, { name: "again", merged: { dtype: "F32" } }] };
     await team.apply(manifest("parity", { evaluation, adapter: more }));
-    const said = await team.untilStalled("parity");
-    assert.equal(said.reason, "AdapterMissing");
-    assert.match(said.message, /The operator does not train again unasked/);
+    const reported = await team.untilStalled("parity");
+    assert.equal(reported.reason, "AdapterMissing");
+    assert.match(reported.message, /The operator does not train again unasked/);
     assert.equal(condition(await team.adapter(), "Verified")?.status, "False");
     assert.equal(team.created("finetuneruns"), runs);
   });

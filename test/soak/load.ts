@@ -119,7 +119,7 @@ class Load {
     const others = since.filter((one) => !isRenewal(one));
     const writes = others.filter(isWrite);
     if (writes.length > 0) throw new Error(`written while idle: ${counted(writes)}`);
-    return `no write asked for in ${seconds} s but ${since.filter(isWrite).length} of the Lease; reads: ${counted(others) || "none"}; ${cpu.toFixed(1)} s of processor`;
+    return `no write requested in ${seconds} s but ${since.filter(isWrite).length} of the Lease; reads: ${counted(others) || "none"}; ${cpu.toFixed(1)} s of processor`;
   }
 
   /** All requests of the operator. */

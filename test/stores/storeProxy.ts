@@ -31,7 +31,7 @@ export interface StoreProxy {
   endpoint: string;
   /** Every received request, in order. */
   seen: Seen[];
-  /** What happens to a request; undefined lets it pass. */
+  /** The fault of a request; undefined lets it pass. */
   decide: (request: Seen) => StoreFault | undefined;
   close(): void;
 }

@@ -28,7 +28,7 @@ const specs: Readonly<Record<string, CompileSpec>> = {
   "lora on qwen3": aSpec({ method: tinyLora, model: { ...tinyModel, family: "qwen3" } }),
 };
 
-/** SHA-256 of the bytes of every program a spec can ask for, one after the other; its first 16 digits. */
+/** The first 16 digits of the SHA-256 over the bytes of every program that a spec can use. */
 const held: Readonly<Record<string, string>> = {
   full: "3362ee4df63ac4d0",
   lora: "60596956adf7e44c",

@@ -26,7 +26,7 @@ test("Philox4x32-10 gives the published words", () => {
   for (const [counter, key, expected] of known) assert.deepEqual(philox(counter, key), expected);
 });
 
-test("a word does not depend on the way it is computed", () => {
+test("a single word equals the word of its block", () => {
   const [a, b, c, d] = philox([2, 0, 5, 0], [1, 9]);
   assert.deepEqual(
     [8, 9, 10, 11].map((index) => word(index, 5, [1, 9])),

@@ -66,7 +66,7 @@ test("the digest is the same for any number of threads", async (t) => {
   assert.equal(one.counts.examples + one.counts.validationExamples, 9000);
 });
 
-test("an epoch uses a source as often as its weight says, and validation ignores weights", async (t) => {
+test("an epoch uses a source as often as its weight requires, and validation ignores weights", async (t) => {
   const { stage, read } = await place(t, { "a.jsonl": pairs(200, "a"), "b.jsonl": pairs(200, "b") });
   const sources = [
     { uri: "a.jsonl", weight: "3" },

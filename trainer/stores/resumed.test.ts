@@ -72,7 +72,7 @@ describe("a response with a different range is an error and is not retried", () 
     ["the whole file", { start: 0, end: 8 }, whole, unsuitable],
     ["the file from there to its end", { start: 10, end: 20 }, part("10-999/1000", content.subarray(10)), unsuitable],
     ["another part", { start: 10, end: 20 }, part("0-9/1000", content.subarray(0, 10)), unsuitable],
-    ["more than it says", { start: 10, end: 20 }, part("10-19/1000", content.subarray(10)), unsuitable],
+    ["more than it announces", { start: 10, end: 20 }, part("10-19/1000", content.subarray(10)), unsuitable],
     ["less, since the file ends", { start: 990, end: 1010 }, part("990-999/1000", content.subarray(990)), short],
     [
       "nothing, since the file ends before",

@@ -18,7 +18,7 @@ export interface TestOperand {
   /** Row-major; absent: zeros. */
   values?: readonly number[];
   weight?: boolean;
-  /** A weight in NF4 storage; says whether its absmax is quantised too. dtype is F32. */
+  /** A weight in NF4 storage: `double` if its absmax is quantised too. dtype is F32. */
   nf4?: "single" | "double";
 }
 

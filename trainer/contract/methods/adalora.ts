@@ -32,7 +32,7 @@ export const adalora = declareMethod({
     excludeModules,
     layers,
     initialSteps: setting(steps, { description: "Steps before ranks begin to fall.", default: 0 }),
-    finalSteps: setting(steps, { description: "Steps at the end in which ranks stay as they are.", default: 0 }),
+    finalSteps: setting(steps, { description: "Steps at the end in which ranks do not change.", default: 0 }),
     everySteps: setting(z.int().min(1).max(1_000_000), {
       description: "Steps between two allocations of the ranks.",
       default: 1,
