@@ -141,7 +141,9 @@ function declareTensors(parts: ProgramParts, spec: CompileSpec): readonly SiteRe
   const sites = sitesOf(parts);
   const names = sites.map(({ name }) => name);
   checkPositions(spec, parts.method.positionOffset);
-  const refusal = parts.method.check({ model: spec.model, storage: spec.storage, sites: names });
+  const { model, storage, training } = spec;
+  const tensors = [...baseTensors(model).keys()];
+  const refusal = parts.method.check({ model, storage, sites: names, tensors, isTraining: training !== undefined });
   if (refusal !== undefined) throw new CompileError(refusal);
   if (spec.generation) generateGraph(parts, { ...spec.generation, tokens: 1 });
   parts.variables.seal();

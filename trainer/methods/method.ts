@@ -40,6 +40,10 @@ export interface MethodTask {
   readonly storage: CompileSpec["storage"];
   /** Names of the model's linear layers. */
   readonly sites: readonly string[];
+  /** Names of all tensors of the base. */
+  readonly tensors: readonly string[];
+  /** False where a finished result is run. */
+  readonly isTraining: boolean;
 }
 
 export interface Method<Settings> {
@@ -47,7 +51,10 @@ export interface Method<Settings> {
   describe(settings: Settings): string;
   /** Why this method cannot train this model, stored so, and the way out; undefined when it can. */
   check?(settings: Settings, task: MethodTask): string | undefined;
-  /** Whether a tensor of the base is itself trained. */
+  /**
+   * Whether a tensor of the base is itself trained: a parameter by the tensor's own name, in F32, from the base's value.
+   * Such a tensor is saved beside the method's own parameters and replaces the base's where the result is merged.
+   */
   trains?(name: string, settings: Settings): boolean;
   /** A linear layer, from the base's own. */
   linear?(site: LinearSite, x: Tensor, base: BaseLinear, settings: Settings): Tensor;
@@ -135,7 +142,7 @@ function bindPeft<Settings>(format: PeftFormat<Settings>, settings: Settings): B
     config: (facts) => format.config(settings, facts),
     fault: (tensor, has, config) => format.fault(tensor, settings, has, config),
     toPeft: (parameters) =>
-      format.toPeft?.(parameters) ?? parameters.map((one) => ({ ...one, name: peftPrefix + one.name })),
+      format.toPeft?.(parameters, settings) ?? parameters.map((one) => ({ ...one, name: peftPrefix + one.name })),
     fromPeft: (tensors, config) =>
       format.fromPeft?.(tensors, settings, config) ??
       tensors.map((one) => ({ ...one, name: one.name.slice(peftPrefix.length) })),

@@ -39,7 +39,7 @@ export interface PeftFormat<Settings> {
   /** Why a tensor that anyone may have written cannot be one of these; undefined when it can. */
   fault(tensor: StoredShape, settings: Settings, has: (key: string) => boolean, config: PeftConfig): string | undefined;
   /** Parameters → the tensors that are saved; absent: the same, under PEFT's prefix. */
-  toPeft?(parameters: readonly NamedValues[]): NamedValues[];
+  toPeft?(parameters: readonly NamedValues[], settings: Settings): NamedValues[];
   /** The saved tensors → parameters; absent: the same, without PEFT's prefix. */
   fromPeft?(tensors: readonly NamedValues[], settings: Settings, config: PeftConfig): NamedValues[];
 }

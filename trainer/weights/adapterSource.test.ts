@@ -65,7 +65,6 @@ const options = {
   lora_bias: true,
   fan_in_fan_out: true,
   use_qalora: true,
-  modules_to_save: ["lm_head"],
   layer_replication: [[0, 1]],
   trainable_token_indices: [1],
   target_parameters: ["mlp.experts.gate_up_proj"],
@@ -108,7 +107,29 @@ const hostile: [string, Files, RegExp][] = [
     withConfig({ task_type: "SEQ_CLS" }),
     said('task_type is not supported: "SEQ_CLS"; supported: "CAUSAL_LM"'),
   ],
-  ["trained biases", withConfig({ bias: "lora_only" }), said('bias is not supported: "lora_only"; supported: "none"')],
+  [
+    "biases by no name",
+    withConfig({ bias: "some" }),
+    said('bias is "some"; it must be one of "none", "all", "lora_only"'),
+  ],
+  [
+    "a module that its configuration does not save",
+    withTensors(...pair(0), tensor("base_model.model.lm_head.weight", [9, 64])),
+    /key base_model\.model\.lm_head\.weight is none of LoRA's/,
+  ],
+  [
+    "a saved module without PEFT's prefix",
+    { ...withConfig({ modules_to_save: ["norm"] }), ...withTensors(...pair(0), tensor("norm.weight", [64])) },
+    /key norm\.weight is none of LoRA's/,
+  ],
+  [
+    "a tied head without its embedding",
+    {
+      ...withConfig({ modules_to_save: ["embed_tokens"], ensure_weight_tying: true }),
+      ...withTensors(...pair(0), tensor("base_model.model.lm_head.weight", [9, 64])),
+    },
+    /lm_head\.weight is there and .*embed_tokens\.weight is not/,
+  ],
   ...starts.map((start): [string, Files, RegExp] => [
     `the start ${start}`,
     withConfig({ init_lora_weights: start }),
@@ -183,6 +204,7 @@ test("configurations of other methods are refused by the member that is wrong", 
   };
   await refused({ ...adalora, deltaT: 0 }, said("deltaT is 0; it must be a whole number"));
   await refused({ ...adalora, orth_reg_weight: -1 }, said("orth_reg_weight is -1; it must be a number from 0"));
+  await refused({ ...adalora, bias: "all" }, said('bias is not supported: "all"; supported: "none"'));
   await refused({ ...adalora, modules_to_save: ["lm_head"] }, said("modules_to_save is not supported"));
   await refused(adalora, /key .*lora_A\.weight is none of AdaLoRA's/);
 });

@@ -45,6 +45,30 @@ export const excludeModules: Setting<string[], string[]> = setting(distinct(z.ar
   later: true,
 });
 
+export const bias = setting(z.enum(["None", "All", "LoraOnly"]), {
+  description:
+    "Biases of the model's layers that are trained too. All: every one; LoraOnly: those of the adapted layers. A model without such biases is refused.",
+  default: "None",
+  later: true,
+});
+
+export const modulesToSave: Setting<string[], string[]> = setting(distinct(z.array(moduleName).max(32)), {
+  description:
+    "Modules of the model that are trained whole beside the adapter, and saved with it: all whose full names end with one of these (norm, lm_head, embed_tokens). Linear layers among them get no adapter.",
+  default: [],
+  says: "Default: none.",
+  value: z.array(z.string()),
+  canonical: sortedSet,
+  later: true,
+});
+
+export const ensureWeightTying = setting(z.boolean(), {
+  description:
+    "Where the model ties its head to embed_tokens and modulesToSave names embed_tokens: train both as the one matrix that they are. Such a model is refused without it.",
+  default: false,
+  later: true,
+});
+
 export const layers: Setting<number[], number[]> = setting(z.array(z.int().min(0).max(511)).max(512), {
   description: "Numbers of the model's layers to adapt, counted from 0.",
   default: [],

@@ -39,6 +39,7 @@ export const adaloraPeft: PeftFormat<AdaloraSettings> = {
   matches: ({ peft_type }) => peft_type === "ADALORA",
   read(members) {
     readPlainOptions(members);
+    members.only("bias", ["none"]);
     members.only("use_rslora", [false]);
     // What PEFT ignores, needs in training alone, or has in the shapes of the tensors.
     members.ignore(["r", "total_step", "rank_pattern"]);

@@ -1,11 +1,10 @@
 /** Rank, scale and initialisation of the low-rank update of one layer. Pure. */
 import type { DoraSettings } from "../../contract/methods/dora.ts";
-import type { LoraSettings } from "../../contract/methods/lora.ts";
 import type { LinearSite, Trained } from "../../graph/site.ts";
 import type { Initial } from "../../graph/tensor.ts";
 import { isNamed, isTarget, targetFault, unknownModule } from "../targets.ts";
 
-export type Update = Omit<LoraSettings | DoraSettings, "kind" | "dropout" | "learningRateRatio">;
+export type Update = Omit<DoraSettings, "kind">;
 
 type RankAndScale = Pick<Update, "rank" | "alpha" | "rankStabilized" | "rankPattern" | "alphaPattern">;
 
@@ -47,12 +46,15 @@ function startOf(name: string, rank: number, { initialization }: Update): { a: I
   }
 }
 
-/** The fault if this model lacks such layers or ranks; undefined otherwise. */
-export function updateFault(settings: Update, sites: readonly string[]): string | undefined {
+/** The fault if this model lacks such layers or ranks; undefined otherwise. `adapted`: those of `sites` with an update. */
+export function updateFault(
+  settings: Update,
+  sites: readonly string[],
+  adapted = sites.filter((site) => isTarget(site, settings)),
+): string | undefined {
   const fault = targetFault(settings, sites);
   if (fault !== undefined) return fault;
   const { rankPattern, alphaPattern, initialization } = settings;
-  const adapted = sites.filter((site) => isTarget(site, settings));
   for (const [field, pattern] of Object.entries({ rankPattern, alphaPattern })) {
     const unknown = Object.keys(pattern).find((key) => !adapted.some((site) => isNamed(site, key)));
     if (unknown !== undefined) return unknownModule(field, unknown, adapted);
