@@ -26,6 +26,8 @@ SUBSET = {"rank": 3, "alpha": 5, "rankStabilized": True, "targetModules": ["q_pr
 
 TIED = {**SUBSET, "modulesToSave": ["embed_tokens", "v_proj"], "ensureWeightTying": True}
 
+EMBEDDING = {**SUBSET, "targetModules": ["q_proj", "embed_tokens"], "rankPattern": {"embed_tokens": 2}}
+
 PATTERNS = {
     "rank": 4,
     "alpha": 12,
@@ -67,6 +69,8 @@ CASES = {
     "lora-saved": {"base": "qwen2", "schedule": "Cosine", "lora": {**SUBSET, "bias": "All", "modulesToSave": ["norm", "lm_head", "embed_tokens"]}, **LORA},
     "lora-saved-tied": {"base": "tied", "schedule": "Linear", "lora": TIED, **LORA},
     "lora-saved-nf4": {"base": "wide", "schedule": "Linear", "lora": {**SUBSET, "modulesToSave": ["model.norm", "lm_head"]}, "nf4": "double", **LORA},
+    "lora-embedding": {"base": "untied", "schedule": "Linear", "lora": EMBEDDING, **LORA},
+    "lora-embedding-nf4": {"base": "wide", "schedule": "Cosine", "lora": {**RANK_STABILIZED, "targetModules": ["embed_tokens", "o_proj"]}, "nf4": "double", **LORA},
     "dora-all-linear": {"base": "untied", "schedule": "Cosine", "dora": ALL_LINEAR, **LORA},
     "dora-qwen2": {"base": "qwen2", "schedule": "Linear", "dora": SUBSET, "fresh": True, **LORA},
     "dora-nf4": {"base": "wide", "schedule": "Linear", "dora": RANK_STABILIZED, "nf4": "double", **LORA},
@@ -137,14 +141,14 @@ def method_of(case: dict) -> str:
 
 
 def with_adapter(model, case: dict):
-    """PEFT's adapter. `fresh` keeps PEFT's start (B = 0); else B is random too, so that A has a gradient at once."""
+    """PEFT's adapter. `fresh` keeps PEFT's start (B = 0, A = 0 of embeddings); else both are random, so that all have a gradient at once."""
     torch.manual_seed(case.get("seed", 13))
     kind = method_of(case)
     model = get_peft_model(model, METHODS[kind](case[kind]))
     if not case.get("fresh"):
         with torch.no_grad():
             for name, p in model.named_parameters():
-                if ("lora_E" if kind == "adalora" else "lora_B") in name:
+                if ("lora_E" if kind == "adalora" else "lora_B") in name or "lora_embedding_A" in name:
                     p.normal_(std=0.1)
     return model
 
@@ -243,6 +247,7 @@ SAVED = {
     "dora-all-linear": "peft-dora",
     "adalora": "peft-adalora",
     "prefix-tuning": "peft-prefix",
+    "lora-embedding": "peft-embedding",
     "lora-saved": "peft-saved",
     "lora-saved-tied": "peft-saved-tied",
 }

@@ -24,6 +24,7 @@ export const ourAdapters = {
   "dora-all-linear": { ours: "our-dora", theirs: "peft-dora" },
   adalora: { ours: "our-adalora", theirs: "peft-adalora" },
   "prefix-tuning": { ours: "our-prefix", theirs: "peft-prefix" },
+  "lora-embedding": { ours: "our-embedding", theirs: "peft-embedding" },
   "lora-saved": { ours: "our-saved", theirs: "peft-saved" },
   "lora-saved-tied": { ours: "our-saved-tied", theirs: "peft-saved-tied" },
 } as const;

@@ -38,6 +38,8 @@ export interface PeftFormat<Settings> {
   read(members: PeftMembers): Settings;
   /** Why a tensor that anyone may have written cannot be one of these; undefined when it can. */
   fault(tensor: StoredShape, settings: Settings, has: (key: string) => boolean, config: PeftConfig): string | undefined;
+  /** The base's tensor that a file's tensor only repeats: it must have the base's values; undefined: it is the adapter's. */
+  repeats?(key: string, has: (key: string) => boolean): string | undefined;
   /** Parameters → the tensors that are saved; absent: the same, under PEFT's prefix. */
   toPeft?(parameters: readonly NamedValues[], settings: Settings): NamedValues[];
   /** The saved tensors → parameters; absent: the same, without PEFT's prefix. */

@@ -26,9 +26,9 @@ function isInModules(tensor: string, modules: readonly string[]): boolean {
   });
 }
 
-/** A linear layer that is trained whole gets no adapter. */
-export const isAdapted = (site: string, settings: Saved & Targets): boolean =>
-  isTarget(site, settings) && !isInModules(`${site}.weight`, settings.modulesToSave);
+/** Whether a layer has an adapter; one that is trained whole has none. */
+export const isAdapted = (site: string, settings: Saved & Targets, kind: "linear" | "embedding" = "linear"): boolean =>
+  isTarget(site, settings, kind) && !isInModules(`${site}.weight`, settings.modulesToSave);
 
 /** Whether this tensor of the base is trained. */
 export function isTrainedTensor(tensor: string, settings: Saved & Targets): boolean {

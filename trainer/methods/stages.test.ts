@@ -25,6 +25,12 @@ const methods: readonly Row[] = [
     learningRate: "1e-2",
     shape: { family: "qwen2" },
   },
+  {
+    name: "LoRA on the embedding",
+    method: { lora: { rank: 4, targetModules: ["all-linear", "embed_tokens"] } },
+    learningRate: "1e-2",
+    shape: { tied: false },
+  },
   { name: "DoRA", method: { dora: { rank: 4 } }, learningRate: "1e-2" },
   {
     name: "AdaLoRA",

@@ -26,7 +26,9 @@ test("a run that is stopped anywhere and resumed gives the same bytes", async (t
     { method: { lora: { rank: 4, dropout: "0.1" } }, quantization: { type: "NF4" } },
     { method: { full: {} } },
     {
-      method: { lora: { rank: 4, bias: "LoraOnly", modulesToSave: ["norm", "lm_head"] } },
+      method: {
+        lora: { targetModules: ["q_proj", "embed_tokens"], bias: "LoraOnly", modulesToSave: ["norm", "lm_head"] },
+      },
       shape: { family: "qwen2", tied: false },
     },
     { method: { dora: { rank: 4 } }, quantization: { type: "NF4" } },

@@ -1,17 +1,19 @@
 /** Adapters that anyone may have written: what is wrong with them is said by file, tensor and fault, and nothing crashes. */
 import assert from "node:assert/strict";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import { StageFailure } from "../contract/failure.ts";
 import { Engine } from "../engine/engine.ts";
+import { decodeTensors } from "../formats/safetensors.ts";
 import { encodeSafetensors, type TensorData } from "../formats/safetensorsWriter.ts";
 import { Chat } from "../generation/chat.ts";
 import { Stores } from "../stores/stores.ts";
 import { tinyLora, tinyModel } from "../testing/compiledRun.ts";
 import { uniform } from "../testing/opCases.ts";
 import { temporaryDirectory } from "../testing/temporary.ts";
-import { writeTinyModel } from "../testing/tinyModel.ts";
+import { tinyVocabSize, writeTinyModel } from "../testing/tinyModel.ts";
 import { readPeftAdapter } from "./adapterSource.ts";
+import { asFloats, encodeValues } from "./merge.ts";
 import { adapterConfig } from "./peftConfig.ts";
 import { StoredModel } from "./storedModel.ts";
 
@@ -161,9 +163,19 @@ const hostile: [string, Files, RegExp][] = [
   ["no tensors", withTensors(), /adapter_model\.safetensors: has no tensors/],
   ["a key of something else", withTensors(...pair(0), tensor("model.norm.weight", [64])), /key model\.norm\.weight/],
   [
-    "an embedding's key",
+    "one side of an embedding alone",
     withTensors(tensor("base_model.model.model.embed_tokens.lora_embedding_A", [2, 9])),
-    /none of LoRA's/,
+    /lora_embedding_A is there and .*lora_embedding_B is not/,
+  ],
+  [
+    "another rank on an embedding",
+    withTensors(tensor("base_model.model.model.embed_tokens.lora_embedding_B", [9, 3])),
+    /lora_embedding_B has shape \[9, 3\], which does not fit r = 2/,
+  ],
+  [
+    "an embedding of its own and no adapter of it",
+    withTensors(tensor("base_model.model.model.embed_tokens.base_layer.weight", [9, 64])),
+    /embed_tokens\.base_layer\.weight is none of LoRA's/,
   ],
   ["one side alone", withTensors(pair(0)[0]!), /lora_A\.weight is there and .*lora_B\.weight is not/],
   ["another rank than the configuration's", withConfig({ r: 4 }), /has shape \[2, 64\], which does not fit r = 4/],
@@ -257,6 +269,36 @@ test("an adapter of another model is refused with the name of the tensor that do
   await assert.rejects(open(withTensors(...pair(0), ...pair(1), ...pair(2))), /model\.layers\.2.* no such layer/);
   assert.equal(close.mock.callCount(), 3);
   await assert.rejects(open(withConfig({ target_modules: ["no_proj"] })), /"no_proj" is no linear layer/);
+});
+
+test("an embedding that PEFT saves beside its adapter must be the base's own", async (t) => {
+  const directory = await temporaryDirectory(t);
+  await writeTinyModel(`${directory}/base`, { tied: false });
+  const model = await StoredModel.inDirectory(new Stores(), `file://${directory}/base`);
+  const stored = decodeTensors(await readFile(`${directory}/base/model.safetensors`)).get("model.embed_tokens.weight")!;
+  const embedding = "base_model.model.model.embed_tokens";
+  const withOwn = (own: Pick<TensorData, "dtype" | "shape" | "data">): Files => ({
+    ...withConfig({ target_modules: ["embed_tokens"] }),
+    ...withTensors(
+      tensor(`${embedding}.lora_embedding_A`, [rank, tinyVocabSize]),
+      tensor(`${embedding}.lora_embedding_B`, [64, rank]),
+      { ...own, name: `${embedding}.base_layer.weight` },
+    ),
+  });
+  const open = async (files: Files) => {
+    const adapter = await read(`${directory}/adapter`, files);
+    return await Chat.open({ model, adapter: adapter!, threads: 1 });
+  };
+  const { dtype, shape } = stored;
+  const same = { dtype, shape, data: Uint8Array.from(stored.data) } as const;
+  (await open(withOwn(same))).close();
+  (await open(withOwn({ dtype: "F32", shape, data: encodeValues(asFloats(same.data, dtype), "F32") }))).close();
+  const changed = Uint8Array.from(same.data);
+  changed[7]! ^= 1;
+  const differs = /a model\.embed_tokens\.weight of its own, which differs from the base's/;
+  await assert.rejects(open(withOwn({ dtype, shape, data: changed })), differs);
+  const longer = tensor("", [tinyVocabSize + 1, 64], "BF16");
+  await assert.rejects(open(withOwn(longer)), differs);
 });
 
 test("any changed byte of an adapter's files is refused by name, or read as another number", async (t) => {

@@ -23,7 +23,8 @@ export function mergeTensor(
   const [out = 0, width = 0] = tensor.shape;
   if (tensor.shape.length !== 2 || !isTrained(site, adapter)) return values;
   const parameter = (name: string) => parameterOf(adapter, `${site}.${name}`);
-  method.merge({ name: site, in: width, out, parameter }, values, { first: 0, last: out });
+  const has = (name: string) => adapter.has(`${site}.${name}`);
+  method.merge({ name: site, in: width, out, has, parameter }, values, { first: 0, last: out });
   return values;
 }
 

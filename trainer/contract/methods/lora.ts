@@ -2,7 +2,7 @@
 import { decimalSetting } from "../setting.ts";
 import { declareMethod, type SettingsOf } from "./declaration.ts";
 import { alpha, alphaPattern, initialization, rank, rankPattern, rankStabilized } from "./lowRank.ts";
-import { bias, ensureWeightTying, excludeModules, layers, modulesToSave, targetModules } from "./targets.ts";
+import { bias, ensureWeightTying, excludeModules, layers, modulesToSave, targetsWithEmbedding } from "./targets.ts";
 
 export const lora = declareMethod({
   kind: "lora",
@@ -13,7 +13,7 @@ export const lora = declareMethod({
     rank,
     alpha,
     dropout: decimalSetting({ min: 0, max: 0.9 }, { description: "Dropout on the adapter's input.", default: 0 }),
-    targetModules,
+    targetModules: targetsWithEmbedding,
     rankStabilized,
     excludeModules,
     layers,

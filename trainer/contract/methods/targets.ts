@@ -12,28 +12,32 @@ const moduleName = z
   .max(64)
   .regex(/^[A-Za-z0-9_.]+$/);
 
-export const targetModules: Setting<string[], string[]> = setting(
-  distinct(
-    z
-      .array(
-        z
-          .string()
-          .min(1)
-          .max(64)
-          .regex(/^(all-linear|[A-Za-z0-9_.]+)$/),
-      )
-      .min(1)
-      .max(32),
-  ),
-  {
-    description:
-      "Linear layers to adapt, by the last part of their name (q_proj, down_proj, …), or all-linear (default).",
-    default: ["all-linear"],
-    says: "",
-    value: z.array(z.string()),
-    canonical: sortedSet,
-  },
-);
+const targets = (more: string): Setting<string[], string[]> =>
+  setting(
+    distinct(
+      z
+        .array(
+          z
+            .string()
+            .min(1)
+            .max(64)
+            .regex(/^(all-linear|[A-Za-z0-9_.]+)$/),
+        )
+        .min(1)
+        .max(32),
+    ),
+    {
+      description: `Linear layers to adapt, by the last part of their name (q_proj, down_proj, …), or all-linear (default).${more}`,
+      default: ["all-linear"],
+      says: "",
+      value: z.array(z.string()),
+      canonical: sortedSet,
+    },
+  );
+
+export const targetModules = targets("");
+
+export const targetsWithEmbedding = targets(" embed_tokens, which is not among all-linear, adapts the embedding.");
 
 export const excludeModules: Setting<string[], string[]> = setting(distinct(z.array(moduleName).max(32)), {
   description:

@@ -1,9 +1,13 @@
-/** LoRA in PEFT's layout: keys `<module>.lora_A.weight` (r, in) and `<module>.lora_B.weight` (out, r). */
+/**
+ * LoRA in PEFT's layout: keys `<module>.lora_A.weight` (r, in) and `<module>.lora_B.weight` (out, r), those of embeddings, and
+ * the base's own tensors that are trained.
+ */
 import type { LoraSettings } from "../../contract/methods/lora.ts";
 import { type ConfigFacts, type NamedValues, type PeftFormat, peftPrefix, type StoredShape } from "../peft.ts";
 import type { PeftMembers } from "../peftMembers.ts";
 import { isTrainedTensor, ownNameOf, peftNameOf, repeatsHead, type Saved, tiedTensors } from "../savedModules.ts";
 import type { Targets } from "../targets.ts";
+import { embeddingFault, isEmbeddingKey, repeatedEmbedding, turned } from "./embedding.ts";
 import { longestFirst, updateOf } from "./update.ts";
 
 /** Members of the configuration of an adapter without PEFT's further options. */
@@ -114,6 +118,8 @@ export const loraPeft: PeftFormat<LoraSettings> = {
     const { embedding, head } = tiedTensors;
     const own = tensor.key.startsWith(peftPrefix) ? ownNameOf(tensor.key.slice(peftPrefix.length)) : undefined;
     if (own !== undefined && isTrainedTensor(own, settings)) return undefined;
+    if (isEmbeddingKey(tensor.key)) return embeddingFault(tensor, settings, has);
+    if (repeatedEmbedding(tensor.key, has) !== undefined) return undefined;
     if (own !== head || !repeatsHead(settings)) return loraFault(tensor, settings, has);
     return has(peftPrefix + embedding) ? undefined : `${tensor.key} is there and ${peftPrefix}${embedding} is not`;
   },
@@ -121,14 +127,15 @@ export const loraPeft: PeftFormat<LoraSettings> = {
     const { embedding, head } = tiedTensors;
     const named = (one: NamedValues, name: string) => ({ ...one, name: peftPrefix + name });
     return parameters.flatMap((one) => {
-      const saved = named(one, peftNameOf(one.name, settings));
+      const saved = named(turned(one), peftNameOf(one.name, settings));
       return one.name === embedding && repeatsHead(settings) ? [saved, named(one, head)] : [saved];
     });
   },
   fromPeft(tensors, settings) {
-    const own = tensors.map((one) => ({ ...one, name: ownNameOf(one.name.slice(peftPrefix.length)) }));
+    const own = tensors.map((one) => turned({ ...one, name: ownNameOf(one.name.slice(peftPrefix.length)) }));
     return repeatsHead(settings) ? own.filter(({ name }) => name !== tiedTensors.head) : own;
   },
+  repeats: (key, has) => repeatedEmbedding(key, has)?.slice(peftPrefix.length),
 };
 
 const savedConfig = ({ bias, modulesToSave, ensureWeightTying }: Saved) => ({

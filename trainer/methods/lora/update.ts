@@ -6,7 +6,7 @@ import { isNamed, isTarget, targetFault, unknownModule } from "../targets.ts";
 
 export type Update = Omit<DoraSettings, "kind">;
 
-type RankAndScale = Pick<Update, "rank" | "alpha" | "rankStabilized" | "rankPattern" | "alphaPattern">;
+export type RankAndScale = Pick<Update, "rank" | "alpha" | "rankStabilized" | "rankPattern" | "alphaPattern">;
 
 /** Rank of the named layer, and s in y = Wx + s·BAx. */
 export function updateOf(name: string, settings: RankAndScale): { rank: number; scale: number } {
@@ -46,20 +46,31 @@ function startOf(name: string, rank: number, { initialization }: Update): { a: I
   }
 }
 
-/** The fault if this model lacks such layers or ranks; undefined otherwise. `adapted`: those of `sites` with an update. */
-export function updateFault(
-  settings: Update,
-  sites: readonly string[],
-  adapted = sites.filter((site) => isTarget(site, settings)),
-): string | undefined {
-  const fault = targetFault(settings, sites);
+/** Names of a model's layers, and those of them that have an update. */
+export interface Layers {
+  readonly named: readonly string[];
+  readonly linear: readonly string[];
+  readonly embeddings: readonly string[];
+}
+
+/** A model's linear layers as a method without other targets sees them. */
+export const linearOnly = (settings: Update, sites: readonly string[]): Layers => ({
+  named: sites,
+  linear: sites.filter((site) => isTarget(site, settings)),
+  embeddings: [],
+});
+
+/** The fault if this model lacks such layers or ranks; undefined otherwise. */
+export function updateFault(settings: Update, { named, linear, embeddings }: Layers): string | undefined {
+  const adapted = [...linear, ...embeddings];
+  const fault = targetFault(settings, named);
   if (fault !== undefined) return fault;
   const { rankPattern, alphaPattern, initialization } = settings;
   for (const [field, pattern] of Object.entries({ rankPattern, alphaPattern })) {
     const unknown = Object.keys(pattern).find((key) => !adapted.some((site) => isNamed(site, key)));
     if (unknown !== undefined) return unknownModule(field, unknown, adapted);
   }
-  const odd = adapted.find((site) => updateOf(site, settings).rank % 2 === 1);
+  const odd = linear.find((site) => updateOf(site, settings).rank % 2 === 1);
   if (initialization !== "Orthogonal" || odd === undefined) return undefined;
   return `initialization: Orthogonal needs even ranks, and that of ${odd} is ${updateOf(odd, settings).rank}`;
 }
