@@ -26,7 +26,8 @@ export function planLines(
   frontier?: readonly RecomputeChoice[],
 ): string[] {
   const { trainableParameters, totalParameters, predictedPeakBytes, sites } = plan;
-  const fused = sites.filter((site) => site.trained.length > 0);
+  const isAdapted = (site: Plan["sites"][number]) => site.trained.length > 0;
+  const [linear, embeddings] = [sites.filter(isAdapted), plan.embeddings.filter(isAdapted)];
   return [
     ...table([
       [
@@ -37,7 +38,7 @@ export function planLines(
       ["steps", `${plan.steps}, ${formatCount(plan.flopsPerStep)}FLOP each`],
       ["micro-batch", `${plan.microRows} rows of ${plan.spec.rowTokens} tokens`],
       ["recomputed", `${plan.recomputedBlocks} of ${plan.spec.model.layers} blocks in the backward pass`],
-      ...(fused.length === 0 ? [] : [["adapted", adaptedText(fused)]]),
+      ...(linear.length + embeddings.length === 0 ? [] : [["adapted", adaptedText(linear, embeddings)]]),
     ]),
     "",
     `memory, with ${threads} threads`,
@@ -55,10 +56,12 @@ export function storageText({ dense, linear, doubleQuantization }: Plan["spec"][
   return `linear layers in ${linear}${twice}; embeddings and norms in ${dense}`;
 }
 
-function adaptedText(sites: Plan["sites"]): string {
+function adaptedText(sites: Plan["sites"], embeddings: Plan["sites"]): string {
+  const named = embeddings.map(({ name }) => name);
+  if (sites.length === 0) return named.join(", ");
   const unfused = sites.filter(({ fused }) => !fused);
   const apart = unfused.length === 0 ? "all fused" : `not fused: ${unfused.map(({ name }) => name).join(", ")}`;
-  return `${sites.length} linear layers, ${apart}`;
+  return [`${sites.length} linear layers, ${apart}`, ...named].join("; ");
 }
 
 const indented = (lines: readonly string[]) => lines.map((line) => `  ${line}`);

@@ -24,6 +24,10 @@ ALL_LINEAR = {"rank": 4, "alpha": 12, "rankStabilized": False, "targetModules": 
 RANK_STABILIZED = {"rank": 4, "alpha": 6, "rankStabilized": True, "targetModules": ["all-linear"]}
 SUBSET = {"rank": 3, "alpha": 5, "rankStabilized": True, "targetModules": ["q_proj", "v_proj", "down_proj"]}
 
+TIED = {**SUBSET, "modulesToSave": ["embed_tokens", "v_proj"], "ensureWeightTying": True}
+
+EMBEDDING = {**SUBSET, "targetModules": ["q_proj", "embed_tokens"], "rankPattern": {"embed_tokens": 2}}
+
 PATTERNS = {
     "rank": 4,
     "alpha": 12,
@@ -61,6 +65,12 @@ CASES = {
     "qwen3-lora": {"base": "qwen3", "schedule": "Cosine", "lora": ALL_LINEAR, **LORA},
     "lora-patterns": {"base": "untied", "schedule": "Linear", "lora": PATTERNS, **LORA},
     "lora-plus": {"base": "untied", "schedule": "Cosine", "lora": {**SUBSET, "learningRateRatio": 4}, **LORA},
+    "lora-bias": {"base": "qwen2", "schedule": "Linear", "lora": {**SUBSET, "bias": "LoraOnly"}, **LORA},
+    "lora-saved": {"base": "qwen2", "schedule": "Cosine", "lora": {**SUBSET, "bias": "All", "modulesToSave": ["norm", "lm_head", "embed_tokens"]}, **LORA},
+    "lora-saved-tied": {"base": "tied", "schedule": "Linear", "lora": TIED, **LORA},
+    "lora-saved-nf4": {"base": "wide", "schedule": "Linear", "lora": {**SUBSET, "modulesToSave": ["model.norm", "lm_head"]}, "nf4": "double", **LORA},
+    "lora-embedding": {"base": "untied", "schedule": "Linear", "lora": EMBEDDING, **LORA},
+    "lora-embedding-nf4": {"base": "wide", "schedule": "Cosine", "lora": {**RANK_STABILIZED, "targetModules": ["embed_tokens", "o_proj"]}, "nf4": "double", **LORA},
     "dora-all-linear": {"base": "untied", "schedule": "Cosine", "dora": ALL_LINEAR, **LORA},
     "dora-qwen2": {"base": "qwen2", "schedule": "Linear", "dora": SUBSET, "fresh": True, **LORA},
     "dora-nf4": {"base": "wide", "schedule": "Linear", "dora": RANK_STABILIZED, "nf4": "double", **LORA},
@@ -73,10 +83,16 @@ CASES = {
 }
 
 
+BIAS = {"None": "none", "All": "all", "LoraOnly": "lora_only"}
+
+
 def lora_config(lora: dict, **options) -> LoraConfig:
     targets = lora["targetModules"]
     return LoraConfig(
         **options,
+        bias=BIAS[lora.get("bias", "None")],
+        modules_to_save=lora.get("modulesToSave"),
+        ensure_weight_tying=lora.get("ensureWeightTying", False),
         exclude_modules=lora.get("excludeModules"),
         layers_to_transform=lora.get("layers"),
         rank_pattern=lora.get("rankPattern", {}),
@@ -125,14 +141,14 @@ def method_of(case: dict) -> str:
 
 
 def with_adapter(model, case: dict):
-    """PEFT's adapter. `fresh` keeps PEFT's start (B = 0); else B is random too, so that A has a gradient at once."""
+    """PEFT's adapter. `fresh` keeps PEFT's start (B = 0, A = 0 of embeddings); else both are random, so that all have a gradient at once."""
     torch.manual_seed(case.get("seed", 13))
     kind = method_of(case)
     model = get_peft_model(model, METHODS[kind](case[kind]))
     if not case.get("fresh"):
         with torch.no_grad():
             for name, p in model.named_parameters():
-                if ("lora_E" if kind == "adalora" else "lora_B") in name:
+                if ("lora_E" if kind == "adalora" else "lora_B") in name or "lora_embedding_A" in name:
                     p.normal_(std=0.1)
     return model
 
@@ -231,6 +247,9 @@ SAVED = {
     "dora-all-linear": "peft-dora",
     "adalora": "peft-adalora",
     "prefix-tuning": "peft-prefix",
+    "lora-embedding": "peft-embedding",
+    "lora-saved": "peft-saved",
+    "lora-saved-tied": "peft-saved-tied",
 }
 
 
@@ -244,7 +263,7 @@ def write_adapter(name: str) -> None:
     model.save_pretrained(directory)
     (directory / "README.md").unlink(missing_ok=True)
     config = json.loads((directory / "adapter_config.json").read_text())
-    config["base_model_name_or_path"] = "base-untied"
+    config["base_model_name_or_path"] = BASES[case["base"]].name
     if "target_modules" in config:
         config["target_modules"].sort()  # a set, whose order is random
     (directory / "adapter_config.json").write_text(json.dumps(config, indent=1) + "\n")

@@ -1,7 +1,7 @@
 """Loads an adapter written by our trainer into PEFT and compares the logits of base and adapter.
 
 DIR holds adapter_config.json, adapter_model.safetensors and `logits.safetensors` (`logits` [tokens of step 0, vocabulary]
-as our side computed them for the base `base-untied`). RESULT also names the adapter's digest: a test holds that our
+as our side computed them for the base that adapter_config.json names). RESULT also names the adapter's digest: a test holds that our
 writer still writes these bytes, so the verdict stays true without Python.
 """
 
@@ -25,9 +25,11 @@ def check(directory: str, result_path: str) -> int:
     path = pathlib.Path(directory)
     config = peft.PeftConfig.from_pretrained(path)
     config.inference_mode = False
-    model = peft.get_peft_model(load_base("untied"), config)
+    base = load_base(config.base_model_name_or_path.removeprefix("base-"))
+    model = peft.get_peft_model(base, config)
     loaded = set_peft_model_state_dict(model, load_peft_weights(path))
-    missing = [key for key in loaded.missing_keys if "lora_" in key]
+    trained = {name for name, p in model.named_parameters() if p.requires_grad}
+    missing = [key for key in loaded.missing_keys if key in trained]
     unexpected = list(loaded.unexpected_keys)
     if config.is_prompt_learning:
         # PEFT reports this tensor as unexpected, but then puts it into its encoder.

@@ -1,7 +1,7 @@
 /**
  * Writes adapters like our trainer, with the goldens' initial parameters, for checks in PEFT (README.md).
  *
- *   node tools/node24.mjs test/golden/ourAdapter.ts     writes the directories of `ourAdapters` into data
+ *   node tools/node24.mjs test/golden/ourAdapter.ts [CASE…]     writes the directories of `ourAdapters` into data
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -24,6 +24,9 @@ export const ourAdapters = {
   "dora-all-linear": { ours: "our-dora", theirs: "peft-dora" },
   adalora: { ours: "our-adalora", theirs: "peft-adalora" },
   "prefix-tuning": { ours: "our-prefix", theirs: "peft-prefix" },
+  "lora-embedding": { ours: "our-embedding", theirs: "peft-embedding" },
+  "lora-saved": { ours: "our-saved", theirs: "peft-saved" },
+  "lora-saved-tied": { ours: "our-saved-tied", theirs: "peft-saved-tied" },
 } as const;
 export type SavedCase = keyof typeof ourAdapters;
 export const savedCases = Object.keys(ourAdapters) as readonly SavedCase[];
@@ -39,7 +42,7 @@ export async function openSaved(name: SavedCase): Promise<GoldenRun> {
 }
 
 /** The adapter's files, made by our writer. */
-export async function writtenFiles(run: GoldenRun): Promise<ReadonlyMap<string, Uint8Array>> {
+export async function writtenFiles(run: GoldenRun, name: SavedCase): Promise<ReadonlyMap<string, Uint8Array>> {
   const made = mkdtempSync(path.join(tmpdir(), "luthier-golden-"));
   try {
     const stores = new Stores();
@@ -54,7 +57,8 @@ export async function writtenFiles(run: GoldenRun): Promise<ReadonlyMap<string, 
       base: new StoredModel(stores, new Map()),
       baseDataType: "F32",
     } as const;
-    const base = { baseUri: "file:///base-untied", baseName: { name: "base-untied", revision: null } };
+    const { base: baseName } = readCase(name).settings;
+    const base = { baseUri: `file:///${baseName}`, baseName: { name: baseName, revision: null } };
     const facts = { runHash: "0".repeat(64), baseDigest: `sha256:${"0".repeat(64)}`, ...base, method, steps: 20 };
     const directory = path.join(made, "adapter");
     await writeAdapter(stores, pathToFileURL(directory).href, result, facts, async () => {});
@@ -68,7 +72,7 @@ async function write(name: SavedCase): Promise<void> {
   using run = await openSaved(name);
   const directory = goldenPath(ourAdapters[name].ours);
   mkdirSync(directory, { recursive: true });
-  for (const [file, bytes] of await writtenFiles(run)) writeFileSync(path.join(directory, file), bytes);
+  for (const [file, bytes] of await writtenFiles(run, name)) writeFileSync(path.join(directory, file), bytes);
   const values = await logits(run);
   const vocabulary = 99;
   const shape = [values.length / vocabulary, vocabulary];
@@ -79,4 +83,7 @@ async function write(name: SavedCase): Promise<void> {
   );
 }
 
-if (import.meta.main) for (const name of savedCases) await write(name);
+if (import.meta.main) {
+  const asked = process.argv.slice(2);
+  for (const name of savedCases) if (asked.length === 0 || asked.includes(name)) await write(name);
+}

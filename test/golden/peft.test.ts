@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import { z } from "zod";
 import { Stores } from "../../trainer/stores/stores.ts";
 import { readPeftAdapter } from "../../trainer/weights/adapterSource.ts";
-import { goldenPath, Tensors } from "./goldens.ts";
+import { goldenPath, readCase, Tensors } from "./goldens.ts";
 import { distance, logits } from "./measure.ts";
 import { openSaved, ourAdapters, savedCases, writtenFiles } from "./ourAdapter.ts";
 
@@ -20,7 +20,7 @@ for (const name of savedCases) {
     const adapter = await readPeftAdapter(new Stores(), pathToFileURL(goldenPath(directory)).href);
     assert.ok(adapter);
     assert.equal(adapter.settings.kind, run.engine.compiled.spec.method.kind);
-    if (adapter.settings.alpha !== undefined) assert.equal(adapter.settings.alpha, 12);
+    assert.equal(adapter.settings.alpha, readCase(name).settings.method.alpha);
     const ours = run.engine.stateOf("parameter").map((tensor) => tensor.name);
     assert.deepEqual([...adapter.tensors.keys()].sort(), ours.sort());
     for (const [tensor, values] of adapter.tensors) run.engine.floats("parameter", tensor).set(values);
@@ -45,7 +45,7 @@ for (const name of savedCases) {
     assert.deepEqual(judged.unexpectedKeys, []);
     assert.ok(judged.logitsDistance <= bound, `logits in PEFT are ${judged.logitsDistance} away`);
     using run = await openSaved(name);
-    for (const [file, bytes] of await writtenFiles(run)) {
+    for (const [file, bytes] of await writtenFiles(run, name)) {
       const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
       assert.equal(digest, judged.files[file], `${file} has changed since PEFT judged it: see README.md`);
     }

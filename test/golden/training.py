@@ -26,8 +26,8 @@ def trainable(model) -> dict:
 
 
 def saved_name(name: str) -> str:
-    """PEFT leaves out the adapter's own name, and of a vector's module its `.weight`."""
-    name = name.replace(".default", "").replace("lora_magnitude_vector.weight", "lora_magnitude_vector")
+    """PEFT leaves out the adapter's own name, what wraps a saved module, and of a vector's module its `.weight`."""
+    name = name.replace(".modules_to_save.default", "").replace(".default", "").replace("lora_magnitude_vector.weight", "lora_magnitude_vector")
     return name.replace("prompt_encoder.embedding.weight", "prompt_embeddings")
 
 

@@ -25,6 +25,7 @@ import {
   optimiseGraph,
   type ProgramParts,
   pullbackGraph,
+  type Sites,
   sitesOf,
 } from "./programs.ts";
 import { recompute } from "./recompute.ts";
@@ -35,19 +36,19 @@ export class CompileError extends Error {}
 const activationTypes: Record<CompileSpec["precision"], DataType> = { BF16: "BF16", F32: "F32", F64: "F64" };
 
 /** The model, the method and the variables for building a run's graphs. */
-export function declare(spec: CompileSpec): { parts: ProgramParts; sites: readonly SiteRecord[] } {
+export function declare(spec: CompileSpec): { parts: ProgramParts } & Sites {
   check(spec);
   const parts: ProgramParts = {
     config: spec.model,
     method: methodOf(spec.method),
     variables: new Variables(spec.storage, activationTypes[spec.precision]),
   };
-  return { parts, sites: declareTensors(parts, spec) };
+  return { parts, ...declareTensors(parts, spec) };
 }
 
 /** The linear layers of a model, which a method may adapt and prepare may quantise. */
 export function linearLayers(config: ModelConfig): readonly SiteRecord[] {
-  return sitesOf(plainParts(config));
+  return sitesOf(plainParts(config)).sites;
 }
 
 /** The tensors of the base that the model reads: shapes by name. */
@@ -64,7 +65,7 @@ function plainParts(config: ModelConfig): ProgramParts {
 }
 
 export function compile(spec: CompileSpec): Compiled {
-  const { parts, sites } = declare(spec);
+  const { parts, sites, embeddings } = declare(spec);
   const shared: Shared = {
     weights: bindWeights(parts.variables),
     state: layOutState(parts.variables, spec.training !== undefined),
@@ -94,6 +95,7 @@ export function compile(spec: CompileSpec): Compiled {
     trainedRowBuckets: trainedRowBuckets(spec),
     generateTokenBuckets: generateTokenBuckets(spec),
     sites,
+    embeddings,
     spec,
     pullsBack: parts.variables.derivations.size + parts.variables.penalties.size > 0,
     afterStep: parts.method.afterStep,
@@ -137,15 +139,23 @@ function checkPositions({ model, rowTokens, generation }: CompileSpec, offset: n
 }
 
 /** Builds the model once to declare every tensor of the run, and lets the method check that it fits. */
-function declareTensors(parts: ProgramParts, spec: CompileSpec): readonly SiteRecord[] {
-  const sites = sitesOf(parts);
-  const names = sites.map(({ name }) => name);
+function declareTensors(parts: ProgramParts, spec: CompileSpec): Sites {
+  const layers = sitesOf(parts);
   checkPositions(spec, parts.method.positionOffset);
-  const refusal = parts.method.check({ model: spec.model, storage: spec.storage, sites: names });
+  const { model, storage, training } = spec;
+  const tensors = [...baseTensors(model).keys()];
+  const refusal = parts.method.check({
+    model,
+    storage,
+    sites: layers.sites.map(({ name }) => name),
+    embeddings: layers.embeddings.map(({ name }) => name),
+    tensors,
+    isTraining: training !== undefined,
+  });
   if (refusal !== undefined) throw new CompileError(refusal);
   if (spec.generation) generateGraph(parts, { ...spec.generation, tokens: 1 });
   parts.variables.seal();
-  return sites;
+  return layers;
 }
 
 function build(spec: CompileSpec, parts: ProgramParts, shared: Shared, key: ProgramKey): Program {

@@ -32,8 +32,14 @@ export interface ProgramParts {
   readonly variables: Variables;
 }
 
+/** A model's layers that a method may adapt. */
+export interface Sites {
+  readonly sites: readonly SiteRecord[];
+  readonly embeddings: readonly SiteRecord[];
+}
+
 /** Builds a model on a graph; the only place that distinguishes the families. */
-function decoder(parts: ProgramParts, graph: Graph, mode: Mode): { decoder: Decoder; sites: readonly SiteRecord[] } {
+function decoder(parts: ProgramParts, graph: Graph, mode: Mode): { decoder: Decoder } & Sites {
   const inputs: BuilderParts = { ...parts, graph, mode };
   const builder = new ModelBuilder(inputs);
   const families: Record<ModelConfig["family"], (b: ModelBuilder) => Decoder> = {
@@ -42,7 +48,7 @@ function decoder(parts: ProgramParts, graph: Graph, mode: Mode): { decoder: Deco
     qwen2: llama,
     qwen3: llama,
   };
-  return { decoder: families[parts.config.family](builder), sites: builder.sites };
+  return { decoder: families[parts.config.family](builder), sites: builder.sites, embeddings: builder.embeddings };
 }
 
 /** Sets gradients and loss to zero, before the micro-batches of a step or the batches of an evaluation. */
@@ -119,7 +125,7 @@ function deriver(graph: Graph, { activationType }: Variables): Deriver {
 /** Forward and loss of packed rows; `nll` is an output. */
 function lossGraph(parts: ProgramParts, graph: Graph, tokens: number, rows: number, kind: "train" | "evaluate") {
   const { variables } = parts;
-  const { decoder: model, sites } = decoder(parts, graph, { kind, tokens });
+  const { decoder: model, ...sites } = decoder(parts, graph, { kind, tokens });
   const index = graph.input("trainedRow", "I32", [rows]);
   const h = model.norm(gatherRows.node(graph, { x: model.hidden, index }, {}).y);
   const operands = {
@@ -195,7 +201,7 @@ export function generateGraph(parts: ProgramParts, shape: GenerateShape): Graph 
   return graph;
 }
 
-/** The linear layers of a model and the method's treatment of them. */
-export function sitesOf(parts: ProgramParts): readonly SiteRecord[] {
+/** The linear layers and embeddings of a model and the method's treatment of them. */
+export function sitesOf(parts: ProgramParts): Sites {
   return lossGraph(parts, new Graph(), 1, 1, "evaluate");
 }

@@ -9,12 +9,14 @@ import { corrupt, StageFailure } from "../contract/failure.ts";
 import type { Codec } from "../data/encoding/codec.ts";
 import { encodePrompt } from "../data/encoding/questions.ts";
 import type { Message } from "../data/rows/example.ts";
+import { type BaseTensors, baseValues } from "../engine/baseValues.ts";
 import { CacheForward } from "../engine/cacheForward.ts";
 import { Engine } from "../engine/engine.ts";
 import { storageOf } from "../formats/nf4.ts";
 import { methodOf } from "../methods/index.ts";
 import { ropeTable } from "../models/rope.ts";
 import type { PeftAdapter } from "../weights/adapterSource.ts";
+import { encodeValues } from "../weights/merge.ts";
 import type { StoredModel } from "../weights/storedModel.ts";
 import { tensorsOf } from "../weights/verifiedBase.ts";
 import { sampleToken } from "./sample.ts";
@@ -74,8 +76,12 @@ export class Chat {
     });
     const engine = new Engine(compiled, { threads });
     try {
-      await engine.bind(tensorsOf(model, table));
-      if (adapter) putAdapter(engine, adapter);
+      const base = tensorsOf(model, table);
+      await engine.bind(base);
+      if (adapter) {
+        await checkRepeated(base, adapter);
+        putAdapter(engine, adapter);
+      }
       await engine.run({ program: "derive" });
       return new Chat(
         engine,
@@ -163,5 +169,18 @@ export function putAdapter(engine: Engine, { tensors }: PeftAdapter): void {
       );
     }
     place.set(values);
+  }
+}
+
+/** Throws a failure where a tensor that the adapter only repeats has other values than the base's. */
+async function checkRepeated(base: BaseTensors, { repeated }: PeftAdapter): Promise<void> {
+  for (const [name, { dtype, shape, data }] of repeated ?? []) {
+    const sameShape = base.table.get(name)?.shape.join() === shape.join();
+    const values = sameShape ? await baseValues(base, { name, shape }) : undefined;
+    if (values && Buffer.compare(encodeValues(values, dtype === "BF16" ? "BF16" : "F32"), data) === 0) continue;
+    throw corrupt(
+      "AdapterMismatch",
+      `the adapter holds a ${name} of its own, which differs from the base's (PEFT saves an embedding that was resized): use the base that it was trained on, saved with that embedding`,
+    );
   }
 }

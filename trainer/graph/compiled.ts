@@ -133,6 +133,8 @@ export interface Compiled {
   readonly positionOffset: number;
   /** The model's linear layers, and the method's treatment of them. */
   sites: readonly SiteRecord[];
+  /** Its embeddings, likewise. */
+  embeddings: readonly SiteRecord[];
   /** The program of a key; the same key gives the same bytes. */
   program(key: ProgramKey): Program;
 }

@@ -85,6 +85,20 @@ export interface LinearSite extends Site {
   dropout(x: Tensor, p: number): Tensor;
 }
 
+/** Beside an embedding: a[ids]·Bᵀ. a [V, r] · b [d, r]. */
+export interface LowRankTable {
+  readonly a: Tensor;
+  readonly b: Tensor;
+}
+
+/** The rows of the model's own embedding for its tokens. */
+export type BaseEmbedding = (beside?: LowRankTable) => Tensor;
+
+export interface EmbeddingSite extends Site {
+  readonly vocabulary: number;
+  readonly width: number;
+}
+
 /** An attention of the model; every token attends to its `prefix`. */
 export interface AttentionSite extends Site {
   /** Width of keys and of values: heads · head width. */
@@ -115,6 +129,7 @@ export interface SiteRewriter {
   /** Whether a tensor of the base is itself trained. */
   trains(name: string): boolean;
   linear(site: LinearSite, x: Tensor, base: BaseLinear): Tensor;
+  embedding(site: EmbeddingSite, base: BaseEmbedding): Tensor;
   prefix(site: AttentionSite): KeyValuePrefix | undefined;
   /** Number of positions of a prefix. */
   readonly positionOffset: number;

@@ -9,7 +9,9 @@ import type { CompileSpec } from "../graph/compiled.ts";
 import type {
   AfterStep,
   AttentionSite,
+  BaseEmbedding,
   BaseLinear,
+  EmbeddingSite,
   KeyValuePrefix,
   LinearSite,
   SiteRewriter,
@@ -20,11 +22,12 @@ import type { ConfigFacts, NamedValues, PeftFormat, StoredShape } from "./peft.t
 import { peftPrefix } from "./peft.ts";
 import { type PeftConfig, PeftMembers } from "./peftMembers.ts";
 
-/** A linear layer to merge: its name and its trained tensors by name. */
+/** A linear layer to merge, or an embedding (a row a token): its name and its trained tensors by name. */
 export interface TrainedSite {
   readonly name: string;
   readonly in: number;
   readonly out: number;
+  has(name: string): boolean;
   parameter(name: string): Float32Array;
 }
 
@@ -40,6 +43,12 @@ export interface MethodTask {
   readonly storage: CompileSpec["storage"];
   /** Names of the model's linear layers. */
   readonly sites: readonly string[];
+  /** Names of its embeddings. */
+  readonly embeddings: readonly string[];
+  /** Names of all tensors of the base. */
+  readonly tensors: readonly string[];
+  /** False where a finished result is run. */
+  readonly isTraining: boolean;
 }
 
 export interface Method<Settings> {
@@ -47,10 +56,15 @@ export interface Method<Settings> {
   describe(settings: Settings): string;
   /** Why this method cannot train this model with this storage, and what to do; undefined if it can. */
   check?(settings: Settings, task: MethodTask): string | undefined;
-  /** Whether a tensor of the base is itself trained. */
+  /**
+   * Whether a tensor of the base is itself trained: a parameter by the tensor's own name, in F32, from the base's value.
+   * Such a tensor is saved beside the method's own parameters and replaces the base's where the result is merged.
+   */
   trains?(name: string, settings: Settings): boolean;
   /** Rewrites a linear layer of the base. */
   linear?(site: LinearSite, x: Tensor, base: BaseLinear, settings: Settings): Tensor;
+  /** An embedding, from the base's own. */
+  embedding?(site: EmbeddingSite, base: BaseEmbedding, settings: Settings): Tensor;
   /** Keys and values that every token of this attention attends to before its own segment's. */
   prefix?(site: AttentionSite, settings: Settings): KeyValuePrefix | undefined;
   /** The number of positions of such a prefix; real tokens start after it. Default 0. */
@@ -77,6 +91,7 @@ export interface BoundMethod extends SiteRewriter {
 export interface BoundPeft {
   config(facts: ConfigFacts): Readonly<Record<string, unknown>>;
   fault(tensor: StoredShape, has: (key: string) => boolean, config: PeftConfig): string | undefined;
+  repeats(key: string, has: (key: string) => boolean): string | undefined;
   toPeft(parameters: readonly NamedValues[]): NamedValues[];
   fromPeft(tensors: readonly NamedValues[], config: PeftConfig): NamedValues[];
 }
@@ -118,6 +133,7 @@ function bind<Settings extends MethodSettings>(method: Method<Settings>, setting
     check: (task) => method.check?.(settings, task),
     trains: (name) => method.trains?.(name, settings) ?? false,
     linear: (site, x, base) => method.linear?.(site, x, base, settings) ?? base(x),
+    embedding: (site, base) => method.embedding?.(site, base, settings) ?? base(),
     prefix: (site) => method.prefix?.(site, settings),
     positionOffset: method.positionOffset?.(settings) ?? 0,
     afterStep: method.afterStep && ((host, step, steps) => method.afterStep!(host, step, steps, settings)),
@@ -134,8 +150,9 @@ function bindPeft<Settings>(format: PeftFormat<Settings>, settings: Settings): B
   return {
     config: (facts) => format.config(settings, facts),
     fault: (tensor, has, config) => format.fault(tensor, settings, has, config),
+    repeats: (key, has) => format.repeats?.(key, has),
     toPeft: (parameters) =>
-      format.toPeft?.(parameters) ?? parameters.map((one) => ({ ...one, name: peftPrefix + one.name })),
+      format.toPeft?.(parameters, settings) ?? parameters.map((one) => ({ ...one, name: peftPrefix + one.name })),
     fromPeft: (tensors, config) =>
       format.fromPeft?.(tensors, settings, config) ??
       tensors.map((one) => ({ ...one, name: one.name.slice(peftPrefix.length) })),
@@ -149,6 +166,7 @@ export const noMethod: BoundMethod = {
   check: () => undefined,
   trains: () => false,
   linear: (_site, x, base) => base(x),
+  embedding: (_site, base) => base(),
   prefix: () => undefined,
   positionOffset: 0,
   afterStep: undefined,

@@ -100,6 +100,15 @@ export class PeftMembers {
     throw this.#wrong(name, "a number from 0");
   }
 
+  /** Our name of one of PEFT's values; `absent` where it is absent. */
+  choice<Name extends string>(name: string, values: Readonly<Record<Name, unknown>>, absent: Name): Name {
+    const value = this.#take(name) ?? values[absent];
+    const names = Object.keys(values) as Name[];
+    const found = names.find((one) => values[one] === value);
+    if (found !== undefined) return found;
+    throw this.#wrong(name, `one of ${names.map((one) => JSON.stringify(values[one])).join(", ")}`);
+  }
+
   /** A member that may be absent, null or one of some values. */
   only(name: string, values: readonly unknown[], way = mergeInPeft): void {
     const value = this.#take(name) ?? undefined;

@@ -8,7 +8,7 @@ import type { TrainingSpec } from "../contract/settings.ts";
 import { Chat } from "../generation/chat.ts";
 import { runExport } from "../stages/export.ts";
 import { runTrain } from "../stages/train.ts";
-import { TinyTraining } from "../testing/tinyTraining.ts";
+import { type TinyOptions, TinyTraining } from "../testing/tinyTraining.ts";
 import { readPeftAdapter } from "../weights/adapterSource.ts";
 import { StoredModel } from "../weights/storedModel.ts";
 
@@ -16,11 +16,24 @@ interface Row {
   readonly name: string;
   readonly method: TrainingSpec["method"];
   readonly learningRate: string;
+  readonly shape?: TinyOptions["shape"];
   /** Why it is not merged. */
   readonly refusal?: RegExp;
 }
 
 const methods: readonly Row[] = [
+  {
+    name: "LoRA with biases and whole modules",
+    method: { lora: { rank: 4, bias: "All", modulesToSave: ["norm", "embed_tokens"], ensureWeightTying: true } },
+    learningRate: "1e-2",
+    shape: { family: "qwen2" },
+  },
+  {
+    name: "LoRA on the embedding",
+    method: { lora: { rank: 4, targetModules: ["all-linear", "embed_tokens"] } },
+    learningRate: "1e-2",
+    shape: { tied: false },
+  },
   { name: "DoRA", method: { dora: { rank: 4 } }, learningRate: "1e-2" },
   {
     name: "AdaLoRA",
@@ -41,10 +54,11 @@ const bases = {
   NF4: { shape: { dtype: "BF16", contextLength: 128 }, quantization: { type: "NF4" } },
 } as const;
 
-for (const { name, method, learningRate, refusal } of methods) {
+for (const { name, method, learningRate, shape, refusal } of methods) {
   for (const [storage, base] of Object.entries(bases)) {
     test(`${name} on a base in ${storage} learns, and is ${refusal ? "not merged" : "merged"}`, async (t) => {
-      const tiny = await TinyTraining.make(t, { ...base, method, training: { maxSteps: 12, learningRate } });
+      const made = { ...base, shape: { ...base.shape, ...shape }, method };
+      const tiny = await TinyTraining.make(t, { ...made, training: { maxSteps: 12, learningRate } });
       const { figures } = await runTrain(await tiny.trainFile(), tiny.context());
       // A guess among 259 tokens costs 5.56.
       assert.ok(figures.loss < 5.3, `the loss is ${figures.loss}`);

@@ -16,10 +16,15 @@ const layerOf = (name: string): number | undefined => {
   return number === undefined ? undefined : Number(number);
 };
 
-export function isTarget(name: string, { targetModules, excludeModules, layers }: Targets): boolean {
+/** Whether a layer is adapted; an embedding only by its name. */
+export function isTarget(
+  name: string,
+  { targetModules, excludeModules, layers }: Targets,
+  kind: "linear" | "embedding" = "linear",
+): boolean {
   const layer = layerOf(name);
   return (
-    targetModules.some((target) => target === "all-linear" || isNamed(name, target)) &&
+    targetModules.some((target) => (kind === "linear" && target === "all-linear") || isNamed(name, target)) &&
     !excludeModules.some((excluded) => isNamed(name, excluded)) &&
     (layers.length === 0 || (layer !== undefined && layers.includes(layer)))
   );

@@ -5,7 +5,7 @@
  */
 import type { ModelConfig } from "../contract/model.ts";
 import type { Graph } from "../graph/graph.ts";
-import type { BaseLinear, LowRank, Site, SiteRecord, SiteRewriter } from "../graph/site.ts";
+import type { BaseEmbedding, BaseLinear, LowRank, Site, SiteRecord, SiteRewriter } from "../graph/site.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { sumType, widthOf } from "../graph/tensor.ts";
 import type { Variables } from "../graph/variables.ts";
@@ -47,6 +47,7 @@ export class ModelBuilder {
   readonly graph: Graph;
   readonly mode: Mode;
   readonly sites: SiteRecord[] = [];
+  readonly embeddings: SiteRecord[] = [];
   readonly #variables: Variables;
   readonly #method: SiteRewriter;
   readonly #dropped = new Map<Tensor, Tensor>();
@@ -71,12 +72,26 @@ export class ModelBuilder {
       : this.#variables.weight(name, shape, kind);
   }
 
-  /** [tokens, d] */
+  /** A site that the method may rewrite. `name`: of its tensor. [tokens, d] */
   embed(name: string, rows: number, width: number): Tensor {
-    const { tokens } = this.mode;
-    const ids = this.graph.input("ids", "I32", [tokens]);
-    const y = this.graph.activation("embed.y", { dtype: this.#variables.activationType, shape: [tokens, width] });
-    embed.into(this.graph, { ids, weight: this.weight(name, [rows, width], "dense") }, {}, { y });
+    const ids = this.graph.input("ids", "I32", [this.mode.tokens]);
+    const trained: string[] = [];
+    const base: BaseEmbedding = (beside) => {
+      const residual = this.#rowsOf("embed.y", ids, this.weight(name, [rows, width], "dense"));
+      if (!beside) return residual;
+      const x = this.#rowsOf("embed.a", ids, beside.a);
+      return linear.node(this.graph, { x, w: beside.b, residual }, { tailScale: 1 }).y;
+    };
+    const layer = name.replace(/\.weight$/, "");
+    const y = this.#method.embedding({ ...this.#site(layer, trained), vocabulary: rows, width }, base);
+    this.embeddings.push({ name: layer, in: rows, out: width, trained, fused: true });
+    return y;
+  }
+
+  #rowsOf(name: string, ids: Tensor, weight: Tensor): Tensor {
+    const shape = [this.mode.tokens, widthOf(weight)];
+    const y = this.graph.activation(name, { dtype: this.#variables.activationType, shape });
+    embed.into(this.graph, { ids, weight }, {}, { y });
     return y;
   }
 

@@ -20,6 +20,7 @@ import { fill } from "./fill/op.ts";
 import { gatherRows } from "./gatherRows/op.ts";
 import { glu } from "./glu/op.ts";
 import { gluBackward } from "./gluBackward/op.ts";
+import { gradBias } from "./gradBias/op.ts";
 import { gradWeight } from "./gradWeight/op.ts";
 import { importance } from "./importance/op.ts";
 import { inverseRowNorm } from "./inverseRowNorm/op.ts";
@@ -80,6 +81,7 @@ export const ops: readonly ListedOp[] = [
   orthogonality,
   orthogonalityBackward,
   importance,
+  gradBias,
 ];
 
 export const isComputing = (op: ListedOp): op is AnyOp => "operands" in op;

@@ -50,6 +50,7 @@ export interface Plan {
   /** The spec that the run compiles. */
   spec: CompileSpec;
   sites: readonly SiteRecord[];
+  embeddings: readonly SiteRecord[];
 }
 
 /** Settings that cannot be planned for this model. */
@@ -221,6 +222,7 @@ function describe(input: PlanInput, { spec, compiled, fits }: Candidate): Plan {
     fits,
     spec,
     sites: compiled.sites,
+    embeddings: compiled.embeddings,
   };
 }
 

@@ -25,6 +25,12 @@ test("a run that is stopped anywhere and resumed gives the same bytes", async (t
     { method: { lora: { rank: 4, dropout: "0.1" } } },
     { method: { lora: { rank: 4, dropout: "0.1" } }, quantization: { type: "NF4" } },
     { method: { full: {} } },
+    {
+      method: {
+        lora: { targetModules: ["q_proj", "embed_tokens"], bias: "LoraOnly", modulesToSave: ["norm", "lm_head"] },
+      },
+      shape: { family: "qwen2", tied: false },
+    },
     { method: { dora: { rank: 4 } }, quantization: { type: "NF4" } },
     // Ranks are allocated before, between and after the stops, and their state is in the checkpoints.
     { method: { adalora: { initialRank: 4, targetRank: 2, everySteps: 2, finalSteps: 3, dropout: "0.1" } } },

@@ -40,6 +40,9 @@ export const tinyLora = {
   alphaPattern: {},
   initialization: "Kaiming",
   learningRateRatio: 1,
+  bias: "None",
+  modulesToSave: [],
+  ensureWeightTying: false,
 } as const;
 
 export const aSpec = (changes: Partial<CompileSpec> = {}): CompileSpec => ({

@@ -71,7 +71,8 @@ async function writePeft(
       return { name, dtype: "F32", shape, data: bytesOf(values) };
     });
   await writer.writeChunks(adapterWeightsFile, safetensorsChunks(tensors));
-  const trained = engine.compiled.sites.filter((site) => site.trained.length > 0);
+  const { sites, embeddings } = engine.compiled;
+  const trained = [...sites, ...embeddings].filter((site) => site.trained.length > 0);
   const modules = trained.map(({ name }) => name.slice(name.lastIndexOf(".") + 1));
   const config = { modules, model: engine.compiled.spec.model, parameters: named, steps };
   await writer.write(adapterConfigFile, Buffer.from(adapterConfig(method, config, baseName)));

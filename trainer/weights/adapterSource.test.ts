@@ -1,17 +1,19 @@
 /** Adapters from any source: errors name file, tensor and fault, and nothing crashes. */
 import assert from "node:assert/strict";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import { StageFailure } from "../contract/failure.ts";
 import { Engine } from "../engine/engine.ts";
+import { decodeTensors } from "../formats/safetensors.ts";
 import { encodeSafetensors, type TensorData } from "../formats/safetensorsWriter.ts";
 import { Chat } from "../generation/chat.ts";
 import { Stores } from "../stores/stores.ts";
 import { tinyLora, tinyModel } from "../testing/compiledRun.ts";
 import { uniform } from "../testing/opCases.ts";
 import { temporaryDirectory } from "../testing/temporary.ts";
-import { writeTinyModel } from "../testing/tinyModel.ts";
+import { tinyVocabSize, writeTinyModel } from "../testing/tinyModel.ts";
 import { readPeftAdapter } from "./adapterSource.ts";
+import { asFloats, encodeValues } from "./merge.ts";
 import { adapterConfig } from "./peftConfig.ts";
 import { StoredModel } from "./storedModel.ts";
 
@@ -65,7 +67,6 @@ const options = {
   lora_bias: true,
   fan_in_fan_out: true,
   use_qalora: true,
-  modules_to_save: ["lm_head"],
   layer_replication: [[0, 1]],
   trainable_token_indices: [1],
   target_parameters: ["mlp.experts.gate_up_proj"],
@@ -108,7 +109,29 @@ const hostile: [string, Files, RegExp][] = [
     withConfig({ task_type: "SEQ_CLS" }),
     said('task_type is not supported: "SEQ_CLS"; supported: "CAUSAL_LM"'),
   ],
-  ["trained biases", withConfig({ bias: "lora_only" }), said('bias is not supported: "lora_only"; supported: "none"')],
+  [
+    "biases by no name",
+    withConfig({ bias: "some" }),
+    said('bias is "some"; it must be one of "none", "all", "lora_only"'),
+  ],
+  [
+    "a module that its configuration does not save",
+    withTensors(...pair(0), tensor("base_model.model.lm_head.weight", [9, 64])),
+    /key base_model\.model\.lm_head\.weight is not a LoRA tensor/,
+  ],
+  [
+    "a saved module without PEFT's prefix",
+    { ...withConfig({ modules_to_save: ["norm"] }), ...withTensors(...pair(0), tensor("norm.weight", [64])) },
+    /key norm\.weight is not a LoRA tensor/,
+  ],
+  [
+    "a tied head without its embedding",
+    {
+      ...withConfig({ modules_to_save: ["embed_tokens"], ensure_weight_tying: true }),
+      ...withTensors(...pair(0), tensor("base_model.model.lm_head.weight", [9, 64])),
+    },
+    /lm_head\.weight is present, but .*embed_tokens\.weight is missing/,
+  ],
   ...starts.map((start): [string, Files, RegExp] => [
     `the start ${start}`,
     withConfig({ init_lora_weights: start }),
@@ -140,9 +163,19 @@ const hostile: [string, Files, RegExp][] = [
   ["no tensors", withTensors(), /adapter_model\.safetensors: has no tensors/],
   ["a key of something else", withTensors(...pair(0), tensor("model.norm.weight", [64])), /key model\.norm\.weight/],
   [
-    "an embedding's key",
+    "one side of an embedding alone",
     withTensors(tensor("base_model.model.model.embed_tokens.lora_embedding_A", [2, 9])),
-    /is not a LoRA tensor of a linear layer/,
+    /lora_embedding_A is present, but .*lora_embedding_B is missing/,
+  ],
+  [
+    "another rank on an embedding",
+    withTensors(tensor("base_model.model.model.embed_tokens.lora_embedding_B", [9, 3])),
+    /lora_embedding_B has shape \[9, 3\], which does not fit r = 2/,
+  ],
+  [
+    "an embedding of its own and no adapter of it",
+    withTensors(tensor("base_model.model.model.embed_tokens.base_layer.weight", [9, 64])),
+    /embed_tokens\.base_layer\.weight is not a LoRA tensor/,
   ],
   ["one side alone", withTensors(pair(0)[0]!), /lora_A\.weight is present, but .*lora_B\.weight is missing/],
   ["another rank than the configuration's", withConfig({ r: 4 }), /has shape \[2, 64\], which does not fit r = 4/],
@@ -183,6 +216,7 @@ test("configurations of other methods are refused, and the error names the wrong
   };
   await refused({ ...adalora, deltaT: 0 }, said("deltaT is 0; it must be a whole number"));
   await refused({ ...adalora, orth_reg_weight: -1 }, said("orth_reg_weight is -1; it must be a number from 0"));
+  await refused({ ...adalora, bias: "all" }, said('bias is not supported: "all"; supported: "none"'));
   await refused({ ...adalora, modules_to_save: ["lm_head"] }, said("modules_to_save is not supported"));
   await refused(adalora, /key .*lora_A\.weight is not an AdaLoRA tensor/);
 });
@@ -235,6 +269,36 @@ test("an adapter of another model is refused with the name of the mismatched ten
   await assert.rejects(open(withTensors(...pair(0), ...pair(1), ...pair(2))), /model\.layers\.2.* no such layer/);
   assert.equal(close.mock.callCount(), 3);
   await assert.rejects(open(withConfig({ target_modules: ["no_proj"] })), /"no_proj" is not a linear layer/);
+});
+
+test("an embedding that PEFT saves beside its adapter must be the base's own", async (t) => {
+  const directory = await temporaryDirectory(t);
+  await writeTinyModel(`${directory}/base`, { tied: false });
+  const model = await StoredModel.inDirectory(new Stores(), `file://${directory}/base`);
+  const stored = decodeTensors(await readFile(`${directory}/base/model.safetensors`)).get("model.embed_tokens.weight")!;
+  const embedding = "base_model.model.model.embed_tokens";
+  const withOwn = (own: Pick<TensorData, "dtype" | "shape" | "data">): Files => ({
+    ...withConfig({ target_modules: ["embed_tokens"] }),
+    ...withTensors(
+      tensor(`${embedding}.lora_embedding_A`, [rank, tinyVocabSize]),
+      tensor(`${embedding}.lora_embedding_B`, [64, rank]),
+      { ...own, name: `${embedding}.base_layer.weight` },
+    ),
+  });
+  const open = async (files: Files) => {
+    const adapter = await read(`${directory}/adapter`, files);
+    return await Chat.open({ model, adapter: adapter!, threads: 1 });
+  };
+  const { dtype, shape } = stored;
+  const same = { dtype, shape, data: Uint8Array.from(stored.data) } as const;
+  (await open(withOwn(same))).close();
+  (await open(withOwn({ dtype: "F32", shape, data: encodeValues(asFloats(same.data, dtype), "F32") }))).close();
+  const changed = Uint8Array.from(same.data);
+  changed[7]! ^= 1;
+  const differs = /a model\.embed_tokens\.weight of its own, which differs from the base's/;
+  await assert.rejects(open(withOwn({ dtype, shape, data: changed })), differs);
+  const longer = tensor("", [tinyVocabSize + 1, 64], "BF16");
+  await assert.rejects(open(withOwn(longer)), differs);
 });
 
 test("any changed byte of an adapter's files is refused by name, or read as another number", async (t) => {

@@ -39,6 +39,8 @@ export async function readAdapter(stores: Stores, uri: string, digest: string): 
 export interface PeftAdapter {
   settings: MethodSettings;
   tensors: AdapterTensors;
+  /** Tensors of the base that the file repeats, by the base's names. */
+  repeated?: ReadonlyMap<string, DecodedTensor>;
 }
 
 /** An adapter in PEFT's layout from any program; undefined when the directory holds none. */
@@ -48,23 +50,35 @@ export async function readPeftAdapter(stores: Stores, uri: string): Promise<Peft
   const config = Buffer.from(await store.read(`${uri}/${adapterConfigFile}`)).toString("utf8");
   const parsed = parseAdapterConfig(config);
   const settings = settingsOfConfig(parsed);
-  return { settings, tensors: foreignTensors(await store.read(`${uri}/${adapterWeightsFile}`), settings, parsed) };
+  return { settings, ...foreignTensors(await store.read(`${uri}/${adapterWeightsFile}`), settings, parsed) };
 }
 
 /** Tensors of an untrusted adapter. Throws a failure that names the file, the tensor and the fault. */
-function foreignTensors(bytes: Uint8Array, settings: MethodSettings, config: PeftConfig): AdapterTensors {
+function foreignTensors(
+  bytes: Uint8Array,
+  settings: MethodSettings,
+  config: PeftConfig,
+): Required<Pick<PeftAdapter, "tensors" | "repeated">> {
   const wrong = (what: string) => corrupt("AdapterCorrupt", `${adapterWeightsFile}: ${what}`);
   const method = methodOf(settings);
   const decoded = decodeOrFail(bytes);
+  const has = (key: string) => decoded.has(key);
   if (decoded.size === 0) throw wrong("has no tensors");
   for (const [key, { dtype, shape, data }] of decoded) {
-    const fault = method.peft?.fault({ key, shape }, (other) => decoded.has(other), config);
+    const fault = method.peft?.fault({ key, shape }, has, config);
     if (fault !== undefined) throw wrong(fault);
     if (dtype !== "F32" && dtype !== "BF16") throw wrong(`${key} is ${dtype}; save it as F32 or BF16`);
     const at = asFloats(data, dtype).findIndex((value) => !Number.isFinite(value));
     if (at >= 0) throw wrong(`${key} holds a number that is not finite (number ${at}): the adapter is damaged`);
   }
-  return namedTensors(decoded, method, config);
+  const repeated = new Map<string, DecodedTensor>();
+  const own = new Map<string, DecodedTensor>();
+  for (const [key, tensor] of decoded) {
+    const base = method.peft?.repeats(key, has);
+    if (base === undefined) own.set(key, tensor);
+    else repeated.set(base, tensor);
+  }
+  return { tensors: namedTensors(own, method, config), repeated };
 }
 
 function decodeOrFail(bytes: Uint8Array): ReadonlyMap<string, DecodedTensor> {

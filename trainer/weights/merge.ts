@@ -10,18 +10,21 @@ import type { BoundMethod } from "../methods/method.ts";
 /** The trained tensors of an adapter by their names, `<module>.<parameter>`. */
 export type AdapterTensors = ReadonlyMap<string, Float32Array>;
 
-/** Merges the adapter into the values of a tensor of the base, in place. */
+/** Merges the adapter into the values of a tensor of the base, in place. A tensor that is itself trained replaces it. */
 export function mergeTensor(
   tensor: Pick<TensorFacts, "name" | "shape">,
   values: Float32Array,
   method: BoundMethod,
   adapter: AdapterTensors,
 ): Float32Array {
+  const trained = adapter.get(tensor.name);
+  if (trained) return trained;
   const site = tensor.name.replace(/\.weight$/, "");
   const [out = 0, width = 0] = tensor.shape;
   if (tensor.shape.length !== 2 || !isTrained(site, adapter)) return values;
   const parameter = (name: string) => parameterOf(adapter, `${site}.${name}`);
-  method.merge({ name: site, in: width, out, parameter }, values, { first: 0, last: out });
+  const has = (name: string) => adapter.has(`${site}.${name}`);
+  method.merge({ name: site, in: width, out, has, parameter }, values, { first: 0, last: out });
   return values;
 }
 
@@ -39,8 +42,9 @@ export function asFloats(bytes: Uint8Array, dtype: string): Float32Array {
   throw new Error(`${dtype} is not a supported type of weights`);
 }
 
+/** Whether the method has parameters at this layer; the layer's own bias is none of them. */
 function isTrained(site: string, adapter: AdapterTensors): boolean {
-  for (const name of adapter.keys()) if (name.startsWith(`${site}.`)) return true;
+  for (const name of adapter.keys()) if (name.startsWith(`${site}.`) && name !== `${site}.bias`) return true;
   return false;
 }
 

@@ -2,7 +2,7 @@
 import { decimalSetting } from "../setting.ts";
 import { declareMethod, type SettingsOf } from "./declaration.ts";
 import { alpha, alphaPattern, initialization, rank, rankPattern, rankStabilized } from "./lowRank.ts";
-import { excludeModules, layers, targetModules } from "./targets.ts";
+import { bias, ensureWeightTying, excludeModules, layers, modulesToSave, targetsWithEmbedding } from "./targets.ts";
 
 export const lora = declareMethod({
   kind: "lora",
@@ -13,7 +13,7 @@ export const lora = declareMethod({
     rank,
     alpha,
     dropout: decimalSetting({ min: 0, max: 0.9 }, { description: "Dropout on the adapter's input.", default: 0 }),
-    targetModules,
+    targetModules: targetsWithEmbedding,
     rankStabilized,
     excludeModules,
     layers,
@@ -24,6 +24,9 @@ export const lora = declareMethod({
       { min: 1, max: 1000 },
       { description: "LoRA+ (Hayou et al. 2024): B learns at this times the learning rate.", default: 1, later: true },
     ),
+    bias,
+    modulesToSave,
+    ensureWeightTying,
   },
 });
 export type LoraSettings = SettingsOf<"lora", (typeof lora)["settings"]>;

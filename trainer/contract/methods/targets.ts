@@ -12,28 +12,32 @@ const moduleName = z
   .max(64)
   .regex(/^[A-Za-z0-9_.]+$/);
 
-export const targetModules: Setting<string[], string[]> = setting(
-  distinct(
-    z
-      .array(
-        z
-          .string()
-          .min(1)
-          .max(64)
-          .regex(/^(all-linear|[A-Za-z0-9_.]+)$/),
-      )
-      .min(1)
-      .max(32),
-  ),
-  {
-    description:
-      "Linear layers to adapt, by the last part of their name (q_proj, down_proj, …), or all-linear (default).",
-    default: ["all-linear"],
-    says: "",
-    value: z.array(z.string()),
-    canonical: sortedSet,
-  },
-);
+const targets = (more: string): Setting<string[], string[]> =>
+  setting(
+    distinct(
+      z
+        .array(
+          z
+            .string()
+            .min(1)
+            .max(64)
+            .regex(/^(all-linear|[A-Za-z0-9_.]+)$/),
+        )
+        .min(1)
+        .max(32),
+    ),
+    {
+      description: `Linear layers to adapt, by the last part of their name (q_proj, down_proj, …), or all-linear (default).${more}`,
+      default: ["all-linear"],
+      says: "",
+      value: z.array(z.string()),
+      canonical: sortedSet,
+    },
+  );
+
+export const targetModules = targets("");
+
+export const targetsWithEmbedding = targets(" embed_tokens, which is not among all-linear, adapts the embedding.");
 
 export const excludeModules: Setting<string[], string[]> = setting(distinct(z.array(moduleName).max(32)), {
   description:
@@ -42,6 +46,30 @@ export const excludeModules: Setting<string[], string[]> = setting(distinct(z.ar
   says: "Default: none.",
   value: z.array(z.string()),
   canonical: sortedSet,
+  later: true,
+});
+
+export const bias = setting(z.enum(["None", "All", "LoraOnly"]), {
+  description:
+    "Biases of the model's layers that are trained too. All: every one; LoraOnly: those of the adapted layers. A model without such biases is refused.",
+  default: "None",
+  later: true,
+});
+
+export const modulesToSave: Setting<string[], string[]> = setting(distinct(z.array(moduleName).max(32)), {
+  description:
+    "Modules of the model that are trained whole beside the adapter, and saved with it: all whose full names end with one of these (norm, lm_head, embed_tokens). Linear layers among them get no adapter.",
+  default: [],
+  says: "Default: none.",
+  value: z.array(z.string()),
+  canonical: sortedSet,
+  later: true,
+});
+
+export const ensureWeightTying = setting(z.boolean(), {
+  description:
+    "Where the model ties its head to embed_tokens and modulesToSave names embed_tokens: train both as the one matrix that they are. Such a model is refused without it.",
+  default: false,
   later: true,
 });
 

@@ -39,6 +39,7 @@ export const adaloraPeft: PeftFormat<AdaloraSettings> = {
   matches: ({ peft_type }) => peft_type === "ADALORA",
   read(members) {
     readPlainOptions(members);
+    members.only("bias", ["none"]);
     members.only("use_rslora", [false]);
     // Members that PEFT ignores, needs only in training, or that follow from the tensors' shapes.
     members.ignore(["r", "total_step", "rank_pattern"]);

@@ -9,7 +9,7 @@ import type { Tensor } from "../../graph/tensor.ts";
 import { inverseRowNorm } from "../../ops/inverseRowNorm/op.ts";
 import { multiply } from "../../ops/multiply/op.ts";
 import { addScaledProduct } from "../lora/lowRank.ts";
-import { factorsOf, updateFault, updateOf } from "../lora/update.ts";
+import { factorsOf, linearOnly, updateFault, updateOf } from "../lora/update.ts";
 import { defineMethod, type RowRange, type TrainedSite } from "../method.ts";
 import { isTarget } from "../targets.ts";
 import { doraPeft } from "./peft.ts";
@@ -19,7 +19,7 @@ export const dora = defineMethod(declaration, {
     const scaling = rankStabilized ? ", rank-stabilised" : "";
     return `DoRA, rank ${rank}, alpha ${alpha}${scaling}, on ${targetModules.join(", ")}`;
   },
-  check: (settings, { sites }) => updateFault(settings, sites),
+  check: (settings, { sites }) => updateFault(settings, linearOnly(settings, sites)),
   linear(site, x, base, settings) {
     if (!isTarget(site.name, settings)) return base(x);
     const { name, in: width, out } = site;

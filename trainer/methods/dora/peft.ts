@@ -8,6 +8,7 @@ export const doraPeft: PeftFormat<DoraSettings> = {
   matches: ({ peft_type, use_dora }) => peft_type === "LORA" && use_dora === true,
   read(members) {
     members.flag("use_dora");
+    members.only("bias", ["none"]);
     const { dropout: _, ...settings } = readLora(members);
     return { kind: "dora", ...settings };
   },

@@ -5,8 +5,7 @@ import { defineMethod } from "../method.ts";
 export const full = defineMethod(declaration, {
   describe: () => "full fine-tuning",
 
-  check(_settings, { model: { family }, storage }) {
-    if (family === "qwen2") return "method full cannot train the biases of qwen2's layers yet: use method lora";
+  check(_settings, { storage }) {
     if (storage.linear !== "NF4") return undefined;
     return "method full trains the base's own weights, which NF4 cannot hold: use a base in BF16 or F32, or method lora";
   },

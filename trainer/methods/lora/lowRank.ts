@@ -1,4 +1,4 @@
-/** The product of two low-rank factors, computed on the host for merging. Pure. */
+/** The product of two low-rank factors, computed on the host for merging, and their transposes. Pure. */
 import type { RowRange } from "../method.ts";
 
 /** W += scale·B·A for some rows: w [rows, in] · a [r, in] · b [out, r]. ΔW is rounded to F32 before it is added. */
@@ -22,4 +22,10 @@ export function addScaledProduct(
     const into = w.subarray((row - first) * width, (row - first + 1) * width);
     for (let column = 0; column < width; column++) into[column]! += delta[column]!;
   }
+}
+
+/** The transpose of a matrix with rows of `width`. */
+export function transposed(values: Float32Array, width: number): Float32Array {
+  const rows = values.length / width;
+  return values.map((_, index) => values[(index % rows) * width + Math.floor(index / rows)]!);
 }

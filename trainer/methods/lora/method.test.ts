@@ -1,19 +1,26 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compile } from "../../compile/compile.ts";
-import { aSpec, batchOf, TestRun, tinyLora } from "../../testing/compiledRun.ts";
+import { aSpec, batchOf, TestRun, tinyLora, tinyModel } from "../../testing/compiledRun.ts";
 import { relativeError } from "../../testing/graphs.ts";
 import { methodOf } from "../index.ts";
 import { isTarget } from "../targets.ts";
 import { updateOf } from "./update.ts";
 
-test("a merged model computes the same as the model with its adapter", async () => {
-  const adapted = new TestRun(compile(aSpec({ method: tinyLora, precision: "F64" })), { backend: "reference64" });
-  const merged = new TestRun(compile(aSpec({ precision: "F64" })), { backend: "reference64" });
-  const method = methodOf(tinyLora);
-  for (const { name, in: width, out } of adapted.compiled.sites) {
+test("a merged model computes the same as the model with its adapter, on its linear layers and its embedding", async () => {
+  const settings = { ...tinyLora, targetModules: ["all-linear", "embed_tokens"] };
+  const model = { ...tinyModel, tieWordEmbeddings: false };
+  const adapted = new TestRun(compile(aSpec({ model, method: settings, precision: "F64" })), {
+    backend: "reference64",
+  });
+  const merged = new TestRun(compile(aSpec({ model, precision: "F64" })), { backend: "reference64" });
+  const method = methodOf(settings);
+  const { sites, embeddings } = adapted.compiled;
+  // An embedding's matrix has a row for each of its inputs.
+  const layers = [...sites, ...embeddings.map((one) => ({ ...one, in: one.out, out: one.in }))];
+  for (const { name, in: width, out, trained } of layers) {
     const parameter = (part: string) => adapted.floats("parameter", `${name}.${part}`);
-    const site = { name, in: width, out, parameter };
+    const site = { name, in: width, out, has: (part: string) => trained.includes(part), parameter };
     const w = merged.floats("parameter", `${name}.weight`);
     for (let first = 0; first < out; first += 5) {
       const last = Math.min(first + 5, out);
@@ -72,6 +79,25 @@ test("settings that match no layer of the model are refused, and the error names
     { initialization: "Orthogonal", rankPattern: { v_proj: 4 } },
     /Orthogonal needs even ranks, and that of .*q_proj is 3/,
   );
+});
+
+test("an embedding is adapted by its name alone, and not where it is the head", () => {
+  const model = { ...tinyModel, tieWordEmbeddings: false };
+  const trained = (changes: object) =>
+    compile(aSpec({ model, method: { ...tinyLora, ...changes } })).embeddings.flatMap((one) => one.trained);
+  assert.deepEqual(trained({}), []);
+  const parts = ["lora_embedding_A", "lora_embedding_B"];
+  assert.deepEqual(trained({ targetModules: ["embed_tokens"] }), parts);
+  assert.deepEqual(trained({ targetModules: ["embed_tokens"], initialization: "Orthogonal", rank: 3 }), parts);
+  assert.deepEqual(trained({ targetModules: ["q_proj", "embed_tokens"], layers: [0] }), [], "it is in no layer");
+  assert.deepEqual(trained({ targetModules: ["q_proj", "embed_tokens"], modulesToSave: ["embed_tokens"] }), []);
+  const method = { ...tinyLora, targetModules: ["q_proj", "embed_tokens"] };
+  assert.throws(() => compile(aSpec({ method })), /head is embed_tokens, .*leave embed_tokens out, or train it whole/);
+  // PEFT trains such adapters, and they run as there.
+  const { training: _, ...running } = aSpec({ method });
+  assert.ok(compile(running));
+  const tying = { ...method, ensureWeightTying: true };
+  assert.throws(() => compile({ ...running, method: tying }), /head is embed_tokens/);
 });
 
 test("only targeted layers train", () => {

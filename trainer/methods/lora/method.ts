@@ -1,25 +1,60 @@
-/** LoRA: y = Wx + s·B(Ax), s = α/r (α/√r when rank-stabilised), A ~ Kaiming-uniform(√5), B = 0.   Hu et al. 2021, §4.1 */
-import { lora as declaration } from "../../contract/methods/lora.ts";
-import { defineMethod } from "../method.ts";
-import { isTarget } from "../targets.ts";
-import { addScaledProduct } from "./lowRank.ts";
+/**
+ * LoRA: y = Wx + s·B(Ax), s = α/r (α/√r when rank-stabilised), A ~ Kaiming-uniform(√5), B = 0.   Hu et al. 2021, §4.1
+ *
+ * On an embedding, as in PEFT: y = E[id] + s·A[id]·Bᵀ, A = 0, B ~ N(0, 1), without dropout.
+ */
+import { lora as declaration, type LoraSettings } from "../../contract/methods/lora.ts";
+import { defineMethod, type MethodTask } from "../method.ts";
+import { isAdapted, isTrainedTensor, savedFault } from "../savedModules.ts";
+import { addScaledProduct, transposed } from "./lowRank.ts";
 import { loraPeft } from "./peft.ts";
 import { factorsOf, updateFault, updateOf } from "./update.ts";
 
 export const lora = defineMethod(declaration, {
-  describe({ rank, alpha, dropout, targetModules, rankStabilized }) {
+  describe({ rank, alpha, dropout, targetModules, rankStabilized, bias, modulesToSave }) {
     const scaling = rankStabilized ? ", rank-stabilised" : "";
-    return `LoRA, rank ${rank}, alpha ${alpha}${scaling}, dropout ${dropout}, on ${targetModules.join(", ")}`;
+    const update = `LoRA, rank ${rank}, alpha ${alpha}${scaling}, dropout ${dropout}, on ${targetModules.join(", ")}`;
+    const biases = { None: [], All: ["all biases"], LoraOnly: ["the biases of these layers"] }[bias];
+    const whole = [...modulesToSave, ...biases];
+    return whole.length === 0 ? update : `${update}; trained whole: ${whole.join(", ")}`;
   },
-  check: (settings, { sites }) => updateFault(settings, sites),
+  check(settings, task) {
+    const linear = task.sites.filter((site) => isAdapted(site, settings));
+    const embeddings = task.embeddings.filter((site) => isAdapted(site, settings, "embedding"));
+    const named = [...task.sites, ...task.embeddings];
+    const fault = updateFault(settings, { named, linear, embeddings }) ?? savedFault(settings, task);
+    if (fault !== undefined) return fault;
+    if (linear.length + embeddings.length === 0)
+      return "modulesToSave names every layer that targetModules does, and leaves none to adapt";
+    return embeddings.length > 0 && task.model.tieWordEmbeddings ? tiedFault(settings, task) : undefined;
+  },
+  trains: isTrainedTensor,
   linear(site, x, base, settings) {
-    if (!isTarget(site.name, settings)) return base(x);
+    if (!isAdapted(site.name, settings)) return base(x);
     const { a, b } = factorsOf(site, settings, settings.learningRateRatio);
     return base(x, { lowRank: { from: site.dropout(x, settings.dropout), a: a.phi, b: b.phi } });
   },
+  embedding(site, base, settings) {
+    if (!isAdapted(site.name, settings, "embedding")) return base();
+    const { rank, scale } = updateOf(site.name, settings);
+    const a = site.trainable("lora_embedding_A", [site.vocabulary, rank], { kind: "zeros" });
+    const b = site.trainable("lora_embedding_B", [site.width, rank], { kind: "normal", deviation: 1 }, { scale });
+    return base({ a: a.phi, b: b.phi });
+  },
   merge(site, w, rows, settings) {
     const { scale } = updateOf(site.name, settings);
+    if (site.has("lora_embedding_A")) {
+      const b = site.parameter("lora_embedding_B");
+      addScaledProduct(w, rows, scale, transposed(b, b.length / site.in), site.parameter("lora_embedding_A"));
+      return;
+    }
     addScaledProduct(w, rows, scale, site.parameter("lora_A.weight"), site.parameter("lora_B.weight"));
   },
   peft: loraPeft,
 });
+
+/** Adapting an embedding adapts the input alone, as in PEFT; a model whose head is the embedding cannot be merged then. */
+function tiedFault({ ensureWeightTying }: LoraSettings, { isTraining }: MethodTask): string | undefined {
+  if (!ensureWeightTying && !isTraining) return undefined;
+  return "targetModules: this model's head is embed_tokens, and an adapter of the input alone cannot be merged into both: leave embed_tokens out, or train it whole by modulesToSave and ensureWeightTying";
+}

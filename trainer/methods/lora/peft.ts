@@ -1,8 +1,13 @@
-/** LoRA in PEFT's layout: keys `<module>.lora_A.weight` (r, in) and `<module>.lora_B.weight` (out, r). */
+/**
+ * LoRA in PEFT's layout: keys `<module>.lora_A.weight` (r, in) and `<module>.lora_B.weight` (out, r), those of embeddings, and
+ * the base's own tensors that are trained.
+ */
 import type { LoraSettings } from "../../contract/methods/lora.ts";
-import type { ConfigFacts, PeftFormat, StoredShape } from "../peft.ts";
+import { type ConfigFacts, type NamedValues, type PeftFormat, peftPrefix, type StoredShape } from "../peft.ts";
 import type { PeftMembers } from "../peftMembers.ts";
+import { isTrainedTensor, ownNameOf, peftNameOf, repeatsHead, type Saved, tiedTensors } from "../savedModules.ts";
 import type { Targets } from "../targets.ts";
+import { embeddingFault, isEmbeddingKey, repeatedEmbedding, turned } from "./embedding.ts";
 import { longestFirst, updateOf } from "./update.ts";
 
 /** Members of the configuration of an adapter without PEFT's further options. */
@@ -27,8 +32,10 @@ const ofStartsAndFlags = [
   ...["layers_pattern", "qalora_group_size", "megatron_core", "runtime_config", "ensure_weight_tying"],
 ];
 
-/** DoRA lacks some settings of LoRA; those get their defaults. */
-type Common = Omit<LoraSettings, "kind" | "learningRateRatio">;
+/** The settings that LoRA and DoRA share, and dropout, which is 0 in DoRA. */
+type Common = Omit<LoraSettings, "kind" | "learningRateRatio" | keyof Saved>;
+
+const biasInPeft = { None: "none", All: "all", LoraOnly: "lora_only" } as const;
 
 const startInPeft = { Kaiming: true, Gaussian: "gaussian", Orthogonal: "orthogonal" } as const;
 
@@ -64,7 +71,6 @@ export const readSelection = (members: PeftMembers) => ({
 
 /** PEFT's options of LoRA, DoRA and AdaLoRA that do not affect the result, or allow only one value. */
 export function readPlainOptions(members: PeftMembers): void {
-  members.only("bias", ["none"]);
   members.only(
     "init_lora_weights",
     plainStarts,
@@ -105,11 +111,44 @@ export function loraFault(
 }
 
 export const loraPeft: PeftFormat<LoraSettings> = {
-  config: (settings, facts) => loraConfig(settings, facts, { useDora: false }),
+  config: (settings, facts) => ({ ...loraConfig(settings, facts, { useDora: false }), ...savedConfig(settings) }),
   matches: ({ peft_type, use_dora }) => peft_type === "LORA" && use_dora !== true,
-  read: (members) => ({ kind: "lora", ...readLora(members), learningRateRatio: 1 }),
-  fault: (tensor, settings, has) => loraFault(tensor, settings, has),
+  read: (members) => ({ kind: "lora", ...readLora(members), learningRateRatio: 1, ...readSaved(members) }),
+  fault(tensor, settings, has) {
+    const { embedding, head } = tiedTensors;
+    const own = tensor.key.startsWith(peftPrefix) ? ownNameOf(tensor.key.slice(peftPrefix.length)) : undefined;
+    if (own !== undefined && isTrainedTensor(own, settings)) return undefined;
+    if (isEmbeddingKey(tensor.key)) return embeddingFault(tensor, settings, has);
+    if (repeatedEmbedding(tensor.key, has) !== undefined) return undefined;
+    if (own !== head || !repeatsHead(settings)) return loraFault(tensor, settings, has);
+    return has(peftPrefix + embedding) ? undefined : `${tensor.key} is present, but ${peftPrefix}${embedding} is missing`;
+  },
+  toPeft(parameters, settings) {
+    const { embedding, head } = tiedTensors;
+    const named = (one: NamedValues, name: string) => ({ ...one, name: peftPrefix + name });
+    return parameters.flatMap((one) => {
+      const saved = named(turned(one), peftNameOf(one.name, settings));
+      return one.name === embedding && repeatsHead(settings) ? [saved, named(one, head)] : [saved];
+    });
+  },
+  fromPeft(tensors, settings) {
+    const own = tensors.map((one) => turned({ ...one, name: ownNameOf(one.name.slice(peftPrefix.length)) }));
+    return repeatsHead(settings) ? own.filter(({ name }) => name !== tiedTensors.head) : own;
+  },
+  repeats: (key, has) => repeatedEmbedding(key, has)?.slice(peftPrefix.length),
 };
+
+const savedConfig = ({ bias, modulesToSave, ensureWeightTying }: Saved) => ({
+  bias: biasInPeft[bias],
+  modules_to_save: modulesToSave.length === 0 ? null : [...modulesToSave].sort(),
+  ...(ensureWeightTying && { ensure_weight_tying: true }),
+});
+
+const readSaved = (members: PeftMembers): Saved => ({
+  bias: members.choice("bias", biasInPeft, "None"),
+  modulesToSave: members.names("modules_to_save"),
+  ensureWeightTying: members.flag("ensure_weight_tying"),
+});
 
 /** The names of the adapted layers, sorted: PEFT accepts `all-linear` only for a new adapter. */
 export const targetsOf = (targets: readonly string[], modules: readonly string[]): string[] =>

@@ -1,13 +1,12 @@
 /** Rank, scale and initialisation of the low-rank update of one layer. Pure. */
 import type { DoraSettings } from "../../contract/methods/dora.ts";
-import type { LoraSettings } from "../../contract/methods/lora.ts";
 import type { LinearSite, Trained } from "../../graph/site.ts";
 import type { Initial } from "../../graph/tensor.ts";
 import { isNamed, isTarget, targetFault, unknownModule } from "../targets.ts";
 
-export type Update = Omit<LoraSettings | DoraSettings, "kind" | "dropout" | "learningRateRatio">;
+export type Update = Omit<DoraSettings, "kind">;
 
-type RankAndScale = Pick<Update, "rank" | "alpha" | "rankStabilized" | "rankPattern" | "alphaPattern">;
+export type RankAndScale = Pick<Update, "rank" | "alpha" | "rankStabilized" | "rankPattern" | "alphaPattern">;
 
 /** Rank of the named layer, and s in y = Wx + s·BAx. */
 export function updateOf(name: string, settings: RankAndScale): { rank: number; scale: number } {
@@ -47,17 +46,31 @@ function startOf(name: string, rank: number, { initialization }: Update): { a: I
   }
 }
 
+/** Names of a model's layers, and those of them that have an update. */
+export interface Layers {
+  readonly named: readonly string[];
+  readonly linear: readonly string[];
+  readonly embeddings: readonly string[];
+}
+
+/** A model's linear layers as a method without other targets sees them. */
+export const linearOnly = (settings: Update, sites: readonly string[]): Layers => ({
+  named: sites,
+  linear: sites.filter((site) => isTarget(site, settings)),
+  embeddings: [],
+});
+
 /** The fault if this model lacks such layers or ranks; undefined otherwise. */
-export function updateFault(settings: Update, sites: readonly string[]): string | undefined {
-  const fault = targetFault(settings, sites);
+export function updateFault(settings: Update, { named, linear, embeddings }: Layers): string | undefined {
+  const adapted = [...linear, ...embeddings];
+  const fault = targetFault(settings, named);
   if (fault !== undefined) return fault;
   const { rankPattern, alphaPattern, initialization } = settings;
-  const adapted = sites.filter((site) => isTarget(site, settings));
   for (const [field, pattern] of Object.entries({ rankPattern, alphaPattern })) {
     const unknown = Object.keys(pattern).find((key) => !adapted.some((site) => isNamed(site, key)));
     if (unknown !== undefined) return unknownModule(field, unknown, adapted);
   }
-  const odd = adapted.find((site) => updateOf(site, settings).rank % 2 === 1);
+  const odd = linear.find((site) => updateOf(site, settings).rank % 2 === 1);
   if (initialization !== "Orthogonal" || odd === undefined) return undefined;
   return `initialization: Orthogonal needs even ranks, and that of ${odd} is ${updateOf(odd, settings).rank}`;
 }

@@ -368,6 +368,14 @@ inline constexpr AttributeInfo importanceAttributes[] = {
     {"oneMinusBeta2", true, -unbounded, unbounded, false, -1, {}, 0},
 };
 
+inline constexpr OperandInfo gradBiasOperands[] = {
+    {"dy", OperandType::act, "T,d", false, false, false, -1},
+    {"dBias", OperandType::sum, "d", false, true, false, -1},
+};
+inline constexpr AttributeInfo gradBiasAttributes[] = {
+    {"scale", true, -unbounded, unbounded, false, -1, {}, 0},
+};
+
 // By opcode − 1. An operand count of −1: any number.
 inline constexpr OpInfo opTable[opcodeCount] = {
     {"embed", embedOperands, 3, nullptr, 0},
@@ -406,6 +414,7 @@ inline constexpr OpInfo opTable[opcodeCount] = {
     {"orthogonality", orthogonalityOperands, 2, orthogonalityAttributes, 2},
     {"orthogonalityBackward", orthogonalityBackwardOperands, 2, orthogonalityBackwardAttributes, 2},
     {"importance", importanceOperands, 5, importanceAttributes, 4},
+    {"gradBias", gradBiasOperands, 2, gradBiasAttributes, 1},
 };
 
 }  // namespace luthier

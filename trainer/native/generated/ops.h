@@ -48,9 +48,10 @@ enum class Opcode : int32_t {
   orthogonality = 34,
   orthogonalityBackward = 35,
   importance = 36,
+  gradBias = 37,
 };
 
-inline constexpr int32_t opcodeCount = 36;  // opcodes run from 1 to this
+inline constexpr int32_t opcodeCount = 37;  // opcodes run from 1 to this
 
 struct Embed {
   const Tensor& ids;
@@ -653,6 +654,17 @@ struct Importance {
         oneMinusBeta2(call.real(3)) {}
 };
 
+struct GradBias {
+  const Tensor& dy;
+  const Tensor& dBias;
+  float scale;
+
+  explicit GradBias(const Call& call)
+      : dy(*call.operands[0]),
+        dBias(*call.operands[1]),
+        scale(call.real(0)) {}
+};
+
 // X(name, Struct) for every op that computes something.
 #define LUTHIER_OPS(X) \
   X(embed, Embed) \
@@ -689,6 +701,7 @@ struct Importance {
   X(cachePrefix, CachePrefix) \
   X(orthogonality, Orthogonality) \
   X(orthogonalityBackward, OrthogonalityBackward) \
-  X(importance, Importance)
+  X(importance, Importance) \
+  X(gradBias, GradBias)
 
 }  // namespace luthier

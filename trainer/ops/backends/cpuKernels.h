@@ -18,6 +18,7 @@
 #include "../gatherRows/cpu.h"
 #include "../glu/cpu.h"
 #include "../gluBackward/cpu.h"
+#include "../gradBias/cpu.h"
 #include "../gradWeight/cpu.h"
 #include "../importance/cpu.h"
 #include "../inverseRowNorm/cpu.h"

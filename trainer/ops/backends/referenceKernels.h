@@ -18,6 +18,7 @@
 #include "../gatherRows/reference.h"
 #include "../glu/reference.h"
 #include "../gluBackward/reference.h"
+#include "../gradBias/reference.h"
 #include "../gradWeight/reference.h"
 #include "../importance/reference.h"
 #include "../inverseRowNorm/reference.h"

@@ -19,6 +19,13 @@ test("linear: gradients through a scaled tail and a residual match finite differ
       linear.node(graph, { x: x!, w: w!, tailX, tailW, residual }, { tailScale: 0.7 }),
   }));
 
+test("linear: a bias gets the sum of the rows' gradients", () =>
+  assertGradients({
+    inputs,
+    parameters: { w: [6, 7], bias: [6] },
+    build: (graph, { x, w, bias }) => linear.node(graph, { x: x!, w: w!, bias }, { tailScale: 1 }),
+  }));
+
 test("linear: an input that several linears read gets the sum of their gradients", () =>
   assertGradients({
     inputs,

@@ -9,6 +9,7 @@ import { rowsOf, type Tensor, widthOf } from "../../graph/tensor.ts";
 import { add } from "../add/op.ts";
 import { real } from "../attributes.ts";
 import { castTo } from "../cast/op.ts";
+import { accumulateBias } from "../gradBias/op.ts";
 import { gradWeight } from "../gradWeight/op.ts";
 import { productScratch } from "../scratch.ts";
 
@@ -30,7 +31,7 @@ export const linear = defineOp({
     const dy = gradient("y");
     if (!dy) return;
     const { x, w, tailX, tailW } = operands;
-    if (accumulator("bias")) throw new Error("linear: a trained bias has no gradient op");
+    accumulateBias(graph, dy, accumulator("bias"));
     contribute("residual", { kind: "tensor", tensor: dy });
     if (tailX && tailW) {
       accumulate(graph, dy, tailX, accumulator("tailW"), tailScale);

@@ -2,11 +2,11 @@ import { test } from "node:test";
 import { assertGradients } from "../../testing/graphs.ts";
 import { scaleColumns } from "./op.ts";
 
-test("scaleColumns: gradients of input, scale and residual", () =>
+test("scaleColumns: gradients of input, scale, bias and residual", () =>
   assertGradients({
     inputs: { x: [5, 7], residual: [5, 7] },
-    parameters: { scale: [7] },
-    build: (graph, { x, scale, residual }) => ({
-      y: scaleColumns.node(graph, { x: x!, scale: scale!, residual }, {}).y,
+    parameters: { scale: [7], bias: [7] },
+    build: (graph, { x, scale, bias, residual }) => ({
+      y: scaleColumns.node(graph, { x: x!, scale: scale!, bias, residual }, {}).y,
     }),
   }));

@@ -3,6 +3,7 @@
  * x, residual, y [T, d] · scale, bias [d].
  */
 import { defineOp } from "../../graph/op.ts";
+import { accumulateBias } from "../gradBias/op.ts";
 import { scaleColumnsBackward } from "../scaleColumnsBackward/op.ts";
 
 export const scaleColumns = defineOp({
@@ -18,7 +19,7 @@ export const scaleColumns = defineOp({
   backward({ graph, operands: { x, scale }, gradient, accumulator, contribute, wants }) {
     const dy = gradient("y");
     if (!dy) return;
-    if (accumulator("bias")) throw new Error("scaleColumns: a trained bias has no gradient op");
+    accumulateBias(graph, dy, accumulator("bias"));
     contribute("residual", { kind: "tensor", tensor: dy });
     const trained = accumulator("scale");
     if (trained && trained.scale !== 1) throw new Error("scaleColumns: a trained scale must be used unscaled");

@@ -1,0 +1,89 @@
+/**
+ * The tensors of the base that LoRA trains beside its own: whole modules (`modulesToSave`) and biases. Which modules a name
+ * stands for is PEFT's rule: those whose full names end with it, and everything in them. Pure.
+ */
+import type { LoraSettings } from "../contract/methods/lora.ts";
+import type { MethodTask } from "./method.ts";
+import { isTarget, type Targets } from "./targets.ts";
+
+export type Saved = Pick<LoraSettings, "bias" | "modulesToSave" | "ensureWeightTying">;
+
+const embedding = "model.embed_tokens.weight";
+const head = "lm_head.weight";
+
+/** The module of a tensor: `model.norm` of `model.norm.weight`. */
+export const moduleOf = (tensor: string): string => tensor.slice(0, tensor.lastIndexOf("."));
+
+export const isBias = (tensor: string): boolean => tensor.endsWith(".bias");
+
+/** Whether a module or one around it has a name that ends with one of these. */
+function isInModules(tensor: string, modules: readonly string[]): boolean {
+  if (modules.length === 0) return false;
+  const parts = moduleOf(tensor).split(".");
+  return parts.some((_, index) => {
+    const around = parts.slice(0, index + 1).join(".");
+    return modules.some((name) => around.endsWith(name));
+  });
+}
+
+/** Whether a layer has an adapter; one that is trained whole has none. */
+export const isAdapted = (site: string, settings: Saved & Targets, kind: "linear" | "embedding" = "linear"): boolean =>
+  isTarget(site, settings, kind) && !isInModules(`${site}.weight`, settings.modulesToSave);
+
+/** Whether this tensor of the base is trained. */
+export function isTrainedTensor(tensor: string, settings: Saved & Targets): boolean {
+  if (isInModules(tensor, settings.modulesToSave)) return true;
+  if (!isBias(tensor)) return false;
+  switch (settings.bias) {
+    case "None":
+      return false;
+    case "All":
+      return true;
+    case "LoraOnly":
+      return isAdapted(moduleOf(tensor), settings);
+  }
+}
+
+/** The fault if this model cannot train them, and its fix; undefined if it can. */
+export function savedFault(settings: Saved & Targets, task: MethodTask): string | undefined {
+  const { modulesToSave, bias } = settings;
+  const { model, tensors, sites, storage, isTraining } = task;
+  if (model.tieWordEmbeddings && isInModules(head, modulesToSave))
+    return "modulesToSave: this model has no lm_head of its own, its head is embed_tokens: name embed_tokens, and set ensureWeightTying: true";
+  const unknown = modulesToSave.find((name) => !tensors.some((tensor) => isInModules(tensor, [name])));
+  if (unknown !== undefined) return `modulesToSave: ${JSON.stringify(unknown)} is no module of this model`;
+  const saved = tensors.filter((tensor) => isInModules(tensor, modulesToSave));
+  const linear = sites.filter((site) => saved.includes(`${site}.weight`));
+  const partly = linear.find((site) => !modulesToSave.some((name) => `.${site}.`.includes(`.${name}.`)));
+  if (partly !== undefined)
+    return `modulesToSave: ${partly} ends with one of these names, which is a part of its own name: write the whole name`;
+  if (storage.linear === "NF4" && linear.length > 0)
+    return `modulesToSave: ${linear[0]} is stored in NF4, which cannot be trained: leave it out, or use a base in BF16 or F32`;
+  if (bias === "All" && saved.some(isBias))
+    return `bias: All and modulesToSave both train ${saved.find(isBias)}: set bias: LoraOnly`;
+  if (isTraining && bias !== "None" && !tensors.some((tensor) => isBias(tensor) && isTrainedTensor(tensor, settings)))
+    return `bias: ${bias} trains nothing, because this model's ${bias === "All" ? "" : "adapted "}layers have no biases: leave it out`;
+  return tyingFault(settings, task, saved.includes(embedding));
+}
+
+function tyingFault({ ensureWeightTying }: Saved, { model, isTraining }: MethodTask, savesEmbedding: boolean) {
+  if (!model.tieWordEmbeddings) {
+    if (!ensureWeightTying || !isTraining) return undefined;
+    return "ensureWeightTying: this model has a head of its own, which is not tied: leave it out";
+  }
+  if (!savesEmbedding || ensureWeightTying) return undefined;
+  return "modulesToSave: this model's head is embed_tokens; PEFT would train a copy for the input and leave the head as it is, which no merged model of this kind can hold: set ensureWeightTying: true to train both as one matrix";
+}
+
+/** PEFT's names of the trained tensors of the base: a layer with an adapter has its own tensors in `base_layer`. */
+export const peftNameOf = (tensor: string, settings: Saved & Targets): string =>
+  isBias(tensor) && isAdapted(moduleOf(tensor), settings) ? `${moduleOf(tensor)}.base_layer.bias` : tensor;
+
+/** The reverse. */
+export const ownNameOf = (name: string): string => name.replace(/\.base_layer\.bias$/, ".bias");
+
+/** Whether PEFT's files repeat the trained embedding as the head that is tied to it. */
+export const repeatsHead = ({ ensureWeightTying, modulesToSave }: Saved): boolean =>
+  ensureWeightTying && isInModules(embedding, modulesToSave) && !isInModules(head, modulesToSave);
+
+export const tiedTensors = { embedding, head } as const;
