@@ -35,7 +35,7 @@ export const cpuTarget = (threads: number): Target => ({
   enoughTokens: 2048,
   mostSlots: 16,
   prefillTokens: 256,
-  processBytes: 112 * mebibyte,
+  processBytes: 116 * mebibyte,
   startBytes: 146 * mebibyte,
   threadBytes: (3 / 8) * mebibyte,
 });

@@ -121,7 +121,9 @@ export const loraPeft: PeftFormat<LoraSettings> = {
     if (isEmbeddingKey(tensor.key)) return embeddingFault(tensor, settings, has);
     if (repeatedEmbedding(tensor.key, has) !== undefined) return undefined;
     if (own !== head || !repeatsHead(settings)) return loraFault(tensor, settings, has);
-    return has(peftPrefix + embedding) ? undefined : `${tensor.key} is present, but ${peftPrefix}${embedding} is missing`;
+    return has(peftPrefix + embedding)
+      ? undefined
+      : `${tensor.key} is present, but ${peftPrefix}${embedding} is missing`;
   },
   toPeft(parameters, settings) {
     const { embedding, head } = tiedTensors;
