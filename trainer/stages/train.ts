@@ -163,6 +163,8 @@ class Training {
     const { engine, inputs, settings, context } = this.#opened;
     const loaded = await this.#checkpoints.load(engine, this.#facts, context.log);
     if (!loaded) await engine.initialise(inputs.tensors, settings.training.seed);
+    // Reading the first values leaves buffers.
+    releaseMemory();
     await engine.run({ program: "derive" });
     if (!loaded) {
       const evaluationBefore = await this.#evaluate("EvaluatingBefore");
