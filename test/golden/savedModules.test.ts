@@ -1,6 +1,6 @@
 /**
  * Compares LoRA beside trained biases and whole modules, on bases in F32 and NF4, with PEFT. The gradient of a bias of keys
- * is nearly zero (softmax does not see what all keys share), so AdamW's 20 steps of it are compared in F64 alone.
+ * is nearly zero (softmax ignores a term that all keys share), so AdamW's 20 steps of it are compared only in F64.
  */
 import { holdCases, onCpu, onCpuOtherwise, onReference } from "./holdCases.ts";
 

@@ -172,7 +172,7 @@ export function putAdapter(engine: Engine, { tensors }: PeftAdapter): void {
   }
 }
 
-/** Throws a failure where a tensor that the adapter only repeats has other values than the base's. */
+/** Throws a failure if a tensor that the adapter repeats differs from the base's. */
 async function checkRepeated(base: BaseTensors, { repeated }: PeftAdapter): Promise<void> {
   for (const [name, { dtype, shape, data }] of repeated ?? []) {
     const sameShape = base.table.get(name)?.shape.join() === shape.join();

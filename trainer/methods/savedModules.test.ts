@@ -23,7 +23,7 @@ test("bias trains every bias of the model, or those of the adapted layers", () =
   assert.deepEqual(trained({}), []);
 });
 
-test("a name in modulesToSave is every module whose name ends with it, and all that is in it", () => {
+test("a name in modulesToSave selects every module whose name ends with it, and everything in it", () => {
   const norms = ["input_layernorm", "post_attention_layernorm"].map((name) => `model.layers.0.${name}.weight`);
   assert.deepEqual(trained({ modulesToSave: ["norm"] }), [...norms, "model.norm.weight"]);
   assert.deepEqual(trained({ modulesToSave: ["model.norm", "lm_head"] }), ["lm_head.weight", "model.norm.weight"]);
@@ -37,7 +37,7 @@ test("a linear layer that is trained whole gets no adapter", () => {
   assert.deepEqual(adapted, ["model.layers.0.self_attn.q_proj", "model.layers.1.self_attn.q_proj"]);
 });
 
-test("a tied head is trained as the embedding, by consent", () => {
+test("a tied head is trained as the embedding if ensureWeightTying is set", () => {
   const tied = { ...untied, tieWordEmbeddings: true };
   const settings = { modulesToSave: ["embed_tokens"], ensureWeightTying: true };
   assert.deepEqual(trained(settings, tied), ["model.embed_tokens.weight"]);
@@ -61,7 +61,7 @@ test("modules and biases that cannot be trained are refused with the reason and 
   refused({ modulesToSave: ["embed_tokens"] }, /head is embed_tokens; .*set ensureWeightTying: true/, tied);
 });
 
-test("norms, embedding and head of a base in NF4 can be trained, for they are dense", () => {
+test("norms, embedding and head of a base in NF4 can be trained, because they are dense", () => {
   const method = { ...q, modulesToSave: ["norm", "embed_tokens", "lm_head"] };
   assert.ok(compile(aSpec({ method, model: untied, storage: nf4, precision: "BF16" })));
 });
@@ -71,7 +71,7 @@ test("a result for a model without biases runs although its settings train them"
   assert.ok(compile(running));
 });
 
-test("a trained tensor of the base replaces it in the merged model, and a trained bias alone is no adapter", () => {
+test("a trained tensor of the base replaces it in the merged model, and a trained bias alone is not an adapter", () => {
   const method = methodOf({ ...q, bias: "All" });
   const adapter = new Map([
     ["model.norm.weight", Float32Array.of(1, 2)],

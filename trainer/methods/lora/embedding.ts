@@ -1,6 +1,7 @@
 /**
  * LoRA on an embedding in PEFT's layout: `<module>.lora_embedding_A` (r, V) and `lora_embedding_B` (d, r). Our A is
- * transposed: a row a token. PEFT also saves the embedding itself (`<module>.base_layer.weight`), in case it was resized.
+ * transposed: one row per token. PEFT also saves the embedding itself (`<module>.base_layer.weight`), in case it was
+ * resized.
  */
 import type { NamedValues, StoredShape } from "../peft.ts";
 import { transposed } from "./lowRank.ts";
@@ -17,7 +18,7 @@ export function repeatedEmbedding(key: string, has: (key: string) => boolean): s
   return module !== undefined && has(`${module}.lora_embedding_A`) ? `${module}.weight` : undefined;
 }
 
-/** The fault of a tensor that is not A or B of its embedding's rank, or whose partner is missing. */
+/** The error for a tensor that is not A or B of its embedding's rank, or whose partner is missing. */
 export function embeddingFault({ key, shape }: StoredShape, settings: RankAndScale, has: (key: string) => boolean) {
   const [, module = "", which] = side.exec(key) ?? [];
   const { rank } = updateOf(module, settings);
@@ -27,7 +28,7 @@ export function embeddingFault({ key, shape }: StoredShape, settings: RankAndSca
   return has(other) ? undefined : `${key} is present, but ${other} is missing`;
 }
 
-/** From our layout to PEFT's and back: A is transposed, everything else is as it is. */
+/** Converts our layout to PEFT's and back: A is transposed, everything else is unchanged. */
 export function turned(one: NamedValues): NamedValues {
   const [rows = 0, columns = 0] = one.shape;
   if (side.exec(one.name)?.[2] !== "A") return one;
