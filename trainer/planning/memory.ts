@@ -3,6 +3,7 @@
  * Pure. The planner's sums and the run's report use it.
  */
 import type { EffectiveSettings } from "../contract/effective.ts";
+import { resultOf } from "../contract/methods/index.ts";
 import type { ModelConfig } from "../contract/model.ts";
 import { packedBytes } from "../data/packed/packedBytes.ts";
 import type { Compiled } from "../graph/compiled.ts";
@@ -129,7 +130,9 @@ const uploadBytes = (compiled: Compiled, facts: MemoryFacts): number =>
 /** The process of the target, its threads, the programs, the tokenizer if answers are generated, and uploads. */
 function processBytes(compiled: Compiled, facts: MemoryFacts): number {
   const { model, settings, target } = facts;
-  const tokenizer = settings.evaluation ? tokenizerBytes(model.vocabSize) : 0;
+  // A whole model is saved with its tokenizer.
+  const usesTokenizer = settings.evaluation !== undefined || resultOf(settings.method) === "Model";
+  const tokenizer = usesTokenizer ? tokenizerBytes(model.vocabSize) : 0;
   const own = target.processBytes + target.threads * target.threadBytes + layerBytes * model.layers;
   return Math.ceil(own + tokenizer + uploadBytes(compiled, facts));
 }
