@@ -13,6 +13,8 @@ import { cacheAppend } from "./cacheAppend/op.ts";
 import { cachePrefix } from "./cachePrefix/op.ts";
 import { cast } from "./cast/op.ts";
 import { clip } from "./clip/op.ts";
+import { columnProducts } from "./columnProducts/op.ts";
+import { columnProductsBackward } from "./columnProductsBackward/op.ts";
 import { dropout } from "./dropout/op.ts";
 import { embed } from "./embed/op.ts";
 import { embedBackward } from "./embedBackward/op.ts";
@@ -24,6 +26,8 @@ import { gradBias } from "./gradBias/op.ts";
 import { gradWeight } from "./gradWeight/op.ts";
 import { importance } from "./importance/op.ts";
 import { inverseRowNorm } from "./inverseRowNorm/op.ts";
+import { kronecker } from "./kronecker/op.ts";
+import { kroneckerBackward } from "./kroneckerBackward/op.ts";
 import { linear } from "./linear/op.ts";
 import { linearCrossEntropy } from "./linearCrossEntropy/op.ts";
 import { linearInput } from "./linearInput/op.ts";
@@ -82,6 +86,10 @@ export const ops: readonly ListedOp[] = [
   orthogonalityBackward,
   importance,
   gradBias,
+  columnProducts,
+  columnProductsBackward,
+  kronecker,
+  kroneckerBackward,
 ];
 
 export const isComputing = (op: ListedOp): op is AnyOp => "operands" in op;

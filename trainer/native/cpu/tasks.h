@@ -55,6 +55,11 @@ inline void storeAny(const Tensor& t, int64_t row, int64_t col, F value, Count c
   else store(t.row<float>(row) + col, value, count);
 }
 
+// An element of either type.
+inline float elementOf(const Tensor& x, int64_t row, int64_t col) {
+  return x.dtype == DType::bf16 ? floatFromBf16(x.row<uint16_t>(row)[col]) : x.row<float>(row)[col];
+}
+
 inline int32_t indexAt(const Tensor& t, int64_t i) {
   int32_t value;
   __builtin_memcpy(&value, t.data + 4 * i, sizeof value);

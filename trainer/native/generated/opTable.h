@@ -376,6 +376,44 @@ inline constexpr AttributeInfo gradBiasAttributes[] = {
     {"scale", true, -unbounded, unbounded, false, -1, {}, 0},
 };
 
+inline constexpr OperandInfo columnProductsOperands[] = {
+    {"a", OperandType::act, "r,n", false, false, false, -1},
+    {"b", OperandType::act, "s,n", false, false, false, -1},
+    {"y", OperandType::act, "r*s,n", false, true, false, -1},
+};
+
+inline constexpr OperandInfo columnProductsBackwardOperands[] = {
+    {"a", OperandType::act, "r,n", false, false, false, -1},
+    {"b", OperandType::act, "s,n", false, false, false, -1},
+    {"dy", OperandType::act, "r*s,n", false, false, false, -1},
+    {"da", OperandType::act, "r,n", false, true, false, -1},
+    {"db", OperandType::act, "s,n", false, true, false, -1},
+};
+
+inline constexpr OperandInfo kroneckerOperands[] = {
+    {"a", OperandType::dense, "l,m", false, false, false, -1},
+    {"b", OperandType::dense, "k,n", false, false, false, -1},
+    {"x", OperandType::act, "T,m*n", false, false, false, -1},
+    {"residual", OperandType::act, "T,l*k", true, false, false, -1},
+    {"y", OperandType::act, "T,l*k", false, true, false, -1},
+};
+inline constexpr AttributeInfo kroneckerAttributes[] = {
+    {"scale", true, -unbounded, unbounded, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo kroneckerBackwardOperands[] = {
+    {"a", OperandType::dense, "l,m", false, false, false, -1},
+    {"b", OperandType::dense, "k,n", false, false, false, -1},
+    {"x", OperandType::act, "T,m*n", false, false, false, -1},
+    {"dy", OperandType::act, "T,l*k", false, false, false, -1},
+    {"dA", OperandType::sum, "l,m", true, true, false, -1},
+    {"dB", OperandType::sum, "k,n", true, true, false, -1},
+    {"dx", OperandType::act, "T,m*n", false, true, false, -1},
+};
+inline constexpr AttributeInfo kroneckerBackwardAttributes[] = {
+    {"scale", true, -unbounded, unbounded, false, -1, {}, 0},
+};
+
 // By opcode − 1. An operand count of −1: any number.
 inline constexpr OpInfo opTable[opcodeCount] = {
     {"embed", embedOperands, 3, nullptr, 0},
@@ -415,6 +453,10 @@ inline constexpr OpInfo opTable[opcodeCount] = {
     {"orthogonalityBackward", orthogonalityBackwardOperands, 2, orthogonalityBackwardAttributes, 2},
     {"importance", importanceOperands, 5, importanceAttributes, 4},
     {"gradBias", gradBiasOperands, 2, gradBiasAttributes, 1},
+    {"columnProducts", columnProductsOperands, 3, nullptr, 0},
+    {"columnProductsBackward", columnProductsBackwardOperands, 5, nullptr, 0},
+    {"kronecker", kroneckerOperands, 5, kroneckerAttributes, 1},
+    {"kroneckerBackward", kroneckerBackwardOperands, 7, kroneckerBackwardAttributes, 1},
 };
 
 }  // namespace luthier

@@ -49,9 +49,13 @@ enum class Opcode : int32_t {
   orthogonalityBackward = 35,
   importance = 36,
   gradBias = 37,
+  columnProducts = 38,
+  columnProductsBackward = 39,
+  kronecker = 40,
+  kroneckerBackward = 41,
 };
 
-inline constexpr int32_t opcodeCount = 37;  // opcodes run from 1 to this
+inline constexpr int32_t opcodeCount = 41;  // opcodes run from 1 to this
 
 struct Embed {
   const Tensor& ids;
@@ -665,6 +669,70 @@ struct GradBias {
         scale(call.real(0)) {}
 };
 
+struct ColumnProducts {
+  const Tensor& a;
+  const Tensor& b;
+  const Tensor& y;
+
+  explicit ColumnProducts(const Call& call)
+      : a(*call.operands[0]),
+        b(*call.operands[1]),
+        y(*call.operands[2]) {}
+};
+
+struct ColumnProductsBackward {
+  const Tensor& a;
+  const Tensor& b;
+  const Tensor& dy;
+  const Tensor& da;
+  const Tensor& db;
+
+  explicit ColumnProductsBackward(const Call& call)
+      : a(*call.operands[0]),
+        b(*call.operands[1]),
+        dy(*call.operands[2]),
+        da(*call.operands[3]),
+        db(*call.operands[4]) {}
+};
+
+struct Kronecker {
+  const Tensor& a;
+  const Tensor& b;
+  const Tensor& x;
+  const Tensor* residual;
+  const Tensor& y;
+  float scale;
+
+  explicit Kronecker(const Call& call)
+      : a(*call.operands[0]),
+        b(*call.operands[1]),
+        x(*call.operands[2]),
+        residual(call.operands[3]),
+        y(*call.operands[4]),
+        scale(call.real(0)) {}
+};
+
+struct KroneckerBackward {
+  const Tensor& a;
+  const Tensor& b;
+  const Tensor& x;
+  const Tensor& dy;
+  const Tensor* dA;
+  const Tensor* dB;
+  const Tensor& dx;
+  float scale;
+
+  explicit KroneckerBackward(const Call& call)
+      : a(*call.operands[0]),
+        b(*call.operands[1]),
+        x(*call.operands[2]),
+        dy(*call.operands[3]),
+        dA(call.operands[4]),
+        dB(call.operands[5]),
+        dx(*call.operands[6]),
+        scale(call.real(0)) {}
+};
+
 // X(name, Struct) for every op that computes something.
 #define LUTHIER_OPS(X) \
   X(embed, Embed) \
@@ -702,6 +770,10 @@ struct GradBias {
   X(orthogonality, Orthogonality) \
   X(orthogonalityBackward, OrthogonalityBackward) \
   X(importance, Importance) \
-  X(gradBias, GradBias)
+  X(gradBias, GradBias) \
+  X(columnProducts, ColumnProducts) \
+  X(columnProductsBackward, ColumnProductsBackward) \
+  X(kronecker, Kronecker) \
+  X(kroneckerBackward, KroneckerBackward)
 
 }  // namespace luthier

@@ -1,7 +1,9 @@
 /** dW += scale · dyᵀ·x, token chunks in order. dy [T, out] · x [T, in] · dW F32[out, in]. */
-import { defineOp } from "../../graph/op.ts";
-import { rowsOf, widthOf } from "../../graph/tensor.ts";
+import { type Accumulator, type Contribution, defineOp, type NodeBuilder } from "../../graph/op.ts";
+import { rowsOf, sumType, type Tensor, widthOf } from "../../graph/tensor.ts";
 import { real } from "../attributes.ts";
+import { castTo } from "../cast/op.ts";
+import { fill } from "../fill/op.ts";
 import { gradientScratch } from "../scratch.ts";
 
 export const gradWeight = defineOp({
@@ -14,3 +16,29 @@ export const gradWeight = defineOp({
   flops: ({ dy, x }) => 2 * rowsOf(dy) * widthOf(dy) * widthOf(x),
   scratch: { cpu: () => gradientScratch },
 });
+
+/** A matrix of an op, as its backward rule finds it. */
+interface MatrixAt<Name extends string> {
+  readonly graph: NodeBuilder;
+  accumulator(name: Name): Accumulator | undefined;
+  wants(name: Name): boolean;
+  contribute(name: Name, contribution: Contribution): void;
+}
+
+/** The gradient scale · dyᵀ·x of the matrix `w`: into its accumulator where it is a parameter, else where it is computed. */
+export function gradientOf<Name extends string>(
+  at: MatrixAt<Name>,
+  [name, w]: readonly [Name, Tensor],
+  { dy, x }: { readonly dy: Tensor; readonly x: Tensor },
+  scale = 1,
+): void {
+  const { graph } = at;
+  const into = at.accumulator(name);
+  if (into) gradWeight.node(graph, { dy, x, dW: into.gradient }, { scale: into.scale * scale });
+  else if (at.wants(name)) {
+    const dW = graph.activation("gradWeight.dW", { dtype: sumType(dy), shape: w.shape });
+    fill.into(graph, {}, { value: 0 }, { y: dW });
+    gradWeight.node(graph, { dy, x, dW }, { scale });
+    at.contribute(name, { kind: "tensor", tensor: castTo(graph, dW, w.dtype) });
+  }
+}

@@ -37,6 +37,12 @@ test("linear: an input that several linears read gets the sum of their gradients
     },
   }));
 
+test("linear: the gradient of a matrix that is itself computed", () =>
+  assertGradients({
+    inputs: { ...inputs, tailX: [5, 3], w: [6, 7], tailW: [6, 3] },
+    build: (graph, { x, w, tailX, tailW }) => linear.node(graph, { x: x!, w: w!, tailX, tailW }, { tailScale: 0.7 }),
+  }));
+
 test("linear: the composite is the sum of its products, bias and residual", () =>
   assertExpands(
     linear,

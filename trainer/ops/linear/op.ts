@@ -4,13 +4,13 @@
  *
  * The tail shares the accumulators of the main product, so a low-rank update costs r/in more and no extra pass over y.
  */
-import { type Accumulator, defineOp, type NodeBuilder } from "../../graph/op.ts";
+import { defineOp } from "../../graph/op.ts";
 import { rowsOf, type Tensor, widthOf } from "../../graph/tensor.ts";
 import { add } from "../add/op.ts";
 import { real } from "../attributes.ts";
 import { castTo } from "../cast/op.ts";
 import { accumulateBias } from "../gradBias/op.ts";
-import { gradWeight } from "../gradWeight/op.ts";
+import { gradientOf } from "../gradWeight/op.ts";
 import { productScratch } from "../scratch.ts";
 
 export const linear = defineOp({
@@ -27,17 +27,19 @@ export const linear = defineOp({
   outputs: { y: "act[T,out]" },
   attributes: { tailScale: real },
   together: [["tailX", "tailW"]],
-  backward({ graph, operands, attributes: { tailScale }, gradient, accumulator, contribute }) {
-    const dy = gradient("y");
+  backward(at) {
+    const { operands, attributes, contribute } = at;
+    const { tailScale } = attributes;
+    const dy = at.gradient("y");
     if (!dy) return;
     const { x, w, tailX, tailW } = operands;
-    accumulateBias(graph, dy, accumulator("bias"));
+    accumulateBias(at.graph, dy, at.accumulator("bias"));
     contribute("residual", { kind: "tensor", tensor: dy });
     if (tailX && tailW) {
-      accumulate(graph, dy, tailX, accumulator("tailW"), tailScale);
+      gradientOf(at, ["tailW", tailW], { dy, x: tailX }, tailScale);
       contribute("tailX", { kind: "product", dy, w: tailW, scale: tailScale });
     }
-    accumulate(graph, dy, x, accumulator("w"), 1);
+    gradientOf(at, ["w", w], { dy, x });
     contribute("x", { kind: "product", dy, w, scale: 1 });
   },
   expand(graph, { x, w, tailX, tailW, bias, residual }, { tailScale }): { y: Tensor } {
@@ -54,8 +56,3 @@ export const linear = defineOp({
   },
   scratch: { cpu: ({ x, tailX }) => productScratch(rowsOf(x), widthOf(x), tailX && widthOf(tailX)) },
 });
-
-/** dw += scale · dyᵀ·x, if w trains. */
-function accumulate(graph: NodeBuilder, dy: Tensor, x: Tensor, into: Accumulator | undefined, scale: number): void {
-  if (into) gradWeight.node(graph, { dy, x, dW: into.gradient }, { scale: into.scale * scale });
-}

@@ -16,10 +16,6 @@ inline void gramOfRows(const Tensor& x, int64_t i, float* gram) {
   }
 }
 
-inline float elementOf(const Tensor& x, int64_t row, int64_t col) {
-  return x.dtype == DType::bf16 ? floatFromBf16(x.row<uint16_t>(row)[col]) : x.row<float>(row)[col];
-}
-
 // Row i of G − I of the columns of x: the rows of x are added one by one.
 inline void gramOfColumns(const Tensor& x, int64_t i, float* gram) {
   __builtin_memset(gram, 0, static_cast<size_t>(x.cols()) * 4);
