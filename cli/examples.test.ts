@@ -47,7 +47,7 @@ function shortened(text: string): string {
 }
 
 /** One example of each method and of a quantised base; demo/manifests.test.ts reads all examples. */
-const examples = ["full", "lora", "qlora", "dora", "adalora", "prefixTuning"].map(
+const examples = ["full", "lora", "qlora", "dora", "adalora", "loha", "lokr", "krona", "ia3", "prefixTuning"].map(
   (name) => `docs/examples/${name}.yaml`,
 );
 
@@ -75,7 +75,9 @@ for (const example of examples) {
     const fused = sites.filter((line) => line.endsWith("(fused)")).length;
     assert.equal(
       fused,
-      { full: 0, lora: 8, qlora: 14, dora: 8, adalora: 6, prefixTuning: 0 }[path.basename(example, ".yaml")],
+      { full: 0, lora: 8, qlora: 14, dora: 8, adalora: 6, loha: 0, lokr: 0, krona: 0, ia3: 0, prefixTuning: 0 }[
+        path.basename(example, ".yaml")
+      ],
     );
     const made = JSON.parse(luthier("run", "job.yaml", ...claims, "--output-dir", "out", "--output", "json"));
     assert.equal(made.training.steps, 2);

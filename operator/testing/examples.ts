@@ -144,6 +144,12 @@ export const wrongSpecs: readonly WrongSpec[] = [
     message: "merged.base: Dequantized needs baseModel.quantization",
   },
   {
+    name: "a feed-forward layer that is not adapted",
+    wrong: { method: { ia3: { targetModules: ["k_proj"], feedforwardModules: ["down_proj"] } } },
+    field: "spec.method.ia3.feedforwardModules",
+    message: "names a layer that targetModules does not",
+  },
+  {
     name: "merging a prefix into weights",
     wrong: { method: { prefixTuning: {} }, adapter: { exports: [{ name: "a", merged: {} }] } },
     field: "spec.adapter.exports",

@@ -9,7 +9,16 @@ import shutil
 
 import bitsandbytes as bnb
 import torch
-from peft import AdaLoraConfig, LoraConfig, PrefixTuningConfig, get_peft_model, prepare_model_for_kbit_training
+from peft import (
+    AdaLoraConfig,
+    IA3Config,
+    LoHaConfig,
+    LoKrConfig,
+    LoraConfig,
+    PrefixTuningConfig,
+    get_peft_model,
+    prepare_model_for_kbit_training,
+)
 from safetensors.torch import save_file
 from transformers import BitsAndBytesConfig
 
@@ -53,6 +62,12 @@ ADALORA = {
     "orthogonality": 0.5,
 }
 
+IA3 = {"targetModules": ["k_proj", "v_proj", "down_proj"], "feedforwardModules": ["down_proj"], "excludeModules": []}
+IA3_WITH_BIAS = {**IA3, "targetModules": ["q_proj", "v_proj", "up_proj", "down_proj"], "feedforwardModules": ["up_proj", "down_proj"]}
+
+LOHA = {"rank": 3, "alpha": 5, "targetModules": ["q_proj", "v_proj", "down_proj"], "excludeModules": [], "layers": [], "rankPattern": {"v_proj": 2}, "alphaPattern": {"down_proj": 8}}
+LOKR = {**LOHA, "rank": 2, "decomposeBoth": True}
+
 # Rates and seeds for which 20 steps are well posed: no element of a gradient so near zero that the order of sums decides
 # its update, and the field's own F32 stays within 8e-6 of F64.
 CASES = {
@@ -78,6 +93,17 @@ CASES = {
     "prefix-tuning-nf4": {"base": "wide", "schedule": "Linear", "prefixTuning": {"virtualTokens": 3}, "fresh": True, "nf4": "plain", **LORA},
     "adalora": {"base": "untied", "schedule": "Linear", "adalora": ADALORA, **LORA},
     "adalora-nf4": {"base": "wide", "schedule": "Cosine", "adalora": {**ADALORA, "targetModules": ["q_proj", "up_proj"]}, "nf4": "double", **LORA},
+    "ia3": {"base": "untied", "schedule": "Linear", "ia3": IA3, **LORA},
+    "ia3-qwen2": {"base": "qwen2", "schedule": "Cosine", "ia3": IA3_WITH_BIAS, "fresh": True, **LORA},
+    "ia3-nf4": {"base": "wide", "schedule": "Linear", "ia3": IA3, "nf4": "double", **LORA},
+    "loha": {"base": "untied", "schedule": "Cosine", "loha": LOHA, **LORA},
+    "loha-qwen2": {"base": "qwen2", "schedule": "Linear", "loha": {**LOHA, "layers": [1]}, "fresh": True, **LORA},
+    "loha-nf4": {"base": "wide", "schedule": "Linear", "loha": LOHA, "nf4": "double", **LORA},
+    "lokr": {"base": "untied", "schedule": "Cosine", "lokr": LOKR, **LORA},
+    "lokr-qwen2": {"base": "qwen2", "schedule": "Linear", "lokr": {**LOKR, "decomposeBoth": False, "factor": 4}, "fresh": True, **LORA},
+    "lokr-nf4": {"base": "wide", "schedule": "Linear", "lokr": {**LOKR, "rank": 8}, "nf4": "double", **LORA},
+    "krona": {"base": "untied", "schedule": "Linear", "krona": {"scale": 1.5, "targetModules": ["all-linear"], "excludeModules": [], "layers": []}, **LORA},
+    "krona-qwen2": {"base": "qwen2", "schedule": "Cosine", "krona": {"scale": 0.5, "factor": 2, "targetModules": ["q_proj", "up_proj"], "excludeModules": [], "layers": []}, **LORA},
     "qlora-nf4": {"base": "wide", "schedule": "Cosine", "lora": RANK_STABILIZED, "nf4": "plain", "seed": 23, **LORA},
     "qlora-nf4-double": {"base": "wide", "schedule": "Linear", "lora": ALL_LINEAR, "nf4": "double", **LORA},
 }
@@ -128,7 +154,44 @@ def prefix_config(prefix: dict) -> PrefixTuningConfig:
     return PrefixTuningConfig(num_virtual_tokens=prefix["virtualTokens"], task_type="CAUSAL_LM")
 
 
+def ia3_config(ia3: dict) -> IA3Config:
+    return IA3Config(
+        target_modules=ia3["targetModules"],
+        feedforward_modules=ia3["feedforwardModules"],
+        task_type="CAUSAL_LM",
+    )
+
+
+def lycoris_options(settings: dict) -> dict:
+    targets = settings["targetModules"]
+    return {
+        "target_modules": "all-linear" if targets == ["all-linear"] else targets,
+        "layers_to_transform": settings["layers"] or None,
+        "rank_pattern": settings.get("rankPattern", {}),
+        "alpha_pattern": settings.get("alphaPattern", {}),
+        "task_type": "CAUSAL_LM",
+    }
+
+
+def loha_config(loha: dict) -> LoHaConfig:
+    return LoHaConfig(r=loha["rank"], alpha=loha["alpha"], **lycoris_options(loha))
+
+
+def lokr_config(lokr: dict) -> LoKrConfig:
+    more = {"decompose_factor": lokr.get("factor", -1), "decompose_both": lokr["decomposeBoth"]}
+    return LoKrConfig(r=lokr["rank"], alpha=lokr["alpha"], **more, **lycoris_options(lokr))
+
+
+def krona_config(krona: dict) -> LoKrConfig:
+    """PEFT has no KronA: LoKr of a rank at which both factors are whole is the same."""
+    return lokr_config({**krona, "rank": 512, "alpha": 512 * krona["scale"], "decomposeBoth": False})
+
+
 METHODS = {
+    "loha": loha_config,
+    "lokr": lokr_config,
+    "krona": krona_config,
+    "ia3": ia3_config,
     "prefixTuning": prefix_config,
     "adalora": adalora_config,
     "lora": lambda settings: lora_config(settings),
@@ -136,20 +199,28 @@ METHODS = {
 }
 
 
+# In the names of parameters that start with one value everywhere.
+CONSTANT_AT_FIRST = {"adalora": "lora_E", "ia3": "ia3_l", "loha": "hada_w2_b", "lokr": "lokr_w1", "krona": "lokr_w1"}
+
+
+# PEFT's layers of these methods take no quantised matrix: their F32 too is on the restored weights.
+PLAIN_ONLY = {"loha", "lokr", "krona"}
+
+
 def method_of(case: dict) -> str:
     return next((kind for kind in METHODS if kind in case), "full")
 
 
 def with_adapter(model, case: dict):
-    """PEFT's adapter. `fresh` keeps PEFT's start (B = 0, A = 0 of embeddings); else both are random, so that all have a gradient at once."""
+    """PEFT's adapter. `fresh` keeps PEFT's start; else the parameters that are the same everywhere at first are random too."""
     torch.manual_seed(case.get("seed", 13))
     kind = method_of(case)
     model = get_peft_model(model, METHODS[kind](case[kind]))
     if not case.get("fresh"):
         with torch.no_grad():
             for name, p in model.named_parameters():
-                if ("lora_E" if kind == "adalora" else "lora_B") in name or "lora_embedding_A" in name:
-                    p.normal_(std=0.1)
+                if CONSTANT_AT_FIRST.get(kind, "lora_B") in name or "lora_embedding_A" in name:
+                    p.add_(torch.randn(p.shape), alpha=0.1)
     return model
 
 
@@ -179,7 +250,7 @@ def dequantized_base(case: dict):
 
 def build(case: dict, dtype):
     """The model of a case. In F32 an NF4 case is PEFT's real QLoRA; in F64 it is LoRA on the restored weights."""
-    if "nf4" in case and dtype == torch.float32:
+    if "nf4" in case and dtype == torch.float32 and method_of(case) not in PLAIN_ONLY:
         base = prepare_model_for_kbit_training(quantized_base(case), use_gradient_checkpointing=False)
         return with_adapter(base, case).train()  # evaluation mode would repack the nibbles for inference
     base = dequantized_base(case) if "nf4" in case else load_base(case["base"])
@@ -250,6 +321,9 @@ SAVED = {
     "lora-embedding": "peft-embedding",
     "lora-saved": "peft-saved",
     "lora-saved-tied": "peft-saved-tied",
+    "ia3": "peft-ia3",
+    "loha": "peft-loha",
+    "lokr": "peft-lokr",
 }
 
 

@@ -18,7 +18,7 @@ import { logits } from "./measure.ts";
 
 export const adapterFiles = [adapterConfigFile, adapterWeightsFile] as const;
 
-/** Per golden: the directory of our adapter, and of one that PEFT trained and saved. */
+/** Per golden: the directory of our adapter, and of one that PEFT trained and saved; PEFT itself has no KronA. */
 export const ourAdapters = {
   "lora-all-linear": { ours: "our-adapter", theirs: "peft-adapter" },
   "dora-all-linear": { ours: "our-dora", theirs: "peft-dora" },
@@ -27,6 +27,10 @@ export const ourAdapters = {
   "lora-embedding": { ours: "our-embedding", theirs: "peft-embedding" },
   "lora-saved": { ours: "our-saved", theirs: "peft-saved" },
   "lora-saved-tied": { ours: "our-saved-tied", theirs: "peft-saved-tied" },
+  loha: { ours: "our-loha", theirs: "peft-loha" },
+  lokr: { ours: "our-lokr", theirs: "peft-lokr" },
+  krona: { ours: "our-krona", theirs: undefined },
+  ia3: { ours: "our-ia3", theirs: "peft-ia3" },
 } as const;
 export type SavedCase = keyof typeof ourAdapters;
 export const savedCases = Object.keys(ourAdapters) as readonly SavedCase[];

@@ -14,9 +14,10 @@ import { openSaved, ourAdapters, savedCases, writtenFiles } from "./ourAdapter.t
 const bound = 1e-5;
 
 for (const name of savedCases) {
+  const directory = ourAdapters[name].theirs;
+  if (directory === undefined) continue;
   test(`an adapter saved by PEFT gives the same logits here as in PEFT: ${name}`, async () => {
     using run = await openSaved(name);
-    const directory = ourAdapters[name].theirs;
     const adapter = await readPeftAdapter(new Stores(), pathToFileURL(goldenPath(directory)).href);
     assert.ok(adapter);
     assert.equal(adapter.settings.kind, run.engine.compiled.spec.method.kind);

@@ -72,9 +72,10 @@ def adamw(model, parameters: dict, ratio, **options):
     if ratio is not None:
         more = {"loraplus_lr_ratio": ratio, "loraplus_weight_decay": WEIGHT_DECAY}
         return create_loraplus_optimizer(model, torch.optim.AdamW, foreach=False, **more, **options)
+    decays = lambda name, p: p.dim() > 1 and not name.endswith("ia3_l")  # a vector that PEFT keeps as a matrix
     groups = [
-        {"params": [p for p in parameters.values() if p.dim() > 1], "weight_decay": WEIGHT_DECAY},
-        {"params": [p for p in parameters.values() if p.dim() == 1], "weight_decay": 0.0},
+        {"params": [p for name, p in parameters.items() if decays(name, p)], "weight_decay": WEIGHT_DECAY},
+        {"params": [p for name, p in parameters.items() if not decays(name, p)], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, foreach=False, **options)
 

@@ -20,9 +20,11 @@ export function initialValues(
   switch (initial.kind) {
     case "zeros":
       return values;
+    case "ones":
+      return values.fill(1);
     case "kaimingUniform": {
       // He et al. 2015 with leaky-ReLU slope a: bound = √(6 / ((1 + a²) · fan-in)).
-      const bound = Math.sqrt(6 / ((1 + initial.a ** 2) * (shape[1] ?? 1)));
+      const bound = Math.sqrt(6 / ((1 + initial.a ** 2) * (initial.fanIn ?? shape[1] ?? 1)));
       return values.map((_, index) => bound * (2 * uniform(index) - 1));
     }
     case "normal": {

@@ -31,10 +31,10 @@ export interface Trained {
   readonly phi: Tensor;
 }
 
-/** Computes a value from parameters and frozen weights, once per step. */
+/** Adds the ops of a method to a program: to a micro-batch, or to what is computed once per step. */
 export interface Deriver {
   readonly graph: NodeBuilder;
-  /** θ in the type of derivations: F32, or F64 under the double reference. */
+  /** θ in the type of sums: F32, or F64 under the double reference. */
   read(theta: Tensor): Tensor;
 }
 
@@ -46,13 +46,16 @@ export interface Updated {
   readonly clipFactor: Tensor;
 }
 
-export interface TrainableOptions {
-  /** φ = scale · θ. Default 1. */
-  readonly scale?: number;
+export interface LatentOptions {
   /** Times the learning rate of the run. Default 1. */
   readonly learningRateScale?: number;
   /** Whether weight decay applies to it. Default: for matrices. */
   readonly decays?: boolean;
+}
+
+export interface TrainableOptions extends LatentOptions {
+  /** φ = scale · θ. Default 1. */
+  readonly scale?: number;
 }
 
 /** The declarations that a method may make at any layer; names are local to the layer. */
@@ -61,8 +64,10 @@ export interface Site {
   readonly name: string;
   /** A parameter that the forward pass reads as φ. */
   trainable(name: string, shape: readonly number[], initial: Initial, options?: TrainableOptions): Trained;
-  /** A parameter that only derivations read. → θ */
-  latent(name: string, shape: readonly number[], initial: Initial): Tensor;
+  /** A parameter without φ: ops read θ itself, in F32. → θ */
+  latent(name: string, shape: readonly number[], initial: Initial, options?: LatentOptions): Tensor;
+  /** The program that is being built, for ops of the method's own. */
+  readonly here: Deriver;
   /**
    * A value derived from parameters and frozen weights: computed once per step and read by every micro-batch; its
    * gradient is pulled back to the parameters once per step. `dtype`: that of sums (F32) or of activations.

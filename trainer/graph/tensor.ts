@@ -15,7 +15,9 @@ export type TensorStorage = "dense" | "NF4";
 /** The initial value of a parameter. Each random number depends on the seed, the parameter's name and its index. */
 export type Initial =
   | { kind: "zeros" }
-  | { kind: "kaimingUniform"; a: number }
+  | { kind: "ones" }
+  /** `fanIn`: default the second dimension. */
+  | { kind: "kaimingUniform"; a: number; fanIn?: number }
   | { kind: "normal"; deviation: number }
   /** A or B of a pair with B·A = 0; `pair` names the layer. */
   | { kind: "orthogonal"; pair: string; part: "a" | "b" }

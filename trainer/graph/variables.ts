@@ -6,7 +6,7 @@
 import type { CompileSpec } from "./compiled.ts";
 import { nf4Parts } from "./nf4.ts";
 import type { Accumulator } from "./op.ts";
-import type { Deriver, KeyValuePrefix, Site, TrainableOptions, Trained } from "./site.ts";
+import type { Deriver, KeyValuePrefix, LatentOptions, Site, TrainableOptions, Trained } from "./site.ts";
 import type { DataType, Initial, Role, Tensor, TensorStorage } from "./tensor.ts";
 
 export interface Parameter extends Trained {
@@ -79,9 +79,9 @@ export class Variables {
     return this.#declare(this.parameters, name, () => this.#parameter(name, shape, initial, options, true));
   }
 
-  /** A trained tensor that only derivations read. */
-  latent(name: string, shape: readonly number[], initial: Initial): Parameter {
-    return this.#declare(this.parameters, name, () => this.#parameter(name, shape, initial, {}, false));
+  /** A trained tensor without φ. */
+  latent(name: string, shape: readonly number[], initial: Initial, options: LatentOptions = {}): Parameter {
+    return this.#declare(this.parameters, name, () => this.#parameter(name, shape, initial, options, false));
   }
 
   derived(name: string, shape: readonly number[], dtype: DataType, build: Derivation["build"]): Tensor {

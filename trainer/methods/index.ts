@@ -4,11 +4,15 @@ import type { CompileSpec } from "../graph/compiled.ts";
 import { adalora } from "./adalora/method.ts";
 import { dora } from "./dora/method.ts";
 import { full } from "./full/method.ts";
+import { ia3 } from "./ia3/method.ts";
+import { krona } from "./krona/method.ts";
+import { loha } from "./loha/method.ts";
+import { lokr } from "./lokr/method.ts";
 import { lora } from "./lora/method.ts";
 import { type BoundMethod, noMethod, type RegisteredMethod } from "./method.ts";
 import { prefixTuning } from "./prefixTuning/method.ts";
 
-const methods: readonly RegisteredMethod[] = [lora, dora, adalora, prefixTuning, full];
+const methods: readonly RegisteredMethod[] = [lora, dora, adalora, loha, lokr, krona, ia3, prefixTuning, full];
 
 const known = new Map<string, RegisteredMethod>(methods.map((one) => [one.declaration.kind, one]));
 

@@ -73,6 +73,8 @@ export interface Method<Settings> {
   afterStep?(host: StepHost, step: number, steps: number, settings: Settings): Promise<void>;
   /** Turns rows of a trained site's W [out, in], row-major, into the rows that do the same without the method. */
   merge?(site: TrainedSite, w: Float32Array, rows: RowRange, settings: Settings): void;
+  /** Turns a trained site's bias [out] into the bias that does the same without the method. Absent: it stays. */
+  mergeBias?(site: TrainedSite, bias: Float32Array, settings: Settings): void;
   /** How its adapter lies in PEFT's layout; absent where the result is a model. */
   readonly peft?: PeftFormat<Settings>;
 }
@@ -84,6 +86,7 @@ export interface BoundMethod extends SiteRewriter {
   check(task: MethodTask): string | undefined;
   readonly afterStep: AfterStep | undefined;
   merge(site: TrainedSite, w: Float32Array, rows: RowRange): void;
+  mergeBias(site: TrainedSite, bias: Float32Array): void;
   readonly peft: BoundPeft | undefined;
 }
 
@@ -142,6 +145,7 @@ function bind<Settings extends MethodSettings>(method: Method<Settings>, setting
         throw new Error(`${site.name} has trained tensors, and method ${settings.kind} cannot merge them`);
       method.merge(site, w, rows, settings);
     },
+    mergeBias: (site, bias) => method.mergeBias?.(site, bias, settings),
     peft: method.peft && bindPeft(method.peft, settings),
   };
 }
@@ -171,5 +175,6 @@ export const noMethod: BoundMethod = {
   positionOffset: 0,
   afterStep: undefined,
   merge: () => {},
+  mergeBias: () => {},
   peft: undefined,
 };

@@ -30,6 +30,13 @@ export class PeftMembers {
     throw this.#wrong(name, `a whole number from ${least} to ${most}`);
   }
 
+  /** A whole number that may be absent. */
+  integer(name: string, least: number, most: number, absent: number): number {
+    const value = this.#take(name) ?? absent;
+    if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) return value;
+    throw this.#wrong(name, `a whole number from ${least} to ${most}`);
+  }
+
   /** A number above 0. */
   positive(name: string): number {
     const value = this.#take(name);

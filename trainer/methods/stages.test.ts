@@ -19,6 +19,8 @@ interface Row {
   readonly shape?: TinyOptions["shape"];
   /** Why it is not merged. */
   readonly refusal?: RegExp;
+  /** The method as which PEFT's layout is read; default the same. */
+  readonly readAs?: string;
 }
 
 const methods: readonly Row[] = [
@@ -40,6 +42,10 @@ const methods: readonly Row[] = [
     method: { adalora: { initialRank: 4, targetRank: 2, everySteps: 2, finalSteps: 3, dropout: "0.1" } },
     learningRate: "1e-1",
   },
+  { name: "LoHa", method: { loha: { rank: 4 } }, learningRate: "5e-2" },
+  { name: "LoKr", method: { lokr: { rank: 2, decomposeBoth: true } }, learningRate: "5e-2" },
+  { name: "KronA", method: { krona: {} }, learningRate: "5e-2", readAs: "lokr" },
+  { name: "(IA)³", method: { ia3: {} }, learningRate: "2e-1" },
   {
     name: "prefix tuning",
     method: { prefixTuning: { virtualTokens: 5 } },
@@ -54,7 +60,7 @@ const bases = {
   NF4: { shape: { dtype: "BF16", contextLength: 128 }, quantization: { type: "NF4" } },
 } as const;
 
-for (const { name, method, learningRate, shape, refusal } of methods) {
+for (const { name, method, learningRate, shape, refusal, readAs } of methods) {
   for (const [storage, base] of Object.entries(bases)) {
     test(`${name} on a base in ${storage} learns, and is ${refusal ? "not merged" : "merged"}`, async (t) => {
       const made = { ...base, shape: { ...base.shape, ...shape }, method };
@@ -64,7 +70,7 @@ for (const { name, method, learningRate, shape, refusal } of methods) {
       assert.ok(figures.loss < 5.3, `the loss is ${figures.loss}`);
       const { stores } = tiny.context();
       const adapter = await readPeftAdapter(stores, `file://${await tiny.runPath()}/adapter`);
-      assert.deepEqual(adapter?.settings.kind, Object.keys(method)[0]);
+      assert.deepEqual(adapter?.settings.kind, readAs ?? Object.keys(method)[0]);
 
       const merged = { dtype: "F32", ...(storage === "NF4" && { base: "Dequantized" as const }) } as const;
       const exporting = runExport(await tiny.exportFile(figures.adapterDigest, merged), tiny.context());

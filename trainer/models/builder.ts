@@ -14,6 +14,7 @@ import { attention } from "../ops/attention/op.ts";
 import { attentionCached } from "../ops/attentionCached/op.ts";
 import { activations } from "../ops/attributes.ts";
 import { cacheAppend } from "../ops/cacheAppend/op.ts";
+import { castTo } from "../ops/cast/op.ts";
 import { dropout } from "../ops/dropout/op.ts";
 import { embed } from "../ops/embed/op.ts";
 import { glu } from "../ops/glu/op.ts";
@@ -145,6 +146,7 @@ export class ModelBuilder {
   #site(name: string, trained: string[]): Site {
     const own = (part: string) => `${name}.${part}`;
     const variables = this.#variables;
+    const { graph } = this;
     const types = {
       sum: sumType({ dtype: variables.activationType, shape: [] }),
       activation: variables.activationType,
@@ -157,10 +159,11 @@ export class ModelBuilder {
         trained.push(parameter);
         return variables.parameter(own(parameter), shape, initial, options);
       },
-      latent(parameter, shape, initial) {
+      latent(parameter, shape, initial, options) {
         trained.push(parameter);
-        return variables.latent(own(parameter), shape, initial).theta;
+        return variables.latent(own(parameter), shape, initial, options).theta;
       },
+      here: { graph, read: (theta) => castTo(graph, theta, types.sum) },
       derived: (part, shape, dtype, build) => variables.derived(own(part), shape, types[dtype], build),
       penalty: (build) => variables.penalise(own(`penalty.${penalties++}`), build),
       state: (part, shape) => variables.keep(own(part), shape),

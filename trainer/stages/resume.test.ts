@@ -34,6 +34,10 @@ test("a run that is stopped anywhere and resumed gives the same bytes", async (t
     { method: { dora: { rank: 4 } }, quantization: { type: "NF4" } },
     // Ranks are allocated before, between and after the stops, and their state is in the checkpoints.
     { method: { adalora: { initialRank: 4, targetRank: 2, everySteps: 2, finalSteps: 3, dropout: "0.1" } } },
+    { method: { loha: { rank: 2 } }, quantization: { type: "NF4" } },
+    { method: { lokr: { rank: 2, decomposeBoth: true } } },
+    { method: { krona: {} } },
+    { method: { ia3: {} }, quantization: { type: "NF4" } },
     { method: { prefixTuning: { virtualTokens: 4 } }, shape: { contextLength: 128 } },
   ];
   for (const one of cases) {

@@ -65,6 +65,8 @@ export interface RunOptions {
   backend?: Backend;
   poison?: boolean;
   threads?: number;
+  /** Changes the values of a frozen weight before it is bound. */
+  change?: (tensor: { readonly name: string; readonly shape: readonly number[] }, values: Float32Array) => void;
 }
 
 /** A compiled run with random weights and parameters, the same for the same names and shapes. */
@@ -73,7 +75,7 @@ export class TestRun {
   readonly #executor: Executor;
   readonly #handles = new Map<string, number>();
 
-  constructor(compiled: Compiled, { backend = "reference", poison = true, threads = 1 }: RunOptions = {}) {
+  constructor(compiled: Compiled, { backend = "reference", poison = true, threads = 1, change }: RunOptions = {}) {
     const { stateBytes, arenaBytes, ioBytes, scratch } = compiled;
     this.compiled = compiled;
     const weights = compiled.weights.length;
@@ -87,6 +89,7 @@ export class TestRun {
     this.#executor = addon().createExecutor({ backend, threads, poison, weights, ...sizes });
     for (const { name, dtype, shape, binding } of compiled.weights) {
       const values = startOf(name, shape);
+      change?.({ name, shape }, values);
       const stored = dtype === "BF16" ? toBfloat16(values) : values;
       this.#executor.bind(binding, { data: new Uint8Array(stored.buffer) });
     }

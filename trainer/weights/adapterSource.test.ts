@@ -82,8 +82,8 @@ const hostile: [string, Files, RegExp][] = [
   ["a configuration nested deeply", { config: "[".repeat(200_000) }, said("not JSON")],
   [
     "another method",
-    withConfig({ peft_type: "IA3" }),
-    said('peft_type is not supported: "IA3"; merge the adapter in PEFT'),
+    withConfig({ peft_type: "OFT" }),
+    said('peft_type is not supported: "OFT"; merge the adapter in PEFT'),
   ],
   ["no method", withConfig({ peft_type: undefined }), said("peft_type is missing")],
   ["rank 0", withConfig({ r: 0 }), said("r is 0; it must be a whole number from 1 to 4096")],

@@ -27,6 +27,26 @@ test("a merged matrix is W + s·B·A, rounded once", () => {
   assert.deepEqual(encodeValues(merged, "BF16"), new Uint8Array(toBfloat16(merged).buffer));
 });
 
+test("(IA)³ scales rows and bias of a layer at its output, and columns alone at its input", () => {
+  const method = methodOf({
+    kind: "ia3",
+    targetModules: ["q_proj", "down_proj"],
+    feedforwardModules: ["down_proj"],
+    excludeModules: [],
+  });
+  const adapter = new Map([
+    ["m.q_proj.ia3_l", Float32Array.of(2, -1)],
+    ["m.down_proj.ia3_l", Float32Array.of(3, 0.5)],
+  ]);
+  const merged = (name: string, values: number[], shape: number[]) => [
+    ...mergeTensor({ name, shape }, Float32Array.from(values), method, adapter),
+  ];
+  assert.deepEqual(merged("m.q_proj.weight", [1, 2, 3, 4], [2, 2]), [2, 4, -3, -4]);
+  assert.deepEqual(merged("m.q_proj.bias", [5, 6], [2]), [10, -6]);
+  assert.deepEqual(merged("m.down_proj.weight", [1, 2, 3, 4], [2, 2]), [3, 1, 9, 2]);
+  assert.deepEqual(merged("m.down_proj.bias", [5, 6], [2]), [5, 6]);
+});
+
 test("tensors that the adapter does not train stay unchanged, to the byte", () => {
   const bytes = new Uint8Array(toBfloat16(Float32Array.of(0.1, -2.5, 3e-5)).buffer);
   const merged = mergeTensor({ name: "model.norm.weight", shape: [3] }, asFloats(bytes, "BF16"), lora, new Map());
@@ -64,7 +84,7 @@ test("an adapter with an option that the trainer does not compute is refused by 
   const config = JSON.parse(adapterConfig(settings, facts("q_proj"), { name: "./base", revision: null }));
   const changes: [object, RegExp][] = [
     [{ lora_bias: true }, /lora_bias/],
-    [{ peft_type: "LOHA" }, /peft_type/],
+    [{ peft_type: "OFT" }, /peft_type/],
     [{ trainable_token_indices: [1] }, /trainable_token_indices/],
     [{ rank_pattern: { "^q_proj": 4 } }, /rank_pattern/],
     [{ r: -1 }, /r is -1; it must be a whole number from 1 to 4096/],

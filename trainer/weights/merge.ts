@@ -19,12 +19,13 @@ export function mergeTensor(
 ): Float32Array {
   const trained = adapter.get(tensor.name);
   if (trained) return trained;
-  const site = tensor.name.replace(/\.weight$/, "");
+  const [, name, part] = /^(.+)\.(weight|bias)$/.exec(tensor.name) ?? [];
+  if (name === undefined || !isTrained(name, adapter)) return values;
   const [out = 0, width = 0] = tensor.shape;
-  if (tensor.shape.length !== 2 || !isTrained(site, adapter)) return values;
-  const parameter = (name: string) => parameterOf(adapter, `${site}.${name}`);
-  const has = (name: string) => adapter.has(`${site}.${name}`);
-  method.merge({ name: site, in: width, out, has, parameter }, values, { first: 0, last: out });
+  const parameter = (own: string) => parameterOf(adapter, `${name}.${own}`);
+  const site = { name, in: width, out, has: (own: string) => adapter.has(`${name}.${own}`), parameter };
+  if (part === "bias") method.mergeBias(site, values);
+  else if (tensor.shape.length === 2) method.merge(site, values, { first: 0, last: out });
   return values;
 }
 

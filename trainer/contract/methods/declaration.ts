@@ -3,6 +3,7 @@
  * training is defined in `trainer/methods/<method>`. Everything here is derived from one declaration.
  */
 import { z } from "zod";
+import { type Rule, ruled } from "../rules.ts";
 import {
   applied,
   canonical,
@@ -47,11 +48,13 @@ export interface Declaration<Kind extends string = string, Table extends Setting
   readonly schema: z.ZodType<SettingsOf<Kind, Table>>;
 }
 
+/** @param rules across the settings, as a user writes them. */
 export const declareMethod = <const Kind extends string, const Table extends SettingTable>(
   words: Words<Kind, Table>,
+  rules: readonly Rule<NoInfer<WrittenOf<Table>>>[] = [],
 ): Declaration<Kind, Table> => ({
   ...words,
-  written: writtenSchema(words.settings).meta({ description: words.description }),
+  written: ruled(writtenSchema(words.settings), ...rules).meta({ description: words.description }),
   schema: valueSchema(words.settings, { kind: z.literal(words.kind) }) as z.ZodType as z.ZodType<
     SettingsOf<Kind, Table>
   >,

@@ -15,19 +15,27 @@ import {
 } from "./declaration.ts";
 import { dora } from "./dora.ts";
 import { full } from "./full.ts";
+import { ia3 } from "./ia3.ts";
+import { krona } from "./krona.ts";
+import { loha } from "./loha.ts";
+import { lokr } from "./lokr.ts";
 import { lora } from "./lora.ts";
 import { prefixTuning } from "./prefixTuning.ts";
 
 export type { MethodSettings } from "./declaration.ts";
 
 /** In the order in which they are listed to a user. */
-const declared = { lora, dora, adalora, prefixTuning, full };
+const declared = { lora, dora, adalora, loha, lokr, krona, ia3, prefixTuning, full };
 
 /** The members of `method`, of which a user sets one. */
 export const methodMembers = {
   lora: lora.written.optional(),
   dora: dora.written.optional(),
   adalora: adalora.written.optional(),
+  loha: loha.written.optional(),
+  lokr: lokr.written.optional(),
+  krona: krona.written.optional(),
+  ia3: ia3.written.optional(),
   prefixTuning: prefixTuning.written.optional(),
   full: full.written.optional(),
 };

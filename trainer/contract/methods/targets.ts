@@ -4,13 +4,16 @@ import { distinct, entriesAtMost } from "../rules.ts";
 import { type Setting, setting } from "../setting.ts";
 
 /** Sets of names are hashed sorted. */
-const sortedSet = (names: readonly string[]): string[] => [...new Set(names)].sort();
+export const sortedSet = (names: readonly string[]): string[] => [...new Set(names)].sort();
 
 const moduleName = z
   .string()
   .min(1)
   .max(64)
   .regex(/^[A-Za-z0-9_.]+$/);
+
+/** Names of layers, by the last part or parts. */
+export const modules = distinct(z.array(moduleName).max(32));
 
 const targets = (more: string): Setting<string[], string[]> =>
   setting(
@@ -39,7 +42,7 @@ export const targetModules = targets("");
 
 export const targetsWithEmbedding = targets(" embed_tokens, which is not among all-linear, adapts the embedding.");
 
-export const excludeModules: Setting<string[], string[]> = setting(distinct(z.array(moduleName).max(32)), {
+export const excludeModules: Setting<string[], string[]> = setting(modules, {
   description:
     "Linear layers that are not adapted although targetModules names them, by the last parts of their names.",
   default: [],

@@ -1,0 +1,69 @@
+/** LoHa in PEFT's layout: `<module>.hada_w1_a` (out, r), `hada_w1_b` (r, in), and w2 alike. */
+import type { LohaSettings } from "../../contract/methods/loha.ts";
+import { readSelection, selection, targetsOf } from "../lora/peft.ts";
+import { longestFirst, updateOf } from "../lora/update.ts";
+import { type ConfigFacts, type NamedValues, type PeftFormat, peftPrefix } from "../peft.ts";
+import type { PeftMembers } from "../peftMembers.ts";
+import { asLora, type RankedSettings } from "../update.ts";
+
+const parts = ["hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"] as const;
+
+/** The members that PEFT's LoHa and LoKr share. */
+export const lycorisConfig = (settings: RankedSettings, { modules }: Pick<ConfigFacts, "modules">) => ({
+  r: settings.rank,
+  alpha: settings.alpha,
+  rank_dropout: 0,
+  module_dropout: 0,
+  use_effective_conv2d: false,
+  target_modules: targetsOf(settings.targetModules, modules),
+  ...selection(settings),
+  layers_pattern: null,
+  modules_to_save: null,
+  rank_pattern: Object.fromEntries(longestFirst(settings.rankPattern)),
+  alpha_pattern: Object.fromEntries(longestFirst(settings.alphaPattern)),
+  init_weights: true,
+});
+
+export function readLycoris(members: PeftMembers): RankedSettings {
+  // What only training or convolutions need.
+  members.ignore(["rank_dropout", "module_dropout", "rank_dropout_scale", "use_effective_conv2d"]);
+  members.ignore(["init_weights", "layers_pattern"]);
+  return {
+    rank: members.whole("r", 1, 4096),
+    alpha: members.positive("alpha"),
+    ...readSelection(members),
+    rankPattern: members.byLayer("rank_pattern", (rank) => Number.isInteger(rank) && rank <= 4096),
+    alphaPattern: members.byLayer("alpha_pattern", () => true),
+  };
+}
+
+const isTransposed = (name: string): boolean => name.endsWith("_a");
+
+/** [rows, columns] → [columns, rows] */
+function transposed({ name, shape, values }: NamedValues): NamedValues {
+  const [rows = 0, columns = 0] = shape;
+  const turned = new Float32Array(values.length);
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++) turned[column * rows + row] = values[row * columns + column]!;
+  return { name, shape: [columns, rows], values: turned };
+}
+
+const turned = (tensor: NamedValues): NamedValues => (isTransposed(tensor.name) ? transposed(tensor) : tensor);
+
+export const lohaPeft: PeftFormat<LohaSettings> = {
+  config: (settings, facts) => ({ peft_type: "LOHA", ...lycorisConfig(settings, facts) }),
+  matches: ({ peft_type }) => peft_type === "LOHA",
+  read: (members) => ({ kind: "loha", ...readLycoris(members) }),
+  fault({ key, shape }, settings, has) {
+    const [, site, part] = /^(.+)\.(hada_w[12]_[ab])$/.exec(key) ?? [];
+    if (site === undefined || part === undefined)
+      return `key ${key} is none of LoHa's on linear layers (${parts.map((one) => `….${one}`).join(", ")})`;
+    const missing = parts.find((one) => !has(`${site}.${one}`));
+    if (missing !== undefined) return `${key} is there and ${site}.${missing} is not`;
+    const { rank } = updateOf(site, asLora(settings));
+    if (shape.length === 2 && shape[part.endsWith("_a") ? 1 : 0] === rank) return undefined;
+    return `${key} has shape [${shape.join(", ")}], which does not fit r = ${rank}`;
+  },
+  toPeft: (parameters) => parameters.map(turned).map((one) => ({ ...one, name: peftPrefix + one.name })),
+  fromPeft: (tensors) => tensors.map(turned).map((one) => ({ ...one, name: one.name.slice(peftPrefix.length) })),
+};

@@ -1,0 +1,53 @@
+/**
+ * LoKr in PEFT's layout: `<module>.lokr_w1` (l, m) and `lokr_w2` (k, n), each also as `_a` (rows, r) and `_b` (r, columns).
+ */
+import type { LokrSettings } from "../../contract/methods/lokr.ts";
+import { lycorisConfig, readLycoris } from "../loha/peft.ts";
+import { updateOf } from "../lora/update.ts";
+import type { PeftFormat, StoredShape } from "../peft.ts";
+import { asLora } from "../update.ts";
+
+/** The members of a configuration besides LoHa's. */
+export const lokrConfig = (factor: number | undefined, decomposeBoth: boolean) => ({
+  decompose_factor: factor ?? -1,
+  decompose_both: decomposeBoth,
+  rank_dropout_scale: false,
+});
+
+/** The fault of a tensor that is no factor, or whose other factor or half is missing. */
+export function lokrFault(
+  { key, shape }: StoredShape,
+  rankOf: (site: string) => number,
+  has: (key: string) => boolean,
+) {
+  const [, site, factor, half] = /^(.+)\.lokr_(w[12])(_[ab])?$/.exec(key) ?? [];
+  if (site === undefined)
+    return `key ${key} is none of LoKr's on linear layers (….lokr_w1, ….lokr_w2, and their _a, _b)`;
+  const other = `${site}.lokr_${factor === "w1" ? "w2" : "w1"}`;
+  if (!has(other) && !has(`${other}_a`)) return `${key} is there and ${other} is not`;
+  const pair = half && `${site}.lokr_${factor}${half === "_a" ? "_b" : "_a"}`;
+  if (pair && !has(pair)) return `${key} is there and ${pair} is not`;
+  const rank = rankOf(site);
+  if (shape.length === 2 && (!half || shape[half === "_a" ? 1 : 0] === rank)) return undefined;
+  return `${key} has shape [${shape.join(", ")}], which does not fit r = ${rank}`;
+}
+
+export const lokrPeft: PeftFormat<LokrSettings> = {
+  config: (settings, facts) => ({
+    peft_type: "LOKR",
+    ...lycorisConfig(settings, facts),
+    ...lokrConfig(settings.factor, settings.decomposeBoth),
+  }),
+  matches: ({ peft_type }) => peft_type === "LOKR",
+  read(members) {
+    const shared = readLycoris(members);
+    const factor = members.integer("decompose_factor", -1, 1_048_576, -1);
+    return {
+      kind: "lokr",
+      ...shared,
+      factor: factor > 0 ? factor : undefined,
+      decomposeBoth: members.flag("decompose_both"),
+    };
+  },
+  fault: (tensor, settings, has) => lokrFault(tensor, (site) => updateOf(site, asLora(settings)).rank, has),
+};
