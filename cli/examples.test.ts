@@ -46,8 +46,8 @@ function shortened(text: string): string {
   return job.toString();
 }
 
-/** One example of each method and of a quantised base; demo/manifests.test.ts reads all examples. */
-const examples = ["full", "lora", "qlora", "dora", "adalora", "loha", "lokr", "krona", "ia3", "prefixTuning"].map(
+/** An example of each kind of method and of a quantised base (trainer/methods/stages.test.ts trains with every method); demo/manifests.test.ts reads all examples. */
+const examples = ["full", "lora", "qlora", "dora", "adalora", "prefixTuning", "promptTuning"].map(
   (name) => `docs/examples/${name}.yaml`,
 );
 
@@ -75,7 +75,7 @@ for (const example of examples) {
     const fused = sites.filter((line) => line.endsWith("(fused)")).length;
     assert.equal(
       fused,
-      { full: 0, lora: 8, qlora: 14, dora: 8, adalora: 6, loha: 0, lokr: 0, krona: 0, ia3: 0, prefixTuning: 0 }[
+      { full: 0, lora: 8, qlora: 14, dora: 8, adalora: 6, prefixTuning: 0, promptTuning: 0 }[
         path.basename(example, ".yaml")
       ],
     );

@@ -7,6 +7,7 @@ import { UsageError } from "../terminal/arguments.ts";
 import { locationsOf } from "../trainer/contract/locations.ts";
 import { resultOf } from "../trainer/contract/methods/index.ts";
 import { Chat, type ChatOptions } from "../trainer/generation/chat.ts";
+import { savedMethod } from "../trainer/methods/index.ts";
 import { Objects } from "../trainer/stores/objects.ts";
 import { Stores } from "../trainer/stores/stores.ts";
 import { readAdapter, readPeftAdapter } from "../trainer/weights/adapterSource.ts";
@@ -66,7 +67,7 @@ export async function speakerOfAdapter(
     case "Model":
       return await open(await localModel(stores, uri, manifest.files), undefined, options);
     case "Adapter":
-      return await open(await base(), { settings: manifest.method, tensors }, options);
+      return await open(await base(), { settings: savedMethod(manifest.method), tensors }, options);
   }
 }
 

@@ -150,6 +150,18 @@ export const wrongSpecs: readonly WrongSpec[] = [
     message: "names a layer that targetModules does not",
   },
   {
+    name: "merging a prompt into weights",
+    wrong: { method: { promptTuning: {} }, adapter: { exports: [{ name: "a", merged: {} }] } },
+    field: "spec.adapter.exports",
+    message: "method.promptTuning trains embeddings before each example",
+  },
+  {
+    name: "merging P-tuning's prompt into weights",
+    wrong: { method: { pTuning: {} }, adapter: { exports: [{ name: "a", merged: {} }] } },
+    field: "spec.adapter.exports",
+    message: "method.pTuning trains embeddings before each example",
+  },
+  {
     name: "merging a prefix into weights",
     wrong: { method: { prefixTuning: {} }, adapter: { exports: [{ name: "a", merged: {} }] } },
     field: "spec.adapter.exports",

@@ -16,6 +16,8 @@ from peft import (
     LoKrConfig,
     LoraConfig,
     PrefixTuningConfig,
+    PromptEncoderConfig,
+    PromptTuningConfig,
     get_peft_model,
     prepare_model_for_kbit_training,
 )
@@ -104,6 +106,11 @@ CASES = {
     "lokr-nf4": {"base": "wide", "schedule": "Linear", "lokr": {**LOKR, "rank": 8}, "nf4": "double", **LORA},
     "krona": {"base": "untied", "schedule": "Linear", "krona": {"scale": 1.5, "targetModules": ["all-linear"], "excludeModules": [], "layers": []}, **LORA},
     "krona-qwen2": {"base": "qwen2", "schedule": "Cosine", "krona": {"scale": 0.5, "factor": 2, "targetModules": ["q_proj", "up_proj"], "excludeModules": [], "layers": []}, **LORA},
+    "prompt-tuning": {"base": "untied", "schedule": "Cosine", "promptTuning": {"virtualTokens": 5}, "fresh": True, **LORA},
+    "prompt-tuning-qwen2": {"base": "qwen2", "schedule": "Linear", "promptTuning": {"virtualTokens": 3}, "fresh": True, **LORA},
+    "prompt-tuning-nf4": {"base": "wide", "schedule": "Linear", "promptTuning": {"virtualTokens": 4}, "fresh": True, "nf4": "double", **LORA},
+    "p-tuning": {"base": "untied", "schedule": "Linear", "pTuning": {"virtualTokens": 5, "encoderHiddenSize": 24}, "fresh": True, **LORA},
+    "p-tuning-qwen3": {"base": "qwen3", "schedule": "Cosine", "pTuning": {"virtualTokens": 3, "encoderHiddenSize": 16}, "fresh": True, **LORA},
     "qlora-nf4": {"base": "wide", "schedule": "Cosine", "lora": RANK_STABILIZED, "nf4": "plain", "seed": 23, **LORA},
     "qlora-nf4-double": {"base": "wide", "schedule": "Linear", "lora": ALL_LINEAR, "nf4": "double", **LORA},
 }
@@ -187,7 +194,22 @@ def krona_config(krona: dict) -> LoKrConfig:
     return lokr_config({**krona, "rank": 512, "alpha": 512 * krona["scale"], "decomposeBoth": False})
 
 
+def prompt_config(prompt: dict) -> PromptTuningConfig:
+    return PromptTuningConfig(num_virtual_tokens=prompt["virtualTokens"], task_type="CAUSAL_LM")
+
+
+def encoder_config(prompt: dict) -> PromptEncoderConfig:
+    return PromptEncoderConfig(
+        num_virtual_tokens=prompt["virtualTokens"],
+        encoder_hidden_size=prompt["encoderHiddenSize"],
+        encoder_reparameterization_type="MLP",
+        task_type="CAUSAL_LM",
+    )
+
+
 METHODS = {
+    "promptTuning": prompt_config,
+    "pTuning": encoder_config,
     "loha": loha_config,
     "lokr": lokr_config,
     "krona": krona_config,
@@ -321,6 +343,8 @@ SAVED = {
     "lora-embedding": "peft-embedding",
     "lora-saved": "peft-saved",
     "lora-saved-tied": "peft-saved-tied",
+    "prompt-tuning": "peft-prompt",
+    "p-tuning": "peft-ptuning",
     "ia3": "peft-ia3",
     "loha": "peft-loha",
     "lokr": "peft-lokr",

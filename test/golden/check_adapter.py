@@ -24,7 +24,7 @@ BOUND = 1e-5
 def check(directory: str, result_path: str) -> int:
     path = pathlib.Path(directory)
     config = peft.PeftConfig.from_pretrained(path)
-    config.inference_mode = False
+    config.inference_mode = config.peft_type == "P_TUNING"  # then PEFT takes the saved embeddings, not the encoder's
     base = load_base(config.base_model_name_or_path.removeprefix("base-"))
     model = peft.get_peft_model(base, config)
     loaded = set_peft_model_state_dict(model, load_peft_weights(path))

@@ -58,6 +58,12 @@ export function ourTensors({ settings, tensors }: GoldenCase, prefix: string): R
     const { shape } = tensors.entry(prefix + name);
     return { name, shape, values: Float32Array.from(tensors.values(prefix + name)) };
   });
+  // The encoder of P-tuning is in no file of PEFT.
+  if (settings.method.kind === "pTuning") {
+    const own = (name: string) =>
+      `model.embed_tokens.${name.replace("prompt_encoder.", "").replace(/^prompt_embeddings$/, "embedding")}`;
+    return new Map(stored.map(({ name, values }) => [own(name), values]));
+  }
   const { peft } = methodOf(settings.method);
   const config = { num_layers: 2, token_dim: (stored[0]?.shape[1] ?? 0) / 4 };
   return new Map((peft ? peft.fromPeft(stored, config) : stored).map(({ name, values }) => [name, values]));

@@ -30,8 +30,13 @@ export const ourAdapters = {
   loha: { ours: "our-loha", theirs: "peft-loha" },
   lokr: { ours: "our-lokr", theirs: "peft-lokr" },
   krona: { ours: "our-krona", theirs: undefined },
+  "prompt-tuning": { ours: "our-prompt", theirs: "peft-prompt" },
+  "p-tuning": { ours: "our-ptuning", theirs: "peft-ptuning" },
   ia3: { ours: "our-ia3", theirs: "peft-ia3" },
 } as const;
+/** The golden as which an adapter is read: P-tuning's has no encoder. */
+export const readAs = (name: SavedCase): SavedCase => (name === "p-tuning" ? "prompt-tuning" : name);
+
 export type SavedCase = keyof typeof ourAdapters;
 export const savedCases = Object.keys(ourAdapters) as readonly SavedCase[];
 

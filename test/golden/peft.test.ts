@@ -9,7 +9,7 @@ import { Stores } from "../../trainer/stores/stores.ts";
 import { readPeftAdapter } from "../../trainer/weights/adapterSource.ts";
 import { goldenPath, readCase, Tensors } from "./goldens.ts";
 import { distance, logits } from "./measure.ts";
-import { openSaved, ourAdapters, savedCases, writtenFiles } from "./ourAdapter.ts";
+import { openSaved, ourAdapters, readAs, savedCases, writtenFiles } from "./ourAdapter.ts";
 
 const bound = 1e-5;
 
@@ -17,7 +17,7 @@ for (const name of savedCases) {
   const directory = ourAdapters[name].theirs;
   if (directory === undefined) continue;
   test(`an adapter saved by PEFT gives the same logits here as in PEFT: ${name}`, async () => {
-    using run = await openSaved(name);
+    using run = await openSaved(readAs(name));
     const adapter = await readPeftAdapter(new Stores(), pathToFileURL(goldenPath(directory)).href);
     assert.ok(adapter);
     assert.equal(adapter.settings.kind, run.engine.compiled.spec.method.kind);

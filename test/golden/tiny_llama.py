@@ -100,8 +100,8 @@ def step_rows(rows: list, step: int) -> list:
 
 
 def logits_of(model, row: list) -> list:
-    """Logits of each sequence of a row, alone and unpadded, since only our trainer packs."""
-    return [model(input_ids=torch.tensor([s["ids"]])).logits[0] for s in row]
+    """Logits of each sequence of a row, alone and unpadded, since only our trainer packs; without those of a prompt."""
+    return [model(input_ids=torch.tensor([s["ids"]])).logits[0, -len(s["ids"]) :] for s in row]
 
 
 def loss_of(model, rows: list) -> torch.Tensor:

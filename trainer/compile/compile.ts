@@ -7,7 +7,7 @@
 import type { ModelConfig } from "../contract/model.ts";
 import type { Compiled, CompileSpec, Program, ProgramKey } from "../graph/compiled.ts";
 import type { Graph } from "../graph/graph.ts";
-import { moreScratch, noScratch } from "../graph/op.ts";
+import { type Device, moreScratch, noScratch } from "../graph/op.ts";
 import type { SiteRecord } from "../graph/site.ts";
 import { aligned, bytesOf, type DataType, elementsOf, type Tensor } from "../graph/tensor.ts";
 import { Variables } from "../graph/variables.ts";
@@ -184,7 +184,7 @@ function build(spec: CompileSpec, parts: ProgramParts, shared: Shared, key: Prog
     },
     io: io.io,
     arenaBytes: arena.bytes,
-    ...costsOf(nodes, spec, key),
+    ...costsOf(nodes, spec.device, keysOf(spec, key, parts.method.positionOffset)),
   };
 }
 
@@ -217,13 +217,18 @@ function trainingOf({ training }: CompileSpec, program: string): NonNullable<Com
   return training;
 }
 
-function costsOf(nodes: Graph["nodes"], spec: CompileSpec, key: ProgramKey): Pick<Program, "flops" | "scratch"> {
-  const keys = key.program === "generate" ? (spec.generation?.capacity ?? 0) : spec.rowTokens;
+/** Maximum number of a program's keys for a query. What is computed once per step attends only within a prompt. */
+function keysOf({ generation, rowTokens }: CompileSpec, { program }: ProgramKey, promptTokens: number): number {
+  if (program === "generate") return generation?.capacity ?? 0;
+  return program === "derive" || program === "pullback" ? promptTokens : rowTokens;
+}
+
+function costsOf(nodes: Graph["nodes"], device: Device, keys: number): Pick<Program, "flops" | "scratch"> {
   let [flops, scratch] = [0, noScratch];
   for (const { op, operands, outputs, attributes } of nodes) {
     const cost = { keys, outputs: Object.keys(outputs) };
     flops += op.flops(operands, cost);
-    scratch = moreScratch(scratch, op.scratch(spec.device, operands, cost, attributes));
+    scratch = moreScratch(scratch, op.scratch(device, operands, cost, attributes));
   }
   return { flops, scratch };
 }

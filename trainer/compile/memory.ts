@@ -69,7 +69,15 @@ export function layOutIo(graph: Graph): IoLayout {
   let bytes = 0;
   const place = (direction: IoTensor["direction"], tensors: ReadonlyMap<string, Tensor>) => {
     for (const [name, tensor] of tensors) {
-      io.set(name, { name, dtype: tensor.dtype, shape: tensor.shape, offset: bytes, direction });
+      const values = graph.constants.get(name);
+      io.set(name, {
+        name,
+        dtype: tensor.dtype,
+        shape: tensor.shape,
+        offset: bytes,
+        direction,
+        ...(values && { values }),
+      });
       locations.set(tensor, { region: "io", offset: bytes });
       bytes += aligned(bytesOf(tensor));
     }

@@ -8,7 +8,7 @@
 import type { ModelConfig } from "../contract/model.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
 import { Graph } from "../graph/graph.ts";
-import type { Deriver, SiteRecord } from "../graph/site.ts";
+import type { Deriver, KeyValuePrefix, SiteRecord, StepDeriver } from "../graph/site.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { Variables } from "../graph/variables.ts";
 import type { BoundMethod } from "../methods/method.ts";
@@ -64,12 +64,13 @@ export function beginGraph({ variables }: ProgramParts, isTraining: boolean): Gr
 }
 
 /** Computes φ = scale · θ in the activation type, where that differs from θ, and the methods' derived values. */
-export function deriveGraph({ variables }: ProgramParts): Graph {
+export function deriveGraph(parts: ProgramParts): Graph {
+  const { variables } = parts;
   const graph = new Graph();
   for (const { theta, phi, scale } of variables.parameters.values()) {
     if (phi !== theta) cast.into(graph, { x: theta }, { scale }, { y: phi });
   }
-  const at = deriver(graph, variables);
+  const at = deriver(graph, parts);
   for (const { phi, build } of variables.derivations.values()) {
     cast.into(graph, { x: build(at) }, { scale: 1 }, { y: phi });
   }
@@ -87,10 +88,11 @@ export function deriveGraph({ variables }: ProgramParts): Graph {
  * Converts gradients of derived values into gradients of parameters, and differentiates penalties. It computes the
  * derived values again, because they are small compared with a micro-batch and need no storage that way.
  */
-export function pullbackGraph({ variables }: ProgramParts): Graph {
+export function pullbackGraph(parts: ProgramParts): Graph {
+  const { variables } = parts;
   const gradients = variables.gradients();
   const graph = new Graph(gradients.keys());
-  const at = deriver(graph, variables);
+  const at = deriver(graph, parts);
   const seeds = new Map<Tensor, Tensor>();
   for (const { cotangent, build } of variables.derivations.values()) {
     const y = build(at);
@@ -117,9 +119,25 @@ export function observeGraph({ variables }: ProgramParts): Graph {
   return graph;
 }
 
-function deriver(graph: Graph, { activationType }: Variables): Deriver {
-  const dtype = activationType === "F64" ? "F64" : "F32";
-  return { graph, read: (theta) => castTo(graph, theta, dtype) };
+function deriver(graph: Graph, parts: ProgramParts): StepDeriver {
+  const dtype = parts.variables.activationType === "F64" ? "F64" : "F32";
+  const read = (theta: Tensor) => castTo(graph, theta, dtype);
+  let cached: readonly KeyValuePrefix[] | undefined;
+  const prompt = (layer: number): KeyValuePrefix => {
+    cached ??= promptCache(parts, graph, { graph, read });
+    return cached[layer]!;
+  };
+  return { graph, read, prompt };
+}
+
+/** The model on its method's prompt alone: no token before an example's own depends on the example. */
+function promptCache(parts: ProgramParts, graph: Graph, at: Deriver): readonly KeyValuePrefix[] {
+  const { prompt, activationType } = parts.variables;
+  if (!prompt) throw new Error("the method has no prompt");
+  const embeddings = castTo(graph, prompt(at), activationType);
+  const cached: KeyValuePrefix[] = [];
+  decoder(parts, graph, { kind: "prompt", tokens: parts.method.positionOffset, embeddings, cached });
+  return cached;
 }
 
 /** Forward and loss of packed rows; `nll` is an output. */

@@ -72,6 +72,29 @@ export async function readBaseValues(
   }
 }
 
+/** Some rows of a dense matrix of the base, one after another. */
+export async function readBaseRows(
+  base: BaseTensors,
+  { name, shape }: { readonly name: string; readonly shape: readonly [number, number] },
+  rows: readonly number[],
+  into: Float32Array,
+): Promise<void> {
+  const { file, dtype, start } = baseTensor(base, name, shape);
+  const width = shape[1];
+  const handle = await open(await base.localFile(file));
+  try {
+    const bytes = new Uint8Array(width * (dtype === "F32" ? 4 : 2));
+    for (const [index, row] of rows.entries()) {
+      await readFully(handle, bytes, start + row * bytes.length, name);
+      const values = into.subarray(index * width, (index + 1) * width);
+      if (dtype === "F32") values.set(new Float32Array(bytes.buffer));
+      else fromBfloat16(new Uint16Array(bytes.buffer), values);
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
 async function readFully(handle: FileHandle, into: Uint8Array, position: number, name: string): Promise<void> {
   for (let filled = 0; filled < into.length; ) {
     const { bytesRead } = await handle.read(into, filled, into.length - filled, position + filled);

@@ -4,12 +4,12 @@
  */
 
 import { exitCode } from "../contract/exitCodes.ts";
-import { corrupt, messageOf, StageFailure } from "../contract/failure.ts";
+import { corrupt, invalid, messageOf, StageFailure } from "../contract/failure.ts";
 import type { Compiled, IoTensor, Program, ProgramKey, StateTensor } from "../graph/compiled.ts";
 import { rolesWith, type StateRole } from "../graph/roles.ts";
 import { bytesOf, type Initial } from "../graph/tensor.ts";
 import { addon, type Backend, type Executor } from "../native/addon.ts";
-import { type BaseTensors, baseTensor, baseValues, readBaseValues } from "./baseValues.ts";
+import { type BaseTensors, baseTensor, baseValues, readBaseRows, readBaseValues } from "./baseValues.ts";
 import type { Inputs } from "./batch.ts";
 import { initialValues, rowNorms } from "./initial.ts";
 
@@ -32,6 +32,9 @@ interface Loaded {
   program: Program;
   handle: number;
 }
+
+/** The tokens of a text. */
+export type Encode = (text: string) => Promise<readonly number[]>;
 
 /** Parameters by name: a copy that later steps do not change. */
 export type Parameters = ReadonlyMap<string, Float32Array>;
@@ -72,12 +75,15 @@ export class Engine {
     }
   }
 
-  /** Sets every parameter to its initial value, and moments and the method's state to zero. */
-  async initialise(base: BaseTensors, seed: number): Promise<void> {
+  /**
+   * Sets every parameter to its initial value, and moments and the method's state to zero. `encode` gives a text's tokens,
+   * where a parameter starts as one.
+   */
+  async initialise(base: BaseTensors, seed: number, encode?: Encode): Promise<void> {
     for (const tensor of this.stateOf("parameter")) {
       const { initial } = tensor;
       if (!initial) throw new Error(`${tensor.name} has no initial value`);
-      await start(base, tensor, initial, { seed, into: this.floats("parameter", tensor.name) });
+      await start(base, tensor, initial, { seed, encode, into: this.floats("parameter", tensor.name) });
     }
     for (const role of rolesWith(({ start }) => start === "zero")) {
       for (const { name } of this.stateOf(role)) this.floats(role, name).fill(0);
@@ -117,7 +123,7 @@ export class Engine {
     if (signal?.aborted) throw new Cancelled(`program ${key.program} was not started`);
     const { program, handle } = this.#load(key);
     for (const tensor of program.io.values()) {
-      const values = inputs[tensor.name];
+      const values = tensor.values ?? inputs[tensor.name];
       if (values) this.#write(key, tensor, values);
       else if (tensor.direction === "in") throw new Error(`program ${key.program} needs input ${tensor.name}`);
     }
@@ -202,9 +208,22 @@ async function start(
   base: BaseTensors,
   tensor: StateTensor,
   initial: Initial,
-  { seed, into }: { seed: number; into: Float32Array },
+  { seed, into, encode }: { seed: number; into: Float32Array; encode: Encode | undefined },
 ): Promise<void> {
   switch (initial.kind) {
+    case "text": {
+      if (!encode) throw new Error(`${tensor.name} starts as a text, and nothing encodes it`);
+      const ids = await encode(initial.text);
+      const beyond = ids.find((id) => id >= initial.shape[0]);
+      if (beyond !== undefined)
+        throw invalid(
+          "InitialText",
+          `initialText has token ${beyond}, and ${initial.weight} has ${initial.shape[0]} rows: write another text`,
+        );
+      if (ids.length === 0) throw invalid("InitialText", "initialText has no tokens: write a longer text");
+      const rows = Array.from({ length: tensor.shape[0] ?? 0 }, (_, index) => ids[index % ids.length]!);
+      return await readBaseRows(base, { name: initial.weight, shape: initial.shape }, rows, into);
+    }
     case "base":
       return await readBaseValues(base, tensor, into);
     case "rowNorms":

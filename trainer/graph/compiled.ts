@@ -69,6 +69,8 @@ export interface IoTensor extends NamedTensor {
   offset: number;
   /** `in`: JavaScript writes it before the call · `out`: it reads it afterwards. */
   direction: "in" | "out";
+  /** Written instead of what a caller gives: the input is a constant. */
+  values?: Float32Array | Int32Array;
 }
 
 /**

@@ -17,6 +17,8 @@ export interface Node {
   readonly backward: boolean;
 }
 
+export type Constant = Float32Array | Int32Array;
+
 export interface Place {
   readonly block: number | undefined;
   readonly backward: boolean;
@@ -27,6 +29,8 @@ export class Graph implements NodeBuilder {
   /** Inputs that JavaScript writes and outputs that it reads, by name. */
   readonly inputs = new Map<string, Tensor>();
   readonly outputs = new Map<string, Tensor>();
+  /** The values of inputs that are the same in every run. */
+  readonly constants = new Map<string, Constant>();
   readonly #differentiable: Set<Tensor>;
   #place: Place = { block: undefined, backward: false };
   #made = 0;
@@ -42,6 +46,12 @@ export class Graph implements NodeBuilder {
     const tensor: Tensor = { name, role: "input", dtype, storage: "dense", shape };
     this.inputs.set(name, tensor);
     return tensor;
+  }
+
+  /** An input whose values belong to the program. */
+  constant(name: string, dtype: "F32" | "I32", shape: readonly number[], values: Constant): Tensor {
+    this.constants.set(name, values);
+    return this.input(name, dtype, shape);
   }
 
   /** Places a computed tensor in region io, where JavaScript reads it by this name. */

@@ -38,6 +38,12 @@ export interface Deriver {
   read(theta: Tensor): Tensor;
 }
 
+/** Computes a value once per step. */
+export interface StepDeriver extends Deriver {
+  /** Keys and values of the method's prompt in a layer of the model. */
+  prompt(layer: number): KeyValuePrefix;
+}
+
 /** An updated parameter with the terms of its update. */
 export interface Updated {
   readonly theta: Tensor;
@@ -72,7 +78,12 @@ export interface Site {
    * A value derived from parameters and frozen weights: computed once per step and read by every micro-batch; its
    * gradient is pulled back to the parameters once per step. `dtype`: that of sums (F32) or of activations.
    */
-  derived(name: string, shape: readonly number[], dtype: "sum" | "activation", build: (at: Deriver) => Tensor): Tensor;
+  derived(
+    name: string,
+    shape: readonly number[],
+    dtype: "sum" | "activation",
+    build: (at: StepDeriver) => Tensor,
+  ): Tensor;
   /** Adds a function of parameters to the loss, once per step; `count` is the number of penalties of the run. */
   penalty(build: (at: Deriver, loss: Tensor, count: number) => void): void;
   /** Checkpointed state of the method in F32, initially zero. */
@@ -110,6 +121,9 @@ export interface AttentionSite extends Site {
   readonly width: number;
 }
 
+/** Adds the embeddings [n, width] of a prompt, in the type of sums. */
+export type Prompt = (at: Deriver) => Tensor;
+
 /** Keys and values [n, width] before every segment. */
 export interface KeyValuePrefix {
   readonly keys: Tensor;
@@ -136,7 +150,9 @@ export interface SiteRewriter {
   linear(site: LinearSite, x: Tensor, base: BaseLinear): Tensor;
   embedding(site: EmbeddingSite, base: BaseEmbedding): Tensor;
   prefix(site: AttentionSite): KeyValuePrefix | undefined;
-  /** Number of positions of a prefix. */
+  /** Embeddings that every segment sees as tokens before its own; n is `positionOffset`. */
+  prompt(site: EmbeddingSite): Prompt | undefined;
+  /** Number of positions of a prefix or a prompt. */
   readonly positionOffset: number;
 }
 

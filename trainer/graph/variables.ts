@@ -6,7 +6,7 @@
 import type { CompileSpec } from "./compiled.ts";
 import { nf4Parts } from "./nf4.ts";
 import type { Accumulator } from "./op.ts";
-import type { Deriver, KeyValuePrefix, LatentOptions, Site, TrainableOptions, Trained } from "./site.ts";
+import type { KeyValuePrefix, LatentOptions, Prompt, Site, StepDeriver, TrainableOptions, Trained } from "./site.ts";
 import type { DataType, Initial, Role, Tensor, TensorStorage } from "./tensor.ts";
 
 export interface Parameter extends Trained {
@@ -28,7 +28,7 @@ export interface Derivation {
   readonly phi: Tensor;
   /** Its gradient, summed over the micro-batches of a step. */
   readonly cotangent: Tensor;
-  readonly build: (at: Deriver) => Tensor;
+  readonly build: (at: StepDeriver) => Tensor;
 }
 
 type Penalty = Parameters<Site["penalty"]>[0];
@@ -46,6 +46,8 @@ export class Variables {
   readonly caches = new Map<string, Tensor>();
   readonly derivations = new Map<string, Derivation>();
   readonly cachePrefixes = new Map<string, { prefix: KeyValuePrefix; cache: KeyValuePrefix }>();
+  /** The method's prompt, once a model is built. */
+  prompt: Prompt | undefined;
   readonly penalties = new Map<string, Penalty>();
   /** Their sum; it has memory only if there are any. */
   readonly penalty = state("penalty", "scalar", "F64", [1]);

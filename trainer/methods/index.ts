@@ -11,8 +11,22 @@ import { lokr } from "./lokr/method.ts";
 import { lora } from "./lora/method.ts";
 import { type BoundMethod, noMethod, type RegisteredMethod } from "./method.ts";
 import { prefixTuning } from "./prefixTuning/method.ts";
+import { promptTuning } from "./promptTuning/method.ts";
+import { pTuning } from "./pTuning/method.ts";
 
-const methods: readonly RegisteredMethod[] = [lora, dora, adalora, loha, lokr, krona, ia3, prefixTuning, full];
+const methods: readonly RegisteredMethod[] = [
+  lora,
+  dora,
+  adalora,
+  loha,
+  lokr,
+  krona,
+  ia3,
+  prefixTuning,
+  promptTuning,
+  pTuning,
+  full,
+];
 
 const known = new Map<string, RegisteredMethod>(methods.map((one) => [one.declaration.kind, one]));
 
@@ -32,8 +46,10 @@ export function registerMethod(method: RegisteredMethod): Disposable {
 /** All methods. */
 export const registeredMethods = (): readonly RegisteredMethod[] => [...known.values()];
 
-export function methodOf(settings: CompileSpec["method"]): BoundMethod {
-  if (settings.kind === "none") return noMethod;
+export const methodOf = (settings: CompileSpec["method"]): BoundMethod =>
+  settings.kind === "none" ? noMethod : bound(settings);
+
+function bound(settings: MethodSettings): BoundMethod {
   const method = known.get(settings.kind);
   if (!method) throw new Error(`unknown method ${settings.kind}; use one of ${[...known.keys()].join(", ")}`);
   return method.bind(settings);
@@ -43,8 +59,11 @@ export function methodOf(settings: CompileSpec["method"]): BoundMethod {
 export function methodToRun(settings: MethodSettings): CompileSpec["method"] {
   switch (resultOf(settings)) {
     case "Adapter":
-      return settings;
+      return savedMethod(settings);
     case "Model":
       return { kind: "none" };
   }
 }
+
+/** The method that runs the adapter of a training. */
+export const savedMethod = (settings: MethodSettings): MethodSettings => bound(settings).savedAs();

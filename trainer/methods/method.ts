@@ -14,6 +14,7 @@ import type {
   EmbeddingSite,
   KeyValuePrefix,
   LinearSite,
+  Prompt,
   SiteRewriter,
   StepHost,
 } from "../graph/site.ts";
@@ -67,10 +68,14 @@ export interface Method<Settings> {
   embedding?(site: EmbeddingSite, base: BaseEmbedding, settings: Settings): Tensor;
   /** Keys and values that every token of this attention attends to before its own segment's. */
   prefix?(site: AttentionSite, settings: Settings): KeyValuePrefix | undefined;
-  /** The number of positions of such a prefix; real tokens start after it. Default 0. */
+  /** Embeddings of a prompt that every example sees as tokens before its own. */
+  prompt?(site: EmbeddingSite, settings: Settings): Prompt;
+  /** The number of positions of a prefix or a prompt; real tokens start after it. Default 0. */
   positionOffset?(settings: Settings): number;
   /** Runs after an update and may run the program `observe`; `step` is 1..`steps`. */
   afterStep?(host: StepHost, step: number, steps: number, settings: Settings): Promise<void>;
+  /** The method that runs its saved adapter, where training has more parameters than are saved. Default: the same. */
+  savedAs?(settings: Settings): MethodSettings;
   /** Turns rows of a trained site's W [out, in], row-major, into the rows that do the same without the method. */
   merge?(site: TrainedSite, w: Float32Array, rows: RowRange, settings: Settings): void;
   /** Turns a trained site's bias [out] into the bias that does the same without the method. Absent: it stays. */
@@ -85,6 +90,7 @@ export interface BoundMethod extends SiteRewriter {
   describe(): string;
   check(task: MethodTask): string | undefined;
   readonly afterStep: AfterStep | undefined;
+  savedAs(): BoundMethod["settings"];
   merge(site: TrainedSite, w: Float32Array, rows: RowRange): void;
   mergeBias(site: TrainedSite, bias: Float32Array): void;
   readonly peft: BoundPeft | undefined;
@@ -138,8 +144,10 @@ function bind<Settings extends MethodSettings>(method: Method<Settings>, setting
     linear: (site, x, base) => method.linear?.(site, x, base, settings) ?? base(x),
     embedding: (site, base) => method.embedding?.(site, base, settings) ?? base(),
     prefix: (site) => method.prefix?.(site, settings),
+    prompt: (site) => method.prompt?.(site, settings),
     positionOffset: method.positionOffset?.(settings) ?? 0,
     afterStep: method.afterStep && ((host, step, steps) => method.afterStep!(host, step, steps, settings)),
+    savedAs: () => method.savedAs?.(settings) ?? settings,
     merge(site, w, rows) {
       if (!method.merge)
         throw new Error(`${site.name} has trained tensors, and method ${settings.kind} cannot merge them`);
@@ -172,8 +180,10 @@ export const noMethod: BoundMethod = {
   linear: (_site, x, base) => base(x),
   embedding: (_site, base) => base(),
   prefix: () => undefined,
+  prompt: () => undefined,
   positionOffset: 0,
   afterStep: undefined,
+  savedAs: () => ({ kind: "none" }),
   merge: () => {},
   mergeBias: () => {},
   peft: undefined,

@@ -47,6 +47,19 @@ const methods: readonly Row[] = [
   { name: "KronA", method: { krona: {} }, learningRate: "5e-2", readAs: "lokr" },
   { name: "(IA)³", method: { ia3: {} }, learningRate: "2e-1" },
   {
+    name: "prompt tuning",
+    method: { promptTuning: { virtualTokens: 5, initialText: "odd or even?" } },
+    learningRate: "1e-1",
+    refusal: /export merged: method\.promptTuning .* cannot hold: leave merged exports out/,
+  },
+  {
+    name: "P-tuning",
+    method: { pTuning: { virtualTokens: 5 } },
+    learningRate: "3e-2",
+    refusal: /export merged: method\.pTuning .* cannot hold: leave merged exports out/,
+    readAs: "promptTuning",
+  },
+  {
     name: "prefix tuning",
     method: { prefixTuning: { virtualTokens: 5 } },
     learningRate: "1e-1",

@@ -5,7 +5,15 @@
  */
 import type { ModelConfig } from "../contract/model.ts";
 import type { Graph } from "../graph/graph.ts";
-import type { BaseEmbedding, BaseLinear, LowRank, Site, SiteRecord, SiteRewriter } from "../graph/site.ts";
+import type {
+  BaseEmbedding,
+  BaseLinear,
+  KeyValuePrefix,
+  LowRank,
+  Site,
+  SiteRecord,
+  SiteRewriter,
+} from "../graph/site.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { sumType, widthOf } from "../graph/tensor.ts";
 import type { Variables } from "../graph/variables.ts";
@@ -23,10 +31,13 @@ import { prefixAttention } from "../ops/prefixAttention/op.ts";
 import { rmsNorm } from "../ops/rmsNorm/op.ts";
 import { rope } from "../ops/rope/op.ts";
 import { scaleColumns } from "../ops/scaleColumns/op.ts";
+import { ropeTable } from "./rope.ts";
 
 export type Mode =
   | { kind: "train" | "evaluate"; tokens: number }
-  | { kind: "generate"; tokens: number; slots: number; capacity: number };
+  | { kind: "generate"; tokens: number; slots: number; capacity: number }
+  /** The embeddings of a prompt instead of tokens; `cached` receives the keys and values of each layer. */
+  | { kind: "prompt"; tokens: number; embeddings: Tensor; cached: KeyValuePrefix[] };
 
 export interface BuilderParts {
   readonly config: ModelConfig;
@@ -75,7 +86,9 @@ export class ModelBuilder {
 
   /** A site that the method may rewrite. `name`: of its tensor. [tokens, d] */
   embed(name: string, rows: number, width: number): Tensor {
-    const ids = this.graph.input("ids", "I32", [this.mode.tokens]);
+    const { mode } = this;
+    if (mode.kind === "prompt") return mode.embeddings;
+    const ids = this.graph.input("ids", "I32", [mode.tokens]);
     const trained: string[] = [];
     const base: BaseEmbedding = (beside) => {
       const residual = this.#rowsOf("embed.y", ids, this.weight(name, [rows, width], "dense"));
@@ -84,7 +97,9 @@ export class ModelBuilder {
       return linear.node(this.graph, { x, w: beside.b, residual }, { tailScale: 1 }).y;
     };
     const layer = name.replace(/\.weight$/, "");
-    const y = this.#method.embedding({ ...this.#site(layer, trained), vocabulary: rows, width }, base);
+    const site = { ...this.#site(layer, trained), vocabulary: rows, width };
+    const y = this.#method.embedding(site, base);
+    this.#variables.prompt = this.#method.prompt(site);
     this.embeddings.push({ name: layer, in: rows, out: width, trained, fused: true });
     return y;
   }
@@ -185,10 +200,29 @@ export class ModelBuilder {
   /** Rotates each head by the token's position. x [T, heads·D] */
   rope(x: Tensor, heads: number): Tensor {
     const { headDim } = this.config;
-    const shape = [this.mode.tokens, headDim / 2];
-    const cos = this.graph.input("cos", "F32", shape);
-    const sin = this.graph.input("sin", "F32", shape);
+    const { cos, sin } = this.#angles([this.mode.tokens, headDim / 2]);
     return rope.node(this.graph, { x, cos, sin }, { heads, headDim, sign: 1 }).y;
+  }
+
+  /** Those of the tokens' positions; a prompt's positions are known. */
+  #angles(shape: readonly [number, number]): { cos: Tensor; sin: Tensor } {
+    const { graph } = this;
+    if (this.mode.kind !== "prompt")
+      return { cos: graph.input("cos", "F32", shape), sin: graph.input("sin", "F32", shape) };
+    const { cos, sin } = ropeTable(this.config, shape[0]);
+    return { cos: graph.constant("cos", "F32", shape, cos), sin: graph.constant("sin", "F32", shape, sin) };
+  }
+
+  /** Keys and values before every segment: the method's own, or those of its prompt. */
+  #prefix(name: string, layer: number, width: number): KeyValuePrefix | undefined {
+    const site = this.#site(name, []);
+    const own = this.#method.prefix({ ...site, width });
+    if (own || !this.#variables.prompt) return own;
+    const shape = [this.#method.positionOffset, width];
+    return {
+      keys: site.derived("prompt.keys", shape, "activation", (at) => at.prompt(layer).keys),
+      values: site.derived("prompt.values", shape, "activation", (at) => at.prompt(layer).values),
+    };
   }
 
   /** `name`: of the layer's attention. Causal inside a segment, or over the cache when generating. q [T, H·D] · k, v [T, G·D] → [T, H·D] */
@@ -197,7 +231,12 @@ export class ModelBuilder {
     const attributes = { heads, kvHeads, headDim, scale: 1 / Math.sqrt(headDim) };
     const { mode, graph } = this;
     const width = kvHeads * headDim;
-    const prefix = this.#method.prefix({ ...this.#site(name, []), width });
+    if (mode.kind === "prompt") {
+      mode.cached.push({ keys: k, values: v });
+      const segmentStart = graph.constant("segmentStart", "I32", [mode.tokens], new Int32Array(mode.tokens));
+      return attention.node(graph, { q, k, v, segmentStart }, attributes).o;
+    }
+    const prefix = this.#prefix(name, layer, width);
     if (mode.kind !== "generate") {
       const segmentStart = graph.input("segmentStart", "I32", [mode.tokens]);
       if (!prefix) return attention.node(graph, { q, k, v, segmentStart }, attributes).o;

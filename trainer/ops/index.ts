@@ -37,6 +37,8 @@ import { orthogonalityBackward } from "./orthogonalityBackward/op.ts";
 import { prefixAttention } from "./prefixAttention/op.ts";
 import { prefixAttentionBackward } from "./prefixAttentionBackward/op.ts";
 import { release } from "./release/op.ts";
+import { relu } from "./relu/op.ts";
+import { reluBackward } from "./reluBackward/op.ts";
 import { rmsNorm } from "./rmsNorm/op.ts";
 import { rmsNormBackward } from "./rmsNormBackward/op.ts";
 import { rope } from "./rope/op.ts";
@@ -90,6 +92,8 @@ export const ops: readonly ListedOp[] = [
   columnProductsBackward,
   kronecker,
   kroneckerBackward,
+  relu,
+  reluBackward,
 ];
 
 export const isComputing = (op: ListedOp): op is AnyOp => "operands" in op;

@@ -36,8 +36,9 @@ test("a run that is stopped anywhere and resumed gives the same bytes", async (t
     { method: { adalora: { initialRank: 4, targetRank: 2, everySteps: 2, finalSteps: 3, dropout: "0.1" } } },
     { method: { loha: { rank: 2 } }, quantization: { type: "NF4" } },
     { method: { lokr: { rank: 2, decomposeBoth: true } } },
-    { method: { krona: {} } },
     { method: { ia3: {} }, quantization: { type: "NF4" } },
+    { method: { promptTuning: { virtualTokens: 4 } }, quantization: { type: "NF4" }, shape: { contextLength: 128 } },
+    { method: { pTuning: { virtualTokens: 4, encoderHiddenSize: 8 } }, shape: { contextLength: 128 } },
     { method: { prefixTuning: { virtualTokens: 4 } }, shape: { contextLength: 128 } },
   ];
   for (const one of cases) {

@@ -162,7 +162,8 @@ class Training {
   async #start(): Promise<{ state: LoopState; best: Parameters | undefined }> {
     const { engine, inputs, settings, context } = this.#opened;
     const loaded = await this.#checkpoints.load(engine, this.#facts, context.log);
-    if (!loaded) await engine.initialise(inputs.tensors, settings.training.seed);
+    const encode = async (text: string) => (await inputs.base.codec()).tokenizer.encodeWhole(text);
+    if (!loaded) await engine.initialise(inputs.tensors, settings.training.seed, encode);
     // Reading the first values leaves buffers.
     releaseMemory();
     await engine.run({ program: "derive" });

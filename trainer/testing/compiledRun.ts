@@ -133,7 +133,8 @@ export class TestRun {
     const name = JSON.stringify(key);
     const handle = this.#handles.get(name) ?? this.#executor.load(program.bytes);
     this.#handles.set(name, handle);
-    for (const tensor of program.io.values()) ioView(this.#executor, tensor).set(values[tensor.name] ?? []);
+    for (const tensor of program.io.values())
+      ioView(this.#executor, tensor).set(tensor.values ?? values[tensor.name] ?? []);
     await this.#executor.run(handle);
     return Object.fromEntries(
       [...program.io].map(([io, tensor]) => [io, Float64Array.from(ioView(this.#executor, tensor))]),

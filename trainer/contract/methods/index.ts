@@ -21,11 +21,13 @@ import { loha } from "./loha.ts";
 import { lokr } from "./lokr.ts";
 import { lora } from "./lora.ts";
 import { prefixTuning } from "./prefixTuning.ts";
+import { promptTuning } from "./promptTuning.ts";
+import { pTuning } from "./pTuning.ts";
 
 export type { MethodSettings } from "./declaration.ts";
 
 /** In the order in which they are listed to a user. */
-const declared = { lora, dora, adalora, loha, lokr, krona, ia3, prefixTuning, full };
+const declared = { lora, dora, adalora, loha, lokr, krona, ia3, prefixTuning, promptTuning, pTuning, full };
 
 /** The members of `method`, of which a user sets one. */
 export const methodMembers = {
@@ -37,6 +39,8 @@ export const methodMembers = {
   krona: krona.written.optional(),
   ia3: ia3.written.optional(),
   prefixTuning: prefixTuning.written.optional(),
+  promptTuning: promptTuning.written.optional(),
+  pTuning: pTuning.written.optional(),
   full: full.written.optional(),
 };
 export type WrittenMethod = { [Kind in keyof typeof methodMembers]?: z.infer<(typeof methodMembers)[Kind]> };

@@ -112,6 +112,11 @@ export class Tokenizer {
     return ids!;
   }
 
+  /** Ids of a whole text with the tokens that the post-processor adds around it. Throws as `encode` does. */
+  async encodeWhole(text: string): Promise<number[]> {
+    return [...this.leadingIds, ...(await this.encode(text)), ...this.trailingIds];
+  }
+
   /** Ids of each text, or the error why it cannot be encoded. */
   async encodeAll(texts: readonly TextToEncode[]): Promise<(number[] | RowError)[]> {
     const continuing = this.#continuing;

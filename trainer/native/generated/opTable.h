@@ -414,6 +414,17 @@ inline constexpr AttributeInfo kroneckerBackwardAttributes[] = {
     {"scale", true, -unbounded, unbounded, false, -1, {}, 0},
 };
 
+inline constexpr OperandInfo reluOperands[] = {
+    {"x", OperandType::act, "*", false, false, false, -1},
+    {"y", OperandType::act, "*", false, true, false, -1},
+};
+
+inline constexpr OperandInfo reluBackwardOperands[] = {
+    {"dy", OperandType::act, "*", false, false, false, -1},
+    {"y", OperandType::act, "*", false, false, false, -1},
+    {"dx", OperandType::act, "*", false, true, false, -1},
+};
+
 // By opcode − 1. An operand count of −1: any number.
 inline constexpr OpInfo opTable[opcodeCount] = {
     {"embed", embedOperands, 3, nullptr, 0},
@@ -457,6 +468,8 @@ inline constexpr OpInfo opTable[opcodeCount] = {
     {"columnProductsBackward", columnProductsBackwardOperands, 5, nullptr, 0},
     {"kronecker", kroneckerOperands, 5, kroneckerAttributes, 1},
     {"kroneckerBackward", kroneckerBackwardOperands, 7, kroneckerBackwardAttributes, 1},
+    {"relu", reluOperands, 2, nullptr, 0},
+    {"reluBackward", reluBackwardOperands, 3, nullptr, 0},
 };
 
 }  // namespace luthier

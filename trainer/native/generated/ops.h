@@ -53,9 +53,11 @@ enum class Opcode : int32_t {
   columnProductsBackward = 39,
   kronecker = 40,
   kroneckerBackward = 41,
+  relu = 42,
+  reluBackward = 43,
 };
 
-inline constexpr int32_t opcodeCount = 41;  // opcodes run from 1 to this
+inline constexpr int32_t opcodeCount = 43;  // opcodes run from 1 to this
 
 struct Embed {
   const Tensor& ids;
@@ -733,6 +735,26 @@ struct KroneckerBackward {
         scale(call.real(0)) {}
 };
 
+struct Relu {
+  const Tensor& x;
+  const Tensor& y;
+
+  explicit Relu(const Call& call)
+      : x(*call.operands[0]),
+        y(*call.operands[1]) {}
+};
+
+struct ReluBackward {
+  const Tensor& dy;
+  const Tensor& y;
+  const Tensor& dx;
+
+  explicit ReluBackward(const Call& call)
+      : dy(*call.operands[0]),
+        y(*call.operands[1]),
+        dx(*call.operands[2]) {}
+};
+
 // X(name, Struct) for every op that computes something.
 #define LUTHIER_OPS(X) \
   X(embed, Embed) \
@@ -774,6 +796,8 @@ struct KroneckerBackward {
   X(columnProducts, ColumnProducts) \
   X(columnProductsBackward, ColumnProductsBackward) \
   X(kronecker, Kronecker) \
-  X(kroneckerBackward, KroneckerBackward)
+  X(kroneckerBackward, KroneckerBackward) \
+  X(relu, Relu) \
+  X(reluBackward, ReluBackward)
 
 }  // namespace luthier

@@ -34,6 +34,8 @@
 #include "../orthogonalityBackward/cpu.h"
 #include "../prefixAttention/cpu.h"
 #include "../prefixAttentionBackward/cpu.h"
+#include "../relu/cpu.h"
+#include "../reluBackward/cpu.h"
 #include "../rmsNorm/cpu.h"
 #include "../rmsNormBackward/cpu.h"
 #include "../rope/cpu.h"

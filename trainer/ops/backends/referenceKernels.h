@@ -34,6 +34,8 @@
 #include "../orthogonalityBackward/reference.h"
 #include "../prefixAttention/reference.h"
 #include "../prefixAttentionBackward/reference.h"
+#include "../relu/reference.h"
+#include "../reluBackward/reference.h"
 #include "../rmsNorm/reference.h"
 #include "../rmsNormBackward/reference.h"
 #include "../rope/reference.h"

@@ -1,0 +1,19 @@
+/**
+ * P-tuning: prompt tuning whose embeddings are the output of a trained MLP, h₀…hₙ = MLP(E).        Liu et al. 2021, §3.2
+ *
+ * The MLP runs once per step. The adapter holds its output alone, so that it is run as prompt tuning.
+ */
+
+import { usualMethod } from "../../contract/methods/index.ts";
+import { pTuning as declaration } from "../../contract/methods/pTuning.ts";
+import { defineMethod } from "../method.ts";
+import { encoder } from "./encoder.ts";
+import { pTuningPeft } from "./peft.ts";
+
+export const pTuning = defineMethod(declaration, {
+  describe: ({ virtualTokens }) => `P-tuning, ${virtualTokens} tokens`,
+  positionOffset: ({ virtualTokens }) => virtualTokens,
+  prompt: (site, { virtualTokens, encoderHiddenSize }) => encoder(site, virtualTokens, encoderHiddenSize ?? site.width),
+  savedAs: ({ virtualTokens }) => ({ ...usualMethod("promptTuning"), virtualTokens }),
+  peft: pTuningPeft,
+});
