@@ -111,6 +111,7 @@ CASES = {
     "prompt-tuning-nf4": {"base": "wide", "schedule": "Linear", "promptTuning": {"virtualTokens": 4}, "fresh": True, "nf4": "double", **LORA},
     "p-tuning": {"base": "untied", "schedule": "Linear", "pTuning": {"virtualTokens": 5, "encoderHiddenSize": 24}, "fresh": True, **LORA},
     "p-tuning-qwen3": {"base": "qwen3", "schedule": "Cosine", "pTuning": {"virtualTokens": 3, "encoderHiddenSize": 16}, "fresh": True, **LORA},
+    "bitfit-qwen2": {"base": "qwen2", "schedule": "Linear", "bitfit": {"targetModules": ["q_proj", "v_proj"], "excludeModules": [], "layers": []}, **LORA},
     "qlora-nf4": {"base": "wide", "schedule": "Cosine", "lora": RANK_STABILIZED, "nf4": "plain", "seed": 23, **LORA},
     "qlora-nf4-double": {"base": "wide", "schedule": "Linear", "lora": ALL_LINEAR, "nf4": "double", **LORA},
 }
@@ -208,6 +209,7 @@ def encoder_config(prompt: dict) -> PromptEncoderConfig:
 
 
 METHODS = {
+    "bitfit": None,
     "promptTuning": prompt_config,
     "pTuning": encoder_config,
     "loha": loha_config,
@@ -237,6 +239,10 @@ def with_adapter(model, case: dict):
     """PEFT's adapter. `fresh` keeps PEFT's start; else the parameters that are the same everywhere at first are random too."""
     torch.manual_seed(case.get("seed", 13))
     kind = method_of(case)
+    if kind == "bitfit":  # PEFT has none: the base itself, of which these biases alone train
+        for name, p in model.named_parameters():
+            p.requires_grad_(any(name.endswith(f".{target}.bias") for target in case[kind]["targetModules"]))
+        return model
     model = get_peft_model(model, METHODS[kind](case[kind]))
     if not case.get("fresh"):
         with torch.no_grad():

@@ -64,6 +64,8 @@ export function ourTensors({ settings, tensors }: GoldenCase, prefix: string): R
       `model.embed_tokens.${name.replace("prompt_encoder.", "").replace(/^prompt_embeddings$/, "embedding")}`;
     return new Map(stored.map(({ name, values }) => [own(name), values]));
   }
+  // No method of PEFT: the names are the base's own.
+  if (settings.method.kind === "bitfit") return new Map(stored.map(({ name, values }) => [name, values]));
   const { peft } = methodOf(settings.method);
   const config = { num_layers: 2, token_dim: (stored[0]?.shape[1] ?? 0) / 4 };
   return new Map((peft ? peft.fromPeft(stored, config) : stored).map(({ name, values }) => [name, values]));

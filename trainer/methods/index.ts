@@ -2,6 +2,7 @@
 import { type MethodSettings, registerDeclaration, resultOf } from "../contract/methods/index.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
 import { adalora } from "./adalora/method.ts";
+import { bitfit } from "./bitfit/method.ts";
 import { dora } from "./dora/method.ts";
 import { full } from "./full/method.ts";
 import { ia3 } from "./ia3/method.ts";
@@ -25,6 +26,7 @@ const methods: readonly RegisteredMethod[] = [
   prefixTuning,
   promptTuning,
   pTuning,
+  bitfit,
   full,
 ];
 

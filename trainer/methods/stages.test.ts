@@ -46,6 +46,7 @@ const methods: readonly Row[] = [
   { name: "LoKr", method: { lokr: { rank: 2, decomposeBoth: true } }, learningRate: "5e-2" },
   { name: "KronA", method: { krona: {} }, learningRate: "5e-2", readAs: "lokr" },
   { name: "(IA)³", method: { ia3: {} }, learningRate: "2e-1" },
+  { name: "BitFit", method: { bitfit: {} }, learningRate: "3e-1", shape: { family: "qwen2" } },
   {
     name: "prompt tuning",
     method: { promptTuning: { virtualTokens: 5, initialText: "odd or even?" } },

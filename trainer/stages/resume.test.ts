@@ -36,6 +36,7 @@ test("a run that is stopped anywhere and resumed gives the same bytes", async (t
     { method: { adalora: { initialRank: 4, targetRank: 2, everySteps: 2, finalSteps: 3, dropout: "0.1" } } },
     { method: { loha: { rank: 2 } }, quantization: { type: "NF4" } },
     { method: { lokr: { rank: 2, decomposeBoth: true } } },
+    { method: { bitfit: {} }, shape: { family: "qwen2" } },
     { method: { ia3: {} }, quantization: { type: "NF4" } },
     { method: { promptTuning: { virtualTokens: 4 } }, quantization: { type: "NF4" }, shape: { contextLength: 128 } },
     { method: { pTuning: { virtualTokens: 4, encoderHiddenSize: 8 } }, shape: { contextLength: 128 } },

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import type { Json } from "../setting.ts";
 import { adalora } from "./adalora.ts";
+import { bitfit } from "./bitfit.ts";
 import {
   canonicalOf,
   type Declaration,
@@ -27,7 +28,7 @@ import { pTuning } from "./pTuning.ts";
 export type { MethodSettings } from "./declaration.ts";
 
 /** In the order in which they are listed to a user. */
-const declared = { lora, dora, adalora, loha, lokr, krona, ia3, prefixTuning, promptTuning, pTuning, full };
+const declared = { lora, dora, adalora, loha, lokr, krona, ia3, prefixTuning, promptTuning, pTuning, bitfit, full };
 
 /** The members of `method`, of which a user sets one. */
 export const methodMembers = {
@@ -41,6 +42,7 @@ export const methodMembers = {
   prefixTuning: prefixTuning.written.optional(),
   promptTuning: promptTuning.written.optional(),
   pTuning: pTuning.written.optional(),
+  bitfit: bitfit.written.optional(),
   full: full.written.optional(),
 };
 export type WrittenMethod = { [Kind in keyof typeof methodMembers]?: z.infer<(typeof methodMembers)[Kind]> };

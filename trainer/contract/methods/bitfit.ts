@@ -1,0 +1,13 @@
+/** BitFit's settings: the layers whose biases train. */
+import { declareMethod, type SettingsOf } from "./declaration.ts";
+import { excludeModules, layers, targetModules } from "./targets.ts";
+
+export const bitfit = declareMethod({
+  kind: "bitfit",
+  description:
+    "BitFit (Ben Zaken et al. 2022): train the biases of the base's linear layers alone, in families that have them.",
+  learningRate: "1e-3",
+  result: "Adapter",
+  settings: { targetModules, excludeModules, layers },
+});
+export type BitfitSettings = SettingsOf<"bitfit", (typeof bitfit)["settings"]>;
