@@ -5,13 +5,14 @@
 
 import { exitCode } from "../contract/exitCodes.ts";
 import { corrupt, messageOf, StageFailure } from "../contract/failure.ts";
+import { toBfloat16 } from "../formats/bfloat16.ts";
 import type { Compiled, IoTensor, Program, ProgramKey, StateTensor } from "../graph/compiled.ts";
 import { rolesWith, type StateRole } from "../graph/roles.ts";
 import { bytesOf, type Initial } from "../graph/tensor.ts";
 import { addon, type Backend, type Executor } from "../native/addon.ts";
 import { type BaseTensors, baseTensor, baseValues, readBaseValues } from "./baseValues.ts";
 import type { Inputs } from "./batch.ts";
-import { initialValues, rowNorms } from "./initial.ts";
+import { type Factors, factorsOfPart, initialValues, rowNorms, takeOutProduct } from "./initial.ts";
 
 /** Bytes of each region, and of the kernels' scratch. */
 export interface EngineMemory {
@@ -54,9 +55,13 @@ export class Engine {
     this.weightBytes = compiled.weights.reduce((sum, weight) => sum + bytesOf(weight), 0);
   }
 
-  /** Binds every frozen weight to its bytes in the base. Throws a failure that names a tensor that does not fit. */
+  /**
+   * Binds every frozen weight to its bytes in the base, but for residuals. Throws a failure that names a tensor that does not
+   * fit.
+   */
   async bind(base: BaseTensors): Promise<void> {
     for (const weight of this.compiled.weights) {
+      if (weight.residual) continue;
       const tensor = baseTensor(base, weight.name, weight.shape);
       if (tensor.dtype !== weight.dtype) {
         throw corrupt("BaseModelCorrupt", `${weight.name} is ${tensor.dtype}, expected ${weight.dtype}`);
@@ -72,12 +77,33 @@ export class Engine {
     }
   }
 
-  /** Sets every parameter to its initial value, and moments and the method's state to zero. */
-  async initialise(base: BaseTensors, seed: number): Promise<void> {
+  /** Binds the weights of which the state's first values are taken out: after the state has its values. */
+  async bindResiduals(base: BaseTensors): Promise<void> {
+    for (const { name, shape, dtype, binding, residual } of this.compiled.weights) {
+      if (!residual) continue;
+      const [rows = 0, columns = 0] = shape;
+      const values = await baseValues(base, { name, shape });
+      const factors = { a: this.floats("first", residual.a), b: this.floats("first", residual.b) };
+      takeOutProduct({ values, rows, columns }, factors, residual.scale);
+      const stored = dtype === "BF16" ? toBfloat16(values) : values;
+      this.#executor.bind(binding, { data: new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength) });
+    }
+  }
+
+  /**
+   * Sets every parameter to its initial value, and moments and the method's state to zero. `beforeTensor` may throw to stop;
+   * decompositions of large matrices take long.
+   */
+  async initialise(base: BaseTensors, seed: number, beforeTensor: () => void = () => {}): Promise<void> {
+    const parts = new Parts(base);
     for (const tensor of this.stateOf("parameter")) {
+      beforeTensor();
       const { initial } = tensor;
       if (!initial) throw new Error(`${tensor.name} has no initial value`);
-      await start(base, tensor, initial, { seed, into: this.floats("parameter", tensor.name) });
+      await start(base, tensor, initial, { seed, parts, into: this.floats("parameter", tensor.name) });
+    }
+    for (const role of rolesWith(({ start }) => start === "parameter")) {
+      for (const { name } of this.stateOf(role)) this.floats(role, name).set(this.floats("parameter", name));
     }
     for (const role of rolesWith(({ start }) => start === "zero")) {
       for (const { name } of this.stateOf(role)) this.floats(role, name).fill(0);
@@ -202,7 +228,7 @@ async function start(
   base: BaseTensors,
   tensor: StateTensor,
   initial: Initial,
-  { seed, into }: { seed: number; into: Float32Array },
+  { seed, parts, into }: { seed: number; parts: Parts; into: Float32Array },
 ): Promise<void> {
   switch (initial.kind) {
     case "base":
@@ -210,8 +236,32 @@ async function start(
     case "rowNorms":
       into.set(rowNorms(await baseValues(base, { name: initial.weight, shape: initial.shape }), initial.shape));
       return;
+    case "part":
+      into.set((await parts.factors(initial, tensor.shape))[initial.side]);
+      return;
     default:
       into.set(initialValues(tensor, initial, seed));
+  }
+}
+
+/** The decompositions of weights; A and B, one after the other, share one. */
+class Parts {
+  readonly #base: BaseTensors;
+  #last: { weight: string; factors: Factors } | undefined;
+
+  constructor(base: BaseTensors) {
+    this.#base = base;
+  }
+
+  async factors(initial: Extract<Initial, { kind: "part" }>, shape: readonly number[]): Promise<Factors> {
+    const { weight, shape: matrix, side } = initial;
+    if (this.#last?.weight !== weight) {
+      const values = await baseValues(this.#base, { name: weight, shape: matrix });
+      const rank = shape[side === "a" ? 0 : 1] ?? 0;
+      const [rows, columns] = matrix;
+      this.#last = { weight, factors: factorsOfPart({ values, rows, columns }, rank, initial) };
+    }
+    return this.#last.factors;
   }
 }
 

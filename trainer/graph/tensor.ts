@@ -21,8 +21,20 @@ export type Initial =
   | { kind: "orthogonal"; pair: string; part: "a" | "b" }
   /** The checkpoint's tensor of the same name. */
   | { kind: "base" }
+  /** A or B of scale·B·A = the part of this matrix of the checkpoint that the layer's update begins with. */
+  | {
+      kind: "part";
+      of: Decomposition;
+      weight: string;
+      shape: readonly [number, number];
+      scale: number;
+      side: "a" | "b";
+    }
   /** The norm of each row of this matrix of the checkpoint. */
   | { kind: "rowNorms"; weight: string; shape: readonly [number, number] };
+
+/** `principal`: the largest singular values and their vectors · `qr`: the first columns of Q and rows of R. */
+export type Decomposition = "principal" | "qr";
 
 export interface TensorFacts {
   readonly dtype: DataType;

@@ -39,7 +39,7 @@ export function methodOf(settings: CompileSpec["method"]): BoundMethod {
 export function methodToRun(settings: MethodSettings): CompileSpec["method"] {
   switch (resultOf(settings)) {
     case "Adapter":
-      return settings;
+      return methodOf(settings).saved;
     case "Model":
       return { kind: "none" };
   }

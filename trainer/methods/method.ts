@@ -45,8 +45,8 @@ export interface MethodTask {
   readonly sites: readonly string[];
   /** Names of its embeddings. */
   readonly embeddings: readonly string[];
-  /** Names of all tensors of the base. */
-  readonly tensors: readonly string[];
+  /** All tensors of the base: shapes by name. */
+  readonly tensors: ReadonlyMap<string, readonly number[]>;
   /** False where a finished result is run. */
   readonly isTraining: boolean;
 }
@@ -73,6 +73,8 @@ export interface Method<Settings> {
   afterStep?(host: StepHost, step: number, steps: number, settings: Settings): Promise<void>;
   /** Turns rows of a trained site's W [out, in], row-major, into the rows that do the same without the method. */
   merge?(site: TrainedSite, w: Float32Array, rows: RowRange, settings: Settings): void;
+  /** The settings of the saved adapter, where they are not those of the training. */
+  saved?(settings: Settings): Settings;
   /** How its adapter lies in PEFT's layout; absent where the result is a model. */
   readonly peft?: PeftFormat<Settings>;
 }
@@ -80,6 +82,8 @@ export interface Method<Settings> {
 /** A method with bound settings, which the model builder calls. */
 export interface BoundMethod extends SiteRewriter {
   readonly settings: MethodSettings | { readonly kind: "none" };
+  /** Those of the saved adapter. */
+  readonly saved: MethodSettings | { readonly kind: "none" };
   describe(): string;
   check(task: MethodTask): string | undefined;
   readonly afterStep: AfterStep | undefined;
@@ -129,6 +133,7 @@ function readMembers<Settings>(format: PeftFormat<Settings>, config: PeftConfig)
 function bind<Settings extends MethodSettings>(method: Method<Settings>, settings: Settings): BoundMethod {
   return {
     settings,
+    saved: method.saved?.(settings) ?? settings,
     describe: () => method.describe(settings),
     check: (task) => method.check?.(settings, task),
     trains: (name) => method.trains?.(name, settings) ?? false,
@@ -162,6 +167,7 @@ function bindPeft<Settings>(format: PeftFormat<Settings>, settings: Settings): B
 /** The unchanged model, without trained parameters. */
 export const noMethod: BoundMethod = {
   settings: { kind: "none" },
+  saved: { kind: "none" },
   describe: () => "none",
   check: () => undefined,
   trains: () => false,

@@ -10,6 +10,8 @@ export interface NamedValues {
   readonly name: string;
   readonly shape: readonly number[];
   readonly values: Float32Array;
+  /** Its first values, where the base goes without them. */
+  readonly first?: Float32Array;
 }
 
 /** Input of a configuration, besides the settings. */

@@ -5,7 +5,7 @@
  */
 import type { ModelConfig } from "../contract/model.ts";
 import type { Graph } from "../graph/graph.ts";
-import type { BaseEmbedding, BaseLinear, LowRank, Site, SiteRecord, SiteRewriter } from "../graph/site.ts";
+import type { BaseEmbedding, BaseLinear, LowRank, Site, SiteRecord, SiteRewriter, Trained } from "../graph/site.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { sumType, widthOf } from "../graph/tensor.ts";
 import type { Variables } from "../graph/variables.ts";
@@ -122,6 +122,8 @@ export class ModelBuilder {
       in: width,
       out,
       weight,
+      takeOut: (a: Trained, b: Trained, scale: number) =>
+        this.#variables.takeOut(`${name}.weight`, a.theta, b.theta, scale),
       dropout: (t: Tensor, p: number) => this.#dropout(t, p),
     };
     const y = this.#method.linear(site, x, base);

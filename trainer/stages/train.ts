@@ -162,7 +162,10 @@ class Training {
   async #start(): Promise<{ state: LoopState; best: Parameters | undefined }> {
     const { engine, inputs, settings, context } = this.#opened;
     const loaded = await this.#checkpoints.load(engine, this.#facts, context.log);
-    if (!loaded) await engine.initialise(inputs.tensors, settings.training.seed);
+    if (!loaded) {
+      await engine.initialise(inputs.tensors, settings.training.seed, () => throwIfStopped(context.signal));
+    }
+    await engine.bindResiduals(inputs.tensors);
     // Reading the first values leaves buffers.
     releaseMemory();
     await engine.run({ program: "derive" });
