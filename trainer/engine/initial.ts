@@ -6,8 +6,8 @@ import { createHash } from "node:crypto";
 import type { StateTensor } from "../graph/compiled.ts";
 import type { Initial } from "../graph/tensor.ts";
 import { word } from "../numbers/philox.ts";
-import { leadingQr, type Matrix, principalPart } from "../numbers/principal.ts";
-import type { Vectors } from "../numbers/vectors.ts";
+import { leadingQr, principalPart } from "../numbers/principal.ts";
+import type { Matrix, Vectors } from "../numbers/vectors.ts";
 
 type OfName = Exclude<Initial, { kind: "base" | "rowNorms" | "part" }>;
 

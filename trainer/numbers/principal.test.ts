@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { uniform } from "../testing/opCases.ts";
-import { leadingQr, type Matrix, principalPart } from "./principal.ts";
-import { dot, type Vectors } from "./vectors.ts";
+import { leadingQr, principalPart } from "./principal.ts";
+import { dot, type Matrix, type Vectors } from "./vectors.ts";
 
 function random(rows: number, columns: number, seed: number): Matrix {
   const next = uniform(seed);

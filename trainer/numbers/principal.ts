@@ -2,14 +2,7 @@
  * The largest singular values of a matrix and their vectors, and the first columns of its QR decomposition, in double
  * precision. Sums run in a fixed order and nothing but +, −, ·, / and √ is used, so the bits are the same everywhere. Pure.
  */
-import { columnsTimes, combined, dot, rowsTimes, unitBeside, type Vectors } from "./vectors.ts";
-
-/** A matrix [rows, columns], row-major. */
-export interface Matrix {
-  readonly values: Float32Array;
-  readonly rows: number;
-  readonly columns: number;
-}
+import { columnsTimes, combined, dot, type Matrix, rowsTimes, unitBeside, type Vectors } from "./vectors.ts";
 
 /** Σ values[i]·left[i]·right[i]ᵀ, the largest first. */
 export interface Principal {

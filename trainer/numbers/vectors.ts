@@ -1,5 +1,11 @@
-/** Products of vectors in double precision, summed in a fixed order. Pure. */
-import type { Matrix } from "./principal.ts";
+/** Vectors and matrices, and their products in double precision, summed in a fixed order. Pure. */
+
+/** A matrix [rows, columns], row-major. */
+export interface Matrix {
+  readonly values: Float32Array;
+  readonly rows: number;
+  readonly columns: number;
+}
 
 export type Vectors = readonly Float64Array[];
 
