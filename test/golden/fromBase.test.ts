@@ -1,4 +1,4 @@
-/** Compares LoRA that begins as a part of the base (PiSSA, OLoRA) with PEFT: the beginning, and the training from there. */
+/** Compares PiSSA and OLoRA with PEFT: the initial values and the training. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compile } from "../../trainer/compile/compile.ts";
@@ -9,7 +9,7 @@ import { goldenPath, ourTensors, readCase } from "./goldens.ts";
 import { holdCases, onCpu, onCpuOtherwise, onReference } from "./holdCases.ts";
 import { distance } from "./measure.ts";
 
-/** PEFT decomposes in F32, which turns the vectors of close singular values by up to 1e-4; a QR decomposition it keeps. */
+/** PEFT decomposes in F32, which rotates the vectors of close singular values by up to 1e-4; its QR decomposition is exact. */
 const bounds = { pissa: 1e-3, olora: 1e-5 };
 const cases = ["pissa", "olora"] as const;
 
@@ -20,7 +20,7 @@ holdCases(cases, {
 });
 
 for (const name of cases) {
-  test(`${name} begins as in PEFT, up to the sign of a singular vector, with the same bits each time`, async () => {
+  test(`${name} starts as in PEFT, up to the sign of a singular vector, with the same bits each time`, async () => {
     const golden = readCase(name);
     const { base, method } = golden.settings;
     const model = modelConfigOf(goldenPath(base));

@@ -36,9 +36,9 @@ export const savedCases = Object.keys(ourAdapters) as readonly SavedCase[];
 /** The golden's model with the saved parameters. */
 export async function openSaved(name: SavedCase): Promise<GoldenRun> {
   const run = await openCase(readCase(name), { backend: "cpu", precision: "F32" });
-  // Those that begin as a part of the base would be zero beside it.
-  const begun = new Set(run.engine.stateOf("first").map((tensor) => tensor.name));
-  for (const tensor of begun) if (tensor.endsWith(".lora_B.weight")) run.engine.floats("parameter", tensor).reverse();
+  // Untrained, PiSSA and OLoRA change nothing: their B is changed here.
+  const kept = new Set(run.engine.stateOf("first").map((tensor) => tensor.name));
+  for (const tensor of kept) if (tensor.endsWith(".lora_B.weight")) run.engine.floats("parameter", tensor).reverse();
   // Some of AdaLoRA's triplets have been removed, and the files omit them.
   const factors = run.engine.stateOf("parameter").filter((tensor) => tensor.name.endsWith(".lora_E"));
   for (const [index, tensor] of factors.entries()) run.engine.floats("parameter", tensor.name).fill(0, 0, index % 4);

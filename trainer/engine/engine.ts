@@ -12,7 +12,7 @@ import { bytesOf, type Initial } from "../graph/tensor.ts";
 import { addon, type Backend, type Executor } from "../native/addon.ts";
 import { type BaseTensors, baseTensor, baseValues, readBaseValues } from "./baseValues.ts";
 import type { Inputs } from "./batch.ts";
-import { type Factors, factorsOfPart, initialValues, rowNorms, takeOutProduct } from "./initial.ts";
+import { type Factors, factorsOfPart, initialValues, rowNorms, subtractProduct } from "./initial.ts";
 
 /** Bytes of each region, and of the kernels' scratch. */
 export interface EngineMemory {
@@ -56,7 +56,7 @@ export class Engine {
   }
 
   /**
-   * Binds every frozen weight to its bytes in the base, but for residuals. Throws a failure that names a tensor that does not
+   * Binds every frozen weight to its bytes in the base, except those with a product subtracted. Throws a failure that names a tensor that does not
    * fit.
    */
   async bind(base: BaseTensors): Promise<void> {
@@ -77,14 +77,14 @@ export class Engine {
     }
   }
 
-  /** Binds the weights of which the state's first values are taken out: after the state has its values. */
+  /** Computes and binds the weights that have a product subtracted. Call it when the state has its values. */
   async bindResiduals(base: BaseTensors): Promise<void> {
     for (const { name, shape, dtype, binding, residual } of this.compiled.weights) {
       if (!residual) continue;
       const [rows = 0, columns = 0] = shape;
       const values = await baseValues(base, { name, shape });
       const factors = { a: this.floats("first", residual.a), b: this.floats("first", residual.b) };
-      takeOutProduct({ values, rows, columns }, factors, residual.scale);
+      subtractProduct({ values, rows, columns }, factors, residual.scale);
       const stored = dtype === "BF16" ? toBfloat16(values) : values;
       this.#executor.bind(binding, { data: new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength) });
     }
@@ -244,7 +244,7 @@ async function start(
   }
 }
 
-/** The decompositions of weights; A and B, one after the other, share one. */
+/** Decomposes weights. A and B follow each other and share one decomposition. */
 class Parts {
   readonly #base: BaseTensors;
   #last: { weight: string; factors: Factors } | undefined;

@@ -96,7 +96,7 @@ export function rowNorms(values: Float32Array, [rows, columns]: readonly [number
   return norms;
 }
 
-/** The factors of the part of a matrix that an update begins with: scale·B·A. */
+/** The factors of a part of a matrix: scale·B·A. */
 export interface Factors {
   /** [rank, columns] */
   readonly a: Float32Array;
@@ -115,7 +115,7 @@ export function factorsOfPart(
 ): Factors {
   switch (of) {
     case "principal": {
-      // The same for every seed, for the result does not depend on it beyond rounding.
+      // One seed for all runs: beyond rounding the result does not depend on it.
       const { values, left, right } = principalPart(w, rank, normals(weight, 0));
       const roots = values.map((value) => Math.sqrt(value / scale));
       return { a: rowsOf(right, roots), b: columnsOf(left, roots) };
@@ -149,7 +149,7 @@ function columnsOf(vectors: Vectors, factors: readonly number[]): Float32Array {
 }
 
 /** W − scale·B·A, in place; a row's product is summed in double precision and rounded once. */
-export function takeOutProduct({ values, rows, columns }: Matrix, { a, b }: Factors, scale: number): void {
+export function subtractProduct({ values, rows, columns }: Matrix, { a, b }: Factors, scale: number): void {
   const rank = b.length / rows;
   const product = new Float64Array(columns);
   for (let row = 0; row < rows; row++) {

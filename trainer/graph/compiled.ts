@@ -57,7 +57,7 @@ export interface Weight extends NamedTensor {
   residual?: Residual;
 }
 
-/** What a weight goes without: scale·B·A of the first values of these parameters. */
+/** The product that is subtracted from a weight: scale·B·A of the initial values of these parameters. */
 export interface Residual {
   a: string;
   b: string;

@@ -24,7 +24,7 @@ export const stateRoles = {
   moment2: { checkpointed: true, start: "zero", category: "moments", trainingOnly: true },
   // The method's state beyond the moments.
   method: { checkpointed: true, start: "zero", category: "moments", trainingOnly: true },
-  // The first values of parameters whose product the base goes without.
+  // The initial values of parameters whose product is subtracted from the base.
   first: { checkpointed: true, start: "parameter", category: "moments", trainingOnly: true },
   derived: { checkpointed: false, start: "computed", category: "derived", trainingOnly: false },
   gradient: { checkpointed: false, start: "computed", category: "gradients", trainingOnly: true },

@@ -21,7 +21,7 @@ export type Initial =
   | { kind: "orthogonal"; pair: string; part: "a" | "b" }
   /** The checkpoint's tensor of the same name. */
   | { kind: "base" }
-  /** A or B of scale·B·A = the part of this matrix of the checkpoint that the layer's update begins with. */
+  /** A or B, where scale·B·A is a part of this matrix of the checkpoint. */
   | {
       kind: "part";
       of: Decomposition;

@@ -108,8 +108,8 @@ export class Variables {
     return this.#declare(this.methodState, name, () => state(name, "method", "F32", shape));
   }
 
-  /** Takes the product of the first values of two parameters out of a weight. */
-  takeOut(weight: string, a: Tensor, b: Tensor, scale: number): void {
+  /** Subtracts the product of the initial values of two parameters from a weight. */
+  subtractProduct(weight: string, a: Tensor, b: Tensor, scale: number): void {
     this.#declare(this.residuals, weight, () => ({ a: a.name, b: b.name, scale }));
     for (const { name, shape } of [a, b]) this.#declare(this.firsts, name, () => state(name, "first", "F32", shape));
   }

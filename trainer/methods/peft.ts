@@ -10,7 +10,7 @@ export interface NamedValues {
   readonly name: string;
   readonly shape: readonly number[];
   readonly values: Float32Array;
-  /** Its first values, where the base goes without them. */
+  /** Its initial values, if their product is subtracted from the base. */
   readonly first?: Float32Array;
 }
 

@@ -40,7 +40,7 @@ const methods: readonly Row[] = [
     name: "PiSSA",
     method: { lora: { rank: 4, initialization: "PiSSA" } },
     learningRate: "1e-2",
-    nf4Refusal: /initialization: PiSSA takes a part out of the base's matrices/,
+    nf4Refusal: /initialization: PiSSA subtracts a part from the base's matrices/,
   },
   { name: "DoRA", method: { dora: { rank: 4 } }, learningRate: "1e-2" },
   {

@@ -122,8 +122,8 @@ export class ModelBuilder {
       in: width,
       out,
       weight,
-      takeOut: (a: Trained, b: Trained, scale: number) =>
-        this.#variables.takeOut(`${name}.weight`, a.theta, b.theta, scale),
+      subtractProduct: (a: Trained, b: Trained, scale: number) =>
+        this.#variables.subtractProduct(`${name}.weight`, a.theta, b.theta, scale),
       dropout: (t: Tensor, p: number) => this.#dropout(t, p),
     };
     const y = this.#method.linear(site, x, base);

@@ -13,7 +13,7 @@ export interface Principal {
   readonly right: Vectors;
 }
 
-/** A residual up to this share of the largest singular value is rounding of F32 even where singular values are close. */
+/** A share of the largest singular value: residuals below it are far below the rounding of F32, also for close values. */
 const tolerance = 1e-12;
 
 /**

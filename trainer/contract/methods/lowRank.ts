@@ -35,7 +35,7 @@ export const initialization = setting(z.enum(["Kaiming", "Gaussian", "Orthogonal
 });
 
 export const initializationFromBase = setting(z.enum(["Kaiming", "Gaussian", "Orthogonal", "PiSSA", "OLoRA"]), {
-  description: `${starts} PiSSA: the largest singular values of the matrix; OLoRA: the first part of its QR decomposition; both are taken out of the matrix, so that the model is unchanged at first. Not on a base in NF4.`,
+  description: `${starts} PiSSA: the largest singular values of the matrix; OLoRA: the first part of its QR decomposition; both are subtracted from the matrix, so the model starts unchanged. Not possible on a base in NF4.`,
   default: "Kaiming",
   later: true,
 });

@@ -1,6 +1,6 @@
 /**
- * Updates that begin as a part of the base's matrix (PiSSA, OLoRA). Training changes A and B beside W − s·B₀A₀; the adapter is
- * saved as plain LoRA of twice the rank beside the untouched W, as PEFT converts it: s·BA − s·B₀A₀ = s·[B, −B₀]·[A; A₀]. Pure.
+ * Updates that start as a part of the base's matrix (PiSSA, OLoRA). A and B are trained beside W − s·B₀A₀. The adapter is saved
+ * as plain LoRA of twice the rank for the unchanged W, as PEFT converts it: s·BA − s·B₀A₀ = s·[B, −B₀]·[A; A₀]. Pure.
  */
 import type { LoraSettings } from "../../contract/methods/lora.ts";
 import type { MethodTask } from "../method.ts";
@@ -45,7 +45,7 @@ export function besideBase(one: NamedValues): NamedValues {
   return { name, shape: [rows, 2 * columns], values: both };
 }
 
-/** The fault if these layers cannot begin so; undefined if they can. */
+/** The fault if these layers cannot start so; undefined if they can. */
 export function fromBaseFault(
   settings: LoraSettings,
   { storage, tensors }: Pick<MethodTask, "storage" | "tensors">,
@@ -54,7 +54,7 @@ export function fromBaseFault(
   if (!startsFromBase(settings)) return undefined;
   const what = `initialization: ${settings.initialization}`;
   if (storage.linear === "NF4")
-    return `${what} takes a part out of the base's matrices, and the rest would have to be quantised again, which changes the model: use a base in BF16 or F32, or another initialization`;
+    return `${what} subtracts a part from the base's matrices, and the rest would have to be quantised again, which changes the model: use a base in BF16 or F32, or another initialization`;
   const [embedding] = layers.embeddings;
   if (embedding !== undefined)
     return `${what} decomposes linear layers: leave ${embedding} out of targetModules, or take another initialization`;

@@ -32,11 +32,11 @@ export function factorsOf(site: LinearSite, settings: Update, learningRateScale 
   const start = startOf(site, { rank, scale }, settings);
   const a = site.trainable("lora_A.weight", [rank, site.in], start.a);
   const b = site.trainable("lora_B.weight", [site.out, rank], start.b, { scale, learningRateScale });
-  if (startsFromBase(settings)) site.takeOut(a, b, scale);
+  if (startsFromBase(settings)) site.subtractProduct(a, b, scale);
   return { a, b };
 }
 
-/** Whether the update begins as a part of the base's matrix, which then goes without it. */
+/** Whether the update starts as a part of the base's matrix, which is subtracted from it. */
 export const startsFromBase = ({ initialization }: Pick<Update, "initialization">): boolean =>
   initialization === "PiSSA" || initialization === "OLoRA";
 
