@@ -5,9 +5,8 @@ import { pathToFileURL } from "node:url";
 import type { Adapter } from "../operator/api/kinds.ts";
 import { UsageError } from "../terminal/arguments.ts";
 import { locationsOf } from "../trainer/contract/locations.ts";
-import { resultOf } from "../trainer/contract/methods/index.ts";
 import { Chat, type ChatOptions } from "../trainer/generation/chat.ts";
-import { savedMethod } from "../trainer/methods/index.ts";
+import { methodToRun } from "../trainer/methods/index.ts";
 import { Objects } from "../trainer/stores/objects.ts";
 import { Stores } from "../trainer/stores/stores.ts";
 import { readAdapter, readPeftAdapter } from "../trainer/weights/adapterSource.ts";
@@ -63,12 +62,11 @@ export async function speakerOfAdapter(
   const base = () => verifiedBase(stores, new Objects(stores, spec.artifactRoot), spec.baseModel.digest, () => {});
   if (options.withoutAdapter) return await open(await base(), undefined, options);
   const { uri, manifest, tensors } = await readAdapter(stores, spec.source.uri, spec.source.digest);
-  switch (resultOf(manifest.method)) {
-    case "Model":
-      return await open(await localModel(stores, uri, manifest.files), undefined, options);
-    case "Adapter":
-      return await open(await base(), { settings: savedMethod(manifest.method), tensors }, options);
+  const settings = methodToRun(manifest.method);
+  if (settings.kind === "none") {
+    return await open(await localModel(stores, uri, manifest.files), undefined, options);
   }
+  return await open(await base(), { settings, tensors }, options);
 }
 
 async function open(

@@ -5,7 +5,9 @@ the change after 20 steps of AdamW at that epsilon, taken in F64 and rounded onc
 """
 
 import json
+import pathlib
 import shutil
+import tempfile
 
 import bitsandbytes as bnb
 import torch
@@ -88,6 +90,8 @@ CASES = {
     "lora-saved-nf4": {"base": "wide", "schedule": "Linear", "lora": {**SUBSET, "modulesToSave": ["model.norm", "lm_head"]}, "nf4": "double", **LORA},
     "lora-embedding": {"base": "untied", "schedule": "Linear", "lora": EMBEDDING, **LORA},
     "lora-embedding-nf4": {"base": "wide", "schedule": "Cosine", "lora": {**RANK_STABILIZED, "targetModules": ["embed_tokens", "o_proj"]}, "nf4": "double", **LORA},
+    "pissa": {"base": "untied", "schedule": "Cosine", "lora": {**ALL_LINEAR, "initialization": "PiSSA"}, "fresh": True, **LORA},
+    "olora": {"base": "tied", "schedule": "Linear", "lora": {**SUBSET, "initialization": "OLoRA"}, "fresh": True, **LORA},
     "dora-all-linear": {"base": "untied", "schedule": "Cosine", "dora": ALL_LINEAR, **LORA},
     "dora-qwen2": {"base": "qwen2", "schedule": "Linear", "dora": SUBSET, "fresh": True, **LORA},
     "dora-nf4": {"base": "wide", "schedule": "Linear", "dora": RANK_STABILIZED, "nf4": "double", **LORA},
@@ -117,6 +121,7 @@ CASES = {
 }
 
 
+STARTS = {"PiSSA": "pissa", "OLoRA": "olora"}
 BIAS = {"None": "none", "All": "all", "LoraOnly": "lora_only"}
 
 
@@ -124,6 +129,7 @@ def lora_config(lora: dict, **options) -> LoraConfig:
     targets = lora["targetModules"]
     return LoraConfig(
         **options,
+        init_lora_weights=STARTS.get(lora.get("initialization"), True),
         bias=BIAS[lora.get("bias", "None")],
         modules_to_save=lora.get("modulesToSave"),
         ensure_weight_tying=lora.get("ensureWeightTying", False),
@@ -346,6 +352,8 @@ SAVED = {
     "dora-all-linear": "peft-dora",
     "adalora": "peft-adalora",
     "prefix-tuning": "peft-prefix",
+    "pissa": "peft-pissa",
+    "olora": "peft-olora",
     "lora-embedding": "peft-embedding",
     "lora-saved": "peft-saved",
     "lora-saved-tied": "peft-saved-tied",
@@ -361,10 +369,11 @@ def write_adapter(name: str) -> None:
     """An adapter trained in F32 and saved by PEFT, and the F64 logits of base and adapter."""
     case = CASES[name]
     model = build(case, torch.float32)
+    first = first_values(model) if "initialization" in case.get("lora", {}) else None
     train(model, learning_rate=1e-2, schedule="Cosine", epsilon=1e-8, max_grad_norm=1.0)
     directory = DATA / SAVED[name]
     shutil.rmtree(directory, ignore_errors=True)
-    model.save_pretrained(directory)
+    model.save_pretrained(directory, path_initial_model_for_weight_conversion=first)
     (directory / "README.md").unlink(missing_ok=True)
     config = json.loads((directory / "adapter_config.json").read_text())
     config["base_model_name_or_path"] = BASES[case["base"]].name
@@ -372,6 +381,16 @@ def write_adapter(name: str) -> None:
         config["target_modules"].sort()  # a set, whose order is random
     (directory / "adapter_config.json").write_text(json.dumps(config, indent=1) + "\n")
     save_file({"logits": forward_backward(model.double())["logits"]}, directory / "logits.safetensors")
+
+
+def first_values(model) -> str:
+    """PEFT converts an adapter that began as a part of the base into plain LoRA by its first values, saved like this."""
+    directory = pathlib.Path(tempfile.mkdtemp()) / "first"
+    config = model.peft_config["default"]
+    start, config.init_lora_weights = config.init_lora_weights, True
+    model.save_pretrained(directory)
+    config.init_lora_weights = start
+    return str(directory)
 
 
 def write_schedules() -> None:

@@ -28,16 +28,23 @@ export const slots = 4;
 
 export interface GoldenRun extends StepParts, Disposable {}
 
-/** Opens a case; dispose of it to release its memory. */
-export async function openCase(golden: GoldenCase, variant: Variant): Promise<GoldenRun> {
+/** Opens a case with its first parameters; dispose of it to release its memory. */
+export const openCase = (golden: GoldenCase, variant: Variant): Promise<GoldenRun> =>
+  openWith(golden, variant, ourTensors(golden, "initial/"));
+
+/** Opens a case with these parameters. */
+export async function openWith(
+  golden: GoldenCase,
+  variant: Variant,
+  parameters: ReadonlyMap<string, Float32Array>,
+): Promise<GoldenRun> {
   const { settings } = golden;
   const model = modelConfigOf(goldenPath(settings.base));
   const dataset = readDataset();
   const spec = specOf(golden, variant, model, dataset.rowTokens);
   const compiled = compile(spec);
   const engine = new Engine(compiled, { threads: variant.threads ?? 1, backend: variant.backend });
-  await bindBase(engine, golden, variant);
-  for (const [name, values] of ourTensors(golden, "initial/")) engine.floats("parameter", name).set(values);
+  await bindBase(engine, golden, variant, parameters);
   await engine.run({ program: "derive" });
   const shape: BatchShape = { ...spec, trainedRowBuckets: compiled.trainedRowBuckets };
   return {
@@ -53,23 +60,38 @@ export async function openCase(golden: GoldenCase, variant: Variant): Promise<Go
 }
 
 /** Binds the golden's base; in BF16 rounded, in NF4 as bitsandbytes wrote it, both rewritten for our engine. */
-async function bindBase(engine: Engine, { settings }: GoldenCase, { precision }: Variant): Promise<void> {
-  if (settings.nf4 === null && precision !== "BF16") return await bindDirectory(engine, goldenPath(settings.base));
+async function bindBase(
+  engine: Engine,
+  { settings }: GoldenCase,
+  { precision }: Variant,
+  parameters: ReadonlyMap<string, Float32Array>,
+): Promise<void> {
+  if (settings.nf4 === null && precision !== "BF16") {
+    return await bindDirectory(engine, goldenPath(settings.base), parameters);
+  }
   const made = mkdtempSync(path.join(tmpdir(), "luthier-golden-"));
   try {
     const source = new Tensors(`${settings.base}/model.safetensors`);
     const tensors = settings.nf4 === null ? bfloat16Base(source) : nf4Base(source);
     writeFileSync(path.join(made, "model.safetensors"), encodeSafetensors(tensors));
-    await bindDirectory(engine, made);
+    await bindDirectory(engine, made, parameters);
   } finally {
     rmSync(made, { recursive: true }); // bound files stay mapped
   }
 }
 
-async function bindDirectory(engine: Engine, directory: string): Promise<void> {
+async function bindDirectory(
+  engine: Engine,
+  directory: string,
+  parameters: ReadonlyMap<string, Float32Array>,
+): Promise<void> {
   const base = await tensorsOf(directory);
   await engine.bind(base);
   await engine.initialise(base, 0);
+  for (const [name, values] of parameters) engine.floats("parameter", name).set(values);
+  // PEFT's own initial values, whose singular vectors it computes in F32.
+  for (const { name } of engine.stateOf("first")) engine.floats("first", name).set(parameters.get(name)!);
+  await engine.bindResiduals(base);
 }
 
 function specOf(

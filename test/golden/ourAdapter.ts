@@ -24,6 +24,8 @@ export const ourAdapters = {
   "dora-all-linear": { ours: "our-dora", theirs: "peft-dora" },
   adalora: { ours: "our-adalora", theirs: "peft-adalora" },
   "prefix-tuning": { ours: "our-prefix", theirs: "peft-prefix" },
+  pissa: { ours: "our-pissa", theirs: "peft-pissa" },
+  olora: { ours: "our-olora", theirs: "peft-olora" },
   "lora-embedding": { ours: "our-embedding", theirs: "peft-embedding" },
   "lora-saved": { ours: "our-saved", theirs: "peft-saved" },
   "lora-saved-tied": { ours: "our-saved-tied", theirs: "peft-saved-tied" },
@@ -34,15 +36,15 @@ export const ourAdapters = {
   "p-tuning": { ours: "our-ptuning", theirs: "peft-ptuning" },
   ia3: { ours: "our-ia3", theirs: "peft-ia3" },
 } as const;
-/** The golden as which an adapter is read: P-tuning's has no encoder. */
-export const readAs = (name: SavedCase): SavedCase => (name === "p-tuning" ? "prompt-tuning" : name);
-
 export type SavedCase = keyof typeof ourAdapters;
 export const savedCases = Object.keys(ourAdapters) as readonly SavedCase[];
 
 /** The golden's model with the saved parameters. */
 export async function openSaved(name: SavedCase): Promise<GoldenRun> {
   const run = await openCase(readCase(name), { backend: "cpu", precision: "F32" });
+  // Untrained, PiSSA and OLoRA change nothing: their B is changed here.
+  const kept = new Set(run.engine.stateOf("first").map((tensor) => tensor.name));
+  for (const tensor of kept) if (tensor.endsWith(".lora_B.weight")) run.engine.floats("parameter", tensor).reverse();
   // Some of AdaLoRA's triplets have been removed, and the files omit them.
   const factors = run.engine.stateOf("parameter").filter((tensor) => tensor.name.endsWith(".lora_E"));
   for (const [index, tensor] of factors.entries()) run.engine.floats("parameter", tensor.name).fill(0, 0, index % 4);

@@ -143,13 +143,12 @@ function declareTensors(parts: ProgramParts, spec: CompileSpec): Sites {
   const layers = sitesOf(parts);
   checkPositions(spec, parts.method.positionOffset);
   const { model, storage, training } = spec;
-  const tensors = [...baseTensors(model).keys()];
   const refusal = parts.method.check({
     model,
     storage,
     sites: layers.sites.map(({ name }) => name),
     embeddings: layers.embeddings.map(({ name }) => name),
-    tensors,
+    tensors: baseTensors(model),
     isTraining: training !== undefined,
   });
   if (refusal !== undefined) throw new CompileError(refusal);

@@ -16,7 +16,10 @@ export function bindWeights(variables: Variables): WeightTable {
   const weights: Weight[] = [];
   const locations = new Map<Tensor, Location>();
   for (const { tensor, parts } of variables.frozen.values()) {
-    const bindings = parts.map((part) => weights.push({ ...part, binding: weights.length }) - 1);
+    const residual = variables.residuals.get(tensor.name);
+    const bindings = parts.map(
+      (part) => weights.push({ ...part, binding: weights.length, ...(residual && { residual }) }) - 1,
+    );
     locations.set(tensor, { region: "weights", bindings: [bindings[0] ?? -1, bindings[1] ?? -1, bindings[2] ?? -1] });
   }
   return { weights, locations };

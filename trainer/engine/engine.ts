@@ -5,13 +5,14 @@
 
 import { exitCode } from "../contract/exitCodes.ts";
 import { corrupt, invalid, messageOf, StageFailure } from "../contract/failure.ts";
+import { toBfloat16 } from "../formats/bfloat16.ts";
 import type { Compiled, IoTensor, Program, ProgramKey, StateTensor } from "../graph/compiled.ts";
 import { rolesWith, type StateRole } from "../graph/roles.ts";
 import { bytesOf, type Initial } from "../graph/tensor.ts";
 import { addon, type Backend, type Executor } from "../native/addon.ts";
 import { type BaseTensors, baseTensor, baseValues, readBaseRows, readBaseValues } from "./baseValues.ts";
 import type { Inputs } from "./batch.ts";
-import { initialValues, rowNorms } from "./initial.ts";
+import { type Factors, factorsOfPart, initialValues, rowNorms, subtractProduct } from "./initial.ts";
 
 /** Bytes of each region, and of the kernels' scratch. */
 export interface EngineMemory {
@@ -33,8 +34,13 @@ interface Loaded {
   handle: number;
 }
 
-/** The tokens of a text. */
-export type Encode = (text: string) => Promise<readonly number[]>;
+/** What setting initial values may need. */
+export interface Beginning {
+  /** May throw to stop; decompositions of large matrices take long. */
+  readonly beforeTensor?: () => void;
+  /** The tokens of a text, where a parameter starts as one. */
+  readonly encode?: ((text: string) => Promise<readonly number[]>) | undefined;
+}
 
 /** Parameters by name: a copy that later steps do not change. */
 export type Parameters = ReadonlyMap<string, Float32Array>;
@@ -57,9 +63,13 @@ export class Engine {
     this.weightBytes = compiled.weights.reduce((sum, weight) => sum + bytesOf(weight), 0);
   }
 
-  /** Binds every frozen weight to its bytes in the base. Throws a failure that names a tensor that does not fit. */
+  /**
+   * Binds every frozen weight to its bytes in the base, except those with a product subtracted. Throws a failure that names a tensor that does not
+   * fit.
+   */
   async bind(base: BaseTensors): Promise<void> {
     for (const weight of this.compiled.weights) {
+      if (weight.residual) continue;
       const tensor = baseTensor(base, weight.name, weight.shape);
       if (tensor.dtype !== weight.dtype) {
         throw corrupt("BaseModelCorrupt", `${weight.name} is ${tensor.dtype}, expected ${weight.dtype}`);
@@ -75,15 +85,34 @@ export class Engine {
     }
   }
 
-  /**
-   * Sets every parameter to its initial value, and moments and the method's state to zero. `encode` gives a text's tokens,
-   * where a parameter starts as one.
-   */
-  async initialise(base: BaseTensors, seed: number, encode?: Encode): Promise<void> {
+  /** Computes and binds the weights that have a product subtracted. Call it when the state has its values. */
+  async bindResiduals(base: BaseTensors): Promise<void> {
+    for (const { name, shape, dtype, binding, residual } of this.compiled.weights) {
+      if (!residual) continue;
+      const [rows = 0, columns = 0] = shape;
+      const values = await baseValues(base, { name, shape });
+      const factors = { a: this.floats("first", residual.a), b: this.floats("first", residual.b) };
+      subtractProduct({ values, rows, columns }, factors, residual.scale);
+      const stored = dtype === "BF16" ? toBfloat16(values) : values;
+      this.#executor.bind(binding, { data: new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength) });
+    }
+  }
+
+  /** Sets every parameter to its initial value, and moments and the method's state to zero. */
+  async initialise(
+    base: BaseTensors,
+    seed: number,
+    { beforeTensor = () => {}, encode }: Beginning = {},
+  ): Promise<void> {
+    const parts = new Parts(base);
     for (const tensor of this.stateOf("parameter")) {
+      beforeTensor();
       const { initial } = tensor;
       if (!initial) throw new Error(`${tensor.name} has no initial value`);
-      await start(base, tensor, initial, { seed, encode, into: this.floats("parameter", tensor.name) });
+      await start(base, tensor, initial, { seed, parts, encode, into: this.floats("parameter", tensor.name) });
+    }
+    for (const role of rolesWith(({ start }) => start === "parameter")) {
+      for (const { name } of this.stateOf(role)) this.floats(role, name).set(this.floats("parameter", name));
     }
     for (const role of rolesWith(({ start }) => start === "zero")) {
       for (const { name } of this.stateOf(role)) this.floats(role, name).fill(0);
@@ -208,12 +237,14 @@ async function start(
   base: BaseTensors,
   tensor: StateTensor,
   initial: Initial,
-  { seed, into, encode }: { seed: number; into: Float32Array; encode: Encode | undefined },
+  { seed, parts, into, encode }: { seed: number; parts: Parts; into: Float32Array; encode: Beginning["encode"] },
 ): Promise<void> {
   switch (initial.kind) {
     case "text": {
       if (!encode) throw new Error(`${tensor.name} starts as a text, and nothing encodes it`);
-      const ids = await encode(initial.text);
+      const ids = await encode(initial.text).catch((error: unknown) => {
+        throw invalid("InitialText", `initialText: ${messageOf(error)}: write another text`, { cause: error });
+      });
       const beyond = ids.find((id) => id >= initial.shape[0]);
       if (beyond !== undefined)
         throw invalid(
@@ -229,8 +260,32 @@ async function start(
     case "rowNorms":
       into.set(rowNorms(await baseValues(base, { name: initial.weight, shape: initial.shape }), initial.shape));
       return;
+    case "part":
+      into.set((await parts.factors(initial, tensor.shape))[initial.side]);
+      return;
     default:
       into.set(initialValues(tensor, initial, seed));
+  }
+}
+
+/** Decomposes weights. A and B follow each other and share one decomposition. */
+class Parts {
+  readonly #base: BaseTensors;
+  #last: { weight: string; factors: Factors } | undefined;
+
+  constructor(base: BaseTensors) {
+    this.#base = base;
+  }
+
+  async factors(initial: Extract<Initial, { kind: "part" }>, shape: readonly number[]): Promise<Factors> {
+    const { weight, shape: matrix, side } = initial;
+    if (this.#last?.weight !== weight) {
+      const values = await baseValues(this.#base, { name: weight, shape: matrix });
+      const rank = shape[side === "a" ? 0 : 1] ?? 0;
+      const [rows, columns] = matrix;
+      this.#last = { weight, factors: factorsOfPart({ values, rows, columns }, rank, initial) };
+    }
+    return this.#last.factors;
   }
 }
 

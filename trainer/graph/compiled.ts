@@ -54,6 +54,14 @@ export interface NamedTensor {
 /** A frozen tensor by its checkpoint name; NF4 storage binds `name`, `name.absmax` and, nested, `name.nested_absmax`. */
 export interface Weight extends NamedTensor {
   binding: number;
+  residual?: Residual;
+}
+
+/** The product that is subtracted from a weight: scale·B·A of the initial values of these parameters. */
+export interface Residual {
+  a: string;
+  b: string;
+  scale: number;
 }
 
 export interface StateTensor extends NamedTensor {

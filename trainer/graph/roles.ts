@@ -6,8 +6,11 @@
 export interface RoleFacts {
   /** Saved in checkpoints. */
   readonly checkpointed: boolean;
-  /** `initial`: the tensor's own `initial` · `zero` · `computed`: a program writes it before another reads it. */
-  readonly start: "initial" | "zero" | "computed";
+  /**
+   * `initial`: the tensor's own `initial` · `parameter`: the initial value of the parameter of the same name · `zero` ·
+   * `computed`: a program writes it before another reads it.
+   */
+  readonly start: "initial" | "parameter" | "zero" | "computed";
   /** Its category in a plan's memory. */
   readonly category: "parameters" | "derived" | "gradients" | "moments" | "cache";
   /** Absent without training. */
@@ -21,6 +24,8 @@ export const stateRoles = {
   moment2: { checkpointed: true, start: "zero", category: "moments", trainingOnly: true },
   // The method's state beyond the moments.
   method: { checkpointed: true, start: "zero", category: "moments", trainingOnly: true },
+  // The initial values of parameters whose product is subtracted from the base.
+  first: { checkpointed: true, start: "parameter", category: "moments", trainingOnly: true },
   derived: { checkpointed: false, start: "computed", category: "derived", trainingOnly: false },
   gradient: { checkpointed: false, start: "computed", category: "gradients", trainingOnly: true },
   // The gradient of a derived value, summed over the micro-batches of a step.

@@ -97,6 +97,8 @@ export interface LinearSite extends Site {
   readonly out: number;
   /** The base's matrix [out, in], as it is stored. */
   weight(): Tensor;
+  /** Subtracts scale·B·A of the initial A and B from the base's matrix and stores the rest in the matrix's type; not in NF4. */
+  subtractProduct(a: Trained, b: Trained, scale: number): void;
   /** Dropout with one mask per input tensor: layers that read the same x share it. Not active outside of training. */
   dropout(x: Tensor, p: number): Tensor;
 }

@@ -25,8 +25,20 @@ export type Initial =
   | { kind: "text"; text: string; weight: string; shape: readonly [number, number] }
   /** The checkpoint's tensor of the same name. */
   | { kind: "base" }
+  /** A or B, where scale·B·A is a part of this matrix of the checkpoint. */
+  | {
+      kind: "part";
+      of: Decomposition;
+      weight: string;
+      shape: readonly [number, number];
+      scale: number;
+      side: "a" | "b";
+    }
   /** The norm of each row of this matrix of the checkpoint. */
   | { kind: "rowNorms"; weight: string; shape: readonly [number, number] };
+
+/** `principal`: the largest singular values and their vectors · `qr`: the first columns of Q and rows of R. */
+export type Decomposition = "principal" | "qr";
 
 export interface TensorFacts {
   readonly dtype: DataType;

@@ -3,7 +3,7 @@
  * moments. A model requests them by name while its graph is built; the first build declares them, later builds find the
  * same ones.
  */
-import type { CompileSpec } from "./compiled.ts";
+import type { CompileSpec, Residual } from "./compiled.ts";
 import { nf4Parts } from "./nf4.ts";
 import type { Accumulator } from "./op.ts";
 import type { KeyValuePrefix, LatentOptions, Prompt, Site, StepDeriver, TrainableOptions, Trained } from "./site.ts";
@@ -52,6 +52,9 @@ export class Variables {
   /** Their sum; it has memory only if there are any. */
   readonly penalty = state("penalty", "scalar", "F64", [1]);
   readonly methodState = new Map<string, Tensor>();
+  /** By the name of the weight. */
+  readonly residuals = new Map<string, Residual>();
+  readonly firsts = new Map<string, Tensor>();
   readonly observations = new Map<string, Observation>();
   readonly loss = state("loss", "scalar", "F64", [1]);
   readonly gradientSquares = state("gradientSquares", "scalar", "F64", [1]);
@@ -107,6 +110,12 @@ export class Variables {
     return this.#declare(this.methodState, name, () => state(name, "method", "F32", shape));
   }
 
+  /** Subtracts the product of the initial values of two parameters from a weight. */
+  subtractProduct(weight: string, a: Tensor, b: Tensor, scale: number): void {
+    this.#declare(this.residuals, weight, () => ({ a: a.name, b: b.name, scale }));
+    for (const { name, shape } of [a, b]) this.#declare(this.firsts, name, () => state(name, "first", "F32", shape));
+  }
+
   observe(name: string, build: Observation): void {
     this.#declare(this.observations, name, () => build);
   }
@@ -127,7 +136,8 @@ export class Variables {
     const ofDerivations = [...this.derivations.values()].flatMap(({ phi, cotangent }) => [phi, cotangent]);
     const penalty = this.penalties.size > 0 ? [this.penalty] : [];
     const scalars = [this.loss, this.gradientSquares, this.gradientNorm, this.clipFactor, ...penalty];
-    return [...ofParameters, ...ofDerivations, ...this.methodState.values(), ...scalars, ...this.caches.values()];
+    const ofMethod = [...this.methodState.values(), ...this.firsts.values()];
+    return [...ofParameters, ...ofDerivations, ...ofMethod, ...scalars, ...this.caches.values()];
   }
 
   /** For each φ, the accumulator of its gradient over the micro-batches of a step. dθ = scale · dφ. */

@@ -61,11 +61,8 @@ function bound(settings: MethodSettings): BoundMethod {
 export function methodToRun(settings: MethodSettings): CompileSpec["method"] {
   switch (resultOf(settings)) {
     case "Adapter":
-      return savedMethod(settings);
+      return methodOf(settings).saved;
     case "Model":
       return { kind: "none" };
   }
 }
-
-/** The method that runs the adapter of a training. */
-export const savedMethod = (settings: MethodSettings): MethodSettings => bound(settings).savedAs();

@@ -46,8 +46,8 @@ export interface MethodTask {
   readonly sites: readonly string[];
   /** Names of its embeddings. */
   readonly embeddings: readonly string[];
-  /** Names of all tensors of the base. */
-  readonly tensors: readonly string[];
+  /** All tensors of the base: shapes by name. */
+  readonly tensors: ReadonlyMap<string, readonly number[]>;
   /** False where a finished result is run. */
   readonly isTraining: boolean;
 }
@@ -74,12 +74,12 @@ export interface Method<Settings> {
   positionOffset?(settings: Settings): number;
   /** Runs after an update and may run the program `observe`; `step` is 1..`steps`. */
   afterStep?(host: StepHost, step: number, steps: number, settings: Settings): Promise<void>;
-  /** The method that runs its saved adapter, where training has more parameters than are saved. Default: the same. */
-  savedAs?(settings: Settings): MethodSettings;
   /** Turns rows of a trained site's W [out, in], row-major, into the rows that do the same without the method. */
   merge?(site: TrainedSite, w: Float32Array, rows: RowRange, settings: Settings): void;
   /** Turns a trained site's bias [out] into the bias that does the same without the method. Absent: it stays. */
   mergeBias?(site: TrainedSite, bias: Float32Array, settings: Settings): void;
+  /** The settings of the saved adapter, where they are not those of the training; they may be another method's. */
+  saved?(settings: Settings): MethodSettings;
   /** How its adapter lies in PEFT's layout; absent where the result is a model. */
   readonly peft?: PeftFormat<Settings>;
 }
@@ -87,10 +87,11 @@ export interface Method<Settings> {
 /** A method with bound settings, which the model builder calls. */
 export interface BoundMethod extends SiteRewriter {
   readonly settings: MethodSettings | { readonly kind: "none" };
+  /** Those of the saved adapter. */
+  readonly saved: MethodSettings | { readonly kind: "none" };
   describe(): string;
   check(task: MethodTask): string | undefined;
   readonly afterStep: AfterStep | undefined;
-  savedAs(): BoundMethod["settings"];
   merge(site: TrainedSite, w: Float32Array, rows: RowRange): void;
   mergeBias(site: TrainedSite, bias: Float32Array): void;
   readonly peft: BoundPeft | undefined;
@@ -138,6 +139,7 @@ function readMembers<Settings>(format: PeftFormat<Settings>, config: PeftConfig)
 function bind<Settings extends MethodSettings>(method: Method<Settings>, settings: Settings): BoundMethod {
   return {
     settings,
+    saved: method.saved?.(settings) ?? settings,
     describe: () => method.describe(settings),
     check: (task) => method.check?.(settings, task),
     trains: (name) => method.trains?.(name, settings) ?? false,
@@ -147,7 +149,6 @@ function bind<Settings extends MethodSettings>(method: Method<Settings>, setting
     prompt: (site) => method.prompt?.(site, settings),
     positionOffset: method.positionOffset?.(settings) ?? 0,
     afterStep: method.afterStep && ((host, step, steps) => method.afterStep!(host, step, steps, settings)),
-    savedAs: () => method.savedAs?.(settings) ?? settings,
     merge(site, w, rows) {
       if (!method.merge)
         throw new Error(`${site.name} has trained tensors, and method ${settings.kind} cannot merge them`);
@@ -174,6 +175,7 @@ function bindPeft<Settings>(format: PeftFormat<Settings>, settings: Settings): B
 /** The unchanged model, without trained parameters. */
 export const noMethod: BoundMethod = {
   settings: { kind: "none" },
+  saved: { kind: "none" },
   describe: () => "none",
   check: () => undefined,
   trains: () => false,
@@ -183,7 +185,6 @@ export const noMethod: BoundMethod = {
   prompt: () => undefined,
   positionOffset: 0,
   afterStep: undefined,
-  savedAs: () => ({ kind: "none" }),
   merge: () => {},
   mergeBias: () => {},
   peft: undefined,

@@ -10,6 +10,8 @@ export interface NamedValues {
   readonly name: string;
   readonly shape: readonly number[];
   readonly values: Float32Array;
+  /** Its initial values, if their product is subtracted from the base. */
+  readonly first?: Float32Array;
 }
 
 /** Input of a configuration, besides the settings. */

@@ -47,7 +47,8 @@ export function isTrainedTensor(tensor: string, settings: Saved & Targets): bool
 /** The fault if this model cannot train them, and its fix; undefined if it can. */
 export function savedFault(settings: Saved & Targets, task: MethodTask): string | undefined {
   const { modulesToSave, bias } = settings;
-  const { model, tensors, sites, storage, isTraining } = task;
+  const { model, sites, storage, isTraining } = task;
+  const tensors = [...task.tensors.keys()];
   if (model.tieWordEmbeddings && isInModules(head, modulesToSave))
     return "modulesToSave: this model has no lm_head of its own, its head is embed_tokens: name embed_tokens, and set ensureWeightTying: true";
   const unknown = modulesToSave.find((name) => !tensors.some((tensor) => isInModules(tensor, [name])));

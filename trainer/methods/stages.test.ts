@@ -17,6 +17,8 @@ interface Row {
   readonly method: TrainingSpec["method"];
   readonly learningRate: string;
   readonly shape?: TinyOptions["shape"];
+  /** Why a base in NF4 is not trained so. */
+  readonly nf4Refusal?: RegExp;
   /** Why it is not merged. */
   readonly refusal?: RegExp;
   /** The method as which PEFT's layout is read; default the same. */
@@ -35,6 +37,12 @@ const methods: readonly Row[] = [
     method: { lora: { rank: 4, targetModules: ["all-linear", "embed_tokens"] } },
     learningRate: "1e-2",
     shape: { tied: false },
+  },
+  {
+    name: "PiSSA",
+    method: { lora: { rank: 4, initialization: "PiSSA" } },
+    learningRate: "1e-2",
+    nf4Refusal: /initialization: PiSSA subtracts a part from the base's matrices/,
   },
   { name: "DoRA", method: { dora: { rank: 4 } }, learningRate: "1e-2" },
   {
@@ -74,12 +82,16 @@ const bases = {
   NF4: { shape: { dtype: "BF16", contextLength: 128 }, quantization: { type: "NF4" } },
 } as const;
 
-for (const { name, method, learningRate, shape, refusal, readAs } of methods) {
+for (const { name, method, learningRate, shape, refusal, nf4Refusal, readAs } of methods) {
   for (const [storage, base] of Object.entries(bases)) {
-    test(`${name} on a base in ${storage} learns, and is ${refusal ? "not merged" : "merged"}`, async (t) => {
+    const isRefused = storage === "NF4" && nf4Refusal !== undefined;
+    const outcome = isRefused ? "is refused" : `learns, and is ${refusal ? "not merged" : "merged"}`;
+    test(`${name} on a base in ${storage} ${outcome}`, async (t) => {
       const made = { ...base, shape: { ...base.shape, ...shape }, method };
       const tiny = await TinyTraining.make(t, { ...made, training: { maxSteps: 12, learningRate } });
-      const { figures } = await runTrain(await tiny.trainFile(), tiny.context());
+      const training = runTrain(await tiny.trainFile(), tiny.context());
+      if (isRefused) return await assert.rejects(training, nf4Refusal);
+      const { figures } = await training;
       // A guess among 259 tokens costs 5.56.
       assert.ok(figures.loss < 5.3, `the loss is ${figures.loss}`);
       const { stores } = tiny.context();

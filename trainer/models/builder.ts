@@ -13,6 +13,7 @@ import type {
   Site,
   SiteRecord,
   SiteRewriter,
+  Trained,
 } from "../graph/site.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { sumType, widthOf } from "../graph/tensor.ts";
@@ -138,6 +139,8 @@ export class ModelBuilder {
       in: width,
       out,
       weight,
+      subtractProduct: (a: Trained, b: Trained, scale: number) =>
+        this.#variables.subtractProduct(`${name}.weight`, a.theta, b.theta, scale),
       dropout: (t: Tensor, p: number) => this.#dropout(t, p),
     };
     const y = this.#method.linear(site, x, base);

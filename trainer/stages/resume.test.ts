@@ -25,6 +25,8 @@ test("a run that is stopped anywhere and resumed gives the same bytes", async (t
     { method: { lora: { rank: 4, dropout: "0.1" } } },
     { method: { lora: { rank: 4, dropout: "0.1" } }, quantization: { type: "NF4" } },
     { method: { full: {} } },
+    // A resumed run subtracts the product of the checkpoint's initial values, without a decomposition.
+    { method: { lora: { rank: 4, initialization: "PiSSA" } } },
     {
       method: {
         lora: { targetModules: ["q_proj", "embed_tokens"], bias: "LoraOnly", modulesToSave: ["norm", "lm_head"] },

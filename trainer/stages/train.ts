@@ -162,8 +162,13 @@ class Training {
   async #start(): Promise<{ state: LoopState; best: Parameters | undefined }> {
     const { engine, inputs, settings, context } = this.#opened;
     const loaded = await this.#checkpoints.load(engine, this.#facts, context.log);
-    const encode = async (text: string) => (await inputs.base.codec()).tokenizer.encodeWhole(text);
-    if (!loaded) await engine.initialise(inputs.tensors, settings.training.seed, encode);
+    if (!loaded) {
+      await engine.initialise(inputs.tensors, settings.training.seed, {
+        beforeTensor: () => throwIfStopped(context.signal),
+        encode: async (text) => (await inputs.base.codec()).tokenizer.encodeWhole(text),
+      });
+    }
+    await engine.bindResiduals(inputs.tensors);
     // Reading the first values leaves buffers.
     releaseMemory();
     await engine.run({ program: "derive" });

@@ -64,7 +64,11 @@ async function writePeft(
   parameters: Parameters,
   { method, baseName, steps }: AdapterFacts,
 ): Promise<void> {
-  const named = engine.stateOf("parameter").map(({ name, shape }) => ({ name, shape, values: parameters.get(name)! }));
+  const firsts = new Set(engine.stateOf("first").map(({ name }) => name));
+  const named = engine.stateOf("parameter").map(({ name, shape }) => {
+    const first = firsts.has(name) && { first: engine.floats("first", name) };
+    return { name, shape, values: parameters.get(name)!, ...first };
+  });
   const tensors = methodOf(method)
     .peft!.toPeft(named)
     .map(({ name, shape, values }): TensorData => {

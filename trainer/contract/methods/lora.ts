@@ -1,7 +1,7 @@
 /** LoRA's settings. */
 import { decimalSetting } from "../setting.ts";
 import { declareMethod, type SettingsOf } from "./declaration.ts";
-import { alpha, alphaPattern, initialization, rank, rankPattern, rankStabilized } from "./lowRank.ts";
+import { alpha, alphaPattern, initializationFromBase, rank, rankPattern, rankStabilized } from "./lowRank.ts";
 import { bias, ensureWeightTying, excludeModules, layers, modulesToSave, targetsWithEmbedding } from "./targets.ts";
 
 export const lora = declareMethod({
@@ -19,7 +19,7 @@ export const lora = declareMethod({
     layers,
     rankPattern,
     alphaPattern,
-    initialization,
+    initialization: initializationFromBase,
     learningRateRatio: decimalSetting(
       { min: 1, max: 1000 },
       { description: "LoRA+ (Hayou et al. 2024): B learns at this times the learning rate.", default: 1, later: true },

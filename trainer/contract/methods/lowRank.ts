@@ -25,9 +25,17 @@ export const rankPattern = byModule(512, "Other ranks than `rank`.");
 
 export const alphaPattern = byModule(4096, "Other scales than `alpha`.");
 
+const starts =
+  "How A and B start. Kaiming: A uniform, B zero; Gaussian: A normal with deviation 1/rank, B zero; Orthogonal: both random, with B·A = 0 (even ranks).";
+
 export const initialization = setting(z.enum(["Kaiming", "Gaussian", "Orthogonal"]), {
-  description:
-    "How A and B start. Kaiming: A uniform, B zero; Gaussian: A normal with deviation 1/rank, B zero; Orthogonal: both random, with B·A = 0 (even ranks).",
+  description: starts,
+  default: "Kaiming",
+  later: true,
+});
+
+export const initializationFromBase = setting(z.enum(["Kaiming", "Gaussian", "Orthogonal", "PiSSA", "OLoRA"]), {
+  description: `${starts} PiSSA: the largest singular values of the matrix; OLoRA: the first part of its QR decomposition; both are subtracted from the matrix, so the model starts unchanged. Not possible on a base in NF4.`,
   default: "Kaiming",
   later: true,
 });

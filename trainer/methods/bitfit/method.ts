@@ -13,8 +13,9 @@ export const bitfit = defineMethod(declaration, {
   describe: ({ targetModules }) => `BitFit, the biases of ${targetModules.join(", ")}`,
   check(settings, { sites, tensors }) {
     const fault = targetFault(settings, sites);
-    if (fault !== undefined || tensors.some((tensor) => isTrained(tensor, settings))) return fault;
-    const biases = tensors.filter(isBias).map((tensor) => moduleOf(tensor).split(".").at(-1));
+    const names = [...tensors.keys()];
+    if (fault !== undefined || names.some((tensor) => isTrained(tensor, settings))) return fault;
+    const biases = names.filter(isBias).map((tensor) => moduleOf(tensor).split(".").at(-1));
     if (biases.length === 0)
       return "method.bitfit trains biases, and this model has none: set method.ia3 for as few parameters, or method.lora";
     const named = [...new Set(biases)].join(", ");

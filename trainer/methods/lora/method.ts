@@ -6,14 +6,16 @@
 import { lora as declaration, type LoraSettings } from "../../contract/methods/lora.ts";
 import { defineMethod, type MethodTask } from "../method.ts";
 import { isAdapted, isTrainedTensor, savedFault } from "../savedModules.ts";
+import { fromBaseFault, savedSettings } from "./fromBase.ts";
 import { addScaledProduct, transposed } from "./lowRank.ts";
 import { loraPeft } from "./peft.ts";
-import { factorsOf, updateFault, updateOf } from "./update.ts";
+import { factorsOf, startsFromBase, updateFault, updateOf } from "./update.ts";
 
 export const lora = defineMethod(declaration, {
-  describe({ rank, alpha, dropout, targetModules, rankStabilized, bias, modulesToSave }) {
+  describe({ rank, alpha, dropout, targetModules, rankStabilized, initialization, bias, modulesToSave }) {
     const scaling = rankStabilized ? ", rank-stabilised" : "";
-    const update = `LoRA, rank ${rank}, alpha ${alpha}${scaling}, dropout ${dropout}, on ${targetModules.join(", ")}`;
+    const start = startsFromBase({ initialization }) ? `, initialised by ${initialization}` : "";
+    const update = `LoRA, rank ${rank}, alpha ${alpha}${scaling}, dropout ${dropout}, on ${targetModules.join(", ")}${start}`;
     const biases = { None: [], All: ["all biases"], LoraOnly: ["the biases of these layers"] }[bias];
     const whole = [...modulesToSave, ...biases];
     return whole.length === 0 ? update : `${update}; trained whole: ${whole.join(", ")}`;
@@ -24,11 +26,14 @@ export const lora = defineMethod(declaration, {
     const named = [...task.sites, ...task.embeddings];
     const fault = updateFault(settings, { named, linear, embeddings }) ?? savedFault(settings, task);
     if (fault !== undefined) return fault;
+    const begins = fromBaseFault(settings, task, { linear, embeddings });
+    if (begins !== undefined) return begins;
     if (linear.length + embeddings.length === 0)
       return "modulesToSave names every layer that targetModules does, and leaves none to adapt";
     return embeddings.length > 0 && task.model.tieWordEmbeddings ? tiedFault(settings, task) : undefined;
   },
   trains: isTrainedTensor,
+  saved: savedSettings,
   linear(site, x, base, settings) {
     if (!isAdapted(site.name, settings)) return base(x);
     const { a, b } = factorsOf(site, settings, settings.learningRateRatio);

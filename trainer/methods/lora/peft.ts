@@ -8,6 +8,7 @@ import type { PeftMembers } from "../peftMembers.ts";
 import { isTrainedTensor, ownNameOf, peftNameOf, repeatsHead, type Saved, tiedTensors } from "../savedModules.ts";
 import type { Targets } from "../targets.ts";
 import { embeddingFault, isEmbeddingKey, repeatedEmbedding, turned } from "./embedding.ts";
+import { besideBase, savedSettings } from "./fromBase.ts";
 import { longestFirst, updateOf } from "./update.ts";
 
 /** Members of the configuration of an adapter without PEFT's further options. */
@@ -37,7 +38,14 @@ type Common = Omit<LoraSettings, "kind" | "learningRateRatio" | keyof Saved>;
 
 const biasInPeft = { None: "none", All: "all", LoraOnly: "lora_only" } as const;
 
-const startInPeft = { Kaiming: true, Gaussian: "gaussian", Orthogonal: "orthogonal" } as const;
+/** PiSSA and OLoRA are saved as plain LoRA. */
+const startInPeft = {
+  Kaiming: true,
+  Gaussian: "gaussian",
+  Orthogonal: "orthogonal",
+  PiSSA: true,
+  OLoRA: true,
+} as const;
 
 /** PEFT's members that select among the target modules. */
 export const selection = ({ excludeModules, layers }: Targets) => ({
@@ -80,7 +88,7 @@ export function readPlainOptions(members: PeftMembers): void {
 }
 
 /** The settings of LoRA or DoRA. */
-export function readLora(members: PeftMembers): Common {
+export function readLora(members: PeftMembers): Common & { readonly initialization: "Kaiming" } {
   readPlainOptions(members);
   return {
     rank: members.whole("r", 1, 4096),
@@ -111,7 +119,10 @@ export function loraFault(
 }
 
 export const loraPeft: PeftFormat<LoraSettings> = {
-  config: (settings, facts) => ({ ...loraConfig(settings, facts, { useDora: false }), ...savedConfig(settings) }),
+  config: (settings, facts) => ({
+    ...loraConfig(savedSettings(settings), facts, { useDora: false }),
+    ...savedConfig(settings),
+  }),
   matches: ({ peft_type, use_dora }) => peft_type === "LORA" && use_dora !== true,
   read: (members) => ({ kind: "lora", ...readLora(members), learningRateRatio: 1, ...readSaved(members) }),
   fault(tensor, settings, has) {
@@ -129,7 +140,7 @@ export const loraPeft: PeftFormat<LoraSettings> = {
     const { embedding, head } = tiedTensors;
     const named = (one: NamedValues, name: string) => ({ ...one, name: peftPrefix + name });
     return parameters.flatMap((one) => {
-      const saved = named(turned(one), peftNameOf(one.name, settings));
+      const saved = named(besideBase(turned(one)), peftNameOf(one.name, settings));
       return one.name === embedding && repeatsHead(settings) ? [saved, named(one, head)] : [saved];
     });
   },

@@ -1,10 +1,11 @@
 /** Rank, scale and initialisation of the low-rank update of one layer. Pure. */
 import type { DoraSettings } from "../../contract/methods/dora.ts";
+import type { LoraSettings } from "../../contract/methods/lora.ts";
 import type { LinearSite, Trained } from "../../graph/site.ts";
-import type { Initial } from "../../graph/tensor.ts";
+import type { Decomposition, Initial } from "../../graph/tensor.ts";
 import { isNamed, isTarget, targetFault, unknownModule } from "../targets.ts";
 
-export type Update = Omit<DoraSettings, "kind">;
+export type Update = Omit<DoraSettings, "kind" | "initialization"> & Pick<LoraSettings, "initialization">;
 
 export type RankAndScale = Pick<Update, "rank" | "alpha" | "rankStabilized" | "rankPattern" | "alphaPattern">;
 
@@ -28,15 +29,31 @@ export const longestFirst = (pattern: Readonly<Record<string, number>>): [string
 /** A and B of a layer. */
 export function factorsOf(site: LinearSite, settings: Update, learningRateScale = 1): { a: Trained; b: Trained } {
   const { rank, scale } = updateOf(site.name, settings);
-  const start = startOf(site.name, rank, settings);
-  return {
-    a: site.trainable("lora_A.weight", [rank, site.in], start.a),
-    b: site.trainable("lora_B.weight", [site.out, rank], start.b, { scale, learningRateScale }),
-  };
+  const start = startOf(site, { rank, scale }, settings);
+  const a = site.trainable("lora_A.weight", [rank, site.in], start.a);
+  const b = site.trainable("lora_B.weight", [site.out, rank], start.b, { scale, learningRateScale });
+  if (startsFromBase(settings)) site.subtractProduct(a, b, scale);
+  return { a, b };
 }
 
-function startOf(name: string, rank: number, { initialization }: Update): { a: Initial; b: Initial } {
+/** Whether the update starts as a part of the base's matrix, which is subtracted from it. */
+export const startsFromBase = ({ initialization }: Pick<Update, "initialization">): boolean =>
+  initialization === "PiSSA" || initialization === "OLoRA";
+
+function startOf(
+  { name, in: width, out }: LinearSite,
+  { rank, scale }: { rank: number; scale: number },
+  { initialization }: Update,
+): { a: Initial; b: Initial } {
+  const part = (of: Decomposition) => {
+    const initial = { kind: "part", of, weight: `${name}.weight`, shape: [out, width], scale } as const;
+    return { a: { ...initial, side: "a" }, b: { ...initial, side: "b" } } as const;
+  };
   switch (initialization) {
+    case "PiSSA":
+      return part("principal");
+    case "OLoRA":
+      return part("qr");
     case "Kaiming":
       return { a: { kind: "kaimingUniform", a: Math.sqrt(5) }, b: { kind: "zeros" } };
     case "Gaussian":

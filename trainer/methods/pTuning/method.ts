@@ -14,6 +14,6 @@ export const pTuning = defineMethod(declaration, {
   describe: ({ virtualTokens }) => `P-tuning, ${virtualTokens} tokens`,
   positionOffset: ({ virtualTokens }) => virtualTokens,
   prompt: (site, { virtualTokens, encoderHiddenSize }) => encoder(site, virtualTokens, encoderHiddenSize ?? site.width),
-  savedAs: ({ virtualTokens }) => ({ ...usualMethod("promptTuning"), virtualTokens }),
+  saved: ({ virtualTokens }) => ({ ...usualMethod("promptTuning"), virtualTokens }),
   peft: pTuningPeft,
 });

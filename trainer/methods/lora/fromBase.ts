@@ -1,0 +1,67 @@
+/**
+ * Updates that start as a part of the base's matrix (PiSSA, OLoRA). A and B are trained beside W − s·B₀A₀. The adapter is saved
+ * as plain LoRA of twice the rank for the unchanged W, as PEFT converts it: s·BA − s·B₀A₀ = s·[B, −B₀]·[A; A₀]. Pure.
+ */
+import type { LoraSettings } from "../../contract/methods/lora.ts";
+import type { MethodTask } from "../method.ts";
+import type { NamedValues } from "../peft.ts";
+import { startsFromBase, updateOf } from "./update.ts";
+
+/** The same scale at twice the rank. */
+export function savedSettings(settings: LoraSettings): LoraSettings {
+  if (!startsFromBase(settings)) return settings;
+  const { rank, alpha, rankStabilized, rankPattern, alphaPattern } = settings;
+  const factor = rankStabilized ? Math.SQRT2 : 2;
+  return {
+    ...settings,
+    rank: 2 * rank,
+    alpha: factor * alpha,
+    rankPattern: times(rankPattern, 2),
+    alphaPattern: times(alphaPattern, factor),
+    initialization: "Kaiming",
+  };
+}
+
+const times = (pattern: Readonly<Record<string, number>>, factor: number): Record<string, number> =>
+  Object.fromEntries(Object.entries(pattern).map(([key, value]) => [key, factor * value]));
+
+/** [A; A₀] and [B, −B₀]; other parameters are as they are. */
+export function besideBase(one: NamedValues): NamedValues {
+  const { name, shape, values, first } = one;
+  const [rows = 0, columns = 0] = shape;
+  if (!first) return one;
+  const both = new Float32Array(2 * values.length);
+  if (name.endsWith(".lora_A.weight")) {
+    both.set(values);
+    both.set(first, values.length);
+    return { name, shape: [2 * rows, columns], values: both };
+  }
+  for (let row = 0; row < rows; row++) {
+    for (let k = 0; k < columns; k++) {
+      both[2 * row * columns + k] = values[row * columns + k]!;
+      both[(2 * row + 1) * columns + k] = -first[row * columns + k]!;
+    }
+  }
+  return { name, shape: [rows, 2 * columns], values: both };
+}
+
+/** The fault if these layers cannot start so; undefined if they can. */
+export function fromBaseFault(
+  settings: LoraSettings,
+  { storage, tensors }: Pick<MethodTask, "storage" | "tensors">,
+  layers: { readonly linear: readonly string[]; readonly embeddings: readonly string[] },
+): string | undefined {
+  if (!startsFromBase(settings)) return undefined;
+  const what = `initialization: ${settings.initialization}`;
+  if (storage.linear === "NF4")
+    return `${what} subtracts a part from the base's matrices, and the rest would have to be quantised again, which changes the model: use a base in BF16 or F32, or another initialization`;
+  const [embedding] = layers.embeddings;
+  if (embedding !== undefined)
+    return `${what} decomposes linear layers: leave ${embedding} out of targetModules, or take another initialization`;
+  const small = layers.linear.find((site) => updateOf(site, settings).rank > smallerSide(tensors, site));
+  if (small === undefined) return undefined;
+  return `${what}: the rank of ${small} is ${updateOf(small, settings).rank}, and its matrix has only ${smallerSide(tensors, small)} singular values: lower rank, or set rankPattern`;
+}
+
+const smallerSide = (tensors: MethodTask["tensors"], site: string): number =>
+  Math.min(...(tensors.get(`${site}.weight`) ?? [0]));

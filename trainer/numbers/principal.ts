@@ -1,0 +1,168 @@
+/**
+ * The largest singular values of a matrix and their vectors, and the first columns of its QR decomposition, in double
+ * precision. Sums run in a fixed order and nothing but +, −, ·, / and √ is used, so the bits are the same everywhere. Pure.
+ */
+import { columnsTimes, combined, dot, type Matrix, rowsTimes, unitBeside, type Vectors } from "./vectors.ts";
+
+/** Σ values[i]·left[i]·right[i]ᵀ, the largest first. */
+export interface Principal {
+  readonly values: readonly number[];
+  /** Of length `rows`. */
+  readonly left: Vectors;
+  /** Of length `columns`. */
+  readonly right: Vectors;
+}
+
+/** A share of the largest singular value: residuals below it are far below the rounding of F32, also for close values. */
+const tolerance = 1e-12;
+
+/**
+ * The `rank` largest, at most min(rows, columns), by bidiagonalisation from a random vector (Golub & Kahan 1965), with full
+ * orthogonalisation, until these have converged; a small matrix is decomposed whole. `random`: any numbers by index.
+ */
+export function principalPart(w: Matrix, rank: number, random: (index: number) => number): Principal {
+  const parts = (times: Times, back: Times, most: number) =>
+    largestParts(
+      (v) => times(w, v),
+      (u) => back(w, u),
+      { most, rank, random },
+    );
+  if (w.rows >= w.columns) return parts(rowsTimes, columnsTimes, w.columns);
+  const { values, left, right } = parts(columnsTimes, rowsTimes, w.rows);
+  return { values, left: right, right: left };
+}
+
+type Times = (w: Matrix, vector: Float64Array) => Float64Array;
+
+interface Search {
+  /** Columns of the matrix, which has no fewer rows. */
+  readonly most: number;
+  readonly rank: number;
+  readonly random: (index: number) => number;
+}
+
+function largestParts(
+  times: (v: Float64Array) => Float64Array,
+  timesTransposed: (u: Float64Array) => Float64Array,
+  { most, rank, random }: Search,
+): Principal {
+  const [left, right]: [Float64Array[], Float64Array[]] = [[], []];
+  const [diagonal, above]: [number[], number[]] = [[], []];
+  let next = unitBeside(new Float64Array(most), right, random);
+  let check = Math.min(most, rank + 16);
+  for (;;) {
+    right.push(next.unit);
+    const u = unitBeside(times(next.unit), left, random);
+    left.push(u.unit);
+    diagonal.push(u.length);
+    const size = diagonal.length;
+    if (size < most) next = unitBeside(timesTransposed(u.unit), right, random);
+    const rest = size < most ? next.length : 0;
+    if (size === check) {
+      const small = bidiagonalParts(diagonal, above);
+      const largest = small.values[0] ?? 0;
+      const converged = small.left.slice(0, rank).every((p) => rest * Math.abs(p[size - 1]!) <= tolerance * largest);
+      if (converged || size === most) {
+        return {
+          values: small.values.slice(0, rank),
+          left: small.left.slice(0, rank).map((weights) => combined(left, weights)),
+          right: small.right.slice(0, rank).map((weights) => combined(right, weights)),
+        };
+      }
+      check = Math.min(most, Math.ceil(size * 1.5));
+    }
+    above.push(rest);
+  }
+}
+
+/** Singular values and vectors of an upper bidiagonal matrix: rotations of its columns until they are orthogonal (Jacobi). */
+function bidiagonalParts(diagonal: readonly number[], above: readonly number[]): Principal {
+  const size = diagonal.length;
+  const columns = Array.from({ length: size }, (_, j) => {
+    const column = new Float64Array(size);
+    column[j] = diagonal[j]!;
+    if (j > 0) column[j - 1] = above[j - 1]!;
+    return column;
+  });
+  const right = Array.from({ length: size }, (_, j) => new Float64Array(size).fill(1, j, j + 1));
+  for (let sweep = 0, rotated = true; rotated && sweep < 60; sweep++) {
+    rotated = false;
+    for (let i = 0; i < size; i++) {
+      for (let j = i + 1; j < size; j++) rotated = orthogonalise(columns, right, i, j) || rotated;
+    }
+  }
+  const lengths = columns.map((column) => Math.sqrt(dot(column, column)));
+  const order = lengths.map((_, j) => j).sort((i, j) => lengths[j]! - lengths[i]! || i - j);
+  const left: Float64Array[] = [];
+  for (const j of order) left.push(unitOf(columns[j]!, lengths[j]!, left));
+  return { values: order.map((j) => lengths[j]!), left, right: order.map((j) => right[j]!) };
+}
+
+/** A column of length 0 has no direction; any that is orthogonal to the others does. */
+function unitOf(column: Float64Array, length: number, others: Vectors): Float64Array {
+  if (length > 0) return column.map((value) => value / length);
+  return unitBeside(column, others, (index) => 1 / (1 + index)).unit;
+}
+
+/** Rotates two columns so that they are orthogonal; false if they are. */
+function orthogonalise(columns: Vectors, right: Vectors, i: number, j: number): boolean {
+  const [p, q] = [columns[i]!, columns[j]!];
+  const [pp, qq, pq] = [dot(p, p), dot(q, q), dot(p, q)];
+  if (Math.abs(pq) <= 1e-15 * Math.sqrt(pp * qq) || pq === 0) return false;
+  const zeta = (qq - pp) / (2 * pq);
+  const t = (zeta < 0 ? -1 : 1) / (Math.abs(zeta) + Math.sqrt(1 + zeta * zeta));
+  const c = 1 / Math.sqrt(1 + t * t);
+  rotate(p, q, c, c * t);
+  rotate(right[i]!, right[j]!, c, c * t);
+  return true;
+}
+
+function rotate(p: Float64Array, q: Float64Array, c: number, s: number): void {
+  for (let k = 0; k < p.length; k++) {
+    const [a, b] = [p[k]!, q[k]!];
+    p[k] = c * a - s * b;
+    q[k] = s * a + c * b;
+  }
+}
+
+/**
+ * The first `rank` columns of Q and rows of R of W = Q·R, by reflections (Householder 1958), with LAPACK's signs: R's
+ * diagonal has the sign opposite to the column's own.
+ */
+export function leadingQr(w: Matrix, rank: number): { q: Vectors; r: Vectors } {
+  const reflectors: Float64Array[] = [];
+  const r = Array.from({ length: rank }, () => new Float64Array(w.columns));
+  const column = new Float64Array(w.rows);
+  for (let c = 0; c < w.columns; c++) {
+    for (let row = 0; row < w.rows; row++) column[row] = w.values[row * w.columns + c]!;
+    for (const reflector of reflectors) reflect(reflector, column);
+    if (reflectors.length === c && c < rank) {
+      reflectors.push(reflectorOf(column, c));
+      reflect(reflectors[c]!, column);
+    }
+    for (let k = 0; k < Math.min(rank, c + 1); k++) r[k]![c] = column[k]!;
+  }
+  const q = Array.from({ length: rank }, (_, k) => {
+    const unit = new Float64Array(w.rows).fill(1, k, k + 1);
+    for (let index = reflectors.length - 1; index >= 0; index--) reflect(reflectors[index]!, unit);
+    return unit;
+  });
+  return { q, r };
+}
+
+/** v of H = I − v·vᵀ (‖v‖² = 2, or v = 0) that makes a column zero below `first`. */
+function reflectorOf(column: Float64Array, first: number): Float64Array {
+  const v = column.slice();
+  v.fill(0, 0, first);
+  const below = v.subarray(first + 1);
+  if (dot(below, below) === 0) return v.fill(0);
+  const length = Math.sqrt(dot(v, v));
+  v[first]! += v[first]! < 0 ? -length : length;
+  const factor = Math.sqrt(2 / dot(v, v));
+  return v.map((value) => value * factor);
+}
+
+function reflect(v: Float64Array, column: Float64Array): void {
+  const along = dot(v, column);
+  for (let k = 0; k < column.length; k++) column[k]! -= along * v[k]!;
+}
