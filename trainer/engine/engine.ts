@@ -243,7 +243,7 @@ async function start(
     case "text": {
       if (!encode) throw new Error(`${tensor.name} starts as a text, and nothing encodes it`);
       const ids = await encode(initial.text).catch((error: unknown) => {
-        throw invalid("InitialText", `initialText: ${messageOf(error)}: write another text`, { cause: error });
+        throw invalid("InitialText", `initialText: ${messageOf(error)}: write another text`);
       });
       const beyond = ids.find((id) => id >= initial.shape[0]);
       if (beyond !== undefined)
@@ -307,6 +307,6 @@ function createExecutor(compiled: Compiled, { threads, backend, poison }: Engine
     });
   } catch (error) {
     if (!/memory/i.test(messageOf(error))) throw error;
-    throw new StageFailure(exitCode.outOfDeviceMemory, "OutOfMemory", messageOf(error), { cause: error });
+    throw new StageFailure(exitCode.outOfDeviceMemory, "OutOfMemory", messageOf(error));
   }
 }
