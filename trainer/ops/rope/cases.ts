@@ -9,10 +9,15 @@ const shapes = [
 ] as const;
 
 export const cases = (act: Activation): OpCase[] =>
-  shapes.map(([T, heads, headDim]) => {
-    const angles = () => random("F32", [T, headDim / 2]);
-    const x = [T, heads * headDim];
-    const attributes = { heads, headDim, sign: heads === 1 ? 1 : -1 };
-    const operands = { x: random(act, x), cos: angles(), sin: angles(), y: empty(act, x) };
-    return make(rope, `${T}×${heads}×${headDim}`, act, attributes, operands);
-  });
+  shapes.flatMap(([T, heads, headDim]) =>
+    // The whole head, and its first elements alone.
+    [0, headDim / 2 - ((headDim / 2) % 2)].map((turned) => ropeCase(act, T, heads, headDim, turned)),
+  );
+
+function ropeCase(act: Activation, T: number, heads: number, headDim: number, turned: number): OpCase {
+  const angles = () => random("F32", [T, headDim / 2]);
+  const x = [T, heads * headDim];
+  const attributes = { heads, headDim, sign: heads === 1 ? 1 : -1, ...(turned > 0 && { turned }) };
+  const operands = { x: random(act, x), cos: angles(), sin: angles(), y: empty(act, x) };
+  return make(rope, `${T}×${heads}×${headDim} ${turned}`, act, attributes, operands);
+}
