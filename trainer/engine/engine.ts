@@ -5,6 +5,7 @@
 
 import { exitCode } from "../contract/exitCodes.ts";
 import { corrupt, messageOf, StageFailure } from "../contract/failure.ts";
+import type { PlacedTensor } from "../formats/huggingFace.ts";
 import type { Compiled, IoTensor, Program, ProgramKey, StateTensor } from "../graph/compiled.ts";
 import { rolesWith, type StateRole } from "../graph/roles.ts";
 import { bytesOf, type Initial } from "../graph/tensor.ts";
@@ -59,7 +60,8 @@ export class Engine {
     for (const weight of this.compiled.weights) {
       const tensor = baseTensor(base, weight.name, weight.shape);
       if (tensor.dtype !== weight.dtype) {
-        throw corrupt("BaseModelCorrupt", `${weight.name} is ${tensor.dtype}, expected ${weight.dtype}`);
+        this.#executor.bind(weight.binding, { data: await widenedWeight(base, tensor, weight) });
+        continue;
       }
       const source = {
         path: await base.localFile(tensor.file),
@@ -213,6 +215,19 @@ async function start(
     default:
       into.set(initialValues(tensor, initial, seed));
   }
+}
+
+/** A weight of a narrower type than the program's as F32: an F16 base, or one of a mixture. */
+async function widenedWeight(
+  base: BaseTensors,
+  tensor: PlacedTensor,
+  weight: Compiled["weights"][number],
+): Promise<Uint8Array> {
+  if (weight.dtype !== "F32" || tensor.dtype === "U8") {
+    throw corrupt("BaseModelCorrupt", `${weight.name} is ${tensor.dtype}, expected ${weight.dtype}`);
+  }
+  const values = await baseValues(base, weight);
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
 const floatsOf = (bytes: Uint8Array) => new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);

@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
 import { storeLayout } from "../contract/storeLayout.ts";
+import { toBfloat16, widened } from "../formats/bfloat16.ts";
 import { changeModel, type ModelChange, rename } from "../testing/changedModel.ts";
 import { chatMl } from "../testing/tinyModel.ts";
 import { type TinyOptions, TinyTraining } from "../testing/tinyTraining.ts";
@@ -57,6 +58,51 @@ for (const [way, options] of ways) {
       const config = JSON.parse(await model.text("config.json"));
       assert.deepEqual(config.architectures, ["LlamaForCausalLM"]);
     }
+  });
+}
+
+/** The checkpoint's tensors in another type, each by its name. */
+const inTypes =
+  (typeOf: (name: string) => "F32" | "BF16" | "F16"): ModelChange =>
+  (tensors) => {
+    for (const [name, { shape, data }] of tensors) {
+      // F16 holds these values exactly: its 8 bits of BF16, without those that are too small.
+      const values = widened(data, "BF16", new Float32Array(data.length / 2)).map((value) =>
+        Math.abs(value) < 2 ** -14 ? 0 : value,
+      );
+      const dtype = typeOf(name);
+      tensors.set(name, { dtype, shape, data: bytesAs(values, dtype) });
+    }
+  };
+
+function bytesAs(values: Float32Array, dtype: "F32" | "BF16" | "F16"): Uint8Array {
+  const stored = dtype === "F32" ? values : dtype === "F16" ? Float16Array.from(values) : toBfloat16(values);
+  return new Uint8Array(stored.buffer);
+}
+
+const f16 = () => "F16" as const;
+const mixed: readonly (readonly [string, TinyOptions, (name: string) => "F32" | "BF16" | "F16"])[] = [
+  ["lora on F16", {}, f16],
+  ["lora on norms in F32 beside BF16", {}, (name) => (name.includes("norm") ? "F32" : "BF16")],
+  [
+    "lora on NF4 of F16 beside BF16",
+    { quantization: { type: "NF4" } },
+    (name) => (name.includes("mlp") ? "F16" : "BF16"),
+  ],
+  ["full on F16", { method: { full: {} } }, f16],
+];
+
+for (const [what, options, typeOf] of mixed) {
+  test(`${what}: the base trains as the same numbers in one type`, async (t) => {
+    const plain = await exported(
+      t,
+      options,
+      inTypes(() => (options.quantization ? "BF16" : "F32")),
+    );
+    const { figures, model } = await exported(t, options, inTypes(typeOf));
+    assert.equal(figures.loss, plain.figures.loss);
+    const { torch_dtype: type } = JSON.parse(await model.text("config.json"));
+    assert.equal(type, [...(await model.tensors()).values()][0]!.dtype === "F32" ? "float32" : "bfloat16");
   });
 }
 
