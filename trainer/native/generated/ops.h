@@ -52,9 +52,10 @@ enum class Opcode : int32_t {
   softcap = 38,
   sliceColumns = 39,
   sliceColumnsBackward = 40,
+  gradBias = 41,
 };
 
-inline constexpr int32_t opcodeCount = 40;  // opcodes run from 1 to this
+inline constexpr int32_t opcodeCount = 41;  // opcodes run from 1 to this
 
 struct Embed {
   const Tensor& ids;
@@ -731,6 +732,17 @@ struct SliceColumnsBackward {
         after(call.integer(2)) {}
 };
 
+struct GradBias {
+  const Tensor& dy;
+  const Tensor& dBias;
+  float scale;
+
+  explicit GradBias(const Call& call)
+      : dy(*call.operands[0]),
+        dBias(*call.operands[1]),
+        scale(call.real(0)) {}
+};
+
 // X(name, Struct) for every op that computes something.
 #define LUTHIER_OPS(X) \
   X(embed, Embed) \
@@ -771,6 +783,7 @@ struct SliceColumnsBackward {
   X(gradBias, GradBias) \
   X(softcap, Softcap) \
   X(sliceColumns, SliceColumns) \
-  X(sliceColumnsBackward, SliceColumnsBackward)
+  X(sliceColumnsBackward, SliceColumnsBackward) \
+  X(gradBias, GradBias)
 
 }  // namespace luthier

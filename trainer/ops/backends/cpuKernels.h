@@ -19,6 +19,7 @@
 #include "../glu/cpu.h"
 #include "../gluBackward/cpu.h"
 #include "../gradBias/cpu.h"
+#include "../gradBias/cpu.h"
 #include "../gradWeight/cpu.h"
 #include "../importance/cpu.h"
 #include "../inverseRowNorm/cpu.h"

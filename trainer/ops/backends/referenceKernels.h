@@ -19,6 +19,7 @@
 #include "../glu/reference.h"
 #include "../gluBackward/reference.h"
 #include "../gradBias/reference.h"
+#include "../gradBias/reference.h"
 #include "../gradWeight/reference.h"
 #include "../importance/reference.h"
 #include "../inverseRowNorm/reference.h"
