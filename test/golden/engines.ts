@@ -5,7 +5,7 @@ import path from "node:path";
 import { compile } from "../../trainer/compile/compile.ts";
 import type { BatchShape } from "../../trainer/engine/batch.ts";
 import { Engine } from "../../trainer/engine/engine.ts";
-import { encodeSafetensors } from "../../trainer/formats/safetensorsWriter.ts";
+import { encodeSafetensors, type TensorData } from "../../trainer/formats/safetensorsWriter.ts";
 import type { CompileSpec } from "../../trainer/graph/compiled.ts";
 import { ropeTable } from "../../trainer/models/rope.ts";
 import type { Backend } from "../../trainer/native/addon.ts";
@@ -28,15 +28,15 @@ export const slots = 4;
 
 export interface GoldenRun extends StepParts, Disposable {}
 
-/** Opens a case; dispose of it to release its memory. */
-export async function openCase(golden: GoldenCase, variant: Variant): Promise<GoldenRun> {
+/** Opens a case, on its own base or on other weights; dispose of it to release its memory. */
+export async function openCase(golden: GoldenCase, variant: Variant, weights?: TensorData[]): Promise<GoldenRun> {
   const { settings } = golden;
   const model = modelConfigOf(goldenPath(settings.base));
   const dataset = readDataset();
   const spec = specOf(golden, variant, model, dataset.rowTokens);
   const compiled = compile(spec);
   const engine = new Engine(compiled, { threads: variant.threads ?? 1, backend: variant.backend });
-  await bindBase(engine, golden, variant);
+  await (weights ? bindTensors(engine, weights) : bindBase(engine, golden, variant));
   for (const [name, values] of ourTensors(golden, "initial/")) engine.floats("parameter", name).set(values);
   await engine.run({ program: "derive" });
   const shape: BatchShape = { ...spec, trainedRowBuckets: compiled.trainedRowBuckets };
@@ -55,10 +55,13 @@ export async function openCase(golden: GoldenCase, variant: Variant): Promise<Go
 /** Binds the golden's base; in BF16 rounded, in NF4 as bitsandbytes wrote it, both rewritten for our engine. */
 async function bindBase(engine: Engine, { settings }: GoldenCase, { precision }: Variant): Promise<void> {
   if (settings.nf4 === null && precision !== "BF16") return await bindDirectory(engine, goldenPath(settings.base));
+  const source = new Tensors(`${settings.base}/model.safetensors`);
+  await bindTensors(engine, settings.nf4 === null ? bfloat16Base(source) : nf4Base(source));
+}
+
+async function bindTensors(engine: Engine, tensors: TensorData[]): Promise<void> {
   const made = mkdtempSync(path.join(tmpdir(), "luthier-golden-"));
   try {
-    const source = new Tensors(`${settings.base}/model.safetensors`);
-    const tensors = settings.nf4 === null ? bfloat16Base(source) : nf4Base(source);
     writeFileSync(path.join(made, "model.safetensors"), encodeSafetensors(tensors));
     await bindDirectory(engine, made);
   } finally {

@@ -25,9 +25,8 @@ from transformers import (
     SmolLM3Config,
 )
 
-import tiny_llama
 from tiny_llama import DATA, VOCABULARY
-from training import forward_backward, worst, distance
+from training import distance, forward_backward, worst
 
 USUAL = {
     "vocab_size": VOCABULARY,
@@ -87,7 +86,6 @@ FAMILIES = {
 
 
 def write() -> None:
-    tiny_llama.keep_double_precision()
     results = {}
     for index, (name, config) in enumerate(FAMILIES.items()):
         directory = DATA / f"family-{name}"

@@ -82,6 +82,7 @@ export function ourTensors({ settings, tensors }: GoldenCase, prefix: string): R
     const { shape } = tensors.entry(prefix + name);
     return { name, shape, values: Float32Array.from(tensors.values(prefix + name)) };
   });
+  if (stored.length === 0) return new Map();
   const { peft } = methodOf(settings.method);
   const config = { num_layers: 2, token_dim: (stored[0]?.shape[1] ?? 0) / 4 };
   return new Map((peft ? peft.fromPeft(stored, config) : stored).map(({ name, values }) => [name, values]));

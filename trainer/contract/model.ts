@@ -179,7 +179,7 @@ function refuseUnsupported(c: RawConfig, family: Family): void {
   if (!window?.onlyIfUsed) unless("use_sliding_window", c.use_sliding_window, false);
   const types = c.layer_types?.find((type) => type !== "full_attention" && type !== "sliding_attention");
   unless("layer_types", types, "full_attention, sliding_attention");
-  if (c.layer_types && c.layer_types.length !== c.num_hidden_layers) {
+  if (window && c.layer_types?.includes("sliding_attention") && c.layer_types.length !== c.num_hidden_layers) {
     refuse(`layer_types has ${c.layer_types.length} entries, and num_hidden_layers is ${c.num_hidden_layers}`);
   }
   if (c.no_rope_layers && c.no_rope_layers.length < c.num_hidden_layers) {

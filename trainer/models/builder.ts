@@ -4,11 +4,10 @@
  * cache, the head) by its mode.
  */
 import type { ModelConfig } from "../contract/model.ts";
-import { fromBfloat16, toBfloat16 } from "../formats/bfloat16.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { BaseEmbedding, BaseLinear, LowRank, Site, SiteRecord, SiteRewriter } from "../graph/site.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { sumType, widthOf } from "../graph/tensor.ts";
+import { roundedTo, sumType, widthOf } from "../graph/tensor.ts";
 import type { Variables } from "../graph/variables.ts";
 import { add } from "../ops/add/op.ts";
 import { attention } from "../ops/attention/op.ts";
@@ -123,8 +122,7 @@ export class ModelBuilder {
 
   /** factor · x, the factor rounded to the type of activations, as a product of two tensors has it. */
   scaleInType(x: Tensor, factor: number): Tensor {
-    const rounded = fromBfloat16(toBfloat16(Float32Array.of(factor)))[0] ?? factor;
-    return this.scale(x, x.dtype === "BF16" ? rounded : factor);
+    return this.scale(x, roundedTo(x.dtype, factor));
   }
 
   /** The parts of x, of these widths, from left to right. */
