@@ -54,7 +54,7 @@ async function trainsAndMerges(golden: GoldenCase): Promise<void> {
   for (let step = 1; step <= steps; step++)
     losses.push((await trainStep(run, step, rowsOfStep(1, run.dataset.rowCount))).loss);
   assert.ok(losses.at(-1)! < losses[0]!, `the losses are ${losses.join(", ")}`);
-  if (declarationOf(golden.settings.method).mergeRefusal !== undefined) return;
+  if (declarationOf(golden.settings.method.kind).mergeRefusal !== undefined) return;
   await run.engine.run({ program: "derive" });
   const whole = { ...golden, settings: { ...golden.settings, method: usualMethod("full") } };
   using merged = await openCase(whole, onCpu, mergedBase(golden, run));
