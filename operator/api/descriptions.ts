@@ -70,7 +70,7 @@ export const descriptions: Readonly<Record<string, string>> = {
   rmsNormEps: "Epsilon of the norms.",
   tieWordEmbeddings: "Whether the output layer is the embedding.",
   slidingWindow: "Tokens that a token sees in layers with a sliding window.",
-  unturnedLayers: "Layers without a rotary embedding.",
+  noRopeLayers: "Layers without a rotary embedding.",
   baseDataType: "Type of the base's weights.",
   baseBytes: "Bytes of the base's weights.",
   quantized: "Quantisation of the base.",

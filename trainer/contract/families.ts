@@ -33,8 +33,8 @@ export interface ModelValues {
   readonly slidingLayers?: readonly number[];
   /** The rotary embedding of the sliding layers, where they have one of their own (Gemma 3). */
   readonly localRope?: Rope;
-  /** Elements of a head that turn, the first ones. Absent: all. */
-  readonly turnedWidth?: number;
+  /** Elements of a head that are rotated, the first ones. Absent: all. */
+  readonly rotaryWidth?: number;
   /** Factor of attention's scores. Absent: 1/√headDim. */
   readonly attentionScale?: number;
   /** c·tanh(x/c) of attention's scores and of the logits. Absent: none. */
@@ -109,8 +109,8 @@ export interface FamilyRules {
   /** Absent: a window in config.json does not count, as in transformers. */
   readonly window?: WindowRule;
   /** Layers without a rotary embedding. */
-  unturned?(layer: number, config: RawConfig): boolean;
-  readonly turnsInPart?: boolean;
+  noRope?(layer: number, config: RawConfig): boolean;
+  readonly isPartial?: boolean;
   values?(config: RawConfig, refuse: Refuse): ModelValues;
 }
 
@@ -164,8 +164,8 @@ export const familyRules: Readonly<Record<Family, FamilyRules>> = {
     tied: true,
     theta: 2_000_000,
     activation: "silu",
-    unturned: isUnturned,
-    window: { onlyIfUsed: true, usual: isUnturned, byLayerTypes: true },
+    noRope: hasNoRope,
+    window: { onlyIfUsed: true, usual: hasNoRope, byLayerTypes: true },
   },
   gemma2: {
     ...gemma,
@@ -193,7 +193,7 @@ export const familyRules: Readonly<Record<Family, FamilyRules>> = {
   phi3: {
     normEps: 1e-5,
     activation: "silu",
-    turnsInPart: true,
+    isPartial: true,
     window: { usual: everywhere, byLayerTypes: false },
   },
   olmo2: { normEps: 1e-5, activation: "silu" },
@@ -210,7 +210,7 @@ export const familyRules: Readonly<Record<Family, FamilyRules>> = {
   },
 };
 
-function isUnturned(layer: number, { no_rope_layers: listed, no_rope_layer_interval: interval }: RawConfig): boolean {
+function hasNoRope(layer: number, { no_rope_layers: listed, no_rope_layer_interval: interval }: RawConfig): boolean {
   return listed ? listed[layer] === 0 : (layer + 1) % (interval ?? 4) === 0;
 }
 
@@ -219,7 +219,7 @@ const byLayerType = z.strictObject({ full_attention: layerType, sliding_attentio
 
 /** The rotary embedding of the layers that see everything, from `rope_parameters` by layer type or from the older fields. */
 export function ropeOf(config: RawConfig, family: Family, refuse: Refuse): Rope {
-  const { theta, turnsInPart: isPhi } = familyRules[family];
+  const { theta, isPartial: isPhi } = familyRules[family];
   if (family !== "gemma3_text") return readRope(config, refuse, { theta, isPhi });
   return readRope({ ...config, rope_parameters: gemmaRopes(config, refuse)?.full_attention }, refuse, { theta });
 }

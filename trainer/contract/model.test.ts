@@ -315,19 +315,19 @@ test("Gemma 2's caps are those of config.json, its own where that has none, and 
   assert.throws(() => caps({ use_bidirectional_attention: true }), /use_bidirectional_attention true/);
 });
 
-test("Phi-3's heads turn in part, by LongRoPE under each of its names", () => {
+test("Phi-3's heads are rotated in part, by LongRoPE under each of its names", () => {
   const phi3 = { ...llama, model_type: "phi3", rope_theta: undefined, max_position_embeddings: 131_072 };
   const factors = { short_factor: Array(16).fill(1), long_factor: Array(16).fill(4) };
   for (const type of ["longrope", "su", "yarn"]) {
     const scaling = { rope_scaling: { type, ...factors } };
     const half = { partial_rotary_factor: 0.5, original_max_position_embeddings: 4096 };
-    const { ropeScaling, turnedWidth } = readModelConfig({ ...phi3, ...half, ...scaling });
-    assert.equal(turnedWidth, 32);
+    const { ropeScaling, rotaryWidth } = readModelConfig({ ...phi3, ...half, ...scaling });
+    assert.equal(rotaryWidth, 32);
     assert.ok(ropeScaling?.type === "longrope");
     assert.deepEqual([ropeScaling.originalContext, ropeScaling.longFactor[0]], [4096, 4]);
     assert.ok(Math.abs(ropeScaling.attentionFactor - Math.sqrt(1 + Math.log(32) / Math.log(4096))) < 1e-12);
   }
-  assert.equal(readModelConfig(phi3).turnedWidth, undefined);
+  assert.equal(readModelConfig(phi3).rotaryWidth, undefined);
   const wrong = { rope_scaling: { type: "longrope", ...factors } };
   assert.throws(() => readModelConfig({ ...phi3, ...wrong }), /short_factor has 16 numbers; it must have 32/);
   assert.throws(() => readModelConfig({ ...phi3, rope_scaling: { type: "longrope" } }), /short_factor is undefined/);
@@ -336,11 +336,11 @@ test("Phi-3's heads turn in part, by LongRoPE under each of its names", () => {
 
 test("SmolLM3's layers without a rotary embedding and Granite's factors are read", () => {
   const smollm3 = { ...llama, model_type: "smollm3", rope_theta: undefined };
-  const unturned = (change: object) => readModelConfig({ ...smollm3, ...change }).unturnedLayers;
-  assert.deepEqual([readModelConfig(smollm3).ropeTheta, unturned({})], [2e6, [3]]);
-  assert.deepEqual(unturned({ no_rope_layers: [1, 0, 1, 1, 0, 1] }), [1, 4]);
-  assert.equal(unturned({ no_rope_layers: [1, 1, 1, 1, 1, 1] }), undefined);
-  assert.throws(() => unturned({ no_rope_layers: [1] }), /no_rope_layers has 1 entries/);
+  const noRope = (change: object) => readModelConfig({ ...smollm3, ...change }).noRopeLayers;
+  assert.deepEqual([readModelConfig(smollm3).ropeTheta, noRope({})], [2e6, [3]]);
+  assert.deepEqual(noRope({ no_rope_layers: [1, 0, 1, 1, 0, 1] }), [1, 4]);
+  assert.equal(noRope({ no_rope_layers: [1, 1, 1, 1, 1, 1] }), undefined);
+  assert.throws(() => noRope({ no_rope_layers: [1] }), /no_rope_layers has 1 entries/);
   const granite = { ...llama, model_type: "granite", embedding_multiplier: 12, logits_scaling: 8 };
   const { multipliers, attentionScale } = readModelConfig({ ...granite, attention_multiplier: 0.01 });
   assert.deepEqual([multipliers, attentionScale], [{ embedding: 12, residual: 1, logits: 8 }, 0.01]);

@@ -34,7 +34,7 @@ export const modelConfig = z
     rmsNormEps: z.number().positive().max(1),
     tieWordEmbeddings: z.boolean(),
     slidingWindow: dimension(16_777_216).optional(),
-    unturnedLayers: z.array(z.int().min(0).max(511)).max(512).optional(),
+    noRopeLayers: z.array(z.int().min(0).max(511)).max(512).optional(),
   })
   .refine((c) => c.heads % c.kvHeads === 0, {
     message: "num_attention_heads must be a multiple of num_key_value_heads",
@@ -79,14 +79,14 @@ export function readModelConfig(config: unknown): ModelConfig {
   if (!parsed.success) throw new UnsupportedModelError(`config.json: ${issueText(parsed.error)}`);
   const model = parsed.data;
   const window = windowOf(c, rules, model);
-  const unturned = rules.unturned && layersWhere(model, (layer) => rules.unturned!(layer, c));
-  const turnedWidth = turnedWidthOf(rope, model);
+  const noRope = rules.noRope && layersWhere(model, (layer) => rules.noRope!(layer, c));
+  const rotaryWidth = rotaryWidthOf(rope, model);
   return {
     ...model,
     ...window,
-    ...(unturned && unturned.length > 0 && { unturnedLayers: unturned }),
+    ...(noRope && noRope.length > 0 && { noRopeLayers: noRope }),
     ...(rope.scaling && { ropeScaling: rope.scaling }),
-    ...(turnedWidth !== undefined && { turnedWidth }),
+    ...(rotaryWidth !== undefined && { rotaryWidth }),
     ...rules.values?.(c, refuse),
   };
 }
@@ -120,14 +120,14 @@ function windowOf(
 const refuseLayerTypes = (type: string, supported: string): never =>
   refuse(`layer_types ${JSON.stringify(type)} is not supported; supported: ${supported}`);
 
-/** Elements of a head that turn, and the check of LongRoPE's factors against them. */
-function turnedWidthOf(
+/** Elements of a head that are rotated, and the check of LongRoPE's factors against them. */
+function rotaryWidthOf(
   { share, scaling }: { share?: number | undefined; scaling?: RopeScaling | undefined },
   { headDim }: { headDim: number },
 ): number | undefined {
   const width = share === undefined ? headDim : Math.floor(headDim * share);
   if (width % 2 !== 0 || width < 2)
-    refuse(`partial_rotary_factor ${share} turns ${width} of head_dim ${headDim}; it must be even`);
+    refuse(`partial_rotary_factor ${share} rotates ${width} of head_dim ${headDim}; it must be even`);
   if (scaling?.type === "longrope") {
     for (const [field, factors] of [
       ["short_factor", scaling.shortFactor],

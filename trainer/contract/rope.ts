@@ -39,11 +39,11 @@ export interface Rope {
   readonly theta: number;
   /** Absent: plain frequencies. */
   readonly scaling?: RopeScaling;
-  /** The share of a head that turns, its first elements. Absent: all. */
+  /** The share of a head that is rotated, its first elements. Absent: all. */
   readonly share?: number;
 }
 
-/** The rotary embedding of a family: its default base, and whether it is Phi-3's, which may turn heads in part. */
+/** The rotary embedding of a family: its default base, and whether it is Phi-3's, which may rotate heads in part. */
 export interface RopeRules {
   readonly theta?: number | undefined;
   readonly isPhi?: boolean | undefined;
@@ -167,7 +167,7 @@ function thetaOf(numbers: Numbers, { rope_theta: beside }: RopeFields, refuse: R
   return inside ?? beside ?? undefined;
 }
 
-/** The share of a head that turns; undefined for the whole. */
+/** The share of a head that is rotated; undefined for the whole. */
 function shareOf(field: string, value: unknown, refuse: Refuse, { isPhi }: RopeRules): number | undefined {
   if (value === undefined || value === null || value === 1) return undefined;
   if (!isPhi) return refuse(`${field} ${shown(value)} is not supported; supported: 1`);

@@ -53,7 +53,7 @@ test("layers with a rotary base of their own get its angles beside the others", 
   assert.deepEqual(made!.cos, makeBatch(dataset, [0, 1], 1, shape, rope).inputs.cos);
 });
 
-test("an example longer than the original context turns by LongRoPE's long factors, others by the short ones", () => {
+test("an example longer than the original context uses LongRoPE's long factors, others the short ones", () => {
   const longrope = {
     type: "longrope",
     shortFactor: [1, 1],

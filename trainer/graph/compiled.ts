@@ -79,7 +79,7 @@ export interface IoTensor extends NamedTensor {
  * - `micro`: forward and backward pass of one micro-batch; gradients and `loss` accumulate.
  *   In: ids I32[T], cos and sin F32[T, D/2] (rows of `ropeTable` by position in the example), segmentStart I32[T] (the row
  *   of the micro-batch where the token's example starts), with sliding layers windowStart I32[T] (the first row that a token
- *   of them sees) and, where they turn by their own, localCos and localSin; trainedRow I32[R] (rows whose next token is trained; −1: none),
+ *   of them sees) and, where they have a rotary base of their own, localCos and localSin; trainedRow I32[R] (rows whose next token is trained; −1: none),
  *   target I32[R], lossWeight F32[R] (0: none); with dropout rowKey U32[T, 2] = (example, position) and
  *   rngKey U32[2] = (seed, step). Out: nll F32[R].
  * - `pullback`: after the last micro-batch; turns gradients of derived values into gradients of parameters, and

@@ -214,13 +214,13 @@ export class ModelBuilder {
 
   /** Rotates each head by the token's position, unless the layer has no rotary embedding. x [T, heads·D] */
   rope(x: Tensor, heads: number, layer: number): Tensor {
-    const { headDim, localRope, turnedWidth: turned, unturnedLayers } = this.config;
-    if (unturnedLayers?.includes(layer)) return x;
+    const { headDim, localRope, rotaryWidth: rotary, noRopeLayers } = this.config;
+    if (noRopeLayers?.includes(layer)) return x;
     const [cosName, sinName] = localRope && this.#slides(layer) ? ["localCos", "localSin"] : ["cos", "sin"];
     const shape = [this.mode.tokens, headDim / 2];
     const cos = this.graph.input(cosName, "F32", shape);
     const sin = this.graph.input(sinName, "F32", shape);
-    return rope.node(this.graph, { x, cos, sin }, { heads, headDim, sign: 1, turned }).y;
+    return rope.node(this.graph, { x, cos, sin }, { heads, headDim, sign: 1, rotary }).y;
   }
 
   /** Whether a layer's tokens see the last ones alone. */

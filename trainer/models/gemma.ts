@@ -28,13 +28,13 @@ function block(b: ModelBuilder, layer: number, input: Tensor, { headNorms }: Gen
 
   const h = norm(b, input, `${at}.input_layernorm`);
   const project = (name: string, count: number) => b.linear(h, `${at}.self_attn.${name}_proj`, count * headDim);
-  const turned = (name: string, count: number) => {
+  const rotated = (name: string, count: number) => {
     const x = project(name, count);
     const normed = headNorms ? b.rmsNorm(x, `${at}.self_attn.${name}_norm`, { width: headDim, offset: 1 }) : x;
     return b.rope(normed, count, layer);
   };
-  const q = turned("q", heads);
-  const k = turned("k", kvHeads);
+  const q = rotated("q", heads);
+  const k = rotated("k", kvHeads);
   const v = project("v", kvHeads);
   const attention = b.linear(b.attention(`${at}.self_attn`, layer, q, k, v), `${at}.self_attn.o_proj`, d);
   const attended = b.add(input, norm(b, attention, `${at}.post_attention_layernorm`));

@@ -30,13 +30,13 @@ function block(b: ModelBuilder, layer: number, input: Tensor, { bias = false, he
   const h = b.rmsNorm(input, `${at}.input_layernorm`);
   const project = (name: string, count: number) =>
     b.linear(h, `${at}.self_attn.${name}_proj`, count * headDim, { bias });
-  const turned = (name: string, count: number) => {
+  const rotated = (name: string, count: number) => {
     const x = project(name, count);
     const normed = headNorms ? b.rmsNorm(x, `${at}.self_attn.${name}_norm`, { width: headDim }) : x;
     return b.rope(normed, count, layer);
   };
-  const q = turned("q", heads);
-  const k = turned("k", kvHeads);
+  const q = rotated("q", heads);
+  const k = rotated("k", kvHeads);
   const v = project("v", kvHeads);
   const attended = b.linear(b.attention(`${at}.self_attn`, layer, q, k, v), `${at}.self_attn.o_proj`, d, {
     residual: input,

@@ -13,10 +13,10 @@ function block(b: ModelBuilder, layer: number, input: Tensor): Tensor {
   const at = `model.layers.${layer}`;
 
   const project = (name: string, count: number) => b.linear(input, `${at}.self_attn.${name}_proj`, count * headDim);
-  const turned = (name: string, count: number) =>
+  const rotated = (name: string, count: number) =>
     b.rope(b.rmsNorm(project(name, count), `${at}.self_attn.${name}_norm`), count, layer);
-  const q = turned("q", heads);
-  const k = turned("k", kvHeads);
+  const q = rotated("q", heads);
+  const k = rotated("k", kvHeads);
   const v = project("v", kvHeads);
   const attention = b.linear(b.attention(`${at}.self_attn`, layer, q, k, v), `${at}.self_attn.o_proj`, d);
   const attended = b.add(input, b.rmsNorm(attention, `${at}.post_attention_layernorm`));

@@ -1,6 +1,6 @@
 /**
  * Phi-3, 3.5 and 4-mini (Abdin et al. 2024): Llama's block with one matrix for q, k and v and one for gate and up; heads may
- * turn in part, by LongRoPE.
+ * be rotated in part, by LongRoPE.
  */
 import type { Tensor } from "../graph/tensor.ts";
 import type { ModelBuilder } from "./builder.ts";
@@ -18,8 +18,8 @@ function block(b: ModelBuilder, layer: number, input: Tensor): Tensor {
   const h = b.rmsNorm(input, `${at}.input_layernorm`);
   const qkv = b.linear(h, `${at}.self_attn.qkv_proj`, (heads + 2 * kvHeads) * headDim);
   const [q, k, v] = b.split(qkv, [heads * headDim, kvHeads * headDim, kvHeads * headDim]);
-  const turned = b.rope(q!, heads, layer);
-  const attention = b.attention(`${at}.self_attn`, layer, turned, b.rope(k!, kvHeads, layer), v!);
+  const rotated = b.rope(q!, heads, layer);
+  const attention = b.attention(`${at}.self_attn`, layer, rotated, b.rope(k!, kvHeads, layer), v!);
   const attended = b.linear(attention, `${at}.self_attn.o_proj`, d, { residual: input });
 
   const n = b.rmsNorm(attended, `${at}.post_attention_layernorm`);

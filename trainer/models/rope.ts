@@ -27,7 +27,7 @@ export interface RopeTable extends AngleTable {
 
 type RopeFacts = Pick<
   ModelConfig,
-  "headDim" | "ropeTheta" | "ropeScaling" | "localRope" | "turnedWidth" | "slidingWindow"
+  "headDim" | "ropeTheta" | "ropeScaling" | "localRope" | "rotaryWidth" | "slidingWindow"
 >;
 
 /** Row p holds cos and sin of (p + offset) · f_i, i < D/2, times the scaling's factor.        Su et al. 2021 */
@@ -36,13 +36,13 @@ export function ropeTable(model: RopeFacts, positions: number, offset = 0): Rope
   const rows = { width: headDim / 2, positions, offset };
   const table = (periods: Frequencies, scaling: RopeScaling | undefined, isLong = false) =>
     angles(scaled(plainPeriods(periods.headDim, periods.ropeTheta), periods, scaling, isLong), factorOf(scaling), rows);
-  const turned = { headDim: model.turnedWidth ?? headDim, ropeTheta };
+  const rotary = { headDim: model.rotaryWidth ?? headDim, ropeTheta };
   const local = localRope && table({ headDim, ropeTheta: localRope.theta }, localRope.scaling);
   return {
     width: rows.width,
-    ...table(turned, ropeScaling),
+    ...table(rotary, ropeScaling),
     ...(ropeScaling?.type === "longrope" && {
-      long: { ...table(turned, ropeScaling, true), beyond: ropeScaling.originalContext - offset },
+      long: { ...table(rotary, ropeScaling, true), beyond: ropeScaling.originalContext - offset },
     }),
     ...(local && { local }),
     ...(window !== undefined && { window }),

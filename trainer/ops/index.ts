@@ -88,7 +88,6 @@ export const ops: readonly ListedOp[] = [
   softcap,
   sliceColumns,
   sliceColumnsBackward,
-  gradBias,
 ];
 
 export const isComputing = (op: ListedOp): op is AnyOp => "operands" in op;

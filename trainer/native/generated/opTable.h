@@ -90,7 +90,7 @@ inline constexpr AttributeInfo ropeAttributes[] = {
     {"heads", false, 1, 65536, false, -1, {}, 0},
     {"headDim", false, 1, 65536, false, -1, {}, 0},
     {"sign", false, -unbounded, unbounded, false, -1, {1, -1}, 2},
-    {"turned", false, 0, 65536, false, -1, {}, 0},
+    {"rotary", false, 0, 65536, false, -1, {}, 0},
 };
 
 inline constexpr OperandInfo attentionOperands[] = {
@@ -419,14 +419,6 @@ inline constexpr AttributeInfo sliceColumnsBackwardAttributes[] = {
     {"after", false, 0, 16777216, false, -1, {}, 0},
 };
 
-inline constexpr OperandInfo gradBiasOperands[] = {
-    {"dy", OperandType::act, "T,d", false, false, false, -1},
-    {"dBias", OperandType::sum, "d", false, true, false, -1},
-};
-inline constexpr AttributeInfo gradBiasAttributes[] = {
-    {"scale", true, -unbounded, unbounded, false, -1, {}, 0},
-};
-
 // By opcode − 1. An operand count of −1: any number.
 inline constexpr OpInfo opTable[opcodeCount] = {
     {"embed", embedOperands, 3, nullptr, 0, 0},
@@ -469,7 +461,6 @@ inline constexpr OpInfo opTable[opcodeCount] = {
     {"softcap", softcapOperands, 2, softcapAttributes, 1, 1},
     {"sliceColumns", sliceColumnsOperands, 2, sliceColumnsAttributes, 3, 3},
     {"sliceColumnsBackward", sliceColumnsBackwardOperands, 3, sliceColumnsBackwardAttributes, 3, 3},
-    {"gradBias", gradBiasOperands, 2, gradBiasAttributes, 1, 1},
 };
 
 }  // namespace luthier

@@ -52,10 +52,9 @@ enum class Opcode : int32_t {
   softcap = 38,
   sliceColumns = 39,
   sliceColumnsBackward = 40,
-  gradBias = 41,
 };
 
-inline constexpr int32_t opcodeCount = 41;  // opcodes run from 1 to this
+inline constexpr int32_t opcodeCount = 40;  // opcodes run from 1 to this
 
 struct Embed {
   const Tensor& ids;
@@ -182,7 +181,7 @@ struct Rope {
   int32_t heads;
   int32_t headDim;
   int32_t sign;
-  int32_t turned;
+  int32_t rotary;
 
   explicit Rope(const Call& call)
       : x(*call.operands[0]),
@@ -192,7 +191,7 @@ struct Rope {
         heads(call.integer(0)),
         headDim(call.integer(1)),
         sign(call.integer(2)),
-        turned(call.integer(3)) {}
+        rotary(call.integer(3)) {}
 };
 
 struct Attention {
@@ -732,17 +731,6 @@ struct SliceColumnsBackward {
         after(call.integer(2)) {}
 };
 
-struct GradBias {
-  const Tensor& dy;
-  const Tensor& dBias;
-  float scale;
-
-  explicit GradBias(const Call& call)
-      : dy(*call.operands[0]),
-        dBias(*call.operands[1]),
-        scale(call.real(0)) {}
-};
-
 // X(name, Struct) for every op that computes something.
 #define LUTHIER_OPS(X) \
   X(embed, Embed) \
@@ -783,7 +771,6 @@ struct GradBias {
   X(gradBias, GradBias) \
   X(softcap, Softcap) \
   X(sliceColumns, SliceColumns) \
-  X(sliceColumnsBackward, SliceColumnsBackward) \
-  X(gradBias, GradBias)
+  X(sliceColumnsBackward, SliceColumnsBackward)
 
 }  // namespace luthier

@@ -94,8 +94,8 @@ class AttentionBackwardTask {
   void cappedGradient(int64_t row, int64_t from, float* weights, float* gradients, int64_t count, F delta, F lse) const {
     const F cap = all(op_.softcap), scale = all(op_.scale), into = all(op_.scale / op_.softcap);
     for (int64_t s = 0; s < count; s += lanes) {
-      const F turned = hyperbolicTangent(load(weights + s, Whole{}) * into), p = exponential(cap * turned - lse);
-      const F slope = scale * (all(1.0f) - turned * turned);
+      const F tangent = hyperbolicTangent(load(weights + s, Whole{}) * into), p = exponential(cap * tangent - lse);
+      const F slope = scale * (all(1.0f) - tangent * tangent);
       store(gradients + s, p * (load(gradients + s, Whole{}) - delta) * slope, Whole{});
       store(weights + s, p, Whole{});
     }

@@ -13,8 +13,8 @@ namespace luthier::reference {
 template <class Real, class Op>
 Real cappedSlope(const Op& op, Real score) {
   if (!(op.softcap > 0)) return Real(1);
-  const Real turned = std::tanh(score / static_cast<Real>(op.softcap));
-  return Real(1) - turned * turned;
+  const Real tangent = std::tanh(score / static_cast<Real>(op.softcap));
+  return Real(1) - tangent * tangent;
 }
 
 // The gradients of one key–value head, row-major [T, D], until they are rounded into their tensors.

@@ -19,7 +19,6 @@
 #include "../glu/cpu.h"
 #include "../gluBackward/cpu.h"
 #include "../gradBias/cpu.h"
-#include "../gradBias/cpu.h"
 #include "../gradWeight/cpu.h"
 #include "../importance/cpu.h"
 #include "../inverseRowNorm/cpu.h"

@@ -19,7 +19,6 @@
 #include "../glu/reference.h"
 #include "../gluBackward/reference.h"
 #include "../gradBias/reference.h"
-#include "../gradBias/reference.h"
 #include "../gradWeight/reference.h"
 #include "../importance/reference.h"
 #include "../inverseRowNorm/reference.h"

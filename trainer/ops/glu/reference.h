@@ -19,9 +19,9 @@ Activated<Real> activated(int32_t activation, Real g) {
     return {g / (Real(1) + std::exp(-g)), sigmoid * (Real(1) + g * (Real(1) - sigmoid))};
   }
   const Real factor = std::sqrt(Real(2) / std::acos(Real(-1))), cubic = Real(0.044715L);
-  const Real turned = std::tanh(factor * (g + cubic * g * g * g));
+  const Real tangent = std::tanh(factor * (g + cubic * g * g * g));
   const Real inner = factor * (Real(1) + Real(3) * cubic * g * g);
-  return {g * (Real(1) + turned) / Real(2), (Real(1) + turned) / Real(2) + g * (Real(1) - turned * turned) * inner / Real(2)};
+  return {g * (Real(1) + tangent) / Real(2), (Real(1) + tangent) / Real(2) + g * (Real(1) - tangent * tangent) * inner / Real(2)};
 }
 
 template <class Real>

@@ -114,8 +114,8 @@ class CrossEntropy {
 
   // The derivative of a capped logit; that of −infinity, the target's while the others are summed, is 0.
   F slopeOf(F logit) const {
-    const F turned = highest(logit, all(-op_.softcap)) / all(op_.softcap);
-    return all(1.0f) - turned * turned;
+    const F tangent = highest(logit, all(-op_.softcap)) / all(op_.softcap);
+    return all(1.0f) - tangent * tangent;
   }
 
   // nll, the loss in row order, dh.

@@ -25,8 +25,8 @@ void linearCrossEntropyRow(const LinearCrossEntropy& op, int64_t r, std::vector<
   put<Real>(op.nll, r, nll);
   accumulate<double>(op.loss, 0, 0, static_cast<double>(weight * nll));
   for (int64_t v = 0; v < V; ++v) {
-    const Real turned = op.softcap > 0 ? logits[v] / static_cast<Real>(op.softcap) : Real(0);
-    logits[v] = weight * (std::exp(logits[v] - lse) - (v == target ? Real(1) : Real(0))) * (Real(1) - turned * turned);
+    const Real tangent = op.softcap > 0 ? logits[v] / static_cast<Real>(op.softcap) : Real(0);
+    logits[v] = weight * (std::exp(logits[v] - lse) - (v == target ? Real(1) : Real(0))) * (Real(1) - tangent * tangent);
   }
   for (int64_t c = 0; c < d; ++c) {
     Real sum = 0;

@@ -21,9 +21,9 @@ inline void addPrefixGradient(const PrefixAttentionBackward& op, int64_t t, int6
   forLanes(n, [&](int64_t j, auto count) {
     const F score = all(op.scale) * load(p + j, count);
     if (op.softcap > 0) {
-      const F turned = hyperbolicTangent(score / all(op.softcap)), weight = exponential(all(op.softcap) * turned - all(lse));
+      const F tangent = hyperbolicTangent(score / all(op.softcap)), weight = exponential(all(op.softcap) * tangent - all(lse));
       store(p + j, weight, count);
-      store(dS + j, weight * load(dS + j, count) * all(op.scale) * (all(1.0f) - turned * turned), count);
+      store(dS + j, weight * load(dS + j, count) * all(op.scale) * (all(1.0f) - tangent * tangent), count);
       return;
     }
     const F weight = exponential(score - all(lse));

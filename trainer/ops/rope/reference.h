@@ -10,7 +10,7 @@ namespace luthier::reference {
 
 template <class Real>
 void rope(const Rope& op) {
-  const int64_t turned = op.turned > 0 ? std::min(op.turned, op.headDim) : op.headDim, half = turned / 2;
+  const int64_t rotary = op.rotary > 0 ? std::min(op.rotary, op.headDim) : op.headDim, half = rotary / 2;
   for (int64_t t = 0; t < op.x.rows(); ++t) {
     for (int64_t head = 0; head < op.heads; ++head) {
       for (int64_t i = 0; i < half; ++i) {
@@ -20,7 +20,7 @@ void rope(const Rope& op) {
         put<Real>(op.y, t, low, a * cos - b * sin);
         put<Real>(op.y, t, high, b * cos + a * sin);
       }
-      for (int64_t i = turned; i < op.headDim; ++i) put<Real>(op.y, t, head * op.headDim + i, get<Real>(op.x, t, head * op.headDim + i));
+      for (int64_t i = rotary; i < op.headDim; ++i) put<Real>(op.y, t, head * op.headDim + i, get<Real>(op.x, t, head * op.headDim + i));
     }
   }
 }
