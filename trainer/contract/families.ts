@@ -97,6 +97,8 @@ interface WindowRule {
   usual(layer: number, config: RawConfig): boolean;
   /** `layer_types` names the layers; otherwise it may only repeat the usual ones. */
   readonly byLayerTypes: boolean;
+  /** Sliding layers also have a rotary embedding of their own, so they are distinguished whatever the window. */
+  readonly hasRope?: boolean;
 }
 
 export interface FamilyRules {
@@ -179,6 +181,7 @@ export const familyRules: Readonly<Record<Family, FamilyRules>> = {
       size: 4096,
       usual: (layer, { sliding_window_pattern: pattern }) => (layer + 1) % (pattern ?? 6) !== 0,
       byLayerTypes: true,
+      hasRope: true,
     },
     values(config, refuse) {
       if (typeof config.attn_logit_softcapping === "number") {

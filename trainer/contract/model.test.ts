@@ -230,6 +230,7 @@ test("absent fields get the defaults that transformers has for the family", () =
   assert.equal(of("qwen3", { num_key_value_heads: null }).kvHeads, 64);
 });
 
+const gemma3 = { ...llama, model_type: "gemma3_text", hidden_act: undefined, rope_theta: undefined, head_dim: 32 };
 const sliding = "sliding_attention";
 const whole = "full_attention";
 
@@ -257,6 +258,7 @@ test("the window and its layers are read as transformers reads them for the fami
     ["gemma2", { layer_types: [whole, whole, whole, sliding] }, [4096, [3]]],
     ["gemma3_text", { rope_theta: undefined, sliding_window: 512, sliding_window_pattern: 2 }, [512, [0, 2]]],
     ["gemma3_text", { rope_theta: undefined, sliding_window: 512 }, [512, undefined]],
+    ["gemma3_text", { rope_theta: undefined, sliding_window: 9000, sliding_window_pattern: 2 }, [8192, [0, 2]]],
     ["phi3", { sliding_window: 2047 }, [2047, undefined]],
     ["phi3", {}, none],
     ["smollm3", { ...used, sliding_window: 64, no_rope_layer_interval: 2 }, [64, [1, 3]]],
@@ -276,14 +278,13 @@ test("a window that its family does not have is refused by name", () => {
     ],
     [{ model_type: "qwen2", layer_types: Array(6).fill(sliding) }, /layer_types "sliding_attention" is not supported/],
     [{ model_type: "gemma2", hidden_act: undefined, layer_types: [sliding] }, /layer_types has 1 entries/],
+    [{ ...gemma3, sliding_window: null }, /sliding_window null is not supported; it must be a number/],
     [{ model_type: "mistral", sliding_window: 0 }, /sliding_window is 0; it must be a whole number from 1/],
     [{ model_type: "olmo2", use_sliding_window: true }, /use_sliding_window true is not supported/],
   ] as const) {
     assert.throws(() => readModelConfig({ ...llama, max_position_embeddings: 8192, ...change }), expected);
   }
 });
-
-const gemma3 = { ...llama, model_type: "gemma3_text", hidden_act: undefined, rope_theta: undefined, head_dim: 32 };
 
 test("Gemma 3 has a rotary embedding for each type of layer, in the forms of transformers 4 and 5", () => {
   const ropes = (change: object) => {

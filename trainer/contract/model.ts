@@ -94,7 +94,7 @@ export function readModelConfig(config: unknown): ModelConfig {
 const layersWhere = ({ layers }: { layers: number }, has: (layer: number) => boolean): number[] =>
   Array.from({ length: layers }, (_, layer) => layer).filter(has);
 
-/** The window, and its layers where it has some only; nothing where none is shorter than the context. */
+/** The window and, unless it has all, its layers; nothing where the window is as long as the context and changes nothing. */
 function windowOf(
   c: RawConfig,
   { window: rule }: FamilyRules,
@@ -104,6 +104,7 @@ function windowOf(
   const types = c.layer_types ?? undefined;
   const listed = types && layersWhere(model, (layer) => types[layer] === "sliding_attention");
   if (rule === undefined || typeof size !== "number" || (rule.onlyIfUsed && c.use_sliding_window !== true)) {
+    if (rule?.hasRope) refuse(`sliding_window ${String(size)} is not supported; it must be a number`);
     if (listed && listed.length > 0) refuseLayerTypes("sliding_attention", "full_attention");
     return {};
   }
@@ -113,8 +114,11 @@ function windowOf(
     refuseLayerTypes("full_attention", `sliding_attention, since sliding_window is ${size}`);
   }
   const sliding = listed ?? usual;
-  if (sliding.length === 0 || size >= model.contextLength) return {};
-  return { slidingWindow: size, ...(sliding.length < model.layers && { slidingLayers: sliding }) };
+  if (sliding.length === 0 || (size >= model.contextLength && !rule.hasRope)) return {};
+  return {
+    slidingWindow: Math.min(size, model.contextLength),
+    ...(sliding.length < model.layers && { slidingLayers: sliding }),
+  };
 }
 
 const refuseLayerTypes = (type: string, supported: string): never =>

@@ -212,15 +212,23 @@ export class ModelBuilder {
     return y;
   }
 
-  /** Rotates each head by the token's position, unless the layer has no rotary embedding. x [T, heads·D] */
-  rope(x: Tensor, heads: number, layer: number): Tensor {
-    const { headDim, localRope, rotaryWidth: rotary, noRopeLayers } = this.config;
+  /**
+   * Rotates each head by the token's position, unless the layer has no rotary embedding. x [T, heads·D]
+   * `local`: sliding layers have angles of their own.
+   */
+  rope(x: Tensor, heads: number, layer: number, { local = false } = {}): Tensor {
+    const { headDim, rotaryWidth: rotary, noRopeLayers } = this.config;
     if (noRopeLayers?.includes(layer)) return x;
-    const [cosName, sinName] = localRope && this.#slides(layer) ? ["localCos", "localSin"] : ["cos", "sin"];
-    const shape = [this.mode.tokens, headDim / 2];
-    const cos = this.graph.input(cosName, "F32", shape);
-    const sin = this.graph.input(sinName, "F32", shape);
-    return rope.node(this.graph, { x, cos, sin }, { heads, headDim, sign: 1, rotary }).y;
+    const everywhere = this.#angles("cos", "sin");
+    // As with windows, both are inputs whatever the list of sliding layers.
+    const sliding = local ? this.#angles("localCos", "localSin") : everywhere;
+    const angles = this.#slides(layer) ? sliding : everywhere;
+    return rope.node(this.graph, { x, ...angles }, { heads, headDim, sign: 1, rotary }).y;
+  }
+
+  #angles(cos: string, sin: string): { cos: Tensor; sin: Tensor } {
+    const shape = [this.mode.tokens, this.config.headDim / 2];
+    return { cos: this.graph.input(cos, "F32", shape), sin: this.graph.input(sin, "F32", shape) };
   }
 
   /** Whether a layer's tokens see the last ones alone. */

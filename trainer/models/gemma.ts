@@ -7,11 +7,13 @@ import type { Tensor } from "../graph/tensor.ts";
 import type { ModelBuilder } from "./builder.ts";
 import { blocks, type Decoder, embedded, head } from "./decoder.ts";
 
-export const gemma2 = (b: ModelBuilder): Decoder => decoder(b, { headNorms: false });
-export const gemma3 = (b: ModelBuilder): Decoder => decoder(b, { headNorms: true });
+export const gemma2 = (b: ModelBuilder): Decoder => decoder(b, { headNorms: false, localRope: false });
+export const gemma3 = (b: ModelBuilder): Decoder => decoder(b, { headNorms: true, localRope: true });
 
 interface Generation {
   readonly headNorms: boolean;
+  /** Sliding layers have a rotary base of their own. */
+  readonly localRope: boolean;
 }
 
 const norm = (b: ModelBuilder, x: Tensor, name: string): Tensor => b.rmsNorm(x, name, { offset: 1 });
@@ -22,7 +24,7 @@ function decoder(b: ModelBuilder, generation: Generation): Decoder {
   return { hidden, head: head(b), norm: (rows) => norm(b, rows, "model.norm") };
 }
 
-function block(b: ModelBuilder, layer: number, input: Tensor, { headNorms }: Generation): Tensor {
+function block(b: ModelBuilder, layer: number, input: Tensor, { headNorms, localRope }: Generation): Tensor {
   const { hiddenSize: d, intermediateSize: f, heads, kvHeads, headDim } = b.config;
   const at = `model.layers.${layer}`;
 
@@ -31,7 +33,7 @@ function block(b: ModelBuilder, layer: number, input: Tensor, { headNorms }: Gen
   const rotated = (name: string, count: number) => {
     const x = project(name, count);
     const normed = headNorms ? b.rmsNorm(x, `${at}.self_attn.${name}_norm`, { width: headDim, offset: 1 }) : x;
-    return b.rope(normed, count, layer);
+    return b.rope(normed, count, layer, { local: localRope });
   };
   const q = rotated("q", heads);
   const k = rotated("k", kvHeads);
