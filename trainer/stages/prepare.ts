@@ -113,7 +113,7 @@ class Preparation {
         `dataset.maxSequenceLength ${this.#settings.maxSequenceLength} exceeds the base model's context of ${config.contextLength}: lower it`,
       );
     }
-    const baseDataType = storedType(await model.tensors());
+    const storedAs = storedType(await model.tensors());
     const quantized = await this.#quantized(original);
     const texts = await model.codecTexts();
     const seen = new SeenTexts();
@@ -126,7 +126,7 @@ class Preparation {
       datasetDigest: dataset.staged.digest,
       ...(questions && { evaluationSetDigest: questions.staged.digest }),
       model: modelConfig.parse(config),
-      baseDataType,
+      baseDataType: quantized?.dense ?? storedAs,
       baseBytes: bytes,
       ...(quantized && { quantized: quantized.figures }),
       dataset: {
@@ -177,7 +177,8 @@ class Preparation {
     };
     const [objects, { artifactRoot }] = [this.#objects, this.#file];
     const made = await quantizeBase({ stores, objects, artifactRoot, original, quantization, onTensor });
-    return { digest: await this.#keepBase(made.manifest), figures: { ...quantization, bytes: made.bytes } };
+    const { manifest, bytes, dense } = made;
+    return { digest: await this.#keepBase(manifest), figures: { ...quantization, bytes }, dense };
   }
 
   async #keepBase(manifest: BaseManifest): Promise<string> {
