@@ -5,10 +5,10 @@ import { GrowableUint32 } from "../trainer/data/packed/growable.ts";
 import { countTrained } from "../trainer/data/packed/packedDataset.ts";
 import { oneEach, packRows } from "../trainer/data/packed/packing.ts";
 import { SeenTexts } from "../trainer/data/packed/splits.ts";
-import { dataFilesOf, readDataset } from "../trainer/stages/readDataset.ts";
+import { type DatasetFile, filesOf } from "../trainer/stages/dataFiles.ts";
+import { readDataset } from "../trainer/stages/readDataset.ts";
 import { readQuestions } from "../trainer/stages/readQuestions.ts";
 import type { FileColumns } from "../trainer/stages/readSource.ts";
-import { MissingFileError } from "../trainer/stores/store.ts";
 import type { Stores } from "../trainer/stores/stores.ts";
 import type { StoredModel } from "../trainer/weights/storedModel.ts";
 
@@ -60,6 +60,7 @@ export interface ReportOptions {
   readonly stores: Stores;
   readonly model: StoredModel;
   readonly settings: DatasetSettings;
+  readonly files: readonly DatasetFile[];
   readonly test: DataFile | undefined;
   readonly threads: number;
   readonly signal: AbortSignal;
@@ -68,8 +69,9 @@ export interface ReportOptions {
 
 /** Throws a failure with file, line and reason if more rows are unusable than the settings tolerate. */
 export async function reportOn(options: ReportOptions): Promise<DataReport> {
-  const { stores, model, settings, test, threads, signal } = options;
-  const totalBytes = await sizeOf([...dataFilesOf(settings), ...(test ? [test] : [])], stores);
+  const { stores, model, settings, files, test, threads, signal } = options;
+  const found = test && (await filesOf(test, stores));
+  const totalBytes = [...files, ...(found?.files ?? [])].reduce((total, { entry }) => total + entry.bytes, 0);
   let done = 0;
   const onBytes = (bytes: number) => {
     done = Math.min(totalBytes, done + bytes);
@@ -79,13 +81,13 @@ export async function reportOn(options: ReportOptions): Promise<DataReport> {
   const texts = await model.codecTexts();
   const { vocabSize, contextLength } = await model.config();
   const measure = new Measure();
-  const common = { stores, texts, settings, vocabSize, totalBytes, onBytes, seen, signal, threads };
+  const common = { stores, texts, settings, files, vocabSize, onBytes, seen, signal, threads };
   const read = await readDataset({ ...common, measured: true }, (example) => measure.add(example));
   const { counts, unusable } = read;
   if (counts.examples === 0) throw unusable.noExamples("the files hold", "train on");
   const maxTokens = Math.min(settings.maxSequenceLength, contextLength - 1);
   const asking = { stores, maxTokens, maxBadFraction: settings.maxBadFraction, onBytes, seen, signal };
-  const questions = test && (await readQuestions(test, { ...asking, codec: await codecOf(texts) }));
+  const questions = found && (await readQuestions(found.files, { ...asking, codec: await codecOf(texts) }));
   return {
     ...counts,
     badRows: counts.badRows + (questions?.unusable.bad ?? 0),
@@ -101,16 +103,6 @@ export async function reportOn(options: ReportOptions): Promise<DataReport> {
       validationTest: seen.shared("validation", "test"),
     },
   };
-}
-
-async function sizeOf(files: readonly DataFile[], stores: Stores): Promise<number> {
-  let bytes = 0;
-  for (const { uri } of files) {
-    const entry = await stores.of(uri).stat(uri);
-    if (!entry) throw new MissingFileError(uri);
-    bytes += entry.bytes;
-  }
-  return bytes;
 }
 
 /** Collects lengths: eight bytes a sequence. */

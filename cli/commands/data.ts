@@ -9,6 +9,7 @@ import { type Command, commonOptions, outputFormats, type Session } from "../../
 import { type DatasetSettings, dataFile, effectiveSettings } from "../../trainer/contract/effective.ts";
 import { type Columns, columns, type DataFormat, dataFormat } from "../../trainer/contract/settings.ts";
 import { classified } from "../../trainer/stages/classify.ts";
+import { datasetFiles } from "../../trainer/stages/dataFiles.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
 import { StoredModel } from "../../trainer/weights/storedModel.ts";
 import { type DataReport, reportOn } from "../dataReport.ts";
@@ -58,13 +59,16 @@ async function report(args: Arguments, session: Session): Promise<number> {
   const stores = new Stores({ log: (line) => session.screen.print(line), signal: session.signal });
   const model = await StoredModel.inDirectory(stores, uriOf(optionOf(args, "model") ?? missing("--model DIR")));
   const count = integerOf(args, "samples", 0, 1000, 3);
+  const { files, others } = await datasetFiles(settings, stores);
+  for (const uri of others) session.screen.print(`not read, because it is not a data file: ${uri}`);
   const found = await reportOn({
-    ...{ stores, model, settings, signal: session.signal },
+    ...{ stores, model, settings, files, signal: session.signal },
     test: test === undefined ? undefined : dataFile({ uri: uriOf(test), ...readingOf(args) }),
     threads: integerOf(args, "threads", 1, 1024, 0),
     onBytes: progressOf(session),
   });
-  const samples = count === 0 ? [] : await readSamples(stores, settings, await model.codec(), count, session.signal);
+  const samples =
+    count === 0 ? [] : await readSamples(stores, { settings, files }, await model.codec(), count, session.signal);
   session.screen.clear();
   session.write(format === "json" ? `${JSON.stringify({ ...found, samples }, null, 2)}\n` : textOf(found, samples));
   return 0;

@@ -112,7 +112,7 @@ export const laterReadingTable = { format: { ...format, later: true }, columns: 
 const dataFile = {
   uri: dataUri.meta({
     description:
-      "A file of JSON lines, or one JSON array: pvc://CLAIM/PATH, s3://BUCKET/PATH or hf://datasets/ORGANISATION/NAME[@REVISION]/PATH.",
+      "A file (JSON lines, one JSON array, CSV, TSV or Parquet; the text forms also compressed with gzip or Zstandard), a directory of such files, or a pattern of them (* within a name, ** for any directories): pvc://CLAIM/PATH, s3://BUCKET/PATH or hf://datasets/ORGANISATION/NAME[@REVISION]/PATH.",
   }),
   ...access,
   format: format.written.optional(),
@@ -184,7 +184,9 @@ export const dataset = z
           max: 0.5,
         }).optional(),
         ...dataFile,
-        uri: dataUri.optional().meta({ description: "A separate validation file, in any format of a source." }),
+        uri: dataUri.optional().meta({
+          description: "Separate validation data: a file, a directory or a pattern, in any format of a source.",
+        }),
       }),
       ...validationRules,
       columnsFit,

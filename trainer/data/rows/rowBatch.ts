@@ -4,7 +4,7 @@
  */
 import type { ColumnsSeen } from "./columnsSeen.ts";
 import { type Example, OverlongError, RowError } from "./example.ts";
-import { maxRowBytes, type RawRow } from "./rowSplitter.ts";
+import type { RawRow } from "./rowSplitter.ts";
 import { type RowFormat, readExample } from "./rows.ts";
 import { parseRow } from "./strictJson.ts";
 import { generousTime, TimeLimitError, tooSlow, withinTime } from "./timeLimit.ts";
@@ -29,12 +29,6 @@ export const faultOf = (error: RowError, line: number): Fault => ({
   kind: error instanceof OverlongError ? "overlong" : "bad",
   line,
   reason: error.message,
-});
-
-export const tooLong = ({ line }: RawRow): Fault => ({
-  kind: "bad",
-  line,
-  reason: `is longer than ${maxRowBytes} bytes`,
 });
 
 export function batchOf(rows: readonly RawRow[], format: RowFormat): RowBatch {
