@@ -3,6 +3,7 @@
  * number is bounded, and an unsupported field is refused by name.
  */
 import { z } from "zod";
+import { plainIssue } from "./plainIssue.ts";
 import { type RopeScaling, rawRope, readRope } from "./rope.ts";
 
 const dimension = (max: number) => z.int().min(1).max(max);
@@ -151,5 +152,5 @@ const fieldNames: ReadonlyMap<PropertyKey, string> = new Map([
 
 function issueText(error: z.ZodError): string {
   const fieldOf = (path: readonly PropertyKey[]) => path.map((key) => fieldNames.get(key) ?? String(key)).join(".");
-  return error.issues.map(({ path, message }) => `${fieldOf(path) || "(root)"}: ${message}`).join("; ");
+  return error.issues.map((issue) => `${fieldOf(issue.path) || "(root)"}: ${plainIssue(issue)}`).join("; ");
 }
