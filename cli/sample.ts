@@ -8,6 +8,7 @@ import { ColumnsSeen } from "../trainer/data/rows/columnsSeen.ts";
 import { type Example, RowError } from "../trainer/data/rows/example.ts";
 import { readBatch } from "../trainer/data/rows/rowBatch.ts";
 import type { DatasetFile } from "../trainer/stages/dataFiles.ts";
+import { encodingOf } from "../trainer/stages/readDataset.ts";
 import { readSource } from "../trainer/stages/readSource.ts";
 import type { Stores } from "../trainer/stores/stores.ts";
 
@@ -36,7 +37,7 @@ export async function readSamples(
   signal: AbortSignal,
 ): Promise<Sample[]> {
   const samples: Sample[] = [];
-  const options = { trainOn: settings.trainOn, maxTokens: settings.maxSequenceLength };
+  const options = encodingOf(settings);
   const display = (ids: readonly number[]) => codec.tokenizer.display(ids);
   for (const file of files.filter(({ use }) => use.split === "train")) {
     if (samples.length === count) break;

@@ -23,7 +23,8 @@ const usage = {
   positionals: ["FILE…"],
   summary: "Shows data files as a model sees them: counts, lengths, truncation, duplicates, leaks, and some examples.",
   details: [
-    "Files are JSON lines or JSON lists: OpenAI messages, ShareGPT, Alpaca, prompt and completion, or text.",
+    "Files are JSON lines, JSON lists, CSV, TSV or Parquet, or directories of them: OpenAI messages, ShareGPT, Alpaca,",
+    "prompt and completion, or text.",
     "  luthier data train.jsonl --model ./models/llama --test test.jsonl --max-length 2048",
     "The command counts unreadable rows; a training refuses them, or skips as many as dataset.badRows allows.",
   ],
@@ -36,6 +37,8 @@ const usage = {
     test: { value: "FILE", help: "the test set, checked for examples that are also trained on" },
     "max-length": { value: "TOKENS", help: "dataset.maxSequenceLength (default 1024)" },
     "train-on": { value: "WHICH", help: "Responses (default), LastResponse or All" },
+    truncation: { value: "WHICH", help: "longer examples: End (default) cuts them, OldestTurns, Drop or Refuse" },
+    "text-overlap": { value: "TOKENS", help: "tokens of a long text that its next row repeats (default 1)" },
     "no-packing": { help: "one example per row" },
     samples: { value: "N", help: "examples to show (default 3)" },
     threads: { value: "N", help: "encoding processes; default: the available cores" },
@@ -44,6 +47,7 @@ const usage = {
   },
 } as const;
 
+const truncations = ["End", "OldestTurns", "Drop", "Refuse"] as const;
 const trainOns = ["Responses", "LastResponse", "All"] as const;
 
 export const dataCommand: Command = {
@@ -96,6 +100,8 @@ function settingsOf(args: Arguments): DatasetSettings {
       maxSequenceLength: integerOf(args, "max-length", 16, 131_072, 1024),
       packing: !args.switches.has("no-packing"),
       trainOn: choiceOf(args, "train-on", trainOns, "Responses"),
+      truncation: choiceOf(args, "truncation", truncations, "End"),
+      textOverlap: integerOf(args, "text-overlap", 1, 65_536, 1),
       badRows: { maxFraction: "1" },
     },
     method: { full: {} },

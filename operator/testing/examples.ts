@@ -107,6 +107,12 @@ export const wrongSpecs: readonly WrongSpec[] = [
     message: "format and columns describe the file at uri: set uri, or remove them",
   },
   {
+    name: "an overlap as long as a row",
+    wrong: { dataset: { ...dataset, textOverlap: 513 } },
+    field: "spec.dataset.textOverlap",
+    message: "textOverlap must be at most half of maxSequenceLength",
+  },
+  {
     name: "a column of another format",
     wrong: sourced({ format: "Alpaca", columns: { prompt: "x" } }),
     field: "spec.dataset.sources[0].columns",

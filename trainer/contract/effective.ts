@@ -35,6 +35,9 @@ export interface DatasetSettings {
   maxSequenceLength: number;
   packing: boolean;
   trainOn: "Responses" | "LastResponse" | "All";
+  truncation: "End" | "OldestTurns" | "Drop" | "Refuse";
+  /** Tokens of a long text that its next row repeats. */
+  textOverlap: number;
   maxBadFraction: number;
 }
 

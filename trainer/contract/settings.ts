@@ -9,7 +9,14 @@ import { access, accessIsRemote, dataUri, modelUri, revisionIsOfHub } from "./lo
 import { methodMembers } from "./methods/index.ts";
 import { ruled } from "./rules.ts";
 import { decimalSetting, required, type Setting, section, setting, writtenShape } from "./setting.ts";
-import { columnsFit, exactlyOneMethod, specRules, validationRules } from "./settingsRules.ts";
+import {
+  columnsFit,
+  defaultSequenceLength,
+  exactlyOneMethod,
+  overlapFits,
+  specRules,
+  validationRules,
+} from "./settingsRules.ts";
 import { training } from "./training.ts";
 
 export const quantizationTable = {
@@ -157,8 +164,8 @@ const badRows = section(
 export const datasetTable = {
   maxSequenceLength: setting(z.int().min(16).max(131072), {
     description:
-      "Tokens per packed row. A longer example is truncated and counted. An example whose answer begins beyond the limit is dropped, counted and reported, with a warning if that affects more than 1 % of the examples.",
-    default: 1024,
+      "Tokens per packed row. A longer text is cut into several rows (textOverlap); truncation decides about other longer examples. An example whose answer begins beyond the limit is dropped, counted and reported, with a warning if that affects more than 1 % of the examples.",
+    default: defaultSequenceLength,
     says: "Default 1024; maximum: the model's context.",
   }),
   packing: setting(z.boolean(), {
@@ -172,10 +179,23 @@ export const datasetTable = {
     says: "",
   }),
   badRows,
+  truncation: setting(z.enum(["End", "OldestTurns", "Drop", "Refuse"]), {
+    description:
+      "Conversations and prompts with completions that are longer than maxSequenceLength: End (default) cuts their end off; OldestTurns leaves out the oldest questions with their answers until the rest fits, and drops an example whose last turn does not fit; Drop drops them; Refuse is an error that names the first one. All are counted. Texts are cut into several rows instead.",
+    default: "End",
+    says: "",
+    later: true,
+  }),
+  textOverlap: setting(z.int().min(1).max(65536), {
+    description:
+      "Tokens of a long text (format Text) that the next row repeats as context. They contribute to the loss only once, so every token of the text is learnt. At most half of maxSequenceLength.",
+    default: 1,
+    later: true,
+  }),
 };
 
-export const dataset = z
-  .strictObject({
+export const dataset = ruled(
+  z.strictObject({
     sources: z.array(dataSource).min(1).max(16).meta({ description: "Sources, read in order." }),
     validation: ruled(
       z.strictObject({
@@ -197,8 +217,9 @@ export const dataset = z
         description: "Examples for the validation loss: a fraction of the sources, or a file. Default: no validation.",
       }),
     ...writtenShape(datasetTable),
-  })
-  .meta({ description: "The training data." });
+  }),
+  overlapFits,
+).meta({ description: "The training data." });
 
 /** Exactly one member. */
 export const method = ruled(z.strictObject(methodMembers), exactlyOneMethod(Object.keys(methodMembers))).meta({

@@ -360,6 +360,15 @@ const wrong: [string, (directory: string, file: PrepareFile) => Promise<unknown>
     },
   ],
   [
+    "a row that is longer than its settings allow, though bad rows are allowed",
+    async (d, file) => {
+      await writeFile(`${d}/train.jsonl`, `${chat("x", "y")}\n${chat("x", "y".repeat(300))}\n`);
+      file.dataset.truncation = "Refuse";
+      file.dataset.badRows = { maxFraction: "1" };
+    },
+    { code: 20, reason: "RowTooLong", message: /train\.jsonl:2: is longer than 128 tokens: raise dataset\.max/ },
+  ],
+  [
     "no question that can be used",
     (d) => writeFile(`${d}/test.jsonl`, `${chat("x".repeat(300), "y")}\n`),
     { code: 20, reason: "NoExamples", message: /holds no example to evaluate: 1 of 1 rows are too long/ },

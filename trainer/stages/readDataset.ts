@@ -8,6 +8,7 @@ import type { DatasetSettings } from "../contract/effective.ts";
 import { invalid } from "../contract/failure.ts";
 import type { NamedFormat } from "../contract/settings.ts";
 import type { CodecTexts } from "../data/encoding/codec.ts";
+import type { EncodeOptions } from "../data/encoding/encode.ts";
 import type { EncodedBatch } from "../data/encoding/encodeBatch.ts";
 import { Encoders, processesFor } from "../data/encoding/encoders.ts";
 import { copiesOf, isHeldOut, type TextHash } from "../data/encoding/textHash.ts";
@@ -72,7 +73,7 @@ export async function readDataset(
 ): Promise<ReadDataset> {
   const { settings, texts, files, measured = false } = options;
   const totalBytes = files.reduce((total, { entry }) => total + entry.bytes, 0);
-  const encoding = { trainOn: settings.trainOn, maxTokens: settings.maxSequenceLength, measured };
+  const encoding = { ...encodingOf(settings), measured };
   const threads = options.threads === 0 ? availableParallelism() : options.threads;
   const encoders = new Encoders(texts, encoding, processesFor(totalBytes, threads));
   try {
@@ -81,6 +82,16 @@ export async function readDataset(
     await encoders.close();
   }
 }
+
+/** How the settings encode an example. */
+export const encodingOf = ({
+  trainOn,
+  maxSequenceLength,
+  truncation,
+  textOverlap,
+}: DatasetSettings): EncodeOptions => ({
+  ...{ trainOn, maxTokens: maxSequenceLength, truncation, textOverlap },
+});
 
 interface Asked extends SourceBatch {
   source: number;

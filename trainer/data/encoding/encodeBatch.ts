@@ -3,8 +3,8 @@ import { type Columns, ColumnsSeen } from "../rows/columnsSeen.ts";
 import { RowError } from "../rows/example.ts";
 import { type Fault, faultOf, type RowBatch, readBatch } from "../rows/rowBatch.ts";
 import type { Codec } from "./codec.ts";
-import { type Encoded, type EncodeOptions, encodeExamples } from "./encode.ts";
-import { piecesOf, type SequencePieces } from "./pieces.ts";
+import { type Encoded, type EncodeOptions, encodeExamples, type GivenExample } from "./encode.ts";
+import { piecesOf } from "./pieces.ts";
 import { type TextHash, textHash } from "./textHash.ts";
 
 /** Set in a word whose token carries loss; token ids are far smaller. */
@@ -31,10 +31,9 @@ export interface EncodedBatch {
   highestToken: number;
 }
 
-interface Row {
+interface Row extends GivenExample {
   readonly line: number;
   readonly hash: TextHash;
-  readonly sequences: readonly SequencePieces[];
 }
 
 export async function encodeBatch(batch: RowBatch, options: EncodeOptions, codec: Codec): Promise<EncodedBatch> {
@@ -43,13 +42,9 @@ export async function encodeBatch(batch: RowBatch, options: EncodeOptions, codec
   const faults = readBatch(batch, seen, (example, line) => {
     const { sequences, leftOut } = piecesOf(example, options.trainOn, codec);
     for (const name of leftOut) seen.ignore(name);
-    rows.push({ line, hash: textHash(example), sequences });
+    rows.push({ line, hash: textHash(example), example, sequences });
   });
-  const examples = await encodeExamples(
-    rows.map(({ sequences }) => sequences),
-    options,
-    codec.tokenizer,
-  );
+  const examples = await encodeExamples(rows, options, codec);
   const good = rows.flatMap(({ line, hash }, index) => {
     const encoded = examples[index]!;
     if (!(encoded instanceof RowError)) return [{ line, hash, ...encoded }];

@@ -34,7 +34,11 @@ async function encode(
   codec: Promise<Codec>,
   { trainOn = "Responses", maxTokens = 1000, ...rest }: Rest = {},
 ) {
-  return await encodeExample({ kind: "messages", messages, ...rest }, { trainOn, maxTokens }, await codec);
+  return await encodeExample(
+    { kind: "messages", messages, ...rest },
+    { trainOn, truncation: "End", textOverlap: 1, maxTokens },
+    await codec,
+  );
 }
 
 async function learnt(messages: Message[], given: Promise<Codec>, rest: Rest = {}): Promise<string[]> {

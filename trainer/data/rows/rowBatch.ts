@@ -3,7 +3,7 @@
  * is a fault with its line, never a guess.
  */
 import type { ColumnsSeen } from "./columnsSeen.ts";
-import { type Example, OverlongError, RowError } from "./example.ts";
+import { type Example, OverlongError, RefusedError, RowError } from "./example.ts";
 import type { RawRow } from "./rowSplitter.ts";
 import { type RowFormat, readExample } from "./rows.ts";
 import { parseRow } from "./strictJson.ts";
@@ -18,15 +18,15 @@ export interface RowBatch {
   readonly lines: Uint32Array<ArrayBuffer>;
 }
 
-/** An unusable row: a bad one, or a valid one without trained tokens after truncation. */
+/** An unusable row: a bad one, a valid one without trained tokens after truncation, or one of a length that is refused. */
 export interface Fault {
-  kind: "bad" | "overlong";
+  kind: "bad" | "overlong" | "refused";
   line: number;
   reason: string;
 }
 
 export const faultOf = (error: RowError, line: number): Fault => ({
-  kind: error instanceof OverlongError ? "overlong" : "bad",
+  kind: error instanceof OverlongError ? "overlong" : error instanceof RefusedError ? "refused" : "bad",
   line,
   reason: error.message,
 });
