@@ -70,7 +70,7 @@ export interface ReportOptions {
 /** Throws a failure with file, line and reason if more rows are unusable than the settings tolerate. */
 export async function reportOn(options: ReportOptions): Promise<DataReport> {
   const { stores, model, settings, files, test, threads, signal } = options;
-  const found = test && (await filesOf(test, stores));
+  const found = test && (await filesOf(test, stores, "test"));
   const totalBytes = [...files, ...(found?.files ?? [])].reduce((total, { entry }) => total + entry.bytes, 0);
   let done = 0;
   const onBytes = (bytes: number) => {

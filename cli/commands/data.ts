@@ -6,7 +6,7 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../../terminal/arguments.ts";
 import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
-import { type DatasetSettings, dataFile, effectiveSettings } from "../../trainer/contract/effective.ts";
+import { type DataFile, type DatasetSettings, dataFile, effectiveSettings } from "../../trainer/contract/effective.ts";
 import { type Columns, columns, type DataFormat, dataFormat } from "../../trainer/contract/settings.ts";
 import { classified } from "../../trainer/stages/classify.ts";
 import { datasetFiles } from "../../trainer/stages/dataFiles.ts";
@@ -36,6 +36,8 @@ const usage = {
     "validation-fraction": { value: "SHARE", help: "hold out this share of the examples, for example 0.02" },
     test: { value: "FILE", help: "the test set, checked for examples that are also trained on" },
     "max-length": { value: "TOKENS", help: "dataset.maxSequenceLength (default 1024)" },
+    split: { value: "NAME", help: "split of a data set of the hub (default train; validation and test for those)" },
+    configuration: { value: "NAME", help: "configuration of a data set of the hub" },
     "train-on": { value: "WHICH", help: "Responses (default), LastResponse or All" },
     truncation: { value: "WHICH", help: "longer examples: End (default) cuts them, OldestTurns, Drop or Refuse" },
     "text-overlap": { value: "TOKENS", help: "tokens of a long text that its next row repeats (default 1)" },
@@ -67,7 +69,7 @@ async function report(args: Arguments, session: Session): Promise<number> {
   for (const uri of others) session.screen.print(`not read, because it is not a data file: ${uri}`);
   const found = await reportOn({
     ...{ stores, model, settings, files, signal: session.signal },
-    test: test === undefined ? undefined : dataFile({ uri: uriOf(test), ...readingOf(args) }),
+    test: test === undefined ? undefined : testFile(test, args),
     threads: integerOf(args, "threads", 1, 1024, 0),
     onBytes: progressOf(session),
   });
@@ -81,6 +83,11 @@ async function report(args: Arguments, session: Session): Promise<number> {
 const textOf = (report: DataReport, samples: readonly Sample[]) =>
   `${[...dataLines(report), ...sampleLines(samples)].join("\n")}\n`;
 
+function testFile(test: string, args: Arguments): DataFile {
+  const { split: _, ...reading } = readingOf(args);
+  return dataFile({ uri: uriOf(test), ...reading });
+}
+
 /** The settings of an equivalent manifest, with the contract's defaults. */
 function settingsOf(args: Arguments): DatasetSettings {
   const [validation, fraction] = [optionOf(args, "validation"), optionOf(args, "validation-fraction")];
@@ -90,11 +97,15 @@ function settingsOf(args: Arguments): DatasetSettings {
   if (fraction !== undefined && !(Number(fraction) > 0 && Number(fraction) <= 0.5)) {
     throw new UsageError(`--validation-fraction is a share above 0 and at most 0.5, not ${JSON.stringify(fraction)}`);
   }
-  const reading = readingOf(args);
+  const { split, ...reading } = readingOf(args);
   return effectiveSettings({
     baseModel: { uri: "file:///model" },
     dataset: {
-      sources: args.positionals.map((file) => ({ uri: uriOf(file), ...reading })),
+      sources: args.positionals.map((file) => ({
+        uri: uriOf(file),
+        ...reading,
+        ...(split !== undefined && { split }),
+      })),
       ...(validation !== undefined && { validation: { uri: uriOf(validation), ...reading } }),
       ...(fraction !== undefined && { validation: { fraction } }),
       maxSequenceLength: integerOf(args, "max-length", 16, 131_072, 1024),
@@ -108,7 +119,15 @@ function settingsOf(args: Arguments): DatasetSettings {
   }).dataset;
 }
 
-function readingOf(args: Arguments): { format: DataFormat; columns: Columns } {
+interface Reading {
+  format: DataFormat;
+  columns: Columns;
+  /** Of the files; validation and test sets have their own. */
+  split?: string;
+  configuration?: string;
+}
+
+function readingOf(args: Arguments): Reading {
   const given = (args.values.get("column") ?? []).map((text) => {
     const [field, ...name] = text.split("=");
     if (name.length === 0) throw new UsageError(`--column is FIELD=NAME, not ${JSON.stringify(text)}`);
@@ -120,7 +139,13 @@ function readingOf(args: Arguments): { format: DataFormat; columns: Columns } {
       `--column: the fields are ${Object.keys(columns.shape).join(", ")}, each with a name that is not empty`,
     );
   }
-  return { format: choiceOf(args, "format", dataFormat.options, "Auto"), columns: parsed.data };
+  const [split, configuration] = [optionOf(args, "split"), optionOf(args, "configuration")];
+  return {
+    format: choiceOf(args, "format", dataFormat.options, "Auto"),
+    columns: parsed.data,
+    ...(split !== undefined && { split }),
+    ...(configuration !== undefined && { configuration }),
+  };
 }
 
 /** The URI of a path on this machine; a URI, as in a manifest, is kept. */

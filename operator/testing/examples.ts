@@ -113,6 +113,12 @@ export const wrongSpecs: readonly WrongSpec[] = [
     message: "textOverlap must be at most half of maxSequenceLength",
   },
   {
+    name: "a split of a file",
+    wrong: sourced({ split: "train" }),
+    field: "spec.dataset.sources[0].uri",
+    message: "split and configuration need a uri of hf://datasets/ORGANISATION/NAME without a path: remove them",
+  },
+  {
     name: "a column of another format",
     wrong: sourced({ format: "Alpaca", columns: { prompt: "x" } }),
     field: "spec.dataset.sources[0].columns",

@@ -22,6 +22,9 @@ export interface DataFile {
   uri: string;
   format: DataFormat;
   columns: Columns;
+  /** Of a data set of the hub. */
+  split: string | undefined;
+  configuration: string | undefined;
 }
 
 export interface SourceSettings extends DataFile {

@@ -124,6 +124,19 @@ export const revisionIsOfHub: Rule<{ uri: string; revision?: string | undefined 
   fieldPath: ".revision",
 };
 
+/** `split` and `configuration` are those of a whole data set of the hub. */
+export const splitIsOfHub: Rule<{
+  uri?: string | undefined;
+  split?: string | undefined;
+  configuration?: string | undefined;
+}> = {
+  cel: "(!has(self.split) && !has(self.configuration)) || (has(self.uri) && self.uri.matches('^hf://datasets/[^/]+/[^/]+/?$'))",
+  holds: ({ uri: text = "", split, configuration }) =>
+    (split === undefined && configuration === undefined) || /^hf:\/\/datasets\/[^/]+\/[^/]+\/?$/.test(text),
+  message: "split and configuration need a uri of hf://datasets/ORGANISATION/NAME without a path: remove them",
+  fieldPath: ".uri",
+};
+
 /** The endpoint and credentials for everything below a URI. */
 export const location = z.strictObject({
   uri: z.string().max(1200),

@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { decimal } from "./decimal.ts";
-import { access, accessIsRemote, dataUri, modelUri, revisionIsOfHub } from "./locations.ts";
+import { access, accessIsRemote, dataUri, modelUri, revisionIsOfHub, splitIsOfHub } from "./locations.ts";
 import { methodMembers } from "./methods/index.ts";
 import { ruled } from "./rules.ts";
 import { decimalSetting, required, type Setting, section, setting, writtenShape } from "./setting.ts";
@@ -110,20 +110,36 @@ const columnNames: Setting<Columns, Columns> = {
   later: true,
 };
 
+const ofHub = z
+  .string()
+  .max(128)
+  .regex(/^[A-Za-z0-9_.-]+$/, "must have letters, digits, _ . and - only");
+
+const split = setting(ofHub, {
+  description:
+    "Split of a data set of the hub (hf://datasets/ORGANISATION/NAME without a path). Default: train for a source, validation and test for those.",
+});
+const configuration = setting(ofHub, {
+  description:
+    "Configuration of a data set of the hub, as its README.md names them. Default: its only or its default one.",
+});
+
 /** How the rows of a source are read. */
-export const readingTable = { format, columns: columnNames };
+export const readingTable = { format, columns: columnNames, split, configuration };
 /** The same for files that the first hashes identified by their URI alone. */
-export const laterReadingTable = { format: { ...format, later: true }, columns: columnNames };
+export const laterReadingTable = { ...readingTable, format: { ...format, later: true } };
 
 /** The members of every file of examples: its location and the shape of its rows. */
 const dataFile = {
   uri: dataUri.meta({
     description:
-      "A file (JSON lines, one JSON array, CSV, TSV or Parquet; the text forms also compressed with gzip or Zstandard), a directory of such files, or a pattern of them (* within a name, ** for any directories): pvc://CLAIM/PATH, s3://BUCKET/PATH or hf://datasets/ORGANISATION/NAME[@REVISION]/PATH.",
+      "A file (JSON lines, one JSON array, CSV, TSV or Parquet; the text forms also compressed with gzip or Zstandard), a directory of such files, or a pattern of them (* within a name, ** for any directories): pvc://CLAIM/PATH, s3://BUCKET/PATH or hf://datasets/ORGANISATION/NAME[@REVISION][/PATH], where a data set without a path has splits and configurations.",
   }),
   ...access,
   format: format.written.optional(),
   columns: columns.optional(),
+  split: split.written.optional(),
+  configuration: configuration.written.optional(),
 };
 
 export const weight = decimalSetting(
@@ -143,6 +159,7 @@ export const dataSource = ruled(
   z.strictObject({ ...dataFile, weight: weight.written.optional() }),
   accessIsRemote,
   columnsFit,
+  splitIsOfHub,
 ).meta({ description: "One source of examples." });
 
 const badRows = section(
@@ -211,6 +228,7 @@ export const dataset = ruled(
       ...validationRules,
       columnsFit,
       accessIsRemote,
+      splitIsOfHub,
     )
       .optional()
       .meta({
@@ -235,7 +253,7 @@ export const evaluationTable = {
 
 export const evaluation = z
   .strictObject({
-    test: ruled(z.strictObject(dataFile), accessIsRemote, columnsFit).meta({
+    test: ruled(z.strictObject(dataFile), accessIsRemote, columnsFit, splitIsOfHub).meta({
       description: "Held-out examples: conversations, or prompts with completions.",
     }),
     metrics: z

@@ -31,7 +31,11 @@ test("a source names a file, the data files of a directory, or those that match 
   writeFileSync(`${directory}/docs/a.pdf`, "x");
   const stores = new Stores();
   const found = async (uri: string) => {
-    const { files, others } = await filesOf(dataFile({ uri: `file://${directory}/${uri}`, format: "Text" }), stores);
+    const { files, others } = await filesOf(
+      dataFile({ uri: `file://${directory}/${uri}`, format: "Text" }),
+      stores,
+      "train",
+    );
     for (const { format, entry } of files) assert.deepEqual([format, entry.bytes], ["Text", 1]);
     const short = (uris: string[]) => uris.map((one) => one.slice(`file://${directory}/`.length));
     return [short(files.map((file) => file.uri)), short([...others])];
@@ -59,7 +63,7 @@ test("a link in a directory of data that leads out of its claim is refused when 
   writeFileSync(`${directory}/secret.jsonl`, "x");
   symlinkSync("../../secret.jsonl", `${directory}/claim/data/a.jsonl`);
   const stores = new Stores({ claimsRoot: directory });
-  const { files } = await filesOf(dataFile({ uri: "pvc://claim/data" }), stores);
+  const { files } = await filesOf(dataFile({ uri: "pvc://claim/data" }), stores, "train");
   await assert.rejects(readSource(files[0]!, stores, new AbortController().signal)[Symbol.asyncIterator]().next(), {
     reason: "OutsideClaim",
   });

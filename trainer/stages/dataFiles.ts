@@ -8,6 +8,8 @@ import { invalid } from "../contract/failure.ts";
 import { requireRowsByName } from "../data/rows/foreignFormats.ts";
 import { type Entry, MissingFileError } from "../stores/store.ts";
 import type { Stores } from "../stores/stores.ts";
+import { hubFiles, type Split } from "./hubDataset.ts";
+import { patternOf } from "./patterns.ts";
 
 /** A file with its size and version. */
 export interface FoundFile extends DataFile {
@@ -27,13 +29,15 @@ const dataEnding = /\.(jsonl|ndjson|json|csv|tsv|tab|parquet)(\.(gz|zst|zstd))?$
 const hidden = /(^|\/)[._]/;
 /** Files that `datasets` writes beside the data. */
 const description = /(^|\/)(dataset_infos?|dataset_dict|state)\.json$/;
+/** A data set itself, not a path in it. */
+const hubDataset = /^hf:\/\/datasets\/[^/]+\/[^/]+\/?$/;
 const mostFiles = 10_000;
 
 /** The files of the sources and of a separate validation set, in their order. */
 export async function datasetFiles(settings: DatasetSettings, stores: Stores): Promise<Found<DatasetFile>> {
   const found: { files: DatasetFile[]; others: string[] } = { files: [], others: [] };
   const add = async (file: DataFile, use: DatasetFile["use"]) => {
-    const { files, others } = await filesOf(file, stores);
+    const { files, others } = await filesOf(file, stores, use.split);
     found.files.push(...files.map((one) => ({ ...one, use })));
     found.others.push(...others);
   };
@@ -42,9 +46,10 @@ export async function datasetFiles(settings: DatasetSettings, stores: Stores): P
   return found;
 }
 
-/** Throws a failure for a URI without a data file. */
-export async function filesOf(file: DataFile, stores: Stores): Promise<Found> {
+/** Throws a failure for a URI without a data file. `usual`: the split of a data set of the hub where none is named. */
+export async function filesOf(file: DataFile, stores: Stores, usual: Split): Promise<Found> {
   const { uri } = file;
+  if (hubDataset.test(uri)) return await ofHub(file, stores, usual);
   if (uri.includes("*")) return await matching(file, stores);
   requireRowsByName(uri);
   const store = stores.of(uri);
@@ -55,6 +60,38 @@ export async function filesOf(file: DataFile, stores: Stores): Promise<Found> {
   // Throws an error that names what is there instead.
   await store.read(uri, { start: 0, end: 0 });
   throw new MissingFileError(uri);
+}
+
+async function ofHub(file: DataFile, stores: Stores, usual: Split): Promise<Found> {
+  const uri = file.uri.replace(/\/$/, "");
+  const store = stores.of(uri);
+  const entries = (await store.list(uri)).filter(({ path }) => !hidden.test(path) && !description.test(path));
+  const data = entries.filter(({ path }) => dataEnding.test(path));
+  const script = entries.find(({ path }) => /^[^/]+\.py$/.test(path));
+  if (data.length === 0 && script) {
+    throw invalid(
+      "NoDataFiles",
+      `${uri}: has no data files but a script (${script.path}), which is not run: convert the data set to Parquet first`,
+    );
+  }
+  const isDescribed = (await store.stat(`${uri}/README.md`)) !== undefined;
+  const readme = isDescribed ? Buffer.from(await store.read(`${uri}/README.md`)).toString("utf8") : undefined;
+  const { split, configuration } = file;
+  const paths = new Set(
+    hubFiles(
+      data.map(({ path }) => path),
+      readme,
+      { uri, split, configuration, usual },
+    ),
+  );
+  return {
+    files: located(
+      file,
+      uri,
+      data.filter(({ path }) => paths.has(path)),
+    ),
+    others: [],
+  };
 }
 
 function inDirectory(file: DataFile, entries: readonly Entry[]): Found {
@@ -78,17 +115,6 @@ async function matching(file: DataFile, stores: Stores): Promise<Found> {
   if (entries.length === 0) throw invalid("NoDataFiles", `${uri}: matches no file: change the pattern`);
   for (const { path } of entries) requireRowsByName(below(directory, path));
   return { files: located(file, directory, entries), others: [] };
-}
-
-/** As in a shell, names that begin with a dot are matched only by a pattern that begins with one. */
-function patternOf(glob: string): RegExp {
-  const written = glob.split("/").map((part, index, all) => {
-    const isLast = index === all.length - 1;
-    if (part === "**") return isLast ? "(?:(?!\\.)[^/]+/)*(?!\\.)[^/]+" : "(?:(?!\\.)[^/]+/)*";
-    const text = part.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replace(/\*+/g, "[^/]*");
-    return `${part.startsWith("*") ? "(?!\\.)" : ""}${text}${isLast ? "" : "/"}`;
-  });
-  return new RegExp(`^${written.join("")}$`);
 }
 
 function located(file: DataFile, directory: string, entries: readonly Entry[]): FoundFile[] {

@@ -227,7 +227,7 @@ class Preparation {
     const { stores, log } = this.#context;
     const { evaluation } = this.#file;
     const dataset = await datasetFiles(this.#settings, stores);
-    const test = evaluation ? await filesOf(dataFile(evaluation.test), stores) : { files: [], others: [] };
+    const test = evaluation ? await filesOf(dataFile(evaluation.test), stores, "test") : { files: [], others: [] };
     const others = [...dataset.others, ...test.others];
     if (others.length > 0) log(`files that are not data files, and are not read: ${shortList(others).join(", ")}`);
     this.#files = { dataset: dataset.files, test: test.files };
