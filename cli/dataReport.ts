@@ -1,6 +1,6 @@
 /** The report of `luthier data` about a data set, counted as a run would read it; writes nothing. */
 import type { DataFile, DatasetSettings } from "../trainer/contract/effective.ts";
-import { codecOf } from "../trainer/data/encoding/codec.ts";
+import { type CodecTexts, codecOf } from "../trainer/data/encoding/codec.ts";
 import { GrowableUint32 } from "../trainer/data/packed/growable.ts";
 import { countTrained } from "../trainer/data/packed/packedDataset.ts";
 import { oneEach, packRows } from "../trainer/data/packed/packing.ts";
@@ -59,6 +59,8 @@ export interface DataReport {
 export interface ReportOptions {
   readonly stores: Stores;
   readonly model: StoredModel;
+  /** The model's texts, with the template that is used. */
+  readonly texts: CodecTexts;
   readonly settings: DatasetSettings;
   readonly files: readonly DatasetFile[];
   readonly test: DataFile | undefined;
@@ -69,7 +71,7 @@ export interface ReportOptions {
 
 /** Throws a failure with file, line and reason if more rows are unusable than the settings tolerate. */
 export async function reportOn(options: ReportOptions): Promise<DataReport> {
-  const { stores, model, settings, files, test, threads, signal } = options;
+  const { stores, model, texts, settings, files, test, threads, signal } = options;
   const found = test && (await filesOf(test, stores, "test"));
   const totalBytes = [...files, ...(found?.files ?? [])].reduce((total, { entry }) => total + entry.bytes, 0);
   let done = 0;
@@ -78,7 +80,6 @@ export async function reportOn(options: ReportOptions): Promise<DataReport> {
     options.onBytes(done, totalBytes);
   };
   const seen = new SeenTexts();
-  const texts = await model.codecTexts();
   const { vocabSize, contextLength } = await model.config();
   const measure = new Measure();
   const common = { stores, texts, settings, files, vocabSize, onBytes, seen, signal, threads };

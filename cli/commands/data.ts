@@ -6,8 +6,11 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../../terminal/arguments.ts";
 import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
+import { builtInTemplates, type ChatTemplateChoice } from "../../trainer/contract/chatTemplate.ts";
 import { type DataFile, type DatasetSettings, dataFile, effectiveSettings } from "../../trainer/contract/effective.ts";
 import { type Columns, columns, type DataFormat, dataFormat } from "../../trainer/contract/settings.ts";
+import { type CodecTexts, codecOf } from "../../trainer/data/encoding/codec.ts";
+import { templateTextOf } from "../../trainer/stages/chosenTemplate.ts";
 import { classified } from "../../trainer/stages/classify.ts";
 import { datasetFiles } from "../../trainer/stages/dataFiles.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
@@ -38,6 +41,10 @@ const usage = {
     "max-length": { value: "TOKENS", help: "dataset.maxSequenceLength (default 1024)" },
     split: { value: "NAME", help: "split of a data set of the hub (default train; validation and test for those)" },
     configuration: { value: "NAME", help: "configuration of a data set of the hub" },
+    "chat-template": {
+      value: "NAME|FILE",
+      help: `instead of the model's own: ${builtInTemplates.join(", ")}, or a file`,
+    },
     "train-on": { value: "WHICH", help: "Responses (default), LastResponse or All" },
     truncation: { value: "WHICH", help: "longer examples: End (default) cuts them, OldestTurns, Drop or Refuse" },
     "text-overlap": { value: "TOKENS", help: "tokens of a long text that its next row repeats (default 1)" },
@@ -65,19 +72,27 @@ async function report(args: Arguments, session: Session): Promise<number> {
   const stores = new Stores({ log: (line) => session.screen.print(line), signal: session.signal });
   const model = await StoredModel.inDirectory(stores, uriOf(optionOf(args, "model") ?? missing("--model DIR")));
   const count = integerOf(args, "samples", 0, 1000, 3);
+  const texts = await textsOf(model, settings, stores);
   const { files, others } = await datasetFiles(settings, stores);
   for (const uri of others) session.screen.print(`not read, because it is not a data file: ${uri}`);
   const found = await reportOn({
-    ...{ stores, model, settings, files, signal: session.signal },
+    ...{ stores, model, texts, settings, files, signal: session.signal },
     test: test === undefined ? undefined : testFile(test, args),
     threads: integerOf(args, "threads", 1, 1024, 0),
     onBytes: progressOf(session),
   });
   const samples =
-    count === 0 ? [] : await readSamples(stores, { settings, files }, await model.codec(), count, session.signal);
+    count === 0 ? [] : await readSamples(stores, { settings, files }, await codecOf(texts), count, session.signal);
   session.screen.clear();
   session.write(format === "json" ? `${JSON.stringify({ ...found, samples }, null, 2)}\n` : textOf(found, samples));
   return 0;
+}
+
+/** The model's texts, with the chosen template. */
+async function textsOf(model: StoredModel, { chatTemplate }: DatasetSettings, stores: Stores): Promise<CodecTexts> {
+  const texts = await model.codecTexts();
+  if (chatTemplate === undefined) return texts;
+  return { ...texts, templates: { default: await templateTextOf(chatTemplate, model, stores) } };
 }
 
 const textOf = (report: DataReport, samples: readonly Sample[]) =>
@@ -110,6 +125,7 @@ function settingsOf(args: Arguments): DatasetSettings {
       ...(fraction !== undefined && { validation: { fraction } }),
       maxSequenceLength: integerOf(args, "max-length", 16, 131_072, 1024),
       packing: !args.switches.has("no-packing"),
+      ...templateOf(args),
       trainOn: choiceOf(args, "train-on", trainOns, "Responses"),
       truncation: choiceOf(args, "truncation", truncations, "End"),
       textOverlap: integerOf(args, "text-overlap", 1, 65_536, 1),
@@ -117,6 +133,13 @@ function settingsOf(args: Arguments): DatasetSettings {
     },
     method: { full: {} },
   }).dataset;
+}
+
+function templateOf(args: Arguments): { chatTemplate?: ChatTemplateChoice } {
+  const given = optionOf(args, "chat-template");
+  if (given === undefined) return {};
+  const builtIn = builtInTemplates.find((name) => name === given);
+  return { chatTemplate: builtIn === undefined ? { uri: uriOf(given) } : { builtIn } };
 }
 
 interface Reading {

@@ -113,6 +113,12 @@ export const wrongSpecs: readonly WrongSpec[] = [
     message: "textOverlap must be at most half of maxSequenceLength",
   },
   {
+    name: "two chat templates",
+    wrong: { dataset: { ...dataset, chatTemplate: { builtIn: "ChatML", text: "{{ messages }}" } } },
+    field: "spec.dataset.chatTemplate",
+    message: "exactly one of builtIn, text and uri must be set",
+  },
+  {
     name: "a split of a file",
     wrong: sourced({ split: "train" }),
     field: "spec.dataset.sources[0].uri",

@@ -63,6 +63,9 @@ export const dataUri = uri(dataForm);
 /** A directory that the trainer writes to. */
 export const artifactsUri = uri(artifactsForm);
 
+/** A single file that the trainer reads. */
+export const fileUri = uri(artifactsForm);
+
 export const secretName = z
   .string()
   .min(1)
@@ -156,10 +159,14 @@ export function locationsOf(accessed: readonly (Accessed | undefined)[]): Locati
 
 interface Inputs {
   baseModel: Accessed;
-  dataset: { sources: readonly Accessed[]; validation?: Accessed | undefined };
+  dataset: {
+    sources: readonly Accessed[];
+    validation?: Accessed | undefined;
+    chatTemplate?: Accessed | undefined;
+  };
   evaluation?: { test: Accessed } | undefined;
 }
 
 /** The remote locations that prepare reads. */
 export const inputLocations = ({ baseModel, dataset, evaluation }: Inputs): Location[] =>
-  locationsOf([baseModel, ...dataset.sources, dataset.validation, evaluation?.test]);
+  locationsOf([baseModel, ...dataset.sources, dataset.validation, evaluation?.test, dataset.chatTemplate]);

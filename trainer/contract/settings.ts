@@ -4,6 +4,7 @@
  * `effective.ts`, never written into a user's object.
  */
 import { z } from "zod";
+import { chatTemplate } from "./chatTemplate.ts";
 import { decimal } from "./decimal.ts";
 import { access, accessIsRemote, dataUri, modelUri, revisionIsOfHub, splitIsOfHub } from "./locations.ts";
 import { methodMembers } from "./methods/index.ts";
@@ -203,6 +204,7 @@ export const datasetTable = {
     says: "",
     later: true,
   }),
+  chatTemplate,
   textOverlap: setting(z.int().min(1).max(65536), {
     description:
       "Tokens of a long text (format Text) that the next row repeats as context. They contribute to the loss only once, so every token of the text is learnt. At most half of maxSequenceLength.",

@@ -18,6 +18,8 @@ import { storedType } from "../formats/huggingFace.ts";
 import { ProgressReporter, type ProgressUpdate } from "../progress/progressReporter.ts";
 import { Objects, type StagedObject } from "../stores/objects.ts";
 import { jsonOf } from "../stores/sealed.ts";
+import { MissingFileError } from "../stores/store.ts";
+import { withTemplate } from "./chosenTemplate.ts";
 import { classified } from "./classify.ts";
 import { type StageContext, throwIfStopped } from "./context.ts";
 import { type DatasetFile, datasetFiles, type FoundFile, filesOf } from "./dataFiles.ts";
@@ -160,7 +162,9 @@ class Preparation {
       this.#report({ phase: "Fetching", done, total, unit: "bytes" });
     };
     const { artifactRoot } = this.#file;
-    const staged = await stageBase(this.#baseAt.uri, { stores, objects: this.#objects, artifactRoot, onBytes });
+    const [objects, { chatTemplate }] = [this.#objects, this.#settings];
+    const own = await stageBase(this.#baseAt.uri, { stores, objects, artifactRoot, onBytes });
+    const staged = chatTemplate === undefined ? own : await withTemplate(own, chatTemplate, { stores, objects });
     return { ...staged, digest: await this.#keepBase(staged.manifest) };
   }
 
@@ -217,6 +221,12 @@ class Preparation {
     const note = (...facts: (string | number)[]) => hash.update(`${facts.join("\0")}\n`);
     for (const entry of await this.#context.stores.of(base).list(base)) {
       note(base, entry.path, entry.bytes, entry.version);
+    }
+    const template = this.#settings.chatTemplate?.uri;
+    if (template !== undefined) {
+      const entry = await this.#context.stores.of(template).stat(template);
+      if (!entry) throw new MissingFileError(template);
+      note(template, entry.bytes, entry.version);
     }
     await this.#find();
     for (const { uri, entry } of [...this.#files.dataset, ...this.#files.test]) note(uri, entry.bytes, entry.version);

@@ -61,7 +61,7 @@ test("a template that prompts for thoughts but removes them from every answer is
     await assert.rejects(encode(messages, chatMl(cut, "<think>\\n")), {
       code: 20,
       reason: "TemplateUnsupported",
-      message: /base model's chat template.*copy of the base.*chat_template\.jinja/,
+      message: /base model's chat template.*set dataset\.chatTemplate to another template/,
     });
   }
 });
