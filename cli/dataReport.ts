@@ -11,6 +11,7 @@ import { readQuestions } from "../trainer/stages/readQuestions.ts";
 import type { FileColumns } from "../trainer/stages/readSource.ts";
 import type { Stores } from "../trainer/stores/stores.ts";
 import type { StoredModel } from "../trainer/weights/storedModel.ts";
+import { NearCopies } from "./nearCopies.ts";
 
 /** Lengths from `from` to `to` tokens. */
 export interface LengthBin {
@@ -35,6 +36,8 @@ export interface DataReport {
   readonly rowTokens: number;
   readonly truncatedExamples: number;
   readonly duplicateExamples: number;
+  /** Examples that share about nine of ten triples of words with an earlier one, and are no duplicates. */
+  readonly nearCopies: number;
   /** Dropped: truncation leaves nothing of them to learn. */
   readonly overlongExamples: number;
   readonly overlongTestExamples: number;
@@ -110,9 +113,11 @@ export async function reportOn(options: ReportOptions): Promise<DataReport> {
 class Measure {
   readonly #lengths = new GrowableUint32();
   readonly #fullLengths = new GrowableUint32();
+  readonly #near = new NearCopies();
   #trainedTokens = 0;
 
-  add({ split, copies, sequences, fullLengths }: Parameters<Parameters<typeof readDataset>[1]>[0]): void {
+  add({ split, copies, isCopy, near, sequences, fullLengths }: Parameters<Parameters<typeof readDataset>[1]>[0]): void {
+    if (copies > 0 && !isCopy) this.#near.add(near);
     for (const [index, words] of sequences.entries()) {
       this.#fullLengths.push(fullLengths[index]!);
       if (split !== "train") continue;
@@ -130,6 +135,7 @@ class Measure {
       trainedTokens: this.#trainedTokens,
       rows: rows.starts.length - 1,
       rowTokens: maxSequenceLength,
+      nearCopies: this.#near.count(),
       lengths: describe(this.#fullLengths.values().slice().sort()),
     };
   }

@@ -11,6 +11,7 @@ import type { CodecTexts } from "../data/encoding/codec.ts";
 import type { EncodeOptions } from "../data/encoding/encode.ts";
 import type { EncodedBatch } from "../data/encoding/encodeBatch.ts";
 import { Encoders, processesFor } from "../data/encoding/encoders.ts";
+import { nearKeys } from "../data/encoding/nearHash.ts";
 import { copiesOf, isHeldOut, type TextHash } from "../data/encoding/textHash.ts";
 import type { SeenTexts } from "../data/packed/splits.ts";
 import { ColumnsSeen } from "../data/rows/columnsSeen.ts";
@@ -45,6 +46,10 @@ export interface ReadExample {
   copies: number;
   /** Tokens with `trainedBit`; the views are valid only during the call. */
   sequences: readonly Uint32Array[];
+  /** Whether an earlier example has the same text. */
+  isCopy: boolean;
+  /** The keys of near copies, if `measured` is set. */
+  near: Uint32Array;
   /** Tokens of each sequence before truncation; exact if `measured` is set. */
   fullLengths: Uint32Array;
 }
@@ -172,13 +177,14 @@ class Reading {
       const [a = 0, b = 0, c = 0, d = 0] = batch.hashes.subarray(4 * row, 4 * row + 4);
       const fullLengths = batch.fullLengths.subarray(first, sequence);
       const read = { hash: [a, b, c, d], truncated: batch.truncated[row] === 1 } as const;
-      this.#addExample(read, { source, line, sequences, fullLengths });
+      const near = batch.near.subarray(nearKeys * row, nearKeys * (row + 1));
+      this.#addExample(read, { source, line, sequences, fullLengths, near });
     }
   }
 
   #addExample(
     { hash, truncated }: { hash: TextHash; truncated: boolean },
-    read: Omit<ReadExample, "split" | "copies">,
+    read: Omit<ReadExample, "split" | "copies" | "isCopy">,
   ): void {
     const { settings, seen, files } = this.#options;
     const { validation } = settings;
@@ -186,11 +192,12 @@ class Reading {
     const isHeld = validation.kind === "fraction" && isHeldOut(hash, validation.fraction);
     const split = isHeld ? "validation" : use.split;
     const copies = use.split === "validation" || isHeld ? 1 : copiesOf(hash, use.weight);
+    const isCopy = copies > 0 && seen.add(hash, split);
     if (copies > 0) {
-      if (seen.add(hash, split)) this.#counts.duplicateExamples++;
+      if (isCopy) this.#counts.duplicateExamples++;
       if (truncated) this.#counts.truncatedExamples++;
       this.#counts[split === "validation" ? "validationExamples" : "examples"]++;
     }
-    this.#onExample({ ...read, split, copies });
+    this.#onExample({ ...read, split, copies, isCopy });
   }
 }
