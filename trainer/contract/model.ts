@@ -14,6 +14,7 @@ import {
   rawConfig,
   ropeOf,
 } from "./families.ts";
+import { plainIssue } from "./plainIssue.ts";
 import type { RopeScaling } from "./rope.ts";
 
 const dimension = (max: number) => z.int().min(1).max(max);
@@ -212,5 +213,5 @@ const fieldNames: ReadonlyMap<PropertyKey, string> = new Map([
 
 function issueText(error: z.ZodError): string {
   const fieldOf = (path: readonly PropertyKey[]) => path.map((key) => fieldNames.get(key) ?? String(key)).join(".");
-  return error.issues.map(({ path, message }) => `${fieldOf(path) || "(root)"}: ${message}`).join("; ");
+  return error.issues.map((issue) => `${fieldOf(issue.path) || "(root)"}: ${plainIssue(issue)}`).join("; ");
 }

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { corrupt, invalid } from "../contract/failure.ts";
 import { fileFault } from "../contract/jsonFault.ts";
+import { errorText } from "../contract/plainIssue.ts";
 import {
   readSafetensorsHeader,
   SafetensorsError,
@@ -86,7 +87,7 @@ function packed(present: readonly string[]): string {
 
 function readIndex(text: string): Record<string, string> {
   const parsed = weightIndex.safeParse(parseJson(indexFile, text));
-  if (!parsed.success) throw invalid("BaseModelInvalid", `${indexFile}: ${z.prettifyError(parsed.error)}`);
+  if (!parsed.success) throw invalid("BaseModelInvalid", `${indexFile}: ${errorText(parsed.error)}`);
   return parsed.data.weight_map;
 }
 
