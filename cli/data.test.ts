@@ -27,13 +27,21 @@ async function workplace(t: TestContext): Promise<string> {
   const directory = await temporaryDirectory(t);
   await writeTinyModel(path.join(directory, "model"));
   const alpaca = (n: number) => ({ instruction: `is ${n} even?`, input: "", output: n % 2 === 0 ? "yes" : "no" });
+  const near = (n: number) => ({
+    instruction: "copy",
+    output: Array.from({ length: 40 }, (_, i) => `w${i === 20 ? n : i}`).join(" "),
+  });
   const long = { instruction: "repeat", output: "word ".repeat(60) };
   const put = (name: string, text: string) => writeFileSync(path.join(directory, name), text);
   const rows = Array.from({ length: 30 }, (_, n) => alpaca(n));
   // One JSON list with a duplicate, an example longer than a row, and an invalid row.
   put(
     "train.json",
-    JSON.stringify([...rows, { ...alpaca(3), instruction: "IS  3 even?" }, long, { instruction: 3 }], null, 1),
+    JSON.stringify(
+      [...rows, near(90), near(91), near(91), { ...alpaca(3), instruction: "IS  3 even?" }, long, { instruction: 3 }],
+      null,
+      1,
+    ),
   );
   put("test.jsonl", [alpaca(5), alpaca(70)].map((row) => `${JSON.stringify(row)}\n`).join(""));
   return directory;
@@ -45,13 +53,14 @@ test("luthier data shows counts, lengths, duplicates, leaks, bad rows and an exa
   const directory = await workplace(t);
   const { status, stdout, stderr } = await luthierData(directory, [...usual, "--samples", "1"]);
   assert.equal(status, 0, stderr);
-  assert.match(stdout, /^examples +32 to train on\n/);
+  assert.match(stdout, /^examples +35 to train on\n/);
   assert.match(stdout, /^test +2$/m);
   assert.match(stdout, /^form +train\.json: Alpaca \(instruction, output\)\nform +test\.jsonl: Alpaca/m);
   assert.match(stdout, /^too long +none$/m);
   assert.match(stdout, /^packed +\d+ rows of 128 tokens, \d+\.\d % full$/m);
-  assert.match(stdout, /^truncated +1 \(3\.1 %\) are longer than 128$/m);
-  assert.match(stdout, /^duplicates +1 are copies of another$/m);
+  assert.match(stdout, /^truncated +\d+ \(\d+\.\d %\) are longer than 128$/m);
+  assert.match(stdout, /^duplicates +2 are copies of another$/m);
+  assert.match(stdout, /^near copies +1 differ from an earlier one in a few words$/m);
   assert.match(stdout, /^leaks +1 are trained on and in the test set$/m);
   assert.match(stdout, /^bad rows +1; the first: .*train\.json:\d+: instruction: /m);
   assert.match(stdout, /longest 3\d\d; a row holds 128\n +17–32 +█/);
@@ -66,7 +75,7 @@ test("luthier data prints the same as JSON, and colours only if requested and wi
   const report = JSON.parse(json.stdout);
   assert.deepEqual(
     [report.examples, report.testExamples, report.leaks.trainTest, report.samples.length],
-    [32, 2, 1, 3],
+    [35, 2, 1, 3],
   );
   assert.deepEqual(report.samples[0].sequences[0].at(-1), { text: "yes<|im_end|>", trained: true });
   const coloured = await luthierData(directory, [...usual], { FORCE_COLOR: "1" });

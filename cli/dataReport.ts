@@ -1,16 +1,17 @@
 /** The report of `luthier data` about a data set, counted as a run would read it; writes nothing. */
 import type { DataFile, DatasetSettings } from "../trainer/contract/effective.ts";
-import { codecOf } from "../trainer/data/encoding/codec.ts";
+import { type CodecTexts, codecOf } from "../trainer/data/encoding/codec.ts";
 import { GrowableUint32 } from "../trainer/data/packed/growable.ts";
 import { countTrained } from "../trainer/data/packed/packedDataset.ts";
 import { oneEach, packRows } from "../trainer/data/packed/packing.ts";
 import { SeenTexts } from "../trainer/data/packed/splits.ts";
-import { dataFilesOf, readDataset } from "../trainer/stages/readDataset.ts";
+import { type DatasetFile, filesOf } from "../trainer/stages/dataFiles.ts";
+import { readDataset } from "../trainer/stages/readDataset.ts";
 import { readQuestions } from "../trainer/stages/readQuestions.ts";
 import type { FileColumns } from "../trainer/stages/readSource.ts";
-import { MissingFileError } from "../trainer/stores/store.ts";
 import type { Stores } from "../trainer/stores/stores.ts";
 import type { StoredModel } from "../trainer/weights/storedModel.ts";
+import { NearCopies } from "./nearCopies.ts";
 
 /** Lengths from `from` to `to` tokens. */
 export interface LengthBin {
@@ -35,6 +36,8 @@ export interface DataReport {
   readonly rowTokens: number;
   readonly truncatedExamples: number;
   readonly duplicateExamples: number;
+  /** Examples that share about nine of ten triples of words with an earlier one, and are no duplicates. */
+  readonly nearCopies: number;
   /** Dropped: truncation leaves nothing of them to learn. */
   readonly overlongExamples: number;
   readonly overlongTestExamples: number;
@@ -59,7 +62,10 @@ export interface DataReport {
 export interface ReportOptions {
   readonly stores: Stores;
   readonly model: StoredModel;
+  /** The model's texts, with the template that is used. */
+  readonly texts: CodecTexts;
   readonly settings: DatasetSettings;
+  readonly files: readonly DatasetFile[];
   readonly test: DataFile | undefined;
   readonly threads: number;
   readonly signal: AbortSignal;
@@ -68,24 +74,24 @@ export interface ReportOptions {
 
 /** Throws a failure with file, line and reason if more rows are unusable than the settings tolerate. */
 export async function reportOn(options: ReportOptions): Promise<DataReport> {
-  const { stores, model, settings, test, threads, signal } = options;
-  const totalBytes = await sizeOf([...dataFilesOf(settings), ...(test ? [test] : [])], stores);
+  const { stores, model, texts, settings, files, test, threads, signal } = options;
+  const found = test && (await filesOf(test, stores, "test"));
+  const totalBytes = [...files, ...(found?.files ?? [])].reduce((total, { entry }) => total + entry.bytes, 0);
   let done = 0;
   const onBytes = (bytes: number) => {
     done = Math.min(totalBytes, done + bytes);
     options.onBytes(done, totalBytes);
   };
   const seen = new SeenTexts();
-  const texts = await model.codecTexts();
   const { vocabSize, contextLength } = await model.config();
   const measure = new Measure();
-  const common = { stores, texts, settings, vocabSize, totalBytes, onBytes, seen, signal, threads };
+  const common = { stores, texts, settings, files, vocabSize, onBytes, seen, signal, threads };
   const read = await readDataset({ ...common, measured: true }, (example) => measure.add(example));
   const { counts, unusable } = read;
   if (counts.examples === 0) throw unusable.noExamples("the files hold", "train on");
   const maxTokens = Math.min(settings.maxSequenceLength, contextLength - 1);
   const asking = { stores, maxTokens, maxBadFraction: settings.maxBadFraction, onBytes, seen, signal };
-  const questions = test && (await readQuestions(test, { ...asking, codec: await codecOf(texts) }));
+  const questions = found && (await readQuestions(found.files, { ...asking, codec: await codecOf(texts) }));
   return {
     ...counts,
     badRows: counts.badRows + (questions?.unusable.bad ?? 0),
@@ -103,23 +109,15 @@ export async function reportOn(options: ReportOptions): Promise<DataReport> {
   };
 }
 
-async function sizeOf(files: readonly DataFile[], stores: Stores): Promise<number> {
-  let bytes = 0;
-  for (const { uri } of files) {
-    const entry = await stores.of(uri).stat(uri);
-    if (!entry) throw new MissingFileError(uri);
-    bytes += entry.bytes;
-  }
-  return bytes;
-}
-
 /** Collects lengths: eight bytes a sequence. */
 class Measure {
   readonly #lengths = new GrowableUint32();
   readonly #fullLengths = new GrowableUint32();
+  readonly #near = new NearCopies();
   #trainedTokens = 0;
 
-  add({ split, copies, sequences, fullLengths }: Parameters<Parameters<typeof readDataset>[1]>[0]): void {
+  add({ split, copies, isCopy, near, sequences, fullLengths }: Parameters<Parameters<typeof readDataset>[1]>[0]): void {
+    if (copies > 0 && !isCopy) this.#near.add(near);
     for (const [index, words] of sequences.entries()) {
       this.#fullLengths.push(fullLengths[index]!);
       if (split !== "train") continue;
@@ -137,6 +135,7 @@ class Measure {
       trainedTokens: this.#trainedTokens,
       rows: rows.starts.length - 1,
       rowTokens: maxSequenceLength,
+      nearCopies: this.#near.count(),
       lengths: describe(this.#fullLengths.values().slice().sort()),
     };
   }

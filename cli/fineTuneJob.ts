@@ -106,6 +106,7 @@ function inputUris({ spec }: FineTuneJobManifest): (readonly [string, string])[]
     ["spec.baseModel.uri", baseModel.uri] as const,
     ...dataset.sources.map(({ uri }, index) => [`spec.dataset.sources[${index}].uri`, uri] as const),
     ...optional("spec.dataset.validation.uri", dataset.validation?.uri),
+    ...optional("spec.dataset.chatTemplate.uri", dataset.chatTemplate?.uri),
     ...optional("spec.evaluation.test.uri", evaluation?.test.uri),
   ];
 }

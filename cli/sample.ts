@@ -7,6 +7,8 @@ import { type Encoded, encodeExample } from "../trainer/data/encoding/encode.ts"
 import { ColumnsSeen } from "../trainer/data/rows/columnsSeen.ts";
 import { type Example, RowError } from "../trainer/data/rows/example.ts";
 import { readBatch } from "../trainer/data/rows/rowBatch.ts";
+import type { DatasetFile } from "../trainer/stages/dataFiles.ts";
+import { encodingOf } from "../trainer/stages/readDataset.ts";
 import { readSource } from "../trainer/stages/readSource.ts";
 import type { Stores } from "../trainer/stores/stores.ts";
 
@@ -29,17 +31,18 @@ const marks = { open: "⟦", close: "⟧" } as const;
 /** The first usable examples of the sources. */
 export async function readSamples(
   stores: Stores,
-  settings: DatasetSettings,
+  { settings, files }: { settings: DatasetSettings; files: readonly DatasetFile[] },
   codec: Codec,
   count: number,
   signal: AbortSignal,
 ): Promise<Sample[]> {
   const samples: Sample[] = [];
-  const options = { trainOn: settings.trainOn, maxTokens: settings.maxSequenceLength };
+  const options = encodingOf(settings);
   const display = (ids: readonly number[]) => codec.tokenizer.display(ids);
-  for (const { uri, ...file } of settings.sources) {
+  for (const file of files.filter(({ use }) => use.split === "train")) {
     if (samples.length === count) break;
-    for await (const { batch } of readSource({ uri, ...file }, stores, signal)) {
+    const { uri } = file;
+    for await (const { batch } of readSource(file, stores, signal)) {
       if (batch === undefined) continue;
       const examples: { example: Example; line: number }[] = [];
       readBatch(batch, new ColumnsSeen(), (example, line) => examples.push({ example, line }));

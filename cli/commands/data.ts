@@ -6,9 +6,13 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../../terminal/arguments.ts";
 import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
-import { type DatasetSettings, dataFile, effectiveSettings } from "../../trainer/contract/effective.ts";
+import { builtInTemplates, type ChatTemplateChoice } from "../../trainer/contract/chatTemplate.ts";
+import { type DataFile, type DatasetSettings, dataFile, effectiveSettings } from "../../trainer/contract/effective.ts";
 import { type Columns, columns, type DataFormat, dataFormat } from "../../trainer/contract/settings.ts";
+import { type CodecTexts, codecOf } from "../../trainer/data/encoding/codec.ts";
+import { templateTextOf } from "../../trainer/stages/chosenTemplate.ts";
 import { classified } from "../../trainer/stages/classify.ts";
+import { datasetFiles } from "../../trainer/stages/dataFiles.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
 import { StoredModel } from "../../trainer/weights/storedModel.ts";
 import { type DataReport, reportOn } from "../dataReport.ts";
@@ -22,7 +26,8 @@ const usage = {
   positionals: ["FILE…"],
   summary: "Shows data files as a model sees them: counts, lengths, truncation, duplicates, leaks, and some examples.",
   details: [
-    "Files are JSON lines or JSON lists: OpenAI messages, ShareGPT, Alpaca, prompt and completion, or text.",
+    "Files are JSON lines, JSON lists, CSV, TSV or Parquet, or directories of them: OpenAI messages, ShareGPT, Alpaca,",
+    "prompt and completion, or text.",
     "  luthier data train.jsonl --model ./models/llama --test test.jsonl --max-length 2048",
     "The command counts unreadable rows; a training refuses them, or skips as many as dataset.badRows allows.",
   ],
@@ -34,7 +39,15 @@ const usage = {
     "validation-fraction": { value: "SHARE", help: "hold out this share of the examples, for example 0.02" },
     test: { value: "FILE", help: "the test set, checked for examples that are also trained on" },
     "max-length": { value: "TOKENS", help: "dataset.maxSequenceLength (default 1024)" },
+    split: { value: "NAME", help: "split of a data set of the hub (default train; validation and test for those)" },
+    configuration: { value: "NAME", help: "configuration of a data set of the hub" },
+    "chat-template": {
+      value: "NAME|FILE",
+      help: `instead of the model's own: ${builtInTemplates.join(", ")}, or a file`,
+    },
     "train-on": { value: "WHICH", help: "Responses (default), LastResponse or All" },
+    truncation: { value: "WHICH", help: "longer examples: End (default) cuts them, OldestTurns, Drop or Refuse" },
+    "text-overlap": { value: "TOKENS", help: "tokens of a long text that its next row repeats (default 1)" },
     "no-packing": { help: "one example per row" },
     samples: { value: "N", help: "examples to show (default 3)" },
     threads: { value: "N", help: "encoding processes; default: the available cores" },
@@ -43,6 +56,7 @@ const usage = {
   },
 } as const;
 
+const truncations = ["End", "OldestTurns", "Drop", "Refuse"] as const;
 const trainOns = ["Responses", "LastResponse", "All"] as const;
 
 export const dataCommand: Command = {
@@ -58,20 +72,36 @@ async function report(args: Arguments, session: Session): Promise<number> {
   const stores = new Stores({ log: (line) => session.screen.print(line), signal: session.signal });
   const model = await StoredModel.inDirectory(stores, uriOf(optionOf(args, "model") ?? missing("--model DIR")));
   const count = integerOf(args, "samples", 0, 1000, 3);
+  const texts = await textsOf(model, settings, stores);
+  const { files, others } = await datasetFiles(settings, stores);
+  for (const uri of others) session.screen.print(`not read, because it is not a data file: ${uri}`);
   const found = await reportOn({
-    ...{ stores, model, settings, signal: session.signal },
-    test: test === undefined ? undefined : dataFile({ uri: uriOf(test), ...readingOf(args) }),
+    ...{ stores, model, texts, settings, files, signal: session.signal },
+    test: test === undefined ? undefined : testFile(test, args),
     threads: integerOf(args, "threads", 1, 1024, 0),
     onBytes: progressOf(session),
   });
-  const samples = count === 0 ? [] : await readSamples(stores, settings, await model.codec(), count, session.signal);
+  const samples =
+    count === 0 ? [] : await readSamples(stores, { settings, files }, await codecOf(texts), count, session.signal);
   session.screen.clear();
   session.write(format === "json" ? `${JSON.stringify({ ...found, samples }, null, 2)}\n` : textOf(found, samples));
   return 0;
 }
 
+/** The model's texts, with the chosen template. */
+async function textsOf(model: StoredModel, { chatTemplate }: DatasetSettings, stores: Stores): Promise<CodecTexts> {
+  const texts = await model.codecTexts();
+  if (chatTemplate === undefined) return texts;
+  return { ...texts, templates: { default: await templateTextOf(chatTemplate, model, stores) } };
+}
+
 const textOf = (report: DataReport, samples: readonly Sample[]) =>
   `${[...dataLines(report), ...sampleLines(samples)].join("\n")}\n`;
+
+function testFile(test: string, args: Arguments): DataFile {
+  const { split: _, ...reading } = readingOf(args);
+  return dataFile({ uri: uriOf(test), ...reading });
+}
 
 /** The settings of an equivalent manifest, with the contract's defaults. */
 function settingsOf(args: Arguments): DatasetSettings {
@@ -82,23 +112,45 @@ function settingsOf(args: Arguments): DatasetSettings {
   if (fraction !== undefined && !(Number(fraction) > 0 && Number(fraction) <= 0.5)) {
     throw new UsageError(`--validation-fraction is a share above 0 and at most 0.5, not ${JSON.stringify(fraction)}`);
   }
-  const reading = readingOf(args);
+  const { split, ...reading } = readingOf(args);
   return effectiveSettings({
     baseModel: { uri: "file:///model" },
     dataset: {
-      sources: args.positionals.map((file) => ({ uri: uriOf(file), ...reading })),
+      sources: args.positionals.map((file) => ({
+        uri: uriOf(file),
+        ...reading,
+        ...(split !== undefined && { split }),
+      })),
       ...(validation !== undefined && { validation: { uri: uriOf(validation), ...reading } }),
       ...(fraction !== undefined && { validation: { fraction } }),
       maxSequenceLength: integerOf(args, "max-length", 16, 131_072, 1024),
       packing: !args.switches.has("no-packing"),
+      ...templateOf(args),
       trainOn: choiceOf(args, "train-on", trainOns, "Responses"),
+      truncation: choiceOf(args, "truncation", truncations, "End"),
+      textOverlap: integerOf(args, "text-overlap", 1, 65_536, 1),
       badRows: { maxFraction: "1" },
     },
     method: { full: {} },
   }).dataset;
 }
 
-function readingOf(args: Arguments): { format: DataFormat; columns: Columns } {
+function templateOf(args: Arguments): { chatTemplate?: ChatTemplateChoice } {
+  const given = optionOf(args, "chat-template");
+  if (given === undefined) return {};
+  const builtIn = builtInTemplates.find((name) => name === given);
+  return { chatTemplate: builtIn === undefined ? { uri: uriOf(given) } : { builtIn } };
+}
+
+interface Reading {
+  format: DataFormat;
+  columns: Columns;
+  /** Of the files; validation and test sets have their own. */
+  split?: string;
+  configuration?: string;
+}
+
+function readingOf(args: Arguments): Reading {
   const given = (args.values.get("column") ?? []).map((text) => {
     const [field, ...name] = text.split("=");
     if (name.length === 0) throw new UsageError(`--column is FIELD=NAME, not ${JSON.stringify(text)}`);
@@ -110,7 +162,13 @@ function readingOf(args: Arguments): { format: DataFormat; columns: Columns } {
       `--column: the fields are ${Object.keys(columns.shape).join(", ")}, each with a name that is not empty`,
     );
   }
-  return { format: choiceOf(args, "format", dataFormat.options, "Auto"), columns: parsed.data };
+  const [split, configuration] = [optionOf(args, "split"), optionOf(args, "configuration")];
+  return {
+    format: choiceOf(args, "format", dataFormat.options, "Auto"),
+    columns: parsed.data,
+    ...(split !== undefined && { split }),
+    ...(configuration !== undefined && { configuration }),
+  };
 }
 
 /** The URI of a path on this machine; a URI, as in a manifest, is kept. */

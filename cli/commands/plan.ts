@@ -17,6 +17,7 @@ import { prepareFile } from "../../trainer/contract/stageFiles.ts";
 import { trainingPart } from "../../trainer/contract/writtenOut.ts";
 import { type PlanInput, recomputeFrontier } from "../../trainer/planning/plan.ts";
 import { cpuTarget } from "../../trainer/planning/target.ts";
+import { datasetFiles } from "../../trainer/stages/dataFiles.ts";
 import { runPrepare } from "../../trainer/stages/prepare.ts";
 import { planOrFail } from "../../trainer/stages/trainPlan.ts";
 import { Objects } from "../../trainer/stores/objects.ts";
@@ -114,7 +115,8 @@ async function inputOf(
   const settings = effectiveSettings(spec);
   const { model, baseDataType, dataset } = figures;
   const base = await StoredModel.staged(stores, new Objects(stores, artifactRoot), figures.baseDigest);
-  const samples = await readSamples(stores, settings.dataset, await base.codec(), 1, signal);
+  const { files } = await datasetFiles(settings.dataset, stores);
+  const samples = await readSamples(stores, { settings: settings.dataset, files }, await base.codec(), 1, signal);
   return {
     input: {
       settings,

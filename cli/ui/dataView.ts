@@ -63,11 +63,12 @@ function overlongText({ overlongExamples, overlongTestExamples, overlongRows, ro
 }
 
 function faultRows(report: DataReport): string[][] {
-  const { duplicateExamples, badRows, firstFault, leaks } = report;
+  const { duplicateExamples, nearCopies, badRows, firstFault, leaks } = report;
   const leaked = Object.entries(leaks).filter(([, count]) => count > 0);
   return [
     ["too long", overlongText(report)],
     ["duplicates", duplicateExamples === 0 ? "none" : `${duplicateExamples} are copies of another`],
+    ["near copies", nearCopies === 0 ? "none" : `${nearCopies} differ from an earlier one in a few words`],
     [
       "leaks",
       leaked.length === 0 ? "none" : leaked.map(([splits, count]) => `${count} ${leakTexts[splits]}`).join("; "),

@@ -69,6 +69,8 @@ export const descriptions: Readonly<Record<string, string>> = {
   ropeTheta: "Base of the rotary frequencies.",
   rmsNormEps: "Epsilon of the norms.",
   tieWordEmbeddings: "Whether the output layer is the embedding.",
+  slidingWindow: "Tokens that a token sees in layers with a sliding window.",
+  noRopeLayers: "Layers without a rotary embedding.",
   baseDataType: "Type of the base's weights.",
   baseBytes: "Bytes of the base's weights.",
   quantized: "Quantisation of the base.",

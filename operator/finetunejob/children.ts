@@ -60,10 +60,11 @@ export function prepareJob(job: FineTuneJob, wanted: Wanted, trainerImage: strin
 }
 
 function inputUris({ baseModel, dataset, evaluation }: FineTuneJobSpec): string[] {
-  const { validation } = dataset;
+  const { validation, chatTemplate } = dataset;
   return [
     baseModel.uri,
     ...dataset.sources.map(({ uri }) => uri),
+    ...(chatTemplate?.uri === undefined ? [] : [chatTemplate.uri]),
     ...(validation?.uri === undefined ? [] : [validation.uri]),
     ...(evaluation === undefined ? [] : [evaluation.test.uri]),
   ];

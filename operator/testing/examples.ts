@@ -107,6 +107,24 @@ export const wrongSpecs: readonly WrongSpec[] = [
     message: "format and columns describe the file at uri: set uri, or remove them",
   },
   {
+    name: "an overlap as long as a row",
+    wrong: { dataset: { ...dataset, textOverlap: 513 } },
+    field: "spec.dataset.textOverlap",
+    message: "textOverlap must be at most half of maxSequenceLength",
+  },
+  {
+    name: "two chat templates",
+    wrong: { dataset: { ...dataset, chatTemplate: { builtIn: "ChatML", text: "{{ messages }}" } } },
+    field: "spec.dataset.chatTemplate",
+    message: "exactly one of builtIn, text and uri must be set",
+  },
+  {
+    name: "a split of a file",
+    wrong: sourced({ split: "train" }),
+    field: "spec.dataset.sources[0].uri",
+    message: "split and configuration need a uri of hf://datasets/ORGANISATION/NAME without a path: remove them",
+  },
+  {
     name: "a column of another format",
     wrong: sourced({ format: "Alpaca", columns: { prompt: "x" } }),
     field: "spec.dataset.sources[0].columns",

@@ -80,7 +80,11 @@ for (const name of families) {
   const codec = await codecOfFamily(name, tokens, special);
   const eos = codec.tokenizer.special.eosToken;
   const learnt = async (example: Example, trainOn: TrainOn) => {
-    const { sequences } = await encodeExample(example, { trainOn, maxTokens: Number.POSITIVE_INFINITY }, codec);
+    const { sequences } = await encodeExample(
+      example,
+      { trainOn, truncation: "End", textOverlap: 1, maxTokens: Number.POSITIVE_INFINITY },
+      codec,
+    );
     return sequences.flatMap((sequence) => stretches(sequence, codec));
   };
   const expected = ({ prompt, answer }: Answer) => ({ prompt, answer });
@@ -111,7 +115,10 @@ for (const name of families) {
       const example = conversationOf(one.conversation);
       if ("refused" in one) {
         test(`${one.conversation} is refused, as by transformers`, async () => {
-          await assert.rejects(encodeExample(example, { trainOn: "All", maxTokens: 1e6 }, codec), RowError);
+          await assert.rejects(
+            encodeExample(example, { trainOn: "All", truncation: "End", textOverlap: 1, maxTokens: 1e6 }, codec),
+            RowError,
+          );
         });
         continue;
       }
@@ -134,7 +141,11 @@ for (const name of families) {
           assert.deepEqual(await learnt(example, "Responses"), one.answers.map(expected));
           assert.deepEqual(await learnt(example, "LastResponse"), one.answers.slice(-1).map(expected));
         }
-        const { sequences: all } = await encodeExample(example, { trainOn: "All", maxTokens: 1e6 }, codec);
+        const { sequences: all } = await encodeExample(
+          example,
+          { trainOn: "All", truncation: "End", textOverlap: 1, maxTokens: 1e6 },
+          codec,
+        );
         assert.equal(all.length, 1);
         assert.ok(all[0]!.trained.subarray(1).every((flag) => flag === 1));
         const text = codec.tokenizer.display([...all[0]!.tokens]);

@@ -5,7 +5,7 @@ import path from "node:path";
 import { compile } from "../../trainer/compile/compile.ts";
 import type { BatchShape } from "../../trainer/engine/batch.ts";
 import { Engine } from "../../trainer/engine/engine.ts";
-import { encodeSafetensors } from "../../trainer/formats/safetensorsWriter.ts";
+import { encodeSafetensors, type TensorData } from "../../trainer/formats/safetensorsWriter.ts";
 import type { CompileSpec } from "../../trainer/graph/compiled.ts";
 import { ropeTable } from "../../trainer/models/rope.ts";
 import type { Backend } from "../../trainer/native/addon.ts";
@@ -28,15 +28,16 @@ export const slots = 4;
 
 export interface GoldenRun extends StepParts, Disposable {}
 
-/** Opens a case with its first parameters; dispose of it to release its memory. */
-export const openCase = (golden: GoldenCase, variant: Variant): Promise<GoldenRun> =>
-  openWith(golden, variant, ourTensors(golden, "initial/"));
+/** Opens a case with its first parameters, on its own base or on other weights; dispose of it to release its memory. */
+export const openCase = (golden: GoldenCase, variant: Variant, weights?: TensorData[]): Promise<GoldenRun> =>
+  openWith(golden, variant, ourTensors(golden, "initial/"), weights);
 
 /** Opens a case with these parameters. */
 export async function openWith(
   golden: GoldenCase,
   variant: Variant,
   parameters: ReadonlyMap<string, Float32Array>,
+  weights?: TensorData[],
 ): Promise<GoldenRun> {
   const { settings } = golden;
   const model = modelConfigOf(goldenPath(settings.base));
@@ -44,7 +45,7 @@ export async function openWith(
   const spec = specOf(golden, variant, model, dataset.rowTokens);
   const compiled = compile(spec);
   const engine = new Engine(compiled, { threads: variant.threads ?? 1, backend: variant.backend });
-  await bindBase(engine, golden, variant, parameters);
+  await (weights ? bindTensors(engine, weights, parameters) : bindBase(engine, golden, variant, parameters));
   await engine.run({ program: "derive" });
   const shape: BatchShape = { ...spec, trainedRowBuckets: compiled.trainedRowBuckets };
   return {
@@ -69,10 +70,17 @@ async function bindBase(
   if (settings.nf4 === null && precision !== "BF16") {
     return await bindDirectory(engine, goldenPath(settings.base), parameters);
   }
+  const source = new Tensors(`${settings.base}/model.safetensors`);
+  await bindTensors(engine, settings.nf4 === null ? bfloat16Base(source) : nf4Base(source), parameters);
+}
+
+async function bindTensors(
+  engine: Engine,
+  tensors: TensorData[],
+  parameters: ReadonlyMap<string, Float32Array>,
+): Promise<void> {
   const made = mkdtempSync(path.join(tmpdir(), "luthier-golden-"));
   try {
-    const source = new Tensors(`${settings.base}/model.safetensors`);
-    const tensors = settings.nf4 === null ? bfloat16Base(source) : nf4Base(source);
     writeFileSync(path.join(made, "model.safetensors"), encodeSafetensors(tensors));
     await bindDirectory(engine, made, parameters);
   } finally {

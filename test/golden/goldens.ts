@@ -34,7 +34,7 @@ const caseFile = z.strictObject({
   }),
   loss: z.number(),
   field: z.strictObject({ logits: z.number(), loss: z.number(), gradient: z.number() }),
-  training: z.record(z.enum(["1e-5", "1e-8"]), curves),
+  training: z.partialRecord(z.enum(["1e-5", "1e-8"]), curves),
 });
 
 export type Epsilon = "1e-5" | "1e-8";
@@ -52,6 +52,30 @@ export const readCase = (name: string): GoldenCase => ({
   tensors: new Tensors(`${name}.safetensors`),
 });
 
+const familyFile = z.record(z.string(), z.strictObject({ loss: z.number(), field: caseFile.shape.field }));
+
+/** The families' first steps of full fine-tuning, as cases without a training. */
+export function readFamilies(): GoldenCase[] {
+  return Object.entries(json("families.json", familyFile)).map(([name, results]) => ({
+    name,
+    settings: {
+      base: `family-${name}`,
+      nf4: null,
+      method: { kind: "full" },
+      schedule: "Linear",
+      steps: 1,
+      warmupSteps: 0,
+      learningRate: 1e-3,
+      maxGradNorm: 1,
+      weightDecay: 0,
+      betas: [0.9, 0.999],
+    },
+    ...results,
+    training: {},
+    tensors: new Tensors(`family-${name}.safetensors`),
+  }));
+}
+
 /** The golden's tensors under a prefix by our names: as if PEFT had saved them. */
 export function ourTensors({ settings, tensors }: GoldenCase, prefix: string): ReadonlyMap<string, Float32Array> {
   const stored = tensors.names(prefix).map((name) => {
@@ -66,6 +90,7 @@ export function ourTensors({ settings, tensors }: GoldenCase, prefix: string): R
   }
   // No method of PEFT: the names are the base's own.
   if (settings.method.kind === "bitfit") return new Map(stored.map(({ name, values }) => [name, values]));
+  if (stored.length === 0) return new Map();
   const { peft } = methodOf(settings.method);
   const config = { num_layers: 2, token_dim: (stored[0]?.shape[1] ?? 0) / 4 };
   return new Map((peft ? peft.fromPeft(stored, config) : stored).map(({ name, values }) => [name, values]));

@@ -49,7 +49,7 @@ export async function logits({ engine, dataset, shape, rope }: GoldenRun): Promi
   const found: Float32Array[][] = examples.map(() => []);
   for (let position = 0; position < Math.max(...examples.map(({ length }) => length)); position++) {
     const tokens = examples.flatMap((ids, slot) =>
-      position < ids.length ? [{ token: ids[position]!, slot, position }] : [],
+      position < ids.length ? [{ token: ids[position]!, slot, position, length: ids.length }] : [],
     );
     await cache.run(tokens);
     for (const { slot } of tokens) found[slot]!.push(cache.logits(slot));

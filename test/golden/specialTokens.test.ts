@@ -38,7 +38,7 @@ describe("special tokens equal those of transformers, and each example has one e
         specialTokensMap: map && JSON.stringify(map),
       });
       assert.equal(codec.tokenizer.eosId, eosId);
-      const options = { trainOn: "Responses", maxTokens: 1e6 } as const;
+      const options = { trainOn: "Responses", truncation: "End", textOverlap: 1, maxTokens: 1e6 } as const;
       for (const { text, ids, inner } of texts) {
         assert.deepEqual(await codec.tokenizer.encode(text), inner);
         if (text === "") continue;

@@ -12,9 +12,17 @@ import tempfile
 
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, PretrainedConfig, Qwen2Config, Qwen3Config
+from transformers.models.gemma2.modeling_gemma2 import Gemma2RMSNorm
+from transformers.models.gemma3.modeling_gemma3 import Gemma3RMSNorm
+from transformers.models.granite.modeling_granite import GraniteRMSNorm
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
+from transformers.models.ministral.modeling_ministral import MinistralRMSNorm
+from transformers.models.mistral.modeling_mistral import MistralRMSNorm
+from transformers.models.olmo2.modeling_olmo2 import Olmo2RMSNorm
+from transformers.models.phi3.modeling_phi3 import Phi3RMSNorm
 from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
 from transformers.models.qwen3.modeling_qwen3 import Qwen3RMSNorm
+from transformers.models.smollm3.modeling_smollm3 import SmolLM3RMSNorm
 
 HERE = pathlib.Path(__file__).resolve().parent
 DATA = HERE / "data"
@@ -117,10 +125,37 @@ def loss_of(model, rows: list) -> torch.Tensor:
     return total / count
 
 
+# Norms that multiply by their weight, and those that multiply by 1 + weight.
+NORMS = (
+    *(LlamaRMSNorm, MistralRMSNorm, MinistralRMSNorm, Qwen2RMSNorm, Qwen3RMSNorm),
+    *(SmolLM3RMSNorm, Phi3RMSNorm, Olmo2RMSNorm, GraniteRMSNorm),
+)
+OFFSET_NORMS = (Gemma2RMSNorm, Gemma3RMSNorm)
+
+
 def keep_double_precision() -> None:
-    """Makes transformers' RMSNorm, which always computes in F32, compute double inputs in double."""
-    for norm in (LlamaRMSNorm, Qwen2RMSNorm, Qwen3RMSNorm):
+    """Makes transformers' RMSNorm and softmax, which always compute in F32, compute double inputs in double."""
+    for norm in NORMS:
         norm.forward = in_given_precision(norm.forward)
+    for norm in OFFSET_NORMS:
+        norm.forward = with_offset_in_given_precision(norm.forward)
+    torch.nn.functional.softmax = softmax_in_given_precision(torch.nn.functional.softmax)
+
+
+def softmax_in_given_precision(original):
+    def softmax(x, dim=None, dtype=None, **options):
+        return original(x, dim=dim, dtype=x.dtype if x.dtype == torch.float64 else dtype, **options)
+
+    return softmax
+
+
+def with_offset_in_given_precision(original):
+    def forward(self, x):
+        if x.dtype != torch.float64:
+            return original(self, x)
+        return (1 + self.weight) * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.eps))
+
+    return forward
 
 
 def in_given_precision(original):

@@ -1,6 +1,6 @@
 /**
  * `npm run soak`: tests that are too long for `npm test`. A training killed by many schedules; the operator ended at every one
- * of its writes, throttled and contended; two hundred FineTuneJobs at once.
+ * of its writes, throttled and contended; two hundred FineTuneJobs at once; many damaged data files.
  */
 
 import { machineStages, type Readiness } from "../../demo/machine.ts";
@@ -9,24 +9,30 @@ import { createScreen } from "../../terminal/screen.ts";
 import { runStages, type Stage } from "../../terminal/stages.ts";
 import { loadStages } from "./load.ts";
 import { operatorStages } from "./operator.ts";
+import { readerStages } from "./readers.ts";
 import { trainingStages } from "./training.ts";
 
 const usage = {
   command: "npm run soak --",
   positionals: ["WHAT?"],
-  summary: "Stresses one part for a long time: training (default), operator or load.",
+  summary: "Stresses one part for a long time: training (default), operator, load or readers.",
   details: [
     "  training   kills and resumes a training by random schedules; every one must give the same adapter to the bit",
     "  operator   lives of a FineTuneJob: the operator ended before, or after, each of its writes, a life for each; before",
     "             and after every write of one life; every API request throttled with a chance of 1, 10 and 30 %; every",
     "             watch torn, or silent; every second write preceded by another writer's",
     "  load       many FineTuneJobs at once on nodes that kwok plays; then what the operator does when all is settled",
+    "  readers    damaged data files of every form: each gives rows or a failure that names it",
   ],
   options: {
     schedules: { value: "N", help: "training: number of schedules (default 200)" },
     jobs: { value: "N", help: "load: number of FineTuneJobs (default 200)" },
+    files: { value: "N", help: "readers: number of files (default 200000)" },
     idle: { value: "SECONDS", help: "load: time to watch the settled operator (default 300)" },
-    seed: { value: "N", help: "training: seed of the first schedule; operator: seed of the faults (default 1)" },
+    seed: {
+      value: "N",
+      help: "training: seed of the first schedule; operator: seed of the faults; readers: first file (default 1)",
+    },
     help: { short: "h", help: "this text" },
   },
 } as const;
@@ -51,8 +57,10 @@ function soakOf(argv: readonly string[]): Soak | undefined {
       const jobs = integerOf(args, "jobs", 1, 5_000, 200);
       return { readiness: "cluster", ...loadStages({ jobs, idleSeconds: integerOf(args, "idle", 1, 86_400, 300) }) };
     }
+    case "readers":
+      return { readiness: "native", ...readerStages(seed, integerOf(args, "files", 1, 1e9, 200_000)) };
     default:
-      throw new UsageError(`unknown part ${JSON.stringify(what)}: use training, operator or load`);
+      throw new UsageError(`unknown part ${JSON.stringify(what)}: use training, operator, load or readers`);
   }
 }
 

@@ -272,5 +272,8 @@ test("a spec that cannot be compiled is refused with the fix", () => {
   );
   const storage = { dense: "F32", linear: "NF4", doubleQuantization: true } as const;
   assert.throws(() => compile(aSpec({ storage })), /NF4 cannot hold: use a base in BF16/);
+  const model = { ...aSpec().model, slidingWindow: 5 };
+  const prefix = { kind: "prefixTuning", virtualTokens: 3 } as const;
+  assert.throws(() => compile(aSpec({ model, method: prefix })), /every token to see the prefix.*use method lora/);
   assert.throws(() => compile(aSpec({ recomputedBlocks: 3 })), /0 to the model's 2 layers, and is 3/);
 });

@@ -102,8 +102,11 @@ function instruction({ op, operands, outputs, attributes }: Node, table: TensorT
     const tensor = operands[name] ?? outputs[name];
     return tensor ? table.index(tensor) : -1;
   });
-  const words = Object.entries(op.attributes).map(([name, { type }]) => {
-    const value = attributes[name];
+  const given = Object.entries(op.attributes);
+  // Optional attributes that are 0 are left out from the end.
+  while (given.length > 0 && given.at(-1)![1].optional && (attributes[given.at(-1)![0]] ?? 0) === 0) given.pop();
+  const words = given.map(([name, { type, optional }]) => {
+    const value = attributes[name] ?? (optional ? 0 : undefined);
     if (value === undefined || !Number.isFinite(value)) throw new Error(`${op.name}: attribute ${name} is ${value}`);
     return type === "f32" ? floatBits(value) : value;
   });

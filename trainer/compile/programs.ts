@@ -13,7 +13,12 @@ import type { Tensor } from "../graph/tensor.ts";
 import type { Variables } from "../graph/variables.ts";
 import type { BoundMethod } from "../methods/method.ts";
 import { type BuilderParts, type Mode, ModelBuilder } from "../models/builder.ts";
-import { type Decoder, llama } from "../models/llama.ts";
+import type { Decoder } from "../models/decoder.ts";
+import { gemma2, gemma3 } from "../models/gemma.ts";
+import { granite } from "../models/granite.ts";
+import { llama, qwen2, qwen3 } from "../models/llama.ts";
+import { olmo2 } from "../models/olmo2.ts";
+import { phi3 } from "../models/phi3.ts";
 import { adamw } from "../ops/adamw/op.ts";
 import { argmax } from "../ops/argmax/op.ts";
 import { cachePrefix } from "../ops/cachePrefix/op.ts";
@@ -23,6 +28,7 @@ import { fill } from "../ops/fill/op.ts";
 import { gatherRows } from "../ops/gatherRows/op.ts";
 import { linear } from "../ops/linear/op.ts";
 import { linearCrossEntropy } from "../ops/linearCrossEntropy/op.ts";
+import { softcap } from "../ops/softcap/op.ts";
 import { sumSquares } from "../ops/sumSquares/op.ts";
 import { differentiate } from "./differentiate.ts";
 
@@ -45,8 +51,15 @@ function decoder(parts: ProgramParts, graph: Graph, mode: Mode): { decoder: Deco
   const families: Record<ModelConfig["family"], (b: ModelBuilder) => Decoder> = {
     llama,
     mistral: llama,
-    qwen2: llama,
-    qwen3: llama,
+    ministral: llama,
+    smollm3: llama,
+    qwen2,
+    qwen3,
+    gemma2,
+    gemma3_text: gemma3,
+    phi3,
+    olmo2,
+    granite,
   };
   return { decoder: families[parts.config.family](builder), sites: builder.sites, embeddings: builder.embeddings };
 }
@@ -155,7 +168,7 @@ function lossGraph(parts: ProgramParts, graph: Graph, tokens: number, rows: numb
     dW: kind === "train" ? variables.accumulators().get(model.head)?.gradient : undefined,
   };
   const wanted = graph.isDifferentiable(h) ? (["dh"] as const) : [];
-  graph.output("nll", linearCrossEntropy.node(graph, operands, {}, wanted).nll);
+  graph.output("nll", linearCrossEntropy.node(graph, operands, { softcap: parts.config.logitSoftcap }, wanted).nll);
   return sites;
 }
 
@@ -213,7 +226,9 @@ export function generateGraph(parts: ProgramParts, shape: GenerateShape): Graph 
   const index = graph.input("row", "I32", [shape.slots]);
   const h = model.norm(gatherRows.node(graph, { x: model.hidden, index }, {}).y);
   const wide = castTo(graph, h, h.dtype === "F64" ? "F64" : "F32");
-  const logits = linear.node(graph, { x: wide, w: model.head }, { tailScale: 1 }).y;
+  const raw = linear.node(graph, { x: wide, w: model.head }, { tailScale: 1 }).y;
+  const { logitSoftcap: cap } = parts.config;
+  const logits = cap === undefined ? raw : softcap.node(graph, { x: raw }, { cap }).y;
   graph.output("logits", logits);
   graph.output("next", argmax.node(graph, { x: logits }, {}).index);
   return graph;

@@ -2,6 +2,7 @@
  * Settings with every default applied: the trainer runs them and the operator shows them. Decimals are numbers here.
  * Pure.
  */
+import type { ChatTemplateChoice } from "./chatTemplate.ts";
 import { type ExportEntry, type MergedSettings, mergedTable } from "./exports.ts";
 import { defaultLearningRate, effectiveMethod, type MethodSettings } from "./methods/index.ts";
 import { applied, type ValuesOf } from "./setting.ts";
@@ -22,6 +23,9 @@ export interface DataFile {
   uri: string;
   format: DataFormat;
   columns: Columns;
+  /** Of a data set of the hub. */
+  split: string | undefined;
+  configuration: string | undefined;
 }
 
 export interface SourceSettings extends DataFile {
@@ -35,6 +39,11 @@ export interface DatasetSettings {
   maxSequenceLength: number;
   packing: boolean;
   trainOn: "Responses" | "LastResponse" | "All";
+  truncation: "End" | "OldestTurns" | "Drop" | "Refuse";
+  /** Replaces the base's own templates. */
+  chatTemplate: ChatTemplateChoice | undefined;
+  /** Tokens of a long text that its next row repeats. */
+  textOverlap: number;
   maxBadFraction: number;
 }
 

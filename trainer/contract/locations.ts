@@ -6,14 +6,14 @@ import { z } from "zod";
 import type { Rule } from "./rules.ts";
 
 const part = "[A-Za-z0-9._=+@-]+";
+/** A part of the path of data, which may be a pattern. */
+const dataPart = "[A-Za-z0-9._=+@*-]+";
 const hubName = "[A-Za-z0-9][A-Za-z0-9._-]{0,95}";
-const forms = {
-  pvc: `pvc://[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?(/${part})*/?`,
-  s3: `s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/${part})*/?`,
-  hubModel: `hf://${hubName}/${hubName}`,
-  hubFile: `hf://datasets/${hubName}/${hubName}(@${hubName})?(/${part})+`,
-  file: `file://(/${part})+/?`,
-};
+const pvc = (name: string) => `pvc://[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?(/${name})*/?`;
+const s3 = (name: string) => `s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/${name})*/?`;
+const file = (name: string) => `file://(/${name})+/?`;
+const hubModel = `hf://${hubName}/${hubName}`;
+const hubData = `hf://datasets/${hubName}/${hubName}(@${hubName})?(/${dataPart})*/?`;
 
 interface UriForm {
   /** Matches every accepted URI, `file://` included. */
@@ -24,22 +24,28 @@ interface UriForm {
   clusterMessage: string;
 }
 
-function uriForm(names: readonly Exclude<keyof typeof forms, "file">[], words: string): UriForm {
-  const anyOf = (list: readonly (keyof typeof forms)[]) => `^(${list.map((name) => forms[name]).join("|")})$`;
-  const charset = "with letters, digits and ._=+@- in each part of the path";
+function uriForm(forms: readonly string[], local: string, words: string, charset: string): UriForm {
+  const anyOf = (list: readonly string[]) => `^(${list.join("|")})$`;
   return {
-    pattern: anyOf([...names, "file"]),
-    clusterPattern: anyOf(names),
-    clusterMessage: `must be ${words}, ${charset}; no user information (file:// only works outside a cluster)`,
+    pattern: anyOf([...forms, local]),
+    clusterPattern: anyOf(forms),
+    clusterMessage: `must be ${words}, with letters, digits and ${charset} in each part of the path; no user information (file:// only works outside a cluster)`,
   };
 }
 
-const modelForm = uriForm(["pvc", "s3", "hubModel"], "pvc://CLAIM/PATH, s3://BUCKET/PATH or hf://ORGANISATION/MODEL");
-const dataForm = uriForm(
-  ["pvc", "s3", "hubFile"],
-  "pvc://CLAIM/PATH, s3://BUCKET/PATH or hf://datasets/ORGANISATION/NAME/PATH",
+const modelForm = uriForm(
+  [pvc(part), s3(part), hubModel],
+  file(part),
+  "pvc://CLAIM/PATH, s3://BUCKET/PATH or hf://ORGANISATION/MODEL",
+  "._=+@-",
 );
-const artifactsForm = uriForm(["pvc", "s3"], "pvc://CLAIM/PATH or s3://BUCKET/PATH");
+const dataForm = uriForm(
+  [pvc(dataPart), s3(dataPart), hubData],
+  file(dataPart),
+  "pvc://CLAIM/PATH, s3://BUCKET/PATH or hf://datasets/ORGANISATION/NAME[/PATH]",
+  "._=+@-*",
+);
+const artifactsForm = uriForm([pvc(part), s3(part)], file(part), "pvc://CLAIM/PATH or s3://BUCKET/PATH", "._=+@-");
 
 export const uriForms: readonly UriForm[] = [modelForm, dataForm, artifactsForm];
 
@@ -52,10 +58,13 @@ const uri = (form: UriForm) =>
 
 /** A model's directory. */
 export const modelUri = uri(modelForm);
-/** A file of examples. */
+/** Files of examples. */
 export const dataUri = uri(dataForm);
 /** A directory that the trainer writes to. */
 export const artifactsUri = uri(artifactsForm);
+
+/** A single file that the trainer reads. */
+export const fileUri = uri(artifactsForm);
 
 export const secretName = z
   .string()
@@ -118,6 +127,19 @@ export const revisionIsOfHub: Rule<{ uri: string; revision?: string | undefined 
   fieldPath: ".revision",
 };
 
+/** `split` and `configuration` are those of a whole data set of the hub. */
+export const splitIsOfHub: Rule<{
+  uri?: string | undefined;
+  split?: string | undefined;
+  configuration?: string | undefined;
+}> = {
+  cel: "(!has(self.split) && !has(self.configuration)) || (has(self.uri) && self.uri.matches('^hf://datasets/[^/]+/[^/]+/?$'))",
+  holds: ({ uri: text = "", split, configuration }) =>
+    (split === undefined && configuration === undefined) || /^hf:\/\/datasets\/[^/]+\/[^/]+\/?$/.test(text),
+  message: "split and configuration need a uri of hf://datasets/ORGANISATION/NAME without a path: remove them",
+  fieldPath: ".uri",
+};
+
 /** The endpoint and credentials for everything below a URI. */
 export const location = z.strictObject({
   uri: z.string().max(1200),
@@ -137,10 +159,14 @@ export function locationsOf(accessed: readonly (Accessed | undefined)[]): Locati
 
 interface Inputs {
   baseModel: Accessed;
-  dataset: { sources: readonly Accessed[]; validation?: Accessed | undefined };
+  dataset: {
+    sources: readonly Accessed[];
+    validation?: Accessed | undefined;
+    chatTemplate?: Accessed | undefined;
+  };
   evaluation?: { test: Accessed } | undefined;
 }
 
 /** The remote locations that prepare reads. */
 export const inputLocations = ({ baseModel, dataset, evaluation }: Inputs): Location[] =>
-  locationsOf([baseModel, ...dataset.sources, dataset.validation, evaluation?.test]);
+  locationsOf([baseModel, ...dataset.sources, dataset.validation, evaluation?.test, dataset.chatTemplate]);

@@ -230,22 +230,147 @@ test("absent fields get the defaults that transformers has for the family", () =
   assert.equal(of("qwen3", { num_key_value_heads: null }).kvHeads, 64);
 });
 
-test("Mistral's window is refused unless it is as long as the context, also when config.json omits it", () => {
-  const mistral = { ...llama, model_type: "mistral", max_position_embeddings: 8192 };
-  for (const window of [null, 8192])
-    assert.equal(readModelConfig({ ...mistral, sliding_window: window }).family, "mistral");
+const gemma3 = { ...llama, model_type: "gemma3_text", hidden_act: undefined, rope_theta: undefined, head_dim: 32 };
+const sliding = "sliding_attention";
+const whole = "full_attention";
+
+test("the window and its layers are read as transformers reads them for the family", () => {
+  const of = (family: string, change: object = {}) => {
+    const config = { ...llama, num_hidden_layers: 4, model_type: family, max_position_embeddings: 8192, ...change };
+    const { slidingWindow, slidingLayers } = readModelConfig(config);
+    return [slidingWindow, slidingLayers];
+  };
+  const none = [undefined, undefined];
+  const alternating = [sliding, whole, sliding, whole];
+  const used = { use_sliding_window: true };
+  const table: [string, object, unknown[]][] = [
+    ["mistral", {}, [4096, undefined]],
+    ["mistral", { sliding_window: null }, none],
+    ["mistral", { sliding_window: 8192 }, none],
+    ["mistral", { sliding_window: 1024 }, [1024, undefined]],
+    ["ministral", { layer_types: alternating }, [4096, [0, 2]]],
+    ["llama", { sliding_window: 1024 }, none],
+    ["qwen2", { sliding_window: 1024 }, none],
+    ["qwen2", { ...used, sliding_window: 1024, max_window_layers: 3 }, [1024, [3]]],
+    ["qwen2", { ...used, sliding_window: 1024 }, none],
+    ["qwen3", { ...used, sliding_window: 1024, layer_types: alternating }, [1024, [0, 2]]],
+    ["gemma2", {}, [4096, [0, 2]]],
+    ["gemma2", { layer_types: [whole, whole, whole, sliding] }, [4096, [3]]],
+    ["gemma3_text", { rope_theta: undefined, sliding_window: 512, sliding_window_pattern: 2 }, [512, [0, 2]]],
+    ["gemma3_text", { rope_theta: undefined, sliding_window: 512 }, [512, undefined]],
+    ["gemma3_text", { rope_theta: undefined, sliding_window: 9000, sliding_window_pattern: 2 }, [8192, [0, 2]]],
+    ["phi3", { sliding_window: 2047 }, [2047, undefined]],
+    ["phi3", {}, none],
+    ["smollm3", { ...used, sliding_window: 64, no_rope_layer_interval: 2 }, [64, [1, 3]]],
+    ["smollm3", { sliding_window: 64 }, none],
+  ];
+  for (const [family, change, expected] of table) {
+    const act = family.startsWith("gemma") ? { hidden_act: undefined } : {};
+    assert.deepEqual(of(family, { ...act, ...change }), expected, `${family} ${JSON.stringify(change)}`);
+  }
+});
+
+test("a window that its family does not have is refused by name", () => {
+  for (const [change, expected] of [
+    [
+      { model_type: "mistral", layer_types: Array(6).fill(whole) },
+      /layer_types "full_attention".*sliding_window is 4096/,
+    ],
+    [{ model_type: "qwen2", layer_types: Array(6).fill(sliding) }, /layer_types "sliding_attention" is not supported/],
+    [{ model_type: "gemma2", hidden_act: undefined, layer_types: [sliding] }, /layer_types has 1 entries/],
+    [{ ...gemma3, sliding_window: null }, /sliding_window null is not supported; it must be a number/],
+    [{ model_type: "mistral", sliding_window: 0 }, /sliding_window is 0; it must be a whole number from 1/],
+    [{ model_type: "olmo2", use_sliding_window: true }, /use_sliding_window true is not supported/],
+  ] as const) {
+    assert.throws(() => readModelConfig({ ...llama, max_position_embeddings: 8192, ...change }), expected);
+  }
+});
+
+test("Gemma 3 has a rotary embedding for each type of layer, in the forms of transformers 4 and 5", () => {
+  const ropes = (change: object) => {
+    const { ropeTheta, ropeScaling, localRope } = readModelConfig({ ...gemma3, ...change });
+    return [ropeTheta, ropeScaling, localRope];
+  };
+  const linear = { type: "linear", factor: 8 } as const;
+  const older = { rope_scaling: { rope_type: "linear", factor: 8 } };
+  assert.deepEqual(ropes({}), [1e6, undefined, { theta: 1e4 }]);
+  assert.deepEqual(ropes({ ...older, rope_theta: 5e5, rope_local_base_freq: 2e4 }), [5e5, linear, { theta: 2e4 }]);
+  const full_attention = { rope_type: "linear", factor: 8, rope_theta: 5e5 };
+  const newer = { full_attention, sliding_attention: { rope_type: "default", rope_theta: 2e4 } };
+  assert.deepEqual(ropes({ rope_parameters: newer }), [5e5, linear, { theta: 2e4 }]);
+  assert.deepEqual(ropes({ rope_parameters: { full_attention: null } }), [1e6, undefined, { theta: 1e4 }]);
+  assert.throws(() => ropes({ rope_parameters: { rope_theta: 1e4 } }), /rope_parameters of gemma3_text must have/);
+  assert.throws(() => ropes({ attn_logit_softcapping: 50 }), /attn_logit_softcapping is not supported for gemma3_text/);
+});
+
+test("Gemma 2's caps are those of config.json, its own where that has none, and none where it is null", () => {
+  const caps = (change: object) => {
+    const model = readModelConfig({ ...llama, model_type: "gemma2", hidden_act: undefined, ...change });
+    return [model.attentionSoftcap, model.logitSoftcap, model.attentionScale, model.headDim, model.tieWordEmbeddings];
+  };
+  assert.deepEqual(caps({}), [50, 30, 1 / 16, 256, true]);
+  const given = { attn_logit_softcapping: null, final_logit_softcapping: 20, query_pre_attn_scalar: 64, head_dim: 8 };
+  assert.deepEqual(caps(given), [undefined, 20, 1 / 8, 8, true]);
+  assert.throws(() => caps({ hidden_activation: "gelu" }), /hidden_activation "gelu" is not supported/);
+  assert.throws(() => caps({ final_logit_softcapping: -1 }), /final_logit_softcapping is -1; it must be/);
+  assert.throws(() => caps({ use_bidirectional_attention: true }), /use_bidirectional_attention true/);
+});
+
+test("Phi-3's heads are rotated in part, by LongRoPE under each of its names", () => {
+  const phi3 = { ...llama, model_type: "phi3", rope_theta: undefined, max_position_embeddings: 131_072 };
+  const factors = { short_factor: Array(16).fill(1), long_factor: Array(16).fill(4) };
+  for (const type of ["longrope", "su", "yarn"]) {
+    const scaling = { rope_scaling: { type, ...factors } };
+    const half = { partial_rotary_factor: 0.5, original_max_position_embeddings: 4096 };
+    const { ropeScaling, rotaryWidth } = readModelConfig({ ...phi3, ...half, ...scaling });
+    assert.equal(rotaryWidth, 32);
+    assert.ok(ropeScaling?.type === "longrope");
+    assert.deepEqual([ropeScaling.originalContext, ropeScaling.longFactor[0]], [4096, 4]);
+    assert.ok(Math.abs(ropeScaling.attentionFactor - Math.sqrt(1 + Math.log(32) / Math.log(4096))) < 1e-12);
+  }
+  assert.equal(readModelConfig(phi3).rotaryWidth, undefined);
+  const wrong = { rope_scaling: { type: "longrope", ...factors } };
+  assert.throws(() => readModelConfig({ ...phi3, ...wrong }), /short_factor has 16 numbers; it must have 32/);
+  assert.throws(() => readModelConfig({ ...phi3, rope_scaling: { type: "longrope" } }), /short_factor is undefined/);
+  assert.throws(() => readModelConfig({ ...phi3, partial_rotary_factor: 1.5 }), /partial_rotary_factor is 1.5/);
+});
+
+test("SmolLM3's layers without a rotary embedding and Granite's factors are read", () => {
+  const smollm3 = { ...llama, model_type: "smollm3", rope_theta: undefined };
+  const noRope = (change: object) => readModelConfig({ ...smollm3, ...change }).noRopeLayers;
+  assert.deepEqual([readModelConfig(smollm3).ropeTheta, noRope({})], [2e6, [3]]);
+  assert.deepEqual(noRope({ no_rope_layers: [1, 0, 1, 1, 0, 1] }), [1, 4]);
+  assert.equal(noRope({ no_rope_layers: [1, 1, 1, 1, 1, 1] }), undefined);
+  assert.throws(() => noRope({ no_rope_layers: [1] }), /no_rope_layers has 1 entries/);
+  const granite = { ...llama, model_type: "granite", embedding_multiplier: 12, logits_scaling: 8 };
+  const { multipliers, attentionScale } = readModelConfig({ ...granite, attention_multiplier: 0.01 });
+  assert.deepEqual([multipliers, attentionScale], [{ embedding: 12, residual: 1, logits: 8 }, 0.01]);
+  assert.throws(() => readModelConfig({ ...granite, logits_scaling: 0 }), /logits_scaling is 0; it must be/);
+});
+
+test("a nested text_config is read, and one beside pictures is refused by name", () => {
+  const { model_type, ...members } = llama;
+  const nested = { model_type: "acme", architectures: ["AcmeForConditionalGeneration"], text_config: llama };
+  assert.deepEqual(readModelConfig(nested), readModelConfig(llama));
+  assert.deepEqual(readModelConfig({ ...nested, vision_config: null }), readModelConfig(llama));
+  assert.deepEqual(readModelConfig({ ...llama, text_config: null }), readModelConfig(llama));
+  assert.equal(readModelConfig({ ...members, text_config: { model_type } }).family, "llama");
   assert.throws(
-    () => readModelConfig(mistral),
-    /sliding_window 4096 \(the default of mistral\) is not supported with max_position_embeddings 8192/,
+    () => readModelConfig({ ...nested, vision_config: {} }),
+    /vision_config is not supported.*saved by itself/,
   );
-  assert.throws(() => readModelConfig({ ...mistral, sliding_window: 1024 }), /sliding_window 1024 is not supported/);
+});
+
+test("null is like a missing field wherever transformers writes it", () => {
+  const nulls = { tie_word_embeddings: null, rms_norm_eps: null, hidden_act: null, layer_types: null, head_dim: null };
+  assert.equal(readModelConfig({ ...llama, ...nulls, mlp_bias: null, sliding_window: null }).rmsNormEps, 1e-6);
 });
 
 for (const [what, change, expected] of [
   [
     "another architecture",
     { model_type: "bert" },
-    /model_type "bert" is not supported; supported: llama, mistral, qwen2, qwen3/,
+    /model_type "bert" is not supported; supported: llama, mistral, ministral, qwen2, qwen3, smollm3, gemma2, gemma3_text/,
   ],
   ["a sliding window", { use_sliding_window: true }, /use_sliding_window true/],
   [

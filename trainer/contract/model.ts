@@ -3,26 +3,23 @@
  * number is bounded, and an unsupported field is refused by name.
  */
 import { z } from "zod";
-import { type RopeScaling, rawRope, readRope } from "./rope.ts";
+import {
+  type Family,
+  type FamilyRules,
+  families,
+  familyRules,
+  isFamily,
+  type ModelValues,
+  type RawConfig,
+  rawConfig,
+  ropeOf,
+} from "./families.ts";
+import { plainIssue } from "./plainIssue.ts";
+import type { RopeScaling } from "./rope.ts";
 
 const dimension = (max: number) => z.int().min(1).max(max);
 
-const families = ["llama", "mistral", "qwen2", "qwen3"] as const;
-type Family = (typeof families)[number];
-const isFamily = (name: string): name is Family => families.some((family) => family === name);
-
-/** Family-specific defaults of transformers for absent fields. Elsewhere kvHeads defaults to the number of heads. */
-const familyDefaults: Record<Family, { kvHeads?: number; headDim?: number; slidingWindow?: number }> = {
-  llama: {},
-  mistral: { kvHeads: 8, slidingWindow: 4096 },
-  qwen2: { kvHeads: 32 },
-  qwen3: { kvHeads: 32, headDim: 128 },
-};
-
-/**
- * A Llama-shaped decoder: RMSNorm, RoPE, grouped-query attention, SwiGLU. Mistral equals Llama, Qwen2 adds biases,
- * Qwen3 adds norms of the heads.
- */
+/** A decoder with RMSNorm, RoPE, grouped-query attention and a gated feed-forward; `models/` has each family's figure. */
 export const modelConfig = z
   .object({
     family: z.enum(families),
@@ -37,13 +34,15 @@ export const modelConfig = z
     ropeTheta: z.number().positive().max(1e12),
     rmsNormEps: z.number().positive().max(1),
     tieWordEmbeddings: z.boolean(),
+    slidingWindow: dimension(16_777_216).optional(),
+    noRopeLayers: z.array(z.int().min(0).max(511)).max(512).optional(),
   })
   .refine((c) => c.heads % c.kvHeads === 0, {
     message: "num_attention_heads must be a multiple of num_key_value_heads",
   })
   .refine((c) => c.headDim % 2 === 0, { message: "head_dim must be even" });
 
-export interface ModelConfig extends z.infer<typeof modelConfig> {
+export interface ModelConfig extends z.infer<typeof modelConfig>, ModelValues {
   /** Changes the values of the rotary tables but no shape, so plans ignore it. Absent: plain frequencies. */
   readonly ropeScaling?: RopeScaling;
 }
@@ -52,7 +51,7 @@ export class UnsupportedModelError extends Error {}
 
 /** Reads config.json. Throws `UnsupportedModelError`, which names the invalid or unsupported field. */
 export function readModelConfig(config: unknown): ModelConfig {
-  const raw = rawConfig.safeParse(config);
+  const raw = rawConfig.safeParse(isMembers(config) ? unnested(config) : config);
   if (!raw.success) throw new UnsupportedModelError(`config.json: ${issueText(raw.error)}`);
   const c = raw.data;
   const family = c.model_type ?? c.architectures?.[0] ?? "(none)";
@@ -61,9 +60,9 @@ export function readModelConfig(config: unknown): ModelConfig {
       `config.json: model_type ${JSON.stringify(family)} is not supported; supported: ${families.join(", ")}`,
     );
   }
+  const rules = familyRules[family];
   refuseUnsupported(c, family);
-  const rope = readRope(c, refuse);
-  const defaults = familyDefaults[family];
+  const rope = ropeOf(c, family, refuse);
   const parsed = modelConfig.safeParse({
     family,
     vocabSize: c.vocab_size,
@@ -71,66 +70,129 @@ export function readModelConfig(config: unknown): ModelConfig {
     intermediateSize: c.intermediate_size,
     layers: c.num_hidden_layers,
     heads: c.num_attention_heads,
-    kvHeads: (c.num_key_value_heads === undefined ? defaults.kvHeads : c.num_key_value_heads) ?? c.num_attention_heads,
-    headDim: c.head_dim ?? defaults.headDim ?? c.hidden_size / c.num_attention_heads,
+    kvHeads: (c.num_key_value_heads === undefined ? rules.kvHeads : c.num_key_value_heads) ?? c.num_attention_heads,
+    headDim: c.head_dim ?? rules.headDim ?? c.hidden_size / c.num_attention_heads,
     contextLength: c.max_position_embeddings,
     ropeTheta: rope.theta,
-    rmsNormEps: c.rms_norm_eps ?? 1e-6,
-    tieWordEmbeddings: c.tie_word_embeddings ?? false,
+    rmsNormEps: c.rms_norm_eps ?? rules.normEps ?? 1e-6,
+    tieWordEmbeddings: c.tie_word_embeddings ?? rules.tied ?? false,
   });
   if (!parsed.success) throw new UnsupportedModelError(`config.json: ${issueText(parsed.error)}`);
-  return { ...parsed.data, ...(rope.scaling && { ropeScaling: rope.scaling }) };
+  const model = parsed.data;
+  const window = windowOf(c, rules, model);
+  const noRope = rules.noRope && layersWhere(model, (layer) => rules.noRope!(layer, c));
+  const rotaryWidth = rotaryWidthOf(rope, model);
+  return {
+    ...model,
+    ...window,
+    ...(noRope && noRope.length > 0 && { noRopeLayers: noRope }),
+    ...(rope.scaling && { ropeScaling: rope.scaling }),
+    ...(rotaryWidth !== undefined && { rotaryWidth }),
+    ...rules.values?.(c, refuse),
+  };
+}
+
+const layersWhere = ({ layers }: { layers: number }, has: (layer: number) => boolean): number[] =>
+  Array.from({ length: layers }, (_, layer) => layer).filter(has);
+
+/** The window and, unless it has all, its layers; nothing where the window is as long as the context and changes nothing. */
+function windowOf(
+  c: RawConfig,
+  { window: rule }: FamilyRules,
+  model: { layers: number; contextLength: number },
+): Pick<ModelConfig, "slidingWindow" | "slidingLayers"> {
+  const size = c.sliding_window === undefined ? rule?.size : c.sliding_window;
+  const types = c.layer_types ?? undefined;
+  const listed = types && layersWhere(model, (layer) => types[layer] === "sliding_attention");
+  if (rule === undefined || typeof size !== "number" || (rule.onlyIfUsed && c.use_sliding_window !== true)) {
+    if (rule?.hasRope) refuse(`sliding_window ${String(size)} is not supported; it must be a number`);
+    if (listed && listed.length > 0) refuseLayerTypes("sliding_attention", "full_attention");
+    return {};
+  }
+  if (!Number.isInteger(size) || size < 1) refuse(`sliding_window is ${size}; it must be a whole number from 1`);
+  const usual = layersWhere(model, (layer) => rule.usual(layer, c));
+  if (!rule.byLayerTypes && listed && listed.length < model.layers) {
+    refuseLayerTypes("full_attention", `sliding_attention, since sliding_window is ${size}`);
+  }
+  const sliding = listed ?? usual;
+  if (sliding.length === 0 || (size >= model.contextLength && !rule.hasRope)) return {};
+  return {
+    slidingWindow: Math.min(size, model.contextLength),
+    ...(sliding.length < model.layers && { slidingLayers: sliding }),
+  };
+}
+
+const refuseLayerTypes = (type: string, supported: string): never =>
+  refuse(`layer_types ${JSON.stringify(type)} is not supported; supported: ${supported}`);
+
+/** Elements of a head that are rotated, and the check of LongRoPE's factors against them. */
+function rotaryWidthOf(
+  { share, scaling }: { share?: number | undefined; scaling?: RopeScaling | undefined },
+  { headDim }: { headDim: number },
+): number | undefined {
+  const width = share === undefined ? headDim : Math.floor(headDim * share);
+  if (width % 2 !== 0 || width < 2)
+    refuse(`partial_rotary_factor ${share} rotates ${width} of head_dim ${headDim}; it must be even`);
+  if (scaling?.type === "longrope") {
+    for (const [field, factors] of [
+      ["short_factor", scaling.shortFactor],
+      ["long_factor", scaling.longFactor],
+    ] as const) {
+      if (factors.length !== width / 2)
+        refuse(`rope_scaling.${field} has ${factors.length} numbers; it must have ${width / 2}`);
+    }
+  }
+  return share === undefined ? undefined : width;
 }
 
 function refuse(message: string): never {
   throw new UnsupportedModelError(`config.json: ${message}`);
 }
 
-const rawConfig = z.object({
-  model_type: z.string().max(64).optional(),
-  architectures: z.array(z.string().max(128)).max(8).optional(),
-  vocab_size: z.number(),
-  hidden_size: z.number(),
-  intermediate_size: z.number(),
-  num_hidden_layers: z.number(),
-  num_attention_heads: z.number().positive(),
-  num_key_value_heads: z.number().nullish(),
-  head_dim: z.number().nullish(),
-  max_position_embeddings: z.number(),
-  ...rawRope,
-  rms_norm_eps: z.number().optional(),
-  tie_word_embeddings: z.boolean().optional(),
-  hidden_act: z.string().max(64).optional(),
-  attention_bias: z.boolean().optional(),
-  mlp_bias: z.boolean().optional(),
-  use_sliding_window: z.boolean().optional(),
-  sliding_window: z.number().nullish(),
-  layer_types: z.array(z.string().max(64)).max(512).nullish(),
-  quantization_config: z.unknown().optional(),
-});
+const isMembers = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
-function refuseUnsupported(c: z.infer<typeof rawConfig>, family: Family): void {
+/**
+ * The language model's part of a configuration that nests it under `text_config`. A model with pictures or sound is
+ * refused, because its weights and its adapters have other names.
+ */
+export function unnested(config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  if (!("text_config" in config)) return config;
+  const { text_config: text, ...outer } = config;
+  if (typeof text !== "object" || text === null) return outer;
+  const other = ["vision_config", "audio_config"].find((field) => outer[field] !== undefined && outer[field] !== null);
+  if (other) {
+    refuse(
+      `${other} is not supported: the model reads more than text; take its language model, saved by itself ` +
+        "(for example Gemma3ForCausalLM)",
+    );
+  }
+  const { model_type: _, architectures: __, ...shared } = outer;
+  return { ...shared, ...text };
+}
+
+function refuseUnsupported(c: RawConfig, family: Family): void {
   const unless = (field: string, value: unknown, supported: unknown) => {
-    if (value === undefined || value === supported) return;
+    if (value === undefined || value === null || value === supported) return;
     refuse(`${field} ${JSON.stringify(value)} is not supported; supported: ${String(supported)}`);
   };
-  unless("hidden_act", c.hidden_act, "silu");
+  const { activation, window } = familyRules[family];
+  unless("hidden_act", c.hidden_act, activation);
+  unless("hidden_activation", c.hidden_activation, activation);
   unless("attention_bias", c.attention_bias, false);
   unless("mlp_bias", c.mlp_bias, false);
-  unless("use_sliding_window", c.use_sliding_window, false);
-  const layerType = c.layer_types?.find((type) => type !== "full_attention");
-  unless("layer_types", layerType, "full_attention");
+  if (!window?.onlyIfUsed) unless("use_sliding_window", c.use_sliding_window, false);
+  const types = c.layer_types?.find((type) => type !== "full_attention" && type !== "sliding_attention");
+  unless("layer_types", types, "full_attention, sliding_attention");
+  if (window && c.layer_types?.includes("sliding_attention") && c.layer_types.length !== c.num_hidden_layers) {
+    refuse(`layer_types has ${c.layer_types.length} entries, and num_hidden_layers is ${c.num_hidden_layers}`);
+  }
+  if (c.no_rope_layers && c.no_rope_layers.length < c.num_hidden_layers) {
+    refuse(`no_rope_layers has ${c.no_rope_layers.length} entries, and num_hidden_layers is ${c.num_hidden_layers}`);
+  }
   if (c.quantization_config !== undefined && c.quantization_config !== null) {
     refuse(
       "quantization_config is not supported: programs would quantise the weights on loading; take the model as it was before its quantisation, in BF16 or F32",
-    );
-  }
-  const { slidingWindow } = familyDefaults[family];
-  const window = c.sliding_window === undefined ? slidingWindow : c.sliding_window;
-  if (slidingWindow !== undefined && typeof window === "number" && window < c.max_position_embeddings) {
-    refuse(
-      `sliding_window ${window}${c.sliding_window === undefined ? ` (the default of ${family})` : ""} is not supported with ` +
-        `max_position_embeddings ${c.max_position_embeddings}; supported: null, or a window as long as the context`,
     );
   }
 }
@@ -151,5 +213,5 @@ const fieldNames: ReadonlyMap<PropertyKey, string> = new Map([
 
 function issueText(error: z.ZodError): string {
   const fieldOf = (path: readonly PropertyKey[]) => path.map((key) => fieldNames.get(key) ?? String(key)).join(".");
-  return error.issues.map(({ path, message }) => `${fieldOf(path) || "(root)"}: ${message}`).join("; ");
+  return error.issues.map((issue) => `${fieldOf(issue.path) || "(root)"}: ${plainIssue(issue)}`).join("; ");
 }

@@ -16,6 +16,15 @@ export type RopeScaling =
       readonly originalContext: number;
     }
   | {
+      readonly type: "longrope";
+      /** Divisors of the frequencies, for sequences up to the original context and for longer ones. */
+      readonly shortFactor: readonly number[];
+      readonly longFactor: readonly number[];
+      readonly originalContext: number;
+      /** Factor of the cosines and sines. */
+      readonly attentionFactor: number;
+    }
+  | {
       readonly type: "yarn";
       readonly factor: number;
       readonly originalContext: number;
@@ -30,6 +39,14 @@ export interface Rope {
   readonly theta: number;
   /** Absent: plain frequencies. */
   readonly scaling?: RopeScaling;
+  /** The share of a head that is rotated, its first elements. Absent: all. */
+  readonly share?: number;
+}
+
+/** The rotary embedding of a family: its default base, and whether it is Phi-3's, which may rotate heads in part. */
+export interface RopeRules {
+  readonly theta?: number | undefined;
+  readonly isPhi?: boolean | undefined;
 }
 
 /** The fields of config.json that declare it. */
@@ -51,22 +68,22 @@ interface RopeFields {
 }
 
 const defaultTheta = 10_000;
-const supported = "default, linear, dynamic, llama3, yarn";
 
 type Refuse = (message: string) => never;
 
 /** The rotary embedding of a configuration; `refuse` throws an error that names the field and the fix. */
-export function readRope(fields: RopeFields, refuse: Refuse): Rope {
+export function readRope(fields: RopeFields, refuse: Refuse, rules: RopeRules = {}): Rope {
   const given = (["rope_scaling", "rope_parameters"] as const).flatMap((field) => {
     const members = membersOf(field, fields[field], refuse);
-    return members === undefined ? [] : [{ field, rope: ropeOf(field, members, fields, refuse) }];
+    return members === undefined ? [] : [{ field, rope: ropeOf({ field, members, fields, refuse, rules }) }];
   });
-  refusePartial("partial_rotary_factor", fields.partial_rotary_factor, refuse);
+  const share = shareOf("partial_rotary_factor", fields.partial_rotary_factor, refuse, rules);
   const [first, second] = given;
   if (first && second && JSON.stringify(first.rope) !== JSON.stringify(second.rope)) {
     refuse("rope_scaling and rope_parameters contradict each other; remove one of them");
   }
-  return first?.rope ?? { theta: fields.rope_theta ?? defaultTheta };
+  const rope = first?.rope ?? { theta: fields.rope_theta ?? rules.theta ?? defaultTheta };
+  return { ...rope, ...(share !== undefined && rope.share === undefined && { share }) };
 }
 
 type Members = Readonly<Record<string, unknown>>;
@@ -93,39 +110,70 @@ const shown = (value: unknown): string => {
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 };
 
-function ropeOf(field: string, members: Members, fields: RopeFields, refuse: Refuse): Rope {
-  const type = members.rope_type ?? members.type ?? "default";
-  if (members.type !== undefined && members.type !== type) {
+interface Given {
+  readonly field: string;
+  readonly members: Members;
+  readonly fields: RopeFields;
+  readonly refuse: Refuse;
+  readonly rules: RopeRules;
+}
+
+/** Phi-3's types: LongRoPE, which its first configurations name otherwise. */
+const phiTypes: Readonly<Record<string, RopeType>> = {
+  default: "default",
+  longrope: "longrope",
+  su: "longrope",
+  yarn: "longrope",
+};
+const usualTypes = ["default", "linear", "dynamic", "llama3", "yarn"];
+
+function typeOf({ field, members, refuse, rules }: Given): RopeType {
+  const named = members.rope_type ?? members.type ?? "default";
+  if (members.type !== undefined && members.type !== named) {
     refuse(
-      `${field}.rope_type ${shown(type)} and ${field}.type ${shown(members.type)} contradict each other; remove one of them`,
+      `${field}.rope_type ${shown(named)} and ${field}.type ${shown(members.type)} contradict each other; remove one of them`,
     );
   }
-  if (!isType(type)) return refuse(`${field}.rope_type ${shown(type)} is not supported; supported: ${supported}`);
+  const supported = rules.isPhi ? Object.keys(phiTypes) : usualTypes;
+  const type = typeof named === "string" && supported.includes(named) ? (phiTypes[named] ?? named) : undefined;
+  const known = rules.isPhi ? type : named;
+  if (type === undefined || !isType(known)) {
+    return refuse(`${field}.rope_type ${shown(named)} is not supported; supported: ${supported.join(", ")}`);
+  }
+  return known;
+}
+
+function ropeOf(given: Given): Rope {
+  const { field, members, fields, refuse, rules } = given;
+  const type = typeOf(given);
   const known = new Set<string>([...commonMembers, ...typeMembers[type]]);
   const strange = Object.keys(members).find((name) => !known.has(name));
   if (strange !== undefined) {
     refuse(`${field}.${strange} ${shown(members[strange])} is not supported with rope_type ${JSON.stringify(type)}`);
   }
-  refusePartial(`${field}.partial_rotary_factor`, members.partial_rotary_factor, refuse);
+  const share = shareOf(`${field}.partial_rotary_factor`, members.partial_rotary_factor, refuse, rules);
   const numbers = new Numbers(field, members, refuse);
-  const theta = thetaOf(numbers, fields, refuse);
+  const theta = thetaOf(numbers, fields, refuse) ?? rules.theta ?? defaultTheta;
   if (type === "yarn" && theta <= 1) refuse(`rope_theta is ${theta}; with YaRN it must be above 1`);
   const scaling = scalingOf(type, numbers, fields);
-  return { theta, ...(scaling && { scaling }) };
+  return { theta, ...(scaling && { scaling }), ...(share !== undefined && { share }) };
 }
 
-function thetaOf(numbers: Numbers, { rope_theta: beside }: RopeFields, refuse: Refuse): number {
+function thetaOf(numbers: Numbers, { rope_theta: beside }: RopeFields, refuse: Refuse): number | undefined {
   const inside = numbers.optional("rope_theta");
   if (inside !== undefined && typeof beside === "number" && beside !== inside) {
     refuse(`rope_theta ${beside} and ${numbers.field}.rope_theta ${inside} contradict each other; remove one of them`);
   }
-  return inside ?? beside ?? defaultTheta;
+  return inside ?? beside ?? undefined;
 }
 
-const refusePartial = (field: string, value: unknown, refuse: Refuse) => {
-  if (value !== undefined && value !== null && value !== 1)
-    refuse(`${field} ${shown(value)} is not supported; supported: 1`);
-};
+/** The share of a head that is rotated; undefined for the whole. */
+function shareOf(field: string, value: unknown, refuse: Refuse, { isPhi }: RopeRules): number | undefined {
+  if (value === undefined || value === null || value === 1) return undefined;
+  if (!isPhi) return refuse(`${field} ${shown(value)} is not supported; supported: 1`);
+  if (typeof value === "number" && value > 0 && value < 1) return value;
+  return refuse(`${field} is ${shown(value)}; it must be a number above 0, at most 1`);
+}
 
 const commonMembers = ["type", "rope_type", "rope_theta", "partial_rotary_factor"];
 /** The members that each type reads; `finetuned` of YaRN's first configurations has no effect. */
@@ -133,6 +181,7 @@ const typeMembers = {
   default: [],
   linear: ["factor"],
   dynamic: ["factor"],
+  longrope: ["factor", "short_factor", "long_factor", "original_max_position_embeddings", "attention_factor"],
   llama3: ["factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"],
   yarn: [
     ...["factor", "original_max_position_embeddings", "attention_factor", "beta_fast", "beta_slow"],
@@ -154,6 +203,8 @@ function scalingOf(type: RopeType, numbers: Numbers, fields: RopeFields): RopeSc
       return undefined;
     case "llama3":
       return llama3Of(numbers, originalContext(numbers, fields));
+    case "longrope":
+      return longRopeOf(numbers, fields);
     case "yarn":
       return yarnOf(numbers, originalContext(numbers, fields), fields.max_position_embeddings);
   }
@@ -177,6 +228,24 @@ function llama3Of(numbers: Numbers, context: number): RopeScaling {
   }
   const factor = numbers.required("factor", 1);
   return { type: "llama3", factor, lowFreqFactor, highFreqFactor, originalContext: context };
+}
+
+/** Phi-3's original context, where config.json omits it. */
+const phiContext = 4096;
+
+/** LongRoPE (Ding et al. 2024) as transformers reads it: the factor of cosines and sines from the contexts' ratio. */
+function longRopeOf(numbers: Numbers, fields: RopeFields): RopeScaling {
+  const field = "original_max_position_embeddings";
+  const context = fields[field] ?? numbers.optional(field, 1) ?? phiContext;
+  const factor = numbers.optional("factor", 1) ?? fields.max_position_embeddings / context;
+  const usual = factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(context));
+  return {
+    type: "longrope",
+    shortFactor: numbers.list("short_factor"),
+    longFactor: numbers.list("long_factor"),
+    originalContext: context,
+    attentionFactor: numbers.optional("attention_factor") ?? usual,
+  };
 }
 
 function yarnOf(numbers: Numbers, context: number, maxPositions: number): RopeScaling {
@@ -219,6 +288,15 @@ class Numbers {
 
   required(name: string, least?: number): number {
     return this.optional(name, least) ?? this.refuse(`${this.field}.${name} is missing`);
+  }
+
+  /** Numbers above 0, one for each pair of a head's elements. */
+  list(name: string): number[] {
+    const value = this.#members[name];
+    const numbers = Array.isArray(value) && value.length <= 512 ? value : [Number.NaN];
+    const good = (one: unknown): one is number => typeof one === "number" && one > 0 && one <= 1e12;
+    if (numbers.length > 0 && numbers.every(good)) return numbers;
+    return this.refuse(`${this.field}.${name} is ${shown(value)}; it must be a list of numbers above 0`);
   }
 
   flag(name: string, usual: boolean): boolean {

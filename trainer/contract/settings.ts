@@ -4,12 +4,20 @@
  * `effective.ts`, never written into a user's object.
  */
 import { z } from "zod";
+import { chatTemplate } from "./chatTemplate.ts";
 import { decimal } from "./decimal.ts";
-import { access, accessIsRemote, dataUri, modelUri, revisionIsOfHub } from "./locations.ts";
+import { access, accessIsRemote, dataUri, modelUri, revisionIsOfHub, splitIsOfHub } from "./locations.ts";
 import { methodMembers } from "./methods/index.ts";
 import { ruled } from "./rules.ts";
 import { decimalSetting, required, type Setting, section, setting, writtenShape } from "./setting.ts";
-import { columnsFit, exactlyOneMethod, specRules, validationRules } from "./settingsRules.ts";
+import {
+  columnsFit,
+  defaultSequenceLength,
+  exactlyOneMethod,
+  overlapFits,
+  specRules,
+  validationRules,
+} from "./settingsRules.ts";
 import { training } from "./training.ts";
 
 export const quantizationTable = {
@@ -103,20 +111,36 @@ const columnNames: Setting<Columns, Columns> = {
   later: true,
 };
 
+const ofHub = z
+  .string()
+  .max(128)
+  .regex(/^[A-Za-z0-9_.-]+$/, "must have letters, digits, _ . and - only");
+
+const split = setting(ofHub, {
+  description:
+    "Split of a data set of the hub (hf://datasets/ORGANISATION/NAME without a path). Default: train for a source, validation and test for those.",
+});
+const configuration = setting(ofHub, {
+  description:
+    "Configuration of a data set of the hub, as its README.md names them. Default: its only or its default one.",
+});
+
 /** How the rows of a source are read. */
-export const readingTable = { format, columns: columnNames };
+export const readingTable = { format, columns: columnNames, split, configuration };
 /** The same for files that the first hashes identified by their URI alone. */
-export const laterReadingTable = { format: { ...format, later: true }, columns: columnNames };
+export const laterReadingTable = { ...readingTable, format: { ...format, later: true } };
 
 /** The members of every file of examples: its location and the shape of its rows. */
 const dataFile = {
   uri: dataUri.meta({
     description:
-      "A file of JSON lines, or one JSON array: pvc://CLAIM/PATH, s3://BUCKET/PATH or hf://datasets/ORGANISATION/NAME[@REVISION]/PATH.",
+      "A file (JSON lines, one JSON array, CSV, TSV or Parquet; the text forms also compressed with gzip or Zstandard), a directory of such files, or a pattern of them (* within a name, ** for any directories): pvc://CLAIM/PATH, s3://BUCKET/PATH or hf://datasets/ORGANISATION/NAME[@REVISION][/PATH], where a data set without a path has splits and configurations.",
   }),
   ...access,
   format: format.written.optional(),
   columns: columns.optional(),
+  split: split.written.optional(),
+  configuration: configuration.written.optional(),
 };
 
 export const weight = decimalSetting(
@@ -136,6 +160,7 @@ export const dataSource = ruled(
   z.strictObject({ ...dataFile, weight: weight.written.optional() }),
   accessIsRemote,
   columnsFit,
+  splitIsOfHub,
 ).meta({ description: "One source of examples." });
 
 const badRows = section(
@@ -157,8 +182,8 @@ const badRows = section(
 export const datasetTable = {
   maxSequenceLength: setting(z.int().min(16).max(131072), {
     description:
-      "Tokens per packed row. A longer example is truncated and counted. An example whose answer begins beyond the limit is dropped, counted and reported, with a warning if that affects more than 1 % of the examples.",
-    default: 1024,
+      "Tokens per packed row. A longer text is cut into several rows (textOverlap); truncation decides about other longer examples. An example whose answer begins beyond the limit is dropped, counted and reported, with a warning if that affects more than 1 % of the examples.",
+    default: defaultSequenceLength,
     says: "Default 1024; maximum: the model's context.",
   }),
   packing: setting(z.boolean(), {
@@ -172,10 +197,24 @@ export const datasetTable = {
     says: "",
   }),
   badRows,
+  truncation: setting(z.enum(["End", "OldestTurns", "Drop", "Refuse"]), {
+    description:
+      "Conversations and prompts with completions that are longer than maxSequenceLength: End (default) cuts their end off; OldestTurns leaves out the oldest questions with their answers until the rest fits, and drops an example whose last turn does not fit; Drop drops them; Refuse is an error that names the first one. All are counted. Texts are cut into several rows instead.",
+    default: "End",
+    says: "",
+    later: true,
+  }),
+  chatTemplate,
+  textOverlap: setting(z.int().min(1).max(65536), {
+    description:
+      "Tokens of a long text (format Text) that the next row repeats as context. They contribute to the loss only once, so every token of the text is learnt. At most half of maxSequenceLength.",
+    default: 1,
+    later: true,
+  }),
 };
 
-export const dataset = z
-  .strictObject({
+export const dataset = ruled(
+  z.strictObject({
     sources: z.array(dataSource).min(1).max(16).meta({ description: "Sources, read in order." }),
     validation: ruled(
       z.strictObject({
@@ -184,19 +223,23 @@ export const dataset = z
           max: 0.5,
         }).optional(),
         ...dataFile,
-        uri: dataUri.optional().meta({ description: "A separate validation file, in any format of a source." }),
+        uri: dataUri.optional().meta({
+          description: "Separate validation data: a file, a directory or a pattern, in any format of a source.",
+        }),
       }),
       ...validationRules,
       columnsFit,
       accessIsRemote,
+      splitIsOfHub,
     )
       .optional()
       .meta({
         description: "Examples for the validation loss: a fraction of the sources, or a file. Default: no validation.",
       }),
     ...writtenShape(datasetTable),
-  })
-  .meta({ description: "The training data." });
+  }),
+  overlapFits,
+).meta({ description: "The training data." });
 
 /** Exactly one member. */
 export const method = ruled(z.strictObject(methodMembers), exactlyOneMethod(Object.keys(methodMembers))).meta({
@@ -212,7 +255,7 @@ export const evaluationTable = {
 
 export const evaluation = z
   .strictObject({
-    test: ruled(z.strictObject(dataFile), accessIsRemote, columnsFit).meta({
+    test: ruled(z.strictObject(dataFile), accessIsRemote, columnsFit, splitIsOfHub).meta({
       description: "Held-out examples: conversations, or prompts with completions.",
     }),
     metrics: z

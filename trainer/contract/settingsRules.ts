@@ -41,6 +41,18 @@ function columnTerms(): string[] {
   });
 }
 
+/** The default of maxSequenceLength, which settings.ts declares. */
+export const defaultSequenceLength = 1024;
+
+/** A row of a long text has more new tokens than repeated ones. */
+export const overlapFits: Rule<{ textOverlap?: number | undefined; maxSequenceLength?: number | undefined }> = {
+  cel: `!has(self.textOverlap) || 2 * self.textOverlap <= (has(self.maxSequenceLength) ? self.maxSequenceLength : ${defaultSequenceLength})`,
+  holds: ({ textOverlap, maxSequenceLength = defaultSequenceLength }) =>
+    textOverlap === undefined || 2 * textOverlap <= maxSequenceLength,
+  message: "textOverlap must be at most half of maxSequenceLength",
+  fieldPath: ".textOverlap",
+};
+
 interface Validation extends Reading {
   fraction?: string | undefined;
   uri?: string | undefined;

@@ -26,6 +26,7 @@ export function withDefaults(spec: TrainingSpec): TrainingSpec {
       })),
       ...(dataset.validation && { validation: withoutSecret(dataset.validation) }),
       ...filled(datasetTable, dataset),
+      ...(dataset.chatTemplate && { chatTemplate: withoutSecret(dataset.chatTemplate) }),
     },
     method: methodWithDefaults(spec.method),
     training: writtenOut(trainingTable, appliedTraining(spec), spec.training),

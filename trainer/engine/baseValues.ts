@@ -1,7 +1,7 @@
 /** Tensors of a base model as F32 values, for every stored type, NF4 included. */
 import { type FileHandle, open } from "node:fs/promises";
 import { corrupt } from "../contract/failure.ts";
-import { fromBfloat16 } from "../formats/bfloat16.ts";
+import { widened } from "../formats/bfloat16.ts";
 import type { PlacedTensor } from "../formats/huggingFace.ts";
 import { dequantizeNf4 } from "../formats/nf4.ts";
 import { absmaxName, nestedAbsmaxName } from "../graph/nf4.ts";
@@ -42,6 +42,8 @@ export async function baseValues(base: BaseTensors, tensor: NamedShape): Promise
   return values;
 }
 
+const isWeightType = (dtype: string): dtype is "F32" | "BF16" | "F16" => ["F32", "BF16", "F16"].includes(dtype);
+
 const pieceBytes = 1 << 20;
 
 /** Reads them into existing memory; a dense tensor is read piece by piece. */
@@ -58,13 +60,13 @@ export async function readBaseValues(
   const handle = await open(await base.localFile(file));
   try {
     const piece = new Uint8Array(Math.min(pieceBytes, end - start));
+    if (!isWeightType(dtype)) throw corrupt("BaseModelCorrupt", `${name} is ${dtype}, expected BF16, F16 or F32`);
     const elementBytes = dtype === "F32" ? 4 : 2;
     for (let at = start; at < end; ) {
       const length = Math.min(piece.length, end - at);
       await readFully(handle, piece.subarray(0, length), at, name);
       const values = into.subarray((at - start) / elementBytes, (at - start + length) / elementBytes);
-      if (dtype === "F32") values.set(new Float32Array(piece.buffer, 0, length / 4));
-      else fromBfloat16(new Uint16Array(piece.buffer, 0, length / 2), values);
+      widened(piece.subarray(0, length), dtype, values);
       at += length;
     }
   } finally {
@@ -80,6 +82,7 @@ export async function readBaseRows(
   into: Float32Array,
 ): Promise<void> {
   const { file, dtype, start } = baseTensor(base, name, shape);
+  if (!isWeightType(dtype)) throw corrupt("BaseModelCorrupt", `${name} is ${dtype}, expected BF16, F16 or F32`);
   const width = shape[1];
   const handle = await open(await base.localFile(file));
   try {
@@ -87,8 +90,7 @@ export async function readBaseRows(
     for (const [index, row] of rows.entries()) {
       await readFully(handle, bytes, start + row * bytes.length, name);
       const values = into.subarray(index * width, (index + 1) * width);
-      if (dtype === "F32") values.set(new Float32Array(bytes.buffer));
-      else fromBfloat16(new Uint16Array(bytes.buffer), values);
+      widened(bytes, dtype, values);
     }
   } finally {
     await handle.close();

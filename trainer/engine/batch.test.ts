@@ -37,6 +37,37 @@ test("positions and random keys depend on the example, not on its place", () => 
   assert.deepEqual(both.sin!.slice(2, 4), rope.sin.slice(2, 4));
 });
 
+test("with a window a token sees its example's last tokens from a later start", () => {
+  const windowed = ropeTable({ headDim: 4, ropeTheta: 10_000, slidingWindow: 3 }, 8);
+  const { inputs } = makeBatch(dataset, [0, 1], 1, shape, windowed);
+  assert.deepEqual([...inputs.windowStart!], [0, 0, 0, 3, 3, 3, 4, 7, 8, 8, 8, 9, 10, 13, 14, 15]);
+  assert.equal(makeBatch(dataset, [0], 1, shape, rope).inputs.windowStart, undefined);
+});
+
+test("layers with a rotary base of their own get its angles beside the others", () => {
+  const both = ropeTable({ headDim: 4, ropeTheta: 10_000, localRope: { theta: 100 } }, 8);
+  const other = ropeTable({ headDim: 4, ropeTheta: 100 }, 8);
+  const [made, local] = [both, other].map((table) => makeBatch(dataset, [0, 1], 1, shape, table).inputs);
+  assert.deepEqual(made!.localCos, local!.cos);
+  assert.deepEqual(made!.localSin, local!.sin);
+  assert.deepEqual(made!.cos, makeBatch(dataset, [0, 1], 1, shape, rope).inputs.cos);
+});
+
+test("an example longer than the original context uses LongRoPE's long factors, others the short ones", () => {
+  const longrope = {
+    type: "longrope",
+    shortFactor: [1, 1],
+    longFactor: [2, 3],
+    originalContext: 4,
+    attentionFactor: 1,
+  } as const;
+  const table = ropeTable({ headDim: 4, ropeTheta: 10_000, ropeScaling: longrope }, 8);
+  const { cos } = makeBatch(dataset, [0, 1], 1, shape, table).inputs;
+  const angle = (row: number) => Math.round(1000 * Math.acos(cos![2 * row]!)) / 1000;
+  // The second token of the examples of 3, 4 and 5 tokens; the third pair of rows is the long one.
+  assert.deepEqual([angle(1), angle(4), angle(9)], [1, 1, 0.5]);
+});
+
 test("parts are consecutive and the last one may be short", () => {
   assert.deepEqual(partition([1, 2, 3, 4, 5], 2), [[1, 2], [3, 4], [5]]);
   assert.deepEqual(partition([], 2), []);

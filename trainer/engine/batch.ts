@@ -3,7 +3,7 @@
  * each trained token as the target of the row before it. graph/compiled.ts defines names and meanings. Pure.
  */
 import type { PackedDataset } from "../data/packed/packedDataset.ts";
-import type { RopeTable } from "../models/rope.ts";
+import type { AngleTable, RopeTable } from "../models/rope.ts";
 
 export interface BatchShape {
   rowTokens: number;
@@ -49,7 +49,7 @@ export function makeBatch(
   target.set(layout.target);
   const lossWeight = new Float32Array(trainedRows).fill(weight, 0, layout.trained.length);
   return {
-    inputs: { ...layout.inputs, trainedRow, target, lossWeight },
+    inputs: { ...layout.inputs, ...layout.more, trainedRow, target, lossWeight },
     trainedRows,
     trained: layout.trained,
     tokens: layout.tokens,
@@ -62,16 +62,24 @@ class Layout {
   readonly trainedRow: number[] = [];
   readonly target: number[] = [];
   tokens = 0;
+  /** Further inputs, of families that need them. */
+  readonly more: Record<string, Int32Array | Float32Array> = {};
   readonly #rope: RopeTable;
 
   constructor(tokens: number, rope: RopeTable) {
     this.#rope = rope;
+    const ownRow = () => Int32Array.from({ length: tokens }, (_, row) => row);
+    if (rope.window !== undefined) this.more.windowStart = ownRow();
+    if (rope.local) {
+      this.more.localCos = new Float32Array(tokens * rope.width);
+      this.more.localSin = new Float32Array(tokens * rope.width);
+    }
     this.inputs = {
       ids: new Int32Array(tokens),
       cos: new Float32Array(tokens * rope.width),
       sin: new Float32Array(tokens * rope.width),
       // Padding attends only to itself.
-      segmentStart: Int32Array.from({ length: tokens }, (_, row) => row),
+      segmentStart: ownRow(),
       rowKey: new Uint32Array(2 * tokens),
     };
   }
@@ -88,9 +96,12 @@ class Layout {
   #addExample(dataset: PackedDataset, example: number, at: number): number {
     const first = dataset.exampleStart[example]!;
     const length = dataset.exampleStart[example + 1]! - first;
+    const { long } = this.#rope;
+    const angles = long !== undefined && length > long.beyond ? long : this.#rope;
     for (let position = 0; position < length; position++) {
       const token = dataset.tokens[first + position]!;
       this.#addToken(token, at + position, at, position, dataset.exampleId[example]!);
+      this.#addAngles(at + position, position, angles);
       if (position === 0 || dataset.trained[first + position] === 0) continue;
       this.trained.push({ example, position });
       this.trainedRow.push(at + position - 1);
@@ -101,13 +112,23 @@ class Layout {
 
   #addToken(token: number, row: number, segmentStart: number, position: number, example: number): void {
     const { inputs } = this;
-    const { width, cos, sin } = this.#rope;
     inputs.ids[row] = token;
     inputs.segmentStart[row] = segmentStart;
     inputs.rowKey[2 * row] = example;
     inputs.rowKey[2 * row + 1] = position;
-    inputs.cos.set(cos.subarray(position * width, (position + 1) * width), row * width);
-    inputs.sin.set(sin.subarray(position * width, (position + 1) * width), row * width);
+    const { window } = this.#rope;
+    if (window !== undefined) this.more.windowStart![row] = Math.max(segmentStart, row - window + 1);
+  }
+
+  #addAngles(row: number, position: number, { cos, sin }: AngleTable): void {
+    const { width, local } = this.#rope;
+    const copy = (into: Float32Array | Int32Array, from: Float32Array) =>
+      into.set(from.subarray(position * width, (position + 1) * width), row * width);
+    copy(this.inputs.cos, cos);
+    copy(this.inputs.sin, sin);
+    if (!local) return;
+    copy(this.more.localCos!, local.cos);
+    copy(this.more.localSin!, local.sin);
   }
 }
 

@@ -17,6 +17,8 @@ export interface CacheToken {
   token: number;
   slot: number;
   position: number;
+  /** Tokens that its sequence may come to have, by which LongRoPE chooses its factors. Default: the cache's capacity. */
+  length?: number;
 }
 
 export class CacheForward {
@@ -60,20 +62,26 @@ export class CacheForward {
   }
 
   #inputs(tokens: readonly CacheToken[], bucket: number) {
-    const { width, cos, sin } = this.#rope;
+    const { width, local, long } = this.#rope;
     const inputs = {
       ids: new Int32Array(bucket),
       slot: new Int32Array(bucket).fill(-1),
       position: new Int32Array(bucket),
       cos: new Float32Array(bucket * width),
       sin: new Float32Array(bucket * width),
+      ...(local && { localCos: new Float32Array(bucket * width), localSin: new Float32Array(bucket * width) }),
     };
-    for (const [index, { token, slot, position }] of tokens.entries()) {
+    const row = (table: Float32Array, position: number) => table.subarray(position * width, (position + 1) * width);
+    for (const [index, { token, slot, position, length = this.shape.capacity }] of tokens.entries()) {
+      const { cos, sin } = long !== undefined && length > long.beyond ? long : this.#rope;
       inputs.ids[index] = token;
       inputs.slot[index] = slot;
       inputs.position[index] = position + this.#engine.compiled.positionOffset;
-      inputs.cos.set(cos.subarray(position * width, (position + 1) * width), index * width);
-      inputs.sin.set(sin.subarray(position * width, (position + 1) * width), index * width);
+      inputs.cos.set(row(cos, position), index * width);
+      inputs.sin.set(row(sin, position), index * width);
+      if (!local) continue;
+      inputs.localCos?.set(row(local.cos, position), index * width);
+      inputs.localSin?.set(row(local.sin, position), index * width);
     }
     return inputs;
   }

@@ -6,6 +6,7 @@
 import { exitCode } from "../contract/exitCodes.ts";
 import { corrupt, invalid, messageOf, StageFailure } from "../contract/failure.ts";
 import { toBfloat16 } from "../formats/bfloat16.ts";
+import type { PlacedTensor } from "../formats/huggingFace.ts";
 import type { Compiled, IoTensor, Program, ProgramKey, StateTensor } from "../graph/compiled.ts";
 import { rolesWith, type StateRole } from "../graph/roles.ts";
 import { bytesOf, type Initial } from "../graph/tensor.ts";
@@ -64,15 +65,16 @@ export class Engine {
   }
 
   /**
-   * Binds every frozen weight to its bytes in the base, except those with a product subtracted. Throws a failure that names a tensor that does not
-   * fit.
+   * Binds every frozen weight to its bytes in the base, except those with a product subtracted. Throws a failure that
+   * names a tensor that does not fit.
    */
   async bind(base: BaseTensors): Promise<void> {
     for (const weight of this.compiled.weights) {
       if (weight.residual) continue;
       const tensor = baseTensor(base, weight.name, weight.shape);
       if (tensor.dtype !== weight.dtype) {
-        throw corrupt("BaseModelCorrupt", `${weight.name} is ${tensor.dtype}, expected ${weight.dtype}`);
+        this.#executor.bind(weight.binding, { data: await widenedWeight(base, tensor, weight) });
+        continue;
       }
       const source = {
         path: await base.localFile(tensor.file),
@@ -287,6 +289,19 @@ class Parts {
     }
     return this.#last.factors;
   }
+}
+
+/** A weight of a narrower type than the program's as F32: an F16 base, or one of a mixture. */
+async function widenedWeight(
+  base: BaseTensors,
+  tensor: PlacedTensor,
+  weight: Compiled["weights"][number],
+): Promise<Uint8Array> {
+  if (weight.dtype !== "F32" || tensor.dtype === "U8") {
+    throw corrupt("BaseModelCorrupt", `${weight.name} is ${tensor.dtype}, expected ${weight.dtype}`);
+  }
+  const values = await baseValues(base, weight);
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
 const floatsOf = (bytes: Uint8Array) => new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);

@@ -1,4 +1,4 @@
-/** Converts arrays between F32 and BF16, which is the upper half of an F32. Pure. */
+/** Converts arrays between F32 and BF16, which is the upper half of an F32, and reads F16. Pure. */
 
 /** The nearest BF16, ties to even; a NaN stays a (quiet) NaN. → `into` */
 export function toBfloat16(values: Float32Array, into: Uint16Array = new Uint16Array(values.length)): Uint16Array {
@@ -15,4 +15,21 @@ export function fromBfloat16(values: Uint16Array, into: Float32Array = new Float
   const bits = new Uint32Array(into.buffer, into.byteOffset, values.length);
   for (let i = 0; i < values.length; i++) bits[i] = values[i]! << 16;
   return into;
+}
+
+/** The numbers of stored bytes as F32; exact. → `into` */
+export function widened(bytes: Uint8Array, dtype: "F32" | "BF16" | "F16", into: Float32Array): Float32Array {
+  const count = bytes.length / (dtype === "F32" ? 4 : 2);
+  const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
+  const { buffer, byteOffset } = aligned;
+  switch (dtype) {
+    case "F32":
+      into.set(new Float32Array(buffer, byteOffset, count));
+      return into;
+    case "BF16":
+      return fromBfloat16(new Uint16Array(buffer, byteOffset, count), into);
+    case "F16":
+      into.set(new Float16Array(buffer, byteOffset, count));
+      return into;
+  }
 }

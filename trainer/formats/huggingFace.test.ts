@@ -38,11 +38,11 @@ for (const [what, present, index, reason] of refused) {
   });
 }
 
-const tensor = (name: string, dtype: "F32" | "F16" | "BF16"): TensorData => ({
+const tensor = (name: string, dtype: "F32" | "F16" | "BF16" | "I32"): TensorData => ({
   name,
   dtype,
   shape: [2],
-  data: new Uint8Array(dtype === "F32" ? 8 : 4),
+  data: new Uint8Array(dtype === "F32" || dtype === "I32" ? 8 : 4),
 });
 
 async function tableOf(files: Readonly<Record<string, Uint8Array>>) {
@@ -53,7 +53,7 @@ async function tableOf(files: Readonly<Record<string, Uint8Array>>) {
   });
 }
 
-test("tensors are found in their files; duplicate names, truncated files and mixed types are refused", async () => {
+test("tensors are found in their files; duplicate names, truncated files and numbers that are no weights are refused", async () => {
   const [one, two] = [encodeSafetensors([tensor("a", "BF16")]), encodeSafetensors([tensor("b", "BF16")])];
   const table = await tableOf({ "1.safetensors": one, "2.safetensors": two });
   assert.equal(table.get("b")!.file, "2.safetensors");
@@ -63,8 +63,19 @@ test("tensors are found in their files; duplicate names, truncated files and mix
     message: /a is in two files/,
   });
   await assert.rejects(tableOf({ "1.safetensors": one.subarray(0, 70) }), { code: 23, message: /1\.safetensors: / });
-  const half = await tableOf({ "1.safetensors": encodeSafetensors([tensor("a", "F16")]) });
-  assert.throws(() => storedType(half), /F16 \(a\); convert it to BF16 or F32/);
-  const mixed = await tableOf({ "1.safetensors": encodeSafetensors([tensor("a", "F32"), tensor("b", "BF16")]) });
-  assert.throws(() => storedType(mixed), { code: 20 });
+  const whole = await tableOf({ "1.safetensors": encodeSafetensors([tensor("a", "I32")]) });
+  assert.throws(() => storedType(whole), { code: 20, message: /a is I32; convert it to BF16, F16 or F32/ });
+});
+
+test("F16 and mixtures are computed with as F32, which holds them exactly", async () => {
+  for (const [types, stored] of [
+    [["BF16", "BF16"], "BF16"],
+    [["F32", "F32"], "F32"],
+    [["F16", "F16"], "F32"],
+    [["BF16", "F32"], "F32"],
+    [["BF16", "F16"], "F32"],
+  ] as const) {
+    const tensors = types.map((dtype, index) => tensor(`t${index}`, dtype));
+    assert.equal(storedType(await tableOf({ "1.safetensors": encodeSafetensors(tensors) })), stored);
+  }
 });

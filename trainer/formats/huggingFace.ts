@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { corrupt, invalid } from "../contract/failure.ts";
 import { fileFault } from "../contract/jsonFault.ts";
+import { errorText } from "../contract/plainIssue.ts";
 import {
   readSafetensorsHeader,
   SafetensorsError,
@@ -86,7 +87,7 @@ function packed(present: readonly string[]): string {
 
 function readIndex(text: string): Record<string, string> {
   const parsed = weightIndex.safeParse(parseJson(indexFile, text));
-  if (!parsed.success) throw invalid("BaseModelInvalid", `${indexFile}: ${z.prettifyError(parsed.error)}`);
+  if (!parsed.success) throw invalid("BaseModelInvalid", `${indexFile}: ${errorText(parsed.error)}`);
   return parsed.data.weight_map;
 }
 
@@ -128,15 +129,18 @@ async function headerOf(file: string, files: ModelFiles): Promise<SafetensorsHea
   }
 }
 
-/** The data type of all tensors. Throws for unsupported types and for a mixture. */
+/** The data types of weights. F16 and mixtures are computed with as F32, which holds them exactly. */
+const weightTypes: readonly SafetensorsType[] = ["F32", "BF16", "F16"];
+
+/** The narrower of BF16 and F32 that holds every tensor exactly. Throws for tensors of other types. */
 export function storedType(table: ReadonlyMap<string, PlacedTensor>): "F32" | "BF16" {
-  const types = new Map<SafetensorsType, string>();
-  for (const { dtype, name } of table.values()) types.set(dtype, name);
-  const [type] = types.keys();
-  if (types.size === 1 && (type === "F32" || type === "BF16")) return type;
-  const found = [...types].map(([dtype, name]) => `${dtype} (${name})`).join(", ");
-  throw invalid(
-    "BaseModelUnsupported",
-    `the base model's tensors are ${found || "none"}; convert it to BF16 or F32 throughout`,
-  );
+  const tensors = [...table.values()];
+  const strange = tensors.find(({ dtype }) => !weightTypes.includes(dtype));
+  if (strange) {
+    throw invalid(
+      "BaseModelUnsupported",
+      `the base model's tensor ${strange.name} is ${strange.dtype}; convert it to BF16, F16 or F32`,
+    );
+  }
+  return tensors.every(({ dtype }) => dtype === "BF16") ? "BF16" : "F32";
 }

@@ -31,7 +31,9 @@ export async function greedyAnswers(
   for (;;) {
     fill(slots, queue, prompts);
     if (slots.every((work) => work === undefined)) return answers;
-    const next = await forward.run(takeTokens(slots, forward.maxTokens), options.signal);
+    const longest = (prompt: number) =>
+      Math.min(forward.shape.capacity, prompts[prompt]!.length + options.maxNewTokens);
+    const next = await forward.run(takeTokens(slots, forward.maxTokens, longest), options.signal);
     for (const [slot, work] of slots.entries()) {
       if (!work || work.pending.length > 0) continue;
       if (!continues(work, next[slot]!, forward.shape.capacity, options)) {
@@ -52,13 +54,18 @@ function fill(slots: (Work | undefined)[], queue: Iterator<number>, prompts: rea
   }
 }
 
-/** Pending tokens of the slots in turn, up to the limit of a call. */
-function takeTokens(slots: readonly (Work | undefined)[], limit: number): CacheToken[] {
+/** Pending tokens of the slots in turn, up to the limit of a call; `longest`: of a prompt with its answer. */
+function takeTokens(
+  slots: readonly (Work | undefined)[],
+  limit: number,
+  longest: (prompt: number) => number,
+): CacheToken[] {
   const taken: CacheToken[] = [];
   for (const [slot, work] of slots.entries()) {
     if (!work) continue;
     const count = Math.min(work.pending.length, limit - taken.length);
-    for (const token of work.pending.slice(0, count)) taken.push({ token, slot, position: work.position++ });
+    const length = longest(work.prompt);
+    for (const token of work.pending.slice(0, count)) taken.push({ token, slot, position: work.position++, length });
     work.pending = work.pending.slice(count);
   }
   return taken;

@@ -88,7 +88,8 @@ export interface IoTensor extends NamedTensor {
  * - `derive`: φ from θ; after every change of θ, before `micro`, `evaluate` and `generate`.
  * - `micro`: forward and backward pass of one micro-batch; gradients and `loss` accumulate.
  *   In: ids I32[T], cos and sin F32[T, D/2] (rows of `ropeTable` by position in the example), segmentStart I32[T] (the row
- *   of the micro-batch where the token's example starts), trainedRow I32[R] (rows whose next token is trained; −1: none),
+ *   of the micro-batch where the token's example starts), with sliding layers windowStart I32[T] (the first row that a token
+ *   of them sees) and, where they have a rotary base of their own, localCos and localSin; trainedRow I32[R] (rows whose next token is trained; −1: none),
  *   target I32[R], lossWeight F32[R] (0: none); with dropout rowKey U32[T, 2] = (example, position) and
  *   rngKey U32[2] = (seed, step). Out: nll F32[R].
  * - `pullback`: after the last micro-batch; turns gradients of derived values into gradients of parameters, and
@@ -98,7 +99,7 @@ export interface IoTensor extends NamedTensor {
  * - `observe`: the statistics that a method keeps of updates; the method decides when it runs.
  * - `evaluate`: `micro` without backward pass and dropout: same inputs except the keys; `loss` accumulates. Out: nll.
  * - `generate`: T = tokens through the cache, for the rows `row` I32[slots] (−1: zeros) the logits F32[slots, V] and
- *   their argmax next I32[slots]. In: ids, cos, sin, slot I32[T] (−1: padding), position I32[T], row.
+ *   their argmax next I32[slots]. In: ids, cos, sin (and the local ones), slot I32[T] (−1: padding), position I32[T], row.
  *
  * A short micro-batch is padded: ids 0, segmentStart the row itself, trainedRow −1, target 0, lossWeight 0.
  */

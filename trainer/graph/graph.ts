@@ -3,7 +3,17 @@
  * One node writes each value, except for tensors that nodes accumulate into.
  */
 
-import { type AnyOp, type Attributes, inferred, isOptional, type NodeBuilder, type Operands, plain } from "./op.ts";
+import {
+  type AnyOp,
+  type Attributes,
+  completed,
+  type GivenAttributes,
+  inferred,
+  isOptional,
+  type NodeBuilder,
+  type Operands,
+  plain,
+} from "./op.ts";
 import { type DataType, isFloating, type Tensor, type TensorFacts } from "./tensor.ts";
 
 export interface Node {
@@ -76,7 +86,7 @@ export class Graph implements NodeBuilder {
     }
   }
 
-  add(op: AnyOp, operands: Operands, attributes: Attributes, wanted: readonly string[]): Operands {
+  add(op: AnyOp, operands: Operands, attributes: GivenAttributes, wanted: readonly string[]): Operands {
     const facts = inferred(op, operands, attributes);
     const names = op.outputs.filter((name) => !isOptional(name) || wanted.includes(plain(name))).map(plain);
     const made = (name: string) => {
@@ -89,7 +99,7 @@ export class Graph implements NodeBuilder {
     return outputs;
   }
 
-  addInto(op: AnyOp, operands: Operands, attributes: Attributes, outputs: Operands): void {
+  addInto(op: AnyOp, operands: Operands, attributes: GivenAttributes, outputs: Operands): void {
     inferred(op, operands, attributes, outputs);
     this.#push(op, operands, outputs, attributes);
   }
@@ -113,8 +123,8 @@ export class Graph implements NodeBuilder {
     return { name: `${name}#${this.#made}`, role: "activation", dtype, storage: "dense", shape };
   }
 
-  #push(op: AnyOp, operands: Operands, outputs: Operands, attributes: Attributes): void {
-    this.nodes.push({ op, operands, outputs, attributes, ...this.#place });
+  #push(op: AnyOp, operands: Operands, outputs: Operands, given: GivenAttributes): void {
+    this.nodes.push({ op, operands, outputs, attributes: completed(op, given), ...this.#place });
     if (this.#place.backward || op.detached) return;
     const depends = op.inputs.some((name) => {
       const tensor = operands[plain(name)];

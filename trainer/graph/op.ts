@@ -5,23 +5,34 @@
  * structs, signatures and index checks, the lists of kernels, the table of docs/engine.md).
  *
  * The order of operands is inputs, then accumulated tensors, then outputs. A name ending in `?` is optional; an
- * optional output is made only on request.
+ * optional output is made only on request, and an optional attribute is 0 where it is not given.
  */
-import { type Access, type Attribute, Match, type OperandText, operandSpec, type Signature } from "./signature.ts";
+import {
+  type Access,
+  type Attribute,
+  type AttributeSpec,
+  Match,
+  type OperandText,
+  operandSpec,
+  type Signature,
+} from "./signature.ts";
 import type { Tensor, TensorFacts } from "./tensor.ts";
 
 /** The graph as ops use it: they add nodes and name values. */
 export interface NodeBuilder {
   /** Adds a node and returns its outputs: the required ones and the requested optional ones. */
-  add(op: AnyOp, operands: Operands, attributes: Attributes, wanted: readonly string[]): Operands;
+  add(op: AnyOp, operands: Operands, attributes: GivenAttributes, wanted: readonly string[]): Operands;
   /** Adds a node that writes existing tensors. */
-  addInto(op: AnyOp, operands: Operands, attributes: Attributes, outputs: Operands): void;
+  addInto(op: AnyOp, operands: Operands, attributes: GivenAttributes, outputs: Operands): void;
   /** A new value of this program, not written yet. */
   activation(name: string, facts: TensorFacts): Tensor;
 }
 
 export type Operands = Readonly<Record<string, Tensor | undefined>>;
+/** A node's attributes, all of them. */
 export type Attributes = Readonly<Record<string, number>>;
+/** Attributes without some of the optional ones. */
+export type GivenAttributes = Readonly<Record<string, number | undefined>>;
 
 /** `"x" | "residual?"` → `{ x: T; residual?: T | undefined }`. */
 type Named<Names extends string, T> = { readonly [N in Names as N extends `${string}?` ? never : N]: T } & {
@@ -46,7 +57,7 @@ export interface BackwardContext<In extends string, Acc extends string, Out exte
   readonly graph: NodeBuilder;
   readonly operands: Named<In | Acc, Tensor>;
   readonly outputs: Named<Out, Tensor>;
-  readonly attributes: Readonly<Record<Att, number>>;
+  readonly attributes: Readonly<Record<Plain<Att>, number>>;
   /** The gradient of an output; absent when no trainable tensor depends on it. */
   gradient(output: Plain<Out>): Tensor | undefined;
   /** Whether the gradient of an input is needed as a tensor. */
@@ -127,7 +138,7 @@ interface Definition<In extends string, Acc extends string, Out extends string, 
   expand?(
     graph: NodeBuilder,
     operands: Named<In | Acc, Tensor>,
-    attributes: Readonly<Record<Att, number>>,
+    attributes: Readonly<Record<Plain<Att>, number>>,
   ): Partial<Record<Plain<NoInfer<Out>>, Tensor>>;
   /** Floating-point operations of its matrix products. */
   flops?(operands: Named<In | Acc, Tensor>, cost: CostFacts): number;
@@ -136,7 +147,11 @@ interface Definition<In extends string, Acc extends string, Out extends string, 
     Partial<
       Record<
         Device,
-        (operands: Named<In | Acc, Tensor>, cost: CostFacts, attributes: Readonly<Record<Att, number>>) => Scratch
+        (
+          operands: Named<In | Acc, Tensor>,
+          cost: CostFacts,
+          attributes: Readonly<Record<Plain<Att>, number>>,
+        ) => Scratch
       >
     >
   >;
@@ -165,14 +180,14 @@ export interface Op<In extends string, Acc extends string, Out extends string, A
   node(
     graph: NodeBuilder,
     operands: Named<In | Acc, Tensor>,
-    attributes: Readonly<Record<Att, number>>,
+    attributes: Named<Att, number>,
     wanted?: readonly Optional<Out>[],
   ): Named<Out, Tensor>;
   /** The same with existing outputs: state or io. */
   into(
     graph: NodeBuilder,
     operands: Named<In | Acc, Tensor>,
-    attributes: Readonly<Record<Att, number>>,
+    attributes: Named<Att, number>,
     outputs: Named<Out, Tensor>,
   ): void;
 }
@@ -185,7 +200,7 @@ export function defineOp<
 >(definition: Definition<In, Acc, Out, Att>): Op<In, Acc, Out, Att> {
   const { inputs, accumulates, outputs, inPlace = [], cheap = false, detached = false, isLoss = false } = definition;
   const { flops, scratch, together = [], indices = [], distinct = [] } = definition;
-  const attributes: Readonly<Record<string, Attribute>> = definition.attributes ?? {};
+  const attributes = attributeSpecs(definition.attributes ?? {});
   const op: Op<In, Acc, Out, Att> = {
     ...(definition as Untyped),
     inputs: Object.keys(inputs),
@@ -214,6 +229,21 @@ export function defineOp<
  */
 type Untyped = Pick<Definition<string, string, string, string>, "name" | "meaning" | "backward" | "expand">;
 
+function attributeSpecs(rules: Readonly<Record<string, Attribute>>): Record<string, AttributeSpec> {
+  return Object.fromEntries(
+    Object.entries(rules).map(([name, rule]) => [plain(name), { ...rule, optional: isOptional(name) }]),
+  );
+}
+
+/** The attributes with those that are not given as 0. */
+export function completed(op: AnyOp, given: GivenAttributes): Attributes {
+  const optional = Object.keys(op.attributes).filter((name) => op.attributes[name]?.optional);
+  return { ...Object.fromEntries(optional.map((name) => [name, 0])), ...withoutUndefined(given) };
+}
+
+const withoutUndefined = (given: GivenAttributes): Attributes =>
+  Object.fromEntries(Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+
 const specs = (texts: Readonly<Record<string, OperandText>>, access: Access) =>
   Object.entries(texts).map(([name, text]) => operandSpec(name, text, access));
 
@@ -224,10 +254,10 @@ const specs = (texts: Readonly<Record<string, OperandText>>, access: Access) =>
 export function inferred(
   op: AnyOp,
   operands: Operands,
-  attributes: Attributes,
+  attributes: GivenAttributes,
   outputs: Operands = {},
 ): Partial<Record<string, TensorFacts>> {
-  const match = new Match(op, attributes);
+  const match = new Match(op, completed(op, attributes));
   match.complete(operands);
   match.operands({ ...operands, ...outputs });
   const made = op.operands.filter(({ access }) => access === "out");

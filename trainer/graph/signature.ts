@@ -5,7 +5,8 @@
  *
  * `type[dimensions]`: a dimension's name is bound where it is first seen (attributes are bound before) and must agree
  * afterwards; a number, or a term of names and numbers with `*` and `/` (from left to right, divisions without remainder),
- * is compared. `[*]` is any shape, the same for all operands with `[*]`; `[#]` is the same and contiguous in memory.
+ * is compared; `+` adds as `*` multiplies. `[*]` is any shape, the same for all operands with `[*]`; `[#]` is the same and
+ * contiguous in memory.
  */
 import { type DataType, isFloating, sumType, type Tensor, type TensorFacts } from "./tensor.ts";
 
@@ -40,12 +41,17 @@ export interface Attribute {
   readonly multipleOf?: string;
 }
 
+/** An attribute of an op. Optional ones come last and are 0 where they are not given. */
+export interface AttributeSpec extends Attribute {
+  readonly optional: boolean;
+}
+
 /** The part of an op that its signature describes. */
 export interface Signature {
   readonly name: string;
   /** In order: inputs, accumulated tensors, outputs. */
   readonly operands: readonly OperandSpec[];
-  readonly attributes: Readonly<Record<string, Attribute>>;
+  readonly attributes: Readonly<Record<string, AttributeSpec>>;
   /** Pairs of operands of which neither comes without the other. */
   readonly together: readonly (readonly [string, string])[];
 }
@@ -107,11 +113,11 @@ export class Match {
   /** A term's value; undefined while one of its names is not bound. */
   #sizeOf(term: string): number | undefined {
     let value = 1;
-    for (const [, by, factor = ""] of term.matchAll(/([*/]?)([^*/]+)/g)) {
+    for (const [, by, factor = ""] of term.matchAll(/([*/+]?)([^*/+]+)/g)) {
       const size = /^[0-9]+$/.test(factor) ? Number(factor) : this.#bound.get(factor);
       if (size === undefined) return undefined;
       if (by === "/" && value % size !== 0) this.#fail(`${term}: ${value} is not a multiple of ${size}`);
-      value = by === "/" ? value / size : value * size;
+      value = by === "/" ? value / size : by === "+" ? value + size : value * size;
     }
     return value;
   }
@@ -163,7 +169,7 @@ export class Match {
       const value = this.#sizeOf(term);
       if (value !== undefined) return value;
       const size = shape[index] ?? 1;
-      if (/[*/]/.test(term)) this.#fail(`${name}: no earlier operand determines ${term}`);
+      if (/[*/+]/.test(term)) this.#fail(`${name}: no earlier operand determines ${term}`);
       this.#bound.set(term, size);
       return size;
     });

@@ -74,3 +74,10 @@ export const isFloating = ({ dtype }: TensorFacts): boolean => dtype === "F32" |
 
 /** The type of statistics and other sums beside activations: F32, or F64 under the double reference. */
 export const sumType = ({ dtype }: TensorFacts): DataType => (dtype === "F64" ? "F64" : "F32");
+
+/** A positive number as a data type holds it: BF16 has 8 significant bits. */
+export function roundedTo(dtype: DataType, value: number): number {
+  if (dtype !== "BF16") return value;
+  const unit = 2 ** (Math.floor(Math.log2(value)) - 7);
+  return Math.round(value / unit) * unit;
+}

@@ -86,10 +86,10 @@ test("a registered method can be trained, saved, loaded, merged, verified and us
 
 test("a method is unknown before its registration and after its disposal, and no name can be registered twice", async (t) => {
   const tiny = await TinyTraining.make(t, { method: chosen({}) });
-  await assert.rejects(tiny.trainFile(), /no method outerProduct; known: lora/);
+  await assert.rejects(tiny.trainFile(), /unknown method outerProduct; use one of lora/);
   const registered = registerMethod(outerProduct);
   assert.throws(() => registerMethod(outerProduct), /outerProduct already/);
   await tiny.trainFile();
   registered[Symbol.dispose]();
-  await assert.rejects(tiny.trainFile(), /no method outerProduct/);
+  await assert.rejects(tiny.trainFile(), /unknown method outerProduct/);
 });

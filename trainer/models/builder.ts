@@ -16,14 +16,14 @@ import type {
   Trained,
 } from "../graph/site.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { sumType, widthOf } from "../graph/tensor.ts";
+import { roundedTo, sumType, widthOf } from "../graph/tensor.ts";
 import type { Variables } from "../graph/variables.ts";
 import { add } from "../ops/add/op.ts";
 import { attention } from "../ops/attention/op.ts";
 import { attentionCached } from "../ops/attentionCached/op.ts";
 import { activations } from "../ops/attributes.ts";
 import { cacheAppend } from "../ops/cacheAppend/op.ts";
-import { castTo } from "../ops/cast/op.ts";
+import { cast, castTo } from "../ops/cast/op.ts";
 import { dropout } from "../ops/dropout/op.ts";
 import { embed } from "../ops/embed/op.ts";
 import { glu } from "../ops/glu/op.ts";
@@ -32,6 +32,7 @@ import { prefixAttention } from "../ops/prefixAttention/op.ts";
 import { rmsNorm } from "../ops/rmsNorm/op.ts";
 import { rope } from "../ops/rope/op.ts";
 import { scaleColumns } from "../ops/scaleColumns/op.ts";
+import { sliceColumns } from "../ops/sliceColumns/op.ts";
 import { ropeTable } from "./rope.ts";
 
 export type Mode =
@@ -53,6 +54,11 @@ export interface LinearOptions {
   readonly residual?: Tensor;
   /** True if the checkpoint has `<name>.bias`. */
   readonly bias?: boolean;
+}
+
+export interface NormOptions {
+  readonly width?: number;
+  readonly offset?: number;
 }
 
 export class ModelBuilder {
@@ -112,10 +118,36 @@ export class ModelBuilder {
     return y;
   }
 
-  /** The norm of whole rows, or of each group of `width` columns. */
-  rmsNorm(x: Tensor, name: string, width = widthOf(x)): Tensor {
+  /** The norm of whole rows, or of each group of `width` columns; `offset` is added to the weight. */
+  rmsNorm(x: Tensor, name: string, { width = widthOf(x), offset = 0 }: NormOptions = {}): Tensor {
     const weight = this.weight(`${name}.weight`, [width], "dense");
-    return rmsNorm.node(this.graph, { x, weight }, { eps: this.config.rmsNormEps }).y;
+    return rmsNorm.node(this.graph, { x, weight }, { eps: this.config.rmsNormEps, offset }).y;
+  }
+
+  /** a + b [T, d] */
+  add(a: Tensor, b: Tensor): Tensor {
+    return add.node(this.graph, { a, b }, {}).y;
+  }
+
+  /** factor · x */
+  scale(x: Tensor, factor: number): Tensor {
+    const y = this.graph.activation("scale.y", x);
+    cast.into(this.graph, { x }, { scale: factor }, { y });
+    return y;
+  }
+
+  /** factor · x, the factor rounded to the type of activations, as a product of two tensors has it. */
+  scaleInType(x: Tensor, factor: number): Tensor {
+    return this.scale(x, roundedTo(x.dtype, factor));
+  }
+
+  /** The parts of x, of these widths, from left to right. */
+  split(x: Tensor, widths: readonly number[]): Tensor[] {
+    const ends = widths.map((_, i) => widths.slice(0, i + 1).reduce((sum, width) => sum + width, 0));
+    return widths.map((width, i) => {
+      const slice = { before: ends[i]! - width, width, after: widthOf(x) - ends[i]! };
+      return sliceColumns.node(this.graph, { x }, slice).y;
+    });
   }
 
   /** A site that the method may rewrite. x [T, in] → [T, out] */
@@ -200,20 +232,27 @@ export class ModelBuilder {
     return y;
   }
 
-  /** Rotates each head by the token's position. x [T, heads·D] */
-  rope(x: Tensor, heads: number): Tensor {
-    const { headDim } = this.config;
-    const { cos, sin } = this.#angles([this.mode.tokens, headDim / 2]);
-    return rope.node(this.graph, { x, cos, sin }, { heads, headDim, sign: 1 }).y;
+  /**
+   * Rotates each head by the token's position, unless the layer has no rotary embedding. x [T, heads·D]
+   * `local`: sliding layers have angles of their own.
+   */
+  rope(x: Tensor, heads: number, layer: number, { local = false } = {}): Tensor {
+    const { headDim, rotaryWidth: rotary, noRopeLayers } = this.config;
+    if (noRopeLayers?.includes(layer)) return x;
+    const everywhere = this.#angles("cos", "sin");
+    // As with windows, both are inputs whatever the list of sliding layers.
+    const sliding = local ? this.#angles("localCos", "localSin") : everywhere;
+    const angles = this.#slides(layer) ? sliding : everywhere;
+    return rope.node(this.graph, { x, ...angles }, { heads, headDim, sign: 1, rotary }).y;
   }
 
-  /** Those of the tokens' positions; a prompt's positions are known. */
-  #angles(shape: readonly [number, number]): { cos: Tensor; sin: Tensor } {
-    const { graph } = this;
-    if (this.mode.kind !== "prompt")
-      return { cos: graph.input("cos", "F32", shape), sin: graph.input("sin", "F32", shape) };
-    const { cos, sin } = ropeTable(this.config, shape[0]);
-    return { cos: graph.constant("cos", "F32", shape, cos), sin: graph.constant("sin", "F32", shape, sin) };
+  /** The angles of the tokens' positions; those of a prompt are known, and it has no sliding layers. */
+  #angles(cos: string, sin: string): { cos: Tensor; sin: Tensor } {
+    const { graph, mode } = this;
+    const shape = [mode.tokens, this.config.headDim / 2];
+    if (mode.kind !== "prompt") return { cos: graph.input(cos, "F32", shape), sin: graph.input(sin, "F32", shape) };
+    const table = ropeTable(this.config, mode.tokens);
+    return { cos: graph.constant(cos, "F32", shape, table.cos), sin: graph.constant(sin, "F32", shape, table.sin) };
   }
 
   /** Keys and values before every segment: the method's own, or those of its prompt. */
@@ -228,10 +267,16 @@ export class ModelBuilder {
     };
   }
 
-  /** `name`: of the layer's attention. Causal inside a segment, or over the cache when generating. q [T, H·D] · k, v [T, G·D] → [T, H·D] */
+  /** Whether a layer's tokens see the last ones alone. */
+  #slides(layer: number): boolean {
+    const { slidingWindow, slidingLayers } = this.config;
+    return slidingWindow !== undefined && (slidingLayers?.includes(layer) ?? true);
+  }
+
+  /** `name`: of the layer's attention. Causal inside a segment or its window, or over the cache when generating. q [T, H·D] · k, v [T, G·D] → [T, H·D] */
   attention(name: string, layer: number, q: Tensor, k: Tensor, v: Tensor): Tensor {
-    const { heads, kvHeads, headDim } = this.config;
-    const attributes = { heads, kvHeads, headDim, scale: 1 / Math.sqrt(headDim) };
+    const { heads, kvHeads, headDim, slidingWindow, attentionScale, attentionSoftcap: softcap } = this.config;
+    const attributes = { heads, kvHeads, headDim, scale: attentionScale ?? 1 / Math.sqrt(headDim), softcap };
     const { mode, graph } = this;
     const width = kvHeads * headDim;
     if (mode.kind === "prompt") {
@@ -241,7 +286,11 @@ export class ModelBuilder {
     }
     const prefix = this.#prefix(name, layer, width);
     if (mode.kind !== "generate") {
-      const segmentStart = graph.input("segmentStart", "I32", [mode.tokens]);
+      const start = (input: string) => graph.input(input, "I32", [mode.tokens]);
+      const whole = start("segmentStart");
+      // Both are inputs wherever there is a window, so that plans do not depend on the list of sliding layers.
+      const window = slidingWindow === undefined ? undefined : start("windowStart");
+      const segmentStart = window && this.#slides(layer) ? window : whole;
       if (!prefix) return attention.node(graph, { q, k, v, segmentStart }, attributes).o;
       const operands = { q, k, v, segmentStart, prefixK: prefix.keys, prefixV: prefix.values };
       return prefixAttention.node(graph, operands, attributes).o;
@@ -253,11 +302,17 @@ export class ModelBuilder {
     const cacheV = this.#variables.cache(`cache.${layer}.v`, shape);
     if (prefix) this.#variables.prefixCache(name, prefix, { keys: cacheK, values: cacheV });
     cacheAppend.node(graph, { k, v, slot, position, cacheK, cacheV }, {});
-    return attentionCached.node(graph, { q, cacheK, cacheV, slot, position }, attributes).o;
+    const cached = { ...attributes, ...(this.#slides(layer) && { window: slidingWindow }) };
+    return attentionCached.node(graph, { q, cacheK, cacheV, slot, position }, cached).o;
   }
 
   /** silu(gate) · up */
   swiGlu(gate: Tensor, up: Tensor): Tensor {
     return glu.node(this.graph, { gate, up }, { activation: activations.silu }).y;
+  }
+
+  /** gelu(gate) · up, GELU by its tanh formula */
+  geGlu(gate: Tensor, up: Tensor): Tensor {
+    return glu.node(this.graph, { gate, up }, { activation: activations.geluTanh }).y;
   }
 }

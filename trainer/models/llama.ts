@@ -1,52 +1,42 @@
 /**
  * Llama (Touvron et al. 2023): pre-norm blocks of grouped-query attention with RoPE and a SwiGLU feed-forward, RMSNorm.
- * Qwen2 (Yang et al. 2024) adds biases to q, k and v; Qwen3 (2025) normalises each head of q and k before RoPE.
+ * Mistral and Ministral let tokens see a window. Qwen2 (Yang et al. 2024) adds biases to q, k and v; Qwen3 (2025) normalises each
+ * head of q and k before RoPE. SmolLM3 (2025) leaves RoPE out of every fourth layer.
  * Names are the checkpoint's own, so loading, adapter keys and target patterns need no map.
  */
-import type { ModelConfig } from "../contract/model.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { ModelBuilder } from "./builder.ts";
-
-export interface Decoder {
-  /** The last block's output, before the final norm. [tokens, d] */
-  readonly hidden: Tensor;
-  /** The final norm: maps rows of `hidden` to the head's input. */
-  norm(rows: Tensor): Tensor;
-  /** The matrix of the head. [V, d] */
-  readonly head: Tensor;
-}
+import { blocks, type Decoder, embedded, head } from "./decoder.ts";
 
 /** The families' additions to Llama's attention. */
-const attentionOf: Record<ModelConfig["family"], { readonly bias: boolean; readonly headNorms: boolean }> = {
-  llama: { bias: false, headNorms: false },
-  mistral: { bias: false, headNorms: false },
-  qwen2: { bias: true, headNorms: false },
-  qwen3: { bias: false, headNorms: true },
-};
-
-export function llama(b: ModelBuilder): Decoder {
-  const { vocabSize, hiddenSize: d, layers, tieWordEmbeddings } = b.config;
-  const embedding = "model.embed_tokens.weight";
-  let hidden = b.embed(embedding, vocabSize, d);
-  for (let layer = 0; layer < layers; layer++) hidden = b.block(layer, () => block(b, layer, hidden));
-  const head = b.weight(tieWordEmbeddings ? embedding : "lm_head.weight", [vocabSize, d], "dense");
-  return { hidden, head, norm: (rows) => b.rmsNorm(rows, "model.norm") };
+interface Additions {
+  readonly bias?: boolean;
+  readonly headNorms?: boolean;
 }
 
-function block(b: ModelBuilder, layer: number, input: Tensor): Tensor {
-  const { family, hiddenSize: d, intermediateSize: f, heads, kvHeads, headDim } = b.config;
-  const { bias, headNorms } = attentionOf[family];
+export const llama = (b: ModelBuilder): Decoder => decoder(b, {});
+export const qwen2 = (b: ModelBuilder): Decoder => decoder(b, { bias: true });
+export const qwen3 = (b: ModelBuilder): Decoder => decoder(b, { headNorms: true });
+
+function decoder(b: ModelBuilder, additions: Additions): Decoder {
+  const hidden = blocks(b, embedded(b), (layer, input) => block(b, layer, input, additions));
+  return { hidden, head: head(b), norm: (rows) => b.rmsNorm(rows, "model.norm") };
+}
+
+function block(b: ModelBuilder, layer: number, input: Tensor, { bias = false, headNorms }: Additions): Tensor {
+  const { hiddenSize: d, intermediateSize: f, heads, kvHeads, headDim } = b.config;
   const at = `model.layers.${layer}`;
 
   const h = b.rmsNorm(input, `${at}.input_layernorm`);
   const project = (name: string, count: number) =>
     b.linear(h, `${at}.self_attn.${name}_proj`, count * headDim, { bias });
-  const turned = (name: string, count: number) => {
+  const rotated = (name: string, count: number) => {
     const x = project(name, count);
-    return b.rope(headNorms ? b.rmsNorm(x, `${at}.self_attn.${name}_norm`, headDim) : x, count);
+    const normed = headNorms ? b.rmsNorm(x, `${at}.self_attn.${name}_norm`, { width: headDim }) : x;
+    return b.rope(normed, count, layer);
   };
-  const q = turned("q", heads);
-  const k = turned("k", kvHeads);
+  const q = rotated("q", heads);
+  const k = rotated("k", kvHeads);
   const v = project("v", kvHeads);
   const attended = b.linear(b.attention(`${at}.self_attn`, layer, q, k, v), `${at}.self_attn.o_proj`, d, {
     residual: input,

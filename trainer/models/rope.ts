@@ -7,33 +7,67 @@
 import type { ModelConfig } from "../contract/model.ts";
 import type { RopeScaling } from "../contract/rope.ts";
 
-export interface RopeTable {
-  /** Elements per row: half of the head's width. */
-  readonly width: number;
+export interface AngleTable {
   /** [positions, width] */
   readonly cos: Float32Array;
   readonly sin: Float32Array;
 }
 
-/** Row p holds cos and sin of (p + offset) · f_i, i < D/2, times YaRN's factor.        Su et al. 2021 */
-export function ropeTable(
-  { headDim, ropeTheta, ropeScaling }: Pick<ModelConfig, "headDim" | "ropeTheta" | "ropeScaling">,
-  positions: number,
-  offset = 0,
-): RopeTable {
-  const width = headDim / 2;
+/** The rows that a token's position determines. */
+export interface RopeTable extends AngleTable {
+  /** Elements of a row: half of the head's width. */
+  readonly width: number;
+  /** LongRoPE's table for sequences of more than `beyond` tokens. */
+  readonly long?: AngleTable & { readonly beyond: number };
+  /** The table of the sliding layers, where they have one of their own. */
+  readonly local?: AngleTable;
+  /** Keys that a token sees in sliding layers. */
+  readonly window?: number;
+}
+
+type RopeFacts = Pick<
+  ModelConfig,
+  "headDim" | "ropeTheta" | "ropeScaling" | "localRope" | "rotaryWidth" | "slidingWindow"
+>;
+
+/** Row p holds cos and sin of (p + offset) · f_i, i < D/2, times the scaling's factor.        Su et al. 2021 */
+export function ropeTable(model: RopeFacts, positions: number, offset = 0): RopeTable {
+  const { headDim, ropeTheta, ropeScaling, localRope, slidingWindow: window } = model;
+  const rows = { width: headDim / 2, positions, offset };
+  const table = (periods: Frequencies, scaling: RopeScaling | undefined, isLong = false) =>
+    angles(scaled(plainPeriods(periods.headDim, periods.ropeTheta), periods, scaling, isLong), factorOf(scaling), rows);
+  const rotary = { headDim: model.rotaryWidth ?? headDim, ropeTheta };
+  const local = localRope && table({ headDim, ropeTheta: localRope.theta }, localRope.scaling);
+  return {
+    width: rows.width,
+    ...table(rotary, ropeScaling),
+    ...(ropeScaling?.type === "longrope" && {
+      long: { ...table(rotary, ropeScaling, true), beyond: ropeScaling.originalContext - offset },
+    }),
+    ...(local && { local }),
+    ...(window !== undefined && { window }),
+  };
+}
+
+const factorOf = (scaling: RopeScaling | undefined): number =>
+  scaling?.type === "yarn" || scaling?.type === "longrope" ? fround(scaling.attentionFactor) : 1;
+
+/** The tables of these frequencies; a row has room for the whole head. */
+function angles(
+  frequencies: Float32Array,
+  factor: number,
+  { width, positions, offset }: { width: number; positions: number; offset: number },
+): AngleTable {
   const cos = new Float32Array(positions * width);
   const sin = new Float32Array(positions * width);
-  const frequencies = scaled(plainPeriods(headDim, ropeTheta), { headDim, ropeTheta }, ropeScaling);
-  const factor = ropeScaling?.type === "yarn" ? fround(ropeScaling.attentionFactor) : 1;
-  for (let i = 0; i < width; i++) {
+  for (let i = 0; i < frequencies.length; i++) {
     for (let position = 0; position < positions; position++) {
       const angle = fround((position + offset) * frequencies[i]!);
       cos[position * width + i] = fround(Math.cos(angle)) * factor;
       sin[position * width + i] = fround(Math.sin(angle)) * factor;
     }
   }
-  return { width, cos, sin };
+  return { cos, sin };
 }
 
 const { fround } = Math;
@@ -44,12 +78,21 @@ const plainPeriods = (headDim: number, theta: number): Float32Array =>
 
 type Frequencies = Pick<ModelConfig, "headDim" | "ropeTheta">;
 
-function scaled(periods: Float32Array, model: Frequencies, scaling: RopeScaling | undefined): Float32Array {
+function scaled(
+  periods: Float32Array,
+  model: Frequencies,
+  scaling: RopeScaling | undefined,
+  isLong: boolean,
+): Float32Array {
   const plain = periods.map((period) => 1 / period);
   if (scaling === undefined) return plain;
   switch (scaling.type) {
     case "linear":
       return plain.map((frequency) => frequency / fround(scaling.factor));
+    case "longrope": {
+      const factors = isLong ? scaling.longFactor : scaling.shortFactor;
+      return periods.map((period, i) => 1 / fround(fround(factors[i]!) * period));
+    }
     case "llama3":
       return plain.map((frequency) => llama3(frequency, scaling));
     case "yarn":

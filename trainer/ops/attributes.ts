@@ -16,9 +16,16 @@ export const axis = { type: "i32", values: [0, 1] } satisfies Attribute;
 /** A probability below 1. */
 export const share = { type: "f32", min: 0, below: 1 } satisfies Attribute;
 
-/** Attributes of the attention ops. */
-export const attentionAttributes = { heads, kvHeads: size, headDim: size, scale: real };
+/** Of soft-capping, c·tanh(x/c); 0: none. */
+export const softcap = { type: "f32", min: 0 } satisfies Attribute;
 
-/** Activations of a gated unit, by their numbers in programs. */
-export const activations = { silu: 0 } as const;
+/** Attributes of the attention ops. */
+export const attentionAttributes = { heads, kvHeads: size, headDim: size, scale: real, "softcap?": softcap };
+
+const columns = { type: "i32", min: 0, max: 1 << 24 } satisfies Attribute;
+/** A part of a row: its columns, and those before and behind it. */
+export const sliceAttributes = { before: columns, width: { ...columns, min: 1 }, after: columns };
+
+/** Activations of a gated unit, by their numbers in programs; GELU by its tanh formula. */
+export const activations = { silu: 0, geluTanh: 1 } as const;
 export const activation = { type: "i32", values: Object.values(activations) } satisfies Attribute;

@@ -45,6 +45,9 @@ import { rope } from "./rope/op.ts";
 import { scaleColumns } from "./scaleColumns/op.ts";
 import { scaleColumnsBackward } from "./scaleColumnsBackward/op.ts";
 import { scatterRows } from "./scatterRows/op.ts";
+import { sliceColumns } from "./sliceColumns/op.ts";
+import { sliceColumnsBackward } from "./sliceColumnsBackward/op.ts";
+import { softcap } from "./softcap/op.ts";
 import { sumSquares } from "./sumSquares/op.ts";
 
 /** An op that computes something, or `release`, which takes any tensors. */
@@ -94,6 +97,9 @@ export const ops: readonly ListedOp[] = [
   kroneckerBackward,
   relu,
   reluBackward,
+  softcap,
+  sliceColumns,
+  sliceColumnsBackward,
 ];
 
 export const isComputing = (op: ListedOp): op is AnyOp => "operands" in op;

@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { storeLayout } from "../contract/storeLayout.ts";
-import { changeModel, type ModelChange, rename } from "../testing/changedModel.ts";
+import { toBfloat16, widened } from "../formats/bfloat16.ts";
+import { changeModel, type ModelChange, rename, type Tensors, zeros } from "../testing/changedModel.ts";
 import { chatMl } from "../testing/tinyModel.ts";
 import { type TinyOptions, TinyTraining } from "../testing/tinyTraining.ts";
 import { StoredModel } from "../weights/storedModel.ts";
@@ -57,6 +58,96 @@ for (const [way, options] of ways) {
       const config = JSON.parse(await model.text("config.json"));
       assert.deepEqual(config.architectures, ["LlamaForCausalLM"]);
     }
+  });
+}
+
+/** The checkpoint's tensors in another type, each by its name. */
+const inTypes =
+  (typeOf: (name: string) => "F32" | "BF16" | "F16"): ModelChange =>
+  (tensors) => {
+    for (const [name, { shape, data }] of tensors) {
+      // F16 holds these values exactly: its 8 bits of BF16, without those that are too small.
+      const values = widened(data, "BF16", new Float32Array(data.length / 2)).map((value) =>
+        Math.abs(value) < 2 ** -14 ? 0 : value,
+      );
+      const dtype = typeOf(name);
+      tensors.set(name, { dtype, shape, data: bytesAs(values, dtype) });
+    }
+  };
+
+function bytesAs(values: Float32Array, dtype: "F32" | "BF16" | "F16"): Uint8Array {
+  const stored = dtype === "F32" ? values : dtype === "F16" ? Float16Array.from(values) : toBfloat16(values);
+  return new Uint8Array(stored.buffer);
+}
+
+const f16 = () => "F16" as const;
+const mixed: readonly (readonly [string, TinyOptions, (name: string) => "F32" | "BF16" | "F16"])[] = [
+  ["lora on F16", {}, f16],
+  [
+    "lora on NF4 of F16 and BF16 beside norms in F32",
+    { quantization: { type: "NF4" } },
+    (name) => (name.includes("norm") ? "F32" : name.includes("mlp") ? "F16" : "BF16"),
+  ],
+  ["full on F16", { method: { full: {} } }, f16],
+];
+
+describe("a base in F16 or in several types trains as the same numbers in one type", () => {
+  for (const [what, options, typeOf] of mixed) {
+    test(what, async (t) => {
+      const plain = await exported(
+        t,
+        options,
+        inTypes(() => "F32"),
+      );
+      const { figures, model } = await exported(t, options, inTypes(typeOf));
+      assert.equal(figures.loss, plain.figures.loss);
+      const { torch_dtype: type } = JSON.parse(await model.text("config.json"));
+      assert.equal(type, [...(await model.tensors()).values()][0]!.dtype === "F32" ? "float32" : "bfloat16");
+    });
+  }
+});
+
+/** The tiny Llama's tensors as a Gemma 2 has them. */
+const asGemma2: ModelChange = (tensors, config) => {
+  const { head_dim: _, hidden_act: __, ...rest } = config;
+  for (const name of Object.keys(config)) delete config[name];
+  Object.assign(config, rest, { model_type: "gemma2", head_dim: 16, sliding_window: 9, query_pre_attn_scalar: 16 });
+  const norms = [...tensors].filter(([name]) => name.includes("layernorm"));
+  for (const [name, { dtype, shape }] of norms) {
+    const zero = zeros(dtype === "F32" ? "F32" : "BF16", ...shape);
+    tensors.set(name, zero);
+    tensors.set(name.replace("input_layernorm", "pre_feedforward_layernorm"), zero);
+    tensors.set(name.replace("post_attention_layernorm", "post_feedforward_layernorm"), zero);
+  }
+};
+
+/** The same with the matrices that Phi-3 fuses. */
+const asPhi3: ModelChange = (tensors, config) => {
+  Object.assign(config, { model_type: "phi3", sliding_window: 9, partial_rotary_factor: 0.5 });
+  for (const layer of [0, 1]) {
+    fuse(tensors, `model.layers.${layer}.self_attn`, ["q_proj", "k_proj", "v_proj"], "qkv_proj");
+    fuse(tensors, `model.layers.${layer}.mlp`, ["gate_proj", "up_proj"], "gate_up_proj");
+  }
+};
+
+function fuse(tensors: Tensors, at: string, parts: readonly string[], into: string): void {
+  const found = parts.map((part) => tensors.get(`${at}.${part}.weight`)!);
+  for (const part of parts) tensors.delete(`${at}.${part}.weight`);
+  const { dtype, shape } = found[0]!;
+  const rows = found.reduce((sum, tensor) => sum + tensor.shape[0]!, 0);
+  const data = new Uint8Array(Buffer.concat(found.map((tensor) => tensor.data)));
+  tensors.set(`${at}.${into}.weight`, { dtype, shape: [rows, shape[1]!], data });
+}
+
+for (const [family, change, architecture] of [
+  ["gemma2", asGemma2, "Gemma2ForCausalLM"],
+  ["phi3", asPhi3, "Phi3ForCausalLM"],
+] as const) {
+  test(`${family} is prepared in NF4, trained, exported and verified`, async (t) => {
+    const { model, figures } = await exported(t, { quantization: { type: "NF4" } }, change);
+    assert.ok(Number.isFinite(figures.loss));
+    const { architectures, model_type: type } = JSON.parse(await model.text("config.json"));
+    assert.deepEqual([type, architectures], [family, [architecture]]);
   });
 }
 

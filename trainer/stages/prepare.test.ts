@@ -315,18 +315,18 @@ const wrong: [string, (directory: string, file: PrepareFile) => Promise<unknown>
     { code: 20, reason: "BaseModelUnsupported" },
   ],
   [
-    "a source that is compressed",
-    (d) => writeFile(`${d}/train.jsonl`, gzipSync('{"text":"a"}\n')),
-    { code: 20, reason: "DataUnsupported", message: /train\.jsonl: is a gzip file; data must be JSON lines/ },
+    "a source that is a compressed archive",
+    (d) => writeFile(`${d}/train.jsonl`, gzipSync(Buffer.alloc(512).fill("ustar", 257, 262))),
+    { code: 20, reason: "DataUnsupported", message: /train\.jsonl: is a tar archive; data must be JSON lines/ },
   ],
   [
-    "a source that is a table by its name, before the base is read",
+    "a source that is not supported by its name, before the base is read",
     async (d, file) => {
       await rm(`${d}/base/config.json`);
-      await move(`${d}/train.jsonl`, `${d}/train.parquet`);
-      file.dataset.sources[0]!.uri = `file://${d}/train.parquet`;
+      await move(`${d}/train.jsonl`, `${d}/train.arrow`);
+      file.dataset.sources[0]!.uri = `file://${d}/train.arrow`;
     },
-    { code: 20, reason: "DataUnsupported", message: /train\.parquet: is a \.parquet file; data must be JSON lines/ },
+    { code: 20, reason: "DataUnsupported", message: /train\.arrow: is a \.arrow file; data must be JSON lines/ },
   ],
   [
     "a base that is an archive",
@@ -358,6 +358,15 @@ const wrong: [string, (directory: string, file: PrepareFile) => Promise<unknown>
       message:
         /1 of 1 rows are too long; the first: .*train\.jsonl:2: .*begins after 128 tokens \(raise dataset\.maxSequenceLength\)/,
     },
+  ],
+  [
+    "a row that is longer than its settings allow, though bad rows are allowed",
+    async (d, file) => {
+      await writeFile(`${d}/train.jsonl`, `${chat("x", "y")}\n${chat("x", "y".repeat(300))}\n`);
+      file.dataset.truncation = "Refuse";
+      file.dataset.badRows = { maxFraction: "1" };
+    },
+    { code: 20, reason: "RowTooLong", message: /train\.jsonl:2: is longer than 128 tokens: raise dataset\.max/ },
   ],
   [
     "no question that can be used",

@@ -14,16 +14,16 @@ import { storeLayout } from "../contract/storeLayout.ts";
 import { type CodecTexts, codecOf } from "../data/encoding/codec.ts";
 import { type BaseManifest, type PreparedManifest, preparedManifest, putManifest } from "../data/packed/manifests.ts";
 import { SeenTexts } from "../data/packed/splits.ts";
-import { requireRowsByName } from "../data/rows/foreignFormats.ts";
 import { storedType } from "../formats/huggingFace.ts";
 import { ProgressReporter, type ProgressUpdate } from "../progress/progressReporter.ts";
 import { Objects, type StagedObject } from "../stores/objects.ts";
 import { jsonOf } from "../stores/sealed.ts";
-import { type Entry, MissingFileError } from "../stores/store.ts";
+import { MissingFileError } from "../stores/store.ts";
+import { withTemplate } from "./chosenTemplate.ts";
 import { classified } from "./classify.ts";
 import { type StageContext, throwIfStopped } from "./context.ts";
+import { type DatasetFile, datasetFiles, type FoundFile, filesOf } from "./dataFiles.ts";
 import { quantizeBase } from "./quantizeBase.ts";
-import { dataFilesOf } from "./readDataset.ts";
 import { readQuestions } from "./readQuestions.ts";
 import type { FileColumns } from "./readSource.ts";
 import { type StagedBase, stageBase } from "./stageBase.ts";
@@ -70,6 +70,8 @@ class Preparation {
   #staged: StagedObject[] = [];
   /** The base model's location, at its current revision. */
   #baseAt: { uri: string; revision: string | undefined };
+  /** The files of the data set and of the test set, as the last fingerprint found them. */
+  #files: { dataset: readonly DatasetFile[]; test: readonly FoundFile[] } = { dataset: [], test: [] };
 
   constructor(file: PrepareFile, context: StageContext) {
     this.#file = file;
@@ -102,8 +104,6 @@ class Preparation {
   }
 
   async #stage(): Promise<PrepareFigures> {
-    // Checked before fetching a base of many gigabytes.
-    for (const uri of this.#rowFiles()) requireRowsByName(uri);
     const original = await this.#base();
     const { model, bytes } = original;
     const config = await model.config();
@@ -113,7 +113,7 @@ class Preparation {
         `dataset.maxSequenceLength ${this.#settings.maxSequenceLength} exceeds the base model's context of ${config.contextLength}: lower it`,
       );
     }
-    const baseDataType = storedType(await model.tensors());
+    const storedAs = storedType(await model.tensors());
     const quantized = await this.#quantized(original);
     const texts = await model.codecTexts();
     const seen = new SeenTexts();
@@ -126,7 +126,7 @@ class Preparation {
       datasetDigest: dataset.staged.digest,
       ...(questions && { evaluationSetDigest: questions.staged.digest }),
       model: modelConfig.parse(config),
-      baseDataType,
+      baseDataType: quantized?.dense ?? storedAs,
       baseBytes: bytes,
       ...(quantized && { quantized: quantized.figures }),
       dataset: {
@@ -162,7 +162,9 @@ class Preparation {
       this.#report({ phase: "Fetching", done, total, unit: "bytes" });
     };
     const { artifactRoot } = this.#file;
-    const staged = await stageBase(this.#baseAt.uri, { stores, objects: this.#objects, artifactRoot, onBytes });
+    const [objects, { chatTemplate }] = [this.#objects, this.#settings];
+    const own = await stageBase(this.#baseAt.uri, { stores, objects, artifactRoot, onBytes });
+    const staged = chatTemplate === undefined ? own : await withTemplate(own, chatTemplate, { stores, objects });
     return { ...staged, digest: await this.#keepBase(staged.manifest) };
   }
 
@@ -177,7 +179,8 @@ class Preparation {
     };
     const [objects, { artifactRoot }] = [this.#objects, this.#file];
     const made = await quantizeBase({ stores, objects, artifactRoot, original, quantization, onTensor });
-    return { digest: await this.#keepBase(made.manifest), figures: { ...quantization, bytes: made.bytes } };
+    const { manifest, bytes, dense } = made;
+    return { digest: await this.#keepBase(manifest), figures: { ...quantization, bytes }, dense };
   }
 
   async #keepBase(manifest: BaseManifest): Promise<string> {
@@ -188,9 +191,9 @@ class Preparation {
   async #dataset(texts: CodecTexts, vocabSize: number, seen: SeenTexts) {
     const settings = this.#settings;
     const { stores, signal, threads } = this.#context;
-    const reading = await this.#tokenizing(this.#dataFiles());
+    const files = this.#files.dataset;
     const made = await stageDataset({
-      ...{ stores, texts, settings, vocabSize, seen, signal, threads, ...reading },
+      ...{ stores, texts, settings, vocabSize, seen, signal, threads, files, onBytes: this.#tokenizing(files) },
       objects: this.#objects,
       onStaging: (done, total) => this.#report({ phase: "Staging", done, total, unit: "examples" }),
     });
@@ -203,16 +206,16 @@ class Preparation {
     if (evaluation === undefined) return undefined;
     const { stores, signal } = this.#context;
     const { maxSequenceLength, maxBadFraction } = this.#settings;
-    const file = dataFile(evaluation.test);
-    const { onBytes } = await this.#tokenizing([file.uri]);
+    const files = this.#files.test;
+    const onBytes = this.#tokenizing(files);
     // One position of the context is reserved for the answer's first token.
     const maxTokens = Math.min(maxSequenceLength, contextLength - 1);
     const codec = await codecOf(texts);
-    const read = await readQuestions(file, { stores, codec, maxTokens, maxBadFraction, onBytes, seen, signal });
+    const read = await readQuestions(files, { stores, codec, maxTokens, maxBadFraction, onBytes, seen, signal });
     return { staged: this.#keep(await putManifest(this.#objects, read.manifest)), ...read };
   }
 
-  /** A hash of all inputs' names, sizes and times: cheap to compute, and it changes with any of them. */
+  /** Finds all inputs, and hashes their names, sizes and times: cheap to compute, and it changes with any of them. */
   async #fingerprint(): Promise<string> {
     const { uri: base } = this.#baseAt;
     const hash = createHash("sha256");
@@ -220,11 +223,25 @@ class Preparation {
     for (const entry of await this.#context.stores.of(base).list(base)) {
       note(base, entry.path, entry.bytes, entry.version);
     }
-    for (const uri of this.#rowFiles()) {
-      const entry = await this.#stat(uri);
-      note(uri, entry.bytes, entry.version);
+    const template = this.#settings.chatTemplate?.uri;
+    if (template !== undefined) {
+      const entry = await this.#context.stores.of(template).stat(template);
+      if (!entry) throw new MissingFileError(template);
+      note(template, entry.bytes, entry.version);
     }
+    await this.#find();
+    for (const { uri, entry } of [...this.#files.dataset, ...this.#files.test]) note(uri, entry.bytes, entry.version);
     return `sha256:${hash.digest("hex")}`;
+  }
+
+  async #find(): Promise<void> {
+    const { stores, log } = this.#context;
+    const { evaluation } = this.#file;
+    const dataset = await datasetFiles(this.#settings, stores);
+    const test = evaluation ? await filesOf(dataFile(evaluation.test), stores, "test") : { files: [], others: [] };
+    const others = [...dataset.others, ...test.others];
+    if (others.length > 0) log(`files that are not data files, and are not read: ${shortList(others).join(", ")}`);
+    this.#files = { dataset: dataset.files, test: test.files };
   }
 
   /** The result of an earlier prepare, if it is intact and its inputs are unchanged. */
@@ -252,38 +269,14 @@ class Preparation {
     return object;
   }
 
-  #dataFiles(): string[] {
-    return dataFilesOf(this.#settings).map(({ uri }) => uri);
-  }
-
-  /** The files of the data set, and of the test set. */
-  #rowFiles(): string[] {
-    const { evaluation } = this.#file;
-    return [...this.#dataFiles(), ...(evaluation ? [evaluation.test.uri] : [])];
-  }
-
-  async #stat(uri: string): Promise<Entry> {
-    const store = this.#context.stores.of(uri);
-    const entry = await store.stat(uri);
-    if (entry) return entry;
-    const [within] = await store.list(uri);
-    if (within)
-      throw invalid("NotAFile", `${uri}: is a directory, not a file; name a file in it, such as ${within.path}`);
-    // Throws an error that names what is there instead.
-    await store.read(uri, { start: 0, end: 0 });
-    throw new MissingFileError(uri);
-  }
-
-  /** Reports the reading of `files`; `onBytes` takes the number of bytes read. */
-  async #tokenizing(files: readonly string[]): Promise<{ totalBytes: number; onBytes: (bytes: number) => void }> {
-    let totalBytes = 0;
-    for (const uri of files) totalBytes += (await this.#stat(uri)).bytes;
+  /** Reports the reading of `files`; the result takes the number of bytes read. */
+  #tokenizing(files: readonly FoundFile[]): (bytes: number) => void {
+    const total = files.reduce((sum, { entry }) => sum + entry.bytes, 0);
     let done = 0;
-    const onBytes = (bytes: number) => {
-      done = Math.min(totalBytes, done + bytes);
-      this.#report({ phase: "Tokenizing", done, total: totalBytes, unit: "bytes" });
+    return (bytes) => {
+      done = Math.min(total, done + bytes);
+      this.#report({ phase: "Tokenizing", done, total, unit: "bytes" });
     };
-    return { totalBytes, onBytes };
   }
 
   #report(update: ProgressUpdate): void {

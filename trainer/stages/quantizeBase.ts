@@ -9,7 +9,8 @@ import type { QuantizationSettings } from "../contract/effective.ts";
 import { corrupt, messageOf } from "../contract/failure.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
 import type { BaseManifest } from "../data/packed/manifests.ts";
-import type { PlacedTensor } from "../formats/huggingFace.ts";
+import { widened } from "../formats/bfloat16.ts";
+import { type PlacedTensor, storedType } from "../formats/huggingFace.ts";
 import { encodeHeader, type TensorData, type TensorFacts, tensorBytes } from "../formats/safetensorsWriter.ts";
 import { type Shard, shardTensors } from "../formats/shards.ts";
 import { nf4Parts } from "../graph/nf4.ts";
@@ -35,8 +36,15 @@ export interface QuantizeOptions {
   onTensor: (done: number, total: number) => void;
 }
 
-/** The manifest of the quantised base, and the size of its weights. */
-export async function quantizeBase(options: QuantizeOptions): Promise<{ manifest: BaseManifest; bytes: number }> {
+export interface QuantizedBase {
+  manifest: BaseManifest;
+  /** Of its weights. */
+  bytes: number;
+  /** Type of the tensors that stay as they are. */
+  dense: "F32" | "BF16";
+}
+
+export async function quantizeBase(options: QuantizeOptions): Promise<QuantizedBase> {
   const { original, onTensor } = options;
   const table = await original.model.tensors();
   const linear = new Set(linearLayers(await original.model.config()).map(({ name }) => `${name}.weight`));
@@ -60,7 +68,8 @@ export async function quantizeBase(options: QuantizeOptions): Promise<{ manifest
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   const companions = new Set(original.model.companions());
   const kept = original.manifest.files.filter(({ path }) => companions.has(path));
-  return { manifest: { kind: "base", version: 1, files: [...kept, ...files], original: original.digest }, bytes };
+  const manifest: BaseManifest = { kind: "base", version: 1, files: [...kept, ...files], original: original.digest };
+  return { manifest, bytes, dense: storedType(new Map([...table].filter(([name]) => !linear.has(name)))) };
 }
 
 /** The name of a shard's record, which covers its list of tensors. */
@@ -116,10 +125,12 @@ function corruptUnless<T>(name: string, quantize: () => T): T {
 
 function quantized(tensor: PlacedTensor, values: Uint8Array, how: QuantizationSettings): TensorData[] {
   const { name, dtype } = tensor;
-  if (dtype !== "F32" && dtype !== "BF16") throw new Error(`${name} is ${dtype}, which is not quantised`);
-  const { packed, absmax, nestedAbsmax } = corruptUnless(name, () =>
-    addon().quantizeNf4(values, dtype, how.doubleQuantization),
-  );
+  const { packed, absmax, nestedAbsmax } = corruptUnless(name, () => {
+    if (dtype === "F32" || dtype === "BF16") return addon().quantizeNf4(values, dtype, how.doubleQuantization);
+    if (dtype !== "F16") throw new Error(`${name} is ${dtype}, which is not quantised`);
+    const wide = widened(values, dtype, new Float32Array(values.length / 2));
+    return addon().quantizeNf4(new Uint8Array(wide.buffer), "F32", how.doubleQuantization);
+  });
   const data = [packed, absmax, ...(nestedAbsmax ? [nestedAbsmax] : [])];
   return partsOf(tensor, how).map((facts, index) => {
     const part = data[index];

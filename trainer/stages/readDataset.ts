@@ -4,16 +4,19 @@
  * rows, whichever thread encoded them, so the digest is the same everywhere. Memory does not grow with the text.
  */
 import { availableParallelism } from "node:os";
-import type { DataFile, DatasetSettings } from "../contract/effective.ts";
+import type { DatasetSettings } from "../contract/effective.ts";
 import { invalid } from "../contract/failure.ts";
 import type { NamedFormat } from "../contract/settings.ts";
 import type { CodecTexts } from "../data/encoding/codec.ts";
+import type { EncodeOptions } from "../data/encoding/encode.ts";
 import type { EncodedBatch } from "../data/encoding/encodeBatch.ts";
 import { Encoders, processesFor } from "../data/encoding/encoders.ts";
+import { nearKeys } from "../data/encoding/nearHash.ts";
 import { copiesOf, isHeldOut, type TextHash } from "../data/encoding/textHash.ts";
 import type { SeenTexts } from "../data/packed/splits.ts";
 import { ColumnsSeen } from "../data/rows/columnsSeen.ts";
 import type { Stores } from "../stores/stores.ts";
+import type { DatasetFile } from "./dataFiles.ts";
 import { type FileColumns, readSource, type SourceBatch } from "./readSource.ts";
 import { UnusableRows } from "./unusableRows.ts";
 
@@ -21,10 +24,10 @@ export interface ReadDatasetOptions {
   stores: Stores;
   texts: CodecTexts;
   settings: DatasetSettings;
+  /** The files of the settings. */
+  files: readonly DatasetFile[];
   /** The model's vocabulary size; a larger token is refused. */
   vocabSize: number;
-  /** Size of all sources. */
-  totalBytes: number;
   /** Receives the number of bytes read. */
   onBytes: (bytes: number) => void;
   /** Receives the texts of every split. */
@@ -43,6 +46,10 @@ export interface ReadExample {
   copies: number;
   /** Tokens with `trainedBit`; the views are valid only during the call. */
   sequences: readonly Uint32Array[];
+  /** Whether an earlier example has the same text. */
+  isCopy: boolean;
+  /** The keys of near copies, if `measured` is set. */
+  near: Uint32Array;
   /** Tokens of each sequence before truncation; exact if `measured` is set. */
   fullLengths: Uint32Array;
 }
@@ -64,18 +71,14 @@ export interface ReadDataset {
   files: FileColumns[];
 }
 
-/** The files of a data set, in the order of the examples' file indices. */
-export function dataFilesOf({ sources, validation }: DatasetSettings): DataFile[] {
-  return [...sources, ...(validation.kind === "source" ? [validation.file] : [])];
-}
-
 /** Reads, encodes and splits all sources. Throws a failure that names file, line and reason. */
 export async function readDataset(
   options: ReadDatasetOptions,
   onExample: (example: ReadExample) => void,
 ): Promise<ReadDataset> {
-  const { settings, texts, totalBytes, measured = false } = options;
-  const encoding = { trainOn: settings.trainOn, maxTokens: settings.maxSequenceLength, measured };
+  const { settings, texts, files, measured = false } = options;
+  const totalBytes = files.reduce((total, { entry }) => total + entry.bytes, 0);
+  const encoding = { ...encodingOf(settings), measured };
   const threads = options.threads === 0 ? availableParallelism() : options.threads;
   const encoders = new Encoders(texts, encoding, processesFor(totalBytes, threads));
   try {
@@ -85,6 +88,16 @@ export async function readDataset(
   }
 }
 
+/** How the settings encode an example. */
+export const encodingOf = ({
+  trainOn,
+  maxSequenceLength,
+  truncation,
+  textOverlap,
+}: DatasetSettings): EncodeOptions => ({
+  ...{ trainOn, maxTokens: maxSequenceLength, truncation, textOverlap },
+});
+
 interface Asked extends SourceBatch {
   source: number;
   encoded: Promise<EncodedBatch> | undefined;
@@ -93,7 +106,6 @@ interface Asked extends SourceBatch {
 class Reading {
   readonly #options: ReadDatasetOptions;
   readonly #onExample: (example: ReadExample) => void;
-  readonly #files: readonly DataFile[];
   readonly #unusable: UnusableRows;
   readonly #columns: ColumnsSeen[];
   readonly #formats: (NamedFormat | undefined)[];
@@ -102,17 +114,16 @@ class Reading {
   constructor(options: ReadDatasetOptions, onExample: (example: ReadExample) => void) {
     this.#options = options;
     this.#onExample = onExample;
-    this.#files = dataFilesOf(options.settings);
     this.#unusable = new UnusableRows(options.settings.maxBadFraction);
-    this.#columns = this.#files.map(() => new ColumnsSeen());
-    this.#formats = this.#files.map(() => undefined);
+    this.#columns = options.files.map(() => new ColumnsSeen());
+    this.#formats = options.files.map(() => undefined);
   }
 
   /** Requests batches ahead and takes them in order. */
   async run(encoders: Encoders): Promise<ReadDataset> {
     const asked: Asked[] = [];
-    const { stores, signal } = this.#options;
-    for (const [source, file] of this.#files.entries()) {
+    const { stores, signal, files } = this.#options;
+    for (const [source, file] of files.entries()) {
       for await (const read of readSource(file, stores, signal)) {
         const encoded = read.batch && encoders.encode(read.batch);
         // The failure is handled in its turn; until then nothing awaits it.
@@ -128,7 +139,7 @@ class Reading {
     return {
       counts: { ...this.#counts, overlongExamples: unusable.overlong, badRows: unusable.bad },
       unusable,
-      files: this.#files.map(({ uri }, index) => ({
+      files: files.map(({ uri }, index) => ({
         uri,
         format: this.#formats[index],
         ...this.#columns[index]!.columns,
@@ -138,7 +149,7 @@ class Reading {
 
   async #take({ source, encoded, faults, rows, bytes }: Asked): Promise<void> {
     const batch = await encoded;
-    this.#unusable.add(this.#files[source]!.uri, rows, [...(batch?.faults ?? []), ...faults]);
+    this.#unusable.add(this.#options.files[source]!.uri, rows, [...(batch?.faults ?? []), ...faults]);
     if (batch) {
       this.#columns[source]!.addAll(batch.columns);
       this.#addBatch(batch, source);
@@ -166,25 +177,27 @@ class Reading {
       const [a = 0, b = 0, c = 0, d = 0] = batch.hashes.subarray(4 * row, 4 * row + 4);
       const fullLengths = batch.fullLengths.subarray(first, sequence);
       const read = { hash: [a, b, c, d], truncated: batch.truncated[row] === 1 } as const;
-      this.#addExample(read, { source, line, sequences, fullLengths });
+      const near = batch.near.subarray(nearKeys * row, nearKeys * (row + 1));
+      this.#addExample(read, { source, line, sequences, fullLengths, near });
     }
   }
 
   #addExample(
     { hash, truncated }: { hash: TextHash; truncated: boolean },
-    read: Omit<ReadExample, "split" | "copies">,
+    read: Omit<ReadExample, "split" | "copies" | "isCopy">,
   ): void {
-    const { settings, seen } = this.#options;
-    const { validation, sources } = settings;
-    const given = sources[read.source];
-    const heldOut = given === undefined || (validation.kind === "fraction" && isHeldOut(hash, validation.fraction));
-    const split = heldOut ? "validation" : "train";
-    const copies = heldOut ? 1 : copiesOf(hash, given.weight);
+    const { settings, seen, files } = this.#options;
+    const { validation } = settings;
+    const { use } = files[read.source]!;
+    const isHeld = validation.kind === "fraction" && isHeldOut(hash, validation.fraction);
+    const split = isHeld ? "validation" : use.split;
+    const copies = use.split === "validation" || isHeld ? 1 : copiesOf(hash, use.weight);
+    const isCopy = copies > 0 && seen.add(hash, split);
     if (copies > 0) {
-      if (seen.add(hash, split)) this.#counts.duplicateExamples++;
+      if (isCopy) this.#counts.duplicateExamples++;
       if (truncated) this.#counts.truncatedExamples++;
-      this.#counts[heldOut ? "validationExamples" : "examples"]++;
+      this.#counts[split === "validation" ? "validationExamples" : "examples"]++;
     }
-    this.#onExample({ ...read, split, copies });
+    this.#onExample({ ...read, split, copies, isCopy });
   }
 }

@@ -26,26 +26,36 @@ export interface ReadQuestionsOptions {
 export interface ReadQuestions {
   manifest: EvaluationManifest;
   unusable: UnusableRows;
-  /** The format that was read. */
+  /** How each file was read. */
   files: readonly FileColumns[];
 }
 
 /** Throws a failure that names file, line and reason. A question that is too long is dropped and counted. */
-export async function readQuestions(file: DataFile, options: ReadQuestionsOptions): Promise<ReadQuestions> {
+export async function readQuestions(files: readonly DataFile[], options: ReadQuestionsOptions): Promise<ReadQuestions> {
   const unusable = new UnusableRows(options.maxBadFraction);
+  const questions: EvaluationManifest["questions"] = [];
+  const read: FileColumns[] = [];
+  for (const file of files) read.push(await readFile(file, options, { unusable, questions }));
+  unusable.judge();
+  if (questions.length === 0) throw unusable.noExamples(`${files[0]?.uri ?? "the test set"}: holds`, "evaluate");
+  const manifest: EvaluationManifest = { kind: "evaluation", version: 1, questions };
+  return { manifest, unusable, files: read };
+}
+
+async function readFile(
+  file: DataFile,
+  options: ReadQuestionsOptions,
+  { unusable, questions }: { unusable: UnusableRows; questions: EvaluationManifest["questions"] },
+): Promise<FileColumns> {
   const seen = new ColumnsSeen();
   let format: FileColumns["format"];
-  const questions: EvaluationManifest["questions"] = [];
   for await (const { batch, faults, rows, bytes } of readSource(file, options.stores, options.signal)) {
     format ??= batch?.format.format;
     const found = batch ? await readAll(batch, seen, options, questions) : [];
     unusable.add(file.uri, rows, [...faults, ...found]);
     options.onBytes(bytes);
   }
-  unusable.judge();
-  if (questions.length === 0) throw unusable.noExamples(`${file.uri}: holds`, "evaluate");
-  const manifest: EvaluationManifest = { kind: "evaluation", version: 1, questions };
-  return { manifest, unusable, files: [{ uri: file.uri, format, ...seen.columns }] };
+  return { uri: file.uri, format, ...seen.columns };
 }
 
 /** Adds the batch's questions; returns the invalid rows. */

@@ -5,12 +5,11 @@
 import type { DataFile } from "../contract/effective.ts";
 import { invalid } from "../contract/failure.ts";
 import type { NamedFormat } from "../contract/settings.ts";
+import { fileRows } from "../data/files/fileRows.ts";
 import type { Columns } from "../data/rows/columnsSeen.ts";
 import { RowError } from "../data/rows/example.ts";
-import { requireRows } from "../data/rows/foreignFormats.ts";
-import { formBytes } from "../data/rows/foreignText.ts";
-import { batchOf, type Fault, type RowBatch, tooLong } from "../data/rows/rowBatch.ts";
-import { type RawRow, RowSplitter } from "../data/rows/rowSplitter.ts";
+import { batchOf, type Fault, type RowBatch } from "../data/rows/rowBatch.ts";
+import type { RawRow } from "../data/rows/rowSplitter.ts";
 import { detectFormat, type RowFormat, strayColumns } from "../data/rows/rows.ts";
 import { parseRow } from "../data/rows/strictJson.ts";
 import type { Stores } from "../stores/stores.ts";
@@ -38,34 +37,24 @@ export interface SourceBatch {
 }
 
 export async function* readSource(file: DataFile, stores: Stores, signal: AbortSignal): AsyncIterable<SourceBatch> {
-  const splitter = new RowSplitter(file.uri);
   const collector = new Collector(file);
-  for await (const chunk of recognised(file.uri, stores.of(file.uri).stream(file.uri))) {
-    throwIfStopped(signal);
-    collector.bytes += chunk.length;
-    yield* collector.add(splitter.push(chunk));
-  }
-  yield* collector.add(splitter.end());
-  yield collector.take();
-}
-
-/** The chunks of a file whose beginning may be rows. Throws a failure for any other file. */
-async function* recognised(uri: string, chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  let beginning: Uint8Array | undefined = new Uint8Array();
-  for await (const chunk of chunks) {
-    if (beginning === undefined) {
+  const { uri } = file;
+  const store = stores.of(uri);
+  async function* stream() {
+    for await (const chunk of store.stream(uri)) {
+      throwIfStopped(signal);
+      collector.bytes += chunk.length;
       yield chunk;
-      continue;
     }
-    beginning = Buffer.concat([beginning, chunk]);
-    if (beginning.length < formBytes) continue;
-    requireRows(uri, beginning, false);
-    yield beginning;
-    beginning = undefined;
   }
-  if (beginning === undefined) return;
-  requireRows(uri, beginning, true);
-  yield beginning;
+  const read = async (start: number, end: number) => {
+    throwIfStopped(signal);
+    collector.bytes += end - start;
+    return await store.read(uri, { start, end });
+  };
+  const bytes = (await store.stat(uri))?.bytes ?? 0;
+  for await (const rows of fileRows({ uri, bytes, stream, read })) yield* collector.add(rows);
+  yield collector.take();
 }
 
 class Collector {
@@ -84,7 +73,7 @@ class Collector {
 
   *add(rows: readonly RawRow[]): Generator<SourceBatch> {
     for (const row of rows) {
-      const fault = row.tooLong ? tooLong(row) : this.#detect(row);
+      const fault = badRow(row) ?? this.#detect(row);
       if (fault) this.#faults.push(fault);
       else this.#rows.push(row);
       this.#rowBytes += row.bytes.length;
@@ -123,3 +112,6 @@ class Collector {
     }
   }
 }
+
+const badRow = ({ line, fault }: RawRow): Fault | undefined =>
+  fault === undefined ? undefined : { kind: "bad", line, reason: fault };

@@ -10,7 +10,12 @@ import { Objects } from "../stores/objects.ts";
 import { temporaryDirectory, testContext } from "../testing/temporary.ts";
 import { tinyVocabSize, writeTinyModel } from "../testing/tinyModel.ts";
 import { StoredModel } from "../weights/storedModel.ts";
+import { type DatasetFile, datasetFiles } from "./dataFiles.ts";
 import { stageDataset } from "./stageDataset.ts";
+
+/** The files as if they were large enough for every thread. */
+const busy = (files: readonly DatasetFile[]) =>
+  files.map((file) => ({ ...file, entry: { ...file.entry, bytes: 1e9 } }));
 
 type Dataset = TrainingSpec["dataset"];
 
@@ -37,9 +42,10 @@ async function place(t: TestContext, files: Record<string, string>) {
       method: { full: {} },
     }).dataset;
     const seen = new SeenTexts();
+    const found = await datasetFiles(settings, stores);
     const staged = await stageDataset({
       ...{ stores, texts, settings, seen, signal, threads, objects },
-      ...{ vocabSize: tinyVocabSize, totalBytes: 1e9, onBytes: () => {}, onStaging: () => {} },
+      ...{ vocabSize: tinyVocabSize, files: busy(found.files), onBytes: () => {}, onStaging: () => {} },
     });
     return { ...staged, seen };
   };

@@ -10,7 +10,7 @@ import { countTrained, PackedObject, type Sequences } from "../data/packed/packe
 import { oneEach, packRows } from "../data/packed/packing.ts";
 import { Spool } from "../data/packed/spool.ts";
 import type { Objects, StagedObject } from "../stores/objects.ts";
-import { dataFilesOf, type ReadCounts, type ReadDatasetOptions, readDataset } from "./readDataset.ts";
+import { type ReadCounts, type ReadDatasetOptions, readDataset } from "./readDataset.ts";
 import type { FileColumns } from "./readSource.ts";
 import type { UnusableRows } from "./unusableRows.ts";
 
@@ -66,7 +66,7 @@ async function stage(
       version: 1,
       train: packed.object,
       ...(held && { validation: held.object }),
-      sources: dataFilesOf(settings).map(({ uri }) => uri),
+      sources: options.files.map(({ uri }) => uri),
     },
     objects: [packed.object, ...(held ? [held.object] : [])],
     counts: { ...counts, tokens: packed.tokens, trainedTokens, rows: packed.rows },

@@ -44,6 +44,9 @@ export class UnusableRows {
         this.#whyOverlong ||= reason;
         if (this.overlong < namedRows) this.overlongRows.push(`${uri}:${line}`);
         this.overlong++;
+        return;
+      case "refused":
+        throw invalid("RowTooLong", `${uri}:${line}: ${reason}`);
     }
   }
 

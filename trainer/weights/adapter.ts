@@ -82,7 +82,7 @@ async function writePeft(
   await writer.write(adapterConfigFile, Buffer.from(adapterConfig(method, config, baseName)));
 }
 
-/** The trained model, in its base's data type. */
+/** The trained model, in the type that the training computed with: its base's, or F32 for F16 and mixtures. */
 async function writeModel(
   writer: DirectoryWriter,
   engine: Engine,
@@ -97,7 +97,9 @@ async function writeModel(
   }
   const index = shardIndex(shards);
   if (index) await writer.write(indexFile, Buffer.from(index));
-  for await (const { name, content } of companionsOf(base)) await writer.write(name, content);
+  const widened = [...(await base.tensors()).values()].some((tensor) => tensor.dtype !== dtype);
+  const companions = companionsOf(base, widened ? dtype : undefined);
+  for await (const { name, content } of companions) await writer.write(name, content);
 }
 
 const pieceElements = 2 ** 19;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { type TestContext, test } from "node:test";
 import { Stores } from "../stores/stores.ts";
 import { temporaryDirectory } from "../testing/temporary.ts";
@@ -7,8 +7,12 @@ import { tinyTokenizerConfig, writeTinyModel } from "../testing/tinyModel.ts";
 import { companionsOf } from "./companions.ts";
 import { StoredModel } from "./storedModel.ts";
 
-/** generation_config.json of an export whose base has these files instead of its own. */
-async function exported(t: TestContext, files: Readonly<Record<string, object>>): Promise<unknown> {
+/** A file of an export, of a base with these files in place of its own. */
+async function exported(
+  t: TestContext,
+  files: Readonly<Record<string, object>>,
+  wanted = "generation_config.json",
+): Promise<unknown> {
   const directory = await temporaryDirectory(t);
   await writeTinyModel(directory);
   for (const [name, content] of Object.entries(files)) {
@@ -19,7 +23,7 @@ async function exported(t: TestContext, files: Readonly<Record<string, object>>)
   const names: string[] = [];
   for await (const { name, content } of companionsOf(base)) {
     names.push(name);
-    if (name === "generation_config.json") found = JSON.parse(Buffer.from(content).toString("utf8"));
+    if (name === wanted) found = JSON.parse(Buffer.from(content).toString("utf8"));
   }
   assert.equal(new Set(names).size, names.length);
   return found;
@@ -40,4 +44,14 @@ test("an export whose base lists the token that ends its turns keeps the base's 
   assert.equal(await exported(t, {}), undefined);
   const given = { top_p: 0.9, eos_token_id: [257, 258] };
   assert.deepEqual(await exported(t, { ...foreign, "generation_config.json": given }), given);
+});
+
+test("the configuration of a nested language model is exported as that model's own", async (t) => {
+  const directory = await temporaryDirectory(t);
+  await writeTinyModel(directory);
+  const config: Record<string, unknown> = JSON.parse(await readFile(`${directory}/config.json`, "utf8"));
+  const nested = { model_type: "acme", architectures: ["AcmeForConditionalGeneration"], dtype: "bfloat16" };
+  const files = { "config.json": { ...nested, text_config: config } };
+  const made = await exported(t, files, "config.json");
+  assert.deepEqual(made, { dtype: "bfloat16", ...config, architectures: ["LlamaForCausalLM"] });
 });

@@ -2,6 +2,8 @@
  * The files beside the weights of a written model: those of its base, byte for byte, except for members that would be
  * wrong for the new model or would load another tokenizer than the one used in training.
  */
+import { architectures, type Family } from "../contract/families.ts";
+import { unnested } from "../contract/model.ts";
 import { codecOf } from "../data/encoding/codec.ts";
 import { configuredEndIds } from "../data/encoding/endTokens.ts";
 import { parseJson } from "../formats/huggingFace.ts";
@@ -54,20 +56,13 @@ const membersOf = (name: string, bytes: Uint8Array): Members => ({
   ...Object(parseJson(name, Buffer.from(bytes).toString("utf8"))),
 });
 
-const architectures = {
-  llama: "LlamaForCausalLM",
-  mistral: "MistralForCausalLM",
-  qwen2: "Qwen2ForCausalLM",
-  qwen3: "Qwen3ForCausalLM",
-} as const;
-
 /** The configuration of the written weights: their type, a class with a head, and no reference to missing code. */
-function modelConfig(given: Members, family: keyof typeof architectures, dtype: "F32" | "BF16" | undefined): Members {
-  const { auto_map: code, ...config } = given;
+function modelConfig(given: Members, family: Family, dtype: "F32" | "BF16" | undefined): Members {
+  const { auto_map: code, ...config } = unnested(given);
   const architecture = architectures[family];
   const named = Array.isArray(given.architectures) && given.architectures[0] === architecture;
-  if (named && code === undefined && dtype === undefined) return given;
+  if (named && code === undefined && dtype === undefined && !("text_config" in given)) return given;
   const field = "dtype" in config && !("torch_dtype" in config) ? "dtype" : "torch_dtype";
   const type = dtype && { [field]: dtype === "F32" ? "float32" : "bfloat16" };
-  return { ...config, architectures: [architecture], ...type };
+  return { ...config, model_type: family, architectures: [architecture], ...type };
 }

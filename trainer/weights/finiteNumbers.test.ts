@@ -10,6 +10,12 @@ const bf16 = (name: string, ...values: number[]): TensorData => ({
   shape: [values.length],
   data: new Uint8Array(toBfloat16(Float32Array.from(values)).buffer),
 });
+const f16 = (name: string, ...values: number[]): TensorData => ({
+  name,
+  dtype: "F16",
+  shape: [values.length],
+  data: new Uint8Array(Float16Array.from(values).buffer),
+});
 const f32 = (name: string, ...values: number[]): TensorData => ({
   name,
   dtype: "F32",
@@ -31,6 +37,9 @@ const files: [string, TensorData[], NotFinite | undefined][] = [
   ["an infinity in F32", [f32("a", 1, 2, 3, Infinity)], { tensor: "a", element: 3, value: "Infinity" }],
   ["a negative infinity in BF16", [bf16("a", -Infinity)], { tensor: "a", element: 0, value: "-Infinity" }],
   ["a NaN in a tensor that is no weight", [f32("buffer", Number.NaN), bf16("z", 1)], undefined],
+  ["finite numbers in F16", [f16("a", 65504, -65504, 0, 1e-7)], undefined],
+  ["a NaN in F16", [f16("a", 1, Number.NaN)], { tensor: "a", element: 1, value: "NaN" }],
+  ["an overflow of F16", [f16("a", 1, 2, -1e6)], { tensor: "a", element: 2, value: "-Infinity" }],
   ["no tensors", [], undefined],
 ];
 

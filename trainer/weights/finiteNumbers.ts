@@ -1,7 +1,7 @@
 /**
  * Searches a safetensors file for numbers that are not finite while its bytes stream by. A base that holds one is
- * damaged, for example by a broken conversion or merge, and no training setting can fix that. Only F32 and BF16 tensors
- * are checked; other types are refused elsewhere.
+ * damaged, for example by a broken conversion or merge, and no training setting can fix that. Only F32, BF16 and F16
+ * tensors are checked; other types are refused elsewhere.
  */
 import { parseHeader, type TensorEntry } from "../formats/safetensors.ts";
 
@@ -12,7 +12,13 @@ export interface NotFinite {
   value: "NaN" | "Infinity" | "-Infinity";
 }
 
-const isChecked = ({ dtype }: TensorEntry): boolean => dtype === "F32" || dtype === "BF16";
+/** Bytes of a number of each checked type, and the bits of its exponent, from the low end of the number. */
+const checked: Readonly<Record<string, { size: 2 | 4; exponent: number }>> = {
+  F32: { size: 4, exponent: 0x7f800000 },
+  BF16: { size: 2, exponent: 0x7f80 },
+  F16: { size: 2, exponent: 0x7c00 },
+};
+const isChecked = ({ dtype }: TensorEntry): boolean => Object.hasOwn(checked, dtype);
 
 export class FiniteNumbers {
   readonly #fileBytes: number;
@@ -88,14 +94,14 @@ export class FiniteNumbers {
 
   /** Checks bytes of a tensor, from an offset in it. */
   #lookAt(tensor: TensorEntry, bytes: Uint8Array, offset: number): void {
-    const size = tensor.dtype === "F32" ? 4 : 2;
+    const { size, exponent } = checked[tensor.dtype]!;
     const begun = this.#begun.length;
     const all = begun > 0 ? joined(this.#begun, bytes) : bytes;
     const whole = all.length - (all.length % size);
     this.#begun = new Uint8Array(all.subarray(whole));
-    const at = firstNotFinite(all.subarray(0, whole), size);
+    const at = firstNotFinite(all.subarray(0, whole), size, exponent);
     if (at < 0) return;
-    const value = valueAt(all, at * size, size);
+    const value = valueAt(all, at * size, size, exponent);
     this.#found = { tensor: tensor.name, element: (offset - begun) / size + at, value };
   }
 }
@@ -108,22 +114,23 @@ function joined(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
 }
 
 /** Index of the first number whose exponent is all ones, or -1. */
-function firstNotFinite(bytes: Uint8Array, size: 2 | 4): number {
+function firstNotFinite(bytes: Uint8Array, size: 2 | 4, exponent: number): number {
   const view = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
   const { buffer, byteOffset, byteLength } = view;
   if (size === 4) {
     const words = new Uint32Array(buffer, byteOffset, byteLength / 4);
-    for (let i = 0; i < words.length; i++) if ((words[i]! & 0x7f800000) === 0x7f800000) return i;
+    for (let i = 0; i < words.length; i++) if ((words[i]! & exponent) === exponent) return i;
     return -1;
   }
   const halves = new Uint16Array(buffer, byteOffset, byteLength / 2);
-  for (let i = 0; i < halves.length; i++) if ((halves[i]! & 0x7f80) === 0x7f80) return i;
+  for (let i = 0; i < halves.length; i++) if ((halves[i]! & exponent) === exponent) return i;
   return -1;
 }
 
-function valueAt(bytes: Uint8Array, at: number, size: 2 | 4): NotFinite["value"] {
+function valueAt(bytes: Uint8Array, at: number, size: 2 | 4, exponent: number): NotFinite["value"] {
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, size);
-  const bits = size === 4 ? view.getUint32(0, true) : view.getUint16(0, true) << 16;
-  if ((bits & 0x7fffff) !== 0) return "NaN";
-  return bits < 0 || bits >= 0x80000000 ? "-Infinity" : "Infinity";
+  const [bits, sign] = size === 4 ? [view.getUint32(0, true), 2 ** 31] : [view.getUint16(0, true), 2 ** 15];
+  const magnitude = bits >= sign ? bits - sign : bits;
+  if (magnitude > exponent) return "NaN";
+  return bits >= sign ? "-Infinity" : "Infinity";
 }

@@ -22,7 +22,11 @@ const eos = 257;
 const whole = Number.POSITIVE_INFINITY;
 /** Text of the trained tokens, `$` for the end of sequence; sequences apart by `|`. */
 async function learnt(example: Example, trainOn: TrainOn, using = codec): Promise<string> {
-  const { sequences } = await encodeExample(example, { trainOn, maxTokens: whole }, using);
+  const { sequences } = await encodeExample(
+    example,
+    { trainOn, truncation: "End", textOverlap: 1, maxTokens: whole },
+    using,
+  );
   const texts = sequences.map(({ tokens, trained }) => {
     const kept = [...tokens].filter((_, index) => trained[index] === 1);
     return kept.map((id) => (id === eos ? "$" : tokenizer.decode([id]))).join("");
@@ -32,7 +36,11 @@ async function learnt(example: Example, trainOn: TrainOn, using = codec): Promis
 
 /** Text of each sequence, special tokens and all. */
 async function texts(example: Example, trainOn: TrainOn, using = codec): Promise<string[]> {
-  const { sequences } = await encodeExample(example, { trainOn, maxTokens: whole }, using);
+  const { sequences } = await encodeExample(
+    example,
+    { trainOn, truncation: "End", textOverlap: 1, maxTokens: whole },
+    using,
+  );
   return sequences.map(({ tokens }) => using.tokenizer.display([...tokens]));
 }
 
@@ -56,7 +64,11 @@ test("only answers and their end tokens are trained", async () => {
 });
 
 test("a whole conversation is encoded as its rendering", async () => {
-  const { sequences } = await encodeExample(conversation, { trainOn: "All", maxTokens: whole }, codec);
+  const { sequences } = await encodeExample(
+    conversation,
+    { trainOn: "All", truncation: "End", textOverlap: 1, maxTokens: whole },
+    codec,
+  );
   assert.deepEqual([...sequences[0]!.tokens], await tokenizer.encode(codec.template!.render(conversation, false)));
 });
 
@@ -90,7 +102,14 @@ test("an answer that does not begin with the template's generation prompt is ref
   const thinking = await codecWith(
     "{% for m in messages %}{{ m.content }}{% endfor %}{% if add_generation_prompt %}<think>{% endif %}",
   );
-  await assert.rejects(encodeExample(conversation, { trainOn: "Responses", maxTokens: whole }, thinking), /uncertain/);
+  await assert.rejects(
+    encodeExample(
+      conversation,
+      { trainOn: "Responses", truncation: "End", textOverlap: 1, maxTokens: whole },
+      thinking,
+    ),
+    /uncertain/,
+  );
 });
 
 test("an answer of weight 0 is context and is not trained", async () => {
@@ -130,7 +149,7 @@ test("an answer that contains end tokens is trained whole, up to the template's 
       { role: "user", content: "again<|im_end|>?" },
       { role: "assistant", content: "no" },
     ];
-    const options = { trainOn: "Responses", maxTokens: whole } as const;
+    const options = { trainOn: "Responses", truncation: "End", textOverlap: 1, maxTokens: whole } as const;
     const { sequences } = await encodeExample({ kind: "messages", messages }, options, foreignEnd);
     assert.equal(sequences.length, 1);
     const trained = [...sequences[0]!.tokens].filter((_, index) => sequences[0]!.trained[index] === 1);
@@ -180,11 +199,15 @@ test("an example without an answer is an error, also when truncation removes it"
   const question: Example = { kind: "messages", messages: [{ role: "user", content: "hello?" }] };
   await assert.rejects(learnt(question, "Responses"), RowError);
   const example: Example = { kind: "promptCompletion", prompt: "0123456789", completion: "ab" };
-  const cut = await encodeExample(example, { trainOn: "Responses", maxTokens: 11 }, codec);
+  const cut = await encodeExample(
+    example,
+    { trainOn: "Responses", truncation: "End", textOverlap: 1, maxTokens: 11 },
+    codec,
+  );
   assert.deepEqual([...cut.sequences[0]!.trained], [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
   assert.equal(cut.truncated, true);
   await assert.rejects(
-    encodeExample(example, { trainOn: "Responses", maxTokens: 10 }, codec),
+    encodeExample(example, { trainOn: "Responses", truncation: "End", textOverlap: 1, maxTokens: 10 }, codec),
     /begins after 10 tokens/,
   );
 });

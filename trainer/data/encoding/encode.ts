@@ -1,11 +1,14 @@
 /**
  * Encodes pieces of text as tokens and marks those that carry loss. Each piece is encoded separately, so that an answer
- * begins with its own token, as it does in generation. Tokens beyond the limit are truncated.
+ * begins with its own token, as it does in generation. A longer text becomes several sequences; a longer example of another
+ * kind is truncated, shortened, dropped or refused, as the settings say.
  */
-import { type Example, OverlongError, RowError } from "../rows/example.ts";
+import type { DatasetSettings } from "../../contract/effective.ts";
+import { type Example, OverlongError, RefusedError, RowError } from "../rows/example.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import type { Codec } from "./codec.ts";
 import { piecesOf, type SequencePieces, type TrainOn } from "./pieces.ts";
+import { type Conversation, shortenings } from "./shortenings.ts";
 
 /** Tokens that attend only to each other. */
 export interface Encoded {
@@ -25,8 +28,10 @@ export interface EncodedExample {
 
 export interface EncodeOptions {
   trainOn: TrainOn;
-  /** Maximum length of a sequence; longer ones are truncated. */
+  /** Maximum length of a sequence. */
   maxTokens: number;
+  truncation: DatasetSettings["truncation"];
+  textOverlap: number;
   /** Also encode the truncated part, so that `fullLength` is exact. */
   measured?: boolean;
 }
@@ -36,13 +41,60 @@ export interface EncodeOptions {
  */
 export async function encodeExample(example: Example, options: EncodeOptions, codec: Codec): Promise<EncodedExample> {
   const { sequences } = piecesOf(example, options.trainOn, codec);
-  const [encoded] = await encodeExamples([sequences], options, codec.tokenizer);
+  const [encoded] = await encodeExamples([{ example, sequences }], options, codec);
   if (encoded instanceof RowError) throw encoded;
   return encoded!;
 }
 
+export interface GivenExample {
+  readonly example: Example;
+  readonly sequences: readonly SequencePieces[];
+}
+
 /** Each example's sequences, or the error why it cannot be trained on. */
 export async function encodeExamples(
+  examples: readonly GivenExample[],
+  options: EncodeOptions,
+  codec: Codec,
+): Promise<(EncodedExample | RowError)[]> {
+  const all = examples.map(({ sequences }) => sequences);
+  const encoded = await encodeSequences(all, options, codec.tokenizer);
+  if (options.truncation !== "OldestTurns") return encoded;
+  const results: (EncodedExample | RowError)[] = [];
+  for (const [index, one] of encoded.entries()) {
+    const { example } = examples[index]!;
+    const isLong = one instanceof OverlongError && example.kind === "messages";
+    results.push(isLong ? await withoutOldest(example, options, codec) : one);
+  }
+  return results;
+}
+
+/** The conversation without as few of its oldest turns as possible. */
+async function withoutOldest(
+  example: Conversation,
+  options: EncodeOptions,
+  codec: Codec,
+): Promise<EncodedExample | RowError> {
+  const shorter = shortenings(example);
+  const encodedAt = async (index: number) => {
+    const { sequences } = piecesOf(shorter[index]!, options.trainOn, codec);
+    return (await encodeSequences([sequences], options, codec.tokenizer))[0]!;
+  };
+  let found: EncodedExample | undefined;
+  // Of the shorter ones, those from `low` on may fit, and those from `high` on do.
+  let [low, high] = [0, shorter.length];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    const encoded = await encodedAt(middle);
+    if (encoded instanceof OverlongError) low = middle + 1;
+    else if (encoded instanceof RowError) return encoded;
+    else [found, high] = [encoded, middle];
+  }
+  if (found) return { ...found, truncated: true };
+  return new OverlongError(`its last turn is longer than ${options.maxTokens} tokens`);
+}
+
+async function encodeSequences(
   examples: readonly (readonly SequencePieces[])[],
   options: EncodeOptions,
   tokenizer: Tokenizer,
@@ -59,12 +111,19 @@ export async function encodeExamples(
   return sequences.map((example) => exampleOf(example, options));
 }
 
-function exampleOf(sequences: readonly Sequence[], { maxTokens }: EncodeOptions): EncodedExample | RowError {
+function exampleOf(sequences: readonly Sequence[], options: EncodeOptions): EncodedExample | RowError {
+  const { maxTokens, truncation } = options;
   const fault = sequences.find(({ fault }) => fault !== undefined)?.fault;
   if (fault) return fault;
-  const ended = sequences.map((sequence) => sequence.end());
+  const ended = sequences.flatMap((sequence) => sequence.end());
   const learnt = ended.filter(({ trained }) => trained.includes(1));
   const truncated = ended.some((sequence) => sequence.truncated);
+  if (truncated && truncation === "Refuse") {
+    return new RefusedError(
+      `is longer than ${maxTokens} tokens: raise dataset.maxSequenceLength, shorten the row, or set dataset.truncation`,
+    );
+  }
+  if (truncated && truncation !== "End") return new OverlongError(`is longer than ${maxTokens} tokens`);
   if (learnt.length > 0) return { sequences: learnt, truncated };
   if (!truncated) return new RowError("no token of it would be trained: it has no answer");
   return new OverlongError(`no token of it would be trained: its answer begins after ${maxTokens} tokens`);
@@ -90,7 +149,8 @@ class Sequence {
   wants(round: number): boolean {
     const { pieces } = this.#given;
     if (round >= pieces.length || this.fault) return false;
-    if (this.#options.measured || this.#length < this.#options.maxTokens) return true;
+    const { measured, maxTokens } = this.#options;
+    if (measured || this.#given.isText || this.#length < maxTokens) return true;
     this.#truncated ||= pieces.slice(round).some(({ text }) => text !== "");
     return false;
   }
@@ -112,10 +172,17 @@ class Sequence {
     this.#before = text || this.#before;
   }
 
-  end(): Encoded & { truncated: boolean } {
+  /** One sequence, or of a long text several. */
+  end(): (Encoded & { truncated: boolean })[] {
     this.#push(this.#given.trailing, this.#given.pieces.at(-1)?.trained === true);
     const { maxTokens } = this.#options;
-    const tokens = new Uint32Array(Math.min(this.#length, maxTokens));
+    if (this.#given.isText) return cut(this.#encoded(this.#length), this.#options);
+    const truncated = this.#truncated || this.#length > maxTokens;
+    return [{ ...this.#encoded(Math.min(this.#length, maxTokens)), fullLength: this.#length, truncated }];
+  }
+
+  #encoded(length: number): Pick<Encoded, "tokens" | "trained"> {
+    const tokens = new Uint32Array(length);
     const trained = new Uint8Array(tokens.length);
     let at = 0;
     for (const part of this.#parts) {
@@ -127,11 +194,27 @@ class Sequence {
     }
     // The first token has no context to predict it from.
     trained.fill(0, 0, 1);
-    return { tokens, trained, fullLength: this.#length, truncated: this.#truncated || this.#length > maxTokens };
+    return { tokens, trained };
   }
 
   #push(ids: readonly number[], trained: boolean): void {
     this.#parts.push({ ids, trained });
     this.#length += ids.length;
+  }
+}
+
+/** Every token but the first is trained once: what a sequence repeats of the one before is only its context. */
+function cut(
+  { tokens, trained }: Pick<Encoded, "tokens" | "trained">,
+  { maxTokens, textOverlap }: Pick<EncodeOptions, "maxTokens" | "textOverlap">,
+): (Encoded & { truncated: boolean })[] {
+  const overlap = Math.min(textOverlap, Math.floor(maxTokens / 2));
+  const sequences: (Encoded & { truncated: boolean })[] = [];
+  for (let start = 0; ; start += maxTokens - overlap) {
+    const end = Math.min(tokens.length, start + maxTokens);
+    const learnt = trained.slice(start, end);
+    if (start > 0) learnt.fill(0, 0, overlap);
+    sequences.push({ tokens: tokens.slice(start, end), trained: learnt, fullLength: end - start, truncated: false });
+    if (end === tokens.length) return sequences;
   }
 }

@@ -3,9 +3,10 @@ import { type Columns, ColumnsSeen } from "../rows/columnsSeen.ts";
 import { RowError } from "../rows/example.ts";
 import { type Fault, faultOf, type RowBatch, readBatch } from "../rows/rowBatch.ts";
 import type { Codec } from "./codec.ts";
-import { type Encoded, type EncodeOptions, encodeExamples } from "./encode.ts";
-import { piecesOf, type SequencePieces } from "./pieces.ts";
-import { type TextHash, textHash } from "./textHash.ts";
+import { type Encoded, type EncodeOptions, encodeExamples, type GivenExample } from "./encode.ts";
+import { nearHash } from "./nearHash.ts";
+import { piecesOf } from "./pieces.ts";
+import { ownText, type TextHash, textHash } from "./textHash.ts";
 
 /** Set in a word whose token carries loss; token ids are far smaller. */
 export const trainedBit = 0x8000_0000;
@@ -18,6 +19,8 @@ export interface EncodedBatch {
   lines: Uint32Array<ArrayBuffer>;
   /** [rows, 4]: the first 128 bits of the hash of the text. */
   hashes: Uint32Array<ArrayBuffer>;
+  /** [rows, nearKeys] if measured, else empty. */
+  near: Uint32Array<ArrayBuffer>;
   /** [rows]: 1 where tokens were truncated. */
   truncated: Uint8Array<ArrayBuffer>;
   /** [rows] */
@@ -31,10 +34,12 @@ export interface EncodedBatch {
   highestToken: number;
 }
 
-interface Row {
+const noKeys = new Uint32Array();
+
+interface Row extends GivenExample {
   readonly line: number;
   readonly hash: TextHash;
-  readonly sequences: readonly SequencePieces[];
+  readonly near: Uint32Array;
 }
 
 export async function encodeBatch(batch: RowBatch, options: EncodeOptions, codec: Codec): Promise<EncodedBatch> {
@@ -43,16 +48,13 @@ export async function encodeBatch(batch: RowBatch, options: EncodeOptions, codec
   const faults = readBatch(batch, seen, (example, line) => {
     const { sequences, leftOut } = piecesOf(example, options.trainOn, codec);
     for (const name of leftOut) seen.ignore(name);
-    rows.push({ line, hash: textHash(example), sequences });
+    const near = options.measured ? nearHash(ownText(example)) : noKeys;
+    rows.push({ line, hash: textHash(example), near, example, sequences });
   });
-  const examples = await encodeExamples(
-    rows.map(({ sequences }) => sequences),
-    options,
-    codec.tokenizer,
-  );
-  const good = rows.flatMap(({ line, hash }, index) => {
+  const examples = await encodeExamples(rows, options, codec);
+  const good = rows.flatMap(({ line, hash, near }, index) => {
     const encoded = examples[index]!;
-    if (!(encoded instanceof RowError)) return [{ line, hash, ...encoded }];
+    if (!(encoded instanceof RowError)) return [{ line, hash, near, ...encoded }];
     faults.push(faultOf(encoded, line));
     return [];
   });
@@ -62,6 +64,7 @@ export async function encodeBatch(batch: RowBatch, options: EncodeOptions, codec
     columns: seen.columns,
     lines: Uint32Array.from(good, ({ line }) => line),
     hashes: Uint32Array.from(good.flatMap(({ hash }) => hash)),
+    near: Uint32Array.from(good.flatMap(({ near }) => [...near])),
     truncated: Uint8Array.from(good, ({ truncated }) => (truncated ? 1 : 0)),
     sequences: Uint32Array.from(good, ({ sequences }) => sequences.length),
     lengths: Uint32Array.from(all, ({ tokens }) => tokens.length),

@@ -63,7 +63,7 @@ const texts = (changes: Partial<CodecTexts> = {}): CodecTexts => ({
 
 /** Encodes one row in a process, like prepare. */
 async function encodeOne(t: TestContext, given: CodecTexts, content = "hello") {
-  const encoders = new Encoders(given, { trainOn: "Responses", maxTokens: 128 }, 1);
+  const encoders = new Encoders(given, { trainOn: "Responses", truncation: "End", textOverlap: 1, maxTokens: 128 }, 1);
   t.after(() => encoders.close());
   const row = {
     messages: [
@@ -149,7 +149,7 @@ test("tokenizer.json that is garbage, truncated or huge is refused by name", asy
 });
 
 test("rows of random bytes give rows or faults and nothing else", async (t) => {
-  const encoders = new Encoders(texts(), { trainOn: "All", maxTokens: 128 }, 1);
+  const encoders = new Encoders(texts(), { trainOn: "All", truncation: "End", textOverlap: 1, maxTokens: 128 }, 1);
   t.after(() => encoders.close());
   let state = 99;
   const random = (limit: number) => {

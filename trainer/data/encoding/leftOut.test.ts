@@ -34,7 +34,11 @@ async function encode(
   codec: Promise<Codec>,
   { trainOn = "Responses", maxTokens = 1000, ...rest }: Rest = {},
 ) {
-  return await encodeExample({ kind: "messages", messages, ...rest }, { trainOn, maxTokens }, await codec);
+  return await encodeExample(
+    { kind: "messages", messages, ...rest },
+    { trainOn, truncation: "End", textOverlap: 1, maxTokens },
+    await codec,
+  );
 }
 
 async function learnt(messages: Message[], given: Promise<Codec>, rest: Rest = {}): Promise<string[]> {
@@ -57,7 +61,7 @@ test("a template that prompts for thoughts but removes them from every answer is
     await assert.rejects(encode(messages, chatMl(cut, "<think>\\n")), {
       code: 20,
       reason: "TemplateUnsupported",
-      message: /base model's chat template.*copy of the base.*chat_template\.jinja/,
+      message: /base model's chat template.*set dataset\.chatTemplate to another template/,
     });
   }
 });

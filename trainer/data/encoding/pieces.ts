@@ -28,6 +28,8 @@ export interface SequencePieces {
   /** Whether the tokenizer's leading and trailing tokens are added, because no template writes them. */
   readonly leading: readonly number[];
   readonly trailing: readonly number[];
+  /** Cut into several sequences where it is too long, instead of truncated. */
+  readonly isText?: true;
 }
 
 export type TrainOn = DatasetSettings["trainOn"];
@@ -48,7 +50,7 @@ export function piecesOf(example: Example, trainOn: TrainOn, codec: Codec): Exam
       return plain(ended([prompt, { text: example.completion, trained: true }], codec.tokenizer));
     }
     case "text":
-      return plain(ended([{ text: example.text, trained: true }], codec.tokenizer));
+      return plain({ ...ended([{ text: example.text, trained: true }], codec.tokenizer), isText: true });
   }
 }
 

@@ -14,6 +14,13 @@ export function textHash(example: Example): TextHash {
   return [digest.readUInt32BE(0), digest.readUInt32BE(4), digest.readUInt32BE(8), digest.readUInt32BE(12)];
 }
 
+/** The text of an example without system messages and tools, which many examples share. Valid until the next call. */
+export function ownText(example: Example): Uint8Array {
+  if (example.kind !== "messages") return normalisedText(example);
+  const messages = example.messages.filter(({ role }) => role !== "system");
+  return normalisedText({ kind: "messages", messages });
+}
+
 /** Valid until the next call. */
 function normalisedText(example: Example): Uint8Array {
   const text = reused.clear();

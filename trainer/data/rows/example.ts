@@ -60,5 +60,8 @@ export type Example =
 /** The reason why a row is unusable; the reader adds file and line. The message never quotes the row. */
 export class RowError extends Error {}
 
-/** The row is valid, but truncation leaves no trained token. */
+/** The row is valid, but truncation leaves no trained token, or drops it. */
 export class OverlongError extends RowError {}
+
+/** The row is valid but too long, and the settings refuse such rows. */
+export class RefusedError extends RowError {}

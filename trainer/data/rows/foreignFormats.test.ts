@@ -22,7 +22,7 @@ for (const [what, bytes, named] of foreign) {
     assert.throws(() => requireRows("file:///d/train.jsonl", bytes, true), {
       code: 20,
       reason: "DataUnsupported",
-      message: /train\.jsonl: is .*JSON lines \(one object per line\) or one JSON list/,
+      message: /train\.jsonl: is .*JSON lines \(one object per line\), one JSON list/,
     });
   });
 }
@@ -101,8 +101,9 @@ test("JSON rows are not recognised as a foreign format", () => {
 });
 
 test("a file name reveals a foreign format before anything is read", () => {
-  for (const name of ["a.jsonl.gz", "a.parquet", "a.ZIP", "a.tgz"]) {
+  for (const name of ["a.jsonl.bz2", "a.arrow", "a.ZIP", "a.tgz", "a.tar.gz", "a.xlsx"]) {
     assert.throws(() => requireRowsByName(`s3://b/${name}`), { code: 20, reason: "DataUnsupported" });
   }
-  for (const name of ["a.jsonl", "a.json", "zip", "a.gz/train", "db"]) requireRowsByName(`s3://b/${name}`);
+  for (const name of ["a.jsonl", "a.json", "zip", "a.bz2/train", "db", "a.jsonl.gz", "a.csv.zst", "a.parquet"])
+    requireRowsByName(`s3://b/${name}`);
 });

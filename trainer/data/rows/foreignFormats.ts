@@ -1,15 +1,16 @@
 /**
- * Recognises files without JSON rows: archives, compressed files, tables, text in other encodings and forms. Luthier
- * does not unpack them, because an untrusted archive could exhaust memory and disk. They are recognised by name before
+ * Recognises files that cannot be read: archives, text in other encodings and forms. They are recognised by name before
  * reading, and by their first bytes afterwards. Pure.
  */
 import { invalid } from "../../contract/failure.ts";
-import { foreignText } from "./foreignText.ts";
+import { foreignBeginning, foreignText, formBytes } from "./foreignText.ts";
+import { otherEncoding } from "./otherEncoding.ts";
 
 /** Number of bytes that identify a file. */
 const tellingBytes = 512;
 
-const packedName = /\.(zip|tar|gz|tgz|bz2|xz|zst|7z|rar|parquet|arrow|feather|avro|orc|h5|hdf5|sqlite|db)$/i;
+const packedName =
+  /\.(zip|tar|tar\.gz|tgz|tar\.zst|bz2|xz|7z|rar|arrow|feather|avro|orc|h5|hdf5|sqlite|db|xlsx?|ods|pdf)$/i;
 
 interface Kind {
   name: string;
@@ -50,8 +51,8 @@ export function foreignFormat(beginning: Uint8Array): string | undefined {
   return kind ?? wideText(beginning) ?? (isBinary(beginning.subarray(0, tellingBytes)) ? "a binary file" : undefined);
 }
 
-/** A damaged row may contain a zero byte; a file with many zeros is not text. */
-const isBinary = (bytes: Uint8Array) => 16 * bytes.filter((byte) => byte === 0).length > bytes.length;
+/** A damaged row may contain a control character; a file with many is not text. */
+const isBinary = (bytes: Uint8Array) => 16 * bytes.filter((byte) => byte < 0x09).length > bytes.length;
 
 /** Detects UTF-16 and UTF-32 by the byte-order mark or by the zeros beside the first character. */
 function wideText(beginning: Uint8Array): string | undefined {
@@ -72,11 +73,27 @@ function wideText(beginning: Uint8Array): string | undefined {
  * bytes. For text, more bytes give a more certain answer.
  */
 export function requireRows(uri: string, beginning: Uint8Array, isWhole: boolean): void {
-  const found = foreignFormat(beginning) ?? foreignText(beginning, isWhole);
+  requireText(uri, beginning);
+  const found = foreignText(beginning, isWhole);
   if (found !== undefined) throw unsupported(uri, found);
 }
 
-/** Throws a failure for a file whose name shows that it has no JSON rows. */
+/** Throws a failure for a file that begins with these bytes and is not text in UTF-8. */
+export function requireText(uri: string, beginning: Uint8Array): void {
+  const found = foreignFormat(beginning);
+  if (found !== undefined) throw unsupported(uri, found);
+  const encoding = otherEncoding(beginning.subarray(0, formBytes));
+  if (encoding !== undefined) throw unsupported(uri, `text in ${encoding}`);
+}
+
+/** The same for a table: it may have any text, but no page and no pointer in its place. */
+export function requireTable(uri: string, beginning: Uint8Array): void {
+  requireText(uri, beginning);
+  const found = foreignBeginning(Buffer.from(beginning.subarray(0, formBytes)).toString("utf8"));
+  if (found !== undefined) throw unsupported(uri, found);
+}
+
+/** Throws a failure for a file whose name shows that it has no rows. */
 export function requireRowsByName(uri: string): void {
   const ending = packedName.exec(uri)?.[0];
   if (ending !== undefined) throw unsupported(uri, `a ${ending} file`);
@@ -85,5 +102,5 @@ export function requireRowsByName(uri: string): void {
 const unsupported = (uri: string, what: string) =>
   invalid(
     "DataUnsupported",
-    `${uri}: is ${what}; data must be JSON lines (one object per line) or one JSON list of objects, in UTF-8, not archived or compressed: convert the file`,
+    `${uri}: is ${what}; data must be JSON lines (one object per line), one JSON list of objects, a table (named .csv or .tsv) or Parquet, in UTF-8, alone or compressed with gzip or Zstandard: convert the file`,
   );

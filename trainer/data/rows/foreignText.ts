@@ -89,12 +89,17 @@ const beginnings: readonly [RegExp, string][] = [
   [/^#!/, "a script"],
 ];
 
+/** The kind of a text that is known by its beginning. */
+export const foreignBeginning = (text: string) => beginnings.find(([begins]) => begins.test(text))?.[1];
+
 /** The kind of a text that does not begin like JSON. */
 function otherText(text: string, lines: readonly string[]): string {
-  const known = beginnings.find(([begins]) => begins.test(text));
-  if (known) return known[1];
+  const known = foreignBeginning(text);
+  if (known !== undefined) return known;
   const separators = { "\t": "tabs (TSV)", ",": "commas (CSV)", ";": "semicolons (CSV)", "|": "bars" };
   const [header = ""] = lines;
   const found = Object.entries(separators).find(([separator]) => header.includes(separator));
-  return found ? `a table with ${found[1]}, as it seems` : "text that does not begin as JSON does";
+  return found
+    ? `a table with ${found[1]}, as it seems, whose name does not end with .csv or .tsv`
+    : "text that does not begin as JSON does";
 }

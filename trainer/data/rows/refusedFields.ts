@@ -17,6 +17,9 @@ interface Refused {
 const conversations = ["Messages", "ShareGPT"] as const;
 const answers = [...conversations, "Alpaca", "PromptCompletion"] as const;
 
+/** Tables hold false as text. */
+const isFalse = (value: unknown) => value === false || (typeof value === "string" && /^false$/i.test(value.trim()));
+
 const refused: readonly Refused[] = [
   {
     fields: ["images", "image", "videos", "video", "audios", "audio"],
@@ -36,7 +39,7 @@ const refused: readonly Refused[] = [
   {
     fields: ["label", "kto_tag"],
     formats: answers,
-    means: (value) => value === false,
+    means: isFalse,
     why: "is false, which marks an answer that is not wanted (preference data, as for KTO); leave such rows out",
   },
   {
@@ -47,7 +50,7 @@ const refused: readonly Refused[] = [
   {
     fields: ["weight"],
     formats: conversations,
-    means: (value) => (value instanceof JsonFloat ? value.value : value) !== 1,
+    means: (value) => Number(value instanceof JsonFloat ? value.value : value) !== 1,
     why: "a row has no weight of its own; set weight to 0 or 1 in its answers, or dataset.sources[].weight",
   },
   {

@@ -3,8 +3,8 @@
  * is a fault with its line, never a guess.
  */
 import type { ColumnsSeen } from "./columnsSeen.ts";
-import { type Example, OverlongError, RowError } from "./example.ts";
-import { maxRowBytes, type RawRow } from "./rowSplitter.ts";
+import { type Example, OverlongError, RefusedError, RowError } from "./example.ts";
+import type { RawRow } from "./rowSplitter.ts";
 import { type RowFormat, readExample } from "./rows.ts";
 import { parseRow } from "./strictJson.ts";
 import { generousTime, TimeLimitError, tooSlow, withinTime } from "./timeLimit.ts";
@@ -18,23 +18,17 @@ export interface RowBatch {
   readonly lines: Uint32Array<ArrayBuffer>;
 }
 
-/** An unusable row: a bad one, or a valid one without trained tokens after truncation. */
+/** An unusable row: a bad one, a valid one without trained tokens after truncation, or one of a length that is refused. */
 export interface Fault {
-  kind: "bad" | "overlong";
+  kind: "bad" | "overlong" | "refused";
   line: number;
   reason: string;
 }
 
 export const faultOf = (error: RowError, line: number): Fault => ({
-  kind: error instanceof OverlongError ? "overlong" : "bad",
+  kind: error instanceof OverlongError ? "overlong" : error instanceof RefusedError ? "refused" : "bad",
   line,
   reason: error.message,
-});
-
-export const tooLong = ({ line }: RawRow): Fault => ({
-  kind: "bad",
-  line,
-  reason: `is longer than ${maxRowBytes} bytes`,
 });
 
 export function batchOf(rows: readonly RawRow[], format: RowFormat): RowBatch {

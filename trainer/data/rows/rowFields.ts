@@ -3,8 +3,10 @@
  * that no column is dropped silently. Pure except for this record.
  */
 import { z } from "zod";
+import { issueText } from "../../contract/plainIssue.ts";
 import type { Columns } from "../../contract/settings.ts";
 import { JsonFloat, RowError } from "./example.ts";
+import { parseStrictly } from "./strictJson.ts";
 
 export type Row = Readonly<Record<string, unknown>>;
 export type Field = keyof Columns;
@@ -83,13 +85,15 @@ export class RowFields {
   }
 }
 
+/** A list or an object that is written as JSON text, as tables hold it; other values as they are. */
+export function unwritten(value: unknown, field: string): unknown {
+  return typeof value === "string" && /^\s*[[{]/.test(value) ? parseStrictly(value, field) : value;
+}
+
 export function check<T>(schema: z.ZodType<T>, value: unknown, field: string): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new RowError(issueOf(parsed.error, field));
 }
 
-export function issueOf(error: z.ZodError, at: string): string {
-  const issue = error.issues[0]!;
-  return `${[at, ...issue.path].join(".")}: ${issue.message}`;
-}
+export const issueOf = (error: z.ZodError, at: string): string => issueText(error.issues[0]!, at);

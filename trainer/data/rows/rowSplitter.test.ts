@@ -6,7 +6,10 @@ import { maxRowBytes, RowSplitter } from "./rowSplitter.ts";
 function read(...chunks: (string | Uint8Array)[]): [number, string][] {
   const splitter = new RowSplitter("f");
   const rows = [...chunks.flatMap((chunk) => splitter.push(Buffer.from(chunk))), ...splitter.end()];
-  return rows.map(({ line, bytes, tooLong }) => [line, tooLong ? "too long" : Buffer.from(bytes).toString().trim()]);
+  return rows.map(({ line, bytes, fault }) => [
+    line,
+    fault !== undefined ? "too long" : Buffer.from(bytes).toString().trim(),
+  ]);
 }
 
 /** Checks that the rows are the same for any cut into two chunks, and byte by byte. */

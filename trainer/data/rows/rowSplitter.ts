@@ -12,10 +12,17 @@ export const maxRowBytes = 16 * 1024 * 1024;
 export interface RawRow {
   /** The line where the row begins. */
   readonly line: number;
-  /** Empty if the row is too long. */
+  /** Empty if the row has a fault. */
   readonly bytes: Uint8Array;
-  readonly tooLong?: true;
+  /** Why the row is bad, if that is known before it is read. */
+  readonly fault?: string;
 }
+
+export const tooLong = (line: number): RawRow => ({
+  line,
+  bytes: new Uint8Array(),
+  fault: `is longer than ${maxRowBytes} bytes`,
+});
 
 interface Splitter {
   /** The rows that end in this chunk. */
@@ -47,7 +54,7 @@ class Pending {
   take(line: number): RawRow {
     const [only = new Uint8Array(), ...others] = this.#parts;
     const bytes = others.length === 0 ? only : Buffer.concat(this.#parts);
-    const row: RawRow = this.tooLong ? { line, bytes: new Uint8Array(), tooLong: true } : { line, bytes };
+    const row: RawRow = this.tooLong ? tooLong(line) : { line, bytes };
     this.#parts = [];
     this.#bytes = 0;
     this.tooLong = false;
@@ -57,9 +64,13 @@ class Pending {
 
 class LineSplitter implements Splitter {
   readonly #pending = new Pending();
-  #line = 1;
+  #line: number;
   /** The current row was already returned as too long. */
   #given = false;
+
+  constructor(line: number) {
+    this.#line = line;
+  }
 
   push(chunk: Uint8Array): RawRow[] {
     const rows: RawRow[] = [];
@@ -87,15 +98,16 @@ class LineSplitter implements Splitter {
   #give(rows: RawRow[]): void {
     const row = this.#pending.take(this.#line);
     if (this.#given) return;
-    if (row.tooLong || !row.bytes.every(isSpace)) rows.push(row);
-    this.#given = row.tooLong === true;
+    const isBad = row.fault !== undefined;
+    if (isBad || !row.bytes.every(isSpace)) rows.push(row);
+    this.#given = isBad;
   }
 }
 
 class ListSplitter implements Splitter {
   readonly #name: string;
   readonly #pending = new Pending();
-  #line = 1;
+  #line: number;
   #elementLine = 1;
   /** Depth of open lists and objects; 1 is the list itself, 0 before and after it. */
   #depth = 0;
@@ -105,8 +117,9 @@ class ListSplitter implements Splitter {
   #inElement = false;
   #ended = false;
 
-  constructor(name: string) {
+  constructor(name: string, line: number) {
     this.#name = name;
+    this.#line = line;
   }
 
   push(chunk: Uint8Array): RawRow[] {
@@ -180,8 +193,9 @@ class ListSplitter implements Splitter {
 export class RowSplitter implements Splitter {
   readonly #name: string;
   #splitter: Splitter | undefined;
-  /** White space before the first row, and a byte-order mark. */
-  #before: Uint8Array = new Uint8Array();
+  /** Bytes and lines of white space, and of a byte-order mark, before the first row. */
+  #skipped = 0;
+  #line = 1;
 
   constructor(name: string) {
     this.#name = name;
@@ -189,24 +203,20 @@ export class RowSplitter implements Splitter {
 
   push(chunk: Uint8Array): RawRow[] {
     if (this.#splitter) return this.#splitter.push(chunk);
-    const begun = Buffer.concat([this.#before, chunk]);
-    const marked = byteOrderMark.every((byte, index) => begun[index] === byte);
-    const first = begun.findIndex((byte, index) => !isSpace(byte) && !(index < 3 && byte === byteOrderMark[index]));
-    if (first < 0) {
-      this.#before = begun;
-      return begun.length > maxRowBytes ? this.#begin(new LineSplitter(), begun) : [];
+    let first = 0;
+    for (; first < chunk.length; first++) {
+      const byte = chunk[first]!;
+      if (!isSpace(byte) && byte !== byteOrderMark[this.#skipped + first]) break;
+      if (byte === lineFeed) this.#line++;
     }
-    const splitter = begun[first] === openBracket ? new ListSplitter(this.#name) : new LineSplitter();
-    return this.#begin(splitter, marked ? begun.subarray(byteOrderMark.length) : begun);
+    this.#skipped += first;
+    if (first === chunk.length) return [];
+    const isList = chunk[first] === openBracket;
+    this.#splitter = isList ? new ListSplitter(this.#name, this.#line) : new LineSplitter(this.#line);
+    return this.#splitter.push(chunk.subarray(first));
   }
 
   end(): RawRow[] {
     return this.#splitter?.end() ?? [];
-  }
-
-  #begin(splitter: Splitter, bytes: Uint8Array): RawRow[] {
-    this.#splitter = splitter;
-    this.#before = new Uint8Array();
-    return splitter.push(bytes);
   }
 }

@@ -65,6 +65,61 @@ const read1: [string, unknown, unknown][] = [
     },
     conversation([{ role: "system", content: "s" }, user("a"), answer("b")]),
   ],
+  ...[
+    {
+      conversations: [
+        { role: "human", value: "a" },
+        { role: "gpt", value: "b" },
+      ],
+    },
+    {
+      conversations: [
+        { from: "user", content: "a" },
+        { from: "assistant", content: "b" },
+      ],
+    },
+    {
+      conversations: [
+        { from: "Human", value: "a" },
+        { from: "ChatGPT", value: "b" },
+      ],
+    },
+    {
+      messages: [
+        { from: "human", value: "a" },
+        { from: "gpt", value: "b" },
+      ],
+    },
+    { conversations: JSON.stringify([user("a"), answer("b")]) },
+    {
+      messages: JSON.stringify([
+        { from: "input", value: "a" },
+        { from: "model", value: "b" },
+      ]),
+      weight: "1",
+    },
+  ].map((row): [string, unknown, unknown] => [
+    `another spelling of ShareGPT: ${JSON.stringify(row).slice(0, 70)}`,
+    row,
+    conversation([user("a"), answer("b")]),
+  ]),
+  [
+    "ShareGPT with weights",
+    {
+      conversations: [
+        { role: "human", value: "a" },
+        { role: "gpt", value: "b", weight: 0 },
+        { role: "human", value: "c" },
+        { role: "gpt", value: "d", weight: 1 },
+      ],
+    },
+    conversation([user("a"), answer("b"), user("c"), answer("d")], { untrained: [1] }),
+  ],
+  [
+    "Alpaca of a table, whose history is JSON text",
+    { instruction: "a", input: "", output: "b", history: '[["c", "d"]]', system: "s" },
+    conversation([{ role: "system", content: "s" }, user("c"), answer("d"), user("a"), answer("b")]),
+  ],
   [
     "ShareGPT with tools",
     {
@@ -327,10 +382,28 @@ const refused: [NamedFormat, unknown, RegExp][] = [
     /^messages\.0\.train_detail: learning parts/,
   ],
   [
-    "Messages",
-    { messages: [{ from: "human", value: "x" }] },
-    /^messages\.0\.role: .*format: ShareGPT and columns: \{conversations: messages\}/,
+    "ShareGPT",
+    { conversations: [{ from: "human", role: "assistant", value: "x" }] },
+    /^conversations\.0: has both from/,
   ],
+  [
+    "ShareGPT",
+    { conversations: [{ from: "gpt", value: "x", tool_calls: [{}] }] },
+    /^conversations\.0\.tool_calls: is of OpenAI/,
+  ],
+  ["ShareGPT", { conversations: [{ from: "gpt", value: 3 }] }, /^conversations\.0\.value: must be a text$/],
+  ["ShareGPT", { conversations: [{ from: "gpt" }] }, /^conversations\.0\.value: is missing$/],
+  ["ShareGPT", { conversations: "[{" }, /^conversations: is not JSON: /],
+  ["ShareGPT", { conversations: "a: b" }, /^conversations: must be a list$/],
+  ["Messages", { messages: [] }, /^messages: is empty$/],
+  [
+    "Messages",
+    { messages: [{ role: "x", content: "a" }] },
+    /^messages\.0\.role: must be one of "system", "developer", /,
+  ],
+  ["Alpaca", { instruction: "a", output: "b", history: [["c", 3]] }, /^history\.0\.1: must be a text$/],
+  ["PromptCompletion", { prompt: "a", completion: "b", label: "False" }, /^label: is false/],
+  ["Messages", { messages: [answer("x")], weight: "0.5" }, /^weight: a row has no weight/],
   ["Messages", { messages: [{ ...user("x"), images: ["a"] }] }, /^messages\.0\.images: cannot be trained on/],
   [
     "Messages",

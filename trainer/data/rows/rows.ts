@@ -11,7 +11,7 @@ import { ColumnsSeen } from "./columnsSeen.ts";
 import { type Example, type JsonObject, type Message, RowError } from "./example.ts";
 import { messagesOf, toolsOf, wrappedTool } from "./messages.ts";
 import { refuseFields } from "./refusedFields.ts";
-import { check, isEmpty, isRow, longText, ownMember, type Row, RowFields } from "./rowFields.ts";
+import { check, isEmpty, isRow, longText, ownMember, type Row, RowFields, unwritten } from "./rowFields.ts";
 import { turnsOf } from "./shareGpt.ts";
 
 /** How to read the rows of a file. */
@@ -73,9 +73,9 @@ function exampleOf(fields: RowFields, format: NamedFormat, columns: Columns, see
 
 const list = z.array(z.unknown()).min(1).max(1024);
 
-/** The elements of a list with some of their members renamed. */
+/** The elements of a list, which a table holds as JSON text, with some of their members renamed. */
 function renamed(given: unknown, field: string, names: Readonly<Record<string, string>>): unknown[] {
-  const elements = check(list, given, field);
+  const elements = check(list, unwritten(given, field), field);
   const changes = Object.entries(names).filter(([name, own]) => name !== own);
   if (changes.length === 0) return elements;
   return elements.map((element) => (isRow(element) ? renamedMembers(element, changes) : element));
@@ -91,23 +91,24 @@ function renamedMembers(row: Row, changes: readonly [name: string, own: string][
 
 function openAi(fields: RowFields, { role = "role", content = "content" }: Columns, seen: ColumnsSeen): Example {
   const turns = renamed(fields.get("messages"), "messages", { role, content });
-  if (turns.every((turn) => isRow(turn) && turn.role === undefined && turn.from !== undefined)) {
-    throw new RowError(
-      "messages.0.role: is missing; for turns with from and value set format: ShareGPT and columns: {conversations: messages}",
-    );
-  }
-  const { messages, untrained } = messagesOf(turns, "messages", seen);
+  const { messages, untrained } = readerOf(turns)(turns, "messages", seen);
   return conversation(messages, { system: systemOf(fields), tools: toolsOf(fields.get("tools")), untrained });
 }
 
-/** Some files have OpenAI's turns in ShareGPT's list. */
 function shareGpt(fields: RowFields, { from = "from", value = "value" }: Columns, seen: ColumnsSeen): Example {
   const turns = renamed(fields.get("conversations"), "conversations", { from, value });
-  const isOpenAi = turns.every((turn) => isRow(turn) && turn.from === undefined && turn.role !== undefined);
-  const read = isOpenAi ? messagesOf : turnsOf;
-  const { messages, untrained } = read(turns, "conversations", seen);
+  const { messages, untrained } = readerOf(turns)(turns, "conversations", seen);
   const tools = toolsOf(fields.get("tools")).map(wrappedTool);
   return conversation(messages, { system: systemOf(fields), tools, untrained });
+}
+
+/**
+ * Files have OpenAI's turns, {role, content}, in ShareGPT's list, ShareGPT's, {from, value}, in OpenAI's, and mixtures of
+ * both names.
+ */
+function readerOf(turns: readonly unknown[]): typeof messagesOf {
+  const isShareGpt = turns.some((turn) => isRow(turn) && (turn.from !== undefined || turn.value !== undefined));
+  return isShareGpt ? turnsOf : messagesOf;
 }
 
 const earlierTurns = z
@@ -122,7 +123,7 @@ function alpaca(fields: RowFields): Example {
   const instruction = fields.filledText("instruction");
   const input = fields.optionalText("input");
   const output = fields.filledText("output");
-  const given = fields.get("history");
+  const given = unwritten(fields.get("history"), "history");
   const history = isEmpty(given) ? [] : (check(earlierTurns, given, "history") ?? []);
   const turn = (question: string, answer: string): Message[] => [
     { role: "user", content: question },

@@ -187,7 +187,7 @@ for (const text of ownFaults) {
     assert.throws(() => new ChatTemplate(text, special).render({ messages }, false), {
       code: 20,
       reason: "TemplateInvalid",
-      message: /chat template .*the fault is the template's, not the row's.*chat_template\.jinja/,
+      message: /chat template .*the fault is the template's, not the row's.*dataset\.chatTemplate/,
     });
   });
 }

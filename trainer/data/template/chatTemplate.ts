@@ -230,8 +230,7 @@ export class ChatTemplate {
 }
 
 /** The fix for an unsuitable template. */
-export const otherTemplate =
-  "train on a copy of the base (pvc:// or s3://) that has another chat_template.jinja beside its config.json";
+export const otherTemplate = "set dataset.chatTemplate to another template (builtIn, text or uri)";
 
 /** An error that the template itself raised (`raise_exception`). */
 class TemplateRefusal extends Error {}

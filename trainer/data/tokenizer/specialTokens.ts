@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { invalid } from "../../contract/failure.ts";
+import { errorText } from "../../contract/plainIssue.ts";
 import { parseJson } from "../../formats/huggingFace.ts";
 
 /** A token in addition to those of tokenizer.json, with the settings of Hugging Face's AddedToken. */
@@ -113,6 +114,6 @@ function settingsOf(one: Token): NamedToken {
 
 function read(file: string, text: string): z.infer<typeof tokenFile> {
   const parsed = tokenFile.safeParse(parseJson(file, text));
-  if (!parsed.success) throw invalid("TokenizerInvalid", `${file}: ${z.prettifyError(parsed.error)}`);
+  if (!parsed.success) throw invalid("TokenizerInvalid", `${file}: ${errorText(parsed.error)}`);
   return parsed.data;
 }

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { invalid } from "../../contract/failure.ts";
+import { issueText } from "../../contract/plainIssue.ts";
 import { parseJson } from "../../formats/huggingFace.ts";
 
 /** In characters. The largest files in use, with a vocabulary of 256,000 words, have 35 million. */
@@ -29,8 +30,7 @@ export function readTokenizerFile(text: string): TokenizerFile {
     throw invalidFile(`has ${text.length} characters, but at most ${maxLength} are supported`);
   const parsed = tokenizerFile.safeParse(parseJson("tokenizer.json", text));
   if (parsed.success) return parsed.data;
-  const { path, message } = parsed.error.issues[0]!;
-  throw invalidFile([path.join("."), message].filter((part) => part !== "").join(": "));
+  throw invalidFile(issueText(parsed.error.issues[0]!));
 }
 
 export const invalidFile = (what: string) => invalid("TokenizerInvalid", `tokenizer.json: ${what}`);

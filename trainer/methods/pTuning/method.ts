@@ -7,11 +7,13 @@
 import { usualMethod } from "../../contract/methods/index.ts";
 import { pTuning as declaration } from "../../contract/methods/pTuning.ts";
 import { defineMethod } from "../method.ts";
+import { promptFault } from "../promptTuning/check.ts";
 import { encoder } from "./encoder.ts";
 import { pTuningPeft } from "./peft.ts";
 
 export const pTuning = defineMethod(declaration, {
   describe: ({ virtualTokens }) => `P-tuning, ${virtualTokens} tokens`,
+  check: (_settings, task) => promptFault("pTuning", task),
   positionOffset: ({ virtualTokens }) => virtualTokens,
   prompt: (site, { virtualTokens, encoderHiddenSize }) => encoder(site, virtualTokens, encoderHiddenSize ?? site.width),
   saved: ({ virtualTokens }) => ({ ...usualMethod("promptTuning"), virtualTokens }),

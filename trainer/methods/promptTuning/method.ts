@@ -6,11 +6,13 @@
  */
 import { promptTuning as declaration } from "../../contract/methods/promptTuning.ts";
 import { defineMethod } from "../method.ts";
+import { promptFault } from "./check.ts";
 import { promptParameter, promptTuningPeft } from "./peft.ts";
 
 export const promptTuning = defineMethod(declaration, {
   describe: ({ virtualTokens, initialText }) =>
     `prompt tuning, ${virtualTokens} tokens${initialText === undefined ? "" : " that began as a text"}`,
+  check: (_settings, task) => promptFault("promptTuning", task),
   positionOffset: ({ virtualTokens }) => virtualTokens,
   prompt({ latent, name, vocabulary, width }, { virtualTokens, initialText: text }) {
     const start =

@@ -30,6 +30,7 @@ inline constexpr OperandInfo rmsNormOperands[] = {
 };
 inline constexpr AttributeInfo rmsNormAttributes[] = {
     {"eps", true, -unbounded, unbounded, false, -1, {}, 0},
+    {"offset", true, -unbounded, unbounded, false, -1, {}, 0},
 };
 
 inline constexpr OperandInfo rmsNormBackwardOperands[] = {
@@ -40,6 +41,9 @@ inline constexpr OperandInfo rmsNormBackwardOperands[] = {
     {"dSum", OperandType::act, "T,n", true, false, false, -1},
     {"dWeight", OperandType::sum, "d", true, true, false, -1},
     {"dx", OperandType::act, "T,n", false, true, false, -1},
+};
+inline constexpr AttributeInfo rmsNormBackwardAttributes[] = {
+    {"offset", true, -unbounded, unbounded, false, -1, {}, 0},
 };
 
 inline constexpr OperandInfo linearOperands[] = {
@@ -86,6 +90,7 @@ inline constexpr AttributeInfo ropeAttributes[] = {
     {"heads", false, 1, 65536, false, -1, {}, 0},
     {"headDim", false, 1, 65536, false, -1, {}, 0},
     {"sign", false, -unbounded, unbounded, false, -1, {1, -1}, 2},
+    {"rotary", false, 0, 65536, false, -1, {}, 0},
 };
 
 inline constexpr OperandInfo attentionOperands[] = {
@@ -101,6 +106,7 @@ inline constexpr AttributeInfo attentionAttributes[] = {
     {"kvHeads", false, 1, 65536, false, -1, {}, 0},
     {"headDim", false, 1, 65536, false, -1, {}, 0},
     {"scale", true, -unbounded, unbounded, false, -1, {}, 0},
+    {"softcap", true, 0, unbounded, false, -1, {}, 0},
 };
 
 inline constexpr OperandInfo attentionBackwardOperands[] = {
@@ -120,6 +126,7 @@ inline constexpr AttributeInfo attentionBackwardAttributes[] = {
     {"kvHeads", false, 1, 65536, false, -1, {}, 0},
     {"headDim", false, 1, 65536, false, -1, {}, 0},
     {"scale", true, -unbounded, unbounded, false, -1, {}, 0},
+    {"softcap", true, 0, unbounded, false, -1, {}, 0},
 };
 
 inline constexpr OperandInfo gluOperands[] = {
@@ -128,7 +135,7 @@ inline constexpr OperandInfo gluOperands[] = {
     {"y", OperandType::act, "*", false, true, false, -1},
 };
 inline constexpr AttributeInfo gluAttributes[] = {
-    {"activation", false, -unbounded, unbounded, false, -1, {0}, 1},
+    {"activation", false, -unbounded, unbounded, false, -1, {0, 1}, 2},
 };
 
 inline constexpr OperandInfo gluBackwardOperands[] = {
@@ -139,7 +146,7 @@ inline constexpr OperandInfo gluBackwardOperands[] = {
     {"dUp", OperandType::act, "*", false, true, false, -1},
 };
 inline constexpr AttributeInfo gluBackwardAttributes[] = {
-    {"activation", false, -unbounded, unbounded, false, -1, {0}, 1},
+    {"activation", false, -unbounded, unbounded, false, -1, {0, 1}, 2},
 };
 
 inline constexpr OperandInfo gatherRowsOperands[] = {
@@ -163,6 +170,9 @@ inline constexpr OperandInfo linearCrossEntropyOperands[] = {
     {"dW", OperandType::sum, "V,d", true, true, false, -1},
     {"nll", OperandType::f32, "R", false, true, false, -1},
     {"dh", OperandType::act, "R,d", true, true, false, -1},
+};
+inline constexpr AttributeInfo linearCrossEntropyAttributes[] = {
+    {"softcap", true, 0, unbounded, false, -1, {}, 0},
 };
 
 inline constexpr OperandInfo dropoutOperands[] = {
@@ -250,6 +260,8 @@ inline constexpr AttributeInfo attentionCachedAttributes[] = {
     {"kvHeads", false, 1, 65536, false, -1, {}, 0},
     {"headDim", false, 1, 65536, false, -1, {}, 0},
     {"scale", true, -unbounded, unbounded, false, -1, {}, 0},
+    {"softcap", true, 0, unbounded, false, -1, {}, 0},
+    {"window", false, 0, unbounded, false, -1, {}, 0},
 };
 
 inline constexpr OperandInfo argmaxOperands[] = {
@@ -304,6 +316,7 @@ inline constexpr AttributeInfo prefixAttentionAttributes[] = {
     {"kvHeads", false, 1, 65536, false, -1, {}, 0},
     {"headDim", false, 1, 65536, false, -1, {}, 0},
     {"scale", true, -unbounded, unbounded, false, -1, {}, 0},
+    {"softcap", true, 0, unbounded, false, -1, {}, 0},
 };
 
 inline constexpr OperandInfo prefixAttentionBackwardOperands[] = {
@@ -327,6 +340,7 @@ inline constexpr AttributeInfo prefixAttentionBackwardAttributes[] = {
     {"kvHeads", false, 1, 65536, false, -1, {}, 0},
     {"headDim", false, 1, 65536, false, -1, {}, 0},
     {"scale", true, -unbounded, unbounded, false, -1, {}, 0},
+    {"softcap", true, 0, unbounded, false, -1, {}, 0},
 };
 
 inline constexpr OperandInfo cachePrefixOperands[] = {
@@ -425,51 +439,83 @@ inline constexpr OperandInfo reluBackwardOperands[] = {
     {"dx", OperandType::act, "*", false, true, false, -1},
 };
 
+inline constexpr OperandInfo softcapOperands[] = {
+    {"x", OperandType::act, "*", false, false, false, -1},
+    {"y", OperandType::act, "*", false, true, false, -1},
+};
+inline constexpr AttributeInfo softcapAttributes[] = {
+    {"cap", true, 0, unbounded, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo sliceColumnsOperands[] = {
+    {"x", OperandType::act, "T,before+width+after", false, false, false, -1},
+    {"y", OperandType::act, "T,width", false, true, false, -1},
+};
+inline constexpr AttributeInfo sliceColumnsAttributes[] = {
+    {"before", false, 0, 16777216, false, -1, {}, 0},
+    {"width", false, 1, 16777216, false, -1, {}, 0},
+    {"after", false, 0, 16777216, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo sliceColumnsBackwardOperands[] = {
+    {"dy", OperandType::act, "T,width", false, false, false, -1},
+    {"sum", OperandType::act, "T,before+width+after", true, false, false, -1},
+    {"dx", OperandType::act, "T,before+width+after", false, true, false, -1},
+};
+inline constexpr AttributeInfo sliceColumnsBackwardAttributes[] = {
+    {"before", false, 0, 16777216, false, -1, {}, 0},
+    {"width", false, 1, 16777216, false, -1, {}, 0},
+    {"after", false, 0, 16777216, false, -1, {}, 0},
+};
+
 // By opcode − 1. An operand count of −1: any number.
 inline constexpr OpInfo opTable[opcodeCount] = {
-    {"embed", embedOperands, 3, nullptr, 0},
-    {"embedBackward", embedBackwardOperands, 3, nullptr, 0},
-    {"rmsNorm", rmsNormOperands, 6, rmsNormAttributes, 1},
-    {"rmsNormBackward", rmsNormBackwardOperands, 7, nullptr, 0},
-    {"linear", linearOperands, 7, linearAttributes, 1},
-    {"linearInput", linearInputOperands, 6, linearInputAttributes, 1},
-    {"gradWeight", gradWeightOperands, 3, gradWeightAttributes, 1},
-    {"rope", ropeOperands, 4, ropeAttributes, 3},
-    {"attention", attentionOperands, 6, attentionAttributes, 4},
-    {"attentionBackward", attentionBackwardOperands, 10, attentionBackwardAttributes, 4},
-    {"glu", gluOperands, 3, gluAttributes, 1},
-    {"gluBackward", gluBackwardOperands, 5, gluBackwardAttributes, 1},
-    {"gatherRows", gatherRowsOperands, 3, nullptr, 0},
-    {"scatterRows", scatterRowsOperands, 3, nullptr, 0},
-    {"linearCrossEntropy", linearCrossEntropyOperands, 8, nullptr, 0},
-    {"dropout", dropoutOperands, 4, dropoutAttributes, 2},
-    {"cast", castOperands, 2, castAttributes, 1},
-    {"add", addOperands, 3, nullptr, 0},
-    {"fill", fillOperands, 1, fillAttributes, 1},
-    {"sumSquares", sumSquaresOperands, 2, nullptr, 0},
-    {"clip", clipOperands, 3, clipAttributes, 1},
-    {"adamw", adamwOperands, 6, adamwAttributes, 6},
-    {"cacheAppend", cacheAppendOperands, 6, nullptr, 0},
-    {"attentionCached", attentionCachedOperands, 6, attentionCachedAttributes, 4},
-    {"argmax", argmaxOperands, 2, nullptr, 0},
-    {"release", nullptr, -1, nullptr, 0},
-    {"multiply", multiplyOperands, 3, nullptr, 0},
-    {"scaleColumns", scaleColumnsOperands, 5, nullptr, 0},
-    {"scaleColumnsBackward", scaleColumnsBackwardOperands, 5, nullptr, 0},
-    {"inverseRowNorm", inverseRowNormOperands, 4, inverseRowNormAttributes, 1},
-    {"prefixAttention", prefixAttentionOperands, 8, prefixAttentionAttributes, 4},
-    {"prefixAttentionBackward", prefixAttentionBackwardOperands, 14, prefixAttentionBackwardAttributes, 4},
-    {"cachePrefix", cachePrefixOperands, 4, nullptr, 0},
-    {"orthogonality", orthogonalityOperands, 2, orthogonalityAttributes, 2},
-    {"orthogonalityBackward", orthogonalityBackwardOperands, 2, orthogonalityBackwardAttributes, 2},
-    {"importance", importanceOperands, 5, importanceAttributes, 4},
-    {"gradBias", gradBiasOperands, 2, gradBiasAttributes, 1},
-    {"columnProducts", columnProductsOperands, 3, nullptr, 0},
-    {"columnProductsBackward", columnProductsBackwardOperands, 5, nullptr, 0},
-    {"kronecker", kroneckerOperands, 5, kroneckerAttributes, 1},
-    {"kroneckerBackward", kroneckerBackwardOperands, 7, kroneckerBackwardAttributes, 1},
-    {"relu", reluOperands, 2, nullptr, 0},
-    {"reluBackward", reluBackwardOperands, 3, nullptr, 0},
+    {"embed", embedOperands, 3, nullptr, 0, 0},
+    {"embedBackward", embedBackwardOperands, 3, nullptr, 0, 0},
+    {"rmsNorm", rmsNormOperands, 6, rmsNormAttributes, 2, 1},
+    {"rmsNormBackward", rmsNormBackwardOperands, 7, rmsNormBackwardAttributes, 1, 0},
+    {"linear", linearOperands, 7, linearAttributes, 1, 1},
+    {"linearInput", linearInputOperands, 6, linearInputAttributes, 1, 1},
+    {"gradWeight", gradWeightOperands, 3, gradWeightAttributes, 1, 1},
+    {"rope", ropeOperands, 4, ropeAttributes, 4, 3},
+    {"attention", attentionOperands, 6, attentionAttributes, 5, 4},
+    {"attentionBackward", attentionBackwardOperands, 10, attentionBackwardAttributes, 5, 4},
+    {"glu", gluOperands, 3, gluAttributes, 1, 1},
+    {"gluBackward", gluBackwardOperands, 5, gluBackwardAttributes, 1, 1},
+    {"gatherRows", gatherRowsOperands, 3, nullptr, 0, 0},
+    {"scatterRows", scatterRowsOperands, 3, nullptr, 0, 0},
+    {"linearCrossEntropy", linearCrossEntropyOperands, 8, linearCrossEntropyAttributes, 1, 0},
+    {"dropout", dropoutOperands, 4, dropoutAttributes, 2, 2},
+    {"cast", castOperands, 2, castAttributes, 1, 1},
+    {"add", addOperands, 3, nullptr, 0, 0},
+    {"fill", fillOperands, 1, fillAttributes, 1, 1},
+    {"sumSquares", sumSquaresOperands, 2, nullptr, 0, 0},
+    {"clip", clipOperands, 3, clipAttributes, 1, 1},
+    {"adamw", adamwOperands, 6, adamwAttributes, 6, 6},
+    {"cacheAppend", cacheAppendOperands, 6, nullptr, 0, 0},
+    {"attentionCached", attentionCachedOperands, 6, attentionCachedAttributes, 6, 4},
+    {"argmax", argmaxOperands, 2, nullptr, 0, 0},
+    {"release", nullptr, -1, nullptr, 0, 0},
+    {"multiply", multiplyOperands, 3, nullptr, 0, 0},
+    {"scaleColumns", scaleColumnsOperands, 5, nullptr, 0, 0},
+    {"scaleColumnsBackward", scaleColumnsBackwardOperands, 5, nullptr, 0, 0},
+    {"inverseRowNorm", inverseRowNormOperands, 4, inverseRowNormAttributes, 1, 1},
+    {"prefixAttention", prefixAttentionOperands, 8, prefixAttentionAttributes, 5, 4},
+    {"prefixAttentionBackward", prefixAttentionBackwardOperands, 14, prefixAttentionBackwardAttributes, 5, 4},
+    {"cachePrefix", cachePrefixOperands, 4, nullptr, 0, 0},
+    {"orthogonality", orthogonalityOperands, 2, orthogonalityAttributes, 2, 2},
+    {"orthogonalityBackward", orthogonalityBackwardOperands, 2, orthogonalityBackwardAttributes, 2, 2},
+    {"importance", importanceOperands, 5, importanceAttributes, 4, 4},
+    {"gradBias", gradBiasOperands, 2, gradBiasAttributes, 1, 1},
+    {"columnProducts", columnProductsOperands, 3, nullptr, 0, 0},
+    {"columnProductsBackward", columnProductsBackwardOperands, 5, nullptr, 0, 0},
+    {"kronecker", kroneckerOperands, 5, kroneckerAttributes, 1, 1},
+    {"kroneckerBackward", kroneckerBackwardOperands, 7, kroneckerBackwardAttributes, 1, 1},
+    {"relu", reluOperands, 2, nullptr, 0, 0},
+    {"reluBackward", reluBackwardOperands, 3, nullptr, 0, 0},
+    {"softcap", softcapOperands, 2, softcapAttributes, 1, 1},
+    {"sliceColumns", sliceColumnsOperands, 2, sliceColumnsAttributes, 3, 3},
+    {"sliceColumnsBackward", sliceColumnsBackwardOperands, 3, sliceColumnsBackwardAttributes, 3, 3},
 };
 
 }  // namespace luthier

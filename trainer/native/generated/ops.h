@@ -55,9 +55,12 @@ enum class Opcode : int32_t {
   kroneckerBackward = 41,
   relu = 42,
   reluBackward = 43,
+  softcap = 44,
+  sliceColumns = 45,
+  sliceColumnsBackward = 46,
 };
 
-inline constexpr int32_t opcodeCount = 43;  // opcodes run from 1 to this
+inline constexpr int32_t opcodeCount = 46;  // opcodes run from 1 to this
 
 struct Embed {
   const Tensor& ids;
@@ -89,6 +92,7 @@ struct RmsNorm {
   const Tensor& rstd;
   const Tensor* sum;
   float eps;
+  float offset;
 
   explicit RmsNorm(const Call& call)
       : x(*call.operands[0]),
@@ -97,7 +101,8 @@ struct RmsNorm {
         y(*call.operands[3]),
         rstd(*call.operands[4]),
         sum(call.operands[5]),
-        eps(call.real(0)) {}
+        eps(call.real(0)),
+        offset(call.real(1)) {}
 };
 
 struct RmsNormBackward {
@@ -108,6 +113,7 @@ struct RmsNormBackward {
   const Tensor* dSum;
   const Tensor* dWeight;
   const Tensor& dx;
+  float offset;
 
   explicit RmsNormBackward(const Call& call)
       : dy(*call.operands[0]),
@@ -116,7 +122,8 @@ struct RmsNormBackward {
         rstd(*call.operands[3]),
         dSum(call.operands[4]),
         dWeight(call.operands[5]),
-        dx(*call.operands[6]) {}
+        dx(*call.operands[6]),
+        offset(call.real(0)) {}
 };
 
 struct Linear {
@@ -180,6 +187,7 @@ struct Rope {
   int32_t heads;
   int32_t headDim;
   int32_t sign;
+  int32_t rotary;
 
   explicit Rope(const Call& call)
       : x(*call.operands[0]),
@@ -188,7 +196,8 @@ struct Rope {
         y(*call.operands[3]),
         heads(call.integer(0)),
         headDim(call.integer(1)),
-        sign(call.integer(2)) {}
+        sign(call.integer(2)),
+        rotary(call.integer(3)) {}
 };
 
 struct Attention {
@@ -202,6 +211,7 @@ struct Attention {
   int32_t kvHeads;
   int32_t headDim;
   float scale;
+  float softcap;
 
   explicit Attention(const Call& call)
       : q(*call.operands[0]),
@@ -213,7 +223,8 @@ struct Attention {
         heads(call.integer(0)),
         kvHeads(call.integer(1)),
         headDim(call.integer(2)),
-        scale(call.real(3)) {}
+        scale(call.real(3)),
+        softcap(call.real(4)) {}
 };
 
 struct AttentionBackward {
@@ -231,6 +242,7 @@ struct AttentionBackward {
   int32_t kvHeads;
   int32_t headDim;
   float scale;
+  float softcap;
 
   explicit AttentionBackward(const Call& call)
       : q(*call.operands[0]),
@@ -246,7 +258,8 @@ struct AttentionBackward {
         heads(call.integer(0)),
         kvHeads(call.integer(1)),
         headDim(call.integer(2)),
-        scale(call.real(3)) {}
+        scale(call.real(3)),
+        softcap(call.real(4)) {}
 };
 
 struct Glu {
@@ -310,6 +323,7 @@ struct LinearCrossEntropy {
   const Tensor* dW;
   const Tensor& nll;
   const Tensor* dh;
+  float softcap;
 
   explicit LinearCrossEntropy(const Call& call)
       : h(*call.operands[0]),
@@ -319,7 +333,8 @@ struct LinearCrossEntropy {
         loss(*call.operands[4]),
         dW(call.operands[5]),
         nll(*call.operands[6]),
-        dh(call.operands[7]) {}
+        dh(call.operands[7]),
+        softcap(call.real(0)) {}
 };
 
 struct Dropout {
@@ -449,6 +464,8 @@ struct AttentionCached {
   int32_t kvHeads;
   int32_t headDim;
   float scale;
+  float softcap;
+  int32_t window;
 
   explicit AttentionCached(const Call& call)
       : q(*call.operands[0]),
@@ -460,7 +477,9 @@ struct AttentionCached {
         heads(call.integer(0)),
         kvHeads(call.integer(1)),
         headDim(call.integer(2)),
-        scale(call.real(3)) {}
+        scale(call.real(3)),
+        softcap(call.real(4)),
+        window(call.integer(5)) {}
 };
 
 struct Argmax {
@@ -541,6 +560,7 @@ struct PrefixAttention {
   int32_t kvHeads;
   int32_t headDim;
   float scale;
+  float softcap;
 
   explicit PrefixAttention(const Call& call)
       : q(*call.operands[0]),
@@ -554,7 +574,8 @@ struct PrefixAttention {
         heads(call.integer(0)),
         kvHeads(call.integer(1)),
         headDim(call.integer(2)),
-        scale(call.real(3)) {}
+        scale(call.real(3)),
+        softcap(call.real(4)) {}
 };
 
 struct PrefixAttentionBackward {
@@ -576,6 +597,7 @@ struct PrefixAttentionBackward {
   int32_t kvHeads;
   int32_t headDim;
   float scale;
+  float softcap;
 
   explicit PrefixAttentionBackward(const Call& call)
       : q(*call.operands[0]),
@@ -595,7 +617,8 @@ struct PrefixAttentionBackward {
         heads(call.integer(0)),
         kvHeads(call.integer(1)),
         headDim(call.integer(2)),
-        scale(call.real(3)) {}
+        scale(call.real(3)),
+        softcap(call.real(4)) {}
 };
 
 struct CachePrefix {
@@ -755,6 +778,49 @@ struct ReluBackward {
         dx(*call.operands[2]) {}
 };
 
+struct Softcap {
+  const Tensor& x;
+  const Tensor& y;
+  float cap;
+
+  explicit Softcap(const Call& call)
+      : x(*call.operands[0]),
+        y(*call.operands[1]),
+        cap(call.real(0)) {}
+};
+
+struct SliceColumns {
+  const Tensor& x;
+  const Tensor& y;
+  int32_t before;
+  int32_t width;
+  int32_t after;
+
+  explicit SliceColumns(const Call& call)
+      : x(*call.operands[0]),
+        y(*call.operands[1]),
+        before(call.integer(0)),
+        width(call.integer(1)),
+        after(call.integer(2)) {}
+};
+
+struct SliceColumnsBackward {
+  const Tensor& dy;
+  const Tensor* sum;
+  const Tensor& dx;
+  int32_t before;
+  int32_t width;
+  int32_t after;
+
+  explicit SliceColumnsBackward(const Call& call)
+      : dy(*call.operands[0]),
+        sum(call.operands[1]),
+        dx(*call.operands[2]),
+        before(call.integer(0)),
+        width(call.integer(1)),
+        after(call.integer(2)) {}
+};
+
 // X(name, Struct) for every op that computes something.
 #define LUTHIER_OPS(X) \
   X(embed, Embed) \
@@ -798,6 +864,9 @@ struct ReluBackward {
   X(kronecker, Kronecker) \
   X(kroneckerBackward, KroneckerBackward) \
   X(relu, Relu) \
-  X(reluBackward, ReluBackward)
+  X(reluBackward, ReluBackward) \
+  X(softcap, Softcap) \
+  X(sliceColumns, SliceColumns) \
+  X(sliceColumnsBackward, SliceColumnsBackward)
 
 }  // namespace luthier

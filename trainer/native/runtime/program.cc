@@ -125,17 +125,18 @@ void readInstruction(Words& words, Program& program, int64_t index) {
   if (opcode < 1 || opcode > opcodeCount) throw Error(at("instruction", index) + "unknown opcode " + std::to_string(opcode));
   const OpInfo& info = opTable[opcode - 1];
   const std::string where = at("instruction", index) + info.name + ": ";
-  const Instruction instruction{static_cast<Opcode>(opcode), static_cast<int32_t>(program.operands.size()), words.next(),
-                                static_cast<int32_t>(program.attributes.size()), words.next()};
+  const int32_t operandCount = words.next(), given = words.next();
+  const Instruction instruction{static_cast<Opcode>(opcode), static_cast<int32_t>(program.operands.size()), operandCount,
+                                static_cast<int32_t>(program.attributes.size()), info.attributeCount};
   if (info.operandCount >= 0 && instruction.operandCount != info.operandCount) {
     throw Error(where + "takes " + std::to_string(info.operandCount) + " operands, has " + std::to_string(instruction.operandCount));
   }
-  if (instruction.attributeCount != info.attributeCount) {
-    throw Error(where + "takes " + std::to_string(info.attributeCount) + " attributes, has " + std::to_string(instruction.attributeCount));
+  if (given < info.requiredAttributes || given > info.attributeCount) {
+    throw Error(where + "takes " + std::to_string(info.attributeCount) + " attributes, has " + std::to_string(given));
   }
   if (instruction.operandCount < 0 || instruction.operandCount > words.left()) throw Error(where + "an invalid operand count");
   readOperands(words, program, instruction, where);
-  for (int32_t i = 0; i < instruction.attributeCount; ++i) program.attributes.push_back(words.next());
+  for (int32_t i = 0; i < info.attributeCount; ++i) program.attributes.push_back(i < given ? words.next() : 0);
   program.instructions.push_back(instruction);
 }
 

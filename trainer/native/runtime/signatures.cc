@@ -120,7 +120,7 @@ class Checker {
   }
 
   void dimension(const std::string& term, int64_t actual) {
-    const bool plain = term.find_first_of("*/") == std::string::npos && std::isdigit(static_cast<unsigned char>(term[0])) == 0;
+    const bool plain = term.find_first_of("*/+") == std::string::npos && std::isdigit(static_cast<unsigned char>(term[0])) == 0;
     if (plain && bound_.find(term) == bound_.end()) bound_[term] = actual;
     const int64_t expected = valueOf(term);
     if (actual != expected) fail("dimension " + term + " is " + std::to_string(actual) + ", not " + std::to_string(expected));
@@ -130,10 +130,10 @@ class Checker {
     int64_t value = 1;
     char by = '*';
     for (size_t at = 0; at < term.size();) {
-      const size_t end = std::min(term.find_first_of("*/", at), term.size());
+      const size_t end = std::min(term.find_first_of("*/+", at), term.size());
       const int64_t size = factor(term.substr(at, end - at));
       if (by == '/' && value % size != 0) fail(term + ": " + std::to_string(value) + " is not a multiple of " + std::to_string(size));
-      value = by == '/' ? value / size : value * size;
+      value = by == '/' ? value / size : by == '+' ? value + size : value * size;
       if (end < term.size()) by = term[end];
       at = end + 1;
     }

@@ -1,7 +1,7 @@
 // The signature of an op, from its declaration (opTable.h), and the check of an instruction against it.
 //
 // A dimension's name is bound where it is first seen (integer attributes are bound before) and must agree afterwards; a
-// number, or a term of names and numbers with * and / (from left to right, divisions without remainder), is compared.
+// number, or a term of names and numbers with *, / and + (from left to right, divisions without remainder), is compared.
 // "*" is any shape, the same for all operands that have it; "#" is the same and contiguous in memory.
 #pragma once
 
@@ -43,7 +43,7 @@ struct OpInfo {
   const OperandInfo* operands;
   int32_t operandCount;  // -1: any number
   const AttributeInfo* attributes;
-  int32_t attributeCount;
+  int32_t attributeCount, requiredAttributes;  // an instruction may leave out the ones behind the required, which are then 0
 };
 
 // Throws an Error that starts with `where` and names the operand when the call does not fit its op's signature.

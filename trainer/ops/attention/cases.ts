@@ -38,7 +38,8 @@ export const windowStarts = (tokens: number): TestOperand => ({
   values: Array.from({ length: tokens }, (_, t) => Math.max(0, t - 19)),
 });
 
-export function attentionCase(act: Activation, shape: AttentionShape, segmentStart: TestOperand): OpCase {
+/** A case; `softcap` 0: the scores are not capped. */
+export function attentionCase(act: Activation, shape: AttentionShape, segmentStart: TestOperand, softcap = 0): OpCase {
   const { heads, kvHeads, headDim } = shape;
   const T = segmentStart.shape[0] ?? 0;
   const kv = [T, kvHeads * headDim];
@@ -51,7 +52,8 @@ export function attentionCase(act: Activation, shape: AttentionShape, segmentSta
     o: empty(act, q),
     lse: empty("F32", [T, heads]),
   };
-  return make(attention, JSON.stringify(shape), act, { heads, kvHeads, headDim, scale: headDim ** -0.5 }, operands);
+  const attributes = { heads, kvHeads, headDim, scale: headDim ** -0.5, ...(softcap > 0 && { softcap }) };
+  return make(attention, `${JSON.stringify(shape)}${softcap > 0 ? " capped" : ""}`, act, attributes, operands);
 }
 
 /** One key is NaN: rows that attend to it become NaN; earlier rows and other segments are unaffected. */
@@ -67,4 +69,6 @@ export const cases = (act: Activation): OpCase[] => [
   ...attentionShapes.map((shape) => attentionCase(act, shape, segmentStarts(shape.segments))),
   notANumberCase(act),
   attentionCase(act, attentionShapes[3]!, windowStarts(100)),
+  attentionCase(act, attentionShapes[2]!, segmentStarts(attentionShapes[2]!.segments), 1.5),
+  attentionCase(act, attentionShapes[3]!, windowStarts(130), 50),
 ];

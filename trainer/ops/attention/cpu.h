@@ -33,6 +33,13 @@ inline SoftmaxRow softmaxRow(float* scores, int64_t from, int64_t to, int64_t co
   return {highestScore + static_cast<float>(logarithm(static_cast<double>(total))), 1.0f / total};
 }
 
+// scores[0..count) := cap · tanh(scale · score / cap).
+inline void capScores(float* scores, int64_t count, float scale, float cap) {
+  forLanes(count, [&](int64_t s, auto n) {
+    store(scores + s, all(cap) * hyperbolicTangent(load(scores + s, n) * all(scale / cap)), n);
+  });
+}
+
 // Op: any op with the operands and attributes of attention.
 template <class C, class T, class Op>
 class AttentionTask {
@@ -69,7 +76,8 @@ class AttentionTask {
     float inverses[queryStrip];
     for (int64_t i = 0; i < rows; ++i) {
       const int64_t t = segment_.first + row + i, from = indexAt(op_.segmentStart, t) - segment_.first;
-      const SoftmaxRow softmax = softmaxRow(scores_ + i * stride, from, row + i, stride, op_.scale);
+      if (op_.softcap > 0) capScores(scores_ + i * stride, stride, op_.scale, op_.softcap);
+      const SoftmaxRow softmax = softmaxRow(scores_ + i * stride, from, row + i, stride, op_.softcap > 0 ? 1 : op_.scale);
       inverses[i] = softmax.inverse;
       op_.lse.template row<float>(t)[head_] = softmax.lse;
     }

@@ -1,4 +1,4 @@
-// o = softmax(scale · q·kᵀ)·v over keys segmentStart[t]..t, by head; lse is the log of the softmax's sum.
+// o = softmax(s)·v, s = scale · q·kᵀ, or c·tanh(s/c) with a softcap of c, over keys segmentStart[t]..t, by head; lse is the log of the softmax's sum.
 #pragma once
 
 #include "../../native/generated/ops.h"
@@ -13,6 +13,13 @@ Real scoreAt(const Tensor& q, const Tensor& k, int64_t t, int64_t qHead, int64_t
   Real sum = 0;
   for (int64_t i = 0; i < D; ++i) sum += get<Real>(q, t, qHead * D + i) * get<Real>(k, s, kHead * D + i);
   return sum;
+}
+
+// A scaled score as the softmax sees it. Op: any op with attention's attributes.
+template <class Real, class Op>
+Real capped(const Op& op, Real score) {
+  const auto cap = static_cast<Real>(op.softcap);
+  return cap > 0 ? cap * std::tanh(score / cap) : score;
 }
 
 // In place: scores → exp(score − highest), and their sum and the highest.
@@ -34,7 +41,7 @@ void attentionRow(const Attention& op, int64_t t, int64_t head) {
   const int64_t D = op.headDim, kvHead = head / (op.heads / op.kvHeads), start = integerAt(op.segmentStart, t);
   std::vector<Real> weights;
   for (int64_t s = start; s <= t; ++s) {
-    weights.push_back(static_cast<Real>(op.scale) * scoreAt<Real>(op.q, op.k, t, head, s, kvHead, D));
+    weights.push_back(capped(op, static_cast<Real>(op.scale) * scoreAt<Real>(op.q, op.k, t, head, s, kvHead, D)));
   }
   const Softmax<Real> softmax = exponentials(weights);
   put<Real>(op.lse, t, head, softmax.highest + std::log(softmax.total));

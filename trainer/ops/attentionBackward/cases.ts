@@ -10,10 +10,10 @@ import {
 import { attentionBackward } from "./op.ts";
 
 /** o and lse must belong to q, k and v: they are computed here, in double. */
-function attentionBackwardCase(act: Activation, shape: AttentionShape, segmentStart: TestOperand): OpCase {
-  const { operands, attributes, name } = attentionCase(act, shape, segmentStart);
+function attentionBackwardCase(act: Activation, shape: AttentionShape, segmentStart: TestOperand, softcap = 0): OpCase {
+  const { operands, attributes, name } = attentionCase(act, shape, segmentStart, softcap);
   const { q, k, v, o, lse } = operands;
-  const forward = attentionForward(shape, q!.values!, k!.values!, v!.values!, segmentStart.values!);
+  const forward = attentionForward({ ...shape, softcap }, q!.values!, k!.values!, v!.values!, segmentStart.values!);
   const all = {
     q: q!,
     k: k!,
@@ -30,16 +30,16 @@ function attentionBackwardCase(act: Activation, shape: AttentionShape, segmentSt
   return { ...make(attentionBackward, name, act, attributes, all), relative, absolute: relative / 50 };
 }
 
-/** In double; `prefix` is seen by every row. */
+/** In double; `prefix` is seen by every row; a `softcap` of 0 is none. */
 export function attentionForward(
-  shape: AttentionShape,
+  shape: AttentionShape & { softcap?: number },
   q: readonly number[],
   k: readonly number[],
   v: readonly number[],
   starts: readonly number[],
   prefix: { keys: readonly number[]; values: readonly number[] } = { keys: [], values: [] },
 ) {
-  const { heads, kvHeads, headDim: D } = shape;
+  const { heads, kvHeads, headDim: D, softcap: cap = 0 } = shape;
   const o = new Array<number>(q.length).fill(0);
   const lse: number[] = [];
   const before = prefix.keys.length / (kvHeads * D);
@@ -51,7 +51,7 @@ export function attentionForward(
       const dot = (s: number) => {
         let sum = 0;
         for (let i = 0; i < D; i += 1) sum += q[(t * heads + head) * D + i]! * keys[(s * kvHeads + kvHead) * D + i]!;
-        return sum * D ** -0.5;
+        return cap > 0 ? cap * Math.tanh((sum * D ** -0.5) / cap) : sum * D ** -0.5;
       };
       const rows = [...Array(before).keys(), ...Array.from({ length: t - start + 1 }, (_, i) => before + start + i)];
       const scores = rows.map(dot);
@@ -71,4 +71,6 @@ export function attentionForward(
 export const cases = (act: Activation): OpCase[] => [
   ...attentionShapes.map((shape) => attentionBackwardCase(act, shape, segmentStarts(shape.segments))),
   attentionBackwardCase(act, attentionShapes[3]!, windowStarts(100)),
+  attentionBackwardCase(act, attentionShapes[2]!, segmentStarts(attentionShapes[2]!.segments), 1.5),
+  attentionBackwardCase(act, attentionShapes[3]!, windowStarts(130), 50),
 ];

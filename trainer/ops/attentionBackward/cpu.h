@@ -81,11 +81,28 @@ class AttentionBackwardTask {
     F dots = zero();
     forLanes(D_, [&](int64_t i, auto n) { dots = fma(loadAny(op_.dO, t, head * D_ + i, n), loadAny(op_.o, t, head * D_ + i, n), dots); });
     const F delta = all(sumOf(dots)), scale = all(op_.scale), lse = all(op_.lse.template row<float>(t)[head]);
+    if (op_.softcap > 0) return cappedGradient(row, from, weights, gradients, count, delta, lse);
     for (int64_t s = 0; s < count; s += lanes) {
       const F p = exponential(load(weights + s, Whole{}) * scale - lse);
       store(gradients + s, p * (load(gradients + s, Whole{}) - delta) * scale, Whole{});
       store(weights + s, p, Whole{});
     }
+    clearUnseen(row, from, weights, gradients, count);
+  }
+
+  // The same with soft-capped scores: dS also takes the derivative of the cap, 1 − tanh².
+  void cappedGradient(int64_t row, int64_t from, float* weights, float* gradients, int64_t count, F delta, F lse) const {
+    const F cap = all(op_.softcap), scale = all(op_.scale), into = all(op_.scale / op_.softcap);
+    for (int64_t s = 0; s < count; s += lanes) {
+      const F tangent = hyperbolicTangent(load(weights + s, Whole{}) * into), p = exponential(cap * tangent - lse);
+      const F slope = scale * (all(1.0f) - tangent * tangent);
+      store(gradients + s, p * (load(gradients + s, Whole{}) - delta) * slope, Whole{});
+      store(weights + s, p, Whole{});
+    }
+    clearUnseen(row, from, weights, gradients, count);
+  }
+
+  static void clearUnseen(int64_t row, int64_t from, float* weights, float* gradients, int64_t count) {
     for (int64_t s = 0; s < from; ++s) weights[s] = gradients[s] = 0;
     for (int64_t s = row + 1; s < count; ++s) weights[s] = gradients[s] = 0;
   }

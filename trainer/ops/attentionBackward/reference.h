@@ -1,3 +1,4 @@
+// With a softcap of c a score s is c·tanh(s/c), and dS takes its derivative 1 − tanh²(s/c).
 // P = exp(scale·q·kᵀ − lse); dv = Pᵀ·dO; dS = P ∘ (dO·vᵀ − rowsum(dO ∘ o)); dq = scale·dS·k; dk = scale·dSᵀ·q.
 #pragma once
 
@@ -7,6 +8,14 @@
 
 #include <vector>
 namespace luthier::reference {
+
+// The derivative of `capped`.
+template <class Real, class Op>
+Real cappedSlope(const Op& op, Real score) {
+  if (!(op.softcap > 0)) return Real(1);
+  const Real tangent = std::tanh(score / static_cast<Real>(op.softcap));
+  return Real(1) - tangent * tangent;
+}
 
 // The gradients of one key–value head, row-major [T, D], until they are rounded into their tensors.
 template <class Real>
@@ -22,8 +31,8 @@ void attentionBackwardRow(const Op& op, int64_t t, int64_t head, KeyValueGradien
   for (int64_t i = head * D; i < (head + 1) * D; ++i) delta += get<Real>(op.dO, t, i) * get<Real>(op.o, t, i);
   for (int64_t s = integerAt(op.segmentStart, t); s <= t; ++s) {
     const Real score = static_cast<Real>(op.scale) * scoreAt<Real>(op.q, op.k, t, head, s, kvHead, D);
-    const Real p = std::exp(score - get<Real>(op.lse, t, head));
-    const Real dS = static_cast<Real>(op.scale) * p * (scoreAt<Real>(op.dO, op.v, t, head, s, kvHead, D) - delta);
+    const Real p = std::exp(capped(op, score) - get<Real>(op.lse, t, head));
+    const Real dS = static_cast<Real>(op.scale) * cappedSlope(op, score) * p * (scoreAt<Real>(op.dO, op.v, t, head, s, kvHead, D) - delta);
     for (int64_t i = 0; i < D; ++i) {
       sums.dv[s * D + i] += p * get<Real>(op.dO, t, head * D + i);
       dq[i] += dS * get<Real>(op.k, s, kvHead * D + i);

@@ -27,8 +27,13 @@ export function cacheShapes(act: Activation) {
   }));
 }
 
+const variants = [{}, { window: 1 }, { window: 9 }, { softcap: 1.5 }, { softcap: 1.5, window: 9 }];
+
 export const cases = (act: Activation): OpCase[] =>
-  cacheShapes(act).map(({ label, attributes, q, slot, position, cache }) => {
-    const operands = { q: random(act, q), cacheK: cache(), cacheV: cache(), slot, position, o: empty(act, q) };
-    return make(attentionCached, label, act, attributes, operands);
-  });
+  variants.flatMap((variant) =>
+    cacheShapes(act).map(({ label, attributes, q, slot, position, cache }) => {
+      const operands = { q: random(act, q), cacheK: cache(), cacheV: cache(), slot, position, o: empty(act, q) };
+      const all = { ...attributes, ...variant };
+      return make(attentionCached, `${label} ${JSON.stringify(variant)}`, act, all, operands);
+    }),
+  );

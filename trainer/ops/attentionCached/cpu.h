@@ -4,6 +4,7 @@
 #include "../../native/cpu/math.h"
 #include "../../native/cpu/tasks.h"
 #include "../../native/generated/ops.h"
+#include "../attention/cpu.h"
 
 namespace luthier::LUTHIER_ISA {
 
@@ -14,14 +15,14 @@ inline F dotOf(const T* a, const T* b, int64_t count) {
   return sum;
 }
 
-// scores[0..keys) := exp(scale·q·k − highest), sum returned.
+// scores[0..keys) := exp(s − highest), s = scale·q·k, soft-capped where the op says so; sum returned.
 template <class T>
 inline float cachedWeights(const AttentionCached& op, const T* q, int64_t base, int64_t keys, int64_t column, float* scores) {
+  const float scale = op.softcap > 0 ? 1 : op.scale;
+  for (int64_t s = 0; s < keys; ++s) scores[s] = scale * sumOf(dotOf(q, op.cacheK.row<T>(base + s) + column, op.headDim));
+  if (op.softcap > 0) capScores(scores, keys, op.scale, op.softcap);
   float top = -__builtin_inff();
-  for (int64_t s = 0; s < keys; ++s) {
-    scores[s] = op.scale * sumOf(dotOf(q, op.cacheK.row<T>(base + s) + column, op.headDim));
-    top = scores[s] > top ? scores[s] : top;
-  }
+  for (int64_t s = 0; s < keys; ++s) top = scores[s] > top ? scores[s] : top;
   F sum = zero();
   forLanes(keys, [&](int64_t s, auto n) {
     const F weight = only(exponential(load(scores + s, n) - all(top)), n);
@@ -36,7 +37,8 @@ inline void attentionCachedRow(const AttentionCached& op, int64_t t, int64_t hea
   const int64_t D = op.headDim, column = head / (op.heads / op.kvHeads) * D, slot = indexAt(op.slot, t);
   T* o = op.o.row<T>(t) + head * D;
   if (slot < 0) return static_cast<void>(__builtin_memset(o, 0, static_cast<size_t>(D) * sizeof(T)));
-  const int64_t base = slot * op.cacheK.dims[1], keys = indexAt(op.position, t) + 1;
+  const int64_t last = indexAt(op.position, t), first = op.window > 0 ? larger(0, last - op.window + 1) : 0;
+  const int64_t base = slot * op.cacheK.dims[1] + first, keys = last - first + 1;
   const float total = cachedWeights<T>(op, op.q.row<T>(t) + head * D, base, keys, column, scores);
   forLanes(D, [&](int64_t i, auto n) {
     F sum = zero();

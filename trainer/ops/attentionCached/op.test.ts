@@ -8,6 +8,32 @@ import { attentionCached } from "./op.ts";
 
 const heads = { heads: 4, kvHeads: 2, headDim: 4, scale: 0.5 };
 
+test("attentionCached: with a window a row sees the last keys, as attention does from a later start", async () => {
+  const graph = new Graph();
+  const row = (name: string, width: number) => graph.input(name, "F64", [6, width]);
+  const [q, k, v] = [row("q", 16), row("k", 8), row("v", 8)];
+  const index = (name: string) => graph.input(name, "I32", [6]);
+  const [slot, position] = [index("slot"), index("position")];
+  const cache = (name: string) => graph.input(name, "F64", [1, 6, 8]);
+  const [cacheK, cacheV] = [cache("cacheK"), cache("cacheV")];
+  cacheAppend.node(graph, { k, v, slot, position, cacheK, cacheV }, {});
+  const windowed = { ...heads, window: 3, softcap: 0.7 };
+  graph.output("cached", attentionCached.node(graph, { q, cacheK, cacheV, slot, position }, windowed).o);
+  const packed = { ...heads, softcap: 0.7 };
+  graph.output("packed", attention.node(graph, { q, k, v, segmentStart: index("segmentStart") }, packed).o);
+  const runner = new GraphRunner(graph);
+  const values = await runner.run({
+    q: randomValues(96, 1),
+    k: randomValues(48, 2),
+    v: randomValues(48, 3),
+    slot: [0, 0, 0, 0, 0, 0],
+    position: [0, 1, 2, 3, 4, 5],
+    segmentStart: [0, 0, 0, 1, 2, 3],
+  });
+  runner.close();
+  assert(relativeError(values.cached!, values.packed!) < 1e-12);
+});
+
 test("attentionCached: rows of two sequences, in any order, see what attention over their segments sees", async () => {
   const graph = new Graph();
   const row = (name: string, width: number) => graph.input(name, "F64", [5, width]);

@@ -1,18 +1,22 @@
-// Attention of row t over cache[slot[t]][0..position[t]]; slot −1 gives zeros.
+// Attention of row t over cache[slot[t]][0..position[t]], with a window over its last rows; slot −1 gives zeros.
 #pragma once
 
 #include "../../native/generated/ops.h"
 #include "../../native/runtime/reference.h"
 #include "../attention/reference.h"
+
+#include <algorithm>
+
 namespace luthier::reference {
 
 template <class Real>
 void attentionCachedRow(const AttentionCached& op, int64_t t, int64_t head) {
-  const int64_t D = op.headDim, kvHead = head / (op.heads / op.kvHeads), keys = integerAt(op.position, t) + 1;
-  const int64_t base = integerAt(op.slot, t) * op.cacheK.dims[1];
+  const int64_t D = op.headDim, kvHead = head / (op.heads / op.kvHeads), last = integerAt(op.position, t);
+  const int64_t first = op.window > 0 ? std::max<int64_t>(0, last - op.window + 1) : 0, keys = last - first + 1;
+  const int64_t base = integerAt(op.slot, t) * op.cacheK.dims[1] + first;
   std::vector<Real> weights;
   for (int64_t s = 0; s < keys; ++s) {
-    weights.push_back(static_cast<Real>(op.scale) * scoreAt<Real>(op.q, op.cacheK, t, head, base + s, kvHead, D));
+    weights.push_back(capped(op, static_cast<Real>(op.scale) * scoreAt<Real>(op.q, op.cacheK, t, head, base + s, kvHead, D)));
   }
   const Softmax<Real> softmax = exponentials(weights);
   for (int64_t i = 0; i < D; ++i) {

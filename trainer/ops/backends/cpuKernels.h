@@ -42,4 +42,7 @@
 #include "../scaleColumns/cpu.h"
 #include "../scaleColumnsBackward/cpu.h"
 #include "../scatterRows/cpu.h"
+#include "../sliceColumns/cpu.h"
+#include "../sliceColumnsBackward/cpu.h"
+#include "../softcap/cpu.h"
 #include "../sumSquares/cpu.h"

@@ -42,4 +42,7 @@
 #include "../scaleColumns/reference.h"
 #include "../scaleColumnsBackward/reference.h"
 #include "../scatterRows/reference.h"
+#include "../sliceColumns/reference.h"
+#include "../sliceColumnsBackward/reference.h"
+#include "../softcap/reference.h"
 #include "../sumSquares/reference.h"

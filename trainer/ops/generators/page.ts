@@ -25,7 +25,9 @@ function row(op: ListedOp): string[] {
     op.operands
       .filter((operand) => operand.access === access)
       .map(({ name, type, terms, optional }) => `${name}${optional ? "?" : ""} ${type}[${shown(terms)}]${suffix}`);
-  const attributes = Object.keys(op.attributes).join(", ");
+  const attributes = Object.entries(op.attributes)
+    .map(([name, { optional }]) => `${name}${optional ? "?" : ""}`)
+    .join(", ");
   const before = [...words("in"), ...words("inOut", " +=")].join(", ");
   const after = words("out").join(", ");
   const operands = after === "" ? before : `${before} → ${after}`;

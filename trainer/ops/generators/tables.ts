@@ -1,6 +1,6 @@
 /** `native/generated/opTable.h`: the signatures against which the loader checks instructions. */
 import type { AnyOp } from "../../graph/op.ts";
-import type { Attribute, OperandSpec } from "../../graph/signature.ts";
+import type { AttributeSpec, OperandSpec } from "../../graph/signature.ts";
 import { isComputing, type ListedOp } from "../index.ts";
 import { command } from "./structs.ts";
 
@@ -42,7 +42,7 @@ const isHeld = ({ indices }: AnyOp, { name, type, access }: OperandSpec): boolea
   (type === "i32" || type === "u32" || indices.some((rule) => "where" in rule && rule.where === name));
 
 /** Name, whether real, lowest, highest, whether below the highest, the divisor's place, the values where they are few. */
-function attributeLine(op: AnyOp, name: string, { type, min, max, below, values, multipleOf }: Attribute): string {
+function attributeLine(op: AnyOp, name: string, { type, min, max, below, values, multipleOf }: AttributeSpec): string {
   const divisor = Object.keys(op.attributes).indexOf(multipleOf ?? "");
   const bounds = [min ?? "-unbounded", below ?? max ?? "unbounded", below !== undefined].join(", ");
   return `{"${name}", ${type === "f32"}, ${bounds}, ${divisor}, {${(values ?? []).join(", ")}}, ${values?.length ?? 0}}`;
@@ -50,10 +50,11 @@ function attributeLine(op: AnyOp, name: string, { type, min, max, below, values,
 
 function table(ops: readonly ListedOp[]): string {
   const lines = ops.map((op) => {
-    if (!isComputing(op)) return `    {"${op.name}", nullptr, -1, nullptr, 0},\n`;
-    const attributes = Object.keys(op.attributes).length;
-    const listed = attributes === 0 ? "nullptr" : `${op.name}Attributes`;
-    return `    {"${op.name}", ${op.name}Operands, ${op.operands.length}, ${listed}, ${attributes}},\n`;
+    if (!isComputing(op)) return `    {"${op.name}", nullptr, -1, nullptr, 0, 0},\n`;
+    const attributes = Object.values(op.attributes);
+    const listed = attributes.length === 0 ? "nullptr" : `${op.name}Attributes`;
+    const counts = `${attributes.length}, ${attributes.filter(({ optional }) => !optional).length}`;
+    return `    {"${op.name}", ${op.name}Operands, ${op.operands.length}, ${listed}, ${counts}},\n`;
   });
   return `// By opcode − 1. An operand count of −1: any number.\ninline constexpr OpInfo opTable[opcodeCount] = {\n${lines.join("")}};\n`;
 }

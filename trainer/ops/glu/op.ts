@@ -1,11 +1,11 @@
-/** y = act(gate) · up (Shazeer 2020). gate, up [T, f] → y [T, f]; activation 0 is SiLU. */
+/** y = act(gate) · up (Shazeer 2020). gate, up [T, f] → y [T, f]; activation 0 is SiLU, 1 GELU by its tanh formula. */
 import { defineOp } from "../../graph/op.ts";
 import { activation } from "../attributes.ts";
 import { gluBackward } from "../gluBackward/op.ts";
 
 export const glu = defineOp({
   name: "glu",
-  meaning: "act(gate) · up; activation 0 is SiLU",
+  meaning: "act(gate) · up; activation 0 is SiLU, 1 GELU (tanh)",
   inputs: { gate: "act[*]", up: "act[*]" },
   outputs: { y: "act[*]" },
   attributes: { activation },

@@ -4,6 +4,7 @@
 #include "../../native/cpu/math.h"
 #include "../../native/cpu/tasks.h"
 #include "../../native/generated/ops.h"
+#include "../glu/cpu.h"
 
 namespace luthier::LUTHIER_ISA {
 
@@ -13,9 +14,10 @@ inline void gluBackward(const GluBackward& op, Workers& workers) {
       for (int64_t t = first; t < last; ++t) {
         forLanes(op.dy.cols(), [&](int64_t c, auto n) {
           const F dy = load(op.dy.row<T>(t) + c, n), g = load(op.gate.row<T>(t) + c, n);
-          const F up = load(op.up.row<T>(t) + c, n), s = sigmoid(g);
-          store(op.dUp.row<T>(t) + c, dy * g * s, n);
-          store(op.dGate.row<T>(t) + c, dy * up * s * (all(1.0f) + g * (all(1.0f) - s)), n);
+          const F up = load(op.up.row<T>(t) + c, n);
+          const Activated a = activated(op.activation, g);
+          store(op.dUp.row<T>(t) + c, dy * g * a.gate, n);
+          store(op.dGate.row<T>(t) + c, dy * up * a.gate * (all(1.0f) + a.rate * (all(1.0f) - a.gate)), n);
         });
       }
     });

@@ -26,16 +26,12 @@ export function cases(act: Activation): OpCase[] {
     };
     const nll = empty("F32", [R]);
     const label = `${R}×${d}×${V}`;
+    const both = { ...inputs, dW: random("F32", [V, d]), nll, dh: empty(act, [R, d]) };
     return [
       make(linearCrossEntropy, `${label} loss alone`, act, {}, { ...inputs, nll }),
       make(linearCrossEntropy, `${label} dh`, act, {}, { ...inputs, nll, dh: empty(act, [R, d]) }),
-      make(
-        linearCrossEntropy,
-        `${label} dh and dW`,
-        act,
-        {},
-        { ...inputs, dW: random("F32", [V, d]), nll, dh: empty(act, [R, d]) },
-      ),
+      make(linearCrossEntropy, `${label} dh and dW`, act, {}, both),
+      make(linearCrossEntropy, `${label} capped`, act, { softcap: 2 }, both),
     ];
   });
 }

@@ -3,12 +3,14 @@
 // For each chunk: its logits; each row's new maximum m and Σ exp(logit − m) without the target; dh's numerator
 // Σ exp(logit − m)·W, rescaled when m grows. The target is kept apart, so that 1 − p of a confident row has full
 // precision also in BF16: dh = lossWeight · (numerator / sum − (others / sum)·W[target]).
+// With a softcap each logit is capped as its chunk is made, and its part of a gradient takes the slope 1 − (logit/cap)².
 // Only dW needs the finished sums: a second pass forms the logits again.
 #pragma once
 
 #include "../../native/cpu/math.h"
 #include "../../native/cpu/product.h"
 #include "../../native/generated/ops.h"
+#include "../attention/cpu.h"
 #include "../gradWeight/cpu.h"
 
 namespace luthier::LUTHIER_ISA {
@@ -56,6 +58,11 @@ class CrossEntropy {
   Tensor chunkLogits(int64_t v, int64_t count) const {
     const Tensor w = rowsView(op_.w, v, count), logits = matrixView(DType::f32, rows_, count, vocabularyChunk, logits_);
     product<true>({op_.h, w, nullptr, nullptr, 0, nullptr, nullptr, logits}, workers_);
+    if (op_.softcap > 0) {
+      forPieces(workers_, rows_, 16, [&](int64_t first, int64_t last) {
+        for (int64_t r = first; r < last; ++r) capScores(logits_ + r * vocabularyChunk, count, 1, op_.softcap);
+      });
+    }
     return logits;
   }
 
@@ -83,8 +90,8 @@ class CrossEntropy {
     }
     F sum = zero();
     forLanes(count, [&](int64_t i, auto n) {
-      const F weight = only(exponential(load(logits + i, n) - all(m)), n);
-      if (op_.dh) storeAny(weights, r, i, weight, n);
+      const F logit = load(logits + i, n), weight = only(exponential(logit - all(m)), n);
+      if (op_.dh) storeAny(weights, r, i, op_.softcap > 0 ? weight * slopeOf(logit) : weight, n);
       sum = sum + weight;
     });
     row.others = row.others * shrink + sumOf(sum);
@@ -103,6 +110,12 @@ class CrossEntropy {
     float values[lanes];
     store(values, value, Whole{});
     return values[0];
+  }
+
+  // The derivative of a capped logit; that of −infinity, the target's while the others are summed, is 0.
+  F slopeOf(F logit) const {
+    const F tangent = highest(logit, all(-op_.softcap)) / all(op_.softcap);
+    return all(1.0f) - tangent * tangent;
   }
 
   // nll, the loss in row order, dh.
@@ -127,7 +140,8 @@ class CrossEntropy {
     const float total = row.others + firstLane(exponential(all(row.target - row.highest)));
     putFloat(op_.nll, r, static_cast<float>(logarithm(static_cast<double>(total))) + (row.highest - row.target));
     if (!op_.dh) return;
-    const F scale = all(weight / total), pull = all(weight * row.others / total);
+    const float ownSlope = op_.softcap > 0 ? firstLane(slopeOf(all(row.target))) : 1;
+    const F scale = all(weight / total), pull = all(weight * row.others / total * ownSlope);
     const int64_t target = indexAt(op_.target, r);
     forLanes(width_, [&](int64_t i, auto n) {
       const F numerator = load(numerator_ + r * width_ + i, n);
@@ -151,9 +165,14 @@ class CrossEntropy {
     if (weight == 0) return static_cast<void>(__builtin_memset(logits, 0, static_cast<size_t>(count) * 4));
     const float total = row.others + firstLane(exponential(all(row.target - row.highest)));
     const F scale = all(weight / total), m = all(row.highest);
-    forLanes(count, [&](int64_t i, auto n) { store(logits + i, exponential(load(logits + i, n) - m) * scale, n); });
+    forLanes(count, [&](int64_t i, auto n) {
+      const F logit = load(logits + i, n), gradient = exponential(logit - m) * scale;
+      store(logits + i, op_.softcap > 0 ? gradient * slopeOf(logit) : gradient, n);
+    });
     const int64_t target = indexAt(op_.target, r) - v;
-    if (target >= 0 && target < count) logits[target] = -weight * row.others / total;
+    if (target < 0 || target >= count) return;
+    logits[target] = -weight * row.others / total;
+    if (op_.softcap > 0) logits[target] *= firstLane(slopeOf(all(row.target)));
   }
 
   const LinearCrossEntropy& op_;

@@ -8,7 +8,7 @@ const rows = 5;
 const width = 6;
 const vocabulary = 11;
 
-function runner(): GraphRunner {
+function runner(softcap = 0): GraphRunner {
   const graph = new Graph();
   const operands = {
     h: graph.input("h", "F64", [rows, width]),
@@ -18,7 +18,7 @@ function runner(): GraphRunner {
     loss: graph.input("loss", "F64", [1]),
     dW: graph.input("dW", "F64", [vocabulary, width]),
   };
-  const { nll, dh } = linearCrossEntropy.node(graph, operands, {}, ["dh"]);
+  const { nll, dh } = linearCrossEntropy.node(graph, operands, { softcap }, ["dh"]);
   graph.output("nll", nll);
   graph.output("dh", dh!);
   return new GraphRunner(graph);
@@ -31,21 +31,22 @@ const values = {
   lossWeight: [0.5, 1, 0, 0.25, 2],
 };
 
-test("linearCrossEntropy: gradients of rows and matrix are of the weighted loss", async () => {
-  const run = runner();
-  const { dh, dW } = await run.run(values);
-  for (const [name, analytic] of [
-    ["h", dh],
-    ["w", dW],
-  ] as const) {
-    const numeric = await centralDifferences(values[name], async (moved) => {
-      const made = await run.run({ ...values, [name]: moved });
-      return made.loss?.[0] ?? Number.NaN;
-    });
-    assert(relativeError(analytic!, numeric) < 1e-7, `${name}: ${relativeError(analytic!, numeric)}`);
-  }
-  run.close();
-});
+for (const softcap of [0, 1.2])
+  test(`linearCrossEntropy: gradients of rows and matrix are of the weighted loss, softcap ${softcap}`, async () => {
+    const run = runner(softcap);
+    const { dh, dW } = await run.run(values);
+    for (const [name, analytic] of [
+      ["h", dh],
+      ["w", dW],
+    ] as const) {
+      const numeric = await centralDifferences(values[name], async (moved) => {
+        const made = await run.run({ ...values, [name]: moved });
+        return made.loss?.[0] ?? Number.NaN;
+      });
+      assert(relativeError(analytic!, numeric) < 1e-7, `${name}: ${relativeError(analytic!, numeric)}`);
+    }
+    run.close();
+  });
 
 test("linearCrossEntropy: the loss is softmax's mean negative log-likelihood, added to the accumulated loss", async () => {
   const run = runner();

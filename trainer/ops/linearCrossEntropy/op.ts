@@ -1,10 +1,11 @@
 /**
  * loss += Σ_r lossWeight[r] · nll[r], nll = logsumexp(h·wᵀ) − (h·wᵀ)[target], the vocabulary in chunks: the logits are
- * never all in memory. Gradients come from the same pass: dh is of the weighted loss, dW accumulates.
+ * never all in memory. With a softcap c the logits are c·tanh(h·wᵀ/c) instead of h·wᵀ. Gradients come from the same pass: dh is of the weighted loss, dW accumulates.
  * h [R, d] · w [V, d] · target i32[R] · lossWeight F32[R] · loss F64[1] · dW F32[V, d] → nll F32[R], dh [R, d].
  */
 import { defineOp, moreScratch, noScratch } from "../../graph/op.ts";
 import { aligned, rowsOf, widthOf } from "../../graph/tensor.ts";
+import { softcap } from "../attributes.ts";
 import { gradientScratch, productScratch, wordBytes } from "../scratch.ts";
 
 /** The chunk of the vocabulary. */
@@ -17,6 +18,7 @@ export const linearCrossEntropy = defineOp({
   inputs: { h: "act[R,d]", w: "dense[V,d]", target: "i32[R]", lossWeight: "sum[R]" },
   accumulates: { loss: "f64[1]", "dW?": "sum[V,d]" },
   outputs: { nll: "f32[R]", "dh?": "act[R,d]" },
+  attributes: { "softcap?": softcap },
   indices: [{ operand: "target", below: "V", where: "lossWeight" }],
   isLoss: true,
   backward({ outputs: { dh }, wants, contribute }) {

@@ -1,4 +1,4 @@
-// nll = logsumexp(h·Wᵀ) − (h·Wᵀ)[target]; loss += Σ lossWeight·nll; dh and dW are the loss's gradients.
+// nll = logsumexp(l) − l[target], l = h·Wᵀ, or c·tanh(h·Wᵀ/c) with a softcap of c; loss += Σ lossWeight·nll; dh and dW are the loss's gradients.
 #pragma once
 
 #include "../../native/generated/ops.h"
@@ -16,7 +16,7 @@ void linearCrossEntropyRow(const LinearCrossEntropy& op, int64_t r, std::vector<
   for (int64_t v = 0; v < V; ++v) {
     Real sum = 0;
     for (int64_t c = 0; c < d; ++c) sum += get<Real>(op.h, r, c) * get<Real>(op.w, v, c);
-    logits[v] = sum;
+    logits[v] = op.softcap > 0 ? static_cast<Real>(op.softcap) * std::tanh(sum / static_cast<Real>(op.softcap)) : sum;
     highest = std::fmax(highest, sum);
   }
   Real total = 0;
@@ -24,7 +24,10 @@ void linearCrossEntropyRow(const LinearCrossEntropy& op, int64_t r, std::vector<
   const Real lse = highest + std::log(total), nll = lse - logits[target];
   put<Real>(op.nll, r, nll);
   accumulate<double>(op.loss, 0, 0, static_cast<double>(weight * nll));
-  for (int64_t v = 0; v < V; ++v) logits[v] = weight * (std::exp(logits[v] - lse) - (v == target ? Real(1) : Real(0)));
+  for (int64_t v = 0; v < V; ++v) {
+    const Real tangent = op.softcap > 0 ? logits[v] / static_cast<Real>(op.softcap) : Real(0);
+    logits[v] = weight * (std::exp(logits[v] - lse) - (v == target ? Real(1) : Real(0))) * (Real(1) - tangent * tangent);
+  }
   for (int64_t c = 0; c < d; ++c) {
     Real sum = 0;
     for (int64_t v = 0; op.dh && v < V; ++v) sum += logits[v] * get<Real>(op.w, v, c);

@@ -14,7 +14,7 @@ export const prefixShapes: readonly PrefixShape[] = [
   { heads: 3, kvHeads: 3, headDim: 10, segments: [70, 40], prefix: 33 },
 ];
 
-export function prefixCase(act: Activation, shape: PrefixShape): OpCase {
+export function prefixCase(act: Activation, shape: PrefixShape, softcap = 0): OpCase {
   const { heads, kvHeads, headDim, prefix } = shape;
   const segmentStart = segmentStarts(shape.segments);
   const T = segmentStart.shape[0] ?? 0;
@@ -29,9 +29,15 @@ export function prefixCase(act: Activation, shape: PrefixShape): OpCase {
     o: empty(act, [T, heads * headDim]),
     lse: empty("F32", [T, heads]),
   };
-  const attributes = { heads, kvHeads, headDim, scale: headDim ** -0.5 };
+  const attributes = { heads, kvHeads, headDim, scale: headDim ** -0.5, ...(softcap > 0 && { softcap }) };
   const relative = act === "BF16" ? 1e-2 : 3e-6;
-  return { ...make(prefixAttention, JSON.stringify(shape), act, attributes, operands), relative };
+  return {
+    ...make(prefixAttention, `${JSON.stringify(shape)}${softcap > 0 ? " capped" : ""}`, act, attributes, operands),
+    relative,
+  };
 }
 
-export const cases = (act: Activation): OpCase[] => prefixShapes.map((shape) => prefixCase(act, shape));
+export const cases = (act: Activation): OpCase[] => [
+  ...prefixShapes.map((shape) => prefixCase(act, shape)),
+  prefixCase(act, prefixShapes[2]!, 1.5),
+];

@@ -14,11 +14,11 @@ inline void takeInPrefix(const PrefixAttention& op, int64_t t, int64_t head, flo
   const int64_t D = op.headDim, column = head / (op.heads / op.kvHeads) * D, n = op.prefixK.rows();
   const T* q = op.q.row<T>(t) + head * D;
   float& lse = op.lse.row<float>(t)[head];
+  const float scale = op.softcap > 0 ? 1 : op.scale;
+  for (int64_t j = 0; j < n; ++j) scores[j] = scale * sumOf(dotOf(q, op.prefixK.row<T>(j) + column, D));
+  if (op.softcap > 0) capScores(scores, n, op.scale, op.softcap);
   float top = lse;
-  for (int64_t j = 0; j < n; ++j) {
-    scores[j] = op.scale * sumOf(dotOf(q, op.prefixK.row<T>(j) + column, D));
-    top = scores[j] > top ? scores[j] : top;
-  }
+  for (int64_t j = 0; j < n; ++j) top = scores[j] > top ? scores[j] : top;
   F sum = zero();
   forLanes(n, [&](int64_t j, auto count) {
     const F weight = only(exponential(load(scores + j, count) - all(top)), count);

@@ -15,10 +15,10 @@ void prefixAttentionRow(const PrefixAttention& op, int64_t t, int64_t head) {
   const int64_t n = op.prefixK.rows();
   std::vector<Real> weights;
   for (int64_t j = 0; j < n; ++j) {
-    weights.push_back(static_cast<Real>(op.scale) * scoreAt<Real>(op.q, op.prefixK, t, head, j, kvHead, D));
+    weights.push_back(capped(op, static_cast<Real>(op.scale) * scoreAt<Real>(op.q, op.prefixK, t, head, j, kvHead, D)));
   }
   for (int64_t s = start; s <= t; ++s) {
-    weights.push_back(static_cast<Real>(op.scale) * scoreAt<Real>(op.q, op.k, t, head, s, kvHead, D));
+    weights.push_back(capped(op, static_cast<Real>(op.scale) * scoreAt<Real>(op.q, op.k, t, head, s, kvHead, D)));
   }
   const Softmax<Real> softmax = exponentials(weights);
   put<Real>(op.lse, t, head, softmax.highest + std::log(softmax.total));

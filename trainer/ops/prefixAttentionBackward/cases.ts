@@ -5,12 +5,13 @@ import { type PrefixShape, prefixCase, prefixShapes } from "../prefixAttention/c
 import { prefixAttentionBackward } from "./op.ts";
 
 /** o and lse must belong to the other operands: they are computed here, in double. */
-function backwardCase(act: Activation, shape: PrefixShape): OpCase {
-  const { operands, attributes, name } = prefixCase(act, shape);
+function backwardCase(act: Activation, shape: PrefixShape, softcap = 0): OpCase {
+  const { operands, attributes, name } = prefixCase(act, shape, softcap);
   const { q, k, v, segmentStart, prefixK, prefixV, o, lse } = operands;
   const prefix = { keys: prefixK!.values!, values: prefixV!.values! };
-  const forward = attentionForward(shape, q!.values!, k!.values!, v!.values!, segmentStart!.values!, prefix);
-  const all = {
+  const all = { ...shape, softcap };
+  const forward = attentionForward(all, q!.values!, k!.values!, v!.values!, segmentStart!.values!, prefix);
+  const made = {
     ...operands,
     o: { ...o!, values: forward.o },
     lse: { ...lse!, values: forward.lse },
@@ -22,7 +23,10 @@ function backwardCase(act: Activation, shape: PrefixShape): OpCase {
     dv: empty(act, v!.shape),
   };
   const relative = act === "BF16" ? 1.5e-2 : 1e-5;
-  return { ...make(prefixAttentionBackward, name, act, attributes, all), relative, absolute: relative / 50 };
+  return { ...make(prefixAttentionBackward, name, act, attributes, made), relative, absolute: relative / 50 };
 }
 
-export const cases = (act: Activation): OpCase[] => prefixShapes.map((shape) => backwardCase(act, shape));
+export const cases = (act: Activation): OpCase[] => [
+  ...prefixShapes.map((shape) => backwardCase(act, shape)),
+  backwardCase(act, prefixShapes[2]!, 1.5),
+];

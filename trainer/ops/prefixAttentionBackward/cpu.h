@@ -15,11 +15,18 @@ inline void addPrefixGradient(const PrefixAttentionBackward& op, int64_t t, int6
   const T *q = op.q.row<T>(t) + head * D, *dO = op.dO.row<T>(t) + head * D;
   const float delta = sumOf(dotOf(dO, op.o.row<T>(t) + head * D, D)), lse = op.lse.row<float>(t)[head];
   for (int64_t j = 0; j < n; ++j) {
-    p[j] = op.scale * sumOf(dotOf(q, op.prefixK.row<T>(j) + column, D)) - lse;
+    p[j] = sumOf(dotOf(q, op.prefixK.row<T>(j) + column, D));
     dS[j] = sumOf(dotOf(dO, op.prefixV.row<T>(j) + column, D)) - delta;
   }
   forLanes(n, [&](int64_t j, auto count) {
-    const F weight = exponential(load(p + j, count));
+    const F score = all(op.scale) * load(p + j, count);
+    if (op.softcap > 0) {
+      const F tangent = hyperbolicTangent(score / all(op.softcap)), weight = exponential(all(op.softcap) * tangent - all(lse));
+      store(p + j, weight, count);
+      store(dS + j, weight * load(dS + j, count) * all(op.scale) * (all(1.0f) - tangent * tangent), count);
+      return;
+    }
+    const F weight = exponential(score - all(lse));
     store(p + j, weight, count);
     store(dS + j, weight * load(dS + j, count) * all(op.scale), count);
   });

@@ -17,8 +17,8 @@ void prefixAttentionBackwardRow(const PrefixAttentionBackward& op, int64_t t, in
   for (int64_t i = head * D; i < (head + 1) * D; ++i) delta += get<Real>(op.dO, t, i) * get<Real>(op.o, t, i);
   for (int64_t j = 0; j < op.prefixK.rows(); ++j) {
     const Real score = static_cast<Real>(op.scale) * scoreAt<Real>(op.q, op.prefixK, t, head, j, kvHead, D);
-    const Real p = std::exp(score - get<Real>(op.lse, t, head));
-    const Real dS = static_cast<Real>(op.scale) * p * (scoreAt<Real>(op.dO, op.prefixV, t, head, j, kvHead, D) - delta);
+    const Real p = std::exp(capped(op, score) - get<Real>(op.lse, t, head));
+    const Real dS = static_cast<Real>(op.scale) * cappedSlope(op, score) * p * (scoreAt<Real>(op.dO, op.prefixV, t, head, j, kvHead, D) - delta);
     for (int64_t i = 0; i < D; ++i) {
       prefix.dv[j * D + i] += p * get<Real>(op.dO, t, head * D + i);
       prefix.dk[j * D + i] += dS * get<Real>(op.q, t, head * D + i);

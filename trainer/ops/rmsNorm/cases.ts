@@ -15,6 +15,7 @@ export const cases = (act: Activation): OpCase[] => [
     const [weight, rstd] = [asWeight(random(act, [d])), empty("F32", [T])];
     return [
       make(rmsNorm, label, act, { eps }, { x: x(), weight, y, rstd }),
+      make(rmsNorm, `${label} offset`, act, { eps, offset: 1 }, { x: x(), weight, y, rstd }),
       make(rmsNorm, `${label} with residual`, act, { eps }, { x: x(), weight, residual: x(), y, rstd, sum: y }),
     ];
   }),

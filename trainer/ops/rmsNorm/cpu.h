@@ -17,6 +17,10 @@ inline void rmsNormGroup(const RmsNorm& op, int64_t t, int64_t g) {
   T* y = op.y.row<T>(t) + first;
   // h as stored when it is stored: the second pass and the backward see what the first saw.
   const auto h = [&](int64_t c, auto n) { return residual ? load(x + c, n) + load(residual + c, n) : load(x + c, n); };
+  const auto weight = [&](int64_t c, auto n) {
+    const F w = loadAny(op.weight, 0, c, n);
+    return op.offset == 0 ? w : w + all(op.offset);
+  };
   F squares = zero();
   forLanes(d, [&](int64_t c, auto n) {
     F value = h(c, n);
@@ -31,7 +35,7 @@ inline void rmsNormGroup(const RmsNorm& op, int64_t t, int64_t g) {
   putFloat(op.rstd, t * groups + g, rstd);
   forLanes(d, [&](int64_t c, auto n) {
     const F value = sum ? load(sum + c, n) : h(c, n);
-    store(y + c, value * all(rstd) * loadAny(op.weight, 0, c, n), n);
+    store(y + c, value * all(rstd) * weight(c, n), n);
   });
 }
 

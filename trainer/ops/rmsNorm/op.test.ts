@@ -9,6 +9,15 @@ test("rmsNorm: gradients of input and weight match finite differences", () =>
     build: (graph, { x, weight }) => ({ y: rmsNorm.node(graph, { x: x!, weight: weight! }, { eps: 1e-3 }).y }),
   }));
 
+test("rmsNorm: gradients of input and weight with an offset of the weight", () =>
+  assertGradients({
+    inputs: { x: [5, 7] },
+    parameters: { weight: [7] },
+    build: (graph, { x, weight }) => ({
+      y: rmsNorm.node(graph, { x: x!, weight: weight! }, { eps: 1e-3, offset: 1 }).y,
+    }),
+  }));
+
 test("rmsNorm: gradients through its sum with a residual, which others read too", () =>
   assertGradients({
     inputs: { x: [5, 7], residual: [5, 7] },

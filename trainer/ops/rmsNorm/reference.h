@@ -1,4 +1,4 @@
-// h = x + residual (as stored, when it is stored); y = h · rstd · weight, rstd = 1/√(mean h² + eps); of each group of
+// h = x + residual (as stored, when it is stored); y = h · rstd · (weight + offset), rstd = 1/√(mean h² + eps); of each group of
 // weight's width in a row by itself.
 #pragma once
 
@@ -22,7 +22,7 @@ void rmsNorm(const RmsNorm& op) {
     put<Real>(op.rstd, i, rstd);
     for (int64_t c = first; c < first + d; ++c) {
       const Real value = h(t, c);  // before y is written: y may be x
-      put<Real>(op.y, t, c, value * rstd * get<Real>(op.weight, c - first));
+      put<Real>(op.y, t, c, value * rstd * (get<Real>(op.weight, c - first) + static_cast<Real>(op.offset)));
       if (op.sum) put<Real>(*op.sum, t, c, value);
     }
   }

@@ -15,6 +15,7 @@ export const cases = (act: Activation): OpCase[] => [
     return [
       make(rmsNormBackward, label, act, {}, { dy: x(), h: x(), weight, rstd, dx: y }),
       make(rmsNormBackward, `${label} with dWeight`, act, {}, operands),
+      make(rmsNormBackward, `${label} offset`, act, { offset: 1 }, operands),
     ];
   }),
   ...ofHeads.map(([T, heads, headDim]) => {

@@ -16,15 +16,19 @@ inline void rmsNormBackwardGroup(const RmsNormBackward& op, int64_t t, int64_t g
   const T* dy = op.dy.row<T>(t) + first;
   const T* h = op.h.row<T>(t) + first;
   const float rstd = floatAt(op.rstd, t * groups + g);
+  const auto weight = [&](int64_t c, auto n) {
+    const F w = loadAny(op.weight, 0, c, n);
+    return op.offset == 0 ? w : w + all(op.offset);
+  };
   F dots = zero();
   forLanes(d, [&](int64_t c, auto n) {
-    dots = fma(load(dy + c, n) * loadAny(op.weight, 0, c, n), load(h + c, n), dots);
+    dots = fma(load(dy + c, n) * weight(c, n), load(h + c, n), dots);
   });
   const F pull = all(sumOf(dots) / static_cast<float>(d) * rstd * rstd);
   forLanes(d, [&](int64_t c, auto n) {
     const F gradient = load(dy + c, n), value = load(h + c, n);
     if (dWeight) store(dWeight + c, load(dWeight + c, n) + gradient * value * all(rstd), n);
-    const F dx = all(rstd) * (gradient * loadAny(op.weight, 0, c, n) - value * pull);
+    const F dx = all(rstd) * (gradient * weight(c, n) - value * pull);
     store(op.dx.row<T>(t) + first + c, op.dSum ? dx + load(op.dSum->row<T>(t) + first + c, n) : dx, n);
   });
 }

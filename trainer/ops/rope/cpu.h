@@ -9,7 +9,7 @@ namespace luthier::LUTHIER_ISA {
 
 template <class T>
 inline void ropeRow(const Rope& op, int64_t t) {
-  const int64_t half = op.headDim / 2;
+  const int64_t rotary = op.rotary > 0 ? smaller(op.rotary, op.headDim) : op.headDim, half = rotary / 2;
   const float* cos = op.cos.row<float>(t);
   const float* sin = op.sin.row<float>(t);
   const F sign = all(static_cast<float>(op.sign));
@@ -22,6 +22,7 @@ inline void ropeRow(const Rope& op, int64_t t) {
       store(y + i, a * c - b * s, n);
       store(y + half + i, b * c + a * s, n);
     });
+    if (y != x) forLanes(op.headDim - rotary, [&](int64_t i, auto n) { store(y + rotary + i, load(x + rotary + i, n), n); });
   }
 }
 

@@ -1,14 +1,16 @@
-// Rotates (x[i], x[i+D/2]) of each head by the row's angles; sign −1 rotates back. y may be x.
+// Rotates (x[i], x[i+n/2]) of the first n elements of each head (n 0: of all) by the row's angles and keeps the others; sign −1 rotates back. y may be x.
 #pragma once
 
 #include "../../native/generated/ops.h"
 #include "../../native/runtime/reference.h"
 
+#include <algorithm>
+
 namespace luthier::reference {
 
 template <class Real>
 void rope(const Rope& op) {
-  const int64_t half = op.headDim / 2;
+  const int64_t rotary = op.rotary > 0 ? std::min(op.rotary, op.headDim) : op.headDim, half = rotary / 2;
   for (int64_t t = 0; t < op.x.rows(); ++t) {
     for (int64_t head = 0; head < op.heads; ++head) {
       for (int64_t i = 0; i < half; ++i) {
@@ -18,6 +20,7 @@ void rope(const Rope& op) {
         put<Real>(op.y, t, low, a * cos - b * sin);
         put<Real>(op.y, t, high, b * cos + a * sin);
       }
+      for (int64_t i = rotary; i < op.headDim; ++i) put<Real>(op.y, t, head * op.headDim + i, get<Real>(op.x, t, head * op.headDim + i));
     }
   }
 }

@@ -1,0 +1,122 @@
+"""The families: for each a tiny random model with all its features, and its F64 logits, loss and gradients.
+
+  `data/family-NAME/config.json`, `model.safetensors`   as transformers saves them, F32
+  `data/family-NAME.safetensors`   `logits` F32 [tokens of step 0, vocabulary] · `gradient/NAME` F32, both computed in F64
+  `data/families.json`             NAME -> loss of step 0, and the distance of transformers' own F32
+
+Windows and LongRoPE's original context lie within the sequences' lengths (9 to 20), so that both sides of each are met.
+"""
+
+import json
+import shutil
+
+import torch
+from safetensors.torch import save_file
+from transformers import (
+    AutoModelForCausalLM,
+    Gemma2Config,
+    Gemma3TextConfig,
+    GraniteConfig,
+    MinistralConfig,
+    MistralConfig,
+    Olmo2Config,
+    Phi3Config,
+    Qwen2Config,
+    SmolLM3Config,
+)
+
+from tiny_llama import DATA, VOCABULARY
+from training import distance, forward_backward, worst
+
+USUAL = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": 16,
+    "intermediate_size": 24,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 64,
+    "rms_norm_eps": 1e-5,
+    "pad_token_id": None,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
+GEMMA = {"head_dim": 6, "hidden_activation": "gelu_pytorch_tanh", "query_pre_attn_scalar": 10, "tie_word_embeddings": True}
+LONGROPE = {
+    "rope_type": "longrope",
+    "rope_theta": 10000.0,
+    "short_factor": [1.0, 1.3],
+    "long_factor": [1.5, 4.0],
+    "original_max_position_embeddings": 12,
+    "partial_rotary_factor": 0.5,
+}
+
+FAMILIES = {
+    "mistral": MistralConfig(**USUAL, sliding_window=5, tie_word_embeddings=False),
+    "ministral": MinistralConfig(**USUAL, head_dim=6, sliding_window=5, layer_types=["sliding_attention", "full_attention"]),
+    "qwen2": Qwen2Config(**USUAL, use_sliding_window=True, sliding_window=5, max_window_layers=1),
+    "gemma2": Gemma2Config(**USUAL, **GEMMA, sliding_window=5, attn_logit_softcapping=2.0, final_logit_softcapping=3.0),
+    "gemma3": Gemma3TextConfig(
+        **{**USUAL, "num_hidden_layers": 3},
+        **GEMMA,
+        sliding_window=5,
+        layer_types=["sliding_attention", "sliding_attention", "full_attention"],
+        rope_parameters={
+            "full_attention": {"rope_type": "linear", "factor": 4.0, "rope_theta": 50000.0},
+            "sliding_attention": {"rope_type": "default", "rope_theta": 100.0},
+        },
+    ),
+    "phi3": Phi3Config(
+        **{**USUAL, "num_attention_heads": 2, "num_key_value_heads": 1},
+        original_max_position_embeddings=12,
+        rope_parameters=LONGROPE,
+        sliding_window=7,
+    ),
+    "smollm3": SmolLM3Config(**USUAL, no_rope_layers=[1, 0], use_sliding_window=True, sliding_window=6),
+    "olmo2": Olmo2Config(**USUAL),
+    "granite": GraniteConfig(
+        **USUAL,
+        embedding_multiplier=3.0,
+        attention_multiplier=0.4,
+        residual_multiplier=0.7,
+        logits_scaling=1.7,
+        tie_word_embeddings=True,
+    ),
+}
+
+
+def write() -> None:
+    results = {}
+    for index, (name, config) in enumerate(FAMILIES.items()):
+        directory = DATA / f"family-{name}"
+        shutil.rmtree(directory, ignore_errors=True)
+        random_model(config, 31 + index).save_pretrained(directory)
+        (directory / "generation_config.json").unlink(missing_ok=True)
+        exact, field = (
+            forward_backward(AutoModelForCausalLM.from_pretrained(directory, dtype=dtype, attn_implementation="eager").train())
+            for dtype in (torch.float64, torch.float32)
+        )
+        tensors = {"logits": exact["logits"]} | {f"gradient/{n}": g for n, g in exact["gradients"].items()}
+        save_file({n: t.float().contiguous() for n, t in tensors.items()}, DATA / f"family-{name}.safetensors")
+        results[name] = {
+            "loss": exact["loss"],
+            "field": {
+                "logits": distance(field["logits"], exact["logits"]),
+                "loss": abs(field["loss"] / exact["loss"] - 1),
+                "gradient": worst(field["gradients"], exact["gradients"]),
+            },
+        }
+        print(name, results[name])
+    (DATA / "families.json").write_text(json.dumps(results, indent=1) + "\n")
+
+
+def random_model(config, seed: int):
+    """Large weights, so that softmax, activations and caps work far from their linear range; norms around their start."""
+    generator = torch.Generator().manual_seed(seed)
+    model = AutoModelForCausalLM.from_config(config)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            noise = torch.randn(weight.shape, generator=generator)
+            start = 0.0 if "gemma" in config.model_type or name.endswith("bias") else 1.0
+            weight.copy_(start + 0.2 * noise if weight.dim() == 1 else 0.3 * noise)
+    return model

@@ -1,0 +1,90 @@
+/**
+ * Every method on every family's tiny model: it trains, and merged it computes what it computes beside its base; or it is
+ * refused with the reason and the way out.
+ */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { CompileError } from "../../trainer/compile/compile.ts";
+import { declarationOf, usualMethod } from "../../trainer/contract/methods/index.ts";
+import type { TensorData } from "../../trainer/formats/safetensorsWriter.ts";
+import { methodOf, registeredMethods } from "../../trainer/methods/index.ts";
+import { trainStep } from "../../trainer/training/step.ts";
+import { mergeTensor } from "../../trainer/weights/merge.ts";
+import { type GoldenRun, openCase } from "./engines.ts";
+import { type GoldenCase, readFamilies, Tensors } from "./goldens.ts";
+import { onCpu } from "./holdCases.ts";
+import { distance, logits } from "./measure.ts";
+import { rowsOfStep } from "./rows.ts";
+
+const steps = 4;
+
+/** The pairs that cannot work; every other one must. */
+const refusals: readonly { method: string; isRefused: (golden: GoldenCase) => boolean; reason: RegExp }[] = [
+  {
+    method: "prefixTuning",
+    isRefused: ({ name }) => !["olmo2", "granite"].includes(name),
+    reason: /prefixTuning needs every token to see the prefix.*use method lora/,
+  },
+  ...["promptTuning", "pTuning"].map((method) => ({
+    method,
+    isRefused: ({ name }: GoldenCase) => !["olmo2", "granite"].includes(name),
+    reason: /needs every token to see the prompt.*use method lora|longrope.*use method lora/,
+  })),
+  {
+    method: "ia3",
+    isRefused: ({ name }) => name.startsWith("phi3"),
+    reason: /targetModules: "k_proj" is not a linear layer of this model; its layers are qkv_proj/,
+  },
+  {
+    method: "bitfit",
+    isRefused: ({ name }) => name !== "qwen2",
+    reason: /method\.bitfit trains biases, and this model has none/,
+  },
+];
+
+for (const { declaration } of registeredMethods()) {
+  const { kind } = declaration;
+  describe(`method ${kind}`, () => {
+    for (const golden of readFamilies()) {
+      const ours = {
+        ...golden,
+        settings: { ...golden.settings, method: usualMethod(kind), steps, learningRate: 1e-2 },
+      };
+      const refusal = refusals.find(({ method, isRefused }) => method === kind && isRefused(golden));
+      if (refusal) {
+        test(`is refused on ${golden.name}, with the reason`, async () => {
+          const isReason = (error: unknown) => error instanceof CompileError && refusal.reason.test(error.message);
+          await assert.rejects(openCase(ours, onCpu), isReason);
+        });
+        continue;
+      }
+      test(`trains ${golden.name}, and merges into it`, () => trainsAndMerges(ours));
+    }
+  });
+}
+
+async function trainsAndMerges(golden: GoldenCase): Promise<void> {
+  using run = await openCase(golden, onCpu);
+  const losses: number[] = [];
+  for (let step = 1; step <= steps; step++)
+    losses.push((await trainStep(run, step, rowsOfStep(1, run.dataset.rowCount))).loss);
+  assert.ok(losses.at(-1)! < losses[0]!, `the losses are ${losses.join(", ")}`);
+  if (declarationOf(golden.settings.method.kind).mergeRefusal !== undefined) return;
+  await run.engine.run({ program: "derive" });
+  const whole = { ...golden, settings: { ...golden.settings, method: usualMethod("full") } };
+  using merged = await openCase(whole, onCpu, mergedBase(golden, run));
+  assert.ok(distance(await logits(merged), await logits(run)) < 1e-5);
+}
+
+/** The base's weights as the method leaves them. */
+function mergedBase({ settings }: GoldenCase, { engine }: GoldenRun): TensorData[] {
+  const base = new Tensors(`${settings.base}/model.safetensors`);
+  const method = methodOf(settings.method);
+  const trained = new Map(engine.stateOf("parameter").map(({ name }) => [name, engine.floats("parameter", name)]));
+  return base.names().map((name) => {
+    const { shape } = base.entry(name);
+    const values = Float32Array.from(trained.get(name) ?? base.values(name));
+    const result = trained.has(name) ? values : mergeTensor({ name, shape }, values, method, trained);
+    return { name, dtype: "F32", shape, data: new Uint8Array(result.buffer) };
+  });
+}

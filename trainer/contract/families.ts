@@ -1,0 +1,244 @@
+/**
+ * The model families: their names in config.json, the defaults of transformers for absent fields, and the fields that one
+ * family alone has. A field that changes what a model computes is read here or refused by name.
+ */
+import { z } from "zod";
+import { type Rope, rawRope, readRope } from "./rope.ts";
+
+export const families = [
+  ...(["llama", "mistral", "ministral", "qwen2", "qwen3", "smollm3"] as const),
+  ...(["gemma2", "gemma3_text", "phi3", "olmo2", "granite"] as const),
+] as const;
+export type Family = (typeof families)[number];
+export const isFamily = (name: string): name is Family => families.some((family) => family === name);
+
+/** The class of a family's language model in transformers. */
+export const architectures: Readonly<Record<Family, string>> = {
+  llama: "LlamaForCausalLM",
+  mistral: "MistralForCausalLM",
+  ministral: "MinistralForCausalLM",
+  qwen2: "Qwen2ForCausalLM",
+  qwen3: "Qwen3ForCausalLM",
+  smollm3: "SmolLM3ForCausalLM",
+  gemma2: "Gemma2ForCausalLM",
+  gemma3_text: "Gemma3ForCausalLM",
+  phi3: "Phi3ForCausalLM",
+  olmo2: "Olmo2ForCausalLM",
+  granite: "GraniteForCausalLM",
+};
+
+/** Facts of a model that change its numbers but no tensor's shape, so plans do without them. */
+export interface ModelValues {
+  /** Layers whose tokens see the last `slidingWindow` alone. Absent: all, where there is a window. */
+  readonly slidingLayers?: readonly number[];
+  /** The rotary embedding of the sliding layers, where they have one of their own (Gemma 3). */
+  readonly localRope?: Rope;
+  /** Elements of a head that are rotated, the first ones. Absent: all. */
+  readonly rotaryWidth?: number;
+  /** Factor of attention's scores. Absent: 1/√headDim. */
+  readonly attentionScale?: number;
+  /** c·tanh(x/c) of attention's scores and of the logits. Absent: none. */
+  readonly attentionSoftcap?: number;
+  readonly logitSoftcap?: number;
+  /** Granite's factors of embeddings, of each branch's output, and the divisor of the logits. */
+  readonly multipliers?: { readonly embedding: number; readonly residual: number; readonly logits: number };
+}
+
+const flag = z.boolean().nullish();
+const number = z.number().nullish();
+const name = z.string().max(64).nullish();
+
+export const rawConfig = z.object({
+  model_type: name,
+  architectures: z.array(z.string().max(128)).max(8).nullish(),
+  vocab_size: z.number(),
+  hidden_size: z.number(),
+  intermediate_size: z.number(),
+  num_hidden_layers: z.number(),
+  num_attention_heads: z.number().positive(),
+  num_key_value_heads: number,
+  head_dim: number,
+  max_position_embeddings: z.number(),
+  ...rawRope,
+  rope_local_base_freq: number,
+  rms_norm_eps: number,
+  tie_word_embeddings: flag,
+  hidden_act: name,
+  hidden_activation: name,
+  attention_bias: flag,
+  mlp_bias: flag,
+  use_sliding_window: flag,
+  sliding_window: number,
+  max_window_layers: number,
+  sliding_window_pattern: number,
+  layer_types: z.array(z.string().max(64)).max(512).nullish(),
+  no_rope_layers: z.array(z.int()).max(512).nullish(),
+  no_rope_layer_interval: z.int().min(1).nullish(),
+  query_pre_attn_scalar: number,
+  attn_logit_softcapping: number,
+  final_logit_softcapping: number,
+  use_bidirectional_attention: flag,
+  embedding_multiplier: number,
+  attention_multiplier: number,
+  residual_multiplier: number,
+  logits_scaling: number,
+  quantization_config: z.unknown().optional(),
+});
+export type RawConfig = z.infer<typeof rawConfig>;
+
+type Refuse = (message: string) => never;
+
+/** Which layers have a window, by number; `usual` where `layer_types` is absent. */
+interface WindowRule {
+  /** Default of `sliding_window`. */
+  readonly size?: number;
+  /** `sliding_window` counts only with `use_sliding_window`. */
+  readonly onlyIfUsed?: boolean;
+  usual(layer: number, config: RawConfig): boolean;
+  /** `layer_types` names the layers; otherwise it may only repeat the usual ones. */
+  readonly byLayerTypes: boolean;
+  /** Sliding layers also have a rotary embedding of their own, so they are distinguished whatever the window. */
+  readonly hasRope?: boolean;
+}
+
+export interface FamilyRules {
+  readonly kvHeads?: number;
+  readonly headDim?: number;
+  readonly normEps?: number;
+  readonly tied?: boolean;
+  readonly theta?: number;
+  readonly activation: "silu" | "gelu_pytorch_tanh";
+  /** Absent: a window in config.json does not count, as in transformers. */
+  readonly window?: WindowRule;
+  /** Layers without a rotary embedding. */
+  noRope?(layer: number, config: RawConfig): boolean;
+  readonly isPartial?: boolean;
+  values?(config: RawConfig, refuse: Refuse): ModelValues;
+}
+
+const everywhere = () => true;
+const qwenWindow: WindowRule = {
+  size: 4096,
+  onlyIfUsed: true,
+  usual: (layer, { max_window_layers: first }) => layer >= (first ?? 28),
+  byLayerTypes: true,
+};
+
+/** A positive number of config.json, or the default where it is absent. */
+function positive(field: keyof RawConfig, config: RawConfig, usual: number, refuse: Refuse): number {
+  const value = config[field] ?? usual;
+  if (typeof value === "number" && value > 0 && value <= 1e9) return value;
+  return refuse(`${field} is ${JSON.stringify(value)}; it must be a number above 0`);
+}
+
+/** A softcap: null is none, and an absent one the family's. */
+function softcapOf(
+  field: "attn_logit_softcapping" | "final_logit_softcapping",
+  config: RawConfig,
+  usual: number | null,
+  refuse: Refuse,
+): number | undefined {
+  if ((config[field] === undefined ? usual : config[field]) === null) return undefined;
+  return positive(field, config, usual ?? Number.NaN, refuse);
+}
+
+function gemmaValues(config: RawConfig, refuse: Refuse, caps: { attention: number | null; logits: number | null }) {
+  if (config.use_bidirectional_attention) refuse("use_bidirectional_attention true is not supported; supported: false");
+  const attentionSoftcap = softcapOf("attn_logit_softcapping", config, caps.attention, refuse);
+  const logitSoftcap = softcapOf("final_logit_softcapping", config, caps.logits, refuse);
+  return {
+    attentionScale: positive("query_pre_attn_scalar", config, 256, refuse) ** -0.5,
+    ...(attentionSoftcap !== undefined && { attentionSoftcap }),
+    ...(logitSoftcap !== undefined && { logitSoftcap }),
+  };
+}
+
+const gemma = { kvHeads: 4, headDim: 256, tied: true, activation: "gelu_pytorch_tanh" } as const;
+
+export const familyRules: Readonly<Record<Family, FamilyRules>> = {
+  llama: { activation: "silu" },
+  mistral: { kvHeads: 8, activation: "silu", window: { size: 4096, usual: everywhere, byLayerTypes: false } },
+  ministral: { kvHeads: 8, activation: "silu", window: { size: 4096, usual: everywhere, byLayerTypes: true } },
+  qwen2: { kvHeads: 32, activation: "silu", window: qwenWindow },
+  qwen3: { kvHeads: 32, headDim: 128, activation: "silu", window: qwenWindow },
+  smollm3: {
+    kvHeads: 4,
+    tied: true,
+    theta: 2_000_000,
+    activation: "silu",
+    noRope: hasNoRope,
+    window: { onlyIfUsed: true, usual: hasNoRope, byLayerTypes: true },
+  },
+  gemma2: {
+    ...gemma,
+    window: { size: 4096, usual: (layer) => layer % 2 === 0, byLayerTypes: true },
+    values: (config, refuse) => gemmaValues(config, refuse, { attention: 50, logits: 30 }),
+  },
+  gemma3_text: {
+    ...gemma,
+    theta: 1_000_000,
+    window: {
+      size: 4096,
+      usual: (layer, { sliding_window_pattern: pattern }) => (layer + 1) % (pattern ?? 6) !== 0,
+      byLayerTypes: true,
+      hasRope: true,
+    },
+    values(config, refuse) {
+      if (typeof config.attn_logit_softcapping === "number") {
+        refuse("attn_logit_softcapping is not supported for gemma3_text, whose attention has none; supported: null");
+      }
+      return {
+        ...gemmaValues(config, refuse, { attention: null, logits: null }),
+        localRope: localRope(config, refuse),
+      };
+    },
+  },
+  phi3: {
+    normEps: 1e-5,
+    activation: "silu",
+    isPartial: true,
+    window: { usual: everywhere, byLayerTypes: false },
+  },
+  olmo2: { normEps: 1e-5, activation: "silu" },
+  granite: {
+    activation: "silu",
+    values: (config, refuse) => ({
+      attentionScale: positive("attention_multiplier", config, 1, refuse),
+      multipliers: {
+        embedding: positive("embedding_multiplier", config, 1, refuse),
+        residual: positive("residual_multiplier", config, 1, refuse),
+        logits: positive("logits_scaling", config, 1, refuse),
+      },
+    }),
+  },
+};
+
+function hasNoRope(layer: number, { no_rope_layers: listed, no_rope_layer_interval: interval }: RawConfig): boolean {
+  return listed ? listed[layer] === 0 : (layer + 1) % (interval ?? 4) === 0;
+}
+
+const layerType = z.looseObject({}).nullish();
+const byLayerType = z.strictObject({ full_attention: layerType, sliding_attention: layerType });
+
+/** The rotary embedding of the layers that see everything, from `rope_parameters` by layer type or from the older fields. */
+export function ropeOf(config: RawConfig, family: Family, refuse: Refuse): Rope {
+  const { theta, isPartial: isPhi } = familyRules[family];
+  if (family !== "gemma3_text") return readRope(config, refuse, { theta, isPhi });
+  return readRope({ ...config, rope_parameters: gemmaRopes(config, refuse)?.full_attention }, refuse, { theta });
+}
+
+/** That of Gemma 3's sliding layers, which no scaling changes unless it names them. */
+function localRope(config: RawConfig, refuse: Refuse): Rope {
+  const { rope_local_base_freq: theta, max_position_embeddings } = config;
+  const parameters = gemmaRopes(config, refuse)?.sliding_attention;
+  return readRope({ rope_parameters: parameters, rope_theta: theta, max_position_embeddings }, refuse);
+}
+
+function gemmaRopes({ rope_parameters: parameters }: RawConfig, refuse: Refuse) {
+  if (parameters === undefined || parameters === null) return undefined;
+  const read = byLayerType.safeParse(parameters);
+  if (read.success) return read.data;
+  return refuse(
+    "rope_parameters of gemma3_text must have full_attention and sliding_attention, each an object or null",
+  );
+}

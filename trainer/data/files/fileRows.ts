@@ -1,0 +1,55 @@
+/**
+ * The rows of a data file, as JSON: JSON lines, one JSON list, a table (CSV, TSV), Parquet; the first three may be compressed.
+ * Parquet and compression are recognised by their first bytes, a table by its name. A file of another form, or in another
+ * encoding, is a failure of the file before any row is read.
+ */
+import { corrupt } from "../../contract/failure.ts";
+import { requireRows, requireTable } from "../rows/foreignFormats.ts";
+import { foreignBeginning, formBytes } from "../rows/foreignText.ts";
+import { type RawRow, RowSplitter } from "../rows/rowSplitter.ts";
+import { csvRows, type Table } from "./csvRows.ts";
+import { parquetRows, type RandomFile } from "./parquetRows.ts";
+import { type Peeked, peeked } from "./peeked.ts";
+import { packedBytes, unpacked } from "./unpacked.ts";
+
+export interface DataBytes extends RandomFile {
+  stream(): AsyncIterable<Uint8Array>;
+}
+
+export async function* fileRows(file: DataBytes): AsyncIterable<RawRow[]> {
+  const { uri } = file;
+  const packed = await peeked(file.stream(), packedBytes);
+  if (Buffer.from(packed.beginning.subarray(0, 4)).toString("latin1") === "PAR1") {
+    await packed.chunks[Symbol.asyncIterator]().return?.();
+    yield* parquetRows(file);
+    return;
+  }
+  const content = await peeked(unpacked(uri, packed), formBytes);
+  const table = tableOf(uri);
+  if (table !== undefined) {
+    requireTable(uri, content.beginning);
+    yield* csvRows(uri, table, content);
+    return;
+  }
+  if (/\.parquet$/i.test(uri)) throw noParquet(uri, content.beginning);
+  requireRows(uri, content.beginning, content.isWhole);
+  yield* jsonRows(uri, content);
+}
+
+async function* jsonRows(uri: string, { chunks }: Peeked): AsyncIterable<RawRow[]> {
+  const splitter = new RowSplitter(uri);
+  for await (const chunk of chunks) yield splitter.push(chunk);
+  yield splitter.end();
+}
+
+function noParquet(uri: string, beginning: Uint8Array): Error {
+  const what = foreignBeginning(Buffer.from(beginning).toString("latin1"));
+  const begins = what === undefined ? "does not begin as a Parquet file does (PAR1)" : `is ${what}`;
+  return corrupt("DataDamaged", `${uri}: ${begins}; copy the file again`);
+}
+
+/** The name of a compressed table has the table's ending first: table.csv.gz. */
+function tableOf(uri: string): Table | undefined {
+  const ending = /\.(csv|tsv|tab)(\.(gz|zst|zstd))?$/i.exec(uri)?.[1]?.toLowerCase();
+  return ending === undefined ? undefined : ending === "csv" ? "csv" : "tsv";
+}

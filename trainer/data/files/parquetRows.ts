@@ -1,0 +1,289 @@
+/**
+ * Reads the rows of a Parquet file page by page, as JSON rows that count from 1: memory holds a page of each column and a
+ * few rows, however large the row groups are. A struct's member without a value is left out, because Parquet cannot tell
+ * it from a null. A damaged page is the file's fault, named with its column and row.
+ */
+import type { ColumnMetaData, DecodedArray, FileMetaData, PageHeader, RowGroup, SchemaTree } from "hyparquet";
+import { parquetMetadataAsync, parquetSchema } from "hyparquet";
+import { assembleNested } from "hyparquet/src/assemble.js";
+import { parquetHeader } from "hyparquet/src/column.js";
+import { getTreePath } from "hyparquet/src/schema.js";
+import { corrupt, invalid, messageOf, StageFailure } from "../../contract/failure.ts";
+import { maxRowBytes, type RawRow, tooLong } from "../rows/rowSplitter.ts";
+import { checkHeader, decodeDictionary, decodePage, maxPageBytes, parsers, repeats, valuesOf } from "./parquetPage.ts";
+import { rawNumber } from "./rawNumber.ts";
+
+/** A file that is read in places. */
+export interface RandomFile {
+  readonly uri: string;
+  readonly bytes: number;
+  read(start: number, end: number): Promise<Uint8Array>;
+}
+
+/** Bytes read at a time from each column. */
+const windowBytes = 1 << 20;
+/** Bytes of rows made at a time. */
+const batchBytes = 1 << 18;
+const maxFooterBytes = 64 * 2 ** 20;
+const maxColumns = 1024;
+
+export async function* parquetRows(file: RandomFile): AsyncIterable<RawRow[]> {
+  const metadata = await readMetadata(file);
+  let line = 1;
+  for (const [index, group] of metadata.row_groups.entries()) {
+    const groupRows = Number(group.num_rows);
+    if (groupRows === 0) continue;
+    const rows = groupRowsOf(file, metadata, index, line);
+    const average = Number(group.total_byte_size) / Math.max(1, groupRows);
+    const count = Math.max(1, Math.min(4096, Math.floor(batchBytes / Math.max(1, average))));
+    for (let done = 0; done < groupRows; done += count) {
+      const taken = await rows.take(Math.min(count, groupRows - done));
+      yield taken.map((row, at) => rawRow(row, line + done + at));
+    }
+    rows.requireEnd(index + 1);
+    line += groupRows;
+  }
+}
+
+function groupRowsOf(file: RandomFile, metadata: FileMetaData, index: number, line: number): GroupRows {
+  try {
+    return new GroupRows(file, metadata, metadata.row_groups[index]!, line);
+  } catch (error) {
+    throw fault(error, file.uri, `row group ${index + 1} cannot be read`);
+  }
+}
+
+function rawRow(row: unknown, line: number): RawRow {
+  const bytes = Buffer.from(JSON.stringify(row, written));
+  return bytes.length <= maxRowBytes ? { line, bytes } : tooLong(line);
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** Values that JSON lacks: large integers keep their digits, bytes are text if they can be. */
+function written(this: unknown, _key: string, value: unknown): unknown {
+  if (value === null || value === undefined) return Array.isArray(this) ? null : undefined;
+  if (typeof value === "bigint") return rawNumber(String(value));
+  if (!(value instanceof Uint8Array)) return ArrayBuffer.isView(value) ? [...(value as Int32Array)] : value;
+  try {
+    return utf8.decode(value);
+  } catch {
+    return Buffer.from(value).toString("base64");
+  }
+}
+
+async function readMetadata(file: RandomFile): Promise<FileMetaData> {
+  const { uri, bytes } = file;
+  const tail = bytes < 12 ? new Uint8Array(8) : await file.read(bytes - 8, bytes);
+  const [footer, magic] = [Buffer.from(tail).readUInt32LE(0), Buffer.from(tail).toString("latin1", 4)];
+  if (magic === "PARE") throw invalid("DataUnsupported", `${uri}: is an encrypted Parquet file: write it unencrypted`);
+  if (magic !== "PAR1") throw damaged(uri, "it does not end as a Parquet file does (PAR1): it is truncated");
+  if (footer > bytes - 12 || footer > maxFooterBytes) {
+    throw damaged(uri, `its footer declares ${footer} bytes, the file has ${bytes}`);
+  }
+  const slice = async (start: number, end = bytes) => ownBuffer(await file.read(start, end));
+  try {
+    const metadata = await parquetMetadataAsync(
+      { byteLength: bytes, slice },
+      { initialFetchSize: footer + 8, geoparquet: false },
+    );
+    requireSensible(metadata, bytes);
+    return metadata;
+  } catch (error) {
+    throw fault(error, uri, "its footer cannot be read");
+  }
+}
+
+/** Throws for counts that cannot be right. */
+function requireSensible({ row_groups, schema }: FileMetaData, bytes: number): void {
+  if (schema.length > maxColumns) throw new Error(`it has ${schema.length} columns, more than ${maxColumns}`);
+  for (const { num_rows, total_byte_size, columns } of row_groups) {
+    if (num_rows === 0n) continue;
+    if (!(num_rows >= 0n && num_rows <= 2n ** 40n) || !(total_byte_size >= 0n)) {
+      throw new Error("a row group has an invalid number of rows or bytes");
+    }
+    for (const { meta_data, file_path } of columns) {
+      if (file_path) throw new Error("its columns are in other files");
+      if (meta_data === undefined) throw new Error("a column has no description, or is encrypted");
+      const { start, end } = rangeOf(meta_data);
+      if (!(start >= 4 && start <= end && end <= bytes - 8)) throw new Error("a column is outside of the file");
+    }
+  }
+}
+
+function rangeOf({ dictionary_page_offset, data_page_offset, total_compressed_size }: ColumnMetaData) {
+  const dictionary = Number(dictionary_page_offset ?? 0);
+  const data = Number(data_page_offset);
+  const start = dictionary > 0 && dictionary < data ? dictionary : data;
+  return { start, end: start + Number(total_compressed_size) };
+}
+
+/** The rows of a row group, from its first to its last. */
+class GroupRows {
+  readonly #tops: readonly { tree: SchemaTree; leaves: readonly ColumnPages[] }[];
+  readonly #uri: string;
+  #line: number;
+
+  constructor(file: RandomFile, metadata: FileMetaData, { columns }: RowGroup, line: number) {
+    const schema = parquetSchema(metadata);
+    const leaves = columns.map(({ meta_data }) => {
+      const path = getTreePath(schema, meta_data!.path_in_schema);
+      return new ColumnPages(file, meta_data!, path);
+    });
+    this.#tops = schema.children.map((tree) => ({
+      tree,
+      leaves: leaves.filter(({ path }) => path[0] === tree.element.name),
+    }));
+    this.#uri = file.uri;
+    this.#line = line;
+  }
+
+  async take(count: number): Promise<unknown[]> {
+    const rows = Array.from({ length: count }, () => new Map<string, unknown>());
+    for (const { tree, leaves } of this.#tops) {
+      const data = new Map<string, DecodedArray>();
+      for (const leaf of leaves) data.set(leaf.path.join("."), await this.#read(leaf, count));
+      const values = this.#assembled(tree, data);
+      for (const [index, row] of rows.entries()) row.set(tree.element.name, values[index]);
+    }
+    this.#line += count;
+    return rows.map((row) => Object.fromEntries(row));
+  }
+
+  requireEnd(group: number): void {
+    const open = this.#tops.flatMap(({ leaves }) => leaves).find((leaf) => leaf.hasMore);
+    if (open)
+      throw damaged(this.#uri, `row group ${group}: the column ${open.path.join(".")} has more rows than declared`);
+  }
+
+  async #read(leaf: ColumnPages, count: number): Promise<unknown[]> {
+    try {
+      return await leaf.take(count);
+    } catch (error) {
+      const where = `the column ${leaf.path.join(".")} is damaged in the page at byte ${leaf.pageAt}, after row ${this.#line + leaf.waiting - 1}`;
+      throw fault(error, this.#uri, where);
+    }
+  }
+
+  #assembled(tree: SchemaTree, data: Map<string, DecodedArray>): DecodedArray {
+    try {
+      if (tree.children.length > 0) assembleNested(data, tree, parsers);
+      const values = data.get(tree.element.name);
+      if (values === undefined) throw new Error("a part of it is missing");
+      return values;
+    } catch (error) {
+      throw fault(error, this.#uri, `the column ${tree.element.name} cannot be read near row ${this.#line}`);
+    }
+  }
+}
+
+/** The pages of a column in a row group, one after the other. */
+class ColumnPages {
+  readonly path: readonly string[];
+  /** Offset in the file of the page that was read last. */
+  pageAt: number;
+  readonly #file: RandomFile;
+  readonly #meta: ColumnMetaData;
+  readonly #schemaPath: SchemaTree[];
+  readonly #end: number;
+  #at: number;
+  #valuesLeft: number;
+  #window = { start: 0, bytes: new Uint8Array() };
+  #dictionary: DecodedArray | undefined;
+  #rows: unknown[] = [];
+  #next = 0;
+  /** Bytes of pages since a row was complete. */
+  #openBytes = 0;
+
+  constructor(file: RandomFile, meta: ColumnMetaData, schemaPath: SchemaTree[]) {
+    const { start, end } = rangeOf(meta);
+    this.path = meta.path_in_schema;
+    this.pageAt = start;
+    this.#file = file;
+    this.#meta = meta;
+    this.#schemaPath = schemaPath;
+    this.#at = start;
+    this.#end = end;
+    this.#valuesLeft = Number(meta.num_values);
+  }
+
+  /** Rows that are decoded and not taken. */
+  get waiting(): number {
+    return this.#rows.length - this.#next;
+  }
+
+  get hasMore(): boolean {
+    return this.waiting > 0 || this.#valuesLeft > 0;
+  }
+
+  async take(count: number): Promise<unknown[]> {
+    // The last row may go on in the next page.
+    while (this.waiting < count + (this.#valuesLeft > 0 && repeats(this.#schemaPath) ? 1 : 0)) {
+      if (this.#valuesLeft <= 0) throw new Error(`it has fewer rows than its row group`);
+      await this.#page();
+    }
+    const taken = this.#rows.slice(this.#next, this.#next + count);
+    this.#next += count;
+    return taken;
+  }
+
+  async #page(): Promise<void> {
+    const { header, length } = await this.#header();
+    const column = { codec: this.#meta.codec, schemaPath: this.#schemaPath, valuesLeft: this.#valuesLeft };
+    checkHeader(header, column);
+    const start = this.#at + length;
+    const bytes = await this.#bytes(start, header.compressed_page_size);
+    this.#at = start + header.compressed_page_size;
+    if (header.type === "DICTIONARY_PAGE") this.#dictionary = decodeDictionary(bytes, header, column);
+    else if (header.type !== "INDEX_PAGE" && valuesOf(header) > 0) this.#decode(bytes, header, column);
+  }
+
+  #decode(bytes: Uint8Array, header: PageHeader, column: Parameters<typeof decodePage>[2]): void {
+    const carried = this.#rows.slice(this.#next);
+    const before = carried.length;
+    this.#rows = decodePage(bytes, header, column, { dictionary: this.#dictionary, carried });
+    this.#next = 0;
+    this.#valuesLeft -= valuesOf(header);
+    this.#openBytes = this.#rows.length > before ? 0 : this.#openBytes + Number(header.uncompressed_page_size);
+    if (this.#openBytes > maxPageBytes) throw new Error(`a row has more than ${maxPageBytes} bytes`);
+  }
+
+  async #header(): Promise<{ header: PageHeader; length: number }> {
+    this.pageAt = this.#at;
+    const bytes = await this.#bytes(this.#at, Math.min(windowBytes, this.#end - this.#at));
+    const reader = { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset: 0 };
+    return { header: parquetHeader(reader), length: reader.offset };
+  }
+
+  /** Bytes of the column; a view of the window. */
+  async #bytes(start: number, length: number): Promise<Uint8Array> {
+    const end = start + length;
+    if (end > this.#end) throw new Error("the page goes beyond the column");
+    const { start: from, bytes } = this.#window;
+    if (start < from || end > from + bytes.length) {
+      const until = Math.max(end, Math.min(this.#end, start + windowBytes));
+      this.#window = { start, bytes: new Uint8Array(await this.#file.read(start, until)) };
+    }
+    return this.#window.bytes.subarray(start - this.#window.start, end - this.#window.start);
+  }
+}
+
+const ownBuffer = (bytes: Uint8Array): ArrayBuffer => new Uint8Array(bytes).buffer;
+
+const damaged = (uri: string, what: string) =>
+  corrupt("DataDamaged", `${uri}: ${what}; copy the file again, or write it anew`);
+
+function fault(error: unknown, uri: string, what: string): Error {
+  // Errors of the store keep their reason.
+  if (error instanceof StageFailure || (error instanceof Error && "code" in error && !isOfZlib(error.code)))
+    return error;
+  return damaged(uri, `${what} (${reasonOf(error)})`);
+}
+
+/** Errors that a decoder did not foresee say nothing to a reader. */
+function reasonOf(error: unknown): string {
+  if (error instanceof RangeError) return "a size or an offset is invalid";
+  return error instanceof TypeError ? "a part is missing or invalid" : messageOf(error);
+}
+
+const isOfZlib = (code: unknown) => /^(Z_|ZSTD_|ERR_|BROTLI)/.test(String(code));

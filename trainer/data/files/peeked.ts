@@ -1,0 +1,30 @@
+/** A stream whose beginning is known. `chunks` gives every byte, the beginning included, and ends the stream with itself. */
+
+export interface Peeked {
+  /** At least the requested number of bytes, or all of a shorter stream. */
+  readonly beginning: Uint8Array;
+  /** Whether the beginning is all. */
+  readonly isWhole: boolean;
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
+export async function peeked(stream: AsyncIterable<Uint8Array>, bytes: number): Promise<Peeked> {
+  const source = stream[Symbol.asyncIterator]();
+  let beginning: Uint8Array = new Uint8Array();
+  let isWhole = false;
+  while (beginning.length < bytes && !isWhole) {
+    const next = await source.next();
+    if (next.done === true) isWhole = true;
+    else beginning = beginning.length === 0 ? next.value : Buffer.concat([beginning, next.value]);
+  }
+  return { beginning, isWhole, chunks: following(beginning, source) };
+}
+
+async function* following(beginning: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncIterable<Uint8Array> {
+  try {
+    if (beginning.length > 0) yield beginning;
+    for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
+  } finally {
+    await rest.return?.();
+  }
+}

@@ -1,0 +1,32 @@
+/** What a family's figure gives: the last block's output, the final norm, and the head. */
+import type { Tensor } from "../graph/tensor.ts";
+import type { ModelBuilder } from "./builder.ts";
+
+export interface Decoder {
+  /** The last block's output, before the final norm. [tokens, d] */
+  readonly hidden: Tensor;
+  /** The final norm: any rows of `hidden` → what the head reads. */
+  norm(rows: Tensor): Tensor;
+  /** The matrix of the head. [V, d] */
+  readonly head: Tensor;
+}
+
+/** The embedding of the tokens. [tokens, d] */
+export function embedded(b: ModelBuilder): Tensor {
+  return b.embed(embedding, b.config.vocabSize, b.config.hiddenSize);
+}
+
+/** Blocks one after another. */
+export function blocks(b: ModelBuilder, input: Tensor, block: (layer: number, input: Tensor) => Tensor): Tensor {
+  let hidden = input;
+  for (let layer = 0; layer < b.config.layers; layer++) hidden = b.block(layer, () => block(layer, hidden));
+  return hidden;
+}
+
+/** The head's own matrix, or the embedding's. */
+export function head(b: ModelBuilder): Tensor {
+  const { tieWordEmbeddings, vocabSize, hiddenSize } = b.config;
+  return b.weight(tieWordEmbeddings ? embedding : "lm_head.weight", [vocabSize, hiddenSize], "dense");
+}
+
+const embedding = "model.embed_tokens.weight";

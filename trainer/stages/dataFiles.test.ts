@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { dataFile } from "../contract/effective.ts";
+import { Stores } from "../stores/stores.ts";
+import { temporaryDirectory } from "../testing/temporary.ts";
+import { filesOf } from "./dataFiles.ts";
+import { readSource } from "./readSource.ts";
+
+const names = [
+  "a/train-1.jsonl",
+  "a/train-2.csv.gz",
+  "a/b/train-3.parquet",
+  "a/b/test.json",
+  "a/README.md",
+  "a/dataset_info.json",
+  "a/.hidden.jsonl",
+  "a/_SUCCESS",
+  "a/.cache/x.jsonl",
+];
+
+test("a source names a file, the data files of a directory, or those that match a pattern, in the order of their paths", async (t) => {
+  const directory = await temporaryDirectory(t);
+  for (const name of names) {
+    mkdirSync(path.dirname(`${directory}/${name}`), { recursive: true });
+    writeFileSync(`${directory}/${name}`, "x");
+  }
+  mkdirSync(`${directory}/docs`);
+  writeFileSync(`${directory}/docs/a.pdf`, "x");
+  const stores = new Stores();
+  const found = async (uri: string) => {
+    const { files, others } = await filesOf(
+      dataFile({ uri: `file://${directory}/${uri}`, format: "Text" }),
+      stores,
+      "train",
+    );
+    for (const { format, entry } of files) assert.deepEqual([format, entry.bytes], ["Text", 1]);
+    const short = (uris: string[]) => uris.map((one) => one.slice(`file://${directory}/`.length));
+    return [short(files.map((file) => file.uri)), short([...others])];
+  };
+  assert.deepEqual(await found("a/train-1.jsonl"), [["a/train-1.jsonl"], []]);
+  const all = ["a/b/test.json", "a/b/train-3.parquet", "a/train-1.jsonl", "a/train-2.csv.gz"];
+  for (const uri of ["a", "a/"]) assert.deepEqual(await found(uri), [all, ["a/README.md"]]);
+  assert.deepEqual(await found("a/train-*"), [["a/train-1.jsonl", "a/train-2.csv.gz"], []]);
+  assert.deepEqual(await found("a/*/t*.json"), [["a/b/test.json"], []]);
+  assert.deepEqual(await found("**/*-*.*"), [["a/b/train-3.parquet", "a/train-1.jsonl", "a/train-2.csv.gz"], []]);
+  assert.deepEqual(await found("a/.h*"), [["a/.hidden.jsonl"], []]);
+  const invalid = { code: 20, reason: "NoDataFiles" };
+  await assert.rejects(found("a/*.tsv"), { ...invalid, message: /a\/\*\.tsv: matches no file/ });
+  await assert.rejects(found("docs"), {
+    ...invalid,
+    message: /docs: is a directory without data files .*, but with .*a\.pdf/,
+  });
+  await assert.rejects(found("docs/*"), { code: 20, reason: "DataUnsupported", message: /a\.pdf: is a \.pdf file/ });
+  await assert.rejects(found("nothing.jsonl"), { message: /nothing\.jsonl: there is no such file/ });
+});
+
+test("a link in a directory of data that leads out of its claim is refused when it is read", async (t) => {
+  const directory = await temporaryDirectory(t);
+  mkdirSync(`${directory}/claim/data`, { recursive: true });
+  writeFileSync(`${directory}/secret.jsonl`, "x");
+  symlinkSync("../../secret.jsonl", `${directory}/claim/data/a.jsonl`);
+  const stores = new Stores({ claimsRoot: directory });
+  const { files } = await filesOf(dataFile({ uri: "pvc://claim/data" }), stores, "train");
+  await assert.rejects(readSource(files[0]!, stores, new AbortController().signal)[Symbol.asyncIterator]().next(), {
+    reason: "OutsideClaim",
+  });
+});
+
+test("the progress of a compressed file is that of its own bytes", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const packed = gzipSync('{"text":"a"}\n'.repeat(1000));
+  writeFileSync(`${directory}/a.jsonl.gz`, packed);
+  let [bytes, rows] = [0, 0];
+  const file = dataFile({ uri: `file://${directory}/a.jsonl.gz` });
+  for await (const batch of readSource(file, new Stores(), new AbortController().signal)) {
+    bytes += batch.bytes;
+    rows += batch.rows;
+  }
+  assert.deepEqual([bytes, rows], [packed.length, 1000]);
+});

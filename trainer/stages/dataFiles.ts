@@ -1,0 +1,127 @@
+/**
+ * The files of a data set: a source names a file, a directory, or a pattern with `*` (within a name) and `**` (any
+ * directories). Of a directory, the files with a data file's ending are read; hidden ones and descriptions of data sets are
+ * not. The order is that of the paths, so that the same files always give the same data set.
+ */
+import type { DataFile, DatasetSettings } from "../contract/effective.ts";
+import { invalid } from "../contract/failure.ts";
+import { requireRowsByName } from "../data/rows/foreignFormats.ts";
+import { type Entry, MissingFileError } from "../stores/store.ts";
+import type { Stores } from "../stores/stores.ts";
+import { hubFiles, type Split } from "./hubDataset.ts";
+import { patternOf } from "./patterns.ts";
+
+/** A file with its size and version. */
+export interface FoundFile extends DataFile {
+  readonly entry: Entry;
+}
+
+/** Training data, with their source's weight, or validation data. */
+export type DatasetFile = FoundFile & { readonly use: { split: "train"; weight: number } | { split: "validation" } };
+
+export interface Found<File = FoundFile> {
+  readonly files: readonly File[];
+  /** URIs in a source's directory that have no data file's ending. */
+  readonly others: readonly string[];
+}
+
+const dataEnding = /\.(jsonl|ndjson|json|csv|tsv|tab|parquet)(\.(gz|zst|zstd))?$/i;
+const hidden = /(^|\/)[._]/;
+/** Files that `datasets` writes beside the data. */
+const description = /(^|\/)(dataset_infos?|dataset_dict|state)\.json$/;
+/** A data set itself, not a path in it. */
+const hubDataset = /^hf:\/\/datasets\/[^/]+\/[^/]+\/?$/;
+const mostFiles = 10_000;
+
+/** The files of the sources and of a separate validation set, in their order. */
+export async function datasetFiles(settings: DatasetSettings, stores: Stores): Promise<Found<DatasetFile>> {
+  const found: { files: DatasetFile[]; others: string[] } = { files: [], others: [] };
+  const add = async (file: DataFile, use: DatasetFile["use"]) => {
+    const { files, others } = await filesOf(file, stores, use.split);
+    found.files.push(...files.map((one) => ({ ...one, use })));
+    found.others.push(...others);
+  };
+  for (const { weight, ...file } of settings.sources) await add(file, { split: "train", weight });
+  if (settings.validation.kind === "source") await add(settings.validation.file, { split: "validation" });
+  return found;
+}
+
+/** Throws a failure for a URI without a data file. `usual`: the split of a data set of the hub where none is named. */
+export async function filesOf(file: DataFile, stores: Stores, usual: Split): Promise<Found> {
+  const { uri } = file;
+  if (hubDataset.test(uri)) return await ofHub(file, stores, usual);
+  if (uri.includes("*")) return await matching(file, stores);
+  requireRowsByName(uri);
+  const store = stores.of(uri);
+  const entry = await store.stat(uri);
+  if (entry) return { files: [{ ...file, entry }], others: [] };
+  const entries = await store.list(uri);
+  if (entries.length > 0) return inDirectory(file, entries);
+  // Throws an error that names what is there instead.
+  await store.read(uri, { start: 0, end: 0 });
+  throw new MissingFileError(uri);
+}
+
+async function ofHub(file: DataFile, stores: Stores, usual: Split): Promise<Found> {
+  const uri = file.uri.replace(/\/$/, "");
+  const store = stores.of(uri);
+  const entries = (await store.list(uri)).filter(({ path }) => !hidden.test(path) && !description.test(path));
+  const data = entries.filter(({ path }) => dataEnding.test(path));
+  const script = entries.find(({ path }) => /^[^/]+\.py$/.test(path));
+  if (data.length === 0 && script) {
+    throw invalid(
+      "NoDataFiles",
+      `${uri}: has no data files but a script (${script.path}), which is not run: convert the data set to Parquet first`,
+    );
+  }
+  const isDescribed = (await store.stat(`${uri}/README.md`)) !== undefined;
+  const readme = isDescribed ? Buffer.from(await store.read(`${uri}/README.md`)).toString("utf8") : undefined;
+  const { split, configuration } = file;
+  const paths = new Set(
+    hubFiles(
+      data.map(({ path }) => path),
+      readme,
+      { uri, split, configuration, usual },
+    ),
+  );
+  return {
+    files: located(
+      file,
+      uri,
+      data.filter(({ path }) => paths.has(path)),
+    ),
+    others: [],
+  };
+}
+
+function inDirectory(file: DataFile, entries: readonly Entry[]): Found {
+  const seen = entries.filter(({ path }) => !hidden.test(path) && !description.test(path));
+  const files = seen.filter(({ path }) => dataEnding.test(path));
+  const others = seen.filter((entry) => !files.includes(entry)).map(({ path }) => below(file.uri, path));
+  if (files.length > 0) return { files: located(file, file.uri, files), others };
+  throw invalid(
+    "NoDataFiles",
+    `${file.uri}: is a directory without data files (.jsonl, .json, .csv, .tsv, .parquet, also with .gz or .zst)${others.length > 0 ? `, but with ${others[0]}` : ""}; name a file or another directory`,
+  );
+}
+
+async function matching(file: DataFile, stores: Stores): Promise<Found> {
+  const { uri } = file;
+  const parts = uri.split("/");
+  const first = parts.findIndex((part) => part.includes("*"));
+  const directory = parts.slice(0, first).join("/");
+  const pattern = patternOf(parts.slice(first).join("/"));
+  const entries = (await stores.of(directory).list(directory)).filter(({ path }) => pattern.test(path));
+  if (entries.length === 0) throw invalid("NoDataFiles", `${uri}: matches no file: change the pattern`);
+  for (const { path } of entries) requireRowsByName(below(directory, path));
+  return { files: located(file, directory, entries), others: [] };
+}
+
+function located(file: DataFile, directory: string, entries: readonly Entry[]): FoundFile[] {
+  if (entries.length > mostFiles) {
+    throw invalid("TooManyFiles", `${file.uri}: has ${entries.length} data files, more than ${mostFiles}: join them`);
+  }
+  return entries.map((entry) => ({ ...file, uri: below(directory, entry.path), entry }));
+}
+
+const below = (directory: string, path: string) => `${directory.replace(/\/+$/, "")}/${path}`;
