@@ -88,7 +88,7 @@ test("a method is unknown before its registration and after its disposal, and no
   const tiny = await TinyTraining.make(t, { method: chosen({}) });
   await assert.rejects(tiny.trainFile(), /unknown method outerProduct; use one of lora/);
   const registered = registerMethod(outerProduct);
-  assert.throws(() => registerMethod(outerProduct), /outerProduct already/);
+  assert.throws(() => registerMethod(outerProduct), /outerProduct is already registered/);
   await tiny.trainFile();
   registered[Symbol.dispose]();
   await assert.rejects(tiny.trainFile(), /unknown method outerProduct/);
