@@ -7,8 +7,9 @@ import { corrupt } from "../../contract/failure.ts";
 import { requireRows, requireTable } from "../rows/foreignFormats.ts";
 import { foreignBeginning, formBytes } from "../rows/foreignText.ts";
 import { type RawRow, RowSplitter } from "../rows/rowSplitter.ts";
+import type { RandomFile } from "./columnPages.ts";
 import { csvRows, type Table } from "./csvRows.ts";
-import { parquetRows, type RandomFile } from "./parquetRows.ts";
+import { parquetRows } from "./parquetRows.ts";
 import { type Peeked, peeked } from "./peeked.ts";
 import { packedBytes, unpacked } from "./unpacked.ts";
 

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { fuzzedFile, readFuzzed, seeds } from "../../testing/fuzzedFiles.ts";
 
 /** `npm run soak -- readers` reads many more files. */
-const count = 400;
+const count = 300;
 
 test("damaged files of every form give rows or a failure that names the file, whatever their chunks are", async () => {
   const outcomes = new Map<string, Set<string>>();

@@ -3,25 +3,16 @@
  * few rows, however large the row groups are. A struct's member without a value is left out, because Parquet cannot tell
  * it from a null. A damaged page is the file's fault, named with its column and row.
  */
-import type { ColumnMetaData, DecodedArray, FileMetaData, PageHeader, RowGroup, SchemaTree } from "hyparquet";
+import type { DecodedArray, FileMetaData, RowGroup, SchemaTree } from "hyparquet";
 import { parquetMetadataAsync, parquetSchema } from "hyparquet";
 import { assembleNested } from "hyparquet/src/assemble.js";
-import { parquetHeader } from "hyparquet/src/column.js";
 import { getTreePath } from "hyparquet/src/schema.js";
 import { corrupt, invalid, messageOf, StageFailure } from "../../contract/failure.ts";
 import { maxRowBytes, type RawRow, tooLong } from "../rows/rowSplitter.ts";
-import { checkHeader, decodeDictionary, decodePage, maxPageBytes, parsers, repeats, valuesOf } from "./parquetPage.ts";
+import { ColumnPages, type RandomFile, rangeOf } from "./columnPages.ts";
+import { parsers } from "./parquetPage.ts";
 import { rawNumber } from "./rawNumber.ts";
 
-/** A file that is read in places. */
-export interface RandomFile {
-  readonly uri: string;
-  readonly bytes: number;
-  read(start: number, end: number): Promise<Uint8Array>;
-}
-
-/** Bytes read at a time from each column. */
-const windowBytes = 1 << 20;
 /** Bytes of rows made at a time. */
 const batchBytes = 1 << 18;
 const maxFooterBytes = 64 * 2 ** 20;
@@ -111,13 +102,6 @@ function requireSensible({ row_groups, schema }: FileMetaData, bytes: number): v
   }
 }
 
-function rangeOf({ dictionary_page_offset, data_page_offset, total_compressed_size }: ColumnMetaData) {
-  const dictionary = Number(dictionary_page_offset ?? 0);
-  const data = Number(data_page_offset);
-  const start = dictionary > 0 && dictionary < data ? dictionary : data;
-  return { start, end: start + Number(total_compressed_size) };
-}
-
 /** The rows of a row group, from its first to its last. */
 class GroupRows {
   readonly #tops: readonly { tree: SchemaTree; leaves: readonly ColumnPages[] }[];
@@ -174,97 +158,6 @@ class GroupRows {
     } catch (error) {
       throw fault(error, this.#uri, `the column ${tree.element.name} cannot be read near row ${this.#line}`);
     }
-  }
-}
-
-/** The pages of a column in a row group, one after the other. */
-class ColumnPages {
-  readonly path: readonly string[];
-  /** Offset in the file of the page that was read last. */
-  pageAt: number;
-  readonly #file: RandomFile;
-  readonly #meta: ColumnMetaData;
-  readonly #schemaPath: SchemaTree[];
-  readonly #end: number;
-  #at: number;
-  #valuesLeft: number;
-  #window = { start: 0, bytes: new Uint8Array() };
-  #dictionary: DecodedArray | undefined;
-  #rows: unknown[] = [];
-  #next = 0;
-  /** Bytes of pages since a row was complete. */
-  #openBytes = 0;
-
-  constructor(file: RandomFile, meta: ColumnMetaData, schemaPath: SchemaTree[]) {
-    const { start, end } = rangeOf(meta);
-    this.path = meta.path_in_schema;
-    this.pageAt = start;
-    this.#file = file;
-    this.#meta = meta;
-    this.#schemaPath = schemaPath;
-    this.#at = start;
-    this.#end = end;
-    this.#valuesLeft = Number(meta.num_values);
-  }
-
-  /** Rows that are decoded and not taken. */
-  get waiting(): number {
-    return this.#rows.length - this.#next;
-  }
-
-  get hasMore(): boolean {
-    return this.waiting > 0 || this.#valuesLeft > 0;
-  }
-
-  async take(count: number): Promise<unknown[]> {
-    // The last row may go on in the next page.
-    while (this.waiting < count + (this.#valuesLeft > 0 && repeats(this.#schemaPath) ? 1 : 0)) {
-      if (this.#valuesLeft <= 0) throw new Error(`it has fewer rows than its row group`);
-      await this.#page();
-    }
-    const taken = this.#rows.slice(this.#next, this.#next + count);
-    this.#next += count;
-    return taken;
-  }
-
-  async #page(): Promise<void> {
-    const { header, length } = await this.#header();
-    const column = { codec: this.#meta.codec, schemaPath: this.#schemaPath, valuesLeft: this.#valuesLeft };
-    checkHeader(header, column);
-    const start = this.#at + length;
-    const bytes = await this.#bytes(start, header.compressed_page_size);
-    this.#at = start + header.compressed_page_size;
-    if (header.type === "DICTIONARY_PAGE") this.#dictionary = decodeDictionary(bytes, header, column);
-    else if (header.type !== "INDEX_PAGE" && valuesOf(header) > 0) this.#decode(bytes, header, column);
-  }
-
-  #decode(bytes: Uint8Array, header: PageHeader, column: Parameters<typeof decodePage>[2]): void {
-    const carried = this.#rows.slice(this.#next);
-    const before = carried.length;
-    this.#rows = decodePage(bytes, header, column, { dictionary: this.#dictionary, carried });
-    this.#next = 0;
-    this.#valuesLeft -= valuesOf(header);
-    this.#openBytes = this.#rows.length > before ? 0 : this.#openBytes + Number(header.uncompressed_page_size);
-    if (this.#openBytes > maxPageBytes) throw new Error(`a row has more than ${maxPageBytes} bytes`);
-  }
-
-  async #header(): Promise<{ header: PageHeader; length: number }> {
-    this.pageAt = this.#at;
-    const bytes = await this.#bytes(this.#at, Math.min(windowBytes, this.#end - this.#at));
-    const reader = { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset: 0 };
-    return { header: parquetHeader(reader), length: reader.offset };
-  }
-
-  /** Bytes of the column; a view of the window. */
-  async #bytes(start: number, length: number): Promise<Uint8Array> {
-    const end = start + length;
-    if (end > this.#end) throw new Error("the page goes beyond the column");
-    const { start: from, bytes } = this.#window;
-    if (start < from || end > from + bytes.length) {
-      const until = Math.max(end, Math.min(this.#end, start + windowBytes));
-      this.#window = { start, bytes: new Uint8Array(await this.#file.read(start, until)) };
-    }
-    return this.#window.bytes.subarray(start - this.#window.start, end - this.#window.start);
   }
 }
 
