@@ -211,6 +211,34 @@ test("a method's state beyond the moments is planned to the byte", () => {
   assert.ok(memory.moments >= bytes("moment1") + bytes("moment2") + bytes("method"));
 });
 
+test("whole modules, the embedding's update and PiSSA's initial values are counted and planned to the byte", () => {
+  const untied = { ...model, tieWordEmbeddings: false };
+  const of = (lora: NonNullable<TrainingSpec["method"]["lora"]>, changes: Partial<PlanInput> = {}) => {
+    const { memory, trainableParameters, totalParameters } = planned({
+      settings: settings({ method: { lora: { rank: 4, targetModules: ["q_proj"], ...lora } } }),
+      ...changes,
+    });
+    const { parameters, gradients, moments } = memory;
+    return { trainableParameters, totalParameters, parameters, gradients, moments };
+  };
+  const added = (plan: ReturnType<typeof of>, usual: ReturnType<typeof of>) =>
+    Object.entries(usual).map(([name, value]) => plan[name as keyof typeof plan] - value);
+  const [usual, onUntied] = [of({}), of({}, { model: untied })];
+
+  // The base's own tensors are new parameters of the training, not of the model.
+  const [norms, matrix] = [13 * 128, 1000 * 128];
+  const saved = of({ modulesToSave: ["norm", "lm_head"] }, { model: untied });
+  const whole = norms + matrix;
+  assert.deepEqual(added(saved, onUntied), [whole, 0, 4 * whole, 4 * whole, 8 * whole]);
+
+  const embedding = of({ targetModules: ["q_proj", "embed_tokens"] }, { model: untied });
+  const update = 4 * (1000 + 128);
+  assert.deepEqual(added(embedding, onUntied), [update, update, 4 * update, 4 * update, 8 * update]);
+
+  const initial = 6 * 4 * (128 + 128);
+  assert.deepEqual(added(of({ initialization: "PiSSA" }), usual), [0, 0, 0, 0, 4 * initial]);
+});
+
 test("a prefix takes positions of the context, so rows that fit only without it are refused", () => {
   const method = { prefixTuning: { virtualTokens: 20 } };
   const dataset = (maxSequenceLength: number) => ({
