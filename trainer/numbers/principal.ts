@@ -13,12 +13,15 @@ export interface Principal {
   readonly right: Vectors;
 }
 
-/** A share of the largest singular value: residuals below it are far below the rounding of F32, also for close values. */
-const tolerance = 1e-12;
+/** A share of the largest singular value: residuals below it are far below the rounding of F32. */
+const tolerance = 1e-10;
+
+const mostRestarts = 100;
 
 /**
  * The `rank` largest, at most min(rows, columns), by bidiagonalisation from a random vector (Golub & Kahan 1965), with full
- * orthogonalisation, until these have converged; a small matrix is decomposed whole. `random`: any numbers by index.
+ * orthogonalisation, restarted from the best vectors (Baglama & Reichel 2005) until these have converged; a small matrix is
+ * decomposed whole. `random`: any numbers by index.
  */
 export function principalPart(w: Matrix, rank: number, random: (index: number) => number): Principal {
   const parts = (times: Times, back: Times, most: number) =>
@@ -41,50 +44,63 @@ interface Search {
   readonly random: (index: number) => number;
 }
 
+/** W·V = U·B with B upper triangular; V and U are orthonormal. */
+interface Basis {
+  readonly left: Float64Array[];
+  readonly right: Float64Array[];
+  readonly columns: Float64Array[];
+}
+
 function largestParts(
   times: (v: Float64Array) => Float64Array,
   timesTransposed: (u: Float64Array) => Float64Array,
   { most, rank, random }: Search,
 ): Principal {
-  const [left, right]: [Float64Array[], Float64Array[]] = [[], []];
-  const [diagonal, above]: [number[], number[]] = [[], []];
-  let next = unitBeside(new Float64Array(most), right, random);
-  let check = Math.min(most, rank + 16);
-  for (;;) {
-    right.push(next.unit);
-    const u = unitBeside(times(next.unit), left, random);
-    left.push(u.unit);
-    diagonal.push(u.length);
-    const size = diagonal.length;
-    if (size < most) next = unitBeside(timesTransposed(u.unit), right, random);
-    const rest = size < most ? next.length : 0;
-    if (size === check) {
-      const small = bidiagonalParts(diagonal, above);
-      const largest = small.values[0] ?? 0;
-      const converged = small.left.slice(0, rank).every((p) => rest * Math.abs(p[size - 1]!) <= tolerance * largest);
-      if (converged || size === most) {
-        return {
-          values: small.values.slice(0, rank),
-          left: small.left.slice(0, rank).map((weights) => combined(left, weights)),
-          right: small.right.slice(0, rank).map((weights) => combined(right, weights)),
-        };
-      }
-      check = Math.min(most, Math.ceil(size * 1.5));
+  const limit = Math.min(most, 3 * rank + 32);
+  let basis: Basis = { left: [], right: [], columns: [] };
+  let next = unitBeside(new Float64Array(most), basis.right, random);
+  for (let restart = 0; ; restart++) {
+    const { left, right, columns } = basis;
+    while (columns.length < limit) {
+      right.push(next.unit);
+      const u = unitBeside(times(next.unit), left, random);
+      columns.push(columnOf(limit, u));
+      left.push(u.unit);
+      const isWhole = right.length === most;
+      next = isWhole ? { ...next, length: 0 } : unitBeside(timesTransposed(u.unit), right, random);
     }
-    above.push(rest);
+    const small = triangularParts(columns);
+    const bound = tolerance * (small.values[0] ?? 0);
+    const isDone = small.left.slice(0, rank).every((p) => next.length * Math.abs(p[limit - 1]!) <= bound);
+    if (isDone || restart === mostRestarts) return partsOf(basis, small, rank);
+    const kept = partsOf(basis, small, rank + Math.floor((limit - rank) / 2));
+    basis = {
+      left: [...kept.left],
+      right: [...kept.right],
+      columns: kept.values.map((value, j) => new Float64Array(limit).fill(value, j, j + 1)),
+    };
   }
 }
 
-/** Singular values and vectors of an upper bidiagonal matrix: rotations of its columns until they are orthogonal (Jacobi). */
-function bidiagonalParts(diagonal: readonly number[], above: readonly number[]): Principal {
-  const size = diagonal.length;
-  const columns = Array.from({ length: size }, (_, j) => {
-    const column = new Float64Array(size);
-    column[j] = diagonal[j]!;
-    if (j > 0) column[j - 1] = above[j - 1]!;
-    return column;
-  });
-  const right = Array.from({ length: size }, (_, j) => new Float64Array(size).fill(1, j, j + 1));
+function columnOf(size: number, { along, length }: { readonly along: readonly number[]; readonly length: number }) {
+  const column = new Float64Array(size);
+  column.set(along);
+  column[along.length] = length;
+  return column;
+}
+
+/** The `count` largest singular values of B and their vectors in W's space. */
+const partsOf = ({ left, right }: Basis, small: Principal, count: number): Principal => ({
+  values: small.values.slice(0, count),
+  left: small.left.slice(0, count).map((weights) => combined(left, weights)),
+  right: small.right.slice(0, count).map((weights) => combined(right, weights)),
+});
+
+/** Singular values and vectors of a triangular matrix: rotations of its columns until they are orthogonal (Jacobi). */
+function triangularParts(matrix: Vectors): Principal {
+  const size = matrix.length;
+  const columns = matrix.map((column) => column.slice());
+  const right = columns.map((_, j) => new Float64Array(size).fill(1, j, j + 1));
   for (let sweep = 0, rotated = true; rotated && sweep < 60; sweep++) {
     rotated = false;
     for (let i = 0; i < size; i++) {
@@ -119,7 +135,8 @@ function orthogonalise(columns: Vectors, right: Vectors, i: number, j: number): 
 
 function rotate(p: Float64Array, q: Float64Array, c: number, s: number): void {
   for (let k = 0; k < p.length; k++) {
-    const [a, b] = [p[k]!, q[k]!];
+    const a = p[k]!;
+    const b = q[k]!;
     p[k] = c * a - s * b;
     q[k] = s * a + c * b;
   }

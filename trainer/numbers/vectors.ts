@@ -46,35 +46,41 @@ export function combined(vectors: Vectors, weights: Float64Array): Float64Array 
   return sum;
 }
 
+/** A unit vector, with the length and the parts along others of the vector that it is left of. */
+export interface Rest {
+  readonly unit: Float64Array;
+  readonly length: number;
+  readonly along: readonly number[];
+}
+
 /**
- * The part of a vector that is orthogonal to orthonormal `others`, as a unit and its length. Where nothing but rounding is
- * left the length is 0, and the unit is any that is orthogonal to them, from `random`.
+ * The part of a vector that is orthogonal to orthonormal `others`. Where nothing but rounding is left the length is 0, and the
+ * unit is any that is orthogonal to them, from `random`.
  */
-export function unitBeside(
-  vector: Float64Array,
-  others: Vectors,
-  random: (index: number) => number,
-): { unit: Float64Array; length: number } {
+export function unitBeside(vector: Float64Array, others: Vectors, random: (index: number) => number): Rest {
   const before = Math.sqrt(dot(vector, vector));
-  const left = orthogonal(vector, others);
-  const length = Math.sqrt(dot(left, left));
-  if (length > 1e-14 * before) return { unit: left.map((value) => value / length), length };
+  const { rest, along } = orthogonal(vector, others);
+  const length = Math.sqrt(dot(rest, rest));
+  if (length > 1e-14 * before) return { unit: rest.map((value) => value / length), length, along };
   for (let attempt = 0; ; attempt++) {
     const start = vector.map((_, index) => random(attempt * vector.length + index));
-    const rest = orthogonal(start, others);
-    const size = Math.sqrt(dot(rest, rest));
-    if (size > 1e-6 * Math.sqrt(dot(start, start))) return { unit: rest.map((value) => value / size), length: 0 };
+    const other = orthogonal(start, others).rest;
+    const size = Math.sqrt(dot(other, other));
+    if (size > 1e-6 * Math.sqrt(dot(start, start)))
+      return { unit: other.map((value) => value / size), length: 0, along };
   }
 }
 
 /** Gram–Schmidt, twice. */
-function orthogonal(vector: Float64Array, others: Vectors): Float64Array {
-  const left = vector.slice();
+function orthogonal(vector: Float64Array, others: Vectors): { rest: Float64Array; along: number[] } {
+  const rest = vector.slice();
+  const along = others.map(() => 0);
   for (let pass = 0; pass < 2; pass++) {
-    for (const other of others) {
-      const along = dot(left, other);
-      for (let k = 0; k < left.length; k++) left[k]! -= along * other[k]!;
+    for (const [index, other] of others.entries()) {
+      const part = dot(rest, other);
+      along[index]! += part;
+      for (let k = 0; k < rest.length; k++) rest[k]! -= part * other[k]!;
     }
   }
-  return left;
+  return { rest, along };
 }
