@@ -305,9 +305,12 @@ const wrong: [string, (directory: string, file: PrepareFile) => Promise<unknown>
     { code: 20, reason: "BaseModelMismatch", message: /lm_head\.weight .* differs from/ },
   ],
   [
-    "norms in another type than the rest",
-    (d) => changeModel(`${d}/base`, (tensors) => void tensors.set("model.norm.weight", zeros("F32", 64))),
-    { code: 20, reason: "BaseModelUnsupported", message: /BF16 \(.*\), F32 \(model\.norm\.weight\); convert it/ },
+    "a norm of whole numbers",
+    (d) =>
+      changeModel(`${d}/base`, (tensors) => {
+        tensors.set("model.norm.weight", { dtype: "I32", shape: [64], data: new Uint8Array(256) });
+      }),
+    { code: 20, reason: "BaseModelUnsupported", message: /model\.norm\.weight is I32; convert it to BF16, F16 or F32/ },
   ],
   [
     "another architecture",
