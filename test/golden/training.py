@@ -26,7 +26,7 @@ def trainable(model) -> dict:
 
 
 def saved_name(name: str) -> str:
-    """PEFT leaves out the adapter's own name, what wraps a saved module, and of a vector's module its `.weight`."""
+    """PEFT omits the adapter's own name, the wrapper of a saved module, and the `.weight` of a vector's module."""
     name = name.replace(".modules_to_save.default", "").replace(".default", "").replace("lora_magnitude_vector.weight", "lora_magnitude_vector")
     return name.replace("prompt_encoder.embedding.weight", "prompt_embeddings")
 

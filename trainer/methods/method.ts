@@ -23,7 +23,7 @@ import type { ConfigFacts, NamedValues, PeftFormat, StoredShape } from "./peft.t
 import { peftPrefix } from "./peft.ts";
 import { type PeftConfig, PeftMembers } from "./peftMembers.ts";
 
-/** A linear layer to merge, or an embedding (a row a token): its name and its trained tensors by name. */
+/** A linear layer to merge, or an embedding (one row per token): its name and its trained tensors by name. */
 export interface TrainedSite {
   readonly name: string;
   readonly in: number;
@@ -48,7 +48,7 @@ export interface MethodTask {
   readonly embeddings: readonly string[];
   /** All tensors of the base: shapes by name. */
   readonly tensors: ReadonlyMap<string, readonly number[]>;
-  /** False where a finished result is run. */
+  /** False when a finished result is run. */
   readonly isTraining: boolean;
 }
 
@@ -59,12 +59,12 @@ export interface Method<Settings> {
   check?(settings: Settings, task: MethodTask): string | undefined;
   /**
    * Whether a tensor of the base is itself trained: a parameter by the tensor's own name, in F32, from the base's value.
-   * Such a tensor is saved beside the method's own parameters and replaces the base's where the result is merged.
+   * Such a tensor is saved beside the method's own parameters, and replaces the base's in a merged result.
    */
   trains?(name: string, settings: Settings): boolean;
   /** Rewrites a linear layer of the base. */
   linear?(site: LinearSite, x: Tensor, base: BaseLinear, settings: Settings): Tensor;
-  /** An embedding, from the base's own. */
+  /** Rewrites an embedding of the base. */
   embedding?(site: EmbeddingSite, base: BaseEmbedding, settings: Settings): Tensor;
   /** Keys and values that every token of this attention attends to before its own segment's. */
   prefix?(site: AttentionSite, settings: Settings): KeyValuePrefix | undefined;
@@ -74,13 +74,13 @@ export interface Method<Settings> {
   positionOffset?(settings: Settings): number;
   /** Runs after an update and may run the program `observe`; `step` is 1..`steps`. */
   afterStep?(host: StepHost, step: number, steps: number, settings: Settings): Promise<void>;
-  /** Turns rows of a trained site's W [out, in], row-major, into the rows that do the same without the method. */
+  /** Converts rows of a trained site's W [out, in], row-major, into rows that give the same result without the method. */
   merge?(site: TrainedSite, w: Float32Array, rows: RowRange, settings: Settings): void;
   /** Turns a trained site's bias [out] into the bias that does the same without the method. Absent: it stays. */
   mergeBias?(site: TrainedSite, bias: Float32Array, settings: Settings): void;
   /** The settings of the saved adapter, where they are not those of the training; they may be another method's. */
   saved?(settings: Settings): MethodSettings;
-  /** How its adapter lies in PEFT's layout; absent where the result is a model. */
+  /** The adapter's PEFT layout; absent if the result is a model. */
   readonly peft?: PeftFormat<Settings>;
 }
 

@@ -40,7 +40,7 @@ export interface PeftFormat<Settings> {
   read(members: PeftMembers): Settings;
   /** Why a tensor from any source cannot belong to this method; undefined if it can. */
   fault(tensor: StoredShape, settings: Settings, has: (key: string) => boolean, config: PeftConfig): string | undefined;
-  /** The base's tensor that a file's tensor only repeats: it must have the base's values; undefined: it is the adapter's. */
+  /** The base's tensor that a file's tensor repeats, with the base's values; undefined if it is the adapter's own. */
   repeats?(key: string, has: (key: string) => boolean): string | undefined;
   /** Parameters → the tensors that are saved; absent: the same, under PEFT's prefix. */
   toPeft?(parameters: readonly NamedValues[], settings: Settings): NamedValues[];

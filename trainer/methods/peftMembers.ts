@@ -107,7 +107,7 @@ export class PeftMembers {
     throw this.#wrong(name, "a number from 0");
   }
 
-  /** Our name of one of PEFT's values; `absent` where it is absent. */
+  /** Our name of one of PEFT's values; `absent` if it is absent. */
   choice<Name extends string>(name: string, values: Readonly<Record<Name, unknown>>, absent: Name): Name {
     const value = this.#take(name) ?? values[absent];
     const names = Object.keys(values) as Name[];

@@ -1,6 +1,6 @@
 /**
- * The tensors of the base that LoRA trains beside its own: whole modules (`modulesToSave`) and biases. Which modules a name
- * stands for is PEFT's rule: those whose full names end with it, and everything in them. Pure.
+ * The tensors of the base that LoRA trains beside its own: whole modules (`modulesToSave`) and biases. As in PEFT, a name
+ * selects the modules whose full names end with it, and everything in them. Pure.
  */
 import type { LoraSettings } from "../contract/methods/lora.ts";
 import type { MethodTask } from "./method.ts";
@@ -16,7 +16,7 @@ export const moduleOf = (tensor: string): string => tensor.slice(0, tensor.lastI
 
 export const isBias = (tensor: string): boolean => tensor.endsWith(".bias");
 
-/** Whether a module or one around it has a name that ends with one of these. */
+/** True if the name of a module, or of a module around it, ends with one of these. */
 function isInModules(tensor: string, modules: readonly string[]): boolean {
   if (modules.length === 0) return false;
   const parts = moduleOf(tensor).split(".");
@@ -26,7 +26,7 @@ function isInModules(tensor: string, modules: readonly string[]): boolean {
   });
 }
 
-/** Whether a layer has an adapter; one that is trained whole has none. */
+/** True if a layer has an adapter; a layer that is trained whole has none. */
 export const isAdapted = (site: string, settings: Saved & Targets, kind: "linear" | "embedding" = "linear"): boolean =>
   isTarget(site, settings, kind) && !isInModules(`${site}.weight`, settings.modulesToSave);
 
@@ -44,7 +44,7 @@ export function isTrainedTensor(tensor: string, settings: Saved & Targets): bool
   }
 }
 
-/** The fault if this model cannot train them, and its fix; undefined if it can. */
+/** The error if this model cannot train them, with the fix; undefined if it can. */
 export function savedFault(settings: Saved & Targets, task: MethodTask): string | undefined {
   const { modulesToSave, bias } = settings;
   const { model, sites, storage, isTraining } = task;
@@ -52,18 +52,17 @@ export function savedFault(settings: Saved & Targets, task: MethodTask): string 
   if (model.tieWordEmbeddings && isInModules(head, modulesToSave))
     return "modulesToSave: this model has no lm_head of its own, its head is embed_tokens: name embed_tokens, and set ensureWeightTying: true";
   const unknown = modulesToSave.find((name) => !tensors.some((tensor) => isInModules(tensor, [name])));
-  if (unknown !== undefined) return `modulesToSave: ${JSON.stringify(unknown)} is no module of this model`;
+  if (unknown !== undefined) return `modulesToSave: ${JSON.stringify(unknown)} is not a module of this model`;
   const saved = tensors.filter((tensor) => isInModules(tensor, modulesToSave));
   const linear = sites.filter((site) => saved.includes(`${site}.weight`));
   const partly = linear.find((site) => !modulesToSave.some((name) => `.${site}.`.includes(`.${name}.`)));
-  if (partly !== undefined)
-    return `modulesToSave: ${partly} ends with one of these names, which is a part of its own name: write the whole name`;
+  if (partly !== undefined) return `modulesToSave: ${partly} ends with a part of its own name: write the whole name`;
   if (storage.linear === "NF4" && linear.length > 0)
-    return `modulesToSave: ${linear[0]} is stored in NF4, which cannot be trained: leave it out, or use a base in BF16 or F32`;
+    return `modulesToSave: ${linear[0]} is stored in NF4, which cannot be trained: remove it, or use a base in BF16 or F32`;
   if (bias === "All" && saved.some(isBias))
     return `bias: All and modulesToSave both train ${saved.find(isBias)}: set bias: LoraOnly`;
   if (isTraining && bias !== "None" && !tensors.some((tensor) => isBias(tensor) && isTrainedTensor(tensor, settings)))
-    return `bias: ${bias} trains nothing, because this model's ${bias === "All" ? "" : "adapted "}layers have no biases: leave it out`;
+    return `bias: ${bias} trains nothing, because this model's ${bias === "All" ? "" : "adapted "}layers have no biases: remove it`;
   return tyingFault(settings, task, saved.includes(embedding));
 }
 
@@ -80,10 +79,10 @@ function tyingFault({ ensureWeightTying }: Saved, { model, isTraining }: MethodT
 export const peftNameOf = (tensor: string, settings: Saved & Targets): string =>
   isBias(tensor) && isAdapted(moduleOf(tensor), settings) ? `${moduleOf(tensor)}.base_layer.bias` : tensor;
 
-/** The reverse. */
+/** The reverse mapping. */
 export const ownNameOf = (name: string): string => name.replace(/\.base_layer\.bias$/, ".bias");
 
-/** Whether PEFT's files repeat the trained embedding as the head that is tied to it. */
+/** True if PEFT's files repeat the trained embedding as its tied head. */
 export const repeatsHead = ({ ensureWeightTying, modulesToSave }: Saved): boolean =>
   ensureWeightTying && isInModules(embedding, modulesToSave) && !isInModules(head, modulesToSave);
 

@@ -19,7 +19,7 @@ interface Row {
   readonly shape?: TinyOptions["shape"];
   /** Why a base in NF4 is not trained so. */
   readonly nf4Refusal?: RegExp;
-  /** Why it is not merged. */
+  /** Why it cannot be merged. */
   readonly refusal?: RegExp;
   /** The method as which PEFT's layout is read; default the same. */
   readonly readAs?: string;

@@ -91,7 +91,7 @@ export class ModelBuilder {
       : this.#variables.weight(name, shape, kind);
   }
 
-  /** A site that the method may rewrite. `name`: of its tensor. [tokens, d] */
+  /** A site that the method may rewrite. `name` is its tensor's. [tokens, d] */
   embed(name: string, rows: number, width: number): Tensor {
     const { mode } = this;
     if (mode.kind === "prompt") return mode.embeddings;

@@ -43,7 +43,7 @@ export function asFloats(bytes: Uint8Array, dtype: string): Float32Array {
   throw new Error(`${dtype} is not a supported type of weights`);
 }
 
-/** Whether the method has parameters at this layer; the layer's own bias is none of them. */
+/** True if the method has parameters at this layer, other than the layer's own bias. */
 function isTrained(site: string, adapter: AdapterTensors): boolean {
   for (const name of adapter.keys()) if (name.startsWith(`${site}.`) && name !== `${site}.bias`) return true;
   return false;

@@ -16,7 +16,7 @@ test("a merged model computes the same as the model with its adapter, on its lin
   const merged = new TestRun(compile(aSpec({ model, precision: "F64" })), { backend: "reference64" });
   const method = methodOf(settings);
   const { sites, embeddings } = adapted.compiled;
-  // An embedding's matrix has a row for each of its inputs.
+  // An embedding's matrix has one row per input.
   const layers = [...sites, ...embeddings.map((one) => ({ ...one, in: one.out, out: one.in }))];
   for (const { name, in: width, out, trained } of layers) {
     const parameter = (part: string) => adapted.floats("parameter", `${name}.${part}`);
@@ -81,7 +81,7 @@ test("settings that match no layer of the model are refused, and the error names
   );
 });
 
-test("an embedding is adapted by its name alone, and not where it is the head", () => {
+test("an embedding is adapted only if it is named, and not if it is the head", () => {
   const model = { ...tinyModel, tieWordEmbeddings: false };
   const trained = (changes: object) =>
     compile(aSpec({ model, method: { ...tinyLora, ...changes } })).embeddings.flatMap((one) => one.trained);
@@ -93,7 +93,7 @@ test("an embedding is adapted by its name alone, and not where it is the head", 
   assert.deepEqual(trained({ targetModules: ["q_proj", "embed_tokens"], modulesToSave: ["embed_tokens"] }), []);
   const method = { ...tinyLora, targetModules: ["q_proj", "embed_tokens"] };
   assert.throws(() => compile(aSpec({ method })), /head is embed_tokens, .*leave embed_tokens out, or train it whole/);
-  // PEFT trains such adapters, and they run as there.
+  // PEFT trains such adapters, and they run as in PEFT.
   const { training: _, ...running } = aSpec({ method });
   assert.ok(compile(running));
   const tying = { ...method, ensureWeightTying: true };

@@ -58,7 +58,7 @@ export const lora = defineMethod(declaration, {
   peft: loraPeft,
 });
 
-/** Adapting an embedding adapts the input alone, as in PEFT; a model whose head is the embedding cannot be merged then. */
+/** An adapted embedding changes only the input, as in PEFT, so a model whose head is the embedding cannot be merged. */
 function tiedFault({ ensureWeightTying }: LoraSettings, { isTraining }: MethodTask): string | undefined {
   if (!ensureWeightTying && !isTraining) return undefined;
   return "targetModules: this model's head is embed_tokens, and an adapter of the input alone cannot be merged into both: leave embed_tokens out, or train it whole by modulesToSave and ensureWeightTying";

@@ -63,21 +63,21 @@ function startOf(
   }
 }
 
-/** Names of a model's layers, and those of them that have an update. */
+/** Names of a model's layers, and of its adapted layers. */
 export interface Layers {
   readonly named: readonly string[];
   readonly linear: readonly string[];
   readonly embeddings: readonly string[];
 }
 
-/** A model's linear layers as a method without other targets sees them. */
+/** A model's linear layers, for a method without other targets. */
 export const linearOnly = (settings: Update, sites: readonly string[]): Layers => ({
   named: sites,
   linear: sites.filter((site) => isTarget(site, settings)),
   embeddings: [],
 });
 
-/** The fault if this model lacks such layers or ranks; undefined otherwise. */
+/** The error if this model lacks such layers or ranks; undefined otherwise. */
 export function updateFault(settings: Update, { named, linear, embeddings }: Layers): string | undefined {
   const adapted = [...linear, ...embeddings];
   const fault = targetFault(settings, named);

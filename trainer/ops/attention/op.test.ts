@@ -3,7 +3,7 @@ import { assertGradients } from "../../testing/graphs.ts";
 import { attention } from "./op.ts";
 
 for (const softcap of [0, 0.8])
-  test(`attention: gradients of queries, keys and values over three segments, with grouped heads, softcap ${softcap}`, () =>
+  test(`attention: gradients of queries, keys and values match finite differences over three segments with grouped heads, softcap ${softcap}`, () =>
     assertGradients({
       inputs: { q: [7, 16], k: [7, 8], v: [7, 8] },
       constants: { segmentStart: { dtype: "I32", shape: [7], values: [0, 0, 0, 3, 4, 4, 4] } },

@@ -9,7 +9,7 @@ import {
 } from "../attention/cases.ts";
 import { attentionBackward } from "./op.ts";
 
-/** o and lse must belong to q, k and v: they are computed here, in double. */
+/** o and lse must match q, k and v, so they are computed here, in double. */
 function attentionBackwardCase(act: Activation, shape: AttentionShape, segmentStart: TestOperand, softcap = 0): OpCase {
   const { operands, attributes, name } = attentionCase(act, shape, segmentStart, softcap);
   const { q, k, v, o, lse } = operands;

@@ -34,7 +34,7 @@ test("attentionCached: with a window a row sees the last keys, as attention does
   assert(relativeError(values.cached!, values.packed!) < 1e-12);
 });
 
-test("attentionCached: rows of two sequences, in any order, see what attention over their segments sees", async () => {
+test("attentionCached: rows of two sequences, in any order, give the results of attention over their segments", async () => {
   const graph = new Graph();
   const row = (name: string, width: number) => graph.input(name, "F64", [5, width]);
   const [q, k, v] = [row("q", 16), row("k", 8), row("v", 8)];

@@ -1,4 +1,4 @@
-// gradBias on the CPU: sums of 64 rows in tasks, added in order.
+// gradBias on the CPU: tasks sum 64 rows each, and the sums are added in order.
 #pragma once
 
 #include "../../native/cpu/math.h"

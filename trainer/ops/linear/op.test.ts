@@ -26,7 +26,7 @@ test("linear: a bias gets the sum of the rows' gradients", () =>
     build: (graph, { x, w, bias }) => linear.node(graph, { x: x!, w: w!, bias }, { tailScale: 1 }),
   }));
 
-test("linear: an input that several linears read gets the sum of their gradients", () =>
+test("linear: an input of several linears gets the sum of their gradients", () =>
   assertGradients({
     inputs,
     parameters: { a: [3, 7], b: [6, 3], w: [6, 7], v: [4, 7] },
@@ -43,7 +43,7 @@ test("linear: the gradient of a matrix that is itself computed", () =>
     build: (graph, { x, w, tailX, tailW }) => linear.node(graph, { x: x!, w: w!, tailX, tailW }, { tailScale: 0.7 }),
   }));
 
-test("linear: the composite is the sum of its products, bias and residual", () =>
+test("linear: the output is the sum of both products, bias and residual", () =>
   assertExpands(
     linear,
     { x: [5, 7], w: [6, 7], tailX: [5, 3], tailW: [6, 3], bias: [6], residual: [5, 6] },

@@ -32,7 +32,7 @@ const values = {
 };
 
 for (const softcap of [0, 1.2])
-  test(`linearCrossEntropy: gradients of rows and matrix are of the weighted loss, softcap ${softcap}`, async () => {
+  test(`linearCrossEntropy: gradients of rows and matrix match finite differences of the weighted loss, softcap ${softcap}`, async () => {
     const run = runner(softcap);
     const { dh, dW } = await run.run(values);
     for (const [name, analytic] of [

@@ -1,5 +1,5 @@
 /**
- * The gradient to a linear's input, and the product of matrices in general: dx = dy·w + tailScale · tailX·tailW + add.
+ * The gradient of a linear's input, and the product of matrices in general: dx = dy·w + tailScale · tailX·tailW + add.
  * dy [T, out] · w [out, in] · tailX [T, r] · tailW [r, in] · add [T, in] → dx [T, in].
  */
 import { defineOp } from "../../graph/op.ts";

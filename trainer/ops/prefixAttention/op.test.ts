@@ -3,7 +3,7 @@ import { assertGradients } from "../../testing/graphs.ts";
 import { prefixAttention } from "./op.ts";
 
 for (const softcap of [0, 0.8])
-  test(`prefixAttention: gradients of queries, keys, values and the prefix, over two segments, softcap ${softcap}`, () =>
+  test(`prefixAttention: gradients of queries, keys, values and the prefix match finite differences over two segments, softcap ${softcap}`, () =>
     assertGradients({
       inputs: { q: [5, 12], k: [5, 6], v: [5, 6] },
       parameters: { prefixK: [4, 6], prefixV: [4, 6] },

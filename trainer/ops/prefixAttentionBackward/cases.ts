@@ -4,7 +4,7 @@ import { attentionForward } from "../attentionBackward/cases.ts";
 import { type PrefixShape, prefixCase, prefixShapes } from "../prefixAttention/cases.ts";
 import { prefixAttentionBackward } from "./op.ts";
 
-/** o and lse must belong to the other operands: they are computed here, in double. */
+/** o and lse must match the other operands, so they are computed here, in double. */
 function backwardCase(act: Activation, shape: PrefixShape, softcap = 0): OpCase {
   const { operands, attributes, name } = prefixCase(act, shape, softcap);
   const { q, k, v, segmentStart, prefixK, prefixV, o, lse } = operands;

@@ -18,7 +18,7 @@ test("rmsNorm: gradients of input and weight with an offset of the weight", () =
     }),
   }));
 
-test("rmsNorm: gradients through its sum with a residual, which others read too", () =>
+test("rmsNorm: gradients match finite differences through a sum with a residual that other ops also use", () =>
   assertGradients({
     inputs: { x: [5, 7], residual: [5, 7] },
     parameters: { weight: [7] },

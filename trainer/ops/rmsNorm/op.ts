@@ -1,7 +1,7 @@
 /**
  * h = x + residual; y = h · rstd · (weight + offset), rstd = 1/√(mean(h²) + eps).        Zhang & Sennrich 2019
- * x [T, n] · weight [d] · residual [T, n] → y [T, n], rstd [T·n/d] (for the backward), sum = h [T, n] (with a residual).
- * A row of n = d is normed whole, one of several heads of width d head by head, all by the same weight.
+ * x [T, n] · weight [d] · residual [T, n] → y [T, n], rstd [T·n/d] (for the backward pass), sum = h [T, n] (with a residual).
+ * A row of n = d is normalised whole; a row of several heads of width d is normalised per head, with one weight for all.
  */
 import { defineOp } from "../../graph/op.ts";
 import type { Tensor } from "../../graph/tensor.ts";
@@ -28,7 +28,8 @@ export const rmsNorm = defineOp({
     }
     if (!h) throw new Error("rmsNorm: the backward pass of a norm with a residual reads `sum`: request it");
     const trained = accumulator("weight");
-    if (trained && trained.scale !== 1) throw new Error("rmsNormBackward cannot scale: a norm's φ must be θ, unscaled");
+    if (trained && trained.scale !== 1)
+      throw new Error("rmsNormBackward cannot scale: a trained norm must be used unscaled");
     const given = { dy, h, weight, rstd, dWeight: trained?.gradient };
     if (!residual) {
       contribute("x", { kind: "into", make: (dSum) => rmsNormBackward.node(graph, { ...given, dSum }, { offset }).dx });

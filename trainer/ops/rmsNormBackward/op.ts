@@ -14,7 +14,7 @@ export const rmsNormBackward = defineOp({
   accumulates: { "dWeight?": "sum[d]" },
   outputs: { dx: "act[T,n]" },
   attributes: { "offset?": real },
-  /** dWeight's sums of 64 tokens each. */
+  /** Sums of dWeight over 64 tokens each. */
   scratch: {
     cpu({ h, weight, dWeight }) {
       const pieces = Math.ceil(rowsOf(h) / 64);

@@ -4,7 +4,7 @@ import { assertGradients } from "../../testing/graphs.ts";
 import { rope } from "./op.ts";
 
 for (const rotary of [0, 2])
-  test(`rope: the gradient turns back, rotary ${rotary}`, () => {
+  test(`rope: the backward pass rotates back, rotary ${rotary}`, () => {
     const { cos, sin } = ropeTable({ headDim: 4, ropeTheta: 100 }, 5);
     const table = (values: Float32Array) => ({ dtype: "F32", shape: [5, 2], values }) as const;
     return assertGradients({

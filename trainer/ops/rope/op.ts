@@ -1,7 +1,7 @@
 /**
- * Rotary position embedding (Su et al. 2021) in the layout of Hugging Face: element i of a head turns with i + D/2.
+ * Rotary position embedding (Su et al. 2021) in the layout of Hugging Face: element i of a head is rotated with i + D/2.
  * With `rotary` n only its first n elements are rotated, i with i + n/2, by the first n/2 angles.
- * x [T, heads·D] · cos, sin F32[T, D/2], one row per token → y like x. sign −1 turns back: the backward.
+ * x [T, heads·D] · cos, sin F32[T, D/2], one row per token → y like x. Sign −1 rotates back, which is the backward pass.
  */
 import { defineOp } from "../../graph/op.ts";
 import { size } from "../attributes.ts";
