@@ -22,6 +22,7 @@ const labels = Object.fromEntries(Array.from({ length: 33 }, (_, index) => [`lab
 const quantized = { uri: "pvc://inputs/model", quantization: { type: "NF4" } };
 const twice = <T>(entry: T) => [entry, entry];
 const remoteAccess = "endpoint and secretRef need a uri of s3:// or hf://: remove them";
+const scheduled = (learningRateSchedule: object) => ({ training: { learningRateSchedule } });
 const needsValidation = (field: string) =>
   `${field} needs dataset.validation: set dataset.validation.fraction or dataset.validation.uri`;
 
@@ -52,6 +53,19 @@ export const wrongSpecs: readonly WrongSpec[] = [
     field: "spec.training",
     message: "set epochs or maxSteps, not both",
   },
+  ...(
+    [
+      [{ type: "Linear", minimumRatio: "0.1" }, "minimumRatio", "Cosine or WarmupStableDecay"],
+      [{ type: "Cosine", timescale: 10 }, "timescale", "InverseSquareRoot"],
+      [{ type: "Cosine", decayRatio: "0.1" }, "decayRatio", "WarmupStableDecay"],
+      [{ type: "Constant", decayType: "Linear" }, "decayType", "WarmupStableDecay"],
+    ] as const
+  ).map(([schedule, field, fitting]) => ({
+    name: `${field} in a schedule of type ${schedule.type}`,
+    wrong: scheduled(schedule),
+    field: `spec.training.learningRateSchedule.${field}`,
+    message: `${field} applies only to the type ${fitting}: remove it, or change the type`,
+  })),
   {
     name: "an invalid learning rate",
     wrong: { training: { learningRate: "fast" } },

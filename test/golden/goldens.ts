@@ -104,7 +104,15 @@ export const readRows = (): { rowTokens: number; rows: RowOfSequences[] } => jso
 export const readDataset = () => packRowsOf(readRows());
 
 const schedulesFile = z.array(
-  z.strictObject({ type: z.enum(["Linear", "Cosine"]), warmupSteps: z.number(), rates: z.array(z.number()) }),
+  z.strictObject({
+    type: z.enum(["Constant", "Linear", "Cosine", "InverseSquareRoot", "WarmupStableDecay"]),
+    minimumRatio: z.number().optional(),
+    timescale: z.number().optional(),
+    decayType: z.enum(["Linear", "Cosine", "OneMinusSquareRoot"]).optional(),
+    decaySteps: z.number().optional(),
+    warmupSteps: z.number(),
+    rates: z.array(z.number()),
+  }),
 );
 export const readSchedules = () => json("schedules.json", schedulesFile);
 

@@ -53,14 +53,18 @@ for (const [name, fields] of Object.entries(scalings)) {
 }
 
 test("schedules equal those of transformers, except for a first step at rate 0", () => {
-  for (const { type, warmupSteps, rates } of readSchedules()) {
+  for (const { warmupSteps, decaySteps, rates, ...written } of readSchedules()) {
     const steps = rates.length;
-    const settings = { learningRate: 1, schedule: { type, warmupRatio: warmupSteps / steps } };
+    const decayRatio = decaySteps === undefined ? undefined : decaySteps / steps;
+    const settings = { learningRate: 1, schedule: { ...written, decayRatio, warmupRatio: warmupSteps / steps } };
     for (let step = 1; step <= steps; step++) {
       // Theirs warms up from 0 at step 1; ours reaches the peak with the last step of the warm-up.
       const theirs = step <= warmupSteps ? rates[step]! : rates[step - 1]!;
       const ours = learningRate(settings, step, steps);
-      assert.ok(Math.abs(ours - theirs) < 1e-12, `${type}, step ${step}: ${ours} instead of ${theirs}`);
+      assert.ok(
+        Math.abs(ours - theirs) < 1e-12,
+        `${JSON.stringify(settings.schedule)}, step ${step}: ${ours} instead of ${theirs}`,
+      );
     }
   }
 });

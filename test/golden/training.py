@@ -8,7 +8,14 @@ import types
 
 import torch
 from peft.optimizers import create_loraplus_optimizer
-from transformers import get_cosine_schedule_with_warmup, get_linear_schedule_with_warmup
+from transformers import (
+    get_constant_schedule_with_warmup,
+    get_cosine_schedule_with_warmup,
+    get_cosine_with_min_lr_schedule_with_warmup,
+    get_inverse_sqrt_schedule,
+    get_linear_schedule_with_warmup,
+    get_wsd_schedule,
+)
 
 from tiny_llama import logits_of, loss_of, read_rows, step_rows
 
@@ -106,18 +113,37 @@ def warmed_up(optimizer, schedule: str, steps: int):
 
 def schedules() -> list:
     """Learning rates of 20 steps with peak 1 from transformers' schedules, with and without warm-up."""
-    result = []
-    for name, make in SCHEDULES.items():
-        for warmup in (0, 5):
-            optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-            scheduler = make(optimizer, warmup, STEPS)
-            rates = []
-            for _ in range(STEPS):
-                rates.append(optimizer.param_groups[0]["lr"])
-                optimizer.step()
-                scheduler.step()
-            result.append({"type": name, "warmupSteps": warmup, "rates": rates})
-    return result
+    decays = {"Linear": "linear", "Cosine": "cosine", "OneMinusSquareRoot": "1-sqrt"}
+    stable = lambda decay, steps, minimum: lambda optimizer, warmup: get_wsd_schedule(
+        optimizer, warmup, steps, num_training_steps=STEPS, decay_type=decays[decay], min_lr_ratio=minimum
+    )
+    cases = [
+        *(({"type": name}, lambda optimizer, warmup, make=make: make(optimizer, warmup, STEPS)) for name, make in SCHEDULES.items()),
+        ({"type": "Constant"}, get_constant_schedule_with_warmup),
+        (
+            {"type": "Cosine", "minimumRatio": 0.1},
+            lambda optimizer, warmup: get_cosine_with_min_lr_schedule_with_warmup(optimizer, warmup, STEPS, min_lr_rate=0.1),
+        ),
+        ({"type": "InverseSquareRoot"}, get_inverse_sqrt_schedule),
+        ({"type": "InverseSquareRoot", "timescale": 3}, lambda optimizer, warmup: get_inverse_sqrt_schedule(optimizer, warmup, 3)),
+        *(
+            ({"type": "WarmupStableDecay", "decayType": decay, "decaySteps": steps, "minimumRatio": minimum}, stable(decay, steps, minimum))
+            for decay in decays
+            for steps, minimum in ((8, 0.0), (10, 0.2))
+        ),
+    ]
+    return [{**settings, "warmupSteps": warmup, "rates": rates_of(make, warmup)} for settings, make in cases for warmup in (0, 5)]
+
+
+def rates_of(make, warmup: int) -> list:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    scheduler = make(optimizer, warmup)
+    rates = []
+    for _ in range(STEPS):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return rates
 
 
 def distance(a: torch.Tensor, b: torch.Tensor) -> float:

@@ -4,6 +4,7 @@
  */
 import type { ChatTemplateChoice } from "./chatTemplate.ts";
 import { type ExportEntry, type MergedSettings, mergedTable } from "./exports.ts";
+import type { LearningRateSchedule } from "./learningRateSchedule.ts";
 import { defaultLearningRate, effectiveMethod, type MethodSettings } from "./methods/index.ts";
 import { applied, type ValuesOf } from "./setting.ts";
 import {
@@ -55,7 +56,7 @@ export type TrainingSettings = Omit<
   readonly length: { kind: "epochs"; epochs: number } | { kind: "steps"; steps: number };
   /** Packed rows per optimiser step. */
   readonly rowsPerStep: number;
-  readonly schedule: TrainingValues["learningRateSchedule"];
+  readonly schedule: LearningRateSchedule;
   /** Absent: ten evaluations per run. */
   readonly evaluateEverySteps: number | undefined;
   /** Evaluations without improvement; absent: never stops early. */

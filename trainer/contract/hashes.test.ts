@@ -3,8 +3,11 @@ import { test } from "node:test";
 import type { ExportEntry } from "./exports.ts";
 import { canonicalJson, prepareKey, runHash, specHash } from "./hashes.ts";
 import type { Pins } from "./runFile.ts";
-import type { TrainingSpec } from "./settings.ts";
+import { type TrainingSpec, trainingSpec } from "./settings.ts";
 import { storeLayout } from "./storeLayout.ts";
+import { withDefaults } from "./writtenOut.ts";
+
+type Schedule = NonNullable<NonNullable<TrainingSpec["training"]>["learningRateSchedule"]>;
 
 const minimal: TrainingSpec = {
   baseModel: { uri: "pvc://models/base" },
@@ -97,6 +100,33 @@ test("a setting that the training depends on changes the run hash", () => {
   const hashes = [minimal, ...edits].map((spec) => runHash(spec, pins));
   assert.equal(new Set(hashes).size, hashes.length);
   assert.notEqual(runHash(minimal, { ...pins, datasetDigest: `sha256:${"3".repeat(64)}` }), hashes[0]);
+});
+
+test("the settings of a schedule change the run hash only when they differ from their defaults", () => {
+  const hash = (learningRateSchedule: Schedule) => runHash({ ...minimal, training: { learningRateSchedule } }, pins);
+  assert.equal(hash({ type: "Cosine", minimumRatio: "0.0" }), runHash(minimal, pins));
+  const stable = { type: "WarmupStableDecay" } as const;
+  assert.equal(hash({ ...stable, minimumRatio: "0", decayRatio: "0.10", decayType: "Cosine" }), hash(stable));
+  const different: Schedule[] = [
+    { type: "Cosine" },
+    { type: "Cosine", minimumRatio: "0.1" },
+    { type: "InverseSquareRoot" },
+    { type: "InverseSquareRoot", timescale: 100 },
+    stable,
+    { ...stable, minimumRatio: "0.1" },
+    { ...stable, decayRatio: "0.2" },
+    { ...stable, decayType: "Linear" },
+  ];
+  assert.equal(new Set(different.map(hash)).size, different.length);
+});
+
+test("a schedule with its defaults written out is valid and has the same hash", () => {
+  for (const type of ["Constant", "Linear", "Cosine", "InverseSquareRoot", "WarmupStableDecay"] as const) {
+    const spec: TrainingSpec = { ...minimal, training: { learningRateSchedule: { type } } };
+    const full = withDefaults(spec);
+    assert.deepEqual(trainingSpec.safeParse(full).error?.issues, undefined, type);
+    assert.equal(runHash(full, pins), runHash(spec, pins), type);
+  }
 });
 
 test("a changed learning rate keeps the prepare key; a changed row length changes it", () => {

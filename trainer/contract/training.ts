@@ -1,28 +1,12 @@
 /** The settings of the optimisation. */
 import { z } from "zod";
+import { learningRateSchedule } from "./learningRateSchedule.ts";
 import { declarations } from "./methods/index.ts";
 import { decimalSetting, type Earlier, required, section, setting, type ValuesOf, withoutDefault } from "./setting.ts";
 import { oneLength } from "./settingsRules.ts";
 
 export const precision = z.enum(["BF16", "F32"]);
 export type Precision = z.infer<typeof precision>;
-
-const learningRateSchedule = section(
-  {
-    type: required(
-      setting(z.enum(["Constant", "Linear", "Cosine"]), {
-        description: "Shape after the warm-up; Linear and Cosine decay to 0.",
-        default: "Cosine",
-        says: "",
-      }),
-    ),
-    warmupRatio: decimalSetting(
-      { min: 0, max: 0.5 },
-      { description: "Share of the steps that form the linear warm-up.", default: 0.03 },
-    ),
-  },
-  { description: "How the learning rate changes over the run. Default Cosine with warmupRatio 0.03." },
-);
 
 const optimizer = section(
   {

@@ -1,0 +1,105 @@
+/**
+ * The settings of the learning rate's curve over a run. Each field applies to the types that `appliesTo` lists; it has no
+ * value for the others, and is refused there.
+ */
+import { z } from "zod";
+import type { Rule } from "./rules.ts";
+import { decimalSetting, type Earlier, required, section, setting, type ValuesOf, type WrittenOf } from "./setting.ts";
+
+const types = ["Constant", "Linear", "Cosine", "InverseSquareRoot", "WarmupStableDecay"] as const;
+type ScheduleType = (typeof types)[number];
+
+const appliesTo = {
+  minimumRatio: ["Cosine", "WarmupStableDecay"],
+  timescale: ["InverseSquareRoot"],
+  decayRatio: ["WarmupStableDecay"],
+  decayType: ["WarmupStableDecay"],
+} as const satisfies Record<string, readonly ScheduleType[]>;
+type Field = keyof typeof appliesTo;
+
+/** The defaults of the fields that one or two types have. */
+export const scheduleDefaults = { minimumRatio: 0, decayRatio: 0.1, decayType: "Cosine" } as const;
+
+const table = {
+  type: required(
+    setting(z.enum(types), {
+      description:
+        "Shape after the warm-up. Constant stays at the peak; Linear decays to 0; Cosine decays to minimumRatio; " +
+        "InverseSquareRoot decays with one over the square root of the step; WarmupStableDecay stays at the peak, and " +
+        "decays in the last steps.",
+      default: "Cosine",
+      says: "",
+    }),
+  ),
+  warmupRatio: decimalSetting(
+    { min: 0, max: 0.5 },
+    { description: "Share of the steps that form the linear warm-up.", default: 0.03 },
+  ),
+  minimumRatio: decimalSetting(
+    { min: 0, max: 1 },
+    {
+      description:
+        "Learning rate at the end of the decay, as a share of the peak; WarmupStableDecay also begins its warm-up there. " +
+        `Only for ${named("minimumRatio")}.`,
+      default: defaultOf("minimumRatio"),
+      says: `Default ${scheduleDefaults.minimumRatio}.`,
+      later: true,
+    },
+  ),
+  timescale: setting(z.int().min(1).max(10_000_000), {
+    description:
+      "Steps after the warm-up in which the learning rate decays to 1/√2 of the peak. " +
+      `Only for ${named("timescale")}. Default the number of warm-up steps, or 10000 without a warm-up.`,
+    later: true,
+  }),
+  decayRatio: decimalSetting(
+    { exclusiveMin: 0, max: 0.5 },
+    {
+      description: `Share of the steps that form the decay at the end. Only for ${named("decayRatio")}.`,
+      default: defaultOf("decayRatio"),
+      says: `Default ${scheduleDefaults.decayRatio}.`,
+      later: true,
+    },
+  ),
+  decayType: setting(z.enum(["Linear", "Cosine", "OneMinusSquareRoot"]), {
+    description:
+      "Shape of the decay at the end; OneMinusSquareRoot is 1 − √x at the share x of the decay. " +
+      `Only for ${named("decayType")}.`,
+    default: defaultOf("decayType"),
+    says: `Default ${scheduleDefaults.decayType}.`,
+    later: true,
+  }),
+};
+
+type Values = ValuesOf<typeof table>;
+/** Fields that do not apply to the type may be missing; so may those with a default. */
+export type LearningRateSchedule = Pick<Values, "type" | "warmupRatio"> & Partial<Omit<Values, "type" | "warmupRatio">>;
+
+function isApplied(field: Field, type: unknown): boolean {
+  return appliesTo[field].some((one) => one === type);
+}
+
+/** The default for the types that have the field. */
+function defaultOf<Name extends keyof typeof scheduleDefaults>(
+  field: Name,
+): (earlier: Earlier) => (typeof scheduleDefaults)[Name] | undefined {
+  return ({ type }) => (isApplied(field, type) ? scheduleDefaults[field] : undefined);
+}
+
+function named(field: Field): string {
+  return appliesTo[field].join(" and ");
+}
+
+function onlyWhereApplied(field: Field): Rule<WrittenOf<typeof table>> {
+  return {
+    cel: `!has(self.${field}) || self.type in [${appliesTo[field].map((type) => `'${type}'`).join(", ")}]`,
+    holds: (written) => written[field] === undefined || isApplied(field, written.type),
+    message: `${field} applies only to the type ${appliesTo[field].join(" or ")}: remove it, or change the type`,
+    fieldPath: `.${field}`,
+  };
+}
+
+export const learningRateSchedule = section(table, {
+  description: "How the learning rate changes over the run. Default Cosine with warmupRatio 0.03.",
+  rules: (["minimumRatio", "timescale", "decayRatio", "decayType"] as const).map(onlyWhereApplied),
+});
