@@ -25,7 +25,7 @@ const calm = calmReasons(road);
 
 export class AdapterReconciler {
   readonly #client: Client;
-  readonly #variables: PodVariables | undefined;
+  readonly #variables: PodVariables;
   readonly #caches: Caches;
   readonly #events: EventRecorder;
   readonly #clock: Clock;
@@ -37,7 +37,7 @@ export class AdapterReconciler {
     events: EventRecorder;
     clock: Clock;
     trainerImage: string;
-    variables?: PodVariables;
+    variables: PodVariables;
   }) {
     this.#variables = options.variables;
     this.#client = options.client;
@@ -71,7 +71,7 @@ export class AdapterReconciler {
           await deleteUnstarted(this.#client, action.job);
           break;
         case "createJob": {
-          const created = await createJobOf(this.#client, adapters, adapter, action.job, this.#variables);
+          const created = await createJobOf(this.#client, adapters, adapter, action.job);
           if (created.kind === "Refused") refused.set(action.job.metadata.name, created);
         }
       }
@@ -81,7 +81,8 @@ export class AdapterReconciler {
 
   async #gather(adapter: Adapter): Promise<World> {
     const parsed = adapterSpec.safeParse(adapter.spec);
-    const world = { adapter, now: this.#clock(), trainerImage: this.#trainerImage, exports: [], staleJobs: [] };
+    const trainer = { trainerImage: this.#trainerImage, variables: this.#variables };
+    const world = { adapter, now: this.#clock(), ...trainer, exports: [], staleJobs: [] };
     if (!parsed.success) return { ...world, spec: { issue: specIssue(parsed.error) } };
     const { data: spec } = parsed;
     const exports = await Promise.all((spec.exports ?? []).map((entry) => this.#export(adapter, spec, entry)));

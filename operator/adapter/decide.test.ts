@@ -15,9 +15,9 @@ import {
   aPod,
   aRun,
   aSpec,
-  image,
   now,
   succeeded,
+  trainer,
 } from "../testing/builders.ts";
 import { actions, ready, stalled } from "../testing/worlds.ts";
 import { decide } from "./decide.ts";
@@ -32,7 +32,7 @@ const adapter: Adapter = { ...anAdapter(job, succeeded(aRun(job))), status: {} }
 function aWorld(state: ExportWorld["state"], of: Adapter = adapter): World {
   const batchJob = state.kind === "Absent" ? undefined : aBatchJob();
   const exports = [{ entry: merged, key: exportKey(of, merged), job: batchJob, state }];
-  return { adapter: of, now, trainerImage: image, spec: of.spec, exports, staleJobs: [] };
+  return { adapter: of, now, ...trainer, spec: of.spec, exports, staleJobs: [] };
 }
 
 const figures = {
@@ -52,7 +52,7 @@ for (const base of ["Original", "Dequantized"] as const) {
   test(`an export's run file names the base to merge with (${base}) and the digest of the trained base`, () => {
     const entry = { name: "merged", merged: { base } };
     const key = exportKey(adapter, entry);
-    const asked = exportJob(adapter, adapter.spec, { entry, key }, image);
+    const asked = exportJob(adapter, adapter.spec, { entry, key }, trainer);
     const file = exportFileSchema.parse(parse(asked.spec?.template.metadata?.annotations?.[annotations.runFile] ?? ""));
     assert.deepEqual([file.export, file.baseDigest], [entry, job.status!.pins!.baseDigest]);
     assert.equal(key === exportKey(adapter, merged), base === "Original");
@@ -191,7 +191,7 @@ describe("of eight exports", () => {
     const decision = decide({
       adapter: { ...of, status },
       now,
-      trainerImage: image,
+      ...trainer,
       spec: of.spec,
       exports,
       staleJobs: [],

@@ -110,9 +110,9 @@ function waitingForPlace({ exports }: World, statuses: readonly ExportStatus[]):
 const holdsPlace = ({ state }: ExportWorld) => !["Absent", "Succeeded", "Failed", "Foreign"].includes(state.kind);
 
 /** The actions on the Job of an unfinished export. */
-function jobActions({ adapter, trainerImage }: World, spec: AdapterSpec, one: ExportWorld): Action[] {
+function jobActions(world: World, spec: AdapterSpec, one: ExportWorld): Action[] {
   const { job, state } = one;
-  const wanted = exportJob(adapter, spec, one, trainerImage);
+  const wanted = exportJob(world.adapter, spec, one, world);
   switch (state.kind) {
     case "Absent":
       return [{ kind: "createJob", job: wanted }];

@@ -22,7 +22,7 @@ import { renderJob } from "../jobs/render.ts";
 import type { Job } from "../jobs/resources.ts";
 import { withWayOut } from "../jobs/sentence.ts";
 import { isUnexplained } from "../jobs/waiting.ts";
-import type { ExportWorld } from "./world.ts";
+import type { ExportWorld, World } from "./world.ts";
 
 /** Key of a requested export; a new `luthier.dev/requested-at` on the Adapter requests all exports again. */
 export function exportKey(adapter: Adapter, entry: ExportEntry): string {
@@ -37,7 +37,7 @@ export function exportJob(
   adapter: Adapter,
   spec: AdapterSpec,
   { entry, key }: Pick<ExportWorld, "entry" | "key">,
-  trainerImage: string,
+  { trainerImage, variables }: Pick<World, "trainerImage" | "variables">,
 ): Job {
   const { execution, artifactRoot } = spec;
   const job = adapter.metadata.labels?.[labels.job];
@@ -48,6 +48,7 @@ export function exportJob(
     runFile: exportFile(sourceOf(spec), entry),
     claims: claimMounts({ read: [], write: artifactRoot }),
     image: trainerImage,
+    variables,
     placement: withRequests(execution.placement ?? {}, spec.results?.totalParameters),
     backoffLimit: helperBackoffLimit,
     ttlSecondsAfterFinished: applied(ttlTable, execution).ttlSecondsAfterFinished,

@@ -4,6 +4,7 @@ import type { AdapterSpec, AdapterStatus } from "../api/adapter.ts";
 import type { Adapter } from "../api/kinds.ts";
 import type { ObservedJob } from "../jobs/observe.ts";
 import type { Job } from "../jobs/resources.ts";
+import type { PodVariables } from "../jobs/variables.ts";
 
 export interface ExportWorld extends ObservedJob {
   entry: ExportEntry;
@@ -16,6 +17,8 @@ export interface World {
   now: Date;
   /** Image of new exports. */
   trainerImage: string;
+  /** Variables of the pods. */
+  variables: PodVariables;
   /** Or the issues that make the spec invalid. */
   spec: AdapterSpec | { issue: string };
   exports: readonly ExportWorld[];

@@ -22,7 +22,7 @@ import type { Job } from "../jobs/resources.ts";
 import { apiVersionOf, type KubeObject, ownerReference } from "../runtime/objects.ts";
 import { storeName } from "./pins.ts";
 import { sameJson } from "./sameJson.ts";
-import type { AdapterUpdate, Wanted } from "./world.ts";
+import type { AdapterUpdate, Wanted, World } from "./world.ts";
 
 export function artifactRoot(spec: FineTuneJobSpec, namespace: string): string {
   return storeLayout.root(spec.artifacts.uri, namespace);
@@ -39,7 +39,10 @@ export function prepareName(
   return `${job.metadata.name}-prep-${look.slice(0, 8)}`;
 }
 
-export function prepareJob(job: FineTuneJob, wanted: Wanted, trainerImage: string): Job {
+/** The image and the variables of the pod. */
+type Trainer = Pick<World, "trainerImage" | "variables">;
+
+export function prepareJob(job: FineTuneJob, wanted: Wanted, trainer: Trainer): Job {
   const { spec } = wanted;
   const root = artifactRoot(spec, job.metadata.namespace ?? "");
   return renderJob({
@@ -52,7 +55,8 @@ export function prepareJob(job: FineTuneJob, wanted: Wanted, trainerImage: strin
       locations: [...inputLocations(spec), ...locationsOf([{ ...spec.artifacts, uri: root }])],
     }),
     claims: claimMounts({ read: inputUris(spec), write: root }),
-    image: trainerImage,
+    image: trainer.trainerImage,
+    variables: trainer.variables,
     placement: withRequests(helperPlacement(spec.placement, spec.helpers)),
     backoffLimit: helperBackoffLimit,
     ttlSecondsAfterFinished: applied(ttlTable, spec).ttlSecondsAfterFinished,

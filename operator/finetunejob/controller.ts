@@ -9,7 +9,6 @@ import { road as roadOfRun } from "../finetunerun/decide.ts";
 import { createJobOf, type Refused } from "../jobs/create.ts";
 import { deleteUnstarted } from "../jobs/replace.ts";
 import { batchJobs } from "../jobs/resources.ts";
-import type { PodVariables } from "../jobs/variables.ts";
 import { timestamp } from "../runtime/clock.ts";
 import type { Result } from "../runtime/controller.ts";
 import { isAlreadyExists, isNotFound } from "../runtime/errors.ts";
@@ -26,11 +25,9 @@ const calm = calmReasons(road, roadOfRun);
 
 export class FineTuneJobReconciler {
   readonly #gatherer: Gatherer;
-  readonly #variables: PodVariables | undefined;
   readonly #events: EventRecorder;
 
-  constructor(options: Gatherer & { events: EventRecorder; variables?: PodVariables }) {
-    this.#variables = options.variables;
+  constructor(options: Gatherer & { events: EventRecorder }) {
     this.#gatherer = options;
     this.#events = options.events;
   }
@@ -55,7 +52,7 @@ export class FineTuneJobReconciler {
     const { namespace = "" } = job.metadata;
     switch (action.kind) {
       case "createPrepare": {
-        const created = await createJobOf(client, fineTuneJobs, job, action.job, this.#variables);
+        const created = await createJobOf(client, fineTuneJobs, job, action.job);
         return created.kind === "Refused" ? created : undefined;
       }
       case "deleteJob":

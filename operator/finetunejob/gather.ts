@@ -10,6 +10,7 @@ import { namedRun, placerOf, wantedBy } from "../finetunerun/wishes.ts";
 import { observeJob } from "../jobs/observe.ts";
 import { jobState } from "../jobs/outcome.ts";
 import { limitRanges, nodes } from "../jobs/resources.ts";
+import type { PodVariables } from "../jobs/variables.ts";
 import type { Client } from "../runtime/client.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Caches } from "../shared/caches.ts";
@@ -25,6 +26,7 @@ export interface Gatherer {
   caches: Caches;
   planner: Planner;
   trainerImage: string;
+  variables: PodVariables;
   clock: Clock;
 }
 
@@ -37,12 +39,13 @@ export async function gather(gatherer: Gatherer, observed: FineTuneJob): Promise
   const promoted = withPromoted(named, known);
   const job = "issue" in read ? promoted : withPinsOf(promoted, currentRun, read);
   const wanted = "issue" in read ? read : { ...read, request: dueLook(job, currentRun, read.specHash) };
-  const { trainerImage } = gatherer;
+  const { trainerImage, variables } = gatherer;
   const base = {
     job,
     now,
     wanted,
     trainerImage,
+    variables,
     adapters: known,
     currentRun,
     runWantedBy: currentRun ? wantedBy(gatherer.caches, currentRun).filter((name) => name !== job.metadata.name) : [],

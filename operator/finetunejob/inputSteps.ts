@@ -31,7 +31,7 @@ export const prepareFailed: Step = (world) => {
 /** The inputs are not pinned yet: a prepare Job reads them. */
 export const prepare: Step = (world) => {
   if (pinned(world)) return undefined;
-  const { job, wanted, trainerImage } = world;
+  const { job, wanted } = world;
   const { job: batchJob, state } = world.prepare ?? { job: undefined, state: { kind: "Absent" as const } };
   const running = withPrepare(world, { outcome: "Running", lostReports: lostReportsOf(world) });
   const limit = memoryLimitOf(wanted.spec.helpers);
@@ -45,7 +45,7 @@ export const prepare: Step = (world) => {
         "Creating the Job that reads the base model and the data.",
         {
           status: withPrepare(world, { outcome: "Running", lostReports: lostReportsOf(world), memoryLimit: limit }),
-          actions: [{ kind: "createPrepare", job: prepareJob(job, wanted, trainerImage) }],
+          actions: [{ kind: "createPrepare", job: prepareJob(job, wanted, world) }],
         },
       );
     case "Foreign":
@@ -55,7 +55,7 @@ export const prepare: Step = (world) => {
       return say(world, "Reconciling", "Preparing", "ResolvingInputs", words, { status: running });
     }
     case "Pending": {
-      if (batchJob && state.podRuns !== true && isOutdated(batchJob, prepareJob(job, wanted, trainerImage))) {
+      if (batchJob && state.podRuns !== true && isOutdated(batchJob, prepareJob(job, wanted, world))) {
         const words =
           "The Job that reads the base model and the data has not started; the operator recreates it with the present settings.";
         const actions = [{ kind: "deleteUnstarted" as const, job: batchJob }];

@@ -5,6 +5,7 @@ import type { FineTuneRunSpec } from "../api/fineTuneRun.ts";
 import type { Adapter, FineTuneJob, FineTuneRun } from "../api/kinds.ts";
 import type { ObservedJob } from "../jobs/observe.ts";
 import type { Job } from "../jobs/resources.ts";
+import type { PodVariables } from "../jobs/variables.ts";
 import type { KubeObject } from "../runtime/objects.ts";
 import type { MemoryBound } from "./fit.ts";
 
@@ -26,6 +27,8 @@ export interface World {
   /** Or the issues that make the spec invalid. */
   wanted: Wanted | { issue: string };
   trainerImage: string;
+  /** Variables of the pods. */
+  variables: PodVariables;
   /** All Adapters of this FineTuneJob's name. */
   adapters: readonly Adapter[];
   /** The run that status.currentRunRef names, if its uid is still the same. */

@@ -28,7 +28,7 @@ const manager = "luthier-finetunerun";
 
 export class FineTuneRunReconciler {
   readonly #client: Client;
-  readonly #variables: PodVariables | undefined;
+  readonly #variables: PodVariables;
   readonly #caches: Caches;
   readonly #clock: Clock;
   readonly #trainerImage: string;
@@ -38,7 +38,7 @@ export class FineTuneRunReconciler {
     caches: Caches;
     clock: Clock;
     trainerImage: string;
-    variables?: PodVariables;
+    variables: PodVariables;
   }) {
     this.#variables = options.variables;
     this.#client = options.client;
@@ -69,6 +69,7 @@ export class FineTuneRunReconciler {
       run,
       now,
       trainerImage: this.#trainerImage,
+      variables: this.#variables,
       wantedBy: wantedBy(this.#caches, run),
       expectedBy: expectedBy(this.#caches, run),
       attempt,
@@ -112,7 +113,7 @@ export class FineTuneRunReconciler {
     const { run, attempt, wantedBy } = world;
     if (!(await this.#stillWanted(run, wantedBy[0]))) throw new StaleError(`${wantedBy[0]} no longer wants a run`);
     if (await this.#isUnderWay(run, job)) throw new StaleError(`another Job of ${run.metadata.name} has not ended`);
-    const created = await createJobOf(this.#client, fineTuneRuns, run, job, this.#variables);
+    const created = await createJobOf(this.#client, fineTuneRuns, run, job);
     switch (created.kind) {
       case "Created":
         return { ...decision, status: withAttempt(decision.status, { jobUID: created.job.metadata.uid }) };

@@ -3,7 +3,17 @@ import { describe, test } from "node:test";
 import { type Attempt, type FineTuneRunStatus, fineTuneRunStatus } from "../api/fineTuneRun.ts";
 import { jobState } from "../jobs/outcome.ts";
 import { timestamp } from "../runtime/clock.ts";
-import { aBatchJob, anEnvelope, aPinnedJob, aPod, aRun, aSpec, image, now, trainFigures } from "../testing/builders.ts";
+import {
+  aBatchJob,
+  anEnvelope,
+  aPinnedJob,
+  aPod,
+  aRun,
+  aSpec,
+  now,
+  trainer,
+  trainFigures,
+} from "../testing/builders.ts";
 import { actions, conditionOf } from "../testing/worlds.ts";
 import { currentAttempt } from "./attempts.ts";
 import { decide } from "./decide.ts";
@@ -17,7 +27,7 @@ function aWorld(status: FineTuneRunStatus = {}, change: Partial<World> = {}): Wo
   return {
     run: aRun(job, status),
     now,
-    trainerImage: image,
+    ...trainer,
     wantedBy: ["bot"],
     expectedBy: [],
     attempt: undefined,

@@ -9,9 +9,11 @@ import { claimMounts } from "../jobs/claims.ts";
 import { trainPlacement } from "../jobs/placement.ts";
 import { renderJob } from "../jobs/render.ts";
 import type { Job } from "../jobs/resources.ts";
+import type { PodVariables } from "../jobs/variables.ts";
 
-export function trainJob(run: FineTuneRun, { jobName, trainerImage, activeDeadlineSeconds }: Attempted): Job {
+export function trainJob(run: FineTuneRun, attempted: Attempted): Job {
   const { spec } = run;
+  const { jobName, trainerImage, variables, activeDeadlineSeconds } = attempted;
   const life = applied(jobLifeTable, spec.execution);
   return renderJob({
     name: jobName,
@@ -20,6 +22,7 @@ export function trainJob(run: FineTuneRun, { jobName, trainerImage, activeDeadli
     runFile: runFileOf(run),
     claims: claimMounts({ read: [], write: spec.artifactRoot }),
     image: trainerImage,
+    variables,
     scratchBytes: spec.execution.scratchBytes,
     checkpointBytes: spec.execution.checkpointBytes,
     placement: trainPlacement(spec.execution.placement),
@@ -33,6 +36,7 @@ export function trainJob(run: FineTuneRun, { jobName, trainerImage, activeDeadli
 interface Attempted {
   jobName: string;
   trainerImage: string;
+  variables: PodVariables;
   activeDeadlineSeconds: number | undefined;
 }
 

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import type { Attempt, FineTuneRunStatus } from "../api/fineTuneRun.ts";
 import { jobState } from "../jobs/outcome.ts";
 import type { Job } from "../jobs/resources.ts";
-import { aBatchJob, aPinnedJob, aPod, aRun, image, now, someResults, succeeded } from "../testing/builders.ts";
+import { aBatchJob, aPinnedJob, aPod, aRun, now, someResults, succeeded, trainer } from "../testing/builders.ts";
 import { actions, conditionOf } from "../testing/worlds.ts";
 import { currentAttempt } from "./attempts.ts";
 import { decide } from "./decide.ts";
@@ -113,7 +113,7 @@ function decided(status: FineTuneRunStatus, jobs: readonly Job[], change: Partia
   return decide({
     run: so,
     now,
-    trainerImage: image,
+    ...trainer,
     wantedBy: ["bot"],
     expectedBy: [],
     attempt,
@@ -192,7 +192,7 @@ test("a run that is being deleted and held stops its Job and names the finalizer
   const world = {
     run: { ...run, metadata },
     now,
-    trainerImage: image,
+    ...trainer,
     wantedBy: ["bot"],
     expectedBy: [],
     attempt,

@@ -1,7 +1,17 @@
 import type { Attempt, FineTuneRunStatus } from "../api/fineTuneRun.ts";
 import { annotations } from "../api/names.ts";
 import { jobState } from "../jobs/outcome.ts";
-import { aBatchJob, anEnvelope, aPinnedJob, aPod, aRun, aSpec, image, now, trainFigures } from "../testing/builders.ts";
+import {
+  aBatchJob,
+  anEnvelope,
+  aPinnedJob,
+  aPod,
+  aRun,
+  aSpec,
+  now,
+  trainer,
+  trainFigures,
+} from "../testing/builders.ts";
 import { restTests, roadTests } from "../testing/declared.ts";
 import { decideBy, road } from "./decide.ts";
 import type { CurrentAttempt, World } from "./world.ts";
@@ -13,7 +23,7 @@ function aWorld(change: Partial<World> = {}, status: FineTuneRunStatus = {}): Wo
   return {
     run: aRun(job, status),
     now,
-    trainerImage: image,
+    ...trainer,
     wantedBy: ["bot"],
     expectedBy: [],
     attempt: undefined,

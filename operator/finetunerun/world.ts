@@ -4,12 +4,15 @@ import type { Attempt, FineTuneRunStatus } from "../api/fineTuneRun.ts";
 import type { FineTuneRun } from "../api/kinds.ts";
 import type { JobState } from "../jobs/outcome.ts";
 import type { Job } from "../jobs/resources.ts";
+import type { PodVariables } from "../jobs/variables.ts";
 
 export interface World {
   run: FineTuneRun;
   now: Date;
   /** Image of new attempts. */
   trainerImage: string;
+  /** Variables of the pods. */
+  variables: PodVariables;
   /** FineTuneJobs whose current run this is and that are not suspended. */
   wantedBy: readonly string[];
   /** FineTuneJobs with this run's settings whose status does not name it: the run is new, or the status was lost. */

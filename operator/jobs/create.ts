@@ -9,25 +9,23 @@ import type { KubeObject, Resource } from "../runtime/objects.ts";
 import type { JobState } from "./outcome.ts";
 import { batchJobs, type Job } from "./resources.ts";
 import { withWayOut } from "./sentence.ts";
-import { type PodVariables, withVariables } from "./variables.ts";
 
 export type Created = { kind: "Created"; job: Job } | { kind: "Exists" } | Refused;
 export type Refused = { kind: "Refused"; state: JobState & { kind: "Pending" } };
 
-/** Adds `variables` to the Job's pods. Throws `StaleError` when `owner` is not the API server's newest version. */
+/** Throws `StaleError` when `owner` is not the API server's newest version. */
 export async function createJobOf<T extends KubeObject>(
   client: Client,
   resource: Resource<T>,
   owner: T,
   job: Job,
-  variables: PodVariables = {},
 ): Promise<Created> {
   const { namespace = "", name, uid, resourceVersion } = owner.metadata;
   const current = await client.get(resource, { namespace, name });
   if (current?.metadata.uid !== uid || current?.metadata.resourceVersion !== resourceVersion) {
     throw new StaleError(`${owner.kind} ${name} has changed`);
   }
-  return createJob(client, withVariables(job, variables));
+  return createJob(client, job);
 }
 
 async function createJob(client: Client, job: Job): Promise<Created> {

@@ -24,6 +24,7 @@ import {
   now,
   pinnedStatus,
   succeeded,
+  trainer,
 } from "../testing/builders.ts";
 import { claimMounts } from "./claims.ts";
 import { jobState } from "./outcome.ts";
@@ -37,14 +38,14 @@ const job = aJob(spec, pinnedStatus(key));
 const wanted = { spec, prepareKey: key, specHash: "0".repeat(64), request: undefined };
 const attempted = (activeDeadlineSeconds?: number) => ({
   jobName: "run-1",
-  trainerImage: image,
+  ...trainer,
   activeDeadlineSeconds,
 });
 const pod = (one: Job) => one.spec!.template.spec!;
 
 describe("a rendered Job", () => {
   const train = trainJob(aRun(job), attempted(100));
-  const prepare = prepareJob(job, wanted, image);
+  const prepare = prepareJob(job, wanted, trainer);
 
   test("holds a run file that the trainer reads", () => {
     for (const one of [train, prepare]) {
@@ -134,7 +135,7 @@ describe("a rendered Job", () => {
     for (const [field, value] of Object.entries(where))
       assert.deepEqual(rendered[field as keyof typeof rendered], value);
     assert.deepEqual(rendered.containers[0]?.resources, { requests: { cpu: "2", memory: "1Gi" }, limits });
-    const helper = pod(prepareJob(placed, { ...wanted, spec: placed.spec }, image));
+    const helper = pod(prepareJob(placed, { ...wanted, spec: placed.spec }, trainer));
     for (const [field, value] of Object.entries(where)) assert.deepEqual(helper[field as keyof typeof helper], value);
     // Helper pods do not get the training's resources.
     assert.deepEqual(helper.containers[0]?.resources, { requests: { cpu: "100m", memory: "256Mi" } });
@@ -146,7 +147,7 @@ describe("a rendered Job", () => {
       const placed = aPinnedJob(spec);
       const { spec: of, ...adapter } = anAdapter(placed, succeeded(aRun(placed)));
       const results = { ...of.results!, totalParameters };
-      const rendered = exportJob({ ...adapter, spec: of }, { ...of, results }, { entry, key: "0".repeat(16) }, image);
+      const rendered = exportJob({ ...adapter, spec: of }, { ...of, results }, { entry, key: "0".repeat(16) }, trainer);
       return pod(rendered).containers[0]?.resources;
     };
     assert.deepEqual(resourcesOf(aSpec(), 6_200_000), { requests: { cpu: "100m", memory: "262Mi" } });
@@ -173,11 +174,11 @@ describe("a rendered Job", () => {
       metadata: { ...adapter.metadata, labels: { ...adapter.metadata.labels, ...tracked.metadata.labels } },
     };
     const children = [
-      prepareJob(tracked, wanted, image),
+      prepareJob(tracked, wanted, trainer),
       aRun(tracked),
       trainJob(run, attempted()),
       adapter,
-      exportJob(marked, marked.spec, { entry, key: "0".repeat(16) }, image),
+      exportJob(marked, marked.spec, { entry, key: "0".repeat(16) }, trainer),
     ];
     for (const { metadata } of children) {
       assert.equal(metadata.finalizers, undefined);

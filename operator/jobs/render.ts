@@ -18,6 +18,7 @@ import { type KubeObject, ownerReference } from "../runtime/objects.ts";
 import type { ClaimMount } from "./claims.ts";
 import type { Job } from "./resources.ts";
 import { type SecretMount, secretMounts, secretVolume } from "./secrets.ts";
+import { environmentOf, type PodVariables } from "./variables.ts";
 
 export interface TrainerJob {
   name: string;
@@ -31,6 +32,7 @@ export interface TrainerJob {
   /** Size of the checkpoint that a pod writes when it must stop. */
   checkpointBytes?: number | undefined;
   image: string;
+  variables: PodVariables;
   placement: ResolvedPlacement;
   backoffLimit: number;
   activeDeadlineSeconds?: number | undefined;
@@ -116,6 +118,7 @@ function podSpec(job: TrainerJob, stage: string): PodSpec {
         image: job.image,
         imagePullPolicy: "IfNotPresent",
         args: [stage, "--run-file", `${runDirectory}/run.yaml`],
+        ...environmentOf(job.variables),
         ...(resources === undefined ? {} : { resources: resourceStrings(resources) }),
         terminationMessagePolicy: "File",
         securityContext: {

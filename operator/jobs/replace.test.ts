@@ -26,6 +26,7 @@ import {
   image,
   now,
   succeeded,
+  trainer,
 } from "../testing/builders.ts";
 import { withServer } from "../testing/server.ts";
 import { actions, aWorld } from "../testing/worlds.ts";
@@ -33,37 +34,43 @@ import { type JobState, jobState } from "./outcome.ts";
 import { isOutdated } from "./render.ts";
 import { deleteUnstarted } from "./replace.ts";
 import type { Job, Pod } from "./resources.ts";
+import type { PodVariables } from "./variables.ts";
 
 const bad = "registry.example/luthier-trainer:typo";
 const merged = { name: "merged", merged: {} };
-type Settings = { spec?: FineTuneJobSpec; trainerImage?: string };
+type Settings = { spec?: FineTuneJobSpec; trainerImage?: string; variables?: PodVariables };
 
 /** The rendered Job of each stage, and the action on `job` in `state`. */
 const stages = {
   prepare: {
-    render: ({ spec = aSpec(), trainerImage = image }: Settings): Job => {
+    render: ({ spec = aSpec(), ...other }: Settings): Job => {
       const world = aWorld(aJob(spec));
-      return prepareJob(world.job, world.wanted as Wanted, trainerImage);
+      return prepareJob(world.job, world.wanted as Wanted, { ...trainer, ...other });
     },
     done: (job: Job, state: JobState): string[] => actions(decideJob(aWorld(aJob(), { prepare: { job, state } }))),
   },
   train: {
-    render: ({ spec = aSpec(), trainerImage = image }: Settings): Job =>
-      trainJob(aRun(aPinnedJob(spec)), { jobName: "run-1", trainerImage, activeDeadlineSeconds: undefined }),
+    render: ({ spec = aSpec(), ...other }: Settings): Job =>
+      trainJob(aRun(aPinnedJob(spec)), { jobName: "run-1", ...trainer, ...other, activeDeadlineSeconds: undefined }),
     done: (job: Job, state: JobState): string[] => {
       const first = decideRun(running(job, state));
       return actions(decideRun(running(job, state, currentAttempt(first.status)?.reason)));
     },
   },
   export: {
-    render: ({ spec = aSpec(), trainerImage = image }: Settings): Job => {
+    render: ({ spec = aSpec(), ...other }: Settings): Job => {
       const adapter = adapterOf(spec);
-      return exportJob(adapter, adapter.spec, { entry: merged, key: exportKey(adapter, merged) }, trainerImage);
+      return exportJob(
+        adapter,
+        adapter.spec,
+        { entry: merged, key: exportKey(adapter, merged) },
+        { ...trainer, ...other },
+      );
     },
     done: (job: Job, state: JobState): string[] => {
       const adapter = adapterOf(aSpec());
       const exports = [{ entry: merged, key: exportKey(adapter, merged), job, state }];
-      return actions(decideAdapter({ adapter, now, trainerImage: image, spec: adapter.spec, exports, staleJobs: [] }));
+      return actions(decideAdapter({ adapter, now, ...trainer, spec: adapter.spec, exports, staleJobs: [] }));
     },
   },
 };
@@ -79,7 +86,7 @@ function running(job: Job, state: JobState, reason?: string): RunWorld {
   return {
     run,
     now,
-    trainerImage: image,
+    ...trainer,
     wantedBy: ["bot"],
     expectedBy: [],
     attempt: { record, job, state },
@@ -90,6 +97,7 @@ function running(job: Job, state: JobState, reason?: string): RunWorld {
 const where = { gpusPerNode: 0 };
 const changes: { name: string; was: Settings }[] = [
   { name: "another image", was: { trainerImage: bad } },
+  { name: "another proxy", was: { variables: { HTTPS_PROXY: "http://proxy:3128" } } },
   {
     name: "a selector that no node has",
     was: { spec: aSpec({ placement: { ...where, nodeSelector: { disk: "none" } } }) },

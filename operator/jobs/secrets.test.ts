@@ -4,7 +4,7 @@ import { prepareKey } from "../../trainer/contract/hashes.ts";
 import { trainingPart, withDefaults } from "../../trainer/contract/writtenOut.ts";
 import { prepareJob } from "../finetunejob/children.ts";
 import { trainJob } from "../finetunerun/job.ts";
-import { aJob, aRun, aSpec, image, pinnedStatus } from "../testing/builders.ts";
+import { aJob, aRun, aSpec, pinnedStatus, trainer } from "../testing/builders.ts";
 import type { Job } from "./resources.ts";
 import { secretMounts } from "./secrets.ts";
 
@@ -15,8 +15,8 @@ const spec = aSpec({
 });
 const key = prepareKey(trainingPart(spec));
 const job = aJob(spec, pinnedStatus(key));
-const prepare = prepareJob(job, { spec, prepareKey: key, specHash: "0".repeat(64), request: undefined }, image);
-const train = trainJob(aRun(job), { jobName: "run-1", trainerImage: image, activeDeadlineSeconds: undefined });
+const prepare = prepareJob(job, { spec, prepareKey: key, specHash: "0".repeat(64), request: undefined }, trainer);
+const train = trainJob(aRun(job), { jobName: "run-1", ...trainer, activeDeadlineSeconds: undefined });
 
 const pod = (one: Job) => one.spec!.template.spec!;
 const secrets = (one: Job) =>
@@ -69,7 +69,7 @@ test("a run that fetches its inputs has the local disk space that they need, and
   const onClaim = pod(
     trainJob(aRun(aJob(aSpec(), pinnedStatus(key))), {
       jobName: "run-1",
-      trainerImage: image,
+      ...trainer,
       activeDeadlineSeconds: undefined,
     }),
   );

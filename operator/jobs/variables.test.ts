@@ -1,23 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { aBatchJob } from "../testing/builders.ts";
-import { parseVariables, withVariables } from "./variables.ts";
+import { trainJob } from "../finetunerun/job.ts";
+import { aPinnedJob, aRun, trainer } from "../testing/builders.ts";
+import { type PodVariables, parseVariables } from "./variables.ts";
+
+const container = (variables: PodVariables) =>
+  trainJob(aRun(aPinnedJob()), { jobName: "run-1", ...trainer, variables, activeDeadlineSeconds: undefined }).spec
+    ?.template.spec?.containers[0];
 
 test("the pod gets the variables, sorted by name; without variables the Job is unchanged", () => {
-  const job = aBatchJob();
-  const spec = { template: { spec: { containers: [{ name: "trainer", image: "trainer:1" }] } } };
-  const made = withVariables({ ...job, spec }, { NO_PROXY: ".cluster.local", HTTPS_PROXY: "http://proxy:3128" });
-  assert.deepEqual(made.spec?.template.spec?.containers, [
-    {
-      name: "trainer",
-      image: "trainer:1",
-      env: [
-        { name: "HTTPS_PROXY", value: "http://proxy:3128" },
-        { name: "NO_PROXY", value: ".cluster.local" },
-      ],
-    },
-  ]);
-  assert.deepEqual(withVariables(job, {}), job);
+  const env = [
+    { name: "HTTPS_PROXY", value: "http://proxy:3128" },
+    { name: "NO_PROXY", value: ".cluster.local" },
+  ];
+  const made = container({ NO_PROXY: ".cluster.local", HTTPS_PROXY: "http://proxy:3128" });
+  assert.deepEqual(made, { ...container({}), env });
+  assert.equal("env" in (container({}) ?? {}), false);
 });
 
 test("variables are a JSON object of strings", () => {

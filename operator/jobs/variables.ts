@@ -1,9 +1,8 @@
 /**
  * Variables that every trainer pod of this operator gets: the proxy and the certificates of its cluster's network. They
- * belong to the operator's configuration, so no hash contains them; the operator adds them when it creates a Job. Pure.
+ * belong to the operator's configuration, so the run hash does not contain them; a rendered Job does. Pure.
  */
 import { z } from "zod";
-import type { Job } from "./resources.ts";
 
 export type PodVariables = Readonly<Record<string, string>>;
 
@@ -18,14 +17,10 @@ export function parseVariables(text: string): PodVariables | undefined {
   }
 }
 
-/** Adds the variables to the containers of the Job's pods, sorted by name. */
-export function withVariables(job: Job, given: PodVariables): Job {
-  const env = Object.entries(given)
+/** The container's `env`, sorted by name; without variables none. */
+export function environmentOf(variables: PodVariables): { env?: { name: string; value: string }[] } {
+  const env = Object.entries(variables)
     .map(([name, value]) => ({ name, value }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
-  const { spec } = job;
-  const pod = spec?.template.spec;
-  if (env.length === 0 || spec === undefined || !pod) return job;
-  const containers = pod.containers.map((container) => ({ ...container, env: [...(container.env ?? []), ...env] }));
-  return { ...job, spec: { ...spec, template: { ...spec.template, spec: { ...pod, containers } } } };
+  return env.length === 0 ? {} : { env };
 }

@@ -7,7 +7,7 @@ import type { FineTuneJobSpec } from "../api/fineTuneJob.ts";
 import type { FineTuneJob } from "../api/kinds.ts";
 import { planKey, podMemory } from "../finetunejob/fit.ts";
 import type { World } from "../finetunejob/world.ts";
-import { aJob, aPinnedJob, aRun, aSpec, image, now } from "./builders.ts";
+import { aJob, aPinnedJob, aRun, aSpec, now, trainer } from "./builders.ts";
 
 /** A job that was just applied, with the members of `change`. */
 export function aWorld(job: FineTuneJob = aJob(), change: Partial<World> = {}): World {
@@ -16,7 +16,7 @@ export function aWorld(job: FineTuneJob = aJob(), change: Partial<World> = {}): 
     job,
     now,
     wanted: { spec: job.spec, prepareKey: prepareKey(training), specHash: specHash(training), request: undefined },
-    trainerImage: image,
+    ...trainer,
     adapters: [],
     currentRun: undefined,
     runWantedBy: [],
