@@ -48,7 +48,10 @@ export function newOperator(kubeConfig: KubeConfig, configuration: Configuration
       "finetunejob",
       new FineTuneJobReconciler({ client, caches, planner: new Planner(), trainerImage, variables, events, clock }),
     ),
-    runs: controller("finetunerun", new FineTuneRunReconciler({ client, caches, clock, trainerImage, variables })),
+    runs: controller(
+      "finetunerun",
+      new FineTuneRunReconciler({ client, caches, events, clock, trainerImage, variables }),
+    ),
     adapters: controller("adapter", new AdapterReconciler({ client, caches, events, clock, trainerImage, variables })),
   };
   wake(caches, controllers);

@@ -5,6 +5,7 @@
 
 import { type FineTuneRun, fineTuneJobs, fineTuneRuns } from "../api/kinds.ts";
 import { labels } from "../api/names.ts";
+import { calmReasons } from "../api/outcome.ts";
 import { createJobOf } from "../jobs/create.ts";
 import { observeJob, readProgress } from "../jobs/observe.ts";
 import { hasEnded } from "../jobs/outcome.ts";
@@ -16,26 +17,31 @@ import type { Client } from "../runtime/client.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Result } from "../runtime/controller.ts";
 import { StaleError } from "../runtime/errors.ts";
+import type { EventRecorder } from "../runtime/events.ts";
 import { writeStatus } from "../runtime/status.ts";
 import type { Caches } from "../shared/caches.ts";
+import { tellTransition } from "../shared/transition.ts";
 import { currentAttempt, withAttempt } from "./attempts.ts";
-import { decide } from "./decide.ts";
+import { decide, road } from "./decide.ts";
 import { repairedRun } from "./repair.ts";
 import { expectedBy, wantedBy } from "./wishes.ts";
 import type { Decision, World } from "./world.ts";
 
 const manager = "luthier-finetunerun";
+const calm = calmReasons(road);
 
 export class FineTuneRunReconciler {
   readonly #client: Client;
   readonly #variables: PodVariables;
   readonly #caches: Caches;
+  readonly #events: EventRecorder;
   readonly #clock: Clock;
   readonly #trainerImage: string;
 
   constructor(options: {
     client: Client;
     caches: Caches;
+    events: EventRecorder;
     clock: Clock;
     trainerImage: string;
     variables: PodVariables;
@@ -43,6 +49,7 @@ export class FineTuneRunReconciler {
     this.#variables = options.variables;
     this.#client = options.client;
     this.#caches = options.caches;
+    this.#events = options.events;
     this.#clock = options.clock;
     this.#trainerImage = options.trainerImage;
   }
@@ -55,6 +62,7 @@ export class FineTuneRunReconciler {
     const decision = decide(world);
     const { status, requeueAfterMs } = await this.#apply(world, decision);
     await writeStatus(this.#client, fineTuneRuns, run, status, manager);
+    await tellTransition({ events: this.#events, calm }, run, status, world.now);
     return { requeueAfterMs };
   }
 

@@ -68,7 +68,11 @@ export function quickstartTests(bench: () => Bench): void {
     await ending;
     watched = await patient!.ended;
     const last = { finetunejobs: /^Ready /, finetuneruns: /^Succeeded /, adapters: /^Ready / };
-    await words.stop(last, [/^FineTuneJob Normal AdapterReady: /, /^Adapter Normal Exported: /]);
+    await words.stop(last, [
+      /^FineTuneJob Normal AdapterReady: /,
+      /^FineTuneRun Normal Completed: /,
+      /^Adapter Normal Exported: /,
+    ]);
     ({ progress, results } = kept);
   });
 
@@ -141,6 +145,10 @@ export function quickstartTests(bench: () => Bench): void {
     assertSaid(
       events.filter((one) => one.startsWith("FineTuneJob ")),
       eventsOfJob.map((reason) => new RegExp(`^FineTuneJob Normal ${reason}: `)),
+    );
+    assertSaid(
+      events.filter((one) => one.startsWith("FineTuneRun ")),
+      ["Starting", "Pending", "Training", "Completed"].map((reason) => new RegExp(`^FineTuneRun Normal ${reason}: `)),
     );
     assertSaid(
       events.filter((one) => one.startsWith("Adapter ")),

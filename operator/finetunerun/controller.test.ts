@@ -1,0 +1,113 @@
+/** The Events of a FineTuneRun: one for each new reason, and a Warning only for what needs a person or has failed. */
+import assert from "node:assert/strict";
+import type { RequestListener } from "node:http";
+import { json } from "node:stream/consumers";
+import { test } from "node:test";
+import pino from "pino";
+import type { FineTuneRun } from "../api/kinds.ts";
+import { Client } from "../runtime/client.ts";
+import { EventRecorder } from "../runtime/events.ts";
+import { isRecord, ownerReference } from "../runtime/objects.ts";
+import { newCaches } from "../shared/caches.ts";
+import { aBatchJob, anEnvelope, aPinnedJob, aPod, aRun, now, trainer, trainFigures } from "../testing/builders.ts";
+import { withServer } from "../testing/server.ts";
+import { currentAttempt } from "./attempts.ts";
+import { FineTuneRunReconciler } from "./controller.ts";
+
+type Ended = { type: "Complete" | "Failed"; reason?: string };
+type Change = { named?: true; pod?: Parameters<typeof aPod>[0]; ended?: Ended };
+
+/** Reconciles the run after each change of the cluster; returns the Events of each reconcile. */
+async function eventsOf(changes: readonly Change[]): Promise<string[][]> {
+  const job = aPinnedJob();
+  let run: FineTuneRun = aRun(job);
+  const caches = newCaches();
+  const told: string[] = [];
+  /** An API server that accepts every write and has nothing that the caches lack. */
+  const listener: RequestListener = async (request, response) => {
+    const status = request.url?.includes("/status") === true;
+    const body = request.method === "GET" ? undefined : await json(request);
+    if (request.method === "POST" && isRecord(body)) told.push(`${body.type} ${body.reason}: ${body.message}`);
+    if (status && Array.isArray(body)) run = { ...run, status: body[1].value };
+    response.writeHead(request.method === "GET" ? 404 : 200).end(JSON.stringify(status ? run : (body ?? {})));
+  };
+  const all: string[][] = [];
+  await withServer(listener, async (transport) => {
+    const client = new Client(transport);
+    const log = pino({ level: "silent" });
+    const events = new EventRecorder({ client, component: "luthier-operator", instance: "test", log });
+    const reconciler = new FineTuneRunReconciler({ client, caches, events, clock: () => now, ...trainer });
+    for (const [index, { named, pod, ended }] of changes.entries()) {
+      const resourceVersion = String(index + 2);
+      const { name } = run.metadata;
+      const ref = named ? { currentRunRef: { name, uid: "run-uid" } } : {};
+      caches.fineTuneJobs.set({
+        ...job,
+        metadata: { ...job.metadata, resourceVersion },
+        status: { ...job.status, ...ref },
+      });
+      run = { ...run, metadata: { ...run.metadata, resourceVersion } };
+      caches.fineTuneRuns.set(run);
+      if (pod !== undefined) {
+        const batchJob = aBatchJob(ended);
+        const jobName = currentAttempt(run.status)?.jobName ?? "";
+        const ownerReferences = [ownerReference(run, { controller: true })];
+        caches.jobs.set({
+          ...batchJob,
+          metadata: { ...batchJob.metadata, name: jobName, ownerReferences, resourceVersion },
+        });
+        const labels = { "batch.kubernetes.io/job-name": jobName };
+        const one = aPod(pod);
+        caches.pods.set({ ...one, metadata: { ...one.metadata, labels, resourceVersion } });
+      }
+      told.length = 0;
+      await reconciler.reconcile(`team/${name}`);
+      all.push([...told]);
+    }
+  });
+  return all;
+}
+
+const report = anEnvelope({ stage: "Train", figures: trainFigures(aRun(aPinnedJob()).spec.runHash) });
+
+test("an undisturbed life has one Event for each state, none of them a Warning", async () => {
+  const life = await eventsOf([
+    {},
+    {},
+    { named: true },
+    { named: true, pod: {} },
+    { named: true, pod: { running: true } },
+    { named: true, pod: { running: true } },
+    { named: true, pod: { exitCode: 0, message: report } },
+    { named: true, pod: { exitCode: 0, message: report }, ended: { type: "Complete" } },
+    { named: true, pod: { exitCode: 0, message: report }, ended: { type: "Complete" } },
+  ]);
+  assert.deepEqual(life, [
+    ["Normal Starting: Waiting until FineTuneJob bot adopts this run."],
+    [],
+    ["Normal Pending: Starting the training."],
+    [],
+    ["Normal Training: The training pod is running."],
+    [],
+    [],
+    ["Normal Completed: done"],
+    [],
+  ]);
+});
+
+test("a pod that no node accepts and a failed training are Warnings", async () => {
+  const failed = anEnvelope({
+    stage: "Train",
+    outcome: "Failed",
+    reason: "Diverged",
+    message: "the loss is not finite",
+  });
+  const life = await eventsOf([
+    { named: true },
+    { named: true, pod: { unschedulable: "no room" } },
+    { named: true, pod: { running: true } },
+    { named: true, pod: { exitCode: 21, message: failed }, ended: { type: "Failed", reason: "PodFailurePolicy" } },
+  ]);
+  const heads = life.map((events) => events.map((one) => one.split(":")[0]));
+  assert.deepEqual(heads, [["Normal Pending"], ["Warning Unschedulable"], ["Normal Training"], ["Warning Diverged"]]);
+});
