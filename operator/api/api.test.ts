@@ -7,7 +7,7 @@ import { trainingPart, withDefaults } from "../../trainer/contract/writtenOut.ts
 import { isRecord } from "../runtime/objects.ts";
 import { aSpec, now, pinnedStatus } from "../testing/builders.ts";
 import { updateConditions, verdict } from "./conditions.ts";
-import { customResourceDefinition } from "./crd.ts";
+import { customResourceDefinition, selectableFields } from "./crd.ts";
 import { descriptions } from "./descriptions.ts";
 import { type FineTuneJobSpec, fineTuneJobSpec } from "./fineTuneJob.ts";
 import { generatedFiles } from "./generate.ts";
@@ -70,10 +70,31 @@ describe("definitions", () => {
     }
   });
 
+  test("show times in the future as strings, because kubectl cannot show them as the time since", () => {
+    const columns = kinds.flatMap((kind) => kind.columns.filter(({ name }) => name === "ETA"));
+    const jsonPath = ".status.progress.estimatedCompletionTime";
+    assert.deepEqual(
+      columns.map((one) => [one.type, one.priority, one.jsonPath]),
+      [
+        ["string", 1, jsonPath],
+        ["string", 1, jsonPath],
+      ],
+    );
+  });
+
+  test("select objects by their state", () => {
+    for (const kind of kinds) {
+      const { spec } = customResourceDefinition(kind);
+      const [version] = isRecord(spec) && Array.isArray(spec.versions) ? spec.versions : [];
+      assert.deepEqual(version?.selectableFields, [{ jsonPath: ".status.state" }]);
+    }
+  });
+
   test("contain only fields of the schemas, and every rule has a path in them", () => {
     const paths = new Set(all.map(([at]) => at));
     for (const { kind, rules } of kinds) {
       for (const at of Object.keys(rules)) assert.ok(at === "" || paths.has(`${kind}.${at}`), `${kind}: ${at}`);
+      for (const at of selectableFields) assert.ok(paths.has(`${kind}${at}`), `${kind}: ${at}`);
     }
   });
 });

@@ -34,6 +34,9 @@ export interface CrdOptions {
 
 type Schema = Record<string, unknown>;
 
+/** Fields of every kind for `kubectl get --field-selector`. */
+export const selectableFields = [".status.state"] as const;
+
 export function customResourceDefinition(options: CrdOptions): Schema {
   const { kind, plural, shortName, description, spec, status, columns } = options;
   const schema: Schema = {
@@ -70,6 +73,7 @@ export function customResourceDefinition(options: CrdOptions): Schema {
           served: true,
           storage: true,
           subresources: { status: {} },
+          selectableFields: selectableFields.map((jsonPath) => ({ jsonPath })),
           additionalPrinterColumns: columns.map((column) => ({ ...column })),
           schema: { openAPIV3Schema: schema },
         },

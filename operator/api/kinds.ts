@@ -39,6 +39,8 @@ const reasonColumn = (type: string) => ({
   ...column("MESSAGE", `.status.conditions[?(@.type=="${type}")].message`, "Message of the condition."),
   ...wide,
 });
+/** A string: kubectl shows a date as the time since it, and cannot show a date in the future. */
+const eta = { ...column("ETA", ".status.progress.estimatedCompletionTime", "Estimated time of completion."), ...wide };
 const age = column("AGE", ".metadata.creationTimestamp", "Time since creation.", "date");
 
 const fineTuneJobKind: CrdOptions = {
@@ -55,6 +57,7 @@ const fineTuneJobKind: CrdOptions = {
     column("LOSS", ".status.progress.loss", "Training loss."),
     column("ADAPTER", ".status.promotedAdapterRef.name", "The promoted Adapter."),
     age,
+    eta,
     reasonColumn("Ready"),
   ],
   rules: {
@@ -84,6 +87,7 @@ const fineTuneRunKind: CrdOptions = {
     column("STEPS", ".status.progress.steps", "Optimiser steps, done/total."),
     column("LOSS", ".status.progress.loss", "Training loss."),
     age,
+    eta,
     reasonColumn("Succeeded"),
   ],
   rules: {

@@ -2,7 +2,7 @@
  * Generates one kind's reference page from its CustomResourceDefinition: every field with its type, bounds and rules, so
  * that the page always agrees with the API server. Pure.
  */
-import { type CrdOptions, customResourceDefinition } from "../api/crd.ts";
+import { type CrdOptions, customResourceDefinition, selectableFields } from "../api/crd.ts";
 import { group, version } from "../api/names.ts";
 import { isRecord } from "../runtime/objects.ts";
 import { table } from "./table.ts";
@@ -23,6 +23,7 @@ export function kindPage(kind: CrdOptions): string {
         priority ? `${description} (\`-o wide\`)` : description,
       ]),
     ),
+    `Fields for \`kubectl get --field-selector\`: ${selectableFields.map((field) => `\`${field.slice(1)}\``).join(", ")}.`,
     ...part("spec", spec),
     ...part("status", status),
   ].join("\n\n");
