@@ -6,7 +6,7 @@ import { decimal } from "../../trainer/contract/decimal.ts";
 import { digest } from "../../trainer/contract/digest.ts";
 import { distinct, entriesAtMost, type Rule, ruled } from "../../trainer/contract/rules.ts";
 import { affinity } from "./affinity.ts";
-import { requestsWithinLimits, tolerationRules } from "./podRules.ts";
+import { annotationKeys, labelKeys, requestsWithinLimits, tolerationRules } from "./podRules.ts";
 import { quantityPattern } from "./quantity.ts";
 
 export const text = (max: number) => z.string().max(max);
@@ -67,6 +67,26 @@ const toleration = ruled(
 
 const tolerations = z.array(toleration).max(32).meta({ description: "Taints that the pods tolerate." });
 
+const podLabels = ruled(
+  entriesAtMost(
+    z.record(
+      z.string().max(317),
+      z
+        .string()
+        .max(63)
+        .regex(/^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/),
+    ),
+    32,
+  ),
+  ...labelKeys,
+).meta({
+  description: "Additional labels of all pods: those that train, prepare and export. They do not retrain.",
+});
+
+const podAnnotations = ruled(entriesAtMost(z.record(z.string().max(317), text(1024)), 32), ...annotationKeys).meta({
+  description: "Additional annotations of all pods: those that train, prepare and export. They do not retrain.",
+});
+
 const podPlacement = {
   nodeSelector: nodeSelector.optional(),
   tolerations: tolerations.optional(),
@@ -76,6 +96,9 @@ const podPlacement = {
   serviceAccountName: name.optional().meta({
     description: "ServiceAccount of the pods (its token is never mounted). Default: the namespace's default.",
   }),
+  schedulerName: name.optional().meta({ description: "Scheduler of the pods. Default: the cluster's." }),
+  labels: podLabels.optional(),
+  annotations: podAnnotations.optional(),
   imagePullSecrets: distinct(z.array(z.strictObject({ name })).max(8), "name")
     .optional()
     .meta({ description: "Secrets to pull the trainer's image with." }),

@@ -1,5 +1,6 @@
 /** Rules that Kubernetes applies to pods, checked already in the manifest that a person writes. */
 import type { Rule } from "../../trainer/contract/rules.ts";
+import { group, labels } from "./names.ts";
 import { quantityNumber } from "./quantity.ts";
 
 interface Resources {
@@ -42,3 +43,33 @@ export const tolerationRules: readonly Rule<Toleration>[] = [
     message: "tolerationSeconds needs effect NoExecute",
   },
 ];
+
+/** Keys that the operator and the Job controller set on pods, and whose values they read. */
+const ownPrefixes = [`${group}/`, "batch.kubernetes.io/"];
+const ownLabels = [labels.managedBy, "controller-uid", "job-name"];
+/** A qualified name: DNS prefix, slash, name; the prefix may be absent. */
+const keyPattern = "^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
+
+function keysOf(what: string, keys: readonly string[]): readonly Rule<Record<string, string>>[] {
+  const tests = [
+    ...ownPrefixes.map((prefix) => `key.startsWith('${prefix}')`),
+    ...keys.map((own) => `key == '${own}'`),
+  ];
+  const isOwn = (key: string) => keys.includes(key) || ownPrefixes.some((prefix) => key.startsWith(prefix));
+  return [
+    {
+      cel: `self.all(key, !(${tests.join(" || ")}))`,
+      holds: (map) => !Object.keys(map).some(isOwn),
+      message: `must not contain ${[...ownPrefixes.map((prefix) => `${prefix}*`), ...keys].join(", ")}: the operator or the Job controller sets these ${what}`,
+    },
+    {
+      cel: `self.all(key, key.matches('${keyPattern}'))`,
+      holds: (map) => Object.keys(map).every((key) => new RegExp(keyPattern).test(key)),
+      message:
+        "must have keys such as team or example.com/team: letters, digits, -, _ and . after an optional DNS prefix",
+    },
+  ];
+}
+
+export const labelKeys = keysOf("labels", ownLabels);
+export const annotationKeys = keysOf("annotations", []);

@@ -127,6 +127,7 @@ describe("a rendered Job", () => {
       },
       priorityClassName: "low",
       runtimeClassName: "kata",
+      schedulerName: "volcano",
       serviceAccountName: "trainer",
       imagePullSecrets: [{ name: "registry" }],
     };
@@ -139,6 +140,37 @@ describe("a rendered Job", () => {
     for (const [field, value] of Object.entries(where)) assert.deepEqual(helper[field as keyof typeof helper], value);
     // Helper pods do not get the training's resources.
     assert.deepEqual(helper.containers[0]?.resources, { requests: { cpu: "100m", memory: "256Mi" } });
+  });
+
+  test("all pods get the placement's labels and annotations, and keep the operator's", () => {
+    const labels = { team: "search", "luthier.dev/stage": "mine" };
+    const annotations = { "example.com/note": "any text", "luthier.dev/run-file": "mine" };
+    const plain = aPinnedJob(aSpec({ placement: { gpusPerNode: 0 } }));
+    const placed = aPinnedJob(aSpec({ placement: { gpusPerNode: 0, labels, annotations } }));
+    const entry = { name: "merged", merged: {} };
+    const jobsOf = (one: typeof plain) => {
+      const adapter = anAdapter(one, succeeded(aRun(one)));
+      return [
+        prepareJob(one, { ...wanted, spec: one.spec }, trainer),
+        trainJob(aRun(one), attempted()),
+        exportJob(adapter, adapter.spec, { entry, key: "0".repeat(16) }, trainer),
+      ];
+    };
+    const [before, after] = [jobsOf(plain), jobsOf(placed)];
+    for (const [index, made] of after.entries()) {
+      const was = before[index]!;
+      assert.deepEqual(made.spec!.template.metadata?.labels, {
+        team: "search",
+        ...was.spec!.template.metadata?.labels,
+      });
+      assert.deepEqual(made.spec!.template.metadata?.annotations, {
+        "example.com/note": "any text",
+        ...was.spec!.template.metadata?.annotations,
+      });
+      assert.deepEqual(made.metadata.labels, was.metadata.labels);
+      assert.deepEqual(made.spec!.template.spec, was.spec!.template.spec);
+    }
+    assert.equal(aRun(placed).metadata.name, aRun(plain).metadata.name);
   });
 
   test("an export requests memory by the size of its model, unless helpers.resources sets the request", () => {

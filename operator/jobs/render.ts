@@ -87,7 +87,10 @@ function jobSpec(job: TrainerJob, stage: string, allLabels: Record<string, strin
     ttlSecondsAfterFinished: job.ttlSecondsAfterFinished,
     ...(job.activeDeadlineSeconds === undefined ? {} : { activeDeadlineSeconds: job.activeDeadlineSeconds }),
     template: {
-      metadata: { labels: allLabels, annotations: { [annotations.runFile]: stringify(job.runFile) } },
+      metadata: {
+        labels: { ...job.placement.labels, ...allLabels },
+        annotations: { ...job.placement.annotations, [annotations.runFile]: stringify(job.runFile) },
+      },
       spec: podSpec(job, stage),
     },
   };
@@ -96,7 +99,7 @@ function jobSpec(job: TrainerJob, stage: string, allLabels: Record<string, strin
 type PodSpec = NonNullable<NonNullable<Job["spec"]>["template"]["spec"]>;
 
 function podSpec(job: TrainerJob, stage: string): PodSpec {
-  const { resources, ...where } = job.placement;
+  const { resources, labels: _, annotations: __, ...where } = job.placement;
   const secrets = secretMounts(job.runFile.locations).map((mount, index) => ({ name: `secret-${index}`, mount }));
   return {
     restartPolicy: "Never",

@@ -103,6 +103,8 @@ const changes: { name: string; was: Settings }[] = [
     was: { spec: aSpec({ placement: { ...where, nodeSelector: { disk: "none" } } }) },
   },
   { name: "a PriorityClass", was: { spec: aSpec({ placement: { ...where, priorityClassName: "low" } }) } },
+  { name: "another label of the pods", was: { spec: aSpec({ placement: { ...where, labels: { team: "a" } } }) } },
+  { name: "another scheduler", was: { spec: aSpec({ placement: { ...where, schedulerName: "volcano" } }) } },
   { name: "pull secrets", was: { spec: aSpec({ placement: { ...where, imagePullSecrets: [{ name: "keys" }] } }) } },
   {
     name: "other resources",

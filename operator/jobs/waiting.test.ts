@@ -44,6 +44,24 @@ describe("a Job whose pod does not run reports the cause and the fix", () => {
       says: /Its pod is ending\./,
     },
     {
+      name: "another scheduler has not chosen a node",
+      pods: [{ ...aPod({}), spec: { schedulerName: "volcano", containers: [] } }],
+      reason: "Pending",
+      says: /^Scheduler volcano has not chosen a node for pod pod yet\. If no such scheduler runs, fix placement\.schedulerName\.$/,
+    },
+    {
+      name: "another scheduler has chosen a node",
+      pods: [{ ...aPod({}), spec: { schedulerName: "volcano", nodeName: "node-7", containers: [] } }],
+      reason: "Pending",
+      says: /^Pod pod is starting\.$/,
+    },
+    {
+      name: "the default scheduler has not chosen a node",
+      pods: [{ ...aPod({}), spec: { schedulerName: "default-scheduler", containers: [] } }],
+      reason: "Pending",
+      says: /^Pod pod is starting\.$/,
+    },
+    {
       name: "no node has room",
       pods: [aPod({ unschedulable: "0/1 nodes are available: 1 Insufficient memory." })],
       reason: "Unschedulable",

@@ -46,7 +46,7 @@ export function onNode({ metadata, spec, status }: Pod): Waiting | undefined {
   };
 }
 
-function ofPod({ metadata, status }: Pod, job: Job): Waiting {
+function ofPod({ metadata, spec, status }: Pod, job: Job): Waiting {
   if (metadata.deletionTimestamp !== undefined) {
     return { reason: unexplained, message: `Pod ${metadata.name} is ending; another pod replaces it.` };
   }
@@ -61,8 +61,16 @@ function ofPod({ metadata, status }: Pod, job: Job): Waiting {
     const message = (waiting.message ?? waiting.reason).replace(backOffWords, "");
     return worded(reason, `Pod ${metadata.name}: ${message}`, job);
   }
+  const { nodeName, schedulerName = defaultScheduler } = spec ?? {};
+  if (nodeName === undefined && schedulerName !== defaultScheduler) {
+    const message = `Scheduler ${schedulerName} has not chosen a node for pod ${metadata.name} yet. If no such scheduler runs, fix placement.schedulerName.`;
+    return { reason: unexplained, message };
+  }
   return { reason: unexplained, message: `Pod ${metadata.name} is starting.` };
 }
+
+/** It reports at once why no node accepts a pod; another scheduler may not run. */
+const defaultScheduler = "default-scheduler";
 
 /** The kubelet alternates between a failed pull and its back-off: the operator reports both as one state. */
 const imageBackOff = "ImagePullBackOff";

@@ -67,9 +67,13 @@ function withoutTemplate(job: Job): Job {
   return job.spec === undefined ? job : { ...job, spec: { ...job.spec, template: {} } };
 }
 
-/** Drops a pod's annotations and its spec except for the node; the operator reads nothing else. */
+/** Drops a pod's annotations and its spec except for node and scheduler; the operator reads nothing else. */
 function withoutSpec(pod: Pod): Pod {
   const { annotations: _, ...metadata } = pod.metadata;
-  const { nodeName } = pod.spec ?? {};
-  return { ...pod, metadata, spec: { containers: [], ...(nodeName === undefined ? {} : { nodeName }) } };
+  const { nodeName, schedulerName } = pod.spec ?? {};
+  const kept = {
+    ...(nodeName === undefined ? {} : { nodeName }),
+    ...(schedulerName === undefined ? {} : { schedulerName }),
+  };
+  return { ...pod, metadata, spec: { containers: [], ...kept } };
 }

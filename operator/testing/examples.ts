@@ -245,6 +245,39 @@ export const wrongSpecs: readonly WrongSpec[] = [
     wrong: placed({ imagePullSecrets: twice({ name: "a" }) }),
     field: "imagePullSecrets[1]",
   },
+  ...[
+    "luthier.dev/stage",
+    "app.kubernetes.io/managed-by",
+    "batch.kubernetes.io/job-name",
+    "job-name",
+    "controller-uid",
+  ].map((key) => ({
+    name: `a label of pods that is not the user's: ${key}`,
+    wrong: placed({ labels: { [key]: "mine" } }),
+    field: "spec.placement.labels",
+    message:
+      "must not contain luthier.dev/*, batch.kubernetes.io/*, app.kubernetes.io/managed-by, controller-uid, job-name",
+  })),
+  {
+    name: "an annotation of pods that is the operator's",
+    wrong: placed({ annotations: { "luthier.dev/run-file": "mine" } }),
+    field: "spec.placement.annotations",
+    message:
+      "must not contain luthier.dev/*, batch.kubernetes.io/*: the operator or the Job controller sets these annotations",
+  },
+  ...["labels", "annotations"].flatMap((field) =>
+    ["two words", "", "/name", "Example.com/name", `a/${"b".repeat(64)}`].map((key) => ({
+      name: `${field} of pods with the key "${key}"`,
+      wrong: placed({ [field]: { [key]: "value" } }),
+      field: `spec.placement.${field}`,
+      message: "must have keys such as team or example.com/team",
+    })),
+  ),
+  {
+    name: "a label of pods with a value that Kubernetes refuses",
+    wrong: placed({ labels: { team: "search and ads" } }),
+    field: "spec.placement.labels.team",
+  },
   {
     name: "more labels than a node selector allows",
     wrong: placed({ nodeSelector: labels }),
@@ -253,6 +286,14 @@ export const wrongSpecs: readonly WrongSpec[] = [
 ];
 
 export const rightSpecs: readonly { name: string; right: Record<string, unknown> }[] = [
+  {
+    name: "labels, annotations and a scheduler of the pods",
+    right: placed({
+      labels: { team: "search", "example.com/Cost_center.1": "" },
+      annotations: { "example.com/note": "any text: {}" },
+      schedulerName: "volcano",
+    }),
+  },
   {
     name: "a request equal to its limit in another notation",
     right: placed({ resources: { requests: { cpu: "700m", memory: "1Gi" }, limits: { cpu: "0.7", memory: 2 ** 30 } } }),
