@@ -48,7 +48,7 @@ const nf4 = { dense: "BF16", linear: "NF4", doubleQuantization: true } as const;
 test("modules and biases that cannot be trained are refused with the reason and the fix", () => {
   const refused = (changes: object, reason: RegExp, spec: Parameters<typeof aSpec>[0] = {}) =>
     assert.throws(() => compile(aSpec({ method: { ...q, ...changes }, model: untied, ...spec })), reason);
-  refused({ modulesToSave: ["score"] }, /modulesToSave: "score" is no module of this model/);
+  refused({ modulesToSave: ["score"] }, /modulesToSave: "score" is not a module of this model/);
   refused({ modulesToSave: ["proj"] }, /gate_proj ends with one of these names.*write the whole name|q_proj ends with/);
   refused({ modulesToSave: ["q_proj", "v_proj"] }, /leaves none to adapt/);
   refused({ modulesToSave: ["down_proj"] }, /down_proj is stored in NF4, which cannot be trained/, { storage: nf4 });

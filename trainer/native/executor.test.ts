@@ -328,9 +328,15 @@ suite("one program at a time", () => {
     idsOf(executor).set([4, 0, 2, 2]);
     const last = new Float32Array(executor.io.buffer, 192, tokens * width);
     executor.cancel(); // has no effect, since no program is running
-    const running = executor.run(program);
-    executor.cancel();
-    assert.equal(await running, false);
+    // On a busy machine the program can end before the cancellation.
+    let complete = true;
+    for (let attempt = 0; complete && attempt < 20; attempt++) {
+      last.fill(0);
+      const running = executor.run(program);
+      executor.cancel();
+      complete = await running;
+    }
+    assert.equal(complete, false);
     assert.ok(last.every((value) => value === 0));
     assert.equal(await executor.run(program), true);
     assert.deepEqual([...last], outputOf(executor));
