@@ -6,6 +6,7 @@ import { speakerOfDirectory } from "../cli/speaker.ts";
 import { outcomeLines } from "../cli/ui/resultView.ts";
 import type { Session } from "../terminal/command.ts";
 import { runStages } from "../terminal/stages.ts";
+import type { SpaceNeed } from "../tools/setup/space.ts";
 import { beforeAndAfter, speakerOptions } from "./beforeAfter.ts";
 import { machineStages } from "./machine.ts";
 import { demo } from "./places.ts";
@@ -15,9 +16,15 @@ const claims = new Map<string, string>([
   [demo.storeClaim, demo.localStore],
 ]);
 
+const adapterNeed: SpaceNeed = {
+  what: "the trained adapter",
+  directory: path.dirname(demo.localStore),
+  bytes: 100 * 2 ** 20,
+};
+
 export async function localDemo(session: Session): Promise<void> {
   const { screen, signal, write } = session;
-  await runStages(screen, await machineStages("native", screen, signal), { signal });
+  await runStages(screen, await machineStages("native", screen, signal, [adapterNeed]), { signal });
   const job = loadFineTuneJob(demo.manifest);
   const places = localPlaces(job, claims, undefined);
   screen.print(`\nluthier run demo/quickstart.yaml: ${job.metadata.name}, without a cluster`);

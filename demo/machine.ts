@@ -2,7 +2,6 @@
  * The stages that prepare a machine for the demo and the tests. Each skips work that is already done, so that a second run,
  * or one after Ctrl-C, resumes at once.
  */
-import path from "node:path";
 import { nativeBuild } from "../cli/nativeBuild.ts";
 import { buildImages, imageNeeds } from "../images/build.ts";
 import type { Screen } from "../terminal/screen.ts";
@@ -14,7 +13,6 @@ import { describeSetup, planSetup, type SetupPlan, setUp } from "../tools/setup/
 import type { SpaceNeed } from "../tools/setup/space.ts";
 import { nativeIsBuilt } from "../trainer/native/build.ts";
 import { buildDirectory } from "../trainer/native/paths.ts";
-import { demo } from "./places.ts";
 
 /** The purpose that a machine is prepared for. */
 export type Readiness = "native" | "cluster";
@@ -26,26 +24,24 @@ const purposes: Record<Readiness, readonly Purpose[]> = {
 
 /**
  * Checks the machine, prints the problems, the packages to install and the files to write, and returns the stages that do
- * it.
+ * it. `results` are files that the caller itself will write.
  */
-export async function machineStages(readiness: Readiness, screen: Screen, signal?: AbortSignal): Promise<Stage[]> {
+export async function machineStages(
+  readiness: Readiness,
+  screen: Screen,
+  signal?: AbortSignal,
+  results: readonly SpaceNeed[] = [],
+): Promise<Stage[]> {
   const native = nativeIsBuilt() ? [] : [nativeNeed];
   const programs = readiness === "native" ? [] : programNeeds();
-  const needs =
-    readiness === "native" ? [...native, trainedNeed] : [...native, ...programs, ...imageNeeds(), ...clusterNeeds()];
-  const plan = await planSetup(purposes[readiness], needs, programs.length > 0);
+  const cluster = readiness === "native" ? [] : [...programs, ...imageNeeds(), ...clusterNeeds()];
+  const plan = await planSetup(purposes[readiness], [...native, ...cluster, ...results], programs.length > 0);
   for (const line of describeSetup(plan)) screen.print(line);
   const stages = [systemPackages(plan), nativeBuild];
   return readiness === "native" ? stages : [...stages, clusterPrograms(signal), imageBuild];
 }
 
 const nativeNeed: SpaceNeed = { what: "the native executor", directory: buildDirectory, bytes: 100 * 2 ** 20 };
-
-const trainedNeed: SpaceNeed = {
-  what: "the trained adapter",
-  directory: path.dirname(demo.localStore),
-  bytes: 100 * 2 ** 20,
-};
 
 /** A running cluster has already written its files. */
 const clusterNeeds = () => (runningClusters().length > 0 ? [] : [clusterNeed()]);

@@ -149,6 +149,33 @@ test("docs/architecture.md shows the current imports between rooms", () => {
   assert.equal(text, withDrawing(text, drawRooms()), "draw them again: node tools/node24.mjs test/rooms.ts");
 });
 
+test("docs/architecture.md describes each room that it draws", () => {
+  const text = readFileSync(page, "utf8");
+  const [table = ""] = text.slice(text.indexOf("| room ")).split("\n\n");
+  const drawn = [...drawRooms().matchAll(/\["(.*)"\]/g)].map(([, room = ""]) => room);
+  assert.ok(drawn.length > 30);
+  assert.deepEqual(
+    drawn.filter((room) => !describedRooms(table).has(room)),
+    [],
+  );
+});
+
+/** The rooms that the table's first column names: `a/{b,c}`, and after a whole path its siblings by their name alone. */
+function describedRooms(table: string): Set<string> {
+  return new Set(
+    table.split("\n").flatMap((row) => {
+      const cells = [...(row.split(" | ")[0] ?? "").matchAll(/`([^`]+)`/g)].map(([, room = ""]) =>
+        room.replace(/\/$/, ""),
+      );
+      const top = cells[0]?.split("/")[0] ?? "";
+      return cells.flatMap((cell) => {
+        const [, parent = "", names = ""] = /^(.*)\{(.*)\}$/.exec(cell) ?? [];
+        return parent === "" ? [cell, `${top}/${cell}`] : names.split(",").map((name) => parent + name);
+      });
+    }),
+  );
+}
+
 test("the planner and the operator load no native code", () => {
   for (const entry of ["trainer/planning/plan.ts", "operator/main.ts"]) {
     const native = [...reachable(graph, entry)].filter((file) => /^(trainer\/native\/|tokenizers$)/.test(file));

@@ -145,7 +145,7 @@ function templateOf(args: Arguments): { chatTemplate?: ChatTemplateChoice } {
 interface Reading {
   format: DataFormat;
   columns: Columns;
-  /** Of the files; validation and test sets have their own. */
+  /** The files' split; validation and test sets have their own. */
   split?: string;
   configuration?: string;
 }

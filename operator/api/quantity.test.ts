@@ -35,7 +35,7 @@ test("the schema rejects an invalid quantity, which is no number", () => {
   }
 });
 
-test("bytes are whole", () => {
+test("a quantity of bytes is a whole number", () => {
   assert.deepEqual(["2Gi", "100m", "1500m", "lots"].map(quantityBytes), [2 ** 31, 0, 1, undefined]);
 });
 

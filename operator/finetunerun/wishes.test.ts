@@ -13,13 +13,37 @@ const run = {
 };
 
 for (const { name, first, placer, wanted } of [
-  { name: "the one that requested it first", first: {}, placer: "first", wanted: ["first", "second"] },
-  { name: "the next when that is suspended", first: { suspend: true }, placer: "second", wanted: ["second"] },
-  { name: "the next when that is being deleted", first: { deleted: true }, placer: "second", wanted: ["second"] },
-  { name: "the next when that wants other settings", first: { run: "other" }, placer: "second", wanted: ["second"] },
-  { name: "the next when that was recreated under its name", first: { uid: "new" }, placer: "second" },
+  {
+    name: "the FineTuneJob that requested a run first owns it",
+    first: {},
+    placer: "first",
+    wanted: ["first", "second"],
+  },
+  {
+    name: "the next FineTuneJob owns the run when the first is suspended",
+    first: { suspend: true },
+    placer: "second",
+    wanted: ["second"],
+  },
+  {
+    name: "the next FineTuneJob owns the run when the first is being deleted",
+    first: { deleted: true },
+    placer: "second",
+    wanted: ["second"],
+  },
+  {
+    name: "the next FineTuneJob owns the run when the first wants other settings",
+    first: { run: "other" },
+    placer: "second",
+    wanted: ["second"],
+  },
+  {
+    name: "the next FineTuneJob owns the run when the first was recreated under its name",
+    first: { uid: "new" },
+    placer: "second",
+  },
 ]) {
-  test(`a run that several want is placed by ${name}`, () => {
+  test(name, () => {
     const {
       suspend = false,
       deleted = false,

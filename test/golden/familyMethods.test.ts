@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { CompileError } from "../../trainer/compile/compile.ts";
-import { declarationOf, usualMethod } from "../../trainer/contract/methods/index.ts";
+import { declarationOf, effectiveMethod, usualMethod } from "../../trainer/contract/methods/index.ts";
 import type { TensorData } from "../../trainer/formats/safetensorsWriter.ts";
 import { methodOf, registeredMethods } from "../../trainer/methods/index.ts";
 import { trainStep } from "../../trainer/training/step.ts";
@@ -62,6 +62,12 @@ for (const { declaration } of registeredMethods()) {
     }
   });
 }
+
+test("ia3 trains phi3 with the targets that docs/methods/ia3.md names, and merges into it", async () => {
+  const method = effectiveMethod({ ia3: { targetModules: ["qkv_proj", "down_proj"] } });
+  const golden = readFamilies().find(({ name }) => name.startsWith("phi3"))!;
+  await trainsAndMerges({ ...golden, settings: { ...golden.settings, method, steps, learningRate: 1e-2 } });
+});
 
 async function trainsAndMerges(golden: GoldenCase): Promise<void> {
   using run = await openCase(golden, onCpu);

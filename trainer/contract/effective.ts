@@ -24,7 +24,7 @@ export interface DataFile {
   uri: string;
   format: DataFormat;
   columns: Columns;
-  /** Of a data set of the hub. */
+  /** Set only for a data set of the hub. */
   split: string | undefined;
   configuration: string | undefined;
 }

@@ -64,7 +64,12 @@ interface Words<Value, Default> {
 type OpenWords<Value> = Omit<Words<Value, Value | undefined>, "default"> &
   Partial<Pick<Words<Value, Value | undefined>, "default">>;
 
-/** A setting whose trainer form equals its user form. */
+/**
+ * A setting whose trainer form equals its user form.
+ *
+ * @example
+ * setting(z.int().min(1).max(512), { description: "Width of the update.", default: 8 })
+ */
 export function setting<Value extends Json>(
   schema: z.ZodType<Value>,
   words: Words<NoInfer<Value>, NoInfer<Value>>,

@@ -55,3 +55,17 @@ test("the part of a QR decomposition is its first columns and rows, independent 
   assert.deepEqual(b.map(Math.abs), Float32Array.of(0, 0, 1, 0));
   assert.ok(a[0]! * b[2]! > 0);
 });
+
+test("a parameter's initial values depend on its name and the seed and stay within their bound", () => {
+  const tensor = { name: "a.lora_A.weight", shape: [64, 256] };
+  const initial = { kind: "kaimingUniform", a: Math.sqrt(5) } as const;
+  const values = initialValues(tensor, initial, 7);
+  assert.deepEqual(values, initialValues(tensor, initial, 7));
+  assert.notDeepEqual(values, initialValues(tensor, initial, 8));
+  assert.notDeepEqual(values, initialValues({ ...tensor, name: "b.lora_A.weight" }, initial, 7));
+  const bound = 1 / Math.sqrt(256);
+  assert.ok(values.every((value) => Math.abs(value) <= bound));
+  assert.ok(Math.max(...values) > 0.99 * bound);
+  const deviation = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
+  assert.ok(Math.abs(deviation - bound / Math.sqrt(3)) < 0.02 * bound);
+});

@@ -118,6 +118,12 @@ export interface RegisteredMethod {
   readPeft(config: PeftConfig): MethodSettings | undefined;
 }
 
+/**
+ * Joins a declaration with the training that it declares, for the list in `index.ts`.
+ *
+ * @example
+ * export const full = defineMethod(declaration, { describe: () => "full fine-tuning", trains: () => true });
+ */
 export function defineMethod<Kind extends string, Table extends SettingTable>(
   declaration: Declaration<Kind, Table>,
   method: Method<SettingsOf<Kind, Table>>,

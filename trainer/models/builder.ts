@@ -61,6 +61,13 @@ export interface NormOptions {
   readonly offset?: number;
 }
 
+/**
+ * Builds a model's graph from its layers; the method may rewrite each of them, and sees them by their tensors' names.
+ *
+ * @example
+ * const h = b.rmsNorm(x, "model.layers.0.post_attention_layernorm");
+ * const y = b.linear(b.swiGlu(b.linear(h, gate, width), b.linear(h, up, width)), down, b.config.hiddenSize, { residual: x });
+ */
 export class ModelBuilder {
   readonly config: ModelConfig;
   readonly graph: Graph;

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { initialValues } from "../engine/initial.ts";
 import { philox, word } from "./philox.ts";
 
 /** Known answers of Random123 (kat_vectors, philox4x32 with 10 rounds). */
@@ -32,18 +31,4 @@ test("a single word equals the word of its block", () => {
     [8, 9, 10, 11].map((index) => word(index, 5, [1, 9])),
     [a, b, c, d],
   );
-});
-
-test("a parameter's initial values depend on its name and the seed and stay within their bound", () => {
-  const tensor = { name: "a.lora_A.weight", shape: [64, 256] };
-  const initial = { kind: "kaimingUniform", a: Math.sqrt(5) } as const;
-  const values = initialValues(tensor, initial, 7);
-  assert.deepEqual(values, initialValues(tensor, initial, 7));
-  assert.notDeepEqual(values, initialValues(tensor, initial, 8));
-  assert.notDeepEqual(values, initialValues({ ...tensor, name: "b.lora_A.weight" }, initial, 7));
-  const bound = 1 / Math.sqrt(256);
-  assert.ok(values.every((value) => Math.abs(value) <= bound));
-  assert.ok(Math.max(...values) > 0.99 * bound);
-  const deviation = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
-  assert.ok(Math.abs(deviation - bound / Math.sqrt(3)) < 0.02 * bound);
 });

@@ -16,7 +16,7 @@ export const axis = { type: "i32", values: [0, 1] } satisfies Attribute;
 /** A probability below 1. */
 export const share = { type: "f32", min: 0, below: 1 } satisfies Attribute;
 
-/** Of soft-capping, c·tanh(x/c); 0: none. */
+/** The c of soft-capping, c·tanh(x/c); 0: none. */
 export const softcap = { type: "f32", min: 0 } satisfies Attribute;
 
 /** Attributes of the attention ops. */

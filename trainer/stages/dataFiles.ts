@@ -1,6 +1,6 @@
 /**
  * The files of a data set: a source names a file, a directory, or a pattern with `*` (within a name) and `**` (any
- * directories). Of a directory, the files with a data file's ending are read; hidden ones and descriptions of data sets are
+ * directories). In a directory, the files with a data file's ending are read; hidden ones and descriptions of data sets are
  * not. The order is that of the paths, so that the same files always give the same data set.
  */
 import type { DataFile, DatasetSettings } from "../contract/effective.ts";

@@ -38,7 +38,7 @@ export interface QuantizeOptions {
 
 export interface QuantizedBase {
   manifest: BaseManifest;
-  /** Of its weights. */
+  /** The size of its weights. */
   bytes: number;
   /** Type of the tensors that stay as they are. */
   dense: "F32" | "BF16";

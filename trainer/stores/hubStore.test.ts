@@ -54,7 +54,7 @@ async function read(stores: Stores, at: string): Promise<Buffer> {
 }
 
 describe("a repository of the hub", () => {
-  test("is pinned to a commit, listed over pages with sizes and digests, and read", async (t) => {
+  test("a repository is pinned to a commit, listed over pages with sizes and digests, and read", async (t) => {
     const { stores, hub } = await place(t);
     const pinned = await stores.pinned(uri, undefined);
     assert.equal(pinned.revision, HubServer.commitOf(model));
@@ -75,7 +75,7 @@ describe("a repository of the hub", () => {
     assert.equal(hub.requests.filter(({ url }) => url.includes("/tree/")).length, 2, "a commit's tree is read once");
   });
 
-  test("of datasets is read by its own name, at main or at a revision", async (t) => {
+  test("a repository of datasets is read by its own name, at main or at a revision", async (t) => {
     const data: HubRepository = { kind: "datasets", name: "acme/mails", files: { "data/train.jsonl": large } };
     const { stores } = await place(t, { repositories: [data] });
     for (const at of ["hf://datasets/acme/mails", "hf://datasets/acme/mails@v1"]) {
@@ -84,7 +84,7 @@ describe("a repository of the hub", () => {
     }
   });
 
-  test("gets the token, and the host that it redirects to does not", async (t) => {
+  test("the hub gets the token, and the host that it redirects to does not", async (t) => {
     const { stores, hub } = await place(t, { repositories: [{ ...model, token: "secret" }], token: "secret" });
     await read(stores, `${uri}/model.safetensors`);
     const [own, others] = [
@@ -96,14 +96,14 @@ describe("a repository of the hub", () => {
     assert.deepEqual([...new Set(others.map(({ authorization }) => authorization))], [undefined]);
   });
 
-  test("is read with the token that the Secret holds at that time", async (t) => {
+  test("a repository is read with the token that the Secret holds at that time", async (t) => {
     const { stores, setToken } = await place(t, { repositories: [{ ...model, token: "new" }], token: "old" });
     await assert.rejects(read(stores, `${uri}/config.json`), { code: 20, reason: "AccessDenied" });
     await setToken("new");
     assert.deepEqual(await read(stores, `${uri}/config.json`), bytes("{}"));
   });
 
-  test("gets a saved token at the environment's mirror, and not at an endpoint that a manifest names", async (t) => {
+  test("the environment's mirror gets a saved token, and an endpoint that a manifest names does not", async (t) => {
     const { hub } = await place(t, { repositories: [{ ...model, token: "saved" }] });
     const home = await temporaryDirectory(t);
     await writeFile(`${home}/token`, "saved\n");
@@ -118,7 +118,7 @@ describe("a repository of the hub", () => {
     );
   });
 
-  test("that refuses access is reported with the fix and without the token", async (t) => {
+  test("a repository that refuses access is reported with the fix and without the token", async (t) => {
     const gated: HubRepository = { ...model, name: "acme/gated", token: "right", gated: true };
     const { stores } = await place(t, { repositories: [model, gated], token: "wrong-token" });
     const refused = async (at: string, revision?: string) => {
@@ -144,7 +144,7 @@ describe("a repository of the hub", () => {
     );
   });
 
-  test("is read-only", async (t) => {
+  test("a repository refuses writes", async (t) => {
     const { stores } = await place(t);
     assert.throws(() => stores.of(uri).write(`${uri}/x`, bytes("x")), { code: 20, reason: "ReadOnlyStore" });
   });
@@ -175,9 +175,9 @@ const faults: [
   ],
 ];
 
-describe("reading resumes after", () => {
+describe("reading resumes after a fault", () => {
   for (const [what, breakIt] of faults) {
-    test(what, async (t) => {
+    test(`reading resumes after ${what}`, async (t) => {
       const { stores, hub } = await place(t);
       let times = 0;
       hub.fault = ({ at, range }, response, content) => {
@@ -196,7 +196,7 @@ describe("reading resumes after", () => {
   }
 });
 
-describe("the reader detects", () => {
+describe("the reader refuses invalid answers of the hub", () => {
   const broken =
     (answer: (response: Parameters<typeof sendContent>[0], content: Buffer, range?: string) => void) =>
     async (t: TestContext) => {
@@ -209,21 +209,21 @@ describe("the reader detects", () => {
       return read(stores, `${uri}/model.safetensors`);
     };
 
-  test("a changed byte", async (t) => {
+  test("a file with a changed byte fails with DigestMismatch", async (t) => {
     const other = Buffer.from(large);
     other[150_000]! ^= 1;
     const reading = broken((response, _, range) => sendContent(response, other, range, '"e"'))(t);
     await assert.rejects(reading, { code: 23, reason: "DigestMismatch" });
   });
 
-  test("a short file with a complete length", async (t) => {
+  test("a short file whose answer declares its own length fails with DigestMismatch", async (t) => {
     const reading = broken((response, content) => sendContent(response, content.subarray(0, 1000), undefined, '"e"'))(
       t,
     );
     await assert.rejects(reading, { code: 23, reason: "DigestMismatch" });
   });
 
-  test("content that changes between two parts", async (t) => {
+  test("content that changes between two parts fails with InputChanged", async (t) => {
     let times = 0;
     const reading = broken((response, content) => {
       if (++times > 1) return void response.writeHead(412).end();
@@ -233,7 +233,7 @@ describe("the reader detects", () => {
     await assert.rejects(reading, { code: 23, reason: "InputChanged" });
   });
 
-  test("a redirect with user information, to another scheme than HTTP, or in a circle", async (t) => {
+  test("a redirect with user information, to another scheme than HTTP, or in a circle fails with StoreUnsuitable", async (t) => {
     for (const location of [
       "http://user:pass@127.0.0.1/x",
       "file:///etc/passwd",
@@ -250,7 +250,7 @@ describe("the reader detects", () => {
     }
   });
 
-  test("a list that continues at another host, and an invalid list", async (t) => {
+  test("a list that continues at another host, or is invalid, fails with StoreUnsuitable", async (t) => {
     for (const [link, body] of [
       ['<http://other.example/x>; rel="next"', "[]"],
       ["", '{"no":"list"}'],
@@ -265,7 +265,7 @@ describe("the reader detects", () => {
     }
   });
 
-  test("an unreachable hub, which the error names with the number of tries", async (t) => {
+  test("an unreachable hub is named by the error with the number of tries", async (t) => {
     const { stores, hub } = await place(t);
     hub.fault = (_, response) => {
       response.writeHead(500).end("out of order");

@@ -36,17 +36,17 @@ const part =
     response.writeHead(206, { "content-range": `bytes ${extent}` }).end(bytes);
 
 describe("a range is read completely", () => {
-  test("from a store that sends exactly the range", async (t) => {
+  test("a store that sends exactly the range is asked once", async (t) => {
     const { bytes, asked } = await read(t, { start: 10, end: 20 }, part("10-19/1000", content.subarray(10, 20)));
     assert.deepEqual(bytes, content.subarray(10, 20));
     assert.deepEqual(asked, ["bytes=10-19"]);
   });
 
-  test("from a store without ranges when the file is no longer than the range", async (t) => {
+  test("a store without ranges is read when the file is no longer than the range", async (t) => {
     assert.deepEqual((await read(t, { start: 0, end: 1000 }, whole)).bytes, content);
   });
 
-  test("when the connection breaks in the middle", async (t) => {
+  test("a connection that breaks in the middle is resumed at the first missing byte", async (t) => {
     const { bytes, asked } = await read(t, { start: 10, end: 20 }, (response, range) => {
       if (range !== "bytes=10-19") return part("13-19/1000", content.subarray(13, 20))(response, range);
       response.writeHead(206, { "content-range": "bytes 10-19/1000", "content-length": 10 });
@@ -56,7 +56,7 @@ describe("a range is read completely", () => {
     assert.deepEqual(asked, ["bytes=10-19", "bytes=13-19"]);
   });
 
-  test("when it is empty, without a request", async (t) => {
+  test("an empty range is read without a request", async (t) => {
     assert.deepEqual(await read(t, { start: 5, end: 5 }, whole), { bytes: Buffer.alloc(0), asked: [] });
   });
 });

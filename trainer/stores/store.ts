@@ -65,7 +65,7 @@ export interface Store {
   list(uri: string, beginning?: string, options?: ListOptions): Promise<Entry[]>;
   /** Writes a file, replacing an existing one. */
   write(uri: string, content: Content): Promise<void>;
-  /** Creates a file; false when it exists. Of several concurrent callers one succeeds. Only the name matters. */
+  /** Creates a file; false when it exists. One of several concurrent callers succeeds. Only the name matters. */
   create(uri: string, content: Uint8Array): Promise<boolean>;
   /**
    * Moves the files of the directory `from` to `to`, the manifest last. In `to`, files with these names are replaced,

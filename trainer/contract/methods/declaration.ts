@@ -48,7 +48,18 @@ export interface Declaration<Kind extends string = string, Table extends Setting
   readonly schema: z.ZodType<SettingsOf<Kind, Table>>;
 }
 
-/** @param rules across the settings, as a user writes them. */
+/**
+ * @param rules across the settings, as a user writes them.
+ *
+ * @example
+ * export const bitfit = declareMethod({
+ *   kind: "bitfit",
+ *   description: "BitFit: train the biases of linear layers alone.",
+ *   learningRate: "1e-3",
+ *   result: "Adapter",
+ *   settings: { targetModules, excludeModules, layers },
+ * });
+ */
 export const declareMethod = <const Kind extends string, const Table extends SettingTable>(
   words: Words<Kind, Table>,
   rules: readonly Rule<NoInfer<WrittenOf<Table>>>[] = [],

@@ -69,7 +69,7 @@ export async function encodeExamples(
   return results;
 }
 
-/** The conversation without as few of its oldest turns as possible. */
+/** The conversation with the fewest oldest turns removed. */
 async function withoutOldest(
   example: Conversation,
   options: EncodeOptions,
@@ -81,7 +81,7 @@ async function withoutOldest(
     return (await encodeSequences([sequences], options, codec.tokenizer))[0]!;
   };
   let found: EncodedExample | undefined;
-  // Of the shorter ones, those from `low` on may fit, and those from `high` on do.
+  // Candidates from `low` on may fit, those from `high` on do.
   let [low, high] = [0, shorter.length];
   while (low < high) {
     const middle = Math.floor((low + high) / 2);

@@ -60,7 +60,7 @@ export class ColumnPages {
   }
 
   async take(count: number): Promise<unknown[]> {
-    // The last row may go on in the next page.
+    // The last row may continue in the next page.
     while (this.waiting < count + (this.#valuesLeft > 0 && repeats(this.#schemaPath) ? 1 : 0)) {
       if (this.#valuesLeft <= 0) throw new Error(`it has fewer rows than its row group`);
       await this.#page();
@@ -101,7 +101,7 @@ export class ColumnPages {
   /** Bytes of the column; a view of the window. */
   async #bytes(start: number, length: number): Promise<Uint8Array> {
     const end = start + length;
-    if (end > this.#end) throw new Error("the page goes beyond the column");
+    if (end > this.#end) throw new Error("the page extends past the column's end");
     const { start: from, bytes } = this.#window;
     if (start < from || end > from + bytes.length) {
       const until = Math.max(end, Math.min(this.#end, start + windowBytes));

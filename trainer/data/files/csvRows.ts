@@ -127,7 +127,7 @@ class Records {
 
   #row(record: readonly string[], names: readonly string[], line: number): RawRow {
     if (record.length !== names.length) {
-      const fault = `has ${record.length} values, but the table has ${names.length} columns`;
+      const fault = `has ${record.length} values, but the table has ${names.length} columns: add or remove values, or quote the separator`;
       return { line, bytes: new Uint8Array(), fault };
     }
     try {
@@ -160,7 +160,7 @@ class Records {
       case "CSV_MAX_RECORD_SIZE":
         return invalid(
           "DataInvalid",
-          `${at}: the row that begins near line ${this.#line} is longer than ${maxRowBytes} bytes: is a quote not closed?`,
+          `${at}: the row that begins near line ${this.#line} is longer than ${maxRowBytes} bytes: close the open quote, or shorten the row`,
         );
       case "CSV_INVALID_CLOSING_QUOTE":
       case "INVALID_OPENING_QUOTE":

@@ -78,8 +78,8 @@ test("a row of a table with too few or too many values, or that is not UTF-8, is
     Buffer.from("3,4\n"),
   ]);
   assert.deepEqual(await read("a.csv", bytes), [
-    [2, "has 1 values, but the table has 2 columns"],
-    [3, "has 3 values, but the table has 2 columns"],
+    [2, "has 1 values, but the table has 2 columns: add or remove values, or quote the separator"],
+    [3, "has 3 values, but the table has 2 columns: add or remove values, or quote the separator"],
     [4, "is not UTF-8: save the file in UTF-8"],
     [5, '{"a":"3","b":"4"}'],
   ]);
@@ -113,7 +113,8 @@ const faults: [what: string, name: string, content: Uint8Array | string, failure
     {
       code: 20,
       reason: "DataInvalid",
-      message: /the row that begins near line 2 is longer than 16777216 bytes: is a quote not closed/,
+      message:
+        /the row that begins near line 2 is longer than 16777216 bytes: close the open quote, or shorten the row/,
     },
   ],
   [

@@ -5,7 +5,7 @@ import { fuzzedFile, readFuzzed, seeds } from "../../testing/fuzzedFiles.ts";
 /** `npm run soak -- readers` reads many more files. */
 const count = 300;
 
-test("damaged files of every form give rows or a failure that names the file, whatever their chunks are", async () => {
+test("damaged files of every format give rows or an error that names the file, for every chunk size", async () => {
   const outcomes = new Map<string, Set<string>>();
   for (let number = 0; number < count; number++) {
     const file = fuzzedFile(number);

@@ -29,7 +29,7 @@ export const parsers: ParquetParsers = {
   jsonFromBytes: (bytes: Uint8Array) => bytes && utf8.decode(bytes),
 };
 
-/** What a page's decoding needs to know of its column. */
+/** The column's properties that decoding a page requires. */
 export interface PageColumn {
   readonly codec: CompressionCodec;
   /** From the root to the column. */
@@ -71,7 +71,7 @@ export function decodeDictionary(bytes: Uint8Array, header: PageHeader, column: 
   });
 }
 
-/** The page's rows, after those of `carried`, whose last row may go on in this page. */
+/** The page's rows, after those of `carried`, whose last row may continue in this page. */
 export function decodePage(
   bytes: Uint8Array,
   header: PageHeader,
@@ -154,7 +154,7 @@ function checkIndices(indices: DecodedArray, dictionary: DecodedArray | undefine
   }
 }
 
-/** The page in memory of its own: a damaged length is then an error, and never reads what lies beside the page. */
+/** A copy of the page in separate memory, so a damaged length is an error and never reads adjacent memory. */
 function decompressed(bytes: Uint8Array, size: number, codec: CompressionCodec): Uint8Array {
   const page = unpack(bytes, size, codec);
   if (page.length !== size) throw new Error(`the page has ${page.length} bytes, its header says ${size}`);

@@ -164,7 +164,7 @@ class GroupRows {
 const ownBuffer = (bytes: Uint8Array): ArrayBuffer => new Uint8Array(bytes).buffer;
 
 const damaged = (uri: string, what: string) =>
-  corrupt("DataDamaged", `${uri}: ${what}; copy the file again, or write it anew`);
+  corrupt("DataDamaged", `${uri}: ${what}; copy the file again, or write it again`);
 
 function fault(error: unknown, uri: string, what: string): Error {
   // Errors of the store keep their reason.
@@ -173,7 +173,7 @@ function fault(error: unknown, uri: string, what: string): Error {
   return damaged(uri, `${what} (${reasonOf(error)})`);
 }
 
-/** Errors that a decoder did not foresee say nothing to a reader. */
+/** Unexpected decoder errors mean nothing to users. */
 function reasonOf(error: unknown): string {
   if (error instanceof RangeError) return "a size or an offset is invalid";
   return error instanceof TypeError ? "a part is missing or invalid" : messageOf(error);

@@ -1,4 +1,4 @@
-/** A stream whose beginning is known. `chunks` gives every byte, the beginning included, and ends the stream with itself. */
+/** A stream whose beginning is known. `chunks` gives every byte, the beginning included; closing it closes the source stream. */
 
 export interface Peeked {
   /** At least the requested number of bytes, or all of a shorter stream. */

@@ -1,6 +1,6 @@
 /**
  * Unpacks a file that is compressed with gzip or Zstandard while it streams; its first bytes decide. The memory is bounded
- * by the formats' windows, and a file that expands far beyond what text does is refused before it fills a disk or a day.
+ * by the formats' windows, and a file that expands far beyond what text does is refused before it exhausts disk or time.
  */
 import { Readable, type Transform } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
@@ -89,5 +89,5 @@ const damaged = (uri: string, name: string) =>
 const expands = (uri: string, name: string) =>
   invalid(
     "DataUnsupported",
-    `${uri}: is compressed with ${name} and expands to more than ${mostExpansion} times its size, as no text does; unpack it and look at it`,
+    `${uri}: is compressed with ${name} and expands to more than ${mostExpansion} times its size: unpack it and use the unpacked file`,
   );

@@ -18,7 +18,7 @@ class Bytes {
     this.#source = source[Symbol.asyncIterator]();
   }
 
-  /** Up to `most` bytes, as they are at hand; none at the end. */
+  /** Up to `most` bytes, as available; empty at the end. */
   async some(most: number): Promise<Uint8Array> {
     while (this.#chunk.length === 0) {
       const next = await this.#source.next();

@@ -13,7 +13,7 @@ interface Candidate {
   readonly share?: number;
 }
 
-/** Of equal ones, the first. */
+/** In order: the first of several that fit equally is chosen. */
 const candidates: readonly Candidate[] = [
   { name: "Windows-1252", usual: /[À-ÖØ-öø-ÿ¡¿«»°€‘’“”–—…\u00a0]/gu, bytesPerCharacter: 1 },
   { name: "Windows-1251", usual: /[а-яё]/gu, bytesPerCharacter: 1 },
