@@ -35,7 +35,7 @@ function* schemas(schema: unknown, at: string): Generator<[string, Record<string
 describe("definitions", () => {
   const all = kinds.flatMap((kind) => [...schemas(partsOf(customResourceDefinition(kind)), kind.kind)]);
 
-  test("bound every string, number and list, and set no defaults", () => {
+  test("definitions bound every string, number and list, and set no defaults", () => {
     for (const [at, schema] of all) {
       if (schema.type === "string") assert.ok(schema.maxLength ?? schema.enum, `${at} has no maxLength`);
       if (schema.type === "integer") assert.ok(schema.maximum !== undefined, `${at} has no maximum`);
@@ -46,14 +46,14 @@ describe("definitions", () => {
     }
   });
 
-  test("describe every field", () => {
+  test("definitions describe every field", () => {
     for (const [at, schema] of all) {
       const isField = !/[\]}]$/.test(at) && !/affinity\./i.test(at) && at.includes(".");
       if (isField) assert.ok(schema.description, `${at} is not described`);
     }
   });
 
-  test("describe no field that does not exist", () => {
+  test("definitions describe no field that does not exist", () => {
     const paths = all.map(([at]) => at.replaceAll("[]", ""));
     const isThere = (key: string) => paths.some((at) => `.${at}`.endsWith(`.${key}`));
     assert.deepEqual(
@@ -62,7 +62,7 @@ describe("definitions", () => {
     );
   });
 
-  test("have a message for every rule, because Kubernetes otherwise shows the rule itself", () => {
+  test("definitions have a message for every rule, because Kubernetes otherwise shows the rule itself", () => {
     for (const [at, schema] of all) {
       const validations = schema["x-kubernetes-validations"];
       if (!Array.isArray(validations)) continue;
@@ -70,7 +70,7 @@ describe("definitions", () => {
     }
   });
 
-  test("show times in the future as strings, because kubectl cannot show them as the time since", () => {
+  test("definitions show times in the future as strings, because kubectl cannot show them as the time since", () => {
     const columns = kinds.flatMap((kind) => kind.columns.filter(({ name }) => name === "ETA"));
     const jsonPath = ".status.progress.estimatedCompletionTime";
     assert.deepEqual(
@@ -82,7 +82,7 @@ describe("definitions", () => {
     );
   });
 
-  test("select objects by their state", () => {
+  test("definitions select objects by their state", () => {
     for (const kind of kinds) {
       const { spec } = customResourceDefinition(kind);
       const [version] = isRecord(spec) && Array.isArray(spec.versions) ? spec.versions : [];
@@ -90,7 +90,7 @@ describe("definitions", () => {
     }
   });
 
-  test("contain only fields of the schemas, and every rule has a path in them", () => {
+  test("definitions contain only fields of the schemas, and every rule has a path in them", () => {
     const paths = new Set(all.map(([at]) => at));
     for (const { kind, rules } of kinds) {
       for (const at of Object.keys(rules)) assert.ok(at === "" || paths.has(`${kind}.${at}`), `${kind}: ${at}`);
@@ -138,7 +138,7 @@ describe("defaults written out", () => {
   ];
   const pins = pinnedStatus("0".repeat(64)).pins!;
   for (const [index, spec] of specs.entries()) {
-    test(`change no hash (${index})`, () => {
+    test(`defaults written out change no hash (${index})`, () => {
       const training = trainingPart(spec);
       assert.equal(specHash(withDefaults(training)), specHash(training));
       assert.equal(runHash(withDefaults(training), pins), runHash(training, pins));
@@ -177,7 +177,7 @@ describe("quantisation", () => {
 describe("conditions", () => {
   const at = (seconds: number) => ({ generation: 1, now: new Date(now.getTime() + seconds * 1000) });
 
-  test("their time moves only with their status", () => {
+  test("the time of a condition moves only with its status", () => {
     const first = updateConditions(undefined, verdict("Reconciling", "A", ""), at(0));
     const second = updateConditions(first, verdict("Reconciling", "B", ""), at(60));
     assert.equal(second[0]?.lastTransitionTime, first[0]?.lastTransitionTime);

@@ -17,18 +17,18 @@ const statuses = (world: World) => {
 };
 
 describe("the conditions about the settings", () => {
-  test("are present and Unknown after the first reconcile", () => {
+  test("the conditions about the settings are present and Unknown after the first reconcile", () => {
     assert.deepEqual(statuses(aWorld()), ["Unknown", "Unknown", "Unknown"]);
   });
 
-  test("follow the steps", () => {
+  test("the conditions about the settings follow the steps", () => {
     assert.deepEqual(statuses(pinned()), ["True", "True", "Unknown"]);
     assert.deepEqual(statuses(pinned({ plan: aPlan(false) })), ["True", "False", "Unknown"]);
     assert.deepEqual(statuses(withRun(({ run }) => ({ run: succeeded(run!) }))), ["True", "True", "True"]);
     assert.deepEqual(statuses(withRun(({ run }) => ({ run: failed(run!) }))), ["True", "Unknown", "False"]);
   });
 
-  test("describe no old data after an edit of the data", () => {
+  test("the conditions about the settings describe no old data after an edit of the data", () => {
     const before = decide(pinned()).status;
     const spec = aSpec({ dataset: { sources: [{ uri: "pvc://inputs/other.jsonl" }] } });
     const decision = decide(aWorld(aJob(spec, before)));
@@ -38,7 +38,7 @@ describe("the conditions about the settings", () => {
     assert.equal(decision.status.plan, undefined);
   });
 
-  test("report unreadable inputs as not resolved, with the trainer's message", () => {
+  test("the conditions about the settings report unreadable inputs as not resolved, with the trainer's message", () => {
     const message = anEnvelope({ stage: "Prepare", outcome: "Failed", reason: "BadRow", message: "train.jsonl:7" });
     const state = jobState(aBatchJob({ type: "Failed" }), [aPod({ exitCode: 20, message })]);
     const { status } = decide(aWorld(aJob(), { prepare: { job: aBatchJob(), state } }));
@@ -46,7 +46,7 @@ describe("the conditions about the settings", () => {
     assert.deepEqual([condition?.status, condition?.reason, condition?.message], ["False", "BadRow", "train.jsonl:7"]);
   });
 
-  test("let a run continue if the operator knows no node to compare with", () => {
+  test("the conditions about the settings let a run continue if the operator knows no node to compare with", () => {
     const plan = aPlan(true);
     assert.ok(plan.kind === "planned");
     const { availableBytes: _, ...unknown } = plan.plan;
@@ -79,7 +79,7 @@ describe("a refresh of the inputs requested during a run", () => {
     status: { ...job.status, currentRunRef: { name: "r", uid: "u", adapterName: "bot-1" } },
   };
 
-  test("waits until the run has its Adapter or has failed, so fast-changing data starve no training", () => {
+  test("a refresh of the inputs requested during a run waits until the run has its Adapter or has failed, so fast-changing data starve no training", () => {
     assert.equal(dueLook(asking(job, "1"), run, specHash), undefined);
     assert.equal(dueLook(asking(job, "2"), run, specHash), undefined);
     assert.equal(dueLook(asking(job, "2"), succeeded(run), specHash), undefined);
@@ -87,12 +87,12 @@ describe("a refresh of the inputs requested during a run", () => {
     assert.equal(dueLook(asking(job, "2"), failed(run), specHash), "2");
   });
 
-  test("does not wait for a run of other settings, nor without a run", () => {
+  test("a refresh of the inputs requested during a run does not wait for a run of other settings, nor without a run", () => {
     assert.equal(dueLook(asking(job, "1"), run, "0".repeat(64)), "1");
     assert.equal(dueLook(asking(job, "1"), undefined, specHash), "1");
   });
 
-  test("is reported meanwhile, and does not count as handled", () => {
+  test("a refresh of the inputs requested during a run is reported meanwhile, and does not count as handled", () => {
     const conditions = [
       { type: "Ready", status: "False" as const, reason: "Training", message: "Training.", lastTransitionTime: "x" },
     ];
@@ -105,7 +105,7 @@ describe("a refresh of the inputs requested during a run", () => {
     assert.equal(askedLook({ ...world.job, status: decision.status }), "1");
   });
 
-  test("is compared by the characters that a status keeps", () => {
+  test("a refresh of the inputs requested during a run is compared by the characters that a status keeps", () => {
     assert.equal(askedLook(asking(job, "x".repeat(1000)))?.length, 64);
   });
 });

@@ -134,7 +134,7 @@ describe("inputs", () => {
     const begun = (memory?: string) => asWanted(memory, {}, gone).status;
     const failed = (memory?: string) => asWanted(memory, begun(memory), outOfMemory);
 
-    test("names the limit of the helpers, and no other fix", () => {
+    test("a prepare Job that ran out of memory names the limit of the helpers, and no other fix", () => {
       const reported = stalled(failed("64Mi"));
       assert.equal(reported?.reason, "HostMemoryExceeded");
       assert.match(
@@ -154,14 +154,14 @@ describe("inputs", () => {
       { from: undefined, to: undefined, again: false },
     ];
     for (const { from, to, again } of retries) {
-      test(`with limit ${from ?? "none"}, now ${to ?? "none"}, is ${again ? "recreated" : "not recreated"}`, () => {
+      test(`a prepare Job that ran out of memory with limit ${from ?? "none"}, now ${to ?? "none"}, is ${again ? "recreated" : "not recreated"}`, () => {
         const { status } = failed(from);
         assert.deepEqual(actions(asWanted(to, status, outOfMemory)), again ? ["deleteJob"] : []);
         assert.deepEqual(actions(asWanted(to, status, gone)), again ? ["createPrepare"] : []);
       });
     }
 
-    test("records its limit when it is created, so that a limit raised while it runs takes effect at once", () => {
+    test("a prepare Job that ran out of memory records its limit when it is created, so that a limit raised while it runs takes effect at once", () => {
       const raised = asWanted("128Mi", begun("64Mi"), outOfMemory);
       assert.deepEqual([actions(raised), raised.status.prepare?.memoryLimit], [["deleteJob"], "64Mi"]);
       const made = asWanted("128Mi", raised.status, gone);

@@ -13,7 +13,7 @@ const underWay = { ...run, status: { attempts } };
 const ref = { name: run.metadata.name, uid: "run-uid" };
 
 describe("the run of a job whose status does not name it", () => {
-  test("is the newest active run of its settings", () => {
+  test("the run of a job whose status does not name it is the newest active run of its settings", () => {
     const at = (creationTimestamp: string, name: string) => ({
       ...underWay,
       metadata: { ...run.metadata, name, creationTimestamp },
@@ -24,7 +24,7 @@ describe("the run of a job whose status does not name it", () => {
     assert.equal(runUnderWay([underWay], "0".repeat(64)), undefined);
   });
 
-  test("is named again, while the inputs are read again and an older Adapter of the settings exists", () => {
+  test("the run of a job whose status does not name it is named again, while the inputs are read again and an older Adapter of the settings exists", () => {
     const stripped = withCurrentRun(aJob(), underWay);
     assert.deepEqual(stripped.status?.currentRunRef, ref);
     const before = anAdapter(job, succeeded(run));
@@ -40,14 +40,14 @@ describe("the repair removes from a status", () => {
     status: { ...job.status, currentRunRef: { ...ref, adapterName } },
   });
 
-  test("an Adapter of a run that has not succeeded, or one with a wrong name", () => {
+  test("the repair removes from a status an Adapter of a run that has not succeeded, or one with a wrong name", () => {
     assert.deepEqual(withCurrentRun(naming(name), underWay).status?.currentRunRef, ref);
     assert.deepEqual(withCurrentRun(naming("nobody"), succeeded(run)).status?.currentRunRef, ref);
     const good = naming(name);
     assert.equal(withCurrentRun(good, succeeded(run)), good);
   });
 
-  test("other pins than those of the running training", () => {
+  test("the repair removes from a status other pins than those of the running training", () => {
     const wanted = { specHash, prepareKey: run.spec.pins.prepareKey };
     const lie = { ...job.status!.pins!, datasetDigest: `sha256:${"0".repeat(64)}`, store: "pvc://store/team" };
     const lied = { ...job, status: { ...job.status, pins: lie } };
@@ -58,7 +58,7 @@ describe("the repair removes from a status", () => {
     assert.equal(withPinsOf(job, underWay, wanted), job);
   });
 
-  test("a promoted Adapter that does not exist", () => {
+  test("the repair removes from a status a promoted Adapter that does not exist", () => {
     const lie = { ...job, status: { ...job.status, promotedAdapterRef: { name: "nobody" } } };
     assert.equal(withPromoted(lie, []).status?.promotedAdapterRef, undefined);
     const adapter = anAdapter(job, succeeded(run));

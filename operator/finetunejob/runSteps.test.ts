@@ -76,7 +76,7 @@ describe("fit", () => {
 });
 
 describe("a planner that failed", () => {
-  test("is retried later", () => {
+  test("a planner that failed is retried later", () => {
     const decision = decide(pinned({ plan: { kind: "failed", message: "took too long", retryAfterMs: 60_000 } }));
     assert.deepEqual([actions(decision), stalled(decision), decision.requeueAfterMs], [[], undefined, 60_000]);
     assert.match(ready(decision)?.message ?? "", /took too long\. The operator retries/);

@@ -171,13 +171,13 @@ describe("a run whose trainer runs continues, with no second Job and no stop, fo
 });
 
 describe("a new run", () => {
-  test("is Pending until the FineTuneJob that created it names it, and starts nothing", () => {
+  test("a new run is Pending until the FineTuneJob that created it names it, and starts nothing", () => {
     const decision = decided({}, [], { wantedBy: [], expectedBy: ["bot"] });
     assert.deepEqual([decision.status.state, actions(decision), decision.status.attempts], ["Pending", [], undefined]);
     assert.match(conditionOf(decision, "Ready")?.message ?? "", /until FineTuneJob bot adopts this run/);
   });
 
-  test("that was stopped stays Stopped until it is named again", () => {
+  test("a new run that was stopped stays Stopped until it is named again", () => {
     const decision = decided({ state: "Stopped", attempts: [ended(1, "Stopped")] }, [], {
       wantedBy: [],
       expectedBy: ["bot"],

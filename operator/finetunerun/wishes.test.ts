@@ -125,7 +125,7 @@ describe("a run that no status names", () => {
     });
   }
 
-  test("and is active prevents the start of a run that a wrong status names", () => {
+  test("an active run that no status names prevents the start of a run that a wrong status names", () => {
     const caches = newCaches();
     const wrong = other(otherSettings);
     caches.fineTuneJobs.set({

@@ -47,14 +47,14 @@ describe("a rendered Job", () => {
   const train = trainJob(aRun(job), attempted(100));
   const prepare = prepareJob(job, wanted, trainer);
 
-  test("holds a run file that the trainer reads", () => {
+  test("a rendered Job holds a run file that the trainer reads", () => {
     for (const one of [train, prepare]) {
       const file: unknown = parse(one.spec!.template.metadata!.annotations![annotations.runFile]!);
       assert.deepEqual(runFileSchema.safeParse(file).error?.issues, undefined);
     }
   });
 
-  test("runs restricted pods without a token", () => {
+  test("a rendered Job runs restricted pods without a token", () => {
     for (const one of [train, prepare]) {
       const { securityContext, automountServiceAccountToken, containers } = pod(one);
       assert.equal(automountServiceAccountToken, false);
@@ -67,7 +67,7 @@ describe("a rendered Job", () => {
     }
   });
 
-  test("has time to write a checkpoint of its size when it must stop", () => {
+  test("a rendered Job has time to write a checkpoint of its size when it must stop", () => {
     const seconds = (checkpointBytes: number) => {
       const run = aRun(job);
       const execution = { ...run.spec.execution, checkpointBytes };
@@ -77,7 +77,7 @@ describe("a rendered Job", () => {
     assert.equal(pod(prepare).terminationGracePeriodSeconds, 120);
   });
 
-  test("mounts the sources read-only and only in prepare, and the store read-write", () => {
+  test("a rendered Job mounts the sources read-only and only in prepare, and the store read-write", () => {
     const mounts = (one: Job) =>
       pod(one)
         .containers[0]!.volumeMounts!.filter(({ name }) => name.startsWith("claim-"))
@@ -89,7 +89,7 @@ describe("a rendered Job", () => {
     ]);
   });
 
-  test("ignores disruptions and stops, and fails at once when a retry cannot help", () => {
+  test("a rendered Job ignores disruptions and stops, and fails at once when a retry cannot help", () => {
     const rules = train.spec!.podFailurePolicy!.rules;
     assert.deepEqual(
       rules.map(({ action }) => action),
@@ -99,13 +99,13 @@ describe("a rendered Job", () => {
     assert.deepEqual(rules[2]?.onExitCodes?.values, [2, 12, 20, 21, 22, 23, 137]);
   });
 
-  test("has the training's placement unless spec.helpers sets another", () => {
+  test("a rendered Job has the training's placement unless spec.helpers sets another", () => {
     assert.deepEqual(pod(prepare).nodeSelector, { disk: "big" });
     const place = { gpusPerNode: 0, nodeSelector: { disk: "small" }, resources: { limits: { memory: "1Gi" } } };
     assert.deepEqual(helperPlacement(place, undefined), { nodeSelector: { disk: "small" } });
   });
 
-  test("gets the whole placement unchanged", () => {
+  test("a rendered Job gets the whole placement unchanged", () => {
     const { requests, limits } = { requests: { cpu: 2, memory: "1Gi" }, limits: { memory: "2Gi" } };
     const where = {
       nodeSelector: { disk: "fast" },
@@ -271,7 +271,7 @@ describe("a failed Job", () => {
   };
 
   for (const code of finalExitCodes) {
-    test(`by exit code ${code} is not retried, whether its pod still exists or not`, () => {
+    test(`a Job that failed by exit code ${code} is not retried, whether its pod still exists or not`, () => {
       for (const pods of [[{ exitCode: code }], []]) {
         const { exitCode, retryable } = failure(policy(code), ...pods);
         assert.deepEqual([exitCode, retryable], [code, false]);
@@ -279,21 +279,21 @@ describe("a failed Job", () => {
     });
   }
 
-  test("by a kill is retried, unless the kill was for memory", () => {
+  test("a Job that failed by a kill is retried, unless the kill was for memory", () => {
     assert.equal(failure(policy(137), { exitCode: 137, reason: "Error" }).retryable, true);
     assert.equal(failure(policy(137)).retryable, true);
     const memory = failure(policy(137), { exitCode: 137, reason: "OOMKilled" });
     assert.deepEqual([memory.reason, memory.retryable], ["HostMemoryExceeded", false]);
   });
 
-  test("by crashes or an unreachable store has used up its own retries", () => {
+  test("a Job that failed by crashes or an unreachable store has used up its own retries", () => {
     for (const code of [1, 24, 139]) {
       const { retryable, exhausted } = failure(limit, { exitCode: code });
       assert.deepEqual([retryable, exhausted], [true, true]);
     }
   });
 
-  test("by crashes is explained by a pod that crashed, not by one that was drained later", () => {
+  test("a Job that failed by crashes is explained by a pod that crashed, not by one that was drained later", () => {
     const pods = [
       { exitCode: 10, finishedAt: "2026-01-02T03:03:30Z" },
       { exitCode: 24, message: anEnvelope({ stage: "Train", outcome: "Failed", reason: "StoreFull" }) },
@@ -301,7 +301,7 @@ describe("a failed Job", () => {
     assert.equal(failure(limit, ...pods).reason, "StoreFull");
   });
 
-  test("is explained by the pod that failed it, not by one that was stopped later", () => {
+  test("a failed Job is explained by the pod that failed it, not by one that was stopped later", () => {
     const words = (reason: string) => anEnvelope({ stage: "Train", outcome: "Failed", reason, message: "words" });
     const pods = [
       { exitCode: 10, message: words("Stopped"), finishedAt: "2026-01-02T03:03:30Z" },
@@ -319,14 +319,14 @@ describe("an additional container beside the trainer", () => {
   };
   const words = (outcome: "Succeeded" | "Failed", reason: string) => anEnvelope({ stage: "Train", outcome, reason });
 
-  test("does not hide the trainer's report by ending later", () => {
+  test("an additional container beside the trainer does not hide the trainer's report by ending later", () => {
     const pod = besides(aPod({ exitCode: 0, message: words("Succeeded", "Completed") }), 0);
     const state = jobState(aBatchJob({ type: "Complete" }), [pod]);
     assert.ok(state.kind === "Succeeded");
     assert.equal(state.envelope?.reason, "Completed");
   });
 
-  test("neither explains the Job's failure nor causes a retry", () => {
+  test("an additional container beside the trainer neither explains the Job's failure nor causes a retry", () => {
     const pod = besides(aPod({ exitCode: 24, message: words("Failed", "StoreUnreachable") }), 143);
     const failed = jobState(aBatchJob({ type: "Failed", reason: "BackoffLimitExceeded" }), [pod]);
     assert.ok(failed.kind === "Failed");

@@ -152,7 +152,7 @@ describe("a run whose Job is recreated", () => {
   const old = stages.train.render({ trainerImage: bad });
   const waiting = jobState(old, [aPod({ waiting: "ImagePullBackOff" })]);
 
-  test("records that before the operator deletes the Job; the next attempt has the present image and is no retry", () => {
+  test("a run whose Job is recreated records the replacement before the operator deletes the Job; the next attempt has the present image and is no retry", () => {
     const first = decideRun(running(old, waiting));
     assert.deepEqual([actions(first), currentAttempt(first.status)?.reason], [[], "Replaced"]);
     const closed = decideRun(running(old, { kind: "Absent" }, "Replaced"));
@@ -162,12 +162,12 @@ describe("a run whose Job is recreated", () => {
     assert.deepEqual([attempt?.number, attempt?.trainerImage], [2, image]);
   });
 
-  test("and whose pod started after all keeps running, and a later end does not count as a replacement", () => {
+  test("a run whose Job is recreated and whose pod started after all keeps running, and a later end does not count as a replacement", () => {
     const { status, actions: none } = decideRun(running(old, jobState(old, [aPod({ running: true })]), "Replaced"));
     assert.deepEqual([none, currentAttempt(status)?.reason], [[], undefined]);
   });
 
-  test("records no failure if the Job fails while the operator deletes it, because its pod never started", () => {
+  test("a run whose Job is recreated records no failure if the Job fails while the operator deletes it, because its pod never started", () => {
     const failure = { reason: "PodFailurePolicy", message: "", exitCode: 137, retryable: false, exhausted: false };
     const deleted = { ...old, metadata: { ...old.metadata, deletionTimestamp: "2026-01-02T03:00:00Z" } };
     const state = { kind: "Failed", failure, endedAt: undefined } as const;
@@ -176,7 +176,7 @@ describe("a run whose Job is recreated", () => {
     assert.equal(decideRun(running(old, state)).status.state, "Failed");
   });
 
-  test("is stopped if no FineTuneJob wants it any longer", () => {
+  test("a run whose Job is recreated is stopped if no FineTuneJob wants it any longer", () => {
     const world = { ...running(old, { kind: "Absent" }, "Replaced"), wantedBy: [] };
     assert.equal(decideRun(world).status.state, "Stopped");
   });

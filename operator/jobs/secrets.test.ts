@@ -25,12 +25,12 @@ const secrets = (one: Job) =>
     .map(({ mountPath }) => mountPath);
 
 describe("Secrets", () => {
-  test("are mounted where they are needed: those of the inputs only in prepare", () => {
+  test("Secrets are mounted where they are needed: those of the inputs only in prepare", () => {
     assert.deepEqual(secrets(prepare), ["/luthier/secrets/hub", "/luthier/secrets/s3"]);
     assert.deepEqual(secrets(train), ["/luthier/secrets/s3"]);
   });
 
-  test("provide keys of fixed names; without a required key the pod waits", () => {
+  test("Secrets provide keys of fixed names; without a required key the pod waits", () => {
     const volume = pod(train).volumes!.find(({ name }) => name === "secret-0");
     const sources = volume!.projected!.sources!.map(({ secret }) => ({
       optional: secret!.optional,
@@ -44,7 +44,7 @@ describe("Secrets", () => {
     ]);
   });
 
-  test("of one store are one mount, and a store without credentials has none", () => {
+  test("Secrets of one store are one mount, and a store without credentials has none", () => {
     const secretRef = { name: "both" };
     const mounts = secretMounts([{ uri: "s3://a", secretRef }, { uri: "hf://a/b", secretRef }, { uri: "s3://public" }]);
     assert.deepEqual(
@@ -53,7 +53,7 @@ describe("Secrets", () => {
     );
   });
 
-  test("do not affect a run's hash, and neither does the access to its store", () => {
+  test("Secrets do not affect a run's hash, and neither does the access to its store", () => {
     const run = aRun(job);
     assert.equal(JSON.stringify(withDefaults(trainingPart(spec))).includes("secretRef"), false);
     assert.deepEqual(run.spec.execution.artifacts, { endpoint: "https://s3.example", secretRef: { name: "s3" } });

@@ -46,7 +46,7 @@ async function withElectors(
 const patient = () => AbortSignal.timeout(15_000);
 
 describe("an elector", () => {
-  test("holds the Lease while it can renew, and reports its loss soon after it cannot", () =>
+  test("an elector holds the Lease while it can renew, and reports its loss soon after it cannot", () =>
     withElectors(async (server, elector) => {
       const me = elector("me");
       await me.acquire(patient());
@@ -59,7 +59,7 @@ describe("an elector", () => {
       assert.ok(!me.holds() && performance.now() - started < 2_500);
     }));
 
-  test("in a process stopped for longer than the deadline does not hold the Lease, even before it checks", () =>
+  test("an elector in a process stopped for longer than the deadline does not hold the Lease, even before it checks", () =>
     withElectors(async (_, elector) => {
       const me = elector("me");
       await me.acquire(patient());
@@ -69,7 +69,7 @@ describe("an elector", () => {
       assert.equal(me.holds(), false);
     }));
 
-  test("that observes another holder is lost at once", () =>
+  test("an elector that observes another holder is lost at once", () =>
     withElectors(async (server, elector) => {
       const me = elector("me");
       await me.acquire(patient());
@@ -80,7 +80,7 @@ describe("an elector", () => {
       assert.ok(performance.now() - started < 1_000);
     }));
 
-  test("takes over a Lease that is not renewed, but not before it expires", () =>
+  test("an elector takes over a Lease that is not renewed, but not before it expires", () =>
     withElectors(async (server, elector) => {
       await elector("old").acquire(patient());
       const started = performance.now();
@@ -90,7 +90,7 @@ describe("an elector", () => {
       assert.equal(server.lease?.spec?.leaseTransitions, 1);
     }));
 
-  test("releases the Lease when it is stopped, so that the next process need not wait", () =>
+  test("an elector releases the Lease when it is stopped, so that the next process need not wait", () =>
     withElectors(async (server, elector) => {
       const me = elector("me");
       await me.acquire(patient());

@@ -12,7 +12,7 @@ const everywhere = [
 ];
 
 describe("a URI", () => {
-  test("is accepted when its field supports that kind of place", () => {
+  test("a URI is accepted when its field supports that kind of place", () => {
     for (const uri of everywhere) {
       for (const schema of [modelUri, dataUri, artifactsUri]) assert.equal(schema.safeParse(uri).success, true, uri);
     }
@@ -28,7 +28,7 @@ describe("a URI", () => {
     }
   });
 
-  test("cannot contain .., carry credentials or have an unsupported scheme", () => {
+  test("a URI cannot contain .., carry credentials or have an unsupported scheme", () => {
     for (const uri of [
       "pvc://models/../x",
       "pvc://models/./x",
@@ -52,7 +52,7 @@ describe("a URI", () => {
     }
   });
 
-  test("with the scheme file:// is accepted outside a cluster only", () => {
+  test("a URI with the scheme file:// is accepted outside a cluster only", () => {
     for (const { clusterPattern, pattern } of uriForms) {
       assert.equal(new RegExp(pattern).test("file:///a/b"), true);
       assert.equal(new RegExp(clusterPattern).test("file:///a/b"), false);
@@ -64,7 +64,7 @@ describe("a URI", () => {
 describe("endpoint and secretRef", () => {
   const secretRef = { name: "keys" };
 
-  test("are accepted for remote stores only", () => {
+  test("endpoint and secretRef are accepted for remote stores only", () => {
     assert.equal(dataSource.safeParse({ uri: "s3://bucket/x.jsonl", secretRef }).success, true);
     assert.equal(dataSource.safeParse({ uri: "pvc://claim/x.jsonl", secretRef }).success, false);
     assert.equal(dataSource.safeParse({ uri: "pvc://claim/x.jsonl", endpoint: "https://x.example" }).success, false);
@@ -72,13 +72,13 @@ describe("endpoint and secretRef", () => {
     assert.equal(baseModel.safeParse({ uri: "hf://a/b", revision: "refs/pr/1" }).success, true);
   });
 
-  test("reject user information and other extra parts in the endpoint", () => {
+  test("endpoint and secretRef reject user information and other extra parts in the endpoint", () => {
     for (const endpoint of ["https://u:p@s3.example", "ftp://s3.example", "https://s3.example?x", "s3.example"]) {
       assert.equal(dataSource.safeParse({ uri: "s3://bucket/x.jsonl", endpoint }).success, false, endpoint);
     }
   });
 
-  test("are collected from every remote input", () => {
+  test("endpoint and secretRef are collected from every remote input", () => {
     const found = inputLocations({
       baseModel: { uri: "hf://a/b", secretRef },
       dataset: {
