@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compilerProgress } from "../cli/nativeBuild.ts";
+import { createScreen } from "../terminal/screen.ts";
+import type { SpaceNeed } from "../tools/setup/space.ts";
 import { imageValues } from "./install.ts";
+import { machineStages } from "./machine.ts";
 
 const lines: [string, ReturnType<typeof compilerProgress>][] = [
   ["-- Build files have been written to: /x", { message: "compiling" }],
@@ -20,4 +23,16 @@ test("an image's name is split into the chart's values", () => {
     "images.trainer.repository=team/luthier-trainer",
     "images.trainer.tag=0123456789abcdef",
   ]);
+});
+
+test("the stages announce the files of their caller, and none that it does not write", async () => {
+  const printed = async (results?: readonly SpaceNeed[]) => {
+    const lines: string[] = [];
+    const screen = createScreen({ write: (text) => lines.push(text) });
+    await machineStages("native", screen, undefined, results);
+    return lines.join("");
+  };
+  assert.doesNotMatch(await printed(), /the trained adapter/);
+  const adapter = { what: "the trained adapter", directory: "/", bytes: 100 * 2 ** 20 };
+  assert.match(await printed([adapter]), /will write the trained adapter/);
 });
