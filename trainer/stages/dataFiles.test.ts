@@ -57,6 +57,21 @@ test("a source names a file, the data files of a directory, or those that match 
   await assert.rejects(found("nothing.jsonl"), { message: /nothing\.jsonl: there is no such file/ });
 });
 
+test("a directory or a pattern of more than 10,000 data files is refused with their number", async (t) => {
+  const directory = await temporaryDirectory(t);
+  for (let number = 0; number < 10_000; number++) writeFileSync(`${directory}/${number}.jsonl`, "");
+  const found = (uri: string) => filesOf(dataFile({ uri }), new Stores(), "train");
+  assert.equal((await found(`file://${directory}`)).files.length, 10_000);
+  writeFileSync(`${directory}/more.jsonl`, "");
+  for (const uri of [`file://${directory}`, `file://${directory}/*`]) {
+    await assert.rejects(found(uri), {
+      code: 20,
+      reason: "TooManyFiles",
+      message: /: has 10001 data files, more than 10000: join them/,
+    });
+  }
+});
+
 test("a link in a directory of data that leads out of its claim is refused when it is read", async (t) => {
   const directory = await temporaryDirectory(t);
   mkdirSync(`${directory}/claim/data`, { recursive: true });
