@@ -30,21 +30,13 @@ export type { MethodSettings } from "./declaration.ts";
 /** In the order in which they are listed to a user. */
 const declared = { lora, dora, adalora, loha, lokr, krona, ia3, prefixTuning, promptTuning, pTuning, bitfit, full };
 
+type Declared = typeof declared;
+type WrittenForm<Kind extends keyof Declared> = z.ZodOptional<Declared[Kind]["written"]>;
+
 /** The members of `method`, of which a user sets one. */
-export const methodMembers = {
-  lora: lora.written.optional(),
-  dora: dora.written.optional(),
-  adalora: adalora.written.optional(),
-  loha: loha.written.optional(),
-  lokr: lokr.written.optional(),
-  krona: krona.written.optional(),
-  ia3: ia3.written.optional(),
-  prefixTuning: prefixTuning.written.optional(),
-  promptTuning: promptTuning.written.optional(),
-  pTuning: pTuning.written.optional(),
-  bitfit: bitfit.written.optional(),
-  full: full.written.optional(),
-};
+export const methodMembers = Object.fromEntries(
+  Object.entries(declared).map(([kind, { written }]) => [kind, written.optional()]),
+) as { readonly [Kind in keyof Declared]: WrittenForm<Kind> };
 export type WrittenMethod = { [Kind in keyof typeof methodMembers]?: z.infer<(typeof methodMembers)[Kind]> };
 
 /** The declarations that a user can choose. */

@@ -74,7 +74,11 @@ test("settings that match no layer of the model are refused, and the error names
   refused({ excludeModules: ["w_proj"] }, /excludeModules: "w_proj" is not a linear layer .* q_proj, k_proj/);
   refused({ layers: [2] }, /layers: 2 does not exist: this model has layers 0 to 1/);
   refused({ excludeModules: ["q_proj"], targetModules: ["q_proj"] }, /leave no layer to adapt/);
-  refused({ targetModules: ["q_proj"], rankPattern: { v_proj: 2 } }, /rankPattern: "v_proj" is not a linear layer/);
+  refused(
+    { targetModules: ["q_proj"], rankPattern: { v_proj: 2 } },
+    /rankPattern: "v_proj" is not adapted: add it to targetModules, or/,
+  );
+  refused({ alphaPattern: { w_proj: 2 } }, /alphaPattern: "w_proj" is not a linear layer .* q_proj, k_proj/);
   refused(
     { initialization: "Orthogonal", rankPattern: { v_proj: 4 } },
     /Orthogonal needs even ranks, and that of .*q_proj is 3/,

@@ -85,7 +85,9 @@ export function updateFault(settings: Update, { named, linear, embeddings }: Lay
   const { rankPattern, alphaPattern, initialization } = settings;
   for (const [field, pattern] of Object.entries({ rankPattern, alphaPattern })) {
     const unknown = Object.keys(pattern).find((key) => !adapted.some((site) => isNamed(site, key)));
-    if (unknown !== undefined) return unknownModule(field, unknown, adapted);
+    if (unknown === undefined) continue;
+    if (!named.some((site) => isNamed(site, unknown))) return unknownModule(field, unknown, named);
+    return `${field}: ${JSON.stringify(unknown)} is not adapted: add it to targetModules, or remove it here`;
   }
   const odd = linear.find((site) => updateOf(site, settings).rank % 2 === 1);
   if (initialization !== "Orthogonal" || odd === undefined) return undefined;
