@@ -176,6 +176,12 @@ export const wrongSpecs: readonly WrongSpec[] = [
     message: "merged.base: Dequantized needs baseModel.quantization",
   },
   {
+    name: "AdaLoRA ranks that would rise",
+    wrong: { method: { adalora: { targetRank: 13 } } },
+    field: "spec.method.adalora.targetRank",
+    message: "targetRank must be at most initialRank",
+  },
+  {
     name: "a feed-forward layer that is not adapted",
     wrong: { method: { ia3: { targetModules: ["k_proj"], feedforwardModules: ["down_proj"] } } },
     field: "spec.method.ia3.feedforwardModules",

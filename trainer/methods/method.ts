@@ -57,6 +57,8 @@ export interface Method<Settings> {
   describe(settings: Settings): string;
   /** Why this method cannot train this model with this storage, and what to do; undefined if it can. */
   check?(settings: Settings, task: MethodTask): string | undefined;
+  /** Why a run of so many steps cannot train with these settings, and what to do; undefined if it can. */
+  stepsFault?(settings: Settings, steps: number): string | undefined;
   /**
    * Whether a tensor of the base is itself trained: a parameter by the tensor's own name, in F32, from the base's value.
    * Such a tensor is saved beside the method's own parameters, and replaces the base's in a merged result.
@@ -91,6 +93,7 @@ export interface BoundMethod extends SiteRewriter {
   readonly saved: MethodSettings | { readonly kind: "none" };
   describe(): string;
   check(task: MethodTask): string | undefined;
+  stepsFault(steps: number): string | undefined;
   readonly afterStep: AfterStep | undefined;
   merge(site: TrainedSite, w: Float32Array, rows: RowRange): void;
   mergeBias(site: TrainedSite, bias: Float32Array): void;
@@ -130,7 +133,7 @@ export function defineMethod<Kind extends string, Table extends SettingTable>(
 ): RegisteredMethod {
   return {
     declaration,
-    bind: (settings) => bind(method, declaration.schema.parse(settings)),
+    bind: (settings) => bind(method, declaration.schema.parse(settings), declaration),
     readPeft: (config) => (method.peft?.matches(config) ? readMembers(method.peft, config) : undefined),
   };
 }
@@ -142,12 +145,20 @@ function readMembers<Settings>(format: PeftFormat<Settings>, config: PeftConfig)
   return settings;
 }
 
-function bind<Settings extends MethodSettings>(method: Method<Settings>, settings: Settings): BoundMethod {
+function bind<Settings extends MethodSettings>(
+  method: Method<Settings>,
+  settings: Settings,
+  { nf4Refusal }: Pick<Declaration, "nf4Refusal">,
+): BoundMethod {
   return {
     settings,
     saved: method.saved?.(settings) ?? settings,
     describe: () => method.describe(settings),
-    check: (task) => method.check?.(settings, task),
+    check(task) {
+      if (nf4Refusal !== undefined && task.storage.linear === "NF4") return nf4Refusal;
+      return method.check?.(settings, task);
+    },
+    stepsFault: (steps) => method.stepsFault?.(settings, steps),
     trains: (name) => method.trains?.(name, settings) ?? false,
     linear: (site, x, base) => method.linear?.(site, x, base, settings) ?? base(x),
     embedding: (site, base) => method.embedding?.(site, base, settings) ?? base(),
@@ -184,6 +195,7 @@ export const noMethod: BoundMethod = {
   saved: { kind: "none" },
   describe: () => "none",
   check: () => undefined,
+  stepsFault: () => undefined,
   trains: () => false,
   linear: (_site, x, base) => base(x),
   embedding: (_site, base) => base(),

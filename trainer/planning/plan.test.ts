@@ -158,6 +158,47 @@ test("the nearest settings that fit have the same peak as their own plan", () =>
   assert.deepEqual(nearestFit, { change: "dataset.maxSequenceLength: 256", predictedPeakBytes });
 });
 
+test("a change that the method does not allow is not the nearest fit, and the job is too large, not refused", () => {
+  const methods: TrainingSpec["method"][] = [
+    { lora: { initialization: "PiSSA" } },
+    { lora: { modulesToSave: ["q_proj"] } },
+  ];
+  for (const method of methods) {
+    const made = planned({ settings: settings({ method }), availableBytes: 1e6, target });
+    assert.deepEqual([made.fits, made.nearestFit], [false, undefined]);
+    assert.ok(made.predictedPeakBytes > 1e6);
+  }
+});
+
+test("the nearest fit keeps rows at least twice as long as the overlap of a text", () => {
+  const nearest = (textOverlap: number) => {
+    const dataset = { sources: [{ uri: "pvc://data/train.jsonl" }], maxSequenceLength: 512, textOverlap };
+    const changes = {
+      model: { ...model, vocabSize: 32_000, layers: 2 },
+      target,
+      settings: settings({ dataset, evaluation: undefined }),
+    };
+    const { predictedPeakBytes } = planned({ ...changes, availableBytes: 1 });
+    return planned({ ...changes, availableBytes: predictedPeakBytes - 1 }).nearestFit?.change;
+  };
+  assert.equal(nearest(128), "dataset.maxSequenceLength: 256");
+  assert.doesNotMatch(nearest(129) ?? "", /maxSequenceLength/);
+});
+
+test("AdaLoRA needs steps in which ranks fall", () => {
+  const method = { adalora: { initialSteps: 30, finalSteps: 10 } };
+  const of = (maxSteps: number) => planned({ settings: settings({ method, training: { maxSteps } }) });
+  assert.equal(of(41).steps, 41);
+  assert.throws(
+    () => of(40),
+    (error) =>
+      error instanceof PlanError &&
+      /method\.adalora\.initialSteps 30 and finalSteps 10 .* 40 steps .*lower them, or raise training\./.test(
+        error.message,
+      ),
+  );
+});
+
 test("on the frontier of recomputing, each further block saves less memory per operation", () => {
   const input = inputWith();
   const frontier = recomputeFrontier(input, plan(input));

@@ -7,6 +7,7 @@
 import { CompileError, compile } from "../compile/compile.ts";
 import type { EffectiveSettings } from "../contract/effective.ts";
 import { declarationOf, usualMethod } from "../contract/methods/index.ts";
+import { overlapFits } from "../contract/settingsRules.ts";
 import { stepsOfRun } from "../data/packed/order.ts";
 import type { Compiled, CompileSpec } from "../graph/compiled.ts";
 import type { SiteRecord } from "../graph/site.ts";
@@ -64,6 +65,8 @@ export class PlanError extends Error {}
 export function plan(input: PlanInput): Plan {
   try {
     const chosen = describe(input, choose(input));
+    const fault = methodOf(input.settings.method).stepsFault(chosen.steps);
+    if (fault !== undefined) throw new PlanError(fault);
     if (chosen.fits) return chosen;
     const nearest = nearestFit(input);
     return nearest ? { ...chosen, nearestFit: nearest } : chosen;
@@ -237,17 +240,27 @@ function parameterCounts({ state, baseParameters }: Compiled) {
 }
 
 /**
- * Tries shorter rows (half, a quarter, …), then LoRA instead of training every weight, or a quantised base under LoRA.
- * Returns the first change that fits, with the peak of its own plan.
+ * Tries shorter rows (half, a quarter, …), then a base in NF4, then the method's `smaller` one. Returns the first change
+ * that fits, with the peak of its own plan. Skips changes that this method or model does not allow.
  */
 function nearestFit(input: PlanInput): { change: string; predictedPeakBytes: number } | undefined {
   for (const { change, settings } of smallerSettings(input.settings)) {
-    const changed = { ...input, settings };
-    // A quick check first, because most candidates fail it, and choosing a plan takes many times as long.
-    if (!candidate(changed, 1, input.model.layers).fits) continue;
-    return { change, predictedPeakBytes: peakOf(memoryOf(choose(changed).compiled, changed)) };
+    const predictedPeakBytes = peakIfFits({ ...input, settings });
+    if (predictedPeakBytes !== undefined) return { change, predictedPeakBytes };
   }
   return undefined;
+}
+
+/** The peak of a plan that fits; undefined if none does, or if the settings cannot be trained. */
+function peakIfFits(input: PlanInput): number | undefined {
+  try {
+    // A quick check first, because most candidates fail it, and choosing a plan takes many times as long.
+    if (!candidate(input, 1, input.model.layers).fits) return undefined;
+    return peakOf(memoryOf(choose(input).compiled, input));
+  } catch (error) {
+    if (error instanceof CompileError) return undefined;
+    throw error;
+  }
 }
 
 function* smallerSettings(settings: EffectiveSettings): Generator<{ change: string; settings: EffectiveSettings }> {
@@ -256,6 +269,7 @@ function* smallerSettings(settings: EffectiveSettings): Generator<{ change: stri
     dataset: { ...settings.dataset, maxSequenceLength: length },
   });
   for (let length = settings.dataset.maxSequenceLength >> 1; length >= 128; length >>= 1) {
+    if (!overlapFits.holds(shorter(length).dataset)) break;
     yield { change: `dataset.maxSequenceLength: ${length}`, settings: shorter(length) };
   }
   const { nf4Refusal, smaller } = declarationOf(settings.method.kind);

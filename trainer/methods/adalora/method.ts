@@ -20,10 +20,11 @@ export const adalora = defineMethod(declaration, {
     const ranks = `rank ${initialRank} falling to a mean of ${targetRank}`;
     return `AdaLoRA, ${ranks}, alpha ${alpha}, dropout ${dropout}, on ${targetModules.join(", ")}`;
   },
-  check(settings, { sites }) {
-    const { initialRank, targetRank } = settings;
-    if (targetRank > initialRank) return `method.adalora.targetRank ${targetRank} is above initialRank ${initialRank}`;
-    return targetFault(settings, sites);
+  check: (settings, { sites }) => targetFault(settings, sites),
+  stepsFault({ initialSteps, finalSteps }, steps) {
+    if (initialSteps + finalSteps < steps) return undefined;
+    const both = `method.adalora.initialSteps ${initialSteps} and finalSteps ${finalSteps}`;
+    return `${both} leave none of the run's ${steps} steps in which ranks fall to targetRank: lower them, or raise training.maxSteps or training.epochs`;
   },
   linear(site, x, base, settings) {
     if (!isTarget(site.name, settings)) return base(x);
