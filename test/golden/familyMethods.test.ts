@@ -23,12 +23,12 @@ const refusals: readonly { method: string; isRefused: (golden: GoldenCase) => bo
   {
     method: "prefixTuning",
     isRefused: ({ name }) => !["olmo2", "granite"].includes(name),
-    reason: /prefixTuning needs every token to see the prefix.*use method lora/,
+    reason: /prefixTuning needs every token to attend to the virtual tokens.*set method\.lora/,
   },
   ...["promptTuning", "pTuning"].map((method) => ({
     method,
     isRefused: ({ name }: GoldenCase) => !["olmo2", "granite"].includes(name),
-    reason: /needs every token to see the prompt.*use method lora|longrope.*use method lora/,
+    reason: /needs every token to attend to the virtual tokens.*set method\.lora|longrope.*set method\.lora/,
   })),
   {
     method: "ia3",

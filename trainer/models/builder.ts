@@ -253,7 +253,7 @@ export class ModelBuilder {
     return rope.node(this.graph, { x, ...angles }, { heads, headDim, sign: 1, rotary }).y;
   }
 
-  /** The angles of the tokens' positions; those of a prompt are known, and it has no sliding layers. */
+  /** The angles of the tokens' positions; those of a prompt are known, and its sliding layers have no angles of their own. */
   #angles(cos: string, sin: string): { cos: Tensor; sin: Tensor } {
     const { graph, mode } = this;
     const shape = [mode.tokens, this.config.headDim / 2];

@@ -7,7 +7,7 @@
 import { usualMethod } from "../../contract/methods/index.ts";
 import { pTuning as declaration } from "../../contract/methods/pTuning.ts";
 import { defineMethod } from "../method.ts";
-import { promptFault } from "../promptTuning/check.ts";
+import { promptFault } from "../prefixes.ts";
 import { encoder } from "./encoder.ts";
 import { pTuningPeft } from "./peft.ts";
 

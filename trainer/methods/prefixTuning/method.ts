@@ -5,13 +5,11 @@
  */
 import { prefixTuning as declaration } from "../../contract/methods/prefixTuning.ts";
 import { defineMethod } from "../method.ts";
+import { prefixFault } from "../prefixes.ts";
 import { prefixTuningPeft } from "./peft.ts";
 
 export const prefixTuning = defineMethod(declaration, {
-  check(_settings, { model: { family, slidingWindow, contextLength } }) {
-    if (slidingWindow === undefined || slidingWindow === contextLength) return undefined;
-    return `method prefixTuning needs every token to see the prefix, but layers of this ${family} let a token see the last ${slidingWindow} alone: use method lora`;
-  },
+  check: (_settings, task) => prefixFault("prefixTuning", task),
   describe: ({ virtualTokens }) => `prefix tuning, ${virtualTokens} keys and values per layer`,
   positionOffset: ({ virtualTokens }) => virtualTokens,
   prefix(site, { virtualTokens }) {

@@ -6,7 +6,7 @@
  */
 import { promptTuning as declaration } from "../../contract/methods/promptTuning.ts";
 import { defineMethod } from "../method.ts";
-import { promptFault } from "./check.ts";
+import { promptFault } from "../prefixes.ts";
 import { promptParameter, promptTuningPeft } from "./peft.ts";
 
 export const promptTuning = defineMethod(declaration, {
