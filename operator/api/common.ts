@@ -188,7 +188,7 @@ export type ProgressStatus = z.infer<typeof progress>;
 const share = decimal("A share.", { min: 0, max: 1 });
 
 /** A task figure on held-out examples. */
-export const evaluationResult = z.object({
+const evaluationResult = z.object({
   before: share.optional().meta({ description: "Exact match of the base model." }),
   after: share.optional().meta({ description: "Exact match with the adapter." }),
   majorityShare: share.optional().meta({ description: "Exact match of always giving the commonest answer." }),

@@ -5,7 +5,7 @@ import type { KubeObject } from "../runtime/objects.ts";
 const builtIn = ["foregroundDeletion", "orphan", "batch.kubernetes.io/job-tracking"];
 
 /** Finalizers of a deleted object that neither Kubernetes nor the operator removes. */
-export function foreignFinalizers({ metadata }: KubeObject): string[] {
+function foreignFinalizers({ metadata }: KubeObject): string[] {
   if (metadata.deletionTimestamp === undefined) return [];
   return (metadata.finalizers ?? []).filter((name) => !builtIn.includes(name));
 }

@@ -5,7 +5,7 @@ import type { ProgressStatus } from "../api/common.ts";
 import { timestamp } from "../runtime/clock.ts";
 
 /** Minimum time between two writes of changing numbers; the operator writes transitions at once. */
-export const progressIntervalMs = 30_000;
+const progressIntervalMs = 30_000;
 
 /** The last progress line of a log's tail. */
 export function lastProgress(log: string): Progress | undefined {

@@ -29,7 +29,7 @@ export interface ElectionTimes {
 }
 
 /** The defaults of client-go. */
-export const usualTimes: ElectionTimes = { leaseDurationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 2_000 };
+const usualTimes: ElectionTimes = { leaseDurationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 2_000 };
 
 /** The next action on the Lease. */
 export type Claim = "create" | "renew" | "takeOver" | "wait";

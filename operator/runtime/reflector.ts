@@ -130,7 +130,7 @@ interface WatchEvent {
 }
 
 /** Parses one line of a watch; a cut or foreign line throws, and the reflector resumes the watch. */
-export function readWatchEvent(line: string): WatchEvent {
+function readWatchEvent(line: string): WatchEvent {
   const event: unknown = JSON.parse(line);
   if (isRecord(event) && isRecord(event.object)) {
     const { type, object } = event;

@@ -7,8 +7,8 @@ import { type DataType, type Tensor, widthOf } from "../graph/tensor.ts";
 import { opcodeOf } from "../ops/index.ts";
 import { release } from "../ops/release/op.ts";
 
-export const programMagic = 0x5048544c;
-export const programVersion = 1;
+const programMagic = 0x5048544c;
+const programVersion = 1;
 
 export const dataTypeCode: Record<DataType, number> = { F32: 0, BF16: 1, I32: 2, U32: 3, U8: 4, F64: 5 };
 export const regionCode = { weights: 0, state: 1, arena: 2, io: 3 } as const;

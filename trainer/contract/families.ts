@@ -97,7 +97,10 @@ interface WindowRule {
   usual(layer: number, config: RawConfig): boolean;
   /** `layer_types` names the layers; otherwise it may only repeat the usual ones. */
   readonly byLayerTypes: boolean;
-  /** Sliding layers also have a rotary embedding of their own, so they are distinguished whatever the window. */
+  /**
+   * Sliding layers have a rotary embedding of their own, so they are distinguished whatever the window, and
+   * `rope_parameters` is by layer type.
+   */
   readonly hasRope?: boolean;
 }
 
@@ -131,7 +134,7 @@ function positive(field: keyof RawConfig, config: RawConfig, usual: number, refu
   return refuse(`${field} is ${JSON.stringify(value)}; it must be a number above 0`);
 }
 
-/** A softcap: null is none, and an absent one the family's. */
+/** A softcap: none if it is null, the family's default if it is absent. */
 function softcapOf(
   field: "attn_logit_softcapping" | "final_logit_softcapping",
   config: RawConfig,
@@ -220,21 +223,24 @@ function hasNoRope(layer: number, { no_rope_layers: listed, no_rope_layer_interv
 const layerType = z.looseObject({}).nullish();
 const byLayerType = z.strictObject({ full_attention: layerType, sliding_attention: layerType });
 
-/** The rotary embedding of the layers that see everything, from `rope_parameters` by layer type or from the older fields. */
+/** The rotary embedding of the layers without a window, from `rope_parameters` by layer type or from the older fields. */
 export function ropeOf(config: RawConfig, family: Family, refuse: Refuse): Rope {
-  const { theta, isPartial: isPhi } = familyRules[family];
-  if (family !== "gemma3_text") return readRope(config, refuse, { theta, isPhi });
-  return readRope({ ...config, rope_parameters: gemmaRopes(config, refuse)?.full_attention }, refuse, { theta });
+  const { theta, isPartial: isPhi, window } = familyRules[family];
+  if (!window?.hasRope) return readRope(config, refuse, { theta, isPhi });
+  return readRope({ ...config, rope_parameters: ropesByLayerType(config, refuse)?.full_attention }, refuse, {
+    theta,
+    isPhi,
+  });
 }
 
-/** That of Gemma 3's sliding layers, which no scaling changes unless it names them. */
+/** That of the sliding layers where they have their own; a scaling applies only if it names them. */
 function localRope(config: RawConfig, refuse: Refuse): Rope {
   const { rope_local_base_freq: theta, max_position_embeddings } = config;
-  const parameters = gemmaRopes(config, refuse)?.sliding_attention;
+  const parameters = ropesByLayerType(config, refuse)?.sliding_attention;
   return readRope({ rope_parameters: parameters, rope_theta: theta, max_position_embeddings }, refuse);
 }
 
-function gemmaRopes({ rope_parameters: parameters }: RawConfig, refuse: Refuse) {
+function ropesByLayerType({ rope_parameters: parameters }: RawConfig, refuse: Refuse) {
   if (parameters === undefined || parameters === null) return undefined;
   const read = byLayerType.safeParse(parameters);
   if (read.success) return read.data;

@@ -5,7 +5,7 @@
 import type { PrepareFigures } from "./report.ts";
 
 /** More overlong examples than this share of all are a warning. settings.ts documents it. */
-export const overlongWarningShare = 0.01;
+const overlongWarningShare = 0.01;
 
 /** Sentences, the weightiest first. */
 export function inputNotes({ dataset }: Pick<PrepareFigures, "dataset">): string[] {

@@ -66,7 +66,7 @@ export const artifactsUri = uri(artifactsForm);
 /** A single file that the trainer reads. */
 export const fileUri = uri(artifactsForm);
 
-export const secretName = z
+const secretName = z
   .string()
   .min(1)
   .max(253)

@@ -1,7 +1,7 @@
 /** Tensors of a base model as F32 values, for every stored type, NF4 included. */
 import { type FileHandle, open } from "node:fs/promises";
 import { corrupt } from "../contract/failure.ts";
-import { widened } from "../formats/bfloat16.ts";
+import { isFloatType, widened } from "../formats/bfloat16.ts";
 import type { PlacedTensor } from "../formats/huggingFace.ts";
 import { dequantizeNf4 } from "../formats/nf4.ts";
 import { absmaxName, nestedAbsmaxName } from "../graph/nf4.ts";
@@ -42,9 +42,7 @@ export async function baseValues(base: BaseTensors, tensor: NamedShape): Promise
   return values;
 }
 
-const isWeightType = (dtype: string): dtype is "F32" | "BF16" | "F16" => ["F32", "BF16", "F16"].includes(dtype);
-
-const pieceBytes = 1 << 20;
+const pieceElements = 1 << 18;
 
 /** Reads them into existing memory; a dense tensor is read piece by piece. */
 export async function readBaseValues(
@@ -56,22 +54,9 @@ export async function readBaseValues(
     into.set(await dequantized(base, { name, shape }));
     return;
   }
-  const { file, dtype, start, end } = baseTensor(base, name, shape);
-  const handle = await open(await base.localFile(file));
-  try {
-    const piece = new Uint8Array(Math.min(pieceBytes, end - start));
-    if (!isWeightType(dtype)) throw corrupt("BaseModelCorrupt", `${name} is ${dtype}, expected BF16, F16 or F32`);
-    const elementBytes = dtype === "F32" ? 4 : 2;
-    for (let at = start; at < end; ) {
-      const length = Math.min(piece.length, end - at);
-      await readFully(handle, piece.subarray(0, length), at, name);
-      const values = into.subarray((at - start) / elementBytes, (at - start + length) / elementBytes);
-      widened(piece.subarray(0, length), dtype, values);
-      at += length;
-    }
-  } finally {
-    await handle.close();
-  }
+  await readDense(base, { name, shape }, async (read) => {
+    for (let at = 0; at < into.length; at += pieceElements) await read(at, into.subarray(at, at + pieceElements));
+  });
 }
 
 /** Some rows of a dense matrix of the base, one after another. */
@@ -81,17 +66,32 @@ export async function readBaseRows(
   rows: readonly number[],
   into: Float32Array,
 ): Promise<void> {
-  const { file, dtype, start } = baseTensor(base, name, shape);
-  if (!isWeightType(dtype)) throw corrupt("BaseModelCorrupt", `${name} is ${dtype}, expected BF16, F16 or F32`);
   const width = shape[1];
+  await readDense(base, { name, shape }, async (read) => {
+    for (const [index, row] of rows.entries())
+      await read(row * width, into.subarray(index * width, (index + 1) * width));
+  });
+}
+
+/** Opens a dense tensor; `use` reads values of it from an element on. */
+async function readDense(
+  base: BaseTensors,
+  { name, shape }: NamedShape,
+  use: (read: (from: number, into: Float32Array) => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const { file, dtype, start } = baseTensor(base, name, shape);
+  if (!isFloatType(dtype)) throw corrupt("BaseModelCorrupt", `${name} is ${dtype}, expected BF16, F16 or F32`);
+  const elementBytes = dtype === "F32" ? 4 : 2;
   const handle = await open(await base.localFile(file));
+  let room = new Uint8Array(0);
   try {
-    const bytes = new Uint8Array(width * (dtype === "F32" ? 4 : 2));
-    for (const [index, row] of rows.entries()) {
-      await readFully(handle, bytes, start + row * bytes.length, name);
-      const values = into.subarray(index * width, (index + 1) * width);
-      widened(bytes, dtype, values);
-    }
+    await use(async (from, into) => {
+      const bytes = into.length * elementBytes;
+      if (room.length < bytes) room = new Uint8Array(bytes);
+      const piece = room.subarray(0, bytes);
+      await readFully(handle, piece, start + from * elementBytes, name);
+      widened(piece, dtype, into);
+    });
   } finally {
     await handle.close();
   }

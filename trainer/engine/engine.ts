@@ -35,7 +35,7 @@ interface Loaded {
   handle: number;
 }
 
-/** What setting initial values may need. */
+/** Options for setting initial values. */
 export interface Beginning {
   /** May throw to stop; decompositions of large matrices take long. */
   readonly beforeTensor?: () => void;
@@ -243,17 +243,18 @@ async function start(
 ): Promise<void> {
   switch (initial.kind) {
     case "text": {
-      if (!encode) throw new Error(`${tensor.name} starts as a text, and nothing encodes it`);
+      if (!encode) throw new Error(`${tensor.name} is initialised from a text, but there is no encoder`);
       const ids = await encode(initial.text).catch((error: unknown) => {
-        throw invalid("InitialText", `initialText: ${messageOf(error)}: write another text`);
+        throw invalid("InitialText", `method.promptTuning.initialText: ${messageOf(error)}: write another text`);
       });
       const beyond = ids.find((id) => id >= initial.shape[0]);
       if (beyond !== undefined)
         throw invalid(
           "InitialText",
-          `initialText has token ${beyond}, and ${initial.weight} has ${initial.shape[0]} rows: write another text`,
+          `method.promptTuning.initialText: token ${beyond} is beyond the ${initial.shape[0]} rows of ${initial.weight}: write another text`,
         );
-      if (ids.length === 0) throw invalid("InitialText", "initialText has no tokens: write a longer text");
+      if (ids.length === 0)
+        throw invalid("InitialText", "method.promptTuning.initialText has no tokens: write a longer text");
       const rows = Array.from({ length: tensor.shape[0] ?? 0 }, (_, index) => ids[index % ids.length]!);
       return await readBaseRows(base, { name: initial.weight, shape: initial.shape }, rows, into);
     }

@@ -17,9 +17,19 @@ export function fromBfloat16(values: Uint16Array, into: Float32Array = new Float
   return into;
 }
 
+/** The stored types whose numbers F32 holds exactly. */
+export type FloatType = "F32" | "BF16" | "F16";
+export const isFloatType = (dtype: string): dtype is FloatType => ["F32", "BF16", "F16"].includes(dtype);
+
+const elementsIn = (bytes: Uint8Array, dtype: FloatType): number => bytes.length / (dtype === "F32" ? 4 : 2);
+
 /** The numbers of stored bytes as F32; exact. → `into` */
-export function widened(bytes: Uint8Array, dtype: "F32" | "BF16" | "F16", into: Float32Array): Float32Array {
-  const count = bytes.length / (dtype === "F32" ? 4 : 2);
+export function widened(
+  bytes: Uint8Array,
+  dtype: FloatType,
+  into: Float32Array = new Float32Array(elementsIn(bytes, dtype)),
+): Float32Array {
+  const count = elementsIn(bytes, dtype);
   const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
   const { buffer, byteOffset } = aligned;
   switch (dtype) {

@@ -12,6 +12,7 @@ import type { Message } from "../data/rows/example.ts";
 import { type BaseTensors, baseValues } from "../engine/baseValues.ts";
 import { CacheForward } from "../engine/cacheForward.ts";
 import { Engine } from "../engine/engine.ts";
+import { isFloatType } from "../formats/bfloat16.ts";
 import { storageOf } from "../formats/nf4.ts";
 import { methodOf } from "../methods/index.ts";
 import { ropeTable } from "../models/rope.ts";
@@ -152,7 +153,7 @@ function commonPrefix(a: readonly number[], b: readonly number[]): number {
 }
 
 /** Sets the model's parameters from the adapter's tensors. Throws a failure that names a missing or misshapen one. */
-export function putAdapter(engine: Engine, { tensors }: PeftAdapter): void {
+function putAdapter(engine: Engine, { tensors }: PeftAdapter): void {
   const wanted = new Map(engine.stateOf("parameter").map(({ name, shape }) => [name, shape]));
   const missing = [...wanted.keys()].find((name) => !tensors.has(name));
   if (missing !== undefined)
@@ -177,7 +178,7 @@ async function checkRepeated(base: BaseTensors, { repeated }: PeftAdapter): Prom
   for (const [name, { dtype, shape, data }] of repeated ?? []) {
     const sameShape = base.table.get(name)?.shape.join() === shape.join();
     const values = sameShape ? await baseValues(base, { name, shape }) : undefined;
-    if (values && Buffer.compare(encodeValues(values, dtype === "BF16" ? "BF16" : "F32"), data) === 0) continue;
+    if (values && Buffer.compare(encodeValues(values, isFloatType(dtype) ? dtype : "F32"), data) === 0) continue;
     throw corrupt(
       "AdapterMismatch",
       `the adapter holds a ${name} of its own, which differs from the base's (PEFT saves an embedding that was resized): use the base that it was trained on, saved with that embedding`,

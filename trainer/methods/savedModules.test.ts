@@ -49,15 +49,15 @@ test("modules and biases that cannot be trained are refused with the reason and 
   const refused = (changes: object, reason: RegExp, spec: Parameters<typeof aSpec>[0] = {}) =>
     assert.throws(() => compile(aSpec({ method: { ...q, ...changes }, model: untied, ...spec })), reason);
   refused({ modulesToSave: ["score"] }, /modulesToSave: "score" is not a module of this model/);
-  refused({ modulesToSave: ["proj"] }, /gate_proj ends with one of these names.*write the whole name|q_proj ends with/);
-  refused({ modulesToSave: ["q_proj", "v_proj"] }, /leaves none to adapt/);
+  refused({ modulesToSave: ["proj"] }, /q_proj matches only a part of a name: write the whole name/);
+  refused({ modulesToSave: ["q_proj", "v_proj"] }, /no layer is left to adapt: remove one from modulesToSave/);
   refused({ modulesToSave: ["down_proj"] }, /down_proj is stored in NF4, which cannot be trained/, { storage: nf4 });
   refused({ modulesToSave: ["k_proj"], bias: "All" }, /both train .*k_proj\.bias: set bias: LoraOnly/);
-  refused({ bias: "LoraOnly", targetModules: ["o_proj"] }, /adapted layers have no biases: leave it out/);
-  refused({ ensureWeightTying: true }, /a head of its own, which is not tied: leave it out/);
+  refused({ bias: "LoraOnly", targetModules: ["o_proj"] }, /adapted layers have no biases: remove it/);
+  refused({ ensureWeightTying: true }, /head is not tied to embed_tokens: remove it/);
   const tied = { model: tinyModel };
   refused({ bias: "All" }, /bias: All trains nothing, because this model's layers have no biases/, tied);
-  refused({ modulesToSave: ["lm_head"] }, /no lm_head of its own.*name embed_tokens/, tied);
+  refused({ modulesToSave: ["lm_head"] }, /no lm_head; its head is embed_tokens: name embed_tokens/, tied);
   refused({ modulesToSave: ["embed_tokens"] }, /head is embed_tokens; .*set ensureWeightTying: true/, tied);
 });
 

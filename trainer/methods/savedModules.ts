@@ -50,13 +50,13 @@ export function savedFault(settings: Saved & Targets, task: MethodTask): string 
   const { model, sites, storage, isTraining } = task;
   const tensors = [...task.tensors.keys()];
   if (model.tieWordEmbeddings && isInModules(head, modulesToSave))
-    return "modulesToSave: this model has no lm_head of its own, its head is embed_tokens: name embed_tokens, and set ensureWeightTying: true";
+    return "modulesToSave: this model has no lm_head; its head is embed_tokens: name embed_tokens, and set ensureWeightTying: true";
   const unknown = modulesToSave.find((name) => !tensors.some((tensor) => isInModules(tensor, [name])));
   if (unknown !== undefined) return `modulesToSave: ${JSON.stringify(unknown)} is not a module of this model`;
   const saved = tensors.filter((tensor) => isInModules(tensor, modulesToSave));
   const linear = sites.filter((site) => saved.includes(`${site}.weight`));
   const partly = linear.find((site) => !modulesToSave.some((name) => `.${site}.`.includes(`.${name}.`)));
-  if (partly !== undefined) return `modulesToSave: ${partly} ends with a part of its own name: write the whole name`;
+  if (partly !== undefined) return `modulesToSave: ${partly} matches only a part of a name: write the whole name`;
   if (storage.linear === "NF4" && linear.length > 0)
     return `modulesToSave: ${linear[0]} is stored in NF4, which cannot be trained: remove it, or use a base in BF16 or F32`;
   if (bias === "All" && saved.some(isBias))
@@ -69,10 +69,10 @@ export function savedFault(settings: Saved & Targets, task: MethodTask): string 
 function tyingFault({ ensureWeightTying }: Saved, { model, isTraining }: MethodTask, savesEmbedding: boolean) {
   if (!model.tieWordEmbeddings) {
     if (!ensureWeightTying || !isTraining) return undefined;
-    return "ensureWeightTying: this model has a head of its own, which is not tied: leave it out";
+    return "ensureWeightTying: this model's head is not tied to embed_tokens: remove it";
   }
   if (!savesEmbedding || ensureWeightTying) return undefined;
-  return "modulesToSave: this model's head is embed_tokens; PEFT would train a copy for the input and leave the head as it is, which no merged model of this kind can hold: set ensureWeightTying: true to train both as one matrix";
+  return "modulesToSave: this model's head is embed_tokens; PEFT would train a copy for the input only, which a merged model with a tied head cannot store: set ensureWeightTying: true to train both as one matrix";
 }
 
 /** PEFT's names of the trained tensors of the base: a layer with an adapter has its own tensors in `base_layer`. */

@@ -1,4 +1,4 @@
-/** What a family's figure gives: the last block's output, the final norm, and the head. */
+/** The parts of a family's model: the last block's output, the final norm, and the head. */
 import type { Tensor } from "../graph/tensor.ts";
 import type { ModelBuilder } from "./builder.ts";
 

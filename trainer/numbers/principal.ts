@@ -114,7 +114,7 @@ function triangularParts(matrix: Vectors): Principal {
   return { values: order.map((j) => lengths[j]!), left, right: order.map((j) => right[j]!) };
 }
 
-/** A column of length 0 has no direction; any that is orthogonal to the others does. */
+/** A column's direction; for a column of length 0, any direction that is orthogonal to the others. */
 function unitOf(column: Float64Array, length: number, others: Vectors): Float64Array {
   if (length > 0) return column.map((value) => value / length);
   return unitBeside(column, others, (index) => 1 / (1 + index)).unit;

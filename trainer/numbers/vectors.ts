@@ -46,7 +46,7 @@ export function combined(vectors: Vectors, weights: Float64Array): Float64Array 
   return sum;
 }
 
-/** A unit vector, with the length and the parts along others of the vector that it is left of. */
+/** The part of a vector that is orthogonal to others: its direction, its length, and the vector's components along the others. */
 export interface Rest {
   readonly unit: Float64Array;
   readonly length: number;
@@ -54,8 +54,8 @@ export interface Rest {
 }
 
 /**
- * The part of a vector that is orthogonal to orthonormal `others`. Where nothing but rounding is left the length is 0, and the
- * unit is any that is orthogonal to them, from `random`.
+ * The part of a vector that is orthogonal to orthonormal `others`. Where only rounding errors are left, the length is 0, and the
+ * unit is any vector orthogonal to them, from `random`.
  */
 export function unitBeside(vector: Float64Array, others: Vectors, random: (index: number) => number): Rest {
   const before = Math.sqrt(dot(vector, vector));

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { test } from "node:test";
+import { declarations } from "../contract/methods/index.ts";
 import type { Progress } from "../contract/progress.ts";
 import { type TinyOptions, TinyTraining } from "../testing/tinyTraining.ts";
 import { runTrain } from "./train.ts";
@@ -38,12 +39,19 @@ test("a run that is stopped anywhere and resumed gives the same bytes", async (t
     { method: { adalora: { initialRank: 4, targetRank: 2, everySteps: 2, finalSteps: 3, dropout: "0.1" } } },
     { method: { loha: { rank: 2 } }, quantization: { type: "NF4" } },
     { method: { lokr: { rank: 2, decomposeBoth: true } } },
+    { method: { krona: {} } },
     { method: { bitfit: {} }, shape: { family: "qwen2" } },
     { method: { ia3: {} }, quantization: { type: "NF4" } },
     { method: { promptTuning: { virtualTokens: 4 } }, quantization: { type: "NF4" }, shape: { contextLength: 128 } },
     { method: { pTuning: { virtualTokens: 4, encoderHiddenSize: 8 } }, shape: { contextLength: 128 } },
     { method: { prefixTuning: { virtualTokens: 4 } }, shape: { contextLength: 128 } },
   ];
+  const covered = new Set(cases.flatMap(({ method }) => Object.keys(method ?? {})));
+  assert.deepEqual(
+    declarations.map(({ kind }) => kind).filter((kind) => !covered.has(kind)),
+    [],
+    "each method has a row",
+  );
   for (const one of cases) {
     const options = {
       ...one,

@@ -32,7 +32,7 @@ export interface TrainingResult {
 }
 
 /** Steps between validations. */
-export const evaluationInterval = (settings: EffectiveSettings["training"], steps: number) =>
+const evaluationInterval = (settings: EffectiveSettings["training"], steps: number) =>
   settings.evaluateEverySteps ?? Math.max(1, Math.ceil(steps / 10));
 
 const validationNotFinite = (step: number) =>

@@ -4,6 +4,7 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import { StageFailure } from "../contract/failure.ts";
 import { Engine } from "../engine/engine.ts";
+import { widened } from "../formats/bfloat16.ts";
 import { decodeTensors } from "../formats/safetensors.ts";
 import { encodeSafetensors, type TensorData } from "../formats/safetensorsWriter.ts";
 import { Chat } from "../generation/chat.ts";
@@ -13,7 +14,7 @@ import { uniform } from "../testing/opCases.ts";
 import { temporaryDirectory } from "../testing/temporary.ts";
 import { tinyVocabSize, writeTinyModel } from "../testing/tinyModel.ts";
 import { readPeftAdapter } from "./adapterSource.ts";
-import { asFloats, encodeValues } from "./merge.ts";
+import { encodeValues } from "./merge.ts";
 import { adapterConfig } from "./peftConfig.ts";
 import { StoredModel } from "./storedModel.ts";
 
@@ -251,6 +252,24 @@ test("an adapter that PEFT 0.21 saves with every option unused is read", async (
   assert.deepEqual(all?.settings.targetModules, ["all-linear"]);
 });
 
+test("an adapter in F16 is read with its exact numbers, and one with an infinite number is refused", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const [a, b] = [
+    tensor(`${site(0)}.lora_A.weight`, [rank, 64], "F16"),
+    tensor(`${site(0)}.lora_B.weight`, [64, rank]),
+  ];
+  const numbers = new DataView(a.data.buffer);
+  for (const [index, value] of [1.5, -(2 ** -24), 65_504].entries()) numbers.setFloat16(2 * index, value, true);
+  const adapter = await read(directory, withTensors(a, b));
+  const values = adapter?.tensors.get("model.layers.0.self_attn.q_proj.lora_A.weight");
+  assert.deepEqual([...(values ?? []).slice(0, 4)], [1.5, -(2 ** -24), 65_504, 0]);
+  numbers.setFloat16(6, Number.POSITIVE_INFINITY, true);
+  await assert.rejects(
+    read(directory, withTensors(a, b)),
+    /lora_A\.weight holds a number that is not finite \(number 3\)/,
+  );
+});
+
 test("an adapter of another model is refused with the name of the mismatched tensor, and its memory is freed", async (t) => {
   const directory = await temporaryDirectory(t);
   await writeTinyModel(`${directory}/base`);
@@ -292,7 +311,8 @@ test("an embedding that PEFT saves beside its adapter must be the base's own", a
   const { dtype, shape } = stored;
   const same = { dtype, shape, data: Uint8Array.from(stored.data) } as const;
   (await open(withOwn(same))).close();
-  (await open(withOwn({ dtype: "F32", shape, data: encodeValues(asFloats(same.data, dtype), "F32") }))).close();
+  (await open(withOwn({ dtype: "F32", shape, data: encodeValues(widened(same.data, "BF16"), "F32") }))).close();
+  (await open(withOwn({ dtype: "F16", shape, data: encodeValues(widened(same.data, "BF16"), "F16") }))).close();
   const changed = Uint8Array.from(same.data);
   changed[7]! ^= 1;
   const differs = /a model\.embed_tokens\.weight of its own, which differs from the base's/;

@@ -2,6 +2,7 @@
 
 import { corrupt } from "../contract/failure.ts";
 import { type MethodSettings, resultOf } from "../contract/methods/index.ts";
+import { isFloatType, widened } from "../formats/bfloat16.ts";
 import { type DecodedTensor, decodeTensors, SafetensorsError } from "../formats/safetensors.ts";
 import { methodOf } from "../methods/index.ts";
 import type { BoundMethod } from "../methods/method.ts";
@@ -9,7 +10,7 @@ import type { PeftConfig } from "../methods/peftMembers.ts";
 import { readListed, readManifest } from "../stores/directory.ts";
 import type { Stores } from "../stores/stores.ts";
 import { type AdapterManifest, adapterManifest } from "./adapter.ts";
-import { type AdapterTensors, asFloats } from "./merge.ts";
+import type { AdapterTensors } from "./merge.ts";
 import { adapterConfigFile, adapterWeightsFile, parseAdapterConfig, settingsOfConfig } from "./peftConfig.ts";
 
 export interface AdapterSource {
@@ -67,8 +68,8 @@ function foreignTensors(
   for (const [key, { dtype, shape, data }] of decoded) {
     const fault = method.peft?.fault({ key, shape }, has, config);
     if (fault !== undefined) throw wrong(fault);
-    if (dtype !== "F32" && dtype !== "BF16") throw wrong(`${key} is ${dtype}; save it as F32 or BF16`);
-    const at = asFloats(data, dtype).findIndex((value) => !Number.isFinite(value));
+    if (!isFloatType(dtype)) throw wrong(`${key} is ${dtype}; save it as F32, BF16 or F16`);
+    const at = widened(data, dtype).findIndex((value) => !Number.isFinite(value));
     if (at >= 0) throw wrong(`${key} holds a number that is not finite (number ${at}): the adapter is damaged`);
   }
   const repeated = new Map<string, DecodedTensor>();
@@ -96,6 +97,9 @@ function namedTensors(
   { peft }: BoundMethod,
   config: PeftConfig,
 ): AdapterTensors {
-  const stored = [...decoded].map(([name, { dtype, shape, data }]) => ({ name, shape, values: asFloats(data, dtype) }));
+  const stored = [...decoded].map(([name, { dtype, shape, data }]) => {
+    if (!isFloatType(dtype)) throw corrupt("AdapterCorrupt", `${adapterWeightsFile}: ${name} is ${dtype}`);
+    return { name, shape, values: widened(data, dtype) };
+  });
   return new Map((peft?.fromPeft(stored, config) ?? []).map(({ name, values }) => [name, values]));
 }

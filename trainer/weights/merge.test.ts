@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compareLogits, refusalOf } from "../export/verify.ts";
-import { toBfloat16 } from "../formats/bfloat16.ts";
+import { toBfloat16, widened } from "../formats/bfloat16.ts";
 import { methodOf } from "../methods/index.ts";
 import { tinyLora, tinyModel } from "../testing/compiledRun.ts";
-import { asFloats, encodeValues, mergeTensor } from "./merge.ts";
+import { encodeValues, mergeTensor } from "./merge.ts";
 import { adapterConfig, parseAdapterConfig, settingsOfConfig } from "./peftConfig.ts";
 
 const settings = { ...tinyLora, rank: 2, alpha: 8 };
@@ -49,7 +49,7 @@ test("(IA)³ scales rows and bias of a layer at its output, and columns alone at
 
 test("tensors that the adapter does not train stay unchanged, to the byte", () => {
   const bytes = new Uint8Array(toBfloat16(Float32Array.of(0.1, -2.5, 3e-5)).buffer);
-  const merged = mergeTensor({ name: "model.norm.weight", shape: [3] }, asFloats(bytes, "BF16"), lora, new Map());
+  const merged = mergeTensor({ name: "model.norm.weight", shape: [3] }, widened(bytes, "BF16"), lora, new Map());
   assert.deepEqual(encodeValues(merged, "BF16"), bytes);
 });
 

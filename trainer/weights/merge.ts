@@ -3,7 +3,7 @@
  * weights; the method turns rows of W into rows of W′ (`merge`). It works tensor by tensor, so the largest one bounds
  * the memory.
  */
-import { fromBfloat16, toBfloat16 } from "../formats/bfloat16.ts";
+import { type FloatType, toBfloat16 } from "../formats/bfloat16.ts";
 import type { TensorFacts } from "../formats/safetensorsWriter.ts";
 import type { BoundMethod } from "../methods/method.ts";
 
@@ -30,17 +30,9 @@ export function mergeTensor(
 }
 
 /** F32 values as the bytes of a type, rounded to the nearest. */
-export function encodeValues(values: Float32Array, dtype: "F32" | "BF16"): Uint8Array {
-  const stored = dtype === "F32" ? values : toBfloat16(values);
+export function encodeValues(values: Float32Array, dtype: FloatType): Uint8Array {
+  const stored = { F32: () => values, BF16: () => toBfloat16(values), F16: () => new Float16Array(values) }[dtype]();
   return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
-}
-
-/** Bytes of a stored tensor as F32; a copy. */
-export function asFloats(bytes: Uint8Array, dtype: string): Float32Array {
-  const copy = new Uint8Array(bytes);
-  if (dtype === "F32") return new Float32Array(copy.buffer);
-  if (dtype === "BF16") return fromBfloat16(new Uint16Array(copy.buffer));
-  throw new Error(`${dtype} is not a supported type of weights`);
 }
 
 /** True if the method has parameters at this layer, other than the layer's own bias. */

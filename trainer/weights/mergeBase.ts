@@ -36,9 +36,9 @@ export class MergeBase {
     return new MergeBase(model, await model.tensors(), new Map(shapes));
   }
 
-  /** A tensor's values; a copy. */
+  /** A tensor's values in memory of their own. */
   async values({ name, shape }: NamedShape): Promise<Float32Array> {
-    return Float32Array.from(await baseValues(tensorsOf(this.model, this.#table), { name, shape }));
+    return await baseValues(tensorsOf(this.model, this.#table), { name, shape });
   }
 
   #isQuantized(name: string): boolean {

@@ -5,7 +5,7 @@ import { declareMethod, type SettingsOf } from "./declaration.ts";
 import { alpha, alphaPattern } from "./lowRank.ts";
 import { byModule, excludeModules, layers, targetModules } from "./targets.ts";
 
-/** Its update has the rank r², which no method's exceeds 512. */
+/** The update has rank r², and ranks are at most 512. */
 const mostRank = 22;
 
 export const loha = declareMethod({

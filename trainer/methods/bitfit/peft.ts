@@ -19,7 +19,7 @@ export const bitfitPeft: PeftFormat<BitfitSettings> = {
   matches: ({ peft_type }) => peft_type === "BITFIT",
   read: (members) => ({ kind: "bitfit", ...readSelection(members) }),
   fault({ key, shape }) {
-    if (!isBias(key)) return `key ${key} is not a bias`;
-    return shape.length === 1 ? undefined : `${key} has shape [${shape.join(", ")}], and is a vector`;
+    if (!isBias(key)) return `key ${key} is not a BitFit tensor (….bias)`;
+    return shape.length === 1 ? undefined : `${key} has shape [${shape.join(", ")}], but a bias has one dimension`;
   },
 };

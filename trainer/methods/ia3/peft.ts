@@ -29,11 +29,11 @@ export const ia3Peft: PeftFormat<Ia3Settings> = {
   },
   fault({ key, shape }, settings) {
     const site = siteOf(key);
-    if (site === undefined) return `key ${key} is none of (IA)³'s (….ia3_l)`;
+    if (site === undefined) return `key ${key} is not an (IA)³ tensor (….ia3_l)`;
     const isRow = scalesInput(site, settings);
     if (shape.length === 2 && shape[isRow ? 0 : 1] === 1) return undefined;
     const expected = isRow ? "(1, in) as one of feedforward_modules" : "(out, 1)";
-    return `${key} has shape [${shape.join(", ")}], and must have ${expected}`;
+    return `${key} has shape [${shape.join(", ")}]; it must be ${expected}`;
   },
   toPeft: (parameters, settings) =>
     parameters.map(({ name, shape: [size = 0], values }) => {

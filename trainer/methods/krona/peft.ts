@@ -16,7 +16,7 @@ export const kronaPeft: PeftFormat<KronaSettings> = {
   },
   matches: () => false,
   read() {
-    throw new Error("an adapter_config.json of PEFT never says KronA");
+    throw new Error("PEFT has no KronA, so no adapter_config.json is read as KronA");
   },
   fault: (tensor, _settings, has) => lokrFault(tensor, () => 0, has),
 };

@@ -25,7 +25,7 @@ export const lycorisConfig = (settings: RankedSettings, { modules }: Pick<Config
 });
 
 export function readLycoris(members: PeftMembers): RankedSettings {
-  // What only training or convolutions need.
+  // Members that only training or convolutions use.
   members.ignore(["rank_dropout", "module_dropout", "rank_dropout_scale", "use_effective_conv2d"]);
   members.ignore(["init_weights", "layers_pattern"]);
   return {
@@ -57,9 +57,9 @@ export const lohaPeft: PeftFormat<LohaSettings> = {
   fault({ key, shape }, settings, has) {
     const [, site, part] = /^(.+)\.(hada_w[12]_[ab])$/.exec(key) ?? [];
     if (site === undefined || part === undefined)
-      return `key ${key} is none of LoHa's on linear layers (${parts.map((one) => `….${one}`).join(", ")})`;
+      return `key ${key} is not a LoHa tensor of a linear layer (${parts.map((one) => `….${one}`).join(", ")})`;
     const missing = parts.find((one) => !has(`${site}.${one}`));
-    if (missing !== undefined) return `${key} is there and ${site}.${missing} is not`;
+    if (missing !== undefined) return `${key} is present, but ${site}.${missing} is missing`;
     const { rank } = updateOf(site, asLora(settings));
     if (shape.length === 2 && shape[part.endsWith("_a") ? 1 : 0] === rank) return undefined;
     return `${key} has shape [${shape.join(", ")}], which does not fit r = ${rank}`;

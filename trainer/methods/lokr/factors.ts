@@ -13,7 +13,7 @@ export interface Shapes {
 }
 
 /** A dimension as a product of two, the first at most the second. */
-export function factorized(dimension: number, factor: number | undefined): readonly [number, number] {
+function factorized(dimension: number, factor: number | undefined): readonly [number, number] {
   if (factor !== undefined && dimension % factor === 0) return [factor, dimension / factor];
   const most = factor ?? dimension;
   let [small, large] = [1, dimension];

@@ -14,7 +14,7 @@ export const lokrConfig = (factor: number | undefined, decomposeBoth: boolean) =
   rank_dropout_scale: false,
 });
 
-/** The fault of a tensor that is no factor, or whose other factor or half is missing. */
+/** The error for a tensor that is not a factor, or whose other factor or half is missing. */
 export function lokrFault(
   { key, shape }: StoredShape,
   rankOf: (site: string) => number,
@@ -22,11 +22,11 @@ export function lokrFault(
 ) {
   const [, site, factor, half] = /^(.+)\.lokr_(w[12])(_[ab])?$/.exec(key) ?? [];
   if (site === undefined)
-    return `key ${key} is none of LoKr's on linear layers (….lokr_w1, ….lokr_w2, and their _a, _b)`;
+    return `key ${key} is not a LoKr tensor of a linear layer (….lokr_w1, ….lokr_w2, and their _a, _b)`;
   const other = `${site}.lokr_${factor === "w1" ? "w2" : "w1"}`;
-  if (!has(other) && !has(`${other}_a`)) return `${key} is there and ${other} is not`;
+  if (!has(other) && !has(`${other}_a`)) return `${key} is present, but ${other} is missing`;
   const pair = half && `${site}.lokr_${factor}${half === "_a" ? "_b" : "_a"}`;
-  if (pair && !has(pair)) return `${key} is there and ${pair} is not`;
+  if (pair && !has(pair)) return `${key} is present, but ${pair} is missing`;
   const rank = rankOf(site);
   if (shape.length === 2 && (!half || shape[half === "_a" ? 1 : 0] === rank)) return undefined;
   return `${key} has shape [${shape.join(", ")}], which does not fit r = ${rank}`;

@@ -43,7 +43,7 @@ test("the saved factors are the trained ones beside the negative first ones", ()
   assert.deepEqual(b, { name: "x.lora_B.weight", shape: [2, 4], values: Float32Array.of(1, 2, -5, -6, 3, 4, -7, -8) });
 });
 
-test("PiSSA and OLoRA are refused where they cannot start, with the reason and the fix", () => {
+test("PiSSA and OLoRA are refused where the layers cannot be initialised so, with the reason and the fix", () => {
   const storage = { dense: "BF16", linear: "NF4", doubleQuantization: false } as const;
   const model = { ...tinyModel, tieWordEmbeddings: false };
   for (const initialization of starts) {
@@ -52,9 +52,9 @@ test("PiSSA and OLoRA are refused where they cannot start, with the reason and t
       assert.throws(() => compile(aSpec({ model, method, ...spec })), reason);
     };
     refused({}, new RegExp(`initialization: ${initialization} .* quantised again.* BF16 or F32`), { storage });
-    refused({ targetModules: ["q_proj", "embed_tokens"] }, /leave model\.embed_tokens out of targetModules/);
+    refused({ targetModules: ["q_proj", "embed_tokens"] }, /remove model\.embed_tokens from targetModules/);
     refused({ rank: 25 }, /rank of model\.layers\.0\.self_attn\.q_proj is 25, .* only 24 singular values: lower rank/);
-    refused({ rankPattern: { k_proj: 17 } }, /k_proj is 17, and its matrix has only 16 singular values/);
+    refused({ rankPattern: { k_proj: 17 } }, /k_proj is 17, but its matrix has only 16 singular values/);
   }
 });
 

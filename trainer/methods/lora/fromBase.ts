@@ -45,7 +45,7 @@ export function besideBase(one: NamedValues): NamedValues {
   return { name, shape: [rows, 2 * columns], values: both };
 }
 
-/** The fault if these layers cannot start so; undefined if they can. */
+/** The error if these layers cannot be initialised from the base, and the fix; undefined if they can. */
 export function fromBaseFault(
   settings: LoraSettings,
   { storage, tensors }: Pick<MethodTask, "storage" | "tensors">,
@@ -54,13 +54,13 @@ export function fromBaseFault(
   if (!startsFromBase(settings)) return undefined;
   const what = `initialization: ${settings.initialization}`;
   if (storage.linear === "NF4")
-    return `${what} subtracts a part from the base's matrices, and the rest would have to be quantised again, which changes the model: use a base in BF16 or F32, or another initialization`;
+    return `${what} subtracts a part from the base's matrices, and the rest would have to be quantised again, which changes the model: use a base in BF16 or F32, or set another initialization`;
   const [embedding] = layers.embeddings;
   if (embedding !== undefined)
-    return `${what} decomposes linear layers: leave ${embedding} out of targetModules, or take another initialization`;
+    return `${what} decomposes linear layers: remove ${embedding} from targetModules, or set another initialization`;
   const small = layers.linear.find((site) => updateOf(site, settings).rank > smallerSide(tensors, site));
   if (small === undefined) return undefined;
-  return `${what}: the rank of ${small} is ${updateOf(small, settings).rank}, and its matrix has only ${smallerSide(tensors, small)} singular values: lower rank, or set rankPattern`;
+  return `${what}: the rank of ${small} is ${updateOf(small, settings).rank}, but its matrix has only ${smallerSide(tensors, small)} singular values: lower rank, or set rankPattern`;
 }
 
 const smallerSide = (tensors: MethodTask["tensors"], site: string): number =>

@@ -29,7 +29,7 @@ export const lora = defineMethod(declaration, {
     const begins = fromBaseFault(settings, task, { linear, embeddings });
     if (begins !== undefined) return begins;
     if (linear.length + embeddings.length === 0)
-      return "modulesToSave names every layer that targetModules does, and leaves none to adapt";
+      return "modulesToSave names every layer that targetModules does, so no layer is left to adapt: remove one from modulesToSave";
     return embeddings.length > 0 && task.model.tieWordEmbeddings ? tiedFault(settings, task) : undefined;
   },
   trains: isTrainedTensor,

@@ -4,12 +4,12 @@ import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { compile } from "../../compile/compile.ts";
 import { usualMethod } from "../../contract/methods/index.ts";
+import { widened } from "../../formats/bfloat16.ts";
 import { decodeTensors } from "../../formats/safetensors.ts";
 import { runTrain } from "../../stages/train.ts";
 import { aSpec } from "../../testing/compiledRun.ts";
 import { TinyTraining } from "../../testing/tinyTraining.ts";
 import { readPeftAdapter } from "../../weights/adapterSource.ts";
-import { asFloats } from "../../weights/merge.ts";
 
 test("the embeddings start as those of the text's tokens, repeated", async (t) => {
   const tiny = await TinyTraining.make(t, {
@@ -23,7 +23,7 @@ test("the embeddings start as those of the text's tokens, repeated", async (t) =
   const { data } = decodeTensors(await readFile(`${tiny.directory}/base/model.safetensors`)).get(
     "model.embed_tokens.weight",
   )!;
-  const embeddings = asFloats(data, "F32");
+  const embeddings = widened(data, "F32");
   // The tiny tokenizer's ids are the bytes.
   const rows = [..."ababa"].map((letter) => [...embeddings.subarray(letter.charCodeAt(0) * 32).subarray(0, 32)]);
   assert.deepEqual(found && [...found], rows.flat());

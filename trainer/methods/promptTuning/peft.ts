@@ -49,10 +49,10 @@ export const promptTuningPeft: PeftFormat<PromptTuningSettings> = {
     return { kind: "promptTuning", virtualTokens, initialText: undefined };
   },
   fault({ key, shape }, { virtualTokens }, _has, config) {
-    if (key !== tensor) return `key ${key} is not ${tensor}, the one tensor of a prompt`;
+    if (key !== tensor) return `key ${key} is not ${tensor}, the only tensor of a prompt`;
     const expected = [virtualTokens, widthOf(new PeftMembers(config))];
     if (shape.join() === expected.join()) return undefined;
-    return `${key} has shape [${shape.join(", ")}], the configuration implies [${expected.join(", ")}]`;
+    return `${key} has shape [${shape.join(", ")}], but the configuration implies [${expected.join(", ")}]`;
   },
   toPeft: (parameters) => parameters.flatMap(savedPrompt),
   fromPeft: loadedPrompt,
