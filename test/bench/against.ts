@@ -17,7 +17,7 @@ export interface AgainstOptions {
 }
 
 /** Trainings of each checkout. */
-const rounds = 5;
+const rounds = 3;
 
 export async function benchAgainst({ directory, formats, steps, onLine }: AgainstOptions): Promise<void> {
   const [here, other] = [repository, path.resolve(directory)];
