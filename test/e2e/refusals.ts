@@ -32,9 +32,9 @@ const stalled: readonly { name: string; change: Record<string, unknown>; reason:
   },
   {
     name: "a run that does not fit",
-    change: { placement: { gpusPerNode: 0, resources: { limits: { memory: "150Mi" } } } },
+    change: { placement: { gpusPerNode: 0, resources: { limits: { memory: "128Mi" } } } },
     reason: /^DoesNotFit$/,
-    reports: /needs .* 150 MiB are available/,
+    reports: /needs .* 128 MiB are available/,
   },
 ];
 
