@@ -119,6 +119,8 @@ export function refusalTests(bench: () => Bench): void {
       for (const index of stalled.keys()) {
         assert.equal(events.split("\n").filter((line) => line === `stalled-${index} Warning`).length, 1);
       }
+      // Kubernetes changes the Jobs and pods that have ended for some seconds more.
+      await new Promise((resolve) => setTimeout(resolve, 5_000));
       const from = new Date().toISOString();
       await new Promise((resolve) => setTimeout(resolve, 10_000));
       const asked = bench()
