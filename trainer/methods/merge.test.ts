@@ -32,7 +32,7 @@ function randomModel(family: (typeof families)[number], seed: number): typeof ti
 
 for (const { kind, mergeRefusal, result } of declarations) {
   if (result === "Model" || mergeRefusal !== undefined) continue;
-  test(`${kind}: a merged model is the model with its adapter`, async () => {
+  test(`${kind}: a merged model computes the same as its base with the adapter`, async () => {
     const settings = usualMethod(kind);
     const method = methodOf(settings);
     for (const [index, seed] of [1, 2, 3, 4, 5, 6].entries()) {

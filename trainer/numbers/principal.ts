@@ -7,9 +7,9 @@ import { columnsTimes, combined, dot, type Matrix, rowsTimes, unitBeside, type V
 /** Σ values[i]·left[i]·right[i]ᵀ, the largest first. */
 export interface Principal {
   readonly values: readonly number[];
-  /** Of length `rows`. */
+  /** Each has `rows` elements. */
   readonly left: Vectors;
-  /** Of length `columns`. */
+  /** Each has `columns` elements. */
   readonly right: Vectors;
 }
 
