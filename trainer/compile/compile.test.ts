@@ -274,6 +274,9 @@ test("a spec that cannot be compiled is refused with the fix", () => {
   assert.throws(() => compile(aSpec({ storage })), /NF4 cannot hold: remove quantization, or set method.lora/);
   const model = { ...aSpec().model, slidingWindow: 5 };
   const prefix = { kind: "prefixTuning", virtualTokens: 3 } as const;
-  assert.throws(() => compile(aSpec({ model, method: prefix })), /every token to see the prefix.*use method lora/);
+  assert.throws(
+    () => compile(aSpec({ model, method: prefix })),
+    /every token to attend to the virtual tokens.*set method\.lora/,
+  );
   assert.throws(() => compile(aSpec({ recomputedBlocks: 3 })), /0 to the model's 2 layers, and is 3/);
 });
