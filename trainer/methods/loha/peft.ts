@@ -1,5 +1,7 @@
 /** LoHa in PEFT's layout: `<module>.hada_w1_a` (out, r), `hada_w1_b` (r, in), and w2 alike. */
+
 import type { LohaSettings } from "../../contract/methods/loha.ts";
+import { transposedTensor } from "../lora/lowRank.ts";
 import { readSelection, selection, targetsOf } from "../lora/peft.ts";
 import { longestFirst, updateOf } from "../lora/update.ts";
 import { type ConfigFacts, type NamedValues, type PeftFormat, peftPrefix } from "../peft.ts";
@@ -39,16 +41,7 @@ export function readLycoris(members: PeftMembers): RankedSettings {
 
 const isTransposed = (name: string): boolean => name.endsWith("_a");
 
-/** [rows, columns] → [columns, rows] */
-function transposed({ name, shape, values }: NamedValues): NamedValues {
-  const [rows = 0, columns = 0] = shape;
-  const turned = new Float32Array(values.length);
-  for (let row = 0; row < rows; row++)
-    for (let column = 0; column < columns; column++) turned[column * rows + row] = values[row * columns + column]!;
-  return { name, shape: [columns, rows], values: turned };
-}
-
-const turned = (tensor: NamedValues): NamedValues => (isTransposed(tensor.name) ? transposed(tensor) : tensor);
+const turned = (tensor: NamedValues): NamedValues => (isTransposed(tensor.name) ? transposedTensor(tensor) : tensor);
 
 export const lohaPeft: PeftFormat<LohaSettings> = {
   config: (settings, facts) => ({ peft_type: "LOHA", ...lycorisConfig(settings, facts) }),

@@ -4,7 +4,7 @@
  * resized.
  */
 import type { NamedValues, StoredShape } from "../peft.ts";
-import { transposed } from "./lowRank.ts";
+import { transposedTensor } from "./lowRank.ts";
 import { type RankAndScale, updateOf } from "./update.ts";
 
 const side = /^(.+)\.lora_embedding_([AB])$/;
@@ -29,8 +29,5 @@ export function embeddingFault({ key, shape }: StoredShape, settings: RankAndSca
 }
 
 /** Converts our layout to PEFT's and back: A is transposed, everything else is unchanged. */
-export function turned(one: NamedValues): NamedValues {
-  const [rows = 0, columns = 0] = one.shape;
-  if (side.exec(one.name)?.[2] !== "A") return one;
-  return { ...one, shape: [columns, rows], values: transposed(one.values, columns) };
-}
+export const turned = (one: NamedValues): NamedValues =>
+  side.exec(one.name)?.[2] === "A" ? transposedTensor(one) : one;

@@ -1,5 +1,6 @@
 /** The product of two low-rank factors, computed on the host for merging, and their transposes. Pure. */
 import type { RowRange } from "../method.ts";
+import type { NamedValues } from "../peft.ts";
 
 /** W += scale·B·A for some rows: w [rows, in] · a [r, in] · b [out, r]. ΔW is rounded to F32 before it is added. */
 export function addScaledProduct(
@@ -28,4 +29,10 @@ export function addScaledProduct(
 export function transposed(values: Float32Array, width: number): Float32Array {
   const rows = values.length / width;
   return values.map((_, index) => values[(index % rows) * width + Math.floor(index / rows)]!);
+}
+
+/** A tensor whose matrix [rows, columns] is transposed: [columns, rows]. */
+export function transposedTensor(one: NamedValues): NamedValues {
+  const [rows = 0, columns = 0] = one.shape;
+  return { ...one, shape: [columns, rows], values: transposed(one.values, columns) };
 }

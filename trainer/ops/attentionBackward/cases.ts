@@ -30,7 +30,7 @@ function attentionBackwardCase(act: Activation, shape: AttentionShape, segmentSt
   return { ...make(attentionBackward, name, act, attributes, all), relative, absolute: relative / 50 };
 }
 
-/** In double; `prefix` is seen by every row; a `softcap` of 0 is none. */
+/** Computed in double. Every row attends to `prefix`. A `softcap` of 0 caps nothing. */
 export function attentionForward(
   shape: AttentionShape & { softcap?: number },
   q: readonly number[],
