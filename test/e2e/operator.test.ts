@@ -27,7 +27,7 @@ after(() => bench?.stop());
 /** The tests of a part run one after another, also in parts that run in parallel. */
 const inOrder = { concurrency: 1 };
 
-// Two trainings compute, in parallel with parts that mostly wait. None of these disturbs another.
+// Two trainings compute, in parallel with parts that mostly wait. None of these disturbs another part or the node.
 describe("in parallel", { concurrency: 3 }, () => {
   describe("the quickstart", inOrder, () => quickstartTests(started));
   describe("the quickstart without a claim", inOrder, () => storeTests(started));
@@ -37,10 +37,11 @@ describe("in parallel", { concurrency: 3 }, () => {
       describe("fixes", inOrder, () => waysOutTests(started));
     });
     describe("from apply to export", inOrder, () => roadTests(started));
-    describe("a silent node", inOrder, () => silentNodeTests(started));
   });
 });
 describe("two quickstarts", () => sameBytesTest(started));
 describe("a disturbed life", () => lifeTests(started));
+// Alone: every pod of the cluster is on the node that it pauses.
+describe("a silent node", inOrder, () => silentNodeTests(started));
 describe("an image that cannot be pulled", inOrder, () => imageTests(started));
 describe("the chart", () => chartTests(started));

@@ -6,7 +6,6 @@ import { type Bench, condition, long, manifest } from "./bench.ts";
 export function silentNodeTests(bench: () => Bench): void {
   test("the message names an unreachable node; when it responds again, the training's state is shown again", async () => {
     const team = await bench().namespace("silent");
-    // Half a core, because it trains during the whole test, in parallel with others.
     const limits = { gpusPerNode: 0, resources: { limits: { memory: "1Gi", cpu: "500m" } } };
     await team.apply(manifest("silent", { training: { ...long, maxSteps: 100_000 }, placement: limits }));
     await team.untilTraining("silent");
