@@ -176,6 +176,28 @@ function describedRooms(table: string): Set<string> {
   );
 }
 
+/** A method and the one that it builds on. */
+const buildsOn: ReadonlyMap<string, string> = new Map([
+  ["adalora", "lora"],
+  ["dora", "lora"],
+  ["krona", "lokr"],
+  ["pTuning", "promptTuning"],
+]);
+
+test("a method imports no other method's folder, unless it builds on that method", () => {
+  const folderOf = (file: string) => /^trainer\/methods\/([^/]+)\//.exec(file)?.[1];
+  const tests = testCode(graph);
+  const others = [...graph].flatMap(([file, targets]) => {
+    const own = folderOf(file);
+    return own === undefined || tests.has(file)
+      ? []
+      : targets
+          .filter((target) => ![undefined, own, buildsOn.get(own)].includes(folderOf(target)))
+          .map((target) => `${file} imports ${target}`);
+  });
+  assert.deepEqual(others, [], "move the shared part into trainer/methods");
+});
+
 test("the planner and the operator load no native code", () => {
   for (const entry of ["trainer/planning/plan.ts", "operator/main.ts"]) {
     const native = [...reachable(graph, entry)].filter((file) => /^(trainer\/native\/|tokenizers$)/.test(file));

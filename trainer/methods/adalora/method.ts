@@ -9,7 +9,7 @@ import { type AdaloraSettings, adalora as declaration } from "../../contract/met
 import type { LinearSite, Trained } from "../../graph/site.ts";
 import { importance } from "../../ops/importance/op.ts";
 import { orthogonality } from "../../ops/orthogonality/op.ts";
-import { addScaledProduct } from "../lora/lowRank.ts";
+import { addScaledProduct } from "../lowRank.ts";
 import { defineMethod, type RowRange, type TrainedSite } from "../method.ts";
 import { isTarget, targetFault } from "../targets.ts";
 import { allocate } from "./allocation.ts";

@@ -3,8 +3,9 @@
  * E, and `rank_pattern` lists them; reading pads with zeros up to the initial rank, which gives the same update.
  */
 import type { AdaloraSettings } from "../../contract/methods/adalora.ts";
-import { readPlainOptions, readSelection, selection, targetsOf, unusedOptions } from "../lora/peft.ts";
+import { readPlainOptions, unusedOptions } from "../lora/peft.ts";
 import { type NamedValues, type PeftFormat, peftPrefix } from "../peft.ts";
+import { readSelection, selection, targetsOf } from "../peftTargets.ts";
 
 const parts = ["lora_A", "lora_B", "lora_E"] as const;
 type Part = (typeof parts)[number];

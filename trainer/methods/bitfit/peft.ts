@@ -3,8 +3,8 @@
  * has no BitFit and refuses the configuration; its users load a merged export.
  */
 import type { BitfitSettings } from "../../contract/methods/bitfit.ts";
-import { readSelection, selection, targetsOf } from "../lora/peft.ts";
 import type { PeftFormat } from "../peft.ts";
+import { readSelection, selection, targetsOf } from "../peftTargets.ts";
 import { isBias, moduleOf } from "../savedModules.ts";
 
 export const bitfitPeft: PeftFormat<BitfitSettings> = {

@@ -8,10 +8,11 @@ import { type DoraSettings, dora as declaration } from "../../contract/methods/d
 import type { Tensor } from "../../graph/tensor.ts";
 import { inverseRowNorm } from "../../ops/inverseRowNorm/op.ts";
 import { multiply } from "../../ops/multiply/op.ts";
-import { addScaledProduct } from "../lora/lowRank.ts";
-import { factorsOf, linearOnly, updateFault, updateOf } from "../lora/update.ts";
+import { factorsOf } from "../lora/factors.ts";
+import { addScaledProduct } from "../lowRank.ts";
 import { defineMethod, type RowRange, type TrainedSite } from "../method.ts";
 import { isTarget } from "../targets.ts";
+import { linearOnly, updateFault, updateOf } from "../update.ts";
 import { doraPeft } from "./peft.ts";
 
 export const dora = defineMethod(declaration, {

@@ -1,7 +1,7 @@
 /** (IA)³ in PEFT's layout: `<module>.ia3_l`, (1, in) where it scales the input, else (out, 1). */
 import type { Ia3Settings } from "../../contract/methods/ia3.ts";
-import { targetsOf } from "../lora/peft.ts";
 import { type PeftFormat, peftPrefix } from "../peft.ts";
+import { targetsOf } from "../peftTargets.ts";
 import { scalesInput } from "./placement.ts";
 
 /** `base_model.model.<module>.ia3_l` → the module. */

@@ -3,8 +3,8 @@
  * the second ones; alpha = s·r. Read back without Luthier's manifest, it is LoKr, which computes the same.
  */
 import type { KronaSettings } from "../../contract/methods/krona.ts";
-import { lycorisConfig } from "../loha/peft.ts";
 import { lokrConfig, lokrFault } from "../lokr/peft.ts";
+import { lycorisConfig } from "../lycoris.ts";
 import type { PeftFormat } from "../peft.ts";
 
 export const kronaPeft: PeftFormat<KronaSettings> = {

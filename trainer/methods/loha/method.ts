@@ -11,10 +11,9 @@ import { castTo } from "../../ops/cast/op.ts";
 import { columnProducts } from "../../ops/columnProducts/op.ts";
 import { linear } from "../../ops/linear/op.ts";
 import { linearInput } from "../../ops/linearInput/op.ts";
-import { linearOnly, updateFault, updateOf } from "../lora/update.ts";
 import { defineMethod, type RowRange, type TrainedSite } from "../method.ts";
 import { isTarget } from "../targets.ts";
-import { asLora } from "../update.ts";
+import { asLora, linearOnly, updateFault, updateOf } from "../update.ts";
 import { lohaPeft } from "./peft.ts";
 
 export const loha = defineMethod(declaration, {

@@ -1,43 +1,12 @@
 /** LoHa in PEFT's layout: `<module>.hada_w1_a` (out, r), `hada_w1_b` (r, in), and w2 alike. */
 
 import type { LohaSettings } from "../../contract/methods/loha.ts";
-import { transposedTensor } from "../lora/lowRank.ts";
-import { readSelection, selection, targetsOf } from "../lora/peft.ts";
-import { longestFirst, updateOf } from "../lora/update.ts";
-import { type ConfigFacts, type NamedValues, type PeftFormat, peftPrefix } from "../peft.ts";
-import type { PeftMembers } from "../peftMembers.ts";
-import { asLora, type RankedSettings } from "../update.ts";
+import { transposedTensor } from "../lowRank.ts";
+import { lycorisConfig, readLycoris } from "../lycoris.ts";
+import { type NamedValues, type PeftFormat, peftPrefix } from "../peft.ts";
+import { asLora, updateOf } from "../update.ts";
 
 const parts = ["hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"] as const;
-
-/** The members that PEFT's LoHa and LoKr share. */
-export const lycorisConfig = (settings: RankedSettings, { modules }: Pick<ConfigFacts, "modules">) => ({
-  r: settings.rank,
-  alpha: settings.alpha,
-  rank_dropout: 0,
-  module_dropout: 0,
-  use_effective_conv2d: false,
-  target_modules: targetsOf(settings.targetModules, modules),
-  ...selection(settings),
-  layers_pattern: null,
-  modules_to_save: null,
-  rank_pattern: Object.fromEntries(longestFirst(settings.rankPattern)),
-  alpha_pattern: Object.fromEntries(longestFirst(settings.alphaPattern)),
-  init_weights: true,
-});
-
-export function readLycoris(members: PeftMembers): RankedSettings {
-  // Members that only training or convolutions use.
-  members.ignore(["rank_dropout", "module_dropout", "rank_dropout_scale", "use_effective_conv2d"]);
-  members.ignore(["init_weights", "layers_pattern"]);
-  return {
-    rank: members.whole("r", 1, 4096),
-    alpha: members.positive("alpha"),
-    ...readSelection(members),
-    rankPattern: members.byLayer("rank_pattern", (rank) => Number.isInteger(rank) && rank <= 4096),
-    alphaPattern: members.byLayer("alpha_pattern", () => true),
-  };
-}
 
 const isTransposed = (name: string): boolean => name.endsWith("_a");
 

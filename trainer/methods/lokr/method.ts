@@ -5,10 +5,9 @@
  */
 import { lokr as declaration, type LokrSettings } from "../../contract/methods/lokr.ts";
 import { kronecker } from "../../ops/kronecker/op.ts";
-import { linearOnly, updateFault, updateOf } from "../lora/update.ts";
 import { defineMethod } from "../method.ts";
 import { isTarget } from "../targets.ts";
-import { asLora } from "../update.ts";
+import { asLora, linearOnly, updateFault, updateOf } from "../update.ts";
 import { addKronecker, factorOf, factorValues, isSplit, type Shapes, shapesOf } from "./factors.ts";
 import { lokrPeft } from "./peft.ts";
 

@@ -2,10 +2,9 @@
  * LoKr in PEFT's layout: `<module>.lokr_w1` (l, m) and `lokr_w2` (k, n), each also as `_a` (rows, r) and `_b` (r, columns).
  */
 import type { LokrSettings } from "../../contract/methods/lokr.ts";
-import { lycorisConfig, readLycoris } from "../loha/peft.ts";
-import { updateOf } from "../lora/update.ts";
+import { lycorisConfig, readLycoris } from "../lycoris.ts";
 import type { PeftFormat, StoredShape } from "../peft.ts";
-import { asLora } from "../update.ts";
+import { asLora, updateOf } from "../update.ts";
 
 /** The members of a configuration besides LoHa's. */
 export const lokrConfig = (factor: number | undefined, decomposeBoth: boolean) => ({

@@ -3,9 +3,10 @@
  * transposed: one row per token. PEFT also saves the embedding itself (`<module>.base_layer.weight`), in case it was
  * resized.
  */
+
+import { transposedTensor } from "../lowRank.ts";
 import type { NamedValues, StoredShape } from "../peft.ts";
-import { transposedTensor } from "./lowRank.ts";
-import { type RankAndScale, updateOf } from "./update.ts";
+import { type RankAndScale, updateOf } from "../update.ts";
 
 const side = /^(.+)\.lora_embedding_([AB])$/;
 const stored = /^(.+)\.base_layer\.weight$/;

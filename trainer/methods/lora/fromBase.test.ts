@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { compile } from "../../compile/compile.ts";
 import { lora } from "../../contract/methods/lora.ts";
 import { aSpec, tinyLora, tinyModel } from "../../testing/compiledRun.ts";
+import { updateOf } from "../update.ts";
 import { besideBase, savedSettings } from "./fromBase.ts";
-import { updateOf } from "./update.ts";
 
 const starts = ["PiSSA", "OLoRA"] as const;
 const settingsOf = (changes: object) => lora.schema.parse({ ...tinyLora, ...changes });

@@ -5,7 +5,8 @@
 import type { LoraSettings } from "../../contract/methods/lora.ts";
 import type { MethodTask } from "../method.ts";
 import type { NamedValues } from "../peft.ts";
-import { startsFromBase, updateOf } from "./update.ts";
+import { updateOf } from "../update.ts";
+import { startsFromBase } from "./factors.ts";
 
 /** The same scale at twice the rank. */
 export function savedSettings(settings: LoraSettings): LoraSettings {

@@ -5,7 +5,7 @@ import { aSpec, batchOf, TestRun, tinyLora, tinyModel } from "../../testing/comp
 import { relativeError } from "../../testing/graphs.ts";
 import { methodOf } from "../index.ts";
 import { isTarget } from "../targets.ts";
-import { updateOf } from "./update.ts";
+import { updateOf } from "../update.ts";
 
 test("a merged model computes the same as the model with its adapter, on its linear layers and its embedding", async () => {
   const settings = { ...tinyLora, targetModules: ["all-linear", "embed_tokens"] };

@@ -4,12 +4,13 @@
  * On an embedding, as in PEFT: y = E[id] + s·A[id]·Bᵀ, A = 0, B ~ N(0, 1), without dropout.
  */
 import { lora as declaration, type LoraSettings } from "../../contract/methods/lora.ts";
+import { addScaledProduct, transposed } from "../lowRank.ts";
 import { defineMethod, type MethodTask } from "../method.ts";
 import { isAdapted, isTrainedTensor, savedFault } from "../savedModules.ts";
+import { updateFault, updateOf } from "../update.ts";
+import { factorsOf, startsFromBase } from "./factors.ts";
 import { fromBaseFault, savedSettings } from "./fromBase.ts";
-import { addScaledProduct, transposed } from "./lowRank.ts";
 import { loraPeft } from "./peft.ts";
-import { factorsOf, startsFromBase, updateFault, updateOf } from "./update.ts";
 
 export const lora = defineMethod(declaration, {
   describe({ rank, alpha, dropout, targetModules, rankStabilized, initialization, bias, modulesToSave }) {

@@ -5,11 +5,11 @@
 import type { LoraSettings } from "../../contract/methods/lora.ts";
 import { type ConfigFacts, type NamedValues, type PeftFormat, peftPrefix, type StoredShape } from "../peft.ts";
 import type { PeftMembers } from "../peftMembers.ts";
+import { patterns, readPatterns, readSelection, selection, targetsOf } from "../peftTargets.ts";
 import { isTrainedTensor, ownNameOf, peftNameOf, repeatsHead, type Saved, tiedTensors } from "../savedModules.ts";
-import type { Targets } from "../targets.ts";
+import { updateOf } from "../update.ts";
 import { embeddingFault, isEmbeddingKey, repeatedEmbedding, turned } from "./embedding.ts";
 import { besideBase, savedSettings } from "./fromBase.ts";
-import { longestFirst, updateOf } from "./update.ts";
 
 /** Members of the configuration of an adapter without PEFT's further options. */
 export const unusedOptions = {
@@ -47,12 +47,6 @@ const startInPeft = {
   OLoRA: true,
 } as const;
 
-/** PEFT's members that select among the target modules. */
-export const selection = ({ excludeModules, layers }: Targets) => ({
-  exclude_modules: excludeModules.length === 0 ? null : [...excludeModules].sort(),
-  layers_to_transform: layers.length === 0 ? null : [...layers].sort((x, y) => x - y),
-});
-
 /** The members of a configuration of LoRA or DoRA. */
 export const loraConfig = (settings: Common, { modules }: ConfigFacts, { useDora }: { useDora: boolean }) => ({
   peft_type: "LORA",
@@ -62,19 +56,11 @@ export const loraConfig = (settings: Common, { modules }: ConfigFacts, { useDora
   target_modules: targetsOf(settings.targetModules, modules),
   ...unusedOptions,
   ...selection(settings),
-  rank_pattern: Object.fromEntries(longestFirst(settings.rankPattern)),
-  alpha_pattern: Object.fromEntries(longestFirst(settings.alphaPattern)),
+  ...patterns(settings),
   init_lora_weights: startInPeft[settings.initialization],
   use_rslora: settings.rankStabilized,
   use_dora: useDora,
   lora_bias: false,
-});
-
-/** The members that select the adapted layers. */
-export const readSelection = (members: PeftMembers) => ({
-  targetModules: members.layers("target_modules"),
-  excludeModules: members.names("exclude_modules"),
-  layers: members.wholes("layers_to_transform"),
 });
 
 /** PEFT's options of LoRA, DoRA and AdaLoRA that do not affect the result, or allow only one value. */
@@ -96,8 +82,7 @@ export function readLora(members: PeftMembers): Common & { readonly initializati
     dropout: members.share("lora_dropout"),
     rankStabilized: members.flag("use_rslora"),
     ...readSelection(members),
-    rankPattern: members.byLayer("rank_pattern", (rank) => Number.isInteger(rank) && rank <= 4096),
-    alphaPattern: members.byLayer("alpha_pattern", () => true),
+    ...readPatterns(members),
     initialization: "Kaiming",
   };
 }
@@ -162,7 +147,3 @@ const readSaved = (members: PeftMembers): Saved => ({
   modulesToSave: members.names("modules_to_save"),
   ensureWeightTying: members.flag("ensure_weight_tying"),
 });
-
-/** The names of the adapted layers, sorted: PEFT accepts `all-linear` only for a new adapter. */
-export const targetsOf = (targets: readonly string[], modules: readonly string[]): string[] =>
-  [...new Set(targets.includes("all-linear") ? modules : targets)].sort();

@@ -1,6 +1,6 @@
 /** The product of two low-rank factors, computed on the host for merging, and their transposes. Pure. */
-import type { RowRange } from "../method.ts";
-import type { NamedValues } from "../peft.ts";
+import type { RowRange } from "./method.ts";
+import type { NamedValues } from "./peft.ts";
 
 /** W += scale·B·A for some rows: w [rows, in] · a [r, in] · b [out, r]. ΔW is rounded to F32 before it is added. */
 export function addScaledProduct(
