@@ -61,18 +61,6 @@ export function run(command: string, args: readonly string[], options: CommandOp
   });
 }
 
-/** True when the program can be started and ends with status 0. */
-export async function succeeds(
-  command: string,
-  args: readonly string[],
-  options: CommandOptions = {},
-): Promise<boolean> {
-  return run(command, args, options).then(
-    () => true,
-    () => false,
-  );
-}
-
 function collect(stream: NodeJS.ReadableStream, onLine: ((line: string) => void) | undefined): () => string {
   const parts: string[] = [];
   let rest = "";

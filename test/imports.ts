@@ -84,8 +84,7 @@ export function testCode(graph: ImportGraph): ReadonlySet<string> {
 }
 
 /** The room of a file: its directory; all ops are one room, all methods are, and the contract with its methods is. */
-export const roomOf = (file: string) =>
-  path.posix.dirname(file).replace(/^(trainer\/(?:ops|methods|contract))\/.*/, "$1");
+const roomOf = (file: string) => path.posix.dirname(file).replace(/^(trainer\/(?:ops|methods|contract))\/.*/, "$1");
 
 /**
  * The imports between rooms, without tests. A program's `main.ts` is above the rooms that it starts, so it is a separate

@@ -33,6 +33,6 @@ async function claimDirectory({ client, namespace }: Connection, name: string): 
   );
 }
 
-export function volumeDirectory(volume: PersistentVolume | undefined): string | undefined {
+function volumeDirectory(volume: PersistentVolume | undefined): string | undefined {
   return volume?.spec?.local?.path ?? volume?.spec?.hostPath?.path;
 }

@@ -13,7 +13,7 @@ export interface ChatDocument {
 }
 
 /** About 400 tokens, so that a passage fits a row of 512. */
-export const passageCharacters = 1500;
+const passageCharacters = 1500;
 
 /** Whole sentences, joined up to `limit` characters; a longer sentence is cut at words. */
 export function passages(text: string, limit: number = passageCharacters): string[] {

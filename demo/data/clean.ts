@@ -8,7 +8,7 @@ import type { MailText } from "./mail.ts";
 
 /** Characters of body shown: about 200 tokens of the demo's tokenizer. */
 export const bodyCharacters = 600;
-export const subjectCharacters = 120;
+const subjectCharacters = 120;
 
 const neutralTokens: readonly [RegExp, string][] = [
   [/\b(?:https?|ftp|mailto|news):[^\s<>"')]+/gi, "[url]"],

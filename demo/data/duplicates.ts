@@ -5,8 +5,8 @@
  */
 
 /** Words in a shingle, and the minimal similarity of a duplicate. */
-export const shingleWords = 3;
-export const similarityLimit = 0.5;
+const shingleWords = 3;
+const similarityLimit = 0.5;
 
 /** Lower case, letters and digits only (every digit as 0: a serial number makes no new text), single spaces. */
 export function normalisedText(text: string): string {

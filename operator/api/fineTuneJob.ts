@@ -134,7 +134,7 @@ const stagedPins = pinsStatus.extend({
   store: text(1800).optional().meta({ description: "The artifact store that the inputs were staged in." }),
 });
 
-export const planStatus = z.object({
+const planStatus = z.object({
   key: hash64.meta({ description: "Hash of the planned settings, inputs and limits." }),
   trainableParameters: count,
   totalParameters: count,
@@ -153,7 +153,7 @@ export const planStatus = z.object({
 });
 export type PlanStatus = z.infer<typeof planStatus>;
 
-export const prepareStatus = z.object({
+const prepareStatus = z.object({
   key: hash64,
   requestedAt: text(64).optional(),
   jobName: text(63),

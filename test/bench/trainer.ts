@@ -84,9 +84,9 @@ function cells({ format, peak, ours, peer }: Comparison, cores: number): string[
   ];
 }
 
-export const wallRate = ({ secondsPerStep }: Measured): number => tokensPerStep / Math.min(...secondsPerStep);
+const wallRate = ({ secondsPerStep }: Measured): number => tokensPerStep / Math.min(...secondsPerStep);
 
-export const coreRate = ({ coreSecondsPerStep }: Measured, cores: number): number =>
+const coreRate = ({ coreSecondsPerStep }: Measured, cores: number): number =>
   (cores * tokensPerStep) / Math.min(...coreSecondsPerStep);
 
 const plainTable = (results: readonly Comparison[], cores: number): string[] =>

@@ -38,8 +38,6 @@ const caseFile = z.strictObject({
 });
 
 export type Epsilon = "1e-5" | "1e-8";
-export type GoldenSettings = z.infer<typeof caseFile>["settings"];
-export type Curves = z.infer<typeof curves>;
 
 export interface GoldenCase extends z.infer<typeof caseFile> {
   name: string;

@@ -16,7 +16,7 @@ import { type GoldenRun, openCase } from "./engines.ts";
 import { goldenPath, readCase } from "./goldens.ts";
 import { logits } from "./measure.ts";
 
-export const adapterFiles = [adapterConfigFile, adapterWeightsFile] as const;
+const adapterFiles = [adapterConfigFile, adapterWeightsFile] as const;
 
 /** Per golden: the directory of our adapter, and of one that PEFT trained and saved; PEFT itself has no KronA. */
 export const ourAdapters = {

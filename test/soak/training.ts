@@ -69,7 +69,7 @@ class Soak {
 }
 
 /** The quickstart, cut to a few seconds: few steps, a checkpoint every two, no evaluation and no export. */
-export function shortManifest(quickstart: string): string {
+function shortManifest(quickstart: string): string {
   const job = parseDocument(quickstart);
   job.deleteIn(["spec", "training", "epochs"]);
   job.deleteIn(["spec", "evaluation"]);

@@ -4,7 +4,7 @@ import { z } from "zod";
 const finite = z.number().min(-1e30).max(1e30);
 const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 
-export const progressLine = z.object({
+const progressLine = z.object({
   /** The current phase, for people. */
   phase: z.enum([
     "Fetching",

@@ -77,7 +77,7 @@ export const trainFigures = z.object({
   isa: text(32),
 });
 
-export const exportFigures = z.object({
+const exportFigures = z.object({
   name: text(63),
   digest,
   sizeBytes: count,

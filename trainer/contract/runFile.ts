@@ -37,7 +37,7 @@ export const prepareFileSchema = z.strictObject({
   evaluation: trainingSpec.shape.evaluation,
 });
 
-export const trainFileSchema = z.strictObject({
+const trainFileSchema = z.strictObject({
   ...common,
   stage: z.literal("Train"),
   runHash: hex(64),

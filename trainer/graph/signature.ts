@@ -67,7 +67,7 @@ export function operandSpec(named: string, text: OperandText, access: Access): O
   return { name, optional, access, type: type as OperandType, terms: dimensions.split(",") };
 }
 
-export const hasAnyShape = ({ terms: [first] }: OperandSpec): boolean => first === "*" || first === "#";
+const hasAnyShape = ({ terms: [first] }: OperandSpec): boolean => first === "*" || first === "#";
 
 /** The operands of one node, matched one after another. */
 export class Match {

@@ -5,6 +5,7 @@
  */
 import type { DataFile, DatasetSettings } from "../contract/effective.ts";
 import { invalid } from "../contract/failure.ts";
+import { dataName } from "../data/files/dataName.ts";
 import { requireRowsByName } from "../data/rows/foreignFormats.ts";
 import { type Entry, MissingFileError } from "../stores/store.ts";
 import type { Stores } from "../stores/stores.ts";
@@ -25,7 +26,6 @@ export interface Found<File = FoundFile> {
   readonly others: readonly string[];
 }
 
-const dataEnding = /\.(jsonl|ndjson|json|csv|tsv|tab|parquet)(\.(gz|zst|zstd))?$/i;
 const hidden = /(^|\/)[._]/;
 /** Files that `datasets` writes beside the data. */
 const description = /(^|\/)(dataset_infos?|dataset_dict|state)\.json$/;
@@ -66,7 +66,7 @@ async function ofHub(file: DataFile, stores: Stores, usual: Split): Promise<Foun
   const uri = file.uri.replace(/\/$/, "");
   const store = stores.of(uri);
   const entries = (await store.list(uri)).filter(({ path }) => !hidden.test(path) && !description.test(path));
-  const data = entries.filter(({ path }) => dataEnding.test(path));
+  const data = entries.filter(({ path }) => dataName(path) !== undefined);
   const script = entries.find(({ path }) => /^[^/]+\.py$/.test(path));
   if (data.length === 0 && script) {
     throw invalid(
@@ -96,7 +96,7 @@ async function ofHub(file: DataFile, stores: Stores, usual: Split): Promise<Foun
 
 function inDirectory(file: DataFile, entries: readonly Entry[]): Found {
   const seen = entries.filter(({ path }) => !hidden.test(path) && !description.test(path));
-  const files = seen.filter(({ path }) => dataEnding.test(path));
+  const files = seen.filter(({ path }) => dataName(path) !== undefined);
   const others = seen.filter((entry) => !files.includes(entry)).map(({ path }) => below(file.uri, path));
   if (files.length > 0) return { files: located(file, file.uri, files), others };
   throw invalid(

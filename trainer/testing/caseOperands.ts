@@ -47,7 +47,7 @@ export const make = (
 });
 
 /** Shapes whose rows are no multiple of a vector or a tile, and some whose rows are. */
-export const rowShapes: readonly (readonly [number, number])[] = [
+const rowShapes: readonly (readonly [number, number])[] = [
   [1, 1],
   [7, 5],
   [17, 64],

@@ -58,7 +58,7 @@ export const bf16Rounded = (values: readonly number[]): number[] => [
   ...fromBfloat16(toBfloat16(Float32Array.from(values))),
 ];
 
-export function bytesOfValues(dtype: DataType, values: readonly number[]): Uint8Array {
+function bytesOfValues(dtype: DataType, values: readonly number[]): Uint8Array {
   const arrays: Record<DataType, () => { buffer: ArrayBufferLike }> = {
     F32: () => Float32Array.from(values),
     F64: () => Float64Array.from(values),

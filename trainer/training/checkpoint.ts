@@ -23,7 +23,7 @@ import type { Stores } from "../stores/stores.ts";
 const savedRoles = rolesWith(({ checkpointed }) => checkpointed);
 
 /** The state of the loop after a step; the run file determines everything but the times. */
-export const loopState = z.strictObject({
+const loopState = z.strictObject({
   step: z.int().min(0),
   /** Loss of the last step, in nats per token. */
   loss: z.number(),

@@ -9,7 +9,7 @@ import { invalid } from "../../contract/failure.ts";
 import { maxRowBytes, type RawRow } from "../rows/rowSplitter.ts";
 import type { Peeked } from "./peeked.ts";
 
-export type Table = "csv" | "tsv";
+type Table = "csv" | "tsv";
 
 const delimiters = [",", ";", "\t", "|"] as const;
 const byteOrderMark = [0xef, 0xbb, 0xbf];

@@ -8,7 +8,8 @@ import { requireRows, requireTable } from "../rows/foreignFormats.ts";
 import { foreignBeginning, formBytes } from "../rows/foreignText.ts";
 import { type RawRow, RowSplitter } from "../rows/rowSplitter.ts";
 import type { RandomFile } from "./columnPages.ts";
-import { csvRows, type Table } from "./csvRows.ts";
+import { csvRows } from "./csvRows.ts";
+import { dataName } from "./dataName.ts";
 import { parquetRows } from "./parquetRows.ts";
 import { type Peeked, peeked } from "./peeked.ts";
 import { packedBytes, unpacked } from "./unpacked.ts";
@@ -26,13 +27,13 @@ export async function* fileRows(file: DataBytes): AsyncIterable<RawRow[]> {
     return;
   }
   const content = await peeked(unpacked(uri, packed), formBytes);
-  const table = tableOf(uri);
-  if (table !== undefined) {
+  const name = dataName(uri);
+  if (name?.form === "csv" || name?.form === "tsv") {
     requireTable(uri, content.beginning);
-    yield* csvRows(uri, table, content);
+    yield* csvRows(uri, name.form, content);
     return;
   }
-  if (/\.parquet$/i.test(uri)) throw noParquet(uri, content.beginning);
+  if (name?.form === "parquet" && !name.isCompressed) throw noParquet(uri, content.beginning);
   requireRows(uri, content.beginning, content.isWhole);
   yield* jsonRows(uri, content);
 }
@@ -47,10 +48,4 @@ function noParquet(uri: string, beginning: Uint8Array): Error {
   const what = foreignBeginning(Buffer.from(beginning).toString("latin1"));
   const begins = what === undefined ? "does not begin as a Parquet file does (PAR1)" : `is ${what}`;
   return corrupt("DataDamaged", `${uri}: ${begins}; copy the file again`);
-}
-
-/** The name of a compressed table has the table's ending first: table.csv.gz. */
-function tableOf(uri: string): Table | undefined {
-  const ending = /\.(csv|tsv|tab)(\.(gz|zst|zstd))?$/i.exec(uri)?.[1]?.toLowerCase();
-  return ending === undefined ? undefined : ending === "csv" ? "csv" : "tsv";
 }

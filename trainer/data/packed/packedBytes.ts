@@ -8,7 +8,7 @@ export interface PackedCounts {
 
 export const headerWords = 16;
 /** Each section begins at a multiple of this many bytes. */
-export const sectionBytes = 64;
+const sectionBytes = 64;
 
 export const alignedSection = (bytes: number): number => Math.ceil(bytes / sectionBytes) * sectionBytes;
 

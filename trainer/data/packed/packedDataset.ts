@@ -173,7 +173,9 @@ export class PackedDataset {
   /** Tokens of a row that carry loss. */
   trainedTokens(row: number): number {
     const [start, end] = this.tokenRange(row);
-    return countOnes(this.trained.subarray(start, end));
+    let count = 0;
+    for (const flag of this.trained.subarray(start, end)) count += flag;
+    return count;
   }
 
   /** The first token of a row, and one past its last. */
@@ -195,12 +197,6 @@ export class PackedDataset {
       throw corrupt("DatasetCorrupt", "the staged data set's boundaries are not in order; prepare again");
     }
   }
-}
-
-export function countOnes(flags: Uint8Array): number {
-  let count = 0;
-  for (const flag of flags) count += flag;
-  return count;
 }
 
 /** Number of words with `trainedBit`. */

@@ -79,7 +79,7 @@ export function requireRows(uri: string, beginning: Uint8Array, isWhole: boolean
 }
 
 /** Throws a failure for a file that begins with these bytes and is not text in UTF-8. */
-export function requireText(uri: string, beginning: Uint8Array): void {
+function requireText(uri: string, beginning: Uint8Array): void {
   const found = foreignFormat(beginning);
   if (found !== undefined) throw unsupported(uri, found);
   const encoding = otherEncoding(beginning.subarray(0, formBytes));
