@@ -10,6 +10,7 @@ import { createScreen } from "../../terminal/screen.ts";
 import { runStages } from "../../terminal/stages.ts";
 import { benchAgainst } from "./against.ts";
 import { benchData } from "./data.ts";
+import { benchDecompositions } from "./decompositions.ts";
 import { benchMemory } from "./memory/bench.ts";
 import { type Format, formats } from "./shape.ts";
 import { benchStaging } from "./staging.ts";
@@ -33,6 +34,7 @@ const usage = {
     },
     threads: { value: "N", help: "with --data: encoding processes (default: the available cores)" },
     staging: { help: "instead: measure throughput and memory of staging a base model of a hub" },
+    decompositions: { help: "instead: measure the decompositions that initialise adapters" },
     against: { value: "DIR", help: "instead: the speed ratio of this checkout to the one in DIR, which run in turn" },
     write: { help: "write the table into docs/performance.md" },
     help: { short: "h", help: "this text" },
@@ -61,6 +63,10 @@ async function main(): Promise<void> {
   await runStages(screen, await machineStages("native", screen));
   if (args.switches.has("staging")) {
     await benchStaging((line) => process.stdout.write(`${line}\n`));
+    return;
+  }
+  if (args.switches.has("decompositions")) {
+    await benchDecompositions((line) => process.stdout.write(`${line}\n`));
     return;
   }
   if (args.switches.has("memory")) {

@@ -13,7 +13,8 @@ import { bytesOf, type Initial } from "../graph/tensor.ts";
 import { addon, type Backend, type Executor } from "../native/addon.ts";
 import { type BaseTensors, baseTensor, baseValues, readBaseRows, readBaseValues } from "./baseValues.ts";
 import type { Inputs } from "./batch.ts";
-import { type Factors, factorsOfPart, initialValues, rowNorms, subtractProduct } from "./initial.ts";
+import { initialValues, rowNorms } from "./initial.ts";
+import { type Factors, factorsOfPart, subtractProduct } from "./parts.ts";
 
 /** Bytes of each region, and of the kernels' scratch. */
 export interface EngineMemory {
@@ -53,6 +54,7 @@ export class Engine {
   readonly compiled: Compiled;
   readonly weightBytes: number;
   readonly #executor: Executor;
+  readonly #threads: number;
   readonly #loaded = new Map<string, Loaded>();
   readonly #state: ReadonlyMap<string, StateTensor>;
 
@@ -60,6 +62,7 @@ export class Engine {
   constructor(compiled: Compiled, options: EngineOptions) {
     this.compiled = compiled;
     this.#executor = createExecutor(compiled, options);
+    this.#threads = options.threads || addon().info().cores;
     this.#state = new Map(compiled.state.map((tensor) => [`${tensor.role}/${tensor.name}`, tensor]));
     this.weightBytes = compiled.weights.reduce((sum, weight) => sum + bytesOf(weight), 0);
   }
@@ -106,7 +109,7 @@ export class Engine {
     seed: number,
     { beforeTensor = () => {}, encode }: Beginning = {},
   ): Promise<void> {
-    const parts = new Parts(base);
+    const parts = new Parts(base, this.#threads);
     for (const tensor of this.stateOf("parameter")) {
       beforeTensor();
       const { initial } = tensor;
@@ -274,10 +277,12 @@ async function start(
 /** Decomposes weights. A and B follow each other and share one decomposition. */
 class Parts {
   readonly #base: BaseTensors;
+  readonly #threads: number;
   #last: { weight: string; factors: Factors } | undefined;
 
-  constructor(base: BaseTensors) {
+  constructor(base: BaseTensors, threads: number) {
     this.#base = base;
+    this.#threads = threads;
   }
 
   async factors(initial: Extract<Initial, { kind: "part" }>, shape: readonly number[]): Promise<Factors> {
@@ -286,7 +291,7 @@ class Parts {
       const values = await baseValues(this.#base, { name: weight, shape: matrix });
       const rank = shape[side === "a" ? 0 : 1] ?? 0;
       const [rows, columns] = matrix;
-      this.#last = { weight, factors: factorsOfPart({ values, rows, columns }, rank, initial) };
+      this.#last = { weight, factors: await factorsOfPart({ values, rows, columns }, rank, initial, this.#threads) };
     }
     return this.#last.factors;
   }

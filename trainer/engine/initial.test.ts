@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { factorsOfPart, initialValues, rowNorms, subtractProduct } from "./initial.ts";
+import { initialValues, rowNorms } from "./initial.ts";
 
 const meanSquare = (values: Float32Array) => values.reduce((sum, value) => sum + value * value, 0) / values.length;
 
@@ -32,28 +32,6 @@ test("orthogonal factors are random and their product is zero", () => {
 
 test("rowNorms gives the norm of each row of a matrix", () => {
   assert.deepEqual(rowNorms(Float32Array.of(3, 4, 0, 0, 5, 12), [3, 2]), Float32Array.of(5, 0, 13));
-});
-
-const start = { weight: "w", scale: 2 } as const;
-// Singular values 5, 3 and 1, along the axes.
-const diagonal = () => ({ values: Float32Array.of(0, 3, 0, 0, 0, 1, 5, 0, 0, 0, 0, 0), rows: 4, columns: 3 });
-
-test("the principal part has the largest singular values, and subtracting it leaves the others", () => {
-  const w = diagonal();
-  const factors = factorsOfPart(w, 2, { ...start, of: "principal" });
-  // A's row and B's column share √(5/2).
-  assert.ok(Math.abs(Math.abs(factors.a[0]!) - Math.sqrt(2.5)) < 1e-6);
-  assert.ok(Math.abs(Math.abs(factors.b[2 * 2]!) - Math.sqrt(2.5)) < 1e-6);
-  subtractProduct(w, factors, start.scale);
-  const rest = Float32Array.of(0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0);
-  for (const [at, value] of w.values.entries()) assert.ok(Math.abs(value - rest[at]!) < 1e-6, `${at}: ${value}`);
-});
-
-test("the part of a QR decomposition is its first columns and rows, independent of the scale", () => {
-  const { a, b } = factorsOfPart(diagonal(), 1, { ...start, of: "qr" });
-  assert.deepEqual(a.map(Math.abs), Float32Array.of(5, 0, 0));
-  assert.deepEqual(b.map(Math.abs), Float32Array.of(0, 0, 1, 0));
-  assert.ok(a[0]! * b[2]! > 0);
 });
 
 test("a parameter's initial values depend on its name and the seed and stay within their bound", () => {

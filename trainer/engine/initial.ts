@@ -6,8 +6,6 @@ import { createHash } from "node:crypto";
 import type { StateTensor } from "../graph/compiled.ts";
 import type { Initial } from "../graph/tensor.ts";
 import { word } from "../numbers/philox.ts";
-import { leadingQr, principalPart } from "../numbers/principal.ts";
-import type { Matrix, Vectors } from "../numbers/vectors.ts";
 
 type OfName = Exclude<Initial, { kind: "base" | "rowNorms" | "part" | "text" }>;
 
@@ -96,72 +94,6 @@ export function rowNorms(values: Float32Array, [rows, columns]: readonly [number
     norms[row] = Math.sqrt(squares);
   }
   return norms;
-}
-
-/** The factors of a part of a matrix: scale·B·A. */
-export interface Factors {
-  /** [rank, columns] */
-  readonly a: Float32Array;
-  /** [rows, rank] */
-  readonly b: Float32Array;
-}
-
-/**
- * `principal`: A = √(S/scale)·Vᵀ and B = U·√(S/scale) of the `rank` largest singular values (PiSSA, Meng et al. 2024, eq. 2–3);
- * `qr`: A = R and B = Q of the first columns and rows (OLoRA, Büyükakyüz 2024).
- */
-export function factorsOfPart(
-  w: Matrix,
-  rank: number,
-  { of, weight, scale }: Pick<Extract<Initial, { kind: "part" }>, "of" | "weight" | "scale">,
-): Factors {
-  switch (of) {
-    case "principal": {
-      // One seed for all runs: beyond rounding the result does not depend on it.
-      const { values, left, right } = principalPart(w, rank, normals(weight, 0));
-      const roots = values.map((value) => Math.sqrt(value / scale));
-      return { a: rowsOf(right, roots), b: columnsOf(left, roots) };
-    }
-    case "qr": {
-      const { q, r } = leadingQr(w, rank);
-      const ones = new Array<number>(rank).fill(1);
-      return { a: rowsOf(r, ones), b: columnsOf(q, ones) };
-    }
-  }
-}
-
-function rowsOf(vectors: Vectors, factors: readonly number[]): Float32Array {
-  const width = vectors[0]?.length ?? 0;
-  const values = new Float32Array(vectors.length * width);
-  for (const [k, vector] of vectors.entries())
-    values.set(
-      vector.map((value) => factors[k]! * value),
-      k * width,
-    );
-  return values;
-}
-
-function columnsOf(vectors: Vectors, factors: readonly number[]): Float32Array {
-  const rank = vectors.length;
-  const values = new Float32Array(rank * (vectors[0]?.length ?? 0));
-  for (const [k, vector] of vectors.entries()) {
-    for (let row = 0; row < vector.length; row++) values[row * rank + k] = factors[k]! * vector[row]!;
-  }
-  return values;
-}
-
-/** W − scale·B·A, in place; a row's product is summed in double precision and rounded once. */
-export function subtractProduct({ values, rows, columns }: Matrix, { a, b }: Factors, scale: number): void {
-  const rank = b.length / rows;
-  const product = new Float64Array(columns);
-  for (let row = 0; row < rows; row++) {
-    product.fill(0);
-    for (let k = 0; k < rank; k++) {
-      const factor = scale * b[row * rank + k]!;
-      for (let column = 0; column < columns; column++) product[column]! += factor * a[k * columns + column]!;
-    }
-    for (let column = 0; column < columns; column++) values[row * columns + column]! -= product[column]!;
-  }
 }
 
 /** Uniform numbers in (0, 1) by index. */

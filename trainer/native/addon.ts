@@ -58,10 +58,29 @@ export interface NativeInfo {
   numericsVersion: number;
 }
 
+/** Σ values[k] · left[k]·right[k]ᵀ: left [rank, rows], right [rank, columns]. */
+export interface Decomposed {
+  readonly values: Float64Array;
+  readonly left: Float64Array;
+  readonly right: Float64Array;
+}
+
 export interface Addon {
   info(): NativeInfo;
   /** Quantises row-major values to NF4, bit-equal to bitsandbytes on a CPU (runtime/quantize.h). */
   quantizeNf4(values: Uint8Array, dtype: "F32" | "BF16", doubleQuantization: boolean): Nf4Matrix;
+  /**
+   * The `rank` largest singular values of a row-major matrix with their vectors, or the first columns of Q and rows of R of
+   * its QR decomposition; the same bits for any number of threads (runtime/decompose.h). Do not change `values` meanwhile.
+   */
+  decompose(
+    values: Float32Array,
+    rows: number,
+    columns: number,
+    rank: number,
+    kind: "principal" | "qr",
+    threads: number,
+  ): Promise<Decomposed>;
   /** A file's bytes, mapped read-only: only pages that are read take memory. Writing to them crashes the process. */
   mapFile(path: string, bytes: number): Uint8Array;
   /** Returns freed memory of the allocator to the kernel. */

@@ -14,6 +14,7 @@
 #include "../runtime/error.h"
 #include "../runtime/executor.h"
 #include "../runtime/quantize.h"
+#include "decomposition.h"
 #include "driver.h"
 
 namespace luthier {
@@ -273,6 +274,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(data.release());  // Node deletes it with the environment
   exports.Set("info", Napi::Function::New(env, info, "info"));
   exports.Set("quantizeNf4", Napi::Function::New(env, quantize, "quantizeNf4"));
+  exports.Set("decompose", Napi::Function::New(env, decompose, "decompose"));
   exports.Set("mapFile", Napi::Function::New(env, mapFile, "mapFile"));
   exports.Set("trimMemory", Napi::Function::New(env, trimMemory, "trimMemory"));
   exports.Set("createExecutor", Napi::Function::New(env, createExecutor, "createExecutor"));

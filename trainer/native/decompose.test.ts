@@ -1,22 +1,33 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { uniform } from "../testing/opCases.ts";
-import { leadingQr, principalPart } from "./principal.ts";
-import { dot, type Matrix, type Vectors } from "./vectors.ts";
+import { addon } from "./addon.ts";
+
+interface Matrix {
+  readonly values: Float32Array;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+type Vectors = readonly Float64Array[];
+
+/** The rows of a result. */
+const vectorsOf = (values: Float64Array, rank: number): Vectors =>
+  Array.from({ length: rank }, (_, k) => values.subarray((k * values.length) / rank, ((k + 1) * values.length) / rank));
+
+async function decomposed({ values, rows, columns }: Matrix, rank: number, kind: "principal" | "qr", threads = 1) {
+  const made = await addon().decompose(values, rows, columns, rank, kind, threads);
+  return { values: [...made.values], left: vectorsOf(made.left, rank), right: vectorsOf(made.right, rank) };
+}
+
+const principalPart = (w: Matrix, rank: number, threads = 1) => decomposed(w, rank, "principal", threads);
+
+const dot = (a: Float64Array, b: Float64Array) => a.reduce((sum, value, k) => sum + value * b[k]!, 0);
 
 function random(rows: number, columns: number, seed: number): Matrix {
   const next = uniform(seed);
   return { rows, columns, values: Float32Array.from({ length: rows * columns }, () => 2 * next() - 1) };
 }
-
-const numbers = (seed: number) => {
-  const next = uniform(seed);
-  const drawn: number[] = [];
-  return (index: number) => {
-    while (drawn.length <= index) drawn.push(2 * next() - 1);
-    return drawn[index]!;
-  };
-};
 
 /** Σ factors[k] · left[k]·right[k]ᵀ */
 function product(left: Vectors, right: Vectors, factors?: readonly number[]): number[] {
@@ -42,10 +53,10 @@ for (const [rows, columns] of [
   [5, 12],
   [1, 6],
 ] as const) {
-  test(`all singular values of a matrix ${rows} × ${columns} give the matrix`, () => {
+  test(`all singular values of a matrix ${rows} × ${columns} give the matrix`, async () => {
     const w = random(rows, columns, 3);
     const rank = Math.min(rows, columns);
-    const { values, left, right } = principalPart(w, rank, numbers(1));
+    const { values, left, right } = await principalPart(w, rank);
     assert.ok(difference(product(left, right, values), w.values) < 1e-12);
     assertOrthonormal(left);
     assertOrthonormal(right);
@@ -56,27 +67,27 @@ for (const [rows, columns] of [
   });
 }
 
-test("the largest singular values of a larger matrix are those of its whole decomposition", () => {
+test("the largest singular values of a larger matrix are those of its whole decomposition", async () => {
   const w = random(150, 90, 5);
-  const whole = principalPart(w, 90, numbers(1));
-  const part = principalPart(w, 6, numbers(2));
+  const whole = await principalPart(w, 90);
+  const part = await principalPart(w, 6);
   assert.ok(largest(part.values.map((value, k) => value - whole.values[k]!)) < 1e-11);
   const [first, second] = [whole, part].map(({ values, left, right }) =>
     product(left.slice(0, 6), right.slice(0, 6), values.slice(0, 6)),
   );
   assert.ok(difference(first!, Float32Array.from(second!)) < 1e-6);
-  assert.deepEqual(part, principalPart(w, 6, numbers(2)), "the bits repeat");
+  assert.deepEqual(await principalPart(w, 6, 3), part, "threads change no bit");
 });
 
-test("a matrix of low rank, equal singular values and zeros are decomposed too", () => {
+test("a matrix of low rank, equal singular values and zeros are decomposed too", async () => {
   const zero = { rows: 6, columns: 4, values: new Float32Array(24) };
-  assert.deepEqual(principalPart(zero, 3, numbers(1)).values, [0, 0, 0]);
+  assert.deepEqual((await principalPart(zero, 3)).values, [0, 0, 0]);
   const unit = {
     rows: 40,
     columns: 40,
     values: Float32Array.from({ length: 1600 }, (_, at) => (at % 41 === 0 ? 2 : 0)),
   };
-  const equal = principalPart(unit, 5, numbers(1));
+  const equal = await principalPart(unit, 5);
   assert.ok(largest(equal.values.map((value) => value - 2)) < 1e-12);
   assertOrthonormal(equal.left);
   assertOrthonormal(equal.right);
@@ -85,7 +96,7 @@ test("a matrix of low rank, equal singular values and zeros are decomposed too",
     { length: 3000 },
     (_, at) => column.values[Math.floor(at / 50)]! * row.values[at % 50]!,
   );
-  const one = principalPart({ rows: 60, columns: 50, values }, 3, numbers(1));
+  const one = await principalPart({ rows: 60, columns: 50, values }, 3);
   assert.ok(one.values[1]! < 1e-6 && difference(product(one.left, one.right, one.values), values) < 1e-6);
 });
 
@@ -94,9 +105,9 @@ for (const [rows, columns, rank] of [
   [6, 9, 4],
   [8, 8, 3],
 ] as const) {
-  test(`the first ${rank} of Q and R of a matrix ${rows} × ${columns} are those of the matrix`, () => {
+  test(`the first ${rank} of Q and R of a matrix ${rows} × ${columns} are those of the matrix`, async () => {
     const w = random(rows, columns, 7);
-    const { q, r } = leadingQr(w, rank);
+    const { left: q, right: r } = await decomposed(w, rank, "qr", 2);
     assertOrthonormal(q);
     for (const [k, row] of r.entries()) {
       assert.deepEqual(
@@ -123,3 +134,10 @@ for (const [rows, columns, rank] of [
     assert.ok(r[0]![0]! * w.values[0]! < 0, "LAPACK's sign");
   });
 }
+
+test("decompose refuses a rank above the smaller side, a matrix of another size and an unknown kind", () => {
+  const values = new Float32Array(12);
+  assert.throws(() => addon().decompose(values, 4, 3, 4, "principal", 1), /rank is above the matrix's smaller side/);
+  assert.throws(() => addon().decompose(values, 4, 4, 2, "qr", 1), /12 values, which are not rows · columns/);
+  assert.throws(() => addon().decompose(values, 0, 4, 2, "qr", 1), /rows must be a positive integer/);
+});
