@@ -13,10 +13,16 @@ import { temporaryDirectory } from "../trainer/testing/temporary.ts";
 import { writeConversations } from "./bench/dataFile.ts";
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
-const result = z.object({ peakBytes: z.number(), dataset: z.object({ examples: z.number(), tokens: z.number() }) });
+const result = z.object({
+  peakBytes: z.number(),
+  encoderBytes: z.number(),
+  dataset: z.object({ examples: z.number(), tokens: z.number() }),
+});
 
 /** The reading and the encoding process together take 210 MB for a file of one megabyte. */
 const mostBytes = 320e6;
+/** An encoding process has 58 MB of its own after 6 MB of text, and 68 MB after 60. */
+const mostEncoderBytes = 72e6;
 const heapMegabytes = 64;
 
 test("prepare needs less memory than the size of a 400 MB file, and only a small heap", async (t) => {
@@ -27,9 +33,10 @@ test("prepare needs less memory than the size of a 400 MB file, and only a small
   assert.ok(size > 1.2 * mostBytes, `${size} bytes`);
   const args = [path("bench/dataRun.ts"), source, path("../demo/base/model"), `${directory}/store`, "1"];
   const ran = await promisify(execFile)(process.execPath, [`--max-old-space-size=${heapMegabytes}`, ...args]);
-  const { peakBytes, dataset } = result.parse(JSON.parse(ran.stdout));
+  const { peakBytes, encoderBytes, dataset } = result.parse(JSON.parse(ran.stdout));
   assert.ok(dataset.examples > 2000 && dataset.tokens > 1_000_000);
   assert.ok(peakBytes < mostBytes, `${peakBytes} bytes resident at most`);
+  assert.ok(encoderBytes < mostEncoderBytes, `${encoderBytes} bytes of an encoding process`);
 });
 
 /** Conversations, each with a long additional field. */

@@ -19,6 +19,7 @@ const resultSchema = z.object({
   seconds: z.number(),
   coreSeconds: z.number(),
   peakBytes: z.number(),
+  encoderBytes: z.number(),
   dataset: z.object({ examples: z.number(), tokens: z.number(), rows: z.number() }),
 });
 
@@ -38,14 +39,16 @@ export async function benchData({ megabytes, model, threads, onLine }: DataBench
     writeConversations(source, megabytes * 1e6);
     const args = [runner, source, path.resolve(model ?? demoModel), path.join(directory, "store"), String(threads)];
     const { stdout } = await promisify(execFile)(process.execPath, args);
-    const { seconds, coreSeconds, peakBytes, dataset } = resultSchema.parse(JSON.parse(stdout));
+    const { seconds, coreSeconds, peakBytes, encoderBytes, dataset } = resultSchema.parse(JSON.parse(stdout));
     onLine(
       `data         ${megabytes} MB of JSON lines, ${dataset.examples} conversations, ${formatCount(dataset.tokens)} tokens`,
     );
     onLine(
       `throughput   ${(megabytes / seconds).toFixed(1)} MB/s; ${(megabytes / coreSeconds).toFixed(1)} MB for each second of a core`,
     );
-    onLine(`memory       ${formatBytes(peakBytes)} resident at most`);
+    onLine(
+      `memory       ${formatBytes(peakBytes)} resident at most; an encoding process has ${formatBytes(encoderBytes)} of its own`,
+    );
     onLine(`result       ${dataset.rows} rows of 512 tokens, staged in ${seconds.toFixed(1)} s`);
   } finally {
     rmSync(directory, { recursive: true, force: true });

@@ -9,15 +9,16 @@ import { Stores } from "../../trainer/stores/stores.ts";
 const [source = "", model = "", store = "", threads = "0"] = process.argv.slice(2);
 const uri = (path: string) => `file://${path}`;
 
-/** Resident bytes of the process and its children; a shared page counts once. */
-function residentBytes(): number {
-  const children = readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").trim().split(" ");
-  return ["self", ...children.filter((pid) => pid !== "")].reduce((total, pid) => total + residentOf(pid), 0);
-}
+const children = () =>
+  readFileSync(`/proc/self/task/${process.pid}/children`, "utf8")
+    .split(" ")
+    .filter((pid) => pid.trim() !== "");
 
-function residentOf(pid: string): number {
+/** Bytes of a process: `Pss`, all resident ones, a shared page divided among its users; or `Pss_Anon`, without files. */
+function bytesOf(pid: string, kind: "Pss" | "Pss_Anon"): number {
   try {
-    return 1024 * Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0);
+    const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+    return 1024 * Number(new RegExp(`^${kind}:\\s+(\\d+)`, "m").exec(text)?.[1] ?? 0);
   } catch {
     // It has just ended.
     return 0;
@@ -32,9 +33,12 @@ function coreSecondsOfEnded(): number {
   return (Number(fields[13]) + Number(fields[14])) / ticksPerSecond;
 }
 
-let peakBytes = 0;
+let [peakBytes, encoderBytes] = [0, 0];
 const sampling = setInterval(() => {
-  peakBytes = Math.max(peakBytes, residentBytes());
+  const encoders = children();
+  const resident = ["self", ...encoders].reduce((total, pid) => total + bytesOf(pid, "Pss"), 0);
+  peakBytes = Math.max(peakBytes, resident);
+  encoderBytes = Math.max(encoderBytes, ...encoders.map((pid) => bytesOf(pid, "Pss_Anon")));
 }, 500);
 
 const started = performance.now();
@@ -62,6 +66,8 @@ const result = {
   seconds: (performance.now() - started) / 1000,
   coreSeconds: (user + system) / 1e6 + coreSecondsOfEnded(),
   peakBytes,
+  /** Of the largest encoding process, without its program's files. */
+  encoderBytes,
   datasetDigest: figures.datasetDigest,
   dataset: figures.dataset,
 };

@@ -34,6 +34,11 @@ const execArgv = [
   `--max-semi-space-size=${youngMegabytes}`,
   "--disable-warning=ExperimentalWarning",
 ];
+/**
+ * A process encodes one batch at a time, so one thread is enough, and one arena of malloc: with more, each thread's arena keeps
+ * freed memory that the others cannot use, and the process grows with the data.
+ */
+const libraryVariables = { TOKENIZERS_PARALLELISM: "false", UV_THREADPOOL_SIZE: "1", MALLOC_ARENA_MAX: "1" };
 /** Characters of standard error to keep, for the reason why a process ended. */
 const keptCharacters = 8192;
 
@@ -76,7 +81,7 @@ class EncodingProcess {
   #broken: unknown;
 
   constructor(start: EncodeStart) {
-    const env = { ...process.env, TOKENIZERS_PARALLELISM: "false" };
+    const env = { ...process.env, ...libraryVariables };
     const stdio = ["ignore", "ignore", "pipe", "ipc"] as const;
     this.#child = fork(program, { execArgv, env, stdio: [...stdio], serialization: "advanced" });
     this.#child.on("message", (reply: EncodeReply) => this.#take(reply));
