@@ -45,6 +45,7 @@ export function planLines(
     ...indented(table(memoryRows(plan, frontier !== undefined), [1, 2])),
     "",
     ...(frontier ? [...frontierLines(plan, frontier), "", ...siteLines(plan), ""] : []),
+    ...plan.notes.map((note) => `note: ${note}`),
     fitText(plan, predictedPeakBytes, availableBytes),
   ];
 }

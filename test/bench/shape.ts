@@ -45,7 +45,7 @@ export function specOf(format: Format): CompileSpec {
       rankStabilized: false,
     },
     training: {
-      optimizer: { type: "AdamW", weightDecay: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+      optimizer: { type: "AdamW", weightDecay: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, paged: false },
       maxGradNorm: 1,
     },
     precision: dense,

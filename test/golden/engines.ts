@@ -119,7 +119,14 @@ function specOf(
     },
     method: settings.method,
     training: {
-      optimizer: { type: "AdamW", weightDecay: settings.weightDecay, beta1, beta2, epsilon: Number(epsilon ?? "1e-8") },
+      optimizer: {
+        type: "AdamW",
+        weightDecay: settings.weightDecay,
+        beta1,
+        beta2,
+        epsilon: Number(epsilon ?? "1e-8"),
+        paged: false,
+      },
       maxGradNorm: settings.maxGradNorm,
     },
     precision,

@@ -32,7 +32,7 @@ test("the shape that a job's status keeps of a model plans as its config.json do
         storage: { dense: "BF16", linear: "BF16", doubleQuantization: false },
         method: usualMethod("lora"),
         training: {
-          optimizer: { type: "AdamW", weightDecay: 0, beta1: 0.9, beta2: 0.99, epsilon: 1e-8 },
+          optimizer: { type: "AdamW", weightDecay: 0, beta1: 0.9, beta2: 0.99, epsilon: 1e-8, paged: false },
           maxGradNorm: 1,
         },
         precision: "BF16",

@@ -11,6 +11,7 @@ import sys
 import torch
 import transformers
 
+import adamw8
 import cases
 import check_adapter
 import families
@@ -26,6 +27,7 @@ def all_goldens() -> None:
     tiny_llama.write_rows()
     nf4.write()
     rope.write()
+    adamw8.write()
     cases.write_quantized_bases()
     for name in cases.CASES:
         cases.write_case(name)

@@ -41,7 +41,7 @@ export function declare(spec: CompileSpec): { parts: ProgramParts } & Sites {
   const parts: ProgramParts = {
     config: spec.model,
     method: methodOf(spec.method),
-    variables: new Variables(spec.storage, activationTypes[spec.precision]),
+    variables: new Variables(spec.storage, activationTypes[spec.precision], spec.training?.optimizer.type),
   };
   return { parts, ...declareTensors(parts, spec) };
 }

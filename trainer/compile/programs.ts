@@ -20,6 +20,7 @@ import { llama, qwen2, qwen3 } from "../models/llama.ts";
 import { olmo2 } from "../models/olmo2.ts";
 import { phi3 } from "../models/phi3.ts";
 import { adamw } from "../ops/adamw/op.ts";
+import { adamw8 } from "../ops/adamw8/op.ts";
 import { argmax } from "../ops/argmax/op.ts";
 import { cachePrefix } from "../ops/cachePrefix/op.ts";
 import { cast, castTo } from "../ops/cast/op.ts";
@@ -205,10 +206,14 @@ export function optimiseGraph(
   const hyper = graph.input("hyper", "F32", [3]);
   const { beta1, beta2, epsilon: eps, weightDecay } = optimizer;
   const rule = { oneMinusBeta1: 1 - beta1, beta2, oneMinusBeta2: 1 - beta2, eps };
-  for (const { theta, gradient, moment1, moment2, learningRateScale, decays } of parameters) {
-    const decay = decays ? weightDecay : 0;
-    const operands = { grad: gradient, factor, hyper, theta, m: moment1, v: moment2 };
-    adamw.node(graph, operands, { ...rule, weightDecay: decay, learningRateScale });
+  for (const { theta, gradient, moments, learningRateScale, decays } of parameters) {
+    const operands = { grad: gradient, factor, hyper, theta };
+    const attributes = { ...rule, weightDecay: decays ? weightDecay : 0, learningRateScale };
+    if (moments.kind === "F32") adamw.node(graph, { ...operands, m: moments.m, v: moments.v }, attributes);
+    else {
+      const { m, mScale, v, vScale } = moments;
+      adamw8.node(graph, { ...operands, m, mScale, v, vScale }, { ...attributes, beta1 });
+    }
   }
   return graph;
 }

@@ -77,6 +77,14 @@ test("writing out a default or spelling a decimal differently changes no hash", 
   assert.equal(specHash(spelt), specHash(minimal));
 });
 
+test("moments in 8 bits make another run; paged state does not, because it changes no result", () => {
+  const of = (optimizer: NonNullable<NonNullable<TrainingSpec["training"]>["optimizer"]>) =>
+    runHash({ ...minimal, training: { optimizer } }, pins);
+  assert.equal(of({ type: "AdamW" }), runHash(minimal, pins));
+  assert.notEqual(of({ type: "AdamW8bit" }), runHash(minimal, pins));
+  for (const type of ["AdamW", "AdamW8bit"] as const) assert.equal(of({ type, paged: true }), of({ type }));
+});
+
 test("every decimal that a field accepts can be hashed, however many digits its double has", () => {
   const at = (learningRate: string) => specHash({ ...minimal, training: { learningRate } });
   const long = ["3.1622776601683795e-4", "1.2345678901234567e-3", "0.0000000123456789", "1.1111111111111111e-99"];

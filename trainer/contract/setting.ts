@@ -121,6 +121,12 @@ export const withoutDefault = <Written, Value>(one: Setting<Written, Value>): Se
   default: () => undefined,
 });
 
+/** The same setting outside of the hash: it changes no bit of a result. */
+export const unhashed = <Written, Value>(one: Setting<Written, Value>): Setting<Written, Value> => ({
+  ...one,
+  canonical: () => undefined,
+});
+
 export const required = <Written, Value>(one: Setting<Written, Value>): Setting<Written, Value> & Required => ({
   ...one,
   required: true,

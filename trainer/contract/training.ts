@@ -2,7 +2,16 @@
 import { z } from "zod";
 import { learningRateSchedule } from "./learningRateSchedule.ts";
 import { declarations } from "./methods/index.ts";
-import { decimalSetting, type Earlier, required, section, setting, type ValuesOf, withoutDefault } from "./setting.ts";
+import {
+  decimalSetting,
+  type Earlier,
+  required,
+  section,
+  setting,
+  unhashed,
+  type ValuesOf,
+  withoutDefault,
+} from "./setting.ts";
 import { oneLength } from "./settingsRules.ts";
 
 export const precision = z.enum(["BF16", "F32"]);
@@ -11,8 +20,9 @@ export type Precision = z.infer<typeof precision>;
 const optimizer = section(
   {
     type: required(
-      setting(z.enum(["AdamW"]), {
-        description: "AdamW (Loshchilov & Hutter 2019).",
+      setting(z.enum(["AdamW", "AdamW8bit"]), {
+        description:
+          "AdamW (Loshchilov & Hutter 2019), or AdamW8bit (Dettmers et al. 2022): the moments of tensors with at least 4096 elements in 8 bits, which takes a quarter of the memory.",
         default: "AdamW",
         says: "",
       }),
@@ -26,6 +36,14 @@ const optimizer = section(
     epsilon: decimalSetting(
       { min: 1e-30, max: 1 },
       { description: "Added to the square root of the second moment.", default: 1e-8 },
+    ),
+    paged: unhashed(
+      setting(z.boolean(), {
+        description:
+          "Keep the optimiser's state in pages that move to the machine's memory when a GPU's is short. It changes no result, and has no effect on a CPU.",
+        default: false,
+        later: true,
+      }),
     ),
   },
   { description: "The optimiser. Default AdamW." },

@@ -120,7 +120,7 @@ export class Engine {
       for (const { name } of this.stateOf(role)) this.floats(role, name).set(this.floats("parameter", name));
     }
     for (const role of rolesWith(({ start }) => start === "zero")) {
-      for (const { name } of this.stateOf(role)) this.floats(role, name).fill(0);
+      for (const { name } of this.stateOf(role)) this.bytes(role, name).fill(0);
     }
   }
 

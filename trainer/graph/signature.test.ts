@@ -45,6 +45,20 @@ test("types and shapes of outputs follow from the operands if the signature dete
   assert.equal(inferred(groups, double, attributes).sums?.dtype, "F64");
 });
 
+test("a scale per started block of a contiguous operand of any shape is required", () => {
+  const blocks = defineOp({
+    name: "blocks",
+    meaning: "for the test",
+    inputs: { x: "f32[#]", codes: "u8[#]", scales: "f32[#~256]" },
+    outputs: { y: "f32[#]" },
+  });
+  const given = { x: tensor("F32", [3, 100]), codes: tensor("U8", [3, 100]) };
+  assert.deepEqual(inferred(blocks, { ...given, scales: tensor("F32", [2]) }, {}).y?.shape, [3, 100]);
+  assert.throws(() => inferred(blocks, { ...given, scales: tensor("F32", [1]) }, {}), /scales must be \[2\]/);
+  const floats = { ...given, codes: tensor("F32", [3, 100]), scales: tensor("F32", [2]) };
+  assert.throws(() => inferred(blocks, floats, {}), /codes \(u8\) may not be F32/);
+});
+
 const wrong: [string, Partial<Record<string, Tensor>>, Partial<Record<string, number>>, RegExp][] = [
   ["a shape that contradicts another", { row: tensor("I32", [5]) }, {}, /groups: row must be \[6\], but t is \[5\]/],
   ["another rank", { x: tensor("F32", [6]) }, {}, /x must be \[T,n\], but is \[6\]/],

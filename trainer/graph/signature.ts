@@ -5,16 +5,16 @@
  *
  * `type[dimensions]`: a dimension's name is bound where it is first seen (attributes are bound before) and must agree
  * afterwards; a number, or a term of names and numbers with `*` and `/` (from left to right, divisions without remainder),
- * is compared; `+` adds as `*` multiplies. `[*]` is any shape, the same for all operands with `[*]`; `[#]` is the same and
- * contiguous in memory.
+ * is compared; `+` adds as `*` multiplies, and `~` divides rounding up. `[*]` is any shape, the same for all operands with
+ * `[*]`; `[#]` is the same and contiguous in memory, and binds `#` to the number of its elements.
  */
-import { type DataType, isFloating, sumType, type Tensor, type TensorFacts } from "./tensor.ts";
+import { type DataType, elementsOf, isFloating, sumType, type Tensor, type TensorFacts } from "./tensor.ts";
 
 /**
  * `act` an activation: F32, BF16 or F64, the same for all of a node · `dense` any float, dense · `weight` any float, dense
  * or NF4 · `sum` the type of sums: F32 (F64 in double programs) · `any` any type, dense · others: that type.
  */
-export type OperandType = "act" | "dense" | "weight" | "sum" | "f32" | "f64" | "i32" | "u32" | "any";
+export type OperandType = "act" | "dense" | "weight" | "sum" | "f32" | "f64" | "i32" | "u32" | "u8" | "any";
 
 export type OperandText = `${OperandType}[${string}]`;
 
@@ -56,7 +56,7 @@ export interface Signature {
   readonly together: readonly (readonly [string, string])[];
 }
 
-const pattern = /^(act|dense|weight|sum|f32|f64|i32|u32|any)\[([^[\]]+)\]$/;
+const pattern = /^(act|dense|weight|sum|f32|f64|i32|u32|u8|any)\[([^[\]]+)\]$/;
 
 /** `"tailX?"`, `"act[T,r]"` → the operand. */
 export function operandSpec(named: string, text: OperandText, access: Access): OperandSpec {
@@ -113,11 +113,11 @@ export class Match {
   /** A term's value; undefined while one of its names is not bound. */
   #sizeOf(term: string): number | undefined {
     let value = 1;
-    for (const [, by, factor = ""] of term.matchAll(/([*/+]?)([^*/+]+)/g)) {
+    for (const [, by, factor = ""] of term.matchAll(/([*/+~]?)([^*/+~]+)/g)) {
       const size = /^[0-9]+$/.test(factor) ? Number(factor) : this.#bound.get(factor);
       if (size === undefined) return undefined;
       if (by === "/" && value % size !== 0) this.#fail(`${term}: ${value} is not a multiple of ${size}`);
-      value = by === "/" ? value / size : by === "+" ? value + size : value * size;
+      value = combined(value, by, size);
     }
     return value;
   }
@@ -136,6 +136,8 @@ export class Match {
         return "I32";
       case "u32":
         return "U32";
+      case "u8":
+        return "U8";
       case "dense":
       case "weight":
       case "any":
@@ -158,6 +160,7 @@ export class Match {
     const { shape } = tensor;
     const expected = hasAnyShape(operand) ? (this.#shape ?? shape) : this.#expected(operand, shape);
     if (hasAnyShape(operand)) this.#shape = expected;
+    if (operand.terms[0] === "#") this.#bound.set("#", elementsOf(shape));
     if (expected.join() === shape.join()) return;
     this.#fail(`${operand.name} must be [${expected}], but ${tensor.name} is [${shape}]`);
   }
@@ -169,7 +172,7 @@ export class Match {
       const value = this.#sizeOf(term);
       if (value !== undefined) return value;
       const size = shape[index] ?? 1;
-      if (/[*/+]/.test(term)) this.#fail(`${name}: no earlier operand determines ${term}`);
+      if (/[*/+~]/.test(term)) this.#fail(`${name}: no earlier operand determines ${term}`);
       this.#bound.set(term, size);
       return size;
     });
@@ -194,6 +197,7 @@ export class Match {
         case "f64":
         case "i32":
         case "u32":
+        case "u8":
           return dtype === type.toUpperCase();
       }
     };
@@ -202,5 +206,18 @@ export class Match {
 
   #fail(why: string): never {
     throw new Error(`${this.#signature.name}: ${why}`);
+  }
+}
+
+function combined(value: number, by: string | undefined, size: number): number {
+  switch (by) {
+    case "/":
+      return value / size;
+    case "~":
+      return Math.ceil(value / size);
+    case "+":
+      return value + size;
+    default:
+      return value * size;
   }
 }

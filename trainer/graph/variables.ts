@@ -3,11 +3,12 @@
  * moments. A model requests them by name while its graph is built; the first build declares them, later builds find the
  * same ones.
  */
+import type { OptimizerSettings } from "../contract/effective.ts";
 import type { CompileSpec, Residual } from "./compiled.ts";
 import { nf4Parts } from "./nf4.ts";
 import type { Accumulator } from "./op.ts";
 import type { KeyValuePrefix, LatentOptions, Prompt, Site, StepDeriver, TrainableOptions, Trained } from "./site.ts";
-import type { DataType, Initial, Role, Tensor, TensorStorage } from "./tensor.ts";
+import { type DataType, elementsOf, type Initial, type Role, type Tensor, type TensorStorage } from "./tensor.ts";
 
 export interface Parameter extends Trained {
   readonly theta: Tensor;
@@ -19,9 +20,24 @@ export interface Parameter extends Trained {
   readonly decays: boolean;
   readonly initial: Initial;
   readonly gradient: Tensor;
-  readonly moment1: Tensor;
-  readonly moment2: Tensor;
+  readonly moments: Moments;
 }
+
+/** The optimiser's state of a parameter: values in F32, or codes of 8 bits with a scale per block (ops/adamw8). */
+export type Moments =
+  | { readonly kind: "F32"; readonly m: Tensor; readonly v: Tensor }
+  | {
+      readonly kind: "8bit";
+      readonly m: Tensor;
+      readonly mScale: Tensor;
+      readonly v: Tensor;
+      readonly vScale: Tensor;
+    };
+
+/** Tensors with fewer elements keep their moments in F32, as in bitsandbytes. */
+const fewest8bitElements = 4096;
+/** Elements per scale. */
+const momentBlock = 256;
 
 /** A value derived from parameters and frozen weights once per step. */
 export interface Derivation {
@@ -62,10 +78,16 @@ export class Variables {
   readonly clipFactor = state("clipFactor", "scalar", "F32", [1]);
   readonly activationType: DataType;
   readonly #storage: CompileSpec["storage"];
+  readonly #optimizer: OptimizerSettings["type"];
   #sealed = false;
 
-  constructor(storage: CompileSpec["storage"], activationType: DataType) {
+  constructor(
+    storage: CompileSpec["storage"],
+    activationType: DataType,
+    optimizer: OptimizerSettings["type"] = "AdamW",
+  ) {
     this.#storage = storage;
+    this.#optimizer = optimizer;
     this.activationType = activationType;
   }
 
@@ -126,12 +148,11 @@ export class Variables {
 
   /** Every tensor of the state, of all roles. */
   state(): readonly Tensor[] {
-    const ofParameters = [...this.parameters.values()].flatMap(({ theta, phi, gradient, moment1, moment2 }) => [
+    const ofParameters = [...this.parameters.values()].flatMap(({ theta, phi, gradient, moments }) => [
       theta,
       ...(phi === theta ? [] : [phi]),
       gradient,
-      moment1,
-      moment2,
+      ...(moments.kind === "F32" ? [moments.m, moments.v] : [moments.m, moments.mScale, moments.v, moments.vScale]),
     ]);
     const ofDerivations = [...this.derivations.values()].flatMap(({ phi, cotangent }) => [phi, cotangent]);
     const penalty = this.penalties.size > 0 ? [this.penalty] : [];
@@ -173,8 +194,22 @@ export class Variables {
       decays,
       initial,
       gradient: state(name, "gradient", "F32", shape),
-      moment1: state(name, "moment1", "F32", shape),
-      moment2: state(name, "moment2", "F32", shape),
+      moments: this.#moments(name, shape),
+    };
+  }
+
+  #moments(name: string, shape: readonly number[]): Moments {
+    const elements = elementsOf(shape);
+    if (this.#optimizer === "AdamW" || elements < fewest8bitElements) {
+      return { kind: "F32", m: state(name, "moment1", "F32", shape), v: state(name, "moment2", "F32", shape) };
+    }
+    const scales = [Math.ceil(elements / momentBlock)];
+    return {
+      kind: "8bit",
+      m: state(name, "moment1", "U8", shape),
+      mScale: state(`${name}.scale`, "moment1", "F32", scales),
+      v: state(name, "moment2", "U8", shape),
+      vScale: state(`${name}.scale`, "moment2", "F32", scales),
     };
   }
 

@@ -4,6 +4,7 @@
  */
 import type { AnyOp } from "../graph/op.ts";
 import { adamw } from "./adamw/op.ts";
+import { adamw8 } from "./adamw8/op.ts";
 import { add } from "./add/op.ts";
 import { argmax } from "./argmax/op.ts";
 import { attention } from "./attention/op.ts";
@@ -100,6 +101,7 @@ export const ops: readonly ListedOp[] = [
   softcap,
   sliceColumns,
   sliceColumnsBackward,
+  adamw8,
 ];
 
 export const isComputing = (op: ListedOp): op is AnyOp => "operands" in op;

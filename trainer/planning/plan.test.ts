@@ -305,6 +305,40 @@ test("a plan gives the bytes of a checkpoint: parameters, both moments, and the 
   assert.equal(validated.checkpointBytes, memory.parameters + memory.moments + memory.parameters);
 });
 
+test("moments in 8 bits are planned to the byte, tensors under 4096 elements in 32 bits, and make checkpoints smaller", () => {
+  const on = (type: "AdamW" | "AdamW8bit") =>
+    planned({ settings: settings({ method: { full: {} }, training: { optimizer: { type } } }) });
+  const [usual, small] = [on("AdamW"), on("AdamW8bit")];
+  // Both moments of the embedding and 6 layers; the 13 norms are small. All scales fill whole cache lines but those of
+  // matrices of 128 × 64: 32 scales.
+  const matrices = [
+    1000 * 128,
+    ...Array(6)
+      .fill([128 * 128, 128 * 128, 64 * 128, 64 * 128, ...Array(3).fill(384 * 128)])
+      .flat(),
+  ];
+  const saved = matrices.reduce((sum, elements) => {
+    const scales = Math.ceil((4 * Math.ceil(elements / 256)) / 64) * 64;
+    return sum + 2 * (4 * elements - elements - scales);
+  }, 0);
+  assert.equal(usual.memory.moments - small.memory.moments, saved);
+  assert.equal(usual.checkpointBytes - small.checkpointBytes, saved);
+  assert.ok(small.memory.moments < 0.27 * usual.memory.moments);
+  const moments = compile(small.spec).state.filter(({ role }) => role === "moment1");
+  assert.deepEqual(
+    new Set(moments.filter(({ name }) => name.includes("norm")).map(({ dtype }) => dtype)),
+    new Set(["F32"]),
+  );
+});
+
+test("a plan for a CPU says that paged state has no effect there, and plans the same memory", () => {
+  const paged = planned({ settings: settings({ training: { optimizer: { type: "AdamW8bit", paged: true } } }) });
+  const usual = planned({ settings: settings({ training: { optimizer: { type: "AdamW8bit" } } }) });
+  assert.deepEqual(paged.notes, ["training.optimizer.paged has no effect on a CPU"]);
+  assert.deepEqual(usual.notes, []);
+  assert.deepEqual(paged.memory, usual.memory);
+});
+
 test("a plan gives the bytes that a pod fetches: the stored base and the data, also if the base itself is trained", () => {
   const elements = 1000 * 128 + 6 * (128 * (128 + 64 + 64 + 128) + 3 * 128 * 384) + 13 * 128;
   const full = planned({ settings: settings({ method: { full: {} } }) });

@@ -52,6 +52,8 @@ export interface Plan {
   spec: CompileSpec;
   sites: readonly SiteRecord[];
   embeddings: readonly SiteRecord[];
+  /** Settings that have no effect on this target. */
+  notes: readonly string[];
 }
 
 /** Settings that cannot be planned for this model. */
@@ -226,7 +228,15 @@ function describe(input: PlanInput, { spec, compiled, fits }: Candidate): Plan {
     spec,
     sites: compiled.sites,
     embeddings: compiled.embeddings,
+    notes: notesOf(input),
   };
+}
+
+function notesOf({ settings: { training }, target: { device } }: PlanInput): string[] {
+  switch (device) {
+    case "cpu":
+      return training.optimizer.paged ? ["training.optimizer.paged has no effect on a CPU"] : [];
+  }
 }
 
 function parameterCounts({ state, baseParameters }: Compiled) {

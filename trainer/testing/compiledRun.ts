@@ -51,7 +51,7 @@ export const aSpec = (changes: Partial<CompileSpec> = {}): CompileSpec => ({
   storage: { dense: "F32", linear: "F32", doubleQuantization: false },
   method: { kind: "full" },
   training: {
-    optimizer: { type: "AdamW", weightDecay: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+    optimizer: { type: "AdamW", weightDecay: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, paged: false },
     maxGradNorm: 1,
   },
   precision: "F32",

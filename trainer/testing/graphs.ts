@@ -14,7 +14,7 @@ import { type DataType, elementsOf, type Tensor } from "../graph/tensor.ts";
 import { addon, type Backend, type Executor } from "../native/addon.ts";
 import { cast } from "../ops/cast/op.ts";
 
-export type Numbers = Float32Array | Float64Array | Int32Array | Uint32Array;
+export type Numbers = Float32Array | Float64Array | Int32Array | Uint32Array | Uint8Array;
 export type Values = Readonly<Record<string, ArrayLike<number>>>;
 
 /** Numbers in (−0.5, 0.5), the same for the same seed. */
@@ -31,7 +31,7 @@ export const randomValues = (count: number, seed: number): Float64Array => {
   return Float64Array.from({ length: count }, () => random());
 };
 
-const views = { F32: Float32Array, F64: Float64Array, I32: Int32Array, U32: Uint32Array } as const;
+const views = { F32: Float32Array, F64: Float64Array, I32: Int32Array, U32: Uint32Array, U8: Uint8Array } as const;
 
 /** A typed view of a tensor in a region. No test reads or writes BF16 directly. */
 export function viewOf(region: Uint8Array, dtype: DataType, shape: readonly number[], offset: number): Numbers {

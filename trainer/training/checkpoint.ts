@@ -16,6 +16,7 @@ import {
 } from "../formats/safetensors.ts";
 import { safetensorsChunks, type TensorData } from "../formats/safetensorsWriter.ts";
 import { rolesWith } from "../graph/roles.ts";
+import type { DataType } from "../graph/tensor.ts";
 import { DirectoryWriter, fileList, readManifest, removeDirectory, verifyListed } from "../stores/directory.ts";
 import { MissingFileError } from "../stores/store.ts";
 import type { Stores } from "../stores/stores.ts";
@@ -190,13 +191,19 @@ function reasonOf(error: unknown): string {
 
 function savedTensors(engine: Engine): TensorData[] {
   return savedRoles.flatMap((role) =>
-    engine.stateOf(role).map(({ name, shape }) => ({
+    engine.stateOf(role).map(({ name, dtype, shape }) => ({
       name: `${role}.${name}`,
-      dtype: "F32",
+      dtype: savedType(dtype),
       shape,
       data: engine.bytes(role, name),
     })),
   );
+}
+
+/** Checkpointed state is in F32, or in codes of 8 bits. */
+function savedType(dtype: DataType): "F32" | "U8" {
+  if (dtype !== "F32" && dtype !== "U8") throw new Error(`no checkpoint holds ${dtype}`);
+  return dtype;
 }
 
 function parameterTensors(engine: Engine, parameters: Parameters): TensorData[] {

@@ -57,6 +57,10 @@ const curves = {
 const above = (minimum: number, share: number): number => share * (1 - minimum) + minimum;
 
 /** (learning rate, 1 − β₁ᵗ, √(1 − β₂ᵗ)) of step t.        Loshchilov & Hutter 2019 */
-export function hyperOf(rate: number, step: number, { beta1, beta2 }: OptimizerSettings): Float32Array {
+export function hyperOf(
+  rate: number,
+  step: number,
+  { beta1, beta2 }: Pick<OptimizerSettings, "beta1" | "beta2">,
+): Float32Array {
   return Float32Array.of(rate, 1 - beta1 ** step, Math.sqrt(1 - beta2 ** step));
 }

@@ -70,7 +70,7 @@ test("the learning rate warms up, then decays along its schedule", () => {
 });
 
 test("the bias corrections equal those of step t", () => {
-  const optimizer = { type: "AdamW", weightDecay: 0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
+  const optimizer = { type: "AdamW", weightDecay: 0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, paged: false } as const;
   const [rate, first, second] = hyperOf(0.5, 1, optimizer);
   assert.equal(rate, 0.5);
   assert.ok(Math.abs(first! - 0.1) < 1e-7 && Math.abs(second! - Math.sqrt(0.001)) < 1e-7);

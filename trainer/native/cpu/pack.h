@@ -90,7 +90,7 @@ struct Nf4 {
   float absmax(int64_t block) const {
     if (!tensor.nestedAbsmax) return floatAt(tensor.absmax, block);
     const int64_t blocks = ceilDivide(tensor.count(), nf4Block);
-    const float product = nf4DynamicMap[tensor.absmax[block]] * floatAt(tensor.nestedAbsmax, block / nf4NestedBlock);
+    const float product = signedDynamicMap[tensor.absmax[block]] * floatAt(tensor.nestedAbsmax, block / nf4NestedBlock);
     return product + floatAt(tensor.nestedAbsmax, ceilDivide(blocks, nf4NestedBlock));
   }
 

@@ -468,6 +468,26 @@ inline constexpr AttributeInfo sliceColumnsBackwardAttributes[] = {
     {"after", false, 0, 16777216, false, -1, {}, 0},
 };
 
+inline constexpr OperandInfo adamw8Operands[] = {
+    {"grad", OperandType::sum, "#", false, false, false, -1},
+    {"factor", OperandType::sum, "1", false, false, false, -1},
+    {"hyper", OperandType::sum, "3", false, false, false, -1},
+    {"theta", OperandType::sum, "#", false, true, false, -1},
+    {"m", OperandType::u8, "#", false, true, false, -1},
+    {"mScale", OperandType::sum, "#~256", false, true, false, -1},
+    {"v", OperandType::u8, "#", false, true, false, -1},
+    {"vScale", OperandType::sum, "#~256", false, true, false, -1},
+};
+inline constexpr AttributeInfo adamw8Attributes[] = {
+    {"beta1", true, -unbounded, unbounded, false, -1, {}, 0},
+    {"oneMinusBeta1", true, -unbounded, unbounded, false, -1, {}, 0},
+    {"beta2", true, -unbounded, unbounded, false, -1, {}, 0},
+    {"oneMinusBeta2", true, -unbounded, unbounded, false, -1, {}, 0},
+    {"eps", true, -unbounded, unbounded, false, -1, {}, 0},
+    {"weightDecay", true, -unbounded, unbounded, false, -1, {}, 0},
+    {"learningRateScale", true, -unbounded, unbounded, false, -1, {}, 0},
+};
+
 // By opcode − 1. An operand count of −1: any number.
 inline constexpr OpInfo opTable[opcodeCount] = {
     {"embed", embedOperands, 3, nullptr, 0, 0},
@@ -516,6 +536,7 @@ inline constexpr OpInfo opTable[opcodeCount] = {
     {"softcap", softcapOperands, 2, softcapAttributes, 1, 1},
     {"sliceColumns", sliceColumnsOperands, 2, sliceColumnsAttributes, 3, 3},
     {"sliceColumnsBackward", sliceColumnsBackwardOperands, 3, sliceColumnsBackwardAttributes, 3, 3},
+    {"adamw8", adamw8Operands, 8, adamw8Attributes, 7, 7},
 };
 
 }  // namespace luthier

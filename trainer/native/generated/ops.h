@@ -58,9 +58,10 @@ enum class Opcode : int32_t {
   softcap = 44,
   sliceColumns = 45,
   sliceColumnsBackward = 46,
+  adamw8 = 47,
 };
 
-inline constexpr int32_t opcodeCount = 46;  // opcodes run from 1 to this
+inline constexpr int32_t opcodeCount = 47;  // opcodes run from 1 to this
 
 struct Embed {
   const Tensor& ids;
@@ -821,6 +822,41 @@ struct SliceColumnsBackward {
         after(call.integer(2)) {}
 };
 
+struct Adamw8 {
+  const Tensor& grad;
+  const Tensor& factor;
+  const Tensor& hyper;
+  const Tensor& theta;
+  const Tensor& m;
+  const Tensor& mScale;
+  const Tensor& v;
+  const Tensor& vScale;
+  float beta1;
+  float oneMinusBeta1;
+  float beta2;
+  float oneMinusBeta2;
+  float eps;
+  float weightDecay;
+  float learningRateScale;
+
+  explicit Adamw8(const Call& call)
+      : grad(*call.operands[0]),
+        factor(*call.operands[1]),
+        hyper(*call.operands[2]),
+        theta(*call.operands[3]),
+        m(*call.operands[4]),
+        mScale(*call.operands[5]),
+        v(*call.operands[6]),
+        vScale(*call.operands[7]),
+        beta1(call.real(0)),
+        oneMinusBeta1(call.real(1)),
+        beta2(call.real(2)),
+        oneMinusBeta2(call.real(3)),
+        eps(call.real(4)),
+        weightDecay(call.real(5)),
+        learningRateScale(call.real(6)) {}
+};
+
 // X(name, Struct) for every op that computes something.
 #define LUTHIER_OPS(X) \
   X(embed, Embed) \
@@ -867,6 +903,7 @@ struct SliceColumnsBackward {
   X(reluBackward, ReluBackward) \
   X(softcap, Softcap) \
   X(sliceColumns, SliceColumns) \
-  X(sliceColumnsBackward, SliceColumnsBackward)
+  X(sliceColumnsBackward, SliceColumnsBackward) \
+  X(adamw8, Adamw8)
 
 }  // namespace luthier

@@ -1,6 +1,7 @@
-// NF4 as bitsandbytes defines it: the 16 codes, the dynamic map of double quantisation, and how a value is restored.
+// NF4 as bitsandbytes defines it: the 16 codes, and how a value is restored.
 #pragma once
 
+#include "dynamicMap.h"
 #include "tensor.h"
 
 namespace luthier {
@@ -24,9 +25,6 @@ constexpr float nf4Codes[16] = {
     1.0f,
 };
 
-// The signed dynamic map, sorted (computed once by runtime/nf4.cc).
-extern const float* const nf4DynamicMap;
-
 // absmax of a block of 64: read, or restored as code · scale + offset, each rounded (no FMA).
 inline float nf4Absmax(const Tensor& t, int64_t block) {
   float scale;
@@ -39,7 +37,7 @@ inline float nf4Absmax(const Tensor& t, int64_t block) {
   float offset;
   __builtin_memcpy(&scale, t.nestedAbsmax + block / nf4NestedBlock * 4, 4);
   __builtin_memcpy(&offset, t.nestedAbsmax + nestedBlocks * 4, 4);
-  const float product = nf4DynamicMap[t.absmax[block]] * scale;
+  const float product = signedDynamicMap[t.absmax[block]] * scale;
   return product + offset;
 }
 

@@ -50,7 +50,7 @@ class DynamicCodes {
 
  private:
   static uint8_t nearest(float value) {
-    const float* const first = nf4DynamicMap;
+    const float* const first = signedDynamicMap;
     const float* above = std::lower_bound(first, first + 256, value);
     if (above == first) return 0;
     if (above == first + 256) return 255;

@@ -21,6 +21,9 @@ std::string shapeOf(const Tensor& t) {
   return text + "]";
 }
 
+// In terms of dimensions.
+constexpr const char* operators = "*/+~";
+
 bool isFloat(const Tensor& t) { return t.dtype == DType::f32 || t.dtype == DType::bf16 || t.dtype == DType::f64; }
 
 // A number without trailing zeros.
@@ -83,6 +86,7 @@ class Checker {
     checkType(*t, rule.type);
     const std::string shape = rule.shape;
     if (shape == "#" && !t->contiguous()) fail("rows are not contiguous");
+    if (shape == "#") bound_[shape] = t->count();
     if (shape == "*" || shape == "#") return sameShape(*t);
     const std::vector<std::string> terms = split(shape, ',');
     if (static_cast<size_t>(t->rank) != terms.size()) fail("rank " + std::to_string(t->rank) + ", not " + std::to_string(terms.size()));
@@ -109,6 +113,7 @@ class Checker {
       case OperandType::f64: return t.dtype == DType::f64;
       case OperandType::i32: return t.dtype == DType::i32;
       case OperandType::u32: return t.dtype == DType::u32;
+      case OperandType::u8: return t.dtype == DType::u8;
       case OperandType::any: return true;
     }
     return false;
@@ -120,7 +125,7 @@ class Checker {
   }
 
   void dimension(const std::string& term, int64_t actual) {
-    const bool plain = term.find_first_of("*/+") == std::string::npos && std::isdigit(static_cast<unsigned char>(term[0])) == 0;
+    const bool plain = term.find_first_of(operators) == std::string::npos && std::isdigit(static_cast<unsigned char>(term[0])) == 0;
     if (plain && bound_.find(term) == bound_.end()) bound_[term] = actual;
     const int64_t expected = valueOf(term);
     if (actual != expected) fail("dimension " + term + " is " + std::to_string(actual) + ", not " + std::to_string(expected));
@@ -130,14 +135,23 @@ class Checker {
     int64_t value = 1;
     char by = '*';
     for (size_t at = 0; at < term.size();) {
-      const size_t end = std::min(term.find_first_of("*/+", at), term.size());
+      const size_t end = std::min(term.find_first_of(operators, at), term.size());
       const int64_t size = factor(term.substr(at, end - at));
       if (by == '/' && value % size != 0) fail(term + ": " + std::to_string(value) + " is not a multiple of " + std::to_string(size));
-      value = by == '/' ? value / size : by == '+' ? value + size : value * size;
+      value = combined(value, by, size);
       if (end < term.size()) by = term[end];
       at = end + 1;
     }
     return value;
+  }
+
+  static int64_t combined(int64_t value, char by, int64_t size) {
+    switch (by) {
+      case '/': return value / size;
+      case '~': return (value + size - 1) / size;
+      case '+': return value + size;
+      default: return value * size;
+    }
   }
 
   int64_t factor(const std::string& name) const {

@@ -1,8 +1,9 @@
 // The signature of an op, from its declaration (opTable.h), and the check of an instruction against it.
 //
 // A dimension's name is bound where it is first seen (integer attributes are bound before) and must agree afterwards; a
-// number, or a term of names and numbers with *, / and + (from left to right, divisions without remainder), is compared.
-// "*" is any shape, the same for all operands that have it; "#" is the same and contiguous in memory.
+// number, or a term of names and numbers with *, / and + (from left to right, divisions without remainder) and ~ (which
+// divides rounding up), is compared. "*" is any shape, the same for all operands that have it; "#" is the same and
+// contiguous in memory, and binds # to the number of its elements.
 #pragma once
 
 #include <limits>
@@ -14,7 +15,7 @@ namespace luthier {
 
 // act: F32, BF16 or F64, the same for all of an instruction · dense: any float, dense · weight: any float, dense or NF4 ·
 // sum: F32 (F64 in double programs) · any: any type, dense · others: that type.
-enum class OperandType { act, dense, weight, sum, f32, f64, i32, u32, any };
+enum class OperandType { act, dense, weight, sum, f32, f64, i32, u32, u8, any };
 
 struct OperandInfo {
   const char* name;

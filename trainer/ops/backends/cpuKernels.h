@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../adamw/cpu.h"
+#include "../adamw8/cpu.h"
 #include "../add/cpu.h"
 #include "../argmax/cpu.h"
 #include "../attention/cpu.h"

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../adamw/reference.h"
+#include "../adamw8/reference.h"
 #include "../add/reference.h"
 #include "../argmax/reference.h"
 #include "../attention/reference.h"
