@@ -207,6 +207,12 @@ export const wrongSpecs: readonly WrongSpec[] = [
       "method.prefixTuning trains keys and values before each example, which the base's weights cannot hold: leave merged exports out, or set method.lora",
   },
   {
+    name: "merging a network into weights",
+    wrong: { method: { bottleneck: {} }, adapter: { exports: [{ name: "a", merged: {} }] } },
+    field: "spec.adapter.exports",
+    message: "method.bottleneck trains networks with a nonlinearity",
+  },
+  {
     name: "two exports of one name",
     wrong: { adapter: { exports: twice({ name: "a", merged: {} }) } },
     field: "spec.adapter.exports[1]",

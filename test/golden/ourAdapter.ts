@@ -10,15 +10,16 @@ import { pathToFileURL } from "node:url";
 import { encodeSafetensors } from "../../trainer/formats/safetensorsWriter.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
 import { writeAdapter } from "../../trainer/weights/adapter.ts";
-import { adapterConfigFile, adapterWeightsFile } from "../../trainer/weights/peftConfig.ts";
+import { adapterConfigFile, weightsFileOf } from "../../trainer/weights/peftConfig.ts";
 import { StoredModel } from "../../trainer/weights/storedModel.ts";
 import { type GoldenRun, openCase } from "./engines.ts";
 import { goldenPath, readCase } from "./goldens.ts";
 import { logits } from "./measure.ts";
 
-const adapterFiles = [adapterConfigFile, adapterWeightsFile] as const;
-
-/** Per golden: the directory of our adapter, and of one that PEFT trained and saved; PEFT itself has no KronA. */
+/**
+ * Per golden: the directory of our adapter, and of one that PEFT trained and saved, for bottleneck adapters AdapterHub's
+ * library; PEFT itself has no KronA.
+ */
 export const ourAdapters = {
   "lora-all-linear": { ours: "our-adapter", theirs: "peft-adapter" },
   "dora-all-linear": { ours: "our-dora", theirs: "peft-dora" },
@@ -35,6 +36,7 @@ export const ourAdapters = {
   "prompt-tuning": { ours: "our-prompt", theirs: "peft-prompt" },
   "p-tuning": { ours: "our-ptuning", theirs: "peft-ptuning" },
   ia3: { ours: "our-ia3", theirs: "peft-ia3" },
+  "bottleneck-houlsby": { ours: "our-houlsby", theirs: "adapterhub-houlsby" },
 } as const;
 export type SavedCase = keyof typeof ourAdapters;
 export const savedCases = Object.keys(ourAdapters) as readonly SavedCase[];
@@ -73,7 +75,8 @@ export async function writtenFiles(run: GoldenRun, name: SavedCase): Promise<Rea
     const facts = { runHash: "0".repeat(64), baseDigest: `sha256:${"0".repeat(64)}`, ...base, method, steps: 20 };
     const directory = path.join(made, "adapter");
     await writeAdapter(stores, pathToFileURL(directory).href, result, facts, async () => {});
-    return new Map(adapterFiles.map((name) => [name, readFileSync(path.join(directory, name))]));
+    const files = [adapterConfigFile, weightsFileOf(method)];
+    return new Map(files.map((name) => [name, readFileSync(path.join(directory, name))]));
   } finally {
     rmSync(made, { recursive: true });
   }

@@ -1,4 +1,4 @@
-/** PEFT loads our adapters and we load PEFT's, without missing or unexpected keys. */
+/** PEFT or AdapterHub load our adapters and we load theirs, without missing or unexpected keys. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -18,7 +18,7 @@ const bound = 1e-5;
 for (const name of savedCases) {
   const directory = ourAdapters[name].theirs;
   if (directory === undefined) continue;
-  test(`an adapter saved by PEFT gives the same logits here as in PEFT: ${name}`, async () => {
+  test(`an adapter saved by its library gives the same logits here as there: ${name}`, async () => {
     const golden = readCase(name);
     const adapter = await readPeftAdapter(new Stores(), pathToFileURL(goldenPath(directory)).href);
     assert.ok(adapter);
@@ -41,12 +41,12 @@ const verdict = z.object({
 });
 
 for (const name of savedCases) {
-  test(`our writer's adapter is byte-identical to the one that PEFT loaded without complaints: ${name}`, async () => {
+  test(`our writer's adapter is byte-identical to the one that its library loaded without complaints: ${name}`, async () => {
     const directory = ourAdapters[name].ours;
     const judged = verdict.parse(JSON.parse(readFileSync(goldenPath(`${directory}/verdict.json`), "utf8")));
     assert.deepEqual(judged.missingKeys, []);
     assert.deepEqual(judged.unexpectedKeys, []);
-    assert.ok(judged.logitsDistance <= bound, `logits in PEFT are ${judged.logitsDistance} away`);
+    assert.ok(judged.logitsDistance <= bound, `logits in its library are ${judged.logitsDistance} away`);
     using run = await openSaved(name);
     for (const [file, bytes] of await writtenFiles(run, name)) {
       const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;

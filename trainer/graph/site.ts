@@ -123,6 +123,24 @@ export interface AttentionSite extends Site {
   readonly width: number;
 }
 
+/** A branch of a block: attention (`<block>.self_attn`) or feed-forward (`<block>.mlp`). */
+export interface BranchSite extends Site {
+  /** Width of the block's state. */
+  readonly width: number;
+  /** As that of a linear layer. */
+  dropout(x: Tensor, p: number): Tensor;
+}
+
+/** The state of a block at the end of a branch. All [T, width]. */
+export interface BranchEnd {
+  /** The result of the branch's last layer, before the model norms or scales it and adds it to `input`. */
+  readonly output: Tensor;
+  /** The block's state before the branch. */
+  readonly input: Tensor;
+  /** Adds the ops of output + input, normed where the model norms the ends of its branches. */
+  sum(): Tensor;
+}
+
 /** Adds the embeddings [n, width] of a prompt, in the type of sums. */
 export type Prompt = (at: Deriver) => Tensor;
 
@@ -151,6 +169,8 @@ export interface SiteRewriter {
   trains(name: string): boolean;
   linear(site: LinearSite, x: Tensor, base: BaseLinear): Tensor;
   embedding(site: EmbeddingSite, base: BaseEmbedding): Tensor;
+  /** The output of a branch. */
+  branch(site: BranchSite, end: BranchEnd): Tensor;
   prefix(site: AttentionSite): KeyValuePrefix | undefined;
   /** Embeddings that every segment sees as tokens before its own; n is `positionOffset`. */
   prompt(site: EmbeddingSite): Prompt | undefined;

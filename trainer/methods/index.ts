@@ -3,6 +3,7 @@ import { type MethodSettings, registerDeclaration, resultOf } from "../contract/
 import type { CompileSpec } from "../graph/compiled.ts";
 import { adalora } from "./adalora/method.ts";
 import { bitfit } from "./bitfit/method.ts";
+import { bottleneck } from "./bottleneck/method.ts";
 import { dora } from "./dora/method.ts";
 import { full } from "./full/method.ts";
 import { ia3 } from "./ia3/method.ts";
@@ -23,6 +24,7 @@ const methods: readonly RegisteredMethod[] = [
   lokr,
   krona,
   ia3,
+  bottleneck,
   prefixTuning,
   promptTuning,
   pTuning,

@@ -11,6 +11,8 @@ import type {
   AttentionSite,
   BaseEmbedding,
   BaseLinear,
+  BranchEnd,
+  BranchSite,
   EmbeddingSite,
   KeyValuePrefix,
   LinearSite,
@@ -19,7 +21,7 @@ import type {
   StepHost,
 } from "../graph/site.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import type { ConfigFacts, NamedValues, PeftFormat, StoredShape } from "./peft.ts";
+import type { AdapterLibrary, ConfigFacts, NamedValues, PeftFormat, StoredShape } from "./peft.ts";
 import { peftPrefix } from "./peft.ts";
 import { type PeftConfig, PeftMembers } from "./peftMembers.ts";
 
@@ -68,6 +70,8 @@ export interface Method<Settings> {
   linear?(site: LinearSite, x: Tensor, base: BaseLinear, settings: Settings): Tensor;
   /** Rewrites an embedding of the base. */
   embedding?(site: EmbeddingSite, base: BaseEmbedding, settings: Settings): Tensor;
+  /** Changes what a branch of a block adds to the block's state. */
+  branch?(site: BranchSite, end: BranchEnd, settings: Settings): Tensor;
   /** Keys and values that every token of this attention attends to before its own segment's. */
   prefix?(site: AttentionSite, settings: Settings): KeyValuePrefix | undefined;
   /** Embeddings of a prompt that every example sees as tokens before its own. */
@@ -102,6 +106,7 @@ export interface BoundMethod extends SiteRewriter {
 
 /** The PEFT format of a method with bound settings. */
 export interface BoundPeft {
+  readonly library: AdapterLibrary;
   config(facts: ConfigFacts): Readonly<Record<string, unknown>>;
   fault(tensor: StoredShape, has: (key: string) => boolean, config: PeftConfig): string | undefined;
   repeats(key: string, has: (key: string) => boolean): string | undefined;
@@ -162,6 +167,7 @@ function bind<Settings extends MethodSettings>(
     trains: (name) => method.trains?.(name, settings) ?? false,
     linear: (site, x, base) => method.linear?.(site, x, base, settings) ?? base(x),
     embedding: (site, base) => method.embedding?.(site, base, settings) ?? base(),
+    branch: (site, end) => method.branch?.(site, end, settings) ?? end.output,
     prefix: (site) => method.prefix?.(site, settings),
     prompt: (site) => method.prompt?.(site, settings),
     positionOffset: method.positionOffset?.(settings) ?? 0,
@@ -178,6 +184,7 @@ function bind<Settings extends MethodSettings>(
 
 function bindPeft<Settings>(format: PeftFormat<Settings>, settings: Settings): BoundPeft {
   return {
+    library: format.library ?? "PEFT",
     config: (facts) => format.config(settings, facts),
     fault: (tensor, has, config) => format.fault(tensor, settings, has, config),
     repeats: (key, has) => format.repeats?.(key, has),
@@ -199,6 +206,7 @@ export const noMethod: BoundMethod = {
   trains: () => false,
   linear: (_site, x, base) => base(x),
   embedding: (_site, base) => base(),
+  branch: (_site, { output }) => output,
   prefix: () => undefined,
   prompt: () => undefined,
   positionOffset: 0,

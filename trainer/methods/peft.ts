@@ -31,8 +31,13 @@ export interface StoredShape {
   readonly shape: readonly number[];
 }
 
+/** The libraries whose layouts are written and read. */
+export type AdapterLibrary = "PEFT" | "AdapterHub";
+
 export interface PeftFormat<Settings> {
-  /** The method's own members of adapter_config.json, including `peft_type`. */
+  /** The library that defines the layout. Default: PEFT. */
+  readonly library?: AdapterLibrary;
+  /** The method's own members of adapter_config.json, including PEFT's `peft_type`. */
   config(settings: Settings, facts: ConfigFacts): Readonly<Record<string, unknown>>;
   /** True if a configuration is of this method; PEFT distinguishes some by a flag. */
   matches(config: PeftConfig): boolean;
@@ -50,11 +55,25 @@ export interface PeftFormat<Settings> {
 
 export const peftPrefix = "base_model.model.";
 
-/** The members of every configuration. */
-export const commonConfig = (base: { readonly name: string; readonly revision: string | null }) => ({
-  task_type: "CAUSAL_LM",
-  auto_mapping: null,
-  base_model_name_or_path: base.name,
-  revision: base.revision,
-  inference_mode: true,
-});
+interface Base {
+  readonly name: string;
+  readonly revision: string | null;
+}
+
+/** The file of a library's tensors, and the members of its every configuration. */
+export const libraries = {
+  PEFT: {
+    weightsFile: "adapter_model.safetensors",
+    common: (base: Base) => ({
+      task_type: "CAUSAL_LM",
+      auto_mapping: null,
+      base_model_name_or_path: base.name,
+      revision: base.revision,
+      inference_mode: true,
+    }),
+  },
+  AdapterHub: {
+    weightsFile: "adapter.safetensors",
+    common: (base: Base) => ({ model_name: base.name }),
+  },
+} as const satisfies Record<AdapterLibrary, { weightsFile: string; common: (base: Base) => object }>;

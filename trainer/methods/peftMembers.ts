@@ -16,11 +16,23 @@ export const mergeInPeft = "merge the adapter in PEFT (merge_and_unload) and use
 
 export class PeftMembers {
   readonly #config: PeftConfig;
+  readonly #path: string;
+  readonly #advice: string;
   readonly #known = new Set<string>(harmless);
 
-  constructor(config: PeftConfig) {
+  /** `path`: of the member that these are in; `advice`: for members that no method reads. */
+  constructor(config: PeftConfig, { path = "", advice = mergeInPeft }: { path?: string; advice?: string } = {}) {
     this.#config = config;
+    this.#path = path;
+    this.#advice = advice;
     this.only("task_type", ["CAUSAL_LM"]);
+  }
+
+  /** The members of a member; `refuseOthers` is called for them apart. */
+  within(name: string, advice: string): PeftMembers {
+    const value = this.#take(name);
+    if (!isObject(value)) throw this.#wrong(name, "an object");
+    return new PeftMembers(value, { path: `${this.#path}${name}.`, advice });
   }
 
   /** A whole number. */
@@ -35,6 +47,13 @@ export class PeftMembers {
     const value = this.#take(name) ?? absent;
     if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) return value;
     throw this.#wrong(name, `a whole number from ${least} to ${most}`);
+  }
+
+  /** A number within bounds. */
+  number(name: string, least: number, most: number): number {
+    const value = this.#take(name);
+    if (typeof value === "number" && value >= least && value <= most) return value;
+    throw this.#wrong(name, `a number from ${least} to ${most}`);
   }
 
   /** A number above 0. */
@@ -107,21 +126,23 @@ export class PeftMembers {
     throw this.#wrong(name, "a number from 0");
   }
 
-  /** Our name of one of PEFT's values; `absent` if it is absent. */
-  choice<Name extends string>(name: string, values: Readonly<Record<Name, unknown>>, absent: Name): Name {
-    const value = this.#take(name) ?? values[absent];
+  /** Our name of a library's value, or of one of several that mean the same; `absent` if it is absent. */
+  choice<Name extends string>(name: string, values: Readonly<Record<Name, unknown>>, absent?: Name): Name {
     const names = Object.keys(values) as Name[];
-    const found = names.find((one) => values[one] === value);
+    const theirs = (one: Name): readonly unknown[] => [values[one]].flat();
+    const value = this.#take(name) ?? (absent && theirs(absent)[0]);
+    const found = names.find((one) => theirs(one).includes(value));
     if (found !== undefined) return found;
-    throw this.#wrong(name, `one of ${names.map((one) => JSON.stringify(values[one])).join(", ")}`);
+    const accepted = names.flatMap(theirs).map((one) => JSON.stringify(one));
+    throw this.#wrong(name, `one of ${accepted.join(", ")}`);
   }
 
   /** A member that may be absent, null or one of some values. */
-  only(name: string, values: readonly unknown[], way = mergeInPeft): void {
+  only(name: string, values: readonly unknown[], way = this.#advice): void {
     const value = this.#take(name) ?? undefined;
     if (value === undefined || values.includes(value)) return;
     const accepted = values.map((one) => JSON.stringify(one)).join(", ");
-    throw this.#unsupported(name, `supported: ${accepted}; ${way}`);
+    throw this.#unsupported(name, accepted === "" ? way : `supported: ${accepted}; ${way}`);
   }
 
   /** Members that do not affect the computation, whatever their values. */
@@ -132,7 +153,7 @@ export class PeftMembers {
   /** Refuses members that no method read, if they are set. */
   refuseOthers(): void {
     for (const [name, value] of Object.entries(this.#config)) {
-      if (!this.#known.has(name) && !isUnset(value)) throw this.#unsupported(name, mergeInPeft);
+      if (!this.#known.has(name) && !isUnset(value)) throw this.#unsupported(name, this.#advice);
     }
   }
 
@@ -143,11 +164,13 @@ export class PeftMembers {
 
   #wrong(name: string, expected: string) {
     const value = this.#config[name];
-    return unreadable(`${name} is ${value === undefined ? "missing" : shown(value)}; it must be ${expected}`);
+    return unreadable(
+      `${this.#path}${name} is ${value === undefined ? "missing" : shown(value)}; it must be ${expected}`,
+    );
   }
 
   #unsupported(name: string, way: string) {
-    return unreadable(`${name} is not supported: ${shown(this.#config[name])}; ${way}`);
+    return unreadable(`${this.#path}${name} is not supported: ${shown(this.#config[name])}; ${way}`);
   }
 }
 
@@ -156,6 +179,9 @@ function isUnset(value: unknown): boolean {
   if (value === null || value === undefined || value === false || value === "") return true;
   return typeof value === "object" && Object.keys(value).length === 0;
 }
+
+const isObject = (value: unknown): value is PeftConfig =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 const isWhole = (value: unknown): value is number => Number.isInteger(value) && Number(value) >= 0;
 

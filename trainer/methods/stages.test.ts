@@ -54,6 +54,12 @@ const methods: readonly Row[] = [
   { name: "LoKr", method: { lokr: { rank: 2, decomposeBoth: true } }, learningRate: "5e-2" },
   { name: "KronA", method: { krona: {} }, learningRate: "5e-2", readAs: "lokr" },
   { name: "(IA)³", method: { ia3: {} }, learningRate: "2e-1" },
+  {
+    name: "Houlsby's adapters",
+    method: { bottleneck: { design: "Houlsby", reductionFactor: "4", dropout: "0.1" } },
+    learningRate: "3e-2",
+    refusal: /export merged: method\.bottleneck .* cannot hold: leave merged exports out/,
+  },
   { name: "BitFit", method: { bitfit: {} }, learningRate: "3e-1", shape: { family: "qwen2" } },
   {
     name: "prompt tuning",

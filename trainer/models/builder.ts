@@ -50,8 +50,6 @@ export interface BuilderParts {
 }
 
 export interface LinearOptions {
-  /** [T, out], added to the result. */
-  readonly residual?: Tensor;
   /** True if the checkpoint has `<name>.bias`. */
   readonly bias?: boolean;
 }
@@ -66,7 +64,8 @@ export interface NormOptions {
  *
  * @example
  * const h = b.rmsNorm(x, "model.layers.0.post_attention_layernorm");
- * const y = b.linear(b.swiGlu(b.linear(h, gate, width), b.linear(h, up, width)), down, b.config.hiddenSize, { residual: x });
+ * const y = b.linear(b.swiGlu(b.linear(h, gate, width), b.linear(h, up, width)), down, b.config.hiddenSize);
+ * const next = b.plus(b.branch("model.layers.0.mlp", x, y), x);
  */
 export class ModelBuilder {
   readonly config: ModelConfig;
@@ -158,7 +157,7 @@ export class ModelBuilder {
   }
 
   /** A site that the method may rewrite. x [T, in] → [T, out] */
-  linear(x: Tensor, name: string, out: number, { residual, bias }: LinearOptions = {}): Tensor {
+  linear(x: Tensor, name: string, out: number, { bias }: LinearOptions = {}): Tensor {
     const trained: string[] = [];
     let fused = true;
     const width = widthOf(x);
@@ -184,7 +183,20 @@ export class ModelBuilder {
     };
     const y = this.#method.linear(site, x, base);
     this.sites.push({ name, in: width, out, trained, fused });
-    return residual ? this.#plus(y, residual) : y;
+    return y;
+  }
+
+  /**
+   * The output of a block's branch, which the method may change. `input` is the state that it is to be added to.
+   * `norm`: the norm of a sum of both, in families that norm the ends of their branches.
+   */
+  branch(name: string, input: Tensor, output: Tensor, norm: (sum: Tensor) => Tensor = (sum) => sum): Tensor {
+    const site = {
+      ...this.#site(name, []),
+      width: widthOf(input),
+      dropout: (t: Tensor, p: number) => this.#dropout(t, p),
+    };
+    return this.#method.branch(site, { output, input, sum: () => norm(this.add(output, input)) });
   }
 
   /** (from·Aᵀ) ⊙ scale */
@@ -194,7 +206,7 @@ export class ModelBuilder {
   }
 
   /** y + residual, fused into the op that made y if possible, else as an op of its own. */
-  #plus(y: Tensor, residual: Tensor): Tensor {
+  plus(y: Tensor, residual: Tensor): Tensor {
     if (this.graph.absorb(y, "residual", residual)) return y;
     return add.node(this.graph, { a: y, b: residual }, {}).y;
   }

@@ -18,6 +18,10 @@ interface Generation {
 
 const norm = (b: ModelBuilder, x: Tensor, name: string): Tensor => b.rmsNorm(x, name, { offset: 1 });
 
+/** The norm of a sum at the end of a branch: that of the last layer (docs/decisions/033-an-adapter-ends-a-branch.md). */
+const endNorm = (b: ModelBuilder, name: string) => (sum: Tensor) =>
+  norm(b, sum, `model.layers.${b.config.layers - 1}.${name}`);
+
 function decoder(b: ModelBuilder, generation: Generation): Decoder {
   const input = b.scaleInType(embedded(b), Math.sqrt(b.config.hiddenSize));
   const hidden = blocks(b, input, (layer, h) => block(b, layer, h, generation));
@@ -38,12 +42,14 @@ function block(b: ModelBuilder, layer: number, input: Tensor, { headNorms, local
   const q = rotated("q", heads);
   const k = rotated("k", kvHeads);
   const v = project("v", kvHeads);
-  const attention = b.linear(b.attention(`${at}.self_attn`, layer, q, k, v), `${at}.self_attn.o_proj`, d);
+  const projected = b.linear(b.attention(`${at}.self_attn`, layer, q, k, v), `${at}.self_attn.o_proj`, d);
+  const attention = b.branch(`${at}.self_attn`, input, projected, endNorm(b, "post_attention_layernorm"));
   const attended = b.add(input, norm(b, attention, `${at}.post_attention_layernorm`));
 
   const n = norm(b, attended, `${at}.pre_feedforward_layernorm`);
   const gate = b.linear(n, `${at}.mlp.gate_proj`, f);
   const up = b.linear(n, `${at}.mlp.up_proj`, f);
-  const fed = b.linear(b.geGlu(gate, up), `${at}.mlp.down_proj`, d);
+  const projectedDown = b.linear(b.geGlu(gate, up), `${at}.mlp.down_proj`, d);
+  const fed = b.branch(`${at}.mlp`, attended, projectedDown, endNorm(b, "post_feedforward_layernorm"));
   return b.add(attended, norm(b, fed, `${at}.post_feedforward_layernorm`));
 }

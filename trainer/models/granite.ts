@@ -22,10 +22,12 @@ function block(b: ModelBuilder, layer: number, input: Tensor, factor: number): T
   const q = b.rope(project("q", heads), heads, layer);
   const k = b.rope(project("k", kvHeads), kvHeads, layer);
   const attention = b.attention(`${at}.self_attn`, layer, q, k, project("v", kvHeads));
-  const attended = b.add(input, b.scale(b.linear(attention, `${at}.self_attn.o_proj`, d), factor));
+  const projected = b.linear(attention, `${at}.self_attn.o_proj`, d);
+  const attended = b.add(input, b.scale(b.branch(`${at}.self_attn`, input, projected), factor));
 
   const n = b.rmsNorm(attended, `${at}.post_attention_layernorm`);
   const gate = b.linear(n, `${at}.mlp.gate_proj`, f);
   const up = b.linear(n, `${at}.mlp.up_proj`, f);
-  return b.add(attended, b.scale(b.linear(b.swiGlu(gate, up), `${at}.mlp.down_proj`, d), factor));
+  const fed = b.linear(b.swiGlu(gate, up), `${at}.mlp.down_proj`, d);
+  return b.add(attended, b.scale(b.branch(`${at}.mlp`, attended, fed), factor));
 }

@@ -38,12 +38,12 @@ function block(b: ModelBuilder, layer: number, input: Tensor, { bias = false, he
   const q = rotated("q", heads);
   const k = rotated("k", kvHeads);
   const v = project("v", kvHeads);
-  const attended = b.linear(b.attention(`${at}.self_attn`, layer, q, k, v), `${at}.self_attn.o_proj`, d, {
-    residual: input,
-  });
+  const attention = b.linear(b.attention(`${at}.self_attn`, layer, q, k, v), `${at}.self_attn.o_proj`, d);
+  const attended = b.plus(b.branch(`${at}.self_attn`, input, attention), input);
 
   const n = b.rmsNorm(attended, `${at}.post_attention_layernorm`);
   const gate = b.linear(n, `${at}.mlp.gate_proj`, f);
   const up = b.linear(n, `${at}.mlp.up_proj`, f);
-  return b.linear(b.swiGlu(gate, up), `${at}.mlp.down_proj`, d, { residual: attended });
+  const fed = b.linear(b.swiGlu(gate, up), `${at}.mlp.down_proj`, d);
+  return b.plus(b.branch(`${at}.mlp`, attended, fed), attended);
 }

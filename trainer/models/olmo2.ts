@@ -8,6 +8,10 @@ export function olmo2(b: ModelBuilder): Decoder {
   return { hidden, head: head(b), norm: (rows) => b.rmsNorm(rows, "model.norm") };
 }
 
+/** The norm of a sum at the end of a branch: that of the last layer (docs/decisions/033-an-adapter-ends-a-branch.md). */
+const endNorm = (b: ModelBuilder, name: string) => (sum: Tensor) =>
+  b.rmsNorm(sum, `model.layers.${b.config.layers - 1}.${name}`);
+
 function block(b: ModelBuilder, layer: number, input: Tensor): Tensor {
   const { hiddenSize: d, intermediateSize: f, heads, kvHeads, headDim } = b.config;
   const at = `model.layers.${layer}`;
@@ -18,11 +22,13 @@ function block(b: ModelBuilder, layer: number, input: Tensor): Tensor {
   const q = rotated("q", heads);
   const k = rotated("k", kvHeads);
   const v = project("v", kvHeads);
-  const attention = b.linear(b.attention(`${at}.self_attn`, layer, q, k, v), `${at}.self_attn.o_proj`, d);
+  const projected = b.linear(b.attention(`${at}.self_attn`, layer, q, k, v), `${at}.self_attn.o_proj`, d);
+  const attention = b.branch(`${at}.self_attn`, input, projected, endNorm(b, "post_attention_layernorm"));
   const attended = b.add(input, b.rmsNorm(attention, `${at}.post_attention_layernorm`));
 
   const gate = b.linear(attended, `${at}.mlp.gate_proj`, f);
   const up = b.linear(attended, `${at}.mlp.up_proj`, f);
-  const fed = b.linear(b.swiGlu(gate, up), `${at}.mlp.down_proj`, d);
+  const projectedDown = b.linear(b.swiGlu(gate, up), `${at}.mlp.down_proj`, d);
+  const fed = b.branch(`${at}.mlp`, attended, projectedDown, endNorm(b, "post_feedforward_layernorm"));
   return b.add(attended, b.rmsNorm(fed, `${at}.post_feedforward_layernorm`));
 }

@@ -20,9 +20,11 @@ function block(b: ModelBuilder, layer: number, input: Tensor): Tensor {
   const [q, k, v] = b.split(qkv, [heads * headDim, kvHeads * headDim, kvHeads * headDim]);
   const rotated = b.rope(q!, heads, layer);
   const attention = b.attention(`${at}.self_attn`, layer, rotated, b.rope(k!, kvHeads, layer), v!);
-  const attended = b.linear(attention, `${at}.self_attn.o_proj`, d, { residual: input });
+  const projected = b.linear(attention, `${at}.self_attn.o_proj`, d);
+  const attended = b.plus(b.branch(`${at}.self_attn`, input, projected), input);
 
   const n = b.rmsNorm(attended, `${at}.post_attention_layernorm`);
   const [gate, up] = b.split(b.linear(n, `${at}.mlp.gate_up_proj`, 2 * f), [f, f]);
-  return b.linear(b.swiGlu(gate!, up!), `${at}.mlp.down_proj`, d, { residual: attended });
+  const fed = b.linear(b.swiGlu(gate!, up!), `${at}.mlp.down_proj`, d);
+  return b.plus(b.branch(`${at}.mlp`, attended, fed), attended);
 }

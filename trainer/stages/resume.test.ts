@@ -43,6 +43,7 @@ test("a run that is stopped anywhere and resumed gives the same bytes", async (t
     { method: { lokr: { rank: 2, decomposeBoth: true } } },
     { method: { krona: {} } },
     { method: { bitfit: {} }, shape: { family: "qwen2" } },
+    { method: { bottleneck: { design: "Houlsby", dropout: "0.1" } }, quantization: { type: "NF4" } },
     { method: { ia3: {} }, quantization: { type: "NF4" } },
     { method: { promptTuning: { virtualTokens: 4 } }, quantization: { type: "NF4" }, shape: { contextLength: 128 } },
     { method: { pTuning: { virtualTokens: 4, encoderHiddenSize: 8 } }, shape: { contextLength: 128 } },

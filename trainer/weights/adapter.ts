@@ -13,7 +13,7 @@ import { DirectoryWriter, fileList } from "../stores/directory.ts";
 import type { Stores } from "../stores/stores.ts";
 import type { BaseName } from "./baseName.ts";
 import { companionsOf } from "./companions.ts";
-import { adapterConfig, adapterConfigFile, adapterWeightsFile } from "./peftConfig.ts";
+import { adapterConfig, adapterConfigFile, weightsFileOf } from "./peftConfig.ts";
 import type { StoredModel } from "./storedModel.ts";
 
 export const adapterManifest = z.strictObject({
@@ -74,7 +74,7 @@ async function writePeft(
     .map(({ name, shape, values }): TensorData => {
       return { name, dtype: "F32", shape, data: bytesOf(values) };
     });
-  await writer.writeChunks(adapterWeightsFile, safetensorsChunks(tensors));
+  await writer.writeChunks(weightsFileOf(method), safetensorsChunks(tensors));
   const { sites, embeddings } = engine.compiled;
   const trained = [...sites, ...embeddings].filter((site) => site.trained.length > 0);
   const modules = trained.map(({ name }) => name.slice(name.lastIndexOf(".") + 1));

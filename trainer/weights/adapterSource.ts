@@ -11,7 +11,7 @@ import { readListed, readManifest } from "../stores/directory.ts";
 import type { Stores } from "../stores/stores.ts";
 import { type AdapterManifest, adapterManifest } from "./adapter.ts";
 import type { AdapterTensors } from "./merge.ts";
-import { adapterConfigFile, adapterWeightsFile, parseAdapterConfig, settingsOfConfig } from "./peftConfig.ts";
+import { adapterConfigFile, parseAdapterConfig, settingsOfConfig, weightsFileOf } from "./peftConfig.ts";
 
 export interface AdapterSource {
   uri: string;
@@ -30,9 +30,10 @@ export async function readAdapter(stores: Stores, uri: string, digest: string): 
   const { manifest } = found;
   if (resultOf(manifest.method) === "Adapter") {
     const text = Buffer.from(await readListed(stores, uri, manifest.files, adapterConfigFile)).toString("utf8");
-    const bytes = await readListed(stores, uri, manifest.files, adapterWeightsFile);
+    const file = weightsFileOf(manifest.method);
+    const bytes = await readListed(stores, uri, manifest.files, file);
     const method = methodOf(manifest.method);
-    return { uri, manifest, tensors: namedTensors(decodeOrFail(bytes), method, parseAdapterConfig(text)) };
+    return { uri, manifest, tensors: namedTensors(decodeOrFail(bytes, file), method, parseAdapterConfig(text), file) };
   }
   return { uri, manifest, tensors: new Map() };
 }
@@ -51,18 +52,25 @@ export async function readPeftAdapter(stores: Stores, uri: string): Promise<Peft
   const config = Buffer.from(await store.read(`${uri}/${adapterConfigFile}`)).toString("utf8");
   const parsed = parseAdapterConfig(config);
   const settings = settingsOfConfig(parsed);
-  return { settings, ...foreignTensors(await store.read(`${uri}/${adapterWeightsFile}`), settings, parsed) };
+  const file = weightsFileOf(settings);
+  if (!(await store.stat(`${uri}/${file}`)))
+    throw corrupt(
+      "AdapterMissing",
+      `${uri}: ${file} is missing; save the adapter as safetensors, because pickles (*.bin) are not opened`,
+    );
+  return { settings, ...foreignTensors(await store.read(`${uri}/${file}`), file, settings, parsed) };
 }
 
 /** Tensors of an untrusted adapter. Throws a failure that names the file, the tensor and the fault. */
 function foreignTensors(
   bytes: Uint8Array,
+  file: string,
   settings: MethodSettings,
   config: PeftConfig,
 ): Required<Pick<PeftAdapter, "tensors" | "repeated">> {
-  const wrong = (what: string) => corrupt("AdapterCorrupt", `${adapterWeightsFile}: ${what}`);
+  const wrong = (what: string) => corrupt("AdapterCorrupt", `${file}: ${what}`);
   const method = methodOf(settings);
-  const decoded = decodeOrFail(bytes);
+  const decoded = decodeOrFail(bytes, file);
   const has = (key: string) => decoded.has(key);
   if (decoded.size === 0) throw wrong("has no tensors");
   for (const [key, { dtype, shape, data }] of decoded) {
@@ -79,26 +87,27 @@ function foreignTensors(
     if (base === undefined) own.set(key, tensor);
     else repeated.set(base, tensor);
   }
-  return { tensors: namedTensors(own, method, config), repeated };
+  return { tensors: namedTensors(own, method, config, file), repeated };
 }
 
-function decodeOrFail(bytes: Uint8Array): ReadonlyMap<string, DecodedTensor> {
+function decodeOrFail(bytes: Uint8Array, file: string): ReadonlyMap<string, DecodedTensor> {
   try {
     return decodeTensors(bytes);
   } catch (error) {
-    if (error instanceof SafetensorsError) throw corrupt("AdapterCorrupt", `${adapterWeightsFile}: ${error.message}`);
+    if (error instanceof SafetensorsError) throw corrupt("AdapterCorrupt", `${file}: ${error.message}`);
     throw error;
   }
 }
 
-/** Tensors of adapter_model.safetensors by Luthier's names, in F32. */
+/** Tensors of an adapter's file by Luthier's names, in F32. */
 function namedTensors(
   decoded: ReadonlyMap<string, DecodedTensor>,
   { peft }: BoundMethod,
   config: PeftConfig,
+  file: string,
 ): AdapterTensors {
   const stored = [...decoded].map(([name, { dtype, shape, data }]) => {
-    if (!isFloatType(dtype)) throw corrupt("AdapterCorrupt", `${adapterWeightsFile}: ${name} is ${dtype}`);
+    if (!isFloatType(dtype)) throw corrupt("AdapterCorrupt", `${file}: ${name} is ${dtype}`);
     return { name, shape, values: widened(data, dtype) };
   });
   return new Map((peft?.fromPeft(stored, config) ?? []).map(({ name, values }) => [name, values]));

@@ -3,19 +3,24 @@ import { z } from "zod";
 import { invalid } from "../contract/failure.ts";
 import type { MethodSettings } from "../contract/methods/index.ts";
 import { methodOf, registeredMethods } from "../methods/index.ts";
-import { type ConfigFacts, commonConfig } from "../methods/peft.ts";
+import { type AdapterLibrary, type ConfigFacts, libraries } from "../methods/peft.ts";
 import { mergeInPeft, type PeftConfig } from "../methods/peftMembers.ts";
 import type { BaseName } from "./baseName.ts";
 
 export const adapterConfigFile = "adapter_config.json";
-export const adapterWeightsFile = "adapter_model.safetensors";
+export const adapterWeightsFile = libraries.PEFT.weightsFile;
+
+/** The file of an adapter's tensors: that of the library whose layout the method has. */
+export const weightsFileOf = (method: MethodSettings): string => libraries[libraryOf(method)].weightsFile;
+
+const libraryOf = (method: MethodSettings): AdapterLibrary => methodOf(method).peft?.library ?? "PEFT";
 
 /** The text of adapter_config.json. */
 export function adapterConfig(method: MethodSettings, facts: ConfigFacts, base: BaseName): string {
   const { peft } = methodOf(method);
   if (!peft) throw new Error(`method ${method.kind} leaves a model, which has no ${adapterConfigFile}`);
   const { peft_type, ...members } = peft.config(facts);
-  return `${JSON.stringify({ peft_type, ...commonConfig(base), ...members }, null, 2)}\n`;
+  return `${JSON.stringify({ peft_type, ...libraries[peft.library].common(base), ...members }, null, 2)}\n`;
 }
 
 /** The method in adapter_config.json. Throws a failure that names the unsupported member. */

@@ -6,6 +6,7 @@ import { z } from "zod";
 import type { Json } from "../setting.ts";
 import { adalora } from "./adalora.ts";
 import { bitfit } from "./bitfit.ts";
+import { bottleneck } from "./bottleneck.ts";
 import {
   canonicalOf,
   type Declaration,
@@ -28,7 +29,21 @@ import { pTuning } from "./pTuning.ts";
 export type { MethodSettings } from "./declaration.ts";
 
 /** In the order in which they are listed to a user. */
-const declared = { lora, dora, adalora, loha, lokr, krona, ia3, prefixTuning, promptTuning, pTuning, bitfit, full };
+const declared = {
+  lora,
+  dora,
+  adalora,
+  loha,
+  lokr,
+  krona,
+  ia3,
+  bottleneck,
+  prefixTuning,
+  promptTuning,
+  pTuning,
+  bitfit,
+  full,
+};
 
 type Declared = typeof declared;
 type WrittenForm<Kind extends keyof Declared> = z.ZodOptional<Declared[Kind]["written"]>;

@@ -11,8 +11,8 @@ import { readPlain } from "hyparquet/src/plain.js";
 import { getMaxDefinitionLevel, getMaxRepetitionLevel } from "hyparquet/src/schema.js";
 import { snappyUncompress } from "hyparquet/src/snappy.js";
 import { compressors } from "hyparquet-compressors";
+import { rawNumber } from "../../contract/rawNumber.ts";
 import { generousTime, withinTime } from "../rows/timeLimit.ts";
-import { rawNumber } from "./rawNumber.ts";
 import { checkRuns } from "./runs.ts";
 
 /** Larger pages are refused; writers make pages of about one megabyte. */

@@ -8,10 +8,10 @@ import { parquetMetadataAsync, parquetSchema } from "hyparquet";
 import { assembleNested } from "hyparquet/src/assemble.js";
 import { getTreePath } from "hyparquet/src/schema.js";
 import { corrupt, invalid, messageOf, StageFailure } from "../../contract/failure.ts";
+import { rawNumber } from "../../contract/rawNumber.ts";
 import { maxRowBytes, type RawRow, tooLong } from "../rows/rowSplitter.ts";
 import { ColumnPages, type RandomFile, rangeOf } from "./columnPages.ts";
 import { parsers } from "./parquetPage.ts";
-import { rawNumber } from "./rawNumber.ts";
 
 /** Bytes of rows made at a time. */
 const batchBytes = 1 << 18;
