@@ -9,6 +9,7 @@ Windows and LongRoPE's original context lie within the sequences' lengths (9 to 
 
 import json
 import shutil
+import zlib
 
 import torch
 from safetensors.torch import save_file
@@ -17,11 +18,14 @@ from transformers import (
     Gemma2Config,
     Gemma3TextConfig,
     GraniteConfig,
+    LlamaConfig,
+    Ministral3Config,
     MinistralConfig,
     MistralConfig,
     Olmo2Config,
     Phi3Config,
     Qwen2Config,
+    Qwen3Config,
     SmolLM3Config,
 )
 
@@ -54,6 +58,23 @@ LONGROPE = {
 FAMILIES = {
     "mistral": MistralConfig(**USUAL, sliding_window=5, tie_word_embeddings=False),
     "ministral": MinistralConfig(**USUAL, head_dim=6, sliding_window=5, layer_types=["sliding_attention", "full_attention"]),
+    "ministral3": Ministral3Config(
+        **USUAL,
+        head_dim=4,
+        rope_parameters={
+            "rope_type": "yarn",
+            "rope_theta": 10000.0,
+            "factor": 16.0,
+            "original_max_position_embeddings": 4,
+            "beta_fast": 32.0,
+            "beta_slow": 1.0,
+            "mscale": 1.0,
+            "mscale_all_dim": 1.0,
+            "llama_4_scaling_beta": 0.4,
+        },
+    ),
+    "llama-biases": LlamaConfig(**USUAL, attention_bias=True, mlp_bias=True),
+    "qwen3-biases": Qwen3Config(**{**USUAL, "num_hidden_layers": 1}, head_dim=6, attention_bias=True),
     "qwen2": Qwen2Config(**USUAL, use_sliding_window=True, sliding_window=5, max_window_layers=1),
     "gemma2": Gemma2Config(**USUAL, **GEMMA, sliding_window=5, attn_logit_softcapping=2.0, final_logit_softcapping=3.0),
     "gemma3": Gemma3TextConfig(
@@ -85,12 +106,15 @@ FAMILIES = {
 }
 
 
-def write() -> None:
-    results = {}
-    for index, (name, config) in enumerate(FAMILIES.items()):
+def write(names: list) -> None:
+    file = DATA / "families.json"
+    results = json.loads(file.read_text()) if names else {}
+    for name, config in FAMILIES.items():
+        if names and name not in names:
+            continue
         directory = DATA / f"family-{name}"
         shutil.rmtree(directory, ignore_errors=True)
-        random_model(config, 31 + index).save_pretrained(directory)
+        random_model(config, seed_of(name)).save_pretrained(directory)
         (directory / "generation_config.json").unlink(missing_ok=True)
         exact, field = (
             forward_backward(AutoModelForCausalLM.from_pretrained(directory, dtype=dtype, attn_implementation="eager").train())
@@ -107,7 +131,13 @@ def write() -> None:
             },
         }
         print(name, results[name])
-    (DATA / "families.json").write_text(json.dumps(results, indent=1) + "\n")
+    file.write_text(json.dumps({name: results[name] for name in FAMILIES}, indent=1) + "\n")
+
+
+def seed_of(name: str) -> int:
+    """The first families keep the seeds that they had by number."""
+    first = ["mistral", "ministral", "qwen2", "gemma2", "gemma3", "phi3", "smollm3", "olmo2", "granite"]
+    return 31 + first.index(name) if name in first else zlib.crc32(name.encode())
 
 
 def random_model(config, seed: int):

@@ -18,16 +18,18 @@ import { rowsOfStep } from "./rows.ts";
 
 const steps = 4;
 
+const windowed = ["mistral", "ministral", "qwen2", "gemma2", "gemma3", "phi3", "smollm3"];
+
 /** The pairs that cannot work; every other one must. */
 const refusals: readonly { method: string; isRefused: (golden: GoldenCase) => boolean; reason: RegExp }[] = [
   {
     method: "prefixTuning",
-    isRefused: ({ name }) => !["olmo2", "granite"].includes(name),
+    isRefused: ({ name }) => windowed.includes(name),
     reason: /prefixTuning needs every token to attend to the virtual tokens.*set method\.lora/,
   },
   ...["promptTuning", "pTuning"].map((method) => ({
     method,
-    isRefused: ({ name }: GoldenCase) => !["olmo2", "granite"].includes(name),
+    isRefused: ({ name }: GoldenCase) => windowed.includes(name),
     reason: /needs every token to attend to the virtual tokens.*set method\.lora|longrope.*set method\.lora/,
   })),
   {
@@ -37,7 +39,7 @@ const refusals: readonly { method: string; isRefused: (golden: GoldenCase) => bo
   },
   {
     method: "bitfit",
-    isRefused: ({ name }) => name !== "qwen2",
+    isRefused: ({ name }) => name !== "qwen2" && !name.endsWith("-biases"),
     reason: /method\.bitfit trains biases, and this model has none/,
   },
 ];

@@ -2,7 +2,7 @@
 
   python generate.py                              all goldens
   python generate.py case NAME…                   some of the cases, on the existing bases
-  python generate.py families                     the families alone
+  python generate.py families [NAME…]             the families, or some of them
   python generate.py check-adapter DIR RESULT     checks DIR in PEFT (keys, logits); writes the verdict to RESULT (JSON)
 """
 
@@ -35,7 +35,7 @@ def all_goldens() -> None:
         cases.write_adapter(name)
     cases.write_schedules()
     cases.write_curve()
-    families.write()
+    families.write([])
 
 
 def main(arguments: list) -> int:
@@ -53,8 +53,8 @@ def main(arguments: list) -> int:
                 if name in cases.SAVED:
                     cases.write_adapter(name)
             return 0
-        case ["families"]:
-            return families.write() or 0
+        case ["families", *names]:
+            return families.write(names) or 0
         case ["check-adapter", directory, result]:
             return check_adapter.check(directory, result)
     print(__doc__)

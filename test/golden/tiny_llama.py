@@ -17,6 +17,7 @@ from transformers.models.gemma3.modeling_gemma3 import Gemma3RMSNorm
 from transformers.models.granite.modeling_granite import GraniteRMSNorm
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 from transformers.models.ministral.modeling_ministral import MinistralRMSNorm
+from transformers.models.ministral3.modeling_ministral3 import Ministral3RMSNorm
 from transformers.models.mistral.modeling_mistral import MistralRMSNorm
 from transformers.models.olmo2.modeling_olmo2 import Olmo2RMSNorm
 from transformers.models.phi3.modeling_phi3 import Phi3RMSNorm
@@ -127,7 +128,7 @@ def loss_of(model, rows: list) -> torch.Tensor:
 
 # Norms that multiply by their weight, and those that multiply by 1 + weight.
 NORMS = (
-    *(LlamaRMSNorm, MistralRMSNorm, MinistralRMSNorm, Qwen2RMSNorm, Qwen3RMSNorm),
+    *(LlamaRMSNorm, MistralRMSNorm, MinistralRMSNorm, Ministral3RMSNorm, Qwen2RMSNorm, Qwen3RMSNorm),
     *(SmolLM3RMSNorm, Phi3RMSNorm, Olmo2RMSNorm, GraniteRMSNorm),
 )
 OFFSET_NORMS = (Gemma2RMSNorm, Gemma3RMSNorm)

@@ -16,7 +16,7 @@ import { type BuilderParts, type Mode, ModelBuilder } from "../models/builder.ts
 import type { Decoder } from "../models/decoder.ts";
 import { gemma2, gemma3 } from "../models/gemma.ts";
 import { granite } from "../models/granite.ts";
-import { llama, qwen2, qwen3 } from "../models/llama.ts";
+import { llama, ministral3, qwen2, qwen3 } from "../models/llama.ts";
 import { olmo2 } from "../models/olmo2.ts";
 import { phi3 } from "../models/phi3.ts";
 import { adamw } from "../ops/adamw/op.ts";
@@ -53,6 +53,7 @@ function decoder(parts: ProgramParts, graph: Graph, mode: Mode): { decoder: Deco
     llama,
     mistral: llama,
     ministral: llama,
+    ministral3,
     smollm3: llama,
     qwen2,
     qwen3,

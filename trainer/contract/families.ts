@@ -6,7 +6,7 @@ import { z } from "zod";
 import { type Rope, rawRope, readRope } from "./rope.ts";
 
 export const families = [
-  ...(["llama", "mistral", "ministral", "qwen2", "qwen3", "smollm3"] as const),
+  ...(["llama", "mistral", "ministral", "ministral3", "qwen2", "qwen3", "smollm3"] as const),
   ...(["gemma2", "gemma3_text", "phi3", "olmo2", "granite"] as const),
 ] as const;
 export type Family = (typeof families)[number];
@@ -17,6 +17,7 @@ export const architectures: Readonly<Record<Family, string>> = {
   llama: "LlamaForCausalLM",
   mistral: "MistralForCausalLM",
   ministral: "MinistralForCausalLM",
+  ministral3: "Ministral3ForCausalLM",
   qwen2: "Qwen2ForCausalLM",
   qwen3: "Qwen3ForCausalLM",
   smollm3: "SmolLM3ForCausalLM",
@@ -33,6 +34,8 @@ export interface ModelValues {
   readonly slidingLayers?: readonly number[];
   /** The rotary embedding of the sliding layers, where they have one of their own (Gemma 3). */
   readonly localRope?: Rope;
+  /** Queries are longer from position `originalContext` on (Ministral 3). */
+  readonly queryScaling?: NonNullable<Rope["queryScaling"]>;
   /** Elements of a head that are rotated, the first ones. Absent: all. */
   readonly rotaryWidth?: number;
   /** Factor of attention's scores. Absent: 1/√headDim. */
@@ -116,6 +119,9 @@ export interface FamilyRules {
   /** Layers without a rotary embedding. */
   noRope?(layer: number, config: RawConfig): boolean;
   readonly isPartial?: boolean;
+  readonly scalesQueries?: boolean;
+  /** Fields that give linear layers biases; others must be false, because transformers ignores them. */
+  readonly biases?: readonly ("attention_bias" | "mlp_bias")[];
   values?(config: RawConfig, refuse: Refuse): ModelValues;
 }
 
@@ -156,19 +162,37 @@ function gemmaValues(config: RawConfig, refuse: Refuse, caps: { attention: numbe
   };
 }
 
-const gemma = { kvHeads: 4, headDim: 256, tied: true, activation: "gelu_pytorch_tanh" } as const;
+const allBiases = ["attention_bias", "mlp_bias"] as const;
+const attentionBias = ["attention_bias"] as const;
+const gemma = {
+  kvHeads: 4,
+  headDim: 256,
+  tied: true,
+  activation: "gelu_pytorch_tanh",
+  biases: attentionBias,
+} as const;
 
 export const familyRules: Readonly<Record<Family, FamilyRules>> = {
-  llama: { activation: "silu" },
+  llama: { activation: "silu", biases: allBiases },
   mistral: { kvHeads: 8, activation: "silu", window: { size: 4096, usual: everywhere, byLayerTypes: false } },
   ministral: { kvHeads: 8, activation: "silu", window: { size: 4096, usual: everywhere, byLayerTypes: true } },
+  ministral3: {
+    kvHeads: 8,
+    headDim: 128,
+    normEps: 1e-5,
+    theta: 1_000_000,
+    activation: "silu",
+    scalesQueries: true,
+    window: { usual: everywhere, byLayerTypes: false },
+  },
   qwen2: { kvHeads: 32, activation: "silu", window: qwenWindow },
-  qwen3: { kvHeads: 32, headDim: 128, activation: "silu", window: qwenWindow },
+  qwen3: { kvHeads: 32, headDim: 128, activation: "silu", window: qwenWindow, biases: attentionBias },
   smollm3: {
     kvHeads: 4,
     tied: true,
     theta: 2_000_000,
     activation: "silu",
+    biases: allBiases,
     noRope: hasNoRope,
     window: { onlyIfUsed: true, usual: hasNoRope, byLayerTypes: true },
   },
@@ -202,9 +226,10 @@ export const familyRules: Readonly<Record<Family, FamilyRules>> = {
     isPartial: true,
     window: { usual: everywhere, byLayerTypes: false },
   },
-  olmo2: { normEps: 1e-5, activation: "silu" },
+  olmo2: { normEps: 1e-5, activation: "silu", biases: attentionBias },
   granite: {
     activation: "silu",
+    biases: allBiases,
     values: (config, refuse) => ({
       attentionScale: positive("attention_multiplier", config, 1, refuse),
       multipliers: {
@@ -225,8 +250,8 @@ const byLayerType = z.strictObject({ full_attention: layerType, sliding_attentio
 
 /** The rotary embedding of the layers without a window, from `rope_parameters` by layer type or from the older fields. */
 export function ropeOf(config: RawConfig, family: Family, refuse: Refuse): Rope {
-  const { theta, isPartial: isPhi, window } = familyRules[family];
-  if (!window?.hasRope) return readRope(config, refuse, { theta, isPhi });
+  const { theta, isPartial: isPhi, scalesQueries, window } = familyRules[family];
+  if (!window?.hasRope) return readRope(config, refuse, { theta, isPhi, scalesQueries });
   return readRope({ ...config, rope_parameters: ropesByLayerType(config, refuse)?.full_attention }, refuse, {
     theta,
     isPhi,

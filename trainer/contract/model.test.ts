@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readModelConfig, UnsupportedModelError } from "./model.ts";
+import { modelConfig, readModelConfig, UnsupportedModelError } from "./model.ts";
 
 const llama = {
   model_type: "llama",
@@ -348,6 +348,40 @@ test("SmolLM3's layers without a rotary embedding and Granite's factors are read
   assert.throws(() => readModelConfig({ ...granite, logits_scaling: 0 }), /logits_scaling is 0; it must be/);
 });
 
+test("biases are read in the families that have them, and belong to the facts that a plan needs", () => {
+  const biases = (model_type: string, change: object) => {
+    const { attentionBias, mlpBias } = modelConfig.parse(readModelConfig({ ...llama, model_type, ...change }));
+    return [attentionBias, mlpBias];
+  };
+  assert.deepEqual(biases("llama", {}), [undefined, undefined]);
+  assert.deepEqual(biases("llama", { attention_bias: true, mlp_bias: true }), [true, true]);
+  assert.deepEqual(biases("qwen3", { attention_bias: true }), [true, undefined]);
+  assert.throws(() => biases("qwen3", { mlp_bias: true }), /mlp_bias true is not supported/);
+});
+
+test("Ministral 3 scales late queries, and has transformers' rotary embedding where config.json has none", () => {
+  const ministral3 = { ...llama, model_type: "ministral3", rope_theta: undefined };
+  const of = (change: object) => readModelConfig({ ...ministral3, ...change });
+  const { ropeTheta, ropeScaling, queryScaling, slidingWindow } = of({});
+  assert.deepEqual([ropeTheta, queryScaling, slidingWindow], [1e6, { beta: 0.1, originalContext: 16_384 }, undefined]);
+  assert.ok(ropeScaling?.type === "yarn" && ropeScaling.factor === 16 && ropeScaling.attentionFactor === 1);
+  const plain = { rope_type: "default", original_max_position_embeddings: 8 };
+  assert.throws(() => of({ rope_parameters: plain }), /rope_parameters.llama_4_scaling_beta is missing/);
+  const given = of({ rope_parameters: { ...plain, llama_4_scaling_beta: 0.2, max_position_embeddings: 64 } });
+  assert.deepEqual([given.ropeScaling, given.queryScaling], [undefined, { beta: 0.2, originalContext: 8 }]);
+  const elsewhere = { rope_parameters: { llama_4_scaling_beta: 0.2 } };
+  assert.throws(() => readModelConfig({ ...llama, ...elsewhere }), /llama_4_scaling_beta 0.2 is not supported/);
+});
+
+test("LongRoPE within its original context rotates every example alike", () => {
+  const factors = { short_factor: Array(32).fill(1), long_factor: Array(32).fill(4) };
+  const scaling = { rope_scaling: { type: "longrope", ...factors } };
+  const at = (context: number) =>
+    modelConfig.parse(readModelConfig({ ...llama, model_type: "phi3", ...scaling, max_position_embeddings: context }))
+      .rotatesByLength;
+  assert.deepEqual([at(4096), at(8192)], [undefined, true]);
+});
+
 test("a nested text_config is read, and one beside pictures is refused by name", () => {
   const { model_type, ...members } = llama;
   const nested = { model_type: "acme", architectures: ["AcmeForConditionalGeneration"], text_config: llama };
@@ -370,7 +404,7 @@ for (const [what, change, expected] of [
   [
     "another architecture",
     { model_type: "bert" },
-    /model_type "bert" is not supported; supported: llama, mistral, ministral, qwen2, qwen3, smollm3, gemma2, gemma3_text/,
+    /model_type "bert" is not supported; supported: llama, mistral, ministral, ministral3, qwen2, qwen3, smollm3, gemma2, gemma3_text/,
   ],
   ["a sliding window", { use_sliding_window: true }, /use_sliding_window true/],
   [
@@ -379,7 +413,11 @@ for (const [what, change, expected] of [
     /layer_types "sliding_attention" is not supported; supported: full_attention/,
   ],
   ["another activation", { hidden_act: "gelu" }, /hidden_act "gelu"/],
-  ["biases", { attention_bias: true }, /attention_bias true/],
+  [
+    "a bias that the family ignores",
+    { model_type: "mistral", attention_bias: true },
+    /attention_bias true is not supported; supported: false/,
+  ],
   [
     "a scaling without its numbers",
     { rope_scaling: { rope_type: "llama3" } },

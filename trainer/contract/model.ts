@@ -34,6 +34,9 @@ export const modelConfig = z
     ropeTheta: z.number().positive().max(1e12),
     rmsNormEps: z.number().positive().max(1),
     tieWordEmbeddings: z.boolean(),
+    attentionBias: z.literal(true).optional(),
+    mlpBias: z.literal(true).optional(),
+    rotatesByLength: z.literal(true).optional(),
     slidingWindow: dimension(16_777_216).optional(),
     noRopeLayers: z.array(z.int().min(0).max(511)).max(512).optional(),
   })
@@ -82,11 +85,17 @@ export function readModelConfig(config: unknown): ModelConfig {
   const window = windowOf(c, rules, model);
   const noRope = rules.noRope && layersWhere(model, (layer) => rules.noRope!(layer, c));
   const rotaryWidth = rotaryWidthOf(rope, model);
+  const { biases = [] } = rules;
+  const longRope = rope.scaling?.type === "longrope" && rope.scaling.originalContext < model.contextLength;
   return {
     ...model,
+    ...(c.attention_bias && biases.includes("attention_bias") && { attentionBias: true as const }),
+    ...(c.mlp_bias && biases.includes("mlp_bias") && { mlpBias: true as const }),
+    ...(longRope && { rotatesByLength: true as const }),
     ...window,
     ...(noRope && noRope.length > 0 && { noRopeLayers: noRope }),
     ...(rope.scaling && { ropeScaling: rope.scaling }),
+    ...(rope.queryScaling && { queryScaling: rope.queryScaling }),
     ...(rotaryWidth !== undefined && { rotaryWidth }),
     ...rules.values?.(c, refuse),
   };
@@ -176,11 +185,11 @@ function refuseUnsupported(c: RawConfig, family: Family): void {
     if (value === undefined || value === null || value === supported) return;
     refuse(`${field} ${JSON.stringify(value)} is not supported; supported: ${String(supported)}`);
   };
-  const { activation, window } = familyRules[family];
+  const { activation, window, biases = [] } = familyRules[family];
   unless("hidden_act", c.hidden_act, activation);
   unless("hidden_activation", c.hidden_activation, activation);
-  unless("attention_bias", c.attention_bias, false);
-  unless("mlp_bias", c.mlp_bias, false);
+  for (const field of ["attention_bias", "mlp_bias"] as const)
+    if (!biases.includes(field)) unless(field, c[field], false);
   if (!window?.onlyIfUsed) unless("use_sliding_window", c.use_sliding_window, false);
   const types = c.layer_types?.find((type) => type !== "full_attention" && type !== "sliding_attention");
   unless("layer_types", types, "full_attention, sliding_attention");

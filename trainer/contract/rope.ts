@@ -41,12 +41,16 @@ export interface Rope {
   readonly scaling?: RopeScaling;
   /** The share of a head that is rotated, its first elements. Absent: all. */
   readonly share?: number;
+  /** Queries times 1 + beta · ln(1 + ⌊position / originalContext⌋). */
+  readonly queryScaling?: { readonly beta: number; readonly originalContext: number };
 }
 
 /** The rotary embedding of a family: its default base, and whether it is Phi-3's, which may rotate heads in part. */
 export interface RopeRules {
   readonly theta?: number | undefined;
   readonly isPhi?: boolean | undefined;
+  /** Ministral 3: the parameters have `llama_4_scaling_beta`. */
+  readonly scalesQueries?: boolean | undefined;
 }
 
 /** The fields of config.json that declare it. */
@@ -72,7 +76,8 @@ const defaultTheta = 10_000;
 type Refuse = (message: string) => never;
 
 /** The rotary embedding of a configuration; `refuse` throws an error that names the field and the fix. */
-export function readRope(fields: RopeFields, refuse: Refuse, rules: RopeRules = {}): Rope {
+export function readRope(declared: RopeFields, refuse: Refuse, rules: RopeRules = {}): Rope {
+  const fields = rules.scalesQueries ? withMinistral3(declared) : declared;
   const given = (["rope_scaling", "rope_parameters"] as const).flatMap((field) => {
     const members = membersOf(field, fields[field], refuse);
     return members === undefined ? [] : [{ field, rope: ropeOf({ field, members, fields, refuse, rules }) }];
@@ -84,6 +89,14 @@ export function readRope(fields: RopeFields, refuse: Refuse, rules: RopeRules = 
   }
   const rope = first?.rope ?? { theta: fields.rope_theta ?? rules.theta ?? defaultTheta };
   return { ...rope, ...(share !== undefined && rope.share === undefined && { share }) };
+}
+
+/** Ministral 3's rotary embedding where config.json has none, as in transformers. */
+function withMinistral3(fields: RopeFields): RopeFields {
+  const isAbsent = (value: unknown) => value === undefined || value === null;
+  if (!isAbsent(fields.rope_parameters) || !isAbsent(fields.rope_scaling)) return fields;
+  const yarn = { rope_type: "yarn", factor: 16, original_max_position_embeddings: 16_384, beta_fast: 32, beta_slow: 1 };
+  return { ...fields, rope_parameters: { ...yarn, mscale: 1, mscale_all_dim: 1, llama_4_scaling_beta: 0.1 } };
 }
 
 type Members = Readonly<Record<string, unknown>>;
@@ -146,7 +159,7 @@ function typeOf({ field, members, refuse, rules }: Given): RopeType {
 function ropeOf(given: Given): Rope {
   const { field, members, fields, refuse, rules } = given;
   const type = typeOf(given);
-  const known = new Set<string>([...commonMembers, ...typeMembers[type]]);
+  const known = new Set<string>([...commonMembers, ...typeMembers[type], ...(rules.scalesQueries ? queryMembers : [])]);
   const strange = Object.keys(members).find((name) => !known.has(name));
   if (strange !== undefined) {
     refuse(`${field}.${strange} ${shown(members[strange])} is not supported with rope_type ${JSON.stringify(type)}`);
@@ -156,7 +169,16 @@ function ropeOf(given: Given): Rope {
   const theta = thetaOf(numbers, fields, refuse) ?? rules.theta ?? defaultTheta;
   if (type === "yarn" && theta <= 1) refuse(`rope_theta is ${theta}; with YaRN it must be above 1`);
   const scaling = scalingOf(type, numbers, fields);
-  return { theta, ...(scaling && { scaling }), ...(share !== undefined && { share }) };
+  const queryScaling = rules.scalesQueries && {
+    beta: numbers.required("llama_4_scaling_beta", 0),
+    originalContext: numbers.required("original_max_position_embeddings", 1),
+  };
+  return {
+    theta,
+    ...(scaling && { scaling }),
+    ...(share !== undefined && { share }),
+    ...(queryScaling && { queryScaling }),
+  };
 }
 
 function thetaOf(numbers: Numbers, { rope_theta: beside }: RopeFields, refuse: Refuse): number | undefined {
@@ -176,6 +198,8 @@ function shareOf(field: string, value: unknown, refuse: Refuse, { isPhi }: RopeR
 }
 
 const commonMembers = ["type", "rope_type", "rope_theta", "partial_rotary_factor"];
+/** `max_position_embeddings` repeats the configuration's own and has no effect. */
+const queryMembers = ["llama_4_scaling_beta", "original_max_position_embeddings", "max_position_embeddings"];
 /** The members that each type reads; `finetuned` of YaRN's first configurations has no effect. */
 const typeMembers = {
   default: [],

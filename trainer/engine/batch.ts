@@ -70,10 +70,7 @@ class Layout {
     this.#rope = rope;
     const ownRow = () => Int32Array.from({ length: tokens }, (_, row) => row);
     if (rope.window !== undefined) this.more.windowStart = ownRow();
-    if (rope.local) {
-      this.more.localCos = new Float32Array(tokens * rope.width);
-      this.more.localSin = new Float32Array(tokens * rope.width);
-    }
+    for (const name of rope.others.keys()) this.more[name] = new Float32Array(tokens * rope.width);
     this.inputs = {
       ids: new Int32Array(tokens),
       cos: new Float32Array(tokens * rope.width),
@@ -121,14 +118,12 @@ class Layout {
   }
 
   #addAngles(row: number, position: number, { cos, sin }: AngleTable): void {
-    const { width, local } = this.#rope;
+    const { width } = this.#rope;
     const copy = (into: Float32Array | Int32Array, from: Float32Array) =>
       into.set(from.subarray(position * width, (position + 1) * width), row * width);
     copy(this.inputs.cos, cos);
     copy(this.inputs.sin, sin);
-    if (!local) return;
-    copy(this.more.localCos!, local.cos);
-    copy(this.more.localSin!, local.sin);
+    for (const [name, table] of this.#rope.others) copy(this.more[name]!, table);
   }
 }
 

@@ -62,15 +62,16 @@ export class CacheForward {
   }
 
   #inputs(tokens: readonly CacheToken[], bucket: number) {
-    const { width, local, long } = this.#rope;
+    const { width, long, others } = this.#rope;
     const inputs = {
       ids: new Int32Array(bucket),
       slot: new Int32Array(bucket).fill(-1),
       position: new Int32Array(bucket),
       cos: new Float32Array(bucket * width),
       sin: new Float32Array(bucket * width),
-      ...(local && { localCos: new Float32Array(bucket * width), localSin: new Float32Array(bucket * width) }),
     };
+    const more: Record<string, Float32Array> = {};
+    for (const name of others.keys()) more[name] = new Float32Array(bucket * width);
     const row = (table: Float32Array, position: number) => table.subarray(position * width, (position + 1) * width);
     for (const [index, { token, slot, position, length = this.shape.capacity }] of tokens.entries()) {
       const { cos, sin } = long !== undefined && length > long.beyond ? long : this.#rope;
@@ -79,10 +80,8 @@ export class CacheForward {
       inputs.position[index] = position + this.#engine.compiled.positionOffset;
       inputs.cos.set(row(cos, position), index * width);
       inputs.sin.set(row(sin, position), index * width);
-      if (!local) continue;
-      inputs.localCos?.set(row(local.cos, position), index * width);
-      inputs.localSin?.set(row(local.sin, position), index * width);
+      for (const [name, table] of others) more[name]!.set(row(table, position), index * width);
     }
-    return inputs;
+    return { ...inputs, ...more };
   }
 }

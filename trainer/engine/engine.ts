@@ -259,7 +259,9 @@ async function start(
       if (ids.length === 0)
         throw invalid("InitialText", "method.promptTuning.initialText has no tokens: write a longer text");
       const rows = Array.from({ length: tensor.shape[0] ?? 0 }, (_, index) => ids[index % ids.length]!);
-      return await readBaseRows(base, { name: initial.weight, shape: initial.shape }, rows, into);
+      await readBaseRows(base, { name: initial.weight, shape: initial.shape }, rows, into);
+      for (let index = 0; index < into.length; index++) into[index]! *= initial.factor;
+      return;
     }
     case "base":
       return await readBaseValues(base, tensor, into);

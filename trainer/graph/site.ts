@@ -115,6 +115,8 @@ export type BaseEmbedding = (beside?: LowRankTable) => Tensor;
 export interface EmbeddingSite extends Site {
   readonly vocabulary: number;
   readonly width: number;
+  /** The model multiplies the embeddings of tokens, but not those of a prompt, by this. */
+  readonly factor: number;
 }
 
 /** An attention of the model; every token attends to its `prefix`. */

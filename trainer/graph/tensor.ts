@@ -21,8 +21,8 @@ export type Initial =
   | { kind: "normal"; deviation: number }
   /** A or B of a pair with B·A = 0; `pair` names the layer. */
   | { kind: "orthogonal"; pair: string; part: "a" | "b" }
-  /** The rows of this matrix of the checkpoint for the text's tokens, cut or repeated. */
-  | { kind: "text"; text: string; weight: string; shape: readonly [number, number] }
+  /** `factor` times the rows of this matrix of the checkpoint for the text's tokens, cut or repeated. */
+  | { kind: "text"; text: string; weight: string; shape: readonly [number, number]; factor: number }
   /** The checkpoint's tensor of the same name. */
   | { kind: "base" }
   /** A or B, where scale·B·A is a part of this matrix of the checkpoint. */

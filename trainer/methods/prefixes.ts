@@ -14,12 +14,10 @@ export function prefixFault(kind: string, { model: { family, slidingWindow, cont
 
 /** The same for tokens whose keys are computed once per step, so the model must rotate them alike for every example. */
 export function promptFault(kind: string, task: Facts): string | undefined {
-  const { family, localRope, ropeScaling } = task.model;
+  const { family, rotatesByLength } = task.model;
   const fault = prefixFault(kind, task);
   if (fault !== undefined) return fault;
-  if (localRope !== undefined)
-    return `method.${kind} supports one rotary base, but sliding layers of this ${family} have their own: set method.lora`;
-  if (ropeScaling?.type === "longrope")
+  if (rotatesByLength)
     return `method.${kind} needs the same rotation of the prompt for every example, but this ${family} rotates long examples differently (longrope): set method.lora`;
   return undefined;
 }

@@ -51,7 +51,7 @@ export interface BuilderParts {
 
 export interface LinearOptions {
   /** True if the checkpoint has `<name>.bias`. */
-  readonly bias?: boolean;
+  readonly bias?: boolean | undefined;
 }
 
 export interface NormOptions {
@@ -97,8 +97,11 @@ export class ModelBuilder {
       : this.#variables.weight(name, shape, kind);
   }
 
-  /** A site that the method may rewrite. `name` is its tensor's. [tokens, d] */
-  embed(name: string, rows: number, width: number): Tensor {
+  /**
+   * A site that the method may rewrite. `name` is its tensor's. [tokens, d]
+   * `factor`: of the tokens' embeddings; those of a prompt are used as they are, as in transformers.
+   */
+  embed(name: string, rows: number, width: number, factor = 1): Tensor {
     const { mode } = this;
     if (mode.kind === "prompt") return mode.embeddings;
     const ids = this.graph.input("ids", "I32", [mode.tokens]);
@@ -110,11 +113,11 @@ export class ModelBuilder {
       return linear.node(this.graph, { x, w: beside.b, residual }, { tailScale: 1 }).y;
     };
     const layer = name.replace(/\.weight$/, "");
-    const site = { ...this.#site(layer, trained), vocabulary: rows, width };
+    const site = { ...this.#site(layer, trained), vocabulary: rows, width, factor };
     const y = this.#method.embedding(site, base);
     this.#variables.prompt = this.#method.prompt(site);
     this.embeddings.push({ name: layer, in: rows, out: width, trained, fused: true });
-    return y;
+    return factor === 1 ? y : this.scaleInType(y, factor);
   }
 
   #rowsOf(name: string, ids: Tensor, weight: Tensor): Tensor {
@@ -253,25 +256,27 @@ export class ModelBuilder {
 
   /**
    * Rotates each head by the token's position, unless the layer has no rotary embedding. x [T, heads·D]
-   * `local`: sliding layers have angles of their own.
+   * `local`: sliding layers have angles of their own · `query`: x has angles of its own.
    */
-  rope(x: Tensor, heads: number, layer: number, { local = false } = {}): Tensor {
+  rope(x: Tensor, heads: number, layer: number, { local = false, query = false } = {}): Tensor {
     const { headDim, rotaryWidth: rotary, noRopeLayers } = this.config;
     if (noRopeLayers?.includes(layer)) return x;
-    const everywhere = this.#angles("cos", "sin");
+    const everywhere = query ? this.#angles("queryCos", "querySin") : this.#angles("cos", "sin");
     // As with windows, both are inputs whatever the list of sliding layers.
     const sliding = local ? this.#angles("localCos", "localSin") : everywhere;
     const angles = this.#slides(layer) ? sliding : everywhere;
     return rope.node(this.graph, { x, ...angles }, { heads, headDim, sign: 1, rotary }).y;
   }
 
-  /** The angles of the tokens' positions; those of a prompt are known, and its sliding layers have no angles of their own. */
+  /** The angles of the tokens' positions; those of a prompt are known. */
   #angles(cos: string, sin: string): { cos: Tensor; sin: Tensor } {
     const { graph, mode } = this;
     const shape = [mode.tokens, this.config.headDim / 2];
     if (mode.kind !== "prompt") return { cos: graph.input(cos, "F32", shape), sin: graph.input(sin, "F32", shape) };
-    const table = ropeTable(this.config, mode.tokens);
-    return { cos: graph.constant(cos, "F32", shape, table.cos), sin: graph.constant(sin, "F32", shape, table.sin) };
+    const { others, ...usual } = ropeTable(this.config, mode.tokens);
+    // The facts of a plan lack the other tables, and their values do not matter there.
+    const values = { cos: others.get(cos) ?? usual.cos, sin: others.get(sin) ?? usual.sin };
+    return { cos: graph.constant(cos, "F32", shape, values.cos), sin: graph.constant(sin, "F32", shape, values.sin) };
   }
 
   /** Keys and values before every segment: the method's own, or those of its prompt. */

@@ -11,9 +11,9 @@ export interface Decoder {
   readonly head: Tensor;
 }
 
-/** The embedding of the tokens. [tokens, d] */
-export function embedded(b: ModelBuilder): Tensor {
-  return b.embed(embedding, b.config.vocabSize, b.config.hiddenSize);
+/** The embedding of the tokens, times `factor`. [tokens, d] */
+export function embedded(b: ModelBuilder, factor = 1): Tensor {
+  return b.embed(embedding, b.config.vocabSize, b.config.hiddenSize, factor);
 }
 
 /** Blocks one after another. */

@@ -23,17 +23,18 @@ const endNorm = (b: ModelBuilder, name: string) => (sum: Tensor) =>
   norm(b, sum, `model.layers.${b.config.layers - 1}.${name}`);
 
 function decoder(b: ModelBuilder, generation: Generation): Decoder {
-  const input = b.scaleInType(embedded(b), Math.sqrt(b.config.hiddenSize));
+  const input = embedded(b, Math.sqrt(b.config.hiddenSize));
   const hidden = blocks(b, input, (layer, h) => block(b, layer, h, generation));
   return { hidden, head: head(b), norm: (rows) => norm(b, rows, "model.norm") };
 }
 
 function block(b: ModelBuilder, layer: number, input: Tensor, { headNorms, localRope }: Generation): Tensor {
-  const { hiddenSize: d, intermediateSize: f, heads, kvHeads, headDim } = b.config;
+  const { hiddenSize: d, intermediateSize: f, heads, kvHeads, headDim, attentionBias: bias } = b.config;
   const at = `model.layers.${layer}`;
 
   const h = norm(b, input, `${at}.input_layernorm`);
-  const project = (name: string, count: number) => b.linear(h, `${at}.self_attn.${name}_proj`, count * headDim);
+  const project = (name: string, count: number) =>
+    b.linear(h, `${at}.self_attn.${name}_proj`, count * headDim, { bias });
   const rotated = (name: string, count: number) => {
     const x = project(name, count);
     const normed = headNorms ? b.rmsNorm(x, `${at}.self_attn.${name}_norm`, { width: headDim, offset: 1 }) : x;
@@ -42,7 +43,7 @@ function block(b: ModelBuilder, layer: number, input: Tensor, { headNorms, local
   const q = rotated("q", heads);
   const k = rotated("k", kvHeads);
   const v = project("v", kvHeads);
-  const projected = b.linear(b.attention(`${at}.self_attn`, layer, q, k, v), `${at}.self_attn.o_proj`, d);
+  const projected = b.linear(b.attention(`${at}.self_attn`, layer, q, k, v), `${at}.self_attn.o_proj`, d, { bias });
   const attention = b.branch(`${at}.self_attn`, input, projected, endNorm(b, "post_attention_layernorm"));
   const attended = b.add(input, norm(b, attention, `${at}.post_attention_layernorm`));
 

@@ -13,16 +13,17 @@ const endNorm = (b: ModelBuilder, name: string) => (sum: Tensor) =>
   b.rmsNorm(sum, `model.layers.${b.config.layers - 1}.${name}`);
 
 function block(b: ModelBuilder, layer: number, input: Tensor): Tensor {
-  const { hiddenSize: d, intermediateSize: f, heads, kvHeads, headDim } = b.config;
+  const { hiddenSize: d, intermediateSize: f, heads, kvHeads, headDim, attentionBias: bias } = b.config;
   const at = `model.layers.${layer}`;
 
-  const project = (name: string, count: number) => b.linear(input, `${at}.self_attn.${name}_proj`, count * headDim);
+  const project = (name: string, count: number) =>
+    b.linear(input, `${at}.self_attn.${name}_proj`, count * headDim, { bias });
   const rotated = (name: string, count: number) =>
     b.rope(b.rmsNorm(project(name, count), `${at}.self_attn.${name}_norm`), count, layer);
   const q = rotated("q", heads);
   const k = rotated("k", kvHeads);
   const v = project("v", kvHeads);
-  const projected = b.linear(b.attention(`${at}.self_attn`, layer, q, k, v), `${at}.self_attn.o_proj`, d);
+  const projected = b.linear(b.attention(`${at}.self_attn`, layer, q, k, v), `${at}.self_attn.o_proj`, d, { bias });
   const attention = b.branch(`${at}.self_attn`, input, projected, endNorm(b, "post_attention_layernorm"));
   const attended = b.add(input, b.rmsNorm(attention, `${at}.post_attention_layernorm`));
 

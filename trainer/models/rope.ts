@@ -19,35 +19,45 @@ export interface RopeTable extends AngleTable {
   readonly width: number;
   /** LongRoPE's table for sequences of more than `beyond` tokens. */
   readonly long?: AngleTable & { readonly beyond: number };
-  /** The table of the sliding layers, where they have one of their own. */
-  readonly local?: AngleTable;
+  /** Further tables by the names of their inputs: those of sliding layers and of queries, where they differ. */
+  readonly others: ReadonlyMap<string, Float32Array>;
   /** Keys that a token sees in sliding layers. */
   readonly window?: number;
 }
 
 type RopeFacts = Pick<
   ModelConfig,
-  "headDim" | "ropeTheta" | "ropeScaling" | "localRope" | "rotaryWidth" | "slidingWindow"
+  "headDim" | "ropeTheta" | "ropeScaling" | "localRope" | "queryScaling" | "rotaryWidth" | "slidingWindow"
 >;
 
 /** Row p holds cos and sin of (p + offset) · f_i, i < D/2, times the scaling's factor.        Su et al. 2021 */
 export function ropeTable(model: RopeFacts, positions: number, offset = 0): RopeTable {
-  const { headDim, ropeTheta, ropeScaling, localRope, slidingWindow: window } = model;
+  const { headDim, ropeTheta, ropeScaling, localRope, queryScaling, slidingWindow: window } = model;
   const rows = { width: headDim / 2, positions, offset };
   const table = (periods: Frequencies, scaling: RopeScaling | undefined, isLong = false) =>
     angles(scaled(plainPeriods(periods.headDim, periods.ropeTheta), periods, scaling, isLong), factorOf(scaling), rows);
   const rotary = { headDim: model.rotaryWidth ?? headDim, ropeTheta };
   const local = localRope && table({ headDim, ropeTheta: localRope.theta }, localRope.scaling);
+  const plain = table(rotary, ropeScaling);
+  const query = queryScaling && lengthened(plain, rows, queryScaling);
   return {
     width: rows.width,
-    ...table(rotary, ropeScaling),
+    ...plain,
     ...(ropeScaling?.type === "longrope" && {
       long: { ...table(rotary, ropeScaling, true), beyond: ropeScaling.originalContext - offset },
     }),
-    ...(local && { local }),
+    others: new Map([...named("local", local), ...named("query", query)]),
     ...(window !== undefined && { window }),
   };
 }
+
+const named = (name: string, table: AngleTable | undefined): [string, Float32Array][] =>
+  table
+    ? [
+        [`${name}Cos`, table.cos],
+        [`${name}Sin`, table.sin],
+      ]
+    : [];
 
 const factorOf = (scaling: RopeScaling | undefined): number =>
   scaling?.type === "yarn" || scaling?.type === "longrope" ? fround(scaling.attentionFactor) : 1;
@@ -68,6 +78,22 @@ function angles(
     }
   }
   return { cos, sin };
+}
+
+/** Rows times 1 + beta · ln(1 + ⌊position / context⌋), which rotates and lengthens in one.        Llama 4, 2025 */
+function lengthened(
+  { cos, sin }: AngleTable,
+  { width, offset }: { width: number; offset: number },
+  { beta, originalContext }: NonNullable<ModelConfig["queryScaling"]>,
+): AngleTable {
+  const factor = (index: number) => {
+    const windows = Math.floor(fround((Math.floor(index / width) + offset) / originalContext));
+    return fround(1 + fround(fround(beta) * fround(Math.log(1 + windows))));
+  };
+  return {
+    cos: cos.map((value, index) => value * factor(index)),
+    sin: sin.map((value, index) => value * factor(index)),
+  };
 }
 
 const { fround } = Math;

@@ -158,6 +158,8 @@ const fields: readonly (readonly [RegExp, string])[] = [
     [new RegExp(`\\.${name}_proj\\.weight$`), `${heads} · head_dim, hidden_size`] as const,
     [new RegExp(`\\.${name}_proj\\.bias$`), `${heads} · head_dim`] as const,
   ]),
+  [/\.(o|down)_proj\.bias$/, "hidden_size"],
+  [/\.(gate|up)_proj\.bias$/, "intermediate_size"],
   [/\.qkv_proj\.weight$/, "(num_attention_heads + 2 · num_key_value_heads) · head_dim, hidden_size"],
   [/\.gate_up_proj\.weight$/, "2 · intermediate_size, hidden_size"],
   [/\.o_proj\.weight$/, "hidden_size, num_attention_heads · head_dim"],

@@ -14,11 +14,11 @@ export const promptTuning = defineMethod(declaration, {
     `prompt tuning, ${virtualTokens} tokens${initialText === undefined ? "" : " that began as a text"}`,
   check: (_settings, task) => promptFault("promptTuning", task),
   positionOffset: ({ virtualTokens }) => virtualTokens,
-  prompt({ latent, name, vocabulary, width }, { virtualTokens, initialText: text }) {
+  prompt({ latent, name, vocabulary, width, factor }, { virtualTokens, initialText: text }) {
     const start =
       text === undefined
         ? ({ kind: "normal", deviation: 1 } as const)
-        : ({ kind: "text", text, weight: `${name}.weight`, shape: [vocabulary, width] } as const);
+        : ({ kind: "text", text, weight: `${name}.weight`, shape: [vocabulary, width], factor } as const);
     const theta = latent(promptParameter, [virtualTokens, width], start);
     return ({ read }) => read(theta);
   },
