@@ -113,7 +113,7 @@ async function inputOf(
   screen.clear();
   for (const note of inputNotes(figures)) screen.print(note);
   const settings = effectiveSettings(spec);
-  const { model, baseDataType, dataset } = figures;
+  const { model, baseDataType, quantized, dataset } = figures;
   const base = await StoredModel.staged(stores, new Objects(stores, artifactRoot), figures.baseDigest);
   const { files } = await datasetFiles(settings.dataset, stores);
   const samples = await readSamples(stores, { settings: settings.dataset, files }, await base.codec(), 1, signal);
@@ -122,6 +122,7 @@ async function inputOf(
       settings,
       model,
       baseDataType,
+      quantized,
       dataset,
       isRemote: remoteScheme(job.spec.artifacts.uri) !== undefined,
       ...machine,

@@ -115,9 +115,10 @@ function watcherOf(
         `  ${counted(dataset.examples, "example")} (${held}), ${counted(dataset.tokens, "token")} in ${counted(dataset.rows, "packed row")}`,
       );
       if (quantized) {
-        const { type, doubleQuantization, bytes } = quantized;
-        const storage = storageText({ dense: baseDataType, linear: type, doubleQuantization });
-        screen.print(`  base: ${storage}; ${formatBytes(bytes)}, of ${formatBytes(baseBytes)}`);
+        const { type: linear, bytes, ...how } = quantized;
+        const storage = storageText({ dense: baseDataType, linear, ...how });
+        const before = bytes === baseBytes ? "" : `, of ${formatBytes(baseBytes)}`;
+        screen.print(`  base: ${storage}; ${formatBytes(bytes)}${before}`);
       }
       if (dataset.truncatedExamples > 0) screen.print(`  ${counted(dataset.truncatedExamples, "example")} truncated`);
       const leaked = dataset.leakedExamples ?? 0;

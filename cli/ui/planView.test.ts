@@ -13,6 +13,10 @@ const storages: [Plan["spec"]["storage"], string][] = [
     { dense: "BF16", linear: "NF4", doubleQuantization: true },
     "linear layers in NF4, double quantisation; embeddings and norms in BF16",
   ],
+  [
+    { dense: "BF16", linear: "NF4", doubleQuantization: false, unquantized: ["self_attn.k_proj"] },
+    "linear layers in NF4; self_attn.k_proj, embeddings and norms in BF16",
+  ],
   [{ dense: "F32", linear: "NF4", doubleQuantization: false }, "linear layers in NF4; embeddings and norms in F32"],
 ];
 

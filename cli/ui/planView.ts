@@ -51,10 +51,10 @@ export function planLines(
 }
 
 /** Describes the storage of a base during training. */
-export function storageText({ dense, linear, doubleQuantization }: Plan["spec"]["storage"]): string {
+export function storageText({ dense, linear, doubleQuantization, unquantized = [] }: Plan["spec"]["storage"]): string {
   if (linear === dense) return `in ${dense}`;
   const twice = doubleQuantization ? ", double quantisation" : "";
-  return `linear layers in ${linear}${twice}; embeddings and norms in ${dense}`;
+  return `linear layers in ${linear}${twice}; ${[...unquantized, "embeddings"].join(", ")} and norms in ${dense}`;
 }
 
 function adaptedText(sites: Plan["sites"], embeddings: Plan["sites"]): string {

@@ -48,6 +48,7 @@ export class Planner {
       settings: effectiveSettings(trainingPart(spec)),
       model: modelOf(inputs),
       baseDataType: inputs.baseDataType,
+      quantized: inputs.quantized,
       dataset: inputs.dataset,
       availableBytes: availableBytes ?? Number.MAX_SAFE_INTEGER,
       target: cpuTarget(coreLimit(spec) ?? assumedCores),

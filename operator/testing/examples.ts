@@ -167,7 +167,7 @@ export const wrongSpecs: readonly WrongSpec[] = [
     wrong: { baseModel: quantized, method: { full: {} } },
     field: "spec.baseModel.quantization",
     message:
-      "method.full trains the base's own weights, which NF4 cannot hold: remove quantization, or set method.lora",
+      "method.full trains the base's own weights, which NF4 cannot hold: use a base that is not quantised (remove quantization), or set method.lora",
   },
   {
     name: "dequantising a base that was not quantised",

@@ -24,9 +24,10 @@ from peft import (
     prepare_model_for_kbit_training,
 )
 from safetensors.torch import save_file
-from transformers import BitsAndBytesConfig
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
-from tiny_llama import BASES, DATA, load_base
+from families import random_model
+from tiny_llama import BASES, DATA, config, load_base
 from training import BETAS, STEPS, WARMUP_STEPS, WEIGHT_DECAY, distance, forward_backward, schedules, train, trainable, worst
 
 EPSILONS = ("1e-5", "1e-8")
@@ -344,6 +345,44 @@ def write_quantized_bases() -> None:
         shutil.rmtree(directory, ignore_errors=True)
         quantized_base({"base": "wide", "nf4": name}).save_pretrained(directory)
         (directory / "generation_config.json").unlink(missing_ok=True)
+
+
+def write_partly_quantized_base() -> None:
+    """A base in NF4 with layers that are not quantised, and its logits after a few tokens with the restored weights."""
+    directory = DATA / "base-nf4-skipped"
+    shutil.rmtree(directory, ignore_errors=True)
+    skipped = ["lm_head", "k_proj", "model.layers.0.mlp"]
+    with tempfile.TemporaryDirectory() as plain:
+        small = config("wide")
+        small.num_hidden_layers = 2
+        small.intermediate_size = 64
+        small.tie_word_embeddings = True
+        random_model(small, 77).save_pretrained(plain)
+        model = AutoModelForCausalLM.from_pretrained(
+            plain,
+            dtype=torch.bfloat16,
+            device_map="cpu",
+            quantization_config=BitsAndBytesConfig(
+                load_in_4bit=True,
+                bnb_4bit_quant_type="nf4",
+                bnb_4bit_use_double_quant=True,
+                bnb_4bit_quant_storage=torch.bfloat16,
+                llm_int8_skip_modules=skipped,
+            ),
+        )
+        model.save_pretrained(directory)
+        restored = AutoModelForCausalLM.from_pretrained(plain, dtype=torch.bfloat16).float()
+    (directory / "generation_config.json").unlink(missing_ok=True)
+    modules = dict(restored.named_modules())
+    for name, module in model.named_modules():
+        if isinstance(module, bnb.nn.Linear4bit):
+            state = module.weight.quant_state
+            state.dtype = torch.float32
+            modules[name].weight.data.copy_(bnb.functional.dequantize_4bit(module.weight.data, state))
+    ids = torch.tensor([[3, 14, 15, 92, 65, 35]])
+    with torch.no_grad():
+        logits = restored.double()(ids).logits[0, -1].float()
+    save_file({"ids": ids[0].to(torch.int32), "logits": logits.contiguous()}, DATA / "base-nf4-skipped.safetensors")
 
 
 # Directories of adapters that PEFT saves, by the case that trains them.

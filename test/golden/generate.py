@@ -2,6 +2,7 @@
 
   python generate.py                              all goldens
   python generate.py case NAME…                   some of the cases, on the existing bases
+  python generate.py partly-quantized             the base of which layers are not quantised alone
   python generate.py families [NAME…]             the families, or some of them
   python generate.py check-adapter DIR RESULT     checks DIR in PEFT (keys, logits); writes the verdict to RESULT (JSON)
 """
@@ -29,6 +30,7 @@ def all_goldens() -> None:
     rope.write()
     adamw8.write()
     cases.write_quantized_bases()
+    cases.write_partly_quantized_base()
     for name in cases.CASES:
         cases.write_case(name)
     for name in cases.SAVED:
@@ -53,6 +55,8 @@ def main(arguments: list) -> int:
                 if name in cases.SAVED:
                     cases.write_adapter(name)
             return 0
+        case ["partly-quantized"]:
+            return cases.write_partly_quantized_base() or 0
         case ["families", *names]:
             return families.write(names) or 0
         case ["check-adapter", directory, result]:

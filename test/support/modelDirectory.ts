@@ -6,11 +6,7 @@ import type { BaseTensors } from "../../trainer/engine/baseValues.ts";
 import { type ModelFiles, readTensorTable } from "../../trainer/formats/huggingFace.ts";
 
 export const modelConfigOf = (directory: string): ModelConfig =>
-  // The goldens' NF4 bases are stored as bitsandbytes quantises them, which a base of a job may not be.
-  readModelConfig({
-    ...JSON.parse(readFileSync(path.join(directory, "config.json"), "utf8")),
-    quantization_config: null,
-  });
+  readModelConfig(JSON.parse(readFileSync(path.join(directory, "config.json"), "utf8")));
 
 /** The tensors of every safetensors file in `directory`. */
 export async function tensorsOf(directory: string): Promise<BaseTensors> {

@@ -271,7 +271,10 @@ test("a spec that cannot be compiled is refused with the fix", () => {
     /"w_proj" is not a linear layer.*q_proj, k_proj.*all-linear/,
   );
   const storage = { dense: "F32", linear: "NF4", doubleQuantization: true } as const;
-  assert.throws(() => compile(aSpec({ storage })), /NF4 cannot hold: remove quantization, or set method.lora/);
+  assert.throws(
+    () => compile(aSpec({ storage })),
+    /NF4 cannot hold: use a base that is not quantised .*, or set method.lora/,
+  );
   const model = { ...aSpec().model, slidingWindow: 5 };
   const prefix = { kind: "prefixTuning", virtualTokens: 3 } as const;
   assert.throws(

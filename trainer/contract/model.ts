@@ -16,6 +16,7 @@ import {
 } from "./families.ts";
 import { plainIssue } from "./plainIssue.ts";
 import type { RopeScaling } from "./rope.ts";
+import { readStoredQuantization, type StoredQuantization } from "./storedQuantization.ts";
 
 const dimension = (max: number) => z.int().min(1).max(max);
 
@@ -199,11 +200,13 @@ function refuseUnsupported(c: RawConfig, family: Family): void {
   if (c.no_rope_layers && c.no_rope_layers.length < c.num_hidden_layers) {
     refuse(`no_rope_layers has ${c.no_rope_layers.length} entries, and num_hidden_layers is ${c.num_hidden_layers}`);
   }
-  if (c.quantization_config !== undefined && c.quantization_config !== null) {
-    refuse(
-      "quantization_config is not supported: programs would quantise the weights on loading; take the model as it was before its quantisation, in BF16 or F32",
-    );
-  }
+  readStoredQuantization(c.quantization_config, refuse);
+}
+
+/** How the weights of a configuration are quantised already. Throws `UnsupportedModelError`. */
+export function storedQuantization(config: unknown): StoredQuantization | undefined {
+  const members = isMembers(config) ? unnested(config) : {};
+  return readStoredQuantization(members.quantization_config, refuse);
 }
 
 /** The name of each fact in config.json. */

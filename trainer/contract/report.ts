@@ -10,6 +10,9 @@ const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 const finite = z.number().min(-1e30).max(1e30);
 const text = (max: number) => z.string().max(max);
 
+/** The most patterns of layers that are not quantised. */
+export const mostUnquantized = 32;
+
 /** The pins and counts of prepare. */
 export const prepareFigures = z.object({
   prepareKey: text(80),
@@ -21,8 +24,16 @@ export const prepareFigures = z.object({
   /** Stored type of the base's tensors; if its linear layers were quantised, of the other tensors. */
   baseDataType: z.enum(["F32", "BF16"]),
   baseBytes: count,
-  /** Present if the base's linear layers were quantised; `baseDigest` is then the quantised base's digest. */
-  quantized: z.object({ type: z.enum(["NF4"]), doubleQuantization: z.boolean(), bytes: count }).optional(),
+  /** Present if the linear layers of the base `baseDigest` are quantised, by prepare or by the base's makers. */
+  quantized: z
+    .object({
+      type: z.enum(["NF4"]),
+      doubleQuantization: z.boolean(),
+      bytes: count,
+      /** Linear layers that are not, by the ends of their names. */
+      unquantized: z.array(text(96)).max(mostUnquantized).optional(),
+    })
+    .optional(),
   dataset: z.object({
     examples: count,
     validationExamples: count,

@@ -2,7 +2,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { corrupt } from "../contract/failure.ts";
 import { isFloatType, widened } from "../formats/bfloat16.ts";
-import type { PlacedTensor } from "../formats/huggingFace.ts";
+import { contentOf, type PlacedTensor } from "../formats/huggingFace.ts";
 import { dequantizeNf4 } from "../formats/nf4.ts";
 import { absmaxName, nestedAbsmaxName } from "../graph/nf4.ts";
 import { elementsOf } from "../graph/tensor.ts";
@@ -106,10 +106,7 @@ async function readFully(handle: FileHandle, into: Uint8Array, position: number,
 }
 
 async function dequantized(base: BaseTensors, { name, shape }: NamedShape): Promise<Float32Array> {
-  const bytesOf = async (part: string) => {
-    const tensor = baseTensorNamed(base, part);
-    return await base.read(tensor.file, tensor);
-  };
+  const bytesOf = async (part: string) => await contentOf(base, baseTensorNamed(base, part));
   const nested = nestedAbsmaxName(name);
   const parts = {
     packed: await bytesOf(name),

@@ -6,7 +6,7 @@
 import { exitCode } from "../contract/exitCodes.ts";
 import { corrupt, invalid, messageOf, StageFailure } from "../contract/failure.ts";
 import { toBfloat16 } from "../formats/bfloat16.ts";
-import type { PlacedTensor } from "../formats/huggingFace.ts";
+import { contentOf, type PlacedTensor } from "../formats/huggingFace.ts";
 import type { Compiled, IoTensor, Program, ProgramKey, StateTensor } from "../graph/compiled.ts";
 import { rolesWith, type StateRole } from "../graph/roles.ts";
 import { bytesOf, type Initial } from "../graph/tensor.ts";
@@ -85,8 +85,8 @@ export class Engine {
         bytes: tensor.end - tensor.start,
       };
       // In other programs' files tensors may begin at any byte; kernels read whole cache lines.
-      const aligned = tensor.start % 64 === 0;
-      this.#executor.bind(weight.binding, aligned ? source : { data: await base.read(tensor.file, tensor) });
+      const isMapped = tensor.start % 64 === 0 && tensor.suffix === undefined;
+      this.#executor.bind(weight.binding, isMapped ? source : { data: await contentOf(base, tensor) });
     }
   }
 

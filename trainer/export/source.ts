@@ -1,6 +1,5 @@
 /** The model and the adapter that an export is made of. */
 
-import { storageOf } from "../formats/nf4.ts";
 import { methodToRun } from "../methods/index.ts";
 import type { BoundMethod } from "../methods/method.ts";
 import type { AdapterSource } from "../weights/adapterSource.ts";
@@ -27,7 +26,7 @@ export async function plainModel(model: StoredModel): Promise<ModelToRun> {
   return {
     model: await model.config(),
     tensors: tensorsOf(model, table),
-    storage: storageOf(table),
+    storage: await model.storage(),
     method: { kind: "none" },
     adapter: new Map(),
   };

@@ -1,7 +1,6 @@
 /** Verification of exports with the logits of a real model, whose adapter does little. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { storageOf } from "../formats/nf4.ts";
 import { runTrain } from "../stages/train.ts";
 import { TinyTraining } from "../testing/tinyTraining.ts";
 import { readAdapter } from "../weights/adapterSource.ts";
@@ -24,7 +23,7 @@ test("an adapter that is lost or added twice is refused, even if its effect is s
   const { method } = adapter.manifest;
   assert.ok(method.kind === "lora");
   const table = await base.tensors();
-  const model = { model: await base.config(), tensors: tensorsOf(base, table), storage: storageOf(table), method };
+  const model = { model: await base.config(), tensors: tensorsOf(base, table), storage: await base.storage(), method };
   const logits = async (scale: number) =>
     await logitsOf(
       { ...model, adapter: scaled(adapter.tensors, scale) },

@@ -102,6 +102,14 @@ export function parseJson(name: string, text: string): unknown {
 
 export interface PlacedTensor extends TensorEntry {
   file: string;
+  /** Bytes of the tensor that follow those of the file. */
+  suffix?: Uint8Array;
+}
+
+/** A tensor's bytes. */
+export async function contentOf(files: Pick<ModelFiles, "read">, tensor: PlacedTensor): Promise<Uint8Array> {
+  const bytes = await files.read(tensor.file, tensor);
+  return tensor.suffix === undefined ? bytes : Buffer.concat([bytes, tensor.suffix]);
 }
 
 /** Every tensor of the model by name. Throws a failure that names the file and the fault. */

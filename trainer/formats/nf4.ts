@@ -2,21 +2,51 @@
  * Models with NF4 linear layers, as prepare stages them (graph/nf4.ts defines the layout of a matrix). Dequantised
  * values equal those of bitsandbytes and trainer/native/runtime/nf4.h bit for bit. Pure.
  */
+import { invalid } from "../contract/failure.ts";
+import { mostUnquantized } from "../contract/report.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
 import { absmaxName, type Nf4Matrix, nestedAbsmaxName, nf4Block, nf4NestedBlock } from "../graph/nf4.ts";
 import { type PlacedTensor, storedType } from "./huggingFace.ts";
 
-/** The storage of a model's tensors. Throws for unsupported types and for other mixtures. */
-export function storageOf(table: ReadonlyMap<string, PlacedTensor>): CompileSpec["storage"] {
+/** The storage of a model's tensors, by its linear layers. Throws for unsupported types and for other mixtures. */
+export function storageOf(table: ReadonlyMap<string, PlacedTensor>, layers: readonly string[]): CompileSpec["storage"] {
   const quantized = [...table.keys()].filter((name) => table.has(absmaxName(name)));
   const parts = new Set(quantized.flatMap((name) => [name, absmaxName(name), nestedAbsmaxName(name)]));
   const dense = storedType(new Map([...table].filter(([name]) => !parts.has(name))));
   if (quantized.length === 0) return { dense, linear: dense, doubleQuantization: false };
-  const doubleQuantization = quantized.some((name) => table.has(nestedAbsmaxName(name)));
-  return { dense, linear: "NF4", doubleQuantization };
+  const nested = quantized.filter((name) => table.has(nestedAbsmaxName(name)));
+  if (nested.length > 0 && nested.length < quantized.length) {
+    const single = quantized.find((name) => !nested.includes(name));
+    throw invalid(
+      "BaseModelUnsupported",
+      `the scales of the base model's ${nested[0]} are quantised too, and those of ${single} are not: quantise all layers alike`,
+    );
+  }
+  const unquantized = patternsOf((layer) => !parts.has(`${layer}.weight`), layers);
+  return {
+    dense,
+    linear: "NF4",
+    doubleQuantization: nested.length > 0,
+    ...(unquantized.length > 0 && { unquantized }),
+  };
 }
 
-const codes = Float32Array.of(
+/** Patterns of these layers, which prepare's report and a job's status hold: the end of a name where all layers with that end are among them, else the whole name. */
+function patternsOf(isOne: (layer: string) => boolean, layers: readonly string[]): string[] {
+  const endOf = (layer: string) => layer.split(".").slice(-2).join(".");
+  const others = new Set(layers.filter((layer) => !isOne(layer)).map(endOf));
+  const found = layers.filter(isOne).map((layer) => (others.has(endOf(layer)) ? layer : endOf(layer)));
+  const patterns = [...new Set(found)].sort();
+  if (patterns.length <= mostUnquantized) return patterns;
+  throw invalid(
+    "BaseModelUnsupported",
+    `the base model leaves ${patterns.length} single layers unquantised (${patterns[0]}, …), and at most ${mostUnquantized} are supported: ` +
+      "leave out all layers of a name, or quantise them",
+  );
+}
+
+/** The 16 values. */
+export const nf4Codes = Float32Array.of(
   -1,
   -0.6961928009986877,
   -0.5250730514526367,
@@ -41,7 +71,7 @@ export function dequantizeNf4({ packed, absmax, nestedAbsmax }: Nf4Matrix, count
   const values = new Float32Array(count);
   for (let i = 0; i < count; i++) {
     const pair = packed[i >> 1]!;
-    values[i] = codes[i % 2 === 0 ? pair >> 4 : pair & 15]! * scales[Math.floor(i / nf4Block)]!;
+    values[i] = nf4Codes[i % 2 === 0 ? pair >> 4 : pair & 15]! * scales[Math.floor(i / nf4Block)]!;
   }
   return values;
 }
@@ -55,7 +85,7 @@ function restoredScales(absmaxCodes: Uint8Array, nested: Float32Array): Float32A
 }
 
 /** The signed dynamic map: ±10^(i−6) × midpoints of linspace(0.1, 1, 2^i + 1) for i = 0..6, plus 0 and 1, in F32 steps. */
-const dynamicMap: Float32Array = makeDynamicMap();
+export const dynamicMap: Float32Array = makeDynamicMap();
 
 function makeDynamicMap(): Float32Array {
   const { fround } = Math;

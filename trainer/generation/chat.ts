@@ -13,7 +13,6 @@ import { type BaseTensors, baseValues } from "../engine/baseValues.ts";
 import { CacheForward } from "../engine/cacheForward.ts";
 import { Engine } from "../engine/engine.ts";
 import { isFloatType } from "../formats/bfloat16.ts";
-import { storageOf } from "../formats/nf4.ts";
 import { methodOf } from "../methods/index.ts";
 import { ropeTable } from "../models/rope.ts";
 import type { PeftAdapter } from "../weights/adapterSource.ts";
@@ -67,7 +66,7 @@ export class Chat {
     const compiled = compile({
       model: config,
       device: "cpu",
-      storage: storageOf(table),
+      storage: await model.storage(),
       method,
       precision: "BF16",
       rowTokens: 1,

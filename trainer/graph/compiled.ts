@@ -22,7 +22,13 @@ export interface CompileSpec {
   /** The target whose kernels run; it determines the programs' scratch. */
   device: Device;
   /** Storage of the base's weights: of norms and embeddings, and of the linear layers. */
-  storage: { dense: "F32" | "BF16"; linear: Storage; doubleQuantization: boolean };
+  storage: {
+    dense: "F32" | "BF16";
+    linear: Storage;
+    doubleQuantization: boolean;
+    /** Linear layers that are stored as `dense` although the others are NF4, by the ends of their names. Absent: none. */
+    unquantized?: readonly string[] | undefined;
+  };
   /** `none`: the base alone, which has no parameters. */
   method: MethodSettings | { kind: "none" };
   /** Absent: there is no training and no program `micro` or `optimise`. */

@@ -4,6 +4,7 @@
  * `name.nested_absmax` (F32, the offset last). The compiler binds these parts, prepare writes them, merging reads them.
  * Pure.
  */
+import type { CompileSpec } from "./compiled.ts";
 import { type DataType, elementsOf } from "./tensor.ts";
 
 /** Number of weights per scale. */
@@ -13,6 +14,10 @@ export const nf4NestedBlock = 256;
 
 export const absmaxName = (name: string) => `${name}.absmax`;
 export const nestedAbsmaxName = (name: string) => `${name}.nested_absmax`;
+
+/** Whether a linear layer's matrix is stored in NF4. */
+export const isNf4 = ({ linear, unquantized = [] }: CompileSpec["storage"], layer: string): boolean =>
+  linear === "NF4" && !unquantized.some((pattern) => layer === pattern || layer.endsWith(`.${pattern}`));
 
 /** A matrix as bytes: `packed` and `absmax` (F32, or U8 codes with `nestedAbsmax`, F32). */
 export interface Nf4Matrix {

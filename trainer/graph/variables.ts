@@ -5,7 +5,7 @@
  */
 import type { OptimizerSettings } from "../contract/effective.ts";
 import type { CompileSpec, Residual } from "./compiled.ts";
-import { nf4Parts } from "./nf4.ts";
+import { isNf4, nf4Parts } from "./nf4.ts";
 import type { Accumulator } from "./op.ts";
 import type { KeyValuePrefix, LatentOptions, Prompt, Site, StepDeriver, TrainableOptions, Trained } from "./site.ts";
 import { type DataType, elementsOf, type Initial, type Role, type Tensor, type TensorStorage } from "./tensor.ts";
@@ -233,7 +233,6 @@ function frozenWeight(
   kind: "dense" | "linear",
   storage: CompileSpec["storage"],
 ): FrozenWeight {
-  const stored = kind === "linear" ? storage.linear : storage.dense;
   const frozen = (dtype: DataType, how: TensorStorage): Tensor => ({
     name,
     role: "frozen",
@@ -241,7 +240,10 @@ function frozenWeight(
     storage: how,
     shape,
   });
-  if (stored !== "NF4") return { tensor: frozen(stored, "dense"), parts: [{ name, dtype: stored, shape }] };
+  if (kind !== "linear" || !isNf4(storage, name.replace(/\.weight$/, ""))) {
+    const { dense } = storage;
+    return { tensor: frozen(dense, "dense"), parts: [{ name, dtype: dense, shape }] };
+  }
   // An NF4 tensor has the type of its dequantised values.
   return { tensor: frozen("F32", "NF4"), parts: nf4Parts(name, shape, storage.doubleQuantization) };
 }

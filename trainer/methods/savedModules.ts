@@ -3,6 +3,7 @@
  * selects the modules whose full names end with it, and everything in them. Pure.
  */
 import type { LoraSettings } from "../contract/methods/lora.ts";
+import { isNf4 } from "../graph/nf4.ts";
 import type { MethodTask } from "./method.ts";
 import { isTarget, type Targets } from "./targets.ts";
 
@@ -57,8 +58,9 @@ export function savedFault(settings: Saved & Targets, task: MethodTask): string 
   const linear = sites.filter((site) => saved.includes(`${site}.weight`));
   const partly = linear.find((site) => !modulesToSave.some((name) => `.${site}.`.includes(`.${name}.`)));
   if (partly !== undefined) return `modulesToSave: ${partly} matches only a part of a name: write the whole name`;
-  if (storage.linear === "NF4" && linear.length > 0)
-    return `modulesToSave: ${linear[0]} is stored in NF4, which cannot be trained: remove it, or use a base in BF16 or F32`;
+  const nf4 = linear.find((layer) => isNf4(storage, layer));
+  if (nf4 !== undefined)
+    return `modulesToSave: ${nf4} is stored in NF4, which cannot be trained: remove it, or use a base in BF16 or F32`;
   if (bias === "All" && saved.some(isBias))
     return `bias: All and modulesToSave both train ${saved.find(isBias)}: set bias: LoraOnly`;
   if (isTraining && bias !== "None" && !tensors.some((tensor) => isBias(tensor) && isTrainedTensor(tensor, settings)))

@@ -27,6 +27,14 @@ export interface MemoryFacts {
   model: ModelConfig;
   /** Storage type of the base's tensors, except for linear layers that the settings quantise. */
   baseDataType: "F32" | "BF16";
+  /** Present if the base stores its linear layers in NF4. */
+  quantized?:
+    | {
+        readonly type: "NF4";
+        readonly doubleQuantization: boolean;
+        readonly unquantized?: readonly string[] | undefined;
+      }
+    | undefined;
   dataset: DatasetFacts;
   target: Target;
   /** Whether the artifact store is a remote one. */

@@ -184,7 +184,7 @@ function specOf(input: PlanInput): CompileSpec {
   return {
     model,
     device: target.device,
-    storage: storageOf(settings.baseModel, baseDataType),
+    storage: storageOf(settings.baseModel.quantization ?? input.quantized, baseDataType),
     method,
     training: { optimizer: training.optimizer, maxGradNorm: training.maxGradNorm },
     precision: training.precision,
@@ -195,9 +195,10 @@ function specOf(input: PlanInput): CompileSpec {
   };
 }
 
-function storageOf({ quantization }: EffectiveSettings["baseModel"], dense: "F32" | "BF16"): CompileSpec["storage"] {
-  if (quantization === undefined) return { dense, linear: dense, doubleQuantization: false };
-  return { dense, linear: quantization.type, doubleQuantization: quantization.doubleQuantization };
+function storageOf(quantized: MemoryFacts["quantized"], dense: "F32" | "BF16"): CompileSpec["storage"] {
+  if (quantized === undefined) return { dense, linear: dense, doubleQuantization: false };
+  const { type, doubleQuantization, unquantized } = quantized;
+  return { dense, linear: type, doubleQuantization, ...(unquantized && { unquantized }) };
 }
 
 /** Answers are generated in parallel, as many as an eighth of the memory can cache. */
@@ -254,7 +255,7 @@ function parameterCounts({ state, baseParameters }: Compiled) {
  * that fits, with the peak of its own plan. Skips changes that this method or model does not allow.
  */
 function nearestFit(input: PlanInput): { change: string; predictedPeakBytes: number } | undefined {
-  for (const { change, settings } of smallerSettings(input.settings)) {
+  for (const { change, settings } of smallerSettings(input)) {
     const predictedPeakBytes = peakIfFits({ ...input, settings });
     if (predictedPeakBytes !== undefined) return { change, predictedPeakBytes };
   }
@@ -273,7 +274,10 @@ function peakIfFits(input: PlanInput): number | undefined {
   }
 }
 
-function* smallerSettings(settings: EffectiveSettings): Generator<{ change: string; settings: EffectiveSettings }> {
+function* smallerSettings({
+  settings,
+  quantized,
+}: PlanInput): Generator<{ change: string; settings: EffectiveSettings }> {
   const shorter = (length: number): EffectiveSettings => ({
     ...settings,
     dataset: { ...settings.dataset, maxSequenceLength: length },
@@ -283,7 +287,7 @@ function* smallerSettings(settings: EffectiveSettings): Generator<{ change: stri
     yield { change: `dataset.maxSequenceLength: ${length}`, settings: shorter(length) };
   }
   const { nf4Refusal, smaller } = declarationOf(settings.method.kind);
-  if (nf4Refusal === undefined && settings.baseModel.quantization === undefined) {
+  if (nf4Refusal === undefined && settings.baseModel.quantization === undefined && quantized === undefined) {
     const quantization = { type: "NF4", doubleQuantization: true } as const;
     yield {
       change: "baseModel.quantization.type: NF4",

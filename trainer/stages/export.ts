@@ -25,7 +25,7 @@ import { finishedReport } from "../training/report.ts";
 import { readAdapter } from "../weights/adapterSource.ts";
 import { baseNameOf } from "../weights/baseName.ts";
 import { MergeBase } from "../weights/mergeBase.ts";
-import { localModel, type StoredModel } from "../weights/storedModel.ts";
+import { localModel, StoredModel } from "../weights/storedModel.ts";
 import { verifiedBase } from "../weights/verifiedBase.ts";
 import { classified } from "./classify.ts";
 import { type StageContext, throwIfStopped } from "./context.ts";
@@ -142,7 +142,11 @@ class Export {
     const { baseDigest, export: entry } = this.#file;
     const { original } = await getManifest(this.#objects, baseDigest, baseManifest);
     if (this.#settings.base === "Original") return original ?? baseDigest;
-    if (original !== undefined) return baseDigest;
+    const isStoredInNf4 = async () => {
+      const base = await StoredModel.staged(this.#context.stores, this.#objects, baseDigest);
+      return (await base.storedQuantization()) !== undefined;
+    };
+    if (original !== undefined || (await isStoredInNf4())) return baseDigest;
     throw invalid(
       "BaseNotQuantized",
       `export ${entry.name}: merged.base is Dequantized, but the base was not quantised: remove merged.base`,
@@ -178,7 +182,7 @@ class Export {
       name: this.#file.export.name,
       baseName,
       dtype: this.#settings.dtype,
-      base: this.#settings.base,
+      base: base.isQuantized ? "Dequantized" : "Original",
       adapter: adapter.manifest,
       training: await this.#trainFigures(),
       comparison,

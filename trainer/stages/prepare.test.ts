@@ -9,7 +9,6 @@ import type { PrepareFile } from "../contract/runFile.ts";
 import type { TrainingSpec } from "../contract/settings.ts";
 import { baseManifest, datasetManifest, getManifest } from "../data/packed/manifests.ts";
 import { PackedDataset } from "../data/packed/packedDataset.ts";
-import { storageOf } from "../formats/nf4.ts";
 import { addon } from "../native/addon.ts";
 import { Objects } from "../stores/objects.ts";
 import { changeModel, type ModelChange, rename, zeros } from "../testing/changedModel.ts";
@@ -202,7 +201,7 @@ for (const doubleQuantization of [true, false]) {
       return [[name, packed], [`${name}.absmax`, absmax], ...nested];
     });
     assert.deepEqual(made, new Map(expected));
-    assert.deepEqual(storageOf(await staged.tensors()), { dense: "BF16", linear: "NF4", doubleQuantization });
+    assert.deepEqual(await staged.storage(), { dense: "BF16", linear: "NF4", doubleQuantization });
   });
 }
 

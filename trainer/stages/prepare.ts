@@ -14,7 +14,7 @@ import { storeLayout } from "../contract/storeLayout.ts";
 import { type CodecTexts, codecOf } from "../data/encoding/codec.ts";
 import { type BaseManifest, type PreparedManifest, preparedManifest, putManifest } from "../data/packed/manifests.ts";
 import { SeenTexts } from "../data/packed/splits.ts";
-import { storedType } from "../formats/huggingFace.ts";
+import type { CompileSpec } from "../graph/compiled.ts";
 import { ProgressReporter, type ProgressUpdate } from "../progress/progressReporter.ts";
 import { Objects, type StagedObject } from "../stores/objects.ts";
 import { jsonOf } from "../stores/sealed.ts";
@@ -58,6 +58,13 @@ function shortList(names: readonly string[]): string[] {
   const most = 8;
   if (names.length <= most) return [...names];
   return [...names.slice(0, most - 1), `${names.length - most + 1} others`];
+}
+
+/** The figures of a base that is stored in NF4; undefined for others. */
+function storedIn({ linear, dense, doubleQuantization, unquantized }: CompileSpec["storage"], bytes: number) {
+  if (linear !== "NF4") return undefined;
+  const figures = { type: linear, doubleQuantization, bytes, ...(unquantized && { unquantized: [...unquantized] }) };
+  return { digest: undefined, dense, figures };
 }
 
 class Preparation {
@@ -113,8 +120,8 @@ class Preparation {
         `dataset.maxSequenceLength ${this.#settings.maxSequenceLength} exceeds the base model's context of ${config.contextLength}: lower it`,
       );
     }
-    const storedAs = storedType(await model.tensors());
-    const quantized = await this.#quantized(original);
+    const storage = await model.storage();
+    const quantized = (await this.#quantized(original, storage)) ?? storedIn(storage, bytes);
     const texts = await model.codecTexts();
     const seen = new SeenTexts();
     const dataset = await this.#dataset(texts, config.vocabSize, seen);
@@ -126,7 +133,7 @@ class Preparation {
       datasetDigest: dataset.staged.digest,
       ...(questions && { evaluationSetDigest: questions.staged.digest }),
       model: modelConfig.parse(config),
-      baseDataType: quantized?.dense ?? storedAs,
+      baseDataType: quantized?.dense ?? storage.dense,
       baseBytes: bytes,
       ...(quantized && { quantized: quantized.figures }),
       dataset: {
@@ -169,9 +176,15 @@ class Preparation {
   }
 
   /** The base of the training, if it differs from the original. */
-  async #quantized(original: StagedBase & { digest: string }) {
+  async #quantized(original: StagedBase & { digest: string }, storage: CompileSpec["storage"]) {
     const { quantization } = effectiveBase(this.#file.baseModel);
     if (quantization === undefined) return undefined;
+    if (storage.linear === "NF4") {
+      throw invalid(
+        "BaseAlreadyQuantized",
+        "baseModel.quantization: the base model is stored in NF4 already (quantization_config of its config.json), and is trained as it is: remove quantization, or take the model as it was before its quantisation",
+      );
+    }
     const { stores, signal } = this.#context;
     const onTensor = (done: number, total: number) => {
       throwIfStopped(signal);

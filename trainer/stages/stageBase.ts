@@ -12,6 +12,7 @@ import { storedType } from "../formats/huggingFace.ts";
 import type { Objects, StagedObject } from "../stores/objects.ts";
 import type { Entry } from "../stores/store.ts";
 import type { Stores } from "../stores/stores.ts";
+import { isBitsandbytes, unquantizedTensors } from "../weights/bitsandbytes.ts";
 import { FiniteNumbers, type NotFinite } from "../weights/finiteNumbers.ts";
 import { isBuffer } from "../weights/modelTensors.ts";
 import { StoredModel } from "../weights/storedModel.ts";
@@ -44,12 +45,18 @@ export async function stageBase(uri: string, options: StageOptions): Promise<Sta
     if (known) files.set(path, known);
     else missing.push(file);
   }
-  if (missing.some(isWeights)) storedType(await source.tensors());
-  await stageFiles(missing, notes, options, (path, staged) => files.set(path, staged));
+  const packed = new Set<string>();
+  if (missing.some(isWeights)) {
+    const stored = await source.storedTensors();
+    const dense = unquantizedTensors(stored);
+    storedType(dense);
+    for (const name of stored.keys()) if (!dense.has(name) && isBitsandbytes(name, stored)) packed.add(name);
+  }
+  await stageFiles(missing, packed, notes, options, (path, staged) => files.set(path, staged));
   const located = source.names().map((path) => ({ path, ...files.get(path)! }));
   const manifest: BaseManifest = { kind: "base", version: 1, files: located };
   const model = StoredModel.ofManifest(stores, objects, manifest);
-  await model.tensors();
+  await model.storage();
   return { manifest, model, bytes: located.reduce((sum, file) => sum + file.bytes, 0) };
 }
 
@@ -66,6 +73,7 @@ const nameOf = (file: SourceFile) => `${file.path} ${file.entry.version}${isWeig
 
 async function stageFiles(
   files: readonly SourceFile[],
+  packed: ReadonlySet<string>,
   notes: StagedNotes,
   options: StageOptions,
   onStaged: (path: string, staged: StagedObject) => void,
@@ -74,7 +82,7 @@ async function stageFiles(
   const total = files.reduce((sum, { entry }) => sum + entry.bytes, 0);
   let done = 0;
   for (const file of files) {
-    const numbers = new FiniteNumbers(file.entry.bytes, (name) => !isBuffer(name));
+    const numbers = new FiniteNumbers(file.entry.bytes, (name) => !isBuffer(name) && !packed.has(name));
     const staged = await stageFile(file, options, (chunk) => {
       if (isWeights(file)) numbers.add(chunk);
       done += chunk.length;

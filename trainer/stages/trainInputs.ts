@@ -3,7 +3,6 @@ import type { Pins } from "../contract/runFile.ts";
 import { datasetManifest, type EvaluationManifest, evaluationManifest, getManifest } from "../data/packed/manifests.ts";
 import { PackedDataset } from "../data/packed/packedDataset.ts";
 import type { BaseTensors } from "../engine/baseValues.ts";
-import { storageOf } from "../formats/nf4.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
 import { addon } from "../native/addon.ts";
 import type { Objects, StagedObject } from "../stores/objects.ts";
@@ -35,7 +34,7 @@ export async function readTrainInputs(
   return {
     base,
     tensors: tensorsOf(base, table),
-    storage: storageOf(table),
+    storage: await base.storage(),
     train: await mappedDataset(stores, objects, dataset.train),
     validation: dataset.validation && (await mappedDataset(stores, objects, dataset.validation)),
     sources: dataset.sources,

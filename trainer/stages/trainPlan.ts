@@ -23,6 +23,7 @@ export async function planHere(
     settings,
     model: await inputs.base.config(),
     baseDataType: storage.dense,
+    quantized: storage.linear === "NF4" ? { ...storage, type: storage.linear } : undefined,
     dataset: {
       rows: train.rowCount,
       examples: train.exampleCount,

@@ -58,10 +58,12 @@ const membersOf = (name: string, bytes: Uint8Array): Members => ({
 
 /** The configuration of the written weights: their type, a class with a head, and no reference to missing code. */
 function modelConfig(given: Members, family: Family, dtype: "F32" | "BF16" | undefined): Members {
-  const { auto_map: code, ...config } = unnested(given);
+  // Written weights are never quantised.
+  const { auto_map: code, quantization_config: quantized, ...config } = unnested(given);
   const architecture = architectures[family];
   const named = Array.isArray(given.architectures) && given.architectures[0] === architecture;
-  if (named && code === undefined && dtype === undefined && !("text_config" in given)) return given;
+  if (named && code === undefined && quantized === undefined && dtype === undefined && !("text_config" in given))
+    return given;
   const field = "dtype" in config && !("torch_dtype" in config) ? "dtype" : "torch_dtype";
   const type = dtype && { [field]: dtype === "F32" ? "float32" : "bfloat16" };
   return { ...config, model_type: family, architectures: [architecture], ...type };

@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { cp, readFile, rm, writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import { StageFailure } from "../contract/failure.ts";
-import { storageOf } from "../formats/nf4.ts";
 import { Stores } from "../stores/stores.ts";
 import { uniform } from "../testing/opCases.ts";
 import { temporaryDirectory } from "../testing/temporary.ts";
@@ -14,7 +13,7 @@ import { StoredModel } from "./storedModel.ts";
 async function opened(directory: string) {
   const model = await StoredModel.inDirectory(new Stores(), `file://${directory}`);
   const [config, table] = [await model.config(), await model.tensors()];
-  return { config, storage: storageOf(table), table };
+  return { config, storage: await model.storage(), table };
 }
 
 /** Opens a copy of the base with one file replaced; undefined if that was refused with an error that names the file. */

@@ -36,6 +36,11 @@ export class MergeBase {
     return new MergeBase(model, await model.tensors(), new Map(shapes));
   }
 
+  /** Whether some of the values are dequantised. */
+  get isQuantized(): boolean {
+    return this.tensors.some(({ name }) => this.#isQuantized(name));
+  }
+
   /** A tensor's values in memory of their own. */
   async values({ name, shape }: NamedShape): Promise<Float32Array> {
     return await baseValues(tensorsOf(this.model, this.#table), { name, shape });

@@ -168,7 +168,7 @@ const refused: [string, Partial<TinyShape>, ModelChange, RegExp][] = [
       tensors.delete(last);
       tensors.set("model.layers.1.mlp.down_proj.qweight", zeros("F32", 16, 64));
     },
-    /down_proj\.qweight \[16, 64\] belongs to weights that are already quantised: use the original weights/,
+    /down_proj\.qweight \[16, 64\] belongs to weights that are already quantised, but config\.json has no quantization_config: use the original weights/,
   ],
   [
     "matrices that bitsandbytes quantised",

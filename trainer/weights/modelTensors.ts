@@ -6,8 +6,10 @@
  */
 import { invalid, type StageFailure } from "../contract/failure.ts";
 import type { ModelConfig } from "../contract/model.ts";
+import { isSkipped, type StoredQuantization } from "../contract/storedQuantization.ts";
 import type { PlacedTensor } from "../formats/huggingFace.ts";
 import { absmaxName, nestedAbsmaxName, nf4Parts } from "../graph/nf4.ts";
+import { bitsandbytesFault, bitsandbytesNames, isBitsandbytes } from "./bitsandbytes.ts";
 
 type Table = ReadonlyMap<string, PlacedTensor>;
 /** The tensors that a configuration promises: shapes by name. */
@@ -16,6 +18,10 @@ export type Promised = ReadonlyMap<string, readonly number[]>;
 export interface CheckpointFacts {
   config: ModelConfig;
   promised: Promised;
+  /** The linear layers, which alone may be quantised. */
+  linear: ReadonlySet<string>;
+  /** How config.json says that they are stored. */
+  quantization: StoredQuantization | undefined;
   /** Whether two tensors of one size hold the same bytes. */
   sameBytes: (a: PlacedTensor, b: PlacedTensor) => Promise<boolean>;
 }
@@ -72,23 +78,57 @@ async function tied(table: Table, { sameBytes }: CheckpointFacts): Promise<Table
 }
 
 function faultOf(table: Table, facts: CheckpointFacts): StageFailure | undefined {
-  const { promised } = facts;
-  const packed = [...table.values()].find(({ name }) => quantized.test(name));
+  const { promised, quantization } = facts;
+  const inNf4 = quantization ? [...table.keys()].filter((name) => isBitsandbytes(name, table)) : [];
+  const parts = new Set(inNf4.flatMap(bitsandbytesNames));
+  const packed = [...table.values()].find(({ name }) => quantized.test(name) && !parts.has(name));
   if (packed) {
     return mismatch(
-      `${described(packed)} belongs to weights that are already quantised: use the original weights, and set ` +
-        "baseModel.quantization to quantise them",
+      `${described(packed)} belongs to weights that are already quantised, ${quantization ? "but not in bitsandbytes' NF4" : "but config.json has no quantization_config"}: ` +
+        "use the original weights, and set baseModel.quantization to quantise them",
+    );
+  }
+  const outside = inNf4.find((name) => !facts.linear.has(layerIn(name)));
+  if (outside !== undefined) {
+    return mismatch(
+      `${outside} is stored in NF4, and only the linear layers of the blocks may be: quantise the model with ${layerIn(outside)} in llm_int8_skip_modules`,
     );
   }
   for (const [name, shape] of promised) {
     const tensor = table.get(name);
     if (tensor === undefined) return missing(name, shape, table, facts);
+    if (quantization && facts.linear.has(layerIn(name))) {
+      const fault = nf4Fault(name, shape, table, quantization);
+      if (fault !== undefined) return mismatch(fault);
+      if (parts.has(absmaxName(name))) continue;
+    }
     const expected = table.has(absmaxName(name)) ? nf4Shape(name, shape, table) : shape;
     if (`[${expected.join(", ")}]` !== shapeText(tensor)) return misshapen(tensor, expected);
   }
-  const known = new Set([...promised.keys()].flatMap((name) => [name, absmaxName(name), nestedAbsmaxName(name)]));
+  const known = new Set([
+    ...[...promised.keys()].flatMap((name) => [name, absmaxName(name), nestedAbsmaxName(name)]),
+    ...parts,
+  ]);
   const more = [...table.values()].find(({ name }) => !known.has(name));
   return more && surplus(more, facts);
+}
+
+const layerIn = (tensor: string): string => tensor.replace(/\.weight$/, "");
+
+/** The fault of a linear layer of a quantised model: it is stored as config.json says, in parts that fit. */
+function nf4Fault(
+  name: string,
+  shape: readonly number[],
+  table: Table,
+  quantization: StoredQuantization,
+): string | undefined {
+  const isKept = isSkipped(quantization, layerIn(name));
+  if (isBitsandbytes(name, table)) {
+    if (!isKept) return bitsandbytesFault(name, shape, table);
+    return `${name} is stored in NF4, but quantization_config.llm_int8_skip_modules names it: remove it there`;
+  }
+  if (isKept) return undefined;
+  return `${name} is not quantised, and programs would quantise it on loading, since quantization_config does not skip it: add ${layerIn(name)} to llm_int8_skip_modules`;
 }
 
 const nf4Shape = (name: string, shape: readonly number[], table: Table): readonly number[] =>

@@ -3,12 +3,14 @@
  * tokenizer and template, its tensors.
  */
 
-import { baseTensors } from "../compile/compile.ts";
+import { baseTensors, linearLayers } from "../compile/compile.ts";
 import { corrupt, invalid } from "../contract/failure.ts";
-import { type ModelConfig, readModelConfig, UnsupportedModelError } from "../contract/model.ts";
+import { type ModelConfig, readModelConfig, storedQuantization, UnsupportedModelError } from "../contract/model.ts";
+import type { StoredQuantization } from "../contract/storedQuantization.ts";
 import { type Codec, type CodecTexts, codecOf } from "../data/encoding/codec.ts";
 import { type BaseManifest, baseManifest, getManifest } from "../data/packed/manifests.ts";
 import {
+  contentOf,
   type ModelFiles,
   modelFileNames,
   type PlacedTensor,
@@ -16,12 +18,15 @@ import {
   readTensorTable,
   templateName,
 } from "../formats/huggingFace.ts";
+import { storageOf } from "../formats/nf4.ts";
 import { indexFile } from "../formats/shards.ts";
+import type { CompileSpec } from "../graph/compiled.ts";
 import type { Digest } from "../stores/digest.ts";
 import { type FileList, localListed } from "../stores/directory.ts";
 import type { Objects } from "../stores/objects.ts";
 import type { Entry } from "../stores/store.ts";
 import type { Stores } from "../stores/stores.ts";
+import { withNf4Parts } from "./bitsandbytes.ts";
 import { modelTensors } from "./modelTensors.ts";
 
 export interface StoredFile {
@@ -37,6 +42,7 @@ export class StoredModel implements ModelFiles {
   readonly #stores: Stores;
   readonly #files: ReadonlyMap<string, StoredFile>;
   #tensors: Promise<ReadonlyMap<string, PlacedTensor>> | undefined;
+  #stored: Promise<ReadonlyMap<string, PlacedTensor>> | undefined;
 
   constructor(stores: Stores, files: ReadonlyMap<string, StoredFile>) {
     this.#stores = stores;
@@ -118,8 +124,17 @@ export class StoredModel implements ModelFiles {
   }
 
   async config(): Promise<ModelConfig> {
+    return await this.#read(readModelConfig);
+  }
+
+  /** How the weights are quantised already, by config.json. */
+  async storedQuantization(): Promise<StoredQuantization | undefined> {
+    return await this.#read(storedQuantization);
+  }
+
+  async #read<T>(read: (config: unknown) => T): Promise<T> {
     try {
-      return readModelConfig(parseJson("config.json", await this.text("config.json")));
+      return read(parseJson("config.json", await this.text("config.json")));
     } catch (error) {
       if (error instanceof UnsupportedModelError) throw invalid("BaseModelUnsupported", error.message);
       throw error;
@@ -151,17 +166,42 @@ export class StoredModel implements ModelFiles {
     return Object.fromEntries(texts);
   }
 
-  /** Exactly the tensors that config.json promises. Throws a failure that names the first one that differs. */
+  /** The storage of the tensors. */
+  async storage(): Promise<CompileSpec["storage"]> {
+    const layers = linearLayers(await this.config()).map(({ name }) => name);
+    return storageOf(await this.tensors(), layers);
+  }
+
+  /**
+   * The tensors that config.json promises and no other, those in NF4 in the parts that the trainer reads. Throws a failure
+   * that names the first one that differs.
+   */
   async tensors(): Promise<ReadonlyMap<string, PlacedTensor>> {
     this.#tensors ??= this.#readTensors();
     return await this.#tensors;
   }
 
   async #readTensors(): Promise<ReadonlyMap<string, PlacedTensor>> {
+    const read = (tensor: PlacedTensor) => contentOf(this, tensor);
+    return await withNf4Parts(await this.storedTensors(), baseTensors(await this.config()), read);
+  }
+
+  /** The tensors as the checkpoint stores them, by the headers of its files. */
+  async storedTensors(): Promise<ReadonlyMap<string, PlacedTensor>> {
+    this.#stored ??= this.#readStored();
+    return await this.#stored;
+  }
+
+  async #readStored(): Promise<ReadonlyMap<string, PlacedTensor>> {
     const config = await this.config();
     const table = await readTensorTable(this.names(), this);
-    const sameBytes = (a: PlacedTensor, b: PlacedTensor) => this.#sameBytes(a, b);
-    return await modelTensors(table, { config, promised: baseTensors(config), sameBytes });
+    return await modelTensors(table, {
+      config,
+      promised: baseTensors(config),
+      linear: new Set(linearLayers(config).map(({ name }) => name)),
+      quantization: await this.storedQuantization(),
+      sameBytes: (a: PlacedTensor, b: PlacedTensor) => this.#sameBytes(a, b),
+    });
   }
 
   async #sameBytes(a: PlacedTensor, b: PlacedTensor): Promise<boolean> {

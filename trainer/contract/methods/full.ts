@@ -7,7 +7,7 @@ export const full = declareMethod({
   learningRate: "2e-5",
   result: "Model",
   nf4Refusal:
-    "method.full trains the base's own weights, which NF4 cannot hold: remove quantization, or set method.lora",
+    "method.full trains the base's own weights, which NF4 cannot hold: use a base that is not quantised (remove quantization), or set method.lora",
   smaller: { kind: "lora" },
   settings: {},
 });

@@ -3,6 +3,7 @@
  * as plain LoRA of twice the rank for the unchanged W, as PEFT converts it: s·BA − s·B₀A₀ = s·[B, −B₀]·[A; A₀]. Pure.
  */
 import type { LoraSettings } from "../../contract/methods/lora.ts";
+import { isNf4 } from "../../graph/nf4.ts";
 import type { MethodTask } from "../method.ts";
 import type { NamedValues } from "../peft.ts";
 import { updateOf } from "../update.ts";
@@ -54,7 +55,7 @@ export function fromBaseFault(
 ): string | undefined {
   if (!startsFromBase(settings)) return undefined;
   const what = `initialization: ${settings.initialization}`;
-  if (storage.linear === "NF4")
+  if (layers.linear.some((layer) => isNf4(storage, layer)))
     return `${what} subtracts a part from the base's matrices, and the rest would have to be quantised again, which changes the model: use a base in BF16 or F32, or set another initialization`;
   const [embedding] = layers.embeddings;
   if (embedding !== undefined)
