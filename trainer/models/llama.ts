@@ -42,7 +42,9 @@ function block(b: ModelBuilder, layer: number, input: Tensor, { bias: always, he
   const q = rotated("q", heads);
   const k = rotated("k", kvHeads);
   const v = project("v", kvHeads);
-  const attention = b.linear(b.attention(`${at}.self_attn`, layer, q, k, v), `${at}.self_attn.o_proj`, d, { bias: attentionBias });
+  const attention = b.linear(b.attention(`${at}.self_attn`, layer, q, k, v), `${at}.self_attn.o_proj`, d, {
+    bias: attentionBias,
+  });
   const attended = b.plus(b.branch(`${at}.self_attn`, input, attention), input);
 
   const n = b.rmsNorm(attended, `${at}.post_attention_layernorm`);
