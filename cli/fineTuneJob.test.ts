@@ -61,8 +61,8 @@ const quantisedWrongly: [string, string, RegExp][] = [
     /spec\.adapter\.exports: merged\.base: Dequantized needs baseModel\.quantization/,
   ],
 ];
-for (const [what, text, says] of quantisedWrongly) {
-  test(`the error names the field of ${what}`, () => assert.throws(() => loadFineTuneJob(manifest(text)), says));
+for (const [what, text, expected] of quantisedWrongly) {
+  test(`the error names the field of ${what}`, () => assert.throws(() => loadFineTuneJob(manifest(text)), expected));
 }
 
 test("a name over 40 characters is refused, as in the cluster", () => {

@@ -25,7 +25,7 @@ test("both models are asked the first examples of each answer, in order", () => 
 });
 
 /** A speaker with a fixed answer. */
-const saying = (text: string) => async (): Promise<OpenSpeaker> => ({
+const answering = (text: string) => async (): Promise<OpenSpeaker> => ({
   async *speak() {
     yield text;
   },
@@ -37,7 +37,7 @@ test("the table shows both answers beside the correct one", async () => {
   try {
     const file = path.join(directory, "test.jsonl");
     writeFileSync(file, jsonl);
-    const lines = await beforeAndAfter(file, saying("\n  "), saying("spam"), new AbortController().signal);
+    const lines = await beforeAndAfter(file, answering("\n  "), answering("spam"), new AbortController().signal);
     assert.match(lines[0] ?? "", /^held-out e-mail +before +after +right$/);
     assert.match(lines[1] ?? "", /^a +\(nothing\) +spam +ham$/);
     assert.match(lines[3] ?? "", /^c +\(nothing\) +spam +spam$/);

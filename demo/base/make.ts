@@ -22,7 +22,7 @@ const seed = 1;
 /** Steps per row of curve.csv. */
 const curveSteps = 20;
 
-function say(text: string): void {
+function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
@@ -77,15 +77,15 @@ async function writeCurve(run: string): Promise<void> {
 }
 
 await mkdir(initial, { recursive: true });
-say("1/4 the training text");
+print("1/4 the training text");
 await writeCorpus(work);
-say("2/4 the tokenizer");
+print("2/4 the tokenizer");
 await trainTokenizer();
-say("3/4 the training, from random weights");
+print("3/4 the training, from random weights");
 await writeInitialModel();
 await command(path.join(root, "cli/luthier.mjs"), "run", path.join(here, "pretrain.yaml"), "--claim", `base=${work}`);
-say("4/4 the model and its curve");
+print("4/4 the model and its curve");
 const exported = await exportDirectory();
 await copyModel(exported);
 await writeCurve(path.join(exported, "../.."));
-say(`done: ${path.relative(process.cwd(), model)}`);
+print(`done: ${path.relative(process.cwd(), model)}`);

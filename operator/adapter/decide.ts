@@ -18,14 +18,14 @@ const exportFailed: Step = (world, exports) => {
   const failed = exports.find(({ state }) => state === "Failed");
   if (failed === undefined) return undefined;
   const message = `Export ${failed.name}: ${failed.message ?? ""}`;
-  return say(world, "Stalled", "Failed", failed.reason ?? "ExportFailed", message, exports);
+  return decisionOf(world, "Stalled", "Failed", failed.reason ?? "ExportFailed", message, exports);
 };
 
 const exporting: Step = (world, exports) => {
   const unfinished = exports.find(({ state }) => state !== "Ready");
   if (unfinished === undefined) return undefined;
   const message = `Export ${unfinished.name}: ${unfinished.message ?? "Writing, reading back and comparing."}`;
-  return say(world, "Reconciling", "Exporting", unfinished.reason ?? "Exporting", message, exports);
+  return decisionOf(world, "Reconciling", "Exporting", unfinished.reason ?? "Exporting", message, exports);
 };
 
 const exported: Step = (world, exports) => {
@@ -34,7 +34,7 @@ const exported: Step = (world, exports) => {
     exports.length === 0
       ? `${runName} wrote it to the store; no export has read it back.`
       : `${counted(exports.length, "export")} ${exports.length === 1 ? "is" : "are"} written and verified.`;
-  return say(world, "Ready", "Ready", "Exported", message, exports);
+  return decisionOf(world, "Ready", "Ready", "Exported", message, exports);
 };
 
 /** The steps in order; the Jobs to create or delete follow from each export separately. */
@@ -67,10 +67,10 @@ export function decide(world: World): Decision {
   const { adapter, spec, trainerImage } = world;
   if (adapter.metadata.deletionTimestamp !== undefined) {
     const words = deletingWords(adapter);
-    return say(world, "Reconciling", "Deleting", deletingReason(adapter), words, adapter.status?.exports ?? []);
+    return decisionOf(world, "Reconciling", "Deleting", deletingReason(adapter), words, adapter.status?.exports ?? []);
   }
   if ("issue" in spec)
-    return say(world, "Stalled", "Invalid", "InvalidSpec", spec.issue, adapter.status?.exports ?? []);
+    return decisionOf(world, "Stalled", "Invalid", "InvalidSpec", spec.issue, adapter.status?.exports ?? []);
   const statuses = world.exports.map((one) =>
     exportStatus(statusOf(world, one.entry.name), one, { spec, trainerImage }),
   );
@@ -84,13 +84,13 @@ export function decide(world: World): Decision {
   ];
   for (const { step } of road) {
     const decision = step(world, exports);
-    if (decision) return { ...decision, actions, requeueAfterMs: lookAgainInMs(world) };
+    if (decision) return { ...decision, actions, requeueAfterMs: pollAfterMs(world) };
   }
   throw new Error("no step decided, although the last one always should");
 }
 
-function lookAgainInMs({ exports }: World): number | undefined {
-  const waits = exports.flatMap(({ state }) => (state.kind === "Pending" ? (state.lookAgainInMs ?? []) : []));
+function pollAfterMs({ exports }: World): number | undefined {
+  const waits = exports.flatMap(({ state }) => (state.kind === "Pending" ? (state.pollAfterMs ?? []) : []));
   return waits.length === 0 ? undefined : Math.min(...waits);
 }
 
@@ -142,7 +142,7 @@ function verified(exports: readonly ExportStatus[]): ConditionUpdate {
   return { type, status: "True", reason: "Verified", message };
 }
 
-function say(
+function decisionOf(
   { adapter, now }: World,
   kind: Verdict,
   state: string,

@@ -20,7 +20,7 @@ import { withRequests } from "../jobs/placement.ts";
 import { figureText } from "../jobs/progress.ts";
 import { renderJob } from "../jobs/render.ts";
 import type { Job } from "../jobs/resources.ts";
-import { withWayOut } from "../jobs/sentence.ts";
+import { withFix } from "../jobs/sentence.ts";
 import { isUnexplained } from "../jobs/waiting.ts";
 import type { ExportWorld, World } from "./world.ts";
 
@@ -110,7 +110,7 @@ export function exportStatus(
         state: "Failed",
         ...explained(
           "NameConflict",
-          withWayOut(
+          withFix(
             `Job ${status.jobName} exists and does not belong to this Adapter`,
             `To export by another Job, ${again}.`,
           ),
@@ -138,7 +138,7 @@ export function exportStatus(
         };
       }
       // The operator notices a raised memory limit in the spec.
-      const words = reason === hostMemoryExceeded ? message : withWayOut(message, wayOut(reason, spec));
+      const words = reason === hostMemoryExceeded ? message : withFix(message, fix(reason, spec));
       return { ...status, state: "Failed", ...explained(reason, words) };
     }
     case "Succeeded": {
@@ -159,7 +159,7 @@ const explained = (reason: string, message: string): Pick<ExportStatus, "reason"
 const again = `annotate this Adapter: ${annotations.requestedAt}=$(date +%s)`;
 
 /** The fix for a failed export. */
-function wayOut(reason: string, { provenance }: AdapterSpec): string {
+function fix(reason: string, { provenance }: AdapterSpec): string {
   if (/^Adapter(Missing|Corrupt)$/.test(reason)) {
     return `The operator does not train again unasked: restore the files and ${again}; or, to train again, remove report.json beside them if it exists, and delete this Adapter and FineTuneRun ${provenance.runName}.`;
   }

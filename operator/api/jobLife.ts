@@ -6,7 +6,7 @@ export const ttlTable = {
   ttlSecondsAfterFinished: setting(z.int().min(60).max(31_536_000), {
     description: "How many seconds finished batch Jobs and their logs are kept.",
     default: 604_800,
-    says: "Default 604800 (a week).",
+    defaultText: "Default 604800 (a week).",
   }),
 };
 

@@ -7,7 +7,7 @@ import { rightSpecs, wrongSpecs } from "../testing/examples.ts";
 import { fineTuneJobSpec } from "./fineTuneJob.ts";
 
 /** The errors in the API server's form: "spec.dataset.sources[0].columns: …". */
-function said(change: Record<string, unknown>): string[] {
+function messagesFor(change: Record<string, unknown>): string[] {
   const parsed = fineTuneJobSpec.safeParse({ ...aSpec(), ...change });
   if (parsed.success) return [];
   return parsed.error.issues.flatMap((issue) => {
@@ -22,7 +22,7 @@ const fieldName = (path: readonly PropertyKey[]) =>
 describe("refused by the schemas", () => {
   for (const { name, wrong, field, message = "" } of wrongSpecs) {
     test(name, () => {
-      const found = said(wrong);
+      const found = messagesFor(wrong);
       assert.ok(
         found.some((one) => one.includes(`${field}: `) && one.includes(message)),
         found.join("\n"),
@@ -32,7 +32,7 @@ describe("refused by the schemas", () => {
 });
 
 describe("accepted by the schemas", () => {
-  for (const { name, right } of rightSpecs) test(name, () => assert.deepEqual(said(right), []));
+  for (const { name, right } of rightSpecs) test(name, () => assert.deepEqual(messagesFor(right), []));
 });
 
 test("every rule across fields rejects an example", () => {

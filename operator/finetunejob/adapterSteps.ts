@@ -4,8 +4,8 @@ import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
 import type { Adapter } from "../api/kinds.ts";
 import { annotations } from "../api/names.ts";
 import { adapterUpdate, artifactRoot } from "./children.ts";
+import { decisionOf, type Readable, type Step } from "./decision.ts";
 import { knownAdapter } from "./pins.ts";
-import { type Readable, type Step, say } from "./say.ts";
 import { settledMessage } from "./status.ts";
 import type { Action, Decision } from "./world.ts";
 
@@ -17,7 +17,7 @@ export const pinnedAdapter: Step = (world) => {
   if (adapter) return settle(world, adapter);
   const names = world.adapters.map(({ metadata }) => metadata.name).sort();
   const message = `spec.promotion.adapterRef: this FineTuneJob has no Adapter ${chosen}. It has: ${names.join(", ") || "none"}.`;
-  return say(world, "Stalled", "Failed", "AdapterNotFound", message, { status: withoutTraining(world) });
+  return decisionOf(world, "Stalled", "Failed", "AdapterNotFound", message, { status: withoutTraining(world) });
 };
 
 /** A running training stops when no job names its run. A run with an Adapter is over; its reference shows a deleted Adapter. */
@@ -36,7 +36,7 @@ export const adapterDeleted: Step = (world) => {
   if (!wantedStill || there) return undefined;
   const { promotedAdapterRef: _, ...status } = job.status ?? {};
   const message = `Adapter ${name} was deleted. To recreate it from the store, delete FineTuneRun ${currentRun.metadata.name}; the operator trains again only if the adapter is missing in the store.`;
-  return say(world, "Stalled", "Deleted", "PromotedAdapterDeleted", message, { status });
+  return decisionOf(world, "Stalled", "Deleted", "PromotedAdapterDeleted", message, { status });
 };
 
 /** These settings were trained before: promote their Adapter without a pod. */
@@ -50,7 +50,7 @@ function adapterElsewhere(world: Readable, { metadata, spec }: Adapter): Decisio
   const { wanted, job } = world;
   if (spec.artifactRoot === artifactRoot(wanted.spec, job.metadata.namespace ?? "")) return undefined;
   const message = `Adapter ${metadata.name} has the same settings, with artifacts under ${spec.artifactRoot}. Set spec.artifacts.uri to the same store, or, to train here, annotate: ${annotations.requestedAt}=$(date +%s), and then delete that Adapter and FineTuneRun ${spec.provenance.runName}.`;
-  return say(world, "Stalled", "Failed", "ArtifactsElsewhere", message);
+  return decisionOf(world, "Stalled", "Failed", "ArtifactsElsewhere", message);
 }
 
 /** The wanted settings have an Adapter: promote it, update its exports to the spec, and report its state. */
@@ -70,10 +70,10 @@ export function settle(world: Readable, adapter: Adapter): Decision {
   const current = actions.length === 0 && adapter.status?.observedGeneration === adapter.metadata.generation;
   const options = { status, actions };
   if (current && ready?.status === "True") {
-    return say(world, "Ready", "Ready", "AdapterReady", settledMessage(adapter), options);
+    return decisionOf(world, "Ready", "Ready", "AdapterReady", settledMessage(adapter), options);
   }
-  if (current && stalled) return say(world, "Stalled", "ExportFailed", stalled.reason, stalled.message, options);
-  return say(
+  if (current && stalled) return decisionOf(world, "Stalled", "ExportFailed", stalled.reason, stalled.message, options);
+  return decisionOf(
     world,
     "Reconciling",
     "Exporting",

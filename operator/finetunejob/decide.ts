@@ -6,18 +6,18 @@
 import { deletingReason, deletingWords } from "../api/deletion.ts";
 import { blocked, type DeclaredStep, ready, reconciling, stalled, waiting } from "../api/outcome.ts";
 import { adapterDeleted, pinnedAdapter, promoteKnown } from "./adapterSteps.ts";
+import { decisionOf, type Readable, type Step } from "./decision.ts";
 import { prepare, prepareFailed } from "./inputSteps.ts";
 import {
   adoptRun,
   doesNotFit,
   needsRun,
   runConflict,
+  runContinues,
   runDeleting,
   runFailed,
-  runGoesOn,
   runSucceeded,
 } from "./runSteps.ts";
-import { type Readable, type Step, say } from "./say.ts";
 import { suspended } from "./suspended.ts";
 import type { Decision, World } from "./world.ts";
 
@@ -124,17 +124,17 @@ export const road: readonly DeclaredStep<Step>[] = [
     step: runFailed,
   },
   {
-    name: "runGoesOn",
+    name: "runContinues",
     when: "else: the run continues, and the job mirrors its state",
     outcomes: [reconciling("Pending", "Starting"), reconciling("* the run's", "* the run's")],
-    step: runGoesOn,
+    step: runContinues,
   },
 ];
 
 export function decide(world: World): Decision {
   if (world.job.metadata.deletionTimestamp !== undefined)
-    return say(world, "Reconciling", "Deleting", deletingReason(world.job), deletingWords(world.job));
-  if ("issue" in world.wanted) return say(world, "Stalled", "Invalid", "InvalidSpec", world.wanted.issue);
+    return decisionOf(world, "Reconciling", "Deleting", deletingReason(world.job), deletingWords(world.job));
+  if ("issue" in world.wanted) return decisionOf(world, "Stalled", "Invalid", "InvalidSpec", world.wanted.issue);
   const readable = { ...world, wanted: world.wanted };
   return withStalePreparesDeleted(readable, decideBy(readable).decision);
 }

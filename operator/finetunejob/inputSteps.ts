@@ -8,13 +8,13 @@ import { hopelessMessage, isHopeless, reportLost, withLostReport } from "../jobs
 import { hostMemoryExceeded } from "../jobs/outcome.ts";
 import { isOutdated } from "../jobs/render.ts";
 import type { Job } from "../jobs/resources.ts";
-import { withWayOut } from "../jobs/sentence.ts";
+import { withFix } from "../jobs/sentence.ts";
 import { needsAttention } from "../jobs/waiting.ts";
 import { timestamp } from "../runtime/clock.ts";
 import { prepareJob, prepareName } from "./children.ts";
+import { decisionOf, nameConflict, type Readable, type Step } from "./decision.ts";
 import { inputsMessage } from "./facts.ts";
 import { currentPins, inputsOf, prepareFiguresOf, storeName } from "./pins.ts";
-import { nameConflict, type Readable, type Step, say } from "./say.ts";
 import type { Decision } from "./world.ts";
 
 /** The operator does not retry a failed prepare: the same inputs have the same fault. */
@@ -37,7 +37,7 @@ export const prepare: Step = (world) => {
   const limit = memoryLimitOf(wanted.spec.helpers);
   switch (state.kind) {
     case "Absent":
-      return say(
+      return decisionOf(
         world,
         "Reconciling",
         "Preparing",
@@ -52,29 +52,31 @@ export const prepare: Step = (world) => {
       return nameConflict(world, `Job ${prepareName(job, wanted)}`);
     case "Deleting": {
       const words = state.waiting?.message ?? "Waiting until an earlier Job is deleted.";
-      return say(world, "Reconciling", "Preparing", "ResolvingInputs", words, { status: running });
+      return decisionOf(world, "Reconciling", "Preparing", "ResolvingInputs", words, { status: running });
     }
     case "Pending": {
       if (batchJob && state.podRuns !== true && isOutdated(batchJob, prepareJob(job, wanted, world))) {
         const words =
           "The Job that reads the base model and the data has not started; the operator recreates it with the present settings.";
         const actions = [{ kind: "deleteUnstarted" as const, job: batchJob }];
-        return say(world, "Reconciling", "Preparing", "ResolvingInputs", words, { status: running, actions });
+        return decisionOf(world, "Reconciling", "Preparing", "ResolvingInputs", words, { status: running, actions });
       }
       const held = state.reason === "Queued";
       const queued = held || needsAttention(state.reason);
       const reason = held ? "HelperSuspended" : queued ? state.reason : "ResolvingInputs";
       return {
-        ...say(world, "Reconciling", queued ? "Queued" : "Preparing", reason, state.message, { status: running }),
-        requeueAfterMs: state.lookAgainInMs,
+        ...decisionOf(world, "Reconciling", queued ? "Queued" : "Preparing", reason, state.message, {
+          status: running,
+        }),
+        requeueAfterMs: state.pollAfterMs,
       };
     }
     case "Running":
-      return say(world, "Reconciling", "Preparing", "ResolvingInputs", "Reading the base model and the data.", {
+      return decisionOf(world, "Reconciling", "Preparing", "ResolvingInputs", "Reading the base model and the data.", {
         status: running,
       });
     case "Completing":
-      return say(
+      return decisionOf(
         world,
         "Reconciling",
         "Preparing",
@@ -92,7 +94,7 @@ export const prepare: Step = (world) => {
       if (mayHaveMore({ reason: state.failure.reason, memoryLimit: memoryLimitBefore(world) }, limit)) {
         const message =
           "The memory limit of the pod that reads the inputs was raised; the operator reads the inputs again.";
-        return say(world, "Reconciling", "Preparing", "ResolvingInputs", message, {
+        return decisionOf(world, "Reconciling", "Preparing", "ResolvingInputs", message, {
           status: running,
           actions: batchJob ? [{ kind: "deleteJob", job: batchJob }] : [],
         });
@@ -113,7 +115,7 @@ function pin(world: Readable, figures: NonNullable<ReturnType<typeof prepareFigu
     checkedAt: timestamp(world.now),
     ...(request === undefined ? {} : { handledRequest: request }),
   };
-  return say(world, "Reconciling", "Planning", "InputsResolved", inputsMessage(figures), { status });
+  return decisionOf(world, "Reconciling", "Planning", "InputsResolved", inputsMessage(figures), { status });
 }
 
 /** The report is lost. A retry is cheap: the next Job finds the staged files in the store. */
@@ -125,7 +127,7 @@ function lostPrepare(world: Readable, batchJob: Job | undefined): Decision {
     return stalledPrepare(world, failure.reason, failure.message, status);
   }
   const message = "The report of the prepare Job was lost; the operator runs the Job again.";
-  return say(world, "Reconciling", "Preparing", reportLost, message, {
+  return decisionOf(world, "Reconciling", "Preparing", reportLost, message, {
     status: withPrepare(world, { outcome: "Running", lostReports }),
     actions: batchJob ? [{ kind: "deleteJob", job: batchJob }] : [],
   });
@@ -145,11 +147,11 @@ function memoryLimitBefore({ job, wanted }: Readable): string | undefined {
 
 function stalledPrepare(world: Readable, reason: string, message: string, status: FineTuneJobStatus): Decision {
   // The operator notices a raised memory limit in the spec.
-  const said = reason === hostMemoryExceeded ? message : withWayOut(message, lookAgain, longest.longMessage);
-  return say(world, "Stalled", "Failed", reason, said, { status });
+  const text = reason === hostMemoryExceeded ? message : withFix(message, inputsFix, longest.longMessage);
+  return decisionOf(world, "Stalled", "Failed", reason, text, { status });
 }
 
-const lookAgain = `Fix the fault and change the spec, or, if you fixed the files under the same URI, annotate: ${annotations.requestedAt}=$(date +%s).`;
+const inputsFix = `Fix the fault and change the spec, or, if you fixed the files under the same URI, annotate: ${annotations.requestedAt}=$(date +%s).`;
 
 type PrepareResult = Pick<PrepareStatus, "outcome" | "reason" | "message" | "lostReports" | "memoryLimit">;
 

@@ -20,7 +20,7 @@ interface Remembered {
   /** How often the planner failed on this question. */
   breaks: number;
   /** When to retry, in ms since the epoch; infinite while the answer is pending or valid. */
-  askAgainAt: number;
+  retryAt: number;
 }
 
 const baseRetryMs = 60_000;
@@ -57,7 +57,7 @@ export class Planner {
     const answer = await asked.answer;
     if (answer.kind === "refused") return { kind: "failed", message: answer.message };
     if (answer.kind === "broken") {
-      return { kind: "failed", message: answer.message, retryAfterMs: asked.askAgainAt - this.#now() };
+      return { kind: "failed", message: answer.message, retryAfterMs: asked.retryAt - this.#now() };
     }
     const { figures, nearestFit } = answer;
     return {
@@ -75,11 +75,11 @@ export class Planner {
 
   #ask(key: string, question: PlanQuestion): Remembered {
     const known = this.#answers.get(key);
-    if (known && this.#now() < known.askAgainAt) return known;
+    if (known && this.#now() < known.retryAt) return known;
     const answer = this.#last.then(() => this.#thread.ask(question));
-    const asked = { answer, breaks: known?.breaks ?? 0, askAgainAt: Number.POSITIVE_INFINITY };
+    const asked = { answer, breaks: known?.breaks ?? 0, retryAt: Number.POSITIVE_INFINITY };
     asked.answer = answer.then((given) => {
-      if (given.kind === "broken") asked.askAgainAt = this.#now() + retryDelayMs(asked.breaks++);
+      if (given.kind === "broken") asked.retryAt = this.#now() + retryDelayMs(asked.breaks++);
       return given;
     });
     this.#last = asked.answer;

@@ -19,7 +19,7 @@ import {
 import { restTests, roadTests } from "../testing/declared.ts";
 import { aPlan, aWorld, pinned, withRun } from "../testing/worlds.ts";
 import { decideBy, road } from "./decide.ts";
-import type { Readable } from "./say.ts";
+import type { Readable } from "./decision.ts";
 import type { World } from "./world.ts";
 
 const before = aPinnedJob();
@@ -113,7 +113,7 @@ const worlds: Record<string, World[]> = {
     withRun(({ run }) => ({ run: succeeded(run!), adapterNameTaken: true })),
   ],
   runFailed: [withRun(({ run }) => ({ run: failed(run!) }))],
-  runGoesOn: [withRun(), withRun(({ run }) => ({ run: { ...run!, status: mirrored } }))],
+  runContinues: [withRun(), withRun(({ run }) => ({ run: { ...run!, status: mirrored } }))],
 };
 
 roadTests(road, worlds, (world) => decideBy(world as Readable));

@@ -16,7 +16,7 @@ describe("fit", () => {
   });
 
   const record = { number: 1, jobName: "run-1", startedAt: "2026-01-02T03:00:00Z" };
-  const said = { reason: "Training", message: "Training.", lastTransitionTime: "2026-01-02T03:00:00Z" };
+  const training = { reason: "Training", message: "Training.", lastTransitionTime: "2026-01-02T03:00:00Z" };
   const edited = [
     {
       name: "continues while it runs",
@@ -25,7 +25,7 @@ describe("fit", () => {
       state: "Training",
       does: [],
       fits: "False",
-      says: /keeps the limits that it was created with\. The run needs .* are available/,
+      expected: /keeps the limits that it was created with\. The run needs .* are available/,
     },
     {
       name: "and whose pod waits keeps the limit that it was created with, and reports that",
@@ -34,7 +34,7 @@ describe("fit", () => {
       state: "Queued",
       does: [],
       fits: "False",
-      says: /keeps the limits that it was created with\. The run needs .* are available/,
+      expected: /keeps the limits that it was created with\. The run needs .* are available/,
     },
     {
       name: "becomes an Adapter when it has finished",
@@ -43,7 +43,7 @@ describe("fit", () => {
       state: "Exporting",
       does: ["applyAdapter", "promote"],
       fits: "True",
-      says: /is created from/,
+      expected: /is created from/,
     },
     {
       name: "that has no Job does not fit",
@@ -52,12 +52,12 @@ describe("fit", () => {
       state: "DoesNotFit",
       does: [],
       fits: "False",
-      says: /The run needs .* are available/,
+      expected: /The run needs .* are available/,
     },
   ];
-  for (const { name, status, done, state, does, fits, says } of edited) {
+  for (const { name, status, done, state, does, fits, expected } of edited) {
     test(`a run whose limit was lowered below its need ${name}`, () => {
-      const conditions = [{ ...said, type: "Ready", status: "False" as const }];
+      const conditions = [{ ...training, type: "Ready", status: "False" as const }];
       const world = withRun(({ run }) => {
         const so = { ...run!, status: { ...status, conditions } };
         return { run: done ? succeeded(so) : so, plan: aPlan(false) };
@@ -65,7 +65,7 @@ describe("fit", () => {
       const decision = decide(world);
       assert.deepEqual([decision.status.state, actions(decision)], [state, does]);
       assert.equal(conditionOf(decision, "Fits")?.status, fits);
-      assert.match(ready(decision)?.message ?? "", says);
+      assert.match(ready(decision)?.message ?? "", expected);
     });
   }
 
@@ -187,43 +187,43 @@ describe("run", () => {
     ];
     const training = (run: World["run"]) => ({ ...otherwisePlaced(run), status: { state: "Training", conditions } });
     const others = / FineTuneJob twin requested this run first: its placement and limits apply\.$/;
-    const cases: { name: string; world: World; does: string[]; says: RegExp }[] = [
+    const cases: { name: string; world: World; does: string[]; expected: RegExp }[] = [
       {
         name: "this one requested it first",
         world: withRun(({ run }) => ({ run: training(run), placer: "bot" })),
         does: ["updateExecution"],
-        says: /^Training\.$/,
+        expected: /^Training\.$/,
       },
       {
         name: "another requested it first",
         world: withRun(({ run }) => ({ run: training(run), placer: "twin" })),
         does: [],
-        says: others,
+        expected: others,
       },
       {
         name: "another requested it first, and the run has not started",
         world: withRun(({ run }) => ({ run: otherwisePlaced(run), placer: "twin" })),
         does: [],
-        says: others,
+        expected: others,
       },
       {
         name: "this one joins a run that another requested",
         world: pinned({ run: { ...training(aRun(pinned().job)) }, placer: "twin" }),
         does: [],
-        says: others,
+        expected: others,
       },
       {
         name: "this one joins a run that no FineTuneJob wants any longer",
         world: pinned({ run: { ...training(aRun(pinned().job)) } }),
         does: ["updateExecution"],
-        says: /is this job's run\.$/,
+        expected: /is this job's run\.$/,
       },
     ];
-    for (const { name, world, does, says } of cases) {
+    for (const { name, world, does, expected } of cases) {
       test(name, () => {
         const decision = decide(world);
         assert.deepEqual(actions(decision), does);
-        assert.match(ready(decision)?.message ?? "", says);
+        assert.match(ready(decision)?.message ?? "", expected);
       });
     }
   });

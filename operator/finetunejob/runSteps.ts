@@ -16,10 +16,10 @@ import {
   nextRevision,
   type PlannedBytes,
 } from "./children.ts";
+import { decisionOf, nameConflict, type Readable, type Step } from "./decision.ts";
 import { fitMessage } from "./fit.ts";
 import { askedLook, currentPins } from "./pins.ts";
 import { sameJson } from "./sameJson.ts";
-import { nameConflict, type Readable, type Step, say } from "./say.ts";
 import { mirrorProgress } from "./status.ts";
 import type { Action, Decision, Plan } from "./world.ts";
 
@@ -30,7 +30,7 @@ export const doesNotFit: Step = (world) => {
   if (plan.kind === "failed") return planFailed(world, plan);
   if (plan.plan.fits) return undefined;
   return {
-    ...say(world, "Stalled", "DoesNotFit", "DoesNotFit", fitMessage(plan.plan), { status: withPlan(world) }),
+    ...decisionOf(world, "Stalled", "DoesNotFit", "DoesNotFit", fitMessage(plan.plan), { status: withPlan(world) }),
     // Without its own limit the plan depends on LimitRanges and nodes, which may change.
     requeueAfterMs: world.wanted.spec.placement.resources?.limits?.memory === undefined ? 300_000 : undefined,
   };
@@ -44,9 +44,9 @@ function isProven({ run, runHash }: Readable): boolean {
 
 /** Refused settings stay refused; a planner that failed is retried. */
 function planFailed(world: Readable, { message, retryAfterMs }: Plan & { kind: "failed" }): Decision {
-  if (retryAfterMs === undefined) return say(world, "Stalled", "Failed", "PlanFailed", message);
+  if (retryAfterMs === undefined) return decisionOf(world, "Stalled", "Failed", "PlanFailed", message);
   const words = `${sentence(message)} The operator retries later.`;
-  return { ...say(world, "Reconciling", "Planning", "PlanFailed", words), requeueAfterMs: retryAfterMs };
+  return { ...decisionOf(world, "Reconciling", "Planning", "PlanFailed", words), requeueAfterMs: retryAfterMs };
 }
 
 export const needsRun: Step = (world) => {
@@ -54,7 +54,7 @@ export const needsRun: Step = (world) => {
   const known = currentPins(job, wanted);
   if (run !== undefined || runHash === undefined || known === undefined) return undefined;
   const content = { runHash, pins: known.pins, planned: plannedBytes(plan) };
-  return say(world, "Reconciling", "Pending", "Starting", "Creating the FineTuneRun.", {
+  return decisionOf(world, "Reconciling", "Pending", "Starting", "Creating the FineTuneRun.", {
     status: withPlan(world),
     actions: [{ kind: "createRun", run: fineTuneRun(job, wanted, content) }],
   });
@@ -67,14 +67,14 @@ export const runConflict: Step = (world) => {
   const root = artifactRoot(wanted.spec, job.metadata.namespace ?? "");
   if (run.spec.artifactRoot === root) return undefined;
   const message = `FineTuneRun ${run.metadata.name} trains the same settings with artifacts under ${run.spec.artifactRoot}. Set spec.artifacts.uri to the same store, or, to train here, annotate: ${annotations.requestedAt}=$(date +%s), and then delete that run.`;
-  return say(world, "Stalled", "Failed", "ArtifactsElsewhere", message);
+  return decisionOf(world, "Stalled", "Failed", "ArtifactsElsewhere", message);
 };
 
 /** A run that is being deleted does no more work; its name is free once it is gone. */
 export const runDeleting: Step = (world) => {
   const { run } = world;
   if (run?.metadata.deletionTimestamp === undefined) return undefined;
-  return say(world, "Reconciling", "Pending", "RunDeleting", deletingWords(run));
+  return decisionOf(world, "Reconciling", "Pending", "RunDeleting", deletingWords(run));
 };
 
 /** The wanted run exists, but this job does not own it yet or has not set its placement. */
@@ -87,7 +87,7 @@ export const adoptRun: Step = (world) => {
   const { progress: _, ...before } = withPlan(world);
   const status = { ...before, currentRunRef: { name: run.metadata.name, uid } };
   const message = `FineTuneRun ${run.metadata.name} is this job's run.${placedWords(world)}`;
-  return say(world, "Reconciling", "Pending", "Starting", message, {
+  return decisionOf(world, "Reconciling", "Pending", "Starting", message, {
     status,
     actions: [...(owned ? [] : [{ kind: "ownRun" as const, run }]), ...placementUpdate(world, run)],
   });
@@ -101,7 +101,7 @@ export const runSucceeded: Step = (world) => {
   // promoteKnown has found no Adapter of this run: this one is being deleted, or its hash begins with the same digits.
   const existing = adapters.find(({ metadata }) => metadata.name === name);
   if (existing?.metadata.deletionTimestamp !== undefined) {
-    return say(world, "Reconciling", "Exporting", "AdapterDeleting", deletingWords(existing));
+    return decisionOf(world, "Reconciling", "Exporting", "AdapterDeleting", deletingWords(existing));
   }
   if (existing || world.adapterNameTaken) return nameConflict(world, `Adapter ${name}`);
   const status = {
@@ -111,7 +111,7 @@ export const runSucceeded: Step = (world) => {
   };
   const trainerImage = run.status?.attempts?.at(-1)?.trainerImage ?? world.trainerImage;
   const adapter = adapterOf(job, run, { results, revision: nextRevision(adapters), spec: wanted.spec, trainerImage });
-  return say(
+  return decisionOf(
     world,
     "Reconciling",
     "Exporting",
@@ -136,13 +136,13 @@ export const runFailed: Step = (world) => {
   const failure = findCondition(run.status?.conditions, "Succeeded");
   const reason = failure?.reason ?? "Failed";
   const message = failure?.message ?? "";
-  return say(world, "Stalled", "Failed", reason, message, {
+  return decisionOf(world, "Stalled", "Failed", reason, message, {
     status: mirrorProgress(job.status ?? {}, run),
     conditions: [{ type: "LastRunSucceeded", status: "False", reason, message }],
   });
 };
 
-export const runGoesOn: Step = (world) => {
+export const runContinues: Step = (world) => {
   const { job, run } = world;
   if (run === undefined) return undefined;
   const status = mirrorProgress(withPlan(world), run);
@@ -153,14 +153,14 @@ export const runGoesOn: Step = (world) => {
   if (state === undefined && currentAttempt(run.status)?.jobUID !== undefined) return { status, actions };
   // The run's controller has not seen yet that the run is wanted.
   if (ready === undefined || state === "Stopped" || ready.reason === "Starting") {
-    return say(world, "Reconciling", "Pending", "Starting", `The run is starting.${placedWords(world)}`, {
+    return decisionOf(world, "Reconciling", "Pending", "Starting", `The run is starting.${placedWords(world)}`, {
       status,
       actions,
     });
   }
   const look = askedLook(job) === undefined ? "" : " The operator reads the inputs again when the run is done.";
   const message = `${ready.message}${placedWords(world)}${limitWords(world)}${look}`;
-  return say(world, "Reconciling", state ?? "Pending", ready.reason, message, { status, actions });
+  return decisionOf(world, "Reconciling", state ?? "Pending", ready.reason, message, { status, actions });
 };
 
 const isPlacedByOther = ({ placer, job }: Readable) => placer !== undefined && placer !== job.metadata.name;

@@ -1,10 +1,10 @@
 /** The step of `spec.suspend`. Pure. */
 import { findCondition } from "../api/conditions.ts";
 import type { FineTuneRun } from "../api/kinds.ts";
-import { stoppingWords } from "../finetunerun/say.ts";
-import { fromCheckpoint } from "../finetunerun/wayOut.ts";
+import { stoppingWords } from "../finetunerun/decision.ts";
+import { fromCheckpoint } from "../finetunerun/fix.ts";
 import type { ObservedJob } from "../jobs/observe.ts";
-import { type Step, say } from "./say.ts";
+import { decisionOf, type Step } from "./decision.ts";
 import { mirrorProgress } from "./status.ts";
 
 /** A person wants the resources back. Finished results stay as they are. */
@@ -18,12 +18,12 @@ export const suspended: Step = (world) => {
   const stopping = isLiving(currentRun) && !shared;
   if (actions.length > 0 || prepare?.state.kind === "Deleting" || stopping) {
     const message = stopping ? wordsOf(currentRun) : (deletingWords(prepare) ?? prepareStops);
-    return say(world, "Reconciling", "Suspending", "Suspending", message, { status, actions });
+    return decisionOf(world, "Reconciling", "Suspending", "Suspending", message, { status, actions });
   }
   const message = shared
     ? `FineTuneRun ${currentRun?.metadata.name} continues for ${runWantedBy.join(", ")}. Set spec.suspend to false to share it again.`
     : `Set spec.suspend to false to resume${fromCheckpoint(currentRun?.status ?? {})}.`;
-  return say(world, "Waiting", "Suspended", "Suspended", message, { status });
+  return decisionOf(world, "Waiting", "Suspended", "Suspended", message, { status });
 };
 
 const isActive = (kind: ObservedJob["state"]["kind"]) => kind === "Running" || kind === "Pending";

@@ -93,26 +93,26 @@ function success(): string {
 describe("ending", () => {
   test("a retry and a fix name a checkpoint if there is one", () => {
     const crash = ended({ type: "Failed", reason: "PodFailurePolicy" }, { exitCode: 137, reason: "Error" });
-    const said = (status: FineTuneRunStatus) => succeeded(decide(attempted(crash, {}, status)))?.message ?? "";
+    const messageOf = (status: FineTuneRunStatus) => succeeded(decide(attempted(crash, {}, status)))?.message ?? "";
     const last = { crashes: 1, attempts: [{ ...lostBefore, outcome: "Failed" as const }, current] };
-    assert.match(said({}), / Retrying\.$/);
-    assert.match(said({ lastCheckpointStep: 20 }), / Retrying from the checkpoint of step 20\.$/);
-    assert.match(said(last), / To retry, delete FineTuneRun run-\w+; the operator then retries it\.$/);
+    assert.match(messageOf({}), / Retrying\.$/);
+    assert.match(messageOf({ lastCheckpointStep: 20 }), / Retrying from the checkpoint of step 20\.$/);
+    assert.match(messageOf(last), / To retry, delete FineTuneRun run-\w+; the operator then retries it\.$/);
     assert.match(
-      said({ ...last, lastCheckpointStep: 20 }),
+      messageOf({ ...last, lastCheckpointStep: 20 }),
       / the operator then retries it from the checkpoint of step 20\.$/,
     );
   });
 
   test("each fault has one fix", () => {
-    const said = (exitCode: number, reason: string, message: string) => {
+    const messageOf = (exitCode: number, reason: string, message: string) => {
       const words = anEnvelope({ stage: "Train", outcome: "Failed", reason, message });
       const state = ended({ type: "Failed", reason: "PodFailurePolicy" }, { exitCode, message: words });
       return succeeded(decide(attempted(state)))?.message ?? "";
     };
-    assert.doesNotMatch(said(21, "Diverged", "lower the learning rate"), /delete FineTuneRun/);
+    assert.doesNotMatch(messageOf(21, "Diverged", "lower the learning rate"), /delete FineTuneRun/);
     assert.match(
-      said(23, "ObjectMissing", "gone"),
+      messageOf(23, "ObjectMissing", "gone"),
       /^gone\. To stage the inputs again, annotate: .*; then delete FineTuneRun run-\w+/,
     );
     const outOfMemory = ended({ type: "Failed", reason: "PodFailurePolicy" }, { exitCode: 137, reason: "OOMKilled" });
@@ -334,41 +334,41 @@ describe("stopping and resuming", () => {
     );
   });
 
-  for (const { name, state, steps, says } of [
+  for (const { name, state, steps, expected } of [
     {
       name: "a pod that trains writes a checkpoint",
       state: running(),
       steps: "5/60",
-      says: /the pod writes a checkpoint first/,
+      expected: /the pod writes a checkpoint first/,
     },
     {
       name: "a pod that has trained no step writes none",
       state: running(),
       steps: undefined,
-      says: /received a request to end\.$/,
+      expected: /received a request to end\.$/,
     },
     {
       name: "a pod that trains while its Job is deleted writes a checkpoint",
       state: { kind: "Deleting", podRuns: true },
       steps: "5/60",
-      says: /the pod writes a checkpoint first/,
+      expected: /the pod writes a checkpoint first/,
     },
     {
       name: "a pod that waits for a node has no checkpoint to write",
       state: jobState(aBatchJob(), [aPod({ unschedulable: "no room" })]),
       steps: "5/60",
-      says: /no pod of the run is running, so there is no checkpoint to write/,
+      expected: /no pod of the run is running, so there is no checkpoint to write/,
     },
     {
       name: "a Job without a pod has no checkpoint to write",
       state: { kind: "Deleting" },
       steps: "5/60",
-      says: /there is no checkpoint to write/,
+      expected: /there is no checkpoint to write/,
     },
-  ] satisfies { name: string; state: State; steps: string | undefined; says: RegExp }[]) {
+  ] satisfies { name: string; state: State; steps: string | undefined; expected: RegExp }[]) {
     test(`the message while a run stops: ${name}`, () => {
       const progress = steps === undefined ? {} : { progress: { steps, updatedAt: timestamp(now) } };
-      assert.match(succeeded(decide(attempted(state, { wantedBy: [] }, progress)))?.message ?? "", says);
+      assert.match(succeeded(decide(attempted(state, { wantedBy: [] }, progress)))?.message ?? "", expected);
     });
   }
 
@@ -424,7 +424,7 @@ describe("reporting", () => {
       kind: "Pending",
       reason: "JobRefused",
       message: "exceeded quota",
-      lookAgainInMs: 60_000,
+      pollAfterMs: 60_000,
     } as const;
     const world = aWorld({ attempts: [record] }, { attempt: { record, job: undefined, state: refused } });
     const decision = decide(world);

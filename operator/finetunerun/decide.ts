@@ -7,7 +7,7 @@ import type { FineTuneRunStatus } from "../api/fineTuneRun.ts";
 import { blocked, type DeclaredStep, ready, reconciling, stalled, waiting } from "../api/outcome.ts";
 import { isNews, progressStatus } from "../jobs/progress.ts";
 import { withAttempt } from "./attempts.ts";
-import type { Step } from "./say.ts";
+import type { Step } from "./decision.ts";
 import {
   attemptFailed,
   attemptGone,

@@ -7,16 +7,16 @@ import type { FineTuneRunStatus } from "../api/fineTuneRun.ts";
 import { jobLifeTable } from "../api/jobLife.ts";
 import { reportLost } from "../jobs/lostReports.ts";
 import { deadlineExceeded, type Failure } from "../jobs/outcome.ts";
-import { lookAgainInMs } from "../jobs/progress.ts";
+import { pollAfterMs } from "../jobs/progress.ts";
 import { isOutdated } from "../jobs/render.ts";
-import { sentence, withWayOut } from "../jobs/sentence.ts";
+import { sentence, withFix } from "../jobs/sentence.ts";
 import { needsAttention } from "../jobs/waiting.ts";
 import { afterFailure, planAttempt, secondsLeft, withAttempt } from "./attempts.ts";
+import { close, decisionOf, pause, type Step, stoppingWords } from "./decision.ts";
+import { fix, fromCheckpoint } from "./fix.ts";
 import { trainJob } from "./job.ts";
 import { endOf } from "./repair.ts";
 import { finalProgress, resultsOf, trainFiguresOf } from "./results.ts";
-import { close, pause, type Step, say, stoppingWords } from "./say.ts";
-import { fromCheckpoint, wayOut } from "./wayOut.ts";
 import type { CurrentAttempt, Decision, World } from "./world.ts";
 
 /** Polling interval while an object of another owner blocks the run. */
@@ -38,7 +38,7 @@ export const beingDeleted: Step = (world) => {
   if (run.metadata.deletionTimestamp === undefined) return undefined;
   const job = attempt?.state.kind === "Foreign" || attempt?.state.kind === "Deleting" ? undefined : attempt?.job;
   return {
-    ...say(world, "Reconciling", "Deleting", deletingReason(run), deletingWords(run)),
+    ...decisionOf(world, "Reconciling", "Deleting", deletingReason(run), deletingWords(run)),
     actions: job === undefined ? [] : [{ kind: "deleteJob", job }],
   };
 };
@@ -52,8 +52,8 @@ export const foreignJob: Step = (world) => {
   const left = owners.some(({ kind, name }) => kind === run.kind && name === run.metadata.name);
   const waits = `Waiting until Job ${jobName} of a deleted FineTuneRun of this name is deleted.`;
   const decision = left
-    ? say(world, "Reconciling", "Pending", "Pending", (attempt.job && heldWords(attempt.job)) ?? waits)
-    : say(
+    ? decisionOf(world, "Reconciling", "Pending", "Pending", (attempt.job && heldWords(attempt.job)) ?? waits)
+    : decisionOf(
         world,
         "Reconciling",
         "Pending",
@@ -79,7 +79,7 @@ export const attemptSucceeded: Step = (world) => {
   });
   const results = resultsOf(figures);
   const status = { ...ended, results, progress: finalProgress(results, world.now) };
-  return say(world, "Ready", "Succeeded", "Completed", message, status, "True");
+  return decisionOf(world, "Ready", "Succeeded", "Completed", message, status, "True");
 };
 
 /** The Job completed, but its report is lost. The next attempt finds the finished run in the store and reports again. */
@@ -97,7 +97,7 @@ export const attemptFailed: Step = (world) => {
   if (state?.kind !== "Failed") return undefined;
   // A Job that the operator deletes before it started may fail while its pod ends: that is no crash.
   if (record?.reason === replaceReason && job?.metadata.deletionTimestamp !== undefined)
-    return say(world, "Reconciling", "Pending", "Pending", "Waiting until the deleted Job is gone.");
+    return decisionOf(world, "Reconciling", "Pending", "Pending", "Waiting until the deleted Job is gone.");
   return retryOrFail(world, state.failure, "Failed", state.endedAt);
 };
 
@@ -118,9 +118,9 @@ function retryOrFail(
   const { retry, crashes } = afterFailure(ended, failure, backoffLimit);
   const status = { ...ended, crashes };
   if (retry)
-    return say(world, "Reconciling", "Pending", reason, `${sentence(message)} ${next(status)[outcome]}`, status);
-  const words = withWayOut(message, wayOut(world, failure), longest.longMessage);
-  return say(world, "Stalled", "Failed", reason, words, status, "False");
+    return decisionOf(world, "Reconciling", "Pending", reason, `${sentence(message)} ${next(status)[outcome]}`, status);
+  const words = withFix(message, fix(world, failure), longest.longMessage);
+  return decisionOf(world, "Stalled", "Failed", reason, words, status, "False");
 }
 
 /** The Job is gone without a result: the operator or somebody else deleted it. */
@@ -143,7 +143,7 @@ export const attemptGone: Step = (world) => {
 function again(world: World): Decision {
   const message = "Its Job had not started; the operator recreated it with other settings.";
   const status = close(world, { outcome: "Stopped", reason: replaceReason, message });
-  return say(world, "Reconciling", "Pending", "Pending", startingWords, status);
+  return decisionOf(world, "Reconciling", "Pending", "Pending", startingWords, status);
 }
 
 /** The last sign of life of the attempt; its real end is unknown. */
@@ -161,7 +161,7 @@ export const stop: Step = (world) => {
   const deleting = attempt.state.kind === "Deleting";
   const words = waitingWords(world) ?? stoppingWords(podRuns(attempt.state), run.status?.progress?.steps);
   return {
-    ...say(world, "Reconciling", "Stopping", "Stopping", words, status),
+    ...decisionOf(world, "Reconciling", "Stopping", "Stopping", words, status),
     actions: deleting ? [] : [{ kind: "deleteJob", job: attempt.job }],
   };
 };
@@ -169,7 +169,7 @@ export const stop: Step = (world) => {
 export const deleting: Step = (world) => {
   if (world.attempt?.state.kind !== "Deleting") return undefined;
   const words = waitingWords(world) ?? "Waiting until the deleted Job is gone.";
-  return say(world, "Reconciling", "Stopping", "Stopping", words);
+  return decisionOf(world, "Reconciling", "Stopping", "Stopping", words);
 };
 
 /** Is there a pod that may still write a checkpoint? */
@@ -186,7 +186,7 @@ const waitingWords = ({ attempt }: World) =>
 export const running: Step = (world) => {
   const { attempt, run, now } = world;
   if (attempt?.state.kind === "Completing") {
-    return say(
+    return decisionOf(
       world,
       "Reconciling",
       "Training",
@@ -201,8 +201,8 @@ export const running: Step = (world) => {
   const { progress } = status;
   const message = progress?.phase ? phaseText(progress.phase) : "The training pod is running.";
   return {
-    ...say(world, "Reconciling", "Training", "Training", message, status),
-    requeueAfterMs: lookAgainInMs(progress, now),
+    ...decisionOf(world, "Reconciling", "Training", "Training", message, status),
+    requeueAfterMs: pollAfterMs(progress, now),
   };
 };
 
@@ -217,7 +217,7 @@ export const outdated: Step = (world) => {
   const status = withAttempt(run.status ?? {}, { reason: replaceReason, jobUID: job.metadata.uid });
   const message = `Job ${record.jobName} has not started; the operator recreates it with the present settings.`;
   return {
-    ...say(world, "Reconciling", "Pending", "Pending", message, status),
+    ...decisionOf(world, "Reconciling", "Pending", "Pending", message, status),
     // The status must name the reason before the Job is deleted.
     actions: record.reason === replaceReason ? [{ kind: "deleteUnstarted", job }] : [],
   };
@@ -226,10 +226,10 @@ export const outdated: Step = (world) => {
 export const pending: Step = (world) => {
   const { attempt, run } = world;
   if (attempt?.state.kind !== "Pending") return undefined;
-  const { reason, message, lookAgainInMs } = attempt.state;
+  const { reason, message, pollAfterMs } = attempt.state;
   const state = reason === "Queued" || needsAttention(reason) ? "Queued" : "Pending";
   const status = attempt.job ? withAttempt(run.status ?? {}, { jobUID: attempt.job.metadata.uid }) : run.status;
-  return { ...say(world, "Reconciling", state, reason, message, status), requeueAfterMs: lookAgainInMs };
+  return { ...decisionOf(world, "Reconciling", state, reason, message, status), requeueAfterMs: pollAfterMs };
 };
 
 /** The attempt is recorded and has no Job yet. */
@@ -243,7 +243,7 @@ export const start: Step = (world) => {
     return retryOrFail(world, { ...deadlineExceeded, exitCode: undefined, exhausted: false }, "Failed", undefined);
   }
   return {
-    ...say(world, "Reconciling", "Pending", "Pending", `Creating Job ${jobName}.`),
+    ...decisionOf(world, "Reconciling", "Pending", "Pending", `Creating Job ${jobName}.`),
     actions: [{ kind: "createJob", job: trainJob(run, attempted) }],
   };
 };
@@ -261,7 +261,7 @@ export const expected: Step = (world) => {
   // A stopped run stays stopped until a FineTuneJob wants it again.
   if (attempt === undefined && run.status?.state === "Stopped") return undefined;
   const message = `Waiting until FineTuneJob ${expectedBy.join(", ")} adopts this run.`;
-  return say(world, "Reconciling", "Pending", "Starting", message);
+  return decisionOf(world, "Reconciling", "Pending", "Starting", message);
 };
 
 export const unwanted: Step = (world) =>
@@ -272,7 +272,7 @@ const isUnwanted = ({ wantedBy, expectedBy }: World) => wantedBy.length + expect
 export const nextAttempt: Step = (world) => {
   const { run, trainerImage, now } = world;
   const status = planAttempt(run.status ?? {}, { runName: run.metadata.name, trainerImage, now });
-  return say(world, "Reconciling", "Pending", "Pending", startingWords, status);
+  return decisionOf(world, "Reconciling", "Pending", "Pending", startingWords, status);
 };
 
 const startingWords = "Starting the training.";

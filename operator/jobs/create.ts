@@ -8,7 +8,7 @@ import { ApiError, isAlreadyExists, isNamespaceTerminating, StaleError } from ".
 import type { KubeObject, Resource } from "../runtime/objects.ts";
 import type { JobState } from "./outcome.ts";
 import { batchJobs, type Job } from "./resources.ts";
-import { withWayOut } from "./sentence.ts";
+import { withFix } from "./sentence.ts";
 
 export type Created = { kind: "Created"; job: Job } | { kind: "Exists" } | Refused;
 export type Refused = { kind: "Refused"; state: JobState & { kind: "Pending" } };
@@ -35,13 +35,13 @@ async function createJob(client: Client, job: Job): Promise<Created> {
     if (isAlreadyExists(error)) return { kind: "Exists" };
     if (!isRefusal(error)) throw error;
     const words = `The API server rejects Job ${job.metadata.name}: ${error.message}`;
-    const message = withWayOut(words, "Fix the cause that it names; the operator retries every minute.");
-    return { kind: "Refused", state: { kind: "Pending", reason: "JobRefused", message, lookAgainInMs: askAgainInMs } };
+    const message = withFix(words, "Fix the cause that it names; the operator retries every minute.");
+    return { kind: "Refused", state: { kind: "Pending", reason: "JobRefused", message, pollAfterMs: retryAfterMs } };
   }
 }
 
 /** The operator does not watch quotas and policies, so it polls. */
-const askAgainInMs = 60_000;
+const retryAfterMs = 60_000;
 
 /** The server understood the request and rejected it: an immediate retry cannot help. */
 function isRefusal(error: unknown): error is ApiError {

@@ -1,6 +1,6 @@
 /**
  * Unreadable reports of completed Jobs. Pure. The operator recreates a Job whose report is lost, because it finds the files
- * that it wrote; if the report is lost each time (a trainer's image of another release, say), the operator gives up.
+ * that it wrote; if the report is lost each time (by a trainer image of another release, for example), the operator gives up.
  */
 
 import type { Job } from "./resources.ts";

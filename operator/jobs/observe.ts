@@ -43,7 +43,7 @@ export async function observeJob(observer: JobObserver, owner: KubeObject, name:
 
 /** Longer than a pod usually needs to start. */
 const patienceMs = 10_000;
-const lookAgainInMs = 10_000;
+const pollAfterMs = 10_000;
 
 /** Explains a long wait without a known cause by the newest warning Event. */
 async function explained(
@@ -55,9 +55,9 @@ async function explained(
   if (!isUnexplained(state)) return state;
   const subject = known.find(({ metadata }) => metadata.deletionTimestamp === undefined) ?? job;
   const waitedMs = clock().getTime() - Date.parse(subject.metadata.creationTimestamp ?? "");
-  if (!(waitedMs >= patienceMs)) return { ...state, lookAgainInMs };
+  if (!(waitedMs >= patienceMs)) return { ...state, pollAfterMs };
   const warning = await newestWarning(client, subject);
-  return { ...state, ...(warning === undefined ? {} : warned(warning, job)), lookAgainInMs };
+  return { ...state, ...(warning === undefined ? {} : warned(warning, job)), pollAfterMs };
 }
 
 function lacksWords(state: JobState): boolean {

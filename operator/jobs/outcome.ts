@@ -17,7 +17,7 @@ export type JobState =
   /** `waiting`: the cause that keeps it from ending. `podRuns`: a pod has not ended yet. */
   | { kind: "Deleting"; podRuns?: boolean; waiting?: Waiting | undefined }
   /** Created, but no container is known to run, except one that is ending (`podRuns`); the reason is the pod's. */
-  | { kind: "Pending"; podRuns?: boolean; reason: string; message: string; lookAgainInMs?: number }
+  | { kind: "Pending"; podRuns?: boolean; reason: string; message: string; pollAfterMs?: number }
   | { kind: "Running"; pod: Pod }
   /** Its pod has succeeded; the Job's condition follows soon. */
   | { kind: "Completing"; pod: Pod }

@@ -59,7 +59,7 @@ export function isNews(progress: Progress, previous: ProgressStatus | undefined,
 const lookMs = 3_000;
 
 /** When to read the log again; soon if a line is overdue. */
-export function lookAgainInMs(previous: ProgressStatus | undefined, now: Date): number {
+export function pollAfterMs(previous: ProgressStatus | undefined, now: Date): number {
   return previous?.phase === "Training" ? Math.max(progressDueInMs(previous, now), lookMs) : lookMs;
 }
 

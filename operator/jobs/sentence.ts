@@ -7,6 +7,6 @@ export function sentence(words: string): string {
 }
 
 /** Appends the fix to a message. If both do not fit, it cuts the message and never the fix. */
-export function withWayOut(words: string, wayOut: string, room: number = longest.message): string {
-  return `${sentence(cut(words, room - wayOut.length - 2))} ${wayOut}`;
+export function withFix(words: string, fix: string, room: number = longest.message): string {
+  return `${sentence(cut(words, room - fix.length - 2))} ${fix}`;
 }

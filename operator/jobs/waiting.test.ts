@@ -27,145 +27,149 @@ const badRow = anEnvelope({ stage: "Prepare", outcome: "Failed", reason: "BadRow
 const full = anEnvelope({ stage: "Train", outcome: "Failed", reason: "StoreFull", message: "no space left" });
 
 describe("a Job whose pod does not run reports the cause and the fix", () => {
-  const cases: { name: string; job?: Job; pods: Pod[]; reason: string; says: RegExp }[] = [
-    { name: "no pod yet", pods: [], reason: "Pending", says: /Waiting for the Job's pod/ },
+  const cases: { name: string; job?: Job; pods: Pod[]; reason: string; expected: RegExp }[] = [
+    { name: "no pod yet", pods: [], reason: "Pending", expected: /Waiting for the Job's pod/ },
     {
       name: "a queue holds it",
       job: suspended,
       pods: [],
       reason: "Queued",
-      says: /^Job job is suspended by a queue, or because its spec\.suspend is set\. It resumes when the queue admits it/,
+      expected:
+        /^Job job is suspended by a queue, or because its spec\.suspend is set\. It resumes when the queue admits it/,
     },
     {
       name: "a queue suspends it again",
       job: suspended,
       pods: [withConditions(running, [], "2026-01-02T03:00:00Z")],
       reason: "Queued",
-      says: /Its pod is ending\./,
+      expected: /Its pod is ending\./,
     },
     {
       name: "another scheduler has not chosen a node",
       pods: [{ ...aPod({}), spec: { schedulerName: "volcano", containers: [] } }],
       reason: "Pending",
-      says: /^Scheduler volcano has not chosen a node for pod pod yet\. If no such scheduler runs, fix placement\.schedulerName\.$/,
+      expected:
+        /^Scheduler volcano has not chosen a node for pod pod yet\. If no such scheduler runs, fix placement\.schedulerName\.$/,
     },
     {
       name: "another scheduler has chosen a node",
       pods: [{ ...aPod({}), spec: { schedulerName: "volcano", nodeName: "node-7", containers: [] } }],
       reason: "Pending",
-      says: /^Pod pod is starting\.$/,
+      expected: /^Pod pod is starting\.$/,
     },
     {
       name: "the default scheduler has not chosen a node",
       pods: [{ ...aPod({}), spec: { schedulerName: "default-scheduler", containers: [] } }],
       reason: "Pending",
-      says: /^Pod pod is starting\.$/,
+      expected: /^Pod pod is starting\.$/,
     },
     {
       name: "no node has room",
       pods: [aPod({ unschedulable: "0/1 nodes are available: 1 Insufficient memory." })],
       reason: "Unschedulable",
-      says: /Insufficient memory\. The pod starts once a node accepts it: lower helpers\.resources, fix .* of helpers/,
+      expected:
+        /Insufficient memory\. The pod starts once a node accepts it: lower helpers\.resources, fix .* of helpers/,
     },
     {
       name: "no node has room for the training",
       job: trainJob,
       pods: [aPod({ unschedulable: "0/1 nodes are available: 1 Insufficient memory." })],
       reason: "Unschedulable",
-      says: /The pod starts once a node accepts it: lower placement\.resources, fix .* of placement, or add a node\.$/,
+      expected:
+        /The pod starts once a node accepts it: lower placement\.resources, fix .* of placement, or add a node\.$/,
     },
     {
       name: "its claim is missing",
       pods: [aPod({ unschedulable: '0/1 nodes are available: persistentvolumeclaim "nowhere" not found' })],
       reason: "Unschedulable",
-      says: /"nowhere" not found\. Create that claim in this namespace/,
+      expected: /"nowhere" not found\. Create that claim in this namespace/,
     },
     {
       name: "its claim has no volume",
       pods: [aPod({ unschedulable: "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims." })],
       reason: "Unschedulable",
-      says: /PersistentVolumeClaims\. Find out why the claim has no usable volume: kubectl describe pvc\.$/,
+      expected: /PersistentVolumeClaims\. Find out why the claim has no usable volume: kubectl describe pvc\.$/,
     },
     {
       name: "the name of its image is invalid",
       pods: [aPod({ waiting: "InvalidImageName" })],
       reason: "InvalidImageName",
-      says: /Fix the chart's images\.trainer/,
+      expected: /Fix the chart's images\.trainer/,
     },
     {
       name: "its image may not be pulled",
       pods: [aPod({ waiting: "ErrImageNeverPull" })],
       reason: "ErrImageNeverPull",
-      says: /Fix the chart's images\.trainer/,
+      expected: /Fix the chart's images\.trainer/,
     },
     {
       name: "its image cannot be pulled",
       pods: [aPod({ waiting: "ImagePullBackOff" })],
       reason: "ImagePullBackOff",
-      says: /because\. Fix the chart's images\.trainer, or.*imagePullSecrets/,
+      expected: /because\. Fix the chart's images\.trainer, or.*imagePullSecrets/,
     },
     {
       name: "its node does not respond",
       pods: [withConditions(running, silent)],
       reason: "NodeLost",
-      says: /Node node-7 does not respond.*kubectl delete node node-7/,
+      expected: /Node node-7 does not respond.*kubectl delete node node-7/,
     },
     {
       name: "its pod was evicted from a node that does not respond",
       pods: [withConditions(running, evicted, "2026-01-02T03:00:00Z")],
       reason: "NodeLost",
-      says: /kubectl delete node node-7/,
+      expected: /kubectl delete node node-7/,
     },
     {
       name: "its pod is ending",
       pods: [withConditions(running, [{ type: "Ready", status: "True" }], "2026-01-02T03:00:00Z")],
       reason: "Pending",
-      says: /is ending; another pod replaces it/,
+      expected: /is ending; another pod replaces it/,
     },
     {
       name: "its last pod failed and another pod retries",
       pods: [aPod({ exitCode: 24, message: full })],
       reason: "Retrying",
-      says: /another pod retries: StoreFull: no space left/,
+      expected: /another pod retries: StoreFull: no space left/,
     },
     {
       name: "its last pod failed, and a retry cannot help",
       pods: [aPod({ exitCode: 20, message: badRow })],
       reason: "Pending",
-      says: /^The pod failed, and so does its Job: BadRow: line 7$/,
+      expected: /^The pod failed, and so does its Job: BadRow: line 7$/,
     },
     {
       name: "its last pod failed, and no retries are left",
       job: { ...aBatchJob(), status: { conditions: [{ type: "FailureTarget", status: "True" }] } },
       pods: [aPod({ exitCode: 24, message: full })],
       reason: "Pending",
-      says: /^The pod failed, and so does its Job: StoreFull/,
+      expected: /^The pod failed, and so does its Job: StoreFull/,
     },
     {
       name: "its last pod stopped on request",
       pods: [aPod({ exitCode: 10 })],
       reason: "Pending",
-      says: /^The last pod stopped on request; another pod replaces it\.$/,
+      expected: /^The last pod stopped on request; another pod replaces it\.$/,
     },
     {
       name: "its last pod was drained, and killed after its grace period",
       pods: [withConditions(aPod({ exitCode: 137 }), drained)],
       reason: "Pending",
-      says: /^The last pod stopped on request/,
+      expected: /^The last pod stopped on request/,
     },
     {
       name: "its last pod was drained after another had failed",
       pods: [aPod({ exitCode: 24, message: full }), aPod({ exitCode: 10, finishedAt: "2026-01-02T03:03:30Z" })],
       reason: "Pending",
-      says: /^The last pod stopped on request/,
+      expected: /^The last pod stopped on request/,
     },
   ];
-  for (const { name, job = aBatchJob(), pods, reason, says } of cases) {
+  for (const { name, job = aBatchJob(), pods, reason, expected } of cases) {
     test(name, () => {
       const state = jobState(job, pods);
       assert.ok(state.kind === "Pending");
       assert.equal(state.reason, reason);
-      assert.match(state.message, says);
+      assert.match(state.message, expected);
     });
   }
 
@@ -212,45 +216,46 @@ describe("a Job whose pod does not run reports the cause and the fix", () => {
 
 describe("a fault that only Events report gets a fix, with the fields of its stage", () => {
   const create = (words: string) => `Error creating: pods "job-prep-0a1b2c3d-x7k2p" is forbidden: ${words}`;
-  const cases: { name: string; reason: string; message: string; says: RegExp; trains?: RegExp }[] = [
+  const cases: { name: string; reason: string; message: string; expected: RegExp; trains?: RegExp }[] = [
     {
       name: "a missing Secret",
       reason: "FailedMount",
       message: 'MountVolume.SetUp failed: secret "hub" not found',
-      says: /Create that Secret/,
+      expected: /Create that Secret/,
     },
     {
       name: "a missing key",
       reason: "FailedMount",
       message: "references non-existent secret key: HF_TOKEN",
-      says: /Add that key/,
+      expected: /Add that key/,
     },
     {
       name: "a claim on another node",
       reason: "FailedAttachVolume",
       message: "Multi-Attach error for volume",
-      says: /in use on another node: wait for the pod there, or choose that node in the nodeSelector of helpers \(/,
+      expected: /in use on another node: wait for the pod there, or choose that node in the nodeSelector of helpers \(/,
       trains: /choose that node in the nodeSelector of placement\.$/,
     },
     {
       name: "an exhausted quota",
       reason: "FailedCreate",
       message: create("exceeded quota: small"),
-      says: /^Error creating: pods "job-prep-0a1b2c3d-\*" is forbidden: exceeded quota: small\. Raise the namespace's quota, or lower helpers\.resources\.$/,
+      expected:
+        /^Error creating: pods "job-prep-0a1b2c3d-\*" is forbidden: exceeded quota: small\. Raise the namespace's quota, or lower helpers\.resources\.$/,
       trains: /lower placement\.resources\.$/,
     },
     {
       name: "a quota that requires a limit",
       reason: "FailedCreate",
       message: create("failed quota: mem: must specify limits.memory for: trainer"),
-      says: /Set in helpers\.resources the values that the namespace's quota requires\.$/,
+      expected: /Set in helpers\.resources the values that the namespace's quota requires\.$/,
       trains: /Set in placement\.resources the values/,
     },
     {
       name: "more than a LimitRange allows",
       reason: "FailedCreate",
       message: create("maximum memory usage per Container is 512Mi, but limit is 1Gi"),
-      says: /Set helpers\.resources to what the namespace's LimitRange allows\.$/,
+      expected: /Set helpers\.resources to what the namespace's LimitRange allows\.$/,
       trains: /Set placement\.resources to what/,
     },
     {
@@ -258,38 +263,39 @@ describe("a fault that only Events report gets a fix, with the fields of its sta
       reason: "FailedCreate",
       message:
         'Error creating: Pod "job-prep-0a1b2c3d-x7k2p" is invalid: spec.containers[0].resources.requests: Invalid value: "256Mi": must be less than or equal to memory limit of 128Mi',
-      says: /^Error creating: Pod "job-prep-0a1b2c3d-\*" is invalid.*Set requests and limits in helpers\.resources: the namespace's LimitRange/,
+      expected:
+        /^Error creating: Pod "job-prep-0a1b2c3d-\*" is invalid.*Set requests and limits in helpers\.resources: the namespace's LimitRange/,
       trains: /Set requests and limits in placement\.resources/,
     },
     {
       name: "a missing ServiceAccount",
       reason: "FailedCreate",
       message: 'serviceaccount "bot" not found',
-      says: /Create that ServiceAccount/,
+      expected: /Create that ServiceAccount/,
     },
     {
       name: "a missing PriorityClass",
       reason: "FailedCreate",
       message: "no PriorityClass with name low was found",
-      says: /Create that PriorityClass/,
+      expected: /Create that PriorityClass/,
     },
     {
       name: "a missing RuntimeClass",
       reason: "FailedCreate",
       message: 'pod rejected: RuntimeClass "kata" not found',
-      says: /Create that RuntimeClass/,
+      expected: /Create that RuntimeClass/,
     },
     {
       name: "a message longer than allowed",
       reason: "FailedMount",
       message: `secret "x" not found${" and more".repeat(500)}`,
-      says: /^.{900,980} Create that Secret in this namespace; the pod then starts\.$/,
+      expected: /^.{900,980} Create that Secret in this namespace; the pod then starts\.$/,
     },
-    { name: "something else", reason: "SomethingElse", message: "as it is", says: /^as it is\.$/ },
+    { name: "something else", reason: "SomethingElse", message: "as it is", expected: /^as it is\.$/ },
   ];
-  for (const { name, reason, message, says, trains = says } of cases) {
+  for (const { name, reason, message, expected, trains = expected } of cases) {
     test(name, () => {
-      assert.match(warned({ reason, message }, aBatchJob()).message, says);
+      assert.match(warned({ reason, message }, aBatchJob()).message, expected);
       assert.match(warned({ reason, message }, trainJob).message, trains);
     });
   }

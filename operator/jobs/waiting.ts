@@ -6,7 +6,7 @@ import { parseEnvelope } from "../../trainer/contract/report.ts";
 import { fieldsOf, type PlacementFields } from "./fields.ts";
 import { failsTheJob } from "./render.ts";
 import type { Job, Pod } from "./resources.ts";
-import { sentence, withWayOut } from "./sentence.ts";
+import { sentence, withFix } from "./sentence.ts";
 import { terminations } from "./terminations.ts";
 
 export interface Waiting {
@@ -101,84 +101,84 @@ export function warned({ reason, message }: Waiting, job: Job): Waiting {
 const podToBe = /(^Error creating: [Pp]ods? "[^"]+-)[a-z0-9]{5}"/;
 
 /** Fixes by reason and message; the first that matches is appended. */
-const waysOut: readonly { reason: RegExp; says?: RegExp; wayOut: (fields: PlacementFields) => string }[] = [
+const fixes: readonly { reason: RegExp; message?: RegExp; fix: (fields: PlacementFields) => string }[] = [
   {
     reason: /^(Unschedulable|SchedulingGated)$/,
-    says: /persistentvolumeclaim "[^"]+" not found/,
-    wayOut: () => "Create that claim in this namespace, or fix the URI that names it; the pod then starts.",
+    message: /persistentvolumeclaim "[^"]+" not found/,
+    fix: () => "Create that claim in this namespace, or fix the URI that names it; the pod then starts.",
   },
   {
     reason: /^Unschedulable$/,
-    says: /unbound immediate PersistentVolumeClaims|volume node affinity conflict/,
-    wayOut: () => "Find out why the claim has no usable volume: kubectl describe pvc.",
+    message: /unbound immediate PersistentVolumeClaims|volume node affinity conflict/,
+    fix: () => "Find out why the claim has no usable volume: kubectl describe pvc.",
   },
   {
     reason: /^Unschedulable$/,
-    wayOut: ({ resources, where }) =>
+    fix: ({ resources, where }) =>
       `The pod starts once a node accepts it: lower ${resources}, fix the selectors, affinity and tolerations of ${where}, or add a node.`,
   },
   {
     reason: /^(ImagePullBackOff|InvalidImageName|ErrImageNeverPull)$/,
-    wayOut: () =>
+    fix: () =>
       "Fix the chart's images.trainer, or, if the registry needs credentials, name a Secret in placement.imagePullSecrets.",
   },
   {
     reason: /^FailedMount$/,
-    says: /secret "[^"]+" not found/,
-    wayOut: () => "Create that Secret in this namespace; the pod then starts.",
+    message: /secret "[^"]+" not found/,
+    fix: () => "Create that Secret in this namespace; the pod then starts.",
   },
   {
     reason: /^FailedMount$/,
-    says: /non-existent secret key/,
-    wayOut: () => "Add that key to the Secret; the pod then starts.",
+    message: /non-existent secret key/,
+    fix: () => "Add that key to the Secret; the pod then starts.",
   },
   {
     reason: /^FailedAttachVolume$/,
-    says: /Multi-Attach/,
-    wayOut: ({ where }) =>
+    message: /Multi-Attach/,
+    fix: ({ where }) =>
       `The claim is in use on another node: wait for the pod there, or choose that node in the nodeSelector of ${where}.`,
   },
   {
     reason: /^FailedCreate$/,
-    says: /must specify /,
-    wayOut: ({ resources }) => `Set in ${resources} the values that the namespace's quota requires.`,
+    message: /must specify /,
+    fix: ({ resources }) => `Set in ${resources} the values that the namespace's quota requires.`,
   },
   {
     reason: /^FailedCreate$/,
-    says: /exceeded quota/,
-    wayOut: ({ resources }) => `Raise the namespace's quota, or lower ${resources}.`,
+    message: /exceeded quota/,
+    fix: ({ resources }) => `Raise the namespace's quota, or lower ${resources}.`,
   },
   {
     reason: /^FailedCreate$/,
-    says: /(maximum|minimum) \S+ usage per|max limit to request ratio/,
-    wayOut: ({ resources }) => `Set ${resources} to what the namespace's LimitRange allows.`,
+    message: /(maximum|minimum) \S+ usage per|max limit to request ratio/,
+    fix: ({ resources }) => `Set ${resources} to what the namespace's LimitRange allows.`,
   },
   {
     reason: /^FailedCreate$/,
-    says: /must be less than or equal to \S+ limit/,
-    wayOut: ({ resources }) =>
+    message: /must be less than or equal to \S+ limit/,
+    fix: ({ resources }) =>
       `Set requests and limits in ${resources}: the namespace's LimitRange supplies the missing ones.`,
   },
   {
     reason: /^FailedCreate$/,
-    says: /serviceaccount "[^"]+" not found/,
-    wayOut: () => "Create that ServiceAccount, or remove placement.serviceAccountName.",
+    message: /serviceaccount "[^"]+" not found/,
+    fix: () => "Create that ServiceAccount, or remove placement.serviceAccountName.",
   },
   {
     reason: /^FailedCreate$/,
-    says: /no PriorityClass with name/,
-    wayOut: () => "Create that PriorityClass, or remove placement.priorityClassName.",
+    message: /no PriorityClass with name/,
+    fix: () => "Create that PriorityClass, or remove placement.priorityClassName.",
   },
   {
     reason: /^FailedCreate$/,
-    says: /RuntimeClass "?[^ "]+"? not found/i,
-    wayOut: () => "Create that RuntimeClass, or remove placement.runtimeClassName.",
+    message: /RuntimeClass "?[^ "]+"? not found/i,
+    fix: () => "Create that RuntimeClass, or remove placement.runtimeClassName.",
   },
 ];
 
 function worded(reason: string, message: string, job: Job): Waiting {
-  const way = waysOut.find((one) => one.reason.test(reason) && one.says?.test(message) !== false);
-  return { reason, message: way === undefined ? sentence(message) : withWayOut(message, way.wayOut(fieldsOf(job))) };
+  const found = fixes.find((one) => one.reason.test(reason) && one.message?.test(message) !== false);
+  return { reason, message: found === undefined ? sentence(message) : withFix(message, found.fix(fieldsOf(job))) };
 }
 
 export const isUnexplained = ({ reason }: Waiting) => reason === unexplained;

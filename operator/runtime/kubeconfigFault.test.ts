@@ -5,7 +5,7 @@ import { KubeConfig } from "@kubernetes/client-node";
 import { temporaryDirectory } from "../../trainer/testing/temporary.ts";
 import { kubeconfigFault } from "./kubeconfigFault.ts";
 
-const texts: [name: string, text: string, says: RegExp][] = [
+const texts: [name: string, text: string, expected: RegExp][] = [
   ["a key without a colon", "users:\n- name: me\n  user: {token: hidden\n", /^it is not YAML: line \d+, column \d+$/],
   ["a tab", "users:\n\t- token: hidden\n", /^it is not YAML: line 2, column \d+$/],
   ["a text that does not end", 'token: "hidden\n', /^it is not YAML: line \d+, column \d+$/],
@@ -18,12 +18,12 @@ const texts: [name: string, text: string, says: RegExp][] = [
     /^clusters\[0\]\.cluster\.server is missing$/,
   ],
 ];
-for (const [name, text, says] of texts) {
+for (const [name, text, expected] of texts) {
   test(`${name}: the message contains none of its lines`, async (t) => {
     const file = `${await temporaryDirectory(t)}/config`;
     writeFileSync(file, text);
     const message = faultAt(file);
-    if (message !== "") assert.match(message, says);
+    if (message !== "") assert.match(message, expected);
     assert.equal(message.includes("hidden"), false, message);
   });
 }

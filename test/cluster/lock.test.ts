@@ -34,10 +34,10 @@ test("the error for a suspended holder explains how to resume and how to end it"
     const stat = readFileSync(`/proc/${holder.pid}/stat`, "utf8");
     mkdirSync(path.dirname(file));
     writeFileSync(file, `${holder.pid} ${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]}`);
-    const says = new RegExp(`process ${holder.pid}\\. It is suspended .* kill -KILL ${holder.pid} ends it$`);
+    const expected = new RegExp(`process ${holder.pid}\\. It is suspended .* kill -KILL ${holder.pid} ends it$`);
     await assert.rejects(
       withLock(file, "cluster demo", async () => {}),
-      says,
+      expected,
     );
   } finally {
     holder.kill("SIGKILL");

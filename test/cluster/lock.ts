@@ -10,8 +10,8 @@ export async function withLock<T>(file: string, what: string, work: () => Promis
   const holder = take(file);
   if (holder !== undefined) {
     const suspended = `. It is suspended (Ctrl-Z or SIGSTOP): kill -CONT ${holder} resumes it, kill -KILL ${holder} ends it`;
-    const wayOut = isStopped(holder) ? suspended : ": wait until it is done";
-    throw new Error(`${what} is being started or stopped by process ${holder}${wayOut}`);
+    const fix = isStopped(holder) ? suspended : ": wait until it is done";
+    throw new Error(`${what} is being started or stopped by process ${holder}${fix}`);
   }
   return await holding(file, work);
 }

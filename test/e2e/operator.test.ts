@@ -5,13 +5,13 @@
 import { after, before, describe } from "node:test";
 import { Bench } from "./bench.ts";
 import { chartTests } from "./chart.ts";
+import { fixTests, imageTests } from "./fixes.ts";
 import { lifeTests } from "./life.ts";
 import { quickstartTests } from "./quickstart.ts";
 import { refusalTests } from "./refusals.ts";
 import { roadTests } from "./road.ts";
 import { silentNodeTests } from "./silentNode.ts";
 import { sameBytesTest, storeTests } from "./stores.ts";
-import { imageTests, waysOutTests } from "./waysOut.ts";
 
 let bench: Bench | undefined;
 const started = () => {
@@ -34,7 +34,7 @@ describe("in parallel", { concurrency: 3 }, () => {
   describe("meanwhile", inOrder, () => {
     describe("in separate namespaces", { concurrency: 2 }, () => {
       describe("invalid input", inOrder, () => refusalTests(started));
-      describe("fixes", inOrder, () => waysOutTests(started));
+      describe("fixes", inOrder, () => fixTests(started));
     });
     describe("from apply to export", inOrder, () => roadTests(started));
   });

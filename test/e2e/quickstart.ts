@@ -14,8 +14,8 @@ import { createScreen } from "../../terminal/screen.ts";
 import { runStages } from "../../terminal/stages.ts";
 import type { Bench, Team } from "./bench.ts";
 import { type Output, onTerminal, shell } from "./commandLine.ts";
+import { assertMessages, Messages } from "./messages.ts";
 import { startTunnel } from "./tunnel.ts";
-import { assertSaid, Words } from "./words.ts";
 
 const job = "spam-or-ham";
 
@@ -45,7 +45,7 @@ export function quickstartTests(bench: () => Bench): void {
   let answers: string[];
   let watched: Output;
   let interrupted: Output;
-  let words: Words;
+  let messages: Messages;
   const luthier = (line: string) => `npx --no-install luthier ${line} --namespace quickstart`;
   /** A line of the demo's final output, unchanged. */
   const advised = (what: RegExp) => results.split("\n").find((line) => what.test(line)) ?? assert.fail(results);
@@ -55,7 +55,7 @@ export function quickstartTests(bench: () => Bench): void {
     team = bench().team(stand.namespace);
     environment = stand.cluster.environment;
     const { kept, session } = keptSession();
-    words = new Words(stand.cluster, stand.namespace);
+    messages = new Messages(stand.cluster, stand.namespace);
     await runStages(
       session.screen,
       quickstartStages(() => stand),
@@ -68,7 +68,7 @@ export function quickstartTests(bench: () => Bench): void {
     await ending;
     watched = await patient!.ended;
     const last = { finetunejobs: /^Ready /, finetuneruns: /^Succeeded /, adapters: /^Ready / };
-    await words.stop(last, [
+    await messages.stop(last, [
       /^FineTuneJob Normal AdapterReady: /,
       /^FineTuneRun Normal Completed: /,
       /^Adapter Normal Exported: /,
@@ -77,8 +77,8 @@ export function quickstartTests(bench: () => Bench): void {
   });
 
   test("from kubectl apply to Ready each object reports its states in order, without a failure or retry", () => {
-    assert.ok(words.fromTheFirst(), "heard from the first write on");
-    for (const text of [...words.all(), progress, watched.stdout]) {
+    assert.ok(messages.fromTheFirst(), "recorded from the first write on");
+    for (const text of [...messages.all(), progress, watched.stdout]) {
       assert.doesNotMatch(text, /fail|retry|again|another pod|crash|lost|not wanted|no longer/i);
     }
     const pod = String.raw`(Waiting for the Job's pod\.|Pod \S+ is starting\.)`;
@@ -95,7 +95,7 @@ export function quickstartTests(bench: () => Bench): void {
       /^Training Training: Saving the result\.$/,
       ended,
     ];
-    assertSaid(words.states("finetunejobs"), [
+    assertMessages(messages.states("finetunejobs"), [
       /^Preparing ResolvingInputs: Creating the Job that reads the base model and the data\.$/,
       new RegExp(`^Preparing ResolvingInputs: ${pod}$`),
       /^Preparing ResolvingInputs: Reading the base model and the data\.$/,
@@ -112,12 +112,12 @@ export function quickstartTests(bench: () => Bench): void {
       /^Exporting Exporting: Export merged: Writing, reading back and comparing\.$/,
       /^Ready AdapterReady: Adapter spam-or-ham-\w+ is ready: exact match [\d.]+ → [\d.]+ on 310 held-out examples/,
     ]);
-    assertSaid(words.states("finetuneruns"), [
+    assertMessages(messages.states("finetuneruns"), [
       /^Pending Starting: Waiting until FineTuneJob spam-or-ham adopts this run\.$/,
       ...training,
       /^Succeeded Completed: 162 steps, loss /,
     ]);
-    assertSaid(words.states("adapters"), [
+    assertMessages(messages.states("adapters"), [
       /^Exporting Exporting: Export merged: Creating its Job\.$/,
       new RegExp(`^Exporting Exporting: Export merged: ${pod}$`),
       /^Exporting Exporting: Export merged: Writing, reading back and comparing\.$/,
@@ -127,30 +127,36 @@ export function quickstartTests(bench: () => Bench): void {
 
   test("the other conditions and the Events report the same", () => {
     const facts = ["Fits", "InputsResolved", "LastRunSucceeded", "Ready", "Reconciling"];
-    assert.deepEqual(words.types("finetunejobs"), facts);
-    assert.deepEqual(words.types("finetuneruns"), ["Ready", "Reconciling", "Succeeded"]);
-    assert.deepEqual(words.types("adapters"), ["Exported", "Ready", "Reconciling", "Verified"]);
-    assertSaid(words.conditions("finetunejobs", "InputsResolved"), [/^Unknown NotResolved: /, /^True Pinned: /]);
-    assertSaid(words.conditions("finetunejobs", "Fits"), [/^Unknown NotPlanned: /, /^True Fits: /]);
-    assertSaid(words.conditions("finetunejobs", "LastRunSucceeded"), [/^Unknown NoRunEnded: /, /^True Completed: /]);
-    assertSaid(words.conditions("finetuneruns", "Succeeded"), [
+    assert.deepEqual(messages.types("finetunejobs"), facts);
+    assert.deepEqual(messages.types("finetuneruns"), ["Ready", "Reconciling", "Succeeded"]);
+    assert.deepEqual(messages.types("adapters"), ["Exported", "Ready", "Reconciling", "Verified"]);
+    assertMessages(messages.conditions("finetunejobs", "InputsResolved"), [/^Unknown NotResolved: /, /^True Pinned: /]);
+    assertMessages(messages.conditions("finetunejobs", "Fits"), [/^Unknown NotPlanned: /, /^True Fits: /]);
+    assertMessages(messages.conditions("finetunejobs", "LastRunSucceeded"), [
+      /^Unknown NoRunEnded: /,
+      /^True Completed: /,
+    ]);
+    assertMessages(messages.conditions("finetuneruns", "Succeeded"), [
       /^Unknown Starting: /,
       /^Unknown Pending: /,
       /^Unknown Training: /,
       /^True Completed: /,
     ]);
-    assertSaid(words.conditions("adapters", "Exported"), [/^False Exporting: /, /^True Exported: /]);
-    assertSaid(words.conditions("adapters", "Verified"), [/^Unknown NotRead: /, /^True Verified: .* of 1 export /]);
-    const events = words.events();
-    assertSaid(
+    assertMessages(messages.conditions("adapters", "Exported"), [/^False Exporting: /, /^True Exported: /]);
+    assertMessages(messages.conditions("adapters", "Verified"), [
+      /^Unknown NotRead: /,
+      /^True Verified: .* of 1 export /,
+    ]);
+    const events = messages.events();
+    assertMessages(
       events.filter((one) => one.startsWith("FineTuneJob ")),
       eventsOfJob.map((reason) => new RegExp(`^FineTuneJob Normal ${reason}: `)),
     );
-    assertSaid(
+    assertMessages(
       events.filter((one) => one.startsWith("FineTuneRun ")),
       ["Starting", "Pending", "Training", "Completed"].map((reason) => new RegExp(`^FineTuneRun Normal ${reason}: `)),
     );
-    assertSaid(
+    assertMessages(
       events.filter((one) => one.startsWith("Adapter ")),
       [/^Adapter Normal Exporting: /, /^Adapter Normal Exported: 1 export is/],
     );
@@ -225,7 +231,7 @@ export function quickstartTests(bench: () => Bench): void {
     );
     assert.deepEqual(
       reported,
-      words.events().flatMap((one) => /^FineTuneJob (\w+ \w+):/.exec(one)?.[1] ?? []),
+      messages.events().flatMap((one) => /^FineTuneJob (\w+ \w+):/.exec(one)?.[1] ?? []),
       "in the order in which they were reported",
     );
     const objects = await shell(advised(/get finetunejobs/), { environment });

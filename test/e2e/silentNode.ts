@@ -11,8 +11,8 @@ export function silentNodeTests(bench: () => Bench): void {
     await team.untilTraining("silent");
     bench().cluster.pause("kubelet");
     try {
-      const says = /Node \S+ does not respond.*kubectl delete node/;
-      await team.until("silent", "silent", (job) => says.test(condition(job, "Ready")?.message ?? ""));
+      const expected = /Node \S+ does not respond.*kubectl delete node/;
+      await team.until("silent", "silent", (job) => expected.test(condition(job, "Ready")?.message ?? ""));
     } finally {
       bench().cluster.resume("kubelet");
     }

@@ -10,20 +10,20 @@ export const mergedTable = {
     description:
       "The weights that the adapter is added to. Original (default): the base model's own. Dequantized: the dequantised values that the adapter was trained on; needs baseModel.quantization.",
     default: "Original",
-    says: "",
+    defaultText: "",
     later: true,
   }),
   // BF16 rounding would change the dequantised weights that the adapter was trained on.
   dtype: setting(z.enum(["BF16", "F32"]), {
     description: "Data type of the written weights.",
     default: ({ base }) => (base === "Dequantized" ? "F32" : "BF16"),
-    says: "Default BF16, for base Dequantized F32.",
+    defaultText: "Default BF16, for base Dequantized F32.",
     later: true,
   }),
   maxShardBytes: setting(z.int().min(1_000_000).max(50_000_000_000), {
     description: "Maximum size of a shard in bytes.",
     default: 5_000_000_000,
-    says: "Default 5 GB.",
+    defaultText: "Default 5 GB.",
     later: true,
   }),
 };

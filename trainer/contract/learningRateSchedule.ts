@@ -28,7 +28,7 @@ const table = {
         "InverseSquareRoot decays with one over the square root of the step; WarmupStableDecay stays at the peak, and " +
         "decays in the last steps.",
       default: "Cosine",
-      says: "",
+      defaultText: "",
     }),
   ),
   warmupRatio: decimalSetting(
@@ -42,7 +42,7 @@ const table = {
         "Learning rate at the end of the decay, as a share of the peak; WarmupStableDecay also begins its warm-up there. " +
         `Only for ${named("minimumRatio")}.`,
       default: defaultOf("minimumRatio"),
-      says: `Default ${scheduleDefaults.minimumRatio}.`,
+      defaultText: `Default ${scheduleDefaults.minimumRatio}.`,
       later: true,
     },
   ),
@@ -57,7 +57,7 @@ const table = {
     {
       description: `Share of the steps that form the decay at the end. Only for ${named("decayRatio")}.`,
       default: defaultOf("decayRatio"),
-      says: `Default ${scheduleDefaults.decayRatio}.`,
+      defaultText: `Default ${scheduleDefaults.decayRatio}.`,
       later: true,
     },
   ),
@@ -66,7 +66,7 @@ const table = {
       "Shape of the decay at the end; OneMinusSquareRoot is 1 − √x at the share x of the decay. " +
       `Only for ${named("decayType")}.`,
     default: defaultOf("decayType"),
-    says: `Default ${scheduleDefaults.decayType}.`,
+    defaultText: `Default ${scheduleDefaults.decayType}.`,
     later: true,
   }),
 };

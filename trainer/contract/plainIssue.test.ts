@@ -40,7 +40,7 @@ const cases: [value: unknown, text: string][] = [
   [3, "must be an object"],
   [{ a: 1, c: 2 }, 'a: must be a text; c: must be one of "x", "y"'],
 ];
-test("an error says in plain words what is wrong with each field", () => {
+test("an error describes the fault of each field in plain words", () => {
   for (const [value, text] of cases) {
     const parsed = schema.safeParse(value);
     assert.equal(parsed.success ? "" : errorText(parsed.error), text);

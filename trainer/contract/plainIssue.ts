@@ -1,4 +1,4 @@
-/** Says in plain words what is wrong with a value, where the schema library would say it in its own. Pure. */
+/** Describes the fault of a value in plain words, in place of the schema library's own message. Pure. */
 import type { z } from "zod";
 
 type Issue = z.core.$ZodIssue;
@@ -64,8 +64,8 @@ function sizeOf(origin: string, bound: number, end: "most" | "least", number: st
 /** A field's path and what is wrong with it; `at` is the place of the whole value. */
 export function issueText(issue: Issue, at = ""): string {
   const field = [...(at === "" ? [] : [at]), ...issue.path.map(String)].join(".");
-  const said = plainIssue(issue);
-  return field === "" ? said : `${field}: ${said}`;
+  const text = plainIssue(issue);
+  return field === "" ? text : `${field}: ${text}`;
 }
 
 /** The first issues of an error, on one line. */

@@ -53,7 +53,7 @@ interface Words<Value, Default> {
   /** A value, or a function of the settings before it. */
   readonly default: Default | ((earlier: Earlier) => Default);
   /** Text for the default instead of its value; empty when the description states it. */
-  readonly says?: string;
+  readonly defaultText?: string;
   readonly later?: boolean;
   readonly canonical?: (value: Value) => Json;
   /** The schema of the trainer's form, if imported adapters have values that a user may not write. */
@@ -236,7 +236,7 @@ function isFunction<Value>(given: OpenWords<Value>["default"]): given is (earlie
   return typeof given === "function";
 }
 
-function described<Value>({ description, says, default: given }: OpenWords<Value>): string {
-  const words = says ?? (given === undefined ? "" : `Default ${String(given)}.`);
+function described<Value>({ description, defaultText, default: given }: OpenWords<Value>): string {
+  const words = defaultText ?? (given === undefined ? "" : `Default ${String(given)}.`);
   return words === "" ? description : `${description} ${words}`;
 }

@@ -25,7 +25,7 @@ export const quantizationTable = {
     setting(z.enum(["NF4"]), {
       description: "NF4 (Dettmers et al. 2023): 4 bits per weight and one scale per 64 weights.",
       default: "NF4",
-      says: "",
+      defaultText: "",
     }),
   ),
   doubleQuantization: setting(z.boolean(), {
@@ -97,7 +97,7 @@ const format = setting(dataFormat, {
   description:
     "Auto (default) detects the format from the fields of the first row. Messages: {messages: [{role, content}], system, tools}, as in OpenAI's API; ShareGPT: {conversations: [{from, value}], system, tools}; Alpaca: {instruction, input, output, history, system, tools}; PromptCompletion: {prompt, completion}, two texts or two lists of messages with tools; Text: {text}. An unsupported column that changes the meaning of a row is an error; other columns are ignored and reported.",
   default: "Auto",
-  says: "",
+  defaultText: "",
 });
 
 const columnNames: Setting<Columns, Columns> = {
@@ -168,7 +168,7 @@ const badRows = section(
     maxFraction: required(
       decimalSetting(
         { min: 0, max: 1 },
-        { description: "Maximum share of bad rows; they are skipped and counted.", default: 0, says: "" },
+        { description: "Maximum share of bad rows; they are skipped and counted.", default: 0, defaultText: "" },
       ),
     ),
   },
@@ -184,7 +184,7 @@ export const datasetTable = {
     description:
       "Tokens per packed row. A longer text is cut into several rows (textOverlap); truncation decides about other longer examples. An example whose answer begins beyond the limit is dropped, counted and reported, with a warning if that affects more than 1 % of the examples.",
     default: defaultSequenceLength,
-    says: "Default 1024; maximum: the model's context.",
+    defaultText: "Default 1024; maximum: the model's context.",
   }),
   packing: setting(z.boolean(), {
     description: "Put several examples into a row; each attends only to itself.",
@@ -194,14 +194,14 @@ export const datasetTable = {
     description:
       "Tokens that contribute to the loss: all assistant answers (Responses, default), the last answer (LastResponse), or all tokens (All).",
     default: "Responses",
-    says: "",
+    defaultText: "",
   }),
   badRows,
   truncation: setting(z.enum(["End", "OldestTurns", "Drop", "Refuse"]), {
     description:
       "Conversations and prompts with completions that are longer than maxSequenceLength: End (default) cuts their end off; OldestTurns leaves out the oldest questions with their answers until the rest fits, and drops an example whose last turn does not fit; Drop drops them; Refuse is an error that names the first one. All are counted. Texts are cut into several rows instead.",
     default: "End",
-    says: "",
+    defaultText: "",
     later: true,
   }),
   chatTemplate,

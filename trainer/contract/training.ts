@@ -24,7 +24,7 @@ const optimizer = section(
         description:
           "AdamW (Loshchilov & Hutter 2019), or AdamW8bit (Dettmers et al. 2022): the moments of tensors with at least 4096 elements in 8 bits, which takes a quarter of the memory.",
         default: "AdamW",
-        says: "",
+        defaultText: "",
       }),
     ),
     weightDecay: decimalSetting(
@@ -91,20 +91,20 @@ export const trainingTable = {
     {
       description: "Number of passes over the data.",
       default: ({ maxSteps }) => (maxSteps === undefined ? 1 : undefined),
-      says: "Default 1, unless maxSteps is set.",
+      defaultText: "Default 1, unless maxSteps is set.",
     },
   ),
   batchTokens: setting(z.int().min(16).max(16_777_216), {
     description: "Tokens per optimiser step, rounded up to a multiple of maxSequenceLength.",
     default: ({ maxSequenceLength }) => usualRows * Number(maxSequenceLength),
-    says: `Default ${usualRows} rows.`,
+    defaultText: `Default ${usualRows} rows.`,
   }),
   learningRate: decimalSetting(
     { exclusiveMin: 0, max: 10 },
     {
       description: "Peak learning rate.",
       default: ({ learningRate }) => Number(learningRate),
-      says: `Default ${learningRates()}.`,
+      defaultText: `Default ${learningRates()}.`,
     },
   ),
   learningRateSchedule,
@@ -121,7 +121,7 @@ export const trainingTable = {
     description:
       "Arithmetic of the forward and backward pass: BF16 with F32 accumulation (default), or F32 throughout.",
     default: "BF16",
-    says: "",
+    defaultText: "",
   }),
   evaluation: withoutDefault(evaluation),
   earlyStopping: withoutDefault(earlyStopping),
@@ -129,7 +129,7 @@ export const trainingTable = {
     description:
       "Weights that become the Adapter: those with the lowest validation loss (Best), or the last ones (Last).",
     default: ({ hasValidation }) => (hasValidation === true ? "Best" : "Last"),
-    says: "Default Best with validation data, else Last.",
+    defaultText: "Default Best with validation data, else Last.",
   }),
   checkpoint,
 };

@@ -9,7 +9,7 @@ import { MissingFileError } from "../stores/store.ts";
 const unreachable = new Set(["EIO", "ENOSPC", "EDQUOT", "ESTALE", "ENOTCONN", "EHOSTDOWN"]);
 
 /** Errors that last until a person fixes them: the reason, and the fix. */
-const lasting: ReadonlyMap<string, readonly [reason: string, wayOut: string]> = new Map([
+const lasting: ReadonlyMap<string, readonly [reason: string, fix: string]> = new Map([
   ["EROFS", ["StoreReadOnly", "The file system is read-only: mount it for writing, or use another location."]],
   ["EACCES", ["AccessDenied", accessWayOut()]],
   ["EPERM", ["AccessDenied", accessWayOut()]],
@@ -49,7 +49,7 @@ function classify(error: unknown): unknown {
     return new StageFailure(exitCode.invalid, lastingReason, `${messageOf(error)}. ${change}`, { cause: error });
   if (!unreachable.has(code)) return error;
   const isFull = code === "ENOSPC" || code === "EDQUOT";
-  const wayOut = isFull ? ". Free space on the store's volume, or enlarge it." : "";
+  const fix = isFull ? ". Free space on the store's volume, or enlarge it." : "";
   const reason = isFull ? "StoreFull" : "StoreUnreachable";
-  return new StageFailure(exitCode.storeUnreachable, reason, messageOf(error) + wayOut, { cause: error });
+  return new StageFailure(exitCode.storeUnreachable, reason, messageOf(error) + fix, { cause: error });
 }

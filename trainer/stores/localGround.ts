@@ -68,8 +68,8 @@ async function requireBelow({ uri, root }: Ground, real: string): Promise<void> 
 
 function requireFile(uri: string, facts: Stats): void {
   if (facts.isFile()) return;
-  const wayOut = facts.isDirectory() ? "name a file in it" : "name a regular file";
-  throw invalid("NotAFile", `${uri}: is ${kindOf(facts)}, not a file; ${wayOut}`);
+  const fix = facts.isDirectory() ? "name a file in it" : "name a regular file";
+  throw invalid("NotAFile", `${uri}: is ${kindOf(facts)}, not a file; ${fix}`);
 }
 
 function kindOf(facts: Stats): string {

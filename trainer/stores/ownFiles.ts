@@ -37,10 +37,10 @@ export class NamedFiles {
   ): Promise<NamedFiles> {
     const found = new NamedFiles();
     const oldOnes = new Set(old.map(({ path }) => parentOf(path)));
-    const say = entries.filter(({ path }) =>
+    const listings = entries.filter(({ path }) =>
       [manifestFile, journalFile].includes(path.slice(path.lastIndexOf("/") + 1)),
     );
-    const directories = new Set(say.map(({ path }) => parentOf(path)).filter((one) => /^runs\//.test(one)));
+    const directories = new Set(listings.map(({ path }) => parentOf(path)).filter((one) => /^runs\//.test(one)));
     for (const directory of directories) {
       if (![...oldOnes].some((one) => one === directory || one.startsWith(`${directory}/`))) continue;
       const temporary = isTemporaryDirectory(directory);

@@ -9,14 +9,14 @@ import type { ByteRange } from "./store.ts";
 const content = Buffer.from(Uint8Array.from({ length: 1000 }, (_, index) => index));
 const patience = { totalMs: 500, firstPauseMs: 1, longestPauseMs: 5, silenceMs: 500 };
 
-type Say = (response: ServerResponse, range: string | undefined) => void;
+type Respond = (response: ServerResponse, range: string | undefined) => void;
 
 /** Reads a file from a server with these answers; `asked` has the requested ranges. */
-async function read(t: TestContext, range: ByteRange | undefined, say: Say) {
+async function read(t: TestContext, range: ByteRange | undefined, respond: Respond) {
   const asked: (string | undefined)[] = [];
   const server = createServer(({ headers }, response) => {
     asked.push(headers.range);
-    say(response, headers.range);
+    respond(response, headers.range);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   t.after(() => server.close().closeAllConnections());
@@ -27,11 +27,11 @@ async function read(t: TestContext, range: ByteRange | undefined, say: Say) {
   return { bytes: Buffer.concat(chunks), asked };
 }
 
-const whole: Say = (response) => response.writeHead(200, { "content-length": content.length }).end(content);
+const whole: Respond = (response) => response.writeHead(200, { "content-length": content.length }).end(content);
 
 /** A response 206 that announces a range and sends `bytes`; without a length, like a streaming proxy. */
 const part =
-  (extent: string, bytes: Buffer): Say =>
+  (extent: string, bytes: Buffer): Respond =>
   (response) =>
     response.writeHead(206, { "content-range": `bytes ${extent}` }).end(bytes);
 
@@ -68,7 +68,7 @@ describe("a response with a different range is an error and is not retried", () 
     message: /s3:\/\/b\/f: the store does not support range requests/,
   };
   const short = { code: 23, reason: "FileShort" };
-  const cases: [string, ByteRange, Say, object][] = [
+  const cases: [string, ByteRange, Respond, object][] = [
     ["the whole file", { start: 0, end: 8 }, whole, unsuitable],
     ["the file from there to its end", { start: 10, end: 20 }, part("10-999/1000", content.subarray(10)), unsuitable],
     ["another part", { start: 10, end: 20 }, part("0-9/1000", content.subarray(0, 10)), unsuitable],
@@ -81,12 +81,12 @@ describe("a response with a different range is an error and is not retried", () 
       { ...short, message: /ends at byte 1000, 2010 expected/ },
     ],
   ];
-  for (const [what, range, say, failure] of cases) {
+  for (const [what, range, respond, failure] of cases) {
     test(what, async (t) => {
       let times = 0;
-      const once: Say = (response, asked) => {
+      const once: Respond = (response, asked) => {
         times++;
-        say(response, asked);
+        respond(response, asked);
       };
       await assert.rejects(read(t, range, once), failure);
       assert.equal(times, 1);
@@ -95,12 +95,12 @@ describe("a response with a different range is an error and is not retried", () 
 });
 
 test("a file with a different length after a break is reported as changed", async (t) => {
-  const say: Say = (response, range) => {
+  const respond: Respond = (response, range) => {
     if (range !== undefined) return part("3-899/900", content.subarray(3, 900))(response, range);
     response.writeHead(200, { "content-length": 1000 });
     response.write(content.subarray(0, 3), () => response.destroy());
   };
-  await assert.rejects(read(t, undefined, say), { code: 23, reason: "InputChanged" });
+  await assert.rejects(read(t, undefined, respond), { code: 23, reason: "InputChanged" });
 });
 
 test("an empty file is read", async (t) => {

@@ -6,10 +6,10 @@ import { createServer, request as send } from "node:http";
 import { connect } from "node:net";
 
 const [host = "", port = ""] = (process.argv[2] ?? "").split(":");
-const say = (line: string) => process.stdout.write(`${line}\n`);
+const print = (line: string) => process.stdout.write(`${line}\n`);
 
 const server = createServer((request, response) => {
-  say(`${request.method} ${request.url}`);
+  print(`${request.method} ${request.url}`);
   if (host === "") return void response.writeHead(502).end();
   const { pathname, search } = new URL(request.url ?? "/", "http://proxy");
   const onward = send(
@@ -24,7 +24,7 @@ const server = createServer((request, response) => {
 });
 
 server.on("connect", (request, client) => {
-  say(`CONNECT ${request.url}`);
+  print(`CONNECT ${request.url}`);
   if (host === "") return client.end("HTTP/1.1 502 Bad Gateway\r\n\r\n");
   const onward = connect(Number(port), host, () => {
     client.write("HTTP/1.1 200 Connection Established\r\n\r\n");
@@ -36,5 +36,5 @@ server.on("connect", (request, client) => {
 
 server.listen(0, "127.0.0.1", () => {
   const address = server.address();
-  if (address !== null && typeof address === "object") say(`http://127.0.0.1:${address.port}`);
+  if (address !== null && typeof address === "object") print(`http://127.0.0.1:${address.port}`);
 });

@@ -58,7 +58,7 @@ const withConfig = (change: object) => ({ config: JSON.stringify({ ...JSON.parse
 const withTensors = (...tensors: TensorData[]) => ({ weights: encodeSafetensors(tensors) });
 
 /** The beginning of an error about adapter_config.json. */
-const said = (words: string) => new RegExp(`^adapter_config\\.json: ${RegExp.escape(words)}`);
+const configError = (words: string) => new RegExp(`^adapter_config\\.json: ${RegExp.escape(words)}`);
 
 /** Initialisations that subtract a part from the base. */
 const starts = ["pissa", "pissa_niter_4", "olora", "loftq", "corda", "eva", "lora_ga", "mica", "something new"];
@@ -78,42 +78,50 @@ const options = {
 };
 
 const hostile: [string, Files, RegExp][] = [
-  ["an empty configuration", { config: "" }, said("not JSON")],
-  ["a configuration that is a list", { config: "[]" }, said("not a JSON object")],
-  ["a configuration nested deeply", { config: "[".repeat(200_000) }, said("not JSON")],
+  ["an empty configuration", { config: "" }, configError("not JSON")],
+  ["a configuration that is a list", { config: "[]" }, configError("not a JSON object")],
+  ["a configuration nested deeply", { config: "[".repeat(200_000) }, configError("not JSON")],
   [
     "another method",
     withConfig({ peft_type: "OFT" }),
-    said('peft_type is not supported: "OFT"; merge the adapter in PEFT'),
+    configError('peft_type is not supported: "OFT"; merge the adapter in PEFT'),
   ],
-  ["no method", withConfig({ peft_type: undefined }), said("peft_type is missing")],
-  ["rank 0", withConfig({ r: 0 }), said("r is 0; it must be a whole number from 1 to 4096")],
-  ["no rank", withConfig({ r: undefined }), said("r is missing; it must be a whole number")],
-  ["an enormous rank", withConfig({ r: 1e9 }), said("r is 1000000000; it must be")],
-  ["a rank that is a string", withConfig({ r: "2" }), said('r is "2"; it must be')],
-  ["a negative alpha", withConfig({ lora_alpha: -1 }), said("lora_alpha is -1; it must be a number above 0")],
-  ["a dropout above 1", withConfig({ lora_dropout: 2 }), said("lora_dropout is 2; it must be a number from 0 to 1")],
-  ["a flag that is text", withConfig({ use_rslora: "yes" }), said('use_rslora is "yes"; it must be true or false')],
+  ["no method", withConfig({ peft_type: undefined }), configError("peft_type is missing")],
+  ["rank 0", withConfig({ r: 0 }), configError("r is 0; it must be a whole number from 1 to 4096")],
+  ["no rank", withConfig({ r: undefined }), configError("r is missing; it must be a whole number")],
+  ["an enormous rank", withConfig({ r: 1e9 }), configError("r is 1000000000; it must be")],
+  ["a rank that is a string", withConfig({ r: "2" }), configError('r is "2"; it must be')],
+  ["a negative alpha", withConfig({ lora_alpha: -1 }), configError("lora_alpha is -1; it must be a number above 0")],
+  [
+    "a dropout above 1",
+    withConfig({ lora_dropout: 2 }),
+    configError("lora_dropout is 2; it must be a number from 0 to 1"),
+  ],
+  [
+    "a flag that is text",
+    withConfig({ use_rslora: "yes" }),
+    configError('use_rslora is "yes"; it must be true or false'),
+  ],
   [
     "modules as a pattern",
     withConfig({ target_modules: ".*_proj" }),
-    said('target_modules is not supported: ".*_proj"'),
+    configError('target_modules is not supported: ".*_proj"'),
   ],
   [
     "a module by no name",
     withConfig({ target_modules: ["q proj"] }),
-    said('target_modules is ["q proj"]; it must be a list'),
+    configError('target_modules is ["q proj"]; it must be a list'),
   ],
-  ["no modules", withConfig({ target_modules: [] }), said("target_modules is []; it must be a list")],
+  ["no modules", withConfig({ target_modules: [] }), configError("target_modules is []; it must be a list")],
   [
     "another task",
     withConfig({ task_type: "SEQ_CLS" }),
-    said('task_type is not supported: "SEQ_CLS"; supported: "CAUSAL_LM"'),
+    configError('task_type is not supported: "SEQ_CLS"; supported: "CAUSAL_LM"'),
   ],
   [
     "biases by no name",
     withConfig({ bias: "some" }),
-    said('bias is "some"; it must be one of "none", "all", "lora_only"'),
+    configError('bias is "some"; it must be one of "none", "all", "lora_only"'),
   ],
   [
     "a module that its configuration does not save",
@@ -136,12 +144,12 @@ const hostile: [string, Files, RegExp][] = [
   ...starts.map((start): [string, Files, RegExp] => [
     `the start ${start}`,
     withConfig({ init_lora_weights: start }),
-    said(`init_lora_weights is not supported: ${JSON.stringify(start)}; supported: true, false`),
+    configError(`init_lora_weights is not supported: ${JSON.stringify(start)}; supported: true, false`),
   ]),
   ...Object.entries(options).map(([name, value]): [string, Files, RegExp] => [
     name,
     withConfig({ [name]: value }),
-    said(`${name} is not supported: ${JSON.stringify(value)}; merge the adapter in PEFT`),
+    configError(`${name} is not supported: ${JSON.stringify(value)}; merge the adapter in PEFT`),
   ]),
   [
     "DoRA's configuration alone",
@@ -156,9 +164,9 @@ const hostile: [string, Files, RegExp][] = [
   [
     "a pattern that is an expression",
     withConfig({ rank_pattern: { ".*q": 4 } }),
-    said('rank_pattern is {".*q":4}; it must be numbers by names of layers'),
+    configError('rank_pattern is {".*q":4}; it must be numbers by names of layers'),
   ],
-  ["layers by text", withConfig({ layers_to_transform: "0" }), said('layers_to_transform is "0"; it must be')],
+  ["layers by text", withConfig({ layers_to_transform: "0" }), configError('layers_to_transform is "0"; it must be')],
   ["weights that are empty", { weights: new Uint8Array() }, /adapter_model\.safetensors: only 0 bytes/],
   ["weights that are cut", { weights: good.subarray(0, -1) }, /adapter_model\.safetensors: tensors end at/],
   ["no tensors", withTensors(), /adapter_model\.safetensors: has no tensors/],
@@ -207,18 +215,18 @@ test("configurations of other methods are refused, and the error names the wrong
       (error) => error instanceof StageFailure && reason.test(error.message),
     );
   const prefix = { peft_type: "PREFIX_TUNING", num_virtual_tokens: 4, num_layers: 2, token_dim: 32 };
-  await refused({ ...prefix, prefix_projection: true }, said("prefix_projection is not supported: true"));
-  await refused({ ...prefix, num_layers: 0 }, said("num_layers is 0; it must be a whole number from 1 to 512"));
-  await refused({ ...prefix, num_virtual_tokens: null }, said("num_virtual_tokens is null"));
+  await refused({ ...prefix, prefix_projection: true }, configError("prefix_projection is not supported: true"));
+  await refused({ ...prefix, num_layers: 0 }, configError("num_layers is 0; it must be a whole number from 1 to 512"));
+  await refused({ ...prefix, num_virtual_tokens: null }, configError("num_virtual_tokens is null"));
   await refused(prefix, /key .*lora_A\.weight is not prompt_embeddings/);
   const adalora = {
     ...{ peft_type: "ADALORA", init_r: 4, target_r: 2, lora_alpha: 8, tinit: 0, tfinal: 0, deltaT: 1 },
     ...{ beta1: 0.85, beta2: 0.85, orth_reg_weight: 0.5, total_step: 10, target_modules: ["q_proj"] },
   };
-  await refused({ ...adalora, deltaT: 0 }, said("deltaT is 0; it must be a whole number"));
-  await refused({ ...adalora, orth_reg_weight: -1 }, said("orth_reg_weight is -1; it must be a number from 0"));
-  await refused({ ...adalora, bias: "all" }, said('bias is not supported: "all"; supported: "none"'));
-  await refused({ ...adalora, modules_to_save: ["lm_head"] }, said("modules_to_save is not supported"));
+  await refused({ ...adalora, deltaT: 0 }, configError("deltaT is 0; it must be a whole number"));
+  await refused({ ...adalora, orth_reg_weight: -1 }, configError("orth_reg_weight is -1; it must be a number from 0"));
+  await refused({ ...adalora, bias: "all" }, configError('bias is not supported: "all"; supported: "none"'));
+  await refused({ ...adalora, modules_to_save: ["lm_head"] }, configError("modules_to_save is not supported"));
   await refused(adalora, /key .*lora_A\.weight is not an AdaLoRA tensor/);
 });
 

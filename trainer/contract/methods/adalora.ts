@@ -29,13 +29,13 @@ export const adalora = declareMethod(
       targetRank: setting(rank, {
         description: "Mean rank of an update at the end; at most initialRank.",
         default: ({ initialRank }) => Math.max(1, Math.floor((2 * Number(initialRank)) / 3)),
-        says: "Default two thirds of initialRank.",
+        defaultText: "Default two thirds of initialRank.",
         value: z.int(),
       }),
       alpha: setting(z.int().min(1).max(4096), {
         description: "The update is scaled by alpha/initialRank.",
         default: ({ initialRank }) => 2 * Number(initialRank),
-        says: "Default 2·initialRank.",
+        defaultText: "Default 2·initialRank.",
         value: z.number(),
       }),
       dropout: decimalSetting({ min: 0, max: 0.9 }, { description: "Dropout on the adapter's input.", default: 0 }),

@@ -42,7 +42,7 @@ export const ia3 = declareMethod(
           Array.isArray(targets) && (targets.includes("down_proj") || targets.includes("all-linear"))
             ? ["down_proj"]
             : [],
-        says: "Default: down_proj where it is one of them.",
+        defaultText: "Default: down_proj where it is one of them.",
         value: z.array(z.string()),
         canonical: sortedSet,
       }),

@@ -12,7 +12,7 @@ export const rank = setting(z.int().min(1).max(512), {
 export const alpha = setting(z.int().min(1).max(4096), {
   description: "The update is scaled by alpha/rank.",
   default: ({ rank: r }) => 2 * Number(r),
-  says: "Default 2·rank.",
+  defaultText: "Default 2·rank.",
   value: z.number(),
 });
 

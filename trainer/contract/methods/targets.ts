@@ -32,7 +32,7 @@ const targets = (more: string): Setting<string[], string[]> =>
     {
       description: `Linear layers to adapt, by the last part of their name (q_proj, down_proj, …), or all-linear (default).${more}`,
       default: ["all-linear"],
-      says: "",
+      defaultText: "",
       value: z.array(z.string()),
       canonical: sortedSet,
     },
@@ -46,7 +46,7 @@ export const excludeModules: Setting<string[], string[]> = setting(modules, {
   description:
     "Linear layers that are not adapted although targetModules names them, by the last parts of their names.",
   default: [],
-  says: "Default: none.",
+  defaultText: "Default: none.",
   value: z.array(z.string()),
   canonical: sortedSet,
   later: true,
@@ -63,7 +63,7 @@ export const modulesToSave: Setting<string[], string[]> = setting(distinct(z.arr
   description:
     "Modules of the model that are trained whole beside the adapter, and saved with it: all whose full names end with one of these (norm, lm_head, embed_tokens). Linear layers among them get no adapter.",
   default: [],
-  says: "Default: none.",
+  defaultText: "Default: none.",
   value: z.array(z.string()),
   canonical: sortedSet,
   later: true,
@@ -79,7 +79,7 @@ export const ensureWeightTying = setting(z.boolean(), {
 export const layers: Setting<number[], number[]> = setting(z.array(z.int().min(0).max(511)).max(512), {
   description: "Numbers of the model's layers to adapt, counted from 0.",
   default: [],
-  says: "Default: all.",
+  defaultText: "Default: all.",
   value: z.array(z.int()),
   canonical: (numbers) => [...new Set(numbers)].sort((a, b) => a - b),
   later: true,
@@ -90,7 +90,7 @@ export const byModule = (most: number, description: string): Setting<Record<stri
   setting(entriesAtMost(z.record(z.string(), z.int().min(1).max(most)), 64), {
     description: `${description} By the last parts of a layer's name (q_proj, layers.0.mlp.down_proj); the longest that fits counts.`,
     default: {},
-    says: "Default: none.",
+    defaultText: "Default: none.",
     value: z.record(z.string(), z.number()),
     later: true,
   });

@@ -28,7 +28,7 @@ function thoughtsIn(content: string): string {
 }
 
 /** Whether the `written` answer has the message's text after its thoughts. */
-export function says({ content }: Message, written: string): boolean {
+export function isContentWritten({ content }: Message, written: string): boolean {
   return written.includes(((content ?? "").split("</think>").at(-1) ?? "").trim());
 }
 
@@ -45,12 +45,12 @@ export function leftOut({ tools = [] }: Conversation, answers: readonly WrittenA
   const toolNames = tools.map(nameOf).filter((name) => name !== undefined);
   const isWritten = (name: string) => answers.some(({ rendered, start }) => rendered.slice(0, start).includes(name));
   if (toolNames.length > 0 && !toolNames.some(isWritten)) names.push("tools (not in the chat template)");
-  const thinks = ({ message, rendered, start, end }: WrittenAnswer) =>
+  const keepsThoughts = ({ message, rendered, start, end }: WrittenAnswer) =>
     rendered.slice(start, end).includes((message.reasoning_content ?? "").trim());
-  if (!answers.every(thinks)) names.push("reasoning (not in the chat template)");
-  const isSaid = ({ message, rendered, start, end }: WrittenAnswer) =>
-    message.tool_calls === undefined || says(message, rendered.slice(start, end));
-  if (!answers.every(isSaid)) names.push("content beside tool calls (not in the chat template)");
+  if (!answers.every(keepsThoughts)) names.push("reasoning (not in the chat template)");
+  const keepsContent = ({ message, rendered, start, end }: WrittenAnswer) =>
+    message.tool_calls === undefined || isContentWritten(message, rendered.slice(start, end));
+  if (!answers.every(keepsContent)) names.push("content beside tool calls (not in the chat template)");
   return names;
 }
 

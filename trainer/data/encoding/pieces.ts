@@ -15,7 +15,7 @@ import { type Example, type Message, RowError } from "../rows/example.ts";
 import { type ChatTemplate, otherTemplate, type Render } from "../template/chatTemplate.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import type { Codec } from "./codec.ts";
-import { leftOut, requireWritten, says } from "./leftOut.ts";
+import { isContentWritten, leftOut, requireWritten } from "./leftOut.ts";
 
 export interface Piece {
   readonly text: string;
@@ -114,7 +114,7 @@ function answerAt(example: Messages, index: number, render: Render, codec: Codec
   const learnt = example.untrained?.includes(index) !== true;
   const message = example.messages[index]!;
   const written = rendered.slice(start, end);
-  if (message.tool_calls === undefined && !says(message, written) && !template.canLearn(example)) {
+  if (message.tool_calls === undefined && !isContentWritten(message, written) && !template.canLearn(example)) {
     throw invalid(
       "TemplateUnsupported",
       `the base model's chat template omits the text of answers, such as messages[${index}].content (templates of models with pictures take lists of parts): ${otherTemplate}`,

@@ -78,10 +78,10 @@ export interface ReadMessages {
 export function messagesOf(given: readonly unknown[], field: string, seen: ColumnsSeen): ReadMessages {
   const untrained: number[] = [];
   const messages = given.map((element, index) => {
-    const said = check(message, element, `${field}.${index}`);
-    if (isUntrained(said)) untrained.push(index);
+    const checked = check(message, element, `${field}.${index}`);
+    if (isUntrained(checked)) untrained.push(index);
     noteMembers(element, message.shape, field, seen);
-    return messageOf(said, `${field}.${index}`);
+    return messageOf(checked, `${field}.${index}`);
   });
   return { messages, untrained };
 }

@@ -43,10 +43,10 @@ export function turnsOf(given: readonly unknown[], field: string, seen: ColumnsS
   const messages = given.map((element, index): Message => {
     const at = `${field}.${index}`;
     const named = isRow(element) ? underOwnNames(element, at) : element;
-    const said = check(turn, named, at);
-    if (isUntrained(said)) untrained.push(index);
+    const checked = check(turn, named, at);
+    if (isUntrained(checked)) untrained.push(index);
     noteMembers(named, turn.shape, field, seen);
-    return spoken(said, at);
+    return spoken(checked, at);
   });
   return { messages, untrained };
 }

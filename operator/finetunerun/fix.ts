@@ -10,7 +10,7 @@ export function fromCheckpoint({ lastCheckpointStep = 0 }: FineTuneRunStatus): s
   return lastCheckpointStep > 0 ? ` from the checkpoint of step ${lastCheckpointStep}` : "";
 }
 
-export function wayOut({ run }: World, { reason, exitCode: code }: Pick<Failure, "reason" | "exitCode">): string {
+export function fix({ run }: World, { reason, exitCode: code }: Pick<Failure, "reason" | "exitCode">): string {
   const again = `delete FineTuneRun ${run.metadata.name}; the operator then retries it${fromCheckpoint(run.status ?? {})}.`;
   if (reason === deadlineExceeded.reason) return `Raise spec.activeDeadlineSeconds, and ${again}`;
   if (reason === hostMemoryExceeded) return `Raise placement.resources.limits.memory, and ${again}`;

@@ -12,7 +12,7 @@ export type Step = (world: World) => Decision | undefined;
 export function pause(world: World, status: FineTuneRunStatus): Decision {
   const message =
     "No FineTuneJob wants this run now: its FineTuneJob was suspended, edited to other settings, or deleted.";
-  return say(world, "Waiting", "Stopped", "NotWanted", message, status);
+  return decisionOf(world, "Waiting", "Stopped", "NotWanted", message, status);
 }
 
 /** `steps`: the known trained steps. */
@@ -28,7 +28,7 @@ export function close({ run, now }: World, end: AttemptEnd): FineTuneRunStatus {
 }
 
 /** A decision that only reports the state, without actions. */
-export function say(
+export function decisionOf(
   { run, now }: World,
   kind: Verdict,
   state: string,

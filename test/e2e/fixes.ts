@@ -25,7 +25,7 @@ const trained = ({ status }: FineTuneJob) => status?.promotedAdapterRef !== unde
 /** Its pod tries to read the inputs, whether or not they are reachable. */
 const reads = (job: FineTuneJob) => /^Reading the base model/.test(condition(job, "Ready")?.message ?? "");
 
-interface WayOut {
+interface Fix {
   name: string;
   /** The problem that blocks the job. */
   wrong: Change;
@@ -48,7 +48,7 @@ const object =
 const noSelector = /No node accepts the pod: 0\/1 nodes are available.*fix the selectors, affinity and tolerations of/;
 
 /** One message and its fix; `name` describes the problem and the fix. */
-const waysOut: readonly WayOut[] = [
+const fixes: readonly Fix[] = [
   {
     name: "no node with that label: the selector is fixed",
     wrong: placed({ nodeSelector: nowhere }),
@@ -172,7 +172,7 @@ const waysOut: readonly WayOut[] = [
   },
 ];
 
-export function waysOutTests(bench: () => Bench): void {
+export function fixTests(bench: () => Bench): void {
   let team: Team;
 
   test("the namespace of the fixes is created", async () => {
@@ -182,7 +182,7 @@ export function waysOutTests(bench: () => Bench): void {
   });
 
   describe("a condition names the fix, and the job continues after it", { concurrency: 6 }, () => {
-    for (const [index, { name, wrong, reports, right, stalls = false, continues = pinned }] of waysOut.entries()) {
+    for (const [index, { name, wrong, reports, right, stalls = false, continues = pinned }] of fixes.entries()) {
       test(name, async () => {
         const job = `job-${index}`;
         // Each has its own run.

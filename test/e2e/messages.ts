@@ -11,29 +11,29 @@ import { until } from "../../operator/testing/until.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { objectsIn } from "./bench.ts";
 
-type Speaker = KubeObject & { status?: { state?: string; conditions?: Condition[] } };
+type Reporter = KubeObject & { status?: { state?: string; conditions?: Condition[] } };
 type Event = WireObject<CoreV1Event>;
 
 const kinds = ["finetunejobs", "finetuneruns", "adapters"] as const;
 export type Kind = (typeof kinds)[number];
 
-export class Words {
+export class Messages {
   readonly #watches: { process: ChildProcess; read: Promise<void> }[];
-  readonly #seen: Record<Kind, Speaker[]> = { finetunejobs: [], finetuneruns: [], adapters: [] };
+  readonly #seen: Record<Kind, Reporter[]> = { finetunejobs: [], finetuneruns: [], adapters: [] };
   readonly #events: Event[] = [];
 
   /** Starts recording. */
   constructor({ programs, environment }: Cluster, namespace: string) {
-    const watch = (resource: string, heard: (one: unknown) => void) => {
+    const watch = (resource: string, record: (one: unknown) => void) => {
       const args = ["--namespace", namespace, "get", resource, "--watch", "--output=json"];
       const process = spawn(programs.kubectl, args, { env: environment, stdio: ["ignore", "pipe", "inherit"] });
       const read = (async () => {
-        for await (const one of objectsIn(process.stdout)) heard(one);
+        for await (const one of objectsIn(process.stdout)) record(one);
       })();
       return { process, read };
     };
     this.#watches = [
-      ...kinds.map((kind) => watch(kind, (one) => this.#seen[kind].push(one as Speaker))),
+      ...kinds.map((kind) => watch(kind, (one) => this.#seen[kind].push(one as Reporter))),
       watch("events", (one) => this.#events.push(one as Event)),
     ];
   }
@@ -96,7 +96,7 @@ export class Words {
 const once = (words: readonly string[]) => words.filter((one, index) => one !== words[index - 1]);
 
 /** Compares the recorded texts with the allowed ones: in order, no others, and the last one at the end. */
-export function assertSaid(recorded: readonly string[], allowed: readonly RegExp[]): void {
+export function assertMessages(recorded: readonly string[], allowed: readonly RegExp[]): void {
   let turn = 0;
   for (const words of recorded) {
     const next = allowed.findIndex((one, index) => index >= turn && one.test(words));

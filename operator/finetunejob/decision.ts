@@ -18,7 +18,7 @@ export interface Extras {
   conditions?: readonly ConditionUpdate[];
 }
 
-export function say(
+export function decisionOf(
   world: World,
   kind: Verdict,
   state: string,
@@ -47,5 +47,5 @@ export function say(
 export function nameConflict(world: World, what: string): Decision {
   const message = `${what} exists and does not belong to this job. The operator never takes it over: delete it, or rename this FineTuneJob.`;
   // The operator does not watch foreign objects, so it polls.
-  return { ...say(world, "Stalled", "Failed", "NameConflict", message), requeueAfterMs: 60_000 };
+  return { ...decisionOf(world, "Stalled", "Failed", "NameConflict", message), requeueAfterMs: 60_000 };
 }
