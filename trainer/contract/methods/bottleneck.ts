@@ -39,7 +39,7 @@ export const bottleneck = declareMethod({
       {
         description: "The branches of a block that get an adapter.",
         default: (earlier) => [...usualOf(earlier).branches],
-        says: "Default FeedForward; with design Houlsby both.",
+        defaultText: "Default FeedForward; with design Houlsby both.",
         canonical: (names) => [...names].sort(),
       },
     ),
@@ -48,27 +48,27 @@ export const bottleneck = declareMethod({
       {
         description: "The hidden size by the adapter's inner width, which is rounded down and at least 1.",
         default: (earlier) => usualOf(earlier).reductionFactor,
-        says: "Default 16; with design Parallel 2.",
+        defaultText: "Default 16; with design Parallel 2.",
       },
     ),
     nonlinearity: setting(z.enum(["ReLU", "SiLU", "GELU"]), {
       description: "The activation inside; GELU by its tanh formula.",
       default: (earlier) => usualOf(earlier).nonlinearity,
-      says: "Default ReLU; with design Houlsby SiLU.",
+      defaultText: "Default ReLU; with design Houlsby SiLU.",
     }),
     scale: decimalSetting(
       { exclusiveMin: 0, max: 1000 },
       {
         description: "The adapter's result is multiplied by this.",
         default: (earlier) => usualOf(earlier).scale,
-        says: "Default 1; with design Parallel 4.",
+        defaultText: "Default 1; with design Parallel 4.",
       },
     ),
     dropout: decimalSetting({ min: 0, max: 0.9 }, { description: "Dropout on the adapter's result.", default: 0 }),
     excludeLayers: setting(z.array(z.int().min(0).max(511)).max(512), {
       description: "Numbers of the model's layers without adapters, counted from 0.",
       default: [],
-      says: "Default: none.",
+      defaultText: "Default: none.",
       canonical: (numbers) => [...new Set(numbers)].sort((a, b) => a - b),
     }),
   },
