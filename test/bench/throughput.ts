@@ -77,6 +77,8 @@ function partsOf(engine: Engine, spec: CompileSpec, steps: number): StepParts {
       rowsPerStep: rows,
       learningRate: 2e-4,
       schedule: { type: "Constant", warmupRatio: 0 },
+      labelSmoothing: 0,
+      neftuneNoiseAlpha: 0,
       ...spec.training!,
       seed: 1,
       precision: spec.precision === "F32" ? "F32" : "BF16",

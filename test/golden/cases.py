@@ -85,6 +85,7 @@ CASES = {
     "qwen3-lora": {"base": "qwen3", "schedule": "Cosine", "lora": ALL_LINEAR, **LORA},
     "lora-patterns": {"base": "untied", "schedule": "Linear", "lora": PATTERNS, **LORA},
     "lora-plus": {"base": "untied", "schedule": "Cosine", "lora": {**SUBSET, "learningRateRatio": 4}, **LORA},
+    "lora-smoothed": {"base": "tied", "schedule": "Linear", "lora": SUBSET, "labelSmoothing": 0.1, **LORA},
     "lora-bias": {"base": "qwen2", "schedule": "Linear", "lora": {**SUBSET, "bias": "LoraOnly"}, **LORA},
     "lora-saved": {"base": "qwen2", "schedule": "Cosine", "lora": {**SUBSET, "bias": "All", "modulesToSave": ["norm", "lm_head", "embed_tokens"]}, **LORA},
     "lora-saved-tied": {"base": "tied", "schedule": "Linear", "lora": TIED, **LORA},
@@ -294,7 +295,8 @@ def build(case: dict, dtype):
 
 def write_case(name: str) -> None:
     case = CASES[name]
-    exact, field = (forward_backward(build(case, dtype)) for dtype in (torch.float64, torch.float32))
+    smoothing = case.get("labelSmoothing", 0)
+    exact, field = (forward_backward(build(case, dtype), smoothing) for dtype in (torch.float64, torch.float32))
     tensors = {"logits": exact["logits"].contiguous()}
     tensors |= {f"initial/{n}": p.detach().clone() for n, p in trainable(build(case, torch.float32)).items()}
     tensors |= {f"gradient/{n}": g for n, g in exact["gradients"].items()}
@@ -309,10 +311,12 @@ def write_case(name: str) -> None:
         "maxGradNorm": case["max_grad_norm"],
         "weightDecay": WEIGHT_DECAY,
         "betas": BETAS,
+        **({"labelSmoothing": smoothing} if smoothing else {}),
     }
     result = {"settings": settings, "loss": exact["loss"], "field": field_distance(exact, field), "training": {}}
     for epsilon in EPSILONS:
         options = {k: case[k] for k in ("learning_rate", "schedule", "max_grad_norm")} | {"epsilon": float(epsilon)}
+        options["smoothing"] = smoothing
         options["ratio"] = case.get("lora", {}).get("learningRateRatio")
         exact_run, field_run = (train(build(case, dtype), **options) for dtype in (torch.float64, torch.float32))
         tensors |= {f"update-{epsilon}/{n}": u.float() for n, u in exact_run["update"].items()}

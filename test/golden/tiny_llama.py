@@ -24,6 +24,7 @@ from transformers.models.phi3.modeling_phi3 import Phi3RMSNorm
 from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
 from transformers.models.qwen3.modeling_qwen3 import Qwen3RMSNorm
 from transformers.models.smollm3.modeling_smollm3 import SmolLM3RMSNorm
+from transformers.trainer_pt_utils import LabelSmoother
 
 HERE = pathlib.Path(__file__).resolve().parent
 DATA = HERE / "data"
@@ -113,8 +114,10 @@ def logits_of(model, row: list) -> list:
     return [model(input_ids=torch.tensor([s["ids"]])).logits[0, -len(s["ids"]) :] for s in row]
 
 
-def loss_of(model, rows: list) -> torch.Tensor:
+def loss_of(model, rows: list, smoothing: float = 0) -> torch.Tensor:
     """Mean over the trained tokens of the whole step, in the wider of the model's precision and F32."""
+    if smoothing > 0:
+        return smoothed_loss_of(model, rows, smoothing)
     total, count = 0.0, 0
     for row in rows:
         for logits, s in zip(logits_of(model, row), row):
@@ -124,6 +127,17 @@ def loss_of(model, rows: list) -> torch.Tensor:
             total = total + nll[mask].sum()
             count += int(mask.sum())
     return total / count
+
+
+def smoothed_loss_of(model, rows: list, smoothing: float) -> torch.Tensor:
+    """transformers' LabelSmoother over the same tokens."""
+    logits, labels = [], []
+    for row in rows:
+        for made, s in zip(logits_of(model, row), row):
+            trained = torch.tensor(s["trained"][1:], dtype=torch.bool)
+            logits.append(made[:-1])
+            labels.append(torch.tensor(s["ids"][1:]).masked_fill(~trained, -100))
+    return LabelSmoother(epsilon=smoothing)({"logits": torch.cat(logits)[None]}, torch.cat(labels)[None])
 
 
 # Norms that multiply by their weight, and those that multiply by 1 + weight.

@@ -38,11 +38,11 @@ def saved_name(name: str) -> str:
     return name.replace("prompt_encoder.embedding.weight", "prompt_embeddings")
 
 
-def forward_backward(model) -> dict:
+def forward_backward(model, smoothing: float = 0) -> dict:
     """Logits, loss and gradients of step 0, before any update."""
     rows = step_rows(read_rows(), 0)
     model.zero_grad()
-    loss = loss_of(model, rows)
+    loss = loss_of(model, rows, smoothing)
     (loss + penalty_of(model)).backward()
     gradients = {name: p.grad.clone() for name, p in trainable(model).items()}
     model.zero_grad()
@@ -51,7 +51,7 @@ def forward_backward(model) -> dict:
     return {"logits": logits, "loss": loss.item(), "gradients": gradients}
 
 
-def train(model, *, learning_rate: float, schedule: str, epsilon: float, max_grad_norm: float, steps: int = STEPS, ratio=None) -> dict:
+def train(model, *, learning_rate: float, schedule: str, epsilon: float, max_grad_norm: float, steps: int = STEPS, ratio=None, smoothing: float = 0) -> dict:
     """`steps` optimiser steps. Decays only matrices. Returns the update of each parameter and the curves."""
     rows = read_rows()
     parameters = trainable(model)
@@ -61,7 +61,7 @@ def train(model, *, learning_rate: float, schedule: str, epsilon: float, max_gra
     curves = {"losses": [], "learningRates": [], "gradNorms": []}
     for step in range(steps):
         optimizer.zero_grad()
-        loss = loss_of(model, step_rows(rows, step))
+        loss = loss_of(model, step_rows(rows, step), smoothing)
         (loss + penalty_of(model)).backward()
         norm = torch.nn.utils.clip_grad_norm_(parameters.values(), max_grad_norm, foreach=False)
         curves["learningRates"].append(optimizer.param_groups[0]["lr"])

@@ -42,6 +42,8 @@ export function declare(spec: CompileSpec): { parts: ProgramParts } & Sites {
     config: spec.model,
     method: methodOf(spec.method),
     variables: new Variables(spec.storage, activationTypes[spec.precision], spec.training?.optimizer.type),
+    labelSmoothing: spec.training?.labelSmoothing ?? 0,
+    noiseAlpha: spec.training?.neftuneNoiseAlpha ?? 0,
   };
   return { parts, ...declareTensors(parts, spec) };
 }
@@ -61,7 +63,13 @@ export function baseTensors(config: ModelConfig): ReadonlyMap<string, readonly n
 /** A model without a method. */
 function plainParts(config: ModelConfig): ProgramParts {
   const storage = { dense: "F32", linear: "F32", doubleQuantization: false } as const;
-  return { config, method: methodOf({ kind: "none" }), variables: new Variables(storage, "F32") };
+  return {
+    config,
+    method: methodOf({ kind: "none" }),
+    variables: new Variables(storage, "F32"),
+    labelSmoothing: 0,
+    noiseAlpha: 0,
+  };
 }
 
 export function compile(spec: CompileSpec): Compiled {

@@ -37,6 +37,8 @@ export interface ProgramParts {
   readonly config: ModelConfig;
   readonly method: BoundMethod;
   readonly variables: Variables;
+  readonly labelSmoothing: number;
+  readonly noiseAlpha: number;
 }
 
 /** A model's layers that a method may adapt. */
@@ -169,8 +171,9 @@ function lossGraph(parts: ProgramParts, graph: Graph, tokens: number, rows: numb
     loss: variables.loss,
     dW: kind === "train" ? variables.accumulators().get(model.head)?.gradient : undefined,
   };
+  const attributes = { softcap: parts.config.logitSoftcap, smoothing: parts.labelSmoothing };
   const wanted = graph.isDifferentiable(h) ? (["dh"] as const) : [];
-  graph.output("nll", linearCrossEntropy.node(graph, operands, { softcap: parts.config.logitSoftcap }, wanted).nll);
+  graph.output("nll", linearCrossEntropy.node(graph, operands, attributes, wanted).nll);
   return sites;
 }
 

@@ -113,8 +113,26 @@ export const trainingTable = {
     { min: 0, max: 1e6 },
     { description: "Maximum global norm of the gradient (clipping); 0 disables clipping.", default: 1 },
   ),
+  labelSmoothing: decimalSetting(
+    { min: 0, max: 0.99 },
+    {
+      description:
+        "Label smoothing (Szegedy et al. 2016): the share of the loss that is the mean of −log p over the whole vocabulary instead of −log p of the target. The validation loss has it too, as in transformers.",
+      default: 0,
+      later: true,
+    },
+  ),
+  neftuneNoiseAlpha: decimalSetting(
+    { min: 0, max: 1000 },
+    {
+      description:
+        "NEFTune (Jain et al. 2023): in training, adds uniform noise up to α/√(L·d) to the embeddings of an example of L tokens and width d; 5 is a usual α, 0 adds none.",
+      default: 0,
+      later: true,
+    },
+  ),
   seed: setting(z.int().min(0).max(4_294_967_295), {
-    description: "Seed of the initial weights, the order of the examples and dropout.",
+    description: "Seed of the initial weights, the order of the examples, dropout and noise.",
     default: 42,
   }),
   precision: setting(precision, {

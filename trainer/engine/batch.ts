@@ -78,6 +78,7 @@ class Layout {
       // Padding attends only to itself.
       segmentStart: ownRow(),
       rowKey: new Uint32Array(2 * tokens),
+      length: new Int32Array(tokens),
     };
   }
 
@@ -95,6 +96,7 @@ class Layout {
     const length = dataset.exampleStart[example + 1]! - first;
     const { long } = this.#rope;
     const angles = long !== undefined && length > long.beyond ? long : this.#rope;
+    this.inputs.length.fill(length, at, at + length);
     for (let position = 0; position < length; position++) {
       const token = dataset.tokens[first + position]!;
       this.#addToken(token, at + position, at, position, dataset.exampleId[example]!);

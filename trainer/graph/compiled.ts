@@ -36,6 +36,10 @@ export interface CompileSpec {
     optimizer: OptimizerSettings;
     /** 0: no clipping. */
     maxGradNorm: number;
+    /** The share of the loss that is the vocabulary's mean. Default 0. */
+    labelSmoothing?: number;
+    /** Uniform noise on embeddings up to α/√(L·d). Default 0: none. */
+    neftuneNoiseAlpha?: number;
   };
   /** F64: for finite differences on the double reference. */
   precision: Precision | "F64";
@@ -96,8 +100,8 @@ export interface IoTensor extends NamedTensor {
  *   In: ids I32[T], cos and sin F32[T, D/2] (rows of `ropeTable` by position in the example), segmentStart I32[T] (the row
  *   of the micro-batch where the token's example starts), with sliding layers windowStart I32[T] (the first row that a token
  *   of them sees) and, where they have a rotary base of their own, localCos and localSin; trainedRow I32[R] (rows whose next token is trained; −1: none),
- *   target I32[R], lossWeight F32[R] (0: none); with dropout rowKey U32[T, 2] = (example, position) and
- *   rngKey U32[2] = (seed, step). Out: nll F32[R].
+ *   target I32[R], lossWeight F32[R] (0: none); with dropout or noise rowKey U32[T, 2] = (example, position) and
+ *   rngKey U32[2] = (seed, step); with noise length I32[T] (the tokens of the token's example; 0: padding). Out: nll F32[R].
  * - `pullback`: after the last micro-batch; turns gradients of derived values into gradients of parameters, and
  *   differentiates the terms that the method adds to the loss once per step. Empty for most methods.
  * - `optimise`: the gradient's norm, clipping, update. In: hyper F32[3] = (learning rate, 1 − β₁ᵗ, √(1 − β₂ᵗ)).

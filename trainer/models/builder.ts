@@ -28,12 +28,16 @@ import { dropout } from "../ops/dropout/op.ts";
 import { embed } from "../ops/embed/op.ts";
 import { glu } from "../ops/glu/op.ts";
 import { linear } from "../ops/linear/op.ts";
+import { noise } from "../ops/noise/op.ts";
 import { prefixAttention } from "../ops/prefixAttention/op.ts";
 import { rmsNorm } from "../ops/rmsNorm/op.ts";
 import { rope } from "../ops/rope/op.ts";
 import { scaleColumns } from "../ops/scaleColumns/op.ts";
 import { sliceColumns } from "../ops/sliceColumns/op.ts";
 import { ropeTable } from "./rope.ts";
+
+/** Beyond the tensors of dropout, which are numbered from 0. */
+const noiseId = -1;
 
 export type Mode =
   | { kind: "train" | "evaluate"; tokens: number }
@@ -47,6 +51,8 @@ export interface BuilderParts {
   readonly variables: Variables;
   readonly method: SiteRewriter;
   readonly mode: Mode;
+  /** Noise on embeddings in training (ops/noise); 0: none. */
+  readonly noiseAlpha: number;
 }
 
 export interface LinearOptions {
@@ -75,14 +81,16 @@ export class ModelBuilder {
   readonly embeddings: SiteRecord[] = [];
   readonly #variables: Variables;
   readonly #method: SiteRewriter;
+  readonly #noiseAlpha: number;
   readonly #dropped = new Map<Tensor, Tensor>();
 
-  constructor({ config, graph, variables, method, mode }: BuilderParts) {
+  constructor({ config, graph, variables, method, mode, noiseAlpha }: BuilderParts) {
     this.config = config;
     this.graph = graph;
     this.mode = mode;
     this.#variables = variables;
     this.#method = method;
+    this.#noiseAlpha = noiseAlpha;
   }
 
   /** Every node that `build` adds belongs to the repeated block of this number. */
@@ -243,13 +251,25 @@ export class ModelBuilder {
     };
   }
 
+  /** x with noise, in training alone. x [tokens, d], one row per token */
+  noisy(x: Tensor): Tensor {
+    const { graph, mode } = this;
+    if (this.#noiseAlpha === 0 || mode.kind !== "train") return x;
+    const length = graph.input("length", "I32", [mode.tokens]);
+    return noise.node(graph, { x, length, ...this.#keys(mode.tokens) }, { alpha: this.#noiseAlpha, tensorId: noiseId })
+      .y;
+  }
+
+  /** What random numbers depend on, apart from the tensor and the column. */
+  #keys(tokens: number): { rowKey: Tensor; rngKey: Tensor } {
+    return { rowKey: this.graph.input("rowKey", "U32", [tokens, 2]), rngKey: this.graph.input("rngKey", "U32", [2]) };
+  }
+
   #dropout(x: Tensor, p: number): Tensor {
     if (p === 0 || this.mode.kind !== "train") return x;
     const known = this.#dropped.get(x);
     if (known) return known;
-    const rowKey = this.graph.input("rowKey", "U32", [this.mode.tokens, 2]);
-    const rngKey = this.graph.input("rngKey", "U32", [2]);
-    const { y } = dropout.node(this.graph, { x, rowKey, rngKey }, { p, tensorId: this.#dropped.size });
+    const { y } = dropout.node(this.graph, { x, ...this.#keys(this.mode.tokens) }, { p, tensorId: this.#dropped.size });
     this.#dropped.set(x, y);
     return y;
   }

@@ -11,9 +11,9 @@ export interface Decoder {
   readonly head: Tensor;
 }
 
-/** The embedding of the tokens, times `factor`. [tokens, d] */
+/** The embedding of the tokens, times `factor`, with noise where a training has it. [tokens, d] */
 export function embedded(b: ModelBuilder, factor = 1): Tensor {
-  return b.embed(embedding, b.config.vocabSize, b.config.hiddenSize, factor);
+  return b.noisy(b.embed(embedding, b.config.vocabSize, b.config.hiddenSize, factor));
 }
 
 /** Blocks one after another. */

@@ -33,6 +33,7 @@ import { linear } from "./linear/op.ts";
 import { linearCrossEntropy } from "./linearCrossEntropy/op.ts";
 import { linearInput } from "./linearInput/op.ts";
 import { multiply } from "./multiply/op.ts";
+import { noise } from "./noise/op.ts";
 import { orthogonality } from "./orthogonality/op.ts";
 import { orthogonalityBackward } from "./orthogonalityBackward/op.ts";
 import { prefixAttention } from "./prefixAttention/op.ts";
@@ -102,6 +103,7 @@ export const ops: readonly ListedOp[] = [
   sliceColumns,
   sliceColumnsBackward,
   adamw8,
+  noise,
 ];
 
 export const isComputing = (op: ListedOp): op is AnyOp => "operands" in op;

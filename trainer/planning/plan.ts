@@ -186,7 +186,12 @@ function specOf(input: PlanInput): CompileSpec {
     device: target.device,
     storage: storageOf(settings.baseModel.quantization ?? input.quantized, baseDataType),
     method,
-    training: { optimizer: training.optimizer, maxGradNorm: training.maxGradNorm },
+    training: {
+      optimizer: training.optimizer,
+      maxGradNorm: training.maxGradNorm,
+      labelSmoothing: training.labelSmoothing,
+      neftuneNoiseAlpha: training.neftuneNoiseAlpha,
+    },
     precision: training.precision,
     rowTokens: data.maxSequenceLength,
     microRows: 1,

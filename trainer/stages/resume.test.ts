@@ -24,7 +24,11 @@ async function trainInParts(training: TinyTraining, stopsAfterSteps: readonly nu
 test("a run that is stopped anywhere and resumed gives the same bytes", async (t) => {
   const cases: TinyOptions[] = [
     { method: { lora: { rank: 4, dropout: "0.1" } } },
-    { method: { lora: { rank: 4, dropout: "0.1" } }, quantization: { type: "NF4" } },
+    {
+      method: { lora: { rank: 4, dropout: "0.1" } },
+      quantization: { type: "NF4" },
+      training: { neftuneNoiseAlpha: "5", labelSmoothing: "0.1" },
+    },
     { method: { full: {} } },
     // Checkpoints hold the codes and scales of the moments.
     { method: { full: {} }, training: { optimizer: { type: "AdamW8bit" } } },

@@ -177,7 +177,7 @@ export function batchOf(examples: readonly Example[], tokens: number, weight: nu
   const { cos, sin, width } = ropeTable(tinyModel, tokens);
   const rows = examples.flatMap(({ id, tokens: ids }, index) => {
     const start = examples.slice(0, index).reduce((sum, example) => sum + example.tokens.length, 0);
-    return ids.map((token, position) => ({ token, position, start, id, next: ids[position + 1] }));
+    return ids.map((token, position) => ({ token, position, start, id, next: ids[position + 1], length: ids.length }));
   });
   assert(rows.length <= tokens, "the examples do not fit");
   const trained = rows.flatMap(({ next }, row) => (next === undefined ? [] : [{ row, next }]));
@@ -194,5 +194,6 @@ export function batchOf(examples: readonly Example[], tokens: number, weight: nu
     lossWeight: fill(tokens, (index) => (trained[index] ? weight : 0)),
     rowKey: fill(tokens, (row) => [rows[row]?.id ?? 0, rows[row]?.position ?? 0]).flat(),
     rngKey: [11, 3],
+    length: fill(tokens, (row) => rows[row]?.length ?? 0),
   };
 }

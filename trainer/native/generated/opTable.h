@@ -173,6 +173,7 @@ inline constexpr OperandInfo linearCrossEntropyOperands[] = {
 };
 inline constexpr AttributeInfo linearCrossEntropyAttributes[] = {
     {"softcap", true, 0, unbounded, false, -1, {}, 0},
+    {"smoothing", true, 0, 1, true, -1, {}, 0},
 };
 
 inline constexpr OperandInfo dropoutOperands[] = {
@@ -488,6 +489,18 @@ inline constexpr AttributeInfo adamw8Attributes[] = {
     {"learningRateScale", true, -unbounded, unbounded, false, -1, {}, 0},
 };
 
+inline constexpr OperandInfo noiseOperands[] = {
+    {"x", OperandType::act, "T,d", false, false, false, -1},
+    {"length", OperandType::i32, "T", false, false, true, -1},
+    {"rowKey", OperandType::u32, "T,2", false, false, true, -1},
+    {"rngKey", OperandType::u32, "2", false, false, true, -1},
+    {"y", OperandType::act, "T,d", false, true, false, -1},
+};
+inline constexpr AttributeInfo noiseAttributes[] = {
+    {"alpha", true, 0, unbounded, false, -1, {}, 0},
+    {"tensorId", false, -unbounded, unbounded, false, -1, {}, 0},
+};
+
 // By opcode − 1. An operand count of −1: any number.
 inline constexpr OpInfo opTable[opcodeCount] = {
     {"embed", embedOperands, 3, nullptr, 0, 0},
@@ -504,7 +517,7 @@ inline constexpr OpInfo opTable[opcodeCount] = {
     {"gluBackward", gluBackwardOperands, 5, gluBackwardAttributes, 1, 1},
     {"gatherRows", gatherRowsOperands, 3, nullptr, 0, 0},
     {"scatterRows", scatterRowsOperands, 3, nullptr, 0, 0},
-    {"linearCrossEntropy", linearCrossEntropyOperands, 8, linearCrossEntropyAttributes, 1, 0},
+    {"linearCrossEntropy", linearCrossEntropyOperands, 8, linearCrossEntropyAttributes, 2, 0},
     {"dropout", dropoutOperands, 4, dropoutAttributes, 2, 2},
     {"cast", castOperands, 2, castAttributes, 1, 1},
     {"add", addOperands, 3, nullptr, 0, 0},
@@ -537,6 +550,7 @@ inline constexpr OpInfo opTable[opcodeCount] = {
     {"sliceColumns", sliceColumnsOperands, 2, sliceColumnsAttributes, 3, 3},
     {"sliceColumnsBackward", sliceColumnsBackwardOperands, 3, sliceColumnsBackwardAttributes, 3, 3},
     {"adamw8", adamw8Operands, 8, adamw8Attributes, 7, 7},
+    {"noise", noiseOperands, 5, noiseAttributes, 2, 2},
 };
 
 }  // namespace luthier

@@ -59,9 +59,10 @@ enum class Opcode : int32_t {
   sliceColumns = 45,
   sliceColumnsBackward = 46,
   adamw8 = 47,
+  noise = 48,
 };
 
-inline constexpr int32_t opcodeCount = 47;  // opcodes run from 1 to this
+inline constexpr int32_t opcodeCount = 48;  // opcodes run from 1 to this
 
 struct Embed {
   const Tensor& ids;
@@ -325,6 +326,7 @@ struct LinearCrossEntropy {
   const Tensor& nll;
   const Tensor* dh;
   float softcap;
+  float smoothing;
 
   explicit LinearCrossEntropy(const Call& call)
       : h(*call.operands[0]),
@@ -335,7 +337,8 @@ struct LinearCrossEntropy {
         dW(call.operands[5]),
         nll(*call.operands[6]),
         dh(call.operands[7]),
-        softcap(call.real(0)) {}
+        softcap(call.real(0)),
+        smoothing(call.real(1)) {}
 };
 
 struct Dropout {
@@ -857,6 +860,25 @@ struct Adamw8 {
         learningRateScale(call.real(6)) {}
 };
 
+struct Noise {
+  const Tensor& x;
+  const Tensor& length;
+  const Tensor& rowKey;
+  const Tensor& rngKey;
+  const Tensor& y;
+  float alpha;
+  int32_t tensorId;
+
+  explicit Noise(const Call& call)
+      : x(*call.operands[0]),
+        length(*call.operands[1]),
+        rowKey(*call.operands[2]),
+        rngKey(*call.operands[3]),
+        y(*call.operands[4]),
+        alpha(call.real(0)),
+        tensorId(call.integer(1)) {}
+};
+
 // X(name, Struct) for every op that computes something.
 #define LUTHIER_OPS(X) \
   X(embed, Embed) \
@@ -904,6 +926,7 @@ struct Adamw8 {
   X(softcap, Softcap) \
   X(sliceColumns, SliceColumns) \
   X(sliceColumnsBackward, SliceColumnsBackward) \
-  X(adamw8, Adamw8)
+  X(adamw8, Adamw8) \
+  X(noise, Noise)
 
 }  // namespace luthier

@@ -31,6 +31,7 @@
 #include "../linearCrossEntropy/cpu.h"
 #include "../linearInput/cpu.h"
 #include "../multiply/cpu.h"
+#include "../noise/cpu.h"
 #include "../orthogonality/cpu.h"
 #include "../orthogonalityBackward/cpu.h"
 #include "../prefixAttention/cpu.h"

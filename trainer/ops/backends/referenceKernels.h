@@ -31,6 +31,7 @@
 #include "../linearCrossEntropy/reference.h"
 #include "../linearInput/reference.h"
 #include "../multiply/reference.h"
+#include "../noise/reference.h"
 #include "../orthogonality/reference.h"
 #include "../orthogonalityBackward/reference.h"
 #include "../prefixAttention/reference.h"

@@ -32,6 +32,15 @@ export function cases(act: Activation): OpCase[] {
       make(linearCrossEntropy, `${label} dh`, act, {}, { ...inputs, nll, dh: empty(act, [R, d]) }),
       make(linearCrossEntropy, `${label} dh and dW`, act, {}, both),
       make(linearCrossEntropy, `${label} capped`, act, { softcap: 2 }, both),
+      make(linearCrossEntropy, `${label} smoothed loss`, act, { smoothing: 0.1 }, { ...inputs, nll }),
+      make(
+        linearCrossEntropy,
+        `${label} smoothed dh`,
+        act,
+        { smoothing: 0.1 },
+        { ...inputs, nll, dh: empty(act, [R, d]) },
+      ),
+      make(linearCrossEntropy, `${label} capped and smoothed`, act, { softcap: 2, smoothing: 0.3 }, both),
     ];
   });
 }

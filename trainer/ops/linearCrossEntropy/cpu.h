@@ -4,7 +4,8 @@
 // Σ exp(logit − m)·W, rescaled when m grows. The target is kept apart, so that 1 − p of a confident row has full
 // precision also in BF16: dh = lossWeight · (numerator / sum − (others / sum)·W[target]).
 // With a softcap each logit is capped as its chunk is made, and its part of a gradient takes the slope 1 − (logit/cap)².
-// Only dW needs the finished sums: a second pass forms the logits again.
+// Only dW and smoothing need the finished sums: a second pass forms the logits again. With smoothing it makes dh too,
+// whose part of the target and the vocabulary's mean would otherwise be a sum of W with each row's slopes.
 #pragma once
 
 #include "../../native/cpu/math.h"
@@ -29,6 +30,7 @@ inline Tensor rowsView(const Tensor& t, int64_t first, int64_t rows) {
 // The running sums of a row during the pass over the vocabulary.
 struct RowSums {
   float highest, others, target;  // m; Σ exp(logit − m) without the target; the target's logit
+  float sum;                      // Σ logit, if the loss is smoothed
 };
 
 class CrossEntropy {
@@ -45,13 +47,15 @@ class CrossEntropy {
 
   void run() {
     forPieces(workers_, rows_, 16, [&](int64_t first, int64_t last) {
-      for (int64_t r = first; r < last; ++r) sums_[r] = {-__builtin_inff(), 0, 0};
+      for (int64_t r = first; r < last; ++r) sums_[r] = {-__builtin_inff(), 0, 0, 0};
       __builtin_memset(numerator_ + first * width_, 0, static_cast<size_t>((last - first) * width_) * 4);
     });
     const int64_t V = op_.w.rows();
     for (int64_t v = 0; v < V; v += vocabularyChunk) passChunk(v, smaller(vocabularyChunk, V - v));
     finishRows();
-    for (int64_t v = 0; op_.dW && v < V; v += vocabularyChunk) weightGradient(v, smaller(vocabularyChunk, V - v));
+    const bool again = op_.dW || (op_.dh && smooths());
+    for (int64_t v = 0; again && v < V; v += vocabularyChunk) passAgain(v, smaller(vocabularyChunk, V - v));
+    if (op_.dh && smooths()) storeNumerators();
   }
 
  private:
@@ -72,7 +76,12 @@ class CrossEntropy {
     forPieces(workers_, rows_, 16, [&](int64_t first, int64_t last) {
       for (int64_t r = first; r < last; ++r) passRow(r, v, count, weights);
     });
-    if (!op_.dh) return;
+    if (op_.dh && !smooths()) addToNumerator(weights, v, count);
+  }
+
+  bool smooths() const { return op_.smoothing > 0; }
+
+  void addToNumerator(const Tensor& weights, int64_t v, int64_t count) {
     const Tensor numerator = matrixView(DType::f32, rows_, width_, width_, numerator_);
     product<false>({weights, rowsView(op_.w, v, count), nullptr, nullptr, 0, nullptr, &numerator, numerator}, workers_);
   }
@@ -81,6 +90,7 @@ class CrossEntropy {
     float* logits = logits_ + r * vocabularyChunk;
     RowSums& row = sums_[r];
     const int64_t target = indexAt(op_.target, r) - v;
+    if (smooths()) row.sum += sumOfRow(logits, count);
     F top = all(row.highest);
     forLanes(count, [&](int64_t i, auto n) { top = highest(load(logits + i, n, -__builtin_inff()), top); });
     const float m = highestOf(top), shrink = shrinkage(row.highest, m);
@@ -91,15 +101,21 @@ class CrossEntropy {
     F sum = zero();
     forLanes(count, [&](int64_t i, auto n) {
       const F logit = load(logits + i, n), weight = only(exponential(logit - all(m)), n);
-      if (op_.dh) storeAny(weights, r, i, op_.softcap > 0 ? weight * slopeOf(logit) : weight, n);
+      if (op_.dh && !smooths()) storeAny(weights, r, i, op_.softcap > 0 ? weight * slopeOf(logit) : weight, n);
       sum = sum + weight;
     });
     row.others = row.others * shrink + sumOf(sum);
     row.highest = m;
-    if (op_.dh && shrink != 1) {
+    if (op_.dh && !smooths() && shrink != 1) {
       float* numerator = numerator_ + r * width_;
       forLanes(width_, [&](int64_t i, auto n) { store(numerator + i, load(numerator + i, n) * all(shrink), n); });
     }
+  }
+
+  static float sumOfRow(const float* values, int64_t count) {
+    F sum = zero();
+    forLanes(count, [&](int64_t i, auto n) { sum = sum + load(values + i, n); });
+    return sumOf(sum);
   }
 
   static float shrinkage(float before, float now) {
@@ -138,8 +154,9 @@ class CrossEntropy {
     }
     const RowSums& row = sums_[r];
     const float total = row.others + firstLane(exponential(all(row.target - row.highest)));
-    putFloat(op_.nll, r, static_cast<float>(logarithm(static_cast<double>(total))) + (row.highest - row.target));
-    if (!op_.dh) return;
+    const float nll = static_cast<float>(logarithm(static_cast<double>(total))) + (row.highest - row.target);
+    putFloat(op_.nll, r, smooths() ? nll + op_.smoothing * (row.target - row.sum / static_cast<float>(op_.w.rows())) : nll);
+    if (!op_.dh || smooths()) return;
     const float ownSlope = op_.softcap > 0 ? firstLane(slopeOf(all(row.target))) : 1;
     const F scale = all(weight / total), pull = all(weight * row.others / total * ownSlope);
     const int64_t target = indexAt(op_.target, r);
@@ -149,12 +166,17 @@ class CrossEntropy {
     });
   }
 
-  // dW[v..] += (lossWeight · (p − target))ᵀ · h.
-  void weightGradient(int64_t v, int64_t count) {
-    const Tensor logits = chunkLogits(v, count);
+  // dW[v..] += (lossWeight · (p − target))ᵀ · h; with smoothing also dh += lossWeight · (p − target) · W[v..].
+  void passAgain(int64_t v, int64_t count) {
+    const Tensor logits = chunkLogits(v, count), weights = matrixView(op_.h.dtype, rows_, count, vocabularyChunk, weights_);
     forPieces(workers_, rows_, 16, [&](int64_t first, int64_t last) {
-      for (int64_t r = first; r < last; ++r) logitGradient(r, v, count);
+      for (int64_t r = first; r < last; ++r) {
+        logitGradient(r, v, count);
+        if (smooths()) forLanes(count, [&](int64_t i, auto n) { storeAny(weights, r, i, loadAny(logits, r, i, n), n); });
+      }
     });
+    if (op_.dh && smooths()) addToNumerator(weights, v, count);
+    if (!op_.dW) return;
     gradWeight(GradProduct{logits, op_.h, rowsView(*op_.dW, v, count), 1}, workers_);
   }
 
@@ -164,15 +186,25 @@ class CrossEntropy {
     const float weight = floatAt(op_.lossWeight, r);
     if (weight == 0) return static_cast<void>(__builtin_memset(logits, 0, static_cast<size_t>(count) * 4));
     const float total = row.others + firstLane(exponential(all(row.target - row.highest)));
-    const F scale = all(weight / total), m = all(row.highest);
+    const float each = op_.smoothing / static_cast<float>(op_.w.rows());
+    const F scale = all(weight / total), m = all(row.highest), share = all(weight * each);
     forLanes(count, [&](int64_t i, auto n) {
-      const F logit = load(logits + i, n), gradient = exponential(logit - m) * scale;
+      const F logit = load(logits + i, n), gradient = exponential(logit - m) * scale - share;
       store(logits + i, op_.softcap > 0 ? gradient * slopeOf(logit) : gradient, n);
     });
     const int64_t target = indexAt(op_.target, r) - v;
     if (target < 0 || target >= count) return;
     logits[target] = -weight * row.others / total;
+    if (smooths()) logits[target] += weight * (op_.smoothing - each);
     if (op_.softcap > 0) logits[target] *= firstLane(slopeOf(all(row.target)));
+  }
+
+  void storeNumerators() {
+    forPieces(workers_, rows_, 16, [&](int64_t first, int64_t last) {
+      for (int64_t r = first; r < last; ++r) {
+        forLanes(width_, [&](int64_t i, auto n) { storeAny(*op_.dh, r, i, load(numerator_ + r * width_ + i, n), n); });
+      }
+    });
   }
 
   const LinearCrossEntropy& op_;

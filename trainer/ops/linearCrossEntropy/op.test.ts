@@ -8,7 +8,7 @@ const rows = 5;
 const width = 6;
 const vocabulary = 11;
 
-function runner(softcap = 0): GraphRunner {
+function runner({ softcap = 0, smoothing = 0 } = {}): GraphRunner {
   const graph = new Graph();
   const operands = {
     h: graph.input("h", "F64", [rows, width]),
@@ -18,7 +18,7 @@ function runner(softcap = 0): GraphRunner {
     loss: graph.input("loss", "F64", [1]),
     dW: graph.input("dW", "F64", [vocabulary, width]),
   };
-  const { nll, dh } = linearCrossEntropy.node(graph, operands, { softcap }, ["dh"]);
+  const { nll, dh } = linearCrossEntropy.node(graph, operands, { softcap, smoothing }, ["dh"]);
   graph.output("nll", nll);
   graph.output("dh", dh!);
   return new GraphRunner(graph);
@@ -31,9 +31,9 @@ const values = {
   lossWeight: [0.5, 1, 0, 0.25, 2],
 };
 
-for (const softcap of [0, 1.2])
-  test(`linearCrossEntropy: gradients of rows and matrix match finite differences of the weighted loss, softcap ${softcap}`, async () => {
-    const run = runner(softcap);
+for (const attributes of [{}, { softcap: 1.2 }, { smoothing: 0.2 }, { softcap: 1.2, smoothing: 0.2 }])
+  test(`linearCrossEntropy: gradients of rows and matrix match finite differences of the weighted loss, ${JSON.stringify(attributes)}`, async () => {
+    const run = runner(attributes);
     const { dh, dW } = await run.run(values);
     for (const [name, analytic] of [
       ["h", dh],

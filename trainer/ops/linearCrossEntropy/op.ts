@@ -1,11 +1,11 @@
 /**
  * loss += Σ_r lossWeight[r] · nll[r], nll = logsumexp(h·wᵀ) − (h·wᵀ)[target], the vocabulary in chunks: the logits are
- * never all in memory. With a softcap c the logits are c·tanh(h·wᵀ/c) instead of h·wᵀ. Gradients come from the same pass: dh is of the weighted loss, dW accumulates.
+ * never all in memory. With smoothing ε it is (1 − ε)·nll + ε · the mean of −log p over the vocabulary (Szegedy et al. 2016). With a softcap c the logits are c·tanh(h·wᵀ/c) instead of h·wᵀ. Gradients come from the same pass: dh is of the weighted loss, dW accumulates.
  * h [R, d] · w [V, d] · target i32[R] · lossWeight F32[R] · loss F64[1] · dW F32[V, d] → nll F32[R], dh [R, d].
  */
 import { defineOp, moreScratch, noScratch } from "../../graph/op.ts";
 import { aligned, rowsOf, widthOf } from "../../graph/tensor.ts";
-import { softcap } from "../attributes.ts";
+import { share, softcap } from "../attributes.ts";
 import { gradientScratch, productScratch, wordBytes } from "../scratch.ts";
 
 /** The chunk of the vocabulary. */
@@ -14,11 +14,11 @@ const chunk = 1024;
 export const linearCrossEntropy = defineOp({
   name: "linearCrossEntropy",
   meaning:
-    "Σ lossWeight·nll; dh already weighted; rows of weight 0 give nll 0 and dh 0; vocabulary in chunks, in order",
+    "Σ lossWeight·nll, smoothed over the vocabulary; dh already weighted; rows of weight 0 give nll 0 and dh 0; vocabulary in chunks, in order",
   inputs: { h: "act[R,d]", w: "dense[V,d]", target: "i32[R]", lossWeight: "sum[R]" },
   accumulates: { loss: "f64[1]", "dW?": "sum[V,d]" },
   outputs: { nll: "f32[R]", "dh?": "act[R,d]" },
-  attributes: { "softcap?": softcap },
+  attributes: { "softcap?": softcap, "smoothing?": share },
   indices: [{ operand: "target", below: "V", where: "lossWeight" }],
   isLoss: true,
   backward({ outputs: { dh }, wants, contribute }) {
@@ -30,12 +30,12 @@ export const linearCrossEntropy = defineOp({
     const product = 2 * rowsOf(h) * (w.shape[0] ?? 0) * (w.shape[1] ?? 0);
     return product * (1 + (dW ? 1 : 0) + (outputs.includes("dh") ? 1 : 0));
   },
-  /** A chunk's logits and their exponentials, three sums and dh's numerator per row, and scratch of the products. */
+  /** A chunk's logits and their exponentials, four sums and dh's numerator per row, and scratch of the products. */
   scratch: {
     cpu({ h, dW }) {
       const [rows, width] = [rowsOf(h), widthOf(h)];
       const exponentials = aligned(rows * chunk * (h.dtype === "BF16" ? 2 : 4));
-      const shared = wordBytes(3 * rows, rows * chunk, rows * width) + exponentials;
+      const shared = wordBytes(4 * rows, rows * chunk, rows * width) + exponentials;
       const products = moreScratch(productScratch(rows, width), productScratch(rows, chunk));
       return { ...moreScratch(products, dW ? gradientScratch : noScratch), shared };
     },

@@ -1,4 +1,5 @@
-// nll = logsumexp(l) − l[target], l = h·Wᵀ, or c·tanh(h·Wᵀ/c) with a softcap of c; loss += Σ lossWeight·nll; dh and dW are the loss's gradients.
+// nll = logsumexp(l) − (1 − ε)·l[target] − ε·mean(l), l = h·Wᵀ, or c·tanh(h·Wᵀ/c) with a softcap of c; ε is the smoothing.
+// loss += Σ lossWeight·nll; dh and dW are the loss's gradients.
 #pragma once
 
 #include "../../native/generated/ops.h"
@@ -19,14 +20,19 @@ void linearCrossEntropyRow(const LinearCrossEntropy& op, int64_t r, std::vector<
     logits[v] = op.softcap > 0 ? static_cast<Real>(op.softcap) * std::tanh(sum / static_cast<Real>(op.softcap)) : sum;
     highest = std::fmax(highest, sum);
   }
-  Real total = 0;
-  for (int64_t v = 0; v < V; ++v) total += std::exp(logits[v] - highest);
-  const Real lse = highest + std::log(total), nll = lse - logits[target];
+  Real total = 0, sum = 0;
+  for (int64_t v = 0; v < V; ++v) {
+    total += std::exp(logits[v] - highest);
+    sum += logits[v];
+  }
+  const Real smoothing = static_cast<Real>(op.smoothing), each = smoothing / static_cast<Real>(V);
+  const Real lse = highest + std::log(total), nll = lse - (Real(1) - smoothing) * logits[target] - each * sum;
   put<Real>(op.nll, r, nll);
   accumulate<double>(op.loss, 0, 0, static_cast<double>(weight * nll));
   for (int64_t v = 0; v < V; ++v) {
     const Real tangent = op.softcap > 0 ? logits[v] / static_cast<Real>(op.softcap) : Real(0);
-    logits[v] = weight * (std::exp(logits[v] - lse) - (v == target ? Real(1) : Real(0))) * (Real(1) - tangent * tangent);
+    const Real wanted = each + (v == target ? Real(1) - smoothing : Real(0));
+    logits[v] = weight * (std::exp(logits[v] - lse) - wanted) * (Real(1) - tangent * tangent);
   }
   for (int64_t c = 0; c < d; ++c) {
     Real sum = 0;
