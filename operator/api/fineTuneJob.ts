@@ -60,6 +60,25 @@ const mergeable: readonly Rule<Exported>[] = declarations.flatMap(({ kind, merge
       ],
 );
 
+/** A setting of a method whose adapter belongs to the quantised base alone. */
+const mergedIntoQuantized: readonly Rule<Exported>[] = declarations.flatMap(({ kind, quantizesFor: how }) => {
+  if (how === undefined) return [];
+  const field = `self.method.${kind}`;
+  return [
+    {
+      cel:
+        `!has(${field}) || !has(${field}.${how.setting}) || ${field}.${how.setting} != '${how.value}' || ` +
+        "!has(self.adapter) || !has(self.adapter.exports) || " +
+        "self.adapter.exports.all(e, has(e.merged.base) && e.merged.base == 'Dequantized')",
+      holds: ({ method, adapter }) =>
+        Object(method[kind])[how.setting] !== how.value ||
+        (adapter?.exports ?? []).every(({ merged }) => merged.base === "Dequantized"),
+      message: how.originalRefusal,
+      fieldPath: ".adapter.exports",
+    },
+  ];
+});
+
 export const fineTuneJobSpec = ruled(
   z.strictObject({
     ...trainingSpec.shape,
@@ -102,6 +121,7 @@ export const fineTuneJobSpec = ruled(
   ...specRules,
   dequantizedWasQuantized,
   ...mergeable,
+  ...mergedIntoQuantized,
 ).meta({ description: "The model, the data and the settings of the fine-tuning." });
 export type FineTuneJobSpec = z.infer<typeof fineTuneJobSpec>;
 

@@ -182,6 +182,29 @@ export const wrongSpecs: readonly WrongSpec[] = [
     message: "targetRank must be at most initialRank",
   },
   {
+    name: "LoftQ on a base that is not quantised",
+    wrong: { method: { lora: { initialization: "LoftQ" } } },
+    field: "spec.baseModel",
+    message:
+      "method.lora.initialization LoftQ replaces what quantising a base in NF4 loses: set baseModel.quantization, or another initialization",
+  },
+  {
+    name: "LoftQ's adapter merged into the original",
+    wrong: {
+      baseModel: quantized,
+      method: { lora: { initialization: "LoftQ" } },
+      adapter: { exports: [{ name: "a", merged: {} }] },
+    },
+    field: "spec.adapter.exports",
+    message: "which would be added to the original twice: set merged.base: Dequantized",
+  },
+  {
+    name: "iterations of LoftQ with another initialization",
+    wrong: { method: { lora: { loftqIterations: 5 } } },
+    field: "spec.method.lora.loftqIterations",
+    message: "loftqIterations has no effect without initialization: LoftQ",
+  },
+  {
     name: "a feed-forward layer that is not adapted",
     wrong: { method: { ia3: { targetModules: ["k_proj"], feedforwardModules: ["down_proj"] } } },
     field: "spec.method.ia3.feedforwardModules",

@@ -12,6 +12,7 @@ import type { SiteRecord } from "../graph/site.ts";
 import { aligned, bytesOf, type DataType, elementsOf, type Tensor } from "../graph/tensor.ts";
 import { Variables } from "../graph/variables.ts";
 import { methodOf } from "../methods/index.ts";
+import type { BoundMethod } from "../methods/method.ts";
 import { emit, type Location } from "./emit.ts";
 import { layOut } from "./layout.ts";
 import { bindWeights, layOutIo, layOutState, type StateLayout, type WeightTable } from "./memory.ts";
@@ -20,6 +21,7 @@ import {
   deriveGraph,
   evaluateGraph,
   generateGraph,
+  inputsGraph,
   microGraph,
   observeGraph,
   optimiseGraph,
@@ -85,7 +87,7 @@ export function compile(spec: CompileSpec): Compiled {
     programs.set(name, made);
     return made;
   };
-  const keys = programKeys(spec);
+  const keys = programKeys(spec, parts.method);
   return {
     weights: shared.weights.weights,
     state: shared.state.tensors,
@@ -106,6 +108,7 @@ export function compile(spec: CompileSpec): Compiled {
     embeddings,
     spec,
     pullsBack: parts.variables.derivations.size + parts.variables.penalties.size > 0,
+    setup: parts.method.setup,
     afterStep: parts.method.afterStep,
     positionOffset: parts.method.positionOffset,
     program,
@@ -211,6 +214,8 @@ function graphOf(spec: CompileSpec, parts: ProgramParts, key: ProgramKey): Graph
       return microGraph(parts, tokens, key.trainedRows);
     case "optimise":
       return optimiseGraph(parts, trainingOf(spec, "optimise"));
+    case "inputs":
+      return inputsGraph(parts, tokens, key.block);
     case "evaluate":
       return evaluateGraph(parts, tokens, key.trainedRows);
     case "generate":
@@ -240,8 +245,8 @@ function costsOf(nodes: Graph["nodes"], device: Device, keys: number): Pick<Prog
   return { flops, scratch };
 }
 
-/** Every program that the run can use. */
-function programKeys(spec: CompileSpec): ProgramKey[] {
+/** Every program that the run can use; of the blocks' `inputs` the last one, as its memory is that of any. */
+function programKeys(spec: CompileSpec, { readsInputs }: BoundMethod): ProgramKey[] {
   const losses = spec.training ? (["micro", "evaluate"] as const) : (["evaluate"] as const);
   return [
     { program: "begin" },
@@ -249,6 +254,7 @@ function programKeys(spec: CompileSpec): ProgramKey[] {
     ...(spec.training
       ? [{ program: "pullback" } as const, { program: "optimise" } as const, { program: "observe" } as const]
       : []),
+    ...(spec.training && readsInputs ? [{ program: "inputs", block: spec.model.layers - 1 } as const] : []),
     ...losses.flatMap((program) => trainedRowBuckets(spec).map((trainedRows) => ({ program, trainedRows }))),
     ...generateTokenBuckets(spec).map((tokens) => ({ program: "generate", tokens }) as const),
   ];

@@ -12,7 +12,7 @@ import type { Deriver, KeyValuePrefix, SiteRecord, StepDeriver } from "../graph/
 import type { Tensor } from "../graph/tensor.ts";
 import type { Variables } from "../graph/variables.ts";
 import type { BoundMethod } from "../methods/method.ts";
-import { type BuilderParts, type Mode, ModelBuilder } from "../models/builder.ts";
+import { type Mode, ModelBuilder } from "../models/builder.ts";
 import type { Decoder } from "../models/decoder.ts";
 import { gemma2, gemma3 } from "../models/gemma.ts";
 import { granite } from "../models/granite.ts";
@@ -48,9 +48,12 @@ export interface Sites {
 }
 
 /** Builds a model on a graph; the only place that distinguishes the families. */
-function decoder(parts: ProgramParts, graph: Graph, mode: Mode): { decoder: Decoder } & Sites {
-  const inputs: BuilderParts = { ...parts, graph, mode };
-  const builder = new ModelBuilder(inputs);
+function decoder(
+  parts: ProgramParts,
+  graph: Graph,
+  mode: Mode,
+): { decoder: Decoder; inputs: ModelBuilder["inputs"] } & Sites {
+  const builder = new ModelBuilder({ ...parts, graph, mode });
   const families: Record<ModelConfig["family"], (b: ModelBuilder) => Decoder> = {
     llama,
     mistral: llama,
@@ -65,7 +68,8 @@ function decoder(parts: ProgramParts, graph: Graph, mode: Mode): { decoder: Deco
     olmo2,
     granite,
   };
-  return { decoder: families[parts.config.family](builder), sites: builder.sites, embeddings: builder.embeddings };
+  const made = families[parts.config.family](builder);
+  return { decoder: made, inputs: builder.inputs, sites: builder.sites, embeddings: builder.embeddings };
 }
 
 /** Sets gradients and loss to zero, before the micro-batches of a step or the batches of an evaluation. */
@@ -160,7 +164,7 @@ function promptCache(parts: ProgramParts, graph: Graph, at: Deriver): readonly K
 /** Forward and loss of packed rows; `nll` is an output. */
 function lossGraph(parts: ProgramParts, graph: Graph, tokens: number, rows: number, kind: "train" | "evaluate") {
   const { variables } = parts;
-  const { decoder: model, ...sites } = decoder(parts, graph, { kind, tokens });
+  const { decoder: model, sites, embeddings } = decoder(parts, graph, { kind, tokens });
   const index = graph.input("trainedRow", "I32", [rows]);
   const h = model.norm(gatherRows.node(graph, { x: model.hidden, index }, {}).y);
   const operands = {
@@ -174,7 +178,7 @@ function lossGraph(parts: ProgramParts, graph: Graph, tokens: number, rows: numb
   const attributes = { softcap: parts.config.logitSoftcap, smoothing: parts.labelSmoothing };
   const wanted = graph.isDifferentiable(h) ? (["dh"] as const) : [];
   graph.output("nll", linearCrossEntropy.node(graph, operands, attributes, wanted).nll);
-  return sites;
+  return { sites, embeddings };
 }
 
 /** Forward and backward of one micro-batch; loss and gradients accumulate. */
@@ -183,6 +187,16 @@ export function microGraph(parts: ProgramParts, tokens: number, rows: number): G
   const graph = new Graph(accumulators.keys());
   lossGraph(parts, graph, tokens, rows, "train");
   differentiate(graph, accumulators);
+  return graph;
+}
+
+/** The inputs of a block's linear layers, each an output that is named by its layers. */
+export function inputsGraph(parts: ProgramParts, tokens: number, block: number): Graph {
+  const graph = new Graph();
+  const inputs = decoder(parts, graph, { kind: "evaluate", tokens }).inputs.get(block) ?? new Map<Tensor, string[]>();
+  for (const [x, sites] of inputs) graph.output(sites.join(" "), x);
+  const isWanted = (tensor: Tensor | undefined) => tensor !== undefined && inputs.has(tensor);
+  graph.nodes.length = 1 + graph.nodes.findLastIndex(({ outputs }) => Object.values(outputs).some(isWanted));
   return graph;
 }
 

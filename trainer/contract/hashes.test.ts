@@ -145,6 +145,15 @@ test("a changed learning rate keeps the prepare key; a changed row length change
   );
 });
 
+test("the method changes the prepare key only where the base is quantised for it", () => {
+  const keyOf = (lora: object) => prepareKey({ ...onNf4({ type: "NF4" }), method: { lora } });
+  assert.equal(keyOf({ rank: 8 }), keyOf({}));
+  const loftq = { initialization: "LoftQ" } as const;
+  const keys = [{}, loftq, { ...loftq, rank: 8 }, { ...loftq, loftqIterations: 2 }].map(keyOf);
+  assert.equal(new Set(keys).size, keys.length);
+  assert.equal(keyOf({ ...loftq, loftqIterations: 1 }), keyOf(loftq));
+});
+
 test("the order of data sources changes the hash; the order of target modules does not", () => {
   const targets = (names: string[]): TrainingSpec => ({ ...minimal, method: { lora: { targetModules: names } } });
   assert.equal(specHash(targets(["q_proj", "v_proj"])), specHash(targets(["v_proj", "q_proj", "q_proj"])));

@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import { canonicalDecimal } from "./decimal.ts";
 import { appliedTraining, type DataFile, effectiveBase, effectiveExport, effectiveSettings } from "./effective.ts";
 import { type ExportEntry, mergedTable } from "./exports.ts";
-import { canonicalMethod } from "./methods/index.ts";
+import { canonicalMethod, type MethodSettings, quantizesFor } from "./methods/index.ts";
 import type { Pins } from "./runFile.ts";
 import { applied, canonical, type Json } from "./setting.ts";
 import { datasetTable, laterReadingTable, quantizationTable, sourceTable, type TrainingSpec } from "./settings.ts";
@@ -40,6 +40,10 @@ function quantizationOf({ baseModel }: TrainingSpec): { quantization?: Json } {
   return quantization === undefined ? {} : { quantization: canonical(quantizationTable, quantization) };
 }
 
+/** The method, where the base is quantised for it. */
+const quantizedFor = (method: MethodSettings): { quantizedFor?: Json } =>
+  quantizesFor(method) ? { quantizedFor: canonicalMethod(method) } : {};
+
 /** A test set whose format is detected is hashed as its URI alone: the hashes are older than its other fields. */
 function testOf(file: DataFile): Json {
   const reading = canonical(laterReadingTable, file);
@@ -47,7 +51,7 @@ function testOf(file: DataFile): Json {
 }
 
 function inputs(spec: TrainingSpec): Json {
-  const { baseModel, dataset, evaluation } = effectiveSettings(spec);
+  const { baseModel, dataset, evaluation, method } = effectiveSettings(spec);
   const { validation } = dataset;
   const { badRows, ...settings } = canonical(datasetTable, applied(datasetTable, spec.dataset));
   return {
@@ -56,6 +60,7 @@ function inputs(spec: TrainingSpec): Json {
     revision: baseModel.revision,
     endpoint: spec.baseModel.endpoint,
     ...quantizationOf(spec),
+    ...quantizedFor(method),
     sources: dataset.sources.map((source, index) => ({
       uri: source.uri,
       endpoint: spec.dataset.sources[index]?.endpoint,

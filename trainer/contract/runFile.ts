@@ -35,6 +35,8 @@ export const prepareFileSchema = z.strictObject({
   baseModel: trainingSpec.shape.baseModel,
   dataset: trainingSpec.shape.dataset,
   evaluation: trainingSpec.shape.evaluation,
+  /** Set if the base is quantised for the method. */
+  method: trainingSpec.shape.method.optional(),
 });
 
 const trainFileSchema = z.strictObject({

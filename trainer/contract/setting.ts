@@ -61,8 +61,8 @@ interface Words<Value, Default> {
 }
 
 /** A setting that may have no value: it has no default, or its default is undefined. */
-type OpenWords<Value> = Omit<Words<Value, Value | undefined>, "default"> &
-  Partial<Pick<Words<Value, Value | undefined>, "default">>;
+type OpenWords<Value> = Omit<Words<Value, Value | undefined>, "default" | "value"> &
+  Partial<Pick<Words<Value, Value | undefined>, "default">> & { readonly value?: z.ZodType<Value | undefined> };
 
 /**
  * A setting whose trainer form equals its user form.

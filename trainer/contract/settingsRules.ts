@@ -114,6 +114,15 @@ function needsPlainBase(kind: string, message: string): Rule<Spec> {
   };
 }
 
+/** A setting of a method that needs a base in NF4. */
+const needsQuantizedBase = (kind: string, { setting, value, plainRefusal }: QuantizesFor): Rule<Spec> => ({
+  cel: `has(self.baseModel.quantization) || !has(self.method.${kind}) || !has(self.method.${kind}.${setting}) || self.method.${kind}.${setting} != '${value}'`,
+  holds: ({ baseModel, method }) => baseModel.quantization !== undefined || Object(method[kind])[setting] !== value,
+  message: plainRefusal,
+  fieldPath: ".baseModel",
+});
+type QuantizesFor = NonNullable<(typeof declarations)[number]["quantizesFor"]>;
+
 /** The rules of `trainingSpec`, and of every type that has its members. */
 export const specRules: readonly Rule<Spec>[] = [
   needsValidation("training.evaluation", "has(self.training.evaluation)", ({ evaluation }) => evaluation !== undefined),
@@ -129,5 +138,8 @@ export const specRules: readonly Rule<Spec>[] = [
   ),
   ...declarations.flatMap(({ kind, nf4Refusal }) =>
     nf4Refusal === undefined ? [] : [needsPlainBase(kind, nf4Refusal)],
+  ),
+  ...declarations.flatMap(({ kind, quantizesFor }) =>
+    quantizesFor === undefined ? [] : [needsQuantizedBase(kind, quantizesFor)],
   ),
 ];

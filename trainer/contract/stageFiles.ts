@@ -3,6 +3,7 @@
 import type { ExportEntry } from "./exports.ts";
 import { prepareKey, runHash, specHash } from "./hashes.ts";
 import type { Location } from "./locations.ts";
+import { effectiveMethod, quantizesFor } from "./methods/index.ts";
 import type { PrepareFigures } from "./report.ts";
 import type { ExportFile, Pins, PrepareFile, TrainFile } from "./runFile.ts";
 import type { TrainingSpec } from "./settings.ts";
@@ -16,7 +17,7 @@ export interface StagedJob {
 }
 
 export function prepareFile({ spec, artifactRoot, locations }: StagedJob): PrepareFile {
-  const { baseModel, dataset, evaluation } = spec;
+  const { baseModel, dataset, evaluation, method } = spec;
   return {
     version: 1,
     stage: "Prepare",
@@ -26,6 +27,7 @@ export function prepareFile({ spec, artifactRoot, locations }: StagedJob): Prepa
     baseModel,
     dataset,
     ...(evaluation && { evaluation }),
+    ...(quantizesFor(effectiveMethod(method)) && { method }),
   };
 }
 

@@ -5,12 +5,12 @@
 
 import { exitCode } from "../contract/exitCodes.ts";
 import { corrupt, invalid, messageOf, StageFailure } from "../contract/failure.ts";
-import { toBfloat16 } from "../formats/bfloat16.ts";
+import { toBfloat16, widened } from "../formats/bfloat16.ts";
 import { contentOf, type PlacedTensor } from "../formats/huggingFace.ts";
 import type { Compiled, IoTensor, Program, ProgramKey, StateTensor } from "../graph/compiled.ts";
 import { rolesWith, type StateRole } from "../graph/roles.ts";
-import { bytesOf, type Initial } from "../graph/tensor.ts";
-import { addon, type Backend, type Executor } from "../native/addon.ts";
+import { bytesOf, type DataType, type Initial } from "../graph/tensor.ts";
+import { addon, type Backend, type Decomposed, type Executor } from "../native/addon.ts";
 import { type BaseTensors, baseTensor, baseValues, readBaseRows, readBaseValues } from "./baseValues.ts";
 import type { Inputs } from "./batch.ts";
 import { initialValues, rowNorms } from "./initial.ts";
@@ -42,6 +42,8 @@ export interface Beginning {
   readonly beforeTensor?: () => void;
   /** The tokens of a text, where a parameter starts as one. */
   readonly encode?: ((text: string) => Promise<readonly number[]>) | undefined;
+  /** The values that were stored with the base, where parameters start so. */
+  readonly stored?: ((name: string) => Promise<Float32Array>) | undefined;
 }
 
 /** Parameters by name: a copy that later steps do not change. */
@@ -107,14 +109,14 @@ export class Engine {
   async initialise(
     base: BaseTensors,
     seed: number,
-    { beforeTensor = () => {}, encode }: Beginning = {},
+    { beforeTensor = () => {}, encode, stored }: Beginning = {},
   ): Promise<void> {
     const parts = new Parts(base, this.#threads);
     for (const tensor of this.stateOf("parameter")) {
       beforeTensor();
       const { initial } = tensor;
       if (!initial) throw new Error(`${tensor.name} has no initial value`);
-      await start(base, tensor, initial, { seed, parts, encode, into: this.floats("parameter", tensor.name) });
+      await start(base, tensor, initial, { seed, parts, encode, stored, into: this.floats("parameter", tensor.name) });
     }
     for (const role of rolesWith(({ start }) => start === "parameter")) {
       for (const { name } of this.stateOf(role)) this.floats(role, name).set(this.floats("parameter", name));
@@ -122,6 +124,11 @@ export class Engine {
     for (const role of rolesWith(({ start }) => start === "zero")) {
       for (const { name } of this.stateOf(role)) this.bytes(role, name).fill(0);
     }
+  }
+
+  /** The largest singular values of a matrix and their vectors. */
+  principal(values: Float32Array, rows: number, columns: number, rank: number): Promise<Decomposed> {
+    return addon().decompose(values, rows, columns, rank, "principal", this.#threads);
   }
 
   stateOf(role: StateRole): StateTensor[] {
@@ -184,9 +191,13 @@ export class Engine {
 
   /** A copy of an output of the last program; the F64 of programs in double precision is rounded to F32. */
   output(key: ProgramKey, name: "nll" | "logits"): Float32Array {
-    const bytes = this.#output(key, name).slice();
-    const wide = this.#load(key).program.io.get(name)?.dtype === "F64";
-    return wide ? Float32Array.from(new Float64Array(bytes.buffer)) : floatsOf(bytes);
+    return floatsFrom(this.#load(key).program.io.get(name)?.dtype ?? "F32", this.#output(key, name));
+  }
+
+  /** Copies of all outputs of the last program in F32, by name. */
+  outputs(key: ProgramKey): { name: string; shape: readonly number[]; values: Float32Array }[] {
+    const made = [...this.#load(key).program.io.values()].filter(({ direction }) => direction === "out");
+    return made.map(({ name, shape, dtype }) => ({ name, shape, values: floatsFrom(dtype, this.#output(key, name)) }));
   }
 
   /** The likeliest tokens, from `generate`. */
@@ -242,7 +253,17 @@ async function start(
   base: BaseTensors,
   tensor: StateTensor,
   initial: Initial,
-  { seed, parts, into, encode }: { seed: number; parts: Parts; into: Float32Array; encode: Beginning["encode"] },
+  {
+    seed,
+    parts,
+    into,
+    encode,
+    stored,
+  }: Pick<Beginning, "encode" | "stored"> & {
+    seed: number;
+    parts: Parts;
+    into: Float32Array;
+  },
 ): Promise<void> {
   switch (initial.kind) {
     case "text": {
@@ -263,6 +284,10 @@ async function start(
       for (let index = 0; index < into.length; index++) into[index]! *= initial.factor;
       return;
     }
+    case "stored":
+      if (!stored) throw new Error(`${tensor.name} was stored with the base, but nothing reads it`);
+      into.set(await stored(tensor.name));
+      return;
     case "base":
       return await readBaseValues(base, tensor, into);
     case "rowNorms":
@@ -310,6 +335,13 @@ async function widenedWeight(
   }
   const values = await baseValues(base, weight);
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
+/** A copy of a tensor's values in F32. */
+function floatsFrom(dtype: DataType, view: Uint8Array): Float32Array {
+  const bytes = view.slice();
+  if (dtype === "F64") return Float32Array.from(new Float64Array(bytes.buffer));
+  return dtype === "BF16" ? widened(bytes, "BF16") : floatsOf(bytes);
 }
 
 const floatsOf = (bytes: Uint8Array) => new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);

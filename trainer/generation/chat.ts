@@ -5,7 +5,7 @@
 
 import { compile } from "../compile/compile.ts";
 import { exitCode } from "../contract/exitCodes.ts";
-import { corrupt, StageFailure } from "../contract/failure.ts";
+import { corrupt, invalid, StageFailure } from "../contract/failure.ts";
 import type { Codec } from "../data/encoding/codec.ts";
 import { encodePrompt } from "../data/encoding/questions.ts";
 import type { Message } from "../data/rows/example.ts";
@@ -59,6 +59,9 @@ export class Chat {
   static async open({ model, adapter, threads, capacity: wanted }: ChatOptions): Promise<Chat> {
     const config = await model.config();
     const table = await model.tensors();
+    const storage = await model.storage();
+    if (adapter?.plainRefusal !== undefined && storage.linear !== "NF4")
+      throw invalid("AdapterUnsupported", adapter.plainRefusal);
     const method = adapter ? adapter.settings : ({ kind: "none" } as const);
     const context = config.contextLength - methodOf(method).positionOffset;
     const capacity = Math.min(context, wanted ?? usualCapacity);
@@ -66,7 +69,7 @@ export class Chat {
     const compiled = compile({
       model: config,
       device: "cpu",
-      storage: await model.storage(),
+      storage,
       method,
       precision: "BF16",
       rowTokens: 1,

@@ -11,7 +11,7 @@ import type { ModelConfig } from "../contract/model.ts";
 import type { Precision } from "../contract/training.ts";
 import type { Device, Scratch } from "./op.ts";
 import type { StateRole } from "./roles.ts";
-import type { AfterStep, SiteRecord } from "./site.ts";
+import type { AfterStep, Setup, SiteRecord } from "./site.ts";
 import type { DataType, Initial } from "./tensor.ts";
 
 export type Storage = "F32" | "BF16" | "NF4";
@@ -106,6 +106,8 @@ export interface IoTensor extends NamedTensor {
  *   differentiates the terms that the method adds to the loss once per step. Empty for most methods.
  * - `optimise`: the gradient's norm, clipping, update. In: hyper F32[3] = (learning rate, 1 − β₁ᵗ, √(1 − β₂ᵗ)).
  *   The state scalars gradientSquares F64, gradientNorm F32 and clipFactor F32 are its figures.
+ * - `inputs`: the inputs of the linear layers of one block, as a method reads them before the first step. Inputs as `evaluate`'s
+ *   without the trained rows. Out: one for each distinct input, named by the layers that share it.
  * - `observe`: the statistics that a method keeps of updates; the method decides when it runs.
  * - `evaluate`: `micro` without backward pass and dropout: same inputs except the keys; `loss` accumulates. Out: nll.
  * - `generate`: T = tokens through the cache, for the rows `row` I32[slots] (−1: zeros) the logits F32[slots, V] and
@@ -116,6 +118,7 @@ export interface IoTensor extends NamedTensor {
 export type ProgramKey =
   | { program: "begin" | "derive" | "pullback" | "optimise" | "observe" }
   | { program: "micro" | "evaluate"; trainedRows: number }
+  | { program: "inputs"; block: number }
   | { program: "generate"; tokens: number };
 
 export interface Program {
@@ -148,6 +151,8 @@ export interface Compiled {
   readonly spec: CompileSpec;
   /** Whether the program `pullback` has nodes; if not, it need not run. */
   readonly pullsBack: boolean;
+  /** The method's action before the first step. */
+  readonly setup: Setup | undefined;
   /** The method's action after an update. */
   readonly afterStep: AfterStep | undefined;
   /** Positions that the method occupies before the first token of every segment. */

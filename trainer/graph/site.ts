@@ -162,6 +162,34 @@ export interface StepHost {
   observe(): Promise<void>;
 }
 
+/** Inputs [rows, width] of the linear layers that share them, on trained tokens. */
+export interface LayerInputs {
+  readonly sites: readonly string[];
+  readonly values: Float32Array;
+  readonly rows: number;
+  readonly width: number;
+}
+
+/** The interface of a training for a method before the first step; everything depends on the data and the seed alone. */
+export interface SetupHost extends StepHost {
+  /** The data's rows in order, as many in a batch as a step has; batches after the last begin again. */
+  readonly batches: number;
+  /** Of the model's layers. */
+  readonly blocks: number;
+  /** The inputs of a block's linear layers on a batch. Needs `readsInputs`. */
+  inputs(batch: number, block: number): Promise<readonly LayerInputs[]>;
+  /** Σ values[k] · left[k]·right[k]ᵀ of a matrix's largest singular values: right [rank, columns]. */
+  principal(
+    values: Float32Array,
+    rows: number,
+    columns: number,
+    rank: number,
+  ): Promise<{ readonly values: Float64Array; readonly right: Float64Array }>;
+}
+
+/** A method's action before the first step: it sets parameters and its own state. */
+export type Setup = (host: SetupHost) => Promise<void>;
+
 /** A method's action after update `step` of 1..`steps`. */
 export type AfterStep = (host: StepHost, step: number, steps: number) => Promise<void>;
 

@@ -34,6 +34,8 @@ export type Initial =
       scale: number;
       side: "a" | "b";
     }
+  /** A tensor of this name among the factors that prepare stored with the quantised base. */
+  | { kind: "stored" }
   /** The norm of each row of this matrix of the checkpoint. */
   | { kind: "rowNorms"; weight: string; shape: readonly [number, number] };
 

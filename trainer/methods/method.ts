@@ -17,6 +17,8 @@ import type {
   KeyValuePrefix,
   LinearSite,
   Prompt,
+  Setup,
+  SetupHost,
   SiteRewriter,
   StepHost,
 } from "../graph/site.ts";
@@ -54,6 +56,18 @@ export interface MethodTask {
   readonly isTraining: boolean;
 }
 
+/**
+ * A start from what quantising a matrix loses: scale·B·A of this rank, by alternations of quantising and decomposing. The
+ * factors are stored with the quantised base, under the names of the parameters.
+ */
+export interface QuantizedStart {
+  readonly rank: number;
+  readonly scale: number;
+  readonly iterations: number;
+  readonly a: string;
+  readonly b: string;
+}
+
 export interface Method<Settings> {
   /** The method and its settings in words, for a model card. */
   describe(settings: Settings): string;
@@ -78,12 +92,18 @@ export interface Method<Settings> {
   prompt?(site: EmbeddingSite, settings: Settings): Prompt;
   /** The number of positions of a prefix or a prompt; real tokens start after it. Default 0. */
   positionOffset?(settings: Settings): number;
+  /** Whether `setup` reads the inputs of linear layers. */
+  readsInputs?(settings: Settings): boolean;
+  /** Runs once before the first step, after the parameters have their initial values. */
+  setup?(host: SetupHost, settings: Settings): Promise<void>;
   /** Runs after an update and may run the program `observe`; `step` is 1..`steps`. */
   afterStep?(host: StepHost, step: number, steps: number, settings: Settings): Promise<void>;
   /** Converts rows of a trained site's W [out, in], row-major, into rows that give the same result without the method. */
   merge?(site: TrainedSite, w: Float32Array, rows: RowRange, settings: Settings): void;
   /** Turns a trained site's bias [out] into the bias that does the same without the method. Absent: it stays. */
   mergeBias?(site: TrainedSite, bias: Float32Array, settings: Settings): void;
+  /** What prepare quantises a layer's matrix for; undefined: for nothing. Needs `quantizesFor` in the declaration. */
+  quantizedStart?(site: string, settings: Settings): QuantizedStart | undefined;
   /** The settings of the saved adapter, where they are not those of the training; they may be another method's. */
   saved?(settings: Settings): MethodSettings;
   /** The adapter's PEFT layout; absent if the result is a model. */
@@ -96,8 +116,11 @@ export interface BoundMethod extends SiteRewriter {
   /** Those of the saved adapter. */
   readonly saved: MethodSettings | { readonly kind: "none" };
   describe(): string;
+  quantizedStart(site: string): QuantizedStart | undefined;
   check(task: MethodTask): string | undefined;
   stepsFault(steps: number): string | undefined;
+  readonly readsInputs: boolean;
+  readonly setup: Setup | undefined;
   readonly afterStep: AfterStep | undefined;
   merge(site: TrainedSite, w: Float32Array, rows: RowRange): void;
   mergeBias(site: TrainedSite, bias: Float32Array): void;
@@ -159,6 +182,7 @@ function bind<Settings extends MethodSettings>(
     settings,
     saved: method.saved?.(settings) ?? settings,
     describe: () => method.describe(settings),
+    quantizedStart: (site) => method.quantizedStart?.(site, settings),
     check(task) {
       if (nf4Refusal !== undefined && task.storage.linear === "NF4") return nf4Refusal;
       return method.check?.(settings, task);
@@ -171,6 +195,8 @@ function bind<Settings extends MethodSettings>(
     prefix: (site) => method.prefix?.(site, settings),
     prompt: (site) => method.prompt?.(site, settings),
     positionOffset: method.positionOffset?.(settings) ?? 0,
+    readsInputs: method.readsInputs?.(settings) ?? false,
+    setup: method.setup && ((host) => method.setup!(host, settings)),
     afterStep: method.afterStep && ((host, step, steps) => method.afterStep!(host, step, steps, settings)),
     merge(site, w, rows) {
       if (!method.merge)
@@ -201,6 +227,7 @@ export const noMethod: BoundMethod = {
   settings: { kind: "none" },
   saved: { kind: "none" },
   describe: () => "none",
+  quantizedStart: () => undefined,
   check: () => undefined,
   stepsFault: () => undefined,
   trains: () => false,
@@ -210,6 +237,8 @@ export const noMethod: BoundMethod = {
   prefix: () => undefined,
   prompt: () => undefined,
   positionOffset: 0,
+  readsInputs: false,
+  setup: undefined,
   afterStep: undefined,
   merge: () => {},
   mergeBias: () => {},

@@ -19,6 +19,8 @@ interface Row {
   readonly shape?: TinyOptions["shape"];
   /** Why a base in NF4 is not trained so. */
   readonly nf4Refusal?: RegExp;
+  /** Why a base that is not quantised is not trained so, and why the adapter is not applied to one. */
+  readonly plainRefusal?: { readonly training: RegExp; readonly merging: RegExp; readonly chat: RegExp };
   /** Why it cannot be merged. */
   readonly refusal?: RegExp;
   /** The method as which PEFT's layout is read; default the same. */
@@ -44,6 +46,17 @@ const methods: readonly Row[] = [
     learningRate: "1e-2",
     nf4Refusal: /initialization: PiSSA subtracts a part from the base's matrices/,
   },
+  {
+    name: "LoftQ",
+    method: { lora: { rank: 4, initialization: "LoftQ", loftqIterations: 2 } },
+    learningRate: "1e-2",
+    plainRefusal: {
+      training: /LoftQ replaces what quantising a base in NF4 loses: set baseModel\.quantization/,
+      merging: /export merged: .*LoftQ .* added to the original twice: set merged\.base: Dequantized/,
+      chat: /belongs to the base that was quantised for it: chat with luthier chat --adapter/,
+    },
+  },
+  { name: "EVA", method: { lora: { rank: 4, initialization: "EVA" } }, learningRate: "1e-2" },
   { name: "DoRA", method: { dora: { rank: 4 } }, learningRate: "1e-2" },
   {
     name: "AdaLoRA",
@@ -88,15 +101,15 @@ const bases = {
   NF4: { shape: { dtype: "BF16", contextLength: 128 }, quantization: { type: "NF4" } },
 } as const;
 
-for (const { name, method, learningRate, shape, refusal, nf4Refusal, readAs } of methods) {
+for (const { name, method, learningRate, shape, refusal, nf4Refusal, plainRefusal, readAs } of methods) {
   for (const [storage, base] of Object.entries(bases)) {
-    const isRefused = storage === "NF4" && nf4Refusal !== undefined;
-    const outcome = isRefused ? "is refused" : `learns, and is ${refusal ? "not merged" : "merged"}`;
+    const trainingRefusal = storage === "NF4" ? nf4Refusal : plainRefusal?.training;
+    const outcome = trainingRefusal ? "is refused" : `learns, and is ${refusal ? "not merged" : "merged"}`;
     test(`${name} on a base in ${storage} ${outcome}`, async (t) => {
       const made = { ...base, shape: { ...base.shape, ...shape }, method };
       const tiny = await TinyTraining.make(t, { ...made, training: { maxSteps: 12, learningRate } });
       const training = runTrain(await tiny.trainFile(), tiny.context());
-      if (isRefused) return await assert.rejects(training, nf4Refusal);
+      if (trainingRefusal) return await assert.rejects(training, trainingRefusal);
       const { figures } = await training;
       // A guess among 259 tokens costs 5.56.
       assert.ok(figures.loss < 5.3, `the loss is ${figures.loss}`);
@@ -110,6 +123,14 @@ for (const { name, method, learningRate, shape, refusal, nf4Refusal, readAs } of
       else assert.ok((await exporting).figures.klDivergence < 1e-6);
 
       const model = await StoredModel.inDirectory(stores, `file://${tiny.directory}/base`);
+      if (plainRefusal) {
+        const intoOriginal = await tiny.exportFile(figures.adapterDigest, {});
+        await assert.rejects(
+          runExport({ ...intoOriginal, destination: `file://${tiny.directory}/b` }, tiny.context()),
+          plainRefusal.merging,
+        );
+        return await assert.rejects(Chat.open({ model, adapter: adapter!, threads: 1 }), plainRefusal.chat);
+      }
       const chat = await Chat.open({ model, adapter: adapter!, threads: 1 });
       const options = { maxNewTokens: 2, temperature: 0, seed: 1, signal: new AbortController().signal };
       for await (const piece of chat.answer([{ role: "user", content: "odd 1" }], options))

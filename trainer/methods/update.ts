@@ -3,7 +3,9 @@ import type { DoraSettings } from "../contract/methods/dora.ts";
 import type { LoraSettings } from "../contract/methods/lora.ts";
 import { isNamed, isTarget, targetFault, unknownModule } from "./targets.ts";
 
-export type Update = Omit<DoraSettings, "kind" | "initialization"> & Pick<LoraSettings, "initialization">;
+export type Update = Omit<DoraSettings, "kind" | "initialization"> &
+  Pick<LoraSettings, "initialization"> &
+  Partial<Pick<LoraSettings, "evaRho">>;
 
 export type RankAndScale = Pick<Update, "rank" | "alpha" | "rankStabilized" | "rankPattern" | "alphaPattern">;
 

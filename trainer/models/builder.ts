@@ -79,6 +79,9 @@ export class ModelBuilder {
   readonly mode: Mode;
   readonly sites: SiteRecord[] = [];
   readonly embeddings: SiteRecord[] = [];
+  /** The layers that read each input, by block. */
+  readonly inputs = new Map<number, Map<Tensor, string[]>>();
+  #block: number | undefined;
   readonly #variables: Variables;
   readonly #method: SiteRewriter;
   readonly #noiseAlpha: number;
@@ -95,6 +98,7 @@ export class ModelBuilder {
 
   /** Every node that `build` adds belongs to the repeated block of this number. */
   block<T>(index: number, build: () => T): T {
+    this.#block = index;
     return this.graph.within({ block: index }, build);
   }
 
@@ -192,6 +196,7 @@ export class ModelBuilder {
         this.#variables.subtractProduct(`${name}.weight`, a.theta, b.theta, scale),
       dropout: (t: Tensor, p: number) => this.#dropout(t, p),
     };
+    this.#noteInput(name, x);
     const y = this.#method.linear(site, x, base);
     this.sites.push({ name, in: width, out, trained, fused });
     return y;
@@ -208,6 +213,12 @@ export class ModelBuilder {
       dropout: (t: Tensor, p: number) => this.#dropout(t, p),
     };
     return this.#method.branch(site, { output, input, sum: () => norm(this.add(output, input)) });
+  }
+
+  #noteInput(name: string, x: Tensor): void {
+    if (this.#block === undefined) return;
+    const inputs = this.inputs.get(this.#block) ?? new Map<Tensor, string[]>();
+    this.inputs.set(this.#block, inputs.set(x, [...(inputs.get(x) ?? []), name]));
   }
 
   /** (from·Aᵀ) ⊙ scale */

@@ -158,6 +158,8 @@ export function stagedBytes(compiled: Compiled, { baseDataType, dataset }: Memor
   const trained = compiled.state.filter(({ initial }) => initial?.kind === "base");
   const elements = trained.reduce((total, { shape }) => total + elementsOf(shape), 0);
   const base = weightBytes(compiled) + elements * (baseDataType === "F32" ? 4 : 2);
+  const stored = compiled.state.filter(({ initial }) => initial?.kind === "stored");
+  const factors = stored.reduce((total, tensor) => total + bytesOf(tensor), 0);
   const packed = dataBytes({ ...dataset, validationExamples: 2 * dataset.validationExamples });
-  return Math.ceil(spare * (base + packed)) + companionBytes;
+  return Math.ceil(spare * (base + factors + packed)) + companionBytes;
 }

@@ -5,7 +5,7 @@
 import { effectiveExport } from "../contract/effective.ts";
 import type { MergedSettings } from "../contract/exports.ts";
 import { diverged, invalid } from "../contract/failure.ts";
-import { declarationOf, resultOf } from "../contract/methods/index.ts";
+import { declarationOf, type MethodSettings, quantizesFor, resultOf } from "../contract/methods/index.ts";
 import type { ExportFigures, TrainFigures } from "../contract/report.ts";
 import type { ExportFile } from "../contract/runFile.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
@@ -127,7 +127,7 @@ class Export {
     const { mergeRefusal } = declarationOf(method.kind);
     if (mergeRefusal !== undefined)
       throw invalid("MergeImpossible", `export ${this.#file.export.name}: ${mergeRefusal}`);
-    const digest = await this.#baseDigest();
+    const digest = await this.#baseDigest(method);
     const model =
       resultOf(method) === "Model"
         ? await localModel(stores, adapter.uri, adapter.manifest.files)
@@ -138,9 +138,12 @@ class Export {
   }
 
   /** The base of the training, or the original that it was quantised from. */
-  async #baseDigest(): Promise<string> {
+  async #baseDigest(method: MethodSettings): Promise<string> {
     const { baseDigest, export: entry } = this.#file;
     const { original } = await getManifest(this.#objects, baseDigest, baseManifest);
+    const refusal = quantizesFor(method)?.originalRefusal;
+    if (this.#settings.base === "Original" && refusal !== undefined)
+      throw invalid("MergeImpossible", `export ${entry.name}: ${refusal}`);
     if (this.#settings.base === "Original") return original ?? baseDigest;
     const isStoredInNf4 = async () => {
       const base = await StoredModel.staged(this.#context.stores, this.#objects, baseDigest);

@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import type { DatasetSettings } from "../contract/effective.ts";
 import { dataFile, effectiveBase, effectiveSettings } from "../contract/effective.ts";
 import { corrupt, invalid } from "../contract/failure.ts";
+import { effectiveMethod } from "../contract/methods/index.ts";
 import { modelConfig } from "../contract/model.ts";
 import type { PrepareFigures } from "../contract/report.ts";
 import type { PrepareFile } from "../contract/runFile.ts";
@@ -191,7 +192,11 @@ class Preparation {
       this.#report({ phase: "Quantizing", done, total, unit: "tensors" });
     };
     const [objects, { artifactRoot }] = [this.#objects, this.#file];
-    const made = await quantizeBase({ stores, objects, artifactRoot, original, quantization, onTensor });
+    const made = await quantizeBase({
+      ...{ stores, objects, artifactRoot, original, quantization, onTensor },
+      ...(this.#file.method && { method: effectiveMethod(this.#file.method) }),
+      threads: this.#context.threads,
+    });
     const { manifest, bytes, dense } = made;
     return { digest: await this.#keepBase(manifest), figures: { ...quantization, bytes }, dense };
   }

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { effectiveMethod } from "../contract/methods/index.ts";
 import type { BaseManifest } from "../data/packed/manifests.ts";
 import { Objects } from "../stores/objects.ts";
 import { temporaryDirectory, testContext } from "../testing/temporary.ts";
 import { writeTinyModel } from "../testing/tinyModel.ts";
+import { storedFactors } from "../weights/storedFactors.ts";
 import { StoredModel } from "../weights/storedModel.ts";
 import { type QuantizeOptions, quantizeBase } from "./quantizeBase.ts";
 import { stageBase } from "./stageBase.ts";
@@ -65,6 +67,35 @@ test("stopped quantising resumes with the interrupted shard and gives the same d
   assert.ok(twice > 0 && twice < 8, `${twice} tensors were read twice`);
   await quantizeBase(options);
   assert.equal(model.starts.length, all, "what is done was done again");
+});
+
+test("a base that is quantised for LoftQ has the factors in files of their own, and resumes like any other", async (t) => {
+  const method = effectiveMethod({ lora: { rank: 3, initialization: "LoftQ", targetModules: ["q_proj"] } });
+  const [{ options: once }, { options, model }] = [await place(t, { method }), await place(t, { method })];
+  const whole = await quantizeBase(once);
+  const made = StoredModel.ofManifest(once.stores, once.objects, whole.manifest);
+  const linear = (await made.config()).layers;
+  const read = storedFactors(made);
+  for (let layer = linear - 1; layer >= 0; layer--) {
+    const name = `model.layers.${layer}.self_attn.q_proj`;
+    assert.ok((await read(`${name}.lora_A.weight`)).some((value) => value !== 0));
+    assert.ok((await read(`${name}.lora_B.weight`)).some((value) => value !== 0));
+  }
+  await assert.rejects(read("model.layers.0.self_attn.k_proj.lora_A.weight"), /has no factors .*k_proj/);
+  assert.ok(made.companions().every((name) => !name.endsWith(".factors")));
+  const onTensor = (done: number) => {
+    if (done > 8) throw new Error("stopped");
+  };
+  await assert.rejects(quantizeBase({ ...options, onTensor }), /stopped/);
+  assert.deepEqual(await quantizeBase(options), whole);
+  const all = model.starts.length;
+  await quantizeBase(options);
+  assert.equal(model.starts.length, all, "what is done was done again");
+  const wide = effectiveMethod({ lora: { rank: 512, initialization: "LoftQ" } });
+  await assert.rejects(
+    quantizeBase({ ...options, method: wide }),
+    /the rank of .* is 512, but its matrix has only .* lower rank/,
+  );
 });
 
 test("almost all of a shard can be mapped: only the scales of scales lie between cache lines", async (t) => {

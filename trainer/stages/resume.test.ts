@@ -43,6 +43,7 @@ test("a run that is stopped anywhere and resumed gives the same bytes", async (t
     { method: { dora: { rank: 4 } }, quantization: { type: "NF4" } },
     // Ranks are allocated before, between and after the stops, and their state is in the checkpoints.
     { method: { adalora: { initialRank: 4, targetRank: 2, everySteps: 2, finalSteps: 3, dropout: "0.1" } } },
+    { method: { lora: { rank: 2, initialization: "EVA" } }, quantization: { type: "NF4" } },
     { method: { loha: { rank: 2 } }, quantization: { type: "NF4" } },
     { method: { lokr: { rank: 2, decomposeBoth: true } } },
     { method: { krona: {} } },

@@ -21,9 +21,12 @@ import { Metrics } from "../training/metrics.ts";
 import { forgetPeak, peakBytes, releaseMemory } from "../training/peakMemory.ts";
 import { finishedReport, type WrittenReport, writeReport } from "../training/report.ts";
 import { TrainingLoop, type TrainingResult } from "../training/run.ts";
+import { setUp } from "../training/setUp.ts";
+import type { StepParts } from "../training/step.ts";
 import { WriterEpoch } from "../training/writerEpoch.ts";
 import { writeAdapter } from "../weights/adapter.ts";
 import { baseNameOf } from "../weights/baseName.ts";
+import { storedFactors } from "../weights/storedFactors.ts";
 import { classified } from "./classify.ts";
 import { type StageContext, throwIfStopped } from "./context.ts";
 import { figuresOf } from "./figures.ts";
@@ -165,9 +168,11 @@ class Training {
     if (!loaded) {
       await engine.initialise(inputs.tensors, settings.training.seed, {
         beforeTensor: () => throwIfStopped(context.signal),
+        stored: storedFactors(inputs.base),
         encode: async (text) => (await inputs.base.codec()).tokenizer.encodeWhole(text),
       });
     }
+    if (!loaded) await this.#setUp();
     await engine.bindResiduals(inputs.tensors);
     // Reading the first values leaves buffers.
     releaseMemory();
@@ -183,10 +188,25 @@ class Training {
     return { state: { ...state, resumes: state.resumes + 1 }, best };
   }
 
-  #loop(state: LoopState, best: Parameters | undefined): TrainingLoop {
-    const { engine, inputs, plan, settings, context, epoch } = this.#opened;
+  /** Lets the method read the training data before the first step. */
+  async #setUp(): Promise<void> {
+    const { context, progress } = this.#opened;
+    let done = 0;
+    try {
+      await setUp(this.#parts, context.signal, () => {
+        throwIfStopped(context.signal);
+        progress.report({ phase: "Loading", done: ++done, total: done, unit: "rows" });
+      });
+    } catch (error) {
+      throwIfStopped(context.signal);
+      throw error;
+    }
+  }
+
+  get #parts(): StepParts {
+    const { engine, inputs, plan, settings } = this.#opened;
     const { rowTokens, microRows } = plan.spec;
-    const parts = {
+    return {
       engine,
       dataset: inputs.train,
       shape: { rowTokens, microRows, trainedRowBuckets: engine.compiled.trainedRowBuckets },
@@ -195,8 +215,12 @@ class Training {
       steps: plan.steps,
       nameOf: (example: number) => nameOfExample(inputs, example),
     };
+  }
+
+  #loop(state: LoopState, best: Parameters | undefined): TrainingLoop {
+    const { inputs, settings, context, epoch } = this.#opened;
     const run = {
-      parts,
+      parts: this.#parts,
       settings: settings.training,
       validation: inputs.validation,
       checkpoints: this.#checkpoints,

@@ -67,7 +67,7 @@ export async function trainStep(
 }
 
 /** The engine in the form that a method uses. */
-const hostOf = (engine: Engine): StepHost => ({
+export const hostOf = (engine: Engine): StepHost => ({
   names: (role) => engine.stateOf(role).map(({ name }) => name),
   values: (role, name) => engine.floats(role, name),
   observe: () => engine.run({ program: "observe" }),

@@ -1,7 +1,7 @@
 /** Reads a trained adapter from its directory: Luthier's with every digest checked, or any in PEFT's layout. */
 
 import { corrupt } from "../contract/failure.ts";
-import { type MethodSettings, resultOf } from "../contract/methods/index.ts";
+import { type MethodSettings, quantizesFor, resultOf } from "../contract/methods/index.ts";
 import { isFloatType, widened } from "../formats/bfloat16.ts";
 import { type DecodedTensor, decodeTensors, SafetensorsError } from "../formats/safetensors.ts";
 import { methodOf } from "../methods/index.ts";
@@ -40,6 +40,8 @@ export async function readAdapter(stores: Stores, uri: string, digest: string): 
 
 export interface PeftAdapter {
   settings: MethodSettings;
+  /** Why it cannot be applied to a base that is not quantised; absent if it can. */
+  plainRefusal?: string;
   tensors: AdapterTensors;
   /** Tensors of the base that the file repeats, by the base's names. */
   repeated?: ReadonlyMap<string, DecodedTensor>;
@@ -58,7 +60,17 @@ export async function readPeftAdapter(stores: Stores, uri: string): Promise<Peft
       "AdapterMissing",
       `${uri}: ${file} is missing; save the adapter as safetensors, because pickles (*.bin) are not opened`,
     );
-  return { settings, ...foreignTensors(await store.read(`${uri}/${file}`), file, settings, parsed) };
+  const only = await onlyQuantized(stores, uri);
+  return { settings, ...only, ...foreignTensors(await store.read(`${uri}/${file}`), file, settings, parsed) };
+}
+
+/** An adapter of ours whose base was quantised for it belongs to that base alone. */
+async function onlyQuantized(stores: Stores, uri: string): Promise<Pick<PeftAdapter, "plainRefusal">> {
+  const found = await readManifest(stores, uri, adapterManifest).catch(() => undefined);
+  const how = found && quantizesFor(found.manifest.method);
+  if (!how) return {};
+  const plainRefusal = `the adapter was trained with ${how.setting} ${how.value} and belongs to the base that was quantised for it: chat with luthier chat --adapter NAME, or with an export that has merged.base: Dequantized`;
+  return { plainRefusal };
 }
 
 /** Tensors of an untrusted adapter. Throws a failure that names the file, the tensor and the fault. */

@@ -28,6 +28,7 @@ import type { Entry } from "../stores/store.ts";
 import type { Stores } from "../stores/stores.ts";
 import { withNf4Parts } from "./bitsandbytes.ts";
 import { modelTensors } from "./modelTensors.ts";
+import { isFactorsFile } from "./storedFactors.ts";
 
 export interface StoredFile {
   uri: string;
@@ -82,7 +83,7 @@ export class StoredModel implements ModelFiles {
 
   /** Names of the files that are not weights: configuration, tokenizer, licence. */
   companions(): string[] {
-    return this.names().filter((name) => !/\.safetensors(\.index\.json)?$/.test(name));
+    return this.names().filter((name) => !/\.safetensors(\.index\.json)?$/.test(name) && !isFactorsFile(name));
   }
 
   has(name: string): boolean {

@@ -24,6 +24,15 @@ export type MethodResult = "Adapter" | "Model";
 
 export type SettingsOf<Kind extends string, Table extends SettingTable> = { readonly kind: Kind } & ValuesOf<Table>;
 
+interface QuantizesFor {
+  readonly setting: string;
+  readonly value: string;
+  /** Why a base that is not quantised cannot be trained so, and what to do. */
+  readonly plainRefusal: string;
+  /** Why the adapter cannot be merged into the base that was quantised, and what to do. */
+  readonly originalRefusal: string;
+}
+
 interface Words<Kind extends string, Table extends SettingTable> {
   /** The member of `method` that selects it; also its `kind`. */
   readonly kind: Kind;
@@ -36,6 +45,11 @@ interface Words<Kind extends string, Table extends SettingTable> {
   readonly nf4Refusal?: string;
   /** Why the result cannot be merged into the base's weights, and what to do; absent if it can. */
   readonly mergeRefusal?: string;
+  /**
+   * The value of a setting for which prepare quantises the base anew for these settings. The base is then another one, and the
+   * adapter belongs to it alone.
+   */
+  readonly quantizesFor?: QuantizesFor;
   /** A method with fewer trained parameters, for the case that this one does not fit. */
   readonly smaller?: { readonly kind: string };
 }

@@ -96,6 +96,12 @@ export function effectiveMethod(written: WrittenMethod): MethodSettings {
   return effective(declaration, settings);
 }
 
+/** What follows if prepare quantises the base for this method; undefined if the base does not depend on the method. */
+export function quantizesFor(method: MethodSettings): Declaration["quantizesFor"] {
+  const { quantizesFor: how } = declarationOf(method.kind);
+  return how !== undefined && method[how.setting] === how.value ? how : undefined;
+}
+
 /** A method with all of its defaults. */
 export const usualMethod = (kind: string): MethodSettings => effective(declarationOf(kind), {});
 

@@ -1,32 +1,87 @@
 /** LoRA's settings. */
-import { decimalSetting } from "../setting.ts";
+import { z } from "zod";
+import type { Rule } from "../rules.ts";
+import { decimalSetting, setting } from "../setting.ts";
 import { declareMethod, type SettingsOf } from "./declaration.ts";
 import { alpha, alphaPattern, initializationFromBase, rank, rankPattern, rankStabilized } from "./lowRank.ts";
 import { bias, ensureWeightTying, excludeModules, layers, modulesToSave, targetsWithEmbedding } from "./targets.ts";
 
-export const lora = declareMethod({
-  kind: "lora",
-  description: "LoRA (Hu et al. 2021): a trained low-rank update beside each frozen matrix.",
-  learningRate: "2e-4",
-  result: "Adapter",
-  settings: {
-    rank,
-    alpha,
-    dropout: decimalSetting({ min: 0, max: 0.9 }, { description: "Dropout on the adapter's input.", default: 0 }),
-    targetModules: targetsWithEmbedding,
-    rankStabilized,
-    excludeModules,
-    layers,
-    rankPattern,
-    alphaPattern,
-    initialization: initializationFromBase,
-    learningRateRatio: decimalSetting(
-      { min: 1, max: 1000 },
-      { description: "LoRA+ (Hayou et al. 2024): B learns at this times the learning rate.", default: 1, later: true },
-    ),
-    bias,
-    modulesToSave,
-    ensureWeightTying,
-  },
+type Field = "loftqIterations" | "evaRho" | "evaTau";
+
+/** A setting that has no effect without this initialisation. */
+const onlyWith = (
+  field: Field,
+  start: string,
+): Rule<{ initialization?: string | undefined } & { [Name in Field]?: unknown }> => ({
+  cel: `!has(self.${field}) || (has(self.initialization) && self.initialization == '${start}')`,
+  holds: (settings) => settings[field] === undefined || settings.initialization === start,
+  message: `${field} has no effect without initialization: ${start}: remove it, or set that initialization`,
+  fieldPath: `.${field}`,
 });
+
+export const lora = declareMethod(
+  {
+    kind: "lora",
+    description: "LoRA (Hu et al. 2021): a trained low-rank update beside each frozen matrix.",
+    learningRate: "2e-4",
+    result: "Adapter",
+    quantizesFor: {
+      setting: "initialization",
+      value: "LoftQ",
+      plainRefusal:
+        "method.lora.initialization LoftQ replaces what quantising a base in NF4 loses: set baseModel.quantization, or another initialization",
+      originalRefusal:
+        "method.lora.initialization LoftQ trains what the original base has and its NF4 form lacks, which would be added to the original twice: set merged.base: Dequantized",
+    },
+    settings: {
+      rank,
+      alpha,
+      dropout: decimalSetting({ min: 0, max: 0.9 }, { description: "Dropout on the adapter's input.", default: 0 }),
+      targetModules: targetsWithEmbedding,
+      rankStabilized,
+      excludeModules,
+      layers,
+      rankPattern,
+      alphaPattern,
+      initialization: initializationFromBase,
+      learningRateRatio: decimalSetting(
+        { min: 1, max: 1000 },
+        {
+          description: "LoRA+ (Hayou et al. 2024): B learns at this times the learning rate.",
+          default: 1,
+          later: true,
+        },
+      ),
+      bias,
+      modulesToSave,
+      ensureWeightTying,
+      loftqIterations: setting(z.int().min(1).max(20), {
+        description:
+          "LoftQ's alternations between quantising and decomposing. After more than one the quantised base is not the one that other programs make.",
+        default: ({ initialization }) => (initialization === "LoftQ" ? 1 : undefined),
+        defaultText: "Default 1.",
+        value: z.int().optional(),
+        later: true,
+      }),
+      evaRho: setting(z.int().min(1).max(16), {
+        description: "EVA's highest rank of a layer, as a multiple of its rank; 1: every layer keeps its rank.",
+        default: ({ initialization }) => (initialization === "EVA" ? 2 : undefined),
+        defaultText: "Default 2.",
+        value: z.int().optional(),
+        later: true,
+      }),
+      evaTau: decimalSetting(
+        { exclusiveMin: 0, max: 1 },
+        {
+          description: "EVA has found a direction when its cosine with that of the batch before is this.",
+          default: ({ initialization }) => (initialization === "EVA" ? 0.99 : undefined),
+          defaultText: "Default 0.99.",
+          value: z.number().optional(),
+          later: true,
+        },
+      ),
+    },
+  },
+  [onlyWith("loftqIterations", "LoftQ"), onlyWith("evaRho", "EVA"), onlyWith("evaTau", "EVA")],
+);
 export type LoraSettings = SettingsOf<"lora", (typeof lora)["settings"]>;

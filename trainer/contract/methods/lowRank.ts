@@ -34,8 +34,11 @@ export const initialization = setting(z.enum(["Kaiming", "Gaussian", "Orthogonal
   later: true,
 });
 
-export const initializationFromBase = setting(z.enum(["Kaiming", "Gaussian", "Orthogonal", "PiSSA", "OLoRA"]), {
-  description: `${starts} PiSSA: the largest singular values of the matrix; OLoRA: the first part of its QR decomposition; both are subtracted from the matrix, so the model starts unchanged. Not possible on a base in NF4.`,
-  default: "Kaiming",
-  later: true,
-});
+export const initializationFromBase = setting(
+  z.enum(["Kaiming", "Gaussian", "Orthogonal", "PiSSA", "OLoRA", "LoftQ", "EVA"]),
+  {
+    description: `${starts} PiSSA: the largest singular values of the matrix; OLoRA: the first part of its QR decomposition; both are subtracted from the matrix, so the model starts unchanged; not possible on a base in NF4. LoftQ: what quantising to NF4 takes from the matrix; needs baseModel.quantization. EVA: A as the directions in which the layer's inputs vary most, and ranks that move to the layers that need them.`,
+    default: "Kaiming",
+    later: true,
+  },
+);

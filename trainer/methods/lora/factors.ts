@@ -1,16 +1,28 @@
 /** A and B of one layer and their initial values, which LoRA and DoRA share. Pure. */
+import type { LoraSettings } from "../../contract/methods/lora.ts";
 import type { LinearSite, Trained } from "../../graph/site.ts";
 import type { Decomposition, Initial } from "../../graph/tensor.ts";
+import type { QuantizedStart } from "../method.ts";
+import { isAdapted } from "../savedModules.ts";
 import { type Update, updateOf } from "../update.ts";
+import { multipleOf } from "./eva.ts";
 
 /** A and B of a layer. */
 export function factorsOf(site: LinearSite, settings: Update, learningRateScale = 1): { a: Trained; b: Trained } {
-  const { rank, scale } = updateOf(site.name, settings);
+  const { rank: own, scale } = updateOf(site.name, settings);
+  const rank = own * multipleOf(settings);
   const start = startOf(site, { rank, scale }, settings);
   const a = site.trainable("lora_A.weight", [rank, site.in], start.a);
   const b = site.trainable("lora_B.weight", [site.out, rank], start.b, { scale, learningRateScale });
   if (startsFromBase(settings)) site.subtractProduct(a, b, scale);
   return { a, b };
+}
+
+/** What prepare quantises a layer's matrix for. */
+export function quantizedStart(site: string, settings: LoraSettings): QuantizedStart | undefined {
+  if (settings.initialization !== "LoftQ" || !isAdapted(site, settings)) return undefined;
+  const [a, b] = [`${site}.lora_A.weight`, `${site}.lora_B.weight`];
+  return { ...updateOf(site, settings), iterations: settings.loftqIterations ?? 1, a, b };
 }
 
 /** Whether the update starts as a part of the base's matrix, which is subtracted from it. */
@@ -31,6 +43,11 @@ function startOf(
       return part("principal");
     case "OLoRA":
       return part("qr");
+    case "EVA":
+      // A is set before the first step.
+      return { a: { kind: "zeros" }, b: { kind: "zeros" } };
+    case "LoftQ":
+      return { a: { kind: "stored" }, b: { kind: "stored" } };
     case "Kaiming":
       return { a: { kind: "kaimingUniform", a: Math.sqrt(5) }, b: { kind: "zeros" } };
     case "Gaussian":

@@ -58,6 +58,21 @@ test("PiSSA and OLoRA are refused where the layers cannot be initialised so, wit
   }
 });
 
+test("LoftQ is refused without a base in NF4 and on the embedding, with the reason and the fix", () => {
+  const model = { ...tinyModel, tieWordEmbeddings: false };
+  const method = { ...tinyLora, initialization: "LoftQ" };
+  assert.throws(
+    () => compile(aSpec({ model, method })),
+    /LoftQ replaces what quantising .* set baseModel\.quantization/,
+  );
+  const storage = { dense: "BF16", linear: "NF4", doubleQuantization: false } as const;
+  const named = { ...method, targetModules: ["q_proj", "embed_tokens"] };
+  assert.throws(
+    () => compile(aSpec({ model, method: named, storage })),
+    /remove model\.embed_tokens from targetModules/,
+  );
+});
+
 test("PiSSA adds nothing to the cost of a step, and its first values are part of the state", () => {
   const [plain, begun] = ["Kaiming", "PiSSA"].map((initialization) =>
     compile(aSpec({ method: { ...tinyLora, initialization } })),

@@ -2,23 +2,29 @@
  * Updates that start as a part of the base's matrix (PiSSA, OLoRA). A and B are trained beside W − s·B₀A₀. The adapter is saved
  * as plain LoRA of twice the rank for the unchanged W, as PEFT converts it: s·BA − s·B₀A₀ = s·[B, −B₀]·[A; A₀]. Pure.
  */
-import type { LoraSettings } from "../../contract/methods/lora.ts";
+import { lora as declaration, type LoraSettings } from "../../contract/methods/lora.ts";
 import { isNf4 } from "../../graph/nf4.ts";
 import type { MethodTask } from "../method.ts";
 import type { NamedValues } from "../peft.ts";
 import { updateOf } from "../update.ts";
+import { isEva, multipleOf } from "./eva.ts";
 import { startsFromBase } from "./factors.ts";
 
-/** The same scale at twice the rank. */
+/**
+ * Plain LoRA of the same scale: after LoftQ for the base that was quantised for it, after PiSSA and OLoRA of twice the rank,
+ * after EVA with room for the highest rank.
+ */
 export function savedSettings(settings: LoraSettings): LoraSettings {
-  if (!startsFromBase(settings)) return settings;
+  if (settings.initialization === "LoftQ") return { ...settings, initialization: "Kaiming" };
+  const multiple = startsFromBase(settings) ? 2 : multipleOf(settings);
+  if (multiple === 1) return isEva(settings) ? { ...settings, initialization: "Kaiming" } : settings;
   const { rank, alpha, rankStabilized, rankPattern, alphaPattern } = settings;
-  const factor = rankStabilized ? Math.SQRT2 : 2;
+  const factor = rankStabilized ? Math.sqrt(multiple) : multiple;
   return {
     ...settings,
-    rank: 2 * rank,
+    rank: multiple * rank,
     alpha: factor * alpha,
-    rankPattern: times(rankPattern, 2),
+    rankPattern: times(rankPattern, multiple),
     alphaPattern: times(alphaPattern, factor),
     initialization: "Kaiming",
   };
@@ -53,13 +59,17 @@ export function fromBaseFault(
   { storage, tensors }: Pick<MethodTask, "storage" | "tensors">,
   layers: { readonly linear: readonly string[]; readonly embeddings: readonly string[] },
 ): string | undefined {
-  if (!startsFromBase(settings)) return undefined;
+  const isLoftq = settings.initialization === "LoftQ";
+  const decomposes = isLoftq || startsFromBase(settings);
+  if (!decomposes && !isEva(settings)) return undefined;
   const what = `initialization: ${settings.initialization}`;
-  if (layers.linear.some((layer) => isNf4(storage, layer)))
+  if (isLoftq && layers.linear.some((layer) => !isNf4(storage, layer))) return declaration.quantizesFor?.plainRefusal;
+  if (startsFromBase(settings) && layers.linear.some((layer) => isNf4(storage, layer)))
     return `${what} subtracts a part from the base's matrices, and the rest would have to be quantised again, which changes the model: use a base in BF16 or F32, or set another initialization`;
   const [embedding] = layers.embeddings;
   if (embedding !== undefined)
-    return `${what} decomposes linear layers: remove ${embedding} from targetModules, or set another initialization`;
+    return `${what} ${isEva(settings) ? "needs the inputs of" : "decomposes"} linear layers: remove ${embedding} from targetModules, or set another initialization`;
+  if (!decomposes) return undefined;
   const small = layers.linear.find((site) => updateOf(site, settings).rank > smallerSide(tensors, site));
   if (small === undefined) return undefined;
   return `${what}: the rank of ${small} is ${updateOf(small, settings).rank}, but its matrix has only ${smallerSide(tensors, small)} singular values: lower rank, or set rankPattern`;

@@ -8,14 +8,17 @@ import { addScaledProduct, transposed } from "../lowRank.ts";
 import { defineMethod, type MethodTask } from "../method.ts";
 import { isAdapted, isTrainedTensor, savedFault } from "../savedModules.ts";
 import { updateFault, updateOf } from "../update.ts";
-import { factorsOf, startsFromBase } from "./factors.ts";
+import { isEva, setUpEva } from "./eva.ts";
+import { factorsOf, quantizedStart } from "./factors.ts";
 import { fromBaseFault, savedSettings } from "./fromBase.ts";
 import { loraPeft } from "./peft.ts";
 
 export const lora = defineMethod(declaration, {
   describe({ rank, alpha, dropout, targetModules, rankStabilized, initialization, bias, modulesToSave }) {
     const scaling = rankStabilized ? ", rank-stabilised" : "";
-    const start = startsFromBase({ initialization }) ? `, initialised by ${initialization}` : "";
+    const start = !["Kaiming", "Gaussian", "Orthogonal"].includes(initialization)
+      ? `, initialised by ${initialization}`
+      : "";
     const update = `LoRA, rank ${rank}, alpha ${alpha}${scaling}, dropout ${dropout}, on ${targetModules.join(", ")}${start}`;
     const biases = { None: [], All: ["all biases"], LoraOnly: ["the biases of these layers"] }[bias];
     const whole = [...modulesToSave, ...biases];
@@ -35,6 +38,11 @@ export const lora = defineMethod(declaration, {
   },
   trains: isTrainedTensor,
   saved: savedSettings,
+  quantizedStart,
+  readsInputs: isEva,
+  async setup(host, settings) {
+    if (isEva(settings)) await setUpEva(host, settings);
+  },
   linear(site, x, base, settings) {
     if (!isAdapted(site.name, settings)) return base(x);
     const { a, b } = factorsOf(site, settings, settings.learningRateRatio);

@@ -9,6 +9,7 @@ import { patterns, readPatterns, readSelection, selection, targetsOf } from "../
 import { isTrainedTensor, ownNameOf, peftNameOf, repeatsHead, type Saved, tiedTensors } from "../savedModules.ts";
 import { updateOf } from "../update.ts";
 import { embeddingFault, isEmbeddingKey, repeatedEmbedding, turned } from "./embedding.ts";
+import { isEva, padded, patternsOf, trimmed } from "./eva.ts";
 import { besideBase, savedSettings } from "./fromBase.ts";
 
 /** Members of the configuration of an adapter without PEFT's further options. */
@@ -34,17 +35,19 @@ const ofStartsAndFlags = [
 ];
 
 /** The settings that LoRA and DoRA share, and dropout, which is 0 in DoRA. */
-type Common = Omit<LoraSettings, "kind" | "learningRateRatio" | keyof Saved>;
+type Common = Omit<LoraSettings, "kind" | "learningRateRatio" | "loftqIterations" | "evaRho" | "evaTau" | keyof Saved>;
 
 const biasInPeft = { None: "none", All: "all", LoraOnly: "lora_only" } as const;
 
-/** PiSSA and OLoRA are saved as plain LoRA. */
+/** Those that depend on the base are saved as plain LoRA, because PEFT would change the base when it loads the adapter. */
 const startInPeft = {
   Kaiming: true,
   Gaussian: "gaussian",
   Orthogonal: "orthogonal",
   PiSSA: true,
   OLoRA: true,
+  LoftQ: true,
+  EVA: true,
 } as const;
 
 /** The members of a configuration of LoRA or DoRA. */
@@ -105,11 +108,21 @@ export function loraFault(
 
 export const loraPeft: PeftFormat<LoraSettings> = {
   config: (settings, facts) => ({
-    ...loraConfig(savedSettings(settings), facts, { useDora: false }),
+    ...(isEva(settings)
+      ? { ...loraConfig(settings, facts, { useDora: false }), ...patternsOf(settings, facts) }
+      : loraConfig(savedSettings(settings), facts, { useDora: false })),
     ...savedConfig(settings),
   }),
   matches: ({ peft_type, use_dora }) => peft_type === "LORA" && use_dora !== true,
-  read: (members) => ({ kind: "lora", ...readLora(members), learningRateRatio: 1, ...readSaved(members) }),
+  read: (members) => ({
+    kind: "lora",
+    ...readLora(members),
+    learningRateRatio: 1,
+    loftqIterations: undefined,
+    evaRho: undefined,
+    evaTau: undefined,
+    ...readSaved(members),
+  }),
   fault(tensor, settings, has) {
     const { embedding, head } = tiedTensors;
     const own = tensor.key.startsWith(peftPrefix) ? ownNameOf(tensor.key.slice(peftPrefix.length)) : undefined;
@@ -124,13 +137,14 @@ export const loraPeft: PeftFormat<LoraSettings> = {
   toPeft(parameters, settings) {
     const { embedding, head } = tiedTensors;
     const named = (one: NamedValues, name: string) => ({ ...one, name: peftPrefix + name });
-    return parameters.flatMap((one) => {
+    return (isEva(settings) ? trimmed(parameters) : parameters).flatMap((one) => {
       const saved = named(besideBase(turned(one)), peftNameOf(one.name, settings));
       return one.name === embedding && repeatsHead(settings) ? [saved, named(one, head)] : [saved];
     });
   },
   fromPeft(tensors, settings) {
-    const own = tensors.map((one) => turned({ ...one, name: ownNameOf(one.name.slice(peftPrefix.length)) }));
+    const named = tensors.map((one) => turned({ ...one, name: ownNameOf(one.name.slice(peftPrefix.length)) }));
+    const own = isEva(settings) ? padded(named, settings) : named;
     return repeatsHead(settings) ? own.filter(({ name }) => name !== tiedTensors.head) : own;
   },
   repeats: (key, has) => repeatedEmbedding(key, has)?.slice(peftPrefix.length),

@@ -1,0 +1,76 @@
+/**
+ * The pass over the training data that a method makes before the first step. It depends on the data and the settings alone, not
+ * on the micro-batch, so that a run that was stopped in it and begins again has the same bits.
+ */
+import type { PackedDataset } from "../data/packed/packedDataset.ts";
+import { type BatchShape, makeBatch, partition } from "../engine/batch.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { LayerInputs } from "../graph/site.ts";
+import type { RopeTable } from "../models/rope.ts";
+import { hostOf, type StepParts } from "./step.ts";
+
+/** `onBatch` is called before each part of the work, and may throw to stop. */
+export async function setUp(parts: StepParts, signal: AbortSignal, onBatch: () => void): Promise<void> {
+  const { engine, dataset, settings } = parts;
+  const { setup, spec } = engine.compiled;
+  if (!setup) return;
+  await engine.run({ program: "derive" });
+  const batches = Math.ceil(dataset.rowCount / settings.rowsPerStep);
+  await setup({
+    ...hostOf(engine),
+    batches,
+    blocks: spec.model.layers,
+    inputs(batch, block) {
+      onBatch();
+      const first = (batch % batches) * settings.rowsPerStep;
+      const count = Math.min(settings.rowsPerStep, dataset.rowCount - first);
+      return inputsOf(
+        parts,
+        Array.from({ length: count }, (_, at) => first + at),
+        block,
+        signal,
+      );
+    },
+    principal(...matrix) {
+      onBatch();
+      return engine.principal(...matrix);
+    },
+  });
+}
+
+interface Parts {
+  engine: Engine;
+  dataset: PackedDataset;
+  shape: BatchShape;
+  rope: RopeTable;
+}
+
+/** The inputs of a block's layers at the trained tokens of some rows. */
+async function inputsOf(
+  { engine, dataset, shape, rope }: Parts,
+  rows: readonly number[],
+  block: number,
+  signal: AbortSignal,
+): Promise<LayerInputs[]> {
+  const key = { program: "inputs", block } as const;
+  const found = new Map<string, { width: number; values: Float32Array[] }>();
+  for (const part of partition(rows, shape.microRows)) {
+    const { inputs, trained } = makeBatch(dataset, part, 1, shape, rope);
+    await engine.run(key, inputs, signal);
+    for (const { name, shape: facts, values } of engine.outputs(key)) {
+      const width = facts.at(-1) ?? 0;
+      const one = found.get(name) ?? { width, values: [] };
+      found.set(name, one);
+      // A trained token is the target of the row before its own.
+      for (let at = 0; at < trained.length; at++) {
+        const row = 1 + Number(inputs.trainedRow?.[at]);
+        one.values.push(values.slice(row * width, (row + 1) * width));
+      }
+    }
+  }
+  return [...found].map(([name, { width, values }]) => {
+    const all = new Float32Array(values.length * width);
+    for (const [at, row] of values.entries()) all.set(row, at * width);
+    return { sites: name.split(" "), values: all, rows: values.length, width };
+  });
+}
