@@ -205,6 +205,18 @@ export const wrongSpecs: readonly WrongSpec[] = [
     message: "loftqIterations has no effect without initialization: LoftQ",
   },
   {
+    name: "a multiple of EVA's ranks with another initialization",
+    wrong: { method: { lora: { evaRho: 3 } } },
+    field: "spec.method.lora.evaRho",
+    message: "evaRho has no effect without initialization: EVA",
+  },
+  {
+    name: "a threshold of EVA with another initialization",
+    wrong: { method: { lora: { evaTau: "0.9", initialization: "PiSSA" } } },
+    field: "spec.method.lora.evaTau",
+    message: "evaTau has no effect without initialization: EVA",
+  },
+  {
     name: "a feed-forward layer that is not adapted",
     wrong: { method: { ia3: { targetModules: ["k_proj"], feedforwardModules: ["down_proj"] } } },
     field: "spec.method.ia3.feedforwardModules",
