@@ -13,6 +13,7 @@ import { chatCommand } from "./commands/chat.ts";
 import { dataCommand } from "./commands/data.ts";
 import { exportCommand } from "./commands/export.ts";
 import { gcCommand } from "./commands/gc.ts";
+import { inspectCommand } from "./commands/inspect.ts";
 import { planCommand } from "./commands/plan.ts";
 import { runCommand } from "./commands/run.ts";
 import { watchCommand } from "./commands/watch.ts";
@@ -26,6 +27,7 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ["chat", chatCommand],
   ["watch", watchCommand],
   ["export", exportCommand],
+  ["inspect", inspectCommand],
   ["gc", gcCommand],
 ]);
 

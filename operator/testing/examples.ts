@@ -55,10 +55,11 @@ export const wrongSpecs: readonly WrongSpec[] = [
   },
   ...(
     [
-      [{ type: "Linear", minimumRatio: "0.1" }, "minimumRatio", "Cosine or WarmupStableDecay"],
+      [{ type: "Linear", minimumRatio: "0.1" }, "minimumRatio", "Cosine, WarmupStableDecay or Polynomial"],
       [{ type: "Cosine", timescale: 10 }, "timescale", "InverseSquareRoot"],
       [{ type: "Cosine", decayRatio: "0.1" }, "decayRatio", "WarmupStableDecay"],
       [{ type: "Constant", decayType: "Linear" }, "decayType", "WarmupStableDecay"],
+      [{ type: "Linear", power: "2" }, "power", "Polynomial"],
     ] as const
   ).map(([schedule, field, fitting]) => ({
     name: `${field} in a schedule of type ${schedule.type}`,

@@ -105,11 +105,12 @@ export const readDataset = () => packRowsOf(readRows());
 
 const schedulesFile = z.array(
   z.strictObject({
-    type: z.enum(["Constant", "Linear", "Cosine", "InverseSquareRoot", "WarmupStableDecay"]),
+    type: z.enum(["Constant", "Linear", "Cosine", "InverseSquareRoot", "WarmupStableDecay", "Polynomial"]),
     minimumRatio: z.number().optional(),
     timescale: z.number().optional(),
     decayType: z.enum(["Linear", "Cosine", "OneMinusSquareRoot"]).optional(),
     decaySteps: z.number().optional(),
+    power: z.number().optional(),
     warmupSteps: z.number(),
     rates: z.array(z.number()),
   }),

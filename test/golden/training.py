@@ -14,6 +14,7 @@ from transformers import (
     get_cosine_with_min_lr_schedule_with_warmup,
     get_inverse_sqrt_schedule,
     get_linear_schedule_with_warmup,
+    get_polynomial_decay_schedule_with_warmup,
     get_wsd_schedule,
 )
 
@@ -126,6 +127,15 @@ def schedules() -> list:
         ),
         ({"type": "InverseSquareRoot"}, get_inverse_sqrt_schedule),
         ({"type": "InverseSquareRoot", "timescale": 3}, lambda optimizer, warmup: get_inverse_sqrt_schedule(optimizer, warmup, 3)),
+        *(
+            (
+                {"type": "Polynomial", "power": power, "minimumRatio": minimum},
+                lambda optimizer, warmup, power=power, minimum=minimum: get_polynomial_decay_schedule_with_warmup(
+                    optimizer, warmup, STEPS, lr_end=minimum, power=power
+                ),
+            )
+            for power, minimum in ((2.0, 0.0), (0.5, 0.1))
+        ),
         *(
             ({"type": "WarmupStableDecay", "decayType": decay, "decaySteps": steps, "minimumRatio": minimum}, stable(decay, steps, minimum))
             for decay in decays

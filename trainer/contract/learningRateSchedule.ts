@@ -6,19 +6,20 @@ import { z } from "zod";
 import type { Rule } from "./rules.ts";
 import { decimalSetting, type Earlier, required, section, setting, type ValuesOf, type WrittenOf } from "./setting.ts";
 
-const types = ["Constant", "Linear", "Cosine", "InverseSquareRoot", "WarmupStableDecay"] as const;
+const types = ["Constant", "Linear", "Cosine", "InverseSquareRoot", "WarmupStableDecay", "Polynomial"] as const;
 type ScheduleType = (typeof types)[number];
 
 const appliesTo = {
-  minimumRatio: ["Cosine", "WarmupStableDecay"],
+  minimumRatio: ["Cosine", "WarmupStableDecay", "Polynomial"],
   timescale: ["InverseSquareRoot"],
   decayRatio: ["WarmupStableDecay"],
   decayType: ["WarmupStableDecay"],
+  power: ["Polynomial"],
 } as const satisfies Record<string, readonly ScheduleType[]>;
 type Field = keyof typeof appliesTo;
 
 /** The defaults of the fields that one or two types have. */
-export const scheduleDefaults = { minimumRatio: 0, decayRatio: 0.1, decayType: "Cosine" } as const;
+export const scheduleDefaults = { minimumRatio: 0, decayRatio: 0.1, decayType: "Cosine", power: 2 } as const;
 
 const table = {
   type: required(
@@ -26,7 +27,7 @@ const table = {
       description:
         "Shape after the warm-up. Constant stays at the peak; Linear decays to 0; Cosine decays to minimumRatio; " +
         "InverseSquareRoot decays with one over the square root of the step; WarmupStableDecay stays at the peak, and " +
-        "decays in the last steps.",
+        "decays in the last steps; Polynomial decays to minimumRatio along a power of the remaining share of the steps.",
       default: "Cosine",
       defaultText: "",
     }),
@@ -69,6 +70,15 @@ const table = {
     defaultText: `Default ${scheduleDefaults.decayType}.`,
     later: true,
   }),
+  power: decimalSetting(
+    { exclusiveMin: 0, max: 10 },
+    {
+      description: `Exponent of the remaining share of the steps; 1 is Linear. Only for ${named("power")}.`,
+      default: defaultOf("power"),
+      defaultText: `Default ${scheduleDefaults.power}.`,
+      later: true,
+    },
+  ),
 };
 
 type Values = ValuesOf<typeof table>;
@@ -87,19 +97,23 @@ function defaultOf<Name extends keyof typeof scheduleDefaults>(
 }
 
 function named(field: Field): string {
-  return appliesTo[field].join(" and ");
+  return listed(appliesTo[field], "conjunction");
+}
+
+function listed(types: readonly string[], type: "conjunction" | "disjunction"): string {
+  return new Intl.ListFormat("en-GB", { type }).format(types);
 }
 
 function onlyWhereApplied(field: Field): Rule<WrittenOf<typeof table>> {
   return {
     cel: `!has(self.${field}) || self.type in [${appliesTo[field].map((type) => `'${type}'`).join(", ")}]`,
     holds: (written) => written[field] === undefined || isApplied(field, written.type),
-    message: `${field} applies only to the type ${appliesTo[field].join(" or ")}: remove it, or change the type`,
+    message: `${field} applies only to the type ${listed(appliesTo[field], "disjunction")}: remove it, or change the type`,
     fieldPath: `.${field}`,
   };
 }
 
 export const learningRateSchedule = section(table, {
   description: "How the learning rate changes over the run. Default Cosine with warmupRatio 0.03.",
-  rules: (["minimumRatio", "timescale", "decayRatio", "decayType"] as const).map(onlyWhereApplied),
+  rules: (["minimumRatio", "timescale", "decayRatio", "decayType", "power"] as const).map(onlyWhereApplied),
 });

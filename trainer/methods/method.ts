@@ -36,6 +36,14 @@ export interface TrainedSite {
   parameter(name: string): Float32Array;
 }
 
+/** The update of a layer as a product, ΔW = scale·B·A: b [out, rank] · a [rank, in]. */
+export interface LowRankUpdate {
+  readonly a: Float32Array;
+  readonly b: Float32Array;
+  readonly rank: number;
+  readonly scale: number;
+}
+
 /** Rows [first, last) of a matrix. */
 export interface RowRange {
   readonly first: number;
@@ -100,6 +108,8 @@ export interface Method<Settings> {
   afterStep?(host: StepHost, step: number, steps: number, settings: Settings): Promise<void>;
   /** Converts rows of a trained site's W [out, in], row-major, into rows that give the same result without the method. */
   merge?(site: TrainedSite, w: Float32Array, rows: RowRange, settings: Settings): void;
+  /** The same update as a product, which an analysis decomposes without the base; undefined where the site has none. */
+  lowRank?(site: Omit<TrainedSite, "in" | "out">, settings: Settings): LowRankUpdate | undefined;
   /** Turns a trained site's bias [out] into the bias that does the same without the method. Absent: it stays. */
   mergeBias?(site: TrainedSite, bias: Float32Array, settings: Settings): void;
   /** What prepare quantises a layer's matrix for; undefined: for nothing. Needs `quantizesFor` in the declaration. */
@@ -124,6 +134,8 @@ export interface BoundMethod extends SiteRewriter {
   readonly afterStep: AfterStep | undefined;
   merge(site: TrainedSite, w: Float32Array, rows: RowRange): void;
   mergeBias(site: TrainedSite, bias: Float32Array): void;
+  /** Absent: the method's updates are no products of low rank. */
+  readonly lowRank: ((site: Omit<TrainedSite, "in" | "out">) => LowRankUpdate | undefined) | undefined;
   readonly peft: BoundPeft | undefined;
 }
 
@@ -204,6 +216,7 @@ function bind<Settings extends MethodSettings>(
       method.merge(site, w, rows, settings);
     },
     mergeBias: (site, bias) => method.mergeBias?.(site, bias, settings),
+    lowRank: method.lowRank && ((site) => method.lowRank!(site, settings)),
     peft: method.peft && bindPeft(method.peft, settings),
   };
 }
@@ -242,5 +255,6 @@ export const noMethod: BoundMethod = {
   afterStep: undefined,
   merge: () => {},
   mergeBias: () => {},
+  lowRank: undefined,
   peft: undefined,
 };

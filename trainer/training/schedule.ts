@@ -28,6 +28,10 @@ export function learningRate(
       return peak * curves.Linear(after / (steps - warmup));
     case "Cosine":
       return peak * above(minimumRatio, curves.Cosine(after / (steps - warmup)));
+    case "Polynomial": {
+      const { power = scheduleDefaults.power } = schedule;
+      return peak * above(minimumRatio, curves.Linear(after / (steps - warmup)) ** power);
+    }
     case "InverseSquareRoot": {
       const { timescale = warmup || timescaleWithoutWarmup } = schedule;
       return peak / Math.sqrt((after + timescale) / timescale);

@@ -36,7 +36,7 @@ export function encodeValues(values: Float32Array, dtype: FloatType): Uint8Array
 }
 
 /** True if the method has parameters at this layer, other than the layer's own bias. */
-function isTrained(site: string, adapter: AdapterTensors): boolean {
+export function isTrained(site: string, adapter: AdapterTensors): boolean {
   for (const name of adapter.keys()) if (name.startsWith(`${site}.`) && name !== `${site}.bias`) return true;
   return false;
 }

@@ -43,6 +43,13 @@ export const adalora = defineMethod(declaration, {
   },
   afterStep: allocate,
   merge: mergeRows,
+  lowRank(site, settings) {
+    if (!site.has("lora_A")) return undefined;
+    const e = site.parameter("lora_E");
+    const width = site.parameter("lora_A").length / e.length;
+    const a = site.parameter("lora_A").map((value, index) => value * (e[Math.floor(index / width)] ?? 0));
+    return { a, b: site.parameter("lora_B"), rank: e.length, scale: scaleOf(settings) };
+  },
   peft: adaloraPeft,
 });
 

@@ -64,6 +64,16 @@ export const lora = defineMethod(declaration, {
     }
     addScaledProduct(w, rows, scale, site.parameter("lora_A.weight"), site.parameter("lora_B.weight"));
   },
+  lowRank(site, settings) {
+    const { rank, scale } = updateOf(site.name, settings);
+    if (site.has("lora_embedding_A")) {
+      // One row per token: ΔE = scale·A·Bᵀ.
+      const a = transposed(site.parameter("lora_embedding_B"), rank);
+      return { a, b: site.parameter("lora_embedding_A"), rank, scale };
+    }
+    if (!site.has("lora_A.weight")) return undefined;
+    return { a: site.parameter("lora_A.weight"), b: site.parameter("lora_B.weight"), rank, scale };
+  },
   peft: loraPeft,
 });
 

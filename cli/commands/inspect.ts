@@ -1,0 +1,96 @@
+/** `luthier inspect`: shows what an adapter learnt (trainer/inspection). */
+import { existsSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../../terminal/arguments.ts";
+import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
+import { exitCode } from "../../trainer/contract/exitCodes.ts";
+import { adviceOf } from "../../trainer/inspection/advice.ts";
+import { inspectAdapter } from "../../trainer/inspection/inspect.ts";
+import { methodOf } from "../../trainer/methods/index.ts";
+import { classified } from "../../trainer/stages/classify.ts";
+import { Stores } from "../../trainer/stores/stores.ts";
+import { type PeftAdapter, readPeftAdapter } from "../../trainer/weights/adapterSource.ts";
+import { MergeBase } from "../../trainer/weights/mergeBase.ts";
+import { adapterConfigFile } from "../../trainer/weights/peftConfig.ts";
+import { StoredModel } from "../../trainer/weights/storedModel.ts";
+import { ensureNative } from "../nativeBuild.ts";
+import { inspectionSvg } from "../ui/inspectPlot.ts";
+import { inspectionLines } from "../ui/inspectView.ts";
+
+const usage = {
+  command: "luthier inspect",
+  positionals: ["ADAPTER"],
+  summary: "Shows what an adapter learnt: spectra of its updates, amplified directions, overlap with another adapter.",
+  details: [
+    "ADAPTER is a directory with an adapter in PEFT's layout. For each matrix that it adapts: the singular values of its update",
+    "ΔW, the effective rank (exp of their entropy), and the number of directions that hold 99 % of ‖ΔW‖².",
+    "With --base also ‖ΔW‖/‖UᵀWV‖, by which the update amplifies its own directions of W; updates that are no product of",
+    "low rank (DoRA, LoHa, LoKr, …) need it. With --other also φ, the share of directions that both adapters have.",
+    "  luthier inspect out/adapter --base models/base --svg spectra.svg",
+    "The analyses are those of the LoRA paper (Hu et al. 2021, §7). Methods without ΔW, such as prefixes, are refused.",
+  ],
+  options: {
+    base: { value: "DIR", help: "the model that the adapter is for" },
+    other: { value: "DIR", help: "an adapter of the same base to compare" },
+    svg: { value: "FILE", help: "also write a picture of the spectra" },
+    threads: commonOptions.threads,
+    output: commonOptions.output,
+    help: commonOptions.help,
+  },
+} as const;
+
+export const inspectCommand: Command = { usage, run, onInterrupt: "stopping" };
+
+async function run(args: Arguments, session: Session): Promise<number> {
+  const format = choiceOf(args, "output", outputFormats, "text");
+  const [base, other, svg] = [optionOf(args, "base"), optionOf(args, "other"), optionOf(args, "svg")];
+  const directories = { adapter: adapterDirectory(args.positionals[0] ?? ""), other: other && adapterDirectory(other) };
+  await ensureNative(session.screen);
+  const stores = new Stores({ signal: session.signal });
+  const adapter = await adapterIn(stores, directories.adapter);
+  const sites = await classified(async () =>
+    inspectAdapter(adapter, {
+      base: base === undefined ? undefined : await MergeBase.of(await StoredModel.inDirectory(stores, uriOf(base))),
+      other: directories.other ? await adapterIn(stores, directories.other) : undefined,
+      threads: integerOf(args, "threads", 1, 1024, 0) || availableParallelism(),
+      onSite() {
+        session.signal.throwIfAborted();
+      },
+    }),
+  );
+  const method = methodOf(adapter.settings);
+  const advice = adviceOf(sites, rankOf(adapter));
+  const found = { method: method.describe(), sites, advice };
+  if (svg !== undefined) writeFileSync(svg, inspectionSvg(found));
+  session.write(format === "json" ? `${JSON.stringify(found, null, 2)}\n` : `${inspectionLines(found).join("\n")}\n`);
+  return exitCode.done;
+}
+
+/** The largest rank of an update that is a product; undefined for other methods. */
+function rankOf({ settings, tensors }: PeftAdapter): number | undefined {
+  const { lowRank } = methodOf(settings);
+  if (!lowRank) return undefined;
+  const sites = [...tensors.keys()].flatMap((key) => [...key.matchAll(/\./g)].map(({ index }) => key.slice(0, index)));
+  const ranks = [...new Set(sites)].flatMap((name) => {
+    const parameter = (own: string) => tensors.get(`${name}.${own}`) ?? new Float32Array();
+    return lowRank({ name, has: (own) => tensors.has(`${name}.${own}`), parameter })?.rank ?? [];
+  });
+  return ranks.length === 0 ? undefined : Math.max(...ranks);
+}
+
+const uriOf = (directory: string) => pathToFileURL(path.resolve(directory)).href;
+
+function adapterDirectory(directory: string): string {
+  if (existsSync(path.join(directory, adapterConfigFile))) return directory;
+  throw new UsageError(
+    `${directory} holds no adapter (${adapterConfigFile} is missing); the result of method full or bitfit is a model`,
+  );
+}
+
+async function adapterIn(stores: Stores, directory: string): Promise<PeftAdapter> {
+  const adapter = await classified(() => readPeftAdapter(stores, uriOf(directory)));
+  if (!adapter) throw new UsageError(`${directory} holds no adapter (${adapterConfigFile} is missing)`);
+  return adapter;
+}
