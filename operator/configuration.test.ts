@@ -36,10 +36,21 @@ test("variables of the trainer's pods are a JSON object", () => {
   assert.deepEqual(readConfiguration(image, { LUTHIER_TRAINER_ENV: "" })?.trainerVariables, {});
 });
 
+test("metrics are served over TLS if a directory of certificates is set", () => {
+  const secure = (env: NodeJS.ProcessEnv) => readConfiguration(image, env)?.secureMetrics;
+  assert.equal(secure({ LUTHIER_METRICS_PORT: "9443" }), undefined);
+  assert.deepEqual(secure({ LUTHIER_METRICS_CERTS: "/certs" }), { port: 8443, certificates: "/certs" });
+});
+
 const wrong: readonly { name: string; argv: string[]; message: RegExp }[] = [
   { name: "no image", argv: [], message: /--trainer-image/ },
   { name: "an unknown flag", argv: [...image, "--trainer"], message: /--trainer/ },
   { name: "an invalid port", argv: [...image, "--port", "http"], message: /http is not a port/ },
+  {
+    name: "an invalid port of metrics",
+    argv: [...image, "--metrics-certs", "/certs", "--metrics-port", "70000"],
+    message: /--metrics-port: 70000 is not a port/,
+  },
   { name: "invalid variables", argv: [...image, "--trainer-env", "A=b"], message: /--trainer-env .*JSON object/ },
   { name: "an invalid level", argv: [...image, "--log-level", "loud"], message: /loud is not a log level/ },
 ];

@@ -13,8 +13,10 @@ export interface Configuration {
   leaderElection: { namespace: string; name: string } | undefined;
   /** Identity of this process in the Lease and in Events. */
   identity: string;
-  /** Port of /healthz, /readyz and /metrics. */
+  /** Port of /healthz and /readyz, and of /metrics unless `secureMetrics` is set. */
   port: number;
+  /** /metrics on a port of its own, over TLS and with authorization; directory of tls.crt and tls.key. */
+  secureMetrics: { port: number; certificates: string } | undefined;
   logLevel: string;
 }
 
@@ -31,6 +33,9 @@ Outside a cluster the API server comes from KUBECONFIG (or ~/.kube/config).
                             luthier-operator, or luthier-operator-NAME for one namespace
   --lease-namespace NAME    where the Lease is (default: POD_NAMESPACE, else default)
   --port PORT               /healthz, /readyz, /metrics (default 8080)    LUTHIER_PORT
+  --metrics-certs DIR       serve /metrics over TLS with tls.crt and       LUTHIER_METRICS_CERTS
+                            tls.key of DIR, for those who may get it
+  --metrics-port PORT       port of /metrics over TLS (default 8443)      LUTHIER_METRICS_PORT
   --log-level LEVEL         trace debug info warn error (default info)    LUTHIER_LOG_LEVEL
   --help                    this text
 `;
@@ -49,13 +54,17 @@ export function readConfiguration(argv: readonly string[], env: NodeJS.ProcessEn
   const leads = flags["leader-elect"] ?? env.LUTHIER_LEADER_ELECT === "true";
   const leaseNamespace = flags["lease-namespace"] ?? env.POD_NAMESPACE ?? "default";
   const namespace = (flags.namespace ?? env.LUTHIER_NAMESPACE) || undefined;
+  const certificates = flags["metrics-certs"] ?? env.LUTHIER_METRICS_CERTS;
   return {
     trainerImage,
     trainerVariables: readVariables(flags["trainer-env"] ?? env.LUTHIER_TRAINER_ENV),
     namespace,
     leaderElection: leads ? { namespace: leaseNamespace, name: leaseName(namespace) } : undefined,
     identity: `${env.POD_NAME ?? env.HOSTNAME ?? "luthier-operator"}-${process.pid}`,
-    port: readPort(flags.port ?? env.LUTHIER_PORT ?? "8080"),
+    port: readPort("--port", flags.port ?? env.LUTHIER_PORT ?? "8080"),
+    secureMetrics: certificates
+      ? { port: readPort("--metrics-port", flags["metrics-port"] ?? env.LUTHIER_METRICS_PORT ?? "8443"), certificates }
+      : undefined,
     logLevel: readLevel(flags["log-level"] ?? env.LUTHIER_LOG_LEVEL ?? "info"),
   };
 }
@@ -75,6 +84,8 @@ function readFlags(argv: readonly string[]) {
         "leader-elect": { type: "boolean" },
         "lease-namespace": { type: "string" },
         port: { type: "string" },
+        "metrics-certs": { type: "string" },
+        "metrics-port": { type: "string" },
         "log-level": { type: "string" },
         help: { type: "boolean" },
       },
@@ -92,10 +103,10 @@ function readVariables(text = ""): PodVariables {
   );
 }
 
-function readPort(text: string): number {
+function readPort(flag: string, text: string): number {
   const port = Number(text);
   if (text === "" || !Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new UsageError(`--port: ${text} is not a port`);
+    throw new UsageError(`${flag}: ${text} is not a port`);
   return port;
 }
 

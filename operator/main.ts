@@ -6,7 +6,7 @@ import { KubeConfig } from "@kubernetes/client-node";
 import { pino } from "pino";
 import { type Configuration, help, readConfiguration, UsageError } from "./configuration.ts";
 import { newOperator } from "./operator.ts";
-import { serveHttp } from "./runtime/httpServer.ts";
+import { serveHttp, serveSecureMetrics } from "./runtime/httpServer.ts";
 import { kubeconfigFault } from "./runtime/kubeconfigFault.ts";
 
 function configuration(): Configuration | undefined {
@@ -33,14 +33,18 @@ async function main(): Promise<void> {
     process.stderr.write(`the kubeconfig cannot be read: ${kubeconfigFault(error)}\n`);
     process.exit(2);
   }
-  const { manager, metrics } = newOperator(kubeConfig, settings, log);
-  const server = await serveHttp(settings.port, manager, metrics);
+  const { manager, metrics, authorizer } = newOperator(kubeConfig, settings, log);
+  const { secureMetrics } = settings;
+  const servers = [
+    await serveHttp(settings.port, manager, secureMetrics ? undefined : metrics),
+    ...(secureMetrics ? [await serveSecureMetrics({ ...secureMetrics, authorizer, metrics, log })] : []),
+  ];
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
   const { trainerImage, namespace = "all" } = settings;
   log.info({ trainerImage, namespace, port: settings.port }, "luthier operator starts");
   const end = await manager.run(stop.signal);
-  server.close();
+  for (const server of servers) server.close();
   log.info({ end }, "luthier operator ends");
   process.exit(end === "stopped" ? 0 : 1);
 }

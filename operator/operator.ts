@@ -9,6 +9,8 @@ import type { Configuration } from "./configuration.ts";
 import { FineTuneJobReconciler } from "./finetunejob/controller.ts";
 import { Planner } from "./finetunejob/planner.ts";
 import { FineTuneRunReconciler } from "./finetunerun/controller.ts";
+import { FineTuningMetrics } from "./finetunerun/metrics.ts";
+import { Authorizer } from "./runtime/authorization.ts";
 import { Client } from "./runtime/client.ts";
 import { systemClock } from "./runtime/clock.ts";
 import { Controller, type Result } from "./runtime/controller.ts";
@@ -23,10 +25,14 @@ import { type Caches, newCaches, newReflectors } from "./shared/caches.ts";
 const workers = 4;
 /** An attempt at the Lease is short, and only the elector retries it. */
 const leaseCalls = { requestTimeoutMs: 5_000, maxAttempts: 1 };
+/** A scraper waits for the answer. */
+const reviewCalls = { requestTimeoutMs: 5_000, maxAttempts: 2 };
 
 export interface Operator {
   manager: Manager;
   metrics: ControllerMetrics;
+  /** Asks the API server also while this process does not lead. */
+  authorizer: Authorizer;
 }
 
 export function newOperator(kubeConfig: KubeConfig, configuration: Configuration, log: Logger): Operator {
@@ -41,6 +47,7 @@ export function newOperator(kubeConfig: KubeConfig, configuration: Configuration
   const clock = systemClock;
   const { trainerImage, trainerVariables: variables, identity, namespace } = configuration;
   const events = new EventRecorder({ client, component: managedBy, instance: identity, log });
+  const fineTuning = new FineTuningMetrics(metrics.registry, caches, () => manager.leads());
   const controller = (name: string, reconciler: { reconcile(key: string): Promise<Result> }) =>
     new Controller({ name, workers, metrics, log, reconcile: (key) => reconciler.reconcile(key) });
   const controllers = {
@@ -50,7 +57,7 @@ export function newOperator(kubeConfig: KubeConfig, configuration: Configuration
     ),
     runs: controller(
       "finetunerun",
-      new FineTuneRunReconciler({ client, caches, events, clock, trainerImage, variables }),
+      new FineTuneRunReconciler({ client, caches, events, clock, trainerImage, variables, metrics: fineTuning }),
     ),
     adapters: controller("adapter", new AdapterReconciler({ client, caches, events, clock, trainerImage, variables })),
   };
@@ -64,7 +71,7 @@ export function newOperator(kubeConfig: KubeConfig, configuration: Configuration
       identity,
       log,
     });
-  const manager = new Manager({
+  const manager: Manager = new Manager({
     name: managedBy,
     reflectors: newReflectors(caches, client, namespace, log),
     controllers: Object.values(controllers),
@@ -73,7 +80,8 @@ export function newOperator(kubeConfig: KubeConfig, configuration: Configuration
     metrics,
     log,
   });
-  return { manager, metrics };
+  const authorizer = new Authorizer(new Transport(kubeConfig, { ...calls, ...reviewCalls }));
+  return { manager, metrics, authorizer };
 }
 
 /** Maps each change to the objects to reconcile. */

@@ -1,9 +1,10 @@
-/** The Events of a FineTuneRun: one for each new reason, and a Warning only for what needs a person or has failed. */
+/** The Events of a FineTuneRun: one for each new reason, a Warning only for what needs a person or has failed; its metrics. */
 import assert from "node:assert/strict";
 import type { RequestListener } from "node:http";
 import { json } from "node:stream/consumers";
 import { test } from "node:test";
 import pino from "pino";
+import { Registry } from "prom-client";
 import type { FineTuneRun } from "../api/kinds.ts";
 import { Client } from "../runtime/client.ts";
 import { EventRecorder } from "../runtime/events.ts";
@@ -13,12 +14,13 @@ import { aBatchJob, anEnvelope, aPinnedJob, aPod, aRun, now, trainer, trainFigur
 import { withServer } from "../testing/server.ts";
 import { currentAttempt } from "./attempts.ts";
 import { FineTuneRunReconciler } from "./controller.ts";
+import { FineTuningMetrics } from "./metrics.ts";
 
 type Ended = { type: "Complete" | "Failed"; reason?: string };
 type Change = { named?: true; pod?: Parameters<typeof aPod>[0]; ended?: Ended };
 
-/** Reconciles the run after each change of the cluster; returns the Events of each reconcile. */
-async function eventsOf(changes: readonly Change[]): Promise<string[][]> {
+/** Reconciles the run after each change of the cluster; returns the Events of each reconcile, and the metrics at the end. */
+async function lifeOf(changes: readonly Change[]): Promise<{ events: string[][]; metrics: string }> {
   const job = aPinnedJob();
   let run: FineTuneRun = aRun(job);
   const caches = newCaches();
@@ -32,11 +34,13 @@ async function eventsOf(changes: readonly Change[]): Promise<string[][]> {
     response.writeHead(request.method === "GET" ? 404 : 200).end(JSON.stringify(status ? run : (body ?? {})));
   };
   const all: string[][] = [];
+  const registry = new Registry();
   await withServer(listener, async (transport) => {
     const client = new Client(transport);
     const log = pino({ level: "silent" });
     const events = new EventRecorder({ client, component: "luthier-operator", instance: "test", log });
-    const reconciler = new FineTuneRunReconciler({ client, caches, events, clock: () => now, ...trainer });
+    const metrics = new FineTuningMetrics(registry, caches, () => true);
+    const reconciler = new FineTuneRunReconciler({ client, caches, events, metrics, clock: () => now, ...trainer });
     for (const [index, { named, pod, ended }] of changes.entries()) {
       const resourceVersion = String(index + 2);
       const { name } = run.metadata;
@@ -65,13 +69,13 @@ async function eventsOf(changes: readonly Change[]): Promise<string[][]> {
       all.push([...told]);
     }
   });
-  return all;
+  return { events: all, metrics: await registry.metrics() };
 }
 
 const report = anEnvelope({ stage: "Train", figures: trainFigures(aRun(aPinnedJob()).spec.runHash) });
 
 test("an undisturbed life has one Event for each state, none of them a Warning", async () => {
-  const life = await eventsOf([
+  const { events, metrics } = await lifeOf([
     {},
     {},
     { named: true },
@@ -82,7 +86,7 @@ test("an undisturbed life has one Event for each state, none of them a Warning",
     { named: true, pod: { exitCode: 0, message: report }, ended: { type: "Complete" } },
     { named: true, pod: { exitCode: 0, message: report }, ended: { type: "Complete" } },
   ]);
-  assert.deepEqual(life, [
+  assert.deepEqual(events, [
     ["Normal Starting: Waiting until FineTuneJob bot adopts this run."],
     [],
     ["Normal Pending: Starting the training."],
@@ -93,6 +97,24 @@ test("an undisturbed life has one Event for each state, none of them a Warning",
     ["Normal Completed: done"],
     [],
   ]);
+  const lines = metrics.split("\n").filter((line) => /^luthier_/.test(line) && !/_bucket/.test(line));
+  assert.deepEqual(lines, [
+    'luthier_finetunejobs{namespace="team",state="New"} 1',
+    'luthier_finetuneruns{namespace="team",state="Succeeded"} 1',
+    'luthier_attempts_total{namespace="team",outcome="Succeeded",reason="Completed"} 1',
+    'luthier_resumes_total{namespace="team"} 0',
+    'luthier_trained_tokens_total{namespace="team"} 3000',
+    "luthier_queue_seconds_sum 0",
+    "luthier_queue_seconds_count 1",
+    "luthier_training_seconds_sum 60.1",
+    "luthier_training_seconds_count 1",
+    'luthier_peak_bytes_sum{source="Planned"} 100',
+    'luthier_peak_bytes_count{source="Planned"} 1',
+    'luthier_peak_bytes_sum{source="Measured"} 90',
+    'luthier_peak_bytes_count{source="Measured"} 1',
+    "luthier_peak_ratio_sum 0.9",
+    "luthier_peak_ratio_count 1",
+  ]);
 });
 
 test("a pod that no node accepts and a failed training are Warnings", async () => {
@@ -102,12 +124,13 @@ test("a pod that no node accepts and a failed training are Warnings", async () =
     reason: "Diverged",
     message: "the loss is not finite",
   });
-  const life = await eventsOf([
+  const { events, metrics } = await lifeOf([
     { named: true },
     { named: true, pod: { unschedulable: "no room" } },
     { named: true, pod: { running: true } },
     { named: true, pod: { exitCode: 21, message: failed }, ended: { type: "Failed", reason: "PodFailurePolicy" } },
   ]);
-  const heads = life.map((events) => events.map((one) => one.split(":")[0]));
+  const heads = events.map((told) => told.map((one) => one.split(":")[0]));
   assert.deepEqual(heads, [["Normal Pending"], ["Warning Unschedulable"], ["Normal Training"], ["Warning Diverged"]]);
+  assert.match(metrics, /^luthier_attempts_total\{namespace="team",outcome="Failed",reason="Diverged"\} 1$/m);
 });

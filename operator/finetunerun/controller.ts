@@ -23,6 +23,8 @@ import type { Caches } from "../shared/caches.ts";
 import { tellTransition } from "../shared/transition.ts";
 import { currentAttempt, withAttempt } from "./attempts.ts";
 import { decide, road } from "./decide.ts";
+import { measured } from "./measure.ts";
+import type { FineTuningMetrics } from "./metrics.ts";
 import { repairedRun } from "./repair.ts";
 import { expectedBy, wantedBy } from "./wishes.ts";
 import type { Decision, World } from "./world.ts";
@@ -37,11 +39,13 @@ export class FineTuneRunReconciler {
   readonly #events: EventRecorder;
   readonly #clock: Clock;
   readonly #trainerImage: string;
+  readonly #metrics: FineTuningMetrics;
 
   constructor(options: {
     client: Client;
     caches: Caches;
     events: EventRecorder;
+    metrics: FineTuningMetrics;
     clock: Clock;
     trainerImage: string;
     variables: PodVariables;
@@ -52,6 +56,7 @@ export class FineTuneRunReconciler {
     this.#events = options.events;
     this.#clock = options.clock;
     this.#trainerImage = options.trainerImage;
+    this.#metrics = options.metrics;
   }
 
   async reconcile(key: string): Promise<Result> {
@@ -62,6 +67,7 @@ export class FineTuneRunReconciler {
     const decision = decide(world);
     const { status, requeueAfterMs } = await this.#apply(world, decision);
     await writeStatus(this.#client, fineTuneRuns, run, status, manager);
+    this.#metrics.record(run.metadata.namespace ?? "", measured(run.status ?? {}, status, world.now));
     await tellTransition({ events: this.#events, calm }, run, status, world.now);
     return { requeueAfterMs };
   }

@@ -30,6 +30,7 @@ const drainMs = 20_000;
 export class Manager {
   readonly #options: ManagerOptions;
   #synced = false;
+  #leads = false;
 
   constructor(options: ManagerOptions) {
     this.#options = options;
@@ -39,9 +40,14 @@ export class Manager {
     return this.#synced;
   }
 
+  /** Does this process reconcile now? */
+  leads(): boolean {
+    return this.#leads;
+  }
+
   /** Runs until `signal` fires. */
   async run(signal: AbortSignal): Promise<"stopped" | "lost"> {
-    const { name, reflectors, controllers, elector, log, metrics, transport } = this.#options;
+    const { reflectors, controllers, elector, log, transport } = this.#options;
     const watching = new AbortController();
     const watches = Promise.all(reflectors.map((reflector) => reflector.run(watching.signal)));
     const aborted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
@@ -54,7 +60,7 @@ export class Manager {
         if (!(await acquired(elector, signal))) return "stopped";
         transport.writeOnlyWhile(() => elector.holds());
       }
-      metrics.leader.set({ name }, 1);
+      this.#setLeads(true);
       for (const controller of controllers) controller.start();
       log.info({ controllers: controllers.map((controller) => controller.name) }, "reconciling");
       return await this.#lead(aborted);
@@ -65,12 +71,18 @@ export class Manager {
     }
   }
 
+  #setLeads(leads: boolean): void {
+    const { metrics, name } = this.#options;
+    this.#leads = leads;
+    metrics.leader.set({ name }, leads ? 1 : 0);
+  }
+
   async #lead(aborted: Promise<void>): Promise<"stopped" | "lost"> {
-    const { name, controllers, elector, log, transport, metrics } = this.#options;
+    const { controllers, elector, log, transport } = this.#options;
     const releasing = new AbortController();
     const held = elector?.hold(releasing.signal);
     const end = await Promise.race([aborted.then(() => "stopped" as const), ...(held ? [held] : [])]);
-    metrics.leader.set({ name }, 0);
+    this.#setLeads(false);
     if (end === "lost") {
       transport.stopWrites();
       log.error("leadership is lost");
