@@ -32,8 +32,13 @@ test("operators of two namespaces lead side by side; operators of one elect a le
 
 test("variables of the trainer's pods are a JSON object", () => {
   const proxy = { HTTPS_PROXY: "http://proxy:3128" };
-  assert.deepEqual(readConfiguration(image, { LUTHIER_TRAINER_ENV: JSON.stringify(proxy) })?.trainerVariables, proxy);
-  assert.deepEqual(readConfiguration(image, { LUTHIER_TRAINER_ENV: "" })?.trainerVariables, {});
+  assert.deepEqual(readConfiguration(image, { LUTHIER_TRAINER_ENV: JSON.stringify(proxy) })?.pods.variables, proxy);
+  assert.deepEqual(readConfiguration(image, { LUTHIER_TRAINER_ENV: "" })?.pods.variables, {});
+});
+
+test("the user of the trainer's pods is 65532, another one, or left to the cluster", () => {
+  const user = (LUTHIER_TRAINER_USER?: string) => readConfiguration(image, { LUTHIER_TRAINER_USER })?.pods.user;
+  assert.deepEqual([user(), user("1000"), user("")], [65532, 1000, undefined]);
 });
 
 test("metrics are served over TLS if a directory of certificates is set", () => {
@@ -51,6 +56,7 @@ const wrong: readonly { name: string; argv: string[]; message: RegExp }[] = [
     argv: [...image, "--metrics-certs", "/certs", "--metrics-port", "70000"],
     message: /--metrics-port: 70000 is not a port/,
   },
+  { name: "root as a user", argv: [...image, "--trainer-user", "0"], message: /--trainer-user: 0 .*other than root/ },
   { name: "invalid variables", argv: [...image, "--trainer-env", "A=b"], message: /--trainer-env .*JSON object/ },
   { name: "an invalid level", argv: [...image, "--log-level", "loud"], message: /loud is not a log level/ },
 ];

@@ -1,12 +1,12 @@
 /** The operator's configuration from flags and environment. Pure. */
 import { parseArgs } from "node:util";
-import { type PodVariables, parseVariables } from "./jobs/variables.ts";
+import { type PodSettings, type PodVariables, parseVariables } from "./jobs/podSettings.ts";
 
 export interface Configuration {
   /** The image of prepare, train and export pods. */
   trainerImage: string;
-  /** Variables of those pods: proxies and certificates. */
-  trainerVariables: PodVariables;
+  /** Settings of those pods: proxies, certificates and the user. */
+  pods: PodSettings;
   /** Undefined: all namespaces. */
   namespace: string | undefined;
   /** Undefined: this process leads without an election. */
@@ -28,6 +28,8 @@ Outside a cluster the API server comes from KUBECONFIG (or ~/.kube/config).
 
   --trainer-image IMAGE     image of the prepare, train and export pods   LUTHIER_TRAINER_IMAGE
   --trainer-env JSON        variables of those pods, {"HTTPS_PROXY": …}   LUTHIER_TRAINER_ENV
+  --trainer-user UID        uid, gid and fsGroup of those pods (65532);   LUTHIER_TRAINER_USER
+                            empty: the cluster chooses them
   --namespace NAME          watch this namespace only (default: all)      LUTHIER_NAMESPACE
   --leader-elect            lead only while holding the Lease             LUTHIER_LEADER_ELECT=true
                             luthier-operator, or luthier-operator-NAME for one namespace
@@ -57,7 +59,10 @@ export function readConfiguration(argv: readonly string[], env: NodeJS.ProcessEn
   const certificates = flags["metrics-certs"] ?? env.LUTHIER_METRICS_CERTS;
   return {
     trainerImage,
-    trainerVariables: readVariables(flags["trainer-env"] ?? env.LUTHIER_TRAINER_ENV),
+    pods: {
+      variables: readVariables(flags["trainer-env"] ?? env.LUTHIER_TRAINER_ENV),
+      user: readUser(flags["trainer-user"] ?? env.LUTHIER_TRAINER_USER ?? "65532"),
+    },
     namespace,
     leaderElection: leads ? { namespace: leaseNamespace, name: leaseName(namespace) } : undefined,
     identity: `${env.POD_NAME ?? env.HOSTNAME ?? "luthier-operator"}-${process.pid}`,
@@ -80,6 +85,7 @@ function readFlags(argv: readonly string[]) {
       options: {
         "trainer-image": { type: "string" },
         "trainer-env": { type: "string" },
+        "trainer-user": { type: "string" },
         namespace: { type: "string" },
         "leader-elect": { type: "boolean" },
         "lease-namespace": { type: "string" },
@@ -101,6 +107,13 @@ function readVariables(text = ""): PodVariables {
   throw new UsageError(
     '--trainer-env (or LUTHIER_TRAINER_ENV) is not a JSON object of texts: {"HTTPS_PROXY": "http://…"}',
   );
+}
+
+function readUser(text: string): number | undefined {
+  if (text === "") return undefined;
+  const user = Number(text);
+  if (Number.isInteger(user) && user > 0 && user < 2 ** 31) return user;
+  throw new UsageError(`--trainer-user: ${text} is not the uid of a user other than root`);
 }
 
 function readPort(flag: string, text: string): number {

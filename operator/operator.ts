@@ -45,7 +45,7 @@ export function newOperator(kubeConfig: KubeConfig, configuration: Configuration
   const client = new Client(transport);
   const caches = newCaches();
   const clock = systemClock;
-  const { trainerImage, trainerVariables: variables, identity, namespace } = configuration;
+  const { trainerImage, pods, identity, namespace } = configuration;
   const events = new EventRecorder({ client, component: managedBy, instance: identity, log });
   const fineTuning = new FineTuningMetrics(metrics.registry, caches, () => manager.leads());
   const controller = (name: string, reconciler: { reconcile(key: string): Promise<Result> }) =>
@@ -53,13 +53,13 @@ export function newOperator(kubeConfig: KubeConfig, configuration: Configuration
   const controllers = {
     jobs: controller(
       "finetunejob",
-      new FineTuneJobReconciler({ client, caches, planner: new Planner(), trainerImage, variables, events, clock }),
+      new FineTuneJobReconciler({ client, caches, planner: new Planner(), trainerImage, pods, events, clock }),
     ),
     runs: controller(
       "finetunerun",
-      new FineTuneRunReconciler({ client, caches, events, clock, trainerImage, variables, metrics: fineTuning }),
+      new FineTuneRunReconciler({ client, caches, events, clock, trainerImage, pods, metrics: fineTuning }),
     ),
-    adapters: controller("adapter", new AdapterReconciler({ client, caches, events, clock, trainerImage, variables })),
+    adapters: controller("adapter", new AdapterReconciler({ client, caches, events, clock, trainerImage, pods })),
   };
   wake(caches, controllers);
   const { leaderElection } = configuration;

@@ -6,9 +6,9 @@ import { calmReasons } from "../api/outcome.ts";
 import { createJobOf, type Refused } from "../jobs/create.ts";
 import { observeJob } from "../jobs/observe.ts";
 import { hasEnded } from "../jobs/outcome.ts";
+import type { PodSettings } from "../jobs/podSettings.ts";
 import { deleteUnstarted } from "../jobs/replace.ts";
 import { batchJobs } from "../jobs/resources.ts";
-import type { PodVariables } from "../jobs/variables.ts";
 import type { Client } from "../runtime/client.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Result } from "../runtime/controller.ts";
@@ -25,7 +25,7 @@ const calm = calmReasons(road);
 
 export class AdapterReconciler {
   readonly #client: Client;
-  readonly #variables: PodVariables;
+  readonly #pods: PodSettings;
   readonly #caches: Caches;
   readonly #events: EventRecorder;
   readonly #clock: Clock;
@@ -37,9 +37,9 @@ export class AdapterReconciler {
     events: EventRecorder;
     clock: Clock;
     trainerImage: string;
-    variables: PodVariables;
+    pods: PodSettings;
   }) {
-    this.#variables = options.variables;
+    this.#pods = options.pods;
     this.#client = options.client;
     this.#caches = options.caches;
     this.#events = options.events;
@@ -81,7 +81,7 @@ export class AdapterReconciler {
 
   async #gather(adapter: Adapter): Promise<World> {
     const parsed = adapterSpec.safeParse(adapter.spec);
-    const trainer = { trainerImage: this.#trainerImage, variables: this.#variables };
+    const trainer = { trainerImage: this.#trainerImage, pods: this.#pods };
     const world = { adapter, now: this.#clock(), ...trainer, exports: [], staleJobs: [] };
     if (!parsed.success) return { ...world, spec: { issue: specIssue(parsed.error) } };
     const { data: spec } = parsed;

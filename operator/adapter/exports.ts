@@ -37,7 +37,7 @@ export function exportJob(
   adapter: Adapter,
   spec: AdapterSpec,
   { entry, key }: Pick<ExportWorld, "entry" | "key">,
-  { trainerImage, variables }: Pick<World, "trainerImage" | "variables">,
+  { trainerImage, pods }: Pick<World, "trainerImage" | "pods">,
 ): Job {
   const { execution, artifactRoot } = spec;
   const job = adapter.metadata.labels?.[labels.job];
@@ -48,7 +48,7 @@ export function exportJob(
     runFile: exportFile(sourceOf(spec), entry),
     claims: claimMounts({ read: [], write: artifactRoot }),
     image: trainerImage,
-    variables,
+    pods,
     placement: withRequests(execution.placement ?? {}, spec.results?.totalParameters),
     backoffLimit: helperBackoffLimit,
     ttlSecondsAfterFinished: applied(ttlTable, execution).ttlSecondsAfterFinished,

@@ -3,8 +3,8 @@ import type { ExportEntry } from "../../trainer/contract/exports.ts";
 import type { AdapterSpec, AdapterStatus } from "../api/adapter.ts";
 import type { Adapter } from "../api/kinds.ts";
 import type { ObservedJob } from "../jobs/observe.ts";
+import type { PodSettings } from "../jobs/podSettings.ts";
 import type { Job } from "../jobs/resources.ts";
-import type { PodVariables } from "../jobs/variables.ts";
 
 export interface ExportWorld extends ObservedJob {
   entry: ExportEntry;
@@ -18,7 +18,7 @@ export interface World {
   /** Image of new exports. */
   trainerImage: string;
   /** Variables of the pods. */
-  variables: PodVariables;
+  pods: PodSettings;
   /** Or the issues that make the spec invalid. */
   spec: AdapterSpec | { issue: string };
   exports: readonly ExportWorld[];

@@ -39,8 +39,8 @@ export function prepareName(
   return `${job.metadata.name}-prep-${look.slice(0, 8)}`;
 }
 
-/** The image and the variables of the pod. */
-type Trainer = Pick<World, "trainerImage" | "variables">;
+/** The image and the settings of the pod. */
+type Trainer = Pick<World, "trainerImage" | "pods">;
 
 export function prepareJob(job: FineTuneJob, wanted: Wanted, trainer: Trainer): Job {
   const { spec } = wanted;
@@ -56,7 +56,7 @@ export function prepareJob(job: FineTuneJob, wanted: Wanted, trainer: Trainer): 
     }),
     claims: claimMounts({ read: inputUris(spec), write: root }),
     image: trainer.trainerImage,
-    variables: trainer.variables,
+    pods: trainer.pods,
     placement: withRequests(helperPlacement(spec.placement, spec.helpers)),
     backoffLimit: helperBackoffLimit,
     ttlSecondsAfterFinished: applied(ttlTable, spec).ttlSecondsAfterFinished,

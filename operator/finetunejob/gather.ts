@@ -9,8 +9,8 @@ import { repairedRun } from "../finetunerun/repair.ts";
 import { namedRun, placerOf, wantedBy } from "../finetunerun/wishes.ts";
 import { observeJob } from "../jobs/observe.ts";
 import { jobState } from "../jobs/outcome.ts";
+import type { PodSettings } from "../jobs/podSettings.ts";
 import { limitRanges, nodes } from "../jobs/resources.ts";
-import type { PodVariables } from "../jobs/variables.ts";
 import type { Client } from "../runtime/client.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Caches } from "../shared/caches.ts";
@@ -26,7 +26,7 @@ export interface Gatherer {
   caches: Caches;
   planner: Planner;
   trainerImage: string;
-  variables: PodVariables;
+  pods: PodSettings;
   clock: Clock;
 }
 
@@ -39,13 +39,13 @@ export async function gather(gatherer: Gatherer, observed: FineTuneJob): Promise
   const promoted = withPromoted(named, known);
   const job = "issue" in read ? promoted : withPinsOf(promoted, currentRun, read);
   const wanted = "issue" in read ? read : { ...read, request: dueLook(job, currentRun, read.specHash) };
-  const { trainerImage, variables } = gatherer;
+  const { trainerImage, pods } = gatherer;
   const base = {
     job,
     now,
     wanted,
     trainerImage,
-    variables,
+    pods,
     adapters: known,
     currentRun,
     runWantedBy: currentRun ? wantedBy(gatherer.caches, currentRun).filter((name) => name !== job.metadata.name) : [],

@@ -4,8 +4,8 @@ import type { FineTuneJobSpec, FineTuneJobStatus, PlanStatus } from "../api/fine
 import type { FineTuneRunSpec } from "../api/fineTuneRun.ts";
 import type { Adapter, FineTuneJob, FineTuneRun } from "../api/kinds.ts";
 import type { ObservedJob } from "../jobs/observe.ts";
+import type { PodSettings } from "../jobs/podSettings.ts";
 import type { Job } from "../jobs/resources.ts";
-import type { PodVariables } from "../jobs/variables.ts";
 import type { KubeObject } from "../runtime/objects.ts";
 import type { MemoryBound } from "./fit.ts";
 
@@ -28,7 +28,7 @@ export interface World {
   wanted: Wanted | { issue: string };
   trainerImage: string;
   /** Variables of the pods. */
-  variables: PodVariables;
+  pods: PodSettings;
   /** All Adapters of this FineTuneJob's name. */
   adapters: readonly Adapter[];
   /** The run that status.currentRunRef names, if its uid is still the same. */

@@ -9,10 +9,10 @@ import { calmReasons } from "../api/outcome.ts";
 import { createJobOf } from "../jobs/create.ts";
 import { observeJob, readProgress } from "../jobs/observe.ts";
 import { hasEnded } from "../jobs/outcome.ts";
+import type { PodSettings } from "../jobs/podSettings.ts";
 import { progressDueInMs } from "../jobs/progress.ts";
 import { deleteUnstarted } from "../jobs/replace.ts";
 import { batchJobs, type Job } from "../jobs/resources.ts";
-import type { PodVariables } from "../jobs/variables.ts";
 import type { Client } from "../runtime/client.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Result } from "../runtime/controller.ts";
@@ -34,7 +34,7 @@ const calm = calmReasons(road);
 
 export class FineTuneRunReconciler {
   readonly #client: Client;
-  readonly #variables: PodVariables;
+  readonly #pods: PodSettings;
   readonly #caches: Caches;
   readonly #events: EventRecorder;
   readonly #clock: Clock;
@@ -48,9 +48,9 @@ export class FineTuneRunReconciler {
     metrics: FineTuningMetrics;
     clock: Clock;
     trainerImage: string;
-    variables: PodVariables;
+    pods: PodSettings;
   }) {
-    this.#variables = options.variables;
+    this.#pods = options.pods;
     this.#client = options.client;
     this.#caches = options.caches;
     this.#events = options.events;
@@ -83,7 +83,7 @@ export class FineTuneRunReconciler {
       run,
       now,
       trainerImage: this.#trainerImage,
-      variables: this.#variables,
+      pods: this.#pods,
       wantedBy: wantedBy(this.#caches, run),
       expectedBy: expectedBy(this.#caches, run),
       attempt,

@@ -95,7 +95,7 @@ export const road: readonly DeclaredStep<Step>[] = [
   },
   {
     name: "outdated",
-    when: "its pod has not started, and its Job is outdated (placement, limits, image, variables): the operator deletes and recreates it",
+    when: "its pod has not started, and its Job is outdated (placement, limits, image, settings of its pod): the operator deletes and recreates it",
     outcomes: [reconciling("Pending", "Pending")],
     step: outdated,
   },

@@ -7,13 +7,13 @@ import type { FineTuneRun } from "../api/kinds.ts";
 import { labels } from "../api/names.ts";
 import { claimMounts } from "../jobs/claims.ts";
 import { trainPlacement } from "../jobs/placement.ts";
+import type { PodSettings } from "../jobs/podSettings.ts";
 import { renderJob } from "../jobs/render.ts";
 import type { Job } from "../jobs/resources.ts";
-import type { PodVariables } from "../jobs/variables.ts";
 
 export function trainJob(run: FineTuneRun, attempted: Attempted): Job {
   const { spec } = run;
-  const { jobName, trainerImage, variables, activeDeadlineSeconds } = attempted;
+  const { jobName, trainerImage, pods, activeDeadlineSeconds } = attempted;
   const life = applied(jobLifeTable, spec.execution);
   return renderJob({
     name: jobName,
@@ -22,7 +22,7 @@ export function trainJob(run: FineTuneRun, attempted: Attempted): Job {
     runFile: runFileOf(run),
     claims: claimMounts({ read: [], write: spec.artifactRoot }),
     image: trainerImage,
-    variables,
+    pods,
     scratchBytes: spec.execution.scratchBytes,
     checkpointBytes: spec.execution.checkpointBytes,
     placement: trainPlacement(spec.execution.placement),
@@ -36,7 +36,7 @@ export function trainJob(run: FineTuneRun, attempted: Attempted): Job {
 interface Attempted {
   jobName: string;
   trainerImage: string;
-  variables: PodVariables;
+  pods: PodSettings;
   activeDeadlineSeconds: number | undefined;
 }
 

@@ -206,7 +206,7 @@ export const running: Step = (world) => {
   };
 };
 
-/** Placement, limits, image or variables changed since the Job was created, and no pod of it runs: recreate it. */
+/** Placement, limits, image or pod settings changed since the Job was created, and no pod of it runs: recreate it. */
 export const outdated: Step = (world) => {
   const { attempt, run } = world;
   const { job, state, record } = attempt ?? {};
@@ -251,7 +251,7 @@ export const start: Step = (world) => {
 const attemptOf = (world: World, jobName: string) => ({
   jobName,
   trainerImage: imageOf(world),
-  variables: world.variables,
+  pods: world.pods,
   activeDeadlineSeconds: secondsLeft(world.run.status ?? {}, world.run.spec.execution.activeDeadlineSeconds),
 });
 /** The run belongs to a FineTuneJob whose status does not name it now: start nothing until it does. */

@@ -3,8 +3,8 @@ import type { Progress } from "../../trainer/contract/progress.ts";
 import type { Attempt, FineTuneRunStatus } from "../api/fineTuneRun.ts";
 import type { FineTuneRun } from "../api/kinds.ts";
 import type { JobState } from "../jobs/outcome.ts";
+import type { PodSettings } from "../jobs/podSettings.ts";
 import type { Job } from "../jobs/resources.ts";
-import type { PodVariables } from "../jobs/variables.ts";
 
 export interface World {
   run: FineTuneRun;
@@ -12,7 +12,7 @@ export interface World {
   /** Image of new attempts. */
   trainerImage: string;
   /** Variables of the pods. */
-  variables: PodVariables;
+  pods: PodSettings;
   /** FineTuneJobs whose current run this is and that are not suspended. */
   wantedBy: readonly string[];
   /** FineTuneJobs with this run's settings whose status does not name it: the run is new, or the status was lost. */

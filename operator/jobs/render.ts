@@ -16,9 +16,9 @@ import type { ResolvedPlacement } from "../api/common.ts";
 import { annotations, labels, managedBy } from "../api/names.ts";
 import { type KubeObject, ownerReference } from "../runtime/objects.ts";
 import type { ClaimMount } from "./claims.ts";
+import { environmentOf, type PodSettings, securityContextOf } from "./podSettings.ts";
 import type { Job } from "./resources.ts";
 import { type SecretMount, secretMounts, secretVolume } from "./secrets.ts";
-import { environmentOf, type PodVariables } from "./variables.ts";
 
 export interface TrainerJob {
   name: string;
@@ -32,15 +32,13 @@ export interface TrainerJob {
   /** Size of the checkpoint that a pod writes when it must stop. */
   checkpointBytes?: number | undefined;
   image: string;
-  variables: PodVariables;
+  pods: PodSettings;
   placement: ResolvedPlacement;
   backoffLimit: number;
   activeDeadlineSeconds?: number | undefined;
   ttlSecondsAfterFinished: number;
 }
 
-/** uid and gid of the trainer's image. */
-const trainerUser = 65532;
 export const containerName = "trainer";
 const runDirectory = "/luthier/run";
 const claimsDirectory = "/luthier/claims";
@@ -106,14 +104,7 @@ function podSpec(job: TrainerJob, stage: string): PodSpec {
     terminationGracePeriodSeconds: secondsToStop(job.checkpointBytes),
     automountServiceAccountToken: false,
     enableServiceLinks: false,
-    securityContext: {
-      runAsNonRoot: true,
-      runAsUser: trainerUser,
-      runAsGroup: trainerUser,
-      fsGroup: trainerUser,
-      fsGroupChangePolicy: "OnRootMismatch",
-      seccompProfile: { type: "RuntimeDefault" },
-    },
+    securityContext: securityContextOf(job.pods),
     ...where,
     containers: [
       {
@@ -121,7 +112,7 @@ function podSpec(job: TrainerJob, stage: string): PodSpec {
         image: job.image,
         imagePullPolicy: "IfNotPresent",
         args: [stage, "--run-file", `${runDirectory}/run.yaml`],
-        ...environmentOf(job.variables),
+        ...environmentOf(job.pods),
         ...(resources === undefined ? {} : { resources: resourceStrings(resources) }),
         terminationMessagePolicy: "File",
         securityContext: {

@@ -31,14 +31,14 @@ import {
 import { withServer } from "../testing/server.ts";
 import { actions, aWorld } from "../testing/worlds.ts";
 import { type JobState, jobState } from "./outcome.ts";
+import type { PodSettings } from "./podSettings.ts";
 import { isOutdated } from "./render.ts";
 import { deleteUnstarted } from "./replace.ts";
 import type { Job, Pod } from "./resources.ts";
-import type { PodVariables } from "./variables.ts";
 
 const bad = "registry.example/luthier-trainer:typo";
 const merged = { name: "merged", merged: {} };
-type Settings = { spec?: FineTuneJobSpec; trainerImage?: string; variables?: PodVariables };
+type Settings = { spec?: FineTuneJobSpec; trainerImage?: string; pods?: PodSettings };
 
 /** The rendered Job of each stage, and the action on `job` in `state`. */
 const stages = {
@@ -97,7 +97,8 @@ function running(job: Job, state: JobState, reason?: string): RunWorld {
 const where = { gpusPerNode: 0 };
 const changes: { name: string; was: Settings }[] = [
   { name: "another image", was: { trainerImage: bad } },
-  { name: "another proxy", was: { variables: { HTTPS_PROXY: "http://proxy:3128" } } },
+  { name: "another proxy", was: { pods: { ...trainer.pods, variables: { HTTPS_PROXY: "http://proxy:3128" } } } },
+  { name: "another user", was: { pods: { ...trainer.pods, user: undefined } } },
   {
     name: "a selector that no node has",
     was: { spec: aSpec({ placement: { ...where, nodeSelector: { disk: "none" } } }) },

@@ -14,8 +14,8 @@ import type { Job, Pod } from "../jobs/resources.ts";
 
 export const now = new Date("2026-01-02T03:04:05Z");
 export const image = "registry.example/luthier-trainer:1";
-/** The operator's part of a world: the image and the variables of its pods. */
-export const trainer = { trainerImage: image, variables: {} };
+/** The operator's part of a world: the image and the settings of its pods. */
+export const trainer = { trainerImage: image, pods: { variables: {}, user: 65532 } };
 const digestOf = (digit: string) => `sha256:${digit.repeat(64)}`;
 
 export function aSpec(change: Partial<FineTuneJobSpec> = {}): FineTuneJobSpec {

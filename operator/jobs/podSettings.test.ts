@@ -2,11 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { trainJob } from "../finetunerun/job.ts";
 import { aPinnedJob, aRun, trainer } from "../testing/builders.ts";
-import { type PodVariables, parseVariables } from "./variables.ts";
+import { type PodSettings, type PodVariables, parseVariables } from "./podSettings.ts";
 
-const container = (variables: PodVariables) =>
-  trainJob(aRun(aPinnedJob()), { jobName: "run-1", ...trainer, variables, activeDeadlineSeconds: undefined }).spec
-    ?.template.spec?.containers[0];
+const podOf = (pods: Partial<PodSettings>) =>
+  trainJob(aRun(aPinnedJob()), {
+    ...{ jobName: "run-1", ...trainer, activeDeadlineSeconds: undefined },
+    pods: { ...trainer.pods, ...pods },
+  }).spec?.template.spec;
+const container = (variables: PodVariables) => podOf({ variables })?.containers[0];
 
 test("the pod gets the variables, sorted by name; without variables the Job is unchanged", () => {
   const env = [
@@ -22,4 +25,10 @@ test("variables are a JSON object of strings", () => {
   assert.deepEqual(parseVariables('{"HTTPS_PROXY":"http://proxy:3128"}'), { HTTPS_PROXY: "http://proxy:3128" });
   for (const text of ["HTTPS_PROXY=x", "[]", '{"A":1}', '{"A B":"x"}', "null"])
     assert.equal(parseVariables(text), undefined);
+});
+
+test("a pod runs as the operator's user, or as a user that the cluster chooses, and never as root", () => {
+  const [own, chosen] = [podOf({ user: 1000 })?.securityContext, podOf({ user: undefined })?.securityContext];
+  assert.deepEqual([own?.runAsUser, own?.runAsGroup, own?.fsGroup, own?.runAsNonRoot], [1000, 1000, 1000, true]);
+  assert.deepEqual(chosen, { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } });
 });
