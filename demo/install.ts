@@ -22,7 +22,9 @@ export async function installOperator(cluster: Cluster, images: Images, report: 
   await removeHalfInstalled(cluster);
   report({ message: "helm upgrade --install luthier charts/luthier" });
   const { operator, trainer } = images;
-  await upgrade(cluster, [...imageValues("operator", operator.name), ...imageValues("trainer", trainer.name)]);
+  const names = [...imageValues("operator", operator.name), ...imageValues("trainer", trainer.name)];
+  // A second replica on the only node is of no use.
+  await upgrade(cluster, [...names, "operator.replicas=1"]);
 }
 
 /** Installs or upgrades the chart with these values; resolves when the operator is ready. */

@@ -1,12 +1,14 @@
 /**
- * Writes the files that are generated from the operator's code: crds/*.yaml and the chart's copies, the reference of each
- * kind, and the page of states. Run by `npm run crds`; with `--check` it writes nothing and fails if a file is outdated.
+ * Writes the generated files: crds/*.yaml and the chart's copies, the reference of each kind, the page of states, and the
+ * reference of the chart's values. Run by `npm run crds`; with `--check` it writes nothing and fails if a file is outdated.
  */
+import { readFileSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { stringify } from "yaml";
 import { kindPage } from "../reference/kind.ts";
 import { statesPage } from "../reference/states.ts";
+import { valuesPage } from "../reference/values.ts";
 import { type CrdOptions, customResourceDefinition } from "./crd.ts";
 import { kinds } from "./kinds.ts";
 import { group } from "./names.ts";
@@ -25,6 +27,8 @@ export function generatedFiles(): Map<string, string> {
     files.set(`docs/reference/${kind.kind.toLowerCase()}.md`, kindPage(kind) + pageNotice);
   }
   files.set("docs/states.md", statesPage() + pageNotice);
+  const values = readFileSync(path.join(repository, "charts/luthier/values.yaml"), "utf8");
+  files.set("docs/reference/values.md", valuesPage(values) + pageNotice);
   return files;
 }
 

@@ -10,9 +10,10 @@ import { namedRun, placerOf, wantedBy } from "../finetunerun/wishes.ts";
 import { observeJob } from "../jobs/observe.ts";
 import { jobState } from "../jobs/outcome.ts";
 import type { PodSettings } from "../jobs/podSettings.ts";
-import { limitRanges, nodes } from "../jobs/resources.ts";
+import { limitRanges, type Node, nodes } from "../jobs/resources.ts";
 import type { Client } from "../runtime/client.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { ApiError } from "../runtime/errors.ts";
 import type { Caches } from "../shared/caches.ts";
 import { adapterName, prepareName, runName } from "./children.ts";
 import { largestNode, planKey, podMemory } from "./fit.ts";
@@ -140,7 +141,7 @@ async function planOf(
   const before = job.status?.plan;
   const isWhole = before?.checkpointBytes !== undefined && before.stagedBytes !== undefined;
   if (before?.key === key && before.fits && isWhole) return { kind: "planned", plan: before };
-  const available = memory ?? largestNode(await allNodes(gatherer.client), spec.placement);
+  const available = memory ?? largestNode(await knownNodes(gatherer.client), spec.placement);
   const answer = await gatherer.planner.plan(key, { spec, inputs, availableBytes: available?.bytes });
   if (answer.kind === "failed" || available === undefined) return answer;
   return { kind: "planned", plan: { ...answer.plan, availableFrom: available.from } };
@@ -150,7 +151,17 @@ async function limitRangesOf(client: Client, { metadata }: FineTuneJob) {
   return (await client.list(limitRanges, { namespace: metadata.namespace })).items;
 }
 
-async function allNodes(client: Client) {
+/** All nodes; none if the operator may not list them, which an administrator may choose. */
+export async function knownNodes(client: Client): Promise<Node[]> {
+  try {
+    return await allNodes(client);
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 403) return [];
+    throw error;
+  }
+}
+
+async function allNodes(client: Client): Promise<Node[]> {
   const first = await client.list(nodes, { limit: 500 });
   const found = [...first.items];
   for (let { continueToken } = first; continueToken !== ""; ) {

@@ -1,25 +1,17 @@
-/** Tests the chart with the real Helm: lint, upgrade, uninstall. */
+/** Tests the chart on a cluster: rights, strict validation, metrics, upgrade, uninstall. chartValues.test.ts renders it. */
 import assert from "node:assert/strict";
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
-import { parseAllDocuments } from "yaml";
+import { setTimeout as sleep } from "node:timers/promises";
 import { chart, imageValues, operatorNamespace, upgrade } from "../../demo/install.ts";
 import type { KubeObject } from "../../operator/runtime/objects.ts";
+import type { Cluster } from "../cluster/cluster.ts";
 import { type Bench, manifest, refusal } from "./bench.ts";
+import { prometheusKinds } from "./prometheusKinds.ts";
+import { everything, renderedText } from "./renderedChart.ts";
 
 export function chartTests(bench: () => Bench): void {
-  test("the chart passes lint and refuses unknown values", async () => {
-    const { cluster } = bench();
-    assert.match(await cluster.helm(["lint", "--strict", chart]), /0 chart\(s\) failed/);
-    // Without a cluster Helm assumes one of its own version.
-    const render = ["template", chart, "--kube-version=1.34.0", "--set"];
-    const refused = async (values: string) => refusal(cluster.helm([...render, values]));
-    assert.match(await refused("operator.replica=2"), /replica/);
-    const writers = "operator.replicas=2,operator.leaderElection=false";
-    assert.match(await refused(writers), /operator\.replicas above 1 needs operator\.leaderElection/);
-  });
-
   test("the operator has the rights that it needs and few others", async () => {
     const { cluster } = bench();
     const may = async (...words: string[]) => {
@@ -48,93 +40,56 @@ export function chartTests(bench: () => Bench): void {
     assert.match(metrics, /controller_runtime_reconcile_total\{controller="finetunejob",result="success"\} [1-9]/);
     assert.match(metrics, /workqueue_depth\{name="finetunerun"\} 0/);
     assert.match(metrics, /leader_election_master_status\{name="luthier-operator"\} 1/);
+    assert.match(metrics, /luthier_finetunejobs\{namespace="[^"]+",state="Ready"\} [1-9]/);
+    assert.match(metrics, /luthier_attempts_total\{namespace="[^"]+",outcome="Succeeded",reason="Completed"\} [1-9]/);
   });
 
-  test("a chart rendered for one namespace has rights only there, and to list nodes", async () => {
-    const rendered = await bench().cluster.helm([
-      ...["template", "one", chart, "--kube-version=1.34.0", "--namespace=luthier", "--set=operator.namespace=team-a"],
-    ]);
-    const kinds = parseAllDocuments(rendered).map((document) => document.toJS());
-    const named = (kind: string) => kinds.filter((one) => one?.kind === kind).map(({ metadata }) => metadata);
-    assert.deepEqual(
-      named("ClusterRole").map(({ name }) => name),
-      ["one-luthier-nodes"],
-    );
-    assert.deepEqual(
-      named("Role").map(({ name, namespace }) => [name, namespace]),
-      [
-        ["one-luthier", "team-a"],
-        ["one-luthier-lease", "luthier"],
-      ],
-    );
-    assert.match(rendered, /resourceNames: \["luthier-operator-team-a"\]/);
-  });
-
-  test("names that YAML parses as booleans, numbers, dates or null are strings in every rendered object", async () => {
-    const render = async (name: string) => {
-      const named = [
-        "operator.namespace",
-        "operator.priorityClassName",
-        "operator.nodeSelector.disk",
-        "images.trainer.tag",
-      ];
-      const more = ["images.operator.tag", "images.pullSecrets[0].name", "metrics.service.annotations.team"];
-      const values = [...named, ...more].map((value) => `--set-string=${value}=${name}`);
-      const set = [...values, "--set-string=images.trainer.repository=1", "--set-string=images.operator.repository=1"];
-      const text = await bench().cluster.helm([
-        ...[
-          "template",
-          name,
-          chart,
-          "--kube-version=1.34.0",
-          `--namespace=${name}`,
-          "--set=crds.enabled=false",
-          ...set,
-        ],
-      ]);
-      // YAML 1.1, as in Kubernetes' tools and Helm.
-      const documents = parseAllDocuments(text, { version: "1.1" });
-      assert.deepEqual(
-        documents.flatMap(({ errors, warnings }) => [...errors, ...warnings]),
-        [],
-      );
-      return JSON.stringify(documents.map((document) => document.toJS()));
-    };
-    const plain = await render("plain-name");
-    assert.ok(plain.split("plain-name").length > 30);
-    for (const name of [
-      "n",
-      "y",
-      "no",
-      "on",
-      "off",
-      "true",
-      "null",
-      "1234",
-      "1e3",
-      "0x1f",
-      "0o17",
-      "2024-01-01",
-      "30",
-    ]) {
-      assert.equal(await render(name), plain.replaceAll("plain-name", name), name);
-    }
-  });
-
-  test("a watched namespace that --set parses as a number is watched by its name", async () => {
+  test("the chart with all its options passes the API server's strict validation", async () => {
     const { cluster } = bench();
-    for (const [value, name] of [
-      ["1234", "1234"],
-      ["12345678", "12345678"],
-    ] as const) {
-      const set = `--set=operator.namespace=${value}`;
-      const rendered = await cluster.helm(["template", "one", chart, "--kube-version=1.34.0", set]);
-      const documents = parseAllDocuments(rendered, { version: "1.1" }).map((document) => document.toJS());
-      const role = documents.find(({ kind }) => kind === "Role");
-      assert.equal(role.metadata.namespace, name);
-      assert.match(JSON.stringify(documents), new RegExp(`"LUTHIER_NAMESPACE","value":"${name}"`));
-      assert.match(JSON.stringify(documents), new RegExp(`"resourceNames":\\["luthier-operator-${name}"\\]`));
+    // The Prometheus operator's own kinds.
+    for (const file of await prometheusKinds()) await cluster.kubectl(["apply", "--server-side", "-f", file]);
+    await cluster.kubectl(["wait", "crd", "--all", "--for=condition=Established", "--timeout=60s"]);
+    const dryRun = ["apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-"];
+    for (const set of [everything, ["metrics.podMonitor.enabled=true", "operator.namespace=default"]]) {
+      const text = await renderedText(cluster.programs.helm, { name: "strict", namespace: operatorNamespace, set });
+      await cluster.kubectl(dryRun, text);
     }
+    const typo = {
+      apiVersion: "policy/v1",
+      kind: "PodDisruptionBudget",
+      metadata: { name: "a" },
+      spec: { maxUnavailble: 1 },
+    };
+    assert.match(await refusal(cluster.kubectl(dryRun, JSON.stringify(typo))), /unknown field "spec\.maxUnavailble"/);
+  });
+
+  test("helm test finds an operator that holds the Lease", async () => {
+    const answer = await bench().cluster.helm(["test", "luthier", "--namespace", operatorNamespace, "--timeout=2m"]);
+    assert.match(answer, /TEST SUITE:\s+luthier-test\s[\s\S]*Phase:\s+Succeeded/);
+  });
+
+  test("users with the cluster's role edit write FineTuneJobs and no runs; those with view read them", async () => {
+    const { cluster } = bench();
+    for (const role of ["view", "edit"]) {
+      const binding = ["create", "rolebinding", `to-${role}`, `--clusterrole=${role}`, `--user=${role}er`];
+      await cluster.kubectl([...binding, "--namespace=default"]);
+    }
+    const may = async (user: string, verb: string, what: string) => {
+      const question = ["auth", "can-i", verb, what, `--as=${user}`, "--namespace=default"];
+      return (await cluster.kubectl(question).catch(() => "no")).trim();
+    };
+    // The cluster aggregates roles some moments after they are created.
+    for (let tries = 0; tries < 50 && (await may("editer", "create", "finetunejobs")) === "no"; tries++)
+      await sleep(100);
+    const answers = await Promise.all([
+      may("viewer", "list", "adapters"),
+      may("viewer", "create", "finetunejobs"),
+      may("editer", "create", "finetunejobs"),
+      may("editer", "delete", "finetuneruns"),
+      may("editer", "create", "finetuneruns"),
+      may("editer", "patch", "finetunejobs/status"),
+    ]);
+    assert.deepEqual(answers, ["yes", "no", "yes", "yes", "no", "no"]);
   });
 
   describe("its life", () => {
@@ -166,6 +121,21 @@ export function chartTests(bench: () => Bench): void {
       assert.deepEqual(await objects(), before);
     });
 
+    test("metrics over TLS are for those whom the cluster allows", async () => {
+      const { cluster } = bench();
+      await upgrade(cluster, ["metrics.tls.enabled=true"], "--reuse-values");
+      const binding = ["create", "clusterrolebinding", "scraper", "--clusterrole=luthier-metrics-reader"];
+      await cluster.kubectl([...binding, `--serviceaccount=${operatorNamespace}:scraper`]);
+      const statuses = [];
+      for (const account of ["scraper", "tenant"]) {
+        await cluster.kubectl(["create", "serviceaccount", account, "--namespace", operatorNamespace]);
+        const token = (await cluster.kubectl(["create", "token", account, "--namespace", operatorNamespace])).trim();
+        statuses.push(await scrape(cluster, token));
+      }
+      assert.deepEqual([...statuses, await scrape(cluster, "forged")], ["200", "403", "401"]);
+      await upgrade(cluster, ["metrics.tls.enabled=false"], "--reuse-values");
+    });
+
     test("an uninstall keeps CRDs and objects, and removes everything else", async () => {
       const { cluster } = bench();
       await cluster.helm(["uninstall", "luthier", "--namespace", operatorNamespace, "--wait"]);
@@ -189,6 +159,23 @@ export function chartTests(bench: () => Bench): void {
       });
     }
   });
+}
+
+/** The status of a scrape from a node, with the certificate of the chart's Secret. */
+async function scrape(cluster: Cluster, token: string): Promise<string> {
+  const get = async (what: string, path: string) =>
+    cluster.kubectl(["-n", operatorNamespace, "get", what, `--output=jsonpath=${path}`]);
+  const [host, ca] = await Promise.all([
+    get("service/luthier-metrics", "{.spec.clusterIP}"),
+    get("secret/luthier-metrics-tls", "{.data.tls\\.crt}"),
+  ]);
+  const servername = `luthier-metrics.${operatorNamespace}.svc`;
+  const options = { host, port: 8080, path: "/metrics", servername, headers: { authorization: `Bearer ${token}` } };
+  const script = `require("https").get({ ...${JSON.stringify(options)}, ca: Buffer.from("${ca}", "base64") }, (response) => {
+    console.log(response.statusCode);
+    process.exit();
+  });`;
+  return (await cluster.onNode(process.execPath, "--eval", script)).trim();
 }
 
 /** The chart of an earlier release, with a CRD that lacks a field. */
