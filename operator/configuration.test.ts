@@ -36,6 +36,12 @@ test("variables of the trainer's pods are a JSON object", () => {
   assert.deepEqual(readConfiguration(image, { LUTHIER_TRAINER_ENV: "" })?.pods.variables, {});
 });
 
+test("the limit of concurrent runs is a number, or absent", () => {
+  const limit = (LUTHIER_CONCURRENT_RUNS?: string) =>
+    readConfiguration(image, { LUTHIER_CONCURRENT_RUNS })?.concurrentRuns;
+  assert.deepEqual([limit(), limit(""), limit("3")], [undefined, undefined, 3]);
+});
+
 test("the user of the trainer's pods is 65532, another one, or left to the cluster", () => {
   const user = (LUTHIER_TRAINER_USER?: string) => readConfiguration(image, { LUTHIER_TRAINER_USER })?.pods.user;
   assert.deepEqual([user(), user("1000"), user("")], [65532, 1000, undefined]);
@@ -55,6 +61,11 @@ const wrong: readonly { name: string; argv: string[]; message: RegExp }[] = [
     name: "an invalid port of metrics",
     argv: [...image, "--metrics-certs", "/certs", "--metrics-port", "70000"],
     message: /--metrics-port: 70000 is not a port/,
+  },
+  {
+    name: "a limit of no runs",
+    argv: [...image, "--concurrent-runs", "0"],
+    message: /--concurrent-runs: 0 .*1 or more/,
   },
   { name: "root as a user", argv: [...image, "--trainer-user", "0"], message: /--trainer-user: 0 .*other than root/ },
   { name: "invalid variables", argv: [...image, "--trainer-env", "A=b"], message: /--trainer-env .*JSON object/ },

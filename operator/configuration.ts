@@ -7,6 +7,8 @@ export interface Configuration {
   trainerImage: string;
   /** Settings of those pods: proxies, certificates and the user. */
   pods: PodSettings;
+  /** The limit of concurrent runs of each namespace; undefined: none. */
+  concurrentRuns: number | undefined;
   /** Undefined: all namespaces. */
   namespace: string | undefined;
   /** Undefined: this process leads without an election. */
@@ -30,6 +32,8 @@ Outside a cluster the API server comes from KUBECONFIG (or ~/.kube/config).
   --trainer-env JSON        variables of those pods, {"HTTPS_PROXY": …}   LUTHIER_TRAINER_ENV
   --trainer-user UID        uid, gid and fsGroup of those pods (65532);   LUTHIER_TRAINER_USER
                             empty: the cluster chooses them
+  --concurrent-runs N       at most N runs of a namespace at a time       LUTHIER_CONCURRENT_RUNS
+                            (default: no limit)
   --namespace NAME          watch this namespace only (default: all)      LUTHIER_NAMESPACE
   --leader-elect            lead only while holding the Lease             LUTHIER_LEADER_ELECT=true
                             luthier-operator, or luthier-operator-NAME for one namespace
@@ -64,6 +68,7 @@ export function readConfiguration(argv: readonly string[], env: NodeJS.ProcessEn
       user: readUser(flags["trainer-user"] ?? env.LUTHIER_TRAINER_USER ?? "65532"),
     },
     namespace,
+    concurrentRuns: readLimit(flags["concurrent-runs"] ?? env.LUTHIER_CONCURRENT_RUNS ?? ""),
     leaderElection: leads ? { namespace: leaseNamespace, name: leaseName(namespace) } : undefined,
     identity: `${env.POD_NAME ?? env.HOSTNAME ?? "luthier-operator"}-${process.pid}`,
     port: readPort("--port", flags.port ?? env.LUTHIER_PORT ?? "8080"),
@@ -86,6 +91,7 @@ function readFlags(argv: readonly string[]) {
         "trainer-image": { type: "string" },
         "trainer-env": { type: "string" },
         "trainer-user": { type: "string" },
+        "concurrent-runs": { type: "string" },
         namespace: { type: "string" },
         "leader-elect": { type: "boolean" },
         "lease-namespace": { type: "string" },
@@ -106,6 +112,15 @@ function readVariables(text = ""): PodVariables {
   if (variables) return variables;
   throw new UsageError(
     '--trainer-env (or LUTHIER_TRAINER_ENV) is not a JSON object of texts: {"HTTPS_PROXY": "http://…"}',
+  );
+}
+
+function readLimit(text: string): number | undefined {
+  if (text === "") return undefined;
+  const limit = Number(text);
+  if (Number.isInteger(limit) && limit > 0) return limit;
+  throw new UsageError(
+    `--concurrent-runs: ${text} is not a number of runs: use 1 or more, or leave it out for no limit`,
   );
 }
 

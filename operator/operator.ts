@@ -10,6 +10,7 @@ import { FineTuneJobReconciler } from "./finetunejob/controller.ts";
 import { Planner } from "./finetunejob/planner.ts";
 import { FineTuneRunReconciler } from "./finetunerun/controller.ts";
 import { FineTuningMetrics } from "./finetunerun/metrics.ts";
+import { wokenBy } from "./finetunerun/turns.ts";
 import { Authorizer } from "./runtime/authorization.ts";
 import { Client } from "./runtime/client.ts";
 import { systemClock } from "./runtime/clock.ts";
@@ -45,7 +46,7 @@ export function newOperator(kubeConfig: KubeConfig, configuration: Configuration
   const client = new Client(transport);
   const caches = newCaches();
   const clock = systemClock;
-  const { trainerImage, pods, identity, namespace } = configuration;
+  const { trainerImage, pods, identity, namespace, concurrentRuns } = configuration;
   const events = new EventRecorder({ client, component: managedBy, instance: identity, log });
   const fineTuning = new FineTuningMetrics(metrics.registry, caches, () => manager.leads());
   const controller = (name: string, reconciler: { reconcile(key: string): Promise<Result> }) =>
@@ -57,7 +58,16 @@ export function newOperator(kubeConfig: KubeConfig, configuration: Configuration
     ),
     runs: controller(
       "finetunerun",
-      new FineTuneRunReconciler({ client, caches, events, clock, trainerImage, pods, metrics: fineTuning }),
+      new FineTuneRunReconciler({
+        client,
+        caches,
+        events,
+        clock,
+        trainerImage,
+        pods,
+        metrics: fineTuning,
+        concurrentRuns,
+      }),
     ),
     adapters: controller("adapter", new AdapterReconciler({ client, caches, events, clock, trainerImage, pods })),
   };
@@ -102,9 +112,11 @@ function wake(caches: Caches, controllers: { jobs: Controller; runs: Controller;
       for (const other of caches.fineTuneJobs.byIndex("run", run)) jobs.queue.add(keyOf(other));
     }
   });
-  caches.fineTuneRuns.onChange(({ object }) => {
+  caches.fineTuneRuns.onChange((change) => {
+    const { object } = change;
     runs.queue.add(keyOf(object));
     wakeOwners(object, "FineTuneJob", jobs);
+    for (const other of wokenBy(change, caches.fineTuneRuns)) runs.queue.add(keyOf(other));
   });
   caches.adapters.onChange(({ object }) => {
     adapters.queue.add(keyOf(object));

@@ -65,6 +65,10 @@ export const fineTuneRunStatus = z.object({
   runningSeconds: count
     .optional()
     .meta({ description: "Duration of the ended attempts in seconds, waiting included." }),
+  queuedSince: time.optional().meta({
+    description:
+      "Since when the run has waited for its turn, because the namespace's limit of concurrent runs is reached.",
+  }),
   progress: progress.optional(),
   lastCheckpointStep: count.optional(),
   results: results.optional(),

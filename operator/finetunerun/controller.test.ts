@@ -40,7 +40,15 @@ async function lifeOf(changes: readonly Change[]): Promise<{ events: string[][];
     const log = pino({ level: "silent" });
     const events = new EventRecorder({ client, component: "luthier-operator", instance: "test", log });
     const metrics = new FineTuningMetrics(registry, caches, () => true);
-    const reconciler = new FineTuneRunReconciler({ client, caches, events, metrics, clock: () => now, ...trainer });
+    const reconciler = new FineTuneRunReconciler({
+      client,
+      caches,
+      events,
+      metrics,
+      clock: () => now,
+      ...trainer,
+      concurrentRuns: undefined,
+    });
     for (const [index, { named, pod, ended }] of changes.entries()) {
       const resourceVersion = String(index + 2);
       const { name } = run.metadata;

@@ -26,6 +26,7 @@ import { decide, road } from "./decide.ts";
 import { measured } from "./measure.ts";
 import type { FineTuningMetrics } from "./metrics.ts";
 import { repairedRun } from "./repair.ts";
+import { Turns } from "./turns.ts";
 import { expectedBy, wantedBy } from "./wishes.ts";
 import type { Decision, World } from "./world.ts";
 
@@ -40,6 +41,7 @@ export class FineTuneRunReconciler {
   readonly #clock: Clock;
   readonly #trainerImage: string;
   readonly #metrics: FineTuningMetrics;
+  readonly #turns: Turns;
 
   constructor(options: {
     client: Client;
@@ -49,6 +51,8 @@ export class FineTuneRunReconciler {
     clock: Clock;
     trainerImage: string;
     pods: PodSettings;
+    /** The limit of concurrent runs of each namespace. */
+    concurrentRuns: number | undefined;
   }) {
     this.#pods = options.pods;
     this.#client = options.client;
@@ -57,14 +61,18 @@ export class FineTuneRunReconciler {
     this.#clock = options.clock;
     this.#trainerImage = options.trainerImage;
     this.#metrics = options.metrics;
+    this.#turns = new Turns(options.concurrentRuns);
   }
 
   async reconcile(key: string): Promise<Result> {
     const run = this.#caches.fineTuneRuns.get(key);
     if (run === undefined) return {};
     const jobs = this.#caches.jobs.byIndex("owner", run.metadata.uid ?? "");
-    const world = await this.#gather(repairedRun(run, jobs));
+    const gathered = await this.#gather(repairedRun(run, jobs));
+    // Nothing is awaited from here to the record of the place: two runs must not take the same one.
+    const world = { ...gathered, turn: this.#turns.of(gathered.run, this.#caches) };
     const decision = decide(world);
+    this.#turns.decided(world.run, decision.status);
     const { status, requeueAfterMs } = await this.#apply(world, decision);
     await writeStatus(this.#client, fineTuneRuns, run, status, manager);
     this.#metrics.record(run.metadata.namespace ?? "", measured(run.status ?? {}, status, world.now));
@@ -86,6 +94,7 @@ export class FineTuneRunReconciler {
       pods: this.#pods,
       wantedBy: wantedBy(this.#caches, run),
       expectedBy: expectedBy(this.#caches, run),
+      turn: undefined,
       attempt,
       progress: await this.#progress(run, attempt, now),
     };

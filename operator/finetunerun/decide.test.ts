@@ -32,6 +32,7 @@ function aWorld(status: FineTuneRunStatus = {}, change: Partial<World> = {}): Wo
     expectedBy: [],
     attempt: undefined,
     progress: undefined,
+    turn: undefined,
     ...change,
   };
 }

@@ -7,7 +7,7 @@ import type { FineTuneRunStatus } from "../api/fineTuneRun.ts";
 import { blocked, type DeclaredStep, ready, reconciling, stalled, waiting } from "../api/outcome.ts";
 import { isNews, progressStatus } from "../jobs/progress.ts";
 import { withAttempt } from "./attempts.ts";
-import type { Step } from "./decision.ts";
+import { limitReached, type Step } from "./decision.ts";
 import {
   attemptFailed,
   attemptGone,
@@ -20,6 +20,7 @@ import {
   nextAttempt,
   outdated,
   pending,
+  queued,
   running,
   start,
   stop,
@@ -127,6 +128,12 @@ export const road: readonly DeclaredStep<Step>[] = [
     when: "no FineTuneJob wants the run now",
     outcomes: [waiting("Stopped", "NotWanted")],
     step: unwanted,
+  },
+  {
+    name: "queued",
+    when: "the operator's limit of concurrent runs of a namespace is reached: the run waits for its turn, first come, first served",
+    outcomes: [reconciling("Queued", limitReached)],
+    step: queued,
   },
   {
     name: "nextAttempt",

@@ -9,6 +9,9 @@ import type { Decision, World } from "./world.ts";
 /** One check: the decision if it applies. */
 export type Step = (world: World) => Decision | undefined;
 
+/** Reason of a run that waits for its turn; every other reason ends the wait. */
+export const limitReached = "ConcurrencyLimit";
+
 export function pause(world: World, status: FineTuneRunStatus): Decision {
   const message =
     "No FineTuneJob wants this run now: its FineTuneJob was suspended, edited to other settings, or deleted.";
@@ -44,10 +47,11 @@ export function decisionOf(
     // An end is final.
     ended ?? { type: "Succeeded", status: succeeded, reason, message },
   ];
-  const { results, ...rest } = status;
+  const { results, queuedSince, ...rest } = status;
   return {
     status: {
       ...rest,
+      ...(queuedSince !== undefined && reason === limitReached ? { queuedSince } : {}),
       ...(results !== undefined && (ended !== undefined || succeeded === "True") ? { results } : {}),
       ...(generation === undefined ? {} : { observedGeneration: generation }),
       state,

@@ -118,6 +118,7 @@ function decided(status: FineTuneRunStatus, jobs: readonly Job[], change: Partia
     expectedBy: [],
     attempt,
     progress: undefined,
+    turn: undefined,
     ...change,
   });
 }
@@ -197,6 +198,7 @@ test("a run that is being deleted and held stops its Job and names the finalizer
     expectedBy: [],
     attempt,
     progress: undefined,
+    turn: undefined,
   };
   const decision = decide(world);
   assert.deepEqual(actions(decision), ["deleteJob"]);

@@ -28,6 +28,7 @@ function aWorld(change: Partial<World> = {}, status: FineTuneRunStatus = {}): Wo
     expectedBy: [],
     attempt: undefined,
     progress: undefined,
+    turn: undefined,
     ...change,
   };
 }
@@ -108,6 +109,7 @@ const worlds: Record<string, World[]> = {
   start: [planned(), planned({}, { runningSeconds: 1000 })],
   expected: [aWorld({ wantedBy: [], expectedBy: ["bot"] }), planned({ wantedBy: [], expectedBy: ["bot"] })],
   unwanted: [aWorld({ wantedBy: [] })],
+  queued: [aWorld({ turn: { running: 3, limit: 3, position: 2 } })],
   nextAttempt: [aWorld()],
 };
 

@@ -11,12 +11,14 @@ import { pollAfterMs } from "../jobs/progress.ts";
 import { isOutdated } from "../jobs/render.ts";
 import { sentence, withFix } from "../jobs/sentence.ts";
 import { needsAttention } from "../jobs/waiting.ts";
+import { timestamp } from "../runtime/clock.ts";
 import { afterFailure, planAttempt, secondsLeft, withAttempt } from "./attempts.ts";
-import { close, decisionOf, pause, type Step, stoppingWords } from "./decision.ts";
+import { close, decisionOf, limitReached, pause, type Step, stoppingWords } from "./decision.ts";
 import { fix, fromCheckpoint } from "./fix.ts";
 import { trainJob } from "./job.ts";
 import { endOf } from "./repair.ts";
 import { finalProgress, resultsOf, trainFiguresOf } from "./results.ts";
+import { turnWords } from "./turns.ts";
 import type { CurrentAttempt, Decision, World } from "./world.ts";
 
 /** Polling interval while an object of another owner blocks the run. */
@@ -268,6 +270,14 @@ export const unwanted: Step = (world) =>
   world.wantedBy.length === 0 ? pause(world, world.run.status ?? {}) : undefined;
 
 const isUnwanted = ({ wantedBy, expectedBy }: World) => wantedBy.length + expectedBy.length === 0;
+
+/** The namespace's limit of concurrent runs is reached. The run waits for its turn; an end of another run wakes it. */
+export const queued: Step = (world) => {
+  const { run, turn, now } = world;
+  if (turn === undefined) return undefined;
+  const status = { ...run.status, queuedSince: run.status?.queuedSince ?? timestamp(now) };
+  return decisionOf(world, "Reconciling", "Queued", limitReached, turnWords(turn), status);
+};
 
 export const nextAttempt: Step = (world) => {
   const { run, trainerImage, now } = world;

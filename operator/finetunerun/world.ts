@@ -5,18 +5,21 @@ import type { FineTuneRun } from "../api/kinds.ts";
 import type { JobState } from "../jobs/outcome.ts";
 import type { PodSettings } from "../jobs/podSettings.ts";
 import type { Job } from "../jobs/resources.ts";
+import type { Turn } from "./turns.ts";
 
 export interface World {
   run: FineTuneRun;
   now: Date;
   /** Image of new attempts. */
   trainerImage: string;
-  /** Variables of the pods. */
+  /** Settings of the pods. */
   pods: PodSettings;
   /** FineTuneJobs whose current run this is and that are not suspended. */
   wantedBy: readonly string[];
   /** FineTuneJobs with this run's settings whose status does not name it: the run is new, or the status was lost. */
   expectedBy: readonly string[];
+  /** The place in the namespace's queue; undefined: a new attempt may start. */
+  turn: Turn | undefined;
   /** The newest attempt, while it has not ended. */
   attempt: CurrentAttempt | undefined;
   /** Read from the pod's log in this reconcile, if it was due. */

@@ -91,6 +91,7 @@ function running(job: Job, state: JobState, reason?: string): RunWorld {
     expectedBy: [],
     attempt: { record, job, state },
     progress: undefined,
+    turn: undefined,
   };
 }
 

@@ -2,6 +2,7 @@
  * The caches of the objects that the operator watches: its own three kinds, and the Jobs and Pods that carry its label.
  */
 import type { Logger } from "pino";
+import { findCondition } from "../api/conditions.ts";
 import {
   type Adapter,
   adapters,
@@ -19,7 +20,7 @@ import { Store } from "../runtime/store.ts";
 
 export interface Caches {
   fineTuneJobs: Store<FineTuneJob, "run">;
-  fineTuneRuns: Store<FineTuneRun, "owner">;
+  fineTuneRuns: Store<FineTuneRun, "owner" | "unfinished">;
   adapters: Store<Adapter, "job">;
   jobs: Store<Job, "owner">;
   pods: Store<Pod, "job">;
@@ -38,7 +39,13 @@ export function newCaches(): Caches {
     fineTuneJobs: new Store<FineTuneJob, "run">({
       run: (job) => (job.status?.currentRunRef ? [inNamespace(job, job.status.currentRunRef.name)] : []),
     }),
-    fineTuneRuns: new Store<FineTuneRun, "owner">({ owner: owners }),
+    fineTuneRuns: new Store<FineTuneRun, "owner" | "unfinished">({
+      owner: owners,
+      unfinished: ({ metadata, status }) =>
+        ["True", "False"].includes(findCondition(status?.conditions, "Succeeded")?.status ?? "")
+          ? []
+          : [metadata.namespace ?? ""],
+    }),
     adapters: new Store<Adapter, "job">({ job: label(labels.job) }),
     jobs: new Store<Job, "owner">({ owner: owners }),
     pods: new Store<Pod, "job">({ job: label("batch.kubernetes.io/job-name") }),
