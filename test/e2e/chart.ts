@@ -6,7 +6,6 @@ import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { chart, imageValues, operatorNamespace, upgrade } from "../../demo/install.ts";
 import type { KubeObject } from "../../operator/runtime/objects.ts";
-import type { Cluster } from "../cluster/cluster.ts";
 import { type Bench, manifest, refusal } from "./bench.ts";
 import { prometheusKinds } from "./prometheusKinds.ts";
 import { everything, renderedText } from "./renderedChart.ts";
@@ -49,9 +48,10 @@ export function chartTests(bench: () => Bench): void {
     // The Prometheus operator's own kinds.
     for (const file of await prometheusKinds()) await cluster.kubectl(["apply", "--server-side", "-f", file]);
     await cluster.kubectl(["wait", "crd", "--all", "--for=condition=Established", "--timeout=60s"]);
-    const dryRun = ["apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-"];
+    // Of the installed release, whose ServiceAccount the test pod needs.
+    const dryRun = ["apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "-f", "-"];
     for (const set of [everything, ["metrics.podMonitor.enabled=true", "operator.namespace=default"]]) {
-      const text = await renderedText(cluster.programs.helm, { name: "strict", namespace: operatorNamespace, set });
+      const text = await renderedText(cluster.programs.helm, { namespace: operatorNamespace, set });
       await cluster.kubectl(dryRun, text);
     }
     const typo = {
@@ -74,8 +74,9 @@ export function chartTests(bench: () => Bench): void {
       const binding = ["create", "rolebinding", `to-${role}`, `--clusterrole=${role}`, `--user=${role}er`];
       await cluster.kubectl([...binding, "--namespace=default"]);
     }
-    const may = async (user: string, verb: string, what: string) => {
-      const question = ["auth", "can-i", verb, what, `--as=${user}`, "--namespace=default"];
+    const may = async (user: string, verb: string, what: string, subresource = "") => {
+      const at = ["--namespace=default", `--subresource=${subresource}`];
+      const question = ["auth", "can-i", verb, what, `--as=${user}`, ...at];
       return (await cluster.kubectl(question).catch(() => "no")).trim();
     };
     // The cluster aggregates roles some moments after they are created.
@@ -87,7 +88,7 @@ export function chartTests(bench: () => Bench): void {
       may("editer", "create", "finetunejobs"),
       may("editer", "delete", "finetuneruns"),
       may("editer", "create", "finetuneruns"),
-      may("editer", "patch", "finetunejobs/status"),
+      may("editer", "patch", "finetunejobs", "status"),
     ]);
     assert.deepEqual(answers, ["yes", "no", "yes", "yes", "no", "no"]);
   });
@@ -126,13 +127,12 @@ export function chartTests(bench: () => Bench): void {
       await upgrade(cluster, ["metrics.tls.enabled=true"], "--reuse-values");
       const binding = ["create", "clusterrolebinding", "scraper", "--clusterrole=luthier-metrics-reader"];
       await cluster.kubectl([...binding, `--serviceaccount=${operatorNamespace}:scraper`]);
-      const statuses = [];
+      const tokens: string[] = [];
       for (const account of ["scraper", "tenant"]) {
         await cluster.kubectl(["create", "serviceaccount", account, "--namespace", operatorNamespace]);
-        const token = (await cluster.kubectl(["create", "token", account, "--namespace", operatorNamespace])).trim();
-        statuses.push(await scrape(cluster, token));
+        tokens.push((await cluster.kubectl(["create", "token", account, "--namespace", operatorNamespace])).trim());
       }
-      assert.deepEqual([...statuses, await scrape(cluster, "forged")], ["200", "403", "401"]);
+      assert.deepEqual(await scrape(bench(), [...tokens, "forged"]), ["200", "403", "401"]);
       await upgrade(cluster, ["metrics.tls.enabled=false"], "--reuse-values");
     });
 
@@ -161,21 +161,33 @@ export function chartTests(bench: () => Bench): void {
   });
 }
 
-/** The status of a scrape from a node, with the certificate of the chart's Secret. */
-async function scrape(cluster: Cluster, token: string): Promise<string> {
-  const get = async (what: string, path: string) =>
+/** The statuses of scrapes with these tokens from a pod, over TLS with the certificate of the chart's Secret. */
+async function scrape({ cluster, operatorImage }: Bench, tokens: readonly string[]): Promise<string[]> {
+  const ofChart = async (what: string, path: string) =>
     cluster.kubectl(["-n", operatorNamespace, "get", what, `--output=jsonpath=${path}`]);
-  const [host, ca] = await Promise.all([
-    get("service/luthier-metrics", "{.spec.clusterIP}"),
-    get("secret/luthier-metrics-tls", "{.data.tls\\.crt}"),
+  const [host, certificate] = await Promise.all([
+    ofChart("service/luthier-metrics", "{.spec.clusterIP}"),
+    ofChart("secret/luthier-metrics-tls", "{.data.tls\\.crt}"),
   ]);
   const servername = `luthier-metrics.${operatorNamespace}.svc`;
-  const options = { host, port: 8080, path: "/metrics", servername, headers: { authorization: `Bearer ${token}` } };
-  const script = `require("https").get({ ...${JSON.stringify(options)}, ca: Buffer.from("${ca}", "base64") }, (response) => {
-    console.log(response.statusCode);
-    process.exit();
-  });`;
-  return (await cluster.onNode(process.execPath, "--eval", script)).trim();
+  const script = `const ca = Buffer.from("${certificate}", "base64");
+    const get = (token) => new Promise((resolve, reject) => {
+      const headers = { authorization: "Bearer " + token };
+      const options = { host: "${host}", port: 8080, path: "/metrics", servername: "${servername}", headers, ca };
+      require("https").get(options, resolve).once("error", reject);
+    });
+    (async () => { for (const token of ${JSON.stringify(tokens)}) console.log((await get(token)).statusCode); process.exit(); })();`;
+  const container = {
+    ...{ name: "scraper", image: operatorImage, command: ["/usr/local/bin/node", "--eval", script] },
+    securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
+  };
+  const securityContext = { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } };
+  const spec = { restartPolicy: "Never", containers: [container], securityContext };
+  const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "scraper", namespace: operatorNamespace }, spec };
+  await cluster.kubectl(["apply", "-f", "-"], JSON.stringify(pod));
+  const ended = ["wait", "pod/scraper", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=120s"];
+  await cluster.kubectl(["-n", operatorNamespace, ...ended]);
+  return (await cluster.kubectl(["-n", operatorNamespace, "logs", "scraper"])).trim().split("\n");
 }
 
 /** The chart of an earlier release, with a CRD that lacks a field. */
