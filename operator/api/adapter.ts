@@ -51,6 +51,7 @@ export const adapterSpec = z.strictObject({
       baseDigest: digest,
       datasetDigest: digest,
       evaluationSetDigest: digest.optional(),
+      validationDigest: digest.optional(),
       trainerImage: text(512),
       numericsVersion: count,
     })

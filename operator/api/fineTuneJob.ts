@@ -28,6 +28,7 @@ import {
   time,
 } from "./common.ts";
 import { jobLifeTable } from "./jobLife.ts";
+import { promotion, promotionRules } from "./promotion.ts";
 
 interface Exported {
   baseModel: { quantization?: unknown };
@@ -98,20 +99,9 @@ export const fineTuneJobSpec = ruled(
       .strictObject({ exports: exportList.optional() })
       .optional()
       .meta({ description: "Exports of the Adapter. Changing them starts no training." }),
-    promotion: z
-      .strictObject({
-        adapterRef: z
-          .strictObject({ name: text(63).min(1) })
-          .optional()
-          .meta({
-            description:
-              "Promote this Adapter of this FineTuneJob for any settings: a roll-back, or a pin. While it is set, the operator starts no training.",
-          }),
-      })
-      .optional()
-      .meta({
-        description: "The Adapter to promote. Default: that of the spec's settings, as soon as it is trained.",
-      }),
+    promotion: promotion.optional().meta({
+      description: "Which Adapter is promoted. Default: that of the spec's settings, as soon as it is trained.",
+    }),
     suspend: z.boolean().optional().meta({
       description:
         "Write a checkpoint, stop, and release the resources; false resumes from the checkpoint. Default false.",
@@ -122,6 +112,7 @@ export const fineTuneJobSpec = ruled(
   dequantizedWasQuantized,
   ...mergeable,
   ...mergedIntoQuantized,
+  ...promotionRules,
 ).meta({ description: "The model, the data and the settings of the fine-tuning." });
 export type FineTuneJobSpec = z.infer<typeof fineTuneJobSpec>;
 
@@ -147,6 +138,7 @@ export const pinsStatus = z.object({
   baseDigest: digest,
   datasetDigest: digest,
   evaluationSetDigest: digest.optional(),
+  validationDigest: digest.optional(),
 });
 
 /** Pins of a FineTuneJob, with the store that the inputs were staged in. */

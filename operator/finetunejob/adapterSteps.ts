@@ -1,10 +1,11 @@
 /** The steps that choose the promoted Adapter and bring it to Ready. Pure. */
-import { findCondition } from "../api/conditions.ts";
+import { type ConditionUpdate, findCondition } from "../api/conditions.ts";
 import type { FineTuneJobStatus } from "../api/fineTuneJob.ts";
 import type { Adapter } from "../api/kinds.ts";
 import { annotations } from "../api/names.ts";
 import { adapterUpdate, artifactRoot } from "./children.ts";
-import { decisionOf, type Readable, type Step } from "./decision.ts";
+import { decisionOf, type Extras, type Readable, type Step } from "./decision.ts";
+import { type GateAnswer, gate, isGated } from "./gate.ts";
 import { knownAdapter } from "./pins.ts";
 import { settledMessage } from "./status.ts";
 import type { Action, Decision } from "./world.ts";
@@ -34,7 +35,10 @@ export const adapterDeleted: Step = (world) => {
   const wantedStill = currentRun.spec.specHash === wanted.specHash || run?.metadata.uid === currentRun.metadata.uid;
   const there = adapters.some(({ metadata }) => metadata.name === name && metadata.deletionTimestamp === undefined);
   if (!wantedStill || there) return undefined;
-  const { promotedAdapterRef: _, ...status } = job.status ?? {};
+  const { promotedAdapterRef, ...rest } = job.status ?? {};
+  // A policy may have kept another Adapter promoted.
+  const status =
+    promotedAdapterRef === undefined || promotedAdapterRef.name === name ? rest : { ...rest, promotedAdapterRef };
   const message = `Adapter ${name} was deleted. To recreate it from the store, delete FineTuneRun ${currentRun.metadata.name}; the operator trains again only if the adapter is missing in the store.`;
   return decisionOf(world, "Stalled", "Deleted", "PromotedAdapterDeleted", message, { status });
 };
@@ -42,7 +46,7 @@ export const adapterDeleted: Step = (world) => {
 /** These settings were trained before: promote their Adapter without a pod. */
 export const promoteKnown: Step = (world) => {
   const known = knownAdapter(world);
-  return known && (adapterElsewhere(world, known) ?? settle(world, known));
+  return known && (adapterElsewhere(world, known) ?? gated(world, known));
 };
 
 /** The Adapter is in another store than the spec's: it is neither promoted nor trained again without a request. */
@@ -53,41 +57,108 @@ function adapterElsewhere(world: Readable, { metadata, spec }: Adapter): Decisio
   return decisionOf(world, "Stalled", "Failed", "ArtifactsElsewhere", message);
 }
 
-/** The wanted settings have an Adapter: promote it, update its exports to the spec, and report its state. */
-export function settle(world: Readable, adapter: Adapter): Decision {
-  const { job } = world;
-  const { name } = adapter.metadata;
-  const { currentRunRef, progress, ...rest } = job.status ?? {};
-  const ownRun = currentRunRef?.name === adapter.spec.provenance.runName ? currentRunRef : undefined;
-  const status: FineTuneJobStatus = {
-    ...rest,
-    ...(ownRun === undefined ? {} : { currentRunRef: { ...ownRun, adapterName: name }, ...(progress && { progress }) }),
-    promotedAdapterRef: { name },
-  };
-  const actions = [...promotion(world, adapter), ...exportsUpdate(world, adapter)];
-  const ready = findCondition(adapter.status?.conditions, "Ready");
-  const stalled = findCondition(adapter.status?.conditions, "Stalled");
-  const current = actions.length === 0 && adapter.status?.observedGeneration === adapter.metadata.generation;
-  const options = { status, actions };
-  if (current && ready?.status === "True") {
-    return decisionOf(world, "Ready", "Ready", "AdapterReady", settledMessage(adapter), options);
-  }
-  if (current && stalled) return decisionOf(world, "Stalled", "ExportFailed", stalled.reason, stalled.message, options);
-  return decisionOf(
-    world,
-    "Reconciling",
-    "Exporting",
-    "Exporting",
-    ready?.message ?? `Adapter ${name} is being exported.`,
-    options,
-  );
+/** Promotes the Adapter of the wanted settings, unless the policy keeps the promoted one. */
+function gated(world: Readable, candidate: Adapter): Decision {
+  const { promotion } = world.wanted.spec;
+  const promoted = promotedOf(world);
+  if (!isGated(world.wanted.spec) || promotion === undefined || promoted === candidate) return settle(world, candidate);
+  const answer = gate({ candidate, promoted }, promotion);
+  return answer.kind === "Passed"
+    ? settle(world, candidate, { afterExports: true })
+    : keep(world, { candidate, promoted }, answer);
 }
+
+/** The Adapter that consumers get now; after a loss of the status the one that was promoted last. */
+function promotedOf({ job, adapters }: Readable): Adapter | undefined {
+  const name = job.status?.promotedAdapterRef?.name;
+  const there = adapters.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  if (name !== undefined) return there.find(({ metadata }) => metadata.name === name);
+  const [newest] = there
+    .filter((one) => promotedAt(one) !== "")
+    .sort((a, b) => (promotedAt(a) < promotedAt(b) ? 1 : -1));
+  return newest;
+}
+
+/**
+ * The wanted settings have an Adapter: promote it, update its exports to the spec, and report its state. `afterExports`: the
+ * earlier Adapter stays promoted until the exports of this one are ready.
+ */
+export function settle(world: Readable, adapter: Adapter, { afterExports = false } = {}): Decision {
+  const { name } = adapter.metadata;
+  const updates = exportsUpdate(world, adapter);
+  const promotes =
+    !afterExports ||
+    (isCurrent(adapter, updates) && findCondition(adapter.status?.conditions, "Ready")?.status === "True");
+  const { promotedAdapterRef, ...status } = withOwnRun(world, adapter);
+  const ref = promotes ? { name } : promotedAdapterRef;
+  const actions = [...(promotes ? promotion(world, adapter) : []), ...updates];
+  return stateOf(world, adapter, { status: { ...status, ...(ref && { promotedAdapterRef: ref }) }, actions }, () => ({
+    state: "Ready",
+    reason: "AdapterReady",
+    message: settledMessage(adapter),
+  }));
+}
+
+/** The policy does not promote the candidate: a settled end, as long as another Adapter is promoted. */
+function keep(
+  world: Readable,
+  { candidate, promoted }: { candidate: Adapter; promoted: Adapter | undefined },
+  { reason, message }: GateAnswer & { kind: "Kept" },
+): Decision {
+  const { promotedAdapterRef: _, ...rest } = withOwnRun(world, candidate);
+  const conditions: ConditionUpdate[] = [{ type: "Promoted", status: "False", reason, message }];
+  const state = "NotPromoted";
+  if (promoted === undefined)
+    return decisionOf(world, reason === "AwaitingPromotion" ? "Waiting" : "Stalled", state, reason, message, {
+      status: rest,
+      conditions,
+    });
+  const status = { ...rest, promotedAdapterRef: { name: promoted.metadata.name } };
+  const actions = [...promotion(world, promoted), ...exportsUpdate(world, promoted)];
+  return stateOf(world, promoted, { status, actions, conditions }, () => ({ state, reason, message }));
+}
+
+/** The status with the candidate's run, whose reference shows a deleted Adapter. */
+function withOwnRun({ job }: Readable, adapter: Adapter): FineTuneJobStatus {
+  const { currentRunRef, progress, ...rest } = job.status ?? {};
+  if (currentRunRef?.name !== adapter.spec.provenance.runName) return rest;
+  return {
+    ...rest,
+    currentRunRef: { ...currentRunRef, adapterName: adapter.metadata.name },
+    ...(progress && { progress }),
+  };
+}
+
+const isCurrent = ({ status, metadata }: Adapter, actions: readonly Action[]) =>
+  actions.length === 0 && status?.observedGeneration === metadata.generation;
+
+/** Reports the state of the promoted Adapter, or of the one that will be; `ready` has the words for a ready one. */
+function stateOf(
+  world: Readable,
+  adapter: Adapter,
+  extras: Extras,
+  ready: () => { state: string; reason: string; message: string },
+): Decision {
+  const { actions = [] } = extras;
+  const is = findCondition(adapter.status?.conditions, "Ready");
+  const stalled = findCondition(adapter.status?.conditions, "Stalled");
+  const current = isCurrent(adapter, actions);
+  if (current && is?.status === "True") {
+    const { state, reason, message } = ready();
+    return decisionOf(world, "Ready", state, reason, message, extras);
+  }
+  if (current && stalled) return decisionOf(world, "Stalled", "ExportFailed", stalled.reason, stalled.message, extras);
+  const message = is?.message ?? `Adapter ${adapter.metadata.name} is being exported.`;
+  return decisionOf(world, "Reconciling", "Exporting", "Exporting", message, extras);
+}
+
+const promotedAt = ({ metadata }: Adapter) => metadata.annotations?.[annotations.promotedAt] ?? "";
 
 /** The promoted Adapter is the one promoted last. */
 function promotion({ job, adapters }: Readable, adapter: Adapter): Action[] {
-  const at = (one: Adapter) => one.metadata.annotations?.[annotations.promotedAt] ?? "";
-  const newest = adapters.every((other) => at(other) <= at(adapter));
-  const promoted = at(adapter) !== "" && (newest || job.status?.promotedAdapterRef?.name === adapter.metadata.name);
+  const newest = adapters.every((other) => promotedAt(other) <= promotedAt(adapter));
+  const promoted =
+    promotedAt(adapter) !== "" && (newest || job.status?.promotedAdapterRef?.name === adapter.metadata.name);
   return promoted ? [] : [{ kind: "promote", adapter: adapter.metadata.name }];
 }
 

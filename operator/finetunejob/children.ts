@@ -143,7 +143,7 @@ export function adapterOf(
 ): KubeObject & { spec: AdapterSpec } {
   const { pins, settings, artifactRoot: root, runHash, specHash } = run.spec;
   const { results, revision, spec, trainerImage } = options;
-  const { evaluationSetDigest } = pins;
+  const { evaluationSetDigest, validationDigest } = pins;
   return {
     apiVersion: apiVersionOf(adapters),
     kind: adapters.kind,
@@ -172,6 +172,7 @@ export function adapterOf(
         baseDigest: pins.baseDigest,
         datasetDigest: pins.datasetDigest,
         ...(evaluationSetDigest === undefined ? {} : { evaluationSetDigest }),
+        ...(validationDigest === undefined ? {} : { validationDigest }),
         trainerImage,
         numericsVersion: results.numericsVersion,
       },

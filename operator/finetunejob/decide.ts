@@ -28,6 +28,9 @@ const settled = [
   stalled("ExportFailed", "* the Adapter's"),
 ];
 
+/** Another Adapter stays promoted. */
+const kept = ["NotBetter", "NotComparable", "RequirementNotMet", "AwaitingPromotion"];
+
 export const road: readonly DeclaredStep<Step>[] = [
   {
     name: "pinnedAdapter",
@@ -43,8 +46,14 @@ export const road: readonly DeclaredStep<Step>[] = [
   },
   {
     name: "promoteKnown",
-    when: "these settings were trained before: the operator promotes their Adapter without a pod",
-    outcomes: [...settled, stalled("Failed", "ArtifactsElsewhere")],
+    when: "these settings were trained before: the operator promotes their Adapter without a pod, if spec.promotion allows it",
+    outcomes: [
+      ...settled,
+      ...kept.map((reason) => ready("NotPromoted", reason)),
+      waiting("NotPromoted", "AwaitingPromotion"),
+      stalled("NotPromoted", "RequirementNotMet"),
+      stalled("Failed", "ArtifactsElsewhere"),
+    ],
     step: promoteKnown,
   },
   {

@@ -74,6 +74,22 @@ const mirrored = {
   conditions: [{ type: "Ready", status: "False" as const, reason: "Training", message: "", lastTransitionTime: "x" }],
 };
 
+const unpromoted = anAdapter(before, succeeded(aRun(before)));
+/** Another Adapter is promoted than that of the spec's settings. */
+function gatedBy(
+  promotion: FineTuneJobSpec["promotion"],
+  provenance: Partial<Adapter["spec"]["provenance"]> = {},
+): World {
+  const other = aPinnedJob(aSpec({ method: { lora: { rank: 4 } } }));
+  const adapters = [unpromoted, anAdapter(other, succeeded(aRun(other)), { promotedAt: "2026-01-01T00:00:00Z" })];
+  return wanting(aSpec({ promotion }), {
+    adapters: adapters.map((one) => ({
+      ...one,
+      spec: { ...one.spec, provenance: { ...one.spec.provenance, ...provenance } },
+    })),
+  });
+}
+
 const worlds: Record<string, World[]> = {
   pinnedAdapter: [
     ...settled.map((one) => wanting(chosen(one.metadata.name), { adapters: [one] })),
@@ -83,6 +99,12 @@ const worlds: Record<string, World[]> = {
   promoteKnown: [
     ...settled.map((one) => wanting(aSpec(), { adapters: [one] })),
     wanting(aSpec({ artifacts: { uri: "pvc://other" } }), { adapters: [adapter] }),
+    gatedBy({ policy: "IfBetter" }, { evaluationSetDigest: "the same" }),
+    gatedBy({ policy: "IfBetter" }, {}),
+    gatedBy({ require: [{ metric: "ExactMatch", atLeast: "1" }] }),
+    gatedBy({ policy: "Manual" }),
+    wanting(aSpec({ promotion: { policy: "Manual" } }), { adapters: [unpromoted] }),
+    wanting(aSpec({ promotion: { require: [{ metric: "ExactMatch", atLeast: "1" }] } }), { adapters: [unpromoted] }),
   ],
   suspended: [
     suspended(withRun(({ run }) => ({ currentRun: { ...run!, status: { state: "Training" } } }))),

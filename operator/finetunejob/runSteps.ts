@@ -18,6 +18,7 @@ import {
 } from "./children.ts";
 import { decisionOf, nameConflict, type Readable, type Step } from "./decision.ts";
 import { fitMessage } from "./fit.ts";
+import { isGated } from "./gate.ts";
 import { askedLook, currentPins } from "./pins.ts";
 import { sameJson } from "./sameJson.ts";
 import { mirrorProgress } from "./status.ts";
@@ -104,13 +105,16 @@ export const runSucceeded: Step = (world) => {
     return decisionOf(world, "Reconciling", "Exporting", "AdapterDeleting", deletingWords(existing));
   }
   if (existing || world.adapterNameTaken) return nameConflict(world, `Adapter ${name}`);
+  const waits = isGated(wanted.spec);
   const status = {
     ...mirrorProgress(withPlan(world), run),
     currentRunRef: { name: run.metadata.name, uid: run.metadata.uid ?? "", adapterName: name },
-    promotedAdapterRef: { name },
+    ...(waits ? {} : { promotedAdapterRef: { name } }),
   };
   const trainerImage = run.status?.attempts?.at(-1)?.trainerImage ?? world.trainerImage;
-  const adapter = adapterOf(job, run, { results, revision: nextRevision(adapters), spec: wanted.spec, trainerImage });
+  // An Adapter that is not promoted needs no exports.
+  const spec = waits ? { ...wanted.spec, adapter: undefined } : wanted.spec;
+  const adapter = adapterOf(job, run, { results, revision: nextRevision(adapters), spec, trainerImage });
   return decisionOf(
     world,
     "Reconciling",
@@ -119,10 +123,7 @@ export const runSucceeded: Step = (world) => {
     `Adapter ${name} is created from ${run.metadata.name}.`,
     {
       status,
-      actions: [
-        { kind: "applyAdapter", adapter },
-        { kind: "promote", adapter: name },
-      ],
+      actions: [{ kind: "applyAdapter", adapter }, ...(waits ? [] : [{ kind: "promote" as const, adapter: name }])],
       conditions: [
         { type: "LastRunSucceeded", status: "True", reason: "Completed", message: `${run.metadata.name} succeeded.` },
       ],

@@ -39,7 +39,9 @@ const facts = `Three more conditions state facts about the present settings, whi
 
 - \`InputsResolved\`: True if the inputs are pinned by content, False if prepare failed to read them, else Unknown.
 - \`Fits\`: the planner's answer; Unknown before the first plan, and if the operator knows no node to compare with.
-- \`LastRunSucceeded\`: the result of the run that ended last.`;
+- \`LastRunSucceeded\`: the result of the run that ended last.
+
+\`Promoted\` is False while \`spec.promotion\` keeps another Adapter promoted than that of the spec's settings, else absent.`;
 
 const adapterFacts = `\`Exported\` is True with \`Ready\`. \`Verified\` is True once an export has read the adapter with its digest and compared logits,
 False if the adapter in the store is missing or altered, Unknown until an export has read it.`;

@@ -18,6 +18,7 @@ const validated = { ...dataset, validation: { fraction: "0.1" } };
 const sourced = (change: object) => ({ dataset: { ...dataset, sources: [{ ...source, ...change }] } });
 const placed = (change: object) => ({ placement: { gpusPerNode: 0, ...change } });
 const tolerating = (toleration: object) => placed({ tolerations: [toleration] });
+const evaluation = { test: { uri: "pvc://inputs/test.jsonl" }, metrics: ["ExactMatch"] };
 const labels = Object.fromEntries(Array.from({ length: 33 }, (_, index) => [`label-${index}`, "here"]));
 const quantized = { uri: "pvc://inputs/model", quantization: { type: "NF4" } };
 const twice = <T>(entry: T) => [entry, entry];
@@ -326,6 +327,53 @@ export const wrongSpecs: readonly WrongSpec[] = [
     wrong: placed({ labels: { team: "search and ads" } }),
     field: "spec.placement.labels.team",
   },
+  ...(
+    [
+      ["metric without IfBetter", { metric: "ExactMatch" }, "metric", "metric needs policy: IfBetter"],
+      [
+        "minImprovement without IfBetter",
+        { policy: "Manual", minImprovement: "0.1" },
+        "minImprovement",
+        "minImprovement needs policy: IfBetter",
+      ],
+      ["IfBetter without held-out data", { policy: "IfBetter" }, "policy", "policy: IfBetter needs held-out data"],
+      [
+        "a required exact match without an evaluation",
+        { require: [{ metric: "ExactMatch", atLeast: "0.9" }] },
+        "",
+        "promotion by ExactMatch needs spec.evaluation",
+      ],
+      [
+        "a required loss without validation data",
+        { require: [{ metric: "ValidationLoss", atMost: "1" }] },
+        "",
+        "promotion by ValidationLoss needs dataset.validation",
+      ],
+      [
+        "an exact match with an upper bound",
+        { require: [{ metric: "ExactMatch", atMost: "0.9" }] },
+        "require[0]",
+        "ExactMatch needs atLeast, and ValidationLoss needs atMost",
+      ],
+      [
+        "an exact match above 1",
+        { require: [{ metric: "ExactMatch", atLeast: "90" }] },
+        "require[0].atLeast",
+        "must be",
+      ],
+    ] as const
+  ).map(([name, promotion, field, message]) => ({
+    name: `promotion: ${name}`,
+    wrong: { promotion },
+    field: field === "" ? "spec.promotion" : `spec.promotion.${field}`,
+    message,
+  })),
+  {
+    name: "promotion by the validation loss without validation data",
+    wrong: { evaluation, promotion: { policy: "IfBetter", metric: "ValidationLoss" } },
+    field: "spec.promotion",
+    message: "promotion by ValidationLoss needs dataset.validation",
+  },
   {
     name: "more labels than a node selector allows",
     wrong: placed({ nodeSelector: labels }),
@@ -357,5 +405,19 @@ export const rightSpecs: readonly { name: string; right: Record<string, unknown>
     name: "columns of earlier turns and of messages",
     right: sourced({ format: "Alpaca", columns: { history: "past", system: "s", tools: "t" } }),
   },
+  {
+    name: "promotion of a better Adapter that keeps two bounds",
+    right: {
+      ...{ dataset: validated, evaluation },
+      promotion: {
+        ...{ policy: "IfBetter", metric: "ExactMatch", minImprovement: "0.01" },
+        require: [
+          { metric: "ExactMatch", atLeast: "0.9" },
+          { metric: "ValidationLoss", atMost: "2.5" },
+        ],
+      },
+    },
+  },
+  { name: "promotion by a person", right: { promotion: { policy: "Manual" } } },
   { name: "a column of a detected format", right: sourced({ columns: { prompt: "x" } }) },
 ];

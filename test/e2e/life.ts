@@ -348,6 +348,24 @@ function editTests(bench: () => Bench): void {
     assert.notEqual(promoted(twin), promoted(first));
   });
 
+  test("an Adapter that is not better is trained and settles, and the earlier one stays promoted", async () => {
+    const dataset = { sources: [{ uri: "pvc://inputs/train.jsonl" }], validation: { fraction: "0.2" } };
+    const judged = (training: object) => {
+      const settings = { dataset: { ...dataset, maxSequenceLength: 128 }, training: { batchTokens: 512, ...training } };
+      return manifest("judged", { ...settings, promotion: { policy: "IfBetter" } });
+    };
+    await team.apply(judged({ maxSteps: 20, learningRate: "1e-2" }));
+    const better = await team.untilReady("judged");
+    await team.apply(judged({ maxSteps: 1, learningRate: "1e-9" }));
+    const kept = await team.until("judged", "not promoted", ({ status }) => status?.state === "NotPromoted");
+    assert.deepEqual(
+      [promoted(kept), condition(kept, "Ready")?.status, condition(kept, "Promoted")?.reason],
+      [promoted(better), "True", "NotBetter"],
+    );
+    const names = (await team.adapters()).map(({ metadata }) => metadata.name);
+    assert.equal(names.filter((name) => name.startsWith("judged-")).length, 2);
+  });
+
   test("a chosen Adapter is promoted, and an unknown name is reported", async () => {
     const chosen = (await team.adapters()).find(
       ({ metadata }) => metadata.name.startsWith("job-") && metadata.name !== promoted(first),

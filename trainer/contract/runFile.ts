@@ -17,6 +17,8 @@ export const pins = z.strictObject({
   baseDigest: digest,
   datasetDigest: digest,
   evaluationSetDigest: digest.optional(),
+  /** Follows from `datasetDigest`, so it is not part of the run hash. */
+  validationDigest: digest.optional(),
 });
 export type Pins = z.infer<typeof pins>;
 

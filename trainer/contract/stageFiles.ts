@@ -33,13 +33,14 @@ export function prepareFile({ spec, artifactRoot, locations }: StagedJob): Prepa
 
 /** The pins of a run, from prepare's result. */
 export function pinsOf(prepared: PrepareFigures): Pins {
-  const { baseRevision, baseDigest, datasetDigest, evaluationSetDigest } = prepared;
+  const { baseRevision, baseDigest, datasetDigest, evaluationSetDigest, validationDigest } = prepared;
   return {
     prepareKey: prepared.prepareKey,
     baseRevision,
     baseDigest,
     datasetDigest,
     ...(evaluationSetDigest !== undefined && { evaluationSetDigest }),
+    ...(validationDigest !== undefined && { validationDigest }),
   };
 }
 

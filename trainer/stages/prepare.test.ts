@@ -79,6 +79,24 @@ test("the same content gives the same pins, whatever its time and location", asy
   assert.equal(a.figures.evaluationSetDigest, b.figures.evaluationSetDigest);
 });
 
+test("the validation data have a digest of their own, which the training data and the packing do not affect", async (t) => {
+  const made = await place(t);
+  const uri = `file://${made.directory}/held.jsonl`;
+  await writeFile(`${made.directory}/held.jsonl`, `${chat("is 7 even?", "no")}\n${chat("is 8 even?", "yes")}\n`);
+  const prepared = async (change: Partial<TrainingSpec["dataset"]> = {}) => {
+    const dataset = { ...made.file.dataset, validation: { uri }, ...change };
+    return (await runPrepare({ ...made.file, dataset }, made.context)).figures.validationDigest;
+  };
+  const digest = await prepared();
+  assert.match(digest ?? "", /^sha256:[0-9a-f]{64}$/);
+  await appendFile(`${made.directory}/train.jsonl`, `${chat("is 41 even?", "no")}\n`);
+  const files = ["train.jsonl", "test.jsonl"].map((name) => ({ uri: `file://${made.directory}/${name}` }));
+  assert.equal(await prepared({ sources: files, packing: false }), digest);
+  await appendFile(`${made.directory}/held.jsonl`, `${chat("is 9 even?", "no")}\n`);
+  assert.notEqual(await prepared(), digest);
+  assert.equal((await runPrepare(made.file, made.context)).figures.validationDigest, undefined);
+});
+
 test("a missing object is staged again", async (t) => {
   const { file, context, objects } = await place(t);
   const { figures } = await runPrepare(file, context);

@@ -133,6 +133,7 @@ class Preparation {
       baseDigest: quantized?.digest ?? original.digest,
       datasetDigest: dataset.staged.digest,
       ...(questions && { evaluationSetDigest: questions.staged.digest }),
+      ...(dataset.validationDigest && { validationDigest: dataset.validationDigest }),
       model: modelConfig.parse(config),
       baseDataType: quantized?.dense ?? storage.dense,
       baseBytes: bytes,

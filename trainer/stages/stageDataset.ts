@@ -3,6 +3,7 @@
  * are known, so memory depends on the number of examples, not on their text.
  */
 
+import { createHash } from "node:crypto";
 import { invalid } from "../contract/failure.ts";
 import type { PrepareFigures } from "../contract/report.ts";
 import type { DatasetManifest } from "../data/packed/manifests.ts";
@@ -22,6 +23,8 @@ export interface StageDatasetOptions extends ReadDatasetOptions {
 
 export interface StagedDataset {
   manifest: DatasetManifest;
+  /** Of the content of the held-out sequences, wherever they were read and however they are packed. */
+  validationDigest: string | undefined;
   objects: StagedObject[];
   counts: Pick<PrepareFigures["dataset"], "tokens" | "trainedTokens" | "rows"> & ReadCounts;
   unusable: UnusableRows;
@@ -68,11 +71,23 @@ async function stage(
       ...(held && { validation: held.object }),
       sources: options.files.map(({ uri }) => uri),
     },
+    validationDigest: held && digestOf(validation.sequences()),
     objects: [packed.object, ...(held ? [held.object] : [])],
     counts: { ...counts, tokens: packed.tokens, trainedTokens, rows: packed.rows },
     unusable,
     files,
   };
+}
+
+/** Two trainings with the same digest have comparable validation losses. */
+function digestOf({ lengths, read }: Sequences): string {
+  const hash = createHash("sha256");
+  for (const [index, length] of lengths.entries()) {
+    const words = new Uint32Array(length);
+    read(index, words);
+    hash.update(Uint32Array.of(length)).update(words);
+  }
+  return `sha256:${hash.digest("hex")}`;
 }
 
 /** Packs sequences into rows of the length in the settings, and stages them. */

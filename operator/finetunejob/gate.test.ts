@@ -1,0 +1,308 @@
+/** The gate of promotion as a table, and the steps of a FineTuneJob around it. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Adapter } from "../api/kinds.ts";
+import type { Promotion } from "../api/promotion.ts";
+import { aJob, anAdapter, aPinnedJob, aRun, aSpec, succeeded } from "../testing/builders.ts";
+import { actions, aWorld, conditionOf, ready, stalled, withRun } from "../testing/worlds.ts";
+import { decide } from "./decide.ts";
+import { type GateAnswer, gate } from "./gate.ts";
+import type { World } from "./world.ts";
+
+interface Figures {
+  after?: string;
+  evalLoss?: string;
+  test?: string;
+  validation?: string;
+}
+
+const digest = (of: string) => `sha256:${Buffer.from(of).toString("hex").padEnd(64, "0")}`;
+
+/** An Adapter of the same test and validation data, unless `figures` name others. */
+function measured(
+  rank: number,
+  { after, evalLoss, test = "t", validation = "v" }: Figures,
+  promotedAt?: string,
+): Adapter {
+  const job = aPinnedJob(aSpec({ method: { lora: { rank } } }));
+  const adapter = anAdapter(job, succeeded(aRun(job)), promotedAt === undefined ? {} : { promotedAt });
+  const { evaluation: _, evalLoss: __, ...results } = adapter.spec.results!;
+  const provenance = {
+    ...adapter.spec.provenance,
+    ...(test === "" ? {} : { evaluationSetDigest: digest(test) }),
+    ...(validation === "" ? {} : { validationDigest: digest(validation) }),
+  };
+  const figures = {
+    ...(after === undefined ? {} : { evaluation: { after, examples: 100 } }),
+    ...(evalLoss === undefined ? {} : { evalLoss }),
+  };
+  return { ...adapter, spec: { ...adapter.spec, provenance, results: { ...results, ...figures } } };
+}
+
+interface Case {
+  name: string;
+  promotion: Promotion;
+  is: Figures;
+  was?: Figures;
+  answer: "Passed" | (GateAnswer & { kind: "Kept" })["reason"];
+  says?: RegExp;
+}
+
+const better = { policy: "IfBetter" } as const;
+const byLoss = { ...better, metric: "ValidationLoss" } as const;
+const atLeast = (bound: string) => [{ metric: "ExactMatch" as const, atLeast: bound }];
+
+const cases: readonly Case[] = [
+  {
+    name: "a higher exact match is better",
+    promotion: better,
+    is: { after: "0.95" },
+    was: { after: "0.9" },
+    answer: "Passed",
+  },
+  {
+    name: "a lower exact match is not better, and the message has both figures",
+    promotion: better,
+    is: { after: "0.8" },
+    was: { after: "0.9" },
+    answer: "NotBetter",
+    says: /not better than the promoted \S+: exact match 0\.8, \S+ 0\.9\. To promote it anyway, set spec\.promotion\.adapterRef\.name/,
+  },
+  {
+    name: "an equal exact match is not better",
+    promotion: better,
+    is: { after: "0.9" },
+    was: { after: "0.9" },
+    answer: "NotBetter",
+  },
+  {
+    name: "a lower validation loss is better",
+    promotion: byLoss,
+    is: { evalLoss: "0.2" },
+    was: { evalLoss: "0.3" },
+    answer: "Passed",
+  },
+  {
+    name: "a higher validation loss is not better",
+    promotion: byLoss,
+    is: { evalLoss: "0.4" },
+    was: { evalLoss: "0.3" },
+    answer: "NotBetter",
+  },
+  {
+    name: "without an evaluation the validation loss is compared",
+    promotion: better,
+    is: { evalLoss: "0.2" },
+    was: { evalLoss: "0.3" },
+    answer: "Passed",
+  },
+  {
+    name: "an improvement of exactly minImprovement is enough",
+    promotion: { ...better, minImprovement: "0.05" },
+    is: { after: "0.95" },
+    was: { after: "0.9" },
+    answer: "Passed",
+  },
+  {
+    name: "an improvement below minImprovement is not enough",
+    promotion: { ...better, minImprovement: "0.06" },
+    is: { after: "0.95" },
+    was: { after: "0.9" },
+    answer: "NotBetter",
+    says: /\(minImprovement 0\.06\)/,
+  },
+  {
+    name: "the first Adapter has nothing to be compared with",
+    promotion: better,
+    is: { after: "0.1" },
+    answer: "Passed",
+  },
+  {
+    name: "other test data cannot be compared",
+    promotion: better,
+    is: { after: "0.95", test: "new" },
+    was: { after: "0.9" },
+    answer: "NotComparable",
+    says: /test data, chat template or tokenizer differ/,
+  },
+  {
+    name: "other test data do not matter to the validation loss",
+    promotion: byLoss,
+    is: { evalLoss: "0.2", test: "new" },
+    was: { evalLoss: "0.3" },
+    answer: "Passed",
+  },
+  {
+    name: "another validation split cannot be compared",
+    promotion: byLoss,
+    is: { evalLoss: "0.2", validation: "new" },
+    was: { evalLoss: "0.3" },
+    answer: "NotComparable",
+    says: /validation data, chat template or tokenizer differ/,
+  },
+  {
+    name: "an Adapter of a release that did not record the validation data cannot be compared",
+    promotion: byLoss,
+    is: { evalLoss: "0.2" },
+    was: { evalLoss: "0.3", validation: "" },
+    answer: "NotComparable",
+    says: /does not record its validation data/,
+  },
+  {
+    name: "a promoted Adapter that was never evaluated cannot be compared",
+    promotion: better,
+    is: { after: "0.95" },
+    was: { evalLoss: "0.3" },
+    answer: "NotComparable",
+    says: /has no exact match/,
+  },
+  {
+    name: "a required figure that is reached passes",
+    promotion: { require: atLeast("0.9") },
+    is: { after: "0.9" },
+    was: { after: "0.99" },
+    answer: "Passed",
+  },
+  {
+    name: "a required figure that is not reached keeps the promoted Adapter, although it is better",
+    promotion: { ...better, require: atLeast("0.9") },
+    is: { after: "0.8" },
+    was: { after: "0.7" },
+    answer: "RequirementNotMet",
+    says: /exact match 0\.8, must be at least 0\.9/,
+  },
+  {
+    name: "a loss above its bound is not promoted",
+    promotion: { require: [{ metric: "ValidationLoss", atMost: "0.5" }] },
+    is: { evalLoss: "0.6" },
+    answer: "RequirementNotMet",
+    says: /validation loss 0\.6, must be at most 0\.5/,
+  },
+  {
+    name: "a required figure that was not measured is not met",
+    promotion: { require: atLeast("0.9") },
+    is: {},
+    answer: "RequirementNotMet",
+    says: /exact match was not measured/,
+  },
+  {
+    name: "Manual waits for a person, however good the Adapter is",
+    promotion: { policy: "Manual" },
+    is: { after: "1" },
+    was: { after: "0.1" },
+    answer: "AwaitingPromotion",
+    says: /Set spec\.promotion\.adapterRef\.name: bot-/,
+  },
+];
+
+for (const { name, promotion, is, was, answer, says = /./ } of cases) {
+  test(name, () => {
+    const made = gate({ candidate: measured(4, is), promoted: was && measured(8, was) }, promotion);
+    assert.equal(made.kind === "Passed" ? "Passed" : made.reason, answer);
+    assert.match(made.message, says);
+  });
+}
+
+describe("a FineTuneJob with a policy", () => {
+  const promoted = measured(8, { after: "0.9" }, "2026-01-01T00:00:00Z");
+  const candidate = measured(4, { after: "0.8" });
+  const good = measured(4, { after: "0.95" });
+
+  /** A job of the candidate's settings whose `promoted` Adapter is another. */
+  function world(adapters: Adapter[], promotion: Promotion, exports?: "merged"): World {
+    const adapter = exports === undefined ? {} : { adapter: { exports: [{ name: exports, merged: {} }] } };
+    const spec = aSpec({ method: { lora: { rank: 4 } }, promotion, ...adapter });
+    const status = adapters.includes(promoted) ? { promotedAdapterRef: { name: promoted.metadata.name } } : {};
+    return aWorld(aJob(spec, status), { adapters });
+  }
+
+  test("a candidate that is not better is a settled end: Ready, no action, the earlier Adapter stays promoted", () => {
+    const decision = decide(world([promoted, candidate], better));
+    assert.deepEqual(actions(decision), []);
+    assert.equal(decision.status.promotedAdapterRef?.name, promoted.metadata.name);
+    assert.deepEqual([decision.status.state, ready(decision)?.status], ["NotPromoted", "True"]);
+    assert.equal(stalled(decision), undefined);
+    assert.deepEqual(conditionOf(decision, "Promoted")?.reason, "NotBetter");
+  });
+
+  test("a better candidate is exported first; the pointer moves when its exports are ready", () => {
+    const first = decide(world([promoted, good], better, "merged"));
+    assert.deepEqual(actions(first), ["updateAdapter"]);
+    assert.equal(first.status.promotedAdapterRef?.name, promoted.metadata.name);
+    const ofJob = { "luthier.dev/job-exports": "merged" };
+    const exported = {
+      ...good,
+      metadata: { ...good.metadata, annotations: ofJob },
+      spec: { ...good.spec, exports: [{ name: "merged", merged: {} }] },
+    };
+    const unready: Adapter = { ...exported, status: { observedGeneration: 1, conditions: [] } };
+    const then = decide(world([promoted, unready], better, "merged"));
+    assert.deepEqual([actions(then), then.status.promotedAdapterRef?.name], [[], promoted.metadata.name]);
+    const last = decide(world([promoted, exported], better, "merged"));
+    assert.deepEqual([actions(last), last.status.promotedAdapterRef?.name], [["promote"], good.metadata.name]);
+  });
+
+  test("without a promoted Adapter, Manual waits for a person, and an unmet requirement needs one", () => {
+    const manual = decide(world([candidate], { policy: "Manual" }));
+    assert.deepEqual(
+      [ready(manual)?.status, ready(manual)?.reason, stalled(manual)],
+      ["False", "AwaitingPromotion", undefined],
+    );
+    const unmet = decide(world([candidate], { require: atLeast("0.9") }));
+    assert.equal(stalled(unmet)?.reason, "RequirementNotMet");
+    assert.equal(unmet.status.promotedAdapterRef, undefined);
+  });
+
+  test("a promoted Adapter that is chosen by name is promoted, whatever the policy, and stays so when the name is removed", () => {
+    const chosen = decide(world([promoted, candidate], { ...better, adapterRef: { name: candidate.metadata.name } }));
+    assert.equal(chosen.status.promotedAdapterRef?.name, candidate.metadata.name);
+    const now = {
+      ...candidate,
+      metadata: {
+        ...candidate.metadata,
+        annotations: { ...candidate.metadata.annotations, "luthier.dev/promoted-at": "2026-01-02T00:00:00Z" },
+      },
+    };
+    const before = world([promoted, now], better);
+    const job = { ...before.job, status: { promotedAdapterRef: { name: now.metadata.name } } };
+    const after = decide({ ...before, job });
+    assert.deepEqual([after.status.state, after.status.promotedAdapterRef?.name], ["Ready", now.metadata.name]);
+  });
+
+  test("after a loss of the status the Adapter that was promoted last is compared", () => {
+    const lost = world([promoted, candidate], better);
+    const decision = decide({ ...lost, job: { ...lost.job, status: {} } });
+    assert.deepEqual(
+      [decision.status.state, decision.status.promotedAdapterRef?.name],
+      ["NotPromoted", promoted.metadata.name],
+    );
+  });
+
+  test("a finished run becomes an Adapter without exports and without a promotion", () => {
+    const decision = decide(
+      withRun(({ run, job, wanted }) => {
+        const spec = { ...job.spec, promotion: better, adapter: { exports: [{ name: "merged", merged: {} }] } };
+        assert.ok("spec" in wanted);
+        return { run: succeeded(run!), job: { ...job, spec }, wanted: { ...wanted, spec } };
+      }),
+    );
+    assert.deepEqual(actions(decision), ["applyAdapter"]);
+    const [action] = decision.actions;
+    assert.ok(action?.kind === "applyAdapter");
+    assert.deepEqual(action.adapter.spec.exports, []);
+    assert.equal(decision.status.promotedAdapterRef, undefined);
+  });
+
+  test("a deleted candidate stays deleted, and the promoted Adapter stays promoted", () => {
+    const decision = decide(
+      withRun(({ run, job }) => {
+        const currentRunRef = { ...job.status!.currentRunRef!, adapterName: "bot-gone" };
+        const status = { ...job.status, currentRunRef, promotedAdapterRef: { name: promoted.metadata.name } };
+        const ended = succeeded(run!);
+        return { run: ended, currentRun: ended, job: { ...job, status }, adapters: [promoted] };
+      }),
+    );
+    assert.equal(stalled(decision)?.reason, "PromotedAdapterDeleted");
+    assert.equal(decision.status.promotedAdapterRef?.name, promoted.metadata.name);
+  });
+});
