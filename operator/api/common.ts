@@ -6,7 +6,15 @@ import { decimal } from "../../trainer/contract/decimal.ts";
 import { digest } from "../../trainer/contract/digest.ts";
 import { distinct, entriesAtMost, type Rule, ruled } from "../../trainer/contract/rules.ts";
 import { affinity } from "./affinity.ts";
-import { annotationKeys, labelKeys, requestsWithinLimits, tolerationRules } from "./podRules.ts";
+import {
+  annotationKeys,
+  extendedNames,
+  labelKeys,
+  oneClaim,
+  requestsWithinLimits,
+  tolerationRules,
+  variableNames,
+} from "./podRules.ts";
 import { quantityPattern } from "./quantity.ts";
 
 export const text = (max: number) => z.string().max(max);
@@ -87,6 +95,60 @@ const podAnnotations = ruled(entriesAtMost(z.record(z.string().max(317), text(10
   description: "Additional annotations of all pods: those that train, prepare and export. They do not retrain.",
 });
 
+const environment = ruled(
+  z
+    .array(
+      z.strictObject({
+        name: z
+          .string()
+          .max(128)
+          .regex(/^[A-Za-z_][A-Za-z0-9_]*$/),
+        value: text(1024),
+      }),
+    )
+    .max(32),
+  ...variableNames,
+).meta({
+  description:
+    "Environment variables of all pods: those that train, prepare and export. Visible in the Jobs, so no passwords. The operator's own variables win.",
+});
+
+/** A queue of Kueue in the namespace. */
+const queue = z.strictObject({
+  name: z
+    .string()
+    .max(63)
+    .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/)
+    .meta({ description: "Name of a LocalQueue of Kueue in this namespace." }),
+  priorityClass: name.optional().meta({ description: "WorkloadPriorityClass of the Jobs in the queue." }),
+});
+
+const extendedResources = ruled(
+  entriesAtMost(z.record(z.string().max(317), z.int().min(1).max(1_000_000)), 16),
+  ...extendedNames,
+).meta({
+  description: "Devices of a device plugin that the training pod takes, such as example.com/device: 1.",
+});
+
+const resourceClaims = distinct(
+  z
+    .array(
+      ruled(
+        z.strictObject({
+          name: z
+            .string()
+            .max(63)
+            .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/),
+          resourceClaimName: name.optional(),
+          resourceClaimTemplateName: name.optional(),
+        }),
+        oneClaim,
+      ),
+    )
+    .max(16),
+  "name",
+).meta({ description: "Claims of devices by dynamic resource allocation, for the training pod." });
+
 const podPlacement = {
   nodeSelector: nodeSelector.optional(),
   tolerations: tolerations.optional(),
@@ -97,6 +159,7 @@ const podPlacement = {
     description: "ServiceAccount of the pods (its token is never mounted). Default: the namespace's default.",
   }),
   schedulerName: name.optional().meta({ description: "Scheduler of the pods. Default: the cluster's." }),
+  env: environment.optional(),
   labels: podLabels.optional(),
   annotations: podAnnotations.optional(),
   imagePullSecrets: distinct(z.array(z.strictObject({ name })).max(8), "name")
@@ -111,9 +174,14 @@ const cpusOnly: Rule<number> = {
     "must be 0: this release has no trainer for GPUs; with 0 it trains on CPUs, within placement.resources.limits",
 };
 
+const devices = {
+  extendedResources: extendedResources.optional(),
+  resourceClaims: resourceClaims.optional(),
+};
+
 /** A resolved placement, from which a pod is rendered. */
 export const resolvedPlacement = z
-  .strictObject({ resources: resources.optional(), ...podPlacement })
+  .strictObject({ resources: resources.optional(), ...devices, queue: queue.optional(), ...podPlacement })
   .meta({ description: "Placement and resources of the pods." });
 
 export const placement = z
@@ -124,6 +192,11 @@ export const placement = z
     resources: resources.optional().meta({
       description:
         "Resources of the training pod. A run must fit into limits.memory; without it, into the largest node's allocatable memory.",
+    }),
+    ...devices,
+    queue: queue.optional().meta({
+      description:
+        "Queue of Kueue for the training. The pods that prepare and export wait in none, unless helpers.queue is set.",
     }),
     ...podPlacement,
   })
@@ -140,6 +213,9 @@ export const helpers = z
     affinity: affinity
       .optional()
       .meta({ description: "Required or preferred nodes and neighbouring pods. Default: placement's." }),
+    queue: queue
+      .optional()
+      .meta({ description: "Queue of Kueue for the pods that prepare and export. Default: none." }),
   })
   .meta({ description: "Placement and resources of the prepare and export pods. They need no GPU." });
 

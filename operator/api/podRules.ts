@@ -73,3 +73,39 @@ function keysOf(what: string, keys: readonly string[]): readonly Rule<Record<str
 
 export const labelKeys = keysOf("labels", ownLabels);
 export const annotationKeys = keysOf("annotations", []);
+
+/** The operator sets these itself, and the trainer reads them. */
+export const variableNames: readonly Rule<readonly { name: string }[]>[] = [
+  {
+    cel: "self.all(one, !one.name.startsWith('LUTHIER_'))",
+    holds: (list) => !list.some(({ name }) => name.startsWith("LUTHIER_")),
+    message: "must not set variables that begin with LUTHIER_: they are the operator's",
+  },
+  {
+    cel: "self.all(one, self.exists_one(other, other.name == one.name))",
+    holds: (list) => new Set(list.map(({ name }) => name)).size === list.length,
+    message: "must set each variable once",
+  },
+];
+
+/** Resources of Kubernetes itself have their own place; a device has a domain. */
+export const extendedNames: readonly Rule<Record<string, number>>[] = [
+  {
+    cel: "self.all(key, key.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$') && !key.contains('kubernetes.io/'))",
+    holds: (map) => Object.keys(map).every((key) => deviceName.test(key) && !key.includes("kubernetes.io/")),
+    message: "must have names such as example.com/device; cpu and memory belong to resources",
+  },
+];
+const deviceName = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?\/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
+
+interface ResourceClaim {
+  resourceClaimName?: string | undefined;
+  resourceClaimTemplateName?: string | undefined;
+}
+
+export const oneClaim: Rule<ResourceClaim> = {
+  cel: "has(self.resourceClaimName) != has(self.resourceClaimTemplateName)",
+  holds: ({ resourceClaimName, resourceClaimTemplateName }) =>
+    (resourceClaimName === undefined) !== (resourceClaimTemplateName === undefined),
+  message: "set resourceClaimName or resourceClaimTemplateName",
+};

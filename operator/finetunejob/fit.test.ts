@@ -11,7 +11,7 @@ import { Planner } from "./planner.ts";
 const node = (memory: string, labels: Record<string, string> = {}): Node => ({
   apiVersion: "v1",
   kind: "Node",
-  metadata: { name: memory, labels },
+  metadata: { name: memory, labels: { "kubernetes.io/arch": "amd64", ...labels } },
   status: { allocatable: { memory } },
 });
 const spec = aSpec();
@@ -22,7 +22,10 @@ test("a run may use its limit, else the largest node that its selector accepts",
   const slow = node("8Gi", { disk: "slow" });
   const on = (nodeSelector: Record<string, string> = {}) => ({ gpusPerNode: 0, nodeSelector });
   const largest = { bytes: 8 * 2 ** 30, from: "the largest node" };
-  assert.deepEqual(largestNode([node("1Gi"), node("4Gi"), slow], on()), largest);
+  assert.deepEqual(
+    largestNode([node("1Gi"), node("4Gi"), node("64Gi", { "kubernetes.io/arch": "arm64" }), slow], on()),
+    largest,
+  );
   assert.deepEqual(largestNode([node("1Gi"), slow], on({ disk: "slow" })), largest);
   assert.equal(largestNode([node("1Gi")], on({ disk: "slow" })), undefined);
 });

@@ -100,7 +100,7 @@ describe("a rendered Job", () => {
   });
 
   test("a rendered Job has the training's placement unless spec.helpers sets another", () => {
-    assert.deepEqual(pod(prepare).nodeSelector, { disk: "big" });
+    assert.deepEqual(pod(prepare).nodeSelector, { "kubernetes.io/arch": "amd64", disk: "big" });
     const place = { gpusPerNode: 0, nodeSelector: { disk: "small" }, resources: { limits: { memory: "1Gi" } } };
     assert.deepEqual(helperPlacement(place, undefined), { nodeSelector: { disk: "small" } });
   });
@@ -108,7 +108,7 @@ describe("a rendered Job", () => {
   test("a rendered Job gets the whole placement unchanged", () => {
     const { requests, limits } = { requests: { cpu: 2, memory: "1Gi" }, limits: { memory: "2Gi" } };
     const where = {
-      nodeSelector: { disk: "fast" },
+      nodeSelector: { "kubernetes.io/arch": "amd64", disk: "fast" },
       tolerations: [{ key: "team", operator: "Exists" as const, effect: "NoSchedule" as const }],
       affinity: {
         nodeAffinity: {
@@ -140,6 +140,31 @@ describe("a rendered Job", () => {
     for (const [field, value] of Object.entries(where)) assert.deepEqual(helper[field as keyof typeof helper], value);
     // Helper pods do not get the training's resources.
     assert.deepEqual(helper.containers[0]?.resources, { requests: { cpu: "100m", memory: "256Mi" } });
+  });
+
+  test("the training alone takes devices and waits in the queue; helpers have a queue of their own or none", () => {
+    const placement = {
+      ...{ gpusPerNode: 0, resources: { limits: { memory: "1Gi" } }, extendedResources: { "example.com/nic": 2 } },
+      resourceClaims: [{ name: "link", resourceClaimTemplateName: "links" }],
+      queue: { name: "team-a", priorityClass: "high" },
+    };
+    const placed = aPinnedJob(aSpec({ placement }));
+    const rendered = trainJob(aRun(placed), attempted());
+    const { containers, resourceClaims } = pod(rendered);
+    assert.deepEqual(resourceClaims, placement.resourceClaims);
+    const limits = { memory: "1Gi", "example.com/nic": "2" };
+    assert.deepEqual(containers[0]?.resources, { limits, claims: [{ name: "link" }] });
+    const queueOf = ({ metadata, spec }: Job) =>
+      ["queue-name", "priority-class"].flatMap((key) => [
+        metadata.labels?.[`kueue.x-k8s.io/${key}`],
+        spec?.template.metadata?.labels?.[`kueue.x-k8s.io/${key}`],
+      ]);
+    assert.deepEqual(queueOf(rendered), ["team-a", undefined, "high", undefined]);
+    const helper = (helpers?: object) => prepareJob(placed, { ...wanted, spec: { ...placed.spec, helpers } }, trainer);
+    assert.deepEqual(queueOf(helper()), [undefined, undefined, undefined, undefined]);
+    assert.deepEqual(queueOf(helper({ queue: { name: "small" } })), ["small", undefined, undefined, undefined]);
+    assert.equal(pod(helper()).resourceClaims, undefined);
+    assert.equal(pod(helper()).containers[0]?.resources?.limits, undefined);
   });
 
   test("all pods get the placement's labels and annotations, and keep the operator's", () => {

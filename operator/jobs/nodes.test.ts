@@ -8,7 +8,7 @@ const taint = (key: string, effect = "NoSchedule", value?: string) => ({ key, ef
 const node = (labels: Record<string, string>, taints: ReturnType<typeof taint>[] = []): Node => ({
   apiVersion: "v1",
   kind: "Node",
-  metadata: { name: "a", labels },
+  metadata: { name: "a", labels: { "kubernetes.io/arch": "amd64", ...labels } },
   spec: { taints },
 });
 type Requirement = {
@@ -28,6 +28,13 @@ const fast = node({ disk: "fast", cores: "32" });
 const kept = node({}, [taint("team", "NoSchedule", "a")]);
 const cases: [string, Node, ResolvedPlacement, boolean][] = [
   ["any node takes a pod without requests", fast, {}, true],
+  ["another processor", node({ "kubernetes.io/arch": "arm64" }), {}, false],
+  [
+    "another processor that the placement names",
+    node({ "kubernetes.io/arch": "arm64" }),
+    { nodeSelector: { "kubernetes.io/arch": "arm64" } },
+    true,
+  ],
   ["a label that it has", fast, { nodeSelector: { disk: "fast" } }, true],
   ["a label that it lacks", fast, { nodeSelector: { disk: "slow" } }, false],
   ["In", fast, required({ key: "disk", operator: "In", values: ["fast", "slow"] }), true],

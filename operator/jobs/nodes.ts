@@ -4,13 +4,15 @@
  */
 import type { NodeSelectorTerm } from "../api/affinity.ts";
 import type { ResolvedPlacement } from "../api/common.ts";
+import { nodeSelectorOf } from "./placement.ts";
 import type { Node } from "./resources.ts";
 
-export function takes(node: Node, { nodeSelector = {}, affinity, tolerations = [] }: ResolvedPlacement): boolean {
+export function takes(node: Node, placement: ResolvedPlacement): boolean {
+  const { affinity, tolerations = [] } = placement;
   const { labels = {} } = node.metadata;
   const required = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
   return (
-    Object.entries(nodeSelector).every(([key, value]) => labels[key] === value) &&
+    Object.entries(nodeSelectorOf(placement)).every(([key, value]) => labels[key] === value) &&
     required?.some((term) => matches(node, term)) !== false &&
     lasting(node).every((taint) => tolerations.some((toleration) => tolerates(toleration, taint)))
   );

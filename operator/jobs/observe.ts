@@ -2,10 +2,12 @@
 import type { Progress } from "../../trainer/contract/progress.ts";
 import type { Client } from "../runtime/client.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { ApiError } from "../runtime/errors.ts";
 import type { KubeObject } from "../runtime/objects.ts";
 import type { Store } from "../runtime/store.ts";
 import { type JobState, jobState } from "./outcome.ts";
 import { lastProgress } from "./progress.ts";
+import { queuedWords, queueOf, type Workload, workloadSelector, workloadVersions, workloadWords } from "./queue.ts";
 import { containerName } from "./render.ts";
 import { batchJobs, type Job, type Pod, pods } from "./resources.ts";
 import { isUnexplained, warned } from "./waiting.ts";
@@ -52,12 +54,36 @@ async function explained(
   known: readonly Pod[],
   state: JobState & { kind: "Pending" },
 ): Promise<JobState> {
+  const queue = state.reason === "Queued" ? queueOf(job) : undefined;
+  if (queue !== undefined) return { ...state, ...(await inQueue(client, job, queue)) };
   if (!isUnexplained(state)) return state;
   const subject = known.find(({ metadata }) => metadata.deletionTimestamp === undefined) ?? job;
   const waitedMs = clock().getTime() - Date.parse(subject.metadata.creationTimestamp ?? "");
   if (!(waitedMs >= patienceMs)) return { ...state, pollAfterMs };
   const warning = await newestWarning(client, subject);
   return { ...state, ...(warning === undefined ? {} : warned(warning, job)), pollAfterMs };
+}
+
+const queueWords = { soonMs: 10_000, laterMs: 60_000 };
+
+/** Kueue's words about a Job in a queue. The operator does not watch Kueue's objects, so it polls. */
+async function inQueue(client: Client, job: Job, queue: string) {
+  const words = (await workloadOf(client, job)).map(workloadWords).find((one) => one !== undefined);
+  const lookAgainInMs = words === undefined ? queueWords.soonMs : queueWords.laterMs;
+  return { message: queuedWords(job, queue, words), lookAgainInMs };
+}
+
+/** None if Kueue is not installed, or the operator may not read its objects. */
+async function workloadOf(client: Client, job: Job): Promise<Workload[]> {
+  const { namespace } = job.metadata;
+  for (const version of workloadVersions) {
+    try {
+      return (await client.list(version, { namespace, labelSelector: workloadSelector(job) })).items;
+    } catch (error) {
+      if (!(error instanceof ApiError) || ![403, 404].includes(error.status)) throw error;
+    }
+  }
+  return [];
 }
 
 function lacksWords(state: JobState): boolean {

@@ -5,6 +5,11 @@ export function trainPlacement({ gpusPerNode: _, ...placement }: Placement): Res
   return placement;
 }
 
+/** The images' processor. A cluster may have nodes of another one; a user may name the label himself. */
+const architecture = { "kubernetes.io/arch": "amd64" };
+
+export const nodeSelectorOf = ({ nodeSelector }: ResolvedPlacement) => ({ ...architecture, ...nodeSelector });
+
 const mebibyte = 2 ** 20;
 
 /**
@@ -17,8 +22,11 @@ export function withRequests(placement: ResolvedPlacement, parameters = 0): Reso
   return { resources: { requests: { cpu: "100m", memory } }, ...placement };
 }
 
-/** Helper pods follow spec.helpers, else the training's placement: a ReadWriteOnce claim has one node. */
+/**
+ * Helper pods follow spec.helpers, else the training's placement: a ReadWriteOnce claim has one node. They take no devices, and
+ * wait in no queue but their own.
+ */
 export function helperPlacement(placement: Placement, helpers: Helpers | undefined): ResolvedPlacement {
-  const { resources: _, ...where } = trainPlacement(placement);
+  const { resources: _, extendedResources: __, resourceClaims: ___, queue: ____, ...where } = trainPlacement(placement);
   return { ...where, ...helpers };
 }

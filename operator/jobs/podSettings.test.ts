@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { trainJob } from "../finetunerun/job.ts";
-import { aPinnedJob, aRun, trainer } from "../testing/builders.ts";
+import { aPinnedJob, aRun, aSpec, trainer } from "../testing/builders.ts";
 import { type PodSettings, type PodVariables, parseVariables } from "./podSettings.ts";
 
 const podOf = (pods: Partial<PodSettings>) =>
@@ -19,6 +19,25 @@ test("the pod gets the variables, sorted by name; without variables the Job is u
   const made = container({ NO_PROXY: ".cluster.local", HTTPS_PROXY: "http://proxy:3128" });
   assert.deepEqual(made, { ...container({}), env });
   assert.equal("env" in (container({}) ?? {}), false);
+});
+
+test("variables of a placement are passed on, and the operator's win", () => {
+  const own = [
+    { name: "NCCL_DEBUG", value: "INFO" },
+    { name: "HTTPS_PROXY", value: "http://mine" },
+  ];
+  const spec = aSpec({ placement: { gpusPerNode: 0, env: own } });
+  const pods = { ...trainer.pods, variables: { HTTPS_PROXY: "http://proxy:3128" } };
+  const job = trainJob(aRun(aPinnedJob(spec)), {
+    jobName: "run-1",
+    ...trainer,
+    pods,
+    activeDeadlineSeconds: undefined,
+  });
+  assert.deepEqual(job.spec?.template.spec?.containers[0]?.env, [
+    { name: "HTTPS_PROXY", value: "http://proxy:3128" },
+    { name: "NCCL_DEBUG", value: "INFO" },
+  ]);
 });
 
 test("variables are a JSON object of strings", () => {

@@ -4,6 +4,7 @@
  * Job does. Pure.
  */
 import { z } from "zod";
+import type { ResolvedPlacement } from "../api/common.ts";
 
 export type PodVariables = Readonly<Record<string, string>>;
 
@@ -24,9 +25,12 @@ export function parseVariables(text: string): PodVariables | undefined {
   }
 }
 
-/** The container's `env`, sorted by name; without variables none. */
-export function environmentOf({ variables }: PodSettings): { env?: { name: string; value: string }[] } {
-  const env = Object.entries(variables)
+/** The container's `env`, sorted by name; without variables none. The operator's variables win over those of `placement`. */
+export function environmentOf(
+  { variables }: PodSettings,
+  own: ResolvedPlacement["env"] = [],
+): { env?: { name: string; value: string }[] } {
+  const env = Object.entries({ ...Object.fromEntries(own.map(({ name, value }) => [name, value])), ...variables })
     .map(([name, value]) => ({ name, value }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
   return env.length === 0 ? {} : { env };

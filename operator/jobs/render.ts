@@ -16,7 +16,9 @@ import type { ResolvedPlacement } from "../api/common.ts";
 import { annotations, labels, managedBy } from "../api/names.ts";
 import { type KubeObject, ownerReference } from "../runtime/objects.ts";
 import type { ClaimMount } from "./claims.ts";
+import { nodeSelectorOf } from "./placement.ts";
 import { environmentOf, type PodSettings, securityContextOf } from "./podSettings.ts";
+import { queueLabels } from "./queue.ts";
 import type { Job } from "./resources.ts";
 import { type SecretMount, secretMounts, secretVolume } from "./secrets.ts";
 
@@ -49,21 +51,22 @@ export function renderJob(job: TrainerJob): Job {
   const stage = job.runFile.stage.toLowerCase();
   const allLabels = { ...job.labels, [labels.managedBy]: managedBy, [labels.stage]: stage };
   const spec = jobSpec(job, stage, allLabels);
+  const queued = queueLabels(job.placement);
   return {
     apiVersion: "batch/v1",
     kind: "Job",
     metadata: {
       name: job.name,
       ...(job.owner.metadata.namespace === undefined ? {} : { namespace: job.owner.metadata.namespace }),
-      labels: allLabels,
-      annotations: { [annotations.rendered]: digestOf(spec) },
+      labels: { ...allLabels, ...queued },
+      annotations: { [annotations.rendered]: digestOf({ ...spec, ...(Object.keys(queued).length > 0 && { queued }) }) },
       ownerReferences: [ownerReference(job.owner, { controller: true })],
     },
     spec,
   };
 }
 
-function digestOf(spec: NonNullable<Job["spec"]>): string {
+function digestOf(spec: object): string {
   return createHash("sha256")
     .update(canonicalJson(JSON.parse(JSON.stringify(spec))))
     .digest("hex");
@@ -97,7 +100,16 @@ function jobSpec(job: TrainerJob, stage: string, allLabels: Record<string, strin
 type PodSpec = NonNullable<NonNullable<Job["spec"]>["template"]["spec"]>;
 
 function podSpec(job: TrainerJob, stage: string): PodSpec {
-  const { resources, labels: _, annotations: __, ...where } = job.placement;
+  const {
+    resources,
+    extendedResources,
+    resourceClaims,
+    env,
+    queue: _,
+    labels: __,
+    annotations: ___,
+    ...where
+  } = job.placement;
   const secrets = secretMounts(job.runFile.locations).map((mount, index) => ({ name: `secret-${index}`, mount }));
   return {
     restartPolicy: "Never",
@@ -106,14 +118,16 @@ function podSpec(job: TrainerJob, stage: string): PodSpec {
     enableServiceLinks: false,
     securityContext: securityContextOf(job.pods),
     ...where,
+    nodeSelector: nodeSelectorOf(job.placement),
+    ...(resourceClaims === undefined ? {} : { resourceClaims }),
     containers: [
       {
         name: containerName,
         image: job.image,
         imagePullPolicy: "IfNotPresent",
         args: [stage, "--run-file", `${runDirectory}/run.yaml`],
-        ...environmentOf(job.pods),
-        ...(resources === undefined ? {} : { resources: resourceStrings(resources) }),
+        ...environmentOf(job.pods, env),
+        ...containerResources({ resources, extendedResources, resourceClaims }),
         terminationMessagePolicy: "File",
         securityContext: {
           allowPrivilegeEscalation: false,
@@ -165,14 +179,20 @@ const secretMount = (name: string, { secret }: SecretMount) => ({
   readOnly: true,
 });
 
-/** `Wire` quantities are strings. */
-function resourceStrings({ requests, limits }: NonNullable<ResolvedPlacement["resources"]>) {
+type Resources = Pick<ResolvedPlacement, "resources" | "extendedResources" | "resourceClaims">;
+
+/** `Wire` quantities are strings. A device is requested by its limit. */
+function containerResources({ resources: { requests, limits } = {}, extendedResources, resourceClaims }: Resources) {
   const strings = (list: Record<string, string | number | undefined>) =>
     Object.fromEntries(Object.entries(list).map(([name, quantity]) => [name, String(quantity)]));
-  return {
+  const limited =
+    limits === undefined && extendedResources === undefined ? undefined : { ...limits, ...extendedResources };
+  const resources = {
     ...(requests === undefined ? {} : { requests: strings(requests) }),
-    ...(limits === undefined ? {} : { limits: strings(limits) }),
+    ...(limited === undefined ? {} : { limits: strings(limited) }),
+    ...(resourceClaims === undefined ? {} : { claims: resourceClaims.map(({ name }) => ({ name })) }),
   };
+  return Object.keys(resources).length === 0 ? {} : { resources };
 }
 
 function podFailurePolicy(): NonNullable<NonNullable<Job["spec"]>["podFailurePolicy"]> {

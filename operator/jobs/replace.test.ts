@@ -106,6 +106,10 @@ const changes: { name: string; was: Settings }[] = [
   },
   { name: "a PriorityClass", was: { spec: aSpec({ placement: { ...where, priorityClassName: "low" } }) } },
   { name: "another label of the pods", was: { spec: aSpec({ placement: { ...where, labels: { team: "a" } } }) } },
+  {
+    name: "another queue",
+    was: { spec: aSpec({ placement: { ...where, queue: { name: "a" } }, helpers: { queue: { name: "a" } } }) },
+  },
   { name: "another scheduler", was: { spec: aSpec({ placement: { ...where, schedulerName: "volcano" } }) } },
   { name: "pull secrets", was: { spec: aSpec({ placement: { ...where, imagePullSecrets: [{ name: "keys" }] } }) } },
   {

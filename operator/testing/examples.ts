@@ -329,6 +329,35 @@ export const wrongSpecs: readonly WrongSpec[] = [
   },
   ...(
     [
+      [
+        "a variable of the operator",
+        { env: [{ name: "LUTHIER_THREADS", value: "1" }] },
+        "env",
+        "must not set variables that begin with LUTHIER_",
+      ],
+      ["a variable twice", { env: twice({ name: "A", value: "1" }) }, "env", "must set each variable once"],
+      [
+        "cpu as a device",
+        { extendedResources: { cpu: 1 } },
+        "extendedResources",
+        "must have names such as example.com/device",
+      ],
+      [
+        "a claim without a source",
+        { resourceClaims: [{ name: "nic" }] },
+        "resourceClaims[0]",
+        "set resourceClaimName or resourceClaimTemplateName",
+      ],
+      ["a queue whose name is no name", { queue: { name: "Team A" } }, "queue.name", ""],
+    ] as const
+  ).map(([name, placement, field, message]) => ({
+    name: `placement: ${name}`,
+    wrong: placed(placement),
+    field: `spec.placement.${field}`,
+    ...(message === "" ? {} : { message }),
+  })),
+  ...(
+    [
       ["metric without IfBetter", { metric: "ExactMatch" }, "metric", "metric needs policy: IfBetter"],
       [
         "minImprovement without IfBetter",
@@ -416,6 +445,18 @@ export const rightSpecs: readonly { name: string; right: Record<string, unknown>
           { metric: "ValidationLoss", atMost: "2.5" },
         ],
       },
+    },
+  },
+  {
+    name: "a queue, variables, devices and claims",
+    right: {
+      ...placed({
+        queue: { name: "team-a", priorityClass: "high" },
+        env: [{ name: "NCCL_DEBUG", value: "INFO" }],
+        extendedResources: { "example.com/nic": 1 },
+        resourceClaims: [{ name: "nic", resourceClaimTemplateName: "nic" }],
+      }),
+      helpers: { queue: { name: "helpers" } },
     },
   },
   { name: "promotion by a person", right: { promotion: { policy: "Manual" } } },

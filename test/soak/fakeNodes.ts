@@ -38,7 +38,7 @@ function fakeNodes(): object[] {
     kind: "Node",
     metadata: {
       name: `fake-${index}`,
-      labels: { type: "kwok", "kubernetes.io/hostname": `fake-${index}` },
+      labels: { type: "kwok", "kubernetes.io/hostname": `fake-${index}`, "kubernetes.io/arch": "amd64" },
       annotations: { [mark]: "fake" },
     },
     spec: { taints: [{ key: mark, value: "fake", effect: "NoSchedule" }] },

@@ -142,6 +142,10 @@ luthier-operator{{ with .Values.operator.namespace }}-{{ include "luthier.plain"
 - apiGroups: [""]
   resources: [limitranges]
   verbs: [list]
+# Kueue explains there why a Job waits in a queue.
+- apiGroups: [kueue.x-k8s.io]
+  resources: [workloads]
+  verbs: [list]
 # Often only Events explain why a pod does not start.
 - apiGroups: [""]
   resources: [events]
