@@ -1,4 +1,4 @@
-/** docs/corner-cases.md names a test for each case, and every named test exists. */
+/** docs/corner-cases.md and docs/threat-model.md name a test for each case, and every named test exists. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import path from "node:path";
@@ -11,9 +11,9 @@ interface Row {
   tests: string;
 }
 
-const rows: Row[] = readSource("docs/corner-cases.md")
-  .split("\n")
-  .filter((line) => /^\| (?!Case +\||-)/.test(line))
+const rows: Row[] = ["docs/corner-cases.md", "docs/threat-model.md"]
+  .flatMap((page) => readSource(page).split("\n"))
+  .filter((line) => /^\| (?!(?:Case|Attempt) +\||-)/.test(line))
   .map((line) => {
     const [name = "", answer = "", tests = ""] = line
       .slice(2, -2)

@@ -69,8 +69,8 @@ const queueWords = { soonMs: 10_000, laterMs: 60_000 };
 /** Kueue's words about a Job in a queue. The operator does not watch Kueue's objects, so it polls. */
 async function inQueue(client: Client, job: Job, queue: string) {
   const words = (await workloadOf(client, job)).map(workloadWords).find((one) => one !== undefined);
-  const lookAgainInMs = words === undefined ? queueWords.soonMs : queueWords.laterMs;
-  return { message: queuedWords(job, queue, words), lookAgainInMs };
+  const pollAfterMs = words === undefined ? queueWords.soonMs : queueWords.laterMs;
+  return { message: queuedWords(job, queue, words), pollAfterMs };
 }
 
 /** None if Kueue is not installed, or the operator may not read its objects. */

@@ -69,7 +69,7 @@ async function observed(labels: Record<string, string>, listener: RequestListene
     async (transport) => {
       const { state } = await observeJob({ client: new Client(transport), clock: () => now, ...caches }, run, "job");
       assert.ok(state.kind === "Pending");
-      seen = [state.reason, state.message, state.lookAgainInMs];
+      seen = [state.reason, state.message, state.pollAfterMs];
     },
   );
   return { asked, seen };

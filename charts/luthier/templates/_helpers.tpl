@@ -134,7 +134,7 @@ luthier-operator{{ with .Values.operator.namespace }}-{{ include "luthier.plain"
   verbs: [get, list, watch, create, delete]
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [""]
   resources: [pods/log]
   verbs: [get]
