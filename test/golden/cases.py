@@ -117,6 +117,8 @@ CASES = {
     "prompt-tuning-nf4": {"base": "wide", "schedule": "Linear", "promptTuning": {"virtualTokens": 4}, "fresh": True, "nf4": "double", **LORA},
     "p-tuning": {"base": "untied", "schedule": "Linear", "pTuning": {"virtualTokens": 5, "encoderHiddenSize": 24}, "fresh": True, **LORA},
     "p-tuning-qwen3": {"base": "qwen3", "schedule": "Cosine", "pTuning": {"virtualTokens": 3, "encoderHiddenSize": 16}, "fresh": True, **LORA},
+    "p-tuning-lstm": {"base": "untied", "schedule": "Linear", "pTuning": {"virtualTokens": 4, "encoderHiddenSize": 12, "encoder": "LSTM"}, "fresh": True, **LORA},
+    "p-tuning-lstm-qwen2": {"base": "qwen2", "schedule": "Cosine", "pTuning": {"virtualTokens": 3, "encoderHiddenSize": 10, "encoder": "LSTM"}, "fresh": True, **LORA},
     "bitfit-qwen2": {"base": "qwen2", "schedule": "Linear", "bitfit": {"targetModules": ["q_proj", "v_proj"], "excludeModules": [], "layers": []}, **LORA},
     "qlora-nf4": {"base": "wide", "schedule": "Cosine", "lora": RANK_STABILIZED, "nf4": "plain", "seed": 23, **LORA},
     "qlora-nf4-double": {"base": "wide", "schedule": "Linear", "lora": ALL_LINEAR, "nf4": "double", **LORA},
@@ -211,7 +213,7 @@ def encoder_config(prompt: dict) -> PromptEncoderConfig:
     return PromptEncoderConfig(
         num_virtual_tokens=prompt["virtualTokens"],
         encoder_hidden_size=prompt["encoderHiddenSize"],
-        encoder_reparameterization_type="MLP",
+        encoder_reparameterization_type=prompt.get("encoder", "MLP"),
         task_type="CAUSAL_LM",
     )
 

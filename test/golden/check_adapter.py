@@ -32,9 +32,10 @@ def check(directory: str, result_path: str) -> int:
     missing = [key for key in loaded.missing_keys if key in trained]
     unexpected = list(loaded.unexpected_keys)
     if config.is_prompt_learning:
-        # PEFT reports this tensor as unexpected, but then puts it into its encoder.
+        # PEFT reports this tensor as unexpected and its encoder's as missing, but then puts the one into the other.
         saved = load_peft_weights(path)["prompt_embeddings"]
         unexpected.remove("prompt_embeddings")
+        missing = [key for key in missing if key != "prompt_encoder.default.embedding.weight"]
         if not torch.equal(model.prompt_encoder["default"].embedding.weight.detach(), saved):
             missing.append("prompt_embeddings")
     ours = load_file(path / "logits.safetensors")["logits"]

@@ -86,7 +86,9 @@ export function ourTensors({ settings, tensors }: GoldenCase, prefix: string): R
   if (settings.method.kind === "pTuning") {
     const own = (name: string) =>
       `model.embed_tokens.${name.replace("prompt_encoder.", "").replace(/^prompt_embeddings$/, "embedding")}`;
-    return new Map(stored.map(({ name, values }) => [own(name), values]));
+    const named = stored.map((one) => ({ ...one, name: own(one.name) }));
+    const isSplit = settings.method.encoder === "LSTM";
+    return new Map(named.flatMap((one) => (isSplit ? directionsOf(one) : [[one.name, one.values]])));
   }
   // No method of PEFT: the names are the base's own.
   if (settings.method.kind === "bitfit") return new Map(stored.map(({ name, values }) => [name, values]));
@@ -94,6 +96,20 @@ export function ourTensors({ settings, tensors }: GoldenCase, prefix: string): R
   const { peft } = methodOf(settings.method);
   const config = { num_layers: 2, token_dim: (stored[0]?.shape[1] ?? 0) / 4 };
   return new Map((peft ? peft.fromPeft(stored, config) : stored).map(({ name, values }) => [name, values]));
+}
+
+/** Our P-tuning has a matrix for each direction of the LSTM below it; PyTorch has both beside each other. */
+function directionsOf({ name, shape, values }: { name: string; shape: readonly number[]; values: Float32Array }) {
+  const [rows = 0, width = 0] = shape;
+  if (!/weight_ih_l1|mlp_head\.0\.weight/.test(name)) return [[name, values] as const];
+  return ["forward", "backward"].map((half, index) => {
+    const part = new Float32Array((rows * width) / 2);
+    for (let row = 0; row < rows; row++) {
+      const start = row * width + (index * width) / 2;
+      part.set(values.subarray(start, start + width / 2), (row * width) / 2);
+    }
+    return [`${name}.${half}`, part] as const;
+  });
 }
 
 const sequence = z.strictObject({ ids: z.array(z.number()), trained: z.array(z.number()) });

@@ -35,6 +35,7 @@ export const ourAdapters = {
   krona: { ours: "our-krona", theirs: undefined },
   "prompt-tuning": { ours: "our-prompt", theirs: "peft-prompt" },
   "p-tuning": { ours: "our-ptuning", theirs: "peft-ptuning" },
+  "p-tuning-lstm": { ours: "our-ptuning-lstm", theirs: undefined },
   ia3: { ours: "our-ia3", theirs: "peft-ia3" },
   "bottleneck-houlsby": { ours: "our-houlsby", theirs: "adapterhub-houlsby" },
 } as const;

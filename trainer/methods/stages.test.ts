@@ -88,6 +88,13 @@ const methods: readonly Row[] = [
     readAs: "promptTuning",
   },
   {
+    name: "P-tuning with an LSTM",
+    method: { pTuning: { virtualTokens: 5, encoder: "LSTM" } },
+    learningRate: "3e-2",
+    refusal: /export merged: method\.pTuning .* cannot hold: leave merged exports out/,
+    readAs: "promptTuning",
+  },
+  {
     name: "prefix tuning",
     method: { prefixTuning: { virtualTokens: 5 } },
     learningRate: "1e-1",

@@ -29,3 +29,6 @@ export const sliceAttributes = { before: columns, width: { ...columns, min: 1 },
 /** Activations of a gated unit, by their numbers in programs; GELU by its tanh formula. */
 export const activations = { silu: 0, geluTanh: 1 } as const;
 export const activation = { type: "i32", values: Object.values(activations) } satisfies Attribute;
+
+/** Attributes of an LSTM's ops: the width of its hidden state, and the direction over the rows. */
+export const lstmAttributes = { width: size, reverse: { type: "i32", values: [0, 1] } satisfies Attribute };

@@ -32,6 +32,8 @@ import { kroneckerBackward } from "./kroneckerBackward/op.ts";
 import { linear } from "./linear/op.ts";
 import { linearCrossEntropy } from "./linearCrossEntropy/op.ts";
 import { linearInput } from "./linearInput/op.ts";
+import { lstm } from "./lstm/op.ts";
+import { lstmBackward } from "./lstmBackward/op.ts";
 import { multiply } from "./multiply/op.ts";
 import { noise } from "./noise/op.ts";
 import { orthogonality } from "./orthogonality/op.ts";
@@ -104,6 +106,8 @@ export const ops: readonly ListedOp[] = [
   sliceColumnsBackward,
   adamw8,
   noise,
+  lstm,
+  lstmBackward,
 ];
 
 export const isComputing = (op: ListedOp): op is AnyOp => "operands" in op;

@@ -52,6 +52,10 @@ test("a run that is stopped anywhere and resumed gives the same bytes", async (t
     { method: { ia3: {} }, quantization: { type: "NF4" } },
     { method: { promptTuning: { virtualTokens: 4 } }, quantization: { type: "NF4" }, shape: { contextLength: 128 } },
     { method: { pTuning: { virtualTokens: 4, encoderHiddenSize: 8 } }, shape: { contextLength: 128 } },
+    {
+      method: { pTuning: { virtualTokens: 4, encoderHiddenSize: 8, encoder: "LSTM" } },
+      shape: { contextLength: 128 },
+    },
     { method: { prefixTuning: { virtualTokens: 4 } }, shape: { contextLength: 128 } },
   ];
   const covered = new Set(cases.flatMap(({ method }) => Object.keys(method ?? {})));

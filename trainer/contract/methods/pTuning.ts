@@ -15,7 +15,14 @@ export const pTuning = declareMethod({
   settings: {
     virtualTokens,
     encoderHiddenSize: setting(z.int().min(1).max(16_384), {
-      description: "Width of the network's two hidden layers. Default: the model's hidden size.",
+      description:
+        "Width of the network's two hidden layers; of an LSTM, in each direction. Default: the model's hidden size.",
+    }),
+    encoder: setting(z.enum(["MLP", "LSTM"]), {
+      description:
+        "The network. MLP: three layers; LSTM: two bidirectional layers before an MLP of two, as in the paper.",
+      default: "MLP",
+      later: true,
     }),
   },
 });

@@ -1,21 +1,23 @@
 /**
- * P-tuning: prompt tuning whose embeddings are the output of a trained MLP, h₀…hₙ = MLP(E).        Liu et al. 2021, §3.2
+ * P-tuning: prompt tuning whose embeddings are the output of a trained network of embeddings E: MLP(E), or MLP(LSTM(E)) as
+ * in the paper.        Liu et al. 2021, §3.2
  *
- * The MLP runs once per step. The adapter holds its output alone, so that it is run as prompt tuning.
+ * The network runs once per step. The adapter holds its output alone, so that it is run as prompt tuning.
  */
 
 import { usualMethod } from "../../contract/methods/index.ts";
 import { pTuning as declaration } from "../../contract/methods/pTuning.ts";
 import { defineMethod } from "../method.ts";
 import { promptFault } from "../prefixes.ts";
-import { encoder } from "./encoder.ts";
+import { encoders } from "./encoder.ts";
 import { pTuningPeft } from "./peft.ts";
 
 export const pTuning = defineMethod(declaration, {
-  describe: ({ virtualTokens }) => `P-tuning, ${virtualTokens} tokens`,
+  describe: ({ virtualTokens, encoder }) => `P-tuning, ${virtualTokens} tokens, ${encoder}`,
   check: (_settings, task) => promptFault("pTuning", task),
   positionOffset: ({ virtualTokens }) => virtualTokens,
-  prompt: (site, { virtualTokens, encoderHiddenSize }) => encoder(site, virtualTokens, encoderHiddenSize ?? site.width),
+  prompt: (site, { virtualTokens, encoder, encoderHiddenSize }) =>
+    encoders[encoder].prompt(site, virtualTokens, encoderHiddenSize ?? site.width),
   saved: ({ virtualTokens }) => ({ ...usualMethod("promptTuning"), virtualTokens }),
   peft: pTuningPeft,
 });

@@ -501,6 +501,31 @@ inline constexpr AttributeInfo noiseAttributes[] = {
     {"tensorId", false, -unbounded, unbounded, false, -1, {}, 0},
 };
 
+inline constexpr OperandInfo lstmOperands[] = {
+    {"x", OperandType::act, "n,4*width", false, false, false, -1},
+    {"w", OperandType::act, "4*width,width", false, false, false, -1},
+    {"y", OperandType::act, "n,width", false, true, false, -1},
+    {"gates", OperandType::act, "n,4*width", false, true, false, -1},
+    {"cell", OperandType::act, "n,width", false, true, false, -1},
+    {"before", OperandType::act, "n,width", false, true, false, -1},
+};
+inline constexpr AttributeInfo lstmAttributes[] = {
+    {"width", false, 1, 65536, false, -1, {}, 0},
+    {"reverse", false, -unbounded, unbounded, false, -1, {0, 1}, 2},
+};
+
+inline constexpr OperandInfo lstmBackwardOperands[] = {
+    {"dy", OperandType::act, "n,width", false, false, false, -1},
+    {"gates", OperandType::act, "n,4*width", false, false, false, -1},
+    {"cell", OperandType::act, "n,width", false, false, false, -1},
+    {"w", OperandType::act, "4*width,width", false, false, false, -1},
+    {"dx", OperandType::act, "n,4*width", false, true, false, -1},
+};
+inline constexpr AttributeInfo lstmBackwardAttributes[] = {
+    {"width", false, 1, 65536, false, -1, {}, 0},
+    {"reverse", false, -unbounded, unbounded, false, -1, {0, 1}, 2},
+};
+
 // By opcode − 1. An operand count of −1: any number.
 inline constexpr OpInfo opTable[opcodeCount] = {
     {"embed", embedOperands, 3, nullptr, 0, 0},
@@ -551,6 +576,8 @@ inline constexpr OpInfo opTable[opcodeCount] = {
     {"sliceColumnsBackward", sliceColumnsBackwardOperands, 3, sliceColumnsBackwardAttributes, 3, 3},
     {"adamw8", adamw8Operands, 8, adamw8Attributes, 7, 7},
     {"noise", noiseOperands, 5, noiseAttributes, 2, 2},
+    {"lstm", lstmOperands, 6, lstmAttributes, 2, 2},
+    {"lstmBackward", lstmBackwardOperands, 5, lstmBackwardAttributes, 2, 2},
 };
 
 }  // namespace luthier

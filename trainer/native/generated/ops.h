@@ -60,9 +60,11 @@ enum class Opcode : int32_t {
   sliceColumnsBackward = 46,
   adamw8 = 47,
   noise = 48,
+  lstm = 49,
+  lstmBackward = 50,
 };
 
-inline constexpr int32_t opcodeCount = 48;  // opcodes run from 1 to this
+inline constexpr int32_t opcodeCount = 50;  // opcodes run from 1 to this
 
 struct Embed {
   const Tensor& ids;
@@ -879,6 +881,46 @@ struct Noise {
         tensorId(call.integer(1)) {}
 };
 
+struct Lstm {
+  const Tensor& x;
+  const Tensor& w;
+  const Tensor& y;
+  const Tensor& gates;
+  const Tensor& cell;
+  const Tensor& before;
+  int32_t width;
+  int32_t reverse;
+
+  explicit Lstm(const Call& call)
+      : x(*call.operands[0]),
+        w(*call.operands[1]),
+        y(*call.operands[2]),
+        gates(*call.operands[3]),
+        cell(*call.operands[4]),
+        before(*call.operands[5]),
+        width(call.integer(0)),
+        reverse(call.integer(1)) {}
+};
+
+struct LstmBackward {
+  const Tensor& dy;
+  const Tensor& gates;
+  const Tensor& cell;
+  const Tensor& w;
+  const Tensor& dx;
+  int32_t width;
+  int32_t reverse;
+
+  explicit LstmBackward(const Call& call)
+      : dy(*call.operands[0]),
+        gates(*call.operands[1]),
+        cell(*call.operands[2]),
+        w(*call.operands[3]),
+        dx(*call.operands[4]),
+        width(call.integer(0)),
+        reverse(call.integer(1)) {}
+};
+
 // X(name, Struct) for every op that computes something.
 #define LUTHIER_OPS(X) \
   X(embed, Embed) \
@@ -927,6 +969,8 @@ struct Noise {
   X(sliceColumns, SliceColumns) \
   X(sliceColumnsBackward, SliceColumnsBackward) \
   X(adamw8, Adamw8) \
-  X(noise, Noise)
+  X(noise, Noise) \
+  X(lstm, Lstm) \
+  X(lstmBackward, LstmBackward)
 
 }  // namespace luthier

@@ -30,6 +30,8 @@
 #include "../linear/cpu.h"
 #include "../linearCrossEntropy/cpu.h"
 #include "../linearInput/cpu.h"
+#include "../lstm/cpu.h"
+#include "../lstmBackward/cpu.h"
 #include "../multiply/cpu.h"
 #include "../noise/cpu.h"
 #include "../orthogonality/cpu.h"

@@ -30,6 +30,8 @@
 #include "../linear/reference.h"
 #include "../linearCrossEntropy/reference.h"
 #include "../linearInput/reference.h"
+#include "../lstm/reference.h"
+#include "../lstmBackward/reference.h"
 #include "../multiply/reference.h"
 #include "../noise/reference.h"
 #include "../orthogonality/reference.h"
