@@ -1,6 +1,6 @@
 /**
  * `npm run soak`: tests that are too long for `npm test`. A training killed by many schedules; the operator ended at every one
- * of its writes, throttled and contended; two hundred FineTuneJobs at once; many damaged data files.
+ * of its writes, throttled and contended; two hundred FineTuneJobs at once; many damaged data files; every method on random models.
  */
 
 import { machineStages, type Readiness } from "../../demo/machine.ts";
@@ -8,6 +8,7 @@ import { helpText, integerOf, readArguments, UsageError } from "../../terminal/a
 import { createScreen } from "../../terminal/screen.ts";
 import { runStages, type Stage } from "../../terminal/stages.ts";
 import { loadStages } from "./load.ts";
+import { methodStages } from "./methods.ts";
 import { operatorStages } from "./operator.ts";
 import { readerStages } from "./readers.ts";
 import { trainingStages } from "./training.ts";
@@ -15,7 +16,7 @@ import { trainingStages } from "./training.ts";
 const usage = {
   command: "npm run soak --",
   positionals: ["WHAT?"],
-  summary: "Stresses one part for a long time: training (default), operator, load or readers.",
+  summary: "Stresses one part for a long time: training (default), operator, load, readers or methods.",
   details: [
     "  training   kills and resumes a training by random schedules; every one must give the same adapter to the bit",
     "  operator   lives of a FineTuneJob: the operator ended before, or after, each of its writes, a life for each; before",
@@ -23,15 +24,17 @@ const usage = {
     "             watch torn, or silent; every second write preceded by another writer's",
     "  load       many FineTuneJobs at once on nodes that kwok plays; then what the operator does when all is settled",
     "  readers    damaged data files of every form: each gives rows or a failure that names it",
+    "  methods    every method on random models: packing, micro-batches, threads, recomputing, resuming and merging",
   ],
   options: {
     schedules: { value: "N", help: "training: number of schedules (default 200)" },
     jobs: { value: "N", help: "load: number of FineTuneJobs (default 200)" },
     files: { value: "N", help: "readers: number of files (default 200000)" },
+    cases: { value: "N", help: "methods: number of models (default 5000)" },
     idle: { value: "SECONDS", help: "load: time to watch the settled operator (default 300)" },
     seed: {
       value: "N",
-      help: "training: seed of the first schedule; operator: seed of the faults; readers: first file (default 1)",
+      help: "training: seed of the first schedule; operator: seed of the faults; readers: first file; methods: first seed (default 1)",
     },
     help: { short: "h", help: "this text" },
   },
@@ -59,8 +62,10 @@ function soakOf(argv: readonly string[]): Soak | undefined {
     }
     case "readers":
       return { readiness: "native", ...readerStages(seed, integerOf(args, "files", 1, 1e9, 200_000)) };
+    case "methods":
+      return { readiness: "native", ...methodStages(seed, integerOf(args, "cases", 1, 1e9, 5_000)) };
     default:
-      throw new UsageError(`unknown part ${JSON.stringify(what)}: use training, operator, load or readers`);
+      throw new UsageError(`unknown part ${JSON.stringify(what)}: use training, operator, load, readers or methods`);
   }
 }
 

@@ -1,0 +1,171 @@
+/**
+ * What holds for every method, on random models with random settings: the division of a step changes only its rounding, and
+ * no choice of the machine changes a bit.
+ */
+import assert from "node:assert/strict";
+import { compile } from "../compile/compile.ts";
+import { declarationOf } from "../contract/methods/index.ts";
+import type { CompileSpec } from "../graph/compiled.ts";
+import { rolesWith } from "../graph/roles.ts";
+import type { StepHost } from "../graph/site.ts";
+import { methodOf } from "../methods/index.ts";
+import { hyperOf } from "../training/schedule.ts";
+import { mergeTensor } from "../weights/merge.ts";
+import { batchOf, type Example, type RunOptions, TestRun } from "./compiledRun.ts";
+import { relativeError } from "./graphs.ts";
+import { type RandomTraining, randomTraining } from "./randomTraining.ts";
+
+/** Throws an assertion that names the property, the method and the seed. */
+export async function holdProperties(kind: string, seed: number): Promise<void> {
+  const training = randomTraining(kind, seed);
+  const { model, method } = training.spec;
+  for (const [name, property] of Object.entries(properties)) {
+    await property(training).catch((error: unknown) => {
+      const where = `${kind}, seed ${seed}, ${model.family}: ${name}`;
+      throw new Error(`${where}\n${JSON.stringify({ model, method })}\n${String(error)}`, { cause: error });
+    });
+  }
+}
+
+const properties: Readonly<Record<string, (training: RandomTraining) => Promise<void>>> = {
+  "packed examples, examples alone and one batch have the same gradient": divisionsAgree,
+  "an example has the same loss to the bit alone and packed": packingChangesNoBit,
+  "threads, recomputed blocks and NaN in dead memory change no bit": machineChangesNoBit,
+  "a run that is stopped and resumed gives the same bits": resumingChangesNoBit,
+  "a merged model computes the same as its base with the adapter": mergingChangesNothing,
+};
+
+const exact = { precision: "F64" } as const;
+const onReference = { backend: "reference64" } as const;
+
+async function divisionsAgree({ spec, examples }: RandomTraining): Promise<void> {
+  const stepOf = (batches: readonly (readonly Example[])[], changes: Partial<CompileSpec> = {}) =>
+    oneStep({ ...spec, ...exact, ...changes }, batches, countOf(examples), onReference);
+  const packed = await stepOf([examples]);
+  const alone = await stepOf(examples.map((example) => [example]));
+  const together = await stepOf([[...examples].reverse()], { microRows: 2 });
+  for (const other of [alone, together]) {
+    assert.ok(Math.abs(other.loss - packed.loss) <= 1e-6 * Math.abs(packed.loss), "the loss differs");
+    for (const [name, gradient] of packed.gradients) {
+      const error = relativeError(other.gradients.get(name)!, gradient);
+      assert.ok(error < 1e-5, `${name}: ${error}`);
+    }
+  }
+}
+
+async function packingChangesNoBit({ spec, examples }: RandomTraining): Promise<void> {
+  const run = new TestRun(compile(spec), { backend: "cpu" });
+  await run.run({ program: "derive" });
+  const nllOf = async (batch: readonly Example[]) => [...(await losses(run, spec, batch)).subarray(0, countOf(batch))];
+  const packed = await nllOf(examples);
+  const alone = [];
+  for (const example of examples) alone.push(...(await nllOf([example])));
+  run.close();
+  assert.deepEqual(alone, packed);
+}
+
+async function machineChangesNoBit({ spec, examples, pick }: RandomTraining): Promise<void> {
+  const stepOf = (changes: Partial<CompileSpec>, options: RunOptions) =>
+    oneStep({ ...spec, ...changes }, [examples], countOf(examples), { backend: "cpu", ...options });
+  const usual = await stepOf({}, { threads: 1, poison: false });
+  const recomputedBlocks = pick(1, spec.model.layers);
+  assert.deepEqual(await stepOf({ recomputedBlocks }, { threads: pick(2, 4), poison: true }), usual);
+}
+
+const steps = 4;
+
+async function resumingChangesNoBit({ spec, examples, pick }: RandomTraining): Promise<void> {
+  const compiled = compile(spec);
+  const begin = () => new TestRun(compiled, { backend: "cpu" });
+  const [whole, first] = [begin(), begin()];
+  await train(whole, spec, examples, 1, steps);
+  let parts = first;
+  let done = 0;
+  while (done < steps) {
+    const until = pick(done + 1, steps);
+    await train(parts, spec, examples, done + 1, until);
+    const next = begin();
+    restore(next, parts);
+    parts.close();
+    [parts, done] = [next, until];
+  }
+  const [ours, theirs] = [checkpointOf(parts), checkpointOf(whole)];
+  for (const run of [parts, whole]) run.close();
+  assert.deepEqual(ours, theirs);
+}
+
+/** Optimiser steps `from` to `to`, each on the examples in another order. */
+async function train(run: TestRun, spec: CompileSpec, examples: readonly Example[], from: number, to: number) {
+  for (let step = from; step <= to; step++) {
+    const order = step % 2 === 0 ? examples : [...examples].reverse();
+    await run.step([batchOf(order, spec.rowTokens * spec.microRows, 1 / countOf(examples))]);
+    await run.run({ program: "optimise" }, { hyper: [...hyperOf(1e-2, step, spec.training!.optimizer)] });
+    await run.compiled.afterStep?.(hostOf(run), step, steps);
+    await run.run({ program: "derive" });
+  }
+}
+
+const hostOf = (run: TestRun): StepHost => ({
+  names: (role) => run.names(role),
+  values: (role, name) => run.floats(role, name),
+  async observe() {
+    await run.run({ program: "observe" });
+  },
+});
+
+const kept = rolesWith(({ checkpointed }) => checkpointed);
+
+/** What a checkpoint holds, copied. */
+const checkpointOf = (run: TestRun): Map<string, Float32Array> =>
+  new Map(kept.flatMap((role) => run.names(role).map((name) => [`${role} ${name}`, run.floats(role, name).slice()])));
+
+/** Another process after its start: what a checkpoint holds, and NaN in all else. */
+function restore(into: TestRun, from: TestRun): void {
+  for (const role of ["derived", "gradient", "cotangent"] as const)
+    for (const name of into.names(role)) into.floats(role, name).fill(Number.NaN);
+  for (const role of kept) for (const name of into.names(role)) into.floats(role, name).set(from.floats(role, name));
+}
+
+async function mergingChangesNothing({ spec, examples }: RandomTraining): Promise<void> {
+  const { method: settings } = spec;
+  if (settings.kind === "none") return;
+  const { mergeRefusal, result } = declarationOf(settings.kind);
+  if (result === "Model" || mergeRefusal !== undefined) return;
+  const method = methodOf(settings);
+  const adapted = new TestRun(compile({ ...spec, ...exact }), onReference);
+  const trained = new Map(adapted.names("parameter").map((name) => [name, adapted.floats("parameter", name)]));
+  const { training: _, ...plain } = { ...spec, ...exact, method: { kind: "none" } as const };
+  const merged = new TestRun(compile(plain), {
+    ...onReference,
+    change: (tensor, values) => mergeTensor(tensor, values, method, trained),
+  });
+  const count = countOf(examples);
+  const [ours, theirs] = [await losses(merged, spec, examples), await losses(adapted, spec, examples)];
+  for (const run of [adapted, merged]) run.close();
+  assert.ok(relativeError(ours.subarray(0, count), theirs.subarray(0, count)) < 1e-5, "the losses differ");
+}
+
+/** Loss and gradients of a step over `count` trained tokens. */
+async function oneStep(
+  spec: CompileSpec,
+  batches: readonly (readonly Example[])[],
+  count: number,
+  options: RunOptions,
+): Promise<{ loss: number; gradients: Map<string, Float32Array> }> {
+  const run = new TestRun(compile(spec), options);
+  const loss = await run.step(batches.map((batch) => batchOf(batch, spec.rowTokens * spec.microRows, 1 / count)));
+  const gradients = run.gradients();
+  run.close();
+  return { loss, gradients };
+}
+
+/** The loss of each trained token, in order. */
+async function losses(run: TestRun, spec: CompileSpec, examples: readonly Example[]): Promise<Float64Array> {
+  const batch = batchOf(examples, spec.rowTokens, 1);
+  await run.run({ program: "derive" });
+  const made = await run.run({ program: "evaluate", trainedRows: run.compiled.trainedRowBuckets.at(-1) ?? 0 }, batch);
+  return made.nll!;
+}
+
+const countOf = (examples: readonly Example[]): number =>
+  examples.reduce((count, { tokens }) => count + tokens.length - 1, 0);
