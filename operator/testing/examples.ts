@@ -219,6 +219,13 @@ export const wrongSpecs: readonly WrongSpec[] = [
     message: "evaTau has no effect without initialization: EVA",
   },
   {
+    name: "FISH Mask on a base in NF4",
+    wrong: { baseModel: quantized, method: { fishMask: {} } },
+    field: "spec.baseModel.quantization",
+    message:
+      "method.fishMask chooses among the base's own weights by their gradients, and the 4-bit codes of NF4 have none: remove quantization, or set method.lora",
+  },
+  {
     name: "a feed-forward layer that is not adapted",
     wrong: { method: { ia3: { targetModules: ["k_proj"], feedforwardModules: ["down_proj"] } } },
     field: "spec.method.ia3.feedforwardModules",

@@ -9,6 +9,7 @@ import { encodeSafetensors, type TensorData } from "../../trainer/formats/safete
 import type { CompileSpec } from "../../trainer/graph/compiled.ts";
 import { ropeTable } from "../../trainer/models/rope.ts";
 import type { Backend } from "../../trainer/native/addon.ts";
+import { setUp } from "../../trainer/training/setUp.ts";
 import type { StepParts } from "../../trainer/training/step.ts";
 import { modelConfigOf, tensorsOf } from "../support/modelDirectory.ts";
 import { bfloat16Base, nf4Base } from "./bases.ts";
@@ -46,9 +47,8 @@ export async function openWith(
   const compiled = compile(spec);
   const engine = new Engine(compiled, { threads: variant.threads ?? 1, backend: variant.backend });
   await (weights ? bindTensors(engine, weights, parameters) : bindBase(engine, golden, variant, parameters));
-  await engine.run({ program: "derive" });
   const shape: BatchShape = { ...spec, trainedRowBuckets: compiled.trainedRowBuckets };
-  return {
+  const run: GoldenRun = {
     engine,
     dataset,
     shape,
@@ -58,6 +58,9 @@ export async function openWith(
     nameOf: (example) => `example ${example}`,
     [Symbol.dispose]: () => engine.close(),
   };
+  await setUp(run, new AbortController().signal, () => {});
+  await engine.run({ program: "derive" });
+  return run;
 }
 
 /** Binds the golden's base; in BF16 rounded, in NF4 as bitsandbytes wrote it, both rewritten for our engine. */

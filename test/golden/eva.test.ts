@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { effectiveMethod } from "../../trainer/contract/methods/index.ts";
 import { methodOf } from "../../trainer/methods/index.ts";
-import { setUp } from "../../trainer/training/setUp.ts";
 import { openWith, type Variant } from "./engines.ts";
 import { readCase, Tensors } from "./goldens.ts";
 import { onCpu, onCpuOtherwise } from "./holdCases.ts";
@@ -18,7 +17,6 @@ async function starts(lora: object, variant: Variant) {
   const method = effectiveMethod({ lora });
   const settings = { ...golden.settings, method };
   using run = await openWith({ ...golden, settings }, variant, new Map());
-  await setUp(run, new AbortController().signal, () => {});
   const parameters = run.engine
     .stateOf("parameter")
     .map(({ name, shape }) => ({ name, shape, values: Float32Array.from(run.engine.floats("parameter", name)) }));

@@ -91,7 +91,8 @@ export function ourTensors({ settings, tensors }: GoldenCase, prefix: string): R
     return new Map(named.flatMap((one) => (isSplit ? directionsOf(one) : [[one.name, one.values]])));
   }
   // No method of PEFT: the names are the base's own.
-  if (settings.method.kind === "bitfit") return new Map(stored.map(({ name, values }) => [name, values]));
+  if (["bitfit", "fishMask"].includes(settings.method.kind))
+    return new Map(stored.map(({ name, values }) => [name, values]));
   if (stored.length === 0) return new Map();
   const { peft } = methodOf(settings.method);
   const config = { num_layers: 2, token_dim: (stored[0]?.shape[1] ?? 0) / 4 };

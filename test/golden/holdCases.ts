@@ -32,7 +32,7 @@ export function holdCases(names: readonly string[], variants: Readonly<Record<st
 
 function compare(golden: GoldenCase, variant: Variant): void {
   holdGradients(golden, variant, "logits, loss and every gradient equal PEFT's");
-  for (const epsilon of ["1e-5", "1e-8"] as const) trains(golden, { ...variant, epsilon }, epsilon);
+  for (const epsilon of ["1e-5", "1e-8"] as const) holdTraining(golden, { ...variant, epsilon }, epsilon);
 }
 
 /** Declares the test of a golden's first step: logits decoded token by token, the loss, every gradient. */
@@ -46,7 +46,8 @@ export function holdGradients(golden: GoldenCase, variant: Variant, title: strin
   });
 }
 
-function trains(golden: GoldenCase, variant: Variant, epsilon: Epsilon): void {
+/** Declares the test of a golden's training. */
+export function holdTraining(golden: GoldenCase, variant: Variant, epsilon: Epsilon): void {
   test(`20 steps reach the same parameters, epsilon ${epsilon}`, async () => {
     using run = await openCase(golden, variant);
     const { losses, updates } = await train(run);

@@ -29,6 +29,7 @@ import { fill } from "../ops/fill/op.ts";
 import { gatherRows } from "../ops/gatherRows/op.ts";
 import { linear } from "../ops/linear/op.ts";
 import { linearCrossEntropy } from "../ops/linearCrossEntropy/op.ts";
+import { multiply } from "../ops/multiply/op.ts";
 import { softcap } from "../ops/softcap/op.ts";
 import { sumSquares } from "../ops/sumSquares/op.ts";
 import { differentiate } from "./differentiate.ts";
@@ -219,7 +220,10 @@ export function optimiseGraph(
   const { gradientSquares: total, gradientNorm: norm, clipFactor: factor } = variables;
   const parameters = [...variables.parameters.values()];
   fill.into(graph, {}, { value: 0 }, { y: total });
-  for (const { gradient } of parameters) sumSquares.node(graph, { x: gradient, total }, {});
+  for (const { gradient, gradientMask } of parameters) {
+    if (gradientMask) multiply.into(graph, { a: gradient, b: gradientMask }, {}, { y: gradient });
+    sumSquares.node(graph, { x: gradient, total }, {});
+  }
   clip.into(graph, { total }, { maxNorm: maxGradNorm }, { norm, factor });
   const hyper = graph.input("hyper", "F32", [3]);
   const { beta1, beta2, epsilon: eps, weightDecay } = optimizer;

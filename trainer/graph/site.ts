@@ -57,6 +57,8 @@ export interface LatentOptions {
   readonly learningRateScale?: number;
   /** Whether weight decay applies to it. Default: for matrices. */
   readonly decays?: boolean;
+  /** State of the method that its gradient is multiplied with, element by element, before an update. */
+  readonly gradientMask?: Tensor;
 }
 
 export interface TrainableOptions extends LatentOptions {
@@ -178,6 +180,10 @@ export interface SetupHost extends StepHost {
   readonly blocks: number;
   /** The inputs of a block's linear layers on a batch. Needs `readsInputs`. */
   inputs(batch: number, block: number): Promise<readonly LayerInputs[]>;
+  /** Of the training data. */
+  readonly examples: number;
+  /** Leaves the gradient of the loss of one example, summed over its trained tokens, as that of a step. */
+  differentiate(example: number): Promise<void>;
   /** Σ values[k] · left[k]·right[k]ᵀ of a matrix's largest singular values: right [rank, columns]. */
   principal(
     values: Float32Array,

@@ -18,6 +18,7 @@ export interface Parameter extends Trained {
   readonly learningRateScale: number;
   /** Whether weight decay applies to it. */
   readonly decays: boolean;
+  readonly gradientMask: Tensor | undefined;
   readonly initial: Initial;
   readonly gradient: Tensor;
   readonly moments: Moments;
@@ -181,7 +182,7 @@ export class Variables {
     name: string,
     shape: readonly number[],
     initial: Initial,
-    { scale = 1, learningRateScale = 1, decays = shape.length > 1 }: TrainableOptions,
+    { scale = 1, learningRateScale = 1, decays = shape.length > 1, gradientMask }: TrainableOptions,
     isRead: boolean,
   ): Parameter {
     const theta = state(name, "parameter", "F32", shape);
@@ -192,6 +193,7 @@ export class Variables {
       scale,
       learningRateScale,
       decays,
+      gradientMask,
       initial,
       gradient: state(name, "gradient", "F32", shape),
       moments: this.#moments(name, shape),

@@ -5,6 +5,7 @@ import { adalora } from "./adalora/method.ts";
 import { bitfit } from "./bitfit/method.ts";
 import { bottleneck } from "./bottleneck/method.ts";
 import { dora } from "./dora/method.ts";
+import { fishMask } from "./fishMask/method.ts";
 import { full } from "./full/method.ts";
 import { ia3 } from "./ia3/method.ts";
 import { krona } from "./krona/method.ts";
@@ -29,6 +30,7 @@ const methods: readonly RegisteredMethod[] = [
   promptTuning,
   pTuning,
   bitfit,
+  fishMask,
   full,
 ];
 

@@ -144,6 +144,7 @@ export interface BoundPeft {
   readonly library: AdapterLibrary;
   config(facts: ConfigFacts): Readonly<Record<string, unknown>>;
   fault(tensor: StoredShape, has: (key: string) => boolean, config: PeftConfig): string | undefined;
+  isWhole(key: string): boolean;
   repeats(key: string, has: (key: string) => boolean): string | undefined;
   toPeft(parameters: readonly NamedValues[]): NamedValues[];
   fromPeft(tensors: readonly NamedValues[], config: PeftConfig): NamedValues[];
@@ -226,6 +227,7 @@ function bindPeft<Settings>(format: PeftFormat<Settings>, settings: Settings): B
     library: format.library ?? "PEFT",
     config: (facts) => format.config(settings, facts),
     fault: (tensor, has, config) => format.fault(tensor, settings, has, config),
+    isWhole: (key) => format.isWhole?.(key) ?? false,
     repeats: (key, has) => format.repeats?.(key, has),
     toPeft: (parameters) =>
       format.toPeft?.(parameters, settings) ?? parameters.map((one) => ({ ...one, name: peftPrefix + one.name })),

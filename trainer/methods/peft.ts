@@ -10,6 +10,8 @@ export interface NamedValues {
   readonly name: string;
   readonly shape: readonly number[];
   readonly values: Float32Array;
+  /** The type in which it is saved: whole numbers or, by default, F32. */
+  readonly dtype?: "I32";
   /** Its initial values, if their product is subtracted from the base. */
   readonly first?: Float32Array;
 }
@@ -45,6 +47,8 @@ export interface PeftFormat<Settings> {
   read(members: PeftMembers): Settings;
   /** Why a tensor from any source cannot belong to this method; undefined if it can. */
   fault(tensor: StoredShape, settings: Settings, has: (key: string) => boolean, config: PeftConfig): string | undefined;
+  /** Whether a tensor is saved as whole numbers; absent: none is. */
+  isWhole?(key: string): boolean;
   /** The base's tensor that a file's tensor repeats, with the base's values; undefined if it is the adapter's own. */
   repeats?(key: string, has: (key: string) => boolean): string | undefined;
   /** Parameters → the tensors that are saved; absent: the same, under PEFT's prefix. */

@@ -75,6 +75,12 @@ const methods: readonly Row[] = [
   },
   { name: "BitFit", method: { bitfit: {} }, learningRate: "3e-1", shape: { family: "qwen2" } },
   {
+    name: "FISH Mask",
+    method: { fishMask: { density: "0.05", samples: 8 } },
+    learningRate: "3e-2",
+    nf4Refusal: /method\.fishMask chooses among the base's own weights .* remove quantization, or set method\.lora/,
+  },
+  {
     name: "prompt tuning",
     method: { promptTuning: { virtualTokens: 5, initialText: "odd or even?" } },
     learningRate: "1e-1",

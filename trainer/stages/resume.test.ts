@@ -47,6 +47,7 @@ test("a run that is stopped anywhere and resumed gives the same bytes", async (t
     { method: { loha: { rank: 2 } }, quantization: { type: "NF4" } },
     { method: { lokr: { rank: 2, decomposeBoth: true } } },
     { method: { krona: {} } },
+    { method: { fishMask: { density: "0.1", samples: 4 } } },
     { method: { bitfit: {} }, shape: { family: "qwen2" } },
     { method: { bottleneck: { design: "Houlsby", dropout: "0.1" } }, quantization: { type: "NF4" } },
     { method: { ia3: {} }, quantization: { type: "NF4" } },

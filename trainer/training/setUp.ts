@@ -31,11 +31,32 @@ export async function setUp(parts: StepParts, signal: AbortSignal, onBatch: () =
         signal,
       );
     },
+    examples: dataset.exampleCount,
+    differentiate(example) {
+      onBatch();
+      return differentiate(parts, example, signal);
+    },
     principal(...matrix) {
       onBatch();
       return engine.principal(...matrix);
     },
   });
+}
+
+/** Runs the forward and backward pass of one example's row, in which the others have no weight. */
+async function differentiate(
+  { engine, dataset, shape, rope }: Parts,
+  example: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const row = dataset.rowStart.findLastIndex((first) => first <= example);
+  const { inputs, trained, trainedRows } = makeBatch(dataset, [row], 1, shape, rope);
+  const lossWeight = new Float32Array(trainedRows);
+  for (const [at, token] of trained.entries()) if (token.example === example) lossWeight[at] = 1;
+  const rngKey = new Uint32Array(2);
+  await engine.run({ program: "begin" });
+  await engine.run({ program: "micro", trainedRows }, { ...inputs, lossWeight, rngKey }, signal);
+  if (engine.compiled.pullsBack) await engine.run({ program: "pullback" });
 }
 
 interface Parts {

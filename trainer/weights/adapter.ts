@@ -71,8 +71,8 @@ async function writePeft(
   });
   const tensors = methodOf(method)
     .peft!.toPeft(named)
-    .map(({ name, shape, values }): TensorData => {
-      return { name, dtype: "F32", shape, data: bytesOf(values) };
+    .map(({ name, shape, values, dtype }): TensorData => {
+      return { name, dtype: dtype ?? "F32", shape, data: bytesOf(dtype ? Int32Array.from(values) : values) };
     });
   await writer.writeChunks(weightsFileOf(method), safetensorsChunks(tensors));
   const { sites, embeddings } = engine.compiled;
@@ -123,5 +123,5 @@ function* shardChunks(
   }
 }
 
-const bytesOf = (values: Float32Array | Uint16Array) =>
+const bytesOf = (values: Float32Array | Int32Array | Uint16Array) =>
   new Uint8Array(values.buffer, values.byteOffset, values.byteLength);

@@ -88,6 +88,10 @@ function foreignTensors(
   for (const [key, { dtype, shape, data }] of decoded) {
     const fault = method.peft?.fault({ key, shape }, has, config);
     if (fault !== undefined) throw wrong(fault);
+    if (method.peft?.isWhole(key)) {
+      if (dtype !== "I32") throw wrong(`${key} is ${dtype}; save it as I32`);
+      continue;
+    }
     if (!isFloatType(dtype)) throw wrong(`${key} is ${dtype}; save it as F32, BF16 or F16`);
     const at = widened(data, dtype).findIndex((value) => !Number.isFinite(value));
     if (at >= 0) throw wrong(`${key} holds a number that is not finite (number ${at}): the adapter is damaged`);
@@ -119,6 +123,8 @@ function namedTensors(
   file: string,
 ): AdapterTensors {
   const stored = [...decoded].map(([name, { dtype, shape, data }]) => {
+    if (dtype === "I32" && peft?.isWhole(name))
+      return { name, shape, values: Float32Array.from(new Int32Array(data.slice().buffer)) };
     if (!isFloatType(dtype)) throw corrupt("AdapterCorrupt", `${file}: ${name} is ${dtype}`);
     return { name, shape, values: widened(data, dtype) };
   });

@@ -16,6 +16,7 @@ import {
   methodWrittenOut,
 } from "./declaration.ts";
 import { dora } from "./dora.ts";
+import { fishMask } from "./fishMask.ts";
 import { full } from "./full.ts";
 import { ia3 } from "./ia3.ts";
 import { krona } from "./krona.ts";
@@ -42,6 +43,7 @@ const declared = {
   promptTuning,
   pTuning,
   bitfit,
+  fishMask,
   full,
 };
 

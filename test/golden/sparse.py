@@ -1,0 +1,111 @@
+"""References of the methods that train differences from whole matrices, W + ΔW, written from their papers.
+
+  W + ΔW is a module with the frozen W and the parameters of ΔW; `write` records a case like those of `cases.py`.
+"""
+
+import json
+
+import torch
+from safetensors.torch import save_file
+
+from cases import field_distance
+from tiny_llama import BASES, DATA, load_base, read_rows
+from training import BETAS, STEPS, WARMUP_STEPS, WEIGHT_DECAY, forward_backward, train, worst
+
+LEARNING_RATE, MAX_GRAD_NORM = 2e-2, 1.0
+TARGETS = ["q_proj", "down_proj"]
+
+
+class Changed(torch.nn.Module):
+    """x·(W + ΔW)ᵀ; a method gives ΔW."""
+
+    def __init__(self, linear: torch.nn.Linear):
+        super().__init__()
+        self.register_buffer("weight", linear.weight.detach().clone())
+
+    def forward(self, x):
+        return torch.nn.functional.linear(x, self.weight + self.change())
+
+
+def changed_model(make, dtype) -> torch.nn.Module:
+    """`base-untied` with `make(name, linear)` in place of the targets."""
+    model = load_base("untied")
+    for p in model.parameters():
+        p.requires_grad_(False)
+    for name, module in list(model.named_modules()):
+        if name.split(".")[-1] in TARGETS:
+            parent, _, last = name.rpartition(".")
+            setattr(model.get_submodule(parent), last, make(name, module))
+    return model.to(dtype).train()
+
+
+def write(name: str, method: dict, build, more: dict, before_training=lambda model: None) -> None:
+    exact, field = (forward_backward(build(dtype)) for dtype in (torch.float64, torch.float32))
+    own = lambda prefix, values: {f"{prefix}/{key}": value.detach().float().clone().contiguous() for key, value in values.items()}
+    named = lambda model: {key: p for key, p in model.named_parameters() if p.requires_grad}
+    tensors = {"logits": exact["logits"].float().contiguous()} | more
+    tensors |= own("initial", named(build(torch.float32))) | own("gradient", exact["gradients"])
+    settings = {
+        "base": BASES["untied"].name,
+        "nf4": None,
+        "method": method,
+        "schedule": "Linear",
+        "steps": STEPS,
+        "warmupSteps": WARMUP_STEPS,
+        "learningRate": LEARNING_RATE,
+        "maxGradNorm": MAX_GRAD_NORM,
+        "weightDecay": WEIGHT_DECAY,
+        "betas": BETAS,
+    }
+    result = {"settings": settings, "loss": exact["loss"], "field": field_distance(exact, field), "training": {}}
+    options = {"learning_rate": LEARNING_RATE, "schedule": "Linear", "max_grad_norm": MAX_GRAD_NORM, "epsilon": 1e-5}
+    runs = []
+    for dtype in (torch.float64, torch.float32):
+        model = build(dtype)
+        before_training(model)
+        runs.append(train(model, **options))
+    tensors |= own("update-1e-5", runs[0]["update"])
+    curves = {k: runs[0][k] for k in ("losses", "learningRates", "gradNorms")}
+    result["training"]["1e-5"] = {**curves, "fieldUpdate": worst(runs[1]["update"], runs[0]["update"])}
+    save_file(tensors, DATA / f"{name}.safetensors")
+    (DATA / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    print(name, result["loss"], result["field"], result["training"]["1e-5"]["fieldUpdate"])
+
+
+class FishMask(Changed):
+    def __init__(self, linear):
+        super().__init__(linear)
+        self.diff = torch.nn.Parameter(torch.zeros_like(linear.weight))
+
+    def change(self):
+        return self.diff
+
+
+def fish_mask(density: float, samples: int) -> None:
+    """The mask: the largest of the sums over examples of squared gradients of log p(y|x)."""
+    build = lambda dtype: changed_model(lambda _, linear: FishMask(linear), dtype)
+    model = build(torch.float64)
+    diffs = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    information = {name: torch.zeros_like(p) for name, p in diffs.items()}
+    for sequence in [s for row in read_rows() for s in row][:samples]:
+        logits = model(input_ids=torch.tensor([sequence["ids"]])).logits[0, :-1]
+        chosen = torch.tensor(sequence["trained"][1:], dtype=torch.bool)
+        targets = torch.tensor(sequence["ids"][1:])
+        likelihood = torch.log_softmax(logits, -1).gather(1, targets[:, None])[:, 0][chosen].sum()
+        for name, gradient in zip(diffs, torch.autograd.grad(likelihood, list(diffs.values()))):
+            information[name] += gradient**2
+    every = torch.cat([values.flatten() for values in information.values()])
+    threshold = every.sort(descending=True).values[round(density * len(every)) - 1]
+    masks = {name: (values >= threshold).float() for name, values in information.items()}
+
+    def mask_gradients(model):
+        for name, p in model.named_parameters():
+            if p.requires_grad:
+                p.register_hook(lambda gradient, mask=masks[name]: gradient * mask.to(gradient.dtype))
+
+    method = {"kind": "fishMask", "density": density, "samples": samples, "targetModules": TARGETS, "excludeModules": [], "layers": []}
+    write("fish-mask", method, build, {f"mask/{name}": mask for name, mask in masks.items()}, mask_gradients)
+
+
+if __name__ == "__main__":
+    fish_mask(0.1, 6)
