@@ -14,12 +14,14 @@ import type { SpaceNeed } from "../tools/setup/space.ts";
 import { nativeIsBuilt } from "../trainer/native/build.ts";
 import { buildDirectory } from "../trainer/native/paths.ts";
 
-/** The purpose that a machine is prepared for. */
-export type Readiness = "native" | "cluster";
+/** The purpose that a machine is prepared for. Only the tests compile kernels for GPUs. */
+export type Readiness = "native" | "cluster" | "unit tests" | "all tests";
 
 const purposes: Record<Readiness, readonly Purpose[]> = {
   native: ["native"],
   cluster: ["native", "cluster", "images"],
+  "unit tests": ["native", "cuda"],
+  "all tests": ["native", "cuda", "cluster", "images"],
 };
 
 /**
@@ -32,13 +34,14 @@ export async function machineStages(
   signal?: AbortSignal,
   results: readonly SpaceNeed[] = [],
 ): Promise<Stage[]> {
+  const clusters = readiness === "cluster" || readiness === "all tests";
   const native = nativeIsBuilt() ? [] : [nativeNeed];
-  const programs = readiness === "native" ? [] : programNeeds();
-  const cluster = readiness === "native" ? [] : [...programs, ...imageNeeds(), ...clusterNeeds()];
+  const programs = clusters ? programNeeds() : [];
+  const cluster = clusters ? [...programs, ...imageNeeds(), ...clusterNeeds()] : [];
   const plan = await planSetup(purposes[readiness], [...native, ...cluster, ...results], programs.length > 0);
   for (const line of describeSetup(plan)) screen.print(line);
   const stages = [systemPackages(plan), nativeBuild];
-  return readiness === "native" ? stages : [...stages, clusterPrograms(signal), imageBuild];
+  return clusters ? [...stages, clusterPrograms(signal), imageBuild] : stages;
 }
 
 const nativeNeed: SpaceNeed = { what: "the native executor", directory: buildDirectory, bytes: 100 * 2 ** 20 };

@@ -83,9 +83,9 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const selected = selectTests(args.values.get("only") ?? [], !args.switches.has("no-cluster"));
-  const readiness = selected.cluster.length > 0 ? "cluster" : "native";
+  const readiness = selected.cluster.length > 0 ? "all tests" : "unit tests";
   if (selected.unit.length + selected.cluster.length === 0) throw new UsageError("no test file matches --only");
-  if (readiness === "cluster" && process.getuid?.() !== 0) {
+  if (readiness === "all tests" && process.getuid?.() !== 0) {
     throw new UsageError(
       "the end-to-end tests start a real cluster and need root: run as root, or skip them with `npm test -- --no-cluster`",
     );

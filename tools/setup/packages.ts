@@ -7,8 +7,8 @@
 import { accessSync, constants } from "node:fs";
 import path from "node:path";
 
-/** native: compile the addon. go: fetch Go if it is missing. cluster: run Kubernetes here. images: build images. */
-export type Purpose = "native" | "go" | "cluster" | "images";
+/** native: compile the addon. cuda: fetch the CUDA compiler. go: fetch Go if it is missing. cluster: run Kubernetes here. images: build images. */
+export type Purpose = "native" | "cuda" | "go" | "cluster" | "images";
 
 export interface SystemPackage {
   readonly name: string;
@@ -22,13 +22,16 @@ const BUILDAH: readonly SystemPackage[] = [
   { name: "netavark", proof: "/usr/lib/podman/netavark" },
 ];
 
+const PIP: readonly SystemPackage[] = [{ name: "python3-pip", proof: "pip3" }];
+
 export const PACKAGES: Readonly<Record<Purpose, readonly SystemPackage[]>> = {
   native: [
     { name: "cmake", proof: "cmake" },
     { name: "g++", proof: "g++" },
     { name: "ninja-build", proof: "ninja" },
   ],
-  go: [{ name: "python3-pip", proof: "pip3" }],
+  cuda: PIP,
+  go: PIP,
   cluster: [
     { name: "containerd", proof: "/usr/bin/containerd" },
     { name: "runc", proof: "runc" },

@@ -19,11 +19,15 @@ interface Variant {
 }
 
 const variants: Record<"release" | "sanitize", Variant> = {
-  release: { directory: buildDirectory, cmakeFlags: [], outputs: ["luthier.node", "luthier-exec"] },
+  release: {
+    directory: buildDirectory,
+    cmakeFlags: [],
+    outputs: ["luthier.node", "luthier-exec", "luthier-ptx", "luthier-emulated-cuda.so"],
+  },
   sanitize: {
     directory: join(buildDirectory, "sanitize"),
     cmakeFlags: ["-DLUTHIER_SANITIZE=ON"],
-    outputs: ["luthier.node", "luthier-exec"],
+    outputs: ["luthier.node", "luthier-exec", "luthier-emulated-cuda.so"],
   },
 };
 
@@ -56,7 +60,7 @@ function checkCompiler(): string {
 }
 
 function inputFiles(): string[] {
-  const native = globSync("{CMakeLists.txt,{addon,exec,runtime,generated,cpu}/**/*}", { cwd: nativeRoot });
+  const native = globSync("{CMakeLists.txt,{addon,exec,runtime,generated,cpu,cuda,ptx}/**/*}", { cwd: nativeRoot });
   const ops = globSync("*/*.{h,cc}", { cwd: join(nativeRoot, "../ops") }).map((path) => join("../ops", path));
   return [...native, ...ops].filter((path) => /\.(h|cc|txt|cmake)$/.test(path)).sort();
 }

@@ -30,9 +30,15 @@ export class CaseFiles {
   }
 
   execute(executable: string, ...options: string[]): ExecutedCases {
+    return this.executeWith({}, executable, ...options);
+  }
+
+  /** With additional environment variables. */
+  executeWith(environment: Record<string, string>, executable: string, ...options: string[]): ExecutedCases {
     const files = this.#names.map((_, index) => this.#path(index));
     const { status, stdout, stderr } = spawnSync(executable, [...options, ...files], {
       encoding: "utf8",
+      env: { ...process.env, ...environment },
       maxBuffer: 2 ** 28,
     });
     let current = "";

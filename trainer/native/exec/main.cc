@@ -17,7 +17,7 @@ constexpr const char* help = R"(usage: luthier-exec [options] CASE...
 
 Runs each case (a program, the bytes it starts from, what to compare; docs/engine.md, "Cases").
 
-  --backend NAME   cpu, reference or reference64 (default: cpu)
+  --backend NAME   cpu, cuda, reference or reference64 (default: cpu)
   --against NAME   run on this backend too, and compare every checked tensor with it
   --bitwise        require equal bits instead of the case's tolerances
   --threads N      worker threads of --backend (default: the cores granted); --against runs with one

@@ -70,8 +70,9 @@ struct Embed {
   const Tensor& ids;
   const Tensor& weight;
   const Tensor& y;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit Embed(const Call& call)
+  LUTHIER_EVERYWHERE explicit Embed(const Call& call)
       : ids(*call.operands[0]),
         weight(*call.operands[1]),
         y(*call.operands[2]) {}
@@ -81,8 +82,9 @@ struct EmbedBackward {
   const Tensor& ids;
   const Tensor& dy;
   const Tensor& dWeight;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit EmbedBackward(const Call& call)
+  LUTHIER_EVERYWHERE explicit EmbedBackward(const Call& call)
       : ids(*call.operands[0]),
         dy(*call.operands[1]),
         dWeight(*call.operands[2]) {}
@@ -97,8 +99,9 @@ struct RmsNorm {
   const Tensor* sum;
   float eps;
   float offset;
+  static constexpr uint32_t optionalOperands = 0x24;  // by bit
 
-  explicit RmsNorm(const Call& call)
+  LUTHIER_EVERYWHERE explicit RmsNorm(const Call& call)
       : x(*call.operands[0]),
         weight(*call.operands[1]),
         residual(call.operands[2]),
@@ -118,8 +121,9 @@ struct RmsNormBackward {
   const Tensor* dWeight;
   const Tensor& dx;
   float offset;
+  static constexpr uint32_t optionalOperands = 0x30;  // by bit
 
-  explicit RmsNormBackward(const Call& call)
+  LUTHIER_EVERYWHERE explicit RmsNormBackward(const Call& call)
       : dy(*call.operands[0]),
         h(*call.operands[1]),
         weight(*call.operands[2]),
@@ -139,8 +143,9 @@ struct Linear {
   const Tensor* residual;
   const Tensor& y;
   float tailScale;
+  static constexpr uint32_t optionalOperands = 0x3c;  // by bit
 
-  explicit Linear(const Call& call)
+  LUTHIER_EVERYWHERE explicit Linear(const Call& call)
       : x(*call.operands[0]),
         w(*call.operands[1]),
         tailX(call.operands[2]),
@@ -159,8 +164,9 @@ struct LinearInput {
   const Tensor* add;
   const Tensor& dx;
   float tailScale;
+  static constexpr uint32_t optionalOperands = 0x1c;  // by bit
 
-  explicit LinearInput(const Call& call)
+  LUTHIER_EVERYWHERE explicit LinearInput(const Call& call)
       : dy(*call.operands[0]),
         w(*call.operands[1]),
         tailX(call.operands[2]),
@@ -175,8 +181,9 @@ struct GradWeight {
   const Tensor& x;
   const Tensor& dW;
   float scale;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit GradWeight(const Call& call)
+  LUTHIER_EVERYWHERE explicit GradWeight(const Call& call)
       : dy(*call.operands[0]),
         x(*call.operands[1]),
         dW(*call.operands[2]),
@@ -192,8 +199,9 @@ struct Rope {
   int32_t headDim;
   int32_t sign;
   int32_t rotary;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit Rope(const Call& call)
+  LUTHIER_EVERYWHERE explicit Rope(const Call& call)
       : x(*call.operands[0]),
         cos(*call.operands[1]),
         sin(*call.operands[2]),
@@ -216,8 +224,9 @@ struct Attention {
   int32_t headDim;
   float scale;
   float softcap;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit Attention(const Call& call)
+  LUTHIER_EVERYWHERE explicit Attention(const Call& call)
       : q(*call.operands[0]),
         k(*call.operands[1]),
         v(*call.operands[2]),
@@ -247,8 +256,9 @@ struct AttentionBackward {
   int32_t headDim;
   float scale;
   float softcap;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit AttentionBackward(const Call& call)
+  LUTHIER_EVERYWHERE explicit AttentionBackward(const Call& call)
       : q(*call.operands[0]),
         k(*call.operands[1]),
         v(*call.operands[2]),
@@ -271,8 +281,9 @@ struct Glu {
   const Tensor& up;
   const Tensor& y;
   int32_t activation;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit Glu(const Call& call)
+  LUTHIER_EVERYWHERE explicit Glu(const Call& call)
       : gate(*call.operands[0]),
         up(*call.operands[1]),
         y(*call.operands[2]),
@@ -286,8 +297,9 @@ struct GluBackward {
   const Tensor& dGate;
   const Tensor& dUp;
   int32_t activation;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit GluBackward(const Call& call)
+  LUTHIER_EVERYWHERE explicit GluBackward(const Call& call)
       : dy(*call.operands[0]),
         gate(*call.operands[1]),
         up(*call.operands[2]),
@@ -300,8 +312,9 @@ struct GatherRows {
   const Tensor& x;
   const Tensor& index;
   const Tensor& y;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit GatherRows(const Call& call)
+  LUTHIER_EVERYWHERE explicit GatherRows(const Call& call)
       : x(*call.operands[0]),
         index(*call.operands[1]),
         y(*call.operands[2]) {}
@@ -311,8 +324,9 @@ struct ScatterRows {
   const Tensor& dy;
   const Tensor& index;
   const Tensor& dx;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit ScatterRows(const Call& call)
+  LUTHIER_EVERYWHERE explicit ScatterRows(const Call& call)
       : dy(*call.operands[0]),
         index(*call.operands[1]),
         dx(*call.operands[2]) {}
@@ -329,8 +343,9 @@ struct LinearCrossEntropy {
   const Tensor* dh;
   float softcap;
   float smoothing;
+  static constexpr uint32_t optionalOperands = 0xa0;  // by bit
 
-  explicit LinearCrossEntropy(const Call& call)
+  LUTHIER_EVERYWHERE explicit LinearCrossEntropy(const Call& call)
       : h(*call.operands[0]),
         w(*call.operands[1]),
         target(*call.operands[2]),
@@ -350,8 +365,9 @@ struct Dropout {
   const Tensor& y;
   float p;
   int32_t tensorId;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit Dropout(const Call& call)
+  LUTHIER_EVERYWHERE explicit Dropout(const Call& call)
       : x(*call.operands[0]),
         rowKey(*call.operands[1]),
         rngKey(*call.operands[2]),
@@ -364,8 +380,9 @@ struct Cast {
   const Tensor& x;
   const Tensor& y;
   float scale;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit Cast(const Call& call)
+  LUTHIER_EVERYWHERE explicit Cast(const Call& call)
       : x(*call.operands[0]),
         y(*call.operands[1]),
         scale(call.real(0)) {}
@@ -375,8 +392,9 @@ struct Add {
   const Tensor& a;
   const Tensor& b;
   const Tensor& y;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit Add(const Call& call)
+  LUTHIER_EVERYWHERE explicit Add(const Call& call)
       : a(*call.operands[0]),
         b(*call.operands[1]),
         y(*call.operands[2]) {}
@@ -385,8 +403,9 @@ struct Add {
 struct Fill {
   const Tensor& y;
   float value;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit Fill(const Call& call)
+  LUTHIER_EVERYWHERE explicit Fill(const Call& call)
       : y(*call.operands[0]),
         value(call.real(0)) {}
 };
@@ -394,8 +413,9 @@ struct Fill {
 struct SumSquares {
   const Tensor& x;
   const Tensor& total;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit SumSquares(const Call& call)
+  LUTHIER_EVERYWHERE explicit SumSquares(const Call& call)
       : x(*call.operands[0]),
         total(*call.operands[1]) {}
 };
@@ -405,8 +425,9 @@ struct Clip {
   const Tensor& norm;
   const Tensor& factor;
   float maxNorm;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit Clip(const Call& call)
+  LUTHIER_EVERYWHERE explicit Clip(const Call& call)
       : total(*call.operands[0]),
         norm(*call.operands[1]),
         factor(*call.operands[2]),
@@ -426,8 +447,9 @@ struct Adamw {
   float eps;
   float weightDecay;
   float learningRateScale;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit Adamw(const Call& call)
+  LUTHIER_EVERYWHERE explicit Adamw(const Call& call)
       : grad(*call.operands[0]),
         factor(*call.operands[1]),
         hyper(*call.operands[2]),
@@ -449,8 +471,9 @@ struct CacheAppend {
   const Tensor& position;
   const Tensor& cacheK;
   const Tensor& cacheV;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit CacheAppend(const Call& call)
+  LUTHIER_EVERYWHERE explicit CacheAppend(const Call& call)
       : k(*call.operands[0]),
         v(*call.operands[1]),
         slot(*call.operands[2]),
@@ -472,8 +495,9 @@ struct AttentionCached {
   float scale;
   float softcap;
   int32_t window;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit AttentionCached(const Call& call)
+  LUTHIER_EVERYWHERE explicit AttentionCached(const Call& call)
       : q(*call.operands[0]),
         cacheK(*call.operands[1]),
         cacheV(*call.operands[2]),
@@ -491,8 +515,9 @@ struct AttentionCached {
 struct Argmax {
   const Tensor& x;
   const Tensor& index;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit Argmax(const Call& call)
+  LUTHIER_EVERYWHERE explicit Argmax(const Call& call)
       : x(*call.operands[0]),
         index(*call.operands[1]) {}
 };
@@ -501,8 +526,9 @@ struct Multiply {
   const Tensor& a;
   const Tensor& b;
   const Tensor& y;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit Multiply(const Call& call)
+  LUTHIER_EVERYWHERE explicit Multiply(const Call& call)
       : a(*call.operands[0]),
         b(*call.operands[1]),
         y(*call.operands[2]) {}
@@ -514,8 +540,9 @@ struct ScaleColumns {
   const Tensor* bias;
   const Tensor* residual;
   const Tensor& y;
+  static constexpr uint32_t optionalOperands = 0xc;  // by bit
 
-  explicit ScaleColumns(const Call& call)
+  LUTHIER_EVERYWHERE explicit ScaleColumns(const Call& call)
       : x(*call.operands[0]),
         scale(*call.operands[1]),
         bias(call.operands[2]),
@@ -529,8 +556,9 @@ struct ScaleColumnsBackward {
   const Tensor& scale;
   const Tensor* dScale;
   const Tensor& dx;
+  static constexpr uint32_t optionalOperands = 0x8;  // by bit
 
-  explicit ScaleColumnsBackward(const Call& call)
+  LUTHIER_EVERYWHERE explicit ScaleColumnsBackward(const Call& call)
       : dy(*call.operands[0]),
         x(*call.operands[1]),
         scale(*call.operands[2]),
@@ -544,8 +572,9 @@ struct InverseRowNorm {
   const Tensor& b;
   const Tensor& inverse;
   float scale;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit InverseRowNorm(const Call& call)
+  LUTHIER_EVERYWHERE explicit InverseRowNorm(const Call& call)
       : w(*call.operands[0]),
         a(*call.operands[1]),
         b(*call.operands[2]),
@@ -567,8 +596,9 @@ struct PrefixAttention {
   int32_t headDim;
   float scale;
   float softcap;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit PrefixAttention(const Call& call)
+  LUTHIER_EVERYWHERE explicit PrefixAttention(const Call& call)
       : q(*call.operands[0]),
         k(*call.operands[1]),
         v(*call.operands[2]),
@@ -604,8 +634,9 @@ struct PrefixAttentionBackward {
   int32_t headDim;
   float scale;
   float softcap;
+  static constexpr uint32_t optionalOperands = 0x600;  // by bit
 
-  explicit PrefixAttentionBackward(const Call& call)
+  LUTHIER_EVERYWHERE explicit PrefixAttentionBackward(const Call& call)
       : q(*call.operands[0]),
         k(*call.operands[1]),
         v(*call.operands[2]),
@@ -632,8 +663,9 @@ struct CachePrefix {
   const Tensor& prefixV;
   const Tensor& cacheK;
   const Tensor& cacheV;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit CachePrefix(const Call& call)
+  LUTHIER_EVERYWHERE explicit CachePrefix(const Call& call)
       : prefixK(*call.operands[0]),
         prefixV(*call.operands[1]),
         cacheK(*call.operands[2]),
@@ -645,8 +677,9 @@ struct Orthogonality {
   const Tensor& loss;
   int32_t columns;
   float weight;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit Orthogonality(const Call& call)
+  LUTHIER_EVERYWHERE explicit Orthogonality(const Call& call)
       : x(*call.operands[0]),
         loss(*call.operands[1]),
         columns(call.integer(0)),
@@ -658,8 +691,9 @@ struct OrthogonalityBackward {
   const Tensor& dX;
   int32_t columns;
   float weight;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit OrthogonalityBackward(const Call& call)
+  LUTHIER_EVERYWHERE explicit OrthogonalityBackward(const Call& call)
       : x(*call.operands[0]),
         dX(*call.operands[1]),
         columns(call.integer(0)),
@@ -676,8 +710,9 @@ struct Importance {
   float oneMinusBeta1;
   float beta2;
   float oneMinusBeta2;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit Importance(const Call& call)
+  LUTHIER_EVERYWHERE explicit Importance(const Call& call)
       : theta(*call.operands[0]),
         grad(*call.operands[1]),
         factor(*call.operands[2]),
@@ -693,8 +728,9 @@ struct GradBias {
   const Tensor& dy;
   const Tensor& dBias;
   float scale;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit GradBias(const Call& call)
+  LUTHIER_EVERYWHERE explicit GradBias(const Call& call)
       : dy(*call.operands[0]),
         dBias(*call.operands[1]),
         scale(call.real(0)) {}
@@ -704,8 +740,9 @@ struct ColumnProducts {
   const Tensor& a;
   const Tensor& b;
   const Tensor& y;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit ColumnProducts(const Call& call)
+  LUTHIER_EVERYWHERE explicit ColumnProducts(const Call& call)
       : a(*call.operands[0]),
         b(*call.operands[1]),
         y(*call.operands[2]) {}
@@ -717,8 +754,9 @@ struct ColumnProductsBackward {
   const Tensor& dy;
   const Tensor& da;
   const Tensor& db;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit ColumnProductsBackward(const Call& call)
+  LUTHIER_EVERYWHERE explicit ColumnProductsBackward(const Call& call)
       : a(*call.operands[0]),
         b(*call.operands[1]),
         dy(*call.operands[2]),
@@ -733,8 +771,9 @@ struct Kronecker {
   const Tensor* residual;
   const Tensor& y;
   float scale;
+  static constexpr uint32_t optionalOperands = 0x8;  // by bit
 
-  explicit Kronecker(const Call& call)
+  LUTHIER_EVERYWHERE explicit Kronecker(const Call& call)
       : a(*call.operands[0]),
         b(*call.operands[1]),
         x(*call.operands[2]),
@@ -752,8 +791,9 @@ struct KroneckerBackward {
   const Tensor* dB;
   const Tensor& dx;
   float scale;
+  static constexpr uint32_t optionalOperands = 0x30;  // by bit
 
-  explicit KroneckerBackward(const Call& call)
+  LUTHIER_EVERYWHERE explicit KroneckerBackward(const Call& call)
       : a(*call.operands[0]),
         b(*call.operands[1]),
         x(*call.operands[2]),
@@ -767,8 +807,9 @@ struct KroneckerBackward {
 struct Relu {
   const Tensor& x;
   const Tensor& y;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit Relu(const Call& call)
+  LUTHIER_EVERYWHERE explicit Relu(const Call& call)
       : x(*call.operands[0]),
         y(*call.operands[1]) {}
 };
@@ -777,8 +818,9 @@ struct ReluBackward {
   const Tensor& dy;
   const Tensor& y;
   const Tensor& dx;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit ReluBackward(const Call& call)
+  LUTHIER_EVERYWHERE explicit ReluBackward(const Call& call)
       : dy(*call.operands[0]),
         y(*call.operands[1]),
         dx(*call.operands[2]) {}
@@ -788,8 +830,9 @@ struct Softcap {
   const Tensor& x;
   const Tensor& y;
   float cap;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit Softcap(const Call& call)
+  LUTHIER_EVERYWHERE explicit Softcap(const Call& call)
       : x(*call.operands[0]),
         y(*call.operands[1]),
         cap(call.real(0)) {}
@@ -801,8 +844,9 @@ struct SliceColumns {
   int32_t before;
   int32_t width;
   int32_t after;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit SliceColumns(const Call& call)
+  LUTHIER_EVERYWHERE explicit SliceColumns(const Call& call)
       : x(*call.operands[0]),
         y(*call.operands[1]),
         before(call.integer(0)),
@@ -817,8 +861,9 @@ struct SliceColumnsBackward {
   int32_t before;
   int32_t width;
   int32_t after;
+  static constexpr uint32_t optionalOperands = 0x2;  // by bit
 
-  explicit SliceColumnsBackward(const Call& call)
+  LUTHIER_EVERYWHERE explicit SliceColumnsBackward(const Call& call)
       : dy(*call.operands[0]),
         sum(call.operands[1]),
         dx(*call.operands[2]),
@@ -843,8 +888,9 @@ struct Adamw8 {
   float eps;
   float weightDecay;
   float learningRateScale;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit Adamw8(const Call& call)
+  LUTHIER_EVERYWHERE explicit Adamw8(const Call& call)
       : grad(*call.operands[0]),
         factor(*call.operands[1]),
         hyper(*call.operands[2]),
@@ -870,8 +916,9 @@ struct Noise {
   const Tensor& y;
   float alpha;
   int32_t tensorId;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit Noise(const Call& call)
+  LUTHIER_EVERYWHERE explicit Noise(const Call& call)
       : x(*call.operands[0]),
         length(*call.operands[1]),
         rowKey(*call.operands[2]),

@@ -10,9 +10,9 @@ struct Call {
   int32_t operandCount;
   const int32_t* attributes;
 
-  int32_t integer(int32_t index) const { return attributes[index]; }
+  LUTHIER_EVERYWHERE int32_t integer(int32_t index) const { return attributes[index]; }
 
-  float real(int32_t index) const {
+  LUTHIER_EVERYWHERE float real(int32_t index) const {
     float value;
     __builtin_memcpy(&value, &attributes[index], sizeof value);
     return value;

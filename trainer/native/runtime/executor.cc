@@ -11,11 +11,13 @@
 namespace luthier {
 namespace {
 
-const KernelTable& kernelsOf(Backend backend) {
+// Null for a backend that is no part of the host.
+const KernelTable* kernelsOf(Backend backend) {
   switch (backend) {
-    case Backend::cpu: return cpuKernels(chooseIsa());
-    case Backend::reference: return referenceKernels();
-    case Backend::reference64: return reference64Kernels();
+    case Backend::cpu: return &cpuKernels(chooseIsa());
+    case Backend::cuda: return nullptr;
+    case Backend::reference: return &referenceKernels();
+    case Backend::reference64: return &reference64Kernels();
   }
   throw Error("unknown backend");
 }
@@ -50,25 +52,28 @@ class OperandsAlone {
 
 Backend backendFromName(const std::string& name) {
   if (name == "cpu") return Backend::cpu;
+  if (name == "cuda") return Backend::cuda;
   if (name == "reference") return Backend::reference;
   if (name == "reference64") return Backend::reference64;
-  throw Error("unknown backend " + name + ": use cpu, reference or reference64");
+  throw Error("unknown backend " + name + ": use cpu, cuda, reference or reference64");
 }
 
 Executor::Executor(const ExecutorOptions& o)
     : kernels_(kernelsOf(o.backend)),
-      limits_{o.arenaBytes, o.stateBytes, o.ioBytes, o.weights, kernels_.computesF64},
+      limits_{o.arenaBytes, o.stateBytes, o.ioBytes, o.weights, kernels_ && kernels_->computesF64},
       poison_(o.poison),
       state_(Mapping::anonymous(o.stateBytes, "state")),
       arena_(Mapping::anonymous(o.arenaBytes, "arena")),
       io_(Mapping::anonymous(o.ioBytes, "io")),
       weights_(static_cast<size_t>(o.weights)),
-      pool_(o.threads > 0 ? o.threads : grantedCores(), o.threadScratchBytes, o.sharedScratchBytes, o.poison) {}
+      pool_(o.threads > 0 ? o.threads : grantedCores(), o.threadScratchBytes, o.sharedScratchBytes, o.poison),
+      accelerator_(kernels_ ? nullptr : std::make_unique<cuda::Accelerator>(state_, arena_, io_)) {}
 
 void Executor::bind(int32_t weight, WeightBytes bytes) {
   if (weight < 0 || weight >= limits_.weightCount) {
     throw Error("weight " + std::to_string(weight) + " does not exist: the executor has " + std::to_string(limits_.weightCount));
   }
+  if (accelerator_) accelerator_->bind(bytes.data, bytes.bytes);
   weights_[static_cast<size_t>(weight)] = std::move(bytes);
 }
 
@@ -88,11 +93,15 @@ bool Executor::run(int32_t program, const std::stop_token& stop) {
   resolve(loaded);
   if (poison_ && arena_.bytes() > 0) std::memset(arena_.data(), 0xff, static_cast<size_t>(arena_.bytes()));
   arenaPeak_ = std::max(arenaPeak_, loaded.program.arenaPeak());
+  if (accelerator_) accelerator_->begin(poison_);
+  bool whole = true;
   for (const Instruction& instruction : loaded.program.instructions) {
-    if (stop.stop_requested()) return false;
+    whole = whole && !stop.stop_requested();
+    if (!whole) break;
     execute(loaded, instruction);
   }
-  return true;
+  if (accelerator_) accelerator_->end();
+  return whole;
 }
 
 void Executor::resolve(Loaded& loaded) const {
@@ -133,7 +142,8 @@ void Executor::execute(const Loaded& loaded, const Instruction& instruction) {
 #ifdef __SANITIZE_ADDRESS__
   const OperandsAlone touched({&state_, &arena_, &io_}, call);
 #endif
-  kernels_.of[static_cast<int32_t>(instruction.opcode) - 1](call, pool_);
+  if (accelerator_) accelerator_->execute(instruction.opcode, call);
+  else kernels_->of[static_cast<int32_t>(instruction.opcode) - 1](call, pool_);
 }
 
 // All bits set is NaN in F32, BF16 and F64.
@@ -141,6 +151,10 @@ void Executor::poison(const Loaded& loaded, const Instruction& release) const {
   for (int32_t i = 0; i < release.operandCount; ++i) {
     const auto index = static_cast<size_t>(loaded.program.operands[static_cast<size_t>(release.firstOperand + i)]);
     const Tensor& t = loaded.tensors[index];
+    if (accelerator_) {
+      accelerator_->poison(t);
+      continue;
+    }
     const auto rowBytes = static_cast<size_t>(t.cols() * bytesOf(t.dtype));
     for (int64_t row = 0; row < t.rows(); ++row) std::memset(t.data + row * t.stride * bytesOf(t.dtype), 0xff, rowBytes);
   }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "../cuda/accelerator.h"
 #include "kernels.h"
 #include "memory.h"
 #include "pool.h"
@@ -17,7 +18,7 @@
 
 namespace luthier {
 
-enum class Backend { cpu, reference, reference64 };
+enum class Backend { cpu, cuda, reference, reference64 };
 
 // Throws an Error that lists the names.
 Backend backendFromName(const std::string& name);
@@ -69,7 +70,7 @@ class Executor {
   void execute(const Loaded& loaded, const Instruction& instruction);
   void poison(const Loaded& loaded, const Instruction& release) const;
 
-  const KernelTable& kernels_;
+  const KernelTable* kernels_;  // null where an accelerator executes
   ProgramLimits limits_;
   bool poison_;
   Mapping state_, arena_, io_;
@@ -77,6 +78,7 @@ class Executor {
   std::deque<Loaded> programs_;
   int64_t arenaPeak_ = 0;
   Pool pool_;
+  std::unique_ptr<cuda::Accelerator> accelerator_;
 };
 
 }  // namespace luthier

@@ -1,7 +1,7 @@
 // Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", 2011).
 #pragma once
 
-#include <cstdint>
+#include "tensor.h"
 
 namespace luthier {
 
@@ -9,7 +9,7 @@ struct PhiloxBlock {
   uint32_t words[4];
 };
 
-inline PhiloxBlock philox(PhiloxBlock counter, uint32_t key0, uint32_t key1) {
+LUTHIER_EVERYWHERE inline PhiloxBlock philox(PhiloxBlock counter, uint32_t key0, uint32_t key1) {
   for (int round = 0; round < 10; ++round) {
     const uint64_t product0 = 0xD2511F53ull * counter.words[0];
     const uint64_t product1 = 0xCD9E8D57ull * counter.words[2];

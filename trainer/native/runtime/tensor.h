@@ -8,6 +8,13 @@
 
 #include <cstdint>
 
+// Marks what code on a GPU calls, too; nvcc defines __CUDACC__.
+#ifdef __CUDACC__
+#define LUTHIER_EVERYWHERE __host__ __device__
+#else
+#define LUTHIER_EVERYWHERE
+#endif
+
 namespace luthier {
 
 enum class DType : int32_t { f32 = 0, bf16 = 1, i32 = 2, u32 = 3, u8 = 4, f64 = 5 };
@@ -32,13 +39,13 @@ struct Tensor {
   const uint8_t* nestedAbsmax;  // NF4 with double quantisation: F32 scales of blocks of 256, then the offset
 
   // Always inlined: a copy that is compiled for one instruction set must not be linked into code that runs on another.
-  [[gnu::always_inline]] int64_t count() const { return dims[0] * dims[1] * dims[2] * dims[3]; }
-  [[gnu::always_inline]] int64_t cols() const { return dims[rank - 1]; }
-  [[gnu::always_inline]] int64_t rows() const { return count() / cols(); }
-  [[gnu::always_inline]] bool contiguous() const { return rank == 1 || stride == cols(); }
+  [[gnu::always_inline]] LUTHIER_EVERYWHERE int64_t count() const { return dims[0] * dims[1] * dims[2] * dims[3]; }
+  [[gnu::always_inline]] LUTHIER_EVERYWHERE int64_t cols() const { return dims[rank - 1]; }
+  [[gnu::always_inline]] LUTHIER_EVERYWHERE int64_t rows() const { return count() / cols(); }
+  [[gnu::always_inline]] LUTHIER_EVERYWHERE bool contiguous() const { return rank == 1 || stride == cols(); }
 
   template <class T>
-  [[gnu::always_inline]] T* row(int64_t index) const {
+  [[gnu::always_inline]] LUTHIER_EVERYWHERE T* row(int64_t index) const {
     return reinterpret_cast<T*>(data) + index * stride;
   }
 };

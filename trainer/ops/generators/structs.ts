@@ -47,6 +47,8 @@ function struct(op: AnyOp): string {
     ...attributes.map(([name, { type }], index) => `${name}(call.${attributeReader[type]}(${index}))`),
   ];
   const type = structName(op.name);
-  const build = `  explicit ${type}(const Call& call)\n      : ${initialisers.join(",\n        ")} {}`;
-  return `struct ${type} {\n${fields.join("\n")}\n\n${build}\n};\n`;
+  const optional = op.operands.reduce((bits, operand, index) => bits + (operand.optional ? 2 ** index : 0), 0);
+  const bits = `  static constexpr uint32_t optionalOperands = 0x${optional.toString(16)};  // by bit`;
+  const build = `  LUTHIER_EVERYWHERE explicit ${type}(const Call& call)\n      : ${initialisers.join(",\n        ")} {}`;
+  return `struct ${type} {\n${[...fields, bits].join("\n")}\n\n${build}\n};\n`;
 }

@@ -1,0 +1,22 @@
+// The one parameter of every CUDA kernel: the operands of its instruction, at device addresses, and its attributes.
+#pragma once
+
+#include "../runtime/call.h"
+
+namespace luthier::cuda {
+
+inline constexpr int32_t maxOperands = 16;
+inline constexpr int32_t maxAttributes = 8;
+
+struct Arguments {
+  Tensor operands[maxOperands];
+  int32_t attributes[maxAttributes];
+  uint32_t present;  // a bit for each operand
+  int32_t pass;      // of an op that launches several kernels
+  uint8_t* scratch;  // of the op, at least as large as its launches asked for
+  const float* nf4Map;  // the dynamic map of double quantisation, 256 values
+};
+
+static_assert(sizeof(Arguments) <= 4096, "a kernel's parameters have 4 KiB on every architecture");
+
+}  // namespace luthier::cuda

@@ -1,0 +1,53 @@
+/**
+ * Compiles the CUDA kernels to PTX (`build/cuda/kernels.ptx`); no GPU is needed. Skipped when the digest of the sources and
+ * flags equals the last build's.
+ */
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { findNvcc } from "../../../tools/setup/cuda.ts";
+import type { OnProgress } from "../../../tools/setup/progress.ts";
+import { buildDirectory, nativeRoot } from "../paths.ts";
+
+export const kernelsPath = join(buildDirectory, "cuda/kernels.ptx");
+
+/** Without contraction: the kernels' arithmetic is what they write. Every GPU from sm_80 on runs this PTX. */
+const flags = ["-std=c++20", "-arch=compute_80", "--fmad=false", "-lineinfo", "--expt-relaxed-constexpr", "-ptx"];
+
+const opsRoot = join(nativeRoot, "../ops");
+
+/** Every header that a kernel may include. */
+function digest(): string {
+  const hash = createHash("sha256").update(flags.join(" "));
+  const files = [
+    ...globSync("{cuda,generated,runtime}/*.{h,cuh}", { cwd: nativeRoot }).map((file) => join(nativeRoot, file)),
+    ...globSync("{*,backends}/*.{cuh,cu}", { cwd: opsRoot }).map((file) => join(opsRoot, file)),
+  ];
+  for (const file of files.sort()) hash.update(`\0${file}\0`).update(readFileSync(file));
+  return hash.digest("hex");
+}
+
+/** Resolves to true if it compiled. The first call on a machine fetches the compiler. */
+export async function buildCudaKernels(onProgress: OnProgress = () => {}): Promise<boolean> {
+  if (process.env.LUTHIER_NATIVE_BUILD !== undefined) return false;
+  const stamp = join(buildDirectory, "cuda/inputs.sha256");
+  const current = digest();
+  if (existsSync(kernelsPath) && existsSync(stamp) && readFileSync(stamp, "utf8") === current) return false;
+  const nvcc = await findNvcc(onProgress);
+  mkdirSync(join(buildDirectory, "cuda"), { recursive: true });
+  await promisify(execFile)(nvcc, [...flags, "-o", kernelsPath, join(opsRoot, "backends/kernels.cu")]);
+  writeFileSync(stamp, current);
+  return true;
+}
+
+if (import.meta.main) {
+  try {
+    const built = await buildCudaKernels(({ message }) => console.log(message));
+    console.log(built ? "CUDA kernels: compiled" : "CUDA kernels: up to date");
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,49 @@
+#include "driver.h"
+
+#include <dlfcn.h>
+
+#include <cstdlib>
+
+#include "../runtime/error.h"
+
+namespace luthier::cuda {
+namespace {
+
+void* symbol(void* library, const std::string& path, const char* name) {
+  void* found = dlsym(library, name);
+  if (!found) throw Error(path + " has no function " + name + ": install a newer NVIDIA driver");
+  return found;
+}
+
+Driver load() {
+  const char* chosen = std::getenv("LUTHIER_CUDA_DRIVER");
+  const std::string path = chosen && *chosen ? chosen : "libcuda.so.1";
+  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library) {
+    throw Error("the NVIDIA driver could not be loaded (" + std::string(dlerror()) +
+                "): the backend cuda needs a GPU and its driver; in a container, the NVIDIA container toolkit provides the driver");
+  }
+  Driver d{};
+#define LUTHIER_LOAD(name, parameters) d.name = reinterpret_cast<Result(*) parameters>(symbol(library, path, #name));
+  LUTHIER_DRIVER_FUNCTIONS(LUTHIER_LOAD)
+#undef LUTHIER_LOAD
+  d.luthierPermit = reinterpret_cast<void (*)(const Touched*, int32_t)>(dlsym(library, "luthierPermit"));
+  return d;
+}
+
+}  // namespace
+
+const Driver& driver() {
+  static const Driver loaded = load();
+  return loaded;
+}
+
+void Driver::check(Result result, const std::string& what) const {
+  if (result == success) return;
+  const char *name = nullptr, *text = nullptr;
+  cuGetErrorName(result, &name);
+  cuGetErrorString(result, &text);
+  throw Error(what + ": " + (name ? name : "CUDA error " + std::to_string(result)) + (text && *text ? std::string(", ") + text : ""));
+}
+
+}  // namespace luthier::cuda

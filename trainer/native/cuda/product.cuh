@@ -1,0 +1,174 @@
+// Products of matrices, a tile of 64 × 64 results a block: D[m, n] = Σₖ A[m, k]·B[n, k].
+//
+// A factor is a dense matrix or an NF4 weight, as it lies or transposed; what lies outside of it counts as zero, so that every
+// shape fits. Two engines have the same interface: fused multiply-adds in F32, and mma.sync with factors rounded to BF16 and
+// sums in F32. The sum runs over k in order, whatever the number of rows.
+#pragma once
+
+#include "nf4.cuh"
+
+namespace luthier::cuda {
+
+inline constexpr int32_t tileRows = 64, tileColumns = 64;
+
+// Element (i, k) is t[i][k], or t[k][i] if transposed.
+struct Factor {
+  const Tensor& t;
+  bool transposed;
+  const float* nf4Map;
+
+  __device__ __forceinline__ int64_t rows() const { return transposed ? t.cols() : t.rows(); }
+  __device__ __forceinline__ int64_t depth() const { return transposed ? t.rows() : t.cols(); }
+  __device__ __forceinline__ float operator()(int64_t i, int64_t k) const {
+    if (i >= rows() || k >= depth()) return 0.0f;
+    const int64_t row = transposed ? k : i, col = transposed ? i : k;
+    return t.storage == Storage::nf4 ? nf4ValueOf(t, row * t.cols() + col, nf4Map) : elementOf(t, row, col);
+  }
+};
+
+// Fills put(i, k, value) for a tile of 64 rows from (first, k0); neighbouring threads read neighbouring bytes.
+template <int32_t depth, class Put>
+__device__ __forceinline__ void fillTile(const Factor& f, int64_t first, int64_t k0, int32_t threads, Put put) {
+  for (int32_t e = static_cast<int32_t>(threadIdx.x); e < 64 * depth; e += threads) {
+    const int32_t i = f.transposed ? e % 64 : e / depth, k = f.transposed ? e / 64 : e % depth;
+    put(i, k, f(first + i, k0 + k));
+  }
+}
+
+// 256 threads, each with 4 × 4 results that lie 16 rows and 16 columns apart.
+class FmaTile {
+ public:
+  static constexpr int32_t threads = 256, depth = 16;
+  struct Shared {
+    float a[depth][tileRows + 1], b[depth][tileColumns + 1];
+  };
+
+  __device__ __forceinline__ explicit FmaTile(Shared& shared) : shared_(shared) {}
+
+  // Adds Σₖ A·B.
+  __device__ __forceinline__ void add(const Factor& a, const Factor& b, int64_t firstRow, int64_t firstColumn) {
+    for (int64_t k0 = 0; k0 < a.depth(); k0 += depth) {
+      __syncthreads();
+      fillTile<depth>(a, firstRow, k0, threads, [&](int32_t i, int32_t k, float value) { shared_.a[k][i] = value; });
+      fillTile<depth>(b, firstColumn, k0, threads, [&](int32_t i, int32_t k, float value) { shared_.b[k][i] = value; });
+      __syncthreads();
+#pragma unroll
+      for (int32_t k = 0; k < depth; ++k) {
+        float x[4], y[4];
+#pragma unroll
+        for (int32_t i = 0; i < 4; ++i) x[i] = shared_.a[k][row(i)], y[i] = shared_.b[k][column(i)];
+#pragma unroll
+        for (int32_t i = 0; i < 4; ++i) {
+#pragma unroll
+          for (int32_t j = 0; j < 4; ++j) sums_[i][j] = fmaf(x[i], y[j], sums_[i][j]);
+        }
+      }
+    }
+  }
+
+  __device__ __forceinline__ void scale(float factor) {
+#pragma unroll
+    for (int32_t i = 0; i < 16; ++i) sums_[i / 4][i % 4] *= factor;
+  }
+
+  // body(row, column, value) for the thread's results.
+  template <class Body>
+  __device__ __forceinline__ void forResults(int64_t firstRow, int64_t firstColumn, Body body) const {
+#pragma unroll
+    for (int32_t i = 0; i < 16; ++i) body(firstRow + row(i / 4), firstColumn + column(i % 4), sums_[i / 4][i % 4]);
+  }
+
+ private:
+  __device__ __forceinline__ static int32_t row(int32_t i) { return static_cast<int32_t>(threadIdx.x) / 16 + 16 * i; }
+  __device__ __forceinline__ static int32_t column(int32_t j) { return static_cast<int32_t>(threadIdx.x) % 16 + 16 * j; }
+
+  Shared& shared_;
+  float sums_[4][4] = {};
+};
+
+// mma.m16n8k16: D += A·B of a warp's tile; the fragments are laid out as the PTX ISA says (9.7.14).
+__device__ __forceinline__ void multiplyBf16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+// 128 threads: four warps of 32 × 32 results, each 2 × 4 tiles of mma.
+class MmaTile {
+ public:
+  static constexpr int32_t threads = 128, depth = 32;
+  static constexpr int32_t pitch = depth + 8;  // a row begins four banks behind the one above it: fragments have no conflicts
+  struct Shared {
+    uint16_t a[tileRows][pitch], b[tileColumns][pitch];
+  };
+
+  __device__ __forceinline__ explicit MmaTile(Shared& shared) : shared_(shared) {}
+
+  __device__ __forceinline__ void add(const Factor& a, const Factor& b, int64_t firstRow, int64_t firstColumn) {
+    for (int64_t k0 = 0; k0 < a.depth(); k0 += depth) {
+      __syncthreads();
+      fillTile<depth>(a, firstRow, k0, threads, [&](int32_t i, int32_t k, float value) { shared_.a[i][k] = bf16Of(value); });
+      fillTile<depth>(b, firstColumn, k0, threads, [&](int32_t i, int32_t k, float value) { shared_.b[i][k] = bf16Of(value); });
+      __syncthreads();
+#pragma unroll
+      for (int32_t k = 0; k < depth; k += 16) {
+        uint32_t x[2][4], y[4][2];
+#pragma unroll
+        for (int32_t m = 0; m < 2; ++m) {
+#pragma unroll
+          for (int32_t part = 0; part < 4; ++part) x[m][part] = pairAt(shared_.a[warpRow() + 16 * m + group() + 8 * (part % 2)], k + 8 * (part / 2));
+        }
+#pragma unroll
+        for (int32_t n = 0; n < 4; ++n) {
+#pragma unroll
+          for (int32_t part = 0; part < 2; ++part) y[n][part] = pairAt(shared_.b[warpColumn() + 8 * n + group()], k + 8 * part);
+        }
+#pragma unroll
+        for (int32_t m = 0; m < 2; ++m) {
+#pragma unroll
+          for (int32_t n = 0; n < 4; ++n) multiplyBf16(sums_[m][n], x[m], y[n]);
+        }
+      }
+    }
+  }
+
+  __device__ __forceinline__ void scale(float factor) {
+#pragma unroll
+    for (int32_t i = 0; i < 32; ++i) sums_[i / 16][i / 4 % 4][i % 4] *= factor;
+  }
+
+  template <class Body>
+  __device__ __forceinline__ void forResults(int64_t firstRow, int64_t firstColumn, Body body) const {
+#pragma unroll
+    for (int32_t i = 0; i < 32; ++i) {
+      const int32_t m = i / 16, n = i / 4 % 4, part = i % 4;
+      body(firstRow + warpRow() + 16 * m + group() + 8 * (part / 2), firstColumn + warpColumn() + 8 * n + pair() + part % 2, sums_[m][n][part]);
+    }
+  }
+
+ private:
+  __device__ __forceinline__ static int32_t lane() { return static_cast<int32_t>(threadIdx.x % warpLanes); }
+  __device__ __forceinline__ static int32_t group() { return lane() / 4; }
+  __device__ __forceinline__ static int32_t pair() { return 2 * (lane() % 4); }
+  __device__ __forceinline__ static int32_t warpRow() { return static_cast<int32_t>(threadIdx.x / warpLanes) / 2 * 32; }
+  __device__ __forceinline__ static int32_t warpColumn() { return static_cast<int32_t>(threadIdx.x / warpLanes) % 2 * 32; }
+  __device__ __forceinline__ static uint32_t pairAt(const uint16_t* row, int32_t k) { return *reinterpret_cast<const uint32_t*>(row + k + pair()); }
+
+  Shared& shared_;
+  float sums_[2][4][4] = {};
+};
+
+// The kernel of each engine: `LUTHIER_PRODUCT_KERNELS(linear, LinearBlock)` defines linearF32 and linearBf16, which call
+// LinearBlock<Tile>::run(arguments, tile, firstRow, firstColumn) for the block's tile.
+#define LUTHIER_PRODUCT_KERNELS(name, Block)                                                                             \
+  LUTHIER_KERNEL(name##F32, luthier::cuda::FmaTile::threads) { runTile<luthier::cuda::FmaTile, Block>(arguments); }      \
+  LUTHIER_KERNEL(name##Bf16, luthier::cuda::MmaTile::threads) { runTile<luthier::cuda::MmaTile, Block>(arguments); }
+
+template <class Tile, class Block>
+__device__ __forceinline__ void runTile(const Arguments& arguments) {
+  __shared__ typename Tile::Shared shared;
+  Tile tile(shared);
+  Block::run(arguments, tile, static_cast<int64_t>(blockIdx.y) * tileRows, static_cast<int64_t>(blockIdx.x) * tileColumns);
+}
+
+}  // namespace luthier::cuda

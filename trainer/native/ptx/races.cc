@@ -1,0 +1,56 @@
+#include "races.h"
+
+namespace luthier::ptx {
+namespace {
+
+bool sameWarp(const Accessor& a, const Accessor& b) { return a.thread / 32 == b.thread / 32; }
+
+// True if a barrier lies between an earlier access in the same block and this one, or one thread makes both.
+bool ordered(const Accessor& earlier, const Accessor& by) {
+  return earlier.era != by.era || earlier.thread == by.thread || (sameWarp(earlier, by) && earlier.epoch != by.epoch);
+}
+
+}  // namespace
+
+const char* RaceCells::check(Cell& cell, bool write, const Accessor& by, Accessor& other) {
+  if (cell.wrote.launch != by.launch) cell.wrote = {};
+  if (cell.read.launch != by.launch) cell.read = {}, cell.manyThreads = cell.manyWarps = cell.manyBlocks = false;
+  if (cell.wrote.block != 0) {
+    other = cell.wrote;
+    if (cell.wrote.block != by.block || !ordered(cell.wrote, by)) return write ? "is also written by" : "is written by";
+  }
+  if (!write) {
+    if (cell.read.block == 0 || (cell.read.block == by.block && cell.read.era != by.era)) {
+      cell.read = by, cell.manyThreads = cell.manyWarps = false;
+    } else {
+      cell.manyBlocks = cell.manyBlocks || cell.read.block != by.block;
+      cell.manyWarps = cell.manyWarps || !sameWarp(cell.read, by);
+      // Reads of an earlier epoch are ordered before every later write of this warp.
+      const bool same = sameWarp(cell.read, by) && cell.read.epoch == by.epoch;
+      cell.manyThreads = same && (cell.manyThreads || cell.read.thread != by.thread);
+      cell.read = by;
+    }
+    return nullptr;
+  }
+  if (cell.read.block != 0) {
+    other = cell.read;
+    if (cell.manyBlocks || cell.read.block != by.block) return "is read by another block and";
+    const bool now = cell.read.era == by.era;
+    if (now && (cell.manyWarps || !ordered(cell.read, by) || (cell.manyThreads && cell.read.epoch == by.epoch))) return "is read by";
+  }
+  cell.wrote = by;
+  cell.read = {}, cell.manyThreads = cell.manyWarps = cell.manyBlocks = false;
+  return nullptr;
+}
+
+std::string RaceCells::access(int64_t offset, int64_t bytes, bool write, const Accessor& by) {
+  Accessor other{};
+  for (int64_t i = offset / 2; i <= (offset + bytes - 1) / 2; ++i) {
+    if (const char* how = check(cells_[static_cast<size_t>(i)], write, by, other)) {
+      return std::string(how) + " thread " + std::to_string(other.thread) + " of block " + std::to_string(other.block - 1);
+    }
+  }
+  return {};
+}
+
+}  // namespace luthier::ptx

@@ -1,0 +1,2 @@
+// All CUDA kernels in one translation unit: `nvcc -ptx` compiles it once for each architecture.
+#include "cudaKernels.cuh"
