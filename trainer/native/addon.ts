@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 import type { Nf4Matrix } from "../graph/nf4.ts";
 import { addonPath } from "./paths.ts";
 
-export type Backend = "cpu" | "reference" | "reference64";
+export type Backend = "cpu" | "cuda" | "reference" | "reference64";
 
 export interface ExecutorOptions {
   backend: Backend;

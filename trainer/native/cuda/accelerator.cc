@@ -64,9 +64,10 @@ Accelerator::Accelerator(const Mapping& stateBytes, const Mapping& arenaBytes, c
   Gpu::opened().use();
   const Mapping* mappings[placeCount] = {&stateBytes, &arenaBytes, &ioBytes};
   const char* names[placeCount] = {"state", "arena", "io"};
-  constexpr int64_t mapBytes = 256 * sizeof(float);
-  nf4Map_ = {reinterpret_cast<const uint8_t*>(nf4DynamicMap), mapBytes, allocate(mapBytes, "constants")};
-  driver_.check(driver_.cuMemcpyHtoD_v2(nf4Map_.device, nf4DynamicMap, mapBytes), "the copy to the GPU failed");
+  constexpr size_t mapBytes = 256 * sizeof(float);
+  dynamicMaps_ = {nullptr, 2 * mapBytes, allocate(2 * mapBytes, "constants")};
+  driver_.check(driver_.cuMemcpyHtoD_v2(dynamicMaps_.device, signedDynamicMap, mapBytes), "the copy to the GPU failed");
+  driver_.check(driver_.cuMemcpyHtoD_v2(dynamicMaps_.device + mapBytes, unsignedDynamicMap, mapBytes), "the copy to the GPU failed");
   for (int32_t place = 0; place < placeCount; ++place) {
     const Mapping& mapping = *mappings[place];
     regions_[place] = {mapping.data(), mapping.bytes(), mapping.bytes() > 0 ? allocate(mapping.bytes(), names[place]) : 0};
@@ -78,7 +79,7 @@ Accelerator::~Accelerator() {
     if (region.device) driver_.cuMemFree_v2(region.device);
   }
   for (const auto& [host, weight] : weights_) driver_.cuMemFree_v2(weight.device);
-  for (const Mirror& own : {scratch_, nf4Map_}) {
+  for (const Mirror& own : {scratch_, dynamicMaps_}) {
     if (own.device) driver_.cuMemFree_v2(own.device);
   }
 }
@@ -178,7 +179,7 @@ void Accelerator::launch(const Launch& l) {
   std::memcpy(arguments.attributes, attributes_, static_cast<size_t>(info.attributeCount) * sizeof(int32_t));
   arguments.pass = l.pass;
   arguments.scratch = reinterpret_cast<uint8_t*>(scratch_.device);
-  arguments.nf4Map = reinterpret_cast<const float*>(nf4Map_.device);
+  arguments.dynamicMaps = reinterpret_cast<const float*>(dynamicMaps_.device);
   if (driver_.luthierPermit) permit();
   void* parameters[] = {&arguments};
   driver_.check(driver_.cuLaunchKernel(Gpu::opened().function(l.kernel), static_cast<unsigned>(l.blocks), static_cast<unsigned>(l.blocksY), static_cast<unsigned>(l.blocksZ),
@@ -209,7 +210,7 @@ void Accelerator::permit() {
     }
   }
   whole(reinterpret_cast<const uint8_t*>(scratch_.device), scratch_.bytes, true);
-  whole(reinterpret_cast<const uint8_t*>(nf4Map_.device), nf4Map_.bytes, false);
+  whole(reinterpret_cast<const uint8_t*>(dynamicMaps_.device), dynamicMaps_.bytes, false);
   driver_.luthierPermit(touched.data(), static_cast<int32_t>(touched.size()));
 }
 

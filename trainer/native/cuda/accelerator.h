@@ -62,7 +62,7 @@ class Accelerator final : public Launcher {
   const Driver& driver_;
   Mirror regions_[placeCount];
   std::map<const uint8_t*, Mirror> weights_;
-  Mirror scratch_, nf4Map_;
+  Mirror scratch_, dynamicMaps_;
   // The present instruction.
   Opcode opcode_ = Opcode::release;
   std::vector<Tensor> operands_;

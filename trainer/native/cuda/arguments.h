@@ -14,7 +14,7 @@ struct Arguments {
   uint32_t present;  // a bit for each operand
   int32_t pass;      // of an op that launches several kernels
   uint8_t* scratch;  // of the op, at least as large as its launches asked for
-  const float* nf4Map;  // the dynamic map of double quantisation, 256 values
+  const float* dynamicMaps;  // 256 values of the signed map of 8 bits, then 256 of the unsigned one
 };
 
 static_assert(sizeof(Arguments) <= 4096, "a kernel's parameters have 4 KiB on every architecture");

@@ -85,4 +85,15 @@ __device__ __forceinline__ Real blockSum(Real value, Real* partial) {
   return sum;
 }
 
+// The largest value over a block, for all its threads.
+__device__ __forceinline__ float blockMaximum(float value, float* partial) {
+#pragma unroll
+  for (uint32_t step = warpLanes / 2; step > 0; step /= 2) value = fmaxf(value, __shfl_xor_sync(0xffffffffu, value, step));
+  __syncthreads();
+  if (threadIdx.x % warpLanes == 0) partial[threadIdx.x / warpLanes] = value;
+  __syncthreads();
+  for (uint32_t w = 0; w < blockDim.x / warpLanes; ++w) value = fmaxf(value, partial[w]);
+  return value;
+}
+
 }  // namespace luthier::cuda

@@ -15,14 +15,14 @@ inline constexpr int32_t tileRows = 64, tileColumns = 64;
 struct Factor {
   const Tensor& t;
   bool transposed;
-  const float* nf4Map;
+  const float* dynamicMap;  // for NF4 with double quantisation
 
   __device__ __forceinline__ int64_t rows() const { return transposed ? t.cols() : t.rows(); }
   __device__ __forceinline__ int64_t depth() const { return transposed ? t.rows() : t.cols(); }
   __device__ __forceinline__ float operator()(int64_t i, int64_t k) const {
     if (i >= rows() || k >= depth()) return 0.0f;
     const int64_t row = transposed ? k : i, col = transposed ? i : k;
-    return t.storage == Storage::nf4 ? nf4ValueOf(t, row * t.cols() + col, nf4Map) : elementOf(t, row, col);
+    return t.storage == Storage::nf4 ? nf4ValueOf(t, row * t.cols() + col, dynamicMap) : elementOf(t, row, col);
   }
 };
 

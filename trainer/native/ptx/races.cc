@@ -45,7 +45,7 @@ const char* RaceCells::check(Cell& cell, bool write, const Accessor& by, Accesso
 
 std::string RaceCells::access(int64_t offset, int64_t bytes, bool write, const Accessor& by) {
   Accessor other{};
-  for (int64_t i = offset / 2; i <= (offset + bytes - 1) / 2; ++i) {
+  for (int64_t i = offset; i < offset + bytes; ++i) {
     if (const char* how = check(cells_[static_cast<size_t>(i)], write, by, other)) {
       return std::string(how) + " thread " + std::to_string(other.thread) + " of block " + std::to_string(other.block - 1);
     }

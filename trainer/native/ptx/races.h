@@ -1,4 +1,4 @@
-// Finds data races of a launch by a cell for every two bytes that threads share.
+// Finds data races of a launch by a cell for every byte that threads share.
 //
 // Two accesses of different threads, one of which writes, race unless something orders them: within a block a block barrier
 // (an era ends) or, in one warp, a synchronisation of the whole warp (an epoch ends); between the blocks of a launch nothing.
@@ -20,7 +20,7 @@ struct Accessor {
 
 class RaceCells {
  public:
-  explicit RaceCells(int64_t bytes) : cells_(static_cast<size_t>((bytes + 1) / 2)) {}
+  explicit RaceCells(int64_t bytes) : cells_(static_cast<size_t>(bytes)) {}
 
   // The race of an access with an earlier one, in words for an error; empty if there is none.
   std::string access(int64_t offset, int64_t bytes, bool write, const Accessor& by);

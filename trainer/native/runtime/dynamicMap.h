@@ -3,7 +3,7 @@
 // state the signed one for first moments and the unsigned one for second moments.
 #pragma once
 
-#include <cstdint>
+#include "tensor.h"
 
 namespace luthier {
 
@@ -16,7 +16,7 @@ extern const float* const unsignedDynamicMap;
 // The code of the nearest value of a map; a value halfway between two belongs to the lower one. Always inlined: a copy
 // that is compiled for one instruction set must not be linked into code that runs on another.
 template <class Real>
-[[gnu::always_inline]] inline uint8_t dynamicCode(const float* map, Real x) {
+[[gnu::always_inline]] LUTHIER_EVERYWHERE inline uint8_t dynamicCode(const float* map, Real x) {
   int32_t code = 0;  // the number of midpoints below x
   for (int32_t step = 128; step > 0; step /= 2) {
     const Real middle = (static_cast<Real>(map[code + step - 1]) + static_cast<Real>(map[code + step])) / 2;

@@ -7,9 +7,7 @@
 namespace luthier::cuda {
 
 inline void attention(const Attention& op, Launcher& launcher) {
-  Launch rows{"attention", op.q.rows(), op.heads};
-  rows.threads = 128;
-  launcher.launch(rows);
+  launcher.launch({"attention", op.q.rows(), op.heads, 1, 128});
 }
 
 }  // namespace luthier::cuda

@@ -9,11 +9,9 @@ namespace luthier::cuda {
 inline void attentionBackward(const AttentionBackward& op, Launcher& launcher) {
   const int64_t rows = op.q.rows();
   launcher.scratch(rows * op.heads * static_cast<int64_t>(sizeof(float)));
-  launcher.launch({"attentionDelta", ceilDivide(rows * op.heads, 256)});
-  Launch queries{"attentionQueries", rows, op.heads}, keys{"attentionKeys", rows, op.kvHeads};
-  queries.threads = keys.threads = 128;
-  launcher.launch(queries);
-  launcher.launch(keys);
+  launcher.launch({"attentionDeltas", ceilDivide(rows * op.heads, 256)});
+  launcher.launch({"attentionQueries", rows, op.heads, 1, 128});
+  launcher.launch({"attentionKeys", rows, op.kvHeads, 1, 128});
 }
 
 }  // namespace luthier::cuda

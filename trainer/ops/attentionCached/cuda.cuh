@@ -1,8 +1,7 @@
 // attentionCached on a GPU: a block a row and head, the keys and values of its slot.
 #pragma once
 
-#include "../../native/cuda/device.h"
-#include "../attention/cuda.cuh"
+#include "../../native/cuda/attention.cuh"
 
 namespace luthier::cuda {
 

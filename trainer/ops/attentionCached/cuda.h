@@ -7,9 +7,7 @@
 namespace luthier::cuda {
 
 inline void attentionCached(const AttentionCached& op, Launcher& launcher) {
-  Launch rows{"attentionCached", op.q.rows(), op.heads};
-  rows.threads = 128;
-  launcher.launch(rows);
+  launcher.launch({"attentionCached", op.q.rows(), op.heads, 1, 128});
 }
 
 }  // namespace luthier::cuda

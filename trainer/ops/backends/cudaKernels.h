@@ -2,14 +2,18 @@
 #pragma once
 
 #include "../adamw/cuda.h"
+#include "../adamw8/cuda.h"
 #include "../add/cuda.h"
 #include "../argmax/cuda.h"
 #include "../attention/cuda.h"
 #include "../attentionBackward/cuda.h"
 #include "../attentionCached/cuda.h"
 #include "../cacheAppend/cuda.h"
+#include "../cachePrefix/cuda.h"
 #include "../cast/cuda.h"
 #include "../clip/cuda.h"
+#include "../columnProducts/cuda.h"
+#include "../columnProductsBackward/cuda.h"
 #include "../dropout/cuda.h"
 #include "../embed/cuda.h"
 #include "../embedBackward/cuda.h"
@@ -21,10 +25,17 @@
 #include "../gradWeight/cuda.h"
 #include "../importance/cuda.h"
 #include "../inverseRowNorm/cuda.h"
+#include "../kronecker/cuda.h"
+#include "../kroneckerBackward/cuda.h"
 #include "../linear/cuda.h"
 #include "../linearCrossEntropy/cuda.h"
 #include "../linearInput/cuda.h"
 #include "../multiply/cuda.h"
+#include "../noise/cuda.h"
+#include "../orthogonality/cuda.h"
+#include "../orthogonalityBackward/cuda.h"
+#include "../prefixAttention/cuda.h"
+#include "../prefixAttentionBackward/cuda.h"
 #include "../relu/cuda.h"
 #include "../reluBackward/cuda.h"
 #include "../rmsNorm/cuda.h"
@@ -69,10 +80,21 @@
   X(scaleColumns, ScaleColumns) \
   X(scaleColumnsBackward, ScaleColumnsBackward) \
   X(inverseRowNorm, InverseRowNorm) \
+  X(prefixAttention, PrefixAttention) \
+  X(prefixAttentionBackward, PrefixAttentionBackward) \
+  X(cachePrefix, CachePrefix) \
+  X(orthogonality, Orthogonality) \
+  X(orthogonalityBackward, OrthogonalityBackward) \
   X(importance, Importance) \
   X(gradBias, GradBias) \
+  X(columnProducts, ColumnProducts) \
+  X(columnProductsBackward, ColumnProductsBackward) \
+  X(kronecker, Kronecker) \
+  X(kroneckerBackward, KroneckerBackward) \
   X(relu, Relu) \
   X(reluBackward, ReluBackward) \
   X(softcap, Softcap) \
   X(sliceColumns, SliceColumns) \
-  X(sliceColumnsBackward, SliceColumnsBackward)
+  X(sliceColumnsBackward, SliceColumnsBackward) \
+  X(adamw8, Adamw8) \
+  X(noise, Noise)

@@ -7,9 +7,7 @@
 namespace luthier::cuda {
 
 inline void clip(const Clip&, Launcher& launcher) {
-  Launch one{"clip", 1};
-  one.threads = 32;
-  launcher.launch(one);
+  launcher.launch({"clip", 1, 1, 1, 32});
 }
 
 }  // namespace luthier::cuda

@@ -7,9 +7,7 @@
 namespace luthier::cuda {
 
 inline void embedBackward(const EmbedBackward& op, Launcher& launcher) {
-  Launch columns{"embedBackward", ceilDivide(op.dy.cols(), 64)};
-  columns.threads = 64;
-  launcher.launch(columns);
+  launcher.launch({"embedBackward", ceilDivide(op.dy.cols(), 64), 1, 1, 64});
 }
 
 }  // namespace luthier::cuda

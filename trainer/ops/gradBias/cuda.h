@@ -7,9 +7,7 @@
 namespace luthier::cuda {
 
 inline void gradBias(const GradBias& op, Launcher& launcher) {
-  Launch columns{"gradBias", ceilDivide(op.dy.cols(), 64)};
-  columns.threads = 64;
-  launcher.launch(columns);
+  launcher.launch({"gradBias", ceilDivide(op.dy.cols(), 64), 1, 1, 64});
 }
 
 }  // namespace luthier::cuda

@@ -8,7 +8,7 @@ namespace luthier::cuda {
 LUTHIER_KERNEL(inverseRowNorm, 256) {
   const auto op = operandsOf<InverseRowNorm>(arguments);
   __shared__ float partial[256 / warpLanes];
-  const Factor w{op.w, false, arguments.nf4Map};
+  const Factor w{op.w, false, arguments.dynamicMaps};
   const int64_t o = blockIdx.x;
   float squares = 0;
   for (int64_t i = threadIdx.x; i < op.w.cols(); i += blockDim.x) {

@@ -13,7 +13,7 @@ struct LinearBlock {
       tile.add({*op.tailX, false, nullptr}, {*op.tailW, false, nullptr}, firstRow, firstColumn);
       tile.scale(op.tailScale);
     }
-    tile.add({op.x, false, nullptr}, {op.w, false, arguments.nf4Map}, firstRow, firstColumn);
+    tile.add({op.x, false, nullptr}, {op.w, false, arguments.dynamicMaps}, firstRow, firstColumn);
     tile.forResults(firstRow, firstColumn, [&](int64_t t, int64_t o, float sum) {
       if (t >= op.y.rows() || o >= op.y.cols()) return;
       if (op.bias) sum += elementOf(*op.bias, 0, o);

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "../../native/cuda/product.cuh"
-#include "../attention/cuda.cuh"
 
 namespace luthier::cuda {
 
@@ -54,16 +53,21 @@ LUTHIER_KERNEL(crossEntropyRow, 128) {
     if (threadIdx.x == 0) op.nll.row<float>(0)[r] = 0.0f;
     return;
   }
-  float highest = -INFINITY, total = 0;
+  float highest = -INFINITY, total = 0, all = 0;
   for (int64_t v = threadIdx.x; v < V; v += blockDim.x) highest = fmaxf(highest, logits[v]);
   highest = blockMaximum(highest, partial);
-  for (int64_t v = threadIdx.x; v < V; v += blockDim.x) total += expf(logits[v] - highest);
-  const float lse = highest + logf(blockSum(total, partial));
-  if (threadIdx.x == 0) op.nll.row<float>(0)[r] = lse - logits[target];
+  for (int64_t v = threadIdx.x; v < V; v += blockDim.x) {
+    total += expf(logits[v] - highest);
+    all += logits[v];
+  }
+  const float each = op.smoothing / static_cast<float>(V), lse = highest + logf(blockSum(total, partial));
+  if (op.smoothing > 0.0f) all = blockSum(all, partial);
+  if (threadIdx.x == 0) op.nll.row<float>(0)[r] = lse - (1.0f - op.smoothing) * logits[target] - (op.smoothing > 0.0f ? each * all : 0.0f);
   __syncthreads();  // the target's logit has been read
   for (int64_t v = threadIdx.x; v < V; v += blockDim.x) {
     const float tangent = op.softcap > 0.0f ? logits[v] / op.softcap : 0.0f;
-    logits[v] = weight * (expf(logits[v] - lse) - (v == target ? 1.0f : 0.0f)) * (1.0f - tangent * tangent);
+    const float wanted = each + (v == target ? 1.0f - op.smoothing : 0.0f);
+    logits[v] = weight * (expf(logits[v] - lse) - wanted) * (1.0f - tangent * tangent);
   }
 }
 

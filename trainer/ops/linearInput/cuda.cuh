@@ -13,7 +13,7 @@ struct LinearInputBlock {
       tile.add({*op.tailX, false, nullptr}, {*op.tailW, true, nullptr}, firstRow, firstColumn);
       tile.scale(op.tailScale);
     }
-    tile.add({op.dy, false, nullptr}, {op.w, true, arguments.nf4Map}, firstRow, firstColumn);
+    tile.add({op.dy, false, nullptr}, {op.w, true, arguments.dynamicMaps}, firstRow, firstColumn);
     tile.forResults(firstRow, firstColumn, [&](int64_t t, int64_t i, float sum) {
       if (t >= op.dx.rows() || i >= op.dx.cols()) return;
       putElement(op.dx, t, i, op.add ? sum + elementOf(*op.add, t, i) : sum);

@@ -7,9 +7,7 @@
 namespace luthier::cuda {
 
 inline void scaleColumnsBackward(const ScaleColumnsBackward& op, Launcher& launcher) {
-  Launch columns{"scaleColumnsBackward", ceilDivide(op.dy.cols(), 64)};
-  columns.threads = 64;
-  launcher.launch(columns);
+  launcher.launch({"scaleColumnsBackward", ceilDivide(op.dy.cols(), 64), 1, 1, 64});
 }
 
 }  // namespace luthier::cuda

@@ -1,0 +1,103 @@
+/**
+ * Whole programs of a tiny model on the CUDA kernels, interpreted: a training step (forward, backward, optimiser) agrees with the
+ * reference, whatever is recomputed gives the same bits, and dead memory that is filled with NaN changes nothing.
+ */
+import assert from "node:assert/strict";
+import { after, before, suite, test } from "node:test";
+import { compile } from "../../compile/compile.ts";
+import type { CompileSpec } from "../../graph/compiled.ts";
+import { aSpec, batchOf, type RunOptions, TestRun, tinyLora } from "../../testing/compiledRun.ts";
+import { relativeError } from "../../testing/graphs.ts";
+import { buildNative } from "../build.ts";
+import { emulatedDriverPath } from "../paths.ts";
+import { buildCudaKernels, kernelsPath } from "./build.ts";
+
+const inherited = process.env.LUTHIER_CUDA_DRIVER;
+
+before(async () => {
+  await buildNative();
+  await buildCudaKernels();
+  process.env.LUTHIER_CUDA_DRIVER = inherited ?? emulatedDriverPath;
+  process.env.LUTHIER_CUDA_KERNELS = kernelsPath;
+});
+after(() => {
+  delete process.env.LUTHIER_CUDA_KERNELS;
+});
+
+const batches = [
+  batchOf(
+    [
+      { id: 0, tokens: [3, 17, 28, 3, 9, 11] },
+      { id: 1, tokens: [5, 2, 8] },
+    ],
+    12,
+    0.25,
+  ),
+  batchOf([{ id: 2, tokens: [1, 4, 4, 20, 6, 7, 12] }], 12, 0.25),
+];
+
+interface Step {
+  readonly loss: number;
+  readonly gradients: ReadonlyMap<string, Float32Array>;
+  readonly parameters: ReadonlyMap<string, Float32Array>;
+}
+
+/** A step of two micro-batches and the optimiser. */
+async function step(spec: CompileSpec, options: RunOptions): Promise<Step> {
+  const run = new TestRun(compile(spec), options);
+  try {
+    const loss = await run.step(batches);
+    const gradients = run.gradients();
+    await run.run({ program: "optimise" }, { hyper: [1e-2, 0.1, Math.sqrt(0.001)] });
+    const parameters = new Map(run.names("parameter").map((name) => [name, run.floats("parameter", name).slice()]));
+    return { loss, gradients, parameters };
+  } finally {
+    run.close();
+  }
+}
+
+function assertClose(actual: Step, expected: Step, bound: number): void {
+  const distance = (a: Step, e: Step, part: "gradients" | "parameters") =>
+    [...e[part]].map(([name, values]) => ({
+      name,
+      error: relativeError(a[part].get(name) ?? new Float32Array(), values),
+    }));
+  assert.ok(
+    Math.abs(actual.loss - expected.loss) <= bound * expected.loss,
+    `loss ${actual.loss}, not ${expected.loss}`,
+  );
+  assert.deepEqual(
+    distance(actual, expected, "gradients").filter(({ error }) => !(error <= bound)),
+    [],
+  );
+  // AdamW's first step divides a gradient by its own size, which enlarges small differences.
+  assert.deepEqual(
+    distance(actual, expected, "parameters").filter(({ error }) => !(error <= bound)),
+    [],
+  );
+}
+
+const lora = { ...tinyLora, dropout: 0.1 };
+
+suite("programs on CUDA kernels, interpreted", () => {
+  const spec = aSpec({ method: lora });
+  let kept: Step;
+
+  test("a training step agrees with the reference: LoRA with dropout in F32", async () => {
+    kept = await step(spec, { backend: "cuda" });
+    assertClose(kept, await step(spec, { backend: "reference" }), 1e-4);
+  });
+
+  test("a training step agrees with the reference: full fine-tuning in F32", async () => {
+    assertClose(await step(aSpec(), { backend: "cuda" }), await step(aSpec(), { backend: "reference" }), 1e-4);
+  });
+
+  test("a training step agrees with the reference: LoRA in BF16", async () => {
+    const bf16 = aSpec({ method: lora, precision: "BF16" });
+    assertClose(await step(bf16, { backend: "cuda" }), await step(bf16, { backend: "reference" }), 5e-2);
+  });
+
+  test("a step that recomputes every block, without NaN in dead memory, has the same bits", async () => {
+    assert.deepEqual(await step({ ...spec, recomputedBlocks: 2 }, { backend: "cuda", poison: false }), kept);
+  });
+});
