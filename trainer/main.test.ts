@@ -99,9 +99,10 @@ async function hasHonestMemory(
 
 test("SIGTERM leaves a checkpoint and exit code 10, SIGKILL leaves the durable state, and the resumed run gives the same bytes", async (t) => {
   const options = {
-    training: { maxSteps: 200, batchTokens: 512, learningRate: "1e-2", checkpoint: { everySteps: 7 } },
+    training: { maxSteps: 100, batchTokens: 512, learningRate: "1e-2", checkpoint: { everySteps: 7 } },
   };
-  const [whole, killed] = [await TinyTraining.make(t, options), await TinyTraining.make(t, options)];
+  const whole = await TinyTraining.make(t, options);
+  const killed = await whole.twin();
   const start = async (training: TinyTraining, during?: Parameters<typeof trainer>[2]) =>
     await trainer(
       training.directory,

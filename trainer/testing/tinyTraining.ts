@@ -2,7 +2,7 @@
  * A whole training small enough for a test: a tiny base, a task that it learns in seconds (whether the first word is
  * odd or even), and a directory for artifacts. It builds the run files of its stages.
  */
-import { writeFile } from "node:fs/promises";
+import { cp, writeFile } from "node:fs/promises";
 import type { TestContext } from "node:test";
 import type { ExportEntry } from "../contract/exports.ts";
 import type { ExportFile, Pins, PrepareFile, TrainFile } from "../contract/runFile.ts";
@@ -22,7 +22,12 @@ export interface TinyOptions {
   dataset?: Partial<TrainingSpec["dataset"]>;
   examples?: number;
   /** The location of artifacts, and the stores that reach it. Default: a directory of the test. */
-  artifacts?: { root: string; stores: Stores };
+  artifacts?: Artifacts;
+}
+
+interface Artifacts {
+  readonly root: string;
+  readonly stores?: Stores;
 }
 
 export class TinyTraining {
@@ -32,11 +37,11 @@ export class TinyTraining {
   pins: Pins | undefined;
   readonly #stores: Stores | undefined;
 
-  private constructor(directory: string, spec: TrainingSpec, artifacts: TinyOptions["artifacts"]) {
+  private constructor(directory: string, spec: TrainingSpec, { root, stores }: Artifacts) {
     this.directory = directory;
     this.spec = spec;
-    this.artifactRoot = artifacts?.root ?? `file://${directory}/artifacts`;
-    this.#stores = artifacts?.stores;
+    this.artifactRoot = root;
+    this.#stores = stores;
   }
 
   /** Writes the base and the data. */
@@ -46,7 +51,18 @@ export class TinyTraining {
     await writeTinyModel(`${directory}/base`, { ...shape, ...options.shape });
     await writeFile(`${directory}/train.jsonl`, rowsOf(0, options.examples ?? 60));
     await writeFile(`${directory}/test.jsonl`, rowsOf(900, 8));
-    return new TinyTraining(directory, specOf(directory, options), options.artifacts);
+    const artifacts = options.artifacts ?? { root: `file://${directory}/artifacts` };
+    return new TinyTraining(directory, specOf(directory, options), artifacts);
+  }
+
+  /** The same training, with the same prepared inputs in artifacts of its own; only for local artifacts. */
+  async twin(): Promise<TinyTraining> {
+    const pins = await this.prepare();
+    const root = `${this.artifactRoot}-twin`;
+    await cp(new URL(this.artifactRoot), new URL(root), { recursive: true });
+    const twin = new TinyTraining(this.directory, this.spec, { root });
+    twin.pins = pins;
+    return twin;
   }
 
   context(): TestStage {
