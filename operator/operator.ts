@@ -37,7 +37,7 @@ export interface Operator {
 }
 
 export function newOperator(kubeConfig: KubeConfig, configuration: Configuration, log: Logger): Operator {
-  const metrics = new ControllerMetrics();
+  const metrics = new ControllerMetrics(hostOf(kubeConfig));
   const calls = {
     userAgent: managedBy,
     onResponse: (method: string, code: number) => metrics.responded(method, code),
@@ -92,6 +92,12 @@ export function newOperator(kubeConfig: KubeConfig, configuration: Configuration
   });
   const authorizer = new Authorizer(new Transport(kubeConfig, { ...calls, ...reviewCalls }));
   return { manager, metrics, authorizer };
+}
+
+/** The API server's host and port, a label of the metrics of requests. */
+function hostOf(kubeConfig: KubeConfig): string {
+  const { server = "" } = kubeConfig.getCurrentCluster() ?? {};
+  return URL.canParse(server) ? new URL(server).host : "";
 }
 
 /** Maps each change to the objects to reconcile. */

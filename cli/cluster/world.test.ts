@@ -40,6 +40,14 @@ const standings: [string, FineTuneJob, ReturnType<typeof standingOf>][] = [
   ],
   ["a ready job", aJob({ observedGeneration: 2, conditions: [condition("Ready", "True")] }), { kind: "ready" }],
   [
+    "a job whose new Adapter is not better",
+    aJob({
+      observedGeneration: 2,
+      conditions: [condition("Ready", "True"), condition("Promoted", "False", "Adapter b is not better than a.")],
+    }),
+    { kind: "ready", note: "Adapter b is not better than a." },
+  ],
+  [
     "a job that was ready before its last edit",
     aJob({ observedGeneration: 1, state: "Ready", conditions: [condition("Ready", "True")] }),
     { kind: "going", state: "Ready", message: "the operator has not observed it yet" },

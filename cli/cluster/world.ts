@@ -8,7 +8,8 @@ import type { Pod } from "../../operator/jobs/resources.ts";
 
 export type Standing =
   | { readonly kind: "going"; readonly state: string; readonly message: string }
-  | { readonly kind: "ready" }
+  /** `note`: why another Adapter than that of the spec's settings is promoted. */
+  | { readonly kind: "ready"; readonly note?: string }
   | { readonly kind: "failed"; readonly reason: string; readonly message: string };
 
 /** Ignores conditions of an older generation. */
@@ -20,7 +21,10 @@ export function standingOf(job: FineTuneJob): Standing {
   if (current && stalled?.status === "True") {
     return { kind: "failed", reason: stalled.reason, message: stalled.message };
   }
-  if (current && ready?.status === "True") return { kind: "ready" };
+  if (current && ready?.status === "True") {
+    const promoted = findCondition(conditions, "Promoted");
+    return { kind: "ready", ...(promoted?.status === "False" && { note: promoted.message }) };
+  }
   const reconciling = findCondition(conditions, "Reconciling");
   const message = current ? (reconciling?.message ?? ready?.message ?? "") : "the operator has not observed it yet";
   return { kind: "going", state: job.status?.state ?? "Pending", message };

@@ -65,8 +65,12 @@ async function watchOne(
     ...(adapter.status?.exports ?? []).map(({ name: entry, uri = "" }) => [entry, uri] as const),
   ];
   const outcome = outcomeOf(adapter, places);
-  if (format === "json") session.write(`${JSON.stringify({ name, kind: ending.kind, adapter }, null, 2)}\n`);
-  else session.write(`${outcome === undefined ? `${name} is ready` : outcomeLines(outcome).join("\n")}\n`);
+  if (format === "json") {
+    session.write(`${JSON.stringify({ name, ...ending, adapter }, null, 2)}\n`);
+    return exitCode.done;
+  }
+  if (ending.note !== undefined) session.write(`${ending.note}\nThe promoted Adapter ${adapter.metadata.name}:\n`);
+  session.write(`${outcome === undefined ? `${name} is ready` : outcomeLines(outcome).join("\n")}\n`);
   return exitCode.done;
 }
 

@@ -58,6 +58,7 @@ const fineTuneJobKind: CrdOptions = {
     column("ADAPTER", ".status.promotedAdapterRef.name", "The promoted Adapter."),
     age,
     eta,
+    { ...column("QUEUE", ".spec.placement.queue.name", "Queue of Kueue that the training waits in."), ...wide },
     reasonColumn("Ready"),
   ],
   rules: {

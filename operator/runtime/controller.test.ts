@@ -54,7 +54,7 @@ test("each outcome is counted under controller-runtime's names", async () => {
   const counted = (await afterThrowing(new TerminalError("x"), 1)).metrics;
   assert.match(counted, /controller_runtime_reconcile_total\{controller="thing",result="error"\} 1/);
   assert.match(counted, /controller_runtime_terminal_reconcile_errors_total\{controller="thing"\} 1/);
-  assert.match(counted, /workqueue_work_duration_seconds_count\{name="thing"\} 1/);
+  assert.match(counted, /workqueue_work_duration_seconds_count\{name="thing",controller="thing"\} 1/);
   assert.match(counted, /controller_runtime_max_concurrent_reconciles\{controller="thing"\} 1/);
 });
 
@@ -70,7 +70,7 @@ test("the metrics show work in progress while it lasts", async () => {
   await controller.drain();
   const after = await measured.registry.metrics();
   assert.match(after, /controller_runtime_active_workers\{controller="thing"\} 0/);
-  assert.match(after, /workqueue_unfinished_work_seconds\{name="thing"\} 0/);
+  assert.match(after, /workqueue_unfinished_work_seconds\{name="thing",controller="thing"\} 0/);
 });
 
 test("one worker at a time has a key, however often it is added, and once more if it was added meanwhile", async () => {

@@ -43,32 +43,32 @@ export class ControllerMetrics {
   readonly #depth = new Gauge({
     name: "workqueue_depth",
     help: "Current depth of workqueue",
-    labelNames: ["name"],
+    labelNames: ["name", "controller"],
     registers: [this.registry],
   });
   readonly #adds = new Counter({
     name: "workqueue_adds_total",
     help: "Total number of adds handled by workqueue",
-    labelNames: ["name"],
+    labelNames: ["name", "controller"],
     registers: [this.registry],
   });
   readonly #retries = new Counter({
     name: "workqueue_retries_total",
     help: "Total number of retries handled by workqueue",
-    labelNames: ["name"],
+    labelNames: ["name", "controller"],
     registers: [this.registry],
   });
   readonly #waits = new Histogram({
     name: "workqueue_queue_duration_seconds",
     help: "How long in seconds an item stays in workqueue before being requested",
-    labelNames: ["name"],
+    labelNames: ["name", "controller"],
     buckets: seconds,
     registers: [this.registry],
   });
   readonly #works = new Histogram({
     name: "workqueue_work_duration_seconds",
     help: "How long in seconds processing an item from workqueue takes",
-    labelNames: ["name"],
+    labelNames: ["name", "controller"],
     buckets: seconds,
     registers: [this.registry],
   });
@@ -76,7 +76,7 @@ export class ControllerMetrics {
   readonly #requests = new Counter({
     name: "rest_client_requests_total",
     help: "Number of HTTP requests, partitioned by status code and method",
-    labelNames: ["code", "method"],
+    labelNames: ["code", "method", "host"],
     registers: [this.registry],
   });
   readonly leader = new Gauge({
@@ -86,42 +86,55 @@ export class ControllerMetrics {
     registers: [this.registry],
   });
 
-  constructor() {
+  readonly #host: string;
+
+  /** `host`: that of the API server. */
+  constructor(host = "") {
+    this.#host = host;
     collectDefaultMetrics({ register: this.registry });
     const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
     this.#atScrape(
       "controller_runtime_max_concurrent_reconciles",
       "Workers per controller",
-      "controller",
+      ["controller"],
       (one) => one.workers,
     );
     this.#atScrape(
       "controller_runtime_active_workers",
       "Workers at work per controller",
-      "controller",
+      ["controller"],
       (one) => one.ages().length,
     );
-    this.#atScrape("workqueue_unfinished_work_seconds", "Seconds of work in progress per workqueue", "name", (one) =>
-      sum(one.ages()),
+    this.#atScrape(
+      "workqueue_unfinished_work_seconds",
+      "Seconds of work in progress per workqueue",
+      ["name", "controller"],
+      (one) => sum(one.ages()),
     );
     this.#atScrape(
       "workqueue_longest_running_processor_seconds",
       "Age of the oldest work in progress per workqueue",
-      "name",
+      ["name", "controller"],
       (one) => Math.max(0, ...one.ages()),
     );
   }
 
   /** A gauge for each controller, measured at each scrape. */
-  #atScrape(name: string, help: string, label: "controller" | "name", measure: (one: Working) => number): void {
+  #atScrape(
+    name: string,
+    help: string,
+    labelNames: readonly ("controller" | "name")[],
+    measure: (one: Working) => number,
+  ): void {
     const working = this.#working;
     new Gauge({
       name,
       help,
-      labelNames: [label],
+      labelNames: [...labelNames],
       registers: [this.registry],
       collect() {
-        for (const one of working) this.set({ [label]: one.name }, measure(one));
+        for (const one of working)
+          this.set(Object.fromEntries(labelNames.map((label) => [label, one.name])), measure(one));
       },
     });
   }
@@ -140,16 +153,18 @@ export class ControllerMetrics {
   }
 
   responded(method: string, code: number): void {
-    this.#requests.inc({ method, code: String(code) });
+    this.#requests.inc({ method, code: String(code), host: this.#host });
   }
 
   queue(name: string): QueueObserver {
+    // Newer releases of controller-runtime have the name twice.
+    const labels = { name, controller: name };
     return {
-      depth: (length) => this.#depth.set({ name }, length),
-      added: () => this.#adds.inc({ name }),
-      retried: () => this.#retries.inc({ name }),
-      waited: (duration) => this.#waits.observe({ name }, duration),
-      worked: (duration) => this.#works.observe({ name }, duration),
+      depth: (length) => this.#depth.set(labels, length),
+      added: () => this.#adds.inc(labels),
+      retried: () => this.#retries.inc(labels),
+      waited: (duration) => this.#waits.observe(labels, duration),
+      worked: (duration) => this.#works.observe(labels, duration),
     };
   }
 }

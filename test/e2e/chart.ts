@@ -69,7 +69,7 @@ export function chartTests(bench: () => Bench): void {
       `/api/v1/namespaces/${operatorNamespace}/services/luthier-metrics:http/proxy/metrics`,
     ]);
     assert.match(metrics, /controller_runtime_reconcile_total\{controller="finetunejob",result="success"\} [1-9]/);
-    assert.match(metrics, /workqueue_depth\{name="finetunerun"\} 0/);
+    assert.match(metrics, /workqueue_depth\{name="finetunerun",controller="finetunerun"\} 0/);
     assert.match(metrics, /leader_election_master_status\{name="luthier-operator"\} 1/);
     assert.match(metrics, /luthier_finetunejobs\{namespace="[^"]+",state="Ready"\} [1-9]/);
     // Counters begin with the process, which other tests restart.
