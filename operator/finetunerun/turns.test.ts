@@ -24,6 +24,11 @@ function named(name: string, status: FineTuneRunStatus = {}, created = 0): FineT
 const running = (name: string) => named(name, { state: "Training", attempts: [open] });
 const waiting = (name: string, seconds: number) => named(name, { queuedSince: `2026-01-02T03:04:${10 + seconds}Z` });
 
+const deleting = (run: FineTuneRun): FineTuneRun => ({
+  ...run,
+  metadata: { ...run.metadata, deletionTimestamp: "2026-01-02T03:03:00Z" },
+});
+
 const places: readonly { name: string; run: FineTuneRun; place: Place }[] = [
   { name: "a new run holds no place", run: named("a"), place: "None" },
   { name: "a recorded attempt holds a place before its Job exists", run: running("a"), place: "Running" },
@@ -47,6 +52,12 @@ const places: readonly { name: string; run: FineTuneRun; place: Place }[] = [
     run: named("a", { attempts: [open], queuedSince: "2026-01-02T03:04:00Z" }),
     place: "Running",
   },
+  {
+    name: "a run that a finalizer holds after its end holds no place",
+    run: deleting(named("a", { state: "Deleting", attempts: [{ ...closed, outcome: "Failed" }] })),
+    place: "None",
+  },
+  { name: "a deleted run holds its place until its Job is gone", run: deleting(running("a")), place: "Running" },
   { name: "a succeeded run holds no place", run: succeeded(aRun(job)), place: "None" },
   { name: "a failed run holds no place", run: failed(aRun(job)), place: "None" },
 ];

@@ -19,10 +19,12 @@ export interface Turn {
 /** `Running`: from the first record of an attempt until the run ends or is stopped, retries included. */
 export type Place = "Running" | "Queued" | "None";
 
-export function placeOf({ status = {} }: Pick<FineTuneRun, "status">): Place {
+export function placeOf({ status = {}, metadata }: Pick<FineTuneRun, "status" | "metadata">): Place {
   if (endOf(status) !== undefined) return "None";
   const last = status.attempts?.at(-1);
   if (last !== undefined && last.endedAt === undefined) return "Running";
+  // Nothing follows, although a finalizer may hold the run for long.
+  if (metadata.deletionTimestamp !== undefined) return "None";
   if (status.queuedSince !== undefined) return "Queued";
   return last === undefined || status.state === "Stopped" ? "None" : "Running";
 }
@@ -95,7 +97,7 @@ export class Turns {
 
   /** The decision about `run` gave it a place if it has one in `status`. */
   decided(run: FineTuneRun, status: FineTuneRunStatus): void {
-    if (this.#limit !== undefined && placeOf(run) !== "Running" && placeOf({ status }) === "Running")
+    if (this.#limit !== undefined && placeOf(run) !== "Running" && placeOf({ ...run, status }) === "Running")
       this.#assumedIn(run).add(run.metadata.uid);
   }
 
