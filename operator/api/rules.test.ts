@@ -21,7 +21,7 @@ const fieldName = (path: readonly PropertyKey[]) =>
 
 describe("refused by the schemas", () => {
   for (const { name, wrong, field, message = "" } of wrongSpecs) {
-    test(name, () => {
+    test(`the schemas refuse ${name}`, () => {
       const found = messagesFor(wrong);
       assert.ok(
         found.some((one) => one.includes(`${field}: `) && one.includes(message)),
@@ -32,7 +32,8 @@ describe("refused by the schemas", () => {
 });
 
 describe("accepted by the schemas", () => {
-  for (const { name, right } of rightSpecs) test(name, () => assert.deepEqual(messagesFor(right), []));
+  for (const { name, right } of rightSpecs)
+    test(`the schemas accept ${name}`, () => assert.deepEqual(messagesFor(right), []));
 });
 
 test("every rule across fields rejects an example", () => {

@@ -181,7 +181,7 @@ describe("run", () => {
     assert.deepEqual(actions(decision), ["updateExecution"]);
   });
 
-  describe("that several FineTuneJobs want is placed by the first of them, and the others report that", () => {
+  describe("a run that several FineTuneJobs want is placed by the first of them, and the others report that", () => {
     const conditions = [
       { type: "Ready", status: "False" as const, reason: "Training", message: "Training.", lastTransitionTime: "x" },
     ];
@@ -220,7 +220,7 @@ describe("run", () => {
       },
     ];
     for (const { name, world, does, expected } of cases) {
-      test(name, () => {
+      test(`this job ${does.length > 0 ? "places" : "does not place"} the run when ${name}`, () => {
         const decision = decide(world);
         assert.deepEqual(actions(decision), does);
         assert.match(ready(decision)?.message ?? "", expected);

@@ -198,13 +198,18 @@ describe("ending", () => {
       },
       { name: "its report cannot be read", state: unread, before: [], is: "Unknown" },
       { name: "its Job was removed after a crash", state: gone, before: [failedBefore], is: "Unknown" },
-      { name: "but the next one is removed too", state: gone, before: [lostBefore], is: "False" },
-      { name: "but the next one's report cannot be read either", state: unread, before: [lostBefore], is: "False" },
-      { name: "but the next one crashes", state: crashed, before: [lostBefore], is: "False" },
-      { name: "but it is known to have crashed", state: crashed, before: [], is: "False" },
+      { name: "the Job of the next attempt is removed too", state: gone, before: [lostBefore], is: "False" },
+      {
+        name: "the report of the next attempt cannot be read either",
+        state: unread,
+        before: [lostBefore],
+        is: "False",
+      },
+      { name: "the next attempt crashes", state: crashed, before: [lostBefore], is: "False" },
+      { name: "the attempt is known to have crashed", state: crashed, before: [], is: "False" },
     ];
     for (const { name, state, before, is } of cases) {
-      test(name, () => {
+      test(`Succeeded is ${is} when ${name}`, () => {
         const attempts = [...before, current];
         const world = attempted(state, {}, { attempts, ...(before.length > 0 ? { crashes: before.length } : {}) });
         const decision = decide({ ...world, run: aRun(unforgiving, world.run.status) });

@@ -95,7 +95,8 @@ describe("the attempts of a run are those that its Jobs show", () => {
     },
   ];
   for (const { name: what, recorded, jobs, attempts } of cases) {
-    test(what, () => assert.deepEqual(repaired({ attempts: recorded }, ...jobs) ?? [], attempts));
+    test(`the attempts are repaired from the Jobs: ${what}`, () =>
+      assert.deepEqual(repaired({ attempts: recorded }, ...jobs) ?? [], attempts));
   }
 
   test("a status that agrees with them is unchanged", () => {

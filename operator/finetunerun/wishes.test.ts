@@ -115,7 +115,7 @@ describe("a run that no status names", () => {
     },
   ];
   for (const { name, spec = aSpec(), status = {}, deleted = false, runs = [], expected } of cases) {
-    test(name, () => {
+    test(`the run ${name}`, () => {
       const caches = newCaches();
       const metadata = { name: "bot", namespace: "team", uid: "job-uid", ...(deleted && { deletionTimestamp: "x" }) };
       caches.fineTuneJobs.set({ ...aPinnedJob(spec), metadata, status });

@@ -27,7 +27,7 @@ const required = (...matchExpressions: Requirement[]): ResolvedPlacement => ({
 const fast = node({ disk: "fast", cores: "32" });
 const kept = node({}, [taint("team", "NoSchedule", "a")]);
 const cases: [string, Node, ResolvedPlacement, boolean][] = [
-  ["any node takes a pod without requests", fast, {}, true],
+  ["no requests", fast, {}, true],
   ["another processor", node({ "kubernetes.io/arch": "arm64" }), {}, false],
   [
     "another processor that the placement names",
@@ -35,29 +35,40 @@ const cases: [string, Node, ResolvedPlacement, boolean][] = [
     { nodeSelector: { "kubernetes.io/arch": "arm64" } },
     true,
   ],
-  ["a label that it has", fast, { nodeSelector: { disk: "fast" } }, true],
-  ["a label that it lacks", fast, { nodeSelector: { disk: "slow" } }, false],
-  ["In", fast, required({ key: "disk", operator: "In", values: ["fast", "slow"] }), true],
-  ["NotIn", fast, required({ key: "disk", operator: "NotIn", values: ["fast"] }), false],
-  ["Exists", fast, required({ key: "gpu", operator: "Exists" }), false],
-  ["DoesNotExist", fast, required({ key: "gpu", operator: "DoesNotExist" }), true],
-  ["Gt", fast, required({ key: "cores", operator: "Gt", values: ["16"] }), true],
-  ["Lt", fast, required({ key: "cores", operator: "Lt", values: ["16"] }), false],
+  ["a node selector that matches its labels", fast, { nodeSelector: { disk: "fast" } }, true],
+  ["a node selector for another label", fast, { nodeSelector: { disk: "slow" } }, false],
+  ["an In that matches", fast, required({ key: "disk", operator: "In", values: ["fast", "slow"] }), true],
+  ["a NotIn that excludes it", fast, required({ key: "disk", operator: "NotIn", values: ["fast"] }), false],
+  ["an Exists of a label that it lacks", fast, required({ key: "gpu", operator: "Exists" }), false],
+  ["a DoesNotExist of a label that it lacks", fast, required({ key: "gpu", operator: "DoesNotExist" }), true],
+  ["a Gt below its value", fast, required({ key: "cores", operator: "Gt", values: ["16"] }), true],
+  ["an Lt below its value", fast, required({ key: "cores", operator: "Lt", values: ["16"] }), false],
   [
-    "all requirements of a term",
+    "a term of which only one requirement matches",
     fast,
     required({ key: "gpu", operator: "Exists" }, { key: "disk", operator: "Exists" }),
     false,
   ],
-  ["a term without requirements matches nothing", fast, required(), false],
-  ["a taint that is not tolerated", kept, {}, false],
-  ["a taint that is", kept, { tolerations: [{ key: "team", operator: "Equal", value: "a" }] }, true],
-  ["another value", kept, { tolerations: [{ key: "team", value: "b" }] }, false],
-  ["another effect", kept, { tolerations: [{ key: "team", operator: "Exists", effect: "NoExecute" }] }, false],
-  ["every taint tolerated", kept, { tolerations: [{ operator: "Exists" }] }, true],
-  ["a preference keeps nothing away", node({}, [taint("x", "PreferNoSchedule")]), {}, true],
-  ["a node that is not well just now may be well later", node({}, [taint("node.kubernetes.io/not-ready")]), {}, true],
+  ["a term without requirements", fast, required(), false],
+  ["no toleration of its taint", kept, {}, false],
+  ["a toleration of its taint", kept, { tolerations: [{ key: "team", operator: "Equal", value: "a" }] }, true],
+  ["a toleration of another value of its taint", kept, { tolerations: [{ key: "team", value: "b" }] }, false],
+  [
+    "a toleration of another effect of its taint",
+    kept,
+    { tolerations: [{ key: "team", operator: "Exists", effect: "NoExecute" }] },
+    false,
+  ],
+  ["a toleration of every taint", kept, { tolerations: [{ operator: "Exists" }] }, true],
+  ["no toleration of its taint, if that is only a preference", node({}, [taint("x", "PreferNoSchedule")]), {}, true],
+  [
+    "no toleration of its taint not-ready, which is temporary",
+    node({}, [taint("node.kubernetes.io/not-ready")]),
+    {},
+    true,
+  ],
 ];
 for (const [name, one, placement, expected] of cases) {
-  test(name, () => assert.equal(takes(one, placement), expected));
+  test(`a node ${expected ? "takes" : "does not take"} a pod with ${name}`, () =>
+    assert.equal(takes(one, placement), expected));
 }

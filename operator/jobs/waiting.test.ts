@@ -28,7 +28,7 @@ const full = anEnvelope({ stage: "Train", outcome: "Failed", reason: "StoreFull"
 
 describe("a Job whose pod does not run reports the cause and the fix", () => {
   const cases: { name: string; job?: Job; pods: Pod[]; reason: string; expected: RegExp }[] = [
-    { name: "no pod yet", pods: [], reason: "Pending", expected: /Waiting for the Job's pod/ },
+    { name: "it has no pod yet", pods: [], reason: "Pending", expected: /Waiting for the Job's pod/ },
     {
       name: "a queue holds it",
       job: suspended,
@@ -165,7 +165,7 @@ describe("a Job whose pod does not run reports the cause and the fix", () => {
     },
   ];
   for (const { name, job = aBatchJob(), pods, reason, expected } of cases) {
-    test(name, () => {
+    test(`the reason is ${reason} when ${name}`, () => {
       const state = jobState(job, pods);
       assert.ok(state.kind === "Pending");
       assert.equal(state.reason, reason);
@@ -291,10 +291,10 @@ describe("a fault that only Events report gets a fix, with the fields of its sta
       message: `secret "x" not found${" and more".repeat(500)}`,
       expected: /^.{900,980} Create that Secret in this namespace; the pod then starts\.$/,
     },
-    { name: "something else", reason: "SomethingElse", message: "as it is", expected: /^as it is\.$/ },
+    { name: "an unknown fault", reason: "SomethingElse", message: "as it is", expected: /^as it is\.$/ },
   ];
   for (const { name, reason, message, expected, trains = expected } of cases) {
-    test(name, () => {
+    test(`${name} is reported, with its fix if one is known`, () => {
       assert.match(warned({ reason, message }, aBatchJob()).message, expected);
       assert.match(warned({ reason, message }, trainJob).message, trains);
     });

@@ -48,7 +48,7 @@ export function refusalTests(bench: () => Bench): void {
     });
 
     for (const { name, wrong, field, message = "" } of wrongSpecs) {
-      test(name, async () => {
+      test(`admission refuses ${name}`, async () => {
         const answer = await refusal(team.apply(manifest("wrong", wrong)));
         assert.ok(answer.includes(field) && answer.includes(message), answer);
       });
@@ -92,7 +92,7 @@ export function refusalTests(bench: () => Bench): void {
   describe("reported in a condition", () => {
     describe("each with its own message", { concurrency: 8 }, () => {
       for (const [index, { name, change, reason, reports }] of stalled.entries()) {
-        test(name, async () => {
+        test(`the condition reports ${name}`, async () => {
           await team.apply(manifest(`stalled-${index}`, change));
           const answer = await team.untilStalled(`stalled-${index}`);
           assert.match(answer.reason, reason);

@@ -28,7 +28,7 @@ const kinds = [
 
 describe("texts are encoded and decoded as by the tokenizers library", () => {
   for (const { name, tokenizer, encodings } of kinds) {
-    test(name, async () => {
+    test(`the tokenizer ${name} gives the same tokens and texts`, async () => {
       const ours = await tokenizerOf(tokenizer);
       assert.deepEqual(
         await ours.encodeAll(encodings.map(({ text }) => ({ text, before: "" }))),

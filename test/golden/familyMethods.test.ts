@@ -1,6 +1,6 @@
 /**
  * Every method on every family's tiny model: it trains, and merged it computes what it computes beside its base; or it is
- * refused with the reason and the way out.
+ * refused with the reason and the fix.
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";

@@ -26,7 +26,7 @@ describe("quantising gives bitsandbytes' bytes", () => {
     const { dtype } = golden.entry(`${name}/input`);
     const input = golden.bytes(`${name}/input`);
     assert.ok(dtype === "F32" || dtype === "BF16");
-    test(name, () => {
+    test(`${name} is quantised to the same bytes`, () => {
       const { packed, absmax, nestedAbsmax } = addon().quantizeNf4(input, dtype, false);
       assert.equal(hex(packed), hex(golden.bytes(`${name}/packed`)));
       assert.equal(hex(absmax), hex(golden.bytes(`${name}/absmax`)));
@@ -38,7 +38,7 @@ describe("quantising gives bitsandbytes' bytes", () => {
       });
       continue;
     }
-    test(`${name}, double quantisation`, () => {
+    test(`${name}, quantised twice, gives the same numbers`, () => {
       const { packed, absmax, nestedAbsmax } = addon().quantizeNf4(input, dtype, true);
       assert.equal(hex(packed), hex(golden.bytes(`${name}/packed`)));
       assert.ok(nestedAbsmax);
@@ -55,12 +55,12 @@ for (const backend of ["cpu", "reference"] as const) {
   describe(`${backend} restores bitsandbytes' values`, () => {
     for (const name of matrices) {
       const shape = golden.entry(`${name}/input`).shape;
-      test(name, async () => {
+      test(`${name} is restored to the same values`, async () => {
         const parts = [golden.bytes(`${name}/packed`), golden.bytes(`${name}/absmax`)];
         sameValues(await restored(backend, shape, parts), golden.values(`${name}/values`));
       });
       if (!twice.includes(name)) continue;
-      test(`${name}, double quantisation`, async () => {
+      test(`${name}, quantised twice, gives the same numbers`, async () => {
         const parts = [golden.bytes(`${name}/packed`), golden.bytes(`${name}/nested_codes`), nestedScales(name)];
         sameValues(await restored(backend, shape, parts), golden.values(`${name}/nested_values`));
       });
@@ -71,12 +71,12 @@ for (const backend of ["cpu", "reference"] as const) {
 describe("merging restores bitsandbytes' values", () => {
   for (const name of names) {
     const count = golden.entry(`${name}/input`).shape.reduce((product, dim) => product * dim, 1);
-    test(name, () => {
+    test(`${name} is restored to the same values on the host`, () => {
       const parts = { packed: golden.bytes(`${name}/packed`), absmax: golden.bytes(`${name}/absmax`) };
       sameValues(dequantizeNf4(parts, count), golden.values(`${name}/values`));
     });
     if (!twice.includes(name)) continue;
-    test(`${name}, double quantisation`, () => {
+    test(`${name}, quantised twice, gives the same numbers`, () => {
       const absmax = golden.bytes(`${name}/nested_codes`);
       const parts = { packed: golden.bytes(`${name}/packed`), absmax, nestedAbsmax: nestedScales(name) };
       sameValues(dequantizeNf4(parts, count), golden.values(`${name}/nested_values`));

@@ -31,7 +31,7 @@ const begin = 0;
 
 describe("special tokens equal those of transformers, and each example has one end token", () => {
   for (const { name, config, map, post_processor, eosId, texts } of cases) {
-    test(name, async () => {
+    test(`the special tokens are the same: ${name}`, async () => {
       const codec = await codecOf({
         tokenizer: JSON.stringify({ ...file, post_processor: post_processor ?? null }),
         config: JSON.stringify(config),

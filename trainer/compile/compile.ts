@@ -229,7 +229,7 @@ function trainingOf({ training }: CompileSpec, program: string): NonNullable<Com
   return training;
 }
 
-/** Maximum number of a program's keys for a query. What is computed once per step attends only within a prompt. */
+/** Maximum number of a program's keys for a query. A program that runs once per step attends only within a prompt. */
 function keysOf({ generation, rowTokens }: CompileSpec, { program }: ProgramKey, promptTokens: number): number {
   if (program === "generate") return generation?.capacity ?? 0;
   return program === "derive" || program === "pullback" ? promptTokens : rowTokens;

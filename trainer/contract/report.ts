@@ -20,7 +20,7 @@ export const prepareFigures = z.object({
   baseDigest: digest,
   datasetDigest: digest,
   evaluationSetDigest: digest.optional(),
-  /** Of the tokens that are held out for validation, and which of them carry loss. */
+  /** Digest of the tokens that are held out for validation, and of which of them carry loss. */
   validationDigest: digest.optional(),
   model: modelConfig,
   /** Stored type of the base's tensors; if its linear layers were quantised, of the other tensors. */

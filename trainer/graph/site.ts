@@ -176,11 +176,11 @@ export interface LayerInputs {
 export interface SetupHost extends StepHost {
   /** The data's rows in order, as many in a batch as a step has; batches after the last begin again. */
   readonly batches: number;
-  /** Of the model's layers. */
+  /** Number of the model's layers. */
   readonly blocks: number;
   /** The inputs of a block's linear layers on a batch. Needs `readsInputs`. */
   inputs(batch: number, block: number): Promise<readonly LayerInputs[]>;
-  /** Of the training data. */
+  /** Number of examples of the training data. */
   readonly examples: number;
   /** Leaves the gradient of the loss of one example, summed over its trained tokens, as that of a step. */
   differentiate(example: number): Promise<void>;

@@ -112,7 +112,7 @@ export interface Method<Settings> {
   lowRank?(site: Omit<TrainedSite, "in" | "out">, settings: Settings): LowRankUpdate | undefined;
   /** Turns a trained site's bias [out] into the bias that does the same without the method. Absent: it stays. */
   mergeBias?(site: TrainedSite, bias: Float32Array, settings: Settings): void;
-  /** What prepare quantises a layer's matrix for; undefined: for nothing. Needs `quantizesFor` in the declaration. */
+  /** The update that prepare fits a layer's quantised matrix to; undefined: none. Needs `quantizesFor` in the declaration. */
   quantizedStart?(site: string, settings: Settings): QuantizedStart | undefined;
   /** The settings of the saved adapter, where they are not those of the training; they may be another method's. */
   saved?(settings: Settings): MethodSettings;

@@ -271,7 +271,7 @@ export class ModelBuilder {
       .y;
   }
 
-  /** What random numbers depend on, apart from the tensor and the column. */
+  /** The key of random numbers, apart from the tensor and the column. */
   #keys(tokens: number): { rowKey: Tensor; rngKey: Tensor } {
     return { rowKey: this.graph.input("rowKey", "U32", [tokens, 2]), rngKey: this.graph.input("rngKey", "U32", [2]) };
   }

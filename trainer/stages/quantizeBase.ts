@@ -44,7 +44,7 @@ export interface QuantizeOptions {
   quantization: QuantizationSettings;
   /** The method, if the base is quantised for it. */
   method?: MethodSettings;
-  /** Of decompositions; 0: one per granted core. */
+  /** Number of threads for decompositions; 0: one per granted core. */
   threads?: number;
   /** Bytes of the original per shard: the work that a stopped prepare repeats. */
   shardBytes?: number;

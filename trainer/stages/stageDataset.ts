@@ -23,7 +23,7 @@ export interface StageDatasetOptions extends ReadDatasetOptions {
 
 export interface StagedDataset {
   manifest: DatasetManifest;
-  /** Of the content of the held-out sequences, wherever they were read and however they are packed. */
+  /** Digest of the content of the held-out sequences, wherever they were read and however they are packed. */
   validationDigest: string | undefined;
   objects: StagedObject[];
   counts: Pick<PrepareFigures["dataset"], "tokens" | "trainedTokens" | "rows"> & ReadCounts;

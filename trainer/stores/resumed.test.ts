@@ -82,7 +82,7 @@ describe("a response with a different range is an error and is not retried", () 
     ],
   ];
   for (const [what, range, respond, failure] of cases) {
-    test(what, async (t) => {
+    test(`reading fails and does not retry: ${what}`, async (t) => {
       let times = 0;
       const once: Respond = (response, asked) => {
         times++;

@@ -1,5 +1,5 @@
 /**
- * What holds for every method, on random models with random settings: the division of a step changes only its rounding, and
+ * The properties of every method, on random models with random settings: the division of a step changes only its rounding, and
  * no choice of the machine changes a bit.
  */
 import assert from "node:assert/strict";
@@ -115,7 +115,7 @@ const hostOf = (run: TestRun): StepHost => ({
 
 const kept = rolesWith(({ checkpointed }) => checkpointed);
 
-/** What a checkpoint holds, copied. */
+/** A copy of a checkpoint's content. */
 const checkpointOf = (run: TestRun): Map<string, Float32Array> =>
   new Map(kept.flatMap((role) => run.names(role).map((name) => [`${role} ${name}`, run.floats(role, name).slice()])));
 

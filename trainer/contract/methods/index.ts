@@ -98,7 +98,7 @@ export function effectiveMethod(written: WrittenMethod): MethodSettings {
   return effective(declaration, settings);
 }
 
-/** What follows if prepare quantises the base for this method; undefined if the base does not depend on the method. */
+/** The quantisation of the base for this method in prepare; undefined if the base does not depend on the method. */
 export function quantizesFor(method: MethodSettings): Declaration["quantizesFor"] {
   const { quantizesFor: how } = declarationOf(method.kind);
   return how !== undefined && method[how.setting] === how.value ? how : undefined;

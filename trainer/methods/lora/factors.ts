@@ -18,7 +18,7 @@ export function factorsOf(site: LinearSite, settings: Update, learningRateScale 
   return { a, b };
 }
 
-/** What prepare quantises a layer's matrix for. */
+/** The update that prepare fits a layer's quantised matrix to. */
 export function quantizedStart(site: string, settings: LoraSettings): QuantizedStart | undefined {
   if (settings.initialization !== "LoftQ" || !isAdapted(site, settings)) return undefined;
   const [a, b] = [`${site}.lora_A.weight`, `${site}.lora_B.weight`];

@@ -6,7 +6,7 @@ export interface Instruction {
   readonly register: string;
   readonly inputs: readonly bigint[];
   readonly result: bigint;
-  /** Of the result. */
+  /** Size of the result. */
   readonly bytes: number;
 }
 

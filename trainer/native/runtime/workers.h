@@ -15,7 +15,7 @@ class Workers {
 
   // Calls task(argument, 0..count-1), each once, on any thread; returns when all are done. Not reentrant.
   virtual void run(int64_t count, Task task, void* argument) = 0;
-  // 64-byte-aligned bytes of one thread's own, valid until the same thread asks again.
+  // 64-byte-aligned bytes of one thread's own, valid until the next request of the same thread.
   virtual uint8_t* threadScratch(int32_t thread, int64_t bytes) = 0;
   // 64-byte-aligned bytes shared by all threads of one instruction; request it outside of tasks, once per instruction.
   virtual uint8_t* sharedScratch(int64_t bytes) = 0;
