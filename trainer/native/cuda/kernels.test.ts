@@ -14,7 +14,7 @@ import { buildNative } from "../build.ts";
 import { emulatedDriverPath, executorPath } from "../paths.ts";
 import { buildCudaKernels, kernelsPath } from "./build.ts";
 
-/** Larger cases take most of the time and no other path; `npm run bench -- --cuda` runs them, too. */
+/** Larger cases take most of the time and no other path; luthier-exec runs them, too (docs/gpu.md). */
 const mostBytes = 40_000;
 
 const emulated = { LUTHIER_CUDA_DRIVER: emulatedDriverPath, LUTHIER_CUDA_KERNELS: kernelsPath };
