@@ -85,7 +85,7 @@ const uriOf = (directory: string) => pathToFileURL(path.resolve(directory)).href
 function adapterDirectory(directory: string): string {
   if (existsSync(path.join(directory, adapterConfigFile))) return directory;
   throw new UsageError(
-    `${directory} holds no adapter (${adapterConfigFile} is missing); the result of method full or bitfit is a model`,
+    `${directory} holds no adapter (${adapterConfigFile} is missing); the result of method full is a model`,
   );
 }
 

@@ -12,6 +12,8 @@ import { benchAgainst } from "./against.ts";
 import { benchData } from "./data.ts";
 import { benchDecompositions } from "./decompositions.ts";
 import { benchMemory } from "./memory/bench.ts";
+import { benchMethods } from "./methods/bench.ts";
+import { usualBudget } from "./methods/settings.ts";
 import { type Format, formats } from "./shape.ts";
 import { benchStaging } from "./staging.ts";
 import { benchTrainer } from "./trainer.ts";
@@ -23,15 +25,22 @@ const usage = {
   options: {
     peers: { help: "also run the same training with PyTorch, PEFT and bitsandbytes" },
     base: { value: "TYPE", repeated: true, help: "only F32, BF16 or NF4; repeatable (default all)" },
-    steps: { value: "N", help: "timed steps per base type (default 5)" },
+    steps: {
+      value: "N",
+      help: "timed steps per base type (default 5); with --methods: steps of each training (default 120)",
+    },
     data: {
       value: "MB",
       help: "instead: measure throughput and memory of preparing this many megabytes of conversations",
     },
-    model: { value: "DIR", help: "with --data: model with the tokenizer and template (default the demo's base)" },
+    model: {
+      value: "DIR",
+      help: "with --data: model with the tokenizer and template; with --methods: base to train, such as SmolLM2-135M-Instruct (default the demo's base)",
+    },
     memory: {
       help: "instead: compare planned and measured memory of 20 trainings; exit code 1 if a plan is wrong",
     },
+    methods: { help: "instead: train every method on the demo's task under one budget, and write docs/methods.md" },
     threads: { value: "N", help: "with --data: encoding processes (default: the available cores)" },
     staging: { help: "instead: measure throughput and memory of staging a base model of a hub" },
     decompositions: { help: "instead: measure the decompositions that initialise adapters" },
@@ -68,6 +77,11 @@ async function main(): Promise<void> {
   if (args.switches.has("decompositions")) {
     await benchDecompositions((line) => process.stdout.write(`${line}\n`));
     return;
+  }
+  if (args.switches.has("methods")) {
+    const onLine = (line: string) => void process.stdout.write(`${line}\n`);
+    const steps = integerOf(args, "steps", 1, 100_000, usualBudget.steps);
+    return await benchMethods({ budget: { ...usualBudget, steps }, model: optionOf(args, "model"), onLine });
   }
   if (args.switches.has("memory")) {
     const right = await benchMemory((line) => process.stdout.write(`${line}\n`));

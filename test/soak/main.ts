@@ -1,12 +1,14 @@
 /**
  * `npm run soak`: tests that are too long for `npm test`. A training killed by many schedules; the operator ended at every one
- * of its writes, throttled and contended; two hundred FineTuneJobs at once; many damaged data files; every method on random models.
+ * of its writes, throttled and contended; two hundred FineTuneJobs at once; many damaged data files and adapters; every method
+ * on random models.
  */
 
 import { machineStages, type Readiness } from "../../demo/machine.ts";
 import { helpText, integerOf, readArguments, UsageError } from "../../terminal/arguments.ts";
 import { createScreen } from "../../terminal/screen.ts";
 import { runStages, type Stage } from "../../terminal/stages.ts";
+import { adapterStages } from "./adapters.ts";
 import { loadStages } from "./load.ts";
 import { methodStages } from "./methods.ts";
 import { operatorStages } from "./operator.ts";
@@ -16,7 +18,7 @@ import { trainingStages } from "./training.ts";
 const usage = {
   command: "npm run soak --",
   positionals: ["WHAT?"],
-  summary: "Stresses one part for a long time: training (default), operator, load, readers or methods.",
+  summary: "Stresses one part for a long time: training (default), operator, load, readers, methods or adapters.",
   details: [
     "  training   kills and resumes a training by random schedules; every one must give the same adapter to the bit",
     "  operator   lives of a FineTuneJob: the operator ended before, or after, each of its writes, a life for each; before",
@@ -25,16 +27,17 @@ const usage = {
     "  load       many FineTuneJobs at once on nodes that kwok plays; then what the operator does when all is settled",
     "  readers    damaged data files of every form: each gives rows or a failure that names it",
     "  methods    every method on random models: packing, micro-batches, threads, recomputing, resuming and merging",
+    "  adapters   damaged adapters of every method, with the native code under AddressSanitizer: each is used or refused",
   ],
   options: {
     schedules: { value: "N", help: "training: number of schedules (default 200)" },
     jobs: { value: "N", help: "load: number of FineTuneJobs (default 200)" },
-    files: { value: "N", help: "readers: number of files (default 200000)" },
+    files: { value: "N", help: "readers, adapters: number of them (default 200000 and 20000)" },
     cases: { value: "N", help: "methods: number of models (default 5000)" },
     idle: { value: "SECONDS", help: "load: time to watch the settled operator (default 300)" },
     seed: {
       value: "N",
-      help: "training: seed of the first schedule; operator: seed of the faults; readers: first file; methods: first seed (default 1)",
+      help: "training: seed of the first schedule; operator: seed of the faults; readers, adapters: the first one; methods: first seed (default 1)",
     },
     help: { short: "h", help: "this text" },
   },
@@ -64,8 +67,12 @@ function soakOf(argv: readonly string[]): Soak | undefined {
       return { readiness: "native", ...readerStages(seed, integerOf(args, "files", 1, 1e9, 200_000)) };
     case "methods":
       return { readiness: "native", ...methodStages(seed, integerOf(args, "cases", 1, 1e9, 5_000)) };
+    case "adapters":
+      return { readiness: "native", ...adapterStages(seed, integerOf(args, "files", 1, 1e9, 20_000)) };
     default:
-      throw new UsageError(`unknown part ${JSON.stringify(what)}: use training, operator, load, readers or methods`);
+      throw new UsageError(
+        `unknown part ${JSON.stringify(what)}: use training, operator, load, readers, methods or adapters`,
+      );
   }
 }
 

@@ -15,6 +15,7 @@ import { Engine } from "../engine/engine.ts";
 import { isFloatType } from "../formats/bfloat16.ts";
 import { methodOf } from "../methods/index.ts";
 import { ropeTable } from "../models/rope.ts";
+import { requireFit } from "../weights/adapterFit.ts";
 import type { PeftAdapter } from "../weights/adapterSource.ts";
 import { encodeValues } from "../weights/merge.ts";
 import type { StoredModel } from "../weights/storedModel.ts";
@@ -156,23 +157,8 @@ function commonPrefix(a: readonly number[], b: readonly number[]): number {
 
 /** Sets the model's parameters from the adapter's tensors. Throws a failure that names a missing or misshapen one. */
 function putAdapter(engine: Engine, { tensors }: PeftAdapter): void {
-  const wanted = new Map(engine.stateOf("parameter").map(({ name, shape }) => [name, shape]));
-  const missing = [...wanted.keys()].find((name) => !tensors.has(name));
-  if (missing !== undefined)
-    throw corrupt("AdapterMismatch", `the adapter has no ${missing}, which its target_modules imply`);
-  for (const [name, values] of tensors) {
-    const shape = wanted.get(name);
-    if (!shape) throw corrupt("AdapterMismatch", `the adapter has ${name}, but this model has no such layer`);
-    const place = engine.floats("parameter", name);
-    if (place.length !== values.length) {
-      const expected = `[${shape.join(", ")}]`;
-      throw corrupt(
-        "AdapterMismatch",
-        `${name} of the adapter has ${values.length} numbers, but this model expects ${expected}`,
-      );
-    }
-    place.set(values);
-  }
+  requireFit(engine.stateOf("parameter"), tensors);
+  for (const [name, values] of tensors) engine.floats("parameter", name).set(values);
 }
 
 /** Throws a failure if a tensor that the adapter repeats differs from the base's. */

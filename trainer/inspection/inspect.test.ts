@@ -163,16 +163,23 @@ test("methods without a product need the base, and have the norm of what they me
   const next = uniform(3);
   const random = (count: number) => Float32Array.from({ length: count }, () => next() - 0.5);
   const name = "model.layers.0.self_attn.q_proj";
+  const parts = ["hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"];
+  const layers = [name, name.replace("0", "1")];
   const tensors = new Map(
-    ["hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"].map((part) => [`${name}.${part}`, random(2 * 64)]),
+    layers.flatMap((layer) => parts.map((part) => [`${layer}.${part}`, random(2 * 64)] as const)),
   );
   const adapter = { settings: dense, tensors };
   await assert.rejects(inspectAdapter(adapter, options), /loha is no product of low rank.*--base/);
-  const [site] = await inspectAdapter(adapter, { ...options, base: await tinyBase(t) });
+  const base = await tinyBase(t);
+  const [site] = await inspectAdapter(adapter, { ...options, base });
+  const cut = { settings: dense, tensors: new Map([...tensors].filter(([key]) => key.startsWith(name))) };
+  await assert.rejects(inspectAdapter(cut, { ...options, base }), /the adapter has no .*layers\.1.*hada_w1_a/);
   assert.equal(site!.name, name);
   // The element-wise product of two matrices of rank 2 has rank 4.
   assert.equal(site!.singularValues.filter((value) => value > 1e-4 * site!.singularValues[0]!).length, 4);
   assert.ok(site!.norm > 0 && site!.base!.factor > 0);
+  const biases = { settings: usualMethod("bitfit"), tensors: new Map([["model.norm.bias", random(64)]]) };
+  await assert.rejects(inspectAdapter(biases, options), /bitfit is no product/);
   const prompt = { settings: usualMethod("promptTuning"), tensors: new Map() };
   await assert.rejects(inspectAdapter(prompt, options), /promptTuning has no update ΔW/);
 });

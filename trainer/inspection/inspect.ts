@@ -2,9 +2,11 @@
  * Shows the learnt update of an adapter: for each adapted matrix the singular values of its update ΔW, how many directions they use, how much
  * ΔW amplifies directions that W has little of, and the directions that it shares with another adapter (Hu et al. 2021, §7).
  */
+import { compile } from "../compile/compile.ts";
 import { invalid } from "../contract/failure.ts";
 import { declarationOf } from "../contract/methods/index.ts";
 import { methodOf } from "../methods/index.ts";
+import { requireFit } from "../weights/adapterFit.ts";
 import type { PeftAdapter } from "../weights/adapterSource.ts";
 import { isTrained, mergeTensor } from "../weights/merge.ts";
 import type { MergeBase } from "../weights/mergeBase.ts";
@@ -63,7 +65,13 @@ export interface InspectionOptions {
 /** Throws a failure with the reason for a method without ΔW, and for one whose ΔW needs a base that is not given. */
 export async function inspectAdapter(adapter: PeftAdapter, options: InspectionOptions): Promise<SiteInspection[]> {
   const { base, other, threads, onSite } = options;
+  for (const one of [adapter, ...(other ? [other] : [])]) if (base) await requireFitOn(base, one);
   const names = siteNames(adapter, base);
+  if (names.length === 0)
+    throw invalid(
+      "NoUpdate",
+      `the adapter of method ${adapter.settings.kind} changes no matrix, but only vectors, such as biases`,
+    );
   const others = other && new Set(siteNames(other, base));
   const found: SiteInspection[] = [];
   for (const [index, name] of names.entries()) {
@@ -78,6 +86,17 @@ export async function inspectAdapter(adapter: PeftAdapter, options: InspectionOp
     });
   }
   return found;
+}
+
+/** Throws a failure if the adapter is of another model. */
+async function requireFitOn({ model }: MergeBase, { settings, tensors }: PeftAdapter): Promise<void> {
+  const sizes = { rowTokens: 1, microRows: 1, recomputedBlocks: 0 };
+  const [config, storage] = [await model.config(), await model.storage()];
+  const compiled = compile({ model: config, device: "cpu", storage, method: settings, precision: "F32", ...sizes });
+  requireFit(
+    compiled.state.filter(({ role }) => role === "parameter"),
+    tensors,
+  );
 }
 
 interface BaseMatrix {

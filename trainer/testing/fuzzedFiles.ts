@@ -38,7 +38,7 @@ export const seeds: readonly Seed[] = [
 ];
 
 /** Uniform integers from 0 to below n (mulberry32). */
-function random(seed: number): (below: number) => number {
+export function random(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
     state = (state + 0x6d2b79f5) | 0;
@@ -51,7 +51,7 @@ function random(seed: number): (below: number) => number {
 const extremes = [0x00, 0xff, 0x7f, 0x80, 0x22, 0x0a, 0x2c, 0x5b];
 
 /** A few changes: bytes, ranges that are cut, repeated or moved, the end cut off. */
-function mutated(bytes: Buffer, next: (below: number) => number): Buffer {
+export function mutated(bytes: Buffer, next: (below: number) => number): Buffer {
   let result = Buffer.from(bytes);
   for (let changes = 1 + next(4); changes > 0 && result.length > 0; changes--) {
     const at = next(result.length);

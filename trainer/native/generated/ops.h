@@ -937,8 +937,9 @@ struct Lstm {
   const Tensor& before;
   int32_t width;
   int32_t reverse;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit Lstm(const Call& call)
+  LUTHIER_EVERYWHERE explicit Lstm(const Call& call)
       : x(*call.operands[0]),
         w(*call.operands[1]),
         y(*call.operands[2]),
@@ -957,8 +958,9 @@ struct LstmBackward {
   const Tensor& dx;
   int32_t width;
   int32_t reverse;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
 
-  explicit LstmBackward(const Call& call)
+  LUTHIER_EVERYWHERE explicit LstmBackward(const Call& call)
       : dy(*call.operands[0]),
         gates(*call.operands[1]),
         cell(*call.operands[2]),

@@ -1,0 +1,42 @@
+/**
+ * How each method is trained by `npm run bench -- --methods`: one budget for all, and per method the learning rate (the base is
+ * small, so most are above the defaults) and settings that differ from the defaults. A method without a line fails a test.
+ */
+import type { TrainingSpec } from "../../../trainer/contract/settings.ts";
+
+type Written = TrainingSpec["method"];
+
+export interface MethodEntry {
+  readonly learningRate: string;
+  readonly method: Written;
+}
+
+/** Data and work of every training. */
+export interface Budget {
+  readonly steps: number;
+  readonly batchTokens: number;
+  readonly maxSequenceLength: number;
+  readonly seeds: readonly number[];
+}
+
+export const usualBudget: Budget = { steps: 120, batchTokens: 2048, maxSequenceLength: 256, seeds: [1, 2, 3] };
+
+/** By the method's kind; `variants` of a method have their own names. */
+export const methodEntries: Readonly<Record<string, Readonly<Record<string, MethodEntry>>>> = {
+  full: { full: { learningRate: "3e-4", method: { full: {} } } },
+  lora: {
+    lora: { learningRate: "1e-3", method: { lora: { rank: 16 } } },
+    "lora, PiSSA": { learningRate: "1e-3", method: { lora: { rank: 16, initialization: "PiSSA" } } },
+  },
+  dora: { dora: { learningRate: "1e-3", method: { dora: { rank: 16 } } } },
+  adalora: { adalora: { learningRate: "2e-3", method: { adalora: { initialRank: 24, targetRank: 16 } } } },
+  loha: { loha: { learningRate: "2e-3", method: { loha: { rank: 16 } } } },
+  lokr: { lokr: { learningRate: "2e-3", method: { lokr: { rank: 16 } } } },
+  krona: { krona: { learningRate: "2e-3", method: { krona: {} } } },
+  ia3: { ia3: { learningRate: "2e-2", method: { ia3: {} } } },
+  bitfit: { bitfit: { learningRate: "1e-2", method: { bitfit: {} } } },
+  bottleneck: { bottleneck: { learningRate: "1e-3", method: { bottleneck: {} } } },
+  prefixTuning: { prefixTuning: { learningRate: "1e-2", method: { prefixTuning: { virtualTokens: 20 } } } },
+  promptTuning: { promptTuning: { learningRate: "3e-2", method: { promptTuning: { virtualTokens: 20 } } } },
+  pTuning: { pTuning: { learningRate: "3e-3", method: { pTuning: { virtualTokens: 20 } } } },
+};
