@@ -43,6 +43,9 @@ export const tinyLora = {
   bias: "None",
   modulesToSave: [],
   ensureWeightTying: false,
+  loftqIterations: undefined,
+  evaRho: undefined,
+  evaTau: undefined,
 } as const;
 
 export const aSpec = (changes: Partial<CompileSpec> = {}): CompileSpec => ({
