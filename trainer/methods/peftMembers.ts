@@ -56,11 +56,11 @@ export class PeftMembers {
     throw this.#wrong(name, `a number from ${least} to ${most}`);
   }
 
-  /** A number above 0. */
+  /** A number above 0 that F32 can compute with. */
   positive(name: string): number {
     const value = this.#take(name);
-    if (typeof value === "number" && value > 0 && Number.isFinite(value)) return value;
-    throw this.#wrong(name, "a number above 0");
+    if (isAbove0(value)) return value;
+    throw this.#wrong(name, `a number above 0, from ${leastNumber} to ${mostNumber}`);
   }
 
   /** A number from 0 to 1; 0 if absent. */
@@ -122,8 +122,8 @@ export class PeftMembers {
   /** A number from 0; 0 if absent. */
   notNegative(name: string): number {
     const value = this.#take(name) ?? 0;
-    if (typeof value === "number" && value >= 0 && Number.isFinite(value)) return value;
-    throw this.#wrong(name, "a number from 0");
+    if (typeof value === "number" && value >= 0 && value <= mostNumber) return value;
+    throw this.#wrong(name, `a number from 0 to ${mostNumber}`);
   }
 
   /** Our name of a library's value, or of one of several that mean the same; `absent` if it is absent. */
@@ -185,7 +185,11 @@ const isObject = (value: unknown): value is PeftConfig =>
 
 const isWhole = (value: unknown): value is number => Number.isInteger(value) && Number(value) >= 0;
 
-const isAbove0 = (value: unknown): value is number => typeof value === "number" && value > 0 && Number.isFinite(value);
+/** F32 holds such numbers, their inverses, and their quotients with ranks. */
+const [leastNumber, mostNumber] = [1e-30, 1e30];
+
+const isAbove0 = (value: unknown): value is number =>
+  typeof value === "number" && value >= leastNumber && value <= mostNumber;
 
 const isName = (value: unknown): value is string => typeof value === "string" && /^[A-Za-z0-9_.]{1,256}$/.test(value);
 

@@ -7,7 +7,7 @@ import { writeFile } from "node:fs/promises";
 import { CompileError, compile } from "../compile/compile.ts";
 import { StageFailure } from "../contract/failure.ts";
 import { resultOf, usualMethod } from "../contract/methods/index.ts";
-import { encodeSafetensors } from "../formats/safetensorsWriter.ts";
+import { encodeSafetensors, type TensorData } from "../formats/safetensorsWriter.ts";
 import { spectrumOfProduct } from "../inspection/spectrum.ts";
 import { methodOf, registeredMethods } from "../methods/index.ts";
 import { Stores } from "../stores/stores.ts";
@@ -43,8 +43,9 @@ export const adapterSeeds: readonly AdapterSeed[] = registeredMethods().flatMap(
     .filter(({ role }) => role === "parameter")
     .map(({ name, shape }) => ({ name, shape, values: startOf(name, shape) }));
   const modules = sites.filter(({ trained }) => trained.length > 0).map(({ name }) => name.split(".").at(-1) ?? "");
-  const tensors = method.peft.toPeft(parameters).map(({ name, shape, values }) => {
-    return { name, dtype: "F32" as const, shape, data: new Uint8Array(values.slice().buffer) };
+  const tensors = method.peft.toPeft(parameters).map(({ name, shape, values, dtype }): TensorData => {
+    const stored = dtype ? Int32Array.from(values) : values.slice();
+    return { name, dtype: dtype ?? "F32", shape, data: new Uint8Array(stored.buffer) };
   });
   const facts = { modules, model, parameters, steps: 10 };
   const config = adapterConfig(method.saved.kind === "none" ? settings : method.saved, facts, {

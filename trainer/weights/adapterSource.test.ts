@@ -20,6 +20,8 @@ import { StoredModel } from "./storedModel.ts";
 
 const rank = 2;
 const settings = { ...tinyLora, rank, alpha: 4, targetModules: ["q_proj"] };
+/** The settings that a configuration without these starts has. */
+const withoutStarts = { loftqIterations: undefined, evaRho: undefined, evaTau: undefined };
 const goodConfig = adapterConfig(
   settings,
   { modules: ["q_proj"], model: tinyModel, parameters: [], steps: 1 },
@@ -167,6 +169,11 @@ const hostile: [string, Files, RegExp][] = [
     configError('rank_pattern is {".*q":4}; it must be numbers by names of layers'),
   ],
   ["layers by text", withConfig({ layers_to_transform: "0" }), configError('layers_to_transform is "0"; it must be')],
+  [
+    "an alpha beyond single precision",
+    withConfig({ lora_alpha: 1e308 }),
+    configError("lora_alpha is 1e+308; it must be a number above 0, from 1e-30 to 1e+30"),
+  ],
   ["weights that are empty", { weights: new Uint8Array() }, /adapter_model\.safetensors: only 0 bytes/],
   ["weights that are cut", { weights: good.subarray(0, -1) }, /adapter_model\.safetensors: tensors end at/],
   ["no tensors", withTensors(), /adapter_model\.safetensors: has no tensors/],
@@ -239,6 +246,7 @@ test("the first name in a pattern that matches a layer applies, as in PEFT", asy
   const adapter = await read(directory, withConfig(patterns));
   assert.deepEqual(adapter?.settings, {
     ...settings,
+    ...withoutStarts,
     rankPattern: { "self_attn.q_proj": rank, q_proj: rank },
     alphaPattern: { q_proj: 4 },
   });
@@ -255,7 +263,7 @@ test("an adapter that PEFT 0.21 saves with every option unused is read", async (
   };
   const directory = await temporaryDirectory(t);
   const adapter = await read(directory, withConfig(unused));
-  assert.deepEqual(adapter?.settings, settings);
+  assert.deepEqual(adapter?.settings, { ...settings, ...withoutStarts });
   const all = await read(directory, withConfig({ target_modules: "all-linear" }));
   assert.deepEqual(all?.settings.targetModules, ["all-linear"]);
 });
