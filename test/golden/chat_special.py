@@ -40,6 +40,8 @@ def cases(new_id):
         "in both, different, added_tokens_decoder": {"config": {**named, "added_tokens_decoder": {"0": token(BEGIN), "1": token(END)}}, "map": {"eos_token": OTHER}},
         "special tokens of the vocabulary": {"config": {**named, "unk_token": "in", "additional_special_tokens": ["qu"]}},
         "a token in added_tokens_decoder alone": {"config": {**named, "added_tokens_decoder": {"0": token(BEGIN), "1": token(END), str(new_id): token("<|new|>")}}},
+        "tokens in added_tokens.json alone": {"config": {**named, "pad_token": "<|pad|>"}, "added": {"<|pad|>": new_id + 1, "<|new|>": new_id}},
+        "added_tokens.json beside added_tokens_decoder": {"config": {**named, "added_tokens_decoder": {"0": token(BEGIN), "1": token(END)}}, "added": {"<|new|>": new_id}},
     }
 
 
@@ -50,6 +52,8 @@ def golden(file, case):
         (path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", **case["config"]}))
         if "map" in case:
             (path / "special_tokens_map.json").write_text(json.dumps(case["map"]))
+        if "added" in case:
+            (path / "added_tokens.json").write_text(json.dumps(case["added"]))
         tokenizer = PreTrainedTokenizerFast.from_pretrained(path)
     texts = [
         {"text": text, "ids": tokenizer(text).input_ids, "inner": tokenizer(text, add_special_tokens=False).input_ids}

@@ -30,6 +30,8 @@ export const ourAdapters = {
   "lora-embedding": { ours: "our-embedding", theirs: "peft-embedding" },
   "lora-saved": { ours: "our-saved", theirs: "peft-saved" },
   "lora-saved-tied": { ours: "our-saved-tied", theirs: "peft-saved-tied" },
+  "lora-tokens": { ours: "our-tokens", theirs: "peft-tokens" },
+  "lora-tokens-tied": { ours: "our-tokens-tied", theirs: "peft-tokens-tied" },
   loha: { ours: "our-loha", theirs: "peft-loha" },
   lokr: { ours: "our-lokr", theirs: "peft-lokr" },
   krona: { ours: "our-krona", theirs: undefined },

@@ -18,6 +18,7 @@ const golden = z.object({
       name: z.string(),
       config: z.looseObject({}),
       map: z.looseObject({}).optional(),
+      added: z.looseObject({}).optional(),
       post_processor: z.looseObject({}).optional(),
       eosId: z.number(),
       texts: z.array(z.object({ text: z.string(), ids, inner: ids })),
@@ -30,12 +31,13 @@ const { tokenizer: file, cases } = golden.parse(JSON.parse(readFileSync(path, "u
 const begin = 0;
 
 describe("special tokens equal those of transformers, and each example has one end token", () => {
-  for (const { name, config, map, post_processor, eosId, texts } of cases) {
+  for (const { name, config, map, added, post_processor, eosId, texts } of cases) {
     test(`the special tokens are the same: ${name}`, async () => {
       const codec = await codecOf({
         tokenizer: JSON.stringify({ ...file, post_processor: post_processor ?? null }),
         config: JSON.stringify(config),
         specialTokensMap: map && JSON.stringify(map),
+        addedTokens: added && JSON.stringify(added),
       });
       assert.equal(codec.tokenizer.eosId, eosId);
       const options = { trainOn: "Responses", truncation: "End", textOverlap: 1, maxTokens: 1e6 } as const;

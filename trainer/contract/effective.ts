@@ -43,6 +43,8 @@ export interface DatasetSettings {
   truncation: "End" | "OldestTurns" | "Drop" | "Refuse";
   /** Replaces the base's own templates. */
   chatTemplate: ChatTemplateChoice | undefined;
+  /** Special tokens that the base's tokenizer gets. */
+  addedTokens: readonly string[];
   /** Tokens of a long text that its next row repeats. */
   textOverlap: number;
   maxBadFraction: number;

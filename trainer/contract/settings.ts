@@ -8,7 +8,7 @@ import { chatTemplate } from "./chatTemplate.ts";
 import { decimal } from "./decimal.ts";
 import { access, accessIsRemote, dataUri, modelUri, revisionIsOfHub, splitIsOfHub } from "./locations.ts";
 import { methodMembers } from "./methods/index.ts";
-import { ruled } from "./rules.ts";
+import { distinct, ruled } from "./rules.ts";
 import { decimalSetting, required, type Setting, section, setting, writtenShape } from "./setting.ts";
 import {
   columnsFit,
@@ -205,6 +205,13 @@ export const datasetTable = {
     later: true,
   }),
   chatTemplate,
+  addedTokens: setting(distinct(z.array(z.string().min(1).max(64)).max(256)), {
+    description:
+      "Special tokens that the tokenizer gets if it lacks them, such as <|im_start|>. A base with fewer rows than tokens gets new rows of embed_tokens and lm_head, each the mean of the others. Train them: by method.full, method.lora.trainableTokens or method.lora.modulesToSave. They are staged with the base, and so are part of merged exports.",
+    default: [],
+    defaultText: "Default: none.",
+    later: true,
+  }),
   textOverlap: setting(z.int().min(1).max(65536), {
     description:
       "Tokens of a long text (format Text) that the next row repeats as context. They contribute to the loss only once, so every token of the text is learnt. At most half of maxSequenceLength.",

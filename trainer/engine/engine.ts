@@ -288,6 +288,8 @@ async function start(
       if (!stored) throw new Error(`${tensor.name} was stored with the base, but nothing reads it`);
       into.set(await stored(tensor.name));
       return;
+    case "rows":
+      return await readBaseRows(base, { name: initial.weight, shape: initial.shape }, initial.rows, into);
     case "base":
       return await readBaseValues(base, tensor, into);
     case "rowNorms":

@@ -7,7 +7,7 @@ import type { StateTensor } from "../graph/compiled.ts";
 import type { Initial } from "../graph/tensor.ts";
 import { word } from "../numbers/philox.ts";
 
-type OfName = Exclude<Initial, { kind: "base" | "rowNorms" | "part" | "text" | "stored" }>;
+type OfName = Exclude<Initial, { kind: "base" | "rowNorms" | "part" | "text" | "stored" | "rows" }>;
 
 /** The initial values of a parameter of `shape`. */
 export function initialValues(

@@ -26,6 +26,8 @@ export interface NodeBuilder {
   addInto(op: AnyOp, operands: Operands, attributes: GivenAttributes, outputs: Operands): void;
   /** A new value of this program, not written yet. */
   activation(name: string, facts: TensorFacts): Tensor;
+  /** An input whose values belong to the program. */
+  constant(name: string, dtype: "F32" | "I32", shape: readonly number[], values: Float32Array | Int32Array): Tensor;
 }
 
 export type Operands = Readonly<Record<string, Tensor | undefined>>;

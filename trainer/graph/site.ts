@@ -145,6 +145,9 @@ export interface BranchEnd {
   sum(): Tensor;
 }
 
+/** The name of trained rows behind that of their embedding or head, as in PEFT's files. [n, d] */
+export const trainedRowsName = "token_adapter.trainable_tokens_delta";
+
 /** Adds the embeddings [n, width] of a prompt, in the type of sums. */
 export type Prompt = (at: Deriver) => Tensor;
 
@@ -203,6 +206,8 @@ export type AfterStep = (host: StepHost, step: number, steps: number) => Promise
 export interface SiteRewriter {
   /** Whether a tensor of the base is itself trained. */
   trains(name: string): boolean;
+  /** The rows of an embedding or a head that are trained; the others stay frozen. */
+  trainedRows(name: string): readonly number[];
   linear(site: LinearSite, x: Tensor, base: BaseLinear): Tensor;
   embedding(site: EmbeddingSite, base: BaseEmbedding): Tensor;
   /** The output of a branch. */

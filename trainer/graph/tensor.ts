@@ -23,6 +23,8 @@ export type Initial =
   | { kind: "orthogonal"; pair: string; part: "a" | "b" }
   /** `factor` times the rows of this matrix of the checkpoint for the text's tokens, cut or repeated. */
   | { kind: "text"; text: string; weight: string; shape: readonly [number, number]; factor: number }
+  /** Some rows of this matrix of the checkpoint. */
+  | { kind: "rows"; rows: readonly number[]; weight: string; shape: readonly [number, number] }
   /** The checkpoint's tensor of the same name. */
   | { kind: "base" }
   /** A or B, where scale·B·A is a part of this matrix of the checkpoint. */

@@ -88,6 +88,8 @@ export interface Method<Settings> {
    * Such a tensor is saved beside the method's own parameters, and replaces the base's in a merged result.
    */
   trains?(name: string, settings: Settings): boolean;
+  /** The rows of an embedding or a head that are trained, by the tensor's name; the others stay frozen. */
+  trainedRows?(name: string, settings: Settings): readonly number[];
   /** Rewrites a linear layer of the base. */
   linear?(site: LinearSite, x: Tensor, base: BaseLinear, settings: Settings): Tensor;
   /** Rewrites an embedding of the base. */
@@ -202,6 +204,7 @@ function bind<Settings extends MethodSettings>(
     },
     stepsFault: (steps) => method.stepsFault?.(settings, steps),
     trains: (name) => method.trains?.(name, settings) ?? false,
+    trainedRows: (name) => method.trainedRows?.(name, settings) ?? [],
     linear: (site, x, base) => method.linear?.(site, x, base, settings) ?? base(x),
     embedding: (site, base) => method.embedding?.(site, base, settings) ?? base(),
     branch: (site, end) => method.branch?.(site, end, settings) ?? end.output,
@@ -246,6 +249,7 @@ export const noMethod: BoundMethod = {
   check: () => undefined,
   stepsFault: () => undefined,
   trains: () => false,
+  trainedRows: () => [],
   linear: (_site, x, base) => base(x),
   embedding: (_site, base) => base(),
   branch: (_site, { output }) => output,

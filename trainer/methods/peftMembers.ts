@@ -94,6 +94,19 @@ export class PeftMembers {
     throw this.#wrong(name, "a list of names of layers");
   }
 
+  /** Lists of tokens by module; a list alone is of the first module. */
+  tokens<Module extends string>(
+    name: string,
+    modules: readonly [Module, ...Module[]],
+  ): { [name in Module]?: number[] } {
+    const value = this.#take(name) ?? {};
+    const lists = Array.isArray(value) ? { [modules[0]]: value } : value;
+    const entries = typeof lists === "object" ? Object.entries(lists) : undefined;
+    if (entries?.every(([module, list]) => modules.some((one) => one === module) && isTokenList(list)))
+      return Object.fromEntries(entries) as { [name in Module]?: number[] };
+    throw this.#wrong(name, `lists of distinct tokens of ${modules.join(" and ")}`);
+  }
+
   /** Whole numbers from 0; an empty list if absent. */
   wholes(name: string): number[] {
     const value: unknown = [this.#take(name) ?? []].flat();
@@ -182,6 +195,13 @@ function isUnset(value: unknown): boolean {
 
 const isObject = (value: unknown): value is PeftConfig =>
   typeof value === "object" && value !== null && !Array.isArray(value);
+
+const isTokenList = (list: unknown): boolean =>
+  Array.isArray(list) &&
+  list.length > 0 &&
+  list.length <= 4096 &&
+  list.every(isWhole) &&
+  new Set(list).size === list.length;
 
 const isWhole = (value: unknown): value is number => Number.isInteger(value) && Number(value) >= 0;
 

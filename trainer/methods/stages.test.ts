@@ -41,6 +41,12 @@ const methods: readonly Row[] = [
     shape: { tied: false },
   },
   {
+    name: "LoRA with trained rows of tokens",
+    method: { lora: { rank: 4, trainableTokens: { embed_tokens: [256, 110], lm_head: [257] } } },
+    learningRate: "1e-2",
+    shape: { tied: false },
+  },
+  {
     name: "PiSSA",
     method: { lora: { rank: 4, initialization: "PiSSA" } },
     learningRate: "1e-2",

@@ -5,15 +5,16 @@
  */
 import type { ModelConfig } from "../contract/model.ts";
 import type { Graph } from "../graph/graph.ts";
-import type {
-  BaseEmbedding,
-  BaseLinear,
-  KeyValuePrefix,
-  LowRank,
-  Site,
-  SiteRecord,
-  SiteRewriter,
-  Trained,
+import {
+  type BaseEmbedding,
+  type BaseLinear,
+  type KeyValuePrefix,
+  type LowRank,
+  type Site,
+  type SiteRecord,
+  type SiteRewriter,
+  type Trained,
+  trainedRowsName,
 } from "../graph/site.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { roundedTo, sumType, widthOf } from "../graph/tensor.ts";
@@ -30,6 +31,7 @@ import { glu } from "../ops/glu/op.ts";
 import { linear } from "../ops/linear/op.ts";
 import { noise } from "../ops/noise/op.ts";
 import { prefixAttention } from "../ops/prefixAttention/op.ts";
+import { replaceRows } from "../ops/replaceRows/op.ts";
 import { rmsNorm } from "../ops/rmsNorm/op.ts";
 import { rope } from "../ops/rope/op.ts";
 import { scaleColumns } from "../ops/scaleColumns/op.ts";
@@ -109,6 +111,24 @@ export class ModelBuilder {
       : this.#variables.weight(name, shape, kind);
   }
 
+  /** An embedding or a head: the base's matrix, or the same with rows that the method trains. [V, d] */
+  table(name: string, rows: number, width: number): Tensor {
+    const x = this.weight(name, [rows, width], "dense");
+    const trained = this.#method.trainedRows(name);
+    if (trained.length === 0) return x;
+    const shape = [rows, width] as const;
+    const site = this.#site(name.replace(/\.weight$/, ""), []);
+    const own = [trained.length, width];
+    const theta = site.latent(trainedRowsName, own, { kind: "rows", rows: trained, weight: name, shape });
+    return site.derived("token_adapter.weight", shape, "activation", ({ graph, read }) => {
+      const index = graph.constant(`${name}.rows`, "I32", [trained.length], Int32Array.from(trained));
+      const values = read(theta);
+      const y = graph.activation("replaceRows.y", { dtype: values.dtype, shape });
+      replaceRows.into(graph, { x, rows: values, index }, {}, { y });
+      return y;
+    });
+  }
+
   /**
    * A site that the method may rewrite. `name` is its tensor's. [tokens, d]
    * `factor`: of the tokens' embeddings; those of a prompt are used as they are, as in transformers.
@@ -119,7 +139,7 @@ export class ModelBuilder {
     const ids = this.graph.input("ids", "I32", [mode.tokens]);
     const trained: string[] = [];
     const base: BaseEmbedding = (beside) => {
-      const residual = this.#rowsOf("embed.y", ids, this.weight(name, [rows, width], "dense"));
+      const residual = this.#rowsOf("embed.y", ids, this.table(name, rows, width));
       if (!beside) return residual;
       const x = this.#rowsOf("embed.a", ids, beside.a);
       return linear.node(this.graph, { x, w: beside.b, residual }, { tailScale: 1 }).y;

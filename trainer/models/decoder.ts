@@ -26,7 +26,7 @@ export function blocks(b: ModelBuilder, input: Tensor, block: (layer: number, in
 /** The head's own matrix, or the embedding's. */
 export function head(b: ModelBuilder): Tensor {
   const { tieWordEmbeddings, vocabSize, hiddenSize } = b.config;
-  return b.weight(tieWordEmbeddings ? embedding : "lm_head.weight", [vocabSize, hiddenSize], "dense");
+  return b.table(tieWordEmbeddings ? embedding : "lm_head.weight", vocabSize, hiddenSize);
 }
 
 const embedding = "model.embed_tokens.weight";

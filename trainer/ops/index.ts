@@ -43,6 +43,7 @@ import { prefixAttentionBackward } from "./prefixAttentionBackward/op.ts";
 import { release } from "./release/op.ts";
 import { relu } from "./relu/op.ts";
 import { reluBackward } from "./reluBackward/op.ts";
+import { replaceRows } from "./replaceRows/op.ts";
 import { rmsNorm } from "./rmsNorm/op.ts";
 import { rmsNormBackward } from "./rmsNormBackward/op.ts";
 import { rope } from "./rope/op.ts";
@@ -108,6 +109,7 @@ export const ops: readonly ListedOp[] = [
   noise,
   lstm,
   lstmBackward,
+  replaceRows,
 ];
 
 export const isComputing = (op: ListedOp): op is AnyOp => "operands" in op;

@@ -20,6 +20,7 @@ import { ProgressReporter, type ProgressUpdate } from "../progress/progressRepor
 import { Objects, type StagedObject } from "../stores/objects.ts";
 import { jsonOf } from "../stores/sealed.ts";
 import { MissingFileError } from "../stores/store.ts";
+import { withTokens } from "./addedTokens.ts";
 import { withTemplate } from "./chosenTemplate.ts";
 import { classified } from "./classify.ts";
 import { type StageContext, throwIfStopped } from "./context.ts";
@@ -171,9 +172,11 @@ class Preparation {
       this.#report({ phase: "Fetching", done, total, unit: "bytes" });
     };
     const { artifactRoot } = this.#file;
-    const [objects, { chatTemplate }] = [this.#objects, this.#settings];
+    const [objects, { chatTemplate, addedTokens }] = [this.#objects, this.#settings];
     const own = await stageBase(this.#baseAt.uri, { stores, objects, artifactRoot, onBytes });
-    const staged = chatTemplate === undefined ? own : await withTemplate(own, chatTemplate, { stores, objects });
+    const larger =
+      addedTokens.length === 0 ? own : await withTokens(own, addedTokens, { stores, objects, log: this.#context.log });
+    const staged = chatTemplate === undefined ? larger : await withTemplate(larger, chatTemplate, { stores, objects });
     return { ...staged, digest: await this.#keepBase(staged.manifest) };
   }
 

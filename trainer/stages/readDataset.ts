@@ -162,7 +162,7 @@ class Reading {
     if (batch.highestToken >= vocabSize) {
       throw invalid(
         "TokenizerMismatch",
-        `the tokenizer gives token ${batch.highestToken}, but the model's vocab_size is ${vocabSize}: use the tokenizer of this model`,
+        `the tokenizer gives token ${batch.highestToken}, but the model's vocab_size is ${vocabSize}: use the tokenizer of this model, or list the tokens without rows in dataset.addedTokens`,
       );
     }
     let [sequence, word] = [0, 0];

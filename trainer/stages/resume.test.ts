@@ -41,6 +41,10 @@ test("a run that is stopped anywhere and resumed gives the same bytes", async (t
       },
       shape: { family: "qwen2", tied: false },
     },
+    {
+      method: { lora: { rank: 4, trainableTokens: { embed_tokens: [259, 260] } } },
+      dataset: { addedTokens: ["<think>", "</think>"] },
+    },
     { method: { dora: { rank: 4 } }, quantization: { type: "NF4" } },
     // Ranks are allocated before, between and after the stops, and their state is in the checkpoints.
     {

@@ -42,6 +42,7 @@ export const tinyLora = {
   learningRateRatio: 1,
   bias: "None",
   modulesToSave: [],
+  trainableTokens: {},
   ensureWeightTying: false,
   loftqIterations: undefined,
   evaRho: undefined,

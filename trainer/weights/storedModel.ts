@@ -152,6 +152,7 @@ export class StoredModel implements ModelFiles {
       tokenizer: await this.text("tokenizer.json"),
       config: await this.text("tokenizer_config.json"),
       specialTokensMap: await textIfThere("special_tokens_map.json"),
+      addedTokens: await textIfThere("added_tokens.json"),
       templates: await this.#templates(),
       modelConfig: await this.text("config.json"),
       generationConfig: await textIfThere("generation_config.json"),

@@ -4,7 +4,15 @@ import type { Rule } from "../rules.ts";
 import { decimalSetting, setting } from "../setting.ts";
 import { declareMethod, type SettingsOf } from "./declaration.ts";
 import { alpha, alphaPattern, initializationFromBase, rank, rankPattern, rankStabilized } from "./lowRank.ts";
-import { bias, ensureWeightTying, excludeModules, layers, modulesToSave, targetsWithEmbedding } from "./targets.ts";
+import {
+  bias,
+  ensureWeightTying,
+  excludeModules,
+  layers,
+  modulesToSave,
+  targetsWithEmbedding,
+  trainableTokens,
+} from "./targets.ts";
 
 type Field = "loftqIterations" | "evaRho" | "evaTau";
 
@@ -55,6 +63,7 @@ export const lora = declareMethod(
       bias,
       modulesToSave,
       ensureWeightTying,
+      trainableTokens,
       loftqIterations: setting(z.int().min(1).max(20), {
         description:
           "LoftQ's alternations between quantising and decomposing. After more than one the quantised base is not the one that other programs make.",

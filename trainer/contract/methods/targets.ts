@@ -76,6 +76,21 @@ export const ensureWeightTying = setting(z.boolean(), {
   later: true,
 });
 
+const tokenRows = distinct(z.array(z.int().min(0).max(999_999)).min(1).max(4096)).optional();
+const rowsByModule = z.strictObject({
+  embed_tokens: tokenRows.meta({ description: "Rows of the embedding." }),
+  lm_head: tokenRows.meta({ description: "Rows of the head, where it is not the embedding." }),
+});
+type RowsByModule = z.infer<typeof rowsByModule>;
+
+export const trainableTokens: Setting<RowsByModule, RowsByModule> = setting(rowsByModule, {
+  description:
+    "Tokens whose rows of embed_tokens and lm_head are trained and saved, such as those of dataset.addedTokens; all other rows stay frozen. Where the head is embed_tokens, its rows are the same.",
+  default: {},
+  defaultText: "Default: none.",
+  later: true,
+});
+
 export const layers: Setting<number[], number[]> = setting(z.array(z.int().min(0).max(511)).max(512), {
   description: "Numbers of the model's layers to adapt, counted from 0.",
   default: [],

@@ -1,7 +1,8 @@
 /**
  * The tokens in tokenizer_config.json and special_tokens_map.json: end of sequence, padding and others. As in
  * transformers 5, special_tokens_map.json takes precedence over tokenizer_config.json, unless the latter lists
- * `added_tokens_decoder`, as files of newer releases do; then it only adds missing tokens. Pure.
+ * `added_tokens_decoder`, as files of newer releases do; then it only adds missing tokens, and added_tokens.json is not
+ * used. Pure.
  */
 import { z } from "zod";
 import { invalid } from "../../contract/failure.ts";
@@ -62,8 +63,10 @@ const tokenFile = z.looseObject({
 });
 type Token = z.infer<typeof token>;
 
-/** Reads the texts of the two files. Throws a failure that names the file. */
-export function readSpecialTokens(configText: string, mapText: string | undefined): NamedTokens {
+const olderFile = z.record(z.string().max(512), z.int().min(0));
+
+/** Reads the texts of the files. Throws a failure that names the file. */
+export function readSpecialTokens(configText: string, mapText?: string, addedText?: string): NamedTokens {
   const config = read("tokenizer_config.json", configText);
   const map = mapText === undefined ? {} : read("special_tokens_map.json", mapText);
   const [first, second] = config.added_tokens_decoder ? [config, map] : [map, config];
@@ -81,6 +84,10 @@ export function readSpecialTokens(configText: string, mapText: string | undefine
     );
   }
   const decoder = Object.entries(config.added_tokens_decoder ?? {}).sort(([a], [b]) => Number(a) - Number(b));
+  const named = [...byRole.values(), ...extra(first), ...extra(second)];
+  const added = config.added_tokens_decoder
+    ? decoder.map(([, one]) => settingsOf(one))
+    : olderTokens(addedText, new Set(named.map(({ content }) => content)));
   return {
     special: {
       bosToken: contentOf("bos_token"),
@@ -88,12 +95,21 @@ export function readSpecialTokens(configText: string, mapText: string | undefine
       padToken: contentOf("pad_token"),
       unkToken: contentOf("unk_token"),
     },
-    named: [...byRole.values(), ...extra(first), ...extra(second)].map((one) => ({
-      ...settingsOf(one),
-      special: true,
-    })),
-    added: decoder.map(([, one]) => settingsOf(one)),
+    named: named.map((one) => ({ ...settingsOf(one), special: true })),
+    added,
   };
+}
+
+/** The tokens of added_tokens.json, which tokenizers of older versions wrote, in the order of their ids. */
+function olderTokens(text: string | undefined, special: ReadonlySet<string>): NamedToken[] {
+  if (text === undefined) return [];
+  const parsed = olderFile.safeParse(parseJson("added_tokens.json", text));
+  if (!parsed.success) throw invalid("TokenizerInvalid", `added_tokens.json: ${errorText(parsed.error)}`);
+  const entries = Object.entries(parsed.data).sort(([, a], [, b]) => a - b);
+  return entries.map(([content]) => {
+    const isSpecial = special.has(content);
+    return { ...settingsOf({ content }), special: isSpecial, normalized: !isSpecial };
+  });
 }
 
 function extra({ additional_special_tokens, extra_special_tokens }: z.infer<typeof tokenFile>): Token[] {

@@ -27,6 +27,8 @@ export interface TokenizerTexts {
   readonly config: string;
   /** special_tokens_map.json, if present. */
   readonly specialTokensMap?: string | undefined;
+  /** added_tokens.json, if present. */
+  readonly addedTokens?: string | undefined;
 }
 
 export interface TextToEncode {
@@ -54,6 +56,8 @@ interface Continuing {
 export class Tokenizer {
   readonly special: SpecialTokens;
   readonly eosId: number;
+  /** Number of its tokens, added ones included. */
+  readonly size: number;
   /** Tokens that the post-processor puts before a text. */
   readonly leadingIds: readonly number[];
   /** Tokens that it puts after a text. */
@@ -72,6 +76,7 @@ export class Tokenizer {
     this.#library = library;
     this.#decoder = library.getDecoder();
     this.special = special;
+    this.size = library.getVocabSize(true);
     this.addedTexts = [...added.keys()];
     this.specialTexts = new Set(this.addedTexts.filter((content) => added.get(content) === true));
     this.eosId = around.eosId;
@@ -82,7 +87,7 @@ export class Tokenizer {
 
   /** Loads the texts of the model's files. Throws a failure that names the file. */
   static async load(texts: TokenizerTexts): Promise<Tokenizer> {
-    const { special, named, added } = readSpecialTokens(texts.config, texts.specialTokensMap);
+    const { special, named, added } = readSpecialTokens(texts.config, texts.specialTokensMap, texts.addedTokens);
     const file = readTokenizerFile(texts.tokenizer);
     const library = usable(() => Library.fromString(deterministicText(texts.tokenizer, file)));
     requireBoundedGrowth(file);

@@ -3,10 +3,13 @@
  *
  * On an embedding, as in PEFT: y = E[id] + s·A[id]·Bᵀ, A = 0, B ~ N(0, 1), without dropout.
  */
+import { counted } from "../../contract/counted.ts";
 import { lora as declaration, type LoraSettings } from "../../contract/methods/lora.ts";
+import { trainedRowsName } from "../../graph/site.ts";
 import { addScaledProduct, transposed } from "../lowRank.ts";
 import { defineMethod, type MethodTask } from "../method.ts";
 import { isAdapted, isTrainedTensor, savedFault } from "../savedModules.ts";
+import { mergeTrainedRows, trainedRowsFault, trainedRowsOf } from "../trainedRows.ts";
 import { updateFault, updateOf } from "../update.ts";
 import { isEva, setUpEva } from "./eva.ts";
 import { factorsOf, quantizedStart } from "./factors.ts";
@@ -14,21 +17,37 @@ import { fromBaseFault, savedSettings } from "./fromBase.ts";
 import { loraPeft } from "./peft.ts";
 
 export const lora = defineMethod(declaration, {
-  describe({ rank, alpha, dropout, targetModules, rankStabilized, initialization, bias, modulesToSave }) {
+  describe({
+    rank,
+    alpha,
+    dropout,
+    targetModules,
+    rankStabilized,
+    initialization,
+    bias,
+    modulesToSave,
+    trainableTokens,
+  }) {
     const scaling = rankStabilized ? ", rank-stabilised" : "";
     const start = !["Kaiming", "Gaussian", "Orthogonal"].includes(initialization)
       ? `, initialised by ${initialization}`
       : "";
     const update = `LoRA, rank ${rank}, alpha ${alpha}${scaling}, dropout ${dropout}, on ${targetModules.join(", ")}${start}`;
     const biases = { None: [], All: ["all biases"], LoraOnly: ["the biases of these layers"] }[bias];
-    const whole = [...modulesToSave, ...biases];
+    const rows = Object.entries(trainableTokens).map(
+      ([name, list = []]) => `${counted(list.length, "row")} of ${name}`,
+    );
+    const whole = [...modulesToSave, ...biases, ...rows];
     return whole.length === 0 ? update : `${update}; trained whole: ${whole.join(", ")}`;
   },
   check(settings, task) {
     const linear = task.sites.filter((site) => isAdapted(site, settings));
     const embeddings = task.embeddings.filter((site) => isAdapted(site, settings, "embedding"));
     const named = [...task.sites, ...task.embeddings];
-    const fault = updateFault(settings, { named, linear, embeddings }) ?? savedFault(settings, task);
+    const fault =
+      updateFault(settings, { named, linear, embeddings }) ??
+      savedFault(settings, task) ??
+      trainedRowsFault(settings, task);
     if (fault !== undefined) return fault;
     const begins = fromBaseFault(settings, task, { linear, embeddings });
     if (begins !== undefined) return begins;
@@ -37,6 +56,7 @@ export const lora = defineMethod(declaration, {
     return embeddings.length > 0 && task.model.tieWordEmbeddings ? tiedFault(settings, task) : undefined;
   },
   trains: isTrainedTensor,
+  trainedRows: trainedRowsOf,
   saved: savedSettings,
   quantizedStart,
   readsInputs: isEva,
@@ -56,6 +76,8 @@ export const lora = defineMethod(declaration, {
     return base({ a: a.phi, b: b.phi });
   },
   merge(site, w, rows, settings) {
+    if (site.has(trainedRowsName))
+      return mergeTrainedRows(site, w, rows, trainedRowsOf(`${site.name}.weight`, settings));
     const { scale } = updateOf(site.name, settings);
     if (site.has("lora_embedding_A")) {
       const b = site.parameter("lora_embedding_B");

@@ -7,6 +7,7 @@ import { type ConfigFacts, type NamedValues, type PeftFormat, peftPrefix, type S
 import type { PeftMembers } from "../peftMembers.ts";
 import { patterns, readPatterns, readSelection, selection, targetsOf } from "../peftTargets.ts";
 import { isTrainedTensor, ownNameOf, peftNameOf, repeatsHead, type Saved, tiedTensors } from "../savedModules.ts";
+import { isTrainedRowsKey, readTrainedRows, trainedRowsConfig, trainedRowsKeyFault } from "../trainedRows.ts";
 import { updateOf } from "../update.ts";
 import { embeddingFault, isEmbeddingKey, repeatedEmbedding, turned } from "./embedding.ts";
 import { isEva, padded, patternsOf, trimmed } from "./eva.ts";
@@ -35,7 +36,7 @@ const ofStartsAndFlags = [
 ];
 
 /** The settings that LoRA and DoRA share, and dropout, which is 0 in DoRA. */
-type Common = Omit<LoraSettings, "kind" | "learningRateRatio" | "loftqIterations" | "evaRho" | "evaTau" | keyof Saved>;
+type Common = Omit<LoraSettings, "kind" | "learningRateRatio" | "trainableTokens" | "loftqIterations" | "evaRho" | "evaTau" | keyof Saved>;
 
 const biasInPeft = { None: "none", All: "all", LoraOnly: "lora_only" } as const;
 
@@ -112,6 +113,7 @@ export const loraPeft: PeftFormat<LoraSettings> = {
       ? { ...loraConfig(settings, facts, { useDora: false }), ...patternsOf(settings, facts) }
       : loraConfig(savedSettings(settings), facts, { useDora: false })),
     ...savedConfig(settings),
+    ...trainedRowsConfig(settings.trainableTokens),
   }),
   matches: ({ peft_type, use_dora }) => peft_type === "LORA" && use_dora !== true,
   read: (members) => ({
@@ -122,11 +124,13 @@ export const loraPeft: PeftFormat<LoraSettings> = {
     evaRho: undefined,
     evaTau: undefined,
     ...readSaved(members),
+    trainableTokens: readTrainedRows(members),
   }),
   fault(tensor, settings, has) {
     const { embedding, head } = tiedTensors;
     const own = tensor.key.startsWith(peftPrefix) ? ownNameOf(tensor.key.slice(peftPrefix.length)) : undefined;
     if (own !== undefined && isTrainedTensor(own, settings)) return undefined;
+    if (own !== undefined && isTrainedRowsKey(own)) return trainedRowsKeyFault(tensor, own, settings);
     if (isEmbeddingKey(tensor.key)) return embeddingFault(tensor, settings, has);
     if (repeatedEmbedding(tensor.key, has) !== undefined) return undefined;
     if (own !== head || !repeatsHead(settings)) return loraFault(tensor, settings, has);

@@ -65,6 +65,12 @@ inline void checkIndices(const PrefixAttentionBackward& op) {
   check.upToOwnRow("segmentStart", op.segmentStart);
 }
 
+inline void checkIndices(const ReplaceRows& op) {
+  const IndexCheck check("replaceRows");
+  check.within("index", op.index, 0, op.x.dims[0]);
+  check.distinct({{&op.index, op.x.dims[0]}});
+}
+
 // X(name, Struct) for every op that has indices.
 #define LUTHIER_INDEXED_OPS(X) \
   X(embed, Embed) \
@@ -77,6 +83,7 @@ inline void checkIndices(const PrefixAttentionBackward& op) {
   X(cacheAppend, CacheAppend) \
   X(attentionCached, AttentionCached) \
   X(prefixAttention, PrefixAttention) \
-  X(prefixAttentionBackward, PrefixAttentionBackward)
+  X(prefixAttentionBackward, PrefixAttentionBackward) \
+  X(replaceRows, ReplaceRows)
 
 }  // namespace luthier

@@ -526,6 +526,13 @@ inline constexpr AttributeInfo lstmBackwardAttributes[] = {
     {"reverse", false, -unbounded, unbounded, false, -1, {0, 1}, 2},
 };
 
+inline constexpr OperandInfo replaceRowsOperands[] = {
+    {"x", OperandType::dense, "V,d", false, false, false, -1},
+    {"rows", OperandType::dense, "n,d", false, false, false, -1},
+    {"index", OperandType::i32, "n", false, false, true, -1},
+    {"y", OperandType::dense, "V,d", false, true, false, -1},
+};
+
 // By opcode − 1. An operand count of −1: any number.
 inline constexpr OpInfo opTable[opcodeCount] = {
     {"embed", embedOperands, 3, nullptr, 0, 0},
@@ -578,6 +585,7 @@ inline constexpr OpInfo opTable[opcodeCount] = {
     {"noise", noiseOperands, 5, noiseAttributes, 2, 2},
     {"lstm", lstmOperands, 6, lstmAttributes, 2, 2},
     {"lstmBackward", lstmBackwardOperands, 5, lstmBackwardAttributes, 2, 2},
+    {"replaceRows", replaceRowsOperands, 4, nullptr, 0, 0},
 };
 
 }  // namespace luthier

@@ -62,9 +62,10 @@ enum class Opcode : int32_t {
   noise = 48,
   lstm = 49,
   lstmBackward = 50,
+  replaceRows = 51,
 };
 
-inline constexpr int32_t opcodeCount = 50;  // opcodes run from 1 to this
+inline constexpr int32_t opcodeCount = 51;  // opcodes run from 1 to this
 
 struct Embed {
   const Tensor& ids;
@@ -970,6 +971,20 @@ struct LstmBackward {
         reverse(call.integer(1)) {}
 };
 
+struct ReplaceRows {
+  const Tensor& x;
+  const Tensor& rows;
+  const Tensor& index;
+  const Tensor& y;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
+
+  LUTHIER_EVERYWHERE explicit ReplaceRows(const Call& call)
+      : x(*call.operands[0]),
+        rows(*call.operands[1]),
+        index(*call.operands[2]),
+        y(*call.operands[3]) {}
+};
+
 // X(name, Struct) for every op that computes something.
 #define LUTHIER_OPS(X) \
   X(embed, Embed) \
@@ -1020,6 +1035,7 @@ struct LstmBackward {
   X(adamw8, Adamw8) \
   X(noise, Noise) \
   X(lstm, Lstm) \
-  X(lstmBackward, LstmBackward)
+  X(lstmBackward, LstmBackward) \
+  X(replaceRows, ReplaceRows)
 
 }  // namespace luthier

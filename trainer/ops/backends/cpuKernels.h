@@ -40,6 +40,7 @@
 #include "../prefixAttentionBackward/cpu.h"
 #include "../relu/cpu.h"
 #include "../reluBackward/cpu.h"
+#include "../replaceRows/cpu.h"
 #include "../rmsNorm/cpu.h"
 #include "../rmsNormBackward/cpu.h"
 #include "../rope/cpu.h"

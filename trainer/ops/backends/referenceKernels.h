@@ -40,6 +40,7 @@
 #include "../prefixAttentionBackward/reference.h"
 #include "../relu/reference.h"
 #include "../reluBackward/reference.h"
+#include "../replaceRows/reference.h"
 #include "../rmsNorm/reference.h"
 #include "../rmsNormBackward/reference.h"
 #include "../rope/reference.h"

@@ -1,0 +1,86 @@
+/**
+ * Rows of the embedding and of the head that LoRA trains, such as those of new tokens: PEFT's `trainable_token_indices`. A
+ * row is replaced by a trained one, so its value in the base does not matter. Where the head is the embedding, both have
+ * the trained rows. Pure.
+ */
+import type { LoraSettings } from "../contract/methods/lora.ts";
+import { trainedRowsName } from "../graph/site.ts";
+import type { MethodTask, RowRange, TrainedSite } from "./method.ts";
+import type { StoredShape } from "./peft.ts";
+import type { PeftMembers } from "./peftMembers.ts";
+import { isAdapted, isTrainedTensor, type Saved, tiedTensors } from "./savedModules.ts";
+import type { Targets } from "./targets.ts";
+
+type TrainedTokens = LoraSettings["trainableTokens"];
+
+const tensors = { embed_tokens: tiedTensors.embedding, lm_head: tiedTensors.head } as const;
+
+/** The trained rows of a tensor of the base. */
+export const trainedRowsOf = (
+  name: string,
+  { trainableTokens }: { trainableTokens: TrainedTokens },
+): readonly number[] =>
+  (name === tensors.embed_tokens
+    ? trainableTokens.embed_tokens
+    : name === tensors.lm_head && trainableTokens.lm_head) || [];
+
+/** The error if this model cannot train these rows, with the fix; undefined if it can. */
+export function trainedRowsFault(
+  settings: Saved & Targets & { readonly trainableTokens: TrainedTokens },
+  { model, tensors: known }: Pick<MethodTask, "model" | "tensors">,
+): string | undefined {
+  const { embed_tokens = [], lm_head = [] } = settings.trainableTokens;
+  if (lm_head.length > 0 && model.tieWordEmbeddings)
+    return "trainableTokens: this model's head is embed_tokens, so its rows are trained with those: remove lm_head";
+  for (const [name, rows] of Object.entries({ embed_tokens, lm_head })) {
+    const tensor = tensors[name as keyof typeof tensors];
+    const beyond = rows.find((row) => row >= model.vocabSize);
+    if (beyond !== undefined)
+      return `trainableTokens.${name}: token ${beyond} is beyond the model's ${model.vocabSize} rows: add its text to dataset.addedTokens`;
+    const isWhole = rows.length > 0 && known.has(tensor) && isTrainedTensor(tensor, settings);
+    const isLowRank = rows.length > 0 && isAdapted(tensor.replace(/\.weight$/, ""), settings, "embedding");
+    if (isWhole || isLowRank)
+      return `trainableTokens.${name}: ${isWhole ? "modulesToSave" : "targetModules"} trains ${name} already: name it in one of them`;
+  }
+  return undefined;
+}
+
+/** Writes the trained rows in place of the base's. */
+export function mergeTrainedRows(
+  site: TrainedSite,
+  w: Float32Array,
+  { first, last }: RowRange,
+  trained: readonly number[],
+): void {
+  const values = site.parameter(trainedRowsName);
+  const width = w.length / (last - first);
+  for (const [index, row] of trained.entries()) {
+    if (row >= first && row < last) w.set(values.subarray(index * width, (index + 1) * width), (row - first) * width);
+  }
+}
+
+/** PEFT's member: a list for the embedding alone, or lists by module. */
+export function trainedRowsConfig({ embed_tokens, lm_head }: TrainedTokens): Readonly<Record<string, unknown>> {
+  if (!embed_tokens && !lm_head) return {};
+  const both = { ...(embed_tokens && { embed_tokens }), lm_head };
+  return { trainable_token_indices: lm_head ? both : embed_tokens };
+}
+
+export const readTrainedRows = (members: PeftMembers): TrainedTokens =>
+  members.tokens("trainable_token_indices", ["embed_tokens", "lm_head"]);
+
+const isKey = new RegExp(`\\.${trainedRowsName.replaceAll(".", "\\.")}$`);
+export const isTrainedRowsKey = (key: string): boolean => isKey.test(key);
+
+/** The error for a tensor that does not have one row per trained token. */
+export function trainedRowsKeyFault(
+  { key, shape }: StoredShape,
+  own: string,
+  settings: { trainableTokens: TrainedTokens },
+): string | undefined {
+  const { length } = trainedRowsOf(`${own.replace(isKey, "")}.weight`, settings);
+  if (length === 0) return `key ${key} is not of a layer in trainable_token_indices`;
+  return shape.length === 2 && shape[0] === length
+    ? undefined
+    : `${key} has shape [${shape.join(", ")}], which does not fit the ${length} tokens of trainable_token_indices`;
+}
