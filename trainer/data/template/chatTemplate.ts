@@ -10,6 +10,7 @@ import { invalid, messageOf, StageFailure } from "../../contract/failure.ts";
 import { type Conversation, type JsonObject, type Message, RowError } from "../rows/example.ts";
 import { generousTime, TimeLimitError, tooSlow, withinTime } from "../rows/timeLimit.ts";
 import type { SpecialTokens } from "../tokenizer/specialTokens.ts";
+import { type Rendered, withNoncharacters, withoutNoncharacters } from "./generationMarks.ts";
 import { PythonInterpreter, runtimeValue } from "./jinja.ts";
 import { pythonJson, pythonText } from "./pythonText.ts";
 
@@ -93,10 +94,14 @@ function fixedDate(format: string): string {
   });
 }
 
-type Program = ReturnType<typeof parse>;
+interface Program {
+  readonly body: ReturnType<typeof parse>;
+  readonly hasMarks: boolean;
+}
+type Run = (messages: readonly RuntimeValue[], prompt: boolean) => Rendered;
 
 /** Renders the first `count` messages of a conversation; with `prompt`, up to the start of the assistant's answer. */
-export type Render = (count: number, prompt: boolean) => string;
+export type Render = (count: number, prompt: boolean) => Rendered;
 
 export class ChatTemplate {
   readonly #texts: TemplateTexts;
@@ -115,7 +120,7 @@ export class ChatTemplate {
 
   /** The conversation as text; with `prompt`, up to the start of the assistant's answer. Throws `RowError`. */
   render(conversation: Conversation, prompt: boolean): string {
-    return this.prefixesOf(conversation)(conversation.messages.length, prompt);
+    return this.prefixesOf(conversation)(conversation.messages.length, prompt).text;
   }
 
   /** The result of `render`; undefined when the template cannot render the conversation, for any reason. */
@@ -123,7 +128,7 @@ export class ChatTemplate {
     const name = this.#nameOf(conversation);
     if (name === undefined) return undefined;
     const run = this.#runner(name, conversation);
-    return attempt(() => run(valuesOf(conversation.messages, "objects"), prompt));
+    return attempt(() => run(valuesOf(conversation.messages, "objects"), prompt).text);
   }
 
   /**
@@ -186,7 +191,7 @@ export class ChatTemplate {
     );
   }
 
-  #runner(name: string, { tools }: Conversation): (messages: readonly RuntimeValue[], prompt: boolean) => string {
+  #runner(name: string, { tools }: Conversation): Run {
     const program = this.#programs.get(name)!;
     const common = new Environment(this.#globals);
     common.setVariable("tools", runtimeValue(tools ?? null));
@@ -241,10 +246,11 @@ function parsed(name: string, text: string): Program {
     throw invalid("TemplateInvalid", `${called} has ${text.length} characters, more than ${maxTemplateLength}`);
   }
   try {
-    return withinTime(generousTime, () =>
-      // Jinja's line ends, whatever the line ends of the file.
-      parse(tokenize(text.replace(/\r\n?/g, "\n"), { lstrip_blocks: true, trim_blocks: true })),
-    );
+    // Jinja's line ends, whatever the line ends of the file.
+    const lines = text.replace(/\r\n?/g, "\n");
+    const written = withNoncharacters(lines);
+    const options = { lstrip_blocks: true, trim_blocks: true };
+    return { body: withinTime(generousTime, () => parse(tokenize(written, options))), hasMarks: written !== lines };
   } catch (error) {
     // The parser runs past the end of a template with an unclosed block.
     const why = error instanceof TypeError ? "a block or an expression is not closed" : messageOf(error);
@@ -252,21 +258,21 @@ function parsed(name: string, text: string): Program {
   }
 }
 
-function rendered(program: Program, scope: Environment): string {
+function rendered(program: Program, scope: Environment): Rendered {
   let text: string;
   try {
-    text = withinTime(generousTime, () => String(new PythonInterpreter(scope).run(program).value));
+    text = withinTime(generousTime, () => String(new PythonInterpreter(scope).run(program.body).value));
   } catch (error) {
     if (error instanceof TimeLimitError) throw tooSlow(`${error.message} for one conversation`);
     throw error;
   }
   if (text.length > maxRenderedLength)
     throw new RowError(`its rendering has ${text.length} characters, more than ${maxRenderedLength}`);
-  return text;
+  return program.hasMarks ? withoutNoncharacters(text) : { text, marked: [] };
 }
 
 /** The result of `render`, or undefined when it throws anything but a failure. */
-function attempt(render: () => string): string | undefined {
+function attempt<T>(render: () => T): T | undefined {
   try {
     return render();
   } catch (error) {
@@ -319,17 +325,17 @@ const jsonOf = (value: JsonObject) =>
  */
 function takesTexts(
   messages: readonly Message[],
-  run: (messages: readonly RuntimeValue[], prompt: boolean) => string,
+  run: Run,
   objects: readonly RuntimeValue[],
   texts: readonly RuntimeValue[],
 ): boolean {
-  const withObjects = attempt(() => run(objects, false));
+  const withObjects = attempt(() => run(objects, false).text);
   const written = messages
     .flatMap(({ tool_calls = [] }) => tool_calls)
     .filter(({ function: { arguments: given } }) => Object.keys(given).length > 0)
     .map(({ function: { arguments: given } }) => pythonText(runtimeValue(given)));
   if (withObjects !== undefined && !written.some((text) => withObjects.includes(text))) return false;
-  const withTexts = attempt(() => run(texts, false));
+  const withTexts = attempt(() => run(texts, false).text);
   if (withTexts === undefined) return false;
   // A dictionary that is part of a message's text occurs in both renderings.
   const occurrences = (text: string) => written.reduce((sum, one) => sum + text.split(one).length - 1, 0);
