@@ -36,7 +36,10 @@ const ofStartsAndFlags = [
 ];
 
 /** The settings that LoRA and DoRA share, and dropout, which is 0 in DoRA. */
-type Common = Omit<LoraSettings, "kind" | "learningRateRatio" | "trainableTokens" | "loftqIterations" | "evaRho" | "evaTau" | keyof Saved>;
+type Common = Omit<
+  LoraSettings,
+  "kind" | "learningRateRatio" | "trainableTokens" | "loftqIterations" | "evaRho" | "evaTau" | keyof Saved
+>;
 
 const biasInPeft = { None: "none", All: "all", LoraOnly: "lora_only" } as const;
 
