@@ -51,7 +51,7 @@ const golden = (family: string): Golden => goldenFile.parse(JSON.parse(bytes(`da
 const templateText = (name: string) => bytes(`templates/${name}.jinja`).toString();
 export const tokenizerText = (family: string) => gunzipSync(bytes(`data/real/${family}.tokenizer.json.gz`)).toString();
 
-const conversations: readonly Messages[] = gunzipSync(bytes("data/real/conversations.jsonl.gz"))
+export const conversations: readonly Messages[] = gunzipSync(bytes("data/real/conversations.jsonl.gz"))
   .toString()
   .trimEnd()
   .split("\n")

@@ -9,6 +9,7 @@ import base64
 import heapq
 import json
 import pathlib
+import re
 import tarfile
 import zipfile
 
@@ -152,7 +153,7 @@ def cut(file, texts):
     model = file["model"]
     pairs = [tuple(merge.split(" ")) if isinstance(merge, str) else tuple(merge) for merge in model["merges"]]
     ranks = {pair: rank for rank, pair in enumerate(pairs)}
-    added = sorted((token["content"] for token in file["added_tokens"]), key=len, reverse=True)
+    added = {token["content"]: token["rstrip"] for token in sorted(file["added_tokens"], key=lambda token: -len(token["content"]))}
     words, used, kept = set(), set(), set()
     for text in texts:
         for part in parts_between(text, added):
@@ -175,8 +176,9 @@ def cut(file, texts):
 def parts_between(text, added):
     """The text without the added tokens in it; a part follows another, or begins the text."""
     parts = [text]
-    for token in added:
-        parts = [piece for part in parts for piece in part.split(token)]
+    for token, strips in added.items():
+        pattern = re.escape(token) + (r"\s*" if strips else "")
+        parts = [piece for part in parts for piece in re.split(pattern, part)]
     return [part for part in parts if part]
 
 
