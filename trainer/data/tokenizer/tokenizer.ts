@@ -69,6 +69,8 @@ export class Tokenizer {
   readonly #library: Library;
   readonly #decoder: Decoder | null;
   readonly #continuing: Continuing | undefined;
+  /** Contents of the added tokens that take the white space after them. */
+  readonly #strips: readonly string[];
   /** The call that currently uses the library's stages, if continued texts need other stages. */
   #busy: Promise<unknown> = Promise.resolve();
 
@@ -83,6 +85,7 @@ export class Tokenizer {
     this.leadingIds = around.leading;
     this.trailingIds = around.trailing;
     this.#continuing = around.continuing;
+    this.#strips = around.strips;
   }
 
   /** Loads the texts of the model's files. Throws a failure that names the file. */
@@ -94,6 +97,10 @@ export class Tokenizer {
     // The trainer truncates and pads; the library would do so silently.
     library.disableTruncation();
     library.disablePadding();
+    const strips = [
+      ...file.added_tokens.filter(({ rstrip }) => rstrip),
+      ...[...added, ...named].filter((one) => one.rightStrip),
+    ];
     const contents = new Map(file.added_tokens.map(({ content, special: isSpecial }) => [content, isSpecial === true]));
     addTokens(library, contents, added);
     // Special tokens missing from the vocabulary are skipped, because the model has no row for them.
@@ -107,7 +114,12 @@ export class Tokenizer {
       throw invalidFile(`has no token ${JSON.stringify(special.eosToken)}, which the configuration names as eos_token`);
     const continuation = continuationOf(file);
     const continuing = continuation && usable(() => continuingOf(library, continuation));
-    return new Tokenizer(library, special, contents, { eosId, continuing, ...(await postProcessed(library, eosId)) });
+    const around = {
+      eosId,
+      continuing,
+      strips: strips.map(({ content }) => content).filter((content) => contents.has(content)),
+    };
+    return new Tokenizer(library, special, contents, { ...around, ...(await postProcessed(library, eosId)) });
   }
 
   /** Ids of a text that continues after `before`. Throws `RowError` for one that cannot be encoded. */
@@ -123,7 +135,8 @@ export class Tokenizer {
   }
 
   /** Ids of each text, or the error why it cannot be encoded. */
-  async encodeAll(texts: readonly TextToEncode[]): Promise<(number[] | RowError)[]> {
+  async encodeAll(given: readonly TextToEncode[]): Promise<(number[] | RowError)[]> {
+    const texts = this.#strips.length === 0 ? given : given.map((one) => this.#afterToken(one));
     const continuing = this.#continuing;
     if (continuing === undefined) return await this.#encodeEach(texts.map(({ text }) => text));
     const cuts = texts.map(({ text, before }) => this.#continuedLength(text, before, continuing));
@@ -163,6 +176,13 @@ export class Tokenizer {
   #textOf(tokens: string[]): string {
     if (tokens.length === 0) return "";
     return this.#decoder ? this.#decoder.decode(tokens) : tokens.join(" ");
+  }
+
+  /** Without the white space that the token before the text takes, as if both were encoded at once. */
+  #afterToken({ text, before }: TextToEncode): TextToEncode {
+    const seen = before.replace(/\p{White_Space}+$/u, "");
+    if (!this.#strips.some((token) => seen.endsWith(token))) return { text, before };
+    return { text: text.replace(/^\p{White_Space}+/u, ""), before: seen };
   }
 
   /** How much of a text continues `before`: after an added token, a text is encoded as at a start. */
@@ -218,6 +238,7 @@ interface Around {
   readonly leading: readonly number[];
   readonly trailing: readonly number[];
   readonly continuing: Continuing | undefined;
+  readonly strips: readonly string[];
 }
 
 /** Adds missing tokens to the library, marks its plain tokens special, and updates the list of contents. */

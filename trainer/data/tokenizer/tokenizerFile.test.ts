@@ -37,6 +37,23 @@ test("a continued text keeps its spaces, whatever the tokenizer strips or adds b
   assert.equal(prefixed.display(await prefixed.encode("a<|im_end|>b", "b")), "a<|im_end|> b");
 });
 
+test("a token that takes the white space after it takes it from a continued text too", async () => {
+  const added = tiny.added_tokens.map((token) => ({ ...token, rstrip: token.content === "<|im_end|>" }));
+  for (const pre_tokenizer of [tiny.pre_tokenizer, { ...tiny.pre_tokenizer, add_prefix_space: true }]) {
+    const tokenizer = await load({ added_tokens: added, pre_tokenizer });
+    const text = "a<|im_end|> \n\u3000 b <|im_start|> c";
+    const whole = await tokenizer.encode(text);
+    for (const cut of [11, 12, 14, 15, 16]) {
+      const [first, second] = [text.slice(0, cut), text.slice(cut)];
+      assert.deepEqual(
+        [...(await tokenizer.encode(first)), ...(await tokenizer.encode(second, first))],
+        whole,
+        `${cut}`,
+      );
+    }
+  }
+});
+
 test("concurrent encoding of continued and new texts gives the same tokens as separate encoding", async () => {
   const tokenizer = await load({ pre_tokenizer: { ...tiny.pre_tokenizer, add_prefix_space: true } });
   const encoded = await Promise.all(

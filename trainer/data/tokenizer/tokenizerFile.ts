@@ -13,7 +13,11 @@ const maxLength = 134_217_728;
 const maxGrowth = 1024;
 
 const stage = z.looseObject({ type: z.string() });
-const addedToken = z.looseObject({ content: z.string(), special: z.boolean().nullish() });
+const addedToken = z.looseObject({
+  content: z.string(),
+  special: z.boolean().nullish(),
+  rstrip: z.boolean().nullish(),
+});
 const tokenizerFile = z.looseObject({
   added_tokens: z.array(addedToken).default([]),
   normalizer: stage.nullish(),
