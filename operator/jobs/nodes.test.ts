@@ -28,9 +28,9 @@ const fast = node({ disk: "fast", cores: "32" });
 const kept = node({}, [taint("team", "NoSchedule", "a")]);
 const cases: [string, Node, ResolvedPlacement, boolean][] = [
   ["no requests", fast, {}, true],
-  ["another processor", node({ "kubernetes.io/arch": "arm64" }), {}, false],
+  ["no node selector for its processor, which is not x86-64", node({ "kubernetes.io/arch": "arm64" }), {}, false],
   [
-    "another processor that the placement names",
+    "a node selector for its processor",
     node({ "kubernetes.io/arch": "arm64" }),
     { nodeSelector: { "kubernetes.io/arch": "arm64" } },
     true,
