@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { toBfloat16 } from "../formats/bfloat16.ts";
 import type { Compiled, CompileSpec, ProgramKey } from "../graph/compiled.ts";
 import type { StateRole } from "../graph/roles.ts";
-import { elementsOf } from "../graph/tensor.ts";
+import { bytesOf, elementsOf } from "../graph/tensor.ts";
 import { ropeTable } from "../models/rope.ts";
 import { addon, type Backend, type Executor } from "../native/addon.ts";
 import { ioView, randoms, type Values, viewOf } from "./graphs.ts";
@@ -106,6 +106,13 @@ export class TestRun {
     const tensor = this.compiled.state.find((other) => other.role === role && other.name === name);
     assert(tensor?.dtype === "F32", `no F32 ${role} ${name}`);
     return viewOf(this.#executor.state, tensor.dtype, tensor.shape, tensor.offset) as Float32Array;
+  }
+
+  /** A view of the bytes of a tensor of the state. */
+  bytes(role: StateRole, name: string): Uint8Array {
+    const tensor = this.compiled.state.find((other) => other.role === role && other.name === name);
+    assert(tensor, `no ${role} ${name}`);
+    return this.#executor.state.subarray(tensor.offset, tensor.offset + bytesOf(tensor));
   }
 
   names(role: StateRole): string[] {

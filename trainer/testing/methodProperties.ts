@@ -53,7 +53,7 @@ async function divisionsAgree({ spec, examples }: RandomTraining): Promise<void>
   }
 }
 
-async function packingChangesNoBit({ spec, examples }: RandomTraining): Promise<void> {
+async function packingChangesNoBit({ onCpu: spec, examples }: RandomTraining): Promise<void> {
   const run = new TestRun(compile(spec), { backend: "cpu" });
   await run.run({ program: "derive" });
   const nllOf = async (batch: readonly Example[]) => [...(await losses(run, spec, batch)).subarray(0, countOf(batch))];
@@ -64,17 +64,19 @@ async function packingChangesNoBit({ spec, examples }: RandomTraining): Promise<
   assert.deepEqual(alone, packed);
 }
 
-async function machineChangesNoBit({ spec, examples, pick }: RandomTraining): Promise<void> {
+async function machineChangesNoBit({ onCpu: spec, examples, pick }: RandomTraining): Promise<void> {
   const stepOf = (changes: Partial<CompileSpec>, options: RunOptions) =>
     oneStep({ ...spec, ...changes }, [examples], countOf(examples), { backend: "cpu", ...options });
   const usual = await stepOf({}, { threads: 1, poison: false });
   const recomputedBlocks = pick(1, spec.model.layers);
-  assert.deepEqual(await stepOf({ recomputedBlocks }, { threads: pick(2, 4), poison: true }), usual);
+  const other = await stepOf({ recomputedBlocks }, { threads: pick(2, 4), poison: true });
+  assert.equal(other.loss, usual.loss, "the loss differs");
+  sameBits(bytesOf(other.gradients), bytesOf(usual.gradients));
 }
 
 const steps = 4;
 
-async function resumingChangesNoBit({ spec, examples, pick }: RandomTraining): Promise<void> {
+async function resumingChangesNoBit({ onCpu: spec, examples, pick }: RandomTraining): Promise<void> {
   const compiled = compile(spec);
   const begin = () => new TestRun(compiled, { backend: "cpu" });
   const [whole, first] = [begin(), begin()];
@@ -91,7 +93,21 @@ async function resumingChangesNoBit({ spec, examples, pick }: RandomTraining): P
   }
   const [ours, theirs] = [checkpointOf(parts), checkpointOf(whole)];
   for (const run of [parts, whole]) run.close();
-  assert.deepEqual(ours, theirs);
+  sameBits(ours, theirs);
+}
+
+const bytesOf = (tensors: ReadonlyMap<string, Float32Array>): Map<string, Uint8Array> =>
+  new Map(
+    [...tensors].map(([name, { buffer, byteOffset, byteLength }]) => [
+      name,
+      new Uint8Array(buffer, byteOffset, byteLength),
+    ]),
+  );
+
+/** Throws an assertion that names the first tensor whose bytes differ. */
+function sameBits(ours: ReadonlyMap<string, Uint8Array>, theirs: ReadonlyMap<string, Uint8Array>): void {
+  for (const [name, bytes] of theirs)
+    assert.ok(Buffer.compare(ours.get(name) ?? new Uint8Array(), bytes) === 0, `${name} differs`);
 }
 
 /** Optimiser steps `from` to `to`, each on the examples in another order. */
@@ -116,14 +132,14 @@ const hostOf = (run: TestRun): StepHost => ({
 const kept = rolesWith(({ checkpointed }) => checkpointed);
 
 /** A copy of a checkpoint's content. */
-const checkpointOf = (run: TestRun): Map<string, Float32Array> =>
-  new Map(kept.flatMap((role) => run.names(role).map((name) => [`${role} ${name}`, run.floats(role, name).slice()])));
+const checkpointOf = (run: TestRun): Map<string, Uint8Array> =>
+  new Map(kept.flatMap((role) => run.names(role).map((name) => [`${role} ${name}`, run.bytes(role, name).slice()])));
 
-/** Another process after its start: what a checkpoint holds, and NaN in all else. */
+/** Another process after its start: what a checkpoint holds, and NaN in all that a program computes. */
 function restore(into: TestRun, from: TestRun): void {
-  for (const role of ["derived", "gradient", "cotangent"] as const)
-    for (const name of into.names(role)) into.floats(role, name).fill(Number.NaN);
-  for (const role of kept) for (const name of into.names(role)) into.floats(role, name).set(from.floats(role, name));
+  for (const role of rolesWith(({ start }) => start === "computed"))
+    for (const name of into.names(role)) into.bytes(role, name).fill(0xff);
+  for (const role of kept) for (const name of into.names(role)) into.bytes(role, name).set(from.bytes(role, name));
 }
 
 async function mergingChangesNothing({ spec, examples }: RandomTraining): Promise<void> {

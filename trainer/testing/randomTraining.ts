@@ -8,6 +8,8 @@ import { randoms } from "./graphs.ts";
 
 export interface RandomTraining {
   readonly spec: CompileSpec;
+  /** The same in F32 or BF16, for the cpu backend. */
+  readonly onCpu: CompileSpec;
   /** Two or three; together they fit into a row. */
   readonly examples: readonly Example[];
   readonly pick: Pick;
@@ -15,6 +17,11 @@ export interface RandomTraining {
 
 /** A whole number from `least` to `most`. */
 type Pick = (least: number, most: number) => number;
+
+const inBf16 = {
+  precision: "BF16",
+  storage: { dense: "BF16", linear: "BF16", doubleQuantization: false },
+} as const satisfies Partial<CompileSpec>;
 
 const families = ["llama", "qwen2", "qwen3", "olmo2", "gemma2", "phi3", "smollm3", "granite"] as const;
 
@@ -29,7 +36,8 @@ export function randomTraining(kind: string, seed: number): RandomTraining {
     const model = randomModel(families[(first + index) % families.length]!, pick);
     const spec = aSpec({ model, method: randomSettings(kind, model, pick) });
     const reason = refusalOf(spec);
-    if (reason === undefined) return { spec, examples: randomExamples(pick), pick };
+    const onCpu = pick(0, 1) === 0 ? spec : { ...spec, ...inBf16 };
+    if (reason === undefined) return { spec, onCpu, examples: randomExamples(pick), pick };
     refusal = reason;
   }
   throw new Error(`${kind}, seed ${seed}: no family can be trained: ${refusal}`);
