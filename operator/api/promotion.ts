@@ -7,7 +7,7 @@ import { decimal } from "../../trainer/contract/decimal.ts";
 import { distinct, type Rule, ruled } from "../../trainer/contract/rules.ts";
 import { text } from "./common.ts";
 
-export const gateMetrics = ["ExactMatch", "ValidationLoss"] as const;
+const gateMetrics = ["ExactMatch", "ValidationLoss"] as const;
 export type GateMetric = (typeof gateMetrics)[number];
 const metric = z.enum(gateMetrics);
 

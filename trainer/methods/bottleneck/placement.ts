@@ -4,7 +4,7 @@ import type { BottleneckSettings } from "../../contract/methods/bottleneck.ts";
 type Branch = BottleneckSettings["branches"][number];
 
 /** A branch by the name of its site: `model.layers.3.mlp`. */
-export function branchOf(name: string): { layer: number; branch: Branch } {
+function branchOf(name: string): { layer: number; branch: Branch } {
   const [, layer, module] = /\.layers\.(\d+)\.(self_attn|mlp)$/.exec(name) ?? [];
   if (layer === undefined) throw new Error(`${name} is not a branch of a block`);
   return { layer: Number(layer), branch: module === "mlp" ? "FeedForward" : "Attention" };

@@ -109,7 +109,7 @@ function rankIn({ shape, values }: NamedValues): number {
 }
 
 /** The rank of each layer by name. */
-export const ranksIn = (parameters: readonly NamedValues[]): Map<string, number> =>
+const ranksIn = (parameters: readonly NamedValues[]): Map<string, number> =>
   new Map(
     parameters.flatMap((one) =>
       one.name.endsWith(".lora_A.weight") ? [[ofFactor.exec(one.name)![1]!, rankIn(one)]] : [],
