@@ -27,6 +27,7 @@ export const methodEntries: Readonly<Record<string, Readonly<Record<string, Meth
   lora: {
     lora: { learningRate: "1e-3", method: { lora: { rank: 16 } } },
     "lora, PiSSA": { learningRate: "1e-3", method: { lora: { rank: 16, initialization: "PiSSA" } } },
+    "lora, EVA": { learningRate: "1e-3", method: { lora: { rank: 16, initialization: "EVA" } } },
   },
   dora: { dora: { learningRate: "1e-3", method: { dora: { rank: 16 } } } },
   adalora: { adalora: { learningRate: "2e-3", method: { adalora: { initialRank: 24, targetRank: 16 } } } },
