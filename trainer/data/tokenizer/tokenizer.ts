@@ -270,7 +270,13 @@ const emptyTokenizer = JSON.stringify({
 
 /** Finds the tokens that the post-processor puts around a text by encoding one. */
 async function postProcessed(library: Library, eosId: number): Promise<Pick<Around, "leading" | "trailing">> {
-  const encoded = await library.encode("a", null, { addSpecialTokens: true });
+  const encode = (text: string) => library.encode(text, null, { addSpecialTokens: true });
+  // A vocabulary without the letter and without a token for unknown ones cannot encode it.
+  const encoded = await encode("a").catch(async () => {
+    return await encode("").catch((error: unknown) => {
+      throw invalidFile(`cannot encode a text: ${messageOf(error)}`);
+    });
+  });
   const [ids, added] = [encoded.getIds(), encoded.getSpecialTokensMask()];
   const first = added.indexOf(0);
   // If the vocabulary has no token for the letter, all ids are the post-processor's.

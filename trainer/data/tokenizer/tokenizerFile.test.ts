@@ -54,6 +54,26 @@ test("a token that takes the white space after it takes it from a continued text
   }
 });
 
+test("a tokenizer without a token for unknown letters encodes what it has, and reports other texts", async () => {
+  const vocab = ["<|im_end|>", "b"].map((piece) => [piece, -1]);
+  const model = { type: "Unigram", unk_id: null, vocab, byte_fallback: false };
+  const added = [{ ...tiny.added_tokens[1], id: 0 }];
+  const tokenizer = await load({ model, added_tokens: added, pre_tokenizer: null, decoder: null });
+  assert.deepEqual(await tokenizer.encode("bb<|im_end|>"), [1, 1, 0]);
+  await assert.rejects(tokenizer.encode("a"), { message: "the tokenizer cannot encode it" });
+  assert.deepEqual(tokenizer.leadingIds, []);
+});
+
+test("merges without the prefix of continued words are refused before the library cuts it off", async () => {
+  const vocab = { a: 0, b: 1, "##b": 2, ab: 3, "<|im_end|>": 4 };
+  const withMerges = (merges: unknown) =>
+    load({ model: { ...tiny.model, vocab, merges, continuing_subword_prefix: "##" }, added_tokens: [] });
+  await withMerges([["a", "##b"]]);
+  await withMerges(["a ##b"]);
+  for (const merges of [[["a", "b"]], ["a b"], [["a"]], [7]])
+    await assert.rejects(withMerges(merges), /tokenizer\.json: model\.merges\[0\]: .* continuing_subword_prefix/);
+});
+
 test("concurrent encoding of continued and new texts gives the same tokens as separate encoding", async () => {
   const tokenizer = await load({ pre_tokenizer: { ...tiny.pre_tokenizer, add_prefix_space: true } });
   const encoded = await Promise.all(

@@ -22,7 +22,11 @@ const tokenizerFile = z.looseObject({
   added_tokens: z.array(addedToken).default([]),
   normalizer: stage.nullish(),
   pre_tokenizer: stage.nullish(),
-  model: z.looseObject({ dropout: z.number().nullish() }),
+  model: z.looseObject({
+    dropout: z.number().nullish(),
+    continuing_subword_prefix: z.string().nullish(),
+    merges: z.array(z.unknown()).nullish(),
+  }),
 });
 
 export type TokenizerFile = z.infer<typeof tokenizerFile>;
@@ -33,8 +37,21 @@ export function readTokenizerFile(text: string): TokenizerFile {
   if (text.length > maxLength)
     throw invalidFile(`has ${text.length} characters, but at most ${maxLength} are supported`);
   const parsed = tokenizerFile.safeParse(parseJson("tokenizer.json", text));
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    requirePrefixes(parsed.data);
+    return parsed.data;
+  }
   throw invalidFile(issueText(parsed.error.issues[0]!));
+}
+
+/** The library cuts the prefix off the second part of each merge; a part without it would end the process. */
+function requirePrefixes({ model: { continuing_subword_prefix: prefix, merges } }: TokenizerFile): void {
+  if (!prefix) return;
+  for (const [index, merge] of (merges ?? []).entries()) {
+    const second: unknown = Array.isArray(merge) ? merge[1] : String(merge).split(" ")[1];
+    if (typeof second !== "string" || !second.startsWith(prefix))
+      throw invalidFile(`model.merges[${index}]: its second part must begin with continuing_subword_prefix`);
+  }
 }
 
 export const invalidFile = (what: string) => invalid("TokenizerInvalid", `tokenizer.json: ${what}`);
