@@ -203,7 +203,7 @@ const isTokenList = (list: unknown): boolean =>
   list.every(isWhole) &&
   new Set(list).size === list.length;
 
-const isWhole = (value: unknown): value is number => Number.isInteger(value) && Number(value) >= 0;
+const isWhole = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
 
 /** F32 holds such numbers, their inverses, and their quotients with ranks. */
 const [leastNumber, mostNumber] = [1e-30, 1e30];

@@ -170,6 +170,11 @@ const hostile: [string, Files, RegExp][] = [
   ],
   ["layers by text", withConfig({ layers_to_transform: "0" }), configError('layers_to_transform is "0"; it must be')],
   [
+    "a layer beyond whole numbers",
+    withConfig({ layers_to_transform: [1e308] }),
+    configError("layers_to_transform is [1e+308]; it must be a list of whole numbers"),
+  ],
+  [
     "an alpha beyond single precision",
     withConfig({ lora_alpha: 1e308 }),
     configError("lora_alpha is 1e+308; it must be a number above 0, from 1e-30 to 1e+30"),
