@@ -106,6 +106,26 @@ test("luthier data names ignored columns and rows that are too long", async (t) 
   assert.deepEqual([report.overlongExamples, report.files[0].ignored], [1, ["id", "topic"]]);
 });
 
+test("luthier data shows preferences for their objective: both kinds of answers, and their learnt parts", async (t) => {
+  const directory = await workplace(t);
+  const rows = [1, 2, 3].map((n) => ({ prompt: `${n} + 1 = `, chosen: String(n + 1), rejected: "many", rank: n }));
+  writeFileSync(path.join(directory, "pairs.jsonl"), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+  const args = ["pairs.jsonl", "--model", "model", "--max-length", "64", "--objective"];
+  const { status, stdout, stderr } = await luthierData(directory, [...args, "DPO", "--samples", "1"]);
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /^examples +3 to train on; 3 chosen or wanted answers, 3 others\n/);
+  assert.match(stdout, /^form +Preference \(prompt, chosen, rejected\)\nnot used +rank$/m);
+  assert.match(
+    stdout,
+    /pairs\.jsonl:1; the learnt part is.*\n {2}chosen:\n {2}1 \+ 1 = ⟦2.*⟧\n {2}rejected:\n {2}1 \+ 1 = ⟦many/,
+  );
+  const report = JSON.parse((await luthierData(directory, [...args, "KTO", "-o", "json"])).stdout);
+  assert.deepEqual([report.examples, report.sequences, report.answers], [3, 6, { chosen: 3, rejected: 3 }]);
+  assert.deepEqual(report.samples[0].roles, ["chosen", "rejected"]);
+  const stray = await luthierData(directory, [...args, "DPO", "--train-on", "All"]);
+  assert.deepEqual([stray.status, /--train-on has no effect on preferences/.test(stray.stderr)], [2, true]);
+});
+
 test("luthier data reports the first error if no row is usable", async (t) => {
   const directory = await workplace(t);
   writeFileSync(path.join(directory, "bad.jsonl"), '{"conversations": [{"from": "human"}]}\n{"messages": 3}\n');

@@ -3,12 +3,14 @@ import type { DataFile, DatasetSettings } from "../trainer/contract/effective.ts
 import { type CodecTexts, codecOf } from "../trainer/data/encoding/codec.ts";
 import { GrowableUint32 } from "../trainer/data/packed/growable.ts";
 import { countTrained } from "../trainer/data/packed/packedDataset.ts";
-import { oneEach, packRows } from "../trainer/data/packed/packing.ts";
+import { rowsFor } from "../trainer/data/packed/packing.ts";
 import { SeenTexts } from "../trainer/data/packed/splits.ts";
+import { answerRoles } from "../trainer/data/rows/example.ts";
 import { type DatasetFile, filesOf } from "../trainer/stages/dataFiles.ts";
 import { readDataset } from "../trainer/stages/readDataset.ts";
 import { readQuestions } from "../trainer/stages/readQuestions.ts";
 import type { FileColumns } from "../trainer/stages/readSource.ts";
+import { packingOf } from "../trainer/stages/stageDataset.ts";
 import type { Stores } from "../trainer/stores/stores.ts";
 import type { StoredModel } from "../trainer/weights/storedModel.ts";
 import { NearCopies } from "./nearCopies.ts";
@@ -29,6 +31,8 @@ export interface DataReport {
    * ones.
    */
   readonly sequences: number;
+  /** Of preferences: answers in training and validation. */
+  readonly answers?: { readonly chosen: number; readonly rejected: number };
   /** Per epoch, as are rows. */
   readonly tokens: number;
   readonly trainedTokens: number;
@@ -114,27 +118,40 @@ class Measure {
   readonly #lengths = new GrowableUint32();
   readonly #fullLengths = new GrowableUint32();
   readonly #near = new NearCopies();
+  readonly #answers = { chosen: 0, rejected: 0 };
   #trainedTokens = 0;
 
-  add({ split, copies, isCopy, near, sequences, fullLengths }: Parameters<Parameters<typeof readDataset>[1]>[0]): void {
+  add({
+    split,
+    copies,
+    isCopy,
+    near,
+    sequences,
+    fullLengths,
+    roles,
+  }: Parameters<Parameters<typeof readDataset>[1]>[0]): void {
     if (copies > 0 && !isCopy) this.#near.add(near);
-    for (const [index, words] of sequences.entries()) {
-      this.#fullLengths.push(fullLengths[index]!);
-      if (split !== "train") continue;
-      this.#trainedTokens += copies * countTrained(words);
-      for (let copy = 0; copy < copies; copy++) this.#lengths.push(words.length);
+    for (const role of roles) {
+      if (role === answerRoles.chosen) this.#answers.chosen++;
+      if (role === answerRoles.rejected) this.#answers.rejected++;
     }
+    for (const length of fullLengths) this.#fullLengths.push(length);
+    if (split !== "train") return;
+    for (const words of sequences) this.#trainedTokens += copies * countTrained(words);
+    // Copy after copy, so that the answers of a pair stay beside each other.
+    for (let copy = 0; copy < copies; copy++) for (const { length } of sequences) this.#lengths.push(length);
   }
 
-  packed({ packing, maxSequenceLength }: DatasetSettings) {
+  packed(settings: DatasetSettings) {
     const lengths = this.#lengths.values();
-    const rows = packing ? packRows(lengths, maxSequenceLength) : oneEach(lengths);
+    const rows = rowsFor(lengths, packingOf(settings));
     return {
       sequences: this.#fullLengths.length,
+      ...(settings.form !== "Examples" && { answers: this.#answers }),
       tokens: lengths.reduce((total, length) => total + length, 0),
       trainedTokens: this.#trainedTokens,
       rows: rows.starts.length - 1,
-      rowTokens: maxSequenceLength,
+      rowTokens: settings.maxSequenceLength,
       nearCopies: this.#near.count(),
       lengths: describe(this.#fullLengths.values().slice().sort()),
     };

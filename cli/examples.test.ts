@@ -20,6 +20,11 @@ const rows: Readonly<Record<string, (n: number) => object>> = {
     ],
   }),
   PromptCompletion: (n) => ({ prompt: `is ${n} even?`, completion: n % 2 === 0 ? "yes" : "no" }),
+  Preference: (n) => ({
+    prompt: `is ${n} even?`,
+    chosen: n % 2 === 0 ? "yes" : "no",
+    rejected: n % 2 === 0 ? "no" : "yes",
+  }),
   Text: (n) => ({ text: `${n} is ${n % 2 === 0 ? "even" : "odd"}.` }),
 };
 
@@ -46,8 +51,8 @@ function shortened(text: string): string {
   return job.toString();
 }
 
-/** An example of each kind of method and of a quantised base (trainer/methods/stages.test.ts trains with every method); demo/manifests.test.ts reads all examples. */
-const examples = ["full", "lora", "qlora", "dora", "adalora", "prefixTuning", "promptTuning"].map(
+/** An example of each kind of method, of preferences and of a quantised base (trainer/methods/stages.test.ts trains with every method); demo/manifests.test.ts reads all examples. */
+const examples = ["full", "lora", "qlora", "dora", "adalora", "prefixTuning", "promptTuning", "preferences"].map(
   (name) => `docs/examples/${name}.yaml`,
 );
 

@@ -4,6 +4,7 @@ import { styled } from "../terminal/screen.ts";
 import type { DatasetSettings } from "../trainer/contract/effective.ts";
 import type { Codec } from "../trainer/data/encoding/codec.ts";
 import { type Encoded, encodeExample } from "../trainer/data/encoding/encode.ts";
+import type { AnswerRole } from "../trainer/data/encoding/pieces.ts";
 import { ColumnsSeen } from "../trainer/data/rows/columnsSeen.ts";
 import { type Example, RowError } from "../trainer/data/rows/example.ts";
 import { readBatch } from "../trainer/data/rows/rowBatch.ts";
@@ -21,8 +22,10 @@ export interface Stretch {
 export interface Sample {
   readonly uri: string;
   readonly line: number;
-  /** One, or more if the template renders earlier turns differently once more turns follow. */
+  /** One, or more if the template renders earlier turns differently once more turns follow; of a preference its answers. */
   readonly sequences: readonly (readonly Stretch[])[];
+  /** The part of each sequence in a preference; empty where it is none. */
+  readonly roles: readonly AnswerRole[];
 }
 
 /** Mark the learnt text; visible without colours too. */
@@ -42,14 +45,16 @@ export async function readSamples(
   for (const file of files.filter(({ use }) => use.split === "train")) {
     if (samples.length === count) break;
     const { uri } = file;
-    for await (const { batch } of readSource(file, stores, signal)) {
+    for await (const { batch } of readSource(file, stores, signal, settings.form)) {
       if (batch === undefined) continue;
       const examples: { example: Example; line: number }[] = [];
       readBatch(batch, new ColumnsSeen(), (example, line) => examples.push({ example, line }));
       for (const { example, line } of examples) {
         if (samples.length === count) break;
         const encoded = await encodeExample(example, options, codec).catch(unusable);
-        if (encoded) samples.push({ uri, line, sequences: encoded.sequences.map((one) => stretchesOf(one, display)) });
+        if (!encoded) continue;
+        const sequences = encoded.sequences.map((one) => stretchesOf(one, display));
+        samples.push({ uri, line, sequences, roles: encoded.sequences.flatMap(({ role }) => role ?? []) });
       }
       if (samples.length === count) break;
     }
@@ -90,11 +95,11 @@ export function markTrained(stretches: readonly Stretch[]): string {
 const shownCharacters = 2000;
 
 export function sampleLines(samples: readonly Sample[]): string[] {
-  return samples.flatMap(({ sequences, uri, line }) => [
+  return samples.flatMap(({ sequences, roles, uri, line }) => [
     "",
-    `${nameOf(uri)}:${line}${sequences.length > 1 ? `, learnt as ${sequences.length} sequences` : ""}; the learnt part is between ⟦ and ⟧`,
+    `${nameOf(uri)}:${line}${sequences.length > 1 && roles.length === 0 ? `, learnt as ${sequences.length} sequences` : ""}; the learnt part is between ⟦ and ⟧`,
     ...sequences.flatMap((stretches, index) => [
-      ...(index > 0 ? ["  ·"] : []),
+      ...(roles[index] ? [`  ${roles[index]}:`] : index > 0 ? ["  ·"] : []),
       ...markTrained(shortened(stretches))
         .split("\n")
         .map((text) => `  ${text}`),

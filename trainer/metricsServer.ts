@@ -11,6 +11,13 @@ const gauges = {
   epoch: ["luthier_training_epoch", "Passes over the data so far."],
   loss: ["luthier_training_loss", "Mean loss of the last step's trained tokens, in nats."],
   evalLoss: ["luthier_training_eval_loss", "Validation loss, in nats per token."],
+  rewardAccuracy: [
+    "luthier_training_reward_accuracy",
+    "Share of the last step's preferences that the rewards agree with.",
+  ],
+  rewardMargin: ["luthier_training_reward_margin", "Mean difference of the rewards of chosen and rejected answers."],
+  evalRewardAccuracy: ["luthier_training_eval_reward_accuracy", "The same share on the validation data."],
+  evalRewardMargin: ["luthier_training_eval_reward_margin", "The same difference on the validation data."],
   learningRate: ["luthier_training_learning_rate", "Learning rate of the last step."],
   tokensPerSecond: ["luthier_training_tokens_per_second", "Tokens processed per second."],
   gradNorm: ["luthier_training_gradient_norm", "Global norm of the last gradient, before clipping."],

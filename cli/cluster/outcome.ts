@@ -17,11 +17,15 @@ export function outcomeOf(adapter: Adapter, places: Outcome["places"]): Outcome 
 }
 
 function trainingOf(results: Results): TrainingResult {
-  const { loss, evalLoss, tokensPerSecond, seconds, evaluation, ...counts } = results;
+  const { loss, evalLoss, evalRewardAccuracy, evalRewardMargin, tokensPerSecond, seconds, evaluation, ...counts } =
+    results;
+  const number = (figure: string | undefined) => (figure === undefined ? undefined : Number(figure));
   return {
     ...counts,
     loss: Number(loss),
-    evalLoss: evalLoss === undefined ? undefined : Number(evalLoss),
+    evalLoss: number(evalLoss),
+    evalRewardAccuracy: number(evalRewardAccuracy),
+    evalRewardMargin: number(evalRewardMargin),
     tokensPerSecond: Number(tokensPerSecond),
     seconds: Number(seconds),
     evaluationBefore: exactMatchOf(evaluation, evaluation?.before),

@@ -8,6 +8,7 @@ import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../..
 import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
 import { builtInTemplates, type ChatTemplateChoice } from "../../trainer/contract/chatTemplate.ts";
 import { type DataFile, type DatasetSettings, dataFile, effectiveSettings } from "../../trainer/contract/effective.ts";
+import { type ObjectiveType, objectiveTypes } from "../../trainer/contract/objective.ts";
 import { type Columns, columns, type DataFormat, dataFormat } from "../../trainer/contract/settings.ts";
 import { type CodecTexts, codecOf } from "../../trainer/data/encoding/codec.ts";
 import { templateTextOf } from "../../trainer/stages/chosenTemplate.ts";
@@ -27,7 +28,7 @@ const usage = {
   summary: "Shows data files as a model sees them: counts, lengths, truncation, duplicates, leaks, and some examples.",
   details: [
     "Files are JSON lines, JSON lists, CSV, TSV or Parquet, or directories of them: OpenAI messages, ShareGPT, Alpaca,",
-    "prompt and completion, or text.",
+    "prompt and completion, or text; with --objective, preferences.",
     "  luthier data train.jsonl --model ./models/llama --test test.jsonl --max-length 2048",
     "The command counts unreadable rows; a training refuses them, or skips as many as dataset.badRows allows.",
   ],
@@ -45,6 +46,7 @@ const usage = {
       value: "NAME|FILE",
       help: `instead of the model's own: ${builtInTemplates.join(", ")}, or a file`,
     },
+    objective: { value: "TYPE", help: `${objectiveTypes.join(", ")}: what the data are for (default Supervised)` },
     "train-on": { value: "WHICH", help: "Responses (default), LastResponse or All" },
     truncation: { value: "WHICH", help: "longer examples: End (default) cuts them, OldestTurns, Drop or Refuse" },
     "text-overlap": { value: "TOKENS", help: "tokens of a long text that its next row repeats (default 1)" },
@@ -131,8 +133,18 @@ function settingsOf(args: Arguments): DatasetSettings {
       textOverlap: integerOf(args, "text-overlap", 1, 65_536, 1),
       badRows: { maxFraction: "1" },
     },
-    method: { full: {} },
+    method: { lora: {} },
+    training: { objective: { type: objectiveOf(args) } },
   }).dataset;
+}
+
+/** Throws for options that have no effect on preferences. */
+function objectiveOf(args: Arguments): ObjectiveType {
+  const type = choiceOf(args, "objective", objectiveTypes, "Supervised");
+  const stray = ["train-on", "text-overlap"].find((name) => optionOf(args, name) !== undefined);
+  if (type !== "Supervised" && stray !== undefined)
+    throw new UsageError(`--${stray} has no effect on preferences: remove it`);
+  return type;
 }
 
 function templateOf(args: Arguments): { chatTemplate?: ChatTemplateChoice } {

@@ -23,8 +23,10 @@ function fileRows({ files }: DataReport): string[][] {
   });
 }
 
-function exampleRows({ examples, validationExamples, testExamples, sequences }: DataReport): string[][] {
-  const apart = sequences === examples + validationExamples ? "" : `, learnt as ${sequences} sequences`;
+function exampleRows(report: DataReport): string[][] {
+  const { examples, validationExamples, testExamples, sequences, answers } = report;
+  const several = sequences === examples + validationExamples ? "" : `, learnt as ${sequences} sequences`;
+  const apart = answers ? `; ${answers.chosen} chosen or wanted answers, ${answers.rejected} others` : several;
   return [
     ["examples", `${examples} to train on${apart}`],
     ...(validationExamples > 0 ? [["validation", `${validationExamples}`]] : []),

@@ -10,6 +10,8 @@ export interface TrainingResult {
   readonly bestStep: number;
   readonly loss: number;
   readonly evalLoss?: number | undefined;
+  readonly evalRewardAccuracy?: number | undefined;
+  readonly evalRewardMargin?: number | undefined;
   readonly evaluationBefore?: ExactMatch | undefined;
   readonly evaluationAfter?: ExactMatch | undefined;
   readonly trainableParameters: number;
@@ -77,9 +79,16 @@ function trainingRows(training: TrainingResult): string[][] {
       `${steps} (kept: step ${bestStep}) in ${formatDuration(seconds)}, ${formatCount(tokensPerSecond)} tokens/s${resumed}`,
     ],
     ["loss", `${formatFigure(training.loss)}${validation}`],
+    ...rewardRows(training),
     ["trained", `${formatCount(training.trainableParameters)} of ${formatCount(training.totalParameters)} parameters`],
     ["memory", memoryText(training)],
   ];
+}
+
+function rewardRows({ evalRewardAccuracy: accuracy, evalRewardMargin: margin }: TrainingResult): string[][] {
+  if (accuracy === undefined) return [];
+  const apart = margin === undefined ? "" : `, rewards ${formatFigure(margin)} apart`;
+  return [["preferences", `${formatShare(accuracy)} of the validation data${apart}`]];
 }
 
 function exportRow({ name, sizeBytes, shards, maxLogitDifference, klDivergence }: ExportResult): string[] {

@@ -4,7 +4,7 @@
  */
 
 import { bar } from "../../terminal/bar.ts";
-import { formatBytes, formatCount, formatDuration, formatFigure } from "../../terminal/format.ts";
+import { formatBytes, formatCount, formatDuration, formatFigure, formatShare } from "../../terminal/format.ts";
 import type { Block } from "../../terminal/screen.ts";
 import { sparkline } from "../../terminal/sparkline.ts";
 import { clip } from "../../terminal/table.ts";
@@ -33,16 +33,18 @@ export function createStageView(heading: () => string): StageView {
   const losses = new Map<number, number>();
   let latest: Progress | undefined;
   let evalLoss: number | undefined;
+  let rewardAccuracy: number | undefined;
   return {
     add(progress) {
       latest = progress;
       evalLoss = progress.evalLoss ?? evalLoss;
+      rewardAccuracy = progress.evalRewardAccuracy ?? progress.rewardAccuracy ?? rewardAccuracy;
       if (progress.phase === "Training" && progress.loss !== undefined) losses.set(progress.done, progress.loss);
     },
     lines(columns) {
       const first = clip(heading(), columns);
       if (latest === undefined) return [first];
-      const curve = curveLine([...losses.values()], evalLoss, columns);
+      const curve = curveLine([...losses.values()], curveText(evalLoss, rewardAccuracy), columns);
       return [first, barLine(latest, columns), ...(curve === undefined ? [] : [curve])];
     },
     summary: () => (latest === undefined ? heading() : `${heading()}: ${summaryOf(latest, evalLoss)}`),
@@ -57,11 +59,16 @@ function barLine(progress: Progress, columns: number): string {
   );
 }
 
-function curveLine(losses: readonly number[], evalLoss: number | undefined, columns: number): string | undefined {
+/** The figures behind the training's loss. */
+function curveText(evalLoss: number | undefined, rewardAccuracy: number | undefined): string {
+  const validation = evalLoss === undefined ? "" : ` · validation ${formatFigure(evalLoss)}`;
+  return validation + (rewardAccuracy === undefined ? "" : ` · preferences ${formatShare(rewardAccuracy)}`);
+}
+
+function curveLine(losses: readonly number[], further: string, columns: number): string | undefined {
   if (losses.length < 2) return undefined;
   const [first, last] = [losses[0] ?? 0, losses.at(-1) ?? 0];
-  const validation = evalLoss === undefined ? "" : ` · validation ${formatFigure(evalLoss)}`;
-  const text = `loss ${formatFigure(first)} → ${formatFigure(last)}${validation}`;
+  const text = `loss ${formatFigure(first)} → ${formatFigure(last)}${further}`;
   return clip(`  ${sparkline(losses, Math.max(10, Math.min(60, columns - text.length - 4)))}  ${text}`, columns);
 }
 

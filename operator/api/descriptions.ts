@@ -49,6 +49,9 @@ export const descriptions: Readonly<Record<string, string>> = {
   "columns.prompt": "Field with the prompt.",
   "columns.completion": "Field with the completion.",
   "columns.text": "Field with the text.",
+  "columns.chosen": "Field with the preferred answer.",
+  "columns.rejected": "Field with the other answer.",
+  "columns.label": "Field that says whether the answer is wanted.",
 
   prepare: "The Job that reads the inputs.",
   "prepare.key": "Hash of the inputs that the Job reads.",
@@ -121,8 +124,13 @@ export const descriptions: Readonly<Record<string, string>> = {
   "promotedAdapterRef.name": "Its name.",
   progress: "Progress of the training, updated at most twice a minute.",
   phase: "Current phase of the trainer. Present only while it trains, like speed and time of completion.",
-  loss: "Training loss in nats per token.",
-  evalLoss: "Validation loss in nats per token.",
+  loss: "Training loss: of a supervised training in nats per token, of preferences that of their objective.",
+  evalLoss: "Validation loss, of the same kind.",
+  rewardAccuracy:
+    "Of preferences: share of the last step's pairs in which the chosen answer has the higher reward (KTO: of its answers whose reward is on the right side).",
+  evalRewardAccuracy: "The same share on the validation data.",
+  evalRewardMargin:
+    "Of preferences: mean difference of the rewards of chosen and rejected answers on the validation data.",
   tokensPerSecond: "Tokens that the model processes per second.",
   estimatedCompletionTime: "Time of completion at the present speed.",
   updatedAt: "When the operator read the progress.",

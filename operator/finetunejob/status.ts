@@ -13,11 +13,13 @@ export function mirrorProgress(status: FineTuneJobStatus, run: FineTuneRun | und
 
 /** The final message: how much the model improved. */
 export function settledMessage({ metadata, spec }: Adapter): string {
-  const { evaluation, evalLoss } = spec.results ?? {};
+  const { evaluation, evalLoss, evalRewardAccuracy } = spec.results ?? {};
   const done = `Adapter ${metadata.name} is ready`;
   if (evaluation?.after !== undefined) {
     const { before = "?", after, majorityShare = "?", examples } = evaluation;
     return `${done}: exact match ${before} → ${after} on ${counted(examples ?? 0, "held-out example")} (always the commonest answer: ${majorityShare}).`;
   }
-  return evalLoss === undefined ? `${done}.` : `${done}: validation loss ${evalLoss}.`;
+  if (evalLoss === undefined) return `${done}.`;
+  const rewards = evalRewardAccuracy === undefined ? "" : `, reward accuracy ${evalRewardAccuracy}`;
+  return `${done}: validation loss ${evalLoss}${rewards}.`;
 }

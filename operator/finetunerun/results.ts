@@ -17,6 +17,7 @@ export function resultsOf(figures: TrainFigures): Results {
     bestStep: figures.bestStep,
     loss: figureText(figures.loss),
     ...(figures.evalLoss === undefined ? {} : { evalLoss: figureText(figures.evalLoss) }),
+    ...rewardsOf(figures),
     ...(evaluation === undefined ? {} : { evaluation }),
     trainableParameters: figures.trainableParameters,
     totalParameters: figures.totalParameters,
@@ -32,13 +33,21 @@ export function resultsOf(figures: TrainFigures): Results {
   };
 }
 
+function rewardsOf({ evalRewardAccuracy, evalRewardMargin }: TrainFigures) {
+  return {
+    ...(evalRewardAccuracy === undefined ? {} : { evalRewardAccuracy: figureText(evalRewardAccuracy) }),
+    ...(evalRewardMargin === undefined ? {} : { evalRewardMargin: figureText(evalRewardMargin) }),
+  };
+}
+
 /** The progress that the columns show after the end. */
 export function finalProgress(results: Results, now: Date): ProgressStatus {
-  const { steps, loss, evalLoss } = results;
+  const { steps, loss, evalLoss, evalRewardAccuracy } = results;
   return {
     steps: `${steps}/${steps}`,
     loss,
     ...(evalLoss === undefined ? {} : { evalLoss }),
+    ...(evalRewardAccuracy === undefined ? {} : { evalRewardAccuracy }),
     updatedAt: timestamp(now),
   };
 }

@@ -17,14 +17,18 @@ export function lastProgress(log: string): Progress | undefined {
 }
 
 export function progressStatus(progress: Progress, previous: ProgressStatus | undefined, now: Date): ProgressStatus {
-  const { loss, evalLoss, tokensPerSecond, estimatedSecondsLeft } = progress;
+  const { loss, evalLoss, rewardAccuracy, evalRewardAccuracy, tokensPerSecond, estimatedSecondsLeft } = progress;
+  const figure = (value: number | undefined, before: string | undefined) =>
+    value === undefined ? before : figureText(value);
   return {
     phase: progress.phase,
     // A line may omit unchanged values. Only the training phase counts optimiser steps.
     ...member("steps", progress.phase === "Training" ? `${progress.done}/${progress.total}` : previous?.steps),
-    ...member("loss", loss === undefined ? previous?.loss : figureText(loss)),
-    ...member("evalLoss", evalLoss === undefined ? previous?.evalLoss : figureText(evalLoss)),
-    ...member("tokensPerSecond", tokensPerSecond === undefined ? undefined : figureText(tokensPerSecond)),
+    ...member("loss", figure(loss, previous?.loss)),
+    ...member("evalLoss", figure(evalLoss, previous?.evalLoss)),
+    ...member("rewardAccuracy", figure(rewardAccuracy, previous?.rewardAccuracy)),
+    ...member("evalRewardAccuracy", figure(evalRewardAccuracy, previous?.evalRewardAccuracy)),
+    ...member("tokensPerSecond", figure(tokensPerSecond, undefined)),
     ...member(
       "estimatedCompletionTime",
       estimatedSecondsLeft === undefined || estimatedSecondsLeft < 0 || estimatedSecondsLeft > 1e9

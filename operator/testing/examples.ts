@@ -24,6 +24,7 @@ const quantized = { uri: "pvc://inputs/model", quantization: { type: "NF4" } };
 const twice = <T>(entry: T) => [entry, entry];
 const remoteAccess = "endpoint and secretRef need a uri of s3:// or hf://: remove them";
 const scheduled = (learningRateSchedule: object) => ({ training: { learningRateSchedule } });
+const preferring = (objective: object) => ({ training: { objective } });
 const needsValidation = (field: string) =>
   `${field} needs dataset.validation: set dataset.validation.fraction or dataset.validation.uri`;
 
@@ -68,6 +69,59 @@ export const wrongSpecs: readonly WrongSpec[] = [
     field: `spec.training.learningRateSchedule.${field}`,
     message: `${field} applies only to the type ${fitting}: remove it, or change the type`,
   })),
+  ...(
+    [
+      [{ type: "ORPO", beta: "0.1" }, "beta", "DPO or KTO"],
+      [{ type: "DPO", lambda: "0.1" }, "lambda", "ORPO"],
+      [{ type: "DPO", desirableWeight: "2" }, "desirableWeight", "KTO"],
+      [{ type: "Supervised", undesirableWeight: "2" }, "undesirableWeight", "KTO"],
+    ] as const
+  ).map(([objective, field, fitting]) => ({
+    name: `${field} of the objective ${objective.type}`,
+    wrong: preferring(objective),
+    field: `spec.training.objective.${field}`,
+    message: `${field} applies only to the type ${fitting}: remove it, or change the type`,
+  })),
+  ...(
+    [
+      ["Supervised", "Preference", "Messages or ShareGPT or Alpaca or PromptCompletion or Text"],
+      ["DPO", "Labelled", "Preference"],
+      ["ORPO", "Messages", "Preference"],
+      ["KTO", "Text", "Preference or Labelled"],
+    ] as const
+  ).map(([type, format, formats]) => ({
+    name: `data of the format ${format} for the objective ${type}`,
+    wrong: { ...sourced({ format }), ...preferring({ type }) },
+    field: "spec.dataset",
+    message: `training.objective ${type} learns from data of the format ${formats}: change the format, or the objective`,
+  })),
+  {
+    name: "trained tokens of preferences",
+    wrong: { dataset: { ...dataset, trainOn: "All" }, ...preferring({ type: "DPO" }) },
+    field: "spec.dataset.trainOn",
+    message:
+      "dataset.trainOn has no effect on a training.objective of preferences, which learn the chosen and the rejected answers: remove it",
+  },
+  {
+    name: "smoothing of preferences",
+    wrong: { training: { objective: { type: "DPO" }, labelSmoothing: "0.1" } },
+    field: "spec.training.labelSmoothing",
+    message: "labelSmoothing smooths the loss of examples and has no effect on an objective of preferences: remove it",
+  },
+  {
+    name: "an overlap of preferences",
+    wrong: { dataset: { ...dataset, textOverlap: 4 }, ...preferring({ type: "ORPO" }) },
+    field: "spec.dataset.textOverlap",
+    message:
+      "dataset.textOverlap has no effect on a training.objective of preferences, whose data hold no long texts: remove it",
+  },
+  {
+    name: "a reference for a whole model",
+    wrong: { method: { full: {} }, ...preferring({ type: "KTO" }) },
+    field: "spec.training.objective",
+    message:
+      "training.objective DPO and KTO compare with the base, of which method.full trains the weights themselves: use ORPO, or a method that trains an adapter",
+  },
   {
     name: "an invalid learning rate",
     wrong: { training: { learningRate: "fast" } },
@@ -467,5 +521,19 @@ export const rightSpecs: readonly { name: string; right: Record<string, unknown>
     },
   },
   { name: "promotion by a person", right: { promotion: { policy: "Manual" } } },
+  {
+    name: "KTO on pairs and on labels",
+    right: {
+      dataset: {
+        ...dataset,
+        sources: [
+          { ...source, format: "Preference" },
+          { ...source, format: "Labelled" },
+        ],
+      },
+      ...preferring({ type: "KTO", beta: "0.2", undesirableWeight: "2" }),
+    },
+  },
+  { name: "ORPO of a whole model", right: { method: { full: {} }, ...preferring({ type: "ORPO", lambda: "0.2" }) } },
   { name: "a column of a detected format", right: sourced({ columns: { prompt: "x" } }) },
 ];

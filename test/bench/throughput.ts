@@ -80,6 +80,7 @@ function partsOf(engine: Engine, spec: CompileSpec, steps: number): StepParts {
       labelSmoothing: 0,
       neftuneNoiseAlpha: 0,
       ...spec.training!,
+      objective: spec.training?.objective ?? { type: "Supervised" },
       seed: 1,
       precision: spec.precision === "F32" ? "F32" : "BF16",
       evaluateEverySteps: undefined,

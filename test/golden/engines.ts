@@ -42,7 +42,7 @@ export async function openWith(
 ): Promise<GoldenRun> {
   const { settings } = golden;
   const model = modelConfigOf(goldenPath(settings.base));
-  const dataset = readDataset();
+  const dataset = readDataset(settings);
   const spec = specOf(golden, variant, model, dataset.rowTokens);
   const compiled = compile(spec);
   const engine = new Engine(compiled, { threads: variant.threads ?? 1, backend: variant.backend });
@@ -132,6 +132,7 @@ function specOf(
       },
       maxGradNorm: settings.maxGradNorm,
       labelSmoothing: settings.labelSmoothing,
+      ...(settings.objective && { objective: settings.objective }),
     },
     precision,
     rowTokens,
@@ -150,6 +151,7 @@ function trainingOf({ settings }: GoldenCase, spec: CompileSpec): StepParts["set
     ...spec.training!,
     labelSmoothing: settings.labelSmoothing,
     neftuneNoiseAlpha: 0,
+    objective: spec.training?.objective ?? { type: "Supervised" },
     seed: 0,
     precision: "F32",
     evaluateEverySteps: undefined,

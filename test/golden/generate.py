@@ -4,6 +4,7 @@
   python generate.py case NAME…                   some of the cases, on the existing bases
   python generate.py partly-quantized             the base of which layers are not quantised alone
   python generate.py families [NAME…]             the families, or some of them
+  python generate.py preferences                  the objectives of preferences alone
   python generate.py check-adapter DIR RESULT     checks DIR in PEFT (keys, logits); writes the verdict to RESULT (JSON)
 """
 
@@ -17,6 +18,7 @@ import cases
 import check_adapter
 import families
 import nf4
+import preferences
 import rope
 import tiny_llama
 
@@ -38,6 +40,7 @@ def all_goldens() -> None:
     cases.write_schedules()
     cases.write_curve()
     families.write([])
+    preferences.write()
 
 
 def main(arguments: list) -> int:
@@ -59,6 +62,8 @@ def main(arguments: list) -> int:
             return cases.write_partly_quantized_base() or 0
         case ["families", *names]:
             return families.write(names) or 0
+        case ["preferences"]:
+            return preferences.write() or 0
         case ["check-adapter", directory, result]:
             return check_adapter.check(directory, result)
     print(__doc__)

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { methodSettings } from "../../trainer/contract/methods/index.ts";
+import type { PreferenceObjective } from "../../trainer/contract/objective.ts";
 import { elementBytes, parseHeader, type TensorEntry } from "../../trainer/formats/safetensors.ts";
 import { methodOf } from "../../trainer/methods/index.ts";
 import { packRowsOf, type RowOfSequences } from "./rows.ts";
@@ -19,11 +20,23 @@ const curves = z.strictObject({
   fieldUpdate: z.number(),
 });
 
+const objectiveSettings: z.ZodType<PreferenceObjective> = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("DPO"), beta: z.number() }),
+  z.strictObject({ type: z.literal("ORPO"), lambda: z.number() }),
+  z.strictObject({
+    type: z.literal("KTO"),
+    beta: z.number(),
+    desirableWeight: z.number(),
+    undesirableWeight: z.number(),
+  }),
+]);
+
 const caseFile = z.strictObject({
   settings: z.strictObject({
     base: z.string(),
     nf4: z.enum(["plain", "double"]).nullable(),
     method: methodSettings,
+    objective: objectiveSettings.optional(),
     schedule: z.enum(["Linear", "Cosine"]),
     steps: z.number(),
     warmupSteps: z.number(),
@@ -34,6 +47,8 @@ const caseFile = z.strictObject({
     labelSmoothing: z.number().default(0),
   }),
   loss: z.number(),
+  /** Of preferences. */
+  rewards: z.strictObject({ accuracy: z.number().nullable(), margin: z.number() }).optional(),
   field: z.strictObject({ logits: z.number(), loss: z.number(), gradient: z.number() }),
   training: z.partialRecord(z.enum(["1e-5", "1e-8"]), curves),
 });
@@ -113,12 +128,28 @@ function directionsOf({ name, shape, values }: { name: string; shape: readonly n
   });
 }
 
-const sequence = z.strictObject({ ids: z.array(z.number()), trained: z.array(z.number()) });
+const sequence = z.strictObject({
+  ids: z.array(z.number()),
+  trained: z.array(z.number()),
+  role: z.enum(["chosen", "rejected"]).optional(),
+});
 const rowsFile = z.strictObject({ rowTokens: z.number(), rows: z.array(z.array(sequence)) });
 
-/** The training rows of every case. */
+/** The training rows of every supervised case. */
 export const readRows = (): { rowTokens: number; rows: RowOfSequences[] } => json("rows.json", rowsFile);
-export const readDataset = () => packRowsOf(readRows());
+
+const preferenceRows = z.strictObject({
+  rowTokens: z.number(),
+  pairs: rowsFile.shape.rows,
+  labelled: rowsFile.shape.rows,
+});
+
+/** The training rows of a case. */
+export function readDataset({ objective }: GoldenCase["settings"]) {
+  if (!objective) return packRowsOf(readRows());
+  const { rowTokens, pairs, labelled } = json("preference-rows.json", preferenceRows);
+  return packRowsOf({ rowTokens, rows: objective.type === "KTO" ? labelled : pairs });
+}
 
 const schedulesFile = z.array(
   z.strictObject({

@@ -31,16 +31,31 @@ export function holdCases(names: readonly string[], variants: Readonly<Record<st
 }
 
 function compare(golden: GoldenCase, variant: Variant): void {
-  holdGradients(golden, variant, "logits, loss and every gradient equal PEFT's");
-  for (const epsilon of ["1e-5", "1e-8"] as const) holdTraining(golden, { ...variant, epsilon }, epsilon);
+  const title = golden.settings.objective
+    ? "loss, rewards and every gradient equal TRL's"
+    : "logits, loss and every gradient equal PEFT's";
+  holdGradients(golden, variant, title);
+  for (const epsilon of ["1e-5", "1e-8"] as const)
+    if (golden.training[epsilon]) holdTraining(golden, { ...variant, epsilon }, epsilon);
 }
 
-/** Declares the test of a golden's first step: logits decoded token by token, the loss, every gradient. */
+/**
+ * Declares the test of a golden's first step: logits decoded token by token, the loss, every gradient; of preferences the
+ * rewards instead of logits.
+ */
 export function holdGradients(golden: GoldenCase, variant: Variant, title: string): void {
   test(title, async () => {
     using run = await openCase(golden, variant);
-    within(distance(await logits(run), golden.tensors.values("logits")), bounds.logits, "logits");
-    within(Math.abs((await forwardBackward(run)) / golden.loss - 1), bounds.loss, "loss");
+    const { rewards } = golden;
+    if (!rewards) within(distance(await logits(run), golden.tensors.values("logits")), bounds.logits, "logits");
+    const { loss, rewardAccuracy, rewardMargin } = await forwardBackward(run);
+    within(Math.abs(loss / golden.loss - 1), bounds.loss, "loss");
+    if (rewards) {
+      const scale = Math.max(1, Math.abs(rewards.margin));
+      within(Math.abs(rewardMargin! - rewards.margin) / scale, bounds.loss, "rewardMargin");
+      // TRL logs no accuracy of KTO.
+      if (rewards.accuracy !== null) within(Math.abs(rewardAccuracy! - rewards.accuracy), 1e-6, "rewardAccuracy");
+    }
     const ours = new Map(run.engine.stateOf("gradient").map(({ name }) => [name, run.engine.floats("gradient", name)]));
     sameTensors(ours, golden, "gradient/", bounds.gradient);
   });

@@ -1,7 +1,7 @@
 /** Computes a golden's step on our engine: logits, loss, gradients, and the parameters' change after training. */
 
-import { makeBatch, partition } from "../../trainer/engine/batch.ts";
 import { CacheForward } from "../../trainer/engine/cacheForward.ts";
+import { type LossFigures, runLoss } from "../../trainer/training/loss.ts";
 import { trainStep } from "../../trainer/training/step.ts";
 import { type GoldenRun, slots } from "./engines.ts";
 import { rowsOfStep } from "./rows.ts";
@@ -22,16 +22,12 @@ export function distance(a: Values, b: Values): number {
 }
 
 /** Runs forward and backward of step 1, which leave gradients and the loss in the engine's state. */
-export async function forwardBackward({ engine, dataset, shape, rope }: GoldenRun): Promise<number> {
+export async function forwardBackward(run: GoldenRun): Promise<LossFigures> {
+  const { engine, dataset, settings } = run;
   const rows = rowsOfStep(1, dataset.rowCount);
-  const trained = rows.reduce((sum, row) => sum + dataset.trainedTokens(row), 0);
-  await engine.run({ program: "begin" });
-  for (const part of partition(rows, shape.microRows)) {
-    const batch = makeBatch(dataset, part, 1 / trained, shape, rope);
-    await engine.run({ program: "micro", trainedRows: batch.trainedRows }, batch.inputs);
-  }
+  const figures = await runLoss({ ...run, objective: settings.objective }, { program: "micro", dataset, rows });
   await engine.run({ program: "pullback" });
-  return engine.scalar("loss");
+  return figures;
 }
 
 /** Logits [tokens, vocabulary] of step 1's rows, one example after another, decoded token by token through the cache. */

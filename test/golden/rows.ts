@@ -2,14 +2,19 @@
 import { PackedDataset } from "../../trainer/data/packed/packedDataset.ts";
 import { encodeDataset } from "../../trainer/testing/memoryDataset.ts";
 
-export type RowOfSequences = readonly { ids: readonly number[]; trained: readonly number[] }[];
+export type RowOfSequences = readonly {
+  ids: readonly number[];
+  trained: readonly number[];
+  role?: "chosen" | "rejected" | undefined;
+}[];
 
 export function packRowsOf({ rows, rowTokens }: { rows: readonly RowOfSequences[]; rowTokens: number }): PackedDataset {
-  const examples = rows.flat().map(({ ids, trained }, line) => ({
+  const examples = rows.flat().map(({ ids, trained, role }, line) => ({
     tokens: Uint32Array.from(ids),
     trained: Uint8Array.from(trained),
     source: 0,
     line: line + 1,
+    role,
   }));
   let next = 0;
   const indices = rows.map((row) => row.map(() => next++));

@@ -4,7 +4,10 @@
  * the same spec gives the same bytes. `docs/engine.md` defines the emitted language.
  */
 
+import { resultOf } from "../contract/methods/index.ts";
 import type { ModelConfig } from "../contract/model.ts";
+import { needsReference } from "../contract/objective.ts";
+import { referenceRefusal } from "../contract/settingsRules.ts";
 import type { Compiled, CompileSpec, Program, ProgramKey } from "../graph/compiled.ts";
 import type { Graph } from "../graph/graph.ts";
 import { type Device, moreScratch, noScratch } from "../graph/op.ts";
@@ -16,6 +19,8 @@ import type { BoundMethod } from "../methods/method.ts";
 import { emit, type Location } from "./emit.ts";
 import { layOut } from "./layout.ts";
 import { bindWeights, layOutIo, layOutState, type StateLayout, type WeightTable } from "./memory.ts";
+import type { ProgramParts, Sites } from "./parts.ts";
+import { divergenceGraph } from "./preferences.ts";
 import {
   beginGraph,
   deriveGraph,
@@ -25,9 +30,7 @@ import {
   microGraph,
   observeGraph,
   optimiseGraph,
-  type ProgramParts,
   pullbackGraph,
-  type Sites,
   sitesOf,
 } from "./programs.ts";
 import { recompute } from "./recompute.ts";
@@ -46,6 +49,7 @@ export function declare(spec: CompileSpec): { parts: ProgramParts } & Sites {
     variables: new Variables(spec.storage, activationTypes[spec.precision], spec.training?.optimizer.type),
     labelSmoothing: spec.training?.labelSmoothing ?? 0,
     noiseAlpha: spec.training?.neftuneNoiseAlpha ?? 0,
+    objective: spec.training?.objective,
   };
   return { parts, ...declareTensors(parts, spec) };
 }
@@ -116,7 +120,10 @@ export function compile(spec: CompileSpec): Compiled {
 }
 
 function baseParameters({ frozen, parameters }: Variables): number {
-  const trained = [...parameters.values()].filter(({ initial }) => initial.kind === "base");
+  // A reference reads the base's own tensor beside the trained one.
+  const trained = [...parameters.values()].filter(
+    ({ theta, initial }) => initial.kind === "base" && !frozen.has(theta.name),
+  );
   const tensors = [...[...frozen.values()].map(({ tensor }) => tensor), ...trained.map(({ theta }) => theta)];
   return tensors.reduce((total, { shape }) => total + elementsOf(shape), 0);
 }
@@ -131,6 +138,8 @@ function check({ model, method, training, rowTokens, microRows, recomputedBlocks
     throw new CompileError(message);
   };
   if (method.kind === "none" && training) refuse("method none trains nothing: leave `training` out of its spec");
+  if (training?.objective && needsReference(training.objective) && resultOf({ kind: method.kind }) === "Model")
+    refuse(referenceRefusal(method.kind));
   const counts = { rowTokens, microRows, ...generation };
   for (const [name, value] of Object.entries(counts)) {
     if (!Number.isInteger(value) || value < 1) refuse(`${name} must be a whole number from 1, and is ${value}`);
@@ -218,6 +227,8 @@ function graphOf(spec: CompileSpec, parts: ProgramParts, key: ProgramKey): Graph
       return inputsGraph(parts, tokens, key.block);
     case "evaluate":
       return evaluateGraph(parts, tokens, key.trainedRows);
+    case "divergence":
+      return divergenceGraph(parts, tokens, key.trainedRows);
     case "generate":
       if (!spec.generation) throw new CompileError("this run has no generation: set `generation` in its spec");
       return generateGraph(parts, { ...spec.generation, tokens: key.tokens });
@@ -247,7 +258,11 @@ function costsOf(nodes: Graph["nodes"], device: Device, keys: number): Pick<Prog
 
 /** Every program that the run can use; of the blocks' `inputs` the last one, as its memory is that of any. */
 function programKeys(spec: CompileSpec, { readsInputs }: BoundMethod): ProgramKey[] {
-  const losses = spec.training ? (["micro", "evaluate"] as const) : (["evaluate"] as const);
+  const losses = [
+    ...(spec.training ? (["micro"] as const) : []),
+    "evaluate" as const,
+    ...(spec.training?.objective?.type === "KTO" ? (["divergence"] as const) : []),
+  ];
   return [
     { program: "begin" },
     { program: "derive" },

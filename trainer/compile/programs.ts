@@ -5,20 +5,10 @@
  * φ = scale · θ is linear and element by element, so its pull-back is folded into the accumulation: dθ += scale · dφ.
  */
 
-import type { ModelConfig } from "../contract/model.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
 import { Graph } from "../graph/graph.ts";
-import type { Deriver, KeyValuePrefix, SiteRecord, StepDeriver } from "../graph/site.ts";
+import type { Deriver, KeyValuePrefix, StepDeriver } from "../graph/site.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import type { Variables } from "../graph/variables.ts";
-import type { BoundMethod } from "../methods/method.ts";
-import { type Mode, ModelBuilder } from "../models/builder.ts";
-import type { Decoder } from "../models/decoder.ts";
-import { gemma2, gemma3 } from "../models/gemma.ts";
-import { granite } from "../models/granite.ts";
-import { llama, ministral3, qwen2, qwen3 } from "../models/llama.ts";
-import { olmo2 } from "../models/olmo2.ts";
-import { phi3 } from "../models/phi3.ts";
 import { adamw } from "../ops/adamw/op.ts";
 import { adamw8 } from "../ops/adamw8/op.ts";
 import { argmax } from "../ops/argmax/op.ts";
@@ -33,45 +23,8 @@ import { multiply } from "../ops/multiply/op.ts";
 import { softcap } from "../ops/softcap/op.ts";
 import { sumSquares } from "../ops/sumSquares/op.ts";
 import { differentiate } from "./differentiate.ts";
-
-export interface ProgramParts {
-  readonly config: ModelConfig;
-  readonly method: BoundMethod;
-  readonly variables: Variables;
-  readonly labelSmoothing: number;
-  readonly noiseAlpha: number;
-}
-
-/** A model's layers that a method may adapt. */
-export interface Sites {
-  readonly sites: readonly SiteRecord[];
-  readonly embeddings: readonly SiteRecord[];
-}
-
-/** Builds a model on a graph; the only place that distinguishes the families. */
-function decoder(
-  parts: ProgramParts,
-  graph: Graph,
-  mode: Mode,
-): { decoder: Decoder; inputs: ModelBuilder["inputs"] } & Sites {
-  const builder = new ModelBuilder({ ...parts, graph, mode });
-  const families: Record<ModelConfig["family"], (b: ModelBuilder) => Decoder> = {
-    llama,
-    mistral: llama,
-    ministral: llama,
-    ministral3,
-    smollm3: llama,
-    qwen2,
-    qwen3,
-    gemma2,
-    gemma3_text: gemma3,
-    phi3,
-    olmo2,
-    granite,
-  };
-  const made = families[parts.config.family](builder);
-  return { decoder: made, inputs: builder.inputs, sites: builder.sites, embeddings: builder.embeddings };
-}
+import { decoder, type ProgramParts, type Sites } from "./parts.ts";
+import { preferenceGraph } from "./preferences.ts";
 
 /** Sets gradients and loss to zero, before the micro-batches of a step or the batches of an evaluation. */
 export function beginGraph({ variables }: ProgramParts, isTraining: boolean): Graph {
@@ -163,8 +116,9 @@ function promptCache(parts: ProgramParts, graph: Graph, at: Deriver): readonly K
 }
 
 /** Forward and loss of packed rows; `nll` is an output. */
-function lossGraph(parts: ProgramParts, graph: Graph, tokens: number, rows: number, kind: "train" | "evaluate") {
-  const { variables } = parts;
+function lossGraph(parts: ProgramParts, graph: Graph, tokens: number, rows: number, kind: "train" | "evaluate"): Sites {
+  const { variables, objective } = parts;
+  if (objective) return preferenceGraph({ ...parts, objective }, graph, tokens, rows, kind);
   const { decoder: model, sites, embeddings } = decoder(parts, graph, { kind, tokens });
   const index = graph.input("trainedRow", "I32", [rows]);
   const h = model.norm(gatherRows.node(graph, { x: model.hidden, index }, {}).y);

@@ -6,6 +6,7 @@ import type { ChatTemplateChoice } from "./chatTemplate.ts";
 import { type ExportEntry, type MergedSettings, mergedTable } from "./exports.ts";
 import type { LearningRateSchedule } from "./learningRateSchedule.ts";
 import { defaultLearningRate, effectiveMethod, type MethodSettings } from "./methods/index.ts";
+import { type DataForm, formOf, type Objective, objectiveOf } from "./objective.ts";
 import { applied, type ValuesOf } from "./setting.ts";
 import {
   type Columns,
@@ -35,6 +36,8 @@ export interface SourceSettings extends DataFile {
 }
 
 export interface DatasetSettings {
+  /** What the objective learns from. */
+  form: DataForm;
   sources: readonly SourceSettings[];
   validation: { kind: "none" } | { kind: "fraction"; fraction: number } | { kind: "source"; file: DataFile };
   maxSequenceLength: number;
@@ -53,8 +56,9 @@ export interface DatasetSettings {
 /** The declared settings, with some in the form that the code uses. */
 export type TrainingSettings = Omit<
   TrainingValues,
-  "maxSteps" | "epochs" | "batchTokens" | "learningRateSchedule" | "evaluation" | "earlyStopping"
+  "objective" | "maxSteps" | "epochs" | "batchTokens" | "learningRateSchedule" | "evaluation" | "earlyStopping"
 > & {
+  readonly objective: Objective;
   readonly length: { kind: "epochs"; epochs: number } | { kind: "steps"; steps: number };
   /** Packed rows per optimiser step. */
   readonly rowsPerStep: number;
@@ -84,13 +88,14 @@ export interface EffectiveSettings {
 
 /** Applies the defaults that the settings declare. */
 export function effectiveSettings(spec: TrainingSpec): EffectiveSettings {
-  const dataset = effectiveDataset(spec.dataset);
+  const training = appliedTraining(spec);
+  const dataset = effectiveDataset(spec.dataset, formOf[training.objective.type]);
   const method = effectiveMethod(spec.method);
   return {
     baseModel: effectiveBase(spec.baseModel),
     dataset,
     method,
-    training: effectiveTraining(appliedTraining(spec), dataset.maxSequenceLength),
+    training: effectiveTraining(training, dataset.maxSequenceLength),
     evaluation: spec.evaluation && {
       test: dataFile(spec.evaluation.test),
       ...applied(evaluationTable, spec.evaluation),
@@ -120,10 +125,11 @@ export function effectiveBase({
   };
 }
 
-function effectiveDataset(dataset: TrainingSpec["dataset"]): DatasetSettings {
+function effectiveDataset(dataset: TrainingSpec["dataset"], form: DataForm): DatasetSettings {
   const { validation } = dataset;
   const { badRows, ...settings } = applied(datasetTable, dataset);
   return {
+    form,
     sources: dataset.sources.map((source) => ({ uri: source.uri, ...applied(sourceTable, source) })),
     validation:
       validation?.uri !== undefined
@@ -142,9 +148,11 @@ export const dataFile = (file: TrainingSpec["dataset"]["sources"][number]): Data
 });
 
 function effectiveTraining(values: TrainingValues, maxSequenceLength: number): TrainingSettings {
-  const { maxSteps, epochs, batchTokens, learningRateSchedule, evaluation, earlyStopping, ...settings } = values;
+  const { objective, maxSteps, epochs, batchTokens, learningRateSchedule, evaluation, earlyStopping, ...settings } =
+    values;
   return {
     ...settings,
+    objective: objectiveOf(objective),
     length:
       maxSteps !== undefined ? { kind: "steps", steps: maxSteps } : { kind: "epochs", epochs: epochs ?? Number.NaN },
     rowsPerStep: Math.ceil(batchTokens / maxSequenceLength),

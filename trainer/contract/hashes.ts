@@ -77,6 +77,8 @@ function inputs(spec: TrainingSpec): Json {
             }
           : null,
     ...settings,
+    // Absent for a supervised training: the hashes are older than the objectives.
+    form: dataset.form === "Examples" ? undefined : dataset.form,
     maxBadFraction: canonicalDecimal(dataset.maxBadFraction),
     test: evaluation ? testOf(evaluation.test) : null,
     testEndpoint: spec.evaluation?.test.endpoint,

@@ -27,6 +27,11 @@ const progressLine = z.object({
   epoch: finite.optional(),
   loss: finite.optional(),
   evalLoss: finite.optional(),
+  /** Of preferences: share of the pairs in which the chosen answer has the higher reward, and the mean difference. */
+  rewardAccuracy: finite.optional(),
+  rewardMargin: finite.optional(),
+  evalRewardAccuracy: finite.optional(),
+  evalRewardMargin: finite.optional(),
   learningRate: finite.optional(),
   tokensPerSecond: finite.optional(),
   gradNorm: finite.optional(),

@@ -74,6 +74,9 @@ export const trainFigures = z.object({
   bestStep: count,
   loss: finite,
   evalLoss: finite.optional(),
+  /** Of preferences, on the validation data. */
+  evalRewardAccuracy: finite.optional(),
+  evalRewardMargin: finite.optional(),
   evaluationBefore: exactMatch.optional(),
   evaluationAfter: exactMatch.optional(),
   trainableParameters: count,

@@ -127,6 +127,12 @@ export const unhashed = <Written, Value>(one: Setting<Written, Value>): Setting<
   canonical: () => undefined,
 });
 
+/** A setting or a section that was added after the first release: hashes omit it at its default. */
+export const later = <Written, Value>(one: Setting<Written, Value>): Setting<Written, Value> => ({
+  ...one,
+  later: true,
+});
+
 export const required = <Written, Value>(one: Setting<Written, Value>): Setting<Written, Value> & Required => ({
   ...one,
   required: true,

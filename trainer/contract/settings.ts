@@ -62,7 +62,16 @@ export const baseModel = ruled(
   revisionIsOfHub,
 ).meta({ description: "The model to fine-tune." });
 
-export const dataFormat = z.enum(["Auto", "Messages", "ShareGPT", "Alpaca", "PromptCompletion", "Text"]);
+export const dataFormat = z.enum([
+  "Auto",
+  "Messages",
+  "ShareGPT",
+  "Alpaca",
+  "PromptCompletion",
+  "Text",
+  "Preference",
+  "Labelled",
+]);
 
 const column = z.string().min(1).max(128).optional();
 
@@ -83,6 +92,9 @@ export const columns = z
     prompt: column,
     completion: column,
     text: column,
+    chosen: column,
+    rejected: column,
+    label: column,
   })
   .meta({
     description:
@@ -95,7 +107,7 @@ const renamed = (names: Columns): Columns =>
 
 const format = setting(dataFormat, {
   description:
-    "Auto (default) detects the format from the fields of the first row. Messages: {messages: [{role, content}], system, tools}, as in OpenAI's API; ShareGPT: {conversations: [{from, value}], system, tools}; Alpaca: {instruction, input, output, history, system, tools}; PromptCompletion: {prompt, completion}, two texts or two lists of messages with tools; Text: {text}. An unsupported column that changes the meaning of a row is an error; other columns are ignored and reported.",
+    "Auto (default) detects the format from the fields of the first row. Messages: {messages: [{role, content}], system, tools}, as in OpenAI's API; ShareGPT: {conversations: [{from, value}], system, tools}; Alpaca: {instruction, input, output, history, system, tools}; PromptCompletion: {prompt, completion}, two texts or two lists of messages with tools; Text: {text}. With a training.objective of preferences, Preference: {prompt, chosen, rejected}, texts or lists of messages with tools, where chosen and rejected may begin with the prompt instead; Labelled, for KTO: {prompt, completion, label}, where the label is true if the answer is wanted. An unsupported column that changes the meaning of a row is an error; other columns are ignored and reported.",
   default: "Auto",
   defaultText: "",
 });

@@ -3,6 +3,7 @@
  * names the fix.
  */
 import { declarations } from "./methods/index.ts";
+import { type DataForm, formOf, type ObjectiveType, referringTypes } from "./objective.ts";
 import type { Rule } from "./rules.ts";
 
 /** The row fields of each format, which `columns` may rename. */
@@ -12,6 +13,8 @@ export const formatFields = {
   Alpaca: ["instruction", "input", "output", "history", "system", "tools"],
   PromptCompletion: ["prompt", "completion", "role", "content", "tools"],
   Text: ["text"],
+  Preference: ["prompt", "chosen", "rejected", "role", "content", "tools"],
+  Labelled: ["prompt", "completion", "label", "role", "content", "tools"],
 } as const;
 
 type NamedFormat = keyof typeof formatFields;
@@ -77,6 +80,15 @@ export const oneLength: Rule<{ epochs?: string | undefined; maxSteps?: number | 
   message: "set epochs or maxSteps, not both",
 };
 
+/** The loss of examples alone is smoothed. */
+export const smoothsExamples: Rule<{ labelSmoothing?: unknown; objective?: { type: ObjectiveType } | undefined }> = {
+  cel: "!has(self.labelSmoothing) || !has(self.objective) || self.objective.type == 'Supervised'",
+  holds: ({ labelSmoothing, objective }) =>
+    labelSmoothing === undefined || objective === undefined || objective.type === "Supervised",
+  message: "labelSmoothing smooths the loss of examples and has no effect on an objective of preferences: remove it",
+  fieldPath: ".labelSmoothing",
+};
+
 /** Exactly one of the `members` of an object is set. */
 export function exactlyOneMethod(members: readonly string[]): Rule<Record<string, unknown>> {
   return {
@@ -88,9 +100,21 @@ export function exactlyOneMethod(members: readonly string[]): Rule<Record<string
 
 interface Spec {
   baseModel: { quantization?: unknown };
-  dataset: { validation?: unknown };
+  dataset: {
+    sources: readonly Reading[];
+    validation?: Reading | undefined;
+    trainOn?: unknown;
+    textOverlap?: unknown;
+  };
   method: Readonly<Record<string, unknown>>;
-  training?: { evaluation?: unknown; earlyStopping?: unknown; keep?: "Best" | "Last" | undefined } | undefined;
+  training?:
+    | {
+        objective?: { type: ObjectiveType } | undefined;
+        evaluation?: unknown;
+        earlyStopping?: unknown;
+        keep?: "Best" | "Last" | undefined;
+      }
+    | undefined;
 }
 type Training = NonNullable<Spec["training"]>;
 
@@ -123,6 +147,56 @@ const needsQuantizedBase = (kind: string, { setting, value, plainRefusal }: Quan
 });
 type QuantizesFor = NonNullable<(typeof declarations)[number]["quantizesFor"]>;
 
+const typeOf = ({ training }: Spec): ObjectiveType => training?.objective?.type ?? "Supervised";
+/** CEL for the type of the objective. */
+const typeCel = "(has(self.training) && has(self.training.objective) ? self.training.objective.type : 'Supervised')";
+const listed = (names: readonly string[]): string => `[${names.map((name) => `'${name}'`).join(", ")}]`;
+
+/** The formats whose rows hold what an objective learns from. */
+export const formatsOf: Readonly<Record<DataForm, readonly NamedFormat[]>> = {
+  Examples: ["Messages", "ShareGPT", "Alpaca", "PromptCompletion", "Text"],
+  Pairs: ["Preference"],
+  Labelled: ["Preference", "Labelled"],
+};
+
+function formatFits(type: ObjectiveType): Rule<Spec> {
+  const formats: readonly string[] = ["Auto", ...formatsOf[formOf[type]]];
+  const fits = ({ format }: Reading) => format === undefined || formats.includes(format);
+  const cel = (file: string) => `(!has(${file}.format) || ${file}.format in ${listed(formats)})`;
+  return {
+    cel: `${typeCel} != '${type}' || (self.dataset.sources.all(s, ${cel("s")}) && (!has(self.dataset.validation) || ${cel("self.dataset.validation")}))`,
+    holds: (spec) => {
+      const { sources, validation } = spec.dataset;
+      return typeOf(spec) !== type || [...sources, ...(validation ? [validation] : [])].every(fits);
+    },
+    message: `training.objective ${type} learns from data of the format ${formats.slice(1).join(" or ")}: change the format, or the objective`,
+    fieldPath: ".dataset",
+  };
+}
+
+/** Settings of the data that only a supervised training reads. */
+function supervisedOnly(field: "trainOn" | "textOverlap", why: string): Rule<Spec> {
+  return {
+    cel: `!has(self.dataset.${field}) || ${typeCel} == 'Supervised'`,
+    holds: (spec) => spec.dataset[field] === undefined || typeOf(spec) === "Supervised",
+    message: `dataset.${field} has no effect on a training.objective of preferences, ${why}: remove it`,
+    fieldPath: `.dataset.${field}`,
+  };
+}
+
+/** Why an objective that compares with the base cannot train a method whose result is a model. */
+export const referenceRefusal = (kind: string): string =>
+  `training.objective ${referringTypes.join(" and ")} compare with the base, of which method.${kind} trains the weights themselves: use ORPO, or a method that trains an adapter`;
+
+function keepsBase(kind: string): Rule<Spec> {
+  return {
+    cel: `!has(self.method.${kind}) || !(${typeCel} in ${listed(referringTypes)})`,
+    holds: (spec) => spec.method[kind] === undefined || !referringTypes.some((type) => type === typeOf(spec)),
+    message: referenceRefusal(kind),
+    fieldPath: ".training.objective",
+  };
+}
+
 /** The rules of `trainingSpec`, and of every type that has its members. */
 export const specRules: readonly Rule<Spec>[] = [
   needsValidation("training.evaluation", "has(self.training.evaluation)", ({ evaluation }) => evaluation !== undefined),
@@ -136,6 +210,10 @@ export const specRules: readonly Rule<Spec>[] = [
     "(has(self.training.keep) && self.training.keep == 'Best')",
     ({ keep }) => keep === "Best",
   ),
+  ...(Object.keys(formOf) as ObjectiveType[]).map(formatFits),
+  supervisedOnly("trainOn", "which learn the chosen and the rejected answers"),
+  supervisedOnly("textOverlap", "whose data hold no long texts"),
+  ...declarations.flatMap(({ kind, result }) => (result === "Model" ? [keepsBase(kind)] : [])),
   ...declarations.flatMap(({ kind, nf4Refusal }) =>
     nf4Refusal === undefined ? [] : [needsPlainBase(kind, nf4Refusal)],
   ),

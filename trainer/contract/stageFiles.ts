@@ -1,5 +1,6 @@
 /** Builds the run files of a training's stages, for the operator, the command line and tests. Pure. */
 
+import { effectiveSettings } from "./effective.ts";
 import type { ExportEntry } from "./exports.ts";
 import { prepareKey, runHash, specHash } from "./hashes.ts";
 import type { Location } from "./locations.ts";
@@ -18,6 +19,7 @@ export interface StagedJob {
 
 export function prepareFile({ spec, artifactRoot, locations }: StagedJob): PrepareFile {
   const { baseModel, dataset, evaluation, method } = spec;
+  const { form } = effectiveSettings(spec).dataset;
   return {
     version: 1,
     stage: "Prepare",
@@ -26,6 +28,7 @@ export function prepareFile({ spec, artifactRoot, locations }: StagedJob): Prepa
     prepareKey: prepareKey(spec),
     baseModel,
     dataset,
+    ...(form !== "Examples" && { form }),
     ...(evaluation && { evaluation }),
     ...(quantizesFor(effectiveMethod(method)) && { method }),
   };

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { learningRateSchedule } from "./learningRateSchedule.ts";
 import { declarations } from "./methods/index.ts";
+import { objective } from "./objective.ts";
 import {
   decimalSetting,
   type Earlier,
@@ -12,7 +13,7 @@ import {
   type ValuesOf,
   withoutDefault,
 } from "./setting.ts";
-import { oneLength } from "./settingsRules.ts";
+import { oneLength, smoothsExamples } from "./settingsRules.ts";
 
 export const precision = z.enum(["BF16", "F32"]);
 export type Precision = z.infer<typeof precision>;
@@ -85,6 +86,7 @@ export interface TrainingContext extends Earlier {
 const usualRows = 16;
 
 export const trainingTable = {
+  objective,
   maxSteps: setting(z.int().min(1).max(10_000_000), { description: "Number of optimiser steps, instead of epochs." }),
   epochs: decimalSetting(
     { exclusiveMin: 0, max: 1000 },
@@ -162,4 +164,7 @@ function learningRates(): string {
   return [...kinds].map(([rate, names]) => `${rate} for ${names.join(" and ")}`).join(", ");
 }
 
-export const training = section(trainingTable, { description: "Settings of the optimisation.", rules: [oneLength] });
+export const training = section(trainingTable, {
+  description: "Settings of the optimisation.",
+  rules: [oneLength, smoothsExamples],
+});

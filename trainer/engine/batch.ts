@@ -15,6 +15,16 @@ export interface BatchShape {
 /** Inputs by name; the program may use only some of them. */
 export type Inputs = Readonly<Record<string, Int32Array | Uint32Array | Float32Array>>;
 
+/** Tokens that attend only to each other. */
+export interface Segment {
+  readonly tokens: Uint32Array;
+  /** 1 where the token is a target. */
+  readonly trained: Uint8Array;
+  /** The example's index in the data set, and its number in random keys. */
+  readonly example: number;
+  readonly id: number;
+}
+
 export interface Batch {
   inputs: Inputs;
   /** The size chosen: R of the program. */
@@ -39,17 +49,43 @@ export function makeBatch(
   shape: BatchShape,
   rope: RopeTable,
 ): Batch {
+  const batch = layOutRows(
+    rows.map((row) => segmentsOf(dataset, row)),
+    shape,
+    rope,
+  );
+  const lossWeight = new Float32Array(batch.trainedRows).fill(weight, 0, batch.trained.length);
+  return { ...batch, inputs: { ...batch.inputs, lossWeight } };
+}
+
+/** The examples of a row of a data set. */
+export function segmentsOf(dataset: PackedDataset, row: number): Segment[] {
+  const [first, end] = [dataset.rowStart[row]!, dataset.rowStart[row + 1]!];
+  return Array.from({ length: end - first }, (_, index) => segmentOf(dataset, first + index));
+}
+
+export function segmentOf({ exampleStart, exampleId, tokens, trained }: PackedDataset, example: number): Segment {
+  const [start, end] = [exampleStart[example]!, exampleStart[example + 1]!];
+  return {
+    tokens: tokens.subarray(start, end),
+    trained: trained.subarray(start, end),
+    example,
+    id: exampleId[example]!,
+  };
+}
+
+/** A batch without the weights of its targets. */
+export function layOutRows(rows: readonly (readonly Segment[])[], shape: BatchShape, rope: RopeTable): Batch {
   const layout = new Layout(shape.rowTokens * shape.microRows, rope);
-  for (const [index, row] of rows.entries()) layout.addRow(dataset, row, index * shape.rowTokens);
+  for (const [index, segments] of rows.entries()) layout.addRow(segments, index * shape.rowTokens);
   const trainedRows = shape.trainedRowBuckets.find((bucket) => bucket >= layout.trained.length);
   if (trainedRows === undefined) throw new Error(`no program holds ${layout.trained.length} trained rows`);
   const trainedRow = new Int32Array(trainedRows).fill(-1);
   trainedRow.set(layout.trainedRow);
   const target = new Int32Array(trainedRows);
   target.set(layout.target);
-  const lossWeight = new Float32Array(trainedRows).fill(weight, 0, layout.trained.length);
   return {
-    inputs: { ...layout.inputs, ...layout.more, trainedRow, target, lossWeight },
+    inputs: { ...layout.inputs, ...layout.more, trainedRow, target },
     trainedRows,
     trained: layout.trained,
     tokens: layout.tokens,
@@ -82,26 +118,23 @@ class Layout {
     };
   }
 
-  /** Writes row `row` of the data set into the buffer from row `at` on. */
-  addRow(dataset: PackedDataset, row: number, at: number): void {
+  /** Writes a packed row into the buffer from row `at` on. */
+  addRow(segments: readonly Segment[], at: number): void {
     let next = at;
-    for (let example = dataset.rowStart[row]!; example < dataset.rowStart[row + 1]!; example++) {
-      next = this.#addExample(dataset, example, next);
-    }
+    for (const segment of segments) next = this.#addSegment(segment, next);
     this.tokens += next - at;
   }
 
-  #addExample(dataset: PackedDataset, example: number, at: number): number {
-    const first = dataset.exampleStart[example]!;
-    const length = dataset.exampleStart[example + 1]! - first;
+  #addSegment({ tokens, trained, example, id }: Segment, at: number): number {
+    const { length } = tokens;
     const { long } = this.#rope;
     const angles = long !== undefined && length > long.beyond ? long : this.#rope;
     this.inputs.length.fill(length, at, at + length);
     for (let position = 0; position < length; position++) {
-      const token = dataset.tokens[first + position]!;
-      this.#addToken(token, at + position, at, position, dataset.exampleId[example]!);
+      const token = tokens[position]!;
+      this.#addToken(token, at + position, at, position, id);
       this.#addAngles(at + position, position, angles);
-      if (position === 0 || dataset.trained[first + position] === 0) continue;
+      if (position === 0 || trained[position] === 0) continue;
       this.trained.push({ example, position });
       this.trainedRow.push(at + position - 1);
       this.target.push(token);

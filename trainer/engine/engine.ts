@@ -200,6 +200,11 @@ export class Engine {
     return made.map(({ name, shape, dtype }) => ({ name, shape, values: floatsFrom(dtype, this.#output(key, name)) }));
   }
 
+  /** Figures of answers in double, from the losses of preferences. */
+  segments(key: ProgramKey): Float64Array {
+    return new Float64Array(this.#output(key, "segments").slice().buffer);
+  }
+
   /** The likeliest tokens, from `generate`. */
   next(key: ProgramKey): Int32Array {
     return new Int32Array(this.#output(key, "next").slice().buffer);

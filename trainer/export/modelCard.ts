@@ -58,7 +58,7 @@ const rows = (facts: readonly Fact[]) => facts.map(([what, value]) => `| ${what}
 
 function trainingFacts(figures: TrainFigures): Fact[] {
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
-  const { evaluationBefore: before, evaluationAfter: after, evalLoss } = figures;
+  const { evaluationBefore: before, evaluationAfter: after, evalLoss, evalRewardAccuracy: accuracy } = figures;
   const facts: Fact[] = [
     [
       "Training",
@@ -66,6 +66,7 @@ function trainingFacts(figures: TrainFigures): Fact[] {
     ],
   ];
   if (evalLoss !== undefined) facts.push(["Validation loss", evalLoss.toPrecision(4)]);
+  if (accuracy !== undefined) facts.push(["Reward accuracy, validation", percent(accuracy)]);
   if (before && after) {
     const share = `always giving the commonest answer would score ${percent(after.majorityShare)}`;
     facts.push([

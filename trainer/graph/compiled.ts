@@ -8,6 +8,7 @@
 import type { OptimizerSettings } from "../contract/effective.ts";
 import type { MethodSettings } from "../contract/methods/index.ts";
 import type { ModelConfig } from "../contract/model.ts";
+import type { PreferenceObjective } from "../contract/objective.ts";
 import type { Precision } from "../contract/training.ts";
 import type { Device, Scratch } from "./op.ts";
 import type { StateRole } from "./roles.ts";
@@ -40,6 +41,8 @@ export interface CompileSpec {
     labelSmoothing?: number;
     /** Uniform noise on embeddings up to α/√(L·d). Default 0: none. */
     neftuneNoiseAlpha?: number;
+    /** Absent: supervised. */
+    objective?: PreferenceObjective;
   };
   /** F64: for finite differences on the double reference. */
   precision: Precision | "F64";
@@ -110,6 +113,12 @@ export interface IoTensor extends NamedTensor {
  *   without the trained rows. Out: one for each distinct input, named by the layers that share it.
  * - `observe`: the statistics that a method keeps of updates; the method decides when it runs.
  * - `evaluate`: `micro` without backward pass and dropout: same inputs except the keys; `loss` accumulates. Out: nll.
+ * - With preferences, `micro` and `evaluate` take instead of lossWeight: present F32[R] (1; 0: none), segment I32[R] (the
+ *   answer that the row's target belongs to; −1: none), segmentScale F32[S] (S = 2·⌈R/2⌉: each answer's factor) and, by
+ *   objective: pairWeight F32[S/2] of answers 2p (chosen) and 2p + 1 (rejected), for ORPO lossWeight as well; answerWeight
+ *   F32[S] (negative: not wanted) and divergence F32[1]. Out: segments F64[S], the scaled negative log-likelihood of each
+ *   answer, for DPO and KTO less the base's.
+ * - `divergence`: the same rows without a loss, for KTO. Out: segments.
  * - `generate`: T = tokens through the cache, for the rows `row` I32[slots] (−1: zeros) the logits F32[slots, V] and
  *   their argmax next I32[slots]. In: ids, cos, sin (and the local ones), slot I32[T] (−1: padding), position I32[T], row.
  *
@@ -117,9 +126,12 @@ export interface IoTensor extends NamedTensor {
  */
 export type ProgramKey =
   | { program: "begin" | "derive" | "pullback" | "optimise" | "observe" }
-  | { program: "micro" | "evaluate"; trainedRows: number }
+  | { program: "micro" | "evaluate" | "divergence"; trainedRows: number }
   | { program: "inputs"; block: number }
   | { program: "generate"; tokens: number };
+
+/** Number of answers of preferences that R trained rows can belong to: each has at least one. Even, for pairs. */
+export const answersOf = (trainedRows: number): number => 2 * Math.ceil(trainedRows / 2);
 
 export interface Program {
   key: ProgramKey;

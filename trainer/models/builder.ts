@@ -88,6 +88,7 @@ export class ModelBuilder {
   readonly #method: SiteRewriter;
   readonly #noiseAlpha: number;
   readonly #dropped = new Map<Tensor, Tensor>();
+  #hasPrompt = false;
 
   constructor({ config, graph, variables, method, mode, noiseAlpha }: BuilderParts) {
     this.config = config;
@@ -147,7 +148,9 @@ export class ModelBuilder {
     const layer = name.replace(/\.weight$/, "");
     const site = { ...this.#site(layer, trained), vocabulary: rows, width, factor };
     const y = this.#method.embedding(site, base);
-    this.#variables.prompt = this.#method.prompt(site);
+    const prompt = this.#method.prompt(site);
+    if (prompt) this.#variables.prompt = prompt;
+    this.#hasPrompt = prompt !== undefined;
     this.embeddings.push({ name: layer, in: rows, out: width, trained, fused: true });
     return factor === 1 ? y : this.scaleInType(y, factor);
   }
@@ -334,7 +337,7 @@ export class ModelBuilder {
   #prefix(name: string, layer: number, width: number): KeyValuePrefix | undefined {
     const site = this.#site(name, []);
     const own = this.#method.prefix({ ...site, width });
-    if (own || !this.#variables.prompt) return own;
+    if (own || !this.#hasPrompt) return own;
     const shape = [this.#method.positionOffset, width];
     return {
       keys: site.derived("prompt.keys", shape, "activation", (at) => at.prompt(layer).keys),

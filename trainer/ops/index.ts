@@ -29,6 +29,7 @@ import { importance } from "./importance/op.ts";
 import { inverseRowNorm } from "./inverseRowNorm/op.ts";
 import { kronecker } from "./kronecker/op.ts";
 import { kroneckerBackward } from "./kroneckerBackward/op.ts";
+import { ktoLoss } from "./ktoLoss/op.ts";
 import { linear } from "./linear/op.ts";
 import { linearCrossEntropy } from "./linearCrossEntropy/op.ts";
 import { linearInput } from "./linearInput/op.ts";
@@ -38,6 +39,7 @@ import { multiply } from "./multiply/op.ts";
 import { noise } from "./noise/op.ts";
 import { orthogonality } from "./orthogonality/op.ts";
 import { orthogonalityBackward } from "./orthogonalityBackward/op.ts";
+import { pairLoss } from "./pairLoss/op.ts";
 import { prefixAttention } from "./prefixAttention/op.ts";
 import { prefixAttentionBackward } from "./prefixAttentionBackward/op.ts";
 import { release } from "./release/op.ts";
@@ -50,10 +52,13 @@ import { rope } from "./rope/op.ts";
 import { scaleColumns } from "./scaleColumns/op.ts";
 import { scaleColumnsBackward } from "./scaleColumnsBackward/op.ts";
 import { scatterRows } from "./scatterRows/op.ts";
+import { segmentSum } from "./segmentSum/op.ts";
+import { segmentSumBackward } from "./segmentSumBackward/op.ts";
 import { sliceColumns } from "./sliceColumns/op.ts";
 import { sliceColumnsBackward } from "./sliceColumnsBackward/op.ts";
 import { softcap } from "./softcap/op.ts";
 import { sumSquares } from "./sumSquares/op.ts";
+import { weightedSum } from "./weightedSum/op.ts";
 
 /** An op that computes something, or `release`, which takes any tensors. */
 export type ListedOp = AnyOp | typeof release;
@@ -110,6 +115,11 @@ export const ops: readonly ListedOp[] = [
   lstm,
   lstmBackward,
   replaceRows,
+  segmentSum,
+  segmentSumBackward,
+  weightedSum,
+  pairLoss,
+  ktoLoss,
 ];
 
 export const isComputing = (op: ListedOp): op is AnyOp => "operands" in op;

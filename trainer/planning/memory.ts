@@ -12,7 +12,7 @@ import { aligned, bytesOf, elementsOf } from "../graph/tensor.ts";
 import { partBytes, partsInMemory } from "../stores/uploadParts.ts";
 import type { Target } from "./target.ts";
 
-/** Counts from prepare: `rows`, `examples` and `tokens` are those of the training set. */
+/** Counts from prepare: `rows`, `examples` and `tokens` are those of the training set. A preference is one example. */
 export interface DatasetFacts {
   rows: number;
   examples: number;
@@ -74,7 +74,7 @@ export const fixedBytes = (compiled: Compiled, facts: MemoryFacts): number =>
   weightBytes(compiled) +
   compiled.stateBytes +
   bestBytes(compiled, facts) +
-  dataBytes(facts.dataset) +
+  dataBytes(facts) +
   processBytes(compiled, facts);
 
 /** The regions of a compiled run, to the byte, and the process's other memory. */
@@ -97,7 +97,7 @@ function regionsOf(compiled: Compiled, facts: MemoryFacts): Omit<PlannedMemory, 
     activations: arenaBytes,
     io: ioBytes,
     scratch: facts.target.threads * scratch.thread + scratch.shared,
-    data: dataBytes(facts.dataset),
+    data: dataBytes(facts),
   };
 }
 
@@ -114,11 +114,20 @@ function bestBytes(compiled: Compiled, { settings: { training, dataset } }: Memo
   return keeps ? categoryBytes(compiled, "parameters") : 0;
 }
 
+/** Packed sequences of an example: the answers of a preference, of KTO's at most. */
+export const sequencesOfExample = ({ dataset }: EffectiveSettings): number => (dataset.form === "Examples" ? 1 : 2);
+
 /** Assumes the training set's mean tokens per example for validation. */
-function dataBytes({ rows, examples, tokens, validationExamples }: DatasetFacts): number {
+function dataBytes({ dataset, settings }: Pick<MemoryFacts, "dataset" | "settings">): number {
+  const { rows, tokens } = dataset;
+  const hasRoles = settings.dataset.form !== "Examples";
+  const each = sequencesOfExample(settings);
+  const [examples, validationExamples] = [each * dataset.examples, each * dataset.validationExamples];
   const share = validationExamples / Math.max(1, examples);
-  const validation = { rows: Math.ceil(rows * share), examples: validationExamples, tokens: Math.ceil(tokens * share) };
-  return packedBytes({ rows, examples, tokens }) + (validationExamples > 0 ? packedBytes(validation) : 0);
+  const validation = {
+    ...{ rows: Math.ceil(rows * share), examples: validationExamples, tokens: Math.ceil(tokens * share), hasRoles },
+  };
+  return packedBytes({ rows, examples, tokens, hasRoles }) + (validationExamples > 0 ? packedBytes(validation) : 0);
 }
 
 // Measured by `npm run bench -- --memory` (docs/performance.md), which fails if a plan is not correct.
@@ -154,12 +163,13 @@ const spare = 1.1;
 const companionBytes = 64 * 2 ** 20;
 
 /** Size of the stored base and the packed data. Validation examples may be twice as long as the others. */
-export function stagedBytes(compiled: Compiled, { baseDataType, dataset }: MemoryFacts): number {
-  const trained = compiled.state.filter(({ initial }) => initial?.kind === "base");
+export function stagedBytes(compiled: Compiled, { baseDataType, dataset, settings }: MemoryFacts): number {
+  const bound = new Set(compiled.weights.map(({ name }) => name));
+  const trained = compiled.state.filter(({ name, initial }) => initial?.kind === "base" && !bound.has(name));
   const elements = trained.reduce((total, { shape }) => total + elementsOf(shape), 0);
   const base = weightBytes(compiled) + elements * (baseDataType === "F32" ? 4 : 2);
   const stored = compiled.state.filter(({ initial }) => initial?.kind === "stored");
   const factors = stored.reduce((total, tensor) => total + bytesOf(tensor), 0);
-  const packed = dataBytes({ ...dataset, validationExamples: 2 * dataset.validationExamples });
+  const packed = dataBytes({ settings, dataset: { ...dataset, validationExamples: 2 * dataset.validationExamples } });
   return Math.ceil(spare * (base + factors + packed)) + companionBytes;
 }

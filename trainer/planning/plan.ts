@@ -191,6 +191,7 @@ function specOf(input: PlanInput): CompileSpec {
       maxGradNorm: training.maxGradNorm,
       labelSmoothing: training.labelSmoothing,
       neftuneNoiseAlpha: training.neftuneNoiseAlpha,
+      ...(training.objective.type !== "Supervised" && { objective: training.objective }),
     },
     precision: training.precision,
     rowTokens: data.maxSequenceLength,
@@ -219,7 +220,8 @@ function describe(input: PlanInput, { spec, compiled, fits }: Candidate): Plan {
   const memory = memoryOf(compiled, input);
   const { training } = input.settings;
   const trainedRows = spec.rowTokens * spec.microRows;
-  const { flops } = compiled.program({ program: "micro", trainedRows });
+  const programs = training.objective.type === "KTO" ? (["micro", "divergence"] as const) : (["micro"] as const);
+  const flops = programs.reduce((sum, program) => sum + compiled.program({ program, trainedRows }).flops, 0);
   return {
     ...parameterCounts(compiled),
     memory,

@@ -26,6 +26,7 @@ export function figuresOf(outcome: RunOutcome): TrainFigures {
     bestStep: best ? state.bestStep : state.step,
     loss: state.loss,
     ...(evalLoss !== undefined && { evalLoss }),
+    ...evalRewardsOf(state, best),
     ...(state.evaluationBefore && { evaluationBefore: state.evaluationBefore }),
     ...(evaluationAfter && { evaluationAfter }),
     trainableParameters: plan.trainableParameters,
@@ -40,5 +41,13 @@ export function figuresOf(outcome: RunOutcome): TrainFigures {
     adapterBytes: adapter.bytes,
     numericsVersion: target.numericsVersion,
     isa: target.isa,
+  };
+}
+
+function evalRewardsOf({ evalRewardAccuracy, evalRewardMargin, bestEvalRewards }: LoopState, best: boolean) {
+  if (best) return bestEvalRewards;
+  return {
+    ...(evalRewardAccuracy !== undefined && { evalRewardAccuracy }),
+    ...(evalRewardMargin !== undefined && { evalRewardMargin }),
   };
 }

@@ -86,9 +86,9 @@ class Preparation {
     this.#file = file;
     this.#context = context;
     this.#objects = new Objects(context.stores, file.artifactRoot);
-    const { baseModel, dataset } = file;
+    const { baseModel, dataset, form = "Examples" } = file;
     this.#baseAt = { uri: baseModel.uri, revision: undefined };
-    this.#settings = effectiveSettings({ baseModel, dataset, method: { full: {} } }).dataset;
+    this.#settings = { ...effectiveSettings({ baseModel, dataset, method: { full: {} } }).dataset, form };
     this.progress = new ProgressReporter(context.onProgress, context.progressInterval);
   }
 

@@ -48,6 +48,8 @@ export interface ReadExample {
   sequences: readonly Uint32Array[];
   /** Whether an earlier example has the same text. */
   isCopy: boolean;
+  /** Part of each sequence in a preference: a value of `answerRoles`. */
+  roles: Uint8Array;
   /** The keys of near copies, if `measured` is set. */
   near: Uint32Array;
   /** Tokens of each sequence before truncation; exact if `measured` is set. */
@@ -90,12 +92,13 @@ export async function readDataset(
 
 /** How the settings encode an example. */
 export const encodingOf = ({
+  form,
   trainOn,
   maxSequenceLength,
   truncation,
   textOverlap,
 }: DatasetSettings): EncodeOptions => ({
-  ...{ trainOn, maxTokens: maxSequenceLength, truncation, textOverlap },
+  ...{ trainOn, maxTokens: maxSequenceLength, truncation, textOverlap, paired: form === "Pairs" },
 });
 
 interface Asked extends SourceBatch {
@@ -122,9 +125,9 @@ class Reading {
   /** Requests batches ahead and takes them in order. */
   async run(encoders: Encoders): Promise<ReadDataset> {
     const asked: Asked[] = [];
-    const { stores, signal, files } = this.#options;
+    const { stores, signal, files, settings } = this.#options;
     for (const [source, file] of files.entries()) {
-      for await (const read of readSource(file, stores, signal)) {
+      for await (const read of readSource(file, stores, signal, settings.form)) {
         const encoded = read.batch && encoders.encode(read.batch);
         // The failure is handled in its turn; until then nothing awaits it.
         encoded?.catch(() => {});
@@ -178,7 +181,8 @@ class Reading {
       const fullLengths = batch.fullLengths.subarray(first, sequence);
       const read = { hash: [a, b, c, d], truncated: batch.truncated[row] === 1 } as const;
       const near = batch.near.subarray(nearKeys * row, nearKeys * (row + 1));
-      this.#addExample(read, { source, line, sequences, fullLengths, near });
+      const roles = batch.roles.subarray(first, sequence);
+      this.#addExample(read, { source, line, sequences, fullLengths, roles, near });
     }
   }
 

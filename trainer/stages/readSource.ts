@@ -4,6 +4,7 @@
  */
 import type { DataFile } from "../contract/effective.ts";
 import { invalid } from "../contract/failure.ts";
+import type { DataForm } from "../contract/objective.ts";
 import type { NamedFormat } from "../contract/settings.ts";
 import { fileRows } from "../data/files/fileRows.ts";
 import type { Columns } from "../data/rows/columnsSeen.ts";
@@ -36,8 +37,14 @@ export interface SourceBatch {
   readonly bytes: number;
 }
 
-export async function* readSource(file: DataFile, stores: Stores, signal: AbortSignal): AsyncIterable<SourceBatch> {
-  const collector = new Collector(file);
+/** `form`: what the rows must hold. */
+export async function* readSource(
+  file: DataFile,
+  stores: Stores,
+  signal: AbortSignal,
+  form: DataForm = "Examples",
+): AsyncIterable<SourceBatch> {
+  const collector = new Collector(file, form);
   const { uri } = file;
   const store = stores.of(uri);
   async function* stream() {
@@ -61,13 +68,15 @@ class Collector {
   /** Bytes of the file that are not yet in a batch. */
   bytes = 0;
   readonly #file: DataFile;
+  readonly #form: DataForm;
   #format: RowFormat | undefined;
   #rows: RawRow[] = [];
   #rowBytes = 0;
   #faults: Fault[] = [];
 
-  constructor(file: DataFile) {
+  constructor(file: DataFile, form: DataForm) {
     this.#file = file;
+    this.#form = form;
     if (file.format !== "Auto") this.#format = { format: file.format, columns: file.columns };
   }
 
@@ -96,7 +105,7 @@ class Collector {
     if (this.#format) return undefined;
     const { uri, columns } = this.#file;
     try {
-      const format = detectFormat(parseRow(bytes), columns);
+      const format = detectFormat(parseRow(bytes), columns, this.#form);
       const [stray] = strayColumns(this.#file, format);
       if (stray !== undefined) {
         throw invalid(

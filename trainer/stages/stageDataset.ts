@@ -4,11 +4,12 @@
  */
 
 import { createHash } from "node:crypto";
+import type { DatasetSettings } from "../contract/effective.ts";
 import { invalid } from "../contract/failure.ts";
 import type { PrepareFigures } from "../contract/report.ts";
 import type { DatasetManifest } from "../data/packed/manifests.ts";
 import { countTrained, PackedObject, type Sequences } from "../data/packed/packedDataset.ts";
-import { oneEach, packRows } from "../data/packed/packing.ts";
+import { type PackingSettings, rowsFor } from "../data/packed/packing.ts";
 import { Spool } from "../data/packed/spool.ts";
 import type { Objects, StagedObject } from "../stores/objects.ts";
 import { type ReadCounts, type ReadDatasetOptions, readDataset } from "./readDataset.ts";
@@ -32,7 +33,8 @@ export interface StagedDataset {
 }
 
 export async function stageDataset(options: StageDatasetOptions): Promise<StagedDataset> {
-  const spools = { train: new Spool(), validation: new Spool() };
+  const of = { hasRoles: options.settings.form !== "Examples" };
+  const spools = { train: new Spool(of), validation: new Spool(of) };
   try {
     return await stage(options, spools);
   } finally {
@@ -47,12 +49,15 @@ async function stage(
 ): Promise<StagedDataset> {
   const { settings } = options;
   let trainedTokens = 0;
-  const { counts, unusable, files } = await readDataset(options, ({ split, source, line, copies, sequences }) => {
-    for (const words of sequences) {
-      (split === "train" ? train : validation).add(words, source, line, copies);
-      if (split === "train") trainedTokens += copies * countTrained(words);
-    }
-  });
+  const { counts, unusable, files } = await readDataset(
+    options,
+    ({ split, source, line, copies, sequences, roles }) => {
+      for (const [index, words] of sequences.entries()) {
+        (split === "train" ? train : validation).add(words, source, line, copies, roles[index]);
+        if (split === "train") trainedTokens += copies * countTrained(words);
+      }
+    },
+  );
   if (counts.examples === 0) throw unusable.noExamples("the sources hold", "train on");
   if (settings.validation.kind !== "none" && validation.count === 0) {
     throw invalid("NoExamples", "no example was held out for validation: raise dataset.validation.fraction");
@@ -90,10 +95,17 @@ function digestOf({ lengths, read }: Sequences): string {
   return `sha256:${hash.digest("hex")}`;
 }
 
+/** How the settings pack a data set. */
+export const packingOf = ({ maxSequenceLength, packing, form }: DatasetSettings): PackingSettings => ({
+  capacity: maxSequenceLength,
+  packing,
+  paired: form === "Pairs",
+});
+
 /** Packs sequences into rows of the length in the settings, and stages them. */
 async function put(sequences: Sequences, { settings, objects }: StageDatasetOptions) {
   const { lengths } = sequences;
-  const rows = settings.packing ? packRows(lengths, settings.maxSequenceLength) : oneEach(lengths);
+  const rows = rowsFor(lengths, packingOf(settings));
   return {
     object: await objects.putStream(new PackedObject(sequences, rows, settings.maxSequenceLength)),
     rows: rows.starts.length - 1,

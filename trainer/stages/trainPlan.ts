@@ -5,6 +5,7 @@ import type { EffectiveSettings } from "../contract/effective.ts";
 import { invalid, type StageFailure } from "../contract/failure.ts";
 import { remoteScheme } from "../contract/locations.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
+import { sequencesOfExample } from "../planning/memory.ts";
 import { type Plan, PlanError, type PlanInput, plan } from "../planning/plan.ts";
 import { cpuTarget } from "../planning/target.ts";
 import type { StageContext } from "./context.ts";
@@ -26,9 +27,9 @@ export async function planHere(
     quantized: storage.linear === "NF4" ? { ...storage, type: storage.linear } : undefined,
     dataset: {
       rows: train.rowCount,
-      examples: train.exampleCount,
+      examples: Math.ceil(train.exampleCount / sequencesOfExample(settings)),
       tokens: train.tokens.length,
-      validationExamples: validation?.exampleCount ?? 0,
+      validationExamples: Math.ceil((validation?.exampleCount ?? 0) / sequencesOfExample(settings)),
       testExamples: questions?.length ?? 0,
     },
     availableBytes,
@@ -45,6 +46,13 @@ export async function planHere(
     throw invalid(
       "PinsMismatch",
       `the pinned base's linear layers are stored in ${storageText(storage)}, but the run file has ${storageText(planned.spec.storage)}`,
+    );
+  }
+  const hasPreferences = train.role !== undefined;
+  if (hasPreferences !== (settings.dataset.form !== "Examples")) {
+    throw invalid(
+      "PinsMismatch",
+      `the pinned data set holds ${hasPreferences ? "preferences" : "examples"}, but the run file has the objective ${settings.training.objective.type}`,
     );
   }
   log(summary(planned, availableBytes));

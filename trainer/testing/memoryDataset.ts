@@ -4,6 +4,7 @@ import type { Encoded } from "../data/encoding/encode.ts";
 import { trainedBit } from "../data/encoding/encodeBatch.ts";
 import { PackedObject } from "../data/packed/packedDataset.ts";
 import type { PackedRows } from "../data/packed/packing.ts";
+import { answerRoles } from "../data/rows/example.ts";
 
 export interface MemoryExample extends Omit<Encoded, "fullLength"> {
   source: number;
@@ -26,6 +27,9 @@ export function encodeRows(examples: readonly MemoryExample[], rows: PackedRows,
     lengths: Uint32Array.from(examples, ({ tokens }) => tokens.length),
     sources: Uint32Array.from(examples, ({ source }) => source),
     lines: Uint32Array.from(examples, ({ line }) => line),
+    ...(examples.some(({ role }) => role) && {
+      roles: Uint8Array.from(examples, ({ role }) => answerRoles[role ?? "plain"]),
+    }),
     read: (example: number, into: Uint32Array) => {
       const { tokens, trained } = examples[example]!;
       into.set(tokens.map((token, index) => (trained[index] === 1 ? token + trainedBit : token)));

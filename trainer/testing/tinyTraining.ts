@@ -21,6 +21,8 @@ export interface TinyOptions {
   training?: NonNullable<TrainingSpec["training"]>;
   dataset?: Partial<TrainingSpec["dataset"]>;
   examples?: number;
+  /** Rows of the training data instead of the usual ones. */
+  rows?: readonly object[];
   /** The location of artifacts, and the stores that reach it. Default: a directory of the test. */
   artifacts?: Artifacts;
 }
@@ -49,7 +51,9 @@ export class TinyTraining {
     const directory = await temporaryDirectory(t);
     const shape = { hiddenSize: 32, intermediateSize: 64, layers: 2, heads: 2, kvHeads: 1, contextLength: 64 };
     await writeTinyModel(`${directory}/base`, { ...shape, ...options.shape });
-    await writeFile(`${directory}/train.jsonl`, rowsOf(0, options.examples ?? 60));
+    const { rows } = options;
+    const data = rows ? rows.map((row) => `${JSON.stringify(row)}\n`).join("") : rowsOf(0, options.examples ?? 60);
+    await writeFile(`${directory}/train.jsonl`, data);
     await writeFile(`${directory}/test.jsonl`, rowsOf(900, 8));
     const artifacts = options.artifacts ?? { root: `file://${directory}/artifacts` };
     return new TinyTraining(directory, specOf(directory, options), artifacts);

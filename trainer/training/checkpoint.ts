@@ -26,13 +26,19 @@ const savedRoles = rolesWith(({ checkpointed }) => checkpointed);
 /** The state of the loop after a step; the run file determines everything but the times. */
 const loopState = z.strictObject({
   step: z.int().min(0),
-  /** Loss of the last step, in nats per token. */
+  /** Loss of the last step; supervised, in nats per token. */
   loss: z.number(),
   evalLoss: z.number().optional(),
+  evalRewardAccuracy: z.number().optional(),
+  evalRewardMargin: z.number().optional(),
   /** The step of that validation loss; an interrupted validation is repeated. */
   evaluatedStep: z.int().min(0),
   bestStep: z.int().min(0),
   bestEvalLoss: z.number().optional(),
+  /** The figures of preferences at the best step. */
+  bestEvalRewards: z
+    .strictObject({ evalRewardAccuracy: z.number().optional(), evalRewardMargin: z.number().optional() })
+    .optional(),
   evaluationsWithoutImprovement: z.int().min(0),
   trainedTokens: z.int().min(0),
   /** Tokens processed by the model, without padding. */

@@ -15,6 +15,17 @@ const now = () => performance.now() / 1000;
 /** Number of steps over which the speed is averaged. */
 const window = 20;
 
+/** The members of a line that a validation adds. */
+type ValidationFigures = Pick<Progress, "evalLoss" | "evalRewardAccuracy" | "evalRewardMargin">;
+
+function validationOf({ evalLoss, evalRewardAccuracy, evalRewardMargin }: Progress): ValidationFigures {
+  return {
+    evalLoss,
+    ...(evalRewardAccuracy !== undefined && { evalRewardAccuracy }),
+    ...(evalRewardMargin !== undefined && { evalRewardMargin }),
+  };
+}
+
 export interface StepReport {
   figures: StepFigures;
   step: number;
@@ -32,7 +43,7 @@ export class Metrics {
   /** The last step's line, even if it is not among the lines. */
   #latest: Progress | undefined;
   #recent: { tokens: number; seconds: number; at: number }[] = [];
-  #evalLoss: number | undefined;
+  #validation: ValidationFigures = {};
 
   constructor(stores: Stores, uri: string, reporter: ProgressReporter) {
     this.#stores = stores;
@@ -49,7 +60,8 @@ export class Metrics {
     const kept = earlier.filter(({ done }) => done <= step);
     this.#lines = kept;
     this.#latest = kept.at(-1);
-    this.#evalLoss = kept.findLast(({ evalLoss }) => evalLoss !== undefined)?.evalLoss;
+    const validated = kept.findLast(({ evalLoss }) => evalLoss !== undefined);
+    this.#validation = validated ? validationOf(validated) : {};
   }
 
   step(report: StepReport): void {
@@ -61,11 +73,11 @@ export class Metrics {
     this.#reporter.report(this.#forListeners(line));
   }
 
-  /** Adds the validation loss after a step to that step's line. */
-  evaluated(step: number, evalLoss: number): void {
-    this.#evalLoss = evalLoss;
+  /** Adds the figures of the validation after a step to that step's line. */
+  evaluated(step: number, figures: ValidationFigures): void {
+    this.#validation = figures;
     if (this.#latest?.done !== step) return;
-    const line = { ...this.#latest, evalLoss };
+    const line = { ...this.#latest, ...figures };
     if (this.#lines.at(-1)?.done === step) this.#lines.pop();
     this.#lines.push(line);
     this.#latest = line;
@@ -78,9 +90,9 @@ export class Metrics {
     await this.#stores.of(this.#uri).write(this.#uri, Buffer.from(text));
   }
 
-  /** Listeners get the newest validation loss with every line; the file has it only at the step that computed it. */
+  /** Listeners get the newest validation's figures with every line; the file has it only at the step that computed it. */
   #forListeners(line: Progress): Progress {
-    return { ...line, ...(this.#evalLoss !== undefined && { evalLoss: this.#evalLoss }) };
+    return { ...line, ...this.#validation };
   }
 
   /** Tokens per second over the last steps, including validations and checkpoints between them. */
@@ -99,6 +111,8 @@ export class Metrics {
       time: new Date().toISOString(),
       epoch,
       loss: figures.loss,
+      ...(figures.rewardAccuracy !== undefined && { rewardAccuracy: figures.rewardAccuracy }),
+      ...(figures.rewardMargin !== undefined && { rewardMargin: figures.rewardMargin }),
       learningRate: figures.learningRate,
       tokensPerSecond: tokens / seconds,
       gradNorm: figures.gradNorm,

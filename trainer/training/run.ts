@@ -134,7 +134,12 @@ export class TrainingLoop {
 
   async #evaluate(): Promise<void> {
     const { parts, validation, settings, signal } = this.#run;
-    const evalLoss = await validationLoss(parts.engine, validation!, parts.shape, parts.rope, signal);
+    const figures = await validationLoss({ ...parts, objective: settings.objective }, validation!, signal);
+    const { loss: evalLoss, rewardAccuracy: evalRewardAccuracy, rewardMargin: evalRewardMargin } = figures;
+    const evalRewards = {
+      ...(evalRewardAccuracy !== undefined && { evalRewardAccuracy }),
+      ...(evalRewardMargin !== undefined && { evalRewardMargin }),
+    };
     const { step, bestEvalLoss } = this.#state;
     if (!Number.isFinite(evalLoss)) throw validationNotFinite(step);
     const improved = bestEvalLoss === undefined || evalLoss < bestEvalLoss;
@@ -143,10 +148,12 @@ export class TrainingLoop {
       ...this.#state,
       evaluatedStep: step,
       evalLoss,
+      ...evalRewards,
       ...(improved && { bestStep: step, bestEvalLoss: evalLoss }),
+      ...(improved && evalRewardAccuracy !== undefined && { bestEvalRewards: evalRewards }),
       evaluationsWithoutImprovement: improved ? 0 : this.#state.evaluationsWithoutImprovement + 1,
     };
-    this.#run.metrics.evaluated(step, evalLoss);
+    this.#run.metrics.evaluated(step, { evalLoss, ...evalRewards });
   }
 
   #report(figures: StepFigures, seconds: number): void {

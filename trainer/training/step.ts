@@ -1,15 +1,16 @@
 /**
  * One optimiser step: it accumulates the gradients of all its rows, with the loss as the mean over all its trained
- * tokens, then updates once. The number of trained tokens is known before the first backward pass, so the division into
- * micro-batches does not change the result beyond rounding.
+ * tokens (of preferences, over all its pairs or answers), then updates once. Their number is known before the first backward
+ * pass, so the division into micro-batches does not change the result beyond rounding.
  */
 import type { TrainingSettings } from "../contract/effective.ts";
 import { diverged } from "../contract/failure.ts";
 import type { PackedDataset } from "../data/packed/packedDataset.ts";
-import { type Batch, type BatchShape, makeBatch, partition } from "../engine/batch.ts";
+import type { Batch, BatchShape } from "../engine/batch.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { StepHost } from "../graph/site.ts";
 import type { RopeTable } from "../models/rope.ts";
+import { type LossFigures, runLoss } from "./loss.ts";
 import { hyperOf, learningRate } from "./schedule.ts";
 
 export interface StepParts {
@@ -24,13 +25,9 @@ export interface StepParts {
   nameOf: (example: number) => string;
 }
 
-export interface StepFigures {
-  /** In nats per trained token. */
-  loss: number;
-  gradNorm: number;
-  learningRate: number;
-  trainedTokens: number;
-  tokens: number;
+export interface StepFigures extends LossFigures {
+  readonly gradNorm: number;
+  readonly learningRate: number;
 }
 
 /**
@@ -43,19 +40,16 @@ export async function trainStep(
   rows: readonly number[],
   signal?: AbortSignal,
 ): Promise<StepFigures> {
-  const { engine, dataset, shape, rope, settings, steps } = parts;
-  const trainedTokens = rows.reduce((sum, row) => sum + dataset.trainedTokens(row), 0);
-  const rngKey = Uint32Array.of(settings.seed, step);
-  let tokens = 0;
-  await engine.run({ program: "begin" });
-  for (const part of partition(rows, shape.microRows)) {
-    const batch = makeBatch(dataset, part, 1 / trainedTokens, shape, rope);
-    const key = { program: "micro", trainedRows: batch.trainedRows } as const;
-    await engine.run(key, { ...batch.inputs, rngKey }, signal);
-    if (!Number.isFinite(engine.scalar("loss"))) throw notFinite(parts, step, batch, engine.output(key, "nll"));
-    tokens += batch.tokens;
-  }
-  const loss = engine.scalar("loss");
+  const { engine, dataset, settings, steps } = parts;
+  const figures = await runLoss(
+    { ...parts, objective: settings.objective },
+    {
+      ...{ program: "micro", dataset, rows, signal, inputs: { rngKey: Uint32Array.of(settings.seed, step) } },
+      onBatch(batch, key) {
+        if (!Number.isFinite(engine.scalar("loss"))) throw notFinite(parts, step, batch, engine.output(key, "nll"));
+      },
+    },
+  );
   const rate = learningRate(settings, step, steps);
   if (engine.compiled.pullsBack) await engine.run({ program: "pullback" });
   await engine.run({ program: "optimise" }, { hyper: hyperOf(rate, step, settings.optimizer) });
@@ -63,7 +57,7 @@ export async function trainStep(
   checkGradient(parts, step, rows, gradNorm);
   await engine.compiled.afterStep?.(hostOf(engine), step, steps);
   await engine.run({ program: "derive" });
-  return { loss, gradNorm, learningRate: rate, trainedTokens, tokens };
+  return { ...figures, gradNorm, learningRate: rate };
 }
 
 /** The engine in the form that a method uses. */

@@ -7,8 +7,8 @@ import type { DatasetSettings } from "../../contract/effective.ts";
 import { type Example, OverlongError, RefusedError, RowError } from "../rows/example.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import type { Codec } from "./codec.ts";
-import { piecesOf, type SequencePieces, type TrainOn } from "./pieces.ts";
-import { type Conversation, shortenings } from "./shortenings.ts";
+import { type AnswerRole, piecesOf, type SequencePieces, type TrainOn } from "./pieces.ts";
+import { shorteningsOf } from "./shortenings.ts";
 
 /** Tokens that attend only to each other. */
 export interface Encoded {
@@ -17,6 +17,8 @@ export interface Encoded {
   trained: Uint8Array;
   /** Tokens before truncation, as far as they were encoded. */
   fullLength: number;
+  /** Its part in a preference. */
+  role?: AnswerRole | undefined;
 }
 
 export interface EncodedExample {
@@ -32,6 +34,8 @@ export interface EncodeOptions {
   maxTokens: number;
   truncation: DatasetSettings["truncation"];
   textOverlap: number;
+  /** Both answers of a preference must fit into one row. */
+  paired?: boolean;
   /** Also encode the truncated part, so that `fullLength` is exact. */
   measured?: boolean;
 }
@@ -63,19 +67,19 @@ export async function encodeExamples(
   const results: (EncodedExample | RowError)[] = [];
   for (const [index, one] of encoded.entries()) {
     const { example } = examples[index]!;
-    const isLong = one instanceof OverlongError && example.kind === "messages";
-    results.push(isLong ? await withoutOldest(example, options, codec) : one);
+    const shorter = one instanceof OverlongError ? shorteningsOf(example) : [];
+    const hasTurns = example.kind === "messages" || shorter.length > 0;
+    results.push(one instanceof OverlongError && hasTurns ? await withoutOldest(shorter, options, codec) : one);
   }
   return results;
 }
 
-/** The conversation with the fewest oldest turns removed. */
+/** The first of `shorter` that fits: the one with the fewest turns left out. */
 async function withoutOldest(
-  example: Conversation,
+  shorter: readonly Example[],
   options: EncodeOptions,
   codec: Codec,
 ): Promise<EncodedExample | RowError> {
-  const shorter = shortenings(example);
   const encodedAt = async (index: number) => {
     const { sequences } = piecesOf(shorter[index]!, options.trainOn, codec);
     return (await encodeSequences([sequences], options, codec.tokenizer))[0]!;
@@ -115,18 +119,35 @@ function exampleOf(sequences: readonly Sequence[], options: EncodeOptions): Enco
   const { maxTokens, truncation } = options;
   const fault = sequences.find(({ fault }) => fault !== undefined)?.fault;
   if (fault) return fault;
-  const ended = sequences.flatMap((sequence) => sequence.end());
+  const whole = sequences.flatMap((sequence) => sequence.end());
+  const ended = options.paired ? fittingPair(whole, maxTokens) : whole;
   const learnt = ended.filter(({ trained }) => trained.includes(1));
+  const isPreference = ended.some(({ role }) => role !== undefined);
   const truncated = ended.some((sequence) => sequence.truncated);
+  const tooLong = options.paired
+    ? `its chosen and rejected answers, each with the prompt, are longer than ${maxTokens} tokens together`
+    : `is longer than ${maxTokens} tokens`;
   if (truncated && truncation === "Refuse") {
-    return new RefusedError(
-      `is longer than ${maxTokens} tokens: raise dataset.maxSequenceLength, shorten the row, or set dataset.truncation`,
-    );
+    return new RefusedError(`${tooLong}: raise dataset.maxSequenceLength, shorten the row, or set dataset.truncation`);
   }
-  if (truncated && truncation !== "End") return new OverlongError(`is longer than ${maxTokens} tokens`);
-  if (learnt.length > 0) return { sequences: learnt, truncated };
+  if (truncated && truncation !== "End") return new OverlongError(tooLong);
+  // A preference needs all of its answers.
+  if (isPreference ? learnt.length === ended.length : learnt.length > 0) return { sequences: learnt, truncated };
   if (!truncated) return new RowError("no token of it would be trained: it has no answer");
   return new OverlongError(`no token of it would be trained: its answer begins after ${maxTokens} tokens`);
+}
+
+type Ended = Encoded & { truncated: boolean };
+
+/** Both answers of a preference with their ends cut off, the longer one first, so that they fit into a row. */
+function fittingPair(answers: readonly Ended[], maxTokens: number): Ended[] {
+  const shortest = Math.min(...answers.map(({ tokens }) => tokens.length));
+  const most = Math.max(Math.floor(maxTokens / 2), maxTokens - shortest);
+  return answers.map((answer) =>
+    answer.tokens.length <= most
+      ? answer
+      : { ...answer, tokens: answer.tokens.slice(0, most), trained: answer.trained.slice(0, most), truncated: true },
+  );
 }
 
 /** A sequence that is being encoded. */
@@ -173,12 +194,13 @@ class Sequence {
   }
 
   /** One sequence, or of a long text several. */
-  end(): (Encoded & { truncated: boolean })[] {
+  end(): Ended[] {
     this.#push(this.#given.trailing, this.#given.pieces.at(-1)?.trained === true);
     const { maxTokens } = this.#options;
     if (this.#given.isText) return cut(this.#encoded(this.#length), this.#options);
     const truncated = this.#truncated || this.#length > maxTokens;
-    return [{ ...this.#encoded(Math.min(this.#length, maxTokens)), fullLength: this.#length, truncated }];
+    const { role } = this.#given;
+    return [{ ...this.#encoded(Math.min(this.#length, maxTokens)), fullLength: this.#length, truncated, role }];
   }
 
   #encoded(length: number): Pick<Encoded, "tokens" | "trained"> {
@@ -207,9 +229,9 @@ class Sequence {
 function cut(
   { tokens, trained }: Pick<Encoded, "tokens" | "trained">,
   { maxTokens, textOverlap }: Pick<EncodeOptions, "maxTokens" | "textOverlap">,
-): (Encoded & { truncated: boolean })[] {
+): Ended[] {
   const overlap = Math.min(textOverlap, Math.floor(maxTokens / 2));
-  const sequences: (Encoded & { truncated: boolean })[] = [];
+  const sequences: Ended[] = [];
   for (let start = 0; ; start += maxTokens - overlap) {
     const end = Math.min(tokens.length, start + maxTokens);
     const learnt = trained.slice(start, end);

@@ -1,6 +1,6 @@
 /** A batch of rows as sequences of tokens, in flat arrays for messages between processes. */
 import { type Columns, ColumnsSeen } from "../rows/columnsSeen.ts";
-import { RowError } from "../rows/example.ts";
+import { answerRoles, RowError } from "../rows/example.ts";
 import { type Fault, faultOf, type RowBatch, readBatch } from "../rows/rowBatch.ts";
 import type { Codec } from "./codec.ts";
 import { type Encoded, type EncodeOptions, encodeExamples, type GivenExample } from "./encode.ts";
@@ -29,6 +29,8 @@ export interface EncodedBatch {
   lengths: Uint32Array<ArrayBuffer>;
   /** The same before truncation, as far as encoded. */
   fullLengths: Uint32Array<ArrayBuffer>;
+  /** Part of each sequence in a preference: a value of `answerRoles`. */
+  roles: Uint8Array<ArrayBuffer>;
   /** All tokens, `trainedBit` where they carry loss. */
   words: Uint32Array<ArrayBuffer>;
   highestToken: number;
@@ -69,6 +71,7 @@ export async function encodeBatch(batch: RowBatch, options: EncodeOptions, codec
     sequences: Uint32Array.from(good, ({ sequences }) => sequences.length),
     lengths: Uint32Array.from(all, ({ tokens }) => tokens.length),
     fullLengths: Uint32Array.from(all, ({ fullLength }) => fullLength),
+    roles: Uint8Array.from(all, ({ role }) => answerRoles[role ?? "plain"]),
     ...wordsOf(all),
   };
 }

@@ -13,7 +13,7 @@
  */
 import type { DatasetSettings } from "../../contract/effective.ts";
 import { invalid } from "../../contract/failure.ts";
-import { type Example, type Message, RowError } from "../rows/example.ts";
+import { type Answered, type answerRoles, type Example, type Message, RowError } from "../rows/example.ts";
 import { type ChatTemplate, otherTemplate, type Render } from "../template/chatTemplate.ts";
 import type { Stretch } from "../template/generationMarks.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
@@ -33,7 +33,11 @@ export interface SequencePieces {
   readonly trailing: readonly number[];
   /** Cut into several sequences where it is too long, instead of truncated. */
   readonly isText?: true;
+  /** Its part in a preference. */
+  readonly role?: AnswerRole;
 }
+
+export type AnswerRole = Exclude<keyof typeof answerRoles, "plain">;
 
 export type TrainOn = DatasetSettings["trainOn"];
 
@@ -54,7 +58,28 @@ export function piecesOf(example: Example, trainOn: TrainOn, codec: Codec): Exam
     }
     case "text":
       return plain({ ...ended([{ text: example.text, trained: true }], codec.tokenizer), isText: true });
+    case "preference": {
+      const sides = [answerOf(example.chosen, "chosen", codec), answerOf(example.rejected, "rejected", codec)];
+      return {
+        sequences: sides.flatMap(({ sequences }) => sequences),
+        leftOut: [...new Set(sides.flatMap((side) => side.leftOut))],
+      };
+    }
+    case "labelled":
+      return answerOf(example.answered, example.isWanted ? "chosen" : "rejected", codec);
   }
+}
+
+/** An answer of a preference: one sequence. */
+function answerOf(example: Answered, role: AnswerRole, codec: Codec): ExamplePieces {
+  const { sequences, leftOut } = piecesOf(example, "Responses", codec);
+  const [only, ...others] = sequences;
+  if (only === undefined || others.length > 0) {
+    throw new RowError(
+      "the chat template renders earlier turns differently once more turns follow, so that an answer of several turns is no single sequence: write its earlier turns into prompt",
+    );
+  }
+  return { sequences: [{ ...only, role }], leftOut };
 }
 
 const plain = (sequence: SequencePieces): ExamplePieces => ({ sequences: [sequence], leftOut: [] });

@@ -12,6 +12,11 @@ export interface Question {
 /** A held-out example as a question and its answer. Rejects with `RowError` if there is no answer. */
 export async function questionOf(example: Example, codec: Codec): Promise<Question> {
   switch (example.kind) {
+    case "preference":
+      return await questionOf(example.chosen, codec);
+    case "labelled":
+      if (!example.isWanted) throw new RowError("its answer is labelled as not wanted: there is no reference");
+      return await questionOf(example.answered, codec);
     case "text":
       throw new RowError("is plain text: an evaluation needs a conversation or a prompt and its completion");
     case "promptCompletion": {

@@ -3,7 +3,7 @@
  * normalised text are duplicates. The hash decides which examples are held out, repeated and counted.
  */
 import { hash } from "node:crypto";
-import type { Conversation, Example, Message } from "../rows/example.ts";
+import type { Answered, Conversation, Example, Message } from "../rows/example.ts";
 import { TextUnits } from "./textUnits.ts";
 
 /** The first 128 bits of the SHA-256 of the normalised text, as 32-bit numbers. Each has a different purpose. */
@@ -16,9 +16,22 @@ export function textHash(example: Example): TextHash {
 
 /** The text of an example without system messages and tools, which many examples share. Valid until the next call. */
 export function ownText(example: Example): Uint8Array {
-  if (example.kind !== "messages") return normalisedText(example);
-  const messages = example.messages.filter(({ role }) => role !== "system");
-  return normalisedText({ kind: "messages", messages });
+  switch (example.kind) {
+    case "text":
+      return normalisedText(example);
+    case "messages":
+    case "promptCompletion":
+      return normalisedText(owned(example));
+    case "preference":
+      return normalisedText({ ...example, chosen: owned(example.chosen), rejected: owned(example.rejected) });
+    case "labelled":
+      return normalisedText({ ...example, answered: owned(example.answered) });
+  }
+}
+
+function owned(example: Answered): Answered {
+  if (example.kind === "promptCompletion") return example;
+  return { kind: "messages", messages: example.messages.filter(({ role }) => role !== "system") };
 }
 
 /** Valid until the next call. */
@@ -26,16 +39,31 @@ function normalisedText(example: Example): Uint8Array {
   const text = reused.clear();
   switch (example.kind) {
     case "messages":
-      addConversation(text, example);
-      break;
     case "promptCompletion":
-      text.addLine(example.prompt);
-      text.addLine(example.completion);
+      addAnswered(text, example);
       break;
     case "text":
       text.addLine(example.text);
+      break;
+    case "preference":
+      addAnswered(text, example.chosen);
+      text.addLine("rejected:");
+      addAnswered(text, example.rejected);
+      break;
+    case "labelled":
+      addAnswered(text, example.answered);
+      text.addLine(example.isWanted ? "wanted" : "not wanted");
   }
   return text.bytes;
+}
+
+function addAnswered(text: NormalisedText, example: Answered): void {
+  if (example.kind === "messages") {
+    addConversation(text, example);
+    return;
+  }
+  text.addLine(example.prompt);
+  text.addLine(example.completion);
 }
 
 function addConversation(text: NormalisedText, { messages, tools }: Conversation): void {

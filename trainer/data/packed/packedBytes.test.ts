@@ -15,5 +15,7 @@ test("the size of a packed data set follows from its counts, to the byte", () =>
     const tokens = lengths.reduce((sum, length) => sum + length, 0);
     const counts = { rows: rows.length, examples: examples.length, tokens };
     assert.equal(encodeDataset(examples, rows, 8).length, packedBytes(counts));
+    const answers = examples.map((example) => ({ ...example, role: "chosen" as const }));
+    assert.equal(encodeDataset(answers, rows, 8).length, packedBytes({ ...counts, hasRoles: true }));
   }
 });

@@ -4,6 +4,8 @@ export interface PackedCounts {
   readonly rows: number;
   readonly examples: number;
   readonly tokens: number;
+  /** Whether the examples are answers of preferences. */
+  readonly hasRoles?: boolean;
 }
 
 export const headerWords = 16;
@@ -13,7 +15,8 @@ const sectionBytes = 64;
 export const alignedSection = (bytes: number): number => Math.ceil(bytes / sectionBytes) * sectionBytes;
 
 /** The object of a data set with these counts, to the byte. */
-export function packedBytes({ rows, examples, tokens }: PackedCounts): number {
+export function packedBytes({ rows, examples, tokens, hasRoles = false }: PackedCounts): number {
   const words = [headerWords, rows + 1, examples + 1, examples, examples, examples, tokens];
-  return words.reduce((sum, count) => sum + alignedSection(4 * count), alignedSection(tokens));
+  const flags = alignedSection(tokens) + (hasRoles ? alignedSection(examples) : 0);
+  return words.reduce((sum, count) => sum + alignedSection(4 * count), flags);
 }

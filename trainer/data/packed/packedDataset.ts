@@ -1,13 +1,15 @@
 /**
  * A packed data set as one object, to be mapped or read whole. Little-endian 32-bit words, each section 64-byte aligned:
  *
- *     header        magic "LTHD" · version 1 · rowTokens · rowCount · exampleCount · tokenCount · 10 × 0     (16 words)
+ *     header        magic "LTHD" · version 1 · rowTokens · rowCount · exampleCount · tokenCount · hasRoles · 9 × 0
+ *                                                                                                        (16 words)
  *     rowStart      first example of each row, and the end                               u32 [rowCount + 1]
  *     exampleStart  first token of each example, and the end                             u32 [exampleCount + 1]
  *     exampleId     number of the example in reading order                               u32 [exampleCount]
  *     source, line  where the example was read: index of the source, line from 1         u32 [exampleCount] each
  *     tokens                                                                             u32 [tokenCount]
  *     trained       1 where the token carries loss                                        u8 [tokenCount]
+ *     role          where hasRoles is 1: the example's part in a preference               u8 [exampleCount]
  *
  * Examples are stored in the order of the rows, so a row's tokens are contiguous. Bounds are checked on opening.
  */
@@ -21,6 +23,8 @@ export interface Sequences {
   readonly lengths: Uint32Array;
   readonly sources: Uint32Array;
   readonly lines: Uint32Array;
+  /** Values of `answerRoles`, if they are answers of preferences. */
+  readonly roles?: Uint8Array;
   /** Reads an example's tokens, with `trainedBit` where they carry loss; `into` has its length. */
   read(example: number, into: Uint32Array): void;
 }
@@ -42,12 +46,14 @@ export class PackedObject implements Iterable<Uint8Array> {
   }
 
   *[Symbol.iterator](): Generator<Uint8Array> {
-    const { lengths, sources, lines } = this.#sequences;
+    const { lengths, sources, lines, roles } = this.#sequences;
     const { order, starts } = this.#rows;
     const inOrder = (values: Uint32Array) => order.map((example) => values[example]!);
     const exampleStart = sums(inOrder(lengths));
     const tokenCount = exampleStart.at(-1)!;
-    yield* section([bytesOf(header(this.#rowTokens, starts.length - 1, order.length, tokenCount))]);
+    yield* section([
+      bytesOf(header(this.#rowTokens, starts.length - 1, order.length, tokenCount, roles !== undefined)),
+    ]);
     yield* section([bytesOf(starts)]);
     yield* section([bytesOf(exampleStart)]);
     yield* section([bytesOf(order)]);
@@ -55,6 +61,7 @@ export class PackedObject implements Iterable<Uint8Array> {
     yield* section([bytesOf(inOrder(lines))]);
     yield* section(this.#tokens((words) => bytesOf(idsOf(words))));
     yield* section(this.#tokens(flagsOf));
+    if (roles) yield* section([Uint8Array.from(order, (example) => roles[example]!)]);
   }
 
   /** The words of all examples in order, in large chunks. */
@@ -76,7 +83,7 @@ export class PackedObject implements Iterable<Uint8Array> {
   }
 }
 
-const header = (rowTokens: number, rowCount: number, exampleCount: number, tokenCount: number) =>
+const header = (rowTokens: number, rowCount: number, exampleCount: number, tokenCount: number, hasRoles: boolean) =>
   Uint32Array.from({
     length: headerWords,
     0: magic,
@@ -85,6 +92,7 @@ const header = (rowTokens: number, rowCount: number, exampleCount: number, token
     3: rowCount,
     4: exampleCount,
     5: tokenCount,
+    6: hasRoles ? 1 : 0,
   });
 
 /** 0 and the running sums. Throws a failure when a sum exceeds 32 bits. */
@@ -139,16 +147,19 @@ export class PackedDataset {
   readonly line: Uint32Array;
   readonly tokens: Uint32Array;
   readonly trained: Uint8Array;
+  /** Each example's part in a preference, a value of `answerRoles`; absent: the examples are no preferences. */
+  readonly role: Uint8Array | undefined;
 
   /** Views the object's bytes without a copy. Throws a failure when they are not a packed data set. */
   constructor(object: Uint8Array) {
     const bytes = object.byteOffset % 4 === 0 ? object : object.slice();
-    const [m, v, rowTokens = 0, rowCount = 0, exampleCount = 0, tokenCount = 0] =
+    const [m, v, rowTokens = 0, rowCount = 0, exampleCount = 0, tokenCount = 0, hasRoles = 0] =
       bytes.length < headerWords * 4 ? [] : new Uint32Array(bytes.buffer, bytes.byteOffset, headerWords);
     if (m !== magic || v !== version)
       throw corrupt("DatasetCorrupt", "the staged data set has another version; prepare again");
     const counts = [rowCount + 1, exampleCount + 1, exampleCount, exampleCount, exampleCount, tokenCount];
-    const expected = counts.reduce((total, count) => total + align(4 * count), 64) + align(tokenCount);
+    const roleBytes = hasRoles === 1 ? align(exampleCount) : 0;
+    const expected = counts.reduce((total, count) => total + align(4 * count), 64) + align(tokenCount) + roleBytes;
     if (bytes.length !== expected)
       throw corrupt("DatasetCorrupt", "the staged data set's size does not match its header; prepare again");
     let position = 64;
@@ -167,6 +178,8 @@ export class PackedDataset {
     this.line = next(exampleCount);
     this.tokens = next(tokenCount);
     this.trained = bytes.subarray(position, position + tokenCount);
+    position += align(tokenCount);
+    this.role = hasRoles === 1 ? bytes.subarray(position, position + exampleCount) : undefined;
     this.#checkBounds();
   }
 

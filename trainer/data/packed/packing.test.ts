@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeRows } from "../../testing/memoryDataset.ts";
 import { PackedDataset } from "./packedDataset.ts";
-import { oneEach, type PackedRows, packRows } from "./packing.ts";
+import { oneEach, type PackedRows, packRows, rowsFor } from "./packing.ts";
 
 const listed = ({ order, starts }: PackedRows) =>
   Array.from({ length: starts.length - 1 }, (_, row) => [...order.subarray(starts[row]!, starts[row + 1]!)]);
@@ -45,6 +45,35 @@ test("a data set read back has the same rows, tokens and origins", () => {
   assert.deepEqual(dataset.tokenRange(1), [8, 16]);
   assert.deepEqual([...dataset.tokens.subarray(13, 16)], [100, 101, 102]);
   assert.equal(dataset.trainedTokens(1), 6);
+});
+
+test("both examples of a pair are beside each other in one row, packed or not", () => {
+  const lengths = Uint32Array.of(3, 2, 4, 4, 1, 1);
+  const rows = (packing: boolean) => listed(rowsFor(lengths, { capacity: 10, packing, paired: true }));
+  assert.deepEqual(rows(true), [
+    [2, 3, 4, 5],
+    [0, 1],
+  ]);
+  assert.deepEqual(rows(false), [
+    [0, 1],
+    [2, 3],
+    [4, 5],
+  ]);
+  assert.deepEqual(listed(rowsFor(lengths, { capacity: 10, packing: true, paired: false })), [
+    [2, 3, 1],
+    [0, 4, 5],
+  ]);
+});
+
+test("a data set of preferences read back has the part of each example in its own row", () => {
+  const pair = [
+    { ...example(3, 1), role: "chosen" as const },
+    { ...example(4, 1), role: "rejected" as const },
+  ];
+  const rows = { order: Uint32Array.of(2, 3, 0, 1), starts: Uint32Array.of(0, 2, 4) };
+  const dataset = new PackedDataset(encodeRows([...pair, ...pair], rows, 10));
+  assert.deepEqual([...dataset.role!], [1, 2, 1, 2]);
+  assert.equal(new PackedDataset(encodeRows([example(3, 1)], oneEach(Uint32Array.of(3)), 10)).role, undefined);
 });
 
 test("a truncated or changed data set is refused", () => {

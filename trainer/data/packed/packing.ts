@@ -27,6 +27,29 @@ export function packRows(lengths: Uint32Array, capacity: number): PackedRows {
   return byRow(placing, rowOf, rows);
 }
 
+export interface PackingSettings {
+  readonly capacity: number;
+  /** False: each example or pair has a row of its own. */
+  readonly packing: boolean;
+  /** Examples 2p and 2p + 1 share a row. */
+  readonly paired: boolean;
+}
+
+/** The rows of a data set. */
+export function rowsFor(lengths: Uint32Array, { capacity, packing, paired }: PackingSettings): PackedRows {
+  const place = (units: Uint32Array) => (packing ? packRows(units, capacity) : oneEach(units));
+  if (!paired) return place(lengths);
+  const units = Uint32Array.from(
+    { length: lengths.length / 2 },
+    (_, pair) => lengths[2 * pair]! + lengths[2 * pair + 1]!,
+  );
+  const { order, starts } = place(units);
+  return {
+    order: Uint32Array.from({ length: 2 * order.length }, (_, at) => 2 * order[at >> 1]! + (at & 1)),
+    starts: starts.map((start) => 2 * start),
+  };
+}
+
 /** One row per example, without packing. */
 export const oneEach = (lengths: Uint32Array): PackedRows => ({
   order: Uint32Array.from(lengths, (_, example) => example),

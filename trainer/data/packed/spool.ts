@@ -19,8 +19,11 @@ export class Spool {
   readonly #sources = new GrowableUint32();
   readonly #lines = new GrowableUint32();
   readonly #copies = new GrowableUint32();
+  readonly #roles: GrowableUint32 | undefined;
 
-  constructor() {
+  /** `hasRoles`: the sequences are answers of preferences. */
+  constructor({ hasRoles = false } = {}) {
+    this.#roles = hasRoles ? new GrowableUint32() : undefined;
     const directory = mkdtempSync(path.join(tmpdir(), "luthier-data-"));
     const file = path.join(directory, "tokens");
     this.#file = openSync(file, "wx+", 0o600);
@@ -32,8 +35,9 @@ export class Spool {
     return this.#lengths.length;
   }
 
-  /** `copies`: how often an epoch uses the sequence. */
-  add(words: Uint32Array, source: number, line: number, copies: number): void {
+  /** `copies`: how often an epoch uses the sequence. `role`: of `answerRoles`. */
+  add(words: Uint32Array, source: number, line: number, copies: number, role = 0): void {
+    this.#roles?.push(role);
     this.#lengths.push(words.length);
     this.#sources.push(source);
     this.#lines.push(line);
@@ -59,6 +63,7 @@ export class Spool {
       lengths: pick(lengths),
       sources: pick(sources),
       lines: pick(lines),
+      ...(this.#roles && { roles: Uint8Array.from(pick(this.#roles.values())) }),
       read: (entry, into) => this.#read(starts[entries[entry]!]!, into),
     };
   }

@@ -1,4 +1,4 @@
-/** A training example: a conversation, a prompt with its completion, or a text. rows.ts reads them. */
+/** A training example: a conversation, a prompt with its completion, a text, or a preference. rows.ts reads them. */
 export type JsonValue = null | boolean | number | JsonFloat | string | readonly JsonValue[] | JsonObject;
 export interface JsonObject {
   readonly [key: string]: JsonValue;
@@ -46,7 +46,8 @@ export interface Conversation {
   readonly tools?: readonly JsonObject[];
 }
 
-export type Example =
+/** A prompt and its answer. */
+export type Answered =
   | (Conversation & {
       kind: "messages";
       /** Indices of answers that the data exclude from the loss. */
@@ -54,8 +55,18 @@ export type Example =
       /** Number of leading messages that form a prompt: their answers are not trained, unless every token is. */
       context?: number;
     })
-  | { kind: "promptCompletion"; prompt: string; completion: string }
-  | { kind: "text"; text: string };
+  | { kind: "promptCompletion"; prompt: string; completion: string };
+
+export type Example =
+  | Answered
+  | { kind: "text"; text: string }
+  /** Two answers of one prompt. */
+  | { kind: "preference"; chosen: Answered; rejected: Answered }
+  /** An answer that is wanted or not. */
+  | { kind: "labelled"; answered: Answered; isWanted: boolean };
+
+/** The part of a sequence in a preference; `plain` elsewhere. Chosen is also an answer that is wanted. */
+export const answerRoles = { plain: 0, chosen: 1, rejected: 2 } as const;
 
 /** The reason why a row is unusable; the reader adds file and line. The message never quotes the row. */
 export class RowError extends Error {}

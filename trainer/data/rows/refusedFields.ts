@@ -15,7 +15,9 @@ interface Refused {
 }
 
 const conversations = ["Messages", "ShareGPT"] as const;
-const answers = [...conversations, "Alpaca", "PromptCompletion"] as const;
+const preferences = ["Preference", "Labelled"] as const;
+const supervised = [...conversations, "Alpaca", "PromptCompletion"] as const;
+const answers = [...supervised, ...preferences] as const;
 
 /** Tables hold false as text. */
 const isFalse = (value: unknown) => value === false || (typeof value === "string" && /^false$/i.test(value.trim()));
@@ -38,14 +40,14 @@ const refused: readonly Refused[] = [
   },
   {
     fields: ["label", "kto_tag"],
-    formats: answers,
+    formats: supervised,
     means: isFalse,
-    why: "is false, which marks an answer that is not wanted (preference data, as for KTO); leave such rows out",
+    why: "is false, which marks an answer that is not wanted: set training.objective to KTO to learn from it, or leave such rows out",
   },
   {
     fields: ["rejected"],
     formats: ["ShareGPT", "Alpaca"],
-    why: "is of preference data, which are not trained on; write the wanted answer where the format has the answer",
+    why: "is of preference data: set training.objective to learn from both answers, or write the wanted one where the format has the answer",
   },
   {
     fields: ["weight"],
@@ -57,6 +59,11 @@ const refused: readonly Refused[] = [
     fields: ["history", "system"],
     formats: ["PromptCompletion"],
     why: "rows of prompt and completion have none; set format: Alpaca and columns: {instruction: prompt, output: completion}",
+  },
+  {
+    fields: ["history", "system", "input"],
+    formats: preferences,
+    why: "rows of preferences have none; write the prompt as a list of messages that contains it",
   },
   {
     fields: ["history"],

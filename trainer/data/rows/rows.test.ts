@@ -474,8 +474,11 @@ test("no reason quotes the content of a row", () => {
   }
 });
 
-test("preference data are refused by that name", () => {
-  assert.throws(() => detectFormat({ prompt: "a", chosen: "b", rejected: "c" }), /preference data/);
+test("preference data are refused for a supervised training, with the objective that learns from them", () => {
+  assert.throws(
+    () => detectFormat({ prompt: "a", chosen: "b", rejected: "c" }),
+    /has chosen and rejected: set training\.objective to DPO, ORPO or KTO/,
+  );
 });
 
 test("only a row's own members are its fields", () => {

@@ -59,4 +59,19 @@ inline double logarithm(double x) {
   return static_cast<double>(exponent) * 0.69314718055994531 + 2 * z * series;
 }
 
+// exp(x) in double; 0 below −700, the value at 700 above it. exp(x) = 2ⁿ·exp(r), r = x − n·ln 2, |r| ≤ ln 2 / 2; Taylor's
+// series to r¹³ leaves 1e-17.
+inline double exponentialInDouble(double x) {
+  if (x < -700) return 0;
+  const double bounded = x > 700 ? 700 : x;
+  const auto n = static_cast<int64_t>(bounded * 1.4426950408889634 + (bounded < 0 ? -0.5 : 0.5));
+  const double r = (bounded - static_cast<double>(n) * 0.693147180369123816490) - static_cast<double>(n) * 1.90821492927058770002e-10;
+  double series = 1;
+  for (int k = 13; k >= 1; --k) series = 1 + series * r / k;
+  const uint64_t bits = static_cast<uint64_t>(n + 1023) << 52;
+  double power;
+  __builtin_memcpy(&power, &bits, sizeof power);
+  return series * power;
+}
+
 }  // namespace luthier::LUTHIER_ISA

@@ -72,6 +72,14 @@ inline float floatAt(const Tensor& t, int64_t i) {
   return value;
 }
 
+inline double doubleAt(const Tensor& t, int64_t i) {
+  double value;
+  __builtin_memcpy(&value, t.data + 8 * i, sizeof value);
+  return value;
+}
+
+inline void putDouble(const Tensor& t, int64_t i, double value) { __builtin_memcpy(t.data + 8 * i, &value, sizeof value); }
+
 inline void putFloat(const Tensor& t, int64_t i, float value) { __builtin_memcpy(t.data + 4 * i, &value, sizeof value); }
 
 }  // namespace luthier::LUTHIER_ISA

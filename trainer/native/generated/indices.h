@@ -71,6 +71,16 @@ inline void checkIndices(const ReplaceRows& op) {
   check.distinct({{&op.index, op.x.dims[0]}});
 }
 
+inline void checkIndices(const SegmentSum& op) {
+  const IndexCheck check("segmentSum");
+  check.within("segment", op.segment, -1, op.scale.dims[0]);
+}
+
+inline void checkIndices(const SegmentSumBackward& op) {
+  const IndexCheck check("segmentSumBackward");
+  check.within("segment", op.segment, -1, op.dy.dims[0]);
+}
+
 // X(name, Struct) for every op that has indices.
 #define LUTHIER_INDEXED_OPS(X) \
   X(embed, Embed) \
@@ -84,6 +94,8 @@ inline void checkIndices(const ReplaceRows& op) {
   X(attentionCached, AttentionCached) \
   X(prefixAttention, PrefixAttention) \
   X(prefixAttentionBackward, PrefixAttentionBackward) \
-  X(replaceRows, ReplaceRows)
+  X(replaceRows, ReplaceRows) \
+  X(segmentSum, SegmentSum) \
+  X(segmentSumBackward, SegmentSumBackward)
 
 }  // namespace luthier

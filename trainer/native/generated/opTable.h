@@ -168,7 +168,7 @@ inline constexpr OperandInfo linearCrossEntropyOperands[] = {
     {"lossWeight", OperandType::sum, "R", false, false, true, -1},
     {"loss", OperandType::f64, "1", false, true, false, -1},
     {"dW", OperandType::sum, "V,d", true, true, false, -1},
-    {"nll", OperandType::f32, "R", false, true, false, -1},
+    {"nll", OperandType::sum, "R", false, true, false, -1},
     {"dh", OperandType::act, "R,d", true, true, false, -1},
 };
 inline constexpr AttributeInfo linearCrossEntropyAttributes[] = {
@@ -533,6 +533,49 @@ inline constexpr OperandInfo replaceRowsOperands[] = {
     {"y", OperandType::dense, "V,d", false, true, false, -1},
 };
 
+inline constexpr OperandInfo segmentSumOperands[] = {
+    {"x", OperandType::sum, "R", false, false, false, -1},
+    {"minus", OperandType::sum, "R", true, false, false, -1},
+    {"segment", OperandType::i32, "R", false, false, true, -1},
+    {"scale", OperandType::sum, "S", false, false, false, -1},
+    {"y", OperandType::f64, "S", false, true, false, -1},
+};
+
+inline constexpr OperandInfo segmentSumBackwardOperands[] = {
+    {"dy", OperandType::f64, "S", false, false, false, -1},
+    {"segment", OperandType::i32, "R", false, false, true, -1},
+    {"scale", OperandType::sum, "S", false, false, false, -1},
+    {"dx", OperandType::sum, "R", false, true, false, -1},
+};
+
+inline constexpr OperandInfo weightedSumOperands[] = {
+    {"x", OperandType::sum, "R", false, false, false, -1},
+    {"weight", OperandType::sum, "R", false, false, false, -1},
+    {"loss", OperandType::f64, "1", false, true, false, -1},
+};
+
+inline constexpr OperandInfo pairLossOperands[] = {
+    {"weight", OperandType::sum, "P", false, false, false, -1},
+    {"z", OperandType::f64, "2*P", false, false, false, -1},
+    {"loss", OperandType::f64, "1", false, true, false, -1},
+    {"dz", OperandType::f64, "2*P", false, true, false, -1},
+};
+inline constexpr AttributeInfo pairLossAttributes[] = {
+    {"beta", true, 0, unbounded, false, -1, {}, 0},
+    {"odds", false, -unbounded, unbounded, false, -1, {0, 1}, 2},
+};
+
+inline constexpr OperandInfo ktoLossOperands[] = {
+    {"weight", OperandType::sum, "S", false, false, false, -1},
+    {"z", OperandType::f64, "S", false, false, false, -1},
+    {"divergence", OperandType::sum, "1", false, false, false, -1},
+    {"loss", OperandType::f64, "1", false, true, false, -1},
+    {"dz", OperandType::f64, "S", false, true, false, -1},
+};
+inline constexpr AttributeInfo ktoLossAttributes[] = {
+    {"beta", true, 0, unbounded, false, -1, {}, 0},
+};
+
 // By opcode − 1. An operand count of −1: any number.
 inline constexpr OpInfo opTable[opcodeCount] = {
     {"embed", embedOperands, 3, nullptr, 0, 0},
@@ -586,6 +629,11 @@ inline constexpr OpInfo opTable[opcodeCount] = {
     {"lstm", lstmOperands, 6, lstmAttributes, 2, 2},
     {"lstmBackward", lstmBackwardOperands, 5, lstmBackwardAttributes, 2, 2},
     {"replaceRows", replaceRowsOperands, 4, nullptr, 0, 0},
+    {"segmentSum", segmentSumOperands, 5, nullptr, 0, 0},
+    {"segmentSumBackward", segmentSumBackwardOperands, 4, nullptr, 0, 0},
+    {"weightedSum", weightedSumOperands, 3, nullptr, 0, 0},
+    {"pairLoss", pairLossOperands, 4, pairLossAttributes, 2, 2},
+    {"ktoLoss", ktoLossOperands, 5, ktoLossAttributes, 1, 1},
 };
 
 }  // namespace luthier

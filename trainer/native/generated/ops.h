@@ -63,9 +63,14 @@ enum class Opcode : int32_t {
   lstm = 49,
   lstmBackward = 50,
   replaceRows = 51,
+  segmentSum = 52,
+  segmentSumBackward = 53,
+  weightedSum = 54,
+  pairLoss = 55,
+  ktoLoss = 56,
 };
 
-inline constexpr int32_t opcodeCount = 51;  // opcodes run from 1 to this
+inline constexpr int32_t opcodeCount = 56;  // opcodes run from 1 to this
 
 struct Embed {
   const Tensor& ids;
@@ -985,6 +990,84 @@ struct ReplaceRows {
         y(*call.operands[3]) {}
 };
 
+struct SegmentSum {
+  const Tensor& x;
+  const Tensor* minus;
+  const Tensor& segment;
+  const Tensor& scale;
+  const Tensor& y;
+  static constexpr uint32_t optionalOperands = 0x2;  // by bit
+
+  LUTHIER_EVERYWHERE explicit SegmentSum(const Call& call)
+      : x(*call.operands[0]),
+        minus(call.operands[1]),
+        segment(*call.operands[2]),
+        scale(*call.operands[3]),
+        y(*call.operands[4]) {}
+};
+
+struct SegmentSumBackward {
+  const Tensor& dy;
+  const Tensor& segment;
+  const Tensor& scale;
+  const Tensor& dx;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
+
+  LUTHIER_EVERYWHERE explicit SegmentSumBackward(const Call& call)
+      : dy(*call.operands[0]),
+        segment(*call.operands[1]),
+        scale(*call.operands[2]),
+        dx(*call.operands[3]) {}
+};
+
+struct WeightedSum {
+  const Tensor& x;
+  const Tensor& weight;
+  const Tensor& loss;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
+
+  LUTHIER_EVERYWHERE explicit WeightedSum(const Call& call)
+      : x(*call.operands[0]),
+        weight(*call.operands[1]),
+        loss(*call.operands[2]) {}
+};
+
+struct PairLoss {
+  const Tensor& weight;
+  const Tensor& z;
+  const Tensor& loss;
+  const Tensor& dz;
+  float beta;
+  int32_t odds;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
+
+  LUTHIER_EVERYWHERE explicit PairLoss(const Call& call)
+      : weight(*call.operands[0]),
+        z(*call.operands[1]),
+        loss(*call.operands[2]),
+        dz(*call.operands[3]),
+        beta(call.real(0)),
+        odds(call.integer(1)) {}
+};
+
+struct KtoLoss {
+  const Tensor& weight;
+  const Tensor& z;
+  const Tensor& divergence;
+  const Tensor& loss;
+  const Tensor& dz;
+  float beta;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
+
+  LUTHIER_EVERYWHERE explicit KtoLoss(const Call& call)
+      : weight(*call.operands[0]),
+        z(*call.operands[1]),
+        divergence(*call.operands[2]),
+        loss(*call.operands[3]),
+        dz(*call.operands[4]),
+        beta(call.real(0)) {}
+};
+
 // X(name, Struct) for every op that computes something.
 #define LUTHIER_OPS(X) \
   X(embed, Embed) \
@@ -1036,6 +1119,11 @@ struct ReplaceRows {
   X(noise, Noise) \
   X(lstm, Lstm) \
   X(lstmBackward, LstmBackward) \
-  X(replaceRows, ReplaceRows)
+  X(replaceRows, ReplaceRows) \
+  X(segmentSum, SegmentSum) \
+  X(segmentSumBackward, SegmentSumBackward) \
+  X(weightedSum, WeightedSum) \
+  X(pairLoss, PairLoss) \
+  X(ktoLoss, KtoLoss)
 
 }  // namespace luthier

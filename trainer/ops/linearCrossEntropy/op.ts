@@ -1,11 +1,13 @@
 /**
  * loss += Σ_r lossWeight[r] · nll[r], nll = logsumexp(h·wᵀ) − (h·wᵀ)[target], the vocabulary in chunks: the logits are
  * never all in memory. With smoothing ε it is (1 − ε)·nll + ε · the mean of −log p over the vocabulary (Szegedy et al. 2016). With a softcap c the logits are c·tanh(h·wᵀ/c) instead of h·wᵀ. Gradients come from the same pass: dh is of the weighted loss, dW accumulates.
+ * Where a later op gives the gradient of nll instead, the backward pass is this op again, weighted by that gradient.
  * h [R, d] · w [V, d] · target i32[R] · lossWeight F32[R] · loss F64[1] · dW F32[V, d] → nll F32[R], dh [R, d].
  */
-import { defineOp, moreScratch, noScratch } from "../../graph/op.ts";
-import { aligned, rowsOf, widthOf } from "../../graph/tensor.ts";
+import { defineOp, moreScratch, type NodeBuilder, noScratch } from "../../graph/op.ts";
+import { aligned, rowsOf, type Tensor, widthOf } from "../../graph/tensor.ts";
 import { share, softcap } from "../attributes.ts";
+import { fill } from "../fill/op.ts";
 import { gradientScratch, productScratch, wordBytes } from "../scratch.ts";
 
 /** The chunk of the vocabulary. */
@@ -17,11 +19,19 @@ export const linearCrossEntropy = defineOp({
     "Σ lossWeight·nll, smoothed over the vocabulary; dh already weighted; rows of weight 0 give nll 0 and dh 0; vocabulary in chunks, in order",
   inputs: { h: "act[R,d]", w: "dense[V,d]", target: "i32[R]", lossWeight: "sum[R]" },
   accumulates: { loss: "f64[1]", "dW?": "sum[V,d]" },
-  outputs: { nll: "f32[R]", "dh?": "act[R,d]" },
+  outputs: { nll: "sum[R]", "dh?": "act[R,d]" },
   attributes: { "softcap?": softcap, "smoothing?": share },
   indices: [{ operand: "target", below: "V", where: "lossWeight" }],
   isLoss: true,
-  backward({ outputs: { dh }, wants, contribute }) {
+  backward({ graph, operands, outputs: { dh }, attributes, gradient, wants, accumulator, contribute }) {
+    const dNll = gradient("nll");
+    if (dNll) {
+      const { h, w, target } = operands;
+      const weighted = { h, w, target, lossWeight: dNll, loss: noLoss(graph), dW: accumulator("w")?.gradient };
+      const made = linearCrossEntropy.node(graph, weighted, attributes, wants("h") ? ["dh"] : []);
+      if (made.dh) contribute("h", { kind: "tensor", tensor: made.dh });
+      return;
+    }
     if (!wants("h")) return;
     if (!dh) throw new Error("linearCrossEntropy: its input is trained, so request dh");
     contribute("h", { kind: "tensor", tensor: dh });
@@ -41,3 +51,10 @@ export const linearCrossEntropy = defineOp({
     },
   },
 });
+
+/** A sum that nobody reads, where nll is wanted alone. */
+export function noLoss(graph: NodeBuilder): Tensor {
+  const y = graph.activation("noLoss", { dtype: "F64", shape: [1] });
+  fill.into(graph, {}, { value: 0 }, { y });
+  return y;
+}

@@ -1,0 +1,56 @@
+/** The parts that every graph of a run is built from, and the model on a graph. */
+import type { ModelConfig } from "../contract/model.ts";
+import type { PreferenceObjective } from "../contract/objective.ts";
+import type { Graph } from "../graph/graph.ts";
+import type { SiteRecord, SiteRewriter } from "../graph/site.ts";
+import type { Variables } from "../graph/variables.ts";
+import type { BoundMethod } from "../methods/method.ts";
+import { type Mode, ModelBuilder } from "../models/builder.ts";
+import type { Decoder } from "../models/decoder.ts";
+import { gemma2, gemma3 } from "../models/gemma.ts";
+import { granite } from "../models/granite.ts";
+import { llama, ministral3, qwen2, qwen3 } from "../models/llama.ts";
+import { olmo2 } from "../models/olmo2.ts";
+import { phi3 } from "../models/phi3.ts";
+
+export interface ProgramParts {
+  readonly config: ModelConfig;
+  readonly method: BoundMethod;
+  readonly variables: Variables;
+  readonly labelSmoothing: number;
+  readonly noiseAlpha: number;
+  /** Absent: supervised. */
+  readonly objective?: PreferenceObjective | undefined;
+}
+
+/** A model's layers that a method may adapt. */
+export interface Sites {
+  readonly sites: readonly SiteRecord[];
+  readonly embeddings: readonly SiteRecord[];
+}
+
+/** Builds a model on a graph; the only place that distinguishes the families. `method`: default the run's own. */
+export function decoder(
+  { config, variables, noiseAlpha, method: own }: ProgramParts,
+  graph: Graph,
+  mode: Mode,
+  method: SiteRewriter = own,
+): { decoder: Decoder; inputs: ModelBuilder["inputs"] } & Sites {
+  const builder = new ModelBuilder({ config, variables, noiseAlpha, method, graph, mode });
+  const families: Record<ModelConfig["family"], (b: ModelBuilder) => Decoder> = {
+    llama,
+    mistral: llama,
+    ministral: llama,
+    ministral3,
+    smollm3: llama,
+    qwen2,
+    qwen3,
+    gemma2,
+    gemma3_text: gemma3,
+    phi3,
+    olmo2,
+    granite,
+  };
+  const made = families[config.family](builder);
+  return { decoder: made, inputs: builder.inputs, sites: builder.sites, embeddings: builder.embeddings };
+}
