@@ -22,10 +22,12 @@ from transformers import (
     Ministral3Config,
     MinistralConfig,
     MistralConfig,
+    MixtralConfig,
     Olmo2Config,
     Phi3Config,
     Qwen2Config,
     Qwen3Config,
+    Qwen3MoeConfig,
     SmolLM3Config,
 )
 
@@ -95,6 +97,17 @@ FAMILIES = {
     ),
     "smollm3": SmolLM3Config(**USUAL, no_rope_layers=[1, 0], use_sliding_window=True, sliding_window=6),
     "olmo2": Olmo2Config(**USUAL),
+    "mixtral": MixtralConfig(**USUAL, num_local_experts=4, num_experts_per_tok=2, sliding_window=7, tie_word_embeddings=False),
+    "qwen3moe": Qwen3MoeConfig(
+        **USUAL,
+        head_dim=6,
+        num_experts=5,
+        num_experts_per_tok=3,
+        moe_intermediate_size=10,
+        mlp_only_layers=[0],
+        norm_topk_prob=False,
+        attention_bias=True,
+    ),
     "granite": GraniteConfig(
         **USUAL,
         embedding_multiplier=3.0,
@@ -117,10 +130,15 @@ def write(names: list) -> None:
         random_model(config, seed_of(name)).save_pretrained(directory)
         (directory / "generation_config.json").unlink(missing_ok=True)
         exact, field = (
-            forward_backward(AutoModelForCausalLM.from_pretrained(directory, dtype=dtype, attn_implementation="eager").train())
+            forward_backward(
+                AutoModelForCausalLM.from_pretrained(
+                    directory, dtype=dtype, attn_implementation="eager", experts_implementation="eager"
+                ).train()
+            )
             for dtype in (torch.float64, torch.float32)
         )
-        tensors = {"logits": exact["logits"]} | {f"gradient/{n}": g for n, g in exact["gradients"].items()}
+        gradients = [part for n, g in exact["gradients"].items() for part in as_saved(n, g, config.model_type)]
+        tensors = {"logits": exact["logits"]} | {f"gradient/{n}": g for n, g in gradients}
         save_file({n: t.float().contiguous() for n, t in tensors.items()}, DATA / f"family-{name}.safetensors")
         results[name] = {
             "loss": exact["loss"],
@@ -132,6 +150,21 @@ def write(names: list) -> None:
         }
         print(name, results[name])
     file.write_text(json.dumps({name: results[name] for name in FAMILIES}, indent=1) + "\n")
+
+
+def as_saved(name: str, tensor, family: str) -> list:
+    """The tensors of a checkpoint for a parameter: transformers holds all experts in one, and saves one for each."""
+    if family == "mixtral":
+        name = name.replace(".mlp.", ".block_sparse_moe.")
+    if ".experts." not in name:
+        return [(name, tensor)]
+    gate, up, down = ("w1", "w3", "w2") if family == "mixtral" else ("gate_proj", "up_proj", "down_proj")
+    before, part = name.split(".experts.")
+    saved = []
+    for expert, matrix in enumerate(tensor):
+        parts = zip((gate, up), matrix.chunk(2)) if part == "gate_up_proj" else [(down, matrix)]
+        saved += [(f"{before}.experts.{expert}.{own}.weight", one) for own, one in parts]
+    return saved
 
 
 def seed_of(name: str) -> int:

@@ -18,7 +18,7 @@ import { rowsOfStep } from "./rows.ts";
 
 const steps = 4;
 
-const windowed = ["mistral", "ministral", "qwen2", "gemma2", "gemma3", "phi3", "smollm3"];
+const windowed = ["mixtral", "mistral", "ministral", "qwen2", "gemma2", "gemma3", "phi3", "smollm3"];
 
 /** The pairs that cannot work; every other one must. */
 const refusals: readonly { method: string; isRefused: (golden: GoldenCase) => boolean; reason: RegExp }[] = [
@@ -34,12 +34,17 @@ const refusals: readonly { method: string; isRefused: (golden: GoldenCase) => bo
   })),
   {
     method: "ia3",
+    isRefused: ({ name }) => name === "mixtral",
+    reason: /feedforwardModules: "down_proj" is not a linear layer of this model; its layers are q_proj/,
+  },
+  {
+    method: "ia3",
     isRefused: ({ name }) => name.startsWith("phi3"),
     reason: /targetModules: "k_proj" is not a linear layer of this model; its layers are qkv_proj/,
   },
   {
     method: "bitfit",
-    isRefused: ({ name }) => name !== "qwen2" && !name.endsWith("-biases"),
+    isRefused: ({ name }) => !["qwen2", "qwen3moe"].includes(name) && !name.endsWith("-biases"),
     reason: /method\.bitfit trains biases, and this model has none/,
   },
 ];
@@ -65,11 +70,16 @@ for (const { declaration } of registeredMethods()) {
   });
 }
 
-test("ia3 trains phi3 with the targets that docs/methods/ia3.md names, and merges into it", async () => {
-  const method = effectiveMethod({ ia3: { targetModules: ["qkv_proj", "down_proj"] } });
-  const golden = readFamilies().find(({ name }) => name.startsWith("phi3"))!;
-  await trainsAndMerges({ ...golden, settings: { ...golden.settings, method, steps, learningRate: 1e-2 } });
-});
+for (const [family, targetModules] of [
+  ["phi3", ["qkv_proj", "down_proj"]],
+  ["mixtral", ["k_proj", "v_proj"]],
+] as const) {
+  test(`ia3 trains ${family} with the targets that docs/methods/ia3.md names, and merges into it`, async () => {
+    const method = effectiveMethod({ ia3: { targetModules: [...targetModules] } });
+    const golden = readFamilies().find(({ name }) => name.startsWith(family))!;
+    await trainsAndMerges({ ...golden, settings: { ...golden.settings, method, steps, learningRate: 1e-2 } });
+  });
+}
 
 async function trainsAndMerges(golden: GoldenCase): Promise<void> {
   using run = await openCase(golden, onCpu);

@@ -19,10 +19,12 @@ from transformers.models.llama.modeling_llama import LlamaRMSNorm
 from transformers.models.ministral.modeling_ministral import MinistralRMSNorm
 from transformers.models.ministral3.modeling_ministral3 import Ministral3RMSNorm
 from transformers.models.mistral.modeling_mistral import MistralRMSNorm
+from transformers.models.mixtral.modeling_mixtral import MixtralRMSNorm, MixtralTopKRouter
 from transformers.models.olmo2.modeling_olmo2 import Olmo2RMSNorm
 from transformers.models.phi3.modeling_phi3 import Phi3RMSNorm
 from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
 from transformers.models.qwen3.modeling_qwen3 import Qwen3RMSNorm
+from transformers.models.qwen3_moe.modeling_qwen3_moe import Qwen3MoeRMSNorm
 from transformers.models.smollm3.modeling_smollm3 import SmolLM3RMSNorm
 from transformers.trainer_pt_utils import LabelSmoother
 
@@ -143,6 +145,7 @@ def smoothed_loss_of(model, rows: list, smoothing: float) -> torch.Tensor:
 # Norms that multiply by their weight, and those that multiply by 1 + weight.
 NORMS = (
     *(LlamaRMSNorm, MistralRMSNorm, MinistralRMSNorm, Ministral3RMSNorm, Qwen2RMSNorm, Qwen3RMSNorm),
+    *(MixtralRMSNorm, Qwen3MoeRMSNorm),
     *(SmolLM3RMSNorm, Phi3RMSNorm, Olmo2RMSNorm, GraniteRMSNorm),
 )
 OFFSET_NORMS = (Gemma2RMSNorm, Gemma3RMSNorm)
@@ -155,6 +158,13 @@ def keep_double_precision() -> None:
     for norm in OFFSET_NORMS:
         norm.forward = with_offset_in_given_precision(norm.forward)
     torch.nn.functional.softmax = softmax_in_given_precision(torch.nn.functional.softmax)
+    MixtralTopKRouter.forward = route_in_given_precision
+
+
+def route_in_given_precision(self, hidden_states):
+    logits = torch.nn.functional.linear(hidden_states.reshape(-1, self.hidden_dim), self.weight)
+    scores, indices = torch.topk(torch.nn.functional.softmax(logits, dim=-1), self.top_k, dim=-1)
+    return logits, scores / scores.sum(dim=-1, keepdim=True), indices
 
 
 def softmax_in_given_precision(original):

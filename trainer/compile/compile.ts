@@ -54,9 +54,10 @@ export function declare(spec: CompileSpec): { parts: ProgramParts } & Sites {
   return { parts, ...declareTensors(parts, spec) };
 }
 
-/** The linear layers of a model, which a method may adapt and prepare may quantise. */
+/** The linear layers of a model, those of its experts too, which prepare may quantise. */
 export function linearLayers(config: ModelConfig): readonly SiteRecord[] {
-  return sitesOf(plainParts(config)).sites;
+  const { sites, experts } = sitesOf(plainParts(config));
+  return [...sites, ...experts];
 }
 
 /** The tensors of the base that the model reads: shapes by name. */

@@ -9,7 +9,7 @@
 
 import type { Graph, Node } from "../graph/graph.ts";
 import { type Accumulator, type BackwardContext, type Contribution, plain } from "../graph/op.ts";
-import type { Tensor } from "../graph/tensor.ts";
+import { grouped, type Tensor } from "../graph/tensor.ts";
 import { add } from "../ops/add/op.ts";
 import { castTo } from "../ops/cast/op.ts";
 import { linearInput } from "../ops/linearInput/op.ts";
@@ -38,6 +38,7 @@ export function differentiate(
 class Sweep {
   readonly #graph: Graph;
   readonly #accumulators: ReadonlyMap<Tensor, Accumulator>;
+  readonly #groups = new Map<Tensor, Accumulator>();
   readonly #contributions = new Map<Tensor, Placed[]>();
 
   constructor(graph: Graph, accumulators: ReadonlyMap<Tensor, Accumulator>, seeds: ReadonlyMap<Tensor, Tensor>) {
@@ -82,7 +83,7 @@ class Sweep {
   #checkParameters({ op, operands }: Node, asked: ReadonlySet<string>): void {
     for (const input of op.inputs.map(plain)) {
       const tensor = operands[input];
-      const accumulator = tensor && this.#accumulators.get(tensor);
+      const accumulator = tensor && this.#accumulatorOf(tensor);
       if (!accumulator || asked.has(input) || Object.values(operands).includes(accumulator.gradient)) continue;
       throw new Error(`${op.name} forms no gradient of ${input}, and ${tensor.name} is a parameter`);
     }
@@ -119,7 +120,25 @@ class Sweep {
 
   #trains(node: Node, input: string): Accumulator | undefined {
     const tensor = node.operands[input];
-    return tensor && this.#accumulators.get(tensor);
+    return tensor && this.#accumulatorOf(tensor);
+  }
+
+  /** That of a parameter, or those of a group of parameters as one. */
+  #accumulatorOf(tensor: Tensor): Accumulator | undefined {
+    const known = this.#groups.get(tensor) ?? this.#accumulators.get(tensor);
+    if (known || !tensor.members) return known;
+    const parts = tensor.members.flatMap((one) => this.#accumulators.get(one) ?? []);
+    const [first] = parts;
+    if (!first) return undefined;
+    if (parts.length < tensor.members.length || parts.some(({ scale }) => scale !== first.scale))
+      throw new Error(`${tensor.name} trains only in part`);
+    const gradient = grouped(
+      `${tensor.name} gradient`,
+      parts.map((part) => part.gradient),
+    );
+    const made = { gradient, scale: first.scale };
+    this.#groups.set(tensor, made);
+    return made;
   }
 
   #wants(node: Node, input: string): boolean {

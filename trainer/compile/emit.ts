@@ -61,6 +61,7 @@ export function emit(parts: ProgramParts): Uint8Array {
 class TensorTable {
   readonly words: number[] = [];
   readonly #indices = new Map<Tensor, number>();
+  #count = 0;
   readonly #locate: (tensor: Tensor) => Location;
 
   constructor(locate: (tensor: Tensor) => Location) {
@@ -68,15 +69,19 @@ class TensorTable {
   }
 
   get count(): number {
-    return this.#indices.size;
+    return this.#count;
   }
 
   index(tensor: Tensor): number {
     const known = this.#indices.get(tensor);
     if (known !== undefined) return known;
-    const index = this.#indices.size;
+    const index = this.#count;
     this.#indices.set(tensor, index);
-    for (const word of tensorWords(tensor, this.#locate(tensor))) this.words.push(word);
+    // The tensors of a group stand one after another, whatever other places they have.
+    for (const one of tensor.members ?? [tensor]) {
+      for (const word of tensorWords(one, this.#locate(one))) this.words.push(word);
+      this.#count += 1;
+    }
     return index;
   }
 }

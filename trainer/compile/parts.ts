@@ -10,6 +10,7 @@ import type { Decoder } from "../models/decoder.ts";
 import { gemma2, gemma3 } from "../models/gemma.ts";
 import { granite } from "../models/granite.ts";
 import { llama, ministral3, qwen2, qwen3 } from "../models/llama.ts";
+import { mixtral, qwen3Moe } from "../models/mixture.ts";
 import { olmo2 } from "../models/olmo2.ts";
 import { phi3 } from "../models/phi3.ts";
 
@@ -26,6 +27,8 @@ export interface ProgramParts {
 /** A model's layers that a method may adapt. */
 export interface Sites {
   readonly sites: readonly SiteRecord[];
+  /** The matrices of experts, which no method adapts as linear layers. */
+  readonly experts: readonly SiteRecord[];
   readonly embeddings: readonly SiteRecord[];
 }
 
@@ -50,7 +53,10 @@ export function decoder(
     phi3,
     olmo2,
     granite,
+    mixtral,
+    qwen3_moe: qwen3Moe,
   };
   const made = families[config.family](builder);
-  return { decoder: made, inputs: builder.inputs, sites: builder.sites, embeddings: builder.embeddings };
+  const { inputs, sites, expertLayers: experts, embeddings } = builder;
+  return { decoder: made, inputs, sites, experts, embeddings };
 }

@@ -119,7 +119,7 @@ function promptCache(parts: ProgramParts, graph: Graph, at: Deriver): readonly K
 function lossGraph(parts: ProgramParts, graph: Graph, tokens: number, rows: number, kind: "train" | "evaluate"): Sites {
   const { variables, objective } = parts;
   if (objective) return preferenceGraph({ ...parts, objective }, graph, tokens, rows, kind);
-  const { decoder: model, sites, embeddings } = decoder(parts, graph, { kind, tokens });
+  const { decoder: model, sites, experts, embeddings } = decoder(parts, graph, { kind, tokens });
   const index = graph.input("trainedRow", "I32", [rows]);
   const h = model.norm(gatherRows.node(graph, { x: model.hidden, index }, {}).y);
   const operands = {
@@ -133,7 +133,7 @@ function lossGraph(parts: ProgramParts, graph: Graph, tokens: number, rows: numb
   const attributes = { softcap: parts.config.logitSoftcap, smoothing: parts.labelSmoothing };
   const wanted = graph.isDifferentiable(h) ? (["dh"] as const) : [];
   graph.output("nll", linearCrossEntropy.node(graph, operands, attributes, wanted).nll);
-  return { sites, embeddings };
+  return { sites, experts, embeddings };
 }
 
 /** Forward and backward of one micro-batch; loss and gradients accumulate. */

@@ -7,7 +7,7 @@ import { type Rope, rawRope, readRope } from "./rope.ts";
 
 export const families = [
   ...(["llama", "mistral", "ministral", "ministral3", "qwen2", "qwen3", "smollm3"] as const),
-  ...(["gemma2", "gemma3_text", "phi3", "olmo2", "granite"] as const),
+  ...(["gemma2", "gemma3_text", "phi3", "olmo2", "granite", "mixtral", "qwen3_moe"] as const),
 ] as const;
 export type Family = (typeof families)[number];
 export const isFamily = (name: string): name is Family => families.some((family) => family === name);
@@ -26,6 +26,8 @@ export const architectures: Readonly<Record<Family, string>> = {
   phi3: "Phi3ForCausalLM",
   olmo2: "Olmo2ForCausalLM",
   granite: "GraniteForCausalLM",
+  mixtral: "MixtralForCausalLM",
+  qwen3_moe: "Qwen3MoeForCausalLM",
 };
 
 /** Facts of a model that change its numbers but no tensor's shape, so plans do without them. */
@@ -44,6 +46,8 @@ export interface ModelValues {
   readonly attentionSoftcap?: number;
   readonly logitSoftcap?: number;
   /** Granite's factors of embeddings, of each branch's output, and the divisor of the logits. */
+  /** The weights of a token's experts are the softmax over these alone, not over all. */
+  readonly normalizesExperts?: boolean;
   readonly multipliers?: { readonly embedding: number; readonly residual: number; readonly logits: number };
 }
 
@@ -85,6 +89,16 @@ export const rawConfig = z.object({
   attention_multiplier: number,
   residual_multiplier: number,
   logits_scaling: number,
+  num_local_experts: number,
+  num_experts: number,
+  num_experts_per_tok: number,
+  moe_intermediate_size: number,
+  norm_topk_prob: flag,
+  mlp_only_layers: z.array(z.int().min(0).max(511)).max(512).nullish(),
+  decoder_sparse_step: z.int().min(1).max(512).nullish(),
+  output_router_logits: flag,
+  router_aux_loss_coef: number,
+  router_jitter_noise: number,
   quantization_config: z.unknown().optional(),
 });
 export type RawConfig = z.infer<typeof rawConfig>;
@@ -107,6 +121,16 @@ interface WindowRule {
   readonly hasRope?: boolean;
 }
 
+export interface ExpertRules {
+  /** Defaults of transformers. */
+  readonly count: number;
+  readonly chosen: number;
+  /** Width inside an expert. */
+  width(config: RawConfig): number;
+  /** Layers without experts. Absent: none. */
+  isDense?(layer: number, config: RawConfig): boolean;
+}
+
 export interface FamilyRules {
   readonly kvHeads?: number;
   readonly headDim?: number;
@@ -120,6 +144,7 @@ export interface FamilyRules {
   noRope?(layer: number, config: RawConfig): boolean;
   readonly isPartial?: boolean;
   readonly scalesQueries?: boolean;
+  readonly experts?: ExpertRules;
   /** Fields that give linear layers biases; others must be false, because transformers ignores them. */
   readonly biases?: readonly ("attention_bias" | "mlp_bias")[];
   values?(config: RawConfig, refuse: Refuse): ModelValues;
@@ -225,6 +250,29 @@ export const familyRules: Readonly<Record<Family, FamilyRules>> = {
     activation: "silu",
     isPartial: true,
     window: { usual: everywhere, byLayerTypes: false },
+  },
+  mixtral: {
+    kvHeads: 8,
+    normEps: 1e-5,
+    theta: 1_000_000,
+    activation: "silu",
+    window: { usual: everywhere, byLayerTypes: false },
+    experts: { count: 8, chosen: 2, width: ({ intermediate_size: width }) => width },
+    values: () => ({ normalizesExperts: true }),
+  },
+  qwen3_moe: {
+    kvHeads: 4,
+    activation: "silu",
+    biases: attentionBias,
+    window: { size: 4096, onlyIfUsed: true, usual: everywhere, byLayerTypes: false },
+    experts: {
+      count: 128,
+      chosen: 8,
+      width: ({ moe_intermediate_size: width }) => width ?? 768,
+      isDense: (layer, { mlp_only_layers: dense, decoder_sparse_step: step }) =>
+        (dense?.includes(layer) ?? false) || (layer + 1) % (step ?? 1) !== 0,
+    },
+    values: ({ norm_topk_prob: normalized }) => ({ normalizesExperts: normalized ?? false }),
   },
   olmo2: { normEps: 1e-5, activation: "silu", biases: attentionBias },
   granite: {

@@ -414,6 +414,39 @@ test("Ministral 3 scales late queries, and has transformers' rotary embedding wh
   assert.throws(() => readModelConfig({ ...llama, ...elsewhere }), /llama_4_scaling_beta 0.2 is not supported/);
 });
 
+test("experts are read from the fields of both families, and what would change their training is refused by name", () => {
+  const mixtral = { ...llama, model_type: "mixtral", rope_theta: undefined };
+  const qwen = { ...llama, model_type: "qwen3_moe" };
+  const of = (config: object) => {
+    const model = readModelConfig(config);
+    return [modelConfig.parse(model).experts, model.normalizesExperts];
+  };
+  assert.deepEqual(of(mixtral), [{ count: 8, chosen: 2, width: 768 }, true]);
+  assert.equal(readModelConfig(mixtral).ropeTheta, 1e6);
+  assert.deepEqual(of({ ...mixtral, num_local_experts: 4, num_experts_per_tok: 3 })[0], {
+    count: 4,
+    chosen: 3,
+    width: 768,
+  });
+  assert.deepEqual(of({ ...qwen, num_experts: 16, moe_intermediate_size: 32, norm_topk_prob: true }), [
+    { count: 16, chosen: 8, width: 32 },
+    true,
+  ]);
+  const some = { ...qwen, mlp_only_layers: [1], decoder_sparse_step: 2 };
+  assert.deepEqual(of(some), [{ count: 128, chosen: 8, width: 768, denseLayers: [0, 1, 2, 4] }, false]);
+  for (const [change, reason] of [
+    [{ num_local_experts: 4, num_experts: 8 }, /num_local_experts 4 and num_experts 8 contradict/],
+    [{ num_local_experts: 1 }, /num_experts_per_tok must be at most/],
+    [{ num_local_experts: 0 }, /number of experts/],
+    [{ num_experts_per_tok: 1.5 }, /num_experts_per_tok/],
+    [{ router_jitter_noise: 0.1 }, /router_jitter_noise 0.1 is not supported/],
+    [{ output_router_logits: true }, /output_router_logits true adds the router's auxiliary loss.*set it to false/],
+  ] as const) {
+    assert.throws(() => readModelConfig({ ...mixtral, ...change }), reason);
+  }
+  assert.ok(readModelConfig({ ...mixtral, output_router_logits: true, router_aux_loss_coef: 0 }));
+});
+
 test("LongRoPE within its original context rotates every example alike", () => {
   const factors = { short_factor: Array(32).fill(1), long_factor: Array(32).fill(4) };
   const scaling = { rope_scaling: { type: "longrope", ...factors } };

@@ -3,6 +3,7 @@
  * number is bounded, and an unsupported field is refused by name.
  */
 import { z } from "zod";
+import { expertsOf } from "./experts.ts";
 import {
   type Family,
   type FamilyRules,
@@ -38,13 +39,26 @@ export const modelConfig = z
     attentionBias: z.literal(true).optional(),
     mlpBias: z.literal(true).optional(),
     rotatesByLength: z.literal(true).optional(),
+    experts: z
+      .object({
+        count: dimension(1024),
+        chosen: dimension(64),
+        /** Width inside an expert. */
+        width: dimension(262_144),
+        /** Layers whose feed-forward is one of the usual kind. */
+        denseLayers: z.array(z.int().min(0).max(511)).max(512).optional(),
+      })
+      .optional(),
     slidingWindow: dimension(16_777_216).optional(),
     noRopeLayers: z.array(z.int().min(0).max(511)).max(512).optional(),
   })
   .refine((c) => c.heads % c.kvHeads === 0, {
     message: "num_attention_heads must be a multiple of num_key_value_heads",
   })
-  .refine((c) => c.headDim % 2 === 0, { message: "head_dim must be even" });
+  .refine((c) => c.headDim % 2 === 0, { message: "head_dim must be even" })
+  .refine(({ experts: e }) => e === undefined || e.chosen <= e.count, {
+    message: "num_experts_per_tok must be at most the number of experts",
+  });
 
 export interface ModelConfig extends z.infer<typeof modelConfig>, ModelValues {
   /** Changes the values of the rotary tables but no shape, so plans ignore it. Absent: plain frequencies. */
@@ -80,6 +94,7 @@ export function readModelConfig(config: unknown): ModelConfig {
     ropeTheta: rope.theta,
     rmsNormEps: c.rms_norm_eps ?? rules.normEps ?? 1e-6,
     tieWordEmbeddings: c.tie_word_embeddings ?? rules.tied ?? false,
+    ...(rules.experts && { experts: expertsOf(c, rules.experts, refuse) }),
   });
   if (!parsed.success) throw new UnsupportedModelError(`config.json: ${issueText(parsed.error)}`);
   const model = parsed.data;
@@ -221,6 +236,9 @@ const fieldNames: ReadonlyMap<PropertyKey, string> = new Map([
   ["contextLength", "max_position_embeddings"],
   ["ropeTheta", "rope_theta"],
   ["rmsNormEps", "rms_norm_eps"],
+  ["count", "number of experts"],
+  ["chosen", "num_experts_per_tok"],
+  ["width", "width of an expert"],
 ]);
 
 function issueText(error: z.ZodError): string {

@@ -5,7 +5,7 @@
 import { invalid } from "../contract/failure.ts";
 import { mostUnquantized } from "../contract/report.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
-import { absmaxName, type Nf4Matrix, nestedAbsmaxName, nf4Block, nf4NestedBlock } from "../graph/nf4.ts";
+import { absmaxName, generalised, type Nf4Matrix, nestedAbsmaxName, nf4Block, nf4NestedBlock } from "../graph/nf4.ts";
 import { type PlacedTensor, storedType } from "./huggingFace.ts";
 
 /** The storage of a model's tensors, by its linear layers. Throws for unsupported types and for other mixtures. */
@@ -33,7 +33,11 @@ export function storageOf(table: ReadonlyMap<string, PlacedTensor>, layers: read
 
 /** Patterns of these layers, which prepare's report and a job's status hold: the end of a name where all layers with that end are among them, else the whole name. */
 function patternsOf(isOne: (layer: string) => boolean, layers: readonly string[]): string[] {
-  const endOf = (layer: string) => layer.split(".").slice(-2).join(".");
+  const endOf = (layer: string) =>
+    generalised(layer)
+      .split(".")
+      .slice(layer.includes(".experts.") ? -3 : -2)
+      .join(".");
   const others = new Set(layers.filter((layer) => !isOne(layer)).map(endOf));
   const found = layers.filter(isOne).map((layer) => (others.has(endOf(layer)) ? layer : endOf(layer)));
   const patterns = [...new Set(found)].sort();

@@ -72,7 +72,7 @@ export class Graph implements NodeBuilder {
   }
 
   isDifferentiable(tensor: Tensor): boolean {
-    return this.#differentiable.has(tensor);
+    return this.#differentiable.has(tensor) || (tensor.members?.some((one) => this.#differentiable.has(one)) ?? false);
   }
 
   /** Runs `build` and marks every node that it adds with this place. */

@@ -17,7 +17,10 @@ export const nestedAbsmaxName = (name: string) => `${name}.nested_absmax`;
 
 /** Whether a linear layer's matrix is stored in NF4. */
 export const isNf4 = ({ linear, unquantized = [] }: CompileSpec["storage"], layer: string): boolean =>
-  linear === "NF4" && !unquantized.some((pattern) => layer === pattern || layer.endsWith(`.${pattern}`));
+  linear === "NF4" && !unquantized.some((pattern) => layer === pattern || generalised(layer).endsWith(`.${pattern}`));
+
+/** A layer's name without the number of its expert. */
+export const generalised = (layer: string): string => layer.replace(/\.experts\.\d+\./, ".experts.*.");
 
 /** A matrix as bytes: `packed` and `absmax` (F32, or U8 codes with `nestedAbsmax`, F32). */
 export interface Nf4Matrix {

@@ -111,7 +111,9 @@ export type IndexRule<Name extends string> =
       readonly where?: Name;
     }
   /** From 0 to the index's own row. */
-  | { readonly operand: Name; readonly upTo: "ownRow" };
+  | { readonly operand: Name; readonly upTo: "ownRow" }
+  /** From 0 to this dimension, never falling: where parts of the rows begin and the last one ends. */
+  | { readonly operand: Name; readonly ascendsTo: string };
 
 interface Definition<In extends string, Acc extends string, Out extends string, Att extends string> {
   readonly name: string;

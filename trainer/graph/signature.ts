@@ -16,7 +16,8 @@ import { type DataType, elementsOf, isFloating, sumType, type Tensor, type Tenso
  */
 export type OperandType = "act" | "dense" | "weight" | "sum" | "f32" | "f64" | "i32" | "u32" | "u8" | "any";
 
-export type OperandText = `${OperandType}[${string}]`;
+/** `×name` behind it: as many tensors of this kind, one after another, as the attribute of that name counts. */
+export type OperandText = `${OperandType}[${string}]` | `${OperandType}[${string}]×${string}`;
 
 export type Access = "in" | "inOut" | "out";
 
@@ -27,6 +28,8 @@ export interface OperandSpec {
   readonly type: OperandType;
   /** Dimensions, or `*` or `#` alone. */
   readonly terms: readonly string[];
+  /** The attribute that counts its tensors; absent: it is one. */
+  readonly count?: string;
 }
 
 /** Constraints on an attribute's value. */
@@ -56,15 +59,15 @@ export interface Signature {
   readonly together: readonly (readonly [string, string])[];
 }
 
-const pattern = /^(act|dense|weight|sum|f32|f64|i32|u32|u8|any)\[([^[\]]+)\]$/;
+const pattern = /^(act|dense|weight|sum|f32|f64|i32|u32|u8|any)\[([^[\]]+)\](?:×([A-Za-z]+))?$/;
 
 /** `"tailX?"`, `"act[T,r]"` → the operand. */
 export function operandSpec(named: string, text: OperandText, access: Access): OperandSpec {
-  const [, type, dimensions = ""] = pattern.exec(text) ?? [];
+  const [, type, dimensions = "", count] = pattern.exec(text) ?? [];
   if (type === undefined) throw new Error(`operand ${named}: ${text} is not type[dimensions]`);
   const optional = named.endsWith("?");
   const name = optional ? named.slice(0, -1) : named;
-  return { name, optional, access, type: type as OperandType, terms: dimensions.split(",") };
+  return { name, optional, access, type: type as OperandType, terms: dimensions.split(","), ...(count && { count }) };
 }
 
 const hasAnyShape = ({ terms: [first] }: OperandSpec): boolean => first === "*" || first === "#";
@@ -157,12 +160,19 @@ export class Match {
 
   #operand(operand: OperandSpec, tensor: Tensor): void {
     this.#type(operand, tensor);
+    this.#count(operand, tensor);
     const { shape } = tensor;
     const expected = hasAnyShape(operand) ? (this.#shape ?? shape) : this.#expected(operand, shape);
     if (hasAnyShape(operand)) this.#shape = expected;
     if (operand.terms[0] === "#") this.#bound.set("#", elementsOf(shape));
     if (expected.join() === shape.join()) return;
     this.#fail(`${operand.name} must be [${expected}], but ${tensor.name} is [${shape}]`);
+  }
+
+  #count({ name, count }: OperandSpec, { members }: Tensor): void {
+    const expected = count === undefined ? undefined : this.#bound.get(count);
+    if (members?.length !== expected)
+      this.#fail(`${name} must have ${expected ?? "no"} tensors, and has ${members?.length ?? "none"}`);
   }
 
   /** The shape that follows from the bound names; unbound names take this one's sizes. */

@@ -54,6 +54,19 @@ export interface Tensor extends TensorFacts {
   readonly name: string;
   readonly role: Role;
   readonly storage: TensorStorage;
+  /** Tensors of this kind, one for each expert of a layer; the group itself has no bytes. */
+  readonly members?: readonly Tensor[];
+}
+
+/** Equal tensors as one operand. */
+export function grouped(name: string, members: readonly Tensor[]): Tensor {
+  const [first] = members;
+  if (!first) throw new Error(`${name} has no tensors`);
+  const odd = members.find(({ dtype, storage, shape }) => {
+    return dtype !== first.dtype || storage !== first.storage || shape.join() !== first.shape.join();
+  });
+  if (odd) throw new Error(`${odd.name} differs from ${first.name}, beside which it is an operand`);
+  return { ...first, name, members };
 }
 
 const bytesOfType: Record<DataType, number> = { F32: 4, BF16: 2, I32: 4, U32: 4, U8: 1, F64: 8 };

@@ -3,7 +3,7 @@
  * selects the modules whose full names end with it, and everything in them. Pure.
  */
 import type { LoraSettings } from "../contract/methods/lora.ts";
-import { isNf4 } from "../graph/nf4.ts";
+import { generalised, isNf4 } from "../graph/nf4.ts";
 import type { MethodTask } from "./method.ts";
 import { isTarget, type Targets } from "./targets.ts";
 
@@ -55,7 +55,15 @@ export function savedFault(settings: Saved & Targets, task: MethodTask): string 
   const unknown = modulesToSave.find((name) => !tensors.some((tensor) => isInModules(tensor, [name])));
   if (unknown !== undefined) return `modulesToSave: ${JSON.stringify(unknown)} is not a module of this model`;
   const saved = tensors.filter((tensor) => isInModules(tensor, modulesToSave));
-  const linear = sites.filter((site) => saved.includes(`${site}.weight`));
+  const isExpert = (tensor: string) => tensor.includes(".experts.");
+  const some = saved.filter(isExpert).map(moduleOf);
+  const others = tensors
+    .filter((tensor) => isExpert(tensor) && !saved.includes(tensor))
+    .map((one) => generalised(moduleOf(one)));
+  const alone = some.find((layer) => others.includes(generalised(layer)));
+  if (alone !== undefined)
+    return `modulesToSave: ${alone} trains only with the other experts of its layer: name experts, or ${alone.split(".").at(-1)}`;
+  const linear = [...sites.filter((site) => saved.includes(`${site}.weight`)), ...some];
   const partly = linear.find((site) => !modulesToSave.some((name) => `.${site}.`.includes(`.${name}.`)));
   if (partly !== undefined) return `modulesToSave: ${partly} matches only a part of a name: write the whole name`;
   const nf4 = linear.find((layer) => isNf4(storage, layer));

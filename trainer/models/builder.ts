@@ -17,7 +17,7 @@ import {
   trainedRowsName,
 } from "../graph/site.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { roundedTo, sumType, widthOf } from "../graph/tensor.ts";
+import { grouped, roundedTo, sumType, widthOf } from "../graph/tensor.ts";
 import type { Variables } from "../graph/variables.ts";
 import { add } from "../ops/add/op.ts";
 import { attention } from "../ops/attention/op.ts";
@@ -27,13 +27,17 @@ import { cacheAppend } from "../ops/cacheAppend/op.ts";
 import { cast, castTo } from "../ops/cast/op.ts";
 import { dropout } from "../ops/dropout/op.ts";
 import { embed } from "../ops/embed/op.ts";
+import { expertLinear } from "../ops/expertLinear/op.ts";
+import { gatherExperts } from "../ops/gatherExperts/op.ts";
 import { glu } from "../ops/glu/op.ts";
 import { linear } from "../ops/linear/op.ts";
+import { mixExperts } from "../ops/mixExperts/op.ts";
 import { noise } from "../ops/noise/op.ts";
 import { prefixAttention } from "../ops/prefixAttention/op.ts";
 import { replaceRows } from "../ops/replaceRows/op.ts";
 import { rmsNorm } from "../ops/rmsNorm/op.ts";
 import { rope } from "../ops/rope/op.ts";
+import { route } from "../ops/route/op.ts";
 import { scaleColumns } from "../ops/scaleColumns/op.ts";
 import { sliceColumns } from "../ops/sliceColumns/op.ts";
 import { ropeTable } from "./rope.ts";
@@ -62,6 +66,13 @@ export interface LinearOptions {
   readonly bias?: boolean | undefined;
 }
 
+/** The names of an expert's matrices. */
+export interface ExpertNames {
+  readonly gate: string;
+  readonly up: string;
+  readonly down: string;
+}
+
 export interface NormOptions {
   readonly width?: number;
   readonly offset?: number;
@@ -84,6 +95,8 @@ export class ModelBuilder {
   /** The layers that read each input, by block. */
   readonly inputs = new Map<number, Map<Tensor, string[]>>();
   #block: number | undefined;
+  /** The matrices of experts. */
+  readonly expertLayers: SiteRecord[] = [];
   readonly #variables: Variables;
   readonly #method: SiteRewriter;
   readonly #noiseAlpha: number;
@@ -223,6 +236,37 @@ export class ModelBuilder {
     const y = this.#method.linear(site, x, base);
     this.sites.push({ name, in: width, out, trained, fused });
     return y;
+  }
+
+  /** The experts that `<at>.gate` chooses for each token, by its weights. x [T, d] → [T, d] */
+  experts(x: Tensor, at: string, names: ExpertNames): Tensor {
+    const { experts: facts, normalizesExperts } = this.config;
+    if (!facts) throw new Error(`${at}: the configuration has no experts`);
+    const { graph } = this;
+    const d = widthOf(x);
+    const router = this.weight(`${at}.gate.weight`, [facts.count, d], "dense");
+    const logits = linear.node(graph, { x, w: router }, { tailScale: 1 }).y;
+    const { chosen: topK } = facts;
+    const choice = route.node(graph, { logits }, { topK, normalized: normalizesExperts ? 1 : 0 });
+    const { weights, order, place, starts } = choice;
+    const rows = gatherExperts.node(graph, { x, order, place }, { topK }).y;
+    const layer = (from: Tensor, name: string, out: number) => {
+      const w = this.#expertMatrices(at, name, [out, widthOf(from)]);
+      return expertLinear.node(graph, { x: from, w, starts }, { experts: facts.count }).y;
+    };
+    const gated = this.swiGlu(layer(rows, names.gate, facts.width), layer(rows, names.up, facts.width));
+    return mixExperts.node(graph, { y: layer(gated, names.down, d), order, place, weights }, { topK }).z;
+  }
+
+  /** The matrices of this name of all experts. */
+  #expertMatrices(at: string, name: string, shape: readonly [number, number]): Tensor {
+    const layers = Array.from({ length: this.config.experts!.count }, (_, e) => `${at}.experts.${e}.${name}`);
+    for (const layer of layers)
+      this.expertLayers.push({ name: layer, in: shape[1], out: shape[0], trained: [], fused: true });
+    return grouped(
+      `${at}.experts.${name}`,
+      layers.map((layer) => this.weight(`${layer}.weight`, shape, "linear")),
+    );
   }
 
   /**

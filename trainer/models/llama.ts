@@ -15,20 +15,27 @@ interface Additions {
   readonly headNorms?: boolean;
   /** Queries have angles of their own. */
   readonly query?: boolean;
+  /** A mixture of experts in place of the feed-forward, on the normed input of the block named `at`. */
+  experts?(b: ModelBuilder, at: string, x: Tensor): Tensor;
 }
 
-export const llama = (b: ModelBuilder): Decoder => decoder(b, {});
-export const ministral3 = (b: ModelBuilder): Decoder => decoder(b, { query: true });
-export const qwen2 = (b: ModelBuilder): Decoder => decoder(b, { bias: true });
-export const qwen3 = (b: ModelBuilder): Decoder => decoder(b, { headNorms: true });
+export const llama = (b: ModelBuilder): Decoder => decoderOf(b, {});
+export const ministral3 = (b: ModelBuilder): Decoder => decoderOf(b, { query: true });
+export const qwen2 = (b: ModelBuilder): Decoder => decoderOf(b, { bias: true });
+export const qwen3 = (b: ModelBuilder): Decoder => decoderOf(b, { headNorms: true });
 
-function decoder(b: ModelBuilder, additions: Additions): Decoder {
+export function decoderOf(b: ModelBuilder, additions: Additions): Decoder {
   const hidden = blocks(b, embedded(b), (layer, input) => block(b, layer, input, additions));
   return { hidden, head: head(b), norm: (rows) => b.rmsNorm(rows, "model.norm") };
 }
 
-function block(b: ModelBuilder, layer: number, input: Tensor, { bias: always, headNorms, query }: Additions): Tensor {
-  const { hiddenSize: d, intermediateSize: f, heads, kvHeads, headDim, attentionBias, mlpBias } = b.config;
+function block(
+  b: ModelBuilder,
+  layer: number,
+  input: Tensor,
+  { bias: always, headNorms, query, experts }: Additions,
+): Tensor {
+  const { hiddenSize: d, heads, kvHeads, headDim, attentionBias } = b.config;
   const at = `model.layers.${layer}`;
 
   const h = b.rmsNorm(input, `${at}.input_layernorm`);
@@ -48,8 +55,14 @@ function block(b: ModelBuilder, layer: number, input: Tensor, { bias: always, he
   const attended = b.plus(b.branch(`${at}.self_attn`, input, attention), input);
 
   const n = b.rmsNorm(attended, `${at}.post_attention_layernorm`);
-  const gate = b.linear(n, `${at}.mlp.gate_proj`, f, { bias: mlpBias });
-  const up = b.linear(n, `${at}.mlp.up_proj`, f, { bias: mlpBias });
-  const fed = b.linear(b.swiGlu(gate, up), `${at}.mlp.down_proj`, d, { bias: mlpBias });
+  const isMixture = experts && !b.config.experts?.denseLayers?.includes(layer);
+  const fed = isMixture ? experts(b, at, n) : feedForward(b, at, n);
   return b.plus(b.branch(`${at}.mlp`, attended, fed), attended);
+}
+
+function feedForward(b: ModelBuilder, at: string, x: Tensor): Tensor {
+  const { hiddenSize: d, intermediateSize: f, mlpBias: bias } = b.config;
+  const gate = b.linear(x, `${at}.mlp.gate_proj`, f, { bias });
+  const up = b.linear(x, `${at}.mlp.up_proj`, f, { bias });
+  return b.linear(b.swiGlu(gate, up), `${at}.mlp.down_proj`, d, { bias });
 }

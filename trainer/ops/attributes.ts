@@ -10,6 +10,13 @@ export const size = { type: "i32", min: 1, max: 65_536 } satisfies Attribute;
 /** Attention requires that each key–value head serves the same number of query heads. */
 export const heads = { ...size, multipleOf: "kvHeads" } satisfies Attribute;
 
+/** The number of a layer's experts, and of those of a token. */
+export const experts = { type: "i32", min: 1, max: 4096 } satisfies Attribute;
+export const topK = { type: "i32", min: 1, max: 64 } satisfies Attribute;
+
+/** `normalized`: the weights of a token's experts are the softmax over these alone. */
+export const expertChoices = { topK, normalized: { type: "i32", values: [0, 1] } } satisfies Record<string, Attribute>;
+
 /** Axis of a matrix: 0 its rows, 1 its columns. */
 export const axis = { type: "i32", values: [0, 1] } satisfies Attribute;
 

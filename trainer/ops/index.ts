@@ -19,7 +19,11 @@ import { columnProductsBackward } from "./columnProductsBackward/op.ts";
 import { dropout } from "./dropout/op.ts";
 import { embed } from "./embed/op.ts";
 import { embedBackward } from "./embedBackward/op.ts";
+import { expertGradWeight } from "./expertGradWeight/op.ts";
+import { expertInput } from "./expertInput/op.ts";
+import { expertLinear } from "./expertLinear/op.ts";
 import { fill } from "./fill/op.ts";
+import { gatherExperts } from "./gatherExperts/op.ts";
 import { gatherRows } from "./gatherRows/op.ts";
 import { glu } from "./glu/op.ts";
 import { gluBackward } from "./gluBackward/op.ts";
@@ -35,6 +39,8 @@ import { linearCrossEntropy } from "./linearCrossEntropy/op.ts";
 import { linearInput } from "./linearInput/op.ts";
 import { lstm } from "./lstm/op.ts";
 import { lstmBackward } from "./lstmBackward/op.ts";
+import { mixExperts } from "./mixExperts/op.ts";
+import { mixExpertsBackward } from "./mixExpertsBackward/op.ts";
 import { multiply } from "./multiply/op.ts";
 import { noise } from "./noise/op.ts";
 import { orthogonality } from "./orthogonality/op.ts";
@@ -49,6 +55,8 @@ import { replaceRows } from "./replaceRows/op.ts";
 import { rmsNorm } from "./rmsNorm/op.ts";
 import { rmsNormBackward } from "./rmsNormBackward/op.ts";
 import { rope } from "./rope/op.ts";
+import { route } from "./route/op.ts";
+import { routeBackward } from "./routeBackward/op.ts";
 import { scaleColumns } from "./scaleColumns/op.ts";
 import { scaleColumnsBackward } from "./scaleColumnsBackward/op.ts";
 import { scatterRows } from "./scatterRows/op.ts";
@@ -120,6 +128,14 @@ export const ops: readonly ListedOp[] = [
   weightedSum,
   pairLoss,
   ktoLoss,
+  route,
+  routeBackward,
+  gatherExperts,
+  mixExperts,
+  mixExpertsBackward,
+  expertLinear,
+  expertInput,
+  expertGradWeight,
 ];
 
 export const isComputing = (op: ListedOp): op is AnyOp => "operands" in op;

@@ -24,6 +24,10 @@ export function productScratch(rows: number, depth: number, rank = 0): Scratch {
   return { thread: wordBytes(...right, ...left, block * panel), shared: 0 };
 }
 
+/** The same for the rows of each expert, of which one may have all. */
+export const expertScratch = (rows: number, depth: number, rank = 0): Scratch =>
+  productScratch(Math.min(rows, rowBlock), depth, rank);
+
 /** A block of 192 rows and a panel of the gradient, over 512 tokens at a time. */
 export const gradientScratch: Scratch = { thread: wordBytes(512 * 192, 512 * panel), shared: 0 };
 

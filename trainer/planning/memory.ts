@@ -137,6 +137,9 @@ const mebibyte = 2 ** 20;
 /** Per layer of the model: programs as JavaScript objects, and the pages that its tensors share with others. */
 const layerBytes = 0.5 * mebibyte;
 
+/** Per expert of a layer: the objects of its matrices. */
+const expertBytes = 4 * 1024;
+
 /** The tokenizer's library, and the text and table entries of each vocabulary entry. */
 const tokenizerBytes = (entries: number): number => 4 * mebibyte + 0.9 * 1024 * entries;
 
@@ -150,7 +153,8 @@ function processBytes(compiled: Compiled, facts: MemoryFacts): number {
   // A whole model is saved with its tokenizer.
   const usesTokenizer = settings.evaluation !== undefined || resultOf(settings.method) === "Model";
   const tokenizer = usesTokenizer ? tokenizerBytes(model.vocabSize) : 0;
-  const own = target.processBytes + target.threads * target.threadBytes + layerBytes * model.layers;
+  const perLayer = layerBytes + expertBytes * (model.experts?.count ?? 0);
+  const own = target.processBytes + target.threads * target.threadBytes + perLayer * model.layers;
   return Math.ceil(own + tokenizer + uploadBytes(compiled, facts));
 }
 

@@ -8,7 +8,7 @@
 import { emit } from "../compile/emit.ts";
 import { fromBfloat16, toBfloat16 } from "../formats/bfloat16.ts";
 import type { AnyOp } from "../graph/op.ts";
-import { aligned, bytesOf, type DataType, elementsOf, type Tensor } from "../graph/tensor.ts";
+import { aligned, bytesOf, type DataType, elementsOf, grouped, type Tensor } from "../graph/tensor.ts";
 import { addon } from "../native/addon.ts";
 import { type CaseCheck, type CaseFill, encodeCase } from "./caseFile.ts";
 
@@ -18,6 +18,8 @@ export interface TestOperand {
   /** Row-major; absent: zeros. */
   values?: readonly number[];
   weight?: boolean;
+  /** As many tensors of this shape, their values one after another. */
+  count?: number;
   /** A weight in NF4 storage: `double` if its absmax is quantised too. dtype is F32. */
   nf4?: "single" | "double";
 }
@@ -77,6 +79,15 @@ interface Placed extends TestOperand {
   at: number;
 }
 
+/** The tensors of an operand, one after another. */
+function parts({ count = 1, ...operand }: TestOperand): TestOperand[] {
+  const size = elementsOf(operand.shape);
+  return Array.from({ length: count }, (_, index) => ({
+    ...operand,
+    ...(operand.values && { values: operand.values.slice(index * size, (index + 1) * size) }),
+  }));
+}
+
 /** The bytes to bind: the values, or packed nibbles, absmax and nested absmax. */
 function weightBytes({ dtype, values = [], nf4 }: TestOperand): Uint8Array[] {
   const bytes = bytesOfValues(dtype, values);
@@ -93,7 +104,10 @@ function bindings({ at, nf4 }: Placed): readonly [number, number, number] {
 function place(operands: Record<string, TestOperand>): { placed: Placed[]; ioBytes: number; weights: Uint8Array[] } {
   let ioBytes = 0;
   const weights: Uint8Array[] = [];
-  const placed = Object.entries(operands).map(([name, operand]) => {
+  const all = Object.entries(operands).flatMap(([name, operand]) =>
+    parts(operand).map((part) => [name, part] as const),
+  );
+  const placed = all.map(([name, operand]) => {
     const { dtype, shape, weight = false, nf4 } = operand;
     const storage = nf4 ? "NF4" : "dense";
     const tensor: Tensor = { name, role: weight ? "frozen" : "input", dtype, storage, shape };
@@ -108,7 +122,13 @@ function place(operands: Record<string, TestOperand>): { placed: Placed[]; ioByt
 /** The bytes of a case file. */
 export function opCase({ op, attributes, operands, relative, absolute = 0, runs = 1 }: OpCase): Uint8Array {
   const { placed, ioBytes, weights } = place(operands);
-  const tensors = Object.fromEntries(placed.map(({ name, tensor }) => [name, tensor]));
+  const tensorsOf = (name: string) => placed.filter((operand) => operand.name === name).map(({ tensor }) => tensor);
+  const tensors = Object.fromEntries(
+    Object.entries(operands).map(([name, { count }]) => {
+      const made = tensorsOf(name);
+      return [name, count === undefined ? made[0]! : grouped(name, made)];
+    }),
+  );
   const locations = new Map(placed.map((operand) => [operand.tensor, operand]));
   const known = new Set(op.operands.map(({ name }) => name));
   const unknown = placed.find(({ name }) => !known.has(name));

@@ -97,7 +97,9 @@ function faultOf(table: Table, facts: CheckpointFacts): StageFailure | undefined
   for (const [name, shape] of promised) {
     const tensor = table.get(name);
     if (tensor === undefined) return missing(name, shape, table, facts);
-    if (quantization && facts.linear.has(layerIn(name))) {
+    // Versions of transformers differ in whether they quantise experts.
+    const isOptional = name.includes(".experts.") && !isBitsandbytes(name, table);
+    if (quantization && facts.linear.has(layerIn(name)) && !isOptional) {
       const fault = nf4Fault(name, shape, table, quantization);
       if (fault !== undefined) return mismatch(fault);
       if (parts.has(absmaxName(name))) continue;
@@ -153,6 +155,12 @@ function missing(name: string, shape: readonly number[], table: Table, { config 
       : "save the model itself and not what wraps it, or rename its tensors";
     return mismatch(`${described(wrapped)} begins with ${JSON.stringify(before)}, and ${promise}; ${way}`);
   }
+  const fused = [...table.values()].find((tensor) => /\.experts\.(gate_up_proj|down_proj)$/.test(tensor.name));
+  if (fused && name.includes(".experts.")) {
+    return mismatch(
+      `${described(fused)} holds all experts in one tensor, and ${promise}; save the model with save_pretrained, which writes a tensor for each expert`,
+    );
+  }
   const layers = 1 + Math.max(-1, ...[...table.keys()].map((one) => layerOf(one) ?? -1));
   const layer = layerOf(name);
   if (layer !== undefined && layers > 0 && layer >= layers) {
@@ -198,6 +206,9 @@ const fields: readonly (readonly [RegExp, string])[] = [
     [new RegExp(`\\.${name}_proj\\.weight$`), `${heads} · head_dim, hidden_size`] as const,
     [new RegExp(`\\.${name}_proj\\.bias$`), `${heads} · head_dim`] as const,
   ]),
+  [/\.experts\.\d+\.(w[13]|gate_proj|up_proj)\.weight$/, "the width of an expert, hidden_size"],
+  [/\.experts\.\d+\.(w2|down_proj)\.weight$/, "hidden_size, the width of an expert"],
+  [/\.gate\.weight$/, "the number of experts, hidden_size"],
   [/\.(o|down)_proj\.bias$/, "hidden_size"],
   [/\.(gate|up)_proj\.bias$/, "intermediate_size"],
   [/\.qkv_proj\.weight$/, "(num_attention_heads + 2 · num_key_value_heads) · head_dim, hidden_size"],

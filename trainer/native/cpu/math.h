@@ -24,6 +24,8 @@ inline F exponential(F x) {
   return whereLess(x, all(-87.0f), zero(), timesPowerOf2(p, n));
 }
 
+inline float exponentialOf(float x) { return sumOf(only(exponential(all(x)), Part{1})); }
+
 // tanh(x): its series to x¹¹ for |x| < 0.4, which leaves 6e-8, beyond it by exp; NaN stays NaN.
 inline F hyperbolicTangent(F x) {
   const F square = x * x;

@@ -81,6 +81,43 @@ inline void checkIndices(const SegmentSumBackward& op) {
   check.within("segment", op.segment, -1, op.dy.dims[0]);
 }
 
+inline void checkIndices(const RouteBackward& op) {
+  const IndexCheck check("routeBackward");
+  check.within("expert", op.expert, 0, op.logits.dims[1]);
+}
+
+inline void checkIndices(const GatherExperts& op) {
+  const IndexCheck check("gatherExperts");
+  check.within("order", op.order, 0, op.order.dims[0]);
+}
+
+inline void checkIndices(const MixExperts& op) {
+  const IndexCheck check("mixExperts");
+  check.within("order", op.order, 0, op.y.dims[0]);
+  check.within("place", op.place, 0, op.y.dims[0]);
+}
+
+inline void checkIndices(const MixExpertsBackward& op) {
+  const IndexCheck check("mixExpertsBackward");
+  check.within("order", op.order, 0, op.y.dims[0]);
+  check.distinct({{&op.order, op.y.dims[0]}});
+}
+
+inline void checkIndices(const ExpertLinear& op) {
+  const IndexCheck check("expertLinear");
+  check.ascending("starts", op.starts, op.x.dims[0]);
+}
+
+inline void checkIndices(const ExpertInput& op) {
+  const IndexCheck check("expertInput");
+  check.ascending("starts", op.starts, op.dy.dims[0]);
+}
+
+inline void checkIndices(const ExpertGradWeight& op) {
+  const IndexCheck check("expertGradWeight");
+  check.ascending("starts", op.starts, op.dy.dims[0]);
+}
+
 // X(name, Struct) for every op that has indices.
 #define LUTHIER_INDEXED_OPS(X) \
   X(embed, Embed) \
@@ -96,6 +133,13 @@ inline void checkIndices(const SegmentSumBackward& op) {
   X(prefixAttentionBackward, PrefixAttentionBackward) \
   X(replaceRows, ReplaceRows) \
   X(segmentSum, SegmentSum) \
-  X(segmentSumBackward, SegmentSumBackward)
+  X(segmentSumBackward, SegmentSumBackward) \
+  X(routeBackward, RouteBackward) \
+  X(gatherExperts, GatherExperts) \
+  X(mixExperts, MixExperts) \
+  X(mixExpertsBackward, MixExpertsBackward) \
+  X(expertLinear, ExpertLinear) \
+  X(expertInput, ExpertInput) \
+  X(expertGradWeight, ExpertGradWeight)
 
 }  // namespace luthier

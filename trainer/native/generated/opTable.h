@@ -9,24 +9,24 @@
 namespace luthier {
 
 inline constexpr OperandInfo embedOperands[] = {
-    {"ids", OperandType::i32, "T", false, false, true, -1},
-    {"weight", OperandType::dense, "V,d", false, false, false, -1},
-    {"y", OperandType::act, "T,d", false, true, false, -1},
+    {"ids", OperandType::i32, "T", false, false, true, -1, -1},
+    {"weight", OperandType::dense, "V,d", false, false, false, -1, -1},
+    {"y", OperandType::act, "T,d", false, true, false, -1, -1},
 };
 
 inline constexpr OperandInfo embedBackwardOperands[] = {
-    {"ids", OperandType::i32, "T", false, false, true, -1},
-    {"dy", OperandType::act, "T,d", false, false, false, -1},
-    {"dWeight", OperandType::sum, "V,d", false, true, false, -1},
+    {"ids", OperandType::i32, "T", false, false, true, -1, -1},
+    {"dy", OperandType::act, "T,d", false, false, false, -1, -1},
+    {"dWeight", OperandType::sum, "V,d", false, true, false, -1, -1},
 };
 
 inline constexpr OperandInfo rmsNormOperands[] = {
-    {"x", OperandType::act, "T,n", false, false, false, -1},
-    {"weight", OperandType::dense, "d", false, false, false, -1},
-    {"residual", OperandType::act, "T,n", true, false, false, -1},
-    {"y", OperandType::act, "T,n", false, true, false, -1},
-    {"rstd", OperandType::sum, "n/d*T", false, true, false, -1},
-    {"sum", OperandType::act, "T,n", true, true, false, -1},
+    {"x", OperandType::act, "T,n", false, false, false, -1, -1},
+    {"weight", OperandType::dense, "d", false, false, false, -1, -1},
+    {"residual", OperandType::act, "T,n", true, false, false, -1, -1},
+    {"y", OperandType::act, "T,n", false, true, false, -1, -1},
+    {"rstd", OperandType::sum, "n/d*T", false, true, false, -1, -1},
+    {"sum", OperandType::act, "T,n", true, true, false, -1, -1},
 };
 inline constexpr AttributeInfo rmsNormAttributes[] = {
     {"eps", true, -unbounded, unbounded, false, -1, {}, 0},
@@ -34,57 +34,57 @@ inline constexpr AttributeInfo rmsNormAttributes[] = {
 };
 
 inline constexpr OperandInfo rmsNormBackwardOperands[] = {
-    {"dy", OperandType::act, "T,n", false, false, false, -1},
-    {"h", OperandType::act, "T,n", false, false, false, -1},
-    {"weight", OperandType::dense, "d", false, false, false, -1},
-    {"rstd", OperandType::sum, "n/d*T", false, false, false, -1},
-    {"dSum", OperandType::act, "T,n", true, false, false, -1},
-    {"dWeight", OperandType::sum, "d", true, true, false, -1},
-    {"dx", OperandType::act, "T,n", false, true, false, -1},
+    {"dy", OperandType::act, "T,n", false, false, false, -1, -1},
+    {"h", OperandType::act, "T,n", false, false, false, -1, -1},
+    {"weight", OperandType::dense, "d", false, false, false, -1, -1},
+    {"rstd", OperandType::sum, "n/d*T", false, false, false, -1, -1},
+    {"dSum", OperandType::act, "T,n", true, false, false, -1, -1},
+    {"dWeight", OperandType::sum, "d", true, true, false, -1, -1},
+    {"dx", OperandType::act, "T,n", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo rmsNormBackwardAttributes[] = {
     {"offset", true, -unbounded, unbounded, false, -1, {}, 0},
 };
 
 inline constexpr OperandInfo linearOperands[] = {
-    {"x", OperandType::act, "T,in", false, false, false, -1},
-    {"w", OperandType::weight, "out,in", false, false, false, -1},
-    {"tailX", OperandType::act, "T,r", true, false, false, 3},
-    {"tailW", OperandType::dense, "out,r", true, false, false, 2},
-    {"bias", OperandType::dense, "out", true, false, false, -1},
-    {"residual", OperandType::act, "T,out", true, false, false, -1},
-    {"y", OperandType::act, "T,out", false, true, false, -1},
+    {"x", OperandType::act, "T,in", false, false, false, -1, -1},
+    {"w", OperandType::weight, "out,in", false, false, false, -1, -1},
+    {"tailX", OperandType::act, "T,r", true, false, false, 3, -1},
+    {"tailW", OperandType::dense, "out,r", true, false, false, 2, -1},
+    {"bias", OperandType::dense, "out", true, false, false, -1, -1},
+    {"residual", OperandType::act, "T,out", true, false, false, -1, -1},
+    {"y", OperandType::act, "T,out", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo linearAttributes[] = {
     {"tailScale", true, -unbounded, unbounded, false, -1, {}, 0},
 };
 
 inline constexpr OperandInfo linearInputOperands[] = {
-    {"dy", OperandType::act, "T,out", false, false, false, -1},
-    {"w", OperandType::weight, "out,in", false, false, false, -1},
-    {"tailX", OperandType::act, "T,r", true, false, false, 3},
-    {"tailW", OperandType::dense, "r,in", true, false, false, 2},
-    {"add", OperandType::act, "T,in", true, false, false, -1},
-    {"dx", OperandType::act, "T,in", false, true, false, -1},
+    {"dy", OperandType::act, "T,out", false, false, false, -1, -1},
+    {"w", OperandType::weight, "out,in", false, false, false, -1, -1},
+    {"tailX", OperandType::act, "T,r", true, false, false, 3, -1},
+    {"tailW", OperandType::dense, "r,in", true, false, false, 2, -1},
+    {"add", OperandType::act, "T,in", true, false, false, -1, -1},
+    {"dx", OperandType::act, "T,in", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo linearInputAttributes[] = {
     {"tailScale", true, -unbounded, unbounded, false, -1, {}, 0},
 };
 
 inline constexpr OperandInfo gradWeightOperands[] = {
-    {"dy", OperandType::act, "T,out", false, false, false, -1},
-    {"x", OperandType::act, "T,in", false, false, false, -1},
-    {"dW", OperandType::sum, "out,in", false, true, false, -1},
+    {"dy", OperandType::act, "T,out", false, false, false, -1, -1},
+    {"x", OperandType::act, "T,in", false, false, false, -1, -1},
+    {"dW", OperandType::sum, "out,in", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo gradWeightAttributes[] = {
     {"scale", true, -unbounded, unbounded, false, -1, {}, 0},
 };
 
 inline constexpr OperandInfo ropeOperands[] = {
-    {"x", OperandType::act, "T,heads*headDim", false, false, false, -1},
-    {"cos", OperandType::sum, "T,headDim/2", false, false, false, -1},
-    {"sin", OperandType::sum, "T,headDim/2", false, false, false, -1},
-    {"y", OperandType::act, "T,heads*headDim", false, true, false, -1},
+    {"x", OperandType::act, "T,heads*headDim", false, false, false, -1, -1},
+    {"cos", OperandType::sum, "T,headDim/2", false, false, false, -1, -1},
+    {"sin", OperandType::sum, "T,headDim/2", false, false, false, -1, -1},
+    {"y", OperandType::act, "T,heads*headDim", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo ropeAttributes[] = {
     {"heads", false, 1, 65536, false, -1, {}, 0},
@@ -94,12 +94,12 @@ inline constexpr AttributeInfo ropeAttributes[] = {
 };
 
 inline constexpr OperandInfo attentionOperands[] = {
-    {"q", OperandType::act, "T,heads*headDim", false, false, false, -1},
-    {"k", OperandType::act, "T,kvHeads*headDim", false, false, false, -1},
-    {"v", OperandType::act, "T,kvHeads*headDim", false, false, false, -1},
-    {"segmentStart", OperandType::i32, "T", false, false, true, -1},
-    {"o", OperandType::act, "T,heads*headDim", false, true, false, -1},
-    {"lse", OperandType::sum, "T,heads", false, true, false, -1},
+    {"q", OperandType::act, "T,heads*headDim", false, false, false, -1, -1},
+    {"k", OperandType::act, "T,kvHeads*headDim", false, false, false, -1, -1},
+    {"v", OperandType::act, "T,kvHeads*headDim", false, false, false, -1, -1},
+    {"segmentStart", OperandType::i32, "T", false, false, true, -1, -1},
+    {"o", OperandType::act, "T,heads*headDim", false, true, false, -1, -1},
+    {"lse", OperandType::sum, "T,heads", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo attentionAttributes[] = {
     {"heads", false, 1, 65536, false, 1, {}, 0},
@@ -110,16 +110,16 @@ inline constexpr AttributeInfo attentionAttributes[] = {
 };
 
 inline constexpr OperandInfo attentionBackwardOperands[] = {
-    {"q", OperandType::act, "T,heads*headDim", false, false, false, -1},
-    {"k", OperandType::act, "T,kvHeads*headDim", false, false, false, -1},
-    {"v", OperandType::act, "T,kvHeads*headDim", false, false, false, -1},
-    {"o", OperandType::act, "T,heads*headDim", false, false, false, -1},
-    {"lse", OperandType::sum, "T,heads", false, false, false, -1},
-    {"dO", OperandType::act, "T,heads*headDim", false, false, false, -1},
-    {"segmentStart", OperandType::i32, "T", false, false, true, -1},
-    {"dq", OperandType::act, "T,heads*headDim", false, true, false, -1},
-    {"dk", OperandType::act, "T,kvHeads*headDim", false, true, false, -1},
-    {"dv", OperandType::act, "T,kvHeads*headDim", false, true, false, -1},
+    {"q", OperandType::act, "T,heads*headDim", false, false, false, -1, -1},
+    {"k", OperandType::act, "T,kvHeads*headDim", false, false, false, -1, -1},
+    {"v", OperandType::act, "T,kvHeads*headDim", false, false, false, -1, -1},
+    {"o", OperandType::act, "T,heads*headDim", false, false, false, -1, -1},
+    {"lse", OperandType::sum, "T,heads", false, false, false, -1, -1},
+    {"dO", OperandType::act, "T,heads*headDim", false, false, false, -1, -1},
+    {"segmentStart", OperandType::i32, "T", false, false, true, -1, -1},
+    {"dq", OperandType::act, "T,heads*headDim", false, true, false, -1, -1},
+    {"dk", OperandType::act, "T,kvHeads*headDim", false, true, false, -1, -1},
+    {"dv", OperandType::act, "T,kvHeads*headDim", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo attentionBackwardAttributes[] = {
     {"heads", false, 1, 65536, false, 1, {}, 0},
@@ -130,46 +130,46 @@ inline constexpr AttributeInfo attentionBackwardAttributes[] = {
 };
 
 inline constexpr OperandInfo gluOperands[] = {
-    {"gate", OperandType::act, "*", false, false, false, -1},
-    {"up", OperandType::act, "*", false, false, false, -1},
-    {"y", OperandType::act, "*", false, true, false, -1},
+    {"gate", OperandType::act, "*", false, false, false, -1, -1},
+    {"up", OperandType::act, "*", false, false, false, -1, -1},
+    {"y", OperandType::act, "*", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo gluAttributes[] = {
     {"activation", false, -unbounded, unbounded, false, -1, {0, 1}, 2},
 };
 
 inline constexpr OperandInfo gluBackwardOperands[] = {
-    {"dy", OperandType::act, "*", false, false, false, -1},
-    {"gate", OperandType::act, "*", false, false, false, -1},
-    {"up", OperandType::act, "*", false, false, false, -1},
-    {"dGate", OperandType::act, "*", false, true, false, -1},
-    {"dUp", OperandType::act, "*", false, true, false, -1},
+    {"dy", OperandType::act, "*", false, false, false, -1, -1},
+    {"gate", OperandType::act, "*", false, false, false, -1, -1},
+    {"up", OperandType::act, "*", false, false, false, -1, -1},
+    {"dGate", OperandType::act, "*", false, true, false, -1, -1},
+    {"dUp", OperandType::act, "*", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo gluBackwardAttributes[] = {
     {"activation", false, -unbounded, unbounded, false, -1, {0, 1}, 2},
 };
 
 inline constexpr OperandInfo gatherRowsOperands[] = {
-    {"x", OperandType::act, "T,d", false, false, false, -1},
-    {"index", OperandType::i32, "R", false, false, true, -1},
-    {"y", OperandType::act, "R,d", false, true, false, -1},
+    {"x", OperandType::act, "T,d", false, false, false, -1, -1},
+    {"index", OperandType::i32, "R", false, false, true, -1, -1},
+    {"y", OperandType::act, "R,d", false, true, false, -1, -1},
 };
 
 inline constexpr OperandInfo scatterRowsOperands[] = {
-    {"dy", OperandType::act, "R,d", false, false, false, -1},
-    {"index", OperandType::i32, "R", false, false, true, -1},
-    {"dx", OperandType::act, "T,d", false, true, false, -1},
+    {"dy", OperandType::act, "R,d", false, false, false, -1, -1},
+    {"index", OperandType::i32, "R", false, false, true, -1, -1},
+    {"dx", OperandType::act, "T,d", false, true, false, -1, -1},
 };
 
 inline constexpr OperandInfo linearCrossEntropyOperands[] = {
-    {"h", OperandType::act, "R,d", false, false, false, -1},
-    {"w", OperandType::dense, "V,d", false, false, false, -1},
-    {"target", OperandType::i32, "R", false, false, true, -1},
-    {"lossWeight", OperandType::sum, "R", false, false, true, -1},
-    {"loss", OperandType::f64, "1", false, true, false, -1},
-    {"dW", OperandType::sum, "V,d", true, true, false, -1},
-    {"nll", OperandType::sum, "R", false, true, false, -1},
-    {"dh", OperandType::act, "R,d", true, true, false, -1},
+    {"h", OperandType::act, "R,d", false, false, false, -1, -1},
+    {"w", OperandType::dense, "V,d", false, false, false, -1, -1},
+    {"target", OperandType::i32, "R", false, false, true, -1, -1},
+    {"lossWeight", OperandType::sum, "R", false, false, true, -1, -1},
+    {"loss", OperandType::f64, "1", false, true, false, -1, -1},
+    {"dW", OperandType::sum, "V,d", true, true, false, -1, -1},
+    {"nll", OperandType::sum, "R", false, true, false, -1, -1},
+    {"dh", OperandType::act, "R,d", true, true, false, -1, -1},
 };
 inline constexpr AttributeInfo linearCrossEntropyAttributes[] = {
     {"softcap", true, 0, unbounded, false, -1, {}, 0},
@@ -177,10 +177,10 @@ inline constexpr AttributeInfo linearCrossEntropyAttributes[] = {
 };
 
 inline constexpr OperandInfo dropoutOperands[] = {
-    {"x", OperandType::act, "T,d", false, false, false, -1},
-    {"rowKey", OperandType::u32, "T,2", false, false, true, -1},
-    {"rngKey", OperandType::u32, "2", false, false, true, -1},
-    {"y", OperandType::act, "T,d", false, true, false, -1},
+    {"x", OperandType::act, "T,d", false, false, false, -1, -1},
+    {"rowKey", OperandType::u32, "T,2", false, false, true, -1, -1},
+    {"rngKey", OperandType::u32, "2", false, false, true, -1, -1},
+    {"y", OperandType::act, "T,d", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo dropoutAttributes[] = {
     {"p", true, 0, 1, true, -1, {}, 0},
@@ -188,47 +188,47 @@ inline constexpr AttributeInfo dropoutAttributes[] = {
 };
 
 inline constexpr OperandInfo castOperands[] = {
-    {"x", OperandType::dense, "*", false, false, false, -1},
-    {"y", OperandType::dense, "*", false, true, false, -1},
+    {"x", OperandType::dense, "*", false, false, false, -1, -1},
+    {"y", OperandType::dense, "*", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo castAttributes[] = {
     {"scale", true, -unbounded, unbounded, false, -1, {}, 0},
 };
 
 inline constexpr OperandInfo addOperands[] = {
-    {"a", OperandType::act, "*", false, false, false, -1},
-    {"b", OperandType::act, "*", false, false, false, -1},
-    {"y", OperandType::act, "*", false, true, false, -1},
+    {"a", OperandType::act, "*", false, false, false, -1, -1},
+    {"b", OperandType::act, "*", false, false, false, -1, -1},
+    {"y", OperandType::act, "*", false, true, false, -1, -1},
 };
 
 inline constexpr OperandInfo fillOperands[] = {
-    {"y", OperandType::any, "*", false, true, false, -1},
+    {"y", OperandType::any, "*", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo fillAttributes[] = {
     {"value", true, -unbounded, unbounded, false, -1, {}, 0},
 };
 
 inline constexpr OperandInfo sumSquaresOperands[] = {
-    {"x", OperandType::dense, "*", false, false, false, -1},
-    {"total", OperandType::f64, "1", false, true, false, -1},
+    {"x", OperandType::dense, "*", false, false, false, -1, -1},
+    {"total", OperandType::f64, "1", false, true, false, -1, -1},
 };
 
 inline constexpr OperandInfo clipOperands[] = {
-    {"total", OperandType::f64, "1", false, false, false, -1},
-    {"norm", OperandType::sum, "1", false, true, false, -1},
-    {"factor", OperandType::sum, "1", false, true, false, -1},
+    {"total", OperandType::f64, "1", false, false, false, -1, -1},
+    {"norm", OperandType::sum, "1", false, true, false, -1, -1},
+    {"factor", OperandType::sum, "1", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo clipAttributes[] = {
     {"maxNorm", true, 0, unbounded, false, -1, {}, 0},
 };
 
 inline constexpr OperandInfo adamwOperands[] = {
-    {"grad", OperandType::sum, "#", false, false, false, -1},
-    {"factor", OperandType::sum, "1", false, false, false, -1},
-    {"hyper", OperandType::sum, "3", false, false, false, -1},
-    {"theta", OperandType::sum, "#", false, true, false, -1},
-    {"m", OperandType::sum, "#", false, true, false, -1},
-    {"v", OperandType::sum, "#", false, true, false, -1},
+    {"grad", OperandType::sum, "#", false, false, false, -1, -1},
+    {"factor", OperandType::sum, "1", false, false, false, -1, -1},
+    {"hyper", OperandType::sum, "3", false, false, false, -1, -1},
+    {"theta", OperandType::sum, "#", false, true, false, -1, -1},
+    {"m", OperandType::sum, "#", false, true, false, -1, -1},
+    {"v", OperandType::sum, "#", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo adamwAttributes[] = {
     {"oneMinusBeta1", true, -unbounded, unbounded, false, -1, {}, 0},
@@ -240,21 +240,21 @@ inline constexpr AttributeInfo adamwAttributes[] = {
 };
 
 inline constexpr OperandInfo cacheAppendOperands[] = {
-    {"k", OperandType::act, "T,e", false, false, false, -1},
-    {"v", OperandType::act, "T,e", false, false, false, -1},
-    {"slot", OperandType::i32, "T", false, false, true, -1},
-    {"position", OperandType::i32, "T", false, false, true, -1},
-    {"cacheK", OperandType::act, "slots,capacity,e", false, true, false, -1},
-    {"cacheV", OperandType::act, "slots,capacity,e", false, true, false, -1},
+    {"k", OperandType::act, "T,e", false, false, false, -1, -1},
+    {"v", OperandType::act, "T,e", false, false, false, -1, -1},
+    {"slot", OperandType::i32, "T", false, false, true, -1, -1},
+    {"position", OperandType::i32, "T", false, false, true, -1, -1},
+    {"cacheK", OperandType::act, "slots,capacity,e", false, true, false, -1, -1},
+    {"cacheV", OperandType::act, "slots,capacity,e", false, true, false, -1, -1},
 };
 
 inline constexpr OperandInfo attentionCachedOperands[] = {
-    {"q", OperandType::act, "T,heads*headDim", false, false, false, -1},
-    {"cacheK", OperandType::act, "slots,capacity,kvHeads*headDim", false, false, false, -1},
-    {"cacheV", OperandType::act, "slots,capacity,kvHeads*headDim", false, false, false, -1},
-    {"slot", OperandType::i32, "T", false, false, true, -1},
-    {"position", OperandType::i32, "T", false, false, true, -1},
-    {"o", OperandType::act, "T,heads*headDim", false, true, false, -1},
+    {"q", OperandType::act, "T,heads*headDim", false, false, false, -1, -1},
+    {"cacheK", OperandType::act, "slots,capacity,kvHeads*headDim", false, false, false, -1, -1},
+    {"cacheV", OperandType::act, "slots,capacity,kvHeads*headDim", false, false, false, -1, -1},
+    {"slot", OperandType::i32, "T", false, false, true, -1, -1},
+    {"position", OperandType::i32, "T", false, false, true, -1, -1},
+    {"o", OperandType::act, "T,heads*headDim", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo attentionCachedAttributes[] = {
     {"heads", false, 1, 65536, false, 1, {}, 0},
@@ -266,51 +266,51 @@ inline constexpr AttributeInfo attentionCachedAttributes[] = {
 };
 
 inline constexpr OperandInfo argmaxOperands[] = {
-    {"x", OperandType::act, "R,V", false, false, false, -1},
-    {"index", OperandType::i32, "R", false, true, false, -1},
+    {"x", OperandType::act, "R,V", false, false, false, -1, -1},
+    {"index", OperandType::i32, "R", false, true, false, -1, -1},
 };
 
 inline constexpr OperandInfo multiplyOperands[] = {
-    {"a", OperandType::act, "*", false, false, false, -1},
-    {"b", OperandType::act, "*", false, false, false, -1},
-    {"y", OperandType::act, "*", false, true, false, -1},
+    {"a", OperandType::act, "*", false, false, false, -1, -1},
+    {"b", OperandType::act, "*", false, false, false, -1, -1},
+    {"y", OperandType::act, "*", false, true, false, -1, -1},
 };
 
 inline constexpr OperandInfo scaleColumnsOperands[] = {
-    {"x", OperandType::act, "T,d", false, false, false, -1},
-    {"scale", OperandType::dense, "d", false, false, false, -1},
-    {"bias", OperandType::dense, "d", true, false, false, -1},
-    {"residual", OperandType::act, "T,d", true, false, false, -1},
-    {"y", OperandType::act, "T,d", false, true, false, -1},
+    {"x", OperandType::act, "T,d", false, false, false, -1, -1},
+    {"scale", OperandType::dense, "d", false, false, false, -1, -1},
+    {"bias", OperandType::dense, "d", true, false, false, -1, -1},
+    {"residual", OperandType::act, "T,d", true, false, false, -1, -1},
+    {"y", OperandType::act, "T,d", false, true, false, -1, -1},
 };
 
 inline constexpr OperandInfo scaleColumnsBackwardOperands[] = {
-    {"dy", OperandType::act, "T,d", false, false, false, -1},
-    {"x", OperandType::act, "T,d", false, false, false, -1},
-    {"scale", OperandType::dense, "d", false, false, false, -1},
-    {"dScale", OperandType::sum, "d", true, true, false, -1},
-    {"dx", OperandType::act, "T,d", false, true, false, -1},
+    {"dy", OperandType::act, "T,d", false, false, false, -1, -1},
+    {"x", OperandType::act, "T,d", false, false, false, -1, -1},
+    {"scale", OperandType::dense, "d", false, false, false, -1, -1},
+    {"dScale", OperandType::sum, "d", true, true, false, -1, -1},
+    {"dx", OperandType::act, "T,d", false, true, false, -1, -1},
 };
 
 inline constexpr OperandInfo inverseRowNormOperands[] = {
-    {"w", OperandType::weight, "out,in", false, false, false, -1},
-    {"a", OperandType::act, "r,in", false, false, false, -1},
-    {"b", OperandType::act, "out,r", false, false, false, -1},
-    {"inverse", OperandType::sum, "out", false, true, false, -1},
+    {"w", OperandType::weight, "out,in", false, false, false, -1, -1},
+    {"a", OperandType::act, "r,in", false, false, false, -1, -1},
+    {"b", OperandType::act, "out,r", false, false, false, -1, -1},
+    {"inverse", OperandType::sum, "out", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo inverseRowNormAttributes[] = {
     {"scale", true, -unbounded, unbounded, false, -1, {}, 0},
 };
 
 inline constexpr OperandInfo prefixAttentionOperands[] = {
-    {"q", OperandType::act, "T,heads*headDim", false, false, false, -1},
-    {"k", OperandType::act, "T,kvHeads*headDim", false, false, false, -1},
-    {"v", OperandType::act, "T,kvHeads*headDim", false, false, false, -1},
-    {"segmentStart", OperandType::i32, "T", false, false, true, -1},
-    {"prefixK", OperandType::act, "n,kvHeads*headDim", false, false, false, -1},
-    {"prefixV", OperandType::act, "n,kvHeads*headDim", false, false, false, -1},
-    {"o", OperandType::act, "T,heads*headDim", false, true, false, -1},
-    {"lse", OperandType::sum, "T,heads", false, true, false, -1},
+    {"q", OperandType::act, "T,heads*headDim", false, false, false, -1, -1},
+    {"k", OperandType::act, "T,kvHeads*headDim", false, false, false, -1, -1},
+    {"v", OperandType::act, "T,kvHeads*headDim", false, false, false, -1, -1},
+    {"segmentStart", OperandType::i32, "T", false, false, true, -1, -1},
+    {"prefixK", OperandType::act, "n,kvHeads*headDim", false, false, false, -1, -1},
+    {"prefixV", OperandType::act, "n,kvHeads*headDim", false, false, false, -1, -1},
+    {"o", OperandType::act, "T,heads*headDim", false, true, false, -1, -1},
+    {"lse", OperandType::sum, "T,heads", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo prefixAttentionAttributes[] = {
     {"heads", false, 1, 65536, false, 1, {}, 0},
@@ -321,20 +321,20 @@ inline constexpr AttributeInfo prefixAttentionAttributes[] = {
 };
 
 inline constexpr OperandInfo prefixAttentionBackwardOperands[] = {
-    {"q", OperandType::act, "T,heads*headDim", false, false, false, -1},
-    {"k", OperandType::act, "T,kvHeads*headDim", false, false, false, -1},
-    {"v", OperandType::act, "T,kvHeads*headDim", false, false, false, -1},
-    {"o", OperandType::act, "T,heads*headDim", false, false, false, -1},
-    {"lse", OperandType::sum, "T,heads", false, false, false, -1},
-    {"dO", OperandType::act, "T,heads*headDim", false, false, false, -1},
-    {"segmentStart", OperandType::i32, "T", false, false, true, -1},
-    {"prefixK", OperandType::act, "n,kvHeads*headDim", false, false, false, -1},
-    {"prefixV", OperandType::act, "n,kvHeads*headDim", false, false, false, -1},
-    {"dPrefixK", OperandType::sum, "n,kvHeads*headDim", true, true, false, -1},
-    {"dPrefixV", OperandType::sum, "n,kvHeads*headDim", true, true, false, -1},
-    {"dq", OperandType::act, "T,heads*headDim", false, true, false, -1},
-    {"dk", OperandType::act, "T,kvHeads*headDim", false, true, false, -1},
-    {"dv", OperandType::act, "T,kvHeads*headDim", false, true, false, -1},
+    {"q", OperandType::act, "T,heads*headDim", false, false, false, -1, -1},
+    {"k", OperandType::act, "T,kvHeads*headDim", false, false, false, -1, -1},
+    {"v", OperandType::act, "T,kvHeads*headDim", false, false, false, -1, -1},
+    {"o", OperandType::act, "T,heads*headDim", false, false, false, -1, -1},
+    {"lse", OperandType::sum, "T,heads", false, false, false, -1, -1},
+    {"dO", OperandType::act, "T,heads*headDim", false, false, false, -1, -1},
+    {"segmentStart", OperandType::i32, "T", false, false, true, -1, -1},
+    {"prefixK", OperandType::act, "n,kvHeads*headDim", false, false, false, -1, -1},
+    {"prefixV", OperandType::act, "n,kvHeads*headDim", false, false, false, -1, -1},
+    {"dPrefixK", OperandType::sum, "n,kvHeads*headDim", true, true, false, -1, -1},
+    {"dPrefixV", OperandType::sum, "n,kvHeads*headDim", true, true, false, -1, -1},
+    {"dq", OperandType::act, "T,heads*headDim", false, true, false, -1, -1},
+    {"dk", OperandType::act, "T,kvHeads*headDim", false, true, false, -1, -1},
+    {"dv", OperandType::act, "T,kvHeads*headDim", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo prefixAttentionBackwardAttributes[] = {
     {"heads", false, 1, 65536, false, 1, {}, 0},
@@ -345,15 +345,15 @@ inline constexpr AttributeInfo prefixAttentionBackwardAttributes[] = {
 };
 
 inline constexpr OperandInfo cachePrefixOperands[] = {
-    {"prefixK", OperandType::act, "n,e", false, false, false, -1},
-    {"prefixV", OperandType::act, "n,e", false, false, false, -1},
-    {"cacheK", OperandType::act, "slots,capacity,e", false, true, false, -1},
-    {"cacheV", OperandType::act, "slots,capacity,e", false, true, false, -1},
+    {"prefixK", OperandType::act, "n,e", false, false, false, -1, -1},
+    {"prefixV", OperandType::act, "n,e", false, false, false, -1, -1},
+    {"cacheK", OperandType::act, "slots,capacity,e", false, true, false, -1, -1},
+    {"cacheV", OperandType::act, "slots,capacity,e", false, true, false, -1, -1},
 };
 
 inline constexpr OperandInfo orthogonalityOperands[] = {
-    {"x", OperandType::dense, "n,m", false, false, false, -1},
-    {"loss", OperandType::f64, "1", false, true, false, -1},
+    {"x", OperandType::dense, "n,m", false, false, false, -1, -1},
+    {"loss", OperandType::f64, "1", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo orthogonalityAttributes[] = {
     {"columns", false, -unbounded, unbounded, false, -1, {0, 1}, 2},
@@ -361,8 +361,8 @@ inline constexpr AttributeInfo orthogonalityAttributes[] = {
 };
 
 inline constexpr OperandInfo orthogonalityBackwardOperands[] = {
-    {"x", OperandType::dense, "n,m", false, false, false, -1},
-    {"dX", OperandType::sum, "n,m", false, true, false, -1},
+    {"x", OperandType::dense, "n,m", false, false, false, -1, -1},
+    {"dX", OperandType::sum, "n,m", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo orthogonalityBackwardAttributes[] = {
     {"columns", false, -unbounded, unbounded, false, -1, {0, 1}, 2},
@@ -370,11 +370,11 @@ inline constexpr AttributeInfo orthogonalityBackwardAttributes[] = {
 };
 
 inline constexpr OperandInfo importanceOperands[] = {
-    {"theta", OperandType::sum, "#", false, false, false, -1},
-    {"grad", OperandType::sum, "#", false, false, false, -1},
-    {"factor", OperandType::sum, "1", false, false, false, -1},
-    {"sensitivity", OperandType::sum, "#", false, true, false, -1},
-    {"uncertainty", OperandType::sum, "#", false, true, false, -1},
+    {"theta", OperandType::sum, "#", false, false, false, -1, -1},
+    {"grad", OperandType::sum, "#", false, false, false, -1, -1},
+    {"factor", OperandType::sum, "1", false, false, false, -1, -1},
+    {"sensitivity", OperandType::sum, "#", false, true, false, -1, -1},
+    {"uncertainty", OperandType::sum, "#", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo importanceAttributes[] = {
     {"beta1", true, -unbounded, unbounded, false, -1, {}, 0},
@@ -384,73 +384,73 @@ inline constexpr AttributeInfo importanceAttributes[] = {
 };
 
 inline constexpr OperandInfo gradBiasOperands[] = {
-    {"dy", OperandType::act, "T,d", false, false, false, -1},
-    {"dBias", OperandType::sum, "d", false, true, false, -1},
+    {"dy", OperandType::act, "T,d", false, false, false, -1, -1},
+    {"dBias", OperandType::sum, "d", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo gradBiasAttributes[] = {
     {"scale", true, -unbounded, unbounded, false, -1, {}, 0},
 };
 
 inline constexpr OperandInfo columnProductsOperands[] = {
-    {"a", OperandType::act, "r,n", false, false, false, -1},
-    {"b", OperandType::act, "s,n", false, false, false, -1},
-    {"y", OperandType::act, "r*s,n", false, true, false, -1},
+    {"a", OperandType::act, "r,n", false, false, false, -1, -1},
+    {"b", OperandType::act, "s,n", false, false, false, -1, -1},
+    {"y", OperandType::act, "r*s,n", false, true, false, -1, -1},
 };
 
 inline constexpr OperandInfo columnProductsBackwardOperands[] = {
-    {"a", OperandType::act, "r,n", false, false, false, -1},
-    {"b", OperandType::act, "s,n", false, false, false, -1},
-    {"dy", OperandType::act, "r*s,n", false, false, false, -1},
-    {"da", OperandType::act, "r,n", false, true, false, -1},
-    {"db", OperandType::act, "s,n", false, true, false, -1},
+    {"a", OperandType::act, "r,n", false, false, false, -1, -1},
+    {"b", OperandType::act, "s,n", false, false, false, -1, -1},
+    {"dy", OperandType::act, "r*s,n", false, false, false, -1, -1},
+    {"da", OperandType::act, "r,n", false, true, false, -1, -1},
+    {"db", OperandType::act, "s,n", false, true, false, -1, -1},
 };
 
 inline constexpr OperandInfo kroneckerOperands[] = {
-    {"a", OperandType::dense, "l,m", false, false, false, -1},
-    {"b", OperandType::dense, "k,n", false, false, false, -1},
-    {"x", OperandType::act, "T,m*n", false, false, false, -1},
-    {"residual", OperandType::act, "T,l*k", true, false, false, -1},
-    {"y", OperandType::act, "T,l*k", false, true, false, -1},
+    {"a", OperandType::dense, "l,m", false, false, false, -1, -1},
+    {"b", OperandType::dense, "k,n", false, false, false, -1, -1},
+    {"x", OperandType::act, "T,m*n", false, false, false, -1, -1},
+    {"residual", OperandType::act, "T,l*k", true, false, false, -1, -1},
+    {"y", OperandType::act, "T,l*k", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo kroneckerAttributes[] = {
     {"scale", true, -unbounded, unbounded, false, -1, {}, 0},
 };
 
 inline constexpr OperandInfo kroneckerBackwardOperands[] = {
-    {"a", OperandType::dense, "l,m", false, false, false, -1},
-    {"b", OperandType::dense, "k,n", false, false, false, -1},
-    {"x", OperandType::act, "T,m*n", false, false, false, -1},
-    {"dy", OperandType::act, "T,l*k", false, false, false, -1},
-    {"dA", OperandType::sum, "l,m", true, true, false, -1},
-    {"dB", OperandType::sum, "k,n", true, true, false, -1},
-    {"dx", OperandType::act, "T,m*n", false, true, false, -1},
+    {"a", OperandType::dense, "l,m", false, false, false, -1, -1},
+    {"b", OperandType::dense, "k,n", false, false, false, -1, -1},
+    {"x", OperandType::act, "T,m*n", false, false, false, -1, -1},
+    {"dy", OperandType::act, "T,l*k", false, false, false, -1, -1},
+    {"dA", OperandType::sum, "l,m", true, true, false, -1, -1},
+    {"dB", OperandType::sum, "k,n", true, true, false, -1, -1},
+    {"dx", OperandType::act, "T,m*n", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo kroneckerBackwardAttributes[] = {
     {"scale", true, -unbounded, unbounded, false, -1, {}, 0},
 };
 
 inline constexpr OperandInfo reluOperands[] = {
-    {"x", OperandType::act, "*", false, false, false, -1},
-    {"y", OperandType::act, "*", false, true, false, -1},
+    {"x", OperandType::act, "*", false, false, false, -1, -1},
+    {"y", OperandType::act, "*", false, true, false, -1, -1},
 };
 
 inline constexpr OperandInfo reluBackwardOperands[] = {
-    {"dy", OperandType::act, "*", false, false, false, -1},
-    {"y", OperandType::act, "*", false, false, false, -1},
-    {"dx", OperandType::act, "*", false, true, false, -1},
+    {"dy", OperandType::act, "*", false, false, false, -1, -1},
+    {"y", OperandType::act, "*", false, false, false, -1, -1},
+    {"dx", OperandType::act, "*", false, true, false, -1, -1},
 };
 
 inline constexpr OperandInfo softcapOperands[] = {
-    {"x", OperandType::act, "*", false, false, false, -1},
-    {"y", OperandType::act, "*", false, true, false, -1},
+    {"x", OperandType::act, "*", false, false, false, -1, -1},
+    {"y", OperandType::act, "*", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo softcapAttributes[] = {
     {"cap", true, 0, unbounded, false, -1, {}, 0},
 };
 
 inline constexpr OperandInfo sliceColumnsOperands[] = {
-    {"x", OperandType::act, "T,before+width+after", false, false, false, -1},
-    {"y", OperandType::act, "T,width", false, true, false, -1},
+    {"x", OperandType::act, "T,before+width+after", false, false, false, -1, -1},
+    {"y", OperandType::act, "T,width", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo sliceColumnsAttributes[] = {
     {"before", false, 0, 16777216, false, -1, {}, 0},
@@ -459,9 +459,9 @@ inline constexpr AttributeInfo sliceColumnsAttributes[] = {
 };
 
 inline constexpr OperandInfo sliceColumnsBackwardOperands[] = {
-    {"dy", OperandType::act, "T,width", false, false, false, -1},
-    {"sum", OperandType::act, "T,before+width+after", true, false, false, -1},
-    {"dx", OperandType::act, "T,before+width+after", false, true, false, -1},
+    {"dy", OperandType::act, "T,width", false, false, false, -1, -1},
+    {"sum", OperandType::act, "T,before+width+after", true, false, false, -1, -1},
+    {"dx", OperandType::act, "T,before+width+after", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo sliceColumnsBackwardAttributes[] = {
     {"before", false, 0, 16777216, false, -1, {}, 0},
@@ -470,14 +470,14 @@ inline constexpr AttributeInfo sliceColumnsBackwardAttributes[] = {
 };
 
 inline constexpr OperandInfo adamw8Operands[] = {
-    {"grad", OperandType::sum, "#", false, false, false, -1},
-    {"factor", OperandType::sum, "1", false, false, false, -1},
-    {"hyper", OperandType::sum, "3", false, false, false, -1},
-    {"theta", OperandType::sum, "#", false, true, false, -1},
-    {"m", OperandType::u8, "#", false, true, false, -1},
-    {"mScale", OperandType::sum, "#~256", false, true, false, -1},
-    {"v", OperandType::u8, "#", false, true, false, -1},
-    {"vScale", OperandType::sum, "#~256", false, true, false, -1},
+    {"grad", OperandType::sum, "#", false, false, false, -1, -1},
+    {"factor", OperandType::sum, "1", false, false, false, -1, -1},
+    {"hyper", OperandType::sum, "3", false, false, false, -1, -1},
+    {"theta", OperandType::sum, "#", false, true, false, -1, -1},
+    {"m", OperandType::u8, "#", false, true, false, -1, -1},
+    {"mScale", OperandType::sum, "#~256", false, true, false, -1, -1},
+    {"v", OperandType::u8, "#", false, true, false, -1, -1},
+    {"vScale", OperandType::sum, "#~256", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo adamw8Attributes[] = {
     {"beta1", true, -unbounded, unbounded, false, -1, {}, 0},
@@ -490,11 +490,11 @@ inline constexpr AttributeInfo adamw8Attributes[] = {
 };
 
 inline constexpr OperandInfo noiseOperands[] = {
-    {"x", OperandType::act, "T,d", false, false, false, -1},
-    {"length", OperandType::i32, "T", false, false, true, -1},
-    {"rowKey", OperandType::u32, "T,2", false, false, true, -1},
-    {"rngKey", OperandType::u32, "2", false, false, true, -1},
-    {"y", OperandType::act, "T,d", false, true, false, -1},
+    {"x", OperandType::act, "T,d", false, false, false, -1, -1},
+    {"length", OperandType::i32, "T", false, false, true, -1, -1},
+    {"rowKey", OperandType::u32, "T,2", false, false, true, -1, -1},
+    {"rngKey", OperandType::u32, "2", false, false, true, -1, -1},
+    {"y", OperandType::act, "T,d", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo noiseAttributes[] = {
     {"alpha", true, 0, unbounded, false, -1, {}, 0},
@@ -502,12 +502,12 @@ inline constexpr AttributeInfo noiseAttributes[] = {
 };
 
 inline constexpr OperandInfo lstmOperands[] = {
-    {"x", OperandType::act, "n,4*width", false, false, false, -1},
-    {"w", OperandType::act, "4*width,width", false, false, false, -1},
-    {"y", OperandType::act, "n,width", false, true, false, -1},
-    {"gates", OperandType::act, "n,4*width", false, true, false, -1},
-    {"cell", OperandType::act, "n,width", false, true, false, -1},
-    {"before", OperandType::act, "n,width", false, true, false, -1},
+    {"x", OperandType::act, "n,4*width", false, false, false, -1, -1},
+    {"w", OperandType::act, "4*width,width", false, false, false, -1, -1},
+    {"y", OperandType::act, "n,width", false, true, false, -1, -1},
+    {"gates", OperandType::act, "n,4*width", false, true, false, -1, -1},
+    {"cell", OperandType::act, "n,width", false, true, false, -1, -1},
+    {"before", OperandType::act, "n,width", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo lstmAttributes[] = {
     {"width", false, 1, 65536, false, -1, {}, 0},
@@ -515,11 +515,11 @@ inline constexpr AttributeInfo lstmAttributes[] = {
 };
 
 inline constexpr OperandInfo lstmBackwardOperands[] = {
-    {"dy", OperandType::act, "n,width", false, false, false, -1},
-    {"gates", OperandType::act, "n,4*width", false, false, false, -1},
-    {"cell", OperandType::act, "n,width", false, false, false, -1},
-    {"w", OperandType::act, "4*width,width", false, false, false, -1},
-    {"dx", OperandType::act, "n,4*width", false, true, false, -1},
+    {"dy", OperandType::act, "n,width", false, false, false, -1, -1},
+    {"gates", OperandType::act, "n,4*width", false, false, false, -1, -1},
+    {"cell", OperandType::act, "n,width", false, false, false, -1, -1},
+    {"w", OperandType::act, "4*width,width", false, false, false, -1, -1},
+    {"dx", OperandType::act, "n,4*width", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo lstmBackwardAttributes[] = {
     {"width", false, 1, 65536, false, -1, {}, 0},
@@ -527,38 +527,38 @@ inline constexpr AttributeInfo lstmBackwardAttributes[] = {
 };
 
 inline constexpr OperandInfo replaceRowsOperands[] = {
-    {"x", OperandType::dense, "V,d", false, false, false, -1},
-    {"rows", OperandType::dense, "n,d", false, false, false, -1},
-    {"index", OperandType::i32, "n", false, false, true, -1},
-    {"y", OperandType::dense, "V,d", false, true, false, -1},
+    {"x", OperandType::dense, "V,d", false, false, false, -1, -1},
+    {"rows", OperandType::dense, "n,d", false, false, false, -1, -1},
+    {"index", OperandType::i32, "n", false, false, true, -1, -1},
+    {"y", OperandType::dense, "V,d", false, true, false, -1, -1},
 };
 
 inline constexpr OperandInfo segmentSumOperands[] = {
-    {"x", OperandType::sum, "R", false, false, false, -1},
-    {"minus", OperandType::sum, "R", true, false, false, -1},
-    {"segment", OperandType::i32, "R", false, false, true, -1},
-    {"scale", OperandType::sum, "S", false, false, false, -1},
-    {"y", OperandType::f64, "S", false, true, false, -1},
+    {"x", OperandType::sum, "R", false, false, false, -1, -1},
+    {"minus", OperandType::sum, "R", true, false, false, -1, -1},
+    {"segment", OperandType::i32, "R", false, false, true, -1, -1},
+    {"scale", OperandType::sum, "S", false, false, false, -1, -1},
+    {"y", OperandType::f64, "S", false, true, false, -1, -1},
 };
 
 inline constexpr OperandInfo segmentSumBackwardOperands[] = {
-    {"dy", OperandType::f64, "S", false, false, false, -1},
-    {"segment", OperandType::i32, "R", false, false, true, -1},
-    {"scale", OperandType::sum, "S", false, false, false, -1},
-    {"dx", OperandType::sum, "R", false, true, false, -1},
+    {"dy", OperandType::f64, "S", false, false, false, -1, -1},
+    {"segment", OperandType::i32, "R", false, false, true, -1, -1},
+    {"scale", OperandType::sum, "S", false, false, false, -1, -1},
+    {"dx", OperandType::sum, "R", false, true, false, -1, -1},
 };
 
 inline constexpr OperandInfo weightedSumOperands[] = {
-    {"x", OperandType::sum, "R", false, false, false, -1},
-    {"weight", OperandType::sum, "R", false, false, false, -1},
-    {"loss", OperandType::f64, "1", false, true, false, -1},
+    {"x", OperandType::sum, "R", false, false, false, -1, -1},
+    {"weight", OperandType::sum, "R", false, false, false, -1, -1},
+    {"loss", OperandType::f64, "1", false, true, false, -1, -1},
 };
 
 inline constexpr OperandInfo pairLossOperands[] = {
-    {"weight", OperandType::sum, "P", false, false, false, -1},
-    {"z", OperandType::f64, "2*P", false, false, false, -1},
-    {"loss", OperandType::f64, "1", false, true, false, -1},
-    {"dz", OperandType::f64, "2*P", false, true, false, -1},
+    {"weight", OperandType::sum, "P", false, false, false, -1, -1},
+    {"z", OperandType::f64, "2*P", false, false, false, -1, -1},
+    {"loss", OperandType::f64, "1", false, true, false, -1, -1},
+    {"dz", OperandType::f64, "2*P", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo pairLossAttributes[] = {
     {"beta", true, 0, unbounded, false, -1, {}, 0},
@@ -566,14 +566,107 @@ inline constexpr AttributeInfo pairLossAttributes[] = {
 };
 
 inline constexpr OperandInfo ktoLossOperands[] = {
-    {"weight", OperandType::sum, "S", false, false, false, -1},
-    {"z", OperandType::f64, "S", false, false, false, -1},
-    {"divergence", OperandType::sum, "1", false, false, false, -1},
-    {"loss", OperandType::f64, "1", false, true, false, -1},
-    {"dz", OperandType::f64, "S", false, true, false, -1},
+    {"weight", OperandType::sum, "S", false, false, false, -1, -1},
+    {"z", OperandType::f64, "S", false, false, false, -1, -1},
+    {"divergence", OperandType::sum, "1", false, false, false, -1, -1},
+    {"loss", OperandType::f64, "1", false, true, false, -1, -1},
+    {"dz", OperandType::f64, "S", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo ktoLossAttributes[] = {
     {"beta", true, 0, unbounded, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo routeOperands[] = {
+    {"logits", OperandType::act, "T,E", false, false, false, -1, -1},
+    {"weights", OperandType::sum, "T,topK", false, true, false, -1, -1},
+    {"expert", OperandType::i32, "T*topK", false, true, false, -1, -1},
+    {"order", OperandType::i32, "T*topK", false, true, false, -1, -1},
+    {"place", OperandType::i32, "T*topK", false, true, false, -1, -1},
+    {"starts", OperandType::i32, "E+1", false, true, false, -1, -1},
+};
+inline constexpr AttributeInfo routeAttributes[] = {
+    {"topK", false, 1, 64, false, -1, {}, 0},
+    {"normalized", false, -unbounded, unbounded, false, -1, {0, 1}, 2},
+};
+
+inline constexpr OperandInfo routeBackwardOperands[] = {
+    {"logits", OperandType::act, "T,E", false, false, false, -1, -1},
+    {"weights", OperandType::sum, "T,topK", false, false, false, -1, -1},
+    {"expert", OperandType::i32, "T*topK", false, false, true, -1, -1},
+    {"dWeights", OperandType::sum, "T,topK", false, false, false, -1, -1},
+    {"dLogits", OperandType::act, "T,E", false, true, false, -1, -1},
+};
+inline constexpr AttributeInfo routeBackwardAttributes[] = {
+    {"topK", false, 1, 64, false, -1, {}, 0},
+    {"normalized", false, -unbounded, unbounded, false, -1, {0, 1}, 2},
+};
+
+inline constexpr OperandInfo gatherExpertsOperands[] = {
+    {"x", OperandType::act, "T,d", false, false, false, -1, -1},
+    {"order", OperandType::i32, "T*topK", false, false, true, -1, -1},
+    {"place", OperandType::i32, "T*topK", false, false, true, -1, -1},
+    {"y", OperandType::act, "T*topK,d", false, true, false, -1, -1},
+};
+inline constexpr AttributeInfo gatherExpertsAttributes[] = {
+    {"topK", false, 1, 64, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo mixExpertsOperands[] = {
+    {"y", OperandType::act, "P,d", false, false, false, -1, -1},
+    {"order", OperandType::i32, "P", false, false, true, -1, -1},
+    {"place", OperandType::i32, "P", false, false, true, -1, -1},
+    {"weights", OperandType::sum, "P/topK,topK", true, false, false, -1, -1},
+    {"residual", OperandType::act, "P/topK,d", true, false, false, -1, -1},
+    {"z", OperandType::act, "P/topK,d", false, true, false, -1, -1},
+};
+inline constexpr AttributeInfo mixExpertsAttributes[] = {
+    {"topK", false, 1, 64, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo mixExpertsBackwardOperands[] = {
+    {"y", OperandType::act, "P,d", false, false, false, -1, -1},
+    {"dz", OperandType::act, "P/topK,d", false, false, false, -1, -1},
+    {"order", OperandType::i32, "P", false, false, true, -1, -1},
+    {"weights", OperandType::sum, "P/topK,topK", false, false, false, -1, -1},
+    {"dy", OperandType::act, "P,d", false, true, false, -1, -1},
+    {"dWeights", OperandType::sum, "P/topK,topK", false, true, false, -1, -1},
+};
+inline constexpr AttributeInfo mixExpertsBackwardAttributes[] = {
+    {"topK", false, 1, 64, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo expertLinearOperands[] = {
+    {"x", OperandType::act, "P,in", false, false, false, -1, -1},
+    {"w", OperandType::weight, "out,in", false, false, false, -1, 0},
+    {"starts", OperandType::i32, "experts+1", false, false, true, -1, -1},
+    {"tailX", OperandType::act, "P,r", true, false, false, 4, -1},
+    {"tailW", OperandType::dense, "out,r", true, false, false, 3, 0},
+    {"y", OperandType::act, "P,out", false, true, false, -1, -1},
+};
+inline constexpr AttributeInfo expertLinearAttributes[] = {
+    {"experts", false, 1, 4096, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo expertInputOperands[] = {
+    {"dy", OperandType::act, "P,out", false, false, false, -1, -1},
+    {"w", OperandType::weight, "out,in", false, false, false, -1, 0},
+    {"starts", OperandType::i32, "experts+1", false, false, true, -1, -1},
+    {"add", OperandType::act, "P,in", true, false, false, -1, -1},
+    {"dx", OperandType::act, "P,in", false, true, false, -1, -1},
+};
+inline constexpr AttributeInfo expertInputAttributes[] = {
+    {"experts", false, 1, 4096, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo expertGradWeightOperands[] = {
+    {"dy", OperandType::act, "P,out", false, false, false, -1, -1},
+    {"x", OperandType::act, "P,in", false, false, false, -1, -1},
+    {"starts", OperandType::i32, "experts+1", false, false, true, -1, -1},
+    {"dW", OperandType::sum, "out,in", false, true, false, -1, 0},
+};
+inline constexpr AttributeInfo expertGradWeightAttributes[] = {
+    {"experts", false, 1, 4096, false, -1, {}, 0},
+    {"scale", true, -unbounded, unbounded, false, -1, {}, 0},
 };
 
 // By opcode − 1. An operand count of −1: any number.
@@ -634,6 +727,14 @@ inline constexpr OpInfo opTable[opcodeCount] = {
     {"weightedSum", weightedSumOperands, 3, nullptr, 0, 0},
     {"pairLoss", pairLossOperands, 4, pairLossAttributes, 2, 2},
     {"ktoLoss", ktoLossOperands, 5, ktoLossAttributes, 1, 1},
+    {"route", routeOperands, 6, routeAttributes, 2, 2},
+    {"routeBackward", routeBackwardOperands, 5, routeBackwardAttributes, 2, 2},
+    {"gatherExperts", gatherExpertsOperands, 4, gatherExpertsAttributes, 1, 1},
+    {"mixExperts", mixExpertsOperands, 6, mixExpertsAttributes, 1, 1},
+    {"mixExpertsBackward", mixExpertsBackwardOperands, 6, mixExpertsBackwardAttributes, 1, 1},
+    {"expertLinear", expertLinearOperands, 6, expertLinearAttributes, 1, 1},
+    {"expertInput", expertInputOperands, 5, expertInputAttributes, 1, 1},
+    {"expertGradWeight", expertGradWeightOperands, 4, expertGradWeightAttributes, 2, 2},
 };
 
 }  // namespace luthier

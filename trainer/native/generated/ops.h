@@ -1,7 +1,7 @@
 // Generated from trainer/ops/*/op.ts by `node tools/node24.mjs trainer/ops/generate.ts`. Do not edit.
 //
 // The opcodes, and for each op a struct that names its operands and attributes. An optional operand is a
-// pointer, null when absent; all others are references. A struct is built from a Call that the loader has checked
+// pointer, null when absent; an operand of several tensors points to the first; all others are references. A struct is built from a Call that the loader has checked
 // (opTable.h). Kernel translation units include this header, so it stays free of the standard library's templates.
 #pragma once
 
@@ -68,9 +68,17 @@ enum class Opcode : int32_t {
   weightedSum = 54,
   pairLoss = 55,
   ktoLoss = 56,
+  route = 57,
+  routeBackward = 58,
+  gatherExperts = 59,
+  mixExperts = 60,
+  mixExpertsBackward = 61,
+  expertLinear = 62,
+  expertInput = 63,
+  expertGradWeight = 64,
 };
 
-inline constexpr int32_t opcodeCount = 56;  // opcodes run from 1 to this
+inline constexpr int32_t opcodeCount = 64;  // opcodes run from 1 to this
 
 struct Embed {
   const Tensor& ids;
@@ -1068,6 +1076,160 @@ struct KtoLoss {
         beta(call.real(0)) {}
 };
 
+struct Route {
+  const Tensor& logits;
+  const Tensor& weights;
+  const Tensor& expert;
+  const Tensor& order;
+  const Tensor& place;
+  const Tensor& starts;
+  int32_t topK;
+  int32_t normalized;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
+
+  LUTHIER_EVERYWHERE explicit Route(const Call& call)
+      : logits(*call.operands[0]),
+        weights(*call.operands[1]),
+        expert(*call.operands[2]),
+        order(*call.operands[3]),
+        place(*call.operands[4]),
+        starts(*call.operands[5]),
+        topK(call.integer(0)),
+        normalized(call.integer(1)) {}
+};
+
+struct RouteBackward {
+  const Tensor& logits;
+  const Tensor& weights;
+  const Tensor& expert;
+  const Tensor& dWeights;
+  const Tensor& dLogits;
+  int32_t topK;
+  int32_t normalized;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
+
+  LUTHIER_EVERYWHERE explicit RouteBackward(const Call& call)
+      : logits(*call.operands[0]),
+        weights(*call.operands[1]),
+        expert(*call.operands[2]),
+        dWeights(*call.operands[3]),
+        dLogits(*call.operands[4]),
+        topK(call.integer(0)),
+        normalized(call.integer(1)) {}
+};
+
+struct GatherExperts {
+  const Tensor& x;
+  const Tensor& order;
+  const Tensor& place;
+  const Tensor& y;
+  int32_t topK;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
+
+  LUTHIER_EVERYWHERE explicit GatherExperts(const Call& call)
+      : x(*call.operands[0]),
+        order(*call.operands[1]),
+        place(*call.operands[2]),
+        y(*call.operands[3]),
+        topK(call.integer(0)) {}
+};
+
+struct MixExperts {
+  const Tensor& y;
+  const Tensor& order;
+  const Tensor& place;
+  const Tensor* weights;
+  const Tensor* residual;
+  const Tensor& z;
+  int32_t topK;
+  static constexpr uint32_t optionalOperands = 0x18;  // by bit
+
+  LUTHIER_EVERYWHERE explicit MixExperts(const Call& call)
+      : y(*call.operands[0]),
+        order(*call.operands[1]),
+        place(*call.operands[2]),
+        weights(call.operands[3]),
+        residual(call.operands[4]),
+        z(*call.operands[5]),
+        topK(call.integer(0)) {}
+};
+
+struct MixExpertsBackward {
+  const Tensor& y;
+  const Tensor& dz;
+  const Tensor& order;
+  const Tensor& weights;
+  const Tensor& dy;
+  const Tensor& dWeights;
+  int32_t topK;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
+
+  LUTHIER_EVERYWHERE explicit MixExpertsBackward(const Call& call)
+      : y(*call.operands[0]),
+        dz(*call.operands[1]),
+        order(*call.operands[2]),
+        weights(*call.operands[3]),
+        dy(*call.operands[4]),
+        dWeights(*call.operands[5]),
+        topK(call.integer(0)) {}
+};
+
+struct ExpertLinear {
+  const Tensor& x;
+  const Tensor* w;
+  const Tensor& starts;
+  const Tensor* tailX;
+  const Tensor* tailW;
+  const Tensor& y;
+  int32_t experts;
+  static constexpr uint32_t optionalOperands = 0x18;  // by bit
+
+  LUTHIER_EVERYWHERE explicit ExpertLinear(const Call& call)
+      : x(*call.operands[0]),
+        w(call.operands[1]),
+        starts(*call.operands[2]),
+        tailX(call.operands[3]),
+        tailW(call.operands[4]),
+        y(*call.operands[5]),
+        experts(call.integer(0)) {}
+};
+
+struct ExpertInput {
+  const Tensor& dy;
+  const Tensor* w;
+  const Tensor& starts;
+  const Tensor* add;
+  const Tensor& dx;
+  int32_t experts;
+  static constexpr uint32_t optionalOperands = 0x8;  // by bit
+
+  LUTHIER_EVERYWHERE explicit ExpertInput(const Call& call)
+      : dy(*call.operands[0]),
+        w(call.operands[1]),
+        starts(*call.operands[2]),
+        add(call.operands[3]),
+        dx(*call.operands[4]),
+        experts(call.integer(0)) {}
+};
+
+struct ExpertGradWeight {
+  const Tensor& dy;
+  const Tensor& x;
+  const Tensor& starts;
+  const Tensor* dW;
+  int32_t experts;
+  float scale;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
+
+  LUTHIER_EVERYWHERE explicit ExpertGradWeight(const Call& call)
+      : dy(*call.operands[0]),
+        x(*call.operands[1]),
+        starts(*call.operands[2]),
+        dW(call.operands[3]),
+        experts(call.integer(0)),
+        scale(call.real(1)) {}
+};
+
 // X(name, Struct) for every op that computes something.
 #define LUTHIER_OPS(X) \
   X(embed, Embed) \
@@ -1124,6 +1286,14 @@ struct KtoLoss {
   X(segmentSumBackward, SegmentSumBackward) \
   X(weightedSum, WeightedSum) \
   X(pairLoss, PairLoss) \
-  X(ktoLoss, KtoLoss)
+  X(ktoLoss, KtoLoss) \
+  X(route, Route) \
+  X(routeBackward, RouteBackward) \
+  X(gatherExperts, GatherExperts) \
+  X(mixExperts, MixExperts) \
+  X(mixExpertsBackward, MixExpertsBackward) \
+  X(expertLinear, ExpertLinear) \
+  X(expertInput, ExpertInput) \
+  X(expertGradWeight, ExpertGradWeight)
 
 }  // namespace luthier

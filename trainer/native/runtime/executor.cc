@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 
+#include "../generated/opTable.h"
 #include "error.h"
 #include "inputs.h"
 #include "sanitize.h"
@@ -25,10 +26,11 @@ const KernelTable* kernelsOf(Backend backend) {
 // While it lives, only the operands may be touched in these regions (under AddressSanitizer).
 class OperandsAlone {
  public:
-  OperandsAlone(const std::array<const Mapping*, 3>& regions, const Call& call) : regions_(regions) {
+  OperandsAlone(const std::array<const Mapping*, 3>& regions, const OpInfo& info, const Call& call) : regions_(regions) {
     for (const Mapping* region : regions_) forbid(region->data(), wholePages(region->bytes()));
     for (int32_t i = 0; i < call.operandCount; ++i) {
-      if (call.operands[i]) allowRows(*call.operands[i]);
+      if (!call.operands[i]) continue;
+      for (int32_t k = 0; k < countOf(info, i, call); ++k) allowRows(call.operands[i][k]);
     }
   }
   ~OperandsAlone() {
@@ -140,7 +142,7 @@ void Executor::execute(const Loaded& loaded, const Instruction& instruction) {
                   loaded.program.attributes.data() + instruction.firstAttribute};
   checkInputs(instruction.opcode, call);
 #ifdef __SANITIZE_ADDRESS__
-  const OperandsAlone touched({&state_, &arena_, &io_}, call);
+  const OperandsAlone touched({&state_, &arena_, &io_}, opTable[static_cast<int32_t>(instruction.opcode) - 1], call);
 #endif
   if (accelerator_) accelerator_->execute(instruction.opcode, call);
   else kernels_->of[static_cast<int32_t>(instruction.opcode) - 1](call, pool_);

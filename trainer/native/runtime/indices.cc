@@ -32,6 +32,15 @@ void IndexCheck::upToOwnRow(const char* operand, const Tensor& index) const {
   }
 }
 
+void IndexCheck::ascending(const char* operand, const Tensor& index, int64_t end) const {
+  int64_t lowest = 0;
+  for (int64_t row = 0; row < index.count(); ++row) {
+    const int64_t value = indexAt(index, row);
+    if (value < lowest || value > end) refuse(operand, value, row, lowest, end + 1);
+    lowest = value;
+  }
+}
+
 void IndexCheck::distinct(const std::vector<Part>& parts) const {
   std::vector<int64_t> written;
   for (int64_t row = 0; row < parts.front().index->count(); ++row) {

@@ -19,6 +19,9 @@ class IndexCheck {
   // Requires that no index exceeds the row in which it stands.
   void upToOwnRow(const char* operand, const Tensor& index) const;
 
+  // Requires 0 ≤ each index ≤ the next ≤ end.
+  void ascending(const char* operand, const Tensor& index, int64_t end) const;
+
   struct Part {
     const Tensor* index;
     int64_t rows;  // number of rows that it may name

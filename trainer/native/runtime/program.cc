@@ -152,23 +152,53 @@ void checkRegions(const Program& p, const ProgramLimits& limits) {
   }
 }
 
-// No instruction may write a weight, or overwrite an input whose data was checked.
-void checkWrites(const Program& program, const Instruction& instruction, const std::string& where) {
+// The tensors of an operand; none if it is absent.
+std::span<const TensorRecord> recordsOf(const Program& program, const Instruction& instruction, int32_t operand) {
+  const int32_t index = program.operands[static_cast<size_t>(instruction.firstOperand + operand)];
+  if (index < 0) return {};
+  const Call call{nullptr, instruction.operandCount, program.attributes.data() + instruction.firstAttribute};
+  const int32_t count = countOf(infoOf(instruction.opcode), operand, call);
+  return {program.tensors.data() + index, static_cast<size_t>(count)};
+}
+
+// An operand of several tensors has them all, alike.
+void checkCounts(const Program& program, const Instruction& instruction, const std::string& where) {
   const OpInfo& info = infoOf(instruction.opcode);
-  const auto record = [&](int32_t operand) -> const TensorRecord* {
-    const int32_t index = program.operands[static_cast<size_t>(instruction.firstOperand + operand)];
-    return index < 0 ? nullptr : &program.tensors[static_cast<size_t>(index)];
-  };
-  for (int32_t w = 0; w < info.operandCount; ++w) {
-    const TensorRecord* written = info.operands[w].written ? record(w) : nullptr;
-    if (!written) continue;
-    if (written->region == Region::weights) throw Error(where + info.name + ": writes " + info.operands[w].name + ", a weight");
-    for (int32_t r = 0; r < info.operandCount; ++r) {
-      const TensorRecord* read = info.operands[r].held ? record(r) : nullptr;
-      const bool apart = !read || read->region != written->region || read->offset + read->bytes() <= written->offset ||
-                         written->offset + written->bytes() <= read->offset;
+  for (int32_t i = 0; i < info.operandCount; ++i) {
+    const std::span<const TensorRecord> records = recordsOf(program, instruction, i);
+    if (records.empty()) continue;
+    const auto first = records.data() - program.tensors.data();
+    if (first + static_cast<int64_t>(records.size()) > static_cast<int64_t>(program.tensors.size())) {
+      throw Error(where + info.name + ": " + info.operands[i].name + " has " + std::to_string(records.size()) + " tensors, which do not all exist");
+    }
+    const Tensor& like = records.front().layout;
+    for (const TensorRecord& record : records) {
+      const Tensor& t = record.layout;
+      const bool same = t.dtype == like.dtype && t.storage == like.storage && t.rank == like.rank && t.stride == like.stride &&
+                        std::equal(std::begin(t.dims), std::end(t.dims), std::begin(like.dims));
+      if (!same) throw Error(where + info.name + ": the tensors of " + info.operands[i].name + " differ");
+    }
+  }
+}
+
+// No instruction may write a weight, or overwrite an input whose data was checked.
+void checkWrite(const Program& program, const Instruction& instruction, int32_t operand, const TensorRecord& to, const std::string& where) {
+  const OpInfo& info = infoOf(instruction.opcode);
+  if (to.region == Region::weights) throw Error(where + info.name + ": writes " + info.operands[operand].name + ", a weight");
+  for (int32_t r = 0; r < info.operandCount; ++r) {
+    if (!info.operands[r].held) continue;
+    for (const TensorRecord& read : recordsOf(program, instruction, r)) {
+      const bool apart = read.region != to.region || read.offset + read.bytes() <= to.offset || to.offset + to.bytes() <= read.offset;
       if (!apart) throw Error(where + info.name + ": writes over " + info.operands[r].name + ", which was checked before");
     }
+  }
+}
+
+void checkWrites(const Program& program, const Instruction& instruction, const std::string& where) {
+  const OpInfo& info = infoOf(instruction.opcode);
+  for (int32_t w = 0; w < info.operandCount; ++w) {
+    if (!info.operands[w].written) continue;
+    for (const TensorRecord& record : recordsOf(program, instruction, w)) checkWrite(program, instruction, w, record, where);
   }
 }
 
@@ -183,6 +213,7 @@ void checkInstructions(const Program& program, bool allowF64) {
     const Call call{operands.data(), instruction.operandCount, program.attributes.data() + instruction.firstAttribute};
     if (infoOf(instruction.opcode).operandCount < 0) continue;
     checkSignature(infoOf(instruction.opcode), call, allowF64, at("instruction", static_cast<int64_t>(i)));
+    checkCounts(program, instruction, at("instruction", static_cast<int64_t>(i)));
     checkWrites(program, instruction, at("instruction", static_cast<int64_t>(i)));
   }
 }

@@ -25,6 +25,7 @@ struct OperandInfo {
   bool written;       // accumulated into, or an output
   bool held;          // checked before the instruction runs (inputs.h), so it must not be written by it
   int32_t partner;    // the operand that must come together with this one; -1: none
+  int32_t count;      // the attribute that counts its tensors, which stand one after another; -1: it is one
 };
 
 inline constexpr double unbounded = std::numeric_limits<double>::infinity();
@@ -46,6 +47,12 @@ struct OpInfo {
   const AttributeInfo* attributes;
   int32_t attributeCount, requiredAttributes;  // an instruction may leave out the ones behind the required, which are then 0
 };
+
+// The number of tensors of an operand.
+inline int32_t countOf(const OpInfo& info, int32_t operand, const Call& call) {
+  const int32_t attribute = info.operandCount < 0 ? -1 : info.operands[operand].count;
+  return attribute < 0 ? 1 : call.integer(attribute);
+}
 
 // Throws an Error that starts with `where` and names the operand when the call does not fit its op's signature.
 void checkSignature(const OpInfo& info, const Call& call, bool allowF64, const std::string& where);

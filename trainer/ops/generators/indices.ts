@@ -32,6 +32,7 @@ function check(op: AnyOp): string {
 
 function within(op: AnyOp, rule: IndexRule<string>): string {
   if ("upTo" in rule) return `upToOwnRow("${rule.operand}", op.${rule.operand})`;
+  if ("ascendsTo" in rule) return `ascending("${rule.operand}", op.${rule.operand}, ${size(op, rule.ascendsTo)})`;
   const { operand, below, skips = false, where } = rule;
   const bounds = [`"${operand}"`, `op.${operand}`, skips ? -1 : 0, size(op, below)];
   return `within(${[...bounds, ...(where === undefined ? [] : [`&op.${where}`])].join(", ")})`;
@@ -40,7 +41,7 @@ function within(op: AnyOp, rule: IndexRule<string>): string {
 /** The number of rows that an index may name. */
 function rowsOf(op: AnyOp, name: string): string {
   const rule = op.indices.find(({ operand }) => operand === name);
-  if (!rule || "upTo" in rule)
+  if (!rule || !("below" in rule))
     throw new Error(`${op.name}: ${name} is listed as distinct, but no rule bounds it: add it to the op's indices`);
   return size(op, rule.below);
 }

@@ -24,7 +24,10 @@ function row(op: ListedOp): string[] {
   const words = (access: string, suffix = "") =>
     op.operands
       .filter((operand) => operand.access === access)
-      .map(({ name, type, terms, optional }) => `${name}${optional ? "?" : ""} ${type}[${shown(terms)}]${suffix}`);
+      .map(({ name, type, terms, optional, count }) => {
+        const times = count === undefined ? "" : `×${count}`;
+        return `${name}${optional ? "?" : ""} ${type}[${shown(terms)}]${times}${suffix}`;
+      });
   const attributes = Object.entries(op.attributes)
     .map(([name, { optional }]) => `${name}${optional ? "?" : ""}`)
     .join(", ");

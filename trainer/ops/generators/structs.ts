@@ -1,5 +1,6 @@
 /** `native/generated/ops.h`: the opcodes, and for each op a struct that names its operands and attributes. */
 import type { AnyOp } from "../../graph/op.ts";
+import type { OperandSpec } from "../../graph/signature.ts";
 import { computing, type ListedOp } from "../index.ts";
 
 export const structName = (name: string): string => (name[0] ?? "").toUpperCase() + name.slice(1);
@@ -22,7 +23,7 @@ export function structs(ops: readonly ListedOp[]): string {
 const preamble = `// Generated from trainer/ops/*/op.ts by \`${command}\`. Do not edit.
 //
 // The opcodes, and for each op a struct that names its operands and attributes. An optional operand is a
-// pointer, null when absent; all others are references. A struct is built from a Call that the loader has checked
+// pointer, null when absent; an operand of several tensors points to the first; all others are references. A struct is built from a Call that the loader has checked
 // (opTable.h). Kernel translation units include this header, so it stays free of the standard library's templates.
 #pragma once
 
@@ -36,14 +37,17 @@ namespace luthier {
 const attributeType = { i32: "int32_t", f32: "float" } as const;
 const attributeReader = { i32: "integer", f32: "real" } as const;
 
+/** Optional operands, and the first of several tensors. */
+const isPointer = ({ optional, count }: OperandSpec): boolean => optional || count !== undefined;
+
 function struct(op: AnyOp): string {
   const attributes = Object.entries(op.attributes);
   const fields = [
-    ...op.operands.map(({ name, optional }) => `  const Tensor${optional ? "*" : "&"} ${name};`),
+    ...op.operands.map((operand) => `  const Tensor${isPointer(operand) ? "*" : "&"} ${operand.name};`),
     ...attributes.map(([name, { type }]) => `  ${attributeType[type]} ${name};`),
   ];
   const initialisers = [
-    ...op.operands.map(({ name, optional }, index) => `${name}(${optional ? "" : "*"}call.operands[${index}])`),
+    ...op.operands.map((operand, index) => `${operand.name}(${isPointer(operand) ? "" : "*"}call.operands[${index}])`),
     ...attributes.map(([name, { type }], index) => `${name}(call.${attributeReader[type]}(${index}))`),
   ];
   const type = structName(op.name);

@@ -27,13 +27,14 @@ function lists(op: AnyOp): string {
   return array("OperandInfo", "Operands", operands) + array("AttributeInfo", "Attributes", attributes.join(""));
 }
 
-/** Name, type, dimensions; whether it is optional, is written, must not change after its check; its partner. */
+/** Name, type, dimensions; whether it is optional, is written, must not change after its check; its partner, the attribute of its count. */
 function operandLine(op: AnyOp, operand: OperandSpec): string {
   const { name, type, terms, optional, access } = operand;
   const pair = op.together.find((names) => names.includes(name));
   const partner = op.operands.findIndex((other) => other.name !== name && pair?.includes(other.name));
   const flags = [optional, access !== "in", isHeld(op, operand)].join(", ");
-  return `{"${name}", OperandType::${type}, "${terms.join(",")}", ${flags}, ${partner}}`;
+  const count = Object.keys(op.attributes).indexOf(operand.count ?? "");
+  return `{"${name}", OperandType::${type}, "${terms.join(",")}", ${flags}, ${partner}, ${count}}`;
 }
 
 /** Integers, and operands that decide whether an index counts. */

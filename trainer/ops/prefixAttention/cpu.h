@@ -7,7 +7,6 @@
 
 namespace luthier::LUTHIER_ISA {
 
-inline float exponentialOf(float x) { return sumOf(only(exponential(all(x)), Part{1})); }
 
 template <class T>
 inline void takeInPrefix(const PrefixAttention& op, int64_t t, int64_t head, float* scores) {
