@@ -80,7 +80,7 @@ for (const example of examples) {
     const fused = sites.filter((line) => line.endsWith("(fused)")).length;
     assert.equal(
       fused,
-      { full: 0, lora: 8, qlora: 14, dora: 8, adalora: 6, prefixTuning: 0, promptTuning: 0 }[
+      { full: 0, lora: 8, qlora: 14, dora: 8, adalora: 6, prefixTuning: 0, promptTuning: 0, preferences: 14 }[
         path.basename(example, ".yaml")
       ],
     );
