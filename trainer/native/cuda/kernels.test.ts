@@ -4,6 +4,7 @@
  * race, every access outside of the operands, misalignment and divergence at barriers.
  */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, suite, test } from "node:test";
 import { withCuda } from "../../ops/generate.ts";
 import { computing, ops } from "../../ops/index.ts";
@@ -39,6 +40,13 @@ suite("CUDA kernels, interpreted", () => {
       assert.deepEqual({ status, failures, stderr }, { status: 0, failures: [], stderr: "" });
     });
   }
+
+  test("docs/gpu.md lists the ops without CUDA kernels", () => {
+    const without = computing(ops).flatMap(({ name }) => (named.has(name) ? [] : [name]));
+    const page = readFileSync(new URL("../../../docs/gpu.md", import.meta.url), "utf8");
+    const [, listed = ""] = /^Ops without CUDA kernels: (.*)\.$/m.exec(page) ?? [];
+    assert.deepEqual(listed.match(/\w+/g), without.sort());
+  });
 
   test("a machine without an NVIDIA driver gets the reason and the fix", () => {
     const missing = { ...emulated, LUTHIER_CUDA_DRIVER: "/nowhere/libcuda.so.1" };

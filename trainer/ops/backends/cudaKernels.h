@@ -27,6 +27,7 @@
 #include "../inverseRowNorm/cuda.h"
 #include "../kronecker/cuda.h"
 #include "../kroneckerBackward/cuda.h"
+#include "../ktoLoss/cuda.h"
 #include "../linear/cuda.h"
 #include "../linearCrossEntropy/cuda.h"
 #include "../linearInput/cuda.h"
@@ -34,20 +35,25 @@
 #include "../noise/cuda.h"
 #include "../orthogonality/cuda.h"
 #include "../orthogonalityBackward/cuda.h"
+#include "../pairLoss/cuda.h"
 #include "../prefixAttention/cuda.h"
 #include "../prefixAttentionBackward/cuda.h"
 #include "../relu/cuda.h"
 #include "../reluBackward/cuda.h"
+#include "../replaceRows/cuda.h"
 #include "../rmsNorm/cuda.h"
 #include "../rmsNormBackward/cuda.h"
 #include "../rope/cuda.h"
 #include "../scaleColumns/cuda.h"
 #include "../scaleColumnsBackward/cuda.h"
 #include "../scatterRows/cuda.h"
+#include "../segmentSum/cuda.h"
+#include "../segmentSumBackward/cuda.h"
 #include "../sliceColumns/cuda.h"
 #include "../sliceColumnsBackward/cuda.h"
 #include "../softcap/cuda.h"
 #include "../sumSquares/cuda.h"
+#include "../weightedSum/cuda.h"
 
 // X(name, Struct) for every op with CUDA kernels.
 #define LUTHIER_CUDA_OPS(X) \
@@ -97,4 +103,10 @@
   X(sliceColumns, SliceColumns) \
   X(sliceColumnsBackward, SliceColumnsBackward) \
   X(adamw8, Adamw8) \
-  X(noise, Noise)
+  X(noise, Noise) \
+  X(replaceRows, ReplaceRows) \
+  X(segmentSum, SegmentSum) \
+  X(segmentSumBackward, SegmentSumBackward) \
+  X(weightedSum, WeightedSum) \
+  X(pairLoss, PairLoss) \
+  X(ktoLoss, KtoLoss)
