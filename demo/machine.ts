@@ -12,6 +12,7 @@ import type { Purpose } from "../tools/setup/packages.ts";
 import { describeSetup, planSetup, type SetupPlan, setUp } from "../tools/setup/setup.ts";
 import type { SpaceNeed } from "../tools/setup/space.ts";
 import { nativeIsBuilt } from "../trainer/native/build.ts";
+import { buildCudaKernels } from "../trainer/native/cuda/build.ts";
 import { buildDirectory } from "../trainer/native/paths.ts";
 
 /** The purpose that a machine is prepared for. Only the tests compile kernels for GPUs. */
@@ -40,7 +41,8 @@ export async function machineStages(
   const cluster = clusters ? [...programs, ...imageNeeds(), ...clusterNeeds()] : [];
   const plan = await planSetup(purposes[readiness], [...native, ...cluster, ...results], programs.length > 0);
   for (const line of describeSetup(plan)) screen.print(line);
-  const stages = [systemPackages(plan), nativeBuild];
+  const compilesKernels = purposes[readiness].includes("cuda");
+  const stages = [systemPackages(plan), nativeBuild, ...(compilesKernels ? [cudaKernels] : [])];
   return clusters ? [...stages, clusterPrograms(signal), imageBuild] : stages;
 }
 
@@ -56,6 +58,13 @@ const systemPackages = (plan: SetupPlan): Stage => ({
     return plan.packages.length === 0 ? "all installed" : `${plan.packages.length} installed`;
   },
 });
+
+const cudaKernels: Stage = {
+  title: "kernels for GPUs",
+  async run(report) {
+    return (await buildCudaKernels(report)) ? "compiled" : "up to date";
+  },
+};
 
 const clusterPrograms = (signal: AbortSignal | undefined): Stage => ({
   title: "Kubernetes, etcd and Helm, from source",

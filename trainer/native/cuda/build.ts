@@ -4,7 +4,7 @@
  */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { findNvcc } from "../../../tools/setup/cuda.ts";
@@ -37,7 +37,11 @@ export async function buildCudaKernels(onProgress: OnProgress = () => {}): Promi
   if (existsSync(kernelsPath) && existsSync(stamp) && readFileSync(stamp, "utf8") === current) return false;
   const nvcc = await findNvcc(onProgress);
   mkdirSync(join(buildDirectory, "cuda"), { recursive: true });
-  await promisify(execFile)(nvcc, [...flags, "-o", kernelsPath, join(opsRoot, "backends/kernels.cu")]);
+  onProgress({ stage: "cuda", message: "compiling the CUDA kernels" });
+  // Another process may read the present file, or compile at the same time.
+  const unfinished = `${kernelsPath}.${process.pid}`;
+  await promisify(execFile)(nvcc, [...flags, "-o", unfinished, join(opsRoot, "backends/kernels.cu")]);
+  renameSync(unfinished, kernelsPath);
   writeFileSync(stamp, current);
   return true;
 }

@@ -11,7 +11,7 @@ struct Driver {
 #define LUTHIER_FUNCTION(name, parameters) Result (*name) parameters;
   LUTHIER_DRIVER_FUNCTIONS(LUTHIER_FUNCTION)
 #undef LUTHIER_FUNCTION
-  // Of the emulated driver; null for libcuda.
+  // The emulated driver's own function; null for libcuda.
   void (*luthierPermit)(const Touched* touched, int32_t count);
 
   // Throws an Error that names what was done and the driver's reason, unless the result is success.

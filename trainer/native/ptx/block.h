@@ -19,7 +19,7 @@ struct LaunchShape {
   int64_t dynamicSharedBytes = 0;
 };
 
-// What blocks of a launch share. A seed other than 0 shuffles blocks, warps and diverged groups.
+// The state that the blocks of a launch share. A seed other than 0 shuffles blocks, warps and diverged groups.
 struct LaunchState {
   const Module* module;
   const Entry* entry;

@@ -34,7 +34,7 @@ class DeviceMemory {
   // True if the bytes lie in one allocation.
   bool contains(uint64_t address, int64_t bytes) const;
 
-  // What the next launches may touch; without a call, every allocation.
+  // Sets the bytes that the next launches may touch; without a call, every allocation.
   void permit(std::vector<Range> ranges);
 
   // The host's bytes for an access of a thread; throws an Error: no operand, a read-only one, or a race.

@@ -20,13 +20,13 @@ void linearCrossEntropyRow(const LinearCrossEntropy& op, int64_t r, std::vector<
     logits[v] = op.softcap > 0 ? static_cast<Real>(op.softcap) * std::tanh(sum / static_cast<Real>(op.softcap)) : sum;
     highest = std::fmax(highest, sum);
   }
-  Real total = 0, sum = 0;
+  Real total = 0, all = 0;
   for (int64_t v = 0; v < V; ++v) {
     total += std::exp(logits[v] - highest);
-    sum += logits[v];
+    all += logits[v];
   }
   const Real smoothing = static_cast<Real>(op.smoothing), each = smoothing / static_cast<Real>(V);
-  const Real lse = highest + std::log(total), nll = lse - (Real(1) - smoothing) * logits[target] - each * sum;
+  const Real lse = highest + std::log(total), nll = lse - (Real(1) - smoothing) * logits[target] - each * all;
   put<Real>(op.nll, r, nll);
   accumulate<double>(op.loss, 0, 0, static_cast<double>(weight * nll));
   for (int64_t v = 0; v < V; ++v) {
