@@ -31,7 +31,7 @@ export interface DataReport {
    * ones.
    */
   readonly sequences: number;
-  /** Of preferences: answers in training and validation. */
+  /** Answers in training and validation. Present for preferences. */
   readonly answers?: { readonly chosen: number; readonly rejected: number };
   /** Per epoch, as are rows. */
   readonly tokens: number;

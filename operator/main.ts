@@ -36,7 +36,7 @@ async function main(): Promise<void> {
   const { manager, metrics, authorizer } = newOperator(kubeConfig, settings, log);
   const { secureMetrics } = settings;
   const servers = [
-    await serveHttp(settings.port, manager, secureMetrics ? undefined : metrics),
+    await serveHttp(settings.port, manager, secureMetrics ? undefined : { metrics, log }),
     ...(secureMetrics ? [await serveSecureMetrics({ ...secureMetrics, authorizer, metrics, log })] : []),
   ];
   const stop = new AbortController();

@@ -99,7 +99,7 @@ async function hasHonestMemory(
 
 test("SIGTERM leaves a checkpoint and exit code 10, SIGKILL leaves the durable state, and the resumed run gives the same bytes", async (t) => {
   const options = {
-    training: { maxSteps: 100, batchTokens: 512, learningRate: "1e-2", checkpoint: { everySteps: 7 } },
+    training: { maxSteps: 200, batchTokens: 512, learningRate: "1e-2", checkpoint: { everySteps: 7 } },
   };
   const whole = await TinyTraining.make(t, options);
   const killed = await whole.twin();

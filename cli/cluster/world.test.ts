@@ -23,10 +23,10 @@ function aJob(status: FineTuneJob["status"] = {}, generation = 2): FineTuneJob {
   };
 }
 
-const condition = (type: string, status: "True" | "False", message = "") => ({
+const condition = (type: string, status: "True" | "False", message = "", reason = "Because") => ({
   type,
   status,
-  reason: "Because",
+  reason,
   message,
   lastTransitionTime: time,
 });
@@ -46,6 +46,50 @@ const standings: [string, FineTuneJob, ReturnType<typeof standingOf>][] = [
       conditions: [condition("Ready", "True"), condition("Promoted", "False", "Adapter b is not better than a.")],
     }),
     { kind: "ready", note: "Adapter b is not better than a." },
+  ],
+  [
+    "a trained job without a promoted Adapter, whose Adapter a person promotes",
+    aJob({
+      observedGeneration: 2,
+      state: "NotPromoted",
+      conditions: ["Promoted", "Ready"].map((type) =>
+        condition(type, "False", "Adapter b is trained.", "AwaitingPromotion"),
+      ),
+    }),
+    { kind: "unpromoted", note: "Adapter b is trained." },
+  ],
+  [
+    "a job whose new Adapter a person promotes, with another promoted one",
+    aJob({
+      observedGeneration: 2,
+      conditions: [
+        condition("Ready", "True", "", "AwaitingPromotion"),
+        condition("Promoted", "False", "Adapter b is trained.", "AwaitingPromotion"),
+      ],
+    }),
+    { kind: "ready", note: "Adapter b is trained." },
+  ],
+  [
+    "a job whose new Adapter a person promotes, while the promoted one is exported",
+    aJob({
+      observedGeneration: 2,
+      state: "Exporting",
+      conditions: [
+        condition("Ready", "False", "", "Exporting"),
+        condition("Reconciling", "True", "1 of 2 exports"),
+        condition("Promoted", "False", "Adapter b is trained.", "AwaitingPromotion"),
+      ],
+    }),
+    { kind: "going", state: "Exporting", message: "1 of 2 exports" },
+  ],
+  [
+    "a job that waited for a promotion before its last edit",
+    aJob({
+      observedGeneration: 1,
+      state: "NotPromoted",
+      conditions: [condition("Ready", "False", "Adapter b is trained.", "AwaitingPromotion")],
+    }),
+    { kind: "going", state: "NotPromoted", message: "the operator has not observed it yet" },
   ],
   [
     "a job that was ready before its last edit",

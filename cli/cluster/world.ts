@@ -10,6 +10,8 @@ export type Standing =
   | { readonly kind: "going"; readonly state: string; readonly message: string }
   /** `note`: why another Adapter than that of the spec's settings is promoted. */
   | { readonly kind: "ready"; readonly note?: string }
+  /** The training is finished, no Adapter is promoted, and a person chooses; `note` says how. */
+  | { readonly kind: "unpromoted"; readonly note: string }
   | { readonly kind: "failed"; readonly reason: string; readonly message: string };
 
 /** Ignores conditions of an older generation. */
@@ -25,6 +27,7 @@ export function standingOf(job: FineTuneJob): Standing {
     const promoted = findCondition(conditions, "Promoted");
     return { kind: "ready", ...(promoted?.status === "False" && { note: promoted.message }) };
   }
+  if (current && ready?.reason === "AwaitingPromotion") return { kind: "unpromoted", note: ready.message };
   const reconciling = findCondition(conditions, "Reconciling");
   const message = current ? (reconciling?.message ?? ready?.message ?? "") : "the operator has not observed it yet";
   return { kind: "going", state: job.status?.state ?? "Pending", message };

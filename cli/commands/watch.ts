@@ -18,7 +18,8 @@ const usage = {
   positionals: ["NAME?"],
   summary: "Follows FineTuneJobs of a cluster: state, progress, loss, speed and time left.",
   details: [
-    "With NAME it ends when that job is ready (exit code 0) or has stalled (20), and prints the result.",
+    "With NAME it ends when that job is ready (exit code 0) or has stalled (20), and prints the result. It also ends (0)",
+    "when the Adapter waits for a person to promote it, and no other is promoted.",
     "Without NAME it lists all jobs of the namespace until Ctrl-C; without a terminal, once.",
   ],
   options: {
@@ -58,6 +59,10 @@ async function watchOne(
     if (format === "json") session.write(`${JSON.stringify({ name, ...ending })}\n`);
     else session.screen.print(`${name} has stalled: ${ending.reason}: ${ending.message}`);
     return exitCode.invalid;
+  }
+  if (ending.kind === "unpromoted") {
+    session.write(format === "json" ? `${JSON.stringify({ name, ...ending })}\n` : `${name}: ${ending.note}\n`);
+    return exitCode.done;
   }
   const adapter = await promotedAdapter(connection, job);
   const places = [

@@ -27,21 +27,26 @@ function withoutTraining({ job }: Readable): FineTuneJobStatus {
   return currentRunRef?.adapterName === undefined ? rest : { ...rest, currentRunRef, ...(progress && { progress }) };
 }
 
-/** A promoted Adapter that a person deleted stays deleted; the operator promotes no other in its place. */
+/** An Adapter that a person deleted stays deleted; the promoted one stays promoted, and the operator promotes no other. */
 export const adapterDeleted: Step = (world) => {
-  const { job, currentRun, adapters, wanted, run } = world;
+  const { job, currentRun, wanted, run } = world;
   const name = job.status?.currentRunRef?.adapterName;
   if (name === undefined || currentRun === undefined || wanted.request !== undefined) return undefined;
   const wantedStill = currentRun.spec.specHash === wanted.specHash || run?.metadata.uid === currentRun.metadata.uid;
-  const there = adapters.some(({ metadata }) => metadata.name === name && metadata.deletionTimestamp === undefined);
+  const there = existing(world).some(({ metadata }) => metadata.name === name);
   if (!wantedStill || there) return undefined;
   const { promotedAdapterRef, ...rest } = job.status ?? {};
-  // A policy may have kept another Adapter promoted.
-  const status =
-    promotedAdapterRef === undefined || promotedAdapterRef.name === name ? rest : { ...rest, promotedAdapterRef };
-  const message = `Adapter ${name} was deleted. To recreate it from the store, delete FineTuneRun ${currentRun.metadata.name}; the operator trains again only if the adapter is missing in the store.`;
-  return decisionOf(world, "Stalled", "Deleted", "PromotedAdapterDeleted", message, { status });
+  const promoted = existing(world).find(({ metadata }) => metadata.name === promotedAdapterRef?.name);
+  const also = promoted === undefined ? "" : `, and Adapter ${promoted.metadata.name} stays promoted`;
+  const message = `Adapter ${name} was deleted${also}. To recreate it from the store, delete FineTuneRun ${currentRun.metadata.name}; the operator trains again only if the adapter is missing in the store.`;
+  if (promoted !== undefined) return keepPromoted(world, promoted, rest, { reason: "AdapterDeleted", message });
+  const known = "PromotedAdapterDeleted";
+  const wasPromoted = promotedAdapterRef !== undefined || findCondition(rest.conditions, "Ready")?.reason === known;
+  return decisionOf(world, "Stalled", "Deleted", wasPromoted ? known : "AdapterDeleted", message, { status: rest });
 };
+
+const existing = ({ adapters }: Readable) =>
+  adapters.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
 
 /** These settings were trained before: promote their Adapter without a pod. */
 export const promoteKnown: Step = (world) => {
@@ -69,9 +74,9 @@ function gated(world: Readable, candidate: Adapter): Decision {
 }
 
 /** The Adapter that consumers get now; after a loss of the status the one that was promoted last. */
-function promotedOf({ job, adapters }: Readable): Adapter | undefined {
-  const name = job.status?.promotedAdapterRef?.name;
-  const there = adapters.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+function promotedOf(world: Readable): Adapter | undefined {
+  const name = world.job.status?.promotedAdapterRef?.name;
+  const there = existing(world);
   if (name !== undefined) return there.find(({ metadata }) => metadata.name === name);
   const [newest] = there
     .filter((one) => promotedAt(one) !== "")
@@ -106,16 +111,25 @@ function keep(
   { reason, message }: GateAnswer & { kind: "Kept" },
 ): Decision {
   const { promotedAdapterRef: _, ...rest } = withOwnRun(world, candidate);
-  const conditions: ConditionUpdate[] = [{ type: "Promoted", status: "False", reason, message }];
-  const state = "NotPromoted";
-  if (promoted === undefined)
-    return decisionOf(world, reason === "AwaitingPromotion" ? "Waiting" : "Stalled", state, reason, message, {
-      status: rest,
-      conditions,
-    });
+  if (promoted !== undefined) return keepPromoted(world, promoted, rest, { reason, message });
+  const kind = reason === "AwaitingPromotion" ? "Waiting" : "Stalled";
+  const conditions = [notPromoted({ reason, message })];
+  return decisionOf(world, kind, "NotPromoted", reason, message, { status: rest, conditions });
+}
+
+interface Cause {
+  reason: string;
+  message: string;
+}
+
+const notPromoted = (cause: Cause): ConditionUpdate => ({ type: "Promoted", status: "False", ...cause });
+
+/** `promoted` stays so, although it is not of the spec's settings: a settled end. */
+function keepPromoted(world: Readable, promoted: Adapter, rest: FineTuneJobStatus, cause: Cause): Decision {
   const status = { ...rest, promotedAdapterRef: { name: promoted.metadata.name } };
+  const conditions = [notPromoted(cause)];
   const actions = [...promotion(world, promoted), ...exportsUpdate(world, promoted)];
-  return stateOf(world, promoted, { status, actions, conditions }, () => ({ state, reason, message }));
+  return stateOf(world, promoted, { status, actions, conditions }, () => ({ state: "NotPromoted", ...cause }));
 }
 
 /** The status with the candidate's run, whose reference shows a deleted Adapter. */

@@ -21,12 +21,10 @@ import {
 import { suspended } from "./suspended.ts";
 import type { Decision, World } from "./world.ts";
 
+const exporting = [reconciling("Exporting", "Exporting"), stalled("ExportFailed", "* the Adapter's")];
+
 /** Outcomes of a promoted Adapter: it is ready, its exports are in progress, or one failed. */
-const settled = [
-  ready("Ready", "AdapterReady"),
-  reconciling("Exporting", "Exporting"),
-  stalled("ExportFailed", "* the Adapter's"),
-];
+const settled = [ready("Ready", "AdapterReady"), ...exporting];
 
 /** Another Adapter stays promoted. */
 const kept = ["NotBetter", "NotComparable", "RequirementNotMet", "AwaitingPromotion"];
@@ -40,8 +38,13 @@ export const road: readonly DeclaredStep<Step>[] = [
   },
   {
     name: "adapterDeleted",
-    when: "a person deleted the Adapter of the current run",
-    outcomes: [stalled("Deleted", "PromotedAdapterDeleted")],
+    when: "a person deleted the Adapter of the current run; another promoted one stays promoted",
+    outcomes: [
+      ready("NotPromoted", "AdapterDeleted"),
+      ...exporting,
+      stalled("Deleted", "PromotedAdapterDeleted"),
+      stalled("Deleted", "AdapterDeleted"),
+    ],
     step: adapterDeleted,
   },
   {

@@ -293,16 +293,46 @@ describe("a FineTuneJob with a policy", () => {
     assert.equal(decision.status.promotedAdapterRef, undefined);
   });
 
-  test("a deleted candidate stays deleted, and the promoted Adapter stays promoted", () => {
-    const decision = decide(
-      withRun(({ run, job }) => {
-        const currentRunRef = { ...job.status!.currentRunRef!, adapterName: "bot-gone" };
-        const status = { ...job.status, currentRunRef, promotedAdapterRef: { name: promoted.metadata.name } };
-        const ended = succeeded(run!);
-        return { run: ended, currentRun: ended, job: { ...job, status }, adapters: [promoted] };
-      }),
-    );
-    assert.equal(stalled(decision)?.reason, "PromotedAdapterDeleted");
+  /** The spec's Adapter `bot-gone` was deleted; these exist, and this one is promoted. */
+  const withoutCandidate = (adapters: Adapter[], promotedAdapterRef?: { name: string }): World =>
+    withRun(({ run, job }) => {
+      const currentRunRef = { ...job.status!.currentRunRef!, adapterName: "bot-gone" };
+      const status = { ...job.status, currentRunRef, ...(promotedAdapterRef && { promotedAdapterRef }) };
+      const ended = succeeded(run!);
+      return { run: ended, currentRun: ended, job: { ...job, status }, adapters };
+    });
+
+  test("a deleted candidate stays deleted, and the promoted Adapter stays promoted: Ready, with the true reason", () => {
+    const before = withoutCandidate([promoted], { name: promoted.metadata.name });
+    const decision = decide(before);
+    assert.deepEqual(actions(decision), []);
+    assert.deepEqual([decision.status.state, ready(decision)?.status], ["NotPromoted", "True"]);
+    assert.equal(stalled(decision), undefined);
+    for (const condition of [ready(decision), conditionOf(decision, "Promoted")]) {
+      assert.equal(condition?.reason, "AdapterDeleted");
+      assert.match(condition.message, /^Adapter bot-gone was deleted, and Adapter (\S+) stays promoted\. To recreate/);
+      assert.ok(condition.message.includes(promoted.metadata.name));
+    }
+    assert.equal(conditionOf(decision, "Promoted")?.status, "False");
     assert.equal(decision.status.promotedAdapterRef?.name, promoted.metadata.name);
+    const again = decide({ ...before, job: { ...before.job, status: decision.status } });
+    assert.deepEqual(again.status, decision.status);
+  });
+
+  test("after a candidate that was never promoted is deleted, the job stalls without a promoted Adapter, and the operator promotes no earlier one", () => {
+    const decision = decide(withoutCandidate([promoted]));
+    assert.deepEqual(actions(decision), []);
+    assert.deepEqual([decision.status.state, stalled(decision)?.reason], ["Deleted", "AdapterDeleted"]);
+    assert.equal(decision.status.promotedAdapterRef, undefined);
+  });
+
+  test("after the promoted Adapter and the candidate are deleted, the job reports PromotedAdapterDeleted and keeps doing so", () => {
+    const gone = { ...promoted, metadata: { ...promoted.metadata, deletionTimestamp: "2026-01-02T00:00:00Z" } };
+    const before = withoutCandidate([gone], { name: gone.metadata.name });
+    const decision = decide(before);
+    assert.deepEqual([decision.status.state, stalled(decision)?.reason], ["Deleted", "PromotedAdapterDeleted"]);
+    assert.equal(decision.status.promotedAdapterRef, undefined);
+    const again = decide({ ...before, job: { ...before.job, status: decision.status } });
+    assert.equal(stalled(again)?.reason, "PromotedAdapterDeleted");
   });
 });

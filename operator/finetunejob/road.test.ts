@@ -48,14 +48,21 @@ const suspended = (world: World): World => {
   return { ...world, job: { ...world.job, spec }, wanted: { ...world.wanted, spec } as Readable["wanted"] };
 };
 
-const deleted = withRun(({ run, job }) => ({
-  run: succeeded(run!),
-  currentRun: succeeded(run!),
-  job: {
-    ...job,
-    status: { ...job.status, currentRunRef: { ...job.status!.currentRunRef!, adapterName: "bot-1" } },
-  },
-}));
+/** The Adapter `bot-1` of the current run was deleted; `promotedName` is promoted. */
+const deleted = (adapters: Adapter[], promotedName?: string) =>
+  withRun(({ run, job }) => ({
+    run: succeeded(run!),
+    currentRun: succeeded(run!),
+    adapters,
+    job: {
+      ...job,
+      status: {
+        ...job.status,
+        currentRunRef: { ...job.status!.currentRunRef!, adapterName: "bot-1" },
+        ...(promotedName !== undefined && { promotedAdapterRef: { name: promotedName } }),
+      },
+    },
+  }));
 
 const preparing = (state: NonNullable<World["prepare"]>["state"], job = aBatchJob()) =>
   aWorld(aJob(), { prepare: { job, state } });
@@ -95,7 +102,7 @@ const worlds: Record<string, World[]> = {
     ...settled.map((one) => wanting(chosen(one.metadata.name), { adapters: [one] })),
     wanting(chosen("none"), { adapters: [adapter] }),
   ],
-  adapterDeleted: [deleted],
+  adapterDeleted: [...settled.map((one) => deleted([one], one.metadata.name)), deleted([], "bot-1"), deleted([])],
   promoteKnown: [
     ...settled.map((one) => wanting(aSpec(), { adapters: [one] })),
     wanting(aSpec({ artifacts: { uri: "pvc://other" } }), { adapters: [adapter] }),

@@ -45,7 +45,7 @@ export class FineTuningMetrics {
     this.#tokens = counter("luthier_trained_tokens_total", "Trained tokens of finished trainings", ["namespace"]);
     this.#queue = histogram(
       "luthier_queue_seconds",
-      "Seconds from the start of an attempt until its pod ran",
+      "Seconds from the start of an attempt until its pod ran, without the wait before it under operator.concurrentRuns",
       durations,
     );
     this.#training = histogram("luthier_training_seconds", "Seconds that finished trainings computed", durations);

@@ -41,7 +41,8 @@ const facts = `Three more conditions state facts about the present settings, whi
 - \`Fits\`: the planner's answer; Unknown before the first plan, and if the operator knows no node to compare with.
 - \`LastRunSucceeded\`: the result of the run that ended last.
 
-\`Promoted\` is False while \`spec.promotion\` keeps another Adapter promoted than that of the spec's settings, else absent.`;
+\`Promoted\` is False while \`spec.promotion\` does not promote the Adapter of the spec's settings, or a person deleted it and
+another one stays promoted; else absent.`;
 
 const adapterFacts = `\`Exported\` is True with \`Ready\`. \`Verified\` is True once an export has read the adapter with its digest and compared logits,
 False if the adapter in the store is missing or altered, Unknown until an export has read it.`;

@@ -9,6 +9,7 @@ import path from "node:path";
 import { json, text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
 import { pino } from "pino";
+import { Gauge } from "prom-client";
 import { withServer } from "../testing/server.ts";
 import { Authorizer } from "./authorization.ts";
 import { serveHttp, serveSecureMetrics } from "./httpServer.ts";
@@ -29,7 +30,7 @@ test("the plain port serves health, and metrics only where no other port does", 
     [metrics, 200],
     [undefined, 404],
   ] as const) {
-    const server = await serveHttp(0, { ready: () => served !== undefined }, served);
+    const server = await serveHttp(0, { ready: () => served !== undefined }, served && { metrics: served, log });
     t.after(() => server.close());
     const at = `http://127.0.0.1:${portOf(server)}`;
     const statuses = await Promise.all(["/healthz", "/readyz", "/metrics"].map(async (path) => fetch(at + path)));
@@ -110,4 +111,37 @@ test("metrics over TLS are for those whom the API server allows, and each token 
       assert.equal(await statusOf("Bearer unreachable"), 503);
     },
   );
+});
+
+test("a metric that cannot be collected costs only the answer, and the log does not blame the API server", async (t) => {
+  const directory = certificate(t);
+  const lines: string[] = [];
+  const logged = { log: pino({}, { write: (line: string) => void lines.push(line) }) };
+  const metrics = new ControllerMetrics();
+  const collect = () => {
+    throw new Error("no such cache");
+  };
+  new Gauge({ name: "broken", help: "Fails at each scrape", registers: [metrics.registry], collect });
+  await withServer(
+    (request, response) => {
+      const status = request.url?.includes("tokenreviews") ? { authenticated: true, user: {} } : { allowed: true };
+      response.end(JSON.stringify({ status }));
+    },
+    async (transport) => {
+      const authorizer = new Authorizer(transport);
+      const secure = await serveSecureMetrics({ port: 0, certificates: directory, authorizer, metrics, ...logged });
+      const plain = await serveHttp(0, { ready: () => true }, { metrics, ...logged });
+      t.after(() => [secure, plain].map((server) => server.close()));
+      const [status, answer] = await get(portOf(secure), directory, "/metrics", "Bearer scraper");
+      assert.deepEqual([status, /cannot be collected/.test(answer)], [500, true]);
+      const at = `http://127.0.0.1:${portOf(plain)}`;
+      assert.equal((await fetch(`${at}/metrics`)).status, 500);
+      assert.equal((await fetch(`${at}/healthz`)).status, 200);
+    },
+  );
+  assert.equal(lines.length, 2);
+  for (const line of lines) {
+    assert.match(line, /the metrics cannot be collected/);
+    assert.doesNotMatch(line, /API server/);
+  }
 });

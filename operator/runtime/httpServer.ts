@@ -3,11 +3,11 @@
  * authorization, or on a port of their own over TLS, for those whom the API server allows to get /metrics.
  */
 import { readFileSync } from "node:fs";
-import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import path from "node:path";
 import type { Logger } from "pino";
-import { type Authorizer, bearerToken } from "./authorization.ts";
+import { type Access, type Authorizer, bearerToken } from "./authorization.ts";
 import type { ControllerMetrics } from "./metrics.ts";
 
 export interface Health {
@@ -15,26 +15,29 @@ export interface Health {
   ready(): boolean;
 }
 
-/** Listens on `port` of every address; 0 picks a free port. Without `metrics` it does not serve /metrics. */
-export async function serveHttp(port: number, health: Health, metrics?: ControllerMetrics): Promise<Server> {
+export interface ServedMetrics {
+  metrics: ControllerMetrics;
+  log: Logger;
+}
+
+/** Listens on `port` of every address; 0 picks a free port. Without `served` it does not serve /metrics. */
+export async function serveHttp(port: number, health: Health, served?: ServedMetrics): Promise<Server> {
   const server = createServer(async (request, response) => {
     const at = pathOf(request.url);
     if (at === "/healthz") response.writeHead(200).end("ok\n");
     else if (at === "/readyz")
       response.writeHead(health.ready() ? 200 : 503).end(health.ready() ? "ok\n" : "caches are not filled yet\n");
-    else if (at === "/metrics" && metrics !== undefined) await sendMetrics(response, metrics);
+    else if (at === "/metrics" && served !== undefined) await sendMetrics(response, served);
     else response.writeHead(404).end("not found\n");
   });
   return listening(server, port);
 }
 
-export interface SecureMetrics {
+export interface SecureMetrics extends ServedMetrics {
   port: number;
   /** Directory of tls.crt and tls.key, which may be replaced while the server runs. */
   certificates: string;
   authorizer: Authorizer;
-  metrics: ControllerMetrics;
-  log: Logger;
 }
 
 const certificateAgeMs = 60_000;
@@ -68,32 +71,50 @@ function authorized({ authorizer, metrics, log }: SecureMetrics): RequestListene
       response.writeHead(404).end("not found\n");
       return;
     }
-    const token = bearerToken(request.headers.authorization);
-    try {
-      const access = token === undefined ? "Unauthenticated" : await authorizer.mayGet("/metrics", token);
-      switch (access) {
-        case "Allowed":
-          await sendMetrics(response, metrics);
-          return;
-        case "Forbidden":
-          response.writeHead(403).end("forbidden: get on /metrics is not granted to this user\n");
-          return;
-        case "Unauthenticated":
-          response.writeHead(401).end("a valid bearer token is needed\n");
-          return;
-      }
-    } catch (error) {
-      log.warn({ error }, "the API server did not answer whether /metrics may be read");
-      response.writeHead(503).end("the API server cannot check the token now\n");
+    switch (await accessOf(request, { authorizer, log })) {
+      case "Allowed":
+        await sendMetrics(response, { metrics, log });
+        return;
+      case "Forbidden":
+        response.writeHead(403).end("forbidden: get on /metrics is not granted to this user\n");
+        return;
+      case "Unauthenticated":
+        response.writeHead(401).end("a valid bearer token is needed\n");
+        return;
+      case "Unknown":
+        response.writeHead(503).end("the API server cannot check the token now\n");
+        return;
     }
   };
 }
 
+/** Unknown: the API server did not answer. */
+async function accessOf(
+  { headers }: IncomingMessage,
+  { authorizer, log }: Pick<SecureMetrics, "authorizer" | "log">,
+): Promise<Access | "Unknown"> {
+  const token = bearerToken(headers.authorization);
+  if (token === undefined) return "Unauthenticated";
+  try {
+    return await authorizer.mayGet("/metrics", token);
+  } catch (error) {
+    log.warn({ error }, "the API server did not answer whether /metrics may be read");
+    return "Unknown";
+  }
+}
+
 const pathOf = (url: string | undefined) => url?.split("?")[0];
 
-async function sendMetrics(response: ServerResponse, { registry }: ControllerMetrics): Promise<void> {
-  const text = await registry.metrics();
-  response.writeHead(200, { "content-type": registry.contentType }).end(text);
+/** A metric that cannot be collected costs this answer only, not the process. */
+async function sendMetrics(response: ServerResponse, { metrics, log }: ServedMetrics): Promise<void> {
+  const { registry } = metrics;
+  try {
+    const text = await registry.metrics();
+    response.writeHead(200, { "content-type": registry.contentType }).end(text);
+  } catch (error) {
+    log.error({ error }, "the metrics cannot be collected");
+    response.writeHead(500).end("the metrics cannot be collected; the operator's log has the error\n");
+  }
 }
 
 async function listening<S extends Server | TlsServer>(server: S, port: number): Promise<S> {
