@@ -64,7 +64,8 @@ export const descriptions: Readonly<Record<string, string>> = {
   baseDigest: "Digest of the base model.",
   datasetDigest: "Digest of the packed data.",
   evaluationSetDigest: "Digest of the held-out examples of the task.",
-  validationDigest: "Digest of the tokens held out for validation.",
+  validationDigest:
+    "Digest of the tokens held out for validation; of an Adapter whose loss is not the plain supervised one, with the objective and the label smoothing.",
   inputs: "Facts about the inputs, enough to plan other settings on them.",
   model: "Shape of the base model, from its config.json.",
   family: "Model family; it selects the builder.",
