@@ -31,7 +31,7 @@ export interface DataReport {
    * ones.
    */
   readonly sequences: number;
-  /** Of preferences: answers in training and validation. */
+  /** For preferences: answers in training and validation. */
   readonly answers?: { readonly chosen: number; readonly rejected: number };
   /** Per epoch, as are rows. */
   readonly tokens: number;

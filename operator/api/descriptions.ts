@@ -133,10 +133,10 @@ export const descriptions: Readonly<Record<string, string>> = {
   loss: "Training loss: of a supervised training in nats per token, of preferences that of their objective.",
   evalLoss: "Validation loss, of the same kind.",
   rewardAccuracy:
-    "Of preferences: share of the last step's pairs in which the chosen answer has the higher reward (KTO: of its answers whose reward is on the right side).",
+    "For preferences: share of the last step's pairs in which the chosen answer has the higher reward (KTO: of its answers whose reward is on the right side).",
   evalRewardAccuracy: "The same share on the validation data.",
   evalRewardMargin:
-    "Of preferences: mean difference of the rewards of chosen and rejected answers on the validation data.",
+    "For preferences: mean difference of the rewards of chosen and rejected answers on the validation data.",
   tokensPerSecond: "Tokens that the model processes per second.",
   estimatedCompletionTime: "Time of completion at the present speed.",
   updatedAt: "When the operator read the progress.",

@@ -66,7 +66,7 @@ const result = {
   seconds: (performance.now() - started) / 1000,
   coreSeconds: (user + system) / 1e6 + coreSecondsOfEnded(),
   peakBytes,
-  /** Of the largest encoding process, without its program's files. */
+  /** Peak of the largest encoding process, without its program's files. */
   encoderBytes,
   datasetDigest: figures.datasetDigest,
   dataset: figures.dataset,

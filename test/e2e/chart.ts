@@ -81,7 +81,7 @@ export function chartTests(bench: () => Bench): void {
     // The Prometheus operator's own kinds.
     for (const file of await prometheusKinds()) await cluster.kubectl(["apply", "--server-side", "-f", file]);
     await cluster.kubectl(["wait", "crd", "--all", "--for=condition=Established", "--timeout=60s"]);
-    // Of the installed release, whose ServiceAccount the test pod needs.
+    // In the namespace of the installed release, whose ServiceAccount the test pod needs.
     const dryRun = ["apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "-f", "-"];
     for (const set of [everything, ["metrics.podMonitor.enabled=true", "operator.namespace=default"]]) {
       const text = await renderedText(cluster.programs.helm, { namespace: operatorNamespace, set });

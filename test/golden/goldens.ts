@@ -47,7 +47,7 @@ const caseFile = z.strictObject({
     labelSmoothing: z.number().default(0),
   }),
   loss: z.number(),
-  /** Of preferences. */
+  /** Figures of preferences. */
   rewards: z.strictObject({ accuracy: z.number().nullable(), margin: z.number() }).optional(),
   field: z.strictObject({ logits: z.number(), loss: z.number(), gradient: z.number() }),
   training: z.partialRecord(z.enum(["1e-5", "1e-8"]), curves),

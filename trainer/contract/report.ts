@@ -74,7 +74,7 @@ export const trainFigures = z.object({
   bestStep: count,
   loss: finite,
   evalLoss: finite.optional(),
-  /** Of preferences, on the validation data. */
+  /** Figures of preferences on the validation data. */
   evalRewardAccuracy: finite.optional(),
   evalRewardMargin: finite.optional(),
   evaluationBefore: exactMatch.optional(),

@@ -35,7 +35,7 @@ export interface Facts {
   /** Scores of the base, and of always giving the commonest answer. */
   readonly before: number;
   readonly majority: number;
-  /** Of the base alone. */
+  /** Figures of the base alone. */
   readonly latency: Latency;
   readonly machine: string;
 }
