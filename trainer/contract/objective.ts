@@ -131,7 +131,7 @@ export const referringTypes = ["DPO", "KTO"] as const satisfies readonly Objecti
 
 export const needsReference = ({ type }: Objective): boolean => referringTypes.some((one) => one === type);
 
-/** The content that a row of the data must have: an answer to learn, a preferred and a rejected answer, or an answer with its label. */
+/** The content of a row of the data: an answer to learn, a preferred and a rejected answer, or an answer with its label. */
 export type DataForm = "Examples" | "Pairs" | "Labelled";
 
 export const formOf: Readonly<Record<ObjectiveType, DataForm>> = {
