@@ -64,7 +64,8 @@ export const descriptions: Readonly<Record<string, string>> = {
   baseDigest: "Digest of the base model.",
   datasetDigest: "Digest of the packed data.",
   evaluationSetDigest: "Digest of the held-out examples of the task.",
-  validationDigest: "Digest of the tokens held out for validation.",
+  validationDigest:
+    "Digest of the tokens held out for validation; of an Adapter whose loss is not the plain supervised one, with the objective and the label smoothing.",
   inputs: "Facts about the inputs, enough to plan other settings on them.",
   model: "Shape of the base model, from its config.json.",
   family: "Model family; it selects the builder.",
@@ -132,10 +133,10 @@ export const descriptions: Readonly<Record<string, string>> = {
   loss: "Training loss: of a supervised training in nats per token, of preferences that of their objective.",
   evalLoss: "Validation loss, of the same kind.",
   rewardAccuracy:
-    "Share of the last step's pairs in which the chosen answer has the higher reward (KTO: of its answers whose reward is on the right side). Present for preferences.",
+    "For preferences: share of the last step's pairs in which the chosen answer has the higher reward (KTO: of its answers whose reward is on the right side).",
   evalRewardAccuracy: "The same share on the validation data.",
   evalRewardMargin:
-    "Mean difference of the rewards of chosen and rejected answers on the validation data. Present for preferences.",
+    "For preferences: mean difference of the rewards of chosen and rejected answers on the validation data.",
   tokensPerSecond: "Tokens that the model processes per second.",
   estimatedCompletionTime: "Time of completion at the present speed.",
   updatedAt: "When the operator read the progress.",

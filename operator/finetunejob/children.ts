@@ -1,6 +1,6 @@
 /** The objects that a FineTuneJob creates: prepare Job, FineTuneRun, Adapters. Pure; names derive from content. */
 import { createHash } from "node:crypto";
-import { hashVersion } from "../../trainer/contract/hashes.ts";
+import { hashVersion, validationLossDigest } from "../../trainer/contract/hashes.ts";
 import { inputLocations, locationsOf, remoteScheme } from "../../trainer/contract/locations.ts";
 import { effectiveMethod, resultOf } from "../../trainer/contract/methods/index.ts";
 import { applied } from "../../trainer/contract/setting.ts";
@@ -172,7 +172,9 @@ export function adapterOf(
         baseDigest: pins.baseDigest,
         datasetDigest: pins.datasetDigest,
         ...(evaluationSetDigest === undefined ? {} : { evaluationSetDigest }),
-        ...(validationDigest === undefined ? {} : { validationDigest }),
+        ...(validationDigest === undefined
+          ? {}
+          : { validationDigest: validationLossDigest(settings, validationDigest) }),
         trainerImage,
         numericsVersion: results.numericsVersion,
       },

@@ -1,6 +1,7 @@
 /** The gate of promotion as a table, and the steps of a FineTuneJob around it. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { FineTuneJobSpec } from "../api/fineTuneJob.ts";
 import type { Adapter } from "../api/kinds.ts";
 import type { Promotion } from "../api/promotion.ts";
 import { aJob, anAdapter, aPinnedJob, aRun, aSpec, succeeded } from "../testing/builders.ts";
@@ -138,7 +139,7 @@ const cases: readonly Case[] = [
     is: { evalLoss: "0.2", validation: "new" },
     was: { evalLoss: "0.3" },
     answer: "NotComparable",
-    says: /validation data, chat template or tokenizer differ/,
+    says: /validation data, chat template, tokenizer, training\.objective or training\.labelSmoothing differ/,
   },
   {
     name: "an Adapter of a release that did not record the validation data cannot be compared",
@@ -194,6 +195,45 @@ const cases: readonly Case[] = [
     says: /Set spec\.promotion\.adapterRef\.name: bot-/,
   },
 ];
+
+/** An Adapter of a training on the same validation data. */
+function trained(training: FineTuneJobSpec["training"], rank: number, evalLoss: string): Adapter {
+  const job = aPinnedJob(aSpec({ method: { lora: { rank } }, ...(training && { training }) }));
+  const run = aRun(job);
+  const pinned = { ...run, spec: { ...run.spec, pins: { ...run.spec.pins, validationDigest: digest("v") } } };
+  const adapter = anAdapter(job, succeeded(pinned));
+  return { ...adapter, spec: { ...adapter.spec, results: { ...adapter.spec.results!, evalLoss } } };
+}
+
+describe("validation losses", () => {
+  const answer = (is: FineTuneJobSpec["training"], was: FineTuneJobSpec["training"]) => {
+    const made = gate({ candidate: trained(is, 4, "0.2"), promoted: trained(was, 8, "0.3") }, byLoss);
+    return made.kind === "Kept" ? made.reason : made.kind;
+  };
+  const kto = { type: "KTO", beta: "0.1" } as const;
+
+  test("are compared with the same loss, also if its defaults are spelt out or other settings differ", () => {
+    const plain = trained(undefined, 4, "0.2").spec.provenance.validationDigest;
+    assert.equal(plain, digest("v"), "the plain loss keeps the digest of the data");
+    assert.equal(answer(undefined, { objective: { type: "Supervised" }, labelSmoothing: "0" }), "Passed");
+    assert.equal(answer({ objective: { type: "DPO" } }, { objective: { type: "DPO", beta: "0.10" } }), "Passed");
+    assert.equal(answer({ labelSmoothing: "0.1" }, { labelSmoothing: "0.10", learningRate: "1e-5" }), "Passed");
+  });
+
+  test("of another objective, option of it or label smoothing cannot be compared", () => {
+    const others: readonly [FineTuneJobSpec["training"], FineTuneJobSpec["training"]][] = [
+      [{ objective: { type: "DPO" } }, undefined],
+      [{ objective: { type: "DPO" } }, { objective: { type: "ORPO" } }],
+      [{ objective: { type: "DPO" } }, { objective: { type: "DPO", beta: "0.2" } }],
+      [{ objective: { type: "ORPO" } }, { objective: { type: "ORPO", lambda: "0.2" } }],
+      [{ objective: kto }, { objective: { ...kto, desirableWeight: "2" } }],
+      [{ objective: kto }, { objective: { ...kto, undesirableWeight: "2" } }],
+      [{ labelSmoothing: "0.1" }, undefined],
+      [{ labelSmoothing: "0.1" }, { labelSmoothing: "0.2" }],
+    ];
+    for (const [is, was] of others) assert.equal(answer(is, was), "NotComparable", JSON.stringify([is, was]));
+  });
+});
 
 for (const { name, promotion, is, was, answer, says = /./ } of cases) {
   test(name, () => {

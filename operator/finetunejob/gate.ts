@@ -1,7 +1,8 @@
 /**
  * The gate of promotion: may the Adapter of the spec's settings replace the promoted one? Pure. It compares figures that the
  * trainings measured: an evaluation is deterministic, so the promoted Adapter's figure on the same held-out data is known. If
- * the data, the template or the tokenizer differ, the digests of the held-out tokens do, and nothing can be compared.
+ * the data, the template or the tokenizer differ, the digests of the held-out tokens do, and nothing can be compared. The digest
+ * for the validation loss also differs if the objective or the label smoothing does, since losses then have other units.
  */
 import type { Results } from "../api/common.ts";
 import type { Adapter } from "../api/kinds.ts";
@@ -86,12 +87,15 @@ function figureOf(metric: GateMetric, results: Results | undefined): number | un
   return Number.isFinite(value) ? value : undefined;
 }
 
-/** The difference of the held-out data; undefined if they are the same. */
+/** The difference of the held-out data or of the loss; undefined if they are the same. */
 function differenceOf(metric: GateMetric, candidate: Adapter, promoted: Adapter): string | undefined {
   const member = metric === "ExactMatch" ? "evaluationSetDigest" : "validationDigest";
   const [is, was] = [candidate.spec.provenance[member], promoted.spec.provenance[member]];
   const data = metric === "ExactMatch" ? "test data" : "validation data";
   if (is === undefined || was === undefined)
     return `${is === undefined ? candidate.metadata.name : promoted.metadata.name} does not record its ${data}`;
-  return is === was ? undefined : `its ${data}, chat template or tokenizer differ`;
+  if (is === was) return undefined;
+  return metric === "ExactMatch"
+    ? "its test data, chat template or tokenizer differ"
+    : "its validation data, chat template, tokenizer, training.objective or training.labelSmoothing differ";
 }

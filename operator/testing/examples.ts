@@ -123,6 +123,13 @@ export const wrongSpecs: readonly WrongSpec[] = [
       "training.objective DPO and KTO compare with the base, of which method.full trains the weights themselves: use ORPO, or a method that trains an adapter",
   },
   {
+    name: "FISH Mask on preferences",
+    wrong: { method: { fishMask: {} }, ...preferring({ type: "ORPO" }) },
+    field: "spec.training.objective",
+    message:
+      "method.fishMask chooses its weights by the gradients of a supervised loss before the first step, and cannot learn from preferences: set training.objective to Supervised, or set method.lora",
+  },
+  {
     name: "an invalid learning rate",
     wrong: { training: { learningRate: "fast" } },
     field: "spec.training.learningRate",

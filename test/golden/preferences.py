@@ -66,7 +66,7 @@ def step_sequences(case: dict, step: int) -> list:
 
 
 def log_probs(model, sequences: list) -> list:
-    """Of every token after the first, of each sequence."""
+    """The log-probabilities of every token after the first, of each sequence."""
     found = []
     for s in sequences:
         logits = model(input_ids=torch.tensor([s["ids"]])).logits[0, -len(s["ids"]) :]
@@ -79,7 +79,7 @@ def answer_sums(model, sequences: list) -> torch.Tensor:
 
 
 def recorder() -> dict:
-    """What TRL's trainers log with; none of it enters the loss."""
+    """The members with which TRL's trainers log; none of them enters the loss."""
     gather = types.SimpleNamespace(device="cpu", gather_for_metrics=lambda x: x, gather=lambda x: x)
     metrics = {mode: collections.defaultdict(list) for mode in ("train", "eval")}
     return {"accelerator": gather, "_metrics": metrics, "_total_train_tokens": 0, "_tp_size": 1, "aux_loss_enabled": False}

@@ -4,7 +4,7 @@
  * the same spec gives the same bytes. `docs/engine.md` defines the emitted language.
  */
 
-import { resultOf } from "../contract/methods/index.ts";
+import { declarationOf, resultOf } from "../contract/methods/index.ts";
 import type { ModelConfig } from "../contract/model.ts";
 import { needsReference } from "../contract/objective.ts";
 import { referenceRefusal } from "../contract/settingsRules.ts";
@@ -141,6 +141,8 @@ function check({ model, method, training, rowTokens, microRows, recomputedBlocks
   if (method.kind === "none" && training) refuse("method none trains nothing: leave `training` out of its spec");
   if (training?.objective && needsReference(training.objective) && resultOf({ kind: method.kind }) === "Model")
     refuse(referenceRefusal(method.kind));
+  const preferenceRefusal = training?.objective && declarationOf(method.kind).preferenceRefusal;
+  if (preferenceRefusal !== undefined) refuse(preferenceRefusal);
   const counts = { rowTokens, microRows, ...generation };
   for (const [name, value] of Object.entries(counts)) {
     if (!Number.isInteger(value) || value < 1) refuse(`${name} must be a whole number from 1, and is ${value}`);

@@ -36,7 +36,7 @@ export interface SourceSettings extends DataFile {
 }
 
 export interface DatasetSettings {
-  /** What the objective learns from. */
+  /** The content of a row, which the objective learns from. */
   form: DataForm;
   sources: readonly SourceSettings[];
   validation: { kind: "none" } | { kind: "fraction"; fraction: number } | { kind: "source"; file: DataFile };

@@ -45,9 +45,9 @@ export interface ModelValues {
   /** c·tanh(x/c) of attention's scores and of the logits. Absent: none. */
   readonly attentionSoftcap?: number;
   readonly logitSoftcap?: number;
-  /** Granite's factors of embeddings, of each branch's output, and the divisor of the logits. */
   /** The weights of a token's experts are the softmax over these alone, not over all. */
   readonly normalizesExperts?: boolean;
+  /** Granite's factors of embeddings, of each branch's output, and the divisor of the logits. */
   readonly multipliers?: { readonly embedding: number; readonly residual: number; readonly logits: number };
 }
 

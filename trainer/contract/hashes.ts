@@ -132,6 +132,16 @@ export function runHash(spec: TrainingSpec, pins: Pins): string {
   return sha256(canonicalJson({ hashVersion, kind: "run", content, settings: settings(spec) }));
 }
 
+/**
+ * Two trainings have comparable validation losses if these digests are equal: that of the held-out tokens, for another loss than
+ * the supervised one hashed with the objective and its label smoothing.
+ */
+export function validationLossDigest(spec: TrainingSpec, validationDigest: string): string {
+  const { objective, labelSmoothing } = canonical(trainingTable, appliedTraining(spec));
+  if (objective === undefined && labelSmoothing === undefined) return validationDigest;
+  return `sha256:${sha256(canonicalJson({ hashVersion, kind: "validationLoss", validationDigest, objective, labelSmoothing }))}`;
+}
+
 /** The canonical form of an export: writing out a default does not change it. */
 export const canonicalExport = ({ name, merged }: ExportEntry): string =>
   canonicalJson({ name, merged: canonical(mergedTable, effectiveExport({ merged })) });

@@ -1,5 +1,5 @@
 /**
- * What a training minimises: the loss of examples (Supervised), or of preferences between answers. Each field applies to the
+ * The loss that a training minimises: that of examples (Supervised), or of preferences between answers. Each field applies to the
  * types that `appliesTo` lists; it has no value for the others, and is refused there.
  */
 import { z } from "zod";
@@ -89,7 +89,7 @@ function onlyWhereApplied(field: Field): Rule<WrittenOf<typeof table>> {
 
 export const objective = later(
   section(table, {
-    description: "What the training minimises. Default Supervised.",
+    description: "The loss that the training minimises. Default Supervised.",
     rules: (Object.keys(appliesTo) as Field[]).map(onlyWhereApplied),
   }),
 );
@@ -131,7 +131,7 @@ export const referringTypes = ["DPO", "KTO"] as const satisfies readonly Objecti
 
 export const needsReference = ({ type }: Objective): boolean => referringTypes.some((one) => one === type);
 
-/** What a row of the data must hold: an answer to learn, a preferred and a rejected answer, or an answer with its label. */
+/** The content of a row of the data: an answer to learn, a preferred and a rejected answer, or an answer with its label. */
 export type DataForm = "Examples" | "Pairs" | "Labelled";
 
 export const formOf: Readonly<Record<ObjectiveType, DataForm>> = {

@@ -27,7 +27,7 @@ const progressLine = z.object({
   epoch: finite.optional(),
   loss: finite.optional(),
   evalLoss: finite.optional(),
-  /** Of preferences: share of the pairs in which the chosen answer has the higher reward, and the mean difference. */
+  /** For preferences: share of the pairs in which the chosen answer has the higher reward, and the mean difference. */
   rewardAccuracy: finite.optional(),
   rewardMargin: finite.optional(),
   evalRewardAccuracy: finite.optional(),

@@ -20,7 +20,7 @@ export const prepareFigures = z.object({
   baseDigest: digest,
   datasetDigest: digest,
   evaluationSetDigest: digest.optional(),
-  /** Digest of the tokens that are held out for validation, and of which of them carry loss. */
+  /** Digest of the tokens that are held out for validation, of which of them carry loss, and of the answers' roles. */
   validationDigest: digest.optional(),
   model: modelConfig,
   /** Stored type of the base's tensors; if its linear layers were quantised, of the other tensors. */
@@ -74,7 +74,7 @@ export const trainFigures = z.object({
   bestStep: count,
   loss: finite,
   evalLoss: finite.optional(),
-  /** Of preferences, on the validation data. */
+  /** Figures of preferences on the validation data. */
   evalRewardAccuracy: finite.optional(),
   evalRewardMargin: finite.optional(),
   evaluationBefore: exactMatch.optional(),

@@ -36,7 +36,7 @@ export const prepareFileSchema = z.strictObject({
   prepareKey: hex(64),
   baseModel: trainingSpec.shape.baseModel,
   dataset: trainingSpec.shape.dataset,
-  /** What rows must hold; absent: examples. */
+  /** The content that rows must have; absent: examples. */
   form: z.enum(["Pairs", "Labelled"]).optional(),
   evaluation: trainingSpec.shape.evaluation,
   /** Set if the base is quantised for the method. */

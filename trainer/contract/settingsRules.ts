@@ -197,6 +197,16 @@ function keepsBase(kind: string): Rule<Spec> {
   };
 }
 
+/** A method that trains on examples alone. */
+function needsSupervised(kind: string, message: string): Rule<Spec> {
+  return {
+    cel: `!has(self.method.${kind}) || ${typeCel} == 'Supervised'`,
+    holds: (spec) => spec.method[kind] === undefined || typeOf(spec) === "Supervised",
+    message,
+    fieldPath: ".training.objective",
+  };
+}
+
 /** The rules of `trainingSpec`, and of every type that has its members. */
 export const specRules: readonly Rule<Spec>[] = [
   needsValidation("training.evaluation", "has(self.training.evaluation)", ({ evaluation }) => evaluation !== undefined),
@@ -214,6 +224,9 @@ export const specRules: readonly Rule<Spec>[] = [
   supervisedOnly("trainOn", "which learn the chosen and the rejected answers"),
   supervisedOnly("textOverlap", "whose data hold no long texts"),
   ...declarations.flatMap(({ kind, result }) => (result === "Model" ? [keepsBase(kind)] : [])),
+  ...declarations.flatMap(({ kind, preferenceRefusal }) =>
+    preferenceRefusal === undefined ? [] : [needsSupervised(kind, preferenceRefusal)],
+  ),
   ...declarations.flatMap(({ kind, nf4Refusal }) =>
     nf4Refusal === undefined ? [] : [needsPlainBase(kind, nf4Refusal)],
   ),

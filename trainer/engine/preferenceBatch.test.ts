@@ -90,6 +90,30 @@ test("the divergence is estimated on each prompt with the answer before it, for 
   assert.deepEqual([...batch!.inputs.segment!], [0, 0, 1, 1, 2, 2, 2, 3]);
 });
 
+test("the divergence takes no answer of the prompt itself: it steps back to the nearest example of another prompt", () => {
+  const answered = (prompts: readonly number[], packedAs: readonly (readonly number[])[]) => {
+    const examples = prompts.map((prompt, index) => ({
+      ...{ tokens: Uint32Array.of(prompt, 7, 100 + index), trained: Uint8Array.of(0, 0, 1) },
+      ...{ source: 0, line: index + 1, role: index % 2 === 0 ? ("chosen" as const) : ("rejected" as const) },
+    }));
+    const set = new PackedDataset(encodeDataset(examples, packedAs, 10));
+    const rows = packedAs.map((_, row) => row);
+    const wide = { rowTokens: 10, microRows: 1, trainedRowBuckets: [10] };
+    return [...divergenceBatches(set, rows, wide, rope)].flatMap(({ inputs, trained }) =>
+      trained.map((_, at) => inputs.target![at]! - 100),
+    );
+  };
+  const pairs = [
+    [0, 1],
+    [2, 3],
+    [4, 5],
+  ];
+  assert.deepEqual(answered([1, 1, 2, 2, 3, 3], pairs), [5, 5, 1, 1, 3, 3]);
+  assert.deepEqual(answered([1, 2, 3, 4, 5, 6], pairs), [5, 0, 1, 2, 3, 4], "distinct prompts take the one before");
+  assert.deepEqual(answered([1, 2, 2, 2, 1, 1], pairs), [3, 0, 0, 0, 3, 3], "around the end of the step");
+  assert.deepEqual(answered([1, 1], [[0, 1]]), [1, 0], "one prompt alone has no other answer");
+});
+
 test("a pair whose answers do not alternate is an error", () => {
   const dpo = { type: "DPO", beta: 0.1 } as const;
   const odd = new PackedDataset(encodeDataset(answers, [[1, 0]], 10));

@@ -120,8 +120,8 @@ function pairWeights(chosen: readonly boolean[], pairs: number, weight: number):
 }
 
 /**
- * Each prompt with the answer of the example before it, the first with the last one's, packed one after another:
- * on such answers the model's distance from its reference is not what the training has taught it.
+ * Each prompt with the answer of the nearest example before it that has another prompt, the first with the last one's, packed
+ * one after another: on such answers the model's distance from its reference is not what the training has taught it.
  */
 export function* divergenceBatches(
   dataset: PackedDataset,
@@ -130,12 +130,38 @@ export function* divergenceBatches(
   rope: RopeTable,
 ): Generator<Batch> {
   const examples = rows.flatMap((row) => segmentsOf(dataset, row).map(({ example }) => example));
-  const length = (index: number) => mismatchedLength(dataset, examples, index, shape.rowTokens);
+  const others = othersOf(dataset, examples);
+  const parts = (index: number) => partsOf(dataset, examples, index, others[index]!);
+  const length = (index: number) => mismatchedLength(parts(index), shape.rowTokens);
   for (const part of partition(nextFit(examples.length, length, shape.rowTokens), shape.microRows)) {
-    const segments = part.map((row) => row.map((index) => mismatched(dataset, examples, index, shape.rowTokens)));
+    const segments = part.map((row) => row.map((index) => mismatched(parts(index), index, shape.rowTokens)));
     const batch = layOutRows(segments, shape, rope);
     yield { ...batch, inputs: { ...batch.inputs, ...answerInputs(batch, segments.flat(), "KTO") } };
   }
+}
+
+/** For each example the nearest one before it, in a circle, whose prompt differs; the one before it if all are equal. */
+function othersOf(dataset: PackedDataset, examples: readonly number[]): number[] {
+  const before = (index: number) => (index === 0 ? examples.length : index) - 1;
+  const others = examples.map((_, index) => before(index));
+  const differs = others.map((other, index) => !samePrompt(dataset, examples[index]!, examples[other]!));
+  const first = differs.indexOf(true);
+  if (first === -1) return others;
+  for (let step = 1; step < examples.length; step++) {
+    const index = (first + step) % examples.length;
+    if (!differs[index]) others[index] = others[before(index)]!;
+  }
+  return others;
+}
+
+function samePrompt(dataset: PackedDataset, one: number, two: number): boolean {
+  const [a, b] = [promptOf(dataset, one), promptOf(dataset, two)];
+  return a.length === b.length && a.every((token, at) => token === b[at]);
+}
+
+function promptOf(dataset: PackedDataset, example: number): Uint32Array {
+  const { tokens, trained } = segmentOf(dataset, example);
+  return tokens.subarray(0, trained.indexOf(1));
 }
 
 /** Rows of items, each in the last row if that holds it. */
@@ -161,22 +187,20 @@ interface Parts {
   readonly start: number;
 }
 
-/** The prompt of an example, and the answer of the one before it. */
-function partsOf(dataset: PackedDataset, examples: readonly number[], index: number): Parts {
+/** The prompt of an example, and the answer of another one. */
+function partsOf(dataset: PackedDataset, examples: readonly number[], index: number, other: number): Parts {
   const prompt = segmentOf(dataset, examples[index]!);
-  const answer = segmentOf(dataset, examples.at(index - 1)!);
+  const answer = segmentOf(dataset, examples[other]!);
   return { prompt, answer, end: prompt.trained.indexOf(1), start: answer.trained.indexOf(1) };
 }
 
-function mismatchedLength(dataset: PackedDataset, examples: readonly number[], index: number, most: number): number {
-  const { answer, end, start } = partsOf(dataset, examples, index);
-  return Math.min(most, end + answer.tokens.length - start);
-}
+const mismatchedLength = ({ answer, end, start }: Parts, most: number): number =>
+  Math.min(most, end + answer.tokens.length - start);
 
 /** Cut off at the end where a row does not hold it. */
-function mismatched(dataset: PackedDataset, examples: readonly number[], index: number, most: number): Segment {
-  const { prompt, answer, end, start } = partsOf(dataset, examples, index);
-  const length = Math.min(most, end + answer.tokens.length - start);
+function mismatched(parts: Parts, index: number, most: number): Segment {
+  const { prompt, answer, end, start } = parts;
+  const length = mismatchedLength(parts, most);
   const [tokens, trained] = [new Uint32Array(length), new Uint8Array(length)];
   tokens.set(prompt.tokens.subarray(0, end));
   tokens.set(answer.tokens.subarray(start, start + length - end), end);

@@ -131,12 +131,12 @@ test("the reference's pass keeps nothing: DPO's activations are at most a twenti
   assert.equal(dpo.weights, supervised.weights, "the reference is the base's own weights");
 });
 
-test("a plan refuses a reference that a training of the whole model would not keep", () => {
+function planOf(method: TrainingSpec["method"], type: Objective["type"]) {
   const settings = effectiveSettings({
     baseModel: { uri: "file:///base" },
     dataset: { sources: [{ uri: "file:///data" }], maxSequenceLength: 32 },
-    method: { full: {} },
-    training: { objective: { type: "DPO" } },
+    method,
+    training: { objective: { type } },
   });
   const dataset = { rows: 4, examples: 8, tokens: 100, validationExamples: 0, testExamples: 0 };
   const input = {
@@ -147,5 +147,25 @@ test("a plan refuses a reference that a training of the whole model would not ke
     target: cpuTarget(1),
     isRemote: false,
   } as const;
-  assert.throws(() => plan({ ...input, availableBytes: 1e9 }), /compare with the base, of which method\.full/);
+  return plan({ ...input, availableBytes: 1e9 });
+}
+
+test("a plan refuses a reference that a training of the whole model would not keep", () => {
+  assert.throws(() => planOf({ full: {} }, "DPO"), /compare with the base, of which method\.full/);
+});
+
+test("a plan refuses FISH Mask with every objective of preferences", () => {
+  for (const type of ["DPO", "ORPO", "KTO"] as const)
+    assert.throws(
+      () => planOf({ fishMask: {} }, type),
+      /method\.fishMask .* cannot learn from preferences: set .* Supervised/,
+    );
+  assert.ok(planOf({ fishMask: {} }, "Supervised"));
+});
+
+test("EVA's pass before training runs with KTO", async (t) => {
+  const method = { lora: { rank: 2, initialization: "EVA" as const } };
+  const tiny = await make(t, { type: "KTO" }, { method, training: { maxSteps: 2 } });
+  const { figures } = await runTrain(await tiny.trainFile(), tiny.context());
+  assert.equal(figures.steps, 2);
 });

@@ -57,6 +57,21 @@ test("the validation data have a digest of their own, which the training data an
   assert.equal((await runPrepare(made.file, made.context)).figures.validationDigest, undefined);
 });
 
+test("another label of a held-out answer changes the digest of the validation data", async (t) => {
+  const made = await place(t);
+  const train = `${made.directory}/answers.jsonl`;
+  const held = `${made.directory}/held.jsonl`;
+  const row = (label: boolean) => `${JSON.stringify({ prompt: "is 7 even?", completion: "no", label })}\n`;
+  await writeFile(train, `${JSON.stringify({ prompt: "is 8 even?", completion: "yes", label: true })}\n`);
+  const prepared = async (label: boolean) => {
+    await writeFile(held, row(label));
+    const { evaluation: _, ...file } = made.file;
+    const dataset = { ...file.dataset, sources: [{ uri: `file://${train}` }], validation: { uri: `file://${held}` } };
+    return (await runPrepare({ ...file, form: "Labelled", dataset }, made.context)).figures.validationDigest;
+  };
+  assert.notEqual(await prepared(true), await prepared(false));
+});
+
 test("a missing object is staged again", async (t) => {
   const { file, context, objects } = await place(t);
   const { figures } = await runPrepare(file, context);

@@ -84,14 +84,15 @@ async function stage(
   };
 }
 
-/** Two trainings with the same digest have comparable validation losses. */
-function digestOf({ lengths, read }: Sequences): string {
+/** Two trainings with the same digest and loss have comparable validation losses (`validationLossDigest`). */
+function digestOf({ lengths, roles, read }: Sequences): string {
   const hash = createHash("sha256");
   for (const [index, length] of lengths.entries()) {
     const words = new Uint32Array(length);
     read(index, words);
     hash.update(Uint32Array.of(length)).update(words);
   }
+  if (roles) hash.update(roles);
   return `sha256:${hash.digest("hex")}`;
 }
 

@@ -256,8 +256,8 @@ test("the adapter has the best or the last weights, as configured, and another s
 });
 
 /** A training whose base has a changed final norm. */
-async function withFinalNorm(t: TestContext, byte: number): Promise<TinyTraining> {
-  const training = await TinyTraining.make(t);
+async function withFinalNorm(t: TestContext, byte: number, options: TinyOptions = {}): Promise<TinyTraining> {
+  const training = await TinyTraining.make(t, options);
   const path = `${training.directory}/base/model.safetensors`;
   const file = await readFile(path);
   decodeTensors(file).get("model.norm.weight")!.data.fill(byte);
@@ -278,7 +278,23 @@ test("a loss that is not finite at step 1 stops the run, names the example and d
 
 test("a gradient that is exactly zero stops the run", async (t) => {
   const training = await withFinalNorm(t, 0);
-  await assert.rejects(runTrain(await training.trainFile(), training.context()), { code: 21, reason: "GradientZero" });
+  await assert.rejects(runTrain(await training.trainFile(), training.context()), {
+    ...{ code: 21, reason: "GradientZero" },
+    message: /check dataset\.trainOn and the rows that begin with/,
+  });
+});
+
+test("a gradient that is exactly zero names the objective of preferences, not dataset.trainOn", async (t) => {
+  const rows = Array.from({ length: 10 }, (_, index) => ({
+    prompt: `${index}`,
+    chosen: `yes ${index}`,
+    rejected: `no ${index}`,
+  }));
+  const training = await withFinalNorm(t, 0, { rows, training: { objective: { type: "DPO" } } });
+  await assert.rejects(runTrain(await training.trainFile(), training.context()), {
+    ...{ code: 21, reason: "GradientZero" },
+    message: /check the options of training\.objective DPO and the answers in the rows that begin with/,
+  });
 });
 
 test("a changed object is detected before training", async (t) => {

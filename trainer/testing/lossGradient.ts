@@ -7,7 +7,7 @@ import { cast } from "../ops/cast/op.ts";
 import { centralDifferences, GraphRunner } from "./graphs.ts";
 
 export interface LossOp {
-  /** Of the differentiated vector `x`. */
+  /** Data type of the differentiated vector `x`. */
   readonly dtype: DataType;
   readonly at: readonly number[];
   readonly inputs: Readonly<Record<string, { readonly dtype: DataType; readonly values: readonly number[] }>>;

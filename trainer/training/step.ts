@@ -87,7 +87,18 @@ const beforeUpdates =
   "no weight was updated before, so the base model itself overflows on this text: check that its weights and its " +
   "config.json belong together";
 
-function checkGradient({ dataset, nameOf }: StepParts, step: number, rows: readonly number[], norm: number): void {
+/** The settings and the data that can make a gradient zero. */
+const causesOfZero = ({ objective: { type } }: TrainingSettings): string =>
+  type === "Supervised"
+    ? "dataset.trainOn and the"
+    : `the options of training.objective ${type} and the answers in the`;
+
+function checkGradient(
+  { dataset, nameOf, settings }: StepParts,
+  step: number,
+  rows: readonly number[],
+  norm: number,
+): void {
   const first = nameOf(dataset.rowStart[rows[0]!]!);
   if (!Number.isFinite(norm)) {
     const way = step === 1 ? beforeUpdates : "lower training.learningRate";
@@ -99,7 +110,7 @@ function checkGradient({ dataset, nameOf }: StepParts, step: number, rows: reado
   if (norm === 0) {
     throw diverged(
       "GradientZero",
-      `step ${step}: the gradient is exactly zero, so the run would learn nothing; check dataset.trainOn and the rows that begin with ${first}`,
+      `step ${step}: the gradient is exactly zero, so the run would learn nothing; check ${causesOfZero(settings)} rows that begin with ${first}`,
     );
   }
 }

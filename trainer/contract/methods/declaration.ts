@@ -43,6 +43,8 @@ interface Words<Kind extends string, Table extends SettingTable> {
   readonly result: MethodResult;
   /** Why this method cannot train a base in NF4, and what to do; absent if it can. */
   readonly nf4Refusal?: string;
+  /** Why this method cannot train on preferences, and what to do; absent if it can. */
+  readonly preferenceRefusal?: string;
   /** Why the result cannot be merged into the base's weights, and what to do; absent if it can. */
   readonly mergeRefusal?: string;
   /**

@@ -12,6 +12,8 @@ export const fishMask = declareMethod({
   result: "Adapter",
   nf4Refusal:
     "method.fishMask chooses among the base's own weights by their gradients, and the 4-bit codes of NF4 have none: remove quantization, or set method.lora",
+  preferenceRefusal:
+    "method.fishMask chooses its weights by the gradients of a supervised loss before the first step, and cannot learn from preferences: set training.objective to Supervised, or set method.lora",
   smaller: { kind: "lora" },
   settings: {
     density: decimalSetting(
