@@ -72,6 +72,19 @@ export const readTrainedRows = (members: PeftMembers): TrainedTokens =>
 const isKey = new RegExp(`\\.${trainedRowsName.replaceAll(".", "\\.")}$`);
 export const isTrainedRowsKey = (key: string): boolean => isKey.test(key);
 
+/** The error for an adapter without the rows of its `trainable_token_indices`; `has` knows its tensors by their own names. */
+export function missingRowsFault(
+  { trainableTokens }: { trainableTokens: TrainedTokens },
+  has: (own: string) => boolean,
+): string | undefined {
+  for (const [name, tensor] of Object.entries(tensors)) {
+    const rows = trainableTokens[name as keyof typeof tensors] ?? [];
+    const key = tensor.replace(/weight$/, trainedRowsName);
+    if (rows.length > 0 && !has(key)) return `trainable_token_indices names tokens, but ${key} is missing`;
+  }
+  return undefined;
+}
+
 /** The error for a tensor that does not have one row per trained token. */
 export function trainedRowsKeyFault(
   { key, shape }: StoredShape,

@@ -85,7 +85,7 @@ test("an adapter with an option that the trainer does not compute is refused by 
   const changes: [object, RegExp][] = [
     [{ lora_bias: true }, /lora_bias/],
     [{ peft_type: "OFT" }, /peft_type/],
-    [{ trainable_token_indices: [1] }, /trainable_token_indices/],
+    [{ trainable_token_indices: ["a"] }, /trainable_token_indices/],
     [{ rank_pattern: { "^q_proj": 4 } }, /rank_pattern/],
     [{ r: -1 }, /r is -1; it must be a whole number from 1 to 4096/],
   ];

@@ -7,7 +7,13 @@ import { type ConfigFacts, type NamedValues, type PeftFormat, peftPrefix, type S
 import type { PeftMembers } from "../peftMembers.ts";
 import { patterns, readPatterns, readSelection, selection, targetsOf } from "../peftTargets.ts";
 import { isTrainedTensor, ownNameOf, peftNameOf, repeatsHead, type Saved, tiedTensors } from "../savedModules.ts";
-import { isTrainedRowsKey, readTrainedRows, trainedRowsConfig, trainedRowsKeyFault } from "../trainedRows.ts";
+import {
+  isTrainedRowsKey,
+  missingRowsFault,
+  readTrainedRows,
+  trainedRowsConfig,
+  trainedRowsKeyFault,
+} from "../trainedRows.ts";
 import { updateOf } from "../update.ts";
 import { embeddingFault, isEmbeddingKey, repeatedEmbedding, turned } from "./embedding.ts";
 import { isEva, padded, patternsOf, trimmed } from "./eva.ts";
@@ -131,6 +137,8 @@ export const loraPeft: PeftFormat<LoraSettings> = {
   }),
   fault(tensor, settings, has) {
     const { embedding, head } = tiedTensors;
+    const missing = missingRowsFault(settings, (own) => has(peftPrefix + own));
+    if (missing !== undefined) return missing;
     const own = tensor.key.startsWith(peftPrefix) ? ownNameOf(tensor.key.slice(peftPrefix.length)) : undefined;
     if (own !== undefined && isTrainedTensor(own, settings)) return undefined;
     if (own !== undefined && isTrainedRowsKey(own)) return trainedRowsKeyFault(tensor, own, settings);
