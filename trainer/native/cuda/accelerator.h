@@ -5,12 +5,11 @@
 #pragma once
 
 #include <map>
-#include <string>
 #include <vector>
 
 #include "../runtime/memory.h"
 #include "../generated/ops.h"
-#include "driver.h"
+#include "deviceBuffer.h"
 #include "launch.h"
 
 namespace luthier::cuda {
@@ -28,7 +27,6 @@ class Accelerator final : public Launcher {
  public:
   // The regions stay where they are for the accelerator's life. Throws an Error: no driver, no device, or no memory.
   Accelerator(const Mapping& state, const Mapping& arena, const Mapping& io);
-  ~Accelerator();
   Accelerator(const Accelerator&) = delete;
   Accelerator& operator=(const Accelerator&) = delete;
 
@@ -50,11 +48,10 @@ class Accelerator final : public Launcher {
   struct Mirror {
     const uint8_t* host = nullptr;
     int64_t bytes = 0;
-    DeviceAddress device = 0;
+    DeviceBuffer device;
   };
   enum Place { state, arena, io, placeCount };
 
-  DeviceAddress allocate(int64_t bytes, const std::string& what);
   uint8_t* onDevice(const uint8_t* host);
   Tensor onDevice(const Tensor& tensor);
   void permit();
@@ -62,7 +59,7 @@ class Accelerator final : public Launcher {
   const Driver& driver_;
   Mirror regions_[placeCount];
   std::map<const uint8_t*, Mirror> weights_;
-  Mirror scratch_, dynamicMaps_;
+  DeviceBuffer scratch_, dynamicMaps_;
   // The present instruction.
   Opcode opcode_ = Opcode::release;
   std::vector<Tensor> operands_;

@@ -12,7 +12,8 @@ struct Arguments {
   Tensor operands[maxOperands];
   int32_t attributes[maxAttributes];
   uint32_t present;  // a bit for each operand
-  int32_t pass;      // of an op that launches several kernels
+  int32_t pass;      // which of an op's launches of a kernel, by the op's meaning
+  int32_t count;     // how many things a launch takes, by the op's meaning
   uint8_t* scratch;  // of the op, at least as large as its launches asked for
   const float* dynamicMaps;  // 256 values of the signed map of 8 bits, then 256 of the unsigned one
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "device.h"
+#include "launch.h"
 
 namespace luthier::cuda {
 
@@ -26,7 +27,6 @@ __device__ __forceinline__ float dot(const A* a, const B* b, int64_t count) {
   return sum;
 }
 
-inline constexpr int32_t attentionThreads = 128;  // and keys a step
 inline constexpr int32_t columnsPerThread = 4;    // heads are up to 512 wide
 
 struct SoftmaxResult {

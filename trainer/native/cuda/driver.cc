@@ -38,6 +38,19 @@ const Driver& driver() {
   return loaded;
 }
 
+void* openGpu() {
+  const Driver& d = driver();
+  d.check(d.cuInit(0), "the NVIDIA driver could not be started");
+  int count = 0, device = 0;
+  d.check(d.cuDeviceGetCount(&count), "the GPUs could not be counted");
+  if (count == 0) throw Error("the NVIDIA driver has no GPU: request one for the pod (nvidia.com/gpu), or use the backend cpu");
+  void* context = nullptr;
+  d.check(d.cuDeviceGet(&device, 0), "GPU 0 could not be opened");
+  d.check(d.cuDevicePrimaryCtxRetain(&context, device), "GPU 0 could not be opened");
+  d.check(d.cuCtxSetCurrent(context), "GPU 0 could not be used");
+  return context;
+}
+
 void Driver::check(Result result, const std::string& what) const {
   if (result == success) return;
   const char *name = nullptr, *text = nullptr;

@@ -21,4 +21,7 @@ struct Driver {
 // LUTHIER_CUDA_DRIVER, else libcuda.so.1. Throws an Error if it cannot be loaded or is too old.
 const Driver& driver();
 
+// Opens GPU 0 and makes it the calling thread's. Returns its context. Throws an Error if there is none.
+void* openGpu();
+
 }  // namespace luthier::cuda

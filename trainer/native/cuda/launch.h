@@ -14,6 +14,7 @@ struct Launch {
   int32_t threads = 256;
   int32_t sharedBytes = 0;  // dynamic
   int32_t pass = 0;         // Arguments::pass
+  int32_t count = 0;        // Arguments::count
 };
 
 class Launcher {
@@ -26,6 +27,11 @@ class Launcher {
  protected:
   ~Launcher() = default;
 };
+
+// The kernels of product.cuh and attention.cuh are written for these shapes.
+inline constexpr int32_t tileRows = 64, tileColumns = 64;
+inline constexpr int32_t fmaThreads = 256, mmaThreads = 128;
+inline constexpr int32_t attentionThreads = 128;
 
 constexpr int64_t ceilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -43,7 +49,7 @@ struct ProductNames {
 
 inline Launch product(const ProductNames& names, DType activation, int64_t rows, int64_t columns) {
   const bool bf16 = activation == DType::bf16;
-  return {bf16 ? names.bf16 : names.f32, ceilDivide(columns, 64), ceilDivide(rows, 64), 1, bf16 ? 128 : 256};
+  return {bf16 ? names.bf16 : names.f32, ceilDivide(columns, tileColumns), ceilDivide(rows, tileRows), 1, bf16 ? mmaThreads : fmaThreads};
 }
 
 }  // namespace luthier::cuda

@@ -9,9 +9,8 @@ namespace luthier::cuda {
 __device__ __forceinline__ float nf4ScaleOf(const Tensor& t, int64_t block, const float* dynamicMap) {
   if (!t.nestedAbsmax) return reinterpret_cast<const float*>(t.absmax)[block];
   const auto* nested = reinterpret_cast<const float*>(t.nestedAbsmax);
-  const int64_t blocks = (t.count() + nf4Block - 1) / nf4Block, nestedBlocks = (blocks + nf4NestedBlock - 1) / nf4NestedBlock;
   const float product = dynamicMap[t.absmax[block]] * nested[block / nf4NestedBlock];  // rounded by itself: no contraction
-  return product + nested[nestedBlocks];
+  return product + nested[nf4NestedBlocks(t)];
 }
 
 __device__ __forceinline__ float nf4ValueOf(const Tensor& t, int64_t element, const float* dynamicMap) {

@@ -5,11 +5,10 @@
 // sums in F32. The sum runs over k in order, whatever the number of rows.
 #pragma once
 
+#include "launch.h"
 #include "nf4.cuh"
 
 namespace luthier::cuda {
-
-inline constexpr int32_t tileRows = 64, tileColumns = 64;
 
 // Element (i, k) is t[i][k], or t[k][i] if transposed.
 struct Factor {
@@ -38,7 +37,7 @@ __device__ __forceinline__ void fillTile(const Factor& f, int64_t first, int64_t
 // 256 threads, each with 4 × 4 results that lie 16 rows and 16 columns apart.
 class FmaTile {
  public:
-  static constexpr int32_t threads = 256, depth = 16;
+  static constexpr int32_t threads = fmaThreads, depth = 16;
   struct Shared {
     float a[depth][tileRows + 1], b[depth][tileColumns + 1];
   };
@@ -96,7 +95,7 @@ __device__ __forceinline__ void multiplyBf16(float (&d)[4], const uint32_t (&a)[
 // 128 threads: four warps of 32 × 32 results, each 2 × 4 tiles of mma.
 class MmaTile {
  public:
-  static constexpr int32_t threads = 128, depth = 32;
+  static constexpr int32_t threads = mmaThreads, depth = 32;
   static constexpr int32_t pitch = depth + 8;  // a row begins four banks behind the one above it: fragments have no conflicts
   struct Shared {
     uint16_t a[tileRows][pitch], b[tileColumns][pitch];

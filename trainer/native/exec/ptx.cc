@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "../cuda/driver.h"
+#include "../cuda/deviceBuffer.h"
 #include "../runtime/error.h"
 
 namespace luthier {
@@ -32,25 +32,21 @@ std::string textOf(const std::string& path) {
 int run(int count, char** values) {
   if (count != 5) throw Error("usage: luthier-ptx FILE ENTRY BLOCKS THREADS < BUFFER > RESULT");
   const cuda::Driver& d = cuda::driver();
-  d.check(d.cuInit(0), "the driver could not be started");
-  int device = 0;
-  void *context = nullptr, *module = nullptr, *function = nullptr;
-  d.check(d.cuDeviceGet(&device, 0), "GPU 0 could not be opened");
-  d.check(d.cuDevicePrimaryCtxRetain(&context, device), "GPU 0 could not be opened");
-  d.check(d.cuCtxSetCurrent(context), "GPU 0 could not be used");
+  cuda::openGpu();
+  void *module = nullptr, *function = nullptr;
   const std::string text = textOf(values[1]);
   d.check(d.cuModuleLoadData(&module, text.c_str()), values[1]);
   d.check(d.cuModuleGetFunction(&function, module, values[2]), values[2]);
   std::vector<uint8_t> buffer = readAll(stdin);
-  cuda::DeviceAddress address = 0;
   auto bytes = static_cast<uint32_t>(buffer.size());
-  d.check(d.cuMemAlloc_v2(&address, bytes), "no memory for the buffer");
-  d.check(d.cuMemcpyHtoD_v2(address, buffer.data(), bytes), "the copy to the GPU failed");
+  const cuda::DeviceBuffer onGpu(bytes, "the buffer");
+  onGpu.upload(buffer.data(), bytes);
+  cuda::DeviceAddress address = onGpu.address();
   void* parameters[] = {&address, &bytes};
   const auto number = [](const char* word) { return static_cast<unsigned>(std::strtoul(word, nullptr, 10)); };
   d.check(d.cuLaunchKernel(function, number(values[3]), 1, 1, number(values[4]), 1, 1, 0, nullptr, parameters, nullptr), "the launch failed");
   d.check(d.cuCtxSynchronize(), "the kernel failed");
-  d.check(d.cuMemcpyDtoH_v2(buffer.data(), address, bytes), "the copy from the GPU failed");
+  onGpu.download(buffer.data(), bytes);
   std::fwrite(buffer.data(), 1, buffer.size(), stdout);
   return 0;
 }

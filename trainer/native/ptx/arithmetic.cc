@@ -3,7 +3,6 @@
 // The approximate functions of a GPU have no defined bits: here they are the correctly rounded ones, within their stated bounds.
 #include <cfenv>
 #include <cmath>
-#include <limits>
 
 #include "opcodes.h"
 

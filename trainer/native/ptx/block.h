@@ -46,7 +46,6 @@ class Block {
   uint64_t sharedToGeneric(uint64_t address) const { return sharedBase() + address; }
   uint64_t genericToShared(uint64_t address) const { return address - sharedBase(); }
 
-  LaunchState& launch() { return launch_; }
   [[noreturn]] void fail(const Warp& warp, const Instruction& instruction, int32_t lane, const std::string& what) const;
 
  private:

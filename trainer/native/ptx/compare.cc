@@ -1,7 +1,6 @@
 // setp: a comparison into a predicate, joined to another predicate where asked. PTX ISA 9.0, 9.7.6.
 #include <cmath>
 
-#include "../runtime/error.h"
 #include "opcodes.h"
 
 namespace luthier::ptx {
@@ -10,7 +9,6 @@ namespace {
 template <class T, class Compare, class Join>
 void compared(Warp& w, const Instruction& i, uint32_t mask, Compare compare, Join join) {
   const bool joins = i.operands.size() > 3;
-  if (joins && i.text.find('|') != std::string::npos) throw Error("setp with two results is not known");
   forLanes(mask, [&](int32_t l) {
     const bool result = compare(as<T>(w.value(i.reg(1), l)), as<T>(w.value(i.reg(2), l)));
     const bool other = joins && (w.value(i.reg(3), l) & 1) != 0;

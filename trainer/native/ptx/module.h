@@ -72,7 +72,6 @@ struct Module {
   std::map<std::string, Entry> entries;
   std::vector<Variable> globals;  // initialised constants
   std::vector<uint8_t> globalBytes;
-  int32_t target = 0;  // sm_80: 80
 };
 
 // Throws an Error with the line of what it cannot read; an opcode without a handler is one.

@@ -1,6 +1,5 @@
 // Reads the PTX that nvcc writes: one module, entries without calls, inline asm with scopes of its own.
 #include <algorithm>
-#include <optional>
 
 #include "../runtime/error.h"
 #include "module.h"
@@ -173,7 +172,9 @@ class BodyReader {
     } else if (c_.peek() != ";") {
       i.operands.push_back(operand(i));
       while (c_.peek() == "," || c_.peek() == "|") {
-        if (c_.take() == "|") i.text += " |";
+        const bool second = c_.take() == "|";
+        if (second && i.opcode.starts_with("setp.")) c_.fail("a setp with two results is not known");
+        if (second) i.text += " |";
         i.operands.push_back(operand(i));
       }
     }
@@ -272,7 +273,7 @@ class ModuleReader {
 
   Module read() {
     while (!c_.ended()) directive();
-    if (module_.target == 0) throw Error("PTX: the file has no .target");
+    if (!hasTarget_) throw Error("PTX: the file has no .target");
     return std::move(module_);
   }
 
@@ -298,7 +299,7 @@ class ModuleReader {
   void target() {
     const std::string name = c_.take();
     if (!name.starts_with("sm_")) c_.fail("the target " + name + " is not known");
-    module_.target = std::stoi(name.substr(3));
+    hasTarget_ = true;
     while (c_.takeIf(",")) c_.take();
   }
 
@@ -352,6 +353,7 @@ class ModuleReader {
 
   Cursor c_;
   Module module_;
+  bool hasTarget_ = false;
   std::string dynamicShared_;
 };
 

@@ -8,6 +8,7 @@
 namespace luthier {
 
 inline constexpr int64_t dynamicBlock = 256;  // elements of optimiser state per scale
+inline constexpr int64_t dynamicCodes = 256;  // values of a map
 
 // Sorted; computed once by dynamicMap.cc.
 extern const float* const signedDynamicMap;

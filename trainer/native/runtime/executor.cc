@@ -98,7 +98,7 @@ bool Executor::run(int32_t program, const std::stop_token& stop) {
   if (accelerator_) accelerator_->begin(poison_);
   bool whole = true;
   for (const Instruction& instruction : loaded.program.instructions) {
-    whole = whole && !stop.stop_requested();
+    whole = !stop.stop_requested();
     if (!whole) break;
     execute(loaded, instruction);
   }

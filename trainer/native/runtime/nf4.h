@@ -32,11 +32,9 @@ inline float nf4Absmax(const Tensor& t, int64_t block) {
     __builtin_memcpy(&scale, t.absmax + block * 4, 4);
     return scale;
   }
-  const int64_t blocks = (t.count() + nf4Block - 1) / nf4Block;
-  const int64_t nestedBlocks = (blocks + nf4NestedBlock - 1) / nf4NestedBlock;
   float offset;
   __builtin_memcpy(&scale, t.nestedAbsmax + block / nf4NestedBlock * 4, 4);
-  __builtin_memcpy(&offset, t.nestedAbsmax + nestedBlocks * 4, 4);
+  __builtin_memcpy(&offset, t.nestedAbsmax + nf4NestedBlocks(t) * 4, 4);
   const float product = signedDynamicMap[t.absmax[block]] * scale;
   return product + offset;
 }

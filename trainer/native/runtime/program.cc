@@ -226,15 +226,9 @@ int64_t TensorRecord::bytes() const {
   return elements * bytesOf(layout.dtype);
 }
 
-int64_t TensorRecord::absmaxBytes() const {
-  const int64_t blocks = (layout.count() + nf4Block - 1) / nf4Block;
-  return bindings[2] < 0 ? blocks * 4 : blocks;
-}
+int64_t TensorRecord::absmaxBytes() const { return nf4Blocks(layout) * (bindings[2] < 0 ? 4 : 1); }
 
-int64_t TensorRecord::nestedBytes() const {
-  const int64_t blocks = (layout.count() + nf4Block - 1) / nf4Block;
-  return ((blocks + nf4NestedBlock - 1) / nf4NestedBlock + 1) * 4;
-}
+int64_t TensorRecord::nestedBytes() const { return (nf4NestedBlocks(layout) + 1) * 4; }
 
 int64_t Program::arenaPeak() const {
   int64_t peak = 0;

@@ -53,4 +53,8 @@ struct Tensor {
 inline constexpr int64_t nf4Block = 64;
 inline constexpr int64_t nf4NestedBlock = 256;
 
+// The blocks of an NF4 tensor, and with double quantisation the blocks of their scales.
+[[gnu::always_inline]] LUTHIER_EVERYWHERE inline int64_t nf4Blocks(const Tensor& t) { return (t.count() + nf4Block - 1) / nf4Block; }
+[[gnu::always_inline]] LUTHIER_EVERYWHERE inline int64_t nf4NestedBlocks(const Tensor& t) { return (nf4Blocks(t) + nf4NestedBlock - 1) / nf4NestedBlock; }
+
 }  // namespace luthier

@@ -16,7 +16,7 @@ __device__ __forceinline__ void quantizeBlock(float value, bool inside, const fl
 LUTHIER_KERNEL(adamw8, dynamicBlock) {
   const auto op = operandsOf<Adamw8>(arguments);
   __shared__ float partial[dynamicBlock / warpLanes];
-  const float *signedMap = arguments.dynamicMaps, *unsignedMap = arguments.dynamicMaps + 256, *hyper = op.hyper.row<float>(0);
+  const float *signedMap = arguments.dynamicMaps, *unsignedMap = arguments.dynamicMaps + dynamicCodes, *hyper = op.hyper.row<float>(0);
   const float rate = hyper[0] * op.learningRateScale, stepSize = rate / hyper[1], root2 = hyper[2], factor = *op.factor.row<float>(0);
   const int64_t first = static_cast<int64_t>(blockIdx.x) * dynamicBlock, e = first + threadIdx.x;
   const bool inside = e < op.theta.count();

@@ -7,7 +7,7 @@
 namespace luthier::cuda {
 
 inline void attention(const Attention& op, Launcher& launcher) {
-  launcher.launch({"attention", op.q.rows(), op.heads, 1, 128});
+  launcher.launch({"attention", op.q.rows(), op.heads, 1, attentionThreads});
 }
 
 }  // namespace luthier::cuda

@@ -7,7 +7,7 @@
 namespace luthier::cuda {
 
 inline void attentionCached(const AttentionCached& op, Launcher& launcher) {
-  launcher.launch({"attentionCached", op.q.rows(), op.heads, 1, 128});
+  launcher.launch({"attentionCached", op.q.rows(), op.heads, 1, attentionThreads});
 }
 
 }  // namespace luthier::cuda

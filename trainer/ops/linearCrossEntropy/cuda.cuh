@@ -6,8 +6,6 @@
 
 namespace luthier::cuda {
 
-inline constexpr int64_t crossEntropyRows = 256;  // of a chunk; cuda.h has the same
-
 // The chunk's rows of an operand or of the scratch [rows, V].
 __device__ __forceinline__ Tensor rowsOf(const Tensor& t, int64_t first, int64_t count) {
   Tensor part = t;
@@ -16,13 +14,14 @@ __device__ __forceinline__ Tensor rowsOf(const Tensor& t, int64_t first, int64_t
   return part;
 }
 
+// A launch's rows: `count` from row `pass` on.
 struct Chunk {
   Tensor h, logits;
 
   __device__ __forceinline__ Chunk(const Arguments& arguments, const LinearCrossEntropy& op) {
-    const int64_t first = arguments.pass * crossEntropyRows, count = min(crossEntropyRows, op.h.rows() - first), V = op.w.rows();
-    h = rowsOf(op.h, first, count);
-    logits = Tensor{DType::f32, Storage::dense, 2, {count, V, 1, 1}, V, arguments.scratch, nullptr, nullptr};
+    const int64_t V = op.w.rows();
+    h = rowsOf(op.h, arguments.pass, arguments.count);
+    logits = Tensor{DType::f32, Storage::dense, 2, {arguments.count, V, 1, 1}, V, arguments.scratch, nullptr, nullptr};
   }
 };
 
@@ -45,7 +44,7 @@ LUTHIER_KERNEL(crossEntropyRow, 128) {
   const auto op = operandsOf<LinearCrossEntropy>(arguments);
   __shared__ float partial[128 / warpLanes];
   const Chunk chunk(arguments, op);
-  const int64_t r = arguments.pass * crossEntropyRows + blockIdx.x, V = op.w.rows(), target = op.target.row<int32_t>(0)[r];
+  const int64_t r = arguments.pass + static_cast<int64_t>(blockIdx.x), V = op.w.rows(), target = op.target.row<int32_t>(0)[r];
   const float weight = op.lossWeight.row<float>(0)[r];
   float* logits = chunk.logits.row<float>(blockIdx.x);
   if (weight == 0.0f) {
@@ -77,9 +76,8 @@ struct HiddenGradientBlock {
     const auto op = operandsOf<LinearCrossEntropy>(arguments);
     const Chunk chunk(arguments, op);
     tile.add({chunk.logits, false, nullptr}, {op.w, true, nullptr}, firstRow, firstColumn);
-    const int64_t first = arguments.pass * crossEntropyRows;
     tile.forResults(firstRow, firstColumn, [&](int64_t r, int64_t c, float sum) {
-      if (r < chunk.logits.rows() && c < op.dh->cols()) putElement(*op.dh, first + r, c, sum);
+      if (r < chunk.logits.rows() && c < op.dh->cols()) putElement(*op.dh, arguments.pass + r, c, sum);
     });
   }
 };

@@ -7,14 +7,14 @@
 namespace luthier::cuda {
 
 inline void linearCrossEntropy(const LinearCrossEntropy& op, Launcher& launcher) {
-  constexpr int64_t chunkRows = 256;  // as crossEntropyRows in cuda.cuh
+  constexpr int64_t chunkRows = 256;
   const int64_t rows = op.h.rows(), vocabulary = op.w.rows(), d = op.h.cols();
   launcher.scratch((rows < chunkRows ? rows : chunkRows) * vocabulary * static_cast<int64_t>(sizeof(float)));
   for (int64_t first = 0; first < rows; first += chunkRows) {
     const int64_t count = rows - first < chunkRows ? rows - first : chunkRows;
-    const auto pass = static_cast<int32_t>(first / chunkRows);
     const auto start = [&](Launch launch) {
-      launch.pass = pass;
+      launch.pass = static_cast<int32_t>(first);
+      launch.count = static_cast<int32_t>(count);
       launcher.launch(launch);
     };
     start(product({"crossEntropyLogitsF32", "crossEntropyLogitsBf16"}, op.h.dtype, count, vocabulary));

@@ -7,7 +7,7 @@
 namespace luthier::cuda {
 
 inline void prefixAttention(const PrefixAttention& op, Launcher& launcher) {
-  launcher.launch({"prefixAttention", op.q.rows(), op.heads, 1, 128});
+  launcher.launch({"prefixAttention", op.q.rows(), op.heads, 1, attentionThreads});
 }
 
 }  // namespace luthier::cuda

@@ -24,7 +24,7 @@ LUTHIER_KERNEL(sumSquaresTotal, 32) {
   const auto* sums = reinterpret_cast<const double*>(arguments.scratch);
   if (threadIdx.x != 0) return;
   double total = *op.total.row<double>(0);
-  for (int32_t block = 0; block < arguments.pass; ++block) total += sums[block];
+  for (int32_t block = 0; block < arguments.count; ++block) total += sums[block];
   *op.total.row<double>(0) = total;
 }
 

@@ -13,7 +13,7 @@ inline void sumSquares(const SumSquares& op, Launcher& launcher) {
   launcher.launch(blocks);
   Launch total{"sumSquaresTotal", 1};
   total.threads = 32;
-  total.pass = static_cast<int32_t>(blocks.blocks);
+  total.count = static_cast<int32_t>(blocks.blocks);
   launcher.launch(total);
 }
 

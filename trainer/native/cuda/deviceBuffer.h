@@ -1,0 +1,48 @@
+// Bytes of GPU memory, freed by the destructor. Movable, not copyable; an empty one has no bytes.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "driver.h"
+
+namespace luthier::cuda {
+
+class DeviceBuffer {
+ public:
+  DeviceBuffer() = default;
+  // Throws an Error that names the bytes' purpose if the memory cannot be allocated.
+  DeviceBuffer(int64_t bytes, const std::string& what) : bytes_(bytes) {
+    if (bytes > 0) driver().check(driver().cuMemAlloc_v2(&address_, static_cast<size_t>(bytes)), "no GPU memory for " + std::to_string(bytes) + " bytes of " + what);
+  }
+  DeviceBuffer(DeviceBuffer&& other) noexcept { swap(other); }
+  DeviceBuffer& operator=(DeviceBuffer&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~DeviceBuffer() {
+    if (address_) driver().cuMemFree_v2(address_);
+  }
+
+  DeviceAddress address() const { return address_; }
+  int64_t bytes() const { return bytes_; }
+
+  // Copies between the host and this buffer, from its first byte on.
+  void upload(const void* from, int64_t bytes) const {
+    if (bytes > 0) driver().check(driver().cuMemcpyHtoD_v2(address_, from, static_cast<size_t>(bytes)), "the copy to the GPU failed");
+  }
+  void download(void* to, int64_t bytes) const {
+    if (bytes > 0) driver().check(driver().cuMemcpyDtoH_v2(to, address_, static_cast<size_t>(bytes)), "the copy from the GPU failed");
+  }
+
+ private:
+  void swap(DeviceBuffer& other) {
+    std::swap(address_, other.address_);
+    std::swap(bytes_, other.bytes_);
+  }
+
+  DeviceAddress address_ = 0;
+  int64_t bytes_ = 0;
+};
+
+}  // namespace luthier::cuda
