@@ -35,14 +35,14 @@ export async function machineStages(
   signal?: AbortSignal,
   results: readonly SpaceNeed[] = [],
 ): Promise<Stage[]> {
-  const clusters = readiness === "cluster" || readiness === "all tests";
+  const needed = purposes[readiness];
+  const clusters = needed.includes("cluster");
   const native = nativeIsBuilt() ? [] : [nativeNeed];
   const programs = clusters ? programNeeds() : [];
   const cluster = clusters ? [...programs, ...imageNeeds(), ...clusterNeeds()] : [];
-  const plan = await planSetup(purposes[readiness], [...native, ...cluster, ...results], programs.length > 0);
+  const plan = await planSetup(needed, [...native, ...cluster, ...results], programs.length > 0);
   for (const line of describeSetup(plan)) screen.print(line);
-  const compilesKernels = purposes[readiness].includes("cuda");
-  const stages = [systemPackages(plan), nativeBuild, ...(compilesKernels ? [cudaKernels] : [])];
+  const stages = [systemPackages(plan), nativeBuild, ...(needed.includes("cuda") ? [cudaKernels] : [])];
   return clusters ? [...stages, clusterPrograms(signal), imageBuild] : stages;
 }
 
