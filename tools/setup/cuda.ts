@@ -4,21 +4,23 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { run } from "../../terminal/runProgram.ts";
-import { cached, recipeDigest } from "./cache.ts";
+import { recipeDigest } from "./cache.ts";
+import { pipPackages } from "./pip.ts";
 import type { OnProgress } from "./progress.ts";
 
 const REQUIREMENTS = fileURLToPath(new URL("cudaRequirements.txt", import.meta.url));
 
 /** Absolute path of `nvcc`; the first call downloads 110 MB, which are 254 MB unpacked. */
 export async function findNvcc(onProgress: OnProgress): Promise<string> {
-  const directory = await cached("cuda", recipeDigest([readFileSync(REQUIREMENTS)]), async (work) => {
-    onProgress({ stage: "cuda", message: "fetching the CUDA compiler from PyPI (nvidia-cuda-nvcc)" });
-    const pip = ["install", "--no-deps", "--disable-pip-version-check", "--root-user-action=ignore", "--target", work];
-    await run("pip3", [...pip, "--require-hashes", "--requirement", REQUIREMENTS], {
-      onLine: (line) => onProgress({ stage: "cuda", message: line.trim() }),
-    });
-  });
+  const directory = await pipPackages(
+    {
+      kind: "cuda",
+      key: recipeDigest([readFileSync(REQUIREMENTS)]),
+      requirements: REQUIREMENTS,
+      message: "fetching the CUDA compiler from PyPI (nvidia-cuda-nvcc)",
+    },
+    onProgress,
+  );
   const nvcc = path.join(directory, "nvidia/cu13/bin/nvcc");
   if (!existsSync(nvcc)) throw new Error(`there is no ${nvcc}: remove ${directory} and retry`);
   return nvcc;

