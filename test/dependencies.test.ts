@@ -58,7 +58,7 @@ function moduleNames(program: string): string[] {
 }
 
 test("the page lists every PyPI package", () => {
-  const files = globSync("**/requirements*.txt", { cwd: root, exclude: (name) => name.endsWith("node_modules") });
+  const files = globSync("**/*{R,r}equirements*.txt", { cwd: root, exclude: (name) => name.endsWith("node_modules") });
   const names = files.flatMap((file) =>
     readSource(file)
       .split("\n")
