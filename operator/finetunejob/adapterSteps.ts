@@ -97,11 +97,12 @@ export function settle(world: Readable, adapter: Adapter, { afterExports = false
   const { promotedAdapterRef, ...status } = withOwnRun(world, adapter);
   const ref = promotes ? { name } : promotedAdapterRef;
   const actions = [...(promotes ? promotion(world, adapter) : []), ...updates];
-  return stateOf(world, adapter, { status: { ...status, ...(ref && { promotedAdapterRef: ref }) }, actions }, () => ({
+  const extras = { status: { ...status, ...(ref && { promotedAdapterRef: ref }) }, actions };
+  return stateOf(world, adapter, extras, {
     state: "Ready",
     reason: "AdapterReady",
     message: settledMessage(adapter),
-  }));
+  });
 }
 
 /** The policy does not promote the candidate: a settled end, as long as another Adapter is promoted. */
@@ -129,7 +130,7 @@ function keepPromoted(world: Readable, promoted: Adapter, rest: FineTuneJobStatu
   const status = { ...rest, promotedAdapterRef: { name: promoted.metadata.name } };
   const conditions = [notPromoted(cause)];
   const actions = [...promotion(world, promoted), ...exportsUpdate(world, promoted)];
-  return stateOf(world, promoted, { status, actions, conditions }, () => ({ state: "NotPromoted", ...cause }));
+  return stateOf(world, promoted, { status, actions, conditions }, { state: "NotPromoted", ...cause });
 }
 
 /** The status with the candidate's run, whose reference shows a deleted Adapter. */
@@ -146,20 +147,14 @@ function withOwnRun({ job }: Readable, adapter: Adapter): FineTuneJobStatus {
 const isCurrent = ({ status, metadata }: Adapter, actions: readonly Action[]) =>
   actions.length === 0 && status?.observedGeneration === metadata.generation;
 
-/** Reports the state of the promoted Adapter, or of the one that will be; `ready` has the words for a ready one. */
-function stateOf(
-  world: Readable,
-  adapter: Adapter,
-  extras: Extras,
-  ready: () => { state: string; reason: string; message: string },
-): Decision {
+/** Reports the state of the promoted Adapter, or of the one that will be; `ready` is the report of a ready one. */
+function stateOf(world: Readable, adapter: Adapter, extras: Extras, ready: Cause & { state: string }): Decision {
   const { actions = [] } = extras;
   const is = findCondition(adapter.status?.conditions, "Ready");
   const stalled = findCondition(adapter.status?.conditions, "Stalled");
   const current = isCurrent(adapter, actions);
   if (current && is?.status === "True") {
-    const { state, reason, message } = ready();
-    return decisionOf(world, "Ready", state, reason, message, extras);
+    return decisionOf(world, "Ready", ready.state, ready.reason, ready.message, extras);
   }
   if (current && stalled) return decisionOf(world, "Stalled", "ExportFailed", stalled.reason, stalled.message, extras);
   const message = is?.message ?? `Adapter ${adapter.metadata.name} is being exported.`;
