@@ -17,7 +17,7 @@ export interface World {
   now: Date;
   /** Image of new exports. */
   trainerImage: string;
-  /** Variables of the pods. */
+  /** Settings of the pods. */
   pods: PodSettings;
   /** Or the issues that make the spec invalid. */
   spec: AdapterSpec | { issue: string };

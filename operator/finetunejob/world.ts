@@ -27,7 +27,7 @@ export interface World {
   /** Or the issues that make the spec invalid. */
   wanted: Wanted | { issue: string };
   trainerImage: string;
-  /** Variables of the pods. */
+  /** Settings of the pods. */
   pods: PodSettings;
   /** All Adapters of this FineTuneJob's name. */
   adapters: readonly Adapter[];
