@@ -88,15 +88,17 @@ export const variableNames: readonly Rule<readonly { name: string }[]>[] = [
   },
 ];
 
+const devicePattern = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$";
+
 /** Resources of Kubernetes itself have their own place; a device has a domain. */
 export const extendedNames: readonly Rule<Record<string, number>>[] = [
   {
-    cel: "self.all(key, key.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$') && !key.contains('kubernetes.io/'))",
-    holds: (map) => Object.keys(map).every((key) => deviceName.test(key) && !key.includes("kubernetes.io/")),
+    cel: `self.all(key, key.matches('${devicePattern}') && !key.contains('kubernetes.io/'))`,
+    holds: (map) =>
+      Object.keys(map).every((key) => new RegExp(devicePattern).test(key) && !key.includes("kubernetes.io/")),
     message: "must have names such as example.com/device; cpu and memory belong to resources",
   },
 ];
-const deviceName = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?\/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
 
 interface ResourceClaim {
   resourceClaimName?: string | undefined;
