@@ -7,7 +7,7 @@ import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../..
 import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
 import { adviceOf } from "../../trainer/inspection/advice.ts";
-import { inspectAdapter } from "../../trainer/inspection/inspect.ts";
+import { inspectAdapter, largestRank } from "../../trainer/inspection/inspect.ts";
 import { methodOf } from "../../trainer/methods/index.ts";
 import { classified } from "../../trainer/stages/classify.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
@@ -61,23 +61,11 @@ async function run(args: Arguments, session: Session): Promise<number> {
     }),
   );
   const method = methodOf(adapter.settings);
-  const advice = adviceOf(sites, rankOf(adapter));
+  const advice = adviceOf(sites, largestRank(adapter));
   const found = { method: method.describe(), sites, advice };
   if (svg !== undefined) writeFileSync(svg, inspectionSvg(found));
   session.write(format === "json" ? `${JSON.stringify(found, null, 2)}\n` : `${inspectionLines(found).join("\n")}\n`);
   return exitCode.done;
-}
-
-/** The largest rank of an update that is a product; undefined for other methods. */
-function rankOf({ settings, tensors }: PeftAdapter): number | undefined {
-  const { lowRank } = methodOf(settings);
-  if (!lowRank) return undefined;
-  const sites = [...tensors.keys()].flatMap((key) => [...key.matchAll(/\./g)].map(({ index }) => key.slice(0, index)));
-  const ranks = [...new Set(sites)].flatMap((name) => {
-    const parameter = (own: string) => tensors.get(`${name}.${own}`) ?? new Float32Array();
-    return lowRank({ name, has: (own) => tensors.has(`${name}.${own}`), parameter })?.rank ?? [];
-  });
-  return ranks.length === 0 ? undefined : Math.max(...ranks);
 }
 
 const uriOf = (directory: string) => pathToFileURL(path.resolve(directory)).href;

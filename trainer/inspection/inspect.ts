@@ -114,22 +114,36 @@ function siteNames({ settings, tensors }: PeftAdapter, base: MergeBase | undefin
   const { mergeRefusal } = declarationOf(settings.kind);
   if (mergeRefusal !== undefined)
     throw invalid("NoUpdate", `method ${settings.kind} has no update ΔW: ${mergeRefusal}`);
-  const { lowRank } = methodOf(settings);
   if (base) {
     const matrices = base.tensors.filter(({ name, shape }) => shape.length === 2 && name.endsWith(".weight"));
     const sites = matrices.map(({ name }) => name.slice(0, -".weight".length));
     return sites.filter((site) => tensors.has(`${site}.weight`) || isTrained(site, tensors));
   }
-  if (!lowRank) {
+  if (!methodOf(settings).lowRank) {
     throw invalid(
       "BaseMissing",
       `the update of method ${settings.kind} is no product of low rank, so it is computed from the base: name it with --base`,
     );
   }
+  return products({ settings, tensors }).map(({ name }) => name);
+}
+
+/** The matrices whose updates are products of low rank. */
+function products({ settings, tensors }: PeftAdapter) {
+  const { lowRank } = methodOf(settings);
   const prefixes = [...tensors.keys()].flatMap((key) =>
     [...key.matchAll(/\./g)].map(({ index }) => key.slice(0, index)),
   );
-  return [...new Set(prefixes)].filter((name) => lowRank(siteOf(name, tensors)) !== undefined);
+  return [...new Set(prefixes)].flatMap((name) => {
+    const update = lowRank?.(siteOf(name, tensors));
+    return update ? [{ name, rank: update.rank }] : [];
+  });
+}
+
+/** The largest rank of an update that is a product; undefined if none is. */
+export function largestRank(adapter: PeftAdapter): number | undefined {
+  const ranks = products(adapter).map(({ rank }) => rank);
+  return ranks.length === 0 ? undefined : Math.max(...ranks);
 }
 
 const siteOf = (name: string, tensors: PeftAdapter["tensors"]) => ({
