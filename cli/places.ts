@@ -1,5 +1,6 @@
 /** Directories and URIs given on the command line. */
 import path from "node:path";
+import { pathToFileURL } from "node:url";
 import { UsageError } from "../terminal/arguments.ts";
 
 export interface Place {
@@ -7,6 +8,9 @@ export interface Place {
   /** The claim that represents a directory of this machine. */
   readonly claims: ReadonlyMap<string, string>;
 }
+
+/** The URI of a path on this machine. */
+export const fileUri = (given: string) => pathToFileURL(path.resolve(given)).href;
 
 export const isUri = (text: string) => /^[a-z0-9]+:\/\//.test(text);
 

@@ -1,7 +1,6 @@
 /** Opens a model for a chat: from a directory, or an Adapter of a cluster whose store is on this machine. */
 import { existsSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import type { Adapter } from "../operator/api/kinds.ts";
 import { UsageError } from "../terminal/arguments.ts";
 import { locationsOf } from "../trainer/contract/locations.ts";
@@ -14,6 +13,7 @@ import { adapterConfigFile } from "../trainer/weights/peftConfig.ts";
 import { localModel, StoredModel } from "../trainer/weights/storedModel.ts";
 import { verifiedBase } from "../trainer/weights/verifiedBase.ts";
 import type { Speaker } from "./conversation.ts";
+import { fileUri } from "./places.ts";
 
 export interface SpeakerOptions {
   readonly threads: number;
@@ -45,9 +45,8 @@ export async function speakerOfDirectory(
   }
   const stores = new Stores();
   // Not as claims, because in a hub's cache the files of a model are links to other directories.
-  const uriOf = (one: string) => pathToFileURL(path.resolve(one)).href;
-  const model = await StoredModel.inDirectory(stores, uriOf(baseDirectory ?? directory));
-  const adapter = isAdapter ? await readPeftAdapter(stores, uriOf(directory)) : undefined;
+  const model = await StoredModel.inDirectory(stores, fileUri(baseDirectory ?? directory));
+  const adapter = isAdapter ? await readPeftAdapter(stores, fileUri(directory)) : undefined;
   return await open(model, adapter, options);
 }
 

@@ -2,8 +2,6 @@
  * `luthier data`: shows a data set as a model sees it, and writes nothing: counts, lengths, truncation, duplicates, leaks
  * between splits, and examples with their learnt part marked. It reads the data by the same code as `prepare`.
  */
-import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../../terminal/arguments.ts";
 import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
 import { builtInTemplates, type ChatTemplateChoice } from "../../trainer/contract/chatTemplate.ts";
@@ -17,7 +15,7 @@ import { datasetFiles } from "../../trainer/stages/dataFiles.ts";
 import { Stores } from "../../trainer/stores/stores.ts";
 import { StoredModel } from "../../trainer/weights/storedModel.ts";
 import { type DataReport, reportOn } from "../dataReport.ts";
-import { isUri } from "../places.ts";
+import { fileUri, isUri } from "../places.ts";
 import { readSamples, type Sample, sampleLines } from "../sample.ts";
 import { dataLines } from "../ui/dataView.ts";
 import { createStageView } from "../ui/stageView.ts";
@@ -183,8 +181,8 @@ function readingOf(args: Arguments): Reading {
   };
 }
 
-/** The URI of a path on this machine; a URI, as in a manifest, is kept. */
-const uriOf = (given: string) => (isUri(given) ? given : pathToFileURL(path.resolve(given)).href);
+/** A URI, as in a manifest, is kept. */
+const uriOf = (given: string) => (isUri(given) ? given : fileUri(given));
 
 function missing(what: string): never {
   throw new UsageError(`${what} is missing`);

@@ -2,7 +2,6 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../../terminal/arguments.ts";
 import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
@@ -16,6 +15,7 @@ import { MergeBase } from "../../trainer/weights/mergeBase.ts";
 import { adapterConfigFile } from "../../trainer/weights/peftConfig.ts";
 import { StoredModel } from "../../trainer/weights/storedModel.ts";
 import { ensureNative } from "../nativeBuild.ts";
+import { fileUri } from "../places.ts";
 import { inspectionSvg } from "../ui/inspectPlot.ts";
 import { inspectionLines } from "../ui/inspectView.ts";
 
@@ -52,7 +52,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
   const adapter = await adapterIn(stores, directories.adapter);
   const sites = await classified(async () =>
     inspectAdapter(adapter, {
-      base: base === undefined ? undefined : await MergeBase.of(await StoredModel.inDirectory(stores, uriOf(base))),
+      base: base === undefined ? undefined : await MergeBase.of(await StoredModel.inDirectory(stores, fileUri(base))),
       other: directories.other ? await adapterIn(stores, directories.other) : undefined,
       threads: integerOf(args, "threads", 1, 1024, 0) || availableParallelism(),
       onSite() {
@@ -68,8 +68,6 @@ async function run(args: Arguments, session: Session): Promise<number> {
   return exitCode.done;
 }
 
-const uriOf = (directory: string) => pathToFileURL(path.resolve(directory)).href;
-
 function adapterDirectory(directory: string): string {
   if (existsSync(path.join(directory, adapterConfigFile))) return directory;
   throw new UsageError(
@@ -78,7 +76,7 @@ function adapterDirectory(directory: string): string {
 }
 
 async function adapterIn(stores: Stores, directory: string): Promise<PeftAdapter> {
-  const adapter = await classified(() => readPeftAdapter(stores, uriOf(directory)));
+  const adapter = await classified(() => readPeftAdapter(stores, fileUri(directory)));
   if (!adapter) throw new UsageError(`${directory} holds no adapter (${adapterConfigFile} is missing)`);
   return adapter;
 }
