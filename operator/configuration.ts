@@ -39,7 +39,7 @@ Outside a cluster the API server comes from KUBECONFIG (or ~/.kube/config).
                             luthier-operator, or luthier-operator-NAME for one namespace
   --lease-namespace NAME    where the Lease is (default: POD_NAMESPACE, else default)
   --port PORT               /healthz, /readyz, /metrics (default 8080)    LUTHIER_PORT
-  --metrics-certs DIR       serve /metrics over TLS with tls.crt and       LUTHIER_METRICS_CERTS
+  --metrics-certs DIR       serve /metrics over TLS with tls.crt and      LUTHIER_METRICS_CERTS
                             tls.key of DIR, for those who may get it
   --metrics-port PORT       port of /metrics over TLS (default 8443)      LUTHIER_METRICS_PORT
   --log-level LEVEL         trace debug info warn error (default info)    LUTHIER_LOG_LEVEL

@@ -1,3 +1,7 @@
+/**
+ * The decisions about a FineTuneRun, from its start to its reports. The file is long because all of them are taken in one
+ * function, and the tests share the worlds that they begin with.
+ */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type Attempt, type FineTuneRunStatus, fineTuneRunStatus } from "../api/fineTuneRun.ts";

@@ -1,6 +1,7 @@
 /**
  * Invalid specs of FineTuneJobs, and valid ones that look invalid. `operator/api/rules.test.ts` checks them with zod and
- * `test/e2e/refusals.ts` with the API server, so that both apply the same rules. Each replaces members of a valid spec.
+ * `test/e2e/refusals.ts` with the API server, so that both apply the same rules. Each replaces members of a valid spec. The
+ * file is long because it is one table: both tests go through all of it.
  */
 
 interface WrongSpec {

@@ -1,6 +1,7 @@
 /**
  * Tests the artifact store in a bucket of a real S3 server with broken exchanges: after every fault each object matches the
- * digest of its name, and each existing directory is complete.
+ * digest of its name, and each existing directory is complete. The file is long because all tests share one server, which
+ * takes seconds to start.
  */
 import assert from "node:assert/strict";
 import { randomBytes, randomUUID } from "node:crypto";
