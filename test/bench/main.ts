@@ -62,36 +62,29 @@ async function main(): Promise<void> {
     process.stdout.write(`${helpText(usage)}\n`);
     return;
   }
+  const onLine = (line: string) => void process.stdout.write(`${line}\n`);
   const megabytes = integerOf(args, "data", 1, 1_000_000, 0);
   if (megabytes > 0) {
-    const onLine = (line: string) => process.stdout.write(`${line}\n`);
     const threads = integerOf(args, "threads", 1, 1024, 0);
     return await benchData({ megabytes, model: optionOf(args, "model"), threads, onLine });
   }
   const screen = createScreen();
   await runStages(screen, await machineStages("native", screen));
-  if (args.switches.has("staging")) {
-    await benchStaging((line) => process.stdout.write(`${line}\n`));
-    return;
-  }
-  if (args.switches.has("decompositions")) {
-    await benchDecompositions((line) => process.stdout.write(`${line}\n`));
-    return;
-  }
+  if (args.switches.has("staging")) return await benchStaging(onLine);
+  if (args.switches.has("decompositions")) return await benchDecompositions(onLine);
   if (args.switches.has("methods")) {
-    const onLine = (line: string) => void process.stdout.write(`${line}\n`);
     const steps = integerOf(args, "steps", 1, 100_000, usualBudget.steps);
     return await benchMethods({ budget: { ...usualBudget, steps }, model: optionOf(args, "model"), onLine });
   }
   if (args.switches.has("memory")) {
-    const right = await benchMemory((line) => process.stdout.write(`${line}\n`));
+    const right = await benchMemory(onLine);
     process.exitCode = right ? 0 : 1;
     return;
   }
   const options = {
     formats: chosen(args.values.get("base")),
     steps: integerOf(args, "steps", 1, 1000, 5),
-    onLine: (line: string) => void process.stdout.write(`${line}\n`),
+    onLine,
   };
   const directory = optionOf(args, "against");
   if (directory !== undefined) return await benchAgainst({ ...options, directory });
