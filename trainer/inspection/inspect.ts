@@ -8,7 +8,7 @@ import { declarationOf } from "../contract/methods/index.ts";
 import { methodOf } from "../methods/index.ts";
 import { requireFit } from "../weights/adapterFit.ts";
 import type { PeftAdapter } from "../weights/adapterSource.ts";
-import { isTrained, mergeTensor } from "../weights/merge.ts";
+import { isTrained, mergeTensor, siteOf } from "../weights/merge.ts";
 import type { MergeBase } from "../weights/mergeBase.ts";
 import {
   effectiveRank,
@@ -131,16 +131,6 @@ function siteNames({ settings, tensors }: PeftAdapter, base: MergeBase | undefin
   );
   return [...new Set(prefixes)].filter((name) => lowRank(siteOf(name, tensors)) !== undefined);
 }
-
-const siteOf = (name: string, tensors: PeftAdapter["tensors"]) => ({
-  name,
-  has: (own: string) => tensors.has(`${name}.${own}`),
-  parameter(own: string) {
-    const values = tensors.get(`${name}.${own}`);
-    if (!values) throw new Error(`the adapter has no ${name}.${own}`);
-    return values;
-  },
-});
 
 async function spectrumOf(
   name: string,
