@@ -1,6 +1,7 @@
 /**
- * Shows the learnt update of an adapter: for each adapted matrix the singular values of its update ΔW, how many directions they use, how much
- * ΔW amplifies directions that W has little of, and the directions that it shares with another adapter (Hu et al. 2021, §7).
+ * Shows the learnt update of an adapter: for each adapted matrix the singular values of its update ΔW, how many directions they
+ * use, how much ΔW amplifies directions that W has little of, and the directions that it shares with another adapter (Hu et al.
+ * 2021, §7).
  */
 import { compile } from "../compile/compile.ts";
 import { invalid } from "../contract/failure.ts";

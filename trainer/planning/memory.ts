@@ -114,7 +114,7 @@ function bestBytes(compiled: Compiled, { settings: { training, dataset } }: Memo
   return keeps ? categoryBytes(compiled, "parameters") : 0;
 }
 
-/** Packed sequences of an example: the answers of a preference, of KTO's at most. */
+/** The most packed sequences of an example: the two answers of a preference; KTO also has single ones. */
 export const sequencesOfExample = ({ dataset }: EffectiveSettings): number => (dataset.form === "Examples" ? 1 : 2);
 
 /** Assumes the training set's mean tokens per example for validation. */
