@@ -125,7 +125,10 @@ function dataBytes({ dataset, settings }: Pick<MemoryFacts, "dataset" | "setting
   const [examples, validationExamples] = [each * dataset.examples, each * dataset.validationExamples];
   const share = validationExamples / Math.max(1, examples);
   const validation = {
-    ...{ rows: Math.ceil(rows * share), examples: validationExamples, tokens: Math.ceil(tokens * share), hasRoles },
+    rows: Math.ceil(rows * share),
+    examples: validationExamples,
+    tokens: Math.ceil(tokens * share),
+    hasRoles,
   };
   return packedBytes({ rows, examples, tokens, hasRoles }) + (validationExamples > 0 ? packedBytes(validation) : 0);
 }
