@@ -24,7 +24,7 @@ export interface Sample {
   readonly line: number;
   /** One, or more if the template renders earlier turns differently once more turns follow; of a preference its answers. */
   readonly sequences: readonly (readonly Stretch[])[];
-  /** The part of each sequence in a preference; empty where it is none. */
+  /** The part of each sequence in a preference; empty for other examples. */
   readonly roles: readonly AnswerRole[];
 }
 

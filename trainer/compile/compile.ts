@@ -259,7 +259,7 @@ function costsOf(nodes: Graph["nodes"], device: Device, keys: number): Pick<Prog
   return { flops, scratch };
 }
 
-/** Every program that the run can use; of the blocks' `inputs` the last one, as its memory is that of any. */
+/** Every program that the run can use; `inputs` only of the last block, whose memory suffices for every block. */
 function programKeys(spec: CompileSpec, { readsInputs }: BoundMethod): ProgramKey[] {
   const losses = [
     ...(spec.training ? (["micro"] as const) : []),

@@ -123,7 +123,7 @@ class Sweep {
     return tensor && this.#accumulatorOf(tensor);
   }
 
-  /** That of a parameter, or those of a group of parameters as one. */
+  /** The accumulator of a parameter, or one for all parameters of a group. */
   #accumulatorOf(tensor: Tensor): Accumulator | undefined {
     const known = this.#groups.get(tensor) ?? this.#accumulators.get(tensor);
     if (known || !tensor.members) return known;

@@ -77,7 +77,7 @@ class TensorTable {
     if (known !== undefined) return known;
     const index = this.#count;
     this.#indices.set(tensor, index);
-    // The tensors of a group stand one after another, whatever other places they have.
+    // The tensors of a group follow each other, also if the table has some of them elsewhere.
     for (const one of tensor.members ?? [tensor]) {
       for (const word of tensorWords(one, this.#locate(one))) this.words.push(word);
       this.#count += 1;

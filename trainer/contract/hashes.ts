@@ -133,8 +133,8 @@ export function runHash(spec: TrainingSpec, pins: Pins): string {
 }
 
 /**
- * Two trainings have comparable validation losses if these digests are equal: that of the held-out tokens, for another loss than
- * the supervised one hashed with the objective and its label smoothing.
+ * Trainings with the same digest have comparable validation losses. It is the digest of the held-out tokens; for a loss other
+ * than the plain supervised one, the objective and the label smoothing are hashed with it.
  */
 export function validationLossDigest(spec: TrainingSpec, validationDigest: string): string {
   const { objective, labelSmoothing } = canonical(trainingTable, appliedTraining(spec));

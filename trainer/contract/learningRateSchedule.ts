@@ -1,22 +1,21 @@
 /**
- * The settings of the learning rate's curve over a run. Each field applies to the types that `appliesTo` lists; it has no
+ * The settings of the learning rate's curve over a run. Each field applies to the types that `fields` lists; it has no
  * value for the others, and is refused there.
  */
 import { z } from "zod";
-import type { Rule } from "./rules.ts";
-import { decimalSetting, type Earlier, required, section, setting, type ValuesOf, type WrittenOf } from "./setting.ts";
+import { FieldsByType } from "./fieldsByType.ts";
+import { decimalSetting, type Earlier, required, section, setting, type ValuesOf } from "./setting.ts";
 
 const types = ["Constant", "Linear", "Cosine", "InverseSquareRoot", "WarmupStableDecay", "Polynomial"] as const;
 type ScheduleType = (typeof types)[number];
 
-const appliesTo = {
+const fields = new FieldsByType({
   minimumRatio: ["Cosine", "WarmupStableDecay", "Polynomial"],
   timescale: ["InverseSquareRoot"],
   decayRatio: ["WarmupStableDecay"],
   decayType: ["WarmupStableDecay"],
   power: ["Polynomial"],
-} as const satisfies Record<string, readonly ScheduleType[]>;
-type Field = keyof typeof appliesTo;
+} satisfies Record<string, readonly ScheduleType[]>);
 
 /** The defaults of the fields that one or two types have. */
 export const scheduleDefaults = { minimumRatio: 0, decayRatio: 0.1, decayType: "Cosine", power: 2 } as const;
@@ -41,7 +40,7 @@ const table = {
     {
       description:
         "Learning rate at the end of the decay, as a share of the peak; WarmupStableDecay also begins its warm-up there. " +
-        `Only for ${named("minimumRatio")}.`,
+        `Only for ${fields.named("minimumRatio")}.`,
       default: defaultOf("minimumRatio"),
       defaultText: `Default ${scheduleDefaults.minimumRatio}.`,
       later: true,
@@ -50,13 +49,13 @@ const table = {
   timescale: setting(z.int().min(1).max(10_000_000), {
     description:
       "Steps after the warm-up in which the learning rate decays to 1/√2 of the peak. " +
-      `Only for ${named("timescale")}. Default the number of warm-up steps, or 10000 without a warm-up.`,
+      `Only for ${fields.named("timescale")}. Default the number of warm-up steps, or 10000 without a warm-up.`,
     later: true,
   }),
   decayRatio: decimalSetting(
     { exclusiveMin: 0, max: 0.5 },
     {
-      description: `Share of the steps that form the decay at the end. Only for ${named("decayRatio")}.`,
+      description: `Share of the steps that form the decay at the end. Only for ${fields.named("decayRatio")}.`,
       default: defaultOf("decayRatio"),
       defaultText: `Default ${scheduleDefaults.decayRatio}.`,
       later: true,
@@ -65,7 +64,7 @@ const table = {
   decayType: setting(z.enum(["Linear", "Cosine", "OneMinusSquareRoot"]), {
     description:
       "Shape of the decay at the end; OneMinusSquareRoot is 1 − √x at the share x of the decay. " +
-      `Only for ${named("decayType")}.`,
+      `Only for ${fields.named("decayType")}.`,
     default: defaultOf("decayType"),
     defaultText: `Default ${scheduleDefaults.decayType}.`,
     later: true,
@@ -73,7 +72,7 @@ const table = {
   power: decimalSetting(
     { exclusiveMin: 0, max: 10 },
     {
-      description: `Exponent of the remaining share of the steps; 1 is Linear. Only for ${named("power")}.`,
+      description: `Exponent of the remaining share of the steps; 1 is Linear. Only for ${fields.named("power")}.`,
       default: defaultOf("power"),
       defaultText: `Default ${scheduleDefaults.power}.`,
       later: true,
@@ -85,35 +84,14 @@ type Values = ValuesOf<typeof table>;
 /** Fields that do not apply to the type may be missing; so may those with a default. */
 export type LearningRateSchedule = Pick<Values, "type" | "warmupRatio"> & Partial<Omit<Values, "type" | "warmupRatio">>;
 
-function isApplied(field: Field, type: unknown): boolean {
-  return appliesTo[field].some((one) => one === type);
-}
-
 /** The default for the types that have the field. */
 function defaultOf<Name extends keyof typeof scheduleDefaults>(
   field: Name,
 ): (earlier: Earlier) => (typeof scheduleDefaults)[Name] | undefined {
-  return ({ type }) => (isApplied(field, type) ? scheduleDefaults[field] : undefined);
-}
-
-function named(field: Field): string {
-  return listed(appliesTo[field], "conjunction");
-}
-
-function listed(types: readonly string[], type: "conjunction" | "disjunction"): string {
-  return new Intl.ListFormat("en-GB", { type }).format(types);
-}
-
-function onlyWhereApplied(field: Field): Rule<WrittenOf<typeof table>> {
-  return {
-    cel: `!has(self.${field}) || self.type in [${appliesTo[field].map((type) => `'${type}'`).join(", ")}]`,
-    holds: (written) => written[field] === undefined || isApplied(field, written.type),
-    message: `${field} applies only to the type ${listed(appliesTo[field], "disjunction")}: remove it, or change the type`,
-    fieldPath: `.${field}`,
-  };
+  return ({ type }) => (fields.isApplied(field, type) ? scheduleDefaults[field] : undefined);
 }
 
 export const learningRateSchedule = section(table, {
   description: "How the learning rate changes over the run. Default Cosine with warmupRatio 0.03.",
-  rules: (["minimumRatio", "timescale", "decayRatio", "decayType", "power"] as const).map(onlyWhereApplied),
+  rules: fields.rules(),
 });

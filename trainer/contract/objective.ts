@@ -1,32 +1,23 @@
 /**
  * The loss that a training minimises: that of examples (Supervised), or of preferences between answers. Each field applies to the
- * types that `appliesTo` lists; it has no value for the others, and is refused there.
+ * types that `fields` lists; it has no value for the others, and is refused there.
  */
 import { z } from "zod";
-import type { Rule } from "./rules.ts";
-import {
-  decimalSetting,
-  type Earlier,
-  later,
-  required,
-  section,
-  setting,
-  type ValuesOf,
-  type WrittenOf,
-} from "./setting.ts";
+import { FieldsByType } from "./fieldsByType.ts";
+import { decimalSetting, type Earlier, later, required, section, setting, type ValuesOf } from "./setting.ts";
 
 export const objectiveTypes = ["Supervised", "DPO", "ORPO", "KTO"] as const;
 export type ObjectiveType = (typeof objectiveTypes)[number];
 
-const appliesTo = {
+const fields = new FieldsByType({
   beta: ["DPO", "KTO"],
   lambda: ["ORPO"],
   desirableWeight: ["KTO"],
   undesirableWeight: ["KTO"],
-} as const satisfies Record<string, readonly ObjectiveType[]>;
-type Field = keyof typeof appliesTo;
+} satisfies Record<string, readonly ObjectiveType[]>);
 
 const defaults = { beta: 0.1, lambda: 0.1, desirableWeight: 1, undesirableWeight: 1 } as const;
+type Field = keyof typeof defaults;
 
 const table = {
   type: required(
@@ -64,33 +55,16 @@ const table = {
 
 function option(field: Field, bounds: Parameters<typeof decimalSetting>[0], description: string) {
   return decimalSetting(bounds, {
-    description: `${description} Only for ${named(field)}.`,
-    default: ({ type }: Earlier): number | undefined => (isApplied(field, type) ? defaults[field] : undefined),
+    description: `${description} Only for ${fields.named(field)}.`,
+    default: ({ type }: Earlier): number | undefined => (fields.isApplied(field, type) ? defaults[field] : undefined),
     defaultText: `Default ${defaults[field]}.`,
   });
-}
-
-function isApplied(field: Field, type: unknown): boolean {
-  return appliesTo[field].some((one) => one === type);
-}
-
-function named(field: Field): string {
-  return appliesTo[field].join(" and ");
-}
-
-function onlyWhereApplied(field: Field): Rule<WrittenOf<typeof table>> {
-  return {
-    cel: `!has(self.${field}) || self.type in [${appliesTo[field].map((type) => `'${type}'`).join(", ")}]`,
-    holds: (written) => written[field] === undefined || isApplied(field, written.type),
-    message: `${field} applies only to the type ${appliesTo[field].join(" or ")}: remove it, or change the type`,
-    fieldPath: `.${field}`,
-  };
 }
 
 export const objective = later(
   section(table, {
     description: "The loss that the training minimises. Default Supervised.",
-    rules: (Object.keys(appliesTo) as Field[]).map(onlyWhereApplied),
+    rules: fields.rules(),
   }),
 );
 

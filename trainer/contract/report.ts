@@ -20,7 +20,7 @@ export const prepareFigures = z.object({
   baseDigest: digest,
   datasetDigest: digest,
   evaluationSetDigest: digest.optional(),
-  /** Digest of the tokens that are held out for validation, of which of them carry loss, and of the answers' roles. */
+  /** Digest of the tokens that are held out for validation, with their loss flags and the answers' roles. */
   validationDigest: digest.optional(),
   model: modelConfig,
   /** Stored type of the base's tensors; if its linear layers were quantised, of the other tensors. */

@@ -21,6 +21,9 @@ export interface Rule<Value> extends CelRule {
   holds: (value: Value) => boolean;
 }
 
+/** CEL for a list of names. */
+export const celList = (names: readonly string[]): string => `[${names.map((name) => `'${name}'`).join(", ")}]`;
+
 /** `schema` with rules for its values; pass all rules in one call. */
 export function ruled<Schema extends z.ZodType>(schema: Schema, ...rules: Rule<z.output<Schema>>[]): Schema {
   let result = schema;

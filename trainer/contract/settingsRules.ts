@@ -4,7 +4,7 @@
  */
 import { declarations } from "./methods/index.ts";
 import { type DataForm, formOf, type ObjectiveType, referringTypes } from "./objective.ts";
-import type { Rule } from "./rules.ts";
+import { celList, type Rule } from "./rules.ts";
 
 /** The row fields of each format, which `columns` may rename. */
 export const formatFields = {
@@ -40,7 +40,7 @@ function columnTerms(): string[] {
   const fields = new Set<string>(Object.values(formatFields).flat());
   return [...fields].map((field) => {
     const formats = Object.entries(formatFields).filter(([, known]) => known.some((name) => name === field));
-    return `(!has(self.columns.${field}) || self.format in [${formats.map(([name]) => `'${name}'`).join(", ")}])`;
+    return `(!has(self.columns.${field}) || self.format in ${celList(formats.map(([name]) => name))})`;
   });
 }
 
@@ -150,10 +150,9 @@ type QuantizesFor = NonNullable<(typeof declarations)[number]["quantizesFor"]>;
 const typeOf = ({ training }: Spec): ObjectiveType => training?.objective?.type ?? "Supervised";
 /** CEL for the type of the objective. */
 const typeCel = "(has(self.training) && has(self.training.objective) ? self.training.objective.type : 'Supervised')";
-const listed = (names: readonly string[]): string => `[${names.map((name) => `'${name}'`).join(", ")}]`;
 
 /** The formats whose rows hold what an objective learns from. */
-export const formatsOf: Readonly<Record<DataForm, readonly NamedFormat[]>> = {
+const formatsOf: Readonly<Record<DataForm, readonly NamedFormat[]>> = {
   Examples: ["Messages", "ShareGPT", "Alpaca", "PromptCompletion", "Text"],
   Pairs: ["Preference"],
   Labelled: ["Preference", "Labelled"],
@@ -162,7 +161,7 @@ export const formatsOf: Readonly<Record<DataForm, readonly NamedFormat[]>> = {
 function formatFits(type: ObjectiveType): Rule<Spec> {
   const formats: readonly string[] = ["Auto", ...formatsOf[formOf[type]]];
   const fits = ({ format }: Reading) => format === undefined || formats.includes(format);
-  const cel = (file: string) => `(!has(${file}.format) || ${file}.format in ${listed(formats)})`;
+  const cel = (file: string) => `(!has(${file}.format) || ${file}.format in ${celList(formats)})`;
   return {
     cel: `${typeCel} != '${type}' || (self.dataset.sources.all(s, ${cel("s")}) && (!has(self.dataset.validation) || ${cel("self.dataset.validation")}))`,
     holds: (spec) => {
@@ -190,7 +189,7 @@ export const referenceRefusal = (kind: string): string =>
 
 function keepsBase(kind: string): Rule<Spec> {
   return {
-    cel: `!has(self.method.${kind}) || !(${typeCel} in ${listed(referringTypes)})`,
+    cel: `!has(self.method.${kind}) || !(${typeCel} in ${celList(referringTypes)})`,
     holds: (spec) => spec.method[kind] === undefined || !referringTypes.some((type) => type === typeOf(spec)),
     message: referenceRefusal(kind),
     fieldPath: ".training.objective",

@@ -37,7 +37,7 @@ export function readStoredQuantization(value: unknown, refuse: Refuse): StoredQu
 
 const shown = (value: unknown): string => (JSON.stringify(value) ?? "(none)").slice(0, 80);
 
-/** The most names, and a name without a regular expression's signs. */
+/** The most names of skipped modules, and the form of a name: without the signs of regular expressions. */
 const mostNames = 2048;
 const moduleName = /^[A-Za-z0-9_.-]{1,200}$/;
 

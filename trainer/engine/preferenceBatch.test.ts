@@ -54,7 +54,7 @@ test("DPO sums the tokens of each answer, and pairs weigh the same in every micr
   assert.deepEqual([...alone.present!], [1, 1, 1, 0, 0, 0, 0, 0]);
 });
 
-test("ORPO means the tokens of each answer, and learns every token of the chosen ones and their prompts", () => {
+test("ORPO averages over the tokens of each answer, and learns every token of the chosen ones and their prompts", () => {
   const orpo = { type: "ORPO", lambda: 0.2 } as const;
   const { inputs } = makePreferenceBatch(dataset, [0, 1], orpo, counts, shape, rope);
   assert.deepEqual([...inputs.target!.subarray(0, 10)], [11, 12, 13, 22, 23, 24, 31, 32, 42, 43]);

@@ -31,7 +31,10 @@ export function storageOf(table: ReadonlyMap<string, PlacedTensor>, layers: read
   };
 }
 
-/** Patterns of these layers, which prepare's report and a job's status hold: the end of a name where all layers with that end are among them, else the whole name. */
+/**
+ * Patterns for the layers with `isOne`, for prepare's report and a job's status: the end of a name if all layers with that end
+ * are among them, else the whole name.
+ */
 function patternsOf(isOne: (layer: string) => boolean, layers: readonly string[]): string[] {
   const endOf = (layer: string) =>
     generalised(layer)

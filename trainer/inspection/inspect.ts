@@ -1,6 +1,7 @@
 /**
- * Shows the learnt update of an adapter: for each adapted matrix the singular values of its update ΔW, how many directions they use, how much
- * ΔW amplifies directions that W has little of, and the directions that it shares with another adapter (Hu et al. 2021, §7).
+ * Shows the learnt update of an adapter: for each adapted matrix the singular values of its update ΔW, how many directions they
+ * use, how much ΔW amplifies directions that W has little of, and the directions that it shares with another adapter (Hu et al.
+ * 2021, §7).
  */
 import { compile } from "../compile/compile.ts";
 import { invalid } from "../contract/failure.ts";
@@ -8,7 +9,7 @@ import { declarationOf } from "../contract/methods/index.ts";
 import { methodOf } from "../methods/index.ts";
 import { requireFit } from "../weights/adapterFit.ts";
 import type { PeftAdapter } from "../weights/adapterSource.ts";
-import { isTrained, mergeTensor } from "../weights/merge.ts";
+import { isTrained, mergeTensor, siteOf } from "../weights/merge.ts";
 import type { MergeBase } from "../weights/mergeBase.ts";
 import {
   effectiveRank,
@@ -145,16 +146,6 @@ export function largestRank(adapter: PeftAdapter): number | undefined {
   const ranks = products(adapter).map(({ rank }) => rank);
   return ranks.length === 0 ? undefined : Math.max(...ranks);
 }
-
-const siteOf = (name: string, tensors: PeftAdapter["tensors"]) => ({
-  name,
-  has: (own: string) => tensors.has(`${name}.${own}`),
-  parameter(own: string) {
-    const values = tensors.get(`${name}.${own}`);
-    if (!values) throw new Error(`the adapter has no ${name}.${own}`);
-    return values;
-  },
-});
 
 async function spectrumOf(
   name: string,

@@ -27,9 +27,9 @@ const negligible = 1e-6;
 export async function spectrumOfProduct({ a, b, rank, scale }: LowRankUpdate, threads: number): Promise<Spectrum> {
   const [rows, columns] = [b.length / rank, a.length / rank];
   if (isZero(a) || isZero(b) || scale === 0) return nothing(rows, columns);
-  const qb = await decomposed(b, rows, rank, Math.min(rows, rank), "qr", threads);
-  const qa = await decomposed(transposedRows(a, columns), columns, rank, Math.min(columns, rank), "qr", threads);
   const [height, width] = [Math.min(rows, rank), Math.min(columns, rank)];
+  const qb = await addon().decompose(b, rows, rank, height, "qr", threads);
+  const qa = await addon().decompose(transposedRows(a, columns), columns, rank, width, "qr", threads);
   // R_B [height, rank] · R_Aᵀ [rank, width]
   const middle = new Float64Array(height * width);
   for (let i = 0; i < height; i++)
@@ -38,7 +38,7 @@ export async function spectrumOfProduct({ a, b, rank, scale }: LowRankUpdate, th
   const largest = middle.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   if (largest === 0) return nothing(rows, columns);
   const scaled = Float32Array.from(middle, (value) => value / largest);
-  const inner = await decomposed(scaled, height, width, Math.min(height, width), "principal", threads);
+  const inner = await addon().decompose(scaled, height, width, Math.min(height, width), "principal", threads);
   const values = inner.values.map((value) => value * largest);
   return significant({
     rows,
@@ -60,7 +60,7 @@ export async function spectrumOfMatrix(
 ): Promise<Spectrum> {
   const norm = normOf(w);
   if (norm === 0) return nothing(rows, columns);
-  const made = await decomposed(w, rows, columns, Math.min(rank, rows, columns), "principal", threads);
+  const made = await addon().decompose(w, rows, columns, Math.min(rank, rows, columns), "principal", threads);
   return significant({ rows, columns, ...made, norm });
 }
 
@@ -136,15 +136,6 @@ function significant(made: Spectrum): Spectrum {
     right: made.right.slice(0, count * made.columns),
   };
 }
-
-const decomposed = (
-  values: Float32Array,
-  rows: number,
-  columns: number,
-  rank: number,
-  kind: "principal" | "qr",
-  threads: number,
-) => addon().decompose(values, rows, columns, rank, kind, threads);
 
 /** [rank, width] → [width, rank] */
 function transposedRows(values: Float32Array, width: number): Float32Array {

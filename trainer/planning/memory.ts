@@ -114,7 +114,7 @@ function bestBytes(compiled: Compiled, { settings: { training, dataset } }: Memo
   return keeps ? categoryBytes(compiled, "parameters") : 0;
 }
 
-/** Packed sequences of an example: the answers of a preference, of KTO's at most. */
+/** The most packed sequences of an example: the two answers of a preference; KTO also has single ones. */
 export const sequencesOfExample = ({ dataset }: EffectiveSettings): number => (dataset.form === "Examples" ? 1 : 2);
 
 /** Assumes the training set's mean tokens per example for validation. */
@@ -125,7 +125,10 @@ function dataBytes({ dataset, settings }: Pick<MemoryFacts, "dataset" | "setting
   const [examples, validationExamples] = [each * dataset.examples, each * dataset.validationExamples];
   const share = validationExamples / Math.max(1, examples);
   const validation = {
-    ...{ rows: Math.ceil(rows * share), examples: validationExamples, tokens: Math.ceil(tokens * share), hasRoles },
+    rows: Math.ceil(rows * share),
+    examples: validationExamples,
+    tokens: Math.ceil(tokens * share),
+    hasRoles,
   };
   return packedBytes({ rows, examples, tokens, hasRoles }) + (validationExamples > 0 ? packedBytes(validation) : 0);
 }

@@ -1,6 +1,6 @@
 /** Tokens that a tokenizer lacks are added to a staged base, with rows of its embedding and head. */
 import assert from "node:assert/strict";
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { type TestContext, test } from "node:test";
 import { widened } from "../formats/bfloat16.ts";
 import { Objects } from "../stores/objects.ts";
@@ -10,6 +10,7 @@ import { TinyTraining } from "../testing/tinyTraining.ts";
 import { readPeftAdapter } from "../weights/adapterSource.ts";
 import { StoredModel } from "../weights/storedModel.ts";
 import { runExport } from "./export.ts";
+import { exportUri } from "./exportDirectory.ts";
 import { runTrain } from "./train.ts";
 
 type Options = Parameters<typeof TinyTraining.make>[1];
@@ -103,15 +104,10 @@ test("ChatML on a base without its tokens: the new rows are trained, saved, merg
   const trained = adapter!.tensors.get(key)!;
   assert.equal(trained.length, 2 * 32);
   assert.notDeepEqual(trained.slice(32), before[260]);
-  const exported = await runExport(
-    await training.exportFile(figures.adapterDigest, { dtype: "F32" }),
-    training.context(),
-  );
+  const file = await training.exportFile(figures.adapterDigest, { dtype: "F32" });
+  const exported = await runExport(file, training.context());
   assert.ok(exported.figures.klDivergence < 1e-6);
-  const merged = await StoredModel.inDirectory(
-    stores,
-    `file://${await training.runPath()}/exports/${await exportName(training)}`,
-  );
+  const merged = await StoredModel.inDirectory(stores, exportUri(file));
   assert.deepEqual((await rowsOf(merged, "model.embed_tokens.weight")).slice(259), [
     trained.slice(0, 32),
     trained.slice(32),
@@ -120,8 +116,3 @@ test("ChatML on a base without its tokens: the new rows are trained, saved, merg
   assert.equal((await merged.config()).vocabSize, 261);
   assert.deepEqual(await (await merged.codec()).tokenizer.encode("<|assistant|>"), [260]);
 });
-
-async function exportName(training: TinyTraining): Promise<string> {
-  const [name = ""] = await readdir(`${await training.runPath()}/exports`);
-  return name;
-}

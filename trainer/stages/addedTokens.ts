@@ -1,6 +1,6 @@
 /**
  * Adds special tokens to a staged base: to its tokenizer, and rows to its embedding and head where they have fewer than the
- * tokenizer has tokens. The base is then another one, with a digest of its own, so everything that follows has them.
+ * tokenizer has tokens. The result is another base with a digest of its own, so every later stage has the tokens.
  *
  * A new row is the mean of the rows before it, in the order of the file and rounded once. transformers adds noise of
  * deviation 1e-5 to the same mean (`mean_resizing`); without it the same base gives the same bytes everywhere.

@@ -3,6 +3,7 @@ import type { EffectiveSettings } from "../contract/effective.ts";
 import type { ExactMatch, TrainFigures } from "../contract/report.ts";
 import type { Plan } from "../planning/plan.ts";
 import type { LoopState } from "../training/checkpoint.ts";
+import { evalRewardsOf } from "../training/rewards.ts";
 
 export interface RunOutcome {
   runHash: string;
@@ -26,7 +27,7 @@ export function figuresOf(outcome: RunOutcome): TrainFigures {
     bestStep: best ? state.bestStep : state.step,
     loss: state.loss,
     ...(evalLoss !== undefined && { evalLoss }),
-    ...evalRewardsOf(state, best),
+    ...(best ? state.bestEvalRewards : evalRewardsOf(state)),
     ...(state.evaluationBefore && { evaluationBefore: state.evaluationBefore }),
     ...(evaluationAfter && { evaluationAfter }),
     trainableParameters: plan.trainableParameters,
@@ -41,13 +42,5 @@ export function figuresOf(outcome: RunOutcome): TrainFigures {
     adapterBytes: adapter.bytes,
     numericsVersion: target.numericsVersion,
     isa: target.isa,
-  };
-}
-
-function evalRewardsOf({ evalRewardAccuracy, evalRewardMargin, bestEvalRewards }: LoopState, best: boolean) {
-  if (best) return bestEvalRewards;
-  return {
-    ...(evalRewardAccuracy !== undefined && { evalRewardAccuracy }),
-    ...(evalRewardMargin !== undefined && { evalRewardMargin }),
   };
 }

@@ -2,9 +2,8 @@
 import assert from "node:assert/strict";
 import { readdir, readFile, rm } from "node:fs/promises";
 import { type TestContext, test } from "node:test";
-import { prepareKey } from "../contract/hashes.ts";
-import type { PrepareFile } from "../contract/runFile.ts";
 import type { TrainingSpec } from "../contract/settings.ts";
+import { prepareFile } from "../contract/stageFiles.ts";
 import { baseManifest, getManifest } from "../data/packed/manifests.ts";
 import { decodeTensors, readSafetensorsHeader } from "../formats/safetensors.ts";
 import { encodeSafetensors, type TensorData } from "../formats/safetensorsWriter.ts";
@@ -54,14 +53,7 @@ async function place(t: TestContext, quantization?: TrainingSpec["baseModel"]["q
     method: { lora: {} },
   };
   const artifactRoot = `file://${directory}/artifacts`;
-  const file: PrepareFile = {
-    version: 1,
-    stage: "Prepare",
-    artifactRoot,
-    prepareKey: prepareKey(spec),
-    baseModel: spec.baseModel,
-    dataset: spec.dataset,
-  };
+  const file = prepareFile({ spec, artifactRoot });
   const stores = new Stores({
     locations: [spec.baseModel, ...spec.dataset.sources].map(({ uri }) => ({ uri, ...access })),
     patience: { totalMs: 300, firstPauseMs: 5, longestPauseMs: 20, silenceMs: 200 },

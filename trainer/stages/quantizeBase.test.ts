@@ -75,7 +75,18 @@ test("a base that is quantised for LoftQ has the factors in files of their own, 
   const whole = await quantizeBase(once);
   const made = StoredModel.ofManifest(once.stores, once.objects, whole.manifest);
   const linear = (await made.config()).layers;
-  const read = storedFactors(made);
+  const opened: string[] = [];
+  const read = storedFactors({
+    names: () => made.names(),
+    read(name) {
+      opened.push(name);
+      return made.read(name);
+    },
+  });
+  const files = made.names().filter((name) => name.endsWith(".factors"));
+  for (let layer = 0; layer < linear; layer++) await read(`model.layers.${layer}.self_attn.q_proj.lora_A.weight`);
+  assert.ok(files.length > 1);
+  assert.deepEqual(opened, files, "each file is read once in the order of the layers");
   for (let layer = linear - 1; layer >= 0; layer--) {
     const name = `model.layers.${layer}.self_attn.q_proj`;
     assert.ok((await read(`${name}.lora_A.weight`)).some((value) => value !== 0));

@@ -149,7 +149,7 @@ async function* quantizedShard(
   const partsIn = async (tensor: PlacedTensor, bytes: Uint8Array): Promise<readonly TensorData[]> => {
     const start = starts(tensor.name);
     if (start) return await quantizedFor(start, tensor, bytes, options);
-    return linear.has(tensor.name) ? quantized(tensor, bytes, quantization) : [{ ...tensor, data: bytes }];
+    return linear.has(tensor.name) ? await quantized(tensor, bytes, quantization) : [{ ...tensor, data: bytes }];
   };
   yield encodeHeader([...made.filter(isWhole), ...made.filter((facts) => !isWhole(facts))], { format: "pt" });
   for (const tensor of tensors) {
@@ -169,9 +169,9 @@ function partsOf({ name, shape }: PlacedTensor, { doubleQuantization }: Quantiza
 }
 
 /** Throws a failure for numbers whose scales are not finite, because they have no codes. */
-function corruptUnless<T>(name: string, quantize: () => T): T {
+async function corruptUnless<T>(name: string, quantize: () => T | Promise<T>): Promise<T> {
   try {
-    return quantize();
+    return await quantize();
   } catch (error) {
     throw corrupt("BaseModelCorrupt", `${name} of the base model cannot be quantised: ${messageOf(error)}`);
   }
@@ -194,14 +194,8 @@ async function quantizedFor(
   if (!isFloatType(tensor.dtype)) throw new Error(`${tensor.name} is ${tensor.dtype}, which is not quantised`);
   const values = widened(bytes, tensor.dtype, new Float32Array(rows * columns));
   const { doubleQuantization } = quantization;
-  const made = await quantizedWithFactors(
-    { values, rows, columns },
-    { rank, scale, iterations, doubleQuantization, threads: threads || addon().info().cores },
-  ).catch((error: unknown) =>
-    corruptUnless<never>(tensor.name, () => {
-      throw error;
-    }),
-  );
+  const settings = { rank, scale, iterations, doubleQuantization, threads: threads || addon().info().cores };
+  const made = await corruptUnless(tensor.name, () => quantizedWithFactors({ values, rows, columns }, settings));
   const stored = (name: string, shape: readonly number[], { buffer }: Float32Array): TensorData => ({
     name,
     shape,
@@ -212,9 +206,9 @@ async function quantizedFor(
   return partsWith(tensor, made.quantized, quantization);
 }
 
-function quantized(tensor: PlacedTensor, values: Uint8Array, how: QuantizationSettings): TensorData[] {
+async function quantized(tensor: PlacedTensor, values: Uint8Array, how: QuantizationSettings): Promise<TensorData[]> {
   const { name, dtype } = tensor;
-  const matrix = corruptUnless(name, () => {
+  const matrix = await corruptUnless(name, () => {
     if (dtype === "F32" || dtype === "BF16") return addon().quantizeNf4(values, dtype, how.doubleQuantization);
     if (dtype !== "F16") throw new Error(`${name} is ${dtype}, which is not quantised`);
     const wide = widened(values, dtype, new Float32Array(values.length / 2));

@@ -24,7 +24,7 @@ export interface StageDatasetOptions extends ReadDatasetOptions {
 
 export interface StagedDataset {
   manifest: DatasetManifest;
-  /** Digest of the content of the held-out sequences, wherever they were read and however they are packed. */
+  /** Digest of the content of the held-out sequences; their files and their packing do not change it. */
   validationDigest: string | undefined;
   objects: StagedObject[];
   counts: Pick<PrepareFigures["dataset"], "tokens" | "trainedTokens" | "rows"> & ReadCounts;

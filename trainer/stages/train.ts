@@ -171,8 +171,8 @@ class Training {
         stored: storedFactors(inputs.base),
         encode: async (text) => (await inputs.base.codec()).tokenizer.encodeWhole(text),
       });
+      await this.#setUp();
     }
-    if (!loaded) await this.#setUp();
     await engine.bindResiduals(inputs.tensors);
     // Reading the first values leaves buffers.
     releaseMemory();
@@ -192,15 +192,10 @@ class Training {
   async #setUp(): Promise<void> {
     const { context, progress } = this.#opened;
     let done = 0;
-    try {
-      await setUp(this.#parts, context.signal, () => {
-        throwIfStopped(context.signal);
-        progress.report({ phase: "Loading", done: ++done, total: done, unit: "rows" });
-      });
-    } catch (error) {
+    await setUp(this.#parts, context.signal, () => {
       throwIfStopped(context.signal);
-      throw error;
-    }
+      progress.report({ phase: "Loading", done: ++done, total: done, unit: "rows" });
+    });
   }
 
   get #parts(): StepParts {

@@ -13,6 +13,7 @@ import { methodOf, registeredMethods } from "../methods/index.ts";
 import { Stores } from "../stores/stores.ts";
 import { requireFit } from "../weights/adapterFit.ts";
 import { type PeftAdapter, readPeftAdapter } from "../weights/adapterSource.ts";
+import { siteOf } from "../weights/merge.ts";
 import { adapterConfig, adapterConfigFile, weightsFileOf } from "../weights/peftConfig.ts";
 import { aSpec, batchOf, startOf, TestRun, tinyModel } from "./compiledRun.ts";
 import { mutated, random } from "./fuzzedFiles.ts";
@@ -108,8 +109,7 @@ async function use({ settings, tensors }: PeftAdapter): Promise<void> {
   );
   const { lowRank } = methodOf(settings);
   for (const { name } of compiled.sites) {
-    const parameter = (own: string) => tensors.get(`${name}.${own}`) ?? new Float32Array();
-    const product = lowRank?.({ name, has: (own) => tensors.has(`${name}.${own}`), parameter });
+    const product = lowRank?.(siteOf(name, tensors));
     if (product) await spectrumOfProduct(product, 1);
   }
   const run = new TestRun(compiled, { backend: "cpu" });

@@ -1,9 +1,8 @@
 /** The inputs of a preparation that is small enough for a test: a tiny base, forty chats and a question. */
 import { writeFile } from "node:fs/promises";
 import type { TestContext } from "node:test";
-import { prepareKey } from "../contract/hashes.ts";
-import type { PrepareFile } from "../contract/runFile.ts";
 import type { TrainingSpec } from "../contract/settings.ts";
+import { prepareFile } from "../contract/stageFiles.ts";
 import { Objects } from "../stores/objects.ts";
 import type { ModelChange } from "./changedModel.ts";
 import { temporaryDirectory, testContext } from "./temporary.ts";
@@ -32,15 +31,7 @@ export async function place(t: TestContext, dataset: Partial<TrainingSpec["datas
     evaluation: { test: { uri: `file://${directory}/test.jsonl` }, metrics: ["ExactMatch"] },
   };
   const artifactRoot = `file://${directory}/artifacts`;
-  const file: PrepareFile = {
-    version: 1,
-    stage: "Prepare",
-    artifactRoot,
-    prepareKey: prepareKey(spec),
-    baseModel: spec.baseModel,
-    dataset: spec.dataset,
-    evaluation: spec.evaluation,
-  };
+  const file = prepareFile({ spec, artifactRoot });
   const context = testContext(directory);
   return { directory, file, context, objects: new Objects(context.stores, artifactRoot) };
 }

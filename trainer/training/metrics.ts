@@ -6,6 +6,7 @@ import { formatProgress, type Progress, parseProgress } from "../contract/progre
 import type { ProgressReporter } from "../progress/progressReporter.ts";
 import type { Stores } from "../stores/stores.ts";
 import { peakBytes } from "./peakMemory.ts";
+import { type EvalRewards, evalRewardsOf } from "./rewards.ts";
 import type { StepFigures } from "./step.ts";
 
 /** Maximum number of lines; beyond it, only every n-th step has one. */
@@ -16,15 +17,7 @@ const now = () => performance.now() / 1000;
 const window = 20;
 
 /** The members of a line that a validation adds. */
-type ValidationFigures = Pick<Progress, "evalLoss" | "evalRewardAccuracy" | "evalRewardMargin">;
-
-function validationOf({ evalLoss, evalRewardAccuracy, evalRewardMargin }: Progress): ValidationFigures {
-  return {
-    evalLoss,
-    ...(evalRewardAccuracy !== undefined && { evalRewardAccuracy }),
-    ...(evalRewardMargin !== undefined && { evalRewardMargin }),
-  };
-}
+type ValidationFigures = Pick<Progress, "evalLoss"> & EvalRewards;
 
 export interface StepReport {
   figures: StepFigures;
@@ -61,7 +54,7 @@ export class Metrics {
     this.#lines = kept;
     this.#latest = kept.at(-1);
     const validated = kept.findLast(({ evalLoss }) => evalLoss !== undefined);
-    this.#validation = validated ? validationOf(validated) : {};
+    this.#validation = validated ? { evalLoss: validated.evalLoss, ...evalRewardsOf(validated) } : {};
   }
 
   step(report: StepReport): void {

@@ -12,6 +12,18 @@ export interface RewardFigures {
   readonly rewardMargin?: number;
 }
 
+/** The same figures of the validation data, by the names that progress and results have. */
+export interface EvalRewards {
+  readonly evalRewardAccuracy?: number | undefined;
+  readonly evalRewardMargin?: number | undefined;
+}
+
+/** The figures that are present. */
+export const evalRewardsOf = ({ evalRewardAccuracy, evalRewardMargin }: EvalRewards) => ({
+  ...(evalRewardAccuracy !== undefined && { evalRewardAccuracy }),
+  ...(evalRewardMargin !== undefined && { evalRewardMargin }),
+});
+
 export class Rewards {
   readonly #objective: PreferenceObjective;
   readonly #divergence: number;

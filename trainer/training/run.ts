@@ -10,6 +10,7 @@ import type { PackedDataset } from "../data/packed/packedDataset.ts";
 import { Cancelled, type Parameters } from "../engine/engine.ts";
 import type { CheckpointFacts, Checkpoints, LoopState } from "./checkpoint.ts";
 import type { Metrics } from "./metrics.ts";
+import { evalRewardsOf } from "./rewards.ts";
 import { type StepFigures, type StepParts, trainStep } from "./step.ts";
 import { validationLoss } from "./validation.ts";
 import type { WriterEpoch } from "./writerEpoch.ts";
@@ -135,11 +136,8 @@ export class TrainingLoop {
   async #evaluate(): Promise<void> {
     const { parts, validation, settings, signal } = this.#run;
     const figures = await validationLoss({ ...parts, objective: settings.objective }, validation!, signal);
-    const { loss: evalLoss, rewardAccuracy: evalRewardAccuracy, rewardMargin: evalRewardMargin } = figures;
-    const evalRewards = {
-      ...(evalRewardAccuracy !== undefined && { evalRewardAccuracy }),
-      ...(evalRewardMargin !== undefined && { evalRewardMargin }),
-    };
+    const { loss: evalLoss, rewardAccuracy, rewardMargin } = figures;
+    const evalRewards = evalRewardsOf({ evalRewardAccuracy: rewardAccuracy, evalRewardMargin: rewardMargin });
     const { step, bestEvalLoss } = this.#state;
     if (!Number.isFinite(evalLoss)) throw validationNotFinite(step);
     const improved = bestEvalLoss === undefined || evalLoss < bestEvalLoss;
@@ -150,7 +148,7 @@ export class TrainingLoop {
       evalLoss,
       ...evalRewards,
       ...(improved && { bestStep: step, bestEvalLoss: evalLoss }),
-      ...(improved && evalRewardAccuracy !== undefined && { bestEvalRewards: evalRewards }),
+      ...(improved && rewardAccuracy !== undefined && { bestEvalRewards: evalRewards }),
       evaluationsWithoutImprovement: improved ? 0 : this.#state.evaluationsWithoutImprovement + 1,
     };
     this.#run.metrics.evaluated(step, { evalLoss, ...evalRewards });

@@ -2,11 +2,8 @@
  * The pass over the training data that a method makes before the first step. It depends on the data and the settings alone, not
  * on the micro-batch, so that a run that was stopped in it and begins again has the same bits.
  */
-import type { PackedDataset } from "../data/packed/packedDataset.ts";
-import { type BatchShape, makeBatch, partition } from "../engine/batch.ts";
-import type { Engine } from "../engine/engine.ts";
+import { makeBatch, partition } from "../engine/batch.ts";
 import type { LayerInputs } from "../graph/site.ts";
-import type { RopeTable } from "../models/rope.ts";
 import { hostOf, type StepParts } from "./step.ts";
 
 /** `onBatch` is called before each part of the work, and may throw to stop. */
@@ -45,7 +42,7 @@ export async function setUp(parts: StepParts, signal: AbortSignal, onBatch: () =
 
 /** Runs the forward and backward pass of one example's row, in which the others have no weight. */
 async function differentiate(
-  { engine, dataset, shape, rope }: Parts,
+  { engine, dataset, shape, rope }: StepParts,
   example: number,
   signal: AbortSignal,
 ): Promise<void> {
@@ -59,16 +56,9 @@ async function differentiate(
   if (engine.compiled.pullsBack) await engine.run({ program: "pullback" });
 }
 
-interface Parts {
-  engine: Engine;
-  dataset: PackedDataset;
-  shape: BatchShape;
-  rope: RopeTable;
-}
-
 /** The inputs of a block's layers at the trained tokens of some rows. */
 async function inputsOf(
-  { engine, dataset, shape, rope }: Parts,
+  { engine, dataset, shape, rope }: StepParts,
   rows: readonly number[],
   block: number,
   signal: AbortSignal,

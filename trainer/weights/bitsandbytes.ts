@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { invalid } from "../contract/failure.ts";
+import { partition } from "../engine/batch.ts";
 import type { PlacedTensor } from "../formats/huggingFace.ts";
 import { dynamicMap, nf4Codes } from "../formats/nf4.ts";
 import { absmaxName, nestedAbsmaxName, nf4Block, nf4NestedBlock, nf4Parts } from "../graph/nf4.ts";
@@ -65,15 +66,11 @@ export async function withNf4Parts(table: Table, shapes: Shapes, read: Read): Pr
   const weights = [...table.keys()].filter((name) => isBitsandbytes(name, table));
   if (weights.length === 0) return table;
   const made = new Map(unquantizedTensors(table));
-  for (const some of batches(weights, 16)) {
+  for (const some of partition(weights, 16)) {
     const parts = await Promise.all(some.map((weight) => partsOf(weight, shapes.get(weight)!, table, read)));
     for (const part of parts.flat()) made.set(part.name, part);
   }
   return made;
-}
-
-function* batches<T>(all: readonly T[], size: number): Generator<readonly T[]> {
-  for (let at = 0; at < all.length; at += size) yield all.slice(at, at + size);
 }
 
 async function partsOf(weight: string, shape: readonly number[], table: Table, read: Read): Promise<PlacedTensor[]> {

@@ -22,8 +22,7 @@ export function mergeTensor(
   const [, name, part] = /^(.+)\.(weight|bias)$/.exec(tensor.name) ?? [];
   if (name === undefined || !isTrained(name, adapter)) return values;
   const [out = 0, width = 0] = tensor.shape;
-  const parameter = (own: string) => parameterOf(adapter, `${name}.${own}`);
-  const site = { name, in: width, out, has: (own: string) => adapter.has(`${name}.${own}`), parameter };
+  const site = { ...siteOf(name, adapter), in: width, out };
   if (part === "bias") method.mergeBias(site, values);
   else if (tensor.shape.length === 2) method.merge(site, values, { first: 0, last: out });
   return values;
@@ -41,8 +40,13 @@ export function isTrained(site: string, adapter: AdapterTensors): boolean {
   return false;
 }
 
-function parameterOf(adapter: AdapterTensors, name: string): Float32Array {
-  const values = adapter.get(name);
-  if (!values) throw new Error(`the adapter has no ${name}`);
-  return values;
-}
+/** A layer's trained tensors by their own names. */
+export const siteOf = (name: string, adapter: AdapterTensors) => ({
+  name,
+  has: (own: string) => adapter.has(`${name}.${own}`),
+  parameter(own: string) {
+    const values = adapter.get(`${name}.${own}`);
+    if (!values) throw new Error(`the adapter has no ${name}.${own}`);
+    return values;
+  },
+});

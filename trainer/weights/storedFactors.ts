@@ -17,16 +17,21 @@ interface Files {
   read(name: string): Promise<Uint8Array>;
 }
 
-/** Reads a parameter's values; a file is decoded when its first one is read, in the order of the shards. */
+/** Reads a parameter's values. It keeps the last file decoded, and reads on in the order of the shards where that file lacks the parameter. */
 export function storedFactors(base: Files): (name: string) => Promise<Float32Array> {
   const files = base.names().filter(isFactorsFile);
   let known: ReadonlyMap<string, DecodedTensor> = new Map();
+  let next = 0;
   return async (name) => {
-    for (const file of [undefined, ...files]) {
-      if (file !== undefined) known = decodeTensors(await base.read(file));
-      const data = known.get(name)?.data;
-      if (data) return new Float32Array(data.slice().buffer);
+    for (let unread = files.length; !known.has(name); unread--) {
+      if (unread === 0)
+        throw corrupt(
+          "BaseModelCorrupt",
+          `the quantised base has no factors ${name}: it was quantised for other settings`,
+        );
+      known = decodeTensors(await base.read(files[next]!));
+      next = (next + 1) % files.length;
     }
-    throw corrupt("BaseModelCorrupt", `the quantised base has no factors ${name}: it was quantised for other settings`);
+    return new Float32Array(known.get(name)!.data.slice().buffer);
   };
 }

@@ -42,6 +42,7 @@ const comparedBytes = 8 << 20;
 export class StoredModel implements ModelFiles {
   readonly #stores: Stores;
   readonly #files: ReadonlyMap<string, StoredFile>;
+  #config: Promise<unknown> | undefined;
   #tensors: Promise<ReadonlyMap<string, PlacedTensor>> | undefined;
   #stored: Promise<ReadonlyMap<string, PlacedTensor>> | undefined;
 
@@ -125,17 +126,18 @@ export class StoredModel implements ModelFiles {
   }
 
   async config(): Promise<ModelConfig> {
-    return await this.#read(readModelConfig);
+    return await this.#fromConfig(readModelConfig);
   }
 
   /** How the weights are quantised already, by config.json. */
   async storedQuantization(): Promise<StoredQuantization | undefined> {
-    return await this.#read(storedQuantization);
+    return await this.#fromConfig(storedQuantization);
   }
 
-  async #read<T>(read: (config: unknown) => T): Promise<T> {
+  async #fromConfig<T>(read: (config: unknown) => T): Promise<T> {
+    this.#config ??= this.text("config.json").then((text) => parseJson("config.json", text));
     try {
-      return read(parseJson("config.json", await this.text("config.json")));
+      return read(await this.#config);
     } catch (error) {
       if (error instanceof UnsupportedModelError) throw invalid("BaseModelUnsupported", error.message);
       throw error;

@@ -48,8 +48,8 @@ interface Words<Kind extends string, Table extends SettingTable> {
   /** Why the result cannot be merged into the base's weights, and what to do; absent if it can. */
   readonly mergeRefusal?: string;
   /**
-   * The value of a setting for which prepare quantises the base anew for these settings. The base is then another one, and the
-   * adapter belongs to it alone.
+   * The value of a setting with which prepare quantises a base of its own for the method's settings. The adapter belongs to that
+   * base alone.
    */
   readonly quantizesFor?: QuantizesFor;
   /** A method with fewer trained parameters, for the case that this one does not fit. */

@@ -76,7 +76,7 @@ function answerOf(example: Answered, role: AnswerRole, codec: Codec): ExamplePie
   const [only, ...others] = sequences;
   if (only === undefined || others.length > 0) {
     throw new RowError(
-      "the chat template renders earlier turns differently once more turns follow, so that an answer of several turns is no single sequence: write its earlier turns into prompt",
+      "the chat template renders earlier turns differently once more turns follow, so that an answer of several turns would become several sequences: write its earlier turns into prompt",
     );
   }
   return { sequences: [{ ...only, role }], leftOut };

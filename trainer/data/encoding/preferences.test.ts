@@ -123,7 +123,7 @@ test("the hash of a preference depends on both answers, and that of an answer on
   assert.equal(new Set(all.map((example) => textHash(example).join())).size, all.length);
 });
 
-test("the reference of a held-out preference is its chosen answer, and an unwanted answer is none", async () => {
+test("a held-out preference is evaluated against its chosen answer, and an unwanted answer gives no reference", async () => {
   assert.equal((await questionOf(texts("4", "five"), codec)).reference, "4");
   const unwanted: Example = { kind: "labelled", answered: text("five"), isWanted: false };
   await assert.rejects(questionOf(unwanted, codec), /labelled as not wanted: there is no reference/);

@@ -22,7 +22,7 @@ export function shorteningsOf(example: Example): Example[] {
   }
 }
 
-/** Those whose answer is whole. */
+/** The shortenings that keep the whole answer. */
 function promptShortenings(example: Answered): Answered[] {
   if (example.kind !== "messages") return [];
   const answer = ({ messages, context = 0 }: Conversation) => messages.length - context;

@@ -1,4 +1,4 @@
-/** Computes the size of a packed data set's object (packedDataset.ts) in advance. Pure. */
+/** The size of a packed data set as an object (packedDataset.ts), from its counts. Pure. */
 
 export interface PackedCounts {
   readonly rows: number;

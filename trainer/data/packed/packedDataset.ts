@@ -15,7 +15,7 @@
  */
 import { corrupt, invalid } from "../../contract/failure.ts";
 import { trainedBit } from "../encoding/encodeBatch.ts";
-import { alignedSection as align, headerWords } from "./packedBytes.ts";
+import { alignedSection as align, headerWords, packedBytes } from "./packedBytes.ts";
 import type { PackedRows } from "./packing.ts";
 
 /** Packed examples, independent of where their tokens are kept. All arrays are [examples]. */
@@ -157,10 +157,8 @@ export class PackedDataset {
       bytes.length < headerWords * 4 ? [] : new Uint32Array(bytes.buffer, bytes.byteOffset, headerWords);
     if (m !== magic || v !== version)
       throw corrupt("DatasetCorrupt", "the staged data set has another version; prepare again");
-    const counts = [rowCount + 1, exampleCount + 1, exampleCount, exampleCount, exampleCount, tokenCount];
-    const roleBytes = hasRoles === 1 ? align(exampleCount) : 0;
-    const expected = counts.reduce((total, count) => total + align(4 * count), 64) + align(tokenCount) + roleBytes;
-    if (bytes.length !== expected)
+    const counts = { rows: rowCount, examples: exampleCount, tokens: tokenCount, hasRoles: hasRoles === 1 };
+    if (bytes.length !== packedBytes(counts))
       throw corrupt("DatasetCorrupt", "the staged data set's size does not match its header; prepare again");
     let position = 64;
     const next = (count: number) => {
@@ -179,7 +177,7 @@ export class PackedDataset {
     this.tokens = next(tokenCount);
     this.trained = bytes.subarray(position, position + tokenCount);
     position += align(tokenCount);
-    this.role = hasRoles === 1 ? bytes.subarray(position, position + exampleCount) : undefined;
+    this.role = counts.hasRoles ? bytes.subarray(position, position + exampleCount) : undefined;
     this.#checkBounds();
   }
 

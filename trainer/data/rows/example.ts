@@ -65,7 +65,7 @@ export type Example =
   /** An answer that is wanted or not. */
   | { kind: "labelled"; answered: Answered; isWanted: boolean };
 
-/** The part of a sequence in a preference; `plain` elsewhere. Chosen is also an answer that is wanted. */
+/** The part of a sequence in a preference; `plain` elsewhere. A labelled answer is `chosen` if it is wanted, else `rejected`. */
 export const answerRoles = { plain: 0, chosen: 1, rejected: 2 } as const;
 
 /** The reason why a row is unusable; the reader adds file and line. The message never quotes the row. */

@@ -135,7 +135,7 @@ const faults = [
   [
     "a prompt that is another question",
     { prompt: "other", chosen: [user("q"), assistant("a")], rejected: [user("q"), assistant("b")] },
-    /^prompt: is none of the messages/,
+    /^prompt: differs from every message that/,
   ],
   [
     "a prompt that is repeated",

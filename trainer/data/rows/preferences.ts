@@ -96,7 +96,7 @@ function sharedPrompt(chosen: ReadMessages, rejected: ReadMessages, prompt: unkn
   const asked = chosen.messages.slice(0, shared);
   if (isText(prompt) && prompt !== "" && !asked.some((message) => message.content?.trim() === prompt.trim())) {
     throw new RowError(
-      "prompt: is none of the messages that chosen and rejected begin with; remove it, or write it as a list of messages and both answers alone",
+      "prompt: differs from every message that chosen and rejected begin with; remove it, or write it as a list of messages and both answers alone",
     );
   }
   return shared;

@@ -17,7 +17,7 @@ export interface Rendered {
   readonly marked: readonly Stretch[];
 }
 
-/** Noncharacters, which no text contains for interchange. */
+/** Unicode reserves these noncharacters for use inside programs, so that texts do not contain them. */
 const [opening, closing] = ["\ufdd0", "\ufdd1"];
 
 const tag = /{%([-+]?)\s*(end)?generation\s*([-+]?)%}/g;
