@@ -8,11 +8,11 @@ import json
 import torch
 from safetensors.torch import save_file
 
-from cases import field_distance
-from tiny_llama import BASES, DATA, load_base, read_rows
-from training import BETAS, STEPS, WARMUP_STEPS, WEIGHT_DECAY, forward_backward, train, worst
+from cases import field_distance, settings_of
+from tiny_llama import DATA, load_base, read_rows
+from training import forward_backward, train, worst
 
-LEARNING_RATE, MAX_GRAD_NORM = 2e-2, 1.0
+TRAINING = {"learning_rate": 2e-2, "schedule": "Linear", "max_grad_norm": 1.0}
 TARGETS = ["q_proj", "down_proj"]
 
 
@@ -45,25 +45,12 @@ def write(name: str, method: dict, build, more: dict, before_training=lambda mod
     named = lambda model: {key: p for key, p in model.named_parameters() if p.requires_grad}
     tensors = {"logits": exact["logits"].float().contiguous()} | more
     tensors |= own("initial", named(build(torch.float32))) | own("gradient", exact["gradients"])
-    settings = {
-        "base": BASES["untied"].name,
-        "nf4": None,
-        "method": method,
-        "schedule": "Linear",
-        "steps": STEPS,
-        "warmupSteps": WARMUP_STEPS,
-        "learningRate": LEARNING_RATE,
-        "maxGradNorm": MAX_GRAD_NORM,
-        "weightDecay": WEIGHT_DECAY,
-        "betas": BETAS,
-    }
-    result = {"settings": settings, "loss": exact["loss"], "field": field_distance(exact, field), "training": {}}
-    options = {"learning_rate": LEARNING_RATE, "schedule": "Linear", "max_grad_norm": MAX_GRAD_NORM, "epsilon": 1e-5}
+    result = {"settings": settings_of({"base": "untied", **TRAINING}, method), "loss": exact["loss"], "field": field_distance(exact, field), "training": {}}
     runs = []
     for dtype in (torch.float64, torch.float32):
         model = build(dtype)
         before_training(model)
-        runs.append(train(model, **options))
+        runs.append(train(model, **TRAINING, epsilon=1e-5))
     tensors |= own("update-1e-5", runs[0]["update"])
     curves = {k: runs[0][k] for k in ("losses", "learningRates", "gradNorms")}
     result["training"]["1e-5"] = {**curves, "fieldUpdate": worst(runs[1]["update"], runs[0]["update"])}
