@@ -298,17 +298,13 @@ def build(case: dict, dtype):
     return (base if method_of(case) == "full" else with_adapter(base, case)).to(dtype).train()
 
 
-def write_case(name: str) -> None:
-    case = CASES[name]
-    smoothing = case.get("labelSmoothing", 0)
-    exact, field = (forward_backward(build(case, dtype), smoothing) for dtype in (torch.float64, torch.float32))
-    tensors = {"logits": exact["logits"].contiguous()}
-    tensors |= {f"initial/{n}": p.detach().clone() for n, p in trainable(build(case, torch.float32)).items()}
-    tensors |= {f"gradient/{n}": g for n, g in exact["gradients"].items()}
-    settings = {
+def settings_of(case: dict, method: dict) -> dict:
+    """The settings of a case as its file holds them."""
+    return {
         "base": f"base-nf4-{case['nf4']}" if "nf4" in case else BASES[case["base"]].name,
         "nf4": case.get("nf4"),
-        "method": written_method(case),
+        "method": method,
+        **({"objective": case["objective"]} if "objective" in case else {}),
         "schedule": case["schedule"],
         "steps": STEPS,
         "warmupSteps": WARMUP_STEPS,
@@ -316,9 +312,18 @@ def write_case(name: str) -> None:
         "maxGradNorm": case["max_grad_norm"],
         "weightDecay": WEIGHT_DECAY,
         "betas": BETAS,
-        **({"labelSmoothing": smoothing} if smoothing else {}),
+        **({"labelSmoothing": case["labelSmoothing"]} if "labelSmoothing" in case else {}),
     }
-    result = {"settings": settings, "loss": exact["loss"], "field": field_distance(exact, field), "training": {}}
+
+
+def write_case(name: str) -> None:
+    case = CASES[name]
+    smoothing = case.get("labelSmoothing", 0)
+    exact, field = (forward_backward(build(case, dtype), smoothing) for dtype in (torch.float64, torch.float32))
+    tensors = {"logits": exact["logits"].contiguous()}
+    tensors |= {f"initial/{n}": p.detach().clone() for n, p in trainable(build(case, torch.float32)).items()}
+    tensors |= {f"gradient/{n}": g for n, g in exact["gradients"].items()}
+    result = {"settings": settings_of(case, written_method(case)), "loss": exact["loss"], "field": field_distance(exact, field), "training": {}}
     for epsilon in EPSILONS:
         options = {k: case[k] for k in ("learning_rate", "schedule", "max_grad_norm")} | {"epsilon": float(epsilon)}
         options["smoothing"] = smoothing

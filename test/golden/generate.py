@@ -2,9 +2,9 @@
 
   python generate.py                              all goldens
   python generate.py case NAME…                   some of the cases, on the existing bases
-  python generate.py partly-quantized             the base of which layers are not quantised alone
+  python generate.py partly-quantized             only the base with layers that are not quantised
   python generate.py families [NAME…]             the families, or some of them
-  python generate.py preferences                  the objectives of preferences alone
+  python generate.py preferences                  only the objectives of preferences
   python generate.py check-adapter DIR RESULT     checks DIR in PEFT (keys, logits); writes the verdict to RESULT (JSON)
 """
 

@@ -18,9 +18,9 @@ from trl.experimental.orpo.orpo_trainer import ORPOTrainer
 from trl.trainer.dpo_trainer import DPOTrainer
 from trl.trainer.kto_trainer import KTOTrainer
 
-from cases import build, written_method
-from tiny_llama import BASES, DATA, VOCABULARY, load_base
-from training import BETAS, STEPS, WARMUP_STEPS, WEIGHT_DECAY, adamw, trainable, warmed_up, worst
+from cases import build, settings_of, written_method
+from tiny_llama import DATA, VOCABULARY, load_base
+from training import BETAS, STEPS, adamw, trainable, warmed_up, worst
 
 ROWS = 6
 ROW_TOKENS = 40
@@ -222,19 +222,7 @@ def write_case(name: str) -> None:
     tensors |= {f"update-1e-5/{n}": u.float() for n, u in exact_run["update"].items()}
     curves = {k: exact_run[k] for k in ("losses", "learningRates", "gradNorms")}
     result = {
-        "settings": {
-            "base": BASES[case["base"]].name,
-            "nf4": None,
-            "method": written_method(case),
-            "objective": case["objective"],
-            "schedule": case["schedule"],
-            "steps": STEPS,
-            "warmupSteps": WARMUP_STEPS,
-            "learningRate": case["learning_rate"],
-            "maxGradNorm": case["max_grad_norm"],
-            "weightDecay": WEIGHT_DECAY,
-            "betas": BETAS,
-        },
+        "settings": settings_of(case, written_method(case)),
         "loss": exact["loss"],
         "rewards": rewards_of(exact["rewards"]),
         "field": {"logits": 0, "loss": abs(field["loss"] / exact["loss"] - 1), "gradient": worst(field["gradients"], exact["gradients"])},

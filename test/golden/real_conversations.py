@@ -48,7 +48,7 @@ def dialogues(folder):
         spoken = [turn for file in files for turn in yaml.safe_load(file.read_text())["conversations"]]
         pairs = [[str(said) for said in turn[:2]] for turn in spoken if len(turn) >= 2 and all(turn[:2])]
         for start in range(3):
-            turns = [pair for pair in pairs[start * 4 : start * 4 + 1 + (at + start) % 4]]
+            turns = pairs[start * 4 : start * 4 + 1 + (at + start) % 4]
             messages = [{"role": "system", "content": f"Answer in the language of the question ({language})."}] if (at + start) % 2 else []
             for question, reply in turns:
                 messages += [{"role": "user", "content": question}, {"role": "assistant", "content": reply}]

@@ -8,7 +8,6 @@ only these, as the whole tokenizer does; `real.py` checks that.
 import base64
 import heapq
 import json
-import pathlib
 import re
 import tarfile
 import zipfile
@@ -180,7 +179,3 @@ def parts_between(text, added):
         pattern = re.escape(token) + (r"\s*" if strips else "")
         parts = [piece for part in parts for piece in re.split(pattern, part)]
     return [part for part in parts if part]
-
-
-def read(path):
-    return json.loads(pathlib.Path(path).read_text())

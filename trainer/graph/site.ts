@@ -177,7 +177,7 @@ export interface LayerInputs {
 
 /** The interface of a training for a method before the first step; everything depends on the data and the seed alone. */
 export interface SetupHost extends StepHost {
-  /** The data's rows in order, as many in a batch as a step has; batches after the last begin again. */
+  /** Number of batches. A batch has as many rows as a step, in the order of the data. Later numbers start again from 0. */
   readonly batches: number;
   /** Number of the model's layers. */
   readonly blocks: number;

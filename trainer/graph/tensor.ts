@@ -54,11 +54,11 @@ export interface Tensor extends TensorFacts {
   readonly name: string;
   readonly role: Role;
   readonly storage: TensorStorage;
-  /** Tensors of this kind, one for each expert of a layer; the group itself has no bytes. */
+  /** The tensors of a group, one for each expert of a layer. The group itself has no bytes. */
   readonly members?: readonly Tensor[];
 }
 
-/** Equal tensors as one operand. */
+/** Groups tensors of the same type, storage and shape into one operand. */
 export function grouped(name: string, members: readonly Tensor[]): Tensor {
   const [first] = members;
   if (!first) throw new Error(`${name} has no tensors`);

@@ -65,8 +65,8 @@ export interface MethodTask {
 }
 
 /**
- * A start from what quantising a matrix loses: scale·B·A of this rank, by alternations of quantising and decomposing. The
- * factors are stored with the quantised base, under the names of the parameters.
+ * An initial update, scale·B·A of this rank, that makes up for the error of quantising a matrix; quantising and decomposing
+ * alternate `iterations` times. The factors are stored with the quantised base, under the names of the parameters.
  */
 export interface QuantizedStart {
   readonly rank: number;
@@ -110,7 +110,7 @@ export interface Method<Settings> {
   afterStep?(host: StepHost, step: number, steps: number, settings: Settings): Promise<void>;
   /** Converts rows of a trained site's W [out, in], row-major, into rows that give the same result without the method. */
   merge?(site: TrainedSite, w: Float32Array, rows: RowRange, settings: Settings): void;
-  /** The same update as a product, which an analysis decomposes without the base; undefined where the site has none. */
+  /** The same update as a product, which an analysis decomposes without the base; undefined if the site has no update. */
   lowRank?(site: Omit<TrainedSite, "in" | "out">, settings: Settings): LowRankUpdate | undefined;
   /** Turns a trained site's bias [out] into the bias that does the same without the method. Absent: it stays. */
   mergeBias?(site: TrainedSite, bias: Float32Array, settings: Settings): void;
@@ -136,7 +136,7 @@ export interface BoundMethod extends SiteRewriter {
   readonly afterStep: AfterStep | undefined;
   merge(site: TrainedSite, w: Float32Array, rows: RowRange): void;
   mergeBias(site: TrainedSite, bias: Float32Array): void;
-  /** Absent: the method's updates are no products of low rank. */
+  /** Absent if the method's updates are not products of low rank. */
   readonly lowRank: ((site: Omit<TrainedSite, "in" | "out">) => LowRankUpdate | undefined) | undefined;
   readonly peft: BoundPeft | undefined;
 }

@@ -20,7 +20,7 @@ export class PeftMembers {
   readonly #advice: string;
   readonly #known = new Set<string>(harmless);
 
-  /** `path`: of the member that these are in; `advice`: for members that no method reads. */
+  /** `path` precedes the names of members in errors. `advice` is the fix for a member that no method reads. */
   constructor(config: PeftConfig, { path = "", advice = mergeInPeft }: { path?: string; advice?: string } = {}) {
     this.#config = config;
     this.#path = path;
@@ -28,7 +28,7 @@ export class PeftMembers {
     this.only("task_type", ["CAUSAL_LM"]);
   }
 
-  /** The members of a member; `refuseOthers` is called for them apart. */
+  /** The members of a member. The caller calls their own `refuseOthers`. */
   within(name: string, advice: string): PeftMembers {
     const value = this.#take(name);
     if (!isObject(value)) throw this.#wrong(name, "an object");

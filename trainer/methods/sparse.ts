@@ -39,7 +39,7 @@ export function toSparse({ name, shape, values }: NamedValues): NamedValues[] {
   ];
 }
 
-export const isWhole = (name: string): boolean => key.exec(name)?.[2] !== "values" && key.test(name);
+export const isWhole = (name: string): boolean => ["indices", "shape"].includes(key.exec(name)?.[2] ?? "");
 
 /** The error for a tensor that is no part of a sparse difference, or whose companions are missing. */
 export function sparseFault({ key: name, shape }: StoredShape, has: (key: string) => boolean): string | undefined {

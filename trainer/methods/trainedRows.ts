@@ -13,32 +13,34 @@ import type { Targets } from "./targets.ts";
 
 type TrainedTokens = LoraSettings["trainableTokens"];
 
+const modules = ["embed_tokens", "lm_head"] as const;
 const tensors = { embed_tokens: tiedTensors.embedding, lm_head: tiedTensors.head } as const;
 
 /** The trained rows of a tensor of the base. */
-export const trainedRowsOf = (
+export function trainedRowsOf(
   name: string,
   { trainableTokens }: { trainableTokens: TrainedTokens },
-): readonly number[] =>
-  (name === tensors.embed_tokens
-    ? trainableTokens.embed_tokens
-    : name === tensors.lm_head && trainableTokens.lm_head) || [];
+): readonly number[] {
+  const module = modules.find((one) => tensors[one] === name);
+  return (module && trainableTokens[module]) ?? [];
+}
 
 /** The error if this model cannot train these rows, with the fix; undefined if it can. */
 export function trainedRowsFault(
   settings: Saved & Targets & { readonly trainableTokens: TrainedTokens },
   { model, tensors: known }: Pick<MethodTask, "model" | "tensors">,
 ): string | undefined {
-  const { embed_tokens = [], lm_head = [] } = settings.trainableTokens;
-  if (lm_head.length > 0 && model.tieWordEmbeddings)
+  const { trainableTokens } = settings;
+  if (trainableTokens.lm_head && model.tieWordEmbeddings)
     return "trainableTokens: this model's head is embed_tokens, so its rows are trained with those: remove lm_head";
-  for (const [name, rows] of Object.entries({ embed_tokens, lm_head })) {
-    const tensor = tensors[name as keyof typeof tensors];
+  for (const name of modules) {
+    const [rows, tensor] = [trainableTokens[name], tensors[name]];
+    if (!rows) continue;
     const beyond = rows.find((row) => row >= model.vocabSize);
     if (beyond !== undefined)
       return `trainableTokens.${name}: token ${beyond} is beyond the model's ${model.vocabSize} rows: add its text to dataset.addedTokens`;
-    const isWhole = rows.length > 0 && known.has(tensor) && isTrainedTensor(tensor, settings);
-    const isLowRank = rows.length > 0 && isAdapted(tensor.replace(/\.weight$/, ""), settings, "embedding");
+    const isWhole = known.has(tensor) && isTrainedTensor(tensor, settings);
+    const isLowRank = isAdapted(tensor.replace(/\.weight$/, ""), settings, "embedding");
     if (isWhole || isLowRank)
       return `trainableTokens.${name}: ${isWhole ? "modulesToSave" : "targetModules"} trains ${name} already: name it in one of them`;
   }
@@ -67,20 +69,18 @@ export function trainedRowsConfig({ embed_tokens, lm_head }: TrainedTokens): Rea
 }
 
 export const readTrainedRows = (members: PeftMembers): TrainedTokens =>
-  members.tokens("trainable_token_indices", ["embed_tokens", "lm_head"]);
+  members.tokens("trainable_token_indices", modules);
 
-const isKey = new RegExp(`\\.${trainedRowsName.replaceAll(".", "\\.")}$`);
-export const isTrainedRowsKey = (key: string): boolean => isKey.test(key);
+export const isTrainedRowsKey = (key: string): boolean => key.endsWith(`.${trainedRowsName}`);
 
 /** The error for an adapter without the rows of its `trainable_token_indices`; `has` knows its tensors by their own names. */
 export function missingRowsFault(
   { trainableTokens }: { trainableTokens: TrainedTokens },
   has: (own: string) => boolean,
 ): string | undefined {
-  for (const [name, tensor] of Object.entries(tensors)) {
-    const rows = trainableTokens[name as keyof typeof tensors] ?? [];
-    const key = tensor.replace(/weight$/, trainedRowsName);
-    if (rows.length > 0 && !has(key)) return `trainable_token_indices names tokens, but ${key} is missing`;
+  for (const name of modules) {
+    const key = tensors[name].replace(/weight$/, trainedRowsName);
+    if (trainableTokens[name] && !has(key)) return `trainable_token_indices names tokens, but ${key} is missing`;
   }
   return undefined;
 }
@@ -91,7 +91,7 @@ export function trainedRowsKeyFault(
   own: string,
   settings: { trainableTokens: TrainedTokens },
 ): string | undefined {
-  const { length } = trainedRowsOf(`${own.replace(isKey, "")}.weight`, settings);
+  const { length } = trainedRowsOf(own.replace(trainedRowsName, "weight"), settings);
   if (length === 0) return `key ${key} is not of a layer in trainable_token_indices`;
   return shape.length === 2 && shape[0] === length
     ? undefined

@@ -1,7 +1,8 @@
 /**
  * Llama (Touvron et al. 2023): pre-norm blocks of grouped-query attention with RoPE and a SwiGLU feed-forward, RMSNorm.
- * Mistral and Ministral let tokens see a window; Ministral 3 lengthens queries of late positions. Qwen2 (Yang et al. 2024) adds biases to q, k and v; Qwen3 (2025) normalises each
- * head of q and k before RoPE. SmolLM3 (2025) leaves RoPE out of every fourth layer.
+ * Mistral and Ministral let tokens see a window; Ministral 3 lengthens queries of late positions. Qwen2 (Yang et al. 2024)
+ * adds biases to q, k and v; Qwen3 (2025) normalises each head of q and k before RoPE. SmolLM3 (2025) leaves RoPE out of
+ * every fourth layer.
  * Names are the checkpoint's own, so loading, adapter keys and target patterns need no map.
  */
 import type { Tensor } from "../graph/tensor.ts";

@@ -17,6 +17,16 @@ export const topK = { type: "i32", min: 1, max: 64 } satisfies Attribute;
 /** `normalized`: the weights of a token's experts are the softmax over these alone. */
 export const expertChoices = { topK, normalized: { type: "i32", values: [0, 1] } } satisfies Record<string, Attribute>;
 
+/** Attributes of the AdamW ops. */
+export const adamwAttributes = {
+  oneMinusBeta1: real,
+  beta2: real,
+  oneMinusBeta2: real,
+  eps: real,
+  weightDecay: real,
+  learningRateScale: real,
+};
+
 /** Axis of a matrix: 0 its rows, 1 its columns. */
 export const axis = { type: "i32", values: [0, 1] } satisfies Attribute;
 

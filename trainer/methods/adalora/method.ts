@@ -45,10 +45,8 @@ export const adalora = defineMethod(declaration, {
   merge: mergeRows,
   lowRank(site, settings) {
     if (!site.has("lora_A")) return undefined;
-    const e = site.parameter("lora_E");
-    const width = site.parameter("lora_A").length / e.length;
-    const a = site.parameter("lora_A").map((value, index) => value * (e[Math.floor(index / width)] ?? 0));
-    return { a, b: site.parameter("lora_B"), rank: e.length, scale: scaleOf(settings) };
+    const rank = site.parameter("lora_E").length;
+    return { a: scaledA(site), b: site.parameter("lora_B"), rank, scale: scaleOf(settings) };
   },
   peft: adaloraPeft,
 });
@@ -77,7 +75,12 @@ function observeImportance(site: LinearSite, { theta }: Trained, { beta1, beta2 
 
 /** W′ = W + s·B·diag(E)·A. */
 function mergeRows(site: TrainedSite, w: Float32Array, rows: RowRange, settings: AdaloraSettings): void {
-  const e = site.parameter("lora_E");
-  const a = site.parameter("lora_A").map((value, index) => value * (e[Math.floor(index / site.in)] ?? 0));
-  addScaledProduct(w, rows, scaleOf(settings), a, site.parameter("lora_B"));
+  addScaledProduct(w, rows, scaleOf(settings), scaledA(site), site.parameter("lora_B"));
+}
+
+/** diag(E)·A. */
+function scaledA(site: Pick<TrainedSite, "parameter">): Float32Array {
+  const [a, e] = [site.parameter("lora_A"), site.parameter("lora_E")];
+  const width = a.length / e.length;
+  return a.map((value, index) => value * (e[Math.floor(index / width)] ?? 0));
 }

@@ -68,7 +68,7 @@ function layersOf(site: BranchSite, settings: BottleneckSettings) {
   return { down: layer("down", inner, width, 1), up: layer("up", width, inner, settings.scale) };
 }
 
-/** SiLU and GELU as a gated unit whose gate meets a 1. */
+/** SiLU and GELU are gated units whose other factor is 1. */
 function activated(graph: NodeBuilder, x: Tensor, { nonlinearity }: BottleneckSettings): Tensor {
   if (nonlinearity === "ReLU") return relu.node(graph, { x }, {}).y;
   const up = graph.activation("ones", x);

@@ -2,7 +2,7 @@
  * FISH Mask: W + ΔW, where ΔW trains only at the elements of W with the most empirical Fisher information, the mean of
  * (∂ log p(y|x) / ∂W)² over examples; the others stay as they are.                            Sung et al. 2021, §3
  *
- * The whole ΔW is a parameter, as in the authors' code; a mask multiplies its gradient. Weight decay draws to the base.
+ * The whole ΔW is a parameter, as in the authors' code; a mask multiplies its gradient. Weight decay pulls W + ΔW towards W.
  */
 import { fishMask as declaration, type FishMaskSettings } from "../../contract/methods/fishMask.ts";
 import type { SetupHost } from "../../graph/site.ts";

@@ -1,6 +1,6 @@
 /**
- * EVA: A starts as the directions in which a layer's inputs vary most, B = 0; the layers whose directions explain the most get the
- * ranks of those whose explain less.                                                          Paischer et al. 2024, §3
+ * EVA: A starts as the directions in which a layer's inputs vary most, B = 0. Ranks move to the layers whose directions explain
+ * larger shares of the variance.                                                              Paischer et al. 2024, §3
  *
  * Every layer has room for its highest rank. Rows of A beyond the rank that it gets are zero, like their columns of B: no
  * gradient reaches either, so they stay zero, and the saved adapter leaves them out.
@@ -16,8 +16,8 @@ import { IncrementalPca } from "./incrementalPca.ts";
 export const isEva = ({ initialization }: Pick<LoraSettings, "initialization">): boolean => initialization === "EVA";
 
 /** The highest rank of a layer, as a multiple of its own. */
-export const multipleOf = ({ initialization, evaRho = 2 }: Pick<Update, "initialization" | "evaRho">): number =>
-  initialization === "EVA" ? evaRho : 1;
+export const multipleOf = (settings: Pick<Update, "initialization" | "evaRho">): number =>
+  isEva(settings) ? (settings.evaRho ?? 2) : 1;
 
 /** Room for the rank of a layer. */
 const roomOf = (site: string, settings: Update): number => updateOf(site, settings).rank * multipleOf(settings);
@@ -67,26 +67,30 @@ export async function setUpEva(host: SetupHost, settings: LoraSettings): Promise
   for (const { sites, pca } of groups) {
     for (const site of sites) {
       const a = host.values("parameter", `${site}.lora_A.weight`);
-      const width = pca.components.length / pca.rank;
       a.fill(0);
-      a.set(pca.components.subarray(0, (ranks.get(site) ?? 0) * width));
+      a.set(pca.components.subarray(0, (ranks.get(site) ?? 0) * pca.width));
     }
   }
 }
 
-/** No batch has as many trained tokens as directions are sought. */
+/** The error if every batch has fewer trained tokens than the rank. */
 const tooFewTokens = (rank: number) =>
   invalid(
     "TooFewTokens",
     `method.lora.initialization: EVA needs ${rank} trained tokens in one batch for as many directions of a layer, and no batch has them: raise training.batchTokens, or lower rank or evaRho`,
   );
 
-/** The ranks of the layers: as many of all their directions as their ranks together, those that explain most of their input's variance. */
+/**
+ * Distributes the sum of the layers' ranks: among the directions of all layers, those that explain the largest shares of
+ * the variance of their layer's input are kept.
+ */
 function distributed(groups: readonly Group[], settings: LoraSettings): Map<string, number> {
   const rooms = groups.flatMap(({ sites, pca }) =>
-    sites.map((site) => {
-      return { site, rank: updateOf(site, settings).rank, explained: pca.explained.slice(0, roomOf(site, settings)) };
-    }),
+    sites.map((site) => ({
+      site,
+      rank: updateOf(site, settings).rank,
+      explained: pca.explained.slice(0, roomOf(site, settings)),
+    })),
   );
   const budget = rooms.reduce((sum, { rank }) => sum + rank, 0);
   // Equal shares, of layers with one input, go to the first layers.
@@ -101,7 +105,7 @@ function distributed(groups: readonly Group[], settings: LoraSettings): Map<stri
 
 const ofFactor = /^(.+)\.lora_([AB])\.weight$/;
 
-/** The rank that a layer was given: the rows of A but those at the end that are zero; at least 1, as no file has a factor without rows. */
+/** The rank that a layer was given: A's rows without the zero rows at the end; at least 1, as a file cannot hold a factor without rows. */
 function rankIn({ shape, values }: NamedValues): number {
   const width = shape[1] ?? 1;
   const last = values.findLastIndex((value) => value !== 0);

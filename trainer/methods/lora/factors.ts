@@ -25,6 +25,10 @@ export function quantizedStart(site: string, settings: LoraSettings): QuantizedS
   return { ...updateOf(site, settings), iterations: settings.loftqIterations ?? 1, a, b };
 }
 
+/** Whether A and B start as random numbers or zeros, whatever the base and the data. */
+export const startsRandomly = ({ initialization }: Pick<Update, "initialization">): boolean =>
+  initialization === "Kaiming" || initialization === "Gaussian" || initialization === "Orthogonal";
+
 /** Whether the update starts as a part of the base's matrix, which is subtracted from it. */
 export const startsFromBase = ({ initialization }: Pick<Update, "initialization">): boolean =>
   initialization === "PiSSA" || initialization === "OLoRA";

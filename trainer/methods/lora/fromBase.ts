@@ -8,16 +8,15 @@ import type { MethodTask } from "../method.ts";
 import type { NamedValues } from "../peft.ts";
 import { updateOf } from "../update.ts";
 import { isEva, multipleOf } from "./eva.ts";
-import { startsFromBase } from "./factors.ts";
+import { startsFromBase, startsRandomly } from "./factors.ts";
 
 /**
  * Plain LoRA of the same scale: after LoftQ for the base that was quantised for it, after PiSSA and OLoRA of twice the rank,
  * after EVA with room for the highest rank.
  */
 export function savedSettings(settings: LoraSettings): LoraSettings {
-  if (settings.initialization === "LoftQ") return { ...settings, initialization: "Kaiming" };
+  if (startsRandomly(settings)) return settings;
   const multiple = startsFromBase(settings) ? 2 : multipleOf(settings);
-  if (multiple === 1) return isEva(settings) ? { ...settings, initialization: "Kaiming" } : settings;
   const { rank, alpha, rankStabilized, rankPattern, alphaPattern } = settings;
   const factor = rankStabilized ? Math.sqrt(multiple) : multiple;
   return {
@@ -59,17 +58,17 @@ export function fromBaseFault(
   { storage, tensors }: Pick<MethodTask, "storage" | "tensors">,
   layers: { readonly linear: readonly string[]; readonly embeddings: readonly string[] },
 ): string | undefined {
-  const isLoftq = settings.initialization === "LoftQ";
-  const decomposes = isLoftq || startsFromBase(settings);
-  if (!decomposes && !isEva(settings)) return undefined;
-  const what = `initialization: ${settings.initialization}`;
-  if (isLoftq && layers.linear.some((layer) => !isNf4(storage, layer))) return declaration.quantizesFor?.plainRefusal;
+  if (startsRandomly(settings)) return undefined;
+  const { initialization } = settings;
+  const what = `initialization: ${initialization}`;
+  if (initialization === "LoftQ" && layers.linear.some((layer) => !isNf4(storage, layer)))
+    return declaration.quantizesFor?.plainRefusal;
   if (startsFromBase(settings) && layers.linear.some((layer) => isNf4(storage, layer)))
     return `${what} subtracts a part from the base's matrices, and the rest would have to be quantised again, which changes the model: use a base in BF16 or F32, or set another initialization`;
   const [embedding] = layers.embeddings;
   if (embedding !== undefined)
     return `${what} ${isEva(settings) ? "needs the inputs of" : "decomposes"} linear layers: remove ${embedding} from targetModules, or set another initialization`;
-  if (!decomposes) return undefined;
+  if (isEva(settings)) return undefined;
   const small = layers.linear.find((site) => updateOf(site, settings).rank > smallerSide(tensors, site));
   if (small === undefined) return undefined;
   return `${what}: the rank of ${small} is ${updateOf(small, settings).rank}, but its matrix has only ${smallerSide(tensors, small)} singular values: lower rank, or set rankPattern`;

@@ -6,7 +6,7 @@ import type { LayerInputs, SetupHost } from "../../graph/site.ts";
 
 export class IncrementalPca {
   readonly rank: number;
-  readonly #width: number;
+  readonly width: number;
   #count = 0;
   #mean: Float64Array;
   /** The sum of squares around the mean, over all columns. */
@@ -19,7 +19,7 @@ export class IncrementalPca {
 
   constructor(rank: number, width: number) {
     this.rank = rank;
-    this.#width = width;
+    this.width = width;
     this.#mean = new Float64Array(width);
   }
 
@@ -28,11 +28,10 @@ export class IncrementalPca {
     return Array.from(this.#values, (value) => (this.#squares === 0 ? 0 : value ** 2 / this.#squares));
   }
 
-  /** False if there are fewer rows than components: the batch is then left out. */
-  async add({ values, rows }: LayerInputs, decompose: SetupHost["principal"]): Promise<boolean> {
-    const { rank } = this;
-    if (rows < rank) return false;
-    const width = this.#width;
+  /** A batch with fewer rows than components is left out. */
+  async add({ values, rows }: LayerInputs, decompose: SetupHost["principal"]): Promise<void> {
+    const { rank, width } = this;
+    if (rows < rank) return;
     const mean = meanOf(values, rows, width);
     const isFirst = this.#count === 0;
     const kept = isFirst ? 0 : rank;
@@ -60,7 +59,6 @@ export class IncrementalPca {
     this.similarities = isFirst ? [] : cosines(components, this.components, width);
     this.#values = Float64Array.from(made.values);
     this.components = components;
-    return true;
   }
 }
 

@@ -12,7 +12,7 @@ import { isAdapted, isTrainedTensor, savedFault } from "../savedModules.ts";
 import { mergeTrainedRows, trainedRowsFault, trainedRowsOf } from "../trainedRows.ts";
 import { updateFault, updateOf } from "../update.ts";
 import { isEva, setUpEva } from "./eva.ts";
-import { factorsOf, quantizedStart } from "./factors.ts";
+import { factorsOf, quantizedStart, startsRandomly } from "./factors.ts";
 import { fromBaseFault, savedSettings } from "./fromBase.ts";
 import { loraPeft } from "./peft.ts";
 
@@ -29,9 +29,7 @@ export const lora = defineMethod(declaration, {
     trainableTokens,
   }) {
     const scaling = rankStabilized ? ", rank-stabilised" : "";
-    const start = !["Kaiming", "Gaussian", "Orthogonal"].includes(initialization)
-      ? `, initialised by ${initialization}`
-      : "";
+    const start = startsRandomly({ initialization }) ? "" : `, initialised by ${initialization}`;
     const update = `LoRA, rank ${rank}, alpha ${alpha}${scaling}, dropout ${dropout}, on ${targetModules.join(", ")}${start}`;
     const biases = { None: [], All: ["all biases"], LoraOnly: ["the biases of these layers"] }[bias];
     const rows = Object.entries(trainableTokens).map(

@@ -2,8 +2,7 @@
 
 import type { NodeBuilder } from "../../graph/op.ts";
 import type { EmbeddingSite, Prompt } from "../../graph/site.ts";
-import type { Initial, Tensor } from "../../graph/tensor.ts";
-import { rowsOf } from "../../graph/tensor.ts";
+import { type Initial, rowsOf, type Tensor } from "../../graph/tensor.ts";
 import { fill } from "../../ops/fill/op.ts";
 import { linear } from "../../ops/linear/op.ts";
 

@@ -1,7 +1,7 @@
 /**
  * MLP(LSTM(E)) with E [n, d], two bidirectional layers of h units each, and a head 2h → 2h → d with ReLU between.
  *                                                                                    Liu et al. 2021, §3.2
- * A layer that reads both directions has a matrix for each: PyTorch's [h₊; h₋] beside each other are two products here.
+ * A layer that reads both directions multiplies each by a matrix of its own; PyTorch has one matrix for [h₊; h₋].
  */
 
 import type { NodeBuilder } from "../../graph/op.ts";

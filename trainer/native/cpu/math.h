@@ -5,6 +5,8 @@
 
 namespace luthier::LUTHIER_ISA {
 
+inline F magnitude(F x) { return highest(x, zero() - x); }
+
 // Within 2 ulp for |x| ≤ 87; 0 below −87, the value at 88 above it; NaN stays NaN (of two operands max and min give the
 // second where one is NaN). exp(x) = 2ⁿ·exp(r), r = x − n·ln 2, |r| ≤ ln 2 / 2;
 // Taylor's series to r⁷ leaves 2e-9.

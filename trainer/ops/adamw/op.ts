@@ -5,7 +5,7 @@
  * by 1e-5 for β₂ = 0.999. grad, theta, m, v F32 of one shape · factor F32[1] · hyper F32[3].
  */
 import { defineOp } from "../../graph/op.ts";
-import { real } from "../attributes.ts";
+import { adamwAttributes } from "../attributes.ts";
 
 export const adamw = defineOp({
   name: "adamw",
@@ -13,12 +13,5 @@ export const adamw = defineOp({
   inputs: { grad: "sum[#]", factor: "sum[1]", hyper: "sum[3]" },
   accumulates: { theta: "sum[#]", m: "sum[#]", v: "sum[#]" },
   outputs: {},
-  attributes: {
-    oneMinusBeta1: real,
-    beta2: real,
-    oneMinusBeta2: real,
-    eps: real,
-    weightDecay: real,
-    learningRateScale: real,
-  },
+  attributes: adamwAttributes,
 });

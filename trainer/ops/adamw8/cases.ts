@@ -1,18 +1,8 @@
 /** Three steps from quantised state, over blocks of which the last is short and one has neither gradient nor moments. */
 import { type Activation, make, random } from "../../testing/caseOperands.ts";
-import type { OpCase, TestOperand } from "../../testing/opCases.ts";
-import { uniform } from "../../testing/opCases.ts";
+import { type OpCase, type TestOperand, uniform } from "../../testing/opCases.ts";
+import { attributes, scalars } from "../adamw/cases.ts";
 import { adamw8 } from "./op.ts";
-
-const attributes = {
-  beta1: 0.9,
-  oneMinusBeta1: 0.1,
-  beta2: 0.999,
-  oneMinusBeta2: 1e-3,
-  eps: 1e-8,
-  weightDecay: 0.1,
-  learningRateScale: 2,
-};
 
 export function cases(act: Activation): OpCase[] {
   if (act !== "F32") return [];
@@ -34,10 +24,8 @@ export function cases(act: Activation): OpCase[] {
     });
     const dense = random(act, shape);
     const grad = { ...dense, values: dense.values?.map((value, index) => (inEmptyBlock(index) ? 0 : value)) ?? [] };
-    const factor: TestOperand = { dtype: "F32", shape: [1], values: [0.5] };
-    const hyper: TestOperand = { dtype: "F32", shape: [3], values: [1e-3, 0.19, 0.05] };
     const state = { m: codes(), mScale: scales(0.1), v: codes(), vScale: scales(0.01) };
-    const operands = { grad, factor, hyper, theta: random(act, shape), ...state };
-    return { ...make(adamw8, shape.join("×"), act, attributes, operands), runs: 3 };
+    const operands = { grad, ...scalars, theta: random(act, shape), ...state };
+    return { ...make(adamw8, shape.join("×"), act, { beta1: 0.9, ...attributes }, operands), runs: 3 };
   });
 }

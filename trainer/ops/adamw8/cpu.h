@@ -30,7 +30,7 @@ class Adamw8Step {
       store(m + i, m1, n);
       store(v + i, v1, n);
       store(theta + i, load(theta + i, n) * decay_ - step_ * (m1 / (squareRoot(v1) / root2_ + all(op_.eps))), n);
-      mTop = highest(mTop, highest(m1, zero() - m1));
+      mTop = highest(mTop, magnitude(m1));
       vTop = highest(vTop, v1);
     });
     quantize(m, highestOf(mTop), signedDynamicMap, op_.m, op_.mScale, index, count);

@@ -7,7 +7,7 @@
  * hyper F32[3].
  */
 import { defineOp } from "../../graph/op.ts";
-import { real } from "../attributes.ts";
+import { adamwAttributes, real } from "../attributes.ts";
 
 export const adamw8 = defineOp({
   name: "adamw8",
@@ -15,13 +15,5 @@ export const adamw8 = defineOp({
   inputs: { grad: "sum[#]", factor: "sum[1]", hyper: "sum[3]" },
   accumulates: { theta: "sum[#]", m: "u8[#]", mScale: "sum[#~256]", v: "u8[#]", vScale: "sum[#~256]" },
   outputs: {},
-  attributes: {
-    beta1: real,
-    oneMinusBeta1: real,
-    beta2: real,
-    oneMinusBeta2: real,
-    eps: real,
-    weightDecay: real,
-    learningRateScale: real,
-  },
+  attributes: { beta1: real, ...adamwAttributes },
 });

@@ -8,19 +8,25 @@
 
 namespace luthier::LUTHIER_ISA {
 
-// The factors 0 or 1/(1−p) of `lanes` columns from column c on (a multiple of 4).
-inline F dropoutFactors(const Dropout& op, int64_t t, int64_t c) {
-  const double threshold = static_cast<double>(op.p) * 4294967296.0;
-  const float keep = 1.0f / (1.0f - op.p);
-  const auto* rowKey = op.rowKey.row<uint32_t>(t);
-  const auto* rngKey = op.rngKey.row<uint32_t>(0);
-  float factors[lanes];
+// Numbers that `make` makes of the random words of `lanes` columns from column c on (a multiple of 4).
+template <class Op, class Make>
+inline F ofRandomWords(const Op& op, int64_t t, int64_t c, Make make) {
+  const auto* rowKey = op.rowKey.template row<uint32_t>(t);
+  const auto* rngKey = op.rngKey.template row<uint32_t>(0);
+  float numbers[lanes];
   for (int64_t i = 0; i < lanes; i += 4) {
     const auto block = static_cast<uint32_t>((c + i) / 4);
     const PhiloxBlock random = philox({{block, rowKey[1], rowKey[0], static_cast<uint32_t>(op.tensorId)}}, rngKey[0], rngKey[1]);
-    for (int64_t k = 0; k < 4; ++k) factors[i + k] = static_cast<double>(random.words[k]) >= threshold ? keep : 0.0f;
+    for (int64_t k = 0; k < 4; ++k) numbers[i + k] = make(random.words[k]);
   }
-  return load(factors, Whole{});
+  return load(numbers, Whole{});
+}
+
+// The factors 0 or 1/(1−p).
+inline F dropoutFactors(const Dropout& op, int64_t t, int64_t c) {
+  const double threshold = static_cast<double>(op.p) * 4294967296.0;
+  const float keep = 1.0f / (1.0f - op.p);
+  return ofRandomWords(op, t, c, [&](uint32_t word) { return static_cast<double>(word) >= threshold ? keep : 0.0f; });
 }
 
 // A dropped element is 0 for any x: a product with 0 would keep NaN.

@@ -7,8 +7,6 @@
 
 namespace luthier::LUTHIER_ISA {
 
-inline F magnitude(F x) { return highest(x, zero() - x); }
-
 inline void importance(const Importance& op, Workers& workers) {
   const F factor = all(floatAt(op.factor, 0)), beta1 = all(op.beta1), rest1 = all(op.oneMinusBeta1);
   const F beta2 = all(op.beta2), rest2 = all(op.oneMinusBeta2);

@@ -1,7 +1,9 @@
 /**
  * loss += Σ_r lossWeight[r] · nll[r], nll = logsumexp(h·wᵀ) − (h·wᵀ)[target], the vocabulary in chunks: the logits are
- * never all in memory. With smoothing ε it is (1 − ε)·nll + ε · the mean of −log p over the vocabulary (Szegedy et al. 2016). With a softcap c the logits are c·tanh(h·wᵀ/c) instead of h·wᵀ. Gradients come from the same pass: dh is of the weighted loss, dW accumulates.
- * Where a later op gives the gradient of nll instead, the backward pass is this op again, weighted by that gradient.
+ * never all in memory. With smoothing ε, nll becomes (1 − ε)·nll + ε · the mean of −log p over the vocabulary (Szegedy et al.
+ * 2016). With a softcap c the logits are c·tanh(h·wᵀ/c) instead of h·wᵀ. Gradients come from the same pass: dh is of the
+ * weighted loss, dW accumulates.
+ * If a later op gives the gradient of nll instead, the backward pass is this op again, weighted by that gradient.
  * h [R, d] · w [V, d] · target i32[R] · lossWeight F32[R] · loss F64[1] · dW F32[V, d] → nll F32[R], dh [R, d].
  */
 import { defineOp, moreScratch, type NodeBuilder, noScratch } from "../../graph/op.ts";
@@ -52,7 +54,7 @@ export const linearCrossEntropy = defineOp({
   },
 });
 
-/** A sum that nobody reads, where nll is wanted alone. */
+/** A loss that no op reads, for a node of which only nll is used. */
 export function noLoss(graph: NodeBuilder): Tensor {
   const y = graph.activation("noLoss", { dtype: "F64", shape: [1] });
   fill.into(graph, {}, { value: 0 }, { y });

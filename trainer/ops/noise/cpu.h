@@ -1,24 +1,13 @@
 // noise on the CPU: tasks of whole rows; one Philox block makes four columns.
 #pragma once
 
-#include "../../native/cpu/math.h"
-#include "../../native/cpu/tasks.h"
-#include "../../native/generated/ops.h"
-#include "../../native/runtime/philox.h"
+#include "../dropout/cpu.h"
 
 namespace luthier::LUTHIER_ISA {
 
-// Uniform numbers in [−1, 1) for `lanes` columns from column c on (a multiple of 4).
+// Uniform numbers in [−1, 1).
 inline F noiseOf(const Noise& op, int64_t t, int64_t c) {
-  const auto* rowKey = op.rowKey.row<uint32_t>(t);
-  const auto* rngKey = op.rngKey.row<uint32_t>(0);
-  float numbers[lanes];
-  for (int64_t i = 0; i < lanes; i += 4) {
-    const auto block = static_cast<uint32_t>((c + i) / 4);
-    const PhiloxBlock random = philox({{block, rowKey[1], rowKey[0], static_cast<uint32_t>(op.tensorId)}}, rngKey[0], rngKey[1]);
-    for (int64_t k = 0; k < 4; ++k) numbers[i + k] = static_cast<float>(static_cast<int32_t>(random.words[k])) / 2147483648.0f;
-  }
-  return load(numbers, Whole{});
+  return ofRandomWords(op, t, c, [](uint32_t word) { return static_cast<float>(static_cast<int32_t>(word)) / 2147483648.0f; });
 }
 
 inline void noise(const Noise& op, Workers& workers) {

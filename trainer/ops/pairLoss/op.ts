@@ -1,5 +1,6 @@
 /**
- * loss += Σ weight[p] · −log σ(d), d = f(z[2p]) − f(z[2p + 1]), over pairs of a preferred answer and a rejected one. z is a negative log-likelihood, or its difference from a reference's:
+ * loss += Σ weight[p] · −log σ(d), d = f(z[2p]) − f(z[2p + 1]), over pairs of a preferred answer and a rejected one. z is a
+ * negative log-likelihood, or its difference from a reference's:
  *
  *   f(z) = −β·z                       the reward of DPO                         Rafailov et al. 2023, eq. 7
  *   f(z) = log odds of exp(−z)        with `odds` 1, ORPO; z a mean over tokens  Hong et al. 2024, eq. 4 and 7

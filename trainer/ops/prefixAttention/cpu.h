@@ -7,7 +7,6 @@
 
 namespace luthier::LUTHIER_ISA {
 
-
 template <class T>
 inline void takeInPrefix(const PrefixAttention& op, int64_t t, int64_t head, float* scores) {
   const int64_t D = op.headDim, column = head / (op.heads / op.kvHeads) * D, n = op.prefixK.rows();

@@ -19,7 +19,7 @@ inline float exponentialSum(const Tensor& logits, int64_t t, float top) {
   return sumOf(sum);
 }
 
-// The choice behind `before` in the order of values, then of experts; NaN counts as −∞.
+// The expert with the highest logit that is none of the token's `taken` choices from `first` on; NaN counts as −∞.
 inline int64_t nextExpert(const Tensor& logits, int64_t t, const Tensor& expert, int64_t first, int64_t taken) {
   int64_t best = -1;
   float highest = 0;
