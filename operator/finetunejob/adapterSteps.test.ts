@@ -141,7 +141,7 @@ describe("Adapter", () => {
     }));
     const decision = decide(world);
     assert.deepEqual(actions(decision), []);
-    assert.equal(stalled(decision)?.reason, "PromotedAdapterDeleted");
+    assert.equal(stalled(decision)?.reason, "AdapterDeleted");
     assert.equal(decision.status.promotedAdapterRef, undefined);
     assert.deepEqual(actions(decide({ ...world, job: { ...world.job, status: decision.status } })), []);
   });

@@ -40,9 +40,7 @@ export const adapterDeleted: Step = (world) => {
   const also = promoted === undefined ? "" : `, and Adapter ${promoted.metadata.name} stays promoted`;
   const message = `Adapter ${name} was deleted${also}. To recreate it from the store, delete FineTuneRun ${currentRun.metadata.name}; the operator trains again only if the adapter is missing in the store.`;
   if (promoted !== undefined) return keepPromoted(world, promoted, rest, { reason: "AdapterDeleted", message });
-  const known = "PromotedAdapterDeleted";
-  const wasPromoted = promotedAdapterRef !== undefined || findCondition(rest.conditions, "Ready")?.reason === known;
-  return decisionOf(world, "Stalled", "Deleted", wasPromoted ? known : "AdapterDeleted", message, { status: rest });
+  return decisionOf(world, "Stalled", "Deleted", "AdapterDeleted", message, { status: rest });
 };
 
 const existing = ({ adapters }: Readable) =>

@@ -39,12 +39,7 @@ export const road: readonly DeclaredStep<Step>[] = [
   {
     name: "adapterDeleted",
     when: "a person deleted the Adapter of the current run; another promoted one stays promoted",
-    outcomes: [
-      ready("NotPromoted", "AdapterDeleted"),
-      ...exporting,
-      stalled("Deleted", "PromotedAdapterDeleted"),
-      stalled("Deleted", "AdapterDeleted"),
-    ],
+    outcomes: [ready("NotPromoted", "AdapterDeleted"), ...exporting, stalled("Deleted", "AdapterDeleted")],
     step: adapterDeleted,
   },
   {

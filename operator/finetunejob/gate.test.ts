@@ -366,13 +366,13 @@ describe("a FineTuneJob with a policy", () => {
     assert.equal(decision.status.promotedAdapterRef, undefined);
   });
 
-  test("after the promoted Adapter and the candidate are deleted, the job reports PromotedAdapterDeleted and keeps doing so", () => {
+  test("after the promoted Adapter and the candidate are deleted, the job stalls and stays so", () => {
     const gone = { ...promoted, metadata: { ...promoted.metadata, deletionTimestamp: "2026-01-02T00:00:00Z" } };
     const before = withoutCandidate([gone], { name: gone.metadata.name });
     const decision = decide(before);
-    assert.deepEqual([decision.status.state, stalled(decision)?.reason], ["Deleted", "PromotedAdapterDeleted"]);
+    assert.deepEqual([decision.status.state, stalled(decision)?.reason], ["Deleted", "AdapterDeleted"]);
     assert.equal(decision.status.promotedAdapterRef, undefined);
     const again = decide({ ...before, job: { ...before.job, status: decision.status } });
-    assert.equal(stalled(again)?.reason, "PromotedAdapterDeleted");
+    assert.equal(stalled(again)?.reason, "AdapterDeleted");
   });
 });

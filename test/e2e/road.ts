@@ -67,7 +67,7 @@ export function roadTests(bench: () => Bench): void {
   test("an Adapter that a user deletes stays deleted; deleting its run restores it without training", async () => {
     const { metadata, spec } = await team.adapter();
     await team.kubectl("delete", "adapter", metadata.name);
-    assert.equal((await team.untilStalled("parity")).reason, "PromotedAdapterDeleted");
+    assert.equal((await team.untilStalled("parity")).reason, "AdapterDeleted");
     await team.kubectl("delete", "finetunerun", (await team.run()).metadata.name);
     await team.untilReady("parity");
     assert.equal((await team.adapter()).spec.source.digest, spec.source.digest);
