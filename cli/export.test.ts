@@ -45,6 +45,13 @@ test("luthier export writes a verified model with its card anywhere, reuses it, 
   assert.deepEqual([repaired.reused, repaired.digest], [false, result.digest]);
   const text = luthier("export", adapter, "--dtype", "F32");
   assert.match(text.stdout, /merged is written, read back and verified\n.*size.*1 shard/);
+  const options = ["--dtype", "BF16", "--pad-ranks", "--base-model", "acme/tiny", "--to", `${tiny.directory}/alone`];
+  const alone = luthier("export", adapter, "--format", "adapter", ...options);
+  assert.equal(alone.status, 0, alone.stderr);
+  const { r, base_model_name_or_path: base } = JSON.parse(
+    readFileSync(`${tiny.directory}/alone/adapter_config.json`, "utf8"),
+  );
+  assert.deepEqual([r, base], [8, "acme/tiny"]);
 });
 
 test("luthier export explains invalid arguments", async (t) => {
@@ -54,7 +61,17 @@ test("luthier export explains invalid arguments", async (t) => {
     [[`${tiny.directory}/runs/${"0".repeat(64)}/adapter`], 2, /there is no finished adapter/],
     [[`${tiny.directory}/runs/${"0".repeat(64)}`, "--to", "hf://a/b"], 2, /--to hf:\/\/a\/b: not a directory/],
     [[`${tiny.directory}/runs/${"0".repeat(64)}`, "--to", "s3://bucket"], 2, /--to s3:\/\/bucket: not a directory/],
-    [[`${tiny.directory}/runs/${"0".repeat(64)}`, "--dtype", "F8"], 2, /--dtype is BF16 or F32/],
+    [[`${tiny.directory}/runs/${"0".repeat(64)}`, "--dtype", "F8"], 2, /--dtype is BF16 or F16 or F32/],
+    [
+      [`${tiny.directory}/runs/${"0".repeat(64)}`, "--format", "merged", "--pad-ranks"],
+      2,
+      /--pad-ranks is no option of --format merged/,
+    ],
+    [
+      [`${tiny.directory}/runs/${"0".repeat(64)}`, "--format", "adapter", "--base-model", "model"],
+      2,
+      /must be ORGANISATION\/MODEL/,
+    ],
   ];
   for (const [args, code, message] of wrong) {
     const { status, stderr } = luthier("export", ...args);

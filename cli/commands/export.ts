@@ -1,6 +1,6 @@
 /**
- * `luthier export`: merges base and adapter into one model by the code of a cluster's export Job, writes it in shards with
- * a model card, reads it back and verifies it. The target is a directory or any store.
+ * `luthier export`: writes a trained adapter in one of the formats of `adapter.exports` by the code of a cluster's export
+ * Job, with a model card, reads it back and verifies it. The target is a directory or any store.
  */
 import { realpathSync } from "node:fs";
 import path from "node:path";
@@ -9,7 +9,7 @@ import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../..
 import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
 import { formatBytes, formatFigure } from "../../terminal/format.ts";
 import { table } from "../../terminal/table.ts";
-import { exportEntry } from "../../trainer/contract/exports.ts";
+import { type ExportKind, exportEntry, exportKinds, floatTypes } from "../../trainer/contract/exports.ts";
 import { artifactsUri } from "../../trainer/contract/locations.ts";
 import type { ExportFile } from "../../trainer/contract/runFile.ts";
 import { storeLayout } from "../../trainer/contract/storeLayout.ts";
@@ -28,10 +28,11 @@ import { createStageView } from "../ui/stageView.ts";
 const usage = {
   command: "luthier export",
   positionals: ["ADAPTER"],
-  summary: "Merges a trained adapter with its base into a model, writes it in shards, reads it back and verifies it.",
+  summary: "Writes a trained adapter as a merged model or by itself, reads it back and verifies it.",
   details: [
     "ADAPTER is an adapter that a training wrote to its artifact store, …/runs/HASH/adapter: a directory or URI (s3://, pvc://).",
     "  luthier export out/default/runs/353e…/adapter --to s3://models/support-bot",
+    "  luthier export out/default/runs/353e…/adapter --format adapter --dtype BF16 --pad-ranks --to out/for-vllm",
     "Credentials for s3:// come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, …), else from",
     "a profile in ~/.aws (AWS_PROFILE).",
     "The command reuses a finished export and writes nothing. A stopped export leaves no partial files. --to names a new or an",
@@ -39,10 +40,19 @@ const usage = {
   ],
   options: {
     to: { value: "PLACE", help: "a directory or URI; default: beside the adapter, below its run" },
-    name: { value: "NAME", help: "for the model card and the default place; default: merged" },
-    base: { value: "BASE", help: "the weights to merge into: Original (default) or Dequantized" },
-    dtype: { value: "TYPE", help: "BF16 or F32; default: BF16, for Dequantized F32" },
-    "max-shard-bytes": { value: "N", help: "largest shard; default: 5 GB" },
+    format: {
+      value: "FORMAT",
+      help: "merged: base and adapter as one model (default); adapter: the adapter by itself, in PEFT's layout",
+    },
+    name: { value: "NAME", help: "for the model card and the default place; default: the format" },
+    dtype: {
+      value: "TYPE",
+      help: "BF16, F16 or F32; default: merged BF16, with --base Dequantized F32; adapter F32",
+    },
+    base: { value: "BASE", help: "merged: the weights to merge into: Original (default) or Dequantized" },
+    "max-shard-bytes": { value: "N", help: "merged: largest shard; default: 5 GB" },
+    "pad-ranks": { help: "adapter: fill the ranks of LoRA up to one that vLLM accepts" },
+    "base-model": { value: "ORG/MODEL", help: "adapter: the base's repository, for programs that load it by name" },
     claim: commonOptions.claim,
     threads: commonOptions.threads,
     output: commonOptions.output,
@@ -74,19 +84,45 @@ async function run(args: Arguments, session: Session): Promise<number> {
   return 0;
 }
 
+/** The options of each format, by the names of its settings. */
+const settingsByFormat = {
+  merged: { dtype: "dtype", base: "base", "max-shard-bytes": "maxShardBytes" },
+  adapter: { dtype: "dtype", "pad-ranks": "padRanks", "base-model": "baseModel" },
+} as const satisfies Record<ExportKind, Partial<Record<keyof typeof usage.options, string>>>;
+
 function entryOf(args: Arguments): ExportFile["export"] {
-  const shard = integerOf(args, "max-shard-bytes", 1_000_000, 50_000_000_000, 0);
-  const parsed = exportEntry.safeParse({
-    name: optionOf(args, "name") ?? "merged",
-    merged: {
-      base: choiceOf(args, "base", ["Original", "Dequantized"], "Original"),
-      ...(optionOf(args, "dtype") !== undefined && { dtype: choiceOf(args, "dtype", ["BF16", "F32"], "BF16") }),
-      ...(shard > 0 && { maxShardBytes: shard }),
-    },
-  });
+  const format = choiceOf(args, "format", exportKinds, "merged");
+  const own = new Map<string, string>(Object.entries(settingsByFormat[format]));
+  const given: Record<string, string | number | boolean> = {};
+  for (const name of new Set(Object.values(settingsByFormat).flatMap((options) => Object.keys(options)))) {
+    const value = optionValueOf(args, name);
+    if (value === undefined) continue;
+    const setting = own.get(name);
+    if (setting === undefined) throw new UsageError(`--${name} is no option of --format ${format}`);
+    given[setting] = value;
+  }
+  const parsed = exportEntry.safeParse({ name: optionOf(args, "name") ?? format, [format]: given });
   if (parsed.success) return parsed.data;
   throw new UsageError(z.prettifyError(parsed.error));
 }
+
+function optionValueOf(args: Arguments, name: string): string | number | boolean | undefined {
+  switch (name) {
+    case "pad-ranks":
+      return args.switches.has(name) || undefined;
+    case "max-shard-bytes":
+      return integerOf(args, name, 1_000_000, 50_000_000_000, 0) || undefined;
+    case "dtype":
+      return choiceIfGiven(args, name, floatTypes);
+    case "base":
+      return choiceIfGiven(args, name, ["Original", "Dequantized"]);
+    default:
+      return optionOf(args, name);
+  }
+}
+
+const choiceIfGiven = (args: Arguments, name: string, allowed: readonly string[]): string | undefined =>
+  args.values.has(name) ? choiceOf(args, name, allowed, "") : undefined;
 
 /** The target needs a parent directory, where it appears complete; the root of a bucket or claim cannot be a target. */
 function targetOf(to: string): Place {

@@ -3,7 +3,13 @@
  * The operator writes no default into a spec: defaults are documented here, applied on reading, visible in the FineTuneRun.
  */
 import { z } from "zod";
-import { type ExportEntry, exportList } from "../../trainer/contract/exports.ts";
+import {
+  type ExportEntry,
+  type ExportKind,
+  exportList,
+  mergingKinds,
+  paddingRefusal,
+} from "../../trainer/contract/exports.ts";
 import { access, accessIsRemote, artifactsUri } from "../../trainer/contract/locations.ts";
 import { declarations } from "../../trainer/contract/methods/index.ts";
 import { modelConfig } from "../../trainer/contract/model.ts";
@@ -36,49 +42,89 @@ interface Exported {
   adapter?: { exports?: readonly ExportEntry[] | undefined } | undefined;
 }
 
-const dequantizedWasQuantized: Rule<Exported> = {
-  cel:
-    "has(self.baseModel.quantization) || !has(self.adapter) || !has(self.adapter.exports) || " +
-    "self.adapter.exports.all(e, !has(e.merged.base) || e.merged.base != 'Dequantized')",
-  holds: ({ baseModel, adapter }) =>
-    baseModel.quantization !== undefined ||
-    (adapter?.exports ?? []).every(({ merged }) => merged.base !== "Dequantized"),
-  message: "merged.base: Dequantized needs baseModel.quantization",
+/** A rule for every export of a job; `cel` and `holds` are of one entry. */
+const everyExport = (
+  rule: { cel: string; message: string },
+  holds: (entry: ExportEntry, job: Exported) => boolean,
+): Rule<Exported> => ({
+  ...rule,
+  holds: (job) => (job.adapter?.exports ?? []).every((entry) => holds(entry, job)),
+  cel: `!has(self.adapter) || !has(self.adapter.exports) || self.adapter.exports.all(e, ${rule.cel})`,
   fieldPath: ".adapter.exports",
-};
+});
 
-/** A method whose result cannot be merged into the weights of the base. */
-const mergeable: readonly Rule<Exported>[] = declarations.flatMap(({ kind, mergeRefusal }) =>
-  mergeRefusal === undefined
-    ? []
-    : [
-        {
-          cel: `!has(self.method.${kind}) || !has(self.adapter) || !has(self.adapter.exports) || size(self.adapter.exports) == 0`,
-          holds: ({ method, adapter }) => method[kind] === undefined || (adapter?.exports ?? []).length === 0,
-          message: mergeRefusal,
-          fieldPath: ".adapter.exports",
-        },
-      ],
+const dequantized = (entry: ExportEntry) => mergingKinds.some((kind) => entry[kind]?.base === "Dequantized");
+const isDequantized = (kind: string) => `has(e.${kind}) && has(e.${kind}.base) && e.${kind}.base == 'Dequantized'`;
+const anyOf = (terms: readonly string[]) => terms.map((term) => `(${term})`).join(" || ");
+
+const dequantizedWasQuantized = everyExport(
+  {
+    cel: `has(self.baseModel.quantization) || !(${anyOf(mergingKinds.map(isDequantized))})`,
+    message: "merged.base: Dequantized needs baseModel.quantization",
+  },
+  (entry, { baseModel }) => baseModel.quantization !== undefined || !dequantized(entry),
 );
 
+/** Methods whose results cannot be merged into the weights of the base, or have no form in PEFT. */
+const methodsFit: readonly Rule<Exported>[] = declarations.flatMap(({ kind, mergeRefusal, peftRefusal }) => {
+  const without = (formats: readonly ExportKind[], message: string | undefined) =>
+    message === undefined
+      ? []
+      : [
+          everyExport(
+            { cel: `!has(self.method.${kind}) || !(${anyOf(formats.map((one) => `has(e.${one})`))})`, message },
+            (entry, { method }) => method[kind] === undefined || formats.every((format) => entry[format] === undefined),
+          ),
+        ];
+  return [...without(mergingKinds, mergeRefusal), ...without(["adapter"], peftRefusal)];
+});
+
 /** A setting of a method whose adapter belongs to the quantised base alone. */
-const mergedIntoQuantized: readonly Rule<Exported>[] = declarations.flatMap(({ kind, quantizesFor: how }) => {
+const quantizedBaseFits: readonly Rule<Exported>[] = declarations.flatMap(({ kind, quantizesFor: how }) => {
   if (how === undefined) return [];
+  const { setting, value, ownBase } = how;
   const field = `self.method.${kind}`;
   return [
-    {
-      cel:
-        `!has(${field}) || !has(${field}.${how.setting}) || ${field}.${how.setting} != '${how.value}' || ` +
-        "!has(self.adapter) || !has(self.adapter.exports) || " +
-        "self.adapter.exports.all(e, has(e.merged.base) && e.merged.base == 'Dequantized')",
-      holds: ({ method, adapter }) =>
-        Object(method[kind])[how.setting] !== how.value ||
-        (adapter?.exports ?? []).every(({ merged }) => merged.base === "Dequantized"),
-      message: how.originalRefusal,
-      fieldPath: ".adapter.exports",
-    },
+    everyExport(
+      {
+        cel:
+          `!has(${field}) || !has(${field}.${setting}) || ${field}.${setting} != '${value}' || ` +
+          anyOf(["has(e.adapter)", ...mergingKinds.map(isDequantized)]),
+        message: how.originalRefusal,
+      },
+      (entry, { method }) =>
+        Object(method[kind])[setting] !== value || entry.adapter !== undefined || dequantized(entry),
+    ),
+    everyExport(
+      {
+        cel:
+          `!has(e.adapter) || !has(${field}) || !has(${field}.${ownBase.setting}) || ` +
+          `${field}.${ownBase.setting} <= ${ownBase.above}`,
+        message: ownBase.peftRefusal,
+      },
+      (entry, { method }) => entry.adapter === undefined || !(Object(method[kind])[ownBase.setting] > ownBase.above),
+    ),
   ];
 });
+
+/** Settings of LoRA whose tensors vLLM does not load. */
+const unpadded = ["modulesToSave", "trainableTokens"] as const;
+
+const paddingFits = everyExport(
+  {
+    cel:
+      "!has(e.adapter) || !has(e.adapter.padRanks) || !e.adapter.padRanks || (has(self.method.lora) && " +
+      `${unpadded.map((name) => `!has(self.method.lora.${name})`).join(" && ")} && ` +
+      "(!has(self.method.lora.bias) || self.method.lora.bias == 'None'))",
+    message: paddingRefusal,
+  },
+  ({ adapter }, { method: { lora } }) => {
+    if (adapter?.padRanks !== true) return true;
+    const settings: Readonly<Record<string, unknown>> = Object(lora);
+    const plain = (settings.bias ?? "None") === "None" && unpadded.every((name) => settings[name] === undefined);
+    return lora !== undefined && plain;
+  },
+);
 
 export const fineTuneJobSpec = ruled(
   z.strictObject({
@@ -110,8 +156,9 @@ export const fineTuneJobSpec = ruled(
   }),
   ...specRules,
   dequantizedWasQuantized,
-  ...mergeable,
-  ...mergedIntoQuantized,
+  ...methodsFit,
+  ...quantizedBaseFits,
+  paddingFits,
   ...promotionRules,
 ).meta({ description: "The model, the data and the settings of the fine-tuning." });
 export type FineTuneJobSpec = z.infer<typeof fineTuneJobSpec>;

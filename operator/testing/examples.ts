@@ -319,6 +319,67 @@ export const wrongSpecs: readonly WrongSpec[] = [
     message: "method.bottleneck trains networks with a nonlinearity",
   },
   {
+    name: "an export without a format",
+    wrong: { adapter: { exports: [{ name: "a" }] } },
+    field: "spec.adapter.exports[0]",
+    message: "exactly one export format must be set: merged or adapter",
+  },
+  {
+    name: "an export in two formats",
+    wrong: { adapter: { exports: [{ name: "a", merged: {}, adapter: {} }] } },
+    field: "spec.adapter.exports[0]",
+    message: "exactly one export format must be set: merged or adapter",
+  },
+  {
+    name: "the adapter of full fine-tuning",
+    wrong: { method: { full: {} }, adapter: { exports: [{ name: "a", adapter: {} }] } },
+    field: "spec.adapter.exports",
+    message: "method.full leaves a whole model and no adapter: leave adapter exports out and export merged",
+  },
+  {
+    name: "a PEFT adapter of biases",
+    wrong: { method: { bitfit: {} }, adapter: { exports: [{ name: "a", adapter: {} }] } },
+    field: "spec.adapter.exports",
+    message: "method.bitfit trains biases alone, which PEFT has no adapter for",
+  },
+  {
+    name: "a PEFT adapter of single weights",
+    wrong: { method: { fishMask: {} }, adapter: { exports: [{ name: "a", adapter: {} }] } },
+    field: "spec.adapter.exports",
+    message: "method.fishMask changes single weights, which PEFT has no adapter for",
+  },
+  {
+    name: "a PEFT adapter of bottleneck networks",
+    wrong: { method: { bottleneck: {} }, adapter: { exports: [{ name: "a", adapter: {} }] } },
+    field: "spec.adapter.exports",
+    message: "method.bottleneck leaves an adapter in AdapterHub's layout, and PEFT has no such adapter",
+  },
+  {
+    name: "an adapter for a quantised base that other programs do not have",
+    wrong: {
+      baseModel: quantized,
+      method: { lora: { initialization: "LoftQ", loftqIterations: 2 } },
+      adapter: { exports: [{ name: "a", adapter: {} }] },
+    },
+    field: "spec.adapter.exports",
+    message: "method.lora.loftqIterations above 1 makes a quantised base that other programs do not have",
+  },
+  {
+    name: "padded ranks of DoRA",
+    wrong: { method: { dora: {} }, adapter: { exports: [{ name: "a", adapter: { padRanks: true } }] } },
+    field: "spec.adapter.exports",
+    message: "adapter.padRanks is for vLLM, which loads only adapters of method.lora without bias, modulesToSave",
+  },
+  {
+    name: "padded ranks beside trained rows",
+    wrong: {
+      method: { lora: { trainableTokens: { embed_tokens: [5] } } },
+      adapter: { exports: [{ name: "a", adapter: { padRanks: true } }] },
+    },
+    field: "spec.adapter.exports",
+    message: "adapter.padRanks is for vLLM, which loads only adapters of method.lora without bias, modulesToSave",
+  },
+  {
     name: "two exports of one name",
     wrong: { adapter: { exports: twice({ name: "a", merged: {} }) } },
     field: "spec.adapter.exports[1]",
@@ -498,6 +559,25 @@ export const rightSpecs: readonly { name: string; right: Record<string, unknown>
   {
     name: "dequantising a quantised base",
     right: { baseModel: quantized, adapter: { exports: [{ name: "a", merged: { base: "Dequantized" } }] } },
+  },
+  {
+    name: "every export format",
+    right: {
+      adapter: {
+        exports: [
+          { name: "merged", merged: { dtype: "F16" } },
+          { name: "peft", adapter: { dtype: "BF16", padRanks: true, baseModel: "acme/model" } },
+        ],
+      },
+    },
+  },
+  {
+    name: "LoftQ's adapter after one iteration",
+    right: {
+      baseModel: quantized,
+      method: { lora: { initialization: "LoftQ" } },
+      adapter: { exports: [{ name: "a", adapter: {} }] },
+    },
   },
   {
     name: "columns of earlier turns and of messages",

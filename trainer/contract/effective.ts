@@ -3,7 +3,7 @@
  * Pure.
  */
 import type { ChatTemplateChoice } from "./chatTemplate.ts";
-import { type ExportEntry, type MergedSettings, mergedTable } from "./exports.ts";
+import { adapterTable, type ExportEntry, type ExportSettings, exportKindOf, mergedTable } from "./exports.ts";
 import type { LearningRateSchedule } from "./learningRateSchedule.ts";
 import { defaultLearningRate, effectiveMethod, type MethodSettings } from "./methods/index.ts";
 import { type DataForm, formOf, type Objective, objectiveOf } from "./objective.ts";
@@ -162,5 +162,12 @@ function effectiveTraining(values: TrainingValues, maxSequenceLength: number): T
   };
 }
 
-export const effectiveExport = ({ merged }: Pick<ExportEntry, "merged">): MergedSettings =>
-  applied(mergedTable, merged);
+export function effectiveExport(entry: ExportEntry): ExportSettings {
+  const kind = exportKindOf(entry);
+  switch (kind) {
+    case "merged":
+      return { kind, ...applied(mergedTable, entry.merged) };
+    case "adapter":
+      return { kind, ...applied(adapterTable, entry.adapter) };
+  }
+}

@@ -1,9 +1,15 @@
-/** Export formats: one entry of `adapter.exports` each. */
+/**
+ * Export formats. An entry of `adapter.exports` has a name and the settings of one format, as the member that the format
+ * is named by.
+ */
 import { z } from "zod";
-import { distinct } from "./rules.ts";
+import { distinct, exactlyOne, ruled } from "./rules.ts";
 import { section, setting, type ValuesOf } from "./setting.ts";
 
 const dnsLabel = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
+/** The types that tensors are written in. */
+export const floatTypes = ["BF16", "F16", "F32"] as const;
 
 export const mergedTable = {
   base: setting(z.enum(["Original", "Dequantized"]), {
@@ -14,7 +20,7 @@ export const mergedTable = {
     later: true,
   }),
   // BF16 rounding would change the dequantised weights that the adapter was trained on.
-  dtype: setting(z.enum(["BF16", "F32"]), {
+  dtype: setting(z.enum(floatTypes), {
     description: "Data type of the written weights.",
     default: ({ base }) => (base === "Dequantized" ? "F32" : "BF16"),
     defaultText: "Default BF16, for base Dequantized F32.",
@@ -29,22 +35,77 @@ export const mergedTable = {
 };
 export type MergedSettings = ValuesOf<typeof mergedTable>;
 
+export const adapterTable = {
+  dtype: setting(z.enum(floatTypes), {
+    description: "Data type of the written tensors. F32 (default) is the type of the training.",
+    default: "F32",
+    defaultText: "",
+  }),
+  padRanks: setting(z.boolean(), {
+    description:
+      "method.lora only: fill A and B up with zeros to one rank for all layers that vLLM accepts as max_lora_rank (1, 8, 16, 32, 64, 128, 256, 320 or 512), and give all layers one scale, because vLLM ignores patterns of ranks. The adapter computes the same.",
+    default: false,
+  }),
+  baseModel: setting(
+    z
+      .string()
+      .min(3)
+      .max(193)
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,95}\/[A-Za-z0-9][A-Za-z0-9._-]{0,95}$/, "must be ORGANISATION/MODEL"),
+    {
+      description:
+        "Repository of the base model on the hub, for base_model_name_or_path: ORGANISATION/MODEL. Default: that of an hf:// base with its commit, else the one that config.json records, else none.",
+    },
+  ),
+};
+
+/** The reason why only LoRA's ranks are padded. */
+export const paddingRefusal =
+  "adapter.padRanks is for vLLM, which loads only adapters of method.lora without bias, modulesToSave and trainableTokens: remove padRanks, or those settings";
+export type AdapterSettings = ValuesOf<typeof adapterTable>;
+
+/** In the order in which the formats are listed to a user. */
+export const exportKinds = ["merged", "adapter"] as const;
+export type ExportKind = (typeof exportKinds)[number];
+
+/** The formats that add the adapter to the weights of the base. */
+export const mergingKinds = ["merged"] as const satisfies readonly ExportKind[];
+
+/** The settings of one export with their defaults; `kind` is its format. */
+export type ExportSettings =
+  | ({ readonly kind: "merged" } & MergedSettings)
+  | ({ readonly kind: "adapter" } & AdapterSettings);
+
 const merged = section(mergedTable, {
   description: "The base model with the adapter merged in: sharded safetensors in Hugging Face layout.",
 });
+const adapter = section(adapterTable, {
+  description: "The adapter by itself, in PEFT's layout: for PEFT, vLLM and other programs that apply it to the base.",
+});
 
-export const exportEntry = z
-  .strictObject({
+export const exportEntry = ruled(
+  z.strictObject({
     name: z
       .string()
       .min(1)
       .max(20)
       .regex(dnsLabel)
       .meta({ description: "Name of this export, and of its directory under the run." }),
-    merged: merged.written,
-  })
-  .meta({ description: "One export format. The trainer writes it, reads it back and verifies it." });
+    merged: merged.written.optional(),
+    adapter: adapter.written.optional(),
+  }),
+  exactlyOne("export format", exportKinds),
+).meta({
+  description: "One export: a name and one format. The trainer writes it, reads it back and verifies it.",
+});
 export type ExportEntry = z.infer<typeof exportEntry>;
+
+/** The format of an entry. */
+export function exportKindOf(entry: ExportEntry): ExportKind {
+  const kind = exportKinds.find((one) => entry[one] !== undefined);
+  if (kind === undefined) throw new Error(`export ${entry.name} has no format`);
+  return kind;
+}
 
 export const exportList = distinct(z.array(exportEntry).max(8), "name").meta({
   description: "Exports to write in addition to the adapter.",

@@ -8,7 +8,7 @@
 import { createHash } from "node:crypto";
 import { canonicalDecimal } from "./decimal.ts";
 import { appliedTraining, type DataFile, effectiveBase, effectiveExport, effectiveSettings } from "./effective.ts";
-import { type ExportEntry, mergedTable } from "./exports.ts";
+import { adapterTable, type ExportEntry, type ExportSettings, mergedTable } from "./exports.ts";
 import { canonicalMethod, type MethodSettings, quantizesFor } from "./methods/index.ts";
 import type { Pins } from "./runFile.ts";
 import { applied, canonical, type Json } from "./setting.ts";
@@ -143,5 +143,16 @@ export function validationLossDigest(spec: TrainingSpec, validationDigest: strin
 }
 
 /** The canonical form of an export: writing out a default does not change it. */
-export const canonicalExport = ({ name, merged }: ExportEntry): string =>
-  canonicalJson({ name, merged: canonical(mergedTable, effectiveExport({ merged })) });
+export function canonicalExport(entry: ExportEntry): string {
+  const settings = effectiveExport(entry);
+  return canonicalJson({ name: entry.name, [settings.kind]: canonicalSettings(settings) });
+}
+
+function canonicalSettings(settings: ExportSettings): Json {
+  switch (settings.kind) {
+    case "merged":
+      return canonical(mergedTable, settings);
+    case "adapter":
+      return canonical(adapterTable, settings);
+  }
+}

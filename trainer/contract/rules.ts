@@ -24,6 +24,18 @@ export interface Rule<Value> extends CelRule {
 /** CEL for a list of names. */
 export const celList = (names: readonly string[]): string => `[${names.map((name) => `'${name}'`).join(", ")}]`;
 
+/** Exactly one of the `members` of an object is set; `what` names such a member. */
+export function exactlyOne<Member extends string>(
+  what: string,
+  members: readonly Member[],
+): Rule<{ readonly [Name in Member]?: unknown }> {
+  return {
+    cel: `${members.map((name) => `(has(self.${name}) ? 1 : 0)`).join(" + ")} == 1`,
+    holds: (value) => members.filter((name) => value[name] !== undefined).length === 1,
+    message: `exactly one ${what} must be set: ${members.join(" or ")}`,
+  };
+}
+
 /** `schema` with rules for its values; pass all rules in one call. */
 export function ruled<Schema extends z.ZodType>(schema: Schema, ...rules: Rule<z.output<Schema>>[]): Schema {
   let result = schema;

@@ -8,16 +8,9 @@ import { chatTemplate } from "./chatTemplate.ts";
 import { decimal } from "./decimal.ts";
 import { access, accessIsRemote, dataUri, modelUri, revisionIsOfHub, splitIsOfHub } from "./locations.ts";
 import { methodMembers } from "./methods/index.ts";
-import { distinct, ruled } from "./rules.ts";
+import { distinct, exactlyOne, ruled } from "./rules.ts";
 import { decimalSetting, required, type Setting, section, setting, writtenShape } from "./setting.ts";
-import {
-  columnsFit,
-  defaultSequenceLength,
-  exactlyOneMethod,
-  overlapFits,
-  specRules,
-  validationRules,
-} from "./settingsRules.ts";
+import { columnsFit, defaultSequenceLength, overlapFits, specRules, validationRules } from "./settingsRules.ts";
 import { training } from "./training.ts";
 
 export const quantizationTable = {
@@ -261,7 +254,10 @@ export const dataset = ruled(
 ).meta({ description: "The training data." });
 
 /** Exactly one member. */
-export const method = ruled(z.strictObject(methodMembers), exactlyOneMethod(Object.keys(methodMembers))).meta({
+export const method = ruled(
+  z.strictObject(methodMembers),
+  exactlyOne<string>("method", Object.keys(methodMembers)),
+).meta({
   description: "The training method: exactly one member.",
 });
 

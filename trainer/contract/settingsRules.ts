@@ -89,15 +89,6 @@ export const smoothsExamples: Rule<{ labelSmoothing?: unknown; objective?: { typ
   fieldPath: ".labelSmoothing",
 };
 
-/** Exactly one of the `members` of an object is set. */
-export function exactlyOneMethod(members: readonly string[]): Rule<Record<string, unknown>> {
-  return {
-    cel: `${members.map((name) => `(has(self.${name}) ? 1 : 0)`).join(" + ")} == 1`,
-    holds: (method) => members.filter((name) => method[name] !== undefined).length === 1,
-    message: `exactly one method must be set: ${members.join(" or ")}`,
-  };
-}
-
 interface Spec {
   baseModel: { quantization?: unknown };
   dataset: {

@@ -3,13 +3,16 @@ import type { MergedSettings } from "../contract/exports.ts";
 import { encodeHeader, type TensorFacts } from "../formats/safetensorsWriter.ts";
 import { indexFile, type Shard, shardIndex, shardTensors } from "../formats/shards.ts";
 import { companionsOf } from "../weights/companions.ts";
-import { encodeValues, mergeTensor } from "../weights/merge.ts";
+import { mergeTensor } from "../weights/merge.ts";
 import { localModel } from "../weights/storedModel.ts";
 import type { ExportFormat, WriteContext } from "./format.ts";
-import type { ExportSource } from "./source.ts";
+import { roundedTo } from "./rounded.ts";
+import { type ExportSource, plainModel } from "./source.ts";
 
 export const mergedFormat = ({ dtype, maxShardBytes }: MergedSettings): ExportFormat => ({
   dtype,
+  library: "transformers",
+  describe: ({ base }) => `${dtype}, ${mergedWith(base)} in F32 and rounded once`,
 
   async write(writer, source, context) {
     const facts = source.base.tensors.map(({ name, shape }) => ({ name, shape, dtype }));
@@ -26,11 +29,18 @@ export const mergedFormat = ({ dtype, maxShardBytes }: MergedSettings): ExportFo
     for await (const { name, content } of companionsOf(source.base.model, dtype)) await writer.write(name, content);
   },
 
-  readBack: localModel,
+  async readBack(stores, uri, files) {
+    const model = await localModel(stores, uri, files);
+    return { model: await plainModel(model), codec: () => model.codec() };
+  },
 });
 
+/** The weights that the adapter was merged with, in words. */
+export const mergedWith = ({ isQuantized }: ExportSource["base"]): string =>
+  `merged with the ${isQuantized ? "base's NF4 weights, dequantised," : "base"}`;
+
 interface Writing {
-  readonly dtype: ExportFormat["dtype"];
+  readonly dtype: MergedSettings["dtype"];
   onTensor(): void;
 }
 
@@ -44,7 +54,7 @@ async function* shardBytes(
   for (const tensor of tensors) {
     throwIfStopped();
     const values = await base.values(tensor);
-    yield encodeValues(mergeTensor(tensor, values, method, adapter.tensors), dtype);
+    yield roundedTo(dtype, mergeTensor(tensor, values, method, adapter.tensors), tensor.name);
     onTensor();
   }
 }

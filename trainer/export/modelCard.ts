@@ -2,15 +2,17 @@
 import type { TrainFigures } from "../contract/report.ts";
 import { methodOf } from "../methods/index.ts";
 import type { AdapterManifest } from "../weights/adapter.ts";
+import type { ExportFormat } from "./format.ts";
 import type { Comparison } from "./verify.ts";
 
 export interface CardFacts {
   name: string;
   /** The base's repository, or its relative path. */
   baseName: string;
-  dtype: "F32" | "BF16";
-  /** The weights that the adapter was merged with. */
-  base: "Original" | "Dequantized";
+  /** The library that loads the files. */
+  library: ExportFormat["library"];
+  /** How the weights were written. */
+  weights: string;
   adapter: AdapterManifest;
   /** Figures of the training; undefined when its report is missing. */
   training: TrainFigures | undefined;
@@ -19,10 +21,10 @@ export interface CardFacts {
 }
 
 export function modelCard(facts: CardFacts): string {
-  const { name, baseName, dtype, base, adapter, training, comparison, prompts } = facts;
+  const { name, baseName, library, weights, adapter, training, comparison, prompts } = facts;
   const lines = [
     "---",
-    "library_name: transformers",
+    `library_name: ${library}`,
     "pipeline_tag: text-generation",
     ...(baseName.startsWith("./") ? [] : [`base_model: ${baseName}`]),
     "---",
@@ -35,10 +37,7 @@ export function modelCard(facts: CardFacts): string {
     ...rows([["Method", methodOf(adapter.method).describe()]]),
     ...rows(training ? trainingFacts(training) : []),
     ...rows([
-      [
-        "Weights",
-        `${dtype}, merged with the ${base === "Original" ? "base" : "base's NF4 weights, dequantised,"} in F32 and rounded once`,
-      ],
+      ["Weights", weights],
       [
         "Verified",
         `read back and compared with base and adapter on ${prompts} prompts: largest logit difference ` +

@@ -1,7 +1,7 @@
 /** The prompts that an export is verified with. */
+import type { Codec } from "../data/encoding/codec.ts";
 import { evaluationManifest, getManifest } from "../data/packed/manifests.ts";
 import type { Objects } from "../stores/objects.ts";
-import type { StoredModel } from "../weights/storedModel.ts";
 
 const mostPrompts = 16;
 const mostPromptTokens = 512;
@@ -10,13 +10,13 @@ const mostPromptTokens = 512;
 export async function verificationPrompts(
   objects: Objects,
   evaluationSetDigest: string | undefined,
-  model: StoredModel,
+  codec: () => Promise<Codec>,
 ): Promise<number[][]> {
   if (evaluationSetDigest !== undefined) {
     const { questions } = await getManifest(objects, evaluationSetDigest, evaluationManifest);
     return questions.slice(0, mostPrompts).map(({ prompt }) => prompt.slice(-mostPromptTokens));
   }
-  const { tokenizer } = await model.codec();
+  const { tokenizer } = await codec();
   return await Promise.all(plainTexts.map((text) => tokenizer.encode(text)));
 }
 

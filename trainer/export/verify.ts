@@ -126,17 +126,21 @@ function logSumExp(values: Float32Array): number {
   return top + Math.log(values.reduce((sum, value) => sum + Math.exp(value - top), 0));
 }
 
+/** The types that exports write. */
+export type WrittenType = "F32" | "BF16" | "F16";
+
 /**
  * Bounds of a faithful export: for F32 only the order of sums differs (W + sBA against Wx + sB(Ax)); for BF16 each
- * weight is also rounded to 8 bits, by at most 2⁻⁹ of it, at random.
+ * weight is also rounded to 8 bits, by at most 2⁻⁹ of it, at random; for F16 to 11 bits, by at most 2⁻¹².
  */
 export const bounds = {
   F32: { logitShare: 1e-3, klDivergence: 1e-6 },
   BF16: { logitShare: 0.05, klDivergence: 0.02 },
-} as const;
+  F16: { logitShare: 0.01, klDivergence: 5e-4 },
+} as const satisfies Record<WrittenType, object>;
 
 /** Effects up to this share of the largest logit cannot be distinguished from rounding. */
-const roundingShare = { F32: 1e-4, BF16: 2e-2 } as const;
+const roundingShare = { F32: 1e-4, BF16: 2e-2, F16: 4e-3 } as const satisfies Record<WrittenType, number>;
 
 /** Allowed distance of the share of the effect from 1; a lost adapter has distance 1, a doubled scale about 1. */
 const effectTolerance = 0.5;
@@ -150,7 +154,7 @@ export function effectRefusal(
   base: readonly Float32Array[],
   expected: readonly Float32Array[],
   found: readonly Float32Array[],
-  dtype: "F32" | "BF16",
+  dtype: WrittenType,
 ): string | undefined {
   const effect = compareLogits(expected, base);
   if (effect.maxLogitDifference <= roundingShare[dtype] * Math.max(1, effect.largestLogit)) return undefined;
@@ -164,12 +168,12 @@ export function effectRefusal(
   }
   const share = along / whole;
   if (Math.abs(share - 1) <= effectTolerance) return undefined;
-  const way = dtype === "BF16" ? "; if it was rounded away, export with dtype F32" : "";
+  const way = dtype !== "F32" ? "; if it was rounded away, export with dtype F32" : "";
   return `it has ${share.toPrecision(3)} times the adapter's effect on the logits${way}`;
 }
 
 /** The reason to refuse an export by its comparison; undefined when the export is faithful. */
-export function refusalOf(comparison: Comparison, dtype: "F32" | "BF16"): string | undefined {
+export function refusalOf(comparison: Comparison, dtype: WrittenType): string | undefined {
   const { maxLogitDifference, klDivergence, largestLogit } = comparison;
   const limit = bounds[dtype].logitShare * Math.max(1, largestLogit);
   if (!(maxLogitDifference <= limit)) return `logits differ by ${maxLogitDifference}, more than ${limit}`;

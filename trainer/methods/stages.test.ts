@@ -1,6 +1,6 @@
 /**
- * Runs each method through the stages: training on bases of each storage, reading PEFT's layout, merging or refusing,
- * chat.
+ * Runs each method through the stages: training on bases of each storage, reading PEFT's layout, exporting merged and by
+ * itself, or refusing that, chat.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -23,6 +23,8 @@ interface Row {
   readonly plainRefusal?: { readonly training: RegExp; readonly merging: RegExp; readonly chat: RegExp };
   /** Why it cannot be merged. */
   readonly refusal?: RegExp;
+  /** Why PEFT has no such adapter. */
+  readonly peftRefusal?: RegExp;
   /** The method as which PEFT's layout is read; default the same. */
   readonly readAs?: string;
 }
@@ -56,6 +58,7 @@ const methods: readonly Row[] = [
     name: "LoftQ",
     method: { lora: { rank: 4, initialization: "LoftQ", loftqIterations: 2 } },
     learningRate: "1e-2",
+    peftRefusal: /export alone: .*loftqIterations above 1 makes a quantised base that other programs do not have/,
     plainRefusal: {
       training: /LoftQ replaces what quantising a base in NF4 loses: set baseModel\.quantization/,
       merging: /export merged: .*LoftQ .* added to the original twice: set merged\.base: Dequantized/,
@@ -78,12 +81,20 @@ const methods: readonly Row[] = [
     method: { bottleneck: { design: "Houlsby", reductionFactor: "4", dropout: "0.1" } },
     learningRate: "3e-2",
     refusal: /export merged: method\.bottleneck .* cannot hold: leave merged exports out/,
+    peftRefusal: /export alone: method\.bottleneck leaves an adapter in AdapterHub's layout/,
   },
-  { name: "BitFit", method: { bitfit: {} }, learningRate: "3e-1", shape: { family: "qwen2" } },
+  {
+    name: "BitFit",
+    method: { bitfit: {} },
+    learningRate: "3e-1",
+    shape: { family: "qwen2" },
+    peftRefusal: /export alone: method\.bitfit trains biases alone, .* set method\.lora with bias: All/,
+  },
   {
     name: "FISH Mask",
     method: { fishMask: { density: "0.05", samples: 8 } },
     learningRate: "3e-2",
+    peftRefusal: /export alone: method\.fishMask changes single weights, .* export merged/,
     nf4Refusal: /method\.fishMask chooses among the base's own weights .* remove quantization, or set method\.lora/,
   },
   {
@@ -120,7 +131,7 @@ const bases = {
   NF4: { shape: { dtype: "BF16", contextLength: 128 }, quantization: { type: "NF4" } },
 } as const;
 
-for (const { name, method, learningRate, shape, refusal, nf4Refusal, plainRefusal, readAs } of methods) {
+for (const { name, method, learningRate, shape, refusal, peftRefusal, nf4Refusal, plainRefusal, readAs } of methods) {
   for (const [storage, base] of Object.entries(bases)) {
     const trainingRefusal = storage === "NF4" ? nf4Refusal : plainRefusal?.training;
     const outcome = trainingRefusal ? "is refused" : `learns, and is ${refusal ? "not merged" : "merged"}`;
@@ -140,6 +151,13 @@ for (const { name, method, learningRate, shape, refusal, nf4Refusal, plainRefusa
       const exporting = runExport(await tiny.exportFile(figures.adapterDigest, merged), tiny.context());
       if (refusal) await assert.rejects(exporting, refusal);
       else assert.ok((await exporting).figures.klDivergence < 1e-6);
+
+      if (storage === "BF16" || plainRefusal) {
+        const entry = { name: "alone", adapter: { dtype: "BF16" } } as const;
+        const alone = runExport(await tiny.exportFileOf(figures.adapterDigest, entry), tiny.context());
+        if (peftRefusal) await assert.rejects(alone, peftRefusal);
+        else assert.ok((await alone).figures.klDivergence < 1e-3);
+      }
 
       const model = await StoredModel.inDirectory(stores, `file://${tiny.directory}/base`);
       if (plainRefusal) {

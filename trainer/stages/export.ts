@@ -1,20 +1,21 @@
 /**
- * Export: writes base and adapter as one model in Hugging Face's layout, reads it back and compares it before it
- * appears. An existing intact export of the same adapter is the result.
+ * Export: writes a trained result in one format, reads it back and compares it before it appears. An existing intact
+ * export of the same adapter is the result.
  */
 import { effectiveExport } from "../contract/effective.ts";
-import type { MergedSettings } from "../contract/exports.ts";
+import type { ExportSettings } from "../contract/exports.ts";
 import { diverged, invalid } from "../contract/failure.ts";
 import { declarationOf, type MethodSettings, quantizesFor, resultOf } from "../contract/methods/index.ts";
 import type { ExportFigures, TrainFigures } from "../contract/report.ts";
 import type { ExportFile } from "../contract/runFile.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
 import { baseManifest, getManifest } from "../data/packed/manifests.ts";
-import type { ExportFormat } from "../export/format.ts";
+import { adapterFormat } from "../export/adapter.ts";
+import type { ExportFormat, ReadBack } from "../export/format.ts";
 import { mergedFormat } from "../export/merged.ts";
 import { modelCard } from "../export/modelCard.ts";
 import { verificationPrompts } from "../export/prompts.ts";
-import { adaptedModel, type ExportSource, plainModel } from "../export/source.ts";
+import { adaptedModel, type ExportSource } from "../export/source.ts";
 import { type Comparison, compareLogits, effectRefusal, logitsOf, refusalOf } from "../export/verify.ts";
 import { parseJson } from "../formats/huggingFace.ts";
 import { methodOf, methodToRun } from "../methods/index.ts";
@@ -74,7 +75,7 @@ class Export {
   readonly #uri: string;
   readonly #run: string;
   readonly #objects: Objects;
-  readonly #settings: MergedSettings;
+  readonly #settings: ExportSettings;
   readonly #format: ExportFormat;
 
   constructor(file: ExportFile, context: StageContext, uri: string) {
@@ -84,7 +85,7 @@ class Export {
     this.#run = storeLayout.run(file.artifactRoot, file.runHash);
     this.#objects = new Objects(context.stores, file.artifactRoot);
     this.#settings = effectiveExport(file.export);
-    this.#format = mergedFormat(this.#settings);
+    this.#format = formatOf(this.#settings);
     this.progress = new ProgressReporter(context.onProgress, context.progressInterval);
   }
 
@@ -104,10 +105,11 @@ class Export {
   async #write(writer: DirectoryWriter, source: ExportSource): Promise<void> {
     const { stores, signal } = this.#context;
     await this.#format.write(writer, source, {
+      stores,
       onTensor: (done, total) => this.#report("Merging", done, total),
       throwIfStopped: () => throwIfStopped(signal),
     });
-    const readBack = await this.#format.readBack(stores, writer.temporaryUri, writer.files);
+    const readBack = await this.#format.readBack(stores, writer.temporaryUri, writer.files, source);
     const { comparison, prompts } = await this.#verify(source, readBack);
     await writer.write("README.md", Buffer.from(await this.#card(source, comparison, prompts)));
     const { runHash, adapterDigest, baseDigest } = this.#file;
@@ -124,9 +126,6 @@ class Export {
     const { stores } = this.#context;
     const adapter = await readAdapter(stores, storeLayout.adapter(this.#run), this.#file.adapterDigest);
     const { method } = adapter.manifest;
-    const { mergeRefusal } = declarationOf(method.kind);
-    if (mergeRefusal !== undefined)
-      throw invalid("MergeImpossible", `export ${this.#file.export.name}: ${mergeRefusal}`);
     const digest = await this.#baseDigest(method);
     const model =
       resultOf(method) === "Model"
@@ -137,31 +136,53 @@ class Export {
     return { base: await MergeBase.of(model), adapter, method: methodOf(methodToRun(method)) };
   }
 
-  /** The base of the training, or the original that it was quantised from. */
+  /** The base to merge with, or to apply the adapter to. Throws a failure if the format cannot hold the method's result. */
   async #baseDigest(method: MethodSettings): Promise<string> {
-    const { baseDigest, export: entry } = this.#file;
+    const { mergeRefusal, peftRefusal } = declarationOf(method.kind);
+    const how = quantizesFor(method);
+    const settings = this.#settings;
+    switch (settings.kind) {
+      case "adapter": {
+        const ownBase = how && Number(method[how.ownBase.setting]) > how.ownBase.above ? how.ownBase : undefined;
+        const refusal = peftRefusal ?? ownBase?.peftRefusal;
+        if (refusal !== undefined) throw invalid("AdapterImpossible", this.#named(refusal));
+        return this.#file.baseDigest;
+      }
+      case "merged":
+        if (mergeRefusal !== undefined) throw invalid("MergeImpossible", this.#named(mergeRefusal));
+        if (settings.base === "Original" && how) throw invalid("MergeImpossible", this.#named(how.originalRefusal));
+        return settings.base === "Original" ? await this.#originalDigest() : await this.#quantizedDigest(settings.kind);
+    }
+  }
+
+  /** The base of the training, or the original that it was quantised from. */
+  async #originalDigest(): Promise<string> {
+    const { baseDigest } = this.#file;
+    return (await getManifest(this.#objects, baseDigest, baseManifest)).original ?? baseDigest;
+  }
+
+  /** The base of the training, which must be quantised. */
+  async #quantizedDigest(kind: string): Promise<string> {
+    const { baseDigest } = this.#file;
     const { original } = await getManifest(this.#objects, baseDigest, baseManifest);
-    const refusal = quantizesFor(method)?.originalRefusal;
-    if (this.#settings.base === "Original" && refusal !== undefined)
-      throw invalid("MergeImpossible", `export ${entry.name}: ${refusal}`);
-    if (this.#settings.base === "Original") return original ?? baseDigest;
-    const isStoredInNf4 = async () => {
-      const base = await StoredModel.staged(this.#context.stores, this.#objects, baseDigest);
-      return (await base.storedQuantization()) !== undefined;
-    };
-    if (original !== undefined || (await isStoredInNf4())) return baseDigest;
+    const base = await StoredModel.staged(this.#context.stores, this.#objects, baseDigest);
+    if (original !== undefined || (await base.storedQuantization()) !== undefined) return baseDigest;
     throw invalid(
       "BaseNotQuantized",
-      `export ${entry.name}: merged.base is Dequantized, but the base was not quantised: remove merged.base`,
+      this.#named(`${kind}.base is Dequantized, but the base was not quantised: remove ${kind}.base`),
     );
   }
 
+  #named(refusal: string): string {
+    return `export ${this.#file.export.name}: ${refusal}`;
+  }
+
   /** Compares the model read back with base and adapter. Throws a failure when they differ. */
-  async #verify(source: ExportSource, merged: StoredModel): Promise<{ comparison: Comparison; prompts: number }> {
+  async #verify(source: ExportSource, readBack: ReadBack): Promise<{ comparison: Comparison; prompts: number }> {
     const { threads, signal } = this.#context;
-    const prompts = await verificationPrompts(this.#objects, this.#file.evaluationSetDigest, merged);
+    const prompts = await verificationPrompts(this.#objects, this.#file.evaluationSetDigest, readBack.codec);
     const original = await adaptedModel(source);
-    const models = [original, await plainModel(merged)];
+    const models = [original, readBack.model];
     // A fully trained model has no adapter that the export could lose.
     if (original.adapter.size > 0) models.push({ ...original, method: { kind: "none" }, adapter: new Map() });
     const logits: Float32Array[][] = [];
@@ -178,14 +199,15 @@ class Export {
     return { comparison, prompts: prompts.length };
   }
 
-  async #card({ adapter, base }: ExportSource, comparison: Comparison, prompts: number): Promise<string> {
+  async #card(source: ExportSource, comparison: Comparison, prompts: number): Promise<string> {
+    const { adapter, base } = source;
     const config = parseJson("config.json", await base.model.text("config.json"));
     const { name: baseName } = baseNameOf({ uri: adapter.manifest.baseUri, revision: undefined, commit: "", config });
     return modelCard({
       name: this.#file.export.name,
       baseName,
-      dtype: this.#settings.dtype,
-      base: base.isQuantized ? "Dequantized" : "Original",
+      library: this.#format.library,
+      weights: this.#format.describe(source),
       adapter: adapter.manifest,
       training: await this.#trainFigures(),
       comparison,
@@ -204,5 +226,14 @@ class Export {
     unit: "tensors" | "examples" | "bytes" = "tensors",
   ) {
     this.progress.report({ phase, done, total, unit });
+  }
+}
+
+function formatOf(settings: ExportSettings): ExportFormat {
+  switch (settings.kind) {
+    case "merged":
+      return mergedFormat(settings);
+    case "adapter":
+      return adapterFormat(settings);
   }
 }

@@ -89,8 +89,12 @@ export class TinyTraining {
   }
 
   async exportFile(adapterDigest: string, merged: ExportEntry["merged"], name = "merged"): Promise<ExportFile> {
+    return await this.exportFileOf(adapterDigest, { name, merged });
+  }
+
+  async exportFileOf(adapterDigest: string, entry: ExportEntry): Promise<ExportFile> {
     const { pins, runHash, artifactRoot } = await this.trainFile();
-    return exportFile({ artifactRoot, runHash, adapterDigest, ...pins }, { name, merged });
+    return exportFile({ artifactRoot, runHash, adapterDigest, ...pins }, entry);
   }
 
   /** The run's local directory. */

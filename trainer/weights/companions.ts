@@ -6,6 +6,7 @@ import { architectures, type Family } from "../contract/families.ts";
 import { unnested } from "../contract/model.ts";
 import { codecOf } from "../data/encoding/codec.ts";
 import { configuredEndIds } from "../data/encoding/endTokens.ts";
+import type { FloatType } from "../formats/bfloat16.ts";
 import { parseJson } from "../formats/huggingFace.ts";
 import type { StoredModel } from "./storedModel.ts";
 import { asTrained } from "./tokenizerClass.ts";
@@ -16,7 +17,7 @@ export interface Companion {
 }
 
 /** The companions of a model with the base's architecture and tokenizer; `dtype`: of its weights, if it differs. */
-export async function* companionsOf(base: StoredModel, dtype?: "F32" | "BF16"): AsyncIterable<Companion> {
+export async function* companionsOf(base: StoredModel, dtype?: FloatType): AsyncIterable<Companion> {
   const ends = await unlistedEnds(base);
   for (const name of base.companions()) {
     if (name !== generationFile || !ends) yield { name, content: await contentOf(base, name, dtype) };
@@ -25,6 +26,9 @@ export async function* companionsOf(base: StoredModel, dtype?: "F32" | "BF16"): 
   const given = base.has(generationFile) ? membersOf(generationFile, await base.read(generationFile)) : {};
   yield { name: generationFile, content: fileOf({ ...given, eos_token_id: ends }) };
 }
+
+/** The types' names in config.json. */
+const torchTypes = { F32: "float32", BF16: "bfloat16", F16: "float16" } as const satisfies Record<FloatType, string>;
 
 const generationFile = "generation_config.json";
 
@@ -39,7 +43,7 @@ async function unlistedEnds(base: StoredModel): Promise<number[] | undefined> {
   return turnEnd === undefined || listed.includes(turnEnd.id) ? undefined : [...endIds];
 }
 
-async function contentOf(base: StoredModel, name: string, dtype: "F32" | "BF16" | undefined): Promise<Uint8Array> {
+async function contentOf(base: StoredModel, name: string, dtype: FloatType | undefined): Promise<Uint8Array> {
   const bytes = await base.read(name);
   if (name !== "config.json" && name !== "tokenizer_config.json") return bytes;
   const given = membersOf(name, bytes);
@@ -57,7 +61,7 @@ const membersOf = (name: string, bytes: Uint8Array): Members => ({
 });
 
 /** The configuration of the written weights: their type, a class with a head, and no reference to missing code. */
-function modelConfig(given: Members, family: Family, dtype: "F32" | "BF16" | undefined): Members {
+function modelConfig(given: Members, family: Family, dtype: FloatType | undefined): Members {
   // Written weights are never quantised.
   const { auto_map: code, quantization_config: quantized, ...config } = unnested(given);
   const architecture = architectures[family];
@@ -65,6 +69,6 @@ function modelConfig(given: Members, family: Family, dtype: "F32" | "BF16" | und
   if (named && code === undefined && quantized === undefined && dtype === undefined && !("text_config" in given))
     return given;
   const field = "dtype" in config && !("torch_dtype" in config) ? "dtype" : "torch_dtype";
-  const type = dtype && { [field]: dtype === "F32" ? "float32" : "bfloat16" };
+  const type = dtype && { [field]: torchTypes[dtype] };
   return { ...config, model_type: family, architectures: [architecture], ...type };
 }

@@ -31,6 +31,8 @@ interface QuantizesFor {
   readonly plainRefusal: string;
   /** Why the adapter cannot be merged into the base that was quantised, and what to do. */
   readonly originalRefusal: string;
+  /** A setting above whose value other programs do not have this base, the reason, and what to do. */
+  readonly ownBase: { readonly setting: string; readonly above: number; readonly peftRefusal: string };
 }
 
 interface Words<Kind extends string, Table extends SettingTable> {
@@ -47,6 +49,8 @@ interface Words<Kind extends string, Table extends SettingTable> {
   readonly preferenceRefusal?: string;
   /** Why the result cannot be merged into the base's weights, and what to do; absent if it can. */
   readonly mergeRefusal?: string;
+  /** Why PEFT has no form of the result, and what to do; absent if it has. */
+  readonly peftRefusal?: string;
   /**
    * The value of a setting with which prepare quantises a base of its own for the method's settings. The adapter belongs to that
    * base alone.

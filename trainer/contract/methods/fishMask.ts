@@ -14,6 +14,8 @@ export const fishMask = declareMethod({
     "method.fishMask chooses among the base's own weights by their gradients, and the 4-bit codes of NF4 have none: remove quantization, or set method.lora",
   preferenceRefusal:
     "method.fishMask chooses its weights by the gradients of a supervised loss before the first step, and cannot learn from preferences: set training.objective to Supervised, or set method.lora",
+  peftRefusal:
+    "method.fishMask changes single weights, which PEFT has no adapter for: leave adapter exports out and export merged, or set method.lora",
   smaller: { kind: "lora" },
   settings: {
     density: decimalSetting(

@@ -8,6 +8,8 @@ export const full = declareMethod({
   result: "Model",
   nf4Refusal:
     "method.full trains the base's own weights, which NF4 cannot hold: use a base that is not quantised (remove quantization), or set method.lora",
+  peftRefusal:
+    "method.full leaves a whole model and no adapter: leave adapter exports out and export merged, or set method.lora",
   smaller: { kind: "lora" },
   settings: {},
 });

@@ -40,6 +40,12 @@ export const lora = declareMethod(
         "method.lora.initialization LoftQ replaces what quantising a base in NF4 loses: set baseModel.quantization, or another initialization",
       originalRefusal:
         "method.lora.initialization LoftQ trains what the original base has and its NF4 form lacks, which would be added to the original twice: set merged.base: Dequantized",
+      ownBase: {
+        setting: "loftqIterations",
+        above: 1,
+        peftRefusal:
+          "method.lora.loftqIterations above 1 makes a quantised base that other programs do not have, and the adapter belongs to it alone: export merged with base: Dequantized, or train with loftqIterations: 1",
+      },
     },
     settings: {
       rank,
