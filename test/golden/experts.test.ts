@@ -106,6 +106,31 @@ test("the router trains by modulesToSave, experts all together, and one alone is
   );
 });
 
+test("gpt-oss trains its router by modulesToSave and the experts' biases by bias, and refuses the experts with the reason", () => {
+  const gptOss = {
+    ...tinyModel,
+    family: "gpt_oss",
+    experts: { count: 3, chosen: 2, width: 12 },
+    attentionBias: true,
+  } as const;
+  const trainedBy = (settings: Parameters<typeof effectiveMethod>[0]["lora"]) =>
+    compile(aSpec({ model: gptOss, method: effectiveMethod({ lora: settings }) }))
+      .state.filter(({ role, initial }) => role === "parameter" && initial?.kind === "base")
+      .map(({ name }) => name)
+      .filter((name) => name.includes("layers.0."));
+  const at = "model.layers.0.mlp";
+  assert.deepEqual(trainedBy({ modulesToSave: ["router"] }), [`${at}.router.weight`, `${at}.router.bias`]);
+  const experts = ["gate_up_proj", "down_proj"].map((name) => `${at}.experts.${name}_bias`);
+  assert.deepEqual(
+    trainedBy({ bias: "All" }).filter((name) => name.startsWith(at)),
+    [`${at}.router.bias`, ...experts],
+  );
+  assert.throws(
+    () => trainedBy({ modulesToSave: ["experts"] }),
+    /PEFT has the experts of a layer of this model in one tensor.*set method\.full/,
+  );
+});
+
 test("the arithmetic of a mixture is that of the experts that a token is given to", () => {
   const flopsOf = (experts: { count: number; chosen: number; width: number }) =>
     compile(aSpec({ model: { ...model, experts }, rowTokens: 32 })).program({ program: "evaluate", trainedRows: 32 })

@@ -17,6 +17,7 @@ from transformers import (
     AutoModelForCausalLM,
     Gemma2Config,
     Gemma3TextConfig,
+    GptOssConfig,
     GraniteConfig,
     LlamaConfig,
     Ministral3Config,
@@ -108,6 +109,23 @@ FAMILIES = {
         norm_topk_prob=False,
         attention_bias=True,
     ),
+    "gptoss": GptOssConfig(
+        **{**USUAL, "num_key_value_heads": 2},
+        head_dim=6,
+        num_local_experts=4,
+        num_experts_per_tok=3,
+        sliding_window=5,
+        swiglu_limit=0.8,
+        rope_parameters={
+            "rope_type": "yarn",
+            "rope_theta": 10000.0,
+            "factor": 8.0,
+            "original_max_position_embeddings": 8,
+            "beta_fast": 32.0,
+            "beta_slow": 1.0,
+            "truncate": False,
+        },
+    ),
     "granite": GraniteConfig(
         **USUAL,
         embedding_multiplier=3.0,
@@ -160,11 +178,18 @@ def as_saved(name: str, tensor, family: str) -> list:
         return [(name, tensor)]
     gate, up, down = ("w1", "w3", "w2") if family == "mixtral" else ("gate_proj", "up_proj", "down_proj")
     before, part = name.split(".experts.")
+    if family == "gpt_oss":
+        return [(name, tensor)] if part.endswith("_bias") else as_trained(before, part, tensor)
     saved = []
     for expert, matrix in enumerate(tensor):
         parts = zip((gate, up), matrix.chunk(2)) if part == "gate_up_proj" else [(down, matrix)]
         saved += [(f"{before}.experts.{expert}.{own}.weight", one) for own, one in parts]
     return saved
+
+
+def as_trained(before: str, part: str, tensor) -> list:
+    """gpt-oss saves all experts in one tensor, transposed; the trainer has a matrix for each."""
+    return [(f"{before}.experts.{expert}.{part}.weight", matrix.T) for expert, matrix in enumerate(tensor)]
 
 
 def seed_of(name: str) -> int:

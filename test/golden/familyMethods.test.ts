@@ -6,19 +6,21 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { CompileError } from "../../trainer/compile/compile.ts";
 import { declarationOf, effectiveMethod, usualMethod } from "../../trainer/contract/methods/index.ts";
+import { baseValues } from "../../trainer/engine/baseValues.ts";
 import type { TensorData } from "../../trainer/formats/safetensorsWriter.ts";
 import { methodOf, registeredMethods } from "../../trainer/methods/index.ts";
 import { trainStep } from "../../trainer/training/step.ts";
 import { mergeTensor } from "../../trainer/weights/merge.ts";
+import { tensorsOf } from "../support/modelDirectory.ts";
 import { type GoldenRun, openCase } from "./engines.ts";
-import { type GoldenCase, readFamilies, Tensors } from "./goldens.ts";
+import { type GoldenCase, goldenPath, readFamilies } from "./goldens.ts";
 import { onCpu } from "./holdCases.ts";
 import { distance, logits } from "./measure.ts";
 import { rowsOfStep } from "./rows.ts";
 
 const steps = 4;
 
-const windowed = ["mixtral", "mistral", "ministral", "qwen2", "gemma2", "gemma3", "phi3", "smollm3"];
+const windowed = ["mixtral", "gptoss", "mistral", "ministral", "qwen2", "gemma2", "gemma3", "phi3", "smollm3"];
 
 /** The pairs that cannot work; every other one must. */
 const refusals: readonly { method: string; isRefused: (golden: GoldenCase) => boolean; reason: RegExp }[] = [
@@ -34,7 +36,7 @@ const refusals: readonly { method: string; isRefused: (golden: GoldenCase) => bo
   })),
   {
     method: "ia3",
-    isRefused: ({ name }) => name === "mixtral",
+    isRefused: ({ name }) => ["mixtral", "gptoss"].includes(name),
     reason: /feedforwardModules: "down_proj" is not a linear layer of this model; its layers are q_proj/,
   },
   {
@@ -44,7 +46,7 @@ const refusals: readonly { method: string; isRefused: (golden: GoldenCase) => bo
   },
   {
     method: "bitfit",
-    isRefused: ({ name }) => !["qwen2", "qwen3moe"].includes(name) && !name.endsWith("-biases"),
+    isRefused: ({ name }) => !["qwen2", "qwen3moe", "gptoss"].includes(name) && !name.endsWith("-biases"),
     reason: /method\.bitfit trains biases, and this model has none/,
   },
 ];
@@ -73,6 +75,7 @@ for (const { declaration } of registeredMethods()) {
 for (const [family, targetModules] of [
   ["phi3", ["qkv_proj", "down_proj"]],
   ["mixtral", ["k_proj", "v_proj"]],
+  ["gptoss", ["k_proj", "v_proj"]],
 ] as const) {
   test(`ia3 trains ${family} with the targets that docs/methods/ia3.md names, and merges into it`, async () => {
     const method = effectiveMethod({ ia3: { targetModules: [...targetModules] } });
@@ -90,19 +93,19 @@ async function trainsAndMerges(golden: GoldenCase): Promise<void> {
   if (declarationOf(golden.settings.method.kind).mergeRefusal !== undefined) return;
   await run.engine.run({ program: "derive" });
   const whole = { ...golden, settings: { ...golden.settings, method: usualMethod("full") } };
-  using merged = await openCase(whole, onCpu, mergedBase(golden, run));
+  using merged = await openCase(whole, onCpu, await mergedBase(golden, run));
   assert.ok(distance(await logits(merged), await logits(run)) < 1e-5);
 }
 
 /** The base's weights as the method leaves them. */
-function mergedBase({ settings }: GoldenCase, { engine }: GoldenRun): TensorData[] {
-  const base = new Tensors(`${settings.base}/model.safetensors`);
+async function mergedBase({ settings }: GoldenCase, { engine }: GoldenRun): Promise<TensorData[]> {
+  const base = await tensorsOf(goldenPath(settings.base));
   const method = methodOf(settings.method);
   const trained = new Map(engine.stateOf("parameter").map(({ name }) => [name, engine.floats("parameter", name)]));
-  return base.names().map((name) => {
-    const { shape } = base.entry(name);
-    const values = Float32Array.from(trained.get(name) ?? base.values(name));
-    const result = trained.has(name) ? values : mergeTensor({ name, shape }, values, method, trained);
-    return { name, dtype: "F32", shape, data: new Uint8Array(result.buffer) };
-  });
+  const merged: TensorData[] = [];
+  for (const { name, shape } of base.table.values()) {
+    const result = mergeTensor({ name, shape }, await baseValues(base, { name, shape }), method, trained);
+    merged.push({ name, dtype: "F32", shape, data: new Uint8Array(Float32Array.from(result).buffer) });
+  }
+  return merged;
 }

@@ -17,6 +17,7 @@ import adamw8
 import cases
 import check_adapter
 import families
+import mxfp4
 import nf4
 import preferences
 import rope
@@ -29,6 +30,7 @@ def all_goldens() -> None:
         tiny_llama.write_base(base)
     tiny_llama.write_rows()
     nf4.write()
+    mxfp4.write()
     rope.write()
     adamw8.write()
     cases.write_quantized_bases()

@@ -14,6 +14,7 @@ import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, PretrainedConfig, Qwen2Config, Qwen3Config
 from transformers.models.gemma2.modeling_gemma2 import Gemma2RMSNorm
 from transformers.models.gemma3.modeling_gemma3 import Gemma3RMSNorm
+from transformers.models.gpt_oss.modeling_gpt_oss import GptOssRMSNorm
 from transformers.models.granite.modeling_granite import GraniteRMSNorm
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 from transformers.models.ministral.modeling_ministral import MinistralRMSNorm
@@ -145,7 +146,7 @@ def smoothed_loss_of(model, rows: list, smoothing: float) -> torch.Tensor:
 # Norms that multiply by their weight, and those that multiply by 1 + weight.
 NORMS = (
     *(LlamaRMSNorm, MistralRMSNorm, MinistralRMSNorm, Ministral3RMSNorm, Qwen2RMSNorm, Qwen3RMSNorm),
-    *(MixtralRMSNorm, Qwen3MoeRMSNorm),
+    *(MixtralRMSNorm, Qwen3MoeRMSNorm, GptOssRMSNorm),
     *(SmolLM3RMSNorm, Phi3RMSNorm, Olmo2RMSNorm, GraniteRMSNorm),
 )
 OFFSET_NORMS = (Gemma2RMSNorm, Gemma3RMSNorm)

@@ -4,11 +4,12 @@ import path from "node:path";
 import { type ModelConfig, readModelConfig } from "../../trainer/contract/model.ts";
 import type { BaseTensors } from "../../trainer/engine/baseValues.ts";
 import { type ModelFiles, readTensorTable } from "../../trainer/formats/huggingFace.ts";
+import { withExperts } from "../../trainer/weights/fusedExperts.ts";
 
 export const modelConfigOf = (directory: string): ModelConfig =>
   readModelConfig(JSON.parse(readFileSync(path.join(directory, "config.json"), "utf8")));
 
-/** The tensors of every safetensors file in `directory`. */
+/** The tensors of every safetensors file in `directory`, with a matrix for each expert. */
 export async function tensorsOf(directory: string): Promise<BaseTensors> {
   const names = readdirSync(directory);
   const size = (name: string) => statSync(path.join(directory, name)).size;
@@ -19,8 +20,9 @@ export async function tensorsOf(directory: string): Promise<BaseTensors> {
     bytes: size,
     read,
   };
+  const stored = await readTensorTable(names, files);
   return {
-    table: await readTensorTable(names, files),
+    table: names.includes("config.json") ? withExperts(stored, modelConfigOf(directory), true) : stored,
     localFile: async (name) => path.join(directory, name),
     read,
   };

@@ -10,7 +10,7 @@ import type { Decoder } from "../models/decoder.ts";
 import { gemma2, gemma3 } from "../models/gemma.ts";
 import { granite } from "../models/granite.ts";
 import { llama, ministral3, qwen2, qwen3 } from "../models/llama.ts";
-import { mixtral, qwen3Moe } from "../models/mixture.ts";
+import { gptOss, mixtral, qwen3Moe } from "../models/mixture.ts";
 import { olmo2 } from "../models/olmo2.ts";
 import { phi3 } from "../models/phi3.ts";
 
@@ -55,6 +55,7 @@ export function decoder(
     granite,
     mixtral,
     qwen3_moe: qwen3Moe,
+    gpt_oss: gptOss,
   };
   const made = families[config.family](builder);
   const { inputs, sites, expertLayers: experts, embeddings } = builder;

@@ -7,7 +7,7 @@ import { type Rope, rawRope, readRope } from "./rope.ts";
 
 export const families = [
   ...(["llama", "mistral", "ministral", "ministral3", "qwen2", "qwen3", "smollm3"] as const),
-  ...(["gemma2", "gemma3_text", "phi3", "olmo2", "granite", "mixtral", "qwen3_moe"] as const),
+  ...(["gemma2", "gemma3_text", "phi3", "olmo2", "granite", "mixtral", "qwen3_moe", "gpt_oss"] as const),
 ] as const;
 export type Family = (typeof families)[number];
 export const isFamily = (name: string): name is Family => families.some((family) => family === name);
@@ -28,6 +28,7 @@ export const architectures: Readonly<Record<Family, string>> = {
   granite: "GraniteForCausalLM",
   mixtral: "MixtralForCausalLM",
   qwen3_moe: "Qwen3MoeForCausalLM",
+  gpt_oss: "GptOssForCausalLM",
 };
 
 /** Facts of a model that change its numbers but no tensor's shape, so plans do without them. */
@@ -47,6 +48,8 @@ export interface ModelValues {
   readonly logitSoftcap?: number;
   /** The weights of a token's experts are the softmax over these alone, not over all. */
   readonly normalizesExperts?: boolean;
+  /** gpt-oss's gated unit: the factor inside its sigmoid, and the limit of its columns. */
+  readonly clampedUnit?: { readonly alpha: number; readonly limit: number };
   /** Granite's factors of embeddings, of each branch's output, and the divisor of the logits. */
   readonly multipliers?: { readonly embedding: number; readonly residual: number; readonly logits: number };
 }
@@ -99,6 +102,8 @@ export const rawConfig = z.object({
   output_router_logits: flag,
   router_aux_loss_coef: number,
   router_jitter_noise: number,
+  swiglu_alpha: number,
+  swiglu_limit: number,
   quantization_config: z.unknown().optional(),
 });
 export type RawConfig = z.infer<typeof rawConfig>;
@@ -147,6 +152,12 @@ export interface FamilyRules {
   readonly experts?: ExpertRules;
   /** Fields that give linear layers biases; others must be false, because transformers ignores them. */
   readonly biases?: readonly ("attention_bias" | "mlp_bias")[];
+  /** `attention_bias` where config.json has none. */
+  readonly attentionBias?: boolean;
+  /** `rope_parameters` where config.json has none. */
+  readonly rope?: Readonly<Record<string, unknown>>;
+  /** Checkpoints have the experts of a layer in one tensor, possibly in MXFP4 (`weights/fusedExperts.ts`). */
+  readonly fusesExperts?: boolean;
   values?(config: RawConfig, refuse: Refuse): ModelValues;
 }
 
@@ -208,6 +219,10 @@ export const familyRules: Readonly<Record<Family, FamilyRules>> = {
     theta: 1_000_000,
     activation: "silu",
     scalesQueries: true,
+    rope: {
+      ...{ rope_type: "yarn", factor: 16, original_max_position_embeddings: 16_384, beta_fast: 32, beta_slow: 1 },
+      ...{ mscale: 1, mscale_all_dim: 1, llama_4_scaling_beta: 0.1 },
+    },
     window: { usual: everywhere, byLayerTypes: false },
   },
   qwen2: { kvHeads: 32, activation: "silu", window: qwenWindow },
@@ -274,6 +289,29 @@ export const familyRules: Readonly<Record<Family, FamilyRules>> = {
     },
     values: ({ norm_topk_prob: normalized }) => ({ normalizesExperts: normalized ?? false }),
   },
+  gpt_oss: {
+    kvHeads: 8,
+    headDim: 64,
+    normEps: 1e-5,
+    theta: 150_000,
+    activation: "silu",
+    biases: attentionBias,
+    attentionBias: true,
+    rope: {
+      ...{ rope_type: "yarn", factor: 32, original_max_position_embeddings: 4096, beta_fast: 32, beta_slow: 1 },
+      truncate: false,
+    },
+    window: { size: 128, usual: (layer) => layer % 2 === 0, byLayerTypes: true },
+    experts: { count: 128, chosen: 4, width: ({ intermediate_size: width }) => width },
+    fusesExperts: true,
+    values: (config, refuse) => ({
+      normalizesExperts: true,
+      clampedUnit: {
+        alpha: positive("swiglu_alpha", config, 1.702, refuse),
+        limit: positive("swiglu_limit", config, 7, refuse),
+      },
+    }),
+  },
   olmo2: { normEps: 1e-5, activation: "silu", biases: attentionBias },
   granite: {
     activation: "silu",
@@ -298,8 +336,8 @@ const byLayerType = z.strictObject({ full_attention: layerType, sliding_attentio
 
 /** The rotary embedding of the layers without a window, from `rope_parameters` by layer type or from the older fields. */
 export function ropeOf(config: RawConfig, family: Family, refuse: Refuse): Rope {
-  const { theta, isPartial: isPhi, scalesQueries, window } = familyRules[family];
-  if (!window?.hasRope) return readRope(config, refuse, { theta, isPhi, scalesQueries });
+  const { theta, isPartial: isPhi, scalesQueries, window, rope: usual } = familyRules[family];
+  if (!window?.hasRope) return readRope(config, refuse, { theta, isPhi, scalesQueries, usual });
   return readRope({ ...config, rope_parameters: ropesByLayerType(config, refuse)?.full_attention }, refuse, {
     theta,
     isPhi,

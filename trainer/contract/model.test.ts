@@ -216,8 +216,11 @@ test("a rotary embedding of an unknown form is refused by name and never treated
 test("a quantization_config of bitsandbytes' NF4 is read, and any other is refused with its field and the fix", () => {
   const nf4 = { quant_method: "bitsandbytes", load_in_4bit: true, bnb_4bit_quant_type: "nf4" };
   const of = (config: object) => storedQuantization({ ...llama, quantization_config: config });
-  assert.deepEqual(of(nf4), { skipped: undefined });
-  assert.deepEqual(of({ ...nf4, llm_int8_skip_modules: ["lm_head"] }), { skipped: ["lm_head"] });
+  assert.deepEqual(of(nf4), { method: "bitsandbytes", skipped: undefined });
+  assert.deepEqual(of({ ...nf4, llm_int8_skip_modules: ["lm_head"] }), {
+    method: "bitsandbytes",
+    skipped: ["lm_head"],
+  });
   assert.equal(readModelConfig({ ...llama, quantization_config: nf4 }).family, "llama");
   assert.equal(storedQuantization(llama), undefined);
   for (const [config, reason] of [
@@ -246,7 +249,7 @@ test("a quantization_config of bitsandbytes' NF4 is read, and any other is refus
 });
 
 test("a module is skipped as transformers matches the names", () => {
-  const isOne = (skipped: string[], module: string) => isSkipped({ skipped }, module);
+  const isOne = (skipped: string[], module: string) => isSkipped({ method: "bitsandbytes", skipped }, module);
   assert.ok(isOne(["model.layers.1"], "model.layers.1.mlp.up_proj"));
   assert.ok(!isOne(["model.layers.1"], "model.layers.11.mlp.up_proj"));
   assert.ok(isOne(["up_proj"], "model.layers.1.mlp.up_proj"));
@@ -445,6 +448,47 @@ test("experts are read from the fields of both families, and what would change t
     assert.throws(() => readModelConfig({ ...mixtral, ...change }), reason);
   }
   assert.ok(readModelConfig({ ...mixtral, output_router_logits: true, router_aux_loss_coef: 0 }));
+});
+
+test("gpt-oss is read with its own defaults, and its experts may be in MXFP4", () => {
+  const { rope_theta: _, ...members } = llama;
+  const gptOss = { ...members, model_type: "gpt_oss", num_hidden_layers: 4, max_position_embeddings: 131_072 };
+  const model = readModelConfig(gptOss);
+  assert.deepEqual(model.experts, { count: 128, chosen: 4, width: 768 });
+  assert.deepEqual([model.ropeTheta, model.headDim, model.rmsNormEps], [150_000, 64, llama.rms_norm_eps]);
+  assert.deepEqual([model.slidingWindow, model.slidingLayers], [128, [0, 2]]);
+  assert.deepEqual([model.attentionBias, model.normalizesExperts], [true, true]);
+  assert.deepEqual(model.clampedUnit, { alpha: 1.702, limit: 7 });
+  const { type, factor, originalContext, truncate } = {
+    truncate: undefined,
+    originalContext: 0,
+    factor: 0,
+    ...model.ropeScaling!,
+  };
+  assert.deepEqual(
+    { type, factor, originalContext, truncate },
+    { type: "yarn", factor: 32, originalContext: 4096, truncate: false },
+  );
+  const given = {
+    attention_bias: false,
+    swiglu_limit: 3,
+    sliding_window: 16,
+    layer_types: Array(4).fill("sliding_attention"),
+  };
+  const other = readModelConfig({ ...gptOss, ...given });
+  assert.deepEqual([other.attentionBias, other.clampedUnit?.limit, other.slidingLayers], [undefined, 3, undefined]);
+  const inMxfp4 = { ...gptOss, quantization_config: { quant_method: "mxfp4", modules_to_not_convert: ["lm_head"] } };
+  assert.deepEqual(storedQuantization(inMxfp4), { method: "mxfp4" });
+  for (const [change, reason] of [
+    [{ swiglu_limit: 0 }, /swiglu_limit is 0; it must be a number above 0/],
+    [{ num_experts_per_tok: 200 }, /num_experts_per_tok must be at most the number of experts/],
+    [
+      { quantization_config: { quant_method: "fp8" } },
+      /quant_method "fp8" is not supported; supported: bitsandbytes in NF4, mxfp4;/,
+    ],
+  ] as const) {
+    assert.throws(() => readModelConfig({ ...gptOss, ...change }), reason);
+  }
 });
 
 test("LongRoPE within its original context rotates every example alike", () => {

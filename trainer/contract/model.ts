@@ -105,7 +105,8 @@ export function readModelConfig(config: unknown): ModelConfig {
   const longRope = rope.scaling?.type === "longrope" && rope.scaling.originalContext < model.contextLength;
   return {
     ...model,
-    ...(c.attention_bias && biases.includes("attention_bias") && { attentionBias: true as const }),
+    ...((c.attention_bias ?? rules.attentionBias) &&
+      biases.includes("attention_bias") && { attentionBias: true as const }),
     ...(c.mlp_bias && biases.includes("mlp_bias") && { mlpBias: true as const }),
     ...(longRope && { rotatesByLength: true as const }),
     ...window,
@@ -215,13 +216,14 @@ function refuseUnsupported(c: RawConfig, family: Family): void {
   if (c.no_rope_layers && c.no_rope_layers.length < c.num_hidden_layers) {
     refuse(`no_rope_layers has ${c.no_rope_layers.length} entries, and num_hidden_layers is ${c.num_hidden_layers}`);
   }
-  readStoredQuantization(c.quantization_config, refuse);
+  readStoredQuantization(c.quantization_config, familyRules[family], refuse);
 }
 
 /** How the weights of a configuration are quantised already. Throws `UnsupportedModelError`. */
 export function storedQuantization(config: unknown): StoredQuantization | undefined {
   const members = isMembers(config) ? unnested(config) : {};
-  return readStoredQuantization(members.quantization_config, refuse);
+  const family = String(members.model_type);
+  return readStoredQuantization(members.quantization_config, isFamily(family) ? familyRules[family] : {}, refuse);
 }
 
 /** The name of each fact in config.json. */

@@ -51,6 +51,8 @@ export interface RopeRules {
   readonly isPhi?: boolean | undefined;
   /** Ministral 3: the parameters have `llama_4_scaling_beta`. */
   readonly scalesQueries?: boolean | undefined;
+  /** `rope_parameters` where config.json has none. */
+  readonly usual?: Members | undefined;
 }
 
 /** The fields of config.json that declare it. */
@@ -77,7 +79,7 @@ type Refuse = (message: string) => never;
 
 /** The rotary embedding of a configuration; `refuse` throws an error that names the field and the fix. */
 export function readRope(declared: RopeFields, refuse: Refuse, rules: RopeRules = {}): Rope {
-  const fields = rules.scalesQueries ? withMinistral3(declared) : declared;
+  const fields = rules.usual && !hasRope(declared) ? { ...declared, rope_parameters: rules.usual } : declared;
   const given = (["rope_scaling", "rope_parameters"] as const).flatMap((field) => {
     const members = membersOf(field, fields[field], refuse);
     return members === undefined ? [] : [{ field, rope: ropeOf({ field, members, fields, refuse, rules }) }];
@@ -91,13 +93,8 @@ export function readRope(declared: RopeFields, refuse: Refuse, rules: RopeRules 
   return { ...rope, ...(share !== undefined && rope.share === undefined && { share }) };
 }
 
-/** Ministral 3's rotary embedding where config.json has none, as in transformers. */
-function withMinistral3(fields: RopeFields): RopeFields {
-  const isAbsent = (value: unknown) => value === undefined || value === null;
-  if (!isAbsent(fields.rope_parameters) || !isAbsent(fields.rope_scaling)) return fields;
-  const yarn = { rope_type: "yarn", factor: 16, original_max_position_embeddings: 16_384, beta_fast: 32, beta_slow: 1 };
-  return { ...fields, rope_parameters: { ...yarn, mscale: 1, mscale_all_dim: 1, llama_4_scaling_beta: 0.1 } };
-}
+const hasRope = ({ rope_parameters: parameters, rope_scaling: scaling }: RopeFields): boolean =>
+  [parameters, scaling].some((value) => value !== undefined && value !== null);
 
 type Members = Readonly<Record<string, unknown>>;
 

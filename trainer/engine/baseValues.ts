@@ -79,9 +79,17 @@ async function readDense(
   { name, shape }: NamedShape,
   use: (read: (from: number, into: Float32Array) => Promise<void>) => Promise<void>,
 ): Promise<void> {
-  const { file, dtype, start } = baseTensor(base, name, shape);
+  const tensor = baseTensor(base, name, shape);
+  const { file, dtype, start } = tensor;
   if (!isFloatType(dtype)) throw corrupt("BaseModelCorrupt", `${name} is ${dtype}, expected BF16, F16 or F32`);
   const elementBytes = dtype === "F32" ? 4 : 2;
+  if (tensor.coding) {
+    const content = await contentOf(base, tensor);
+    await use(async (from, into) => {
+      widened(content.subarray(from * elementBytes, (from + into.length) * elementBytes), dtype, into);
+    });
+    return;
+  }
   const handle = await open(await base.localFile(file));
   let room = new Uint8Array(0);
   try {

@@ -87,7 +87,7 @@ export class Engine {
         bytes: tensor.end - tensor.start,
       };
       // In other programs' files tensors may begin at any byte; kernels read whole cache lines.
-      const isMapped = tensor.start % 64 === 0 && tensor.suffix === undefined;
+      const isMapped = tensor.start % 64 === 0 && tensor.suffix === undefined && tensor.coding === undefined;
       this.#executor.bind(weight.binding, isMapped ? source : { data: await contentOf(base, tensor) });
     }
   }

@@ -1,8 +1,10 @@
 /** Base and adapter as one model in Hugging Face's layout: sharded safetensors and the base's other files. */
 import type { MergedSettings } from "../contract/exports.ts";
+import { transposed } from "../formats/coded.ts";
 import { encodeHeader, type TensorFacts } from "../formats/safetensorsWriter.ts";
 import { indexFile, type Shard, shardIndex, shardTensors } from "../formats/shards.ts";
 import { companionsOf } from "../weights/companions.ts";
+import type { WrittenTensor } from "../weights/fusedExperts.ts";
 import { mergeTensor } from "../weights/merge.ts";
 import { localModel } from "../weights/storedModel.ts";
 import type { ExportFormat, WriteContext } from "./format.ts";
@@ -15,13 +17,14 @@ export const mergedFormat = ({ dtype, maxShardBytes }: MergedSettings): ExportFo
   describe: ({ base }) => `${dtype}, ${mergedWith(base)} in F32 and rounded once`,
 
   async write(writer, source, context) {
-    const facts = source.base.tensors.map(({ name, shape }) => ({ name, shape, dtype }));
+    const facts = source.base.written.map((tensor) => ({ ...tensor, dtype }));
+    const total = source.base.tensors.length;
     const shards = shardTensors(facts, maxShardBytes);
     let done = 0;
     const counting = {
       dtype,
       throwIfStopped: context.throwIfStopped,
-      onTensor: () => context.onTensor(++done, facts.length),
+      onTensor: () => context.onTensor(++done, total),
     };
     for (const shard of shards) await writer.writeChunks(shard.file, shardBytes(shard, source, counting));
     const index = shardIndex(shards);
@@ -44,17 +47,21 @@ interface Writing {
   onTensor(): void;
 }
 
-/** One tensor is in memory at a time. */
+/** One tensor, or one expert, is in memory at a time. */
 async function* shardBytes(
-  { tensors }: Shard<TensorFacts>,
+  { tensors }: Shard<TensorFacts & WrittenTensor>,
   { base, adapter, method }: ExportSource,
   { dtype, onTensor, throwIfStopped }: Pick<WriteContext, "throwIfStopped"> & Writing,
 ): AsyncIterable<Uint8Array> {
   yield encodeHeader(tensors, { format: "pt" });
   for (const tensor of tensors) {
-    throwIfStopped();
-    const values = await base.values(tensor);
-    yield roundedTo(dtype, mergeTensor(tensor, values, method, adapter.tensors), tensor.name);
-    onTensor();
+    for (const matrix of tensor.experts ?? [tensor]) {
+      throwIfStopped();
+      const values = mergeTensor(matrix, await base.values(matrix), method, adapter.tensors);
+      const rounded = roundedTo(dtype, values, matrix.name);
+      const [rows = 0, columns = 0] = matrix.shape;
+      yield tensor.experts ? transposed(rounded, rows, columns) : rounded;
+      onTensor();
+    }
   }
 }

@@ -3,9 +3,10 @@
  * from safetensors, because `.bin`, `.pt` and `.pkl` can contain code.
  */
 import { z } from "zod";
-import { corrupt, invalid } from "../contract/failure.ts";
+import { corrupt, invalid, messageOf } from "../contract/failure.ts";
 import { fileFault } from "../contract/jsonFault.ts";
 import { errorText } from "../contract/plainIssue.ts";
+import { type Coding, dequantizeMxfp4, transposed } from "./coded.ts";
 import {
   readSafetensorsHeader,
   SafetensorsError,
@@ -104,11 +105,24 @@ export interface PlacedTensor extends TensorEntry {
   file: string;
   /** Bytes of the tensor that follow those of the file. */
   suffix?: Uint8Array;
+  /** Present if the bytes in the file are not the numbers of `shape` in `dtype`, row by row. */
+  coding?: Coding;
 }
 
-/** A tensor's bytes. */
+/** A tensor's bytes: its numbers, row by row. Throws a failure for coded numbers that are not finite. */
 export async function contentOf(files: Pick<ModelFiles, "read">, tensor: PlacedTensor): Promise<Uint8Array> {
   const bytes = await files.read(tensor.file, tensor);
+  const { coding, shape } = tensor;
+  const [rows = 0, columns = 0] = shape;
+  if (coding?.kind === "transposed") return transposed(bytes, columns, rows);
+  if (coding?.kind === "mxfp4") {
+    const scales = await files.read(coding.scales.file, coding.scales);
+    try {
+      return dequantizeMxfp4(bytes, scales);
+    } catch (error) {
+      throw corrupt("BaseModelCorrupt", `${tensor.name} of the base model is damaged: ${messageOf(error)}`);
+    }
+  }
   return tensor.suffix === undefined ? bytes : Buffer.concat([bytes, tensor.suffix]);
 }
 

@@ -2,6 +2,7 @@
  * The tensors of the base that LoRA trains beside its own: whole modules (`modulesToSave`) and biases. As in PEFT, a name
  * selects the modules whose full names end with it, and everything in them. Pure.
  */
+import { familyRules } from "../contract/families.ts";
 import type { LoraSettings } from "../contract/methods/lora.ts";
 import { generalised, isNf4 } from "../graph/nf4.ts";
 import type { MethodTask } from "./method.ts";
@@ -15,7 +16,8 @@ const head = "lm_head.weight";
 /** The module of a tensor: `model.norm` of `model.norm.weight`. */
 export const moduleOf = (tensor: string): string => tensor.slice(0, tensor.lastIndexOf("."));
 
-export const isBias = (tensor: string): boolean => tensor.endsWith(".bias");
+/** Experts have theirs in one tensor, `<name>_bias`. */
+export const isBias = (tensor: string): boolean => /[._]bias$/.test(tensor);
 
 /** True if the name of a module, or of a module around it, ends with one of these. */
 function isInModules(tensor: string, modules: readonly string[]): boolean {
@@ -57,6 +59,8 @@ export function savedFault(settings: Saved & Targets, task: MethodTask): string 
   const saved = tensors.filter((tensor) => isInModules(tensor, modulesToSave));
   const isExpert = (tensor: string) => tensor.includes(".experts.");
   const some = saved.filter(isExpert).map(moduleOf);
+  if (some.length > 0 && familyRules[model.family].fusesExperts)
+    return "modulesToSave: PEFT has the experts of a layer of this model in one tensor, which adapters cannot hold yet: remove the experts, or set method.full";
   const others = tensors
     .filter((tensor) => isExpert(tensor) && !saved.includes(tensor))
     .map((one) => generalised(moduleOf(one)));

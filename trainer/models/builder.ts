@@ -25,6 +25,7 @@ import { attentionCached } from "../ops/attentionCached/op.ts";
 import { activations } from "../ops/attributes.ts";
 import { cacheAppend } from "../ops/cacheAppend/op.ts";
 import { cast, castTo } from "../ops/cast/op.ts";
+import { clampedGlu } from "../ops/clampedGlu/op.ts";
 import { dropout } from "../ops/dropout/op.ts";
 import { embed } from "../ops/embed/op.ts";
 import { expertLinear } from "../ops/expertLinear/op.ts";
@@ -66,12 +67,14 @@ export interface LinearOptions {
   readonly bias?: boolean | undefined;
 }
 
-/** The names of an expert's matrices. */
-export interface ExpertNames {
-  readonly gate: string;
-  readonly up: string;
-  readonly down: string;
+/** The names of a mixture's layers. */
+export interface MixtureNames {
+  readonly router: string;
+  readonly experts: string;
 }
+
+/** A linear layer of each expert, on the rows of its tokens. */
+export type ExpertLayer = (from: Tensor, name: string, out: number) => Tensor;
 
 export interface NormOptions {
   readonly width?: number;
@@ -238,33 +241,41 @@ export class ModelBuilder {
     return y;
   }
 
-  /** The experts that `<at>.gate` chooses for each token, by its weights. x [T, d] → [T, d] */
-  experts(x: Tensor, at: string, names: ExpertNames): Tensor {
+  /**
+   * The experts that the router chooses for each token, by its weights. `expert` builds an expert of its layers, on the rows of
+   * its tokens. `bias`: router and experts have biases. x [T, d] → [T, d]
+   */
+  mixture(
+    x: Tensor,
+    names: MixtureNames,
+    expert: (layer: ExpertLayer, rows: Tensor) => Tensor,
+    { bias }: LinearOptions = {},
+  ): Tensor {
     const { experts: facts, normalizesExperts } = this.config;
-    if (!facts) throw new Error(`${at}: the configuration has no experts`);
+    if (!facts) throw new Error(`${names.experts}: the configuration has no experts`);
     const { graph } = this;
-    const d = widthOf(x);
-    const router = this.weight(`${at}.gate.weight`, [facts.count, d], "dense");
-    const logits = linear.node(graph, { x, w: router }, { tailScale: 1 }).y;
-    const { chosen: topK } = facts;
+    const { count: experts, chosen: topK } = facts;
+    const router = this.weight(`${names.router}.weight`, [experts, widthOf(x)], "dense");
+    const offset = bias ? this.weight(`${names.router}.bias`, [experts], "dense") : undefined;
+    const logits = linear.node(graph, { x, w: router, bias: offset }, { tailScale: 1 }).y;
     const choice = route.node(graph, { logits }, { topK, normalized: normalizesExperts ? 1 : 0 });
     const { weights, order, place, starts } = choice;
     const rows = gatherExperts.node(graph, { x, order, place }, { topK }).y;
     const layer = (from: Tensor, name: string, out: number) => {
-      const w = this.#expertMatrices(at, name, [out, widthOf(from)]);
-      return expertLinear.node(graph, { x: from, w, starts }, { experts: facts.count }).y;
+      const w = this.#expertMatrices(names.experts, name, [out, widthOf(from)]);
+      const biases = bias ? this.weight(`${names.experts}.${name}_bias`, [experts, out], "dense") : undefined;
+      return expertLinear.node(graph, { x: from, w, starts, bias: biases }, { experts }).y;
     };
-    const gated = this.swiGlu(layer(rows, names.gate, facts.width), layer(rows, names.up, facts.width));
-    return mixExperts.node(graph, { y: layer(gated, names.down, d), order, place, weights }, { topK }).z;
+    return mixExperts.node(graph, { y: expert(layer, rows), order, place, weights }, { topK }).z;
   }
 
   /** The matrices of this name of all experts. */
   #expertMatrices(at: string, name: string, shape: readonly [number, number]): Tensor {
-    const layers = Array.from({ length: this.config.experts!.count }, (_, e) => `${at}.experts.${e}.${name}`);
+    const layers = Array.from({ length: this.config.experts!.count }, (_, e) => `${at}.${e}.${name}`);
     for (const layer of layers)
       this.expertLayers.push({ name: layer, in: shape[1], out: shape[0], trained: [], fused: true });
     return grouped(
-      `${at}.experts.${name}`,
+      `${at}.${name}`,
       layers.map((layer) => this.weight(`${layer}.weight`, shape, "linear")),
     );
   }
@@ -395,16 +406,17 @@ export class ModelBuilder {
     return slidingWindow !== undefined && (slidingLayers?.includes(layer) ?? true);
   }
 
-  /** `name`: of the layer's attention. Causal inside a segment or its window, or over the cache when generating. q [T, H·D] · k, v [T, G·D] → [T, H·D] */
-  attention(name: string, layer: number, q: Tensor, k: Tensor, v: Tensor): Tensor {
+  /** `name`: of the layer's attention, which may have a sink for each head. Causal inside a segment or its window, or over the cache when generating. q [T, H·D] · k, v [T, G·D] → [T, H·D] */
+  attention(name: string, layer: number, q: Tensor, k: Tensor, v: Tensor, { sinks: hasSinks = false } = {}): Tensor {
     const { heads, kvHeads, headDim, slidingWindow, attentionScale, attentionSoftcap: softcap } = this.config;
     const attributes = { heads, kvHeads, headDim, scale: attentionScale ?? 1 / Math.sqrt(headDim), softcap };
     const { mode, graph } = this;
     const width = kvHeads * headDim;
+    const sinks = hasSinks ? this.weight(`${name}.sinks`, [heads], "dense") : undefined;
     if (mode.kind === "prompt") {
       mode.cached.push({ keys: k, values: v });
       const segmentStart = graph.constant("segmentStart", "I32", [mode.tokens], new Int32Array(mode.tokens));
-      return attention.node(graph, { q, k, v, segmentStart }, attributes).o;
+      return attention.node(graph, { q, k, v, segmentStart, sinks }, attributes).o;
     }
     const prefix = this.#prefix(name, layer, width);
     if (mode.kind !== "generate") {
@@ -413,8 +425,8 @@ export class ModelBuilder {
       // Both are inputs wherever there is a window, so that plans do not depend on the list of sliding layers.
       const window = slidingWindow === undefined ? undefined : start("windowStart");
       const segmentStart = window && this.#slides(layer) ? window : whole;
-      if (!prefix) return attention.node(graph, { q, k, v, segmentStart }, attributes).o;
-      const operands = { q, k, v, segmentStart, prefixK: prefix.keys, prefixV: prefix.values };
+      if (!prefix) return attention.node(graph, { q, k, v, segmentStart, sinks }, attributes).o;
+      const operands = { q, k, v, segmentStart, prefixK: prefix.keys, prefixV: prefix.values, sinks };
       return prefixAttention.node(graph, operands, attributes).o;
     }
     const slot = graph.input("slot", "I32", [mode.tokens]);
@@ -425,12 +437,18 @@ export class ModelBuilder {
     if (prefix) this.#variables.prefixCache(name, prefix, { keys: cacheK, values: cacheV });
     cacheAppend.node(graph, { k, v, slot, position, cacheK, cacheV }, {});
     const cached = { ...attributes, ...(this.#slides(layer) && { window: slidingWindow }) };
-    return attentionCached.node(graph, { q, cacheK, cacheV, slot, position }, cached).o;
+    return attentionCached.node(graph, { q, cacheK, cacheV, slot, position, sinks }, cached).o;
   }
 
   /** silu(gate) · up */
   swiGlu(gate: Tensor, up: Tensor): Tensor {
     return glu.node(this.graph, { gate, up }, { activation: activations.silu }).y;
+  }
+
+  /** gpt-oss's unit on the alternating columns of gate and up. [T, 2f] → [T, f] */
+  clampedGlu(x: Tensor): Tensor {
+    // The facts of a plan lack the numbers, which do not matter there.
+    return clampedGlu.node(this.graph, { x }, this.config.clampedUnit ?? { alpha: 1, limit: 1 }).y;
   }
 
   /** gelu(gate) · up, GELU by its tanh formula */

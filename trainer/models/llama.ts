@@ -16,6 +16,8 @@ interface Additions {
   readonly headNorms?: boolean;
   /** Queries have angles of their own. */
   readonly query?: boolean;
+  /** Attention has a sink for each head. */
+  readonly sinks?: boolean;
   /** A mixture of experts in place of the feed-forward, on the normed input of the block named `at`. */
   experts?(b: ModelBuilder, at: string, x: Tensor): Tensor;
 }
@@ -34,7 +36,7 @@ function block(
   b: ModelBuilder,
   layer: number,
   input: Tensor,
-  { bias: always, headNorms, query, experts }: Additions,
+  { bias: always, headNorms, query, sinks, experts }: Additions,
 ): Tensor {
   const { hiddenSize: d, heads, kvHeads, headDim, attentionBias } = b.config;
   const at = `model.layers.${layer}`;
@@ -50,7 +52,7 @@ function block(
   const q = rotated("q", heads);
   const k = rotated("k", kvHeads);
   const v = project("v", kvHeads);
-  const attention = b.linear(b.attention(`${at}.self_attn`, layer, q, k, v), `${at}.self_attn.o_proj`, d, {
+  const attention = b.linear(b.attention(`${at}.self_attn`, layer, q, k, v, { sinks }), `${at}.self_attn.o_proj`, d, {
     bias: attentionBias,
   });
   const attended = b.plus(b.branch(`${at}.self_attn`, input, attention), input);

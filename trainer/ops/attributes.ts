@@ -47,5 +47,8 @@ export const sliceAttributes = { before: columns, width: { ...columns, min: 1 },
 export const activations = { silu: 0, geluTanh: 1 } as const;
 export const activation = { type: "i32", values: Object.values(activations) } satisfies Attribute;
 
+/** The clamped gated unit: the factor inside its sigmoid, and the limit of its columns. */
+export const clampedUnit = { alpha: real, limit: { type: "f32", min: 0 } } satisfies Record<string, Attribute>;
+
 /** Attributes of an LSTM's ops: the width of its hidden state, and the direction over the rows. */
 export const lstmAttributes = { width: size, reverse: { type: "i32", values: [0, 1] } satisfies Attribute };

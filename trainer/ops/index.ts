@@ -13,12 +13,15 @@ import { attentionCached } from "./attentionCached/op.ts";
 import { cacheAppend } from "./cacheAppend/op.ts";
 import { cachePrefix } from "./cachePrefix/op.ts";
 import { cast } from "./cast/op.ts";
+import { clampedGlu } from "./clampedGlu/op.ts";
+import { clampedGluBackward } from "./clampedGluBackward/op.ts";
 import { clip } from "./clip/op.ts";
 import { columnProducts } from "./columnProducts/op.ts";
 import { columnProductsBackward } from "./columnProductsBackward/op.ts";
 import { dropout } from "./dropout/op.ts";
 import { embed } from "./embed/op.ts";
 import { embedBackward } from "./embedBackward/op.ts";
+import { expertGradBias } from "./expertGradBias/op.ts";
 import { expertGradWeight } from "./expertGradWeight/op.ts";
 import { expertInput } from "./expertInput/op.ts";
 import { expertLinear } from "./expertLinear/op.ts";
@@ -62,6 +65,7 @@ import { scaleColumnsBackward } from "./scaleColumnsBackward/op.ts";
 import { scatterRows } from "./scatterRows/op.ts";
 import { segmentSum } from "./segmentSum/op.ts";
 import { segmentSumBackward } from "./segmentSumBackward/op.ts";
+import { sinkGradient } from "./sinkGradient/op.ts";
 import { sliceColumns } from "./sliceColumns/op.ts";
 import { sliceColumnsBackward } from "./sliceColumnsBackward/op.ts";
 import { softcap } from "./softcap/op.ts";
@@ -136,6 +140,10 @@ export const ops: readonly ListedOp[] = [
   expertLinear,
   expertInput,
   expertGradWeight,
+  sinkGradient,
+  expertGradBias,
+  clampedGlu,
+  clampedGluBackward,
 ];
 
 export const isComputing = (op: ListedOp): op is AnyOp => "operands" in op;

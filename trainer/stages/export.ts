@@ -166,7 +166,8 @@ class Export {
     const { baseDigest } = this.#file;
     const { original } = await getManifest(this.#objects, baseDigest, baseManifest);
     const base = await StoredModel.staged(this.#context.stores, this.#objects, baseDigest);
-    if (original !== undefined || (await base.storedQuantization()) !== undefined) return baseDigest;
+    const stored = await base.storedQuantization();
+    if (original !== undefined || stored?.method === "bitsandbytes") return baseDigest;
     throw invalid(
       "BaseNotQuantized",
       this.#named(`${kind}.base is Dequantized, but the base was not quantised: remove ${kind}.base`),

@@ -12,7 +12,7 @@ import { canonicalMethod, type MethodSettings } from "../contract/methods/index.
 import { storeLayout } from "../contract/storeLayout.ts";
 import type { BaseManifest } from "../data/packed/manifests.ts";
 import { isFloatType, widened } from "../formats/bfloat16.ts";
-import { type PlacedTensor, storedType } from "../formats/huggingFace.ts";
+import { contentOf, type PlacedTensor, storedType } from "../formats/huggingFace.ts";
 import {
   encodeHeader,
   safetensorsChunks,
@@ -153,7 +153,7 @@ async function* quantizedShard(
   };
   yield encodeHeader([...made.filter(isWhole), ...made.filter((facts) => !isWhole(facts))], { format: "pt" });
   for (const tensor of tensors) {
-    const bytes = await model.read(tensor.file, tensor);
+    const bytes = await contentOf(model, tensor);
     for (const part of await partsIn(tensor, bytes)) {
       if (last.has(part.name)) last.set(part.name, part.data);
       else yield part.data;

@@ -5,11 +5,13 @@
  * Tensors that transformers would replace by random numbers or ignore are refused.
  */
 import { invalid, type StageFailure } from "../contract/failure.ts";
+import { familyRules } from "../contract/families.ts";
 import type { ModelConfig } from "../contract/model.ts";
-import { isSkipped, type StoredQuantization } from "../contract/storedQuantization.ts";
+import { type InBitsandbytes, isSkipped, type StoredQuantization } from "../contract/storedQuantization.ts";
 import type { PlacedTensor } from "../formats/huggingFace.ts";
 import { absmaxName, nestedAbsmaxName, nf4Parts } from "../graph/nf4.ts";
 import { bitsandbytesFault, bitsandbytesNames, isBitsandbytes } from "./bitsandbytes.ts";
+import { withExperts, writtenTensors } from "./fusedExperts.ts";
 
 type Table = ReadonlyMap<string, PlacedTensor>;
 /** The tensors that a configuration promises: shapes by name. */
@@ -42,7 +44,7 @@ const quantized =
 /** Throws a failure that names the first tensor that differs from the promise, and the fix. */
 export async function modelTensors(stored: Table, facts: CheckpointFacts): Promise<Table> {
   const weights = new Map([...stored].filter(([name]) => !isBuffer(name)));
-  const named = withPrefix(weights);
+  const named = withExperts(withPrefix(weights), facts.config, facts.quantization?.method === "mxfp4");
   const table = facts.config.tieWordEmbeddings ? await tied(named, facts) : named;
   const fault = faultOf(table, facts);
   if (fault !== undefined) throw fault;
@@ -78,7 +80,8 @@ async function tied(table: Table, { sameBytes }: CheckpointFacts): Promise<Table
 }
 
 function faultOf(table: Table, facts: CheckpointFacts): StageFailure | undefined {
-  const { promised, quantization } = facts;
+  const { promised } = facts;
+  const quantization = facts.quantization?.method === "bitsandbytes" ? facts.quantization : undefined;
   const inNf4 = quantization ? [...table.keys()].filter((name) => isBitsandbytes(name, table)) : [];
   const parts = new Set(inNf4.flatMap(bitsandbytesNames));
   const packed = [...table.values()].find(({ name }) => quantized.test(name) && !parts.has(name));
@@ -96,7 +99,7 @@ function faultOf(table: Table, facts: CheckpointFacts): StageFailure | undefined
   }
   for (const [name, shape] of promised) {
     const tensor = table.get(name);
-    if (tensor === undefined) return missing(name, shape, table, facts);
+    if (tensor === undefined) return missing(name, table, facts);
     // Versions of transformers differ in whether they quantise experts.
     const isOptional = name.includes(".experts.") && !isBitsandbytes(name, table);
     if (quantization && facts.linear.has(layerIn(name)) && !isOptional) {
@@ -122,7 +125,7 @@ function nf4Fault(
   name: string,
   shape: readonly number[],
   table: Table,
-  quantization: StoredQuantization,
+  quantization: InBitsandbytes,
 ): string | undefined {
   const isKept = isSkipped(quantization, layerIn(name));
   if (isBitsandbytes(name, table)) {
@@ -137,7 +140,7 @@ const nf4Shape = (name: string, shape: readonly number[], table: Table): readonl
   nf4Parts(name, shape, table.has(nestedAbsmaxName(name)))[0]!.shape;
 
 const shapeText = ({ shape }: Pick<PlacedTensor, "shape">) => `[${shape.join(", ")}]`;
-const described = (tensor: PlacedTensor) => `${tensor.name} ${shapeText(tensor)}`;
+const described = (tensor: Pick<PlacedTensor, "name" | "shape">) => `${tensor.name} ${shapeText(tensor)}`;
 const mismatch = (what: string) => invalid("BaseModelMismatch", `the base model does not fit its config.json: ${what}`);
 
 const layerOf = (name: string): number | undefined => {
@@ -145,8 +148,12 @@ const layerOf = (name: string): number | undefined => {
   return layer === undefined ? undefined : Number(layer);
 };
 
-function missing(name: string, shape: readonly number[], table: Table, { config }: CheckpointFacts): StageFailure {
-  const promise = `config.json promises ${name} ${shapeText({ shape })}${fieldsOf(name)}`;
+function missing(name: string, table: Table, { config, promised }: CheckpointFacts): StageFailure {
+  const layerPromised = writtenTensors(
+    [...promised].map(([one, own]) => ({ name: one, shape: own })),
+    config,
+  ).find(({ name: one, experts }) => one === name || experts?.some((expert) => expert.name === name))!;
+  const promise = `config.json promises ${described(layerPromised)}${fieldsOf(name)}`;
   const wrapped = [...table.values()].find((tensor) => tensor.name.endsWith(`.${name}`));
   if (wrapped) {
     const before = wrapped.name.slice(0, -name.length);
@@ -156,7 +163,7 @@ function missing(name: string, shape: readonly number[], table: Table, { config 
     return mismatch(`${described(wrapped)} begins with ${JSON.stringify(before)}, and ${promise}; ${way}`);
   }
   const fused = [...table.values()].find((tensor) => /\.experts\.(gate_up_proj|down_proj)$/.test(tensor.name));
-  if (fused && name.includes(".experts.")) {
+  if (fused && name.includes(".experts.") && !familyRules[config.family].fusesExperts) {
     return mismatch(
       `${described(fused)} holds all experts in one tensor, and ${promise}; save the model with save_pretrained, which writes a tensor for each expert`,
     );
@@ -206,6 +213,10 @@ const fields: readonly (readonly [RegExp, string])[] = [
     [new RegExp(`\\.${name}_proj\\.weight$`), `${heads} · head_dim, hidden_size`] as const,
     [new RegExp(`\\.${name}_proj\\.bias$`), `${heads} · head_dim`] as const,
   ]),
+  [/\.experts\.(\d+\.)?gate_up_proj(\.weight|_bias)$/, "the number of experts, intermediate_size, hidden_size"],
+  [/\.experts\.(\d+\.)?down_proj_bias$/, "the number of experts, hidden_size"],
+  [/\.sinks$/, "num_attention_heads"],
+  [/\.router\.(weight|bias)$/, "the number of experts, hidden_size"],
   [/\.experts\.\d+\.(w[13]|gate_proj|up_proj)\.weight$/, "the width of an expert, hidden_size"],
   [/\.experts\.\d+\.(w2|down_proj)\.weight$/, "hidden_size, the width of an expert"],
   [/\.gate\.weight$/, "the number of experts, hidden_size"],

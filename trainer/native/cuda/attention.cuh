@@ -33,14 +33,14 @@ struct SoftmaxResult {
   float highest, total;
 };
 
-// One query row against keys [0, keys) by a block: online softmax in steps of a key a thread. Thread i sums columns i, i + 128, …
+// One query row of a head against keys [0, keys) and the head's sink, if there are sinks, by a block: online softmax in steps of a key a thread. Thread i sums columns i, i + 128, …
 // of the values. `key(s)` and `value(s)` are rows of D elements; finish(column, sum) receives Σ p·v before the division.
 template <class T, class Op, class Key, class Value, class Finish>
-__device__ __forceinline__ SoftmaxResult attendRow(const Op& op, const T* q, int64_t keys, Key key, Value value, Finish finish) {
+__device__ __forceinline__ SoftmaxResult attendRow(const Op& op, int64_t head, const T* q, int64_t keys, Key key, Value value, Finish finish) {
   __shared__ float weights[attentionThreads], partial[attentionThreads / warpLanes];
   const int64_t D = op.headDim;
   float sums[columnsPerThread] = {};
-  SoftmaxResult softmax{-INFINITY, 0.0f};
+  SoftmaxResult softmax = op.sinks ? SoftmaxResult{elementOf(*op.sinks, 0, head), 1.0f} : SoftmaxResult{-INFINITY, 0.0f};
   for (int64_t first = 0; first < keys; first += attentionThreads) {
     const int64_t s = first + threadIdx.x;
     const float score = s < keys ? capped(op, op.scale * dot(q, key(s), D)) : -INFINITY;

@@ -118,6 +118,11 @@ inline void checkIndices(const ExpertGradWeight& op) {
   check.ascending("starts", op.starts, op.dy.dims[0]);
 }
 
+inline void checkIndices(const ExpertGradBias& op) {
+  const IndexCheck check("expertGradBias");
+  check.ascending("starts", op.starts, op.dy.dims[0]);
+}
+
 // X(name, Struct) for every op that has indices.
 #define LUTHIER_INDEXED_OPS(X) \
   X(embed, Embed) \
@@ -140,6 +145,7 @@ inline void checkIndices(const ExpertGradWeight& op) {
   X(mixExpertsBackward, MixExpertsBackward) \
   X(expertLinear, ExpertLinear) \
   X(expertInput, ExpertInput) \
-  X(expertGradWeight, ExpertGradWeight)
+  X(expertGradWeight, ExpertGradWeight) \
+  X(expertGradBias, ExpertGradBias)
 
 }  // namespace luthier

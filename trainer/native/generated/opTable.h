@@ -98,6 +98,7 @@ inline constexpr OperandInfo attentionOperands[] = {
     {"k", OperandType::act, "T,kvHeads*headDim", false, false, false, -1, -1},
     {"v", OperandType::act, "T,kvHeads*headDim", false, false, false, -1, -1},
     {"segmentStart", OperandType::i32, "T", false, false, true, -1, -1},
+    {"sinks", OperandType::dense, "heads", true, false, false, -1, -1},
     {"o", OperandType::act, "T,heads*headDim", false, true, false, -1, -1},
     {"lse", OperandType::sum, "T,heads", false, true, false, -1, -1},
 };
@@ -254,6 +255,7 @@ inline constexpr OperandInfo attentionCachedOperands[] = {
     {"cacheV", OperandType::act, "slots,capacity,kvHeads*headDim", false, false, false, -1, -1},
     {"slot", OperandType::i32, "T", false, false, true, -1, -1},
     {"position", OperandType::i32, "T", false, false, true, -1, -1},
+    {"sinks", OperandType::dense, "heads", true, false, false, -1, -1},
     {"o", OperandType::act, "T,heads*headDim", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo attentionCachedAttributes[] = {
@@ -309,6 +311,7 @@ inline constexpr OperandInfo prefixAttentionOperands[] = {
     {"segmentStart", OperandType::i32, "T", false, false, true, -1, -1},
     {"prefixK", OperandType::act, "n,kvHeads*headDim", false, false, false, -1, -1},
     {"prefixV", OperandType::act, "n,kvHeads*headDim", false, false, false, -1, -1},
+    {"sinks", OperandType::dense, "heads", true, false, false, -1, -1},
     {"o", OperandType::act, "T,heads*headDim", false, true, false, -1, -1},
     {"lse", OperandType::sum, "T,heads", false, true, false, -1, -1},
 };
@@ -641,6 +644,7 @@ inline constexpr OperandInfo expertLinearOperands[] = {
     {"starts", OperandType::i32, "experts+1", false, false, true, -1, -1},
     {"tailX", OperandType::act, "P,r", true, false, false, 4, -1},
     {"tailW", OperandType::dense, "out,r", true, false, false, 3, 0},
+    {"bias", OperandType::dense, "experts,out", true, false, false, -1, -1},
     {"y", OperandType::act, "P,out", false, true, false, -1, -1},
 };
 inline constexpr AttributeInfo expertLinearAttributes[] = {
@@ -669,6 +673,48 @@ inline constexpr AttributeInfo expertGradWeightAttributes[] = {
     {"scale", true, -unbounded, unbounded, false, -1, {}, 0},
 };
 
+inline constexpr OperandInfo sinkGradientOperands[] = {
+    {"o", OperandType::act, "T,heads*headDim", false, false, false, -1, -1},
+    {"lse", OperandType::sum, "T,heads", false, false, false, -1, -1},
+    {"dO", OperandType::act, "T,heads*headDim", false, false, false, -1, -1},
+    {"sinks", OperandType::dense, "heads", false, false, false, -1, -1},
+    {"dSinks", OperandType::sum, "heads", false, true, false, -1, -1},
+};
+inline constexpr AttributeInfo sinkGradientAttributes[] = {
+    {"heads", false, 1, 65536, false, -1, {}, 0},
+    {"headDim", false, 1, 65536, false, -1, {}, 0},
+    {"scale", true, -unbounded, unbounded, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo expertGradBiasOperands[] = {
+    {"dy", OperandType::act, "P,out", false, false, false, -1, -1},
+    {"starts", OperandType::i32, "experts+1", false, false, true, -1, -1},
+    {"dBias", OperandType::sum, "experts,out", false, true, false, -1, -1},
+};
+inline constexpr AttributeInfo expertGradBiasAttributes[] = {
+    {"experts", false, 1, 4096, false, -1, {}, 0},
+    {"scale", true, -unbounded, unbounded, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo clampedGluOperands[] = {
+    {"x", OperandType::act, "T,w", false, false, false, -1, -1},
+    {"y", OperandType::act, "T,w/2", false, true, false, -1, -1},
+};
+inline constexpr AttributeInfo clampedGluAttributes[] = {
+    {"alpha", true, -unbounded, unbounded, false, -1, {}, 0},
+    {"limit", true, 0, unbounded, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo clampedGluBackwardOperands[] = {
+    {"x", OperandType::act, "T,w", false, false, false, -1, -1},
+    {"dy", OperandType::act, "T,w/2", false, false, false, -1, -1},
+    {"dx", OperandType::act, "T,w", false, true, false, -1, -1},
+};
+inline constexpr AttributeInfo clampedGluBackwardAttributes[] = {
+    {"alpha", true, -unbounded, unbounded, false, -1, {}, 0},
+    {"limit", true, 0, unbounded, false, -1, {}, 0},
+};
+
 // By opcode − 1. An operand count of −1: any number.
 inline constexpr OpInfo opTable[opcodeCount] = {
     {"embed", embedOperands, 3, nullptr, 0, 0},
@@ -679,7 +725,7 @@ inline constexpr OpInfo opTable[opcodeCount] = {
     {"linearInput", linearInputOperands, 6, linearInputAttributes, 1, 1},
     {"gradWeight", gradWeightOperands, 3, gradWeightAttributes, 1, 1},
     {"rope", ropeOperands, 4, ropeAttributes, 4, 3},
-    {"attention", attentionOperands, 6, attentionAttributes, 5, 4},
+    {"attention", attentionOperands, 7, attentionAttributes, 5, 4},
     {"attentionBackward", attentionBackwardOperands, 10, attentionBackwardAttributes, 5, 4},
     {"glu", gluOperands, 3, gluAttributes, 1, 1},
     {"gluBackward", gluBackwardOperands, 5, gluBackwardAttributes, 1, 1},
@@ -694,14 +740,14 @@ inline constexpr OpInfo opTable[opcodeCount] = {
     {"clip", clipOperands, 3, clipAttributes, 1, 1},
     {"adamw", adamwOperands, 6, adamwAttributes, 6, 6},
     {"cacheAppend", cacheAppendOperands, 6, nullptr, 0, 0},
-    {"attentionCached", attentionCachedOperands, 6, attentionCachedAttributes, 6, 4},
+    {"attentionCached", attentionCachedOperands, 7, attentionCachedAttributes, 6, 4},
     {"argmax", argmaxOperands, 2, nullptr, 0, 0},
     {"release", nullptr, -1, nullptr, 0, 0},
     {"multiply", multiplyOperands, 3, nullptr, 0, 0},
     {"scaleColumns", scaleColumnsOperands, 5, nullptr, 0, 0},
     {"scaleColumnsBackward", scaleColumnsBackwardOperands, 5, nullptr, 0, 0},
     {"inverseRowNorm", inverseRowNormOperands, 4, inverseRowNormAttributes, 1, 1},
-    {"prefixAttention", prefixAttentionOperands, 8, prefixAttentionAttributes, 5, 4},
+    {"prefixAttention", prefixAttentionOperands, 9, prefixAttentionAttributes, 5, 4},
     {"prefixAttentionBackward", prefixAttentionBackwardOperands, 14, prefixAttentionBackwardAttributes, 5, 4},
     {"cachePrefix", cachePrefixOperands, 4, nullptr, 0, 0},
     {"orthogonality", orthogonalityOperands, 2, orthogonalityAttributes, 2, 2},
@@ -732,9 +778,13 @@ inline constexpr OpInfo opTable[opcodeCount] = {
     {"gatherExperts", gatherExpertsOperands, 4, gatherExpertsAttributes, 1, 1},
     {"mixExperts", mixExpertsOperands, 6, mixExpertsAttributes, 1, 1},
     {"mixExpertsBackward", mixExpertsBackwardOperands, 6, mixExpertsBackwardAttributes, 1, 1},
-    {"expertLinear", expertLinearOperands, 6, expertLinearAttributes, 1, 1},
+    {"expertLinear", expertLinearOperands, 7, expertLinearAttributes, 1, 1},
     {"expertInput", expertInputOperands, 5, expertInputAttributes, 1, 1},
     {"expertGradWeight", expertGradWeightOperands, 4, expertGradWeightAttributes, 2, 2},
+    {"sinkGradient", sinkGradientOperands, 5, sinkGradientAttributes, 3, 3},
+    {"expertGradBias", expertGradBiasOperands, 3, expertGradBiasAttributes, 2, 2},
+    {"clampedGlu", clampedGluOperands, 2, clampedGluAttributes, 2, 2},
+    {"clampedGluBackward", clampedGluBackwardOperands, 3, clampedGluBackwardAttributes, 2, 2},
 };
 
 }  // namespace luthier

@@ -76,9 +76,13 @@ enum class Opcode : int32_t {
   expertLinear = 62,
   expertInput = 63,
   expertGradWeight = 64,
+  sinkGradient = 65,
+  expertGradBias = 66,
+  clampedGlu = 67,
+  clampedGluBackward = 68,
 };
 
-inline constexpr int32_t opcodeCount = 64;  // opcodes run from 1 to this
+inline constexpr int32_t opcodeCount = 68;  // opcodes run from 1 to this
 
 struct Embed {
   const Tensor& ids;
@@ -231,6 +235,7 @@ struct Attention {
   const Tensor& k;
   const Tensor& v;
   const Tensor& segmentStart;
+  const Tensor* sinks;
   const Tensor& o;
   const Tensor& lse;
   int32_t heads;
@@ -238,15 +243,16 @@ struct Attention {
   int32_t headDim;
   float scale;
   float softcap;
-  static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t optionalOperands = 0x10;  // by bit
 
   LUTHIER_EVERYWHERE explicit Attention(const Call& call)
       : q(*call.operands[0]),
         k(*call.operands[1]),
         v(*call.operands[2]),
         segmentStart(*call.operands[3]),
-        o(*call.operands[4]),
-        lse(*call.operands[5]),
+        sinks(call.operands[4]),
+        o(*call.operands[5]),
+        lse(*call.operands[6]),
         heads(call.integer(0)),
         kvHeads(call.integer(1)),
         headDim(call.integer(2)),
@@ -502,6 +508,7 @@ struct AttentionCached {
   const Tensor& cacheV;
   const Tensor& slot;
   const Tensor& position;
+  const Tensor* sinks;
   const Tensor& o;
   int32_t heads;
   int32_t kvHeads;
@@ -509,7 +516,7 @@ struct AttentionCached {
   float scale;
   float softcap;
   int32_t window;
-  static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t optionalOperands = 0x20;  // by bit
 
   LUTHIER_EVERYWHERE explicit AttentionCached(const Call& call)
       : q(*call.operands[0]),
@@ -517,7 +524,8 @@ struct AttentionCached {
         cacheV(*call.operands[2]),
         slot(*call.operands[3]),
         position(*call.operands[4]),
-        o(*call.operands[5]),
+        sinks(call.operands[5]),
+        o(*call.operands[6]),
         heads(call.integer(0)),
         kvHeads(call.integer(1)),
         headDim(call.integer(2)),
@@ -603,6 +611,7 @@ struct PrefixAttention {
   const Tensor& segmentStart;
   const Tensor& prefixK;
   const Tensor& prefixV;
+  const Tensor* sinks;
   const Tensor& o;
   const Tensor& lse;
   int32_t heads;
@@ -610,7 +619,7 @@ struct PrefixAttention {
   int32_t headDim;
   float scale;
   float softcap;
-  static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t optionalOperands = 0x40;  // by bit
 
   LUTHIER_EVERYWHERE explicit PrefixAttention(const Call& call)
       : q(*call.operands[0]),
@@ -619,8 +628,9 @@ struct PrefixAttention {
         segmentStart(*call.operands[3]),
         prefixK(*call.operands[4]),
         prefixV(*call.operands[5]),
-        o(*call.operands[6]),
-        lse(*call.operands[7]),
+        sinks(call.operands[6]),
+        o(*call.operands[7]),
+        lse(*call.operands[8]),
         heads(call.integer(0)),
         kvHeads(call.integer(1)),
         headDim(call.integer(2)),
@@ -1180,9 +1190,10 @@ struct ExpertLinear {
   const Tensor& starts;
   const Tensor* tailX;
   const Tensor* tailW;
+  const Tensor* bias;
   const Tensor& y;
   int32_t experts;
-  static constexpr uint32_t optionalOperands = 0x18;  // by bit
+  static constexpr uint32_t optionalOperands = 0x38;  // by bit
 
   LUTHIER_EVERYWHERE explicit ExpertLinear(const Call& call)
       : x(*call.operands[0]),
@@ -1190,7 +1201,8 @@ struct ExpertLinear {
         starts(*call.operands[2]),
         tailX(call.operands[3]),
         tailW(call.operands[4]),
-        y(*call.operands[5]),
+        bias(call.operands[5]),
+        y(*call.operands[6]),
         experts(call.integer(0)) {}
 };
 
@@ -1228,6 +1240,74 @@ struct ExpertGradWeight {
         dW(call.operands[3]),
         experts(call.integer(0)),
         scale(call.real(1)) {}
+};
+
+struct SinkGradient {
+  const Tensor& o;
+  const Tensor& lse;
+  const Tensor& dO;
+  const Tensor& sinks;
+  const Tensor& dSinks;
+  int32_t heads;
+  int32_t headDim;
+  float scale;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
+
+  LUTHIER_EVERYWHERE explicit SinkGradient(const Call& call)
+      : o(*call.operands[0]),
+        lse(*call.operands[1]),
+        dO(*call.operands[2]),
+        sinks(*call.operands[3]),
+        dSinks(*call.operands[4]),
+        heads(call.integer(0)),
+        headDim(call.integer(1)),
+        scale(call.real(2)) {}
+};
+
+struct ExpertGradBias {
+  const Tensor& dy;
+  const Tensor& starts;
+  const Tensor& dBias;
+  int32_t experts;
+  float scale;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
+
+  LUTHIER_EVERYWHERE explicit ExpertGradBias(const Call& call)
+      : dy(*call.operands[0]),
+        starts(*call.operands[1]),
+        dBias(*call.operands[2]),
+        experts(call.integer(0)),
+        scale(call.real(1)) {}
+};
+
+struct ClampedGlu {
+  const Tensor& x;
+  const Tensor& y;
+  float alpha;
+  float limit;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
+
+  LUTHIER_EVERYWHERE explicit ClampedGlu(const Call& call)
+      : x(*call.operands[0]),
+        y(*call.operands[1]),
+        alpha(call.real(0)),
+        limit(call.real(1)) {}
+};
+
+struct ClampedGluBackward {
+  const Tensor& x;
+  const Tensor& dy;
+  const Tensor& dx;
+  float alpha;
+  float limit;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
+
+  LUTHIER_EVERYWHERE explicit ClampedGluBackward(const Call& call)
+      : x(*call.operands[0]),
+        dy(*call.operands[1]),
+        dx(*call.operands[2]),
+        alpha(call.real(0)),
+        limit(call.real(1)) {}
 };
 
 // X(name, Struct) for every op that computes something.
@@ -1294,6 +1374,10 @@ struct ExpertGradWeight {
   X(mixExpertsBackward, MixExpertsBackward) \
   X(expertLinear, ExpertLinear) \
   X(expertInput, ExpertInput) \
-  X(expertGradWeight, ExpertGradWeight)
+  X(expertGradWeight, ExpertGradWeight) \
+  X(sinkGradient, SinkGradient) \
+  X(expertGradBias, ExpertGradBias) \
+  X(clampedGlu, ClampedGlu) \
+  X(clampedGluBackward, ClampedGluBackward)
 
 }  // namespace luthier

@@ -38,8 +38,20 @@ export const windowStarts = (tokens: number): TestOperand => ({
   values: Array.from({ length: tokens }, (_, t) => Math.max(0, t - 19)),
 });
 
+/** Scores around those of the keys, one far above and one far below them. */
+export const sinksOf = (act: Activation, heads: number): TestOperand => {
+  const { values = [] } = random(act, [heads]);
+  return { dtype: act, shape: [heads], values: values.map((value, head) => [value, 40, -40, value][head % 4]!) };
+};
+
 /** A case; `softcap` 0: the scores are not capped. */
-export function attentionCase(act: Activation, shape: AttentionShape, segmentStart: TestOperand, softcap = 0): OpCase {
+export function attentionCase(
+  act: Activation,
+  shape: AttentionShape,
+  segmentStart: TestOperand,
+  softcap = 0,
+  hasSinks = false,
+): OpCase {
   const { heads, kvHeads, headDim } = shape;
   const T = segmentStart.shape[0] ?? 0;
   const kv = [T, kvHeads * headDim];
@@ -49,11 +61,18 @@ export function attentionCase(act: Activation, shape: AttentionShape, segmentSta
     k: random(act, kv),
     v: random(act, kv),
     segmentStart,
+    ...(hasSinks && { sinks: sinksOf(act, heads) }),
     o: empty(act, q),
     lse: empty("F32", [T, heads]),
   };
   const attributes = { heads, kvHeads, headDim, scale: headDim ** -0.5, ...(softcap > 0 && { softcap }) };
-  return make(attention, `${JSON.stringify(shape)}${softcap > 0 ? " capped" : ""}`, act, attributes, operands);
+  return make(
+    attention,
+    `${JSON.stringify(shape)}${softcap > 0 ? " capped" : ""}${hasSinks ? " sinks" : ""}`,
+    act,
+    attributes,
+    operands,
+  );
 }
 
 /** One key is NaN: rows that attend to it become NaN; earlier rows and other segments are unaffected. */
@@ -71,4 +90,6 @@ export const cases = (act: Activation): OpCase[] => [
   attentionCase(act, attentionShapes[3]!, windowStarts(100)),
   attentionCase(act, attentionShapes[2]!, segmentStarts(attentionShapes[2]!.segments), 1.5),
   attentionCase(act, attentionShapes[3]!, windowStarts(130), 50),
+  ...attentionShapes.map((shape) => attentionCase(act, shape, segmentStarts(shape.segments), 0, true)),
+  attentionCase(act, attentionShapes[3]!, windowStarts(130), 50, true),
 ];

@@ -11,17 +11,19 @@ namespace luthier::LUTHIER_ISA {
 
 inline constexpr int64_t queryStrip = 48, queryBlock = 512;
 
-// scores[from..to] := exp(scale · (score − highest)), zeros elsewhere in [0, count); gives log-sum-exp and 1/sum.
+// scores[from..to] := exp(scale · (score − highest)), zeros elsewhere in [0, count); gives log-sum-exp and 1/sum. `sinks`: a
+// score of each head that the sum counts too; null: none.
 struct SoftmaxRow {
   float lse, inverse;
 };
 
-inline SoftmaxRow softmaxRow(float* scores, int64_t from, int64_t to, int64_t count, float scale) {
+inline SoftmaxRow softmaxRow(float* scores, int64_t from, int64_t to, int64_t count, float scale, const Tensor* sinks, int64_t head) {
   const float least = -__builtin_inff();
   for (int64_t s = 0; s < from; ++s) scores[s] = least;
   for (int64_t s = to + 1; s < count; ++s) scores[s] = least;
   F top = all(least);
   for (int64_t s = 0; s < count; s += lanes) top = highest(load(scores + s, Whole{}) * all(scale), top);
+  if (sinks) top = highest(all(elementOf(*sinks, 0, head)), top);
   const float highestScore = highestOf(top);
   F sum = zero();
   for (int64_t s = 0; s < count; s += lanes) {
@@ -29,7 +31,7 @@ inline SoftmaxRow softmaxRow(float* scores, int64_t from, int64_t to, int64_t co
     store(scores + s, weight, Whole{});
     sum = sum + weight;
   }
-  const float total = sumOf(sum);
+  const float total = sinks ? sumOf(sum) + exponentialOf(elementOf(*sinks, 0, head) - highestScore) : sumOf(sum);
   return {highestScore + static_cast<float>(logarithm(static_cast<double>(total))), 1.0f / total};
 }
 
@@ -77,7 +79,7 @@ class AttentionTask {
     for (int64_t i = 0; i < rows; ++i) {
       const int64_t t = segment_.first + row + i, from = indexAt(op_.segmentStart, t) - segment_.first;
       if (op_.softcap > 0) capScores(scores_ + i * stride, stride, op_.scale, op_.softcap);
-      const SoftmaxRow softmax = softmaxRow(scores_ + i * stride, from, row + i, stride, op_.softcap > 0 ? 1 : op_.scale);
+      const SoftmaxRow softmax = softmaxRow(scores_ + i * stride, from, row + i, stride, op_.softcap > 0 ? 1 : op_.scale, op_.sinks, head_);
       inverses[i] = softmax.inverse;
       op_.lse.template row<float>(t)[head_] = softmax.lse;
     }

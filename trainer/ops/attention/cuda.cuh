@@ -13,7 +13,7 @@ LUTHIER_KERNEL(attention, attentionThreads) {
     const auto key = [&](int64_t s) { return op.k.row<T>(start + s) + kvHead * D; };
     const auto value = [&](int64_t s) { return op.v.row<T>(start + s) + kvHead * D; };
     T* o = op.o.row<T>(t) + head * D;
-    const SoftmaxResult softmax = attendRow(op, op.q.row<T>(t) + head * D, t - start + 1, key, value, [&](int64_t column, float sum) { store(o + column, sum); });
+    const SoftmaxResult softmax = attendRow(op, head, op.q.row<T>(t) + head * D, t - start + 1, key, value, [&](int64_t column, float sum) { store(o + column, sum); });
     if (threadIdx.x == 0) op.lse.row<float>(t)[head] = softmax.highest + logf(softmax.total);
   });
 }

@@ -1,4 +1,4 @@
-// o = softmax(s)·v, s = scale · q·kᵀ, or c·tanh(s/c) with a softcap of c, over keys segmentStart[t]..t, by head; lse is the log of the softmax's sum.
+// o = softmax(s)·v (with a sink: without its own share), s = scale · q·kᵀ, or c·tanh(s/c) with a softcap of c, over keys segmentStart[t]..t, by head; lse is the log of the softmax's sum.
 #pragma once
 
 #include "../../native/generated/ops.h"
@@ -28,10 +28,12 @@ struct Softmax {
   Real highest, total;
 };
 
+// Sinks: a score of each head that the softmax counts beside these; null: none.
 template <class Real>
-Softmax<Real> exponentials(std::vector<Real>& scores) {
-  Softmax<Real> softmax{scores[0], 0};
+Softmax<Real> exponentials(std::vector<Real>& scores, const Tensor* sinks, int64_t head) {
+  Softmax<Real> softmax{sinks ? get<Real>(*sinks, head) : scores[0], 0};
   for (const Real score : scores) softmax.highest = std::fmax(softmax.highest, score);
+  if (sinks) softmax.total = std::exp(get<Real>(*sinks, head) - softmax.highest);
   for (Real& score : scores) softmax.total += score = std::exp(score - softmax.highest);
   return softmax;
 }
@@ -43,7 +45,7 @@ void attentionRow(const Attention& op, int64_t t, int64_t head) {
   for (int64_t s = start; s <= t; ++s) {
     weights.push_back(capped(op, static_cast<Real>(op.scale) * scoreAt<Real>(op.q, op.k, t, head, s, kvHead, D)));
   }
-  const Softmax<Real> softmax = exponentials(weights);
+  const Softmax<Real> softmax = exponentials(weights, op.sinks, head);
   put<Real>(op.lse, t, head, softmax.highest + std::log(softmax.total));
   for (int64_t i = 0; i < D; ++i) {
     Real sum = 0;

@@ -1,6 +1,7 @@
 /** Attention over the cache, with the rows that `cacheAppend/cases.ts` writes into it. */
 import { type Activation, empty, make, random } from "../../testing/caseOperands.ts";
 import type { OpCase, TestOperand } from "../../testing/opCases.ts";
+import { sinksOf } from "../attention/cases.ts";
 import { attentionCached } from "./op.ts";
 
 const shapes = [
@@ -30,10 +31,16 @@ export function cacheShapes(act: Activation) {
 const variants = [{}, { window: 1 }, { window: 9 }, { softcap: 1.5 }, { softcap: 1.5, window: 9 }];
 
 export const cases = (act: Activation): OpCase[] =>
-  variants.flatMap((variant) =>
-    cacheShapes(act).map(({ label, attributes, q, slot, position, cache }) => {
-      const operands = { q: random(act, q), cacheK: cache(), cacheV: cache(), slot, position, o: empty(act, q) };
-      const all = { ...attributes, ...variant };
-      return make(attentionCached, `${label} ${JSON.stringify(variant)}`, act, all, operands);
-    }),
+  [false, true].flatMap((hasSinks) =>
+    variants.flatMap((variant) =>
+      cacheShapes(act).map(({ label, attributes, q, slot, position, cache }) => {
+        const operands = {
+          ...{ q: random(act, q), cacheK: cache(), cacheV: cache(), slot, position, o: empty(act, q) },
+          ...(hasSinks && { sinks: sinksOf(act, attributes.heads) }),
+        };
+        const all = { ...attributes, ...variant };
+        const name = `${label} ${JSON.stringify(variant)}${hasSinks ? " sinks" : ""}`;
+        return make(attentionCached, name, act, all, operands);
+      }),
+    ),
   );

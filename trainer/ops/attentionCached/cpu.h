@@ -15,13 +15,14 @@ inline F dotOf(const T* a, const T* b, int64_t count) {
   return sum;
 }
 
-// scores[0..keys) := exp(s − highest), s = scale·q·k, soft-capped where the op says so; sum returned.
+// scores[0..keys) := exp(s − highest), s = scale·q·k, soft-capped where the op says so; returns the sum with the head's sink.
 template <class T>
-inline float cachedWeights(const AttentionCached& op, const T* q, int64_t base, int64_t keys, int64_t column, float* scores) {
+inline float cachedWeights(const AttentionCached& op, const T* q, int64_t base, int64_t keys, int64_t head, float* scores) {
+  const int64_t column = head / (op.heads / op.kvHeads) * op.headDim;
   const float scale = op.softcap > 0 ? 1 : op.scale;
   for (int64_t s = 0; s < keys; ++s) scores[s] = scale * sumOf(dotOf(q, op.cacheK.row<T>(base + s) + column, op.headDim));
   if (op.softcap > 0) capScores(scores, keys, op.scale, op.softcap);
-  float top = -__builtin_inff();
+  float top = op.sinks ? elementOf(*op.sinks, 0, head) : -__builtin_inff();
   for (int64_t s = 0; s < keys; ++s) top = scores[s] > top ? scores[s] : top;
   F sum = zero();
   forLanes(keys, [&](int64_t s, auto n) {
@@ -29,7 +30,7 @@ inline float cachedWeights(const AttentionCached& op, const T* q, int64_t base, 
     store(scores + s, weight, n);
     sum = sum + weight;
   });
-  return sumOf(sum);
+  return op.sinks ? sumOf(sum) + exponentialOf(elementOf(*op.sinks, 0, head) - top) : sumOf(sum);
 }
 
 template <class T>
@@ -39,7 +40,7 @@ inline void attentionCachedRow(const AttentionCached& op, int64_t t, int64_t hea
   if (slot < 0) return static_cast<void>(__builtin_memset(o, 0, static_cast<size_t>(D) * sizeof(T)));
   const int64_t last = indexAt(op.position, t), first = op.window > 0 ? larger(0, last - op.window + 1) : 0;
   const int64_t base = slot * op.cacheK.dims[1] + first, keys = last - first + 1;
-  const float total = cachedWeights<T>(op, op.q.row<T>(t) + head * D, base, keys, column, scores);
+  const float total = cachedWeights<T>(op, op.q.row<T>(t) + head * D, base, keys, head, scores);
   forLanes(D, [&](int64_t i, auto n) {
     F sum = zero();
     for (int64_t s = 0; s < keys; ++s) sum = fma(all(scores[s]), load(op.cacheV.row<T>(base + s) + column + i, n), sum);

@@ -18,7 +18,7 @@ LUTHIER_KERNEL(attentionCached, attentionThreads) {
     const int64_t begin = op.window > 0 ? max(int64_t{0}, last - op.window + 1) : 0, base = slot * op.cacheK.dims[1] + begin;
     const auto key = [&](int64_t s) { return op.cacheK.row<T>(base + s) + kvHead * D; };
     const auto value = [&](int64_t s) { return op.cacheV.row<T>(base + s) + kvHead * D; };
-    attendRow(op, op.q.row<T>(t) + head * D, last - begin + 1, key, value, [&](int64_t column, float sum) { store(o + column, sum); });
+    attendRow(op, head, op.q.row<T>(t) + head * D, last - begin + 1, key, value, [&](int64_t column, float sum) { store(o + column, sum); });
   });
 }
 

@@ -1,6 +1,6 @@
 /**
  * Attention over the cache: row t sees cache[slot[t]][0..position[t]], with a window of w only the last w of them;
- * prefill and decode are this one op. Slot −1 gives zeros. q [T, H·D] · cacheK, cacheV [slots, capacity, G·D] · slot, position i32[T] → o [T, H·D].
+ * prefill and decode are this one op. Slot −1 gives zeros. q [T, H·D] · cacheK, cacheV [slots, capacity, G·D] · slot, position i32[T] · sinks [H] → o [T, H·D].
  */
 import { defineOp } from "../../graph/op.ts";
 import { attentionAttributes } from "../attributes.ts";
@@ -17,6 +17,7 @@ export const attentionCached = defineOp({
     cacheV: "act[slots,capacity,kvHeads*headDim]",
     slot: "i32[T]",
     position: "i32[T]",
+    "sinks?": "dense[heads]",
   },
   outputs: { o: "act[T,heads*headDim]" },
   attributes: { ...attentionAttributes, "window?": { type: "i32", min: 0 } },

@@ -18,7 +18,7 @@ void attentionCachedRow(const AttentionCached& op, int64_t t, int64_t head) {
   for (int64_t s = 0; s < keys; ++s) {
     weights.push_back(capped(op, static_cast<Real>(op.scale) * scoreAt<Real>(op.q, op.cacheK, t, head, base + s, kvHead, D)));
   }
-  const Softmax<Real> softmax = exponentials(weights);
+  const Softmax<Real> softmax = exponentials(weights, op.sinks, head);
   for (int64_t i = 0; i < D; ++i) {
     Real sum = 0;
     for (int64_t s = 0; s < keys; ++s) sum += weights[s] * get<Real>(op.cacheV, base + s, kvHead * D + i);

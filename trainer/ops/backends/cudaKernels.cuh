@@ -49,6 +49,7 @@
 #include "../scatterRows/cuda.cuh"
 #include "../segmentSum/cuda.cuh"
 #include "../segmentSumBackward/cuda.cuh"
+#include "../sinkGradient/cuda.cuh"
 #include "../sliceColumns/cuda.cuh"
 #include "../sliceColumnsBackward/cuda.cuh"
 #include "../softcap/cuda.cuh"

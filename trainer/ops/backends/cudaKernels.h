@@ -49,6 +49,7 @@
 #include "../scatterRows/cuda.h"
 #include "../segmentSum/cuda.h"
 #include "../segmentSumBackward/cuda.h"
+#include "../sinkGradient/cuda.h"
 #include "../sliceColumns/cuda.h"
 #include "../sliceColumnsBackward/cuda.h"
 #include "../softcap/cuda.h"
@@ -109,4 +110,5 @@
   X(segmentSumBackward, SegmentSumBackward) \
   X(weightedSum, WeightedSum) \
   X(pairLoss, PairLoss) \
-  X(ktoLoss, KtoLoss)
+  X(ktoLoss, KtoLoss) \
+  X(sinkGradient, SinkGradient)

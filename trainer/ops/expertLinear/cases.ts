@@ -30,6 +30,13 @@ export const cases = (act: Activation): OpCase[] =>
         { experts },
         { ...operands, w: matrices(act, [21, 35], experts), ...tail },
       ),
+      make(
+        expertLinear,
+        `${label}, bias`,
+        act,
+        { experts },
+        { ...operands, w: matrices(act, [21, 35], experts), bias: random(act, [experts, 21]) },
+      ),
       make(expertLinear, `${label}, NF4`, act, { experts }, { ...operands, w: { ...asWeight(w), nf4: "double" } }),
     ];
   });

@@ -27,7 +27,8 @@ inline void expertLinear(const ExpertLinear& op, Workers& workers) {
   forExperts(op.starts, op.experts, [&](int32_t e, int64_t first, int64_t last) {
     const Tensor x = someRows(op.x, first, last), y = someRows(op.y, first, last);
     const Tensor tailX = op.tailX ? someRows(*op.tailX, first, last) : x;
-    product<true>({x, op.w[e], op.tailX ? &tailX : nullptr, op.tailX ? &op.tailW[e] : nullptr, 1.0f, nullptr, nullptr, y}, workers);
+    const Tensor bias = op.bias ? someRows(*op.bias, e, e + 1) : x;
+    product<true>({x, op.w[e], op.tailX ? &tailX : nullptr, op.tailX ? &op.tailW[e] : nullptr, 1.0f, op.bias ? &bias : nullptr, nullptr, y}, workers);
   });
 }
 

@@ -1,23 +1,25 @@
 /**
- * A linear layer of each expert on its rows: y[p] = x[p]·w_eᵀ + tailX[p]·tailW_eᵀ for the rows p of expert e, which `starts`
- * gives. x [P, in] · w E × [out, in] · tailX [P, r] · tailW E × [out, r] → y [P, out].
+ * A linear layer of each expert on its rows: y[p] = x[p]·w_eᵀ + tailX[p]·tailW_eᵀ + bias[e] for the rows p of expert e, which
+ * `starts` gives. x [P, in] · w E × [out, in] · tailX [P, r] · tailW E × [out, r] · bias [E, out] → y [P, out].
  */
 import { defineOp } from "../../graph/op.ts";
 import { rowsOf, widthOf } from "../../graph/tensor.ts";
 import { experts } from "../attributes.ts";
+import { accumulateExpertBias } from "../expertGradBias/op.ts";
 import { gradientOfExperts } from "../expertGradWeight/op.ts";
 import { expertInput } from "../expertInput/op.ts";
 import { expertScratch } from "../scratch.ts";
 
 export const expertLinear = defineOp({
   name: "expertLinear",
-  meaning: "x[p]·w_eᵀ + tailX[p]·tailW_eᵀ for the rows p of each expert e",
+  meaning: "x[p]·w_eᵀ + tailX[p]·tailW_eᵀ + bias[e] for the rows p of each expert e",
   inputs: {
     x: "act[P,in]",
     w: "weight[out,in]×experts",
     starts: "i32[experts+1]",
     "tailX?": "act[P,r]",
     "tailW?": "dense[out,r]×experts",
+    "bias?": "dense[experts,out]",
   },
   outputs: { y: "act[P,out]" },
   attributes: { experts },
@@ -35,6 +37,7 @@ export const expertLinear = defineOp({
         contribute("tailX", { kind: "tensor", tensor: dx });
       }
     }
+    accumulateExpertBias(graph, { dy, starts }, at.accumulator("bias"), attributes);
     gradientOfExperts(at, "w", { dy, x, starts }, attributes);
     if (!at.wants("x")) return;
     const make = (sum: typeof x | undefined) => expertInput.node(graph, { dy, w, starts, add: sum }, attributes).dx;

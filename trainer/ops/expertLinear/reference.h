@@ -1,4 +1,4 @@
-// y[p] = x[p]·w_eᵀ + tailX[p]·tailW_eᵀ.
+// y[p] = x[p]·w_eᵀ + tailX[p]·tailW_eᵀ + bias[e].
 #pragma once
 
 #include "../../native/generated/ops.h"
@@ -18,6 +18,7 @@ void expertLinear(const ExpertLinear& op) {
       for (int64_t o = 0; o < op.y.cols(); ++o) {
         Real sum = dot(op.x, op.w[e], p, o);
         if (op.tailX) sum += dot(*op.tailX, op.tailW[e], p, o);
+        if (op.bias) sum += get<Real>(*op.bias, e, o);
         put<Real>(op.y, p, o, sum);
       }
     }

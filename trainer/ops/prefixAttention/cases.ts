@@ -1,7 +1,7 @@
 /** A prefix of one row, one whose length is no multiple of a vector, and one before several examples. */
 import { type Activation, empty, make, random } from "../../testing/caseOperands.ts";
 import type { OpCase } from "../../testing/opCases.ts";
-import { type AttentionShape, segmentStarts } from "../attention/cases.ts";
+import { type AttentionShape, segmentStarts, sinksOf } from "../attention/cases.ts";
 import { prefixAttention } from "./op.ts";
 
 export interface PrefixShape extends AttentionShape {
@@ -14,7 +14,7 @@ export const prefixShapes: readonly PrefixShape[] = [
   { heads: 3, kvHeads: 3, headDim: 10, segments: [70, 40], prefix: 33 },
 ];
 
-export function prefixCase(act: Activation, shape: PrefixShape, softcap = 0): OpCase {
+export function prefixCase(act: Activation, shape: PrefixShape, softcap = 0, hasSinks = false): OpCase {
   const { heads, kvHeads, headDim, prefix } = shape;
   const segmentStart = segmentStarts(shape.segments);
   const T = segmentStart.shape[0] ?? 0;
@@ -26,13 +26,20 @@ export function prefixCase(act: Activation, shape: PrefixShape, softcap = 0): Op
     segmentStart,
     prefixK: rows(prefix),
     prefixV: rows(prefix),
+    ...(hasSinks && { sinks: sinksOf(act, heads) }),
     o: empty(act, [T, heads * headDim]),
     lse: empty("F32", [T, heads]),
   };
   const attributes = { heads, kvHeads, headDim, scale: headDim ** -0.5, ...(softcap > 0 && { softcap }) };
   const relative = act === "BF16" ? 1e-2 : 3e-6;
   return {
-    ...make(prefixAttention, `${JSON.stringify(shape)}${softcap > 0 ? " capped" : ""}`, act, attributes, operands),
+    ...make(
+      prefixAttention,
+      `${JSON.stringify(shape)}${softcap > 0 ? " capped" : ""}${hasSinks ? " sinks" : ""}`,
+      act,
+      attributes,
+      operands,
+    ),
     relative,
   };
 }
@@ -40,4 +47,5 @@ export function prefixCase(act: Activation, shape: PrefixShape, softcap = 0): Op
 export const cases = (act: Activation): OpCase[] => [
   ...prefixShapes.map((shape) => prefixCase(act, shape)),
   prefixCase(act, prefixShapes[2]!, 1.5),
+  ...prefixShapes.map((shape) => prefixCase(act, shape, 0, true)),
 ];

@@ -13,7 +13,7 @@ LUTHIER_KERNEL(prefixAttention, attentionThreads) {
     const auto key = [&](int64_t s) { return (s < n ? op.prefixK.row<T>(s) : op.k.row<T>(start + s - n)) + first; };
     const auto value = [&](int64_t s) { return (s < n ? op.prefixV.row<T>(s) : op.v.row<T>(start + s - n)) + first; };
     T* o = op.o.row<T>(t) + head * D;
-    const SoftmaxResult softmax = attendRow(op, op.q.row<T>(t) + head * D, n + t - start + 1, key, value, [&](int64_t column, float sum) { store(o + column, sum); });
+    const SoftmaxResult softmax = attendRow(op, head, op.q.row<T>(t) + head * D, n + t - start + 1, key, value, [&](int64_t column, float sum) { store(o + column, sum); });
     if (threadIdx.x == 0) op.lse.row<float>(t)[head] = softmax.highest + logf(softmax.total);
   });
 }

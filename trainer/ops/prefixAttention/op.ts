@@ -1,7 +1,7 @@
 /**
  * `attention` in which every row also attends to a prefix: n keys and values before its own segment's, in one softmax.
  *                                                                                              Li & Liang 2021
- * q [T, H·D] · k, v [T, G·D] · segmentStart i32[T] · prefixK, prefixV [n, G·D] → o [T, H·D], lse [T, H].
+ * q [T, H·D] · k, v [T, G·D] · segmentStart i32[T] · prefixK, prefixV [n, G·D] · sinks [H] → o [T, H·D], lse [T, H].
  */
 import { defineOp } from "../../graph/op.ts";
 import { widthOf } from "../../graph/tensor.ts";
@@ -9,6 +9,7 @@ import { attention } from "../attention/op.ts";
 import { attentionAttributes } from "../attributes.ts";
 import { prefixAttentionBackward } from "../prefixAttentionBackward/op.ts";
 import { wordBytes } from "../scratch.ts";
+import { accumulateSinks } from "../sinkGradient/op.ts";
 
 export const prefixAttention = defineOp({
   name: "prefixAttention",
@@ -20,13 +21,18 @@ export const prefixAttention = defineOp({
     segmentStart: "i32[T]",
     prefixK: "act[n,kvHeads*headDim]",
     prefixV: "act[n,kvHeads*headDim]",
+    "sinks?": "dense[heads]",
   },
   outputs: { o: "act[T,heads*headDim]", lse: "sum[T,heads]" },
   attributes: attentionAttributes,
   indices: [{ operand: "segmentStart", upTo: "ownRow" }],
-  backward({ graph, operands, outputs: { o, lse }, attributes, gradient, accumulator, contribute }) {
-    const dO = gradient("o");
+  backward(at) {
+    const { graph, outputs, attributes, accumulator, contribute } = at;
+    const { sinks, ...operands } = at.operands;
+    const { o, lse } = outputs;
+    const dO = at.gradient("o");
     if (!dO) return;
+    accumulateSinks(graph, { o, lse, dO, sinks }, accumulator("sinks"), attributes);
     const [keys, values] = [accumulator("prefixK"), accumulator("prefixV")];
     if ((keys?.scale ?? 1) !== 1 || (values?.scale ?? 1) !== 1) {
       throw new Error("prefixAttention: a trained prefix must be used unscaled");

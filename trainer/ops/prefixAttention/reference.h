@@ -20,7 +20,7 @@ void prefixAttentionRow(const PrefixAttention& op, int64_t t, int64_t head) {
   for (int64_t s = start; s <= t; ++s) {
     weights.push_back(capped(op, static_cast<Real>(op.scale) * scoreAt<Real>(op.q, op.k, t, head, s, kvHead, D)));
   }
-  const Softmax<Real> softmax = exponentials(weights);
+  const Softmax<Real> softmax = exponentials(weights, op.sinks, head);
   put<Real>(op.lse, t, head, softmax.highest + std::log(softmax.total));
   for (int64_t i = 0; i < D; ++i) {
     Real sum = 0;

@@ -25,7 +25,7 @@ const group = (tensors: Readonly<Record<string, Tensor>>, layer: string) =>
   );
 
 for (const normalized of [0, 1]) {
-  test(`route and mixExperts: gradients of logits, experts and tokens, ${normalized ? "normalised" : "not normalised"}`, () =>
+  test(`route and mixExperts: gradients of logits, experts, their biases and tokens, ${normalized ? "normalised" : "not normalised"}`, () =>
     assertGradients({
       inputs: {
         logits: [tokens, experts],
@@ -33,16 +33,16 @@ for (const normalized of [0, 1]) {
         residual: [tokens, width],
         lowered: [tokens * topK, width],
       },
-      parameters: sixMatrices,
+      parameters: { ...sixMatrices, bias: [experts, width] },
       constants: { far: { dtype: "F64", shape: [tokens, experts], values: distinct } },
       build(graph, tensors) {
-        const { logits, x, residual, lowered, far } = tensors;
+        const { logits, x, residual, lowered, far, bias } = tensors;
         const spread = graph.activation("spread", far!);
         add.into(graph, { a: logits!, b: far! }, {}, { y: spread });
         const { weights, order, place, starts } = route.node(graph, { logits: spread }, { topK, normalized });
         const rows = gatherExperts.node(graph, { x: x!, order, place }, { topK }).y;
         const tail = { tailX: lowered!, tailW: group(tensors, "b") };
-        const { y } = expertLinear.node(graph, { x: rows, w: group(tensors, "a"), starts, ...tail }, { experts });
+        const { y } = expertLinear.node(graph, { x: rows, w: group(tensors, "a"), starts, bias, ...tail }, { experts });
         const { z } = mixExperts.node(graph, { y, order, place, weights, residual: residual! }, { topK });
         return { z };
       },
