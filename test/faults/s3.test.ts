@@ -148,7 +148,8 @@ describe("a bucket is a store", () => {
     const staged = await objects.putStream(chunked(content));
     assert.deepEqual(staged, { digest: digestOf(content), bytes: content.length });
     const parts = proxy.seen.filter(({ path: name }) => name.includes("partNumber"));
-    assert.equal(parts.length, 3);
+    // A busy machine may retry a part.
+    assert.equal(new Set(parts.map(({ path: name }) => name)).size, 3);
     assert.ok(parts.every(({ headers }) => headers["x-amz-checksum-sha256"] && headers["x-amz-content-sha256"]));
     const copy = await objects.localCopy(staged.digest);
     assert.match(copy, /^file:/);
