@@ -83,7 +83,7 @@ test("gradients of experts and router are bit-identical for any number of thread
     return made;
   };
   const expected = await gradients(1, 0);
-  assert.ok(expected.get("model.layers.1.block_sparse_moe.gate.weight")!.some((value) => value !== 0));
+  assert.ok(expected.get("model.layers.1.mlp.gate.weight")!.some((value) => value !== 0));
   assert.deepEqual(await gradients(3, 2), expected);
 });
 
@@ -94,19 +94,21 @@ test("the router trains by modulesToSave, experts all together, and one alone is
       .map(({ name }) => name);
   assert.deepEqual(
     trainedBy(["gate"]),
-    [0, 1].map((layer) => `model.layers.${layer}.block_sparse_moe.gate.weight`),
+    [0, 1].map((layer) => `model.layers.${layer}.mlp.gate.weight`),
   );
   assert.equal(trainedBy(["experts"]).length, 2 * 5 * 3);
-  assert.equal(trainedBy(["w2"]).length, 2 * 5);
-  assert.throws(
-    () => trainedBy(["experts.3"]),
-    (error) =>
-      error instanceof CompileError &&
-      /experts\.3\.w1 trains only with the other experts.*name experts, or w1/.test(error.message),
-  );
+  for (const some of [["experts.3"], ["experts.3.down_proj"], ["gate_proj", "up_proj", "down_proj"]])
+    assert.throws(
+      () => trainedBy(some),
+      (error) =>
+        error instanceof CompileError &&
+        /modulesToSave: model\.layers\.0\.mlp\.experts\.\d\.\w+ trains only with all experts of its layer.*name experts/.test(
+          error.message,
+        ),
+    );
 });
 
-test("gpt-oss trains its router by modulesToSave and the experts' biases by bias, and refuses the experts with the reason", () => {
+test("gpt-oss trains its router and its experts by modulesToSave, and the experts' biases by bias", () => {
   const gptOss = {
     ...tinyModel,
     family: "gpt_oss",
@@ -125,10 +127,10 @@ test("gpt-oss trains its router by modulesToSave and the experts' biases by bias
     trainedBy({ bias: "All" }).filter((name) => name.startsWith(at)),
     [`${at}.router.bias`, ...experts],
   );
-  assert.throws(
-    () => trainedBy({ modulesToSave: ["experts"] }),
-    /PEFT has the experts of a layer of this model in one tensor.*set method\.full/,
+  const matrices = ["gate_up_proj", "down_proj"].flatMap((name) =>
+    [0, 1, 2].map((e) => `${at}.experts.${e}.${name}.weight`),
   );
+  assert.deepEqual(trainedBy({ modulesToSave: ["experts"] }).sort(), [...matrices, ...experts].sort());
 });
 
 test("the arithmetic of a mixture is that of the experts that a token is given to", () => {

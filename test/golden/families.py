@@ -155,7 +155,7 @@ def write(names: list) -> None:
             )
             for dtype in (torch.float64, torch.float32)
         )
-        gradients = [part for n, g in exact["gradients"].items() for part in as_saved(n, g, config.model_type)]
+        gradients = [part for n, g in exact["gradients"].items() for part in as_trained(n, g, config.model_type)]
         tensors = {"logits": exact["logits"]} | {f"gradient/{n}": g for n, g in gradients}
         save_file({n: t.float().contiguous() for n, t in tensors.items()}, DATA / f"family-{name}.safetensors")
         results[name] = {
@@ -170,26 +170,19 @@ def write(names: list) -> None:
     file.write_text(json.dumps({name: results[name] for name in FAMILIES}, indent=1) + "\n")
 
 
-def as_saved(name: str, tensor, family: str) -> list:
-    """The tensors of a checkpoint for a parameter: transformers holds all experts in one, and saves one for each."""
-    if family == "mixtral":
-        name = name.replace(".mlp.", ".block_sparse_moe.")
-    if ".experts." not in name:
+def as_trained(name: str, tensor, family: str) -> list:
+    """The trainer's tensors for a parameter: it has a matrix for each expert, and transformers holds all of them in one."""
+    if ".experts." not in name or name.endswith("_bias"):
         return [(name, tensor)]
-    gate, up, down = ("w1", "w3", "w2") if family == "mixtral" else ("gate_proj", "up_proj", "down_proj")
     before, part = name.split(".experts.")
-    if family == "gpt_oss":
-        return [(name, tensor)] if part.endswith("_bias") else as_trained(before, part, tensor)
-    saved = []
+    trained = []
     for expert, matrix in enumerate(tensor):
-        parts = zip((gate, up), matrix.chunk(2)) if part == "gate_up_proj" else [(down, matrix)]
-        saved += [(f"{before}.experts.{expert}.{own}.weight", one) for own, one in parts]
-    return saved
-
-
-def as_trained(before: str, part: str, tensor) -> list:
-    """gpt-oss saves all experts in one tensor, transposed; the trainer has a matrix for each."""
-    return [(f"{before}.experts.{expert}.{part}.weight", matrix.T) for expert, matrix in enumerate(tensor)]
+        if family == "gpt_oss":
+            parts = [(part, matrix.T)]
+        else:
+            parts = zip(("gate_proj", "up_proj"), matrix.chunk(2)) if part == "gate_up_proj" else [(part, matrix)]
+        trained += [(f"{before}.experts.{expert}.{own}.weight", one) for own, one in parts]
+    return trained
 
 
 def seed_of(name: str) -> int:

@@ -55,12 +55,12 @@ async function* shardBytes(
 ): AsyncIterable<Uint8Array> {
   yield encodeHeader(tensors, { format: "pt" });
   for (const tensor of tensors) {
-    for (const matrix of tensor.experts ?? [tensor]) {
+    for (const part of tensor.parts) {
       throwIfStopped();
-      const values = mergeTensor(matrix, await base.values(matrix), method, adapter.tensors);
-      const rounded = roundedTo(dtype, values, matrix.name);
-      const [rows = 0, columns = 0] = matrix.shape;
-      yield tensor.experts ? transposed(rounded, rows, columns) : rounded;
+      const values = mergeTensor(part, await base.values(part), method, adapter.tensors);
+      const rounded = roundedTo(dtype, values, part.name);
+      const [rows = 0, columns = 0] = part.shape;
+      yield tensor.isTransposed ? transposed(rounded, rows, columns) : rounded;
       onTensor();
     }
   }

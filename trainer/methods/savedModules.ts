@@ -2,9 +2,8 @@
  * The tensors of the base that LoRA trains beside its own: whole modules (`modulesToSave`) and biases. As in PEFT, a name
  * selects the modules whose full names end with it, and everything in them. Pure.
  */
-import { familyRules } from "../contract/families.ts";
 import type { LoraSettings } from "../contract/methods/lora.ts";
-import { generalised, isNf4 } from "../graph/nf4.ts";
+import { isNf4 } from "../graph/nf4.ts";
 import type { MethodTask } from "./method.ts";
 import { isTarget, type Targets } from "./targets.ts";
 
@@ -57,16 +56,12 @@ export function savedFault(settings: Saved & Targets, task: MethodTask): string 
   const unknown = modulesToSave.find((name) => !tensors.some((tensor) => isInModules(tensor, [name])));
   if (unknown !== undefined) return `modulesToSave: ${JSON.stringify(unknown)} is not a module of this model`;
   const saved = tensors.filter((tensor) => isInModules(tensor, modulesToSave));
-  const isExpert = (tensor: string) => tensor.includes(".experts.");
+  const isExpert = (tensor: string) => tensor.includes(".experts.") && !isBias(tensor);
   const some = saved.filter(isExpert).map(moduleOf);
-  if (some.length > 0 && familyRules[model.family].fusesExperts)
-    return "modulesToSave: PEFT has the experts of a layer of this model in one tensor, which adapters cannot hold yet: remove the experts, or set method.full";
-  const others = tensors
-    .filter((tensor) => isExpert(tensor) && !saved.includes(tensor))
-    .map((one) => generalised(moduleOf(one)));
-  const alone = some.find((layer) => others.includes(generalised(layer)));
+  const isOfAll = (layer: string) => isInModules(layer.replace(/(\.experts)\..*$/, "$1.weight"), modulesToSave);
+  const alone = some.find((layer) => !isOfAll(layer));
   if (alone !== undefined)
-    return `modulesToSave: ${alone} trains only with the other experts of its layer: name experts, or ${alone.split(".").at(-1)}`;
+    return `modulesToSave: ${alone} trains only with all experts of its layer, which are one module: name experts`;
   const linear = [...sites.filter((site) => saved.includes(`${site}.weight`)), ...some];
   const partly = linear.find((site) => !modulesToSave.some((name) => `.${site}.`.includes(`.${name}.`)));
   if (partly !== undefined) return `modulesToSave: ${partly} matches only a part of a name: write the whole name`;
@@ -94,7 +89,17 @@ export const peftNameOf = (tensor: string, settings: Saved & Targets): string =>
   isBias(tensor) && isAdapted(moduleOf(tensor), settings) ? `${moduleOf(tensor)}.base_layer.bias` : tensor;
 
 /** The reverse mapping. */
-export const ownNameOf = (name: string): string => name.replace(/\.base_layer\.bias$/, ".bias");
+export const ownNameOf = (name: string): string =>
+  name
+    .replace(/\.base_layer\.bias$/, ".bias")
+    // Before transformers 5, Mixtral's modules had the names of its checkpoints.
+    .replace(".block_sparse_moe.", ".mlp.")
+    .replace(
+      /(\.experts\.\d+\.)(w[123])\.weight$/,
+      (_, at, part: keyof typeof mixtral) => `${at}${mixtral[part]}.weight`,
+    );
+
+const mixtral = { w1: "gate_proj", w3: "up_proj", w2: "down_proj" } as const;
 
 /** True if PEFT's files repeat the trained embedding as its tied head. */
 export const repeatsHead = ({ ensureWeightTying, modulesToSave }: Saved): boolean =>

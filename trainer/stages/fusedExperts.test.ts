@@ -76,19 +76,21 @@ test("a merged model has the experts in one tensor in BF16, as transformers read
   assert.ok(!("quantization_config" in JSON.parse(await readFile(`${at}/config.json`, "utf8"))));
 });
 
-test("a fully trained model has its experts in one tensor too, with other numbers", async (t) => {
+test("a fully trained model and its export have their experts in one tensor too, with other numbers", async (t) => {
   const tiny = await tinyGptOss(t, "BF16", { method: { full: {} } });
   const { figures } = await runTrain(await tiny.trainFile(), tiny.context());
   const file = await tiny.exportFile(figures.adapterDigest, {});
   await runExport(file, tiny.context());
-  const written = new Map(
-    decodeTensors(await readFile(`${exportUri(file).slice("file://".length)}/model.safetensors`)),
-  );
-  const given = new Map(decodeTensors(await readFile(`${tiny.directory}/base/model.safetensors`)));
-  for (const part of ["mlp.experts.gate_up_proj", "mlp.experts.gate_up_proj_bias", "self_attn.sinks"]) {
-    const [made, first] = [written, given].map((tensors) => tensors.get(`model.layers.1.${part}`)!);
-    assert.deepEqual(made!.shape, first!.shape);
-    assert.notDeepEqual(made!.data, first!.data);
+  const tensorsIn = async (at: string) => new Map(decodeTensors(await readFile(`${at}/model.safetensors`)));
+  const given = await tensorsIn(`${tiny.directory}/base`);
+  for (const at of [`${await tiny.runPath()}/adapter`, exportUri(file).slice("file://".length)]) {
+    const written = await tensorsIn(at);
+    assert.deepEqual([...written.keys()].sort(), [...given.keys()].sort());
+    for (const part of ["mlp.experts.gate_up_proj", "mlp.experts.gate_up_proj_bias", "self_attn.sinks"]) {
+      const [made, first] = [written, given].map((tensors) => tensors.get(`model.layers.1.${part}`)!);
+      assert.deepEqual(made!.shape, first!.shape);
+      assert.notDeepEqual(made!.data, first!.data);
+    }
   }
 });
 

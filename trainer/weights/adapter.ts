@@ -6,6 +6,7 @@ import { z } from "zod";
 import { type MethodSettings, methodSettings, resultOf } from "../contract/methods/index.ts";
 import type { Engine, Parameters } from "../engine/engine.ts";
 import { toBfloat16 } from "../formats/bfloat16.ts";
+import { transposed } from "../formats/coded.ts";
 import { encodeHeader, safetensorsChunks, type TensorData, type TensorFacts } from "../formats/safetensorsWriter.ts";
 import { indexFile, shardIndex, shardTensors } from "../formats/shards.ts";
 import { methodOf } from "../methods/index.ts";
@@ -13,6 +14,8 @@ import { DirectoryWriter, fileList } from "../stores/directory.ts";
 import type { Stores } from "../stores/stores.ts";
 import type { BaseName } from "./baseName.ts";
 import { companionsOf } from "./companions.ts";
+import { type WrittenTensor, writtenTensors } from "./fusedExperts.ts";
+import { encodeValues } from "./merge.ts";
 import { adapterConfig, adapterConfigFile, weightsFileOf } from "./peftConfig.ts";
 import type { StoredModel } from "./storedModel.ts";
 
@@ -90,7 +93,8 @@ async function writeModel(
   base: StoredModel,
   dtype: "F32" | "BF16",
 ): Promise<void> {
-  const facts = engine.stateOf("parameter").map(({ name, shape }) => ({ name, shape, dtype }));
+  const written = writtenTensors(engine.stateOf("parameter"), engine.compiled.spec.model);
+  const facts = written.map((tensor) => ({ ...tensor, dtype }));
   const shards = shardTensors(facts, maxShardBytes);
   for (const { file, tensors } of shards) {
     await writer.writeChunks(file, shardChunks(tensors, parameters, dtype));
@@ -109,17 +113,21 @@ function* piecesOf(values: Float32Array): Iterable<Float32Array> {
 }
 
 function* shardChunks(
-  tensors: readonly TensorFacts[],
+  tensors: readonly (TensorFacts & WrittenTensor)[],
   parameters: Parameters,
   dtype: "F32" | "BF16",
 ): Iterable<Uint8Array> {
   yield encodeHeader(tensors, { format: "pt" });
   // One buffer for all pieces: V8 collects buffers only after 64 MB of them.
   const rounded = new Uint16Array(pieceElements);
-  for (const { name } of tensors) {
-    const values = parameters.get(name)!;
-    if (dtype === "F32") yield bytesOf(values);
-    else for (const piece of piecesOf(values)) yield bytesOf(toBfloat16(piece, rounded).subarray(0, piece.length));
+  for (const { parts, isTransposed } of tensors) {
+    for (const { name, shape } of parts) {
+      const values = parameters.get(name)!;
+      const [rows = 0, columns = 0] = shape;
+      if (isTransposed) yield transposed(encodeValues(values, dtype), rows, columns);
+      else if (dtype === "F32") yield bytesOf(values);
+      else for (const piece of piecesOf(values)) yield bytesOf(toBfloat16(piece, rounded).subarray(0, piece.length));
+    }
   }
 }
 

@@ -1,11 +1,13 @@
 /**
- * Checkpoints that hold the experts of a layer in one tensor, as gpt-oss does: `experts.NAME` [experts, in, out], or in MXFP4
- * `experts.NAME_blocks` [experts, out, in / 32, 16] with `experts.NAME_scales` [experts, out, in / 32]. The trainer has a
- * matrix [out, in] for each expert, `experts.E.NAME.weight`, which is read from its part of the tensor; a written model has
- * the one tensor again. A base that prepare quantised has the trainer's names.
+ * The experts of checkpoints, which name or hold them otherwise than the trainer, whose names are those of transformers 5's
+ * modules: `mlp.gate` or `mlp.router`, and a matrix [out, in] for each expert, `mlp.experts.E.NAME.weight`.
+ *
+ * Mixtral's checkpoints say `block_sparse_moe`, w1, w3 and w2. gpt-oss' hold the experts of a layer in one tensor,
+ * `experts.NAME` [experts, in, out], or in MXFP4 `experts.NAME_blocks` [experts, out, in / 32, 16] with `experts.NAME_scales`
+ * [experts, out, in / 32]. A written model has the checkpoint's form again. A base that prepare quantised has the trainer's.
  */
 import { invalid } from "../contract/failure.ts";
-import { familyRules } from "../contract/families.ts";
+import { type Family, familyRules } from "../contract/families.ts";
 import type { ModelConfig } from "../contract/model.ts";
 import { mxfp4Block, mxfp4BlockBytes } from "../formats/coded.ts";
 import type { PlacedTensor } from "../formats/huggingFace.ts";
@@ -15,26 +17,48 @@ interface NamedShape {
   readonly name: string;
   readonly shape: readonly number[];
 }
-/** A tensor of a written model. `experts`: the matrices that it holds, transposed, one after another. */
-export type WrittenTensor = NamedShape & { readonly experts?: readonly NamedShape[] };
+/** A tensor of a written model: the trainer's tensors that it holds, one after another. */
+export interface WrittenTensor extends NamedShape {
+  readonly parts: readonly NamedShape[];
+  /** The parts are transposed. */
+  readonly isTransposed: boolean;
+}
 
 const stored = /^(.*\.mlp\.experts)\.(gate_up_proj|down_proj)(_blocks|_scales)?$/;
 const own = /^(.*\.mlp\.experts)\.(\d+)\.(gate_up_proj|down_proj)\.weight$/;
+const mixtral = { w1: "gate_proj", w3: "up_proj", w2: "down_proj" } as const;
 
-/** The table with a matrix for each expert. Throws a failure that names a tensor of another shape. */
+/** The trainer's name of a checkpoint's tensor, or of a part of one. */
+function ownName(name: string, family: Family): string {
+  if (family !== "mixtral") return name;
+  return name
+    .replace(".block_sparse_moe.", ".mlp.")
+    .replace(/(\.experts\.\d+\.)(w[123])\b/, (_, at, part: keyof typeof mixtral) => `${at}${mixtral[part]}`);
+}
+
+/** The checkpoint's name of a tensor that it holds by itself. */
+export function storedName(name: string, family: Family): string {
+  if (family !== "mixtral") return name;
+  const parts = Object.entries(mixtral);
+  return name
+    .replace(/\.mlp\.(gate|experts)\./, ".block_sparse_moe.$1.")
+    .replace(/(\.experts\.\d+\.)([a-z_]+)/, (_, at, part) => at + (parts.find(([, one]) => one === part)?.[0] ?? part));
+}
+
+/** The table with a matrix for each expert, by the trainer's names. Throws a failure that names a tensor of another shape. */
 export function withExperts(table: Table, config: ModelConfig, isMxfp4: boolean): Table {
-  if (!familyRules[config.family].fusesExperts) return table;
   const made = new Map<string, PlacedTensor>();
+  const put = (tensor: PlacedTensor) => made.set(tensor.name, tensor);
   for (const tensor of table.values()) {
-    const [, at, part, kind] = stored.exec(tensor.name) ?? [];
-    if (at === undefined || part === undefined) made.set(tensor.name, tensor);
+    const [, at, part, kind] = (familyRules[config.family].fusesExperts && stored.exec(tensor.name)) || [];
+    if (at === undefined || part === undefined) put({ ...tensor, name: ownName(tensor.name, config.family) });
     else if (kind === "_scales") {
       if (!table.has(`${at}.${part}_blocks`)) throw mismatch(`${at}.${part}_blocks is missing beside ${tensor.name}`);
     } else {
       const layer = { at, part, ...sizesOf(part, config) };
       const members =
         kind === undefined ? transposedExperts(tensor, layer) : mxfp4Experts(tensor, table, layer, isMxfp4);
-      for (const member of members) made.set(member.name, member);
+      members.forEach(put);
     }
   }
   return made;
@@ -98,16 +122,19 @@ function shaped(tensor: PlacedTensor, shape: readonly number[], dtype = tensor.d
 
 const mismatch = (what: string) => invalid("BaseModelMismatch", `the base model does not fit its config.json: ${what}`);
 
-/** The tensors of a written model: the experts of each layer in one. */
-export function writtenTensors(tensors: readonly NamedShape[], config: Pick<ModelConfig, "family">): WrittenTensor[] {
-  if (!familyRules[config.family].fusesExperts) return [...tensors];
-  const groups = Map.groupBy(tensors, ({ name }) => name.replace(own, "$1.$3"));
-  return [...groups].map(([name, members]) => {
-    const [first] = members;
-    if (first!.name === name) return first!;
-    const [out = 0, width = 0] = first!.shape;
-    const experts = [...members].sort((a, b) => expertOf(a) - expertOf(b));
-    return { name, shape: [experts.length, width, out], experts };
+/** The tensors of a written model, as checkpoints of its family have them. */
+export function writtenTensors(
+  tensors: readonly NamedShape[],
+  { family }: Pick<ModelConfig, "family">,
+): WrittenTensor[] {
+  const { fusesExperts } = familyRules[family];
+  const groups = Map.groupBy(tensors, ({ name }) => (fusesExperts ? name.replace(own, "$1.$3") : name));
+  return [...groups].map(([name, parts]) => {
+    const { name: first, shape } = parts[0]!;
+    if (first === name) return { name: storedName(name, family), shape, parts, isTransposed: false };
+    const [out = 0, width = 0] = shape;
+    const experts = [...parts].sort((a, b) => expertOf(a) - expertOf(b));
+    return { name, shape: [experts.length, width, out], parts: experts, isTransposed: true };
   });
 }
 

@@ -17,7 +17,7 @@ type NamedShape = Pick<TensorFacts, "name" | "shape">;
 export class MergeBase {
   readonly model: StoredModel;
   readonly tensors: readonly NamedShape[];
-  /** The tensors of a model that is written: the same, or experts in one. */
+  /** The tensors of a model that is written. */
   readonly written: readonly WrittenTensor[];
   readonly #table: ReadonlyMap<string, PlacedTensor>;
 

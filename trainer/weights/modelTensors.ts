@@ -11,7 +11,7 @@ import { type InBitsandbytes, isSkipped, type StoredQuantization } from "../cont
 import type { PlacedTensor } from "../formats/huggingFace.ts";
 import { absmaxName, nestedAbsmaxName, nf4Parts } from "../graph/nf4.ts";
 import { bitsandbytesFault, bitsandbytesNames, isBitsandbytes } from "./bitsandbytes.ts";
-import { withExperts, writtenTensors } from "./fusedExperts.ts";
+import { storedName, withExperts, writtenTensors } from "./fusedExperts.ts";
 
 type Table = ReadonlyMap<string, PlacedTensor>;
 /** The tensors that a configuration promises: shapes by name. */
@@ -103,12 +103,13 @@ function faultOf(table: Table, facts: CheckpointFacts): StageFailure | undefined
     // Versions of transformers differ in whether they quantise experts.
     const isOptional = name.includes(".experts.") && !isBitsandbytes(name, table);
     if (quantization && facts.linear.has(layerIn(name)) && !isOptional) {
-      const fault = nf4Fault(name, shape, table, quantization);
+      const fault = nf4Fault(name, shape, table, quantization, storedName(name, facts.config.family));
       if (fault !== undefined) return mismatch(fault);
       if (parts.has(absmaxName(name))) continue;
     }
     const expected = table.has(absmaxName(name)) ? nf4Shape(name, shape, table) : shape;
-    if (`[${expected.join(", ")}]` !== shapeText(tensor)) return misshapen(tensor, expected);
+    if (`[${expected.join(", ")}]` !== shapeText(tensor))
+      return misshapen({ ...tensor, name: storedName(name, facts.config.family) }, expected);
   }
   const known = new Set([
     ...[...promised.keys()].flatMap((name) => [name, absmaxName(name), nestedAbsmaxName(name)]),
@@ -126,8 +127,9 @@ function nf4Fault(
   shape: readonly number[],
   table: Table,
   quantization: InBitsandbytes,
+  stored: string,
 ): string | undefined {
-  const isKept = isSkipped(quantization, layerIn(name));
+  const isKept = [name, stored].some((one) => isSkipped(quantization, layerIn(one)));
   if (isBitsandbytes(name, table)) {
     if (!isKept) return bitsandbytesFault(name, shape, table);
     return `${name} is stored in NF4, but quantization_config.llm_int8_skip_modules names it: remove it there`;
@@ -152,7 +154,7 @@ function missing(name: string, table: Table, { config, promised }: CheckpointFac
   const layerPromised = writtenTensors(
     [...promised].map(([one, own]) => ({ name: one, shape: own })),
     config,
-  ).find(({ name: one, experts }) => one === name || experts?.some((expert) => expert.name === name))!;
+  ).find(({ parts }) => parts.some((part) => part.name === name))!;
   const promise = `config.json promises ${described(layerPromised)}${fieldsOf(name)}`;
   const wrapped = [...table.values()].find((tensor) => tensor.name.endsWith(`.${name}`));
   if (wrapped) {
@@ -217,8 +219,8 @@ const fields: readonly (readonly [RegExp, string])[] = [
   [/\.experts\.(\d+\.)?down_proj_bias$/, "the number of experts, hidden_size"],
   [/\.sinks$/, "num_attention_heads"],
   [/\.router\.(weight|bias)$/, "the number of experts, hidden_size"],
-  [/\.experts\.\d+\.(w[13]|gate_proj|up_proj)\.weight$/, "the width of an expert, hidden_size"],
-  [/\.experts\.\d+\.(w2|down_proj)\.weight$/, "hidden_size, the width of an expert"],
+  [/\.experts\.\d+\.(gate_proj|up_proj)\.weight$/, "the width of an expert, hidden_size"],
+  [/\.experts\.\d+\.down_proj\.weight$/, "hidden_size, the width of an expert"],
   [/\.gate\.weight$/, "the number of experts, hidden_size"],
   [/\.(o|down)_proj\.bias$/, "hidden_size"],
   [/\.(gate|up)_proj\.bias$/, "intermediate_size"],

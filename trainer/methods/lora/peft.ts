@@ -6,6 +6,7 @@ import type { LoraSettings } from "../../contract/methods/lora.ts";
 import { type ConfigFacts, type NamedValues, type PeftFormat, peftPrefix, type StoredShape } from "../peft.ts";
 import type { PeftMembers } from "../peftMembers.ts";
 import { patterns, readPatterns, readSelection, selection, targetsOf } from "../peftTargets.ts";
+import { expertsFault, fusedExperts, splitExperts } from "../savedExperts.ts";
 import { isTrainedTensor, ownNameOf, peftNameOf, repeatsHead, type Saved, tiedTensors } from "../savedModules.ts";
 import {
   isTrainedRowsKey,
@@ -140,7 +141,7 @@ export const loraPeft: PeftFormat<LoraSettings> = {
     const missing = missingRowsFault(settings, (own) => has(peftPrefix + own));
     if (missing !== undefined) return missing;
     const own = tensor.key.startsWith(peftPrefix) ? ownNameOf(tensor.key.slice(peftPrefix.length)) : undefined;
-    if (own !== undefined && isTrainedTensor(own, settings)) return undefined;
+    if (own !== undefined && isTrainedTensor(own, settings)) return expertsFault(tensor);
     if (own !== undefined && isTrainedRowsKey(own)) return trainedRowsKeyFault(tensor, own, settings);
     if (isEmbeddingKey(tensor.key)) return embeddingFault(tensor, settings, has);
     if (repeatedEmbedding(tensor.key, has) !== undefined) return undefined;
@@ -152,13 +153,15 @@ export const loraPeft: PeftFormat<LoraSettings> = {
   toPeft(parameters, settings) {
     const { embedding, head } = tiedTensors;
     const named = (one: NamedValues, name: string) => ({ ...one, name: peftPrefix + name });
-    return (isEva(settings) ? trimmed(parameters) : parameters).flatMap((one) => {
+    return fusedExperts(isEva(settings) ? trimmed(parameters) : parameters).flatMap((one) => {
       const saved = named(besideBase(turned(one)), peftNameOf(one.name, settings));
       return one.name === embedding && repeatsHead(settings) ? [saved, named(one, head)] : [saved];
     });
   },
   fromPeft(tensors, settings) {
-    const named = tensors.map((one) => turned({ ...one, name: ownNameOf(one.name.slice(peftPrefix.length)) }));
+    const named = splitExperts(
+      tensors.map((one) => turned({ ...one, name: ownNameOf(one.name.slice(peftPrefix.length)) })),
+    );
     const own = isEva(settings) ? padded(named, settings) : named;
     return repeatsHead(settings) ? own.filter(({ name }) => name !== tiedTensors.head) : own;
   },
