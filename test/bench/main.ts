@@ -41,6 +41,7 @@ const usage = {
       help: "instead: compare planned and measured memory of 20 trainings; exit code 1 if a plan is wrong",
     },
     methods: { help: "instead: train every method on the demo's task under one budget, and write docs/methods.md" },
+    "scores-only": { help: "with --methods: train what is missing and end without timings and without the page" },
     threads: { value: "N", help: "with --data: encoding processes (default: the available cores)" },
     staging: { help: "instead: measure throughput and memory of staging a base model of a hub" },
     decompositions: { help: "instead: measure the decompositions that initialise adapters" },
@@ -74,7 +75,9 @@ async function main(): Promise<void> {
   if (args.switches.has("decompositions")) return await benchDecompositions(onLine);
   if (args.switches.has("methods")) {
     const steps = integerOf(args, "steps", 1, 100_000, usualBudget.steps);
-    return await benchMethods({ budget: { ...usualBudget, steps }, model: optionOf(args, "model"), onLine });
+    const budget = { ...usualBudget, steps };
+    const scoresOnly = args.switches.has("scores-only");
+    return await benchMethods({ budget, model: optionOf(args, "model"), scoresOnly, onLine });
   }
   if (args.switches.has("memory")) {
     const right = await benchMemory(onLine);

@@ -1,9 +1,11 @@
 /**
- * `npm run bench -- --methods`: trains every method on one task under one budget by `luthier run`, measures decoding, and writes
- * docs/methods.md with its plot. Finished trainings are kept, so that a repeated bench trains only the missing ones.
+ * `npm run bench -- --methods`: trains every method on one task under one budget by `luthier run`, then measures speed, memory and
+ * decoding, and writes docs/methods.md with its plot. Finished trainings are kept, so that a repeated bench trains only the missing
+ * ones. Speed comes from short trainings of their own, one after the other: scores may be made on a busy machine
+ * (`--scores-only`), timings may not.
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -14,8 +16,8 @@ import { trainFigures } from "../../../trainer/contract/report.ts";
 import { Stores } from "../../../trainer/stores/stores.ts";
 import { StoredModel } from "../../../trainer/weights/storedModel.ts";
 import { latencyOf } from "./latency.ts";
-import { type MethodResult, page, plot, type Trained } from "./page.ts";
-import { type Budget, type MethodEntry, methodEntries } from "./settings.ts";
+import { type MethodResult, page, plot, type Speed, type Trained } from "./page.ts";
+import { type Budget, type MethodEntry, methodEntries, speedSteps } from "./settings.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 
@@ -23,41 +25,38 @@ export interface MethodsBench {
   readonly budget: Budget;
   /** A base in Hugging Face's layout instead of the demo's; the page is then printed, not written. */
   readonly model: string | undefined;
+  /** Makes the scores and ends: no timings, no page. */
+  readonly scoresOnly: boolean;
   readonly onLine: (line: string) => void;
 }
 
-export async function benchMethods({ budget, model, onLine }: MethodsBench): Promise<void> {
+export async function benchMethods({ budget, model, scoresOnly, onLine }: MethodsBench): Promise<void> {
   const directory = path.resolve(model ?? demo.baseModel);
   const base = await StoredModel.inDirectory(new Stores(), pathToFileURL(directory).href);
   const places = { base: directory, store: path.join(root, ".luthier/bench-methods", path.basename(directory)) };
   mkdirSync(places.store, { recursive: true });
+  const variants = Object.entries(methodEntries).flatMap(([kind, entries]) =>
+    Object.entries(entries).map(([name, entry]) => ({ kind, name, entry })),
+  );
+  const scores = variants.map((variant) => ({ ...variant, trained: scored(variant, budget, places, onLine) }));
+  if (scoresOnly) return;
   const latency = await latencyOf(base, { kind: "none" });
   const results: MethodResult[] = [];
-  let before = { exactMatch: 0, majorityShare: 0 };
-  for (const [kind, variants] of Object.entries(methodEntries)) {
-    for (const [name, entry] of Object.entries(variants)) {
-      const trained: Trained[] = [];
-      let refusal: string | undefined;
-      for (const seed of budget.seeds) {
-        const made = train(name, entry, seed, budget, places);
-        onLine(`${name}, seed ${seed}: ${typeof made === "string" ? made : `exact match ${made.score.toFixed(3)}`}`);
-        if (typeof made === "string") {
-          refusal = made;
-          break;
-        }
-        before = made.before;
-        trained.push(made);
-      }
-      if (refusal !== undefined) results.push({ name, kind, refusal });
-      else {
-        const settings = effectiveMethod(entry.method);
-        const merges = declarationOf(kind).mergeRefusal === undefined;
-        results.push({ name, kind, trained, latency: await latencyOf(base, settings), merges });
-      }
+  for (const { kind, name, entry, trained } of scores) {
+    if (typeof trained === "string") {
+      results.push({ name, kind, refusal: trained });
+      continue;
     }
+    const speed = speedOf(name, entry, budget, places);
+    const decoding = await latencyOf(base, effectiveMethod(entry.method));
+    onLine(`${name}: ${Math.round(speed.tokensPerSecond)} tokens/s, ${decoding.one.toFixed(2)} ms a decoded token`);
+    const merges = declarationOf(kind).mergeRefusal === undefined;
+    results.push({ name, kind, trained, speed, latency: decoding, merges });
   }
   const machine = `${availableParallelism()} cores of ${cpus()[0]?.model ?? "an unknown processor"}`;
   const title = model === undefined ? "the demo's base of 6 million parameters" : path.basename(directory);
+  const before = scores.flatMap(({ trained }) => (typeof trained === "string" ? [] : trained))[0]?.before;
+  if (!before) throw new Error("no method could be trained on this base");
   const facts = { base: title, before: before.exactMatch, majority: before.majorityShare, latency, machine };
   const text = page(results, facts, budget);
   if (model !== undefined) return onLine(text);
@@ -72,39 +71,65 @@ interface Made extends Trained {
   readonly before: { readonly exactMatch: number; readonly majorityShare: number };
 }
 
-/** One training by the command line; the reason if the method cannot train this base. */
-function train(
-  name: string,
-  entry: MethodEntry,
-  seed: number,
+interface Places {
+  readonly base: string;
+  readonly store: string;
+}
+
+/** One training for each seed; the reason if the method cannot train this base. */
+function scored(
+  { name, entry }: { name: string; entry: MethodEntry },
   budget: Budget,
-  places: { base: string; store: string },
-): Made | string {
-  const manifest = path.join(places.store, `${name.replaceAll(/\W+/g, "-")}-${seed}.json`);
-  writeFileSync(manifest, JSON.stringify(manifestOf(entry, seed, budget)));
+  places: Places,
+  onLine: (line: string) => void,
+): Made[] | string {
+  const trained: Made[] = [];
+  for (const seed of budget.seeds) {
+    const figures = train(`${name}-${seed}`, manifestOf(entry, seed, budget), places, places.store);
+    if (typeof figures === "string") {
+      onLine(`${name}: ${figures}`);
+      return figures;
+    }
+    const { evaluationBefore: before, evaluationAfter: after } = figures;
+    if (!before || !after) throw new Error(`${name}: the run has no evaluation`);
+    onLine(`${name}, seed ${seed}: exact match ${after.exactMatch.toFixed(3)}`);
+    const { loss, evalLoss = loss, trainableParameters, adapterBytes } = figures;
+    trained.push({ score: after.exactMatch, loss: evalLoss, trainableParameters, adapterBytes, before });
+  }
+  return trained;
+}
+
+/** Speed and memory of a short training without evaluations, which is not kept. */
+function speedOf(name: string, entry: MethodEntry, budget: Budget, places: Places): Speed {
+  const store = mkdtempSync(path.join(places.store, "speed-"));
+  try {
+    const { spec, ...rest } = manifestOf(entry, 0, { ...budget, steps: speedSteps });
+    const { evaluation, ...trainingOnly } = spec;
+    const { validation, ...dataset } = spec.dataset;
+    const figures = train(name, { ...rest, spec: { ...trainingOnly, dataset } }, places, store);
+    if (typeof figures === "string") throw new Error(`${name}: ${figures}`);
+    return { tokensPerSecond: figures.tokensPerSecond, peakBytes: figures.measuredPeakBytes };
+  } finally {
+    rmSync(store, { recursive: true });
+  }
+}
+
+/** One training by the command line; the reason if the method cannot train this base. */
+function train(name: string, manifest: unknown, places: Places, store: string): z.output<typeof trainFigures> | string {
+  const file = path.join(store, `${name.replaceAll(/\W+/g, "-")}.json`);
+  writeFileSync(file, JSON.stringify(manifest));
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [
       path.join(root, "cli/main.ts"),
-      ...["run", manifest, "--output", "json", "--output-dir", places.store],
+      ...["run", file, "--output", "json", "--output-dir", store],
       ...["--claim", `base=${places.base}`, "--claim", `data=${path.join(demo.inputs, "data")}`],
     ],
     { encoding: "utf8", maxBuffer: 2 ** 26 },
   );
   if (status === 20) return reasonIn(stderr);
   if (status !== 0) throw new Error(`${name}: luthier run ended with ${status}: ${stderr.slice(-2000)}`);
-  const { training } = output.parse(JSON.parse(stdout));
-  const { evaluationBefore, evaluationAfter } = training;
-  if (!evaluationBefore || !evaluationAfter) throw new Error(`${name}: the run has no evaluation`);
-  return {
-    score: evaluationAfter.exactMatch,
-    loss: training.evalLoss ?? training.loss,
-    trainableParameters: training.trainableParameters,
-    adapterBytes: training.adapterBytes,
-    peakBytes: training.measuredPeakBytes,
-    tokensPerSecond: training.tokensPerSecond,
-    before: evaluationBefore,
-  };
+  return output.parse(JSON.parse(stdout)).training;
 }
 
 /** The last line that says something. */

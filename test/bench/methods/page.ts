@@ -1,6 +1,6 @@
 /** The page and the plot of the comparison of methods. Pure. */
 import { formatBytes, formatCount } from "../../../terminal/format.ts";
-import type { Budget } from "./settings.ts";
+import { type Budget, speedSteps } from "./settings.ts";
 
 /** One training. */
 export interface Trained {
@@ -10,6 +10,10 @@ export interface Trained {
   readonly loss: number;
   readonly trainableParameters: number;
   readonly adapterBytes: number;
+}
+
+/** Of a short training on a quiet machine. */
+export interface Speed {
   readonly peakBytes: number;
   readonly tokensPerSecond: number;
 }
@@ -23,6 +27,7 @@ export interface Latency {
 export type MethodResult = { readonly name: string; readonly kind: string } & (
   | {
       readonly trained: readonly Trained[];
+      readonly speed: Speed;
       readonly latency: Latency;
       readonly merges: boolean;
       readonly refusal?: undefined;
@@ -72,7 +77,8 @@ export function page(results: readonly MethodResult[], facts: Facts, budget: Bud
     "- *decode*: milliseconds of a decoded token with the adapter beside the base, for one answer and for sixteen at a time (as the",
     "  LoRA paper's table 1). *merged*: the same after `luthier export`; a merged model runs the base's own program. Prefixes and",
     "  prompts cannot be merged, and bottleneck adapters are layers of their own.",
-    "- *peak memory*: resident, measured by the run; of a small model most is the process itself.",
+    `- *tokens/s* and *peak memory*: of a training of ${speedSteps} steps of its own without evaluations; memory is resident, and of a small`,
+    "  model most is the process itself.",
     "- *adapter*: bytes of the result's directory, for `full` the whole model.",
     "",
   ].join("\n");
@@ -81,7 +87,7 @@ export function page(results: readonly MethodResult[], facts: Facts, budget: Bud
 function row(result: MethodResult, { latency: base }: Facts): string[] {
   const name = `[\`${result.name}\`](methods/${result.kind}.md)`;
   if (result.refusal !== undefined) return [name, result.refusal, ...Array<string>(9).fill("")];
-  const { trained, latency, merges } = result;
+  const { trained, speed, latency, merges } = result;
   const of = (pick: (one: Trained) => number) => trained.map(pick);
   const mean = (pick: (one: Trained) => number) => average(of(pick));
   return [
@@ -96,8 +102,8 @@ function row(result: MethodResult, { latency: base }: Facts): string[] {
     ),
     formatCount(mean(({ trainableParameters }) => trainableParameters)),
     formatBytes(Math.round(mean(({ adapterBytes }) => adapterBytes))),
-    formatBytes(Math.round(mean(({ peakBytes }) => peakBytes))),
-    formatCount(mean(({ tokensPerSecond }) => tokensPerSecond)),
+    formatBytes(speed.peakBytes),
+    formatCount(speed.tokensPerSecond),
     latency.one.toPrecision(3),
     latency.many.toPrecision(3),
     ...(merges ? [base.one.toPrecision(3), base.many.toPrecision(3)] : ["–", "–"]),

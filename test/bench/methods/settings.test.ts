@@ -19,8 +19,6 @@ const trained = (score: number): Trained => ({
   loss: 0.25,
   trainableParameters: 12_000,
   adapterBytes: 48_000,
-  peakBytes: 300 * 2 ** 20,
-  tokensPerSecond: 5000,
 });
 
 test("the page has the mean and the spread over the seeds, and the reason of a method that cannot be trained", () => {
@@ -29,6 +27,7 @@ test("the page has the mean and the spread over the seeds, and the reason of a m
       name: "lora",
       kind: "lora",
       trained: [trained(0.9), trained(0.92), trained(0.88)],
+      speed: { peakBytes: 300 * 2 ** 20, tokensPerSecond: 5000 },
       latency: { one: 3, many: 12 },
       merges: true,
     },

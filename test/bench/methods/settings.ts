@@ -21,6 +21,9 @@ export interface Budget {
 
 export const usualBudget: Budget = { steps: 120, batchTokens: 2048, maxSequenceLength: 256, seeds: [1, 2, 3] };
 
+/** Steps of the training that measures a method's speed. */
+export const speedSteps = 12;
+
 /** By the method's kind; `variants` of a method have their own names. */
 export const methodEntries: Readonly<Record<string, Readonly<Record<string, MethodEntry>>>> = {
   full: { full: { learningRate: "3e-4", method: { full: {} } } },
