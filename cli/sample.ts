@@ -6,7 +6,7 @@ import type { Codec } from "../trainer/data/encoding/codec.ts";
 import { type Encoded, encodeExample } from "../trainer/data/encoding/encode.ts";
 import type { AnswerRole } from "../trainer/data/encoding/pieces.ts";
 import { ColumnsSeen } from "../trainer/data/rows/columnsSeen.ts";
-import { type Example, RowError } from "../trainer/data/rows/example.ts";
+import { RowError } from "../trainer/data/rows/example.ts";
 import { readBatch } from "../trainer/data/rows/rowBatch.ts";
 import type { DatasetFile } from "../trainer/stages/dataFiles.ts";
 import { encodingOf } from "../trainer/stages/readDataset.ts";
@@ -47,8 +47,7 @@ export async function readSamples(
     const { uri } = file;
     for await (const { batch } of readSource(file, stores, signal, settings.form)) {
       if (batch === undefined) continue;
-      const examples: { example: Example; line: number }[] = [];
-      readBatch(batch, new ColumnsSeen(), (example, line) => examples.push({ example, line }));
+      const { made: examples } = readBatch(batch, new ColumnsSeen(), (example, line) => ({ example, line }));
       for (const { example, line } of examples) {
         if (samples.length === count) break;
         const encoded = await encodeExample(example, options, codec).catch(unusable);

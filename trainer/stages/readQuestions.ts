@@ -65,8 +65,7 @@ async function readAll(
   options: ReadQuestionsOptions,
   questions: EvaluationManifest["questions"],
 ): Promise<Fault[]> {
-  const examples: { example: Example; line: number }[] = [];
-  const faults = readBatch(batch, seen, (example, line) => examples.push({ example, line }));
+  const { made: examples, faults } = readBatch(batch, seen, (example, line) => ({ example, line }));
   for (const { example, line } of examples) {
     try {
       questions.push({ ...(await askable(example, options)), line });

@@ -45,13 +45,12 @@ interface Row extends GivenExample {
 }
 
 export async function encodeBatch(batch: RowBatch, options: EncodeOptions, codec: Codec): Promise<EncodedBatch> {
-  const rows: Row[] = [];
   const seen = new ColumnsSeen();
-  const faults = readBatch(batch, seen, (example, line) => {
+  const { made: rows, faults } = readBatch(batch, seen, (example, line): Row => {
     const { sequences, leftOut } = piecesOf(example, options.trainOn, codec);
     for (const name of leftOut) seen.ignore(name);
     const near = options.measured ? nearHash(ownText(example)) : noKeys;
-    rows.push({ line, hash: textHash(example), near, example, sequences });
+    return { line, hash: textHash(example), near, example, sequences };
   });
   const examples = await encodeExamples(rows, options, codec);
   const good = rows.flatMap(({ line, hash, near }, index) => {

@@ -14,6 +14,7 @@ import type { CodecTexts } from "./codec.ts";
 import type { EncodeOptions } from "./encode.ts";
 import type { EncodedBatch } from "./encodeBatch.ts";
 import type { EncodeReply, EncodeStart, EncodeTask } from "./encodeMessages.ts";
+import { ProcessorTimer } from "./processorTimer.ts";
 
 /** Starting a process takes as long as encoding a megabyte, and each process holds its own tokenizer. */
 const bytesWorthProcess = 8 * 2 ** 20;
@@ -76,7 +77,7 @@ class EncodingProcess {
   /** Pending requests, in the order of the answers. */
   readonly #waiting = new Map<number, Waiting>();
   #errors = "";
-  #timer: NodeJS.Timeout | undefined;
+  readonly #timer: ProcessorTimer | undefined;
   /** Set once the process has ended; no answer follows. */
   #broken: unknown;
 
@@ -84,6 +85,7 @@ class EncodingProcess {
     const env = { ...process.env, ...libraryVariables };
     const stdio = ["ignore", "ignore", "pipe", "ipc"] as const;
     this.#child = fork(program, { execArgv, env, stdio: [...stdio], serialization: "advanced" });
+    if (this.#child.pid !== undefined) this.#timer = new ProcessorTimer(this.#child.pid);
     this.#child.on("message", (reply: EncodeReply) => this.#take(reply));
     this.#child.stderr?.on("data", (data: Buffer) => {
       this.#errors = (this.#errors + data.toString("utf8")).slice(-keptCharacters);
@@ -91,7 +93,7 @@ class EncodingProcess {
     this.#ended = new Promise((resolve) => {
       this.#child.on("error", (error) => this.#end(error));
       this.#child.on("close", (code, signal) => {
-        this.#end(endOf(this.#errors, `${signal ?? `exit code ${code}`}`, this.#lines()));
+        this.#end(endOf(this.#errors, signal ?? `exit code ${code}`, this.#lines()));
         resolve();
       });
     });
@@ -113,7 +115,7 @@ class EncodingProcess {
   }
 
   async close(): Promise<void> {
-    clearTimeout(this.#timer);
+    this.#timer?.stop();
     this.#broken ??= new Error("the encoders are closed");
     this.#child.kill("SIGKILL");
     if (this.#child.pid !== undefined) await this.#ended;
@@ -132,34 +134,39 @@ class EncodingProcess {
     else waiting?.reject(new StageFailure(reply.failure.code, reply.failure.reason, reply.failure.message));
   }
 
-  /** Ends the process when its current batch takes too long. */
+  /** Ends the process when its current batch takes too much processor time. */
   #watch(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.stop();
     const [first] = this.#waiting.values();
     if (!first) return;
-    // The process's own limits, which name the row, are half of this.
-    const milliseconds = 2 * limitOf(first.batch);
-    this.#timer = setTimeout(() => {
-      this.#end(tooSlow(`did not end within ${Math.ceil(milliseconds / 1000)} seconds for ${this.#lines()}`));
+    // The process's own limits, which name the row, interrupt it before.
+    const milliseconds = 4 * limitOf(first.batch);
+    this.#timer?.start(milliseconds, () => {
+      const seconds = Math.ceil(milliseconds / 1000);
+      this.#end(tooSlow(`did not end within ${seconds} seconds of processor time for ${this.#lines()}`));
       this.#child.kill("SIGKILL");
-    }, milliseconds);
+    });
   }
 
-  /** The rows of the process's current batch. */
+  /** The rows of the process's current batch; a line 0 belongs to no file (tokenizerTrial.ts). */
   #lines(): string {
     const [first] = this.#waiting.values();
     if (!first) return "no row";
     const { lines } = first.batch;
+    if (lines[0] === 0) return "a short text";
     return lines.length === 1 ? `the row of line ${lines[0]}` : `a row of lines ${lines[0]} to ${lines.at(-1)}`;
   }
 
   #end(reason: unknown): void {
-    clearTimeout(this.#timer);
+    this.#timer?.stop();
     this.#broken ??= reason;
     for (const { reject } of this.#waiting.values()) reject(this.#broken);
     this.#waiting.clear();
   }
 }
+
+/** Signals by which native code ends its own process. */
+const crashes: ReadonlySet<string> = new Set(["SIGABRT", "SIGSEGV", "SIGBUS", "SIGILL"]);
 
 /** The reason why a process ended, from its standard error. Pure. */
 function endOf(errors: string, how: string, lines: string): unknown {
@@ -171,10 +178,10 @@ function endOf(errors: string, how: string, lines: string): unknown {
   }
   if (/panicked at[\s\S]*(retry|time|stack|subexp-call)[- ]limit/i.test(errors))
     return tooSlow(`has a pattern that backtracks without end for ${lines}`);
-  if (/panicked at/.test(errors)) {
+  if (/panicked at|fatal runtime error|memory allocation of/.test(errors) || crashes.has(how)) {
     return invalid(
       "TokenizerInvalid",
-      `tokenizer.json: the tokenizers library failed on ${lines}; compare the file with the one that the model's authors publish`,
+      `tokenizer.json: the tokenizers library failed on ${lines}, probably because the file is damaged; replace it with the one that the model's authors publish`,
     );
   }
   return new Error(`the encoding process ended (${how}) at ${lines}: ${errors.trim() || "it wrote no error"}`);

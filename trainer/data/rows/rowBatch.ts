@@ -43,34 +43,45 @@ export function batchOf(rows: readonly RawRow[], format: RowFormat): RowBatch {
   return { format, bytes, ends, lines: Uint32Array.from(rows, ({ line }) => line) };
 }
 
-/** In milliseconds; enough for a row of maximum length on a busy machine. */
+/** In milliseconds; enough for a row of maximum length on a slow processor. */
 export const limitOf = ({ bytes }: RowBatch) => generousTime + bytes.length / 50;
 
+export interface ReadRows<T> {
+  /** The result for each usable row. */
+  readonly made: T[];
+  readonly faults: Fault[];
+}
+
 /**
- * Reads every row, records its columns, and passes its example to `use`. Throws a failure when a row takes too long.
+ * Reads every row, records its columns, and passes its example to `use`, which may see a row again when its time was too short
+ * (`withinTime`). Throws a failure when a row takes too long.
  */
-export function readBatch(batch: RowBatch, seen: ColumnsSeen, use: (example: Example, line: number) => void): Fault[] {
-  const faults: Fault[] = [];
+export function readBatch<T>(
+  batch: RowBatch,
+  seen: ColumnsSeen,
+  use: (example: Example, line: number) => T,
+): ReadRows<T> {
   let line = 0;
-  const readAll = () => {
+  const readAll = (): ReadRows<T> => {
+    const read: ReadRows<T> = { made: [], faults: [] };
     let start = 0;
     for (const [index, end] of batch.ends.entries()) {
       line = batch.lines[index]!;
       try {
-        use(readExample(parseRow(batch.bytes.subarray(start, end)), batch.format, seen), line);
+        read.made.push(use(readExample(parseRow(batch.bytes.subarray(start, end)), batch.format, seen), line));
       } catch (error) {
         if (!(error instanceof RowError)) throw error;
-        faults.push(faultOf(error, line));
+        read.faults.push(faultOf(error, line));
       }
       start = end;
     }
+    return read;
   };
   try {
-    withinTime(limitOf(batch), readAll);
+    return withinTime(limitOf(batch), readAll);
   } catch (error) {
     if (error instanceof TimeLimitError)
       throw tooSlow(`${error.message} for the row of line ${line} and those before it`);
     throw error;
   }
-  return faults;
 }
