@@ -9,6 +9,7 @@ import { type DataFile, type DatasetSettings, dataFile, effectiveSettings } from
 import { type ObjectiveType, objectiveTypes } from "../../trainer/contract/objective.ts";
 import { type Columns, columns, type DataFormat, dataFormat } from "../../trainer/contract/settings.ts";
 import { type CodecTexts, codecOf } from "../../trainer/data/encoding/codec.ts";
+import { tryTokenizer } from "../../trainer/data/encoding/tokenizerTrial.ts";
 import { templateTextOf } from "../../trainer/stages/chosenTemplate.ts";
 import { classified } from "../../trainer/stages/classify.ts";
 import { datasetFiles } from "../../trainer/stages/dataFiles.ts";
@@ -92,6 +93,7 @@ async function report(args: Arguments, session: Session): Promise<number> {
 async function textsOf(model: StoredModel, { chatTemplate }: DatasetSettings, stores: Stores): Promise<CodecTexts> {
   const texts = await model.codecTexts();
   if (chatTemplate === undefined) return texts;
+  await tryTokenizer(texts);
   return { ...texts, templates: { default: await templateTextOf(chatTemplate, model, stores) } };
 }
 

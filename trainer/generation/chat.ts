@@ -8,6 +8,7 @@ import { exitCode } from "../contract/exitCodes.ts";
 import { corrupt, invalid, StageFailure } from "../contract/failure.ts";
 import type { Codec } from "../data/encoding/codec.ts";
 import { encodePrompt } from "../data/encoding/questions.ts";
+import { tryTokenizer } from "../data/encoding/tokenizerTrial.ts";
 import type { Message } from "../data/rows/example.ts";
 import { type BaseTensors, baseValues } from "../engine/baseValues.ts";
 import { CacheForward } from "../engine/cacheForward.ts";
@@ -58,6 +59,9 @@ export class Chat {
 
   /** Loads the model. Throws a failure that names its fault. */
   static async open({ model, adapter, threads, capacity: wanted }: ChatOptions): Promise<Chat> {
+    // Runs beside the reading of the weights.
+    const tried = model.codecTexts().then(tryTokenizer);
+    tried.catch(() => {});
     const config = await model.config();
     const table = await model.tensors();
     const storage = await model.storage();
@@ -87,6 +91,7 @@ export class Chat {
         putAdapter(engine, adapter);
       }
       await engine.run({ program: "derive" });
+      await tried;
       return new Chat(
         engine,
         new CacheForward(engine, shape, ropeTable(config, capacity, compiled.positionOffset)),

@@ -80,6 +80,16 @@ test("a template that cannot be read is an error before the data are", async (t)
   });
 });
 
+test("a tokenizer that would end the process is refused with its file and the fix, before this process loads it", async (t) => {
+  const { directory, prepare } = await place(t);
+  const file = `${directory}/base/tokenizer.json`;
+  const normalizer = { type: "Precompiled", precompiled_charsmap: "" };
+  await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, "utf8")), normalizer }));
+  const refused = { code: 20, reason: "TokenizerInvalid", message: /^tokenizer\.json: .*replace it with the one/ };
+  for (const choice of [undefined, { builtIn: "ChatML" }, { text }] as const)
+    await assert.rejects(prepare(choice), refused);
+});
+
 test("the hashes have the template without its credentials, and nothing of one that is not chosen", async (t) => {
   const { specOf } = await place(t);
   const remote = { uri: "s3://bucket/t.jinja", secretRef: { name: "a" } };

@@ -13,6 +13,7 @@ import type { PrepareFigures } from "../contract/report.ts";
 import type { PrepareFile } from "../contract/runFile.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
 import { type CodecTexts, codecOf } from "../data/encoding/codec.ts";
+import { tryTokenizer } from "../data/encoding/tokenizerTrial.ts";
 import { type BaseManifest, type PreparedManifest, preparedManifest, putManifest } from "../data/packed/manifests.ts";
 import { SeenTexts } from "../data/packed/splits.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
@@ -174,6 +175,7 @@ class Preparation {
     const { artifactRoot } = this.#file;
     const [objects, { chatTemplate, addedTokens }] = [this.#objects, this.#settings];
     const own = await stageBase(this.#baseAt.uri, { stores, objects, artifactRoot, onBytes });
+    if (addedTokens.length > 0 || chatTemplate !== undefined) await tryTokenizer(await own.model.codecTexts());
     const larger =
       addedTokens.length === 0 ? own : await withTokens(own, addedTokens, { stores, objects, log: this.#context.log });
     const staged = chatTemplate === undefined ? larger : await withTemplate(larger, chatTemplate, { stores, objects });

@@ -1,10 +1,15 @@
 /**
- * Mutates tokenizer.json at random and loads it, for `fuzz.test.ts` of the tokenizer. A mutated file encodes a text, or gives a
- * failure that names it: no other error, no crash of the process, no long time.
+ * Mutates tokenizer.json at random and loads it in another process, for `fuzz.test.ts` of the tokenizer and
+ * `npm run soak -- tokenizers`. A mutated file encodes a text, or gives a failure that names it: no other error, no long time. Where
+ * the tokenizers library ends its process, the trial that precedes a load gives that failure.
  */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { StageFailure } from "../contract/failure.ts";
+import { tryTokenizer } from "../data/encoding/tokenizerTrial.ts";
 import { RowError } from "../data/rows/example.ts";
 import { Tokenizer } from "../data/tokenizer/tokenizer.ts";
 import { inTime, mutated, random } from "./fuzzedFiles.ts";
@@ -36,6 +41,13 @@ const extremes: readonly unknown[] = [
   "(a*)*b",
   "^",
   1e-320,
+  { Regex: "x*" },
+  { String: "" },
+  // Stages that the seeds do not have.
+  { type: "Precompiled", precompiled_charsmap: "AAAA" },
+  { type: "FixedLength", length: 2 },
+  { type: "Replace", pattern: { Regex: "a" }, content: "b" },
+  { type: "TemplateProcessing", single: [{ SpecialToken: { id: "x", type_id: 0 } }], pair: [], special_tokens: {} },
 ];
 
 /** Some values replaced, removed, repeated or moved, anywhere in a JSON value. */
@@ -75,15 +87,76 @@ export function fuzzedTokenizer(number: number): string {
 /** Loads a file and encodes a text; throws where it breaks the promise. The result is "read" or the failure. */
 export const readFuzzedTokenizer = (file: string): Promise<string> => inTime(() => outcome(file));
 
+const config = JSON.stringify({ eos_token: "<|im_end|>" });
+
 async function outcome(file: string): Promise<string> {
   try {
-    const tokenizer = await Tokenizer.load({ tokenizer: file, config: JSON.stringify({ eos_token: "<|im_end|>" }) });
+    const tokenizer = await Tokenizer.load({ tokenizer: file, config });
     tokenizer.display(await tokenizer.encode("The quick <|im_end|> fox, ünï 你好"));
     return "read";
   } catch (error) {
     if (error instanceof RowError) return error.message;
-    if (!(error instanceof StageFailure)) throw error;
-    assert.ok(error.message.includes("tokenizer.json"), error.message);
-    return error.message;
+    return failureOf(error);
   }
+}
+
+/** The message of a failure that names the file; throws any other error. */
+function failureOf(error: unknown): string {
+  if (!(error instanceof StageFailure)) throw error;
+  assert.ok(error.message.includes("tokenizer.json"), error.message);
+  return error.message;
+}
+
+export interface FuzzCounts {
+  readable: number;
+  refused: number;
+  /** The library ended the process. */
+  crashes: number;
+}
+
+/** Reads the files of `count` numbers from `first` on; throws for one that breaks the promise. */
+export async function readFuzzedTokenizers(
+  first: number,
+  count: number,
+  onRead: (done: number) => void = () => {},
+): Promise<FuzzCounts> {
+  const counts: FuzzCounts = { readable: 0, refused: 0, crashes: 0 };
+  let next = first;
+  while (next < first + count) {
+    next = await readUntilCrash(next, first + count, counts, (number) => onRead(number - first));
+    if (next === first + count) break;
+    await holdCrash(next++);
+    counts.crashes++;
+  }
+  return counts;
+}
+
+const reader = fileURLToPath(new URL("fuzzedTokenizerReader.ts", import.meta.url));
+
+/** Reads files in a process of their own; the result is the number of the one that ended it, or `end`. */
+async function readUntilCrash(
+  from: number,
+  end: number,
+  counts: FuzzCounts,
+  onRead: (number: number) => void,
+): Promise<number> {
+  const args = ["--disable-warning=ExperimentalWarning", reader, String(from), String(end)];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "ignore"] });
+  let [reading, fault] = [from, ""];
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (line === "read") counts.readable++;
+    else if (line === "refused") counts.refused++;
+    else fault = line;
+    onRead(++reading);
+  }
+  if (fault !== "") throw new Error(fault);
+  return reading;
+}
+
+/** The trial reports the file whose reading ended a process. */
+async function holdCrash(number: number): Promise<void> {
+  const tokenizer = fuzzedTokenizer(number);
+  // The trial's own text may not meet the damage, which then depends on the text.
+  const failure = await tryTokenizer({ tokenizer, config }).then(() => "none", failureOf);
+  assert.ok(failure !== "none", `file ${number} ends its process, and the trial does not tell`);
 }
