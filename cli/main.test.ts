@@ -7,6 +7,7 @@ import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { exitCodeLines } from "../trainer/contract/exitCodes.ts";
 
+const quickstart = fileURLToPath(new URL("../demo/quickstart.yaml", import.meta.url));
 const directory = mkdtempSync(path.join(tmpdir(), "luthier-main-"));
 after(() => rmSync(directory, { recursive: true }));
 
@@ -47,6 +48,18 @@ const refused: [string, string[], number, RegExp][] = [
   ["an unknown command", ["plon"], 2, /there is no command plon \(did you mean plan\?\)/],
   ["an unknown option", ["run", "job.yaml", "--clam", "a=b"], 2, /has no option --clam \(did you mean --claim\?\)/],
   ["a missing file", ["run", "no.yaml"], 2, /no\.yaml cannot be read/],
+  [
+    "a plan for an unknown device",
+    ["plan", quickstart, "--target", "h100"],
+    2,
+    /--target is cpu or a100-40gb or .*h100-80gb or h200 or b200, not "h100"/,
+  ],
+  [
+    "a plan for a GPU with threads",
+    ["plan", quickstart, "--target", "l4", "--threads", "2"],
+    2,
+    /--threads needs --target cpu: add that, or remove --threads/,
+  ],
   ["chat without a model", ["chat", "--temperature", "0"], 2, /give either a directory or --adapter NAME/],
   [
     "chat with a base for an Adapter",

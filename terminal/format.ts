@@ -24,6 +24,13 @@ export function formatDuration(seconds: number): string {
   return `${Math.floor(whole / 3600)} h ${pad(Math.floor((whole % 3600) / 60))} min`;
 }
 
+/** A short time: "0.42 ms", "514 ms", "12.3 s". */
+export function formatMilliseconds(seconds: number): string {
+  if (seconds >= 10) return `${seconds.toFixed(1)} s`;
+  const milliseconds = 1000 * seconds;
+  return `${milliseconds < 10 ? milliseconds.toPrecision(2) : milliseconds.toFixed(0)} ms`;
+}
+
 /** A share in 0..1 as "94.1 %". */
 export function formatShare(share: number): string {
   return `${(share * 100).toFixed(1)} %`;

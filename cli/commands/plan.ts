@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { quantityBytes } from "../../operator/api/quantity.ts";
-import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../../terminal/arguments.ts";
+import { type Arguments, choiceOf, integerOf, optionOf, refuseWithout, UsageError } from "../../terminal/arguments.ts";
 import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
 import { effectiveSettings } from "../../trainer/contract/effective.ts";
 import { exitCode } from "../../trainer/contract/exitCodes.ts";
@@ -15,8 +15,10 @@ import { inputNotes } from "../../trainer/contract/inputNotes.ts";
 import { remoteScheme } from "../../trainer/contract/locations.ts";
 import { prepareFile } from "../../trainer/contract/stageFiles.ts";
 import { trainingPart } from "../../trainer/contract/writtenOut.ts";
+import { gpus } from "../../trainer/planning/gpus.ts";
 import { type PlanInput, recomputeFrontier } from "../../trainer/planning/plan.ts";
-import { cpuTarget } from "../../trainer/planning/target.ts";
+import { efficiency } from "../../trainer/planning/roofline.ts";
+import { cpuTarget, gpuTarget } from "../../trainer/planning/target.ts";
 import { datasetFiles } from "../../trainer/stages/dataFiles.ts";
 import { runPrepare } from "../../trainer/stages/prepare.ts";
 import { planOrFail } from "../../trainer/stages/trainPlan.ts";
@@ -43,6 +45,8 @@ const usage = {
   details: [
     "The memory limit is --memory, else the manifest's spec.placement.resources.limits.memory, else this machine's.",
     "The number of cores is --threads, else the manifest's spec.placement.resources.limits.cpu, else this machine's.",
+    "With --target and a GPU, the plan is for one such GPU: its memory is the limit, and the speed is computed from its data",
+    "sheet, not measured. This machine needs no GPU for that.",
     "Exit code 20 if the job does not fit or cannot be planned; the message names the nearest setting that fits.",
   ],
   options: {
@@ -53,6 +57,7 @@ const usage = {
     },
     memory: { value: "SIZE", help: "for example 8Gi" },
     threads: commonOptions.threads,
+    target: { value: "DEVICE", help: `cpu (default) or a GPU: ${gpus.map(({ name }) => name).join(", ")}` },
     explain: { help: "also show memory to the byte, savings and costs of recomputing, and each linear layer" },
     output: commonOptions.output,
     help: commonOptions.help,
@@ -64,11 +69,7 @@ export const planCommand: Command = { usage, run, onInterrupt: "stopping" };
 async function run(args: Arguments, session: Session): Promise<number> {
   const format = choiceOf(args, "output", outputFormats, "text");
   const job = loadFineTuneJob(args.positionals[0] ?? "");
-  const limits = limitsOf(job);
-  const machine = {
-    availableBytes: memoryOf(optionOf(args, "memory")) ?? limits.memoryBytes,
-    target: cpuTarget(integerOf(args, "threads", 1, 1024, 0) || limits.threads),
-  };
+  const machine = machineOf(args, job);
   const kept = optionOf(args, "output-dir");
   const directory = kept ?? mkdtempSync(path.join(tmpdir(), "luthier-plan-"));
   try {
@@ -79,7 +80,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
     const frontier = args.switches.has("explain") ? recomputeFrontier(input, made) : undefined;
     if (format === "json")
       session.write(
-        `${JSON.stringify({ ...made, availableBytes: machine.availableBytes, threads: machine.target.threads, frontier, samples }, null, 2)}\n`,
+        `${JSON.stringify({ ...made, availableBytes: machine.availableBytes, ...targetFacts(machine.target), frontier, samples }, null, 2)}\n`,
       );
     else session.write(`${[...planLines(made, input, frontier), ...sampleLines(samples)].join("\n")}\n`);
     return made.fits ? exitCode.done : exitCode.invalid;
@@ -88,11 +89,30 @@ async function run(args: Arguments, session: Session): Promise<number> {
   }
 }
 
+type Machine = Pick<PlanInput, "availableBytes" | "target">;
+
+function machineOf(args: Arguments, job: FineTuneJobManifest): Machine {
+  const name = choiceOf(args, "target", ["cpu", ...gpus.map((gpu) => gpu.name)], "cpu");
+  const gpu = gpus.find((one) => one.name === name);
+  const memory = memoryOf(optionOf(args, "memory"));
+  if (gpu) {
+    refuseWithout("--target cpu", args, ["threads"]);
+    return { availableBytes: Math.min(memory ?? gpu.memoryBytes, gpu.memoryBytes), target: gpuTarget(gpu) };
+  }
+  const limits = limitsOf(job);
+  const target = cpuTarget(integerOf(args, "threads", 1, 1024, 0) || limits.threads);
+  return { availableBytes: memory ?? limits.memoryBytes, target };
+}
+
+/** The target in the output of `--output json`. */
+const targetFacts = (target: PlanInput["target"]) =>
+  target.device === "cuda" ? { gpu: target.gpu, efficiency } : { threads: target.threads };
+
 /** The planner's input, with the counted inputs of the job. */
 async function inputOf(
   job: FineTuneJobManifest,
   { claims, artifactRoot, locations }: LocalPlaces,
-  machine: Pick<PlanInput, "availableBytes" | "target">,
+  machine: Machine,
   { screen, signal }: Session,
 ): Promise<{ input: PlanInput; samples: Sample[] }> {
   const spec = trainingPart(job.spec);

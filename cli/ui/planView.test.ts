@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { effectiveSettings } from "../../trainer/contract/effective.ts";
+import { gpus } from "../../trainer/planning/gpus.ts";
 import type { Plan } from "../../trainer/planning/plan.ts";
 import { type PlanInput, plan } from "../../trainer/planning/plan.ts";
-import { cpuTarget } from "../../trainer/planning/target.ts";
+import { cpuTarget, gpuTarget } from "../../trainer/planning/target.ts";
 import { tinyModel } from "../../trainer/testing/compiledRun.ts";
 import { planLines, storageText } from "./planView.ts";
 
@@ -24,20 +25,45 @@ for (const [storage, text] of storages) {
   test(`a base is "${text}"`, () => assert.equal(storageText(storage), text));
 }
 
+const inputOn = (target: PlanInput["target"], availableBytes = 8e9): PlanInput => ({
+  settings: effectiveSettings({
+    baseModel: { uri: "pvc://base/model" },
+    dataset: { sources: [{ uri: "pvc://data/train.jsonl" }], maxSequenceLength: 16 },
+    method: { lora: {} },
+    training: { optimizer: { type: "AdamW8bit", paged: true } },
+  }),
+  model: tinyModel,
+  baseDataType: "F32",
+  dataset: { rows: 10, examples: 10, tokens: 100, validationExamples: 0, testExamples: 0 },
+  availableBytes,
+  target,
+  isRemote: false,
+});
+
 test("the plan names a setting that has no effect on a CPU", () => {
-  const input: PlanInput = {
-    settings: effectiveSettings({
-      baseModel: { uri: "pvc://base/model" },
-      dataset: { sources: [{ uri: "pvc://data/train.jsonl" }], maxSequenceLength: 16 },
-      method: { lora: {} },
-      training: { optimizer: { type: "AdamW8bit", paged: true } },
-    }),
-    model: tinyModel,
-    baseDataType: "F32",
-    dataset: { rows: 10, examples: 10, tokens: 100, validationExamples: 0, testExamples: 0 },
-    availableBytes: 8e9,
-    target: cpuTarget(1),
-    isRemote: false,
-  };
-  assert.ok(planLines(plan(input), input).includes("note: training.optimizer.paged has no effect on a CPU"));
+  const input = inputOn(cpuTarget(1));
+  const lines = planLines(plan(input), input);
+  assert.ok(lines.includes("note: training.optimizer.paged has no effect on a CPU"));
+  assert.ok(lines.includes("memory, with 1 threads"));
+  assert.ok(!lines.some((line) => /GPU|not measured/.test(line)));
+});
+
+test("the plan for a GPU shows its peaks with their source, its memory, and a speed that is marked as computed", () => {
+  const [gpu] = gpus;
+  assert.ok(gpu);
+  const input = inputOn(gpuTarget(gpu), gpu.memoryBytes);
+  const text = planLines(plan(input), input).join("\n");
+  for (const part of [
+    /^expected +\d.* tokens\/s, \d.* ms a step: computed from the GPU's peaks, not measured$/m,
+    /^NVIDIA A100 SXM 40 GB: 108 multiprocessors, 312 TFLOP\/s in BF16, 19\.5 TFLOP\/s in F32, 1\.6 TB\/s \(NVIDIA A100 .* data sheet\)$/m,
+    /^memory of the GPU$/m,
+    /^ {2}workspace of kernels +\d/m,
+    /^ {2}context with the kernels \(assumed\) +768 MiB$/m,
+    /^time of a step, computed: .* 60\.0 % .* 80\.0 % of the peak$/m,
+    /^ {2}linear +\d+\.\d %$/m,
+    /^fits: .* of 39\.4 GiB$/m,
+  ]) {
+    assert.match(text, part);
+  }
+  assert.doesNotMatch(text, /threads|the process itself|packed data sets/);
 });

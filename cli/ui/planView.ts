@@ -1,8 +1,10 @@
 /** Formats a training's plan for people. Pure. */
 
-import { formatBytes, formatCount, formatShare } from "../../terminal/format.ts";
+import { formatBytes, formatCount, formatMilliseconds, formatShare } from "../../terminal/format.ts";
 import { table } from "../../terminal/table.ts";
+import type { Gpu } from "../../trainer/planning/gpus.ts";
 import type { Plan, PlanInput, RecomputeChoice } from "../../trainer/planning/plan.ts";
+import { efficiency, type StepTime } from "../../trainer/planning/roofline.ts";
 
 const memoryTexts: Record<keyof Plan["memory"], string> = {
   weights: "base model, mapped from its files",
@@ -19,10 +21,17 @@ const memoryTexts: Record<keyof Plan["memory"], string> = {
   process: "the process itself",
 };
 
+/** The same on a GPU, where they differ. */
+const gpuMemoryTexts: Partial<typeof memoryTexts> = {
+  weights: "base model",
+  scratch: "workspace of kernels",
+  process: "context with the kernels (assumed)",
+};
+
 /** `frontier` is given for the full explanation. */
 export function planLines(
   plan: Plan,
-  { availableBytes, target: { threads } }: Pick<PlanInput, "availableBytes" | "target">,
+  { availableBytes, target }: Pick<PlanInput, "availableBytes" | "target">,
   frontier?: readonly RecomputeChoice[],
 ): string[] {
   const { trainableParameters, totalParameters, predictedPeakBytes, sites } = plan;
@@ -36,17 +45,41 @@ export function planLines(
       ],
       ["base", storageText(plan.spec.storage)],
       ["steps", `${plan.steps}, ${formatCount(plan.flopsPerStep)}FLOP each`],
+      ...(plan.stepTime ? [["expected", speedText(plan.stepTime)]] : []),
       ["micro-batch", `${plan.microRows} rows of ${plan.spec.rowTokens} tokens`],
       ["recomputed", `${plan.recomputedBlocks} of ${plan.spec.model.layers} blocks in the backward pass`],
       ...(linear.length + embeddings.length === 0 ? [] : [["adapted", adaptedText(linear, embeddings)]]),
     ]),
     "",
-    `memory, with ${threads} threads`,
-    ...indented(table(memoryRows(plan, frontier !== undefined), [1, 2])),
+    ...(target.device === "cuda" ? [gpuText(target.gpu), ""] : []),
+    target.device === "cuda" ? "memory of the GPU" : `memory, with ${target.threads} threads`,
+    ...indented(table(memoryRows(plan, target.device, frontier !== undefined), [1, 2])),
     "",
+    ...(plan.stepTime ? [...timeLines(plan.stepTime), ""] : []),
     ...(frontier ? [...frontierLines(plan, frontier), "", ...siteLines(plan), ""] : []),
     ...plan.notes.map((note) => `note: ${note}`),
     fitText(plan, predictedPeakBytes, availableBytes),
+  ];
+}
+
+/** The GPU's peaks and their source. */
+const gpuText = ({ title, multiprocessors, flops, bandwidth, source }: Gpu): string =>
+  `${title}: ${multiprocessors} multiprocessors, ${formatCount(flops.bf16)}FLOP/s in BF16, ` +
+  `${formatCount(flops.f32)}FLOP/s in F32, ${formatCount(bandwidth)}B/s (${source})`;
+
+const speedText = ({ seconds, tokensPerSecond }: StepTime): string =>
+  `${formatCount(tokensPerSecond)} tokens/s, ${formatMilliseconds(seconds)} a step: computed from the GPU's peaks, not measured`;
+
+const shownOps = 8;
+
+/** The ops that take the most of a step. */
+function timeLines({ shares }: StepTime): string[] {
+  const rest = shares.slice(shownOps).reduce((sum, { share }) => sum + share, 0);
+  const rows = shares.slice(0, shownOps).map(({ op, share }) => [op, formatShare(share)]);
+  const { arithmetic, bandwidth } = efficiency;
+  return [
+    `time of a step, computed: the longer of arithmetic at ${formatShare(arithmetic)} and memory traffic at ${formatShare(bandwidth)} of the peak`,
+    ...indented(table(rest > 0 ? [...rows, ["others", formatShare(rest)]] : rows, [1])),
   ];
 }
 
@@ -94,20 +127,25 @@ function siteLines({ sites, spec }: Plan): string[] {
   return ["linear layers", ...indented(table(rows, [1]))];
 }
 
-function memoryRows({ memory, predictedPeakBytes }: Plan, toTheByte: boolean): string[][] {
+function memoryRows(
+  { memory, predictedPeakBytes }: Plan,
+  device: PlanInput["target"]["device"],
+  toTheByte: boolean,
+): string[][] {
+  const texts = device === "cuda" ? { ...memoryTexts, ...gpuMemoryTexts } : memoryTexts;
   const rows = [
-    [memoryTexts.weights, memory.weights],
-    [memoryTexts.parameters, memory.parameters],
-    [memoryTexts.derived, memory.derived],
-    [memoryTexts.gradients, memory.gradients],
-    [memoryTexts.moments, memory.moments],
-    [memoryTexts.best, memory.best],
-    [memoryTexts.activations, memory.activations],
-    [memoryTexts.cache, memory.cache],
-    [memoryTexts.io, memory.io],
-    [memoryTexts.scratch, memory.scratch],
-    [memoryTexts.data, memory.data],
-    [memoryTexts.process, memory.process],
+    [texts.weights, memory.weights],
+    [texts.parameters, memory.parameters],
+    [texts.derived, memory.derived],
+    [texts.gradients, memory.gradients],
+    [texts.moments, memory.moments],
+    [texts.best, memory.best],
+    [texts.activations, memory.activations],
+    [texts.cache, memory.cache],
+    [texts.io, memory.io],
+    [texts.scratch, memory.scratch],
+    [texts.data, memory.data],
+    [texts.process, memory.process],
     ["together", predictedPeakBytes],
   ] as const;
   const exact = (bytes: number) => (toTheByte ? [bytes.toLocaleString("en-US")] : []);

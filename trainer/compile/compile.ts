@@ -10,12 +10,13 @@ import { needsReference } from "../contract/objective.ts";
 import { referenceRefusal } from "../contract/settingsRules.ts";
 import type { Compiled, CompileSpec, Program, ProgramKey } from "../graph/compiled.ts";
 import type { Graph } from "../graph/graph.ts";
-import { type Device, moreScratch, noScratch } from "../graph/op.ts";
+import { moreScratch } from "../graph/op.ts";
 import type { SiteRecord } from "../graph/site.ts";
 import { aligned, bytesOf, type DataType, elementsOf, type Tensor } from "../graph/tensor.ts";
 import { Variables } from "../graph/variables.ts";
 import { methodOf } from "../methods/index.ts";
 import type { BoundMethod } from "../methods/method.ts";
+import { costsOf, workOf } from "./costs.ts";
 import { emit, type Location } from "./emit.ts";
 import { layOut } from "./layout.ts";
 import { bindWeights, layOutIo, layOutState, type StateLayout, type WeightTable } from "./memory.ts";
@@ -196,6 +197,7 @@ function build(spec: CompileSpec, parts: ProgramParts, shared: Shared, key: Prog
   };
   const sizes = { arenaBytes: arena.bytes, stateBytes: shared.state.bytes, ioBytes: io.bytes };
   const weightCount = shared.weights.weights.length;
+  const keys = keysOf(spec, key, parts.method.positionOffset);
   let emitted: Uint8Array | undefined;
   return {
     key,
@@ -206,7 +208,10 @@ function build(spec: CompileSpec, parts: ProgramParts, shared: Shared, key: Prog
     },
     io: io.io,
     arenaBytes: arena.bytes,
-    ...costsOf(nodes, spec.device, keysOf(spec, key, parts.method.positionOffset)),
+    ...costsOf(nodes, spec.device, keys),
+    get work() {
+      return nodes.map((node) => workOf(node, keys, spec.storage.doubleQuantization));
+    },
   };
 }
 
@@ -247,16 +252,6 @@ function trainingOf({ training }: CompileSpec, program: string): NonNullable<Com
 function keysOf({ generation, rowTokens }: CompileSpec, { program }: ProgramKey, promptTokens: number): number {
   if (program === "generate") return generation?.capacity ?? 0;
   return program === "derive" || program === "pullback" ? promptTokens : rowTokens;
-}
-
-function costsOf(nodes: Graph["nodes"], device: Device, keys: number): Pick<Program, "flops" | "scratch"> {
-  let [flops, scratch] = [0, noScratch];
-  for (const { op, operands, outputs, attributes } of nodes) {
-    const cost = { keys, outputs: Object.keys(outputs) };
-    flops += op.flops(operands, cost);
-    scratch = moreScratch(scratch, op.scratch(device, operands, cost, attributes));
-  }
-  return { flops, scratch };
 }
 
 /** Every program that the run can use; `inputs` only of the last block, whose memory suffices for every block. */

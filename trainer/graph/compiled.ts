@@ -133,6 +133,16 @@ export type ProgramKey =
 /** Number of answers of preferences that R trained rows can belong to: each has at least one. Even, for pairs. */
 export const answersOf = (trainedRows: number): number => 2 * Math.ceil(trainedRows / 2);
 
+/** The work of one instruction: its arithmetic, and the bytes that it reads and writes at least. */
+export interface Work {
+  readonly op: string;
+  /** Floating-point operations of its matrix products and attention. */
+  readonly flops: number;
+  readonly bytes: number;
+  /** The type of the products' factors. */
+  readonly type: "BF16" | "F32";
+}
+
 export interface Program {
   key: ProgramKey;
   readonly bytes: Uint8Array;
@@ -143,6 +153,8 @@ export interface Program {
   scratch: Scratch;
   /** Floating-point operations of the matrix products and attention, for shares of peak. */
   flops: number;
+  /** Of each instruction, in order. */
+  readonly work: readonly Work[];
 }
 
 export interface Compiled {

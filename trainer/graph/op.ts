@@ -97,7 +97,7 @@ export const moreScratch = (a: Scratch, b: Scratch): Scratch => ({
 });
 
 /** The devices that kernels support. */
-export type Device = "cpu";
+export type Device = "cpu" | "cuda";
 
 /** The rows that an integer operand may index. */
 export type IndexRule<Name extends string> =
@@ -146,7 +146,9 @@ interface Definition<In extends string, Acc extends string, Out extends string, 
   ): Partial<Record<Plain<NoInfer<Out>>, Tensor>>;
   /** Floating-point operations of its matrix products. */
   flops?(operands: Named<In | Acc, Tensor>, cost: CostFacts): number;
-  /** The maximum scratch of its kernel, by device; for the cpu, over all instruction sets. */
+  /** Operands of which it touches no more rows than another operand has elements: a table, by its indices. */
+  readonly sparse?: Readonly<Partial<Record<Plain<NoInfer<In | Acc>>, Plain<NoInfer<In>>>>>;
+  /** The maximum scratch of its kernel, by device; for the cpu, over all instruction sets; for cuda, all of it shared. */
   readonly scratch?: Readonly<
     Partial<
       Record<
@@ -176,6 +178,7 @@ export interface AnyOp extends Signature {
   backward?(at: BackwardContext<string, string, string, string>): void;
   expand?(graph: NodeBuilder, operands: Operands, attributes: Attributes): Operands;
   flops(operands: Operands, cost: CostFacts): number;
+  readonly sparse: Readonly<Partial<Record<string, string>>>;
   scratch(device: Device, operands: Operands, cost: CostFacts, attributes: Attributes): Scratch;
 }
 
@@ -203,7 +206,7 @@ export function defineOp<
   const Att extends string = never,
 >(definition: Definition<In, Acc, Out, Att>): Op<In, Acc, Out, Att> {
   const { inputs, accumulates, outputs, inPlace = [], cheap = false, detached = false, isLoss = false } = definition;
-  const { flops, scratch, together = [], indices = [], distinct = [] } = definition;
+  const { flops, scratch, sparse = {}, together = [], indices = [], distinct = [] } = definition;
   const attributes = attributeSpecs(definition.attributes ?? {});
   const op: Op<In, Acc, Out, Att> = {
     ...(definition as Untyped),
@@ -219,6 +222,7 @@ export function defineOp<
     cheap,
     detached,
     isLoss,
+    sparse,
     flops: (operands, cost) => flops?.(operands as Named<In | Acc, Tensor>, cost) ?? 0,
     scratch: (device, operands, cost, given) =>
       scratch?.[device]?.(operands as Named<In | Acc, Tensor>, cost, given) ?? noScratch,

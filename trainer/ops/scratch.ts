@@ -1,9 +1,9 @@
 /**
- * Scratch of the cpu kernels of matrix products, as `trainer/native/cpu` lays it out: bounds over all instruction sets,
+ * Scratch of kernels. Of the cpu kernels of matrix products, as `trainer/native/cpu` lays it out: bounds over all instruction sets,
  * those with the widest vectors (16 floats) and panels (64 columns). `luthier-exec` fails a case that takes more.
  */
 import type { Scratch } from "../graph/op.ts";
-import { aligned } from "../graph/tensor.ts";
+import { aligned, elementsOf, type TensorFacts } from "../graph/tensor.ts";
 
 const panel = 64;
 export const lanes = 16;
@@ -30,6 +30,9 @@ export const expertScratch = (rows: number, depth: number, rank = 0): Scratch =>
 
 /** A block of 192 rows and a panel of the gradient, over 512 tokens at a time. */
 export const gradientScratch: Scratch = { thread: wordBytes(512 * 192, 512 * panel), shared: 0 };
+
+/** Blocks of the cuda kernels that go over the elements of a tensor (`elementwise` in native/cuda/launch.h). */
+export const elementwiseBlocks = ({ shape }: TensorFacts): number => Math.min(4096, Math.ceil(elementsOf(shape) / 256));
 
 /** For attention in strips of 48 queries: the keys of a head's segment, and its width, in whole panels and vectors. */
 export const stripRows = 48;

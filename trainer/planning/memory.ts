@@ -55,11 +55,11 @@ export interface PlannedMemory {
   cache: number;
   activations: number;
   io: number;
-  /** Scratch memory of the kernels, on every thread. */
+  /** Scratch memory of the kernels, on a CPU that of every thread. */
   scratch: number;
   /** The packed data sets. */
   data: number;
-  /** The process itself: Node, its threads, programs, the tokenizer. */
+  /** On a CPU the process itself: Node, its threads, programs, the tokenizer; on a GPU the context. */
   process: number;
 }
 
@@ -73,33 +73,40 @@ const sumOf = (categories: Omit<PlannedMemory, "process">): number =>
 export const fixedBytes = (compiled: Compiled, facts: MemoryFacts): number =>
   weightBytes(compiled) +
   compiled.stateBytes +
-  bestBytes(compiled, facts) +
-  dataBytes(facts) +
+  residentBytes(bestBytes(compiled, facts) + dataBytes(facts), facts) +
   processBytes(compiled, facts);
 
 /** The regions of a compiled run, to the byte, and the process's other memory. */
 export function memoryOf(compiled: Compiled, facts: MemoryFacts): PlannedMemory {
   const regions = regionsOf(compiled, facts);
+  const { target } = facts;
   // The start is over before the regions exist.
-  return { ...regions, process: Math.max(processBytes(compiled, facts), facts.target.startBytes - sumOf(regions)) };
+  const start = target.device === "cpu" ? target.startBytes - sumOf(regions) : 0;
+  return { ...regions, process: Math.max(processBytes(compiled, facts), start) };
 }
 
 function regionsOf(compiled: Compiled, facts: MemoryFacts): Omit<PlannedMemory, "process"> {
-  const { arenaBytes, ioBytes, scratch } = compiled;
+  const { arenaBytes, ioBytes } = compiled;
   return {
     weights: weightBytes(compiled),
     parameters: categoryBytes(compiled, "parameters"),
     derived: categoryBytes(compiled, "derived"),
     gradients: categoryBytes(compiled, "gradients"),
     moments: categoryBytes(compiled, "moments"),
-    best: bestBytes(compiled, facts),
+    best: residentBytes(bestBytes(compiled, facts), facts),
     cache: categoryBytes(compiled, "cache"),
     activations: arenaBytes,
     io: ioBytes,
-    scratch: facts.target.threads * scratch.thread + scratch.shared,
-    data: dataBytes(facts),
+    scratch: scratchBytes(compiled, facts),
+    data: residentBytes(dataBytes(facts), facts),
   };
 }
+
+/** Of values in the host's memory: a plan for a GPU does not count them. */
+const residentBytes = (bytes: number, { target }: MemoryFacts): number => (target.device === "cpu" ? bytes : 0);
+
+const scratchBytes = ({ scratch }: Compiled, { target }: MemoryFacts): number =>
+  scratch.shared + (target.device === "cpu" ? target.threads * scratch.thread : 0);
 
 const weightBytes = ({ weights }: Compiled): number => weights.reduce((total, weight) => total + bytesOf(weight), 0);
 
@@ -150,9 +157,13 @@ const tokenizerBytes = (entries: number): number => 4 * mebibyte + 0.9 * 1024 * 
 const uploadBytes = (compiled: Compiled, facts: MemoryFacts): number =>
   facts.isRemote ? Math.min(checkpointBytes(compiled, facts), partsInMemory * partBytes) : 0;
 
-/** The process of the target, its threads, the programs, the tokenizer if answers are generated, and uploads. */
+/**
+ * On a CPU the process, its threads, the programs, the tokenizer if answers are generated, and uploads; on a GPU the
+ * context.
+ */
 function processBytes(compiled: Compiled, facts: MemoryFacts): number {
   const { model, settings, target } = facts;
+  if (target.device === "cuda") return target.contextBytes;
   // A whole model is saved with its tokenizer.
   const usesTokenizer = settings.evaluation !== undefined || resultOf(settings.method) === "Model";
   const tokenizer = usesTokenizer ? tokenizerBytes(model.vocabSize) : 0;

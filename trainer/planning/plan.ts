@@ -22,6 +22,8 @@ import {
   peakOf,
   stagedBytes,
 } from "./memory.ts";
+import { type StepTime, stepTime } from "./roofline.ts";
+import type { GpuTarget } from "./target.ts";
 
 export interface PlanInput extends MemoryFacts {
   /** Memory that the training process may use. */
@@ -45,6 +47,8 @@ export interface Plan {
   stagedBytes: number;
   /** Floating-point operations of a step's matrix products and attention. */
   flopsPerStep: number;
+  /** On a GPU: the time of a step by a roofline, computed from the GPU's peaks. */
+  stepTime?: StepTime;
   fits: boolean;
   /** If it does not fit: the smallest change that would. */
   nearestFit?: { change: string; predictedPeakBytes: number };
@@ -61,8 +65,9 @@ export class PlanError extends Error {}
 
 /**
  * The plan of a run within `availableBytes`, all memory in bytes: the fewest micro-batches per step without
- * recomputing; if even one row per micro-batch does not fit, the least recomputing that fits. If nothing fits, the plan
- * with the least memory, with `fits: false` and the nearest settings that fit. Throws `PlanError`.
+ * recomputing; if even one row per micro-batch does not fit, the least recomputing that fits. On a GPU the micro-batch and
+ * recomputing whose step is the fastest by the roofline. If nothing fits, the plan with the least memory, with
+ * `fits: false` and the nearest settings that fit. Throws `PlanError`.
  */
 export function plan(input: PlanInput): Plan {
   try {
@@ -133,28 +138,55 @@ interface Candidate {
 function candidate(input: PlanInput, microRows: number, recomputedBlocks: number): Candidate {
   const spec: CompileSpec = { ...specOf(input), microRows, recomputedBlocks };
   const compiled = compile(spec);
-  return { spec, compiled, fits: fits(input, compiled, spec.rowTokens * microRows) };
+  const fits = fitsAlone(input, compiled) && peakOf(memoryOf(compiled, input)) <= input.availableBytes;
+  return { spec, compiled, fits };
 }
 
 /**
- * Arena layout is most of the work, so a plan that is too large without arenas, or with the largest alone, skips the
- * rest.
+ * Whether the largest arena alone fits. Arena layout is most of the work, so a plan that is too large without arenas, or
+ * with this one, skips the rest.
  */
-function fits(input: PlanInput, compiled: Compiled, trainedRows: number): boolean {
+function fitsAlone(input: PlanInput, compiled: Compiled): boolean {
   const { availableBytes } = input;
+  const { rowTokens, microRows } = compiled.spec;
   const fixed = fixedBytes(compiled, input);
   if (fixed > availableBytes) return false;
-  if (fixed + compiled.program({ program: "micro", trainedRows }).arenaBytes > availableBytes) return false;
-  return peakOf(memoryOf(compiled, input)) <= availableBytes;
+  return (
+    fixed + compiled.program({ program: "micro", trainedRows: rowTokens * microRows }).arenaBytes <= availableBytes
+  );
+}
+
+function choose(input: PlanInput): Candidate {
+  const { target } = input;
+  return target.device === "cuda" ? fastest(input, target) : fewestBatches(input);
 }
 
 /** The fewest micro-batches without recomputing; if one row does not fit, the least recomputing that fits. */
-function choose(input: PlanInput): Candidate {
+function fewestBatches(input: PlanInput): Candidate {
   for (const microRows of microRowChoices(input)) {
     const made = candidate(input, microRows, 0);
     if (made.fits) return made;
   }
-  return leastRecompute(input);
+  return leastRecompute(input, 1);
+}
+
+/**
+ * Of each micro-batch with the least recomputing that fits, the one with the shortest step. A smaller micro-batch than
+ * one that fits without recomputing has the same arithmetic and more memory traffic.
+ */
+function fastest(input: PlanInput, { gpu }: GpuTarget): Candidate {
+  let best: { readonly made: Candidate; readonly seconds: number } | undefined;
+  for (const microRows of microRowChoices(input)) {
+    const whole = candidate(input, microRows, 0);
+    const made = whole.fits ? whole : leastRecompute(input, microRows);
+    const seconds = made.fits
+      ? stepTime(made.compiled, input.settings.training, gpu).seconds
+      : Number.POSITIVE_INFINITY;
+    if (best === undefined || seconds < best.seconds || !best.made.fits) best = { made, seconds };
+    if (whole.fits) break;
+  }
+  if (!best) throw new Error("a step has no micro-batch");
+  return best.made;
 }
 
 /** Rows per micro-batch, each with a different number of micro-batches per step, most rows first. */
@@ -166,14 +198,29 @@ function microRowChoices({ settings: { training, dataset }, target }: PlanInput)
   return [...new Set(even)];
 }
 
-/** One row per micro-batch that needs recomputing; memory falls with every block, so bisection finds the least. */
-function leastRecompute(input: PlanInput): Candidate {
-  let least = candidate(input, 1, input.model.layers);
-  let tooFew = 0;
-  while (least.fits && least.spec.recomputedBlocks - tooFew > 1) {
-    const middle = candidate(input, 1, (least.spec.recomputedBlocks + tooFew) >> 1);
-    if (middle.fits) least = middle;
-    else tooFew = middle.spec.recomputedBlocks;
+/**
+ * A micro-batch that needs recomputing; memory falls with every block, so bisection finds the least: by the largest arena
+ * first, which usually decides alone.
+ */
+function leastRecompute(input: PlanInput, microRows: number): Candidate {
+  const { layers } = input.model;
+  const made = (count: number) => candidate(input, microRows, count);
+  const fitsRoughly = (recomputedBlocks: number) =>
+    fitsAlone(input, compile({ ...specOf(input), microRows, recomputedBlocks }));
+  if (!fitsRoughly(layers)) return made(layers);
+  const rough = leastWhere(0, layers, fitsRoughly);
+  const least = made(rough);
+  if (least.fits || rough === layers) return least;
+  return made(leastWhere(rough, layers, (count) => made(count).fits));
+}
+
+/** The least count above `below` that holds, where all behind it hold too; `most` if no smaller one does. */
+function leastWhere(below: number, most: number, holds: (count: number) => boolean): number {
+  let [tooFew, least] = [below, most];
+  while (least - tooFew > 1) {
+    const middle = (least + tooFew) >> 1;
+    if (holds(middle)) least = middle;
+    else tooFew = middle;
   }
   return least;
 }
@@ -218,7 +265,8 @@ function generationOf({ model, settings, dataset, availableBytes, target }: Plan
 
 function describe(input: PlanInput, { spec, compiled, fits }: Candidate): Plan {
   const memory = memoryOf(compiled, input);
-  const { training } = input.settings;
+  const { settings, target } = input;
+  const { training } = settings;
   const trainedRows = spec.rowTokens * spec.microRows;
   const programs = training.objective.type === "KTO" ? (["micro", "divergence"] as const) : (["micro"] as const);
   const flops = programs.reduce((sum, program) => sum + compiled.program({ program, trainedRows }).flops, 0);
@@ -232,6 +280,7 @@ function describe(input: PlanInput, { spec, compiled, fits }: Candidate): Plan {
     checkpointBytes: checkpointBytes(compiled, input),
     stagedBytes: stagedBytes(compiled, input),
     flopsPerStep: (flops / spec.microRows) * training.rowsPerStep,
+    ...(target.device === "cuda" && { stepTime: stepTime(compiled, training, target.gpu) }),
     fits,
     spec,
     sites: compiled.sites,
@@ -241,9 +290,12 @@ function describe(input: PlanInput, { spec, compiled, fits }: Candidate): Plan {
 }
 
 function notesOf({ settings: { training }, target: { device } }: PlanInput): string[] {
+  if (!training.optimizer.paged) return [];
   switch (device) {
     case "cpu":
-      return training.optimizer.paged ? ["training.optimizer.paged has no effect on a CPU"] : [];
+      return ["training.optimizer.paged has no effect on a CPU"];
+    case "cuda":
+      return ["training.optimizer.paged has no effect on a GPU yet"];
   }
 }
 

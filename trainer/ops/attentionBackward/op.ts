@@ -3,6 +3,7 @@
  * q, o, dO, dq [T, H·D] · k, v, dk, dv [T, G·D] · lse [T, H] · segmentStart i32[T].
  */
 import { defineOp } from "../../graph/op.ts";
+import { elementsOf } from "../../graph/tensor.ts";
 import { attentionAttributes } from "../attributes.ts";
 import { attentionSizes, stripRows, wordBytes } from "../scratch.ts";
 
@@ -32,5 +33,7 @@ export const attentionBackward = defineOp({
       const strips = [stripRows * keys, stripRows * keys, stripRows * keys, stripRows * width, stripRows * width];
       return { thread: wordBytes(...packed, ...strips, keys * width, keys * width), shared: wordBytes(4 * tokens) };
     },
+    /** A sum of each query and head. */
+    cuda: ({ lse }) => ({ thread: 0, shared: wordBytes(elementsOf(lse.shape)) }),
   },
 });

@@ -8,6 +8,7 @@ export const embed = defineOp({
   inputs: { ids: "i32[T]", weight: "dense[V,d]" },
   outputs: { y: "act[T,d]" },
   indices: [{ operand: "ids", below: "V" }],
+  sparse: { weight: "ids" },
   backward({ graph, operands: { ids }, gradient, accumulator }) {
     const dy = gradient("y");
     const weight = accumulator("weight");

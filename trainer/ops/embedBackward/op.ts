@@ -8,4 +8,5 @@ export const embedBackward = defineOp({
   accumulates: { dWeight: "sum[V,d]" },
   outputs: {},
   indices: [{ operand: "ids", below: "V" }],
+  sparse: { dWeight: "ids" },
 });

@@ -8,6 +8,7 @@ export const gatherRows = defineOp({
   inputs: { x: "act[T,d]", index: "i32[R]" },
   outputs: { y: "act[R,d]" },
   indices: [{ operand: "index", below: "T", skips: true }],
+  sparse: { x: "index" },
   backward({ graph, operands: { x, index }, gradient, wants, contribute }) {
     const dy = gradient("y");
     if (!dy || !wants("x")) return;

@@ -12,8 +12,9 @@ import { share, softcap } from "../attributes.ts";
 import { fill } from "../fill/op.ts";
 import { gradientScratch, productScratch, wordBytes } from "../scratch.ts";
 
-/** The chunk of the vocabulary. */
+/** The chunk of the vocabulary, and the rows of which the cuda kernels hold all logits. */
 const chunk = 1024;
+const cudaRows = 256;
 
 export const linearCrossEntropy = defineOp({
   name: "linearCrossEntropy",
@@ -51,6 +52,8 @@ export const linearCrossEntropy = defineOp({
       const products = moreScratch(productScratch(rows, width), productScratch(rows, chunk));
       return { ...moreScratch(products, dW ? gradientScratch : noScratch), shared };
     },
+    /** The logits of a block of rows. */
+    cuda: ({ h, w }) => ({ thread: 0, shared: wordBytes(Math.min(rowsOf(h), cudaRows) * (w.shape[0] ?? 0)) }),
   },
 });
 

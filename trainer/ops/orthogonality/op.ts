@@ -24,5 +24,8 @@ export const orthogonality = defineOp({
     orthogonalityBackward.node(graph, { x, dX: trained.gradient }, { ...attributes, weight });
   },
   flops: ({ x }, _cost) => 2 * elementsOf(x.shape) * Math.min(...x.shape),
-  scratch: { cpu: ({ x }, _cost, { columns }) => ({ thread: 0, shared: wordBytes((x.shape[columns] ?? 0) ** 2) }) },
+  scratch: {
+    cpu: ({ x }, _cost, { columns }) => ({ thread: 0, shared: wordBytes((x.shape[columns] ?? 0) ** 2) }),
+    cuda: ({ x }, _cost, { columns }) => ({ thread: 0, shared: wordBytes((x.shape[columns] ?? 0) ** 2) }),
+  },
 });

@@ -12,5 +12,8 @@ export const orthogonalityBackward = defineOp({
   outputs: {},
   attributes: { columns: axis, weight: real },
   flops: ({ x }) => 2 * 2 * elementsOf(x.shape) * Math.min(...x.shape),
-  scratch: { cpu: ({ x }, _cost, { columns }) => ({ thread: 0, shared: wordBytes((x.shape[columns] ?? 0) ** 2) }) },
+  scratch: {
+    cpu: ({ x }, _cost, { columns }) => ({ thread: 0, shared: wordBytes((x.shape[columns] ?? 0) ** 2) }),
+    cuda: ({ x }, _cost, { columns }) => ({ thread: 0, shared: wordBytes((x.shape[columns] ?? 0) ** 2) }),
+  },
 });

@@ -1,6 +1,6 @@
 /** The gradients of `prefixAttention`. The prefix's gradients, in F32, are summed over the tokens in order. */
 import { defineOp } from "../../graph/op.ts";
-import { widthOf } from "../../graph/tensor.ts";
+import { elementsOf, widthOf } from "../../graph/tensor.ts";
 import { attentionBackward } from "../attentionBackward/op.ts";
 import { attentionAttributes } from "../attributes.ts";
 import { wordBytes } from "../scratch.ts";
@@ -31,5 +31,6 @@ export const prefixAttentionBackward = defineOp({
       const rows = operands.prefixK.shape[0] ?? 0;
       return { thread: Math.max(thread, wordBytes(rows, rows)), shared };
     },
+    cuda: ({ lse }) => ({ thread: 0, shared: wordBytes(elementsOf(lse.shape)) }),
   },
 });

@@ -1,7 +1,7 @@
 /** total += Σ x². x of any shape · total F64[1]. */
 import { defineOp } from "../../graph/op.ts";
 import { rowsOf } from "../../graph/tensor.ts";
-import { wordBytes } from "../scratch.ts";
+import { elementwiseBlocks, wordBytes } from "../scratch.ts";
 
 export const sumSquares = defineOp({
   name: "sumSquares",
@@ -9,6 +9,10 @@ export const sumSquares = defineOp({
   inputs: { x: "dense[*]" },
   accumulates: { total: "f64[1]" },
   outputs: {},
-  /** One sum in double per row. */
-  scratch: { cpu: ({ x }) => ({ thread: 0, shared: wordBytes(2 * rowsOf(x)) }) },
+  scratch: {
+    /** One sum in double per row. */
+    cpu: ({ x }) => ({ thread: 0, shared: wordBytes(2 * rowsOf(x)) }),
+    /** One of each block: a quarter of an elementwise kernel's. */
+    cuda: ({ x }) => ({ thread: 0, shared: wordBytes(2 * Math.ceil(elementwiseBlocks(x) / 4)) }),
+  },
 });
