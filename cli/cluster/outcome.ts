@@ -1,7 +1,7 @@
 /** Reads the outcome of a cluster's job from its Adapter, and parses the decimals of Kubernetes objects into numbers. */
 import type { Results } from "../../operator/api/common.ts";
 import type { Adapter } from "../../operator/api/kinds.ts";
-import type { ExactMatch } from "../../trainer/contract/report.ts";
+import type { EvaluationFigures } from "../../trainer/contract/report.ts";
 import type { ExportResult, Outcome, TrainingResult } from "../ui/resultView.ts";
 
 /** `places`: labels and locations of the adapter and its exports. */
@@ -28,15 +28,23 @@ function trainingOf(results: Results): TrainingResult {
     evalRewardMargin: number(evalRewardMargin),
     tokensPerSecond: Number(tokensPerSecond),
     seconds: Number(seconds),
-    evaluationBefore: exactMatchOf(evaluation, evaluation?.before),
-    evaluationAfter: exactMatchOf(evaluation, evaluation?.after),
+    evaluationBefore: figuresOf(evaluation, "before"),
+    evaluationAfter: figuresOf(evaluation, "after"),
   };
 }
 
-function exactMatchOf(evaluation: Results["evaluation"], share: string | undefined): ExactMatch | undefined {
-  if (evaluation === undefined || share === undefined) return undefined;
-  const { examples = 0, majorityShare = "0" } = evaluation;
-  return { exactMatch: Number(share), examples, majorityShare: Number(majorityShare) };
+/** The figures of the base or of the adapter; undefined if there are none. */
+function figuresOf(evaluation: Results["evaluation"], when: "before" | "after"): EvaluationFigures | undefined {
+  const { examples = 0, majorityShare = "0", metrics = [], [when]: exactMatch } = evaluation ?? {};
+  const further = metrics.flatMap(({ metric, [when]: figure }) =>
+    figure === undefined ? [] : [[metric, Number(figure)] as const],
+  );
+  if (exactMatch === undefined && further.length === 0) return undefined;
+  return {
+    examples,
+    ...(exactMatch !== undefined && { exactMatch: Number(exactMatch), majorityShare: Number(majorityShare) }),
+    ...(further.length > 0 && { metrics: Object.fromEntries(further) }),
+  };
 }
 
 function exportsOf({ status }: Adapter): ExportResult[] {

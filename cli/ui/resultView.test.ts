@@ -29,6 +29,15 @@ test("the evaluation before and after is shown beside the majority baseline", ()
   assert.match(text, /before +after +majority baseline\n +exact match +49\.5 % +94\.1 % +50\.2 %\n +on 321/);
 });
 
+test("every metric has a line, and only an exact match has a majority baseline", () => {
+  const metrics = { Perplexity: 3.25, F1: 0.5 };
+  const shown = (figures: object) =>
+    outcomeLines({ ...outcome, training: { ...training, evaluationAfter: { examples: 321, ...figures } } }).join("\n");
+  const both = shown({ ...training.evaluationAfter, metrics });
+  assert.match(both, /before +after +majority baseline\n +exact match .*\n +perplexity +– +3\.250\n +F1 +– +50\.0 %\n/);
+  assert.match(shown({ metrics }), /before +after\n +perplexity +– +3\.250\n +F1 +– +50\.0 %\n +on 321/);
+});
+
 test("the result shows figures, the verified export and the paths of the files", () => {
   const text = outcomeLines(outcome).join("\n");
   assert.match(text, /steps +120 \(kept: step 100\) in 1 min 32 s, 6\.1 k tokens\/s\n/);

@@ -3,7 +3,8 @@
 import { formatBytes, formatCount, formatDuration, formatFigure, formatShare } from "../../terminal/format.ts";
 import { table } from "../../terminal/table.ts";
 import { counted } from "../../trainer/contract/counted.ts";
-import type { ExactMatch } from "../../trainer/contract/report.ts";
+import { type EvaluationFigures, figureOf } from "../../trainer/contract/report.ts";
+import { type TaskMetricName, taskMetricNames, taskMetrics } from "../../trainer/contract/taskMetrics.ts";
 
 export interface TrainingResult {
   readonly steps: number;
@@ -12,8 +13,8 @@ export interface TrainingResult {
   readonly evalLoss?: number | undefined;
   readonly evalRewardAccuracy?: number | undefined;
   readonly evalRewardMargin?: number | undefined;
-  readonly evaluationBefore?: ExactMatch | undefined;
-  readonly evaluationAfter?: ExactMatch | undefined;
+  readonly evaluationBefore?: EvaluationFigures | undefined;
+  readonly evaluationAfter?: EvaluationFigures | undefined;
   readonly trainableParameters: number;
   readonly totalParameters: number;
   readonly tokensPerSecond: number;
@@ -54,16 +55,24 @@ const indented = (lines: readonly string[]) => lines.map((line) => (line === "" 
 
 function evaluationTable({ evaluationBefore: before, evaluationAfter: after }: TrainingResult): string[] {
   if (after === undefined) return [];
-  const rows = [
-    ["", "before", "after", "majority baseline"],
-    [
-      "exact match",
-      before === undefined ? "–" : formatShare(before.exactMatch),
-      formatShare(after.exactMatch),
-      formatShare(after.majorityShare),
-    ],
+  const measured = taskMetricNames.filter((name) => figureOf(after, name) !== undefined);
+  const rows = measured.map((name) => [
+    taskMetrics[name].words,
+    taskFigure(name, before && figureOf(before, name)),
+    taskFigure(name, figureOf(after, name)),
+    ...(name === "ExactMatch" ? [taskFigure(name, after.majorityShare)] : []),
+  ]);
+  const baseline = measured.includes("ExactMatch") ? ["majority baseline"] : [];
+  return [
+    ...table([["", "before", "after", ...baseline], ...rows], [1, 2, 3]),
+    `on ${counted(after.examples, "held-out example")}`,
+    "",
   ];
-  return [...table(rows, [1, 2, 3]), `on ${counted(after.examples, "held-out example")}`, ""];
+}
+
+function taskFigure(name: TaskMetricName, figure: number | undefined): string {
+  if (figure === undefined) return "–";
+  return taskMetrics[name].range === "Share" ? formatShare(figure) : formatFigure(figure);
 }
 
 const memoryText = ({ measuredPeakBytes, predictedPeakBytes }: TrainingResult) =>

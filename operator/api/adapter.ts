@@ -7,6 +7,7 @@ import { exportList } from "../../trainer/contract/exports.ts";
 import { artifactsUri, modelUri } from "../../trainer/contract/locations.ts";
 import { distinct } from "../../trainer/contract/rules.ts";
 import { writtenShape } from "../../trainer/contract/setting.ts";
+import { evaluationSetup } from "../../trainer/contract/settings.ts";
 import {
   count,
   digest,
@@ -52,6 +53,9 @@ export const adapterSpec = z.strictObject({
       datasetDigest: digest,
       evaluationSetDigest: digest.optional(),
       validationDigest: digest.optional(),
+      evaluation: z.strictObject(writtenShape(evaluationSetup)).optional().meta({
+        description: "How metrics other than ExactMatch were measured; figures are compared only if it is the same.",
+      }),
       trainerImage: text(512),
       numericsVersion: count,
     })

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { decimal } from "../../trainer/contract/decimal.ts";
 import { digest } from "../../trainer/contract/digest.ts";
 import { distinct, entriesAtMost, type Rule, ruled } from "../../trainer/contract/rules.ts";
+import { furtherMetric } from "../../trainer/contract/taskMetrics.ts";
 import { affinity } from "./affinity.ts";
 import {
   annotationKeys,
@@ -265,12 +266,26 @@ export type ProgressStatus = z.infer<typeof progress>;
 
 const share = decimal("A share.", { min: 0, max: 1 });
 
-/** A task figure on held-out examples. */
+/** Task figures on held-out examples. */
 const evaluationResult = z.object({
   before: share.optional().meta({ description: "Exact match of the base model." }),
   after: share.optional().meta({ description: "Exact match with the adapter." }),
   majorityShare: share.optional().meta({ description: "Exact match of always giving the commonest answer." }),
   examples: count.optional(),
+  metrics: distinct(
+    z
+      .array(
+        z.object({
+          metric: furtherMetric.meta({ description: "Name of the metric." }),
+          before: figure.optional().meta({ description: "Its figure of the base model." }),
+          after: figure.optional().meta({ description: "Its figure with the adapter." }),
+        }),
+      )
+      .max(16),
+    "metric",
+  )
+    .optional()
+    .meta({ description: "The other metrics of spec.evaluation." }),
 });
 
 /** Measurements of a finished training. */

@@ -156,7 +156,7 @@ export const descriptions: Readonly<Record<string, string>> = {
   results: "Measurements of the finished training.",
   steps: "Number of optimiser steps.",
   bestStep: "The step whose weights were kept.",
-  "results.evaluation": "The task figure on held-out examples.",
+  "results.evaluation": "The task figures on held-out examples.",
   seconds: "Duration of the training in seconds.",
   resumes: "How often the training resumed from a checkpoint.",
   adapterDigest: "Digest of the adapter's manifest.",

@@ -3,6 +3,7 @@
  * with the old object or use the name. Every other rule is part of its schema (`trainer/contract/rules.ts`).
  */
 import type { CelRule } from "../../trainer/contract/rules.ts";
+import { furtherMetrics } from "../../trainer/contract/taskMetrics.ts";
 import type { KubeObject, Resource } from "../runtime/objects.ts";
 import { type AdapterSpec, type AdapterStatus, adapterSpec, adapterStatus } from "./adapter.ts";
 import type { CrdOptions } from "./crd.ts";
@@ -121,6 +122,14 @@ const adapterKind: CrdOptions = {
     conditionColumn("READY", "Ready"),
     { ...column("BEFORE", ".spec.results.evaluation.before", "Exact match of the base model."), ...wide },
     { ...column("AFTER", ".spec.results.evaluation.after", "Exact match with the adapter."), ...wide },
+    ...furtherMetrics.map((name) => ({
+      ...column(
+        name.toUpperCase(),
+        `.spec.results.evaluation.metrics[?(@.metric=="${name}")].after`,
+        `${name} with the adapter.`,
+      ),
+      ...wide,
+    })),
     { ...column("SOURCE", ".spec.source.uri", "Location of the weights."), ...wide },
     age,
   ],

@@ -4,12 +4,18 @@
  */
 import { z } from "zod";
 import { decimal } from "../../trainer/contract/decimal.ts";
-import { distinct, type Rule, ruled } from "../../trainer/contract/rules.ts";
+import { celList, distinct, type Rule, ruled } from "../../trainer/contract/rules.ts";
+import { type TaskMetricName, taskMetricNames, taskMetrics } from "../../trainer/contract/taskMetrics.ts";
 import { text } from "./common.ts";
 
-const gateMetrics = ["ExactMatch", "ValidationLoss"] as const;
-export type GateMetric = (typeof gateMetrics)[number];
-const metric = z.enum(gateMetrics);
+/** The figures that promotion can compare: the task metrics and the validation loss. */
+export const gateMetrics = {
+  ...taskMetrics,
+  ValidationLoss: { words: "validation loss", better: "Lower" },
+} as const;
+export type GateMetric = TaskMetricName | "ValidationLoss";
+const metric = z.enum([...taskMetricNames, "ValidationLoss"]);
+const metricNames = metric.options;
 
 interface RequirementLike {
   metric: GateMetric;
@@ -17,21 +23,28 @@ interface RequirementLike {
   atMost?: string | undefined;
 }
 
-/** Exact match is better when it is higher, a loss when it is lower. */
+const higher = metricNames.filter((name) => gateMetrics[name].better === "Higher");
+const lower = metricNames.filter((name) => gateMetrics[name].better === "Lower");
+
+/** A figure that should be high has a lowest value, one that should be low a highest one. */
 const boundFits: Rule<RequirementLike> = {
-  cel: "self.metric == 'ExactMatch' ? has(self.atLeast) && !has(self.atMost) : has(self.atMost) && !has(self.atLeast)",
+  cel: `self.metric in ${celList(higher)} ? has(self.atLeast) && !has(self.atMost) : has(self.atMost) && !has(self.atLeast)`,
   holds: ({ metric, atLeast, atMost }) =>
-    metric === "ExactMatch"
+    gateMetrics[metric].better === "Higher"
       ? atLeast !== undefined && atMost === undefined
       : atMost !== undefined && atLeast === undefined,
-  message: "ExactMatch needs atLeast, and ValidationLoss needs atMost",
+  message: `${listed(higher)} need atLeast; ${listed(lower)} need atMost`,
 };
+
+function listed(names: readonly string[]): string {
+  return `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}
 
 const requirement = ruled(
   z.strictObject({
     metric: metric.meta({ description: "The figure of the new Adapter." }),
-    atLeast: decimal("The lowest exact match.", { min: 0, max: 1 }).optional(),
-    atMost: decimal("The highest validation loss.", { exclusiveMin: 0 }).optional(),
+    atLeast: decimal("The lowest figure of a metric that is better when it is higher.", { min: 0, max: 1 }).optional(),
+    atMost: decimal("The highest figure of a metric that is better when it is lower.", { exclusiveMin: 0 }).optional(),
   }),
   boundFits,
 );
@@ -64,12 +77,12 @@ export const promotion = ruled(
     }),
     metric: metric.optional().meta({
       description:
-        "The figure that IfBetter compares, on the same held-out data. Default: ExactMatch if spec.evaluation is set, else ValidationLoss.",
+        "The figure that IfBetter compares, on the same held-out data. Default: the first of evaluation.metrics, else ValidationLoss.",
     }),
     minImprovement: decimal("IfBetter: the smallest improvement of the metric.", { min: 0 })
       .optional()
       .meta({ description: "IfBetter: the smallest improvement of the metric. Default 0: any improvement." }),
-    require: distinct(z.array(requirement).min(1).max(2), "metric")
+    require: distinct(z.array(requirement).min(1).max(metricNames.length), "metric")
       .optional()
       .meta({ description: "Bounds that a new Adapter must keep to be promoted by Automatic or IfBetter." }),
   }),
@@ -80,47 +93,45 @@ export type Promotion = z.infer<typeof promotion>;
 
 interface Promoted {
   dataset: { validation?: unknown };
-  evaluation?: unknown;
+  evaluation?: { metrics: readonly TaskMetricName[] } | undefined;
   promotion?: (PromotionLike & { require?: readonly RequirementLike[] | undefined }) | undefined;
 }
 
-const sourceOf = {
-  ExactMatch: {
-    cel: "has(self.evaluation)",
-    field: "spec.evaluation",
-    is: (spec: Promoted) => spec.evaluation !== undefined,
+/** A rule for every metric that promotion names; `cel` and `holds` are of one of them. */
+const everyMetric = (
+  cel: (one: string) => string,
+  holds: (one: GateMetric, spec: Promoted) => boolean,
+  message: string,
+): Rule<Promoted> => ({
+  cel:
+    `!has(self.promotion) || ((!has(self.promotion.metric) || ${cel("self.promotion.metric")}) && ` +
+    `(!has(self.promotion.require) || self.promotion.require.all(r, ${cel("r.metric")})))`,
+  holds: (spec) => {
+    const { metric, require = [] } = spec.promotion ?? {};
+    return [...(metric ? [metric] : []), ...require.map((one) => one.metric)].every((one) => holds(one, spec));
   },
-  ValidationLoss: {
-    cel: "has(self.dataset.validation)",
-    field: "dataset.validation",
-    is: ({ dataset }: Promoted) => dataset.validation !== undefined,
-  },
-} as const;
-
-/** A figure that is compared must be measured. */
-function measured(metric: GateMetric): Rule<Promoted> {
-  const { cel, field, is } = sourceOf[metric];
-  return {
-    cel:
-      `!has(self.promotion) || ${cel} || ((!has(self.promotion.metric) || self.promotion.metric != '${metric}') && ` +
-      `(!has(self.promotion.require) || self.promotion.require.all(one, one.metric != '${metric}')))`,
-    holds: (spec) =>
-      is(spec) ||
-      (spec.promotion?.metric !== metric && spec.promotion?.require?.some((one) => one.metric === metric) !== true),
-    message: `promotion by ${metric} needs ${field}`,
-    fieldPath: ".promotion",
-  };
-}
+  message,
+  fieldPath: ".promotion",
+});
 
 /** Rules of a FineTuneJob's spec. */
 export const promotionRules: readonly Rule<Promoted>[] = [
-  ...gateMetrics.map(measured),
+  everyMetric(
+    (one) => `(${one} == 'ValidationLoss' || (has(self.evaluation) && ${one} in self.evaluation.metrics))`,
+    (one, { evaluation }) => one === "ValidationLoss" || evaluation?.metrics.includes(one) === true,
+    "promotion by a metric of the evaluation needs spec.evaluation, with that metric among its metrics",
+  ),
+  everyMetric(
+    (one) => `(${one} != 'ValidationLoss' || has(self.dataset.validation))`,
+    (one, { dataset }) => one !== "ValidationLoss" || dataset.validation !== undefined,
+    "promotion by ValidationLoss needs dataset.validation",
+  ),
   {
     cel:
       "!has(self.promotion) || !has(self.promotion.policy) || self.promotion.policy != 'IfBetter' || " +
       "has(self.evaluation) || has(self.dataset.validation)",
     holds: (spec) =>
-      spec.promotion?.policy !== "IfBetter" || sourceOf.ExactMatch.is(spec) || sourceOf.ValidationLoss.is(spec),
+      spec.promotion?.policy !== "IfBetter" || spec.evaluation !== undefined || spec.dataset.validation !== undefined,
     message: "policy: IfBetter needs held-out data: set spec.evaluation or dataset.validation",
     fieldPath: ".promotion.policy",
   },

@@ -62,10 +62,10 @@ function adapterElsewhere(world: Readable, { metadata, spec }: Adapter): Decisio
 
 /** Promotes the Adapter of the wanted settings, unless the policy keeps the promoted one. */
 function gated(world: Readable, candidate: Adapter): Decision {
-  const { promotion } = world.wanted.spec;
+  const { promotion, evaluation } = world.wanted.spec;
   const promoted = promotedOf(world);
   if (!isGated(world.wanted.spec) || promotion === undefined || promoted === candidate) return settle(world, candidate);
-  const answer = gate({ candidate, promoted }, promotion);
+  const answer = gate({ candidate, promoted }, { promotion, evaluation });
   return answer.kind === "Passed"
     ? settle(world, candidate, { afterExports: true })
     : keep(world, { candidate, promoted }, answer);

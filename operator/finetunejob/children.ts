@@ -4,6 +4,7 @@ import { hashVersion, validationLossDigest } from "../../trainer/contract/hashes
 import { inputLocations, locationsOf, remoteScheme } from "../../trainer/contract/locations.ts";
 import { effectiveMethod, resultOf } from "../../trainer/contract/methods/index.ts";
 import { applied } from "../../trainer/contract/setting.ts";
+import type { TrainingSpec } from "../../trainer/contract/settings.ts";
 import { prepareFile } from "../../trainer/contract/stageFiles.ts";
 import { storeLayout } from "../../trainer/contract/storeLayout.ts";
 import { trainingPart, withDefaults } from "../../trainer/contract/writtenOut.ts";
@@ -175,6 +176,7 @@ export function adapterOf(
         ...(validationDigest === undefined
           ? {}
           : { validationDigest: validationLossDigest(settings, validationDigest) }),
+        ...evaluationSetupOf(settings),
         trainerImage,
         numericsVersion: results.numericsVersion,
       },
@@ -183,6 +185,15 @@ export function adapterOf(
       execution: adapterExecution(spec),
       exports: spec.adapter?.exports ?? [],
     },
+  };
+}
+
+/** How the metrics were measured, if others than ExactMatch were; `settings` have their defaults. */
+function evaluationSetupOf({ evaluation }: TrainingSpec): Pick<AdapterSpec["provenance"], "evaluation"> {
+  if (evaluation === undefined || evaluation.metrics.every((name) => name === "ExactMatch")) return {};
+  const { maxNewTokens, pattern } = evaluation;
+  return {
+    evaluation: { ...(maxNewTokens !== undefined && { maxNewTokens }), ...(pattern !== undefined && { pattern }) },
   };
 }
 

@@ -1,6 +1,8 @@
 /** The gate of promotion as a table, and the steps of a FineTuneJob around it. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { FurtherMetric, TaskMetricName } from "../../trainer/contract/taskMetrics.ts";
+import type { Results } from "../api/common.ts";
 import type { FineTuneJobSpec } from "../api/fineTuneJob.ts";
 import type { Adapter } from "../api/kinds.ts";
 import type { Promotion } from "../api/promotion.ts";
@@ -12,6 +14,8 @@ import type { World } from "./world.ts";
 
 interface Figures {
   after?: string;
+  metrics?: NonNullable<NonNullable<Results["evaluation"]>["metrics"]>;
+  setup?: { maxNewTokens: number; pattern?: string };
   evalLoss?: string;
   test?: string;
   validation?: string;
@@ -22,7 +26,7 @@ const digest = (of: string) => `sha256:${Buffer.from(of).toString("hex").padEnd(
 /** An Adapter of the same test and validation data, unless `figures` name others. */
 function measured(
   rank: number,
-  { after, evalLoss, test = "t", validation = "v" }: Figures,
+  { after, metrics, setup, evalLoss, test = "t", validation = "v" }: Figures,
   promotedAt?: string,
 ): Adapter {
   const job = aPinnedJob(aSpec({ method: { lora: { rank } } }));
@@ -32,9 +36,12 @@ function measured(
     ...adapter.spec.provenance,
     ...(test === "" ? {} : { evaluationSetDigest: digest(test) }),
     ...(validation === "" ? {} : { validationDigest: digest(validation) }),
+    ...(setup && { evaluation: setup }),
   };
   const figures = {
-    ...(after === undefined ? {} : { evaluation: { after, examples: 100 } }),
+    ...((after ?? metrics) && {
+      evaluation: { ...(after !== undefined && { after }), examples: 100, ...(metrics && { metrics }) },
+    }),
     ...(evalLoss === undefined ? {} : { evalLoss }),
   };
   return { ...adapter, spec: { ...adapter.spec, provenance, results: { ...results, ...figures } } };
@@ -42,6 +49,8 @@ function measured(
 
 interface Case {
   name: string;
+  /** The metrics of spec.evaluation. Absent: without an evaluation. */
+  metrics?: TaskMetricName[];
   promotion: Promotion;
   is: Figures;
   was?: Figures;
@@ -50,12 +59,87 @@ interface Case {
 }
 
 const better = { policy: "IfBetter" } as const;
+const byMatch = { ...better, metric: "ExactMatch" } as const;
 const byLoss = { ...better, metric: "ValidationLoss" } as const;
 const atLeast = (bound: string) => [{ metric: "ExactMatch" as const, atLeast: bound }];
 
+/** Figures of one other metric, measured with the same settings unless `setup` names others. */
+const scored = (metric: FurtherMetric, after: string, setup: Figures["setup"] = { maxNewTokens: 16 }): Figures => ({
+  metrics: [{ metric, after }],
+  setup,
+});
+
 const cases: readonly Case[] = [
   {
+    name: "the first of the evaluation's metrics is compared: a higher F1 is better",
+    promotion: better,
+    metrics: ["F1", "ExactMatch"],
+    is: { ...scored("F1", "0.7"), after: "0.1" },
+    was: { ...scored("F1", "0.6"), after: "0.2" },
+    answer: "Passed",
+    says: /F1 0\.7, \S+ 0\.6/,
+  },
+  {
+    name: "a lower perplexity is better",
+    promotion: { ...better, metric: "Perplexity", minImprovement: "0.5" },
+    metrics: ["ExactMatch", "Perplexity"],
+    is: scored("Perplexity", "2.5"),
+    was: scored("Perplexity", "3"),
+    answer: "Passed",
+  },
+  {
+    name: "a higher perplexity is not better",
+    promotion: { ...better, metric: "Perplexity" },
+    metrics: ["Perplexity"],
+    is: scored("Perplexity", "3.1"),
+    was: scored("Perplexity", "3"),
+    answer: "NotBetter",
+  },
+  {
+    name: "a perplexity above its bound is not promoted",
+    promotion: { require: [{ metric: "Perplexity", atMost: "3" }] },
+    metrics: ["Perplexity"],
+    is: scored("Perplexity", "3.1"),
+    answer: "RequirementNotMet",
+    says: /perplexity 3\.1, must be at most 3/,
+  },
+  {
+    name: "a share of valid JSON at its bound is promoted",
+    promotion: { require: [{ metric: "ValidJson", atLeast: "0.99" }] },
+    metrics: ["ValidJson"],
+    is: scored("ValidJson", "0.99"),
+    answer: "Passed",
+  },
+  {
+    name: "shares of another pattern cannot be compared",
+    promotion: better,
+    metrics: ["Pattern"],
+    is: scored("Pattern", "0.9", { maxNewTokens: 16, pattern: "^a" }),
+    was: scored("Pattern", "0.8", { maxNewTokens: 16, pattern: "^b" }),
+    answer: "NotComparable",
+    says: /its evaluation\.pattern differs/,
+  },
+  {
+    name: "figures of answers of another length cannot be compared",
+    promotion: better,
+    metrics: ["RougeL"],
+    is: scored("RougeL", "0.9", { maxNewTokens: 32 }),
+    was: scored("RougeL", "0.8"),
+    answer: "NotComparable",
+    says: /its evaluation\.maxNewTokens differs/,
+  },
+  {
+    name: "a promoted Adapter without the metric cannot be compared",
+    promotion: better,
+    metrics: ["F1"],
+    is: scored("F1", "0.9"),
+    was: { after: "0.9", setup: { maxNewTokens: 16 } },
+    answer: "NotComparable",
+    says: /has no F1/,
+  },
+  {
     name: "a higher exact match is better",
+    metrics: ["ExactMatch"],
     promotion: better,
     is: { after: "0.95" },
     was: { after: "0.9" },
@@ -63,6 +147,7 @@ const cases: readonly Case[] = [
   },
   {
     name: "a lower exact match is not better, and the message has both figures",
+    metrics: ["ExactMatch"],
     promotion: better,
     is: { after: "0.8" },
     was: { after: "0.9" },
@@ -71,6 +156,7 @@ const cases: readonly Case[] = [
   },
   {
     name: "an equal exact match is not better",
+    metrics: ["ExactMatch"],
     promotion: better,
     is: { after: "0.9" },
     was: { after: "0.9" },
@@ -99,6 +185,7 @@ const cases: readonly Case[] = [
   },
   {
     name: "an improvement of exactly minImprovement is enough",
+    metrics: ["ExactMatch"],
     promotion: { ...better, minImprovement: "0.05" },
     is: { after: "0.95" },
     was: { after: "0.9" },
@@ -106,6 +193,7 @@ const cases: readonly Case[] = [
   },
   {
     name: "an improvement below minImprovement is not enough",
+    metrics: ["ExactMatch"],
     promotion: { ...better, minImprovement: "0.06" },
     is: { after: "0.95" },
     was: { after: "0.9" },
@@ -114,12 +202,14 @@ const cases: readonly Case[] = [
   },
   {
     name: "the first Adapter has nothing to be compared with",
+    metrics: ["ExactMatch"],
     promotion: better,
     is: { after: "0.1" },
     answer: "Passed",
   },
   {
     name: "other test data cannot be compared",
+    metrics: ["ExactMatch"],
     promotion: better,
     is: { after: "0.95", test: "new" },
     was: { after: "0.9" },
@@ -151,6 +241,7 @@ const cases: readonly Case[] = [
   },
   {
     name: "a promoted Adapter that was never evaluated cannot be compared",
+    metrics: ["ExactMatch"],
     promotion: better,
     is: { after: "0.95" },
     was: { evalLoss: "0.3" },
@@ -159,6 +250,7 @@ const cases: readonly Case[] = [
   },
   {
     name: "a required figure that is reached passes",
+    metrics: ["ExactMatch"],
     promotion: { require: atLeast("0.9") },
     is: { after: "0.9" },
     was: { after: "0.99" },
@@ -166,6 +258,7 @@ const cases: readonly Case[] = [
   },
   {
     name: "a required figure that is not reached keeps the promoted Adapter, although it is better",
+    metrics: ["ExactMatch"],
     promotion: { ...better, require: atLeast("0.9") },
     is: { after: "0.8" },
     was: { after: "0.7" },
@@ -188,6 +281,7 @@ const cases: readonly Case[] = [
   },
   {
     name: "Manual waits for a person, however good the Adapter is",
+    metrics: ["ExactMatch"],
     promotion: { policy: "Manual" },
     is: { after: "1" },
     was: { after: "0.1" },
@@ -207,7 +301,7 @@ function trained(training: FineTuneJobSpec["training"], rank: number, evalLoss: 
 
 describe("validation losses", () => {
   const answer = (is: FineTuneJobSpec["training"], was: FineTuneJobSpec["training"]) => {
-    const made = gate({ candidate: trained(is, 4, "0.2"), promoted: trained(was, 8, "0.3") }, byLoss);
+    const made = gate({ candidate: trained(is, 4, "0.2"), promoted: trained(was, 8, "0.3") }, { promotion: byLoss });
     return made.kind === "Kept" ? made.reason : made.kind;
   };
   const kto = { type: "KTO", beta: "0.1" } as const;
@@ -235,9 +329,10 @@ describe("validation losses", () => {
   });
 });
 
-for (const { name, promotion, is, was, answer, says = /./ } of cases) {
+for (const { name, promotion, metrics, is, was, answer, says = /./ } of cases) {
   test(name, () => {
-    const made = gate({ candidate: measured(4, is), promoted: was && measured(8, was) }, promotion);
+    const evaluation = metrics && { test: { uri: "pvc://inputs/test.jsonl" }, metrics };
+    const made = gate({ candidate: measured(4, is), promoted: was && measured(8, was) }, { promotion, evaluation });
     assert.equal(made.kind === "Passed" ? "Passed" : made.reason, answer);
     assert.match(made.message, says);
   });
@@ -257,7 +352,7 @@ describe("a FineTuneJob with a policy", () => {
   }
 
   test("a candidate that is not better is a settled end: Ready, no action, the earlier Adapter stays promoted", () => {
-    const decision = decide(world([promoted, candidate], better));
+    const decision = decide(world([promoted, candidate], byMatch));
     assert.deepEqual(actions(decision), []);
     assert.equal(decision.status.promotedAdapterRef?.name, promoted.metadata.name);
     assert.deepEqual([decision.status.state, ready(decision)?.status], ["NotPromoted", "True"]);
@@ -266,7 +361,7 @@ describe("a FineTuneJob with a policy", () => {
   });
 
   test("a better candidate is exported first; the pointer moves when its exports are ready", () => {
-    const first = decide(world([promoted, good], better, "merged"));
+    const first = decide(world([promoted, good], byMatch, "merged"));
     assert.deepEqual(actions(first), ["updateAdapter"]);
     assert.equal(first.status.promotedAdapterRef?.name, promoted.metadata.name);
     const ofJob = { "luthier.dev/job-exports": "merged" };
@@ -276,9 +371,9 @@ describe("a FineTuneJob with a policy", () => {
       spec: { ...good.spec, exports: [{ name: "merged", merged: {} }] },
     };
     const unready: Adapter = { ...exported, status: { observedGeneration: 1, conditions: [] } };
-    const then = decide(world([promoted, unready], better, "merged"));
+    const then = decide(world([promoted, unready], byMatch, "merged"));
     assert.deepEqual([actions(then), then.status.promotedAdapterRef?.name], [[], promoted.metadata.name]);
-    const last = decide(world([promoted, exported], better, "merged"));
+    const last = decide(world([promoted, exported], byMatch, "merged"));
     assert.deepEqual([actions(last), last.status.promotedAdapterRef?.name], [["promote"], good.metadata.name]);
   });
 
@@ -294,7 +389,7 @@ describe("a FineTuneJob with a policy", () => {
   });
 
   test("a promoted Adapter that is chosen by name is promoted, whatever the policy, and stays so when the name is removed", () => {
-    const chosen = decide(world([promoted, candidate], { ...better, adapterRef: { name: candidate.metadata.name } }));
+    const chosen = decide(world([promoted, candidate], { ...byMatch, adapterRef: { name: candidate.metadata.name } }));
     assert.equal(chosen.status.promotedAdapterRef?.name, candidate.metadata.name);
     const now = {
       ...candidate,
@@ -303,14 +398,14 @@ describe("a FineTuneJob with a policy", () => {
         annotations: { ...candidate.metadata.annotations, "luthier.dev/promoted-at": "2026-01-02T00:00:00Z" },
       },
     };
-    const before = world([promoted, now], better);
+    const before = world([promoted, now], byMatch);
     const job = { ...before.job, status: { promotedAdapterRef: { name: now.metadata.name } } };
     const after = decide({ ...before, job });
     assert.deepEqual([after.status.state, after.status.promotedAdapterRef?.name], ["Ready", now.metadata.name]);
   });
 
   test("after a loss of the status the Adapter that was promoted last is compared", () => {
-    const lost = world([promoted, candidate], better);
+    const lost = world([promoted, candidate], byMatch);
     const decision = decide({ ...lost, job: { ...lost.job, status: {} } });
     assert.deepEqual(
       [decision.status.state, decision.status.promotedAdapterRef?.name],
@@ -321,7 +416,7 @@ describe("a FineTuneJob with a policy", () => {
   test("a finished run becomes an Adapter without exports and without a promotion", () => {
     const decision = decide(
       withRun(({ run, job, wanted }) => {
-        const spec = { ...job.spec, promotion: better, adapter: { exports: [{ name: "merged", merged: {} }] } };
+        const spec = { ...job.spec, promotion: byMatch, adapter: { exports: [{ name: "merged", merged: {} }] } };
         assert.ok("spec" in wanted);
         return { run: succeeded(run!), job: { ...job, spec }, wanted: { ...wanted, spec } };
       }),

@@ -5,8 +5,9 @@
  * for the validation loss also differs if the objective or the label smoothing does, since losses then have other units.
  */
 import type { Results } from "../api/common.ts";
+import type { FineTuneJobSpec } from "../api/fineTuneJob.ts";
 import type { Adapter } from "../api/kinds.ts";
-import type { GateMetric, Promotion } from "../api/promotion.ts";
+import { type GateMetric, gateMetrics, type Promotion } from "../api/promotion.ts";
 
 export type GateAnswer =
   | { kind: "Passed"; message: string }
@@ -20,13 +21,19 @@ export type GateAnswer =
 export const isGated = ({ promotion }: { promotion?: Promotion | undefined }) =>
   promotion !== undefined && ((promotion.policy ?? "Automatic") !== "Automatic" || promotion.require !== undefined);
 
+/** The members of a spec that the gate reads. */
+interface Gated {
+  promotion: Promotion;
+  evaluation?: FineTuneJobSpec["evaluation"];
+}
+
 interface Candidates {
   candidate: Adapter;
   /** The promoted Adapter, if there is one. */
   promoted: Adapter | undefined;
 }
 
-export function gate({ candidate, promoted }: Candidates, promotion: Promotion): GateAnswer {
+export function gate({ candidate, promoted }: Candidates, { promotion, evaluation }: Gated): GateAnswer {
   const { policy = "Automatic" } = promotion;
   const { name } = candidate.metadata;
   if (policy === "Manual") {
@@ -37,7 +44,8 @@ export function gate({ candidate, promoted }: Candidates, promotion: Promotion):
   if (unmet !== undefined) return { kind: "Kept", reason: "RequirementNotMet", message: `${unmet} ${byHand(name)}` };
   if (policy === "Automatic" || promoted === undefined)
     return { kind: "Passed", message: `Adapter ${name} meets the requirements.` };
-  return compare({ candidate, promoted }, promotion);
+  const { minImprovement = "0", metric = evaluation?.metrics[0] ?? "ValidationLoss" } = promotion;
+  return compare({ candidate, promoted }, metric, minImprovement);
 }
 
 const byHand = (name: string) => `To promote it anyway, set spec.promotion.adapterRef.name: ${name}.`;
@@ -46,7 +54,7 @@ function firstUnmet({ metadata, spec }: Adapter, { require = [] }: Promotion): s
   for (const { metric, atLeast, atMost } of require) {
     const figure = figureOf(metric, spec.results);
     const wanted = atLeast === undefined ? `at most ${atMost}` : `at least ${atLeast}`;
-    const is = `Adapter ${metadata.name} does not meet spec.promotion.require: ${words[metric]}`;
+    const is = `Adapter ${metadata.name} does not meet spec.promotion.require: ${gateMetrics[metric].words}`;
     if (figure === undefined) return `${is} was not measured, and must be ${wanted}.`;
     const met = atLeast === undefined ? figure <= Number(atMost) : figure >= Number(atLeast);
     if (!met) return `${is} ${figure}, must be ${wanted}.`;
@@ -54,20 +62,22 @@ function firstUnmet({ metadata, spec }: Adapter, { require = [] }: Promotion): s
   return undefined;
 }
 
-function compare({ candidate, promoted }: { candidate: Adapter; promoted: Adapter }, promotion: Promotion): GateAnswer {
-  const metric =
-    promotion.metric ?? (candidate.spec.results?.evaluation === undefined ? "ValidationLoss" : "ExactMatch");
+function compare(
+  { candidate, promoted }: { candidate: Adapter; promoted: Adapter },
+  metric: GateMetric,
+  minImprovement: string,
+): GateAnswer {
+  const { words, better } = gateMetrics[metric];
   const [name, other] = [candidate.metadata.name, promoted.metadata.name];
   const [is, was] = [figureOf(metric, candidate.spec.results), figureOf(metric, promoted.spec.results)];
   const difference = differenceOf(metric, candidate, promoted);
   if (difference !== undefined || is === undefined || was === undefined) {
-    const cause = difference ?? `${is === undefined ? name : other} has no ${words[metric]}`;
+    const cause = difference ?? `${is === undefined ? name : other} has no ${words}`;
     const message = `Adapter ${name} cannot be compared with the promoted ${other}: ${cause}. ${byHand(name)}`;
     return { kind: "Kept", reason: "NotComparable", message };
   }
-  const improvement = (metric === "ExactMatch" ? is - was : was - is) + rounding;
-  const { minImprovement = "0" } = promotion;
-  const figures = `${words[metric]} ${is}, ${other} ${was}`;
+  const improvement = (better === "Higher" ? is - was : was - is) + rounding;
+  const figures = `${words} ${is}, ${other} ${was}`;
   if (improvement > 2 * rounding && improvement >= Number(minImprovement))
     return { kind: "Passed", message: `Adapter ${name} is better than ${other}: ${figures}.` };
   const least = Number(minImprovement) > 0 ? ` (minImprovement ${minImprovement})` : "";
@@ -78,24 +88,39 @@ function compare({ candidate, promoted }: { candidate: Adapter; promoted: Adapte
 /** Figures have four digits: 0.95 − 0.9 is an improvement of 0.05, although the doubles' difference is a little less. */
 const rounding = 1e-9;
 
-const words: Readonly<Record<GateMetric, string>> = { ExactMatch: "exact match", ValidationLoss: "validation loss" };
-
 /** A figure of the results; undefined if it was not measured. */
 function figureOf(metric: GateMetric, results: Results | undefined): number | undefined {
-  const text = metric === "ExactMatch" ? results?.evaluation?.after : results?.evalLoss;
+  const text = textOf(metric, results);
   const value = text === undefined ? Number.NaN : Number(text);
   return Number.isFinite(value) ? value : undefined;
 }
 
-/** The difference of the held-out data or of the loss; undefined if they are the same. */
+function textOf(metric: GateMetric, results: Results | undefined): string | undefined {
+  switch (metric) {
+    case "ValidationLoss":
+      return results?.evalLoss;
+    case "ExactMatch":
+      return results?.evaluation?.after;
+    default:
+      return results?.evaluation?.metrics?.find((one) => one.metric === metric)?.after;
+  }
+}
+
+/** The difference of the held-out data, the loss or the measurement; undefined if they are the same. */
 function differenceOf(metric: GateMetric, candidate: Adapter, promoted: Adapter): string | undefined {
-  const member = metric === "ExactMatch" ? "evaluationSetDigest" : "validationDigest";
-  const [is, was] = [candidate.spec.provenance[member], promoted.spec.provenance[member]];
-  const data = metric === "ExactMatch" ? "test data" : "validation data";
-  if (is === undefined || was === undefined)
-    return `${is === undefined ? candidate.metadata.name : promoted.metadata.name} does not record its ${data}`;
-  if (is === was) return undefined;
-  return metric === "ExactMatch"
-    ? "its test data, chat template or tokenizer differ"
-    : "its validation data, chat template, tokenizer, training.objective or training.labelSmoothing differ";
+  const ofTest = metric !== "ValidationLoss";
+  const member = ofTest ? "evaluationSetDigest" : "validationDigest";
+  const [is, was] = [candidate.spec.provenance, promoted.spec.provenance];
+  const data = ofTest ? "test data" : "validation data";
+  if (is[member] === undefined || was[member] === undefined)
+    return `${is[member] === undefined ? candidate.metadata.name : promoted.metadata.name} does not record its ${data}`;
+  if (is[member] !== was[member])
+    return ofTest
+      ? "its test data, chat template or tokenizer differ"
+      : "its validation data, chat template, tokenizer, training.objective or training.labelSmoothing differ";
+  if (!ofTest || metric === "ExactMatch") return undefined;
+  if (is.evaluation?.maxNewTokens !== was.evaluation?.maxNewTokens) return "its evaluation.maxNewTokens differs";
+  return metric === "Pattern" && is.evaluation?.pattern !== was.evaluation?.pattern
+    ? "its evaluation.pattern differs"
+    : undefined;
 }

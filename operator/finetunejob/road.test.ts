@@ -106,7 +106,7 @@ const worlds: Record<string, World[]> = {
   promoteKnown: [
     ...settled.map((one) => wanting(aSpec(), { adapters: [one] })),
     wanting(aSpec({ artifacts: { uri: "pvc://other" } }), { adapters: [adapter] }),
-    gatedBy({ policy: "IfBetter" }, { evaluationSetDigest: "the same" }),
+    gatedBy({ policy: "IfBetter", metric: "ExactMatch" }, { evaluationSetDigest: "the same" }),
     gatedBy({ policy: "IfBetter" }, {}),
     gatedBy({ require: [{ metric: "ExactMatch", atLeast: "1" }] }),
     gatedBy({ policy: "Manual" }),

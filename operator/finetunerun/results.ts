@@ -1,5 +1,6 @@
 /** Converts a training's report to the API's results. Pure. It ignores figures that do not belong to this run. */
-import type { Envelope, ExactMatch, TrainFigures } from "../../trainer/contract/report.ts";
+import type { Envelope, EvaluationFigures, TrainFigures } from "../../trainer/contract/report.ts";
+import { furtherMetrics } from "../../trainer/contract/taskMetrics.ts";
 import type { ProgressStatus, Results } from "../api/common.ts";
 import { figureText } from "../jobs/progress.ts";
 import { timestamp } from "../runtime/clock.ts";
@@ -52,13 +53,28 @@ export function finalProgress(results: Results, now: Date): ProgressStatus {
   };
 }
 
-function evaluationOf(before: ExactMatch | undefined, after: ExactMatch | undefined): Results["evaluation"] {
+function evaluationOf(
+  before: EvaluationFigures | undefined,
+  after: EvaluationFigures | undefined,
+): Results["evaluation"] {
   const any = after ?? before;
   if (any === undefined) return undefined;
+  const metrics = furtherMetrics.flatMap((metric) => {
+    const [was, is] = [before?.metrics?.[metric], after?.metrics?.[metric]];
+    return was === undefined && is === undefined ? [] : [{ metric, ...figures({ before: was, after: is }) }];
+  });
   return {
-    ...(before === undefined ? {} : { before: figureText(before.exactMatch) }),
-    ...(after === undefined ? {} : { after: figureText(after.exactMatch) }),
-    majorityShare: figureText(any.majorityShare),
+    ...figures({ before: before?.exactMatch, after: after?.exactMatch, majorityShare: any.majorityShare }),
     examples: any.examples,
+    ...(metrics.length === 0 ? {} : { metrics }),
   };
+}
+
+/** Those of the figures that were measured. */
+function figures<Name extends string>(
+  given: Readonly<Record<Name, number | undefined>>,
+): Partial<Record<Name, string>> {
+  const texts: Partial<Record<Name, string>> = {};
+  for (const name in given) if (given[name] !== undefined) texts[name] = figureText(given[name]);
+  return texts;
 }

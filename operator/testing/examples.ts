@@ -500,7 +500,7 @@ export const wrongSpecs: readonly WrongSpec[] = [
         "a required exact match without an evaluation",
         { require: [{ metric: "ExactMatch", atLeast: "0.9" }] },
         "",
-        "promotion by ExactMatch needs spec.evaluation",
+        "promotion by a metric of the evaluation needs spec.evaluation",
       ],
       [
         "a required loss without validation data",
@@ -512,7 +512,7 @@ export const wrongSpecs: readonly WrongSpec[] = [
         "an exact match with an upper bound",
         { require: [{ metric: "ExactMatch", atMost: "0.9" }] },
         "require[0]",
-        "ExactMatch needs atLeast, and ValidationLoss needs atMost",
+        "ExactMatch, TokenAccuracy, F1, RougeL, ValidJson and Pattern need atLeast; Perplexity and ValidationLoss need atMost",
       ],
       [
         "an exact match above 1",
@@ -527,6 +527,51 @@ export const wrongSpecs: readonly WrongSpec[] = [
     field: field === "" ? "spec.promotion" : `spec.promotion.${field}`,
     message,
   })),
+  ...(
+    [
+      [
+        "Pattern without a pattern",
+        { metrics: ["Pattern"] },
+        ".pattern",
+        "the metric Pattern needs evaluation.pattern",
+      ],
+      ["a pattern that no metric reads", { pattern: "^a" }, ".pattern", "pattern is only read by that metric"],
+      [
+        "a pattern that is no regular expression",
+        { metrics: ["Pattern"], pattern: "(" },
+        ".pattern",
+        "must be a regular expression in the syntax of RE2",
+      ],
+      [
+        "a pattern with look-around",
+        { metrics: ["Pattern"], pattern: "(?=a)" },
+        ".pattern",
+        "must be a regular expression in the syntax of RE2",
+      ],
+      ["a metric twice", { metrics: ["F1", "F1"] }, ".metrics[1]", undefined],
+      ["an unknown metric", { metrics: ["Bleu"] }, ".metrics[0]", undefined],
+    ] as const
+  ).map(([name, change, field, message]) => ({
+    name: `evaluation: ${name}`,
+    wrong: { evaluation: { ...evaluation, ...change } },
+    field: `spec.evaluation${field}`,
+    ...(message === undefined ? {} : { message }),
+  })),
+  {
+    name: "promotion by a metric that is not measured",
+    wrong: { evaluation, promotion: { policy: "IfBetter", metric: "Perplexity" } },
+    field: "spec.promotion",
+    message: "promotion by a metric of the evaluation needs spec.evaluation, with that metric among its metrics",
+  },
+  {
+    name: "a perplexity with a lower bound",
+    wrong: {
+      evaluation: { ...evaluation, metrics: ["Perplexity"] },
+      promotion: { require: [{ metric: "Perplexity", atLeast: "1" }] },
+    },
+    field: "spec.promotion.require[0]",
+    message: "Perplexity and ValidationLoss need atMost",
+  },
   {
     name: "promotion by the validation loss without validation data",
     wrong: { evaluation, promotion: { policy: "IfBetter", metric: "ValidationLoss" } },
@@ -606,6 +651,25 @@ export const rightSpecs: readonly { name: string; right: Record<string, unknown>
         resourceClaims: [{ name: "nic", resourceClaimTemplateName: "nic" }],
       }),
       helpers: { queue: { name: "helpers" } },
+    },
+  },
+  {
+    name: "every metric of an evaluation, and bounds of some",
+    right: {
+      evaluation: {
+        ...evaluation,
+        metrics: ["RougeL", "ExactMatch", "TokenAccuracy", "Perplexity", "F1", "ValidJson", "Pattern"],
+        maxNewTokens: 128,
+        pattern: "^\\{.*\\}$",
+      },
+      promotion: {
+        policy: "IfBetter",
+        require: [
+          { metric: "Perplexity", atMost: "4.5" },
+          { metric: "ValidJson", atLeast: "0.99" },
+          { metric: "Pattern", atLeast: "1" },
+        ],
+      },
     },
   },
   { name: "promotion by a person", right: { promotion: { policy: "Manual" } } },

@@ -70,10 +70,7 @@ export type TrainingSettings = Omit<
 };
 export type OptimizerSettings = TrainingValues["optimizer"];
 
-export interface EvaluationSettings {
-  test: DataFile;
-  maxNewTokens: number;
-}
+export type EvaluationSettings = ValuesOf<typeof evaluationTable> & { readonly test: DataFile };
 
 export type QuantizationSettings = ValuesOf<typeof quantizationTable>;
 

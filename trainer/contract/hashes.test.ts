@@ -181,6 +181,21 @@ test("the hashes of weighted sources and of columns do not change", () => {
   assert.equal(specHash(mixed), "ef73ceddc743c573fa2be17d3445b646d58de56c9a70119764368ad06b27eada");
 });
 
+test("metrics other than ExactMatch alone and their pattern make another run of the same inputs, in any order", () => {
+  const measured = (metrics: NonNullable<TrainingSpec["evaluation"]>["metrics"], pattern?: string): TrainingSpec => ({
+    ...mixed,
+    evaluation: { ...mixed.evaluation!, metrics, ...(pattern !== undefined && { pattern }) },
+  });
+  const specs = [
+    ...[mixed, measured(["F1"]), measured(["ExactMatch", "F1"])],
+    ...[measured(["Pattern"], "^a"), measured(["Pattern"], "^b")],
+  ];
+  assert.equal(new Set(specs.map((spec) => runHash(spec, pins))).size, specs.length);
+  assert.equal(new Set(specs.map(specHash)).size, specs.length);
+  assert.deepEqual([...new Set(specs.map(prepareKey))], [prepareKey(mixed)]);
+  assert.equal(specHash(measured(["F1", "ExactMatch"])), specHash(measured(["ExactMatch", "F1"])));
+});
+
 test("a weight of 1 and a column renamed to its own name change no hash", () => {
   const [source] = minimal.dataset.sources;
   const dataset = { sources: [{ ...source!, weight: "1.0", columns: { text: "text" } }] };

@@ -12,7 +12,14 @@ import { adapterTable, type ExportEntry, type ExportSettings, mergedTable } from
 import { canonicalMethod, type MethodSettings, quantizesFor } from "./methods/index.ts";
 import type { Pins } from "./runFile.ts";
 import { applied, canonical, type Json } from "./setting.ts";
-import { datasetTable, laterReadingTable, quantizationTable, sourceTable, type TrainingSpec } from "./settings.ts";
+import {
+  datasetTable,
+  evaluationTable,
+  laterReadingTable,
+  quantizationTable,
+  sourceTable,
+  type TrainingSpec,
+} from "./settings.ts";
 import { trainingTable } from "./training.ts";
 
 export const hashVersion = 1;
@@ -103,6 +110,7 @@ function settings(spec: TrainingSpec): Json {
     earlyStopping: ___,
     ...rest
   } = declared;
+  const { maxNewTokens = null, ...measured } = evaluation ? canonical(evaluationTable, evaluation) : {};
   return {
     ...rest,
     method: canonicalMethod(method),
@@ -112,7 +120,8 @@ function settings(spec: TrainingSpec): Json {
     schedule: learningRateSchedule,
     evaluateEverySteps: training.evaluateEverySteps ?? null,
     patience: training.patience ?? null,
-    maxNewTokens: evaluation?.maxNewTokens ?? null,
+    maxNewTokens,
+    ...measured,
   };
 }
 

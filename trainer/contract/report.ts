@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { digest } from "./digest.ts";
 import { modelConfig } from "./model.ts";
+import { furtherMetric, type TaskMetricName } from "./taskMetrics.ts";
 
 const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 const finite = z.number().min(-1e30).max(1e30);
@@ -60,12 +61,17 @@ export const prepareFigures = z.object({
   }),
 });
 
-export const exactMatch = z.object({
-  /** Share (0..1) of the test examples whose greedy answer equals the reference. */
-  exactMatch: z.number().min(0).max(1),
+const share = z.number().min(0).max(1);
+
+/** The task metrics on the held-out examples. A metric is absent if it was not asked for, or its figure is not finite. */
+export const evaluationFigures = z.object({
+  /** Share of the examples whose greedy answer equals the reference. */
+  exactMatch: share.optional(),
   examples: count,
-  /** Share of the commonest reference answer: the score of always giving that answer. */
-  majorityShare: z.number().min(0).max(1),
+  /** Share of the commonest reference answer: the exact match of always giving that answer. Beside `exactMatch`. */
+  majorityShare: share.optional(),
+  /** The other metrics by name. */
+  metrics: z.partialRecord(furtherMetric, finite.min(0)).optional(),
 });
 
 export const trainFigures = z.object({
@@ -77,8 +83,8 @@ export const trainFigures = z.object({
   /** Figures of preferences on the validation data. */
   evalRewardAccuracy: finite.optional(),
   evalRewardMargin: finite.optional(),
-  evaluationBefore: exactMatch.optional(),
-  evaluationAfter: exactMatch.optional(),
+  evaluationBefore: evaluationFigures.optional(),
+  evaluationAfter: evaluationFigures.optional(),
   trainableParameters: count,
   totalParameters: count,
   trainedTokens: count,
@@ -125,7 +131,11 @@ export type Envelope = z.infer<typeof envelope>;
 export type PrepareFigures = z.infer<typeof prepareFigures>;
 export type TrainFigures = z.infer<typeof trainFigures>;
 export type ExportFigures = z.infer<typeof exportFigures>;
-export type ExactMatch = z.infer<typeof exactMatch>;
+export type EvaluationFigures = z.infer<typeof evaluationFigures>;
+
+/** The figure of a metric; undefined if it was not measured. */
+export const figureOf = ({ exactMatch, metrics }: EvaluationFigures, name: TaskMetricName): number | undefined =>
+  name === "ExactMatch" ? exactMatch : metrics?.[name];
 
 export const envelopeLimitBytes = 3584;
 

@@ -8,9 +8,18 @@ import { chatTemplate } from "./chatTemplate.ts";
 import { decimal } from "./decimal.ts";
 import { access, accessIsRemote, dataUri, modelUri, revisionIsOfHub, splitIsOfHub } from "./locations.ts";
 import { methodMembers } from "./methods/index.ts";
+import { patternFault } from "./pattern.ts";
 import { distinct, exactlyOne, ruled } from "./rules.ts";
 import { decimalSetting, required, type Setting, section, setting, writtenShape } from "./setting.ts";
-import { columnsFit, defaultSequenceLength, overlapFits, specRules, validationRules } from "./settingsRules.ts";
+import {
+  columnsFit,
+  defaultSequenceLength,
+  overlapFits,
+  patternFits,
+  specRules,
+  validationRules,
+} from "./settingsRules.ts";
+import { taskMetricName, taskMetricNames, taskMetricsText } from "./taskMetrics.ts";
 import { training } from "./training.ts";
 
 export const quantizationTable = {
@@ -261,29 +270,50 @@ export const method = ruled(
   description: "The training method: exactly one member.",
 });
 
-export const evaluationTable = {
+/** The regular expression of the metric Pattern. */
+const pattern = ruled(z.string().min(1).max(512), {
+  // An invalid pattern is an error of the evaluation, which refuses the object with the fault and this message.
+  cel: "''.matches(self) in [true, false]",
+  holds: (text) => patternFault(text) === undefined,
+  message: "must be a regular expression in the syntax of RE2, without look-around and backreferences",
+});
+
+/** The settings on which figures of metrics depend. */
+export const evaluationSetup = {
   maxNewTokens: setting(z.int().min(1).max(512), {
-    description: "Maximum length of an answer in tokens.",
+    description:
+      "Maximum length of an answer in tokens. TokenAccuracy and Perplexity use as many tokens of a reference.",
     default: 16,
+  }),
+  pattern: setting(pattern, {
+    description:
+      "For the metric Pattern: a regular expression in the syntax of RE2 that must match somewhere in an answer. Write ^ and $ around it for the whole answer.",
+    later: true,
   }),
 };
 
-export const evaluation = z
-  .strictObject({
+export const evaluationTable = {
+  metrics: required(
+    setting(distinct(z.array(taskMetricName).min(1).max(taskMetricNames.length)), {
+      description: `${taskMetricsText}. The references are the last answers of the test examples.`,
+      default: ["ExactMatch"],
+      defaultText: "",
+      later: true,
+      canonical: (names) => [...names].sort(),
+    }),
+  ),
+  ...evaluationSetup,
+};
+
+export const evaluation = ruled(
+  z.strictObject({
     test: ruled(z.strictObject(dataFile), accessIsRemote, columnsFit, splitIsOfHub).meta({
       description: "Held-out examples: conversations, or prompts with completions.",
     }),
-    metrics: z
-      .array(z.enum(["ExactMatch"]))
-      .min(1)
-      .max(1)
-      .meta({
-        description:
-          "ExactMatch: share of the examples whose greedy answer equals the reference after trimming white space.",
-      }),
     ...writtenShape(evaluationTable),
-  })
-  .meta({ description: "A task metric on held-out data, measured before and after the training." });
+  }),
+  patternFits,
+).meta({ description: "Task metrics on held-out data, measured before and after the training." });
 
 /** A training, apart from its placement and its artifact store. */
 export const trainingSpec = ruled(

@@ -74,6 +74,15 @@ export const validationRules: readonly Rule<Validation>[] = [
   },
 ];
 
+/** The metric Pattern and its regular expression need each other. */
+export const patternFits: Rule<{ metrics: readonly string[]; pattern?: unknown }> = {
+  cel: "('Pattern' in self.metrics) == has(self.pattern)",
+  holds: ({ metrics, pattern }) => metrics.includes("Pattern") === (pattern !== undefined),
+  message:
+    "the metric Pattern needs evaluation.pattern, and pattern is only read by that metric: set both, or remove one",
+  fieldPath: ".pattern",
+};
+
 export const oneLength: Rule<{ epochs?: string | undefined; maxSteps?: number | undefined }> = {
   cel: "!(has(self.epochs) && has(self.maxSteps))",
   holds: ({ epochs, maxSteps }) => epochs === undefined || maxSteps === undefined,

@@ -26,6 +26,8 @@ export class CacheForward {
   readonly #engine: Engine;
   readonly #rope: RopeTable;
   #key: ProgramKey | undefined;
+  /** Logits of the last call, once they were asked for. */
+  #logits: Float32Array | undefined;
 
   /** `rope` has at least `capacity` positions, starting after the method's prefix. */
   constructor(engine: Engine, shape: CacheShape, rope: RopeTable) {
@@ -49,6 +51,7 @@ export class CacheForward {
     const row = new Int32Array(this.shape.slots).fill(-1);
     for (const [index, { slot }] of tokens.entries()) row[slot] = index;
     this.#key = { program: "generate", tokens: bucket };
+    this.#logits = undefined;
     await this.#engine.run(this.#key, { ...this.#inputs(tokens, bucket), row }, signal);
     return this.#engine.next(this.#key).map((token, slot) => (row[slot] === -1 ? -1 : token));
   }
@@ -56,9 +59,9 @@ export class CacheForward {
   /** Logits [vocabulary] of a slot, from the last call. */
   logits(slot: number): Float32Array {
     if (!this.#key) throw new Error("no call was run yet");
-    const all = this.#engine.output(this.#key, "logits");
-    const width = all.length / this.shape.slots;
-    return all.subarray(slot * width, (slot + 1) * width);
+    this.#logits ??= this.#engine.output(this.#key, "logits");
+    const width = this.#logits.length / this.shape.slots;
+    return this.#logits.subarray(slot * width, (slot + 1) * width);
   }
 
   #inputs(tokens: readonly CacheToken[], bucket: number) {

@@ -1,5 +1,6 @@
 /** README.md of an exported model: how it was made. Pure. */
-import type { TrainFigures } from "../contract/report.ts";
+import { type EvaluationFigures, figureOf, type TrainFigures } from "../contract/report.ts";
+import { taskMetricNames, taskMetrics } from "../contract/taskMetrics.ts";
 import { methodOf } from "../methods/index.ts";
 import type { AdapterManifest } from "../weights/adapter.ts";
 import type { ExportFormat } from "./format.ts";
@@ -55,8 +56,9 @@ type Fact = [string, string];
 
 const rows = (facts: readonly Fact[]) => facts.map(([what, value]) => `| ${what} | ${value} |`);
 
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+
 function trainingFacts(figures: TrainFigures): Fact[] {
-  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   const { evaluationBefore: before, evaluationAfter: after, evalLoss, evalRewardAccuracy: accuracy } = figures;
   const facts: Fact[] = [
     [
@@ -66,12 +68,24 @@ function trainingFacts(figures: TrainFigures): Fact[] {
   ];
   if (evalLoss !== undefined) facts.push(["Validation loss", evalLoss.toPrecision(4)]);
   if (accuracy !== undefined) facts.push(["Reward accuracy, validation", percent(accuracy)]);
-  if (before && after) {
-    const share = `always giving the commonest answer would score ${percent(after.majorityShare)}`;
-    facts.push([
-      "Exact match, held out",
-      `${percent(before.exactMatch)} before, ${percent(after.exactMatch)} after, on ${after.examples} examples (${share})`,
-    ]);
-  }
+  if (before && after) facts.push(...evaluationFacts(before, after));
   return facts;
+}
+
+function evaluationFacts(before: EvaluationFigures, after: EvaluationFigures): Fact[] {
+  return taskMetricNames.flatMap((name): Fact[] => {
+    const [is, was] = [figureOf(after, name), figureOf(before, name)];
+    if (is === undefined || was === undefined) return [];
+    const { words, range } = taskMetrics[name];
+    const text = (figure: number) => (range === "Share" ? percent(figure) : figure.toPrecision(4));
+    const majority = name === "ExactMatch" ? after.majorityShare : undefined;
+    const share =
+      majority === undefined ? "" : ` (always giving the commonest answer would score ${percent(majority)})`;
+    return [
+      [
+        `${words[0]!.toUpperCase()}${words.slice(1)}, held out`,
+        `${text(was)} before, ${text(is)} after, on ${after.examples} examples${share}`,
+      ],
+    ];
+  });
 }

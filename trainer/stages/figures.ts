@@ -1,6 +1,6 @@
 /** The figures of a finished run, from the final state of its loop. Pure. */
 import type { EffectiveSettings } from "../contract/effective.ts";
-import type { ExactMatch, TrainFigures } from "../contract/report.ts";
+import type { EvaluationFigures, TrainFigures } from "../contract/report.ts";
 import type { Plan } from "../planning/plan.ts";
 import type { LoopState } from "../training/checkpoint.ts";
 import { evalRewardsOf } from "../training/rewards.ts";
@@ -10,7 +10,7 @@ export interface RunOutcome {
   plan: Plan;
   state: LoopState;
   keep: EffectiveSettings["training"]["keep"];
-  evaluationAfter: ExactMatch | undefined;
+  evaluationAfter: EvaluationFigures | undefined;
   adapter: { digest: string; bytes: number };
   /** Peak memory of the process, in bytes. */
   measuredPeakBytes: number;

@@ -5,6 +5,7 @@ import { type TestContext, test } from "node:test";
 import type { ExportEntry } from "../contract/exports.ts";
 import { StageFailure } from "../contract/failure.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
+import { taskMetricNames } from "../contract/taskMetrics.ts";
 import { decodeTensors } from "../formats/safetensors.ts";
 import { Chat } from "../generation/chat.ts";
 import { Objects } from "../stores/objects.ts";
@@ -192,14 +193,37 @@ async function answersOf(options: Pick<Parameters<typeof Chat.open>[0], "model" 
   }
 }
 
-test("full fine-tuning learns the task, and its result is a model that is exported unchanged", async (t) => {
-  const training = await TinyTraining.make(t, { ...task, method: { full: {} }, shape: { tied: false } });
+test("full fine-tuning learns the task by every metric, and its result is a model that is exported unchanged", async (t) => {
+  const evaluation = { metrics: [...taskMetricNames], pattern: "^(yes|no)$" };
+  const training = await TinyTraining.make(t, { ...task, method: { full: {} }, shape: { tied: false }, evaluation });
   const context = training.context();
   const { figures } = await runTrain(await training.trainFile(), context);
-  assert.equal(figures.evaluationAfter!.exactMatch, 1);
+  const { exactMatch, metrics: { Perplexity: perplexity, ...after } = {} } = figures.evaluationAfter!;
+  assert.equal(exactMatch, 1);
+  assert.deepEqual(after, { TokenAccuracy: 1, F1: 1, RougeL: 1, ValidJson: 0, Pattern: 1 });
+  assert.ok(perplexity! >= 1 && perplexity! < 1.2, String(perplexity));
+  const before = figures.evaluationBefore!.metrics!;
+  assert.ok(before.Perplexity! > 100 && before.TokenAccuracy! < 0.5 && before.Pattern === 0, JSON.stringify(before));
   assert.equal(figures.trainableParameters, figures.totalParameters);
-  const merged = await runExport(await training.exportFile(figures.adapterDigest, {}), context);
+  const exportFile = await training.exportFile(figures.adapterDigest, {});
+  const merged = await runExport(exportFile, context);
   assert.equal(merged.figures.maxLogitDifference, 0);
+  const directory = storeLayout.export(await training.runPath(), exportFile.export);
+  const card = await readFile(`${directory}/README.md`, "utf8");
+  assert.match(card, /\| Token accuracy, held out \| [0-9.]+ % before, 100\.0 % after, on 8 examples \|/);
+  assert.match(card, /\| Perplexity, held out \| [0-9.]+ before, 1\.[0-9]+ after, on 8 examples \|/);
+});
+
+test("references without a token cannot be predicted, which fails before the training", async (t) => {
+  const training = await TinyTraining.make(t, { evaluation: { metrics: ["Perplexity"] } });
+  const messages = [
+    { role: "user", content: "odd 1" },
+    { role: "assistant", content: " " },
+  ];
+  await writeFile(`${training.directory}/test.jsonl`, `${JSON.stringify({ messages })}\n`);
+  const context = training.context();
+  await assert.rejects(runTrain(await training.trainFile(), context), { reason: "ReferencesEmpty" });
+  assert.ok(!context.progress.some(({ phase }) => phase === "Training"));
 });
 
 test("a finished run is not trained again, and a damaged or missing adapter is reported", async (t) => {

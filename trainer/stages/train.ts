@@ -4,13 +4,13 @@
  */
 import { compile } from "../compile/compile.ts";
 import { type EffectiveSettings, effectiveSettings } from "../contract/effective.ts";
-import type { ExactMatch, TrainFigures } from "../contract/report.ts";
+import type { EvaluationFigures, TrainFigures } from "../contract/report.ts";
 import type { TrainFile } from "../contract/runFile.ts";
 import { storeLayout } from "../contract/storeLayout.ts";
 import { CacheForward } from "../engine/cacheForward.ts";
 import { Engine, type EngineMemory, type Parameters } from "../engine/engine.ts";
 import { parseJson } from "../formats/huggingFace.ts";
-import { evaluateExactMatch } from "../generation/exactMatch.ts";
+import { evaluate } from "../generation/evaluation.ts";
 import { type RopeTable, ropeTable } from "../models/rope.ts";
 import { addon } from "../native/addon.ts";
 import type { Plan } from "../planning/plan.ts";
@@ -234,25 +234,23 @@ class Training {
     await engine.run({ program: "derive" });
   }
 
-  /** The task metric with the engine's current parameters; undefined when none is configured. */
-  async #evaluate(phase: "EvaluatingBefore" | "EvaluatingAfter"): Promise<ExactMatch | undefined> {
+  /** The task metrics with the engine's current parameters; undefined when none is configured. */
+  async #evaluate(phase: "EvaluatingBefore" | "EvaluatingAfter"): Promise<EvaluationFigures | undefined> {
     const { engine, inputs, plan, settings, context, progress } = this.#opened;
     const { questions, base } = inputs;
     const { generation } = plan.spec;
     if (!questions || !generation || !settings.evaluation) return undefined;
-    const onAnswer = (done: number) => progress.report({ phase, done, total: questions.length, unit: "examples" });
-    onAnswer(0);
+    const onQuestion = (done: number, total: number) => progress.report({ phase, done, total, unit: "examples" });
     const codec = await base.codec();
     const forward = new CacheForward(engine, generation, this.#rope);
-    const { maxNewTokens } = settings.evaluation;
     const { signal } = context;
-    return await evaluateExactMatch(forward, questions, codec, { maxNewTokens, onAnswer, signal });
+    return await evaluate(forward, questions, codec, { settings: settings.evaluation, onQuestion, signal });
   }
 
   /** Writes the adapter, the curve and finally the report. */
   async #finish(
     { parameters, state }: TrainingResult,
-    evaluationAfter: ExactMatch | undefined,
+    evaluationAfter: EvaluationFigures | undefined,
   ): Promise<WrittenReport> {
     const { file, context, run, progress, settings, epoch, inputs, plan, engine } = this.#opened;
     const saving = { phase: "Saving", total: parameters.size, unit: "tensors" } as const;

@@ -20,6 +20,8 @@ export interface TinyOptions {
   method?: TrainingSpec["method"];
   training?: NonNullable<TrainingSpec["training"]>;
   dataset?: Partial<TrainingSpec["dataset"]>;
+  /** Members of the evaluation in addition to its data. */
+  evaluation?: Partial<TrainingSpec["evaluation"]>;
   examples?: number;
   /** Rows of the training data instead of the usual ones. */
   rows?: readonly object[];
@@ -116,7 +118,7 @@ function rowsOf(first: number, count: number): string {
   return rows.join("");
 }
 
-function specOf(directory: string, { quantization, method, training, dataset }: TinyOptions): TrainingSpec {
+function specOf(directory: string, { quantization, method, training, dataset, evaluation }: TinyOptions): TrainingSpec {
   return {
     baseModel: { uri: `file://${directory}/base`, ...(quantization && { quantization }) },
     dataset: {
@@ -127,6 +129,11 @@ function specOf(directory: string, { quantization, method, training, dataset }: 
     },
     method: method ?? { lora: { rank: 4 } },
     training: { maxSteps: 12, batchTokens: 256, learningRate: "1e-2", ...training },
-    evaluation: { test: { uri: `file://${directory}/test.jsonl` }, metrics: ["ExactMatch"], maxNewTokens: 4 },
+    evaluation: {
+      test: { uri: `file://${directory}/test.jsonl` },
+      metrics: ["ExactMatch"],
+      maxNewTokens: 4,
+      ...evaluation,
+    },
   };
 }

@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { exitCode } from "../contract/exitCodes.ts";
 import { corrupt, invalid, StageFailure } from "../contract/failure.ts";
-import { exactMatch } from "../contract/report.ts";
+import { evaluationFigures } from "../contract/report.ts";
 import type { Engine, Parameters } from "../engine/engine.ts";
 import {
   type ReadRange,
@@ -50,7 +50,7 @@ const loopState = z.strictObject({
    * False after a resume with another instruction set, numerics version or micro-batch, whose sums round differently.
    */
   bitwise: z.boolean(),
-  evaluationBefore: exactMatch.optional(),
+  evaluationBefore: evaluationFigures.optional(),
 });
 export type LoopState = z.infer<typeof loopState>;
 

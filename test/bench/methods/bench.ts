@@ -90,11 +90,13 @@ function scored(
       onLine(`${name}: ${figures}`);
       return figures;
     }
-    const { evaluationBefore: before, evaluationAfter: after } = figures;
-    if (!before || !after) throw new Error(`${name}: the run has no evaluation`);
-    onLine(`${name}, seed ${seed}: exact match ${after.exactMatch.toFixed(3)}`);
+    const { exactMatch, majorityShare } = figures.evaluationBefore ?? {};
+    const score = figures.evaluationAfter?.exactMatch;
+    if (exactMatch === undefined || majorityShare === undefined || score === undefined)
+      throw new Error(`${name}: the run has no evaluation`);
+    onLine(`${name}, seed ${seed}: exact match ${score.toFixed(3)}`);
     const { loss, evalLoss = loss, trainableParameters, adapterBytes } = figures;
-    trained.push({ score: after.exactMatch, loss: evalLoss, trainableParameters, adapterBytes, before });
+    trained.push({ score, loss: evalLoss, trainableParameters, adapterBytes, before: { exactMatch, majorityShare } });
   }
   return trained;
 }
