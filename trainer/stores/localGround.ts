@@ -68,7 +68,7 @@ async function requireBelow({ uri, root }: Ground, real: string): Promise<void> 
 
 function requireFile(uri: string, facts: Stats): void {
   if (facts.isFile()) return;
-  const fix = facts.isDirectory() ? "name a file in it" : "name a regular file";
+  const fix = facts.isDirectory() ? "name a file in it; an empty directory holds no data" : "name a regular file";
   throw invalid("NotAFile", `${uri}: is ${kindOf(facts)}, not a file; ${fix}`);
 }
 

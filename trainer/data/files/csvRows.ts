@@ -1,6 +1,6 @@
 /**
  * Reads the rows of a table in CSV or TSV while it streams, as JSON rows with the line where each begins. The first line
- * names the columns; every value is a text. Quotes are strict (RFC 4180): a quote that is not closed is the file's fault, and
+ * names the columns; every value is a text. A line `sep=;` before it, which Excel writes, only names the separator. Quotes are strict (RFC 4180): a quote that is not closed is the file's fault, and
  * is found within the bytes of the longest row.
  */
 import { CsvError, type Parser, parse } from "csv-parse";
@@ -21,6 +21,7 @@ export async function* csvRows(
   table: Table,
   { beginning, chunks }: Pick<Peeked, "beginning" | "chunks">,
 ): AsyncIterable<RawRow[]> {
+  requireTable(uri, Buffer.from(beginning).toString("latin1"));
   const isMarked = byteOrderMark.every((byte, index) => beginning[index] === byte);
   let skip = isMarked ? byteOrderMark.length : 0;
   const records = new Records(uri, table, delimiterOf(table, Buffer.from(beginning)));
@@ -32,13 +33,25 @@ export async function* csvRows(
   yield await records.end();
 }
 
-/** For CSV, the separator that is most frequent in the first line, outside of quotes. */
+/** A quote after a brace is not valid in a table, so this is JSON with a table's name. */
+function requireTable(uri: string, beginning: string): void {
+  if (!/^(\xef\xbb\xbf)?\s*(\[\s*)?\{\s*"/.test(beginning)) return;
+  throw invalid(
+    "DataUnsupported",
+    `${uri}: is JSON, but its name is that of a table: rename it to end with .jsonl, or .json for a list`,
+  );
+}
+
+/** The first line of a CSV file for Excel. */
+const namedSeparator = /^"?sep=([^"\r\n])"?[\r\n]/i;
+
+/** For CSV, the separator that the first line names, else the one that is most frequent in it, outside of quotes. */
 function delimiterOf(table: Table, beginning: Buffer): string {
   if (table === "tsv") return "\t";
-  const line = beginning
-    .toString("latin1")
-    .replaceAll(/"[^"]*"/g, "")
-    .split(/[\r\n]/, 1)[0]!;
+  const text = beginning.toString("latin1").replace(/^\xef\xbb\xbf/, "");
+  const [, named] = namedSeparator.exec(text) ?? [];
+  if (named !== undefined) return named;
+  const line = text.replaceAll(/"[^"]*"/g, "").split(/[\r\n]/, 1)[0]!;
   const count = (delimiter: string) => line.split(delimiter).length;
   return delimiters.reduce((best, one) => (count(one) > count(best) ? one : best));
 }
@@ -50,6 +63,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 class Records {
   readonly #uri: string;
+  readonly #isCsv: boolean;
   readonly #parser: Parser;
   #names: readonly string[] | undefined;
   #rows: RawRow[] = [];
@@ -59,6 +73,7 @@ class Records {
 
   constructor(uri: string, table: Table, delimiter: string) {
     this.#uri = uri;
+    this.#isCsv = table === "csv";
     this.#parser = parse({
       delimiter,
       // Bytes as characters, so that they can be checked.
@@ -106,6 +121,7 @@ class Records {
     const skipped = lineEnds(/^[\r\n]*/.exec(raw)?.[0] ?? "");
     const line = this.#line + skipped;
     this.#line += Math.max(skipped + 1, lineEnds(raw));
+    if (line === 1 && this.#isCsv && namedSeparator.test(raw)) return;
     if (this.#names === undefined) this.#names = this.#header(record, line);
     else this.#rows.push(this.#row(record, this.#names, line));
   }

@@ -62,6 +62,9 @@ test("the first line of a table names its columns, and every value is a text wit
   }
   assert.deepEqual(await read("a.csv", "a|b\n1|2,3\n"), [[2, '{"a":"1","b":"2,3"}']]);
   assert.deepEqual(await read("a.tsv", 'a\tb\n1,2\tsaid "so"\n'), [[2, '{"a":"1,2","b":"said \\"so\\""}']]);
+  for (const first of ["sep=;\r\n", '"sep=;"\n', "\ufeffSEP=;\r"])
+    assert.deepEqual(await read("excel.csv", `${first}a;b\n1;2,3\n`), [[3, '{"a":"1","b":"2,3"}']]);
+  assert.deepEqual(await read("no-excel.csv", "sep=\n1\n"), [[2, '{"sep=":"1"}']]);
   assert.deepEqual(await read("index.csv", ",text\n0,a\n"), [[2, '{"Unnamed: 0":"0","text":"a"}']]);
   assert.deepEqual(await read("a.csv", "a\r1\r2"), [
     [2, '{"a":"1"}'],
@@ -122,6 +125,18 @@ const faults: [what: string, name: string, content: Uint8Array | string, failure
     "a.csv",
     'a,b\n1,2\n3 "x",4\n',
     { code: 20, reason: "DataInvalid", message: /a\.csv:3: a quote stands inside a value/ },
+  ],
+  [
+    "JSON lines in place of a table",
+    "a.csv",
+    '\ufeff{"prompt": "a", "completion": "b"}\n',
+    { code: 20, reason: "DataUnsupported", message: /a\.csv: is JSON, but .*rename it to end with \.jsonl/ },
+  ],
+  [
+    "a JSON list in place of a table",
+    "a.tsv",
+    '[\n  {"prompt": "a"}]',
+    { code: 20, reason: "DataUnsupported", message: /a\.tsv: is JSON, but/ },
   ],
   [
     "two columns of one name",

@@ -14,6 +14,12 @@ export type Field = keyof Columns;
 export const isRow = (value: unknown): value is Row =>
   typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof JsonFloat);
 
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return "a list";
+  if (value === null) return "null";
+  return typeof value === "object" || typeof value === "number" ? "a number" : `a ${typeof value}`;
+}
+
 /** Own members only, so that a column named toString works. */
 export const ownMember = (row: Row, name: string) => (Object.hasOwn(row, name) ? row[name] : undefined);
 
@@ -33,7 +39,7 @@ export class RowFields {
 
   /** Throws `RowError` for a row that is not an object. */
   constructor(row: unknown, columns: Columns) {
-    if (!isRow(row)) throw new RowError("is not a JSON object");
+    if (!isRow(row)) throw new RowError(`is ${kindOf(row)}, not a JSON object`);
     this.#row = row;
     this.#columns = columns;
   }

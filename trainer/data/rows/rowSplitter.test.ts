@@ -2,14 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { maxRowBytes, RowSplitter } from "./rowSplitter.ts";
 
-/** Line and text of each row of a file in these chunks. */
+const tooLong = `is longer than ${maxRowBytes} bytes`;
+
+/** Line of each row of a file in these chunks, and its text or fault. */
 function read(...chunks: (string | Uint8Array)[]): [number, string][] {
   const splitter = new RowSplitter("f");
   const rows = [...chunks.flatMap((chunk) => splitter.push(Buffer.from(chunk))), ...splitter.end()];
-  return rows.map(({ line, bytes, fault }) => [
-    line,
-    fault !== undefined ? "too long" : Buffer.from(bytes).toString().trim(),
-  ]);
+  return rows.map(({ line, bytes, fault }) => [line, fault ?? Buffer.from(bytes).toString().trim()]);
 }
 
 /** Checks that the rows are the same for any cut into two chunks, and byte by byte. */
@@ -42,9 +41,14 @@ test("elements of a list are rows with the lines where they begin", () => {
     [6, "3"],
   ]);
   assert.deepEqual(readInPieces("[]"), []);
+  const comma = "has a comma without an element of the list: remove the comma";
+  assert.deepEqual(readInPieces("[1,\n]"), [
+    [1, "1"],
+    [2, comma],
+  ]);
   assert.deepEqual(readInPieces("[1,,2]"), [
     [1, "1"],
-    [1, ""],
+    [1, comma],
     [1, "2"],
   ]);
 });
@@ -63,12 +67,12 @@ test("a row over the limit is reported at once and skipped, and the rows after i
   const long = Array.from({ length: maxRowBytes / chunk.length + 1 }, () => chunk);
   assert.deepEqual(read("1\n", ...long, "\n3\n"), [
     [1, "1"],
-    [2, "too long"],
+    [2, tooLong],
     [3, "3"],
   ]);
   assert.deepEqual(read('[1,\n"', ...long, '"\n,3]'), [
     [1, "1"],
-    [2, "too long"],
+    [2, tooLong],
     [3, "3"],
   ]);
 });

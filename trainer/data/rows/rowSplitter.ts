@@ -24,6 +24,12 @@ export const tooLong = (line: number): RawRow => ({
   fault: `is longer than ${maxRowBytes} bytes`,
 });
 
+const missing = (line: number): RawRow => ({
+  line,
+  bytes: new Uint8Array(),
+  fault: "has a comma without an element of the list: remove the comma",
+});
+
 interface Splitter {
   /** The rows that end in this chunk. */
   push(chunk: Uint8Array): RawRow[];
@@ -173,7 +179,7 @@ class ListSplitter implements Splitter {
   #endElement(last: boolean, rows: RawRow[]): void {
     // An empty list has no element; a missing element between commas is a bad row.
     if (this.#inElement || !last || this.#elements > 0) {
-      rows.push(this.#pending.take(this.#inElement ? this.#elementLine : this.#line));
+      rows.push(this.#inElement ? this.#pending.take(this.#elementLine) : missing(this.#line));
       this.#elements++;
     }
     this.#inElement = false;

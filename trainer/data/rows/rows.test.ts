@@ -484,5 +484,19 @@ test("preference data are refused for a supervised training, with the objective 
 test("only a row's own members are its fields", () => {
   assert.throws(() => readExample({}, { format: "Text", columns: { text: "toString" } }), /^Error: text: /);
   assert.throws(() => detectFormat(JSON.parse('{"__proto__": {"text": "x"}}')), /cannot be detected/);
-  assert.throws(() => detectFormat({ question: "a" }), /cannot be detected/);
+  const unfit: [row: unknown, message: RegExp][] = [
+    [
+      { question: "a", answer: "b", note: "" },
+      /^has the fields question, answer, but none of messages; .* cannot be detected/,
+    ],
+    [{ a: 1, b: 2, c: 3, d: 4, e: 5, f: 6 }, /^has the fields a, b, c, d, e, …, but none of/],
+    [{ version: 2, data: [{ text: "a" }] }, /^has its objects in the list "data": make that list the whole file/],
+    [{ Messages: [{ role: "user", content: "a" }] }, /^has the fields Messages, but none of messages/],
+    [{ data: [] }, /^has none of messages; .* cannot be detected/],
+    [[{ text: "a" }], /^is a list, not a JSON object/],
+    [null, /^is null, not a JSON object/],
+    ["a", /^is a string, not a JSON object/],
+    [5, /^is a number, not a JSON object/],
+  ];
+  for (const [row, message] of unfit) assert.throws(() => detectFormat(row), { message });
 });

@@ -40,8 +40,36 @@ export function detectFormat(row: unknown, columns: Columns = {}, form: DataForm
   throw new RowError(
     isPreference
       ? "has chosen and rejected: set training.objective to DPO, ORPO or KTO to learn from preferences, or write the preferred answer as completion, or as the last of messages"
-      : "has none of the fields messages; conversations; instruction and output; prompt and completion; or text: its format cannot be detected (set format, or columns if the fields have other names)",
+      : `${fieldsOf(fields)} none of messages; conversations; instruction and output; prompt and completion; or text: its format cannot be detected (set format, or columns if the fields have other names)`,
   );
+}
+
+function isExample(row: unknown): boolean {
+  try {
+    detectFormat(row);
+    return true;
+  } catch (error) {
+    if (!(error instanceof RowError)) throw error;
+    return false;
+  }
+}
+
+const shownFields = 5;
+
+/** The fields that a row has instead of those of a format, and the list of rows that may be in one of them. */
+function fieldsOf(fields: RowFields): string {
+  const seen = new ColumnsSeen();
+  seen.addAll(fields.names());
+  const names = seen.columns.ignored;
+  const list = names.find((name) => {
+    const member = fields.member(name);
+    return Array.isArray(member) && isExample(member[0]);
+  });
+  if (list !== undefined)
+    return `has its objects in the list ${JSON.stringify(list)}: make that list the whole file, or write one of its objects per line; the object itself has`;
+  if (names.length === 0) return "has";
+  const more = names.length > shownFields ? ", …" : "";
+  return `has the fields ${names.slice(0, shownFields).join(", ")}${more}, but`;
 }
 
 /** The entries of `columns` that a format does not have. */

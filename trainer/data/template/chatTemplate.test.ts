@@ -55,6 +55,13 @@ for (const template of ["{{ 'a' + messages }}", "{{ 'a' + 1 }}", "{{ nothing.mor
   });
 }
 
+test("an operation between unlike values names their kinds", () => {
+  const text = "{% for m in messages %}{{ 'x' + (m.content if m.content == 'b' else none) }}{% endfor %}";
+  assert.throws(() => new ChatTemplate(text, special).render({ messages }, false), {
+    message: /has \+ between a text and none/,
+  });
+});
+
 const tools: JsonObject[] = [{ type: "function", function: { name: "weather" } }];
 
 test("with several templates, tool_use renders conversations with tools, and default the others", () => {

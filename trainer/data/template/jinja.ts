@@ -167,12 +167,22 @@ function numeric(
   right: RuntimeValue,
 ): RuntimeValue {
   if (!isNumeric(left.value) || !isNumeric(right.value)) {
-    throw new RowError(`the chat template has ${name} between values of type ${left.type} and ${right.type}`);
+    throw new RowError(`the chat template has ${name} between ${kindOf(left)} and ${kindOf(right)}`);
   }
   const result = operation(Number(left.value), Number(right.value));
   const isFloat = left.type === "FloatValue" || right.type === "FloatValue";
   return isFloat ? runtimeValue(new JsonFloat(result)) : make(result);
 }
+
+const kinds: Readonly<Record<string, string>> = {
+  StringValue: "a text",
+  NullValue: "none",
+  UndefinedValue: "an undefined value",
+  ArrayValue: "a list",
+  ObjectValue: "an object",
+};
+
+const kindOf = ({ type }: RuntimeValue): string => kinds[type] ?? "a number";
 
 /** With the sign of the divisor. */
 const modulo = (a: number, b: number) => a - b * Math.floor(a / b);
