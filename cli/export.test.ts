@@ -52,6 +52,18 @@ test("luthier export writes a verified model with its card anywhere, reuses it, 
     readFileSync(`${tiny.directory}/alone/adapter_config.json`, "utf8"),
   );
   assert.deepEqual([r, base], [8, "acme/tiny"]);
+  const gguf = luthier(
+    "export",
+    adapter,
+    "--format",
+    "gguf",
+    "--quantization",
+    "Q8_0",
+    "--to",
+    `${tiny.directory}/gguf`,
+  );
+  assert.match(gguf.stdout, /gguf is written, read back and verified\n.*size.*1 shard/);
+  assert.ok(readdirSync(`${tiny.directory}/gguf`).includes("model-Q8_0.gguf"));
 });
 
 test("luthier export explains invalid arguments", async (t) => {
@@ -66,6 +78,11 @@ test("luthier export explains invalid arguments", async (t) => {
       [`${tiny.directory}/runs/${"0".repeat(64)}`, "--format", "merged", "--pad-ranks"],
       2,
       /--pad-ranks is no option of --format merged/,
+    ],
+    [
+      [`${tiny.directory}/runs/${"0".repeat(64)}`, "--format", "gguf", "--quantization", "Q2_K"],
+      2,
+      /--quantization is F16 or BF16 or Q8_0 or Q6_K/,
     ],
     [
       [`${tiny.directory}/runs/${"0".repeat(64)}`, "--format", "adapter", "--base-model", "model"],

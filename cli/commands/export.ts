@@ -9,7 +9,13 @@ import { type Arguments, choiceOf, integerOf, optionOf, UsageError } from "../..
 import { type Command, commonOptions, outputFormats, type Session } from "../../terminal/command.ts";
 import { formatBytes, formatFigure } from "../../terminal/format.ts";
 import { table } from "../../terminal/table.ts";
-import { type ExportKind, exportEntry, exportKinds, floatTypes } from "../../trainer/contract/exports.ts";
+import {
+  type ExportKind,
+  exportEntry,
+  exportKinds,
+  floatTypes,
+  quantizations,
+} from "../../trainer/contract/exports.ts";
 import { artifactsUri } from "../../trainer/contract/locations.ts";
 import type { ExportFile } from "../../trainer/contract/runFile.ts";
 import { storeLayout } from "../../trainer/contract/storeLayout.ts";
@@ -28,10 +34,11 @@ import { createStageView } from "../ui/stageView.ts";
 const usage = {
   command: "luthier export",
   positionals: ["ADAPTER"],
-  summary: "Writes a trained adapter as a merged model or by itself, reads it back and verifies it.",
+  summary: "Writes a trained adapter as a merged model, as GGUF or by itself, reads it back and verifies it.",
   details: [
     "ADAPTER is an adapter that a training wrote to its artifact store, …/runs/HASH/adapter: a directory or URI (s3://, pvc://).",
     "  luthier export out/default/runs/353e…/adapter --to s3://models/support-bot",
+    "  luthier export out/default/runs/353e…/adapter --format gguf --quantization Q8_0 --to out/for-llama-cpp",
     "  luthier export out/default/runs/353e…/adapter --format adapter --dtype BF16 --pad-ranks --to out/for-vllm",
     "Credentials for s3:// come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, …), else from",
     "a profile in ~/.aws (AWS_PROFILE).",
@@ -42,14 +49,15 @@ const usage = {
     to: { value: "PLACE", help: "a directory or URI; default: beside the adapter, below its run" },
     format: {
       value: "FORMAT",
-      help: "merged: base and adapter as one model (default); adapter: the adapter by itself, in PEFT's layout",
+      help: "merged: base and adapter as one model (default); gguf: the same as a file for llama.cpp; adapter: the adapter by itself, in PEFT's layout",
     },
     name: { value: "NAME", help: "for the model card and the default place; default: the format" },
     dtype: {
       value: "TYPE",
       help: "BF16, F16 or F32; default: merged BF16, with --base Dequantized F32; adapter F32",
     },
-    base: { value: "BASE", help: "merged: the weights to merge into: Original (default) or Dequantized" },
+    quantization: { value: "TYPE", help: `gguf: ${quantizations.join(", ")}; default: F16` },
+    base: { value: "BASE", help: "merged, gguf: the weights to merge into: Original (default) or Dequantized" },
     "max-shard-bytes": { value: "N", help: "merged: largest shard; default: 5 GB" },
     "pad-ranks": { help: "adapter: fill the ranks of LoRA up to one that vLLM accepts" },
     "base-model": { value: "ORG/MODEL", help: "adapter: the base's repository, for programs that load it by name" },
@@ -87,6 +95,7 @@ async function run(args: Arguments, session: Session): Promise<number> {
 /** The options of each format, by the names of its settings. */
 const settingsByFormat = {
   merged: { dtype: "dtype", base: "base", "max-shard-bytes": "maxShardBytes" },
+  gguf: { quantization: "quantization", base: "base" },
   adapter: { dtype: "dtype", "pad-ranks": "padRanks", "base-model": "baseModel" },
 } as const satisfies Record<ExportKind, Partial<Record<keyof typeof usage.options, string>>>;
 
@@ -114,6 +123,8 @@ function optionValueOf(args: Arguments, name: string): string | number | boolean
       return integerOf(args, name, 1_000_000, 50_000_000_000, 0) || undefined;
     case "dtype":
       return choiceIfGiven(args, name, floatTypes);
+    case "quantization":
+      return choiceIfGiven(args, name, quantizations);
     case "base":
       return choiceIfGiven(args, name, ["Original", "Dequantized"]);
     default:

@@ -60,7 +60,7 @@ const anyOf = (terms: readonly string[]) => terms.map((term) => `(${term})`).joi
 const dequantizedWasQuantized = everyExport(
   {
     cel: `has(self.baseModel.quantization) || !(${anyOf(mergingKinds.map(isDequantized))})`,
-    message: "merged.base: Dequantized needs baseModel.quantization",
+    message: "base: Dequantized needs baseModel.quantization",
   },
   (entry, { baseModel }) => baseModel.quantization !== undefined || !dequantized(entry),
 );

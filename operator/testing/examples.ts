@@ -237,7 +237,19 @@ export const wrongSpecs: readonly WrongSpec[] = [
     name: "dequantising a base that was not quantised",
     wrong: { adapter: { exports: [{ name: "a", merged: { base: "Dequantized" } }] } },
     field: "spec.adapter.exports",
-    message: "merged.base: Dequantized needs baseModel.quantization",
+    message: "base: Dequantized needs baseModel.quantization",
+  },
+  {
+    name: "dequantising a base that was not quantised for llama.cpp",
+    wrong: { adapter: { exports: [{ name: "a", gguf: { base: "Dequantized" } }] } },
+    field: "spec.adapter.exports",
+    message: "base: Dequantized needs baseModel.quantization",
+  },
+  {
+    name: "a GGUF file of a prompt",
+    wrong: { method: { promptTuning: {} }, adapter: { exports: [{ name: "a", gguf: {} }] } },
+    field: "spec.adapter.exports",
+    message: "method.promptTuning trains embeddings before each example, which the base's weights cannot hold",
   },
   {
     name: "AdaLoRA ranks that would rise",
@@ -260,7 +272,7 @@ export const wrongSpecs: readonly WrongSpec[] = [
       adapter: { exports: [{ name: "a", merged: {} }] },
     },
     field: "spec.adapter.exports",
-    message: "which would be added to the original twice: set merged.base: Dequantized",
+    message: "which would be added to the original twice: set base: Dequantized in that export",
   },
   {
     name: "iterations of LoftQ with another initialization",
@@ -310,7 +322,7 @@ export const wrongSpecs: readonly WrongSpec[] = [
     wrong: { method: { prefixTuning: {} }, adapter: { exports: [{ name: "a", merged: {} }] } },
     field: "spec.adapter.exports",
     message:
-      "method.prefixTuning trains keys and values before each example, which the base's weights cannot hold: leave merged exports out, or set method.lora",
+      "method.prefixTuning trains keys and values before each example, which the base's weights cannot hold: leave merged and gguf exports out, or set method.lora",
   },
   {
     name: "merging a network into weights",
@@ -322,13 +334,13 @@ export const wrongSpecs: readonly WrongSpec[] = [
     name: "an export without a format",
     wrong: { adapter: { exports: [{ name: "a" }] } },
     field: "spec.adapter.exports[0]",
-    message: "exactly one export format must be set: merged or adapter",
+    message: "exactly one export format must be set: merged or gguf or adapter",
   },
   {
     name: "an export in two formats",
     wrong: { adapter: { exports: [{ name: "a", merged: {}, adapter: {} }] } },
     field: "spec.adapter.exports[0]",
-    message: "exactly one export format must be set: merged or adapter",
+    message: "exactly one export format must be set: merged or gguf or adapter",
   },
   {
     name: "the adapter of full fine-tuning",
@@ -611,6 +623,7 @@ export const rightSpecs: readonly { name: string; right: Record<string, unknown>
       adapter: {
         exports: [
           { name: "merged", merged: { dtype: "F16" } },
+          { name: "gguf", gguf: { quantization: "Q8_0" } },
           { name: "peft", adapter: { dtype: "BF16", padRanks: true, baseModel: "acme/model" } },
         ],
       },

@@ -3,7 +3,14 @@
  * Pure.
  */
 import type { ChatTemplateChoice } from "./chatTemplate.ts";
-import { adapterTable, type ExportEntry, type ExportSettings, exportKindOf, mergedTable } from "./exports.ts";
+import {
+  adapterTable,
+  type ExportEntry,
+  type ExportSettings,
+  exportKindOf,
+  ggufTable,
+  mergedTable,
+} from "./exports.ts";
 import type { LearningRateSchedule } from "./learningRateSchedule.ts";
 import { defaultLearningRate, effectiveMethod, type MethodSettings } from "./methods/index.ts";
 import { type DataForm, formOf, type Objective, objectiveOf } from "./objective.ts";
@@ -164,6 +171,8 @@ export function effectiveExport(entry: ExportEntry): ExportSettings {
   switch (kind) {
     case "merged":
       return { kind, ...applied(mergedTable, entry.merged) };
+    case "gguf":
+      return { kind, ...applied(ggufTable, entry.gguf) };
     case "adapter":
       return { kind, ...applied(adapterTable, entry.adapter) };
   }

@@ -11,14 +11,16 @@ const dnsLabel = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 /** The types that tensors are written in. */
 export const floatTypes = ["BF16", "F16", "F32"] as const;
 
+const base = setting(z.enum(["Original", "Dequantized"]), {
+  description:
+    "The weights that the adapter is added to. Original (default): the base model's own. Dequantized: the dequantised values that the adapter was trained on; needs baseModel.quantization.",
+  default: "Original",
+  defaultText: "",
+  later: true,
+});
+
 export const mergedTable = {
-  base: setting(z.enum(["Original", "Dequantized"]), {
-    description:
-      "The weights that the adapter is added to. Original (default): the base model's own. Dequantized: the dequantised values that the adapter was trained on; needs baseModel.quantization.",
-    default: "Original",
-    defaultText: "",
-    later: true,
-  }),
+  base,
   // BF16 rounding would change the dequantised weights that the adapter was trained on.
   dtype: setting(z.enum(floatTypes), {
     description: "Data type of the written weights.",
@@ -34,6 +36,21 @@ export const mergedTable = {
   }),
 };
 export type MergedSettings = ValuesOf<typeof mergedTable>;
+
+/** The types of llama.cpp that matrices are written in. */
+export const quantizations = ["F16", "BF16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M"] as const;
+export type Quantization = (typeof quantizations)[number];
+
+export const ggufTable = {
+  base,
+  quantization: setting(z.enum(quantizations), {
+    description:
+      "Type of the written matrices. F16 (default) and BF16: 16 bits. Q8_0: 8.5 bits, Q6_K: 6.6 bits, Q5_K_M: 5.5 to 6.6 bits, Q4_K_M: 4.5 to 6.6 bits: groups of numbers share a scale. Vectors stay in F32.",
+    default: "F16",
+    defaultText: "",
+  }),
+};
+export type GgufSettings = ValuesOf<typeof ggufTable>;
 
 export const adapterTable = {
   dtype: setting(z.enum(floatTypes), {
@@ -65,19 +82,23 @@ export const paddingRefusal =
 export type AdapterSettings = ValuesOf<typeof adapterTable>;
 
 /** In the order in which the formats are listed to a user. */
-export const exportKinds = ["merged", "adapter"] as const;
+export const exportKinds = ["merged", "gguf", "adapter"] as const;
 export type ExportKind = (typeof exportKinds)[number];
 
 /** The formats that add the adapter to the weights of the base. */
-export const mergingKinds = ["merged"] as const satisfies readonly ExportKind[];
+export const mergingKinds = ["merged", "gguf"] as const satisfies readonly ExportKind[];
 
 /** The settings of one export with their defaults; `kind` is its format. */
 export type ExportSettings =
   | ({ readonly kind: "merged" } & MergedSettings)
+  | ({ readonly kind: "gguf" } & GgufSettings)
   | ({ readonly kind: "adapter" } & AdapterSettings);
 
 const merged = section(mergedTable, {
   description: "The base model with the adapter merged in: sharded safetensors in Hugging Face layout.",
+});
+const gguf = section(ggufTable, {
+  description: "The base model with the adapter merged in, as one GGUF file: for llama.cpp, Ollama and others.",
 });
 const adapter = section(adapterTable, {
   description: "The adapter by itself, in PEFT's layout: for PEFT, vLLM and other programs that apply it to the base.",
@@ -92,6 +113,7 @@ export const exportEntry = ruled(
       .regex(dnsLabel)
       .meta({ description: "Name of this export, and of its directory under the run." }),
     merged: merged.written.optional(),
+    gguf: gguf.written.optional(),
     adapter: adapter.written.optional(),
   }),
   exactlyOne("export format", exportKinds),

@@ -8,7 +8,7 @@
 import { createHash } from "node:crypto";
 import { canonicalDecimal } from "./decimal.ts";
 import { appliedTraining, type DataFile, effectiveBase, effectiveExport, effectiveSettings } from "./effective.ts";
-import { adapterTable, type ExportEntry, type ExportSettings, mergedTable } from "./exports.ts";
+import { adapterTable, type ExportEntry, type ExportSettings, ggufTable, mergedTable } from "./exports.ts";
 import { canonicalMethod, type MethodSettings, quantizesFor } from "./methods/index.ts";
 import type { Pins } from "./runFile.ts";
 import { applied, canonical, type Json } from "./setting.ts";
@@ -161,6 +161,8 @@ function canonicalSettings(settings: ExportSettings): Json {
   switch (settings.kind) {
     case "merged":
       return canonical(mergedTable, settings);
+    case "gguf":
+      return canonical(ggufTable, settings);
     case "adapter":
       return canonical(adapterTable, settings);
   }

@@ -27,7 +27,7 @@ export interface ExportFormat {
   /** Type of the written weights: verification allows for its rounding. */
   readonly dtype: WrittenType;
   /** Facts of the model card: the library that loads the files, and how they were made. */
-  readonly library: "transformers" | "peft";
+  readonly library: "transformers" | "peft" | "gguf";
   describe(source: ExportSource): string;
   write(writer: DirectoryWriter, source: ExportSource, context: WriteContext): Promise<void>;
   /** Every byte that is read is compared with the digests of `files`. */

@@ -5,10 +5,12 @@
  */
 
 import { compile } from "../compile/compile.ts";
+import type { Quantization } from "../contract/exports.ts";
 import type { ModelConfig } from "../contract/model.ts";
 import type { BaseTensors } from "../engine/baseValues.ts";
 import { CacheForward } from "../engine/cacheForward.ts";
 import { Engine } from "../engine/engine.ts";
+import type { FloatType } from "../formats/bfloat16.ts";
 import type { CompileSpec } from "../graph/compiled.ts";
 import { ropeTable } from "../models/rope.ts";
 import type { AdapterTensors } from "../weights/merge.ts";
@@ -127,20 +129,34 @@ function logSumExp(values: Float32Array): number {
 }
 
 /** The types that exports write. */
-export type WrittenType = "F32" | "BF16" | "F16";
+export type WrittenType = FloatType | Quantization;
 
 /**
  * Bounds of a faithful export: for F32 only the order of sums differs (W + sBA against Wx + sB(Ax)); for BF16 each
- * weight is also rounded to 8 bits, by at most 2⁻⁹ of it, at random; for F16 to 11 bits, by at most 2⁻¹².
+ * weight is also rounded to 8 bits, by at most 2⁻⁹ of it, at random; for F16 to 11 bits, by at most 2⁻¹². Quantised weights have
+ * errors of 0.5 % (Q8_0), 2 %, 4 % and 7 % (Q4_K) of their spread, at random; a small model's logits then differed by a tenth of these
+ * bounds.
  */
 export const bounds = {
   F32: { logitShare: 1e-3, klDivergence: 1e-6 },
   BF16: { logitShare: 0.05, klDivergence: 0.02 },
   F16: { logitShare: 0.01, klDivergence: 5e-4 },
+  Q8_0: { logitShare: 0.1, klDivergence: 0.02 },
+  Q6_K: { logitShare: 0.15, klDivergence: 0.05 },
+  Q5_K_M: { logitShare: 0.2, klDivergence: 0.1 },
+  Q4_K_M: { logitShare: 0.3, klDivergence: 0.2 },
 } as const satisfies Record<WrittenType, object>;
 
 /** Effects up to this share of the largest logit cannot be distinguished from rounding. */
-const roundingShare = { F32: 1e-4, BF16: 2e-2, F16: 4e-3 } as const satisfies Record<WrittenType, number>;
+const roundingShare = {
+  F32: 1e-4,
+  BF16: 2e-2,
+  F16: 4e-3,
+  Q8_0: 4e-2,
+  Q6_K: 4e-2,
+  Q5_K_M: 4e-2,
+  Q4_K_M: 4e-2,
+} as const satisfies Record<WrittenType, number>;
 
 /** Allowed distance of the share of the effect from 1; a lost adapter has distance 1, a doubled scale about 1. */
 const effectTolerance = 0.5;
@@ -168,7 +184,7 @@ export function effectRefusal(
   }
   const share = along / whole;
   if (Math.abs(share - 1) <= effectTolerance) return undefined;
-  const way = dtype !== "F32" ? "; if it was rounded away, export with dtype F32" : "";
+  const way = dtype !== "F32" ? "; if it was rounded away, export merged with dtype F32" : "";
   return `it has ${share.toPrecision(3)} times the adapter's effect on the logits${way}`;
 }
 

@@ -1,11 +1,15 @@
 /**
- * Matrices whose stored bytes are not their rows' numbers: transposed ones, and MXFP4 (OCP 2023), in which 16 bytes hold 32
- * numbers of four bits (the low one first) with a common power of two. Every number of MXFP4 is exact in BF16. Pure.
+ * Tensors whose stored bytes are not their rows' numbers: transposed matrices, those of GGUF, and MXFP4 (OCP 2023), in which
+ * 16 bytes hold 32 numbers of four bits (the low one first) with a common power of two. Every number of MXFP4 is exact in BF16.
+ * Pure.
  */
+import { decodeBlocks, type GgufType } from "./ggufTypes.ts";
 
-/** How a matrix is stored. */
+/** How a tensor is stored. */
 export type Coding =
   | { readonly kind: "transposed" }
+  /** `heads`: the rows of each head are interleaved. Decoded to F32. */
+  | { readonly kind: "gguf"; readonly type: GgufType; readonly heads?: number }
   /** `scales`: the bytes of the exponents, one for each 32 numbers. */
   | {
       readonly kind: "mxfp4";
@@ -34,6 +38,29 @@ export function transposed(bytes: Uint8Array, rows: number, columns: number): Ui
 
 /** Rows and columns at once, for the caches. */
 const tile = 32;
+
+/**
+ * The rows of matrices [heads × width, columns], or the numbers of their biases, whose heads rotate pairs of neighbours instead of
+ * pairs of halves: row 2i + j of a head is row j·width/2 + i. `inverse`: from neighbours to halves.
+ */
+export function interleaved(values: Float32Array, rows: number, heads: number, inverse = false): Float32Array {
+  const columns = values.length / rows;
+  const width = rows / heads;
+  const out = new Float32Array(values.length);
+  for (let row = 0; row < rows; row++) {
+    const inHead = row % width;
+    const halves = row - inHead + (inHead % 2) * (width / 2) + Math.floor(inHead / 2);
+    const [from, to] = inverse ? [row, halves] : [halves, row];
+    out.set(values.subarray(from * columns, (from + 1) * columns), to * columns);
+  }
+  return out;
+}
+
+/** The numbers of a GGUF tensor with `rows` rows. */
+export function decodeGguf(bytes: Uint8Array, rows: number, { type, heads }: Coding & { kind: "gguf" }): Float32Array {
+  const values = decodeBlocks(type, bytes);
+  return heads === undefined ? values : interleaved(values, rows, heads, true);
+}
 
 const magnitudes = [0, 0.5, 1, 1.5, 2, 3, 4, 6];
 const fourBits = [...magnitudes, ...magnitudes.map((value) => -value)];

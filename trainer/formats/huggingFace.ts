@@ -6,7 +6,7 @@ import { z } from "zod";
 import { corrupt, invalid, messageOf } from "../contract/failure.ts";
 import { fileFault } from "../contract/jsonFault.ts";
 import { errorText } from "../contract/plainIssue.ts";
-import { type Coding, dequantizeMxfp4, transposed } from "./coded.ts";
+import { type Coding, decodeGguf, dequantizeMxfp4, transposed } from "./coded.ts";
 import {
   readSafetensorsHeader,
   SafetensorsError,
@@ -32,18 +32,19 @@ export function templateName(file: string): string | undefined {
 
 const companions = new Set(["config.json", "generation_config.json", ...tokenizerFiles]);
 
-/** Named templates of a tokenizer, and the files that a licence requires to pass on. */
-const alsoCompanions = [
+/** The files that a licence requires to pass on. */
+const licences = [
   /^licen[cs]es?\/[A-Za-z0-9 ._-]+$/i,
-  namedTemplate,
   /^([A-Za-z0-9 ._-]+[ ._-])?(licen[cs]es?|notices?|copying|copyright|(acceptable[ ._-])?use[ ._-]policy|terms([ ._-]of[ ._-]use)?)([ ._-][A-Za-z0-9 ._-]*)?$/i,
 ];
 /** A file that can contain code is not treated as a licence, whatever its name. */
 const code = /\.(py|pyc|sh|js|ts|so|bin|pt|pth|pkl|safetensors|json)$/i;
 
+/** Whether a file is one that a licence requires to pass on. */
+export const isLicence = (name: string): boolean => !code.test(name) && licences.some((pattern) => pattern.test(name));
+
 /** Whether a file beside the weights belongs to a model. */
-const isCompanion = (name: string): boolean =>
-  companions.has(name) || (!code.test(name) && alsoCompanions.some((pattern) => pattern.test(name)));
+const isCompanion = (name: string): boolean => companions.has(name) || namedTemplate.test(name) || isLicence(name);
 
 const required = ["config.json", "tokenizer.json", "tokenizer_config.json"];
 
@@ -115,6 +116,10 @@ export async function contentOf(files: Pick<ModelFiles, "read">, tensor: PlacedT
   const { coding, shape } = tensor;
   const [rows = 0, columns = 0] = shape;
   if (coding?.kind === "transposed") return transposed(bytes, columns, rows);
+  if (coding?.kind === "gguf") {
+    const values = decodeGguf(bytes, rows, coding);
+    return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  }
   if (coding?.kind === "mxfp4") {
     const scales = await files.read(coding.scales.file, coding.scales);
     try {

@@ -61,7 +61,7 @@ const methods: readonly Row[] = [
     peftRefusal: /export alone: .*loftqIterations above 1 makes a quantised base that other programs do not have/,
     plainRefusal: {
       training: /LoftQ replaces what quantising a base in NF4 loses: set baseModel\.quantization/,
-      merging: /export merged: .*LoftQ .* added to the original twice: set merged\.base: Dequantized/,
+      merging: /export merged: .*LoftQ .* added to the original twice: set base: Dequantized in that export/,
       chat: /belongs to the base that was quantised for it: chat with luthier chat --adapter/,
     },
   },
@@ -80,7 +80,7 @@ const methods: readonly Row[] = [
     name: "Houlsby's adapters",
     method: { bottleneck: { design: "Houlsby", reductionFactor: "4", dropout: "0.1" } },
     learningRate: "3e-2",
-    refusal: /export merged: method\.bottleneck .* cannot hold: leave merged exports out/,
+    refusal: /export merged: method\.bottleneck .* cannot hold: leave merged and gguf exports out/,
     peftRefusal: /export alone: method\.bottleneck leaves an adapter in AdapterHub's layout/,
   },
   {
@@ -101,27 +101,27 @@ const methods: readonly Row[] = [
     name: "prompt tuning",
     method: { promptTuning: { virtualTokens: 5, initialText: "odd or even?" } },
     learningRate: "1e-1",
-    refusal: /export merged: method\.promptTuning .* cannot hold: leave merged exports out/,
+    refusal: /export merged: method\.promptTuning .* cannot hold: leave merged and gguf exports out/,
   },
   {
     name: "P-tuning",
     method: { pTuning: { virtualTokens: 5 } },
     learningRate: "3e-2",
-    refusal: /export merged: method\.pTuning .* cannot hold: leave merged exports out/,
+    refusal: /export merged: method\.pTuning .* cannot hold: leave merged and gguf exports out/,
     readAs: "promptTuning",
   },
   {
     name: "P-tuning with an LSTM",
     method: { pTuning: { virtualTokens: 5, encoder: "LSTM" } },
     learningRate: "3e-2",
-    refusal: /export merged: method\.pTuning .* cannot hold: leave merged exports out/,
+    refusal: /export merged: method\.pTuning .* cannot hold: leave merged and gguf exports out/,
     readAs: "promptTuning",
   },
   {
     name: "prefix tuning",
     method: { prefixTuning: { virtualTokens: 5 } },
     learningRate: "1e-1",
-    refusal: /export merged: method\.prefixTuning .* cannot hold: leave merged exports out/,
+    refusal: /export merged: method\.prefixTuning .* cannot hold: leave merged and gguf exports out/,
   },
 ];
 

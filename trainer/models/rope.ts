@@ -51,6 +51,14 @@ export function ropeTable(model: RopeFacts, positions: number, offset = 0): Rope
   };
 }
 
+/** The divisors of the plain frequencies that the model's scaling amounts to. [rotated elements / 2] */
+export function frequencyDivisors({ headDim, ropeTheta, ropeScaling, rotaryWidth = headDim }: RopeFacts): Float32Array {
+  const rotary = { headDim: rotaryWidth, ropeTheta };
+  const periods = plainPeriods(rotary.headDim, ropeTheta);
+  const frequencies = scaled(periods, rotary, ropeScaling, false);
+  return periods.map((period, i) => 1 / period / frequencies[i]!);
+}
+
 const named = (name: string, table: AngleTable | undefined): [string, Float32Array][] =>
   table
     ? [

@@ -12,6 +12,7 @@ import { storeLayout } from "../contract/storeLayout.ts";
 import { baseManifest, getManifest } from "../data/packed/manifests.ts";
 import { adapterFormat } from "../export/adapter.ts";
 import type { ExportFormat, ReadBack } from "../export/format.ts";
+import { ggufFormat } from "../export/gguf.ts";
 import { mergedFormat } from "../export/merged.ts";
 import { modelCard } from "../export/modelCard.ts";
 import { verificationPrompts } from "../export/prompts.ts";
@@ -149,6 +150,7 @@ class Export {
         return this.#file.baseDigest;
       }
       case "merged":
+      case "gguf":
         if (mergeRefusal !== undefined) throw invalid("MergeImpossible", this.#named(mergeRefusal));
         if (settings.base === "Original" && how) throw invalid("MergeImpossible", this.#named(how.originalRefusal));
         return settings.base === "Original" ? await this.#originalDigest() : await this.#quantizedDigest(settings.kind);
@@ -234,6 +236,8 @@ function formatOf(settings: ExportSettings): ExportFormat {
   switch (settings.kind) {
     case "merged":
       return mergedFormat(settings);
+    case "gguf":
+      return ggufFormat(settings);
     case "adapter":
       return adapterFormat(settings);
   }

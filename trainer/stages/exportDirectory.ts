@@ -42,7 +42,7 @@ export async function finishedExport(file: ExportFile, stores: Stores) {
     name: file.export.name,
     digest: found.digest,
     sizeBytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
-    shards: files.filter(({ path }) => path.endsWith(".safetensors")).length,
+    shards: files.filter(({ path }) => /\.(safetensors|gguf)$/.test(path)).length,
     maxLogitDifference: verification.maxLogitDifference,
     klDivergence: verification.klDivergence,
   };

@@ -69,7 +69,7 @@ async function onlyQuantized(stores: Stores, uri: string): Promise<Pick<PeftAdap
   const found = await readManifest(stores, uri, adapterManifest).catch(() => undefined);
   const how = found && quantizesFor(found.manifest.method);
   if (!how) return {};
-  const plainRefusal = `the adapter was trained with ${how.setting} ${how.value} and belongs to the base that was quantised for it: chat with luthier chat --adapter NAME, or with an export that has merged.base: Dequantized`;
+  const plainRefusal = `the adapter was trained with ${how.setting} ${how.value} and belongs to the base that was quantised for it: chat with luthier chat --adapter NAME, or with a merged export that has base: Dequantized`;
   return { plainRefusal };
 }
 

@@ -22,7 +22,7 @@ export const bottleneck = declareMethod({
   learningRate: "1e-4",
   result: "Adapter",
   mergeRefusal:
-    "method.bottleneck trains networks with a nonlinearity, which the base's weights cannot hold: leave merged exports out, or set method.lora",
+    "method.bottleneck trains networks with a nonlinearity, which the base's weights cannot hold: leave merged and gguf exports out, or set method.lora",
   peftRefusal:
     "method.bottleneck leaves an adapter in AdapterHub's layout, and PEFT has no such adapter: leave adapter exports out and use the adapter of the run with AdapterHub's library, or set method.lora",
   settings: {

@@ -39,7 +39,7 @@ export const lora = declareMethod(
       plainRefusal:
         "method.lora.initialization LoftQ replaces what quantising a base in NF4 loses: set baseModel.quantization, or another initialization",
       originalRefusal:
-        "method.lora.initialization LoftQ trains what the original base has and its NF4 form lacks, which would be added to the original twice: set merged.base: Dequantized",
+        "method.lora.initialization LoftQ trains what the original base has and its NF4 form lacks, which would be added to the original twice: set base: Dequantized in that export",
       ownBase: {
         setting: "loftqIterations",
         above: 1,

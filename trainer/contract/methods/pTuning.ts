@@ -11,7 +11,7 @@ export const pTuning = declareMethod({
   learningRate: "1e-3",
   result: "Adapter",
   mergeRefusal:
-    "method.pTuning trains embeddings before each example, which the base's weights cannot hold: leave merged exports out, or set method.lora",
+    "method.pTuning trains embeddings before each example, which the base's weights cannot hold: leave merged and gguf exports out, or set method.lora",
   settings: {
     virtualTokens,
     encoderHiddenSize: setting(z.int().min(1).max(16_384), {

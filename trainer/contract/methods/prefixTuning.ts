@@ -10,7 +10,7 @@ export const prefixTuning = declareMethod({
   learningRate: "1e-2",
   result: "Adapter",
   mergeRefusal:
-    "method.prefixTuning trains keys and values before each example, which the base's weights cannot hold: leave merged exports out, or set method.lora",
+    "method.prefixTuning trains keys and values before each example, which the base's weights cannot hold: leave merged and gguf exports out, or set method.lora",
   settings: {
     virtualTokens: setting(z.int().min(1).max(1024), {
       description: "Keys and values of each layer; they take positions before those of an example.",

@@ -16,7 +16,7 @@ export const promptTuning = declareMethod({
   learningRate: "1e-2",
   result: "Adapter",
   mergeRefusal:
-    "method.promptTuning trains embeddings before each example, which the base's weights cannot hold: leave merged exports out, or set method.lora",
+    "method.promptTuning trains embeddings before each example, which the base's weights cannot hold: leave merged and gguf exports out, or set method.lora",
   settings: {
     virtualTokens,
     initialText: setting(z.string().min(1).max(4096), {

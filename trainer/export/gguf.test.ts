@@ -1,0 +1,182 @@
+/** GGUF files beside llama.cpp itself: its probabilities, its tokens, its greedy answers. */
+import assert from "node:assert/strict";
+import { cp, readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { type TestContext, test } from "node:test";
+import { type GgufSettings, quantizations } from "../contract/exports.ts";
+import { methodOf } from "../methods/index.ts";
+import { runExport } from "../stages/export.ts";
+import { exportUri } from "../stages/exportDirectory.ts";
+import { runTrain } from "../stages/train.ts";
+import { DirectoryWriter } from "../stores/directory.ts";
+import { Stores } from "../stores/stores.ts";
+import { LlamaModel } from "../testing/llamaCpp.ts";
+import { temporaryDirectory } from "../testing/temporary.ts";
+import { tinyTokenizerConfig, tinyTokenizerJson } from "../testing/tinyModel.ts";
+import { TinyTraining } from "../testing/tinyTraining.ts";
+import { adapterManifest } from "../weights/adapter.ts";
+import { MergeBase } from "../weights/mergeBase.ts";
+import { StoredModel } from "../weights/storedModel.ts";
+import { ggufFormat } from "./gguf.ts";
+import { type ExportSource, plainModel } from "./source.ts";
+import { logitsOf } from "./verify.ts";
+
+const stores = new Stores();
+const goldens = new URL("../../test/golden/data/", import.meta.url);
+
+/** A tokenizer for the goldens' 99 embeddings: a token for each of 94 characters. */
+function smallTokenizer() {
+  const tokenizer = tinyTokenizerJson();
+  const characters = Object.keys(tokenizer.model.vocab).filter((text) => /^[!-~]$/.test(text));
+  const vocab = Object.fromEntries(characters.map((text, id) => [text, id]));
+  const added_tokens = tokenizer.added_tokens.map((token, index) => ({ ...token, id: 94 + index }));
+  return { ...tokenizer, added_tokens, model: { ...tokenizer.model, vocab } };
+}
+
+/** A golden base with a tokenizer; `changes`: members of its config.json. */
+async function goldenBase(t: TestContext, name: string, changes: object = {}): Promise<string> {
+  const directory = `${await temporaryDirectory(t)}/base`;
+  await cp(new URL(name, goldens), directory, { recursive: true });
+  const config = JSON.parse(await readFile(`${directory}/config.json`, "utf8"));
+  await writeFile(`${directory}/config.json`, JSON.stringify({ ...config, ...changes }));
+  await writeFile(`${directory}/tokenizer.json`, JSON.stringify(smallTokenizer()));
+  await writeFile(`${directory}/tokenizer_config.json`, JSON.stringify(tinyTokenizerConfig()));
+  return directory;
+}
+
+/** The base itself as an export: no adapter is merged. */
+async function sourceOf(directory: string): Promise<ExportSource> {
+  const base = await MergeBase.of(await StoredModel.inDirectory(stores, `file://${directory}`));
+  const facts = { runHash: "", baseDigest: "", baseUri: "", method: { kind: "full" }, files: [] };
+  const manifest = adapterManifest.parse({ kind: "adapter", version: 1, ...facts });
+  return { base, adapter: { uri: "", manifest, tensors: new Map() }, method: methodOf({ kind: "none" }) };
+}
+
+const options = { threads: 1, onPrompt: () => {}, signal: new AbortController().signal };
+const quiet = { stores, onTensor: () => {}, throwIfStopped: () => {} };
+
+async function written(directory: string, settings: Partial<GgufSettings> = {}) {
+  const format = ggufFormat({ base: "Original", quantization: "F16", ...settings });
+  const source = await sourceOf(directory);
+  const writer = await DirectoryWriter.begin(stores, `file://${directory}-out`);
+  await format.write(writer, source, quiet);
+  const { model } = await format.readBack(stores, writer.temporaryUri, writer.files, source);
+  const file = `${writer.temporaryUri.slice("file://".length)}/model-${format.dtype}.gguf`;
+  return { file, readBack: model, original: await plainModel(source.base.model) };
+}
+
+const linear = { rope_type: "linear", rope_theta: 10000, factor: 4 };
+const llama3 = {
+  ...{ rope_type: "llama3", rope_theta: 10000, factor: 8, low_freq_factor: 1, high_freq_factor: 4 },
+  original_max_position_embeddings: 32,
+};
+const yarn = { rope_type: "yarn", rope_theta: 10000, factor: 4, original_max_position_embeddings: 16 };
+const bases: readonly { name: string; base: string; changes?: object; length?: number }[] = [
+  { name: "Llama with a tied head", base: "base-tied" },
+  { name: "Llama with its own head", base: "base-untied" },
+  { name: "Llama with biases", base: "family-llama-biases" },
+  { name: "Llama with linear scaling", base: "base-tied", changes: { rope_parameters: linear } },
+  { name: "Llama 3", base: "base-tied", changes: { rope_parameters: llama3 } },
+  { name: "Llama with YaRN", base: "base-tied", changes: { rope_parameters: yarn } },
+  { name: "Mistral within its window", base: "family-mistral", length: 5 },
+  { name: "Qwen2", base: "base-qwen2" },
+  { name: "Qwen3", base: "base-qwen3" },
+];
+
+for (const { name, base, changes, length = 40 } of bases) {
+  test(`llama.cpp computes from a GGUF file what the model computes: ${name}`, async (t) => {
+    const { file, readBack, original } = await written(await goldenBase(t, base, changes));
+    const prompt = Array.from({ length }, (_, index) => (index * 37 + 5) % 94);
+    const llama = await LlamaModel.load(t, file);
+    const [found] = await llama.probabilities(prompt, [length - 1]);
+    for (const model of [readBack, original]) {
+      const [logits] = await logitsOf(model, [prompt], options);
+      const total = logits!.reduce((sum, value) => sum + Math.exp(value), 0);
+      const difference = Math.max(...logits!.map((value, token) => Math.abs(value - Math.log(total * found![token]!))));
+      assert.ok(difference < 2e-2, `logits differ by ${difference}`);
+    }
+  });
+}
+
+const text =
+  "Dear Sir or Madam, your order of 12 books was sent on Monday. Please reply if it does not arrive within two weeks.\n\n" +
+  "The mailing list is for people who write programs and want to discuss how the next version of it should work. To unsubscribe " +
+  "send a message to the address below, and do not forget to say which list you want to leave. Thank you for your patience!\n";
+
+test("llama.cpp answers as the model does in 16 bits, and nearly as well when quantised", async (t) => {
+  const directory = `${await temporaryDirectory(t)}/base`;
+  await cp(new URL("../../demo/base/model", import.meta.url), directory, { recursive: true });
+  await writeFile(`${directory}/LICENSE`, "terms");
+  const codec = await (await StoredModel.inDirectory(stores, `file://${directory}`)).codec();
+  const [whole, prompt] = [await codec.tokenizer.encode(text), await codec.tokenizer.encode(text.slice(0, 40))];
+  const perplexities: Record<string, number> = {};
+  for (const quantization of quantizations) {
+    const { file, original } = await written(directory, { quantization });
+    assert.equal(await readFile(`${path.dirname(file)}/LICENSE`, "utf8"), "terms");
+    const llama = await LlamaModel.load(t, file);
+    assert.deepEqual(llama.encode(text), whole);
+    perplexities[quantization] = await llama.perplexity(whole);
+    if (quantization !== "F16" && quantization !== "BF16") continue;
+    const answer = await llama.greedy(prompt, 8);
+    const prefixes = answer.map((_, index) => [...prompt, ...answer.slice(0, index)]);
+    const ours = (await logitsOf(original, prefixes, options)).map((logits) => logits.indexOf(Math.max(...logits)));
+    assert.deepEqual(answer, ours);
+  }
+  const { F16, ...others } = perplexities;
+  for (const [quantization, found] of Object.entries(others))
+    assert.ok(
+      Math.abs(found / F16! - 1) < perplexityShare[quantization]!,
+      `${quantization}: ${found} instead of ${F16}`,
+    );
+});
+
+/** The largest change of the perplexity, as a share of that in F16. */
+const perplexityShare: Readonly<Record<string, number>> = {
+  BF16: 0.01,
+  Q8_0: 0.01,
+  Q6_K: 0.1,
+  Q5_K_M: 0.1,
+  Q4_K_M: 0.1,
+};
+
+test("a trained model is exported as GGUF and verified, with its card", async (t) => {
+  const tiny = await TinyTraining.make(t, {
+    quantization: { type: "NF4" },
+    training: { maxSteps: 4, learningRate: "1e-2" },
+  });
+  const { figures } = await runTrain(await tiny.trainFile(), tiny.context());
+  const file = await tiny.exportFileOf(figures.adapterDigest, {
+    name: "gguf",
+    gguf: { base: "Dequantized", quantization: "Q8_0" },
+  });
+  const { figures: exported } = await runExport(file, tiny.context());
+  assert.equal(exported.shards, 1);
+  const card = await readFile(new URL(`${exportUri(file)}/README.md`), "utf8");
+  assert.match(card, /library_name: gguf[\s\S]*GGUF, Q8_0, merged with the base's NF4 weights, dequantised, in F32/);
+  await LlamaModel.load(t, new URL(`${exportUri(file)}/model-Q8_0.gguf`).pathname);
+});
+
+const refusals: readonly { name: string; base: string; changes?: object; message: RegExp }[] = [
+  {
+    name: "another family",
+    base: "family-granite",
+    message: /models of the family granite are not supported \(supported: llama, .*\): export merged, and convert/,
+  },
+  {
+    name: "biases that llama.cpp leaves out",
+    base: "family-qwen3-biases",
+    message: /no attention_bias for qwen3: export merged/,
+  },
+  {
+    name: "another YaRN",
+    base: "base-tied",
+    changes: { rope_parameters: { ...yarn, beta_fast: 16 } },
+    message: /YaRN with its own attention_factor, beta_fast/,
+  },
+];
+
+for (const { name, base, changes, message } of refusals) {
+  test(`a model that llama.cpp would compute otherwise is refused with what to do: ${name}`, async (t) => {
+    await assert.rejects(written(await goldenBase(t, base, changes)), message);
+  });
+}

@@ -1,0 +1,116 @@
+/** Base and adapter as one GGUF file, for llama.cpp and programs that are built on it, with the base's licence files. */
+import type { GgufSettings, Quantization } from "../contract/exports.ts";
+import { interleaved } from "../formats/coded.ts";
+import { encodeGgufHeader, type GgufTensor, type GgufValue, ggufPadding, readGgufHeader } from "../formats/gguf.ts";
+import { encodeBlocks } from "../formats/ggufTypes.ts";
+import { isLicence, type PlacedTensor } from "../formats/huggingFace.ts";
+import { localListed } from "../stores/directory.ts";
+import { mergeTensor } from "../weights/merge.ts";
+import type { ExportFormat } from "./format.ts";
+import { mixes, typeOf } from "./ggufMixes.ts";
+import { configIn, type GgufName, ggufFamily, ggufName, modelMetadata, ropeDivisors, ropeTensor } from "./ggufModel.ts";
+import { tokenizerMetadata } from "./ggufTokenizer.ts";
+import { mergedWith } from "./merged.ts";
+import { roundedTo } from "./rounded.ts";
+import { type ExportSource, plainModel } from "./source.ts";
+
+const fileOf = (quantization: Quantization) => `model-${quantization}.gguf`;
+
+export const ggufFormat = ({ quantization }: GgufSettings): ExportFormat => ({
+  dtype: quantization,
+  library: "gguf",
+  describe: ({ base }) => `GGUF, ${quantization}, ${mergedWith(base)} in F32 and rounded once`,
+
+  async write(writer, source, { onTensor, throwIfStopped }) {
+    const { model } = source.base;
+    const metadata = new Map(await metadataOf(source, quantization));
+    const tensors = await tensorsOf(source, quantization);
+    async function* bytes() {
+      yield encodeGgufHeader(metadata, tensors);
+      for (const [index, tensor] of tensors.entries()) {
+        throwIfStopped();
+        yield blocksOf(tensor, await tensor.values());
+        yield ggufPadding(tensor);
+        onTensor(index + 1, tensors.length);
+      }
+    }
+    await writer.writeChunks(fileOf(quantization), bytes());
+    for (const name of model.names().filter(isLicence)) await writer.write(name, await model.read(name));
+  },
+
+  async readBack(stores, uri, files, { base }) {
+    const name = fileOf(quantization);
+    const local = await localListed(stores, uri, files, name);
+    const store = stores.of(local);
+    const read = (range: { start: number; end: number }) => store.read(local, range);
+    const { bytes: size = 0 } = (await store.stat(local)) ?? {};
+    const { metadata, tensors } = await readGgufHeader(size, (start, end) => read({ start, end }));
+    const own = await base.model.config();
+    const names = new Map(base.tensors.map((tensor) => [ggufName(tensor.name, own).name, tensor.name]));
+    const table = new Map<string, PlacedTensor>();
+    for (const { name: written, type, shape, start, end } of tensors) {
+      const original = names.get(written);
+      if (original === undefined) continue;
+      const { heads } = ggufName(original, own);
+      const coding = { kind: "gguf", type, ...(heads !== undefined && { heads }) } as const;
+      table.set(original, { name: original, dtype: "F32", shape, start, end, file: name, coding });
+    }
+    const localFile = async () => {
+      const path = await store.localFile(local);
+      if (path === undefined) throw new Error(`${local} is no local file`);
+      return path;
+    };
+    const plain = await plainModel(base.model);
+    return {
+      model: {
+        ...plain,
+        model: configIn(metadata, own),
+        tensors: { table, localFile, read: (_, range) => read(range) },
+        storage: { dense: "F32", linear: "F32", doubleQuantization: false },
+      },
+      codec: () => base.model.codec(),
+    };
+  },
+});
+
+async function metadataOf({ base }: ExportSource, quantization: Quantization): Promise<[string, GgufValue][]> {
+  const config = await base.model.config();
+  const texts = await base.model.codecTexts();
+  return [
+    ...modelMetadata(config),
+    ["general.file_type", { type: "uint32", value: mixes[quantization].fileType }],
+    ["general.quantization_version", { type: "uint32", value: 2 }],
+    ...tokenizerMetadata(texts, await base.model.codec(), config.vocabSize),
+  ];
+}
+
+interface WrittenTensor extends GgufTensor, GgufName {
+  readonly name: string;
+  /** The merged values, in the order of the base. */
+  values(): Promise<Float32Array>;
+}
+
+async function tensorsOf(
+  { base, adapter, method }: ExportSource,
+  quantization: Quantization,
+): Promise<WrittenTensor[]> {
+  const config = await base.model.config();
+  ggufFamily(config);
+  const tensors = base.tensors.map((tensor) => {
+    const written = ggufName(tensor.name, config);
+    return {
+      ...written,
+      shape: tensor.shape,
+      type: typeOf(quantization, written.name, tensor.shape, config),
+      values: async () => mergeTensor(tensor, await base.values(tensor), method, adapter.tensors),
+    };
+  });
+  const divisors = ropeDivisors(config);
+  if (!divisors) return tensors;
+  return [...tensors, { name: ropeTensor, type: "F32", shape: [divisors.length], values: async () => divisors }];
+}
+
+function blocksOf({ name, type, shape, heads }: WrittenTensor, values: Float32Array): Uint8Array {
+  const rows = heads === undefined ? values : interleaved(values, shape[0]!, heads);
+  return type === "F16" ? roundedTo(type, rows, name) : encodeBlocks(type, rows);
+}
