@@ -3,12 +3,12 @@
  * op structs, signatures, index checks, the lists of kernels, the table of docs/engine.md. A test compares the
  * committed files with `generatedFiles()`.
  */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { indices } from "./generators/indices.ts";
 import { withTable } from "./generators/page.ts";
-import { command, structName, structs } from "./generators/structs.ts";
+import { command, structs } from "./generators/structs.ts";
 import { tables } from "./generators/tables.ts";
 import { computing, ops } from "./index.ts";
 
@@ -27,26 +27,17 @@ export const generatedFiles = (): GeneratedFile[] => [
   { path: "trainer/native/generated/indices.h", text: indices(ops) },
   { path: "trainer/ops/backends/referenceKernels.h", text: kernelList("reference.h") },
   { path: "trainer/ops/backends/cpuKernels.h", text: kernelList("cpu.h") },
-  { path: "trainer/ops/backends/cudaKernels.h", text: kernelList("cuda.h") + cudaOps() },
+  { path: "trainer/ops/backends/cudaKernels.h", text: kernelList("cuda.h") },
   { path: "trainer/ops/backends/cudaKernels.cuh", text: kernelList("cuda.cuh") },
   { path: page, text: withTable(committed(page), ops) },
 ];
 
 export const committed = (path: string): string => readFileSync(`${root}${path}`, "utf8");
 
-/** Every op has the files of the cpu and of the reference; those of CUDA are listed where they exist. */
+/** Every op has the files of every backend: a backend's build fails without one. */
 function kernelList(file: string): string {
-  const listed = file.startsWith("cuda") ? withCuda() : computing(ops);
-  const includes = listed.map(({ name }) => `#include "../${name}/${file}"\n`);
+  const includes = computing(ops).map(({ name }) => `#include "../${name}/${file}"\n`);
   return `// Generated from trainer/ops/index.ts by \`${command}\`. Do not edit.\n#pragma once\n\n${includes.sort().join("")}`;
-}
-
-/** The ops with CUDA kernels. */
-export const withCuda = () => computing(ops).filter(({ name }) => existsSync(`${root}trainer/ops/${name}/cuda.h`));
-
-function cudaOps(): string {
-  const lines = withCuda().map(({ name }) => `  X(${name}, ${structName(name)})`);
-  return `\n// X(name, Struct) for every op with CUDA kernels.\n#define LUTHIER_CUDA_OPS(X) \\\n${lines.join(" \\\n")}\n`;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

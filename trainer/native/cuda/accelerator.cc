@@ -99,18 +99,67 @@ Tensor Accelerator::onDevice(const Tensor& tensor) {
 }
 
 void Accelerator::execute(Opcode opcode, const Call& call) {
-  const std::string name = infoOf(opcode).name;
-  const Kernel kernel = kernels().of[static_cast<int32_t>(opcode) - 1];
-  if (!kernel) throw Error("the op " + name + " has no CUDA kernel yet: use the backend cpu");
-  if (call.operandCount > maxOperands || infoOf(opcode).attributeCount > maxAttributes) throw Error("the op " + name + " has more operands or attributes than a CUDA kernel takes");
-  opcode_ = opcode, attributes_ = call.attributes;
-  operands_.clear(), present_.clear();
-  operands_.reserve(static_cast<size_t>(call.operandCount));
-  for (int32_t i = 0; i < call.operandCount; ++i) {
-    operands_.push_back(call.operands[i] ? onDevice(*call.operands[i]) : Tensor{});
-    present_.push_back(call.operands[i] ? &operands_.back() : nullptr);
+  const OpInfo& info = infoOf(opcode);
+  if (call.operandCount > maxOperands || info.attributeCount > maxAttributes) {
+    throw Error(std::string("the op ") + info.name + " has more operands or attributes than a CUDA kernel takes");
   }
-  kernel({present_.data(), call.operandCount, call.attributes}, *this);
+  opcode_ = opcode, attributes_ = call.attributes;
+  tensors_.clear(), present_.clear(), counts_.clear();
+  size_t count = 0;
+  for (int32_t i = 0; i < call.operandCount; ++i) {
+    counts_.push_back(call.operands[i] ? countOf(info, i, call) : 0);
+    count += static_cast<size_t>(counts_.back());
+  }
+  tensors_.reserve(count);  // pointers into it stay
+  for (int32_t i = 0; i < call.operandCount; ++i) {
+    const size_t first = tensors_.size();
+    for (int32_t k = 0; k < counts_[static_cast<size_t>(i)]; ++k) tensors_.push_back(onDevice(call.operands[i][k]));
+    present_.push_back(call.operands[i] ? tensors_.data() + first : nullptr);
+  }
+  uploadGroups();
+  kernels().of[static_cast<int32_t>(opcode) - 1]({present_.data(), call.operandCount, call.attributes}, *this);
+  downloadIntegers(call);
+}
+
+// Copies in the order of the stream: an earlier instruction's kernels have read their tables by then.
+void Accelerator::uploadGroups() {
+  const OpInfo& info = infoOf(opcode_);
+  const auto isGroup = [&](size_t i) { return present_[i] && info.operands[i].count >= 0; };
+  std::vector<Tensor> grouped;
+  for (size_t i = 0; i < present_.size(); ++i) {
+    if (isGroup(i)) grouped.insert(grouped.end(), present_[i], present_[i] + counts_[i]);
+  }
+  tables_.assign(present_.size(), 0);
+  const auto bytes = static_cast<int64_t>(grouped.size() * sizeof(Tensor));
+  if (bytes == 0) return;
+  if (groups_.bytes() < bytes) groups_ = DeviceBuffer(bytes, "tables of operands");
+  groups_.upload(grouped.data(), bytes);
+  DeviceAddress next = groups_.address();
+  for (size_t i = 0; i < present_.size(); ++i) {
+    if (!isGroup(i)) continue;
+    tables_[i] = next;
+    next += static_cast<uint64_t>(counts_[i]) * sizeof(Tensor);
+  }
+}
+
+void Accelerator::downloadIntegers(const Call& call) {
+  const OpInfo& info = infoOf(opcode_);
+  const Mirror& dead = regions_[arena];
+  for (int32_t i = 0; i < call.operandCount; ++i) {
+    if (!call.operands[i] || !info.operands[i].written) continue;
+    const Tensor& t = *call.operands[i];
+    const bool isInteger = t.dtype == DType::i32 || t.dtype == DType::u32;
+    if (!isInteger || !t.contiguous() || t.data < dead.host || t.data >= dead.host + dead.bytes) continue;
+    const auto from = reinterpret_cast<DeviceAddress>(present_[static_cast<size_t>(i)]->data);
+    driver_.check(driver_.cuMemcpyDtoH_v2(t.data, from, static_cast<size_t>(t.count() * bytesOf(t.dtype))), "the copy from the GPU failed");
+  }
+}
+
+template <class Each>
+void Accelerator::forTensors(Each each) const {
+  for (size_t i = 0; i < present_.size(); ++i) {
+    for (int32_t k = 0; k < counts_[i]; ++k) each(present_[i][k], infoOf(opcode_).operands[i].written);
+  }
 }
 
 void Accelerator::poison(const Tensor& tensor) {
@@ -132,7 +181,8 @@ void Accelerator::launch(const Launch& l) {
   Arguments arguments{};
   for (size_t i = 0; i < present_.size(); ++i) {
     if (!present_[i]) continue;
-    arguments.operands[i] = operands_[i];
+    if (tables_[i] != 0) arguments.operands[i].data = reinterpret_cast<uint8_t*>(tables_[i]);
+    else arguments.operands[i] = *present_[i];
     arguments.present |= 1u << i;
   }
   const OpInfo& info = infoOf(opcode_);
@@ -150,25 +200,23 @@ void Accelerator::launch(const Launch& l) {
 
 // Tells the emulated driver what the instruction's kernels may touch.
 void Accelerator::permit() {
-  const OpInfo& info = infoOf(opcode_);
   std::vector<Touched> touched;
   const auto whole = [&](const uint8_t* data, int64_t bytes, bool writable) {
     if (bytes > 0) touched.push_back({reinterpret_cast<DeviceAddress>(data), bytes, bytes, 1, writable});
   };
-  for (size_t i = 0; i < present_.size(); ++i) {
-    if (!present_[i]) continue;
-    const Tensor& t = *present_[i];
+  forTensors([&](const Tensor& t, bool written) {
     if (t.storage == Storage::nf4) {
       whole(t.data, ceilDivide(t.count(), 2), false);
       whole(t.absmax, nf4Blocks(t) * (t.nestedAbsmax ? 1 : 4), false);
       if (t.nestedAbsmax) whole(t.nestedAbsmax, (nf4NestedBlocks(t) + 1) * 4, false);
     } else if (t.contiguous()) {
-      whole(t.data, t.count() * bytesOf(t.dtype), info.operands[i].written);
+      whole(t.data, t.count() * bytesOf(t.dtype), written);
     } else {
       const int64_t element = bytesOf(t.dtype);
-      touched.push_back({reinterpret_cast<DeviceAddress>(t.data), t.cols() * element, t.stride * element, t.rows(), info.operands[i].written});
+      touched.push_back({reinterpret_cast<DeviceAddress>(t.data), t.cols() * element, t.stride * element, t.rows(), written});
     }
-  }
+  });
+  whole(reinterpret_cast<const uint8_t*>(groups_.address()), groups_.bytes(), false);
   whole(reinterpret_cast<const uint8_t*>(scratch_.address()), scratch_.bytes(), true);
   whole(reinterpret_cast<const uint8_t*>(dynamicMaps_.address()), dynamicMaps_.bytes(), false);
   driver_.luthierPermit(touched.data(), static_cast<int32_t>(touched.size()));

@@ -1,7 +1,8 @@
 // A GPU that executes instructions for the executor: the regions and the weights mirrored in device memory, and the kernels.
 //
 // A run copies state and io to the device before its first instruction and back after its last one. Weights are copied when an
-// instruction first names them.
+// instruction first names them. Integers that an instruction computes into the arena are copied back behind it, since the
+// executor checks them in the host's arena before an instruction indexes with them.
 #pragma once
 
 #include <map>
@@ -18,7 +19,7 @@ namespace luthier::cuda {
 using Kernel = void (*)(const Call& call, Launcher& launcher);
 
 struct KernelTable {
-  Kernel of[opcodeCount];  // by opcode - 1; null for an op without CUDA kernels
+  Kernel of[opcodeCount];  // by opcode - 1
 };
 
 const KernelTable& kernels();
@@ -34,7 +35,7 @@ class Accelerator final : public Launcher {
   void begin(bool poison);
   // Makes a weight known; its bytes are copied when an instruction first names it.
   void bind(const uint8_t* host, int64_t bytes);
-  // The operands have host addresses. Throws an Error that names the op if it has no kernel.
+  // The operands have host addresses.
   void execute(Opcode opcode, const Call& call);
   // Fills a dead tensor with NaN.
   void poison(const Tensor& tensor);
@@ -54,16 +55,24 @@ class Accelerator final : public Launcher {
 
   uint8_t* onDevice(const uint8_t* host);
   Tensor onDevice(const Tensor& tensor);
+  // Calls `each` with every tensor of the present operands, those of groups one after another.
+  template <class Each>
+  void forTensors(Each each) const;
+  void uploadGroups();
+  void downloadIntegers(const Call& call);
   void permit();
 
   const Driver& driver_;
   Mirror regions_[placeCount];
   std::map<const uint8_t*, Mirror> weights_;
-  DeviceBuffer scratch_, dynamicMaps_;
-  // The present instruction.
+  DeviceBuffer scratch_, dynamicMaps_, groups_;
+  // The present instruction: its tensors; of each operand the first one (null where absent) and their number; where the table of
+  // a group lies in `groups_`.
   Opcode opcode_ = Opcode::release;
-  std::vector<Tensor> operands_;
+  std::vector<Tensor> tensors_;
   std::vector<const Tensor*> present_;
+  std::vector<int32_t> counts_;
+  std::vector<DeviceAddress> tables_;
   const int32_t* attributes_ = nullptr;
 };
 

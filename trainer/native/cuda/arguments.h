@@ -9,7 +9,7 @@ inline constexpr int32_t maxOperands = 16;
 inline constexpr int32_t maxAttributes = 8;
 
 struct Arguments {
-  Tensor operands[maxOperands];
+  Tensor operands[maxOperands];  // of several tensors: only `data`, the address of a table of them
   int32_t attributes[maxAttributes];
   uint32_t present;  // a bit for each operand
   int32_t pass;      // which of an op's launches of a kernel, by the op's meaning

@@ -27,7 +27,10 @@ __device__ __forceinline__ Op operandsOf(const Arguments& arguments) {
 #pragma unroll
   for (int32_t i = 0; i < maxOperands; ++i) {
     const bool absent = (Op::optionalOperands >> i & 1) != 0 && (arguments.present >> i & 1) == 0;
-    operands[i] = absent ? nullptr : &arguments.operands[i];
+    // A group's operand holds the address of its table in device memory.
+    const bool grouped = (Op::groupedOperands >> i & 1) != 0;
+    const Tensor* operand = grouped ? reinterpret_cast<const Tensor*>(arguments.operands[i].data) : &arguments.operands[i];
+    operands[i] = absent ? nullptr : operand;
   }
   return Op(Call{operands, maxOperands, arguments.attributes});
 }

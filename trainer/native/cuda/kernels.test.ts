@@ -1,12 +1,10 @@
 /**
- * Compares every op that has CUDA kernels with the reference in double, on the emulated driver: the PTX that ptxas receives,
+ * Compares the CUDA kernels of every op with the reference in double, on the emulated driver: the PTX that ptxas receives,
  * interpreted, with blocks, warps and diverged lanes in order and in shuffled schedules. The interpreter also reports every data
  * race, every access outside of the operands, misalignment and divergence at barriers.
  */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { after, before, suite, test } from "node:test";
-import { withCuda } from "../../ops/generate.ts";
 import { computing, ops } from "../../ops/index.ts";
 import { CaseFiles } from "../../testing/caseFiles.ts";
 import { kernelCases } from "../../testing/kernelCases.ts";
@@ -19,13 +17,12 @@ import { buildCudaKernels, kernelsPath } from "./build.ts";
 const mostBytes = 40_000;
 
 const emulated = { LUTHIER_CUDA_DRIVER: emulatedDriverPath, LUTHIER_CUDA_KERNELS: kernelsPath };
-const named = new Set(withCuda().map(({ name }) => name));
 let files: CaseFiles;
 
 before(async () => {
   await buildNative();
   await buildCudaKernels();
-  const cases = await kernelCases(computing(ops).filter(({ name }) => named.has(name)));
+  const cases = await kernelCases(computing(ops));
   const encoded = cases.map((one) => ({ name: one.name, bytes: opCase(one) }));
   files = new CaseFiles(encoded.filter(({ bytes }) => bytes.length < mostBytes));
 });
@@ -40,13 +37,6 @@ suite("CUDA kernels, interpreted", () => {
       assert.deepEqual({ status, failures, stderr }, { status: 0, failures: [], stderr: "" });
     });
   }
-
-  test("docs/gpu.md lists the ops without CUDA kernels", () => {
-    const without = computing(ops).flatMap(({ name }) => (named.has(name) ? [] : [name]));
-    const page = readFileSync(new URL("../../../docs/gpu.md", import.meta.url), "utf8");
-    const [, listed = ""] = /^Ops without CUDA kernels: (.*)\.$/m.exec(page) ?? [];
-    assert.deepEqual(listed.match(/\w+/g), without.sort());
-  });
 
   test("a machine without an NVIDIA driver gets the reason and the fix", () => {
     const missing = { ...emulated, LUTHIER_CUDA_DRIVER: "/nowhere/libcuda.so.1" };

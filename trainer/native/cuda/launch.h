@@ -52,4 +52,12 @@ inline Launch product(const ProductNames& names, DType activation, int64_t rows,
   return {bf16 ? names.bf16 : names.f32, ceilDivide(columns, tileColumns), ceilDivide(rows, tileRows), 1, bf16 ? mmaThreads : fmaThreads};
 }
 
+// The same for rows that are sorted by expert, which begin a tile of their own each (`expertTile`): the last tile of an expert
+// may have few rows.
+inline Launch expertProduct(const ProductNames& names, const Tensor& result, int64_t experts) {
+  Launch launch = product(names, result.dtype, result.rows(), result.cols());
+  launch.blocksY += experts;
+  return launch;
+}
+
 }  // namespace luthier::cuda

@@ -10,17 +10,19 @@
 
 namespace luthier::cuda {
 
-// Element (i, k) is t[i][k], or t[k][i] if transposed.
+// Element (i, k) is t[i][k], or t[k][i] if transposed; of t only the rows from `begin` to `end`, −1: to the last.
 struct Factor {
   const Tensor& t;
   bool transposed;
   const float* dynamicMap;  // for NF4 with double quantisation
+  int64_t begin = 0, end = -1;
 
-  __device__ __forceinline__ int64_t rows() const { return transposed ? t.cols() : t.rows(); }
-  __device__ __forceinline__ int64_t depth() const { return transposed ? t.rows() : t.cols(); }
+  __device__ __forceinline__ int64_t taken() const { return (end < 0 ? t.rows() : end) - begin; }
+  __device__ __forceinline__ int64_t rows() const { return transposed ? t.cols() : taken(); }
+  __device__ __forceinline__ int64_t depth() const { return transposed ? taken() : t.cols(); }
   __device__ __forceinline__ float operator()(int64_t i, int64_t k) const {
     if (i >= rows() || k >= depth()) return 0.0f;
-    const int64_t row = transposed ? k : i, col = transposed ? i : k;
+    const int64_t row = begin + (transposed ? k : i), col = transposed ? i : k;
     return t.storage == Storage::nf4 ? nf4ValueOf(t, row * t.cols() + col, dynamicMap) : elementOf(t, row, col);
   }
 };
@@ -162,6 +164,22 @@ class MmaTile {
 #define LUTHIER_PRODUCT_KERNELS(name, Block)                                                                             \
   LUTHIER_KERNEL(name##F32, luthier::cuda::FmaTile::threads) { runTile<luthier::cuda::FmaTile, Block>(arguments); }      \
   LUTHIER_KERNEL(name##Bf16, luthier::cuda::MmaTile::threads) { runTile<luthier::cuda::MmaTile, Block>(arguments); }
+
+// Rows of one expert, at most a tile; expert −1: none.
+struct ExpertTile {
+  int64_t expert, begin, end;
+};
+
+// Each expert's rows begin a tile of their own: the tile of this number. `expertProduct` launches as many as there can be.
+__device__ __forceinline__ ExpertTile expertTile(const Tensor& starts, int64_t experts, int64_t tile) {
+  const int32_t* start = starts.row<int32_t>(0);
+  for (int64_t e = 0; e < experts; ++e) {
+    const int64_t begin = start[e] + tile * tileRows, end = start[e + 1];
+    if (begin < end) return {e, begin, begin + tileRows < end ? begin + tileRows : end};
+    tile -= ceilDivide(end - start[e], tileRows);
+  }
+  return {-1, 0, 0};
+}
 
 template <class Tile, class Block>
 __device__ __forceinline__ void runTile(const Arguments& arguments) {

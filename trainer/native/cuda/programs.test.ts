@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
 import { compile } from "../../compile/compile.ts";
 import type { CompileSpec } from "../../graph/compiled.ts";
-import { aSpec, batchOf, type RunOptions, TestRun, tinyLora } from "../../testing/compiledRun.ts";
+import { aSpec, batchOf, type RunOptions, TestRun, tinyLora, tinyModel } from "../../testing/compiledRun.ts";
 import { relativeError } from "../../testing/graphs.ts";
 import { buildNative } from "../build.ts";
 import { emulatedDriverPath } from "../paths.ts";
@@ -95,6 +95,14 @@ suite("programs on CUDA kernels, interpreted", () => {
   test("a training step agrees with the reference: LoRA in BF16", async () => {
     const bf16 = aSpec({ method: lora, precision: "BF16" });
     assertClose(await step(bf16, { backend: "cuda" }), await step(bf16, { backend: "reference" }), 5e-2);
+  });
+
+  test("a mixture of experts agrees with the reference, and recomputing its routes gives the same bits", async () => {
+    const experts = { count: 5, chosen: 2, width: 20 };
+    const mixture = aSpec({ model: { ...tinyModel, family: "mixtral", experts } });
+    const kept = await step(mixture, { backend: "cuda" });
+    assertClose(kept, await step(mixture, { backend: "reference" }), 1e-4);
+    assert.deepEqual(await step({ ...mixture, recomputedBlocks: 2 }, { backend: "cuda" }), kept);
   });
 
   test("a step that recomputes every block, without NaN in dead memory, has the same bits", async () => {

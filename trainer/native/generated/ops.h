@@ -89,6 +89,7 @@ struct Embed {
   const Tensor& weight;
   const Tensor& y;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit Embed(const Call& call)
       : ids(*call.operands[0]),
@@ -101,6 +102,7 @@ struct EmbedBackward {
   const Tensor& dy;
   const Tensor& dWeight;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit EmbedBackward(const Call& call)
       : ids(*call.operands[0]),
@@ -118,6 +120,7 @@ struct RmsNorm {
   float eps;
   float offset;
   static constexpr uint32_t optionalOperands = 0x24;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit RmsNorm(const Call& call)
       : x(*call.operands[0]),
@@ -140,6 +143,7 @@ struct RmsNormBackward {
   const Tensor& dx;
   float offset;
   static constexpr uint32_t optionalOperands = 0x30;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit RmsNormBackward(const Call& call)
       : dy(*call.operands[0]),
@@ -162,6 +166,7 @@ struct Linear {
   const Tensor& y;
   float tailScale;
   static constexpr uint32_t optionalOperands = 0x3c;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit Linear(const Call& call)
       : x(*call.operands[0]),
@@ -183,6 +188,7 @@ struct LinearInput {
   const Tensor& dx;
   float tailScale;
   static constexpr uint32_t optionalOperands = 0x1c;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit LinearInput(const Call& call)
       : dy(*call.operands[0]),
@@ -200,6 +206,7 @@ struct GradWeight {
   const Tensor& dW;
   float scale;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit GradWeight(const Call& call)
       : dy(*call.operands[0]),
@@ -218,6 +225,7 @@ struct Rope {
   int32_t sign;
   int32_t rotary;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit Rope(const Call& call)
       : x(*call.operands[0]),
@@ -244,6 +252,7 @@ struct Attention {
   float scale;
   float softcap;
   static constexpr uint32_t optionalOperands = 0x10;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit Attention(const Call& call)
       : q(*call.operands[0]),
@@ -277,6 +286,7 @@ struct AttentionBackward {
   float scale;
   float softcap;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit AttentionBackward(const Call& call)
       : q(*call.operands[0]),
@@ -302,6 +312,7 @@ struct Glu {
   const Tensor& y;
   int32_t activation;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit Glu(const Call& call)
       : gate(*call.operands[0]),
@@ -318,6 +329,7 @@ struct GluBackward {
   const Tensor& dUp;
   int32_t activation;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit GluBackward(const Call& call)
       : dy(*call.operands[0]),
@@ -333,6 +345,7 @@ struct GatherRows {
   const Tensor& index;
   const Tensor& y;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit GatherRows(const Call& call)
       : x(*call.operands[0]),
@@ -345,6 +358,7 @@ struct ScatterRows {
   const Tensor& index;
   const Tensor& dx;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit ScatterRows(const Call& call)
       : dy(*call.operands[0]),
@@ -364,6 +378,7 @@ struct LinearCrossEntropy {
   float softcap;
   float smoothing;
   static constexpr uint32_t optionalOperands = 0xa0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit LinearCrossEntropy(const Call& call)
       : h(*call.operands[0]),
@@ -386,6 +401,7 @@ struct Dropout {
   float p;
   int32_t tensorId;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit Dropout(const Call& call)
       : x(*call.operands[0]),
@@ -401,6 +417,7 @@ struct Cast {
   const Tensor& y;
   float scale;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit Cast(const Call& call)
       : x(*call.operands[0]),
@@ -413,6 +430,7 @@ struct Add {
   const Tensor& b;
   const Tensor& y;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit Add(const Call& call)
       : a(*call.operands[0]),
@@ -424,6 +442,7 @@ struct Fill {
   const Tensor& y;
   float value;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit Fill(const Call& call)
       : y(*call.operands[0]),
@@ -434,6 +453,7 @@ struct SumSquares {
   const Tensor& x;
   const Tensor& total;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit SumSquares(const Call& call)
       : x(*call.operands[0]),
@@ -446,6 +466,7 @@ struct Clip {
   const Tensor& factor;
   float maxNorm;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit Clip(const Call& call)
       : total(*call.operands[0]),
@@ -468,6 +489,7 @@ struct Adamw {
   float weightDecay;
   float learningRateScale;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit Adamw(const Call& call)
       : grad(*call.operands[0]),
@@ -492,6 +514,7 @@ struct CacheAppend {
   const Tensor& cacheK;
   const Tensor& cacheV;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit CacheAppend(const Call& call)
       : k(*call.operands[0]),
@@ -517,6 +540,7 @@ struct AttentionCached {
   float softcap;
   int32_t window;
   static constexpr uint32_t optionalOperands = 0x20;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit AttentionCached(const Call& call)
       : q(*call.operands[0]),
@@ -538,6 +562,7 @@ struct Argmax {
   const Tensor& x;
   const Tensor& index;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit Argmax(const Call& call)
       : x(*call.operands[0]),
@@ -549,6 +574,7 @@ struct Multiply {
   const Tensor& b;
   const Tensor& y;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit Multiply(const Call& call)
       : a(*call.operands[0]),
@@ -563,6 +589,7 @@ struct ScaleColumns {
   const Tensor* residual;
   const Tensor& y;
   static constexpr uint32_t optionalOperands = 0xc;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit ScaleColumns(const Call& call)
       : x(*call.operands[0]),
@@ -579,6 +606,7 @@ struct ScaleColumnsBackward {
   const Tensor* dScale;
   const Tensor& dx;
   static constexpr uint32_t optionalOperands = 0x8;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit ScaleColumnsBackward(const Call& call)
       : dy(*call.operands[0]),
@@ -595,6 +623,7 @@ struct InverseRowNorm {
   const Tensor& inverse;
   float scale;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit InverseRowNorm(const Call& call)
       : w(*call.operands[0]),
@@ -620,6 +649,7 @@ struct PrefixAttention {
   float scale;
   float softcap;
   static constexpr uint32_t optionalOperands = 0x40;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit PrefixAttention(const Call& call)
       : q(*call.operands[0]),
@@ -659,6 +689,7 @@ struct PrefixAttentionBackward {
   float scale;
   float softcap;
   static constexpr uint32_t optionalOperands = 0x600;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit PrefixAttentionBackward(const Call& call)
       : q(*call.operands[0]),
@@ -688,6 +719,7 @@ struct CachePrefix {
   const Tensor& cacheK;
   const Tensor& cacheV;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit CachePrefix(const Call& call)
       : prefixK(*call.operands[0]),
@@ -702,6 +734,7 @@ struct Orthogonality {
   int32_t columns;
   float weight;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit Orthogonality(const Call& call)
       : x(*call.operands[0]),
@@ -716,6 +749,7 @@ struct OrthogonalityBackward {
   int32_t columns;
   float weight;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit OrthogonalityBackward(const Call& call)
       : x(*call.operands[0]),
@@ -735,6 +769,7 @@ struct Importance {
   float beta2;
   float oneMinusBeta2;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit Importance(const Call& call)
       : theta(*call.operands[0]),
@@ -753,6 +788,7 @@ struct GradBias {
   const Tensor& dBias;
   float scale;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit GradBias(const Call& call)
       : dy(*call.operands[0]),
@@ -765,6 +801,7 @@ struct ColumnProducts {
   const Tensor& b;
   const Tensor& y;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit ColumnProducts(const Call& call)
       : a(*call.operands[0]),
@@ -779,6 +816,7 @@ struct ColumnProductsBackward {
   const Tensor& da;
   const Tensor& db;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit ColumnProductsBackward(const Call& call)
       : a(*call.operands[0]),
@@ -796,6 +834,7 @@ struct Kronecker {
   const Tensor& y;
   float scale;
   static constexpr uint32_t optionalOperands = 0x8;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit Kronecker(const Call& call)
       : a(*call.operands[0]),
@@ -816,6 +855,7 @@ struct KroneckerBackward {
   const Tensor& dx;
   float scale;
   static constexpr uint32_t optionalOperands = 0x30;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit KroneckerBackward(const Call& call)
       : a(*call.operands[0]),
@@ -832,6 +872,7 @@ struct Relu {
   const Tensor& x;
   const Tensor& y;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit Relu(const Call& call)
       : x(*call.operands[0]),
@@ -843,6 +884,7 @@ struct ReluBackward {
   const Tensor& y;
   const Tensor& dx;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit ReluBackward(const Call& call)
       : dy(*call.operands[0]),
@@ -855,6 +897,7 @@ struct Softcap {
   const Tensor& y;
   float cap;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit Softcap(const Call& call)
       : x(*call.operands[0]),
@@ -869,6 +912,7 @@ struct SliceColumns {
   int32_t width;
   int32_t after;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit SliceColumns(const Call& call)
       : x(*call.operands[0]),
@@ -886,6 +930,7 @@ struct SliceColumnsBackward {
   int32_t width;
   int32_t after;
   static constexpr uint32_t optionalOperands = 0x2;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit SliceColumnsBackward(const Call& call)
       : dy(*call.operands[0]),
@@ -913,6 +958,7 @@ struct Adamw8 {
   float weightDecay;
   float learningRateScale;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit Adamw8(const Call& call)
       : grad(*call.operands[0]),
@@ -941,6 +987,7 @@ struct Noise {
   float alpha;
   int32_t tensorId;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit Noise(const Call& call)
       : x(*call.operands[0]),
@@ -962,6 +1009,7 @@ struct Lstm {
   int32_t width;
   int32_t reverse;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit Lstm(const Call& call)
       : x(*call.operands[0]),
@@ -983,6 +1031,7 @@ struct LstmBackward {
   int32_t width;
   int32_t reverse;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit LstmBackward(const Call& call)
       : dy(*call.operands[0]),
@@ -1000,6 +1049,7 @@ struct ReplaceRows {
   const Tensor& index;
   const Tensor& y;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit ReplaceRows(const Call& call)
       : x(*call.operands[0]),
@@ -1015,6 +1065,7 @@ struct SegmentSum {
   const Tensor& scale;
   const Tensor& y;
   static constexpr uint32_t optionalOperands = 0x2;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit SegmentSum(const Call& call)
       : x(*call.operands[0]),
@@ -1030,6 +1081,7 @@ struct SegmentSumBackward {
   const Tensor& scale;
   const Tensor& dx;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit SegmentSumBackward(const Call& call)
       : dy(*call.operands[0]),
@@ -1043,6 +1095,7 @@ struct WeightedSum {
   const Tensor& weight;
   const Tensor& loss;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit WeightedSum(const Call& call)
       : x(*call.operands[0]),
@@ -1058,6 +1111,7 @@ struct PairLoss {
   float beta;
   int32_t odds;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit PairLoss(const Call& call)
       : weight(*call.operands[0]),
@@ -1076,6 +1130,7 @@ struct KtoLoss {
   const Tensor& dz;
   float beta;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit KtoLoss(const Call& call)
       : weight(*call.operands[0]),
@@ -1096,6 +1151,7 @@ struct Route {
   int32_t topK;
   int32_t normalized;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit Route(const Call& call)
       : logits(*call.operands[0]),
@@ -1117,6 +1173,7 @@ struct RouteBackward {
   int32_t topK;
   int32_t normalized;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit RouteBackward(const Call& call)
       : logits(*call.operands[0]),
@@ -1135,6 +1192,7 @@ struct GatherExperts {
   const Tensor& y;
   int32_t topK;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit GatherExperts(const Call& call)
       : x(*call.operands[0]),
@@ -1153,6 +1211,7 @@ struct MixExperts {
   const Tensor& z;
   int32_t topK;
   static constexpr uint32_t optionalOperands = 0x18;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit MixExperts(const Call& call)
       : y(*call.operands[0]),
@@ -1173,6 +1232,7 @@ struct MixExpertsBackward {
   const Tensor& dWeights;
   int32_t topK;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit MixExpertsBackward(const Call& call)
       : y(*call.operands[0]),
@@ -1194,6 +1254,7 @@ struct ExpertLinear {
   const Tensor& y;
   int32_t experts;
   static constexpr uint32_t optionalOperands = 0x38;  // by bit
+  static constexpr uint32_t groupedOperands = 0x12;  // by bit
 
   LUTHIER_EVERYWHERE explicit ExpertLinear(const Call& call)
       : x(*call.operands[0]),
@@ -1214,6 +1275,7 @@ struct ExpertInput {
   const Tensor& dx;
   int32_t experts;
   static constexpr uint32_t optionalOperands = 0x8;  // by bit
+  static constexpr uint32_t groupedOperands = 0x2;  // by bit
 
   LUTHIER_EVERYWHERE explicit ExpertInput(const Call& call)
       : dy(*call.operands[0]),
@@ -1232,6 +1294,7 @@ struct ExpertGradWeight {
   int32_t experts;
   float scale;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x8;  // by bit
 
   LUTHIER_EVERYWHERE explicit ExpertGradWeight(const Call& call)
       : dy(*call.operands[0]),
@@ -1252,6 +1315,7 @@ struct SinkGradient {
   int32_t headDim;
   float scale;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit SinkGradient(const Call& call)
       : o(*call.operands[0]),
@@ -1271,6 +1335,7 @@ struct ExpertGradBias {
   int32_t experts;
   float scale;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit ExpertGradBias(const Call& call)
       : dy(*call.operands[0]),
@@ -1286,6 +1351,7 @@ struct ClampedGlu {
   float alpha;
   float limit;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit ClampedGlu(const Call& call)
       : x(*call.operands[0]),
@@ -1301,6 +1367,7 @@ struct ClampedGluBackward {
   float alpha;
   float limit;
   static constexpr uint32_t optionalOperands = 0x0;  // by bit
+  static constexpr uint32_t groupedOperands = 0x0;  // by bit
 
   LUTHIER_EVERYWHERE explicit ClampedGluBackward(const Call& call)
       : x(*call.operands[0]),

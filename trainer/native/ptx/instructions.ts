@@ -59,6 +59,7 @@ export const instructions: readonly Instruction[] = [
   row("div.u32", "b32", [0xfffffff9, 2], 0x7ffffffc),
   row("min.s32", "b32", [-1, 1], -1),
   row("min.u32", "b32", [-1, 1], 1),
+  row("min.s64", "b64", [-1, 1], -1),
   row("abs.s32", "b32", [-5], 5),
   row("neg.s32", "b32", [5], -5),
   // Bits.

@@ -10,7 +10,7 @@ constexpr KernelTable makeTable() {
 #define LUTHIER_ENTRY(name, Struct)                  \
   table.of[static_cast<int32_t>(Opcode::name) - 1] = \
       [](const Call& call, Launcher& launcher) { name(Struct(call), launcher); };
-  LUTHIER_CUDA_OPS(LUTHIER_ENTRY)
+  LUTHIER_OPS(LUTHIER_ENTRY)
 #undef LUTHIER_ENTRY
   return table;
 }

@@ -40,6 +40,11 @@ const attributeReader = { i32: "integer", f32: "real" } as const;
 /** Optional operands, and the first of several tensors. */
 const isPointer = ({ optional, count }: OperandSpec): boolean => optional || count !== undefined;
 
+function bitsOf(name: string, op: AnyOp, holds: (operand: OperandSpec) => boolean): string {
+  const bits = op.operands.reduce((sum, operand, index) => sum + (holds(operand) ? 2 ** index : 0), 0);
+  return `  static constexpr uint32_t ${name} = 0x${bits.toString(16)};  // by bit`;
+}
+
 function struct(op: AnyOp): string {
   const attributes = Object.entries(op.attributes);
   const fields = [
@@ -51,8 +56,10 @@ function struct(op: AnyOp): string {
     ...attributes.map(([name, { type }], index) => `${name}(call.${attributeReader[type]}(${index}))`),
   ];
   const type = structName(op.name);
-  const optional = op.operands.reduce((bits, operand, index) => bits + (operand.optional ? 2 ** index : 0), 0);
-  const bits = `  static constexpr uint32_t optionalOperands = 0x${optional.toString(16)};  // by bit`;
+  const bits = [
+    bitsOf("optionalOperands", op, ({ optional }) => optional),
+    bitsOf("groupedOperands", op, ({ count }) => count !== undefined),
+  ];
   const build = `  LUTHIER_EVERYWHERE explicit ${type}(const Call& call)\n      : ${initialisers.join(",\n        ")} {}`;
-  return `struct ${type} {\n${[...fields, bits].join("\n")}\n\n${build}\n};\n`;
+  return `struct ${type} {\n${[...fields, ...bits].join("\n")}\n\n${build}\n};\n`;
 }

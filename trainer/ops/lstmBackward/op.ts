@@ -14,5 +14,8 @@ export const lstmBackward = defineOp({
   outputs: { dx: "act[n,4*width]" },
   attributes: lstmAttributes,
   flops: ({ gates, w }) => 2 * rowsOf(gates) * (w.shape[0] ?? 0) * (w.shape[1] ?? 0),
-  scratch: { cpu: ({ cell }) => ({ thread: 0, shared: wordBytes(cell.shape[1] ?? 0) }) },
+  scratch: {
+    cpu: ({ cell }) => ({ thread: 0, shared: wordBytes(cell.shape[1] ?? 0) }),
+    cuda: ({ cell }) => ({ thread: 0, shared: wordBytes(cell.shape[1] ?? 0) }),
+  },
 });
