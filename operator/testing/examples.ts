@@ -110,6 +110,13 @@ export const wrongSpecs: readonly WrongSpec[] = [
     message: "labelSmoothing smooths the loss of examples and has no effect on an objective of preferences: remove it",
   },
   {
+    name: "balanced routers of preferences",
+    wrong: { training: { objective: { type: "KTO" }, routerAuxLoss: "0.02" } },
+    field: "spec.training.routerAuxLoss",
+    message:
+      "routerAuxLoss is a part of the loss of examples and has no effect on an objective of preferences: remove it",
+  },
+  {
     name: "an overlap of preferences",
     wrong: { dataset: { ...dataset, textOverlap: 4 }, ...preferring({ type: "ORPO" }) },
     field: "spec.dataset.textOverlap",

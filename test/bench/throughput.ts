@@ -79,6 +79,7 @@ function partsOf(engine: Engine, spec: CompileSpec, steps: number): StepParts {
       schedule: { type: "Constant", warmupRatio: 0 },
       labelSmoothing: 0,
       neftuneNoiseAlpha: 0,
+      routerAuxLoss: 0,
       ...spec.training!,
       objective: spec.training?.objective ?? { type: "Supervised" },
       seed: 1,

@@ -45,6 +45,7 @@ const caseFile = z.strictObject({
     weightDecay: z.number(),
     betas: z.tuple([z.number(), z.number()]),
     labelSmoothing: z.number().default(0),
+    routerAuxLoss: z.number().default(0),
   }),
   loss: z.number(),
   /** Present for preferences. */
@@ -69,8 +70,13 @@ export const readCase = (name: string): GoldenCase => ({
 const familyFile = z.record(z.string(), z.strictObject({ loss: z.number(), field: caseFile.shape.field }));
 
 /** The families' first steps of full fine-tuning, as cases without a training. */
-export function readFamilies(): GoldenCase[] {
-  return Object.entries(json("families.json", familyFile)).map(([name, results]) => ({
+export const readFamilies = (): GoldenCase[] => firstSteps("families.json", "family", 0);
+
+/** Those of mixtures, with the loss that balances their routers. */
+export const readBalanced = (): GoldenCase[] => firstSteps("balanced.json", "balanced", 0.5);
+
+function firstSteps(file: string, prefix: string, routerAuxLoss: number): GoldenCase[] {
+  return Object.entries(json(file, familyFile)).map(([name, results]) => ({
     name,
     settings: {
       base: `family-${name}`,
@@ -84,10 +90,11 @@ export function readFamilies(): GoldenCase[] {
       weightDecay: 0,
       betas: [0.9, 0.999],
       labelSmoothing: 0,
+      routerAuxLoss,
     },
     ...results,
     training: {},
-    tensors: new Tensors(`family-${name}.safetensors`),
+    tensors: new Tensors(`${prefix}-${name}.safetensors`),
   }));
 }
 

@@ -13,7 +13,7 @@ import type { Graph } from "../graph/graph.ts";
 import { moreScratch } from "../graph/op.ts";
 import type { SiteRecord } from "../graph/site.ts";
 import { aligned, bytesOf, type DataType, elementsOf, type Tensor } from "../graph/tensor.ts";
-import { Variables } from "../graph/variables.ts";
+import { type Parameter, Variables } from "../graph/variables.ts";
 import { methodOf } from "../methods/index.ts";
 import type { BoundMethod } from "../methods/method.ts";
 import { costsOf, workOf } from "./costs.ts";
@@ -50,6 +50,7 @@ export function declare(spec: CompileSpec): { parts: ProgramParts } & Sites {
     variables: new Variables(spec.storage, activationTypes[spec.precision], spec.training?.optimizer.type),
     labelSmoothing: spec.training?.labelSmoothing ?? 0,
     noiseAlpha: spec.training?.neftuneNoiseAlpha ?? 0,
+    routerAuxLoss: spec.training?.routerAuxLoss ?? 0,
     objective: spec.training?.objective,
   };
   return { parts, ...declareTensors(parts, spec) };
@@ -77,6 +78,7 @@ function plainParts(config: ModelConfig): ProgramParts {
     variables: new Variables(storage, "F32"),
     labelSmoothing: 0,
     noiseAlpha: 0,
+    routerAuxLoss: 0,
   };
 }
 
@@ -175,10 +177,22 @@ function declareTensors(parts: ProgramParts, spec: CompileSpec): Sites {
     tensors: baseTensors(model),
     isTraining: training !== undefined,
   });
-  if (refusal !== undefined) throw new CompileError(refusal);
+  const fault = refusal ?? (parts.routerAuxLoss > 0 ? balanceFault(parts, layers) : undefined);
+  if (fault !== undefined) throw new CompileError(fault);
   if (spec.generation) generateGraph(parts, { ...spec.generation, tokens: 1 });
   parts.variables.seal();
   return layers;
+}
+
+/** Why the load of these routers cannot be balanced, and the fix; undefined if it can. */
+function balanceFault({ variables }: ProgramParts, { routers }: Sites): string | undefined {
+  const [first] = routers;
+  if (first === undefined)
+    return "training.routerAuxLoss balances the router of a mixture of experts, and this model has none: remove it";
+  const trains = ({ theta }: Parameter) => routers.some((router) => theta.name.startsWith(`${router}.`));
+  if ([...variables.parameters.values()].some(trains)) return undefined;
+  const name = first.slice(first.lastIndexOf(".") + 1);
+  return `training.routerAuxLoss balances the router, which stays frozen: train it by ${name} in method.lora.modulesToSave or by method.full, or remove the setting`;
 }
 
 function build(spec: CompileSpec, parts: ProgramParts, shared: Shared, key: ProgramKey): Program {

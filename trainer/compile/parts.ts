@@ -3,6 +3,7 @@ import type { ModelConfig } from "../contract/model.ts";
 import type { PreferenceObjective } from "../contract/objective.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { SiteRecord, SiteRewriter } from "../graph/site.ts";
+import type { Tensor } from "../graph/tensor.ts";
 import type { Variables } from "../graph/variables.ts";
 import type { BoundMethod } from "../methods/method.ts";
 import { type Mode, ModelBuilder } from "../models/builder.ts";
@@ -20,6 +21,8 @@ export interface ProgramParts {
   readonly variables: Variables;
   readonly labelSmoothing: number;
   readonly noiseAlpha: number;
+  /** The coefficient of the loss that balances the routers; 0: none. */
+  readonly routerAuxLoss: number;
   /** Absent: supervised. */
   readonly objective?: PreferenceObjective | undefined;
 }
@@ -30,16 +33,19 @@ export interface Sites {
   /** The matrices of experts, which no method adapts as linear layers. */
   readonly experts: readonly SiteRecord[];
   readonly embeddings: readonly SiteRecord[];
+  /** The routers of mixtures, by name. */
+  readonly routers: readonly string[];
 }
 
 /** Builds a model on a graph; the only place that distinguishes the families. `method`: default the run's own. */
 export function decoder(
-  { config, variables, noiseAlpha, method: own }: ProgramParts,
+  { config, variables, noiseAlpha, routerAuxLoss, method: own }: ProgramParts,
   graph: Graph,
   mode: Mode,
   method: SiteRewriter = own,
-): { decoder: Decoder; inputs: ModelBuilder["inputs"] } & Sites {
-  const builder = new ModelBuilder({ config, variables, noiseAlpha, method, graph, mode });
+): { decoder: Decoder; inputs: ModelBuilder["inputs"]; routerLoad: Tensor | undefined } & Sites {
+  const balances = routerAuxLoss > 0;
+  const builder = new ModelBuilder({ config, variables, noiseAlpha, balances, method, graph, mode });
   const families: Record<ModelConfig["family"], (b: ModelBuilder) => Decoder> = {
     llama,
     mistral: llama,
@@ -58,6 +64,6 @@ export function decoder(
     gpt_oss: gptOss,
   };
   const made = families[config.family](builder);
-  const { inputs, sites, expertLayers: experts, embeddings } = builder;
-  return { decoder: made, inputs, sites, experts, embeddings };
+  const { inputs, sites, expertLayers: experts, embeddings, routers, routerLoad } = builder;
+  return { decoder: made, inputs, sites, experts, embeddings, routers, routerLoad };
 }

@@ -29,11 +29,11 @@ export function preferenceGraph(
   rows: number,
   kind: "train" | "evaluate",
 ): Sites {
-  const { nll, z, sites, experts, embeddings } = answers(parts, graph, { kind, tokens }, rows);
+  const { nll, z, ...layers } = answers(parts, graph, { kind, tokens }, rows);
   graph.output("nll", nll);
   graph.output("segments", z);
   addLoss(parts, graph, { nll, z, rows });
-  return { sites, experts, embeddings };
+  return layers;
 }
 
 /** The answers' figures without a loss. */
@@ -54,11 +54,11 @@ interface Answers extends Sites {
 
 function answers(parts: PreferenceParts, graph: Graph, mode: Mode & { tokens: number }, rows: number): Answers {
   const minus = needsReference(parts.objective) ? reference(parts, graph, mode.tokens, rows) : undefined;
-  const { decoder: model, sites, experts, embeddings } = decoder(parts, graph, mode);
+  const { decoder: model, ...layers } = decoder(parts, graph, mode);
   const nll = nllOf(parts, graph, model, rows);
   const segment = graph.input("segment", "I32", [rows]);
   const scale = graph.input("segmentScale", "F32", [answersOf(rows)]);
-  return { nll, z: segmentSum.node(graph, { x: nll, minus, segment, scale }, {}).y, sites, experts, embeddings };
+  return { nll, z: segmentSum.node(graph, { x: nll, minus, segment, scale }, {}).y, ...layers };
 }
 
 /** nll of the base without its adapter. [rows] */

@@ -12,6 +12,7 @@ import type { Tensor } from "../graph/tensor.ts";
 import { adamw } from "../ops/adamw/op.ts";
 import { adamw8 } from "../ops/adamw8/op.ts";
 import { argmax } from "../ops/argmax/op.ts";
+import { balanceLoss } from "../ops/balanceLoss/op.ts";
 import { cachePrefix } from "../ops/cachePrefix/op.ts";
 import { cast, castTo } from "../ops/cast/op.ts";
 import { clip } from "../ops/clip/op.ts";
@@ -119,7 +120,7 @@ function promptCache(parts: ProgramParts, graph: Graph, at: Deriver): readonly K
 function lossGraph(parts: ProgramParts, graph: Graph, tokens: number, rows: number, kind: "train" | "evaluate"): Sites {
   const { variables, objective } = parts;
   if (objective) return preferenceGraph({ ...parts, objective }, graph, tokens, rows, kind);
-  const { decoder: model, sites, experts, embeddings } = decoder(parts, graph, { kind, tokens });
+  const { decoder: model, routerLoad, ...layers } = decoder(parts, graph, { kind, tokens });
   const index = graph.input("trainedRow", "I32", [rows]);
   const h = model.norm(gatherRows.node(graph, { x: model.hidden, index }, {}).y);
   const operands = {
@@ -133,7 +134,13 @@ function lossGraph(parts: ProgramParts, graph: Graph, tokens: number, rows: numb
   const attributes = { softcap: parts.config.logitSoftcap, smoothing: parts.labelSmoothing };
   const wanted = graph.isDifferentiable(h) ? (["dh"] as const) : [];
   graph.output("nll", linearCrossEntropy.node(graph, operands, attributes, wanted).nll);
-  return { sites, experts, embeddings };
+  if (routerLoad) {
+    const weight = graph.input("exampleWeight", "F32", [tokens]);
+    const balance = { topK: parts.config.experts!.chosen, coefficient: parts.routerAuxLoss };
+    const dLoad = graph.activation("balanceLoss.dLoad", routerLoad);
+    balanceLoss.into(graph, { load: routerLoad, weight, loss: variables.loss }, balance, { dLoad });
+  }
+  return layers;
 }
 
 /** Forward and backward of one micro-batch; loss and gradients accumulate. */

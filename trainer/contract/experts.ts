@@ -11,7 +11,7 @@ export function expertsOf(config: RawConfig, rules: ExpertRules, refuse: Refuse)
     refuse(`router_jitter_noise ${config.router_jitter_noise} is not supported; supported: 0`);
   if (config.output_router_logits && config.router_aux_loss_coef !== 0)
     refuse(
-      "output_router_logits true adds the router's auxiliary loss, which is not supported; set it to false, or router_aux_loss_coef to 0",
+      "output_router_logits true makes transformers add the router's auxiliary loss to every training; set it to false, and training.routerAuxLoss to train with that loss",
     );
   const dense = Array.from({ length: layers }, (_, layer) => layer).filter((layer) => rules.isDense?.(layer, config));
   return {

@@ -89,14 +89,29 @@ export const oneLength: Rule<{ epochs?: string | undefined; maxSteps?: number | 
   message: "set epochs or maxSteps, not both",
 };
 
-/** The loss of examples alone is smoothed. */
-export const smoothsExamples: Rule<{ labelSmoothing?: unknown; objective?: { type: ObjectiveType } | undefined }> = {
-  cel: "!has(self.labelSmoothing) || !has(self.objective) || self.objective.type == 'Supervised'",
-  holds: ({ labelSmoothing, objective }) =>
-    labelSmoothing === undefined || objective === undefined || objective.type === "Supervised",
-  message: "labelSmoothing smooths the loss of examples and has no effect on an objective of preferences: remove it",
-  fieldPath: ".labelSmoothing",
-};
+interface SupervisedOnly {
+  labelSmoothing?: unknown;
+  routerAuxLoss?: unknown;
+  objective?: { type: ObjectiveType } | undefined;
+}
+
+/** A setting of the loss of examples. */
+const ofExamples = (field: "labelSmoothing" | "routerAuxLoss", message: string): Rule<SupervisedOnly> => ({
+  cel: `!has(self.${field}) || !has(self.objective) || self.objective.type == 'Supervised'`,
+  holds: (training) =>
+    training[field] === undefined || training.objective === undefined || training.objective.type === "Supervised",
+  message,
+  fieldPath: `.${field}`,
+});
+
+export const smoothsExamples = ofExamples(
+  "labelSmoothing",
+  "labelSmoothing smooths the loss of examples and has no effect on an objective of preferences: remove it",
+);
+export const balancesExamples = ofExamples(
+  "routerAuxLoss",
+  "routerAuxLoss is a part of the loss of examples and has no effect on an objective of preferences: remove it",
+);
 
 interface Spec {
   baseModel: { quantization?: unknown };

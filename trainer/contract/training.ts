@@ -13,7 +13,7 @@ import {
   type ValuesOf,
   withoutDefault,
 } from "./setting.ts";
-import { oneLength, smoothsExamples } from "./settingsRules.ts";
+import { balancesExamples, oneLength, smoothsExamples } from "./settingsRules.ts";
 
 export const precision = z.enum(["BF16", "F32"]);
 export type Precision = z.infer<typeof precision>;
@@ -133,6 +133,15 @@ export const trainingTable = {
       later: true,
     },
   ),
+  routerAuxLoss: decimalSetting(
+    { min: 0, max: 100 },
+    {
+      description:
+        "Coefficient of the loss that balances the load of a mixture's experts (Fedus et al. 2021), transformers' router_aux_loss_coef, in a training of the router: Mixtral's config.json has 0.02, Qwen3-MoE's 0.001, gpt-oss' 0.9. It is that of each example, and the validation loss has none of it. 0: none.",
+      default: 0,
+      later: true,
+    },
+  ),
   seed: setting(z.int().min(0).max(4_294_967_295), {
     description: "Seed of the initial weights, the order of the examples, dropout and noise.",
     default: 42,
@@ -166,5 +175,5 @@ function learningRates(): string {
 
 export const training = section(trainingTable, {
   description: "Settings of the optimisation.",
-  rules: [oneLength, smoothsExamples],
+  rules: [oneLength, smoothsExamples, balancesExamples],
 });

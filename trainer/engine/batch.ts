@@ -31,6 +31,8 @@ export interface Batch {
   trainedRows: number;
   /** Trained tokens, in order of their rows in `nll`. */
   trained: readonly TrainedToken[];
+  /** In the row of an example's first token the number of its trained tokens, else 0. */
+  targets: Float32Array;
   /** Tokens without padding. */
   tokens: number;
 }
@@ -55,7 +57,8 @@ export function makeBatch(
     rope,
   );
   const lossWeight = new Float32Array(batch.trainedRows).fill(weight, 0, batch.trained.length);
-  return { ...batch, inputs: { ...batch.inputs, lossWeight } };
+  const exampleWeight = batch.targets.map((targets) => targets * weight);
+  return { ...batch, inputs: { ...batch.inputs, lossWeight, exampleWeight } };
 }
 
 /** The examples of a row of a data set. */
@@ -88,6 +91,7 @@ export function layOutRows(rows: readonly (readonly Segment[])[], shape: BatchSh
     inputs: { ...layout.inputs, ...layout.more, trainedRow, target },
     trainedRows,
     trained: layout.trained,
+    targets: layout.targets,
     tokens: layout.tokens,
   };
 }
@@ -97,6 +101,7 @@ class Layout {
   readonly trained: TrainedToken[] = [];
   readonly trainedRow: number[] = [];
   readonly target: number[] = [];
+  readonly targets: Float32Array;
   tokens = 0;
   /** Further inputs, of families that need them. */
   readonly more: Record<string, Int32Array | Float32Array> = {};
@@ -104,6 +109,7 @@ class Layout {
 
   constructor(tokens: number, rope: RopeTable) {
     this.#rope = rope;
+    this.targets = new Float32Array(tokens);
     const ownRow = () => Int32Array.from({ length: tokens }, (_, row) => row);
     if (rope.window !== undefined) this.more.windowStart = ownRow();
     for (const name of rope.others.keys()) this.more[name] = new Float32Array(tokens * rope.width);
@@ -138,6 +144,7 @@ class Layout {
       this.trained.push({ example, position });
       this.trainedRow.push(at + position - 1);
       this.target.push(token);
+      this.targets[at]! += 1;
     }
     return at + length;
   }

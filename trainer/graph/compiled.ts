@@ -41,6 +41,8 @@ export interface CompileSpec {
     labelSmoothing?: number;
     /** Uniform noise on embeddings up to α/√(L·d). Default 0: none. */
     neftuneNoiseAlpha?: number;
+    /** The coefficient of the loss that balances the routers' load (ops/balanceLoss). Default 0: none. */
+    routerAuxLoss?: number;
     /** Absent: supervised. */
     objective?: PreferenceObjective;
   };
@@ -104,7 +106,8 @@ export interface IoTensor extends NamedTensor {
  *   of the micro-batch where the token's example starts), with sliding layers windowStart I32[T] (the first row that a token
  *   of them sees) and, where they have a rotary base of their own, localCos and localSin; trainedRow I32[R] (rows whose next token is trained; −1: none),
  *   target I32[R], lossWeight F32[R] (0: none); with dropout or noise rowKey U32[T, 2] = (example, position) and
- *   rngKey U32[2] = (seed, step); with noise length I32[T] (the tokens of the token's example; 0: padding). Out: nll F32[R].
+ *   rngKey U32[2] = (seed, step); with noise length I32[T] (the tokens of the token's example; 0: padding); with routerAuxLoss exampleWeight F32[T] (in the row of
+ *   an example's first token the sum of its lossWeights, else 0). Out: nll F32[R].
  * - `pullback`: after the last micro-batch; turns gradients of derived values into gradients of parameters, and
  *   differentiates the terms that the method adds to the loss once per step. Empty for most methods.
  * - `optimise`: the gradient's norm, clipping, update. In: hyper F32[3] = (learning rate, 1 − β₁ᵗ, √(1 − β₂ᵗ)).

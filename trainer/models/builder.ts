@@ -17,7 +17,7 @@ import {
   trainedRowsName,
 } from "../graph/site.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { grouped, roundedTo, sumType, widthOf } from "../graph/tensor.ts";
+import { grouped, roundedTo, rowsOf, sumType, widthOf } from "../graph/tensor.ts";
 import type { Variables } from "../graph/variables.ts";
 import { add } from "../ops/add/op.ts";
 import { attention } from "../ops/attention/op.ts";
@@ -39,6 +39,7 @@ import { replaceRows } from "../ops/replaceRows/op.ts";
 import { rmsNorm } from "../ops/rmsNorm/op.ts";
 import { rope } from "../ops/rope/op.ts";
 import { route } from "../ops/route/op.ts";
+import { routerLoad } from "../ops/routerLoad/op.ts";
 import { scaleColumns } from "../ops/scaleColumns/op.ts";
 import { sliceColumns } from "../ops/sliceColumns/op.ts";
 import { ropeTable } from "./rope.ts";
@@ -60,6 +61,8 @@ export interface BuilderParts {
   readonly mode: Mode;
   /** Noise on embeddings in training (ops/noise); 0: none. */
   readonly noiseAlpha: number;
+  /** Whether a training balances the load of the routers. */
+  readonly balances: boolean;
 }
 
 export interface LinearOptions {
@@ -100,19 +103,25 @@ export class ModelBuilder {
   #block: number | undefined;
   /** The matrices of experts. */
   readonly expertLayers: SiteRecord[] = [];
+  /** The routers, by name. */
+  readonly routers: string[] = [];
+  /** Their load so far (ops/routerLoad), in a training that balances it. */
+  routerLoad: Tensor | undefined;
   readonly #variables: Variables;
   readonly #method: SiteRewriter;
   readonly #noiseAlpha: number;
+  readonly #balances: boolean;
   readonly #dropped = new Map<Tensor, Tensor>();
   #hasPrompt = false;
 
-  constructor({ config, graph, variables, method, mode, noiseAlpha }: BuilderParts) {
+  constructor({ config, graph, variables, method, mode, noiseAlpha, balances }: BuilderParts) {
     this.config = config;
     this.graph = graph;
     this.mode = mode;
     this.#variables = variables;
     this.#method = method;
     this.#noiseAlpha = noiseAlpha;
+    this.#balances = balances && mode.kind === "train";
   }
 
   /** Every node that `build` adds belongs to the repeated block of this number. */
@@ -259,7 +268,13 @@ export class ModelBuilder {
     const offset = bias ? this.weight(`${names.router}.bias`, [experts], "dense") : undefined;
     const logits = linear.node(graph, { x, w: router, bias: offset }, { tailScale: 1 }).y;
     const choice = route.node(graph, { logits }, { topK, normalized: normalizesExperts ? 1 : 0 });
-    const { weights, order, place, starts } = choice;
+    const { weights, expert: chosen, order, place, starts } = choice;
+    this.routers.push(names.router);
+    if (this.#balances) {
+      const segmentStart = graph.input("segmentStart", "I32", [rowsOf(x)]);
+      const operands = { logits, expert: chosen, segmentStart, before: this.routerLoad };
+      this.routerLoad = routerLoad.node(graph, operands, { topK }).load;
+    }
     const rows = gatherExperts.node(graph, { x, order, place }, { topK }).y;
     const layer = (from: Tensor, name: string, out: number) => {
       const w = this.#expertMatrices(names.experts, name, [out, widthOf(from)]);

@@ -10,6 +10,7 @@ import { argmax } from "./argmax/op.ts";
 import { attention } from "./attention/op.ts";
 import { attentionBackward } from "./attentionBackward/op.ts";
 import { attentionCached } from "./attentionCached/op.ts";
+import { balanceLoss } from "./balanceLoss/op.ts";
 import { cacheAppend } from "./cacheAppend/op.ts";
 import { cachePrefix } from "./cachePrefix/op.ts";
 import { cast } from "./cast/op.ts";
@@ -60,6 +61,8 @@ import { rmsNormBackward } from "./rmsNormBackward/op.ts";
 import { rope } from "./rope/op.ts";
 import { route } from "./route/op.ts";
 import { routeBackward } from "./routeBackward/op.ts";
+import { routerLoad } from "./routerLoad/op.ts";
+import { routerLoadBackward } from "./routerLoadBackward/op.ts";
 import { scaleColumns } from "./scaleColumns/op.ts";
 import { scaleColumnsBackward } from "./scaleColumnsBackward/op.ts";
 import { scatterRows } from "./scatterRows/op.ts";
@@ -144,6 +147,9 @@ export const ops: readonly ListedOp[] = [
   expertGradBias,
   clampedGlu,
   clampedGluBackward,
+  routerLoad,
+  routerLoadBackward,
+  balanceLoss,
 ];
 
 export const isComputing = (op: ListedOp): op is AnyOp => "operands" in op;

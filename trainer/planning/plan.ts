@@ -238,6 +238,7 @@ function specOf(input: PlanInput): CompileSpec {
       maxGradNorm: training.maxGradNorm,
       labelSmoothing: training.labelSmoothing,
       neftuneNoiseAlpha: training.neftuneNoiseAlpha,
+      routerAuxLoss: training.routerAuxLoss,
       ...(training.objective.type !== "Supervised" && { objective: training.objective }),
     },
     precision: training.precision,

@@ -206,5 +206,6 @@ export function batchOf(examples: readonly Example[], tokens: number, weight: nu
     rowKey: fill(tokens, (row) => [rows[row]?.id ?? 0, rows[row]?.position ?? 0]).flat(),
     rngKey: [11, 3],
     length: fill(tokens, (row) => rows[row]?.length ?? 0),
+    exampleWeight: fill(tokens, (row) => (rows[row]?.position === 0 ? weight * (rows[row].length - 1) : 0)),
   };
 }

@@ -123,6 +123,17 @@ inline void checkIndices(const ExpertGradBias& op) {
   check.ascending("starts", op.starts, op.dy.dims[0]);
 }
 
+inline void checkIndices(const RouterLoad& op) {
+  const IndexCheck check("routerLoad");
+  check.within("expert", op.expert, 0, op.logits.dims[1]);
+  check.upToOwnRow("segmentStart", op.segmentStart);
+}
+
+inline void checkIndices(const RouterLoadBackward& op) {
+  const IndexCheck check("routerLoadBackward");
+  check.upToOwnRow("segmentStart", op.segmentStart);
+}
+
 // X(name, Struct) for every op that has indices.
 #define LUTHIER_INDEXED_OPS(X) \
   X(embed, Embed) \
@@ -146,6 +157,8 @@ inline void checkIndices(const ExpertGradBias& op) {
   X(expertLinear, ExpertLinear) \
   X(expertInput, ExpertInput) \
   X(expertGradWeight, ExpertGradWeight) \
-  X(expertGradBias, ExpertGradBias)
+  X(expertGradBias, ExpertGradBias) \
+  X(routerLoad, RouterLoad) \
+  X(routerLoadBackward, RouterLoadBackward)
 
 }  // namespace luthier

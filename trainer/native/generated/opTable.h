@@ -715,6 +715,35 @@ inline constexpr AttributeInfo clampedGluBackwardAttributes[] = {
     {"limit", true, 0, unbounded, false, -1, {}, 0},
 };
 
+inline constexpr OperandInfo routerLoadOperands[] = {
+    {"logits", OperandType::act, "T,E", false, false, false, -1, -1},
+    {"expert", OperandType::i32, "T*topK", false, false, true, -1, -1},
+    {"segmentStart", OperandType::i32, "T", false, false, true, -1, -1},
+    {"before", OperandType::sum, "T,2*E", true, false, false, -1, -1},
+    {"load", OperandType::sum, "T,2*E", false, true, false, -1, -1},
+};
+inline constexpr AttributeInfo routerLoadAttributes[] = {
+    {"topK", false, 1, 64, false, -1, {}, 0},
+};
+
+inline constexpr OperandInfo routerLoadBackwardOperands[] = {
+    {"logits", OperandType::act, "T,E", false, false, false, -1, -1},
+    {"segmentStart", OperandType::i32, "T", false, false, true, -1, -1},
+    {"dLoad", OperandType::sum, "T,2*E", false, false, false, -1, -1},
+    {"dLogits", OperandType::act, "T,E", false, true, false, -1, -1},
+};
+
+inline constexpr OperandInfo balanceLossOperands[] = {
+    {"load", OperandType::sum, "T,n", false, false, false, -1, -1},
+    {"weight", OperandType::sum, "T", false, false, false, -1, -1},
+    {"loss", OperandType::f64, "1", false, true, false, -1, -1},
+    {"dLoad", OperandType::sum, "T,n", false, true, false, -1, -1},
+};
+inline constexpr AttributeInfo balanceLossAttributes[] = {
+    {"topK", false, 1, 64, false, -1, {}, 0},
+    {"coefficient", true, 0, unbounded, false, -1, {}, 0},
+};
+
 // By opcode − 1. An operand count of −1: any number.
 inline constexpr OpInfo opTable[opcodeCount] = {
     {"embed", embedOperands, 3, nullptr, 0, 0},
@@ -785,6 +814,9 @@ inline constexpr OpInfo opTable[opcodeCount] = {
     {"expertGradBias", expertGradBiasOperands, 3, expertGradBiasAttributes, 2, 2},
     {"clampedGlu", clampedGluOperands, 2, clampedGluAttributes, 2, 2},
     {"clampedGluBackward", clampedGluBackwardOperands, 3, clampedGluBackwardAttributes, 2, 2},
+    {"routerLoad", routerLoadOperands, 5, routerLoadAttributes, 1, 1},
+    {"routerLoadBackward", routerLoadBackwardOperands, 4, nullptr, 0, 0},
+    {"balanceLoss", balanceLossOperands, 4, balanceLossAttributes, 2, 2},
 };
 
 }  // namespace luthier

@@ -80,9 +80,12 @@ enum class Opcode : int32_t {
   expertGradBias = 66,
   clampedGlu = 67,
   clampedGluBackward = 68,
+  routerLoad = 69,
+  routerLoadBackward = 70,
+  balanceLoss = 71,
 };
 
-inline constexpr int32_t opcodeCount = 68;  // opcodes run from 1 to this
+inline constexpr int32_t opcodeCount = 71;  // opcodes run from 1 to this
 
 struct Embed {
   const Tensor& ids;
@@ -1377,6 +1380,56 @@ struct ClampedGluBackward {
         limit(call.real(1)) {}
 };
 
+struct RouterLoad {
+  const Tensor& logits;
+  const Tensor& expert;
+  const Tensor& segmentStart;
+  const Tensor* before;
+  const Tensor& load;
+  int32_t topK;
+  static constexpr uint32_t optionalOperands = 0x8;  // by bit
+
+  LUTHIER_EVERYWHERE explicit RouterLoad(const Call& call)
+      : logits(*call.operands[0]),
+        expert(*call.operands[1]),
+        segmentStart(*call.operands[2]),
+        before(call.operands[3]),
+        load(*call.operands[4]),
+        topK(call.integer(0)) {}
+};
+
+struct RouterLoadBackward {
+  const Tensor& logits;
+  const Tensor& segmentStart;
+  const Tensor& dLoad;
+  const Tensor& dLogits;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
+
+  LUTHIER_EVERYWHERE explicit RouterLoadBackward(const Call& call)
+      : logits(*call.operands[0]),
+        segmentStart(*call.operands[1]),
+        dLoad(*call.operands[2]),
+        dLogits(*call.operands[3]) {}
+};
+
+struct BalanceLoss {
+  const Tensor& load;
+  const Tensor& weight;
+  const Tensor& loss;
+  const Tensor& dLoad;
+  int32_t topK;
+  float coefficient;
+  static constexpr uint32_t optionalOperands = 0x0;  // by bit
+
+  LUTHIER_EVERYWHERE explicit BalanceLoss(const Call& call)
+      : load(*call.operands[0]),
+        weight(*call.operands[1]),
+        loss(*call.operands[2]),
+        dLoad(*call.operands[3]),
+        topK(call.integer(0)),
+        coefficient(call.real(1)) {}
+};
+
 // X(name, Struct) for every op that computes something.
 #define LUTHIER_OPS(X) \
   X(embed, Embed) \
@@ -1445,6 +1498,9 @@ struct ClampedGluBackward {
   X(sinkGradient, SinkGradient) \
   X(expertGradBias, ExpertGradBias) \
   X(clampedGlu, ClampedGlu) \
-  X(clampedGluBackward, ClampedGluBackward)
+  X(clampedGluBackward, ClampedGluBackward) \
+  X(routerLoad, RouterLoad) \
+  X(routerLoadBackward, RouterLoadBackward) \
+  X(balanceLoss, BalanceLoss)
 
 }  // namespace luthier
