@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { effectiveSettings } from "../../trainer/contract/effective.ts";
+import type { TrainingSpec } from "../../trainer/contract/settings.ts";
 import { gpus } from "../../trainer/planning/gpus.ts";
 import type { Plan } from "../../trainer/planning/plan.ts";
 import { type PlanInput, plan } from "../../trainer/planning/plan.ts";
@@ -25,11 +26,15 @@ for (const [storage, text] of storages) {
   test(`a base is "${text}"`, () => assert.equal(storageText(storage), text));
 }
 
-const inputOn = (target: PlanInput["target"], availableBytes = 8e9): PlanInput => ({
+const inputOn = (
+  target: PlanInput["target"],
+  availableBytes = 8e9,
+  method: TrainingSpec["method"] = { lora: {} },
+): PlanInput => ({
   settings: effectiveSettings({
     baseModel: { uri: "pvc://base/model" },
     dataset: { sources: [{ uri: "pvc://data/train.jsonl" }], maxSequenceLength: 16 },
-    method: { lora: {} },
+    method,
     training: { optimizer: { type: "AdamW8bit", paged: true } },
   }),
   model: tinyModel,
@@ -66,4 +71,14 @@ test("the plan for a GPU shows its peaks with their source, its memory, and a sp
     assert.match(text, part);
   }
   assert.doesNotMatch(text, /threads|the process itself|packed data sets/);
+});
+
+test("the plan of adapted experts counts their parameters, and explains each of them", () => {
+  const model = { ...tinyModel, family: "mixtral", experts: { count: 5, chosen: 2, width: 12 } } as const;
+  const method = { lora: { rank: 2, targetModules: ["q_proj"], targetParameters: ["layers.1.mlp.experts.down_proj"] } };
+  const input = { ...inputOn(cpuTarget(1), 8e9, method), model };
+  const text = planLines(plan(input), input, []).join("\n");
+  assert.match(text, /adapted +2 linear layers, all fused; 1 parameter of experts/);
+  assert.match(text, /layers\.0\.mlp\.experts\.gate_up_proj +5 × 24 × 24 +F32\n/);
+  assert.match(text, /layers\.1\.mlp\.experts\.down_proj +5 × 24 × 12 +F32 +lora_A\.weight, lora_B\.weight \(fused\)/);
 });

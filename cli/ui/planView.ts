@@ -2,6 +2,7 @@
 
 import { formatBytes, formatCount, formatMilliseconds, formatShare } from "../../terminal/format.ts";
 import { table } from "../../terminal/table.ts";
+import { counted } from "../../trainer/contract/counted.ts";
 import type { Gpu } from "../../trainer/planning/gpus.ts";
 import type { Plan, PlanInput, RecomputeChoice } from "../../trainer/planning/plan.ts";
 import { efficiency, type StepTime } from "../../trainer/planning/roofline.ts";
@@ -36,7 +37,7 @@ export function planLines(
 ): string[] {
   const { trainableParameters, totalParameters, predictedPeakBytes, sites } = plan;
   const isAdapted = (site: Plan["sites"][number]) => site.trained.length > 0;
-  const [linear, embeddings] = [sites.filter(isAdapted), plan.embeddings.filter(isAdapted)];
+  const adapted = [sites, plan.expertParameters, plan.embeddings].map((list) => list.filter(isAdapted));
   return [
     ...table([
       [
@@ -48,7 +49,7 @@ export function planLines(
       ...(plan.stepTime ? [["expected", speedText(plan.stepTime)]] : []),
       ["micro-batch", `${plan.microRows} rows of ${plan.spec.rowTokens} tokens`],
       ["recomputed", `${plan.recomputedBlocks} of ${plan.spec.model.layers} blocks in the backward pass`],
-      ...(linear.length + embeddings.length === 0 ? [] : [["adapted", adaptedText(linear, embeddings)]]),
+      ...(adapted.flat().length === 0 ? [] : [["adapted", adaptedText(adapted)]]),
     ]),
     "",
     ...(target.device === "cuda" ? [gpuText(target.gpu), ""] : []),
@@ -90,8 +91,11 @@ export function storageText({ dense, linear, doubleQuantization, unquantized = [
   return `linear layers in ${linear}${twice}; ${[...unquantized, "embeddings"].join(", ")} and norms in ${dense}`;
 }
 
-function adaptedText(sites: Plan["sites"], embeddings: Plan["sites"]): string {
-  const named = embeddings.map(({ name }) => name);
+function adaptedText([sites = [], experts = [], embeddings = []]: readonly Plan["sites"][]): string {
+  const named = [
+    ...(experts.length === 0 ? [] : [`${counted(experts.length, "parameter")} of experts`]),
+    ...embeddings.map(({ name }) => name),
+  ];
   if (sites.length === 0) return named.join(", ");
   const unfused = sites.filter(({ fused }) => !fused);
   const apart = unfused.length === 0 ? "all fused" : `not fused: ${unfused.map(({ name }) => name).join(", ")}`;
@@ -117,14 +121,16 @@ function frontierLines(plan: Plan, frontier: readonly RecomputeChoice[]): string
 }
 
 /** Each linear layer: its matrix, its trained parameters, and whether they are fused into the same operation. */
-function siteLines({ sites, spec }: Plan): string[] {
-  const rows = sites.map(({ name, out, in: width, trained, fused }) => [
-    name,
-    `${out} × ${width}`,
-    spec.storage.linear,
-    trained.length === 0 ? "" : `${trained.join(", ")} ${fused ? "(fused)" : "(not fused)"}`,
-  ]);
-  return ["linear layers", ...indented(table(rows, [1]))];
+function siteLines({ sites, expertParameters, spec }: Plan): string[] {
+  const rowsOf = (list: Plan["sites"], before: string) =>
+    list.map(({ name, out, in: width, trained, fused }) => [
+      name,
+      `${before}${out} × ${width}`,
+      spec.storage.linear,
+      trained.length === 0 ? "" : `${trained.join(", ")} ${fused ? "(fused)" : "(not fused)"}`,
+    ]);
+  const rows = [...rowsOf(sites, ""), ...rowsOf(expertParameters, `${spec.model.experts?.count} × `)];
+  return [expertParameters.length > 0 ? "linear layers and experts" : "linear layers", ...indented(table(rows, [1]))];
 }
 
 function memoryRows(

@@ -282,6 +282,12 @@ export const wrongSpecs: readonly WrongSpec[] = [
     message: "which would be added to the original twice: set base: Dequantized in that export",
   },
   {
+    name: "no targets at all",
+    wrong: { method: { lora: { targetModules: [] } } },
+    field: "spec.method.lora.targetModules",
+    message: "targetModules is empty and targetParameters names nothing: name layers, or remove it for all-linear",
+  },
+  {
     name: "iterations of LoftQ with another initialization",
     wrong: { method: { lora: { loftqIterations: 5 } } },
     field: "spec.method.lora.loftqIterations",

@@ -10,10 +10,10 @@ import { elementsOf } from "../../trainer/graph/tensor.ts";
 import { addon } from "../../trainer/native/addon.ts";
 import { aSpec, batchOf, TestRun, tinyModel } from "../../trainer/testing/compiledRun.ts";
 import { modelConfigOf } from "../support/modelDirectory.ts";
-import { openCase } from "./engines.ts";
+import { type GoldenRun, openCase } from "./engines.ts";
 import { goldenPath, readFamilies, Tensors } from "./goldens.ts";
 import { onCpu } from "./holdCases.ts";
-import { distance, logits } from "./measure.ts";
+import { distance, forwardBackward, logits } from "./measure.ts";
 
 const golden = readFamilies().find(({ name }) => name === "qwen3moe")!;
 const config = modelConfigOf(goldenPath(golden.settings.base));
@@ -48,6 +48,30 @@ test("experts in NF4 compute what their restored matrices compute, and the route
   using small = await openCase({ ...golden, settings: { ...settings, nf4: "double" } }, onCpu, nf4);
   using plain = await openCase({ ...golden, settings }, onCpu, restored);
   assert.ok(distance(await logits(small), await logits(plain)) < 1e-5);
+});
+
+test("LoRA on experts in NF4 has the gradients that it has on their restored matrices", async () => {
+  const { nf4, restored } = quantized();
+  const targetParameters = ["experts.gate_up_proj", "experts.down_proj"];
+  const method = effectiveMethod({ lora: { targetModules: [], targetParameters, rank: 3 } });
+  const settings = { ...golden.settings, method };
+  const gradients = async (run: GoldenRun) => {
+    for (const { name } of run.engine.stateOf("parameter"))
+      run.engine.floats("parameter", name).forEach((_, i, values) => {
+        values[i] = Math.sin(i + name.length) / 4;
+      });
+    await run.engine.run({ program: "derive" });
+    await forwardBackward(run);
+    return run.engine.stateOf("gradient").map(({ name }) => [name, run.engine.floats("gradient", name)] as const);
+  };
+  using small = await openCase({ ...golden, settings: { ...settings, nf4: "double" } }, onCpu, nf4);
+  using plain = await openCase({ ...golden, settings }, onCpu, restored);
+  const expected = new Map(await gradients(plain));
+  assert.equal(expected.size, 4);
+  for (const [name, values] of await gradients(small)) {
+    assert.ok(expected.get(name)!.some((value) => value !== 0));
+    assert.ok(distance(values, expected.get(name)!) < 1e-5, name);
+  }
 });
 
 const model = {

@@ -84,6 +84,14 @@ for (const [family, targetModules] of [
   });
 }
 
+for (const family of ["mixtral", "qwen3moe", "gptoss"])
+  test(`lora trains the experts of ${family}, and merges into them`, async () => {
+    const targetParameters = ["experts.gate_up_proj", "experts.down_proj"];
+    const method = effectiveMethod({ lora: { rank: 3, targetModules: [], targetParameters } });
+    const golden = readFamilies().find(({ name }) => name === family)!;
+    await trainsAndMerges({ ...golden, settings: { ...golden.settings, method, steps, learningRate: 1e-2 } });
+  });
+
 async function trainsAndMerges(golden: GoldenCase): Promise<void> {
   using run = await openCase(golden, onCpu);
   const losses: number[] = [];

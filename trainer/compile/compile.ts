@@ -12,7 +12,7 @@ import type { Compiled, CompileSpec, Program, ProgramKey } from "../graph/compil
 import type { Graph } from "../graph/graph.ts";
 import { moreScratch } from "../graph/op.ts";
 import type { SiteRecord } from "../graph/site.ts";
-import { aligned, bytesOf, type DataType, elementsOf, type Tensor } from "../graph/tensor.ts";
+import { aligned, bytesOf, type DataType, elementsOf, rowsOf, type Tensor } from "../graph/tensor.ts";
 import { type Parameter, Variables } from "../graph/variables.ts";
 import { methodOf } from "../methods/index.ts";
 import type { BoundMethod } from "../methods/method.ts";
@@ -83,7 +83,7 @@ function plainParts(config: ModelConfig): ProgramParts {
 }
 
 export function compile(spec: CompileSpec): Compiled {
-  const { parts, sites, embeddings } = declare(spec);
+  const { parts, sites, expertParameters, embeddings } = declare(spec);
   const shared: Shared = {
     weights: bindWeights(parts.variables),
     state: layOutState(parts.variables, spec.training !== undefined),
@@ -113,6 +113,7 @@ export function compile(spec: CompileSpec): Compiled {
     trainedRowBuckets: trainedRowBuckets(spec),
     generateTokenBuckets: generateTokenBuckets(spec),
     sites,
+    expertParameters,
     embeddings,
     spec,
     pullsBack: parts.variables.derivations.size + parts.variables.penalties.size > 0,
@@ -174,6 +175,7 @@ function declareTensors(parts: ProgramParts, spec: CompileSpec): Sites {
     storage,
     sites: layers.sites.map(({ name }) => name),
     embeddings: layers.embeddings.map(({ name }) => name),
+    expertParameters: layers.expertParameters.map(({ name }) => name),
     tensors: baseTensors(model),
     isTraining: training !== undefined,
   });
@@ -202,6 +204,7 @@ function build(spec: CompileSpec, parts: ProgramParts, shared: Shared, key: Prog
   const io = layOutIo(graph);
   const arena = layOut(nodes, new Set(graph.outputs.values()));
   const locate = (tensor: Tensor): Location => {
+    if (tensor.within) return rowsWithin(locate(tensor.within.tensor), tensor, tensor.within.row);
     const offset = arena.offsets.get(tensor);
     if (offset !== undefined) return { region: "arena", offset };
     const location =
@@ -227,6 +230,12 @@ function build(spec: CompileSpec, parts: ProgramParts, shared: Shared, key: Prog
       return nodes.map((node) => workOf(node, keys, spec.storage.doubleQuantization));
     },
   };
+}
+
+/** The bytes of rows of another tensor. */
+function rowsWithin(of: Location, tensor: Tensor, row: number): Location {
+  if (of.region === "weights") throw new Error("rows of a weight have no place of their own");
+  return { ...of, offset: of.offset + (row * bytesOf(tensor)) / rowsOf(tensor) };
 }
 
 function graphOf(spec: CompileSpec, parts: ProgramParts, key: ProgramKey): Graph {

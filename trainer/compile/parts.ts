@@ -32,6 +32,8 @@ export interface Sites {
   readonly sites: readonly SiteRecord[];
   /** The matrices of experts, which no method adapts as linear layers. */
   readonly experts: readonly SiteRecord[];
+  /** The parameters of transformers that hold the matrices of all experts of a layer. */
+  readonly expertParameters: readonly SiteRecord[];
   readonly embeddings: readonly SiteRecord[];
   /** The routers of mixtures, by name. */
   readonly routers: readonly string[];
@@ -64,6 +66,7 @@ export function decoder(
     gpt_oss: gptOss,
   };
   const made = families[config.family](builder);
-  const { inputs, sites, expertLayers: experts, embeddings, routers, routerLoad } = builder;
-  return { decoder: made, inputs, sites, experts, embeddings, routers, routerLoad };
+  const { inputs, sites, embeddings } = builder;
+  const { matrices: experts, parameters: expertParameters, routers, load: routerLoad } = builder.mixtures;
+  return { decoder: made, inputs, sites, experts, expertParameters, embeddings, routers, routerLoad };
 }

@@ -78,7 +78,7 @@ export const adapterTable = {
 
 /** The reason why only LoRA's ranks are padded. */
 export const paddingRefusal =
-  "adapter.padRanks is for vLLM, which loads only adapters of method.lora without bias, modulesToSave and trainableTokens: remove padRanks, or those settings";
+  "adapter.padRanks is for vLLM, which loads only adapters of method.lora without bias, modulesToSave, trainableTokens and targetParameters: remove padRanks, or those settings";
 export type AdapterSettings = ValuesOf<typeof adapterTable>;
 
 /** In the order in which the formats are listed to a user. */

@@ -443,7 +443,10 @@ test("experts are read from the fields of both families, and what would change t
     [{ num_local_experts: 0 }, /number of experts/],
     [{ num_experts_per_tok: 1.5 }, /num_experts_per_tok/],
     [{ router_jitter_noise: 0.1 }, /router_jitter_noise 0.1 is not supported/],
-    [{ output_router_logits: true }, /output_router_logits true makes transformers add.*set it to false, and training\.routerAuxLoss/],
+    [
+      { output_router_logits: true },
+      /output_router_logits true makes transformers add.*set it to false, and training\.routerAuxLoss/,
+    ],
   ] as const) {
     assert.throws(() => readModelConfig({ ...mixtral, ...change }), reason);
   }

@@ -29,7 +29,12 @@ const rankOf = (side: string, [rows = 0, columns = 0]: readonly number[]) => (si
 export function paddedRanks({ config, tensors }: PeftFiles): PeftFiles {
   if (!loraPeft.matches(config)) throw refused(paddingRefusal);
   const settings = loraPeft.read(new PeftMembers(config));
-  if (settings.bias !== "None" || [...tensors.keys()].some((key) => !factor.test(key))) throw refused(paddingRefusal);
+  if (
+    settings.bias !== "None" ||
+    settings.targetParameters.length > 0 ||
+    [...tensors.keys()].some((key) => !factor.test(key))
+  )
+    throw refused(paddingRefusal);
   const largest = Math.max(...[...tensors].map(([key, { shape }]) => rankOf(factor.exec(key)?.[2] ?? "", shape)));
   const rank = servedRanks.find((served) => served >= largest);
   if (rank === undefined)

@@ -186,6 +186,8 @@ export interface Compiled {
   readonly positionOffset: number;
   /** The model's linear layers, and the method's treatment of them. */
   sites: readonly SiteRecord[];
+  /** The parameters of its experts, likewise; `in` and `out` are those of each expert. */
+  expertParameters: readonly SiteRecord[];
   /** Its embeddings, likewise. */
   embeddings: readonly SiteRecord[];
   /** The program of a key; the same key gives the same bytes. */

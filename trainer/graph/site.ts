@@ -105,6 +105,20 @@ export interface LinearSite extends Site {
   dropout(x: Tensor, p: number): Tensor;
 }
 
+/** The matrices of all experts of a layer as transformers' parameter of this name holds them: each expert's, one above the other. */
+export interface ExpertSite extends Site {
+  readonly experts: number;
+  /** Of each expert. */
+  readonly in: number;
+  readonly out: number;
+}
+
+/** Beside each expert's matrix B·A. a [experts, r, in] · b [experts, out, r]. */
+export interface ExpertLowRank {
+  readonly a: Trained;
+  readonly b: Trained;
+}
+
 /** Beside an embedding: a[ids]·Bᵀ. a [V, r] · b [d, r]. */
 export interface LowRankTable {
   readonly a: Tensor;
@@ -209,6 +223,8 @@ export interface SiteRewriter {
   /** The rows of an embedding or a head that are trained; the others stay frozen. */
   trainedRows(name: string): readonly number[];
   linear(site: LinearSite, x: Tensor, base: BaseLinear): Tensor;
+  /** What is beside a parameter of experts; undefined: nothing. */
+  experts(site: ExpertSite): ExpertLowRank | undefined;
   embedding(site: EmbeddingSite, base: BaseEmbedding): Tensor;
   /** The output of a branch. */
   branch(site: BranchSite, end: BranchEnd): Tensor;

@@ -56,6 +56,8 @@ export interface Tensor extends TensorFacts {
   readonly storage: TensorStorage;
   /** The tensors of a group, one for each expert of a layer. The group itself has no bytes. */
   readonly members?: readonly Tensor[];
+  /** Rows of another tensor, from this one on, in the same bytes; all its dimensions but the last are flattened. */
+  readonly within?: { readonly tensor: Tensor; readonly row: number };
 }
 
 /** Groups tensors of the same type, storage and shape into one operand. */

@@ -8,7 +8,15 @@ import type { CompileSpec, Residual } from "./compiled.ts";
 import { isNf4, nf4Parts } from "./nf4.ts";
 import type { Accumulator } from "./op.ts";
 import type { KeyValuePrefix, LatentOptions, Prompt, Site, StepDeriver, TrainableOptions, Trained } from "./site.ts";
-import { type DataType, elementsOf, type Initial, type Role, type Tensor, type TensorStorage } from "./tensor.ts";
+import {
+  type DataType,
+  elementsOf,
+  type Initial,
+  type Role,
+  type Tensor,
+  type TensorStorage,
+  widthOf,
+} from "./tensor.ts";
 
 export interface Parameter extends Trained {
   readonly theta: Tensor;
@@ -78,6 +86,7 @@ export class Variables {
   readonly gradientNorm = state("gradientNorm", "scalar", "F32", [1]);
   readonly clipFactor = state("clipFactor", "scalar", "F32", [1]);
   readonly activationType: DataType;
+  readonly #rows = new Map<string, { readonly phi: Tensor; readonly part: Tensor; readonly row: number }>();
   readonly #storage: CompileSpec["storage"];
   readonly #optimizer: OptimizerSettings["type"];
   #sealed = false;
@@ -162,6 +171,12 @@ export class Variables {
     return [...ofParameters, ...ofDerivations, ...ofMethod, ...scalars, ...this.caches.values()];
   }
 
+  /** Rows of φ of a parameter, all its dimensions but the last flattened, as a tensor of their own, with their part of its gradient. */
+  rowsOf(phi: Tensor, row: number, rows: number): Tensor {
+    return this.#declare(this.#rows, `${phi.name} ${row} ${rows}`, () => ({ phi, part: part(phi, row, rows), row }))
+      .part;
+  }
+
   /** For each φ, the accumulator of its gradient over the micro-batches of a step. dθ = scale · dφ. */
   accumulators(): Map<Tensor, Accumulator> {
     const parameters = [...this.parameters.values()].map(
@@ -170,7 +185,12 @@ export class Variables {
     const derived = [...this.derivations.values()].map(
       ({ phi, cotangent }) => [phi, { gradient: cotangent, scale: 1 }] as const,
     );
-    return new Map([...parameters, ...derived]);
+    const whole = new Map([...parameters, ...derived]);
+    const rows = [...this.#rows.values()].flatMap(({ phi, part: own, row }) => {
+      const of = whole.get(phi);
+      return of ? [[own, { ...of, gradient: part(of.gradient, row, own.shape[0] ?? 0) }] as const] : [];
+    });
+    return new Map([...whole, ...rows]);
   }
 
   /** For each θ, the gradient that the pull-back adds to. */
@@ -223,6 +243,10 @@ export class Variables {
     known.set(name, made);
     return made;
   }
+}
+
+function part(tensor: Tensor, row: number, rows: number): Tensor {
+  return { ...tensor, shape: [rows, widthOf(tensor)], within: { tensor, row } };
 }
 
 function state(name: string, role: Role, dtype: DataType, shape: readonly number[]): Tensor {

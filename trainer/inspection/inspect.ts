@@ -126,6 +126,8 @@ function siteNames({ settings, tensors }: PeftAdapter, base: MergeBase | undefin
       `the update of method ${settings.kind} is no product of low rank, so it is computed from the base: name it with --base`,
     );
   }
+  if ([...tensors.keys()].some((name) => /\.experts\.\w+\.lora_/.test(name)))
+    throw invalid("BaseMissing", "the updates of experts are computed from the base: name it with --base");
   return products({ settings, tensors }).map(({ name }) => name);
 }
 

@@ -14,6 +14,8 @@ import type {
   BranchEnd,
   BranchSite,
   EmbeddingSite,
+  ExpertLowRank,
+  ExpertSite,
   KeyValuePrefix,
   LinearSite,
   Prompt,
@@ -27,9 +29,18 @@ import type { AdapterLibrary, ConfigFacts, NamedValues, PeftFormat, StoredShape 
 import { peftPrefix } from "./peft.ts";
 import { type PeftConfig, PeftMembers } from "./peftMembers.ts";
 
+/** The matrix of an expert in the parameter of all of them: the expert's number, and the matrix's among those of the parameter. */
+export interface ExpertPart {
+  readonly expert: number;
+  /** Its rows are those behind as many others of its own number of rows. */
+  readonly index: number;
+}
+
 /** A linear layer to merge, or an embedding (one row per token): its name and its trained tensors by name. */
 export interface TrainedSite {
   readonly name: string;
+  /** Present: a matrix of this expert, `name` and the trained tensors are those of the parameter of all experts. */
+  readonly part?: ExpertPart | undefined;
   readonly in: number;
   readonly out: number;
   has(name: string): boolean;
@@ -58,6 +69,8 @@ export interface MethodTask {
   readonly sites: readonly string[];
   /** Names of its embeddings. */
   readonly embeddings: readonly string[];
+  /** The parameters of transformers that hold the matrices of experts: `<layer>.mlp.experts.gate_up_proj`. Empty: no experts. */
+  readonly expertParameters: readonly string[];
   /** All tensors of the base: shapes by name. */
   readonly tensors: ReadonlyMap<string, readonly number[]>;
   /** False when a finished result is run. */
@@ -92,6 +105,8 @@ export interface Method<Settings> {
   trainedRows?(name: string, settings: Settings): readonly number[];
   /** Rewrites a linear layer of the base. */
   linear?(site: LinearSite, x: Tensor, base: BaseLinear, settings: Settings): Tensor;
+  /** Adds a product of low rank beside each expert's matrix; absent: no method's tensors are there. */
+  experts?(site: ExpertSite, settings: Settings): ExpertLowRank | undefined;
   /** Rewrites an embedding of the base. */
   embedding?(site: EmbeddingSite, base: BaseEmbedding, settings: Settings): Tensor;
   /** Changes what a branch of a block adds to the block's state. */
@@ -206,6 +221,7 @@ function bind<Settings extends MethodSettings>(
     trains: (name) => method.trains?.(name, settings) ?? false,
     trainedRows: (name) => method.trainedRows?.(name, settings) ?? [],
     linear: (site, x, base) => method.linear?.(site, x, base, settings) ?? base(x),
+    experts: (site) => method.experts?.(site, settings),
     embedding: (site, base) => method.embedding?.(site, base, settings) ?? base(),
     branch: (site, end) => method.branch?.(site, end, settings) ?? end.output,
     prefix: (site) => method.prefix?.(site, settings),
@@ -251,6 +267,7 @@ export const noMethod: BoundMethod = {
   trains: () => false,
   trainedRows: () => [],
   linear: (_site, x, base) => base(x),
+  experts: () => undefined,
   embedding: (_site, base) => base(),
   branch: (_site, { output }) => output,
   prefix: () => undefined,

@@ -79,11 +79,18 @@ export class PeftMembers {
 
   /** Names of layers, or `all-linear`; PEFT reads any other text as a regular expression. */
   layers(name: string): string[] {
-    const value = this.#take(name);
+    const names = this.namesOrAll(name);
+    if (names.length > 0) return names;
+    throw this.#wrong(name, "a list of 1 to 1024 names of layers");
+  }
+
+  /** The same; an empty list if there are none. */
+  namesOrAll(name: string): string[] {
+    const value = this.#take(name) ?? [];
     if (value === "all-linear") return [value];
     if (typeof value === "string")
       throw this.#unsupported(name, "patterns are not supported; list the names of the layers");
-    if (Array.isArray(value) && value.length > 0 && value.length <= 1024 && value.every(isName)) return value;
+    if (Array.isArray(value) && value.length <= 1024 && value.every(isName)) return value;
     throw this.#wrong(name, "a list of 1 to 1024 names of layers");
   }
 

@@ -17,8 +17,8 @@ export const selection = ({ excludeModules, layers }: Targets) => ({
 });
 
 /** The members that select the adapted layers. */
-export const readSelection = (members: PeftMembers) => ({
-  targetModules: members.layers("target_modules"),
+export const readSelection = (members: PeftMembers, { canLackModules = false } = {}) => ({
+  targetModules: canLackModules ? members.namesOrAll("target_modules") : members.layers("target_modules"),
   excludeModules: members.names("exclude_modules"),
   layers: members.wholes("layers_to_transform"),
 });

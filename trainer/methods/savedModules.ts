@@ -5,7 +5,7 @@
 import type { LoraSettings } from "../contract/methods/lora.ts";
 import { isNf4 } from "../graph/nf4.ts";
 import type { MethodTask } from "./method.ts";
-import { isTarget, type Targets } from "./targets.ts";
+import { isTarget, type Targets, wrappersOf } from "./targets.ts";
 
 export type Saved = Pick<LoraSettings, "bias" | "modulesToSave" | "ensureWeightTying">;
 
@@ -19,7 +19,7 @@ export const moduleOf = (tensor: string): string => tensor.slice(0, tensor.lastI
 export const isBias = (tensor: string): boolean => /[._]bias$/.test(tensor);
 
 /** True if the name of a module, or of a module around it, ends with one of these. */
-function isInModules(tensor: string, modules: readonly string[]): boolean {
+export function isInModules(tensor: string, modules: readonly string[]): boolean {
   if (modules.length === 0) return false;
   const parts = moduleOf(tensor).split(".");
   return parts.some((_, index) => {
@@ -32,6 +32,13 @@ function isInModules(tensor: string, modules: readonly string[]): boolean {
 export const isAdapted = (site: string, settings: Saved & Targets, kind: "linear" | "embedding" = "linear"): boolean =>
   isTarget(site, settings, kind) && !isInModules(`${site}.weight`, settings.modulesToSave);
 
+/** Router and experts of a mixture are no linear layers, so all-linear does not name them. */
+const isOfMixture = (tensor: string): boolean => /\.mlp\.(gate|router|experts)\./.test(tensor);
+
+/** True for the bias of an adapted layer. */
+const hasAdapter = (bias: string, settings: Saved & Targets): boolean =>
+  !isOfMixture(bias) && isAdapted(moduleOf(bias), settings);
+
 /** Whether this tensor of the base is trained. */
 export function isTrainedTensor(tensor: string, settings: Saved & Targets): boolean {
   if (isInModules(tensor, settings.modulesToSave)) return true;
@@ -42,7 +49,7 @@ export function isTrainedTensor(tensor: string, settings: Saved & Targets): bool
     case "All":
       return true;
     case "LoraOnly":
-      return isAdapted(moduleOf(tensor), settings);
+      return hasAdapter(tensor, settings);
   }
 }
 
@@ -85,13 +92,18 @@ function tyingFault({ ensureWeightTying }: Saved, { model, isTraining }: MethodT
 }
 
 /** PEFT's names of the trained tensors of the base: a layer with an adapter has its own tensors in `base_layer`. */
-export const peftNameOf = (tensor: string, settings: Saved & Targets): string =>
-  isBias(tensor) && isAdapted(moduleOf(tensor), settings) ? `${moduleOf(tensor)}.base_layer.bias` : tensor;
+export function peftNameOf(tensor: string, settings: Saved & Targets & Pick<LoraSettings, "targetParameters">): string {
+  if (!isBias(tensor)) return tensor;
+  const module = moduleOf(tensor);
+  if (hasAdapter(tensor, settings)) return `${module}.base_layer.bias`;
+  const wrappers = tensor.includes(".experts.") ? wrappersOf(module, settings) : 0;
+  return `${module}${".base_layer".repeat(wrappers)}${tensor.slice(module.length)}`;
+}
 
 /** The reverse mapping. */
 export const ownNameOf = (name: string): string =>
   name
-    .replace(/\.base_layer\.bias$/, ".bias")
+    .replace(/(\.base_layer)+\.(\w*bias)$/, ".$2")
     // Before transformers 5, Mixtral's modules had the names of its checkpoints.
     .replace(".block_sparse_moe.", ".mlp.")
     .replace(

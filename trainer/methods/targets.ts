@@ -31,7 +31,12 @@ export function isTarget(
 }
 
 /** The error for layer names that the model lacks, and its fix; undefined if all exist. */
-export function targetFault(targets: Targets, sites: readonly string[]): string | undefined {
+export function targetFault(
+  targets: Targets,
+  sites: readonly string[],
+  /** Parameters of experts are adapted too. */
+  hasOthers = false,
+): string | undefined {
   const { targetModules, excludeModules, layers } = targets;
   const named = (pattern: string) => pattern === "all-linear" || sites.some((site) => isNamed(site, pattern));
   for (const [field, patterns] of Object.entries({ targetModules, excludeModules })) {
@@ -41,7 +46,7 @@ export function targetFault(targets: Targets, sites: readonly string[]): string 
   const count = 1 + Math.max(-1, ...sites.map((site) => layerOf(site) ?? -1));
   const beyond = layers.find((layer) => layer >= count);
   if (beyond !== undefined) return `layers: ${beyond} does not exist: this model has layers 0 to ${count - 1}`;
-  if (sites.some((site) => isTarget(site, targets))) return undefined;
+  if (hasOthers || sites.some((site) => isTarget(site, targets))) return undefined;
   return "targetModules, excludeModules and layers leave no layer to adapt: name at least one";
 }
 
@@ -50,3 +55,19 @@ export function unknownModule(field: string, name: string, sites: readonly strin
   const known = [...new Set(sites.map(last))].join(", ");
   return `${field}: ${JSON.stringify(name)} is not a linear layer of this model; its layers are ${known}${all ? ", or all-linear" : ""}`;
 }
+
+interface TargetParameters {
+  readonly targetParameters: readonly string[];
+}
+
+/** Whether a parameter of experts is adapted. */
+export const isTargetParameter = (name: string, { targetParameters }: TargetParameters): boolean =>
+  targetParameters.some((target) => isNamed(name, target));
+
+/** The adapted parameters of a module of experts, in the order of transformers' modules. */
+export const adaptedParameters = (module: string, settings: TargetParameters): readonly string[] =>
+  ["gate_up_proj", "down_proj"].filter((name) => isTargetParameter(`${module}.${name}`, settings));
+
+/** How often PEFT wraps a module of experts. */
+export const wrappersOf = (module: string, settings: TargetParameters): number =>
+  adaptedParameters(module, settings).length;

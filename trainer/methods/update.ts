@@ -43,6 +43,8 @@ export interface Layers {
   readonly named: readonly string[];
   readonly linear: readonly string[];
   readonly embeddings: readonly string[];
+  /** Adapted parameters of experts. */
+  readonly parameters?: readonly string[];
 }
 
 /** A model's linear layers, for a method without other targets. */
@@ -53,9 +55,12 @@ export const linearOnly = (settings: Update, sites: readonly string[]): Layers =
 });
 
 /** The error if this model lacks such layers or ranks; undefined otherwise. */
-export function updateFault(settings: Update, { named, linear, embeddings }: Layers): string | undefined {
-  const adapted = [...linear, ...embeddings];
-  const fault = targetFault(settings, named);
+export function updateFault(
+  settings: Update,
+  { named, linear, embeddings, parameters = [] }: Layers,
+): string | undefined {
+  const adapted = [...linear, ...embeddings, ...parameters];
+  const fault = targetFault(settings, named, parameters.length > 0);
   if (fault !== undefined) return fault;
   const { rankPattern, alphaPattern, initialization } = settings;
   for (const [field, pattern] of Object.entries({ rankPattern, alphaPattern })) {

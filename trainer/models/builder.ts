@@ -17,7 +17,7 @@ import {
   trainedRowsName,
 } from "../graph/site.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { grouped, roundedTo, rowsOf, sumType, widthOf } from "../graph/tensor.ts";
+import { roundedTo, sumType, widthOf } from "../graph/tensor.ts";
 import type { Variables } from "../graph/variables.ts";
 import { add } from "../ops/add/op.ts";
 import { attention } from "../ops/attention/op.ts";
@@ -28,20 +28,16 @@ import { cast, castTo } from "../ops/cast/op.ts";
 import { clampedGlu } from "../ops/clampedGlu/op.ts";
 import { dropout } from "../ops/dropout/op.ts";
 import { embed } from "../ops/embed/op.ts";
-import { expertLinear } from "../ops/expertLinear/op.ts";
-import { gatherExperts } from "../ops/gatherExperts/op.ts";
 import { glu } from "../ops/glu/op.ts";
 import { linear } from "../ops/linear/op.ts";
-import { mixExperts } from "../ops/mixExperts/op.ts";
 import { noise } from "../ops/noise/op.ts";
 import { prefixAttention } from "../ops/prefixAttention/op.ts";
 import { replaceRows } from "../ops/replaceRows/op.ts";
 import { rmsNorm } from "../ops/rmsNorm/op.ts";
 import { rope } from "../ops/rope/op.ts";
-import { route } from "../ops/route/op.ts";
-import { routerLoad } from "../ops/routerLoad/op.ts";
 import { scaleColumns } from "../ops/scaleColumns/op.ts";
 import { sliceColumns } from "../ops/sliceColumns/op.ts";
+import { type ExpertLayers, type MixtureNames, Mixtures } from "./mixtures.ts";
 import { ropeTable } from "./rope.ts";
 
 /** Beyond the tensors of dropout, which are numbered from 0. */
@@ -70,15 +66,6 @@ export interface LinearOptions {
   readonly bias?: boolean | undefined;
 }
 
-/** The names of a mixture's layers. */
-export interface MixtureNames {
-  readonly router: string;
-  readonly experts: string;
-}
-
-/** A linear layer of each expert, on the rows of its tokens. */
-export type ExpertLayer = (from: Tensor, name: string, out: number) => Tensor;
-
 export interface NormOptions {
   readonly width?: number;
   readonly offset?: number;
@@ -101,16 +88,10 @@ export class ModelBuilder {
   /** The layers that read each input, by block. */
   readonly inputs = new Map<number, Map<Tensor, string[]>>();
   #block: number | undefined;
-  /** The matrices of experts. */
-  readonly expertLayers: SiteRecord[] = [];
-  /** The routers, by name. */
-  readonly routers: string[] = [];
-  /** Their load so far (ops/routerLoad), in a training that balances it. */
-  routerLoad: Tensor | undefined;
+  readonly mixtures: Mixtures;
   readonly #variables: Variables;
   readonly #method: SiteRewriter;
   readonly #noiseAlpha: number;
-  readonly #balances: boolean;
   readonly #dropped = new Map<Tensor, Tensor>();
   #hasPrompt = false;
 
@@ -121,7 +102,11 @@ export class ModelBuilder {
     this.#variables = variables;
     this.#method = method;
     this.#noiseAlpha = noiseAlpha;
-    this.#balances = balances && mode.kind === "train";
+    this.mixtures = new Mixtures({
+      ...{ config, graph, variables, method, balances: balances && mode.kind === "train" },
+      weight: (name, shape, kind) => this.weight(name, shape, kind),
+      site: (name, trained) => this.#site(name, trained),
+    });
   }
 
   /** Every node that `build` adds belongs to the repeated block of this number. */
@@ -257,42 +242,10 @@ export class ModelBuilder {
   mixture(
     x: Tensor,
     names: MixtureNames,
-    expert: (layer: ExpertLayer, rows: Tensor) => Tensor,
+    expert: (layers: ExpertLayers, rows: Tensor) => Tensor,
     { bias }: LinearOptions = {},
   ): Tensor {
-    const { experts: facts, normalizesExperts } = this.config;
-    if (!facts) throw new Error(`${names.experts}: the configuration has no experts`);
-    const { graph } = this;
-    const { count: experts, chosen: topK } = facts;
-    const router = this.weight(`${names.router}.weight`, [experts, widthOf(x)], "dense");
-    const offset = bias ? this.weight(`${names.router}.bias`, [experts], "dense") : undefined;
-    const logits = linear.node(graph, { x, w: router, bias: offset }, { tailScale: 1 }).y;
-    const choice = route.node(graph, { logits }, { topK, normalized: normalizesExperts ? 1 : 0 });
-    const { weights, expert: chosen, order, place, starts } = choice;
-    this.routers.push(names.router);
-    if (this.#balances) {
-      const segmentStart = graph.input("segmentStart", "I32", [rowsOf(x)]);
-      const operands = { logits, expert: chosen, segmentStart, before: this.routerLoad };
-      this.routerLoad = routerLoad.node(graph, operands, { topK }).load;
-    }
-    const rows = gatherExperts.node(graph, { x, order, place }, { topK }).y;
-    const layer = (from: Tensor, name: string, out: number) => {
-      const w = this.#expertMatrices(names.experts, name, [out, widthOf(from)]);
-      const biases = bias ? this.weight(`${names.experts}.${name}_bias`, [experts, out], "dense") : undefined;
-      return expertLinear.node(graph, { x: from, w, starts, bias: biases }, { experts }).y;
-    };
-    return mixExperts.node(graph, { y: expert(layer, rows), order, place, weights }, { topK }).z;
-  }
-
-  /** The matrices of this name of all experts. */
-  #expertMatrices(at: string, name: string, shape: readonly [number, number]): Tensor {
-    const layers = Array.from({ length: this.config.experts!.count }, (_, e) => `${at}.${e}.${name}`);
-    for (const layer of layers)
-      this.expertLayers.push({ name: layer, in: shape[1], out: shape[0], trained: [], fused: true });
-    return grouped(
-      `${at}.${name}`,
-      layers.map((layer) => this.weight(`${layer}.weight`, shape, "linear")),
-    );
+    return this.mixtures.build(x, names, expert, bias ?? false);
   }
 
   /**

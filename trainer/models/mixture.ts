@@ -5,8 +5,9 @@
  * whose gate and up are columns of one matrix. Names are those of transformers 5's modules (`weights/fusedExperts.ts`).
  */
 import type { Tensor } from "../graph/tensor.ts";
-import type { ExpertLayer, ModelBuilder } from "./builder.ts";
+import type { ModelBuilder } from "./builder.ts";
 import { decoderOf } from "./llama.ts";
+import type { ExpertLayers } from "./mixtures.ts";
 
 export const mixtral = (b: ModelBuilder) => decoderOf(b, { experts: gated });
 export const qwen3Moe = (b: ModelBuilder) => decoderOf(b, { headNorms: true, experts: gated });
@@ -16,17 +17,20 @@ export const gptOss = (b: ModelBuilder) => decoderOf(b, { sinks: true, experts: 
 function gated(b: ModelBuilder, at: string, x: Tensor): Tensor {
   const { hiddenSize: d, experts } = b.config;
   const names = { router: `${at}.mlp.gate`, experts: `${at}.mlp.experts` };
-  return b.mixture(x, names, (layer, rows) => {
-    const gate = layer(rows, "gate_proj", experts!.width);
-    const up = layer(rows, "up_proj", experts!.width);
-    return layer(b.swiGlu(gate, up), "down_proj", d);
+  return b.mixture(x, names, (layers, rows) => {
+    const [gate, up] = layers(rows, "gate_up_proj", experts!.width, ["gate_proj", "up_proj"]);
+    const [down] = layers(b.swiGlu(gate!, up!), "down_proj", d, ["down_proj"]);
+    return down!;
   });
 }
 
 function clamped(b: ModelBuilder, at: string, x: Tensor): Tensor {
   const { hiddenSize: d, experts } = b.config;
   const names = { router: `${at}.mlp.router`, experts: `${at}.mlp.experts` };
-  const expert = (layer: ExpertLayer, rows: Tensor) =>
-    layer(b.clampedGlu(layer(rows, "gate_up_proj", 2 * experts!.width)), "down_proj", d);
+  const expert = (layers: ExpertLayers, rows: Tensor) => {
+    const [both] = layers(rows, "gate_up_proj", 2 * experts!.width, ["gate_up_proj"]);
+    const [down] = layers(b.clampedGlu(both!), "down_proj", d, ["down_proj"]);
+    return down!;
+  };
   return b.mixture(x, names, expert, { bias: true });
 }

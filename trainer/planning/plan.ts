@@ -55,6 +55,7 @@ export interface Plan {
   /** The spec that the run compiles. */
   spec: CompileSpec;
   sites: readonly SiteRecord[];
+  expertParameters: readonly SiteRecord[];
   embeddings: readonly SiteRecord[];
   /** Settings that have no effect on this target. */
   notes: readonly string[];
@@ -285,6 +286,7 @@ function describe(input: PlanInput, { spec, compiled, fits }: Candidate): Plan {
     fits,
     spec,
     sites: compiled.sites,
+    expertParameters: compiled.expertParameters,
     embeddings: compiled.embeddings,
     notes: notesOf(input),
   };

@@ -59,8 +59,17 @@ test("quantised to NF4, both have the same bits", async (t) => {
   assert.deepEqual(numbers, await staged("BF16"));
 });
 
+const targetParameters = ["experts.gate_up_proj", "experts.down_proj"];
+
 test("a merged model has the experts in one tensor in BF16, as transformers reads them, and is no longer quantised", async (t) => {
-  const tiny = await tinyGptOss(t, "MXFP4", { quantization: { type: "NF4" } });
+  await t.test("adapted attention", (one) => merges(one, { lora: {} }, /self_attn\.[qkvo]_proj\.weight$/));
+  const experts = { lora: { targetModules: [], targetParameters } };
+  await t.test("adapted experts", (one) => merges(one, experts, /mlp\.experts\.(gate_up|down)_proj$/));
+});
+
+/** `changes`: the names of the tensors that the training changes, all of them. */
+async function merges(t: TestContext, method: NonNullable<TinyOptions["method"]>, changes: RegExp): Promise<void> {
+  const tiny = await tinyGptOss(t, "MXFP4", { quantization: { type: "NF4" }, method });
   const { figures } = await runTrain(await tiny.trainFile(), tiny.context());
   const [file, other] = [await tiny.exportFile(figures.adapterDigest, {}), await tinyGptOss(t, "BF16")];
   await runExport(file, tiny.context());
@@ -71,10 +80,10 @@ test("a merged model has the experts in one tensor in BF16, as transformers read
   const [written, given] = [new Map(await merged), new Map(await base)];
   assert.deepEqual([...written.keys()].sort(), [...given.keys()].sort());
   const changed = [...written].filter(([name, { data }]) => Buffer.compare(data, given.get(name)!.data) !== 0);
-  assert.ok(changed.every(([name]) => /self_attn\.[qkvo]_proj\.weight$/.test(name)));
+  assert.deepEqual(changed.map(([name]) => name).sort(), [...given.keys()].filter((name) => changes.test(name)).sort());
   assert.deepEqual(written.get("model.layers.0.mlp.experts.down_proj")!.shape, [4, 32, 32]);
   assert.ok(!("quantization_config" in JSON.parse(await readFile(`${at}/config.json`, "utf8"))));
-});
+}
 
 test("a fully trained model and its export have their experts in one tensor too, with other numbers", async (t) => {
   const tiny = await tinyGptOss(t, "BF16", { method: { full: {} } });

@@ -33,6 +33,7 @@ export const tinyLora = {
   alpha: 5,
   dropout: 0,
   targetModules: ["all-linear"],
+  targetParameters: [],
   rankStabilized: false,
   excludeModules: [],
   layers: [],

@@ -71,7 +71,6 @@ const options = {
   fan_in_fan_out: true,
   use_qalora: true,
   layer_replication: [[0, 1]],
-  target_parameters: ["mlp.experts.gate_up_proj"],
   alora_invocation_tokens: [1, 2],
   megatron_config: { model: 1 },
   arrow_config: { top_k: 3 },

@@ -5,7 +5,7 @@
  */
 import { type FloatType, toBfloat16 } from "../formats/bfloat16.ts";
 import type { TensorFacts } from "../formats/safetensorsWriter.ts";
-import type { BoundMethod } from "../methods/method.ts";
+import type { BoundMethod, ExpertPart, TrainedSite } from "../methods/method.ts";
 
 /** The trained tensors of an adapter by their names, `<module>.<parameter>`. */
 export type AdapterTensors = ReadonlyMap<string, Float32Array>;
@@ -35,18 +35,32 @@ export function encodeValues(values: Float32Array, dtype: FloatType): Uint8Array
 }
 
 /** True if the method has parameters at this layer, other than the layer's own bias. */
-export function isTrained(site: string, adapter: AdapterTensors): boolean {
+export function isTrained(matrix: string, adapter: AdapterTensors): boolean {
+  const { name: site } = placeOf(matrix);
   for (const name of adapter.keys()) if (name.startsWith(`${site}.`) && name !== `${site}.bias`) return true;
   return false;
 }
 
-/** A layer's trained tensors by their own names. */
-export const siteOf = (name: string, adapter: AdapterTensors) => ({
-  name,
-  has: (own: string) => adapter.has(`${name}.${own}`),
-  parameter(own: string) {
-    const values = adapter.get(`${name}.${own}`);
-    if (!values) throw new Error(`the adapter has no ${name}.${own}`);
-    return values;
-  },
-});
+/** A layer's trained tensors by their own names; of an expert's matrix those of the parameter of all experts. */
+export function siteOf(matrix: string, adapter: AdapterTensors): Omit<TrainedSite, "in" | "out"> {
+  const { name, part } = placeOf(matrix);
+  return {
+    name,
+    part,
+    has: (own) => adapter.has(`${name}.${own}`),
+    parameter(own) {
+      const values = adapter.get(`${name}.${own}`);
+      if (!values) throw new Error(`the adapter has no ${name}.${own}`);
+      return values;
+    },
+  };
+}
+
+/** transformers holds the matrices of a layer's experts in two parameters, an expert's gate above its up. */
+function placeOf(matrix: string): { name: string; part?: ExpertPart } {
+  const [, experts, number, own] = /^(.+\.experts)\.(\d+)\.(\w+)$/.exec(matrix) ?? [];
+  if (own === undefined) return { name: matrix };
+  const isHalf = own === "gate_proj" || own === "up_proj";
+  const part = { expert: Number(number), index: own === "up_proj" ? 1 : 0 };
+  return { name: `${experts}.${isHalf ? "gate_up_proj" : own}`, part };
+}

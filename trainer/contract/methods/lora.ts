@@ -10,6 +10,7 @@ import {
   excludeModules,
   layers,
   modulesToSave,
+  targetParameters,
   targetsWithEmbedding,
   trainableTokens,
 } from "./targets.ts";
@@ -26,6 +27,18 @@ const onlyWith = (
   message: `${field} has no effect without initialization: ${start}: remove it, or set that initialization`,
   fieldPath: `.${field}`,
 });
+
+/** An adapter has a layer or a parameter. */
+const adaptsSomething: Rule<{
+  targetModules?: readonly string[] | undefined;
+  targetParameters?: readonly string[] | undefined;
+}> = {
+  cel: "!has(self.targetModules) || size(self.targetModules) > 0 || (has(self.targetParameters) && size(self.targetParameters) > 0)",
+  holds: ({ targetModules, targetParameters: parameters }) =>
+    targetModules === undefined || targetModules.length > 0 || (parameters !== undefined && parameters.length > 0),
+  message: "targetModules is empty and targetParameters names nothing: name layers, or remove it for all-linear",
+  fieldPath: ".targetModules",
+};
 
 export const lora = declareMethod(
   {
@@ -52,6 +65,7 @@ export const lora = declareMethod(
       alpha,
       dropout: decimalSetting({ min: 0, max: 0.9 }, { description: "Dropout on the adapter's input.", default: 0 }),
       targetModules: targetsWithEmbedding,
+      targetParameters,
       rankStabilized,
       excludeModules,
       layers,
@@ -97,6 +111,6 @@ export const lora = declareMethod(
       ),
     },
   },
-  [onlyWith("loftqIterations", "LoftQ"), onlyWith("evaRho", "EVA"), onlyWith("evaTau", "EVA")],
+  [adaptsSomething, onlyWith("loftqIterations", "LoftQ"), onlyWith("evaRho", "EVA"), onlyWith("evaTau", "EVA")],
 );
 export type LoraSettings = SettingsOf<"lora", (typeof lora)["settings"]>;

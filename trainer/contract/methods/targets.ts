@@ -15,7 +15,7 @@ const moduleName = z
 /** Names of layers, by the last part or parts. */
 export const modules = distinct(z.array(moduleName).max(32));
 
-const targets = (more: string): Setting<string[], string[]> =>
+const targets = (more: string, least: number): Setting<string[], string[]> =>
   setting(
     distinct(
       z
@@ -26,7 +26,7 @@ const targets = (more: string): Setting<string[], string[]> =>
             .max(64)
             .regex(/^(all-linear|[A-Za-z0-9_.]+)$/),
         )
-        .min(1)
+        .min(least)
         .max(32),
     ),
     {
@@ -38,9 +38,22 @@ const targets = (more: string): Setting<string[], string[]> =>
     },
   );
 
-export const targetModules = targets("");
+export const targetModules = targets("", 1);
 
-export const targetsWithEmbedding = targets(" embed_tokens, which is not among all-linear, adapts the embedding.");
+export const targetsWithEmbedding = targets(
+  " embed_tokens, which is not among all-linear, adapts the embedding. Empty, with targetParameters: none.",
+  0,
+);
+
+export const targetParameters: Setting<string[], string[]> = setting(modules, {
+  description:
+    "Parameters of a mixture's experts to adapt, each expert's part by itself, by the last parts of their names in transformers 5: experts.gate_up_proj, experts.down_proj, layers.3.mlp.experts.down_proj. As in PEFT, neither layers nor excludeModules applies to them. They need dropout 0.",
+  default: [],
+  defaultText: "Default: none.",
+  value: z.array(z.string()),
+  canonical: sortedSet,
+  later: true,
+});
 
 export const excludeModules: Setting<string[], string[]> = setting(modules, {
   description:

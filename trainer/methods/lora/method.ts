@@ -9,9 +9,11 @@ import { trainedRowsName } from "../../graph/site.ts";
 import { addScaledProduct, transposed } from "../lowRank.ts";
 import { defineMethod, type MethodTask } from "../method.ts";
 import { isAdapted, isTrainedTensor, savedFault } from "../savedModules.ts";
+import { isTargetParameter } from "../targets.ts";
 import { mergeTrainedRows, trainedRowsFault, trainedRowsOf } from "../trainedRows.ts";
 import { updateFault, updateOf } from "../update.ts";
 import { isEva, setUpEva } from "./eva.ts";
+import { expertFactors, expertFault, factorsOfPart, isExpertParameter } from "./experts.ts";
 import { factorsOf, quantizedStart, startsRandomly } from "./factors.ts";
 import { fromBaseFault, savedSettings } from "./fromBase.ts";
 import { loraPeft } from "./peft.ts";
@@ -22,6 +24,7 @@ export const lora = defineMethod(declaration, {
     alpha,
     dropout,
     targetModules,
+    targetParameters,
     rankStabilized,
     initialization,
     bias,
@@ -30,7 +33,7 @@ export const lora = defineMethod(declaration, {
   }) {
     const scaling = rankStabilized ? ", rank-stabilised" : "";
     const start = startsRandomly({ initialization }) ? "" : `, initialised by ${initialization}`;
-    const update = `LoRA, rank ${rank}, alpha ${alpha}${scaling}, dropout ${dropout}, on ${targetModules.join(", ")}${start}`;
+    const update = `LoRA, rank ${rank}, alpha ${alpha}${scaling}, dropout ${dropout}, on ${[...targetModules, ...targetParameters].join(", ")}${start}`;
     const biases = { None: [], All: ["all biases"], LoraOnly: ["the biases of these layers"] }[bias];
     const rows = Object.entries(trainableTokens).map(
       ([name, list = []]) => `${counted(list.length, "row")} of ${name}`,
@@ -42,14 +45,16 @@ export const lora = defineMethod(declaration, {
     const linear = task.sites.filter((site) => isAdapted(site, settings));
     const embeddings = task.embeddings.filter((site) => isAdapted(site, settings, "embedding"));
     const named = [...task.sites, ...task.embeddings];
+    const parameters = task.expertParameters.filter((name) => isTargetParameter(name, settings));
     const fault =
-      updateFault(settings, { named, linear, embeddings }) ??
+      expertFault(settings, task) ??
+      updateFault(settings, { named, linear, embeddings, parameters }) ??
       savedFault(settings, task) ??
       trainedRowsFault(settings, task);
     if (fault !== undefined) return fault;
     const begins = fromBaseFault(settings, task, { linear, embeddings });
     if (begins !== undefined) return begins;
-    if (linear.length + embeddings.length === 0)
+    if (linear.length + embeddings.length + parameters.length === 0)
       return "modulesToSave names every layer that targetModules does, so no layer is left to adapt: remove one from modulesToSave";
     return embeddings.length > 0 && task.model.tieWordEmbeddings ? tiedFault(settings, task) : undefined;
   },
@@ -66,6 +71,7 @@ export const lora = defineMethod(declaration, {
     const { a, b } = factorsOf(site, settings, settings.learningRateRatio);
     return base(x, { lowRank: { from: site.dropout(x, settings.dropout), a: a.phi, b: b.phi } });
   },
+  experts: (site, settings) => (isTargetParameter(site.name, settings) ? expertFactors(site, settings) : undefined),
   embedding(site, base, settings) {
     if (!isAdapted(site.name, settings, "embedding")) return base();
     const { rank, scale } = updateOf(site.name, settings);
@@ -76,13 +82,14 @@ export const lora = defineMethod(declaration, {
   merge(site, w, rows, settings) {
     if (site.has(trainedRowsName))
       return mergeTrainedRows(site, w, rows, trainedRowsOf(`${site.name}.weight`, settings));
-    const { scale } = updateOf(site.name, settings);
+    const { rank, scale } = updateOf(site.name, settings);
     if (site.has("lora_embedding_A")) {
       const b = site.parameter("lora_embedding_B");
       addScaledProduct(w, rows, scale, transposed(b, b.length / site.in), site.parameter("lora_embedding_A"));
       return;
     }
-    addScaledProduct(w, rows, scale, site.parameter("lora_A.weight"), site.parameter("lora_B.weight"));
+    const { a, b } = factorsOfPart(site, rank);
+    addScaledProduct(w, rows, scale, a, b);
   },
   lowRank(site, settings) {
     const { rank, scale } = updateOf(site.name, settings);
@@ -91,7 +98,8 @@ export const lora = defineMethod(declaration, {
       const a = transposed(site.parameter("lora_embedding_B"), rank);
       return { a, b: site.parameter("lora_embedding_A"), rank, scale };
     }
-    if (!site.has("lora_A.weight")) return undefined;
+    // Those of experts are decomposed with the base, which has their number.
+    if (!site.has("lora_A.weight") || isExpertParameter(site.name)) return undefined;
     return { a: site.parameter("lora_A.weight"), b: site.parameter("lora_B.weight"), rank, scale };
   },
   peft: loraPeft,

@@ -18,6 +18,7 @@ import {
 import { updateOf } from "../update.ts";
 import { embeddingFault, isEmbeddingKey, repeatedEmbedding, turned } from "./embedding.ts";
 import { isEva, padded, patternsOf, trimmed } from "./eva.ts";
+import { expertFromPeft, expertKeyFault, expertToPeft, isExpertKey } from "./experts.ts";
 import { besideBase, savedSettings } from "./fromBase.ts";
 
 /** Members of the configuration of an adapter without PEFT's further options. */
@@ -45,7 +46,14 @@ const ofStartsAndFlags = [
 /** The settings that LoRA and DoRA share, and dropout, which is 0 in DoRA. */
 type Common = Omit<
   LoraSettings,
-  "kind" | "learningRateRatio" | "trainableTokens" | "loftqIterations" | "evaRho" | "evaTau" | keyof Saved
+  | "kind"
+  | "targetParameters"
+  | "learningRateRatio"
+  | "trainableTokens"
+  | "loftqIterations"
+  | "evaRho"
+  | "evaTau"
+  | keyof Saved
 >;
 
 const biasInPeft = { None: "none", All: "all", LoraOnly: "lora_only" } as const;
@@ -88,14 +96,17 @@ export function readPlainOptions(members: PeftMembers): void {
 }
 
 /** The settings of LoRA or DoRA. */
-export function readLora(members: PeftMembers): Common & { readonly initialization: "Kaiming" } {
+export function readLora(
+  members: PeftMembers,
+  { canLackModules = false } = {},
+): Common & { readonly initialization: "Kaiming" } {
   readPlainOptions(members);
   return {
     rank: members.whole("r", 1, 4096),
     alpha: members.positive("lora_alpha"),
     dropout: members.share("lora_dropout"),
     rankStabilized: members.flag("use_rslora"),
-    ...readSelection(members),
+    ...readSelection(members, { canLackModules }),
     ...readPatterns(members),
     initialization: "Kaiming",
   };
@@ -122,13 +133,14 @@ export const loraPeft: PeftFormat<LoraSettings> = {
     ...(isEva(settings)
       ? { ...loraConfig(settings, facts, { useDora: false }), ...patternsOf(settings, facts) }
       : loraConfig(savedSettings(settings), facts, { useDora: false })),
+    ...(settings.targetParameters.length > 0 && { target_parameters: [...settings.targetParameters].sort() }),
     ...savedConfig(settings),
     ...trainedRowsConfig(settings.trainableTokens),
   }),
   matches: ({ peft_type, use_dora }) => peft_type === "LORA" && use_dora !== true,
   read: (members) => ({
     kind: "lora",
-    ...readLora(members),
+    ...readTargets(members),
     learningRateRatio: 1,
     loftqIterations: undefined,
     evaRho: undefined,
@@ -143,6 +155,7 @@ export const loraPeft: PeftFormat<LoraSettings> = {
     const own = tensor.key.startsWith(peftPrefix) ? ownNameOf(tensor.key.slice(peftPrefix.length)) : undefined;
     if (own !== undefined && isTrainedTensor(own, settings)) return expertsFault(tensor);
     if (own !== undefined && isTrainedRowsKey(own)) return trainedRowsKeyFault(tensor, own, settings);
+    if (isExpertKey(tensor.key)) return expertKeyFault(tensor, settings, has);
     if (isEmbeddingKey(tensor.key)) return embeddingFault(tensor, settings, has);
     if (repeatedEmbedding(tensor.key, has) !== undefined) return undefined;
     if (own !== head || !repeatsHead(settings)) return loraFault(tensor, settings, has);
@@ -154,19 +167,30 @@ export const loraPeft: PeftFormat<LoraSettings> = {
     const { embedding, head } = tiedTensors;
     const named = (one: NamedValues, name: string) => ({ ...one, name: peftPrefix + name });
     return fusedExperts(isEva(settings) ? trimmed(parameters) : parameters).flatMap((one) => {
+      const expert = expertToPeft(one, settings);
+      if (expert !== one) return [named(expert, expert.name)];
       const saved = named(besideBase(turned(one)), peftNameOf(one.name, settings));
       return one.name === embedding && repeatsHead(settings) ? [saved, named(one, head)] : [saved];
     });
   },
   fromPeft(tensors, settings) {
     const named = splitExperts(
-      tensors.map((one) => turned({ ...one, name: ownNameOf(one.name.slice(peftPrefix.length)) })),
+      tensors.map((one) => {
+        const own = turned({ ...one, name: ownNameOf(one.name.slice(peftPrefix.length)) });
+        return isExpertKey(own.name) ? expertFromPeft(own, settings) : own;
+      }),
     );
     const own = isEva(settings) ? padded(named, settings) : named;
     return repeatsHead(settings) ? own.filter(({ name }) => name !== tiedTensors.head) : own;
   },
   repeats: (key, has) => repeatedEmbedding(key, has)?.slice(peftPrefix.length),
 };
+
+/** As `readLora`; an adapter of experts may have no target modules. */
+function readTargets(members: PeftMembers) {
+  const targetParameters = members.names("target_parameters");
+  return { ...readLora(members, { canLackModules: targetParameters.length > 0 }), targetParameters };
+}
 
 const savedConfig = ({ bias, modulesToSave, ensureWeightTying }: Saved) => ({
   bias: biasInPeft[bias],
